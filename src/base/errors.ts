@@ -1,0 +1,73 @@
+/**
+ * Error codes of the whole system.
+ *
+ * Inside, calls return a negative number (`-Errno.ECONNREFUSED`), numbered as on Linux, so that the data path never
+ * allocates. At the edges the number becomes a name with {@link errnoName} and an exception with {@link MultikernelError}.
+ */
+
+export const Errno = {
+  EPERM: 1,
+  ENOENT: 2,
+  EINTR: 4,
+  EIO: 5,
+  ENXIO: 6,
+  EBADF: 9,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  EACCES: 13,
+  EFAULT: 14,
+  EBUSY: 16,
+  EEXIST: 17,
+  ENODEV: 19,
+  EINVAL: 22,
+  EMFILE: 24,
+  EPIPE: 32,
+  EPROTO: 71,
+  ENOTSOCK: 88,
+  EDESTADDRREQ: 89,
+  EMSGSIZE: 90,
+  EPROTOTYPE: 91,
+  ENOPROTOOPT: 92,
+  EPROTONOSUPPORT: 93,
+  EOPNOTSUPP: 95,
+  EAFNOSUPPORT: 97,
+  EADDRINUSE: 98,
+  EADDRNOTAVAIL: 99,
+  ENETDOWN: 100,
+  ENETUNREACH: 101,
+  ECONNABORTED: 103,
+  ECONNRESET: 104,
+  ENOBUFS: 105,
+  EISCONN: 106,
+  ENOTCONN: 107,
+  ESHUTDOWN: 108,
+  ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
+  EHOSTDOWN: 112,
+  EHOSTUNREACH: 113,
+  EALREADY: 114,
+  EINPROGRESS: 115,
+  ECANCELED: 125,
+} as const;
+
+export type ErrnoName = keyof typeof Errno;
+
+const NAMES: ReadonlyMap<number, ErrnoName> = new Map(
+  (Object.keys(Errno) as ErrnoName[]).map((name) => [Errno[name], name]),
+);
+
+/** The POSIX name of an error number; accepts the negative form that internal calls return. */
+export function errnoName(errno: number): ErrnoName {
+  return NAMES.get(Math.abs(errno)) ?? 'EIO';
+}
+
+/** What the public API throws: `code` is stable and is what callers match on. */
+export class MultikernelError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'MultikernelError';
+    this.code = code;
+  }
+}
