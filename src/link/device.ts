@@ -1,0 +1,97 @@
+/**
+ * The device contract: something that takes and gives Ethernet frames.
+ *
+ * Thread: a device belongs to one kernel and is used only by the thread that runs it. What it shares with its peers lies
+ * in the arena and is reached through `mem/`.
+ *
+ * Frames are never objects. A frame is `(at, lengthBytes, meta)`: a byte offset into the arena's one `DataView`, a length
+ * that counts the Ethernet header and not the FCS, and a word of metadata ({@link META_CHECKSUM_PARTIAL} and friends).
+ * Sending: `reserve` → write the frame in place → `commit`; `flush` once per batch. Receiving: `receive` fills a batch,
+ * the frames are read in place, `release` gives all of them back. Implementations: vni, loopback; middleware wraps them.
+ */
+
+import type { Counters } from '../mem/counters.ts';
+
+/** Transport checksum not computed: the field holds the pseudo-header sum, the memory path vouches for the bytes (as virtio does). */
+export const META_CHECKSUM_PARTIAL = 1;
+/** Transport checksum was verified by somebody before; no need to do it again. */
+export const META_CHECKSUM_VERIFIED = 2;
+/** Upper 16 bits of the metadata: segment size (TCP payload bytes) of a super-frame, 0 for an ordinary frame. */
+export const META_SEGMENT_SHIFT = 16;
+
+/** Device takes and gives frames whose transport checksum is not filled in. */
+export const CAP_CHECKSUM_PARTIAL = 1;
+/** Device takes and gives TCP super-frames longer than its MTU (up to `maxFrameBytes`). */
+export const CAP_SUPER_FRAMES = 2;
+
+export const DEVICE_PROMISCUOUS = 1;
+export const DEVICE_ALL_MULTICAST = 2;
+
+/** An Ethernet address in two numbers: `hi` the first 16 bits, `lo` the last 32 as int32. */
+export interface MacAddress {
+  readonly hi: number;
+  readonly lo: number;
+}
+
+/** Preallocated result of `Device.receive`; `meta` and `length` were copied out of shared memory and checked. */
+export class FrameBatch {
+  readonly at: Int32Array;
+  readonly length: Int32Array;
+  readonly meta: Int32Array;
+  readonly capacity: number;
+
+  constructor(capacity: number = 64) {
+    this.capacity = capacity;
+    this.at = new Int32Array(capacity);
+    this.length = new Int32Array(capacity);
+    this.meta = new Int32Array(capacity);
+  }
+}
+
+export interface Device {
+  readonly name: string;
+  readonly kind: string;
+  readonly mac: MacAddress;
+  /** Largest network-layer packet, Ethernet header not counted. */
+  readonly mtuBytes: number;
+  /** Largest frame `reserve` accepts: `mtuBytes` + 14, or more with {@link CAP_SUPER_FRAMES}. */
+  readonly maxFrameBytes: number;
+  /** `CAP_*` bits in force (negotiated with the peers and switched on). */
+  readonly capabilities: number;
+  readonly counters: Counters;
+  /** False when the link has no carrier or was marked down; `downReason` says why. */
+  readonly linkUp: boolean;
+  readonly downReason: string;
+
+  /**
+   * Room for one frame of `lengthBytes` to the given destination.
+   * Returns the byte offset where the frame goes (`at % 8 === 2`, so that the network header is 4-aligned), or
+   * `-ENOBUFS` when the ring is full, `-EMSGSIZE` when longer than `maxFrameBytes`, `-ENETDOWN` when down.
+   * At most one reservation is open at a time; `cancel` or `commit` ends it. Allocates nothing.
+   */
+  reserve(dstHi: number, dstLo: number, lengthBytes: number): number;
+  /** The reserved frame is complete; `lengthBytes` may be less than reserved. Multicast and broadcast are copied to each channel here. */
+  commit(lengthBytes: number, meta: number): void;
+  cancel(): void;
+  /** Publish what was committed and ring the doorbells of sleeping receivers. Once per batch. */
+  flush(): void;
+  /**
+   * Ask to be woken (through this kernel's doorbell) when room for a frame to that destination appears. Called after
+   * `reserve` returned `-ENOBUFS`. Returns true when there is room again already.
+   */
+  awaitRoom(dstHi: number, dstLo: number): boolean;
+
+  /** Up to `batch.capacity` received frames; they stay valid until `release`. Returns the count. */
+  receive(batch: FrameBatch): number;
+  /** All frames of the last `receive` were consumed. */
+  release(): void;
+  /** Whether frames wait; called with the doorbell armed, so it must look at shared memory afresh. */
+  readonly pending: boolean;
+
+  /** Receive filter: `DEVICE_*` bits. Own unicast and broadcast always pass. */
+  setFilter(flags: number): void;
+  joinMulticast(hi: number, lo: number): void;
+  leaveMulticast(hi: number, lo: number): void;
+  setMtu(mtuBytes: number): void;
+  close(): void;
+}
