@@ -1,0 +1,105 @@
+/**
+ * The seam between IP and what runs on it (TCP, UDP, ICMP, raw).
+ *
+ * Thread: the one that runs the kernel. A transport sends by `begin` → write header and payload in place → `end`: when
+ * the next hop is known, that place is the slot of the outgoing ring itself. It receives packets in place, valid only
+ * during the call. Nothing here allocates per packet.
+ */
+
+import type { Bulk } from '../mem/bulk.ts';
+import type { Interface } from '../net/interface.ts';
+
+export const IP_DONT_FRAGMENT = 1;
+/** Permit a broadcast destination (SO_BROADCAST). */
+export const IP_ALLOW_BROADCAST = 2;
+
+/**
+ * A destination with everything that was looked up for it: route, source address, interface, next hop. Kept by a
+ * connection or a connected socket; `IpService.begin` renews it by itself when routes, addresses or neighbours changed.
+ */
+export interface Path {
+  readonly src: number;
+  readonly dst: number;
+  /** Largest IP packet that goes through unfragmented, as known now (interface MTU, lowered by path MTU discovery). */
+  readonly mtuBytes: number;
+  /** The device's `CAP_*` bits (link/device.ts), 0 when packets may be forwarded over links without them. */
+  readonly capabilities: number;
+  /** Largest IP packet `begin` takes in one piece: above `mtuBytes` only with CAP_SUPER_FRAMES. */
+  readonly maxPacketBytes: number;
+  readonly iface: Interface;
+}
+
+/** A received packet, filled anew for each; never kept. */
+export interface InPacket {
+  /** Offset of the IP header and of the transport payload in the arena's view. */
+  headerAt: number;
+  at: number;
+  lengthBytes: number;
+  src: number;
+  dst: number;
+  protocol: number;
+  ttl: number;
+  tos: number;
+  /** Metadata of the frame (`META_*`, link/device.ts). */
+  meta: number;
+  /** Arrived by link-layer or IP broadcast or multicast. */
+  broadcast: boolean;
+  iface: Interface;
+}
+
+/** An ICMP error about a packet we sent; the quoted transport header has at least 8 bytes. */
+export interface IcmpError {
+  type: number;
+  code: number;
+  /** RFC 1191 next-hop MTU, 0 when absent. */
+  nextHopMtuBytes: number;
+  /** Addresses of the quoted packet: `src` is ours. */
+  src: number;
+  dst: number;
+  /** Who sent the ICMP message. */
+  from: number;
+  quotedAt: number;
+  quotedBytes: number;
+}
+
+/** What a transport protocol registers with IP. */
+export interface Transport {
+  readonly protocol: number;
+  input(packet: InPacket, nowUs: number): void;
+  icmpError(error: IcmpError, nowUs: number): void;
+}
+
+export interface IpService {
+  readonly view: DataView;
+  readonly bytes: Uint8Array;
+  readonly bulk: Bulk;
+
+  register(transport: Transport): void;
+
+  /**
+   * Route and source address for a destination. `src` 0 lets IP choose; otherwise it must be an address of this kernel.
+   * Returns the path, or `-ENETUNREACH`, `-EHOSTUNREACH`, `-EADDRNOTAVAIL`, `-EACCES` (broadcast not allowed).
+   */
+  openPath(dst: number, src: number, flags: number): Path | number;
+  /** Forget a path (its neighbour reference). */
+  closePath(path: Path): void;
+
+  /**
+   * Start one packet with `payloadBytes` of transport header and data. Returns the offset where they go
+   * (4-aligned), or `-ENOBUFS` (ring full), `-EHOSTUNREACH`, `-EHOSTDOWN`, `-ENETUNREACH`, `-EMSGSIZE` (IP_DONT_FRAGMENT and too long).
+   */
+  begin(path: Path, protocol: number, payloadBytes: number, ttl: number, tos: number, flags: number): number;
+  /** The packet begun is complete; `meta` goes with the frame. Fragments here when it is longer than the MTU. */
+  end(meta: number): void;
+  cancel(): void;
+  /** After `-ENOBUFS`: have this kernel woken when there is room. True when there is room again already. */
+  awaitRoom(path: Path): boolean;
+
+  /** Send an ICMP destination-unreachable (`code`) about a received packet, rate-limited, never about broadcasts (RFC 1122 3.2.2). */
+  sendUnreachable(packet: InPacket, code: number, nowUs: number): void;
+  /** Whether `address` is configured on an interface of this kernel (127/8 included). */
+  isLocal(address: number): boolean;
+  isBroadcast(address: number): boolean;
+  /** Reachability confirmation from a transport (RFC 4861 7.3.1 in spirit): the next hop of this path answers. */
+  confirm(path: Path, nowUs: number): void;
+}

@@ -1,0 +1,135 @@
+/**
+ * The BSD socket layer's contract: what the Node face, remote system calls and the tools call.
+ *
+ * Thread: the one that runs the kernel. Calls never block and never throw for what a peer or a user may do: they return
+ * a count or 0, or a negative errno (`-EAGAIN` where a blocking call would wait). Events are collected while the kernel
+ * works and delivered at the end of `doWork`, never from inside a call, so a handler may call anything.
+ * Addresses are int32 IPv4 (0 = any). `bytes` arguments are ordinary arrays of the caller; data is copied.
+ */
+
+export const EVENT_READABLE = 1;
+export const EVENT_WRITABLE = 2;
+/** connect() finished; `error` says how (0 or -errno). */
+export const EVENT_CONNECTED = 4;
+/** A listening socket has a connection to accept. */
+export const EVENT_ACCEPTABLE = 8;
+/** The peer reset, or an error that ends the socket: `error`. */
+export const EVENT_ERROR = 16;
+/** All that was sent, FIN included, has been acknowledged after `shutdown`. */
+export const EVENT_SENT = 32;
+
+export interface SocketName {
+  address: number;
+  port: number;
+}
+
+/** Options by their POSIX names in camel case; sizes in bytes, times in milliseconds. */
+export interface SocketOptions {
+  reuseAddress: boolean;
+  reusePort: boolean;
+  broadcast: boolean;
+  noDelay: boolean;
+  keepAlive: boolean;
+  keepIdleMs: number;
+  keepIntervalMs: number;
+  keepCount: number;
+  /** -1: off; otherwise seconds in milliseconds, 0 = reset on close (SO_LINGER). */
+  lingerMs: number;
+  sendBufferBytes: number;
+  receiveBufferBytes: number;
+  ttl: number;
+  tos: number;
+  multicastTtl: number;
+  multicastLoop: boolean;
+  /** Address of the interface multicast goes out of; 0 = routing decides. */
+  multicastInterface: number;
+}
+
+export interface StreamSocket {
+  /** Set by the owner; called with `EVENT_*` bits. */
+  onEvents: ((events: number) => void) | null;
+  /** Pending error as -errno, 0 when none. */
+  readonly error: number;
+  /** RFC 9293 state name, 'CLOSED' before connect or listen, 'LISTEN'. */
+  readonly state: string;
+  readonly local: SocketName;
+  readonly peer: SocketName;
+  /** In-order bytes that `receive` can give now. */
+  readonly readableBytes: number;
+  /** Bytes that `send` takes now. */
+  readonly writableBytes: number;
+  /** Bytes taken by `send` and not yet acknowledged. */
+  readonly unsentBytes: number;
+  /** Times any segment of this connection was retransmitted. */
+  readonly retransmits: number;
+
+  bind(address: number, port: number): number;
+  listen(backlog: number): number;
+  /** `-EINPROGRESS` when the handshake started (EVENT_CONNECTED follows), or another negative errno at once. */
+  connect(address: number, port: number): number;
+  /** The next established connection, or null when there is none. */
+  accept(): StreamSocket | null;
+  /** Takes what fits in the send buffer: the count, `-EAGAIN` when nothing fits, `-EPIPE`, `-ECONNRESET`, `-ENOTCONN`. */
+  send(bytes: Uint8Array, offset: number, lengthBytes: number): number;
+  /** The count, 0 at end of stream, `-EAGAIN`, `-ECONNRESET`, `-ETIMEDOUT`, ... */
+  receive(into: Uint8Array, offset: number, lengthBytes: number): number;
+  /** Half-close: no more sending; FIN goes after what is buffered. */
+  shutdown(): number;
+  /** Orderly close; unread received data makes it a reset (RFC 9293 3.6.1, RFC 2525 2.17), `lingerMs` 0 too. */
+  close(): void;
+  /** Close with a reset. */
+  abort(): void;
+  setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number;
+  getOption<K extends keyof SocketOptions>(name: K): SocketOptions[K];
+}
+
+/** Filled by `DatagramSocket.receive`. */
+export interface DatagramInfo {
+  address: number;
+  port: number;
+  /** Length of the datagram as it arrived; more than was copied when it was truncated. */
+  fullBytes: number;
+}
+
+export interface DatagramSocket {
+  onEvents: ((events: number) => void) | null;
+  readonly error: number;
+  readonly local: SocketName;
+  readonly peer: SocketName;
+  readonly connected: boolean;
+  /** Length of the next datagram, -1 when none waits. */
+  readonly nextBytes: number;
+  readonly queuedBytes: number;
+
+  bind(address: number, port: number): number;
+  connect(address: number, port: number): number;
+  disconnect(): number;
+  /** To `address:port`, or to the connected peer when `port` is 0. The count, `-EAGAIN` (no room on the link), `-EMSGSIZE`, `-EACCES`, `-ECONNREFUSED`, ... */
+  send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number;
+  /** The bytes copied, `-EAGAIN` when none waits, or a pending error (ICMP, connected sockets). Longer datagrams are cut. */
+  receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
+  joinGroup(group: number, interfaceAddress: number): number;
+  leaveGroup(group: number, interfaceAddress: number): number;
+  /** Source-specific membership (RFC 3678): only datagrams from `source`. */
+  joinSourceGroup(group: number, source: number, interfaceAddress: number): number;
+  leaveSourceGroup(group: number, source: number, interfaceAddress: number): number;
+  close(): void;
+  setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number;
+  getOption<K extends keyof SocketOptions>(name: K): SocketOptions[K];
+}
+
+/** Raw ICMP (ping, traceroute): sends whole ICMP messages, receives IP packets with their header. */
+export interface RawSocket {
+  onEvents: ((events: number) => void) | null;
+  send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number): number;
+  receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
+  close(): void;
+  setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number;
+}
+
+/** The system-call face of one kernel. */
+export interface SocketLayer {
+  stream(): StreamSocket;
+  datagram(): DatagramSocket;
+  raw(protocol: number): RawSocket;
+}
