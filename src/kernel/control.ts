@@ -1,0 +1,116 @@
+/**
+ * What can be asked of a kernel from outside, as plain JSON values: the requests and replies that `mk` commands, the
+ * façade and the supervisor exchange with the thread that runs the kernel.
+ */
+
+export interface AddressInfo {
+  /** Dotted, e.g. "10.0.0.11". */
+  address: string;
+  prefixLength: number;
+  broadcast: string | null;
+}
+
+/** One row of `ifconfig`. */
+export interface InterfaceInfo {
+  name: string;
+  index: number;
+  kind: string;
+  /** NetBSD flag word and its names, e.g. 0x8843 and ["UP","BROADCAST","RUNNING","SIMPLEX","MULTICAST"]. */
+  flags: number;
+  flagNames: string[];
+  mtuBytes: number;
+  mac: string | null;
+  linkState: 'up' | 'down' | 'unknown';
+  /** Why the link was marked down, empty when it was not. */
+  downReason: string;
+  addresses: AddressInfo[];
+  inPackets: number;
+  inBytes: number;
+  inErrors: number;
+  inDrops: number;
+  outPackets: number;
+  outBytes: number;
+  outErrors: number;
+  outDrops: number;
+}
+
+/** One row of `netstat -rn`. */
+export interface RouteInfo {
+  destination: string;
+  prefixLength: number;
+  /** Dotted, or "link#N" for a connected route, or an interface's own address. */
+  gateway: string;
+  /** Letters as netstat prints them, e.g. "UGS". */
+  flags: string;
+  interface: string;
+  mtuBytes: number;
+  uses: number;
+}
+
+/** One row of `arp -an`. */
+export interface NeighborInfo {
+  address: string;
+  mac: string | null;
+  interface: string;
+  state: 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'permanent';
+  published: boolean;
+  expiresSec: number | null;
+}
+
+/** One row of `netstat -an`. */
+export interface SocketInfo {
+  protocol: 'tcp' | 'udp' | 'icmp';
+  receiveQueueBytes: number;
+  sendQueueBytes: number;
+  localAddress: string;
+  localPort: number;
+  peerAddress: string;
+  peerPort: number;
+  /** RFC 9293 state for TCP, empty otherwise. */
+  state: string;
+  retransmits: number;
+  /** Current retransmission timeout and smoothed round trip, milliseconds; 0 when not applicable. */
+  rtoMs: number;
+  srttMs: number;
+  cwndBytes: number;
+}
+
+export interface PingOptions {
+  host: string;
+  count: number;
+  intervalMs: number;
+  payloadBytes: number;
+  ttl: number;
+  /** How long to wait for the last answers. */
+  waitMs: number;
+}
+
+/** One event of a running ping. */
+export type PingEvent =
+  | { type: 'start'; host: string; address: string; payloadBytes: number }
+  | { type: 'reply'; from: string; bytes: number; sequence: number; ttl: number; timeMs: number; duplicate: boolean }
+  | { type: 'error'; from: string; sequence: number; text: string }
+  | { type: 'sendError'; sequence: number; code: string }
+  | { type: 'end'; transmitted: number; received: number; duplicates: number; timesMs: number[] };
+
+/** A cut towards other machines: packets whose source is one of `from` vanish at (or are refused by) this kernel. */
+export interface FilterRule {
+  id: string;
+  from: string[];
+  action: 'drop' | 'reject';
+}
+
+/** Requests with one reply. `ping` and `capture` are streams of their own (kernel.ts). */
+export interface ControlRequests {
+  interfaces: { request: Record<never, never>; reply: InterfaceInfo[] };
+  routes: { request: Record<never, never>; reply: RouteInfo[] };
+  neighbors: { request: Record<never, never>; reply: NeighborInfo[] };
+  sockets: { request: Record<never, never>; reply: SocketInfo[] };
+  counters: { request: Record<never, never>; reply: Record<string, number> };
+  'filter.add': { request: FilterRule; reply: null };
+  'filter.remove': { request: { id: string }; reply: null };
+  'sysctl.get': { request: { name: string }; reply: { name: string; value: number }[] };
+  'sysctl.set': { request: { name: string; value: number }; reply: { before: number; after: number } };
+}
+
+export type ControlOperation = keyof ControlRequests;
