@@ -19,6 +19,8 @@ export interface Host {
 export interface Agent {
   /** Do what can be done now, bounded; returns the amount of work done, 0 when there was none. */
   doWork(nowUs: number): number;
+  /** Publish what was sent outside `doWork`; cheap when there is nothing. */
+  flush(): void;
   /** When `doWork` must be called even if nothing arrives; `Infinity` when never. */
   nextDeadlineUs(): number;
   /** About to sleep: look at every source of work once more. True when there is work after all. */

@@ -1,0 +1,196 @@
+/**
+ * Runs kernels on the event loop of a Node thread, beside the program of that thread.
+ *
+ * Thread: the one it is made on (a worker, or the main thread under `mk run`). Idle strategy, in order: while there is
+ * work, one turn per event-loop iteration (`setImmediate`); then, for a bounded time and only while fewer threads spin
+ * than there are cores, keep polling; then arm the doorbell, look once more, and sleep in `Atomics.waitAsync` with a timer
+ * for the next deadline. Neither keeps the process alive: a program ends as it would on plain Node.
+ *
+ * What a program sends outside a turn is published at the end of its current callback (`process.nextTick`), once.
+ * Read first: facts on wake-up costs in docs/notes/idle.md.
+ */
+
+import { randomFillSync } from 'node:crypto';
+import type { Rng } from '../../base/rng.ts';
+import type { Doorbell } from '../../mem/doorbell.ts';
+import type { SpinBudget } from '../../mem/spin-budget.ts';
+import type { Agent, Host } from '../contract.ts';
+
+/** Randomness from the operating system, drawn in blocks. */
+export class SystemRng implements Rng {
+  readonly #block = new Int32Array(256);
+  #next = 256;
+
+  next32(): number {
+    if (this.#next === this.#block.length) {
+      randomFillSync(this.#block);
+      this.#next = 0;
+    }
+    return this.#block[this.#next++] as number;
+  }
+}
+
+/** Monotonic microseconds with one origin for all threads and processes of the machine. */
+export class MonotonicClock {
+  readonly #originUs: number = Number(process.hrtime.bigint() / 1000n) - performance.now() * 1000;
+
+  nowUs(): number {
+    return this.#originUs + performance.now() * 1000;
+  }
+
+  /** Wall-clock nanoseconds at `nowUs` 0. */
+  epochNs(): bigint {
+    return BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();
+  }
+}
+
+export interface EventLoopOptions {
+  doorbell: Doorbell;
+  spinBudget: SpinBudget;
+  rng?: Rng;
+  /** How long to poll after the last work before sleeping; 0 sleeps at once. */
+  pollUs?: number;
+}
+
+const POLL_US = 50;
+/** Longest sleep between two looks at the deadlines, a guard against timers beyond what setTimeout takes. */
+const SLEEP_MS_MAX = 60_000;
+
+export class EventLoop implements Host {
+  readonly rng: Rng;
+  readonly epochNs: bigint;
+  readonly #clock = new MonotonicClock();
+  readonly #doorbell: Doorbell;
+  readonly #spinBudget: SpinBudget;
+  readonly #pollUs: number;
+  readonly #agents: Agent[] = [];
+  #lastWorkUs = 0;
+  #turnScheduled = false;
+  #flushScheduled = false;
+  #inTurn = false;
+  #timer: NodeJS.Timeout | null = null;
+  #timerUs = Infinity;
+  #closed = false;
+  /** Turns that found work, turns that found none, sleeps: what `mk stat` shows of a thread. */
+  readonly stats: { busyTurns: number; idleTurns: number; sleeps: number } = { busyTurns: 0, idleTurns: 0, sleeps: 0 };
+
+  constructor(options: EventLoopOptions) {
+    this.#doorbell = options.doorbell;
+    this.#spinBudget = options.spinBudget;
+    this.rng = options.rng ?? new SystemRng();
+    this.#pollUs = options.pollUs ?? POLL_US;
+    this.epochNs = this.#clock.epochNs();
+  }
+
+  nowUs(): number {
+    return this.#clock.nowUs();
+  }
+
+  add(agent: Agent): void {
+    this.#agents.push(agent);
+    this.requestWork();
+  }
+
+  remove(agent: Agent): void {
+    const index = this.#agents.indexOf(agent);
+    if (index >= 0) this.#agents.splice(index, 1);
+  }
+
+  requestWork(): void {
+    if (this.#closed || this.#inTurn) return;
+    if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      process.nextTick(this.#flush);
+    }
+    this.#schedule();
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#spinBudget.release();
+    this.#doorbell.disarm();
+  }
+
+  #schedule(): void {
+    if (this.#turnScheduled || this.#closed) return;
+    this.#turnScheduled = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #flush = (): void => {
+    this.#flushScheduled = false;
+    for (let i = 0; i < this.#agents.length; i++) (this.#agents[i] as Agent).flush();
+  };
+
+  readonly #turn = (): void => {
+    this.#turnScheduled = false;
+    if (this.#closed) return;
+    const nowUs = this.#clock.nowUs();
+    let work = 0;
+    this.#inTurn = true;
+    try {
+      for (let i = 0; i < this.#agents.length; i++) work += (this.#agents[i] as Agent).doWork(nowUs);
+    } finally {
+      this.#inTurn = false;
+      // A program's handler may throw out of the turn: the kernel must go on whatever becomes of the program.
+      this.#next(work, nowUs);
+    }
+  };
+
+  #next(work: number, nowUs: number): void {
+    if (work > 0) {
+      this.stats.busyTurns++;
+      this.#lastWorkUs = nowUs;
+      this.#schedule();
+    } else if (nowUs - this.#lastWorkUs < this.#pollUs && this.#spinBudget.acquire()) {
+      this.stats.idleTurns++;
+      this.#schedule();
+    } else {
+      this.#sleep(nowUs);
+    }
+  }
+
+  #sleep(nowUs: number): void {
+    this.#spinBudget.release();
+    this.#doorbell.arm();
+    let deadlineUs = Infinity;
+    for (let i = 0; i < this.#agents.length; i++) {
+      const agent = this.#agents[i] as Agent;
+      if (agent.workPending()) {
+        this.#doorbell.disarm();
+        this.#schedule();
+        return;
+      }
+      deadlineUs = Math.min(deadlineUs, agent.nextDeadlineUs());
+    }
+    this.stats.sleeps++;
+    this.#doorbell.waitAsync(this.#wake);
+    this.#setTimer(deadlineUs, nowUs);
+  }
+
+  /** One timer, moved only when the new deadline is earlier: a turn too many is cheaper than a timer per sleep. */
+  #setTimer(deadlineUs: number, nowUs: number): void {
+    if (deadlineUs === Infinity || (this.#timer !== null && this.#timerUs <= deadlineUs)) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerUs = deadlineUs;
+    const waitMs = Math.min(SLEEP_MS_MAX, Math.max(1, Math.ceil((deadlineUs - nowUs) / 1000)));
+    this.#timer = setTimeout(this.#wakeByTimer, waitMs);
+    this.#timer.unref();
+  }
+
+  readonly #wakeByTimer = (): void => {
+    this.#timer = null;
+    this.#timerUs = Infinity;
+    this.#wake();
+  };
+
+  readonly #wake = (): void => {
+    if (this.#closed) return;
+    this.#doorbell.disarm();
+    if (this.#turnScheduled) return;
+    // Already on a fresh turn of the event loop: work now instead of one iteration later.
+    this.#turnScheduled = true;
+    this.#turn();
+  };
+}

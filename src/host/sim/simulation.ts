@@ -1,0 +1,97 @@
+/**
+ * The simulated host: agents (kernels, mostly) on one thread, a clock that jumps to the next deadline, chance from a seed.
+ *
+ * Thread: the caller's. Equal seeds and equal calls give equal runs: agents work in the order they were added, time moves
+ * only here, and nothing reads a real clock.
+ */
+
+import { type Rng, SeededRng } from '../../base/rng.ts';
+import type { Agent, Host } from '../contract.ts';
+
+/** Rounds without time moving after which a simulation is considered to spin (two agents feeding each other for ever). */
+const ROUNDS_MAX = 1_000_000;
+
+export class Simulation {
+  readonly seed: number;
+  readonly rng: Rng;
+  readonly epochNs: bigint = 1_700_000_000_000_000_000n;
+  #nowUs = 0;
+  readonly #agents: Agent[] = [];
+  readonly #events: { atUs: number; run: () => void }[] = [];
+
+  constructor(seed: number) {
+    this.seed = seed;
+    this.rng = new SeededRng(seed);
+  }
+
+  nowUs(): number {
+    return this.#nowUs;
+  }
+
+  /** A host for one kernel, with an rng of its own drawn from the simulation's. */
+  host(): Host {
+    return {
+      rng: new SeededRng(this.rng.next32() >>> 0),
+      nowUs: () => this.#nowUs,
+      epochNs: this.epochNs,
+      // Every agent is polled until nothing is left to do: there is nobody to wake.
+      requestWork: () => {},
+    };
+  }
+
+  add(agent: Agent): void {
+    this.#agents.push(agent);
+  }
+
+  /** A machine that is switched off: it is not polled again. */
+  remove(agent: Agent): void {
+    const index = this.#agents.indexOf(agent);
+    if (index >= 0) this.#agents.splice(index, 1);
+  }
+
+  /** Run `what` when the virtual clock reaches `atUs` (equal times in order of this call). */
+  at(atUs: number, what: () => void): void {
+    let index = this.#events.length;
+    while (index > 0 && (this.#events[index - 1] as { atUs: number }).atUs > atUs) index--;
+    this.#events.splice(index, 0, { atUs, run: what });
+  }
+
+  /** Let everybody work at the present time until nobody has anything to do. */
+  settle(): void {
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      let work = 0;
+      for (let i = 0; i < this.#agents.length; i++) work += (this.#agents[i] as Agent).doWork(this.#nowUs);
+      if (work === 0) return;
+    }
+    throw new Error(`simulation does not settle at ${this.#nowUs} us (seed ${this.seed})`);
+  }
+
+  /** The next time anything happens by itself; `Infinity` when never. */
+  nextDeadlineUs(): number {
+    let next = this.#events[0]?.atUs ?? Infinity;
+    for (let i = 0; i < this.#agents.length; i++) next = Math.min(next, (this.#agents[i] as Agent).nextDeadlineUs());
+    return next;
+  }
+
+  /** Move time to `untilUs`, stopping at every deadline on the way. */
+  run(untilUs: number): void {
+    this.runUntil(() => false, untilUs);
+  }
+
+  /** Run until `condition` holds or `limitUs` is reached. Returns whether it held. */
+  runUntil(condition: () => boolean, limitUs: number): boolean {
+    for (;;) {
+      this.settle();
+      if (condition()) return true;
+      const next = this.nextDeadlineUs();
+      if (next > limitUs) {
+        this.#nowUs = Math.max(this.#nowUs, limitUs);
+        return false;
+      }
+      this.#nowUs = Math.max(this.#nowUs, next);
+      while (this.#events.length > 0 && (this.#events[0] as { atUs: number }).atUs <= this.#nowUs) {
+        (this.#events.shift() as { run: () => void }).run();
+      }
+    }
+  }
+}
