@@ -33,19 +33,26 @@ export class EventQueue {
     target.pendingEvents |= events;
   }
 
-  /** Deliver what was posted before this call; events posted by handlers wait for the next one. Returns how many targets were called. */
+  /**
+   * Deliver what was posted before this call; events posted by handlers wait for the next one. Returns how many targets
+   * were called. When a handler throws (a program's uncaught error), the others keep their events.
+   */
   deliver(): number {
     const targets = this.#targets;
     this.#targets = this.#delivering;
     this.#delivering = targets;
-    for (let i = 0; i < targets.length; i++) {
-      const target = targets[i] as EventTarget;
-      const events = target.pendingEvents;
-      target.pendingEvents = 0;
-      if (events !== 0 && target.onEvents !== null) target.onEvents(events);
+    let called = 0;
+    try {
+      while (called < targets.length) {
+        const target = targets[called++] as EventTarget;
+        const events = target.pendingEvents;
+        target.pendingEvents = 0;
+        if (events !== 0 && target.onEvents !== null) target.onEvents(events);
+      }
+    } finally {
+      for (let i = called; i < targets.length; i++) this.#targets.push(targets[i] as EventTarget);
+      targets.length = 0;
     }
-    const count = targets.length;
-    targets.length = 0;
-    return count;
+    return called;
   }
 }
