@@ -1,0 +1,144 @@
+/**
+ * The generic network interface: a device, a name, and what ifconfig(8) shows of it.
+ *
+ * Thread: the one that runs the kernel. Layer 3 fills in the addresses (inet/addresses.ts) and the multicast groups;
+ * this file only keeps them. Counting is done here with plain numbers, so that a frame costs two additions; the kernel
+ * shows them through the counters of the device and of the stack.
+ * Read first: NetBSD if(4), ifconfig(8). Missing: point-to-point addresses, media, link-local scope of IPv6.
+ */
+
+import type { Device } from '../link/device.ts';
+
+/** Interface flags, numbered as NetBSD's `IFF_*`. */
+export const IFF_UP = 0x1;
+export const IFF_BROADCAST = 0x2;
+export const IFF_DEBUG = 0x4;
+export const IFF_LOOPBACK = 0x8;
+export const IFF_POINTOPOINT = 0x10;
+export const IFF_RUNNING = 0x40;
+export const IFF_NOARP = 0x80;
+export const IFF_PROMISC = 0x100;
+export const IFF_ALLMULTI = 0x200;
+export const IFF_OACTIVE = 0x400;
+export const IFF_SIMPLEX = 0x800;
+export const IFF_LINK0 = 0x1000;
+export const IFF_LINK1 = 0x2000;
+export const IFF_LINK2 = 0x4000;
+export const IFF_MULTICAST = 0x8000;
+
+const FLAG_NAMES: readonly (readonly [number, string])[] = [
+  [IFF_UP, 'UP'],
+  [IFF_BROADCAST, 'BROADCAST'],
+  [IFF_DEBUG, 'DEBUG'],
+  [IFF_LOOPBACK, 'LOOPBACK'],
+  [IFF_POINTOPOINT, 'POINTOPOINT'],
+  [IFF_RUNNING, 'RUNNING'],
+  [IFF_NOARP, 'NOARP'],
+  [IFF_PROMISC, 'PROMISC'],
+  [IFF_ALLMULTI, 'ALLMULTI'],
+  [IFF_OACTIVE, 'OACTIVE'],
+  [IFF_SIMPLEX, 'SIMPLEX'],
+  [IFF_LINK0, 'LINK0'],
+  [IFF_LINK1, 'LINK1'],
+  [IFF_LINK2, 'LINK2'],
+  [IFF_MULTICAST, 'MULTICAST'],
+];
+
+/** The names ifconfig prints for a flag word, lowest bit first. */
+export function flagNames(flags: number): string[] {
+  return FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name);
+}
+
+/** State of an interface address (RFC 5227): usable, being probed, or found in use by somebody else. */
+export type AddressState = 'valid' | 'tentative' | 'duplicated';
+
+/** One IPv4 address of an interface; numbers are int32. */
+export interface InterfaceAddress {
+  readonly address: number;
+  readonly prefixLength: number;
+  readonly mask: number;
+  readonly network: number;
+  /** Directed broadcast address, 0 where there is none (loopback, /31, /32). */
+  readonly broadcast: number;
+  state: AddressState;
+}
+
+export class Interface {
+  readonly name: string;
+  /** Position in the kernel's list, from 1 as if_index. */
+  readonly index: number;
+  readonly device: Device;
+  readonly loopback: boolean;
+  readonly macHi: number;
+  readonly macLo: number;
+  /** In the order they were added; the first valid one is the primary. */
+  readonly addresses: InterfaceAddress[] = [];
+  /** Multicast groups with the number of memberships in each. */
+  readonly groups: Map<number, number> = new Map();
+  /** Primary address, 0 when there is none: the first comparison every received packet makes. */
+  primary = 0;
+  /** Frames were committed and not yet flushed. */
+  dirty = false;
+
+  inPackets = 0;
+  inBytes = 0;
+  inErrors = 0;
+  inDrops = 0;
+  outPackets = 0;
+  outBytes = 0;
+  outErrors = 0;
+  outDrops = 0;
+
+  #flags: number;
+
+  constructor(name: string, index: number, device: Device) {
+    this.name = name;
+    this.index = index;
+    this.device = device;
+    this.loopback = device.kind === 'loopback';
+    this.macHi = device.mac.hi;
+    this.macLo = device.mac.lo;
+    this.#flags = this.loopback
+      ? IFF_UP | IFF_LOOPBACK | IFF_MULTICAST
+      : IFF_UP | IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
+  }
+
+  /** `IFF_*` bits; RUNNING follows the carrier of the device. */
+  get flags(): number {
+    const running = this.device.linkUp && (this.#flags & IFF_UP) !== 0;
+    return running ? this.#flags | IFF_RUNNING : this.#flags;
+  }
+
+  get up(): boolean {
+    return (this.#flags & IFF_UP) !== 0;
+  }
+
+  /** Largest IP packet the link carries. */
+  get mtuBytes(): number {
+    return this.device.mtuBytes;
+  }
+
+  /** Set and clear flag bits, as SIOCSIFFLAGS does. RUNNING, LOOPBACK and BROADCAST cannot be changed. */
+  changeFlags(set: number, clear: number): void {
+    const fixed = IFF_RUNNING | IFF_LOOPBACK | IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
+    this.#flags = (this.#flags | (set & ~fixed)) & ~(clear & ~fixed);
+  }
+
+  /** Whether `address` is the directed broadcast address of one of the subnets here. */
+  isDirectedBroadcast(address: number): boolean {
+    for (let i = 0; i < this.addresses.length; i++) {
+      const own = this.addresses[i] as InterfaceAddress;
+      if (own.broadcast === address && address !== 0) return true;
+    }
+    return false;
+  }
+
+  /** The address whose subnet holds `address`, or null. Tentative and duplicated addresses do not count. */
+  addressFor(address: number): InterfaceAddress | null {
+    for (let i = 0; i < this.addresses.length; i++) {
+      const own = this.addresses[i] as InterfaceAddress;
+      if (own.state === 'valid' && (address & own.mask) === own.network) return own;
+    }
+    return null;
+  }
+}
