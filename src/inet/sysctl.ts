@@ -1,0 +1,83 @@
+/**
+ * The tunable values of one kernel, under the names sysctl(8) knows from NetBSD.
+ *
+ * Thread: the one that runs the kernel. Every module declares its variables once, with a range, and keeps the variable:
+ * reading one on the data path is reading a field. Values are integers; switches are 0 and 1; times name their unit in
+ * the description. Missing: strings, nodes created at run time.
+ */
+
+import { assert } from '../base/assert.ts';
+import { Errno } from '../base/errors.ts';
+
+export class SysctlVariable {
+  readonly name: string;
+  readonly description: string;
+  readonly initial: number;
+  readonly min: number;
+  readonly max: number;
+  readonly readOnly: boolean;
+  /** Called after the value changed. */
+  onChange: ((value: number) => void) | null = null;
+  value: number;
+
+  constructor(name: string, initial: number, min: number, max: number, description: string, readOnly: boolean) {
+    assert(initial >= min && initial <= max, `sysctl ${name}: default outside its range`);
+    this.name = name;
+    this.description = description;
+    this.initial = initial;
+    this.min = min;
+    this.max = max;
+    this.readOnly = readOnly;
+    this.value = initial;
+  }
+}
+
+export class Sysctl {
+  readonly #variables: Map<string, SysctlVariable> = new Map();
+
+  /** Declare an integer in [min, max], or get it when it was declared before. */
+  integer(name: string, initial: number, min: number, max: number, description: string): SysctlVariable {
+    return this.#declare(new SysctlVariable(name, initial, min, max, description, false));
+  }
+
+  /** Declare a switch: 0 or 1. */
+  toggle(name: string, initial: boolean, description: string): SysctlVariable {
+    return this.integer(name, initial ? 1 : 0, 0, 1, description);
+  }
+
+  /** Declare a value that only the kernel itself changes. */
+  constant(name: string, value: number, description: string): SysctlVariable {
+    return this.#declare(new SysctlVariable(name, value, value, value, description, true));
+  }
+
+  get(name: string): SysctlVariable | undefined {
+    return this.#variables.get(name);
+  }
+
+  /** The variable of that name, or all below that node ('net.inet.ip'), or all for '': sorted by name. */
+  list(name: string): SysctlVariable[] {
+    const found: SysctlVariable[] = [];
+    for (const variable of this.#variables.values()) {
+      if (name === '' || variable.name === name || variable.name.startsWith(`${name}.`)) found.push(variable);
+    }
+    return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Returns 0, or `-ENOENT` (no such name), `-EPERM` (read only), `-EINVAL` (not an integer in the range). */
+  set(name: string, value: number): number {
+    const variable = this.#variables.get(name);
+    if (variable === undefined) return -Errno.ENOENT;
+    if (variable.readOnly) return -Errno.EPERM;
+    if (!Number.isInteger(value) || value < variable.min || value > variable.max) return -Errno.EINVAL;
+    variable.value = value;
+    variable.onChange?.(value);
+    return 0;
+  }
+
+  #declare(variable: SysctlVariable): SysctlVariable {
+    const known = this.#variables.get(variable.name);
+    if (known !== undefined) return known;
+    this.#variables.set(variable.name, variable);
+    return variable;
+  }
+}
