@@ -1,0 +1,205 @@
+/**
+ * What the supervisor of a lab and the workers that run its kernels say to each other.
+ *
+ * Thread: both sides. The supervisor starts `worker/main` with a {@link WorkerBoot} as `workerData`; after that everything
+ * goes over `WorkerBoot.port` as plain values ({@link ToWorker}, {@link FromWorker}). Packets never go this way.
+ *
+ * What needs no message: standard output (the streams of the `Worker`), the end of a program (the `exit` and `error` events of
+ * the `Worker`: exit code, uncaught error, ERR_WORKER_OUT_OF_MEMORY), figures (counters in the arena, below), the death of
+ * a kernel (the supervisor marks its ports in the arena). `stop` is a courtesy: the supervisor terminates the worker.
+ *
+ * Life of a worker: attach the arena → boot every kernel → `ready` → (`start` → the program's module is loaded) → `listening`
+ * each time the set of ports changes → the worker exits when the program does. A worker without a program keeps its port
+ * referenced and lives until it is stopped; with a program, the port is unreferenced once `start` came.
+ */
+
+import type { MessagePort } from 'node:worker_threads';
+import type { ControlOperation, ControlRequests, PingEvent, PingOptions } from '../kernel/control.ts';
+import type { WasmMemory } from '../mem/webassembly.ts';
+
+/** One interface of a kernel: a port of a network that the supervisor created in the arena. */
+export interface InterfaceBoot {
+  /** e.g. "eth0" */
+  name: string;
+  /** Name of the network, for people. */
+  network: string;
+  /** Offset of the network in the arena (link/vni). */
+  networkAt: number;
+  /** Which port of the network is ours. */
+  port: number;
+  /** e.g. "02:6d:6b:00:00:0b" */
+  mac: string;
+  mtuBytes: number;
+  addresses: { address: string; prefixLength: number }[];
+}
+
+export interface RouteBoot {
+  /** Dotted; "0.0.0.0" with prefixLength 0 is the default route. */
+  destination: string;
+  prefixLength: number;
+  gateway: string;
+}
+
+/** One kernel. Its counters: block `NAME` for the kernel, `NAME/eth0` for a device, `NAME/program` for the program. */
+export interface KernelBoot {
+  name: string;
+  kind: string;
+  /** lo0 with 127.0.0.1/8 is there always and not listed. */
+  interfaces: InterfaceBoot[];
+  routes: RouteBoot[];
+  forwarding: boolean;
+  /** Set after boot, in this order, e.g. ["net.inet.ip.ttl", 64]. */
+  sysctl: [name: string, value: number][];
+}
+
+export interface ProgramBoot {
+  /** Absolute path of the file; it exists (checked by the supervisor). */
+  script: string;
+  /** What follows the script on the command line; also given as `argv` to the Worker. */
+  argv: string[];
+  /** Absolute; `process.cwd()` of the program. */
+  cwd: string;
+}
+
+/** `workerData` of a worker. */
+export interface WorkerBoot {
+  memory: WasmMemory;
+  port: MessagePort;
+  /** The doorbell of this worker's event loop (mem/doorbell). */
+  doorbellAt: number;
+  /** The word and the limit of the lab's spin budget (mem/spin-budget). */
+  spinBudgetAt: number;
+  spinLimit: number;
+  /** Seed for the kernels' rng; null: randomness from the operating system. */
+  seed: number | null;
+  kernels: KernelBoot[];
+  /** All names of the lab, lower case, `api` and `api.shop.lan`, with their IPv4 addresses, nearest first. */
+  hosts: Record<string, string[]>;
+  /** Only with exactly one kernel. */
+  program: ProgramBoot | null;
+}
+
+// ---- streams -------------------------------------------------------------------------------------------------------
+
+export interface CaptureOptions {
+  /** "eth0"; empty: the first interface that is not lo0. */
+  interface: string;
+  /** Bytes kept of each frame. */
+  snapBytes: number;
+}
+
+export interface CapturedFrame {
+  /** Nanoseconds since 1970. */
+  timeNs: bigint;
+  direction: 'in' | 'out';
+  /** Length on the wire, Ethernet header included. */
+  lengthBytes: number;
+  /** The first `snapBytes` of it; a copy. */
+  bytes: Uint8Array;
+}
+
+export type CaptureEvent =
+  | { type: 'interface'; name: string; mac: string | null; snapBytes: number }
+  | { type: 'frames'; frames: CapturedFrame[]; droppedFrames: number };
+
+/** A TCP connection that a kernel makes for somebody outside the lab (HTTP checks, `nc`). */
+export interface ConnectionOptions {
+  /** Dotted; names are resolved by the supervisor. */
+  address: string;
+  port: number;
+}
+
+export type ConnectionEvent =
+  | { type: 'connected'; localAddress: string; localPort: number }
+  /** At most 64 KiB in events that were not credited yet. */
+  | { type: 'data'; bytes: Uint8Array }
+  /** The peer sent FIN. */
+  | { type: 'end' }
+  /** The bytes of one `write` were taken by the socket. */
+  | { type: 'written' };
+
+export type ConnectionInput =
+  | { type: 'write'; bytes: Uint8Array }
+  /** Half-close. */
+  | { type: 'end' }
+  /** So many bytes of `data` events were consumed. */
+  | { type: 'credit'; bytes: number };
+
+export const CONNECTION_WINDOW_BYTES = 65_536;
+
+export interface Streams {
+  ping: { options: PingOptions; event: PingEvent; input: never };
+  capture: { options: CaptureOptions; event: CaptureEvent; input: never };
+  connection: { options: ConnectionOptions; event: ConnectionEvent; input: ConnectionInput };
+}
+
+export type StreamOperation = keyof Streams;
+
+// ---- messages ------------------------------------------------------------------------------------------------------
+
+type Requests = {
+  [Op in ControlOperation]: {
+    type: 'request';
+    id: number;
+    kernel: string;
+    operation: Op;
+    request: ControlRequests[Op]['request'];
+  };
+}[ControlOperation];
+
+type Opens = {
+  [Op in StreamOperation]: { type: 'open'; id: number; kernel: string; operation: Op; options: Streams[Op]['options'] };
+}[StreamOperation];
+
+/** Ids are drawn by the supervisor and unique per worker over requests and streams. */
+export type ToWorker =
+  | { type: 'start' }
+  | Requests
+  | Opens
+  | { type: 'input'; id: number; input: ConnectionInput }
+  /** The supervisor wants no more of this stream; answered by `closed` (a ping emits its `end` event first). */
+  | { type: 'close'; id: number }
+  /** Shut one kernel down: its devices are closed and its sockets gone. Answered by `stopped`. */
+  | { type: 'stop'; kernel: string };
+
+export type FromWorker =
+  /** All kernels are booted. */
+  | { type: 'ready' }
+  /** The whole set of ports on which sockets of the kernel listen (TCP) or are bound (UDP), sorted. */
+  | { type: 'listening'; kernel: string; tcp: number[]; udp: number[] }
+  | { type: 'reply'; id: number; reply: ControlRequests[ControlOperation]['reply'] }
+  /** Of a request. `code` is a POSIX name or of our own, e.g. ENOENT. */
+  | { type: 'failure'; id: number; code: string; message: string }
+  | { type: 'event'; id: number; event: Streams[StreamOperation]['event'] }
+  /** A stream is over; nothing follows. `code` is null when it ended as it should. */
+  | { type: 'closed'; id: number; code: string | null; message: string }
+  | { type: 'stopped'; kernel: string };
+
+// ---- figures of a program ------------------------------------------------------------------------------------------
+// Written by the worker into the counter block `NAME/program` from node:diagnostics_channel, read by the supervisor.
+
+/** HTTP exchanges the program finished as a server and as a client, and how many of the latter are under way. */
+export const HTTP_SERVER_REQUESTS = 'http.server.requests';
+export const HTTP_CLIENT_REQUESTS = 'http.client.requests';
+export const HTTP_CLIENT_ERRORS = 'http.client.errors';
+export const HTTP_CLIENT_IN_FLIGHT = 'http.client.inFlight';
+/** Histograms: counters `http.server.us.0` ... of requests whose duration fell into the bucket. */
+export const HTTP_SERVER_BUCKET = 'http.server.us.';
+export const HTTP_CLIENT_BUCKET = 'http.client.us.';
+/** Capacity of the block `NAME/program`. */
+export const PROGRAM_COUNTERS_CAPACITY = 320;
+
+const BUCKETS_PER_OCTAVE = 6;
+/** 1 us to 2^24 us (17 s) and beyond. */
+export const LATENCY_BUCKETS: number = 24 * BUCKETS_PER_OCTAVE;
+
+/** The bucket of a duration in microseconds. */
+export function latencyBucket(us: number): number {
+  if (!(us > 1)) return 0;
+  return Math.min(LATENCY_BUCKETS - 1, Math.floor(Math.log2(us) * BUCKETS_PER_OCTAVE));
+}
+
+/** The middle (geometric) of a bucket, microseconds. */
+export function latencyOfBucketUs(bucket: number): number {
+  return 2 ** ((bucket + 0.5) / BUCKETS_PER_OCTAVE);
+}
