@@ -15,6 +15,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { ControlOperation, ControlRequests, PingEvent, PingOptions } from '../kernel/control.ts';
+import type { NetworkDescriptor } from '../link/network.ts';
 import type { WasmMemory } from '../mem/webassembly.ts';
 
 /** One interface of a kernel: a port of a network that the supervisor created in the arena. */
@@ -23,13 +24,15 @@ export interface InterfaceBoot {
   name: string;
   /** Name of the network, for people. */
   network: string;
-  /** Offset of the network in the arena (link/vni). */
-  networkAt: number;
+  /** Where the network lies in the arena. */
+  descriptor: NetworkDescriptor;
   /** Which port of the network is ours. */
   port: number;
   /** e.g. "02:6d:6b:00:00:0b" */
   mac: string;
   mtuBytes: number;
+  /** What a full ring means: back-pressure, or a counted drop. */
+  full: 'wait' | 'drop';
   addresses: { address: string; prefixLength: number }[];
 }
 
