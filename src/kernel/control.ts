@@ -100,6 +100,25 @@ export interface FilterRule {
   action: 'drop' | 'reject';
 }
 
+/** A route to put in or take out; errors as route(4) gives them: EEXIST, ENOENT ("not in table"), ENETUNREACH. */
+export interface RouteChange {
+  destination: string;
+  prefixLength: number;
+  /** Empty when deleting whatever route leads there. */
+  gateway: string;
+  /** What is done with packets instead of sending them on. */
+  kind: 'unicast' | 'reject' | 'blackhole';
+}
+
+/** What `ifconfig IF ...` changes; absent = stays. */
+export interface InterfaceChange {
+  name: string;
+  up?: boolean;
+  mtuBytes?: number;
+  addAddress?: { address: string; prefixLength: number };
+  removeAddress?: { address: string };
+}
+
 /** Requests with one reply. `ping` and `capture` are streams of their own (kernel.ts). */
 export interface ControlRequests {
   interfaces: { request: Record<never, never>; reply: InterfaceInfo[] };
@@ -109,6 +128,13 @@ export interface ControlRequests {
   counters: { request: Record<never, never>; reply: Record<string, number> };
   'filter.add': { request: FilterRule; reply: null };
   'filter.remove': { request: { id: string }; reply: null };
+  'interface.set': { request: InterfaceChange; reply: null };
+  'route.add': { request: RouteChange; reply: null };
+  'route.delete': { request: RouteChange; reply: null };
+  /** Static entry: permanent unless `temporary`. */
+  'neighbor.add': { request: { address: string; mac: string; temporary: boolean; published: boolean }; reply: null };
+  /** ENOENT when there is none. */
+  'neighbor.delete': { request: { address: string }; reply: null };
   'sysctl.get': { request: { name: string }; reply: { name: string; value: number }[] };
   'sysctl.set': { request: { name: string; value: number }; reply: { before: number; after: number } };
 }
