@@ -16,7 +16,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ControlOperation, ControlRequests, PingEvent, PingOptions } from '../kernel/control.ts';
 import type { NetworkDescriptor } from '../link/network.ts';
-import type { NetworkDescriptor } from '../link/network.ts';
 import type { WasmMemory } from '../mem/webassembly.ts';
 
 /** One interface of a kernel: a port of a network that the supervisor created in the arena. */
