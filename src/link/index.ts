@@ -1,0 +1,17 @@
+/** Devices: what takes and gives Ethernet frames. Public subpath `multikernel/link`. */
+
+export * from './device.ts';
+export { LOOPBACK_MTU_BYTES, LoopbackDevice, type LoopbackOptions } from './loopback.ts';
+export {
+  createNetwork,
+  DEFAULT_RING_BYTES,
+  defaultRingBytes,
+  listPorts,
+  MAX_PORTS,
+  markPortDead,
+  type NetworkDescriptor,
+  type NetworkOptions,
+  networkBytes,
+  type PortInfo,
+} from './network.ts';
+export { VniDevice, type VniOptions } from './vni.ts';

@@ -1,0 +1,139 @@
+/**
+ * lo: frames come back to the kernel that sent them, through a ring to oneself.
+ *
+ * Thread: the kernel's. No address is filtered. MTU 16384 as on BSD; super-frames and partial checksums work by nature.
+ */
+
+import { Errno, MultikernelError } from '../base/errors.ts';
+import type { Arena } from '../mem/arena.ts';
+import { Counters } from '../mem/counters.ts';
+import { formatRing, RingConsumer, RingProducer, ringBytes, ringCapacity } from '../mem/spsc-ring.ts';
+import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device, type FrameBatch, type MacAddress } from './device.ts';
+import { ETHERNET_HEADER_BYTES } from './filter.ts';
+
+export const LOOPBACK_MTU_BYTES = 16384;
+const DEFAULT_RING_BYTES: number = 1024 * 1024;
+const SUPER_FRAME_BYTES: number = 65535 + ETHERNET_HEADER_BYTES;
+
+export interface LoopbackOptions {
+  /** Default `lo0`. */
+  name?: string;
+  mtuBytes?: number;
+  ringBytes?: number;
+  /** `CAP_*` bits; default all. */
+  capabilities?: number;
+  counters?: Counters;
+  /** Name of the counters when none are given; default the device's name. */
+  countersName?: string;
+}
+
+export class LoopbackDevice implements Device {
+  readonly name: string;
+  readonly kind = 'loopback';
+  readonly mac: MacAddress = { hi: 0, lo: 0 };
+  readonly counters: Counters;
+  readonly capabilities: number;
+  linkUp = true;
+  downReason = '';
+  mtuBytes: number;
+  maxFrameBytes: number;
+
+  readonly #producer: RingProducer;
+  readonly #consumer: RingConsumer;
+  readonly #rxFrames: number;
+  readonly #rxBytes: number;
+  readonly #txFrames: number;
+  readonly #txBytes: number;
+  readonly #txFull: number;
+  #sentFrames = 0;
+  #sentBytes = 0;
+  /** A sender wants room; nobody else empties the ring, so there is nobody to wake. */
+
+  constructor(arena: Arena, options: LoopbackOptions = {}) {
+    this.name = options.name ?? 'lo0';
+    this.capabilities = options.capabilities ?? CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES;
+    const capacity = ringCapacity(options.ringBytes ?? DEFAULT_RING_BYTES);
+    const at = arena.allocate(ringBytes(capacity), 128);
+    formatRing(arena, at, capacity);
+    this.#producer = new RingProducer(arena, at, capacity);
+    this.#consumer = new RingConsumer(arena, at, capacity);
+    this.mtuBytes = options.mtuBytes ?? LOOPBACK_MTU_BYTES;
+    this.maxFrameBytes = 0;
+    this.setMtu(this.mtuBytes);
+    const counters = options.counters ?? Counters.open(arena, options.countersName ?? this.name);
+    this.counters = counters;
+    this.#rxFrames = counters.index('rxFrames');
+    this.#rxBytes = counters.index('rxBytes');
+    this.#txFrames = counters.index('txFrames');
+    this.#txBytes = counters.index('txBytes');
+    this.#txFull = counters.index('txFull');
+  }
+
+  reserve(_dstHi: number, _dstLo: number, lengthBytes: number): number {
+    if (!this.linkUp) return -Errno.ENETDOWN;
+    if (lengthBytes > this.maxFrameBytes) return -Errno.EMSGSIZE;
+    const at = this.#producer.reserve(lengthBytes);
+    if (at >= 0) return at;
+    this.counters.add(this.#txFull, 1);
+    return -Errno.ENOBUFS;
+  }
+
+  commit(lengthBytes: number, meta: number): void {
+    this.#producer.commit(lengthBytes, meta);
+    this.#sentFrames++;
+    this.#sentBytes += lengthBytes;
+  }
+
+  cancel(): void {}
+
+  flush(): void {
+    if (!this.#producer.publish()) return;
+    this.counters.add(this.#txFrames, this.#sentFrames);
+    this.counters.add(this.#txBytes, this.#sentBytes);
+    this.#sentFrames = 0;
+    this.#sentBytes = 0;
+  }
+
+  /** The kernel itself empties the ring in its next turn, so it is awake then anyway. */
+  awaitRoom(_dstHi: number, _dstLo: number): boolean {
+    return this.#producer.awaitRoom(this.mtuBytes + ETHERNET_HEADER_BYTES);
+  }
+
+  receive(batch: FrameBatch): number {
+    const count = this.#consumer.receive(batch.at, batch.length, batch.meta, 0, batch.capacity);
+    if (count === 0) return 0;
+    let bytes = 0;
+    for (let i = 0; i < count; i++) bytes += batch.length[i] as number;
+    this.counters.add(this.#rxFrames, count);
+    this.counters.add(this.#rxBytes, bytes);
+    return count;
+  }
+
+  release(): void {
+    this.#consumer.release();
+  }
+
+  get pending(): boolean {
+    return this.#consumer.pending;
+  }
+
+  setFilter(_flags: number): void {}
+  joinMulticast(_hi: number, _lo: number): void {}
+  leaveMulticast(_hi: number, _lo: number): void {}
+
+  /** Throws EINVAL below 68 (RFC 791) or above what the ring holds. */
+  setMtu(mtuBytes: number): void {
+    const longest = this.#producer.maxLengthBytes;
+    if (!(mtuBytes >= 68 && mtuBytes + ETHERNET_HEADER_BYTES <= longest)) {
+      throw new MultikernelError('EINVAL', `${this.name}: mtu ${mtuBytes}: 68 to ${longest - ETHERNET_HEADER_BYTES}`);
+    }
+    this.mtuBytes = mtuBytes;
+    const isSuper = (this.capabilities & CAP_SUPER_FRAMES) !== 0;
+    this.maxFrameBytes = isSuper ? Math.min(SUPER_FRAME_BYTES, longest) : mtuBytes + ETHERNET_HEADER_BYTES;
+  }
+
+  close(): void {
+    this.linkUp = false;
+    this.downReason = 'closed';
+  }
+}

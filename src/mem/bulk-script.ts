@@ -1,0 +1,116 @@
+/**
+ * `Bulk` in TypeScript, for engines without SIMD in WebAssembly.
+ *
+ * Thread: any. Ranges that are congruent modulo 8 are copied by the engine in words; others by 16-bit or 8-bit steps of a
+ * loop, which is slow and right. Sums take 32 bits at a time, halves added apart (RFC 1071 section 2(C)).
+ */
+
+import type { Arena } from './arena.ts';
+import type { Bulk } from './bulk.ts';
+
+const BY_LOOP_BYTES = 48;
+/** Words whose halves can be added into a float without losing a bit: far below 2^53 / 2^16. */
+const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+function fold(sum: number): number {
+  while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000);
+  return sum;
+}
+
+function swap(sum: number): number {
+  return ((sum & 0xff) << 8) | (sum >> 8);
+}
+
+export class ScriptBulk implements Bulk {
+  readonly kind = 'script';
+  readonly #bytes: Uint8Array;
+  readonly #halves: Uint16Array;
+  readonly #words: Int32Array;
+
+  constructor(arena: Arena) {
+    this.#bytes = arena.bytes;
+    this.#halves = new Uint16Array(arena.buffer);
+    this.#words = arena.words;
+  }
+
+  copy(dst: number, src: number, n: number): void {
+    if (n > BY_LOOP_BYTES || (dst > src && dst < src + n)) {
+      this.#bytes.copyWithin(dst, src, src + n);
+      return;
+    }
+    const bytes = this.#bytes;
+    for (let i = 0; i < n; i++) bytes[dst + i] = bytes[src + i] as number;
+  }
+
+  fill(at: number, n: number, byte: number): void {
+    this.#bytes.fill(byte, at, at + n);
+  }
+
+  sum(at: number, n: number): number {
+    const odd = at & 1;
+    const end = at + n;
+    // An odd start shifts every byte to the other half of its word: sum the words in between, then swap (RFC 1071 section 2(B)).
+    let edges = 0;
+    if (odd !== 0 && n > 0) edges += (this.#bytes[at++] as number) << 8;
+    let middle = 0;
+    while (at < end - 1 && (at & 3) !== 0) {
+      middle += this.#halves[at >> 1] as number;
+      at += 2;
+    }
+    middle += this.#sumWords(at, end);
+    at += (end - at) & ~3;
+    if (end - at >= 2) {
+      middle += this.#halves[at >> 1] as number;
+      at += 2;
+    }
+    let sum = LITTLE_ENDIAN ? swap(fold(middle)) : fold(middle);
+    if (at < end) sum += (this.#bytes[at] as number) << 8;
+    if (odd === 0) return fold(sum);
+    return fold(swap(fold(sum)) + edges);
+  }
+
+  /** Whole aligned words in [at, end). */
+  #sumWords(at: number, end: number): number {
+    const words = this.#words;
+    const last = at + ((end - at) & ~3);
+    let total = 0;
+    let low = 0;
+    let high = 0;
+    for (let count = 0; at < last; at += 4) {
+      const word = words[at >> 2] as number;
+      low = (low + (word & 0xffff)) | 0;
+      high = (high + (word >>> 16)) | 0;
+      // 2^15 halves of at most 2^16 stay within int32.
+      if (++count === 0x7fff) {
+        total += low + high;
+        low = 0;
+        high = 0;
+        count = 0;
+      }
+    }
+    return total + low + high;
+  }
+
+  copySum(dst: number, src: number, n: number): number {
+    this.copy(dst, src, n);
+    return this.sum(dst, n);
+  }
+
+  copyIn(dst: number, src: Uint8Array, srcOffset: number, n: number): void {
+    const bytes = this.#bytes;
+    if (n <= BY_LOOP_BYTES) {
+      for (let i = 0; i < n; i++) bytes[dst + i] = src[srcOffset + i] as number;
+    } else {
+      bytes.set(src.subarray(srcOffset, srcOffset + n), dst);
+    }
+  }
+
+  copyOut(dst: Uint8Array, dstOffset: number, src: number, n: number): void {
+    const bytes = this.#bytes;
+    if (n <= BY_LOOP_BYTES) {
+      for (let i = 0; i < n; i++) dst[dstOffset + i] = bytes[src + i] as number;
+    } else {
+      dst.set(bytes.subarray(src, src + n), dstOffset);
+    }
+  }
+}

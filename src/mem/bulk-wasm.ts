@@ -1,0 +1,64 @@
+/**
+ * `Bulk` by the SIMD module of src/wasm/bulk.ts.
+ *
+ * Thread: one instance per thread; the module works straight on the arena's memory. A call costs about 5 ns. Where the
+ * engine refuses the module (no SIMD), {@link createWasmBulk} says so with null and `ScriptBulk` takes its place.
+ */
+
+import type { Arena } from './arena.ts';
+import type { Bulk } from './bulk.ts';
+import { copyIn, copyOut, scratchOf } from './bulk-staging.ts';
+import { WASM_BASE64 } from './generated/bulk-wasm.ts';
+import { wasm } from './webassembly.ts';
+
+type Kernel = (a: number, b: number, c: number) => void;
+type SumKernel = (at: number, n: number) => number;
+type CopySumKernel = (dst: number, src: number, n: number) => number;
+
+export function decodeBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+let module: object | null | undefined;
+
+/** The compiled module, once per thread; null where the engine does not take it. */
+function compiled(): object | null {
+  if (module === undefined) {
+    const bytes = decodeBase64(WASM_BASE64);
+    module = wasm.validate(bytes) ? new wasm.Module(bytes) : null;
+  }
+  return module;
+}
+
+export function createWasmBulk(arena: Arena): Bulk | null {
+  const code = compiled();
+  return code === null ? null : new WasmBulk(arena, code);
+}
+
+class WasmBulk implements Bulk {
+  readonly kind = 'wasm';
+  readonly copy: Kernel;
+  readonly fill: Kernel;
+  readonly sum: SumKernel;
+  readonly copySum: CopySumKernel;
+  readonly #arena: Arena;
+  readonly #scratchAt: number;
+
+  constructor(arena: Arena, code: object) {
+    const { exports } = new wasm.Instance(code, { env: { memory: arena.memory } });
+    this.copy = exports.copy as Kernel;
+    this.fill = exports.fill as Kernel;
+    this.sum = exports.sum as SumKernel;
+    this.copySum = exports.copySum as CopySumKernel;
+    this.#arena = arena;
+    this.#scratchAt = scratchOf(arena);
+  }
+
+  copyIn(dst: number, src: Uint8Array, srcOffset: number, n: number): void {
+    copyIn(this.#arena.bytes, this.#scratchAt, this.copy, dst, src, srcOffset, n);
+  }
+
+  copyOut(dst: Uint8Array, dstOffset: number, src: number, n: number): void {
+    copyOut(this.#arena.bytes, this.#scratchAt, this.copy, dst, dstOffset, src, n);
+  }
+}

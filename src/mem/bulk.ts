@@ -1,0 +1,47 @@
+/**
+ * Bulk work over the arena: copy, fill, and the Internet checksum's sum (RFC 1071), plus copies between the arena and
+ * ordinary arrays.
+ *
+ * Thread: each thread makes its own with {@link createBulk}. Two implementations behind one interface: a small SIMD module
+ * over the arena's memory (src/wasm/bulk.ts), and TypeScript where the engine has no SIMD. JavaScript's own `set` and
+ * `copyWithin` copy *shared* memory byte by byte unless source and destination are congruent modulo 8, six times slower:
+ * nothing here calls them on shared memory otherwise.
+ */
+
+import type { Arena } from './arena.ts';
+import { ScriptBulk } from './bulk-script.ts';
+import { createWasmBulk } from './bulk-wasm.ts';
+
+/** Offsets (`dst`, `src`, `at`) are bytes into the arena; `n` counts bytes. Ranges are the caller's responsibility. */
+export interface Bulk {
+  /** Which implementation this is. */
+  readonly kind: 'wasm' | 'script';
+  /** Like memmove: the ranges may overlap. */
+  copy(dst: number, src: number, n: number): void;
+  fill(at: number, n: number, byte: number): void;
+  /**
+   * Ones' complement sum of `n` bytes read as big-endian 16-bit words, folded to 16 bits, not complemented; an odd last
+   * byte counts as the high half of a word (RFC 1071 section 4.1).
+   */
+  sum(at: number, n: number): number;
+  /** `copy`, and the `sum` of what was copied, in one pass. The ranges must not overlap. */
+  copySum(dst: number, src: number, n: number): number;
+  /** Into the arena from an ordinary array. */
+  copyIn(dst: number, src: Uint8Array, srcOffset: number, n: number): void;
+  /** From the arena into an ordinary array. */
+  copyOut(dst: Uint8Array, dstOffset: number, src: number, n: number): void;
+}
+
+export interface BulkOptions {
+  /** False: the TypeScript implementation even where SIMD exists. */
+  simd?: boolean;
+}
+
+/** Bulk operations over this arena for the calling thread. */
+export function createBulk(arena: Arena, options: BulkOptions = {}): Bulk {
+  if (options.simd !== false) {
+    const bulk = createWasmBulk(arena);
+    if (bulk !== null) return bulk;
+  }
+  return new ScriptBulk(arena);
+}

@@ -1,0 +1,21 @@
+/** Shared memory: the arena and what lies in it. Public subpath `multikernel/mem`. */
+
+export { Arena, type ArenaOptions, DOORBELL_BYTES } from './arena.ts';
+export { type Bulk, type BulkOptions, createBulk } from './bulk.ts';
+export { Counters } from './counters.ts';
+export { Doorbell, ringDoorbell } from './doorbell.ts';
+export { Heap, type HeapOptions } from './heap.ts';
+export { checkSeal, LINE_BYTES, magicOf, seal } from './layout.ts';
+export {
+  checkRing,
+  formatRing,
+  maxRecordLength,
+  RECORD_ALIGN,
+  RECORD_HEADER_BYTES,
+  RingConsumer,
+  RingProducer,
+  recordBytes,
+  ringBytes,
+  ringCapacity,
+} from './spsc-ring.ts';
+export type { WasmMemory } from './webassembly.ts';

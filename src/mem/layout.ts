@@ -1,0 +1,29 @@
+/**
+ * What all shared layouts have in common: they begin with a magic number and a version, written last by whoever makes the
+ * structure and checked by whoever attaches. Drawings: docs/layouts/.
+ */
+
+import type { Arena } from './arena.ts';
+
+/** Two words that must not be in one cache line (or in the pair of lines that processors prefetch together) lie this far apart. */
+export const LINE_BYTES = 128;
+
+/** The number for a four-character tag. */
+export function magicOf(tag: string): number {
+  return (
+    (tag.charCodeAt(0) << 24) | (tag.charCodeAt(1) << 16) | (tag.charCodeAt(2) << 8) | (tag.charCodeAt(3) & 0xff) | 0
+  );
+}
+
+/** Finish a structure at `at`: version first, then the magic number, so that nobody attaches to half of it. */
+export function seal(arena: Arena, at: number, magic: number, version: number): void {
+  arena.words[(at >> 2) + 1] = version;
+  Atomics.store(arena.words, at >> 2, magic);
+}
+
+/** '' when the structure at `at` is of that kind and version, otherwise why not. */
+export function checkSeal(arena: Arena, at: number, magic: number, version: number): string {
+  if (Atomics.load(arena.words, at >> 2) !== magic) return 'wrong magic number';
+  const found = arena.words[(at >> 2) + 1] as number;
+  return found === version ? '' : `version ${found}, expected ${version}`;
+}

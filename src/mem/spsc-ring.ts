@@ -1,0 +1,357 @@
+/**
+ * A ring of variable-length records between one producer and one consumer: the buffer of every directed channel.
+ *
+ * Thread: the producer's on one side, the consumer's on the other. Read docs/layouts/spsc-ring.md first: it draws the
+ * layout and lists which transitions are legal. Each side works on private cursors, publishes its index once per batch,
+ * and believes nothing that the other wrote before it was copied and checked; a violation marks the ring broken with a
+ * reason, on that side, for good. Nothing here throws or allocates after construction, and no access leaves the ring.
+ *
+ * Indices count bytes modulo twice the capacity: equal means empty, a capacity apart means full, and the place in the ring
+ * follows from the index alone, whatever the capacity.
+ */
+
+import { assert } from '../base/assert.ts';
+import type { Arena } from './arena.ts';
+import { checkSeal, LINE_BYTES, magicOf, seal } from './layout.ts';
+
+const MAGIC = magicOf('MKRG');
+const VERSION = 1;
+
+const WORD_CAPACITY = 2;
+const HEAD_OFFSET = LINE_BYTES;
+const TAIL_OFFSET = 2 * LINE_BYTES;
+const WAITING_OFFSET = 3 * LINE_BYTES;
+/** Before the data lie the header and three words, each on lines of its own. */
+export const RING_CONTROL_BYTES: number = 4 * LINE_BYTES;
+
+/** Records begin at multiples of this and take whole blocks. */
+export const RECORD_ALIGN = 64;
+/** Length and metadata, then two bytes that put what follows the Ethernet header on a multiple of 4. */
+export const RECORD_HEADER_BYTES = 10;
+const ROUND_UP: number = RECORD_HEADER_BYTES + RECORD_ALIGN - 1;
+/** In place of a length: the record begins at the start of the ring instead. */
+const SKIP = -1;
+
+/** Bytes that a record of `lengthBytes` takes in the ring. */
+export function recordBytes(lengthBytes: number): number {
+  return (lengthBytes + ROUND_UP) & -RECORD_ALIGN;
+}
+
+/** Usable capacity of a ring to which `byteLength` bytes of buffer are given. */
+export function ringCapacity(byteLength: number): number {
+  return byteLength & -RECORD_ALIGN;
+}
+
+/** Longest record content a ring of that capacity always takes once it is empty, wherever its indices stand. */
+export function maxRecordLength(capacityBytes: number): number {
+  return ((capacityBytes >> 1) & -RECORD_ALIGN) - RECORD_HEADER_BYTES;
+}
+
+/** Bytes that a ring of that capacity takes in the arena; `at` must be a multiple of 128. */
+export function ringBytes(capacityBytes: number): number {
+  return RING_CONTROL_BYTES + Math.ceil(capacityBytes / LINE_BYTES) * LINE_BYTES;
+}
+
+/** Write the header of an empty ring over zeroed memory. Done once, by the producer's side, before anybody attaches. */
+export function formatRing(arena: Arena, at: number, capacityBytes: number): void {
+  assert(at % LINE_BYTES === 0 && capacityBytes % RECORD_ALIGN === 0, 'ring: alignment');
+  assert(capacityBytes >= 4 * RECORD_ALIGN && at + ringBytes(capacityBytes) <= arena.byteLength, 'ring: size');
+  arena.words[(at >> 2) + WORD_CAPACITY] = capacityBytes;
+  seal(arena, at, MAGIC, VERSION);
+}
+
+/** '' when a ring of exactly that capacity was formatted at `at`, otherwise why not. */
+export function checkRing(arena: Arena, at: number, capacityBytes: number): string {
+  const why = checkSeal(arena, at, MAGIC, VERSION);
+  if (why !== '') return why;
+  return arena.words[(at >> 2) + WORD_CAPACITY] === capacityBytes ? '' : 'wrong capacity';
+}
+
+function isIndex(index: number, capacity: number): boolean {
+  return index >= 0 && index < 2 * capacity && (index & (RECORD_ALIGN - 1)) === 0;
+}
+
+export class RingProducer {
+  readonly capacityBytes: number;
+  readonly maxLengthBytes: number;
+  /** '' while the ring is sound. */
+  broken: string = '';
+
+  readonly #words: Int32Array;
+  readonly #dataAt: number;
+  readonly #headIndex: number;
+  readonly #tailIndex: number;
+  readonly #waitingIndex: number;
+  /** Published head. */
+  #head: number;
+  /** Place of the next record in the ring. */
+  #offset: number;
+  #unpublished = 0;
+  /** Free bytes as of the last look at the tail, less what was committed since. */
+  #room = 0;
+
+  /** Attach to a formatted ring, where the last producer left it. */
+  constructor(arena: Arena, at: number, capacityBytes: number) {
+    this.capacityBytes = capacityBytes;
+    this.maxLengthBytes = maxRecordLength(capacityBytes);
+    this.#words = arena.words;
+    this.#dataAt = at + RING_CONTROL_BYTES;
+    this.#headIndex = (at + HEAD_OFFSET) >> 2;
+    this.#tailIndex = (at + TAIL_OFFSET) >> 2;
+    this.#waitingIndex = (at + WAITING_OFFSET) >> 2;
+    this.broken = checkRing(arena, at, capacityBytes);
+    this.#head = Atomics.load(this.#words, this.#headIndex);
+    if (!isIndex(this.#head, capacityBytes)) {
+      this.#head = 0;
+      this.broken = 'head out of range';
+    }
+    this.#offset = this.#head % capacityBytes;
+    if (this.broken === '') this.#refresh();
+  }
+
+  /** Look at the consumer's index again. */
+  #refresh(): void {
+    const capacity = this.capacityBytes;
+    const tail = Atomics.load(this.#words, this.#tailIndex);
+    if (!isIndex(tail, capacity)) {
+      this.#fail('tail is no index');
+      return;
+    }
+    let used = this.#head - tail;
+    if (used < 0) used += 2 * capacity;
+    const room = capacity - used - this.#unpublished;
+    // Room only grows by looking; a tail ahead of the published head would show as more used than there is.
+    if (used > capacity || room < this.#room) this.#fail('tail out of range');
+    else this.#room = room;
+  }
+
+  #fail(why: string): void {
+    this.broken = why;
+    this.#room = 0;
+  }
+
+  /**
+   * Room for a record of up to `lengthBytes`; returns the offset in the arena where its content goes, or -1 (full, longer
+   * than `maxLengthBytes`, or broken). A second call before `commit` replaces the first.
+   */
+  reserve(lengthBytes: number): number {
+    const size = (lengthBytes + ROUND_UP) & -RECORD_ALIGN;
+    const offset = this.#offset;
+    if (offset + size > this.capacityBytes) return this.#reserveAtStart(lengthBytes, size);
+    if (size > this.#room) {
+      if (!this.#look(size)) return -1;
+    }
+    return this.#dataAt + offset + RECORD_HEADER_BYTES;
+  }
+
+  /** Whether `size` bytes are free, after a fresh look. */
+  #look(size: number): boolean {
+    if (this.broken !== '') return false;
+    this.#refresh();
+    return size <= this.#room;
+  }
+
+  /** The record does not fit before the end: leave the rest unused. */
+  #reserveAtStart(lengthBytes: number, size: number): number {
+    if (lengthBytes > this.maxLengthBytes) return -1;
+    const gap = this.capacityBytes - this.#offset;
+    if (gap + size > this.#room && !this.#look(gap + size)) return -1;
+    this.#words[(this.#dataAt + this.#offset) >> 2] = SKIP;
+    this.#unpublished += gap;
+    this.#room -= gap;
+    this.#offset = 0;
+    return this.#dataAt + RECORD_HEADER_BYTES;
+  }
+
+  /** The record reserved last is complete; `lengthBytes` at most what was reserved, `meta` any int32. */
+  commit(lengthBytes: number, meta: number): void {
+    const size = (lengthBytes + ROUND_UP) & -RECORD_ALIGN;
+    const offset = this.#offset;
+    const word = (this.#dataAt + offset) >> 2;
+    this.#words[word] = lengthBytes;
+    this.#words[word + 1] = meta;
+    this.#room -= size;
+    this.#unpublished += size;
+    const next = offset + size;
+    this.#offset = next === this.capacityBytes ? 0 : next;
+  }
+
+  /** Make everything committed visible to the consumer. Returns whether there was anything. */
+  publish(): boolean {
+    if (this.#unpublished === 0) return false;
+    let head = this.#head + this.#unpublished;
+    if (head >= 2 * this.capacityBytes) head -= 2 * this.capacityBytes;
+    this.#head = head;
+    this.#unpublished = 0;
+    Atomics.store(this.#words, this.#headIndex, head);
+    return true;
+  }
+
+  /**
+   * Ask the consumer to wake this side when there is room (its `release` returns true then). True when a record of
+   * `lengthBytes` fits already, after a look made after asking, so that no wake-up is lost.
+   */
+  awaitRoom(lengthBytes: number): boolean {
+    Atomics.store(this.#words, this.#waitingIndex, 1);
+    if (this.broken !== '') return false;
+    this.#refresh();
+    const size = recordBytes(lengthBytes);
+    const gap = this.#offset + size > this.capacityBytes ? this.capacityBytes - this.#offset : 0;
+    return gap + size <= this.#room;
+  }
+
+  /** Bytes in use, as far as this side knows after a fresh look. */
+  usedBytes(): number {
+    if (this.broken === '') this.#refresh();
+    return this.capacityBytes - this.#room;
+  }
+}
+
+export class RingConsumer {
+  readonly capacityBytes: number;
+  /** '' while the ring is sound. */
+  broken: string = '';
+
+  readonly #words: Int32Array;
+  readonly #dataAt: number;
+  readonly #headIndex: number;
+  readonly #tailIndex: number;
+  readonly #waitingIndex: number;
+  /** Published tail. */
+  #tail: number;
+  /** The head as it was read last. */
+  #headSeen: number;
+  /** Place of the next record to read. */
+  #offset: number;
+  /** Published records not read yet, and read ones not released yet, in bytes. */
+  #available = 0;
+  #unreleased = 0;
+
+  /** Attach to a formatted ring, where the last consumer left it. */
+  constructor(arena: Arena, at: number, capacityBytes: number) {
+    this.capacityBytes = capacityBytes;
+    this.#words = arena.words;
+    this.#dataAt = at + RING_CONTROL_BYTES;
+    this.#headIndex = (at + HEAD_OFFSET) >> 2;
+    this.#tailIndex = (at + TAIL_OFFSET) >> 2;
+    this.#waitingIndex = (at + WAITING_OFFSET) >> 2;
+    this.broken = checkRing(arena, at, capacityBytes);
+    this.#tail = Atomics.load(this.#words, this.#tailIndex);
+    if (!isIndex(this.#tail, capacityBytes)) {
+      this.#tail = 0;
+      this.broken = 'tail out of range';
+    }
+    this.#headSeen = this.#tail;
+    this.#offset = this.#tail % capacityBytes;
+  }
+
+  /** Look at the producer's index again. */
+  #refresh(): void {
+    const capacity = this.capacityBytes;
+    const head = Atomics.load(this.#words, this.#headIndex);
+    if (!isIndex(head, capacity)) {
+      this.#fail('head is no index');
+      return;
+    }
+    let used = head - this.#tail;
+    if (used < 0) used += 2 * capacity;
+    const known = this.#unreleased + this.#available;
+    if (used > capacity || used < known) {
+      this.#fail('head out of range');
+      return;
+    }
+    this.#headSeen = head;
+    this.#available = used - this.#unreleased;
+  }
+
+  #fail(why: string): void {
+    this.broken = why;
+    this.#available = 0;
+  }
+
+  /** Whether a record waits; looks at shared memory afresh. A broken ring has none. */
+  get pending(): boolean {
+    if (this.#available > 0) return true;
+    return this.broken === '' && Atomics.load(this.#words, this.#headIndex) !== this.#headSeen;
+  }
+
+  /**
+   * Read up to `limit - start` records: offset of the content, its length and metadata go to the three arrays from index
+   * `start` on. Returns the index after the last. The content stays valid until `release`. Lengths lie within the ring,
+   * but only the layer above knows which are sensible.
+   */
+  receive(at: Int32Array, length: Int32Array, meta: Int32Array, start: number, limit: number): number {
+    const words = this.#words;
+    if (this.#available === 0) {
+      // A plain load decides whether the ordered one is worth its price; before sleeping, `pending` takes the ordered one.
+      if (words[this.#headIndex] === this.#headSeen || this.broken !== '') return start;
+      this.#refresh();
+    }
+    const capacity = this.capacityBytes;
+    const dataAt = this.#dataAt;
+    let available = this.#available;
+    let offset = this.#offset;
+    const before = available;
+    while (start < limit && available > 0) {
+      const word = (dataAt + offset) >> 2;
+      const bytes = words[word] as number;
+      if (bytes === SKIP) {
+        const gap = capacity - offset;
+        if (gap > available || offset === 0) {
+          this.#fail('skip marker out of place');
+          return this.#keep(before - available, offset, 0, start);
+        }
+        available -= gap;
+        offset = 0;
+        continue;
+      }
+      const size = (bytes + ROUND_UP) & -RECORD_ALIGN;
+      if (bytes < 0 || bytes > capacity || size > available || offset + size > capacity) {
+        this.#fail('record length out of range');
+        return this.#keep(before - available, offset, 0, start);
+      }
+      at[start] = dataAt + offset + RECORD_HEADER_BYTES;
+      length[start] = bytes;
+      meta[start] = words[word + 1] as number;
+      start++;
+      available -= size;
+      offset += size;
+      if (offset === capacity) offset = 0;
+    }
+    return this.#keep(before - available, offset, available, start);
+  }
+
+  #keep(read: number, offset: number, available: number, end: number): number {
+    this.#unreleased += read;
+    this.#offset = offset;
+    this.#available = available;
+    return end;
+  }
+
+  /**
+   * Give everything read back to the producer. True when the producer asked for room and there is plenty now (half the
+   * ring, or all that this side knows of): wake it.
+   */
+  release(): boolean {
+    if (this.#unreleased === 0) return false;
+    let tail = this.#tail + this.#unreleased;
+    if (tail >= 2 * this.capacityBytes) tail -= 2 * this.capacityBytes;
+    this.#tail = tail;
+    this.#unreleased = 0;
+    Atomics.store(this.#words, this.#tailIndex, tail);
+    if (this.#available > this.capacityBytes >> 1 || Atomics.load(this.#words, this.#waitingIndex) === 0) return false;
+    Atomics.store(this.#words, this.#waitingIndex, 0);
+    return true;
+  }
+
+  /** Drop whatever is in the ring: a new owner of this end does not read what was sent to the last one. */
+  purge(): void {
+    if (this.broken !== '') return;
+    this.#refresh();
+    if (this.broken !== '') return;
+    this.#unreleased += this.#available;
+    this.#available = 0;
+    this.#offset = this.#headSeen % this.capacityBytes;
+    this.release();
+  }
+}
