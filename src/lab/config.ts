@@ -1,0 +1,139 @@
+/**
+ * The lab as data: what `multikernel.yml` and `lab()` take ({@link LabOptions}), and the same with every default filled in
+ * and every quantity a number ({@link LabConfig}).
+ *
+ * Thread: any; types only. The shape itself is schema.ts.
+ */
+
+export interface NetworkOptions {
+  /** IPv4 prefix, e.g. "10.0.0.0/24"; default: the next free 10.0.N.0/24 in file order. */
+  prefix?: string | string[];
+  /** Largest IP packet, 576 to 65521 bytes; default 1500. */
+  mtu?: number;
+  /** Buffer of each directed channel between two kernels, e.g. "1MiB"; default: what the number of kernels allows. */
+  ring?: number | string;
+  /** When a ring is full: "wait" (back-pressure, default) or "drop" (counted). */
+  full?: 'wait' | 'drop';
+  /** Domain of the names on this network, besides the lab's own. */
+  dns?: string;
+}
+
+export interface NodeOptions {
+  /** "node" (default), or "router": forwards, and takes the first addresses of its networks. */
+  kind?: 'node' | 'router';
+  /** `node [flags] script [arguments]`; without it the kernel runs alone. */
+  run?: string;
+  /** Folder of the program; default: the lab file's. */
+  cwd?: string;
+  /** Environment, on top of that of `mk up`. */
+  env?: Record<string, string | number | boolean>;
+  /** Networks it is on, eth0 first; may be left out when the lab has one network. */
+  networks?: string[];
+  /** Fixed addresses by network; default: allocated in file order. */
+  addresses?: Record<string, string>;
+  /** Whether it forwards packets; default: routers do. */
+  forwarding?: boolean;
+  /** Start the program once others are "running", "listening", "listening:PORT" or "exited". */
+  depends_on?: string[] | Record<string, string>;
+  /** Limit of the program's heap, e.g. "256MiB". */
+  memory?: number | string;
+  /** Kernel variables set after boot, e.g. { "net.inet.ip.ttl": 32 }. */
+  sysctl?: Record<string, number>;
+}
+
+/** One thing that must hold. Exactly one of `http`, `tcp`, `ping`, `state`, `metric`. */
+export interface CheckOptions {
+  /** Look once, this long after the lab is up; e.g. "3s". */
+  at?: string;
+  /** Look again and again, until it holds, at most this long; default "10s". */
+  within?: string;
+  /** The node that asks (http, tcp, ping). */
+  from?: string;
+  /** URL to get. */
+  http?: string;
+  /** HOST:PORT to connect to. */
+  tcp?: string;
+  /** Host to ping. */
+  ping?: string;
+  /** Node whose state is looked at. */
+  state?: string;
+  /** A figure of the node `of`: "requests/s", "p50", "connections", "retransmits", "inFlight", or a counter. */
+  metric?: string;
+  of?: string;
+  above?: number;
+  below?: number;
+  /** http: the status (default 200); tcp: "open" (default), "refused", "timeout"; ping: "reply" (default), "none"; state: e.g. "listening:80", "exited:0". */
+  expect?: number | string;
+  /** http: text that the body must contain. */
+  body?: string;
+}
+
+export interface LabOptions {
+  /** Name of the lab; default: the folder of the file. */
+  name?: string;
+  /** Nodes are also called NODE.DOMAIN; default: NAME.lan. */
+  domain?: string;
+  /** Makes what is left to chance in the lab repeatable. */
+  seed?: number;
+  defaults?: { node?: NodeOptions; network?: NetworkOptions };
+  /** Default: one network called "lan". */
+  networks?: Record<string, NetworkOptions>;
+  nodes: Record<string, NodeOptions>;
+  checks?: CheckOptions[];
+}
+
+export interface NetworkConfig {
+  name: string;
+  /** Dotted network and length; null: to be allocated. */
+  prefix: string | null;
+  mtuBytes: number;
+  ringBytes: number | null;
+  full: 'wait' | 'drop';
+  domain: string | null;
+}
+
+export interface Dependency {
+  node: string;
+  /** A state as `stateHolds` (state.ts) takes it. */
+  state: string;
+}
+
+export interface NodeConfig {
+  name: string;
+  kind: 'node' | 'router';
+  run: string | null;
+  cwd: string | null;
+  env: Record<string, string>;
+  /** null: the only network of the lab. */
+  networks: string[] | null;
+  addresses: Record<string, string>;
+  forwarding: boolean;
+  dependsOn: Dependency[];
+  memoryBytes: number | null;
+  sysctl: [name: string, value: number][];
+}
+
+export type CheckKind = 'http' | 'tcp' | 'ping' | 'state' | 'metric';
+
+export interface CheckConfig {
+  kind: CheckKind;
+  /** The URL, HOST:PORT, host, node or metric. */
+  target: string;
+  atMs: number | null;
+  withinMs: number;
+  from: string | null;
+  of: string | null;
+  above: number | null;
+  below: number | null;
+  expect: string | null;
+  body: string | null;
+}
+
+export interface LabConfig {
+  name: string | null;
+  domain: string | null;
+  seed: number | null;
+  networks: NetworkConfig[];
+  nodes: NodeConfig[];
+  checks: CheckConfig[];
+}

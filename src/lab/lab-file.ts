@@ -1,0 +1,221 @@
+/**
+ * Reads `multikernel.yml`: text → YAML → shape (schema.ts) → {@link LabConfig}. Every problem has a line, a column and a key.
+ *
+ * Thread: any. Read first: config.ts.
+ */
+
+import * as v from 'valibot';
+import { type Document, isMap, isNode, isPair, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { MultikernelError } from '../base/errors.ts';
+import type {
+  CheckConfig,
+  CheckKind,
+  CheckOptions,
+  Dependency,
+  LabConfig,
+  LabOptions,
+  NetworkConfig,
+  NetworkOptions,
+  NodeConfig,
+  NodeOptions,
+} from './config.ts';
+import { durationMs, sizeBytes } from './quantity.ts';
+import { LAB_SCHEMA } from './schema.ts';
+
+export type KeyPath = readonly (string | number)[];
+
+export interface Problem {
+  path: KeyPath;
+  message: string;
+  /** The key is at fault, not its value. */
+  atKey?: boolean;
+}
+
+/** From 1; 0 when the lab was not read from a file. */
+export interface Position {
+  line: number;
+  column: number;
+}
+
+export type Locate = (problem: Problem) => Position;
+
+const NOWHERE: Position = { line: 0, column: 0 };
+const FILE_BYTES_MAX = 1024 * 1024;
+const DEFAULT_WITHIN_MS = 10_000;
+const DEFAULT_MTU_BYTES = 1500;
+
+/** A lab that is wrong. `message` is one line about the first problem: `FILE:LINE:COLUMN: key.path: what`. */
+export class LabFileError extends MultikernelError {
+  readonly file: string;
+  readonly problems: readonly (Problem & Position)[];
+
+  constructor(file: string, problems: readonly Problem[], locate: Locate) {
+    const located = problems
+      .map((problem) => ({ ...problem, ...locate(problem) }))
+      .sort((a, b) => a.line - b.line || a.column - b.column);
+    super('EINVAL', formatProblem(file, located[0] as Problem & Position));
+    this.name = 'LabFileError';
+    this.file = file;
+    this.problems = located;
+  }
+}
+
+export function formatPath(path: KeyPath): string {
+  return path
+    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`))
+    .join('')
+    .replace(/^\./, '');
+}
+
+/** One line, as compilers print it. */
+export function formatProblem(file: string, problem: Problem & Position): string {
+  const place = problem.line > 0 ? `${file}:${problem.line}:${problem.column}` : file;
+  const key = formatPath(problem.path);
+  return [place, key, problem.message].filter((part) => part !== '').join(': ');
+}
+
+export interface ParsedLab {
+  config: LabConfig;
+  locate: Locate;
+}
+
+/** Throws {@link LabFileError}. `file` is only a name here. */
+export function parseLabFile(text: string, file: string): ParsedLab {
+  const lines = new LineCounter();
+  const at = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line, column: col };
+  };
+  if (text.length > FILE_BYTES_MAX) {
+    throw new LabFileError(file, [{ path: [], message: 'larger than 1 MiB' }], () => NOWHERE);
+  }
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+  const error = document.errors[0];
+  if (error !== undefined) {
+    const message = error.message.replace(/\s+/g, ' ').replace(/[.:]?\s*$/, '');
+    throw new LabFileError(file, [{ path: [], message }], () => at(error.pos[0]));
+  }
+  const locate: Locate = (problem) => positionOf(document, problem, at);
+  let value: unknown;
+  try {
+    value = document.toJS();
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new LabFileError(file, [{ path: [], message }], () => ({ line: 1, column: 1 }));
+  }
+  return { config: checkLab(value, file, locate), locate };
+}
+
+/** An object of {@link LabOptions} shape, checked and with its defaults. Throws {@link LabFileError}. */
+export function checkLab(value: unknown, file: string, locate: Locate = () => NOWHERE): LabConfig {
+  const result = v.safeParse(LAB_SCHEMA, value);
+  if (!result.success) throw new LabFileError(file, result.issues.map(problemOf), locate);
+  return normalize(result.output);
+}
+
+function problemOf(issue: v.BaseIssue<unknown>): Problem {
+  const path = (issue.path ?? []).map((item) => item.key as string | number);
+  const last = issue.path?.[issue.path.length - 1];
+  const atKey = last?.origin === 'key' || issue.expected === 'never';
+  return { path, message: issue.message, atKey };
+}
+
+/** Where in the text a path is: its value, its key, or the nearest thing around it. */
+function positionOf(document: Document, problem: Problem, at: (offset: number) => Position): Position {
+  let node: unknown = document.contents;
+  let offset = offsetOf(node);
+  for (let i = 0; i < problem.path.length; i++) {
+    const key = problem.path[i] as string | number;
+    const last = i === problem.path.length - 1;
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isPair(item) && String(keyOf(item.key)) === String(key));
+      if (pair === undefined) break;
+      const keyOffset = offsetOf(pair.key) ?? offset;
+      const empty = !isNode(pair.value) || (pair.value.range?.[0] ?? 0) === (pair.value.range?.[1] ?? 0);
+      offset = (last && problem.atKey === true) || empty ? keyOffset : offsetOf(pair.value);
+      node = isNode(pair.value) ? pair.value : null;
+    } else if (isSeq(node)) {
+      const item: unknown = node.items[Number(key)];
+      if (!isNode(item)) break;
+      offset = offsetOf(item);
+      node = item;
+    } else {
+      break;
+    }
+  }
+  return at(offset ?? 0);
+}
+
+function offsetOf(node: unknown): number | undefined {
+  return isNode(node) ? ((node as Node).range?.[0] ?? undefined) : undefined;
+}
+
+function keyOf(key: unknown): unknown {
+  return isNode(key) && 'value' in key ? key.value : key;
+}
+
+function normalize(options: LabOptions): LabConfig {
+  const networks = options.networks ?? { lan: {} };
+  return {
+    name: options.name ?? null,
+    domain: options.domain ?? null,
+    seed: options.seed ?? null,
+    networks: Object.entries(networks).map(([name, network]) =>
+      networkConfig(name, { ...options.defaults?.network, ...network }),
+    ),
+    nodes: Object.entries(options.nodes).map(([name, node]) => nodeConfig(name, node, options.defaults?.node ?? {})),
+    checks: (options.checks ?? []).map(checkConfig),
+  };
+}
+
+function networkConfig(name: string, network: NetworkOptions): NetworkConfig {
+  return {
+    name,
+    prefix: (Array.isArray(network.prefix) ? network.prefix[0] : network.prefix) ?? null,
+    mtuBytes: network.mtu ?? DEFAULT_MTU_BYTES,
+    ringBytes: network.ring === undefined ? null : sizeBytes(String(network.ring)),
+    full: network.full ?? 'wait',
+    domain: network.dns ?? null,
+  };
+}
+
+function nodeConfig(name: string, own: NodeOptions, defaults: NodeOptions): NodeConfig {
+  const node = { ...defaults, ...own };
+  const env = { ...defaults.env, ...own.env };
+  const kind = node.kind ?? 'node';
+  return {
+    name,
+    kind,
+    run: node.run ?? null,
+    cwd: node.cwd ?? null,
+    env: Object.fromEntries(Object.entries(env).map(([key, value]) => [key, String(value)])),
+    networks: node.networks ?? null,
+    addresses: node.addresses ?? {},
+    forwarding: node.forwarding ?? kind === 'router',
+    dependsOn: dependencies(node.depends_on),
+    memoryBytes: node.memory === undefined ? null : sizeBytes(String(node.memory)),
+    sysctl: Object.entries({ ...defaults.sysctl, ...own.sysctl }),
+  };
+}
+
+function dependencies(value: NodeOptions['depends_on']): Dependency[] {
+  if (value === undefined) return [];
+  if (Array.isArray(value)) return value.map((node) => ({ node, state: 'running' }));
+  return Object.entries(value).map(([node, state]) => ({ node, state }));
+}
+
+function checkConfig(check: CheckOptions): CheckConfig {
+  const kind = (['http', 'tcp', 'ping', 'state', 'metric'] as const).find((k) => check[k] !== undefined) as CheckKind;
+  return {
+    kind,
+    target: check[kind] as string,
+    atMs: check.at === undefined ? null : durationMs(check.at),
+    withinMs: check.within === undefined ? DEFAULT_WITHIN_MS : durationMs(check.within),
+    from: check.from ?? null,
+    of: check.of ?? null,
+    above: check.above ?? null,
+    below: check.below ?? null,
+    expect: check.expect === undefined ? null : String(check.expect),
+    body: check.body ?? null,
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * The `run:` line of a node, `node [flags] script [arguments]`, taken apart as a shell would, without a shell.
+ *
+ * Thread: any. Missing: shell syntax (pipes, variables, globs), which is refused, and programs other than Node's.
+ */
+
+export interface ProgramCommand {
+  /** Flags for Node, in front of the script. */
+  nodeFlags: string[];
+  /** As written. */
+  script: string;
+  argv: string[];
+}
+
+/** Flags of Node whose value is the next word when it is not joined by `=`. */
+const FLAGS_WITH_VALUE: ReadonlySet<string> = new Set([
+  '-r',
+  '--require',
+  '--import',
+  '--loader',
+  '--experimental-loader',
+  '-C',
+  '--conditions',
+  '--env-file',
+  '--input-type',
+  '--title',
+]);
+
+/** Flags that leave nothing to run in a worker. */
+const FLAGS_REFUSED = /^(-e|--eval|-p|--print|-i|--interactive|-c|--check|-h|--help|-v|--version|--test|--watch)(=|$)/;
+
+/** The words of a command line. A string is an error message. */
+export function splitWords(text: string): string[] | string {
+  const words: string[] = [];
+  let word: string | null = null;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i] as string;
+    if (c === "'" || c === '"') {
+      const close = text.indexOf(c, i + 1);
+      if (close < 0) return `quote ${c} is not closed`;
+      word = (word ?? '') + text.slice(i + 1, close);
+      i = close;
+    } else if (c === '\\' && i + 1 < text.length) {
+      word = (word ?? '') + text[++i];
+    } else if (/\s/.test(c)) {
+      if (word !== null) words.push(word);
+      word = null;
+    } else if ('|&;<>`$*'.includes(c)) {
+      return `'${c}': there is no shell here (quote it if it is meant literally)`;
+    } else {
+      word = (word ?? '') + c;
+    }
+  }
+  if (word !== null) words.push(word);
+  return words;
+}
+
+/** `run:` taken apart. A string is an error message. */
+export function parseProgramCommand(text: string): ProgramCommand | string {
+  const words = splitWords(text);
+  if (typeof words === 'string') return words;
+  const first = words[0];
+  if (first === undefined) return 'nothing to run';
+  if (/\.[cm]?[jt]s$/.test(first)) return { nodeFlags: [], script: first, argv: words.slice(1) };
+  if (first !== 'node') return `'${first}': only Node programs can run here, as in "node server.js"`;
+  const nodeFlags: string[] = [];
+  let at = 1;
+  for (; at < words.length; at++) {
+    const word = words[at] as string;
+    if (!word.startsWith('-')) break;
+    if (word === '--') {
+      at++;
+      break;
+    }
+    if (FLAGS_REFUSED.test(word)) return `node ${word}: a script is needed`;
+    nodeFlags.push(word);
+    if (FLAGS_WITH_VALUE.has(word)) {
+      const value = words[++at];
+      if (value === undefined) return `node ${word}: a value is missing`;
+      nodeFlags.push(value);
+    }
+  }
+  const script = words[at];
+  if (script === undefined) return 'no script after "node"';
+  return { nodeFlags, script, argv: words.slice(at + 1) };
+}

@@ -1,0 +1,236 @@
+/**
+ * The shape of `multikernel.yml`, and of the object that `lab()` takes: one valibot schema, from which the JSON Schema that
+ * editors use (docs/multikernel.schema.json) is derived.
+ *
+ * Thread: any. Read first: config.ts. What the shape cannot say (names that must exist, addresses that must fit) is
+ * checked in plan.ts. Missing: IPv6 prefixes, links between two nodes, impairments, timelines.
+ */
+
+import * as v from 'valibot';
+import type { LabOptions } from './config.ts';
+import { parseProgramCommand } from './program-command.ts';
+import { durationMs, sizeBytes } from './quantity.ts';
+import { nearest } from './suggest.ts';
+
+const NAME_TEXT = 'a name: a letter, then letters, digits or "-", at most 32, lower case';
+const HEAP_BYTES_MIN = 4 * 1024 * 1024;
+
+/** What was expected, in the words of the file. */
+function expected(what: string): (issue: v.BaseIssue<unknown>) => string {
+  return (issue) =>
+    issue.received === 'undefined' ? `missing: ${what}` : `expected ${what}, not ${brief(issue.input)}`;
+}
+
+function brief(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'a map';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 40 ? `${text.slice(0, 37)}...` : text;
+}
+
+/** Message of an object with known keys: names the stranger, and its nearest relative. */
+function keys(entries: object, what: string): (issue: v.BaseIssue<unknown>) => string {
+  const known = Object.keys(entries);
+  return (issue) => {
+    const last = issue.path?.[issue.path.length - 1];
+    if (issue.expected === 'never' && last !== undefined) {
+      const near = nearest(String(last.key), known);
+      return near === null ? `unknown key; known are ${known.join(', ')}` : `unknown key; did you mean "${near}"?`;
+    }
+    return issue.received === 'undefined' ? 'missing' : `expected ${what}, not ${brief(issue.input)}`;
+  };
+}
+
+function map<const E extends v.ObjectEntries>(
+  entries: E,
+): v.StrictObjectSchema<E, (issue: v.BaseIssue<unknown>) => string> {
+  return v.strictObject(entries, keys(entries, 'a map'));
+}
+
+const text = (what: string) => v.pipe(v.string(expected(what)), v.nonEmpty(expected(what)));
+const name = v.pipe(v.string(expected(NAME_TEXT)), v.regex(/^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/, expected(NAME_TEXT)));
+const domain = v.pipe(
+  v.string(expected('a domain')),
+  v.regex(/^[a-z0-9](?:[a-z0-9.-]{0,120}[a-z0-9])?$/, expected('a domain such as shop.lan')),
+);
+const duration = v.pipe(
+  v.string(expected('a time with its unit, such as 20ms or 5s')),
+  v.check((t) => durationMs(t) >= 0, expected('a time with its unit, such as 20ms or 5s')),
+);
+const size = v.pipe(
+  v.union([v.number(), v.string()], expected('a size, such as 64KiB')),
+  v.check((s) => sizeBytes(String(s)) > 0, expected('a size, such as 64KiB')),
+);
+const integer = (min: number, max: number) =>
+  v.pipe(
+    v.number(expected(`a whole number, ${min} to ${max}`)),
+    v.integer(expected(`a whole number, ${min} to ${max}`)),
+    v.minValue(min, expected(`a whole number, ${min} to ${max}`)),
+    v.maxValue(max, expected(`a whole number, ${min} to ${max}`)),
+  );
+const oneOf = <const T extends string[]>(...values: T) =>
+  v.picklist(values, expected(values.map((value) => `"${value}"`).join(' or ')));
+const flag = v.boolean(expected('true or false'));
+
+const network = map({
+  prefix: v.optional(
+    v.pipe(
+      v.union([v.string(), v.array(v.string())], expected('an IPv4 prefix such as 10.0.0.0/24')),
+      v.description('IPv4 prefix, e.g. 10.0.0.0/24; default: the next free 10.0.N.0/24 in file order'),
+    ),
+  ),
+  mtu: v.optional(v.pipe(integer(576, 65521), v.description('largest IP packet in bytes, default 1500'))),
+  ring: v.optional(
+    v.pipe(size, v.description('buffer of each directed channel between two kernels, e.g. 1MiB; at least 64KiB')),
+  ),
+  full: v.optional(
+    v.pipe(oneOf('wait', 'drop'), v.description('when a ring is full: back-pressure (default) or a counted drop')),
+  ),
+  dns: v.optional(v.pipe(domain, v.description("domain of the names on this network, besides the lab's own"))),
+});
+
+const run = v.pipe(
+  text('a program, as in "node server.js"'),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const command = parseProgramCommand(dataset.value);
+    if (typeof command === 'string') addIssue({ message: command });
+  }),
+);
+
+const STATE_TEXT = '"running", "listening", "listening:PORT" or "exited"';
+const dependencyState = v.pipe(
+  v.string(expected(STATE_TEXT)),
+  v.regex(/^(running|listening(:\d{1,5})?|exited(:\d{1,3})?)$/, expected(STATE_TEXT)),
+);
+
+const node = map({
+  kind: v.optional(v.pipe(oneOf('node', 'router'), v.description('"node" (default) or "router", which forwards'))),
+  run: v.optional(v.pipe(run, v.description('node [flags] script [arguments]; without it the kernel runs alone'))),
+  cwd: v.optional(v.pipe(text('a folder'), v.description("folder of the program; default: the lab file's"))),
+  env: v.optional(
+    v.pipe(
+      v.record(
+        v.string(),
+        v.union([v.string(), v.number(), v.boolean()], expected('a text, a number, true or false')),
+        expected('a map of variables'),
+      ),
+      v.description('environment, on top of that of mk up'),
+    ),
+  ),
+  networks: v.optional(
+    v.pipe(
+      v.array(name, expected('a list of networks')),
+      v.minLength(1, 'at least one network is needed'),
+      v.description('networks it is on, eth0 first; may be left out when the lab has one'),
+    ),
+  ),
+  addresses: v.optional(
+    v.pipe(
+      v.record(v.string(), v.string(expected('an IPv4 address')), expected('a map from network to address')),
+      v.description('fixed addresses by network; default: allocated in file order'),
+    ),
+  ),
+  forwarding: v.optional(v.pipe(flag, v.description('whether it forwards packets; default: routers do'))),
+  depends_on: v.optional(
+    v.pipe(
+      v.union(
+        [v.array(name), v.record(v.string(), dependencyState)],
+        expected(`a list of nodes, or a map from node to ${STATE_TEXT}`),
+      ),
+      v.description('start the program once others are "running", "listening", "listening:PORT" or "exited"'),
+    ),
+  ),
+  memory: v.optional(
+    v.pipe(
+      size,
+      v.check((s) => sizeBytes(String(s)) >= HEAP_BYTES_MIN, 'a program needs at least 4MiB'),
+      v.description("limit of the program's heap, e.g. 256MiB"),
+    ),
+  ),
+  sysctl: v.optional(
+    v.pipe(
+      v.record(v.string(), integer(-0x8000_0000, 0x7fff_ffff), expected('a map from variable to number')),
+      v.description('kernel variables set after boot, e.g. net.inet.ip.ttl: 32'),
+    ),
+  ),
+});
+
+const CHECK_KINDS = ['http', 'tcp', 'ping', 'state', 'metric'] as const;
+
+const check = v.pipe(
+  map({
+    at: v.optional(v.pipe(duration, v.description('look once, this long after the lab is up'))),
+    within: v.optional(v.pipe(duration, v.description('look until it holds, at most this long; default 10s'))),
+    from: v.optional(v.pipe(name, v.description('the node that asks (http, tcp, ping)'))),
+    http: v.optional(
+      v.pipe(
+        v.string(expected('a URL')),
+        v.regex(/^http:\/\/[^\s/]+/, expected('a URL such as http://api/')),
+        v.description('URL to get'),
+      ),
+    ),
+    tcp: v.optional(
+      v.pipe(
+        v.string(expected('HOST:PORT')),
+        v.regex(/^[^\s:]+:\d{1,5}$/, expected('HOST:PORT')),
+        v.description('HOST:PORT to connect to'),
+      ),
+    ),
+    ping: v.optional(v.pipe(text('a host'), v.description('host to ping'))),
+    state: v.optional(v.pipe(name, v.description('node whose state is looked at'))),
+    metric: v.optional(
+      v.pipe(
+        text('a figure'),
+        v.description('figure of the node "of": requests/s, p50, connections, retransmits, inFlight, or a counter'),
+      ),
+    ),
+    of: v.optional(v.pipe(name, v.description('the node the figure belongs to'))),
+    above: v.optional(v.pipe(v.number(expected('a number')), v.description('the figure must be above this'))),
+    below: v.optional(v.pipe(v.number(expected('a number')), v.description('the figure must be below this'))),
+    expect: v.optional(
+      v.pipe(
+        v.union([v.number(), v.string()], expected('a status or a state')),
+        v.description('http: status (200); tcp: open, refused, timeout; ping: reply, none; state: e.g. listening:80'),
+      ),
+    ),
+    body: v.optional(v.pipe(text('a text'), v.description('http: text that the body must contain'))),
+  }),
+  v.check(
+    (c) => CHECK_KINDS.filter((kind) => c[kind] !== undefined).length === 1,
+    'exactly one of http, tcp, ping, state, metric is needed',
+  ),
+  v.check((c) => c.at === undefined || c.within === undefined, '"at" or "within", not both'),
+  v.check((c) => c.from !== undefined || (c.http ?? c.tcp ?? c.ping) === undefined, 'missing "from": which node asks?'),
+  v.check((c) => c.metric === undefined || c.of !== undefined, 'missing "of": whose figure?'),
+  v.check(
+    (c) => c.metric === undefined || c.above !== undefined || c.below !== undefined,
+    'missing "above" or "below"',
+  ),
+  v.check((c) => c.state === undefined || c.expect !== undefined, 'missing "expect": which state?'),
+);
+
+/** `LabOptions`, checked. */
+export const LAB_SCHEMA: v.GenericSchema<LabOptions> = map({
+  name: v.optional(v.pipe(name, v.description('name of the lab; default: the folder of the file'))),
+  domain: v.optional(v.pipe(domain, v.description('nodes are also called NODE.DOMAIN; default: NAME.lan'))),
+  seed: v.optional(
+    v.pipe(integer(0, Number.MAX_SAFE_INTEGER), v.description('makes what is left to chance repeatable')),
+  ),
+  defaults: v.optional(
+    v.pipe(
+      map({ node: v.optional(node), network: v.optional(network) }),
+      v.description('values for every node and every network that does not say otherwise'),
+    ),
+  ),
+  networks: v.optional(
+    v.pipe(
+      v.record(name, v.nullish(network, {}), expected('a map of networks')),
+      v.description('Ethernet segments by name; default: one called lan'),
+    ),
+  ),
+  nodes: v.pipe(v.record(name, v.nullish(node, {}), expected('a map of nodes')), v.description('kernels by name')),
+  checks: v.optional(
+    v.pipe(v.array(check, expected('a list of checks')), v.description('what must hold for mk up to exit with 0')),
+  ),
+}) as unknown as v.GenericSchema<LabOptions>;
