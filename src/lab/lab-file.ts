@@ -108,6 +108,9 @@ export function parseLabFile(text: string, file: string): ParsedLab {
 
 /** An object of {@link LabOptions} shape, checked and with its defaults. Throws {@link LabFileError}. */
 export function checkLab(value: unknown, file: string, locate: Locate = () => NOWHERE): LabConfig {
+  if (Array.isArray(value)) {
+    throw new LabFileError(file, [{ path: [], message: 'expected a map, not a list' }], locate);
+  }
   const result = v.safeParse(LAB_SCHEMA, value);
   if (!result.success) throw new LabFileError(file, result.issues.map(problemOf), locate);
   return normalize(result.output);
@@ -135,7 +138,8 @@ function positionOf(document: Document, problem: Problem, at: (offset: number) =
       offset = (last && problem.atKey === true) || empty ? keyOffset : offsetOf(pair.value);
       node = isNode(pair.value) ? pair.value : null;
     } else if (isSeq(node)) {
-      const item: unknown = node.items[Number(key)];
+      const item: unknown =
+        typeof key === 'number' ? node.items[key] : node.items.find((candidate) => keyOf(candidate) === key);
       if (!isNode(item)) break;
       offset = offsetOf(item);
       node = item;

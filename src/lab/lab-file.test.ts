@@ -1,0 +1,345 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { toJsonSchema } from '@valibot/to-json-schema';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LabFileError, parseLabFile } from './lab-file.ts';
+import { hostsFor, type LabPlan, planLab } from './plan.ts';
+import { LAB_SCHEMA } from './schema.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mk-lab-'));
+  mkdirSync(join(folder, 'sub'));
+  for (const name of ['server.js', 'db.js', 'sub/other.js']) writeFileSync(join(folder, name), '');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function plan(text: string, path: string | null = join(folder, 'multikernel.yml')): LabPlan {
+  const { config, locate } = parseLabFile(text, 'lab.yml');
+  return planLab(config, { file: 'lab.yml', path, folder, locate });
+}
+
+/** The one line that a wrong lab gives. */
+function problem(text: string): string {
+  try {
+    plan(text);
+  } catch (error) {
+    const { problems, message } = error as LabFileError;
+    expect(problems, message).toHaveLength(1);
+    return message.replaceAll(folder, 'FOLDER');
+  }
+  throw new Error('accepted');
+}
+
+const SHOP = `name: shop
+networks:
+  front: { prefix: 10.0.0.0/24 }
+  back: { prefix: 10.0.1.0/24, mtu: 9000, full: drop }
+nodes:
+  client: { run: node server.js --fast, networks: [front] }
+  gw: { kind: router, networks: [front, back] }
+  api: { run: "node --max-old-space-size=64 'server.js' 'a b'", networks: [back], depends_on: { db: 'listening:80' } }
+  db: { run: node db, networks: [back], env: { PORT: 80 }, memory: 64MiB }
+checks:
+  - { at: 3s, http: "http://api.shop.lan/", from: client }
+  - { within: 1.5s, state: db, expect: 'listening:80' }
+`;
+
+describe('errors name file, line, column and key', () => {
+  it.each<[string, string, string]>([
+    [
+      'broken YAML',
+      'nodes:\n  a: [1, 2\n',
+      'lab.yml:3:1: Flow sequence in block collection must be sufficiently indented and end with a ]',
+    ],
+    ['the same key twice', 'nodes:\n  a: {}\n  a: {}\n', 'lab.yml:3:3: Map keys must be unique'],
+    ['nothing at all', '', 'lab.yml:1:1: expected a map, not null'],
+    ['a list', '- a\n', 'lab.yml:1:1: expected a map, not a list'],
+    ['no nodes', 'name: x\n', 'lab.yml:1:1: nodes: missing'],
+    [
+      'an unknown key',
+      'nodes:\n  a: {}\nnetwroks: {}\n',
+      'lab.yml:3:1: netwroks: unknown key; did you mean "networks"?',
+    ],
+    [
+      'an unknown key of a node',
+      'nodes:\n  a:\n    colour: red\n',
+      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, cwd, env, networks, addresses, forwarding, depends_on, memory, sysctl',
+    ],
+    [
+      'a bad name',
+      'nodes:\n  Big_One: {}\n',
+      'lab.yml:2:3: nodes.Big_One: expected a name: a letter, then letters, digits or "-", at most 32, lower case, not "Big_One"',
+    ],
+    [
+      'a bad kind',
+      'nodes:\n  a: { kind: switch }\n',
+      'lab.yml:2:14: nodes.a.kind: expected "node" or "router", not "switch"',
+    ],
+    [
+      'a bad mtu',
+      'networks:\n  lan:\n    mtu: 100\nnodes: { a: {} }\n',
+      'lab.yml:3:10: networks.lan.mtu: expected a whole number, 576 to 65521, not 100',
+    ],
+    [
+      'no prefix',
+      'networks: { lan: { prefix: 10.0.0/24 } }\nnodes: { a: {} }\n',
+      'lab.yml:1:28: networks.lan.prefix: "10.0.0/24" is no IPv4 prefix; one looks like 10.0.0.0/24',
+    ],
+    [
+      'host bits',
+      'networks: { lan: { prefix: 10.0.0.9/24 } }\nnodes: { a: {} }\n',
+      'lab.yml:1:28: networks.lan.prefix: "10.0.0.9/24" has host bits set; did you mean 10.0.0.0/24?',
+    ],
+    [
+      'IPv6',
+      'networks: { lan: { prefix: "fd00::/64" } }\nnodes: { a: {} }\n',
+      'lab.yml:1:28: networks.lan.prefix: fd00::/64: IPv6 prefixes are not supported yet',
+    ],
+    [
+      'overlapping prefixes',
+      'networks:\n  a: { prefix: 10.0.0.0/16 }\n  b: { prefix: 10.0.3.0/24 }\nnodes: { x: { networks: [a] } }\n',
+      'lab.yml:3:16: networks.b.prefix: 10.0.3.0/24 overlaps 10.0.0.0/16 of a',
+    ],
+    [
+      'an unknown network',
+      'networks: { lan: {} }\nnodes:\n  a: { networks: [lam] }\n',
+      'lab.yml:3:19: nodes.a.networks[0]: no network "lam"; did you mean lan?',
+    ],
+    [
+      'a network left out',
+      'networks: { one: {}, two: {} }\nnodes:\n  a: { env: {} }\n',
+      'lab.yml:3:3: nodes.a: missing "networks": which of one, two?',
+    ],
+    ['a network twice', 'nodes:\n  a: { networks: [lan, lan] }\n', 'lab.yml:2:24: nodes.a.networks[1]: "lan" twice'],
+    [
+      'a foreign address',
+      'nodes:\n  a: { addresses: { lan: 10.9.0.1 } }\n',
+      'lab.yml:2:26: nodes.a.addresses.lan: 10.9.0.1 is not in 10.0.0.0/24',
+    ],
+    [
+      'an address twice',
+      'nodes:\n  a: { addresses: { lan: 10.0.0.7 } }\n  b: { addresses: { lan: 10.0.0.7 } }\n',
+      'lab.yml:3:26: nodes.b.addresses.lan: 10.0.0.7 is already taken by a',
+    ],
+    [
+      'the broadcast address',
+      'nodes:\n  a: { addresses: { lan: 10.0.0.255 } }\n',
+      'lab.yml:2:26: nodes.a.addresses.lan: 10.0.0.255 is the broadcast address',
+    ],
+    [
+      'an address of no network of the node',
+      'networks: { lan: {}, two: {} }\nnodes:\n  a: { networks: [lan], addresses: { two: 10.0.1.7 } }\n',
+      'lab.yml:3:38: nodes.a.addresses.two: a is not on a network "two"',
+    ],
+    [
+      'a full network',
+      'networks: { lan: { prefix: 10.0.0.0/30 } }\nnodes: { a: {}, b: {}, c: {} }\n',
+      'lab.yml:1:18: networks.lan: no address of 10.0.0.0/30 left for c',
+    ],
+    [
+      'no such program',
+      'nodes:\n  a: { run: node nothere.js }\n',
+      'lab.yml:2:13: nodes.a.run: no program FOLDER/nothere.js',
+    ],
+    ['no such folder', 'nodes:\n  a: { cwd: nothere }\n', 'lab.yml:2:13: nodes.a.cwd: no folder FOLDER/nothere'],
+    [
+      'another language',
+      'nodes:\n  a: { run: python x.py }\n',
+      'lab.yml:2:13: nodes.a.run: \'python\': only Node programs can run here, as in "node server.js"',
+    ],
+    [
+      'a shell',
+      'nodes:\n  a: { run: node a.js | tee x }\n',
+      "lab.yml:2:13: nodes.a.run: '|': there is no shell here (quote it if it is meant literally)",
+    ],
+    [
+      'an unknown dependency',
+      'nodes:\n  a: { run: node db.js, depends_on: [bb] }\n  b: {}\n',
+      'lab.yml:2:38: nodes.a.depends_on.bb: no node "bb"; did you mean b?',
+    ],
+    [
+      'a circle',
+      'nodes:\n  a: { run: node db.js, depends_on: [b] }\n  b: { run: node db.js, depends_on: [a] }\n',
+      'lab.yml:2:37: nodes.a.depends_on: a waits for b waits for a: none of them could start',
+    ],
+    [
+      'waiting for a port of nobody',
+      'nodes:\n  a: { run: node db.js, depends_on: { b: listening } }\n  b: {}\n',
+      'lab.yml:2:42: nodes.a.depends_on.b: b runs no program',
+    ],
+    [
+      'a time without unit',
+      'nodes: { a: {} }\nchecks:\n  - { at: "3", ping: a, from: a }\n',
+      'lab.yml:3:11: checks[0].at: expected a time with its unit, such as 20ms or 5s, not "3"',
+    ],
+    [
+      'a check of nothing',
+      'nodes: { a: {} }\nchecks:\n  - { at: 3s }\n',
+      'lab.yml:3:5: checks[0]: exactly one of http, tcp, ping, state, metric is needed',
+    ],
+    [
+      'a check from nobody',
+      'nodes: { a: {} }\nchecks:\n  - { ping: a }\n',
+      'lab.yml:3:5: checks[0]: missing "from": which node asks?',
+    ],
+    [
+      'a check of an unknown host',
+      'nodes: { a: {} }\nchecks:\n  - { http: "http://b/", from: a }\n',
+      'lab.yml:3:13: checks[0].http: no host "b"; did you mean a?',
+    ],
+    [
+      'too little memory',
+      'nodes:\n  a: { memory: 1KiB }\n',
+      'lab.yml:2:16: nodes.a.memory: a program needs at least 4MiB',
+    ],
+  ])('%s', (_name, text, message) => {
+    expect(problem(text)).toBe(message);
+  });
+
+  it('finds all problems, first the first', () => {
+    const text = 'networks: { lan: { mtu: 1 } }\nnodes: { a: { kind: x }, b: { run: 7 } }\n';
+    try {
+      plan(text);
+      throw new Error('accepted');
+    } catch (error) {
+      const lines = (error as LabFileError).problems.map(({ line, column }) => `${line}:${column}`);
+      expect(lines).toEqual(['1:25', '2:21', '2:36']);
+    }
+  });
+});
+
+describe('plan', () => {
+  it('gives out addresses, MACs and ports in file order', () => {
+    const { nodes, networks } = plan(SHOP);
+    const table = nodes.flatMap((node) =>
+      node.interfaces.map((i) => [node.name, i.name, networks[i.network]?.name, i.port, i.mac, i.address]),
+    );
+    expect(table).toEqual([
+      ['client', 'eth0', 'front', 0, '02:6d:6b:00:01:00', '10.0.0.10'],
+      ['gw', 'eth0', 'front', 1, '02:6d:6b:00:02:00', '10.0.0.1'],
+      ['gw', 'eth1', 'back', 0, '02:6d:6b:00:02:01', '10.0.1.1'],
+      ['api', 'eth0', 'back', 1, '02:6d:6b:00:03:00', '10.0.1.10'],
+      ['db', 'eth0', 'back', 2, '02:6d:6b:00:04:00', '10.0.1.11'],
+    ]);
+    expect(networks.map((network) => network.ports)).toEqual([
+      ['client', 'gw'],
+      ['gw', 'api', 'db'],
+    ]);
+  });
+
+  it('takes programs apart and finds their files', () => {
+    const { nodes, name, domain } = plan(SHOP);
+    expect([name, domain]).toEqual(['shop', 'shop.lan']);
+    expect(nodes[0]?.program).toEqual({
+      text: 'node server.js --fast',
+      script: join(folder, 'server.js'),
+      nodeFlags: [],
+      argv: ['--fast'],
+      cwd: folder,
+    });
+    expect(nodes[2]?.program).toMatchObject({ nodeFlags: ['--max-old-space-size=64'], argv: ['a b'] });
+    expect(nodes[3]).toMatchObject({ env: { PORT: '80' }, memoryBytes: 67108864 });
+    expect(nodes[3]?.program?.script).toBe(join(folder, 'db.js'));
+  });
+
+  it('routes nodes over the nearest router, and routers to networks behind others', () => {
+    const { nodes } = plan(`
+networks: { a: {}, b: {}, c: {} }
+nodes:
+  x: { networks: [a] }
+  r1: { kind: router, networks: [a, b] }
+  y: { networks: [b] }
+  r2: { kind: router, networks: [b, c] }
+  z: { networks: [c, a] }
+`);
+    const routes = Object.fromEntries(
+      nodes.map((node) => [node.name, node.routes.map((r) => `${r.destination}/${r.prefixLength} ${r.gateway}`)]),
+    );
+    expect(routes).toEqual({
+      x: ['0.0.0.0/0 10.0.0.1'],
+      r1: ['10.0.2.0/24 10.0.1.2'],
+      y: ['0.0.0.0/0 10.0.1.1', '10.0.2.0/24 10.0.1.2'],
+      r2: ['10.0.0.0/24 10.0.1.1'],
+      z: ['0.0.0.0/0 10.0.2.1'],
+    });
+  });
+
+  it('names nodes alone and in the domains, near addresses first', () => {
+    const lab = plan(
+      'name: t\nnetworks: { a: {}, b: { dns: b.lan } }\nnodes:\n  r: { kind: router, networks: [a, b] }\n  y: { networks: [b] }\n',
+    );
+    expect(hostsFor(lab, lab.nodes[1] ?? null)).toEqual({
+      r: ['10.0.1.1', '10.0.0.1'],
+      'r.t.lan': ['10.0.1.1', '10.0.0.1'],
+      'r.b.lan': ['10.0.1.1'],
+      y: ['10.0.1.10'],
+      'y.t.lan': ['10.0.1.10'],
+      'y.b.lan': ['10.0.1.10'],
+    });
+    expect(hostsFor(lab, null)['r']).toEqual(['10.0.0.1', '10.0.1.1']);
+  });
+
+  it('goes around fixed addresses and given prefixes', () => {
+    const { nodes, networks } = plan(`
+networks: { a: {}, b: { prefix: 10.0.0.0/23 }, c: { prefix: 192.168.7.0/29 } }
+nodes:
+  p: { networks: [c] }
+  q: { networks: [a, c] }
+  r: { networks: [b, c], addresses: { c: 192.168.7.1 } }
+  s: { networks: [b], addresses: { b: 10.0.0.10/23 } }
+`);
+    expect(networks[0]?.prefix).toEqual({ network: 0x0a000200, length: 24 });
+    const addresses = nodes.map((node) => node.interfaces.map((i) => i.address).join(' '));
+    expect(addresses).toEqual(['192.168.7.2', '10.0.2.10 192.168.7.3', '10.0.0.11 192.168.7.1', '10.0.0.10']);
+  });
+
+  it('needs nothing but nodes, and takes its name from the folder', () => {
+    const lab = plan(
+      'nodes:\n  a:\n  b:\ndefaults: { network: { mtu: 9000 }, node: { env: { X: 1 } } }\n',
+      '/somewhere/My Shop!/multikernel.yml',
+    );
+    expect(lab.name).toBe('my-shop');
+    expect(lab.networks).toMatchObject([{ name: 'lan', mtuBytes: 9000, full: 'wait' }]);
+    expect(lab.nodes.map((node) => node.env)).toEqual([{ X: '1' }, { X: '1' }]);
+  });
+});
+
+describe('schema', () => {
+  it('is published as docs/multikernel.schema.json (vitest -u writes it)', async () => {
+    const schema = toJsonSchema(LAB_SCHEMA, { errorMode: 'ignore', typeMode: 'input' });
+    const titled = { title: 'multikernel.yml', description: 'A lab of kernels and networks (multikernel)', ...schema };
+    const file = '../../docs/multikernel.schema.json';
+    await expect(`${JSON.stringify(titled, null, 2)}\n`).toMatchFileSnapshot(file);
+  });
+
+  it('is the form in which the examples are written', () => {
+    expect(plan(SHOP).checks).toEqual([
+      {
+        kind: 'http',
+        target: 'http://api.shop.lan/',
+        atMs: 3000,
+        withinMs: 10000,
+        from: 'client',
+        of: null,
+        above: null,
+        below: null,
+        expect: null,
+        body: null,
+      },
+      {
+        kind: 'state',
+        target: 'db',
+        atMs: null,
+        withinMs: 1500,
+        from: null,
+        of: null,
+        above: null,
+        below: null,
+        expect: 'listening:80',
+        body: null,
+      },
+    ]);
+  });
+});
