@@ -278,7 +278,7 @@ nodes:
       'y.t.lan': ['10.0.1.10'],
       'y.b.lan': ['10.0.1.10'],
     });
-    expect(hostsFor(lab, null)['r']).toEqual(['10.0.0.1', '10.0.1.1']);
+    expect(hostsFor(lab, null).r).toEqual(['10.0.0.1', '10.0.1.1']);
   });
 
   it('goes around fixed addresses and given prefixes', () => {
@@ -307,10 +307,10 @@ nodes:
 });
 
 describe('schema', () => {
-  it('is published as docs/multikernel.schema.json (vitest -u writes it)', async () => {
+  it('is published as docs/generated/multikernel.schema.json (vitest -u writes it)', async () => {
     const schema = toJsonSchema(LAB_SCHEMA, { errorMode: 'ignore', typeMode: 'input' });
     const titled = { title: 'multikernel.yml', description: 'A lab of kernels and networks (multikernel)', ...schema };
-    const file = '../../docs/multikernel.schema.json';
+    const file = '../../docs/generated/multikernel.schema.json';
     await expect(`${JSON.stringify(titled, null, 2)}\n`).toMatchFileSnapshot(file);
   });
 

@@ -1,6 +1,6 @@
 /**
  * The shape of `multikernel.yml`, and of the object that `lab()` takes: one valibot schema, from which the JSON Schema that
- * editors use (docs/multikernel.schema.json) is derived.
+ * editors use (docs/generated/multikernel.schema.json) is derived.
  *
  * Thread: any. Read first: config.ts. What the shape cannot say (names that must exist, addresses that must fit) is
  * checked in plan.ts. Missing: IPv6 prefixes, links between two nodes, impairments, timelines.
