@@ -47,6 +47,9 @@ export interface RouteBoot {
 export interface KernelBoot {
   name: string;
   kind: string;
+  /** Region of the arena for socket buffers and the like (mem/heap), this kernel's alone; the same after a restart. */
+  heapAt: number;
+  heapBytes: number;
   /** lo0 with 127.0.0.1/8 is there always and not listed. */
   interfaces: InterfaceBoot[];
   routes: RouteBoot[];

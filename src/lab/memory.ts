@@ -1,0 +1,87 @@
+/**
+ * The shared memory of a lab: one arena with a network per Ethernet segment, a region per kernel, doorbells, counters.
+ *
+ * Thread: the supervisor's, which lays everything out before a worker starts and afterwards only reads counters and marks
+ * the ports of dead kernels. Sizes are generous: pages that nobody touches cost nothing.
+ */
+
+import { availableParallelism } from 'node:os';
+import { MultikernelError } from '../base/errors.ts';
+import {
+  createNetwork,
+  markPortDead,
+  type NetworkDescriptor,
+  type NetworkOptions,
+  networkBytes,
+} from '../link/index.ts';
+import { Arena, Counters } from '../mem/index.ts';
+import type { CounterBlock } from './operations.ts';
+import type { LabPlan, NetworkPlan, NodePlan } from './plan.ts';
+
+const MIB = 1024 * 1024;
+/** Of the 2 GiB an arena can have: for rings, and for the kernels' regions. */
+const RINGS_BYTES_MAX = 1024 * MIB;
+const HEAPS_BYTES_MAX = 768 * MIB;
+const HEAP_BYTES = 64 * MIB;
+const HEAP_BYTES_MIN = 256 * 1024;
+/** Counter blocks of one kernel, its interfaces and its program. */
+const COUNTERS_BYTES = 128 * 1024;
+const RING_BYTES_MIN = 65_536;
+
+export class LabMemory {
+  readonly arena: Arena;
+  readonly networks: NetworkDescriptor[];
+  readonly heapBytes: number;
+  readonly spinBudgetAt: number;
+  /** Never more threads spin than there are cores, and one core is left to who has work. */
+  readonly spinLimit: number = Math.max(1, availableParallelism() - 1);
+  readonly #heaps: Map<string, number> = new Map();
+
+  /** Throws ENOMEM. */
+  constructor(plan: LabPlan) {
+    const options = networkOptions(plan);
+    const nodes = plan.nodes.length;
+    this.heapBytes = Math.max(
+      HEAP_BYTES_MIN,
+      Math.min(HEAP_BYTES, Math.floor(HEAPS_BYTES_MAX / nodes / 65_536) * 65_536),
+    );
+    const rings = options.reduce((sum, option) => sum + networkBytes(option) + 4096, 0);
+    const total = MIB + rings + nodes * (this.heapBytes + COUNTERS_BYTES + 65_536);
+    this.arena = Arena.create(total, { doorbells: Math.max(512, nodes * 2) });
+    this.spinBudgetAt = this.arena.allocate(64);
+    this.networks = options.map((option) => createNetwork(this.arena, option));
+    for (const node of plan.nodes) this.#heaps.set(node.name, this.arena.allocate(this.heapBytes, 65_536));
+  }
+
+  heapAt(node: string): number {
+    return this.#heaps.get(node) as number;
+  }
+
+  /** The kernel is gone: for its peers it is a machine without power. */
+  markDead(node: NodePlan): void {
+    for (const entry of node.interfaces) {
+      markPortDead(this.arena, this.networks[entry.network] as NetworkDescriptor, entry.port);
+    }
+  }
+
+  /** Counter blocks of one node, or of all. */
+  counters(node: string | null): CounterBlock[] {
+    return Counters.list(this.arena)
+      .filter((block) => node === null || block.name === node || block.name.startsWith(`${node}/`))
+      .map((block) => ({ name: block.name, values: block.snapshot() }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}
+
+/** Ring sizes as given, the others from what is left, shared alike. */
+function networkOptions(plan: LabPlan): NetworkOptions[] {
+  const budgetBytes = Math.floor(RINGS_BYTES_MAX / Math.max(2, plan.networks.length));
+  return plan.networks.map((network: NetworkPlan) => {
+    const ports = Math.max(2, network.ports.length);
+    if (network.ringBytes === null) return { ports, budgetBytes };
+    if (network.ringBytes < RING_BYTES_MIN) {
+      throw new MultikernelError('EINVAL', `network ${network.name}: a ring needs at least 64KiB`);
+    }
+    return { ports, ringBytes: network.ringBytes };
+  });
+}

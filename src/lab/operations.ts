@@ -1,0 +1,206 @@
+/**
+ * What can be asked of a running lab: the one list behind the façade, in the process of the lab and over its control socket.
+ *
+ * Thread: any; types only. Read first: ../kernel/control.ts (what a kernel answers), messages.ts (what a worker streams).
+ */
+
+import type { ControlOperation, ControlRequests, PingEvent, PingOptions } from '../kernel/control.ts';
+import type { CaptureEvent, CaptureOptions, ConnectionEvent, ConnectionInput } from './messages.ts';
+
+/**
+ * booting: the kernel comes up; ready: it runs without a program; waiting: for other nodes; running: its program runs;
+ * exited: the program ended (`exitCode`); crashed: an error ended it (`lastError`); stopped: switched off.
+ */
+export type Phase = 'booting' | 'ready' | 'waiting' | 'running' | 'exited' | 'crashed' | 'stopped';
+
+export interface NodeAddress {
+  interface: string;
+  network: string;
+  address: string;
+  prefixLength: number;
+  mac: string;
+}
+
+export interface ProgramError {
+  /** Class of the error, e.g. "TypeError". */
+  name: string;
+  message: string;
+  /** As Node gives it, e.g. EADDRINUSE, ERR_WORKER_OUT_OF_MEMORY; null when it has none. */
+  code: string | null;
+  stack: string;
+}
+
+export interface NodeStatus {
+  name: string;
+  kind: 'node' | 'router';
+  addresses: NodeAddress[];
+  /** The command, or null when the kernel runs alone. */
+  program: string | null;
+  phase: Phase;
+  /** Ports on which its sockets listen (TCP) or are bound (UDP). */
+  listening: { tcp: number[]; udp: number[] };
+  exitCode: number | null;
+  lastError: ProgramError | null;
+  /** What it waits for, e.g. "db listening:80". */
+  waitingFor: string[];
+  /** All that in a few words, e.g. "running, listening :80". */
+  state: string;
+  sinceMs: number;
+}
+
+export interface CutInfo {
+  id: string;
+  a: string[];
+  b: string[];
+  /** Only what `a` sends to `b` is cut. */
+  oneWay: boolean;
+  how: 'blackhole' | 'reject';
+}
+
+export interface NetworkInfo {
+  name: string;
+  prefix: string;
+  mtuBytes: number;
+  full: 'wait' | 'drop';
+  nodes: string[];
+}
+
+export interface LabInfo {
+  name: string;
+  domain: string;
+  file: string | null;
+  seed: number | null;
+  pid: number;
+  /** Milliseconds since 1970. */
+  startedAtMs: number;
+  /** From the start until every kernel was up. */
+  bootMs: number;
+  workers: number;
+  nodes: NodeStatus[];
+  networks: NetworkInfo[];
+  cuts: CutInfo[];
+}
+
+/** What a node did in the last interval, read from shared memory only. */
+export interface NodeFigures {
+  node: string;
+  /** HTTP exchanges finished per second: those it served, or those it made when it serves none; null: no HTTP seen. */
+  requestsPerSec: number | null;
+  role: 'server' | 'client' | null;
+  /** Median duration in the interval; null when there was none. */
+  p50Ms: number | null;
+  p99Ms: number | null;
+  /** Exchanges begun as a client and not finished. */
+  inFlight: number;
+  /** TCP connections now. */
+  connections: number;
+  /** Segments retransmitted since the kernel came up, and in the interval. */
+  retransmits: number;
+  retransmitsInInterval: number;
+  /** Frames per second over all interfaces but lo0. */
+  inPacketsPerSec: number;
+  outPacketsPerSec: number;
+}
+
+export interface FiguresSample {
+  /** Since the lab is up. */
+  atMs: number;
+  nodes: NodeFigures[];
+}
+
+export interface CounterBlock {
+  /** `NODE`, `NODE/eth0`, `NODE/program`. */
+  name: string;
+  values: Record<string, number>;
+}
+
+export interface LogLine {
+  /** Milliseconds since 1970. */
+  atMs: number;
+  node: string;
+  /** What the program wrote, or a change of state of the node. */
+  source: 'stdout' | 'stderr' | 'state';
+  text: string;
+}
+
+export interface CheckResult {
+  index: number;
+  /** The check in words, e.g. "http://api/ from client is 200". */
+  title: string;
+  state: 'pending' | 'passed' | 'failed';
+  /** Why, for those that failed or are not yet passed. */
+  reason: string;
+  atMs: number | null;
+}
+
+export interface RunOptions {
+  kernel: string;
+  script: string;
+  argv: string[];
+  nodeFlags: string[];
+  env: Record<string, string>;
+  cwd: string;
+}
+
+export interface LabRequests {
+  info: { params: Record<never, never>; reply: LabInfo };
+  control: {
+    params: { kernel: string; operation: ControlOperation; request: ControlRequests[ControlOperation]['request'] };
+    reply: ControlRequests[ControlOperation]['reply'];
+  };
+  /** The counter blocks of one node, or of all. */
+  counters: { params: { kernel: string | null }; reply: CounterBlock[] };
+  cut: { params: Omit<CutInfo, 'id'>; reply: CutInfo };
+  /** By id, between two sets of nodes, or all (both null). */
+  heal: { params: { id: string | null; between: { a: string[]; b: string[] } | null }; reply: CutInfo[] };
+  /** Start a program on a kernel that runs none. */
+  run: { params: RunOptions; reply: NodeStatus };
+  /** Switch a node off, as by pulling the plug. */
+  stop: { params: { kernel: string }; reply: NodeStatus };
+  checks: { params: Record<never, never>; reply: CheckResult[] };
+  down: { params: Record<never, never>; reply: null };
+}
+
+export type LabOperation = keyof LabRequests;
+
+export interface LabStreams {
+  figures: { params: { intervalMs: number }; event: FiguresSample; input: never };
+  /** The last `lines` lines, then what follows when `follow`. `nodes` empty: all. */
+  logs: { params: { nodes: string[]; lines: number; follow: boolean }; event: LogLine; input: never };
+  /** Every change of state of a node, the present states first. */
+  states: { params: Record<never, never>; event: NodeStatus; input: never };
+  ping: { params: { kernel: string; options: PingOptions }; event: PingEvent; input: never };
+  capture: { params: { kernel: string; options: CaptureOptions }; event: CaptureEvent; input: never };
+  connection: {
+    params: { kernel: string; host: string; port: number };
+    event: ConnectionEvent;
+    input: ConnectionInput;
+  };
+}
+
+export type LabStreamOperation = keyof LabStreams;
+
+/** Who opened a stream. Called in order; nothing follows `end`. */
+export interface StreamSink<E> {
+  event(event: E): void;
+  /** null: it ended as it should. */
+  end(error: Error | null): void;
+}
+
+export interface StreamHandle<I> {
+  send(input: I): void;
+  /** No more is wanted; `end` follows. */
+  close(): void;
+}
+
+/** A lab that can be asked: the supervisor itself, or a client of its control socket. Errors are `MultikernelError`s. */
+export interface LabBackend {
+  request<Op extends LabOperation>(operation: Op, params: LabRequests[Op]['params']): Promise<LabRequests[Op]['reply']>;
+  open<Op extends LabStreamOperation>(
+    operation: Op,
+    params: LabStreams[Op]['params'],
+    sink: StreamSink<LabStreams[Op]['event']>,
+  ): StreamHandle<LabStreams[Op]['input']>;
+  /** The supervisor: takes the lab down. A client: hangs up. */
+  close(): Promise<void>;
+}

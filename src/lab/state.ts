@@ -1,0 +1,78 @@
+/**
+ * The state of one node of a lab, and the words for it.
+ *
+ * Thread: the supervisor's.
+ */
+
+import type { NodeStatus, Phase, ProgramError } from './operations.ts';
+
+const ERROR_TEXT_MAX = 160;
+const PORTS_SHOWN = 4;
+
+export interface NodeSituation {
+  phase: Phase;
+  listening: { tcp: number[]; udp: number[] };
+  exitCode: number | null;
+  lastError: ProgramError | null;
+  waitingFor: string[];
+}
+
+/** "running, listening :80", "exited 0", "crashed: Error: boom", "out of memory", "waiting for db listening:80". */
+export function stateText(situation: NodeSituation): string {
+  switch (situation.phase) {
+    case 'running': {
+      const ports = [
+        ...situation.listening.tcp.map((port) => `:${port}`),
+        ...situation.listening.udp.map((port) => `:${port}/udp`),
+      ];
+      if (ports.length === 0) return 'running';
+      const more = ports.length > PORTS_SHOWN ? ` and ${ports.length - PORTS_SHOWN} more` : '';
+      return `running, listening ${ports.slice(0, PORTS_SHOWN).join(' ')}${more}`;
+    }
+    case 'waiting':
+      return `waiting for ${situation.waitingFor.join(', ')}`;
+    case 'exited':
+      return `exited ${situation.exitCode ?? 0}`;
+    case 'crashed':
+      return situation.lastError?.code === 'ERR_WORKER_OUT_OF_MEMORY'
+        ? 'out of memory'
+        : `crashed: ${errorText(situation.lastError)}`;
+    default:
+      return situation.phase;
+  }
+}
+
+function errorText(error: ProgramError | null): string {
+  if (error === null) return 'no reason given';
+  const first = `${error.name}: ${error.message}`.split('\n', 1)[0] as string;
+  return first.length > ERROR_TEXT_MAX ? `${first.slice(0, ERROR_TEXT_MAX - 3)}...` : first;
+}
+
+/** Whatever a program threw, as plain values. */
+export function programError(thrown: unknown): ProgramError {
+  if (typeof thrown === 'object' && thrown !== null && 'message' in thrown) {
+    const { name, message, code, stack } = thrown as Partial<Record<'name' | 'message' | 'code' | 'stack', unknown>>;
+    return {
+      name: typeof name === 'string' ? name : 'Error',
+      message: String(message),
+      code: typeof code === 'string' ? code : null,
+      stack: typeof stack === 'string' ? stack : '',
+    };
+  }
+  return { name: 'Uncaught', message: String(thrown), code: null, stack: '' };
+}
+
+/** Whether a node is in the state that `depends_on` or a check names: `running`, `listening[:PORT]`, `exited[:CODE]`, a phase. */
+export function stateHolds(status: Pick<NodeStatus, 'phase' | 'listening' | 'exitCode'>, wanted: string): boolean {
+  const [word, argument] = wanted.split(':');
+  if (word === 'listening') {
+    if (status.phase !== 'running') return false;
+    const { tcp, udp } = status.listening;
+    return argument === undefined ? tcp.length > 0 : tcp.includes(Number(argument)) || udp.includes(Number(argument));
+  }
+  if (word === 'exited') {
+    return status.phase === 'exited' && (argument === undefined || status.exitCode === Number(argument));
+  }
+  if (word === 'running') return status.phase === 'running' || status.phase === 'ready';
+  return status.phase === word;
+}
