@@ -1,0 +1,132 @@
+/**
+ * The one file that touches Node's internal seams: the bindings that `node:net`, `node:dgram` and `node:dns` are built on.
+ *
+ * Thread: any that runs a program. Loaded before the program, and before any of those modules: they take the classes out
+ * of a binding object once, when they are first required, so replacing a property of that object is enough for all of
+ * them (and for `internalBinding` under --expose-internals). `process.binding` returns those very objects.
+ * Checked on Node 20, 22, 24 and 26. Missing: nothing here works under `--permission`, which closes `process.binding`.
+ */
+
+export interface StreamState {
+  [index: number]: number;
+}
+
+/** `stream_wrap`: the array in which a stream handle reports to its caller what a call did, and its indices. */
+export interface StreamWrapBinding {
+  streamBaseState: StreamState;
+  kReadBytesOrError: number;
+  kArrayBufferOffset: number;
+  kBytesWritten: number;
+  kLastWriteWasAsync: number;
+  /** From Node 26: writes return their request, and the error is here. */
+  kLastWriteErr?: number;
+}
+
+export type ReadCallback = (this: unknown, bytes: ArrayBuffer | undefined) => unknown;
+
+/**
+ * `js_stream`: a native stream whose input and output are JavaScript. TLS, HTTP/2 and the HTTP parser attach to it in
+ * native code as they do to a native TCP handle.
+ */
+export interface NativeStream {
+  onread: ReadCallback | undefined;
+  readBuffer(bytes: Uint8Array): void;
+  emitEOF(): void;
+  finishWrite(request: object, status: number): void;
+  finishShutdown(request: object, status: number): void;
+}
+
+export type NativeStreamConstructor = new () => NativeStream;
+
+export interface ClassBinding {
+  [name: string]: unknown;
+  constants: Record<string, number>;
+}
+
+export interface CaresBinding {
+  [name: string]: unknown;
+  /** The text of an address in its shortest form, undefined when it is not an address. */
+  canonicalizeIP(text: string): string | undefined;
+  DNS_ORDER_IPV4_FIRST: number;
+  DNS_ORDER_IPV6_FIRST: number;
+}
+
+export type UvBinding = Record<string, number>;
+
+interface InternalProcess {
+  binding(name: string): unknown;
+  _tickCallback?: () => void;
+  _getActiveHandles?: () => unknown[];
+  getActiveResourcesInfo?: () => string[];
+  noDeprecation?: boolean;
+}
+
+const internalProcess: InternalProcess = process as unknown as InternalProcess;
+
+/** A binding by name. Never prints a deprecation warning, whatever flags the program was started with. */
+export function binding<T>(name: string): T {
+  const before = internalProcess.noDeprecation;
+  internalProcess.noDeprecation = true;
+  try {
+    return internalProcess.binding(name) as T;
+  } finally {
+    if (before === undefined) delete internalProcess.noDeprecation;
+    else internalProcess.noDeprecation = before;
+  }
+}
+
+/** As `binding`, undefined when this Node was built without it. */
+export function optionalBinding<T>(name: string): T | undefined {
+  try {
+    return binding<T>(name);
+  } catch {
+    return undefined;
+  }
+}
+
+export const streamWrap: StreamWrapBinding = binding('stream_wrap');
+export const JSStream: NativeStreamConstructor = binding<{ JSStream: NativeStreamConstructor }>('js_stream').JSStream;
+export const tcpWrap: ClassBinding = binding('tcp_wrap');
+export const udpWrap: ClassBinding = binding('udp_wrap');
+export const caresWrap: CaresBinding = binding('cares_wrap');
+export const uv: UvBinding = binding('uv');
+
+/**
+ * Runs what `process.nextTick` and promises have queued, as native code does after each callback into JavaScript.
+ * Two callbacks delivered in one turn would otherwise both run before the ticks of the first.
+ */
+export const drainTicks: () => void = internalProcess._tickCallback?.bind(process) ?? (() => undefined);
+
+/** What the replaced classes answer in `process._getActiveHandles` and `process.getActiveResourcesInfo`. */
+export interface ActiveHandles {
+  /** Objects that own a live, referenced handle (sockets, servers). */
+  owners(): unknown[];
+  /** Their kinds, as `process.getActiveResourcesInfo` names them. */
+  kinds(): string[];
+  /** Whether a handle Node itself reports exists only for our own sake. */
+  isInternal(handle: unknown): boolean;
+}
+
+/** Have the process report our handles as its own. */
+export function reportActiveHandles(active: ActiveHandles): void {
+  const handles = internalProcess._getActiveHandles;
+  const kinds = internalProcess.getActiveResourcesInfo;
+  if (handles !== undefined)
+    internalProcess._getActiveHandles = () => [
+      ...handles.call(process).filter((handle) => !active.isInternal(handle)),
+      ...active.owners(),
+    ];
+  if (kinds !== undefined)
+    internalProcess.getActiveResourcesInfo = () => {
+      const found = kinds.call(process);
+      const internal = (handles?.call(process) ?? []).filter((handle) => active.isInternal(handle)).length;
+      for (let i = 0; i < internal; i++) found.splice(found.indexOf('MessagePort'), 1);
+      return [...found, ...active.kinds()];
+    };
+}
+
+/** The object that made a handle: Node keeps it under a symbol of its own. */
+export function ownerOf(handle: object): unknown {
+  const symbol = Object.getOwnPropertySymbols(handle).find((found) => found.description === 'owner_symbol');
+  return symbol === undefined ? handle : (handle as Record<symbol, unknown>)[symbol];
+}

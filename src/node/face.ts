@@ -1,0 +1,108 @@
+/**
+ * What the handles of one thread share: the kernel they open sockets on, the names it knows, what keeps the event loop
+ * alive, and how callbacks enter the program.
+ *
+ * Thread: the program's. Set once by `install`, before the program loads.
+ */
+
+import { AsyncResource } from 'node:async_hooks';
+import type { SocketLayer } from '../socket/socket.ts';
+import { drainTicks } from './bindings.ts';
+import { Liveness } from './liveness.ts';
+import type { NameTable } from './names.ts';
+
+export interface Face {
+  readonly sockets: SocketLayer;
+  readonly names: NameTable;
+}
+
+let current: Face | null = null;
+
+export function setFace(face: Face | null): void {
+  current = face;
+}
+
+export function face(): Face {
+  if (current === null) throw new Error('no kernel is installed in this thread');
+  return current;
+}
+
+export const liveness: Liveness = new Liveness();
+
+/**
+ * Context of what nobody asked for: connections that arrive. Without it they would inherit the asynchronous context of
+ * whoever happened to wake the kernel.
+ */
+const root: AsyncResource = new AsyncResource('MULTIKERNEL', { requireManualDestroy: true });
+
+export function inRoot<T>(make: () => T): T {
+  return root.runInAsyncScope(make);
+}
+
+type Callback = (this: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown) => unknown;
+
+/**
+ * Call into the program as native code does: in the asynchronous context of the handle or request, and with the ticks
+ * and promise jobs it queued done before the next callback. What it throws goes up to the event loop.
+ */
+export function callProgram(
+  scope: AsyncResource,
+  callback: unknown,
+  self: unknown,
+  a?: unknown,
+  b?: unknown,
+  c?: unknown,
+  d?: unknown,
+  e?: unknown,
+): unknown {
+  if (typeof callback !== 'function') return undefined;
+  const result = scope.runInAsyncScope(callback as Callback, self, a, b, c, d, e);
+  drainTicks();
+  return result;
+}
+
+/** Something that has work for a later turn of the event loop. */
+export interface Deferrable {
+  /** Owned by the queue. */
+  deferred: boolean;
+  resume(): void;
+}
+
+// Taken before the program can replace the global (fake timers do).
+const immediate = setImmediate;
+
+let waiting: Deferrable[] = [];
+let running: Deferrable[] = [];
+
+/** Have `resume` called on the next turn of the event loop, once however often asked. Keeps the loop alive until then. */
+export function defer(target: Deferrable): void {
+  if (target.deferred) return;
+  target.deferred = true;
+  waiting.push(target);
+  if (waiting.length === 1) immediate(runDeferred);
+}
+
+function runDeferred(): void {
+  const targets = waiting;
+  waiting = running;
+  running = targets;
+  let called = 0;
+  try {
+    while (called < targets.length) {
+      const target = targets[called++] as Deferrable;
+      target.deferred = false;
+      target.resume();
+    }
+  } finally {
+    const rest = targets.length - called;
+    if (rest > 0 && waiting.length === 0) immediate(runDeferred);
+    for (let i = called; i < targets.length; i++) waiting.push(targets[i] as Deferrable);
+    targets.length = 0;
+  }
+}
+
+/** A callback on the next turn of the event loop, in the context of `scope`. */
+export function callLater(scope: AsyncResource, callback: unknown, self: unknown, a?: unknown, b?: unknown): void {
+  if (typeof callback !== 'function') return;
+  immediate(() => scope.runInAsyncScope(callback as Callback, self, a, b));
+}

@@ -1,0 +1,559 @@
+/**
+ * The TCP handle: what `net.Socket` and `net.Server` (and so http, https, http2, tls, fetch and what npm builds on them)
+ * drive in place of Node's native one, over a kernel's stream socket.
+ *
+ * Thread: the program's. It is a native JSStream underneath, so that TLS, HTTP/2 and the HTTP parser can attach to it in
+ * native code; `net` itself calls the methods here and no native code runs. Methods answer as libuv does: 0 or a negative
+ * UV number, errors of `bind` kept until `listen` or `connect`, callbacks always on a later turn of the event loop.
+ * Read first: lib/net.js and lib/internal/stream_base_commons.js of the oldest and newest supported Node.
+ * Missing: adopting a descriptor of the host (`open`), sending a handle to another process.
+ */
+
+import { AsyncResource } from 'node:async_hooks';
+import { Errno } from '../base/errors.ts';
+import {
+  EVENT_ACCEPTABLE,
+  EVENT_CONNECTED,
+  EVENT_ERROR,
+  EVENT_READABLE,
+  EVENT_WRITABLE,
+  type StreamSocket,
+} from '../socket/socket.ts';
+import { activeHandles } from './active-handles.ts';
+import {
+  destination,
+  type Family,
+  fillName,
+  LOOPBACK6,
+  type NameObject,
+  type ParsedAddress,
+  parseInto,
+} from './address.ts';
+import { JSStream, type NativeStream, type ReadCallback, streamWrap, tcpWrap } from './bindings.ts';
+import { callLater, callProgram, type Deferrable, defer, face, inRoot, liveness } from './face.ts';
+import { type ReaderOwner, StreamReader } from './stream-reader.ts';
+import { type StreamRequest, StreamWriter, type WriterOwner } from './stream-writer.ts';
+import { uvCode, uvResult } from './uv-error.ts';
+
+const { streamBaseState: state, kReadBytesOrError } = streamWrap;
+const { SOCKET = 0, SERVER = 1, UV_TCP_IPV6ONLY = 1, UV_TCP_REUSEPORT = 2 } = tcpWrap.constants;
+
+const UV_EBADF = uvCode('EBADF');
+const UV_EINVAL = uvCode('EINVAL');
+const UV_EALREADY = uvCode('EALREADY');
+const UV_ECANCELED = uvCode('ECANCELED');
+const UV_ENOTCONN = uvCode('ENOTCONN');
+
+/** Connections taken per turn, then others get theirs. */
+const ACCEPTS_PER_TURN = 64;
+
+/** Requests of native code that are finished: told once the call that made them has returned. */
+interface NativeRequest {
+  readonly handle: TcpHandle;
+  readonly request: StreamRequest;
+  readonly status: number;
+  readonly shutdown: boolean;
+}
+
+let nativeDone: NativeRequest[] = [];
+
+function finishNativeRequests(): void {
+  const done = nativeDone;
+  nativeDone = [];
+  for (const { handle, request, status, shutdown } of done) {
+    if (shutdown) handle.finishShutdown(request, status);
+    else handle.finishWrite(request, status);
+  }
+}
+
+interface ConnectRequest {
+  oncomplete?: unknown;
+}
+
+const parsed: ParsedAddress = { address: 0, error: 0 };
+
+export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, WriterOwner, Deferrable {
+  deferred = false;
+  onconnection: unknown = undefined;
+  readonly #type: number;
+  readonly #scope: AsyncResource;
+  readonly #reader: StreamReader;
+  readonly #writer: StreamWriter;
+  #onread: ReadCallback | undefined;
+  #socket: StreamSocket | null = null;
+  #family: Family = 4;
+  #connected = false;
+  #listening = false;
+  #closed = false;
+  #referenced = true;
+  #held = false;
+  /** UV number that `bind` met, told by `listen` or `connect`. */
+  #delayedError = 0;
+  #connectRequest: ConnectRequest | null = null;
+  #connectScope: AsyncResource | null = null;
+  #tls: { onread: ReadCallback | undefined } | null = null;
+
+  constructor(type: number = SOCKET, accepted: StreamSocket | null = null, listener: TcpHandle | null = null) {
+    super();
+    this.#type = type;
+    this.#scope = new AsyncResource(
+      type === SERVER ? 'TCPSERVERWRAP' : 'TCPWRAP',
+      listener === null ? {} : { triggerAsyncId: listener.getAsyncId() },
+    );
+    this.#reader = new StreamReader(this);
+    this.#writer = new StreamWriter(this);
+    if (accepted !== null && listener !== null) {
+      this.#family = listener.#family;
+      this.#connected = true;
+      this.#attach(accepted);
+    }
+    activeHandles.add(this);
+  }
+
+  // --- What the reader and the writer ask ---
+
+  get openSocket(): StreamSocket | null {
+    return this.#socket;
+  }
+
+  get connecting(): boolean {
+    return !this.#connected;
+  }
+
+  get asyncScope(): AsyncResource {
+    return this.#scope;
+  }
+
+  get readCallback(): ReadCallback | undefined {
+    return this.#onread;
+  }
+
+  // --- Names ---
+
+  bind(address: unknown, port: unknown, flags?: unknown): number {
+    return this.#bind(address, port, 4, Number(flags ?? 0));
+  }
+
+  bind6(address: unknown, port: unknown, flags?: unknown): number {
+    return this.#bind(address, port, 6, Number(flags ?? 0));
+  }
+
+  #bind(address: unknown, port: unknown, family: Family, flags: number): number {
+    if (this.#closed) return UV_EBADF;
+    if (!parseInto(parsed, address, family, Errno.EADDRNOTAVAIL)) return uvResult(parsed.error);
+    let local = parsed.address;
+    const socket = this.#open(family);
+    // An IPv6 socket alone is reached over ::1 only.
+    if (family === 6 && local === 0 && (flags & UV_TCP_IPV6ONLY) !== 0) local = LOOPBACK6;
+    socket.setOption('reuseAddress', true);
+    if ((flags & UV_TCP_REUSEPORT) !== 0) socket.setOption('reusePort', true);
+    const result = socket.bind(local, Number(port) & 0xffff);
+    this.#delayedError = 0;
+    if (result !== -Errno.EADDRINUSE) return uvResult(result);
+    this.#delayedError = uvResult(result);
+    return 0;
+  }
+
+  getsockname(out: NameObject): number {
+    if (this.#delayedError !== 0) return this.#delayedError;
+    if (this.#socket === null) return UV_EBADF;
+    const { address, port } = this.#socket.local;
+    fillName(out, address, port, this.#family);
+    return 0;
+  }
+
+  getpeername(out: NameObject): number {
+    if (this.#socket === null) return UV_EBADF;
+    const { address, port } = this.#socket.peer;
+    if (port === 0) return UV_ENOTCONN;
+    fillName(out, address, port, this.#family);
+    return 0;
+  }
+
+  /** No descriptor of the host stands behind the handle. */
+  get fd(): number {
+    return -1;
+  }
+
+  open(): number {
+    return UV_EINVAL;
+  }
+
+  // --- Connections ---
+
+  listen(backlog: unknown): number {
+    if (this.#closed) return UV_EBADF;
+    if (this.#delayedError !== 0) return this.#delayedError;
+    const result = this.#open(4).listen(Math.max(1, Number(backlog) | 0));
+    if (result === 0) {
+      this.#listening = true;
+      this.#updateLiveness();
+    }
+    return uvResult(result);
+  }
+
+  connect(request: ConnectRequest, address: unknown, port: unknown): number {
+    return this.#connect(request, address, port, 4);
+  }
+
+  connect6(request: ConnectRequest, address: unknown, port: unknown): number {
+    return this.#connect(request, address, port, 6);
+  }
+
+  #connect(request: ConnectRequest, address: unknown, port: unknown, family: Family): number {
+    if (this.#closed) return UV_EBADF;
+    if (this.#connectRequest !== null) return UV_EALREADY;
+    if (!parseInto(parsed, address, family, Errno.ENETUNREACH)) return uvResult(parsed.error);
+    const peer = destination(parsed.address, family);
+    const socket = this.#open(family);
+    if (this.#delayedError === 0) {
+      if (peer === LOOPBACK6 && socket.local.port === 0) socket.bind(LOOPBACK6, 0);
+      const result = socket.connect(peer, Number(port) & 0xffff);
+      if (result === -Errno.ECONNREFUSED) this.#delayedError = uvResult(result);
+      else if (result < 0 && result !== -Errno.EINPROGRESS) return uvResult(result);
+    }
+    this.#connectRequest = request;
+    this.#connectScope = new AsyncResource('TCPCONNECTWRAP', { triggerAsyncId: this.getAsyncId() });
+    liveness.hold();
+    if (this.#delayedError !== 0) defer(this);
+    return 0;
+  }
+
+  /** The kernel has finished connecting, with `status` 0 or a UV number. */
+  #finishConnect(status: number): void {
+    const request = this.#connectRequest;
+    const scope = this.#connectScope;
+    if (request === null || scope === null) return;
+    this.#connectRequest = null;
+    this.#connectScope = null;
+    this.#connected = status === 0;
+    liveness.release();
+    callProgram(scope, request.oncomplete, request, status, this, request, status === 0, status === 0);
+    scope.emitDestroy();
+  }
+
+  #acceptAll(): void {
+    let left = ACCEPTS_PER_TURN;
+    let done = false;
+    try {
+      while (this.#listening && left-- > 0) {
+        const accepted = this.#socket?.accept() ?? null;
+        if (accepted === null) break;
+        const handle = inRoot(() => new TcpHandle(SOCKET, accepted, this));
+        callProgram(this.#scope, this.onconnection, this, 0, handle);
+      }
+      done = true;
+    } finally {
+      if (this.#listening && (!done || left < 0)) defer(this);
+    }
+  }
+
+  // --- Reading ---
+
+  // net sets it; the native stream calls it when nothing native is attached any more.
+  override get onread(): ReadCallback | undefined {
+    return this.#onread;
+  }
+
+  override set onread(callback: ReadCallback | undefined) {
+    this.#onread = callback;
+    super.onread = nativeOnread;
+  }
+
+  readStart(): number {
+    if (this.#closed) return UV_EBADF;
+    if (!this.#connected) return UV_ENOTCONN;
+    this.#reader.start();
+    return 0;
+  }
+
+  readStop(): number {
+    this.#reader.stop();
+    return 0;
+  }
+
+  useUserBuffer(bytes: Uint8Array): number {
+    this.#reader.useUserBuffer(bytes);
+    return 0;
+  }
+
+  get bytesRead(): number {
+    return this.#reader.bytesRead;
+  }
+
+  /** Set by http when its native parser attaches. */
+  get _consumed(): boolean {
+    return this.#reader.native;
+  }
+
+  set _consumed(consumed: boolean) {
+    this.#reader.native = consumed;
+  }
+
+  /** Native code starts to read: it has attached itself. */
+  onreadstart(): number {
+    this.#reader.native = true;
+    return this.readStart();
+  }
+
+  onreadstop(): number {
+    return this.readStop();
+  }
+
+  /** A TLS stream was put on top (install.ts): read errors go to it. */
+  attachTls(tls: { onread: ReadCallback | undefined }): void {
+    this.#tls = tls;
+    this.#reader.native = true;
+  }
+
+  /** The native stream found nobody above it: read for `net` again. */
+  nativeDetached(): void {
+    this.#reader.native = false;
+  }
+
+  readingChanged(): void {
+    this.#updateLiveness();
+  }
+
+  feedNative(bytes: Uint8Array): void {
+    callProgram(this.#scope, this.readBuffer, this, bytes);
+  }
+
+  endNative(): void {
+    callProgram(this.#scope, this.emitEOF, this);
+  }
+
+  failNative(status: number): void {
+    state[kReadBytesOrError] = status;
+    const target = this.#tls ?? this;
+    callProgram(this.#scope, target.onread, target);
+  }
+
+  // --- Writing ---
+
+  writeBuffer(request: StreamRequest | null, bytes: Uint8Array): number | StreamRequest {
+    return this.#writer.writeBytes(request, bytes);
+  }
+
+  writeUtf8String(request: StreamRequest | null, text: string): number | StreamRequest {
+    return this.#writer.writeString(request, text, 'utf8');
+  }
+
+  writeLatin1String(request: StreamRequest | null, text: string): number | StreamRequest {
+    return this.#writer.writeString(request, text, 'latin1');
+  }
+
+  writeAsciiString(request: StreamRequest | null, text: string): number | StreamRequest {
+    return this.#writer.writeString(request, text, 'ascii');
+  }
+
+  writeUcs2String(request: StreamRequest | null, text: string): number | StreamRequest {
+    return this.#writer.writeString(request, text, 'ucs2');
+  }
+
+  writev(request: StreamRequest | null, chunks: readonly unknown[], allBuffers: boolean): number | StreamRequest {
+    return this.#writer.writeVector(request, chunks, allBuffers);
+  }
+
+  get bytesWritten(): number {
+    return this.#writer.bytesWritten;
+  }
+
+  get writeQueueSize(): number {
+    return this.#writer.queuedBytes;
+  }
+
+  shutdown(request: StreamRequest): number {
+    return this.#shutdown(request, false);
+  }
+
+  onwrite(request: StreamRequest, chunks: readonly Uint8Array[]): number {
+    return this.#writer.writeNative(request, chunks);
+  }
+
+  onshutdown(request: StreamRequest): number {
+    return this.#shutdown(request, true);
+  }
+
+  #shutdown(request: StreamRequest, native: boolean): number {
+    if (!this.#connected || this.#closed) return UV_ENOTCONN;
+    const result = this.#writer.shutdown(request, native);
+    if (this.#writer.shutdownDue) defer(this);
+    return result;
+  }
+
+  isClosing(): boolean {
+    return this.#closed;
+  }
+
+  finishNative(request: StreamRequest, status: number, shutdown: boolean): void {
+    nativeDone.push({ handle: this, request, status, shutdown });
+    if (nativeDone.length === 1) process.nextTick(finishNativeRequests);
+  }
+
+  // --- Options ---
+
+  setNoDelay(enable: unknown): number {
+    return this.#setOption('noDelay', Boolean(enable));
+  }
+
+  setKeepAlive(enable: unknown, delaySec?: unknown, intervalSec?: unknown, count?: unknown): number {
+    const socket = this.#socket;
+    if (socket === null) return 0;
+    if (enable && Number(delaySec) > 0) socket.setOption('keepIdleMs', Number(delaySec) * 1000);
+    if (enable && Number(intervalSec) > 0) socket.setOption('keepIntervalMs', Number(intervalSec) * 1000);
+    if (enable && Number(count) > 0) socket.setOption('keepCount', Number(count));
+    return uvResult(socket.setOption('keepAlive', Boolean(enable)));
+  }
+
+  setTypeOfService(tos: unknown): number {
+    return this.#socket === null ? UV_EBADF : uvResult(this.#socket.setOption('tos', Number(tos)));
+  }
+
+  getTypeOfService(): number {
+    return this.#socket === null ? UV_EBADF : this.#socket.getOption('tos');
+  }
+
+  setSimultaneousAccepts(): number {
+    return 0;
+  }
+
+  setBlocking(): number {
+    return 0;
+  }
+
+  #setOption(name: 'noDelay', value: boolean): number {
+    return this.#socket === null ? 0 : uvResult(this.#socket.setOption(name, value));
+  }
+
+  // --- Life ---
+
+  getAsyncId(): number {
+    return this.#scope.asyncId();
+  }
+
+  getProviderType(): number {
+    return this.#type === SERVER ? 1 : 0;
+  }
+
+  ref(): void {
+    this.#referenced = true;
+    this.#updateLiveness();
+  }
+
+  unref(): void {
+    this.#referenced = false;
+    this.#updateLiveness();
+  }
+
+  hasRef(): boolean {
+    return this.#referenced && !this.#closed;
+  }
+
+  /** What `process.getActiveResourcesInfo` calls it, '' while it waits for nothing. */
+  get activeKind(): string {
+    if (this.#closed || !this.#referenced) return '';
+    return this.#type === SERVER ? 'TCPServerWrap' : 'TCPSocketWrap';
+  }
+
+  close(callback?: unknown): void {
+    if (this.#closed) return;
+    this.#close(callback, false);
+  }
+
+  reset(callback?: unknown): number {
+    if (this.#closed) return 0;
+    if (this.#socket === null) return UV_EBADF;
+    this.#close(callback, true);
+    return 0;
+  }
+
+  #close(callback: unknown, abort: boolean): void {
+    const socket = this.#socket;
+    this.#closed = true;
+    this.#listening = false;
+    this.#reader.reading = false;
+    this.#socket = null;
+    this.#updateLiveness();
+    activeHandles.delete(this);
+    if (socket !== null) {
+      socket.onEvents = null;
+      if (abort) socket.abort();
+      else socket.close();
+    }
+    const pending = this.#connectRequest !== null || !this.#writer.idle || this.#writer.shutdownDue;
+    if (pending) callLater(this.#scope, this.#cancelRequests, this);
+    callLater(this.#scope, typeof callback === 'function' ? callback : ignore, this);
+  }
+
+  #cancelRequests(): void {
+    this.#finishConnect(UV_ECANCELED);
+    this.#writer.cancel(UV_ECANCELED);
+  }
+
+  // --- The kernel's side ---
+
+  #open(family: Family): StreamSocket {
+    if (this.#socket !== null) return this.#socket;
+    this.#family = family;
+    return this.#attach(face().sockets.stream());
+  }
+
+  #attach(socket: StreamSocket): StreamSocket {
+    this.#socket = socket;
+    socket.onEvents = this.#onEvents;
+    return socket;
+  }
+
+  readonly #onEvents = (events: number): void => {
+    const socket = this.#socket;
+    if (socket === null) return;
+    let done = false;
+    try {
+      if (this.#connectRequest !== null && (events & (EVENT_CONNECTED | EVENT_ERROR)) !== 0)
+        this.#finishConnect(uvResult(socket.error));
+      if ((events & EVENT_ACCEPTABLE) !== 0) this.#acceptAll();
+      if (this.#connected) {
+        if ((events & (EVENT_READABLE | EVENT_ERROR)) !== 0) this.#reader.readable();
+        if ((events & (EVENT_WRITABLE | EVENT_ERROR)) !== 0) this.#resumeWrites();
+      }
+      done = true;
+    } finally {
+      if (!done) defer(this);
+    }
+  };
+
+  #resumeWrites(): void {
+    this.#writer.resume();
+    if (this.#writer.shutdownDue) this.#writer.finishShutdown();
+  }
+
+  /** A later turn: what could not be done inside a call of the program, or was cut short by its exception. */
+  resume(): void {
+    if (this.#delayedError !== 0 && this.#connectRequest !== null) this.#finishConnect(this.#delayedError);
+    if (this.#listening) this.#acceptAll();
+    if (this.#connected && this.#socket !== null) {
+      if (this.#reader.reading) this.#reader.resume();
+      this.#resumeWrites();
+    }
+  }
+
+  #updateLiveness(): void {
+    const hold = this.#referenced && !this.#closed && (this.#listening || this.#reader.reading);
+    if (hold === this.#held) return;
+    this.#held = hold;
+    if (hold) liveness.hold();
+    else liveness.release();
+  }
+}
+
+Object.defineProperty(TcpHandle, 'name', { value: 'TCP' });
+
+function ignore(): void {}
+
+/** The native stream has data and no listener but itself: whoever was attached is gone. */
+function nativeOnread(this: unknown, bytes: ArrayBuffer | undefined): unknown {
+  const handle = this as TcpHandle;
+  if ((state[kReadBytesOrError] as number) > 0) handle.nativeDetached();
+  return handle.onread?.call(handle, bytes);
+}

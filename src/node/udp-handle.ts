@@ -1,0 +1,489 @@
+/**
+ * The UDP handle: what `dgram.Socket` drives in place of Node's native one, over a kernel's datagram socket.
+ *
+ * Thread: the program's. Methods answer as libuv does: 0 or a negative UV number, sends that were taken at once their
+ * length + 1, and UV_EBADF where libuv has not made its descriptor yet.
+ * Read first: lib/dgram.js of the oldest and newest supported Node.
+ * Missing: adopting a descriptor of the host (`open`), sending a handle to another process.
+ */
+
+import { AsyncResource } from 'node:async_hooks';
+import { Buffer } from 'node:buffer';
+import { Errno } from '../base/errors.ts';
+import {
+  type DatagramInfo,
+  type DatagramSocket,
+  EVENT_ERROR,
+  EVENT_READABLE,
+  EVENT_WRITABLE,
+  type SocketOptions,
+} from '../socket/socket.ts';
+import { activeHandles } from './active-handles.ts';
+import {
+  destination,
+  type Family,
+  fillName,
+  formatAddress,
+  LOOPBACK6,
+  type NameObject,
+  type ParsedAddress,
+  parseInto,
+} from './address.ts';
+import { udpWrap } from './bindings.ts';
+import { callLater, callProgram, type Deferrable, defer, face, liveness } from './face.ts';
+import { uvCode, uvResult } from './uv-error.ts';
+
+const { UV_UDP_IPV6ONLY = 1, UV_UDP_REUSEADDR = 4, UV_UDP_REUSEPORT = 64 } = udpWrap.constants;
+const UV_EBADF = uvCode('EBADF');
+const UV_EINVAL = uvCode('EINVAL');
+const UV_ENOTCONN = uvCode('ENOTCONN');
+const UV_ECANCELED = uvCode('ECANCELED');
+
+/** Datagrams per turn, then others get theirs. */
+const RECEIVES_PER_TURN = 64;
+const DATAGRAM_BYTES_MAX = 65535;
+/** Datagrams up to this size are cut from Node's own buffer pool. */
+const POOLED_BYTES = 2048;
+
+interface SendRequest {
+  oncomplete?: unknown;
+}
+
+interface PendingSend {
+  readonly request: SendRequest;
+  readonly scope: AsyncResource;
+  readonly bytes: Uint8Array;
+  readonly address: number;
+  readonly port: number;
+  readonly wanted: boolean;
+}
+
+export interface BufferSizeContext {
+  errno?: number;
+  code?: string;
+  message?: string;
+  syscall?: string;
+}
+
+const parsed: ParsedAddress = { address: 0, error: 0 };
+const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+let scratch: Buffer | null = null;
+
+export class UdpHandle implements Deferrable {
+  deferred = false;
+  onmessage: unknown = undefined;
+  onerror: unknown = undefined;
+  readonly #scope: AsyncResource;
+  #socket: DatagramSocket | null = null;
+  #family: Family = 4;
+  #bound = false;
+  #receiving = false;
+  #closed = false;
+  #referenced = true;
+  #held = false;
+  #queue: PendingSend[] = [];
+  #queuedBytes = 0;
+
+  constructor() {
+    this.#scope = new AsyncResource('UDPWRAP');
+    activeHandles.add(this);
+  }
+
+  // --- Names ---
+
+  bind(address: unknown, port: unknown, flags: unknown): number {
+    return this.#bind(address, port, Number(flags), 4);
+  }
+
+  bind6(address: unknown, port: unknown, flags: unknown): number {
+    return this.#bind(address, port, Number(flags), 6);
+  }
+
+  #bind(address: unknown, port: unknown, flags: number, family: Family): number {
+    if (this.#closed) return UV_EBADF;
+    if (!parseInto(parsed, address, family, Errno.EADDRNOTAVAIL)) return uvResult(parsed.error);
+    if (this.#bound) return UV_EINVAL;
+    let local = parsed.address;
+    const socket = this.#open(family);
+    if (family === 6 && local === 0 && (flags & UV_UDP_IPV6ONLY) !== 0) local = LOOPBACK6;
+    if ((flags & UV_UDP_REUSEADDR) !== 0) socket.setOption('reuseAddress', true);
+    if ((flags & UV_UDP_REUSEPORT) !== 0) socket.setOption('reusePort', true);
+    const result = socket.bind(local, Number(port) & 0xffff);
+    this.#bound = result === 0;
+    return uvResult(result);
+  }
+
+  connect(address: unknown, port: unknown): number {
+    return this.#connect(address, port, 4);
+  }
+
+  connect6(address: unknown, port: unknown): number {
+    return this.#connect(address, port, 6);
+  }
+
+  #connect(address: unknown, port: unknown, family: Family): number {
+    if (this.#closed) return UV_EBADF;
+    if (!parseInto(parsed, address, family, Errno.ENETUNREACH)) return uvResult(parsed.error);
+    const socket = this.#open(family);
+    this.#bound = true;
+    return uvResult(socket.connect(destination(parsed.address, family), Number(port) & 0xffff));
+  }
+
+  disconnect(): number {
+    return this.#socket === null ? UV_EBADF : uvResult(this.#socket.disconnect());
+  }
+
+  getsockname(out: NameObject): number {
+    if (this.#socket === null) return UV_EBADF;
+    const { address, port } = this.#socket.local;
+    fillName(out, address, port, this.#family);
+    return 0;
+  }
+
+  getpeername(out: NameObject): number {
+    if (this.#socket === null) return UV_EBADF;
+    if (!this.#socket.connected) return UV_ENOTCONN;
+    const { address, port } = this.#socket.peer;
+    fillName(out, address, port, this.#family);
+    return 0;
+  }
+
+  get fd(): number {
+    return -1;
+  }
+
+  open(): number {
+    return UV_EINVAL;
+  }
+
+  // --- Sending ---
+
+  /** `(req, list, count, port, address, hasCallback)`, or `(req, list, count, hasCallback)` when connected. */
+  send(request: SendRequest, list: readonly Uint8Array[], count: number, ...rest: unknown[]): number {
+    return this.#send(request, list, count, rest, 4);
+  }
+
+  send6(request: SendRequest, list: readonly Uint8Array[], count: number, ...rest: unknown[]): number {
+    return this.#send(request, list, count, rest, 6);
+  }
+
+  #send(request: SendRequest, list: readonly Uint8Array[], count: number, rest: unknown[], family: Family): number {
+    if (this.#closed) return UV_EBADF;
+    let address = 0;
+    let port = 0;
+    if (rest.length > 1) {
+      if (!parseInto(parsed, rest[1], family, Errno.ENETUNREACH)) return uvResult(parsed.error);
+      address = destination(parsed.address, family);
+      port = Number(rest[0]) & 0xffff;
+    }
+    const wanted = rest[rest.length - 1] === true;
+    const socket = this.#open(family);
+    this.#bound = true;
+    const bytes = count === 1 ? viewOf(list[0] as Uint8Array) : gather(list, count);
+    if (bytes === null) return uvCode('EMSGSIZE');
+    if (this.#queue.length === 0) {
+      const result = socket.send(bytes, 0, bytes.length, address, port);
+      // + 1: a datagram without data was sent too.
+      if (result !== -Errno.EAGAIN) return result < 0 ? uvResult(result) : bytes.length + 1;
+    }
+    this.#queue.push({
+      request,
+      scope: new AsyncResource('UDPSENDWRAP', { triggerAsyncId: this.getAsyncId(), requireManualDestroy: true }),
+      bytes: count === 1 ? bytes : Buffer.from(bytes),
+      address,
+      port,
+      wanted,
+    });
+    this.#queuedBytes += bytes.length;
+    liveness.hold();
+    return 0;
+  }
+
+  #resumeSends(): void {
+    while (this.#queue.length > 0 && this.#socket !== null) {
+      const { bytes, address, port } = this.#queue[0] as PendingSend;
+      const result = this.#socket.send(bytes, 0, bytes.length, address, port);
+      if (result === -Errno.EAGAIN) return;
+      this.#completeSend(this.#queue.shift() as PendingSend, result < 0 ? uvResult(result) : 0);
+    }
+  }
+
+  #completeSend(send: PendingSend, status: number): void {
+    this.#queuedBytes -= send.bytes.length;
+    liveness.release();
+    if (send.wanted) callProgram(send.scope, send.request.oncomplete, send.request, status, send.bytes.length);
+    send.scope.emitDestroy();
+  }
+
+  getSendQueueSize(): number {
+    return this.#queuedBytes;
+  }
+
+  getSendQueueCount(): number {
+    return this.#queue.length;
+  }
+
+  // --- Receiving ---
+
+  recvStart(): number {
+    if (this.#closed) return UV_EBADF;
+    if (!this.#bound) {
+      const result = this.#open(4).bind(0, 0);
+      if (result < 0) return uvResult(result);
+      this.#bound = true;
+    }
+    this.#receiving = true;
+    this.#updateLiveness();
+    if (this.#socket !== null && this.#socket.nextBytes >= 0) defer(this);
+    return 0;
+  }
+
+  recvStop(): number {
+    this.#receiving = false;
+    this.#updateLiveness();
+    return 0;
+  }
+
+  #receiveAll(): void {
+    let left = RECEIVES_PER_TURN;
+    let done = false;
+    try {
+      while (this.#receiving && this.#socket !== null && left-- > 0) {
+        if (!this.#receiveOne(this.#socket)) break;
+      }
+      done = true;
+    } finally {
+      if (this.#receiving && (!done || left < 0)) defer(this);
+    }
+  }
+
+  #receiveOne(socket: DatagramSocket): boolean {
+    const next = socket.nextBytes;
+    const length = next < 0 ? 0 : Math.min(next, DATAGRAM_BYTES_MAX);
+    const bytes = length <= POOLED_BYTES ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
+    const count = socket.receive(bytes, 0, length, info);
+    if (count === -Errno.EAGAIN) return false;
+    if (count < 0) {
+      callProgram(this.#scope, this.onmessage, this, uvResult(count), this);
+      return true;
+    }
+    const address = formatAddress(info.address, this.#family);
+    const from = { address, family: this.#family === 4 ? 'IPv4' : 'IPv6', port: info.port };
+    callProgram(this.#scope, this.onmessage, this, count, this, bytes, from);
+    return true;
+  }
+
+  // --- Groups ---
+
+  addMembership(group: unknown, interfaceAddress: unknown): number {
+    return this.#membership('joinGroup', group, interfaceAddress);
+  }
+
+  dropMembership(group: unknown, interfaceAddress: unknown): number {
+    return this.#membership('leaveGroup', group, interfaceAddress);
+  }
+
+  #membership(method: 'joinGroup' | 'leaveGroup', group: unknown, interfaceAddress: unknown): number {
+    if (this.#closed) return UV_EBADF;
+    if (!parseInto(parsed, group, this.#groupFamily(group), Errno.ENODEV)) return uvResult(parsed.error);
+    const address = parsed.address;
+    const via = this.#interfaceOf(interfaceAddress);
+    if (via.error < 0) return uvResult(via.error);
+    return uvResult(this.#openForGroup()[method](address, via.address));
+  }
+
+  addSourceSpecificMembership(source: unknown, group: unknown, interfaceAddress: unknown): number {
+    return this.#sourceMembership('joinSourceGroup', source, group, interfaceAddress);
+  }
+
+  dropSourceSpecificMembership(source: unknown, group: unknown, interfaceAddress: unknown): number {
+    return this.#sourceMembership('leaveSourceGroup', source, group, interfaceAddress);
+  }
+
+  #sourceMembership(
+    method: 'joinSourceGroup' | 'leaveSourceGroup',
+    source: unknown,
+    group: unknown,
+    interfaceAddress: unknown,
+  ): number {
+    if (this.#closed) return UV_EBADF;
+    if (!parseInto(parsed, source, this.#groupFamily(source), Errno.ENODEV)) return uvResult(parsed.error);
+    const from = parsed.address;
+    if (!parseInto(parsed, group, this.#groupFamily(group), Errno.ENODEV)) return uvResult(parsed.error);
+    const address = parsed.address;
+    const via = this.#interfaceOf(interfaceAddress);
+    if (via.error < 0) return uvResult(via.error);
+    return uvResult(this.#openForGroup()[method](address, from, via.address));
+  }
+
+  #groupFamily(text: unknown): Family {
+    return String(text).includes(':') ? 6 : 4;
+  }
+
+  /** An interface by its address; none lets the kernel choose. */
+  #interfaceOf(text: unknown): ParsedAddress {
+    if (text === undefined || text === null || text === '') {
+      parsed.address = 0;
+      parsed.error = 0;
+    } else parseInto(parsed, text, this.#groupFamily(text), Errno.ENODEV);
+    return parsed;
+  }
+
+  /** libuv binds before it joins, and shares the port. */
+  #openForGroup(): DatagramSocket {
+    const socket = this.#open(4);
+    if (!this.#bound) {
+      socket.setOption('reuseAddress', true);
+      this.#bound = socket.bind(0, 0) === 0;
+    }
+    return socket;
+  }
+
+  setMulticastInterface(address: unknown): number {
+    if (this.#socket === null) return UV_EBADF;
+    const via = this.#interfaceOf(address);
+    return uvResult(via.error < 0 ? via.error : this.#socket.setOption('multicastInterface', via.address));
+  }
+
+  // --- Options ---
+
+  setMulticastTTL(ttl: number): number {
+    if (this.#socket === null) return UV_EBADF;
+    return ttl < 0 || ttl > 255 ? UV_EINVAL : this.#setOption('multicastTtl', ttl | 0);
+  }
+
+  setMulticastLoopback(on: number): number {
+    return this.#setOption('multicastLoop', on !== 0);
+  }
+
+  setBroadcast(on: number): number {
+    return this.#setOption('broadcast', on !== 0);
+  }
+
+  setTTL(ttl: number): number {
+    if (this.#socket === null) return UV_EBADF;
+    return ttl < 1 || ttl > 255 ? UV_EINVAL : this.#setOption('ttl', ttl | 0);
+  }
+
+  #setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number {
+    return this.#socket === null ? UV_EBADF : uvResult(this.#socket.setOption(name, value));
+  }
+
+  /** Sets the size when it is not 0; undefined and `context` filled when it fails. */
+  bufferSize(size: number, receive: boolean, context: BufferSizeContext): number | undefined {
+    const socket = this.#socket;
+    const name = receive ? 'receiveBufferBytes' : 'sendBufferBytes';
+    let error = 0;
+    if (size > 0x7fffffff) error = UV_EINVAL;
+    else if (socket === null || this.#closed) error = UV_EBADF;
+    else if (size !== 0) error = uvResult(socket.setOption(name, size));
+    if (error === 0 && socket !== null) return socket.getOption(name);
+    context.errno = error;
+    context.code = error === UV_EINVAL ? 'EINVAL' : 'EBADF';
+    context.message = error === UV_EINVAL ? 'invalid argument' : 'bad file descriptor';
+    context.syscall = receive ? 'uv_recv_buffer_size' : 'uv_send_buffer_size';
+    return undefined;
+  }
+
+  // --- Life ---
+
+  getAsyncId(): number {
+    return this.#scope.asyncId();
+  }
+
+  getProviderType(): number {
+    return 0;
+  }
+
+  ref(): void {
+    this.#referenced = true;
+    this.#updateLiveness();
+  }
+
+  unref(): void {
+    this.#referenced = false;
+    this.#updateLiveness();
+  }
+
+  hasRef(): boolean {
+    return this.#referenced && !this.#closed;
+  }
+
+  get activeKind(): string {
+    return this.#closed || !this.#referenced ? '' : 'UDPWrap';
+  }
+
+  close(callback?: unknown): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#receiving = false;
+    this.#updateLiveness();
+    activeHandles.delete(this);
+    if (this.#socket !== null) {
+      this.#socket.onEvents = null;
+      this.#socket.close();
+      this.#socket = null;
+    }
+    if (this.#queue.length > 0) callLater(this.#scope, this.#cancelSends, this);
+    callLater(this.#scope, typeof callback === 'function' ? callback : ignore, this);
+  }
+
+  #cancelSends(): void {
+    while (this.#queue.length > 0) this.#completeSend(this.#queue.shift() as PendingSend, UV_ECANCELED);
+  }
+
+  #open(family: Family): DatagramSocket {
+    if (this.#socket !== null) return this.#socket;
+    this.#family = family;
+    const socket = face().sockets.datagram();
+    this.#socket = socket;
+    socket.onEvents = this.#onEvents;
+    return socket;
+  }
+
+  readonly #onEvents = (events: number): void => {
+    if ((events & (EVENT_READABLE | EVENT_ERROR)) !== 0 && this.#receiving) this.#receiveAll();
+    if ((events & (EVENT_WRITABLE | EVENT_ERROR)) !== 0) this.#resumeSends();
+  };
+
+  resume(): void {
+    if (this.#receiving) this.#receiveAll();
+    this.#resumeSends();
+  }
+
+  #updateLiveness(): void {
+    const hold = this.#referenced && !this.#closed && this.#receiving;
+    if (hold === this.#held) return;
+    this.#held = hold;
+    if (hold) liveness.hold();
+    else liveness.release();
+  }
+}
+
+Object.defineProperty(UdpHandle, 'name', { value: 'UDP' });
+
+function ignore(): void {}
+
+/** dgram passes any ArrayBufferView. */
+function viewOf(view: Uint8Array): Uint8Array {
+  return view instanceof Uint8Array
+    ? view
+    : new Uint8Array(
+        (view as ArrayBufferView).buffer,
+        (view as ArrayBufferView).byteOffset,
+        (view as ArrayBufferView).byteLength,
+      );
+}
+
+/** The pieces of one datagram in a shared buffer; null when they are too long for any. */
+function gather(list: readonly Uint8Array[], count: number): Uint8Array | null {
+  scratch ??= Buffer.allocUnsafeSlow(DATAGRAM_BYTES_MAX + 1);
+  let length = 0;
+  for (let i = 0; i < count; i++) {
+    const piece = viewOf(list[i] as Uint8Array);
+    if (length + piece.length > DATAGRAM_BYTES_MAX) return null;
+    scratch.set(piece, length);
+    length += piece.length;
+  }
+  return scratch.subarray(0, length);
+}
