@@ -1,0 +1,85 @@
+/**
+ * Role: what a bench module is, and what it is given to run with.
+ * Thread: the harness's main thread.
+ */
+
+import { type Instruments, type MeasureOptions, measure, type Subject } from './harness/measure.ts';
+import type { Row } from './harness/row.ts';
+import type { CompiledPeers } from './harness/tools.ts';
+
+/** One picture: its file is `<bench>-<name>.svg`, or `<bench>.svg` without a name. */
+export interface Figure {
+  name?: string;
+  /** A vega-lite specification. */
+  spec: Record<string, unknown>;
+}
+
+/** One bench, as `mk bench NAME` runs it. */
+export interface Bench {
+  run(context: BenchContext): Promise<Row[]>;
+  /** Pictures of the rows; without this, one with bars per unit is drawn. */
+  figures?(rows: readonly Row[]): Figure[];
+}
+
+export interface Effort {
+  quick: boolean;
+  repetitions: number;
+  /** Further attempts per subject, for repetitions on far cores or beside strangers. */
+  retries: number;
+  /** No repetition starts later than this after the bench began. */
+  budgetMs: number;
+}
+
+export const QUICK_EFFORT: Effort = { quick: true, repetitions: 3, retries: 2, budgetMs: 52_000 };
+export const FULL_EFFORT: Effort = { quick: false, repetitions: 5, retries: 10, budgetMs: 1_200_000 };
+
+export class BenchContext {
+  readonly name: string;
+  readonly effort: Effort;
+  readonly signal: AbortSignal;
+  readonly peers: CompiledPeers;
+  readonly instruments: Instruments;
+  private readonly startMs: number;
+  private readonly onProgress: (text: string) => void;
+
+  constructor(
+    name: string,
+    effort: Effort,
+    means: {
+      signal: AbortSignal;
+      peers: CompiledPeers;
+      instruments: Instruments;
+      onProgress: (text: string) => void;
+    },
+  ) {
+    this.name = name;
+    this.effort = effort;
+    this.signal = means.signal;
+    this.peers = means.peers;
+    this.instruments = means.instruments;
+    this.onProgress = means.onProgress;
+    this.startMs = means.instruments.nowMs();
+  }
+
+  /** What is left of the time for the whole bench, in ms. */
+  budgetLeftMs(): number {
+    return Math.max(0, this.startMs + this.effort.budgetMs - this.instruments.nowMs());
+  }
+
+  /** Measures subjects in turn, with the bench's effort unless told otherwise. */
+  measure(
+    subjects: readonly Subject[],
+    change: Partial<Pick<MeasureOptions, 'repetitions' | 'retries' | 'budgetMs'>> = {},
+  ): Promise<Row[]> {
+    return measure(subjects, {
+      bench: this.name,
+      repetitions: this.effort.repetitions,
+      retries: this.effort.retries,
+      budgetMs: this.budgetLeftMs(),
+      signal: this.signal,
+      instruments: this.instruments,
+      onProgress: this.onProgress,
+      ...change,
+    });
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Role: the row, the one shape in which every benchmark reports: what `--json` prints and what figures are drawn from.
+ * Thread: any. Read first: placement.ts, for the marks.
+ */
+
+import * as v from 'valibot';
+import { rounded } from './statistics.ts';
+
+export const UNITS = [
+  'Gbit/s',
+  'GB/s',
+  'Mpps',
+  'ns',
+  'us',
+  'ms',
+  'requests/s',
+  'connections/s',
+  'MiB',
+  '%',
+  'x',
+] as const;
+export type Unit = (typeof UNITS)[number];
+
+/** Whose figure it is. */
+export const SYSTEMS = ['multikernel', 'C', 'Node', 'Linux'] as const;
+export type System = (typeof SYSTEMS)[number];
+
+const finite = v.pipe(v.number(), v.finite());
+const nanoseconds = v.nullable(finite);
+const placement = v.picklist(['near', 'far', 'mixed', 'unknown']);
+
+/** The circumstances of one repetition; `runs` of a row is parallel to its `samples`. */
+export const RunSchema = v.strictObject({
+  /** Spin round trip just before and just after; null when it could not be measured. */
+  rttBeforeNs: nanoseconds,
+  rttAfterNs: nanoseconds,
+  placement,
+  /** CPU that strangers used meanwhile, in cores; null where the machine does not tell. */
+  foreignCores: v.nullable(finite),
+});
+export type Run = v.InferOutput<typeof RunSchema>;
+
+export const RowSchema = v.pipe(
+  v.strictObject({
+    bench: v.pipe(v.string(), v.nonEmpty()),
+    metric: v.pipe(v.string(), v.nonEmpty()),
+    system: v.picklist(SYSTEMS),
+    unit: v.picklist(UNITS),
+    /** Median of the samples; null when it could not be measured, and then `note` says why. */
+    value: v.nullable(finite),
+    samples: v.array(finite),
+    placement,
+    /** Lowest and highest sample. */
+    low: v.optional(finite),
+    high: v.optional(finite),
+    runs: v.optional(v.array(RunSchema)),
+    /** Metric of the row that `ratio` divides by. */
+    baseline: v.optional(v.string()),
+    /** value / value of the baseline. */
+    ratio: v.optional(finite),
+    /** The figure that the paper reports for this, in the same unit. */
+    paper: v.optional(finite),
+    note: v.optional(v.string()),
+  }),
+  v.check((row) => row.value !== null || (row.note ?? '') !== '', 'a row without a value has to say why'),
+  v.check((row) => row.runs === undefined || row.runs.length === row.samples.length, 'one run per sample'),
+);
+export type Row = v.InferOutput<typeof RowSchema>;
+
+/** What a row is about; the figures come from the measurement. */
+export interface Metric {
+  /** Name in the values that a measurement returns. */
+  key: string;
+  metric: string;
+  unit: Unit;
+  paper?: number;
+}
+
+/** A row for something that could not be measured. */
+export function missingRow(bench: string, system: System, metric: Metric, why: string): Row {
+  const row: Row = {
+    bench,
+    metric: metric.metric,
+    system,
+    unit: metric.unit,
+    value: null,
+    samples: [],
+    placement: 'unknown',
+    note: why,
+  };
+  if (metric.paper !== undefined) row.paper = metric.paper;
+  return row;
+}
+
+/** The row of that metric, or undefined. */
+export function rowOf(rows: readonly Row[], metric: string): Row | undefined {
+  return rows.find((row) => row.metric === metric);
+}
+
+/** Sets `baseline` and `ratio` of a row where both values exist; a baseline that was not measured is named without a ratio. */
+export function compare(rows: readonly Row[], metric: string, baseline: string): void {
+  const row = rowOf(rows, metric);
+  const other = rowOf(rows, baseline);
+  if (row === undefined || other === undefined) return;
+  row.baseline = baseline;
+  if (row.value !== null && other.value !== null && other.value !== 0) row.ratio = rounded(row.value / other.value);
+}
+
+/**
+ * A further comparison as a row of its own, for metrics that are held against several peers.
+ * `note` says why where one of the two is missing.
+ */
+export function ratioRow(rows: readonly Row[], metric: string, baseline: string): Row {
+  const row = rowOf(rows, metric);
+  const other = rowOf(rows, baseline);
+  const lacking = row === undefined || row.value === null ? metric : baseline;
+  const measured = typeof row?.value === 'number' && typeof other?.value === 'number' && other.value !== 0;
+  const ratio = measured ? rounded((row.value as number) / (other.value as number)) : null;
+  return {
+    bench: row?.bench ?? other?.bench ?? 'unknown',
+    metric: `${metric} / ${baseline}`,
+    system: row?.system ?? 'multikernel',
+    unit: 'x',
+    value: ratio,
+    samples: [],
+    placement: row?.placement ?? 'unknown',
+    baseline,
+    ...(ratio === null ? { note: `${lacking}: not measured` } : { ratio }),
+  };
+}
+
+/** Throws, naming the field, when a row is not one. */
+export function checkRow(row: unknown): Row {
+  const result = v.safeParse(RowSchema, row);
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  throw new TypeError(`row: ${v.getDotPath(issue) ?? 'whole'}: ${issue.message}`);
+}

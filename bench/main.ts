@@ -1,0 +1,178 @@
+/**
+ * Role: the table of benches, and `runBench`, which `mk bench` calls: measures, prints, writes the results and figures.
+ * Thread: the main thread of the process that asks. Built to dist/bench/main.js; nothing imports it statically, so that the
+ * product does not load it.
+ */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { arch, cpus, loadavg, platform, release } from 'node:os';
+import { join } from 'node:path';
+import { type Bench, BenchContext, type Figure, FULL_EFFORT, QUICK_EFFORT } from './context.ts';
+import { barsOf, drawSvg, NoFigure } from './harness/figure.ts';
+import { openInstruments } from './harness/measure.ts';
+import { Progress, type ProgressStream } from './harness/progress.ts';
+import { checkRow, type Row } from './harness/row.ts';
+import { table } from './harness/table.ts';
+import { CompiledPeers } from './harness/tools.ts';
+
+interface Entry {
+  about: string;
+  load(): Promise<{ bench: Bench }>;
+}
+
+/** One line per bench; its module is loaded when it is run. */
+const BENCHES: Record<string, Entry> = {
+  peers: {
+    about: "what ours is held against, alone: memcpy and a ring in C, Node's own stack, iperf3 over loopback and veth",
+    load: () => import('./peers/peers.ts'),
+  },
+};
+
+export interface BenchDescription {
+  name: string;
+  about: string;
+}
+
+/** Names and descriptions, as `mk bench` without a name lists them. */
+export function listBenches(): BenchDescription[] {
+  return Object.entries(BENCHES).map(([name, { about }]) => ({ name, about }));
+}
+
+/** A request that cannot be carried out; the message is one line for the person who asked. */
+export class BenchError extends Error {}
+
+export interface BenchOptions {
+  /** Prints the rows as one JSON array instead of a table. */
+  json?: boolean;
+  /** Less of everything: done within a minute. */
+  quick?: boolean;
+  /** Folder for the results and figures, made when missing. Default `bench-results`. */
+  out?: string;
+  /** Interrupts: children are ended, namespaces removed, and the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+  stdout?: { write(text: string): unknown };
+  /** For progress and remarks. */
+  stderr?: ProgressStream;
+}
+
+/** Where and with what it was measured. */
+export interface Environment {
+  date: string;
+  node: string;
+  v8: string;
+  os: string;
+  cpu: string;
+  cores: number;
+  loadAverage: number;
+  quick: boolean;
+}
+
+export interface BenchReport {
+  bench: string;
+  environment: Environment;
+  rows: Row[];
+  /** Files written. */
+  files: string[];
+}
+
+/** Runs a bench and prints its rows. Throws {@link BenchError} for a name that is not in the table or an `out` that cannot be written. */
+export async function runBench(name: string, options: BenchOptions = {}): Promise<BenchReport> {
+  const entry = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+  if (entry === undefined) {
+    throw new BenchError(`${name}: no such bench (there are: ${Object.keys(BENCHES).join(', ')})`);
+  }
+  const { bench } = await entry.load();
+  return runModule(name, bench, options);
+}
+
+/** As {@link runBench}, for a bench that is not in the table. */
+export async function runModule(name: string, bench: Bench, options: BenchOptions): Promise<BenchReport> {
+  const out = options.out ?? 'bench-results';
+  makeFolder(out);
+  const stderr = options.stderr ?? process.stderr;
+  const stdout = options.stdout ?? process.stdout;
+  const environment = environmentOf(options.quick === true);
+  const rows = await measureAll(name, bench, options, new Progress(stderr));
+  const files = await writeResults(out, name, bench, environment, rows, (line) => stderr.write(`${line}\n`));
+  if (options.json === true) {
+    stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+  } else {
+    stdout.write(`${headline(name, environment)}\n${table(rows)}`);
+    stderr.write(`written: ${files.join(' ')}\n`);
+  }
+  return { bench: name, environment, rows, files };
+}
+
+async function measureAll(name: string, bench: Bench, options: BenchOptions, progress: Progress): Promise<Row[]> {
+  const instruments = openInstruments();
+  const peers = new CompiledPeers();
+  const effort = options.quick === true ? QUICK_EFFORT : FULL_EFFORT;
+  const signal = options.signal ?? new AbortController().signal;
+  const context = new BenchContext(name, effort, {
+    signal,
+    peers,
+    instruments,
+    onProgress: (text) => progress.show(text),
+  });
+  try {
+    return (await bench.run(context)).map(checkRow);
+  } finally {
+    progress.clear();
+    peers.remove();
+    await instruments.close();
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new BenchError(`${folder}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function writeResults(
+  out: string,
+  name: string,
+  bench: Bench,
+  environment: Environment,
+  rows: Row[],
+  remark: (line: string) => void,
+): Promise<string[]> {
+  const files = [join(out, `${name}.json`)];
+  writeFileSync(files[0] as string, `${JSON.stringify({ bench: name, environment, rows }, null, 2)}\n`);
+  const figures = bench.figures?.(rows) ?? [{ spec: barsOf(`mk bench ${name}`, headline(name, environment), rows) }];
+  try {
+    for (const figure of figures) files.push(await writeFigure(out, name, figure));
+  } catch (error) {
+    if (!(error instanceof NoFigure)) throw error;
+    remark(error.message);
+  }
+  return files;
+}
+
+async function writeFigure(out: string, bench: string, { name, spec }: Figure): Promise<string> {
+  const file = join(out, `${name === undefined ? bench : `${bench}-${name}`}.svg`);
+  writeFileSync(file, await drawSvg(spec));
+  return file;
+}
+
+function environmentOf(quick: boolean): Environment {
+  const all = cpus();
+  return {
+    date: new Date().toISOString(),
+    node: process.version,
+    v8: process.versions.v8,
+    os: `${platform()} ${release()} ${arch()}`,
+    cpu: all[0]?.model.trim() ?? 'unknown',
+    cores: all.length,
+    loadAverage: loadavg()[0] ?? 0,
+    quick,
+  };
+}
+
+function headline(name: string, environment: Environment): string {
+  const { node, os, cpu, cores, loadAverage, quick } = environment;
+  const effort = quick ? ', quick' : '';
+  return `bench ${name}${effort}: Node ${node}, ${os}, ${cores} × ${cpu}, load ${loadAverage.toFixed(1)}`;
+}
