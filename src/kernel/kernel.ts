@@ -1,0 +1,183 @@
+/**
+ * One kernel: devices, IP, TCP, UDP, sockets and tables put together, and one turn of its work.
+ *
+ * Thread: the one whose host runs it; everything is called there. An object: a thread can run many. Read first:
+ * host/contract.ts (what it asks of its host), socket/socket.ts (its system calls), control.ts (what can be asked of it).
+ */
+
+import { MultikernelError } from '../base/errors.ts';
+import type { Agent, Host } from '../host/contract.ts';
+import { Inet } from '../inet/inet.ts';
+import { TcpStack } from '../inet/tcp/stack.ts';
+import { CalloutTable } from '../kern/callout.ts';
+import type { Device } from '../link/device.ts';
+import { LoopbackDevice } from '../link/loopback.ts';
+import type { Arena } from '../mem/arena.ts';
+import { type Bulk, createBulk } from '../mem/bulk.ts';
+import { Counters } from '../mem/counters.ts';
+import { Heap } from '../mem/heap.ts';
+import type { Interface } from '../net/interface.ts';
+import { EventQueue, type SocketContext } from '../socket/events.ts';
+import { Sockets } from '../socket/layer.ts';
+import type { SocketLayer } from '../socket/socket.ts';
+import { parseAddress } from '../wire/ipv4.ts';
+import type { ControlOperation, ControlRequests, PingEvent, PingOptions } from './control.ts';
+import { controlTable } from './control-table.ts';
+import { Ping } from './ping.ts';
+
+const HEAP_BYTES = 32 * 1024 * 1024;
+const COUNTERS_CAPACITY = 256;
+const LOOPBACK_NET_PREFIX = 8;
+/** Rounds of receiving in one turn: bounds how long a flood can keep a turn from its timers and its program. */
+const ROUNDS_PER_TURN = 8;
+
+export interface KernelOptions {
+  name: string;
+  arena: Arena;
+  host: Host;
+  /** Names this kernel resolves, besides `localhost` and its own. */
+  hosts?: Record<string, string[]>;
+  /** The kernel's own memory for socket buffers; taken from the arena when absent. */
+  heap?: { at: number; bytes: number };
+}
+
+export class Kernel implements Agent {
+  readonly name: string;
+  readonly arena: Arena;
+  readonly bulk: Bulk;
+  readonly host: Host;
+  readonly counters: Counters;
+  readonly callouts: CalloutTable = new CalloutTable();
+  readonly inet: Inet;
+  readonly tcp: TcpStack;
+  readonly sockets: SocketLayer;
+  /** Lower-case name → dotted addresses. */
+  readonly names: Map<string, readonly string[]> = new Map();
+  /** Called after a turn in which a socket was bound, began to listen, or was closed. */
+  onSocketsChanged: (() => void) | null = null;
+  readonly #events: EventQueue = new EventQueue();
+  readonly #socketLayer: Sockets;
+  #socketsGeneration = -1;
+  #pingIdentifier: number;
+  #closed = false;
+
+  constructor(options: KernelOptions) {
+    const { arena, host, name } = options;
+    this.name = name;
+    this.arena = arena;
+    this.host = host;
+    this.bulk = createBulk(arena);
+    this.counters = Counters.open(arena, name, COUNTERS_CAPACITY);
+    const heap =
+      options.heap === undefined
+        ? new Heap(arena.allocate(HEAP_BYTES, 4096), HEAP_BYTES)
+        : new Heap(options.heap.at, options.heap.bytes);
+    const nowUs = (): number => host.nowUs();
+    this.inet = new Inet({
+      arena,
+      bulk: this.bulk,
+      heap,
+      callouts: this.callouts,
+      rng: host.rng,
+      counters: this.counters,
+      nowUs,
+    });
+    const context: SocketContext = { events: this.#events, nowUs, requestWork: () => host.requestWork() };
+    this.tcp = new TcpStack(this.inet, context);
+    this.#socketLayer = new Sockets(this.inet, this.tcp, context);
+    this.sockets = this.#socketLayer;
+    this.#pingIdentifier = host.rng.next32() & 0xffff;
+    this.#addNames(options.hosts ?? {});
+    const lo = this.attach(new LoopbackDevice(arena, { countersName: `${name}/lo0` }), 'lo0');
+    this.inet.configure(lo, parseAddress('127.0.0.1') as number, LOOPBACK_NET_PREFIX);
+  }
+
+  #addNames(hosts: Record<string, string[]>): void {
+    this.names.set('localhost', ['127.0.0.1']);
+    for (const [name, addresses] of Object.entries(hosts)) this.names.set(name.toLowerCase(), addresses);
+    if (!this.names.has(this.name.toLowerCase())) this.names.set(this.name.toLowerCase(), ['127.0.0.1']);
+  }
+
+  /** Give the kernel one more interface. */
+  attach(device: Device, name: string): Interface {
+    return this.inet.addInterface(device, name);
+  }
+
+  doWork(nowUs: number): number {
+    let work = 0;
+    for (let round = 0; round < ROUNDS_PER_TURN; round++) {
+      const received = this.inet.poll(nowUs);
+      work += received;
+      work += this.tcp.doWork(nowUs);
+      this.inet.flush();
+      if (received === 0) break;
+    }
+    work += this.callouts.run(nowUs);
+    try {
+      work += this.#events.deliver();
+    } finally {
+      // What handlers sent leaves now, even when one of them threw.
+      this.inet.flush();
+    }
+    if (this.#socketLayer.generation !== this.#socketsGeneration) {
+      this.#socketsGeneration = this.#socketLayer.generation;
+      this.onSocketsChanged?.();
+    }
+    return work;
+  }
+
+  flush(): void {
+    this.inet.flush();
+  }
+
+  nextDeadlineUs(): number {
+    return this.callouts.nextDeadlineUs();
+  }
+
+  workPending(): boolean {
+    return this.#events.pending || this.inet.pending;
+  }
+
+  /** No connection holds bytes that the peer has not acknowledged, nor a FIN. */
+  get drained(): boolean {
+    return this.tcp.drained;
+  }
+
+  listeningPorts(protocol: 'tcp' | 'udp'): number[] {
+    const ports = protocol === 'tcp' ? this.tcp.listeningPorts() : this.inet.udp.boundPorts();
+    return [...new Set(ports)].sort((a, b) => a - b);
+  }
+
+  /** Answer one request. Throws MultikernelError with the code the caller deserves. */
+  control<Op extends ControlOperation>(
+    operation: Op,
+    request: ControlRequests[Op]['request'],
+  ): ControlRequests[Op]['reply'] {
+    const handler = controlTable[operation];
+    if (handler === undefined) throw new MultikernelError('EINVAL', `no such request: ${operation}`);
+    return handler(this, request);
+  }
+
+  /** The first address of a name or dotted address; throws ENOTFOUND. */
+  resolve(host: string): number {
+    const address = parseAddress(this.names.get(host.toLowerCase())?.[0] ?? host);
+    if (address === null) throw new MultikernelError('ENOTFOUND', `${host}: no such host in this lab`);
+    return address;
+  }
+
+  /** A ping that begins with `start()`. Throws ENOTFOUND. */
+  ping(options: PingOptions, emit: (event: PingEvent) => void): Ping {
+    const address = this.resolve(options.host);
+    this.#pingIdentifier = (this.#pingIdentifier + 1) & 0xffff;
+    const socket = this.sockets.raw(1);
+    const context = { callouts: this.callouts, nowUs: () => this.host.nowUs(), socket };
+    return new Ping(context, options, address, this.#pingIdentifier, emit);
+  }
+
+  /** Switch the machine off: devices leave their networks, nothing is said to anybody. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.inet.close();
+  }
+}

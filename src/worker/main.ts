@@ -1,0 +1,120 @@
+/**
+ * Entry of every worker of a lab: boots the kernels it was given, and runs the program beside the kernel if there is one.
+ *
+ * Thread: a worker. `workerData` is a {@link WorkerBoot}; lab/messages.ts describes the life of a worker and all messages.
+ * The kernel works on this thread's event loop, so a program that computes without end stops its own machine, and only it.
+ */
+
+import { workerData } from 'node:worker_threads';
+import { MultikernelError } from '../base/errors.ts';
+import { SeededRng } from '../base/rng.ts';
+import { EventLoop } from '../host/node/event-loop.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { type FromWorker, PROGRAM_COUNTERS_CAPACITY, type ToWorker, type WorkerBoot } from '../lab/messages.ts';
+import { Arena } from '../mem/arena.ts';
+import { Counters } from '../mem/counters.ts';
+import { Doorbell } from '../mem/doorbell.ts';
+import { SpinBudget } from '../mem/spin-budget.ts';
+import { install } from '../node/install.ts';
+import { StaticNames } from '../node/names.ts';
+import { bootKernel } from './boot.ts';
+import { countHttp } from './http-figures.ts';
+import { watchListening } from './listening.ts';
+import { drainBeforeExit, impersonate, runProgram } from './program.ts';
+import { Streams } from './streams.ts';
+
+const boot = workerData as WorkerBoot;
+const port = boot.port;
+const send = (message: FromWorker): void => port.postMessage(message);
+
+const arena = Arena.attach(boot.memory);
+const loop = new EventLoop({
+  doorbell: new Doorbell(arena, boot.doorbellAt),
+  spinBudget: new SpinBudget(arena.words, boot.spinBudgetAt, boot.spinLimit),
+  ...(boot.seed === null ? {} : { rng: new SeededRng(boot.seed) }),
+});
+const kernels = new Map<string, Kernel>();
+for (const config of boot.kernels) {
+  const kernel = bootKernel(config, boot.hosts, arena, loop, boot.doorbellAt);
+  kernels.set(config.name, kernel);
+  loop.add(kernel);
+  watchListening(kernel, (tcp, udp) => send({ type: 'listening', kernel: kernel.name, tcp, udp }));
+}
+const streams = new Streams(send);
+
+function kernelOf(name: string): Kernel {
+  const kernel = kernels.get(name);
+  if (kernel === undefined) throw new MultikernelError('ENOENT', `no kernel ${name} here`);
+  return kernel;
+}
+
+function failure(error: unknown): { code: string; message: string } {
+  const code = error instanceof MultikernelError ? error.code : 'EIO';
+  return { code, message: error instanceof Error ? error.message : String(error) };
+}
+
+function start(): void {
+  const program = boot.program;
+  if (program === null) return;
+  const kernel = [...kernels.values()][0] as Kernel;
+  countHttp(Counters.open(arena, `${kernel.name}/program`, PROGRAM_COUNTERS_CAPACITY));
+  install({ sockets: kernel.sockets, names: new StaticNames(boot.hosts) });
+  impersonate(program);
+  drainBeforeExit(() => kernel.drained);
+  port.unref();
+  // A rejected import is the program's uncaught error: nobody here may catch it.
+  void runProgram(program);
+}
+
+function stop(name: string): void {
+  const kernel = kernels.get(name);
+  if (kernel !== undefined) {
+    kernels.delete(name);
+    streams.closeAll(kernel);
+    loop.remove(kernel);
+    kernel.close();
+  }
+  send({ type: 'stopped', kernel: name });
+  if (kernels.size === 0) {
+    loop.close();
+    port.close();
+  }
+}
+
+function handle(message: ToWorker): void {
+  switch (message.type) {
+    case 'start':
+      start();
+      return;
+    case 'stop':
+      stop(message.kernel);
+      return;
+    case 'request':
+      try {
+        const reply = kernelOf(message.kernel).control(message.operation, message.request);
+        send({ type: 'reply', id: message.id, reply });
+      } catch (error) {
+        send({ type: 'failure', id: message.id, ...failure(error) });
+      }
+      loop.requestWork();
+      return;
+    case 'open':
+      try {
+        streams.open(kernelOf(message.kernel), message);
+      } catch (error) {
+        send({ type: 'closed', id: message.id, ...failure(error) });
+      }
+      loop.requestWork();
+      return;
+    case 'input':
+      streams.input(message.id, message.input);
+      loop.requestWork();
+      return;
+    case 'close':
+      streams.close(message.id);
+      loop.requestWork();
+  }
+}
+
+port.on('message', handle);
+send({ type: 'ready' });

@@ -1,0 +1,39 @@
+/**
+ * Runs an ordinary Node program in this worker, beside its kernel.
+ *
+ * Thread: a worker of the lab. The program sees its own argv, cwd and exit; `process.exit()` and an uncaught error end the
+ * worker, and with it the kernel, as pulling the plug of a machine would. A program that ends by itself leaves a machine
+ * that first delivers what its sockets still hold.
+ */
+
+import { pathToFileURL } from 'node:url';
+import type { ProgramBoot } from '../lab/messages.ts';
+
+/** How often, and how long at most, a program that ended waits for its sockets to deliver. */
+const DRAIN_POLL_MS = 10;
+const DRAIN_MS_MAX = 10_000;
+
+/** Make `process` look as if `node script argv...` had been typed in the program's directory. */
+export function impersonate(program: ProgramBoot): void {
+  process.argv.splice(1, process.argv.length - 1, program.script, ...program.argv);
+  // chdir() does not exist in workers; relative paths of the file system keep following the process.
+  process.cwd = () => program.cwd;
+}
+
+/**
+ * Once the program has nothing more to do, hold the thread until `drained()` says that nothing is left to send, at most
+ * ten seconds.
+ */
+export function drainBeforeExit(drained: () => boolean): void {
+  let waitedMs = 0;
+  process.on('beforeExit', () => {
+    if (drained() || waitedMs >= DRAIN_MS_MAX) return;
+    waitedMs += DRAIN_POLL_MS;
+    setTimeout(() => {}, DRAIN_POLL_MS);
+  });
+}
+
+/** Load the program's module; an error it throws is the worker's uncaught error. */
+export async function runProgram(program: ProgramBoot): Promise<void> {
+  await import(pathToFileURL(program.script).href);
+}
