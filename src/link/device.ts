@@ -95,3 +95,11 @@ export interface Device {
   setMtu(mtuBytes: number): void;
   close(): void;
 }
+
+/** A device that does something by itself as time passes (an impaired link). */
+export interface TimedDevice extends Device {
+  /** Bring time forward; call at or before `nextDeadlineUs`. Returns the amount of work done. */
+  tick(nowUs: number): number;
+  /** `Infinity` when nothing waits for time. */
+  nextDeadlineUs(): number;
+}

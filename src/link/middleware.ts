@@ -1,0 +1,91 @@
+/**
+ * A device around another device: passes every call on. What stands between overrides the calls it cares for.
+ *
+ * Thread: the kernel's.
+ */
+
+import type { Counters } from '../mem/counters.ts';
+import type { Device, FrameBatch, MacAddress, TimedDevice } from './device.ts';
+
+export class Middleware implements TimedDevice {
+  readonly inner: Device;
+  readonly counters: Counters;
+  readonly #timed: TimedDevice | null;
+
+  constructor(inner: Device) {
+    this.inner = inner;
+    this.counters = inner.counters;
+    this.#timed = 'tick' in inner ? (inner as TimedDevice) : null;
+  }
+
+  get name(): string {
+    return this.inner.name;
+  }
+  get kind(): string {
+    return this.inner.kind;
+  }
+  get mac(): MacAddress {
+    return this.inner.mac;
+  }
+  get mtuBytes(): number {
+    return this.inner.mtuBytes;
+  }
+  get maxFrameBytes(): number {
+    return this.inner.maxFrameBytes;
+  }
+  get capabilities(): number {
+    return this.inner.capabilities;
+  }
+  get linkUp(): boolean {
+    return this.inner.linkUp;
+  }
+  get downReason(): string {
+    return this.inner.downReason;
+  }
+  get pending(): boolean {
+    return this.inner.pending;
+  }
+
+  reserve(dstHi: number, dstLo: number, lengthBytes: number): number {
+    return this.inner.reserve(dstHi, dstLo, lengthBytes);
+  }
+  commit(lengthBytes: number, meta: number): void {
+    this.inner.commit(lengthBytes, meta);
+  }
+  cancel(): void {
+    this.inner.cancel();
+  }
+  flush(): void {
+    this.inner.flush();
+  }
+  awaitRoom(dstHi: number, dstLo: number): boolean {
+    return this.inner.awaitRoom(dstHi, dstLo);
+  }
+  receive(batch: FrameBatch): number {
+    return this.inner.receive(batch);
+  }
+  release(): void {
+    this.inner.release();
+  }
+  tick(nowUs: number): number {
+    return this.#timed === null ? 0 : this.#timed.tick(nowUs);
+  }
+  nextDeadlineUs(): number {
+    return this.#timed === null ? Infinity : this.#timed.nextDeadlineUs();
+  }
+  setFilter(flags: number): void {
+    this.inner.setFilter(flags);
+  }
+  joinMulticast(hi: number, lo: number): void {
+    this.inner.joinMulticast(hi, lo);
+  }
+  leaveMulticast(hi: number, lo: number): void {
+    this.inner.leaveMulticast(hi, lo);
+  }
+  setMtu(mtuBytes: number): void {
+    this.inner.setMtu(mtuBytes);
+  }
+  close(): void {
+    this.inner.close();
+  }
+}
