@@ -6,7 +6,6 @@
  */
 
 import { availableParallelism } from 'node:os';
-import { MultikernelError } from '../base/errors.ts';
 import {
   createNetwork,
   markPortDead,
@@ -26,16 +25,16 @@ const HEAP_BYTES = 64 * MIB;
 const HEAP_BYTES_MIN = 256 * 1024;
 /** Counter blocks of one kernel, its interfaces and its program. */
 const COUNTERS_BYTES = 128 * 1024;
-const RING_BYTES_MIN = 65_536;
 
 export class LabMemory {
   readonly arena: Arena;
   readonly networks: NetworkDescriptor[];
   readonly heapBytes: number;
   readonly spinBudgetAt: number;
-  /** Never more threads spin than there are cores, and one core is left to who has work. */
-  readonly spinLimit: number = Math.max(1, availableParallelism() - 1);
+  /** Never more threads spin than there are cores. */
+  readonly spinLimit: number = availableParallelism();
   readonly #heaps: Map<string, number> = new Map();
+  readonly #doorbells: Map<string, number> = new Map();
 
   /** Throws ENOMEM. */
   constructor(plan: LabPlan) {
@@ -55,6 +54,13 @@ export class LabMemory {
 
   heapAt(node: string): number {
     return this.#heaps.get(node) as number;
+  }
+
+  /** The doorbell of the thread of that name; a later thread of the same name has the same. */
+  doorbellAt(thread: string): number {
+    let at = this.#doorbells.get(thread);
+    if (at === undefined) this.#doorbells.set(thread, (at = this.arena.allocateDoorbell()));
+    return at;
   }
 
   /** The kernel is gone: for its peers it is a machine without power. */
@@ -79,9 +85,6 @@ function networkOptions(plan: LabPlan): NetworkOptions[] {
   return plan.networks.map((network: NetworkPlan) => {
     const ports = Math.max(2, network.ports.length);
     if (network.ringBytes === null) return { ports, budgetBytes };
-    if (network.ringBytes < RING_BYTES_MIN) {
-      throw new MultikernelError('EINVAL', `network ${network.name}: a ring needs at least 64KiB`);
-    }
     return { ports, ringBytes: network.ringBytes };
   });
 }

@@ -14,6 +14,8 @@ import { nearest } from './suggest.ts';
 
 const NAME_TEXT = 'a name: a letter, then letters, digits or "-", at most 32, lower case';
 const HEAP_BYTES_MIN = 4 * 1024 * 1024;
+const RING_BYTES_MIN = 64 * 1024;
+const RING_BYTES_MAX = 64 * 1024 * 1024;
 
 /** What was expected, in the words of the file. */
 function expected(what: string): (issue: v.BaseIssue<unknown>) => string {
@@ -81,7 +83,12 @@ const network = map({
   ),
   mtu: v.optional(v.pipe(integer(576, 65521), v.description('largest IP packet in bytes, default 1500'))),
   ring: v.optional(
-    v.pipe(size, v.description('buffer of each directed channel between two kernels, e.g. 1MiB; at least 64KiB')),
+    v.pipe(
+      size,
+      v.check((s) => sizeBytes(String(s)) >= RING_BYTES_MIN, 'a ring needs at least 64KiB'),
+      v.check((s) => sizeBytes(String(s)) <= RING_BYTES_MAX, 'a ring has at most 64MiB'),
+      v.description('buffer of each directed channel between two kernels, e.g. 1MiB; at least 64KiB'),
+    ),
   ),
   full: v.optional(
     v.pipe(oneOf('wait', 'drop'), v.description('when a ring is full: back-pressure (default) or a counted drop')),

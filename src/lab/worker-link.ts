@@ -23,7 +23,6 @@ export interface WorkerThread {
 
 export interface WorkerEvents {
   listening(kernel: string, tcp: number[], udp: number[]): void;
-  stopped(kernel: string): void;
   /** The thread is gone; `error` is what was not caught, undefined when it ended by itself. */
   gone(exitCode: number, error: unknown): void;
 }
@@ -51,6 +50,7 @@ export class WorkerLink {
   readonly #events: WorkerEvents;
   readonly #pending: Map<number, Pending> = new Map();
   readonly #streams: Map<number, OpenStream> = new Map();
+  readonly #stopping: Map<string, () => void> = new Map();
   readonly #exited: Promise<void>;
   #nextId = 1;
   #error: unknown;
@@ -82,8 +82,13 @@ export class WorkerLink {
     this.#post({ type: 'start' });
   }
 
-  stopKernel(kernel: string): void {
-    this.#post({ type: 'stop', kernel });
+  /** Shut down one of several kernels. Resolves when it is, or its thread is gone. */
+  stopKernel(kernel: string): Promise<void> {
+    if (!this.alive) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#stopping.set(kernel, resolve);
+      this.#post({ type: 'stop', kernel });
+    });
   }
 
   /** End the thread at once. Resolves when it is gone. */
@@ -149,7 +154,8 @@ export class WorkerLink {
         this.#events.listening(message.kernel, message.tcp, message.udp);
         break;
       case 'stopped':
-        this.#events.stopped(message.kernel);
+        this.#stopping.get(message.kernel)?.();
+        this.#stopping.delete(message.kernel);
         break;
       case 'reply':
         this.#take(message.id)?.resolve(message.reply);
@@ -183,6 +189,7 @@ export class WorkerLink {
       reject(notRunning(kernel));
     }
     this.#pending.clear();
+    for (const resolve of this.#stopping.values()) resolve();
     const streams = [...this.#streams.values()];
     this.#streams.clear();
     for (const { kernel, sink } of streams) sink.end(notRunning(kernel));

@@ -1,0 +1,222 @@
+/**
+ * Runs the `checks:` of a lab: each at its time, or again and again until it holds or its time is over.
+ *
+ * Thread: the supervisor's. Read first: CheckConfig in config.ts.
+ */
+
+import type { CheckConfig } from './config.ts';
+import { openConnection } from './connection.ts';
+import { httpGet } from './http-client.ts';
+import type { CheckResult, LabBackend, NodeFigures } from './operations.ts';
+import { formatDuration } from './quantity.ts';
+import { stateHolds } from './state.ts';
+
+const AGAIN_MS = 100;
+const ATTEMPT_MS = 2000;
+const METRIC_INTERVAL_MS = 1000;
+
+/** '' when the check holds, otherwise why it does not. */
+type Verdict = string;
+
+export class CheckRunner {
+  readonly #results: CheckResult[];
+  readonly #checks: readonly CheckConfig[];
+  readonly #lab: LabBackend;
+  readonly #timers: Set<NodeJS.Timeout> = new Set();
+  #startedMs = 0;
+  #stopped = false;
+
+  constructor(checks: readonly CheckConfig[], lab: LabBackend) {
+    this.#checks = checks;
+    this.#lab = lab;
+    this.#results = checks.map((check, index) => ({
+      index,
+      title: checkTitle(check),
+      state: 'pending',
+      reason: '',
+      atMs: null,
+    }));
+  }
+
+  /** The lab is up: time 0 of the checks. */
+  start(): void {
+    this.#startedMs = Date.now();
+    this.#checks.forEach((check, index) => {
+      this.#after(check.atMs ?? 0, () => this.#attempt(check, this.#results[index] as CheckResult));
+    });
+  }
+
+  /** The lab ends: what has not passed by now never will. */
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  /** As they stand. A pending check says why it does not hold yet. */
+  results(): CheckResult[] {
+    return this.#results.map((result) => ({ ...result }));
+  }
+
+  #after(ms: number, what: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      what();
+    }, ms);
+    timer.unref();
+    this.#timers.add(timer);
+  }
+
+  async #attempt(check: CheckConfig, result: CheckResult): Promise<void> {
+    let verdict: Verdict;
+    try {
+      verdict = await evaluate(check, this.#lab);
+    } catch (error) {
+      verdict = error instanceof Error ? error.message : String(error);
+    }
+    if (this.#stopped) return;
+    const elapsedMs = Date.now() - this.#startedMs;
+    result.reason = verdict;
+    if (verdict === '' || check.atMs !== null || elapsedMs >= check.withinMs) {
+      result.state = verdict === '' ? 'passed' : 'failed';
+      result.atMs = elapsedMs;
+    } else {
+      this.#after(AGAIN_MS, () => this.#attempt(check, result));
+    }
+  }
+}
+
+/** The check in words. */
+export function checkTitle(check: CheckConfig): string {
+  const when = check.atMs === null ? `within ${formatDuration(check.withinMs)}` : `at ${formatDuration(check.atMs)}`;
+  const limits = [
+    check.above === null ? '' : ` above ${check.above}`,
+    check.below === null ? '' : ` below ${check.below}`,
+  ].join('');
+  const body = check.body === null ? '' : ` with "${check.body}"`;
+  switch (check.kind) {
+    case 'http':
+      return `${when}: ${check.target} from ${check.from}: ${check.expect ?? 200}${body}`;
+    case 'tcp':
+      return `${when}: connect to ${check.target} from ${check.from}: ${check.expect ?? 'open'}`;
+    case 'ping':
+      return `${when}: ping ${check.target} from ${check.from}: ${check.expect ?? 'reply'}`;
+    case 'state':
+      return `${when}: ${check.target} is ${check.expect}`;
+    case 'metric':
+      return `${when}: ${check.target} of ${check.of}${limits}`;
+  }
+}
+
+async function evaluate(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
+  switch (check.kind) {
+    case 'http':
+      return checkHttp(check, lab);
+    case 'tcp':
+      return checkTcp(check, lab);
+    case 'ping':
+      return checkPing(check, lab);
+    case 'state':
+      return checkState(check, lab);
+    case 'metric':
+      return checkMetric(check, lab);
+  }
+}
+
+async function checkHttp(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
+  const signal = AbortSignal.timeout(ATTEMPT_MS);
+  const response = await httpGet(lab, check.from as string, check.target, { signal });
+  const wanted = Number(check.expect ?? 200);
+  if (response.status !== wanted) return `status ${response.status}, expected ${wanted}`;
+  if (check.body !== null && !response.body.includes(check.body)) return `the body does not contain "${check.body}"`;
+  return '';
+}
+
+async function checkTcp(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
+  const colon = check.target.lastIndexOf(':');
+  const [host, port] = [check.target.slice(0, colon), Number(check.target.slice(colon + 1))];
+  const wanted = check.expect ?? 'open';
+  const found = await new Promise<string>((resolve) => {
+    const socket = openConnection(lab, check.from as string, host, port);
+    const timer = setTimeout(() => socket.destroy(new Error('timeout')), ATTEMPT_MS);
+    socket.once('connect', () => resolve('open'));
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.message === 'timeout' ? 'timeout' : error.code === 'ECONNREFUSED' ? 'refused' : error.message);
+    });
+    socket.once('close', () => clearTimeout(timer));
+    socket.once('connect', () => socket.destroy());
+  });
+  return found === wanted ? '' : `${found}, expected ${wanted}`;
+}
+
+async function checkPing(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
+  const options = { host: check.target, count: 1, intervalMs: 1000, payloadBytes: 56, ttl: 0, waitMs: 1000 };
+  const found = await new Promise<string>((resolve, reject) => {
+    let received = 0;
+    lab.open(
+      'ping',
+      { kernel: check.from as string, options },
+      {
+        event: (event) => {
+          if (event.type === 'end') received = event.received;
+        },
+        end: (error) => (error === null ? resolve(received > 0 ? 'reply' : 'none') : reject(error)),
+      },
+    );
+  });
+  const wanted = check.expect ?? 'reply';
+  return found === wanted ? '' : `${found}, expected ${wanted}`;
+}
+
+async function checkState(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
+  const { nodes } = await lab.request('info', {});
+  const status = nodes.find((node) => node.name === check.target);
+  if (status === undefined) return 'no such node';
+  return stateHolds(status, check.expect as string) ? '' : status.state;
+}
+
+async function checkMetric(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
+  const node = check.of as string;
+  const value = await metricOf(node, check.target, lab);
+  if (value === null) return `no figure "${check.target}" of ${node}`;
+  if (check.above !== null && !(value > check.above)) return `${round(value)} is not above ${check.above}`;
+  if (check.below !== null && !(value < check.below)) return `${round(value)} is not below ${check.below}`;
+  return '';
+}
+
+function round(value: number): number {
+  return Number(value.toFixed(3));
+}
+
+const FIGURES: Readonly<Record<string, (figures: NodeFigures) => number | null>> = {
+  'requests/s': (figures) => figures.requestsPerSec ?? 0,
+  p50: (figures) => figures.p50Ms,
+  p99: (figures) => figures.p99Ms,
+  connections: (figures) => figures.connections,
+  retransmits: (figures) => figures.retransmits,
+  inFlight: (figures) => figures.inFlight,
+};
+
+/** A figure over one second, or the value of a counter. */
+async function metricOf(node: string, metric: string, lab: LabBackend): Promise<number | null> {
+  const figure = FIGURES[metric];
+  if (figure === undefined) {
+    const blocks = await lab.request('counters', { kernel: node });
+    return blocks.find((block) => block.values[metric] !== undefined)?.values[metric] ?? null;
+  }
+  return new Promise((resolve) => {
+    let found: number | null = null;
+    const handle = lab.open(
+      'figures',
+      { intervalMs: METRIC_INTERVAL_MS },
+      {
+        event: (sample) => {
+          const figures = sample.nodes.find((candidate) => candidate.node === node);
+          found = figures === undefined ? null : figure(figures);
+          handle.close();
+        },
+        end: () => resolve(found),
+      },
+    );
+  });
+}

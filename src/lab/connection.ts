@@ -1,0 +1,134 @@
+/**
+ * A TCP connection that a kernel of the lab makes for somebody outside: a `Duplex` here, a socket there.
+ *
+ * Thread: any that holds a lab. Emits `connect` once the handshake is done. Read first: ConnectionEvent in messages.ts (the
+ * window that keeps a fast kernel from flooding a slow reader).
+ */
+
+import { Duplex } from 'node:stream';
+import { MultikernelError } from '../base/errors.ts';
+import type { ConnectionEvent, ConnectionInput } from './messages.ts';
+import type { LabBackend, StreamHandle, StreamSink } from './operations.ts';
+
+const WRITE_BYTES_MAX = 65_536;
+
+export class LabConnection extends Duplex {
+  readonly #open: (sink: StreamSink<ConnectionEvent>) => StreamHandle<ConnectionInput>;
+  #handle: StreamHandle<ConnectionInput> | null = null;
+  #constructed: ((error?: Error | null) => void) | null = null;
+  #written: (() => void) | null = null;
+  #unreadBytes = 0;
+  /** No more `data` will be pushed. */
+  #readEnded = false;
+  /** The kernel's side is over. */
+  #over = false;
+
+  constructor(lab: LabBackend, kernel: string, host: string, port: number) {
+    super({ allowHalfOpen: true });
+    this.#open = (sink) => lab.open('connection', { kernel, host, port }, sink);
+  }
+
+  /** http.Agent and friends ask for these of a socket. */
+  setNoDelay(): this {
+    return this;
+  }
+  setKeepAlive(): this {
+    return this;
+  }
+  setTimeout(): this {
+    return this;
+  }
+  ref(): this {
+    return this;
+  }
+  unref(): this {
+    return this;
+  }
+
+  #event(event: ConnectionEvent): void {
+    switch (event.type) {
+      case 'connected':
+        this.#ready(null);
+        this.emit('connect');
+        break;
+      case 'data':
+        this.#unreadBytes += event.bytes.length;
+        if (this.push(event.bytes)) this.#credit();
+        break;
+      case 'end':
+        this.#endReading();
+        break;
+      case 'written':
+        this.#written?.();
+    }
+  }
+
+  #ready(error: Error | null): void {
+    const constructed = this.#constructed;
+    this.#constructed = null;
+    constructed?.(error);
+  }
+
+  /** The kernel's side is over. What was received and not yet read stays readable. */
+  #end(error: Error | null): void {
+    this.#over = true;
+    if (this.#constructed !== null) {
+      this.#ready(error ?? new MultikernelError('ECONNABORTED', 'the connection was not made'));
+    } else if (error !== null) {
+      this.destroy(error);
+    } else {
+      this.#endReading();
+      this.#written?.();
+      this.end();
+    }
+  }
+
+  #endReading(): void {
+    if (!this.#readEnded) this.push(null);
+    this.#readEnded = true;
+  }
+
+  #credit(): void {
+    if (this.#unreadBytes === 0) return;
+    this.#handle?.send({ type: 'credit', bytes: this.#unreadBytes });
+    this.#unreadBytes = 0;
+  }
+
+  override _construct(callback: (error?: Error | null) => void): void {
+    this.#constructed = callback;
+    this.#handle = this.#open({ event: (event) => this.#event(event), end: (error) => this.#end(error) });
+  }
+
+  override _read(): void {
+    this.#credit();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    const piece = (at: number): void => {
+      if (at >= chunk.length || this.#over) {
+        this.#written = null;
+        callback();
+        return;
+      }
+      const bytes = new Uint8Array(chunk.subarray(at, at + WRITE_BYTES_MAX));
+      this.#written = () => piece(at + bytes.length);
+      this.#handle?.send({ type: 'write', bytes });
+    };
+    piece(0);
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    if (!this.#over) this.#handle?.send({ type: 'end' });
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (!this.#over) this.#handle?.close();
+    callback(error);
+  }
+}
+
+/** Connect from a kernel of the lab. Errors come as `error` events with their POSIX code. */
+export function openConnection(lab: LabBackend, kernel: string, host: string, port: number): LabConnection {
+  return new LabConnection(lab, kernel, host, port);
+}

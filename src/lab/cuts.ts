@@ -1,0 +1,100 @@
+/**
+ * Cuts between nodes of a lab: which kernel has to filter what.
+ *
+ * Thread: the supervisor's. A cut is made at the receiving kernels, by source address, so that it holds whatever the path: frames
+ * between two nodes vanish although both still reach everybody else. Read first: FilterRule in ../kernel/control.ts.
+ */
+
+import { MultikernelError } from '../base/errors.ts';
+import type { CutInfo } from './operations.ts';
+
+/** How the table reaches the kernels. */
+export interface Kernels {
+  exists(node: string): boolean;
+  addressesOf(node: string): string[];
+  /** Null while the kernel is down. */
+  ask(node: string): ((operation: 'filter.add' | 'filter.remove', request: object) => Promise<unknown>) | null;
+}
+
+/** The cuts of a lab. A kernel that is down filters when it comes up again. */
+export class CutTable {
+  readonly #cuts: Map<string, CutInfo> = new Map();
+  readonly #kernels: Kernels;
+  #nextId = 1;
+
+  constructor(kernels: Kernels) {
+    this.#kernels = kernels;
+  }
+
+  list(): CutInfo[] {
+    return [...this.#cuts.values()];
+  }
+
+  async add(wanted: Omit<CutInfo, 'id'>): Promise<CutInfo> {
+    checkCut(wanted, (name) => this.#kernels.exists(name));
+    const cut: CutInfo = { id: `cut${this.#nextId++}`, ...wanted };
+    this.#cuts.set(cut.id, cut);
+    await Promise.all([...cut.a, ...cut.b].map((name) => this.#apply(cut, name)));
+    return cut;
+  }
+
+  /** By id, between two sets, or all: both null. Returns what was healed. */
+  async heal(id: string | null, between: { a: string[]; b: string[] } | null): Promise<CutInfo[]> {
+    const healed = this.list().filter(
+      (cut) => (id === null || cut.id === id) && (between === null || isBetween(cut, between.a, between.b)),
+    );
+    for (const cut of healed) {
+      this.#cuts.delete(cut.id);
+      await Promise.all([...cut.a, ...cut.b].map((name) => this.#remove(cut, name)));
+    }
+    return healed;
+  }
+
+  /** A kernel came up: let it filter what it has to. */
+  async applyTo(kernel: string): Promise<void> {
+    for (const cut of this.#cuts.values()) await this.#apply(cut, kernel);
+  }
+
+  async #apply(cut: CutInfo, kernel: string): Promise<void> {
+    const filter = filtersOf(cut, (name) => this.#kernels.addressesOf(name)).find((f) => f.kernel === kernel);
+    if (filter === undefined) return;
+    await this.#kernels.ask(kernel)?.('filter.add', { id: cut.id, from: filter.from, action: filter.action });
+  }
+
+  async #remove(cut: CutInfo, kernel: string): Promise<void> {
+    if (cut.oneWay && cut.a.includes(kernel)) return;
+    await this.#kernels.ask(kernel)?.('filter.remove', { id: cut.id });
+  }
+}
+
+export interface FilterAction {
+  kernel: string;
+  from: string[];
+  action: 'drop' | 'reject';
+}
+
+/** What each kernel has to filter for a cut. `addressesOf` gives all addresses of a node. */
+export function filtersOf(cut: Omit<CutInfo, 'id'>, addressesOf: (node: string) => string[]): FilterAction[] {
+  const action = cut.how === 'reject' ? 'reject' : 'drop';
+  const towards = (receivers: string[], senders: string[]): FilterAction[] =>
+    receivers.map((kernel) => ({ kernel, from: senders.flatMap(addressesOf), action }));
+  const forth = towards(cut.b, cut.a);
+  return cut.oneWay ? forth : [...forth, ...towards(cut.a, cut.b)];
+}
+
+/** Whether a cut is the one between these two sets, whichever was named first. */
+export function isBetween(cut: CutInfo, a: readonly string[], b: readonly string[]): boolean {
+  const same = (x: readonly string[], y: readonly string[]): boolean =>
+    x.length === y.length && x.every((node) => y.includes(node));
+  return (same(cut.a, a) && same(cut.b, b)) || (same(cut.a, b) && same(cut.b, a));
+}
+
+/** Throws EINVAL for a cut that makes no sense; every node must be known to `exists`. */
+export function checkCut(cut: Omit<CutInfo, 'id'>, exists: (node: string) => boolean): void {
+  const all = [...cut.a, ...cut.b];
+  const stranger = all.find((node) => !exists(node));
+  if (stranger !== undefined) throw new MultikernelError('ENOENT', `no node ${stranger}`);
+  if (cut.a.length === 0 || cut.b.length === 0) throw new MultikernelError('EINVAL', 'a cut needs two sides');
+  const both = cut.a.find((node) => cut.b.includes(node));
+  if (both !== undefined) throw new MultikernelError('EINVAL', `${both} cannot be cut from itself`);
+}

@@ -1,0 +1,53 @@
+/**
+ * HTTP from a kernel of the lab, with Node's own client over a {@link LabConnection}: for checks, `mk exec`, and the façade.
+ *
+ * Thread: any that holds a lab. Missing: https, keep-alive, redirects.
+ */
+
+import { type IncomingMessage, request } from 'node:http';
+import { MultikernelError } from '../base/errors.ts';
+import { openConnection } from './connection.ts';
+import type { LabBackend } from './operations.ts';
+
+export interface HttpOptions {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array;
+  signal?: AbortSignal;
+}
+
+export interface HttpReply {
+  status: number;
+  headers: Record<string, string>;
+  bytes: Uint8Array;
+  body: string;
+}
+
+export async function httpGet(
+  lab: LabBackend,
+  kernel: string,
+  url: string,
+  options: HttpOptions = {},
+): Promise<HttpReply> {
+  const { protocol, hostname, port } = new URL(url);
+  if (protocol !== 'http:') throw new MultikernelError('EPROTONOSUPPORT', `${url}: only http:// is supported`);
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const outgoing = request(url, {
+      method: options.method ?? 'GET',
+      agent: false,
+      headers: { connection: 'close', ...options.headers },
+      createConnection: () => openConnection(lab, kernel, hostname, port === '' ? 80 : Number(port)) as never,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    outgoing.on('response', resolve);
+    outgoing.on('error', (error) =>
+      reject(options.signal?.aborted === true ? new MultikernelError('ETIMEDOUT', `${url}: no answer`) : error),
+    );
+    outgoing.end(options.body);
+  });
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const bytes = Buffer.concat(chunks);
+  const headers = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
+  return { status: response.statusCode ?? 0, headers, bytes, body: bytes.toString('utf8') };
+}

@@ -1,0 +1,126 @@
+/**
+ * One node of a running lab: its plan, its state, the worker its kernel lives in.
+ *
+ * Thread: the supervisor's.
+ */
+
+import type { LabMemory } from './memory.ts';
+import type { KernelBoot, ProgramBoot } from './messages.ts';
+import type { NodeAddress, NodeStatus, Phase, ProgramError } from './operations.ts';
+import type { LabPlan, NetworkPlan, NodePlan, ProgramPlan } from './plan.ts';
+import { programError, stateHolds, stateText } from './state.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+export class LabNode {
+  readonly plan: NodePlan;
+  readonly addresses: NodeAddress[];
+  program: ProgramPlan | null;
+  env: Record<string, string>;
+  worker: WorkerLink | null = null;
+  phase: Phase = 'booting';
+  listening: { tcp: number[]; udp: number[] } = { tcp: [], udp: [] };
+  exitCode: number | null = null;
+  lastError: ProgramError | null = null;
+  waitingFor: string[] = [];
+  sinceMs: number = Date.now();
+  readonly #changed: (node: LabNode) => void;
+
+  constructor(lab: LabPlan, plan: NodePlan, changed: (node: LabNode) => void) {
+    this.plan = plan;
+    this.program = plan.program;
+    this.env = plan.env;
+    this.#changed = changed;
+    this.addresses = plan.interfaces.map((entry) => ({
+      interface: entry.name,
+      network: (lab.networks[entry.network] as NetworkPlan).name,
+      address: entry.address,
+      prefixLength: entry.prefixLength,
+      mac: entry.mac,
+    }));
+  }
+
+  get name(): string {
+    return this.plan.name;
+  }
+
+  /** Whether its kernel answers. */
+  get up(): boolean {
+    return this.phase === 'ready' || this.phase === 'waiting' || this.phase === 'running';
+  }
+
+  /** A new phase; what belongs to the old one is forgotten. */
+  enter(phase: Phase, details: { exitCode?: number; lastError?: ProgramError; waitingFor?: string[] } = {}): void {
+    this.phase = phase;
+    this.exitCode = details.exitCode ?? null;
+    this.lastError = details.lastError ?? null;
+    this.waitingFor = details.waitingFor ?? [];
+    if (!this.up) this.listening = { tcp: [], udp: [] };
+    this.sinceMs = Date.now();
+    this.#changed(this);
+  }
+
+  listens(tcp: number[], udp: number[]): void {
+    this.listening = { tcp, udp };
+    this.#changed(this);
+  }
+
+  /** The thread that ran it is gone. */
+  gone(exitCode: number, error: unknown): void {
+    if (this.phase === 'stopped') return;
+    if (error !== undefined) this.enter('crashed', { exitCode, lastError: programError(error) });
+    else this.enter('exited', { exitCode });
+  }
+
+  holds(state: string): boolean {
+    return stateHolds(this, state);
+  }
+
+  status(): NodeStatus {
+    const { phase, listening, exitCode, lastError, waitingFor, sinceMs } = this;
+    return {
+      name: this.name,
+      kind: this.plan.kind,
+      addresses: this.addresses,
+      program: this.program?.text ?? null,
+      phase,
+      listening,
+      exitCode,
+      lastError,
+      waitingFor,
+      state: stateText(this),
+      sinceMs,
+    };
+  }
+
+  kernelBoot(lab: LabPlan, memory: LabMemory): KernelBoot {
+    const { plan } = this;
+    return {
+      name: plan.name,
+      kind: plan.kind,
+      heapAt: memory.heapAt(plan.name),
+      heapBytes: memory.heapBytes,
+      interfaces: plan.interfaces.map((entry) => {
+        const network = lab.networks[entry.network] as NetworkPlan;
+        return {
+          name: entry.name,
+          network: network.name,
+          descriptor: memory.networks[entry.network] as KernelBoot['interfaces'][number]['descriptor'],
+          port: entry.port,
+          mac: entry.mac,
+          mtuBytes: network.mtuBytes,
+          full: network.full,
+          addresses: [{ address: entry.address, prefixLength: entry.prefixLength }],
+        };
+      }),
+      routes: plan.routes,
+      forwarding: plan.forwarding,
+      sysctl: plan.sysctl,
+    };
+  }
+
+  programBoot(): ProgramBoot | null {
+    if (this.program === null) return null;
+    const { script, argv, cwd } = this.program;
+    return { script, argv, cwd };
+  }
+}

@@ -1,0 +1,367 @@
+/**
+ * The supervisor: brings a planned lab up, keeps track of its nodes, answers questions about it, takes it down.
+ *
+ * Thread: the one that called `lab()`; the kernels run in workers (worker-start.ts). A node that dies takes its ports down and
+ * nothing else. Read first: plan.ts, operations.ts, messages.ts.
+ */
+
+import { MultikernelError } from '../base/errors.ts';
+import { formatPrefix, parseAddress } from './addressing.ts';
+import { CheckRunner } from './checks.ts';
+import { CutTable } from './cuts.ts';
+import { FigureMeter } from './figures.ts';
+import { LogBook } from './log-book.ts';
+import { LabMemory } from './memory.ts';
+import { LabNode } from './node.ts';
+import type {
+  LabBackend,
+  LabInfo,
+  LabOperation,
+  LabRequests,
+  LabStreamOperation,
+  LabStreams,
+  NodeStatus,
+  RunOptions,
+  StreamHandle,
+  StreamSink,
+} from './operations.ts';
+import { findScript, hostsFor, type LabPlan, type NetworkPlan } from './plan.ts';
+import { nearest } from './suggest.ts';
+import { notRunning, type WorkerEvents, type WorkerLink } from './worker-link.ts';
+import { placement, type StartThread, startThread, startWorker } from './worker-start.ts';
+
+const FIGURES_MS_MIN = 100;
+const NOTHING: StreamHandle<never> = { send: () => {}, close: () => {} };
+
+type Handlers = {
+  [Op in LabOperation]: (params: LabRequests[Op]['params']) => Promise<LabRequests[Op]['reply']>;
+};
+type Openers = {
+  [Op in LabStreamOperation]: (
+    params: LabStreams[Op]['params'],
+    sink: StreamSink<LabStreams[Op]['event']>,
+  ) => StreamHandle<LabStreams[Op]['input']>;
+};
+
+export class Supervisor implements LabBackend {
+  readonly plan: LabPlan;
+  readonly logs: LogBook = new LogBook();
+  /** Settles once the lab is down, whoever took it down. */
+  readonly ended: Promise<void>;
+  readonly #memory: LabMemory;
+  readonly #nodes: Map<string, LabNode>;
+  readonly #workers: Set<WorkerLink> = new Set();
+  readonly #cuts: CutTable;
+  readonly #stateSinks: Set<StreamSink<NodeStatus>> = new Set();
+  readonly #figureSinks: Set<() => void> = new Set();
+  readonly #startThread: StartThread;
+  readonly #checks: CheckRunner;
+  readonly #startedAtMs: number = Date.now();
+  #bootMs = 0;
+  #closing: Promise<void> | null = null;
+  #resolveEnded: () => void = () => {};
+
+  /** Lays out the shared memory; throws ENOMEM. `boot` starts the kernels. */
+  constructor(plan: LabPlan, start: StartThread = startThread) {
+    this.plan = plan;
+    this.#startThread = start;
+    this.#memory = new LabMemory(plan);
+    this.#nodes = new Map(plan.nodes.map((node) => [node.name, new LabNode(plan, node, (n) => this.#changed(n))]));
+    this.#cuts = new CutTable({
+      exists: (name) => this.#node(name) !== null,
+      addressesOf: (name) => this.#node(name).addresses.map((entry) => entry.address),
+      ask: (name) => {
+        const { worker, up } = this.#node(name);
+        return worker === null || !up
+          ? null
+          : (operation, request) => worker.request(name, operation, request as never);
+      },
+    });
+    this.#checks = new CheckRunner(plan.checks, this);
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+  }
+
+  /** Start every kernel, then the programs whose dependencies hold. Throws, with nothing left behind, when a kernel does not come up. */
+  async boot(): Promise<void> {
+    try {
+      const groups = placement([...this.#nodes.values()]);
+      await Promise.all(groups.map((group) => this.#startGroup(group)));
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    this.#bootMs = Date.now() - this.#startedAtMs;
+    this.#startPrograms();
+    this.#checks.start();
+  }
+
+  request<Op extends LabOperation>(
+    operation: Op,
+    params: LabRequests[Op]['params'],
+  ): Promise<LabRequests[Op]['reply']> {
+    const handler = this.#handlers[operation] as Handlers[Op] | undefined;
+    if (handler === undefined) return Promise.reject(new MultikernelError('EOPNOTSUPP', `no operation ${operation}`));
+    return handler(params);
+  }
+
+  open<Op extends LabStreamOperation>(
+    operation: Op,
+    params: LabStreams[Op]['params'],
+    sink: StreamSink<LabStreams[Op]['event']>,
+  ): StreamHandle<LabStreams[Op]['input']> {
+    try {
+      const opener = this.#openers[operation] as Openers[Op] | undefined;
+      if (opener === undefined) throw new MultikernelError('EOPNOTSUPP', `no stream ${operation}`);
+      return opener(params, sink);
+    } catch (error) {
+      queueMicrotask(() => sink.end(error as Error));
+      return NOTHING;
+    }
+  }
+
+  /** Take the lab down: every thread ends, at once. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  get info(): LabInfo {
+    const { plan } = this;
+    return {
+      name: plan.name,
+      domain: plan.domain,
+      file: plan.file,
+      seed: plan.seed,
+      pid: process.pid,
+      startedAtMs: this.#startedAtMs,
+      bootMs: this.#bootMs,
+      workers: this.#workers.size,
+      nodes: [...this.#nodes.values()].map((node) => node.status()),
+      networks: plan.networks.map((network: NetworkPlan) => ({
+        name: network.name,
+        prefix: formatPrefix(network.prefix),
+        mtuBytes: network.mtuBytes,
+        full: network.full,
+        nodes: network.ports,
+      })),
+      cuts: this.#cuts.list(),
+    };
+  }
+
+  readonly #handlers: Handlers = {
+    info: async () => this.info,
+    control: async ({ kernel, operation, request }) => this.#running(kernel).request(kernel, operation, request),
+    counters: async ({ kernel }) => this.#memory.counters(kernel === null ? null : this.#node(kernel).name),
+    cut: ({ a, b, oneWay, how }) => this.#cuts.add({ a, b, oneWay, how }),
+    heal: async ({ id, between }) => {
+      for (const name of [...(between?.a ?? []), ...(between?.b ?? [])]) this.#node(name);
+      return this.#cuts.heal(id, between);
+    },
+    run: async (options) => this.#run(options),
+    stop: async ({ kernel }) => this.#stop(this.#node(kernel)),
+    checks: async () => this.#checks.results(),
+    down: async () => {
+      // Answered first: the asker sits on a socket that goes away with the lab.
+      setImmediate(() => this.close());
+      return null;
+    },
+  };
+
+  readonly #openers: Openers = {
+    figures: ({ intervalMs }, sink) => this.#openFigures(intervalMs, sink),
+    states: (_params, sink) => this.#openStates(sink),
+    logs: ({ nodes, lines, follow }, sink) => {
+      for (const name of nodes) this.#node(name);
+      for (const line of this.logs.last(nodes, lines)) sink.event(line);
+      if (!follow) {
+        sink.end(null);
+        return NOTHING;
+      }
+      const stop = this.logs.follow(nodes, (line) => sink.event(line));
+      return closable(sink, stop);
+    },
+    ping: ({ kernel, options }, sink) => this.#running(kernel).open(kernel, 'ping', options, sink),
+    capture: ({ kernel, options }, sink) => this.#running(kernel).open(kernel, 'capture', options, sink),
+    connection: ({ kernel, host, port }, sink) => {
+      const address = this.#resolve(kernel, host);
+      return this.#running(kernel).open(kernel, 'connection', { address, port }, sink);
+    },
+  };
+
+  #node(name: string): LabNode {
+    const node = this.#nodes.get(name);
+    if (node !== undefined) return node;
+    const names = [...this.#nodes.keys()];
+    const near = nearest(name, names);
+    const hint = near === null ? `there are ${names.join(', ')}` : `did you mean ${near}?`;
+    throw new MultikernelError('ENOENT', `no node ${name}; ${hint}`);
+  }
+
+  #running(name: string): WorkerLink {
+    const node = this.#node(name);
+    if (!node.up || node.worker === null) throw notRunning(name);
+    return node.worker;
+  }
+
+  #resolve(kernel: string, host: string): string {
+    if (parseAddress(host) !== null) return host;
+    if (host === 'localhost') return '127.0.0.1';
+    const addresses = hostsFor(this.plan, this.#node(kernel).plan)[host.toLowerCase()];
+    if (addresses === undefined) throw new MultikernelError('ENOTFOUND', `no host ${host} in the lab`);
+    return addresses[0] as string;
+  }
+
+  // ---- life of nodes -----------------------------------------------------------------------------------------------
+
+  async #startGroup(group: readonly LabNode[]): Promise<void> {
+    const events: WorkerEvents = {
+      listening: (kernel, tcp, udp) => this.#nodes.get(kernel)?.listens(tcp, udp),
+      gone: (exitCode, error) => this.#workerGone(worker, group, exitCode, error),
+    };
+    const worker = startWorker(group, this.plan, this.#memory, events, this.#startThread);
+    this.#workers.add(worker);
+    const first = group[0] as LabNode;
+    for (const node of group) node.worker = worker;
+    this.logs.read(first.name, 'stdout', worker.thread.stdout);
+    this.logs.read(first.name, 'stderr', worker.thread.stderr);
+    try {
+      await worker.ready;
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new MultikernelError('EIO', `${first.name}: the kernel did not come up: ${why}`, { cause });
+    }
+    for (const node of group) {
+      node.enter(node.program === null ? 'ready' : 'waiting', {
+        waitingFor: node.program === null ? [] : ['the others'],
+      });
+      await this.#cuts.applyTo(node.name);
+    }
+  }
+
+  #workerGone(worker: WorkerLink, group: readonly LabNode[], exitCode: number, error: unknown): void {
+    this.#workers.delete(worker);
+    for (const node of group) {
+      if (node.worker !== worker) continue;
+      node.worker = null;
+      this.#memory.markDead(node.plan);
+      if (this.#closing === null) node.gone(exitCode, error);
+    }
+  }
+
+  /** Programs that wait and need wait no longer. */
+  #startPrograms(): void {
+    if (this.#bootMs === 0 && [...this.#nodes.values()].some((node) => node.phase === 'booting')) return;
+    for (const node of this.#nodes.values()) {
+      if (node.phase !== 'waiting') continue;
+      const missing = node.plan.dependsOn.filter(
+        ({ node: other, state }) => this.#nodes.get(other)?.holds(state) !== true,
+      );
+      const waitingFor = missing.map(({ node: other, state }) => `${other} ${state}`);
+      if (missing.length === 0) {
+        node.enter('running');
+        node.worker?.start();
+      } else if (waitingFor.join() !== node.waitingFor.join()) {
+        node.enter('waiting', { waitingFor });
+      }
+    }
+  }
+
+  #changed(node: LabNode): void {
+    const status = node.status();
+    if (node.phase === 'crashed' || node.phase === 'exited' || node.phase === 'stopped') {
+      this.logs.add(node.name, 'state', status.state);
+    }
+    for (const sink of this.#stateSinks) sink.event(status);
+    if (this.#bootMs > 0) queueMicrotask(() => this.#startPrograms());
+  }
+
+  async #run(options: RunOptions): Promise<NodeStatus> {
+    const node = this.#node(options.kernel);
+    if (node.worker !== null && node.program !== null && node.up) {
+      throw new MultikernelError('EBUSY', `${node.name} already runs ${node.program.text}`);
+    }
+    const script = findScript(options.script, options.cwd);
+    if (script === null) throw new MultikernelError('ENOENT', `no program ${options.script}`);
+    await this.#unplug(node);
+    const { nodeFlags, argv, cwd, env } = options;
+    const text = ['node', ...nodeFlags, options.script, ...argv].join(' ');
+    node.program = { text, script, nodeFlags, argv, cwd };
+    node.env = { ...node.plan.env, ...env };
+    node.enter('booting');
+    await this.#startGroup([node]);
+    node.enter('running');
+    node.worker?.start();
+    return node.status();
+  }
+
+  async #stop(node: LabNode): Promise<NodeStatus> {
+    if (node.worker === null) throw notRunning(node.name);
+    await this.#unplug(node);
+    node.enter('stopped');
+    return node.status();
+  }
+
+  /** Take a kernel out of its thread, and the thread down when nobody else lives in it. */
+  async #unplug(node: LabNode): Promise<void> {
+    const worker = node.worker;
+    if (worker === null) return;
+    node.worker = null;
+    this.#memory.markDead(node.plan);
+    const shared = [...this.#nodes.values()].some((other) => other.worker === worker);
+    if (shared) await worker.stopKernel(node.name);
+    else await worker.terminate();
+  }
+
+  async #close(): Promise<void> {
+    this.#checks.stop();
+    for (const stop of [...this.#figureSinks]) stop();
+    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
+    for (const sink of [...this.#stateSinks]) sink.end(null);
+    this.#stateSinks.clear();
+    this.#resolveEnded();
+  }
+
+  // ---- streams -----------------------------------------------------------------------------------------------------
+
+  #openStates(sink: StreamSink<NodeStatus>): StreamHandle<never> {
+    for (const node of this.#nodes.values()) sink.event(node.status());
+    this.#stateSinks.add(sink);
+    return closable(sink, () => this.#stateSinks.delete(sink));
+  }
+
+  #openFigures(intervalMs: number, sink: StreamSink<LabStreams['figures']['event']>): StreamHandle<never> {
+    const meter = new FigureMeter([...this.#nodes.keys()]);
+    const upMs = this.#startedAtMs + this.#bootMs;
+    meter.sample(this.#memory.counters(null), performance.now());
+    const timer = setInterval(
+      () => {
+        const nodes = meter.sample(this.#memory.counters(null), performance.now());
+        sink.event({ atMs: Date.now() - upMs, nodes });
+      },
+      Math.max(FIGURES_MS_MIN, intervalMs),
+    );
+    timer.unref();
+    const handle = closable(sink, () => {
+      clearInterval(timer);
+      this.#figureSinks.delete(handle.close);
+    });
+    this.#figureSinks.add(handle.close);
+    return handle;
+  }
+}
+
+/** A handle whose `close` releases what the stream holds and ends it, once. */
+function closable(sink: StreamSink<never>, release: () => void): StreamHandle<never> {
+  let open = true;
+  return {
+    send: () => {},
+    close: () => {
+      if (!open) return;
+      open = false;
+      release();
+      sink.end(null);
+    },
+  };
+}

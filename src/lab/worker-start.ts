@@ -1,0 +1,92 @@
+/**
+ * Starts worker threads: which kernels share one, and with what options Node starts them.
+ *
+ * Thread: the supervisor's. A program has a thread of its own with its kernel beside it; kernels without programs share
+ * threads. Node's own limits (heap) are set here, so that a program that outgrows them dies alone.
+ */
+
+import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads';
+import { MultikernelError } from '../base/errors.ts';
+import type { LabMemory } from './memory.ts';
+import type { WorkerBoot } from './messages.ts';
+import type { LabNode } from './node.ts';
+import { hostsFor, type LabPlan } from './plan.ts';
+import { type WorkerEvents, WorkerLink, type WorkerThread } from './worker-link.ts';
+
+const MIB = 1024 * 1024;
+/** Kernels without a program that share one thread. */
+const KERNELS_PER_WORKER = 64;
+/** The worker entry, with the extension of this file: .ts where sources run unbuilt. */
+const ENTRY: URL = new URL(`../worker/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+
+export type StartThread = (boot: WorkerBoot, options: WorkerOptions) => WorkerThread;
+
+export const startThread: StartThread = (boot, options) =>
+  new Worker(ENTRY, { ...options, workerData: boot, transferList: [boot.port] });
+
+/** Groups of nodes, one per thread. */
+export function placement(nodes: readonly LabNode[]): LabNode[][] {
+  const alone = nodes.filter((node) => node.program !== null).map((node) => [node]);
+  const shared = nodes.filter((node) => node.program === null);
+  const groups: LabNode[][] = [];
+  for (let i = 0; i < shared.length; i += KERNELS_PER_WORKER) groups.push(shared.slice(i, i + KERNELS_PER_WORKER));
+  return [...alone, ...groups];
+}
+
+/** Flags of Node that V8 takes per process are limits of the worker here. */
+const LIMIT_FLAGS: Readonly<Record<string, 'maxOldGenerationSizeMb' | 'maxYoungGenerationSizeMb' | 'stackSizeMb'>> = {
+  '--max-old-space-size': 'maxOldGenerationSizeMb',
+  '--max-semi-space-size': 'maxYoungGenerationSizeMb',
+};
+
+/** Options of the thread that runs one program, or kernels alone (`node` null). */
+export function workerOptions(node: LabNode | null): WorkerOptions {
+  const options: WorkerOptions = { stdout: true, stderr: true, execArgv: [], name: node?.name ?? 'kernels' };
+  if (node === null || node.program === null) return options;
+  const limits: NonNullable<WorkerOptions['resourceLimits']> = {};
+  const flags = node.program.nodeFlags.filter((flag) => {
+    const [name, value] = flag.replaceAll('_', '-').split('=') as [string, string?];
+    const limit = LIMIT_FLAGS[name];
+    if (limit === undefined || value === undefined) return true;
+    limits[limit] = Number(value);
+    return false;
+  });
+  if (node.plan.memoryBytes !== null) limits.maxOldGenerationSizeMb = Math.ceil(node.plan.memoryBytes / MIB);
+  options.execArgv = flags;
+  options.argv = node.program.argv;
+  options.env = { ...process.env, ...node.env };
+  options.resourceLimits = limits;
+  return options;
+}
+
+/** Start the thread of one group. Throws EINVAL when Node refuses the program's flags. */
+export function startWorker(
+  group: readonly LabNode[],
+  plan: LabPlan,
+  memory: LabMemory,
+  events: WorkerEvents,
+  start: StartThread,
+): WorkerLink {
+  const { port1, port2 } = new MessageChannel();
+  const first = group[0] as LabNode;
+  const program = first.programBoot();
+  const boot: WorkerBoot = {
+    memory: memory.arena.memory,
+    port: port2,
+    doorbellAt: memory.doorbellAt(program === null ? `${first.name} and others` : first.name),
+    spinBudgetAt: memory.spinBudgetAt,
+    spinLimit: memory.spinLimit,
+    seed: plan.seed,
+    kernels: group.map((node) => node.kernelBoot(plan, memory)),
+    hosts: hostsFor(plan, group.length === 1 ? first.plan : null),
+    program,
+  };
+  try {
+    const thread = start(boot, workerOptions(program === null ? null : first));
+    return new WorkerLink(thread, port1, events);
+  } catch (error) {
+    port1.close();
+    const message = error instanceof Error ? error.message : String(error);
+    throw new MultikernelError('EINVAL', `${first.name}: ${message}`, { cause: error });
+  }
+}
