@@ -4,6 +4,7 @@
  */
 
 import * as v from 'valibot';
+import type { Placement } from './placement.ts';
 import { rounded } from './statistics.ts';
 
 export const UNITS = [
@@ -25,47 +26,66 @@ export type Unit = (typeof UNITS)[number];
 export const SYSTEMS = ['multikernel', 'C', 'Node', 'Linux'] as const;
 export type System = (typeof SYSTEMS)[number];
 
-const finite = v.pipe(v.number(), v.finite());
-const nanoseconds = v.nullable(finite);
-const placement = v.picklist(['near', 'far', 'mixed', 'unknown']);
-
 /** The circumstances of one repetition; `runs` of a row is parallel to its `samples`. */
-export const RunSchema = v.strictObject({
+export interface Run {
   /** Spin round trip just before and just after; null when it could not be measured. */
-  rttBeforeNs: nanoseconds,
-  rttAfterNs: nanoseconds,
-  placement,
+  rttBeforeNs: number | null;
+  rttAfterNs: number | null;
+  placement: Placement;
   /** CPU that strangers used meanwhile, in cores; null where the machine does not tell. */
+  foreignCores: number | null;
+}
+
+export interface Row {
+  bench: string;
+  metric: string;
+  system: System;
+  unit: Unit;
+  /** Median of the samples; null when it could not be measured, and then `note` says why. */
+  value: number | null;
+  samples: number[];
+  placement: Placement;
+  /** Lowest and highest sample. */
+  low?: number | undefined;
+  high?: number | undefined;
+  runs?: Run[] | undefined;
+  /** Metric of the row that `ratio` divides by. */
+  baseline?: string | undefined;
+  /** value / value of the baseline. */
+  ratio?: number | undefined;
+  /** The figure that the paper reports for this, in the same unit. */
+  paper?: number | undefined;
+  note?: string | undefined;
+}
+
+const finite = v.pipe(v.number(), v.finite());
+const placement = v.picklist(['near', 'far', 'mixed', 'unknown']);
+const RUN = v.strictObject({
+  rttBeforeNs: v.nullable(finite),
+  rttAfterNs: v.nullable(finite),
+  placement,
   foreignCores: v.nullable(finite),
 });
-export type Run = v.InferOutput<typeof RunSchema>;
-
-export const RowSchema = v.pipe(
+const ROW: v.GenericSchema<unknown, Row> = v.pipe(
   v.strictObject({
     bench: v.pipe(v.string(), v.nonEmpty()),
     metric: v.pipe(v.string(), v.nonEmpty()),
     system: v.picklist(SYSTEMS),
     unit: v.picklist(UNITS),
-    /** Median of the samples; null when it could not be measured, and then `note` says why. */
     value: v.nullable(finite),
     samples: v.array(finite),
     placement,
-    /** Lowest and highest sample. */
     low: v.optional(finite),
     high: v.optional(finite),
-    runs: v.optional(v.array(RunSchema)),
-    /** Metric of the row that `ratio` divides by. */
+    runs: v.optional(v.array(RUN)),
     baseline: v.optional(v.string()),
-    /** value / value of the baseline. */
     ratio: v.optional(finite),
-    /** The figure that the paper reports for this, in the same unit. */
     paper: v.optional(finite),
     note: v.optional(v.string()),
   }),
   v.check((row) => row.value !== null || (row.note ?? '') !== '', 'a row without a value has to say why'),
   v.check((row) => row.runs === undefined || row.runs.length === row.samples.length, 'one run per sample'),
 );
-export type Row = v.InferOutput<typeof RowSchema>;
 
 /** What a row is about; the figures come from the measurement. */
 export interface Metric {
@@ -131,7 +151,7 @@ export function ratioRow(rows: readonly Row[], metric: string, baseline: string)
 
 /** Throws, naming the field, when a row is not one. */
 export function checkRow(row: unknown): Row {
-  const result = v.safeParse(RowSchema, row);
+  const result = v.safeParse(ROW, row);
   if (result.success) return result.output;
   const issue = result.issues[0];
   throw new TypeError(`row: ${v.getDotPath(issue) ?? 'whole'}: ${issue.message}`);

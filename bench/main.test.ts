@@ -1,0 +1,89 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import type { Bench } from './context.ts';
+import { BenchError, listBenches, runBench, runModule } from './main.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'mk-bench-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A bench with one row of a peer that is there and one of a peer that is not. */
+const bench: Bench = {
+  run: (context) =>
+    context.measure([
+      {
+        name: 'here',
+        system: 'C',
+        metrics: [{ key: 'v', metric: 'here', unit: 'ns' }],
+        placementMatters: false,
+        run: async () => ({ values: { v: 5 } }),
+      },
+      {
+        name: 'absent',
+        system: 'Linux',
+        metrics: [{ key: 'v', metric: 'absent', unit: 'Gbit/s' }],
+        missing: 'iperf3: not installed',
+        run: async () => ({ values: {} }),
+      },
+    ]),
+};
+
+function recorder(): { write(text: string): void; text: string } {
+  const record = { text: '', write: (text: string): void => void (record.text += text) };
+  return record;
+}
+
+it('lists what there is, one line each', () => {
+  const benches = listBenches();
+  expect(benches.map(({ name }) => name)).toContain('peers');
+  for (const { about } of benches) expect(about).toMatch(/^[^\n]{10,}$/);
+});
+
+it('refuses a bench that there is not, naming those that there are', async () => {
+  for (const name of ['nonsense', 'constructor', '']) {
+    const run = runBench(name, { out: folder });
+    await expect(run).rejects.toThrow(BenchError);
+    await expect(run).rejects.toThrow(/no such bench \(there are: .*peers/);
+  }
+});
+
+it('prints rows as JSON and nothing else, and writes results and a figure', async () => {
+  const [stdout, stderr] = [recorder(), recorder()];
+  const out = join(folder, 'new', 'results');
+  const report = await runModule('small', bench, { quick: true, json: true, out, stdout, stderr });
+  const rows = JSON.parse(stdout.text) as { metric: string; value: number | null; note?: string }[];
+  expect(rows).toEqual(report.rows);
+  expect(rows[0]).toMatchObject({ bench: 'small', metric: 'here', unit: 'ns', value: 5 });
+  expect(rows[1]).toMatchObject({ metric: 'absent', value: null, samples: [], note: 'iperf3: not installed' });
+  expect(stderr.text).toBe('');
+  expect(report.files).toEqual([join(out, 'small.json'), join(out, 'small.svg')]);
+  expect(JSON.parse(readFileSync(join(out, 'small.json'), 'utf8'))).toMatchObject({
+    bench: 'small',
+    environment: { node: process.version, quick: true },
+    rows: [{ metric: 'here' }, { metric: 'absent' }],
+  });
+  expect(readFileSync(join(out, 'small.svg'), 'utf8')).toContain('mk bench small');
+});
+
+it('prints a table for people', async () => {
+  const [stdout, stderr] = [recorder(), recorder()];
+  await runModule('small', bench, { quick: true, out: folder, stdout, stderr });
+  expect(stdout.text).toMatch(/^bench small, quick: Node v\d+/);
+  expect(stdout.text).toMatch(/\nhere +5\.00 +ns /);
+  expect(stdout.text).toMatch(/\nabsent +- +Gbit\/s .*iperf3: not installed\n/);
+  expect(stderr.text).toBe(`written: ${join(folder, 'small.json')} ${join(folder, 'small.svg')}\n`);
+});
+
+it('says when the folder for results cannot be made', async () => {
+  const file = join(folder, 'a-file');
+  writeFileSync(file, '');
+  await expect(runModule('small', bench, { out: join(file, 'x') })).rejects.toThrow(BenchError);
+});
+
+it('ends when interrupted', async () => {
+  const signal = AbortSignal.abort(new Error('interrupted'));
+  await expect(
+    runModule('small', bench, { out: folder, signal, stdout: recorder(), stderr: recorder() }),
+  ).rejects.toThrow('interrupted');
+});

@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { connectSubjects, dgramSubjects, httpSubjects, streamSubjects, unixSubjects } from './loads.ts';
+import { damage, PERIOD, pattern } from './programs/pattern.mjs';
+import { NODE_STAGES, processes, runPair, type Stage, workers } from './stages.ts';
+
+const programs = new URL('./programs/', import.meta.url);
+const signal = new AbortController().signal;
+const short = { seconds: 0.05, warmupMs: 20 };
+
+it('programs import nothing but Node and each other', () => {
+  for (const name of readdirSync(programs)) {
+    const text = readFileSync(new URL(name, programs), 'utf8');
+    for (const [, from] of text.matchAll(/^import .* from '(.*)';$/gm))
+      expect(from).toMatch(/^(node:\w+|\.\/pattern\.mjs)$/);
+  }
+});
+
+describe('the checkable stream', () => {
+  it('is accepted in whatever pieces it arrives', () => {
+    const expected = pattern(1000);
+    for (const size of [1, 63, 64, 1000, PERIOD]) {
+      const stream = Buffer.concat([expected.subarray(0, PERIOD), expected.subarray(0, PERIOD)]);
+      let damaged = 0;
+      for (let at = 0; at < stream.length; at += size) damaged += damage(expected, stream.subarray(at, at + size), at);
+      expect(damaged).toBe(0);
+    }
+  });
+
+  it('shows bytes lost, repeated or moved', () => {
+    const expected = pattern(0);
+    expect(damage(expected, expected.subarray(4096, 20_000), 4095)).toBeGreaterThan(100);
+    expect(damage(expected, expected.subarray(0, 20_000), 1460)).toBeGreaterThan(100);
+    expect(damage(expected, Buffer.alloc(20_000), 0)).toBeGreaterThan(100);
+  });
+});
+
+describe.each(NODE_STAGES.map((stage) => [stage.name, stage] as const))('on %s', (_name, stage) => {
+  const subjects = [
+    ...streamSubjects(stage, short),
+    ...unixSubjects(stage, short),
+    ...dgramSubjects(stage, short),
+    ...httpSubjects(stage, short, ['agent', 'raw']),
+    ...connectSubjects(stage, short),
+  ];
+  it.each(subjects.map((subject) => [subject.name, subject] as const))(
+    '%s: runs, and all that arrives is right',
+    async (_, subject) => {
+      const { values } = await subject.run(signal);
+      for (const metric of subject.metrics) expect(values[metric.key], metric.metric).toBeGreaterThanOrEqual(0);
+    },
+  );
+});
+
+describe.each([workers, processes])('a pair that fails, on $name', (stage) => {
+  it('is ended, with the reason of the one that failed', async () => {
+    const server = { program: 'stream-server', args: ['--nonsense'] };
+    const client = { program: 'stream-client', args: [] };
+    await expect(runPair(stage, server, client, { seconds: 1, signal })).rejects.toThrow(/^[^\n]*$/);
+  });
+
+  it('is ended when interrupted', async () => {
+    const interrupt = new AbortController();
+    const pair = runPair(
+      stage,
+      { program: 'http-server', args: [] },
+      { program: 'http-client', args: ['--seconds', '30'] },
+      { seconds: 30, signal: interrupt.signal },
+    );
+    interrupt.abort(new Error('enough'));
+    await expect(pair).rejects.toThrow();
+  });
+});
+
+it('counts a repetition with damage or errors as failed', async () => {
+  const broken = (server: object, client: object): Stage => ({
+    name: 'a broken stage',
+    system: 'Node',
+    endpoint: async () => ({ host: '127.0.0.1', port: 1 }),
+    run: async (role) => ({ gbps: 1, ...(role === 'server' ? server : client) }),
+    close: async () => {},
+  });
+  const run = (server: object, client: object): Promise<unknown> =>
+    (streamSubjects(broken(server, client), short)[0] as { run(s: AbortSignal): Promise<unknown> }).run(signal);
+  await expect(run({ damaged: 3 }, {})).rejects.toThrow('stream 64 KiB writes: 3 damaged');
+  await expect(run({ total: 5 }, { total: 6 })).rejects.toThrow('stream 64 KiB writes: 6 bytes sent, 5 arrived');
+  await expect(run({ total: 6 }, { total: 6 })).resolves.toEqual({ values: { 0: 1 } });
+});
+
+it('a program says what it takes when called wrongly', () => {
+  const program = new URL('http-client.mjs', programs);
+  expect(() => execFileSync(process.execPath, [program.pathname, '--nonsense'], { stdio: 'pipe' })).toThrow(/nonsense/);
+});
