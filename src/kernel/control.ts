@@ -93,6 +93,32 @@ export type PingEvent =
   | { type: 'sendError'; sequence: number; code: string }
   | { type: 'end'; transmitted: number; received: number; duplicates: number; timesMs: number[] };
 
+export interface CaptureOptions {
+  /** "eth0"; empty: the first interface that is not lo0. */
+  interface: string;
+  /** Bytes kept of each frame. */
+  snapBytes: number;
+}
+
+export interface CapturedFrame {
+  /** Nanoseconds since 1970. */
+  timeNs: bigint;
+  direction: 'in' | 'out';
+  /** Length on the wire, Ethernet header included. */
+  lengthBytes: number;
+  /** The first `snapBytes` of it; a copy. */
+  bytes: Uint8Array;
+}
+
+/** What passed since the last batch. */
+export interface CaptureBatch {
+  type: 'frames';
+  frames: CapturedFrame[];
+  droppedFrames: number;
+}
+
+export type CaptureEvent = { type: 'interface'; name: string; mac: string | null; snapBytes: number } | CaptureBatch;
+
 /** A cut towards other machines: packets whose source is one of `from` vanish at (or are refused by) this kernel. */
 export interface FilterRule {
   id: string;

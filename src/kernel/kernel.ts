@@ -10,6 +10,7 @@ import type { Agent, Host } from '../host/contract.ts';
 import { Inet } from '../inet/inet.ts';
 import { TcpStack } from '../inet/tcp/stack.ts';
 import { CalloutTable } from '../kern/callout.ts';
+import { CaptureDevice } from '../link/capture.ts';
 import type { Device } from '../link/device.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
 import type { Arena } from '../mem/arena.ts';
@@ -20,9 +21,18 @@ import type { Interface } from '../net/interface.ts';
 import { EventQueue, type SocketContext } from '../socket/events.ts';
 import { Sockets } from '../socket/layer.ts';
 import type { SocketLayer } from '../socket/socket.ts';
+import { formatMac } from '../wire/ethernet.ts';
 import { parseAddress } from '../wire/ipv4.ts';
-import type { ControlOperation, ControlRequests, PingEvent, PingOptions } from './control.ts';
+import type {
+  CaptureEvent,
+  CaptureOptions,
+  ControlOperation,
+  ControlRequests,
+  PingEvent,
+  PingOptions,
+} from './control.ts';
 import { controlTable } from './control-table.ts';
+import { PacketCapture } from './packet-capture.ts';
 import { Ping } from './ping.ts';
 
 const HEAP_BYTES = 32 * 1024 * 1024;
@@ -58,6 +68,7 @@ export class Kernel implements Agent {
   readonly #events: EventQueue = new EventQueue();
   readonly #socketLayer: Sockets;
   #socketsGeneration = -1;
+  readonly #devices: Map<string, CaptureDevice> = new Map();
   #pingIdentifier: number;
   #closed = false;
 
@@ -98,9 +109,11 @@ export class Kernel implements Agent {
     if (!this.names.has(this.name.toLowerCase())) this.names.set(this.name.toLowerCase(), ['127.0.0.1']);
   }
 
-  /** Give the kernel one more interface. */
+  /** Give the kernel one more interface, which can be captured. */
   attach(device: Device, name: string): Interface {
-    return this.inet.addInterface(device, name);
+    const captured = new CaptureDevice(device, this.bulk, this.host);
+    this.#devices.set(name, captured);
+    return this.inet.addInterface(captured, name);
   }
 
   doWork(nowUs: number): number {
@@ -113,6 +126,7 @@ export class Kernel implements Agent {
       if (received === 0) break;
     }
     work += this.callouts.run(nowUs);
+    for (const device of this.#devices.values()) work += device.tick(nowUs);
     try {
       work += this.#events.deliver();
     } finally {
@@ -131,7 +145,9 @@ export class Kernel implements Agent {
   }
 
   nextDeadlineUs(): number {
-    return this.callouts.nextDeadlineUs();
+    let nextUs = this.callouts.nextDeadlineUs();
+    for (const device of this.#devices.values()) nextUs = Math.min(nextUs, device.nextDeadlineUs());
+    return nextUs;
   }
 
   workPending(): boolean {
@@ -172,6 +188,24 @@ export class Kernel implements Agent {
     const socket = this.sockets.raw(1);
     const context = { callouts: this.callouts, nowUs: () => this.host.nowUs(), socket };
     return new Ping(context, options, address, this.#pingIdentifier, emit);
+  }
+
+  /**
+   * Copies of the frames of one interface from now on, until `stop`. An empty name is the first interface that is not
+   * lo0. Throws ENODEV.
+   */
+  capture(options: CaptureOptions, emit: (event: CaptureEvent) => void): PacketCapture {
+    const name = options.interface === '' ? this.#firstInterface() : options.interface;
+    const device = this.#devices.get(name);
+    if (device === undefined) throw new MultikernelError('ENODEV', `${this.name} has no interface ${name}`);
+    const mac = device.kind === 'loopback' ? null : formatMac(device.mac.hi, device.mac.lo);
+    emit({ type: 'interface', name, mac, snapBytes: options.snapBytes });
+    return new PacketCapture(device, options.snapBytes, this.host, this.callouts, emit);
+  }
+
+  #firstInterface(): string {
+    for (const [name, device] of this.#devices) if (device.kind !== 'loopback') return name;
+    return 'lo0';
   }
 
   /** Switch the machine off: devices leave their networks, nothing is said to anybody. */

@@ -14,7 +14,17 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
-import type { ControlOperation, ControlRequests, PingEvent, PingOptions } from '../kernel/control.ts';
+import type {
+  CaptureEvent,
+  CaptureOptions,
+  ControlOperation,
+  ControlRequests,
+  PingEvent,
+  PingOptions,
+} from '../kernel/control.ts';
+
+export type { CaptureBatch, CapturedFrame, CaptureEvent, CaptureOptions } from '../kernel/control.ts';
+
 import type { NetworkDescriptor } from '../link/network.ts';
 import type { WasmMemory } from '../mem/webassembly.ts';
 
@@ -86,27 +96,6 @@ export interface WorkerBoot {
 }
 
 // ---- streams -------------------------------------------------------------------------------------------------------
-
-export interface CaptureOptions {
-  /** "eth0"; empty: the first interface that is not lo0. */
-  interface: string;
-  /** Bytes kept of each frame. */
-  snapBytes: number;
-}
-
-export interface CapturedFrame {
-  /** Nanoseconds since 1970. */
-  timeNs: bigint;
-  direction: 'in' | 'out';
-  /** Length on the wire, Ethernet header included. */
-  lengthBytes: number;
-  /** The first `snapBytes` of it; a copy. */
-  bytes: Uint8Array;
-}
-
-export type CaptureEvent =
-  | { type: 'interface'; name: string; mac: string | null; snapBytes: number }
-  | { type: 'frames'; frames: CapturedFrame[]; droppedFrames: number };
 
 /** A TCP connection that a kernel makes for somebody outside the lab (HTTP checks, `nc`). */
 export interface ConnectionOptions {

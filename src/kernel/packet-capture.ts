@@ -1,0 +1,86 @@
+/**
+ * `mk capture`: frames of one interface, with wall-clock stamps and complete checksums, in batches.
+ *
+ * Thread: the one that runs the kernel. Between kernels a transport checksum may travel as a promise (META_CHECKSUM_PARTIAL):
+ * it is filled in here, so that what a reader sees is what a wire would have carried.
+ */
+
+import { checksumOf, sumView } from '../base/checksum.ts';
+import type { Host } from '../host/contract.ts';
+import { Callout, type CalloutTable } from '../kern/callout.ts';
+import type { Capture, CaptureDevice, CapturedFrame } from '../link/capture.ts';
+import { META_CHECKSUM_PARTIAL } from '../link/device.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import type { CaptureBatch } from './control.ts';
+
+/** How long frames may wait before they are handed on together. */
+const BATCH_US = 10_000;
+
+/** Offset of the checksum field in the transport header, -1 for protocols without one here. */
+function checksumOffset(protocol: number): number {
+  if (protocol === ipv4.PROTOCOL_TCP) return 16;
+  return protocol === ipv4.PROTOCOL_UDP ? 6 : -1;
+}
+
+/** Fill in the transport checksum of a whole IPv4 frame whose field holds the pseudo-header sum. */
+function completeChecksum(frame: CapturedFrame): void {
+  if ((frame.meta & META_CHECKSUM_PARTIAL) === 0 || frame.bytes.length < frame.lengthBytes) return;
+  const view = new DataView(frame.bytes.buffer, frame.bytes.byteOffset, frame.bytes.length);
+  const ip = ethernet.HEADER_BYTES;
+  if (view.byteLength < ip + ipv4.HEADER_BYTES || ethernet.type(view, 0) !== ethernet.ETHERTYPE_IPV4) return;
+  const at = ip + ipv4.headerBytes(view, ip);
+  const end = ip + ipv4.totalLength(view, ip);
+  const offset = checksumOffset(ipv4.protocol(view, ip));
+  if (offset < 0 || end > view.byteLength || at + offset + 2 > end) return;
+  view.setUint16(at + offset, checksumOf(sumView(view, at, end - at)));
+}
+
+export class PacketCapture {
+  readonly #capture: Capture;
+  readonly #host: Host;
+  readonly #callouts: CalloutTable;
+  readonly #emit: (batch: CaptureBatch) => void;
+  readonly #flush: Callout;
+
+  /** Begins at once; `emit` is called with what passed since the last call. */
+  constructor(
+    device: CaptureDevice,
+    snapBytes: number,
+    host: Host,
+    callouts: CalloutTable,
+    emit: (batch: CaptureBatch) => void,
+  ) {
+    this.#host = host;
+    this.#callouts = callouts;
+    this.#emit = emit;
+    this.#flush = new Callout(() => this.#handOn());
+    this.#capture = device.capture({
+      ...(snapBytes > 0 ? { snapBytes } : {}),
+      onFrames: () => callouts.schedule(this.#flush, host.nowUs() + BATCH_US),
+    });
+  }
+
+  /** Stop; what was seen until now is handed on first. */
+  stop(): void {
+    this.#callouts.stop(this.#flush);
+    this.#capture.close();
+    this.#handOn();
+  }
+
+  #handOn(): void {
+    const frames = this.#capture.read();
+    const droppedFrames = this.#capture.droppedFrames;
+    if (frames.length === 0 && droppedFrames === 0) return;
+    this.#capture.droppedFrames = 0;
+    this.#emit({
+      type: 'frames',
+      frames: frames.map((frame) => {
+        completeChecksum(frame);
+        const { direction, lengthBytes, bytes } = frame;
+        return { timeNs: this.#host.epochNs + BigInt(Math.round(frame.timeUs * 1000)), direction, lengthBytes, bytes };
+      }),
+      droppedFrames,
+    });
+  }
+}
