@@ -47,7 +47,7 @@ export function copyIn(
   }
   const stage = scratchAt + phase;
   while (n > 0) {
-    const piece = n < SCRATCH_BYTES ? n : SCRATCH_BYTES;
+    const piece = Math.min(n, SCRATCH_BYTES);
     bytes.set(src.subarray(srcOffset, srcOffset + piece), stage);
     copy(dst, stage, piece);
     srcOffset += piece;
@@ -76,7 +76,7 @@ export function copyOut(
   }
   const stage = scratchAt + phase;
   while (n > 0) {
-    const piece = n < SCRATCH_BYTES ? n : SCRATCH_BYTES;
+    const piece = Math.min(n, SCRATCH_BYTES);
     copy(stage, src, piece);
     dst.set(bytes.subarray(stage, stage + piece), dstOffset);
     dstOffset += piece;

@@ -131,8 +131,8 @@ export class RingProducer {
   }
 
   /**
-   * Room for a record of up to `lengthBytes`; returns the offset in the arena where its content goes, or -1 (full, longer
-   * than `maxLengthBytes`, or broken). A second call before `commit` replaces the first.
+   * Room for a record of up to `lengthBytes`; returns the offset in the arena where its content goes, or -1 (full, or
+   * broken). Up to `maxLengthBytes`, it succeeds once the ring is empty. A second call before `commit` replaces the first.
    */
   reserve(lengthBytes: number): number {
     const size = (lengthBytes + ROUND_UP) & -RECORD_ALIGN;

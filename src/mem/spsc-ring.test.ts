@@ -1,0 +1,192 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Arena } from './arena.ts';
+import { formatRing, RING_CONTROL_BYTES, RingConsumer, RingProducer, ringBytes } from './spsc-ring.ts';
+
+const CAPACITY = 4096;
+const HEAD = 128 / 4;
+const TAIL = 256 / 4;
+const WAITING = 384 / 4;
+const DATA = RING_CONTROL_BYTES / 4;
+
+const at = new Int32Array(64);
+const length = new Int32Array(64);
+const meta = new Int32Array(64);
+
+function setUp() {
+  const arena = Arena.create(256 * 1024);
+  const ringAt = arena.allocate(ringBytes(CAPACITY), 128);
+  formatRing(arena, ringAt, CAPACITY);
+  const words = arena.words.subarray(ringAt >> 2, (ringAt + ringBytes(CAPACITY)) >> 2);
+  return {
+    arena,
+    ringAt,
+    words,
+    producer: new RingProducer(arena, ringAt, CAPACITY),
+    consumer: new RingConsumer(arena, ringAt, CAPACITY),
+  };
+}
+
+function push({ producer }: { producer: RingProducer }, lengthBytes: number, count = 1): void {
+  for (let i = 0; i < count; i++) {
+    expect(producer.reserve(lengthBytes)).toBeGreaterThan(0);
+    producer.commit(lengthBytes, i);
+  }
+  producer.publish();
+}
+
+describe('layout', () => {
+  it('is what docs/layouts/spsc-ring.md draws', () => {
+    const ring = setUp();
+    push(ring, 60);
+    push(ring, 5);
+    const { words, ringAt, arena } = ring;
+    expect([...words.slice(0, 3)]).toEqual([0x4d4b5247, 1, CAPACITY]);
+    expect([words[HEAD], words[TAIL], words[WAITING]]).toEqual([192, 0, 0]);
+    expect([words[DATA], words[DATA + 1]]).toEqual([60, 0]);
+    expect([words[DATA + 32], words[DATA + 33]]).toEqual([5, 0]);
+    expect(ring.consumer.receive(at, length, meta, 0, 64)).toBe(2);
+    expect(at[0]).toBe(ringAt + 512 + 10);
+    expect(at[1]).toBe(ringAt + 512 + 128 + 10);
+    expect(arena.byteLength).toBeGreaterThan(at[1] as number);
+  });
+
+  it('marks the unused end with a length of -1', () => {
+    const ring = setUp();
+    push(ring, 1000, 3);
+    push(ring, 500);
+    expect(ring.consumer.receive(at, length, meta, 0, 64)).toBe(4);
+    ring.consumer.release();
+    expect(ring.producer.reserve(700)).toBe(ring.ringAt + RING_CONTROL_BYTES + 10);
+    ring.producer.commit(700, 9);
+    ring.producer.publish();
+    expect(ring.words[DATA + 3584 / 4]).toBe(-1);
+    expect(ring.words[HEAD]).toBe(CAPACITY + 768);
+    expect(ring.consumer.receive(at, length, meta, 0, 64)).toBe(1);
+    expect([at[0], length[0], meta[0]]).toEqual([ring.ringAt + RING_CONTROL_BYTES + 10, 700, 9]);
+  });
+});
+
+describe('a bad producer', () => {
+  const cases: [string, (ring: ReturnType<typeof setUp>) => void, string][] = [
+    ['head not a multiple of a block', ({ words }) => (words[HEAD] = 65), 'head is no index'],
+    ['head negative', ({ words }) => (words[HEAD] = -64), 'head is no index'],
+    ['head beyond twice the capacity', ({ words }) => (words[HEAD] = 2 * CAPACITY), 'head is no index'],
+    ['head more than a capacity ahead', ({ words }) => (words[HEAD] = CAPACITY + 64), 'head out of range'],
+    ['length negative', ({ words }) => (words[DATA] = -2), 'record length out of range'],
+    ['length beyond the head', ({ words }) => (words[DATA] = 500), 'record length out of range'],
+    ['length whose sum wraps', ({ words }) => (words[DATA] = 0x7fffffff), 'record length out of range'],
+    ['skip at the start', ({ words }) => (words[DATA] = -1), 'skip marker out of place'],
+    ['skip beyond the head', ({ words }) => (words[DATA + 32] = -1), 'skip marker out of place'],
+  ];
+  it.each(cases)('%s breaks the ring under a name', (_, spoil, reason) => {
+    const ring = setUp();
+    push(ring, 100, 2);
+    spoil(ring);
+    ring.consumer.receive(at, length, meta, 0, 64);
+    ring.consumer.receive(at, length, meta, 0, 64);
+    expect(ring.consumer.broken).toBe(reason);
+    expect(ring.consumer.receive(at, length, meta, 0, 64)).toBe(0);
+    expect(ring.consumer.pending).toBe(false);
+    ring.consumer.release();
+  });
+
+  it('that takes back what it published is found out', () => {
+    const ring = setUp();
+    push(ring, 100, 2);
+    expect(ring.consumer.receive(at, length, meta, 0, 64)).toBe(2);
+    ring.words[HEAD] = 128;
+    expect(ring.consumer.receive(at, length, meta, 0, 64)).toBe(0);
+    expect(ring.consumer.broken).toBe('head out of range');
+  });
+
+  it('gets what came before delivered', () => {
+    const ring = setUp();
+    push(ring, 100, 2);
+    ring.words[DATA + 32] = -7;
+    expect(ring.consumer.receive(at, length, meta, 0, 64)).toBe(1);
+    expect(ring.consumer.broken).toBe('record length out of range');
+  });
+});
+
+describe('a bad consumer', () => {
+  const cases: [string, (ring: ReturnType<typeof setUp>) => void, string][] = [
+    ['tail not a multiple of a block', ({ words }) => (words[TAIL] = 3), 'tail is no index'],
+    ['tail beyond twice the capacity', ({ words }) => (words[TAIL] = 2 * CAPACITY + 64), 'tail is no index'],
+    ['tail ahead of the head', ({ words }) => (words[TAIL] = CAPACITY + 128), 'tail out of range'],
+    ['tail behind where it was', ({ words }) => (words[TAIL] = 2 * CAPACITY - 64), 'tail out of range'],
+  ];
+  it.each(cases)('%s breaks the ring under a name', (_, spoil, reason) => {
+    const ring = setUp();
+    while (ring.producer.reserve(100) > 0) ring.producer.commit(100, 0);
+    ring.producer.publish();
+    expect(ring.producer.broken).toBe('');
+    ring.consumer.receive(at, length, meta, 0, 8);
+    ring.consumer.release();
+    expect(ring.producer.reserve(100)).toBeGreaterThan(0);
+    while (ring.producer.reserve(100) > 0) ring.producer.commit(100, 0);
+    expect(ring.producer.broken).toBe('');
+    spoil(ring);
+    expect(ring.producer.reserve(100)).toBe(-1);
+    expect(ring.producer.broken).toBe(reason);
+    expect(ring.producer.awaitRoom(10)).toBe(false);
+  });
+});
+
+describe('attaching', () => {
+  it('refuses what is no ring, by name', () => {
+    const { arena, ringAt, words } = setUp();
+    words[2] = CAPACITY * 2;
+    expect(new RingConsumer(arena, ringAt, CAPACITY).broken).toBe('wrong capacity');
+    words[1] = 9;
+    expect(new RingProducer(arena, ringAt, CAPACITY).broken).toBe('version 9, expected 1');
+    words[0] = 0;
+    expect(new RingProducer(arena, ringAt, CAPACITY).broken).toBe('wrong magic number');
+  });
+
+  it('a new consumer may purge what was sent to the last one', () => {
+    const ring = setUp();
+    push(ring, 100, 3);
+    const consumer = new RingConsumer(ring.arena, ring.ringAt, CAPACITY);
+    consumer.purge();
+    expect(consumer.pending).toBe(false);
+    push(ring, 42);
+    expect(consumer.receive(at, length, meta, 0, 64)).toBe(1);
+    expect(length[0]).toBe(42);
+  });
+});
+
+describe('any garbage', () => {
+  it('never throws, never points outside, and breaks at most this ring', () => {
+    const write = fc.record({ word: fc.nat(ringBytes(CAPACITY) / 4 - 1), value: fc.oneof(fc.integer(), fc.nat(8192)) });
+    const hot = fc.record({
+      word: fc.constantFrom(HEAD, TAIL, WAITING, DATA, DATA + 32, DATA + 64),
+      value: fc.integer({ min: -70, max: 8300 }),
+    });
+    fc.assert(
+      fc.property(fc.array(fc.oneof(write, hot), { maxLength: 120 }), (writes) => {
+        const ring = setUp();
+        const dataAt = ring.ringAt + RING_CONTROL_BYTES;
+        for (const { word, value } of writes) {
+          const place = ring.producer.reserve(word % 300);
+          if (place >= 0) {
+            expect(place).toBeGreaterThanOrEqual(dataAt + 10);
+            expect(place + (word % 300)).toBeLessThanOrEqual(dataAt + CAPACITY);
+            ring.producer.commit(word % 300, value);
+          }
+          ring.words[word] = value;
+          ring.producer.publish();
+          const count = ring.consumer.receive(at, length, meta, 0, 64);
+          for (let i = 0; i < count; i++) {
+            expect(at[i]).toBeGreaterThanOrEqual(dataAt + 10);
+            expect(length[i]).toBeGreaterThanOrEqual(0);
+            expect((at[i] as number) + (length[i] as number)).toBeLessThanOrEqual(dataAt + CAPACITY);
+          }
+          ring.consumer.release();
+          ring.producer.awaitRoom(word % 100);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
