@@ -24,6 +24,8 @@ export class PortTable {
   readonly #first: SysctlVariable;
   readonly #last: SysctlVariable;
   readonly #bindings: Map<number, PortBinding[]> = new Map();
+  /** Counts every change, so that who watches the ports need not look at them. */
+  generation = 0;
 
   constructor(rng: Rng, sysctl: Sysctl) {
     this.#rng = rng;
@@ -44,6 +46,7 @@ export class PortTable {
     } else if (this.#conflict(binding, mayShare)) {
       return -Errno.EADDRINUSE;
     }
+    this.generation++;
     const bound = this.#bindings.get(binding.port);
     if (bound === undefined) this.#bindings.set(binding.port, [binding]);
     else bound.push(binding);
@@ -55,6 +58,7 @@ export class PortTable {
     const bound = this.#bindings.get(binding.port);
     const index = bound === undefined ? -1 : bound.indexOf(binding);
     if (bound === undefined || index < 0) return;
+    this.generation++;
     bound.splice(index, 1);
     if (bound.length === 0) this.#bindings.delete(binding.port);
   }
