@@ -4,8 +4,15 @@
  * Thread: any; types only. Read first: ../kernel/control.ts (what a kernel answers), messages.ts (what a worker streams).
  */
 
-import type { ControlOperation, ControlRequests, PingEvent, PingOptions } from '../kernel/control.ts';
-import type { CaptureEvent, CaptureOptions, ConnectionEvent, ConnectionInput } from './messages.ts';
+import type {
+  CaptureEvent,
+  CaptureOptions,
+  ControlOperation,
+  ControlRequests,
+  PingEvent,
+  PingOptions,
+} from '../kernel/control.ts';
+import type { ConnectionEvent, ConnectionInput } from './messages.ts';
 
 /**
  * booting: the kernel comes up; ready: it runs without a program; waiting: for other nodes; running: its program runs;

@@ -1,0 +1,59 @@
+/**
+ * multikernel: many small network kernels in one program. The façade; everything else is behind it or in the subpaths.
+ *
+ * ```ts
+ * import { lab } from 'multikernel';
+ * await using net = await lab('multikernel.yml');
+ * const cut = await net.partition('api', 'db');
+ * await net.until(async () => (await net.kernel('api').sockets({ state: 'ESTABLISHED' })).some((s) => s.retransmits > 0));
+ * await cut.heal();
+ * ```
+ */
+
+export { MultikernelError } from './base/errors.ts';
+export type {
+  AddressInfo,
+  CapturedFrame,
+  CaptureEvent,
+  InterfaceChange,
+  InterfaceInfo,
+  NeighborInfo,
+  PingEvent,
+  PingOptions,
+  RouteChange,
+  RouteInfo,
+  SocketInfo,
+} from './kernel/control.ts';
+export type { CheckOptions, LabOptions, NetworkOptions, NodeOptions } from './lab/config.ts';
+export type { LabConnection } from './lab/connection.ts';
+export type { HttpOptions } from './lab/http-client.ts';
+export { type CaptureRequest, Kernel, type ProgramOptions } from './lab/kernel.ts';
+export {
+  attach,
+  Lab,
+  lab,
+  labs,
+  type Nodes,
+  Partition,
+  type PartitionOptions,
+  readLab,
+  type StartOptions,
+} from './lab/lab.ts';
+export { formatProblem, LabFileError, type Position, type Problem } from './lab/lab-file.ts';
+export type {
+  CheckResult,
+  CounterBlock,
+  CutInfo,
+  FiguresSample,
+  LabInfo,
+  LogLine,
+  NetworkInfo,
+  NodeAddress,
+  NodeFigures,
+  NodeStatus,
+  Phase,
+  ProgramError,
+} from './lab/operations.ts';
+export type { LabPlan } from './lab/plan.ts';
+export { durationMs, formatDuration } from './lab/quantity.ts';
+export type { StreamIterable } from './lab/stream-iterable.ts';

@@ -1,0 +1,246 @@
+/**
+ * The façade: bring a lab up, or attach to one that is; ask it, cut it, capture it, take it down.
+ *
+ * Thread: any with an event loop; kernels run in threads of their own. The command line uses nothing else of the package.
+ */
+
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MultikernelError } from '../base/errors.ts';
+import type { LabOptions } from './config.ts';
+import { ControlClient, connectAll } from './control-client.ts';
+import { ControlServer } from './control-server.ts';
+import { Kernel } from './kernel.ts';
+import { checkLab, LabFileError, parseLabFile } from './lab-file.ts';
+import type {
+  CheckResult,
+  CounterBlock,
+  CutInfo,
+  FiguresSample,
+  LabBackend,
+  LabInfo,
+  LogLine,
+  NodeStatus,
+} from './operations.ts';
+import { type LabPlan, planLab } from './plan.ts';
+import { StreamIterable } from './stream-iterable.ts';
+import { Supervisor } from './supervisor.ts';
+
+/** A kernel, or its name; or several. */
+export type Nodes = string | Kernel | readonly (string | Kernel)[];
+
+export interface PartitionOptions {
+  /** Frames vanish ("blackhole", default), or are answered as a firewall does ("reject"). */
+  how?: 'blackhole' | 'reject';
+  /** Cut only what the first side sends to the second. */
+  oneWay?: boolean;
+}
+
+export interface StartOptions {
+  /** Open a control socket, so that `mk` commands and `attach()` find the lab by its name. Default: no. */
+  control?: boolean;
+  /** Where relative paths start when the lab is given as an object; default: the current folder. */
+  folder?: string;
+  /** Overrides the seed of the lab. */
+  seed?: number;
+  /** End the lab when this is aborted. */
+  signal?: AbortSignal;
+}
+
+function names(nodes: Nodes): string[] {
+  const list = typeof nodes === 'string' || nodes instanceof Kernel ? [nodes] : nodes;
+  return list.map((node) => (typeof node === 'string' ? node : node.name));
+}
+
+/** A cut between two sets of nodes, as long as nobody heals it. */
+export class Partition implements AsyncDisposable {
+  readonly info: CutInfo;
+  readonly #lab: LabBackend;
+
+  constructor(lab: LabBackend, info: CutInfo) {
+    this.#lab = lab;
+    this.info = info;
+  }
+
+  /** Let the frames through again. Healing twice does nothing. */
+  async heal(): Promise<void> {
+    await this.#lab.request('heal', { id: this.info.id, between: null });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.heal();
+  }
+}
+
+/** A running lab, in this process or in another. */
+export class Lab implements AsyncDisposable {
+  readonly name: string;
+  /** In the order of the lab file. */
+  readonly kernels: readonly Kernel[];
+  /** Settles when the lab is down, or, for an attached one, when the connection to it ended. */
+  readonly ended: Promise<void>;
+  readonly #backend: LabBackend;
+  readonly #own: boolean;
+
+  /** Use {@link lab} or {@link attach}. */
+  constructor(backend: LabBackend, info: LabInfo, ended: Promise<void>, own: boolean) {
+    this.#backend = backend;
+    this.name = info.name;
+    this.kernels = info.nodes.map((node) => new Kernel(backend, node.name));
+    this.ended = ended;
+    this.#own = own;
+  }
+
+  /** Throws ENOENT. */
+  kernel(name: string): Kernel {
+    const kernel = this.kernels.find((candidate) => candidate.name === name);
+    if (kernel !== undefined) return kernel;
+    const known = this.kernels.map((candidate) => candidate.name).join(', ');
+    throw new MultikernelError('ENOENT', `no node ${name}; there are ${known}`);
+  }
+
+  /** Everything about the lab and the state of its nodes. */
+  info(): Promise<LabInfo> {
+    return this.#backend.request('info', {});
+  }
+
+  /** Cut nodes from each other. Throws ENOENT, EINVAL. */
+  async partition(a: Nodes, b: Nodes, options: PartitionOptions = {}): Promise<Partition> {
+    const how = options.how ?? 'blackhole';
+    const cut = await this.#backend.request('cut', { a: names(a), b: names(b), oneWay: options.oneWay ?? false, how });
+    return new Partition(this.#backend, cut);
+  }
+
+  /** Undo the cuts between two sets of nodes, or all when none are named. Returns those that were. */
+  heal(a?: Nodes, b?: Nodes): Promise<CutInfo[]> {
+    const between = a === undefined || b === undefined ? null : { a: names(a), b: names(b) };
+    return this.#backend.request('heal', { id: null, between });
+  }
+
+  /** Live figures of all nodes, once per interval, from shared memory alone. */
+  figures(options: { intervalMs?: number } = {}): StreamIterable<FiguresSample> {
+    const intervalMs = options.intervalMs ?? 1000;
+    return new StreamIterable((sink) => this.#backend.open('figures', { intervalMs }, sink));
+  }
+
+  /** Counters of all nodes, or one, from shared memory alone. */
+  counters(node: string | null = null): Promise<CounterBlock[]> {
+    return this.#backend.request('counters', { kernel: node });
+  }
+
+  /** What programs wrote: the last `lines` of each node, then what follows if `follow`. */
+  logs(options: { nodes?: string[]; lines?: number; follow?: boolean } = {}): StreamIterable<LogLine> {
+    const { nodes = [], lines = 1000, follow = false } = options;
+    return new StreamIterable((sink) => this.#backend.open('logs', { nodes, lines, follow }, sink));
+  }
+
+  /** The state of every node, then every change of one. */
+  states(): StreamIterable<NodeStatus> {
+    return new StreamIterable((sink) => this.#backend.open('states', {}, sink));
+  }
+
+  /** The lab's `checks:` as they stand. */
+  checks(): Promise<CheckResult[]> {
+    return this.#backend.request('checks', {});
+  }
+
+  /**
+   * Wait until `condition` holds; it is looked at again after `everyMs`, default 50. Throws ETIMEDOUT after `timeoutMs`,
+   * default 30 s.
+   */
+  async until(
+    condition: () => boolean | Promise<boolean>,
+    options: { timeoutMs?: number; everyMs?: number } = {},
+  ): Promise<void> {
+    const timeoutMs = options.timeoutMs ?? 30_000;
+    const deadline = performance.now() + timeoutMs;
+    while (!(await condition())) {
+      if (performance.now() >= deadline) {
+        throw new MultikernelError('ETIMEDOUT', `the condition did not hold within ${timeoutMs} ms`);
+      }
+      await new Promise((wake) => setTimeout(wake, options.everyMs ?? 50));
+    }
+  }
+
+  /** Take the lab down. Resolves when every thread is gone. */
+  async down(): Promise<void> {
+    if (this.#own) await this.#backend.close();
+    else await this.#backend.request('down', {});
+    await this.ended;
+  }
+
+  /** Leave a lab of another process running and hang up; one's own is taken down. */
+  async detach(): Promise<void> {
+    await this.#backend.close();
+    await this.ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.detach();
+  }
+}
+
+/** Read and plan a lab without starting anything. Throws {@link LabFileError}. */
+export function readLab(source: string | URL | LabOptions, folder: string = '.'): LabPlan {
+  if (typeof source === 'string' || source instanceof URL) {
+    const path = resolve(source instanceof URL ? fileURLToPath(source) : source);
+    const shown = source instanceof URL ? path : source;
+    const { config, locate } = parseLabFile(readText(path, shown), shown);
+    return planLab(config, { file: shown, path, folder: dirname(path), locate });
+  }
+  const locate = (): { line: number; column: number } => ({ line: 0, column: 0 });
+  return planLab(checkLab(source, 'lab'), { file: 'lab', path: null, folder: resolve(folder), locate });
+}
+
+function readText(path: string, shown: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why =
+      code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a folder, not a file' : `cannot be read (${code})`;
+    throw new LabFileError(shown, [{ path: [], message: why }], () => ({ line: 0, column: 0 }));
+  }
+}
+
+/**
+ * Bring a lab up: a file (`multikernel.yml`), or the same as an object. Resolves when every kernel is up and the programs that
+ * wait for nobody run. Throws {@link LabFileError} for a wrong lab, EEXIST when `control` is asked for and a lab of that name
+ * is up, ENOMEM.
+ */
+export async function lab(source: string | URL | LabOptions, options: StartOptions = {}): Promise<Lab> {
+  const plan = readLab(source, options.folder);
+  if (options.seed !== undefined) plan.seed = options.seed;
+  const supervisor = new Supervisor(plan);
+  const control = options.control === true ? await ControlServer.listen(plan.name, supervisor) : null;
+  const ended = supervisor.ended.then(() => control?.close());
+  options.signal?.addEventListener('abort', () => supervisor.close(), { once: true });
+  try {
+    await supervisor.boot();
+  } catch (error) {
+    await ended;
+    throw error;
+  }
+  return new Lab(supervisor, supervisor.info, ended, true);
+}
+
+/** The lab of that name, or the only one that is up. Throws ENOENT, or EINVAL when the name is needed. */
+export async function attach(name?: string): Promise<Lab> {
+  const clients = name === undefined ? await connectAll() : [await ControlClient.connect(name)];
+  const [client, ...others] = clients;
+  if (client === undefined) throw new MultikernelError('ENOENT', 'no lab is up; start one with: mk up');
+  if (others.length > 0) {
+    await Promise.all(clients.map((other) => other.close()));
+    const known = clients.map((other) => other.lab).join(', ');
+    throw new MultikernelError('EINVAL', `several labs are up (${known}): say which`);
+  }
+  return new Lab(client, await client.request('info', {}), client.closed, false);
+}
+
+/** Names and processes of the labs of this user that are up. */
+export async function labs(): Promise<{ name: string; pid: number }[]> {
+  const clients = await connectAll();
+  await Promise.all(clients.map((client) => client.close()));
+  return clients.map((client) => ({ name: client.lab, pid: client.pid }));
+}

@@ -1,0 +1,61 @@
+/**
+ * Where the control sockets of running labs lie: `NAME.sock` in the user's runtime directory, one per lab name.
+ *
+ * Thread: any. `XDG_RUNTIME_DIR/multikernel`, else a folder of the user's own under the system's temporary directory; either way
+ * of mode 0700, so that nobody else can ask. On Windows these are named pipes, which have no folder.
+ */
+
+import { lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { MultikernelError } from '../base/errors.ts';
+
+/** `sun_path` has 108 bytes on Linux and 104 on macOS, a zero at the end. */
+const SOCKET_PATH_MAX = 103;
+const WINDOWS = process.platform === 'win32';
+
+/** The folder, made if need be. Throws EACCES when somebody else could write there. */
+export function runtimeFolder(env: NodeJS.ProcessEnv = process.env): string {
+  const xdg = env.XDG_RUNTIME_DIR;
+  const user = userInfo();
+  const own = `multikernel-${user.uid >= 0 ? user.uid : user.username}`;
+  const folder = xdg !== undefined && isAbsolute(xdg) && isFolder(xdg) ? join(xdg, 'multikernel') : join(tmpdir(), own);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (WINDOWS) return folder;
+  const stat = lstatSync(folder);
+  if (!stat.isDirectory() || stat.uid !== user.uid || (stat.mode & 0o077) !== 0) {
+    throw new MultikernelError('EACCES', `${folder} is not a folder of this user alone (mode 0700)`);
+  }
+  return folder;
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return lstatSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** Path of the control socket of a lab. Throws ENAMETOOLONG. */
+export function controlPath(lab: string, env: NodeJS.ProcessEnv = process.env): string {
+  if (WINDOWS) return `\\\\.\\pipe\\multikernel-${userInfo().username}-${lab}`;
+  const path = join(runtimeFolder(env), `${lab}.sock`);
+  if (Buffer.byteLength(path) > SOCKET_PATH_MAX) {
+    throw new MultikernelError('ENAMETOOLONG', `${path}: too long for a socket; set XDG_RUNTIME_DIR to a shorter one`);
+  }
+  return path;
+}
+
+/** Names of the labs that have a control socket, some of which may be stale. */
+export function controlNames(env: NodeJS.ProcessEnv = process.env): string[] {
+  if (WINDOWS) {
+    const prefix = `multikernel-${userInfo().username}-`;
+    const pipes = readdirSync('\\\\.\\pipe\\');
+    return pipes.filter((pipe) => pipe.startsWith(prefix)).map((pipe) => pipe.slice(prefix.length));
+  }
+  return readdirSync(runtimeFolder(env))
+    .filter((file) => file.endsWith('.sock'))
+    .map((file) => file.slice(0, -'.sock'.length))
+    .sort();
+}

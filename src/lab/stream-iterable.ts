@@ -1,0 +1,61 @@
+/**
+ * A stream of a lab as an async iterable: `for await` it; leaving the loop closes it.
+ *
+ * Thread: any. Events wait in memory while nobody asks for them.
+ */
+
+import type { StreamHandle, StreamSink } from './operations.ts';
+
+export class StreamIterable<E, I = never> implements AsyncIterableIterator<E> {
+  readonly #handle: StreamHandle<I>;
+  readonly #events: E[] = [];
+  #waiting: { resolve(result: IteratorResult<E>): void; reject(error: Error): void } | null = null;
+  #ended = false;
+  #error: Error | null = null;
+
+  constructor(open: (sink: StreamSink<E>) => StreamHandle<I>) {
+    this.#handle = open({ event: (event) => this.#event(event), end: (error) => this.#end(error) });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<E>> {
+    if (this.#events.length > 0) return Promise.resolve({ done: false, value: this.#events.shift() as E });
+    if (this.#ended) {
+      const error = this.#error;
+      this.#error = null;
+      return error === null ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+
+  return(): Promise<IteratorResult<E>> {
+    this.close();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** No more is wanted; what was already received can still be read, and what the other side says last. */
+  close(): void {
+    if (!this.#ended) this.#handle.close();
+  }
+
+  #event(event: E): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting === null) this.#events.push(event);
+    else waiting.resolve({ done: false, value: event });
+  }
+
+  #end(error: Error | null): void {
+    this.#ended = true;
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting === null) this.#error = error;
+    else if (error === null) waiting.resolve({ done: true, value: undefined });
+    else waiting.reject(error);
+  }
+}
