@@ -1,0 +1,178 @@
+/**
+ * Layers 2 and 3 of one kernel, with UDP and ICMP: what the kernel's assembly makes, polls and shows.
+ *
+ * Thread: the one that runs the kernel. `poll` takes one batch from every device and runs each frame to completion; `flush`
+ * publishes what was sent. Configuration is by number here; text is the business of whoever shows it (inet/tables.ts).
+ */
+
+import { Errno } from '../base/errors.ts';
+import type { Rng } from '../base/rng.ts';
+import type { CalloutTable } from '../kern/callout.ts';
+import { type Device, FrameBatch } from '../link/device.ts';
+import type { Arena } from '../mem/arena.ts';
+import type { Bulk } from '../mem/bulk.ts';
+import type { Counters } from '../mem/counters.ts';
+import type { Heap } from '../mem/heap.ts';
+import { EthernetInput, type NetworkLayer } from '../net/ethernet.ts';
+import { Interface } from '../net/interface.ts';
+import type { InetContext } from './context.ts';
+import { Ip } from './ip.ts';
+import { Sysctl } from './sysctl.ts';
+import { type InterfaceRow, interfaceRow, type NeighborRow, neighborRow, type RouteRow, routeRow } from './tables.ts';
+import { Udp } from './udp/udp.ts';
+
+const BATCH_FRAMES = 64;
+const MIN_MTU_BYTES = 68;
+
+export interface InetOptions {
+  arena: Arena;
+  bulk: Bulk;
+  /** Private memory: queues of sockets, packets that wait, fragments. */
+  heap: Heap;
+  callouts: CalloutTable;
+  rng: Rng;
+  /** Room for about 150 names. */
+  counters: Counters;
+  /** Monotonic microseconds. */
+  nowUs(): number;
+  /** A table of the kernel's own; one is made when absent. */
+  sysctl?: Sysctl;
+}
+
+/** Stands for the interface of packets that came by none. */
+const NO_DEVICE = { name: '', kind: 'none', mac: { hi: 0, lo: 0 }, mtuBytes: 0, linkUp: false } as Device;
+
+export class Inet {
+  readonly context: InetContext;
+  readonly sysctl: Sysctl;
+  readonly ip: Ip;
+  readonly udp: Udp;
+  readonly #interfaces: Interface[] = [];
+  readonly #ethernet: EthernetInput;
+  readonly #batch: FrameBatch = new FrameBatch(BATCH_FRAMES);
+  #nextIndex = 1;
+
+  constructor(options: InetOptions) {
+    const { arena, bulk, heap, callouts, rng, counters } = options;
+    this.sysctl = options.sysctl ?? new Sysctl();
+    const nowUs = (): number => options.nowUs();
+    this.context = { arena, bulk, heap, callouts, rng, counters, sysctl: this.sysctl, nowUs };
+    this.ip = new Ip(this.context, this.#interfaces, new Interface('', 0, NO_DEVICE));
+    this.udp = new Udp(this.context, this.ip);
+    const { input, arp } = this.ip;
+    const layer: NetworkLayer = {
+      ipv4: (iface, at, lengthBytes, meta, group, now) => input.input(iface, at, lengthBytes, meta, group, now),
+      arp: (iface, at, lengthBytes, now) => arp.input(iface, at, lengthBytes, now),
+    };
+    this.#ethernet = new EthernetInput(arena.view, counters, layer);
+  }
+
+  /** Attach a device. */
+  addInterface(device: Device, name: string = device.name): Interface {
+    const iface = new Interface(name, this.#nextIndex++, device);
+    this.#interfaces.push(iface);
+    this.ip.groups.attach(iface);
+    return iface;
+  }
+
+  /** Take an interface away with all that hangs on it; its device is closed. */
+  removeInterface(iface: Interface): void {
+    const index = this.#interfaces.indexOf(iface);
+    if (index < 0) return;
+    this.ip.detach(iface);
+    this.#interfaces.splice(index, 1);
+    iface.device.close();
+  }
+
+  interface(name: string): Interface | null {
+    return this.#interfaces.find((iface) => iface.name === name) ?? null;
+  }
+
+  /** Add an address (int32) to an interface. Errors as `Ip.addAddress`. */
+  configure(iface: Interface, address: number, prefixLength: number): number {
+    return this.ip.addAddress(iface, address, prefixLength);
+  }
+
+  unconfigure(iface: Interface, address: number): number {
+    return this.ip.removeAddress(iface, address);
+  }
+
+  /** Errors as `Ip.addRoute`; `flags` are `RTF_*` of the caller's, RTF_GATEWAY among them. */
+  addRoute(destination: number, prefixLength: number, gateway: number, flags: number): number {
+    return this.ip.addRoute(destination, prefixLength, gateway, flags);
+  }
+
+  /** Set and clear `IFF_*`. */
+  changeFlags(iface: Interface, set: number, clear: number): void {
+    iface.changeFlags(set, clear);
+    this.ip.interfaceChanged(iface);
+  }
+
+  /** Returns 0 or `-EINVAL` (below 68 bytes, RFC 791). */
+  setMtu(iface: Interface, mtuBytes: number): number {
+    if (mtuBytes < MIN_MTU_BYTES || mtuBytes > 65535) return -Errno.EINVAL;
+    iface.device.setMtu(mtuBytes);
+    this.ip.interfaceChanged(iface);
+    return 0;
+  }
+
+  /**
+   * Receive and process at most one batch from each device. Returns how many frames there were. What was sent meanwhile
+   * leaves with `flush`.
+   */
+  poll(nowUs: number): number {
+    let received = 0;
+    for (let i = 0; i < this.#interfaces.length; i++) {
+      const iface = this.#interfaces[i] as Interface;
+      const device = iface.device;
+      const count = device.receive(this.#batch);
+      if (count === 0) continue;
+      if (iface.up) this.#ethernet.input(iface, this.#batch, count, nowUs);
+      device.release();
+      received += count;
+    }
+    if (this.ip.output.unfinished) this.ip.output.continueFragments();
+    this.udp.serviceWaiting();
+    return received;
+  }
+
+  /** Rows of ifconfig, netstat -rn and arp -an (kernel/control.ts). */
+  interfaces(): InterfaceRow[] {
+    return this.#interfaces.map(interfaceRow);
+  }
+
+  routes(): RouteRow[] {
+    return this.ip.routes.list().map((route) => routeRow(route, this.ip.addresses));
+  }
+
+  neighbors(): NeighborRow[] {
+    const nowUs = this.context.nowUs();
+    return this.ip.neighbors.list().map((neighbor) => neighborRow(neighbor, nowUs));
+  }
+
+  /** Publish the frames that were sent since the last call. */
+  flush(): void {
+    for (let i = 0; i < this.#interfaces.length; i++) {
+      const iface = this.#interfaces[i] as Interface;
+      if (!iface.dirty) continue;
+      iface.dirty = false;
+      iface.device.flush();
+    }
+  }
+
+  /** Whether any device has frames; called before sleeping. */
+  get pending(): boolean {
+    for (let i = 0; i < this.#interfaces.length; i++)
+      if ((this.#interfaces[i] as Interface).device.pending) return true;
+    return false;
+  }
+
+  /** Detach every device; nothing is said to anybody. */
+  close(): void {
+    for (const iface of this.#interfaces.splice(0)) iface.device.close();
+  }
+}
+
+export function createInet(options: InetOptions): Inet {
+  return new Inet(options);
+}

@@ -1,0 +1,178 @@
+/**
+ * IPv4 options: record route, timestamp, source routes.
+ *
+ * Thread: the one that runs the kernel. Options are rare; whoever has a header without them never comes here. Source
+ * routes are refused unless `net.inet.ip.allowsrcrt` (to us) and `net.inet.ip.forwsrcrt` (through us) say otherwise.
+ * Read first: RFC 791 3.1, RFC 1122 3.2.1.8, RFC 1812 5.2.4. Missing: security options (skipped).
+ */
+
+import { checksumOf, sumView } from '../base/checksum.ts';
+import type { Interface } from '../net/interface.ts';
+import type { AddressTable } from './addresses.ts';
+import type { InetContext } from './context.ts';
+import { type RouteTable, RTF_GATEWAY } from './route-table.ts';
+import type { SysctlVariable } from './sysctl.ts';
+
+const OPTION_END = 0;
+const OPTION_NOP = 1;
+const OPTION_RECORD_ROUTE = 7;
+const OPTION_TIMESTAMP = 68;
+const OPTION_LOOSE_ROUTE = 131;
+const OPTION_STRICT_ROUTE = 137;
+const COPIED = 0x80;
+
+const TIMESTAMP_ONLY = 0;
+const TIMESTAMP_ADDRESS = 1;
+const TIMESTAMP_PRESPECIFIED = 3;
+/** RFC 792: the time is not midnight UT based. */
+const TIMESTAMP_NONSTANDARD = 0x80000000;
+
+const ICMP_UNREACHABLE = 3;
+const ICMP_PARAMETER_PROBLEM = 12;
+const CODE_SOURCE_ROUTE_FAILED = 5;
+const CODE_NET_PROHIBITED = 9;
+const BASIC_HEADER_BYTES = 20;
+
+/** Results of {@link IpOptions.process}: go on as the destination says; the destination was changed, forward. */
+export const OPTIONS_DONE = 0;
+export const OPTIONS_FORWARD = 1;
+
+/**
+ * Keep only the options that fragments after the first carry (copied flag set), in place.
+ * Returns how many bytes of options are left, a multiple of 4.
+ */
+export function copiedOptions(view: DataView, at: number, headerBytes: number): number {
+  let kept = at + BASIC_HEADER_BYTES;
+  const end = at + headerBytes;
+  for (let i = kept; i < end; ) {
+    const type = view.getUint8(i);
+    if (type === OPTION_END) break;
+    const length = type === OPTION_NOP ? 1 : i + 1 < end ? view.getUint8(i + 1) : 0;
+    if (length === 0 || i + length > end) break;
+    if ((type & COPIED) !== 0) {
+      for (let j = 0; j < length; j++) view.setUint8(kept + j, view.getUint8(i + j));
+      kept += length;
+    }
+    i += length;
+  }
+  while (((kept - at) & 3) !== 0) view.setUint8(kept++, OPTION_END);
+  return kept - at - BASIC_HEADER_BYTES;
+}
+
+export class IpOptions {
+  readonly #view: DataView;
+  readonly #addresses: AddressTable;
+  readonly #routes: RouteTable;
+  readonly #allowSourceRoute: SysctlVariable;
+  readonly #forwardSourceRoute: SysctlVariable;
+  /** After an ICMP parameter problem: offset in the IP header that it is about. */
+  problemPointer = 0;
+
+  constructor(context: InetContext, addresses: AddressTable, routes: RouteTable) {
+    this.#view = context.arena.view;
+    this.#addresses = addresses;
+    this.#routes = routes;
+    const { sysctl } = context;
+    this.#allowSourceRoute = sysctl.toggle('net.inet.ip.allowsrcrt', false, 'accept source-routed packets');
+    this.#forwardSourceRoute = sysctl.toggle('net.inet.ip.forwsrcrt', false, 'forward source-routed packets');
+  }
+
+  /**
+   * Do what the options of a received header ask for, in place, and make its checksum right again.
+   * Returns {@link OPTIONS_DONE}, {@link OPTIONS_FORWARD}, or minus `(ICMP type << 8 | code)` when the packet is refused.
+   */
+  process(at: number, headerBytes: number, iface: Interface, nowUs: number): number {
+    const view = this.#view;
+    const end = at + headerBytes;
+    let result = OPTIONS_DONE;
+    for (let i = at + BASIC_HEADER_BYTES; i < end; ) {
+      const type = view.getUint8(i);
+      if (type === OPTION_END) break;
+      if (type === OPTION_NOP) {
+        i++;
+        continue;
+      }
+      const length = i + 1 < end ? view.getUint8(i + 1) : 0;
+      if (length < 2 || i + length > end) return this.#problem(i + 1 - at);
+      let done = OPTIONS_DONE;
+      if (type === OPTION_RECORD_ROUTE) done = this.#recordRoute(at, i, length, iface);
+      else if (type === OPTION_TIMESTAMP) done = this.#timestamp(at, i, length, iface, nowUs);
+      else if (type === OPTION_LOOSE_ROUTE || type === OPTION_STRICT_ROUTE) {
+        done = this.#sourceRoute(at, i, length, type === OPTION_STRICT_ROUTE);
+      }
+      if (done < 0) return done;
+      if (done === OPTIONS_FORWARD) result = done;
+      i += length;
+    }
+    view.setUint16(at + 10, 0);
+    view.setUint16(at + 10, checksumOf(sumView(view, at, headerBytes)));
+    return result;
+  }
+
+  #problem(pointer: number): number {
+    this.problemPointer = pointer;
+    return -(ICMP_PARAMETER_PROBLEM << 8);
+  }
+
+  /** The address we write down: that of the interface the packet leaves through, or our own when it ends here. */
+  #outgoingAddress(at: number, iface: Interface): number {
+    const dst = this.#view.getInt32(at + 16);
+    if (this.#addresses.isLocal(dst)) return dst;
+    const route = this.#routes.lookup(dst);
+    if (route === null) return iface.primary;
+    return this.#addresses.sourceFor(route.iface, (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : dst);
+  }
+
+  #recordRoute(at: number, option: number, length: number, iface: Interface): number {
+    const pointer = this.#view.getUint8(option + 2);
+    if (length < 3 || pointer < 4) return this.#problem(option + 2 - at);
+    if (pointer + 3 > length) return OPTIONS_DONE;
+    this.#view.setInt32(option + pointer - 1, this.#outgoingAddress(at, iface));
+    this.#view.setUint8(option + 2, pointer + 4);
+    return OPTIONS_DONE;
+  }
+
+  #timestamp(at: number, option: number, length: number, iface: Interface, nowUs: number): number {
+    const view = this.#view;
+    if (length < 4) return this.#problem(option + 1 - at);
+    const pointer = view.getUint8(option + 2);
+    const word = view.getUint8(option + 3);
+    const kind = word & 0xf;
+    if (pointer < 5) return this.#problem(option + 2 - at);
+    const entry = option + pointer - 1;
+    const entryBytes = kind === TIMESTAMP_ONLY ? 4 : 8;
+    if (pointer - 1 + entryBytes > length) {
+      const overflow = word >> 4;
+      if (overflow === 0xf) return this.#problem(option + 3 - at);
+      view.setUint8(option + 3, ((overflow + 1) << 4) | kind);
+      return OPTIONS_DONE;
+    }
+    if (kind === TIMESTAMP_ADDRESS) view.setInt32(entry, this.#outgoingAddress(at, iface));
+    else if (kind === TIMESTAMP_PRESPECIFIED) {
+      if (!this.#addresses.isLocal(view.getInt32(entry))) return OPTIONS_DONE;
+    } else if (kind !== TIMESTAMP_ONLY) return this.#problem(option + 3 - at);
+    view.setUint32(entry + entryBytes - 4, (TIMESTAMP_NONSTANDARD | (nowUs / 1000)) >>> 0);
+    view.setUint8(option + 2, pointer + entryBytes);
+    return OPTIONS_DONE;
+  }
+
+  #sourceRoute(at: number, option: number, length: number, strict: boolean): number {
+    const view = this.#view;
+    if (this.#allowSourceRoute.value === 0) return -((ICMP_UNREACHABLE << 8) | CODE_NET_PROHIBITED);
+    const pointer = view.getUint8(option + 2);
+    if (length < 3 || pointer < 4) return this.#problem(option + 2 - at);
+    const dst = view.getInt32(at + 16);
+    const failed = -((ICMP_UNREACHABLE << 8) | CODE_SOURCE_ROUTE_FAILED);
+    // Not ours yet: a loose route passes through, a strict one may not.
+    if (!this.#addresses.isLocal(dst)) return strict ? failed : OPTIONS_DONE;
+    if (pointer + 3 > length) return OPTIONS_DONE;
+    if (this.#forwardSourceRoute.value === 0) return failed;
+    const next = view.getInt32(option + pointer - 1);
+    const route = this.#routes.lookup(next);
+    if (route === null || (strict && (route.flags & RTF_GATEWAY) !== 0)) return failed;
+    view.setInt32(option + pointer - 1, this.#addresses.sourceFor(route.iface, next));
+    view.setUint8(option + 2, pointer + 4);
+    view.setInt32(at + 16, next);
+    return OPTIONS_FORWARD;
+  }
+}

@@ -1,0 +1,307 @@
+/**
+ * IP output: `begin` → the transport writes its header and payload in place → `end`.
+ *
+ * Thread: the one that runs the kernel. When the path's neighbor is known and the packet fits the link, the place is the
+ * slot of the outgoing ring, with Ethernet and IP header already written: no copy. Otherwise it is one scratch packet of
+ * private memory, from where `end` takes it: to the queue of the neighbor, through the fragmenter, or back to ourselves.
+ * Fragments that find the ring full stay in the scratch packet until there is room; until then other packets that need
+ * it get `-ENOBUFS`. Read first: RFC 791, RFC 1122 3.2.1, RFC 6864 (identification). Missing: options of transports.
+ */
+
+import { checksumOf } from '../base/checksum.ts';
+import { Errno } from '../base/errors.ts';
+import { type Device, META_CHECKSUM_PARTIAL } from '../link/device.ts';
+import type { Interface } from '../net/interface.ts';
+import type { InetContext } from './context.ts';
+import type { Neighbor, NeighborCache } from './neighbor-cache.ts';
+import type { IpPath, PathTable } from './path.ts';
+import { RTF_GATEWAY } from './route-table.ts';
+import type { Transmitter } from './transmit.ts';
+import { IP_DONT_FRAGMENT } from './transport.ts';
+
+const ETHERNET_HEADER_BYTES = 14;
+const IP_HEADER_BYTES = 20;
+const MAX_PACKET_BYTES = 65535;
+const DONT_FRAGMENT = 0x4000;
+const PROTOCOL_TCP = 6;
+/** Identification counters, chosen by a hash of the destination (as RFC 7739 5.3 does for IPv6). */
+const IDENTIFIERS = 256;
+
+/** Where the packet that was begun lies. */
+const NOWHERE = 0;
+const IN_RING = 1;
+const IN_SCRATCH = 2;
+
+export class IpOutput {
+  readonly #context: InetContext;
+  readonly #view: DataView;
+  readonly #paths: PathTable;
+  readonly #neighbors: NeighborCache;
+  readonly #transmitter: Transmitter;
+  readonly #identifiers: Int32Array = new Int32Array(IDENTIFIERS);
+  readonly #identifierKey: number;
+  /** IP header of the scratch packet; its payload is 4-aligned as in a ring slot. */
+  readonly #scratchAt: number;
+  readonly #noRoute: number;
+  readonly #discarded: number;
+  readonly #unsent: number;
+
+  #where = NOWHERE;
+  #path: IpPath | null = null;
+  #device: Device | null = null;
+  #headerAt = 0;
+  #totalBytes = 0;
+
+  /** Fragments still to be sent from the scratch packet: their interface, null when there are none. */
+  #jobInterface: Interface | null = null;
+  #jobHi = 0;
+  #jobLo = 0;
+  #jobBytes = 0;
+  #jobMtu = 0;
+  #jobOffset = 0;
+
+  constructor(context: InetContext, paths: PathTable, neighbors: NeighborCache, transmitter: Transmitter) {
+    this.#context = context;
+    this.#view = context.arena.view;
+    this.#paths = paths;
+    this.#neighbors = neighbors;
+    this.#transmitter = transmitter;
+    for (let i = 0; i < IDENTIFIERS; i++) this.#identifiers[i] = context.rng.next32();
+    this.#identifierKey = context.rng.next32() | 1;
+    this.#scratchAt = context.arena.allocate(MAX_PACKET_BYTES + 1, 64);
+    this.#noRoute = context.counters.index('ip-out-no-route');
+    this.#discarded = context.counters.index('ip-out-discarded');
+    this.#unsent = context.counters.index('ip-out-unsent');
+  }
+
+  /** As `IpService.begin`. */
+  begin(path: IpPath, protocol: number, payloadBytes: number, ttl: number, tos: number, flags: number): number {
+    if (path.generation !== this.#paths.generation) this.#paths.renew(path);
+    const totalBytes = payloadBytes + IP_HEADER_BYTES;
+    if (!path.neighbor.fresh || totalBytes > path.directBytes) {
+      const direct = this.#beginOtherwise(path, protocol, totalBytes, flags);
+      if (direct < 0) return direct;
+      if (direct === IN_SCRATCH) return this.#beginInScratch(path, protocol, totalBytes, ttl, tos, flags);
+    }
+    const device = path.device;
+    const frameAt = device.reserve(path.dstHi, path.dstLo, totalBytes + ETHERNET_HEADER_BYTES);
+    if (frameAt < 0) return frameAt;
+    const view = this.#view;
+    view.setUint16(frameAt, path.dstHi);
+    view.setInt32(frameAt + 2, path.dstLo);
+    view.setInt32(frameAt + 6, path.etherWord6);
+    view.setInt32(frameAt + 10, path.etherWord10);
+    const headerAt = frameAt + ETHERNET_HEADER_BYTES;
+    this.#writeHeader(headerAt, path, protocol, totalBytes, ttl, tos, flags);
+    this.#where = IN_RING;
+    this.#path = path;
+    this.#device = device;
+    this.#totalBytes = totalBytes;
+    return headerAt + IP_HEADER_BYTES;
+  }
+
+  /** As `IpService.end`. */
+  end(meta: number): void {
+    if (this.#where === IN_RING) {
+      const bytes = this.#totalBytes + ETHERNET_HEADER_BYTES;
+      (this.#device as Device).commit(bytes, meta);
+      const iface = (this.#path as IpPath).iface;
+      iface.dirty = true;
+      iface.outPackets++;
+      iface.outBytes += bytes;
+    } else if (this.#where === IN_SCRATCH) {
+      this.#endInScratch(meta);
+    }
+    this.#where = NOWHERE;
+  }
+
+  cancel(): void {
+    if (this.#where === IN_RING) (this.#device as Device).cancel();
+    this.#where = NOWHERE;
+  }
+
+  /**
+   * `begin` for a packet with IP options: `optionBytes` (a multiple of 4) at the returned offset, the payload after them.
+   * Always by way of the scratch packet.
+   */
+  beginWithOptions(
+    path: IpPath,
+    protocol: number,
+    optionBytes: number,
+    payloadBytes: number,
+    ttl: number,
+    tos: number,
+  ): number {
+    if (path.generation !== this.#paths.generation) this.#paths.renew(path);
+    const totalBytes = payloadBytes + optionBytes + IP_HEADER_BYTES;
+    const found = this.#beginOtherwise(path, protocol, totalBytes, 0);
+    if (found < 0) return found;
+    if (this.#scratchBusy()) return -Errno.ENOBUFS;
+    const at = this.#beginInScratch(path, protocol, totalBytes, ttl, tos, 0);
+    if (at > 0) this.#view.setUint8(at - IP_HEADER_BYTES, 0x40 | ((IP_HEADER_BYTES + optionBytes) >> 2));
+    return at;
+  }
+
+  /** As `IpService.awaitRoom`. */
+  awaitRoom(path: IpPath): boolean {
+    if (path.generation !== this.#paths.generation) this.#paths.renew(path);
+    if (path.error !== 0) return true;
+    return path.device.awaitRoom(path.dstHi, path.dstLo) && !this.#scratchBusy();
+  }
+
+  /** Go on with fragments that had no room. True when none are left. */
+  continueFragments(): boolean {
+    const iface = this.#jobInterface;
+    if (iface === null) return true;
+    const sent = this.#transmitter.fragment(
+      iface,
+      this.#jobHi,
+      this.#jobLo,
+      this.#scratchAt,
+      this.#jobBytes,
+      this.#jobMtu,
+      this.#jobOffset,
+    );
+    this.#jobOffset = this.#transmitter.resumeOffset;
+    if (sent === -Errno.ENOBUFS) {
+      iface.device.awaitRoom(this.#jobHi, this.#jobLo);
+      return false;
+    }
+    if (sent < 0) this.#context.counters.add(this.#unsent, 1);
+    this.#jobInterface = null;
+    return true;
+  }
+
+  /** Whether fragments wait for room. */
+  get unfinished(): boolean {
+    return this.#jobInterface !== null;
+  }
+
+  /** What the fast path does not take: IN_RING after all, IN_SCRATCH, or an error. */
+  #beginOtherwise(path: IpPath, protocol: number, totalBytes: number, flags: number): number {
+    if (path.error !== 0) {
+      this.#context.counters.add(this.#noRoute, 1);
+      return path.error;
+    }
+    if (totalBytes > MAX_PACKET_BYTES) return -Errno.EMSGSIZE;
+    const neighbor = path.neighbor;
+    if (!neighbor.fresh && !path.discards) {
+      const waits = this.#neighbors.use(neighbor, this.#context.nowUs());
+      if (waits < 0) return this.#hostDown(path);
+      if (waits > 0) return this.#scratchBusy() ? -Errno.ENOBUFS : IN_SCRATCH;
+    }
+    if (totalBytes <= path.directBytes) return IN_RING;
+    if (totalBytes > path.mtu) {
+      if (protocol === PROTOCOL_TCP && totalBytes <= path.maxPacketBytes && path.directBytes !== 0) return IN_RING;
+      if ((flags & IP_DONT_FRAGMENT) !== 0) return -Errno.EMSGSIZE;
+    }
+    return this.#scratchBusy() ? -Errno.ENOBUFS : IN_SCRATCH;
+  }
+
+  /** RFC 1122 3.3.4.2 leaves the code open; BSD tells a silent host from a silent gateway. */
+  #hostDown(path: IpPath): number {
+    const gateway = path.route !== null && (path.route.flags & RTF_GATEWAY) !== 0;
+    return gateway ? -Errno.EHOSTUNREACH : -Errno.EHOSTDOWN;
+  }
+
+  #scratchBusy(): boolean {
+    return this.#jobInterface !== null && !this.continueFragments();
+  }
+
+  #beginInScratch(path: IpPath, protocol: number, totalBytes: number, ttl: number, tos: number, flags: number): number {
+    this.#writeHeader(this.#scratchAt, path, protocol, totalBytes, ttl, tos, flags);
+    this.#where = IN_SCRATCH;
+    this.#path = path;
+    this.#headerAt = this.#scratchAt;
+    this.#totalBytes = totalBytes;
+    return this.#scratchAt + IP_HEADER_BYTES;
+  }
+
+  #endInScratch(meta: number): void {
+    const path = this.#path as IpPath;
+    const view = this.#view;
+    const at = this.#headerAt;
+    const headerBytes = (view.getUint8(at) & 0xf) << 2;
+    if (headerBytes > IP_HEADER_BYTES) {
+      view.setUint16(at + 10, 0);
+      view.setUint16(at + 10, checksumOf(this.#context.bulk.sum(at, headerBytes)));
+    }
+    if (path.discards) {
+      this.#context.counters.add(this.#discarded, 1);
+      return;
+    }
+    if (path.loops) meta = this.#loopBack(at, meta);
+    const neighbor: Neighbor = path.neighbor;
+    if (!neighbor.fresh) {
+      this.#neighbors.enqueue(neighbor, at, this.#totalBytes, meta, this.#context.nowUs());
+      return;
+    }
+    const { iface, dstHi, dstLo, mtu } = path;
+    const sent = this.#transmitter.send(iface, dstHi, dstLo, at, this.#totalBytes, meta, mtu);
+    if (sent === -Errno.ENOBUFS && this.#transmitter.resumeOffset >= 0) {
+      this.#jobInterface = iface;
+      this.#jobHi = dstHi;
+      this.#jobLo = dstLo;
+      this.#jobBytes = this.#totalBytes;
+      this.#jobMtu = mtu;
+      this.#jobOffset = this.#transmitter.resumeOffset;
+      iface.device.awaitRoom(dstHi, dstLo);
+    } else if (sent < 0) {
+      this.#context.counters.add(this.#unsent, 1);
+    }
+  }
+
+  /**
+   * A broadcast or multicast of ours is also for us (RFC 1112 6.1): a copy goes through the loopback interface. The
+   * packet goes out twice, so its checksum is completed first. Returns the metadata that is left.
+   */
+  #loopBack(at: number, meta: number): number {
+    const path = this.#path as IpPath;
+    const lo = this.#paths.loopback;
+    if (lo === null) return meta;
+    if ((meta & META_CHECKSUM_PARTIAL) !== 0) this.#transmitter.completeChecksum(at, this.#totalBytes);
+    const left = meta & ~META_CHECKSUM_PARTIAL;
+    const sent = this.#transmitter.send(lo, path.dstHi, path.dstLo, at, this.#totalBytes, left, lo.mtuBytes);
+    if (sent < 0) this.#context.counters.add(this.#unsent, 1);
+    return left;
+  }
+
+  /**
+   * Write the 20 bytes of the IP header. A packet that may not be fragmented needs no identification (RFC 6864 4.1);
+   * others take the next number of their destination's counter.
+   */
+  #writeHeader(
+    at: number,
+    path: IpPath,
+    protocol: number,
+    totalBytes: number,
+    ttl: number,
+    tos: number,
+    flags: number,
+  ): void {
+    const view = this.#view;
+    const first = 0x4500 | tos;
+    const last = (ttl << 8) | protocol;
+    let identifier = 0;
+    let fragment = DONT_FRAGMENT;
+    if ((flags & IP_DONT_FRAGMENT) === 0) {
+      identifier = this.#identifier(path.dst);
+      fragment = 0;
+    }
+    let sum = path.headerSum + first + totalBytes + identifier + fragment + last;
+    sum = (sum >>> 16) + (sum & 0xffff);
+    sum = (sum >>> 16) + (sum & 0xffff);
+    view.setInt32(at, (first << 16) | totalBytes);
+    view.setInt32(at + 4, (identifier << 16) | fragment);
+    view.setInt32(at + 8, (last << 16) | (~sum & 0xffff));
+    view.setInt32(at + 12, path.src);
+    view.setInt32(at + 16, path.dst);
+  }
+
+  #identifier(dst: number): number {
+    const slot = Math.imul(dst, this.#identifierKey) >>> 24;
+    const next = ((this.#identifiers[slot] as number) + 1) & 0xffff;
+    this.#identifiers[slot] = next;
+    return next;
+  }
+}

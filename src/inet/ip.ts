@@ -1,0 +1,315 @@
+/**
+ * IPv4 of one kernel, put together: what transports see of it ({@link IpService}), and what configures it.
+ *
+ * Thread: the one that runs the kernel. Read first: inet/transport.ts (the contract), then ip-output.ts and ip-input.ts.
+ * Missing: IPv6 (its own folder beside this one will share routes of its family, neighbors, transports).
+ */
+
+import { Errno } from '../base/errors.ts';
+import type { Bulk } from '../mem/bulk.ts';
+import type { Interface, InterfaceAddress } from '../net/interface.ts';
+import * as icmpv4 from '../wire/icmpv4.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import { AddressConflicts } from './address-conflict.ts';
+import { AddressTable } from './addresses.ts';
+import { ArpInput, ArpOutput } from './arp.ts';
+import type { InetContext } from './context.ts';
+import { Forwarder } from './forward.ts';
+import { Icmp } from './icmp.ts';
+import { Igmp } from './igmp.ts';
+import { IngressFilter } from './ingress-filter.ts';
+import { IpInput, IpPacket } from './ip-input.ts';
+import { IpOutput } from './ip-output.ts';
+import { MulticastGroups } from './multicast.ts';
+import { type Neighbor, NeighborCache } from './neighbor-cache.ts';
+import { type IpPath, PathTable } from './path.ts';
+import { PathMtu } from './path-mtu.ts';
+import { RawSockets } from './raw-sockets.ts';
+import { Redirects } from './redirect.ts';
+import { Refuser } from './refuse.ts';
+import {
+  type Route,
+  RouteTable,
+  RTF_CONNECTED,
+  RTF_DYNAMIC,
+  RTF_HOST,
+  RTF_LOCAL,
+  RTF_REJECT,
+  RTF_UP,
+} from './route-table.ts';
+import { Transmitter } from './transmit.ts';
+import { type InPacket, IP_ALLOW_BROADCAST, type IpService, type Path, type Transport } from './transport.ts';
+
+const HOST_PREFIX = 32;
+
+export class Ip implements IpService {
+  readonly view: DataView;
+  readonly bytes: Uint8Array;
+  readonly bulk: Bulk;
+  readonly routes: RouteTable;
+  readonly addresses: AddressTable = new AddressTable();
+  readonly neighbors: NeighborCache;
+  readonly paths: PathTable;
+  readonly output: IpOutput;
+  readonly input: IpInput;
+  readonly arp: ArpInput;
+  readonly icmp: Icmp;
+  readonly raw: RawSockets;
+  readonly groups: MulticastGroups;
+  readonly filter: IngressFilter = new IngressFilter();
+  readonly interfaces: readonly Interface[];
+  readonly #conflicts: AddressConflicts;
+  readonly #redirects: Redirects;
+  readonly #transmitter: Transmitter;
+  readonly #pathMtu: PathMtu;
+  readonly #scrap: IpPacket;
+
+  /** `interfaces` is the kernel's list, which grows as devices are attached. `nowhere` stands for "no interface". */
+  constructor(context: InetContext, interfaces: readonly Interface[], nowhere: Interface) {
+    const { arena, sysctl } = context;
+    this.view = arena.view;
+    this.bytes = arena.bytes;
+    this.bulk = context.bulk;
+    this.interfaces = interfaces;
+    const { addresses, filter } = this;
+    const maxRoutes = sysctl.integer('net.inet.ip.maxroutes', 16384, 16, 1 << 20, 'routes at most (read at boot)');
+    const forwarding = sysctl.toggle('net.inet.ip.forwarding', false, 'act as a router');
+    const routes = new RouteTable(maxRoutes.value);
+    const arpOutput = new ArpOutput(context, addresses);
+    const neighbors = new NeighborCache(context, routes, {
+      request: (neighbor, unicast) => arpOutput.request(neighbor, unicast),
+      transmit: (neighbor, at, totalBytes, meta) => this.#transmitPending(neighbor, at, totalBytes, meta),
+      undeliverable: (neighbor, at, totalBytes, nowUs) => this.#undeliverable(neighbor, at, totalBytes, nowUs),
+    });
+    const pathMtu = new PathMtu(context, routes);
+    const paths = new PathTable({ routes, addresses, neighbors, pathMtu, interfaces });
+    const transmitter = new Transmitter(context);
+    const output = new IpOutput(context, paths, neighbors, transmitter);
+    const raw = new RawSockets(context, paths, output);
+    const redirects = new Redirects(context, routes, addresses, forwarding);
+    const icmp = new Icmp(context, {
+      addresses,
+      paths,
+      output,
+      pathMtu,
+      redirects,
+      raw,
+      transport: (protocol) => this.input.transport(protocol),
+    });
+    const forwarder = new Forwarder(context, paths, neighbors, transmitter, icmp, forwarding);
+    const refuser = new Refuser(context, addresses, paths, output, icmp);
+    this.routes = routes;
+    this.neighbors = neighbors;
+    this.paths = paths;
+    this.output = output;
+    this.raw = raw;
+    this.icmp = icmp;
+    this.#transmitter = transmitter;
+    this.#pathMtu = pathMtu;
+    this.#redirects = redirects;
+    this.#scrap = new IpPacket(nowhere);
+    this.input = new IpInput(context, { addresses, routes, filter, forwarder, icmp, raw, refuser }, nowhere);
+    this.groups = new MulticastGroups(context, routes);
+    this.#conflicts = new AddressConflicts(context, arpOutput);
+    this.#conflicts.onResult = (iface, entry, free) => this.#probed(iface, entry, free);
+    this.arp = new ArpInput(context, addresses, neighbors, this.#conflicts, filter, arpOutput);
+    const igmp = new Igmp(context, paths, output, interfaces);
+    this.groups.listener = igmp;
+    this.register(icmp);
+    this.register(igmp);
+  }
+
+  // --- IpService ---
+
+  register(transport: Transport): void {
+    this.input.register(transport);
+  }
+
+  openPath(dst: number, src: number, flags: number): Path | number {
+    return this.paths.open(dst, src, flags, null);
+  }
+
+  closePath(path: Path): void {
+    (path as IpPath).generation = 0;
+  }
+
+  begin(path: Path, protocol: number, payloadBytes: number, ttl: number, tos: number, flags: number): number {
+    return this.output.begin(path as IpPath, protocol, payloadBytes, ttl, tos, flags);
+  }
+
+  end(meta: number): void {
+    this.output.end(meta);
+  }
+
+  cancel(): void {
+    this.output.cancel();
+  }
+
+  awaitRoom(path: Path): boolean {
+    return this.output.awaitRoom(path as IpPath);
+  }
+
+  sendUnreachable(packet: InPacket, code: number, nowUs: number): void {
+    this.icmp.sendUnreachable(packet, code, nowUs);
+  }
+
+  isLocal(address: number): boolean {
+    return this.addresses.isLocal(address);
+  }
+
+  isBroadcast(address: number): boolean {
+    return this.addresses.isBroadcast(address);
+  }
+
+  confirm(path: Path, nowUs: number): void {
+    const { neighbor } = path as IpPath;
+    if (neighbor.address !== 0) this.neighbors.confirm(neighbor, nowUs);
+  }
+
+  // --- Within layers 3 and 4 ---
+
+  /** `openPath` with the interface that broadcasts and multicasts leave through. */
+  openPathVia(dst: number, src: number, flags: number, via: Interface | null): IpPath | number {
+    return this.paths.open(dst, src, flags, via);
+  }
+
+  /** A path for one packet; not to be kept. */
+  passingPath(dst: number, src: number, flags: number, via: Interface | null): IpPath | number {
+    return this.paths.passing(dst, src, flags, via);
+  }
+
+  /** The interface on which a membership that names none is taken. */
+  multicastInterface(group: number): Interface | null {
+    const path = this.paths.passing(group, 0, IP_ALLOW_BROADCAST, null);
+    return typeof path === 'number' ? null : path.iface;
+  }
+
+  // --- Configuration ---
+
+  /**
+   * Give an interface an address, with its host route through lo0 and the route to its subnet. With probing on, it is
+   * tentative first. Returns 0, `-EEXIST`, `-EINVAL`, `-ENOBUFS`.
+   */
+  addAddress(iface: Interface, address: number, prefixLength: number): number {
+    const state = this.#conflicts.probes(iface) ? 'tentative' : 'valid';
+    const entry = this.addresses.add(iface, address, prefixLength, state);
+    if (typeof entry === 'number') return entry;
+    if (state === 'valid') this.#addRoutes(iface, entry);
+    this.routes.generation++;
+    this.#conflicts.watch(iface, entry);
+    return 0;
+  }
+
+  /** Returns 0 or `-EADDRNOTAVAIL`. */
+  removeAddress(iface: Interface, address: number): number {
+    const entry = this.addresses.remove(iface, address);
+    if (entry === null) return -Errno.EADDRNOTAVAIL;
+    this.#conflicts.forget(address);
+    this.#removeRoutes(iface, entry);
+    this.routes.generation++;
+    return 0;
+  }
+
+  /**
+   * Add a route; 0, `-EEXIST`, `-EINVAL`, `-ENOBUFS`, or `-ENETUNREACH` when the gateway is on none of our subnets.
+   */
+  addRoute(destination: number, prefixLength: number, gateway: number, flags: number): number {
+    const on = this.interfaces.find((iface) => iface.addressFor(gateway) !== null) ?? null;
+    const own = this.addresses.owner(gateway);
+    const iface = own ?? on ?? ((flags & RTF_REJECT) !== 0 ? this.addresses.loopback : null);
+    if (iface === null) return -Errno.ENETUNREACH;
+    return this.routes.add(makeRoute(destination, prefixLength, gateway, iface, flags | RTF_UP));
+  }
+
+  /** Returns the route taken out, or null when that prefix has none (or, with `gateway` not 0, another gateway). */
+  removeRoute(destination: number, prefixLength: number, gateway: number): Route | null {
+    const route = this.routes.find(destination, prefixLength);
+    if (route === null || (gateway !== 0 && route.gateway !== gateway)) return null;
+    this.routes.remove(destination, prefixLength);
+    if ((route.flags & RTF_DYNAMIC) !== 0) this.#redirects.removed(route);
+    return route;
+  }
+
+  /** An interface went up or down, or changed its MTU: nothing looked up before holds. */
+  interfaceChanged(iface: Interface): void {
+    if (!iface.up) this.neighbors.flush(iface, false);
+    this.routes.generation++;
+  }
+
+  /** Before an interface is detached. */
+  detach(iface: Interface): void {
+    for (const { address } of [...iface.addresses]) this.removeAddress(iface, address);
+    for (const route of this.routes.list()) {
+      if (route.iface === iface) this.removeRoute(route.destination, route.prefixLength, 0);
+    }
+    this.neighbors.flush(iface, true);
+  }
+
+  #addRoutes(iface: Interface, entry: InterfaceAddress): void {
+    const lo = this.addresses.loopback ?? iface;
+    const flags = RTF_UP | RTF_HOST | RTF_LOCAL;
+    this.routes.add(makeRoute(entry.address, HOST_PREFIX, entry.address, lo, flags));
+    if (entry.prefixLength < HOST_PREFIX) {
+      this.routes.add(makeRoute(entry.network, entry.prefixLength, 0, iface, RTF_UP | RTF_CONNECTED));
+    }
+  }
+
+  /** A subnet that another address is on too keeps a route. */
+  #removeRoutes(iface: Interface, entry: InterfaceAddress): void {
+    const host = this.routes.find(entry.address, HOST_PREFIX);
+    if (host !== null && (host.flags & RTF_LOCAL) !== 0) this.routes.remove(entry.address, HOST_PREFIX);
+    const subnet = this.routes.find(entry.network, entry.prefixLength);
+    if (subnet === null || subnet.iface !== iface || (subnet.flags & RTF_CONNECTED) === 0) return;
+    this.routes.remove(entry.network, entry.prefixLength);
+    const { network, prefixLength } = entry;
+    for (const other of this.interfaces) {
+      const still = other.addresses.some(
+        (one) => one.state === 'valid' && one.network === network && one.prefixLength === prefixLength,
+      );
+      if (!still) continue;
+      this.routes.add(makeRoute(network, prefixLength, 0, other, RTF_UP | RTF_CONNECTED));
+      return;
+    }
+  }
+
+  #probed(iface: Interface, entry: InterfaceAddress, free: boolean): void {
+    if (free) {
+      this.addresses.activate(iface, entry);
+      this.#addRoutes(iface, entry);
+    } else {
+      entry.state = 'duplicated';
+    }
+    this.routes.generation++;
+  }
+
+  #transmitPending(neighbor: Neighbor, at: number, totalBytes: number, meta: number): void {
+    const { iface, macHi, macLo } = neighbor;
+    const mtuBytes = this.#pathMtu.lookup(ipv4.dst(this.view, at), iface.mtuBytes);
+    this.#transmitter.send(iface, macHi, macLo, at, totalBytes, meta, mtuBytes);
+  }
+
+  /** RFC 1122 2.3.2.2, RFC 1812 5.3.3.3: the sender is told, be it one of our transports or another host. */
+  #undeliverable(neighbor: Neighbor, at: number, totalBytes: number, nowUs: number): void {
+    this.#redirects.gatewayDown(neighbor.address);
+    if (this.addresses.isLocal(ipv4.src(this.view, at))) {
+      this.icmp.reportLocally(at, totalBytes, icmpv4.CODE_HOST_UNREACHABLE, nowUs);
+      return;
+    }
+    this.#scrap.read(this.view, at, neighbor.iface);
+    this.icmp.sendUnreachable(this.#scrap, icmpv4.CODE_HOST_UNREACHABLE, nowUs);
+  }
+}
+
+function makeRoute(destination: number, prefixLength: number, gateway: number, iface: Interface, flags: number): Route {
+  return {
+    destination,
+    prefixLength,
+    gateway,
+    iface,
+    flags: prefixLength === HOST_PREFIX ? flags | RTF_HOST : flags,
+    mtuBytes: 0,
+    source: 0,
+    uses: 0,
+    expiresUs: Infinity,
+  };
+}

@@ -1,0 +1,373 @@
+/**
+ * The neighbor cache: link-layer addresses of IPv4 next hops, and the packets that wait for one.
+ *
+ * Thread: the one that runs the kernel. States and times are those of neighbor unreachability detection, which NetBSD
+ * also uses for ARP: a confirmed entry is `reachable` for a while, then `stale`; the first use of a stale entry starts a
+ * `delay`, after which it is asked by unicast (`probe`) and given up when it stays silent. Frames of ARP itself are made
+ * in inet/arp.ts. A path looks only at `fresh`.
+ * Read first: RFC 1122 2.3.2, RFC 4861 7.3.3, arp(4). Missing: many-CPU access.
+ *
+ *   incomplete --reply--> reachable --nd_reachable--> stale --use--> delay --nd_delay--> probe --nd_umaxtries--> (gone)
+ *       |                      ^------------ reply, or confirmation by a transport ---------------'
+ *       '--nd_bmaxtries--> failed: callers get EHOSTDOWN, and one request a second goes out while they ask
+ */
+
+import { Errno } from '../base/errors.ts';
+import { Callout } from '../kern/callout.ts';
+import type { Interface } from '../net/interface.ts';
+import type { InetContext } from './context.ts';
+import type { RouteTable } from './route-table.ts';
+import type { SysctlVariable } from './sysctl.ts';
+
+const US_PER_S = 1_000_000;
+const US_PER_MS = 1000;
+/** RFC 1122 2.3.2.1: at most one request per second and destination. */
+const REQUEST_INTERVAL_US = US_PER_S;
+/** A confirmation younger than this is not renewed, so that an acknowledgement costs two comparisons. */
+const CONFIRM_INTERVAL_US = US_PER_S;
+
+/** A waiting packet lies in a block of the heap: next block, length, metadata, reserved; then the IP packet. */
+const PENDING_HEADER_BYTES = 16;
+
+export type NeighborState = 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'permanent';
+
+export class Neighbor {
+  readonly iface: Interface;
+  readonly address: number;
+  macHi = 0;
+  macLo = 0;
+  state: NeighborState = 'incomplete';
+  /** The link-layer address may be used without asking the cache first. */
+  fresh = false;
+  /** Resolution was given up; the entry stays for a while to say so. */
+  failed = false;
+  /** We answer requests for this address (proxy ARP). */
+  published = false;
+  tries = 0;
+  requestedUs: number = -Infinity;
+  confirmedUs: number = -Infinity;
+  pendingHead = 0;
+  pendingTail = 0;
+  pendingCount = 0;
+  readonly timer: Callout;
+
+  constructor(iface: Interface, address: number, onTimer: (neighbor: Neighbor, nowUs: number) => void) {
+    this.iface = iface;
+    this.address = address;
+    this.timer = new Callout((nowUs) => onTimer(this, nowUs));
+  }
+}
+
+/** What the cache has others do. */
+export interface NeighborActions {
+  /** Send an ARP request: to everybody, or to the known address of a neighbor. */
+  request(neighbor: Neighbor, unicast: boolean): void;
+  /** A waiting packet can go now. */
+  transmit(neighbor: Neighbor, at: number, totalBytes: number, meta: number): void;
+  /** A waiting packet is given up. */
+  undeliverable(neighbor: Neighbor, at: number, totalBytes: number, nowUs: number): void;
+}
+
+export class NeighborCache {
+  readonly #context: InetContext;
+  readonly #routes: RouteTable;
+  readonly #actions: NeighborActions;
+  /** By interface index, then by address. */
+  readonly #tables: Map<number, Neighbor>[] = [];
+  readonly #onTimer: (neighbor: Neighbor, nowUs: number) => void;
+  readonly #delaySec: SysctlVariable;
+  readonly #reachableMs: SysctlVariable;
+  readonly #retransMs: SysctlVariable;
+  readonly #broadcastTries: SysctlVariable;
+  readonly #unicastTries: SysctlVariable;
+  readonly #queueLength: SysctlVariable;
+  readonly #queueBytes: SysctlVariable;
+  readonly #keepSec: SysctlVariable;
+  readonly #downSec: SysctlVariable;
+  readonly #maxEntries: SysctlVariable;
+  readonly #pendingDrops: number;
+  readonly #failures: number;
+  readonly #refused: number;
+  readonly #moved: number;
+  #count = 0;
+  #pendingBytes = 0;
+
+  constructor(context: InetContext, routes: RouteTable, actions: NeighborActions) {
+    this.#context = context;
+    this.#routes = routes;
+    this.#actions = actions;
+    this.#onTimer = (neighbor, nowUs) => this.#timeout(neighbor, nowUs);
+    const { sysctl, counters } = context;
+    this.#delaySec = sysctl.integer('net.inet.arp.nd_delay', 5, 1, 3600, 'seconds a stale entry is used unasked');
+    this.#reachableMs = sysctl.integer('net.inet.arp.nd_reachable', 30000, 1, 3600000, 'ms an answer is believed');
+    this.#retransMs = sysctl.integer('net.inet.arp.nd_retrans', 1000, 1, 60000, 'ms between requests');
+    this.#broadcastTries = sysctl.integer('net.inet.arp.nd_bmaxtries', 3, 1, 100, 'broadcast requests before failure');
+    this.#unicastTries = sysctl.integer('net.inet.arp.nd_umaxtries', 3, 1, 100, 'unicast requests before removal');
+    this.#queueLength = sysctl.integer('net.inet.arp.nd_maxqueuelen', 16, 1, 1024, 'packets waiting for one neighbor');
+    this.#queueBytes = sysctl.integer('net.inet.arp.maxqueuebytes', 1 << 18, 65536, 1 << 26, 'bytes waiting in all');
+    this.#keepSec = sysctl.integer('net.inet.arp.keep', 1200, 1, 86400, 'seconds an unused entry is kept');
+    this.#downSec = sysctl.integer('net.inet.arp.down', 20, 1, 3600, 'seconds a failure is remembered');
+    this.#maxEntries = sysctl.integer('net.inet.arp.maxentries', 4096, 16, 1 << 20, 'size of the cache');
+    this.#pendingDrops = counters.index('arp-pending-drops');
+    this.#failures = counters.index('arp-resolution-failures');
+    this.#refused = counters.index('arp-cache-full');
+    this.#moved = counters.index('arp-address-moved');
+  }
+
+  find(iface: Interface, address: number): Neighbor | null {
+    return this.#tables[iface.index]?.get(address) ?? null;
+  }
+
+  /** The entry of a next hop, made when missing; null when the cache is full of entries in use. */
+  findOrCreate(iface: Interface, address: number): Neighbor | null {
+    const known = this.find(iface, address);
+    if (known !== null) return known;
+    if (this.#count >= this.#maxEntries.value && !this.#evict()) {
+      this.#context.counters.add(this.#refused, 1);
+      return null;
+    }
+    const neighbor = new Neighbor(iface, address, this.#onTimer);
+    let table = this.#tables[iface.index];
+    if (table === undefined) {
+      table = new Map();
+      this.#tables[iface.index] = table;
+    }
+    table.set(address, neighbor);
+    this.#count++;
+    return neighbor;
+  }
+
+  /**
+   * A packet is to go to a neighbor that is not `fresh`. Returns 0 when it may go now, 1 when it has to wait
+   * ({@link enqueue}), or `-EHOSTDOWN` when resolution failed lately.
+   */
+  use(neighbor: Neighbor, nowUs: number): number {
+    if (neighbor.state === 'stale') {
+      neighbor.state = 'delay';
+      neighbor.fresh = true;
+      this.#context.callouts.schedule(neighbor.timer, nowUs + this.#delaySec.value * US_PER_S);
+      return 0;
+    }
+    if (neighbor.state !== 'incomplete') return 0;
+    if (!neighbor.failed) return 1;
+    if (nowUs - neighbor.requestedUs >= REQUEST_INTERVAL_US) this.#request(neighbor, nowUs);
+    return -Errno.EHOSTDOWN;
+  }
+
+  /** Keep a copy of an IP packet until the neighbor answers (RFC 1122 2.3.2.2); the oldest one makes room. */
+  enqueue(neighbor: Neighbor, at: number, totalBytes: number, meta: number, nowUs: number): void {
+    while (neighbor.pendingCount >= this.#queueLength.value) this.#dropOldest(neighbor);
+    if (this.#pendingBytes + totalBytes > this.#queueBytes.value) {
+      this.#context.counters.add(this.#pendingDrops, 1);
+    } else {
+      const { heap, bulk, arena } = this.#context;
+      const block = heap.allocate(PENDING_HEADER_BYTES + totalBytes);
+      if (block < 0) {
+        this.#context.counters.add(this.#pendingDrops, 1);
+      } else {
+        arena.view.setInt32(block, 0);
+        arena.view.setInt32(block + 4, totalBytes);
+        arena.view.setInt32(block + 8, meta);
+        bulk.copy(block + PENDING_HEADER_BYTES, at, totalBytes);
+        if (neighbor.pendingTail !== 0) arena.view.setInt32(neighbor.pendingTail, block);
+        else neighbor.pendingHead = block;
+        neighbor.pendingTail = block;
+        neighbor.pendingCount++;
+        this.#pendingBytes += totalBytes;
+      }
+    }
+    if (!neighbor.timer.pending) {
+      neighbor.tries = 0;
+      this.#solicit(neighbor, false, nowUs);
+    }
+  }
+
+  /**
+   * An ARP packet told the link-layer address of a neighbor. `solicited`: it was an answer to us, so the neighbor also
+   * hears us. Permanent entries stay as they are.
+   */
+  learn(neighbor: Neighbor, macHi: number, macLo: number, solicited: boolean, nowUs: number): void {
+    if (neighbor.state === 'permanent') return;
+    const resolved = neighbor.state !== 'incomplete';
+    const changed = neighbor.macHi !== macHi || neighbor.macLo !== macLo;
+    if (resolved && changed) this.#context.counters.add(this.#moved, 1);
+    neighbor.macHi = macHi;
+    neighbor.macLo = macLo;
+    neighbor.failed = false;
+    neighbor.tries = 0;
+    if (changed || !resolved) this.#routes.generation++;
+    if (solicited) this.#becomeReachable(neighbor, nowUs);
+    else if (changed || !resolved) this.#becomeStale(neighbor, nowUs);
+    if (!resolved) this.#transmitPending(neighbor, nowUs);
+  }
+
+  /** A transport heard from the other end through this neighbor (RFC 4861 7.3.1). */
+  confirm(neighbor: Neighbor, nowUs: number): void {
+    if (neighbor.state === 'reachable' && nowUs - neighbor.confirmedUs < CONFIRM_INTERVAL_US) return;
+    if (neighbor.state === 'incomplete' || neighbor.state === 'permanent') return;
+    this.#becomeReachable(neighbor, nowUs);
+  }
+
+  /**
+   * Enter an address by hand (arp -s). A permanent entry never expires. Returns 0, `-EEXIST` over another permanent
+   * entry, `-ENOBUFS` when the cache is full.
+   */
+  addStatic(
+    iface: Interface,
+    address: number,
+    macHi: number,
+    macLo: number,
+    permanent: boolean,
+    published: boolean,
+  ): number {
+    const nowUs = this.#context.nowUs();
+    const neighbor = this.findOrCreate(iface, address);
+    if (neighbor === null) return -Errno.ENOBUFS;
+    if (neighbor.state === 'permanent') return -Errno.EEXIST;
+    neighbor.published = published;
+    this.learn(neighbor, macHi, macLo, true, nowUs);
+    if (permanent) {
+      neighbor.state = 'permanent';
+      neighbor.fresh = true;
+      this.#context.callouts.stop(neighbor.timer);
+    }
+    return 0;
+  }
+
+  /** Take an entry out; what waited for it is dropped. */
+  remove(neighbor: Neighbor): void {
+    const table = this.#tables[neighbor.iface.index];
+    if (table?.get(neighbor.address) !== neighbor) return;
+    table.delete(neighbor.address);
+    this.#count--;
+    while (neighbor.pendingCount > 0) this.#dropOldest(neighbor);
+    neighbor.fresh = false;
+    this.#context.callouts.stop(neighbor.timer);
+    this.#routes.generation++;
+  }
+
+  /** Forget what is known on an interface; permanent entries too when `all`. */
+  flush(iface: Interface, all: boolean): void {
+    const table = this.#tables[iface.index];
+    if (table === undefined) return;
+    for (const neighbor of [...table.values()]) if (all || neighbor.state !== 'permanent') this.remove(neighbor);
+  }
+
+  /** All entries, interface by interface, in the order they were made. */
+  list(): Neighbor[] {
+    const found: Neighbor[] = [];
+    for (const table of this.#tables) if (table !== undefined) found.push(...table.values());
+    return found;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  #becomeReachable(neighbor: Neighbor, nowUs: number): void {
+    neighbor.state = 'reachable';
+    neighbor.fresh = true;
+    neighbor.confirmedUs = nowUs;
+    this.#context.callouts.schedule(neighbor.timer, nowUs + this.#reachableMs.value * US_PER_MS);
+  }
+
+  #becomeStale(neighbor: Neighbor, nowUs: number): void {
+    neighbor.state = 'stale';
+    neighbor.fresh = false;
+    this.#context.callouts.schedule(neighbor.timer, nowUs + this.#keepSec.value * US_PER_S);
+  }
+
+  #timeout(neighbor: Neighbor, nowUs: number): void {
+    switch (neighbor.state) {
+      case 'reachable':
+        this.#becomeStale(neighbor, nowUs);
+        break;
+      case 'stale':
+        this.remove(neighbor);
+        break;
+      case 'delay':
+        neighbor.state = 'probe';
+        neighbor.tries = 0;
+        this.#solicit(neighbor, true, nowUs);
+        break;
+      case 'probe':
+        if (neighbor.tries < this.#unicastTries.value) this.#solicit(neighbor, true, nowUs);
+        else this.remove(neighbor);
+        break;
+      case 'incomplete':
+        if (neighbor.failed) this.remove(neighbor);
+        else if (neighbor.tries < this.#broadcastTries.value) this.#solicit(neighbor, false, nowUs);
+        else this.#fail(neighbor, nowUs);
+        break;
+      case 'permanent':
+        break;
+    }
+  }
+
+  #solicit(neighbor: Neighbor, unicast: boolean, nowUs: number): void {
+    neighbor.tries++;
+    this.#context.callouts.schedule(neighbor.timer, nowUs + this.#retransMs.value * US_PER_MS);
+    this.#request(neighbor, nowUs, unicast);
+  }
+
+  #request(neighbor: Neighbor, nowUs: number, unicast: boolean = false): void {
+    neighbor.requestedUs = nowUs;
+    this.#actions.request(neighbor, unicast);
+  }
+
+  #fail(neighbor: Neighbor, nowUs: number): void {
+    neighbor.failed = true;
+    this.#context.counters.add(this.#failures, 1);
+    this.#context.callouts.schedule(neighbor.timer, nowUs + this.#downSec.value * US_PER_S);
+    const { view } = this.#context.arena;
+    while (neighbor.pendingCount > 0) {
+      const block = neighbor.pendingHead;
+      this.#actions.undeliverable(neighbor, block + PENDING_HEADER_BYTES, view.getInt32(block + 4), nowUs);
+      this.#dropOldest(neighbor);
+    }
+  }
+
+  #transmitPending(neighbor: Neighbor, nowUs: number): void {
+    const { view } = this.#context.arena;
+    if (neighbor.pendingCount > 0 && !neighbor.fresh) this.use(neighbor, nowUs);
+    while (neighbor.pendingCount > 0) {
+      const block = neighbor.pendingHead;
+      const totalBytes = view.getInt32(block + 4);
+      this.#actions.transmit(neighbor, block + PENDING_HEADER_BYTES, totalBytes, view.getInt32(block + 8));
+      this.#takeOldest(neighbor);
+    }
+  }
+
+  #dropOldest(neighbor: Neighbor): void {
+    this.#context.counters.add(this.#pendingDrops, 1);
+    this.#takeOldest(neighbor);
+  }
+
+  #takeOldest(neighbor: Neighbor): void {
+    const { view } = this.#context.arena;
+    const block = neighbor.pendingHead;
+    this.#pendingBytes -= view.getInt32(block + 4);
+    neighbor.pendingHead = view.getInt32(block);
+    neighbor.pendingCount--;
+    if (neighbor.pendingCount === 0) neighbor.pendingTail = 0;
+    this.#context.heap.free(block);
+  }
+
+  /** Make room by removing the oldest entry that nobody waits for and nobody entered by hand. */
+  #evict(): boolean {
+    for (const table of this.#tables) {
+      if (table === undefined) continue;
+      for (const neighbor of table.values()) {
+        const idle = neighbor.state === 'stale' || (neighbor.state === 'incomplete' && neighbor.pendingCount === 0);
+        if (!idle) continue;
+        this.remove(neighbor);
+        return true;
+      }
+    }
+    return false;
+  }
+}

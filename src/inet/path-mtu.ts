@@ -1,0 +1,94 @@
+/**
+ * What path MTU discovery has learned, by destination (RFC 1191).
+ *
+ * Thread: the one that runs the kernel. Paths read it when they are renewed; a change moves the route generation, so
+ * every path looks again. Entries end after `net.inet.ip.mtudisctimeout` seconds, when the larger size may be tried
+ * again (RFC 1191 section 6.3). Missing: probing by the packetization layer (RFC 4821), which TCP would add.
+ */
+
+import { Callout } from '../kern/callout.ts';
+import type { InetContext } from './context.ts';
+import type { RouteTable } from './route-table.ts';
+import type { SysctlVariable } from './sysctl.ts';
+
+/** RFC 1191 section 7.1: what networks used to have, for routers that do not say the MTU of the next hop. */
+const PLATEAUS: readonly number[] = [32000, 17914, 8166, 4352, 2002, 1492, 1006, 576, 508, 296, 68];
+const MAX_ENTRIES = 1024;
+const US_PER_S = 1_000_000;
+
+interface Entry {
+  mtuBytes: number;
+  expiresUs: number;
+}
+
+export class PathMtu {
+  readonly #context: InetContext;
+  readonly #routes: RouteTable;
+  readonly #enabled: SysctlVariable;
+  readonly #timeoutSec: SysctlVariable;
+  readonly #minBytes: SysctlVariable;
+  readonly #learned: number;
+  readonly #ignored: number;
+  readonly #entries: Map<number, Entry> = new Map();
+  readonly #expiry: Callout;
+
+  constructor(context: InetContext, routes: RouteTable) {
+    this.#context = context;
+    this.#routes = routes;
+    const { sysctl, counters } = context;
+    this.#enabled = sysctl.toggle('net.inet.ip.mtudisc', true, 'path MTU discovery');
+    this.#timeoutSec = sysctl.integer('net.inet.ip.mtudisctimeout', 600, 1, 86400, 'seconds a learned MTU is kept');
+    this.#minBytes = sysctl.integer('net.inet.ip.mtudiscmin', 552, 68, 65535, 'smallest MTU that is believed');
+    this.#learned = counters.index('ip-path-mtu-learned');
+    this.#ignored = counters.index('ip-path-mtu-ignored');
+    this.#expiry = new Callout((nowUs) => this.#expire(nowUs));
+  }
+
+  /** The learned MTU towards a destination, or `linkMtuBytes` when nothing smaller is known. */
+  lookup(destination: number, linkMtuBytes: number): number {
+    if (this.#entries.size === 0) return linkMtuBytes;
+    const entry = this.#entries.get(destination);
+    return entry !== undefined && entry.mtuBytes < linkMtuBytes ? entry.mtuBytes : linkMtuBytes;
+  }
+
+  /**
+   * A router said that a packet of `packetBytes` is too big; `nextHopMtuBytes` is 0 when it did not say for what.
+   * Returns the MTU now assumed, or 0 when the message was not believed: it would raise the MTU, or names less than
+   * `net.inet.ip.mtudiscmin` (then the minimum is taken).
+   */
+  tooBig(destination: number, packetBytes: number, nextHopMtuBytes: number, nowUs: number): number {
+    if (this.#enabled.value === 0) return 0;
+    let mtuBytes = nextHopMtuBytes;
+    if (mtuBytes === 0) mtuBytes = PLATEAUS.find((plateau) => plateau < packetBytes) ?? 68;
+    if (mtuBytes < this.#minBytes.value) mtuBytes = this.#minBytes.value;
+    const known = this.#entries.get(destination);
+    if (mtuBytes >= packetBytes || (known !== undefined && known.mtuBytes <= mtuBytes)) {
+      this.#context.counters.add(this.#ignored, 1);
+      return 0;
+    }
+    if (known === undefined && this.#entries.size >= MAX_ENTRIES) this.#entries.delete(this.#oldest());
+    const expiresUs = nowUs + this.#timeoutSec.value * US_PER_S;
+    this.#entries.set(destination, { mtuBytes, expiresUs });
+    this.#context.counters.add(this.#learned, 1);
+    if (!this.#expiry.pending || this.#expiry.deadlineUs > expiresUs) {
+      this.#context.callouts.schedule(this.#expiry, expiresUs);
+    }
+    this.#routes.generation++;
+    return mtuBytes;
+  }
+
+  /** Insertion order is age. */
+  #oldest(): number {
+    return this.#entries.keys().next().value as number;
+  }
+
+  #expire(nowUs: number): void {
+    let next = Infinity;
+    for (const [destination, entry] of this.#entries) {
+      if (entry.expiresUs <= nowUs) this.#entries.delete(destination);
+      else if (entry.expiresUs < next) next = entry.expiresUs;
+    }
+    this.#routes.generation++;
+    if (next !== Infinity) this.#context.callouts.schedule(this.#expiry, next);
+  }
+}

@@ -1,0 +1,290 @@
+/**
+ * Reassembly of IPv4 fragments, in a bounded piece of private memory.
+ *
+ * Thread: the one that runs the kernel. Each incomplete datagram has one block of the heap, into which fragments are copied
+ * at their place, and a list of the byte ranges that are there. An overlap that says something else than what came before
+ * drops the whole datagram (in the spirit of RFC 5722); repetition is harmless. Limits: datagrams, bytes, datagrams per
+ * source, ranges per datagram. Whatever exceeds them is dropped and counted; the oldest datagram goes first.
+ * Read first: RFC 791 3.2, RFC 815, RFC 1122 3.3.2. Missing: nothing of these.
+ *
+ *   block:  header of the first fragment (60 bytes), 4 spare bytes, payload from byte 64 on
+ */
+
+import { Callout } from '../kern/callout.ts';
+import type { InetContext } from './context.ts';
+import type { SysctlVariable } from './sysctl.ts';
+
+const US_PER_MS = 1000;
+const PAYLOAD_OFFSET = 64;
+const MAX_PACKET_BYTES = 65535;
+const FIRST_BLOCK_BYTES = 4096;
+/** A sender that keeps more holes open than this in one datagram is not worth the memory. */
+const MAX_RANGES = 64;
+
+/** An incomplete datagram. The objects are made once and used again. */
+class Incomplete {
+  src = 0;
+  dst = 0;
+  /** Identification and protocol. */
+  key = 0;
+  blockAt = 0;
+  blockBytes = 0;
+  headerBytes = 0;
+  tos = 0;
+  /** Payload length, -1 until the last fragment came. */
+  payloadBytes = -1;
+  presentBytes = 0;
+  deadlineUs = 0;
+  /** Byte ranges that are there: start, end, start, end, ... in order, never touching. */
+  readonly ranges: Int32Array = new Int32Array(2 * MAX_RANGES);
+  rangeCount = 0;
+}
+
+/** Results of {@link Reassembly.add} that are no offset. */
+export const REASSEMBLY_WAITS = 0;
+export const REASSEMBLY_DROPPED = -1;
+
+export class Reassembly {
+  readonly #context: InetContext;
+  /** In the order they were begun, which is the order they expire. */
+  readonly #datagrams: Incomplete[] = [];
+  readonly #spare: Incomplete[] = [];
+  readonly #timer: Callout;
+  readonly #maxPackets: SysctlVariable;
+  readonly #maxBytes: SysctlVariable;
+  readonly #maxPerSource: SysctlVariable;
+  readonly #timeoutMs: SysctlVariable;
+  readonly #reassembled: number;
+  readonly #timedOut: number;
+  readonly #overlapping: number;
+  readonly #malformed: number;
+  readonly #refused: number;
+  readonly #evicted: number;
+  #bytes = 0;
+  /**
+   * A datagram timed out whose first fragment had come (RFC 1122 3.3.2): its header, followed by at least 8 bytes.
+   * Called before the memory is freed.
+   */
+  onTimeout: ((headerAt: number, quotedBytes: number, nowUs: number) => void) | null = null;
+
+  constructor(context: InetContext) {
+    this.#context = context;
+    const { sysctl, counters } = context;
+    this.#maxPackets = sysctl.integer('net.inet.ip.maxfragpackets', 200, 0, 65535, 'incomplete datagrams kept');
+    this.#maxBytes = sysctl.integer('net.inet.ip.maxfragbytes', 1 << 20, 65536, 1 << 28, 'memory for them');
+    this.#maxPerSource = sysctl.integer('net.inet.ip.maxfragspersource', 64, 1, 65535, 'incomplete ones of one sender');
+    this.#timeoutMs = sysctl.integer('net.inet.ip.fragttl', 30000, 100, 120000, 'ms an incomplete datagram is kept');
+    this.#reassembled = counters.index('ip-reassembled');
+    this.#timedOut = counters.index('ip-fragment-timeouts');
+    this.#overlapping = counters.index('ip-fragment-overlaps');
+    this.#malformed = counters.index('ip-fragment-malformed');
+    this.#refused = counters.index('ip-fragment-no-room');
+    this.#evicted = counters.index('ip-fragment-evicted');
+    this.#timer = new Callout((nowUs) => this.#expire(nowUs));
+  }
+
+  /** Incomplete datagrams, and the memory they take. */
+  get count(): number {
+    return this.#datagrams.length;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Take a fragment whose header was checked: `payloadBytes` at `at + headerBytes` belong `offset` bytes into the
+   * payload. Returns the offset of a whole packet, which the caller gives back with {@link release} after use; or
+   * {@link REASSEMBLY_WAITS}, or {@link REASSEMBLY_DROPPED}.
+   */
+  add(at: number, headerBytes: number, payloadBytes: number, offset: number, more: boolean, nowUs: number): number {
+    const { view } = this.#context.arena;
+    const end = offset + payloadBytes;
+    if (payloadBytes === 0 || (more && (payloadBytes & 7) !== 0) || end + headerBytes > MAX_PACKET_BYTES) {
+      return this.#drop(this.#malformed);
+    }
+    const src = view.getInt32(at + 12);
+    const dst = view.getInt32(at + 16);
+    const key = (view.getUint16(at + 4) << 8) | view.getUint8(at + 9);
+    const datagram = this.#find(src, dst, key) ?? this.#begin(src, dst, key, nowUs);
+    if (datagram === null) return this.#drop(this.#refused);
+    const total = datagram.payloadBytes;
+    const beyond = total >= 0 && (end > total || (!more && end !== total));
+    if (beyond || (!more && this.#lastEnd(datagram) > end)) return this.#abandon(datagram, this.#malformed);
+    const fresh = this.#insertRange(datagram, at + headerBytes, offset, end);
+    if (fresh < 0) return this.#abandon(datagram, this.#overlapping);
+    if (fresh > 0) {
+      if (!this.#ensureBlock(datagram, PAYLOAD_OFFSET + end)) return this.#abandon(datagram, this.#refused);
+      this.#context.bulk.copy(datagram.blockAt + PAYLOAD_OFFSET + offset, at + headerBytes, payloadBytes);
+      datagram.presentBytes += payloadBytes;
+    }
+    if (!more) datagram.payloadBytes = end;
+    if (offset === 0 && datagram.headerBytes === 0) {
+      datagram.headerBytes = headerBytes;
+      this.#context.bulk.copy(datagram.blockAt, at, headerBytes);
+    }
+    return datagram.presentBytes === datagram.payloadBytes ? this.#complete(datagram) : REASSEMBLY_WAITS;
+  }
+
+  /** The packet that `add` returned was consumed. */
+  release(): void {
+    const datagram = this.#datagrams.pop() as Incomplete;
+    this.#free(datagram);
+  }
+
+  #find(src: number, dst: number, key: number): Incomplete | null {
+    const datagrams = this.#datagrams;
+    for (let i = datagrams.length - 1; i >= 0; i--) {
+      const one = datagrams[i] as Incomplete;
+      if (one.key === key && one.src === src && one.dst === dst) return one;
+    }
+    return null;
+  }
+
+  #begin(src: number, dst: number, key: number, nowUs: number): Incomplete | null {
+    if (this.#maxPackets.value === 0) return null;
+    let ofSource = 0;
+    for (let i = 0; i < this.#datagrams.length; i++) if ((this.#datagrams[i] as Incomplete).src === src) ofSource++;
+    if (ofSource >= this.#maxPerSource.value) return null;
+    while (this.#datagrams.length >= this.#maxPackets.value) this.#evictOldest();
+    const datagram = this.#spare.pop() ?? new Incomplete();
+    datagram.src = src;
+    datagram.dst = dst;
+    datagram.key = key;
+    datagram.headerBytes = 0;
+    datagram.payloadBytes = -1;
+    datagram.presentBytes = 0;
+    datagram.rangeCount = 0;
+    datagram.deadlineUs = nowUs + this.#timeoutMs.value * US_PER_MS;
+    this.#datagrams.push(datagram);
+    if (!this.#timer.pending) this.#context.callouts.schedule(this.#timer, datagram.deadlineUs);
+    return datagram;
+  }
+
+  #lastEnd(datagram: Incomplete): number {
+    return datagram.rangeCount === 0 ? 0 : (datagram.ranges[2 * datagram.rangeCount - 1] as number);
+  }
+
+  /** Enter [start, end). Returns 1 when it is new, 0 when all of it was there with the same bytes, -1 on conflict. */
+  #insertRange(datagram: Incomplete, dataAt: number, start: number, end: number): number {
+    const { ranges } = datagram;
+    let i = 0;
+    while (i < datagram.rangeCount && (ranges[2 * i + 1] as number) < start) i++;
+    // Range i is the first that ends at or after our start.
+    const touchesBefore = i < datagram.rangeCount && (ranges[2 * i + 1] as number) === start;
+    const next = touchesBefore ? i + 1 : i;
+    if (next < datagram.rangeCount && (ranges[2 * next] as number) < end) {
+      const inside = (ranges[2 * next] as number) <= start && (ranges[2 * next + 1] as number) >= end;
+      return inside && this.#same(datagram, dataAt, start, end) ? 0 : -1;
+    }
+    const touchesAfter = next < datagram.rangeCount && (ranges[2 * next] as number) === end;
+    if (touchesBefore && touchesAfter) {
+      ranges[2 * i + 1] = ranges[2 * next + 1] as number;
+      ranges.copyWithin(2 * next, 2 * next + 2, 2 * datagram.rangeCount);
+      datagram.rangeCount--;
+    } else if (touchesBefore) {
+      ranges[2 * i + 1] = end;
+    } else if (touchesAfter) {
+      ranges[2 * next] = start;
+    } else {
+      if (datagram.rangeCount === MAX_RANGES) return -1;
+      ranges.copyWithin(2 * next + 2, 2 * next, 2 * datagram.rangeCount);
+      ranges[2 * next] = start;
+      ranges[2 * next + 1] = end;
+      datagram.rangeCount++;
+    }
+    return 1;
+  }
+
+  #same(datagram: Incomplete, dataAt: number, start: number, end: number): boolean {
+    const { bytes } = this.#context.arena;
+    const there = datagram.blockAt + PAYLOAD_OFFSET;
+    for (let i = start; i < end; i++) if (bytes[there + i] !== bytes[dataAt + i - start]) return false;
+    return true;
+  }
+
+  /** Have a block of at least that many bytes; what it holds moves along. */
+  #ensureBlock(datagram: Incomplete, wantedBytes: number): boolean {
+    if (wantedBytes <= datagram.blockBytes) return true;
+    const { heap, bulk } = this.#context;
+    const blockBytes = heap.blockBytes(Math.max(wantedBytes, FIRST_BLOCK_BYTES));
+    while (this.#bytes + blockBytes > this.#maxBytes.value && this.#datagrams[0] !== datagram) this.#evictOldest();
+    if (this.#bytes + blockBytes > this.#maxBytes.value + datagram.blockBytes) return false;
+    const blockAt = heap.allocate(blockBytes);
+    if (blockAt < 0) return false;
+    if (datagram.blockBytes > 0) {
+      bulk.copy(blockAt, datagram.blockAt, datagram.blockBytes);
+      heap.free(datagram.blockAt);
+      this.#bytes -= datagram.blockBytes;
+    }
+    datagram.blockAt = blockAt;
+    datagram.blockBytes = blockBytes;
+    this.#bytes += blockBytes;
+    return true;
+  }
+
+  /** Put the header right before the payload and make it that of a whole packet. The datagram goes to the end of the list. */
+  #complete(datagram: Incomplete): number {
+    const { view } = this.#context.arena;
+    const { headerBytes } = datagram;
+    if (headerBytes + datagram.payloadBytes > MAX_PACKET_BYTES) return this.#abandon(datagram, this.#malformed);
+    const at = datagram.blockAt + PAYLOAD_OFFSET - headerBytes;
+    this.#context.bulk.copy(at, datagram.blockAt, headerBytes);
+    view.setUint16(at + 2, headerBytes + datagram.payloadBytes);
+    view.setUint16(at + 6, 0);
+    view.setUint16(at + 10, 0);
+    view.setUint16(at + 10, ~this.#context.bulk.sum(at, headerBytes) & 0xffff);
+    this.#context.counters.add(this.#reassembled, 1);
+    const index = this.#datagrams.indexOf(datagram);
+    this.#datagrams.splice(index, 1);
+    this.#datagrams.push(datagram);
+    return at;
+  }
+
+  #drop(counter: number): number {
+    this.#context.counters.add(counter, 1);
+    return REASSEMBLY_DROPPED;
+  }
+
+  #abandon(datagram: Incomplete, counter: number): number {
+    this.#datagrams.splice(this.#datagrams.indexOf(datagram), 1);
+    this.#free(datagram);
+    return this.#drop(counter);
+  }
+
+  #evictOldest(): void {
+    this.#free(this.#datagrams.shift() as Incomplete);
+    this.#context.counters.add(this.#evicted, 1);
+  }
+
+  #free(datagram: Incomplete): void {
+    if (datagram.blockBytes > 0) {
+      this.#context.heap.free(datagram.blockAt);
+      this.#bytes -= datagram.blockBytes;
+      datagram.blockBytes = 0;
+    }
+    this.#spare.push(datagram);
+  }
+
+  #expire(nowUs: number): void {
+    for (;;) {
+      const oldest = this.#datagrams[0];
+      if (oldest === undefined) return;
+      if (oldest.deadlineUs > nowUs) {
+        this.#context.callouts.schedule(this.#timer, oldest.deadlineUs);
+        return;
+      }
+      this.#context.counters.add(this.#timedOut, 1);
+      if (oldest.headerBytes > 0) this.#reportTimeout(oldest, nowUs);
+      this.#datagrams.shift();
+      this.#free(oldest);
+    }
+  }
+
+  #reportTimeout(datagram: Incomplete, nowUs: number): void {
+    const { headerBytes } = datagram;
+    const at = datagram.blockAt + PAYLOAD_OFFSET - headerBytes;
+    this.#context.bulk.copy(at, datagram.blockAt, headerBytes);
+    this.onTimeout?.(at, headerBytes + (datagram.ranges[1] as number), nowUs);
+  }
+}

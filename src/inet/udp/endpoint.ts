@@ -1,0 +1,157 @@
+/**
+ * A UDP endpoint: the protocol side of a datagram socket.
+ *
+ * Thread: the one that runs the kernel. Receiving: datagrams wait in a byte ring ({@link UdpEndpoint.queue}), or go in place to
+ * `onDatagram` when that is set. Sending: `send` copies from an ordinary array, `sendFrom` from the arena; both write straight
+ * into the outgoing ring when the neighbor is known. The socket face is socket/datagram.ts.
+ * Read first: RFC 768, RFC 1122 4.1, RFC 3678 (memberships). Missing: UDP-Lite, segment offload.
+ */
+
+import { Errno } from '../../base/errors.ts';
+import type { Interface } from '../../net/interface.ts';
+import type { DatagramQueue } from '../datagram-queue.ts';
+import type { IpPath } from '../path.ts';
+import type { PortBinding } from '../ports.ts';
+import type { Udp } from './udp.ts';
+
+const DEFAULT_TTL = 64;
+const DEFAULT_MULTICAST_TTL = 1;
+
+/** One group on one interface; `sources` null: from anybody. */
+export interface Membership {
+  readonly group: number;
+  readonly iface: Interface;
+  sources: Set<number> | null;
+}
+
+export class UdpEndpoint implements PortBinding {
+  /** Local address, 0 for any; a group or broadcast address may be bound too, to hear only that. */
+  address = 0;
+  port = 0;
+  reuseAddress = false;
+  reusePort = false;
+  bound = false;
+
+  peerAddress = 0;
+  peerPort = 0;
+  path: IpPath | null = null;
+
+  broadcast = false;
+  ttl: number = DEFAULT_TTL;
+  tos = 0;
+  multicastTtl: number = DEFAULT_MULTICAST_TTL;
+  multicastLoop = true;
+  multicastInterface: Interface | null = null;
+
+  /** Negative errno of an ICMP error, reported once by the next call. */
+  error = 0;
+  readonly queue: DatagramQueue;
+  readonly memberships: Membership[] = [];
+  closed = false;
+  /** Chain of the port table's bucket. */
+  next: UdpEndpoint | null = null;
+  /** Where the packet that found no room was to go; `awaits` says whether anybody waits. */
+  awaits = false;
+  awaitedAddress = 0;
+
+  /**
+   * Takes datagrams in place instead of the queue: payload at `at` in the arena's view, valid during the call only.
+   * The checksum was verified. Must not close the endpoint.
+   */
+  onDatagram: ((at: number, lengthBytes: number, src: number, srcPort: number) => void) | null = null;
+  onReadable: (() => void) | null = null;
+  onError: (() => void) | null = null;
+  /** There is room again after `-EAGAIN`. */
+  onWritable: (() => void) | null = null;
+
+  readonly #udp: Udp;
+
+  constructor(udp: Udp, queue: DatagramQueue) {
+    this.#udp = udp;
+    this.queue = queue;
+  }
+
+  get connected(): boolean {
+    return this.peerPort !== 0;
+  }
+
+  /**
+   * Take a local address and port; 0 for any address, 0 for an ephemeral port. Returns 0, `-EINVAL` (bound already),
+   * `-EADDRNOTAVAIL`, `-EADDRINUSE`.
+   */
+  bind(address: number, port: number): number {
+    return this.#udp.bind(this, address, port);
+  }
+
+  /** Fix the peer: only its datagrams come in. Returns 0 or the errors of `IpService.openPath`, `-EADDRNOTAVAIL` for port 0. */
+  connect(address: number, port: number): number {
+    return this.#udp.connect(this, address, port);
+  }
+
+  /** Returns 0 or `-ENOTCONN`. */
+  disconnect(): number {
+    return this.#udp.disconnect(this);
+  }
+
+  /**
+   * Send one datagram; with `port` 0 to the peer. Returns the count, `-EAGAIN` (no room: `onWritable` follows), `-EMSGSIZE`,
+   * `-EDESTADDRREQ`, `-EISCONN` (connected, and a destination given), a pending ICMP error, or an error of the path.
+   */
+  send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number {
+    const at = this.#udp.begin(this, lengthBytes, address, port);
+    if (at < 0) return at;
+    this.#udp.context.bulk.copyIn(at, bytes, offset, lengthBytes);
+    this.#udp.endCopied(lengthBytes);
+    return lengthBytes;
+  }
+
+  /** As `send`, from a place in the arena: copied and summed in one pass. Allocates nothing. */
+  sendFrom(from: number, lengthBytes: number, address: number, port: number): number {
+    const at = this.#udp.begin(this, lengthBytes, address, port);
+    if (at < 0) return at;
+    this.#udp.endFrom(from, lengthBytes);
+    return lengthBytes;
+  }
+
+  /**
+   * The first datagram that waits, copied and removed; what is longer than `lengthBytes` is cut. Returns the bytes copied,
+   * `-EAGAIN` when none waits, or a pending ICMP error. Look at `queue` for sender and full length before calling.
+   */
+  receive(into: Uint8Array, offset: number, lengthBytes: number): number {
+    if (this.error !== 0) return this.takeError();
+    const fullBytes = this.queue.nextBytes;
+    if (fullBytes < 0) return -Errno.EAGAIN;
+    const bytes = Math.min(fullBytes, lengthBytes);
+    this.#udp.context.bulk.copyOut(into, offset, this.queue.nextAt, bytes);
+    this.queue.shift();
+    return bytes;
+  }
+
+  takeError(): number {
+    const error = this.error;
+    this.error = 0;
+    return error;
+  }
+
+  /** Join a group on an interface; `source` 0 for datagrams from anybody. Errors as `Udp.join`. */
+  join(group: number, source: number, iface: Interface | null): number {
+    return this.#udp.join(this, group, source, iface);
+  }
+
+  leave(group: number, source: number, iface: Interface | null): number {
+    return this.#udp.leave(this, group, source, iface);
+  }
+
+  close(): void {
+    this.#udp.close(this);
+  }
+
+  /** Whether a datagram to `group`, arrived by `iface` from `source`, is for this endpoint (RFC 3376 section 3.2). */
+  hears(group: number, iface: Interface, source: number): boolean {
+    for (let i = 0; i < this.memberships.length; i++) {
+      const one = this.memberships[i] as Membership;
+      if (one.group === group && one.iface === iface) return one.sources === null || one.sources.has(source);
+    }
+    return false;
+  }
+}

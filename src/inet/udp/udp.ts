@@ -1,0 +1,492 @@
+/**
+ * UDP: from packets to endpoints and back.
+ *
+ * Thread: the one that runs the kernel. Endpoints hang in buckets by local port; a datagram goes to the endpoint that matches
+ * it best (connected before bound before any), a broadcast or multicast to all that match. Nothing is allocated per datagram.
+ * Read first: RFC 768, RFC 1122 4.1, RFC 8085. Missing: UDP-Lite, encapsulation, segment offload.
+ */
+
+import { checksumOf, foldSum, pseudoSum4 } from '../../base/checksum.ts';
+import { Errno } from '../../base/errors.ts';
+import { CAP_CHECKSUM_PARTIAL, META_CHECKSUM_PARTIAL, META_CHECKSUM_VERIFIED } from '../../link/device.ts';
+import type { Counters } from '../../mem/counters.ts';
+import type { Interface } from '../../net/interface.ts';
+import * as icmpv4 from '../../wire/icmpv4.ts';
+import { PROTOCOL_UDP } from '../../wire/ipv4.ts';
+import { HEADER_BYTES } from '../../wire/udp.ts';
+import { isMulticast } from '../addresses.ts';
+import type { InetContext } from '../context.ts';
+import { DatagramQueue } from '../datagram-queue.ts';
+import type { Ip } from '../ip.ts';
+import { type IpPath, PATH_NO_LOOP } from '../path.ts';
+import { PortTable } from '../ports.ts';
+import type { SysctlVariable } from '../sysctl.ts';
+import { type IcmpError, type InPacket, IP_ALLOW_BROADCAST, type Transport } from '../transport.ts';
+import { type Membership, UdpEndpoint } from './endpoint.ts';
+
+const MAX_PAYLOAD_BYTES = 65507;
+const BUCKETS = 256;
+/** In `META_CHECKSUM_*`: whoever vouches for the bytes saves us the sum. */
+const META_CHECKSUM_OK: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
+const FOLDED_ONES = 0xffff;
+
+export class Udp implements Transport {
+  readonly protocol: number = PROTOCOL_UDP;
+  readonly context: InetContext;
+  readonly ports: PortTable;
+  readonly #ip: Ip;
+  readonly #view: DataView;
+  readonly #counters: Counters;
+  readonly #buckets: (UdpEndpoint | null)[] = new Array<UdpEndpoint | null>(BUCKETS).fill(null);
+  readonly #receiveBytes: SysctlVariable;
+  readonly #maxMemberships: SysctlVariable;
+  readonly #makeChecksum: SysctlVariable;
+  readonly #in: number;
+  readonly #out: number;
+  readonly #short: number;
+  readonly #badLength: number;
+  readonly #badChecksum: number;
+  readonly #noPort: number;
+  readonly #noPortGroup: number;
+  readonly #full: number;
+  readonly #noRoom: number;
+  /** Endpoints to be told when there is room on their link. */
+  #waiting: UdpEndpoint[] = [];
+  #endpointCount = 0;
+
+  /** The datagram that was begun. */
+  #path: IpPath | null = null;
+  #endpoint: UdpEndpoint | null = null;
+  #headerAt = 0;
+  #destinationPort = 0;
+
+  constructor(context: InetContext, ip: Ip) {
+    this.context = context;
+    this.#ip = ip;
+    this.#view = context.arena.view;
+    this.#counters = context.counters;
+    this.ports = new PortTable(context.rng, context.sysctl);
+    const { sysctl, counters } = context;
+    this.#receiveBytes = sysctl.integer('net.inet.udp.recvspace', 212992, 1024, 1 << 24, 'default receive buffer');
+    this.#maxMemberships = sysctl.integer('net.inet.udp.maxmemberships', 256, 1, 65536, 'groups of one socket');
+    this.#makeChecksum = sysctl.toggle('net.inet.udp.checksum', true, 'compute checksums');
+    this.#in = counters.index('udp-in');
+    this.#out = counters.index('udp-out');
+    this.#short = counters.index('udp-in-short');
+    this.#badLength = counters.index('udp-in-bad-length');
+    this.#badChecksum = counters.index('udp-in-bad-checksum');
+    this.#noPort = counters.index('udp-in-no-port');
+    this.#noPortGroup = counters.index('udp-in-no-port-group');
+    this.#full = counters.index('udp-full-socket-drops');
+    this.#noRoom = counters.index('udp-out-no-room');
+    ip.register(this);
+  }
+
+  open(): UdpEndpoint {
+    return new UdpEndpoint(this, new DatagramQueue(this.context, this.#receiveBytes.value));
+  }
+
+  /** Bound endpoints, for netstat. */
+  list(): UdpEndpoint[] {
+    const found: UdpEndpoint[] = [];
+    for (const first of this.#buckets) for (let one = first; one !== null; one = one.next) found.push(one);
+    return found;
+  }
+
+  boundPorts(): number[] {
+    return this.list().map((endpoint) => endpoint.port);
+  }
+
+  get endpointCount(): number {
+    return this.#endpointCount;
+  }
+
+  // --- Receiving ---
+
+  input(packet: InPacket, nowUs: number): void {
+    const view = this.#view;
+    const { at, lengthBytes } = packet;
+    if (lengthBytes < HEADER_BYTES) {
+      this.#counters.add(this.#short, 1);
+      return;
+    }
+    const ports = view.getInt32(at);
+    const word = view.getInt32(at + 4);
+    const bytes = word >>> 16;
+    if (bytes < HEADER_BYTES || bytes > lengthBytes) {
+      this.#counters.add(this.#badLength, 1);
+      return;
+    }
+    const checked = (word & 0xffff) === 0 || (packet.meta & META_CHECKSUM_OK) !== 0;
+    if (packet.broadcast) {
+      this.#inputGroup(packet, ports, bytes, checked);
+      return;
+    }
+    const endpoint = this.#lookup(packet.dst, ports & 0xffff, packet.src, ports >>> 16);
+    if (endpoint === null) {
+      if (!checked && !this.#verify(packet, bytes)) return;
+      this.#counters.add(this.#noPort, 1);
+      this.#ip.sendUnreachable(packet, icmpv4.CODE_PORT_UNREACHABLE, nowUs);
+      return;
+    }
+    this.#deliver(endpoint, packet, ports >>> 16, bytes, checked);
+  }
+
+  /** Into the queue, copied and summed in one pass; or in place. */
+  #deliver(endpoint: UdpEndpoint, packet: InPacket, srcPort: number, bytes: number, checked: boolean): void {
+    const payloadAt = packet.at + HEADER_BYTES;
+    const payloadBytes = bytes - HEADER_BYTES;
+    if (endpoint.onDatagram !== null) {
+      if (!checked && !this.#verify(packet, bytes)) return;
+      this.#counters.add(this.#in, 1);
+      endpoint.onDatagram(payloadAt, payloadBytes, packet.src, srcPort);
+      return;
+    }
+    const to = endpoint.queue.reserve(payloadBytes);
+    if (to < 0) {
+      this.#counters.add(this.#full, 1);
+      return;
+    }
+    if (checked) {
+      this.context.bulk.copy(to, payloadAt, payloadBytes);
+    } else {
+      const view = this.#view;
+      const header = view.getInt32(packet.at);
+      const word = view.getInt32(packet.at + 4);
+      const sum = (header >>> 16) + (header & 0xffff) + (word >>> 16) + (word & 0xffff);
+      const pseudo = pseudoSum4(packet.src, packet.dst, PROTOCOL_UDP, bytes);
+      const total = sum + pseudo + this.context.bulk.copySum(to, payloadAt, payloadBytes);
+      if (foldSum(total) !== FOLDED_ONES) {
+        this.#counters.add(this.#badChecksum, 1);
+        return;
+      }
+    }
+    endpoint.queue.commit(packet.src, srcPort);
+    this.#counters.add(this.#in, 1);
+    endpoint.onReadable?.();
+  }
+
+  #verify(packet: InPacket, bytes: number): boolean {
+    const sum = this.context.bulk.sum(packet.at, bytes) + pseudoSum4(packet.src, packet.dst, PROTOCOL_UDP, bytes);
+    if (foldSum(sum) === FOLDED_ONES) return true;
+    this.#counters.add(this.#badChecksum, 1);
+    return false;
+  }
+
+  /** The endpoint that matches best; among equals that share a port, one chosen by the sender (SO_REUSEPORT). */
+  #lookup(dst: number, port: number, src: number, srcPort: number): UdpEndpoint | null {
+    let best: UdpEndpoint | null = null;
+    let bestScore = 0;
+    let equals = 0;
+    for (let one = this.#buckets[port & (BUCKETS - 1)] as UdpEndpoint | null; one !== null; one = one.next) {
+      const score = scoreOf(one, dst, port, src, srcPort);
+      if (score === 0 || score < bestScore) continue;
+      equals = score === bestScore ? equals + 1 : 1;
+      // The endpoint bound last stands first in the chain, and wins where nothing else decides.
+      if (score > bestScore) best = one;
+      bestScore = score;
+    }
+    if (best === null || equals === 1 || !best.reusePort) return best;
+    let chosen = ((Math.imul(src ^ (srcPort << 16), 0x9e3779b1) >>> 16) * equals) >>> 16;
+    for (let one: UdpEndpoint | null = best; one !== null; one = one.next) {
+      if (scoreOf(one, dst, port, src, srcPort) === bestScore && chosen-- === 0) return one;
+    }
+    return best;
+  }
+
+  #inputGroup(packet: InPacket, ports: number, bytes: number, checked: boolean): void {
+    const port = ports & 0xffff;
+    const srcPort = ports >>> 16;
+    const { dst, src, iface } = packet;
+    const multicast = isMulticast(dst);
+    if (!checked && !this.#verify(packet, bytes)) return;
+    let heard = false;
+    for (let one = this.#buckets[port & (BUCKETS - 1)] as UdpEndpoint | null; one !== null; one = one.next) {
+      if (one.port !== port || (one.address !== 0 && one.address !== dst)) continue;
+      if (one.peerPort !== 0 && (one.peerAddress !== src || one.peerPort !== srcPort)) continue;
+      if (multicast && !one.hears(dst, iface, src)) continue;
+      heard = true;
+      this.#deliver(one, packet, srcPort, bytes, true);
+    }
+    if (!heard) this.#counters.add(this.#noPortGroup, 1);
+  }
+
+  /** RFC 1122 4.1.3.3: errors go to the endpoint that sent the packet; it hears of them only when connected. */
+  icmpError(error: IcmpError): void {
+    const view = this.#view;
+    const srcPort = view.getUint16(error.quotedAt);
+    const dstPort = view.getUint16(error.quotedAt + 2);
+    const errno = errnoOf(error);
+    if (errno === 0) return;
+    for (let one = this.#buckets[srcPort & (BUCKETS - 1)] as UdpEndpoint | null; one !== null; one = one.next) {
+      if (one.port !== srcPort || one.peerPort !== dstPort || one.peerAddress !== error.dst) continue;
+      if (one.address !== 0 && one.address !== error.src) continue;
+      one.error = -errno;
+      one.onError?.();
+    }
+  }
+
+  // --- Sending ---
+
+  /**
+   * Start a datagram of `payloadBytes`: the offset where they go, with the header before them still to be written by
+   * {@link endCopied} or {@link endFrom}; or a negative errno.
+   */
+  begin(endpoint: UdpEndpoint, payloadBytes: number, address: number, port: number): number {
+    if (endpoint.error !== 0) return endpoint.takeError();
+    if (payloadBytes > MAX_PAYLOAD_BYTES) return -Errno.EMSGSIZE;
+    if (!endpoint.bound) {
+      const bound = this.bind(endpoint, 0, 0);
+      if (bound < 0) return bound;
+    }
+    const path = this.#pathFor(endpoint, address, port);
+    if (typeof path === 'number') return path;
+    const ttl = path.dst >>> 28 === 0xe ? endpoint.multicastTtl : endpoint.ttl;
+    let at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, 0);
+    if (at === -Errno.ENOBUFS && this.#ip.awaitRoom(path)) {
+      at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, 0);
+    }
+    if (at < 0) return at === -Errno.ENOBUFS ? this.#wait(endpoint, path.dst) : at;
+    this.#path = path;
+    this.#endpoint = endpoint;
+    this.#headerAt = at;
+    this.#destinationPort = port !== 0 ? port : endpoint.peerPort;
+    return at + HEADER_BYTES;
+  }
+
+  /** The payload was written in place. */
+  endCopied(payloadBytes: number): void {
+    const path = this.#path as IpPath;
+    const partial = (path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
+    const sum = partial ? 0 : this.context.bulk.sum(this.#headerAt + HEADER_BYTES, payloadBytes);
+    this.#end(path, payloadBytes, sum, partial);
+  }
+
+  /** Copy the payload from the arena. */
+  endFrom(from: number, payloadBytes: number): void {
+    const path = this.#path as IpPath;
+    const to = this.#headerAt + HEADER_BYTES;
+    if ((path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0) {
+      this.context.bulk.copy(to, from, payloadBytes);
+      this.#end(path, payloadBytes, 0, true);
+    } else {
+      this.#end(path, payloadBytes, this.context.bulk.copySum(to, from, payloadBytes), false);
+    }
+  }
+
+  #end(path: IpPath, payloadBytes: number, sum: number, partial: boolean): void {
+    const view = this.#view;
+    const at = this.#headerAt;
+    const srcPort = (this.#endpoint as UdpEndpoint).port;
+    const dstPort = this.#destinationPort;
+    const bytes = payloadBytes + HEADER_BYTES;
+    const pseudo = path.headerSum + PROTOCOL_UDP + bytes;
+    let checksum = 0;
+    if (partial) {
+      checksum = foldSum(pseudo);
+    } else if (this.#makeChecksum.value !== 0) {
+      checksum = checksumOf(sum + pseudo + srcPort + dstPort + bytes);
+      if (checksum === 0) checksum = FOLDED_ONES;
+    }
+    view.setInt32(at, (srcPort << 16) | dstPort);
+    view.setInt32(at + 4, (bytes << 16) | checksum);
+    this.#ip.end(partial ? META_CHECKSUM_PARTIAL : 0);
+    this.#counters.add(this.#out, 1);
+  }
+
+  #pathFor(endpoint: UdpEndpoint, address: number, port: number): IpPath | number {
+    if (endpoint.path !== null) return port === 0 ? endpoint.path : -Errno.EISCONN;
+    if (port === 0) return -Errno.EDESTADDRREQ;
+    return this.#ip.passingPath(address, sourceOf(endpoint), pathFlags(endpoint), viaOf(endpoint, address));
+  }
+
+  #wait(endpoint: UdpEndpoint, dst: number): number {
+    this.#counters.add(this.#noRoom, 1);
+    endpoint.awaitedAddress = dst;
+    if (!endpoint.awaits) {
+      endpoint.awaits = true;
+      this.#waiting.push(endpoint);
+    }
+    return -Errno.EAGAIN;
+  }
+
+  /** Tell those who found no room that there is some. Called once per turn; costs nothing when nobody waits. */
+  serviceWaiting(): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const endpoint of waiting) {
+      if (endpoint.closed) continue;
+      const dst = endpoint.awaitedAddress;
+      const path = this.#ip.passingPath(dst, sourceOf(endpoint), pathFlags(endpoint), viaOf(endpoint, dst));
+      if (typeof path !== 'number' && !this.#ip.awaitRoom(path)) {
+        this.#waiting.push(endpoint);
+        continue;
+      }
+      endpoint.awaits = false;
+      endpoint.onWritable?.();
+    }
+  }
+
+  // --- Names and groups ---
+
+  bind(endpoint: UdpEndpoint, address: number, port: number): number {
+    if (endpoint.bound || endpoint.closed) return -Errno.EINVAL;
+    const usable = address === 0 || this.#ip.isLocal(address) || isMulticast(address) || this.#ip.isBroadcast(address);
+    if (!usable) return -Errno.EADDRNOTAVAIL;
+    endpoint.address = address;
+    endpoint.port = port;
+    const bound = this.ports.bind(endpoint);
+    if (bound < 0) {
+      endpoint.address = 0;
+      endpoint.port = 0;
+      return bound;
+    }
+    const bucket = endpoint.port & (BUCKETS - 1);
+    endpoint.next = this.#buckets[bucket] as UdpEndpoint | null;
+    this.#buckets[bucket] = endpoint;
+    endpoint.bound = true;
+    this.#endpointCount++;
+    return 0;
+  }
+
+  connect(endpoint: UdpEndpoint, address: number, port: number): number {
+    if (port === 0) return -Errno.EADDRNOTAVAIL;
+    if (endpoint.closed) return -Errno.EINVAL;
+    const path = this.#ip.openPathVia(address, sourceOf(endpoint), pathFlags(endpoint), viaOf(endpoint, address));
+    if (typeof path === 'number') return path;
+    if (!endpoint.bound) {
+      const bound = this.bind(endpoint, 0, 0);
+      if (bound < 0) return bound;
+    }
+    endpoint.path = path;
+    endpoint.peerAddress = path.dst;
+    endpoint.peerPort = port;
+    endpoint.error = 0;
+    return 0;
+  }
+
+  disconnect(endpoint: UdpEndpoint): number {
+    if (endpoint.path === null) return -Errno.ENOTCONN;
+    this.#ip.closePath(endpoint.path);
+    endpoint.path = null;
+    endpoint.peerAddress = 0;
+    endpoint.peerPort = 0;
+    return 0;
+  }
+
+  close(endpoint: UdpEndpoint): void {
+    if (endpoint.closed) return;
+    endpoint.closed = true;
+    this.disconnect(endpoint);
+    for (const { group, iface } of endpoint.memberships.splice(0)) this.#ip.groups.leave(iface, group);
+    if (endpoint.bound) {
+      this.#unlink(endpoint);
+      this.ports.release(endpoint);
+      this.#endpointCount--;
+    }
+    endpoint.bound = false;
+    endpoint.queue.close();
+  }
+
+  #unlink(endpoint: UdpEndpoint): void {
+    const bucket = endpoint.port & (BUCKETS - 1);
+    let before: UdpEndpoint | null = null;
+    for (let one = this.#buckets[bucket] as UdpEndpoint | null; one !== null; before = one, one = one.next) {
+      if (one !== endpoint) continue;
+      if (before === null) this.#buckets[bucket] = one.next;
+      else before.next = one.next;
+      one.next = null;
+      return;
+    }
+  }
+
+  /**
+   * RFC 3678: join a group, of any source (`source` 0) or of one more. `iface` null lets the routes decide. Returns 0,
+   * `-EINVAL` (no group; any-source and source-specific mixed), `-EADDRINUSE` (joined already), `-ENODEV`, `-ENOBUFS`.
+   */
+  join(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
+    if (!isMulticast(group) || endpoint.closed) return -Errno.EINVAL;
+    const on = iface ?? this.#ip.multicastInterface(group);
+    if (on === null) return -Errno.ENODEV;
+    const known = endpoint.memberships.find((one) => one.group === group && one.iface === on);
+    if (known !== undefined) {
+      if (source === 0 && known.sources === null) return -Errno.EADDRINUSE;
+      if (source === 0 || known.sources === null) return -Errno.EINVAL;
+      if (known.sources.has(source)) return -Errno.EADDRNOTAVAIL;
+      if (known.sources.size >= this.#maxMemberships.value) return -Errno.ENOBUFS;
+      known.sources.add(source);
+      return 0;
+    }
+    if (endpoint.memberships.length >= this.#maxMemberships.value) return -Errno.ENOBUFS;
+    const joined = this.#ip.groups.join(on, group);
+    if (joined < 0) return joined;
+    const membership: Membership = { group, iface: on, sources: source === 0 ? null : new Set([source]) };
+    endpoint.memberships.push(membership);
+    return 0;
+  }
+
+  /** Undo `join`. Returns 0, `-EINVAL`, or `-EADDRNOTAVAIL` when there is no such membership. */
+  leave(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
+    if (!isMulticast(group)) return -Errno.EINVAL;
+    const index = endpoint.memberships.findIndex(
+      (one) => one.group === group && (iface === null || one.iface === iface),
+    );
+    const known = endpoint.memberships[index];
+    if (known === undefined) return -Errno.EADDRNOTAVAIL;
+    if (source !== 0) {
+      if (known.sources === null) return -Errno.EINVAL;
+      if (!known.sources.delete(source)) return -Errno.EADDRNOTAVAIL;
+      if (known.sources.size > 0) return 0;
+    }
+    endpoint.memberships.splice(index, 1);
+    return this.#ip.groups.leave(known.iface, group);
+  }
+}
+
+/** 0: not for this endpoint; otherwise 1, and 2 more for a bound address, 4 more for a matching peer. */
+function scoreOf(endpoint: UdpEndpoint, dst: number, port: number, src: number, srcPort: number): number {
+  if (endpoint.port !== port) return 0;
+  let score = 1;
+  if (endpoint.address !== 0) {
+    if (endpoint.address !== dst) return 0;
+    score += 2;
+  }
+  if (endpoint.peerPort !== 0) {
+    if (endpoint.peerPort !== srcPort || endpoint.peerAddress !== src) return 0;
+    score += 4;
+  }
+  return score;
+}
+
+/** The source address packets get: the bound one, unless that is a group or broadcast address. */
+function sourceOf(endpoint: UdpEndpoint): number {
+  return endpoint.address >>> 28 >= 0xe ? 0 : endpoint.address;
+}
+
+function pathFlags(endpoint: UdpEndpoint): number {
+  return (endpoint.broadcast ? IP_ALLOW_BROADCAST : 0) | (endpoint.multicastLoop ? 0 : PATH_NO_LOOP);
+}
+
+function viaOf(endpoint: UdpEndpoint, dst: number): Interface | null {
+  return dst >>> 28 === 0xe ? endpoint.multicastInterface : null;
+}
+
+/** Errors that end a conversation, as Linux tells a connected socket; 0 for those that may pass. */
+function errnoOf(error: IcmpError): number {
+  if (error.type === icmpv4.TYPE_PARAMETER_PROBLEM) return Errno.EPROTO;
+  if (error.type !== icmpv4.TYPE_DESTINATION_UNREACHABLE) return 0;
+  switch (error.code) {
+    case icmpv4.CODE_PORT_UNREACHABLE:
+      return Errno.ECONNREFUSED;
+    case icmpv4.CODE_PROTOCOL_UNREACHABLE:
+      return Errno.ENOPROTOOPT;
+    case icmpv4.CODE_NET_PROHIBITED:
+      return Errno.ENETUNREACH;
+    case icmpv4.CODE_HOST_PROHIBITED:
+    case icmpv4.CODE_ADMIN_PROHIBITED:
+      return Errno.EHOSTUNREACH;
+    default:
+      return 0;
+  }
+}

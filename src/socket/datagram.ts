@@ -1,0 +1,214 @@
+/**
+ * Datagram sockets: the BSD face of a UDP endpoint.
+ *
+ * Thread: the one that runs the kernel. Adds to the endpoint (inet/udp/endpoint.ts) what the system-call level is about:
+ * options by name, events delivered after the work is done, interfaces named by address. Sends are in the ring when the call
+ * returns and leave with the kernel's next flush. Missing: SO_RCVTIMEO and other options Node cannot reach.
+ */
+
+import { Errno } from '../base/errors.ts';
+import type { Inet } from '../inet/inet.ts';
+import type { UdpEndpoint } from '../inet/udp/endpoint.ts';
+import type { EventTarget, SocketContext } from './events.ts';
+import {
+  type DatagramInfo,
+  type DatagramSocket,
+  EVENT_ERROR,
+  EVENT_READABLE,
+  EVENT_WRITABLE,
+  type SocketName,
+  type SocketOptions,
+} from './socket.ts';
+
+const MAX_BUFFER_BYTES = 16777216;
+const MIN_BUFFER_BYTES = 2048;
+
+/** What options read as when they are not kept elsewhere. */
+const UNUSED: SocketOptions = {
+  reuseAddress: false,
+  reusePort: false,
+  broadcast: false,
+  noDelay: false,
+  keepAlive: false,
+  keepIdleMs: 0,
+  keepIntervalMs: 0,
+  keepCount: 0,
+  lingerMs: -1,
+  sendBufferBytes: 212992,
+  receiveBufferBytes: 212992,
+  ttl: 64,
+  tos: 0,
+  multicastTtl: 1,
+  multicastLoop: true,
+  multicastInterface: 0,
+};
+
+export class UdpSocket implements DatagramSocket, EventTarget {
+  onEvents: ((events: number) => void) | null = null;
+  pendingEvents = 0;
+  /** For in-kernel programs: datagrams in place, sends from the arena. */
+  readonly endpoint: UdpEndpoint;
+  readonly #inet: Inet;
+  readonly #context: SocketContext;
+  #sendBufferBytes: number = UNUSED.sendBufferBytes;
+  #multicastInterface = 0;
+
+  constructor(inet: Inet, context: SocketContext) {
+    this.#inet = inet;
+    this.#context = context;
+    const endpoint = inet.udp.open();
+    this.endpoint = endpoint;
+    endpoint.onReadable = () => context.events.post(this, EVENT_READABLE);
+    endpoint.onWritable = () => context.events.post(this, EVENT_WRITABLE);
+    endpoint.onError = () => context.events.post(this, EVENT_ERROR);
+  }
+
+  get error(): number {
+    return this.endpoint.error;
+  }
+
+  get local(): SocketName {
+    const { address, port, path } = this.endpoint;
+    return { address: address === 0 && path !== null ? path.src : address, port };
+  }
+
+  get peer(): SocketName {
+    return { address: this.endpoint.peerAddress, port: this.endpoint.peerPort };
+  }
+
+  get connected(): boolean {
+    return this.endpoint.connected;
+  }
+
+  get nextBytes(): number {
+    return this.endpoint.queue.nextBytes;
+  }
+
+  get queuedBytes(): number {
+    return this.endpoint.queue.queuedBytes;
+  }
+
+  bind(address: number, port: number): number {
+    return this.endpoint.bind(address, port);
+  }
+
+  connect(address: number, port: number): number {
+    return this.endpoint.connect(address, port);
+  }
+
+  disconnect(): number {
+    return this.endpoint.disconnect();
+  }
+
+  send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number {
+    if (this.endpoint.closed) return -Errno.EBADF;
+    const sent = this.endpoint.send(bytes, offset, lengthBytes, address, port);
+    if (sent >= 0) this.#context.requestWork();
+    return sent;
+  }
+
+  receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
+    const { endpoint } = this;
+    if (endpoint.closed) return -Errno.EBADF;
+    const { queue } = endpoint;
+    if (endpoint.error === 0 && queue.count > 0) {
+      info.address = queue.nextAddress;
+      info.port = queue.nextPort;
+      info.fullBytes = queue.nextBytes;
+    }
+    return endpoint.receive(into, offset, lengthBytes);
+  }
+
+  joinGroup(group: number, interfaceAddress: number): number {
+    return this.#membership(group, 0, interfaceAddress, true);
+  }
+
+  leaveGroup(group: number, interfaceAddress: number): number {
+    return this.#membership(group, 0, interfaceAddress, false);
+  }
+
+  joinSourceGroup(group: number, source: number, interfaceAddress: number): number {
+    return source === 0 ? -Errno.EINVAL : this.#membership(group, source, interfaceAddress, true);
+  }
+
+  leaveSourceGroup(group: number, source: number, interfaceAddress: number): number {
+    return source === 0 ? -Errno.EINVAL : this.#membership(group, source, interfaceAddress, false);
+  }
+
+  close(): void {
+    this.onEvents = null;
+    this.endpoint.close();
+  }
+
+  setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number {
+    const { endpoint } = this;
+    switch (name) {
+      case 'reuseAddress':
+      case 'reusePort':
+      case 'broadcast':
+      case 'multicastLoop':
+        endpoint[name as 'broadcast'] = value as boolean;
+        return 0;
+      case 'ttl':
+      case 'multicastTtl':
+      case 'tos':
+        return this.#setByte(name as 'ttl' | 'multicastTtl' | 'tos', value as number);
+      case 'receiveBufferBytes':
+        endpoint.queue.limitBytes = bounded(value as number);
+        return 0;
+      case 'sendBufferBytes':
+        this.#sendBufferBytes = bounded(value as number);
+        return 0;
+      case 'multicastInterface':
+        return this.#setMulticastInterface(value as number);
+      default:
+        return -Errno.ENOPROTOOPT;
+    }
+  }
+
+  getOption<K extends keyof SocketOptions>(name: K): SocketOptions[K] {
+    const { endpoint } = this;
+    const options: SocketOptions = {
+      ...UNUSED,
+      reuseAddress: endpoint.reuseAddress,
+      reusePort: endpoint.reusePort,
+      broadcast: endpoint.broadcast,
+      ttl: endpoint.ttl,
+      tos: endpoint.tos,
+      multicastTtl: endpoint.multicastTtl,
+      multicastLoop: endpoint.multicastLoop,
+      multicastInterface: this.#multicastInterface,
+      receiveBufferBytes: endpoint.queue.limitBytes,
+      sendBufferBytes: this.#sendBufferBytes,
+    };
+    return options[name];
+  }
+
+  #membership(group: number, source: number, interfaceAddress: number, join: boolean): number {
+    const iface = interfaceAddress === 0 ? null : this.#inet.ip.addresses.owner(interfaceAddress);
+    if (iface === null && interfaceAddress !== 0) return join ? -Errno.ENODEV : -Errno.EADDRNOTAVAIL;
+    const { endpoint } = this;
+    const done = join ? endpoint.join(group, source, iface) : endpoint.leave(group, source, iface);
+    if (done === 0) this.#context.requestWork();
+    return done;
+  }
+
+  #setByte(name: 'ttl' | 'multicastTtl' | 'tos', value: number): number {
+    const min = name === 'ttl' ? 1 : 0;
+    if (!Number.isInteger(value) || value < min || value > 255) return -Errno.EINVAL;
+    this.endpoint[name] = value;
+    return 0;
+  }
+
+  #setMulticastInterface(address: number): number {
+    const iface = address === 0 ? null : this.#inet.ip.addresses.owner(address);
+    if (iface === null && address !== 0) return -Errno.EADDRNOTAVAIL;
+    this.endpoint.multicastInterface = iface;
+    this.#multicastInterface = address;
+    return 0;
+  }
+}
+
+function bounded(bytes: number): number {
+  return Math.min(Math.max(bytes, MIN_BUFFER_BYTES), MAX_BUFFER_BYTES);
+}

@@ -1,0 +1,78 @@
+/**
+ * Raw sockets: the BSD face of a raw IP endpoint, for ping and traceroute.
+ *
+ * Thread: the one that runs the kernel. Sends whole messages of its protocol, receives IP packets with their header.
+ */
+
+import { Errno } from '../base/errors.ts';
+import type { Inet } from '../inet/inet.ts';
+import type { RawEndpoint } from '../inet/raw-sockets.ts';
+import type { EventTarget, SocketContext } from './events.ts';
+import { type DatagramInfo, EVENT_READABLE, type RawSocket, type SocketOptions } from './socket.ts';
+
+export class RawIpSocket implements RawSocket, EventTarget {
+  onEvents: ((events: number) => void) | null = null;
+  pendingEvents = 0;
+  readonly #context: SocketContext;
+  readonly #endpoint: RawEndpoint;
+  readonly #bulk: Inet['context']['bulk'];
+  #closed = false;
+
+  constructor(inet: Inet, context: SocketContext, protocol: number) {
+    this.#context = context;
+    this.#bulk = inet.context.bulk;
+    this.#endpoint = inet.ip.raw.open(protocol);
+    this.#endpoint.onReadable = () => context.events.post(this, EVENT_READABLE);
+  }
+
+  /** Also `-EBADF` after close. */
+  send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number): number {
+    if (this.#closed) return -Errno.EBADF;
+    const sent = this.#endpoint.send(bytes, offset, lengthBytes, address);
+    if (sent >= 0) this.#context.requestWork();
+    return sent;
+  }
+
+  receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
+    if (this.#closed) return -Errno.EBADF;
+    const { queue } = this.#endpoint;
+    const fullBytes = queue.nextBytes;
+    if (fullBytes < 0) return -Errno.EAGAIN;
+    const bytes = Math.min(fullBytes, lengthBytes);
+    this.#bulk.copyOut(into, offset, queue.nextAt, bytes);
+    info.address = queue.nextAddress;
+    info.port = 0;
+    info.fullBytes = fullBytes;
+    queue.shift();
+    return bytes;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.onEvents = null;
+    this.#endpoint.close();
+  }
+
+  setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number {
+    const number = Number(value);
+    switch (name) {
+      case 'ttl':
+        if (number < 1 || number > 255) return -Errno.EINVAL;
+        this.#endpoint.ttl = number;
+        return 0;
+      case 'tos':
+        if (number < 0 || number > 255) return -Errno.EINVAL;
+        this.#endpoint.tos = number;
+        return 0;
+      case 'broadcast':
+        this.#endpoint.broadcast = value === true;
+        return 0;
+      case 'receiveBufferBytes':
+        this.#endpoint.queue.limitBytes = number;
+        return 0;
+      default:
+        return -Errno.ENOPROTOOPT;
+    }
+  }
+}
