@@ -87,3 +87,15 @@ it('ends when interrupted', async () => {
     runModule('small', bench, { out: folder, signal, stdout: recorder(), stderr: recorder() }),
   ).rejects.toThrow('interrupted');
 });
+
+it('is interrupted by SIGINT, and leaves no listener behind', async () => {
+  const interrupted: Bench = {
+    run: (context) => {
+      process.emit('SIGINT', 'SIGINT');
+      return bench.run(context);
+    },
+  };
+  const before = process.listenerCount('SIGINT');
+  await expect(runModule('small', interrupted, { out: folder })).rejects.toThrow(/^interrupted by SIGINT$/);
+  expect(process.listenerCount('SIGINT')).toBe(before);
+});

@@ -15,6 +15,9 @@ import { checkRow, type Row } from './harness/row.ts';
 import { table } from './harness/table.ts';
 import { CompiledPeers } from './harness/tools.ts';
 
+/** While a bench runs these interrupt it, so that children are ended and namespaces removed. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
 interface Entry {
   about: string;
   load(): Promise<{ bench: Bench }>;
@@ -25,6 +28,10 @@ const BENCHES: Record<string, Entry> = {
   peers: {
     about: "what ours is held against, alone: memcpy and a ring in C, Node's own stack, iperf3 over loopback and veth",
     load: () => import('./peers/peers.ts'),
+  },
+  mint: {
+    about: 'frames between two kernels through shared memory, beside the paper on Mint VNI, a ring in C and Linux',
+    load: () => import('./paper/mint.ts'),
   },
 };
 
@@ -75,7 +82,10 @@ export interface BenchReport {
   files: string[];
 }
 
-/** Runs a bench and prints its rows. Throws {@link BenchError} for a name that is not in the table or an `out` that cannot be written. */
+/**
+ * Runs a bench and prints its rows. Throws {@link BenchError}, whose message is one line, for a name that is not in the table,
+ * an `out` that cannot be written, or SIGINT and SIGTERM.
+ */
 export async function runBench(name: string, options: BenchOptions = {}): Promise<BenchReport> {
   const entry = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
   if (entry === undefined) {
@@ -107,7 +117,10 @@ async function measureAll(name: string, bench: Bench, options: BenchOptions, pro
   const instruments = openInstruments();
   const peers = new CompiledPeers();
   const effort = options.quick === true ? QUICK_EFFORT : FULL_EFFORT;
-  const signal = options.signal ?? new AbortController().signal;
+  const interrupt = new AbortController();
+  const signal = AbortSignal.any([interrupt.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  const onSignal = (name: NodeJS.Signals): void => interrupt.abort(new BenchError(`interrupted by ${name}`));
+  for (const each of SIGNALS) process.on(each, onSignal);
   const context = new BenchContext(name, effort, {
     signal,
     peers,
@@ -117,6 +130,7 @@ async function measureAll(name: string, bench: Bench, options: BenchOptions, pro
   try {
     return (await bench.run(context)).map(checkRow);
   } finally {
+    for (const each of SIGNALS) process.off(each, onSignal);
     progress.clear();
     peers.remove();
     await instruments.close();

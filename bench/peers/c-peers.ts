@@ -7,8 +7,13 @@ import type { Measured, Subject } from '../harness/measure.ts';
 import type { Unit } from '../harness/row.ts';
 import { type CompiledPeers, jsonLine, numberOf, runTool } from '../harness/tools.ts';
 
+/** Name of the row of the C ring with frames of that size: slots of 1536 B, or slots that hold the larger ones. */
+export function cRing(frameBytes: number): string {
+  return frameBytes <= 1528 ? ringName(frameBytes, 1536, 2048) : ringName(frameBytes, ...largeSlots(frameBytes));
+}
+
 /** R of the targets: copy in and out, 1500 B, default ring size. */
-export const C_RING_1500 = 'C ring 1500 B, 2048 slots of 1536 B';
+export const C_RING_1500: string = cRing(1500);
 /** M of the targets. */
 export const C_MEMCPY_1500 = 'C memcpy 1500 B, L2';
 /** P of the targets. */
@@ -50,17 +55,36 @@ export function memcpySubjects(peers: CompiledPeers, { ms, quick }: CPeerOptions
   );
 }
 
-/** The ring: frame sizes in slots of 1536 B, 64 B in slots of their own size, 9000 B in slots that hold them, the paper's buffer size. */
+const RING_BYTES = 4 << 20;
+/** The paper's packet buffer, 392,200 B, holds as many slots of 1536 B. */
+const PAPER_SLOTS = 255;
+
+function ringName(frameBytes: number, slotBytes: number, slots: number): string {
+  return `C ring ${frameBytes} B, ${slots} slots of ${slotBytes} B`;
+}
+
+/** Slots for frames above 1528 B: header and frame rounded to a cache line, as many as fill 4 MiB. */
+function largeSlots(frameBytes: number): [slotBytes: number, slots: number] {
+  const slotBytes = Math.ceil((frameBytes + 8) / 64) * 64;
+  return [slotBytes, Math.floor(RING_BYTES / slotBytes)];
+}
+
+/** The ring: frame sizes in slots of 1536 B, 64 B in slots of their own size, larger frames in slots that hold them, the paper's buffer size. */
 export function ringSubjects(peers: CompiledPeers, { ms, quick }: CPeerOptions): Subject[] {
-  const standard = (quick ? [64, 1500] : [64, 128, 256, 512, 1024, 1500]).map((bytes) => [bytes, 1536, 2048] as const);
-  const shapes = [...standard, [64, 128, 32_768] as const, [9000, 9024, 512] as const, [1500, 1536, 256] as const];
+  const sizes = quick ? [64, 1500] : [64, 128, 256, 512, 1024, 1500];
+  const shapes = [
+    ...sizes.map((bytes): [number, number, number] => [bytes, 1536, 2048]),
+    [64, 128, 32_768],
+    ...(quick ? [9000] : [9000, 65_000]).map((bytes): [number, number, number] => [bytes, ...largeSlots(bytes)]),
+    [1500, 1536, PAPER_SLOTS],
+  ] as const;
   return shapes.map(([bytes, slotBytes, slots]) =>
     subject(peers, {
-      name: `C ring ${bytes} B, ${slots} slots of ${slotBytes} B`,
+      name: ringName(bytes, slotBytes, slots),
       unit: 'Gbit/s',
       placementMatters: true,
       source: 'ring',
-      args: [bytes, slotBytes, slots, BATCH, ms],
+      args: [bytes, slotBytes, slots, Math.min(BATCH, slots >> 1), ms],
       ms,
       value: (result) => (numberOf(result, 'frames') * bytes * 8) / numberOf(result, 'seconds') / 1e9,
     }),

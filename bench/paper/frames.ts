@@ -1,0 +1,111 @@
+/**
+ * Role: raw Ethernet frames through the device contract between two workers, as subjects: throughput, round trip, and the
+ * cost of sending and receiving a frame alone.
+ * Thread: the harness's main thread; the work is in frames-worker.ts. Each repetition has an arena and two workers of its own.
+ */
+
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { createNetwork, networkBytes } from '#src/link/index';
+import { Arena } from '#src/mem/index';
+import { entryUrl } from '../harness/entry.ts';
+import type { Measured, Subject } from '../harness/measure.ts';
+import type { Metric } from '../harness/row.ts';
+import { numberOf } from '../harness/tools.ts';
+import type { FrameBoot } from './frames-worker.ts';
+
+/** Words of the control area, a pair of cache lines apart. */
+export const PING_WORD = 0;
+export const PONG_WORD = 32;
+export const CONTROL_BYTES = 4096;
+/** Frames that the sender sends in turn, and places that the receiver copies to in turn. */
+export const SOURCES = 64;
+/** Longest frame: a 64 KiB super-frame. */
+export const SUPER_FRAME_BYTES = 65_000;
+
+const GRACE_MS = 10_000;
+
+export interface FrameRun {
+  kind: 'throughput' | 'roundTrip' | 'alone';
+  /** Frame with Ethernet header, without FCS. */
+  frameBytes: number;
+  /** Buffer of each direction; null is the default. */
+  ringBytes: number | null;
+  batch: number;
+  ms: number;
+  warmupMs: number;
+}
+
+/** Gbit/s of frames, and Mpps. */
+export function throughputSubject(name: string, run: Omit<FrameRun, 'kind'>, paper?: number): Subject {
+  const metrics: Metric[] = [
+    { key: 'gbps', metric: name, unit: 'Gbit/s', ...(paper === undefined ? {} : { paper }) },
+    { key: 'mpps', metric: `${name}, packets`, unit: 'Mpps' },
+  ];
+  return subject(name, metrics, { ...run, kind: 'throughput' });
+}
+
+/** Median round trip of one frame, both sides spinning. */
+export function roundTripSubject(name: string, run: Omit<FrameRun, 'kind'>): Subject {
+  return subject(name, [{ key: 'rttNs', metric: name, unit: 'ns' }], { ...run, kind: 'roundTrip' });
+}
+
+/** Time of one thread alone for sending a frame (reserve, copy in, commit, share of flush) and for receiving it. */
+export function aloneSubject(name: string, run: Omit<FrameRun, 'kind'>): Subject {
+  const metrics: Metric[] = [
+    { key: 'sendNs', metric: `${name}, send`, unit: 'ns' },
+    { key: 'receiveNs', metric: `${name}, receive`, unit: 'ns' },
+  ];
+  return { ...subject(name, metrics, { ...run, kind: 'alone' }), placementMatters: false };
+}
+
+function subject(name: string, metrics: readonly Metric[], run: FrameRun): Subject {
+  return { name, system: 'multikernel', metrics, run: (signal) => runFrames(run, signal) };
+}
+
+async function runFrames(run: FrameRun, signal: AbortSignal): Promise<Measured> {
+  const options = { ports: 2, ...(run.ringBytes === null ? {} : { ringBytes: run.ringBytes }) };
+  const buffers = 2 * SOURCES * (run.frameBytes + 64);
+  const arena = Arena.create(networkBytes(options) + 2 * buffers + CONTROL_BYTES + (1 << 20));
+  const network = createNetwork(arena, options);
+  const controlAt = arena.allocate(CONTROL_BYTES, 4096);
+  const url = entryUrl('frames-worker', import.meta.url);
+  const sides = run.kind === 'alone' ? ([0] as const) : ([0, 1] as const);
+  const threads = sides.map(
+    (side) =>
+      new Worker(url, { workerData: { memory: arena.memory, network, controlAt, side, run } satisfies FrameBoot }),
+  );
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort = (): void => {};
+  const stopped = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('frames: no result in time')), run.ms + run.warmupMs + GRACE_MS);
+    onAbort = () => reject(new Error('frames: interrupted'));
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    const answers = Promise.all(threads.map((thread) => once(thread, 'message')));
+    const [sent, received] = (await Promise.race([answers, stopped])).map(
+      ([value]) => value as Record<string, unknown>,
+    );
+    return measuredOf(run, sent ?? {}, received ?? {});
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+    await Promise.all(threads.map((thread) => thread.terminate()));
+  }
+}
+
+/** Throws when a frame came damaged or out of order. */
+function measuredOf(run: FrameRun, sender: Record<string, unknown>, receiver: Record<string, unknown>): Measured {
+  for (const side of [sender, receiver]) {
+    const damaged = typeof side.damaged === 'number' ? side.damaged : 0;
+    if (damaged > 0) throw new Error(`frames: ${damaged} arrived damaged or out of order`);
+  }
+  if (run.kind === 'alone') {
+    return { values: { sendNs: numberOf(sender, 'sendNs'), receiveNs: numberOf(sender, 'receiveNs') } };
+  }
+  const rtt = { rttBeforeNs: numberOf(sender, 'rttBeforeNs'), rttAfterNs: numberOf(sender, 'rttAfterNs') };
+  if (run.kind === 'roundTrip') return { values: { rttNs: numberOf(sender, 'rttNs') }, ...rtt };
+  const mpps = numberOf(receiver, 'frames') / numberOf(receiver, 'seconds') / 1e6;
+  return { values: { mpps, gbps: (mpps * run.frameBytes * 8) / 1000 }, ...rtt };
+}
