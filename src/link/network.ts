@@ -126,7 +126,7 @@ export function createNetwork(arena: Arena, options: NetworkOptions): NetworkDes
         if (from !== to) formatRing(arena, ringAt(network, from, to), capacity);
     }
   }
-  seal(arena, at, MAGIC, VERSION);
+  seal(arena.words, at, MAGIC, VERSION);
   return network;
 }
 
@@ -134,7 +134,7 @@ export function createNetwork(arena: Arena, options: NetworkOptions): NetworkDes
 export function checkNetwork(arena: Arena, network: NetworkDescriptor): string {
   const word = network.at >> 2;
   if (network.at < 0 || network.at + network.byteLength > arena.byteLength) return 'network outside the arena';
-  const why = checkSeal(arena, network.at, MAGIC, VERSION);
+  const why = checkSeal(arena.words, network.at, MAGIC, VERSION);
   if (why !== '') return `network: ${why}`;
   if (arena.words[word + 2] !== network.ports || arena.words[word + 3] !== network.ringBytes)
     return 'network: other sizes';

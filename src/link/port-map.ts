@@ -7,7 +7,7 @@
 
 import type { Arena } from '../mem/arena.ts';
 import { loadCell } from '../mem/cells.ts';
-import { checkRing, formatRing, RingConsumer, RingProducer } from '../mem/spsc-ring.ts';
+import { formatRing, RingConsumer, RingProducer } from '../mem/spsc-ring.ts';
 import { DEVICE_ALL_MULTICAST, DEVICE_PROMISCUOUS } from './device.ts';
 import { GROUP_BIT, groupHash, isBroadcast } from './filter.ts';
 import {
@@ -46,6 +46,8 @@ export class Peer {
   dirty = false;
   /** '' or why this peer's channel was marked down. */
   broken = '';
+  /** It was down, and another kernel is behind it now. */
+  renewed = false;
 
   constructor(port: number) {
     this.port = port;
@@ -91,7 +93,7 @@ export class PortMap {
     this.#table = new Int32Array(3 * size);
   }
 
-  /** Read all port entries again. Returns the peers whose kernel is another one than before. */
+  /** Read all port entries again. */
   rescan(): void {
     const words = this.#arena.words;
     this.generation = loadCell(words, generationAt(this.#network) >> 2);
@@ -125,6 +127,7 @@ export class PortMap {
     peer.broken = '';
     peer.producer = null;
     peer.consumer = null;
+    peer.renewed = true;
   }
 
   #insert(peer: Peer): void {
@@ -172,19 +175,24 @@ export class PortMap {
   producerTo(peer: Peer): RingProducer {
     if (peer.producer !== null) return peer.producer;
     const at = ringAt(this.#network, this.#port, peer.port);
-    if (this.#arena.words[at >> 2] === 0) formatRing(this.#arena, at, this.#network.ringBytes);
+    const used = this.#arena.words[at >> 2] !== 0;
+    if (!used) formatRing(this.#arena, at, this.#network.ringBytes);
     peer.producer = new RingProducer(this.#arena, at, this.#network.ringBytes);
+    if (used) peer.producer.takeOver();
     return peer.producer;
   }
 
-  /** The ring from a peer, or null while the peer never sent anything. What was sent before this call is dropped if `purge`. */
-  consumerFrom(peer: Peer, purge: boolean): RingConsumer | null {
+  /**
+   * The ring from a peer, or null while nothing ever came that way. `takeOver`: this kernel is a new one at its port, so
+   * what was sent to the last one is dropped.
+   */
+  consumerFrom(peer: Peer, takeOver: boolean): RingConsumer | null {
     if (peer.consumer !== null) return peer.consumer;
     const at = ringAt(this.#network, peer.port, this.#port);
     if (this.#arena.words[at >> 2] === 0) return null;
-    const consumer = new RingConsumer(this.#arena, at, this.#network.ringBytes);
-    if (purge && checkRing(this.#arena, at, this.#network.ringBytes) === '') consumer.purge();
-    peer.consumer = consumer;
-    return consumer;
+    peer.consumer = new RingConsumer(this.#arena, at, this.#network.ringBytes);
+    if (takeOver || peer.renewed) peer.consumer.takeOver();
+    peer.renewed = false;
+    return peer.consumer;
   }
 }

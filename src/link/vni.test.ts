@@ -1,76 +1,339 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Errno } from '../base/errors.ts';
 import { Arena } from '../mem/arena.ts';
 import { createBulk } from '../mem/bulk.ts';
-import { FrameBatch } from './device.ts';
-import { LoopbackDevice } from './loopback.ts';
-import { createNetwork } from './network.ts';
-import { VniDevice } from './vni.ts';
+import { Doorbell } from '../mem/doorbell.ts';
+import { RING_CONTROL_BYTES, ringBytes } from '../mem/spsc-ring.ts';
+import {
+  CAP_CHECKSUM_PARTIAL,
+  CAP_SUPER_FRAMES,
+  DEVICE_ALL_MULTICAST,
+  DEVICE_PROMISCUOUS,
+  FrameBatch,
+} from './device.ts';
+import {
+  createNetwork,
+  DEFAULT_RING_BYTES,
+  defaultRingBytes,
+  generationAt,
+  listPorts,
+  markPortDead,
+  type NetworkDescriptor,
+  networkBytes,
+  PORT_BYTES,
+  portAt,
+  ringAt,
+} from './network.ts';
+import { VniDevice, type VniOptions } from './vni.ts';
 
-function pair(ports = 2) {
-  const arena = Arena.create(16 * 1024 * 1024);
-  const bulk = createBulk(arena);
-  const network = createNetwork(arena, { ports, ringBytes: 65536 });
-  const devices = Array.from(
-    { length: ports },
-    (_, i) => new VniDevice(arena, bulk, network, i, { name: `eth${i}`, mac: { hi: 0x0200, lo: i + 1 } }),
-  );
-  return { arena, bulk, network, devices };
+const HI = 0x0200;
+
+interface Segment {
+  arena: Arena;
+  network: NetworkDescriptor;
+  open: (port: number, options?: Partial<VniOptions>) => VniDevice;
 }
 
-function send(arena: Arena, device: VniDevice | LoopbackDevice, hi: number, lo: number, text: string): number {
+function segment(ports: number, ringSize = 65536): Segment {
+  const arena = Arena.create(networkBytes({ ports, ringBytes: ringSize }) + 1024 * 1024);
+  const bulk = createBulk(arena);
+  const network = createNetwork(arena, { ports, ringBytes: ringSize });
+  const open = (port: number, options: Partial<VniOptions> = {}): VniDevice =>
+    new VniDevice(arena, bulk, network, port, { name: `p${port}`, mac: { hi: HI, lo: port }, ...options });
+  return { arena, network, open };
+}
+
+function send({ arena }: Segment, device: VniDevice, hi: number, lo: number, text: string, meta = 0): number {
   const at = device.reserve(hi, lo, 14 + text.length);
   if (at < 0) return at;
-  expect(at % 8).toBe(2);
   arena.view.setUint16(at, hi);
   arena.view.setInt32(at + 2, lo);
   for (let i = 0; i < text.length; i++) arena.bytes[at + 14 + i] = text.charCodeAt(i);
-  device.commit(14 + text.length, 7);
+  device.commit(14 + text.length, meta);
+  device.flush();
   return 0;
 }
 
-function receiveAll(arena: Arena, device: VniDevice | LoopbackDevice): string[] {
+function texts({ arena }: Segment, device: VniDevice): string[] {
   const batch = new FrameBatch();
-  const texts: string[] = [];
-  for (;;) {
-    const count = device.receive(batch);
-    if (count === 0) return texts;
+  const found: string[] = [];
+  for (let count = device.receive(batch); count > 0; count = device.receive(batch)) {
     for (let i = 0; i < count; i++) {
       const at = batch.at[i] as number;
-      const length = batch.length[i] as number;
-      texts.push(String.fromCharCode(...arena.bytes.slice(at + 14, at + length)));
+      found.push(String.fromCharCode(...arena.bytes.slice(at + 14, at + (batch.length[i] as number))));
     }
     device.release();
   }
+  return found;
 }
 
-describe.each([2, 12])('vni with %d ports', (ports) => {
+function fill(net: Segment, device: VniDevice, lo: number): number {
+  let sent = 0;
+  while (send(net, device, HI, lo, 'x'.repeat(1000)) === 0) sent++;
+  return sent;
+}
+
+describe.each([3, 40])('vni on a network of %d ports', (ports) => {
   it('carries unicast to its owner only', () => {
-    const { arena, devices } = pair(ports);
-    const [a, b] = devices as [VniDevice, VniDevice];
-    expect(send(arena, a, 0x0200, 2, 'hello')).toBe(0);
-    expect(b.pending).toBe(false);
-    a.flush();
-    expect(b.pending).toBe(true);
-    expect(receiveAll(arena, b)).toEqual(['hello']);
-    expect(b.pending).toBe(false);
-    for (const other of devices.slice(2)) expect(receiveAll(arena, other)).toEqual([]);
+    const net = segment(ports);
+    const devices = [0, 1, 2].map((port) => net.open(port));
+    const [a, b, c] = devices as [VniDevice, VniDevice, VniDevice];
+    expect(send(net, a, HI, 1, 'to b')).toBe(0);
+    expect(send(net, b, HI, 0, 'to a')).toBe(0);
+    expect([texts(net, a), texts(net, b), texts(net, c)]).toEqual([['to a'], ['to b'], []]);
   });
 
-  it('copies broadcast to everybody', () => {
-    const { arena, devices } = pair(ports);
-    const [a] = devices as [VniDevice];
-    send(arena, a, 0xffff, -1, 'who has');
+  it('gives unknown unicast to promiscuous ports only, and counts it when there is none', () => {
+    const net = segment(ports);
+    const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniDevice, VniDevice, VniDevice];
+    send(net, a, HI, 77, 'nobody');
+    expect(a.counters.snapshot().txNoPeer).toBe(1);
+    c.setFilter(DEVICE_PROMISCUOUS);
+    send(net, a, HI, 77, 'one');
+    b.setFilter(DEVICE_PROMISCUOUS);
+    send(net, a, HI, 77, 'two');
+    send(net, a, HI, 1, 'known');
+    expect([texts(net, b), texts(net, c)]).toEqual([
+      ['two', 'known'],
+      ['one', 'two'],
+    ]);
+  });
+
+  it('copies groups to those that joined, broadcast to all', () => {
+    const net = segment(ports);
+    const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniDevice, VniDevice, VniDevice];
+    b.joinMulticast(0x0100, 0x5e000001);
+    b.joinMulticast(0x0100, 0x5e000001);
+    send(net, a, 0x0100, 0x5e000001, 'group');
+    send(net, a, 0x0100, 0x5e000002, 'other group');
+    send(net, a, 0xffff, -1, 'all');
+    expect([texts(net, b), texts(net, c)]).toEqual([['group', 'all'], ['all']]);
+    b.leaveMulticast(0x0100, 0x5e000001);
+    send(net, a, 0x0100, 0x5e000001, 'still');
+    expect(texts(net, b)).toEqual(['still']);
+    b.leaveMulticast(0x0100, 0x5e000001);
+    c.setFilter(DEVICE_ALL_MULTICAST);
+    send(net, a, 0x0100, 0x5e000001, 'again');
+    expect([texts(net, b), texts(net, c)]).toEqual([[], ['again']]);
+  });
+
+  it('filters by itself what a peer sends all the same', () => {
+    const net = segment(ports);
+    const [a, b] = [0, 1].map((port) => net.open(port)) as [VniDevice, VniDevice];
+    const at = a.reserve(HI, 1, 60);
+    net.arena.view.setUint16(at, HI);
+    net.arena.view.setInt32(at + 2, 99);
+    a.commit(60, 0);
     a.flush();
-    for (const other of devices.slice(1)) expect(receiveAll(arena, other)).toEqual(['who has']);
+    expect(b.pending).toBe(true);
+    expect(texts(net, b)).toEqual([]);
+    expect(b.pending).toBe(false);
+    expect(b.counters.snapshot()).toMatchObject({ rxFiltered: 1, rxFrames: 0 });
+  });
+
+  it('drops runts and giants under a counter', () => {
+    const net = segment(ports);
+    const [a, b] = [0, 1].map((port) => net.open(port)) as [VniDevice, VniDevice];
+    b.setMtu(500);
+    a.reserve(HI, 1, 60);
+    a.commit(13, 0);
+    send(net, a, HI, 1, 'x'.repeat(505));
+    send(net, a, HI, 1, 'fits');
+    expect(texts(net, b)).toEqual(['fits']);
+    expect(b.counters.snapshot().rxBadLength).toBe(2);
+  });
+
+  it('pushes back on a full channel and leaves the others alone', () => {
+    const net = segment(ports);
+    const bell = new Doorbell(net.arena, net.arena.allocateDoorbell());
+    const a = net.open(0, { doorbellAt: bell.at });
+    const [b, c] = [net.open(1), net.open(2)];
+    const sent = fill(net, a, 1);
+    expect(send(net, a, HI, 1, 'more')).toBe(-Errno.ENOBUFS);
+    expect(a.counters.snapshot().txFull).toBeGreaterThan(0);
+    expect(send(net, a, HI, 2, 'to c')).toBe(0);
+    send(net, a, 0xffff, -1, 'y'.repeat(1000));
+    expect(texts(net, c)).toEqual(['to c', 'y'.repeat(1000)]);
+    expect(a.awaitRoom(HI, 1)).toBe(false);
+    bell.arm();
+    expect(texts(net, b)).toHaveLength(sent);
+    expect(bell.sleeping).toBe(false);
+    expect(a.awaitRoom(HI, 1)).toBe(true);
+  });
+
+  it('drops on a full channel when configured so', () => {
+    const net = segment(ports);
+    const a = net.open(0, { onFull: 'drop' });
+    const b = net.open(1);
+    for (let i = 0; i < 200; i++) expect(send(net, a, HI, 1, 'x'.repeat(1000))).toBe(0);
+    const dropped = a.counters.snapshot().txFull as number;
+    expect(dropped).toBeGreaterThan(0);
+    expect(texts(net, b)).toHaveLength(200 - dropped);
+  });
+
+  it('rings a sleeping receiver and nobody else', () => {
+    const net = segment(ports);
+    const bells = [0, 1, 2].map(() => new Doorbell(net.arena, net.arena.allocateDoorbell()));
+    const [a] = bells.map((bell, port) => net.open(port, { doorbellAt: bell.at })) as [VniDevice];
+    for (const bell of bells) bell.arm();
+    send(net, a, HI, 2, 'wake');
+    expect(bells.map((bell) => bell.sleeping)).toEqual([true, true, false]);
+  });
+
+  it('lets frames to a dead kernel vanish, and speaks to its successor', () => {
+    const net = segment(ports);
+    const [a, b] = [net.open(0), net.open(1)];
+    send(net, b, HI, 0, 'last words');
+    send(net, a, HI, 1, 'never read');
+    markPortDead(net.arena, net.network, 1);
+    expect(listPorts(net.arena, net.network)[1]).toMatchObject({ state: 'dead', macLo: 1 });
+    expect(send(net, a, HI, 1, 'to the dead')).toBe(0);
+    expect(a.counters.snapshot().txNoPeer).toBe(1);
+    expect(a.linkUp).toBe(true);
+    expect(b.receive(new FrameBatch())).toBe(0);
+    expect(b.linkUp).toBe(false);
+    expect(b.downReason).toBe('port was taken down');
+    const successor = net.open(1, { name: 'p1b' });
+    expect(texts(net, successor)).toEqual([]);
+    expect(send(net, a, HI, 1, 'hello again')).toBe(0);
+    expect(send(net, successor, HI, 0, 'I am new')).toBe(0);
+    expect(texts(net, successor)).toEqual(['hello again']);
+    expect(texts(net, a)).toEqual(['last words', 'I am new']);
+  });
+
+  it('refuses a port in use and a network that is none', () => {
+    const net = segment(ports);
+    const first = net.open(0);
+    expect(() => net.open(0)).toThrow(expect.objectContaining({ code: 'EBUSY' }));
+    expect(() => net.open(ports)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    first.close();
+    net.open(0);
+    net.arena.words[net.network.at >> 2] = 0;
+    expect(() => net.open(1)).toThrow(expect.objectContaining({ code: 'EPROTO' }));
+  });
+
+  it('negotiates what all ports that are up can do', () => {
+    const net = segment(ports, 512 * 1024);
+    const both = CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES;
+    const a = net.open(0, { capabilities: both });
+    const b = net.open(1, { capabilities: both });
+    a.receive(new FrameBatch());
+    expect([a.capabilities, b.capabilities]).toEqual([both, both]);
+    expect(a.maxFrameBytes).toBe(65549);
+    net.open(2, { capabilities: CAP_CHECKSUM_PARTIAL });
+    a.receive(new FrameBatch());
+    expect(a.capabilities).toBe(CAP_CHECKSUM_PARTIAL);
+    expect(a.maxFrameBytes).toBe(1514);
+    markPortDead(net.arena, net.network, 2);
+    a.receive(new FrameBatch());
+    expect(a.capabilities).toBe(both);
   });
 });
 
-describe('loopback', () => {
-  it('gives back what it was given', () => {
-    const arena = Arena.create(4 * 1024 * 1024);
-    const lo = new LoopbackDevice(arena);
-    send(arena, lo, 0, 0, 'me');
-    lo.flush();
-    expect(receiveAll(arena, lo)).toEqual(['me']);
+describe('ring sizes', () => {
+  it('are 3 MiB for few ports and shrink to the budget', () => {
+    expect(defaultRingBytes(2)).toBe(DEFAULT_RING_BYTES);
+    expect(defaultRingBytes(8)).toBe(DEFAULT_RING_BYTES);
+    expect(defaultRingBytes(128)).toBe(32768);
+    for (const ports of [2, 16, 64, 128]) {
+      expect(networkBytes({ ports })).toBeLessThan(600 * 1024 * 1024);
+      expect(ports * (ports - 1) * defaultRingBytes(ports)).toBeLessThanOrEqual(512 * 1024 * 1024);
+    }
+    expect(() => networkBytes({ ports: 1 })).toThrow('2 to 256');
+    expect(() => networkBytes({ ports: 257 })).toThrow('2 to 256');
+  });
+
+  it('can be the paper’s 392,200 bytes', () => {
+    const net = segment(2, 392_200);
+    expect(net.network.ringBytes).toBe(392_192);
+    const a = net.open(0);
+    net.open(1);
+    let frames = 0;
+    while (a.reserve(HI, 1, 1514) > 0) {
+      a.commit(1514, 0);
+      frames++;
+    }
+    expect(frames).toBe(255);
+  });
+
+  it('cost nothing for channels that nobody used', () => {
+    const net = segment(40);
+    net.open(0);
+    for (let to = 1; to < 40; to++) expect(net.arena.words[ringAt(net.network, 0, to) >> 2]).toBe(0);
+  });
+});
+
+describe('a bad peer', () => {
+  /** Ports 0 and 1 speak well; port 2 writes what it likes into everything it may write. */
+  function spoil(net: Segment, place: number, value: number): void {
+    const { arena, network } = net;
+    const areas = [
+      [ringAt(network, 2, 0), ringBytes(network.ringBytes)],
+      [ringAt(network, 2, 0), RING_CONTROL_BYTES + 256],
+      [ringAt(network, 0, 2), ringBytes(network.ringBytes)],
+      [ringAt(network, 0, 2), RING_CONTROL_BYTES],
+      [portAt(network, 2), PORT_BYTES / 2],
+      [portAt(network, 0) + PORT_BYTES / 2, PORT_BYTES / 2],
+      [generationAt(network), 4],
+    ] as const;
+    const [at, byteLength] = areas[place % areas.length] as readonly [number, number];
+    arena.words[(at >> 2) + ((place >>> 3) % (byteLength >> 2))] = value;
+  }
+
+  it.each([3, 12])('cannot hurt the other channels of a network of %d ports', (ports) => {
+    const value = fc.oneof(
+      fc.integer(),
+      fc.nat(3000),
+      fc.nat(64).map((n) => n * 64),
+    );
+    const write = fc.tuple(fc.nat(0x7fff_ffff), value);
+    fc.assert(
+      fc.property(fc.array(write, { minLength: 1, maxLength: 80 }), (writes) => {
+        const net = segment(ports, 8192);
+        const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniDevice, VniDevice, VniDevice];
+        const sent: string[] = [];
+        const got: string[] = [];
+        for (const [place, word] of writes) {
+          const text = `frame ${sent.length}`;
+          if (send(net, b, HI, 0, text) === 0) sent.push(text);
+          send(net, a, HI, 2, 'to the bad one');
+          send(net, a, 0xffff, -1, 'all');
+          send(net, c, HI, 0, 'from the bad one');
+          c.receive(new FrameBatch());
+          c.release();
+          spoil(net, place, word);
+          a.awaitRoom(HI, 2);
+          got.push(...texts(net, a).filter((text) => text.startsWith('frame ')));
+          texts(net, b);
+        }
+        got.push(...texts(net, a).filter((text) => text.startsWith('frame ')));
+        expect(got).toEqual(sent);
+        expect(a.linkUp).toBe(true);
+        expect(a.downReason).toMatch(/^$|^port 2: [a-z0-9, -]+$/);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('brings a link of two down under a name, and its successor brings it up', () => {
+    const net = segment(2);
+    const [a, b] = [net.open(0), net.open(1)];
+    send(net, b, HI, 0, 'good');
+    net.arena.words[(ringAt(net.network, 1, 0) >> 2) + 32] = 65;
+    expect(texts(net, a)).toEqual([]);
+    expect(a.linkUp).toBe(false);
+    expect(a.downReason).toBe('port 1: head is no index');
+    expect(a.counters.snapshot().brokenRings).toBe(1);
+    expect(send(net, a, HI, 1, 'x')).toBe(-Errno.ENETDOWN);
+    expect(a.pending).toBe(false);
+    markPortDead(net.arena, net.network, 1);
+    const successor = net.open(1, { name: 'new' });
+    expect(texts(net, a)).toEqual([]);
+    expect(a.linkUp).toBe(true);
+    expect(a.downReason).toBe('');
+    expect(send(net, a, HI, 1, 'welcome')).toBe(0);
+    expect(send(net, successor, HI, 0, 'thanks')).toBe(0);
+    expect([texts(net, a), texts(net, successor)]).toEqual([['thanks'], ['welcome']]);
   });
 });

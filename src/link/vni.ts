@@ -84,6 +84,8 @@ export class VniDevice implements Device {
   readonly #offered: number;
   readonly #dropWhenFull: boolean;
   readonly #direct: boolean;
+  /** Closed, or taken down by the supervisor: for good. */
+  #left = false;
 
   /** The ring in which the open reservation lies; null while it lies in the staging place. */
   #open: RingProducer | null = null;
@@ -107,8 +109,8 @@ export class VniDevice implements Device {
   readonly #txNoPeer: number;
   readonly #txFull: number;
   readonly #rxFiltered: number;
-  readonly #rxLength: number;
-  readonly #rxBroken: number;
+  readonly #rxBadLength: number;
+  readonly #brokenRings: number;
   #sentFrames = 0;
   #sentBytes = 0;
 
@@ -147,8 +149,8 @@ export class VniDevice implements Device {
     this.#txNoPeer = counters.index('txNoPeer');
     this.#txFull = counters.index('txFull');
     this.#rxFiltered = counters.index('rxFiltered');
-    this.#rxLength = counters.index('rxBadLength');
-    this.#rxBroken = counters.index('rxBrokenRing');
+    this.#rxBadLength = counters.index('rxBadLength');
+    this.#brokenRings = counters.index('brokenRings');
     this.#join(options.doorbellAt ?? 0);
   }
 
@@ -190,7 +192,8 @@ export class VniDevice implements Device {
     this.#map.rescan();
     this.capabilities = this.#offered & this.#map.commonCapabilities;
     this.#sizes();
-    if (loadCell(this.#words, this.#portWord + PORT_STATE) !== PORT_UP) this.#down('port was taken down');
+    if (loadCell(this.#words, this.#portWord + PORT_STATE) !== PORT_UP && !this.#left)
+      this.#leave('port was taken down');
     this.#carrier();
   }
 
@@ -201,23 +204,30 @@ export class VniDevice implements Device {
         : this.mtuBytes + ETHERNET_HEADER_BYTES;
   }
 
-  #down(why: string): void {
+  #leave(why: string): void {
+    this.#left = true;
     this.linkUp = false;
     this.downReason = why;
   }
 
-  /** The link is down when no channel is left that could work. */
+  /** The link is down when no channel is left that could work. A new kernel behind a broken channel makes it sound again. */
   #carrier(): void {
+    if (this.#left) return;
     let sound = 0;
-    for (const peer of this.#map.peers) if (peer !== null && peer.broken === '') sound++;
-    if (sound === 0) this.linkUp = false;
+    let broken: Peer | null = null;
+    for (const peer of this.#map.peers) {
+      if (peer === null) continue;
+      if (peer.broken === '') sound++;
+      else broken = peer;
+    }
+    this.linkUp = sound > 0;
+    this.downReason = broken === null ? '' : `port ${broken.port}: ${broken.broken}`;
   }
 
   /** What a peer wrote makes no sense: give up that one channel, both ways. */
   #breakPeer(peer: Peer, why: string): void {
     peer.broken = why;
-    this.downReason = `port ${peer.port}: ${why}`;
-    this.counters.add(this.#rxBroken, 1);
+    this.counters.add(this.#brokenRings, 1);
     this.#rescan();
   }
 
@@ -329,6 +339,7 @@ export class VniDevice implements Device {
 
   receive(batch: FrameBatch): number {
     if (this.#words[this.#generationIndex] !== this.#map.generation) this.#rescan();
+    if (this.#left) return 0;
     const count = this.#direct ? this.#receiveDirect(batch) : this.#receivePending(batch);
     return count === 0 ? 0 : this.#filterBatch(batch, count);
   }
@@ -395,7 +406,7 @@ export class VniDevice implements Device {
       const at = batch.at[i] as number;
       const length = batch.length[i] as number;
       if (length < ETHERNET_HEADER_BYTES || length > longest) {
-        this.counters.add(this.#rxLength, 1);
+        this.counters.add(this.#rxBadLength, 1);
         continue;
       }
       const hi = view.getUint16(at);
@@ -427,6 +438,7 @@ export class VniDevice implements Device {
   }
 
   get pending(): boolean {
+    if (this.#left) return false;
     if (this.#direct) {
       for (const peer of this.#map.peers) {
         if (peer !== null && peer.broken === '' && this.#map.consumerFrom(peer, false)?.pending) return true;
@@ -471,6 +483,6 @@ export class VniDevice implements Device {
     if (loadCell(this.#words, this.#portWord + PORT_STATE) === PORT_UP)
       storeCell(this.#words, this.#portWord + PORT_STATE, PORT_FREE);
     touchGeneration(this.#arena, this.#network);
-    this.#down('closed');
+    this.#leave('closed');
   }
 }

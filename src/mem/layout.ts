@@ -3,8 +3,6 @@
  * structure and checked by whoever attaches. Drawings: docs/layouts/.
  */
 
-import type { Arena } from './arena.ts';
-
 /** Two words that must not be in one cache line (or in the pair of lines that processors prefetch together) lie this far apart. */
 export const LINE_BYTES = 128;
 
@@ -16,14 +14,14 @@ export function magicOf(tag: string): number {
 }
 
 /** Finish a structure at `at`: version first, then the magic number, so that nobody attaches to half of it. */
-export function seal(arena: Arena, at: number, magic: number, version: number): void {
-  arena.words[(at >> 2) + 1] = version;
-  Atomics.store(arena.words, at >> 2, magic);
+export function seal(words: Int32Array, at: number, magic: number, version: number): void {
+  words[(at >> 2) + 1] = version;
+  Atomics.store(words, at >> 2, magic);
 }
 
 /** '' when the structure at `at` is of that kind and version, otherwise why not. */
-export function checkSeal(arena: Arena, at: number, magic: number, version: number): string {
-  if (Atomics.load(arena.words, at >> 2) !== magic) return 'wrong magic number';
-  const found = arena.words[(at >> 2) + 1] as number;
+export function checkSeal(words: Int32Array, at: number, magic: number, version: number): string {
+  if (Atomics.load(words, at >> 2) !== magic) return 'wrong magic number';
+  const found = words[(at >> 2) + 1] as number;
   return found === version ? '' : `version ${found}, expected ${version}`;
 }

@@ -57,14 +57,21 @@ export function formatRing(arena: Arena, at: number, capacityBytes: number): voi
   assert(at % LINE_BYTES === 0 && capacityBytes % RECORD_ALIGN === 0, 'ring: alignment');
   assert(capacityBytes >= 4 * RECORD_ALIGN && at + ringBytes(capacityBytes) <= arena.byteLength, 'ring: size');
   arena.words[(at >> 2) + WORD_CAPACITY] = capacityBytes;
-  seal(arena, at, MAGIC, VERSION);
+  seal(arena.words, at, MAGIC, VERSION);
 }
 
 /** '' when a ring of exactly that capacity was formatted at `at`, otherwise why not. */
 export function checkRing(arena: Arena, at: number, capacityBytes: number): string {
-  const why = checkSeal(arena, at, MAGIC, VERSION);
+  const why = checkSeal(arena.words, at, MAGIC, VERSION);
   if (why !== '') return why;
   return arena.words[(at >> 2) + WORD_CAPACITY] === capacityBytes ? '' : 'wrong capacity';
+}
+
+/** Whether the bytes between two indices are no more than the ring holds. */
+function fits(head: number, tail: number, capacity: number): boolean {
+  if (!isIndex(tail, capacity)) return false;
+  const used = head - tail;
+  return (used < 0 ? used + 2 * capacity : used) <= capacity;
 }
 
 function isIndex(index: number, capacity: number): boolean {
@@ -89,6 +96,8 @@ export class RingProducer {
   #unpublished = 0;
   /** Free bytes as of the last look at the tail, less what was committed since. */
   #room = 0;
+  /** False after `takeOver` until the consumer's index makes sense: counts as full till then. */
+  #settled = true;
 
   /** Attach to a formatted ring, where the last producer left it. */
   constructor(arena: Arena, at: number, capacityBytes: number) {
@@ -121,13 +130,39 @@ export class RingProducer {
     if (used < 0) used += 2 * capacity;
     const room = capacity - used - this.#unpublished;
     // Room only grows by looking; a tail ahead of the published head would show as more used than there is.
-    if (used > capacity || room < this.#room) this.#fail('tail out of range');
-    else this.#room = room;
+    if (used > capacity || room < this.#room) {
+      this.#fail('tail out of range');
+      return;
+    }
+    this.#room = room;
+    this.#settled = true;
   }
 
   #fail(why: string): void {
-    this.broken = why;
     this.#room = 0;
+    if (this.#settled) this.broken = why;
+  }
+
+  /**
+   * Become the producer after one that died, or that was broken: continue where it stopped, or, when what it left makes no
+   * sense, at the consumer's index. Until the consumer's index makes sense too, the ring counts as full.
+   */
+  takeOver(): void {
+    const capacity = this.capacityBytes;
+    this.#words[((this.#dataAt - RING_CONTROL_BYTES) >> 2) + WORD_CAPACITY] = capacity;
+    seal(this.#words, this.#dataAt - RING_CONTROL_BYTES, MAGIC, VERSION);
+    this.#settled = false;
+    this.#unpublished = 0;
+    this.#room = 0;
+    this.broken = '';
+    const tail = Atomics.load(this.#words, this.#tailIndex);
+    this.#head = Atomics.load(this.#words, this.#headIndex);
+    if (!isIndex(this.#head, capacity) || !fits(this.#head, tail, capacity)) {
+      this.#head = isIndex(tail, capacity) ? tail : 0;
+      Atomics.store(this.#words, this.#headIndex, this.#head);
+    }
+    this.#offset = this.#head % capacity;
+    this.#refresh();
   }
 
   /**
@@ -226,6 +261,8 @@ export class RingConsumer {
   /** Published records not read yet, and read ones not released yet, in bytes. */
   #available = 0;
   #unreleased = 0;
+  /** False after `takeOver` until the producer's index makes sense: counts as empty till then. */
+  #settled = true;
 
   /** Attach to a formatted ring, where the last consumer left it. */
   constructor(arena: Arena, at: number, capacityBytes: number) {
@@ -249,6 +286,7 @@ export class RingConsumer {
   #refresh(): void {
     const capacity = this.capacityBytes;
     const head = Atomics.load(this.#words, this.#headIndex);
+    this.#headSeen = head;
     if (!isIndex(head, capacity)) {
       this.#fail('head is no index');
       return;
@@ -260,13 +298,13 @@ export class RingConsumer {
       this.#fail('head out of range');
       return;
     }
-    this.#headSeen = head;
     this.#available = used - this.#unreleased;
+    this.#settled = true;
   }
 
   #fail(why: string): void {
-    this.broken = why;
     this.#available = 0;
+    if (this.#settled) this.broken = why;
   }
 
   /** Whether a record waits; looks at shared memory afresh. A broken ring has none. */
@@ -344,14 +382,21 @@ export class RingConsumer {
     return true;
   }
 
-  /** Drop whatever is in the ring: a new owner of this end does not read what was sent to the last one. */
-  purge(): void {
-    if (this.broken !== '') return;
-    this.#refresh();
-    if (this.broken !== '') return;
-    this.#unreleased += this.#available;
+  /**
+   * Become the consumer after one that died, or that was broken: drop what was sent to it. When the producer's index makes
+   * no sense, the ring counts as empty until it does.
+   */
+  takeOver(): void {
+    const capacity = this.capacityBytes;
+    const head = Atomics.load(this.#words, this.#headIndex);
+    const tail = Atomics.load(this.#words, this.#tailIndex);
+    this.#settled = isIndex(head, capacity);
+    this.#tail = this.#settled ? head : isIndex(tail, capacity) ? tail : 0;
+    this.#headSeen = head;
+    this.#offset = this.#tail % capacity;
     this.#available = 0;
-    this.#offset = this.#headSeen % this.capacityBytes;
-    this.release();
+    this.#unreleased = 0;
+    this.broken = '';
+    Atomics.store(this.#words, this.#tailIndex, this.#tail);
   }
 }

@@ -1,0 +1,66 @@
+import { SeededRng } from '../../src/base/rng.ts';
+import { CaptureDevice } from '../../src/link/capture.ts';
+import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device } from '../../src/link/device.ts';
+import { ImpairedDevice } from '../../src/link/impair.ts';
+import { LoopbackDevice } from '../../src/link/loopback.ts';
+import { createNetwork } from '../../src/link/network.ts';
+import { VniDevice } from '../../src/link/vni.ts';
+import { Arena } from '../../src/mem/arena.ts';
+import { type Bulk, createBulk } from '../../src/mem/bulk.ts';
+import { type DevicesUnderTest, deviceSuite } from './device-suite.ts';
+
+const clock = { nowUs: () => 1000 };
+
+function vni(ports: number, capabilities = 0, ringBytes = 256 * 1024): DevicesUnderTest & { bulk: Bulk } {
+  const arena = Arena.create(48 * 1024 * 1024);
+  const bulk = createBulk(arena);
+  const network = createNetwork(arena, { ports, ringBytes });
+  const device = (port: number): Device =>
+    new VniDevice(arena, bulk, network, port, { name: `eth${port}`, mac: { hi: 0x0200, lo: port }, capabilities });
+  return { arena, bulk, sender: device(0), receiver: device(ports - 1) };
+}
+
+function loopback(): DevicesUnderTest & { bulk: Bulk } {
+  const arena = Arena.create(8 * 1024 * 1024);
+  const device = new LoopbackDevice(arena);
+  return { arena, bulk: createBulk(arena), sender: device, receiver: device };
+}
+
+function impaired(devices: DevicesUnderTest & { bulk: Bulk }, impair: boolean): DevicesUnderTest {
+  const { arena, bulk } = devices;
+  const options = { clock, rng: new SeededRng(1) };
+  const sender = new ImpairedDevice(devices.sender, arena, bulk, options);
+  const receiver =
+    devices.receiver === devices.sender ? sender : new ImpairedDevice(devices.receiver, arena, bulk, options);
+  // Nothing goes wrong and nothing is late, but every frame takes the way of those for which something would.
+  if (impair) {
+    sender.impair('out', { loss: 0 });
+    receiver.impair('in', { loss: 0 });
+  }
+  return { arena, sender, receiver };
+}
+
+function captured(devices: DevicesUnderTest & { bulk: Bulk }): DevicesUnderTest {
+  const wrap = (device: Device): CaptureDevice => {
+    const capture = new CaptureDevice(device, devices.bulk, clock);
+    capture.capture({ queueBytes: 10_000 });
+    return capture;
+  };
+  const sender = wrap(devices.sender);
+  return {
+    arena: devices.arena,
+    sender,
+    receiver: devices.receiver === devices.sender ? sender : wrap(devices.receiver),
+  };
+}
+
+deviceSuite('vni, 2 ports', () => vni(2));
+deviceSuite('vni, 2 ports, the 392,200 bytes of papers/003', () => vni(2, 0, 392_200));
+deviceSuite('vni, 2 ports, super-frames', () => vni(2, CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES, 3 << 20));
+deviceSuite('vni, 12 ports', () => vni(12));
+deviceSuite('loopback', loopback);
+deviceSuite('impair around vni, healed', () => impaired(vni(2), false));
+deviceSuite('impair around vni', () => impaired(vni(2), true));
+deviceSuite('impair around loopback', () => impaired(loopback(), true));
+deviceSuite('capture around vni', () => captured(vni(2)));
+deviceSuite('capture around loopback', () => captured(loopback()));
