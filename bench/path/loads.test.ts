@@ -1,6 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { BenchContext } from '../context.ts';
+import type { Row } from '../harness/row.ts';
+import { CompiledPeers } from '../harness/tools.ts';
+import { compareWithBest, faceBench } from './face.ts';
 import { connectSubjects, dgramSubjects, httpSubjects, streamSubjects, unixSubjects } from './loads.ts';
 import { damage, PERIOD, pattern } from './programs/pattern.mjs';
 import { NODE_STAGES, processes, runPair, type Stage, workers } from './stages.ts';
@@ -91,4 +95,63 @@ it('counts a repetition with damage or errors as failed', async () => {
 it('a program says what it takes when called wrongly', () => {
   const program = new URL('http-client.mjs', programs);
   expect(() => execFileSync(process.execPath, [program.pathname, '--nonsense'], { stdio: 'pipe' })).toThrow(/nonsense/);
+});
+
+describe('the comparison', () => {
+  const row = (metric: string, unit: Row['unit'], value: number | null): Row => ({
+    bench: 'b',
+    metric,
+    system: 'Node',
+    unit,
+    value,
+    samples: [],
+    placement: 'near',
+    ...(value === null ? { note: 'why' } : {}),
+  });
+
+  it('is with the faster rival, by rate or by time', () => {
+    const rows = [row('ours', 'Gbit/s', 10), row('a', 'Gbit/s', 4), row('b', 'Gbit/s', 5), row('c', 'Gbit/s', null)];
+    compareWithBest(rows, 'ours', ['a', 'b', 'c', 'absent']);
+    expect(rows[0]).toMatchObject({ baseline: 'b', ratio: 2 });
+    const times = [row('ours', 'us', 10), row('a', 'us', 4), row('b', 'us', 5)];
+    compareWithBest(times, 'ours', ['a', 'b']);
+    expect(times[0]).toMatchObject({ baseline: 'a', ratio: 2.5 });
+  });
+
+  it('is not made of shares, nor without a rival', () => {
+    const rows = [row('lost', '%', 10), row('a', '%', 4), row('ours', 'ms', 1), row('b', 'ms', null)];
+    compareWithBest(rows, 'lost', ['a']);
+    compareWithBest(rows, 'ours', ['b']);
+    for (const each of rows) expect(each).not.toHaveProperty('ratio');
+  });
+});
+
+it('a face bench measures a point on every stage, closes the stage, and compares', async () => {
+  let closed = false;
+  const ours: Stage = { ...workers, name: 'ours', system: 'multikernel', close: async () => void (closed = true) };
+  const bench = faceBench(
+    (stage) => [
+      {
+        name: stage.name,
+        system: stage.system,
+        metrics: [{ key: 'v', metric: `load, ${stage.name}`, unit: 'Gbit/s' }],
+        run: async () => ({ values: { v: stage.name.length } }),
+      },
+    ],
+    () => ours,
+  );
+  const context = new BenchContext(
+    'face',
+    { quick: true, repetitions: 1, retries: 0, budgetMs: 1e9 },
+    {
+      signal,
+      peers: new CompiledPeers(),
+      instruments: { roundTripNs: async () => 100, load: () => null, nowMs: () => 0 },
+      onProgress: () => {},
+    },
+  );
+  const rows = await bench.run(context);
+  expect(rows.map(({ metric }) => metric)).toEqual(['load, ours', 'load, two workers', 'load, two processes']);
+  expect(rows[0]).toMatchObject({ baseline: 'load, two processes', system: 'multikernel' });
+  expect(closed).toBe(true);
 });

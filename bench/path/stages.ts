@@ -73,7 +73,8 @@ async function addressArgs(stage: Stage): Promise<string[]> {
   return ['--host', host, '--port', String(port)];
 }
 
-function programUrl(program: string): URL {
+/** URL of a load. */
+export function programUrl(program: string): URL {
   return new URL(`./programs/${program}.mjs`, import.meta.url);
 }
 

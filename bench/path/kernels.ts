@@ -1,0 +1,93 @@
+/**
+ * Role: the stage of kernels: server and client as programs of two kernels of one lab, on one network, each in a thread of
+ * its own. The lab comes up on first use and stays; every run has fresh kernels.
+ * Thread: the harness's main thread, which is the lab's supervisor. Only the public façade is used.
+ */
+
+import type { Kernel, Lab, NetworkOptions } from '#src/index';
+import { jsonLine } from '../harness/tools.ts';
+import { type ProgramCall, type ProgramResult, programUrl, type Stage } from './stages.ts';
+
+/** Ports are not used twice, so that connections of the run before cannot disturb. */
+const FIRST_PORT = 8000;
+
+export class KernelStage implements Stage {
+  readonly name: string;
+  readonly system = 'multikernel' as const;
+  private readonly network: NetworkOptions;
+  private net: Promise<Lab> | undefined;
+  private nextPort: number = FIRST_PORT;
+
+  constructor(name: string = 'two kernels', network: NetworkOptions = {}) {
+    this.name = name;
+    this.network = network;
+  }
+
+  async endpoint(): Promise<{ host: string; port: number }> {
+    const { addresses } = await (await this.lab()).kernel('server').status();
+    const host = addresses[0]?.address;
+    if (host === undefined) throw new Error('the kernel has no address');
+    return { host, port: this.nextPort++ };
+  }
+
+  async run(
+    role: 'server' | 'client',
+    { program, args }: ProgramCall,
+    limitMs: number,
+    signal: AbortSignal,
+  ): Promise<ProgramResult> {
+    signal.throwIfAborted();
+    const net = await this.lab();
+    const kernel = net.kernel(role);
+    let why: string | undefined;
+    const stop = (reason: string): void => {
+      why ??= reason;
+      // It may have ended just now.
+      kernel.stop().catch(() => {});
+    };
+    const timer = setTimeout(() => stop(`no result within ${limitMs / 1000} s`), limitMs);
+    const onAbort = (): void => stop('interrupted');
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const output = await runToEnd(net, kernel, programUrl(program), args);
+      if (why !== undefined) throw new Error(`${program}: ${why}`);
+      return jsonLine(output);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async close(): Promise<void> {
+    const net = await this.net;
+    this.net = undefined;
+    await net?.down();
+  }
+
+  private lab(): Promise<Lab> {
+    this.net ??= import('#src/index').then(({ lab }) =>
+      lab({ name: 'bench', networks: { lan: this.network }, nodes: { server: {}, client: {} } }),
+    );
+    return this.net;
+  }
+}
+
+/** Runs a program on a kernel until its thread ends; returns what it printed. Throws with its last error. */
+async function runToEnd(net: Lab, kernel: Kernel, script: URL, args: readonly string[]): Promise<string> {
+  const logs = net.logs({ nodes: [kernel.name], lines: 0, follow: true });
+  const lines: string[] = [];
+  try {
+    await kernel.run(script, { argv: [...args] });
+    for await (const line of logs) {
+      if (line.source === 'stdout') lines.push(line.text);
+      // A change of state is written when the node is down, for whatever reason.
+      if (line.source === 'state') break;
+    }
+  } finally {
+    logs.close();
+  }
+  const { exitCode, lastError, phase } = await kernel.status();
+  if (lastError !== null) throw new Error(`${kernel.name}: ${lastError.message.split('\n')[0]}`);
+  if (phase === 'exited' && exitCode !== 0) throw new Error(`${kernel.name}: exit code ${exitCode}`);
+  return lines.join('\n');
+}
