@@ -66,8 +66,7 @@ export class Kernel implements Agent {
   /** Called after a turn in which a socket was bound, began to listen, or was closed. */
   onSocketsChanged: (() => void) | null = null;
   readonly #events: EventQueue = new EventQueue();
-  readonly #socketLayer: Sockets;
-  #socketsGeneration = -1;
+  #portsGeneration = -1;
   readonly #devices: Map<string, CaptureDevice> = new Map();
   #pingIdentifier: number;
   #closed = false;
@@ -95,8 +94,7 @@ export class Kernel implements Agent {
     });
     const context: SocketContext = { events: this.#events, nowUs, requestWork: () => host.requestWork() };
     this.tcp = new TcpStack(this.inet, context);
-    this.#socketLayer = new Sockets(this.inet, this.tcp, context);
-    this.sockets = this.#socketLayer;
+    this.sockets = new Sockets(this.inet, this.tcp, context);
     this.#pingIdentifier = host.rng.next32() & 0xffff;
     this.#addNames(options.hosts ?? {});
     const lo = this.attach(new LoopbackDevice(arena, { countersName: `${name}/lo0` }), 'lo0');
@@ -133,8 +131,9 @@ export class Kernel implements Agent {
       // What handlers sent leaves now, even when one of them threw.
       this.inet.flush();
     }
-    if (this.#socketLayer.generation !== this.#socketsGeneration) {
-      this.#socketsGeneration = this.#socketLayer.generation;
+    const generation = this.tcp.ports.generation + this.inet.udp.ports.generation;
+    if (generation !== this.#portsGeneration) {
+      this.#portsGeneration = generation;
       this.onSocketsChanged?.();
     }
     return work;

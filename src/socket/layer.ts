@@ -1,0 +1,37 @@
+/**
+ * The system calls of one kernel: makes the sockets of socket.ts over TCP, UDP and raw IP.
+ *
+ * Thread: the one that runs the kernel.
+ */
+
+import type { Inet } from '../inet/inet.ts';
+import type { TcpStack } from '../inet/tcp/stack.ts';
+import { UdpSocket } from './datagram.ts';
+import type { SocketContext } from './events.ts';
+import { RawIpSocket } from './raw.ts';
+import type { DatagramSocket, RawSocket, SocketLayer, StreamSocket } from './socket.ts';
+import { TcpSocket } from './stream.ts';
+
+export class Sockets implements SocketLayer {
+  readonly #inet: Inet;
+  readonly #tcp: TcpStack;
+  readonly #context: SocketContext;
+
+  constructor(inet: Inet, tcp: TcpStack, context: SocketContext) {
+    this.#inet = inet;
+    this.#tcp = tcp;
+    this.#context = context;
+  }
+
+  stream(): StreamSocket {
+    return new TcpSocket(this.#tcp, this.#context);
+  }
+
+  datagram(): DatagramSocket {
+    return new UdpSocket(this.#inet, this.#context);
+  }
+
+  raw(protocol: number): RawSocket {
+    return new RawIpSocket(this.#inet, this.#context, protocol);
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * A network of real kernels on the simulated host: one thread, a virtual clock, a seed.
+ *
+ * Every kernel has `eth0` on one Ethernet segment, behind a link that can be made bad. Equal seeds give equal packets.
+ */
+
+import { Simulation } from '../../src/host/sim/simulation.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import { ImpairedDevice } from '../../src/link/impair.ts';
+import type { Impairment } from '../../src/link/impairment.ts';
+import { createNetwork, VniDevice } from '../../src/link/index.ts';
+import { Arena } from '../../src/mem/arena.ts';
+
+export interface SimNetworkOptions {
+  seed: number;
+  kernels: readonly string[];
+  /** What is wrong with what each kernel sends. */
+  impairment?: Impairment;
+  ringBytes?: number;
+  mtuBytes?: number;
+}
+
+const HEAP_BYTES = 32 * 1024 * 1024;
+
+export class SimNetwork {
+  readonly simulation: Simulation;
+  readonly arena: Arena;
+  readonly kernels: Map<string, Kernel> = new Map();
+  readonly links: Map<string, ImpairedDevice> = new Map();
+
+  constructor(options: SimNetworkOptions) {
+    const { seed, kernels } = options;
+    this.simulation = new Simulation(seed);
+    this.arena = Arena.create(256 * 1024 * 1024 + kernels.length * (HEAP_BYTES + 8 * 1024 * 1024));
+    const ports = Math.max(2, kernels.length);
+    const ringBytes = options.ringBytes ?? 512 * 1024;
+    const network = createNetwork(this.arena, { ports, ringBytes });
+    const hosts = Object.fromEntries(kernels.map((name, i) => [name, [SimNetwork.address(i)]]));
+    kernels.forEach((name, index) => {
+      const host = this.simulation.host();
+      const heap = { at: this.arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
+      const kernel = new Kernel({ name, arena: this.arena, host, hosts, heap });
+      const device = new VniDevice(this.arena, kernel.bulk, network, index, {
+        name: `${name}/eth0`,
+        mac: { hi: 0x026d, lo: index + 1 },
+        ...(options.mtuBytes === undefined ? {} : { mtuBytes: options.mtuBytes }),
+      });
+      const link = new ImpairedDevice(device, this.arena, kernel.bulk, { clock: host, rng: host.rng });
+      kernel.attach(link, 'eth0');
+      kernel.control('interface.set', {
+        name: 'eth0',
+        addAddress: { address: SimNetwork.address(index), prefixLength: 24 },
+      });
+      if (options.impairment !== undefined) link.impair('out', options.impairment);
+      this.kernels.set(name, kernel);
+      this.links.set(name, link);
+      this.simulation.add(kernel);
+    });
+  }
+
+  /** Address of the n-th kernel. */
+  static address(index: number): string {
+    return `10.0.0.${index + 1}`;
+  }
+
+  kernel(name: string): Kernel {
+    return this.kernels.get(name) as Kernel;
+  }
+
+  /** Cut (or join again) what `name` sends. */
+  cut(name: string, impairment: Impairment | null): void {
+    this.links.get(name)?.impair('out', impairment ?? {});
+  }
+}
