@@ -20,6 +20,8 @@ export interface PortBinding {
 }
 
 export class PortTable {
+  /** Grows with every binding entered or taken out. */
+  generation = 0;
   readonly #rng: Rng;
   readonly #first: SysctlVariable;
   readonly #last: SysctlVariable;
@@ -50,6 +52,7 @@ export class PortTable {
     const bound = this.#bindings.get(binding.port);
     if (bound === undefined) this.#bindings.set(binding.port, [binding]);
     else bound.push(binding);
+    this.generation++;
     return 0;
   }
 
@@ -60,6 +63,7 @@ export class PortTable {
     if (bound === undefined || index < 0) return;
     this.generation++;
     bound.splice(index, 1);
+    this.generation++;
     if (bound.length === 0) this.#bindings.delete(binding.port);
   }
 
