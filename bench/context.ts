@@ -31,7 +31,7 @@ export interface Effort {
 }
 
 export const QUICK_EFFORT: Effort = { quick: true, repetitions: 3, retries: 2, budgetMs: 52_000 };
-export const FULL_EFFORT: Effort = { quick: false, repetitions: 5, retries: 10, budgetMs: 1_200_000 };
+export const FULL_EFFORT: Effort = { quick: false, repetitions: 5, retries: 5, budgetMs: 900_000 };
 
 export class BenchContext {
   readonly name: string;

@@ -4,7 +4,7 @@
  * product does not load it.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { arch, cpus, loadavg, platform, release } from 'node:os';
 import { join } from 'node:path';
 import { type Bench, BenchContext, type Figure, FULL_EFFORT, QUICK_EFFORT } from './context.ts';
@@ -103,13 +103,11 @@ export async function runModule(name: string, bench: Bench, options: BenchOption
   const stdout = options.stdout ?? process.stdout;
   const environment = environmentOf(options.quick === true);
   const rows = await measureAll(name, bench, options, new Progress(stderr));
+  // Printed first: what was measured is not lost when it cannot be written.
+  if (options.json === true) stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+  else stdout.write(`${headline(name, environment)}\n${table(rows)}`);
   const files = await writeResults(out, name, bench, environment, rows, (line) => stderr.write(`${line}\n`));
-  if (options.json === true) {
-    stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
-  } else {
-    stdout.write(`${headline(name, environment)}\n${table(rows)}`);
-    stderr.write(`written: ${files.join(' ')}\n`);
-  }
+  if (options.json !== true) stderr.write(`written: ${files.join(' ')}\n`);
   return { bench: name, environment, rows, files };
 }
 
@@ -137,9 +135,18 @@ async function measureAll(name: string, bench: Bench, options: BenchOptions, pro
   }
 }
 
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new BenchError(error instanceof Error ? error.message : String(error));
+  }
+}
+
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new BenchError(`${folder}: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -154,7 +161,7 @@ async function writeResults(
   remark: (line: string) => void,
 ): Promise<string[]> {
   const files = [join(out, `${name}.json`)];
-  writeFileSync(files[0] as string, `${JSON.stringify({ bench: name, environment, rows }, null, 2)}\n`);
+  write(files[0] as string, `${JSON.stringify({ bench: name, environment, rows }, null, 2)}\n`);
   const figures = bench.figures?.(rows) ?? [{ spec: barsOf(`mk bench ${name}`, headline(name, environment), rows) }];
   try {
     for (const figure of figures) files.push(await writeFigure(out, name, figure));
@@ -167,7 +174,7 @@ async function writeResults(
 
 async function writeFigure(out: string, bench: string, { name, spec }: Figure): Promise<string> {
   const file = join(out, `${name === undefined ? bench : `${bench}-${name}`}.svg`);
-  writeFileSync(file, await drawSvg(spec));
+  write(file, await drawSvg(spec));
   return file;
 }
 

@@ -16,7 +16,7 @@ export interface Duration {
   warmupMs: number;
 }
 
-export const FULL: Duration = { seconds: 1.5, warmupMs: 500 };
+export const FULL: Duration = { seconds: 1, warmupMs: 400 };
 export const QUICK: Duration = { seconds: 0.5, warmupMs: 250 };
 
 interface Load {
