@@ -145,6 +145,7 @@ export class PathTable {
    * the table was used. Errors as `open`.
    */
   passing(dst: number, src: number, flags: number, via: Interface | null): IpPath | number {
+    if (dst === 0) dst = LOOPBACK_ADDRESS;
     const slot = (Math.imul(dst ^ (src << 5) ^ flags, 0x9e3779b1) >>> 16) & (PASSING_PATHS - 1);
     let path = this.#passing[slot] as IpPath | null;
     if (path === null) {
