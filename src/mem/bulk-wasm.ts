@@ -7,7 +7,7 @@
 
 import type { Arena } from './arena.ts';
 import type { Bulk } from './bulk.ts';
-import { copyIn, copyOut, scratchOf } from './bulk-staging.ts';
+import { Staging } from './bulk-staging.ts';
 import { WASM_BASE64 } from './generated/bulk-wasm.ts';
 import { wasm } from './webassembly.ts';
 
@@ -41,8 +41,7 @@ class WasmBulk implements Bulk {
   readonly fill: Kernel;
   readonly sum: SumKernel;
   readonly copySum: CopySumKernel;
-  readonly #arena: Arena;
-  readonly #scratchAt: number;
+  readonly #staging: Staging;
 
   constructor(arena: Arena, code: object) {
     const { exports } = new wasm.Instance(code, { env: { memory: arena.memory } });
@@ -50,15 +49,14 @@ class WasmBulk implements Bulk {
     this.fill = exports.fill as Kernel;
     this.sum = exports.sum as SumKernel;
     this.copySum = exports.copySum as CopySumKernel;
-    this.#arena = arena;
-    this.#scratchAt = scratchOf(arena);
+    this.#staging = new Staging(arena, this.copy);
   }
 
   copyIn(dst: number, src: Uint8Array, srcOffset: number, n: number): void {
-    copyIn(this.#arena.bytes, this.#scratchAt, this.copy, dst, src, srcOffset, n);
+    this.#staging.copyIn(dst, src, srcOffset, n);
   }
 
   copyOut(dst: Uint8Array, dstOffset: number, src: number, n: number): void {
-    copyOut(this.#arena.bytes, this.#scratchAt, this.copy, dst, dstOffset, src, n);
+    this.#staging.copyOut(dst, dstOffset, src, n);
   }
 }
