@@ -1,15 +1,48 @@
 /**
- * Ethernet II frames (IEEE 802.3 clause 3): destination, source, type. The FCS is never in memory.
+ * Ethernet II frames: destination, source, type. The FCS is never in memory.
  *
- * Thread: any; pure functions over `(view, at)`. An address is two numbers: `hi` 16 bits, `lo` int32.
+ *      0                6                12       14
+ *     +----------------+----------------+--------+---------
+ *     | destination    | source         | type   | payload
+ *     +----------------+----------------+--------+---------
+ *
+ * Thread: any; pure functions over `(view, at)`, `at` being where the frame begins. An address is two numbers: `hi` the
+ * first 16 bits, `lo` the last 32 as int32.
+ * Read first: RFC 894, IEEE 802.3 clause 3. Missing: LLC/SNAP (a type below `TYPE_MIN` is a length), tags (vlan.ts).
  */
 
+import { copyIn, copyOut } from './bytes.ts';
+
 export const HEADER_BYTES = 14;
+/** Shortest frame that a real Ethernet carries, without FCS; ours need no padding. */
+export const FRAME_BYTES_MIN = 60;
 
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_VLAN = 0x8100;
 export const ETHERTYPE_IPV6 = 0x86dd;
+export const ETHERTYPE_QINQ = 0x88a8;
+/** Below it the type field is the length of an 802.3 frame. */
+export const TYPE_MIN = 0x0600;
+
+export const BROADCAST_HI = 0xffff;
+export const BROADCAST_LO = -1;
+/** Multicast and broadcast: this bit of `hi`. */
+export const GROUP_BIT = 0x0100;
+/** Not given out by the IEEE: this bit of `hi`. */
+export const LOCAL_BIT = 0x0200;
+
+/** Names of what {@link check} returns. */
+export const CHECK_REASONS: readonly string[] = ['', 'ether-short', 'ether-bad-source'];
+
+/**
+ * 0 when the accessors may be used on the `lengthBytes` bytes at `at`, else an index of {@link CHECK_REASONS}. A source
+ * that is a group address is malformed (IEEE 802.3 3.2.5).
+ */
+export function check(view: DataView, at: number, lengthBytes: number): number {
+  if (lengthBytes < HEADER_BYTES) return 1;
+  return (view.getUint8(at + 6) & 1) !== 0 ? 2 : 0;
+}
 
 export interface Mac {
   hi: number;
@@ -50,18 +83,75 @@ export function setType(view: DataView, at: number, type: number): void {
   view.setUint16(at + 12, type);
 }
 
+/** Whether an address whose first 16 bits are `hi` names a group (multicast or broadcast). */
+export function isGroup(hi: number): boolean {
+  return (hi & GROUP_BIT) !== 0;
+}
+
+export function isBroadcast(hi: number, lo: number): boolean {
+  return hi === BROADCAST_HI && lo === BROADCAST_LO;
+}
+
+/** First 16 bits of the group address of any IPv4 multicast address: 01:00:5e (RFC 1112 6.4). */
+export const MULTICAST4_HI = 0x0100;
+
+/** Last 32 bits of the group address of an IPv4 multicast address: 5e and its low 23 bits (RFC 1112 6.4). */
+export function multicast4Lo(address: number): number {
+  return 0x5e000000 | (address & 0x007fffff);
+}
+
 /** "02:6d:6b:00:00:0b" → numbers. Throws SyntaxError. */
 export function parseMac(text: string): Mac {
   if (!/^[0-9a-f]{1,2}(:[0-9a-f]{1,2}){5}$/i.test(text)) throw new SyntaxError(`not an Ethernet address: '${text}'`);
-  const bytes = text.split(':').map((part) => Number.parseInt(part, 16)) as [number, number, number, number, number, number];
-  return {
-    hi: (bytes[0] << 8) | bytes[1],
-    lo: (bytes[2] << 24) | (bytes[3] << 16) | (bytes[4] << 8) | bytes[5],
-  };
+  let hi = 0;
+  let lo = 0;
+  let index = 0;
+  for (const part of text.split(':')) {
+    const octet = Number.parseInt(part, 16);
+    if (index++ < 2) hi = (hi << 8) | octet;
+    else lo = (lo << 8) | octet;
+  }
+  return { hi, lo };
 }
 
 /** Numbers → "02:6d:6b:00:00:0b". */
 export function formatMac(hi: number, lo: number): string {
   const digits = (hi & 0xffff).toString(16).padStart(4, '0') + (lo >>> 0).toString(16).padStart(8, '0');
-  return (digits.match(/../g) as string[]).join(':');
+  return digits.replace(/..(?=.)/g, '$&:');
+}
+
+/** A frame as an object: for tests, tracing and control. */
+export interface Repr {
+  dstHi: number;
+  dstLo: number;
+  srcHi: number;
+  srcLo: number;
+  type: number;
+  /** Everything after the header, padding included. */
+  payload: Uint8Array;
+}
+
+export function parse(view: DataView, at: number, lengthBytes: number): Repr | null {
+  if (check(view, at, lengthBytes) !== 0) return null;
+  return {
+    dstHi: dstHi(view, at),
+    dstLo: dstLo(view, at),
+    srcHi: srcHi(view, at),
+    srcLo: srcLo(view, at),
+    type: type(view, at),
+    payload: copyOut(view, at + HEADER_BYTES, lengthBytes - HEADER_BYTES),
+  };
+}
+
+/** Bytes that {@link emit} writes. */
+export function lengthOf(repr: Repr): number {
+  return HEADER_BYTES + repr.payload.length;
+}
+
+/** Write the frame; returns its length. Does not pad. */
+export function emit(repr: Repr, view: DataView, at: number): number {
+  setDst(view, at, repr.dstHi, repr.dstLo);
+  setSrc(view, at, repr.srcHi, repr.srcLo);
+  setType(view, at, repr.type);
+  return HEADER_BYTES + copyIn(repr.payload, view, at + HEADER_BYTES);
 }

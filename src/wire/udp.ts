@@ -1,10 +1,35 @@
 /**
- * UDP headers (RFC 768).
+ * UDP headers.
  *
- * Thread: any; pure functions over `(view, at)`.
+ *      0             2                  4          6            8
+ *     +-------------+------------------+----------+------------+---------
+ *     | source port | destination port | length   | checksum   | payload
+ *     +-------------+------------------+----------+------------+---------
+ *
+ * Thread: any; pure functions over `(view, at)`. A checksum field of 0 means that the sender made none (IPv4 only); a
+ * computed 0 is sent as 0xffff.
+ * Read first: RFC 768, RFC 1122 4.1. Missing: UDP-Lite, jumbograms (a length of 0).
  */
 
+import { checksumOf, foldSum, pseudoSum4, sumView } from '../base/checksum.ts';
+import { copyIn, copyOut } from './bytes.ts';
+
 export const HEADER_BYTES = 8;
+const PROTOCOL_UDP = 17;
+
+/** Names of what {@link check} returns. */
+export const CHECK_REASONS: readonly string[] = ['', 'udp-short', 'udp-bad-length', 'udp-bad-port'];
+
+/**
+ * 0 when the accessors may be used and `length` lies within the `lengthBytes` bytes at `at`, else an index of
+ * {@link CHECK_REASONS}. The checksum is the business of {@link verify} or of whoever copies the payload.
+ */
+export function check(view: DataView, at: number, lengthBytes: number): number {
+  if (lengthBytes < HEADER_BYTES) return 1;
+  const bytes = view.getUint16(at + 4);
+  if (bytes < HEADER_BYTES || bytes > lengthBytes) return 2;
+  return view.getUint16(at + 2) === 0 ? 3 : 0;
+}
 
 export function srcPort(view: DataView, at: number): number {
   return view.getUint16(at);
@@ -14,6 +39,7 @@ export function dstPort(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
 
+/** Header and payload, bytes. */
 export function length(view: DataView, at: number): number {
   return view.getUint16(at + 4);
 }
@@ -36,4 +62,55 @@ export function setLength(view: DataView, at: number, lengthBytes: number): void
 
 export function setChecksum(view: DataView, at: number, checksum: number): void {
   view.setUint16(at + 6, checksum);
+}
+
+/** The field for a complete sum: never 0, which would mean "none" (RFC 768). */
+export function checksumField(sum: number): number {
+  const checksum = checksumOf(sum);
+  return checksum === 0 ? 0xffff : checksum;
+}
+
+/** Whether the checksum of a checked datagram is right or absent. `src`, `dst`: IPv4 addresses of the packet. */
+export function verify(view: DataView, at: number, src: number, dst: number): boolean {
+  if (checksum(view, at) === 0) return true;
+  const bytes = length(view, at);
+  return foldSum(pseudoSum4(src, dst, PROTOCOL_UDP, bytes) + sumView(view, at, bytes)) === 0xffff;
+}
+
+/** Compute and write the checksum of a datagram whose other fields are complete. */
+export function fillChecksum(view: DataView, at: number, src: number, dst: number): void {
+  const bytes = length(view, at);
+  setChecksum(view, at, 0);
+  setChecksum(view, at, checksumField(pseudoSum4(src, dst, PROTOCOL_UDP, bytes) + sumView(view, at, bytes)));
+}
+
+/** A datagram as an object: for tests, tracing and control. */
+export interface Repr {
+  srcPort: number;
+  dstPort: number;
+  payload: Uint8Array;
+}
+
+/** Does not look at the checksum, for which the addresses are needed: see {@link verify}. */
+export function parse(view: DataView, at: number, lengthBytes: number): Repr | null {
+  if (check(view, at, lengthBytes) !== 0) return null;
+  return {
+    srcPort: srcPort(view, at),
+    dstPort: dstPort(view, at),
+    payload: copyOut(view, at + HEADER_BYTES, length(view, at) - HEADER_BYTES),
+  };
+}
+
+/** Bytes that {@link emit} writes. */
+export function lengthOf(repr: Repr): number {
+  return HEADER_BYTES + repr.payload.length;
+}
+
+/** Write the datagram without a checksum (field 0); returns its length. {@link fillChecksum} completes it. */
+export function emit(repr: Repr, view: DataView, at: number): number {
+  setSrcPort(view, at, repr.srcPort);
+  setDstPort(view, at, repr.dstPort);
+  setLength(view, at, lengthOf(repr));
+  setChecksum(view, at, 0);
+  return HEADER_BYTES + copyIn(repr.payload, view, at + HEADER_BYTES);
 }

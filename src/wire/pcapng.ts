@@ -1,0 +1,238 @@
+/**
+ * pcapng blocks, written: what `mk capture` puts out and Wireshark and tcpdump read.
+ *
+ * Thread: any; pure functions that return whole blocks to be written one after the other: one section header, one
+ * interface block per interface, then packets. Everything is little-endian, stamps count nanoseconds since 1970.
+ * Read first: draft-ietf-opsawg-pcapng sections 3 and 4. Missing: name resolution, secrets, custom blocks. The reader is
+ * in pcapng-reader.ts.
+ */
+
+import { parseMac } from './ethernet.ts';
+
+export const BLOCK_SECTION = 0x0a0d0d0a;
+export const BLOCK_INTERFACE = 1;
+export const BLOCK_SIMPLE_PACKET = 3;
+export const BLOCK_STATISTICS = 5;
+export const BLOCK_PACKET = 6;
+
+export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+export const VERSION_MAJOR = 1;
+export const VERSION_MINOR = 0;
+
+/** Type, length in front, length behind. */
+export const BLOCK_OVERHEAD_BYTES = 12;
+
+export const LINKTYPE_ETHERNET = 1;
+
+export const OPTION_END = 0;
+export const OPTION_COMMENT = 1;
+export const OPTION_SECTION_HARDWARE = 2;
+export const OPTION_SECTION_OS = 3;
+export const OPTION_SECTION_APPLICATION = 4;
+export const OPTION_IF_NAME = 2;
+export const OPTION_IF_DESCRIPTION = 3;
+export const OPTION_IF_MAC = 6;
+export const OPTION_IF_TSRESOL = 9;
+export const OPTION_IF_FILTER = 11;
+export const OPTION_IF_OS = 12;
+export const OPTION_IF_TSOFFSET = 14;
+export const OPTION_PACKET_FLAGS = 2;
+export const OPTION_PACKET_DROP_COUNT = 4;
+export const OPTION_STATISTICS_START = 2;
+export const OPTION_STATISTICS_END = 3;
+export const OPTION_STATISTICS_RECEIVED = 4;
+export const OPTION_STATISTICS_DROPPED = 5;
+
+/** Value of if_tsresol: stamps count 10^-9 s. */
+export const TSRESOL_NANOSECONDS = 9;
+
+/** Bits 0 and 1 of epb_flags. */
+export const DIRECTION_MASK = 3;
+export const DIRECTION_IN = 1;
+export const DIRECTION_OUT = 2;
+
+export interface SectionRecord {
+  comment?: string;
+  hardware?: string;
+  os?: string;
+  application?: string;
+}
+
+export interface InterfaceRecord {
+  linkType: number;
+  /** Most bytes kept of a frame; 0: no limit. */
+  snapBytes: number;
+  comment?: string;
+  name?: string;
+  description?: string;
+  /** "02:6d:6b:00:00:0b". */
+  mac?: string;
+  /** As the one who captured wrote it, e.g. "tcp port 80". */
+  filter?: string;
+  os?: string;
+}
+
+export interface PacketRecord {
+  /** Which interface block of the section, counted from 0. */
+  interfaceIndex: number;
+  /** Nanoseconds since 1970-01-01 UTC. */
+  timeNs: bigint;
+  /** Length on the wire; `bytes` may hold less. */
+  lengthBytes: number;
+  bytes: Uint8Array;
+  direction?: 'in' | 'out';
+  /** Frames lost between the previous packet of this interface and this one. */
+  droppedFrames?: number;
+  comment?: string;
+}
+
+export interface StatisticsRecord {
+  interfaceIndex: number;
+  timeNs: bigint;
+  startNs?: bigint;
+  endNs?: bigint;
+  receivedFrames?: number;
+  droppedFrames?: number;
+  comment?: string;
+}
+
+const OPTION_BYTES_MAX = 0xffff;
+const STAMP_MAX = 0xffff_ffff_ffff_ffffn;
+
+/** Options of one block, collected in order; `bytes` counts what they will take, end mark included. */
+class OptionList {
+  readonly #options: { code: number; value: Uint8Array }[] = [];
+  bytes = 0;
+
+  add(code: number, value: Uint8Array): void {
+    if (value.length > OPTION_BYTES_MAX) throw new RangeError(`pcapng option ${code} has ${value.length} bytes`);
+    if (this.bytes === 0) this.bytes = 4;
+    this.bytes += 4 + padded(value.length);
+    this.#options.push({ code, value });
+  }
+
+  text(code: number, value: string | undefined): void {
+    if (value !== undefined) this.add(code, new TextEncoder().encode(value));
+  }
+
+  count(code: number, value: number | undefined): void {
+    if (value === undefined) return;
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true);
+    this.add(code, bytes);
+  }
+
+  stamp(code: number, timeNs: bigint | undefined): void {
+    if (timeNs === undefined) return;
+    const bytes = new Uint8Array(8);
+    setStamp(new DataView(bytes.buffer), 0, timeNs);
+    this.add(code, bytes);
+  }
+
+  write(block: Uint8Array, view: DataView, at: number): void {
+    for (const { code, value } of this.#options) {
+      view.setUint16(at, code, true);
+      view.setUint16(at + 2, value.length, true);
+      block.set(value, at + 4);
+      at += 4 + padded(value.length);
+    }
+  }
+}
+
+/** The section header: first of all, once. */
+export function sectionBlock(section: SectionRecord = {}): Uint8Array {
+  const options = new OptionList();
+  options.text(OPTION_COMMENT, section.comment);
+  options.text(OPTION_SECTION_HARDWARE, section.hardware);
+  options.text(OPTION_SECTION_OS, section.os);
+  options.text(OPTION_SECTION_APPLICATION, section.application);
+  const block = newBlock(BLOCK_SECTION, 16, options);
+  const view = new DataView(block.buffer);
+  view.setUint32(8, BYTE_ORDER_MAGIC, true);
+  view.setUint16(12, VERSION_MAJOR, true);
+  view.setUint16(14, VERSION_MINOR, true);
+  // How long the section will be is not known.
+  view.setBigInt64(16, -1n, true);
+  return block;
+}
+
+/** An interface; packets name it by how many came before it. Throws SyntaxError when `mac` is none. */
+export function interfaceBlock(iface: InterfaceRecord): Uint8Array {
+  const options = new OptionList();
+  options.text(OPTION_COMMENT, iface.comment);
+  options.text(OPTION_IF_NAME, iface.name);
+  options.text(OPTION_IF_DESCRIPTION, iface.description);
+  if (iface.mac !== undefined) options.add(OPTION_IF_MAC, macBytes(iface.mac));
+  options.add(OPTION_IF_TSRESOL, Uint8Array.of(TSRESOL_NANOSECONDS));
+  // The first byte says what the filter is written in: 0, libpcap's language.
+  if (iface.filter !== undefined) options.text(OPTION_IF_FILTER, `\0${iface.filter}`);
+  options.text(OPTION_IF_OS, iface.os);
+  const block = newBlock(BLOCK_INTERFACE, 8, options);
+  const view = new DataView(block.buffer);
+  view.setUint16(8, iface.linkType, true);
+  view.setUint32(12, iface.snapBytes, true);
+  return block;
+}
+
+/** A frame (enhanced packet block). Throws RangeError when it claims to hold more than was on the wire. */
+export function packetBlock(packet: PacketRecord): Uint8Array {
+  const { bytes, lengthBytes, direction } = packet;
+  if (bytes.length > lengthBytes) throw new RangeError(`${bytes.length} bytes of a frame of ${lengthBytes}`);
+  const options = new OptionList();
+  options.text(OPTION_COMMENT, packet.comment);
+  if (direction !== undefined) {
+    options.add(OPTION_PACKET_FLAGS, Uint8Array.of(direction === 'in' ? DIRECTION_IN : DIRECTION_OUT, 0, 0, 0));
+  }
+  options.count(OPTION_PACKET_DROP_COUNT, packet.droppedFrames);
+  const block = newBlock(BLOCK_PACKET, 20 + padded(bytes.length), options);
+  const view = new DataView(block.buffer);
+  view.setUint32(8, packet.interfaceIndex, true);
+  setStamp(view, 12, packet.timeNs);
+  view.setUint32(20, bytes.length, true);
+  view.setUint32(24, lengthBytes, true);
+  block.set(bytes, 28);
+  return block;
+}
+
+/** Counts of an interface, at the end of a capture: frames lost after its last packet are told here. */
+export function statisticsBlock(statistics: StatisticsRecord): Uint8Array {
+  const options = new OptionList();
+  options.text(OPTION_COMMENT, statistics.comment);
+  options.stamp(OPTION_STATISTICS_START, statistics.startNs);
+  options.stamp(OPTION_STATISTICS_END, statistics.endNs);
+  options.count(OPTION_STATISTICS_RECEIVED, statistics.receivedFrames);
+  options.count(OPTION_STATISTICS_DROPPED, statistics.droppedFrames);
+  const block = newBlock(BLOCK_STATISTICS, 12, options);
+  const view = new DataView(block.buffer);
+  view.setUint32(8, statistics.interfaceIndex, true);
+  setStamp(view, 12, statistics.timeNs);
+  return block;
+}
+
+/** A zeroed block with type, both lengths and its options behind `bodyBytes` (a multiple of 4) for the caller to fill. */
+function newBlock(type: number, bodyBytes: number, options: OptionList): Uint8Array<ArrayBuffer> {
+  const total = BLOCK_OVERHEAD_BYTES + bodyBytes + options.bytes;
+  const block = new Uint8Array(total);
+  const view = new DataView(block.buffer);
+  view.setUint32(0, type, true);
+  view.setUint32(4, total, true);
+  options.write(block, view, 8 + bodyBytes);
+  view.setUint32(total - 4, total, true);
+  return block;
+}
+
+/** High word first, whatever the byte order. */
+function setStamp(view: DataView, at: number, timeNs: bigint): void {
+  if (timeNs < 0n || timeNs > STAMP_MAX) throw new RangeError(`${timeNs} ns does not fit a pcapng stamp`);
+  view.setUint32(at, Number(timeNs >> 32n), true);
+  view.setUint32(at + 4, Number(timeNs & 0xffff_ffffn), true);
+}
+
+function macBytes(text: string): Uint8Array {
+  const { hi, lo } = parseMac(text);
+  return Uint8Array.of(hi >> 8, hi & 0xff, lo >>> 24, (lo >>> 16) & 0xff, (lo >>> 8) & 0xff, lo & 0xff);
+}
+
+function padded(lengthBytes: number): number {
+  return (lengthBytes + 3) & ~3;
+}
