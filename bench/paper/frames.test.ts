@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Subject } from '../harness/measure.ts';
 import { aloneSubject, type FrameRun, roundTripSubject, throughputSubject } from './frames.ts';
+import { meshSubject } from './mesh.ts';
 import { FRAME_SIZES, PAPER_BUFFER_BYTES, rawMetric, rawSubjects, roundTripMetric } from './mint.ts';
 
 const signal = new AbortController().signal;
@@ -28,6 +29,14 @@ it.each(subjects.map((subject) => [subject.name, subject] as const))(
     for (const { key } of subject.metrics) expect(values[key]).toBeGreaterThan(0);
   },
 );
+
+it.each([2, 9, 32])('a mesh of %i kernels carries frames that arrive whole', async (kernels) => {
+  const { values } = await meshSubject({ kernels, frameBytes: 1500, ms: 60, warmupMs: 10 }).run(signal);
+  expect(values.gbps).toBeGreaterThan(0);
+  expect(values.memory).toBeGreaterThan(0);
+  expect(values.peakShare).toBeGreaterThanOrEqual(values.meanShare as number);
+  expect(values.peakShare).toBeLessThanOrEqual(100);
+});
 
 describe('rows', () => {
   it('cover the frame sizes, the buffer of the paper and both round trips', () => {

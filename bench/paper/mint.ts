@@ -13,6 +13,7 @@ import { compare, type Row } from '../harness/row.ts';
 import { C_RING_1500, C_SPIN_RTT, cRing, cSubjects } from '../peers/c-peers.ts';
 import { IPERF_LOOPBACK_TCP, IPERF_VETH_OFF, IPERF_VETH_ON, iperfSubjects } from '../peers/iperf3.ts';
 import { aloneSubject, type FrameRun, roundTripSubject, SUPER_FRAME_BYTES, throughputSubject } from './frames.ts';
+import { MESH_KERNELS, meshSubject } from './mesh.ts';
 
 /** The paper's packet buffer. */
 export const PAPER_BUFFER_BYTES = 392_200;
@@ -56,6 +57,13 @@ export function rawSubjects(quick: boolean): Subject[] {
   ];
 }
 
+/** What the paper left open: more kernels. */
+export function meshSubjects(quick: boolean): Subject[] {
+  const time = quick ? { ms: 200, warmupMs: 150 } : { ms: 500, warmupMs: 300 };
+  const counts = quick ? [2, 32] : MESH_KERNELS;
+  return counts.map((kernels) => meshSubject({ kernels, frameBytes: 1500, ...time }));
+}
+
 function peerSubjects({ effort, peers }: BenchContext): Subject[] {
   const { quick } = effort;
   const c = cSubjects(peers, { ms: quick ? 150 : 500, quick }).filter(({ name }) => PEERS.has(name));
@@ -64,7 +72,8 @@ function peerSubjects({ effort, peers }: BenchContext): Subject[] {
 }
 
 async function run(context: BenchContext): Promise<Row[]> {
-  const rows = await context.measure([...peerSubjects(context), ...rawSubjects(context.effort.quick)]);
+  const { quick } = context.effort;
+  const rows = await context.measure([...peerSubjects(context), ...rawSubjects(quick), ...meshSubjects(quick)]);
   for (const bytes of FRAME_SIZES) compare(rows, rawMetric(bytes, null), cRing(bytes));
   compare(rows, rawMetric(1500, PAPER_BUFFER_BYTES), C_RING_1500);
   for (const bytes of [64, 1500]) compare(rows, roundTripMetric(bytes), C_SPIN_RTT);

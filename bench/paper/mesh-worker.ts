@@ -1,0 +1,132 @@
+/**
+ * Role: half of the ports of a mesh: sends from each to all ports of the other half, and receives what comes to its own.
+ * Thread: a worker of its own, spinning under a time limit. Frames are copied in and out and checked.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { type Device, FrameBatch, type NetworkDescriptor, VniDevice } from '#src/link/index';
+import { Arena, type Bulk, createBulk, type WasmMemory } from '#src/mem/index';
+import { type MeshRun, READY_WORD, RECEIVED_WORD, SENT_WORD, STOPPED_WORD } from './mesh.ts';
+
+export interface MeshBoot {
+  memory: WasmMemory;
+  network: NetworkDescriptor;
+  controlAt: number;
+  side: 0 | 1;
+  run: MeshRun;
+}
+
+const { memory, network, controlAt, side, run } = workerData as MeshBoot;
+const { frameBytes } = run;
+const MAC_HI = 0x0200;
+const PLACES = 64;
+const BURST = 16;
+/** Turns between two looks at how much is on its way. */
+const SAMPLE_TURNS = 16;
+
+const arena = Arena.attach(memory);
+const bulk: Bulk = createBulk(arena);
+const { view, words } = arena;
+const control = controlAt >> 2;
+const stride = Math.ceil((frameBytes + 8) / 64) * 64;
+const limitMs = performance.now() + run.ms + run.warmupMs + 8000;
+const sources = arena.allocate(PLACES * stride, 64) + 2;
+const sinks = arena.allocate(PLACES * stride, 64) + 2;
+
+function fillSources(): void {
+  for (let i = 0; i < PLACES; i++) {
+    for (let k = 0; k < frameBytes; k++) view.setUint8(sources + i * stride + k, (k * 31) & 0xff);
+  }
+}
+
+function checkLimit(): void {
+  if (performance.now() > limitMs) throw new Error('time limit: the other side made no progress');
+}
+
+/** Waits until both sides came here. */
+function meet(word: number): void {
+  Atomics.add(words, control + word, 1);
+  for (let turns = 1; Atomics.load(words, control + word) < 2; turns++) if ((turns & 0xfff) === 0) checkLimit();
+}
+
+/** Sends up to a burst from one port to another; returns how many went. */
+function sendBurst(device: Device, to: number, place: number): number {
+  let sent = 0;
+  for (; sent < BURST; sent++) {
+    const at = device.reserve(MAC_HI, to + 1, frameBytes);
+    if (at < 0) break;
+    bulk.copy(at, sources + ((place + sent) & (PLACES - 1)) * stride, frameBytes);
+    view.setUint16(at, MAC_HI);
+    view.setInt32(at + 2, to + 1);
+    device.commit(frameBytes, 0);
+  }
+  device.flush();
+  return sent;
+}
+
+let damaged = 0;
+
+/** Receives a batch on one port; returns how many came. */
+function receiveBatch(device: Device, batch: FrameBatch, place: number): number {
+  const count = device.receive(batch);
+  if (count === 0) return 0;
+  for (let i = 0; i < count; i++) {
+    const sink = sinks + ((place + i) & (PLACES - 1)) * stride;
+    if (batch.length[i] !== frameBytes) damaged++;
+    bulk.copy(sink, batch.at[i] as number, frameBytes);
+    if (view.getUint8(sink + frameBytes - 1) !== (((frameBytes - 1) * 31) & 0xff)) damaged++;
+  }
+  device.release();
+  return count;
+}
+
+function inFlight(): number {
+  const word = (name: number, of: number): number => Atomics.load(words, control + name + 32 * of);
+  return word(SENT_WORD, 0) + word(SENT_WORD, 1) - word(RECEIVED_WORD, 0) - word(RECEIVED_WORD, 1);
+}
+
+interface Tally {
+  startMs: number;
+  from: number;
+  samples: number;
+  inFlight: number;
+  peak: number;
+}
+
+function main(): Record<string, number> {
+  fillSources();
+  const own = Array.from({ length: run.kernels }, (_, port) => port).filter((port) => port % 2 === side);
+  const others = Array.from({ length: run.kernels }, (_, port) => port).filter((port) => port % 2 !== side);
+  const devices = own.map(
+    (port) => new VniDevice(arena, bulk, network, port, { name: `mesh${port}`, mac: { hi: MAC_HI, lo: port + 1 } }),
+  );
+  const batch = new FrameBatch(64);
+  meet(READY_WORD);
+  const warmMs = performance.now() + run.warmupMs;
+  const untilMs = warmMs + run.ms;
+  const tally: Tally = { startMs: 0, from: 0, samples: 0, inFlight: 0, peak: 0 };
+  let [sent, received] = [0, 0];
+  let nowMs = performance.now();
+  for (let turn = 0; nowMs < untilMs; turn++) {
+    const to = others[turn % others.length] as number;
+    for (const device of devices) {
+      sent += sendBurst(device, to, sent);
+      received += receiveBatch(device, batch, received);
+    }
+    Atomics.store(words, control + SENT_WORD + 32 * side, sent);
+    Atomics.store(words, control + RECEIVED_WORD + 32 * side, received);
+    if (turn % SAMPLE_TURNS !== 0) continue;
+    nowMs = performance.now();
+    if (nowMs < warmMs) continue;
+    if (tally.startMs === 0) [tally.startMs, tally.from] = [nowMs, received];
+    const waiting = inFlight();
+    tally.samples++;
+    tally.inFlight += waiting;
+    tally.peak = Math.max(tally.peak, waiting);
+  }
+  const framesPerSecond = ((received - tally.from) * 1000) / (nowMs - tally.startMs);
+  meet(STOPPED_WORD);
+  return { framesPerSecond, meanInFlight: tally.inFlight / tally.samples, peakInFlight: tally.peak, damaged };
+}
+
+parentPort?.postMessage(main());

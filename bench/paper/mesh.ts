@@ -1,0 +1,101 @@
+/**
+ * Role: what the Mint paper left open: throughput, buffer memory and the share of it in use as the number of kernels grows,
+ * with one packet buffer per directed channel (its configuration 2).
+ * Thread: the harness's main thread; two workers hold half of the ports each (mesh-worker.ts), whatever their number, and every
+ * port sends to all ports of the other worker in turn.
+ */
+
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { createNetwork, networkBytes } from '#src/link/index';
+import { Arena } from '#src/mem/index';
+import { entryUrl } from '../harness/entry.ts';
+import type { Measured, Subject } from '../harness/measure.ts';
+import { numberOf } from '../harness/tools.ts';
+import type { MeshBoot } from './mesh-worker.ts';
+
+/** Words of the control area, a pair of cache lines apart. */
+export const READY_WORD = 0;
+export const STOPPED_WORD = 32;
+/** Frames sent and received by each side: word + 32 * side. */
+export const SENT_WORD = 64;
+export const RECEIVED_WORD = 128;
+const CONTROL_BYTES = 4096;
+const PAGE_BYTES = 4096;
+
+export const MESH_KERNELS: readonly number[] = [2, 4, 8, 16, 32];
+const GRACE_MS = 10_000;
+
+export interface MeshRun {
+  kernels: number;
+  frameBytes: number;
+  ms: number;
+  warmupMs: number;
+}
+
+export const MESH_METRICS = {
+  gbps: (kernels: number): string => `${kernels} kernels on two cores, raw frames 1500 B`,
+  memory: (kernels: number): string => `${kernels} kernels, buffer memory`,
+  meanShare: (kernels: number): string => `${kernels} kernels, share of the buffers in use, mean`,
+  peakShare: (kernels: number): string => `${kernels} kernels, share of the buffers in use, peak`,
+};
+
+/** Throughput of all ports together, memory of all buffers, and how much of it frames on their way take. */
+export function meshSubject(run: MeshRun): Subject {
+  const { kernels } = run;
+  return {
+    name: MESH_METRICS.gbps(kernels),
+    system: 'multikernel',
+    metrics: [
+      { key: 'gbps', metric: MESH_METRICS.gbps(kernels), unit: 'Gbit/s' },
+      { key: 'memory', metric: MESH_METRICS.memory(kernels), unit: 'MiB' },
+      { key: 'meanShare', metric: MESH_METRICS.meanShare(kernels), unit: '%' },
+      { key: 'peakShare', metric: MESH_METRICS.peakShare(kernels), unit: '%' },
+    ],
+    run: (signal) => runMesh(run, signal),
+  };
+}
+
+async function runMesh(run: MeshRun, signal: AbortSignal): Promise<Measured> {
+  const { kernels: ports, frameBytes } = run;
+  const bytes = networkBytes({ ports });
+  // Counters of every device, and the places that frames are copied from and to.
+  const arena = Arena.create(bytes + CONTROL_BYTES + ports * 16_384 + 4 * 64 * (frameBytes + 128) + (1 << 20));
+  const network = createNetwork(arena, { ports });
+  const controlAt = arena.allocate(CONTROL_BYTES, 4096);
+  // Every page is touched once: the first use of a page costs far more than a frame, and it is not what is measured.
+  for (let at = network.at; at < network.at + network.byteLength; at += PAGE_BYTES)
+    arena.bytes[at] = arena.bytes[at] as number;
+  const url = entryUrl('mesh-worker', import.meta.url);
+  const threads = ([0, 1] as const).map(
+    (side) =>
+      new Worker(url, { workerData: { memory: arena.memory, network, controlAt, side, run } satisfies MeshBoot }),
+  );
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort = (): void => {};
+  const stopped = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('mesh: no result in time')), run.ms + run.warmupMs + GRACE_MS);
+    onAbort = () => reject(new Error('mesh: interrupted'));
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    const answers = Promise.all(threads.map((thread) => once(thread, 'message')));
+    const sides = (await Promise.race([answers, stopped])).map(([value]) => value as Record<string, unknown>);
+    const total = (key: string): number => sides.reduce((sum, side) => sum + numberOf(side, key), 0);
+    if (total('damaged') > 0) throw new Error(`mesh: ${total('damaged')} frames arrived damaged`);
+    const buffers = network.ringBytes * ports * (ports - 1);
+    const share = (frames: number): number => (100 * frames * (frameBytes + 8)) / buffers;
+    return {
+      values: {
+        gbps: (total('framesPerSecond') * frameBytes * 8) / 1e9,
+        memory: buffers / 2 ** 20,
+        meanShare: share(total('meanInFlight') / 2),
+        peakShare: share(Math.max(...sides.map((side) => numberOf(side, 'peakInFlight')))),
+      },
+    };
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+    await Promise.all(threads.map((thread) => thread.terminate()));
+  }
+}
