@@ -1,0 +1,48 @@
+/** `mk exec NODE -- TOOL`: a network tool on a node of a lab; and the same as `mk TOOL -k NODE`. Thread: the command's. */
+
+import { Command, Option } from 'commander';
+import { CommandFailure } from './failure.ts';
+import { labOption, withLab } from './target.ts';
+import { runTool, TOOLS } from './tools/index.ts';
+import type { Tool } from './tools/tool.ts';
+
+export function execCommand(): Command {
+  const list = TOOLS.map((tool) => `  ${tool.name.padEnd(10)} ${tool.about}`).join('\n');
+  return new Command('exec')
+    .summary('run a network tool on a node')
+    .description('Run a network tool on a node, as in: mk exec client -- ping -c 3 api')
+    .argument('<node>', 'node of the lab')
+    .argument('<command...>', 'tool and its arguments')
+    .addOption(labOption())
+    .passThroughOptions()
+    .addHelpText('after', `\nTools (NetBSD's arguments and output; --json for data):\n${list}`)
+    .action((node: string, [name, ...args]: string[], options: { lab?: string }) =>
+      withLab(options.lab, async (lab) => {
+        process.exitCode = await runTool(lab, node, name as string, args);
+      }),
+    );
+}
+
+export function toolCommand(tool: Tool): Command {
+  return new Command(tool.name)
+    .summary(`${tool.about} of a kernel`)
+    .description(`${tool.about[0]?.toUpperCase()}${tool.about.slice(1)} of the kernel that -k names.`)
+    .addOption(new Option('-k <node>', 'kernel').env('MK_KERNEL'))
+    .addOption(labOption())
+    .argument('[arguments...]', "the tool's own")
+    .helpOption('--help', 'display help for command')
+    .passThroughOptions()
+    .allowUnknownOption()
+    .addHelpText('after', `\n${tool.usage.replace(/^usage:/, "The tool's own arguments:")}`)
+    .action((args: string[], options: { k?: string; lab?: string }) =>
+      withLab(options.lab, async (lab) => {
+        const only = lab.kernels.length === 1 ? lab.kernels[0]?.name : undefined;
+        const node = options.k ?? only;
+        if (node === undefined) {
+          const names = lab.kernels.map((kernel) => kernel.name).join(', ');
+          throw new CommandFailure(`which kernel? Say -k NODE (${names})`);
+        }
+        process.exitCode = await runTool(lab, node, tool.name, args);
+      }),
+    );
+}

@@ -1,0 +1,48 @@
+/** `mk help [COMMAND | file]`. Thread: the command's. */
+
+import { Command } from 'commander';
+import { CommandFailure } from './failure.ts';
+import { output } from './output.ts';
+
+const FILE_HELP = `The lab file, multikernel.yml:
+
+  name: shop                       # default: the folder's name
+  domain: shop.lan                 # nodes are also called NODE.DOMAIN; default: NAME.lan
+  networks:                        # Ethernet segments; default: one called lan
+    front: { prefix: 10.0.0.0/24 } # default: the next free 10.0.N.0/24
+    back: { mtu: 9000, ring: 1MiB, full: drop }
+  nodes:
+    client: { run: node client.js, networks: [front], depends_on: { api: listening:80 } }
+    api: { run: "node --enable-source-maps server.js --fast", networks: [back], env: { LEVEL: info }, memory: 128MiB }
+    gw: { kind: router, networks: [front, back] }
+  defaults: { node: { env: { TZ: UTC } }, network: { mtu: 1500 } }
+  checks:                          # mk up exits with 1 when one does not hold
+    - { within: 5s, http: "http://api/health", from: client, expect: 200, body: ok }
+    - { within: 5s, tcp: "api:80", from: client }
+    - { at: 3s, ping: api, from: client }
+    - { at: 3s, state: api, expect: listening:80 }
+    - { at: 4s, metric: requests/s, of: client, above: 10 }
+
+Addresses, MACs, names and routes are given out in file order, so they are the same on every machine: routers take the
+first addresses of a network, other nodes begin at .10. Units: 20ms, 5s, 64KiB. The JSON Schema for editors is
+docs/generated/multikernel.schema.json in the package.
+`;
+
+export function helpCommand(program: Command): Command {
+  return new Command('help')
+    .summary('explain a command, or the lab file (mk help file)')
+    .argument('[topic]', 'a command, or "file"')
+    .action((topic: string | undefined) => {
+      if (topic === undefined) {
+        output.write(program.helpInformation());
+        return;
+      }
+      if (topic === 'file') {
+        output.write(FILE_HELP);
+        return;
+      }
+      const command = program.commands.find((candidate) => candidate.name() === topic);
+      if (command === undefined) throw new CommandFailure(`no command ${topic}; mk help lists them`);
+      command.outputHelp();
+    });
+}

@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+/**
+ * Entry of `mk` and `multikernel`: looks at Node's version before anything else is loaded, because what follows does not
+ * even parse on an old one.
+ *
+ * Thread: the main thread of the command.
+ */
+
+// Written for the oldest Node that has dynamic import.
+const NEEDED = 20.2;
+const HAVE = process.versions.node;
+const [major, minor] = HAVE.split('.') as [string, string];
+
+if (Number(major) + Number(minor) / 100 < NEEDED) {
+  process.stderr.write(`mk: Node ${HAVE} is too old: 20.20 or newer is needed\n`);
+  process.exitCode = 2;
+} else {
+  const program = import.meta.url.endsWith('.ts') ? './program.ts' : './program.js';
+  import(program).then((module: typeof import('./program.ts')) => module.main(process.argv.slice(2)));
+}

@@ -1,0 +1,33 @@
+/** `mk ps`: the nodes of a lab and the state of each. Thread: the command's. */
+
+import { Command } from 'commander';
+import { formatLab } from './lab-table.ts';
+import { output, printJson } from './output.ts';
+import { labOption, withLab } from './target.ts';
+
+export function psCommand(): Command {
+  return new Command('ps')
+    .summary('list the nodes of a lab and their states')
+    .description(
+      'List the nodes of a lab: kind, addresses, program, and state with exit code or last error. With --errors, the ' +
+        'stack of what ended a program.',
+    )
+    .addOption(labOption())
+    .option('--errors', 'show the whole last error of programs that crashed')
+    .option('--json', 'print JSON')
+    .action((options: { lab?: string; errors?: true; json?: true }) =>
+      withLab(options.lab, async (lab) => {
+        const { nodes } = await lab.info();
+        if (options.json) {
+          printJson(output, nodes);
+          return;
+        }
+        output.write(formatLab(nodes));
+        for (const { name, lastError } of options.errors ? nodes : []) {
+          if (lastError === null) continue;
+          const text = lastError.stack === '' ? `${lastError.name}: ${lastError.message}` : lastError.stack;
+          output.write(`\n${name}:\n${text.replace(/^/gm, '  ')}\n`);
+        }
+      }),
+    );
+}

@@ -1,0 +1,82 @@
+/**
+ * `mk run -- program.js`: one program as the main thread of a process of its own, on a kernel of its own with lo0 only.
+ *
+ * Thread: the command's. Node itself runs the program; what is preloaded (worker/run) puts the kernel under it. Streams,
+ * arguments, signals and the exit code pass through.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { CommandFailure } from './failure.ts';
+
+const PRELOAD: URL = new URL(`../worker/run${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+/** Signals that a terminal or a service manager sends; those of a terminal reach the program by themselves. */
+const PASSED_ON: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGINT', 'SIGQUIT'];
+
+export function runCommand(): Command {
+  return new Command('run')
+    .summary('run one program on a kernel of its own')
+    .description(
+      'Run a program on a kernel of its own, with lo0 (127.0.0.1, localhost) and nothing else: it can talk to itself over ' +
+        'the network, and to nobody else. What stands before -- goes to Node.',
+    )
+    .usage('[--node-flag ...] -- program.js [arguments]')
+    .argument('[words...]', 'flags for Node, then --, then the program and its arguments')
+    .helpOption('--help', 'display help for command')
+    .passThroughOptions()
+    .allowUnknownOption()
+    .action(async (_words: string[], _options: object, command: Command) => {
+      const { nodeFlags, program } = divide(command.args, rawWords());
+      if (program.length === 0) throw new CommandFailure('no program; say: mk run -- program.js');
+      process.exitCode = await runProgram(nodeFlags, program);
+    });
+}
+
+/** The words behind `run` as typed: commander drops the `--` that parts them. */
+function rawWords(): string[] {
+  return process.argv.slice(process.argv.indexOf('run', 2) + 1);
+}
+
+/** Flags for Node and the program. Without `--` the first word that is no flag begins the program. */
+export function divide(parsed: readonly string[], raw: readonly string[]): { nodeFlags: string[]; program: string[] } {
+  const words = raw.length > 0 ? raw : parsed;
+  const dashes = words.indexOf('--');
+  const first = words.findIndex((word) => !word.startsWith('-'));
+  if (
+    dashes >= 0 &&
+    (first < 0 || dashes < first || words.slice(0, dashes).every((w, i) => w.startsWith('-') || i > 0))
+  ) {
+    return { nodeFlags: words.slice(0, dashes), program: words.slice(dashes + 1) };
+  }
+  const at = first < 0 ? words.length : first;
+  return { nodeFlags: words.slice(0, at), program: words.slice(at) };
+}
+
+/** The preload as a path or a URL: `--require` leaves the program the main module of an ordinary start. */
+function preloadFlags(): string[] {
+  const features = process.features as { require_module?: boolean };
+  return features.require_module === true ? ['--require', fileURLToPath(PRELOAD)] : ['--import', PRELOAD.href];
+}
+
+/** The exit code of the program; a signal that ended it ends this process too. */
+async function runProgram(nodeFlags: readonly string[], program: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [...preloadFlags(), ...nodeFlags, ...program], { stdio: 'inherit' });
+  const handlers = PASSED_ON.map((signal): [NodeJS.Signals, () => void] => [signal, () => passOn(child, signal)]);
+  for (const [signal, handler] of handlers) process.on(signal, handler);
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.on('error', (error) => reject(new CommandFailure(`${process.execPath}: ${error.message}`)));
+    child.on('exit', (...end) => resolve(end));
+  });
+  for (const [name, handler] of handlers) process.off(name, handler);
+  if (signal === null) return code ?? 0;
+  process.kill(process.pid, signal);
+  return 128 + (constants.signals[signal] ?? 0);
+}
+
+/** A terminal sends Ctrl-C to the whole foreground group: the program has it already. */
+function passOn(child: ChildProcess, signal: NodeJS.Signals): void {
+  const fromTerminal = signal === 'SIGINT' || signal === 'SIGQUIT';
+  if (!(fromTerminal && process.stdin.isTTY === true)) child.kill(signal);
+}

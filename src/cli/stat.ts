@@ -1,0 +1,87 @@
+/** `mk stat`, `mk top`: counters and figures of a running lab, read from its shared memory only. Thread: the command's. */
+
+import { Command } from 'commander';
+import type { CounterBlock } from '../index.ts';
+import { CommandFailure } from './failure.ts';
+import { formatFiguresLine, formatLive } from './lab-table.ts';
+import { LiveRegion } from './live.ts';
+import { formatTable, output, printJson } from './output.ts';
+import { labOption, withLab } from './target.ts';
+
+interface StatOptions {
+  all?: true;
+  lab?: string;
+  json?: true;
+}
+
+export function statCommand(): Command {
+  return new Command('stat')
+    .summary('show the counters of a lab')
+    .description(
+      'Show every counter that is not 0, as the shared memory holds them: no kernel is asked, so a busy or hung program ' +
+        'does not matter. Blocks: NODE (its stack), NODE/eth0 (a device), NODE/program (HTTP figures).',
+    )
+    .argument('[node]', 'only this node')
+    .argument('[word]', 'only counters whose name contains this')
+    .option('-a, --all', 'also those that are 0')
+    .addOption(labOption())
+    .option('--json', 'print JSON')
+    .action((node: string | undefined, word: string | undefined, options: StatOptions) =>
+      withLab(options.lab, async (lab) => {
+        const blocks = await lab.counters(node ?? null);
+        if (options.json) printJson(output, blocks);
+        else output.write(formatCounters(blocks, word ?? '', options.all === true));
+      }),
+    );
+}
+
+export function formatCounters(blocks: readonly CounterBlock[], word: string, zeros: boolean): string {
+  const rows: string[][] = [];
+  for (const { name, values } of blocks) {
+    for (const [counter, value] of Object.entries(values)) {
+      // The buckets of histograms are for programs; people read p50 in mk top.
+      if (!counter.includes(word) || (value === 0 && !zeros) || (word === '' && /\.us\.\d+$/.test(counter))) continue;
+      rows.push([name, counter, String(value)]);
+    }
+  }
+  return formatTable(['BLOCK', 'COUNTER', 'VALUE'], rows);
+}
+
+interface TopOptions {
+  count?: string;
+  interval: string;
+  lab?: string;
+  json?: true;
+}
+
+export function topCommand(): Command {
+  return new Command('top')
+    .summary('watch the figures of a lab')
+    .description(
+      'Requests per second, median latency, open connections and retransmissions of every node, from shared memory; ' +
+        'redrawn on a terminal, one line an interval in a pipe.',
+    )
+    .option('-n, --count <n>', 'end after so many')
+    .option('-i, --interval <seconds>', 'seconds between two looks', '1')
+    .addOption(labOption())
+    .option('--json', 'one JSON value a line')
+    .action((options: TopOptions) =>
+      withLab(options.lab, async (lab) => {
+        const interval = Number(options.interval);
+        let left = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count);
+        if (!(interval > 0)) throw new CommandFailure(`--interval ${options.interval}: not a number of seconds`);
+        if (!(left > 0)) throw new CommandFailure(`--count ${options.count}: not a number`);
+        const stream = lab.figures({ intervalMs: interval * 1000 });
+        const region = new LiveRegion(output);
+        const stop = (): void => stream.close();
+        process.once('SIGINT', stop);
+        for await (const sample of stream) {
+          if (options.json) output.write(`${JSON.stringify(sample)}\n`);
+          else if (output.terminal) region.show(formatLive((await lab.info()).nodes, sample));
+          else output.write(formatFiguresLine(sample));
+          if (--left <= 0) break;
+        }
+        process.off('SIGINT', stop);
+      }),
+    );
+}

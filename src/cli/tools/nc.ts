@@ -1,0 +1,42 @@
+/** `nc HOST PORT`: standard input to a TCP connection of the kernel, and back. Thread: the command's. */
+
+import { getopt, UsageError } from './getopt.ts';
+import { addressOf, type Tool, type ToolContext } from './tool.ts';
+
+const USAGE = 'usage: nc [-Nvz] [-w seconds] host port';
+
+async function run(context: ToolContext, args: string[]): Promise<number> {
+  const { flags, values, rest } = getopt(args, 'Nvzw:');
+  const [host, portText] = rest;
+  const port = Number(portText);
+  if (host === undefined || rest.length !== 2 || !(port > 0 && port < 65_536)) throw new UsageError(USAGE);
+  if (addressOf(context.lab, context.kernel.name, host) === null) {
+    context.out.error(`nc: ${host}: Unknown host\n`);
+    return 1;
+  }
+  const socket = context.kernel.connect(port, host);
+  const stop = (): void => void socket.destroy();
+  context.signal.addEventListener('abort', stop, { once: true });
+  const waitMs = Number(values.get('w') ?? 0) * 1000;
+  const timer = waitMs > 0 ? setTimeout(() => socket.destroy(new Error('timed out')), waitMs) : null;
+  const failure = new Promise<string | null>((resolve) => {
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    socket.on('close', () => resolve(null));
+  });
+  socket.on('connect', () => {
+    if (timer !== null) clearTimeout(timer);
+    if (flags.has('v')) context.out.error(`Connection to ${host} ${port} port [tcp] succeeded!\n`);
+    if (flags.has('z')) socket.destroy();
+    else context.stdin.pipe(socket);
+  });
+  socket.on('data', (chunk: Buffer) => process.stdout.write(chunk));
+  const error = await failure;
+  if (timer !== null) clearTimeout(timer);
+  context.stdin.unpipe(socket);
+  context.signal.removeEventListener('abort', stop);
+  if (error === null) return 0;
+  context.out.error(`nc: connect to ${host} port ${port} (tcp) failed: ${error}\n`);
+  return 1;
+}
+
+export const nc: Tool = { name: 'nc', about: 'a TCP connection by hand', usage: USAGE, run };

@@ -1,0 +1,289 @@
+/**
+ * `mk up`: bring a lab up, show it live, take it down again.
+ *
+ * Thread: the main thread of the command, which is the lab's supervisor. On a terminal the table is redrawn; in a pipe there
+ * is the table once and then a line a second; with --json one JSON value a line.
+ */
+
+import { Command, Option } from 'commander';
+import {
+  type CheckResult,
+  durationMs,
+  type FiguresSample,
+  formatProblem,
+  type Lab,
+  LabFileError,
+  type LogLine,
+  type NodeStatus,
+  lab as startLab,
+} from '../index.ts';
+import { CommandFailure, EXIT_INTERRUPTED, EXIT_USAGE } from './failure.ts';
+import { formatFiguresLine, formatLab, formatLive } from './lab-table.ts';
+import { LiveRegion } from './live.ts';
+import { type Output, output } from './output.ts';
+import { LAB_FILES, labFileHere } from './target.ts';
+
+/** States that have not changed for so long are shown, or what there is after the second. */
+const SETTLED_MS = 150;
+const SETTLE_MS_MAX = 1000;
+
+interface UpOptions {
+  for?: string;
+  json?: true;
+  quiet?: true;
+  seed?: number;
+  all?: true;
+}
+
+export function upCommand(): Command {
+  return new Command('up')
+    .summary('bring a lab up')
+    .description(
+      'Bring up the lab of a file (default: multikernel.yml here), show its kernels and their live figures, and take it ' +
+        'down on Ctrl-C, `mk down`, or after --for. The exit code is 0, or 1 when one of its checks did not hold.',
+    )
+    .argument('[file]', 'lab file')
+    .addOption(new Option('--for <time>', 'end by itself after this long, e.g. 5s').env('MK_FOR'))
+    .addOption(new Option('--seed <number>', "override the lab's seed").argParser(parseSeed).env('MK_SEED'))
+    .option('-q, --quiet', 'do not show what the programs write')
+    .option('--json', 'one JSON value a line')
+    .option('--all', 'report every problem of the lab file, one a line')
+    .action(up);
+}
+
+function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new CommandFailure(`--seed ${text}: not a whole number`);
+  return seed;
+}
+
+async function up(given: string | undefined, options: UpOptions): Promise<void> {
+  const file = given ?? labFileHere();
+  if (file === null) throw new CommandFailure(`no ${LAB_FILES[0]} here; name a file`);
+  const forMs = options.for === undefined ? null : durationMs(options.for);
+  if (forMs !== null && !(forMs > 0))
+    throw new CommandFailure(`--for ${options.for}: a time with its unit, such as 5s`);
+  const view = options.json ? new JsonView(output) : output.terminal ? new TerminalView(output) : new PipeView(output);
+  const interrupted = new AbortController();
+  const interrupt = onInterrupt(() => interrupted.abort());
+  try {
+    const seed = options.seed === undefined ? {} : { seed: options.seed };
+    const net = await startLab(file, { control: true, signal: interrupted.signal, ...seed });
+    process.exitCode = await watch(net, view, forMs, options.quiet === true, interrupted.signal);
+  } catch (error) {
+    // Ctrl-C while the lab was coming up: it is gone again.
+    if (interrupted.signal.aborted) throw new CommandFailure('', EXIT_INTERRUPTED);
+    if (error instanceof LabFileError && options.all) {
+      throw new CommandFailure(error.problems.map((problem) => formatProblem(error.file, problem)).join('\nmk up: '));
+    }
+    throw error;
+  } finally {
+    interrupt();
+  }
+}
+
+/** Ctrl-C and kill end the lab; a second one ends the process. Returns how to stop listening. */
+function onInterrupt(what: () => void): () => void {
+  let count = 0;
+  const handler = (): void => {
+    if (count++ > 0) process.exit(EXIT_INTERRUPTED);
+    what();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, handler);
+  return () => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, handler);
+  };
+}
+
+interface View {
+  up(text: string, nodes: NodeStatus[], lab: object): void;
+  state(node: NodeStatus): void;
+  figures(sample: FiguresSample): void;
+  log(line: LogLine): void;
+  down(results: CheckResult[], exitCode: number): void;
+}
+
+/** Show the lab until it ends; the exit code. */
+async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean, signal: AbortSignal): Promise<number> {
+  const info = await net.info();
+  const threads = `${info.workers} ${info.workers === 1 ? 'thread' : 'threads'}`;
+  const title = `${info.name}: ${info.nodes.length} kernels in ${threads}, up in ${Math.round(info.bootMs)} ms`;
+  const ending = new AbortController();
+  const timer = forMs === null ? null : setTimeout(() => ending.abort(), forMs);
+  signal.addEventListener('abort', () => ending.abort());
+  let portInUse: string | null = null;
+  // The checks are asked for while the lab still stands; what became of them decides.
+  const ended = Promise.race([
+    net.ended,
+    new Promise<void>((done) => ending.signal.addEventListener('abort', () => done())),
+  ]);
+  await settle(net);
+  view.up(title, (await net.info()).nodes, info);
+  const states = net.states();
+  const figures = net.figures();
+  const logs = net.logs({ follow: true });
+  const streams = [
+    forEach(states, (node) => {
+      view.state(node);
+      if (node.lastError?.code === 'EADDRINUSE') {
+        portInUse = `${node.name}: ${node.lastError.message}`;
+        ending.abort();
+      }
+    }),
+    forEach(figures, (sample) => view.figures(sample)),
+    forEach(logs, (line) => {
+      if (!quiet || line.source === 'state') view.log(line);
+    }),
+  ];
+  await ended;
+  if (timer !== null) clearTimeout(timer);
+  const results = (await net.checks()).map(conclude);
+  await net.down();
+  for (const stream of [states, figures, logs]) stream.close();
+  await Promise.all(streams);
+  if (portInUse !== null) throw new CommandFailure(portInUse, EXIT_USAGE);
+  const failed = results.some((result) => result.state === 'failed' || (forMs !== null && result.state === 'pending'));
+  view.down(results, failed ? 1 : 0);
+  return failed ? 1 : 0;
+}
+
+/** A check that was still pending when the lab ended says so. */
+function conclude(result: CheckResult): CheckResult {
+  if (result.state !== 'pending') return result;
+  return {
+    ...result,
+    reason: result.reason === '' ? 'the lab ended before' : `the lab ended before; ${result.reason}`,
+  };
+}
+
+/** Give programs a moment to begin to listen, so that the first table shows more than their start. */
+async function settle(net: Lab): Promise<void> {
+  let before = '';
+  let sinceMs = performance.now();
+  const quiet = async (): Promise<boolean> => {
+    const now = (await net.info()).nodes.map((node) => node.state).join('\n');
+    if (now !== before) sinceMs = performance.now();
+    before = now;
+    return performance.now() - sinceMs > SETTLED_MS;
+  };
+  await net.until(quiet, { timeoutMs: SETTLE_MS_MAX, everyMs: 20 }).catch(() => {});
+}
+
+async function forEach<T>(stream: AsyncIterable<T>, what: (value: T) => void): Promise<void> {
+  try {
+    for await (const value of stream) what(value);
+  } catch {
+    // The lab went down under the stream.
+  }
+}
+
+function checkLine(result: CheckResult): string {
+  const mark = result.state === 'passed' ? 'ok  ' : result.state === 'failed' ? 'FAIL' : '-   ';
+  return `${mark} ${result.title}${result.reason === '' ? '' : `: ${result.reason}`}`;
+}
+
+class JsonView implements View {
+  readonly #out: Output;
+
+  constructor(out: Output) {
+    this.#out = out;
+  }
+
+  #print(value: object): void {
+    this.#out.write(`${JSON.stringify(value)}\n`);
+  }
+
+  up(_title: string, nodes: NodeStatus[], lab: object): void {
+    this.#print({ type: 'up', ...lab, nodes });
+  }
+
+  state(node: NodeStatus): void {
+    this.#print({ type: 'state', ...node });
+  }
+
+  figures(sample: FiguresSample): void {
+    this.#print({ type: 'figures', ...sample });
+  }
+
+  log(line: LogLine): void {
+    if (line.source !== 'state') this.#print({ type: 'log', ...line });
+  }
+
+  down(results: CheckResult[], exitCode: number): void {
+    this.#print({ type: 'down', checks: results, exitCode });
+  }
+}
+
+class PipeView implements View {
+  readonly #out: Output;
+  readonly #states: Map<string, string> = new Map();
+
+  constructor(out: Output) {
+    this.#out = out;
+  }
+
+  up(title: string, nodes: NodeStatus[]): void {
+    for (const node of nodes) this.#states.set(node.name, node.state);
+    this.#out.write(`${title}\n${formatLab(nodes)}`);
+  }
+
+  state(node: NodeStatus): void {
+    if (this.#states.get(node.name) === node.state) return;
+    this.#states.set(node.name, node.state);
+    this.#out.write(`${node.name}: ${node.state}\n`);
+  }
+
+  figures(sample: FiguresSample): void {
+    this.#out.write(formatFiguresLine(sample));
+  }
+
+  log(line: LogLine): void {
+    if (line.source !== 'state') this.#out.write(`${line.node} | ${line.text}\n`);
+  }
+
+  down(results: CheckResult[]): void {
+    for (const result of results) this.#out.write(`${checkLine(result)}\n`);
+  }
+}
+
+class TerminalView implements View {
+  readonly #region: LiveRegion;
+  readonly #out: Output;
+  #nodes: NodeStatus[] = [];
+  #sample: FiguresSample | null = null;
+  #title = '';
+
+  constructor(out: Output) {
+    this.#out = out;
+    this.#region = new LiveRegion(out);
+  }
+
+  #draw(): void {
+    this.#region.show(`${this.#title}\n${formatLive(this.#nodes, this.#sample)}`);
+  }
+
+  up(title: string, nodes: NodeStatus[]): void {
+    this.#title = `${title}; Ctrl-C ends it`;
+    this.#nodes = nodes;
+    this.#draw();
+  }
+
+  state(node: NodeStatus): void {
+    this.#nodes = this.#nodes.map((other) => (other.name === node.name ? node : other));
+    this.#draw();
+  }
+
+  figures(sample: FiguresSample): void {
+    this.#sample = sample;
+    this.#draw();
+  }
+
+  log(line: LogLine): void {
+    this.#region.print(`${line.node} | ${line.text}`);
+  }
+
+  down(results: CheckResult[]): void {
+    this.#region.end();
+    for (const result of results) this.#out.write(`${checkLine(result)}\n`);
+  }
+}
