@@ -26,8 +26,6 @@ export class PortTable {
   readonly #first: SysctlVariable;
   readonly #last: SysctlVariable;
   readonly #bindings: Map<number, PortBinding[]> = new Map();
-  /** Counts every change, so that who watches the ports need not look at them. */
-  generation = 0;
 
   constructor(rng: Rng, sysctl: Sysctl) {
     this.#rng = rng;
@@ -52,7 +50,6 @@ export class PortTable {
     const bound = this.#bindings.get(binding.port);
     if (bound === undefined) this.#bindings.set(binding.port, [binding]);
     else bound.push(binding);
-    this.generation++;
     return 0;
   }
 
@@ -63,7 +60,6 @@ export class PortTable {
     if (bound === undefined || index < 0) return;
     this.generation++;
     bound.splice(index, 1);
-    this.generation++;
     if (bound.length === 0) this.#bindings.delete(binding.port);
   }
 

@@ -6,7 +6,7 @@
 
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../inet/route-table.ts';
-import type { Connection } from '../inet/tcp/connection.ts';
+import type { TcpSocketRow } from '../inet/tcp/stack.ts';
 import { IFF_UP, type Interface } from '../net/interface.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import { formatAddress, parseAddress } from '../wire/ipv4.ts';
@@ -101,20 +101,12 @@ function deleteNeighbor(kernel: Kernel, request: { address: string }): null {
   throw new MultikernelError('ENOENT', `arp ${request.address}: no entry`);
 }
 
-function tcpRow(connection: Connection): SocketInfo {
+function tcpRow(row: TcpSocketRow): SocketInfo {
   return {
+    ...row,
     protocol: 'tcp',
-    receiveQueueBytes: connection.readableBytes,
-    sendQueueBytes: connection.unacknowledgedBytes,
-    localAddress: formatAddress(connection.localAddress),
-    localPort: connection.localPort,
-    peerAddress: formatAddress(connection.peerAddress),
-    peerPort: connection.peerPort,
-    state: connection.stateName,
-    retransmits: connection.retransmits,
-    rtoMs: connection.rtoMs,
-    srttMs: connection.srttMs,
-    cwndBytes: connection.cwndBytes,
+    localAddress: formatAddress(row.localAddress),
+    peerAddress: formatAddress(row.peerAddress),
   };
 }
 
@@ -135,7 +127,7 @@ function sockets(kernel: Kernel): SocketInfo[] {
       cwndBytes: 0,
     }),
   );
-  return [...kernel.tcp.list().map(tcpRow), ...udp];
+  return [...kernel.tcp.sockets().map(tcpRow), ...udp];
 }
 
 function setSysctl(kernel: Kernel, name: string, value: number): { before: number; after: number } {

@@ -40,6 +40,8 @@ const COUNTERS_CAPACITY = 256;
 const LOOPBACK_NET_PREFIX = 8;
 /** Rounds of receiving in one turn: bounds how long a flood can keep a turn from its timers and its program. */
 const ROUNDS_PER_TURN = 8;
+/** A FIN is on its way or waits behind data. */
+const UNSENT_STATES: ReadonlySet<string> = new Set(['FIN_WAIT_1', 'CLOSING', 'LAST_ACK']);
 
 export interface KernelOptions {
   name: string;
@@ -93,7 +95,7 @@ export class Kernel implements Agent {
       nowUs,
     });
     const context: SocketContext = { events: this.#events, nowUs, requestWork: () => host.requestWork() };
-    this.tcp = new TcpStack(this.inet, context);
+    this.tcp = new TcpStack(this.inet.context, this.inet.ip);
     this.sockets = new Sockets(this.inet, this.tcp, context);
     this.#pingIdentifier = host.rng.next32() & 0xffff;
     this.#addNames(options.hosts ?? {});
@@ -150,17 +152,23 @@ export class Kernel implements Agent {
   }
 
   workPending(): boolean {
-    return this.#events.pending || this.inet.pending;
+    return this.#events.pending || this.tcp.workPending || this.inet.pending;
   }
 
   /** No connection holds bytes that the peer has not acknowledged, nor a FIN. */
   get drained(): boolean {
-    return this.tcp.drained;
+    return this.tcp.sockets().every((row) => row.sendQueueBytes === 0 && !UNSENT_STATES.has(row.state));
   }
 
+  /** Ports on which somebody listens (TCP) or that are bound (UDP), sorted. */
   listeningPorts(protocol: 'tcp' | 'udp'): number[] {
-    const ports = protocol === 'tcp' ? this.tcp.listeningPorts() : this.inet.udp.boundPorts();
+    const ports = protocol === 'udp' ? this.inet.udp.boundPorts() : this.#tcpListeners();
     return [...new Set(ports)].sort((a, b) => a - b);
+  }
+
+  #tcpListeners(): number[] {
+    const listeners = this.tcp.sockets().filter((row) => row.state === 'LISTEN');
+    return listeners.map((row) => row.localPort);
   }
 
   /** Answer one request. Throws MultikernelError with the code the caller deserves. */
