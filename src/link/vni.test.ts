@@ -307,7 +307,8 @@ describe('a bad peer', () => {
           got.push(...texts(net, a).filter((text) => text.startsWith('frame ')));
           texts(net, b);
         }
-        got.push(...texts(net, a).filter((text) => text.startsWith('frame ')));
+        // Bits that were wiped out of the pending map are made up for before the kernel sleeps.
+        while (a.pending) got.push(...texts(net, a).filter((text) => text.startsWith('frame ')));
         expect(got).toEqual(sent);
         expect(a.linkUp).toBe(true);
         expect(a.downReason).toMatch(/^$|^port 2: [a-z0-9, -]+$/);

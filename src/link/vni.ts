@@ -43,6 +43,8 @@ import {
 import { type Peer, PortMap } from './port-map.ts';
 
 const VLAN_TAG_BYTES = 4;
+/** With a pending map, all rings are looked at once in so many polls, and before each sleep. */
+const LOOK_AROUND_MASK = 1023;
 
 export interface VniOptions {
   /** Interface name, and the name of the counters unless they are given. */
@@ -101,6 +103,7 @@ export class VniDevice implements Device {
   /** Senders whose pending bit was taken and whose ring was not empty yet. */
   readonly #active: Int32Array;
   #next = 0;
+  #polls = 0;
 
   readonly #rxFrames: number;
   readonly #rxBytes: number;
@@ -363,6 +366,7 @@ export class VniDevice implements Device {
   #receivePending(batch: FrameBatch): number {
     const words = this.#words;
     const active = this.#active;
+    if ((++this.#polls & LOOK_AROUND_MASK) === 0) this.#lookAround();
     let count = 0;
     for (let i = 0; i < active.length; i++) {
       const index = this.#portWord + PORT_PENDING + i;
@@ -448,7 +452,18 @@ export class VniDevice implements Device {
     for (let i = 0; i < this.#active.length; i++) {
       if (this.#active[i] !== 0 || loadCell(this.#words, this.#portWord + PORT_PENDING + i) !== 0) return true;
     }
-    return false;
+    return this.#lookAround();
+  }
+
+  /** The pending map is everybody's: look at all rings themselves now and then, in case a bad peer wiped bits out. */
+  #lookAround(): boolean {
+    let found = false;
+    for (const peer of this.#map.peers) {
+      if (peer === null || peer.broken !== '' || !this.#map.consumerFrom(peer, false)?.pending) continue;
+      (this.#active[peer.port >> 5] as number) |= 1 << (peer.port & 31);
+      found = true;
+    }
+    return found;
   }
 
   setFilter(flags: number): void {
