@@ -1,0 +1,99 @@
+/**
+ * Active open: the SYN, and what may answer it.
+ *
+ * Thread: the one that runs the kernel.
+ * Read first: RFC 9293 3.10.1 and 3.10.7.3 (SYN-SENT), RFC 7323 section 2, RFC 5961 section 4.
+ */
+
+import { Errno } from '../../base/errors.ts';
+import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
+import { onPeerFin } from './close.ts';
+import { type Connection, SYN_RECEIVED, SYN_SENT } from './connection.ts';
+import { receiveData } from './data.ts';
+import { dropConnection } from './errors.ts';
+import { establish } from './input.ts';
+import type { Segment } from './options.ts';
+import { output, refreshMss } from './output.ts';
+import { stopRetransmit } from './timers.ts';
+
+/**
+ * Start the handshake of a connection whose four numbers and path are set. `iss` is given when the connection takes the
+ * place of one in TIME_WAIT.
+ */
+export function startConnect(c: Connection, iss: number, nowUs: number): void {
+  const { stack } = c;
+  c.state = SYN_SENT;
+  c.iss = iss;
+  c.sndUna = c.sndNxt = c.sndMax = iss;
+  c.tsOffset = stack.isn.timestampOffset(c.localAddress, c.peerAddress);
+  c.sendBuffer.begin((iss + 1) | 0);
+  stack.counters.add(stack.count.connectionRequests, 1);
+  output(c, nowUs);
+}
+
+/** A segment for a connection in SYN_SENT, its checksum verified. */
+export function synSentArrives(c: Connection, segment: Segment, nowUs: number): void {
+  const { stack } = c;
+  const { flags } = segment;
+  const hasAck = (flags & FLAG_ACK) !== 0;
+  if (hasAck && (((segment.ack - c.iss) | 0) <= 0 || ((segment.ack - c.sndMax) | 0) > 0)) {
+    if ((flags & FLAG_RST) === 0) stack.reject(c.localAddress, c.peerAddress, c.ports, segment, nowUs);
+    return;
+  }
+  if (flags & FLAG_RST) {
+    stack.counters.add(stack.count.resetsReceived, 1);
+    if (!hasAck) return;
+    stack.counters.add(stack.count.connectionsRefused, 1);
+    dropConnection(c, -Errno.ECONNREFUSED);
+    return;
+  }
+  if ((flags & FLAG_SYN) === 0) return;
+  takeSyn(c, segment, nowUs);
+  if (!hasAck) {
+    simultaneousOpen(c, segment);
+    return;
+  }
+  if (!c.synRetransmitted && c.synSentUs >= 0) c.rtt.sample(nowUs - c.synSentUs);
+  else c.rtt.restartAfterSynLoss();
+  c.sndUna = segment.ack;
+  c.timeouts = 0;
+  stopRetransmit(c);
+  establish(c, segment, nowUs);
+  c.ackNow = true;
+  stack.enqueue(c);
+  // Data or a FIN in the SYN-ACK comes after the SYN's own number.
+  segment.seq = (segment.seq + 1) | 0;
+  receiveData(c, segment, nowUs);
+  if (flags & FLAG_FIN) onPeerFin(c, segment, nowUs);
+}
+
+/** What the peer's SYN says: first sequence number, options. Used by both opens. */
+export function takeSyn(c: Connection, segment: Segment, nowUs: number): void {
+  const { settings } = c.stack;
+  c.irs = segment.seq;
+  c.rcvNxt = (segment.seq + 1) | 0;
+  c.rcvAdv = (c.rcvNxt + Math.min(c.receiveBuffer.limitBytes, 65535)) | 0;
+  c.lastAckSent = c.rcvNxt;
+  c.receiveBuffer.begin(c.rcvNxt);
+  c.peerMss = segment.mss > 0 ? segment.mss : settings.mssDefault.value;
+  c.scaleOk = segment.scale >= 0 && settings.windowScale.value === 1;
+  c.sndScale = c.scaleOk ? segment.scale : 0;
+  if (!c.scaleOk) c.rcvScale = 0;
+  c.sackOk = segment.sackPermitted && settings.sack.value === 1;
+  c.tsOk = segment.timestamps && settings.timestamps.value === 1;
+  if (c.tsOk) {
+    c.tsRecent = segment.tsValue;
+    c.tsRecentUs = nowUs;
+  }
+  c.mssMtuBytes = 0;
+  refreshMss(c);
+}
+
+/** RFC 9293 figure 8: both ends sent a SYN. */
+function simultaneousOpen(c: Connection, segment: Segment): void {
+  c.state = SYN_RECEIVED;
+  c.sndNxt = c.iss;
+  c.sndWnd = segment.window;
+  stopRetransmit(c);
+  c.stack.enqueue(c);
+}

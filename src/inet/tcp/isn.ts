@@ -1,0 +1,29 @@
+/**
+ * Initial sequence numbers and timestamp offsets: keyed hashes of the connection's four numbers.
+ *
+ * Thread: the one that runs the kernel.
+ * Read first: RFC 6528 section 3, RFC 7323 section 7.1.
+ */
+
+import type { Rng } from '../../base/rng.ts';
+import { SipKey } from './siphash.ts';
+
+export class IsnGenerator {
+  readonly #sequenceKey: SipKey;
+  readonly #timestampKey: SipKey;
+
+  constructor(rng: Rng) {
+    this.#sequenceKey = SipKey.random(rng);
+    this.#timestampKey = SipKey.random(rng);
+  }
+
+  /** M + F(4-tuple): a clock of 4 microseconds, so that a connection's successor starts beyond it. */
+  sequence(localAddress: number, peerAddress: number, ports: number, nowUs: number): number {
+    return (this.#sequenceKey.hash3(localAddress, peerAddress, ports) + Math.floor(nowUs / 4)) | 0;
+  }
+
+  /** The same for all connections between two hosts, so that timestamps of a successor are higher (RFC 6191). */
+  timestampOffset(localAddress: number, peerAddress: number): number {
+    return this.#timestampKey.hash3(localAddress, peerAddress, 0);
+  }
+}

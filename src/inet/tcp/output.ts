@@ -1,0 +1,362 @@
+/**
+ * Deciding what to send: retransmissions first, then new data as far as the windows, Nagle and silly-window avoidance
+ * allow, then a FIN, then a bare ACK if one is still owed.
+ *
+ * Thread: the one that runs the kernel. Data path: allocates nothing. Called from `TcpStack.doWork`, timers and the user
+ * calls; never from the middle of segment arrival, so a batch of ACKs leads to one run.
+ * Read first: RFC 9293 3.7.4, 3.8.6.2.1; RFC 5681 section 3; RFC 6675 section 5.
+ */
+
+import { Errno } from '../../base/errors.ts';
+import { CAP_SUPER_FRAMES } from '../../link/device.ts';
+import { FLAG_ACK, FLAG_FIN, FLAG_PSH, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
+import type { Path } from '../transport.ts';
+import {
+  CLOSE_WAIT,
+  type Connection,
+  ESTABLISHED,
+  RECOVERY_FAST,
+  RECOVERY_NONE,
+  SYN_RECEIVED,
+  SYN_SENT,
+  TIMER_PERSIST,
+  TIMER_RETRANSMIT,
+} from './connection.ts';
+import { failPath } from './errors.ts';
+import { scaleFor, TIMESTAMPS_BYTES } from './options.ts';
+import { sackBytesMax, sendBare, sendSegment } from './segment.ts';
+import { armPersist, armRetransmit } from './timers.ts';
+
+const IP_HEADER_BYTES = 20;
+/** Smallest MSS we work with, whatever is advertised or learned (as Linux's min_snd_mss of 48 leaves for data). */
+const MSS_MIN = 32;
+/** Segments of one connection in one run; the others get their turn before it continues. */
+const BURST_SEGMENTS = 512;
+
+/** Segment sizes from the path as it is now. Returns true when they became smaller. */
+export function refreshMss(c: Connection): boolean {
+  const path = c.path as Path;
+  const { mtuBytes, maxPacketBytes } = path;
+  if (mtuBytes === c.mssMtuBytes && maxPacketBytes === c.mssPacketBytes) return false;
+  const optionBytes = c.tsOk ? TIMESTAMPS_BYTES : 0;
+  const before = c.mss;
+  const fits = mtuBytes - IP_HEADER_BYTES - HEADER_BYTES;
+  c.mss = Math.max(Math.min(c.peerMss, fits) - optionBytes, MSS_MIN);
+  c.segmentMax = c.mss;
+  if (path.capabilities & CAP_SUPER_FRAMES && maxPacketBytes > mtuBytes) {
+    const room = maxPacketBytes - IP_HEADER_BYTES - HEADER_BYTES - optionBytes;
+    const most = Math.floor(room / c.mss) * c.mss;
+    if (most > c.mss) c.segmentMax = most;
+  }
+  const known = c.mssMtuBytes !== 0;
+  c.mssMtuBytes = mtuBytes;
+  c.mssPacketBytes = maxPacketBytes;
+  return known && c.mss < before;
+}
+
+/** RFC 6928: the initial window, bytes. */
+export function initialWindow(c: Connection): number {
+  return c.synRetransmitted ? c.mss : c.stack.settings.initialWindowSegments.value * c.mss;
+}
+
+/** Everything that can be sent now. */
+export function output(c: Connection, nowUs: number): void {
+  if (c.state === SYN_SENT || c.state === SYN_RECEIVED) {
+    if (c.sndNxt === c.iss) sendSyn(c, nowUs);
+    else if (c.ackNow) sendAck(c, nowUs);
+    return;
+  }
+  if (c.state < ESTABLISHED || c.path === null) return;
+  c.blocked = false;
+  refreshMss(c);
+  if (c.recovery === RECOVERY_NONE || sendRetransmissions(c, nowUs)) {
+    if (!c.sendBufferIdle) sendNew(c, nowUs);
+    if (c.recovery === RECOVERY_FAST) while (sendRescue(c, nowUs));
+  }
+  if (c.ackNow && !c.blocked) sendAck(c, nowUs);
+}
+
+/** RFC 5681 section 4.1: after an idle time of more than a timeout the window says nothing about the network any more. */
+function restartAfterIdle(c: Connection, nowUs: number): void {
+  if (c.lastDataSentUs < 0 || c.stack.settings.slowStartAfterIdle.value === 0) return;
+  const idleUs = nowUs - c.lastDataSentUs;
+  if (idleUs <= c.rtt.rtoUs) return;
+  const { congestion } = c;
+  congestion.onIdle(idleUs);
+  const restart = initialWindow(c);
+  if (congestion.cwnd > restart) congestion.cwnd = restart;
+}
+
+/**
+ * Lost segments again, as far as the congestion window allows; the rules of NextSeg (RFC 6675 section 4) that concern
+ * retransmissions. Returns false when output must stop.
+ */
+function sendRetransmissions(c: Connection, nowUs: number): boolean {
+  const { scoreboard, congestion } = c;
+  for (;;) {
+    const index = scoreboard.nextLost();
+    if (index < 0) break;
+    const room = congestion.cwnd - c.pipeBytes;
+    if (!c.retransmitDue && room < Math.min(c.mss, scoreboard.lengthOf(index))) return false;
+    if (retransmit(c, index, nowUs) < 0) return false;
+    c.retransmitDue = false;
+  }
+  return true;
+}
+
+/** Rules (3) and (4) of NextSeg, when there was no new data to send: returns true when something was sent. */
+function sendRescue(c: Connection, nowUs: number): boolean {
+  if (!c.sackOk || c.blocked) return false;
+  const { scoreboard, congestion } = c;
+  if (congestion.cwnd - c.pipeBytes < c.mss) return false;
+  let index = scoreboard.nextUnsacked();
+  if (index < 0) {
+    index = scoreboard.last;
+    if (c.rescued || scoreboard.empty || scoreboard.sackedBytes === 0) return false;
+    if (((scoreboard.seqOf(index) - scoreboard.highSackedSeq) | 0) < 0) return false;
+    if (scoreboard.everRetransmitted(index)) return false;
+    c.rescued = true;
+  }
+  return retransmit(c, index, nowUs) >= 0;
+}
+
+/** Send record `index` again, cut to what a segment may hold now. Returns 0 or a negative errno. */
+export function retransmit(c: Connection, index: number, nowUs: number): number {
+  const { scoreboard, stack } = c;
+  const seq = scoreboard.seqOf(index);
+  const length = scoreboard.lengthOf(index);
+  const sackBytes = sackBytesMax(c);
+  const mss = c.mss - sackBytes;
+  // As much as both windows have room for, but always one segment.
+  const room = Math.min(c.congestion.cwnd - c.pipeBytes, (c.sndUna + c.sndWnd - seq) | 0, c.segmentMax - sackBytes);
+  const most = room > mss ? room - (room % mss) : mss;
+  let fin = c.finSent && ((seq + length - c.sendBuffer.endSeq) | 0) > 0;
+  let dataBytes = fin ? length - 1 : length;
+  if (dataBytes > most) {
+    scoreboard.split(index, most);
+    dataBytes = most;
+    fin = false;
+  }
+  const sent = sendSegment(c, seq, dataBytes, fin ? FLAG_ACK | FLAG_FIN : FLAG_ACK, nowUs);
+  if (sent < 0) return refused(c, sent, nowUs);
+  scoreboard.retransmitted(index, nowUs);
+  c.lastDataSentUs = nowUs;
+  c.retransmits++;
+  stack.counters.add(stack.count.dataPacketsRetransmitted, 1);
+  stack.counters.add(stack.count.dataBytesRetransmitted, dataBytes);
+  if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
+  return 0;
+}
+
+/** New data and the FIN. */
+function sendNew(c: Connection, nowUs: number): void {
+  const { sendBuffer, scoreboard, stack } = c;
+  if (scoreboard.empty) restartAfterIdle(c, nowUs);
+  for (let burst = 0; ; burst++) {
+    const unsent = (sendBuffer.endSeq - c.sndNxt) | 0;
+    const finDue = c.finQueued && unsent >= 0;
+    if (unsent <= 0 && !finDue) break;
+    if (burst === BURST_SEGMENTS) {
+      stack.enqueue(c);
+      return;
+    }
+    const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+    const length = allowedBytes(c, unsent, usable);
+    if (length < 0) break;
+    const fin = finDue && length === unsent && length < usable;
+    if (length === 0 && !fin) break;
+    let flags = FLAG_ACK;
+    if (fin) flags |= FLAG_FIN;
+    if (length === unsent && length > 0) flags |= FLAG_PSH;
+    const error = sendSegment(c, c.sndNxt, length, flags, nowUs);
+    if (error < 0) {
+      refused(c, error, nowUs);
+      return;
+    }
+    noteNew(c, length, fin, nowUs);
+  }
+  c.windowLimited = c.congestion.cwnd - c.pipeBytes < c.mss;
+  // Nothing in flight and yet data that may not go: the window must be probed (RFC 9293 3.8.6.1), and the override of
+  // silly-window avoidance is the same timer.
+  if (scoreboard.empty && !c.sendBufferIdle && c.timerMode !== TIMER_PERSIST) armPersist(c, nowUs);
+}
+
+/** Account for new data, and perhaps the FIN, that was sent. */
+function noteNew(c: Connection, dataBytes: number, fin: boolean, nowUs: number): void {
+  const { stack } = c;
+  const space = fin ? dataBytes + 1 : dataBytes;
+  c.scoreboard.push(c.sndNxt, space, nowUs);
+  c.sndNxt = (c.sndNxt + space) | 0;
+  if (((c.sndNxt - c.sndMax) | 0) > 0) c.sndMax = c.sndNxt;
+  if (dataBytes < c.mss) c.smallEndSeq = c.sndNxt;
+  c.lastDataSentUs = nowUs;
+  c.bytesSent += dataBytes;
+  stack.counters.add(stack.count.dataPacketsSent, 1);
+  stack.counters.add(stack.count.dataBytesSent, dataBytes);
+  if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
+}
+
+/**
+ * How many bytes of new data may go in one segment now; -1 when none may, 0 when there are none (a FIN may go).
+ * RFC 9293 3.8.6.2.1 (sender's silly-window avoidance), RFC 896 as Minshall amended it, RFC 5681 (cwnd).
+ */
+function allowedBytes(c: Connection, unsent: number, usable: number): number {
+  if (usable <= 0) return -1;
+  const sackBytes = sackBytesMax(c);
+  const mss = c.mss - sackBytes;
+  let length = Math.min(unsent, usable, c.segmentMax - sackBytes);
+  const pipe = c.pipeBytes;
+  let room = c.congestion.cwnd - pipe;
+  // Limited transmit: one new segment for each of the first two duplicate ACKs (RFC 3042).
+  if (c.dupAcks > 0 && c.dupAcks < 3 && c.recovery === RECOVERY_NONE) room += limitedTransmitBytes(c);
+  if (length > room) {
+    if (room < mss && pipe > 0) return -1;
+    length = Math.min(length, room > mss ? room - (room % mss) : mss);
+  }
+  // A super-frame is whole segments, unless it ends the data.
+  if (length > mss && length < unsent) length -= length % mss;
+  if (length >= mss) return length;
+  if (length === unsent) {
+    if (c.options.noDelay || c.finQueued || c.scoreboard.empty) return length;
+    // Only one segment that is not full may be unacknowledged.
+    return ((c.sndUna - c.smallEndSeq) | 0) >= 0 ? length : -1;
+  }
+  return length > 0 && length >= c.maxSndWnd >> 1 ? length : -1;
+}
+
+function limitedTransmitBytes(c: Connection): number {
+  // With SACK the pipe has shrunk by what was sacked already.
+  return c.sackOk || c.stack.settings.limitedTransmit.value === 0 ? 0 : c.dupAcks * c.mss;
+}
+
+/** IP took nothing: wait for room, or for a route. Returns `error`. */
+function refused(c: Connection, error: number, nowUs: number): number {
+  const { stack } = c;
+  c.blocked = true;
+  if (error === -Errno.ENOBUFS) {
+    stack.counters.add(stack.count.outputBlocked, 1);
+    stack.awaitRoom(c);
+    return error;
+  }
+  if (error === -Errno.EMSGSIZE) {
+    // The path shrank inside `begin`; the next run sees the new size.
+    stack.enqueue(c);
+    return error;
+  }
+  failPath(c, error, nowUs);
+  if (c.state >= ESTABLISHED && c.timerMode === 0) armPersist(c, nowUs);
+  return error;
+}
+
+/** A segment without data. */
+export function sendAck(c: Connection, nowUs: number): void {
+  const { stack } = c;
+  const sent = sendSegment(c, c.sndNxt, 0, FLAG_ACK, nowUs);
+  if (sent < 0) {
+    if (sent === -Errno.ENOBUFS) {
+      c.ackNow = true;
+      stack.awaitRoom(c);
+    } else {
+      c.ackNow = false;
+      failPath(c, sent, nowUs);
+    }
+    return;
+  }
+  if (c.quickAcks > 0) c.quickAcks--;
+  stack.counters.add(stack.count.ackOnlyPacketsSent, 1);
+}
+
+/** A probe of the window: one byte beyond it (or the FIN), without moving SND.NXT (RFC 9293 3.8.6.1). */
+export function sendProbe(c: Connection, nowUs: number): void {
+  const { sendBuffer, stack } = c;
+  const data = ((sendBuffer.endSeq - c.sndNxt) | 0) > 0;
+  const sent = sendSegment(c, c.sndNxt, data ? 1 : 0, data ? FLAG_ACK : FLAG_ACK | FLAG_FIN, nowUs);
+  if (sent < 0) {
+    refused(c, sent, nowUs);
+    return;
+  }
+  c.sndMax = (c.sndNxt + 1) | 0;
+  stack.counters.add(stack.count.windowProbesSent, 1);
+}
+
+/**
+ * What fits in a window too small for a worthwhile segment, when waiting has not made it larger (the override timeout of
+ * RFC 9293 3.8.6.2.1).
+ */
+export function sendForced(c: Connection, usable: number, nowUs: number): void {
+  const unsent = (c.sendBuffer.endSeq - c.sndNxt) | 0;
+  const length = Math.min(unsent, usable, c.mss - sackBytesMax(c));
+  const fin = c.finQueued && length === unsent && length < usable;
+  const error = sendSegment(c, c.sndNxt, length, fin ? FLAG_ACK | FLAG_FIN : FLAG_ACK | FLAG_PSH, nowUs);
+  if (error < 0) refused(c, error, nowUs);
+  else noteNew(c, length, fin, nowUs);
+}
+
+/** A keep-alive probe: a sequence number already acknowledged, which draws an ACK (RFC 9293 3.8.4). */
+export function sendKeepAlive(c: Connection, nowUs: number): void {
+  const sent = sendSegment(c, (c.sndUna - 1) | 0, 0, FLAG_ACK, nowUs);
+  if (sent < 0 && sent !== -Errno.ENOBUFS) failPath(c, sent, nowUs);
+}
+
+/** The SYN, or the SYN-ACK of a simultaneous open; for the first time or again. */
+export function sendSyn(c: Connection, nowUs: number): void {
+  const { stack } = c;
+  const { bare, synOptions, settings } = stack;
+  const answer = c.state === SYN_RECEIVED;
+  prepareBare(c);
+  bare.seq = c.iss;
+  bare.ack = c.rcvNxt;
+  bare.flags = answer ? FLAG_SYN | FLAG_ACK : FLAG_SYN;
+  const window = Math.min(c.receiveBuffer.limitBytes, 65535);
+  bare.window = window;
+  synOptions.mss = (c.path as Path).iface.mtuBytes - IP_HEADER_BYTES - HEADER_BYTES;
+  c.rcvScale = scaleFor(c.receiveBuffer.fixed ? c.receiveBuffer.limitBytes : settings.receiveSpaceMaxBytes.value);
+  synOptions.scale = (answer ? c.scaleOk : settings.windowScale.value === 1) ? c.rcvScale : -1;
+  synOptions.sackPermitted = answer ? c.sackOk : settings.sack.value === 1;
+  synOptions.timestamps = answer ? c.tsOk : settings.timestamps.value === 1;
+  synOptions.tsValue = (stack.tsNow(nowUs) + c.tsOffset) | 0;
+  synOptions.tsEcho = answer ? c.tsRecent : 0;
+  const sent = sendBare(stack, c.path as Path);
+  if (sent < 0) {
+    refused(c, sent, nowUs);
+    return;
+  }
+  c.lastSentUs = nowUs;
+  c.ackNow = false;
+  if (answer) {
+    c.lastAckSent = c.rcvNxt;
+    c.rcvAdv = (c.rcvNxt + window) | 0;
+  }
+  if (c.sndNxt === c.iss) {
+    c.sndNxt = c.sndMax = (c.iss + 1) | 0;
+    c.synSentUs = nowUs;
+  }
+  if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
+}
+
+/** A reset that the peer accepts (RFC 9293 3.10.7.3, 3.10.4, 3.10.5): at SND.NXT. */
+export function sendReset(c: Connection): void {
+  const { stack } = c;
+  if (c.path === null) return;
+  prepareBare(c);
+  stack.bare.seq = c.sndNxt;
+  stack.bare.ack = c.rcvNxt;
+  stack.bare.flags = FLAG_RST | FLAG_ACK;
+  stack.bare.window = 0;
+  sendBare(stack, c.path);
+}
+
+function prepareBare(c: Connection): void {
+  const { bare } = c.stack;
+  bare.localAddress = c.localAddress;
+  bare.peerAddress = c.peerAddress;
+  bare.ports = c.ports;
+  bare.ttl = c.options.ttl;
+  bare.tos = c.options.tos;
+  bare.timestamps = false;
+}
+
+/** Whether the program may still write. */
+export function canSend(c: Connection): boolean {
+  return (c.state === ESTABLISHED || c.state === CLOSE_WAIT) && !c.finQueued;
+}

@@ -1,0 +1,152 @@
+/**
+ * Out-of-order data: which ranges beyond RCV.NXT are there, and which of them to report.
+ *
+ * Thread: the one that runs the kernel. The bytes themselves lie in the receive buffer's ring where they belong; here are
+ * only the ranges, sorted and disjoint, and the order in which they were last touched, since the first SACK block must
+ * report the segment that triggered the ACK and the following ones repeat the most recent reports.
+ * Read first: RFC 2018 section 4.
+ */
+
+const MAX_RANGES = 1024;
+const MIN_RANGES = 8;
+/** How many ranges an ACK can report at most (without timestamps). */
+const RECENT = 4;
+const EMPTY: Int32Array = new Int32Array(0);
+
+export class Reassembly {
+  #starts: Int32Array = EMPTY;
+  #ends: Int32Array = EMPTY;
+  /** How many ranges there are. */
+  count: number = 0;
+  /** A sequence number inside each recently touched range, latest first. */
+  readonly #recent: Int32Array = new Int32Array(RECENT);
+  #recentCount: number = 0;
+  /** The FIN's sequence number is known although data before it is missing. */
+  finKnown: boolean = false;
+  finSeq: number = 0;
+
+  /** Blocks chosen by `report`. */
+  readonly blockStart: Int32Array = new Int32Array(RECENT);
+  readonly blockEnd: Int32Array = new Int32Array(RECENT);
+
+  /** End of the last range; only while `count > 0`. */
+  get endSeq(): number {
+    return this.#ends[this.count - 1] as number;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.#recentCount = 0;
+    this.finKnown = false;
+  }
+
+  /** Whether any byte of `[start, end)` is there already. */
+  overlaps(start: number, end: number): boolean {
+    for (let i = 0; i < this.count; i++) {
+      if ((((this.#starts[i] as number) - end) | 0) >= 0) return false;
+      if (((start - (this.#ends[i] as number)) | 0) < 0) return true;
+    }
+    return false;
+  }
+
+  /** Whether all of `[start, end)` is there already. */
+  covers(start: number, end: number): boolean {
+    for (let i = 0; i < this.count; i++) {
+      if (((start - (this.#starts[i] as number)) | 0) < 0) return false;
+      if (((end - (this.#ends[i] as number)) | 0) <= 0) return true;
+    }
+    return false;
+  }
+
+  /** Enter `[start, end)`, joined with what it touches. False when there are too many ranges. */
+  add(start: number, end: number): boolean {
+    let from = 0;
+    while (from < this.count && ((start - (this.#ends[from] as number)) | 0) > 0) from++;
+    let to = from;
+    let newStart = start;
+    let newEnd = end;
+    for (; to < this.count && ((end - (this.#starts[to] as number)) | 0) >= 0; to++) {
+      if ((((this.#starts[to] as number) - newStart) | 0) < 0) newStart = this.#starts[to] as number;
+      if ((((this.#ends[to] as number) - newEnd) | 0) > 0) newEnd = this.#ends[to] as number;
+    }
+    const shift = 1 - (to - from);
+    if (shift > 0) {
+      if (this.count === MAX_RANGES) return false;
+      if (this.count === this.#starts.length) this.#grow();
+    }
+    if (shift !== 0) {
+      this.#starts.copyWithin(to + shift, to, this.count);
+      this.#ends.copyWithin(to + shift, to, this.count);
+      this.count += shift;
+    }
+    this.#starts[from] = newStart;
+    this.#ends[from] = newEnd;
+    this.#touch(start, newStart, newEnd);
+    return true;
+  }
+
+  /** RCV.NXT reached `seq`: the end of what is now in order, `seq` itself when a gap follows. Ranges passed are forgotten. */
+  advance(seq: number): number {
+    let passed = 0;
+    while (passed < this.count && ((seq - (this.#starts[passed] as number)) | 0) >= 0) {
+      if ((((this.#ends[passed] as number) - seq) | 0) > 0) seq = this.#ends[passed] as number;
+      passed++;
+    }
+    if (passed > 0) {
+      this.#starts.copyWithin(0, passed, this.count);
+      this.#ends.copyWithin(0, passed, this.count);
+      this.count -= passed;
+      if (this.count === 0) this.#recentCount = 0;
+    }
+    return seq;
+  }
+
+  /** Choose up to `limit` blocks to report, most recent first, into `blockStart` and `blockEnd`. Returns how many. */
+  report(limit: number): number {
+    let blocks = 0;
+    for (let r = 0; r < this.#recentCount && blocks < limit; r++) {
+      const range = this.#rangeOf(this.#recent[r] as number);
+      if (range < 0) continue;
+      const start = this.#starts[range] as number;
+      let known = false;
+      for (let b = 0; b < blocks; b++) if (this.blockStart[b] === start) known = true;
+      if (known) continue;
+      this.blockStart[blocks] = start;
+      this.blockEnd[blocks++] = this.#ends[range] as number;
+    }
+    return blocks;
+  }
+
+  /** Index of the range that holds `seq`, -1 when none does. */
+  #rangeOf(seq: number): number {
+    for (let i = 0; i < this.count; i++) {
+      if (((seq - (this.#starts[i] as number)) | 0) < 0) return -1;
+      if (((seq - (this.#ends[i] as number)) | 0) < 0) return i;
+    }
+    return -1;
+  }
+
+  /** Put the range that now is `[start, end)` first among the recent ones, and out of the later places. */
+  #touch(seq: number, start: number, end: number): void {
+    let kept = 0;
+    for (let r = 0; r < this.#recentCount; r++) {
+      const other = this.#recent[r] as number;
+      const inside = ((other - start) | 0) >= 0 && ((other - end) | 0) < 0;
+      if (!inside) this.#recent[kept++] = other;
+    }
+    if (kept === RECENT) kept--;
+    for (let r = kept; r > 0; r--) this.#recent[r] = this.#recent[r - 1] as number;
+    this.#recent[0] = seq;
+    this.#recentCount = kept + 1;
+  }
+
+  #grow(): void {
+    const size = Math.max(MIN_RANGES, this.#starts.length * 2);
+    const starts = new Int32Array(size);
+    const ends = new Int32Array(size);
+    starts.set(this.#starts);
+    ends.set(this.#ends);
+    this.#starts = starts;
+    this.#ends = ends;
+  }
+}

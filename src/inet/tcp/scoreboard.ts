@@ -1,0 +1,353 @@
+/**
+ * Retransmission queue and SACK scoreboard: one record for each segment that was sent and not yet acknowledged.
+ *
+ * Thread: the one that runs the kernel. Records are ordered by sequence number in a ring of typed arrays; an index counts
+ * up and is masked. A record remembers when it was last sent and what became of it; the totals give the `pipe`
+ * of RFC 6675 without a walk: outstanding - sacked - lost + retransmitted. A record may be longer than a segment
+ * (super-frames) and is cut when only a part of it was selectively acknowledged or must be sent again smaller.
+ * Read first: RFC 6675 sections 2 to 4. RFC 8985 would use the times kept here.
+ */
+
+const SACKED = 1;
+const LOST = 2;
+/** A retransmission of a lost record is in flight. */
+const RETRANSMITTED = 4;
+/** Was sent more than once: gives no round-trip sample (Karn). */
+const EVER_RETRANSMITTED = 8;
+
+const MIN_RECORDS = 16;
+const DUP_THRESHOLD = 3;
+
+export class Scoreboard {
+  #seq: Int32Array = new Int32Array(MIN_RECORDS);
+  #length: Int32Array = new Int32Array(MIN_RECORDS);
+  #flags: Uint8Array = new Uint8Array(MIN_RECORDS);
+  #sentUs: Float64Array = new Float64Array(MIN_RECORDS);
+  #mask: number = MIN_RECORDS - 1;
+  #head: number = 0;
+  #tail: number = 0;
+
+  /** Sequence space selectively acknowledged, presumed lost (and not sacked), and of retransmissions in flight. */
+  sackedBytes: number = 0;
+  lostBytes: number = 0;
+  retransmittedBytes: number = 0;
+  /** End of the highest sacked record, valid while `sackedBytes > 0`. */
+  highSackedSeq: number = 0;
+  /** Records before this index were looked at by `retransmitNext` in this recovery. */
+  #hint: number = 0;
+  /** Records before this one are known to be lost or sacked. */
+  #lostEdge: number = 0;
+
+  /** Results of `acknowledge`: when the oldest record that gives a sample was sent (below 0: none), and whether one was retransmitted. */
+  sampleSentUs: number = -0.5;
+  ackedRetransmitted: boolean = false;
+
+  get empty(): boolean {
+    return this.#head === this.#tail;
+  }
+
+  get count(): number {
+    return this.#tail - this.#head;
+  }
+
+  clear(): void {
+    this.#head = this.#tail = this.#hint = this.#lostEdge = 0;
+    this.sackedBytes = this.lostBytes = this.retransmittedBytes = 0;
+    if (this.#mask > 255) this.#allocate(MIN_RECORDS);
+  }
+
+  /** A segment was sent for the first time. `length` counts sequence space: data and FIN. */
+  push(seq: number, length: number, nowUs: number): void {
+    if (this.#tail - this.#head > this.#mask) this.#grow();
+    const i = this.#tail++ & this.#mask;
+    this.#seq[i] = seq;
+    this.#length[i] = length;
+    this.#flags[i] = 0;
+    this.#sentUs[i] = nowUs;
+  }
+
+  /** Everything before `ack` has arrived. Sets `sampleSentUs` and `ackedRetransmitted`. */
+  acknowledge(ack: number): void {
+    this.sampleSentUs = -1;
+    this.ackedRetransmitted = false;
+    while (this.#head !== this.#tail) {
+      const i = this.#head & this.#mask;
+      const covered = (ack - (this.#seq[i] as number)) | 0;
+      if (covered <= 0) break;
+      const length = this.#length[i] as number;
+      const flags = this.#flags[i] as number;
+      const taken = Math.min(covered, length);
+      if (flags !== 0) {
+        this.#discount(flags, taken);
+        if (flags & EVER_RETRANSMITTED) this.ackedRetransmitted = true;
+      }
+      // A sacked record arrived earlier than this ACK: no sample (RFC 6298 section 3 in spirit).
+      if (this.sampleSentUs < 0 && (flags & (EVER_RETRANSMITTED | SACKED)) === 0) {
+        this.sampleSentUs = this.#sentUs[i] as number;
+      }
+      if (taken < length) {
+        this.#seq[i] = ack;
+        this.#length[i] = length - taken;
+        break;
+      }
+      this.#head++;
+    }
+    if (this.#head === this.#tail) {
+      this.#head = this.#tail = this.#hint = this.#lostEdge = 0;
+      return;
+    }
+    if (this.#hint < this.#head) this.#hint = this.#head;
+    if (this.#lostEdge < this.#head) this.#lostEdge = this.#head;
+  }
+
+  /** A SACK block within the outstanding data. Returns how much of it is news. */
+  sack(startSeq: number, endSeq: number): number {
+    let news = 0;
+    for (let n = this.#indexAt(startSeq); n < this.#tail; n++) {
+      let i = n & this.#mask;
+      const before = (startSeq - (this.#seq[i] as number)) | 0;
+      if (((endSeq - (this.#seq[i] as number)) | 0) <= 0) break;
+      if (before > 0) {
+        // Starts inside this record: what follows the cut is a record of its own.
+        if ((this.#flags[i] as number) & SACKED) continue;
+        this.#cut(n, before);
+        continue;
+      }
+      const inside = (endSeq - (this.#seq[i] as number)) | 0;
+      if ((this.#flags[i] as number) & SACKED) continue;
+      if (inside < (this.#length[i] as number)) {
+        this.#cut(n, inside);
+        i = n & this.#mask;
+      }
+      const length = this.#length[i] as number;
+      const flags = this.#flags[i] as number;
+      this.#discount(flags, length);
+      this.#flags[i] = (flags & EVER_RETRANSMITTED) | SACKED;
+      const end = ((this.#seq[i] as number) + length) | 0;
+      if (this.sackedBytes === 0 || ((end - this.highSackedSeq) | 0) > 0) this.highSackedSeq = end;
+      this.sackedBytes += length;
+      news += length;
+    }
+    return news;
+  }
+
+  /** Whether the first outstanding record was sacked: the receiver then threw away what it had reported (RFC 2018 section 8). */
+  get headSacked(): boolean {
+    return this.#head !== this.#tail && ((this.#flags[this.#head & this.#mask] as number) & SACKED) !== 0;
+  }
+
+  /** Forget all selective acknowledgements. */
+  forgetSacks(): void {
+    for (let n = this.#head; n < this.#tail; n++) {
+      const i = n & this.#mask;
+      this.#flags[i] = (this.#flags[i] as number) & ~SACKED;
+    }
+    this.sackedBytes = 0;
+    this.#lostEdge = this.#head;
+  }
+
+  /**
+   * IsLost of RFC 6675 section 4 for all records: those below which at least DupThresh discontiguous ranges or more than
+   * (DupThresh - 1) * SMSS bytes were sacked become lost. Returns whether any did.
+   */
+  detectLost(mss: number): boolean {
+    if (this.sackedBytes === 0) return false;
+    let bytes = 0;
+    let ranges = 0;
+    let inRange = false;
+    let n = this.#indexAt((this.highSackedSeq - 1) | 0);
+    for (; n >= this.#lostEdge; n--) {
+      const i = n & this.#mask;
+      if ((this.#flags[i] as number) & SACKED) {
+        bytes += this.#length[i] as number;
+        if (!inRange) ranges++;
+        inRange = true;
+        if (ranges >= DUP_THRESHOLD || bytes > (DUP_THRESHOLD - 1) * mss) break;
+      } else {
+        inRange = false;
+      }
+    }
+    return n < this.#lostEdge ? false : this.#markLostBefore(n);
+  }
+
+  /** The first outstanding record is lost (NewReno: three duplicate ACKs, or a partial ACK). */
+  markHeadLost(): void {
+    if (this.#head === this.#tail) return;
+    const i = this.#head & this.#mask;
+    const flags = this.#flags[i] as number;
+    if (flags & (SACKED | LOST)) return;
+    this.#flags[i] = flags | LOST;
+    this.lostBytes += this.#length[i] as number;
+    this.#hint = this.#head;
+  }
+
+  /** Records longer than `length` cannot have passed: lost. Returns whether there were any. */
+  markLonger(length: number): boolean {
+    const before = this.lostBytes;
+    for (let n = this.#head; n < this.#tail; n++) {
+      const i = n & this.#mask;
+      const flags = this.#flags[i] as number;
+      if (flags & SACKED || (this.#length[i] as number) <= length) continue;
+      if (flags & RETRANSMITTED) this.retransmittedBytes -= this.#length[i] as number;
+      if ((flags & LOST) === 0) this.lostBytes += this.#length[i] as number;
+      this.#flags[i] = (flags & EVER_RETRANSMITTED) | LOST;
+      if (n < this.#hint) this.#hint = n;
+    }
+    return this.lostBytes > before;
+  }
+
+  /** A timeout: everything not sacked is lost, retransmissions too. */
+  markAllLost(): void {
+    this.lostBytes = 0;
+    this.retransmittedBytes = 0;
+    for (let n = this.#head; n < this.#tail; n++) {
+      const i = n & this.#mask;
+      const flags = this.#flags[i] as number;
+      if (flags & SACKED) continue;
+      this.#flags[i] = (flags & EVER_RETRANSMITTED) | LOST;
+      this.lostBytes += this.#length[i] as number;
+    }
+    this.#hint = this.#head;
+    this.#lostEdge = this.#tail;
+  }
+
+  /** Index of the first lost record without a retransmission in flight, -1 when there is none. NextSeg rule (1). */
+  nextLost(): number {
+    if (this.lostBytes === 0) return -1;
+    for (; this.#hint < this.#tail; this.#hint++) {
+      if (((this.#flags[this.#hint & this.#mask] as number) & (LOST | RETRANSMITTED)) === LOST) return this.#hint;
+    }
+    return -1;
+  }
+
+  /** Index of the first record that is neither sacked nor lost nor retransmitted, below the highest sacked. NextSeg rule (3). */
+  nextUnsacked(): number {
+    if (this.sackedBytes === 0) return -1;
+    for (let n = this.#head; n < this.#tail; n++) {
+      const i = n & this.#mask;
+      if ((((this.#seq[i] as number) - this.highSackedSeq) | 0) >= 0) return -1;
+      if (((this.#flags[i] as number) & (SACKED | LOST | RETRANSMITTED)) === 0) return n;
+    }
+    return -1;
+  }
+
+  get first(): number {
+    return this.#head === this.#tail ? -1 : this.#head;
+  }
+
+  get last(): number {
+    return this.#tail - 1;
+  }
+
+  seqOf(index: number): number {
+    return this.#seq[index & this.#mask] as number;
+  }
+
+  lengthOf(index: number): number {
+    return this.#length[index & this.#mask] as number;
+  }
+
+  sentUsOf(index: number): number {
+    return this.#sentUs[index & this.#mask] as number;
+  }
+
+  everRetransmitted(index: number): boolean {
+    return ((this.#flags[index & this.#mask] as number) & EVER_RETRANSMITTED) !== 0;
+  }
+
+  /** Shorten record `index` to `length`; the rest becomes the next record. */
+  split(index: number, length: number): void {
+    this.#cut(index, length);
+  }
+
+  /** Record `index` was sent again. */
+  retransmitted(index: number, nowUs: number): void {
+    const i = index & this.#mask;
+    const flags = this.#flags[i] as number;
+    if ((flags & RETRANSMITTED) === 0) this.retransmittedBytes += this.#length[i] as number;
+    this.#flags[i] = flags | RETRANSMITTED | EVER_RETRANSMITTED;
+    this.#sentUs[i] = nowUs;
+  }
+
+  /** Take the last record away: it was never sent after all. */
+  pop(): void {
+    this.#tail--;
+  }
+
+  #discount(flags: number, length: number): void {
+    if (flags & SACKED) this.sackedBytes -= length;
+    else if (flags & LOST) this.lostBytes -= length;
+    if (flags & RETRANSMITTED) this.retransmittedBytes -= length;
+  }
+
+  #markLostBefore(end: number): boolean {
+    const before = this.lostBytes;
+    for (let n = this.#lostEdge; n < end; n++) {
+      const i = n & this.#mask;
+      const flags = this.#flags[i] as number;
+      if (flags & (SACKED | LOST)) continue;
+      this.#flags[i] = flags | LOST;
+      this.lostBytes += this.#length[i] as number;
+      if (n < this.#hint) this.#hint = n;
+    }
+    if (end > this.#lostEdge) this.#lostEdge = end;
+    return this.lostBytes > before;
+  }
+
+  /** Index of the record that holds `seq`: the last one that does not begin after it; the head when all do. */
+  #indexAt(seq: number): number {
+    let low = this.#head;
+    let high = this.#tail;
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if (((seq - (this.#seq[middle & this.#mask] as number)) | 0) >= 0) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Make two records of one; later records move up by one place. */
+  #cut(index: number, length: number): void {
+    if (this.#tail - this.#head > this.#mask) this.#grow();
+    const mask = this.#mask;
+    for (let n = this.#tail; n > index; n--) {
+      const to = n & mask;
+      const from = (n - 1) & mask;
+      this.#seq[to] = this.#seq[from] as number;
+      this.#length[to] = this.#length[from] as number;
+      this.#flags[to] = this.#flags[from] as number;
+      this.#sentUs[to] = this.#sentUs[from] as number;
+    }
+    this.#tail++;
+    const first = index & mask;
+    const second = (index + 1) & mask;
+    this.#seq[second] = ((this.#seq[first] as number) + length) | 0;
+    this.#length[second] = (this.#length[first] as number) - length;
+    this.#length[first] = length;
+    if (this.#hint > index) this.#hint++;
+    if (this.#lostEdge > index) this.#lostEdge++;
+  }
+
+  #grow(): void {
+    this.#allocate((this.#mask + 1) * 2);
+  }
+
+  #allocate(records: number): void {
+    const seq = new Int32Array(records);
+    const length = new Int32Array(records);
+    const flags = new Uint8Array(records);
+    const sentUs = new Float64Array(records);
+    const mask = records - 1;
+    for (let n = this.#head; n < this.#tail; n++) {
+      seq[n & mask] = this.#seq[n & this.#mask] as number;
+      length[n & mask] = this.#length[n & this.#mask] as number;
+      flags[n & mask] = this.#flags[n & this.#mask] as number;
+      sentUs[n & mask] = this.#sentUs[n & this.#mask] as number;
+    }
+    this.#seq = seq;
+    this.#length = length;
+    this.#flags = flags;
+    this.#sentUs = sentUs;
+    this.#mask = mask;
+  }
+}

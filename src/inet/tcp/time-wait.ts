@@ -1,0 +1,220 @@
+/**
+ * TIME_WAIT: a few numbers for each connection that is over, answering for it for twice the segment lifetime.
+ *
+ * Thread: the one that runs the kernel. Entries are indices into typed arrays, in a doubly linked list by age; since all
+ * stay equally long, the head of the list is the next to expire and one callout serves all.
+ * Read first: RFC 9293 3.10.7.4 (TIME-WAIT), RFC 6191 (reuse), RFC 1337 (resets).
+ */
+
+import { Callout } from '../../kern/callout.ts';
+import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
+import type { Connection, PortUse } from './connection.ts';
+import type { Segment } from './options.ts';
+import { sendBare } from './segment.ts';
+import type { TcpStack } from './stack.ts';
+
+const MIN_ENTRIES = 64;
+const NONE = -1;
+/** How far beyond the old connection a successor's first sequence number lies: more than any window without scale. */
+const SUCCESSOR_OFFSET = 65536 + 2;
+
+export class TimeWaitTable {
+  readonly #stack: TcpStack;
+  readonly #expiry: Callout;
+  local: Int32Array = new Int32Array(MIN_ENTRIES);
+  peer: Int32Array = new Int32Array(MIN_ENTRIES);
+  ports: Int32Array = new Int32Array(MIN_ENTRIES);
+  #sndNxt: Int32Array = new Int32Array(MIN_ENTRIES);
+  #rcvNxt: Int32Array = new Int32Array(MIN_ENTRIES);
+  #window: Int32Array = new Int32Array(MIN_ENTRIES);
+  #tsRecent: Int32Array = new Int32Array(MIN_ENTRIES);
+  #tsOffset: Int32Array = new Int32Array(MIN_ENTRIES);
+  #tsOk: Uint8Array = new Uint8Array(MIN_ENTRIES);
+  #sinceUs: Float64Array = new Float64Array(MIN_ENTRIES);
+  #next: Int32Array = new Int32Array(MIN_ENTRIES);
+  #previous: Int32Array = new Int32Array(MIN_ENTRIES);
+  readonly #portUses: (PortUse | null)[] = [];
+  #free: number = NONE;
+  #used: number = 0;
+  #first: number = NONE;
+  #last: number = NONE;
+  count: number = 0;
+
+  constructor(stack: TcpStack) {
+    this.#stack = stack;
+    this.#expiry = new Callout((nowUs) => this.#expire(nowUs));
+  }
+
+  /** The connection's place in the tables goes to a new entry. */
+  enter(c: Connection, nowUs: number): void {
+    const { settings, counters, count } = this.#stack;
+    if (settings.timeWaitMax.value === 0) return;
+    if (this.count >= settings.timeWaitMax.value) {
+      counters.add(count.timeWaitOverflows, 1);
+      this.remove(this.#first);
+    }
+    const entry = this.#take();
+    this.local[entry] = c.localAddress;
+    this.peer[entry] = c.peerAddress;
+    this.ports[entry] = c.ports;
+    this.#sndNxt[entry] = c.sndNxt;
+    this.#rcvNxt[entry] = c.rcvNxt;
+    this.#window[entry] = Math.min(c.receiveBuffer.limitBytes >> c.rcvScale, 65535);
+    this.#tsOk[entry] = c.tsOk ? 1 : 0;
+    this.#tsRecent[entry] = c.tsRecent;
+    this.#tsOffset[entry] = c.tsOffset;
+    this.#portUses[entry] = c.portUse;
+    if (c.portUse !== null) c.portUse.users++;
+    this.count++;
+    this.#append(entry, nowUs);
+    this.#stack.enterTimeWait(entry);
+    counters.add(count.timeWaitEntered, 1);
+  }
+
+  /** A segment for an entry, its checksum verified. Returns true when it is a SYN that may open a new connection in its place. */
+  arrives(entry: number, segment: Segment, nowUs: number): boolean {
+    const { settings, counters, count } = this.#stack;
+    const offset = (segment.seq - (this.#rcvNxt[entry] as number)) | 0;
+    if (segment.flags & FLAG_RST) {
+      counters.add(count.resetsReceived, 1);
+      if (offset === 0 && settings.rfc1337.value === 0) this.remove(entry);
+      return false;
+    }
+    if ((segment.flags & (FLAG_SYN | FLAG_ACK)) === FLAG_SYN && this.#mayReopen(entry, segment, offset)) {
+      counters.add(count.timeWaitReused, 1);
+      return true;
+    }
+    const old =
+      this.#tsOk[entry] === 1 && segment.timestamps && ((segment.tsValue - (this.#tsRecent[entry] as number)) | 0) < 0;
+    if (old) counters.add(count.droppedOldTimestamp, 1);
+    // The peer's FIN again: our ACK was lost, so the wait starts again.
+    if (segment.flags & FLAG_FIN && !old) {
+      this.#unlink(entry);
+      this.#append(entry, nowUs);
+    }
+    const answer = old || segment.dataBytes > 0 || (segment.flags & (FLAG_FIN | FLAG_SYN)) !== 0 || offset !== 0;
+    if (answer) this.#answer(entry, nowUs);
+    return false;
+  }
+
+  /** RFC 6191: newer by timestamp, or by sequence number. */
+  #mayReopen(entry: number, segment: Segment, offset: number): boolean {
+    if (this.#tsOk[entry] === 1 && segment.timestamps) {
+      const newer = (segment.tsValue - (this.#tsRecent[entry] as number)) | 0;
+      if (newer !== 0) return newer > 0;
+    }
+    return offset > 0;
+  }
+
+  /** First sequence number for a connection that takes the place of the entry. */
+  successorIss(entry: number): number {
+    return ((this.#sndNxt[entry] as number) + SUCCESSOR_OFFSET) | 0;
+  }
+
+  /** Whether `connect` may take the place of the entry (RFC 6191 section 2): timestamps, and old enough. */
+  mayReplace(entry: number, nowUs: number): boolean {
+    const ageUs = nowUs - (this.#sinceUs[entry] as number);
+    return this.#tsOk[entry] === 1 && ageUs >= this.#stack.settings.timeWaitReuseMs.value * 1000;
+  }
+
+  remove(entry: number): void {
+    this.#unlink(entry);
+    this.#stack.leaveTimeWait(entry);
+    const use = this.#portUses[entry];
+    this.#portUses[entry] = null;
+    if (use != null) this.#stack.releasePort(use);
+    this.#next[entry] = this.#free;
+    this.#free = entry;
+    this.count--;
+  }
+
+  /** Every entry, oldest first. */
+  *entries(): Generator<number> {
+    for (let entry = this.#first; entry !== NONE; entry = this.#next[entry] as number) yield entry;
+  }
+
+  #answer(entry: number, nowUs: number): void {
+    const stack = this.#stack;
+    const { bare, ip } = stack;
+    const path = ip.openPath(this.peer[entry] as number, this.local[entry] as number, 0);
+    if (typeof path === 'number') return;
+    stack.clearBare();
+    bare.localAddress = this.local[entry] as number;
+    bare.peerAddress = this.peer[entry] as number;
+    bare.ports = this.ports[entry] as number;
+    bare.seq = this.#sndNxt[entry] as number;
+    bare.ack = this.#rcvNxt[entry] as number;
+    bare.flags = FLAG_ACK;
+    bare.window = this.#window[entry] as number;
+    bare.timestamps = this.#tsOk[entry] === 1;
+    bare.tsValue = (stack.tsNow(nowUs) + (this.#tsOffset[entry] as number)) | 0;
+    bare.tsEcho = this.#tsRecent[entry] as number;
+    sendBare(stack, path);
+    ip.closePath(path);
+  }
+
+  #expire(nowUs: number): void {
+    const stayUs = 2000 * this.#stack.settings.mslMs.value;
+    while (this.#first !== NONE && nowUs - (this.#sinceUs[this.#first] as number) >= stayUs) this.remove(this.#first);
+    if (this.#first !== NONE) {
+      this.#stack.callouts.schedule(this.#expiry, (this.#sinceUs[this.#first] as number) + stayUs);
+    }
+  }
+
+  #append(entry: number, nowUs: number): void {
+    this.#sinceUs[entry] = nowUs;
+    this.#next[entry] = NONE;
+    this.#previous[entry] = this.#last;
+    if (this.#last === NONE) this.#first = entry;
+    else this.#next[this.#last] = entry;
+    this.#last = entry;
+    if (!this.#expiry.pending) {
+      this.#stack.callouts.schedule(this.#expiry, nowUs + 2000 * this.#stack.settings.mslMs.value);
+    }
+  }
+
+  #unlink(entry: number): void {
+    const next = this.#next[entry] as number;
+    const previous = this.#previous[entry] as number;
+    if (previous === NONE) this.#first = next;
+    else this.#next[previous] = next;
+    if (next === NONE) this.#last = previous;
+    else this.#previous[next] = previous;
+    if (this.#first === NONE) this.#stack.callouts.stop(this.#expiry);
+  }
+
+  #take(): number {
+    if (this.#free !== NONE) {
+      const entry = this.#free;
+      this.#free = this.#next[entry] as number;
+      return entry;
+    }
+    if (this.#used === this.local.length) this.#grow();
+    return this.#used++;
+  }
+
+  #grow(): void {
+    const size = this.local.length * 2;
+    const grown = (old: Int32Array): Int32Array => {
+      const array = new Int32Array(size);
+      array.set(old);
+      return array;
+    };
+    this.local = grown(this.local);
+    this.peer = grown(this.peer);
+    this.ports = grown(this.ports);
+    this.#sndNxt = grown(this.#sndNxt);
+    this.#rcvNxt = grown(this.#rcvNxt);
+    this.#window = grown(this.#window);
+    this.#tsRecent = grown(this.#tsRecent);
+    this.#tsOffset = grown(this.#tsOffset);
+    this.#next = grown(this.#next);
+    this.#previous = grown(this.#previous);
+    const tsOk = new Uint8Array(size);
+    tsOk.set(this.#tsOk);
+    this.#tsOk = tsOk;
+    const sinceUs = new Float64Array(size);
+    sinceUs.set(this.#sinceUs);
+    this.#sinceUs = sinceUs;
+  }
+}

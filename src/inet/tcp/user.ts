@@ -1,0 +1,304 @@
+/**
+ * The user's calls (RFC 9293 3.10.1 to 3.10.6): bind, listen, connect, accept, send, receive. Close is in close.ts.
+ *
+ * Thread: the one that runs the kernel. The socket layer (socket/stream.ts) is a thin face over these; programs inside the
+ * kernel and benchmarks use them directly, with data that lies in the arena: `sendFrom` and `receiveTo` copy between
+ * arena places, `reserve`/`commit` and `peek`/`consume` work in place. Results are counts or negative errnos.
+ */
+
+import { Errno } from '../../base/errors.ts';
+import type { Path } from '../transport.ts';
+import { abortConnection } from './close.ts';
+import { startConnect } from './connect.ts';
+import {
+  CLOSED,
+  Connection,
+  type ConnectionOptions,
+  type ConnectionOwner,
+  ESTABLISHED,
+  type PortUse,
+  SYN_RECEIVED,
+  SYN_SENT,
+} from './connection.ts';
+import { packPorts } from './demux.ts';
+import { Listener, type ListenerOwner, removeSynEntry } from './listen.ts';
+import { canSend } from './output.ts';
+import { windowGain } from './segment.ts';
+import type { TcpStack } from './stack.ts';
+
+/** As Linux's smallest. */
+export const MIN_BUFFER_BYTES = 2048;
+
+export interface BindOptions {
+  reuseAddress: boolean;
+  reusePort: boolean;
+}
+
+/** SO_REUSEADDR as Linux has it: both sides must allow it and neither may listen; SO_REUSEPORT: both must have set it. */
+function mayShare(a: PortUse, b: PortUse): boolean {
+  if (a.reusePort && b.reusePort) return true;
+  return a.reuseAddress && b.reuseAddress && !a.listening && !b.listening;
+}
+
+/** Take a local address and port (0: an ephemeral one). Returns the use, or `-EADDRINUSE`, `-EADDRNOTAVAIL`, `-EINVAL`. */
+export function bindPort(stack: TcpStack, address: number, port: number, options: BindOptions): PortUse | number {
+  if (address !== 0 && !stack.ip.isLocal(address)) return -Errno.EADDRNOTAVAIL;
+  if (!(port >= 0 && port <= 65535)) return -Errno.EINVAL;
+  const { reuseAddress, reusePort } = options;
+  const use: PortUse = { address, port, reuseAddress, reusePort, listening: false, explicit: port !== 0, users: 1 };
+  const error = stack.ports.bind(use, (a, b) => mayShare(a as PortUse, b as PortUse));
+  return error < 0 ? error : use;
+}
+
+/** Start listening on a bound port. `-EADDRINUSE` when another socket that shares the port already listens. */
+export function listenOn(
+  stack: TcpStack,
+  use: PortUse,
+  options: ConnectionOptions,
+  backlog: number,
+  owner: ListenerOwner | null,
+): Listener | number {
+  if (stack.hasListener(use)) return -Errno.EADDRINUSE;
+  use.listening = true;
+  const limit = stack.settings.backlogMax.value;
+  const listener = new Listener(use, options, Math.min(Math.max(backlog, 0), limit), owner);
+  stack.addListener(listener);
+  return listener;
+}
+
+/** Stop listening: half-open connections are forgotten, complete ones that nobody accepted are reset. */
+export function closeListener(stack: TcpStack, listener: Listener): void {
+  listener.owner = null;
+  stack.removeListener(listener);
+  for (const entry of [...listener.synQueue]) removeSynEntry(stack, entry);
+  for (const c of listener.acceptQueue) abortConnection(c);
+  listener.acceptQueue.length = 0;
+  listener.portUse.listening = false;
+  stack.releasePort(listener.portUse);
+}
+
+/** The next complete connection, null when none waits. The caller becomes its owner. */
+export function acceptFrom(
+  listener: Listener,
+  makeOwner: (c: Connection) => ConnectionOwner | null,
+): Connection | null {
+  const c = listener.acceptQueue.shift();
+  if (c === undefined) return null;
+  c.owner = makeOwner(c);
+  return c;
+}
+
+/**
+ * Start a connection to `peerAddress:peerPort`. `use` is the bound port, or null to have one chosen for `localAddress`
+ * (0: by the route). Returns the connection in SYN_SENT, or `-EADDRINUSE`, `-EADDRNOTAVAIL`, `-ENETUNREACH`, `-EHOSTUNREACH`,
+ * `-ECONNREFUSED`, `-ENOBUFS`.
+ */
+export function connectTo(
+  stack: TcpStack,
+  use: PortUse | null,
+  peerAddress: number,
+  peerPort: number,
+  options: ConnectionOptions,
+  owner: ConnectionOwner | null,
+  nowUs: number,
+): Connection | number {
+  if (stack.connectionCount >= stack.settings.connectionsMax.value) return -Errno.ENOBUFS;
+  if (stack.ip.isBroadcast(peerAddress)) return -Errno.ENETUNREACH;
+  const path = stack.ip.openPath(peerAddress, use === null ? 0 : use.address, 0);
+  if (typeof path === 'number') return path;
+  // "Any" as a destination is this machine, as on Linux.
+  const c = placeConnection(stack, use, path, path.dst, peerPort, options, nowUs);
+  if (typeof c === 'number') {
+    stack.ip.closePath(path);
+    return c;
+  }
+  c.owner = owner;
+  c.path = path;
+  const entry = stack.occupant(c.localAddress, c.peerAddress, c.ports);
+  let iss = stack.isn.sequence(c.localAddress, c.peerAddress, c.ports, nowUs);
+  if (entry >= 0) {
+    iss = stack.timeWait.successorIss(entry);
+    stack.timeWait.remove(entry);
+  }
+  stack.add(c);
+  startConnect(c, iss, nowUs);
+  // A route that fails at once is the result of the call, not an event.
+  if ((c.state as number) === CLOSED) {
+    const { error } = c;
+    c.error = 0;
+    return error;
+  }
+  return c;
+}
+
+function placeConnection(
+  stack: TcpStack,
+  use: PortUse | null,
+  path: Path,
+  peerAddress: number,
+  peerPort: number,
+  options: ConnectionOptions,
+  nowUs: number,
+): Connection | number {
+  const local = path.src;
+  let chosen = use;
+  if (chosen === null) {
+    const port = choosePort(stack, local, peerAddress, peerPort, nowUs);
+    if (port < 0) return -Errno.EADDRNOTAVAIL;
+    chosen = {
+      address: local,
+      port,
+      reuseAddress: false,
+      reusePort: false,
+      listening: false,
+      explicit: false,
+      users: 0,
+    };
+    // Connections may share an ephemeral port when their peers differ: `choosePort` has seen to that.
+    const error = stack.ports.bind(chosen, (a, b) => !(a as PortUse).explicit && !(b as PortUse).explicit);
+    if (error < 0) return error;
+  } else if (!tupleFree(stack, local, peerAddress, packPorts(chosen.port, peerPort), nowUs)) {
+    return -Errno.EADDRNOTAVAIL;
+  }
+  chosen.users++;
+  const c = new Connection(stack, options);
+  c.setTuple(local, chosen.port, peerAddress, peerPort);
+  c.portUse = chosen;
+  return c;
+}
+
+/** An ephemeral port nobody uses; failing that, one whose four numbers are free (RFC 6056). */
+function choosePort(stack: TcpStack, local: number, peer: number, peerPort: number, nowUs: number): number {
+  const { ports } = stack;
+  const unused = ports.chooseEphemeral((port) => !ports.has(port));
+  if (unused >= 0) return unused;
+  return ports.chooseEphemeral(
+    (port) => !stack.hasExplicit(port) && tupleFree(stack, local, peer, packPorts(port, peerPort), nowUs),
+  );
+}
+
+function tupleFree(stack: TcpStack, local: number, peer: number, ports: number, nowUs: number): boolean {
+  const occupant = stack.occupant(local, peer, ports);
+  return occupant === -1 || (occupant >= 0 && stack.timeWait.mayReplace(occupant, nowUs));
+}
+
+/** Report the pending error once. */
+function takeError(c: Connection): number {
+  const { error } = c;
+  c.error = 0;
+  c.ended = true;
+  return error;
+}
+
+/** Whether data may be sent: 0, or the errno that `send` returns. */
+function sendError(c: Connection): number {
+  if (canSend(c)) return 0;
+  if (c.error !== 0) return takeError(c);
+  return c.state === SYN_SENT || (c.state === SYN_RECEIVED && !c.finQueued) ? -Errno.EAGAIN : -Errno.EPIPE;
+}
+
+/** Take bytes of an ordinary array into the send buffer: the count, `-EAGAIN` when nothing fits, `-EPIPE`, `-ECONNRESET`, ... */
+export function send(c: Connection, from: Uint8Array, offset: number, lengthBytes: number, nowUs: number): number {
+  const error = sendError(c);
+  if (error !== 0) return error;
+  if (lengthBytes === 0) return 0;
+  const count = c.sendBuffer.append(from, offset, lengthBytes);
+  if (count > 0) afterAppend(c, nowUs);
+  return count;
+}
+
+/** `send` from a place in the arena. */
+export function sendFrom(c: Connection, at: number, lengthBytes: number, nowUs: number): number {
+  const error = sendError(c);
+  if (error !== 0) return error;
+  if (lengthBytes === 0) return 0;
+  const count = c.sendBuffer.appendFrom(at, lengthBytes);
+  if (count > 0) afterAppend(c, nowUs);
+  return count;
+}
+
+/** Room for up to `wantBytes` to be written in place at `sendAt(c)`: its size, or a negative errno. `commit` sends it. */
+export function reserve(c: Connection, wantBytes: number): number {
+  const error = sendError(c);
+  return error !== 0 ? error : c.sendBuffer.reserve(wantBytes);
+}
+
+export function sendAt(c: Connection): number {
+  return c.sendBuffer.ring.at(c.sendBuffer.endSeq);
+}
+
+export function commit(c: Connection, lengthBytes: number, nowUs: number): void {
+  c.sendBuffer.commit(lengthBytes);
+  afterAppend(c, nowUs);
+}
+
+function afterAppend(c: Connection, nowUs: number): void {
+  // What answers received data within the delay of an ACK makes the ACK superfluous: a conversation.
+  if (nowUs - c.lastDataReceivedUs < c.stack.settings.delayedAckMs.value * 1000) c.interactive = true;
+  c.stack.holdRings(c, nowUs);
+  c.stack.pushOutput(c, nowUs);
+}
+
+/** What `receive` returns when there is nothing to read. */
+function receiveError(c: Connection): number {
+  if (c.finReceived) return 0;
+  if (c.error !== 0) return takeError(c);
+  if (c.state === CLOSED) return c.ended ? 0 : -Errno.ENOTCONN;
+  return -Errno.EAGAIN;
+}
+
+/** In-order bytes to an ordinary array: the count, 0 at the end of the stream, `-EAGAIN`, `-ECONNRESET`, `-ETIMEDOUT`, ... */
+export function receive(c: Connection, into: Uint8Array, offset: number, lengthBytes: number, nowUs: number): number {
+  const readable = c.readableBytes;
+  if (readable <= 0) return receiveError(c);
+  const count = Math.min(readable, lengthBytes);
+  c.receiveBuffer.ring.copyOut(c.receiveBuffer.readSeq, into, offset, count);
+  consume(c, count, nowUs);
+  return count;
+}
+
+/** `receive` to a place in the arena. */
+export function receiveTo(c: Connection, at: number, lengthBytes: number, nowUs: number): number {
+  const readable = c.readableBytes;
+  if (readable <= 0) return receiveError(c);
+  const count = Math.min(readable, lengthBytes);
+  c.receiveBuffer.ring.read(c.receiveBuffer.readSeq, at, count);
+  consume(c, count, nowUs);
+  return count;
+}
+
+/** In-order bytes that lie in one piece at `receiveAt(c)`: how many, or as `receive`. They stay until `consume`. */
+export function peek(c: Connection): number {
+  const readable = c.readableBytes;
+  if (readable <= 0) return receiveError(c);
+  const contiguous = c.receiveBuffer.ring.contiguous(c.receiveBuffer.readSeq);
+  return Math.min(readable, contiguous);
+}
+
+export function receiveAt(c: Connection): number {
+  return c.receiveBuffer.ring.at(c.receiveBuffer.readSeq);
+}
+
+/** `count` bytes were read: the window opens, and the peer is told when it is worth it (RFC 9293 3.8.6.2.2). */
+export function consume(c: Connection, count: number, nowUs: number): void {
+  const { receiveBuffer, stack } = c;
+  receiveBuffer.consumed(count, c.rcvMss, stack.settings.receiveSpaceMaxBytes.value, nowUs);
+  if (c.readableBytes === 0 && c.reassembly.count === 0) receiveBuffer.ring.align(receiveBuffer.readSeq, 0);
+  if (c.state < ESTABLISHED || c.finReceived) return;
+  const gain = windowGain(c);
+  const limit = receiveBuffer.limitBytes;
+  const open = (c.rcvAdv - c.rcvNxt) | 0;
+  const worthwhile = gain >= 2 * c.rcvMss && (gain >= limit >> 2 || open <= limit >> 3);
+  if (worthwhile || 2 * gain >= limit) {
+    if (open === 0) stack.counters.add(stack.count.windowUpdatesSent, 1);
+    c.ackNow = true;
+    stack.enqueue(c);
+  }
+}
+
+/** Set SO_SNDBUF or SO_RCVBUF, bytes: a fixed size from now on. The receive window never shrinks. */
+export function setBufferSize(c: Connection, which: 'send' | 'receive', sizeBytes: number): void {
+  const buffer = which === 'send' ? c.sendBuffer : c.receiveBuffer;
+  buffer.fixed = true;
+  buffer.limitBytes = Math.max(sizeBytes, MIN_BUFFER_BYTES);
+}

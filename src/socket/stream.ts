@@ -1,0 +1,311 @@
+/**
+ * Stream sockets: the BSD face of TCP.
+ *
+ * Thread: the one that runs the kernel. A socket is unbound, bound, listening, or has a connection; the work is done in
+ * inet/tcp. Events are posted while segments are processed and delivered by the kernel afterwards (events.ts).
+ * Read first: socket.ts, inet/tcp/user.ts; bind(2), listen(2), connect(2), accept(2), socket(7) of Linux for the errors.
+ */
+
+import { Errno } from '../base/errors.ts';
+import { abortConnection, closeConnection, shutdownWrite } from '../inet/tcp/close.ts';
+import {
+  type Connection,
+  type ConnectionOptions,
+  type ConnectionOwner,
+  type PortUse,
+  STATE_NAMES,
+} from '../inet/tcp/connection.ts';
+import type { Listener, ListenerOwner } from '../inet/tcp/listen.ts';
+import type { TcpStack } from '../inet/tcp/stack.ts';
+import { startKeepAlive } from '../inet/tcp/timers.ts';
+import * as user from '../inet/tcp/user.ts';
+import type { EventTarget, SocketContext } from './events.ts';
+import {
+  EVENT_ACCEPTABLE,
+  EVENT_CONNECTED,
+  EVENT_ERROR,
+  EVENT_READABLE,
+  EVENT_SENT,
+  EVENT_WRITABLE,
+  type SocketName,
+  type SocketOptions,
+  type StreamSocket,
+} from './socket.ts';
+
+export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, ListenerOwner {
+  onEvents: ((events: number) => void) | null = null;
+  pendingEvents: number = 0;
+
+  readonly #stack: TcpStack;
+  readonly #context: SocketContext;
+  readonly #options: ConnectionOptions;
+  #reuseAddress: boolean = false;
+  #reusePort: boolean = false;
+  #use: PortUse | null = null;
+  #listener: Listener | null = null;
+  #connection: Connection | null = null;
+  #closed: boolean = false;
+
+  constructor(stack: TcpStack, context: SocketContext, accepted: Connection | null = null) {
+    this.#stack = stack;
+    this.#context = context;
+    this.#connection = accepted;
+    this.#options = accepted === null ? stack.newOptions() : accepted.options;
+  }
+
+  get error(): number {
+    return this.#connection === null ? 0 : this.#connection.error;
+  }
+
+  get state(): string {
+    if (this.#listener !== null) return 'LISTEN';
+    return this.#connection === null ? 'CLOSED' : (STATE_NAMES[this.#connection.state] as string);
+  }
+
+  get local(): SocketName {
+    const c = this.#connection;
+    if (c !== null) return { address: c.localAddress, port: c.localPort };
+    return this.#use === null ? { address: 0, port: 0 } : { address: this.#use.address, port: this.#use.port };
+  }
+
+  get peer(): SocketName {
+    const c = this.#connection;
+    return c === null ? { address: 0, port: 0 } : { address: c.peerAddress, port: c.peerPort };
+  }
+
+  get readableBytes(): number {
+    return this.#connection === null ? 0 : this.#connection.readableBytes;
+  }
+
+  get writableBytes(): number {
+    return this.#connection === null ? 0 : this.#connection.sendBuffer.freeBytes;
+  }
+
+  get unsentBytes(): number {
+    return this.#connection === null ? 0 : this.#connection.sendBuffer.usedBytes;
+  }
+
+  get retransmits(): number {
+    return this.#connection === null ? 0 : this.#connection.retransmits;
+  }
+
+  bind(address: number, port: number): number {
+    if (this.#closed || this.#use !== null || this.#connection !== null) return -Errno.EINVAL;
+    const reuse = { reuseAddress: this.#reuseAddress, reusePort: this.#reusePort };
+    const use = user.bindPort(this.#stack, address, port, reuse);
+    if (typeof use === 'number') return use;
+    this.#use = use;
+    return 0;
+  }
+
+  listen(backlog: number): number {
+    if (this.#closed || this.#connection !== null) return -Errno.EINVAL;
+    if (this.#listener !== null) {
+      this.#listener.backlog = backlog;
+      return 0;
+    }
+    if (this.#use === null) {
+      const error = this.bind(0, 0);
+      if (error < 0) return error;
+    }
+    const listener = user.listenOn(this.#stack, this.#use as PortUse, this.#options, backlog, this);
+    if (typeof listener === 'number') return listener;
+    this.#listener = listener;
+    return 0;
+  }
+
+  connect(address: number, port: number): number {
+    if (this.#closed) return -Errno.EBADF;
+    if (this.#listener !== null) return -Errno.EISCONN;
+    if (this.#connection !== null) {
+      if (this.#connection.state === 0) return -Errno.EISCONN;
+      return this.state === 'SYN_SENT' || this.state === 'SYN_RECEIVED' ? -Errno.EALREADY : -Errno.EISCONN;
+    }
+    const c = user.connectTo(this.#stack, this.#use, address, port, this.#options, this, this.#context.nowUs());
+    if (typeof c === 'number') return c;
+    this.#connection = c;
+    this.#context.requestWork();
+    return -Errno.EINPROGRESS;
+  }
+
+  accept(): StreamSocket | null {
+    if (this.#listener === null) return null;
+    let socket: TcpSocket | null = null;
+    const c = user.acceptFrom(this.#listener, (connection) => {
+      socket = new TcpSocket(this.#stack, this.#context, connection);
+      return socket;
+    });
+    if (c === null) return null;
+    // What happened before there was anybody to tell.
+    const accepted = socket as unknown as TcpSocket;
+    if (c.readableBytes > 0 || c.finReceived) accepted.onReadable();
+    if (c.error !== 0) accepted.onError();
+    else startKeepAlive(c, this.#context.nowUs());
+    if (this.#listener.acceptQueue.length > 0) this.onAcceptable();
+    return accepted;
+  }
+
+  send(bytes: Uint8Array, offset: number, lengthBytes: number): number {
+    if (this.#connection === null) return -Errno.EPIPE;
+    const result = user.send(this.#connection, bytes, offset, lengthBytes, this.#context.nowUs());
+    if (result > 0) this.#context.requestWork();
+    return result;
+  }
+
+  receive(into: Uint8Array, offset: number, lengthBytes: number): number {
+    if (this.#connection === null) return -Errno.ENOTCONN;
+    const result = user.receive(this.#connection, into, offset, lengthBytes, this.#context.nowUs());
+    if (this.#connection.ackNow) this.#context.requestWork();
+    return result;
+  }
+
+  shutdown(): number {
+    if (this.#connection === null) return -Errno.ENOTCONN;
+    const result = shutdownWrite(this.#connection, this.#context.nowUs());
+    this.#context.requestWork();
+    return result;
+  }
+
+  close(): void {
+    this.#end(false);
+  }
+
+  abort(): void {
+    this.#end(true);
+  }
+
+  #end(reset: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.onEvents = null;
+    if (this.#listener !== null) {
+      user.closeListener(this.#stack, this.#listener);
+      this.#listener = null;
+      this.#use = null;
+    }
+    if (this.#use !== null) this.#stack.releasePort(this.#use);
+    this.#use = null;
+    if (this.#connection !== null) {
+      if (reset) abortConnection(this.#connection);
+      else closeConnection(this.#connection, this.#context.nowUs());
+    }
+    this.#context.requestWork();
+  }
+
+  setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number {
+    const options = this.#options;
+    const c = this.#connection;
+    switch (name as keyof SocketOptions) {
+      case 'reuseAddress':
+        this.#reuseAddress = value as boolean;
+        if (this.#use !== null) this.#use.reuseAddress = this.#reuseAddress;
+        return 0;
+      case 'reusePort':
+        this.#reusePort = value as boolean;
+        if (this.#use !== null) this.#use.reusePort = this.#reusePort;
+        return 0;
+      case 'noDelay':
+        options.noDelay = value as boolean;
+        if (options.noDelay && c !== null) {
+          this.#stack.pushOutput(c, this.#context.nowUs());
+          this.#context.requestWork();
+        }
+        return 0;
+      case 'keepAlive':
+        options.keepAlive = value as boolean;
+        break;
+      case 'keepIdleMs':
+      case 'keepIntervalMs':
+      case 'keepCount':
+        if (!((value as number) >= 1)) return -Errno.EINVAL;
+        options[name as 'keepIdleMs'] = value as number;
+        break;
+      case 'lingerMs':
+        options.lingerMs = value as number;
+        return 0;
+      case 'ttl':
+      case 'tos':
+        if (!((value as number) >= 0 && (value as number) <= 255)) return -Errno.EINVAL;
+        options[name as 'ttl'] = value as number;
+        return 0;
+      case 'sendBufferBytes':
+      case 'receiveBufferBytes':
+        return this.#setBuffer(name as 'sendBufferBytes' | 'receiveBufferBytes', value as number);
+      default:
+        return -Errno.ENOPROTOOPT;
+    }
+    if (c !== null) startKeepAlive(c, this.#context.nowUs());
+    return 0;
+  }
+
+  #setBuffer(name: 'sendBufferBytes' | 'receiveBufferBytes', value: number): number {
+    const { settings } = this.#stack;
+    const send = name === 'sendBufferBytes';
+    const most = (send ? settings.sendSpaceMaxBytes : settings.receiveSpaceMaxBytes).value;
+    if (!(value >= 0)) return -Errno.EINVAL;
+    const size = Math.max(user.MIN_BUFFER_BYTES, Math.min(Math.floor(value), most));
+    this.#options[name] = size;
+    if (this.#connection !== null) user.setBufferSize(this.#connection, send ? 'send' : 'receive', size);
+    return 0;
+  }
+
+  getOption<K extends keyof SocketOptions>(name: K): SocketOptions[K] {
+    return this.#read(name) as SocketOptions[K];
+  }
+
+  #read(name: keyof SocketOptions): boolean | number {
+    const { settings } = this.#stack;
+    const c = this.#connection;
+    switch (name) {
+      case 'reuseAddress':
+        return this.#reuseAddress;
+      case 'reusePort':
+        return this.#reusePort;
+      case 'noDelay':
+      case 'keepAlive':
+      case 'keepIdleMs':
+      case 'keepIntervalMs':
+      case 'keepCount':
+      case 'lingerMs':
+      case 'ttl':
+      case 'tos':
+        return this.#options[name];
+      case 'sendBufferBytes':
+        return c !== null ? c.sendBuffer.limitBytes : this.#options[name] || settings.sendSpaceBytes.value;
+      case 'receiveBufferBytes':
+        return c !== null ? c.receiveBuffer.limitBytes : this.#options[name] || settings.receiveSpaceBytes.value;
+      case 'broadcast':
+      case 'multicastLoop':
+        return false;
+      case 'multicastTtl':
+      case 'multicastInterface':
+        return 0;
+    }
+  }
+
+  // What the protocol reports.
+
+  onReadable(): void {
+    this.#context.events.post(this, EVENT_READABLE);
+  }
+
+  onWritable(): void {
+    this.#context.events.post(this, EVENT_WRITABLE);
+  }
+
+  onConnected(): void {
+    this.#context.events.post(this, EVENT_CONNECTED);
+  }
+
+  onSent(): void {
+    this.#context.events.post(this, EVENT_SENT);
+  }
+
+  onError(): void {
+    this.#context.events.post(this, EVENT_ERROR);
+  }
+
+  onAcceptable(): void {
+    this.#context.events.post(this, EVENT_ACCEPTABLE);
+  }
+}
