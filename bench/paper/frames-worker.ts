@@ -8,7 +8,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type Device, FrameBatch, type NetworkDescriptor, VniDevice } from '#src/link/index';
 import { Arena, type Bulk, createBulk, type WasmMemory } from '#src/mem/index';
 import { median } from '../harness/statistics.ts';
-import { type FrameRun, PING_WORD, PONG_WORD, SOURCES } from './frames.ts';
+import { type FrameRun, SOURCES } from './frames.ts';
+import { WORKER_GRACE_MS } from './sides.ts';
+import { SpinLine } from './spin-line.ts';
 
 export interface FrameBoot {
   memory: WasmMemory;
@@ -24,16 +26,15 @@ const MAC_HI = 0x0200;
 const SEQUENCE_AT = 14;
 /** Sequence number of the frame after which nothing comes. */
 const LAST = -1;
+/** Round trips per reading of the clock. */
 const RTT_ROUNDS = 400;
-const RTT_BATCHES = 21;
 
 const arena = Arena.attach(memory);
 const bulk: Bulk = createBulk(arena);
-const { view, words } = arena;
-const control = controlAt >> 2;
+const { view } = arena;
 const { frameBytes } = run;
 const stride = Math.ceil((frameBytes + 8) / 64) * 64;
-const limitMs = performance.now() + run.ms + run.warmupMs + 8000;
+const line = new SpinLine(arena.words, controlAt, side, performance.now() + run.ms + run.warmupMs + WORKER_GRACE_MS);
 
 function open(port: number): Device {
   return new VniDevice(arena, bulk, network, port, {
@@ -57,34 +58,6 @@ function places(to: number | null): number {
     view.setUint16(frame + 12, 0x88b5); // local experimental (IEEE 802)
   }
   return at;
-}
-
-function checkLimit(): void {
-  if (performance.now() > limitMs) throw new Error('time limit: the other side made no progress');
-}
-
-function spinUntil(word: number, value: number): void {
-  for (let turns = 1; Atomics.load(words, control + word) !== value; turns++) if ((turns & 0xfff) === 0) checkLimit();
-}
-
-/** Spin round trip of these two threads, ns. Both call it with the same `first`. */
-function spinRoundTrip(first: number): number {
-  const batches: number[] = [];
-  let value = first;
-  for (let batch = 0; batch < RTT_BATCHES; batch++) {
-    const startMs = performance.now();
-    for (let round = 0; round < RTT_ROUNDS; round++, value++) {
-      if (side === 0) {
-        Atomics.store(words, control + PING_WORD, value);
-        spinUntil(PONG_WORD, value);
-      } else {
-        spinUntil(PING_WORD, value);
-        Atomics.store(words, control + PONG_WORD, value);
-      }
-    }
-    batches.push(((performance.now() - startMs) * 1e6) / RTT_ROUNDS);
-  }
-  return median(batches);
 }
 
 /** Sends up to `count` frames, numbered from `sequence`; returns how many went. */
@@ -114,7 +87,7 @@ function sendOne(device: Device, sources: number, sequence: number): void {
       device.flush();
       return;
     }
-    if ((turns & 0xfff) === 0) checkLimit();
+    if ((turns & 0xfff) === 0) line.checkLimit();
   }
 }
 
@@ -140,7 +113,7 @@ function takeBatch(batch: FrameBatch, count: number, sinks: number, state: { nex
 
 function sendAll(device: Device): Record<string, number> {
   const sources = places(1);
-  const rttBeforeNs = spinRoundTrip(1);
+  const rttBeforeNs = line.roundTrip();
   const untilMs = performance.now() + run.ms + run.warmupMs;
   let sequence = 0;
   for (let turns = 1; ; turns++) {
@@ -149,14 +122,14 @@ function sendAll(device: Device): Record<string, number> {
     if ((turns & 15) === 0 && performance.now() > untilMs) break;
   }
   sendOne(device, sources, LAST);
-  return { rttBeforeNs, rttAfterNs: spinRoundTrip(1 + RTT_ROUNDS * RTT_BATCHES), frames: sequence };
+  return { rttBeforeNs, rttAfterNs: line.roundTrip(), frames: sequence };
 }
 
 function receiveAll(device: Device): Record<string, number> {
   const sinks = places(null);
   const batch = new FrameBatch(run.batch);
   const state = { next: 0, last: false };
-  spinRoundTrip(1);
+  line.roundTrip();
   const firstMs = performance.now();
   let startMs = 0;
   let from = 0;
@@ -165,7 +138,7 @@ function receiveAll(device: Device): Record<string, number> {
   while (!state.last) {
     const count = device.receive(batch);
     if (count === 0) {
-      if ((++idle & 0xfff) === 0) checkLimit();
+      if ((++idle & 0xfff) === 0) line.checkLimit();
       continue;
     }
     damaged += takeBatch(batch, count, sinks, state);
@@ -176,7 +149,7 @@ function receiveAll(device: Device): Record<string, number> {
     }
   }
   const seconds = (performance.now() - startMs) / 1000;
-  spinRoundTrip(1 + RTT_ROUNDS * RTT_BATCHES);
+  line.roundTrip();
   return { frames: state.next - from, seconds, damaged };
 }
 
@@ -184,7 +157,7 @@ function receiveAll(device: Device): Record<string, number> {
 function ask(device: Device): Record<string, number> {
   const sources = places(1);
   const batch = new FrameBatch(run.batch);
-  const rttBeforeNs = spinRoundTrip(1);
+  const rttBeforeNs = line.roundTrip();
   const warmMs = performance.now() + run.warmupMs;
   const untilMs = warmMs + run.ms;
   const batches: number[] = [];
@@ -194,7 +167,7 @@ function ask(device: Device): Record<string, number> {
     const startMs = now;
     for (let round = 0; round < RTT_ROUNDS; round++, sequence++) {
       sendOne(device, sources, sequence);
-      for (let turns = 1; device.receive(batch) === 0; turns++) if ((turns & 0xfff) === 0) checkLimit();
+      for (let turns = 1; device.receive(batch) === 0; turns++) if ((turns & 0xfff) === 0) line.checkLimit();
       if (view.getInt32((batch.at[0] as number) + SEQUENCE_AT, true) !== sequence) damaged++;
       device.release();
     }
@@ -202,20 +175,20 @@ function ask(device: Device): Record<string, number> {
     if (startMs >= warmMs) batches.push(((now - startMs) * 1e6) / RTT_ROUNDS);
   }
   sendOne(device, sources, LAST);
-  return { rttNs: median(batches), rttBeforeNs, rttAfterNs: spinRoundTrip(1 + RTT_ROUNDS * RTT_BATCHES), damaged };
+  return { rttNs: median(batches), rttBeforeNs, rttAfterNs: line.roundTrip(), damaged };
 }
 
 function answer(device: Device): Record<string, number> {
   const sources = places(0);
   const batch = new FrameBatch(run.batch);
-  spinRoundTrip(1);
+  line.roundTrip();
   for (let sequence = 0; sequence !== LAST; ) {
-    for (let turns = 1; device.receive(batch) === 0; turns++) if ((turns & 0xfff) === 0) checkLimit();
+    for (let turns = 1; device.receive(batch) === 0; turns++) if ((turns & 0xfff) === 0) line.checkLimit();
     sequence = view.getInt32((batch.at[0] as number) + SEQUENCE_AT, true);
     device.release();
     if (sequence !== LAST) sendOne(device, sources, sequence);
   }
-  spinRoundTrip(1 + RTT_ROUNDS * RTT_BATCHES);
+  line.roundTrip();
   return {};
 }
 

@@ -4,8 +4,6 @@
  * Thread: the harness's main thread; the work is in frames-worker.ts. Each repetition has an arena and two workers of its own.
  */
 
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 import { createNetwork, networkBytes } from '#src/link/index';
 import { Arena } from '#src/mem/index';
 import { entryUrl } from '../harness/entry.ts';
@@ -13,17 +11,13 @@ import type { Measured, Subject } from '../harness/measure.ts';
 import type { Metric } from '../harness/row.ts';
 import { numberOf } from '../harness/tools.ts';
 import type { FrameBoot } from './frames-worker.ts';
+import { runSides, type SideResult } from './sides.ts';
+import { CONTROL_BYTES } from './spin-line.ts';
 
-/** Words of the control area, a pair of cache lines apart. */
-export const PING_WORD = 0;
-export const PONG_WORD = 32;
-export const CONTROL_BYTES = 4096;
 /** Frames that the sender sends in turn, and places that the receiver copies to in turn. */
 export const SOURCES = 64;
 /** Longest frame: a 64 KiB super-frame. */
 export const SUPER_FRAME_BYTES = 65_000;
-
-const GRACE_MS = 10_000;
 
 export interface FrameRun {
   kind: 'throughput' | 'roundTrip' | 'alone';
@@ -69,38 +63,14 @@ async function runFrames(run: FrameRun, signal: AbortSignal): Promise<Measured> 
   const arena = Arena.create(networkBytes(options) + 2 * buffers + CONTROL_BYTES + (1 << 20));
   const network = createNetwork(arena, options);
   const controlAt = arena.allocate(CONTROL_BYTES, 4096);
-  const url = entryUrl('frames-worker', import.meta.url);
   const sides = run.kind === 'alone' ? ([0] as const) : ([0, 1] as const);
-  const threads = sides.map(
-    (side) =>
-      new Worker(url, { workerData: { memory: arena.memory, network, controlAt, side, run } satisfies FrameBoot }),
-  );
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort = (): void => {};
-  const stopped = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('frames: no result in time')), run.ms + run.warmupMs + GRACE_MS);
-    onAbort = () => reject(new Error('frames: interrupted'));
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    const answers = Promise.all(threads.map((thread) => once(thread, 'message')));
-    const [sent, received] = (await Promise.race([answers, stopped])).map(
-      ([value]) => value as Record<string, unknown>,
-    );
-    return measuredOf(run, sent ?? {}, received ?? {});
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-    await Promise.all(threads.map((thread) => thread.terminate()));
-  }
+  const boots = sides.map((side): FrameBoot => ({ memory: arena.memory, network, controlAt, side, run }));
+  const entry = entryUrl('frames-worker', import.meta.url);
+  const [sent, received] = await runSides(entry, boots, { what: 'frames', ms: run.ms + run.warmupMs, signal });
+  return measuredOf(run, sent ?? {}, received ?? {});
 }
 
-/** Throws when a frame came damaged or out of order. */
-function measuredOf(run: FrameRun, sender: Record<string, unknown>, receiver: Record<string, unknown>): Measured {
-  for (const side of [sender, receiver]) {
-    const damaged = typeof side.damaged === 'number' ? side.damaged : 0;
-    if (damaged > 0) throw new Error(`frames: ${damaged} arrived damaged or out of order`);
-  }
+function measuredOf(run: FrameRun, sender: SideResult, receiver: SideResult): Measured {
   if (run.kind === 'alone') {
     return { values: { sendNs: numberOf(sender, 'sendNs'), receiveNs: numberOf(sender, 'receiveNs') } };
   }

@@ -6,7 +6,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Device, FrameBatch, type NetworkDescriptor, VniDevice } from '#src/link/index';
 import { Arena, type Bulk, createBulk, type WasmMemory } from '#src/mem/index';
-import { type MeshRun, READY_WORD, RECEIVED_WORD, SENT_WORD, STOPPED_WORD } from './mesh.ts';
+import { type MeshRun, RECEIVED_WORD, SENT_WORD } from './mesh.ts';
+import { WORKER_GRACE_MS } from './sides.ts';
+import { SpinLine } from './spin-line.ts';
 
 export interface MeshBoot {
   memory: WasmMemory;
@@ -29,7 +31,7 @@ const bulk: Bulk = createBulk(arena);
 const { view, words } = arena;
 const control = controlAt >> 2;
 const stride = Math.ceil((frameBytes + 8) / 64) * 64;
-const limitMs = performance.now() + run.ms + run.warmupMs + 8000;
+const line = new SpinLine(words, controlAt, side, performance.now() + run.ms + run.warmupMs + WORKER_GRACE_MS);
 const sources = arena.allocate(PLACES * stride, 64) + 2;
 const sinks = arena.allocate(PLACES * stride, 64) + 2;
 
@@ -37,16 +39,6 @@ function fillSources(): void {
   for (let i = 0; i < PLACES; i++) {
     for (let k = 0; k < frameBytes; k++) view.setUint8(sources + i * stride + k, (k * 31) & 0xff);
   }
-}
-
-function checkLimit(): void {
-  if (performance.now() > limitMs) throw new Error('time limit: the other side made no progress');
-}
-
-/** Waits until both sides came here. */
-function meet(word: number): void {
-  Atomics.add(words, control + word, 1);
-  for (let turns = 1; Atomics.load(words, control + word) < 2; turns++) if ((turns & 0xfff) === 0) checkLimit();
 }
 
 /** Sends up to a burst from one port to another; returns how many went. */
@@ -101,7 +93,7 @@ function main(): Record<string, number> {
     (port) => new VniDevice(arena, bulk, network, port, { name: `mesh${port}`, mac: { hi: MAC_HI, lo: port + 1 } }),
   );
   const batch = new FrameBatch(64);
-  meet(READY_WORD);
+  line.meet();
   const warmMs = performance.now() + run.warmupMs;
   const untilMs = warmMs + run.ms;
   const tally: Tally = { startMs: 0, from: 0, samples: 0, inFlight: 0, peak: 0 };
@@ -125,7 +117,7 @@ function main(): Record<string, number> {
     tally.peak = Math.max(tally.peak, waiting);
   }
   const framesPerSecond = ((received - tally.from) * 1000) / (nowMs - tally.startMs);
-  meet(STOPPED_WORD);
+  line.meet();
   return { framesPerSecond, meanInFlight: tally.inFlight / tally.samples, peakInFlight: tally.peak, damaged };
 }
 

@@ -5,26 +5,21 @@
  * port sends to all ports of the other worker in turn.
  */
 
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 import { createNetwork, networkBytes } from '#src/link/index';
 import { Arena } from '#src/mem/index';
 import { entryUrl } from '../harness/entry.ts';
 import type { Measured, Subject } from '../harness/measure.ts';
 import { numberOf } from '../harness/tools.ts';
 import type { MeshBoot } from './mesh-worker.ts';
+import { runSides } from './sides.ts';
+import { CONTROL_BYTES } from './spin-line.ts';
 
-/** Words of the control area, a pair of cache lines apart. */
-export const READY_WORD = 0;
-export const STOPPED_WORD = 32;
-/** Frames sent and received by each side: word + 32 * side. */
-export const SENT_WORD = 64;
-export const RECEIVED_WORD = 128;
-const CONTROL_BYTES = 4096;
+/** Words of the control area behind those of the spin line: frames sent and received by each side, word + 32 * side. */
+export const SENT_WORD = 256;
+export const RECEIVED_WORD = 384;
 const PAGE_BYTES = 4096;
 
 export const MESH_KERNELS: readonly number[] = [2, 4, 8, 16, 32];
-const GRACE_MS = 10_000;
 
 export interface MeshRun {
   kernels: number;
@@ -66,36 +61,18 @@ async function runMesh(run: MeshRun, signal: AbortSignal): Promise<Measured> {
   // Every page is touched once: the first use of a page costs far more than a frame, and it is not what is measured.
   for (let at = network.at; at < network.at + network.byteLength; at += PAGE_BYTES)
     arena.bytes[at] = arena.bytes[at] as number;
-  const url = entryUrl('mesh-worker', import.meta.url);
-  const threads = ([0, 1] as const).map(
-    (side) =>
-      new Worker(url, { workerData: { memory: arena.memory, network, controlAt, side, run } satisfies MeshBoot }),
-  );
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort = (): void => {};
-  const stopped = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('mesh: no result in time')), run.ms + run.warmupMs + GRACE_MS);
-    onAbort = () => reject(new Error('mesh: interrupted'));
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    const answers = Promise.all(threads.map((thread) => once(thread, 'message')));
-    const sides = (await Promise.race([answers, stopped])).map(([value]) => value as Record<string, unknown>);
-    const total = (key: string): number => sides.reduce((sum, side) => sum + numberOf(side, key), 0);
-    if (total('damaged') > 0) throw new Error(`mesh: ${total('damaged')} frames arrived damaged`);
-    const buffers = network.ringBytes * ports * (ports - 1);
-    const share = (frames: number): number => (100 * frames * (frameBytes + 8)) / buffers;
-    return {
-      values: {
-        gbps: (total('framesPerSecond') * frameBytes * 8) / 1e9,
-        memory: buffers / 2 ** 20,
-        meanShare: share(total('meanInFlight') / 2),
-        peakShare: share(Math.max(...sides.map((side) => numberOf(side, 'peakInFlight')))),
-      },
-    };
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-    await Promise.all(threads.map((thread) => thread.terminate()));
-  }
+  const boots = ([0, 1] as const).map((side): MeshBoot => ({ memory: arena.memory, network, controlAt, side, run }));
+  const entry = entryUrl('mesh-worker', import.meta.url);
+  const sides = await runSides(entry, boots, { what: 'mesh', ms: run.ms + run.warmupMs, signal });
+  const total = (key: string): number => sides.reduce((sum, side) => sum + numberOf(side, key), 0);
+  const buffers = network.ringBytes * ports * (ports - 1);
+  const share = (frames: number): number => (100 * frames * (frameBytes + 8)) / buffers;
+  return {
+    values: {
+      gbps: (total('framesPerSecond') * frameBytes * 8) / 1e9,
+      memory: buffers / 2 ** 20,
+      meanShare: share(total('meanInFlight') / 2),
+      peakShare: share(Math.max(...sides.map((side) => numberOf(side, 'peakInFlight')))),
+    },
+  };
 }
