@@ -138,7 +138,9 @@ export class IpOptions {
     const pointer = view.getUint8(option + 2);
     const word = view.getUint8(option + 3);
     const kind = word & 0xf;
+    const known = kind === TIMESTAMP_ONLY || kind === TIMESTAMP_ADDRESS || kind === TIMESTAMP_PRESPECIFIED;
     if (pointer < 5) return this.#problem(option + 2 - at);
+    if (!known) return this.#problem(option + 3 - at);
     const entry = option + pointer - 1;
     const entryBytes = kind === TIMESTAMP_ONLY ? 4 : 8;
     if (pointer - 1 + entryBytes > length) {
@@ -148,9 +150,7 @@ export class IpOptions {
       return OPTIONS_DONE;
     }
     if (kind === TIMESTAMP_ADDRESS) view.setInt32(entry, this.#outgoingAddress(at, iface));
-    else if (kind === TIMESTAMP_PRESPECIFIED) {
-      if (!this.#addresses.isLocal(view.getInt32(entry))) return OPTIONS_DONE;
-    } else if (kind !== TIMESTAMP_ONLY) return this.#problem(option + 3 - at);
+    if (kind === TIMESTAMP_PRESPECIFIED && !this.#addresses.isLocal(view.getInt32(entry))) return OPTIONS_DONE;
     view.setUint32(entry + entryBytes - 4, (TIMESTAMP_NONSTANDARD | (nowUs / 1000)) >>> 0);
     view.setUint8(option + 2, pointer + entryBytes);
     return OPTIONS_DONE;

@@ -181,12 +181,11 @@ export class PathTable {
   #resolve(path: IpPath): number {
     const { addresses } = this.#sources;
     const { dst, wantedSrc } = path;
-    const forward = (path.flags & PATH_FORWARD) !== 0;
     if (wantedSrc !== 0 && !addresses.isLocal(wantedSrc)) return -Errno.EADDRNOTAVAIL;
     if (addresses.isLocal(dst)) return this.#toOurselves(path);
     if (isLoopback(dst) || (isLoopback(wantedSrc) && !isMulticast(dst))) return -Errno.ENETUNREACH;
     if (dst >>> 28 >= 0xe) return isMulticast(dst) || dst === -1 ? this.#toGroup(path) : -Errno.ENETUNREACH;
-    if (addresses.isBroadcast(dst)) return forward ? -Errno.EACCES : this.#toGroup(path);
+    if (addresses.isBroadcast(dst)) return this.#toGroup(path);
     return this.#toNextHop(path);
   }
 

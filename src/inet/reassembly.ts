@@ -21,6 +21,9 @@ const FIRST_BLOCK_BYTES = 4096;
 /** A sender that keeps more holes open than this in one datagram is not worth the memory. */
 const MAX_RANGES = 64;
 
+const CONFLICT = -1;
+const TOO_MANY_RANGES = -2;
+
 /** An incomplete datagram. The objects are made once and used again. */
 class Incomplete {
   src = 0;
@@ -112,7 +115,7 @@ export class Reassembly {
     const beyond = total >= 0 && (end > total || (!more && end !== total));
     if (beyond || (!more && this.#lastEnd(datagram) > end)) return this.#abandon(datagram, this.#malformed);
     const fresh = this.#insertRange(datagram, at + headerBytes, offset, end);
-    if (fresh < 0) return this.#abandon(datagram, this.#overlapping);
+    if (fresh < 0) return this.#abandon(datagram, fresh === CONFLICT ? this.#overlapping : this.#refused);
     if (fresh > 0) {
       if (!this.#ensureBlock(datagram, PAYLOAD_OFFSET + end)) return this.#abandon(datagram, this.#refused);
       this.#context.bulk.copy(datagram.blockAt + PAYLOAD_OFFSET + offset, at + headerBytes, payloadBytes);
@@ -165,7 +168,7 @@ export class Reassembly {
     return datagram.rangeCount === 0 ? 0 : (datagram.ranges[2 * datagram.rangeCount - 1] as number);
   }
 
-  /** Enter [start, end). Returns 1 when it is new, 0 when all of it was there with the same bytes, -1 on conflict. */
+  /** Enter [start, end). Returns 1 when it is new, 0 when all of it was there with the same bytes, or a reason to give up. */
   #insertRange(datagram: Incomplete, dataAt: number, start: number, end: number): number {
     const { ranges } = datagram;
     let i = 0;
@@ -175,7 +178,7 @@ export class Reassembly {
     const next = touchesBefore ? i + 1 : i;
     if (next < datagram.rangeCount && (ranges[2 * next] as number) < end) {
       const inside = (ranges[2 * next] as number) <= start && (ranges[2 * next + 1] as number) >= end;
-      return inside && this.#same(datagram, dataAt, start, end) ? 0 : -1;
+      return inside && this.#same(datagram, dataAt, start, end) ? 0 : CONFLICT;
     }
     const touchesAfter = next < datagram.rangeCount && (ranges[2 * next] as number) === end;
     if (touchesBefore && touchesAfter) {
@@ -187,7 +190,7 @@ export class Reassembly {
     } else if (touchesAfter) {
       ranges[2 * next] = start;
     } else {
-      if (datagram.rangeCount === MAX_RANGES) return -1;
+      if (datagram.rangeCount === MAX_RANGES) return TOO_MANY_RANGES;
       ranges.copyWithin(2 * next + 2, 2 * next, 2 * datagram.rangeCount);
       ranges[2 * next] = start;
       ranges[2 * next + 1] = end;
