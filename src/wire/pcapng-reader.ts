@@ -202,11 +202,10 @@ export class PcapngReader {
     return block;
   }
 
-  /** The options from `at` to the end of the block or the end mark. */
+  /** The options from `at`, a multiple of 4 as the block's length is, to the end of the block or the end mark. */
   #options(view: DataView, at: number): Option[] {
     const options: Option[] = [];
     while (at < view.byteLength) {
-      if (at + 4 > view.byteLength) throw this.#failure('an option that is cut off');
       const code = view.getUint16(at, this.#littleEndian);
       const length = view.getUint16(at + 2, this.#littleEndian);
       if (code === pcapng.OPTION_END) break;
