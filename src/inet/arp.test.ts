@@ -55,7 +55,7 @@ describe('ARP resolution (RFC 826, RFC 1122 2.3.2)', () => {
     const texts = one.receive(reply()).map((packet) => String.fromCharCode(packet.payload[8]!));
     expect(texts).toEqual(['c', 'd', 'e']);
     expect(one.count('arp-pending-drops')).toBe(2);
-    expect(one.heap.usedBytes).toBe(0);
+    expect(one.heldBytes).toBe(0);
   });
 
   it('bounds the bytes of all that wait', () => {
@@ -83,7 +83,7 @@ describe('ARP resolution (RFC 826, RFC 1122 2.3.2)', () => {
     expect(one.sent()).toHaveLength(0);
     expect(one.count('arp-resolution-failures')).toBe(1);
     expect(send(one, endpoint, 'x')).toBe(-Errno.EHOSTDOWN);
-    expect(one.heap.usedBytes).toBe(0);
+    expect(one.heldBytes).toBe(0);
   });
 
   it('says EHOSTUNREACH when the silent neighbor is a gateway', () => {

@@ -110,7 +110,7 @@ describe('Forwarding (RFC 1812 5.2)', () => {
     expect(errors.map(kind)).toEqual([[3, 1]]);
     expect(errors[0]!.payload.slice(8, 28).slice(12, 16)).toEqual(silent.slice(12, 16));
     expect(kind(pass(one, silent).back[0])).toEqual([3, 1]);
-    expect(one.heap.usedBytes).toBe(0);
+    expect(one.heldBytes).toBe(0);
   });
 
   it('does not forward link-layer broadcasts, groups, or sources that cannot be', () => {

@@ -8,6 +8,7 @@
  * it get `-ENOBUFS`. Read first: RFC 791, RFC 1122 3.2.1, RFC 6864 (identification). Missing: options of transports.
  */
 
+import { assert } from '../base/assert.ts';
 import { checksumOf } from '../base/checksum.ts';
 import { Errno } from '../base/errors.ts';
 import { type Device, META_CHECKSUM_PARTIAL } from '../link/device.ts';
@@ -68,7 +69,8 @@ export class IpOutput {
     this.#transmitter = transmitter;
     for (let i = 0; i < IDENTIFIERS; i++) this.#identifiers[i] = context.rng.next32();
     this.#identifierKey = context.rng.next32() | 1;
-    this.#scratchAt = context.arena.allocate(MAX_PACKET_BYTES + 1, 64);
+    this.#scratchAt = context.heap.allocate(MAX_PACKET_BYTES + 1);
+    assert(this.#scratchAt >= 0, 'the kernel has no memory for one packet');
     this.#noRoute = context.counters.index('ip-out-no-route');
     this.#discarded = context.counters.index('ip-out-discarded');
     this.#unsent = context.counters.index('ip-out-unsent');

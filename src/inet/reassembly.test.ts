@@ -64,7 +64,7 @@ describe('Reassembly (RFC 791 3.2, RFC 815)', () => {
           feed(one, shuffled.at(-1)!);
           expect(received).toEqual([payload]);
           expect(one.inet.ip.input.reassembly.count).toBe(0);
-          expect(one.heap.usedBytes).toBe(0);
+          expect(one.heldBytes).toBe(0);
         },
       ),
       { numRuns: 150 },
@@ -92,7 +92,7 @@ describe('Reassembly (RFC 791 3.2, RFC 815)', () => {
         expect(received.every((payload) => payload.length === 8 * 60 - 8)).toBe(true);
         expect(one.count('udp-in-bad-checksum') + received.length).toBe(one.count('ip-reassembled'));
         one.advance(60 * SECOND);
-        expect(one.heap.usedBytes).toBe(0);
+        expect(one.heldBytes).toBe(0);
       }),
       { numRuns: 150 },
     );
@@ -117,7 +117,7 @@ describe('Reassembly (RFC 791 3.2, RFC 815)', () => {
       feed(one, piece);
     }
     expect(received).toEqual([payload]);
-    expect(one.heap.usedBytes).toBe(0);
+    expect(one.heldBytes).toBe(0);
   });
 
   it('keeps datagrams of different identification, protocol and source apart', () => {
@@ -158,7 +158,7 @@ describe('Reassembly (RFC 791 3.2, RFC 815)', () => {
     feed(one, { offset: 0, bytes: counting(96), more: true });
     feed(one, { offset: 64, bytes: counting(16), more: false });
     expect(one.count('ip-fragment-malformed')).toBe(2);
-    expect(one.heap.usedBytes).toBe(0);
+    expect(one.heldBytes).toBe(0);
   });
 });
 
@@ -182,7 +182,7 @@ describe('Reassembly time-out (RFC 1122 3.3.2)', () => {
     feed(one, { offset: 48, bytes: counting(48), more: true });
     one.advance(31 * SECOND);
     expect(one.sent()).toEqual([]);
-    expect([one.count('ip-fragment-timeouts'), one.heap.usedBytes]).toEqual([1, 0]);
+    expect([one.count('ip-fragment-timeouts'), one.heldBytes]).toEqual([1, 0]);
   });
 });
 
@@ -217,10 +217,10 @@ describe('Reassembly limits', () => {
       feed(one, { offset: 65528 - 1480, bytes: counting(1480), more: true }, id);
       feed(one, { offset: 8 * id, bytes: counting(1480), more: true }, 1000 + id);
       expect(one.inet.ip.input.reassembly.bytes).toBeLessThanOrEqual(65536 * 2);
-      expect(one.heap.usedBytes).toBe(one.inet.ip.input.reassembly.bytes);
+      expect(one.heldBytes).toBe(one.inet.ip.input.reassembly.bytes);
     }
     one.advance(31 * SECOND);
-    expect(one.heap.usedBytes).toBe(0);
+    expect(one.heldBytes).toBe(0);
   });
 
   it('bounds the holes of one datagram', () => {

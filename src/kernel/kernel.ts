@@ -36,6 +36,7 @@ import { PacketCapture } from './packet-capture.ts';
 import { Ping } from './ping.ts';
 
 const HEAP_BYTES = 32 * 1024 * 1024;
+const LOOPBACK_RING_BYTES = 1024 * 1024;
 const COUNTERS_CAPACITY = 256;
 const LOOPBACK_NET_PREFIX = 8;
 /** Rounds of receiving in one turn: bounds how long a flood can keep a turn from its timers and its program. */
@@ -99,7 +100,10 @@ export class Kernel implements Agent {
     this.sockets = new Sockets(this.inet, this.tcp, context);
     this.#pingIdentifier = host.rng.next32() & 0xffff;
     this.#addNames(options.hosts ?? {});
-    const lo = this.attach(new LoopbackDevice(arena, { countersName: `${name}/lo0` }), 'lo0');
+    const ringAt = heap.allocate(LOOPBACK_RING_BYTES);
+    if (ringAt < 0) throw new MultikernelError('ENOMEM', `${name}: ${heap.byteLength} bytes are too few for a kernel`);
+    const loopback = { countersName: `${name}/lo0`, ringAt, ringBytes: LOOPBACK_RING_BYTES };
+    const lo = this.attach(new LoopbackDevice(arena, loopback), 'lo0');
     this.inet.configure(lo, parseAddress('127.0.0.1') as number, LOOPBACK_NET_PREFIX);
   }
 

@@ -22,7 +22,8 @@ const MIB = 1024 * 1024;
 const RINGS_BYTES_MAX = 1024 * MIB;
 const HEAPS_BYTES_MAX = 768 * MIB;
 const HEAP_BYTES = 64 * MIB;
-const HEAP_BYTES_MIN = 256 * 1024;
+/** Ring of lo0, scratch packet, and some for sockets. */
+const HEAP_BYTES_MIN = 2 * MIB;
 /** Counter blocks of one kernel, its interfaces and its program. */
 const COUNTERS_BYTES = 128 * 1024;
 

@@ -7,7 +7,14 @@
 import { Errno, MultikernelError } from '../base/errors.ts';
 import type { Arena } from '../mem/arena.ts';
 import { Counters } from '../mem/counters.ts';
-import { formatRing, RingConsumer, RingProducer, ringBytes, ringCapacity } from '../mem/spsc-ring.ts';
+import {
+  formatRing,
+  RING_CONTROL_BYTES,
+  RingConsumer,
+  RingProducer,
+  ringBytes,
+  ringCapacity,
+} from '../mem/spsc-ring.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device, type FrameBatch, type MacAddress } from './device.ts';
 import { ETHERNET_HEADER_BYTES } from './filter.ts';
 
@@ -20,6 +27,11 @@ export interface LoopbackOptions {
   name?: string;
   mtuBytes?: number;
   ringBytes?: number;
+  /**
+   * Where the ring lies: `ringBytes` of memory that belongs to this kernel alone, 128-aligned, control words included.
+   * Taken from the arena when absent.
+   */
+  ringAt?: number;
   /** `CAP_*` bits; default all. */
   capabilities?: number;
   counters?: Counters;
@@ -52,8 +64,11 @@ export class LoopbackDevice implements Device {
   constructor(arena: Arena, options: LoopbackOptions = {}) {
     this.name = options.name ?? 'lo0';
     this.capabilities = options.capabilities ?? CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES;
-    const capacity = ringCapacity(options.ringBytes ?? DEFAULT_RING_BYTES);
-    const at = arena.allocate(ringBytes(capacity), 128);
+    const room = options.ringBytes ?? DEFAULT_RING_BYTES;
+    const capacity = ringCapacity(room - RING_CONTROL_BYTES);
+    const at = options.ringAt ?? arena.allocate(ringBytes(capacity), 128);
+    // A kernel that died may have left its ring here.
+    arena.bytes.fill(0, at, at + RING_CONTROL_BYTES);
     formatRing(arena, at, capacity);
     this.#producer = new RingProducer(arena, at, capacity);
     this.#consumer = new RingConsumer(arena, at, capacity);

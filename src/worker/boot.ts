@@ -21,7 +21,13 @@ export function bootKernel(
   host: Host,
   doorbellAt: number,
 ): Kernel {
-  const kernel = new Kernel({ name: config.name, arena, host, hosts });
+  const kernel = new Kernel({
+    name: config.name,
+    arena,
+    host,
+    hosts,
+    heap: { at: config.heapAt, bytes: config.heapBytes },
+  });
   for (const [name, value] of config.sysctl) kernel.control('sysctl.set', { name, value });
   if (config.forwarding) kernel.control('sysctl.set', { name: 'net.inet.ip.forwarding', value: 1 });
   for (const wanted of config.interfaces) {
