@@ -25,7 +25,8 @@ export function nearest(word: string, known: readonly string[]): string | null {
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
     const d = distance(word.toLowerCase(), candidate.toLowerCase());
-    if (d < bestDistance) {
+    // A word of other letters altogether is not near, however short.
+    if (d < bestDistance && d < Math.max(word.length, candidate.length)) {
       best = candidate;
       bestDistance = d;
     }

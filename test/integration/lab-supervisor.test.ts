@@ -1,0 +1,303 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { LabOptions } from '../../src/lab/config.ts';
+import { readLab } from '../../src/lab/lab.ts';
+import type { LabStreamOperation, LabStreams, NodeStatus } from '../../src/lab/operations.ts';
+import { Supervisor } from '../../src/lab/supervisor.ts';
+import { listPorts } from '../../src/link/index.ts';
+import { Arena } from '../../src/mem/index.ts';
+import { FakeWorkers, until } from '../fixtures/fake-workers.ts';
+
+let folder = '';
+let workers = new FakeWorkers();
+let lab: Supervisor;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mk-supervisor-'));
+  for (const name of ['a.js', 'b.js']) writeFileSync(join(folder, name), '');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeEach(() => {
+  workers = new FakeWorkers();
+});
+afterEach(() => lab?.close());
+
+async function bring(options: LabOptions): Promise<Supervisor> {
+  lab = new Supervisor(readLab(options, folder), workers.start);
+  await lab.boot();
+  return lab;
+}
+
+const TWO: LabOptions = {
+  name: 'two',
+  networks: { lan: { ring: '64KiB' } },
+  nodes: {
+    a: { run: 'node a.js' },
+    b: { run: 'node b.js -x', memory: '64MiB', env: { PORT: 80 } },
+    r: { kind: 'router' },
+  },
+};
+
+function state(name: string): string | undefined {
+  return lab.info.nodes.find((node) => node.name === name)?.state;
+}
+
+function collect<Op extends LabStreamOperation>(operation: Op, params: LabStreams[Op]['params']) {
+  const events: LabStreams[Op]['event'][] = [];
+  const ends: (Error | null)[] = [];
+  const handle = lab.open(operation, params, { event: (e) => void events.push(e), end: (e) => void ends.push(e) });
+  return { events, ends, handle };
+}
+
+describe('placement and boot', () => {
+  it('gives each program a thread and lets the others share one', async () => {
+    await bring({ ...TWO, nodes: { ...TWO.nodes, s: {}, t: { kind: 'router' } } });
+    expect(workers.all.map((worker) => worker.names)).toEqual([['a'], ['b'], ['r', 's', 't']]);
+    expect(lab.info.workers).toBe(3);
+  });
+
+  it('hands a worker what it needs', async () => {
+    await bring(TWO);
+    const { boot, options } = workers.of('b');
+    expect(boot.program).toEqual({ script: join(folder, 'b.js'), argv: ['-x'], cwd: folder });
+    expect(boot.hosts.a).toEqual(['10.0.0.10']);
+    expect(boot.hosts['r.two.lan']).toEqual(['10.0.0.1']);
+    expect(boot.kernels[0]).toMatchObject({
+      name: 'b',
+      forwarding: false,
+      routes: [{ destination: '0.0.0.0', prefixLength: 0, gateway: '10.0.0.1' }],
+      interfaces: [
+        { name: 'eth0', port: 1, mac: '02:6d:6b:00:02:00', addresses: [{ address: '10.0.0.11', prefixLength: 24 }] },
+      ],
+    });
+    expect(options).toMatchObject({
+      argv: ['-x'],
+      resourceLimits: { maxOldGenerationSizeMb: 64 },
+      env: { PORT: '80' },
+    });
+    expect(workers.of('r').boot.kernels[0]).toMatchObject({ forwarding: true, routes: [] });
+  });
+
+  it('keeps limits of V8 out of execArgv', async () => {
+    await bring({ nodes: { a: { run: 'node --max-old-space-size=99 --enable-source-maps a.js' } } });
+    expect(workers.of('a').options).toMatchObject({
+      execArgv: ['--enable-source-maps'],
+      resourceLimits: { maxOldGenerationSizeMb: 99 },
+    });
+  });
+
+  it('leaves nothing behind when a kernel does not come up', async () => {
+    workers.held.add('b');
+    lab = new Supervisor(readLab(TWO, folder), workers.start);
+    const booted = lab.boot();
+    await until(() => workers.all.length === 3);
+    workers.of('b').end(1, new Error('no such syscall'));
+    await expect(booted).rejects.toThrow('b: the kernel did not come up: no such syscall');
+    expect(workers.all.every((worker) => worker.ended)).toBe(true);
+    await lab.ended;
+  });
+});
+
+describe('programs', () => {
+  it('start when what they wait for holds', async () => {
+    const nodes = { a: { run: 'node a.js', depends_on: { b: 'listening:80' } }, b: { run: 'node b.js' } };
+    await bring({ nodes });
+    await until(() => workers.of('b').started);
+    expect(state('a')).toBe('waiting for b listening:80');
+    workers.of('b').send({ type: 'listening', kernel: 'b', tcp: [8080], udp: [] });
+    await until(() => state('b') === 'running, listening :8080');
+    expect(workers.of('a').started).toBe(false);
+    workers.of('b').send({ type: 'listening', kernel: 'b', tcp: [80, 8080], udp: [53] });
+    await until(() => workers.of('a').started);
+    expect(state('b')).toBe('running, listening :80 :8080 :53/udp');
+  });
+
+  it('that end take their own node down and nothing else', async () => {
+    await bring(TWO);
+    await until(() => workers.of('a').started && workers.of('b').started);
+    workers.of('a').end(3);
+    await until(() => state('a') === 'exited 3');
+    workers.of('b').end(1, Object.assign(new TypeError('boom\nmore'), { code: 'ERR_X' }));
+    await until(() => state('b') === 'crashed: TypeError: boom');
+    expect(state('r')).toBe('ready');
+    const network = workers.of('r').boot.kernels[0]?.interfaces[0]?.descriptor;
+    const ports = listPorts(Arena.attach(workers.of('r').boot.memory), network as NonNullable<typeof network>);
+    expect(ports.map((port) => port.state)).toEqual(['dead', 'dead', 'free']);
+    const status = lab.info.nodes.find((node) => node.name === 'b') as NodeStatus;
+    expect(status).toMatchObject({
+      exitCode: 1,
+      lastError: { name: 'TypeError', message: 'boom\nmore', code: 'ERR_X' },
+    });
+  });
+
+  it('that outgrow their heap are out of memory', async () => {
+    await bring(TWO);
+    const error = Object.assign(new Error('Worker terminated'), { code: 'ERR_WORKER_OUT_OF_MEMORY' });
+    workers.of('b').end(1, error);
+    await until(() => state('b') === 'out of memory');
+  });
+
+  it('can be run later, on a kernel of the shared thread', async () => {
+    await bring({ nodes: { r: {}, s: {} } });
+    const options = { kernel: 's', script: 'a.js', argv: ['1'], nodeFlags: [], env: { E: '2' }, cwd: folder };
+    await lab.request('run', options);
+    expect(workers.all.map((worker) => worker.names)).toEqual([['r', 's'], ['s']]);
+    expect(workers.of('r').received).toContainEqual({ type: 'stop', kernel: 's' });
+    expect(workers.of('s').options.env).toMatchObject({ E: '2' });
+    expect(workers.of('s').boot.kernels[0]?.heapAt).toBe(workers.all[0]?.boot.kernels[1]?.heapAt);
+    await expect(lab.request('run', options)).rejects.toMatchObject({ code: 'EBUSY' });
+    workers.of('s').end(0);
+    await until(() => state('s') === 'exited 0');
+    await lab.request('run', options);
+    expect(workers.all).toHaveLength(3);
+    await expect(lab.request('run', { ...options, kernel: 'r', script: 'x.js' })).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
+  });
+
+  it('can be switched off', async () => {
+    await bring(TWO);
+    await lab.request('stop', { kernel: 'a' });
+    expect(state('a')).toBe('stopped');
+    expect(workers.of('a').ended).toBe(true);
+    await lab.request('stop', { kernel: 'r' });
+    expect(workers.of('r').ended).toBe(true);
+    await expect(lab.request('stop', { kernel: 'a' })).rejects.toMatchObject({ code: 'EHOSTDOWN' });
+  });
+});
+
+describe('questions', () => {
+  it('go to the kernel and come back, or fail with its code', async () => {
+    await bring(TWO);
+    workers.of('a').replies.set('routes', [1]);
+    await expect(lab.request('control', { kernel: 'a', operation: 'routes', request: {} })).resolves.toEqual([1]);
+    await expect(lab.request('control', { kernel: 'q', operation: 'routes', request: {} })).rejects.toMatchObject({
+      code: 'ENOENT',
+      message: 'no node q; there are a, b, r',
+    });
+    const worker = workers.of('a');
+    worker.removeAllListeners();
+    const asked = lab.request('control', { kernel: 'r', operation: 'routes', request: {} });
+    await asked;
+    workers.of('b').end(0);
+    const late = lab.request('control', { kernel: 'b', operation: 'routes', request: {} });
+    await expect(late).rejects.toMatchObject({ code: 'EHOSTDOWN', message: 'b is not running' });
+  });
+
+  it('of programs that die unanswered fail', async () => {
+    await bring(TWO);
+    const worker = workers.of('a');
+    worker.boot.port.removeAllListeners('message');
+    const asked = lab.request('control', { kernel: 'a', operation: 'routes', request: {} });
+    const ping = collect('capture', { kernel: 'a', options: { interface: '', snapBytes: 99 } });
+    worker.end(0);
+    await expect(asked).rejects.toMatchObject({ code: 'EHOSTDOWN' });
+    expect(ping.ends).toMatchObject([{ code: 'EHOSTDOWN' }]);
+  });
+
+  it('as streams carry events both ways', async () => {
+    await bring(TWO);
+    const worker = workers.of('a');
+    const { events, ends, handle } = collect('connection', { kernel: 'a', host: 'b', port: 80 });
+    await until(() => worker.received.some((message) => message.type === 'open'));
+    const open = worker.received.find((message) => message.type === 'open');
+    expect(open).toMatchObject({ operation: 'connection', options: { address: '10.0.0.11', port: 80 } });
+    const id = (open as { id: number }).id;
+    worker.send({ type: 'event', id, event: { type: 'connected', localAddress: '10.0.0.10', localPort: 1 } });
+    handle.send({ type: 'end' });
+    handle.close();
+    await until(() => worker.received.some((message) => message.type === 'close'));
+    worker.send({ type: 'closed', id, code: 'ECONNRESET', message: 'gone' });
+    await until(() => ends.length > 0);
+    expect(events).toHaveLength(1);
+    expect(ends).toMatchObject([{ code: 'ECONNRESET', message: 'gone' }]);
+    expect(worker.received).toContainEqual({ type: 'input', id, input: { type: 'end' } });
+  });
+
+  it('for unknown hosts fail', async () => {
+    await bring(TWO);
+    const { ends } = collect('connection', { kernel: 'a', host: 'nowhere', port: 80 });
+    await until(() => ends.length > 0);
+    expect(ends).toMatchObject([{ code: 'ENOTFOUND' }]);
+  });
+});
+
+describe('cuts', () => {
+  it('filter at both ends, or at one', async () => {
+    await bring(TWO);
+    const cut = await lab.request('cut', { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' });
+    expect(workers.of('a').requests('filter.add')).toMatchObject([
+      { request: { id: cut.id, from: ['10.0.0.11'], action: 'drop' } },
+    ]);
+    expect(workers.of('b').requests('filter.add')).toMatchObject([
+      { request: { id: cut.id, from: ['10.0.0.10'], action: 'drop' } },
+    ]);
+    await lab.request('cut', { a: ['a', 'b'], b: ['r'], oneWay: true, how: 'reject' });
+    expect(workers.of('r').requests('filter.add')).toMatchObject([
+      { request: { from: ['10.0.0.10', '10.0.0.11'], action: 'reject' } },
+    ]);
+    expect(workers.of('a').requests('filter.add')).toHaveLength(1);
+    const healed = await lab.request('heal', { id: null, between: { a: ['b'], b: ['a'] } });
+    expect(healed).toEqual([cut]);
+    expect(workers.of('a').requests('filter.remove')).toMatchObject([{ request: { id: cut.id } }]);
+    expect(lab.info.cuts).toHaveLength(1);
+    await lab.request('heal', { id: null, between: null });
+    expect(lab.info.cuts).toEqual([]);
+  });
+
+  it('wait for kernels that are down', async () => {
+    await bring({ nodes: { a: {}, b: {} } });
+    await lab.request('stop', { kernel: 'a' });
+    await lab.request('cut', { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' });
+    expect(workers.of('a').requests('filter.add')).toMatchObject([{ kernel: 'b' }]);
+    await lab.request('run', { kernel: 'a', script: 'a.js', argv: [], nodeFlags: [], env: {}, cwd: folder });
+    expect(workers.of('a').requests('filter.add')).toMatchObject([{ kernel: 'a', request: { from: ['10.0.0.11'] } }]);
+  });
+
+  it('need two sides that differ', async () => {
+    await bring(TWO);
+    const cut = (a: string[], b: string[]) => lab.request('cut', { a, b, oneWay: false, how: 'blackhole' });
+    await expect(cut(['a'], ['a'])).rejects.toThrow('a cannot be cut from itself');
+    await expect(cut(['a'], ['c'])).rejects.toThrow('no node c');
+    await expect(cut([], ['a'])).rejects.toThrow('two sides');
+  });
+});
+
+describe('logs and states', () => {
+  it('keep what programs wrote, line by line', async () => {
+    await bring(TWO);
+    workers.of('a').stdout.write('one\ntw');
+    workers.of('a').stdout.write('o\nthr');
+    workers.of('a').end(0);
+    const { events, ends } = collect('logs', { nodes: ['a'], lines: 100, follow: true });
+    await until(() => events.length === 4);
+    expect(events.map((line) => `${line.source} ${line.text}`).sort()).toEqual([
+      'state exited 0',
+      'stdout one',
+      'stdout thr',
+      'stdout two',
+    ]);
+    expect(ends).toEqual([]);
+  });
+
+  it('tell every change of state', async () => {
+    await bring(TWO);
+    const { events, handle, ends } = collect('states', {});
+    workers.of('a').end(0);
+    await until(() => events.some((status) => status.name === 'a' && status.state === 'exited 0'));
+    handle.close();
+    expect(ends).toEqual([null]);
+  });
+});
+
+it('goes down once, whoever asks', async () => {
+  await bring(TWO);
+  const { ends } = collect('states', {});
+  const [first] = await Promise.all([lab.request('down', {}), lab.ended]);
+  await lab.close();
+  expect(first).toBeNull();
+  expect(ends).toEqual([null]);
+  expect(workers.all.every((worker) => worker.ended)).toBe(true);
+});
