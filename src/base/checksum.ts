@@ -29,7 +29,13 @@ export function sumView(view: DataView, at: number, lengthBytes: number): number
 /** Pseudo-header sum of IPv4 (RFC 9293 section 3.1, RFC 768): addresses int32, `lengthBytes` of the transport segment. */
 export function pseudoSum4(src: number, dst: number, protocol: number, lengthBytes: number): number {
   return (
-    (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff) + protocol + (lengthBytes >>> 16) + (lengthBytes & 0xffff)
+    (src >>> 16) +
+    (src & 0xffff) +
+    (dst >>> 16) +
+    (dst & 0xffff) +
+    protocol +
+    (lengthBytes >>> 16) +
+    (lengthBytes & 0xffff)
   );
 }
 
