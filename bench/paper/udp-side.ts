@@ -1,0 +1,215 @@
+/**
+ * Role: what each side of a UDP measurement does: send, receive, ask, answer; or both on one thread.
+ * Thread: a worker of the measurement (kernels-worker.ts).
+ */
+
+import type { DatagramInfo, DatagramSocket } from '#src/socket/socket';
+import { median } from '../harness/statistics.ts';
+import type { Side } from './kernels-worker.ts';
+
+const PORT = 7;
+/** Datagrams per flush. */
+const BATCH = 64;
+/** Round trips per reading of the clock. */
+const ROUNDS = 200;
+const RECEIVE_BUFFER_BYTES = 8 << 20;
+/** Turns without a datagram after the sender has finished, until the rest is called lost. */
+const QUIET_TURNS = 1000;
+/** Places in shared memory, in turn, when datagrams are sent in place. */
+const PLACES = 64;
+
+/** Sends one datagram with that number; the count, or a negative errno. */
+type Send = (sequence: number) => number;
+
+function lastByte(payloadBytes: number): number {
+  return ((payloadBytes - 1) * 31) & 0xff;
+}
+
+/** An open sender to the peer's port. */
+function openSender({ kernel, run, peer }: Side): Send {
+  const { payloadBytes } = run;
+  const template = Uint8Array.from({ length: payloadBytes }, (_, i) => (i * 31) & 0xff);
+  if (run.inPlace) {
+    const { view } = kernel.arena;
+    const stride = Math.ceil((payloadBytes + 8) / 64) * 64;
+    const at = kernel.arena.allocate(PLACES * stride, 64) + 2;
+    for (let i = 0; i < PLACES; i++) kernel.arena.bytes.set(template, at + i * stride);
+    const endpoint = kernel.inet.udp.open();
+    endpoint.connect(peer, PORT);
+    return (sequence) => {
+      const place = at + (sequence & (PLACES - 1)) * stride;
+      view.setInt32(place, sequence, true);
+      return endpoint.sendFrom(place, payloadBytes, 0, 0);
+    };
+  }
+  const socket = kernel.sockets.datagram();
+  const bytes = new DataView(template.buffer);
+  socket.connect(peer, PORT);
+  return (sequence) => {
+    bytes.setInt32(0, sequence, true);
+    return socket.send(template, 0, payloadBytes, 0, 0);
+  };
+}
+
+interface Tally {
+  received: number;
+  damaged: number;
+  next: number;
+}
+
+/** An open receiver; the function takes all that waits. */
+function openReceiver({ kernel, run }: Side, tally: Tally): () => void {
+  const { payloadBytes } = run;
+  const last = lastByte(payloadBytes);
+  const checked = payloadBytes > 4;
+  const take = (length: number, sequence: number, end: number): void => {
+    if (length !== payloadBytes || sequence < tally.next || (checked && end !== last)) tally.damaged++;
+    tally.next = sequence + 1;
+    tally.received++;
+  };
+  if (run.inPlace) {
+    const { view } = kernel.arena;
+    const sink = kernel.arena.allocate(PLACES * 65_536, 64);
+    const endpoint = kernel.inet.udp.open();
+    endpoint.bind(0, PORT);
+    endpoint.onDatagram = (at, length) => {
+      const to = sink + (tally.received & (PLACES - 1)) * 2048 + (at & 7);
+      kernel.bulk.copy(to, at, length);
+      take(length, view.getInt32(to, true), view.getUint8(to + length - 1));
+    };
+    return () => {};
+  }
+  const socket: DatagramSocket = kernel.sockets.datagram();
+  socket.setOption('receiveBufferBytes', RECEIVE_BUFFER_BYTES);
+  socket.bind(0, PORT);
+  const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+  const into = new Uint8Array(payloadBytes);
+  const view = new DataView(into.buffer);
+  return () => {
+    for (;;) {
+      const length = socket.receive(into, 0, payloadBytes, info);
+      if (length < 0) return;
+      take(info.fullBytes, view.getInt32(0, true), into[payloadBytes - 1] as number);
+    }
+  };
+}
+
+export function sendUdp(side: Side): Record<string, number> {
+  const { kernel, run, line } = side;
+  const send = openSender(side);
+  line.meet(); // the receiver is bound
+  const untilMs = performance.now() + run.ms + run.warmupMs;
+  let sequence = 0;
+  for (let turns = 1; ; turns++) {
+    for (let i = 0; i < BATCH && send(sequence) >= 0; i++) sequence++;
+    kernel.flush();
+    side.work();
+    if ((turns & 15) === 0 && performance.now() > untilMs) break;
+  }
+  kernel.flush();
+  line.finish();
+  return { sent: sequence };
+}
+
+export function receiveUdp(side: Side): Record<string, number> {
+  const { run, line } = side;
+  const tally: Tally = { received: 0, damaged: 0, next: 0 };
+  const drain = openReceiver(side, tally);
+  line.meet();
+  const firstMs = performance.now();
+  let [startMs, from, fromSequence, quiet] = [0, 0, 0, 0];
+  while (quiet < QUIET_TURNS) {
+    const before = tally.received;
+    side.work();
+    drain();
+    quiet = tally.received === before && line.finished ? quiet + 1 : 0;
+    if (startMs !== 0 || tally.received === before) continue;
+    const nowMs = performance.now();
+    if (nowMs - firstMs >= run.warmupMs) [startMs, from, fromSequence] = [nowMs, tally.received, tally.next];
+  }
+  // The quiet turns at the end are some microseconds of the whole.
+  const seconds = (performance.now() - startMs) / 1000;
+  return { received: tally.received - from, span: tally.next - fromSequence, seconds, damaged: tally.damaged };
+}
+
+/** Sends until it is taken: the path may still be resolved, or the ring full. */
+function sendSurely(side: Side, send: Send, sequence: number): void {
+  while (send(sequence) < 0) side.work();
+  side.kernel.flush();
+}
+
+export function askUdp(side: Side): Record<string, number> {
+  const { kernel, run, line, peer } = side;
+  const socket = kernel.sockets.datagram();
+  const [out, into] = [new Uint8Array(run.payloadBytes), new Uint8Array(run.payloadBytes)];
+  const [question, answer] = [new DataView(out.buffer), new DataView(into.buffer)];
+  const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+  socket.connect(peer, PORT);
+  line.meet();
+  const send: Send = (sequence) => {
+    question.setInt32(0, sequence, true);
+    return socket.send(out, 0, out.length, 0, 0);
+  };
+  const warmMs = performance.now() + run.warmupMs;
+  const untilMs = warmMs + run.ms;
+  const rounds = run.asleep ? 1 : ROUNDS;
+  const times: number[] = [];
+  let [sequence, damaged] = [1, 0];
+  for (let nowMs = performance.now(); nowMs < untilMs; ) {
+    const startMs = nowMs;
+    for (let round = 0; round < rounds; round++, sequence++) {
+      sendSurely(side, send, sequence);
+      while (socket.receive(into, 0, into.length, info) < 0) side.turn();
+      if (answer.getInt32(0, true) !== sequence) damaged++;
+    }
+    nowMs = performance.now();
+    if (startMs >= warmMs) times.push(((nowMs - startMs) * 1e6) / rounds);
+  }
+  sendSurely(side, send, 0);
+  return { rttNs: median(times), damaged };
+}
+
+export function answerUdp(side: Side): Record<string, number> {
+  const { kernel, run, line } = side;
+  const socket = kernel.sockets.datagram();
+  const bytes = new Uint8Array(run.payloadBytes);
+  const view = new DataView(bytes.buffer);
+  const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+  socket.bind(0, PORT);
+  line.meet();
+  for (;;) {
+    while (socket.receive(bytes, 0, bytes.length, info) < 0) side.turn();
+    if (view.getInt32(0, true) === 0) return {};
+    while (socket.send(bytes, 0, bytes.length, info.address, info.port) < 0) side.work();
+    kernel.flush();
+  }
+}
+
+/** Both kernels on this thread, in turn: what each direction costs when nobody else holds the cache lines. */
+export function aloneUdp(sender: Side, receiver: Side): Record<string, number> {
+  const { run } = sender;
+  const tally: Tally = { received: 0, damaged: 0, next: 0 };
+  const drain = openReceiver(receiver, tally);
+  const send = openSender(sender);
+  const warmMs = performance.now() + run.warmupMs;
+  const untilMs = warmMs + run.ms;
+  let [sendMs, receiveMs, sent, sequence] = [0, 0, 0, 0];
+  for (let startMs = performance.now(); startMs < untilMs; ) {
+    const before = sequence;
+    for (let i = 0; i < 4 * BATCH && send(sequence) >= 0; i++)
+      if ((++sequence & (BATCH - 1)) === 0) sender.kernel.flush();
+    sender.kernel.flush();
+    const middleMs = performance.now();
+    receiver.work();
+    drain();
+    const endMs = performance.now();
+    if (startMs >= warmMs) {
+      sendMs += middleMs - startMs;
+      receiveMs += endMs - middleMs;
+      sent += sequence - before;
+    }
+    sender.work(); // answers of the neighbour cache, timers
+    startMs = performance.now();
+  }
+  return { sendNs: (sendMs * 1e6) / sent, receiveNs: (receiveMs * 1e6) / sent, damaged: tally.damaged };
+}
