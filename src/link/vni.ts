@@ -91,12 +91,18 @@ export class VniDevice implements Device {
 
   /** The ring in which the open reservation lies; null while it lies in the staging place. */
   #open: RingProducer | null = null;
-  #openPeer: Peer | null = null;
   /** The open reservation is not to be copied anywhere. */
   #swallow = false;
   readonly #dirty: Peer[];
   #dirtyCount = 0;
   #wantedBytes = 0;
+  /** The last destination with exactly one receiver; `#lastHi` -1 when none is remembered. */
+  #lastHi = -1;
+  #lastLo = 0;
+  #lastPeer: Peer | null = null;
+  #lastProducer: RingProducer | null = null;
+  /** Generation of the port entries that `#map` holds. */
+  #generation = 0;
 
   readonly #touched: Peer[];
   #touchedCount = 0;
@@ -193,6 +199,8 @@ export class VniDevice implements Device {
 
   #rescan(): void {
     this.#map.rescan();
+    this.#generation = this.#map.generation;
+    this.#lastHi = -1;
     this.capabilities = this.#offered & this.#map.commonCapabilities;
     this.#sizes();
     if (loadCell(this.#words, this.#portWord + PORT_STATE) !== PORT_UP && !this.#left)
@@ -209,6 +217,7 @@ export class VniDevice implements Device {
 
   #leave(why: string): void {
     this.#left = true;
+    this.#lastHi = -1;
     this.linkUp = false;
     this.downReason = why;
   }
@@ -235,20 +244,38 @@ export class VniDevice implements Device {
   }
 
   reserve(dstHi: number, dstLo: number, lengthBytes: number): number {
-    if (!this.linkUp) return -Errno.ENETDOWN;
-    if (lengthBytes > this.maxFrameBytes) return -Errno.EMSGSIZE;
-    const map = this.#map;
-    if (this.#words[this.#generationIndex] !== map.generation) this.#rescan();
-    map.lookup(dstHi, dstLo);
+    // The destination of the frame before, nothing changed in between: straight to its ring.
+    if (dstLo === this.#lastLo && dstHi === this.#lastHi && this.#words[this.#generationIndex] === this.#generation) {
+      const producer = this.#lastProducer as RingProducer;
+      if (lengthBytes <= this.maxFrameBytes) {
+        const at = producer.reserve(lengthBytes);
+        if (at >= 0) {
+          this.#open = producer;
+          return at;
+        }
+      }
+    }
+    return this.#reserveAnew(dstHi, dstLo, lengthBytes);
+  }
+
+  #reserveAnew(dstHi: number, dstLo: number, lengthBytes: number): number {
     this.#open = null;
     this.#swallow = false;
+    if (!this.linkUp) return -Errno.ENETDOWN;
+    const map = this.#map;
+    if (this.#words[this.#generationIndex] !== this.#generation) this.#rescan();
+    if (lengthBytes > this.maxFrameBytes) return -Errno.EMSGSIZE;
+    map.lookup(dstHi, dstLo);
     if (map.targetCount !== 1) return this.#stagingAt;
     const peer = map.targets[0] as Peer;
-    const producer = peer.producer === null ? map.producerTo(peer) : peer.producer;
+    const producer = map.producerTo(peer);
+    this.#lastHi = dstHi;
+    this.#lastLo = dstLo;
+    this.#lastPeer = peer;
+    this.#lastProducer = producer;
     const at = producer.reserve(lengthBytes);
     if (at < 0) return this.#refused(peer, producer, lengthBytes);
     this.#open = producer;
-    this.#openPeer = peer;
     return at;
   }
 
@@ -271,7 +298,7 @@ export class VniDevice implements Device {
     }
     producer.commit(lengthBytes, meta);
     this.#open = null;
-    const peer = this.#openPeer as Peer;
+    const peer = this.#lastPeer as Peer;
     if (!peer.dirty) this.#markDirty(peer);
     this.#sentFrames++;
     this.#sentBytes += lengthBytes;
@@ -341,7 +368,7 @@ export class VniDevice implements Device {
   }
 
   receive(batch: FrameBatch): number {
-    if (this.#words[this.#generationIndex] !== this.#map.generation) this.#rescan();
+    if (this.#words[this.#generationIndex] !== this.#generation) this.#rescan();
     if (this.#left) return 0;
     const count = this.#direct ? this.#receiveDirect(batch) : this.#receivePending(batch);
     return count === 0 ? 0 : this.#filterBatch(batch, count);

@@ -1,0 +1,79 @@
+// Sends frames through devices and prints, per device, how many bytes of heap and how many collections that cost
+// (device-allocation.test.ts). Run with --expose-gc, from the built files.
+
+import { PerformanceObserver } from 'node:perf_hooks';
+import { SeededRng } from '../../dist/base/rng.js';
+import { CaptureDevice } from '../../dist/link/capture.js';
+import { FrameBatch } from '../../dist/link/device.js';
+import { ImpairedDevice } from '../../dist/link/impair.js';
+import { LoopbackDevice } from '../../dist/link/loopback.js';
+import { createNetwork } from '../../dist/link/network.js';
+import { VniDevice } from '../../dist/link/vni.js';
+import { Arena } from '../../dist/mem/arena.js';
+import { createBulk } from '../../dist/mem/bulk.js';
+
+const FRAMES = 100_000;
+const arena = Arena.create(64 * 1024 * 1024);
+const bulk = createBulk(arena);
+const batch = new FrameBatch();
+const clock = { nowUs: () => 0 };
+let collections = 0;
+new PerformanceObserver((list) => {
+  collections += list.getEntries().length;
+}).observe({ entryTypes: ['gc'] });
+
+function pass(sender, receiver, frames) {
+  let received = 0;
+  for (let sent = 0; sent < frames; ) {
+    for (let i = 0; i < 32 && sent < frames; i++, sent++) {
+      const at = sender.reserve(0x0200, 1, 100);
+      arena.view.setUint16(at, 0x0200);
+      arena.view.setInt32(at + 2, 1);
+      sender.commit(100, 0);
+    }
+    sender.flush();
+    for (let count = receiver.receive(batch); count > 0; count = receiver.receive(batch)) {
+      received += count;
+      receiver.release();
+    }
+  }
+  return received;
+}
+
+const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+async function measure(name, sender, receiver) {
+  pass(sender, receiver, FRAMES);
+  pass(sender, receiver, FRAMES);
+  globalThis.gc();
+  await settle();
+  collections = 0;
+  const before = process.memoryUsage().heapUsed;
+  const received = pass(sender, receiver, FRAMES);
+  const heapBytes = process.memoryUsage().heapUsed - before;
+  await settle();
+  return { name, received, heapBytes, collections };
+}
+
+function vni(ports) {
+  const network = createNetwork(arena, { ports, ringBytes: 65_536 });
+  return [0, 1].map(
+    (port) => new VniDevice(arena, bulk, network, port, { name: `v${ports}p${port}`, mac: { hi: 0x0200, lo: port } }),
+  );
+}
+
+const loopback = new LoopbackDevice(arena);
+const healed = new ImpairedDevice(new LoopbackDevice(arena, { name: 'lo1' }), arena, bulk, {
+  clock,
+  rng: new SeededRng(1),
+});
+const captured = new CaptureDevice(new LoopbackDevice(arena, { name: 'lo2' }), bulk, clock);
+
+const results = [
+  await measure('vni of 2 ports', ...vni(2)),
+  await measure('vni of 12 ports', ...vni(12)),
+  await measure('loopback', loopback, loopback),
+  await measure('impair that does nothing', healed, healed),
+  await measure('capture that nobody reads', captured, captured),
+];
+process.stdout.write(JSON.stringify(results));
