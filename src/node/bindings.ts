@@ -90,6 +90,19 @@ export const tcpWrap: ClassBinding = binding('tcp_wrap');
 export const udpWrap: ClassBinding = binding('udp_wrap');
 export const caresWrap: CaresBinding = binding('cares_wrap');
 export const uv: UvBinding = binding('uv');
+export const osWrap: { getInterfaceAddresses: () => unknown[] } = binding('os');
+
+/** What the placeholders of descriptor.ts need of a native handle. */
+export interface NativeHandle {
+  readonly fd: number;
+  bind(address: string, port: number, flags: number): number;
+  close(): void;
+  unref(): void;
+}
+
+/** Node's own classes, as they were before ours took their place. */
+export const NativeTcp: new (type: number) => NativeHandle = tcpWrap.TCP as never;
+export const NativeUdp: new () => NativeHandle = udpWrap.UDP as never;
 
 /**
  * Runs what `process.nextTick` and promises have queued, as native code does after each callback into JavaScript.

@@ -14,6 +14,17 @@ import type { NameTable } from './names.ts';
 export interface Face {
   readonly sockets: SocketLayer;
   readonly names: NameTable;
+  /** What `os.networkInterfaces` shows; the host's own when absent. */
+  readonly interfaces?: (() => readonly InterfaceAddress[]) | undefined;
+}
+
+/** One address of an interface. */
+export interface InterfaceAddress {
+  name: string;
+  address: string;
+  prefixLength: number;
+  mac: string;
+  internal: boolean;
 }
 
 let current: Face | null = null;
@@ -71,34 +82,59 @@ export interface Deferrable {
 // Taken before the program can replace the global (fake timers do).
 const immediate = setImmediate;
 
-let waiting: Deferrable[] = [];
-let running: Deferrable[] = [];
+/** Calls `resume` of what was added on the next turn of the event loop, once each; keeps the loop alive until then. */
+class DeferredQueue {
+  #waiting: Deferrable[] = [];
+  #running: Deferrable[] = [];
+  readonly #run = (): void => this.run();
 
-/** Have `resume` called on the next turn of the event loop, once however often asked. Keeps the loop alive until then. */
-export function defer(target: Deferrable): void {
-  if (target.deferred) return;
-  target.deferred = true;
-  waiting.push(target);
-  if (waiting.length === 1) immediate(runDeferred);
+  add(target: Deferrable): void {
+    if (target.deferred) return;
+    target.deferred = true;
+    this.#waiting.push(target);
+    if (this.#waiting.length === 1) immediate(this.#run);
+  }
+
+  run(): void {
+    const targets = this.#waiting;
+    if (targets.length === 0) return;
+    this.#waiting = this.#running;
+    this.#running = targets;
+    let called = 0;
+    try {
+      while (called < targets.length) {
+        const target = targets[called++] as Deferrable;
+        target.deferred = false;
+        target.resume();
+      }
+    } finally {
+      // A program's exception: the others keep their turn.
+      if (called < targets.length && this.#waiting.length === 0) immediate(this.#run);
+      for (let i = called; i < targets.length; i++) this.#waiting.push(targets[i] as Deferrable);
+      targets.length = 0;
+    }
+  }
 }
 
-function runDeferred(): void {
-  const targets = waiting;
-  waiting = running;
-  running = targets;
-  let called = 0;
-  try {
-    while (called < targets.length) {
-      const target = targets[called++] as Deferrable;
-      target.deferred = false;
-      target.resume();
-    }
-  } finally {
-    const rest = targets.length - called;
-    if (rest > 0 && waiting.length === 0) immediate(runDeferred);
-    for (let i = called; i < targets.length; i++) waiting.push(targets[i] as Deferrable);
-    targets.length = 0;
-  }
+const nextTurn = new DeferredQueue();
+const beforeEvents = new DeferredQueue();
+
+/** Have `resume` called on the next turn of the event loop. */
+export function defer(target: Deferrable): void {
+  nextTurn.add(target);
+}
+
+/**
+ * Have `resume` called on the next turn, but before the kernel's next event reaches any handle: what libuv finishes
+ * before it polls (a half-close is told before the peer's answer to it is read).
+ */
+export function deferBeforeEvents(target: Deferrable): void {
+  beforeEvents.add(target);
+}
+
+/** Every handle calls it when the kernel has an event for it. */
+export function eventsBegin(): void {
+  beforeEvents.run();
 }
 
 /** A callback on the next turn of the event loop, in the context of `scope`. */

@@ -11,7 +11,7 @@ import { Buffer } from 'node:buffer';
 import { Errno } from '../base/errors.ts';
 import type { StreamSocket } from '../socket/socket.ts';
 import { streamWrap } from './bindings.ts';
-import { callProgram, liveness } from './face.ts';
+import { callProgram, type Deferrable, deferBeforeEvents, liveness } from './face.ts';
 import { uvResult } from './uv-error.ts';
 
 const { streamBaseState: state, kBytesWritten, kLastWriteWasAsync, kLastWriteErr } = streamWrap;
@@ -70,7 +70,8 @@ function bytesAtMost(text: string, encoding: Encoding): number {
   return encoding === 'utf8' ? text.length * 3 : encoding === 'ucs2' ? text.length * 2 : text.length;
 }
 
-export class StreamWriter {
+export class StreamWriter implements Deferrable {
+  deferred = false;
   /** Bytes handed over by the program, taken or not. */
   bytesWritten = 0;
   /** Bytes that wait here. */
@@ -83,8 +84,9 @@ export class StreamWriter {
     this.#owner = owner;
   }
 
-  get idle(): boolean {
-    return this.#queue.length === 0;
+  /** A request waits for the kernel. */
+  get pending(): boolean {
+    return this.#queue.length > 0 || this.#shutdown !== null;
   }
 
   writeBytes(request: StreamRequest | null, bytes: Uint8Array): number | StreamRequest {
@@ -167,52 +169,56 @@ export class StreamWriter {
     return 0;
   }
 
-  /** Half-close once everything before it is taken. `scope` null: native code asked. */
+  /** Half-close once everything before it is taken, and tell on a later turn, as libuv does. */
   shutdown(request: StreamRequest, native: boolean): number {
-    const socket = this.#owner.openSocket;
-    if (socket === null || this.#shutdown !== null) return uvResult(-Errno.ENOTCONN);
+    if (this.#owner.openSocket === null || this.#shutdown !== null) return uvResult(-Errno.ENOTCONN);
     this.#shutdown = { request, chunks: [], index: 0, at: 0, scope: native ? null : this.#scope('SHUTDOWNWRAP') };
     liveness.hold();
+    if (this.#queue.length === 0) deferBeforeEvents(this);
     return 0;
   }
 
-  /** Whether a half-close can be done now: the handle does it on a later turn, as libuv does. */
-  get shutdownDue(): boolean {
-    return this.#shutdown !== null && this.#queue.length === 0;
-  }
-
-  finishShutdown(): void {
+  /** Half-close now if nothing waits before it. */
+  resume(): void {
     const pending = this.#shutdown;
     const socket = this.#owner.openSocket;
-    if (pending === null || socket === null) return;
+    if (pending === null || socket === null || this.#queue.length > 0) return;
     this.#shutdown = null;
     this.#complete(pending, uvResult(socket.shutdown()));
   }
 
   /** There is room in the send buffer: go on. Completes the requests that are now taken whole. */
-  resume(): void {
+  writable(): void {
     while (this.#queue.length > 0) {
       const socket = this.#owner.openSocket;
       if (socket === null || this.#owner.connecting) return;
       const write = this.#queue[0] as PendingWrite;
-      while (write.index < write.chunks.length) {
-        const bytes = write.chunks[write.index] as Uint8Array;
-        const left = bytes.length - write.at;
-        const taken = left === 0 ? 0 : socket.send(bytes, write.at, left);
-        if (taken === -Errno.EAGAIN) return;
-        if (taken < 0) {
-          this.fail(uvResult(taken));
-          return;
-        }
-        this.queuedBytes -= taken;
-        write.at += taken;
-        if (taken < left) return;
-        write.index++;
-        write.at = 0;
+      const result = this.#sendOn(socket, write);
+      if (result === -Errno.EAGAIN) return;
+      if (result < 0) {
+        this.fail(uvResult(result));
+        break;
       }
       this.#queue.shift();
       this.#complete(write, 0);
     }
+    this.resume();
+  }
+
+  /** 0 when the whole write is taken, `-EAGAIN`, or an error. */
+  #sendOn(socket: StreamSocket, write: PendingWrite): number {
+    while (write.index < write.chunks.length) {
+      const bytes = write.chunks[write.index] as Uint8Array;
+      const left = bytes.length - write.at;
+      const taken = left === 0 ? 0 : socket.send(bytes, write.at, left);
+      if (taken < 0) return taken;
+      this.queuedBytes -= taken;
+      write.at += taken;
+      if (taken < left) return -Errno.EAGAIN;
+      write.index++;
+      write.at = 0;
+    }
+    return 0;
   }
 
   /** End every request that waits with `status` (a UV number). */

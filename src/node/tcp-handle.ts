@@ -6,7 +6,7 @@
  * native code; `net` itself calls the methods here and no native code runs. Methods answer as libuv does: 0 or a negative
  * UV number, errors of `bind` kept until `listen` or `connect`, callbacks always on a later turn of the event loop.
  * Read first: lib/net.js and lib/internal/stream_base_commons.js of the oldest and newest supported Node.
- * Missing: adopting a descriptor of the host (`open`), sending a handle to another process.
+ * Missing: sending a handle to another process.
  */
 
 import { AsyncResource } from 'node:async_hooks';
@@ -29,8 +29,11 @@ import {
   type ParsedAddress,
   parseInto,
 } from './address.ts';
-import { JSStream, type NativeStream, type ReadCallback, streamWrap, tcpWrap } from './bindings.ts';
-import { callLater, callProgram, type Deferrable, defer, face, inRoot, liveness } from './face.ts';
+import { JSStream, type NativeStream, NativeTcp, type ReadCallback, streamWrap, tcpWrap } from './bindings.ts';
+import { type Descriptor, describe, find, release } from './descriptor.ts';
+import { callLater, callProgram, type Deferrable, defer, eventsBegin, face, inRoot, liveness } from './face.ts';
+import { feed, parserAttached } from './http-parser.ts';
+import { finishLater } from './native-requests.ts';
 import { type ReaderOwner, StreamReader } from './stream-reader.ts';
 import { type StreamRequest, StreamWriter, type WriterOwner } from './stream-writer.ts';
 import { uvCode, uvResult } from './uv-error.ts';
@@ -40,31 +43,13 @@ const { SOCKET = 0, SERVER = 1, UV_TCP_IPV6ONLY = 1, UV_TCP_REUSEPORT = 2 } = tc
 
 const UV_EBADF = uvCode('EBADF');
 const UV_EINVAL = uvCode('EINVAL');
+const UV_EEXIST = uvCode('EEXIST');
 const UV_EALREADY = uvCode('EALREADY');
 const UV_ECANCELED = uvCode('ECANCELED');
 const UV_ENOTCONN = uvCode('ENOTCONN');
 
 /** Connections taken per turn, then others get theirs. */
 const ACCEPTS_PER_TURN = 64;
-
-/** Requests of native code that are finished: told once the call that made them has returned. */
-interface NativeRequest {
-  readonly handle: TcpHandle;
-  readonly request: StreamRequest;
-  readonly status: number;
-  readonly shutdown: boolean;
-}
-
-let nativeDone: NativeRequest[] = [];
-
-function finishNativeRequests(): void {
-  const done = nativeDone;
-  nativeDone = [];
-  for (const { handle, request, status, shutdown } of done) {
-    if (shutdown) handle.finishShutdown(request, status);
-    else handle.finishWrite(request, status);
-  }
-}
 
 interface ConnectRequest {
   oncomplete?: unknown;
@@ -87,10 +72,13 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   #closed = false;
   #referenced = true;
   #held = false;
+  /** Events not dealt with yet. */
+  #events = 0;
   /** UV number that `bind` met, told by `listen` or `connect`. */
   #delayedError = 0;
   #connectRequest: ConnectRequest | null = null;
   #connectScope: AsyncResource | null = null;
+  #descriptor: Descriptor<StreamSocket> | undefined;
   #tls: { onread: ReadCallback | undefined } | null = null;
 
   constructor(type: number = SOCKET, accepted: StreamSocket | null = null, listener: TcpHandle | null = null) {
@@ -170,13 +158,23 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
     return 0;
   }
 
-  /** No descriptor of the host stands behind the handle. */
   get fd(): number {
-    return -1;
+    if (this.#socket === null) return -1;
+    this.#descriptor ??= describe('tcp', this.#socket, this.#family, () => this.#held);
+    return this.#descriptor?.fd ?? -1;
   }
 
-  open(): number {
-    return UV_EINVAL;
+  /** Share the socket of another handle by its descriptor number. */
+  open(fd: unknown): number {
+    const found = find(Number(fd));
+    if (found === undefined || !(found.placeholder instanceof NativeTcp)) return UV_EINVAL;
+    if (found.watched()) return UV_EEXIST;
+    found.users++;
+    this.#descriptor = found as Descriptor<StreamSocket>;
+    this.#family = found.family;
+    this.#attach(this.#descriptor.socket);
+    this.#connected = this.#descriptor.socket.peer.port !== 0;
+    return 0;
   }
 
   // --- Connections ---
@@ -288,6 +286,7 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
 
   set _consumed(consumed: boolean) {
     this.#reader.native = consumed;
+    if (consumed) parserAttached(this);
   }
 
   /** Native code starts to read: it has attached itself. */
@@ -316,8 +315,12 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   }
 
   feedNative(bytes: Uint8Array): void {
-    callProgram(this.#scope, this.readBuffer, this, bytes);
+    feed(this.#feed, bytes);
   }
+
+  readonly #feed = (bytes: Uint8Array): void => {
+    callProgram(this.#scope, this.readBuffer, this, bytes);
+  };
 
   endNative(): void {
     callProgram(this.#scope, this.emitEOF, this);
@@ -376,10 +379,7 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   }
 
   #shutdown(request: StreamRequest, native: boolean): number {
-    if (!this.#connected || this.#closed) return UV_ENOTCONN;
-    const result = this.#writer.shutdown(request, native);
-    if (this.#writer.shutdownDue) defer(this);
-    return result;
+    return !this.#connected || this.#closed ? UV_ENOTCONN : this.#writer.shutdown(request, native);
   }
 
   isClosing(): boolean {
@@ -387,8 +387,7 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   }
 
   finishNative(request: StreamRequest, status: number, shutdown: boolean): void {
-    nativeDone.push({ handle: this, request, status, shutdown });
-    if (nativeDone.length === 1) process.nextTick(finishNativeRequests);
+    finishLater({ stream: this, request, status, shutdown });
   }
 
   // --- Options ---
@@ -477,12 +476,12 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
     this.#updateLiveness();
     activeHandles.delete(this);
     if (socket !== null) {
-      socket.onEvents = null;
-      if (abort) socket.abort();
-      else socket.close();
+      const last = this.#descriptor === undefined || release(this.#descriptor);
+      if (socket.onEvents === this.#onEvents) socket.onEvents = null;
+      if (last && abort) socket.abort();
+      else if (last) socket.close();
     }
-    const pending = this.#connectRequest !== null || !this.#writer.idle || this.#writer.shutdownDue;
-    if (pending) callLater(this.#scope, this.#cancelRequests, this);
+    if (this.#connectRequest !== null || this.#writer.pending) callLater(this.#scope, this.#cancelRequests, this);
     callLater(this.#scope, typeof callback === 'function' ? callback : ignore, this);
   }
 
@@ -506,36 +505,42 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   }
 
   readonly #onEvents = (events: number): void => {
-    const socket = this.#socket;
-    if (socket === null) return;
+    this.#events |= events;
     let done = false;
     try {
-      if (this.#connectRequest !== null && (events & (EVENT_CONNECTED | EVENT_ERROR)) !== 0)
-        this.#finishConnect(uvResult(socket.error));
-      if ((events & EVENT_ACCEPTABLE) !== 0) this.#acceptAll();
-      if (this.#connected) {
-        if ((events & (EVENT_READABLE | EVENT_ERROR)) !== 0) this.#reader.readable();
-        if ((events & (EVENT_WRITABLE | EVENT_ERROR)) !== 0) this.#resumeWrites();
-      }
+      eventsBegin();
+      this.#handleEvents();
       done = true;
     } finally {
+      // The program threw: what is left comes on the next turn.
       if (!done) defer(this);
     }
   };
 
-  #resumeWrites(): void {
-    this.#writer.resume();
-    if (this.#writer.shutdownDue) this.#writer.finishShutdown();
+  #handleEvents(): void {
+    const events = this.#events;
+    if (this.#socket === null || events === 0) return;
+    if ((events & (EVENT_CONNECTED | EVENT_ERROR)) !== 0 && this.#connectRequest !== null) {
+      this.#events &= ~EVENT_CONNECTED;
+      this.#finishConnect(uvResult(this.#socket.error));
+    }
+    if ((events & EVENT_ACCEPTABLE) !== 0) {
+      this.#events &= ~EVENT_ACCEPTABLE;
+      this.#acceptAll();
+    }
+    if (this.#connected && (events & (EVENT_READABLE | EVENT_ERROR)) !== 0) {
+      this.#events &= ~EVENT_READABLE;
+      this.#reader.readable();
+    }
+    this.#events = 0;
+    if (this.#connected && (events & (EVENT_WRITABLE | EVENT_ERROR)) !== 0) this.#writer.writable();
   }
 
   /** A later turn: what could not be done inside a call of the program, or was cut short by its exception. */
   resume(): void {
-    if (this.#delayedError !== 0 && this.#connectRequest !== null) this.#finishConnect(this.#delayedError);
-    if (this.#listening) this.#acceptAll();
-    if (this.#connected && this.#socket !== null) {
-      if (this.#reader.reading) this.#reader.resume();
-      this.#resumeWrites();
-    }
+    if (this.#delayedError !== 0) this.#finishConnect(this.#delayedError);
+    if (this.#listening) this.#events |= EVENT_ACCEPTABLE;
+    this.#onEvents(0);
   }
 
   #updateLiveness(): void {

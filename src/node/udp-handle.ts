@@ -4,7 +4,7 @@
  * Thread: the program's. Methods answer as libuv does: 0 or a negative UV number, sends that were taken at once their
  * length + 1, and UV_EBADF where libuv has not made its descriptor yet.
  * Read first: lib/dgram.js of the oldest and newest supported Node.
- * Missing: adopting a descriptor of the host (`open`), sending a handle to another process.
+ * Missing: sending a handle to another process.
  */
 
 import { AsyncResource } from 'node:async_hooks';
@@ -29,13 +29,15 @@ import {
   type ParsedAddress,
   parseInto,
 } from './address.ts';
-import { udpWrap } from './bindings.ts';
-import { callLater, callProgram, type Deferrable, defer, face, liveness } from './face.ts';
+import { NativeUdp, udpWrap } from './bindings.ts';
+import { type Descriptor, describe, find, release } from './descriptor.ts';
+import { callLater, callProgram, type Deferrable, defer, eventsBegin, face, liveness } from './face.ts';
 import { uvCode, uvResult } from './uv-error.ts';
 
 const { UV_UDP_IPV6ONLY = 1, UV_UDP_REUSEADDR = 4, UV_UDP_REUSEPORT = 64 } = udpWrap.constants;
 const UV_EBADF = uvCode('EBADF');
 const UV_EINVAL = uvCode('EINVAL');
+const UV_EEXIST = uvCode('EEXIST');
 const UV_ENOTCONN = uvCode('ENOTCONN');
 const UV_ECANCELED = uvCode('ECANCELED');
 
@@ -69,6 +71,15 @@ const parsed: ParsedAddress = { address: 0, error: 0 };
 const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
 let scratch: Buffer | null = null;
 
+/** Ports where a socket of this thread is open to IPv6 only: its address stands for all of them, and IPv4 may have them too. */
+const ipv6OnlyPorts = new Set<number>();
+
+/** Linux gives a socket twice the buffer that is asked for, and says so. */
+const sizeFactor = process.platform === 'linux' ? 2 : 1;
+
+/** Node's own switch for its tests: every send is finished on a later turn. */
+const sendsLater = process.execArgv.includes('--test-udp-no-try-send');
+
 export class UdpHandle implements Deferrable {
   deferred = false;
   onmessage: unknown = undefined;
@@ -77,6 +88,8 @@ export class UdpHandle implements Deferrable {
   #socket: DatagramSocket | null = null;
   #family: Family = 4;
   #bound = false;
+  #ipv6OnlyPort = 0;
+  #descriptor: Descriptor<DatagramSocket> | undefined;
   #receiving = false;
   #closed = false;
   #referenced = true;
@@ -105,11 +118,21 @@ export class UdpHandle implements Deferrable {
     if (this.#bound) return UV_EINVAL;
     let local = parsed.address;
     const socket = this.#open(family);
-    if (family === 6 && local === 0 && (flags & UV_UDP_IPV6ONLY) !== 0) local = LOOPBACK6;
-    if ((flags & UV_UDP_REUSEADDR) !== 0) socket.setOption('reuseAddress', true);
+    const ipv6Only = family === 6 && local === 0 && (flags & UV_UDP_IPV6ONLY) !== 0;
+    if (ipv6Only) local = LOOPBACK6;
+    if ((flags & UV_UDP_REUSEADDR) !== 0 || ipv6Only) socket.setOption('reuseAddress', true);
     if ((flags & UV_UDP_REUSEPORT) !== 0) socket.setOption('reusePort', true);
-    const result = socket.bind(local, Number(port) & 0xffff);
+    let result = socket.bind(local, Number(port) & 0xffff);
+    if (result === -Errno.EADDRINUSE && local === 0 && family === 4 && ipv6OnlyPorts.has(Number(port))) {
+      // Held by a socket that leaves IPv4 alone.
+      socket.setOption('reuseAddress', true);
+      result = socket.bind(local, Number(port));
+    }
     this.#bound = result === 0;
+    if (this.#bound && ipv6Only) {
+      this.#ipv6OnlyPort = socket.local.port;
+      ipv6OnlyPorts.add(this.#ipv6OnlyPort);
+    }
     return uvResult(result);
   }
 
@@ -149,11 +172,22 @@ export class UdpHandle implements Deferrable {
   }
 
   get fd(): number {
-    return -1;
+    if (this.#socket === null) return UV_EBADF;
+    this.#descriptor ??= describe('udp', this.#socket, this.#family, () => this.#receiving);
+    return this.#descriptor?.fd ?? UV_EBADF;
   }
 
-  open(): number {
-    return UV_EINVAL;
+  /** Share the socket of another handle by its descriptor number. */
+  open(fd: unknown): number {
+    const found = find(Number(fd));
+    if (found === undefined || !(found.placeholder instanceof NativeUdp)) return UV_EINVAL;
+    if (found.watched()) return UV_EEXIST;
+    found.users++;
+    this.#descriptor = found as Descriptor<DatagramSocket>;
+    this.#family = found.family;
+    this.#bound = true;
+    this.#attach(this.#descriptor.socket);
+    return 0;
   }
 
   // --- Sending ---
@@ -181,7 +215,7 @@ export class UdpHandle implements Deferrable {
     this.#bound = true;
     const bytes = count === 1 ? viewOf(list[0] as Uint8Array) : gather(list, count);
     if (bytes === null) return uvCode('EMSGSIZE');
-    if (this.#queue.length === 0) {
+    if (this.#queue.length === 0 && !sendsLater) {
       const result = socket.send(bytes, 0, bytes.length, address, port);
       // + 1: a datagram without data was sent too.
       if (result !== -Errno.EAGAIN) return result < 0 ? uvResult(result) : bytes.length + 1;
@@ -196,6 +230,7 @@ export class UdpHandle implements Deferrable {
     });
     this.#queuedBytes += bytes.length;
     liveness.hold();
+    if (sendsLater) defer(this);
     return 0;
   }
 
@@ -376,7 +411,7 @@ export class UdpHandle implements Deferrable {
     let error = 0;
     if (size > 0x7fffffff) error = UV_EINVAL;
     else if (socket === null || this.#closed) error = UV_EBADF;
-    else if (size !== 0) error = uvResult(socket.setOption(name, size));
+    else if (size !== 0) error = uvResult(socket.setOption(name, size * sizeFactor));
     if (error === 0 && socket !== null) return socket.getOption(name);
     context.errno = error;
     context.code = error === UV_EINVAL ? 'EINVAL' : 'EBADF';
@@ -419,9 +454,10 @@ export class UdpHandle implements Deferrable {
     this.#receiving = false;
     this.#updateLiveness();
     activeHandles.delete(this);
+    ipv6OnlyPorts.delete(this.#ipv6OnlyPort);
     if (this.#socket !== null) {
-      this.#socket.onEvents = null;
-      this.#socket.close();
+      if (this.#socket.onEvents === this.#onEvents) this.#socket.onEvents = null;
+      if (this.#descriptor === undefined || release(this.#descriptor)) this.#socket.close();
       this.#socket = null;
     }
     if (this.#queue.length > 0) callLater(this.#scope, this.#cancelSends, this);
@@ -435,15 +471,26 @@ export class UdpHandle implements Deferrable {
   #open(family: Family): DatagramSocket {
     if (this.#socket !== null) return this.#socket;
     this.#family = family;
-    const socket = face().sockets.datagram();
+    return this.#attach(face().sockets.datagram());
+  }
+
+  #attach(socket: DatagramSocket): DatagramSocket {
     this.#socket = socket;
     socket.onEvents = this.#onEvents;
     return socket;
   }
 
   readonly #onEvents = (events: number): void => {
-    if ((events & (EVENT_READABLE | EVENT_ERROR)) !== 0 && this.#receiving) this.#receiveAll();
-    if ((events & (EVENT_WRITABLE | EVENT_ERROR)) !== 0) this.#resumeSends();
+    let done = false;
+    try {
+      eventsBegin();
+      if ((events & (EVENT_READABLE | EVENT_ERROR)) !== 0 && this.#receiving) this.#receiveAll();
+      if ((events & (EVENT_WRITABLE | EVENT_ERROR)) !== 0) this.#resumeSends();
+      done = true;
+    } finally {
+      // The program threw: what is left comes on the next turn.
+      if (!done) defer(this);
+    }
   };
 
   resume(): void {

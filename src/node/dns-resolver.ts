@@ -1,0 +1,152 @@
+/**
+ * A resolver as `node:dns` drives it (`dns.resolve*`, `dns.Resolver`). With the servers it starts with, it answers from
+ * the names of the lab; with servers that the program set, it asks those over the kernel.
+ *
+ * Thread: the program's. Missing: `setLocalAddress` is checked and otherwise ignored.
+ */
+
+import { AsyncResource } from 'node:async_hooks';
+import { domainToASCII } from 'node:url';
+import { formatIpv4, parseIpv4 } from './address.ts';
+import { caresWrap } from './bindings.ts';
+import { namesOf } from './dns.ts';
+import { type Answer, DnsQuery } from './dns-query.ts';
+import { callProgram, face } from './face.ts';
+import { uvCode } from './uv-error.ts';
+
+const UV_EINVAL = uvCode('EINVAL');
+/** Node's own number for "There are pending queries". */
+const PENDING_QUERIES = -1000;
+const TIMEOUT_MS = 5000;
+const TRIES = 4;
+/** How long an answer of the lab's table may be kept: not at all. */
+const TTL_SEC = 0;
+
+interface Request {
+  oncomplete?: unknown;
+}
+
+interface Cancellable {
+  cancel(): void;
+}
+
+const immediate = setImmediate;
+
+/** An answer out of the table, which still comes later. */
+class TableQuery implements Cancellable {
+  #cancelled = false;
+
+  constructor(find: () => Answer, complete: (answer: Answer) => void) {
+    immediate(() => complete(this.#cancelled ? 'ECANCELLED' : find()));
+  }
+
+  cancel(): void {
+    this.#cancelled = true;
+  }
+}
+
+const ARPA = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa\.?$/i;
+
+function names(found: readonly string[]): Answer {
+  return found.length === 0 ? 'ENOTFOUND' : { records: [...found], ttls: [] };
+}
+
+/** What the table of the lab says to a question. */
+function tableAnswer(name: string, type: string): Answer {
+  const arpa = type === 'PTR' ? ARPA.exec(name) : null;
+  if (arpa !== null) return names(namesOf(`${arpa[4]}.${arpa[3]}.${arpa[2]}.${arpa[1]}`));
+  const addresses = face().names.lookup(name).map(formatIpv4);
+  if (addresses.length === 0) return 'ENOTFOUND';
+  if (type === 'A') return { records: addresses, ttls: addresses.map(() => TTL_SEC) };
+  if (type === 'ANY') return { records: addresses.map((address) => ({ address, ttl: TTL_SEC, type: 'A' })), ttls: [] };
+  return 'ENODATA';
+}
+
+function arpaName(ip: string): string {
+  const address = parseIpv4(ip);
+  return `${address & 255}.${(address >>> 8) & 255}.${(address >>> 16) & 255}.${address >>> 24}.in-addr.arpa`;
+}
+
+export class Resolver {
+  #servers: [string, number][] = [['127.0.0.1', 53]];
+  #ownServers = false;
+  readonly #timeoutMs: number;
+  readonly #tries: number;
+  readonly #pending = new Set<Cancellable>();
+
+  constructor(timeoutMs: number = -1, tries: number = TRIES) {
+    this.#timeoutMs = timeoutMs < 0 ? TIMEOUT_MS : timeoutMs;
+    this.#tries = tries;
+  }
+
+  getServers(): [string, number][] {
+    return this.#servers.map(([address, port]) => [address, port]);
+  }
+
+  setServers(servers: readonly (readonly [number, string, number])[]): number {
+    if (this.#pending.size > 0) return PENDING_QUERIES;
+    this.#servers = servers.map(([, address, port]) => [address, port]);
+    this.#ownServers = true;
+    return 0;
+  }
+
+  setLocalAddress(first: string, second?: string): void {
+    const families = [first, second].filter((text) => text !== undefined).map(familyOf);
+    if (families.includes(0)) throw invalidArgument('Invalid IP address.');
+    if (families.length === 2 && families[0] === families[1])
+      throw invalidArgument(`Cannot specify two IPv${families[0]} addresses.`);
+  }
+
+  cancel(): void {
+    for (const query of [...this.#pending]) query.cancel();
+  }
+
+  getHostByAddr(request: Request, ip: string): number {
+    const family = familyOf(ip);
+    if (family === 0) return UV_EINVAL;
+    if (family === 4 && this.#ownServers) return this.query(request, arpaName(ip), 'PTR');
+    return this.#table(request, () => names(namesOf(ip)));
+  }
+
+  query(request: Request, name: string, type: string): number {
+    const ascii = domainToASCII(name) || name;
+    if (!this.#ownServers) return this.#table(request, () => tableAnswer(ascii, type));
+    const options = { servers: this.#servers, timeoutMs: this.#timeoutMs, tries: this.#tries };
+    return this.#start(request, (complete) => new DnsQuery(ascii, type, options, complete));
+  }
+
+  #table(request: Request, find: () => Answer): number {
+    return this.#start(request, (complete) => new TableQuery(find, complete));
+  }
+
+  #start(request: Request, make: (complete: (answer: Answer) => void) => Cancellable): number {
+    const scope = new AsyncResource('QUERYWRAP', { requireManualDestroy: true });
+    const query = make((answer) => {
+      this.#pending.delete(query);
+      if (typeof answer === 'string') callProgram(scope, request.oncomplete, request, answer);
+      else callProgram(scope, request.oncomplete, request, null, answer.records, answer.ttls);
+      scope.emitDestroy();
+    });
+    this.#pending.add(query);
+    return 0;
+  }
+}
+
+for (const type of ['A', 'Aaaa', 'Any', 'Caa', 'Cname', 'Mx', 'Ns', 'Txt', 'Srv', 'Ptr', 'Naptr', 'Soa', 'Tlsa'])
+  Object.defineProperty(Resolver.prototype, `query${type}`, {
+    value(this: Resolver, request: Request, name: string): number {
+      return this.query(request, name, type.toUpperCase());
+    },
+    configurable: true,
+    writable: true,
+  });
+Object.defineProperty(Resolver, 'name', { value: 'ChannelWrap' });
+
+function familyOf(text: string): 0 | 4 | 6 {
+  if (!Number.isNaN(parseIpv4(text))) return 4;
+  return text.includes(':') && caresWrap.canonicalizeIP(text) !== undefined ? 6 : 0;
+}
+
+function invalidArgument(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_VALUE' });
+}
