@@ -69,6 +69,8 @@ export class Kernel implements Agent {
   /** Called after a turn in which a socket was bound, began to listen, or was closed. */
   onSocketsChanged: (() => void) | null = null;
   readonly #events: EventQueue = new EventQueue();
+  /** A gauge: what `mk top` shows as open connections. */
+  readonly #connectionsOpen: number;
   #portsGeneration = -1;
   readonly #devices: Map<string, CaptureDevice> = new Map();
   #pingIdentifier: number;
@@ -81,6 +83,7 @@ export class Kernel implements Agent {
     this.host = host;
     this.bulk = createBulk(arena);
     this.counters = Counters.open(arena, name, COUNTERS_CAPACITY);
+    this.#connectionsOpen = this.counters.index('tcp-connections-open');
     const heap =
       options.heap === undefined
         ? new Heap(arena.allocate(HEAP_BYTES, 4096), HEAP_BYTES)
@@ -137,6 +140,7 @@ export class Kernel implements Agent {
       // What handlers sent leaves now, even when one of them threw.
       this.inet.flush();
     }
+    this.counters.set(this.#connectionsOpen, this.tcp.connectionCount);
     const generation = this.tcp.ports.generation + this.inet.udp.ports.generation;
     if (generation !== this.#portsGeneration) {
       this.#portsGeneration = generation;

@@ -89,7 +89,10 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   }
 
   bind(address: number, port: number): number {
-    return this.endpoint.bind(address, port);
+    const result = this.endpoint.bind(address, port);
+    // A turn, so that whoever watches the ports hears of it now.
+    if (result === 0) this.#context.requestWork();
+    return result;
   }
 
   connect(address: number, port: number): number {

@@ -111,6 +111,8 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     const listener = user.listenOn(this.#stack, this.#use as PortUse, this.#options, backlog, this);
     if (typeof listener === 'number') return listener;
     this.#listener = listener;
+    // A turn, so that whoever watches the ports hears of it now.
+    this.#context.requestWork();
     return 0;
   }
 
