@@ -34,7 +34,6 @@ export async function httpGet(
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const outgoing = request(url, {
       method: options.method ?? 'GET',
-      agent: false,
       headers: { connection: 'close', ...options.headers },
       createConnection: () => openConnection(lab, kernel, hostname, port === '' ? 80 : Number(port)) as never,
       ...(options.signal === undefined ? {} : { signal: options.signal }),

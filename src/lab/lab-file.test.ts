@@ -187,7 +187,7 @@ describe('errors name file, line, column and key', () => {
     [
       'a check of an unknown host',
       'nodes: { a: {} }\nchecks:\n  - { http: "http://b/", from: a }\n',
-      'lab.yml:3:13: checks[0].http: no host "b"; did you mean a?',
+      'lab.yml:3:13: checks[0].http: no host "b"; there are a',
     ],
     [
       'too little memory',
