@@ -35,7 +35,12 @@ describe('Address probing (RFC 5227 2.1)', () => {
       for (const packet of bed.sent()) {
         expect(packet.dstMac).toBe('ffffffffffff');
         if (packet.arp?.sender === '0.0.0.0') {
-          expect(packet.arp).toMatchObject({ operation: 1, senderMac: OWN_HEX, target: NEW, targetMac: '000000000000' });
+          expect(packet.arp).toMatchObject({
+            operation: 1,
+            senderMac: OWN_HEX,
+            target: NEW,
+            targetMac: '000000000000',
+          });
           times.push((bed.nowUs - startUs) / SECOND);
         } else {
           expect(packet.arp).toMatchObject({ operation: 1, sender: NEW, target: NEW });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../test/fixtures/inet-bed.ts';
-import { be16, ether, hex, icmp, ip, ip4, type Ip4Fields, udp } from '../../test/fixtures/packets.ts';
+import { be16, ether, hex, type Ip4Fields, icmp, ip, ip4, udp } from '../../test/fixtures/packets.ts';
 
 const OWN = '10.0.0.1';
 const PEER = '10.0.0.2';
