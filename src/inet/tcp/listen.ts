@@ -144,6 +144,12 @@ function makeRoom(stack: TcpStack, listener: Listener): void {
 }
 
 export function removeSynEntry(stack: TcpStack, entry: SynEntry): void {
+  unlink(stack, entry);
+  stack.ip.closePath(entry.path);
+}
+
+/** Out of the tables; the path is the caller's. */
+function unlink(stack: TcpStack, entry: SynEntry): void {
   stack.callouts.stop(entry.timer);
   entry.listener.synQueue.delete(entry);
   stack.removeSynEntry(entry);
@@ -260,7 +266,7 @@ function promote(stack: TcpStack, entry: SynEntry, segment: Segment, nowUs: numb
   listener.options.copyTo(options);
   const c = new Connection(stack, options);
   c.setTuple(entry.local, entry.ports >>> 16, entry.peer, entry.ports & 0xffff);
-  removeSynEntry(stack, entry);
+  unlink(stack, entry);
   c.path = entry.path;
   c.portUse = listener.portUse;
   listener.portUse.users++;

@@ -25,14 +25,17 @@ function halves(word: number): number {
  * forward only by a worthwhile step. Remembers the edge it offers.
  */
 export function offerWindow(c: Connection): number {
-  const limit = c.receiveBuffer.limitBytes;
-  const open = (c.rcvAdv - c.rcvNxt) | 0;
-  let window = limit - c.readableBytes;
-  const step = Math.min(limit >> 1, c.rcvMss);
-  if (window - open < step) window = Math.max(open, 0);
-  const max = 65535 << c.rcvScale;
-  if (window > max) window = max;
-  window = (window >> c.rcvScale) << c.rcvScale;
+  const { limitBytes } = c.receiveBuffer;
+  const free = limitBytes - c.readableBytes;
+  const edge = (c.rcvAdv - c.rcvNxt) | 0;
+  const open = edge > 0 ? edge : 0;
+  const step = Math.min(limitBytes >> 1, c.rcvMss);
+  let window = free - open >= step ? free : open;
+  window = Math.min(window, 65535 << c.rcvScale);
+  // Rounded to what the scale can say: up, as the edge must not move back, when there is room (RFC 7323 section 2.4).
+  const mask = (1 << c.rcvScale) - 1;
+  const rounded = (window + mask) & ~mask;
+  window = rounded <= free && rounded <= 65535 << c.rcvScale ? rounded : window & ~mask;
   if (window > open) c.rcvAdv = (c.rcvNxt + window) | 0;
   return window;
 }
