@@ -6,5 +6,6 @@ export * as icmpv4 from './icmpv4.ts';
 export * as ipv4 from './ipv4.ts';
 export * as pcapng from './pcapng.ts';
 export { type PcapngBlock, PcapngReader, readPcapng } from './pcapng-reader.ts';
+export * as pretty from './pretty.ts';
 export * as tcp from './tcp.ts';
 export * as udp from './udp.ts';
