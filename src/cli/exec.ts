@@ -16,17 +16,19 @@ export function execCommand(): Command {
     .addOption(labOption())
     .passThroughOptions()
     .addHelpText('after', `\nTools (NetBSD's arguments and output; --json for data):\n${list}`)
-    .action((node: string, [name, ...args]: string[], options: { lab?: string }) =>
+    .action((node: string, words: string[], options: { lab?: string }) =>
       withLab(options.lab, async (lab) => {
-        process.exitCode = await runTool(lab, node, name as string, args);
+        const [name, ...args] = words[0] === '--' ? words.slice(1) : words;
+        if (name === undefined) throw new CommandFailure(`what shall run on ${node}? See mk help exec`);
+        process.exitCode = await runTool(lab, node, name, args);
       }),
     );
 }
 
 export function toolCommand(tool: Tool): Command {
   return new Command(tool.name)
-    .summary(`${tool.about} of a kernel`)
-    .description(`${tool.about[0]?.toUpperCase()}${tool.about.slice(1)} of the kernel that -k names.`)
+    .summary(tool.about)
+    .description(`On the kernel that -k names: ${tool.about}.`)
     .addOption(new Option('-k <node>', 'kernel').env('MK_KERNEL'))
     .addOption(labOption())
     .argument('[arguments...]', "the tool's own")

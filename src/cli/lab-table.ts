@@ -51,12 +51,14 @@ export function formatLive(nodes: readonly NodeStatus[], sample: FiguresSample |
   return formatTable([...LAB_HEADING.slice(0, 4), ...FIGURES_HEADING, 'STATE'], rows);
 }
 
-/** All figures on one line, for a pipe. */
+/** All figures on one line, for a pipe. A kernel that has no connections, a router, shows the frames it moves. */
 export function formatFiguresLine(sample: FiguresSample): string {
   const seconds = `${Math.round(sample.atMs / 1000)}s`.padStart(4);
   const parts = sample.nodes.map((figures) => {
     const [rate, p50, connections, retransmits] = figureCells(figures) as [string, string, string, string];
     const http = figures.requestsPerSec === null ? '' : ` ${rate} req/s p50 ${p50}`;
+    const idle = figures.connections === 0 && figures.requestsPerSec === null && figures.retransmits === 0;
+    if (idle) return `${figures.node} ${rateText(figures.inPacketsPerSec + figures.outPacketsPerSec)} frames/s`;
     return `${figures.node}${http} ${connections} conns ${retransmits} rexmt`;
   });
   return `${seconds}  ${parts.join(' | ')}\n`;

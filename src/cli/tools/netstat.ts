@@ -9,7 +9,7 @@ import { getopt, UsageError } from './getopt.ts';
 import { formatStatistics } from './netstat-statistics.ts';
 import { nameOf, type Tool, type ToolContext } from './tool.ts';
 
-const USAGE = `usage: netstat [-an] [-f inet] [-p protocol]
+const USAGE = `usage: netstat [-anv] [-f inet] [-p protocol]
        netstat -r [-n]
        netstat -i [-bdn] [-I interface]
        netstat -s [-s] [-p protocol]`;
@@ -41,15 +41,27 @@ function stateName(state: string): string {
   return state.replaceAll('-', '_');
 }
 
-export function formatSockets(sockets: readonly SocketInfo[], all: boolean, name: (address: string) => string): string {
+export interface SocketsView {
+  /** Listening ones too. */
+  all: boolean;
+  /** Columns of our own: retransmissions, timers and window of TCP. */
+  verbose: boolean;
+  name(address: string): string;
+}
+
+export function formatSockets(sockets: readonly SocketInfo[], view: SocketsView): string {
+  const { all, verbose, name } = view;
   const shown = sockets.filter((socket) => all || (socket.peerPort !== 0 && socket.state !== 'LISTEN'));
   const title = `Active Internet connections${all ? ' (including servers)' : ''}\n`;
-  const heading = `Proto Recv-Q Send-Q  ${'Local Address'.padEnd(22)} ${'Foreign Address'.padEnd(22)} State\n`;
+  const heading = `Proto Recv-Q Send-Q  ${'Local Address'.padEnd(22)} ${'Foreign Address'.padEnd(22)} State${verbose ? '        Rexmt   RTO,ms  SRTT,ms     Cwnd' : ''}\n`;
   const lines = shown.map((socket) => {
     const local = endpoint(name(socket.localAddress), socket.localPort).padEnd(22);
     const peer = endpoint(name(socket.peerAddress), socket.peerPort).padEnd(22);
     const queues = `${String(socket.receiveQueueBytes).padStart(6)} ${String(socket.sendQueueBytes).padStart(6)}`;
-    const state = socket.protocol === 'tcp' ? ` ${stateName(socket.state)}` : '';
+    const connected = verbose && socket.protocol === 'tcp' && socket.state !== 'LISTEN';
+    const timers = [socket.retransmits, Math.round(socket.rtoMs), socket.srttMs.toFixed(3), socket.cwndBytes];
+    const tail = connected ? timers.map((cell, i) => String(cell).padStart(i === 0 ? 6 : 9)).join('') : '';
+    const state = socket.protocol === 'tcp' ? ` ${stateName(socket.state).padEnd(12)}${tail}` : '';
     return `${socket.protocol.padEnd(5)} ${queues}  ${local} ${peer}${state}`.trimEnd();
   });
   return title + heading + lines.map((line) => `${line}\n`).join('');
@@ -114,7 +126,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   }
   const sockets = await kernel.sockets();
   const name = (address: string): string => (flags.has('n') ? address : (nameOf(context.lab, address) ?? address));
-  return print(sockets, () => formatSockets(sockets, flags.has('a'), name));
+  return print(sockets, () => formatSockets(sockets, { all: flags.has('a'), verbose: flags.has('v'), name }));
 }
 
 export const netstat: Tool = {
