@@ -30,6 +30,8 @@ export interface ImpairOptions {
   rng: Rng;
   /** Room for frames that wait, both directions together; default 4 MiB, taken from the arena at the first impairment. */
   storeBytes?: number;
+  /** Where the store lies: `storeBytes` of memory that belongs to this kernel alone, 64-aligned. */
+  storeAt?: number;
 }
 
 /** Counters of one direction. */
@@ -55,6 +57,7 @@ export class ImpairedDevice extends Middleware {
   readonly #clock: { nowUs(): number };
   readonly #rng: Rng;
   readonly #storeBytes: number;
+  readonly #storeAt: number | undefined;
   #store: Heap | null = null;
   #out: Dice | null = null;
   #in: Dice | null = null;
@@ -82,6 +85,7 @@ export class ImpairedDevice extends Middleware {
     this.#clock = options.clock;
     this.#rng = options.rng;
     this.#storeBytes = options.storeBytes ?? DEFAULT_STORE_BYTES;
+    this.#storeAt = options.storeAt;
     this.#outTally = new Tally(this.counters, 'out');
     this.#inTally = new Tally(this.counters, 'in');
     this.#given = new Int32Array(1024);
@@ -100,7 +104,7 @@ export class ImpairedDevice extends Middleware {
 
   #openStore(): void {
     if (this.#store !== null) return;
-    const at = this.#arena.allocate(this.#storeBytes, 4096);
+    const at = this.#storeAt ?? this.#arena.allocate(this.#storeBytes, 4096);
     const store = new Heap(at, this.#storeBytes, { minBytes: MIN_BLOCK_BYTES, maxBytes: MAX_BLOCK_BYTES });
     this.#stagingAt = store.allocate(Math.min(MAX_BLOCK_BYTES, store.maxBytes));
     if (this.#stagingAt < 0)

@@ -17,4 +17,5 @@ export {
   networkBytes,
   type PortInfo,
 } from './network.ts';
-export { VniDevice, type VniOptions } from './vni.ts';
+export { VniDevice } from './vni.ts';
+export type { VniOptions } from './vni-port.ts';

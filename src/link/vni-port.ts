@@ -1,0 +1,294 @@
+/**
+ * What all vni devices share: the port entry, the receive filter, what is known of the peers, MTU and capabilities,
+ * counters. How frames travel is the subclass's: rings per channel (vni.ts) or one shared buffer (shared-vni.ts).
+ *
+ * Thread: the kernel's. Members are `protected`, not `#`: the subclass's data path reads them.
+ */
+
+import { MultikernelError } from '../base/errors.ts';
+import type { Arena } from '../mem/arena.ts';
+import type { Bulk } from '../mem/bulk.ts';
+import { loadCell, storeCell } from '../mem/cells.ts';
+import { Counters } from '../mem/counters.ts';
+import { CAP_SUPER_FRAMES, type Device, type FrameBatch, type MacAddress } from './device.ts';
+import { ETHERNET_HEADER_BYTES, ReceiveFilter } from './filter.ts';
+import {
+  checkNetwork,
+  generationAt,
+  type NetworkDescriptor,
+  PORT_CAPABILITIES,
+  PORT_DOORBELL,
+  PORT_EPOCH,
+  PORT_FILTER,
+  PORT_FREE,
+  PORT_HASH_HI,
+  PORT_HASH_LO,
+  PORT_MAC_HI,
+  PORT_MAC_LO,
+  PORT_MTU,
+  PORT_STATE,
+  PORT_UP,
+  portAt,
+  stagingAt,
+  touchGeneration,
+} from './network.ts';
+import { type Peer, PortMap } from './port-map.ts';
+
+const VLAN_TAG_BYTES = 4;
+/** RFC 791: every link carries 68 bytes. */
+const MIN_MTU_BYTES = 68;
+
+export interface VniOptions {
+  /** Interface name, and the name of the counters unless they are given. */
+  name: string;
+  mac: MacAddress;
+  /** Default 1500. */
+  mtuBytes?: number;
+  /** `CAP_*` bits this side offers; default none. */
+  capabilities?: number;
+  /** This kernel's doorbell (`arena.allocateDoorbell`); without one the kernel must poll. */
+  doorbellAt?: number;
+  /** What a full ring does: refuse (`wait`, the default) or swallow the frame (`drop`). */
+  onFull?: 'wait' | 'drop';
+  counters?: Counters;
+}
+
+/** Indices of the counters of a vni device. */
+export interface VniCounters {
+  readonly rxFrames: number;
+  readonly rxBytes: number;
+  readonly txFrames: number;
+  readonly txBytes: number;
+  /** Frames to an address that no port had. */
+  readonly txNoPeer: number;
+  /** `reserve` refused because there was no room. */
+  readonly txBlocked: number;
+  /** Frames, or copies of group frames, dropped because there was no room. */
+  readonly txFull: number;
+  readonly rxFiltered: number;
+  readonly rxBadLength: number;
+  /** Channels given up because the peer wrote nonsense. */
+  readonly brokenRings: number;
+}
+
+export abstract class VniPort implements Device {
+  readonly name: string;
+  readonly kind = 'vni';
+  readonly mac: MacAddress;
+  readonly counters: Counters;
+  linkUp = true;
+  downReason = '';
+  mtuBytes: number;
+  maxFrameBytes: number;
+  capabilities = 0;
+
+  protected readonly arena: Arena;
+  protected readonly view: DataView;
+  protected readonly words: Int32Array;
+  protected readonly bulk: Bulk;
+  protected readonly network: NetworkDescriptor;
+  protected readonly port: number;
+  protected readonly portWord: number;
+  protected readonly generationIndex: number;
+  /** Where a frame for none or for several is written. */
+  protected readonly stagingAt: number;
+  protected readonly filter: ReceiveFilter;
+  protected readonly map: PortMap;
+  protected readonly dropWhenFull: boolean;
+  protected readonly count: VniCounters;
+  /** Generation of the port entries that `map` holds. */
+  protected generation = 0;
+  /** Closed, or taken down by the supervisor: for good. */
+  protected left = false;
+  readonly #offered: number;
+
+  protected constructor(arena: Arena, bulk: Bulk, network: NetworkDescriptor, port: number, options: VniOptions) {
+    const why = checkNetwork(arena, network);
+    if (why !== '') throw new MultikernelError('EPROTO', why);
+    if (!(port >= 0 && port < network.ports)) throw new MultikernelError('EINVAL', `network has no port ${port}`);
+    this.name = options.name;
+    this.arena = arena;
+    this.view = arena.view;
+    this.words = arena.words;
+    this.bulk = bulk;
+    this.network = network;
+    this.port = port;
+    this.portWord = portAt(network, port) >> 2;
+    this.generationIndex = generationAt(network) >> 2;
+    this.stagingAt = stagingAt(network, port) + 2;
+    this.filter = new ReceiveFilter(options.mac);
+    this.mac = this.filter.mac;
+    this.#offered = options.capabilities ?? 0;
+    this.dropWhenFull = options.onFull === 'drop';
+    this.mtuBytes = Math.min(options.mtuBytes ?? 1500, network.maxFrameBytes - ETHERNET_HEADER_BYTES);
+    this.maxFrameBytes = this.mtuBytes + ETHERNET_HEADER_BYTES;
+    this.map = new PortMap(arena, network, port);
+    const counters = options.counters ?? Counters.open(arena, options.name);
+    this.counters = counters;
+    this.count = {
+      rxFrames: counters.index('rxFrames'),
+      rxBytes: counters.index('rxBytes'),
+      txFrames: counters.index('txFrames'),
+      txBytes: counters.index('txBytes'),
+      txNoPeer: counters.index('txNoPeer'),
+      txBlocked: counters.index('txBlocked'),
+      txFull: counters.index('txFull'),
+      rxFiltered: counters.index('rxFiltered'),
+      rxBadLength: counters.index('rxBadLength'),
+      brokenRings: counters.index('brokenRings'),
+    };
+  }
+
+  /** Show this port to the network; `attach` runs before anybody sees it. Throws EBUSY when another kernel is up there. */
+  protected join(doorbellAt: number, attach: () => void): void {
+    const words = this.words;
+    const word = this.portWord;
+    if (loadCell(words, word + PORT_STATE) === PORT_UP) {
+      throw new MultikernelError('EBUSY', `${this.name}: port ${this.port} is in use`);
+    }
+    words[word + PORT_EPOCH] = ((words[word + PORT_EPOCH] as number) + 1) | 0;
+    words[word + PORT_DOORBELL] = doorbellAt;
+    words[word + PORT_CAPABILITIES] = this.#offered;
+    attach();
+    this.#show();
+    storeCell(words, word + PORT_STATE, PORT_UP);
+    touchGeneration(this.arena, this.network);
+    this.rescan();
+  }
+
+  /** Write what peers may know of this port. */
+  #show(): void {
+    const words = this.words;
+    const word = this.portWord;
+    words[word + PORT_MAC_HI] = this.mac.hi;
+    words[word + PORT_MAC_LO] = this.mac.lo;
+    words[word + PORT_MTU] = this.mtuBytes;
+    words[word + PORT_FILTER] = this.filter.flags;
+    words[word + PORT_HASH_LO] = this.filter.hashLo;
+    words[word + PORT_HASH_HI] = this.filter.hashHi;
+  }
+
+  #changed(): void {
+    this.#show();
+    touchGeneration(this.arena, this.network);
+  }
+
+  /** Some port entry changed: learn all of them again. */
+  protected rescan(): void {
+    this.map.rescan();
+    this.generation = this.map.generation;
+    this.capabilities = this.#offered & this.map.commonCapabilities;
+    this.#sizes();
+    const isUp = loadCell(this.words, this.portWord + PORT_STATE) === PORT_UP;
+    if (!isUp && !this.left) this.#leave('port was taken down');
+    this.#carrier();
+  }
+
+  #sizes(): void {
+    const isSuper = (this.capabilities & CAP_SUPER_FRAMES) !== 0;
+    this.maxFrameBytes = isSuper ? this.network.maxFrameBytes : this.mtuBytes + ETHERNET_HEADER_BYTES;
+  }
+
+  #leave(why: string): void {
+    this.left = true;
+    this.linkUp = false;
+    this.downReason = why;
+  }
+
+  /** The link is down when no channel is left that could work. A new kernel behind a broken channel makes it sound again. */
+  #carrier(): void {
+    if (this.left) return;
+    let sound = 0;
+    let broken: Peer | null = null;
+    for (const peer of this.map.peers) {
+      if (peer === null) continue;
+      if (peer.broken === '') sound++;
+      else broken = peer;
+    }
+    this.linkUp = sound > 0;
+    this.downReason = broken === null ? '' : `port ${broken.port}: ${broken.broken}`;
+  }
+
+  /** What a peer wrote makes no sense: give up that one channel, both ways. */
+  protected breakPeer(peer: Peer, why: string): void {
+    peer.broken = why;
+    this.counters.add(this.count.brokenRings, 1);
+    this.rescan();
+  }
+
+  /** Leave out what this port does not take, and count. Returns how many frames are left in the batch. */
+  protected filterBatch(batch: FrameBatch, count: number): number {
+    const view = this.view;
+    const macHi = this.mac.hi;
+    const macLo = this.mac.lo;
+    const longest = this.maxFrameBytes + VLAN_TAG_BYTES;
+    let kept = 0;
+    let bytes = 0;
+    for (let i = 0; i < count; i++) {
+      const at = batch.at[i] as number;
+      const length = batch.length[i] as number;
+      if (length < ETHERNET_HEADER_BYTES || length > longest) {
+        this.counters.add(this.count.rxBadLength, 1);
+        continue;
+      }
+      const hi = view.getUint16(at);
+      const lo = view.getInt32(at + 2);
+      if ((lo !== macLo || hi !== macHi) && !this.filter.passes(hi, lo)) {
+        this.counters.add(this.count.rxFiltered, 1);
+        continue;
+      }
+      if (kept !== i) {
+        batch.at[kept] = at;
+        batch.length[kept] = length;
+        batch.meta[kept] = batch.meta[i] as number;
+      }
+      kept++;
+      bytes += length;
+    }
+    this.counters.add(this.count.rxFrames, kept);
+    this.counters.add(this.count.rxBytes, bytes);
+    return kept;
+  }
+
+  setFilter(flags: number): void {
+    this.filter.flags = flags;
+    this.#changed();
+  }
+
+  joinMulticast(hi: number, lo: number): void {
+    this.filter.join(hi, lo);
+    this.#changed();
+  }
+
+  leaveMulticast(hi: number, lo: number): void {
+    this.filter.leave(hi, lo);
+    this.#changed();
+  }
+
+  /** Throws EINVAL when the network's buffers are too small for it, or below 68 (RFC 791). */
+  setMtu(mtuBytes: number): void {
+    const most = this.network.maxFrameBytes - ETHERNET_HEADER_BYTES;
+    if (!(mtuBytes >= MIN_MTU_BYTES && mtuBytes <= most)) {
+      throw new MultikernelError('EINVAL', `${this.name}: mtu ${mtuBytes}: ${MIN_MTU_BYTES} to ${most}`);
+    }
+    this.mtuBytes = mtuBytes;
+    this.#sizes();
+    this.#changed();
+  }
+
+  close(): void {
+    const state = this.portWord + PORT_STATE;
+    if (loadCell(this.words, state) === PORT_UP && !this.left) storeCell(this.words, state, PORT_FREE);
+    touchGeneration(this.arena, this.network);
+    this.#leave('closed');
+  }
+
+  abstract reserve(dstHi: number, dstLo: number, lengthBytes: number): number;
+  abstract commit(lengthBytes: number, meta: number): void;
+  abstract cancel(): void;
+  abstract flush(): void;
+  abstract awaitRoom(dstHi: number, dstLo: number): boolean;
+  abstract receive(batch: FrameBatch): number;
+  abstract release(): void;
+  abstract readonly pending: boolean;
+}
