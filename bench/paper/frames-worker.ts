@@ -163,7 +163,7 @@ function ask(device: Device): Record<string, number> {
   const batches: number[] = [];
   let damaged = 0;
   let sequence = 0;
-  for (let now = performance.now(); now < untilMs; ) {
+  for (let now = performance.now(); now < untilMs || batches.length === 0; ) {
     const startMs = now;
     for (let round = 0; round < RTT_ROUNDS; round++, sequence++) {
       sendOne(device, sources, sequence);

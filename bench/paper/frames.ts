@@ -16,8 +16,6 @@ import { CONTROL_BYTES } from './spin-line.ts';
 
 /** Frames that the sender sends in turn, and places that the receiver copies to in turn. */
 export const SOURCES = 64;
-/** Longest frame: a 64 KiB super-frame. */
-export const SUPER_FRAME_BYTES = 65_000;
 
 export interface FrameRun {
   kind: 'throughput' | 'roundTrip' | 'alone';

@@ -1,68 +1,81 @@
 /**
- * Role: `mk bench mint`: the experiment of the Mint VNI paper (papers/003): frames between two kernels through shared memory,
- * one core each, beside a ring in C of the same frame and buffer sizes and Linux with iperf3.
- * Thread: the harness's main thread.
- *
- * Targets (R = C ring 1500 B, default ring; P = spin round trip): raw frames 1500 B 0.50 R; round trip 8 P.
- * The paper: UDP 78.79 Gbit/s, TCP 10.51 Gbit/s, 1500-byte packets, packet buffer of 392,200 bytes.
+ * Role: `mk bench mint`: the experiment of the Mint VNI paper (papers/003): frames, UDP and TCP between two kernels through shared
+ * memory, one core each, beside a ring in C of the same frame size and Linux with iperf3; and what the paper left open.
+ * Thread: the harness's main thread. Missing: the paper's configuration 1, one buffer shared by all channels.
  */
 
 import type { Bench, BenchContext } from '../context.ts';
 import type { Subject } from '../harness/measure.ts';
-import { compare, type Row } from '../harness/row.ts';
-import { C_RING_1500, C_SPIN_RTT, cRing, cSubjects } from '../peers/c-peers.ts';
-import { IPERF_LOOPBACK_TCP, IPERF_VETH_OFF, IPERF_VETH_ON, iperfSubjects } from '../peers/iperf3.ts';
-import { aloneSubject, type FrameRun, roundTripSubject, SUPER_FRAME_BYTES, throughputSubject } from './frames.ts';
-import { MESH_KERNELS, meshSubject } from './mesh.ts';
+import { compare, type Row, ratioRow, rowOf } from '../harness/row.ts';
+import { C_MEMCPY_1500, C_RING_1500, C_SPIN_RTT, C_UNIX_BLOCKING_RTT, cRing, cSubjects } from '../peers/c-peers.ts';
+import {
+  IPERF_LOOPBACK_TCP,
+  IPERF_LOOPBACK_UDP_1472,
+  IPERF_VETH_OFF,
+  IPERF_VETH_ON,
+  iperfSubjects,
+} from '../peers/iperf3.ts';
+import { mintFigures } from './mint-figures.ts';
+import {
+  FULL_DURATIONS,
+  latencySubjects,
+  meshSubjects,
+  PAPER_BUFFER_BYTES,
+  QUICK_DURATIONS,
+  rawMetric,
+  rawRoundTripMetric,
+  rawSubjects,
+  SIZES,
+  TCP_ROUND_TRIP,
+  tcpMetric,
+  tcpSubjects,
+  udpCostMetric,
+  udpInPlaceMetric,
+  udpMetric,
+  udpRoundTripMetric,
+  udpSubjects,
+} from './mint-rows.ts';
 
-/** The paper's packet buffer. */
-export const PAPER_BUFFER_BYTES = 392_200;
-export const PAPER_UDP_GBPS = 78.79;
-export const PAPER_TCP_GBPS = 10.51;
+const PEERS = new Set([C_MEMCPY_1500, C_SPIN_RTT, C_UNIX_BLOCKING_RTT, ...SIZES.map(cRing)]);
+const LINUX = new Set([IPERF_LOOPBACK_TCP, IPERF_LOOPBACK_UDP_1472, IPERF_VETH_ON, IPERF_VETH_OFF]);
 
-const BATCH = 64;
-export const FRAME_SIZES: readonly number[] = [64, 128, 256, 512, 1024, 1500, 9000, SUPER_FRAME_BYTES];
-const QUICK_SIZES: readonly number[] = [64, 1500, 9000];
+/** Metric, what it is divided by, and the note that says what is wanted. */
+const COMPARISONS: readonly (readonly [metric: string, baseline: string, wanted?: string])[] = [
+  ...SIZES.filter((bytes) => bytes !== 1500).map((bytes) => [rawMetric(bytes), cRing(bytes)] as const),
+  [rawMetric(1500), C_RING_1500, 'must 0.50×, aim 0.85×'],
+  [rawMetric(1500, PAPER_BUFFER_BYTES), C_RING_1500],
+  ...[64, 1500].map((bytes) => [rawRoundTripMetric(bytes), C_SPIN_RTT] as const),
+  [udpMetric(1500, 'computed'), C_RING_1500, 'must 0.25× and the paper, aim 0.50×'],
+  [udpMetric(1500, 'computed', PAPER_BUFFER_BYTES), C_RING_1500],
+  [udpMetric(1500, 'flag'), C_RING_1500, 'must 0.35×'],
+  [udpInPlaceMetric(1500, 'computed'), C_RING_1500],
+  [udpInPlaceMetric(1500, 'flag'), C_RING_1500],
+  [tcpMetric('MTU 1500', 'computed'), C_RING_1500, 'must 0.10×, aim 0.25×'],
+  [tcpMetric('MTU 1500', 'flag'), C_RING_1500],
+  [tcpMetric('MTU 1500', 'computed', PAPER_BUFFER_BYTES), C_RING_1500],
+  [tcpMetric('MTU 9000', 'computed'), C_RING_1500],
+  [tcpMetric('super-frames', 'computed'), C_RING_1500, 'must 0.20×, aim 0.45×'],
+  [tcpMetric('super-frames', 'flag'), C_RING_1500],
+  [udpRoundTripMetric(4), C_SPIN_RTT, 'must 8×, aim 3×'],
+  [udpRoundTripMetric(1472), C_SPIN_RTT],
+  [TCP_ROUND_TRIP, C_SPIN_RTT],
+  [udpRoundTripMetric(4, true), C_UNIX_BLOCKING_RTT, 'must 1.3×, aim below 1×'],
+];
 
-/** Name of the throughput row of raw frames. */
-export function rawMetric(frameBytes: number, ringBytes: number | null): string {
-  return `raw frames ${frameBytes} B${ringBytes === null ? '' : `, buffer of ${ringBytes} B`}`;
-}
+/** Rows that are held against further peers, and what is wanted. */
+const RATIOS: readonly (readonly [metric: string, baseline: string, wanted?: string])[] = [
+  [udpMetric(1500, 'flag'), C_MEMCPY_1500, 'aim 0.385×, the share of memory bandwidth in the paper'],
+  [udpMetric(1500, 'computed'), IPERF_LOOPBACK_UDP_1472],
+  [tcpMetric('MTU 1500', 'computed'), IPERF_VETH_OFF, 'must 5×'],
+  [tcpMetric('MTU 1500', 'computed'), IPERF_VETH_ON, 'must 1.3×'],
+  [tcpMetric('MTU 1500', 'computed'), IPERF_LOOPBACK_TCP],
+];
 
-/** Name of the round-trip row of raw frames. */
-export function roundTripMetric(frameBytes: number): string {
-  return `raw frame round trip ${frameBytes} B`;
-}
-
-const PEERS = new Set([C_SPIN_RTT, ...FRAME_SIZES.map(cRing)]);
-const LINUX = new Set([IPERF_LOOPBACK_TCP, IPERF_VETH_ON, IPERF_VETH_OFF]);
-
-/** Raw frames through the device contract. */
-export function rawSubjects(quick: boolean): Subject[] {
-  const time = quick ? { ms: 200, warmupMs: 150 } : { ms: 500, warmupMs: 300 };
-  const run = (frameBytes: number, ringBytes: number | null, batch: number): Omit<FrameRun, 'kind'> => ({
-    frameBytes,
-    ringBytes,
-    batch,
-    ...time,
-  });
-  const sizes = quick ? QUICK_SIZES : FRAME_SIZES;
-  return [
-    ...sizes.map((bytes) => throughputSubject(rawMetric(bytes, null), run(bytes, null, BATCH))),
-    throughputSubject(rawMetric(1500, PAPER_BUFFER_BYTES), run(1500, PAPER_BUFFER_BYTES, BATCH)),
-    roundTripSubject(roundTripMetric(64), run(64, null, 1)),
-    roundTripSubject(roundTripMetric(1500), run(1500, null, 1)),
-    aloneSubject('cost of a raw frame 64 B', run(64, null, BATCH)),
-    aloneSubject('cost of a raw frame 1500 B', run(1500, null, BATCH)),
-  ];
-}
-
-/** What the paper left open: more kernels. */
-export function meshSubjects(quick: boolean): Subject[] {
-  const time = quick ? { ms: 200, warmupMs: 150 } : { ms: 500, warmupMs: 300 };
-  const counts = quick ? [2, 32] : MESH_KERNELS;
-  return counts.map((kernels) => meshSubject({ kernels, frameBytes: 1500, ...time }));
-}
+/** Absolute figures that are wanted. */
+const WANTED: readonly (readonly [metric: string, wanted: string])[] = [
+  [`${udpMetric(64, 'computed')}, packets`, 'must 8, aim 30'],
+  [`${udpCostMetric(18)}, send`, 'must 200, aim 60'],
+];
 
 function peerSubjects({ effort, peers }: BenchContext): Subject[] {
   const { quick } = effort;
@@ -71,13 +84,32 @@ function peerSubjects({ effort, peers }: BenchContext): Subject[] {
   return [...c, ...linux];
 }
 
-async function run(context: BenchContext): Promise<Row[]> {
-  const { quick } = context.effort;
-  const rows = await context.measure([...peerSubjects(context), ...rawSubjects(quick), ...meshSubjects(quick)]);
-  for (const bytes of FRAME_SIZES) compare(rows, rawMetric(bytes, null), cRing(bytes));
-  compare(rows, rawMetric(1500, PAPER_BUFFER_BYTES), C_RING_1500);
-  for (const bytes of [64, 1500]) compare(rows, roundTripMetric(bytes), C_SPIN_RTT);
-  return rows;
+function want(row: Row | undefined, wanted: string | undefined): void {
+  if (row === undefined || row.value === null || wanted === undefined) return;
+  row.note = row.note === undefined ? wanted : `${wanted}; ${row.note}`;
 }
 
-export const bench: Bench = { run };
+/** Sets ratios and notes, and adds the further comparisons. */
+export function compared(rows: readonly Row[]): Row[] {
+  for (const [metric, baseline, wanted] of COMPARISONS) {
+    compare(rows, metric, baseline);
+    want(rowOf(rows, metric), wanted);
+  }
+  for (const [metric, wanted] of WANTED) want(rowOf(rows, metric), wanted);
+  const ratios = RATIOS.filter(([metric]) => rowOf(rows, metric) !== undefined).map(([metric, baseline, wanted]) => {
+    const row = ratioRow(rows, metric, baseline);
+    want(row, wanted);
+    return row;
+  });
+  return [...rows, ...ratios];
+}
+
+async function run(context: BenchContext): Promise<Row[]> {
+  const { quick } = context.effort;
+  const durations = quick ? QUICK_DURATIONS : FULL_DURATIONS;
+  const groups = [rawSubjects, udpSubjects, tcpSubjects, latencySubjects, meshSubjects];
+  const ours = groups.flatMap((group) => group(quick, durations));
+  return compared(await context.measure([...peerSubjects(context), ...ours]));
+}
+
+export const bench: Bench = { run, figures: mintFigures };

@@ -1,0 +1,125 @@
+/**
+ * Role: the pictures of `mk bench mint`: throughput by frame size beside the paper's points, and what grows with the number of kernels.
+ * Thread: the harness's main thread.
+ */
+
+import type { Figure } from '../context.ts';
+import { barsOf } from '../harness/figure.ts';
+import { type Row, rowOf } from '../harness/row.ts';
+import { cRing } from '../peers/c-peers.ts';
+import { MESH_KERNELS, MESH_METRICS } from './mesh.ts';
+import { PAPER_TCP_GBPS, PAPER_UDP_GBPS, rawMetric, SIZES, tcpMetric, udpMetric } from './mint-rows.ts';
+
+interface Point {
+  series: string;
+  x: number;
+  value: number;
+}
+
+/** Rows with a value as points of one line. */
+function points(
+  rows: readonly Row[],
+  series: string,
+  metrics: readonly (readonly [x: number, metric: string])[],
+): Point[] {
+  return metrics.flatMap(([x, metric]) => {
+    const value = rowOf(rows, metric)?.value;
+    return typeof value === 'number' ? [{ series, x, value }] : [];
+  });
+}
+
+function lines(values: readonly Point[], x: { title: string; log: boolean }, yTitle: string, width = 520): object {
+  return {
+    width,
+    height: 260,
+    data: { values },
+    mark: { type: 'line', point: true },
+    encoding: {
+      x: { field: 'x', type: 'quantitative', title: x.title, scale: x.log ? { type: 'log', base: 2 } : { zero: true } },
+      y: { field: 'value', type: 'quantitative', title: yTitle },
+      color: { field: 'series', type: 'nominal', title: null, sort: null },
+    },
+  };
+}
+
+/** The paper's two points, as crosses with their names. */
+function paperPoints(): object {
+  return {
+    data: {
+      values: [
+        { x: 1500, value: PAPER_UDP_GBPS, label: `paper, UDP: ${PAPER_UDP_GBPS}` },
+        { x: 1500, value: PAPER_TCP_GBPS, label: `paper, TCP: ${PAPER_TCP_GBPS}` },
+      ],
+    },
+    encoding: { x: { field: 'x', type: 'quantitative' }, y: { field: 'value', type: 'quantitative' } },
+    layer: [
+      { mark: { type: 'point', shape: 'cross', color: '#c1121f', size: 90, filled: true } },
+      {
+        mark: { type: 'text', align: 'left', dx: 8, color: '#c1121f', fontSize: 10 },
+        encoding: { text: { field: 'label' } },
+      },
+    ],
+  };
+}
+
+function throughput(rows: readonly Row[]): Figure {
+  const by = (metric: (size: number) => string): [number, string][] => SIZES.map((size) => [size, metric(size)]);
+  const values = [
+    ...points(rows, 'C ring, copy in and out', by(cRing)),
+    ...points(
+      rows,
+      'raw frames',
+      by((size) => rawMetric(size)),
+    ),
+    ...points(
+      rows,
+      'UDP, checksum carried as a flag',
+      by((size) => udpMetric(size, 'flag')),
+    ),
+    ...points(
+      rows,
+      'UDP, checksum computed',
+      by((size) => udpMetric(size, 'computed')),
+    ),
+    ...points(rows, 'TCP, checksum computed', [
+      [1500, tcpMetric('MTU 1500', 'computed')],
+      [9000, tcpMetric('MTU 9000', 'computed')],
+      [65_536, tcpMetric('super-frames', 'computed')],
+    ]),
+  ];
+  return {
+    name: 'throughput',
+    spec: {
+      title: { text: 'Between two kernels, one core each, by frame size', anchor: 'start' },
+      background: 'white',
+      layer: [lines(values, { title: 'bytes', log: true }, 'Gbit/s'), paperPoints()],
+    },
+  };
+}
+
+function kernels(rows: readonly Row[]): Figure {
+  const by = (metric: (kernels: number) => string): [number, string][] => MESH_KERNELS.map((n) => [n, metric(n)]);
+  const x = { title: 'kernels', log: true };
+  const share = [
+    ...points(rows, 'mean', by(MESH_METRICS.meanShare)),
+    ...points(rows, 'peak', by(MESH_METRICS.peakShare)),
+  ];
+  return {
+    name: 'kernels',
+    spec: {
+      title: { text: 'One buffer per directed channel, two cores, raw frames of 1500 B', anchor: 'start' },
+      background: 'white',
+      hconcat: [
+        lines(points(rows, 'throughput', by(MESH_METRICS.gbps)), x, 'Gbit/s', 220),
+        lines(points(rows, 'memory', by(MESH_METRICS.memory)), x, 'buffers, MiB', 220),
+        lines(share, x, 'share of the buffers in use, %', 220),
+      ],
+    },
+  };
+}
+
+/** Throughput by size, growth with kernels, and everything as bars. */
+export function mintFigures(rows: readonly Row[]): Figure[] {
+  const bars = { name: 'all', spec: barsOf('mk bench mint', 'all rows', rows) };
+  return [throughput(rows), kernels(rows), bars];
+}

@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { drawSvg } from '../harness/figure.ts';
+import type { Subject } from '../harness/measure.ts';
+import { checkRow, type Row } from '../harness/row.ts';
+import { C_RING_1500, C_SPIN_RTT } from '../peers/c-peers.ts';
+import { aloneSubject, type FrameRun, roundTripSubject, throughputSubject } from './frames.ts';
+import {
+  type KernelRun,
+  roundTripSubject as kernelRoundTrip,
+  tcpSubject,
+  udpAloneSubject,
+  udpSubject,
+} from './kernels.ts';
+import { meshSubject } from './mesh.ts';
+import { compared } from './mint.ts';
+import { mintFigures } from './mint-figures.ts';
+import {
+  FULL_DURATIONS,
+  latencySubjects,
+  meshSubjects,
+  PAPER_BUFFER_BYTES,
+  QUICK_DURATIONS,
+  rawSubjects,
+  tcpSubjects,
+  udpSubjects,
+} from './mint-rows.ts';
+
+const signal = new AbortController().signal;
+const run = (frameBytes: number, ringBytes: number | null = null): Omit<FrameRun, 'kind'> => ({
+  frameBytes,
+  ringBytes,
+  batch: 16,
+  ms: 60,
+  warmupMs: 10,
+});
+
+const subjects: Subject[] = [
+  throughputSubject('64 B', run(64)),
+  throughputSubject('1500 B in the buffer of the paper', run(1500, PAPER_BUFFER_BYTES)),
+  throughputSubject('super-frames', run(65_000)),
+  roundTripSubject('round trip', run(64)),
+  aloneSubject('alone', run(1500)),
+];
+
+// A run throws when a frame came damaged, lost or out of order.
+it.each(subjects.map((subject) => [subject.name, subject] as const))(
+  'raw frames, %s: all arrive whole',
+  async (_, subject) => {
+    const { values } = await subject.run(signal);
+    for (const { key } of subject.metrics) expect(values[key]).toBeGreaterThan(0);
+  },
+);
+
+it.each([2, 9, 32])('a mesh of %i kernels carries frames that arrive whole', async (kernels) => {
+  const { values } = await meshSubject({ kernels, frameBytes: 1500, ms: 60, warmupMs: 10 }).run(signal);
+  expect(values.gbps).toBeGreaterThan(0);
+  expect(values.memory).toBeGreaterThan(0);
+  expect(values.peakShare).toBeGreaterThanOrEqual(values.meanShare as number);
+  expect(values.peakShare).toBeLessThanOrEqual(100);
+});
+
+const kernels: KernelRun = {
+  kind: 'udp',
+  payloadBytes: 1472,
+  mtuBytes: 1500,
+  ringBytes: null,
+  checksum: 'computed',
+  superFrames: false,
+  inPlace: false,
+  asleep: false,
+  ms: 60,
+  warmupMs: 10,
+};
+const through: Subject[] = [
+  udpSubject('UDP', kernels),
+  udpSubject('UDP 18 B in place', { ...kernels, payloadBytes: 18, inPlace: true }),
+  udpSubject('UDP 1472 B in place, checksum flag', { ...kernels, inPlace: true, checksum: 'flag' }),
+  udpSubject('UDP in the buffer of the paper', { ...kernels, ringBytes: PAPER_BUFFER_BYTES }),
+  udpAloneSubject('UDP alone', { ...kernels, payloadBytes: 18 }),
+  kernelRoundTrip('UDP round trip', { ...kernels, kind: 'udpRoundTrip', payloadBytes: 4 }),
+  kernelRoundTrip('UDP round trip, asleep', { ...kernels, kind: 'udpRoundTrip', payloadBytes: 4, asleep: true }),
+  tcpSubject('TCP', { ...kernels, payloadBytes: 65_536 }),
+  tcpSubject('TCP, super-frames', { ...kernels, payloadBytes: 65_536, superFrames: true, checksum: 'flag' }),
+  kernelRoundTrip('TCP round trip', { ...kernels, kind: 'tcpRoundTrip', payloadBytes: 4 }),
+];
+
+it.each(through.map((subject) => [subject.name, subject] as const))(
+  'two kernels, %s: all arrive whole',
+  async (_, subject) => {
+    const { values } = await subject.run(signal);
+    for (const { key, unit } of subject.metrics) expect(values[key]).toBeGreaterThanOrEqual(unit === '%' ? 0 : 0.001);
+  },
+);
+
+describe.each([
+  ['quick', true, QUICK_DURATIONS],
+  ['full', false, FULL_DURATIONS],
+] as const)('rows, %s', (_name, quick, durations) => {
+  const groups = [rawSubjects, udpSubjects, tcpSubjects, latencySubjects, meshSubjects];
+  const metrics = groups.flatMap((group) => group(quick, durations)).flatMap((subject) => subject.metrics);
+  const rows = metrics.map(
+    ({ metric, unit, paper }, i): Row => ({
+      bench: 'mint',
+      metric,
+      system: 'multikernel',
+      unit,
+      value: i + 1,
+      samples: [],
+      placement: 'near',
+      ...(paper === undefined ? {} : { paper }),
+    }),
+  );
+  const peer = (metric: string, unit: Row['unit'], value: number): Row => ({
+    ...(rows[0] as Row),
+    system: 'C',
+    metric,
+    unit,
+    value,
+  });
+  const all = compared([...rows, peer(C_RING_1500, 'Gbit/s', 300), peer(C_SPIN_RTT, 'ns', 100)]);
+
+  it('have names of their own, and those that the paper reports beside them', () => {
+    expect(new Set(metrics.map(({ metric }) => metric)).size).toBe(metrics.length);
+    expect(metrics.filter(({ paper }) => paper === 78.79).length).toBeGreaterThan(2);
+    expect(metrics.filter(({ paper }) => paper === 10.51).length).toBeGreaterThan(2);
+  });
+
+  it('are held against the C ring, the spin round trip and Linux, with what is wanted', () => {
+    const row = (metric: string): Row => all.find((each) => each.metric === metric) as Row;
+    expect(row('raw frames 1500 B')).toMatchObject({ baseline: C_RING_1500, note: 'must 0.50×, aim 0.85×' });
+    expect(row('raw frames 1500 B').ratio).toBeGreaterThan(0);
+    expect(row('UDP round trip 4 B, both spinning')).toMatchObject({ baseline: C_SPIN_RTT, note: 'must 8×, aim 3×' });
+    expect(row('UDP 64 B, checksum computed, packets').note).toBe('must 8, aim 30');
+    expect(row('TCP MTU 1500, checksum computed / iperf3 TCP veth, offloads off')).toMatchObject({
+      value: null,
+      note: 'iperf3 TCP veth, offloads off: not measured',
+    });
+    all.map(checkRow);
+  });
+
+  it('are drawn, with the points of the paper', async () => {
+    const figures = mintFigures(all);
+    expect(figures.map(({ name }) => name)).toEqual(['throughput', 'kernels', 'all']);
+    const [throughput] = await Promise.all(figures.map(({ spec }) => drawSvg(spec)));
+    expect(throughput).toContain('paper, UDP: 78.79');
+    expect(throughput).toContain('paper, TCP: 10.51');
+    expect(throughput).toContain('UDP, checksum computed');
+  });
+});
