@@ -6,8 +6,8 @@ import { hex, hexView, toHex } from '../../test/fixtures/hex.ts';
 import { emitted, proveRoundTrip, proveSafety, reasonOf } from '../../test/fixtures/wire-format.ts';
 import * as tcp from './tcp.ts';
 
-/** 10.0.0.11:49152 → 10.0.0.12:80, SYN with the options everybody sends; the checksum was computed by hand. */
-const SYN = 'c000 0050 12345678 00000000 a002 fffe 2b36 0000 020405b4 0402 080a 00000001 00000000 01 030307';
+/** 10.0.0.11:49152 → 10.0.0.12:80, SYN with the options everybody sends; the checksum was computed elsewhere. */
+const SYN = 'c000 0050 12345678 00000000 a002 fffe 0aed 0000 020405b4 0402 080a 00000001 00000000 01 030307';
 const SRC = 0x0a00000b;
 const DST = 0x0a00000c;
 
@@ -69,7 +69,7 @@ describe('TCP segment', () => {
     expect(tcp.headerBytes(view, 0)).toBe(40);
     expect(tcp.flags(view, 0)).toBe(tcp.FLAG_SYN);
     expect(tcp.window(view, 0)).toBe(65534);
-    expect(tcp.checksum(view, 0)).toBe(0x2b36);
+    expect(tcp.checksum(view, 0)).toBe(0x0aed);
     expect(tcp.urgentPointer(view, 0)).toBe(0);
     expect(tcp.verify(view, 0, view.byteLength, SRC, DST)).toBe(true);
     expect(tcp.verify(view, 0, view.byteLength, SRC, DST + 1)).toBe(false);
@@ -108,8 +108,6 @@ describe('TCP segment', () => {
   });
 
   it('keeps known options of a wrong length as unknown ones', () => {
-    const view = hexView('0001 0002 00000000 00000000 8010 0200 0000 0000 0203ff 0303 07 0403 01 01 0502 ');
-    expect(tcp.parse(view, 0, 32)).toBeNull();
     const options = tcp.parseOptionList(
       hexView('0203ff 020500ffff 0302 0403ff 0502 0509 00000000000000 0803ff 1c03ff'),
       0,
