@@ -1,6 +1,7 @@
 /** The table of a lab and its figures, as `mk up`, `mk ps` and `mk top` print them. Thread: the command's. */
 
-import type { FiguresSample, NodeFigures, NodeStatus } from '../index.ts';
+import type { CutInfo, FiguresSample, NodeFigures, NodeStatus } from '../index.ts';
+import { formatCut } from './break.ts';
 import { formatTable } from './output.ts';
 
 export const LAB_HEADING: readonly string[] = ['NAME', 'KIND', 'ADDRESSES', 'PROGRAM', 'STATE'];
@@ -31,7 +32,7 @@ export function latencyText(ms: number | null): string {
 }
 
 function figureCells(figures: NodeFigures | undefined): string[] {
-  if (figures === undefined) return ['-', '-', '-', '-'];
+  if (figures === undefined || !figures.up) return ['-', '-', '-', '-'];
   const more = figures.retransmitsInInterval > 0 ? ` (+${figures.retransmitsInInterval})` : '';
   return [
     rateText(figures.requestsPerSec),
@@ -41,14 +42,19 @@ function figureCells(figures: NodeFigures | undefined): string[] {
   ];
 }
 
-/** Lab and figures in one table, for a terminal. */
-export function formatLive(nodes: readonly NodeStatus[], sample: FiguresSample | null): string {
+/** Lab and figures in one table, for a terminal; the cuts below it. */
+export function formatLive(
+  nodes: readonly NodeStatus[],
+  sample: FiguresSample | null,
+  cuts: readonly CutInfo[] = [],
+): string {
   const rows = nodes.map((node) => {
     const [name, kind, addresses, program, state] = labRow(node) as [string, string, string, string, string];
     const figures = sample?.nodes.find((candidate) => candidate.node === node.name);
     return [name, kind, addresses, program, ...figureCells(figures), state];
   });
-  return formatTable([...LAB_HEADING.slice(0, 4), ...FIGURES_HEADING, 'STATE'], rows);
+  const table = formatTable([...LAB_HEADING.slice(0, 4), ...FIGURES_HEADING, 'STATE'], rows);
+  return table + cuts.map(formatCut).join('');
 }
 
 /** All figures on one line, for a pipe. A kernel that has no connections, a router, shows the frames it moves. */
@@ -57,6 +63,7 @@ export function formatFiguresLine(sample: FiguresSample): string {
   const parts = sample.nodes.map((figures) => {
     const [rate, p50, connections, retransmits] = figureCells(figures) as [string, string, string, string];
     const http = figures.requestsPerSec === null ? '' : ` ${rate} req/s p50 ${p50}`;
+    if (!figures.up) return `${figures.node} down`;
     const idle = figures.connections === 0 && figures.requestsPerSec === null && figures.retransmits === 0;
     if (idle) return `${figures.node} ${rateText(figures.inPacketsPerSec + figures.outPacketsPerSec)} frames/s`;
     return `${figures.node}${http} ${connections} conns ${retransmits} rexmt`;

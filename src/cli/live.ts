@@ -15,7 +15,7 @@ export class LiveRegion {
     this.#out = out;
   }
 
-  /** Replace what the region shows. Lines longer than the terminal are cut: a wrapped line could not be redrawn. */
+  /** Replace what the region shows. What does not fit the terminal is cut: it could not be redrawn. */
   show(text: string): void {
     this.#lines = text.replace(/\n$/, '').split('\n');
     this.#out.write(this.#erase() + this.#draw());
@@ -37,8 +37,11 @@ export class LiveRegion {
   }
 
   #draw(): string {
-    this.#drawn = this.#lines.length;
     const width = Math.max(20, this.#out.columns - 1);
-    return this.#lines.map((line) => `${line.slice(0, width)}\n`).join('');
+    const height = Math.max(4, this.#out.rows - 2);
+    const rest = this.#lines.length - height;
+    const shown = rest > 0 ? [...this.#lines.slice(0, height), `... and ${rest} more`] : this.#lines;
+    this.#drawn = shown.length;
+    return shown.map((line) => `${line.slice(0, width)}\n`).join('');
   }
 }

@@ -11,6 +11,7 @@ export interface Output {
   readonly terminal: boolean;
   /** Characters in a line of the terminal. */
   readonly columns: number;
+  readonly rows: number;
 }
 
 export const output: Output = {
@@ -25,6 +26,9 @@ export const output: Output = {
   },
   get columns() {
     return process.stdout.columns ?? 80;
+  },
+  get rows() {
+    return process.stdout.rows ?? 24;
   },
 };
 

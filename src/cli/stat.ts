@@ -77,8 +77,10 @@ export function topCommand(): Command {
         process.once('SIGINT', stop);
         for await (const sample of stream) {
           if (options.json) output.write(`${JSON.stringify(sample)}\n`);
-          else if (output.terminal) region.show(formatLive((await lab.info()).nodes, sample));
-          else output.write(formatFiguresLine(sample));
+          else if (output.terminal) {
+            const { nodes, cuts } = await lab.info();
+            region.show(formatLive(nodes, sample, cuts));
+          } else output.write(formatFiguresLine(sample));
           if (--left <= 0) break;
         }
         process.off('SIGINT', stop);

@@ -8,6 +8,7 @@
 import { Command, Option } from 'commander';
 import {
   type CheckResult,
+  type CutInfo,
   durationMs,
   type FiguresSample,
   formatProblem,
@@ -17,6 +18,7 @@ import {
   type NodeStatus,
   lab as startLab,
 } from '../index.ts';
+import { formatCut } from './break.ts';
 import { CommandFailure, EXIT_INTERRUPTED, EXIT_USAGE } from './failure.ts';
 import { formatFiguresLine, formatLab, formatLive } from './lab-table.ts';
 import { LiveRegion } from './live.ts';
@@ -98,7 +100,7 @@ function onInterrupt(what: () => void): () => void {
 interface View {
   up(text: string, nodes: NodeStatus[], lab: object): void;
   state(node: NodeStatus): void;
-  figures(sample: FiguresSample): void;
+  figures(sample: FiguresSample, cuts: CutInfo[]): void;
   log(line: LogLine): void;
   down(results: CheckResult[], exitCode: number): void;
 }
@@ -130,7 +132,7 @@ async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean,
         ending.abort();
       }
     }),
-    forEach(figures, (sample) => view.figures(sample)),
+    forEach(figures, async (sample) => view.figures(sample, (await net.info()).cuts)),
     forEach(logs, (line) => {
       if (!quiet || line.source === 'state') view.log(line);
     }),
@@ -169,9 +171,9 @@ async function settle(net: Lab): Promise<void> {
   await net.until(quiet, { timeoutMs: SETTLE_MS_MAX, everyMs: 20 }).catch(() => {});
 }
 
-async function forEach<T>(stream: AsyncIterable<T>, what: (value: T) => void): Promise<void> {
+async function forEach<T>(stream: AsyncIterable<T>, what: (value: T) => void | Promise<void>): Promise<void> {
   try {
-    for await (const value of stream) what(value);
+    for await (const value of stream) await what(value);
   } catch {
     // The lab went down under the stream.
   }
@@ -201,8 +203,8 @@ class JsonView implements View {
     this.#print({ type: 'state', ...node });
   }
 
-  figures(sample: FiguresSample): void {
-    this.#print({ type: 'figures', ...sample });
+  figures(sample: FiguresSample, cuts: CutInfo[]): void {
+    this.#print({ type: 'figures', ...sample, cuts });
   }
 
   log(line: LogLine): void {
@@ -217,6 +219,7 @@ class JsonView implements View {
 class PipeView implements View {
   readonly #out: Output;
   readonly #states: Map<string, string> = new Map();
+  #cuts: Map<string, CutInfo> = new Map();
 
   constructor(out: Output) {
     this.#out = out;
@@ -233,7 +236,13 @@ class PipeView implements View {
     this.#out.write(`${node.name}: ${node.state}\n`);
   }
 
-  figures(sample: FiguresSample): void {
+  figures(sample: FiguresSample, cuts: CutInfo[]): void {
+    for (const cut of cuts) if (!this.#cuts.has(cut.id)) this.#out.write(formatCut(cut));
+    const present = new Map(cuts.map((cut) => [cut.id, cut]));
+    for (const cut of this.#cuts.values()) {
+      if (!present.has(cut.id)) this.#out.write(`${cut.a.join(',')} - ${cut.b.join(',')}: healed\n`);
+    }
+    this.#cuts = present;
     this.#out.write(formatFiguresLine(sample));
   }
 
@@ -251,6 +260,7 @@ class TerminalView implements View {
   readonly #out: Output;
   #nodes: NodeStatus[] = [];
   #sample: FiguresSample | null = null;
+  #cuts: CutInfo[] = [];
   #title = '';
 
   constructor(out: Output) {
@@ -259,7 +269,7 @@ class TerminalView implements View {
   }
 
   #draw(): void {
-    this.#region.show(`${this.#title}\n${formatLive(this.#nodes, this.#sample)}`);
+    this.#region.show(`${this.#title}\n${formatLive(this.#nodes, this.#sample, this.#cuts)}`);
   }
 
   up(title: string, nodes: NodeStatus[]): void {
@@ -273,8 +283,9 @@ class TerminalView implements View {
     this.#draw();
   }
 
-  figures(sample: FiguresSample): void {
+  figures(sample: FiguresSample, cuts: CutInfo[]): void {
     this.#sample = sample;
+    this.#cuts = cuts;
     this.#draw();
   }
 

@@ -27,11 +27,13 @@ const RETRANSMITS = ['tcp-data-packets-retransmitted', 'tcp-syn-acks-retransmitt
 /** Turns successive readings of the counters into rates; one per reader. */
 export class FigureMeter {
   readonly #nodes: readonly string[];
+  readonly #isUp: (node: string) => boolean;
   #before: Map<string, Values> = new Map();
   #beforeMs: number | null = null;
 
-  constructor(nodes: readonly string[]) {
+  constructor(nodes: readonly string[], isUp: (node: string) => boolean) {
     this.#nodes = nodes;
+    this.#isUp = isUp;
   }
 
   /** The figures since the last call; rates of the first call are 0. */
@@ -56,14 +58,16 @@ export class FigureMeter {
     const bucket = role === 'server' ? HTTP_SERVER_BUCKET : HTTP_CLIENT_BUCKET;
     const histogram = seconds === 0 ? [] : histogramOf(program, programBefore, bucket);
     const frames = this.#frames(node, now);
+    const up = this.#isUp(node);
     return {
       node,
+      up,
       requestsPerSec: role === null ? null : rate(grown(program, programBefore, requests)),
       role,
       p50Ms: quantileMs(histogram, 0.5),
       p99Ms: quantileMs(histogram, 0.99),
-      inFlight: program[HTTP_CLIENT_IN_FLIGHT] ?? 0,
-      connections: kernel[CONNECTIONS_OPEN] ?? 0,
+      inFlight: up ? (program[HTTP_CLIENT_IN_FLIGHT] ?? 0) : 0,
+      connections: up ? (kernel[CONNECTIONS_OPEN] ?? 0) : 0,
       retransmits,
       retransmitsInInterval: Math.max(0, retransmits - sum(kernelBefore, RETRANSMITS)),
       inPacketsPerSec: rate(frames.in),

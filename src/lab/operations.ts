@@ -91,6 +91,8 @@ export interface LabInfo {
 /** What a node did in the last interval, read from shared memory only. */
 export interface NodeFigures {
   node: string;
+  /** Its kernel runs; when it does not, connections are 0 and the rest is what it left. */
+  up: boolean;
   /** HTTP exchanges finished per second: those it served, or those it made when it serves none; null: no HTTP seen. */
   requestsPerSec: number | null;
   role: 'server' | 'client' | null;

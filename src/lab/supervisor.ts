@@ -332,7 +332,7 @@ export class Supervisor implements LabBackend {
   }
 
   #openFigures(intervalMs: number, sink: StreamSink<LabStreams['figures']['event']>): StreamHandle<never> {
-    const meter = new FigureMeter([...this.#nodes.keys()]);
+    const meter = new FigureMeter([...this.#nodes.keys()], (name) => this.#node(name).up);
     const upMs = this.#startedAtMs + this.#bootMs;
     meter.sample(this.#memory.counters(null), performance.now());
     const timer = setInterval(
