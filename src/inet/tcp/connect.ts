@@ -12,7 +12,7 @@ import { type Connection, SYN_RECEIVED, SYN_SENT } from './connection.ts';
 import { receiveData } from './data.ts';
 import { dropConnection } from './errors.ts';
 import { establish } from './input.ts';
-import type { Segment } from './options.ts';
+import { type Segment, synWindow } from './options.ts';
 import { output, refreshMss } from './output.ts';
 import { stopRetransmit } from './timers.ts';
 
@@ -72,7 +72,7 @@ export function takeSyn(c: Connection, segment: Segment, nowUs: number): void {
   const { settings } = c.stack;
   c.irs = segment.seq;
   c.rcvNxt = (segment.seq + 1) | 0;
-  c.rcvAdv = (c.rcvNxt + Math.min(c.receiveBuffer.limitBytes, 65535)) | 0;
+  c.rcvAdv = (c.rcvNxt + synWindow(c.receiveBuffer.limitBytes, c.rcvScale)) | 0;
   c.lastAckSent = c.rcvNxt;
   c.receiveBuffer.begin(c.rcvNxt);
   c.peerMss = segment.mss > 0 ? segment.mss : settings.mssDefault.value;

@@ -14,7 +14,7 @@ describe('active open', () => {
     expect(t.events).toEqual(['connected']);
     const ack = t.expect('. seq 1 ack 1 len 0');
     expect(ack.ts?.[1]).toBe(700);
-    expect(ack.win).toBe(65536 >> 7);
+    expect(ack.win).toBe(131072 >> 7);
     // The window of a SYN is not scaled.
     expect(t.c.sndWnd).toBe(5792);
     expect(t.c.mss).toBe(1388);

@@ -147,3 +147,16 @@ export function scaleFor(bytes: number): number {
   while (scale < WINDOW_SCALE_MAX && 65535 * 2 ** scale < bytes) scale++;
   return scale;
 }
+
+/**
+ * What of a receive buffer may be offered: a scaled window can only be said rounded, and is rounded up so that its right
+ * edge never moves back (RFC 7323 section 2.4); the buffer keeps that much in reserve.
+ */
+export function offerable(limitBytes: number, scale: number): number {
+  return limitBytes - (1 << scale) + 1;
+}
+
+/** The window of a SYN, which is never scaled. */
+export function synWindow(limitBytes: number, scale: number): number {
+  return Math.min(offerable(limitBytes, scale), 65535);
+}

@@ -23,7 +23,7 @@ import {
   TIMER_RETRANSMIT,
 } from './connection.ts';
 import { failPath } from './errors.ts';
-import { scaleFor, TIMESTAMPS_BYTES } from './options.ts';
+import { scaleFor, synWindow, TIMESTAMPS_BYTES } from './options.ts';
 import { sackBytesMax, sendBare, sendSegment } from './segment.ts';
 import { armPersist, armRetransmit } from './timers.ts';
 
@@ -168,12 +168,13 @@ function sendNew(c: Connection, nowUs: number): void {
     let flags = FLAG_ACK;
     if (fin) flags |= FLAG_FIN;
     if (length === unsent && length > 0) flags |= FLAG_PSH;
+    const full = length >= c.mss - sackBytesMax(c);
     const error = sendSegment(c, c.sndNxt, length, flags, nowUs);
     if (error < 0) {
       refused(c, error, nowUs);
       return;
     }
-    noteNew(c, length, fin, nowUs);
+    noteNew(c, length, fin, full, nowUs);
   }
   c.windowLimited = c.congestion.cwnd - c.pipeBytes < c.mss;
   // Nothing in flight and yet data that may not go: the window must be probed (RFC 9293 3.8.6.1), and the override of
@@ -182,13 +183,13 @@ function sendNew(c: Connection, nowUs: number): void {
 }
 
 /** Account for new data, and perhaps the FIN, that was sent. */
-function noteNew(c: Connection, dataBytes: number, fin: boolean, nowUs: number): void {
+function noteNew(c: Connection, dataBytes: number, fin: boolean, full: boolean, nowUs: number): void {
   const { stack } = c;
   const space = fin ? dataBytes + 1 : dataBytes;
   c.scoreboard.push(c.sndNxt, space, nowUs);
   c.sndNxt = (c.sndNxt + space) | 0;
   if (((c.sndNxt - c.sndMax) | 0) > 0) c.sndMax = c.sndNxt;
-  if (dataBytes < c.mss) c.smallEndSeq = c.sndNxt;
+  if (!full) c.smallEndSeq = c.sndNxt;
   c.lastDataSentUs = nowUs;
   c.bytesSent += dataBytes;
   stack.counters.add(stack.count.dataPacketsSent, 1);
@@ -289,7 +290,7 @@ export function sendForced(c: Connection, usable: number, nowUs: number): void {
   const fin = c.finQueued && length === unsent && length < usable;
   const error = sendSegment(c, c.sndNxt, length, fin ? FLAG_ACK | FLAG_FIN : FLAG_ACK | FLAG_PSH, nowUs);
   if (error < 0) refused(c, error, nowUs);
-  else noteNew(c, length, fin, nowUs);
+  else noteNew(c, length, fin, false, nowUs);
 }
 
 /** A keep-alive probe: a sequence number already acknowledged, which draws an ACK (RFC 9293 3.8.4). */
@@ -307,10 +308,11 @@ export function sendSyn(c: Connection, nowUs: number): void {
   bare.seq = c.iss;
   bare.ack = c.rcvNxt;
   bare.flags = answer ? FLAG_SYN | FLAG_ACK : FLAG_SYN;
-  const window = Math.min(c.receiveBuffer.limitBytes, 65535);
-  bare.window = window;
   synOptions.mss = (c.path as Path).iface.mtuBytes - IP_HEADER_BYTES - HEADER_BYTES;
   c.rcvScale = scaleFor(c.receiveBuffer.fixed ? c.receiveBuffer.limitBytes : settings.receiveSpaceMaxBytes.value);
+  if (answer && !c.scaleOk) c.rcvScale = 0;
+  const window = synWindow(c.receiveBuffer.limitBytes, c.rcvScale);
+  bare.window = window;
   synOptions.scale = (answer ? c.scaleOk : settings.windowScale.value === 1) ? c.rcvScale : -1;
   synOptions.sackPermitted = answer ? c.sackOk : settings.sack.value === 1;
   synOptions.timestamps = answer ? c.tsOk : settings.timestamps.value === 1;

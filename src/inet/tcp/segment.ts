@@ -12,7 +12,7 @@ import { CAP_CHECKSUM_PARTIAL, META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from 
 import { FLAG_ACK, FLAG_RST, FLAG_SYN, HEADER_BYTES, OPTION_NOP, OPTION_SACK } from '../../wire/tcp.ts';
 import { IP_DONT_FRAGMENT, type Path } from '../transport.ts';
 import { type Connection, PROTOCOL_TCP } from './connection.ts';
-import { sackBlocksMax, TIMESTAMPS_BYTES, TIMESTAMPS_WORD } from './options.ts';
+import { offerable, sackBlocksMax, TIMESTAMPS_BYTES, TIMESTAMPS_WORD } from './options.ts';
 import type { TcpStack } from './stack.ts';
 
 /** Both halves of a word. */
@@ -26,23 +26,20 @@ function halves(word: number): number {
  */
 export function offerWindow(c: Connection): number {
   const { limitBytes } = c.receiveBuffer;
-  const free = limitBytes - c.readableBytes;
+  const free = offerable(limitBytes, c.rcvScale) - c.readableBytes;
   const edge = (c.rcvAdv - c.rcvNxt) | 0;
   const open = edge > 0 ? edge : 0;
   const step = Math.min(limitBytes >> 1, c.rcvMss);
-  let window = free - open >= step ? free : open;
-  window = Math.min(window, 65535 << c.rcvScale);
-  // Rounded to what the scale can say: up, as the edge must not move back, when there is room (RFC 7323 section 2.4).
+  const window = Math.min(free - open >= step ? free : open, 65535 << c.rcvScale);
   const mask = (1 << c.rcvScale) - 1;
   const rounded = (window + mask) & ~mask;
-  window = rounded <= free && rounded <= 65535 << c.rcvScale ? rounded : window & ~mask;
-  if (window > open) c.rcvAdv = (c.rcvNxt + window) | 0;
-  return window;
+  if (rounded > open) c.rcvAdv = (c.rcvNxt + rounded) | 0;
+  return rounded;
 }
 
 /** How far the right edge would move now, bytes. */
 export function windowGain(c: Connection): number {
-  return c.receiveBuffer.limitBytes - c.readableBytes - ((c.rcvAdv - c.rcvNxt) | 0);
+  return offerable(c.receiveBuffer.limitBytes, c.rcvScale) - c.readableBytes - ((c.rcvAdv - c.rcvNxt) | 0);
 }
 
 /** Most that the SACK option may take in the next segment: the payload must leave room for it. */

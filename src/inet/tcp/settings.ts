@@ -77,7 +77,7 @@ export class TcpSettings {
     this.limitedTransmit = toggle('limited_transmit', true, 'new data on the first duplicate ACKs (RFC 3042)');
 
     this.sendSpaceBytes = integer('sendspace', 131072, 4096, 1 << 26, 'send buffer, bytes, before it grows');
-    this.receiveSpaceBytes = integer('recvspace', 65536, 4096, 1 << 26, 'receive buffer, bytes, before it grows');
+    this.receiveSpaceBytes = integer('recvspace', 131072, 4096, 1 << 26, 'receive buffer, bytes, before it grows');
     this.sendSpaceMaxBytes = integer('sendbuf_max', 4 << 20, 4096, 1 << 26, 'send buffer grows up to this, bytes');
     this.receiveSpaceMaxBytes = integer(
       'recvbuf_max',
