@@ -104,6 +104,11 @@ export function queryVersion(view: DataView, at: number, lengthBytes: number): n
   return view.getUint8(at + 1) === 0 ? 1 : 2;
 }
 
+/** Of a version 3 query. */
+export function sourceCount(view: DataView, at: number): number {
+  return view.getUint16(at + 10);
+}
+
 /** A time code of version 3 (RFC 3376 4.1.1 and 4.1.7): linear below 128, above it with an exponent. */
 export function decodeTime(code: number): number {
   return code < 128 ? code : ((code & 15) | 16) << (((code >> 4) & 7) + 3);

@@ -147,6 +147,23 @@ const AGREED: [string, DataView][] = [
   ['IP 10.0.0.11 > 10.0.0.12: ICMP address mask request, length 12', frame(1, '1100 0000 0007 0001 00000000')],
   ['IP 10.0.0.11 > 10.0.0.12: ICMP address mask is 0xffffff00, length 12', frame(1, '1200 0000 0007 0001 ffffff00')],
   ['IP 10.0.0.11 > 10.0.0.12: ICMP router solicitation, length 8', frame(1, '0a00 0000 00000000')],
+  ...(
+    [
+      ['1100 eeff 00000000', 'query v1'],
+      ['1164 ee9b 00000000', 'query v2'],
+      ['1132 feca ef010101', 'query v2 [max resp time 50] [gaddr 239.1.1.1]'],
+      ['1200 fdfc ef010101', 'v1 report 239.1.1.1'],
+      ['1600 f9fc ef010101', 'v2 report 239.1.1.1'],
+      ['1700 f8fc ef010101', 'leave 239.1.1.1'],
+      ['1164 ec1e 00000000 027d0000', 'query v3'],
+      [
+        '1181 e7f9 ef010101 027d0002 0a000001 0a000002',
+        'query v3 [max resp time 13.6s] [gaddr 239.1.1.1, 2 source(s)]',
+      ],
+      ['11ff fb80 ef010101 027d0000', 'query v3 [max resp time 52m54s] [gaddr 239.1.1.1]'],
+      ['2200 e9fb 00000001 04000000 ef010101', 'v3 report, 1 group record(s)'],
+    ] as const
+  ).map(([message, text]): [string, DataView] => [`IP 10.0.0.11 > 10.0.0.12: igmp ${text}`, frame(2, message)]),
   ['IP 10.0.0.11 > 10.0.0.12: ICMP type-#42, length 8', frame(1, '2a00 0000 00000000')],
 ];
 
@@ -155,6 +172,20 @@ const OURS: [string, DataView][] = [
   ['IP 10.0.0.11 > 10.0.0.12: ip-proto-253 3', frame(253, '010203')],
   ['malformed (ether-short), length 3', raw('010203')],
   ['02:6d:6b:00:00:0b > 02:6d:6b:00:00:0c, ethertype 0x88b5, length 16', raw(`${MACS} 88b5 0102`)],
+  [
+    'vlan 5, p 3, ARP, Request who-has 10.0.0.12 tell 10.0.0.11, length 28',
+    raw(`${MACS} 8100 6005 0806 0001 0800 0604 0001 026d6b00000b 0a00000b 000000000000 0a00000c`),
+  ],
+  [
+    'vlan 5, p 3, DEI, vlan 6, p 0, 02:6d:6b:00:00:0b > 02:6d:6b:00:00:0c, ethertype 0x88b5, length 22',
+    raw(`${MACS} 88a8 7005 8100 0006 88b5`),
+  ],
+  ['vlan 5, p 0, vlan, malformed (vlan-bad-id), length 4', raw(`${MACS} 8100 0005 8100 0fff 0800`)],
+  [
+    'vlan 5, p 0, vlan 5, p 0, 02:6d:6b:00:00:0b > 02:6d:6b:00:00:0c, ethertype 0x8100, length 22',
+    raw(`${MACS} 8100 0005 8100 0005 8100`),
+  ],
+  ['IP 10.0.0.11 > 10.0.0.12: IGMP, malformed (igmp-short), length 4', frame(2, '11000000')],
   ['ARP, malformed (arp-short), length 2', raw(`${MACS} 0806 0001`)],
   ['IP, malformed (ip-short), length 1', raw(`${MACS} 0800 45`)],
   [

@@ -9,12 +9,17 @@
 import * as arp from './arp.ts';
 import * as ethernet from './ethernet.ts';
 import * as icmpv4 from './icmpv4.ts';
+import * as igmp from './igmp.ts';
 import * as ipv4 from './ipv4.ts';
 import { formatIcmp4 } from './pretty-icmp.ts';
+import { formatIgmp } from './pretty-igmp.ts';
 import * as tcp from './tcp.ts';
 import * as udp from './udp.ts';
+import * as vlan from './vlan.ts';
 
 const MAC_ZERO = '00:00:00:00:00:00';
+/** A customer's tag in a provider's. */
+const TAGS_MAX = 2;
 
 const FLAG_LETTERS: readonly (readonly [number, string])[] = [
   [tcp.FLAG_FIN, 'F'],
@@ -37,14 +42,26 @@ const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
 /** The Ethernet frame of `lengthBytes` at `at`, e.g. "ARP, Request who-has 10.0.0.12 tell 10.0.0.11, length 28". */
 export function formatFrame(view: DataView, at: number, lengthBytes: number): string {
   if (lengthBytes < ethernet.HEADER_BYTES) return `malformed (ether-short), length ${lengthBytes}`;
-  const body = at + ethernet.HEADER_BYTES;
-  const bodyBytes = lengthBytes - ethernet.HEADER_BYTES;
-  const type = ethernet.type(view, at);
-  if (type === ethernet.ETHERTYPE_IPV4) return formatPacket4(view, body, bodyBytes);
-  if (type === ethernet.ETHERTYPE_ARP) return formatArp(view, body, bodyBytes);
+  const end = at + lengthBytes;
+  let body = at + ethernet.HEADER_BYTES;
+  let type = ethernet.type(view, at);
+  let tags = '';
+  for (let tag = 0; tag < TAGS_MAX && isTag(type); tag++) {
+    const reason = vlan.check(view, body, end - body);
+    if (reason !== 0) return `${tags}vlan, malformed (${vlan.CHECK_REASONS[reason]}), length ${end - body}`;
+    tags += `vlan ${vlan.id(view, body)}, p ${vlan.priority(view, body)}${vlan.dropEligible(view, body) ? ', DEI' : ''}, `;
+    type = vlan.type(view, body);
+    body += vlan.HEADER_BYTES;
+  }
+  if (type === ethernet.ETHERTYPE_IPV4) return tags + formatPacket4(view, body, end - body);
+  if (type === ethernet.ETHERTYPE_ARP) return tags + formatArp(view, body, end - body);
   const src = ethernet.formatMac(ethernet.srcHi(view, at), ethernet.srcLo(view, at));
   const dst = ethernet.formatMac(ethernet.dstHi(view, at), ethernet.dstLo(view, at));
-  return `${src} > ${dst}, ethertype 0x${type.toString(16).padStart(4, '0')}, length ${lengthBytes}`;
+  return `${tags}${src} > ${dst}, ethertype 0x${type.toString(16).padStart(4, '0')}, length ${lengthBytes}`;
+}
+
+function isTag(type: number): boolean {
+  return type === ethernet.ETHERTYPE_VLAN || type === ethernet.ETHERTYPE_QINQ;
 }
 
 /** The ARP packet at `at`; `lengthBytes` is what the frame holds, padding included. */
@@ -103,6 +120,11 @@ function formatTransport(view: DataView, packetAt: number, src: string, dst: str
     const reason = icmpv4.check(view, at, lengthBytes);
     if (reason !== 0) return malformed('ICMP', icmpv4.CHECK_REASONS, reason);
     return `${src} > ${dst}: ${formatIcmp4(view, at, lengthBytes)}`;
+  }
+  if (protocol === ipv4.PROTOCOL_IGMP) {
+    const reason = igmp.check(view, at, lengthBytes);
+    if (reason !== 0) return malformed('IGMP', igmp.CHECK_REASONS, reason);
+    return `${src} > ${dst}: ${formatIgmp(view, at, lengthBytes)}`;
   }
   return `${src} > ${dst}: ${PROTOCOL_NAMES[protocol] ?? `ip-proto-${protocol}`} ${lengthBytes}`;
 }
