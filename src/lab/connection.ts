@@ -14,6 +14,8 @@ const WRITE_BYTES_MAX = 65_536;
 
 export class LabConnection extends Duplex {
   readonly #open: (sink: StreamSink<ConnectionEvent>) => StreamHandle<ConnectionInput>;
+  /** For messages. */
+  readonly #target: string;
   #handle: StreamHandle<ConnectionInput> | null = null;
   #constructed: ((error?: Error | null) => void) | null = null;
   #written: (() => void) | null = null;
@@ -25,6 +27,7 @@ export class LabConnection extends Duplex {
 
   constructor(lab: LabBackend, kernel: string, host: string, port: number) {
     super({ allowHalfOpen: true });
+    this.#target = `${host}:${port}`;
     this.#open = (sink) => lab.open('connection', { kernel, host, port }, sink);
   }
 
@@ -73,7 +76,8 @@ export class LabConnection extends Duplex {
   #end(error: Error | null): void {
     this.#over = true;
     if (this.#constructed !== null) {
-      this.#ready(error ?? new MultikernelError('ECONNABORTED', 'the connection was not made'));
+      const code = error instanceof MultikernelError ? error.code : 'ECONNABORTED';
+      this.#ready(new MultikernelError(code, `connect ${code} ${this.#target}`));
     } else if (error !== null) {
       this.destroy(error);
     } else {
