@@ -13,7 +13,7 @@ import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import type { Counters } from '../mem/counters.ts';
 import type { Heap } from '../mem/heap.ts';
-import { EthernetInput, type NetworkLayer } from '../net/ethernet.ts';
+import { EthernetInput } from '../net/ethernet.ts';
 import { Interface } from '../net/interface.ts';
 import type { InetContext } from './context.ts';
 import { Ip } from './ip.ts';
@@ -59,12 +59,7 @@ export class Inet {
     this.context = { arena, bulk, heap, callouts, rng, counters, sysctl: this.sysctl, nowUs };
     this.ip = new Ip(this.context, this.#interfaces, new Interface('', 0, NO_DEVICE));
     this.udp = new Udp(this.context, this.ip);
-    const { input, arp } = this.ip;
-    const layer: NetworkLayer = {
-      ipv4: (iface, at, lengthBytes, meta, group, now) => input.input(iface, at, lengthBytes, meta, group, now),
-      arp: (iface, at, lengthBytes, now) => arp.input(iface, at, lengthBytes, now),
-    };
-    this.#ethernet = new EthernetInput(arena.view, counters, layer);
+    this.#ethernet = new EthernetInput(arena.view, counters, this.ip.input, this.ip.arp);
   }
 
   /** Attach a device. */

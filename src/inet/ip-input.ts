@@ -81,6 +81,8 @@ export class IpInput {
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #parts: IpInputParts;
+  readonly #filter: IngressFilter;
+  readonly #raw: RawSockets;
   readonly #options: IpOptions;
   readonly #packet: IpPacket;
   readonly #transports: (Transport | undefined)[] = new Array<Transport | undefined>(PROTOCOLS).fill(undefined);
@@ -102,6 +104,8 @@ export class IpInput {
     this.#view = context.arena.view;
     this.#counters = context.counters;
     this.#parts = parts;
+    this.#filter = parts.filter;
+    this.#raw = parts.raw;
     this.#options = new IpOptions(context, parts.addresses, parts.routes);
     this.#packet = new IpPacket(nowhere);
     this.reassembly = new Reassembly(context);
@@ -183,7 +187,7 @@ export class IpInput {
     packet.meta = meta;
     packet.broadcast = linkGroup;
     packet.iface = iface;
-    if (this.#parts.filter.active && !this.#filterPasses(packet, word1, nowUs)) return;
+    if (this.#filter.active && !this.#filterPasses(packet, word1, nowUs)) return;
     let sourceRouted = false;
     if (headerBytes > BASIC_HEADER_BYTES) {
       const done = this.#options.process(at, headerBytes, iface, nowUs);
@@ -216,7 +220,7 @@ export class IpInput {
   }
 
   #filterPasses(packet: IpPacket, fragmentWord: number, nowUs: number): boolean {
-    const verdict = this.#parts.filter.verdict(packet.src);
+    const verdict = this.#filter.verdict(packet.src);
     if (verdict === FILTER_PASS) return true;
     if (verdict !== FILTER_DROP) {
       const first = (fragmentWord & OFFSET_MASK) === 0;
@@ -278,7 +282,7 @@ export class IpInput {
   }
 
   #deliver(packet: IpPacket, nowUs: number): void {
-    const { raw, icmp } = this.#parts;
+    const raw = this.#raw;
     const transport = this.#transports[packet.protocol];
     // ICMP shows raw sockets what it did not answer itself.
     const taken = raw.active && packet.protocol !== ipv4.PROTOCOL_ICMP && raw.input(packet);
@@ -286,7 +290,7 @@ export class IpInput {
       transport.input(packet, nowUs);
     } else if (!taken) {
       this.#drop(this.#noProtocol, packet.iface);
-      icmp.sendUnreachable(packet, icmpv4.CODE_PROTOCOL_UNREACHABLE, nowUs);
+      this.#parts.icmp.sendUnreachable(packet, icmpv4.CODE_PROTOCOL_UNREACHABLE, nowUs);
     }
   }
 

@@ -14,24 +14,30 @@ import type { Interface } from './interface.ts';
 /** The group bit of a link-layer address, in its first 16 bits. */
 const GROUP_BIT = 0x0100;
 
-/** What the network layer does with the packet in a frame: `at` and `lengthBytes` exclude the Ethernet header. */
-export interface NetworkLayer {
-  ipv4(iface: Interface, at: number, lengthBytes: number, meta: number, linkGroup: boolean, nowUs: number): void;
-  arp(iface: Interface, at: number, lengthBytes: number, nowUs: number): void;
+/** What takes the packets of frames: `at` and `lengthBytes` exclude the Ethernet header. */
+export interface PacketInput {
+  input(iface: Interface, at: number, lengthBytes: number, meta: number, linkGroup: boolean, nowUs: number): void;
+}
+
+/** The same for ARP, which needs to know less. */
+export interface ArpPacketInput {
+  input(iface: Interface, at: number, lengthBytes: number, nowUs: number): void;
 }
 
 export class EthernetInput {
   readonly #view: DataView;
   readonly #counters: Counters;
-  readonly #layer: NetworkLayer;
+  readonly #ipv4: PacketInput;
+  readonly #arp: ArpPacketInput;
   readonly #short: number;
   readonly #notOurs: number;
   readonly #unknownType: number;
 
-  constructor(view: DataView, counters: Counters, layer: NetworkLayer) {
+  constructor(view: DataView, counters: Counters, ipv4: PacketInput, arp: ArpPacketInput) {
     this.#view = view;
     this.#counters = counters;
-    this.#layer = layer;
+    this.#ipv4 = ipv4;
+    this.#arp = arp;
     this.#short = counters.index('ether-in-short');
     this.#notOurs = counters.index('ether-in-not-ours');
     this.#unknownType = counters.index('ether-in-unknown-type');
@@ -64,8 +70,8 @@ export class EthernetInput {
     const packetAt = at + ethernet.HEADER_BYTES;
     const packetBytes = lengthBytes - ethernet.HEADER_BYTES;
     const type = ethernet.type(view, at);
-    if (type === ethernet.ETHERTYPE_IPV4) this.#layer.ipv4(iface, packetAt, packetBytes, meta, group, nowUs);
-    else if (type === ethernet.ETHERTYPE_ARP) this.#layer.arp(iface, packetAt, packetBytes, nowUs);
+    if (type === ethernet.ETHERTYPE_IPV4) this.#ipv4.input(iface, packetAt, packetBytes, meta, group, nowUs);
+    else if (type === ethernet.ETHERTYPE_ARP) this.#arp.input(iface, packetAt, packetBytes, nowUs);
     else this.#drop(iface, this.#unknownType);
   }
 
