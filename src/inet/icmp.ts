@@ -268,18 +268,13 @@ export class Icmp implements Transport {
   }
 }
 
-const OPTION_END = 0;
-const OPTION_NOP = 1;
-const OPTION_RECORD_ROUTE = 7;
-const OPTION_TIMESTAMP = 68;
-
 /** Whether options are only such as an answer keeps as they are. They were checked on input. */
 function onlyRecords(view: DataView, at: number, bytes: number): boolean {
   for (let i = 0; i < bytes; ) {
     const type = view.getUint8(at + i);
-    if (type === OPTION_END) return true;
-    if (type !== OPTION_NOP && type !== OPTION_RECORD_ROUTE && type !== OPTION_TIMESTAMP) return false;
-    const length = type === OPTION_NOP ? 1 : view.getUint8(at + i + 1);
+    if (type === ipv4.OPTION_END) return true;
+    if (type !== ipv4.OPTION_NOP && type !== ipv4.OPTION_RECORD_ROUTE && type !== ipv4.OPTION_TIMESTAMP) return false;
+    const length = type === ipv4.OPTION_NOP ? 1 : view.getUint8(at + i + 1);
     if (length === 0) return false;
     i += length;
   }

@@ -10,24 +10,24 @@ import { checksumOf } from '../base/checksum.ts';
 import { randomUnit } from '../base/rng.ts';
 import { Callout } from '../kern/callout.ts';
 import type { Interface } from '../net/interface.ts';
+import {
+  RECORD_TO_EXCLUDE as CHANGE_TO_EXCLUDE,
+  RECORD_TO_INCLUDE as CHANGE_TO_INCLUDE,
+  decodeTime,
+  RECORD_IS_EXCLUDE as MODE_IS_EXCLUDE,
+  TYPE_LEAVE as TYPE_LEAVE_V2,
+  TYPE_QUERY,
+  TYPE_REPORT_V2,
+  TYPE_REPORT_V3,
+} from '../wire/igmp.ts';
+import { ADDRESS_ALL_HOSTS as ALL_HOSTS, ADDRESS_ALL_ROUTERS as ALL_ROUTERS, PROTOCOL_IGMP } from '../wire/ipv4.ts';
 import type { InetContext } from './context.ts';
 import type { IpOutput } from './ip-output.ts';
 import type { GroupListener } from './multicast.ts';
 import { PATH_NO_LOOP, type PathTable } from './path.ts';
 import type { InPacket, Transport } from './transport.ts';
 
-const PROTOCOL_IGMP = 2;
-const TYPE_QUERY = 0x11;
-const TYPE_REPORT_V2 = 0x16;
-const TYPE_LEAVE_V2 = 0x17;
-const TYPE_REPORT_V3 = 0x22;
-const MODE_IS_EXCLUDE = 2;
-const CHANGE_TO_INCLUDE = 3;
-const CHANGE_TO_EXCLUDE = 4;
-
-const ALL_ROUTERS: number = 0xe0000002 | 0;
 const IGMP_V3_ROUTERS: number = 0xe0000016 | 0;
-const ALL_HOSTS: number = 0xe0000001 | 0;
 /** RFC 2113: option 148, length 4, value 0. */
 const ROUTER_ALERT: number = 0x94040000 | 0;
 const TOS_INTERNET_CONTROL = 0xc0;
@@ -172,6 +172,5 @@ export class Igmp implements Transport, GroupListener {
 /** Max Resp Code in tenths of a second; from version 3 on, large values are a small float (RFC 3376 4.1.1). */
 function responseTenths(code: number, version3: boolean): number {
   if (code === 0) return 100;
-  if (!version3 || code < 128) return code;
-  return ((code & 0xf) | 0x10) << (((code >> 4) & 7) + 3);
+  return version3 ? decodeTime(code) : code;
 }

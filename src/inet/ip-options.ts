@@ -8,30 +8,32 @@
 
 import { checksumOf, sumView } from '../base/checksum.ts';
 import type { Interface } from '../net/interface.ts';
+import {
+  CODE_NET_PROHIBITED,
+  CODE_SOURCE_ROUTE_FAILED,
+  TYPE_PARAMETER_PROBLEM as ICMP_PARAMETER_PROBLEM,
+  TYPE_DESTINATION_UNREACHABLE as ICMP_UNREACHABLE,
+} from '../wire/icmpv4.ts';
+import {
+  HEADER_BYTES as BASIC_HEADER_BYTES,
+  OPTION_COPIED as COPIED,
+  OPTION_END,
+  OPTION_LOOSE_ROUTE,
+  OPTION_NOP,
+  OPTION_RECORD_ROUTE,
+  OPTION_STRICT_ROUTE,
+  OPTION_TIMESTAMP,
+  TIMESTAMP_ADDRESS,
+  TIMESTAMP_ONLY,
+  TIMESTAMP_PRESPECIFIED,
+} from '../wire/ipv4.ts';
 import type { AddressTable } from './addresses.ts';
 import type { InetContext } from './context.ts';
 import { type RouteTable, RTF_GATEWAY } from './route-table.ts';
 import type { SysctlVariable } from './sysctl.ts';
 
-const OPTION_END = 0;
-const OPTION_NOP = 1;
-const OPTION_RECORD_ROUTE = 7;
-const OPTION_TIMESTAMP = 68;
-const OPTION_LOOSE_ROUTE = 131;
-const OPTION_STRICT_ROUTE = 137;
-const COPIED = 0x80;
-
-const TIMESTAMP_ONLY = 0;
-const TIMESTAMP_ADDRESS = 1;
-const TIMESTAMP_PRESPECIFIED = 3;
 /** RFC 792: the time is not midnight UT based. */
 const TIMESTAMP_NONSTANDARD = 0x80000000;
-
-const ICMP_UNREACHABLE = 3;
-const ICMP_PARAMETER_PROBLEM = 12;
-const CODE_SOURCE_ROUTE_FAILED = 5;
-const CODE_NET_PROHIBITED = 9;
-const BASIC_HEADER_BYTES = 20;
 
 /** Results of {@link IpOptions.process}: go on as the destination says; the destination was changed, forward. */
 export const OPTIONS_DONE = 0;

@@ -7,18 +7,19 @@
  */
 
 import { Errno } from '../../base/errors.ts';
+import {
+  CODE_FRAGMENTATION_NEEDED,
+  CODE_PORT_UNREACHABLE as CODE_PORT,
+  CODE_PROTOCOL_UNREACHABLE as CODE_PROTOCOL,
+  TYPE_PARAMETER_PROBLEM as ICMP_PARAMETER_PROBLEM,
+  TYPE_TIME_EXCEEDED as ICMP_TIME_EXCEEDED,
+  TYPE_DESTINATION_UNREACHABLE as ICMP_UNREACHABLE,
+} from '../../wire/icmpv4.ts';
 import type { IcmpError } from '../transport.ts';
 import { CLOSED, type Connection, SYN_RECEIVED, SYN_SENT } from './connection.ts';
 import { output, refreshMss } from './output.ts';
 import { markOversized } from './recovery.ts';
 import { stopTimers } from './timers.ts';
-
-const ICMP_UNREACHABLE = 3;
-const ICMP_TIME_EXCEEDED = 11;
-const ICMP_PARAMETER_PROBLEM = 12;
-const CODE_PROTOCOL = 2;
-const CODE_PORT = 3;
-const CODE_FRAGMENTATION_NEEDED = 4;
 
 /** Codes 0 to 15 of destination unreachable, as errors. */
 const UNREACHABLE: readonly number[] = [

@@ -8,6 +8,7 @@
 
 import {
   HEADER_BYTES,
+  OPTION_BYTES_MAX,
   OPTION_END,
   OPTION_MSS,
   OPTION_NOP,
@@ -15,15 +16,13 @@ import {
   OPTION_SACK_PERMITTED,
   OPTION_TIMESTAMPS,
   OPTION_WINDOW_SCALE,
+  SACK_BLOCKS_MAX,
+  WINDOW_SCALE_MAX,
 } from '../../wire/tcp.ts';
 
-/** RFC 7323 section 2.3. */
-export const WINDOW_SCALE_MAX = 14;
 /** NOP, NOP, kind 8, length 10: the first word of the timestamps option as everybody sends it (RFC 7323 appendix A). */
 export const TIMESTAMPS_WORD = 0x0101080a;
 export const TIMESTAMPS_BYTES = 12;
-const SACK_BLOCKS_MAX = 4;
-const OPTION_BYTES_MAX = 40;
 
 /** A received segment, filled anew for each. */
 export class Segment {
