@@ -17,5 +17,7 @@ export {
   networkBytes,
   type PortInfo,
 } from './network.ts';
+export { openVni } from './open-vni.ts';
+export { SharedVniDevice } from './shared-vni.ts';
 export { VniDevice } from './vni.ts';
 export type { VniOptions } from './vni-port.ts';

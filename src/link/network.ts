@@ -11,6 +11,7 @@ import { assert } from '../base/assert.ts';
 import type { Arena } from '../mem/arena.ts';
 import { addCell, loadCell, storeCell } from '../mem/cells.ts';
 import { checkSeal, LINE_BYTES, magicOf, seal } from '../mem/layout.ts';
+import { formatSlotPool, SlotPool, type SlotPoolShape, slotBytes, slotPoolBytes } from '../mem/slot-pool.ts';
 import { formatRing, RECORD_HEADER_BYTES, ringBytes, ringCapacity } from '../mem/spsc-ring.ts';
 import { ETHERNET_HEADER_BYTES } from './filter.ts';
 
@@ -22,6 +23,7 @@ export const MAX_PORTS = 256;
 export const DEFAULT_RING_BYTES: number = 3 * 1024 * 1024;
 const DEFAULT_BUDGET_BYTES: number = 512 * 1024 * 1024;
 const MIN_RING_BYTES = 16384;
+const DEFAULT_FRAME_BYTES: number = 1500 + ETHERNET_HEADER_BYTES;
 /** The longest frame of all: a 64 KiB super-frame and its Ethernet header. */
 const MAX_FRAME_BYTES: number = 65535 + ETHERNET_HEADER_BYTES;
 /** Up to so many ports, a receiver looks at every ring; beyond, senders set bits in its pending map. */
@@ -56,15 +58,27 @@ export interface NetworkOptions {
   ringBytes?: number;
   /** Most bytes that all buffers together take when `ringBytes` is not given; default 512 MiB. */
   budgetBytes?: number;
+  /**
+   * How packet buffers are organised (papers/003, section 3): `channels`, one per directed channel, no locks (the default);
+   * `shared`, one for all ports under a lock, for many ports in little memory.
+   */
+  buffers?: 'channels' | 'shared';
+  /** Shared: size of the one buffer, default 3 MiB. */
+  bufferBytes?: number;
+  /** Shared: the longest frame, default 1514; every slot has room for it. */
+  frameBytes?: number;
 }
 
 /** Plain and JSON-able; `at` is an offset in the arena. */
 export interface NetworkDescriptor {
   readonly kind: 'vni';
+  readonly buffers: 'channels' | 'shared';
   readonly at: number;
   readonly ports: number;
-  /** Usable bytes of each ring. */
+  /** Usable bytes of each ring; 0 with a shared buffer. */
   readonly ringBytes: number;
+  /** Slots of the shared buffer; 0 with rings. */
+  readonly slots: number;
   readonly maxFrameBytes: number;
   readonly byteLength: number;
 }
@@ -73,16 +87,6 @@ export interface NetworkDescriptor {
 export function defaultRingBytes(ports: number, budgetBytes: number = DEFAULT_BUDGET_BYTES): number {
   const share = Math.floor(budgetBytes / (ports * (ports - 1)));
   return Math.max(MIN_RING_BYTES, Math.min(DEFAULT_RING_BYTES, share & -4096));
-}
-
-function capacityOf(options: NetworkOptions): number {
-  assert(
-    Number.isInteger(options.ports) && options.ports >= 2 && options.ports <= MAX_PORTS,
-    'network: 2 to 256 ports',
-  );
-  const capacity = ringCapacity(options.ringBytes ?? defaultRingBytes(options.ports, options.budgetBytes));
-  assert(capacity >= 4096, 'network: ring below 4 KiB');
-  return capacity;
 }
 
 /** A quarter of the ring at most, so that a super-frame never waits for the ring to run empty. */
@@ -94,36 +98,56 @@ function stagingBytes(maxFrameBytes: number): number {
   return Math.ceil((maxFrameBytes + RECORD_HEADER_BYTES) / LINE_BYTES) * LINE_BYTES;
 }
 
+type Shape = Omit<NetworkDescriptor, 'at' | 'byteLength'>;
+
+function shapeOf(options: NetworkOptions): Shape {
+  const { ports } = options;
+  assert(Number.isInteger(ports) && ports >= 2 && ports <= MAX_PORTS, 'network: 2 to 256 ports');
+  if (options.buffers === 'shared') {
+    const maxFrameBytes = Math.min(MAX_FRAME_BYTES, options.frameBytes ?? DEFAULT_FRAME_BYTES);
+    const slots = Math.floor((options.bufferBytes ?? DEFAULT_RING_BYTES) / slotBytes(maxFrameBytes));
+    assert(slots >= 2 * ports, 'network: shared buffer of fewer than two slots per port');
+    return { kind: 'vni', buffers: 'shared', ports, ringBytes: 0, slots, maxFrameBytes };
+  }
+  const ringBytes = ringCapacity(options.ringBytes ?? defaultRingBytes(ports, options.budgetBytes));
+  assert(ringBytes >= 4096, 'network: ring below 4 KiB');
+  return { kind: 'vni', buffers: 'channels', ports, ringBytes, slots: 0, maxFrameBytes: maxFrameOf(ringBytes) };
+}
+
+/** Bytes of port entries and staging places, before the buffers begin. */
+function controlBytes(shape: Shape): number {
+  return HEADER_BYTES + shape.ports * (PORT_BYTES + stagingBytes(shape.maxFrameBytes));
+}
+
+function buffersBytes(shape: Shape): number {
+  if (shape.buffers === 'shared') return slotPoolBytes(poolShape(shape));
+  return shape.ports * (shape.ports - 1) * ringBytes(shape.ringBytes);
+}
+
 /** Bytes of arena that `createNetwork` with these options takes. */
 export function networkBytes(options: NetworkOptions): number {
-  const { ports } = options;
-  const capacity = capacityOf(options);
-  return (
-    HEADER_BYTES + ports * (PORT_BYTES + stagingBytes(maxFrameOf(capacity))) + ports * (ports - 1) * ringBytes(capacity)
-  );
+  const shape = shapeOf(options);
+  return controlBytes(shape) + buffersBytes(shape);
 }
 
 /** Lay out a network in the arena. Touches only the pages of headers; throws ENOMEM. */
 export function createNetwork(arena: Arena, options: NetworkOptions): NetworkDescriptor {
-  const capacity = capacityOf(options);
-  const byteLength = networkBytes(options);
+  const shape = shapeOf(options);
+  const byteLength = controlBytes(shape) + buffersBytes(shape);
   const at = arena.allocate(byteLength, 4096);
-  const network: NetworkDescriptor = {
-    kind: 'vni',
-    at,
-    ports: options.ports,
-    ringBytes: capacity,
-    maxFrameBytes: maxFrameOf(capacity),
-    byteLength,
-  };
+  const network: NetworkDescriptor = { ...shape, at, byteLength };
   const word = at >> 2;
   arena.words[word + 2] = network.ports;
-  arena.words[word + 3] = capacity;
+  arena.words[word + 3] = network.ringBytes;
   arena.words[word + 4] = network.maxFrameBytes;
-  if (network.ports <= DIRECT_POLL_PORTS) {
+  arena.words[word + 5] = network.slots;
+  if (network.buffers === 'shared') {
+    formatSlotPool(arena, poolAt(network), poolShape(network));
+  } else if (network.ports <= DIRECT_POLL_PORTS) {
     for (let from = 0; from < network.ports; from++) {
-      for (let to = 0; to < network.ports; to++)
-        if (from !== to) formatRing(arena, ringAt(network, from, to), capacity);
+      for (let to = 0; to < network.ports; to++) {
+        if (from !== to) formatRing(arena, ringAt(network, from, to), network.ringBytes);
+      }
     }
   }
   seal(arena.words, at, MAGIC, VERSION);
@@ -136,7 +160,11 @@ export function checkNetwork(arena: Arena, network: NetworkDescriptor): string {
   if (network.at < 0 || network.at + network.byteLength > arena.byteLength) return 'network outside the arena';
   const why = checkSeal(arena.words, network.at, MAGIC, VERSION);
   if (why !== '') return `network: ${why}`;
-  if (arena.words[word + 2] !== network.ports || arena.words[word + 3] !== network.ringBytes)
+  if (
+    arena.words[word + 2] !== network.ports ||
+    arena.words[word + 3] !== network.ringBytes ||
+    arena.words[word + 5] !== network.slots
+  )
     return 'network: other sizes';
   return '';
 }
@@ -160,6 +188,15 @@ export function ringAt(network: NetworkDescriptor, from: number, to: number): nu
   return stagingAt(network, network.ports) + channel * ringBytes(network.ringBytes);
 }
 
+/** Where the shared buffer lies. */
+export function poolAt(network: NetworkDescriptor): number {
+  return stagingAt(network, network.ports);
+}
+
+export function poolShape(network: Shape): SlotPoolShape {
+  return { slots: network.slots, contentBytes: network.maxFrameBytes, queues: network.ports };
+}
+
 /** Tell every device that a port entry changed. */
 export function touchGeneration(arena: Arena, network: NetworkDescriptor): void {
   addCell(arena.words, generationAt(network) >> 2, 1);
@@ -169,6 +206,7 @@ export function touchGeneration(arena: Arena, network: NetworkDescriptor): void 
 export function markPortDead(arena: Arena, network: NetworkDescriptor, port: number): void {
   storeCell(arena.words, (portAt(network, port) >> 2) + PORT_STATE, PORT_DEAD);
   touchGeneration(arena, network);
+  if (network.buffers === 'shared') new SlotPool(arena, poolAt(network), poolShape(network), port).reclaim(port);
 }
 
 export interface PortInfo {

@@ -102,9 +102,17 @@ export abstract class VniPort implements Device {
   protected left = false;
   readonly #offered: number;
 
-  protected constructor(arena: Arena, bulk: Bulk, network: NetworkDescriptor, port: number, options: VniOptions) {
+  protected constructor(
+    arena: Arena,
+    bulk: Bulk,
+    network: NetworkDescriptor,
+    port: number,
+    buffers: NetworkDescriptor['buffers'],
+    options: VniOptions,
+  ) {
     const why = checkNetwork(arena, network);
     if (why !== '') throw new MultikernelError('EPROTO', why);
+    if (network.buffers !== buffers) throw new MultikernelError('EINVAL', `network has ${network.buffers} buffers`);
     if (!(port >= 0 && port < network.ports)) throw new MultikernelError('EINVAL', `network has no port ${port}`);
     this.name = options.name;
     this.arena = arena;
@@ -180,7 +188,7 @@ export abstract class VniPort implements Device {
     this.capabilities = this.#offered & this.map.commonCapabilities;
     this.#sizes();
     const isUp = loadCell(this.words, this.portWord + PORT_STATE) === PORT_UP;
-    if (!isUp && !this.left) this.#leave('port was taken down');
+    if (!isUp && !this.left) this.leave('port was taken down');
     this.#carrier();
   }
 
@@ -189,7 +197,8 @@ export abstract class VniPort implements Device {
     this.maxFrameBytes = isSuper ? this.network.maxFrameBytes : this.mtuBytes + ETHERNET_HEADER_BYTES;
   }
 
-  #leave(why: string): void {
+  /** The link is down for good. */
+  protected leave(why: string): void {
     this.left = true;
     this.linkUp = false;
     this.downReason = why;
@@ -280,7 +289,7 @@ export abstract class VniPort implements Device {
     const state = this.portWord + PORT_STATE;
     if (loadCell(this.words, state) === PORT_UP && !this.left) storeCell(this.words, state, PORT_FREE);
     touchGeneration(this.arena, this.network);
-    this.#leave('closed');
+    this.leave('closed');
   }
 
   abstract reserve(dstHi: number, dstLo: number, lengthBytes: number): number;

@@ -20,32 +20,37 @@ import {
   listPorts,
   markPortDead,
   type NetworkDescriptor,
+  type NetworkOptions,
   networkBytes,
   PORT_BYTES,
   portAt,
   ringAt,
 } from './network.ts';
-import { VniDevice } from './vni.ts';
-import type { VniOptions } from './vni-port.ts';
+import { openVni } from './open-vni.ts';
+import type { VniOptions, VniPort } from './vni-port.ts';
 
 const HI = 0x0200;
 
 interface Segment {
   arena: Arena;
   network: NetworkDescriptor;
-  open: (port: number, options?: Partial<VniOptions>) => VniDevice;
+  open: (port: number, options?: Partial<VniOptions>) => VniPort;
 }
 
-function segment(ports: number, ringSize = 65536): Segment {
-  const arena = Arena.create(networkBytes({ ports, ringBytes: ringSize }) + 1024 * 1024);
+function segment(ports: number, ringSize = 65536, frameBytes = 0): Segment {
+  const options: NetworkOptions =
+    frameBytes > 0
+      ? { ports, buffers: 'shared', frameBytes, bufferBytes: frameBytes > 1514 ? 8 << 20 : 1 << 20 }
+      : { ports, ringBytes: ringSize };
+  const arena = Arena.create(networkBytes(options) + 1024 * 1024);
   const bulk = createBulk(arena);
-  const network = createNetwork(arena, { ports, ringBytes: ringSize });
-  const open = (port: number, options: Partial<VniOptions> = {}): VniDevice =>
-    new VniDevice(arena, bulk, network, port, { name: `p${port}`, mac: { hi: HI, lo: port }, ...options });
+  const network = createNetwork(arena, options);
+  const open = (port: number, options: Partial<VniOptions> = {}): VniPort =>
+    openVni(arena, bulk, network, port, { name: `p${port}`, mac: { hi: HI, lo: port }, ...options });
   return { arena, network, open };
 }
 
-function send({ arena }: Segment, device: VniDevice, hi: number, lo: number, text: string, meta = 0): number {
+function send({ arena }: Segment, device: VniPort, hi: number, lo: number, text: string, meta = 0): number {
   const at = device.reserve(hi, lo, 14 + text.length);
   if (at < 0) return at;
   arena.view.setUint16(at, hi);
@@ -56,7 +61,7 @@ function send({ arena }: Segment, device: VniDevice, hi: number, lo: number, tex
   return 0;
 }
 
-function texts({ arena }: Segment, device: VniDevice): string[] {
+function texts({ arena }: Segment, device: VniPort): string[] {
   const batch = new FrameBatch();
   const found: string[] = [];
   for (let count = device.receive(batch); count > 0; count = device.receive(batch)) {
@@ -69,25 +74,30 @@ function texts({ arena }: Segment, device: VniDevice): string[] {
   return found;
 }
 
-function fill(net: Segment, device: VniDevice, lo: number): number {
+function fill(net: Segment, device: VniPort, lo: number): number {
   let sent = 0;
   while (send(net, device, HI, lo, 'x'.repeat(1000)) === 0) sent++;
   return sent;
 }
 
-describe.each([3, 40])('vni on a network of %d ports', (ports) => {
+describe.each([
+  { ports: 3, frameBytes: 0 },
+  { ports: 40, frameBytes: 0 },
+  { ports: 3, frameBytes: 1514 },
+  { ports: 40, frameBytes: 1514 },
+])('vni on a network of $ports ports, shared frames of $frameBytes', ({ ports, frameBytes }) => {
   it('carries unicast to its owner only', () => {
-    const net = segment(ports);
+    const net = segment(ports, 65536, frameBytes);
     const devices = [0, 1, 2].map((port) => net.open(port));
-    const [a, b, c] = devices as [VniDevice, VniDevice, VniDevice];
+    const [a, b, c] = devices as [VniPort, VniPort, VniPort];
     expect(send(net, a, HI, 1, 'to b')).toBe(0);
     expect(send(net, b, HI, 0, 'to a')).toBe(0);
     expect([texts(net, a), texts(net, b), texts(net, c)]).toEqual([['to a'], ['to b'], []]);
   });
 
   it('gives unknown unicast to promiscuous ports only, and counts it when there is none', () => {
-    const net = segment(ports);
-    const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniDevice, VniDevice, VniDevice];
+    const net = segment(ports, 65536, frameBytes);
+    const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniPort, VniPort, VniPort];
     send(net, a, HI, 77, 'nobody');
     expect(a.counters.snapshot().txNoPeer).toBe(1);
     c.setFilter(DEVICE_PROMISCUOUS);
@@ -102,8 +112,8 @@ describe.each([3, 40])('vni on a network of %d ports', (ports) => {
   });
 
   it('copies groups to those that joined, broadcast to all', () => {
-    const net = segment(ports);
-    const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniDevice, VniDevice, VniDevice];
+    const net = segment(ports, 65536, frameBytes);
+    const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniPort, VniPort, VniPort];
     b.joinMulticast(0x0100, 0x5e000001);
     b.joinMulticast(0x0100, 0x5e000001);
     send(net, a, 0x0100, 0x5e000001, 'group');
@@ -120,8 +130,8 @@ describe.each([3, 40])('vni on a network of %d ports', (ports) => {
   });
 
   it('filters by itself what a peer sends all the same', () => {
-    const net = segment(ports);
-    const [a, b] = [0, 1].map((port) => net.open(port)) as [VniDevice, VniDevice];
+    const net = segment(ports, 65536, frameBytes);
+    const [a, b] = [0, 1].map((port) => net.open(port)) as [VniPort, VniPort];
     const at = a.reserve(HI, 1, 60);
     net.arena.view.setUint16(at, HI);
     net.arena.view.setInt32(at + 2, 99);
@@ -134,8 +144,8 @@ describe.each([3, 40])('vni on a network of %d ports', (ports) => {
   });
 
   it('drops runts and giants under a counter', () => {
-    const net = segment(ports);
-    const [a, b] = [0, 1].map((port) => net.open(port)) as [VniDevice, VniDevice];
+    const net = segment(ports, 65536, frameBytes);
+    const [a, b] = [0, 1].map((port) => net.open(port)) as [VniPort, VniPort];
     b.setMtu(500);
     a.reserve(HI, 1, 60);
     a.commit(13, 0);
@@ -146,7 +156,7 @@ describe.each([3, 40])('vni on a network of %d ports', (ports) => {
   });
 
   it('pushes back on a full channel and leaves the others alone', () => {
-    const net = segment(ports);
+    const net = segment(ports, 65536, frameBytes);
     const bell = new Doorbell(net.arena, net.arena.allocateDoorbell());
     const a = net.open(0, { doorbellAt: bell.at });
     const [b, c] = [net.open(1), net.open(2)];
@@ -163,45 +173,27 @@ describe.each([3, 40])('vni on a network of %d ports', (ports) => {
     expect(a.awaitRoom(HI, 1)).toBe(true);
   });
 
-  it('lets nobody wait for ever behind a busy port', () => {
-    const net = segment(ports);
-    const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniDevice, VniDevice, VniDevice];
-    const batch = new FrameBatch(4);
-    const turns: number[] = [];
-    for (let turn = 0; turn < 40; turn++) {
-      for (let i = 0; i < 8; i++) send(net, a, HI, 2, 'busy');
-      if (turn % 10 === 0) send(net, b, HI, 2, 'rare');
-      const count = c.receive(batch);
-      for (let i = 0; i < count; i++) {
-        if (net.arena.bytes[(batch.at[i] as number) + 14] === 'r'.charCodeAt(0)) turns.push(turn);
-      }
-      c.release();
-    }
-    expect(turns).toHaveLength(4);
-    expect(Math.max(...turns.map((turn, i) => turn - 10 * i))).toBeLessThan(3);
-  });
-
   it('drops on a full channel when configured so', () => {
-    const net = segment(ports);
+    const net = segment(ports, 65536, frameBytes);
     const a = net.open(0, { onFull: 'drop' });
     const b = net.open(1);
-    for (let i = 0; i < 200; i++) expect(send(net, a, HI, 1, 'x'.repeat(1000))).toBe(0);
+    for (let i = 0; i < 600; i++) expect(send(net, a, HI, 1, 'x'.repeat(1000))).toBe(0);
     const dropped = a.counters.snapshot().txFull as number;
     expect(dropped).toBeGreaterThan(0);
-    expect(texts(net, b)).toHaveLength(200 - dropped);
+    expect(texts(net, b)).toHaveLength(600 - dropped);
   });
 
   it('rings a sleeping receiver and nobody else', () => {
-    const net = segment(ports);
+    const net = segment(ports, 65536, frameBytes);
     const bells = [0, 1, 2].map(() => new Doorbell(net.arena, net.arena.allocateDoorbell()));
-    const [a] = bells.map((bell, port) => net.open(port, { doorbellAt: bell.at })) as [VniDevice];
+    const [a] = bells.map((bell, port) => net.open(port, { doorbellAt: bell.at })) as [VniPort];
     for (const bell of bells) bell.arm();
     send(net, a, HI, 2, 'wake');
     expect(bells.map((bell) => bell.sleeping)).toEqual([true, true, false]);
   });
 
   it('lets frames to a dead kernel vanish, and speaks to its successor', () => {
-    const net = segment(ports);
+    const net = segment(ports, 65536, frameBytes);
     const [a, b] = [net.open(0), net.open(1)];
     send(net, b, HI, 0, 'last words');
     send(net, a, HI, 1, 'never read');
@@ -222,7 +214,7 @@ describe.each([3, 40])('vni on a network of %d ports', (ports) => {
   });
 
   it('refuses a port in use and a network that is none', () => {
-    const net = segment(ports);
+    const net = segment(ports, 65536, frameBytes);
     const first = net.open(0);
     expect(() => net.open(0)).toThrow(expect.objectContaining({ code: 'EBUSY' }));
     expect(() => net.open(ports)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
@@ -233,7 +225,7 @@ describe.each([3, 40])('vni on a network of %d ports', (ports) => {
   });
 
   it('negotiates what all ports that are up can do', () => {
-    const net = segment(ports, 512 * 1024);
+    const net = segment(ports, 512 * 1024, frameBytes && 65_549);
     const both = CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES;
     const a = net.open(0, { capabilities: both });
     const b = net.open(1, { capabilities: both });
@@ -248,6 +240,24 @@ describe.each([3, 40])('vni on a network of %d ports', (ports) => {
     a.receive(new FrameBatch());
     expect(a.capabilities).toBe(both);
   });
+});
+
+it.each([3, 40])('rings of %d ports let nobody wait for ever behind a busy port', (ports) => {
+  const net = segment(ports);
+  const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniPort, VniPort, VniPort];
+  const batch = new FrameBatch(4);
+  const turns: number[] = [];
+  for (let turn = 0; turn < 40; turn++) {
+    for (let i = 0; i < 8; i++) send(net, a, HI, 2, 'busy');
+    if (turn % 10 === 0) send(net, b, HI, 2, 'rare');
+    const count = c.receive(batch);
+    for (let i = 0; i < count; i++) {
+      if (net.arena.bytes[(batch.at[i] as number) + 14] === 'r'.charCodeAt(0)) turns.push(turn);
+    }
+    c.release();
+  }
+  expect(turns).toHaveLength(4);
+  expect(Math.max(...turns.map((turn, i) => turn - 10 * i))).toBeLessThan(3);
 });
 
 describe('ring sizes', () => {
@@ -310,7 +320,7 @@ describe('a bad peer', () => {
     fc.assert(
       fc.property(fc.array(write, { minLength: 1, maxLength: 80 }), (writes) => {
         const net = segment(ports, 8192);
-        const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniDevice, VniDevice, VniDevice];
+        const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniPort, VniPort, VniPort];
         const sent: string[] = [];
         const got: string[] = [];
         for (const [place, word] of writes) {

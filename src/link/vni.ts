@@ -56,7 +56,7 @@ export class VniDevice extends VniPort {
 
   /** Join the network at `port`. Throws EBUSY when another kernel is up there, EPROTO when the network is none. */
   constructor(arena: Arena, bulk: Bulk, network: NetworkDescriptor, port: number, options: VniOptions) {
-    super(arena, bulk, network, port, options);
+    super(arena, bulk, network, port, 'channels', options);
     this.#direct = network.ports <= DIRECT_POLL_PORTS;
     this.#active = new Int32Array(Math.ceil(network.ports / 32));
     this.join(options.doorbellAt ?? 0, () => {

@@ -6,6 +6,8 @@ export { Counters } from './counters.ts';
 export { Doorbell, ringDoorbell } from './doorbell.ts';
 export { Heap, type HeapOptions } from './heap.ts';
 export { checkSeal, LINE_BYTES, magicOf, seal } from './layout.ts';
+export { acquireLock, breakLock, releaseLock } from './lock.ts';
+export { formatSlotPool, SlotPool, type SlotPoolShape, slotPoolBytes } from './slot-pool.ts';
 export {
   checkRing,
   formatRing,

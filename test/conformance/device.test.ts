@@ -4,6 +4,7 @@ import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device } from '../../src/l
 import { ImpairedDevice } from '../../src/link/impair.ts';
 import { LoopbackDevice } from '../../src/link/loopback.ts';
 import { createNetwork } from '../../src/link/network.ts';
+import { openVni } from '../../src/link/open-vni.ts';
 import { VniDevice } from '../../src/link/vni.ts';
 import { Arena } from '../../src/mem/arena.ts';
 import { type Bulk, createBulk } from '../../src/mem/bulk.ts';
@@ -18,6 +19,16 @@ function vni(ports: number, capabilities = 0, ringBytes = 256 * 1024): DevicesUn
   const device = (port: number): Device =>
     new VniDevice(arena, bulk, network, port, { name: `eth${port}`, mac: { hi: 0x0200, lo: port }, capabilities });
   return { arena, bulk, sender: device(0), receiver: device(ports - 1) };
+}
+
+function shared(ports: number, frameBytes: number): DevicesUnderTest {
+  const arena = Arena.create(48 * 1024 * 1024);
+  const bulk = createBulk(arena);
+  const network = createNetwork(arena, { ports, buffers: 'shared', frameBytes });
+  const capabilities = frameBytes > 1514 ? CAP_SUPER_FRAMES : 0;
+  const device = (port: number): Device =>
+    openVni(arena, bulk, network, port, { name: `eth${port}`, mac: { hi: 0x0200, lo: port }, capabilities });
+  return { arena, sender: device(0), receiver: device(ports - 1) };
 }
 
 function loopback(): DevicesUnderTest & { bulk: Bulk } {
@@ -58,6 +69,8 @@ deviceSuite('vni, 2 ports', () => vni(2));
 deviceSuite('vni, 2 ports, the 392,200 bytes of papers/003', () => vni(2, 0, 392_200));
 deviceSuite('vni, 2 ports, super-frames', () => vni(2, CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES, 3 << 20));
 deviceSuite('vni, 12 ports', () => vni(12));
+deviceSuite('vni, shared buffer', () => shared(2, 1514));
+deviceSuite('vni, shared buffer, 20 ports, super-frames', () => shared(20, 65_549));
 deviceSuite('loopback', loopback);
 deviceSuite('impair around vni, healed', () => impaired(vni(2), false));
 deviceSuite('impair around vni', () => impaired(vni(2), true));

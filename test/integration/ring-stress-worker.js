@@ -3,7 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { FrameBatch } from '../../dist/link/device.js';
-import { VniDevice } from '../../dist/link/vni.js';
+import { openVni } from '../../dist/link/open-vni.js';
 import { Arena } from '../../dist/mem/arena.js';
 import { createBulk } from '../../dist/mem/bulk.js';
 import { Doorbell } from '../../dist/mem/doorbell.js';
@@ -140,7 +140,7 @@ async function consume({ ringAt, capacity, frames, longest, bells, eventLoop }) 
 /** Every port sends to every other and receives from every other, on one doorbell. */
 function mesh({ network, port, kernels, frames, bells }) {
   const bell = new Doorbell(arena, bells[port]);
-  const device = new VniDevice(arena, createBulk(arena), network, port, {
+  const device = openVni(arena, createBulk(arena), network, port, {
     name: `p${port}`,
     mac: { hi: 0x0200, lo: port },
     doorbellAt: bell.at,

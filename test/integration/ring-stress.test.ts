@@ -62,13 +62,14 @@ it.each(CASES)('$name: $frames frames arrive whole, once and in order', { timeou
 });
 
 it.each([
-  { ports: 3, kernels: 3, frames: 150_000 },
-  { ports: 40, kernels: 4, frames: 100_000 },
+  { ports: 3, kernels: 3, frames: 150_000, buffers: 'channels' as const },
+  { ports: 40, kernels: 4, frames: 100_000, buffers: 'channels' as const },
+  { ports: 3, kernels: 3, frames: 100_000, buffers: 'shared' as const },
 ])(
-  '$kernels kernels on a network of $ports ports: every frame reaches its receiver, in order',
+  '$kernels kernels on a network of $ports ports, $buffers buffers: every frame reaches its receiver, in order',
   { timeout: WATCHDOG_MS },
-  async ({ ports, kernels, frames }) => {
-    const options = { ports, ringBytes: 32_768 };
+  async ({ ports, kernels, frames, buffers }) => {
+    const options = { ports, ringBytes: 32_768, buffers, bufferBytes: 196_608 };
     const arena = Arena.create(networkBytes(options) + 1024 * 1024);
     const network = createNetwork(arena, options);
     const readyAt = arena.allocate(128, 128);
