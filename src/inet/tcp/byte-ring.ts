@@ -59,11 +59,11 @@ export class ByteRing {
   }
 
   /**
-   * Only while the ring is empty: place the next byte, `seq`, so that its offset is congruent to `phase` modulo 8. Copies
-   * between shared memory and ordinary arrays need no second step then.
+   * Only while the ring is empty: place the next byte, `seq`, at offset `phase` (0 to 7). A ring that is emptied often
+   * stays in the cache that way, and copies from or to an array congruent modulo 8 need no second step.
    */
   align(seq: number, phase: number): void {
-    this.#bias = (phase - seq) & 7;
+    this.#bias = (phase - seq) | 0;
   }
 
   /** Offset of the byte `seq` in the arena. */

@@ -58,6 +58,7 @@ export function predicted(c: Connection, packet: InPacket, headerBytes: number, 
   const length = packet.lengthBytes - headerBytes;
   let tsValue = 0;
   let tsEcho = 0;
+  const spansLastAck = c.lastAckSent === c.rcvNxt;
   if (c.tsOk) {
     if (headerBytes !== 32 || view.getInt32(at + 20) !== TIMESTAMPS_WORD) return false;
     tsValue = view.getInt32(at + 24);
@@ -85,8 +86,11 @@ export function predicted(c: Connection, packet: InPacket, headerBytes: number, 
     acceptInOrder(c, packet.meta, length, nowUs);
   }
   if (c.tsOk) {
-    c.tsRecent = tsValue;
-    c.tsRecentUs = nowUs;
+    // RFC 7323 section 4.3: only a segment that spans Last.ACK.sent is echoed.
+    if (spansLastAck) {
+      c.tsRecent = tsValue;
+      c.tsRecentUs = nowUs;
+    }
     if (length > 0) c.receiveBuffer.noteEcho(stack.tsNow(nowUs), c.tsOffset, tsEcho);
   }
   c.lastReceivedUs = nowUs;

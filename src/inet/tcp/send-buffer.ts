@@ -54,6 +54,7 @@ export class SendBuffer {
   appendFrom(at: number, lengthBytes: number): number {
     const count = this.#reserve(lengthBytes);
     if (count <= 0) return count;
+    if (this.usedBytes === 0) this.ring.align(this.endSeq, 0);
     this.ring.write(this.endSeq, at, count);
     this.endSeq = (this.endSeq + count) | 0;
     return count;
@@ -65,6 +66,7 @@ export class SendBuffer {
    */
   reserve(wantBytes: number): number {
     const count = this.#reserve(wantBytes);
+    if (count > 0 && this.usedBytes === 0) this.ring.align(this.endSeq, 0);
     return count <= 0 ? count : Math.min(count, this.ring.contiguous(this.endSeq));
   }
 
