@@ -25,13 +25,33 @@ interface Entry {
 
 /** One line per bench; its module is loaded when it is run. */
 const BENCHES: Record<string, Entry> = {
+  http: {
+    about: "requests/s of node:http between two kernels, keep-alive, against Node's own stack",
+    load: async () => ({ bench: (await import('./path/face.ts')).http }),
+  },
+  stream: {
+    about: "Gbit/s of one node:net connection between two kernels, against Node's own stack",
+    load: async () => ({ bench: (await import('./path/face.ts')).stream }),
+  },
+  dgram: {
+    about: "datagrams/s of node:dgram between two kernels, against Node's own stack",
+    load: async () => ({ bench: (await import('./path/face.ts')).dgram }),
+  },
+  connect: {
+    about: "new connections/s of node:net between two kernels, against Node's own stack",
+    load: async () => ({ bench: (await import('./path/face.ts')).connect }),
+  },
+  boot: {
+    about: 'time and memory to bring 4, 32 and 128 kernels up, and what they cost idle',
+    load: () => import('./path/boot.ts'),
+  },
+  mint: {
+    about: 'frames, UDP and TCP through shared memory, beside the paper on Mint VNI, a ring in C and Linux',
+    load: () => import('./paper/mint.ts'),
+  },
   peers: {
     about: "what ours is held against, alone: memcpy and a ring in C, Node's own stack, iperf3 over loopback and veth",
     load: () => import('./peers/peers.ts'),
-  },
-  mint: {
-    about: 'frames between two kernels through shared memory, beside the paper on Mint VNI, a ring in C and Linux',
-    load: () => import('./paper/mint.ts'),
   },
 };
 

@@ -11,7 +11,7 @@ import type { Measured, Subject } from '../harness/measure.ts';
 import type { Metric } from '../harness/row.ts';
 import { numberOf } from '../harness/tools.ts';
 import type { FrameBoot } from './frames-worker.ts';
-import { runSides, type SideResult } from './sides.ts';
+import { roundTripsOf, runSides, type SideResult } from './sides.ts';
 import { CONTROL_BYTES } from './spin-line.ts';
 
 /** Frames that the sender sends in turn, and places that the receiver copies to in turn. */
@@ -72,7 +72,7 @@ function measuredOf(run: FrameRun, sender: SideResult, receiver: SideResult): Me
   if (run.kind === 'alone') {
     return { values: { sendNs: numberOf(sender, 'sendNs'), receiveNs: numberOf(sender, 'receiveNs') } };
   }
-  const rtt = { rttBeforeNs: numberOf(sender, 'rttBeforeNs'), rttAfterNs: numberOf(sender, 'rttAfterNs') };
+  const rtt = roundTripsOf(sender);
   if (run.kind === 'roundTrip') return { values: { rttNs: numberOf(sender, 'rttNs') }, ...rtt };
   const mpps = numberOf(receiver, 'frames') / numberOf(receiver, 'seconds') / 1e6;
   return { values: { mpps, gbps: (mpps * run.frameBytes * 8) / 1000 }, ...rtt };

@@ -96,7 +96,7 @@ function openSide(side: 0 | 1): Side {
   return { kernel, run, line, peer: NETWORK | (2 - side), turn, work };
 }
 
-function main(): Record<string, number> {
+function main(): Record<string, number | null> {
   if (run.kind === 'udpAlone') return aloneUdp(openSide(0), openSide(1));
   const side = openSide(boot.side);
   const sender = boot.side === 0;

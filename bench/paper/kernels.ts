@@ -11,7 +11,7 @@ import type { Measured, Subject } from '../harness/measure.ts';
 import type { Metric } from '../harness/row.ts';
 import { numberOf } from '../harness/tools.ts';
 import type { KernelBoot } from './kernels-worker.ts';
-import { runSides, type SideResult } from './sides.ts';
+import { roundTripsOf, runSides, type SideResult } from './sides.ts';
 import { CONTROL_BYTES } from './spin-line.ts';
 
 /** IPv4 and UDP headers: payload + this is the IP packet. */
@@ -112,7 +112,7 @@ function measuredOf(run: KernelRun, near: SideResult, far: SideResult): Measured
   if (run.kind === 'udpAlone') {
     return { values: { sendNs: numberOf(near, 'sendNs'), receiveNs: numberOf(near, 'receiveNs') } };
   }
-  const rtt = { rttBeforeNs: numberOf(near, 'rttBeforeNs'), rttAfterNs: numberOf(near, 'rttAfterNs') };
+  const rtt = roundTripsOf(near);
   if (run.kind === 'udpRoundTrip' || run.kind === 'tcpRoundTrip') {
     return { values: { rtt: numberOf(near, 'rttNs') / (run.asleep ? 1000 : 1) }, ...rtt };
   }

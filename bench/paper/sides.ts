@@ -8,10 +8,16 @@ import { Worker } from 'node:worker_threads';
 
 export type SideResult = Record<string, unknown>;
 
+/** The spin round trips that a side took, as a measurement has them. */
+export function roundTripsOf(side: SideResult): { rttBeforeNs: number | null; rttAfterNs: number | null } {
+  const rtt = (key: string): number | null => (typeof side[key] === 'number' ? side[key] : null);
+  return { rttBeforeNs: rtt('rttBeforeNs'), rttAfterNs: rtt('rttAfterNs') };
+}
+
 /** How long workers may take beyond what they measure, ms. */
-const GRACE_MS = 10_000;
+const GRACE_MS = 25_000;
 /** What a worker allows itself: less, so that its own error, which says more, comes first. */
-export const WORKER_GRACE_MS = 8000;
+export const WORKER_GRACE_MS = 20_000;
 
 /** One worker per entry of `data`; their one message each, in order. Rejects when one fails, when `ms` and the grace passed, or when aborted. */
 export async function runSides(

@@ -16,13 +16,17 @@ export const CONTROL_BYTES = 4096;
 const ROUNDS = 400;
 const BATCHES = 21;
 const TURNS_PER_LOOK = 0xfff;
+/** A near round trip of all batches takes 1 ms, a far one 5 ms; threads that share a core would take minutes. */
+const ROUND_TRIP_LIMIT_MS = 100;
+/** Ends the answering side's part. */
+const STOP = -1;
 
 export class SpinLine {
   private readonly words: Int32Array;
   private readonly control: number;
   private readonly side: 0 | 1;
   private readonly limitMs: number;
-  private next = 1;
+  private next = 0;
   private met = 0;
 
   /** `controlAt`: byte offset of a zeroed area of {@link CONTROL_BYTES}. `limitMs`: as performance.now() shows it. */
@@ -38,15 +42,12 @@ export class SpinLine {
     if (performance.now() > this.limitMs) throw new Error('time limit: the other side made no progress');
   }
 
-  /** Spin round trip of the two threads, ns, the median of batches. Both sides call it, equally often. */
-  roundTrip(): number {
-    const batches: number[] = [];
-    for (let batch = 0; batch < BATCHES; batch++) {
-      const startMs = performance.now();
-      for (let round = 0; round < ROUNDS; round++) this.bounce(this.next++);
-      batches.push(((performance.now() - startMs) * 1e6) / ROUNDS);
-    }
-    return median(batches);
+  /**
+   * Spin round trip of the two threads, ns, the median of batches; null when the threads did not run side by side long enough
+   * to tell. Both sides call it, equally often; side 0 has the answer.
+   */
+  roundTrip(): number | null {
+    return this.side === 0 ? this.ping() : this.pong();
   }
 
   /** Waits until both sides came here. */
@@ -66,19 +67,40 @@ export class SpinLine {
     return Atomics.load(this.words, this.control + DONE_WORD) === 1;
   }
 
-  private bounce(value: number): void {
-    if (this.side === 0) {
-      Atomics.store(this.words, this.control + PING_WORD, value);
-      this.spinUntil(PONG_WORD, value);
-    } else {
-      this.spinUntil(PING_WORD, value);
-      Atomics.store(this.words, this.control + PONG_WORD, value);
+  private ping(): number | null {
+    const batches: number[] = [];
+    Atomics.store(this.words, this.control + PING_WORD, 0);
+    this.meet();
+    const giveUpMs = performance.now() + ROUND_TRIP_LIMIT_MS;
+    for (let batch = 0; batch < BATCHES && performance.now() < giveUpMs; batch++) {
+      const startMs = performance.now();
+      let round = 0;
+      while (round < ROUNDS && this.askOnce(++this.next, giveUpMs)) round++;
+      if (round === ROUNDS) batches.push(((performance.now() - startMs) * 1e6) / ROUNDS);
     }
+    Atomics.store(this.words, this.control + PING_WORD, STOP);
+    this.meet();
+    return batches.length === 0 ? null : median(batches);
   }
 
-  private spinUntil(word: number, value: number): void {
-    for (let turns = 1; Atomics.load(this.words, this.control + word) !== value; turns++) {
-      if ((turns & TURNS_PER_LOOK) === 0) this.checkLimit();
+  /** False when the answer did not come in time. */
+  private askOnce(value: number, giveUpMs: number): boolean {
+    Atomics.store(this.words, this.control + PING_WORD, value);
+    for (let turns = 1; Atomics.load(this.words, this.control + PONG_WORD) !== value; turns++) {
+      if ((turns & TURNS_PER_LOOK) === 0 && performance.now() > giveUpMs) return false;
     }
+    return true;
+  }
+
+  private pong(): null {
+    this.meet();
+    let last = 0;
+    for (let turns = 1; last !== STOP; turns++) {
+      const value = Atomics.load(this.words, this.control + PING_WORD);
+      if (value !== last) Atomics.store(this.words, this.control + PONG_WORD, (last = value));
+      else if ((turns & TURNS_PER_LOOK) === 0) this.checkLimit();
+    }
+    this.meet();
+    return null;
   }
 }

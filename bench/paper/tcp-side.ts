@@ -11,7 +11,7 @@ import type { Side } from './kernels-worker.ts';
 const PORT = 7;
 /** Read size of the receiving program. */
 const READ_BYTES = 65_536;
-const ROUNDS = 200;
+const ROUNDS = 50;
 const EAGAIN = -11;
 
 function listen({ kernel }: Side): StreamSocket {

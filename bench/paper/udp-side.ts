@@ -11,7 +11,7 @@ const PORT = 7;
 /** Datagrams per flush. */
 const BATCH = 64;
 /** Round trips per reading of the clock. */
-const ROUNDS = 200;
+const ROUNDS = 50;
 const RECEIVE_BUFFER_BYTES = 8 << 20;
 /** Turns without a datagram after the sender has finished, until the rest is called lost. */
 const QUIET_TURNS = 1000;

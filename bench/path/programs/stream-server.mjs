@@ -36,7 +36,8 @@ const server = net.createServer((socket) => {
     }
   });
   socket.on('end', () => {
-    const seconds = (lastMs - startMs) / 1000;
+    if (total === from || startMs === 0) [startMs, from] = [firstMs, 0]; // it ended within the warm-up: all counts
+    const seconds = Math.max(1e-6, (lastMs - startMs) / 1000);
     const bytes = total - from;
     process.stdout.write(
       `${JSON.stringify({ total, bytes, chunks, seconds, gbps: (bytes * 8) / seconds / 1e9, damaged })}\n`,
