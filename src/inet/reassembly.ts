@@ -238,8 +238,7 @@ export class Reassembly {
     view.setUint16(at + 10, 0);
     view.setUint16(at + 10, ~this.#context.bulk.sum(at, headerBytes) & 0xffff);
     this.#context.counters.add(this.#reassembled, 1);
-    const index = this.#datagrams.indexOf(datagram);
-    this.#datagrams.splice(index, 1);
+    this.#takeOut(datagram);
     this.#datagrams.push(datagram);
     return at;
   }
@@ -250,9 +249,18 @@ export class Reassembly {
   }
 
   #abandon(datagram: Incomplete, counter: number): number {
-    this.#datagrams.splice(this.#datagrams.indexOf(datagram), 1);
+    this.#takeOut(datagram);
     this.#free(datagram);
     return this.#drop(counter);
+  }
+
+  /** Out of the list, keeping its order; `splice` would make an array. */
+  #takeOut(datagram: Incomplete): void {
+    const datagrams = this.#datagrams;
+    for (let i = datagrams.indexOf(datagram); i + 1 < datagrams.length; i++) {
+      datagrams[i] = datagrams[i + 1] as Incomplete;
+    }
+    datagrams.pop();
   }
 
   #evictOldest(): void {

@@ -1,0 +1,133 @@
+// Sends datagrams through inet over vni and prints, per way, how many bytes of heap and how many collections that cost
+// (inet-allocation.test.ts). Run with --expose-gc, from the built files.
+
+import { PerformanceObserver } from 'node:perf_hooks';
+import { SeededRng } from '../../dist/base/rng.js';
+import { Inet } from '../../dist/inet/inet.js';
+import { CalloutTable } from '../../dist/kern/callout.js';
+import { createNetwork } from '../../dist/link/network.js';
+import { VniDevice } from '../../dist/link/vni.js';
+import { Arena } from '../../dist/mem/arena.js';
+import { createBulk } from '../../dist/mem/bulk.js';
+import { Counters } from '../../dist/mem/counters.js';
+import { Heap } from '../../dist/mem/heap.js';
+
+const FRAMES = 100_000;
+const HEAP_BYTES = 4 << 20;
+const RTF_GATEWAY = 2;
+const arena = Arena.create(64 << 20);
+const nowUs = 0;
+let collections = 0;
+new PerformanceObserver((list) => {
+  collections += list.getEntries().length;
+}).observe({ entryTypes: ['gc'] });
+
+const ip = (text) => text.split('.').reduce((address, part) => (address << 8) | Number(part), 0);
+
+function node(name, links) {
+  const bulk = createBulk(arena);
+  const inet = new Inet({
+    arena,
+    bulk,
+    heap: new Heap(arena.allocate(HEAP_BYTES, 4096), HEAP_BYTES),
+    callouts: new CalloutTable(),
+    rng: new SeededRng(1),
+    counters: Counters.open(arena, name, 256),
+    nowUs: () => nowUs,
+  });
+  for (const [network, port, address] of links) {
+    const mac = { hi: 0x0200, lo: network.at + port };
+    const device = new VniDevice(arena, bulk, network, port, { name: `${name}${port}${network.at}`, mac });
+    inet.configure(inet.addInterface(device), ip(address), 24);
+  }
+  return inet;
+}
+
+const left = createNetwork(arena, { ports: 2, ringBytes: 1 << 18 });
+const right = createNetwork(arena, { ports: 2, ringBytes: 1 << 18 });
+const a = node('a', [[left, 0, '10.0.0.2']]);
+const router = node('router', [
+  [left, 1, '10.0.0.1'],
+  [right, 0, '10.0.1.1'],
+]);
+const b = node('b', [[right, 1, '10.0.1.2']]);
+const nodes = [a, router, b];
+router.sysctl.set('net.inet.ip.forwarding', 1);
+a.addRoute(0, 0, ip('10.0.0.1'), RTF_GATEWAY);
+b.addRoute(0, 0, ip('10.0.1.1'), RTF_GATEWAY);
+
+/** Until nothing moves; the clock stands still, so that no timer of a neighbor runs meanwhile. */
+function work() {
+  for (let moved = 1; moved > 0; ) {
+    moved = 0;
+    for (let i = 0; i < nodes.length; i++) {
+      nodes[i].flush();
+      moved += nodes[i].poll(nowUs);
+      nodes[i].flush();
+    }
+  }
+}
+
+let received = 0;
+const target = ip('10.0.1.2');
+const place = arena.allocate(65536) + 2;
+const array = new Uint8Array(40);
+
+function receiver(port, inPlace) {
+  const endpoint = b.udp.open();
+  endpoint.bind(0, port);
+  if (inPlace) {
+    endpoint.onDatagram = () => {
+      received++;
+    };
+  }
+  return endpoint;
+}
+
+/** Each way: send one datagram; take what arrived. */
+function ways() {
+  const [inPlace, queued, fragmented, closed] = [0, 1, 2, 3].map(() => a.udp.open());
+  receiver(1, true);
+  const queue = receiver(2, false);
+  receiver(3, true);
+  inPlace.connect(target, 1);
+  closed.connect(target, 4);
+  const none = () => {};
+  const take = () => {
+    while (queue.receive(array, 0, array.length) >= 0) received++;
+  };
+  return [
+    ['forwarded, in place', () => inPlace.sendFrom(place, 1000, 0, 0), none],
+    ['forwarded, arrays and queue', () => queued.send(array, 0, array.length, target, 2), take],
+    ['forwarded in fragments, reassembled', () => fragmented.sendFrom(place, 4000, target, 3), none],
+    ['to a closed port', () => (closed.sendFrom(place, 100, 0, 0) < 0 ? received : received++), none],
+  ];
+}
+
+function pass(send, take) {
+  received = 0;
+  for (let sent = 0; sent < FRAMES; ) {
+    for (let i = 0; i < 32 && sent < FRAMES; i++, sent++) send();
+    work();
+    take();
+  }
+  return received;
+}
+
+const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
+const results = [];
+for (const [name, send, take] of ways()) {
+  send();
+  work();
+  pass(send, take);
+  pass(send, take);
+  globalThis.gc();
+  await settle();
+  collections = 0;
+  const before = process.memoryUsage().heapUsed;
+  const count = pass(send, take);
+  const heapBytes = process.memoryUsage().heapUsed - before;
+  await settle();
+  results.push({ name, received: count, heapBytes, collections });
+}
+process.stdout.write(JSON.stringify(results));
