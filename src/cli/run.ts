@@ -6,7 +6,9 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { constants } from 'node:os';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { CommandFailure } from './failure.ts';
@@ -30,6 +32,7 @@ export function runCommand(): Command {
     .action(async (_words: string[], _options: object, command: Command) => {
       const { nodeFlags, program } = divide(command.args, rawWords());
       if (program.length === 0) throw new CommandFailure('no program; say: mk run -- program.js');
+      checkScript(nodeFlags, program);
       process.exitCode = await runProgram(nodeFlags, program);
     });
 }
@@ -54,6 +57,20 @@ export function divide(parsed: readonly string[], raw: readonly string[]): { nod
   return { nodeFlags: words.slice(0, at), program: words.slice(at) };
 }
 
+/** Flags after which the next word is no script, or none is needed. */
+const NO_SCRIPT = /^(-e|--eval|-p|--print|-i|--interactive|-r|--require|--import|--loader|-C|--conditions|--test|-)$/;
+
+/** Node would say it in twelve lines. */
+function checkScript(nodeFlags: readonly string[], program: readonly string[]): void {
+  if ([...nodeFlags, program[0] as string].some((word) => NO_SCRIPT.test(word))) return;
+  const path = resolve(program[0] as string);
+  try {
+    createRequire(path).resolve(path);
+  } catch {
+    throw new CommandFailure(`no program ${path}`);
+  }
+}
+
 /** The preload as a path or a URL: `--require` leaves the program the main module of an ordinary start. */
 function preloadFlags(): string[] {
   const features = process.features as { require_module?: boolean };
@@ -65,9 +82,9 @@ async function runProgram(nodeFlags: readonly string[], program: readonly string
   const child = spawn(process.execPath, [...preloadFlags(), ...nodeFlags, ...program], { stdio: 'inherit' });
   const handlers = PASSED_ON.map((signal): [NodeJS.Signals, () => void] => [signal, () => passOn(child, signal)]);
   for (const [signal, handler] of handlers) process.on(signal, handler);
-  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done, reject) => {
     child.on('error', (error) => reject(new CommandFailure(`${process.execPath}: ${error.message}`)));
-    child.on('exit', (...end) => resolve(end));
+    child.on('exit', (...end) => done(end));
   });
   for (const [name, handler] of handlers) process.off(name, handler);
   if (signal === null) return code ?? 0;
@@ -77,6 +94,6 @@ async function runProgram(nodeFlags: readonly string[], program: readonly string
 
 /** A terminal sends Ctrl-C to the whole foreground group: the program has it already. */
 function passOn(child: ChildProcess, signal: NodeJS.Signals): void {
-  const fromTerminal = signal === 'SIGINT' || signal === 'SIGQUIT';
-  if (!(fromTerminal && process.stdin.isTTY === true)) child.kill(signal);
+  const terminal = process.stdin.isTTY === true || process.stdout.isTTY === true || process.stderr.isTTY === true;
+  if (!(terminal && (signal === 'SIGINT' || signal === 'SIGQUIT'))) child.kill(signal);
 }
