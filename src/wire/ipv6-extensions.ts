@@ -183,7 +183,7 @@ export class HeaderWalk {
   #options(view: DataView, at: number, end: number): number {
     for (let count = 0; at < end; count++) {
       this.problemAt = at;
-      if (count === OPTIONS_MAX) return BAD_OPTION;
+      if (count === OPTIONS_MAX) return TOO_MANY;
       const bytes = extensionOptionBytes(view, at, end);
       if (bytes < 0) return BAD_OPTION;
       at += bytes;
