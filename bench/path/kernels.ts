@@ -49,12 +49,24 @@ export class KernelStage implements Stage {
     const onAbort = (): void => stop('interrupted');
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      const output = await runToEnd(net, kernel, programUrl(program), args);
+      const output = await runToReport(net, kernel, programUrl(program), args);
       if (why !== undefined) throw new Error(`${program}: ${why}`);
       return jsonLine(output);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /**
+   * Pulls the plugs. A program that ended waits for its peer to acknowledge its last segments, and a peer that ended first
+   * cannot: nothing of that is measured.
+   */
+  async clear(): Promise<void> {
+    const net = await this.lab();
+    for (const kernel of net.kernels) {
+      const { phase } = await kernel.status();
+      if (phase === 'running') await kernel.stop().catch(() => {});
     }
   }
 
@@ -72,14 +84,15 @@ export class KernelStage implements Stage {
   }
 }
 
-/** Runs a program on a kernel until its thread ends; returns what it printed. Throws with its last error. */
-async function runToEnd(net: Lab, kernel: Kernel, script: URL, args: readonly string[]): Promise<string> {
+/** Runs a program on a kernel until it prints its line of JSON, or its thread ends. Throws with its last error. */
+async function runToReport(net: Lab, kernel: Kernel, script: URL, args: readonly string[]): Promise<string> {
   const logs = net.logs({ nodes: [kernel.name], lines: 0, follow: true });
   const lines: string[] = [];
   try {
     await kernel.run(script, { argv: [...args] });
     for await (const line of logs) {
       if (line.source === 'stdout') lines.push(line.text);
+      if (line.source === 'stdout' && line.text.startsWith('{')) return line.text;
       // A change of state is written when the node is down, for whatever reason.
       if (line.source === 'state') break;
     }

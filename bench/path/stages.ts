@@ -28,8 +28,10 @@ export interface Stage {
   readonly missing?: string;
   /** Address and port at which a server started next is reached from the client. */
   endpoint(): Promise<{ host: string; port: number }>;
-  /** Runs a program to its end. Rejects with one line when it fails, takes longer than `limitMs`, or is aborted. */
+  /** Runs a program until it has reported, or to its end. Rejects with one line when it fails, takes longer than `limitMs`, or is aborted. */
   run(role: 'server' | 'client', call: ProgramCall, limitMs: number, signal: AbortSignal): Promise<ProgramResult>;
+  /** Both programs of a pair have reported: ends what is left of them. */
+  clear?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export async function runPair(
   const both = [start('server', server), start('client', client)] as const;
   try {
     const [served, asked] = await Promise.all(both);
+    await stage.clear?.();
     return { server: served, client: asked };
   } catch (error) {
     either.abort();
