@@ -56,6 +56,7 @@ describe('errors name file, line, column and key', () => {
     ['the same key twice', 'nodes:\n  a: {}\n  a: {}\n', 'lab.yml:3:3: Map keys must be unique'],
     ['nothing at all', '', 'lab.yml:1:1: expected a map, not null'],
     ['a list', '- a\n', 'lab.yml:1:1: expected a map, not a list'],
+    ['a required key misspelt', 'name: x\nnode: {}\n', 'lab.yml:2:1: node: unknown key; did you mean "nodes"?'],
     ['no nodes', 'name: x\n', 'lab.yml:1:1: nodes: missing'],
     [
       'an unknown key',

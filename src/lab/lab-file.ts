@@ -112,7 +112,7 @@ export function checkLab(value: unknown, file: string, locate: Locate = () => NO
     throw new LabFileError(file, [{ path: [], message: 'expected a map, not a list' }], locate);
   }
   const result = v.safeParse(LAB_SCHEMA, value);
-  if (!result.success) throw new LabFileError(file, result.issues.map(problemOf), locate);
+  if (!result.success) throw new LabFileError(file, withoutEchoes(result.issues.map(problemOf)), locate);
   return normalize(result.output);
 }
 
@@ -121,6 +121,16 @@ function problemOf(issue: v.BaseIssue<unknown>): Problem {
   const last = issue.path?.[issue.path.length - 1];
   const atKey = last?.origin === 'key' || issue.expected === 'never';
   return { path, message: issue.message, atKey };
+}
+
+/** A key that is misspelt is not missing as well. */
+function withoutEchoes(problems: Problem[]): Problem[] {
+  const meant = new Set<string>();
+  for (const { path, message } of problems) {
+    const match = /^unknown key; did you mean "([^"]*)"\?$/.exec(message);
+    if (match !== null) meant.add(formatPath([...path.slice(0, -1), match[1] as string]));
+  }
+  return problems.filter(({ path, message }) => message !== 'missing' || !meant.has(formatPath(path)));
 }
 
 /** Where in the text a path is: its value, its key, or the nearest thing around it. */
