@@ -24,6 +24,15 @@ export class Segmenter {
   readonly #segments: number;
   readonly #noRoom: number;
   readonly #malformed: number;
+  /** The super-frame being cut: where it lies, and the fields that differ between its pieces. */
+  #at = 0;
+  #ipBytes = 0;
+  #headerBytes = 0;
+  #flags = 0;
+  #seq = 0;
+  #identification = 0;
+  /** Sum of the pseudo-header without the length. */
+  #pseudo = 0;
 
   constructor(context: InetContext) {
     this.#context = context;
@@ -46,57 +55,74 @@ export class Segmenter {
     segmentBytes: number,
     mtuBytes: number,
   ): number {
-    const view = this.#view;
-    const { bulk, counters } = this.#context;
-    const ipBytes = ipv4.headerBytes(view, at);
-    const tcpAt = at + ipBytes;
-    const room = totalBytes - ipBytes - tcp.HEADER_BYTES;
-    const tcpBytes = room >= 0 ? tcp.headerBytes(view, tcpAt) : 0;
-    const payloadBytes = totalBytes - ipBytes - tcpBytes;
-    if (ipv4.protocol(view, at) !== ipv4.PROTOCOL_TCP || tcpBytes < tcp.HEADER_BYTES || payloadBytes < 0) {
+    const { counters } = this.#context;
+    if (!this.#read(at, totalBytes)) {
       counters.add(this.#malformed, 1);
       return 0;
     }
-    const headerBytes = ipBytes + tcpBytes;
-    if (headerBytes + segmentBytes > mtuBytes) return -Errno.EMSGSIZE;
-    const flags = tcp.flags(view, tcpAt);
-    const seq = tcp.seq(view, tcpAt);
-    const identification = ipv4.identification(view, at);
-    const pseudo = pseudoSum4(ipv4.src(view, at), ipv4.dst(view, at), ipv4.PROTOCOL_TCP, 0);
-    const partial = (iface.device.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
-    let index = 0;
+    const payloadBytes = totalBytes - this.#headerBytes;
+    if (this.#headerBytes + segmentBytes > mtuBytes) return -Errno.EMSGSIZE;
     for (let offset = 0; offset < payloadBytes; offset += segmentBytes) {
-      const bytes = Math.min(segmentBytes, payloadBytes - offset);
-      const last = offset + bytes === payloadBytes;
-      const packetBytes = headerBytes + bytes;
+      const last = offset + segmentBytes >= payloadBytes;
+      const bytes = last ? payloadBytes - offset : segmentBytes;
+      const packetBytes = this.#headerBytes + bytes;
       const frameAt = iface.device.reserve(dstHi, dstLo, packetBytes + ethernet.HEADER_BYTES);
       if (frameAt < 0) {
         counters.add(this.#noRoom, 1);
         iface.outDrops++;
         return frameAt;
       }
-      ethernet.setDst(view, frameAt, dstHi, dstLo);
-      ethernet.setSrc(view, frameAt, iface.macHi, iface.macLo);
-      ethernet.setType(view, frameAt, ethernet.ETHERTYPE_IPV4);
-      const ipAt = frameAt + ethernet.HEADER_BYTES;
-      const segmentAt = ipAt + ipBytes;
-      bulk.copy(ipAt, at, headerBytes);
-      bulk.copy(ipAt + headerBytes, at + headerBytes + offset, bytes);
-      view.setUint16(ipAt + 2, packetBytes);
-      view.setUint16(ipAt + 4, (identification + index) & 0xffff);
-      view.setUint16(ipAt + 10, 0);
-      view.setUint16(ipAt + 10, checksumOf(bulk.sum(ipAt, ipBytes)));
-      view.setInt32(segmentAt + 4, (seq + offset) | 0);
-      view.setUint8(segmentAt + FLAGS_OFFSET, flags & ~(last ? 0 : LAST_ONLY) & ~(offset === 0 ? 0 : tcp.FLAG_CWR));
-      tcp.setChecksum(view, segmentAt, foldSum(pseudo + packetBytes - ipBytes));
-      if (!partial) tcp.setChecksum(view, segmentAt, checksumOf(bulk.sum(segmentAt, packetBytes - ipBytes)));
+      ethernet.setDst(this.#view, frameAt, dstHi, dstLo);
+      ethernet.setSrc(this.#view, frameAt, iface.macHi, iface.macLo);
+      ethernet.setType(this.#view, frameAt, ethernet.ETHERTYPE_IPV4);
+      const partial = (iface.device.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
+      this.#write(frameAt + ethernet.HEADER_BYTES, offset, bytes, last, partial);
       iface.device.commit(packetBytes + ethernet.HEADER_BYTES, partial ? META_CHECKSUM_PARTIAL : 0);
       iface.dirty = true;
       iface.outPackets++;
       iface.outBytes += packetBytes + ethernet.HEADER_BYTES;
-      index++;
+      counters.add(this.#segments, 1);
     }
-    counters.add(this.#segments, index);
     return 0;
+  }
+
+  /** Read the headers of a super-frame; false when it is no sound TCP packet. */
+  #read(at: number, totalBytes: number): boolean {
+    const view = this.#view;
+    const ipBytes = ipv4.headerBytes(view, at);
+    const tcpAt = at + ipBytes;
+    if (ipv4.protocol(view, at) !== ipv4.PROTOCOL_TCP || totalBytes < ipBytes + tcp.HEADER_BYTES) return false;
+    const tcpBytes = tcp.headerBytes(view, tcpAt);
+    if (tcpBytes < tcp.HEADER_BYTES || totalBytes < ipBytes + tcpBytes) return false;
+    this.#at = at;
+    this.#ipBytes = ipBytes;
+    this.#headerBytes = ipBytes + tcpBytes;
+    this.#flags = tcp.flags(view, tcpAt);
+    this.#seq = tcp.seq(view, tcpAt);
+    this.#identification = ipv4.identification(view, at);
+    this.#pseudo = pseudoSum4(ipv4.src(view, at), ipv4.dst(view, at), ipv4.PROTOCOL_TCP, 0);
+    return true;
+  }
+
+  /** Write the piece of `bytes` at `offset` of the payload as a packet at `ipAt`. */
+  #write(ipAt: number, offset: number, bytes: number, last: boolean, partial: boolean): void {
+    const view = this.#view;
+    const { bulk } = this.#context;
+    const segmentAt = ipAt + this.#ipBytes;
+    const segmentBytes = this.#headerBytes - this.#ipBytes + bytes;
+    bulk.copy(ipAt, this.#at, this.#headerBytes);
+    bulk.copy(ipAt + this.#headerBytes, this.#at + this.#headerBytes + offset, bytes);
+    view.setUint16(ipAt + 2, this.#headerBytes + bytes);
+    view.setUint16(ipAt + 4, this.#identification);
+    view.setUint16(ipAt + 10, 0);
+    view.setUint16(ipAt + 10, checksumOf(bulk.sum(ipAt, this.#ipBytes)));
+    this.#identification = (this.#identification + 1) & 0xffff;
+    let flags = this.#flags;
+    if (!last) flags &= ~LAST_ONLY;
+    if (offset > 0) flags &= ~tcp.FLAG_CWR;
+    view.setInt32(segmentAt + 4, (this.#seq + offset) | 0);
+    view.setUint8(segmentAt + FLAGS_OFFSET, flags);
+    tcp.setChecksum(view, segmentAt, foldSum(this.#pseudo + segmentBytes));
+    if (!partial) tcp.setChecksum(view, segmentAt, checksumOf(bulk.sum(segmentAt, segmentBytes)));
   }
 }

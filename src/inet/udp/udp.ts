@@ -22,10 +22,12 @@ import { type IpPath, PATH_NO_LOOP } from '../path.ts';
 import { PortTable } from '../ports.ts';
 import type { SysctlVariable } from '../sysctl.ts';
 import { type IcmpError, type InPacket, IP_ALLOW_BROADCAST, type Transport } from '../transport.ts';
-import { type Membership, UdpEndpoint } from './endpoint.ts';
+import { UdpDemux } from './demux.ts';
+import { UdpEndpoint } from './endpoint.ts';
+import { errnoOf } from './errors.ts';
+import { Memberships } from './memberships.ts';
 
 const MAX_PAYLOAD_BYTES = 65507;
-const BUCKETS = 256;
 /** In `META_CHECKSUM_*`: whoever vouches for the bytes saves us the sum. */
 const META_CHECKSUM_OK: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
 const FOLDED_ONES = 0xffff;
@@ -35,11 +37,11 @@ export class Udp implements Transport {
   readonly context: InetContext;
   readonly ports: PortTable;
   readonly #ip: Ip;
+  readonly #memberships: Memberships;
   readonly #view: DataView;
   readonly #counters: Counters;
-  readonly #buckets: (UdpEndpoint | null)[] = new Array<UdpEndpoint | null>(BUCKETS).fill(null);
+  readonly #demux: UdpDemux = new UdpDemux();
   readonly #receiveBytes: SysctlVariable;
-  readonly #maxMemberships: SysctlVariable;
   readonly #makeChecksum: SysctlVariable;
   readonly #in: number;
   readonly #out: number;
@@ -52,7 +54,6 @@ export class Udp implements Transport {
   readonly #noRoom: number;
   /** Endpoints to be told when there is room on their link. */
   #waiting: UdpEndpoint[] = [];
-  #endpointCount = 0;
 
   /** The datagram that was begun. */
   #path: IpPath | null = null;
@@ -68,7 +69,7 @@ export class Udp implements Transport {
     this.ports = new PortTable(context.rng, context.sysctl);
     const { sysctl, counters } = context;
     this.#receiveBytes = sysctl.integer('net.inet.udp.recvspace', 212992, 1024, 1 << 24, 'default receive buffer');
-    this.#maxMemberships = sysctl.integer('net.inet.udp.maxmemberships', 256, 1, 65536, 'groups of one socket');
+    this.#memberships = new Memberships(ip, sysctl);
     this.#makeChecksum = sysctl.toggle('net.inet.udp.checksum', true, 'compute checksums');
     this.#in = counters.index('udp-in');
     this.#out = counters.index('udp-out');
@@ -88,9 +89,7 @@ export class Udp implements Transport {
 
   /** Bound endpoints, for netstat. */
   list(): UdpEndpoint[] {
-    const found: UdpEndpoint[] = [];
-    for (const first of this.#buckets) for (let one = first; one !== null; one = one.next) found.push(one);
-    return found;
+    return this.#demux.list();
   }
 
   boundPorts(): number[] {
@@ -98,7 +97,7 @@ export class Udp implements Transport {
   }
 
   get endpointCount(): number {
-    return this.#endpointCount;
+    return this.#demux.count;
   }
 
   // --- Receiving ---
@@ -122,7 +121,7 @@ export class Udp implements Transport {
       this.#inputGroup(packet, ports, bytes, checked);
       return;
     }
-    const endpoint = this.#lookup(packet.dst, ports & 0xffff, packet.src, ports >>> 16);
+    const endpoint = this.#demux.lookup(packet.dst, ports & 0xffff, packet.src, ports >>> 16);
     if (endpoint === null) {
       if (!checked && !this.#verify(packet, bytes)) return;
       this.#counters.add(this.#noPort, 1);
@@ -173,27 +172,6 @@ export class Udp implements Transport {
     return false;
   }
 
-  /** The endpoint that matches best; among equals that share a port, one chosen by the sender (SO_REUSEPORT). */
-  #lookup(dst: number, port: number, src: number, srcPort: number): UdpEndpoint | null {
-    let best: UdpEndpoint | null = null;
-    let bestScore = 0;
-    let equals = 0;
-    for (let one = this.#buckets[port & (BUCKETS - 1)] as UdpEndpoint | null; one !== null; one = one.next) {
-      const score = scoreOf(one, dst, port, src, srcPort);
-      if (score === 0 || score < bestScore) continue;
-      equals = score === bestScore ? equals + 1 : 1;
-      // The endpoint bound last stands first in the chain, and wins where nothing else decides.
-      if (score > bestScore) best = one;
-      bestScore = score;
-    }
-    if (best === null || equals === 1 || !best.reusePort) return best;
-    let chosen = ((Math.imul(src ^ (srcPort << 16), 0x9e3779b1) >>> 16) * equals) >>> 16;
-    for (let one: UdpEndpoint | null = best; one !== null; one = one.next) {
-      if (scoreOf(one, dst, port, src, srcPort) === bestScore && chosen-- === 0) return one;
-    }
-    return best;
-  }
-
   #inputGroup(packet: InPacket, ports: number, bytes: number, checked: boolean): void {
     const port = ports & 0xffff;
     const srcPort = ports >>> 16;
@@ -201,7 +179,7 @@ export class Udp implements Transport {
     const multicast = isMulticast(dst);
     if (!checked && !this.#verify(packet, bytes)) return;
     let heard = false;
-    for (let one = this.#buckets[port & (BUCKETS - 1)] as UdpEndpoint | null; one !== null; one = one.next) {
+    for (let one = this.#demux.chain(port); one !== null; one = one.next) {
       if (one.port !== port || (one.address !== 0 && one.address !== dst)) continue;
       if (one.peerPort !== 0 && (one.peerAddress !== src || one.peerPort !== srcPort)) continue;
       if (multicast && !one.hears(dst, iface, src)) continue;
@@ -218,7 +196,7 @@ export class Udp implements Transport {
     const dstPort = view.getUint16(error.quotedAt + 2);
     const errno = errnoOf(error);
     if (errno === 0) return;
-    for (let one = this.#buckets[srcPort & (BUCKETS - 1)] as UdpEndpoint | null; one !== null; one = one.next) {
+    for (let one = this.#demux.chain(srcPort); one !== null; one = one.next) {
       if (one.port !== srcPort || one.peerPort !== dstPort || one.peerAddress !== error.dst) continue;
       if (one.address !== 0 && one.address !== error.src) continue;
       one.error = -errno;
@@ -342,11 +320,8 @@ export class Udp implements Transport {
       endpoint.port = 0;
       return bound;
     }
-    const bucket = endpoint.port & (BUCKETS - 1);
-    endpoint.next = this.#buckets[bucket] as UdpEndpoint | null;
-    this.#buckets[bucket] = endpoint;
+    this.#demux.insert(endpoint);
     endpoint.bound = true;
-    this.#endpointCount++;
     return 0;
   }
 
@@ -379,84 +354,23 @@ export class Udp implements Transport {
     if (endpoint.closed) return;
     endpoint.closed = true;
     this.disconnect(endpoint);
-    for (const { group, iface } of endpoint.memberships.splice(0)) this.#ip.groups.leave(iface, group);
+    this.#memberships.leaveAll(endpoint);
     if (endpoint.bound) {
-      this.#unlink(endpoint);
+      this.#demux.remove(endpoint);
       this.ports.release(endpoint);
-      this.#endpointCount--;
     }
     endpoint.bound = false;
     endpoint.queue.close();
   }
 
-  #unlink(endpoint: UdpEndpoint): void {
-    const bucket = endpoint.port & (BUCKETS - 1);
-    let before: UdpEndpoint | null = null;
-    for (let one = this.#buckets[bucket] as UdpEndpoint | null; one !== null; before = one, one = one.next) {
-      if (one !== endpoint) continue;
-      if (before === null) this.#buckets[bucket] = one.next;
-      else before.next = one.next;
-      one.next = null;
-      return;
-    }
-  }
-
-  /**
-   * RFC 3678: join a group, of any source (`source` 0) or of one more. `iface` null lets the routes decide. Returns 0,
-   * `-EINVAL` (no group; any-source and source-specific mixed), `-EADDRINUSE` (joined already), `-ENODEV`, `-ENOBUFS`.
-   */
+  /** As `Memberships.join`. */
   join(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
-    if (!isMulticast(group) || endpoint.closed) return -Errno.EINVAL;
-    const on = iface ?? this.#ip.multicastInterface(group);
-    if (on === null) return -Errno.ENODEV;
-    const known = endpoint.memberships.find((one) => one.group === group && one.iface === on);
-    if (known !== undefined) {
-      if (source === 0 && known.sources === null) return -Errno.EADDRINUSE;
-      if (source === 0 || known.sources === null) return -Errno.EINVAL;
-      if (known.sources.has(source)) return -Errno.EADDRNOTAVAIL;
-      if (known.sources.size >= this.#maxMemberships.value) return -Errno.ENOBUFS;
-      known.sources.add(source);
-      return 0;
-    }
-    if (endpoint.memberships.length >= this.#maxMemberships.value) return -Errno.ENOBUFS;
-    const joined = this.#ip.groups.join(on, group);
-    if (joined < 0) return joined;
-    const membership: Membership = { group, iface: on, sources: source === 0 ? null : new Set([source]) };
-    endpoint.memberships.push(membership);
-    return 0;
+    return this.#memberships.join(endpoint, group, source, iface);
   }
 
-  /** Undo `join`. Returns 0, `-EINVAL`, or `-EADDRNOTAVAIL` when there is no such membership. */
   leave(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
-    if (!isMulticast(group)) return -Errno.EINVAL;
-    const index = endpoint.memberships.findIndex(
-      (one) => one.group === group && (iface === null || one.iface === iface),
-    );
-    const known = endpoint.memberships[index];
-    if (known === undefined) return -Errno.EADDRNOTAVAIL;
-    if (source !== 0) {
-      if (known.sources === null) return -Errno.EINVAL;
-      if (!known.sources.delete(source)) return -Errno.EADDRNOTAVAIL;
-      if (known.sources.size > 0) return 0;
-    }
-    endpoint.memberships.splice(index, 1);
-    return this.#ip.groups.leave(known.iface, group);
+    return this.#memberships.leave(endpoint, group, source, iface);
   }
-}
-
-/** 0: not for this endpoint; otherwise 1, and 2 more for a bound address, 4 more for a matching peer. */
-function scoreOf(endpoint: UdpEndpoint, dst: number, port: number, src: number, srcPort: number): number {
-  if (endpoint.port !== port) return 0;
-  let score = 1;
-  if (endpoint.address !== 0) {
-    if (endpoint.address !== dst) return 0;
-    score += 2;
-  }
-  if (endpoint.peerPort !== 0) {
-    if (endpoint.peerPort !== srcPort || endpoint.peerAddress !== src) return 0;
-    score += 4;
-  }
-  return score;
 }
 
 /** The source address packets get: the bound one, unless that is a group or broadcast address. */
@@ -470,23 +384,4 @@ function pathFlags(endpoint: UdpEndpoint): number {
 
 function viaOf(endpoint: UdpEndpoint, dst: number): Interface | null {
   return dst >>> 28 === 0xe ? endpoint.multicastInterface : null;
-}
-
-/** Errors that end a conversation, as Linux tells a connected socket; 0 for those that may pass. */
-function errnoOf(error: IcmpError): number {
-  if (error.type === icmpv4.TYPE_PARAMETER_PROBLEM) return Errno.EPROTO;
-  if (error.type !== icmpv4.TYPE_DESTINATION_UNREACHABLE) return 0;
-  switch (error.code) {
-    case icmpv4.CODE_PORT_UNREACHABLE:
-      return Errno.ECONNREFUSED;
-    case icmpv4.CODE_PROTOCOL_UNREACHABLE:
-      return Errno.ENOPROTOOPT;
-    case icmpv4.CODE_NET_PROHIBITED:
-      return Errno.ENETUNREACH;
-    case icmpv4.CODE_HOST_PROHIBITED:
-    case icmpv4.CODE_ADMIN_PROHIBITED:
-      return Errno.EHOSTUNREACH;
-    default:
-      return 0;
-  }
 }

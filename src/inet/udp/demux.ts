@@ -1,0 +1,82 @@
+/**
+ * Which UDP endpoint a datagram is for: buckets by local port, each a chain of endpoints.
+ *
+ * Thread: the one that runs the kernel. Chains are short, so a lookup is a few comparisons; nothing is allocated.
+ */
+
+import type { UdpEndpoint } from './endpoint.ts';
+
+const BUCKETS = 256;
+
+export class UdpDemux {
+  readonly #buckets: (UdpEndpoint | null)[] = new Array<UdpEndpoint | null>(BUCKETS).fill(null);
+  count = 0;
+
+  /** First endpoint of the chain in which those of `port` are; it holds others too. Follow `next`. */
+  chain(port: number): UdpEndpoint | null {
+    return this.#buckets[port & (BUCKETS - 1)] as UdpEndpoint | null;
+  }
+
+  list(): UdpEndpoint[] {
+    const found: UdpEndpoint[] = [];
+    for (const first of this.#buckets) for (let one = first; one !== null; one = one.next) found.push(one);
+    return found;
+  }
+
+  /** Put a bound endpoint in front of its chain. */
+  insert(endpoint: UdpEndpoint): void {
+    const bucket = endpoint.port & (BUCKETS - 1);
+    endpoint.next = this.#buckets[bucket] as UdpEndpoint | null;
+    this.#buckets[bucket] = endpoint;
+    this.count++;
+  }
+
+  remove(endpoint: UdpEndpoint): void {
+    const bucket = endpoint.port & (BUCKETS - 1);
+    let before: UdpEndpoint | null = null;
+    for (let one = this.#buckets[bucket] as UdpEndpoint | null; one !== null; before = one, one = one.next) {
+      if (one !== endpoint) continue;
+      if (before === null) this.#buckets[bucket] = one.next;
+      else before.next = one.next;
+      one.next = null;
+      this.count--;
+      return;
+    }
+  }
+
+  /** The endpoint that matches best; among equals that share a port, one chosen by the sender (SO_REUSEPORT). */
+  lookup(dst: number, port: number, src: number, srcPort: number): UdpEndpoint | null {
+    let best: UdpEndpoint | null = null;
+    let bestScore = 0;
+    let equals = 0;
+    for (let one = this.chain(port); one !== null; one = one.next) {
+      const score = scoreOf(one, dst, port, src, srcPort);
+      if (score === 0 || score < bestScore) continue;
+      equals = score === bestScore ? equals + 1 : 1;
+      // The endpoint bound last stands first in the chain, and wins where nothing else decides.
+      if (score > bestScore) best = one;
+      bestScore = score;
+    }
+    if (best === null || equals === 1 || !best.reusePort) return best;
+    let chosen = ((Math.imul(src ^ (srcPort << 16), 0x9e3779b1) >>> 16) * equals) >>> 16;
+    for (let one: UdpEndpoint | null = best; one !== null; one = one.next) {
+      if (scoreOf(one, dst, port, src, srcPort) === bestScore && chosen-- === 0) return one;
+    }
+    return best;
+  }
+}
+
+/** 0: not for this endpoint; otherwise 1, and 2 more for a bound address, 4 more for a matching peer. */
+function scoreOf(endpoint: UdpEndpoint, dst: number, port: number, src: number, srcPort: number): number {
+  if (endpoint.port !== port) return 0;
+  let score = 1;
+  if (endpoint.address !== 0) {
+    if (endpoint.address !== dst) return 0;
+    score += 2;
+  }
+  if (endpoint.peerPort !== 0) {
+    if (endpoint.peerPort !== srcPort || endpoint.peerAddress !== src) return 0;
+    score += 4;
+  }
+  return score;
+}
