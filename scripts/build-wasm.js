@@ -48,7 +48,7 @@ export async function build(name) {
     .toString('base64')
     .match(/.{1,112}/g)
     .map((line) => `  '${line}'`);
-  return `// Generated from src/wasm/${name}.ts by scripts/build-wasm.js; do not edit.\nexport const WASM_BASE64: string =\n${lines.join(' +\n')};\n`;
+  return `/** Generated from src/wasm/${name}.ts by scripts/build-wasm.js; do not edit. */\nexport const WASM_BASE64: string =\n${lines.join(' +\n')};\n`;
 }
 
 /** Names of the sources, without extension. */

@@ -1,4 +1,4 @@
-// Generated from src/wasm/bulk.ts by scripts/build-wasm.js; do not edit.
+/** Generated from src/wasm/bulk.ts by scripts/build-wasm.js; do not edit. */
 export const WASM_BASE64: string =
   'AGFzbQEAAAABFANgA39/fwBgAn9/AX9gA39/fwF/AhIBA2VudgZtZW1vcnkCAwGAgAQDBQQBAAIABygFBGNvcHkAAwRmaWxsAAEDc3VtAAAHY29w' +
   'eVN1bQACBm1lbW9yeQIACsEHBJoDAwF+AX8CewNAIAFBwABPBEAgAUGAICABQQZ2IgEgAUGAIE8bIgNBBnRrIQH9DAAAAAAAAAAAAAAAAAAAAAAh' +
