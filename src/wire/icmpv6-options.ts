@@ -7,7 +7,7 @@
  */
 
 import { copyIn, copyOut } from './bytes.ts';
-import type { Address6 } from './ipv6-address.ts';
+import { type Address6, readAddress, writeAddress } from './ipv6-address.ts';
 
 export const OPTION_SOURCE_LINK_ADDRESS = 1;
 export const OPTION_TARGET_LINK_ADDRESS = 2;
@@ -70,17 +70,6 @@ export interface PrefixOption {
   validSec: number;
   preferredSec: number;
   prefix: Address6;
-}
-
-/** The address in the 16 bytes at `at`. */
-export function readAddress(view: DataView, at: number): Address6 {
-  return [view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12)];
-}
-
-export function writeAddress(address: Address6, view: DataView, at: number): void {
-  address.forEach((word, index) => {
-    view.setInt32(at + 4 * index, word);
-  });
 }
 
 /** The options from `at` to `end`, all of which `check` found to be whole. */

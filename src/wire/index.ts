@@ -5,6 +5,7 @@ export * as ethernet from './ethernet.ts';
 export * as icmpv4 from './icmpv4.ts';
 export * as igmp from './igmp.ts';
 export * as ipv4 from './ipv4.ts';
+export * as ipv6 from './ipv6.ts';
 export * as pcapng from './pcapng.ts';
 export { type PcapngBlock, PcapngReader, readPcapng } from './pcapng-reader.ts';
 export * as pretty from './pretty.ts';

@@ -9,25 +9,37 @@
 import { formatAddress as formatAddress4, parseAddress as parseAddress4 } from './ipv4.ts';
 
 /** Most significant word first, each int32. */
-export type Address = readonly [number, number, number, number];
+export type Address6 = readonly [number, number, number, number];
 
 export const ADDRESS_BYTES = 16;
 
-export const UNSPECIFIED: Address = [0, 0, 0, 0];
-export const LOOPBACK: Address = [0, 0, 0, 1];
+export const UNSPECIFIED: Address6 = [0, 0, 0, 0];
+export const LOOPBACK: Address6 = [0, 0, 0, 1];
 /** ff02::1. */
-export const ALL_NODES: Address = [0xff020000 | 0, 0, 0, 1];
+export const ALL_NODES: Address6 = [0xff020000 | 0, 0, 0, 1];
 /** ff02::2. */
-export const ALL_ROUTERS: Address = [0xff020000 | 0, 0, 0, 2];
+export const ALL_ROUTERS: Address6 = [0xff020000 | 0, 0, 0, 2];
 /** ff02::16, where version 2 reports go (RFC 3810 5.2.14). */
-export const ALL_MLDV2_ROUTERS: Address = [0xff020000 | 0, 0, 0, 0x16];
+export const ALL_MLDV2_ROUTERS: Address6 = [0xff020000 | 0, 0, 0, 0x16];
 
 /** First 16 bits of the Ethernet address of every IPv6 group; the other 32 are the group's last word (RFC 2464 7). */
 export const MULTICAST_MAC_HI = 0x3333;
 
 const MAPPED_WORD = 0xffff;
 
-export function equal(a: Address, b: Address): boolean {
+/** The 16 bytes at `at`. Allocates: the data path compares words. */
+export function readAddress(view: DataView, at: number): Address6 {
+  return [view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12)];
+}
+
+export function writeAddress(address: Address6, view: DataView, at: number): void {
+  view.setInt32(at, address[0]);
+  view.setInt32(at + 4, address[1]);
+  view.setInt32(at + 8, address[2]);
+  view.setInt32(at + 12, address[3]);
+}
+
+export function equal(a: Address6, b: Address6): boolean {
   return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }
 
@@ -52,21 +64,21 @@ export function multicastScope(word0: number): number {
 }
 
 /** ::ffff:0:0/96: an IPv4 address, which is the last word. */
-export function isMapped4(address: Address): boolean {
+export function isMapped4(address: Address6): boolean {
   return address[0] === 0 && address[1] === 0 && address[2] === MAPPED_WORD;
 }
 
-export function mapped4(address: number): Address {
+export function mapped4(address: number): Address6 {
   return [0, 0, MAPPED_WORD, address];
 }
 
 /** Where neighbor solicitations for an address go (RFC 4291 2.7.1): ff02::1:ff and its last 24 bits. */
-export function solicitedNode(address: Address): Address {
+export function solicitedNode(address: Address6): Address6 {
   return [0xff020000 | 0, 0, 1, 0xff000000 | (address[3] & 0x00ffffff)];
 }
 
 /** "2001:db8::1" or "::ffff:10.0.0.1" → words, or null when it is none (RFC 4291 2.2). */
-export function parseAddress(text: string): Address | null {
+export function parseAddress(text: string): Address6 | null {
   const halves = text.split('::');
   if (halves.length > 2) return null;
   const head = parseGroups(halves[0] as string, halves.length === 1);
@@ -102,7 +114,7 @@ function word(groups: readonly number[], index: number): number {
 }
 
 /** Words → text as RFC 5952 has it: lower case, the longest run of zero groups as "::", mapped addresses dotted. */
-export function formatAddress(address: Address): string {
+export function formatAddress(address: Address6): string {
   if (isMapped4(address)) return `::ffff:${formatAddress4(address[3])}`;
   const groups: number[] = [];
   for (const one of address) groups.push(one >>> 16, one & 0xffff);

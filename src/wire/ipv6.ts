@@ -12,9 +12,9 @@
  */
 
 import { assert } from '../base/assert.ts';
-import { sumView } from '../base/checksum.ts';
+import { foldSum, sumView } from '../base/checksum.ts';
 import { copyIn, copyOut } from './bytes.ts';
-import type { Address } from './ipv6-address.ts';
+import { type Address6, readAddress, writeAddress } from './ipv6-address.ts';
 import { type Extension, emitExtensions, extensionsLength, HeaderWalk, parseExtensions } from './ipv6-extensions.ts';
 
 export * from './ipv6-address.ts';
@@ -80,24 +80,12 @@ export function dstWord(view: DataView, at: number, index: number): number {
   return view.getInt32(at + DST_OFFSET + 4 * index);
 }
 
-export function src(view: DataView, at: number): Address {
+export function src(view: DataView, at: number): Address6 {
   return readAddress(view, at + SRC_OFFSET);
 }
 
-export function dst(view: DataView, at: number): Address {
+export function dst(view: DataView, at: number): Address6 {
   return readAddress(view, at + DST_OFFSET);
-}
-
-/** The 16 bytes at `at` as an address. Allocates: the data path compares words. */
-export function readAddress(view: DataView, at: number): Address {
-  return [view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12)];
-}
-
-export function writeAddress(view: DataView, at: number, address: Address): void {
-  view.setInt32(at, address[0]);
-  view.setInt32(at + 4, address[1]);
-  view.setInt32(at + 8, address[2]);
-  view.setInt32(at + 12, address[3]);
 }
 
 /** Whether the 16 bytes at `at` and those at `other` are the same address. Allocates nothing. */
@@ -127,12 +115,12 @@ export function setHopLimit(view: DataView, at: number, hopLimit: number): void 
   view.setUint8(at + 7, hopLimit);
 }
 
-export function setSrc(view: DataView, at: number, address: Address): void {
-  writeAddress(view, at + SRC_OFFSET, address);
+export function setSrc(view: DataView, at: number, address: Address6): void {
+  writeAddress(address, view, at + SRC_OFFSET);
 }
 
-export function setDst(view: DataView, at: number, address: Address): void {
-  writeAddress(view, at + DST_OFFSET, address);
+export function setDst(view: DataView, at: number, address: Address6): void {
+  writeAddress(address, view, at + DST_OFFSET);
 }
 
 /**
@@ -143,13 +131,27 @@ export function pseudoSum(view: DataView, at: number, protocol: number, lengthBy
   return sumView(view, at + SRC_OFFSET, 32) + (lengthBytes >>> 16) + (lengthBytes & 0xffff) + protocol;
 }
 
+/**
+ * Whether the checksum of the upper-layer packet of `lengthBytes` at `at` is right; `headerAt` is the IPv6 header with its
+ * addresses. UDP without a checksum is wrong in IPv6 (RFC 8200 8.1) and has to be looked for before.
+ */
+export function verifyUpper(
+  view: DataView,
+  headerAt: number,
+  at: number,
+  protocol: number,
+  lengthBytes: number,
+): boolean {
+  return foldSum(pseudoSum(view, headerAt, protocol, lengthBytes) + sumView(view, at, lengthBytes)) === 0xffff;
+}
+
 /** A packet as an object: for tests, tracing and control. */
 export interface Repr {
   trafficClass: number;
   flowLabel: number;
   hopLimit: number;
-  src: Address;
-  dst: Address;
+  src: Address6;
+  dst: Address6;
   extensions: Extension[];
   /** What the payload is: the next header of the last extension. */
   protocol: number;
