@@ -21,6 +21,7 @@ import { pseudoSum } from './ipv6.ts';
 
 export * from './icmpv6-listener.ts';
 export * from './icmpv6-options.ts';
+export * from './icmpv6-repr.ts';
 
 export const HEADER_BYTES = 8;
 const PROTOCOL_ICMPV6 = 58;
