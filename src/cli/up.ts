@@ -5,6 +5,8 @@
  * is the table once and then a line a second; with --json one JSON value a line.
  */
 
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import {
   type CheckResult,
@@ -70,7 +72,11 @@ async function up(given: string | undefined, options: UpOptions): Promise<void> 
   const interrupt = onInterrupt(() => interrupted.abort());
   try {
     const seed = options.seed === undefined ? {} : { seed: options.seed };
-    const net = await startLab(file, { control: true, signal: interrupted.signal, ...seed });
+    const folder = dirname(resolve(file));
+    const starting = startLab(file, { control: true, signal: interrupted.signal, ...seed });
+    // The file is read by now. Threads have no working directory of their own: relative paths of programs start here.
+    if (existsSync(folder)) process.chdir(folder);
+    const net = await starting;
     process.exitCode = await watch(net, view, forMs, options.quiet === true, interrupted.signal);
   } catch (error) {
     // Ctrl-C while the lab was coming up: it is gone again.

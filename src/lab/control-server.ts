@@ -29,9 +29,13 @@ export class ControlServer {
   readonly #server: Server;
   readonly #clients: Set<Socket> = new Set();
 
+  /** Whatever ends the process, the file goes; only a kill leaves it. */
+  readonly #onExit = (): void => rmSync(this.path, { force: true });
+
   private constructor(path: string, server: Server) {
     this.path = path;
     this.#server = server;
+    process.on('exit', this.#onExit);
   }
 
   /** Take the name `lab`. Throws EEXIST when a lab of that name is up. */
@@ -58,6 +62,7 @@ export class ControlServer {
 
   /** Hang up on everybody and remove the socket file. */
   async close(): Promise<void> {
+    process.off('exit', this.#onExit);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#clients) socket.destroySoon();
     await closed;

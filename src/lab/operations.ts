@@ -69,6 +69,8 @@ export interface NetworkInfo {
   prefix: string;
   mtuBytes: number;
   full: 'wait' | 'drop';
+  /** Nodes on it are also called NODE.DOMAIN. */
+  domain: string | null;
   nodes: string[];
 }
 

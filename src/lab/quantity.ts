@@ -42,9 +42,10 @@ export function sizeBytes(text: string): number {
   return /^\d+$/.test(text.trim()) ? Number(text) : parse(text, SIZE_BYTES);
 }
 
-/** `5 s`, `250 ms`: for messages. */
+/** `250 ms`, `5 s`, `2 min`, `1 h`: for messages. */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${Number((ms / 1000).toFixed(1))} s`;
-  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+  if (ms < 3_600_000) return `${Number((ms / 60_000).toFixed(1))} min`;
+  return `${Number((ms / 3_600_000).toFixed(1))} h`;
 }

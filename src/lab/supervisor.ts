@@ -53,7 +53,8 @@ export class Supervisor implements LabBackend {
   readonly #workers: Set<WorkerLink> = new Set();
   readonly #cuts: CutTable;
   readonly #stateSinks: Set<StreamSink<NodeStatus>> = new Set();
-  readonly #figureSinks: Set<() => void> = new Set();
+  /** How to end the streams that live here and not in a worker. */
+  readonly #openStreams: Set<() => void> = new Set();
   readonly #startThread: StartThread;
   readonly #checks: CheckRunner;
   readonly #startedAtMs: number = Date.now();
@@ -144,6 +145,7 @@ export class Supervisor implements LabBackend {
         prefix: formatPrefix(network.prefix),
         mtuBytes: network.mtuBytes,
         full: network.full,
+        domain: network.domain,
         nodes: network.ports,
       })),
       cuts: this.#cuts.list(),
@@ -180,7 +182,7 @@ export class Supervisor implements LabBackend {
         return NOTHING;
       }
       const stop = this.logs.follow(nodes, (line) => sink.event(line));
-      return closable(sink, stop);
+      return this.#closable(sink, stop);
     },
     ping: ({ kernel, options }, sink) => this.#running(kernel).open(kernel, 'ping', options, sink),
     capture: ({ kernel, options }, sink) => this.#running(kernel).open(kernel, 'capture', options, sink),
@@ -316,10 +318,8 @@ export class Supervisor implements LabBackend {
 
   async #close(): Promise<void> {
     this.#checks.stop();
-    for (const stop of [...this.#figureSinks]) stop();
     await Promise.all([...this.#workers].map((worker) => worker.terminate()));
-    for (const sink of [...this.#stateSinks]) sink.end(null);
-    this.#stateSinks.clear();
+    for (const close of [...this.#openStreams]) close();
     this.#resolveEnded();
   }
 
@@ -328,7 +328,7 @@ export class Supervisor implements LabBackend {
   #openStates(sink: StreamSink<NodeStatus>): StreamHandle<never> {
     for (const node of this.#nodes.values()) sink.event(node.status());
     this.#stateSinks.add(sink);
-    return closable(sink, () => this.#stateSinks.delete(sink));
+    return this.#closable(sink, () => this.#stateSinks.delete(sink));
   }
 
   #openFigures(intervalMs: number, sink: StreamSink<LabStreams['figures']['event']>): StreamHandle<never> {
@@ -343,25 +343,17 @@ export class Supervisor implements LabBackend {
       Math.max(FIGURES_MS_MIN, intervalMs),
     );
     timer.unref();
-    const handle = closable(sink, () => {
-      clearInterval(timer);
-      this.#figureSinks.delete(handle.close);
-    });
-    this.#figureSinks.add(handle.close);
-    return handle;
+    return this.#closable(sink, () => clearInterval(timer));
   }
-}
 
-/** A handle whose `close` releases what the stream holds and ends it, once. */
-function closable(sink: StreamSink<never>, release: () => void): StreamHandle<never> {
-  let open = true;
-  return {
-    send: () => {},
-    close: () => {
-      if (!open) return;
-      open = false;
+  /** A handle whose `close` releases what the stream holds and ends it, once; the lab's end closes it too. */
+  #closable(sink: StreamSink<never>, release: () => void): StreamHandle<never> {
+    const close = (): void => {
+      if (!this.#openStreams.delete(close)) return;
       release();
       sink.end(null);
-    },
-  };
+    };
+    this.#openStreams.add(close);
+    return { send: () => {}, close };
+  }
 }

@@ -229,7 +229,7 @@ describe('mk up', () => {
     const { code, out } = await terminal.run('up', '--for', '1500ms');
     expect(code).toBe(1);
     expect(out).toMatch(
-      /\nFAIL within 1 s: connect to b:80 from a: open: refused, expected open\nok {3}at 1 ms: ping b from a: reply\nok .*refused\n- {4}at 60 min 0 s: a is crashed: the lab ended before\n$/,
+      /\nFAIL within 1 s: connect to b:80 from a: open: refused, expected open\nok {3}at 1 ms: ping b from a: reply\nok .*refused\n- {4}at 1 h: a is crashed: the lab ended before\n$/,
     );
   });
 

@@ -41,6 +41,11 @@ export function addressOf(lab: LabInfo, from: string, host: string): string | nu
   if (isAddress(host)) return host;
   if (host === 'localhost') return '127.0.0.1';
   const name = host.toLowerCase().replace(/\.$/, '');
+  for (const { name: network, domain } of lab.networks) {
+    const node = lab.nodes.find((candidate) => name === `${candidate.name}.${domain}`);
+    const entry = node?.addresses.find((candidate) => candidate.network === network);
+    if (entry !== undefined) return entry.address;
+  }
   const node = lab.nodes.find((candidate) => name === candidate.name || name === `${candidate.name}.${lab.domain}`);
   if (node === undefined) return null;
   const near = lab.nodes.find((candidate) => candidate.name === from)?.addresses.map((entry) => entry.network) ?? [];

@@ -136,6 +136,7 @@ const SOCKETS: SocketInfo[] = [
 ];
 const LAB = {
   domain: 'shop.lan',
+  networks: [{ name: 'back', domain: 'back.lan' }],
   nodes: [
     { name: 'gw', addresses: [{ address: '10.0.1.1', network: 'back' }] },
     { name: 'api', addresses: [{ address: '10.0.1.10', network: 'back' }] },
@@ -344,6 +345,7 @@ describe('arp', () => {
         '? (10.0.1.9) at (incomplete) on eth0\n' +
         '? (10.0.1.8) at 02:00:00:00:00:08 on eth0 permanent published\n',
     );
+    expect((await run(arp, 'gw.back.lan')).text).toBe('gw (10.0.1.1) at 02:6d:6b:00:02:01 on eth0\n');
     expect((await run(arp, 'gw')).text).toBe('gw (10.0.1.1) at 02:6d:6b:00:02:01 on eth0\n');
     expect(await run(arp, '-n 10.0.1.77')).toEqual({
       text: '',
