@@ -5,11 +5,18 @@
  * `icmpv6.fillChecksum` do the rest.
  *
  * Thread: any; not for the data path.
- * Read first: icmpv6.ts (offsets, checks). Missing: what icmpv6.ts lacks; auxiliary data of listener records is left out.
+ * Read first: icmpv6-fields.ts (offsets, checks). Missing: what is missing there; auxiliary data of listener records is left out.
  */
 
 import { copyIn, copyOut } from './bytes.ts';
-import * as icmpv6 from './icmpv6.ts';
+import * as icmpv6 from './icmpv6-fields.ts';
+import * as listener from './icmpv6-listener.ts';
+import {
+  emitNeighborOptions,
+  type NeighborOption,
+  neighborOptionsLength,
+  parseNeighborOptions,
+} from './icmpv6-options.ts';
 import { type Address6, readAddress, writeAddress } from './ipv6-address.ts';
 
 export interface EchoRepr {
@@ -54,7 +61,7 @@ export interface ListenerReportV2Repr {
 
 export interface RouterSolicitationRepr {
   kind: 'router-solicitation';
-  options: icmpv6.NeighborOption[];
+  options: NeighborOption[];
 }
 
 export interface RouterAdvertisementRepr {
@@ -65,13 +72,13 @@ export interface RouterAdvertisementRepr {
   lifetimeSec: number;
   reachableMs: number;
   retransmitMs: number;
-  options: icmpv6.NeighborOption[];
+  options: NeighborOption[];
 }
 
 export interface NeighborSolicitationRepr {
   kind: 'neighbor-solicitation';
   target: Address6;
-  options: icmpv6.NeighborOption[];
+  options: NeighborOption[];
 }
 
 export interface NeighborAdvertisementRepr {
@@ -80,14 +87,14 @@ export interface NeighborAdvertisementRepr {
   solicited: boolean;
   override: boolean;
   target: Address6;
-  options: icmpv6.NeighborOption[];
+  options: NeighborOption[];
 }
 
 export interface RedirectRepr {
   kind: 'redirect';
   target: Address6;
   destination: Address6;
-  options: icmpv6.NeighborOption[];
+  options: NeighborOption[];
 }
 
 /** Types that are not among the others. */
@@ -126,7 +133,7 @@ const ERROR_KINDS: readonly ErrorRepr['kind'][] = [
   'parameter-problem',
 ];
 const LISTENER_KINDS: readonly ListenerRepr['kind'][] = ['listener-query', 'listener-report', 'listener-done'];
-const LISTENER_BYTES = icmpv6.QUERY_V1_BYTES;
+const LISTENER_BYTES = listener.QUERY_V1_BYTES;
 
 /** Null when `icmpv6.check` finds a fault. */
 export function parse(view: DataView, at: number, lengthBytes: number): Repr | null {
@@ -157,8 +164,8 @@ export function parse(view: DataView, at: number, lengthBytes: number): Repr | n
 
 function parseListener(view: DataView, at: number, lengthBytes: number, type: number): Repr {
   const kind = LISTENER_KINDS[type - icmpv6.TYPE_LISTENER_QUERY] as ListenerRepr['kind'];
-  const fields = { maxResponseCode: icmpv6.maxResponseCode(view, at), group: readAddress(view, at + 8) };
-  if (kind !== 'listener-query' || lengthBytes < icmpv6.QUERY_V2_BYTES) return { kind, ...fields };
+  const fields = { maxResponseCode: listener.maxResponseCode(view, at), group: readAddress(view, at + 8) };
+  if (kind !== 'listener-query' || lengthBytes < listener.QUERY_V2_BYTES) return { kind, ...fields };
   const flags = view.getUint8(at + 24);
   return {
     kind: 'listener-query-v2',
@@ -166,21 +173,21 @@ function parseListener(view: DataView, at: number, lengthBytes: number, type: nu
     suppress: (flags & 8) !== 0,
     robustness: flags & 7,
     intervalCode: view.getUint8(at + 25),
-    sources: parseAddresses(view, at + icmpv6.QUERY_V2_BYTES, view.getUint16(at + 26)),
+    sources: parseAddresses(view, at + listener.QUERY_V2_BYTES, view.getUint16(at + 26)),
   };
 }
 
 function parseReport(view: DataView, at: number): ListenerReportV2Repr {
   const records: ListenerReportV2Repr['records'] = [];
   let record = at + icmpv6.HEADER_BYTES;
-  for (let left = icmpv6.listenerRecordCount(view, at); left > 0; left--) {
-    const count = icmpv6.listenerRecordSourceCount(view, record);
+  for (let left = listener.listenerRecordCount(view, at); left > 0; left--) {
+    const count = listener.listenerRecordSourceCount(view, record);
     records.push({
-      type: icmpv6.listenerRecordType(view, record),
+      type: listener.listenerRecordType(view, record),
       group: readAddress(view, record + 4),
-      sources: parseAddresses(view, record + icmpv6.RECORD_HEADER_BYTES, count),
+      sources: parseAddresses(view, record + listener.RECORD_HEADER_BYTES, count),
     });
-    record += icmpv6.listenerRecordBytes(view, record);
+    record += listener.listenerRecordBytes(view, record);
   }
   return { kind: 'listener-report-v2', records };
 }
@@ -190,7 +197,7 @@ function parseAddresses(view: DataView, at: number, count: number): Address6[] {
 }
 
 function parseDiscovery(view: DataView, at: number, lengthBytes: number, type: number): Repr {
-  const options = icmpv6.parseNeighborOptions(view, at + icmpv6.optionsOffset(type), at + lengthBytes);
+  const options = parseNeighborOptions(view, at + icmpv6.optionsOffset(type), at + lengthBytes);
   switch (type) {
     case icmpv6.TYPE_ROUTER_SOLICITATION:
       return { kind: 'router-solicitation', options };
@@ -251,14 +258,14 @@ export function lengthOf(repr: Repr): number {
     case 'listener-done':
       return LISTENER_BYTES;
     case 'listener-query-v2':
-      return icmpv6.QUERY_V2_BYTES + 16 * repr.sources.length;
+      return listener.QUERY_V2_BYTES + 16 * repr.sources.length;
     case 'listener-report-v2': {
       let bytes = icmpv6.HEADER_BYTES;
-      for (const record of repr.records) bytes += icmpv6.RECORD_HEADER_BYTES + 16 * record.sources.length;
+      for (const record of repr.records) bytes += listener.RECORD_HEADER_BYTES + 16 * record.sources.length;
       return bytes;
     }
     default:
-      return icmpv6.optionsOffset(DISCOVERY_TYPES[repr.kind]) + icmpv6.neighborOptionsLength(repr.options);
+      return icmpv6.optionsOffset(DISCOVERY_TYPES[repr.kind]) + neighborOptionsLength(repr.options);
   }
 }
 
@@ -315,7 +322,7 @@ function emitQueryV2(repr: ListenerQueryV2Repr, view: DataView, at: number): voi
   view.setUint8(at + 24, (repr.suppress ? 8 : 0) | repr.robustness);
   view.setUint8(at + 25, repr.intervalCode);
   view.setUint16(at + 26, repr.sources.length);
-  emitAddresses(repr.sources, view, at + icmpv6.QUERY_V2_BYTES);
+  emitAddresses(repr.sources, view, at + listener.QUERY_V2_BYTES);
 }
 
 function emitReport(repr: ListenerReportV2Repr, view: DataView, at: number): void {
@@ -326,8 +333,8 @@ function emitReport(repr: ListenerReportV2Repr, view: DataView, at: number): voi
     view.setUint16(record, type << 8);
     view.setUint16(record + 2, sources.length);
     writeAddress(group, view, record + 4);
-    emitAddresses(sources, view, record + icmpv6.RECORD_HEADER_BYTES);
-    record += icmpv6.RECORD_HEADER_BYTES + 16 * sources.length;
+    emitAddresses(sources, view, record + listener.RECORD_HEADER_BYTES);
+    record += listener.RECORD_HEADER_BYTES + 16 * sources.length;
   }
 }
 
@@ -352,5 +359,5 @@ function emitDiscovery(repr: DiscoveryRepr, view: DataView, at: number): void {
     writeAddress(repr.target, view, at + 8);
   } else if (repr.kind !== 'router-solicitation') writeAddress(repr.target, view, at + 8);
   if (repr.kind === 'redirect') writeAddress(repr.destination, view, at + 24);
-  icmpv6.emitNeighborOptions(repr.options, view, at + icmpv6.optionsOffset(type));
+  emitNeighborOptions(repr.options, view, at + icmpv6.optionsOffset(type));
 }
