@@ -18,9 +18,14 @@ export interface SimNetworkOptions {
   impairment?: Impairment;
   ringBytes?: number;
   mtuBytes?: number;
+  /** Memory to build it in; many small networks can share one arena, which is never given back. */
+  arena?: Arena;
+  /** Memory of each kernel for socket buffers. */
+  heapBytes?: number;
 }
 
 const HEAP_BYTES = 32 * 1024 * 1024;
+let networks = 0;
 
 export class SimNetwork {
   readonly simulation: Simulation;
@@ -31,17 +36,19 @@ export class SimNetwork {
   constructor(options: SimNetworkOptions) {
     const { seed, kernels } = options;
     this.simulation = new Simulation(seed);
-    this.arena = Arena.create(256 * 1024 * 1024 + kernels.length * (HEAP_BYTES + 8 * 1024 * 1024));
+    const heapBytes = options.heapBytes ?? HEAP_BYTES;
+    this.arena = options.arena ?? Arena.create(64 * 1024 * 1024 + kernels.length * (heapBytes + 8 * 1024 * 1024));
+    const id = networks++;
     const ports = Math.max(2, kernels.length);
     const ringBytes = options.ringBytes ?? 512 * 1024;
     const network = createNetwork(this.arena, { ports, ringBytes });
     const hosts = Object.fromEntries(kernels.map((name, i) => [name, [SimNetwork.address(i)]]));
     kernels.forEach((name, index) => {
       const host = this.simulation.host();
-      const heap = { at: this.arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
-      const kernel = new Kernel({ name, arena: this.arena, host, hosts, heap });
+      const heap = { at: this.arena.allocate(heapBytes, 4096), bytes: heapBytes };
+      const kernel = new Kernel({ name: `${name}#${id}`, arena: this.arena, host, hosts, heap });
       const device = new VniDevice(this.arena, kernel.bulk, network, index, {
-        name: `${name}/eth0`,
+        name: `${name}#${id}/eth0`,
         mac: { hi: 0x026d, lo: index + 1 },
         ...(options.mtuBytes === undefined ? {} : { mtuBytes: options.mtuBytes }),
       });
