@@ -87,6 +87,15 @@ export class AddressConflicts {
     this.#context.callouts.schedule(watch.timer, nowUs + slow + randomUnit(this.#context.rng) * PROBE_WAIT_US);
   }
 
+  /** The interface came up: whoever asked before got no answer, so say again what addresses are here. */
+  announceAll(iface: Interface): void {
+    for (const watch of this.#watches.values()) {
+      if (watch.iface !== iface || watch.entry.state !== 'valid') continue;
+      watch.announcementsLeft = ANNOUNCE_NUM;
+      this.#step(watch, this.#context.nowUs());
+    }
+  }
+
   /** The address was removed. */
   forget(address: number): void {
     const watch = this.#watches.get(address);

@@ -99,8 +99,10 @@ export class Inet {
 
   /** Set and clear `IFF_*`. */
   changeFlags(iface: Interface, set: number, clear: number): void {
+    const wasUp = iface.up;
     iface.changeFlags(set, clear);
     this.ip.interfaceChanged(iface);
+    if (iface.up && !wasUp) this.ip.announce(iface);
   }
 
   /** Returns 0 or `-EINVAL` (below 68 bytes, RFC 791). */

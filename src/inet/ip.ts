@@ -232,8 +232,13 @@ export class Ip implements IpService {
 
   /** An interface went up or down, or changed its MTU: nothing looked up before holds. */
   interfaceChanged(iface: Interface): void {
-    if (!iface.up) this.neighbors.flush(iface, false);
     this.routes.generation++;
+    if (!iface.up) this.neighbors.flush(iface, false);
+  }
+
+  /** An interface that was down is up: say again which addresses are here. */
+  announce(iface: Interface): void {
+    this.#conflicts.announceAll(iface);
   }
 
   /** Before an interface is detached. */

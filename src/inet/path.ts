@@ -238,7 +238,8 @@ export class PathTable {
     if (path.src === 0) path.src = addresses.sourceFor(iface, nextHop);
     if (path.src === 0 && (path.flags & PATH_FORWARD) === 0) return -Errno.EADDRNOTAVAIL;
     const linkMtuBytes = route.mtuBytes !== 0 ? Math.min(route.mtuBytes, iface.mtuBytes) : iface.mtuBytes;
-    path.mtu = pathMtu.lookup(dst, linkMtuBytes);
+    // What was learned about a path holds for packets of ours; others find out by themselves.
+    path.mtu = (path.flags & PATH_FORWARD) !== 0 ? linkMtuBytes : pathMtu.lookup(dst, linkMtuBytes);
     if ((route.flags & RTF_BLACKHOLE) !== 0) {
       path.discards = true;
       path.attach(iface, 0, 0);
