@@ -104,6 +104,64 @@ export interface NativeHandle {
 export const NativeTcp: new (type: number) => NativeHandle = tcpWrap.TCP as never;
 export const NativeUdp: new () => NativeHandle = udpWrap.UDP as never;
 
+export interface NativePipeHandle {
+  readonly fd: number;
+  onread: (bytes: ArrayBuffer | undefined) => void;
+  /** 0 or a UV number; newer versions throw or return nothing. */
+  connect(request: object, path: string): number | undefined;
+  setBlocking(on: boolean): number;
+  readStart(): number;
+  close(): void;
+  unref(): void;
+}
+
+const pipeWrap = binding<{
+  Pipe: new (type: number) => NativePipeHandle;
+  PipeConnectWrap: new () => { oncomplete?: () => void };
+}>('pipe_wrap');
+export const NativePipe: new (type: number) => NativePipeHandle = pipeWrap.Pipe;
+export const PipeConnectRequest: new () => { oncomplete?: () => void } = pipeWrap.PipeConnectWrap;
+
+export interface SpawnOptions {
+  envPairs?: string[];
+  stdio?: { type: string; handle?: unknown }[];
+}
+
+interface NativeProcess {
+  spawn(this: object, options: SpawnOptions): number;
+}
+
+export const processWrap: { Process: { prototype: NativeProcess } } = binding('process_wrap');
+export const spawnSyncBinding: { spawn: (options: SpawnOptions) => unknown } = binding('spawn_sync');
+
+/** The stream methods of an IPC channel that can carry a handle. */
+export interface Channel {
+  writeUtf8String(this: Channel, request: object, text: string, handle: unknown): unknown;
+  writeBuffer(this: Channel, request: object, bytes: Uint8Array, handle: unknown): unknown;
+}
+
+/** Where to replace the methods of every pipe. */
+export function channelPrototype(): Channel {
+  return pipeWrap.Pipe.prototype as Channel;
+}
+
+type Emit = (this: object, event: string, ...rest: unknown[]) => boolean;
+
+/**
+ * `handleOf` is asked for the handle of each message that says it carries one (`NODE_HANDLE`) and came without.
+ * `target` is `process` or a `ChildProcess`.
+ */
+export function watchChannelMessages(target: object, handleOf: (message: Record<string, unknown>) => unknown): void {
+  const emitter = target as { emit: Emit };
+  const emit = emitter.emit;
+  emitter.emit = function (event, ...rest) {
+    const [message, handle] = rest as [Record<string, unknown> | undefined, unknown];
+    if (event === 'internalMessage' && handle == null && message?.cmd === 'NODE_HANDLE')
+      return emit.call(this, event, message, handleOf(message));
+    return emit.call(this, event, ...rest);
+  };
+}
+
 /**
  * Runs what `process.nextTick` and promises have queued, as native code does after each callback into JavaScript.
  * Two callbacks delivered in one turn would otherwise both run before the ticks of the first.

@@ -6,53 +6,48 @@
  * Thread: the program's. Missing: descriptors of the host's own sockets cannot be opened.
  */
 
-import type { DatagramSocket, StreamSocket } from '../socket/socket.ts';
 import type { Family } from './address.ts';
 import { type NativeHandle, NativeTcp, NativeUdp } from './bindings.ts';
+import { type AnySocket, type Consumer, share } from './shared-socket.ts';
 
-/** A socket that more than one handle may have open. */
-export interface Descriptor<S extends StreamSocket | DatagramSocket> {
+export interface Descriptor {
   readonly fd: number;
-  readonly socket: S;
+  readonly kind: 'tcp' | 'udp';
+  readonly socket: AnySocket;
   readonly family: Family;
+  /** Who asked for the number first; libuv refuses to open it again while its events are waited for. */
+  readonly consumer: Consumer;
   readonly placeholder: NativeHandle;
-  /** Handles that have it open. */
-  users: number;
-  /** Whether a handle waits for its events: libuv refuses to open it again then. */
-  watched: () => boolean;
 }
 
-type AnyDescriptor = Descriptor<StreamSocket> | Descriptor<DatagramSocket>;
+const descriptors = new Map<number, Descriptor>();
 
-const open = new Map<number, AnyDescriptor>();
-
-/** A number for `socket`, or undefined when the host gives none. */
-export function describe<S extends StreamSocket | DatagramSocket>(
+/** A number for the socket that `consumer` has open, or undefined when the host gives none. */
+export function describe(
   kind: 'tcp' | 'udp',
-  socket: S,
+  socket: AnySocket,
   family: Family,
-  watched: () => boolean,
-): Descriptor<S> | undefined {
+  consumer: Consumer,
+): Descriptor | undefined {
   const placeholder = kind === 'tcp' ? new NativeTcp(0) : new NativeUdp();
   if (placeholder.bind('127.0.0.1', 0, 0) !== 0 || placeholder.fd < 0) {
     placeholder.close();
     return undefined;
   }
   placeholder.unref();
-  const descriptor: Descriptor<S> = { fd: placeholder.fd, socket, family, placeholder, users: 1, watched };
-  open.set(descriptor.fd, descriptor as AnyDescriptor);
+  share(socket, consumer);
+  const descriptor: Descriptor = { fd: placeholder.fd, kind, socket, family, consumer, placeholder };
+  descriptors.set(descriptor.fd, descriptor);
   return descriptor;
 }
 
 /** The descriptor with that number, when it is one of ours. */
-export function find(fd: number): AnyDescriptor | undefined {
-  return open.get(fd);
+export function find(fd: number): Descriptor | undefined {
+  return descriptors.get(fd);
 }
 
-/** One handle less has it open; true when it was the last. */
-export function release(descriptor: AnyDescriptor): boolean {
-  if (--descriptor.users > 0) return false;
-  open.delete(descriptor.fd);
+/** The socket is closed, and with it the number. */
+export function forget(descriptor: Descriptor): void {
+  descriptors.delete(descriptor.fd);
   descriptor.placeholder.close();
-  return true;
 }

@@ -11,6 +11,8 @@ export interface NameTable {
   lookup(name: string): readonly number[];
   /** Names of an address, empty when it has none. */
   reverse(address: number): readonly string[];
+  /** Every name with its addresses in dotted form, what `StaticNames` is made from. */
+  entries(): Record<string, string[]>;
 }
 
 const NONE: readonly never[] = [];
@@ -50,5 +52,9 @@ export class StaticNames implements NameTable {
 
   reverse(address: number): readonly string[] {
     return this.#names.get(address) ?? NONE;
+  }
+
+  entries(): Record<string, string[]> {
+    return Object.fromEntries([...this.#addresses].map(([name, addresses]) => [name, addresses.map(formatIpv4)]));
   }
 }

@@ -29,11 +29,12 @@ import {
   type ParsedAddress,
   parseInto,
 } from './address.ts';
-import { JSStream, type NativeStream, NativeTcp, type ReadCallback, streamWrap, tcpWrap } from './bindings.ts';
-import { type Descriptor, describe, find, release } from './descriptor.ts';
+import { JSStream, type NativeStream, type ReadCallback, streamWrap, tcpWrap } from './bindings.ts';
+import { type Descriptor, describe, find, forget } from './descriptor.ts';
 import { callLater, callProgram, type Deferrable, defer, eventsBegin, face, inRoot, liveness } from './face.ts';
 import { feed, parserAttached } from './http-parser.ts';
 import { finishLater } from './native-requests.ts';
+import { type Consumer, join, leave, share } from './shared-socket.ts';
 import { type ReaderOwner, StreamReader } from './stream-reader.ts';
 import { type StreamRequest, StreamWriter, type WriterOwner } from './stream-writer.ts';
 import { uvCode, uvResult } from './uv-error.ts';
@@ -57,7 +58,7 @@ interface ConnectRequest {
 
 const parsed: ParsedAddress = { address: 0, error: 0 };
 
-export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, WriterOwner, Deferrable {
+export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, WriterOwner, Deferrable, Consumer {
   deferred = false;
   onconnection: unknown = undefined;
   readonly #type: number;
@@ -78,7 +79,7 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   #delayedError = 0;
   #connectRequest: ConnectRequest | null = null;
   #connectScope: AsyncResource | null = null;
-  #descriptor: Descriptor<StreamSocket> | undefined;
+  #descriptor: Descriptor | undefined;
   #tls: { onread: ReadCallback | undefined } | null = null;
 
   constructor(type: number = SOCKET, accepted: StreamSocket | null = null, listener: TcpHandle | null = null) {
@@ -160,21 +161,39 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
 
   get fd(): number {
     if (this.#socket === null) return -1;
-    this.#descriptor ??= describe('tcp', this.#socket, this.#family, () => this.#held);
+    this.#descriptor ??= describe('tcp', this.#socket, this.#family, this);
     return this.#descriptor?.fd ?? -1;
   }
 
   /** Share the socket of another handle by its descriptor number. */
   open(fd: unknown): number {
     const found = find(Number(fd));
-    if (found === undefined || !(found.placeholder instanceof NativeTcp)) return UV_EINVAL;
-    if (found.watched()) return UV_EEXIST;
-    found.users++;
-    this.#descriptor = found as Descriptor<StreamSocket>;
-    this.#family = found.family;
-    this.#attach(this.#descriptor.socket);
-    this.#connected = this.#descriptor.socket.peer.port !== 0;
+    if (found === undefined || found.kind !== 'tcp') return UV_EINVAL;
+    if (found.consumer.interested) return UV_EEXIST;
+    this.#descriptor = found;
+    this.adopt(found.socket as StreamSocket, found.family);
     return 0;
+  }
+
+  /** Take a socket that others have open too (shared-socket.ts). */
+  adopt(socket: StreamSocket, family: Family): void {
+    join(socket, this);
+    this.#family = family;
+    this.#socket = socket;
+    this.#connected = socket.peer.port !== 0;
+  }
+
+  get interested(): boolean {
+    return this.#listening || this.#reader.reading;
+  }
+
+  /** What another process needs to take this socket over; null when there is none. It reads here no more. */
+  handOver(): { socket: StreamSocket; family: Family } | null {
+    const socket = this.#socket;
+    if (socket === null) return null;
+    share(socket, this);
+    if (this.#connected) this.#reader.stop();
+    return { socket, family: this.#family };
   }
 
   // --- Connections ---
@@ -476,10 +495,11 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
     this.#updateLiveness();
     activeHandles.delete(this);
     if (socket !== null) {
-      const last = this.#descriptor === undefined || release(this.#descriptor);
-      if (socket.onEvents === this.#onEvents) socket.onEvents = null;
-      if (last && abort) socket.abort();
-      else if (last) socket.close();
+      if (leave(socket, this)) {
+        if (this.#descriptor !== undefined) forget(this.#descriptor);
+        if (abort) socket.abort();
+        else socket.close();
+      }
     }
     if (this.#connectRequest !== null || this.#writer.pending) callLater(this.#scope, this.#cancelRequests, this);
     callLater(this.#scope, typeof callback === 'function' ? callback : ignore, this);
@@ -500,11 +520,11 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
 
   #attach(socket: StreamSocket): StreamSocket {
     this.#socket = socket;
-    socket.onEvents = this.#onEvents;
+    socket.onEvents = this.onEvents;
     return socket;
   }
 
-  readonly #onEvents = (events: number): void => {
+  readonly onEvents = (events: number): void => {
     this.#events |= events;
     let done = false;
     try {
@@ -540,7 +560,7 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   resume(): void {
     if (this.#delayedError !== 0) this.#finishConnect(this.#delayedError);
     if (this.#listening) this.#events |= EVENT_ACCEPTABLE;
-    this.#onEvents(0);
+    this.onEvents(0);
   }
 
   #updateLiveness(): void {

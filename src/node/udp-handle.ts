@@ -29,9 +29,10 @@ import {
   type ParsedAddress,
   parseInto,
 } from './address.ts';
-import { NativeUdp, udpWrap } from './bindings.ts';
-import { type Descriptor, describe, find, release } from './descriptor.ts';
+import { udpWrap } from './bindings.ts';
+import { type Descriptor, describe, find, forget } from './descriptor.ts';
 import { callLater, callProgram, type Deferrable, defer, eventsBegin, face, liveness } from './face.ts';
+import { type Consumer, join, leave, share } from './shared-socket.ts';
 import { uvCode, uvResult } from './uv-error.ts';
 
 const { UV_UDP_IPV6ONLY = 1, UV_UDP_REUSEADDR = 4, UV_UDP_REUSEPORT = 64 } = udpWrap.constants;
@@ -80,7 +81,7 @@ const sizeFactor = process.platform === 'linux' ? 2 : 1;
 /** Node's own switch for its tests: every send is finished on a later turn. */
 const sendsLater = process.execArgv.includes('--test-udp-no-try-send');
 
-export class UdpHandle implements Deferrable {
+export class UdpHandle implements Deferrable, Consumer {
   deferred = false;
   onmessage: unknown = undefined;
   onerror: unknown = undefined;
@@ -89,7 +90,7 @@ export class UdpHandle implements Deferrable {
   #family: Family = 4;
   #bound = false;
   #ipv6OnlyPort = 0;
-  #descriptor: Descriptor<DatagramSocket> | undefined;
+  #descriptor: Descriptor | undefined;
   #receiving = false;
   #closed = false;
   #referenced = true;
@@ -173,21 +174,37 @@ export class UdpHandle implements Deferrable {
 
   get fd(): number {
     if (this.#socket === null) return UV_EBADF;
-    this.#descriptor ??= describe('udp', this.#socket, this.#family, () => this.#receiving);
+    this.#descriptor ??= describe('udp', this.#socket, this.#family, this);
     return this.#descriptor?.fd ?? UV_EBADF;
   }
 
   /** Share the socket of another handle by its descriptor number. */
   open(fd: unknown): number {
     const found = find(Number(fd));
-    if (found === undefined || !(found.placeholder instanceof NativeUdp)) return UV_EINVAL;
-    if (found.watched()) return UV_EEXIST;
-    found.users++;
-    this.#descriptor = found as Descriptor<DatagramSocket>;
-    this.#family = found.family;
-    this.#bound = true;
-    this.#attach(this.#descriptor.socket);
+    if (found === undefined || found.kind !== 'udp') return UV_EINVAL;
+    if (found.consumer.interested) return UV_EEXIST;
+    this.#descriptor = found;
+    this.adopt(found.socket as DatagramSocket, found.family);
     return 0;
+  }
+
+  /** Take a socket that others have open too (shared-socket.ts). */
+  adopt(socket: DatagramSocket, family: Family): void {
+    join(socket, this);
+    this.#family = family;
+    this.#socket = socket;
+    this.#bound = true;
+  }
+
+  get interested(): boolean {
+    return this.#receiving;
+  }
+
+  /** What another process needs to take this socket over; null when there is none. */
+  handOver(): { socket: DatagramSocket; family: Family } | null {
+    if (this.#socket === null) return null;
+    share(this.#socket, this);
+    return { socket: this.#socket, family: this.#family };
   }
 
   // --- Sending ---
@@ -357,7 +374,7 @@ export class UdpHandle implements Deferrable {
 
   /** An interface by its address; none lets the kernel choose. */
   #interfaceOf(text: unknown): ParsedAddress {
-    if (text === undefined || text === null || text === '') {
+    if (text === undefined || text === null) {
       parsed.address = 0;
       parsed.error = 0;
     } else parseInto(parsed, text, this.#groupFamily(text), Errno.ENODEV);
@@ -377,6 +394,8 @@ export class UdpHandle implements Deferrable {
   setMulticastInterface(address: unknown): number {
     if (this.#socket === null) return UV_EBADF;
     const via = this.#interfaceOf(address);
+    // An interface of IPv6, by its number: all groups of IPv6 are nowhere.
+    if (via.error === -Errno.ENODEV) return 0;
     return uvResult(via.error < 0 ? via.error : this.#socket.setOption('multicastInterface', via.address));
   }
 
@@ -456,8 +475,10 @@ export class UdpHandle implements Deferrable {
     activeHandles.delete(this);
     ipv6OnlyPorts.delete(this.#ipv6OnlyPort);
     if (this.#socket !== null) {
-      if (this.#socket.onEvents === this.#onEvents) this.#socket.onEvents = null;
-      if (this.#descriptor === undefined || release(this.#descriptor)) this.#socket.close();
+      if (leave(this.#socket, this)) {
+        if (this.#descriptor !== undefined) forget(this.#descriptor);
+        this.#socket.close();
+      }
       this.#socket = null;
     }
     if (this.#queue.length > 0) callLater(this.#scope, this.#cancelSends, this);
@@ -471,16 +492,13 @@ export class UdpHandle implements Deferrable {
   #open(family: Family): DatagramSocket {
     if (this.#socket !== null) return this.#socket;
     this.#family = family;
-    return this.#attach(face().sockets.datagram());
-  }
-
-  #attach(socket: DatagramSocket): DatagramSocket {
+    const socket = face().sockets.datagram();
     this.#socket = socket;
-    socket.onEvents = this.#onEvents;
+    socket.onEvents = this.onEvents;
     return socket;
   }
 
-  readonly #onEvents = (events: number): void => {
+  readonly onEvents = (events: number): void => {
     let done = false;
     try {
       eventsBegin();

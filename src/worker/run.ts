@@ -1,34 +1,29 @@
 /**
- * Preloaded into the process of `mk run`: a kernel of its own under the program that this process is about to run.
+ * Preloaded (`node --require`) into the process of `mk run`, and into the Node processes and threads that its program, or
+ * a program of a lab, starts: the first gets a kernel of its own, the others share the kernel of whoever started them.
  *
- * Thread: the main thread (or a worker that the program starts, which loads it again and gets a kernel of its own). The
- * only interface is lo0: the program can talk to itself, as 127.0.0.1 and `localhost`, and to nobody else.
+ * Thread: the main thread of a process, or a worker. Nothing here may load `node:net`, `node:dgram`, `node:dns` or
+ * `node:os` before the kernel is installed.
  */
 
-import { EventLoop } from '../host/node/event-loop.ts';
-import { Kernel } from '../kernel/kernel.ts';
-import { Arena } from '../mem/arena.ts';
-import { Doorbell } from '../mem/doorbell.ts';
-import { SpinBudget } from '../mem/spin-budget.ts';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { hidePreload, inheritedSharePoint, openHiddenChannel, shareWithChildren } from '../node/children.ts';
 import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
+import { SharedSockets } from '../node/share-client.ts';
 
-/** Virtual; only pages that are used cost memory. */
-const ARENA_BYTES = 512 * 1024 * 1024;
-const HEAP_BYTES = 256 * 1024 * 1024;
-
-const arena = Arena.create(ARENA_BYTES);
-const loop = new EventLoop({
-  doorbell: new Doorbell(arena, arena.allocateDoorbell()),
-  spinBudget: new SpinBudget(arena.words, arena.allocate(4), 1),
-  // Nobody else can send: there is nothing to poll for.
-  pollUs: 0,
-});
-const kernel = new Kernel({
-  name: 'localhost',
-  arena,
-  host: loop,
-  heap: { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES },
-});
-loop.add(kernel);
-install({ sockets: kernel.sockets, names: new StaticNames() });
+const preload = fileURLToPath(import.meta.url);
+const point = inheritedSharePoint();
+hidePreload(preload);
+if (point === null) {
+  // Only here: the kernel's modules are not needed where it is shared.
+  createRequire(import.meta.url)(`./own-kernel${preload.endsWith('.ts') ? '.ts' : '.js'}`);
+} else {
+  const sockets = new SharedSockets(point);
+  const { interfaces } = sockets;
+  const names = new StaticNames(sockets.names);
+  install({ sockets, names, ...(interfaces === null ? {} : { interfaces: () => interfaces }) });
+}
+shareWithChildren(preload);
+openHiddenChannel();

@@ -1,0 +1,165 @@
+/**
+ * Processes and threads that the program starts: Node programs among them share its kernel, so that a program made of
+ * several processes (cluster, test runners, servers with workers) runs as on one machine and never reaches the host's network.
+ *
+ * Thread: the program's. A child finds this thread's kernel by its environment, a worker by its environment data; both load
+ * the same preload. Children of `spawnSync` and its kin get a kernel of their own instead: their parent, and its kernel,
+ * stand still until they end. Missing: programs that are not Node use the host's network as ever.
+ */
+
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+import {
+  getEnvironmentData,
+  type Worker as NodeWorker,
+  setEnvironmentData,
+  type WorkerOptions,
+} from 'node:worker_threads';
+import { Errno } from '../base/errors.ts';
+import { ownerOf, processWrap, type SpawnOptions, spawnSyncBinding } from './bindings.ts';
+import { face } from './face.ts';
+import { passHandles, receiveHandles } from './handle-passing.ts';
+import { SharedSockets } from './share-client.ts';
+import { type SharePoint, sharePoint } from './share-server.ts';
+import { TcpHandle } from './tcp-handle.ts';
+import { UdpHandle } from './udp-handle.ts';
+import { uvResult } from './uv-error.ts';
+
+const SHARE = 'MULTIKERNEL_SHARE';
+const PREFIX = 'MULTIKERNEL_';
+/**
+ * What Node reads before it preloads anything, and then loads `node:net` for the channel: hidden from a child, which opens
+ * its channel itself once the kernel is in place.
+ */
+const LATER = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NODE_UNIQUE_ID'];
+
+/** Where a process or thread was told to find its kernel; null: it has its own. */
+export function inheritedSharePoint(): SharePoint | null {
+  const said = process.env[SHARE] ?? getEnvironmentData(SHARE);
+  if (typeof said !== 'string' || said === '') return null;
+  const [path, secret] = said.split('|') as [string, string];
+  return { path: path.startsWith('@') ? `\0${path.slice(1)}` : path, secret };
+}
+
+function pointText(): string {
+  const { sockets } = face();
+  const { path, secret } = sockets instanceof SharedSockets ? sockets.point : sharePoint();
+  return `${path.startsWith('\0') ? `@${path.slice(1)}` : path}|${secret}`;
+}
+
+function preloadFlag(preload: string): string {
+  return `--require=${/[\s"\\]/.test(preload) ? `"${preload.replace(/[\\"]/g, '\\$&')}"` : preload}`;
+}
+
+/** The environment of a child, with what makes it share the kernel, or only load one of its own. */
+function childEnvironment(pairs: readonly string[], preload: string, point: string | null): string[] {
+  const flag = preloadFlag(preload);
+  let nodeOptions = flag;
+  const kept: string[] = [];
+  for (const pair of pairs) {
+    const name = pair.slice(0, pair.indexOf('='));
+    if (name === 'NODE_OPTIONS') nodeOptions = `${flag} ${pair.slice(name.length + 1)}`.trim();
+    else if (name !== SHARE) kept.push(LATER.includes(name) ? `${PREFIX}${pair}` : pair);
+  }
+  kept.push(`NODE_OPTIONS=${nodeOptions}`);
+  if (point !== null) kept.push(`${SHARE}=${point}`);
+  return kept;
+}
+
+/**
+ * The program must not see what `childEnvironment` and the command line put in: not in its environment, nor in
+ * `process.execArgv`. Call before the program loads.
+ */
+export function hidePreload(preload: string): void {
+  const flag = preloadFlag(preload);
+  const { NODE_OPTIONS } = process.env;
+  if (NODE_OPTIONS?.startsWith(flag)) {
+    inherited = true;
+    const rest = NODE_OPTIONS.slice(flag.length).trim();
+    if (rest === '') delete process.env.NODE_OPTIONS;
+    else process.env.NODE_OPTIONS = rest;
+  }
+  delete process.env[SHARE];
+  const at = process.execArgv.indexOf(preload);
+  if (at > 0 && ['-r', '--require'].includes(process.execArgv[at - 1] as string)) {
+    process.execArgv.splice(at - 1, 2);
+    inherited = true;
+  }
+  const whole = process.execArgv.indexOf(flag);
+  if (whole >= 0) process.execArgv.splice(whole, 1);
+}
+
+/** Open the IPC channel that the parent hid from Node, now that the kernel is in place. */
+export function openHiddenChannel(): void {
+  const hidden = LATER.map((name) => [name, process.env[PREFIX + name]] as const);
+  for (const [name] of hidden) delete process.env[PREFIX + name];
+  const [fd, mode, unique] = hidden.map(([, value]) => value);
+  const require = createRequire(import.meta.url);
+  if (fd !== undefined) {
+    const { _forkChild } = require('node:child_process') as { _forkChild(fd: number, mode: string): void };
+    _forkChild(Number.parseInt(fd, 10), mode ?? 'json');
+    receiveHandles(process);
+  }
+  if (unique !== undefined) {
+    // cluster decides by this variable, when it is loaded, on which side it is.
+    process.env.NODE_UNIQUE_ID = unique;
+    (require('node:cluster') as { _setupWorker?: () => void })._setupWorker?.();
+    delete process.env.NODE_UNIQUE_ID;
+  }
+}
+
+function carriesHandle(options: SpawnOptions): boolean {
+  return (options.stdio ?? []).some(({ handle }) => handle instanceof TcpHandle || handle instanceof UdpHandle);
+}
+
+/** From now on, what this thread's program starts shares its kernel. `preload` is the file that gives a process one. */
+export function shareWithChildren(preload: string): void {
+  const spawn = processWrap.Process.prototype.spawn;
+  processWrap.Process.prototype.spawn = function (options) {
+    // A socket of ours is no descriptor that a child could inherit.
+    if (carriesHandle(options)) return uvResult(-Errno.EOPNOTSUPP);
+    const envPairs = childEnvironment(options.envPairs ?? [], preload, pointText());
+    const result = spawn.call(this, { ...options, envPairs });
+    const child = ownerOf(this);
+    if (child !== this && typeof child === 'object' && child !== null) receiveHandles(child);
+    return result;
+  };
+  const spawnSync = spawnSyncBinding.spawn;
+  spawnSyncBinding.spawn = (options) =>
+    spawnSync({ ...options, envPairs: childEnvironment(options.envPairs ?? [], preload, null) });
+  passHandles();
+  shareWithWorkers(preload);
+}
+
+/** Whether workers inherit the preload from the command line or NODE_OPTIONS, as long as they get no options of their own. */
+let inherited = false;
+
+function workerOptions(options: WorkerOptions, preload: string, own: readonly string[]): WorkerOptions {
+  const { execArgv, env } = options;
+  const given = execArgv !== undefined || (typeof env === 'object' && env !== null);
+  if ((inherited && !given) || (execArgv !== undefined && !Array.isArray(execArgv))) return options;
+  return { ...options, execArgv: ['--require', preload, ...(execArgv ?? own)] };
+}
+
+function shareWithWorkers(preload: string): void {
+  const threads = createRequire(import.meta.url)('node:worker_threads') as { Worker: typeof NodeWorker };
+  // Not the import: it follows the replacement below.
+  const Original = threads.Worker;
+  const make = (filename: string | URL, options: WorkerOptions): NodeWorker => {
+    setEnvironmentData(SHARE, pointText());
+    const wanted = workerOptions(options, preload, process.execArgv);
+    try {
+      return Reflect.construct(Original, [filename, wanted], Worker);
+    } catch (error) {
+      // Flags of the process that are not for workers: they are inherited as a whole, but not by name.
+      if ((error as { code?: string }).code !== 'ERR_WORKER_INVALID_EXEC_ARGV' || options.execArgv) throw error;
+      return Reflect.construct(Original, [filename, workerOptions(options, preload, [])], Worker);
+    }
+  };
+  function Worker(filename: string | URL, options: WorkerOptions = {}): NodeWorker {
+    return make(filename, options);
+  }
+  Object.setPrototypeOf(Worker, Original);
+  Worker.prototype = Original.prototype;
+  threads.Worker = Worker as never;
+  syncBuiltinESMExports();
+}

@@ -1,0 +1,286 @@
+/**
+ * Serves the sockets of this thread's kernel to processes and threads that the program started: they speak through the
+ * same kernel, at the same addresses, and never through the host.
+ *
+ * Thread: the one that runs the kernel. Started when it is first needed; nothing of it keeps the process alive. Who
+ * connects must say the secret that the program's children find in their environment. Read first: share-protocol.ts.
+ */
+
+import { Buffer } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Server, Socket } from 'node:net';
+import { join as joinPath } from 'node:path';
+import { Errno } from '../base/errors.ts';
+import type { DatagramSocket, SocketOptions, StreamSocket } from '../socket/socket.ts';
+import type { Family } from './address.ts';
+import { type Face, face } from './face.ts';
+import { ServedDatagram } from './served-datagram.ts';
+import { type ServedSession, ServedStream } from './served-stream.ts';
+import * as protocol from './share-protocol.ts';
+import { type AnySocket, IN_TRANSIT, join, leave, share } from './shared-socket.ts';
+
+type Served = ServedStream | ServedDatagram;
+
+interface Export {
+  readonly socket: AnySocket;
+  readonly kind: 'stream' | 'datagram';
+  readonly family: Family;
+}
+
+/** How long a socket on its way to another process waits for it. */
+const EXPORT_MS = 60_000;
+
+// Taken before the program can replace the globals (fake timers do).
+const startTimer = setTimeout;
+const microtask = queueMicrotask;
+
+const exported = new Map<string, Export>();
+
+/** Let another session adopt `socket`; the token is for its eyes only. */
+export function exportSocket(socket: AnySocket, kind: 'stream' | 'datagram', family: Family): string {
+  const token = randomBytes(16).toString('hex');
+  join(socket, IN_TRANSIT);
+  exported.set(token, { socket, kind, family });
+  startTimer(() => {
+    if (exported.delete(token) && leave(socket, IN_TRANSIT)) socket.close();
+  }, EXPORT_MS).unref();
+  return token;
+}
+
+/** Take an exported socket; the caller joins it. */
+export function takeExport(token: string): Export | undefined {
+  const found = exported.get(token);
+  exported.delete(token);
+  return found;
+}
+
+class Session implements ServedSession {
+  readonly #sockets = new Map<number, Served>();
+  readonly #face: Face;
+  #calls: Socket | null = null;
+  #events: Socket | null = null;
+  readonly #early: Uint8Array[] = [];
+  #nextId = 2;
+
+  constructor(face: Face) {
+    this.#face = face;
+  }
+
+  attach(role: number, connection: Socket): void {
+    if (role === protocol.ROLE_CALLS) {
+      this.#calls = connection;
+      const { names, interfaces } = this.#face;
+      const known = JSON.stringify({ names: names.entries(), interfaces: interfaces?.() ?? null });
+      connection.write(protocol.frameOf(protocol.REPLY, 0, 0, 0, 0, 0, Buffer.from(known)));
+    } else {
+      this.#events = connection;
+      for (const frame of this.#early.splice(0)) connection.write(frame);
+    }
+    connection.on('close', () => this.close());
+  }
+
+  close(): void {
+    for (const served of [...this.#sockets.values()]) served.close();
+    this.#calls?.destroy();
+    this.#events?.destroy();
+  }
+
+  raw(frame: Uint8Array): void {
+    if (this.#events === null) this.#early.push(frame);
+    else if (!this.#events.destroyed) this.#events.write(frame);
+  }
+
+  event(operation: number, socket: number, a = 0, b = 0, c = 0, d = 0, payload?: Uint8Array): void {
+    this.raw(protocol.frameOf(operation, socket, a, b, c, d, payload));
+  }
+
+  adoptAccepted(socket: StreamSocket): number {
+    const id = this.#nextId;
+    this.#nextId += 2;
+    const served = new ServedStream(socket, id, this, false);
+    this.#sockets.set(id, served);
+    // After ACCEPTED, which the caller sends now.
+    microtask(() => served.pump());
+    return id;
+  }
+
+  forget(id: number): void {
+    this.#sockets.delete(id);
+  }
+
+  #reply(a: number, b = 0, c = 0, d = 0, payload?: Uint8Array): void {
+    this.#calls?.write(protocol.frameOf(protocol.REPLY, 0, a, b, c, d, payload));
+  }
+
+  #replyWithName(result: number, socket: AnySocket): void {
+    this.#reply(result, socket.local.address, socket.local.port);
+  }
+
+  handle(frame: protocol.Frame): void {
+    const { operation, socket: id } = frame;
+    if (operation === protocol.OPEN_STREAM) {
+      this.#sockets.set(id, new ServedStream(this.#face.sockets.stream(), id, this, false));
+      return;
+    }
+    if (operation === protocol.OPEN_DATAGRAM) {
+      this.#sockets.set(id, new ServedDatagram(this.#face.sockets.datagram(), id, this, false));
+      return;
+    }
+    if (operation === protocol.ADOPT) {
+      this.#adopt(id, Buffer.from(frame.payload).toString());
+      return;
+    }
+    const served = this.#sockets.get(id);
+    if (served === undefined) this.#refuse(operation);
+    else if (served instanceof ServedStream) this.#streamCall(served, frame);
+    else this.#datagramCall(served, frame);
+  }
+
+  /** A call on a socket that is gone: only those that wait for a reply get one. */
+  #refuse(operation: number): void {
+    const { SEND, SHUTDOWN, CLOSE, ABORT, CONSUMED } = protocol;
+    if (![SEND, SHUTDOWN, CLOSE, ABORT, CONSUMED].includes(operation)) this.#reply(-Errno.EBADF);
+  }
+
+  #adopt(id: number, token: string): void {
+    const found = takeExport(token);
+    if (found === undefined) {
+      this.#reply(-Errno.EBADF);
+      return;
+    }
+    const { socket, kind, family } = found;
+    const served =
+      kind === 'stream'
+        ? new ServedStream(socket as StreamSocket, id, this, true)
+        : new ServedDatagram(socket as DatagramSocket, id, this, true);
+    leave(socket, IN_TRANSIT);
+    this.#sockets.set(id, served);
+    const state = Buffer.from(JSON.stringify({ kind, family, local: socket.local, peer: socket.peer }));
+    this.#reply(0, 0, 0, 0, state);
+    if (kind === 'datagram' || socket.peer.port !== 0) served.pump();
+  }
+
+  #common(served: Served, frame: protocol.Frame): boolean {
+    const { socket } = served;
+    const { operation, a, b } = frame;
+    switch (operation) {
+      case protocol.BIND:
+        this.#replyWithName(socket.bind(a, b), socket);
+        return true;
+      case protocol.CONNECT:
+        this.#replyWithName(socket.connect(a, b), socket);
+        return true;
+      case protocol.SET_OPTION: {
+        const name = protocol.OPTIONS[a] as keyof SocketOptions;
+        this.#reply(socket.setOption(name, protocol.optionValue(name, b) as never));
+        return true;
+      }
+      case protocol.GET_OPTION:
+        this.#reply(Number(socket.getOption(protocol.OPTIONS[a] as keyof SocketOptions)));
+        return true;
+      case protocol.CLOSE:
+        served.close();
+        return true;
+      case protocol.CONSUMED:
+        served.consumed(a);
+        return true;
+      case protocol.EXPORT: {
+        share(socket, served);
+        const kind = served instanceof ServedStream ? 'stream' : 'datagram';
+        this.#reply(0, 0, 0, 0, Buffer.from(exportSocket(socket, kind, a === 6 ? 6 : 4)));
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  #streamCall(served: ServedStream, frame: protocol.Frame): void {
+    if (this.#common(served, frame)) return;
+    switch (frame.operation) {
+      case protocol.LISTEN:
+        this.#replyWithName(served.socket.listen(frame.a), served.socket);
+        return;
+      case protocol.SEND:
+        served.send(frame.payload);
+        return;
+      case protocol.SHUTDOWN:
+        served.shutdown();
+        return;
+      case protocol.ABORT:
+        served.abort();
+    }
+  }
+
+  #datagramCall(served: ServedDatagram, frame: protocol.Frame): void {
+    if (this.#common(served, frame)) return;
+    const { socket } = served;
+    const { operation, a, b, c, d, payload } = frame;
+    switch (operation) {
+      case protocol.DISCONNECT:
+        this.#reply(socket.disconnect());
+        return;
+      case protocol.SEND_TO:
+        this.#replyWithName(socket.send(payload, 0, payload.length, a, b), socket);
+        return;
+      case protocol.MEMBERSHIP: {
+        const method = protocol.MEMBERSHIPS[d] ?? 'joinGroup';
+        this.#reply(method.includes('Source') ? socket[method](a, b, c) : socket[method as 'joinGroup'](a, c));
+      }
+    }
+  }
+}
+
+export interface SharePoint {
+  /** What `connect` takes: a path, or an abstract name. */
+  readonly path: string;
+  readonly secret: string;
+}
+
+let point: SharePoint | null = null;
+
+function socketPath(): string {
+  // The abstract namespace leaves nothing behind, however the process ends.
+  if (process.platform === 'linux') return `\0multikernel-${process.pid}-${randomBytes(6).toString('hex')}`;
+  const directory = mkdtempSync(joinPath(process.env.TMPDIR ?? '/tmp', 'multikernel-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  return joinPath(directory, 'sockets');
+}
+
+function serve(connection: Socket, secret: string, sessions: Map<string, Session>): void {
+  const reader = new protocol.FrameReader();
+  let session: Session | null = null;
+  connection.unref();
+  connection.on('error', () => connection.destroy());
+  connection.on('data', (bytes: Buffer) => {
+    reader.push(bytes);
+    for (let frame = reader.next(); frame !== null; frame = reader.next()) {
+      if (session !== null) session.handle(frame);
+      else {
+        const [said, name] = Buffer.from(frame.payload).toString().split(' ');
+        if (frame.operation !== protocol.HELLO || said !== secret || name === undefined) return connection.destroy();
+        session = sessions.get(name) ?? new Session(face());
+        sessions.set(name, session);
+        connection.once('close', () => sessions.delete(name));
+        session.attach(frame.a, connection);
+      }
+    }
+    return undefined;
+  });
+}
+
+/** Where children of this thread's program find its kernel; starts serving the first time. */
+export function sharePoint(): SharePoint {
+  if (point !== null) return point;
+  // Not before: `node:net` must not be loaded until the kernel is installed.
+  const { createServer } = createRequire(import.meta.url)('node:net') as typeof import('node:net');
+  const made = { path: socketPath(), secret: randomBytes(16).toString('hex') };
+  const sessions = new Map<string, Session>();
+  const server: Server = createServer({ noDelay: true }, (connection) => serve(connection, made.secret, sessions));
+  server.listen({ path: made.path, exclusive: true });
+  server.unref();
+  point = made;
+  return made;
+}

@@ -1,0 +1,35 @@
+/**
+ * A kernel of its own under the program that this process is about to run: the only interface is lo0, so the program can
+ * talk to itself, as 127.0.0.1 and `localhost`, and to nobody else.
+ *
+ * Thread: the main thread. Loaded by worker/run.
+ */
+
+import { EventLoop } from '../host/node/event-loop.ts';
+import { Kernel } from '../kernel/kernel.ts';
+import { Arena } from '../mem/arena.ts';
+import { Doorbell } from '../mem/doorbell.ts';
+import { SpinBudget } from '../mem/spin-budget.ts';
+import { install } from '../node/install.ts';
+import { StaticNames } from '../node/names.ts';
+import { interfaceAddresses } from './interface-addresses.ts';
+
+/** Virtual; only pages that are used cost memory. */
+const ARENA_BYTES = 512 * 1024 * 1024;
+const HEAP_BYTES = 256 * 1024 * 1024;
+
+const arena = Arena.create(ARENA_BYTES);
+const loop = new EventLoop({
+  doorbell: new Doorbell(arena, arena.allocateDoorbell()),
+  spinBudget: new SpinBudget(arena.words, arena.allocate(4), 1),
+  // Nobody else can send: there is nothing to poll for.
+  pollUs: 0,
+});
+const kernel = new Kernel({
+  name: 'localhost',
+  arena,
+  host: loop,
+  heap: { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES },
+});
+loop.add(kernel);
+install({ sockets: kernel.sockets, names: new StaticNames(), interfaces: () => interfaceAddresses(kernel) });
