@@ -13,7 +13,7 @@ import {
   type NetworkOptions,
   networkBytes,
 } from '../link/index.ts';
-import { Arena, Counters } from '../mem/index.ts';
+import { Arena, Counters, SpinBudget, spinBudgetBytes } from '../mem/index.ts';
 import type { CounterBlock } from './operations.ts';
 import type { LabPlan, NetworkPlan, NodePlan } from './plan.ts';
 
@@ -34,6 +34,7 @@ export class LabMemory {
   readonly spinBudgetAt: number;
   /** Never more threads spin than there are cores. */
   readonly spinLimit: number = availableParallelism();
+  readonly #spinBudget: SpinBudget;
   readonly #heaps: Map<string, number> = new Map();
   readonly #doorbells: Map<string, number> = new Map();
 
@@ -48,7 +49,8 @@ export class LabMemory {
     const rings = options.reduce((sum, option) => sum + networkBytes(option) + 4096, 0);
     const total = MIB + rings + nodes * (this.heapBytes + COUNTERS_BYTES + 65_536);
     this.arena = Arena.create(total, { doorbells: Math.max(512, nodes * 2) });
-    this.spinBudgetAt = this.arena.allocate(64);
+    this.spinBudgetAt = this.arena.allocate(spinBudgetBytes(this.spinLimit));
+    this.#spinBudget = new SpinBudget(this.arena.words, this.spinBudgetAt, this.spinLimit);
     this.networks = options.map((option) => createNetwork(this.arena, option));
     for (const node of plan.nodes) this.#heaps.set(node.name, this.arena.allocate(this.heapBytes, 65_536));
   }
@@ -62,6 +64,11 @@ export class LabMemory {
     let at = this.#doorbells.get(thread);
     if (at === undefined) this.#doorbells.set(thread, (at = this.arena.allocateDoorbell()));
     return at;
+  }
+
+  /** The thread whose doorbell that is has ended: nobody waits for it any more. */
+  threadGone(doorbellAt: number): void {
+    this.#spinBudget.evict(doorbellAt);
   }
 
   /** The kernel is gone: for its peers it is a machine without power. */

@@ -83,7 +83,7 @@ export interface WorkerBoot {
   port: MessagePort;
   /** The doorbell of this worker's event loop (mem/doorbell). */
   doorbellAt: number;
-  /** The word and the limit of the lab's spin budget (mem/spin-budget). */
+  /** The seats of the lab's spin budget (mem/spin-budget) and how many; this worker sits there as `doorbellAt`. */
   spinBudgetAt: number;
   spinLimit: number;
   /** Seed for the kernels' rng; null: randomness from the operating system. */

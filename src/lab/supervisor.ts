@@ -244,6 +244,7 @@ export class Supervisor implements LabBackend {
 
   #workerGone(worker: WorkerLink, group: readonly LabNode[], exitCode: number, error: unknown): void {
     this.#workers.delete(worker);
+    this.#memory.threadGone(worker.doorbellAt);
     for (const node of group) {
       if (node.worker !== worker) continue;
       node.worker = null;

@@ -5,6 +5,7 @@
  * threads. Node's own limits (heap) are set here, so that a program that outgrows them dies alone.
  */
 
+import { availableParallelism } from 'node:os';
 import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
 import type { LabMemory } from './memory.ts';
@@ -14,7 +15,7 @@ import { hostsFor, type LabPlan } from './plan.ts';
 import { type WorkerEvents, WorkerLink, type WorkerThread } from './worker-link.ts';
 
 const MIB = 1024 * 1024;
-/** Kernels without a program that share one thread. */
+/** Kernels without a program share threads: a second one for so many, and no more than there are cores. */
 const KERNELS_PER_WORKER = 64;
 /** The worker entry, with the extension of this file: .ts where sources run unbuilt. */
 const ENTRY: URL = new URL(`../worker/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
@@ -28,8 +29,8 @@ export const startThread: StartThread = (boot, options) =>
 export function placement(nodes: readonly LabNode[]): LabNode[][] {
   const alone = nodes.filter((node) => node.program !== null).map((node) => [node]);
   const shared = nodes.filter((node) => node.program === null);
-  const groups: LabNode[][] = [];
-  for (let i = 0; i < shared.length; i += KERNELS_PER_WORKER) groups.push(shared.slice(i, i + KERNELS_PER_WORKER));
+  const threads = Math.min(availableParallelism(), Math.ceil(shared.length / KERNELS_PER_WORKER));
+  const groups = Array.from({ length: threads }, (_, thread) => shared.filter((_node, i) => i % threads === thread));
   return [...alone, ...groups];
 }
 
@@ -83,7 +84,7 @@ export function startWorker(
   };
   try {
     const thread = start(boot, workerOptions(program === null ? null : first));
-    return new WorkerLink(thread, port1, events);
+    return new WorkerLink(thread, port1, boot.doorbellAt, events);
   } catch (error) {
     port1.close();
     const message = error instanceof Error ? error.message : String(error);

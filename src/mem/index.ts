@@ -8,6 +8,7 @@ export { Heap, type HeapOptions } from './heap.ts';
 export { checkSeal, LINE_BYTES, magicOf, seal } from './layout.ts';
 export { acquireLock, breakLock, releaseLock } from './lock.ts';
 export { formatSlotPool, SlotPool, type SlotPoolShape, slotPoolBytes } from './slot-pool.ts';
+export { SpinBudget, spinBudgetBytes } from './spin-budget.ts';
 export {
   checkRing,
   formatRing,

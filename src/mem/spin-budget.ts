@@ -1,41 +1,64 @@
 /**
- * How many threads of a lab may spin at once: one word in shared memory, never more spinners than cores.
+ * How many threads of a lab may spin at once: as many seats in shared memory as there are cores to spin on.
  *
- * Thread: any. A thread asks before it polls without work and gives its place back when it sleeps or finds work.
+ * Thread: any. A thread takes a seat before it polls without work and leaves it when it sleeps or finds work. A seat carries the
+ * number of who sits there, so that the seat of a thread that died can be freed by others.
  */
+
+/** Bytes that `seats` seats take. */
+export function spinBudgetBytes(seats: number): number {
+  return 4 * seats;
+}
 
 export class SpinBudget {
   readonly #words: Int32Array;
   readonly #index: number;
-  readonly #limit: number;
-  #held = false;
+  readonly #seats: number;
+  readonly #owner: number;
+  /** Our seat, -1 when we have none. */
+  #seat = -1;
 
-  /** `at` is the byte offset of a zeroed, 4-aligned word shared by all threads of the lab; `limit` the number of cores to spin on. */
-  constructor(words: Int32Array, at: number, limit: number) {
+  /**
+   * `at` is the byte offset of `seats` zeroed words shared by all threads of the lab; `owner` a number other than 0 that no other
+   * thread has.
+   */
+  constructor(words: Int32Array, at: number, seats: number, owner: number = 1) {
     this.#words = words;
     this.#index = at >> 2;
-    this.#limit = limit;
+    this.#seats = seats;
+    this.#owner = owner;
   }
 
-  /** True when this thread may spin (it keeps the place until `release`). */
+  /** True when this thread may spin (it keeps the seat until `release`). */
   acquire(): boolean {
-    if (this.#held) return true;
-    if (Atomics.add(this.#words, this.#index, 1) >= this.#limit) {
-      Atomics.sub(this.#words, this.#index, 1);
-      return false;
+    if (this.#seat >= 0) return true;
+    for (let seat = 0; seat < this.#seats; seat++) {
+      if (Atomics.compareExchange(this.#words, this.#index + seat, 0, this.#owner) !== 0) continue;
+      this.#seat = seat;
+      return true;
     }
-    this.#held = true;
-    return true;
+    return false;
   }
 
   release(): void {
-    if (!this.#held) return;
-    this.#held = false;
-    Atomics.sub(this.#words, this.#index, 1);
+    if (this.#seat < 0) return;
+    Atomics.store(this.#words, this.#index + this.#seat, 0);
+    this.#seat = -1;
+  }
+
+  /** A thread is gone: free the seat it may have died in. */
+  evict(owner: number): void {
+    for (let seat = 0; seat < this.#seats; seat++) {
+      Atomics.compareExchange(this.#words, this.#index + seat, owner, 0);
+    }
   }
 
   /** Threads spinning now. */
   get spinners(): number {
-    return Atomics.load(this.#words, this.#index);
+    let taken = 0;
+    for (let seat = 0; seat < this.#seats; seat++) {
+      if (Atomics.load(this.#words, this.#index + seat) !== 0) taken++;
+    }
+    return taken;
   }
 }

@@ -30,7 +30,7 @@ const send = (message: FromWorker): void => port.postMessage(message);
 const arena = Arena.attach(boot.memory);
 const loop = new EventLoop({
   doorbell: new Doorbell(arena, boot.doorbellAt),
-  spinBudget: new SpinBudget(arena.words, boot.spinBudgetAt, boot.spinLimit),
+  spinBudget: new SpinBudget(arena.words, boot.spinBudgetAt, boot.spinLimit, boot.doorbellAt),
   ...(boot.seed === null ? {} : { rng: new SeededRng(boot.seed) }),
 });
 const kernels = new Map<string, Kernel>();
