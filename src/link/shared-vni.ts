@@ -18,8 +18,9 @@ import { type NetworkDescriptor, poolAt, poolShape } from './network.ts';
 import type { Peer } from './port-map.ts';
 import { type VniOptions, VniPort } from './vni-port.ts';
 
-/** Slots taken from the pool at a time, and frames queued before they are flushed anyway. */
+/** Slots that a sender takes from the pool at a time, and keeps; all together keep at most a quarter of the pool. */
 const STOCK_SLOTS = 32;
+/** Frames queued before they are flushed anyway. */
 const MAX_STAGED = 256;
 const NO_SLOT = -1;
 
@@ -27,7 +28,7 @@ export class SharedVniDevice extends VniPort {
   readonly #pool: SlotPool;
   /** Longest queue that a receiver may have. */
   readonly #queueLimit: number;
-  readonly #stock: Int32Array = new Int32Array(STOCK_SLOTS);
+  readonly #stock: Int32Array;
   #stockCount = 0;
   /** The slot of the open reservation, and its receiver; `NO_SLOT` while the frame lies in the staging place. */
   #open: number = NO_SLOT;
@@ -54,6 +55,8 @@ export class SharedVniDevice extends VniPort {
     super(arena, bulk, network, port, 'shared', options);
     this.#pool = new SlotPool(arena, poolAt(network), poolShape(network), port);
     this.#queueLimit = network.slots >> 1;
+    const share = Math.floor(network.slots / (4 * network.ports));
+    this.#stock = new Int32Array(Math.max(1, Math.min(STOCK_SLOTS, share)));
     this.join(options.doorbellAt ?? 0, () => this.#pool.reclaim(port));
   }
 
@@ -84,7 +87,7 @@ export class SharedVniDevice extends VniPort {
     if (this.#pool.queued(peer.port) + this.#stagedCount >= this.#queueLimit) return NO_SLOT;
     if (this.#stockCount === 0) {
       this.#pool.lock();
-      this.#stockCount = this.#pool.take(this.#stock, STOCK_SLOTS);
+      this.#stockCount = this.#pool.take(this.#stock, this.#stock.length);
       this.#pool.unlock();
       if (this.#stockCount === 0) return NO_SLOT;
     }
@@ -140,10 +143,7 @@ export class SharedVniDevice extends VniPort {
   }
 
   flush(): void {
-    if (this.#stagedCount === 0) {
-      if (this.#stockCount > 0) this.#returnStock();
-      return;
-    }
+    if (this.#stagedCount === 0) return;
     const pool = this.#pool;
     pool.lock();
     for (let i = 0; i < this.#stagedCount; i++) {
@@ -154,30 +154,18 @@ export class SharedVniDevice extends VniPort {
         this.#stagedMeta[i] as number,
       );
     }
-    // What is left in stock goes back: a sender that pauses holds nothing.
-    pool.giveBack(this.#stock, 0, this.#stockCount);
     pool.unlock();
     this.#stagedCount = 0;
-    this.#stockCount = 0;
     for (let i = 0; i < this.#dirtyCount; i++) {
       const peer = this.#dirty[i] as Peer;
       peer.dirty = false;
       if (peer.doorbellAt !== 0) ringDoorbell(this.words, peer.doorbellAt);
     }
     this.#dirtyCount = 0;
-    this.#wakeWaiting();
     this.counters.add(this.count.txFrames, this.#sentFrames);
     this.counters.add(this.count.txBytes, this.#sentBytes);
     this.#sentFrames = 0;
     this.#sentBytes = 0;
-  }
-
-  #returnStock(): void {
-    this.#pool.lock();
-    this.#pool.giveBack(this.#stock, 0, this.#stockCount);
-    this.#pool.unlock();
-    this.#stockCount = 0;
-    this.#wakeWaiting();
   }
 
   awaitRoom(dstHi: number, dstLo: number): boolean {
