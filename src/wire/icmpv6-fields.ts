@@ -20,7 +20,8 @@ import { neighborOptionBytes } from './icmpv6-options.ts';
 import { pseudoSum } from './ipv6.ts';
 
 export const HEADER_BYTES = 8;
-const PROTOCOL_ICMPV6 = 58;
+/** The next-header value of ICMPv6. */
+export const PROTOCOL_ICMPV6 = 58;
 
 export const TYPE_DESTINATION_UNREACHABLE = 1;
 export const TYPE_PACKET_TOO_BIG = 2;
