@@ -135,6 +135,8 @@ describe('IP input: what is delivered', () => {
     expect(one.receive(frame(ip4({ src: PEER, dst: OWN, protocol: 1 }, icmp(8, 0, 0))))).toEqual([]);
     expect(one.inet.interfaces()[1]).toMatchObject({ flags: 0x8802, flagNames: ['BROADCAST', 'SIMPLEX', 'MULTICAST'] });
     one.inet.changeFlags(one.interfaces[0]!, 1, 0);
+    one.settle();
+    one.sent();
     expect(one.receive(frame(ip4({ src: PEER, dst: OWN, protocol: 1 }, icmp(8, 0, 0))))).toHaveLength(1);
     expect(one.inet.interfaces()[1]).toMatchObject({ flags: 0x8843 });
     expect(one.inet.interfaces()[0]).toMatchObject({ flags: 0x8049 });
