@@ -29,8 +29,8 @@ export function runCommand(): Command {
     .helpOption('--help', 'display help for command')
     .passThroughOptions()
     .allowUnknownOption()
-    .action(async (_words: string[], _options: object, command: Command) => {
-      const { nodeFlags, program } = divide(command.args, rawWords());
+    .action(async () => {
+      const { nodeFlags, program } = divide(rawWords());
       if (program.length === 0) throw new CommandFailure('no program; say: mk run -- program.js');
       checkScript(nodeFlags, program);
       process.exitCode = await runProgram(nodeFlags, program);
@@ -42,22 +42,20 @@ function rawWords(): string[] {
   return process.argv.slice(process.argv.indexOf('run', 2) + 1);
 }
 
-/** Flags for Node and the program. Without `--` the first word that is no flag begins the program. */
-export function divide(parsed: readonly string[], raw: readonly string[]): { nodeFlags: string[]; program: string[] } {
-  const words = raw.length > 0 ? raw : parsed;
+/**
+ * Flags for Node and the program. A `--` that follows a flag, or comes first, parts them; otherwise the first word that is no
+ * flag begins the program.
+ */
+export function divide(words: readonly string[]): { nodeFlags: string[]; program: string[] } {
+  const first = words.findIndex((word) => !word.startsWith('-') || word === '--');
   const dashes = words.indexOf('--');
-  const first = words.findIndex((word) => !word.startsWith('-'));
-  if (
-    dashes >= 0 &&
-    (first < 0 || dashes < first || words.slice(0, dashes).every((w, i) => w.startsWith('-') || i > 0))
-  ) {
-    return { nodeFlags: words.slice(0, dashes), program: words.slice(dashes + 1) };
-  }
-  const at = first < 0 ? words.length : first;
-  return { nodeFlags: words.slice(0, at), program: words.slice(at) };
+  const valued = dashes > 0 && NO_SCRIPT.test(words[first - 1] ?? '');
+  const at = valued || first < 0 ? dashes : first;
+  if (at < 0) return { nodeFlags: [...words], program: [] };
+  return { nodeFlags: words.slice(0, at), program: words.slice(words[at] === '--' ? at + 1 : at) };
 }
 
-/** Flags after which the next word is no script, or none is needed. */
+/** Flags whose value is the next word, or that need no script. */
 const NO_SCRIPT = /^(-e|--eval|-p|--print|-i|--interactive|-r|--require|--import|--loader|-C|--conditions|--test|-)$/;
 
 /** Node would say it in twelve lines. */

@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest';
+import type { CutInfo, FiguresSample, NodeFigures, NodeStatus } from '../index.ts';
+import { formatCut } from './break.ts';
+import { describeFailure } from './failure.ts';
+import { formatFiguresLine, formatLive, latencyText, rateText } from './lab-table.ts';
+import { LiveRegion } from './live.ts';
+import { formatTable } from './output.ts';
+import { createProgram } from './program.ts';
+import { divide } from './run.ts';
+import { formatCounters } from './stat.ts';
+
+describe('help', () => {
+  it('is published as docs/generated/cli.md (vitest -u writes it)', async () => {
+    const program = createProgram();
+    const sections = [program, ...program.commands].map((command) => {
+      let text = '';
+      command.configureOutput({ writeOut: (part) => void (text += part), getOutHelpWidth: () => 100 });
+      command.outputHelp();
+      const title = command === program ? '`mk`, `multikernel`' : `\`mk ${command.name()}\``;
+      return `## ${title}\n\n\`\`\`\n${text.trimEnd()}\n\`\`\`\n`;
+    });
+    const page = `# The command line\n\nWritten from the help texts of the commands.\n\n${sections.join('\n')}`;
+    await expect(page).toMatchFileSnapshot('../../docs/generated/cli.md');
+  });
+
+  it('has a summary for every command, and --json on all that print data', () => {
+    const commands = createProgram().commands;
+    expect(commands.filter((command) => command.summary() === '').map((command) => command.name())).toEqual([]);
+    const withJson = commands.filter((c) => c.options.some((o) => o.long === '--json')).map((c) => c.name());
+    expect(withJson).toEqual(['up', 'down', 'ps', 'logs', 'break', 'heal', 'stat', 'top', 'bench']);
+  });
+});
+
+describe('tables', () => {
+  const node = (name: string, more: Partial<NodeStatus> = {}): NodeStatus => ({
+    name,
+    kind: 'node',
+    addresses: [{ interface: 'eth0', network: 'lan', address: '10.0.0.10', prefixLength: 24, mac: '' }],
+    program: null,
+    phase: 'ready',
+    listening: { tcp: [], udp: [] },
+    exitCode: null,
+    lastError: null,
+    waitingFor: [],
+    state: 'ready',
+    sinceMs: 0,
+    ...more,
+  });
+  const figures = (name: string, more: Partial<NodeFigures> = {}): NodeFigures => ({
+    node: name,
+    up: true,
+    requestsPerSec: null,
+    role: null,
+    p50Ms: null,
+    p99Ms: null,
+    inFlight: 0,
+    connections: 0,
+    retransmits: 0,
+    retransmitsInInterval: 0,
+    inPacketsPerSec: 10,
+    outPacketsPerSec: 5,
+    ...more,
+  });
+  const busy = figures('api', {
+    requestsPerSec: 812.4,
+    p50Ms: 3.14,
+    connections: 9,
+    retransmits: 7,
+    retransmitsInInterval: 2,
+  });
+  const sample: FiguresSample = { atMs: 3001, nodes: [busy, figures('gw'), figures('db', { up: false })] };
+
+  it('line up and end without blanks', () => {
+    expect(
+      formatTable(
+        ['A', 'LONG'],
+        [
+          ['aaa', 'b'],
+          ['c', ''],
+        ],
+      ),
+    ).toBe('A    LONG\naaa  b\nc\n');
+  });
+
+  it('show figures in a line and in a table', () => {
+    expect(formatFiguresLine(sample)).toBe(
+      '  3s  api 812 req/s p50 3.1 ms 9 conns 7 (+2) rexmt | gw 15 frames/s | db down\n',
+    );
+    const cut: CutInfo = { id: 'cut1', a: ['api'], b: ['db'], oneWay: true, how: 'blackhole' };
+    expect(formatLive([node('api'), node('db', { phase: 'exited', state: 'exited 0' })], sample, [cut])).toBe(
+      'NAME  KIND  ADDRESSES     PROGRAM  REQ/S  P50     CONNS  REXMT   STATE\n' +
+        'api   node  10.0.0.10/24  -        812    3.1 ms  9      7 (+2)  ready\n' +
+        'db    node  10.0.0.10/24  -        -      -       -      -       exited 0\n' +
+        'api -> db: blackhole, one way, from api; heal with: mk heal api db\n',
+    );
+  });
+
+  it('round as people read', () => {
+    expect([null, 0, 3.21, 999.7, 12_345, 123_456].map(rateText)).toEqual(['-', '0', '3.2', '1000', '12.3k', '123k']);
+    expect([null, 0.4242, 3.14, 250.4, 1234].map(latencyText)).toEqual(['-', '0.42 ms', '3.1 ms', '250 ms', '1.2 s']);
+  });
+
+  it('name cuts and how to heal them', () => {
+    const cut: CutInfo = { id: 'c', a: ['a', 'b'], b: ['c'], oneWay: false, how: 'reject' };
+    expect(formatCut(cut)).toBe('a,b x c: reject, both ways; heal with: mk heal a,b c\n');
+  });
+
+  it('list counters that are not 0', () => {
+    const blocks = [{ name: 'api', values: { 'tcp-in': 3, 'tcp-out': 0, 'http.server.us.4': 9 } }];
+    expect(formatCounters(blocks, '', false)).toBe('BLOCK  COUNTER  VALUE\napi    tcp-in   3\n');
+    expect(formatCounters(blocks, 'out', true)).toContain('tcp-out  0\n');
+  });
+});
+
+describe('the live region', () => {
+  it('redraws in place, lets lines scroll by, and cuts what does not fit', () => {
+    let text = '';
+    const region = new LiveRegion({
+      write: (t) => void (text += t),
+      error: () => {},
+      terminal: true,
+      columns: 21,
+      rows: 6,
+    });
+    region.show('one\ntwo\n');
+    expect(text).toBe('one\ntwo\n');
+    text = '';
+    region.print('a log');
+    expect(text).toBe('\x1b[2A\r\x1b[Ja log\none\ntwo\n');
+    text = '';
+    region.show(`${'x'.repeat(50)}\n2\n3\n4\n5\n6\n`);
+    expect(text).toBe(`\x1b[2A\r\x1b[J${'x'.repeat(20)}\n2\n3\n4\n... and 2 more\n`);
+  });
+});
+
+describe('mk run', () => {
+  it.each([
+    ['-- a.js -x', [], ['a.js', '-x']],
+    ['a.js -- -x', [], ['a.js', '--', '-x']],
+    ['--inspect a.js', ['--inspect'], ['a.js']],
+    ['-r x.js -- a.js', ['-r', 'x.js'], ['a.js']],
+    ['-r x.js -- a.js -- b', ['-r', 'x.js'], ['a.js', '--', 'b']],
+    ['', [], []],
+  ])('%j is divided between Node and the program', (line, nodeFlags, program) => {
+    const words = line.split(' ').filter((word) => word !== '');
+    expect(divide(words)).toEqual({ nodeFlags, program });
+  });
+});
+
+describe('failures', () => {
+  it('are one line', () => {
+    expect(describeFailure(new Error('first\nsecond'))).toEqual({ line: 'first', exitCode: 2 });
+    expect(describeFailure('text')).toEqual({ line: 'text', exitCode: 2 });
+  });
+});
