@@ -53,37 +53,50 @@ describe('DatagramQueue', () => {
     expect(heap.usedBytes).toBe(0);
   });
 
-  it('behaves as a plain list of datagrams through any sequence of puts and takes', () => {
-    const step = fc.oneof(
-      fc.record({ bytes: fc.oneof(fc.nat(40), fc.nat(9000)) }),
-      fc.constant(null),
-      fc.constant(null),
-    );
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const { queue: q, arena } = queue(100_000);
-        const model: { length: number; first: number; address: number }[] = [];
-        let next = 0;
-        for (const one of steps) {
-          if (one !== null) {
-            const byte = next & 0xff;
-            if (push(q, arena, new Array(one.bytes).fill(byte), next)) {
-              model.push({ length: one.bytes, first: byte, address: next });
+  // A small limit makes the ring go round in one block; a large one makes it grow while it is in use.
+  for (const [limitBytes, longest] of [
+    [16_000, 3000],
+    [100_000, 9000],
+  ] as const) {
+    it(`behaves as a plain list of datagrams through any sequence of puts and takes (${limitBytes} bytes)`, () => {
+      const step = fc.oneof(
+        { weight: 2, arbitrary: fc.record({ bytes: fc.nat(40), committed: fc.boolean() }) },
+        { weight: 5, arbitrary: fc.record({ bytes: fc.nat(longest), committed: fc.constant(true) }) },
+        { weight: 5, arbitrary: fc.constant(null) },
+      );
+      let refused = 0;
+      fc.assert(
+        fc.property(fc.array(step, { minLength: 150, maxLength: 300 }), (steps) => {
+          const { queue: q, arena } = queue(limitBytes);
+          const model: { length: number; first: number; address: number }[] = [];
+          let next = 0;
+          for (const one of steps) {
+            if (one === null) {
+              if (model.length === 0) continue;
+              const head = model.shift() as (typeof model)[0];
+              expect([q.nextBytes, q.nextAddress]).toEqual([head.length, head.address]);
+              const at = q.nextAt;
+              expect(arena.bytes.slice(at, at + head.length).every((byte) => byte === head.first)).toBe(true);
+              q.shift();
+            } else if (!one.committed) {
+              q.reserve(one.bytes);
             } else {
-              expect(q.queuedBytes + one.bytes).toBeGreaterThan(50_000);
+              const byte = next & 0xff;
+              if (push(q, arena, new Array(one.bytes).fill(byte), next)) {
+                model.push({ length: one.bytes, first: byte, address: next });
+              } else {
+                refused++;
+                expect(q.queuedBytes).toBeGreaterThan(limitBytes - 3 * longest);
+              }
+              next++;
             }
-            next++;
-          } else if (model.length > 0) {
-            const head = model.shift() as (typeof model)[0];
-            expect([q.nextBytes, q.nextAddress]).toEqual([head.length, head.address]);
-            const at = q.nextAt;
-            expect(arena.bytes.slice(at, at + head.length).every((byte) => byte === head.first)).toBe(true);
-            q.shift();
+            expect(q.count).toBe(model.length);
+            expect(q.queuedBytes).toBe(model.reduce((sum, datagram) => sum + datagram.length, 0));
           }
-          expect(q.count).toBe(model.length);
-        }
-      }),
-      { numRuns: 100 },
-    );
-  });
+        }),
+        { numRuns: 60 },
+      );
+      expect(refused).toBeGreaterThan(0);
+    });
+  }
 });
