@@ -1,0 +1,80 @@
+/**
+ * Classic pcap files, read: the format before pcapng, which many captures still have.
+ *
+ *      0       4          6          8          12         16        20           24
+ *     +-------+----------+----------+----------+----------+---------+------------+---------
+ *     | magic | major 2  | minor 4  | zone     | accuracy | snaplen | link type  | records of sec, fraction, kept, length, bytes
+ *     +-------+----------+----------+----------+----------+---------+------------+---------
+ *
+ * Thread: any; reads a whole file. Both byte orders, stamps in microseconds and in nanoseconds (by the magic).
+ * Read first: draft-ietf-opsawg-pcap. Missing: writing (pcapng.ts does that), the variants with longer records.
+ */
+
+import { MultikernelError } from '../base/errors.ts';
+import { copyOut } from './bytes.ts';
+
+export const HEADER_BYTES = 24;
+export const RECORD_HEADER_BYTES = 16;
+export const MAGIC_MICROSECONDS = 0xa1b2c3d4;
+export const MAGIC_NANOSECONDS = 0xa1b23c4d;
+export const VERSION_MAJOR = 2;
+
+/** The upper bits say whether and how long an FCS ends each frame. */
+const LINK_TYPE_MASK = 0xffff;
+const NS_PER_SEC = 1_000_000_000n;
+
+export interface PcapRecord {
+  /** Nanoseconds since 1970-01-01 UTC. */
+  timeNs: bigint;
+  /** Length on the wire; `bytes` may hold less. */
+  lengthBytes: number;
+  bytes: Uint8Array;
+}
+
+export interface PcapFile {
+  linkType: number;
+  /** Most bytes kept of a frame. */
+  snapBytes: number;
+  records: PcapRecord[];
+}
+
+function failure(what: string): MultikernelError {
+  return new MultikernelError('EPROTO', `pcap: ${what}`);
+}
+
+/** Whether a file begins as a classic pcap file, of either byte order, does. */
+export function isPcap(bytes: Uint8Array): boolean {
+  if (bytes.length < 4) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return isMagic(view.getUint32(0)) || isMagic(view.getUint32(0, true));
+}
+
+function isMagic(word: number): boolean {
+  return word === MAGIC_MICROSECONDS || word === MAGIC_NANOSECONDS;
+}
+
+/** All frames of a whole file. Throws MultikernelError `EPROTO` on what is none, or when the last record is cut off. */
+export function readPcap(bytes: Uint8Array): PcapFile {
+  if (!isPcap(bytes)) throw failure('no magic number');
+  if (bytes.length < HEADER_BYTES) throw failure(`a header of ${bytes.length} bytes`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const little = isMagic(view.getUint32(0, true));
+  const major = view.getUint16(4, little);
+  if (major !== VERSION_MAJOR) throw failure(`version ${major}.${view.getUint16(6, little)}`);
+  const unitNs = view.getUint32(0, little) === MAGIC_NANOSECONDS ? 1n : 1000n;
+  const records: PcapRecord[] = [];
+  for (let at = HEADER_BYTES; at < bytes.length; ) {
+    if (at + RECORD_HEADER_BYTES > bytes.length) throw failure(`half a record at offset ${at}`);
+    const keptBytes = view.getUint32(at + 8, little);
+    const lengthBytes = view.getUint32(at + 12, little);
+    if (keptBytes > bytes.length - at - RECORD_HEADER_BYTES) throw failure(`half a frame at offset ${at}`);
+    if (keptBytes > lengthBytes) throw failure(`${keptBytes} bytes of a frame of ${lengthBytes} at offset ${at}`);
+    records.push({
+      timeNs: BigInt(view.getUint32(at, little)) * NS_PER_SEC + BigInt(view.getUint32(at + 4, little)) * unitNs,
+      lengthBytes,
+      bytes: copyOut(view, at + RECORD_HEADER_BYTES, keptBytes),
+    });
+    at += RECORD_HEADER_BYTES + keptBytes;
+  }
+  return { linkType: view.getUint32(20, little) & LINK_TYPE_MASK, snapBytes: view.getUint32(16, little), records };
+}
