@@ -1,8 +1,9 @@
 /**
- * A vni network: the shared structure through which the ports of one Ethernet segment meet (Mint VNI, configuration 2:
- * one buffer per directed channel, single writer and single reader, no locks).
+ * A vni network: the shared structure through which the ports of one Ethernet segment meet (Mint VNI, papers/003), with its
+ * packet buffers in either organisation: one ring per directed channel (configuration 2, vni.ts) or one shared pool
+ * (configuration 1, shared-vni.ts).
  *
- * Thread: the lab's supervisor creates it and marks dead ports; each device (vni.ts) writes its own port entry and reads
+ * Thread: the lab's supervisor creates it and marks dead ports; each device (vni-port.ts) writes its own port entry and reads
  * the others'. Layout and the life cycle of a port: docs/layouts/network.md. The descriptor is plain JSON, handed to every
  * kernel by whoever made the network; it is trusted, what lies in shared memory is not.
  */

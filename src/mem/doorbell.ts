@@ -8,8 +8,8 @@
  *   sender: publish the work;  look at state; SLEEPING → state = AWAKE, notify
  *
  * Either the owner's look sees the work, or the sender's look sees SLEEPING. A sender pays one load while the owner is
- * awake, and only one of many senders notifies. Waking an idle processor costs 20 us on virtual machines
- * (docs/notes), so the owner spins before it comes here; how long is the host's choice.
+ * awake, and only one of many senders notifies. Waking an idle processor costs 20 us on virtual machines,
+ * so the owner spins before it comes here; how long is the host's choice.
  */
 
 import type { Arena } from './arena.ts';
