@@ -23,3 +23,12 @@ export function combined(placements: readonly Placement[]): Placement {
   if (first === undefined) return 'unknown';
   return placements.every((placement) => placement === first) ? first : 'mixed';
 }
+
+/** The spin round trips in what a worker or a C peer reported of its own threads; null where it could not tell. */
+export function roundTripsOf(result: Record<string, unknown>): {
+  rttBeforeNs: number | null;
+  rttAfterNs: number | null;
+} {
+  const rtt = (key: string): number | null => (typeof result[key] === 'number' ? result[key] : null);
+  return { rttBeforeNs: rtt('rttBeforeNs'), rttAfterNs: rtt('rttAfterNs') };
+}

@@ -5,7 +5,7 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Device, FrameBatch, type NetworkDescriptor, VniDevice } from '#src/link/index';
+import { type Device, FrameBatch, type NetworkDescriptor, openVni } from '#src/link/index';
 import { Arena, type Bulk, createBulk, type WasmMemory } from '#src/mem/index';
 import { median } from '../harness/statistics.ts';
 import { type FrameRun, SOURCES } from './frames.ts';
@@ -37,7 +37,7 @@ const stride = Math.ceil((frameBytes + 8) / 64) * 64;
 const line = new SpinLine(arena.words, controlAt, side, performance.now() + run.ms + run.warmupMs + WORKER_GRACE_MS);
 
 function open(port: number): Device {
-  return new VniDevice(arena, bulk, network, port, {
+  return openVni(arena, bulk, network, port, {
     name: `bench${port}`,
     mac: { hi: MAC_HI, lo: port + 1 },
     mtuBytes: Math.max(1500, frameBytes - 14),
@@ -204,7 +204,8 @@ function alone(sender: Device, receiver: Device): Record<string, number | null> 
   let [sendMs, receiveMs, frames, sequence] = [0, 0, 0, 0];
   for (let startMs = performance.now(); startMs < untilMs; ) {
     // Several batches per reading of the clock, as many as surely fit in the ring.
-    const rounds = Math.max(1, Math.floor(network.ringBytes / 2 / ((frameBytes + 64) * run.batch)));
+    const bufferBytes = network.ringBytes || (network.slots * network.maxFrameBytes) / 4;
+    const rounds = Math.max(1, Math.floor(bufferBytes / 2 / ((frameBytes + 64) * run.batch)));
     const before = sequence;
     for (let i = 0; i < rounds; i++) sequence += sendSome(sender, sources, sequence, run.batch);
     const middleMs = performance.now();

@@ -4,24 +4,29 @@
  * Thread: the harness's main thread; the work is in frames-worker.ts. Each repetition has an arena and two workers of its own.
  */
 
-import { createNetwork, networkBytes } from '#src/link/index';
+import { createNetwork, type NetworkDescriptor, type NetworkOptions, networkBytes } from '#src/link/index';
 import { Arena } from '#src/mem/index';
 import { entryUrl } from '../harness/entry.ts';
 import type { Measured, Subject } from '../harness/measure.ts';
+import { roundTripsOf } from '../harness/placement.ts';
 import type { Metric } from '../harness/row.ts';
 import { numberOf } from '../harness/tools.ts';
 import type { FrameBoot } from './frames-worker.ts';
-import { roundTripsOf, runSides, type SideResult } from './sides.ts';
+import { runSides, type SideResult } from './sides.ts';
 import { CONTROL_BYTES } from './spin-line.ts';
 
 /** Frames that the sender sends in turn, and places that the receiver copies to in turn. */
 export const SOURCES = 64;
 
+export type Buffers = NetworkDescriptor['buffers'];
+
 export interface FrameRun {
   kind: 'throughput' | 'roundTrip' | 'alone';
   /** Frame with Ethernet header, without FCS. */
   frameBytes: number;
-  /** Buffer of each direction; null is the default. */
+  /** One buffer per direction, or one shared buffer under a lock: the paper's configurations 2 and 1. */
+  buffers: Buffers;
+  /** Size of the buffer; null is the default. */
   ringBytes: number | null;
   batch: number;
   ms: number;
@@ -55,8 +60,18 @@ function subject(name: string, metrics: readonly Metric[], run: FrameRun): Subje
   return { name, system: 'multikernel', metrics, run: (signal) => runFrames(run, signal) };
 }
 
+/** A network of that organisation and buffer size, whose frames are at most `frameBytes` long. */
+export function networkOptions(
+  ports: number,
+  { buffers, ringBytes, frameBytes }: Pick<FrameRun, 'buffers' | 'ringBytes' | 'frameBytes'>,
+): NetworkOptions {
+  if (buffers === 'channels') return { ports, ...(ringBytes === null ? {} : { ringBytes }) };
+  const longest = Math.max(1514, frameBytes);
+  return { ports, buffers, frameBytes: longest, ...(ringBytes === null ? {} : { bufferBytes: ringBytes }) };
+}
+
 async function runFrames(run: FrameRun, signal: AbortSignal): Promise<Measured> {
-  const options = { ports: 2, ...(run.ringBytes === null ? {} : { ringBytes: run.ringBytes }) };
+  const options = networkOptions(2, run);
   const buffers = 2 * SOURCES * (run.frameBytes + 64);
   const arena = Arena.create(networkBytes(options) + 2 * buffers + CONTROL_BYTES + (1 << 20));
   const network = createNetwork(arena, options);

@@ -8,7 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { SeededRng } from '#src/base/rng';
 import { MonotonicClock } from '#src/host/node/event-loop';
 import { Kernel } from '#src/kernel/kernel';
-import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type NetworkDescriptor, VniDevice } from '#src/link/index';
+import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type NetworkDescriptor, openVni } from '#src/link/index';
 import { Arena, Doorbell, type WasmMemory } from '#src/mem/index';
 import type { KernelRun } from './kernels.ts';
 import { WORKER_GRACE_MS } from './sides.ts';
@@ -62,7 +62,7 @@ function openSide(side: 0 | 1): Side {
     host: { rng: new SeededRng(side + 1), nowUs: () => clock.nowUs(), epochNs: 0n, requestWork: () => {} },
     heap: { at: boot.heaps[side] as number, bytes: boot.heapBytes },
   });
-  const device = new VniDevice(arena, kernel.bulk, boot.network, side, {
+  const device = openVni(arena, kernel.bulk, boot.network, side, {
     name: `bench${side}/eth0`,
     mac: { hi: 0x0200, lo: side + 1 },
     mtuBytes: run.mtuBytes,

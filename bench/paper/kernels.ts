@@ -8,10 +8,11 @@ import { createNetwork, networkBytes } from '#src/link/index';
 import { Arena } from '#src/mem/index';
 import { entryUrl } from '../harness/entry.ts';
 import type { Measured, Subject } from '../harness/measure.ts';
+import { roundTripsOf } from '../harness/placement.ts';
 import type { Metric } from '../harness/row.ts';
 import { numberOf } from '../harness/tools.ts';
 import type { KernelBoot } from './kernels-worker.ts';
-import { roundTripsOf, runSides, type SideResult } from './sides.ts';
+import { runSides, type SideResult } from './sides.ts';
 import { CONTROL_BYTES } from './spin-line.ts';
 
 /** IPv4 and UDP headers: payload + this is the IP packet. */

@@ -1,6 +1,6 @@
 /**
  * Role: what the Mint paper left open: throughput, buffer memory and the share of it in use as the number of kernels grows,
- * with one packet buffer per directed channel (its configuration 2).
+ * with one packet buffer per directed channel (its configuration 2) and one shared by all (its configuration 1).
  * Thread: the harness's main thread; two workers hold half of the ports each (mesh-worker.ts), whatever their number, and every
  * port sends to all ports of the other worker in turn.
  */
@@ -10,6 +10,7 @@ import { Arena } from '#src/mem/index';
 import { entryUrl } from '../harness/entry.ts';
 import type { Measured, Subject } from '../harness/measure.ts';
 import { numberOf } from '../harness/tools.ts';
+import { type Buffers, networkOptions } from './frames.ts';
 import type { MeshBoot } from './mesh-worker.ts';
 import { runSides } from './sides.ts';
 import { CONTROL_BYTES } from './spin-line.ts';
@@ -23,29 +24,34 @@ export const MESH_KERNELS: readonly number[] = [2, 4, 8, 16, 32];
 
 export interface MeshRun {
   kernels: number;
+  buffers: Buffers;
   frameBytes: number;
   ms: number;
   warmupMs: number;
 }
 
+const ORGANISATION: Record<Buffers, string> = { channels: 'a buffer per channel', shared: 'one shared buffer' };
+
 export const MESH_METRICS = {
-  gbps: (kernels: number): string => `${kernels} kernels on two cores, raw frames 1500 B`,
-  memory: (kernels: number): string => `${kernels} kernels, buffer memory`,
-  meanShare: (kernels: number): string => `${kernels} kernels, share of the buffers in use, mean`,
-  peakShare: (kernels: number): string => `${kernels} kernels, share of the buffers in use, peak`,
+  gbps: (kernels: number, buffers: Buffers): string => `${kernels} kernels on two cores, ${ORGANISATION[buffers]}`,
+  memory: (kernels: number, buffers: Buffers): string => `${kernels} kernels, ${ORGANISATION[buffers]}, memory`,
+  meanShare: (kernels: number, buffers: Buffers): string =>
+    `${kernels} kernels, ${ORGANISATION[buffers]}, share in use, mean`,
+  peakShare: (kernels: number, buffers: Buffers): string =>
+    `${kernels} kernels, ${ORGANISATION[buffers]}, share in use, peak`,
 };
 
 /** Throughput of all ports together, memory of all buffers, and how much of it frames on their way take. */
 export function meshSubject(run: MeshRun): Subject {
-  const { kernels } = run;
+  const { kernels, buffers } = run;
   return {
-    name: MESH_METRICS.gbps(kernels),
+    name: MESH_METRICS.gbps(kernels, buffers),
     system: 'multikernel',
     metrics: [
-      { key: 'gbps', metric: MESH_METRICS.gbps(kernels), unit: 'Gbit/s' },
-      { key: 'memory', metric: MESH_METRICS.memory(kernels), unit: 'MiB' },
-      { key: 'meanShare', metric: MESH_METRICS.meanShare(kernels), unit: '%' },
-      { key: 'peakShare', metric: MESH_METRICS.peakShare(kernels), unit: '%' },
+      { key: 'gbps', metric: MESH_METRICS.gbps(kernels, buffers), unit: 'Gbit/s' },
+      { key: 'memory', metric: MESH_METRICS.memory(kernels, buffers), unit: 'MiB' },
+      { key: 'meanShare', metric: MESH_METRICS.meanShare(kernels, buffers), unit: '%' },
+      { key: 'peakShare', metric: MESH_METRICS.peakShare(kernels, buffers), unit: '%' },
     ],
     run: (signal) => runMesh(run, signal),
   };
@@ -53,10 +59,11 @@ export function meshSubject(run: MeshRun): Subject {
 
 async function runMesh(run: MeshRun, signal: AbortSignal): Promise<Measured> {
   const { kernels: ports, frameBytes } = run;
-  const bytes = networkBytes({ ports });
+  const options = networkOptions(ports, { ...run, ringBytes: null });
+  const bytes = networkBytes(options);
   // Counters of every device, and the places that frames are copied from and to.
   const arena = Arena.create(bytes + CONTROL_BYTES + ports * 16_384 + 4 * 64 * (frameBytes + 128) + (1 << 20));
-  const network = createNetwork(arena, { ports });
+  const network = createNetwork(arena, options);
   const controlAt = arena.allocate(CONTROL_BYTES, 4096);
   // Every page is touched once: the first use of a page costs far more than a frame, and it is not what is measured.
   for (let at = network.at; at < network.at + network.byteLength; at += PAGE_BYTES)
@@ -65,7 +72,7 @@ async function runMesh(run: MeshRun, signal: AbortSignal): Promise<Measured> {
   const entry = entryUrl('mesh-worker', import.meta.url);
   const sides = await runSides(entry, boots, { what: 'mesh', ms: run.ms + run.warmupMs, signal });
   const total = (key: string): number => sides.reduce((sum, side) => sum + numberOf(side, key), 0);
-  const buffers = network.ringBytes * ports * (ports - 1);
+  const buffers = network.ringBytes * ports * (ports - 1) + network.slots * network.maxFrameBytes;
   const share = (frames: number): number => (100 * frames * (frameBytes + 8)) / buffers;
   return {
     values: {

@@ -7,6 +7,7 @@ import type { Figure } from '../context.ts';
 import { barsOf } from '../harness/figure.ts';
 import { type Row, rowOf } from '../harness/row.ts';
 import { cRing } from '../peers/c-peers.ts';
+import type { Buffers } from './frames.ts';
 import { MESH_KERNELS, MESH_METRICS } from './mesh.ts';
 import { PAPER_TCP_GBPS, PAPER_UDP_GBPS, rawMetric, SIZES, tcpMetric, udpMetric } from './mint-rows.ts';
 
@@ -98,22 +99,28 @@ function throughput(rows: readonly Row[]): Figure {
 }
 
 function kernels(rows: readonly Row[]): Figure {
-  const by = (metric: (kernels: number) => string): [number, string][] => MESH_KERNELS.map((n) => [n, metric(n)]);
+  const organisations = ['channels', 'shared'] as const;
+  const by = (series: string, metric: (kernels: number, buffers: Buffers) => string): Point[] =>
+    organisations.flatMap((buffers) =>
+      points(
+        rows,
+        `${buffers === 'channels' ? 'a buffer per channel' : 'one shared buffer'}${series}`,
+        MESH_KERNELS.map((n) => [n, metric(n, buffers)]),
+      ),
+    );
   const x = { title: 'kernels', log: true };
-  const share = [
-    ...points(rows, 'mean', by(MESH_METRICS.meanShare)),
-    ...points(rows, 'peak', by(MESH_METRICS.peakShare)),
-  ];
+  const share = [...by(', mean', MESH_METRICS.meanShare), ...by(', peak', MESH_METRICS.peakShare)];
   return {
     name: 'kernels',
     spec: {
-      title: { text: 'One buffer per directed channel, two cores, raw frames of 1500 B', anchor: 'start' },
+      title: { text: 'Growing number of kernels on two cores, raw frames of 1500 B', anchor: 'start' },
       background: 'white',
       hconcat: [
-        lines(points(rows, 'throughput', by(MESH_METRICS.gbps)), x, 'Gbit/s', 220),
-        lines(points(rows, 'memory', by(MESH_METRICS.memory)), x, 'buffers, MiB', 220),
+        lines(by('', MESH_METRICS.gbps), x, 'Gbit/s', 220),
+        lines(by('', MESH_METRICS.memory), x, 'buffers, MiB', 220),
         lines(share, x, 'share of the buffers in use, %', 220),
       ],
+      resolve: { scale: { color: 'independent' } },
     },
   };
 }

@@ -48,6 +48,10 @@ export function rawMetric(frameBytes: number, ringBytes: number | null = null): 
   return `raw frames ${frameBytes} B${buffer(ringBytes)}`;
 }
 
+/** The paper's configuration 1: both directions in one buffer. */
+export const SHARED_RAW = 'raw frames 1500 B, one shared buffer';
+export const SHARED_RAW_PAPER: string = `${SHARED_RAW} of ${PAPER_BUFFER_BYTES} B`;
+
 export function rawRoundTripMetric(frameBytes: number): string {
   return `raw frame round trip ${frameBytes} B`;
 }
@@ -81,6 +85,7 @@ export function tcpMetric(link: TcpLink, checksum: Checksum, ringBytes: number |
 export function rawSubjects(quick: boolean, durations: Durations): Subject[] {
   const run = (frameBytes: number, ringBytes: number | null, batch: number): Omit<FrameRun, 'kind'> => ({
     frameBytes,
+    buffers: 'channels',
     ringBytes,
     batch,
     ...durations,
@@ -89,6 +94,8 @@ export function rawSubjects(quick: boolean, durations: Durations): Subject[] {
   return [
     ...sizes.map((bytes) => throughputSubject(rawMetric(bytes), run(bytes, null, BATCH))),
     throughputSubject(rawMetric(1500, PAPER_BUFFER_BYTES), run(1500, PAPER_BUFFER_BYTES, BATCH)),
+    throughputSubject(SHARED_RAW, { ...run(1500, null, BATCH), buffers: 'shared' }),
+    throughputSubject(SHARED_RAW_PAPER, { ...run(1500, PAPER_BUFFER_BYTES, BATCH), buffers: 'shared' }),
     ...[64, 1500].map((bytes) => frameRoundTrip(rawRoundTripMetric(bytes), run(bytes, null, 1))),
     ...(quick ? [1500] : [64, 1500]).map((bytes) =>
       aloneSubject(`cost of a raw frame ${bytes} B`, run(bytes, null, BATCH)),
@@ -193,5 +200,8 @@ export function tcpSubjects(quick: boolean, durations: Durations): Subject[] {
 
 /** What the paper left open: more kernels. */
 export function meshSubjects(quick: boolean, durations: Durations): Subject[] {
-  return (quick ? [2, 32] : MESH_KERNELS).map((kernels) => meshSubject({ kernels, frameBytes: 1500, ...durations }));
+  const organisations = ['channels', 'shared'] as const;
+  return (quick ? [2, 32] : MESH_KERNELS).flatMap((kernels) =>
+    organisations.map((buffers) => meshSubject({ kernels, buffers, frameBytes: 1500, ...durations })),
+  );
 }

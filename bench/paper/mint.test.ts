@@ -28,6 +28,7 @@ import {
 const signal = new AbortController().signal;
 const run = (frameBytes: number, ringBytes: number | null = null): Omit<FrameRun, 'kind'> => ({
   frameBytes,
+  buffers: 'channels',
   ringBytes,
   batch: 16,
   ms: 60,
@@ -38,6 +39,8 @@ const subjects: Subject[] = [
   throughputSubject('64 B', run(64)),
   throughputSubject('1500 B in the buffer of the paper', run(1500, PAPER_BUFFER_BYTES)),
   throughputSubject('super-frames', run(65_000)),
+  throughputSubject('one shared buffer', { ...run(1500), buffers: 'shared' }),
+  aloneSubject('alone in one shared buffer', { ...run(1500), buffers: 'shared' }),
   roundTripSubject('round trip', run(64)),
   aloneSubject('alone', run(1500)),
 ];
@@ -51,8 +54,14 @@ it.each(subjects.map((subject) => [subject.name, subject] as const))(
   },
 );
 
-it.each([2, 9, 32])('a mesh of %i kernels carries frames that arrive whole', async (kernels) => {
-  const { values } = await meshSubject({ kernels, frameBytes: 1500, ms: 60, warmupMs: 10 }).run(signal);
+it.each([
+  [2, 'channels'],
+  [9, 'channels'],
+  [32, 'channels'],
+  [2, 'shared'],
+  [32, 'shared'],
+] as const)('a mesh of %i kernels, %s, carries frames that arrive whole', async (kernels, buffers) => {
+  const { values } = await meshSubject({ kernels, buffers, frameBytes: 1500, ms: 60, warmupMs: 10 }).run(signal);
   expect(values.gbps).toBeGreaterThan(0);
   expect(values.memory).toBeGreaterThan(0);
   expect(values.peakShare).toBeGreaterThanOrEqual(values.meanShare as number);

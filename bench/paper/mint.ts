@@ -1,7 +1,7 @@
 /**
  * Role: `mk bench mint`: the experiment of the Mint VNI paper (papers/003): frames, UDP and TCP between two kernels through shared
  * memory, one core each, beside a ring in C of the same frame size and Linux with iperf3; and what the paper left open.
- * Thread: the harness's main thread. Missing: the paper's configuration 1, one buffer shared by all channels.
+ * Thread: the harness's main thread.
  */
 
 import type { Bench, BenchContext } from '../context.ts';
@@ -25,6 +25,8 @@ import {
   rawMetric,
   rawRoundTripMetric,
   rawSubjects,
+  SHARED_RAW,
+  SHARED_RAW_PAPER,
   SIZES,
   TCP_ROUND_TRIP,
   tcpMetric,
@@ -44,6 +46,8 @@ const COMPARISONS: readonly (readonly [metric: string, baseline: string, wanted?
   ...SIZES.filter((bytes) => bytes !== 1500).map((bytes) => [rawMetric(bytes), cRing(bytes)] as const),
   [rawMetric(1500), C_RING_1500, 'must 0.50×, aim 0.85×'],
   [rawMetric(1500, PAPER_BUFFER_BYTES), C_RING_1500],
+  [SHARED_RAW, C_RING_1500],
+  [SHARED_RAW_PAPER, C_RING_1500],
   ...[64, 1500].map((bytes) => [rawRoundTripMetric(bytes), C_SPIN_RTT] as const),
   [udpMetric(1500, 'computed'), C_RING_1500, 'must 0.25× and the paper, aim 0.50×'],
   [udpMetric(1500, 'computed', PAPER_BUFFER_BYTES), C_RING_1500],

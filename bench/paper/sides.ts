@@ -8,12 +8,6 @@ import { Worker } from 'node:worker_threads';
 
 export type SideResult = Record<string, unknown>;
 
-/** The spin round trips that a side took, as a measurement has them. */
-export function roundTripsOf(side: SideResult): { rttBeforeNs: number | null; rttAfterNs: number | null } {
-  const rtt = (key: string): number | null => (typeof side[key] === 'number' ? side[key] : null);
-  return { rttBeforeNs: rtt('rttBeforeNs'), rttAfterNs: rtt('rttAfterNs') };
-}
-
 /** How long workers may take beyond what they measure, ms. */
 const GRACE_MS = 25_000;
 /** What a worker allows itself: less, so that its own error, which says more, comes first. */

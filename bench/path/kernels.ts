@@ -71,7 +71,8 @@ export class KernelStage implements Stage {
   }
 
   async close(): Promise<void> {
-    const net = await this.net;
+    // A lab that did not come up was reported by the runs.
+    const net = await this.net?.catch(() => undefined);
     this.net = undefined;
     await net?.down();
   }

@@ -4,6 +4,7 @@
  */
 
 import type { Measured, Subject } from '../harness/measure.ts';
+import { roundTripsOf } from '../harness/placement.ts';
 import type { Unit } from '../harness/row.ts';
 import { type CompiledPeers, jsonLine, numberOf, runTool } from '../harness/tools.ts';
 
@@ -26,7 +27,7 @@ export const C_UDP_BUSY_RTT = 'C UDP loopback round trip 4 B, busy-poll';
 const WORKING_SET = 196_608;
 const BATCH = 64;
 const RTT_ROUNDS = 200_000;
-const GRACE_MS = 10_000;
+const GRACE_MS = 25_000;
 
 export interface CPeerOptions {
   /** Measured time of one repetition. */
@@ -141,10 +142,7 @@ function subject(peers: CompiledPeers, peer: Peer): Subject {
       const result = jsonLine(output);
       const measured: Measured = { values: { value: peer.value(result) } };
       // The ring takes the spin round trip on its own two threads.
-      if (typeof result.rttBeforeNs === 'number' && typeof result.rttAfterNs === 'number') {
-        return { ...measured, rttBeforeNs: result.rttBeforeNs, rttAfterNs: result.rttAfterNs };
-      }
-      return measured;
+      return 'rttBeforeNs' in result ? { ...measured, ...roundTripsOf(result) } : measured;
     },
   };
 }

@@ -5,7 +5,7 @@
  * cursor and the last value seen of the other's, and publishes once per batch. The consumer checks length, sequence and
  * the first and last word of every frame it copied out.
  * Prints {"frames":..,"seconds":..,"damaged":0,"rttBeforeNs":..,"rttAfterNs":..}: the round trips are a spin ping-pong of
- * these two threads just before and just after.
+ * these two threads just before and just after, null when they did not run side by side long enough to tell.
  */
 #define _GNU_SOURCE
 #include "clock.h"
@@ -16,7 +16,8 @@
 #define SOURCES 64 /* frames that the producer sends in turn, and buffers that the consumer copies to in turn */
 #define RTT_BATCH 250 /* round trips per reading of the clock */
 #define RTT_BATCHES 20 /* the median batch counts: at first both threads may share a CPU */
-#define RTT_ROUNDS (RTT_BATCH * RTT_BATCHES)
+#define RTT_LIMIT_NS 100000000u /* threads that share a CPU would take minutes */
+#define STOP 0xffffffffu
 
 static size_t frame_bytes, slot_bytes, slots, batch;
 static uint64_t run_ns;
@@ -27,36 +28,66 @@ static _Alignas(CACHE_LINE) _Atomic uint64_t tail;
 static _Alignas(CACHE_LINE) _Atomic uint64_t finished; /* frames sent in all, plus one; 0 while sending */
 static _Alignas(CACHE_LINE) _Atomic uint32_t ping;
 static _Alignas(CACHE_LINE) _Atomic uint32_t pong;
+static _Alignas(CACHE_LINE) _Atomic uint32_t met;
 static _Alignas(CACHE_LINE) uint64_t started_ns;
 static uint64_t received, damaged, stopped_ns;
 
-static void wait_for(_Atomic uint32_t *word, uint32_t value) {
-  for (uint32_t turns = 0; atomic_load_explicit(word, memory_order_acquire) != value;) {
+static void meet(uint32_t both) {
+  atomic_fetch_add(&met, 1);
+  for (uint32_t turns = 0; atomic_load_explicit(&met, memory_order_acquire) < both;) {
     if ((++turns & 0xffff) == 0) check_time_limit();
     CPU_RELAX();
   }
 }
 
-static double ping_side(uint32_t first) {
-  uint32_t tenths[RTT_BATCHES];
-  uint32_t word = first;
-  for (int turn = 0; turn < RTT_BATCHES; turn++) {
-    uint64_t start = now_ns();
-    for (int i = 0; i < RTT_BATCH; i++, word++) {
-      atomic_store_explicit(&ping, word, memory_order_release);
-      wait_for(&pong, word);
-    }
-    tenths[turn] = (uint32_t)((now_ns() - start) * 10 / RTT_BATCH);
+static int ask(uint32_t word, uint64_t until) {
+  atomic_store_explicit(&ping, word, memory_order_release);
+  for (uint32_t turns = 0; atomic_load_explicit(&pong, memory_order_acquire) != word;) {
+    if ((++turns & 0xfff) == 0 && now_ns() > until) return 0;
+    CPU_RELAX();
   }
-  qsort(tenths, RTT_BATCHES, sizeof *tenths, compare_u32);
-  return percentile(tenths, RTT_BATCHES, 50) / 10.0;
+  return 1;
 }
 
-static void pong_side(uint32_t first) {
-  for (uint32_t i = first; i < first + RTT_ROUNDS; i++) {
-    wait_for(&ping, i);
-    atomic_store_explicit(&pong, i, memory_order_release);
+/* Tenths of a nanosecond, or 0 when no batch was finished in time. `both`: what the count of meetings is afterwards. */
+static uint32_t ping_side(uint32_t both) {
+  uint32_t tenths[RTT_BATCHES], word = 0;
+  int count = 0;
+  uint64_t until = now_ns() + RTT_LIMIT_NS;
+  atomic_store_explicit(&ping, 0, memory_order_release);
+  meet(both - 2);
+  for (int turn = 0; turn < RTT_BATCHES && now_ns() < until; turn++) {
+    uint64_t start = now_ns();
+    int round = 0;
+    while (round < RTT_BATCH && ask(++word, until)) round++;
+    if (round == RTT_BATCH) tenths[count++] = (uint32_t)((now_ns() - start) * 10 / RTT_BATCH);
   }
+  atomic_store_explicit(&ping, STOP, memory_order_release);
+  meet(both);
+  if (count == 0) return 0;
+  qsort(tenths, (size_t)count, sizeof *tenths, compare_u32);
+  return percentile(tenths, count, 50);
+}
+
+static void pong_side(uint32_t both) {
+  meet(both - 2);
+  for (uint32_t last = 0, turns = 0; last != STOP;) {
+    uint32_t word = atomic_load_explicit(&ping, memory_order_acquire);
+    if (word != last) {
+      atomic_store_explicit(&pong, word, memory_order_release);
+      last = word;
+    } else if ((++turns & 0xffff) == 0) {
+      check_time_limit();
+    }
+    CPU_RELAX();
+  }
+  meet(both);
+}
+
+static const char *shown(uint32_t tenths, char *text, size_t size) {
+  if (tenths == 0) return "null";
+  snprintf(text, size, "%.1f", tenths / 10.0);
+  return text;
 }
 
 static void produce(void) {
@@ -89,7 +120,7 @@ static void produce(void) {
 static void *consume(void *unused) {
   (void)unused;
   uint64_t at = 0, seen_head = 0;
-  pong_side(1);
+  pong_side(4);
   for (uint32_t turns = 0;;) {
     if (at == seen_head) {
       seen_head = atomic_load_explicit(&head, memory_order_acquire);
@@ -116,7 +147,7 @@ static void *consume(void *unused) {
   }
   stopped_ns = now_ns();
   received = at;
-  pong_side(1 + RTT_ROUNDS);
+  pong_side(8);
   return 0;
 }
 
@@ -137,14 +168,16 @@ int main(int argc, char **argv) {
   memset(ring, 0, slots * slot_bytes);
   memset(sinks, 0, SOURCES * buffer_bytes);
   for (size_t i = 0; i < SOURCES * buffer_bytes; i++) sources[i] = (unsigned char)((i * 2654435761u) >> 13);
-  give_up_ns = now_ns() + run_ns + 5000000000ull;
+  give_up_ns = now_ns() + run_ns + 20000000000ull;
   pthread_t consumer;
   if (pthread_create(&consumer, 0, consume, 0) != 0) return fprintf(stderr, "no thread\n"), 1;
-  double before = ping_side(1);
+  uint32_t before = ping_side(4);
   produce();
-  double after = ping_side(1 + RTT_ROUNDS);
+  uint32_t after = ping_side(8);
   pthread_join(consumer, 0);
-  printf("{\"frames\":%llu,\"seconds\":%.6f,\"damaged\":%llu,\"rttBeforeNs\":%.1f,\"rttAfterNs\":%.1f}\n",
-         (unsigned long long)received, (double)(stopped_ns - started_ns) / 1e9, (unsigned long long)damaged, before, after);
+  char first[32], second[32];
+  printf("{\"frames\":%llu,\"seconds\":%.6f,\"damaged\":%llu,\"rttBeforeNs\":%s,\"rttAfterNs\":%s}\n",
+         (unsigned long long)received, (double)(stopped_ns - started_ns) / 1e9, (unsigned long long)damaged,
+         shown(before, first, sizeof first), shown(after, second, sizeof second));
   return damaged == 0 ? 0 : 1;
 }

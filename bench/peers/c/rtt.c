@@ -17,7 +17,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define SPIN_BATCH 500 /* round trips per reading of the clock, so that the reading does not count */
+#define SPIN_BATCH 250 /* round trips per reading of the clock, so that the reading does not count */
 #define LAST 0xffffffffu /* the question after which the other side stops */
 
 static int near_end, far_end, busy, stream;
@@ -170,7 +170,7 @@ int main(int argc, char **argv) {
   uint32_t *times = malloc(sizeof *times * ((size_t)rounds + 1));
   pthread_t other;
   if (!times) return fprintf(stderr, "out of memory\n"), 1;
-  give_up_ns = until + 5000000000ull;
+  give_up_ns = until + 20000000000ull;
   if (!spin) open_sockets(argv[1]);
   if (pthread_create(&other, 0, spin ? echo_words : echo_messages, 0) != 0) return fprintf(stderr, "no thread\n"), 1;
   int count = spin ? spin_rounds(times, rounds, until) : message_rounds(times, rounds, until);
