@@ -1,31 +1,17 @@
 /**
  * `mk up`: bring a lab up, show it live, take it down again.
  *
- * Thread: the main thread of the command, which is the lab's supervisor. On a terminal the table is redrawn; in a pipe there
- * is the table once and then a line a second; with --json one JSON value a line.
+ * Thread: the main thread of the command, which is the lab's supervisor. Read first: up-views.ts (what is shown).
  */
 
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import {
-  type CheckResult,
-  type CutInfo,
-  durationMs,
-  type FiguresSample,
-  formatProblem,
-  type Lab,
-  LabFileError,
-  type LogLine,
-  type NodeStatus,
-  lab as startLab,
-} from '../index.ts';
-import { formatCut } from './break.ts';
+import { type CheckResult, durationMs, formatProblem, type Lab, LabFileError, lab as startLab } from '../index.ts';
 import { CommandFailure, EXIT_INTERRUPTED, EXIT_USAGE } from './failure.ts';
-import { formatFiguresLine, formatLab, formatLive } from './lab-table.ts';
-import { LiveRegion } from './live.ts';
-import { type Output, output } from './output.ts';
+import { output } from './output.ts';
 import { LAB_FILES, labFileHere } from './target.ts';
+import { JsonView, PipeView, TerminalView, type View } from './up-views.ts';
 
 /** States that have not changed for so long are shown, or what there is after the second. */
 const SETTLED_MS = 150;
@@ -103,14 +89,6 @@ function onInterrupt(what: () => void): () => void {
   };
 }
 
-interface View {
-  up(text: string, nodes: NodeStatus[], lab: object): void;
-  state(node: NodeStatus): void;
-  figures(sample: FiguresSample, cuts: CutInfo[]): void;
-  log(line: LogLine): void;
-  down(results: CheckResult[], exitCode: number): void;
-}
-
 /** Show the lab until it ends; the exit code. */
 async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean, signal: AbortSignal): Promise<number> {
   const info = await net.info();
@@ -182,125 +160,5 @@ async function forEach<T>(stream: AsyncIterable<T>, what: (value: T) => void | P
     for await (const value of stream) await what(value);
   } catch {
     // The lab went down under the stream.
-  }
-}
-
-function checkLine(result: CheckResult): string {
-  const mark = result.state === 'passed' ? 'ok  ' : result.state === 'failed' ? 'FAIL' : '-   ';
-  return `${mark} ${result.title}${result.reason === '' ? '' : `: ${result.reason}`}`;
-}
-
-class JsonView implements View {
-  readonly #out: Output;
-
-  constructor(out: Output) {
-    this.#out = out;
-  }
-
-  #print(value: object): void {
-    this.#out.write(`${JSON.stringify(value)}\n`);
-  }
-
-  up(_title: string, nodes: NodeStatus[], lab: object): void {
-    this.#print({ type: 'up', ...lab, nodes });
-  }
-
-  state(node: NodeStatus): void {
-    this.#print({ type: 'state', ...node });
-  }
-
-  figures(sample: FiguresSample, cuts: CutInfo[]): void {
-    this.#print({ type: 'figures', ...sample, cuts });
-  }
-
-  log(line: LogLine): void {
-    if (line.source !== 'state') this.#print({ type: 'log', ...line });
-  }
-
-  down(results: CheckResult[], exitCode: number): void {
-    this.#print({ type: 'down', checks: results, exitCode });
-  }
-}
-
-class PipeView implements View {
-  readonly #out: Output;
-  readonly #states: Map<string, string> = new Map();
-  #cuts: Map<string, CutInfo> = new Map();
-
-  constructor(out: Output) {
-    this.#out = out;
-  }
-
-  up(title: string, nodes: NodeStatus[]): void {
-    for (const node of nodes) this.#states.set(node.name, node.state);
-    this.#out.write(`${title}\n${formatLab(nodes)}`);
-  }
-
-  state(node: NodeStatus): void {
-    if (this.#states.get(node.name) === node.state) return;
-    this.#states.set(node.name, node.state);
-    this.#out.write(`${node.name}: ${node.state}\n`);
-  }
-
-  figures(sample: FiguresSample, cuts: CutInfo[]): void {
-    for (const cut of cuts) if (!this.#cuts.has(cut.id)) this.#out.write(formatCut(cut));
-    const present = new Map(cuts.map((cut) => [cut.id, cut]));
-    for (const cut of this.#cuts.values()) {
-      if (!present.has(cut.id)) this.#out.write(`${cut.a.join(',')} - ${cut.b.join(',')}: healed\n`);
-    }
-    this.#cuts = present;
-    this.#out.write(formatFiguresLine(sample));
-  }
-
-  log(line: LogLine): void {
-    if (line.source !== 'state') this.#out.write(`${line.node} | ${line.text}\n`);
-  }
-
-  down(results: CheckResult[]): void {
-    for (const result of results) this.#out.write(`${checkLine(result)}\n`);
-  }
-}
-
-class TerminalView implements View {
-  readonly #region: LiveRegion;
-  readonly #out: Output;
-  #nodes: NodeStatus[] = [];
-  #sample: FiguresSample | null = null;
-  #cuts: CutInfo[] = [];
-  #title = '';
-
-  constructor(out: Output) {
-    this.#out = out;
-    this.#region = new LiveRegion(out);
-  }
-
-  #draw(): void {
-    this.#region.show(`${this.#title}\n${formatLive(this.#nodes, this.#sample, this.#cuts)}`);
-  }
-
-  up(title: string, nodes: NodeStatus[]): void {
-    this.#title = `${title}; Ctrl-C ends it`;
-    this.#nodes = nodes;
-    this.#draw();
-  }
-
-  state(node: NodeStatus): void {
-    this.#nodes = this.#nodes.map((other) => (other.name === node.name ? node : other));
-    this.#draw();
-  }
-
-  figures(sample: FiguresSample, cuts: CutInfo[]): void {
-    this.#sample = sample;
-    this.#cuts = cuts;
-    this.#draw();
-  }
-
-  log(line: LogLine): void {
-    this.#region.print(`${line.node} | ${line.text}`);
-  }
-
-  down(results: CheckResult[]): void {
-    this.#region.end();
-    for (const result of results) this.#out.write(`${checkLine(result)}\n`);
   }
 }

@@ -22,8 +22,8 @@ import {
 import type { CheckConfig, Dependency, LabConfig, NetworkConfig, NodeConfig } from './config.ts';
 import { type KeyPath, LabFileError, type Locate, type Problem } from './lab-file.ts';
 import { type ProgramCommand, parseProgramCommand } from './program-command.ts';
+import { referenceProblems, unknownName } from './references.ts';
 import { type Route, type RoutingNode, routesOf } from './routing.ts';
-import { nearest } from './suggest.ts';
 
 const NODES_MAX = 65_000;
 const PORTS_MAX = 256;
@@ -132,13 +132,11 @@ class Planner {
   readonly #context: PlanContext;
   readonly #problems: Problem[] = [];
   readonly #networkIndex: Map<string, number>;
-  readonly #nodeNames: string[];
 
   constructor(config: LabConfig, context: PlanContext) {
     this.#config = config;
     this.#context = context;
     this.#networkIndex = new Map(config.networks.map((network, index) => [network.name, index]));
-    this.#nodeNames = config.nodes.map((node) => node.name);
   }
 
   plan(): LabPlan {
@@ -151,8 +149,7 @@ class Planner {
     const networks = config.networks.map((network, index) => networkPlan(network, prefixes[index] as Prefix));
     const nodes = config.nodes.map((node, index) => this.#node(node, index, networks));
     this.#addresses(nodes, networks);
-    this.#dependencies();
-    this.#checks(domain);
+    this.#problems.push(...referenceProblems(config, domain));
     if (this.#problems.length > 0) throw this.#error();
     const routing = nodes.map(routingNode);
     nodes.forEach((node, index) => {
@@ -171,10 +168,7 @@ class Planner {
   }
 
   #unknown(path: KeyPath, what: string, name: string, known: readonly string[]): void {
-    const near = nearest(name, known);
-    const hint =
-      near === null ? (known.length > 0 ? `; there are ${known.join(', ')}` : '') : `; did you mean ${near}?`;
-    this.#problem(path, `no ${what} "${name}"${hint}`);
+    this.#problems.push(unknownName(path, what, name, known));
   }
 
   #nameFromFolder(): string {
@@ -318,71 +312,6 @@ class Planner {
     if (why !== null) this.#problem(path, why);
     entry.address = formatAddress(address);
   }
-
-  #dependencies(): void {
-    const config = this.#config;
-    for (const node of config.nodes) {
-      for (const { node: other, state } of node.dependsOn) {
-        const path = ['nodes', node.name, 'depends_on', other];
-        const target = config.nodes.find((candidate) => candidate.name === other);
-        if (target === undefined) this.#unknown(path, 'node', other, this.#nodeNames);
-        else if (target.run === null && state !== 'running') this.#problem(path, `${other} runs no program`);
-      }
-    }
-    const cycle = findCycle(new Map(config.nodes.map((node) => [node.name, node.dependsOn.map((d) => d.node)])));
-    if (cycle !== null) {
-      this.#problem(
-        ['nodes', cycle[0] as string, 'depends_on'],
-        `${cycle.join(' waits for ')}: none of them could start`,
-      );
-    }
-  }
-
-  #checks(domain: string): void {
-    const known = new Set(this.#nodeNames.flatMap((name) => [name, `${name}.${domain}`]));
-    for (const network of this.#config.networks) {
-      if (network.domain !== null) for (const name of this.#nodeNames) known.add(`${name}.${network.domain}`);
-    }
-    this.#config.checks.forEach((check, index) => {
-      for (const key of ['from', 'of'] as const) {
-        const name = check[key];
-        if (name !== null && !this.#nodeNames.includes(name)) {
-          this.#unknown(['checks', index, key], 'node', name, this.#nodeNames);
-        }
-      }
-      const host = checkedHost(check);
-      if (host === null || known.has(host) || host === 'localhost' || parseAddress(host) !== null) return;
-      this.#unknown(['checks', index, check.kind], check.kind === 'state' ? 'node' : 'host', host, this.#nodeNames);
-    });
-  }
-}
-
-function checkedHost(check: CheckConfig): string | null {
-  if (check.kind === 'metric') return null;
-  if (check.kind === 'tcp') return check.target.slice(0, check.target.lastIndexOf(':'));
-  if (check.kind === 'http') return URL.canParse(check.target) ? new URL(check.target).hostname : check.target;
-  return check.target;
-}
-
-/** Nodes that wait for each other in a circle, the first one repeated at the end; null when there is none. */
-function findCycle(edges: ReadonlyMap<string, readonly string[]>): string[] | null {
-  const done = new Set<string>();
-  const walk = (name: string, path: string[]): string[] | null => {
-    const at = path.indexOf(name);
-    if (at >= 0) return [...path.slice(at), name];
-    if (done.has(name)) return null;
-    for (const next of edges.get(name) ?? []) {
-      const cycle = walk(next, [...path, name]);
-      if (cycle !== null) return cycle;
-    }
-    done.add(name);
-    return null;
-  };
-  for (const name of edges.keys()) {
-    const cycle = walk(name, []);
-    if (cycle !== null) return cycle;
-  }
-  return null;
 }
 
 function networkPlan(network: NetworkConfig, prefix: Prefix): NetworkPlan {
