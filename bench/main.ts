@@ -75,7 +75,7 @@ export interface BenchOptions {
   quick?: boolean;
   /** Folder for the results and figures, made when missing. Default `bench-results`. */
   out?: string;
-  /** Interrupts: children are ended, namespaces removed, and the promise rejects with the signal's reason. */
+  /** Interrupts, as SIGINT and SIGTERM do: children are ended, namespaces removed, and the promise rejects. */
   signal?: AbortSignal;
   stdout?: { write(text: string): unknown };
   /** For progress and remarks. */
@@ -137,7 +137,7 @@ async function measureAll(name: string, bench: Bench, options: BenchOptions, pro
   const effort = options.quick === true ? QUICK_EFFORT : FULL_EFFORT;
   const interrupt = new AbortController();
   const signal = AbortSignal.any([interrupt.signal, ...(options.signal === undefined ? [] : [options.signal])]);
-  const onSignal = (name: NodeJS.Signals): void => interrupt.abort(new BenchError(`interrupted by ${name}`));
+  const onSignal = (): void => interrupt.abort();
   for (const each of SIGNALS) process.on(each, onSignal);
   const context = new BenchContext(name, effort, {
     signal,
@@ -147,6 +147,8 @@ async function measureAll(name: string, bench: Bench, options: BenchOptions, pro
   });
   try {
     return (await bench.run(context)).map(checkRow);
+  } catch (error) {
+    throw signal.aborted ? new BenchError('interrupted') : error;
   } finally {
     for (const each of SIGNALS) process.off(each, onSignal);
     progress.clear();
