@@ -62,6 +62,15 @@ describe('Address probing (RFC 5227 2.1)', () => {
     expect(bed.sent()).toEqual([]);
   });
 
+  it('lets routes through the subnet be entered meanwhile', () => {
+    const { bed, iface } = probing();
+    bed.inet.configure(iface, ip('10.7.0.1'), 24);
+    expect(bed.inet.addRoute(ip('192.0.2.0'), 24, ip('10.7.0.9'), 2)).toBe(0);
+    expect(bed.inet.ip.openPath(ip('192.0.2.1'), 0, 0)).toMatchObject({ src: ip(OWN) });
+    bed.advance(10 * SECOND);
+    expect(bed.inet.ip.openPath(ip('192.0.2.1'), 0, 0)).toMatchObject({ src: ip('10.7.0.1') });
+  });
+
   it('does not answer for an address that is still tentative', () => {
     const { bed } = probing();
     bed.advance(SECOND);

@@ -214,7 +214,8 @@ export class Ip implements IpService {
    * Add a route; 0, `-EEXIST`, `-EINVAL`, `-ENOBUFS`, or `-ENETUNREACH` when the gateway is on none of our subnets.
    */
   addRoute(destination: number, prefixLength: number, gateway: number, flags: number): number {
-    const on = this.interfaces.find((iface) => iface.addressFor(gateway) !== null) ?? null;
+    // An address that is still being probed will do: the route is used when it is valid.
+    const on = this.interfaces.find((iface) => iface.onLink(gateway)) ?? null;
     const own = this.addresses.owner(gateway);
     const iface = own ?? on ?? ((flags & RTF_REJECT) !== 0 ? this.addresses.loopback : null);
     if (iface === null) return -Errno.ENETUNREACH;

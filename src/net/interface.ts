@@ -124,11 +124,11 @@ export class Interface {
     this.#flags = (this.#flags | (set & ~fixed)) & ~(clear & ~fixed);
   }
 
-  /** Whether `address` is the directed broadcast address of one of the subnets here. */
-  isDirectedBroadcast(address: number): boolean {
+  /** Whether `address` is in the subnet of an address here, be that one usable yet or not. */
+  onLink(address: number): boolean {
     for (let i = 0; i < this.addresses.length; i++) {
       const own = this.addresses[i] as InterfaceAddress;
-      if (own.broadcast === address && address !== 0) return true;
+      if (own.state !== 'duplicated' && (address & own.mask) === own.network) return true;
     }
     return false;
   }
