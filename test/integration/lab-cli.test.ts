@@ -288,6 +288,28 @@ nodes:
     expect(errors.out).toMatch(/\ncrash:\n {2}TypeError: boom\n {6}at .*crash\.js/);
   });
 
+  it('runs programs where the lab file lies', async () => {
+    mkdirSync(join(terminal.folder, 'sub'), { recursive: true });
+    writeFileSync(join(terminal.folder, 'sub', 'data.txt'), 'found it');
+    writeFileSync(
+      join(terminal.folder, 'sub', 'a.mjs'),
+      "import { readFileSync } from 'node:fs'; console.log(readFileSync('data.txt', 'utf8'), process.cwd());",
+    );
+    writeFileSync(join(terminal.folder, 'sub', 'lab.yml'), 'nodes: { a: { run: node a.mjs } }\n');
+    const up = await terminal.up('sub/lab.yml');
+    await up.until(/a \| found it .*sub\n/);
+    up.child.kill('SIGINT');
+    expect(await up.done).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('ends when nobody reads on, and leaves nothing', async () => {
+    lab('name: t\nnodes: { a: {}, b: {} }\n');
+    const up = await terminal.up();
+    up.child.stdout?.destroy();
+    await up.done;
+    expect(terminal.sockets).toEqual([]);
+  });
+
   it('of a program whose port is in use is bad input', async () => {
     lab('name: t\nnodes: { a: { run: node a.js } }\n', {
       'a.js': "const http = require('http'); http.createServer().listen(80); http.createServer().listen(80);",

@@ -27,7 +27,8 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     if (timer !== null) clearTimeout(timer);
     if (flags.has('v')) context.out.error(`Connection to ${host} ${port} port [tcp] succeeded!\n`);
     if (flags.has('z')) socket.destroy();
-    else context.stdin.pipe(socket);
+    // As nc(1): the end of the input closes the connection's half only with -N.
+    else context.stdin.pipe(socket, { end: flags.has('N') });
   });
   socket.on('data', (chunk: Buffer) => process.stdout.write(chunk));
   const error = await failure;
