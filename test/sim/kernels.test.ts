@@ -4,12 +4,13 @@
  */
 
 import { describe, expect, it } from 'vitest';
+import { Errno } from '../../src/base/errors.ts';
 import { Arena } from '../../src/mem/arena.ts';
-import { runScenario } from './scenario.ts';
+import { type EndFigures, runScenario } from './scenario.ts';
 
 const SEEDS = Number(process.env.SIM_SEEDS ?? 200);
 const FROM = Number(process.env.SIM_FROM ?? 1);
-const SEEDS_PER_ARENA = 40;
+const SEEDS_PER_ARENA = 20;
 const ARENA_BYTES = 1_000_000_000;
 
 describe('TCP between kernels over bad links', () => {
@@ -18,7 +19,13 @@ describe('TCP between kernels over bad links', () => {
     for (let seed = FROM; seed < FROM + SEEDS; seed++) {
       if (seed % SEEDS_PER_ARENA === 0) arena = Arena.create(ARENA_BYTES);
       const { ends, left } = runScenario(seed, arena);
-      for (const end of ends) {
+      for (const [index, end] of ends.entries()) {
+        // A connect whose peer ARP cannot find during a cut fails as on any host; then nothing may have gone either way.
+        const unreachable = (ends[index & ~1] as EndFigures).error === -Errno.EHOSTUNREACH;
+        if (unreachable) {
+          expect([end.sent, end.received], `seed ${seed}`).toEqual([0, 0]);
+          continue;
+        }
         const story = `seed ${seed}: ${JSON.stringify(end)}`;
         expect(end.wrongAt, story).toBe(-1);
         expect(end.error, story).toBe(0);

@@ -15,6 +15,7 @@ import { META_CHECKSUM_PARTIAL, META_CHECKSUM_VERIFIED, META_SEGMENT_SHIFT } fro
 import type { Bulk } from '../../mem/bulk.ts';
 import type { Counters } from '../../mem/counters.ts';
 import type { Heap } from '../../mem/heap.ts';
+import { CODE_PORT_UNREACHABLE, CODE_PROTOCOL_UNREACHABLE, TYPE_DESTINATION_UNREACHABLE } from '../../wire/icmpv4.ts';
 import * as tcp from '../../wire/tcp.ts';
 import type { InetContext } from '../context.ts';
 import { PortTable } from '../ports.ts';
@@ -324,7 +325,9 @@ export class TcpStack implements Transport {
     if (value < 0) return;
     if ((value & 3) === KIND_SYN) {
       const entry = this.#synEntries[value >> 2] as SynEntry;
-      if (seq === entry.iss && entry.retransmits > 0) removeSynEntry(this, entry);
+      // RFC 1122 4.2.3.9: a host or network that is unreachable for a moment is no reason to forget its connection.
+      const hard = error.type === TYPE_DESTINATION_UNREACHABLE && isHardCode(error.code);
+      if (hard && seq === entry.iss) removeSynEntry(this, entry);
       return;
     }
     if ((value & 3) !== KIND_CONNECTION) return;
@@ -525,6 +528,10 @@ export class TcpStack implements Transport {
     }
     return rows;
   }
+}
+
+function isHardCode(code: number): boolean {
+  return code === CODE_PROTOCOL_UNREACHABLE || code === CODE_PORT_UNREACHABLE;
 }
 
 function row(
