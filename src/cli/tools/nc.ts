@@ -30,6 +30,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     // As nc(1): the end of the input closes the connection's half only with -N.
     else context.stdin.pipe(socket, { end: flags.has('N') });
   });
+  socket.on('end', () => socket.end());
   socket.on('data', (chunk: Buffer) => process.stdout.write(chunk));
   const error = await failure;
   if (timer !== null) clearTimeout(timer);
