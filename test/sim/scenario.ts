@@ -47,10 +47,10 @@ function figures(end: End | undefined, expected: number): EndFigures {
   return { sent, received, expected, wrongAt, error };
 }
 
-/** Cut one or both directions for up to twenty seconds. */
+/** Cut one or both directions for up to eight seconds: less than what a handshake survives. */
 function partition(network: SimNetwork, rng: SeededRng, normal: Impairment): void {
   const fromUs = randomBelow(rng, 5 * SECOND_US);
-  const untilUs = fromUs + randomBelow(rng, 20 * SECOND_US);
+  const untilUs = fromUs + randomBelow(rng, 8 * SECOND_US);
   const names = randomBelow(rng, 2) ? NAMES : (['a'] as const);
   network.simulation.at(fromUs, () => {
     for (const name of names) network.cut(name, { loss: 1 });
