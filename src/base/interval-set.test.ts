@@ -93,6 +93,9 @@ describe('IntervalSet', () => {
     expect(() => filled([1, 2]).startAt(1)).toThrow('interval index');
     expect(() => filled([1, 2]).endAt(-1)).toThrow('interval index');
     expect(() => new IntervalSet(0)).toThrow('capacity');
+    const set = filled([1, 2]);
+    set.clear();
+    expect([set.count, set.size]).toEqual([0, 0]);
   });
 });
 
