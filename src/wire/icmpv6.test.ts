@@ -359,12 +359,22 @@ describe('icmpv6', () => {
   });
 
   it('keeps known options of a wrong length as unknown ones', () => {
-    const view = hexView(
-      `85 00 0000 00000000 01 02 ${'00'.repeat(14)} 05 02 ${'00'.repeat(14)} 19 02 ${'00'.repeat(14)}`,
-    );
+    const long = [1, 5, 25].map((type) => ({ kind: 'unknown' as const, type, data: new Uint8Array(14) }));
+    // Name servers take 8 bytes and 16 each, so 32 are as wrong as 16.
+    const options = [...long, { kind: 'unknown' as const, type: icmpv6.OPTION_RDNSS, data: new Uint8Array(30) }];
+    const repr: icmpv6.Repr = { kind: 'router-solicitation', options };
+    const view = new DataView(new ArrayBuffer(icmpv6.lengthOf(repr)));
+    icmpv6.emit(repr, view, 0);
+    expect(icmpv6.parse(view, 0, view.byteLength)).toEqual(repr);
+  });
+
+  it('sets the target in place', () => {
+    const view = hexView(`87 00 0000 00000000 ${'00'.repeat(16)}`);
+    icmpv6.setTarget(view, 0, ...TWO_WORDS);
     expect(icmpv6.parse(view, 0, view.byteLength)).toEqual({
-      kind: 'router-solicitation',
-      options: [1, 5, 25].map((type) => ({ kind: 'unknown', type, data: new Uint8Array(14) })),
+      kind: 'neighbor-solicitation',
+      target: TWO_WORDS,
+      options: [],
     });
   });
 

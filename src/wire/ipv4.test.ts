@@ -200,16 +200,19 @@ describe('ipv4 headers', () => {
     expect(ipv4.parse(view, 0, view.byteLength)?.payload).toEqual(hex('010203'));
   });
 
-  it.each(['01 01 07 01', '07', '07 00', '07 09 04 01 02 03 04'])('has no Repr for the option list %s', (list) => {
-    const options = hex(list);
-    const bytes = new Uint8Array(20 + ((options.length + 3) & ~3)).fill(1);
-    bytes.set(hex(`4${5 + ((options.length + 3) >> 2)} 00 00${bytes.length.toString(16)} 1234 0000 40 11 0000`));
-    bytes.set(options, bytes.length - options.length);
-    const view = new DataView(bytes.buffer);
-    ipv4.fillHeaderChecksum(view, 0);
-    expect(ipv4.check(view, 0, bytes.length)).toBe(0);
-    expect(ipv4.parse(view, 0, bytes.length)).toBeNull();
-  });
+  it.each(['01 01 07 01', '01 01 01 07', '07 00 01 01', '07 01 01 01', '82 05 aa bb', '07 09 04 01 02 03 04 01'])(
+    'has no Repr for the option list %s',
+    (list) => {
+      const options = hex(list);
+      const bytes = new Uint8Array(20 + ((options.length + 3) & ~3)).fill(1);
+      bytes.set(hex(`4${5 + ((options.length + 3) >> 2)} 00 00${bytes.length.toString(16)} 1234 0000 40 11 0000`));
+      bytes.set(options, bytes.length - options.length);
+      const view = new DataView(bytes.buffer);
+      ipv4.fillHeaderChecksum(view, 0);
+      expect(ipv4.check(view, 0, bytes.length)).toBe(0);
+      expect(ipv4.parse(view, 0, bytes.length)).toBeNull();
+    },
+  );
 
   it('refuses to emit more options than fit, and offsets between units', () => {
     const view = new DataView(new ArrayBuffer(100));

@@ -107,7 +107,7 @@ describe('TCP segment', () => {
 });
 
 describe('TCP segments with malformed options', () => {
-  for (const options of ['0101 0103', '0206 05b4', '0101 0200', '0101 01ff', '0102 0002']) {
+  for (const options of ['0101 0103', '0206 05b4', '0101 0200', '0101 01ff', '1e01 0101', '0102 0002']) {
     it(`has no object with the options '${options}'`, () => {
       const view = hexView(`0001 0002 00000000 00000000 6010 0200 0000 0000 ${options}`);
       expect(tcp.check(view, 0, 24)).toBe(0);
