@@ -18,6 +18,21 @@ describe('checksums', () => {
     expect(sumView(hexView(''), 0, 0)).toBe(0);
   });
 
+  it('sums any bytes, at any place, as 16-bit words one by one', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 70 }), fc.nat(3), (bytes, at) => {
+        const view = new DataView(new ArrayBuffer(at + bytes.length));
+        let sum = 0;
+        bytes.forEach((byte, index) => {
+          view.setUint8(at + index, byte);
+          sum += (index & 1) === 0 ? byte << 8 : byte;
+        });
+        expect(sumView(view, at, bytes.length)).toBe(foldSum(sum));
+      }),
+    );
+    expect(sumView(new DataView(new Uint8Array(65535).fill(255).buffer), 0, 65535)).toBe(0xff00);
+  });
+
   it('folds sums up to 2^32 - 1', () => {
     expect([0, 0xffff, 0x10000, 0x1ffff, 0xffffffff].map(foldSum)).toEqual([0, 0xffff, 1, 1, 0xffff]);
     expect(checksumOf(0xffff)).toBe(0);
