@@ -70,7 +70,8 @@ describe('TcpSocket over loopback', () => {
     const got: number[] = [];
     const into = new Uint8Array(65536);
     peer.onEvents = (events) => {
-      if (events & EVENT_READABLE) for (let n = 0; (n = peer.receive(into, 0, into.length)) > 0; ) got.push(...into.subarray(0, n));
+      if (events & EVENT_READABLE)
+        for (let n = 0; (n = peer.receive(into, 0, into.length)) > 0; ) got.push(...into.subarray(0, n));
     };
     let sent = 0;
     const push = (): void => {

@@ -148,6 +148,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
   }
 
   send(bytes: Uint8Array, offset: number, lengthBytes: number): number {
+    if (this.#closed) return -Errno.EBADF;
     if (this.#connection === null) return -Errno.EPIPE;
     const result = user.send(this.#connection, bytes, offset, lengthBytes, this.#context.nowUs());
     if (result > 0) this.#context.requestWork();
@@ -155,6 +156,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
   }
 
   receive(into: Uint8Array, offset: number, lengthBytes: number): number {
+    if (this.#closed) return -Errno.EBADF;
     if (this.#connection === null) return -Errno.ENOTCONN;
     const result = user.receive(this.#connection, into, offset, lengthBytes, this.#context.nowUs());
     if (this.#connection.ackNow) this.#context.requestWork();

@@ -108,13 +108,12 @@ export function updateWindow(c: Connection, segment: Segment): void {
   if (window > c.maxSndWnd) c.maxSndWnd = window;
 }
 
-/** The peer lives. When its window has opened, probing ends; otherwise it goes on at its pace (RFC 9293 3.8.6.1). */
+/**
+ * The peer lives. Probing ends when data goes out again (`armRetransmit`), not merely because the window is no longer
+ * closed: it may still be too small for a segment.
+ */
 function onPersistAnswer(c: Connection): void {
   // A socket that nobody holds is not kept for ever by a peer that never reads.
   if (c.owner !== null) c.timeouts = 0;
-  if (((c.sndUna + c.sndWnd - c.sndNxt) | 0) > 0 || c.sendBufferIdle) {
-    stopRetransmit(c);
-    c.rtt.backoff = 0;
-    c.stack.enqueue(c);
-  }
+  if (c.sendBufferIdle) stopRetransmit(c);
 }

@@ -63,7 +63,7 @@ export function enterTimeWait(c: Connection, nowUs: number): void {
   stack.timeWait.enter(c, nowUs);
   stack.detach(c);
   stack.counters.add(stack.count.connectionsClosed, 1);
-  if (c.owner === null) c.receiveBuffer.ring.release();
+  if (c.owner === null) c.discardReceived();
 }
 
 /** No more data from the program; the FIN follows what is buffered. Returns 0 or `-ENOTCONN`. */
@@ -84,7 +84,7 @@ export function closeConnection(c: Connection, nowUs: number): void {
   switch (c.state) {
     case CLOSED:
     case TIME_WAIT:
-      c.receiveBuffer.ring.release();
+      c.discardReceived();
       return;
     case SYN_SENT:
       dropConnection(c, 0);
@@ -99,8 +99,7 @@ export function closeConnection(c: Connection, nowUs: number): void {
   }
   c.readClosed = true;
   stack.callouts.stop(c.slowTimer);
-  c.reassembly.clear();
-  c.receiveBuffer.ring.release();
+  c.discardReceived();
   shutdownWrite(c, nowUs);
   if (c.state === FIN_WAIT_2) {
     stack.callouts.schedule(c.slowTimer, nowUs + stack.settings.finTimeoutMs.value * 1000);
@@ -112,5 +111,5 @@ export function abortConnection(c: Connection): void {
   c.owner = null;
   if (c.state > SYN_SENT && c.state !== TIME_WAIT && c.state !== CLOSED) sendReset(c);
   dropConnection(c, -Errno.ECONNRESET);
-  c.receiveBuffer.ring.release();
+  c.discardReceived();
 }

@@ -314,6 +314,12 @@ export class Connection {
     return (this.rcvNxt - this.receiveBuffer.readSeq - (this.finReceived ? 1 : 0)) | 0;
   }
 
+  /** Nobody will read what was received. */
+  discardReceived(): void {
+    this.reassembly.clear();
+    this.receiveBuffer.discard((this.rcvNxt - (this.finReceived ? 1 : 0)) | 0);
+  }
+
   /** Give back the memory of empty rings when nothing moved since `sinceUs`. Returns whether no ring has any now. */
   releaseIdleRings(sinceUs: number): boolean {
     if (this.lastReceivedUs > sinceUs || this.lastDataSentUs > sinceUs) return false;

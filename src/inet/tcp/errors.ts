@@ -59,7 +59,7 @@ export function dropConnection(c: Connection, error: number): void {
   c.sendBuffer.ring.release();
   stack.counters.add(error === 0 ? stack.count.connectionsClosed : stack.count.connectionsDropped, 1);
   if (owner === null) {
-    c.receiveBuffer.ring.release();
+    c.discardReceived();
   } else if (connecting) {
     owner.onConnected();
   } else if (error !== 0) {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Transcript } from '../../../test/fixtures/tcp-transcript.ts';
-import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from '../../link/device.ts';
+import {
+  CAP_CHECKSUM_PARTIAL,
+  CAP_SUPER_FRAMES,
+  META_CHECKSUM_PARTIAL,
+  META_SEGMENT_SHIFT,
+} from '../../link/device.ts';
 
 describe('super-frames', () => {
   const start = (): Transcript => {

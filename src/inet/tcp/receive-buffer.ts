@@ -38,6 +38,12 @@ export class ReceiveBuffer {
     this.readSeq = seq;
   }
 
+  /** Nobody will read the bytes up to `seq`: forget them and give the memory back. */
+  discard(seq: number): void {
+    this.readSeq = seq;
+    this.ring.release();
+  }
+
   /** Have room for bytes up to `endSeq`; `heldEndSeq` ends what is there, out-of-order data included. */
   ensure(endSeq: number, heldEndSeq: number): boolean {
     const need = (endSeq - this.readSeq) | 0;

@@ -28,7 +28,7 @@ export function offerWindow(c: Connection): number {
   const { limitBytes } = c.receiveBuffer;
   const free = offerable(limitBytes, c.rcvScale) - c.readableBytes;
   const edge = (c.rcvAdv - c.rcvNxt) | 0;
-  const open = edge > 0 ? edge : 0;
+  const open = Math.max(edge, 0);
   const step = Math.min(limitBytes >> 1, c.rcvMss);
   const window = Math.min(free - open >= step ? free : open, 65535 << c.rcvScale);
   const mask = (1 << c.rcvScale) - 1;

@@ -155,7 +155,8 @@ export class TimeWaitTable {
 
   #expire(nowUs: number): void {
     const stayUs = 2000 * this.#stack.settings.mslMs.value;
-    while (this.#first !== NONE && nowUs - (this.#sinceUs[this.#first] as number) >= stayUs) this.remove(this.#first);
+    // The same sum as the deadline's, so that rounding cannot make the callout fire for nothing, again and again.
+    while (this.#first !== NONE && (this.#sinceUs[this.#first] as number) + stayUs <= nowUs) this.remove(this.#first);
     if (this.#first !== NONE) {
       this.#stack.callouts.schedule(this.#expiry, (this.#sinceUs[this.#first] as number) + stayUs);
     }

@@ -26,6 +26,10 @@ const PERSIST_MAX_US = 60_000_000;
 
 /** Start the retransmission timer afresh (RFC 6298 5.1, 5.3). */
 export function armRetransmit(c: Connection, nowUs: number): void {
+  if (c.timerMode === TIMER_PERSIST) {
+    c.timeouts = 0;
+    c.rtt.backoff = 0;
+  }
   c.timerMode = TIMER_RETRANSMIT;
   c.stack.callouts.schedule(c.retransmitTimer, nowUs + c.rtt.rtoUs);
 }
@@ -117,18 +121,20 @@ function onPersist(c: Connection, nowUs: number): void {
   const { stack } = c;
   if (c.state < ESTABLISHED || c.sendBufferIdle || !c.scoreboard.empty) return;
   stack.counters.add(stack.count.persistTimeouts, 1);
-  // The peer answers as long as it lives, so only silence counts.
-  if (givenUp(c, retryLimit(c), nowUs)) {
+  // The peer answers as long as it lives, so only silence counts; of a socket that nobody holds, any lack of progress.
+  if (givenUp(c, stack.settings.retries.value, nowUs)) {
     stack.counters.add(stack.count.persistDrops, 1);
+    if (c.owner === null) sendReset(c);
     dropConnection(c, c.softError !== 0 ? c.softError : -Errno.ETIMEDOUT);
     return;
   }
-  c.rtt.backOff();
+  // Still persisting, unless data goes.
+  c.timerMode = TIMER_PERSIST;
   const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
   if (usable > 0) sendForced(c, usable, nowUs);
   else sendProbe(c, nowUs);
-  if (c.timerMode === 0) {
-    c.timerMode = TIMER_PERSIST;
+  if (c.timerMode === TIMER_PERSIST) {
+    c.rtt.backOff();
     stack.callouts.schedule(c.retransmitTimer, nowUs + Math.min(c.rtt.rtoUs, PERSIST_MAX_US));
   }
 }
@@ -169,21 +175,23 @@ export function onSlowTimer(c: Connection, nowUs: number): void {
 function onKeepAlive(c: Connection, nowUs: number): void {
   const { options, stack } = c;
   const idleUs = options.keepIdleMs * US_PER_MS;
-  const quietUs = nowUs - c.lastReceivedUs;
+  const dueUs = c.lastReceivedUs + idleUs;
   if (!c.scoreboard.empty || !c.sendBufferIdle) {
     // Data is under way: its own timer watches the peer.
     armSlow(c, nowUs + idleUs);
     return;
   }
-  if (quietUs < idleUs && c.lastReceivedUs >= 0) {
+  if (dueUs > nowUs) {
     c.keepProbes = 0;
-    armSlow(c, c.lastReceivedUs + idleUs);
+    armSlow(c, dueUs);
     return;
   }
   stack.counters.add(stack.count.keepAliveTimeouts, 1);
   const { userTimeoutMs } = options;
   const lost =
-    userTimeoutMs > 0 ? quietUs >= userTimeoutMs * US_PER_MS && c.keepProbes > 0 : c.keepProbes >= options.keepCount;
+    userTimeoutMs > 0
+      ? nowUs - c.lastReceivedUs >= userTimeoutMs * US_PER_MS && c.keepProbes > 0
+      : c.keepProbes >= options.keepCount;
   if (lost) {
     stack.counters.add(stack.count.keepAliveDrops, 1);
     sendReset(c);

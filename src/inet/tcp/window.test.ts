@@ -125,16 +125,17 @@ describe('zero window', () => {
   });
 
   it('of a closed socket is not probed for ever', () => {
-    const t = new Transcript({ sysctl: { orphan_retries: 3 } }).established({ win: 1460 });
+    const t = new Transcript({ sysctl: { retries: 3 } }).established({ win: 1460 });
     t.write(3000);
     t.send('. ack 1461 win 0');
     t.close();
     t.skip();
     for (let i = 0; i < 10; i++) {
       t.after(10_000);
-      t.send('. ack 1461 win 0');
+      if (t.state !== 'CLOSED') t.send('. ack 1461 win 0');
     }
     expect(t.stack.connectionCount).toBe(0);
+    expect(t.captured.at(-1)?.flags).toBe('.R');
   });
 });
 
