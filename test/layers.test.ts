@@ -28,7 +28,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'host/contract': [],
   'host/node': ['host/contract', 'mem'],
   'host/sim': ['host/contract', 'mem'],
-  worker: ['mem', 'link', 'kernel', 'host/node', 'host/contract', 'node', 'lab/messages'],
+  worker: ['mem', 'wire', 'link', 'socket', 'kernel', 'host/node', 'host/contract', 'node', 'lab/messages'],
   // The supervisor lays out shared memory and reads captures: the public subpaths, and the worker entries by URL.
   lab: ['index', 'mem', 'link', 'wire', 'kernel/control', 'host/node', 'host/contract'],
   cli: ['index', 'wire/index'],
@@ -122,7 +122,8 @@ describe('layers', () => {
         findings.push(`${path}: node:* import in ${layer}`);
       if (!ATOMICS.includes(layer) && /\bAtomics\.|\bnew SharedArrayBuffer\b/.test(code))
         findings.push(`${path}: Atomics or SharedArrayBuffer in ${layer}`);
-      const clock = /\bDate\.now\b|\bperformance\.now\b|\bhrtime\b|\bMath\.random\b|\bset(?:Timeout|Interval|Immediate)\(/;
+      const clock =
+        /\bDate\.now\b|\bperformance\.now\b|\bhrtime\b|\bMath\.random\b|\bset(?:Timeout|Interval|Immediate)\(/;
       if (!CLOCKS.includes(layer) && !NODE_IMPORTS.includes(layer) && clock.test(code))
         findings.push(`${path}: clock, timer or randomness in ${layer}`);
     }

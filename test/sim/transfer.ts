@@ -91,6 +91,7 @@ export class End {
         this.error = count;
         return;
       }
+      if (count === 0) throw new Error('send took nothing and did not say EAGAIN');
       this.sent += count;
       if (this.sent === this.sendBytes) this.#socket.shutdown();
     }

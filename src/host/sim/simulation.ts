@@ -9,7 +9,7 @@ import { type Rng, SeededRng } from '../../base/rng.ts';
 import type { Agent, Host } from '../contract.ts';
 
 /** Rounds without time moving after which a simulation is considered to spin (two agents feeding each other for ever). */
-const ROUNDS_MAX = 1_000_000;
+const ROUNDS_MAX = 20_000;
 
 export class Simulation {
   readonly seed: number;
@@ -63,7 +63,12 @@ export class Simulation {
       for (let i = 0; i < this.#agents.length; i++) work += (this.#agents[i] as Agent).doWork(this.#nowUs);
       if (work === 0) return;
     }
-    throw new Error(`simulation does not settle at ${this.#nowUs} us (seed ${this.seed})`);
+    throw new Error(this.#stuck());
+  }
+
+  #stuck(): string {
+    const due = this.#agents.map((agent) => agent.nextDeadlineUs());
+    return `simulation does not move on at ${this.#nowUs} us (seed ${this.seed}; agents due at ${due.join(', ')})`;
   }
 
   /** The next time anything happens by itself; `Infinity` when never. */
@@ -80,10 +85,13 @@ export class Simulation {
 
   /** Run until `condition` holds or `limitUs` is reached. Returns whether it held. */
   runUntil(condition: () => boolean, limitUs: number): boolean {
+    let standstill = 0;
     for (;;) {
       this.settle();
       if (condition()) return true;
       const next = this.nextDeadlineUs();
+      standstill = next <= this.#nowUs ? standstill + 1 : 0;
+      if (standstill > ROUNDS_MAX) throw new Error(this.#stuck());
       if (next > limitUs) {
         this.#nowUs = Math.max(this.#nowUs, limitUs);
         return false;
