@@ -66,6 +66,8 @@ const internalProcess: InternalProcess = process as unknown as InternalProcess;
 /** A binding by name. Never prints a deprecation warning, whatever flags the program was started with. */
 export function binding<T>(name: string): T {
   const before = internalProcess.noDeprecation;
+  // Under --no-deprecation it is set and cannot be changed.
+  if (before === true) return internalProcess.binding(name) as T;
   internalProcess.noDeprecation = true;
   try {
     return internalProcess.binding(name) as T;
@@ -96,7 +98,7 @@ export const osWrap: { getInterfaceAddresses: () => unknown[] } = binding('os');
 export interface NativeHandle {
   readonly fd: number;
   bind(address: string, port: number, flags: number): number;
-  close(): void;
+  close(callback?: () => void): void;
   unref(): void;
 }
 

@@ -7,7 +7,7 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import type { SocketLayer } from '../socket/socket.ts';
-import { drainTicks } from './bindings.ts';
+import { drainTicks, NativeTcp } from './bindings.ts';
 import { Liveness } from './liveness.ts';
 import type { NameTable } from './names.ts';
 
@@ -141,4 +141,33 @@ export function eventsBegin(): void {
 export function callLater(scope: AsyncResource, callback: unknown, self: unknown, a?: unknown, b?: unknown): void {
   if (typeof callback !== 'function') return;
   immediate(() => scope.runInAsyncScope(callback as Callback, self, a, b));
+}
+
+/** A handle that closes. */
+export interface Closing {
+  /** Called where libuv calls close callbacks: at the end of this turn of the event loop, after `setImmediate`. */
+  closed(): void;
+}
+
+let closing: Closing[] = [];
+
+function runClosed(): void {
+  const handles = closing;
+  closing = [];
+  let called = 0;
+  try {
+    while (called < handles.length) (handles[called++] as Closing).closed();
+  } finally {
+    // A program's exception: the others still close.
+    if (called < handles.length) for (const handle of handles.slice(called)) closeAtTurnEnd(handle);
+  }
+}
+
+/**
+ * One native handle, opened to be closed, stands for all that close together. It waits for `setImmediate` first: the
+ * kernel's turn is itself such a callback, and what the program asks for there comes on the next round.
+ */
+export function closeAtTurnEnd(handle: Closing): void {
+  closing.push(handle);
+  if (closing.length === 1) immediate(() => new NativeTcp(0).close(runClosed));
 }

@@ -20,12 +20,12 @@ interface ParserBinding {
 const followed = new WeakSet<Parser>();
 let feeding = false;
 
-/** Give native code bytes of a handle to which a parser may be attached. */
-export function feed(give: (bytes: Uint8Array) => void, bytes: Uint8Array): void {
+/** Give native code bytes of a handle to which a parser is attached. */
+export function feed(handle: { give(bytes: Uint8Array): void }, bytes: Uint8Array): void {
   const before = feeding;
   feeding = true;
   try {
-    give(bytes);
+    handle.give(bytes);
   } finally {
     feeding = before;
   }

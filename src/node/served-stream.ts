@@ -135,11 +135,12 @@ export class ServedStream implements Consumer {
     this.#flush();
   }
 
-  /** Close once everything before it is on its way. */
+  /** Close once everything before it is on its way; at once, and with a reset, when something was left unread. */
   close(): void {
     this.#closing = true;
     this.#ended = true;
-    this.#flush();
+    if (this.#connected && this.socket.readableBytes > 0) this.#end(true);
+    else this.#flush();
   }
 
   abort(): void {

@@ -42,8 +42,8 @@ export interface ReaderOwner {
   readonly asyncScope: AsyncResource;
   /** `net`'s callback. */
   readonly readCallback: ReadCallback | undefined;
-  /** Reading started, stopped, or ended: what keeps the loop alive changed. */
-  readingChanged(): void;
+  /** Reading started, stopped, or ended. */
+  updateLiveness(): void;
   /** Native code takes the bytes. */
   feedNative(bytes: Uint8Array): void;
   endNative(): void;
@@ -68,7 +68,7 @@ export class StreamReader implements Deferrable {
   start(): void {
     if (this.reading) return;
     this.reading = true;
-    this.#owner.readingChanged();
+    this.#owner.updateLiveness();
     // Never from inside this call: `net` does not expect data before it returns.
     if (this.#missed) defer(this);
   }
@@ -77,7 +77,7 @@ export class StreamReader implements Deferrable {
     if (!this.reading) return;
     this.reading = false;
     this.#missed = true;
-    this.#owner.readingChanged();
+    this.#owner.updateLiveness();
   }
 
   useUserBuffer(bytes: Uint8Array): void {
@@ -156,7 +156,7 @@ export class StreamReader implements Deferrable {
   #end(count: number): boolean {
     if (count === -Errno.EAGAIN) return false;
     this.reading = false;
-    this.#owner.readingChanged();
+    this.#owner.updateLiveness();
     if (count === 0) {
       if (this.native) this.#owner.endNative();
       else this.#deliver(UV_EOF, undefined, 0);

@@ -1,12 +1,9 @@
 /**
  * The TCP handle: what `net.Socket` and `net.Server` (and so http, https, http2, tls, fetch and what npm builds on them)
- * drive in place of Node's native one, over a kernel's stream socket.
+ * drive in place of Node's native one, over a kernel's stream socket. This half: names, connections, options, life.
  *
- * Thread: the program's. It is a native JSStream underneath, so that TLS, HTTP/2 and the HTTP parser can attach to it in
- * native code; `net` itself calls the methods here and no native code runs. Methods answer as libuv does: 0 or a negative
- * UV number, errors of `bind` kept until `listen` or `connect`, callbacks always on a later turn of the event loop.
- * Read first: lib/net.js and lib/internal/stream_base_commons.js of the oldest and newest supported Node.
- * Missing: sending a handle to another process.
+ * Thread: the program's. Methods answer as libuv does: 0 or a negative UV number, errors of `bind` kept until `listen` or
+ * `connect`. Read first: lib/net.js of the oldest and newest supported Node; stream-handle.ts.
  */
 
 import { AsyncResource } from 'node:async_hooks';
@@ -29,17 +26,23 @@ import {
   type ParsedAddress,
   parseInto,
 } from './address.ts';
-import { JSStream, type NativeStream, type ReadCallback, streamWrap, tcpWrap } from './bindings.ts';
+import { tcpWrap } from './bindings.ts';
 import { type Descriptor, describe, find, forget } from './descriptor.ts';
-import { callLater, callProgram, type Deferrable, defer, eventsBegin, face, inRoot, liveness } from './face.ts';
-import { feed, parserAttached } from './http-parser.ts';
-import { finishLater } from './native-requests.ts';
+import {
+  type Closing,
+  callProgram,
+  closeAtTurnEnd,
+  type Deferrable,
+  defer,
+  eventsBegin,
+  face,
+  inRoot,
+  liveness,
+} from './face.ts';
 import { type Consumer, join, leave, share } from './shared-socket.ts';
-import { type ReaderOwner, StreamReader } from './stream-reader.ts';
-import { type StreamRequest, StreamWriter, type WriterOwner } from './stream-writer.ts';
+import { StreamHandle } from './stream-handle.ts';
 import { uvCode, uvResult } from './uv-error.ts';
 
-const { streamBaseState: state, kReadBytesOrError } = streamWrap;
 const { SOCKET = 0, SERVER = 1, UV_TCP_IPV6ONLY = 1, UV_TCP_REUSEPORT = 2 } = tcpWrap.constants;
 
 const UV_EBADF = uvCode('EBADF');
@@ -58,21 +61,12 @@ interface ConnectRequest {
 
 const parsed: ParsedAddress = { address: 0, error: 0 };
 
-export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, WriterOwner, Deferrable, Consumer {
+export class TcpHandle extends StreamHandle implements Deferrable, Closing, Consumer {
   deferred = false;
   onconnection: unknown = undefined;
   readonly #type: number;
-  readonly #scope: AsyncResource;
-  readonly #reader: StreamReader;
-  readonly #writer: StreamWriter;
-  #onread: ReadCallback | undefined;
-  #socket: StreamSocket | null = null;
   #family: Family = 4;
-  #connected = false;
   #listening = false;
-  #closed = false;
-  #referenced = true;
-  #held = false;
   /** Events not dealt with yet. */
   #events = 0;
   /** UV number that `bind` met, told by `listen` or `connect`. */
@@ -80,41 +74,17 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   #connectRequest: ConnectRequest | null = null;
   #connectScope: AsyncResource | null = null;
   #descriptor: Descriptor | undefined;
-  #tls: { onread: ReadCallback | undefined } | null = null;
+  #closeCallback: unknown = undefined;
 
   constructor(type: number = SOCKET, accepted: StreamSocket | null = null, listener: TcpHandle | null = null) {
-    super();
+    super(type === SERVER ? 'TCPSERVERWRAP' : 'TCPWRAP', listener?.getAsyncId());
     this.#type = type;
-    this.#scope = new AsyncResource(
-      type === SERVER ? 'TCPSERVERWRAP' : 'TCPWRAP',
-      listener === null ? {} : { triggerAsyncId: listener.getAsyncId() },
-    );
-    this.#reader = new StreamReader(this);
-    this.#writer = new StreamWriter(this);
     if (accepted !== null && listener !== null) {
       this.#family = listener.#family;
-      this.#connected = true;
+      this.connected = true;
       this.#attach(accepted);
     }
     activeHandles.add(this);
-  }
-
-  // --- What the reader and the writer ask ---
-
-  get openSocket(): StreamSocket | null {
-    return this.#socket;
-  }
-
-  get connecting(): boolean {
-    return !this.#connected;
-  }
-
-  get asyncScope(): AsyncResource {
-    return this.#scope;
-  }
-
-  get readCallback(): ReadCallback | undefined {
-    return this.#onread;
   }
 
   // --- Names ---
@@ -128,7 +98,7 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   }
 
   #bind(address: unknown, port: unknown, family: Family, flags: number): number {
-    if (this.#closed) return UV_EBADF;
+    if (this.closing) return UV_EBADF;
     if (!parseInto(parsed, address, family, Errno.EADDRNOTAVAIL)) return uvResult(parsed.error);
     let local = parsed.address;
     const socket = this.#open(family);
@@ -145,23 +115,23 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
 
   getsockname(out: NameObject): number {
     if (this.#delayedError !== 0) return this.#delayedError;
-    if (this.#socket === null) return UV_EBADF;
-    const { address, port } = this.#socket.local;
+    if (this.socket === null) return UV_EBADF;
+    const { address, port } = this.socket.local;
     fillName(out, address, port, this.#family);
     return 0;
   }
 
   getpeername(out: NameObject): number {
-    if (this.#socket === null) return UV_EBADF;
-    const { address, port } = this.#socket.peer;
+    if (this.socket === null) return UV_EBADF;
+    const { address, port } = this.socket.peer;
     if (port === 0) return UV_ENOTCONN;
     fillName(out, address, port, this.#family);
     return 0;
   }
 
   get fd(): number {
-    if (this.#socket === null) return -1;
-    this.#descriptor ??= describe('tcp', this.#socket, this.#family, this);
+    if (this.socket === null) return -1;
+    this.#descriptor ??= describe('tcp', this.socket, this.#family, this);
     return this.#descriptor?.fd ?? -1;
   }
 
@@ -179,32 +149,32 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   adopt(socket: StreamSocket, family: Family): void {
     join(socket, this);
     this.#family = family;
-    this.#socket = socket;
-    this.#connected = socket.peer.port !== 0;
+    this.socket = socket;
+    this.connected = socket.peer.port !== 0;
   }
 
   get interested(): boolean {
-    return this.#listening || this.#reader.reading;
+    return this.#listening || this.reader.reading;
   }
 
   /** What another process needs to take this socket over; null when there is none. It reads here no more. */
   handOver(): { socket: StreamSocket; family: Family } | null {
-    const socket = this.#socket;
+    const socket = this.socket;
     if (socket === null) return null;
     share(socket, this);
-    if (this.#connected) this.#reader.stop();
+    if (this.connected) this.reader.stop();
     return { socket, family: this.#family };
   }
 
   // --- Connections ---
 
   listen(backlog: unknown): number {
-    if (this.#closed) return UV_EBADF;
+    if (this.closing) return UV_EBADF;
     if (this.#delayedError !== 0) return this.#delayedError;
     const result = this.#open(4).listen(Math.max(1, Number(backlog) | 0));
     if (result === 0) {
       this.#listening = true;
-      this.#updateLiveness();
+      this.updateLiveness();
     }
     return uvResult(result);
   }
@@ -218,7 +188,7 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   }
 
   #connect(request: ConnectRequest, address: unknown, port: unknown, family: Family): number {
-    if (this.#closed) return UV_EBADF;
+    if (this.closing) return UV_EBADF;
     if (this.#connectRequest !== null) return UV_EALREADY;
     if (!parseInto(parsed, address, family, Errno.ENETUNREACH)) return uvResult(parsed.error);
     const peer = destination(parsed.address, family);
@@ -243,7 +213,7 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
     if (request === null || scope === null) return;
     this.#connectRequest = null;
     this.#connectScope = null;
-    this.#connected = status === 0;
+    this.connected = status === 0;
     liveness.release();
     callProgram(scope, request.oncomplete, request, status, this, request, status === 0, status === 0);
     scope.emitDestroy();
@@ -254,159 +224,15 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
     let done = false;
     try {
       while (this.#listening && left-- > 0) {
-        const accepted = this.#socket?.accept() ?? null;
+        const accepted = this.socket?.accept() ?? null;
         if (accepted === null) break;
         const handle = inRoot(() => new TcpHandle(SOCKET, accepted, this));
-        callProgram(this.#scope, this.onconnection, this, 0, handle);
+        callProgram(this.asyncScope, this.onconnection, this, 0, handle);
       }
       done = true;
     } finally {
       if (this.#listening && (!done || left < 0)) defer(this);
     }
-  }
-
-  // --- Reading ---
-
-  // net sets it; the native stream calls it when nothing native is attached any more.
-  override get onread(): ReadCallback | undefined {
-    return this.#onread;
-  }
-
-  override set onread(callback: ReadCallback | undefined) {
-    this.#onread = callback;
-    super.onread = nativeOnread;
-  }
-
-  readStart(): number {
-    if (this.#closed) return UV_EBADF;
-    if (!this.#connected) return UV_ENOTCONN;
-    this.#reader.start();
-    return 0;
-  }
-
-  readStop(): number {
-    this.#reader.stop();
-    return 0;
-  }
-
-  useUserBuffer(bytes: Uint8Array): number {
-    this.#reader.useUserBuffer(bytes);
-    return 0;
-  }
-
-  get bytesRead(): number {
-    return this.#reader.bytesRead;
-  }
-
-  /** Set by http when its native parser attaches. */
-  get _consumed(): boolean {
-    return this.#reader.native;
-  }
-
-  set _consumed(consumed: boolean) {
-    this.#reader.native = consumed;
-    if (consumed) parserAttached(this);
-  }
-
-  /** Native code starts to read: it has attached itself. */
-  onreadstart(): number {
-    this.#reader.native = true;
-    return this.readStart();
-  }
-
-  onreadstop(): number {
-    return this.readStop();
-  }
-
-  /** A TLS stream was put on top (install.ts): read errors go to it. */
-  attachTls(tls: { onread: ReadCallback | undefined }): void {
-    this.#tls = tls;
-    this.#reader.native = true;
-  }
-
-  /** The native stream found nobody above it: read for `net` again. */
-  nativeDetached(): void {
-    this.#reader.native = false;
-  }
-
-  readingChanged(): void {
-    this.#updateLiveness();
-  }
-
-  feedNative(bytes: Uint8Array): void {
-    feed(this.#feed, bytes);
-  }
-
-  readonly #feed = (bytes: Uint8Array): void => {
-    callProgram(this.#scope, this.readBuffer, this, bytes);
-  };
-
-  endNative(): void {
-    callProgram(this.#scope, this.emitEOF, this);
-  }
-
-  failNative(status: number): void {
-    state[kReadBytesOrError] = status;
-    const target = this.#tls ?? this;
-    callProgram(this.#scope, target.onread, target);
-  }
-
-  // --- Writing ---
-
-  writeBuffer(request: StreamRequest | null, bytes: Uint8Array): number | StreamRequest {
-    return this.#writer.writeBytes(request, bytes);
-  }
-
-  writeUtf8String(request: StreamRequest | null, text: string): number | StreamRequest {
-    return this.#writer.writeString(request, text, 'utf8');
-  }
-
-  writeLatin1String(request: StreamRequest | null, text: string): number | StreamRequest {
-    return this.#writer.writeString(request, text, 'latin1');
-  }
-
-  writeAsciiString(request: StreamRequest | null, text: string): number | StreamRequest {
-    return this.#writer.writeString(request, text, 'ascii');
-  }
-
-  writeUcs2String(request: StreamRequest | null, text: string): number | StreamRequest {
-    return this.#writer.writeString(request, text, 'ucs2');
-  }
-
-  writev(request: StreamRequest | null, chunks: readonly unknown[], allBuffers: boolean): number | StreamRequest {
-    return this.#writer.writeVector(request, chunks, allBuffers);
-  }
-
-  get bytesWritten(): number {
-    return this.#writer.bytesWritten;
-  }
-
-  get writeQueueSize(): number {
-    return this.#writer.queuedBytes;
-  }
-
-  shutdown(request: StreamRequest): number {
-    return this.#shutdown(request, false);
-  }
-
-  onwrite(request: StreamRequest, chunks: readonly Uint8Array[]): number {
-    return this.#writer.writeNative(request, chunks);
-  }
-
-  onshutdown(request: StreamRequest): number {
-    return this.#shutdown(request, true);
-  }
-
-  #shutdown(request: StreamRequest, native: boolean): number {
-    return !this.#connected || this.#closed ? UV_ENOTCONN : this.#writer.shutdown(request, native);
-  }
-
-  isClosing(): boolean {
-    return this.#closed;
-  }
-
-  finishNative(request: StreamRequest, status: number, shutdown: boolean): void {
-    finishLater({ stream: this, request, status, shutdown });
   }
 
   // --- Options ---
@@ -416,7 +242,7 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   }
 
   setKeepAlive(enable: unknown, delaySec?: unknown, intervalSec?: unknown, count?: unknown): number {
-    const socket = this.#socket;
+    const socket = this.socket;
     if (socket === null) return 0;
     if (enable && Number(delaySec) > 0) socket.setOption('keepIdleMs', Number(delaySec) * 1000);
     if (enable && Number(intervalSec) > 0) socket.setOption('keepIntervalMs', Number(intervalSec) * 1000);
@@ -425,101 +251,82 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
   }
 
   setTypeOfService(tos: unknown): number {
-    return this.#socket === null ? UV_EBADF : uvResult(this.#socket.setOption('tos', Number(tos)));
+    return this.socket === null ? UV_EBADF : uvResult(this.socket.setOption('tos', Number(tos)));
   }
 
   getTypeOfService(): number {
-    return this.#socket === null ? UV_EBADF : this.#socket.getOption('tos');
+    return this.socket === null ? UV_EBADF : this.socket.getOption('tos');
   }
 
   setSimultaneousAccepts(): number {
     return 0;
   }
 
-  setBlocking(): number {
-    return 0;
-  }
-
   #setOption(name: 'noDelay', value: boolean): number {
-    return this.#socket === null ? 0 : uvResult(this.#socket.setOption(name, value));
+    return this.socket === null ? 0 : uvResult(this.socket.setOption(name, value));
   }
 
   // --- Life ---
 
-  getAsyncId(): number {
-    return this.#scope.asyncId();
-  }
-
   getProviderType(): number {
-    return this.#type === SERVER ? 1 : 0;
+    return this.#type;
   }
 
-  ref(): void {
-    this.#referenced = true;
-    this.#updateLiveness();
+  override get active(): boolean {
+    return this.#listening || this.reader.reading;
   }
 
-  unref(): void {
-    this.#referenced = false;
-    this.#updateLiveness();
-  }
-
-  hasRef(): boolean {
-    return this.#referenced && !this.#closed;
-  }
-
-  /** What `process.getActiveResourcesInfo` calls it, '' while it waits for nothing. */
+  /** What `process.getActiveResourcesInfo` calls it, '' when it does not keep the process alive. */
   get activeKind(): string {
-    if (this.#closed || !this.#referenced) return '';
+    if (!this.hasRef()) return '';
     return this.#type === SERVER ? 'TCPServerWrap' : 'TCPSocketWrap';
   }
 
   close(callback?: unknown): void {
-    if (this.#closed) return;
-    this.#close(callback, false);
+    if (!this.closing) this.#close(callback, false);
   }
 
   reset(callback?: unknown): number {
-    if (this.#closed) return 0;
-    if (this.#socket === null) return UV_EBADF;
+    if (this.closing) return 0;
+    if (this.socket === null) return UV_EBADF;
     this.#close(callback, true);
     return 0;
   }
 
   #close(callback: unknown, abort: boolean): void {
-    const socket = this.#socket;
-    this.#closed = true;
+    const { socket } = this;
+    this.closing = true;
     this.#listening = false;
-    this.#reader.reading = false;
-    this.#socket = null;
-    this.#updateLiveness();
+    this.reader.reading = false;
+    this.socket = null;
+    this.updateLiveness();
     activeHandles.delete(this);
-    if (socket !== null) {
-      if (leave(socket, this)) {
-        if (this.#descriptor !== undefined) forget(this.#descriptor);
-        if (abort) socket.abort();
-        else socket.close();
-      }
+    if (socket !== null && leave(socket, this)) {
+      if (this.#descriptor !== undefined) forget(this.#descriptor);
+      if (abort) socket.abort();
+      else socket.close();
     }
-    if (this.#connectRequest !== null || this.#writer.pending) callLater(this.#scope, this.#cancelRequests, this);
-    callLater(this.#scope, typeof callback === 'function' ? callback : ignore, this);
+    this.#closeCallback = callback;
+    closeAtTurnEnd(this);
   }
 
-  #cancelRequests(): void {
+  closed(): void {
     this.#finishConnect(UV_ECANCELED);
-    this.#writer.cancel(UV_ECANCELED);
+    this.writer.cancel(UV_ECANCELED);
+    callProgram(this.asyncScope, this.#closeCallback, this);
+    this.asyncScope.emitDestroy();
   }
 
   // --- The kernel's side ---
 
   #open(family: Family): StreamSocket {
-    if (this.#socket !== null) return this.#socket;
+    if (this.socket !== null) return this.socket;
     this.#family = family;
     return this.#attach(face().sockets.stream());
   }
 
   #attach(socket: StreamSocket): StreamSocket {
-    this.#socket = socket;
+    this.socket = socket;
     socket.onEvents = this.onEvents;
     return socket;
   }
@@ -539,21 +346,21 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
 
   #handleEvents(): void {
     const events = this.#events;
-    if (this.#socket === null || events === 0) return;
+    if (this.socket === null || events === 0) return;
     if ((events & (EVENT_CONNECTED | EVENT_ERROR)) !== 0 && this.#connectRequest !== null) {
       this.#events &= ~EVENT_CONNECTED;
-      this.#finishConnect(uvResult(this.#socket.error));
+      this.#finishConnect(uvResult(this.socket.error));
     }
     if ((events & EVENT_ACCEPTABLE) !== 0) {
       this.#events &= ~EVENT_ACCEPTABLE;
       this.#acceptAll();
     }
-    if (this.#connected && (events & (EVENT_READABLE | EVENT_ERROR)) !== 0) {
+    if (this.connected && (events & (EVENT_READABLE | EVENT_ERROR)) !== 0) {
       this.#events &= ~EVENT_READABLE;
-      this.#reader.readable();
+      this.reader.readable();
     }
     this.#events = 0;
-    if (this.#connected && (events & (EVENT_WRITABLE | EVENT_ERROR)) !== 0) this.#writer.writable();
+    if (this.connected && (events & (EVENT_WRITABLE | EVENT_ERROR)) !== 0) this.writer.writable();
   }
 
   /** A later turn: what could not be done inside a call of the program, or was cut short by its exception. */
@@ -562,23 +369,6 @@ export class TcpHandle extends JSStream implements NativeStream, ReaderOwner, Wr
     if (this.#listening) this.#events |= EVENT_ACCEPTABLE;
     this.onEvents(0);
   }
-
-  #updateLiveness(): void {
-    const hold = this.#referenced && !this.#closed && (this.#listening || this.#reader.reading);
-    if (hold === this.#held) return;
-    this.#held = hold;
-    if (hold) liveness.hold();
-    else liveness.release();
-  }
 }
 
 Object.defineProperty(TcpHandle, 'name', { value: 'TCP' });
-
-function ignore(): void {}
-
-/** The native stream has data and no listener but itself: whoever was attached is gone. */
-function nativeOnread(this: unknown, bytes: ArrayBuffer | undefined): unknown {
-  const handle = this as TcpHandle;
-  if ((state[kReadBytesOrError] as number) > 0) handle.nativeDetached();
-  return handle.onread?.call(handle, bytes);
-}

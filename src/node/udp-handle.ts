@@ -31,7 +31,16 @@ import {
 } from './address.ts';
 import { udpWrap } from './bindings.ts';
 import { type Descriptor, describe, find, forget } from './descriptor.ts';
-import { callLater, callProgram, type Deferrable, defer, eventsBegin, face, liveness } from './face.ts';
+import {
+  type Closing,
+  callProgram,
+  closeAtTurnEnd,
+  type Deferrable,
+  defer,
+  eventsBegin,
+  face,
+  liveness,
+} from './face.ts';
 import { type Consumer, join, leave, share } from './shared-socket.ts';
 import { uvCode, uvResult } from './uv-error.ts';
 
@@ -81,7 +90,7 @@ const sizeFactor = process.platform === 'linux' ? 2 : 1;
 /** Node's own switch for its tests: every send is finished on a later turn. */
 const sendsLater = process.execArgv.includes('--test-udp-no-try-send');
 
-export class UdpHandle implements Deferrable, Consumer {
+export class UdpHandle implements Deferrable, Closing, Consumer {
   deferred = false;
   onmessage: unknown = undefined;
   onerror: unknown = undefined;
@@ -90,6 +99,7 @@ export class UdpHandle implements Deferrable, Consumer {
   #family: Family = 4;
   #bound = false;
   #ipv6OnlyPort = 0;
+  #closeCallback: unknown = undefined;
   #descriptor: Descriptor | undefined;
   #receiving = false;
   #closed = false;
@@ -481,12 +491,14 @@ export class UdpHandle implements Deferrable, Consumer {
       }
       this.#socket = null;
     }
-    if (this.#queue.length > 0) callLater(this.#scope, this.#cancelSends, this);
-    callLater(this.#scope, typeof callback === 'function' ? callback : ignore, this);
+    this.#closeCallback = callback;
+    closeAtTurnEnd(this);
   }
 
-  #cancelSends(): void {
+  closed(): void {
     while (this.#queue.length > 0) this.#completeSend(this.#queue.shift() as PendingSend, UV_ECANCELED);
+    callProgram(this.#scope, this.#closeCallback, this);
+    this.#scope.emitDestroy();
   }
 
   #open(family: Family): DatagramSocket {
@@ -526,8 +538,6 @@ export class UdpHandle implements Deferrable, Consumer {
 }
 
 Object.defineProperty(UdpHandle, 'name', { value: 'UDP' });
-
-function ignore(): void {}
 
 /** dgram passes any ArrayBufferView. */
 function viewOf(view: Uint8Array): Uint8Array {
