@@ -32,10 +32,10 @@ export class SystemRng implements Rng {
 
 /** Monotonic microseconds with one origin for all threads and processes of the machine. */
 export class MonotonicClock {
-  readonly #originUs: number = Number(process.hrtime.bigint() / 1000n) - performance.now() * 1000;
+  readonly #originUs: number = Number(process.hrtime.bigint() / 1000n) - now() * 1000;
 
   nowUs(): number {
-    return this.#originUs + performance.now() * 1000;
+    return this.#originUs + now() * 1000;
   }
 
   /** Wall-clock nanoseconds at `nowUs` 0. */
@@ -51,6 +51,13 @@ export interface EventLoopOptions {
   /** How long to poll after the last work before sleeping; 0 sleeps at once. */
   pollUs?: number;
 }
+
+// Taken before the program can replace the globals: with fake timers in a test, the kernel's time must go on.
+const immediate = setImmediate;
+const startTimer = setTimeout;
+const stopTimer = clearTimeout;
+const nextTick = process.nextTick.bind(process);
+const now = performance.now.bind(performance);
 
 const POLL_US = 50;
 /** Longest sleep between two looks at the deadlines, a guard against timers beyond what setTimeout takes. */
@@ -100,14 +107,14 @@ export class EventLoop implements Host {
     if (this.#closed || this.#inTurn) return;
     if (!this.#flushScheduled) {
       this.#flushScheduled = true;
-      process.nextTick(this.#flush);
+      nextTick(this.#flush);
     }
     this.#schedule();
   }
 
   close(): void {
     this.#closed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#timer !== null) stopTimer(this.#timer);
     this.#spinBudget.release();
     this.#doorbell.disarm();
   }
@@ -115,7 +122,7 @@ export class EventLoop implements Host {
   #schedule(): void {
     if (this.#turnScheduled || this.#closed) return;
     this.#turnScheduled = true;
-    setImmediate(this.#turn);
+    immediate(this.#turn);
   }
 
   readonly #flush = (): void => {
@@ -172,25 +179,31 @@ export class EventLoop implements Host {
   /** One timer, moved only when the new deadline is earlier: a turn too many is cheaper than a timer per sleep. */
   #setTimer(deadlineUs: number, nowUs: number): void {
     if (deadlineUs === Infinity || (this.#timer !== null && this.#timerUs <= deadlineUs)) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#timer !== null) stopTimer(this.#timer);
     this.#timerUs = deadlineUs;
     const waitMs = Math.min(SLEEP_MS_MAX, Math.max(1, Math.ceil((deadlineUs - nowUs) / 1000)));
-    this.#timer = setTimeout(this.#wakeByTimer, waitMs);
+    this.#timer = startTimer(this.#wakeByTimer, waitMs);
     this.#timer.unref();
   }
 
   readonly #wakeByTimer = (): void => {
     this.#timer = null;
     this.#timerUs = Infinity;
-    this.#wake();
-  };
-
-  readonly #wake = (): void => {
     if (this.#closed) return;
     this.#doorbell.disarm();
     if (this.#turnScheduled) return;
     // Already on a fresh turn of the event loop: work now instead of one iteration later.
     this.#turnScheduled = true;
     this.#turn();
+  };
+
+  /**
+   * The doorbell rings from a promise. A turn there would run the program's handlers in a microtask: what they throw would
+   * be a rejection instead of an uncaught exception, and their own promises would wait for the end of the turn.
+   */
+  readonly #wake = (): void => {
+    if (this.#closed) return;
+    this.#doorbell.disarm();
+    this.#schedule();
   };
 }
