@@ -184,6 +184,8 @@ export class Connection {
   mss: number = 536;
   /** Payload of the longest segment or super-frame now. */
   segmentMax: number = 536;
+  /** The link takes segments whose checksum is not filled in. */
+  checksumPartial: boolean = false;
   /** `path.mtuBytes` and `path.maxPacketBytes` from which the two were made. */
   mssMtuBytes: number = 0;
   mssPacketBytes: number = 0;

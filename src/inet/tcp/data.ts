@@ -94,9 +94,11 @@ function receiveOutOfOrder(c: Connection, segment: Segment, nowUs: number): void
 export function scheduleAck(c: Connection, segmentBytes: number, nowUs: number): void {
   const { stack } = c;
   const { settings } = stack;
-  const quietUs = nowUs - c.lastDataReceivedUs;
-  if (c.lastDataReceivedUs >= 0 && quietUs > c.rtt.rtoUs) c.quickAcks = settings.quickAcks.value;
-  c.lastDataReceivedUs = nowUs;
+  // Once for each batch, whose segments all have the same time.
+  if (nowUs !== c.lastDataReceivedUs) {
+    if (c.lastDataReceivedUs >= 0 && nowUs - c.lastDataReceivedUs > c.rtt.rtoUs) c.quickAcks = settings.quickAcks.value;
+    c.lastDataReceivedUs = nowUs;
+  }
   if (segmentBytes > c.rcvMss) c.rcvMss = segmentBytes;
   c.receiveBuffer.probeRtt(c.rcvNxt, c.rcvAdv, nowUs);
   const owed = (c.rcvNxt - c.lastAckSent) | 0;

@@ -71,7 +71,7 @@ export function predicted(c: Connection, packet: InPacket, headerBytes: number, 
     // What acknowledges nothing is a duplicate or a window update: not for here.
     if (advance === 0 || c.dupAcks !== 0 || c.timerMode === TIMER_PERSIST) return false;
     if (!checksumGood(c, packet, headerBytes, 0)) return true;
-    stack.counters.add(stack.count.predictedAcks, 1);
+    stack.predictedAcksNow++;
   } else {
     const { rcvNxt, receiveBuffer } = c;
     if (length > ((c.rcvAdv - rcvNxt) | 0) || c.readClosed) return false;
@@ -82,7 +82,6 @@ export function predicted(c: Connection, packet: InPacket, headerBytes: number, 
     if ((packet.meta & CHECKSUM_KNOWN) !== 0) receiveBuffer.ring.write(rcvNxt, at + headerBytes, length);
     else if (!checksumGood(c, packet, headerBytes, receiveBuffer.ring.writeSum(rcvNxt, at + headerBytes, length)))
       return true;
-    stack.counters.add(stack.count.predictedData, 1);
     acceptInOrder(c, packet.meta, length, nowUs);
   }
   if (c.tsOk) {
@@ -104,8 +103,8 @@ function acceptInOrder(c: Connection, meta: number, length: number, nowUs: numbe
   const { stack } = c;
   c.rcvNxt = (c.rcvNxt + length) | 0;
   c.bytesReceived += length;
-  stack.counters.add(stack.count.dataPacketsInSequence, 1);
-  stack.counters.add(stack.count.dataBytesInSequence, length);
+  stack.predictedDataNow++;
+  stack.predictedBytesNow += length;
   scheduleAck(c, meta >>> 16 || length, nowUs);
   if (c.owner !== null) c.owner.onReadable();
 }

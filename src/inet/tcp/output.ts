@@ -8,7 +8,7 @@
  */
 
 import { Errno } from '../../base/errors.ts';
-import { CAP_SUPER_FRAMES } from '../../link/device.ts';
+import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../link/device.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_PSH, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
 import type { Path } from '../transport.ts';
 import {
@@ -43,6 +43,7 @@ export function refreshMss(c: Connection): boolean {
   const fits = mtuBytes - IP_HEADER_BYTES - HEADER_BYTES;
   c.mss = Math.max(Math.min(c.peerMss, fits) - optionBytes, MSS_MIN);
   c.segmentMax = c.mss;
+  c.checksumPartial = (path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
   if (path.capabilities & CAP_SUPER_FRAMES && maxPacketBytes > mtuBytes) {
     const room = maxPacketBytes - IP_HEADER_BYTES - HEADER_BYTES - optionBytes;
     const most = Math.floor(room / c.mss) * c.mss;
@@ -150,16 +151,14 @@ export function retransmit(c: Connection, index: number, nowUs: number): number 
 
 /** New data and the FIN. */
 function sendNew(c: Connection, nowUs: number): void {
-  const { sendBuffer, scoreboard, stack } = c;
+  const { sendBuffer, scoreboard } = c;
   if (scoreboard.empty) restartAfterIdle(c, nowUs);
-  for (let burst = 0; ; burst++) {
+  // Most of a bulk transfer: whole segments, nothing to report, nothing to decide.
+  if (sackBytesMax(c) === 0 && c.dupAcks === 0 && !sendWhole(c, nowUs)) return;
+  for (;;) {
     const unsent = (sendBuffer.endSeq - c.sndNxt) | 0;
     const finDue = c.finQueued && unsent >= 0;
     if (unsent <= 0 && !finDue) break;
-    if (burst === BURST_SEGMENTS) {
-      stack.enqueue(c);
-      return;
-    }
     const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
     const length = allowedBytes(c, unsent, usable);
     if (length < 0) break;
@@ -180,6 +179,45 @@ function sendNew(c: Connection, nowUs: number): void {
   // Nothing in flight and yet data that may not go: the window must be probed (RFC 9293 3.8.6.1), and the override of
   // silly-window avoidance is the same timer.
   if (scoreboard.empty && !c.sendBufferIdle && c.timerMode !== TIMER_PERSIST) armPersist(c, nowUs);
+}
+
+/**
+ * The longest segments, while there is more data after each and room in both windows. Returns false when output must
+ * stop.
+ */
+function sendWhole(c: Connection, nowUs: number): boolean {
+  const { stack, segmentMax, scoreboard } = c;
+  const windows = Math.min((c.sndUna + c.sndWnd - c.sndNxt) | 0, c.congestion.cwnd - c.pipeBytes);
+  const unsent = (c.sendBuffer.endSeq - c.sndNxt) | 0;
+  const many = Math.floor(Math.min(windows, unsent - 1) / segmentMax);
+  const count = many < BURST_SEGMENTS ? many : BURST_SEGMENTS;
+  if (count <= 0) return true;
+  let seq = c.sndNxt;
+  let sent = 0;
+  let error = 0;
+  for (; sent < count; sent++) {
+    error = sendSegment(c, seq, segmentMax, FLAG_ACK, nowUs);
+    if (error < 0) break;
+    scoreboard.push(seq, segmentMax, nowUs);
+    seq = (seq + segmentMax) | 0;
+  }
+  if (sent > 0) {
+    c.sndNxt = seq;
+    if (((seq - c.sndMax) | 0) > 0) c.sndMax = seq;
+    c.lastDataSentUs = nowUs;
+    c.bytesSent += sent * segmentMax;
+    stack.counters.add(stack.count.dataPacketsSent, sent);
+    stack.counters.add(stack.count.dataBytesSent, sent * segmentMax);
+    if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
+  }
+  if (error < 0) {
+    refused(c, error, nowUs);
+    return false;
+  }
+  if (sent < BURST_SEGMENTS) return true;
+  // The others get their turn before this connection goes on.
+  stack.enqueue(c);
+  return false;
 }
 
 /** Account for new data, and perhaps the FIN, that was sent. */

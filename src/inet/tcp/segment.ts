@@ -8,7 +8,7 @@
  */
 
 import { checksumOf, foldSum, sumView } from '../../base/checksum.ts';
-import { CAP_CHECKSUM_PARTIAL, META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from '../../link/device.ts';
+import { META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from '../../link/device.ts';
 import { FLAG_ACK, FLAG_RST, FLAG_SYN, HEADER_BYTES, OPTION_NOP, OPTION_SACK } from '../../wire/tcp.ts';
 import { IP_DONT_FRAGMENT, type Path } from '../transport.ts';
 import { type Connection, PROTOCOL_TCP } from './connection.ts';
@@ -97,7 +97,7 @@ export function sendSegment(c: Connection, seq: number, dataBytes: number, flags
   view.setInt32(at + 12, last);
   let sum = c.pseudoSum + headerBytes + dataBytes;
   let optionAt = at + HEADER_BYTES;
-  const partial = (path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
+  const partial = c.checksumPartial;
   if (c.tsOk) {
     const value = (stack.tsNow(nowUs) + c.tsOffset) | 0;
     view.setInt32(optionAt, TIMESTAMPS_WORD);
@@ -133,7 +133,7 @@ function noteSent(c: Connection, nowUs: number): void {
   c.ackNow = false;
   if (c.ackTimer.pending) stack.callouts.stop(c.ackTimer);
   c.lastSentUs = nowUs;
-  stack.counters.add(stack.count.packetsSent, 1);
+  stack.sentNow++;
 }
 
 /** A header without a connection's state behind it: SYN, SYN-ACK, RST, and what TIME_WAIT answers. */

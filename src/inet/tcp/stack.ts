@@ -85,6 +85,12 @@ export class TcpStack implements Transport {
   readonly challengeLimit: SecondLimit = new SecondLimit();
   readonly bare: BareSegment = new BareSegment();
   readonly synOptions: SynOptions = new SynOptions();
+  /** What the data path counted since the last `doWork`, which enters it in the shared counters. */
+  receivedNow: number = 0;
+  sentNow: number = 0;
+  predictedAcksNow: number = 0;
+  predictedDataNow: number = 0;
+  predictedBytesNow: number = 0;
   connectionCount: number = 0;
   synEntryCount: number = 0;
 
@@ -167,6 +173,23 @@ export class TcpStack implements Transport {
 
   /** Send what is due. Call it after each batch of received frames. Returns how many connections had work. */
   doWork(nowUs: number): number {
+    const work = this.#sendDue(nowUs);
+    if (this.receivedNow !== 0 || this.sentNow !== 0) this.#enterCounts();
+    return work;
+  }
+
+  #enterCounts(): void {
+    const { counters, count } = this;
+    counters.add(count.packetsReceived, this.receivedNow);
+    counters.add(count.packetsSent, this.sentNow);
+    counters.add(count.predictedAcks, this.predictedAcksNow);
+    counters.add(count.predictedData, this.predictedDataNow);
+    counters.add(count.dataPacketsInSequence, this.predictedDataNow);
+    counters.add(count.dataBytesInSequence, this.predictedBytesNow);
+    this.receivedNow = this.sentNow = this.predictedAcksNow = this.predictedDataNow = this.predictedBytesNow = 0;
+  }
+
+  #sendDue(nowUs: number): number {
     let work = 0;
     if (this.#blocked.length > 0) work += this.#retryBlocked(nowUs);
     const ready = this.#ready;
@@ -202,7 +225,7 @@ export class TcpStack implements Transport {
   input(packet: InPacket, nowUs: number): void {
     const { counters, count, view } = this;
     const { at, lengthBytes } = packet;
-    counters.add(count.packetsReceived, 1);
+    this.receivedNow++;
     if (lengthBytes < tcp.HEADER_BYTES) {
       counters.add(count.droppedTooShort, 1);
       return;
