@@ -28,10 +28,12 @@ export interface Effort {
   retries: number;
   /** No repetition starts later than this after the bench began. */
   budgetMs: number;
+  /** How long to wait for strangers to be quiet, after they disturbed a repetition. */
+  patienceMs: number;
 }
 
-export const QUICK_EFFORT: Effort = { quick: true, repetitions: 3, retries: 2, budgetMs: 52_000 };
-export const FULL_EFFORT: Effort = { quick: false, repetitions: 5, retries: 5, budgetMs: 900_000 };
+export const QUICK_EFFORT: Effort = { quick: true, repetitions: 3, retries: 2, budgetMs: 52_000, patienceMs: 400 };
+export const FULL_EFFORT: Effort = { quick: false, repetitions: 5, retries: 5, budgetMs: 900_000, patienceMs: 5000 };
 
 export class BenchContext {
   readonly name: string;
@@ -76,6 +78,7 @@ export class BenchContext {
       repetitions: this.effort.repetitions,
       retries: this.effort.retries,
       budgetMs: this.budgetLeftMs(),
+      patienceMs: this.effort.patienceMs,
       signal: this.signal,
       instruments: this.instruments,
       onProgress: this.onProgress,

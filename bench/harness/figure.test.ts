@@ -3,7 +3,7 @@ import { barsOf, drawSvg, NoFigure } from './figure.ts';
 import { missingRow, type Row } from './row.ts';
 
 function row(metric: string, unit: Row['unit'], value: number, more: Partial<Row> = {}): Row {
-  return { bench: 'b', metric, system: 'C', unit, value, samples: [value], placement: 'near', ...more };
+  return { bench: 'b', metric, system: 'C', unit, value, samples: [value], placement: 'near', quiet: true, ...more };
 }
 
 const ROWS: Row[] = [

@@ -76,6 +76,20 @@ export function readLoad(root: number = process.pid): LoadReading | null {
   }
 }
 
+/** Length of one look at what strangers do, ms: ten ticks. */
+const LOOK_MS = 100;
+
+/** Waits until strangers let a look go by undisturbed, at most `maxMs`; at once where the machine does not tell. */
+export async function waitForQuiet(maxMs: number): Promise<void> {
+  const endMs = performance.now() + maxMs;
+  for (let before = readLoad(); before !== null && performance.now() < endMs; ) {
+    await new Promise((wake) => setTimeout(wake, LOOK_MS));
+    const after = readLoad();
+    if ((foreignCores(before, after) ?? 0) <= FOREIGN_CORES_MAX) return;
+    before = after;
+  }
+}
+
 /** Cores that strangers used between two readings (0 and up); null when either is missing. */
 export function foreignCores(before: LoadReading | null, after: LoadReading | null): number | null {
   if (before === null || after === null || after.atMs <= before.atMs) return null;

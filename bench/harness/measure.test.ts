@@ -4,7 +4,7 @@ import { checkRow } from './row.ts';
 
 /** Instruments with a scripted round trip and load; the clock advances by `stepMs` at each reading. */
 function instruments(
-  script: { rttNs?: (number | null)[]; foreignCores?: number[]; stepMs?: number } = {},
+  script: { rttNs?: (number | null)[]; foreignCores?: number[]; stepMs?: number; waits?: number[] } = {},
 ): Instruments {
   const rtts = [...(script.rttNs ?? [])];
   const loads = [...(script.foreignCores ?? [])];
@@ -17,6 +17,7 @@ function instruments(
       if (readings++ % 2 === 1) busyTicks += 100 * (loads.shift() ?? 0);
       return { atMs: readings * 1000, busyTicks, ownTicks: 0 };
     },
+    quiet: async (maxMs) => void script.waits?.push(maxMs),
     nowMs: () => {
       nowMs += script.stepMs ?? 0;
       return nowMs;
@@ -106,6 +107,13 @@ describe('measure', () => {
     const never = instruments({ foreignCores: [1.5, 1.5] });
     const [second] = await measure([subject('A', [9, 4])], options({ repetitions: 1, retries: 1, instruments: never }));
     expect(second).toMatchObject({ samples: [9, 4], note: 'strangers used 1.5 cores' });
+  });
+
+  it('waits for quiet after a repetition that strangers disturbed, and only then', async () => {
+    const waits: number[] = [];
+    const busyOnce = instruments({ foreignCores: [0, 1.5, 0, 0], waits });
+    await measure([subject('A', [1, 2, 3, 4])], options({ retries: 3, patienceMs: 700, instruments: busyOnce }));
+    expect(waits).toEqual([700]);
   });
 
   it("takes the subject's own round trips before its own", async () => {

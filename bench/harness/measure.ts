@@ -6,7 +6,7 @@
  * count when there is one; otherwise all count, and the row says that it was not quiet.
  */
 
-import { FOREIGN_CORES_MAX, foreignCores, type LoadReading, readLoad } from './foreign-load.ts';
+import { FOREIGN_CORES_MAX, foreignCores, type LoadReading, readLoad, waitForQuiet } from './foreign-load.ts';
 import { PingPong } from './pingpong.ts';
 import { combined, placementOf } from './placement.ts';
 import { type Metric, missingRow, type Row, type Run, type System } from './row.ts';
@@ -40,6 +40,8 @@ export interface Subject {
 export interface Instruments {
   roundTripNs(): Promise<number | null>;
   load(): LoadReading | null;
+  /** Waits until strangers are quiet, at most that long. */
+  quiet(maxMs: number): Promise<void>;
   nowMs(): number;
 }
 
@@ -50,6 +52,8 @@ export interface MeasureOptions {
   retries: number;
   /** After this long no further repetition starts. */
   budgetMs: number;
+  /** How long to wait, after a repetition that strangers disturbed, for them to be quiet. Default: not at all. */
+  patienceMs?: number;
   signal: AbortSignal;
   instruments: Instruments;
   onProgress?: (text: string) => void;
@@ -76,6 +80,7 @@ export async function measure(subjects: readonly Subject[], options: MeasureOpti
   const endMs = options.instruments.nowMs() + options.budgetMs;
   const tracks = subjects.map((subject) => track(subject, options));
   const attempts = options.repetitions + options.retries;
+  let disturbed = false;
   for (let turn = 0; turn < attempts; turn++) {
     for (let i = 0; i < tracks.length; i++) {
       const one = tracks[(turn + i) % tracks.length] as Track;
@@ -83,7 +88,9 @@ export async function measure(subjects: readonly Subject[], options: MeasureOpti
       options.signal.throwIfAborted();
       if (options.instruments.nowMs() >= endMs) return tracks.flatMap((each) => rowsOf(each, options));
       options.onProgress?.(`${options.bench}: ${one.subject.name}, repetition ${turn + 1}`);
+      if (disturbed) await options.instruments.quiet(options.patienceMs ?? 0);
       await repeatOnce(one, options);
+      disturbed = (one.repetitions.at(-1)?.run.foreignCores ?? 0) > FOREIGN_CORES_MAX;
     }
   }
   return tracks.flatMap((each) => rowsOf(each, options));
@@ -95,6 +102,7 @@ export function openInstruments(): Instruments & { close(): Promise<void> } {
   return {
     roundTripNs: () => pingPong.measure(),
     load: () => readLoad(),
+    quiet: waitForQuiet,
     nowMs: () => performance.now(),
     close: () => pingPong.close(),
   };
@@ -164,6 +172,7 @@ function rowsOf({ subject, repetitions, failures }: Track, { bench }: MeasureOpt
       value: rounded(median(samples)),
       samples,
       placement: combined(runs.map((run) => run.placement)),
+      quiet: quiet.length > 0,
       low,
       high,
       runs,

@@ -5,7 +5,17 @@ const run = { rttBeforeNs: 100, rttAfterNs: 110, placement: 'near', foreignCores
 
 function row(metric: string, value: number | null): Row {
   if (value === null) return missingRow('b', 'C', { key: 'k', metric, unit: 'Gbit/s' }, 'cc: no C compiler installed');
-  return { bench: 'b', metric, system: 'C', unit: 'Gbit/s', value, samples: [value], placement: 'near', runs: [run] };
+  return {
+    bench: 'b',
+    metric,
+    system: 'C',
+    unit: 'Gbit/s',
+    value,
+    samples: [value],
+    placement: 'near',
+    quiet: true,
+    runs: [run],
+  };
 }
 
 describe('checkRow', () => {
@@ -39,6 +49,16 @@ describe('comparison', () => {
       value: 0.25,
       placement: 'near',
     });
+  });
+
+  it('does not hold a quiet figure against a disturbed one', () => {
+    const rows = [row('ours', 50), { ...row('R', 200), quiet: false }];
+    compare(rows, 'ours', 'R');
+    expect(rows[0]).toMatchObject({ baseline: 'R', note: 'no ratio: R was disturbed' });
+    expect(rows[0]).not.toHaveProperty('ratio');
+    expect(checkRow(ratioRow(rows, 'ours', 'R'))).toMatchObject({ value: null, quiet: false });
+    const both = rows.map((each) => ({ ...each, quiet: false }));
+    expect(ratioRow(both, 'ours', 'R')).toMatchObject({ value: 0.25, quiet: false });
   });
 
   it('names a baseline that was not measured, without a ratio', () => {

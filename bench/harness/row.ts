@@ -45,6 +45,8 @@ export interface Row {
   value: number | null;
   samples: number[];
   placement: Placement;
+  /** Whether the samples were taken on a quiet machine: near where that matters, and without strangers. */
+  quiet: boolean;
   /** Lowest and highest sample. */
   low?: number | undefined;
   high?: number | undefined;
@@ -75,6 +77,7 @@ const ROW: v.GenericSchema<unknown, Row> = v.pipe(
     value: v.nullable(finite),
     samples: v.array(finite),
     placement,
+    quiet: v.boolean(),
     low: v.optional(finite),
     high: v.optional(finite),
     runs: v.optional(v.array(RUN)),
@@ -106,6 +109,7 @@ export function missingRow(bench: string, system: System, metric: Metric, why: s
     value: null,
     samples: [],
     placement: 'unknown',
+    quiet: false,
     note: why,
   };
   if (metric.paper !== undefined) row.paper = metric.paper;
@@ -117,13 +121,24 @@ export function rowOf(rows: readonly Row[], metric: string): Row | undefined {
   return rows.find((row) => row.metric === metric);
 }
 
-/** Sets `baseline` and `ratio` of a row where both values exist; a baseline that was not measured is named without a ratio. */
+/** A ratio of two values, or why there is none. A quiet figure is not held against a disturbed one. */
+function ratioOf(row: Row | undefined, other: Row | undefined, names: readonly [string, string]): number | string {
+  if (row === undefined || row.value === null) return `${names[0]}: not measured`;
+  if (other === undefined || other.value === null || other.value === 0) return `${names[1]}: not measured`;
+  if (row.quiet !== other.quiet) return `no ratio: ${row.quiet ? names[1] : names[0]} was disturbed`;
+  return rounded(row.value / other.value);
+}
+
+/** Sets `baseline` and `ratio` of a row; `note` says why there is no ratio although both were measured. */
 export function compare(rows: readonly Row[], metric: string, baseline: string): void {
   const row = rowOf(rows, metric);
   const other = rowOf(rows, baseline);
   if (row === undefined || other === undefined) return;
   row.baseline = baseline;
-  if (row.value !== null && other.value !== null && other.value !== 0) row.ratio = rounded(row.value / other.value);
+  const ratio = ratioOf(row, other, [metric, baseline]);
+  if (typeof ratio === 'number') row.ratio = ratio;
+  else if (row.value !== null && other.value !== null)
+    row.note = row.note === undefined ? ratio : `${row.note}; ${ratio}`;
 }
 
 /**
@@ -133,19 +148,19 @@ export function compare(rows: readonly Row[], metric: string, baseline: string):
 export function ratioRow(rows: readonly Row[], metric: string, baseline: string): Row {
   const row = rowOf(rows, metric);
   const other = rowOf(rows, baseline);
-  const lacking = row === undefined || row.value === null ? metric : baseline;
-  const measured = typeof row?.value === 'number' && typeof other?.value === 'number' && other.value !== 0;
-  const ratio = measured ? rounded((row.value as number) / (other.value as number)) : null;
+  const ratio = ratioOf(row, other, [metric, baseline]);
+  const measured = typeof ratio === 'number';
   return {
     bench: row?.bench ?? other?.bench ?? 'unknown',
     metric: `${metric} / ${baseline}`,
     system: row?.system ?? 'multikernel',
     unit: 'x',
-    value: ratio,
+    value: measured ? ratio : null,
     samples: [],
     placement: row?.placement ?? 'unknown',
+    quiet: row?.quiet === true && other?.quiet === true,
     baseline,
-    ...(ratio === null ? { note: `${lacking}: not measured` } : { ratio }),
+    ...(measured ? { ratio } : { note: ratio }),
   };
 }
 

@@ -33,6 +33,7 @@ describe('table', () => {
         value: 81.234,
         samples: [80, 81.234, 83],
         placement: 'near',
+        quiet: true,
         low: 80,
         high: 83,
         runs: [100, 120, 90].map((rttBeforeNs) => ({

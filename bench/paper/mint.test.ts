@@ -116,6 +116,7 @@ describe.each([
       value: i + 1,
       samples: [],
       placement: 'near',
+      quiet: true,
       ...(paper === undefined ? {} : { paper }),
     }),
   );

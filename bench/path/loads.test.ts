@@ -114,6 +114,7 @@ describe('the comparison', () => {
     value,
     samples: [],
     placement: 'near',
+    quiet: true,
     ...(value === null ? { note: 'why' } : {}),
   });
 
@@ -150,11 +151,11 @@ it('a face bench measures a point on every stage, closes the stage, and compares
   );
   const context = new BenchContext(
     'face',
-    { quick: true, repetitions: 1, retries: 0, budgetMs: 1e9 },
+    { quick: true, repetitions: 1, retries: 0, budgetMs: 1e9, patienceMs: 0 },
     {
       signal,
       peers: new CompiledPeers(),
-      instruments: { roundTripNs: async () => 100, load: () => null, nowMs: () => 0 },
+      instruments: { roundTripNs: async () => 100, load: () => null, quiet: async () => {}, nowMs: () => 0 },
       onProgress: () => {},
     },
   );
