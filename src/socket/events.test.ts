@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EventQueue, type EventTarget } from './events.ts';
+import { EVENT_ACCEPTABLE, EVENT_CONNECTED } from './socket.ts';
 
 function target(log: string[], name: string, then?: () => void): EventTarget {
   return {
@@ -48,5 +49,16 @@ describe('socket events', () => {
     expect(() => queue.deliver()).toThrow('program error');
     expect(queue.deliver()).toBe(1);
     expect(log).toEqual(['a:1', 'b:1']);
+  });
+
+  it('tells of new connections first', () => {
+    const log: string[] = [];
+    const queue = new EventQueue();
+    queue.post(target(log, 'client'), EVENT_CONNECTED);
+    queue.post(target(log, 'server'), EVENT_ACCEPTABLE);
+    expect(queue.pending).toBe(true);
+    expect(queue.deliver()).toBe(2);
+    expect(log).toEqual([`server:${EVENT_ACCEPTABLE}`, `client:${EVENT_CONNECTED}`]);
+    expect(queue.pending).toBe(false);
   });
 });

@@ -5,6 +5,8 @@
  * `doWork`, so no handler ever runs inside protocol code and several events of one socket arrive as one call.
  */
 
+import { EVENT_ACCEPTABLE } from './socket.ts';
+
 export interface EventTarget {
   onEvents: ((events: number) => void) | null;
   /** Owned by the queue: bits posted and not yet delivered. */
@@ -20,26 +22,22 @@ export interface SocketContext {
   requestWork(): void;
 }
 
-export class EventQueue {
-  #targets: EventTarget[] = [];
+/** Targets with events, in the order they were posted. */
+class EventList {
+  #posted: EventTarget[] = [];
   #delivering: EventTarget[] = [];
 
-  get pending(): boolean {
-    return this.#targets.length > 0;
+  get empty(): boolean {
+    return this.#posted.length === 0;
   }
 
-  post(target: EventTarget, events: number): void {
-    if (target.pendingEvents === 0) this.#targets.push(target);
-    target.pendingEvents |= events;
+  add(target: EventTarget): void {
+    this.#posted.push(target);
   }
 
-  /**
-   * Deliver what was posted before this call; events posted by handlers wait for the next one. Returns how many targets
-   * were called. When a handler throws (a program's uncaught error), the others keep their events.
-   */
   deliver(): number {
-    const targets = this.#targets;
-    this.#targets = this.#delivering;
+    const targets = this.#posted;
+    this.#posted = this.#delivering;
     this.#delivering = targets;
     let called = 0;
     try {
@@ -50,9 +48,33 @@ export class EventQueue {
         if (events !== 0 && target.onEvents !== null) target.onEvents(events);
       }
     } finally {
-      for (let i = called; i < targets.length; i++) this.#targets.push(targets[i] as EventTarget);
+      for (let i = called; i < targets.length; i++) this.#posted.push(targets[i] as EventTarget);
       targets.length = 0;
     }
     return called;
+  }
+}
+
+export class EventQueue {
+  /** New connections come before everything else: a server knows of one before its client can be told that it stands. */
+  readonly #arrivals = new EventList();
+  readonly #others = new EventList();
+
+  get pending(): boolean {
+    return !this.#arrivals.empty || !this.#others.empty;
+  }
+
+  post(target: EventTarget, events: number): void {
+    if (target.pendingEvents === 0) ((events & EVENT_ACCEPTABLE) !== 0 ? this.#arrivals : this.#others).add(target);
+    target.pendingEvents |= events;
+  }
+
+  /**
+   * Deliver what was posted before this call; events that handlers post wait for the next one (but what the handlers of
+   * new connections post for others comes now). Returns how many targets were called. When a handler throws (a program's uncaught error), the others keep their events.
+   */
+  deliver(): number {
+    const called = this.#arrivals.empty ? 0 : this.#arrivals.deliver();
+    return this.#others.empty ? called : called + this.#others.deliver();
   }
 }
