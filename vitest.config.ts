@@ -1,9 +1,30 @@
 import { defineConfig } from 'vitest/config';
 
+const pool = 'forks' as const;
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
-    pool: 'forks',
-    testTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/{conformance,interop,sim}/**/*.test.ts'],
+          pool,
+          testTimeout: 60_000,
+        },
+      },
+      {
+        // Real threads and processes, some of which spin: one file at a time, after everything else.
+        test: {
+          name: 'threads',
+          include: ['test/integration/**/*.test.ts', 'bench/**/*.test.ts'],
+          pool,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
