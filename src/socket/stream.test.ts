@@ -3,87 +3,344 @@ import { Errno } from '../base/errors.ts';
 import { Simulation } from '../host/sim/simulation.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
-import { EVENT_ACCEPTABLE, EVENT_CONNECTED, EVENT_READABLE, type StreamSocket } from './socket.ts';
+import {
+  EVENT_ACCEPTABLE,
+  EVENT_CONNECTED,
+  EVENT_ERROR,
+  EVENT_READABLE,
+  EVENT_SENT,
+  EVENT_WRITABLE,
+  type StreamSocket,
+} from './socket.ts';
 
 const LOCALHOST = 0x7f000001;
 
-function boot(): { simulation: Simulation; kernel: Kernel } {
-  const simulation = new Simulation(1);
-  const kernel = new Kernel({ name: 'k', arena: Arena.create(64 << 20), host: simulation.host() });
-  simulation.add(kernel);
-  return { simulation, kernel };
-}
+/** One kernel with its loopback interface. */
+class Bench {
+  readonly simulation: Simulation = new Simulation(1);
+  readonly kernel: Kernel;
 
-/** What was sent by calls from outside has to be flushed first, as the host does on `requestWork`. */
-function settle(simulation: Simulation, kernel: Kernel): void {
-  kernel.flush();
-  simulation.settle();
-}
+  constructor() {
+    this.kernel = new Kernel({ name: 'k', arena: Arena.create(64 << 20), host: this.simulation.host() });
+    this.simulation.add(this.kernel);
+  }
 
-describe('TcpSocket over loopback', () => {
-  it('connects, carries data both ways, closes', () => {
-    const { simulation, kernel } = boot();
-    const server = kernel.sockets.stream();
-    expect(server.bind(0, 80)).toBe(0);
-    expect(server.listen(8)).toBe(0);
-    let accepted: StreamSocket | null = null;
-    server.onEvents = (events) => {
-      expect(events).toBe(EVENT_ACCEPTABLE);
-      accepted = server.accept();
-    };
-    const client = kernel.sockets.stream();
-    let connected = false;
-    client.onEvents = (events) => {
-      if (events & EVENT_CONNECTED) connected = true;
-    };
+  stream(): StreamSocket {
+    return this.kernel.sockets.stream();
+  }
+
+  /** What was sent by calls from outside has to be flushed first, as the host does on `requestWork`. */
+  settle(): void {
+    this.kernel.flush();
+    this.simulation.settle();
+  }
+
+  listening(port: number, backlog: number = 8): StreamSocket {
+    const server = this.stream();
+    server.setOption('reuseAddress', true);
+    expect(server.bind(0, port)).toBe(0);
+    expect(server.listen(backlog)).toBe(0);
+    return server;
+  }
+
+  /** A connected pair over port 80. */
+  pair(): { client: StreamSocket; peer: StreamSocket; server: StreamSocket } {
+    const server = this.listening(80);
+    const client = this.stream();
     expect(client.connect(LOCALHOST, 80)).toBe(-Errno.EINPROGRESS);
-    settle(simulation, kernel);
-    expect(connected).toBe(true);
-    expect(client.state).toBe('ESTABLISHED');
-    const peer = accepted as unknown as StreamSocket;
-    expect(peer.state).toBe('ESTABLISHED');
-    const text = new TextEncoder().encode('hello');
-    expect(client.send(text, 0, 5)).toBe(5);
-    settle(simulation, kernel);
+    this.settle();
+    return { client, peer: server.accept() as StreamSocket, server };
+  }
+}
+
+/** Collect the events of a socket as the bits of each call. */
+function watch(socket: StreamSocket): number[] {
+  const calls: number[] = [];
+  socket.onEvents = (events) => calls.push(events);
+  return calls;
+}
+
+const bytes = (n: number): Uint8Array => Uint8Array.from({ length: n }, (_, i) => i * 7 + (i >> 8));
+
+describe('a stream socket over loopback', () => {
+  it('connects, carries data both ways, closes', () => {
+    const bench = new Bench();
+    const server = bench.listening(80);
+    const serverEvents = watch(server);
+    const client = bench.stream();
+    const clientEvents = watch(client);
+    expect(client.state).toBe('CLOSED');
+    expect(client.connect(LOCALHOST, 80)).toBe(-Errno.EINPROGRESS);
+    expect(client.state).toBe('SYN_SENT');
+    expect(client.connect(LOCALHOST, 80)).toBe(-Errno.EALREADY);
+    bench.settle();
+    expect(clientEvents).toEqual([EVENT_CONNECTED]);
+    expect(serverEvents).toEqual([EVENT_ACCEPTABLE]);
+    expect(client.connect(LOCALHOST, 80)).toBe(-Errno.EISCONN);
+    const peer = server.accept() as StreamSocket;
+    expect(server.accept()).toBeNull();
+    expect([server.state, client.state, peer.state]).toEqual(['LISTEN', 'ESTABLISHED', 'ESTABLISHED']);
+    expect(peer.peer).toEqual(client.local);
+    expect(peer.local).toEqual({ address: LOCALHOST, port: 80 });
+    const peerEvents = watch(peer);
+    expect(client.send(bytes(5), 0, 5)).toBe(5);
+    bench.settle();
+    expect(peerEvents).toEqual([EVENT_READABLE]);
+    expect(peer.readableBytes).toBe(5);
     const into = new Uint8Array(100);
-    expect(peer.receive(into, 0, 100)).toBe(5);
-    expect(new TextDecoder().decode(into.subarray(0, 5))).toBe('hello');
+    expect(peer.receive(into, 10, 90)).toBe(5);
+    expect(into.subarray(10, 15)).toEqual(bytes(5));
+    expect(peer.receive(into, 0, 100)).toBe(-Errno.EAGAIN);
     client.close();
-    settle(simulation, kernel);
+    bench.settle();
     expect(peer.receive(into, 0, 100)).toBe(0);
     peer.close();
-    simulation.run(simulation.nowUs() + 120_000_000);
     server.close();
-    expect(kernel.tcp.sockets()).toEqual([]);
+    bench.simulation.run(bench.simulation.nowUs() + 120_000_000);
+    expect(bench.kernel.tcp.sockets()).toEqual([]);
   });
 
-  it('carries a megabyte', () => {
-    const { simulation, kernel } = boot();
-    const server = kernel.sockets.stream();
-    server.bind(0, 80);
-    server.listen(8);
-    const client = kernel.sockets.stream();
-    client.connect(LOCALHOST, 80);
-    settle(simulation, kernel);
-    const peer = server.accept() as StreamSocket;
-    const data = new Uint8Array(1 << 20).map((_, i) => i * 7 + (i >> 8));
-    const got: number[] = [];
-    const into = new Uint8Array(65536);
-    peer.onEvents = (events) => {
-      if (events & EVENT_READABLE)
-        for (let n = 0; (n = peer.receive(into, 0, into.length)) > 0; ) got.push(...into.subarray(0, n));
-    };
+  it('carries a megabyte through send buffers that fill', () => {
+    const bench = new Bench();
+    const { client, peer } = bench.pair();
+    const data = bytes(1 << 20);
+    const got = new Uint8Array(data.length);
+    let received = 0;
     let sent = 0;
-    const push = (): void => {
-      while (sent < data.length) {
-        const n = client.send(data, sent, data.length - sent);
-        if (n <= 0) break;
-        sent += n;
+    let writable = 0;
+    peer.onEvents = () => {
+      for (let n = 0; n >= 0 && received < got.length; ) {
+        n = peer.receive(got, received, 60_000);
+        if (n > 0) received += n;
+      }
+    };
+    const push = (events: number): void => {
+      if (events & EVENT_WRITABLE) writable++;
+      for (let n = 1; n > 0 && sent < data.length; ) {
+        n = client.send(data, sent, data.length - sent);
+        if (n > 0) sent += n;
       }
     };
     client.onEvents = push;
-    push();
-    simulation.runUntil(() => got.length === data.length, 10_000_000);
-    expect(Uint8Array.from(got)).toEqual(data);
+    push(0);
+    expect(sent).toBeLessThan(data.length);
+    expect(client.send(data, sent, 1)).toBe(-Errno.EAGAIN);
+    bench.kernel.flush();
+    bench.simulation.runUntil(() => received === data.length, 10_000_000);
+    expect(Buffer.compare(got, data)).toBe(0);
+    expect(writable).toBeGreaterThan(0);
+    bench.simulation.run(bench.simulation.nowUs() + 100_000);
+    expect(client.unsentBytes).toBe(0);
+  });
+
+  it('half-closes: the other direction goes on, and the sender learns that all arrived', () => {
+    const bench = new Bench();
+    const { client, peer } = bench.pair();
+    const events = watch(client);
+    client.send(bytes(10), 0, 10);
+    expect(client.shutdown()).toBe(0);
+    bench.settle();
+    expect(events.reduce((a, b) => a | b, 0) & EVENT_SENT).toBe(EVENT_SENT);
+    expect(client.send(bytes(1), 0, 1)).toBe(-Errno.EPIPE);
+    const into = new Uint8Array(20);
+    expect(peer.receive(into, 0, 20)).toBe(10);
+    expect(peer.receive(into, 0, 20)).toBe(0);
+    expect(peer.send(bytes(3), 0, 3)).toBe(3);
+    bench.settle();
+    expect(client.receive(into, 0, 20)).toBe(3);
+  });
+
+  it('tells a refused connection by EVENT_CONNECTED and the error', () => {
+    const bench = new Bench();
+    const client = bench.stream();
+    const events = watch(client);
+    expect(client.connect(LOCALHOST, 81)).toBe(-Errno.EINPROGRESS);
+    bench.settle();
+    expect(events).toEqual([EVENT_CONNECTED]);
+    expect(client.error).toBe(-Errno.ECONNREFUSED);
+    expect(client.state).toBe('CLOSED');
+  });
+
+  it('tells a reset by EVENT_ERROR, then by the calls, once', () => {
+    const bench = new Bench();
+    const { client, peer } = bench.pair();
+    const events = watch(client);
+    peer.abort();
+    bench.settle();
+    expect(events).toEqual([EVENT_ERROR]);
+    expect(client.error).toBe(-Errno.ECONNRESET);
+    expect(client.receive(new Uint8Array(1), 0, 1)).toBe(-Errno.ECONNRESET);
+    expect(client.error).toBe(0);
+    expect(client.receive(new Uint8Array(1), 0, 1)).toBe(0);
+    expect(client.send(new Uint8Array(1), 0, 1)).toBe(-Errno.EPIPE);
+  });
+
+  it('tells what happened before accept', () => {
+    const bench = new Bench();
+    const server = bench.listening(80);
+    const client = bench.stream();
+    client.connect(LOCALHOST, 80);
+    bench.settle();
+    client.send(bytes(4), 0, 4);
+    client.shutdown();
+    bench.settle();
+    const peer = server.accept() as StreamSocket;
+    const events = watch(peer);
+    bench.settle();
+    expect(events).toEqual([EVENT_READABLE]);
+    const into = new Uint8Array(10);
+    expect([peer.receive(into, 0, 10), peer.receive(into, 0, 10)]).toEqual([4, 0]);
+  });
+
+  it('leaves a network that does not exist alone', () => {
+    const bench = new Bench();
+    expect(bench.stream().connect(0x08080808, 80)).toBe(-Errno.ENETUNREACH);
+    expect(bench.stream().connect(-1, 80)).toBe(-Errno.ENETUNREACH);
+    expect(bench.stream().connect(0xe0000001 | 0, 80)).toBe(-Errno.ENETUNREACH);
+  });
+
+  it('takes 0.0.0.0 for this machine', () => {
+    const bench = new Bench();
+    bench.listening(80);
+    const client = bench.stream();
+    expect(client.connect(0, 80)).toBe(-Errno.EINPROGRESS);
+    bench.settle();
+    expect(client.state).toBe('ESTABLISHED');
+    expect(client.peer.address).toBe(LOCALHOST);
+  });
+});
+
+describe('bind and listen', () => {
+  it('give an ephemeral port for port 0, and for listen without bind', () => {
+    const bench = new Bench();
+    const a = bench.stream();
+    expect(a.bind(0, 0)).toBe(0);
+    expect(a.local.port).toBeGreaterThanOrEqual(49_152);
+    const b = bench.stream();
+    expect(b.listen(1)).toBe(0);
+    expect(b.local.port).not.toBe(a.local.port);
+  });
+
+  it('refuse what is taken, what is not ours, and what was done before', () => {
+    const bench = new Bench();
+    bench.listening(80);
+    const second = bench.stream();
+    expect(second.bind(0, 80)).toBe(-Errno.EADDRINUSE);
+    expect(second.bind(LOCALHOST, 80)).toBe(-Errno.EADDRINUSE);
+    expect(second.bind(0x08080808, 81)).toBe(-Errno.EADDRNOTAVAIL);
+    expect(second.bind(0, 81)).toBe(0);
+    expect(second.bind(0, 82)).toBe(-Errno.EINVAL);
+    expect(second.listen(1)).toBe(0);
+    expect(second.listen(5)).toBe(0);
+    expect(second.connect(LOCALHOST, 80)).toBe(-Errno.EISCONN);
+  });
+
+  it('share a port with SO_REUSEADDR unless one listens, with SO_REUSEPORT in any case', () => {
+    const bench = new Bench();
+    const [a, b] = [bench.stream(), bench.stream()];
+    for (const socket of [a, b]) {
+      socket.setOption('reuseAddress', true);
+      expect(socket.bind(0, 90)).toBe(0);
+    }
+    expect(a.listen(1)).toBe(0);
+    expect(b.listen(1)).toBe(-Errno.EADDRINUSE);
+    const ports = [bench.stream(), bench.stream()];
+    for (const socket of ports) {
+      socket.setOption('reusePort', true);
+      expect(socket.bind(0, 91)).toBe(0);
+      expect(socket.listen(16)).toBe(0);
+    }
+    const clients = Array.from({ length: 16 }, () => bench.stream());
+    for (const client of clients) client.connect(LOCALHOST, 91);
+    bench.settle();
+    const accepted = ports.map((socket) => {
+      let count = 0;
+      while (socket.accept() !== null) count++;
+      return count;
+    });
+    expect((accepted[0] as number) + (accepted[1] as number)).toBe(16);
+    expect(Math.min(...accepted)).toBeGreaterThan(0);
+  });
+
+  it('free the port with the last connection that uses it; SO_REUSEADDR does not wait for TIME_WAIT', () => {
+    const bench = new Bench();
+    const { client, peer, server } = bench.pair();
+    server.close();
+    // The connection goes on, and holds the port for those who do not reuse.
+    const strict = bench.stream();
+    expect(strict.bind(0, 80)).toBe(-Errno.EADDRINUSE);
+    peer.close();
+    bench.settle();
+    client.close();
+    bench.settle();
+    expect(bench.kernel.tcp.timeWait.count).toBe(1);
+    expect(strict.bind(0, 80)).toBe(-Errno.EADDRINUSE);
+    const reuse = bench.stream();
+    reuse.setOption('reuseAddress', true);
+    expect(reuse.bind(0, 80)).toBe(0);
+    expect(reuse.listen(1)).toBe(0);
+    reuse.close();
+    bench.simulation.run(bench.simulation.nowUs() + 61_000_000);
+    expect(strict.bind(0, 80)).toBe(0);
+  });
+
+  it('reset what was not accepted when the listener closes', () => {
+    const bench = new Bench();
+    const server = bench.listening(80);
+    const client = bench.stream();
+    client.connect(LOCALHOST, 80);
+    bench.settle();
+    const events = watch(client);
+    server.close();
+    bench.settle();
+    expect(events).toEqual([EVENT_ERROR]);
+    expect(client.error).toBe(-Errno.ECONNRESET);
+  });
+
+  it('show every socket', () => {
+    const bench = new Bench();
+    const { client } = bench.pair();
+    client.send(bytes(10), 0, 10);
+    bench.settle();
+    const rows = bench.kernel.tcp.sockets();
+    expect(rows.map((row) => row.state).sort()).toEqual(['ESTABLISHED', 'ESTABLISHED', 'LISTEN']);
+    expect(rows.find((row) => row.receiveQueueBytes === 10)?.localPort).toBe(80);
+  });
+});
+
+describe('options', () => {
+  it('are kept, checked and inherited', () => {
+    const bench = new Bench();
+    const server = bench.listening(80);
+    server.setOption('keepAlive', true);
+    server.setOption('keepIdleMs', 5000);
+    server.setOption('ttl', 7);
+    expect(server.setOption('ttl', 300)).toBe(-Errno.EINVAL);
+    expect(server.setOption('keepCount', 0)).toBe(-Errno.EINVAL);
+    expect(server.setOption('multicastTtl', 3)).toBe(-Errno.ENOPROTOOPT);
+    expect(server.setOption('sendBufferBytes', 100)).toBe(0);
+    const client = bench.stream();
+    client.setOption('receiveBufferBytes', 50_000);
+    client.connect(LOCALHOST, 80);
+    bench.settle();
+    const peer = server.accept() as StreamSocket;
+    expect([peer.getOption('keepAlive'), peer.getOption('keepIdleMs'), peer.getOption('ttl')]).toEqual([true, 5000, 7]);
+    expect(peer.getOption('sendBufferBytes')).toBe(2048);
+    expect(client.getOption('receiveBufferBytes')).toBe(50_000);
+    expect(client.getOption('noDelay')).toBe(false);
+    expect(client.getOption('reuseAddress')).toBe(false);
+    expect(client.getOption('broadcast')).toBe(false);
+  });
+
+  it('of a closed socket do no harm', () => {
+    const bench = new Bench();
+    const { client } = bench.pair();
+    client.close();
+    client.close();
+    client.abort();
+    expect(client.send(bytes(1), 0, 1)).toBe(-Errno.EBADF);
+    expect(client.receive(bytes(1), 0, 1)).toBe(-Errno.EBADF);
+    expect(client.bind(0, 1)).toBe(-Errno.EINVAL);
+    expect(client.setOption('noDelay', true)).toBe(0);
   });
 });

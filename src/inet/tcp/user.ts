@@ -103,7 +103,8 @@ export function connectTo(
   nowUs: number,
 ): Connection | number {
   if (stack.connectionCount >= stack.settings.connectionsMax.value) return -Errno.ENOBUFS;
-  if (stack.ip.isBroadcast(peerAddress)) return -Errno.ENETUNREACH;
+  // Broadcast and multicast have no connections.
+  if (stack.ip.isBroadcast(peerAddress) || peerAddress >>> 28 === 0xe) return -Errno.ENETUNREACH;
   const path = stack.ip.openPath(peerAddress, use === null ? 0 : use.address, 0);
   if (typeof path === 'number') return path;
   // "Any" as a destination is this machine, as on Linux.
