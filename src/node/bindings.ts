@@ -92,7 +92,6 @@ export const tcpWrap: ClassBinding = binding('tcp_wrap');
 export const udpWrap: ClassBinding = binding('udp_wrap');
 export const caresWrap: CaresBinding = binding('cares_wrap');
 export const uv: UvBinding = binding('uv');
-export const osWrap: { getInterfaceAddresses: () => unknown[] } = binding('os');
 
 /** What the placeholders of descriptor.ts need of a native handle. */
 export interface NativeHandle {

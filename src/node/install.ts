@@ -6,17 +6,11 @@
  * they keep the classes they find when they are loaded.
  */
 
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+import type { NetworkInterfaceInfo } from 'node:os';
 import { activeHandles } from './active-handles.ts';
 import { formatIpv4 } from './address.ts';
-import {
-  caresWrap,
-  optionalBinding,
-  osWrap,
-  type ReadCallback,
-  reportActiveHandles,
-  tcpWrap,
-  udpWrap,
-} from './bindings.ts';
+import { caresWrap, optionalBinding, type ReadCallback, reportActiveHandles, tcpWrap, udpWrap } from './bindings.ts';
 import { getaddrinfo, getnameinfo } from './dns.ts';
 import { Resolver } from './dns-resolver.ts';
 import { type Face, type InterfaceAddress, setFace } from './face.ts';
@@ -40,13 +34,19 @@ function followTls(): void {
   };
 }
 
-/** As libuv's own `interface addresses`: seven values for each. */
-function interfaceRows(interfaces: readonly InterfaceAddress[]): unknown[] {
-  return interfaces.flatMap(({ name, address, prefixLength, mac, internal }) => {
+/** What `os.networkInterfaces` returns. */
+function networkInterfaces(interfaces: readonly InterfaceAddress[]): NodeJS.Dict<NetworkInterfaceInfo[]> {
+  const found: NodeJS.Dict<NetworkInterfaceInfo[]> = {};
+  for (const { name, address, prefixLength, mac, internal } of interfaces) {
+    const cidr = `${address}/${prefixLength}`;
     const v6 = address.includes(':');
     const netmask = v6 ? netmask6(prefixLength) : formatIpv4(prefixLength === 0 ? 0 : -1 << (32 - prefixLength));
-    return [name, address, netmask, v6 ? 'IPv6' : 'IPv4', mac, internal, v6 ? 0 : -1];
-  });
+    const row = { address, netmask, mac, internal, cidr };
+    const rows = found[name] ?? [];
+    found[name] = rows;
+    rows.push(v6 ? { ...row, family: 'IPv6', scopeid: 0 } : { ...row, family: 'IPv4' });
+  }
+  return found;
 }
 
 /** Whole groups only: what lo0 and a /64 need. */
@@ -55,7 +55,13 @@ function netmask6(prefixLength: number): string {
   return groups === 8 ? Array(8).fill('ffff').join(':') : `${'ffff:'.repeat(groups)}:`;
 }
 
-const BUILT_ON_BINDINGS = ['net', 'dgram', 'dns', 'os'];
+function replaceInterfaces(interfaces: () => readonly InterfaceAddress[]): void {
+  const os = createRequire(import.meta.url)('node:os') as { networkInterfaces: () => unknown };
+  os.networkInterfaces = () => networkInterfaces(interfaces());
+  syncBuiltinESMExports();
+}
+
+const BUILT_ON_BINDINGS = ['net', 'dgram', 'dns'];
 
 function checkNotTooLate(): void {
   const loaded = (process as unknown as { moduleLoadList: string[] }).moduleLoadList;
@@ -77,7 +83,6 @@ export function install(options: Face): void {
   watchParsers((stream) => {
     if (stream instanceof TcpHandle) stream._consumed = true;
   });
-  const { interfaces } = options;
-  if (interfaces !== undefined) osWrap.getInterfaceAddresses = () => interfaceRows(interfaces());
+  if (options.interfaces !== undefined) replaceInterfaces(options.interfaces);
   reportActiveHandles(activeHandles);
 }

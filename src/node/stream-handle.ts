@@ -100,6 +100,15 @@ export abstract class StreamHandle extends JSStream implements NativeStream, Rea
 
   // --- Native code on top ---
 
+  /**
+   * http, tls and http2 look at this when they are about to attach. The first two say so in other ways too; for http2 it is
+   * all there is. Who looks and does not attach costs one read by the longer way.
+   */
+  get isStreamBase(): boolean {
+    if (this.#attached === 'nothing') this.#attach('http2');
+    return true;
+  }
+
   /** Set by http when its parser attaches, which it does once for a handle. */
   get _consumed(): boolean {
     return this.#parsed;
@@ -118,7 +127,7 @@ export abstract class StreamHandle extends JSStream implements NativeStream, Rea
     this.#attach('tls');
   }
 
-  /** Native code starts to read. It is HTTP/2 if nobody else has said so. */
+  /** Native code starts to read. */
   onreadstart(): number {
     if (this.#attached === 'nothing') this.#attach('http2');
     return this.readStart();

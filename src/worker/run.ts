@@ -2,8 +2,8 @@
  * Preloaded (`node --require`) into the process of `mk run`, and into the Node processes and threads that its program, or
  * a program of a lab, starts: the first gets a kernel of its own, the others share the kernel of whoever started them.
  *
- * Thread: the main thread of a process, or a worker. Nothing here may load `node:net`, `node:dgram`, `node:dns` or
- * `node:os` before the kernel is installed.
+ * Thread: the main thread of a process, or a worker. Nothing here may load `node:net`, `node:dgram` or `node:dns` before
+ * the kernel is installed.
  */
 
 import { createRequire } from 'node:module';
