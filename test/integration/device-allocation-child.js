@@ -13,6 +13,7 @@ import { Arena } from '../../dist/mem/arena.js';
 import { createBulk } from '../../dist/mem/bulk.js';
 
 const FRAMES = 100_000;
+const ATTEMPTS = 5;
 const arena = Arena.create(64 * 1024 * 1024);
 const bulk = createBulk(arena);
 const batch = new FrameBatch();
@@ -22,13 +23,13 @@ new PerformanceObserver((list) => {
   collections += list.getEntries().length;
 }).observe({ entryTypes: ['gc'] });
 
-function pass(sender, receiver, frames) {
+function pass(sender, receiver, frames, lo = 1) {
   let received = 0;
   for (let sent = 0; sent < frames; ) {
     for (let i = 0; i < 32 && sent < frames; i++, sent++) {
-      const at = sender.reserve(0x0200, 1, 100);
+      const at = sender.reserve(0x0200, lo, 100);
       arena.view.setUint16(at, 0x0200);
-      arena.view.setInt32(at + 2, 1);
+      arena.view.setInt32(at + 2, lo);
       sender.commit(100, 0);
     }
     sender.flush();
@@ -42,17 +43,29 @@ function pass(sender, receiver, frames) {
 
 const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
 
-async function measure(name, sender, receiver) {
-  pass(sender, receiver, FRAMES);
-  pass(sender, receiver, FRAMES);
-  globalThis.gc();
-  await settle();
-  collections = 0;
-  const before = process.memoryUsage().heapUsed;
-  const received = pass(sender, receiver, FRAMES);
-  const heapBytes = process.memoryUsage().heapUsed - before;
-  await settle();
-  return { name, received, heapBytes, collections };
+/** Frames both ways, taken in turns. */
+function exchange(left, right, frames) {
+  let received = 0;
+  for (let sent = 0; sent < frames; sent += 64) received += pass(left, right, 32, 1) + pass(right, left, 32, 0);
+  return received;
+}
+
+/** The best of several passes: what frames cost shows in every one, what the compiler does meanwhile does not. */
+async function measure(name, sender, receiver, through = pass) {
+  through(sender, receiver, FRAMES);
+  let best = null;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    through(sender, receiver, FRAMES);
+    globalThis.gc();
+    await settle();
+    collections = 0;
+    const before = process.memoryUsage().heapUsed;
+    const received = through(sender, receiver, FRAMES);
+    const heapBytes = process.memoryUsage().heapUsed - before;
+    await settle();
+    if (best === null || heapBytes < best.heapBytes) best = { name, received, heapBytes, collections };
+  }
+  return best;
 }
 
 function vni(ports) {
@@ -72,6 +85,7 @@ const captured = new CaptureDevice(new LoopbackDevice(arena, { name: 'lo2' }), b
 const results = [
   await measure('vni of 2 ports', ...vni(2)),
   await measure('vni of 12 ports', ...vni(12)),
+  await measure('vni both ways', ...vni(2), exchange),
   await measure('loopback', loopback, loopback),
   await measure('impair that does nothing', healed, healed),
   await measure('capture that nobody reads', captured, captured),
