@@ -147,6 +147,11 @@ describe('measure', () => {
     expect(rows[1]).toMatchObject({ value: 2 });
   });
 
+  it('names a failure beside the repetitions that went well', async () => {
+    const rows = await measure([subject('A', [7, new Error('3 damaged'), 8])], options({ repetitions: 2, retries: 2 }));
+    expect(rows[0]).toMatchObject({ samples: [7, 8], note: '1 failed: 3 damaged' });
+  });
+
   it('starts nothing after the time allowed, and says so', async () => {
     const rows = await measure(
       [subject('A', [1]), subject('B', [2])],

@@ -163,7 +163,8 @@ function rowsOf({ subject, repetitions, failures }: Track, { bench }: MeasureOpt
     const samples = counted.map((repetition) => rounded(repetition.values[metric.key] as number));
     const runs = counted.map((repetition) => repetition.run);
     const { low, high } = spread(samples);
-    const note = noteOf(subject, repetitions.length - used.length, quiet.length === 0, runs);
+    const leftOut = repetitions.length - used.length;
+    const note = noteOf({ subject, leftOut, disturbed: quiet.length === 0, runs, failures });
     return {
       bench,
       metric: metric.metric,
@@ -190,11 +191,19 @@ function whyMissing(subject: Subject, repetitions: readonly Repetition[], failur
     : 'the time allowed was used up before its turn';
 }
 
-function noteOf(subject: Subject, leftOut: number, disturbed: boolean, runs: readonly Run[]): string {
+function noteOf(row: {
+  subject: Subject;
+  leftOut: number;
+  disturbed: boolean;
+  runs: readonly Run[];
+  failures: readonly string[];
+}): string {
+  const { subject, leftOut, disturbed, runs, failures } = row;
   const notes = subject.note === undefined ? [] : [subject.note];
   if (leftOut > 0) notes.push(`${leftOut} far or disturbed ${leftOut === 1 ? 'repetition' : 'repetitions'} left out`);
   const foreign = runs.map((run) => run.foreignCores).filter((cores) => cores !== null);
   const most = foreign.length === 0 ? 0 : median(foreign);
   if (disturbed && most > FOREIGN_CORES_MAX) notes.push(`strangers used ${most.toFixed(1)} cores`);
+  if (failures.length > 0) notes.push(`${failures.length} failed: ${failures[0]}`);
   return notes.join('; ');
 }
