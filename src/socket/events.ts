@@ -22,34 +22,43 @@ export interface SocketContext {
   requestWork(): void;
 }
 
-/** Targets with events, in the order they were posted. */
+/** Targets with events, in the order they were posted. The arrays only grow: cutting one gives its memory away. */
 class EventList {
-  #posted: EventTarget[] = [];
-  #delivering: EventTarget[] = [];
+  #posted: (EventTarget | null)[] = [];
+  #count = 0;
+  #delivering: (EventTarget | null)[] = [];
 
   get empty(): boolean {
-    return this.#posted.length === 0;
+    return this.#count === 0;
   }
 
   add(target: EventTarget): void {
-    this.#posted.push(target);
+    const targets = this.#posted;
+    if (this.#count < targets.length) targets[this.#count] = target;
+    else targets.push(target);
+    this.#count++;
   }
 
   deliver(): number {
     const targets = this.#posted;
+    const count = this.#count;
     this.#posted = this.#delivering;
+    this.#count = 0;
     this.#delivering = targets;
     let called = 0;
     try {
-      while (called < targets.length) {
-        const target = targets[called++] as EventTarget;
+      while (called < count) {
+        const target = targets[called] as EventTarget;
+        targets[called++] = null;
         const events = target.pendingEvents;
         target.pendingEvents = 0;
         if (events !== 0 && target.onEvents !== null) target.onEvents(events);
       }
     } finally {
-      for (let i = called; i < targets.length; i++) this.#posted.push(targets[i] as EventTarget);
-      targets.length = 0;
+      for (let i = called; i < count; i++) {
+        this.add(targets[i] as EventTarget);
+        targets[i] = null;
+      }
     }
     return called;
   }

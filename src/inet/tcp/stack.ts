@@ -68,6 +68,28 @@ export interface TcpSocketRow {
   cwndBytes: number;
 }
 
+/** Connections waiting for one thing. The arrays only grow: cutting one gives its memory away. */
+class ConnectionList {
+  count: number = 0;
+  #entries: (Connection | null)[] = [];
+  #taken: (Connection | null)[] = [];
+
+  add(c: Connection): void {
+    if (this.count < this.#entries.length) this.#entries[this.count] = c;
+    else this.#entries.push(c);
+    this.count++;
+  }
+
+  /** The first `count` are the caller's, who sets them to null, until the next call; the list is empty. */
+  take(): (Connection | null)[] {
+    const taken = this.#entries;
+    this.#entries = this.#taken;
+    this.#taken = taken;
+    this.count = 0;
+    return taken;
+  }
+}
+
 export class TcpStack implements Transport {
   readonly protocol: number = PROTOCOL_TCP;
   readonly ip: IpService;
@@ -102,9 +124,8 @@ export class TcpStack implements Transport {
   readonly #synEntries: (SynEntry | null)[] = [];
   readonly #freeSynEntries: number[] = [];
   readonly #listeners: Map<number, Listener[]> = new Map();
-  #ready: Connection[] = [];
-  #spare: Connection[] = [];
-  #blocked: Connection[] = [];
+  readonly #ready: ConnectionList = new ConnectionList();
+  readonly #blocked: ConnectionList = new ConnectionList();
   readonly #holders: Connection[] = [];
   readonly #reclaim: Callout = new Callout((nowUs) => this.#reclaimRings(nowUs));
   #tsAtUs: number = -0.5;
@@ -148,7 +169,7 @@ export class TcpStack implements Transport {
   enqueue(c: Connection): void {
     if (c.queued) return;
     c.queued = true;
-    this.#ready.push(c);
+    this.#ready.add(c);
   }
 
   /** The link had no room: try again when the kernel is woken. */
@@ -157,7 +178,7 @@ export class TcpStack implements Transport {
       this.enqueue(c);
     } else if (!c.waiting) {
       c.waiting = true;
-      this.#blocked.push(c);
+      this.#blocked.add(c);
     }
   }
 
@@ -168,7 +189,7 @@ export class TcpStack implements Transport {
 
   /** Whether `doWork` has something to do although nothing arrived. */
   get workPending(): boolean {
-    return this.#ready.length > 0;
+    return this.#ready.count > 0;
   }
 
   /** Send what is due. Call it after each batch of received frames. Returns how many connections had work. */
@@ -191,27 +212,26 @@ export class TcpStack implements Transport {
 
   #sendDue(nowUs: number): number {
     let work = 0;
-    if (this.#blocked.length > 0) work += this.#retryBlocked(nowUs);
-    const ready = this.#ready;
-    if (ready.length === 0) return work;
-    this.#ready = this.#spare;
-    for (let i = 0; i < ready.length; i++) {
+    if (this.#blocked.count > 0) work += this.#retryBlocked(nowUs);
+    const count = this.#ready.count;
+    if (count === 0) return work;
+    const ready = this.#ready.take();
+    for (let i = 0; i < count; i++) {
       const c = ready[i] as Connection;
+      ready[i] = null;
       c.queued = false;
       output(c, nowUs);
     }
-    work += ready.length;
-    ready.length = 0;
-    this.#spare = ready;
-    return work;
+    return work + count;
   }
 
   #retryBlocked(nowUs: number): number {
-    const blocked = this.#blocked;
-    this.#blocked = [];
+    const count = this.#blocked.count;
+    const blocked = this.#blocked.take();
     let work = 0;
-    for (let i = 0; i < blocked.length; i++) {
+    for (let i = 0; i < count; i++) {
       const c = blocked[i] as Connection;
+      blocked[i] = null;
       const { sndNxt, ackNow } = c;
       c.waiting = false;
       output(c, nowUs);
