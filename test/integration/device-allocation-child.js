@@ -14,7 +14,6 @@ import { createBulk } from '../../dist/mem/bulk.js';
 
 const FRAMES = 100_000;
 const PASSES = 4;
-const ATTEMPTS = 5;
 const arena = Arena.create(64 * 1024 * 1024);
 const bulk = createBulk(arena);
 const batch = new FrameBatch();
