@@ -7,10 +7,12 @@
  */
 
 import { challengeAck } from './challenge.ts';
-import { type Connection, TIMER_PERSIST } from './connection.ts';
+import { type Connection, RECOVERY_NONE, TIMER_PERSIST } from './connection.ts';
 import type { Segment } from './options.ts';
-import { detectLoss, onAdvance, receiveSacks } from './recovery.ts';
+import { armProbe, onProbeAnswer } from './rack.ts';
+import { detectLoss, onAdvance, receiveSacks, reduceRate } from './recovery.ts';
 import { armRetransmit, stopRetransmit } from './timers.ts';
+import { tryUndo } from './undo.ts';
 
 const CONFIRM_INTERVAL_US = 1_000_000;
 
@@ -32,17 +34,29 @@ export function processAck(c: Connection, segment: Segment, nowUs: number): bool
   counters.add(count.acksReceived, 1);
   if (advance < 0) return true;
   const flight = (c.sndNxt - c.sndUna) | 0;
-  const sacked = c.sackOk && segment.sackCount > 0 && flight > 0 ? receiveSacks(c, segment) : 0;
+  const tsEcho = segment.timestamps ? segment.tsEcho : 0;
+  const sackedBefore = c.scoreboard.sackedBytes;
+  c.rack.dsackSeen = false;
+  const echoUs = echoTime(c, tsEcho, nowUs);
+  const sacked = c.sackOk && segment.sackCount > 0 && flight > 0 ? receiveSacks(c, segment, nowUs, echoUs) : 0;
   if (advance > 0) {
-    acknowledge(c, ack, segment.timestamps ? segment.tsEcho : 0, nowUs);
+    acknowledge(c, ack, tsEcho, nowUs);
     onAdvance(c, advance, flight, nowUs);
   }
+  if (c.undo.possible) tryUndo(c, advance > 0, tsEcho);
   const windowBefore = c.sndWnd;
   updateWindow(c, segment);
   const duplicate =
     advance === 0 && segment.dataBytes === 0 && c.sndWnd === windowBefore && flight > 0 && (segment.flags & 0x07) === 0;
   if (duplicate) counters.add(count.duplicateAcksReceived, 1);
-  if (duplicate || sacked > 0 || c.scoreboard.lostBytes > 0) detectLoss(c, sacked, duplicate, nowUs);
+  const trouble = c.recovery !== RECOVERY_NONE || c.scoreboard.lostBytes > 0 || c.scoreboard.sackedBytes > 0;
+  if (duplicate || sacked > 0 || trouble) {
+    detectLoss(c, sacked, advance > 0, duplicate, nowUs);
+    const delivered = advance + c.scoreboard.sackedBytes - sackedBefore;
+    reduceRate(c, c.sackOk || !duplicate ? Math.max(delivered, 0) : c.mss);
+  }
+  if (c.rack.probeOut) onProbeAnswer(c, sacked > 0, duplicate);
+  if (advance > 0) armProbe(c, nowUs);
   if (c.timerMode === TIMER_PERSIST) onPersistAnswer(c);
   if (!c.sendBufferIdle || c.scoreboard.lostBytes > 0 || c.scoreboard.sackedBytes > 0) c.stack.enqueue(c);
   return true;
@@ -54,7 +68,7 @@ export function acknowledge(c: Connection, ack: number, tsEcho: number, nowUs: n
   stack.counters.add(stack.count.ackBytesReceived, (ack - c.sndUna) | 0);
   // The byte of a window probe was taken after all.
   if (((ack - c.sndNxt) | 0) > 0) c.sndNxt = ack;
-  scoreboard.acknowledge(ack);
+  scoreboard.acknowledge(ack, nowUs, echoTime(c, tsEcho, nowUs), c.rtt.minRttUs);
   c.sndUna = ack;
   if (scoreboard.sampleSentUs >= 0) {
     if (((ack - c.sampleSeq) | 0) > 0) takeSample(c, nowUs - scoreboard.sampleSentUs);
@@ -77,6 +91,13 @@ export function acknowledge(c: Connection, ack: number, tsEcho: number, nowUs: n
     c.confirmedUs = nowUs;
     stack.ip.confirm(c.path, nowUs);
   }
+}
+
+/** When the timestamp that is echoed was made, to the tick; below 0 without one. */
+function echoTime(c: Connection, tsEcho: number, nowUs: number): number {
+  if (!c.tsOk || tsEcho === 0) return -1;
+  const ticks = (c.stack.tsNow(nowUs) + c.tsOffset - tsEcho) | 0;
+  return (Math.floor(nowUs / 1000) - ticks) * 1000;
 }
 
 function takeSample(c: Connection, rttUs: number): void {

@@ -13,6 +13,7 @@ import type { Path } from '../transport.ts';
 import type { CongestionControl } from './congestion/control.ts';
 import { Cubic } from './congestion/cubic.ts';
 import { NewReno } from './congestion/newreno.ts';
+import { onProbeTimer, RackState } from './rack.ts';
 import { Reassembly } from './reassembly.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 import { RttEstimator } from './rtt.ts';
@@ -20,6 +21,7 @@ import { Scoreboard } from './scoreboard.ts';
 import { SendBuffer } from './send-buffer.ts';
 import type { TcpStack } from './stack.ts';
 import { onAckTimer, onRetransmitTimer, onSlowTimer } from './timers.ts';
+import { UndoState } from './undo.ts';
 
 export const PROTOCOL_TCP = 6;
 
@@ -213,6 +215,8 @@ export class Connection {
   readonly rtt: RttEstimator;
   readonly congestion: CongestionControl;
   readonly scoreboard: Scoreboard = new Scoreboard();
+  readonly rack: RackState = new RackState();
+  readonly undo: UndoState = new UndoState();
   recovery: number = RECOVERY_NONE;
   /** RecoveryPoint of RFC 6675, `recover` of RFC 6582. */
   recoveryPoint: number = 0;
@@ -224,6 +228,10 @@ export class Connection {
   rescued: boolean = false;
   /** The first retransmission of a recovery goes whatever the window (RFC 6675 section 5, step 4.3). */
   retransmitDue: boolean = false;
+  /** PRR (RFC 6937): delivered and sent since the recovery began, what was in flight then. */
+  prrDelivered: number = 0;
+  prrStartBytes: number = 0;
+  prrFlight: number = 0;
   /** The window, not the program, limited what was sent since the last ACK. */
   windowLimited: boolean = false;
   /** No further round-trip sample until this is acknowledged. */
@@ -232,6 +240,8 @@ export class Connection {
 
   // Timers.
   readonly retransmitTimer: Callout;
+  /** RACK's reordering timer, or the tail loss probe. */
+  readonly probeTimer: Callout;
   readonly ackTimer: Callout;
   /** Keep-alive; FIN_WAIT_2 and linger of a closed socket. */
   readonly slowTimer: Callout;
@@ -262,6 +272,7 @@ export class Connection {
 
   retransmits: number = 0;
   bytesSent: number = 0;
+  bytesRetransmitted: number = 0;
   bytesReceived: number = 0;
 
   readonly sendBuffer: SendBuffer;
@@ -280,6 +291,7 @@ export class Connection {
     this.receiveBuffer.fixed = options.receiveBufferBytes > 0;
     this.quickAcks = settings.quickAcks.value;
     this.retransmitTimer = new Callout((nowUs) => onRetransmitTimer(this, nowUs));
+    this.probeTimer = new Callout((nowUs) => onProbeTimer(this, nowUs));
     this.ackTimer = new Callout((nowUs) => onAckTimer(this, nowUs));
     this.slowTimer = new Callout((nowUs) => onSlowTimer(this, nowUs));
   }

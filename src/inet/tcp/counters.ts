@@ -89,6 +89,10 @@ export interface TcpCounters {
   readonly sackReneges: number;
   readonly limitedTransmits: number;
   readonly mtuReductions: number;
+  readonly lossProbesSent: number;
+  readonly lossProbeRecoveries: number;
+  readonly spuriousTimeouts: number;
+  readonly spuriousRecoveries: number;
 }
 
 const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
@@ -165,6 +169,10 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   sackReneges: 'tcp-sack-reneges',
   limitedTransmits: 'tcp-limited-transmits',
   mtuReductions: 'tcp-mtu-reductions',
+  lossProbesSent: 'tcp-loss-probes-sent',
+  lossProbeRecoveries: 'tcp-loss-probe-recoveries',
+  spuriousTimeouts: 'tcp-spurious-timeouts',
+  spuriousRecoveries: 'tcp-spurious-recoveries',
 };
 
 /** Enter TCP's names in the block and return their indices. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Transcript } from '../../../test/fixtures/tcp-transcript.ts';
+import { CLASSIC, Transcript } from '../../../test/fixtures/tcp-transcript.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
@@ -9,7 +9,7 @@ import {
 
 describe('super-frames', () => {
   const start = (): Transcript => {
-    const t = new Transcript();
+    const t = new Transcript({ sysctl: CLASSIC });
     t.ip.capabilities = CAP_SUPER_FRAMES;
     t.ip.maxPacketBytes = 65_535;
     return t.established({ ts: true, ws: 7 });

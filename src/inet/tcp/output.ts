@@ -17,6 +17,7 @@ import {
   ESTABLISHED,
   RECOVERY_FAST,
   RECOVERY_NONE,
+  RECOVERY_TIMEOUT,
   SYN_RECEIVED,
   SYN_SENT,
   TIMER_PERSIST,
@@ -24,8 +25,10 @@ import {
 } from './connection.ts';
 import { failPath } from './errors.ts';
 import { scaleFor, synWindow, TIMESTAMPS_BYTES } from './options.ts';
+import { armProbe } from './rack.ts';
 import { sackBytesMax, sendBare, sendSegment } from './segment.ts';
 import { armPersist, armRetransmit } from './timers.ts';
+import { noteRetransmission } from './undo.ts';
 
 const IP_HEADER_BYTES = 20;
 /** Smallest MSS we work with, whatever is advertised or learned (as Linux's min_snd_mss of 48 leaves for data). */
@@ -70,7 +73,9 @@ export function output(c: Connection, nowUs: number): void {
   if (c.state < ESTABLISHED || c.path === null) return;
   c.blocked = false;
   refreshMss(c);
-  if (c.recovery === RECOVERY_NONE || sendRetransmissions(c, nowUs)) {
+  // F-RTO sends new data, not the rest of what may be lost (RFC 5682 section 2.1, step 2b).
+  const testing = c.recovery === RECOVERY_TIMEOUT && c.undo.frto === 2;
+  if (testing ? sendTwoNew(c, nowUs) : c.recovery === RECOVERY_NONE || sendRetransmissions(c, nowUs)) {
     if (!c.sendBufferIdle) sendNew(c, nowUs);
     if (c.recovery === RECOVERY_FAST) while (sendRescue(c, nowUs));
   }
@@ -103,6 +108,18 @@ function sendRetransmissions(c: Connection, nowUs: number): boolean {
     c.retransmitDue = false;
   }
   return true;
+}
+
+/** F-RTO's two new segments, beyond the congestion window of one. Returns false: nothing else goes. */
+function sendTwoNew(c: Connection, nowUs: number): boolean {
+  for (let i = 0; i < 2 && c.undo.frtoSent < 2; i++) {
+    const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+    if (usable <= 0 || ((c.sendBuffer.endSeq - c.sndNxt) | 0) <= 0) break;
+    c.undo.frtoSent++;
+    sendForced(c, usable, nowUs);
+    if (c.blocked) break;
+  }
+  return false;
 }
 
 /** Rules (3) and (4) of NextSeg, when there was no new data to send: returns true when something was sent. */
@@ -143,6 +160,8 @@ export function retransmit(c: Connection, index: number, nowUs: number): number 
   scoreboard.retransmitted(index, nowUs);
   c.lastDataSentUs = nowUs;
   c.retransmits++;
+  c.bytesRetransmitted += dataBytes;
+  noteRetransmission(c, nowUs);
   stack.counters.add(stack.count.dataPacketsRetransmitted, 1);
   stack.counters.add(stack.count.dataBytesRetransmitted, dataBytes);
   if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
@@ -176,6 +195,7 @@ function sendNew(c: Connection, nowUs: number): void {
     noteNew(c, length, fin, full, nowUs);
   }
   c.windowLimited = c.congestion.cwnd - c.pipeBytes < c.mss;
+  armProbe(c, nowUs);
   // Nothing in flight and yet data that may not go: the window must be probed (RFC 9293 3.8.6.1), and the override of
   // silly-window avoidance is the same timer.
   if (scoreboard.empty && !c.sendBufferIdle && c.timerMode !== TIMER_PERSIST) armPersist(c, nowUs);
@@ -326,9 +346,27 @@ export function sendForced(c: Connection, usable: number, nowUs: number): void {
   const unsent = (c.sendBuffer.endSeq - c.sndNxt) | 0;
   const length = Math.min(unsent, usable, c.mss - sackBytesMax(c));
   const fin = c.finQueued && length === unsent && length < usable;
-  const error = sendSegment(c, c.sndNxt, length, fin ? FLAG_ACK | FLAG_FIN : FLAG_ACK | FLAG_PSH, nowUs);
+  let flags = fin ? FLAG_ACK | FLAG_FIN : FLAG_ACK;
+  if (length === unsent) flags |= FLAG_PSH;
+  const error = sendSegment(c, c.sndNxt, length, flags, nowUs);
   if (error < 0) refused(c, error, nowUs);
   else noteNew(c, length, fin, false, nowUs);
+}
+
+/** RFC 8985 section 7.3: one new segment if there is one, else the last one again. Returns whether anything was sent. */
+export function sendLossProbe(c: Connection, nowUs: number): boolean {
+  refreshMss(c);
+  const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+  if (usable > 0 && ((c.sendBuffer.endSeq - c.sndNxt) | 0) > 0) {
+    sendForced(c, usable, nowUs);
+    return !c.blocked;
+  }
+  const { scoreboard } = c;
+  // The last segment's worth of what was sent last.
+  const last = scoreboard.last;
+  const length = scoreboard.lengthOf(last);
+  if (length > c.mss) scoreboard.split(last, length - c.mss);
+  return retransmit(c, scoreboard.last, nowUs) >= 0;
 }
 
 /** A keep-alive probe: a sequence number already acknowledged, which draws an ACK (RFC 9293 3.8.4). */

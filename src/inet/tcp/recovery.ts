@@ -3,17 +3,20 @@
  *
  * Thread: the one that runs the kernel. With SACK this is RFC 6675; without it, NewReno written in the same terms: what
  * RFC 6582 does by inflating the window, is done here by counting the segments that duplicate ACKs report as no longer in
- * flight (`renoSackedBytes`), so that one rule, cwnd against pipe, governs sending.
- * Read first: RFC 5681 section 3.2, RFC 6582, RFC 6675. Missing: RACK-TLP (RFC 8985), PRR (RFC 6937), F-RTO (RFC 5682).
+ * flight (`renoSackedBytes`), so that one rule, cwnd against pipe, governs sending. How fast the window comes down in a
+ * recovery is RFC 6937's (PRR). RACK (rack.ts) finds losses by time instead of counting, undo.ts takes back mistakes.
+ * Read first: RFC 5681 section 3.2, RFC 6582, RFC 6675, RFC 6937.
  */
 
 import { type Connection, RECOVERY_FAST, RECOVERY_NONE, RECOVERY_TIMEOUT } from './connection.ts';
 import type { Segment } from './options.ts';
+import { noteDuplicateSegment, noteRecoveryEnd, rackDetect } from './rack.ts';
+import { beginUndo, frtoAnswer, noteDuplicateReport } from './undo.ts';
 
 const DUP_THRESHOLD = 3;
 
 /** Enter the segment's SACK blocks in the scoreboard. Returns the bytes newly reported. */
-export function receiveSacks(c: Connection, segment: Segment): number {
+export function receiveSacks(c: Connection, segment: Segment, nowUs: number, echoUs: number): number {
   const { scoreboard, stack } = c;
   let news = 0;
   stack.counters.add(stack.count.sackBlocksReceived, segment.sackCount);
@@ -24,9 +27,11 @@ export function receiveSacks(c: Connection, segment: Segment): number {
     // Below the cumulative ACK: a report of a duplicate (RFC 2883), not of a gap.
     if (((start - segment.ack) | 0) < 0 || ((start - c.sndUna) | 0) < 0) {
       stack.counters.add(stack.count.dsackReceived, 1);
+      noteDuplicateSegment(c);
+      noteDuplicateReport(c, start);
       continue;
     }
-    news += scoreboard.sack(start, end);
+    news += scoreboard.sack(start, end, nowUs, echoUs, c.rtt.minRttUs);
   }
   return news;
 }
@@ -45,18 +50,12 @@ export function onAdvance(c: Connection, ackedBytes: number, flightBytes: number
   const whole = ((c.sndUna - c.recoveryPoint) | 0) >= 0;
   if (c.recovery === RECOVERY_TIMEOUT) {
     c.dupAcks = 0;
-    if (whole) c.recovery = RECOVERY_NONE;
+    if (whole) endRecovery(c);
     grow(c, ackedBytes, nowUs);
     return;
   }
   if (whole) {
-    c.recovery = RECOVERY_NONE;
-    c.dupAcks = 0;
-    c.renoSackedBytes = 0;
-    c.retransmitDue = false;
-    // RFC 6582 section 3.2, full acknowledgement, option 1; with SACK the pipe limits the burst.
-    const flight = (c.sndNxt - c.sndUna) | 0;
-    if (!c.sackOk) congestion.cwnd = Math.min(congestion.ssthresh, Math.max(flight, c.mss) + c.mss);
+    endRecovery(c);
     return;
   }
   if (!c.sackOk) {
@@ -72,17 +71,37 @@ function grow(c: Connection, ackedBytes: number, nowUs: number): void {
   c.congestion.onAck(ackedBytes, c.mss, c.rtt.srttUs, nowUs);
 }
 
+/** Everything that was outstanding when the recovery began has arrived. */
+function endRecovery(c: Connection): void {
+  const { congestion } = c;
+  const fast = c.recovery === RECOVERY_FAST;
+  c.recovery = RECOVERY_NONE;
+  c.dupAcks = 0;
+  c.renoSackedBytes = 0;
+  c.retransmitDue = false;
+  c.undo.frto = 0;
+  noteRecoveryEnd(c);
+  if (!fast) return;
+  if (c.prrFlight > 0) {
+    congestion.cwnd = congestion.ssthresh;
+  } else if (!c.sackOk) {
+    // RFC 6582 section 3.2, full acknowledgement, option 1; with SACK the pipe limits the burst.
+    const flight = (c.sndNxt - c.sndUna) | 0;
+    congestion.cwnd = Math.min(congestion.ssthresh, Math.max(flight, c.mss) + c.mss);
+  }
+}
+
 /** After every ACK: `newlySacked` bytes were reported; `duplicate` as RFC 5681 section 2 defines it. */
-export function detectLoss(c: Connection, newlySacked: number, duplicate: boolean, nowUs: number): void {
+export function detectLoss(
+  c: Connection,
+  newlySacked: number,
+  advanced: boolean,
+  duplicate: boolean,
+  nowUs: number,
+): void {
+  if (c.recovery === RECOVERY_TIMEOUT && frtoAnswer(c, advanced, newlySacked > 0, duplicate)) return;
   if (c.sackOk) {
-    if (newlySacked > 0) c.scoreboard.detectLost(c.mss);
-    if (c.recovery !== RECOVERY_NONE) return;
-    if (newlySacked > 0 || (duplicate && c.dupAcks > 0)) c.dupAcks++;
-    if (c.scoreboard.lostBytes > 0) enterRecovery(c, nowUs);
-    else if (c.dupAcks >= DUP_THRESHOLD && c.scoreboard.sackedBytes > 0) {
-      c.scoreboard.markHeadLost();
-      enterRecovery(c, nowUs);
-    } else if (newlySacked > 0) countLimitedTransmit(c);
+    detectBySack(c, newlySacked, duplicate, nowUs);
     return;
   }
   if (!duplicate || c.recovery === RECOVERY_TIMEOUT) return;
@@ -100,7 +119,27 @@ export function detectLoss(c: Connection, newlySacked: number, duplicate: boolea
   if (c.dupAcks > DUP_THRESHOLD || (c.recoverValid && c.sndUna === c.recoveryPoint)) return;
   c.renoSackedBytes = Math.min(DUP_THRESHOLD * c.mss, Math.max(0, outstanding - c.mss));
   c.scoreboard.markHeadLost();
-  enterRecovery(c, nowUs);
+  enterRecovery(c);
+}
+
+/** With SACK: by time (RFC 8985), or by what was reported above (RFC 6675 section 4). */
+function detectBySack(c: Connection, newlySacked: number, duplicate: boolean, nowUs: number): void {
+  const { scoreboard, stack } = c;
+  if (stack.settings.rack.value === 1) {
+    rackDetect(c, nowUs);
+  } else if (newlySacked > 0) {
+    scoreboard.detectLost(c.mss);
+  }
+  if (c.recovery !== RECOVERY_NONE) return;
+  if (newlySacked > 0 || (duplicate && c.dupAcks > 0)) c.dupAcks++;
+  if (scoreboard.lostBytes > 0) {
+    enterRecovery(c);
+  } else if (c.dupAcks >= DUP_THRESHOLD && scoreboard.sackedBytes > 0 && stack.settings.rack.value === 0) {
+    scoreboard.markHeadLost();
+    enterRecovery(c);
+  } else if (newlySacked > 0) {
+    countLimitedTransmit(c);
+  }
 }
 
 function countLimitedTransmit(c: Connection): void {
@@ -110,18 +149,51 @@ function countLimitedTransmit(c: Connection): void {
   }
 }
 
-/** RFC 6675 section 5 step 4, RFC 6582 section 3.2 step 2. */
-function enterRecovery(c: Connection, _nowUs: number): void {
+/** The window comes down for one congestion event, without a recovery (ECN, a tail loss that a probe repaired). */
+export function congestionEvent(c: Connection): void {
+  const { congestion } = c;
+  congestion.onLoss(Math.min(Math.max((c.sndNxt - c.sndUna) | 0, c.mss), congestion.cwnd), c.mss);
+  congestion.reset(Math.min(congestion.cwnd, congestion.ssthresh));
+}
+
+/** RFC 6675 section 5 step 4, RFC 6582 section 3.2 step 2, RFC 6937 section 3. */
+export function enterRecovery(c: Connection): void {
   const { congestion, stack } = c;
+  beginUndo(c);
+  const flight = Math.min((c.sndNxt - c.sndUna) | 0, congestion.cwnd);
   c.recovery = RECOVERY_FAST;
   c.recoveryPoint = c.sndNxt;
   c.recoverValid = true;
   c.rescued = false;
   c.retransmitDue = true;
-  congestion.onLoss(Math.min((c.sndNxt - c.sndUna) | 0, congestion.cwnd), c.mss);
+  c.rack.probeOut = false;
+  congestion.onLoss(flight, c.mss);
   congestion.reset(congestion.ssthresh);
+  c.prrFlight = stack.settings.proportionalReduction.value === 1 ? (c.sndNxt - c.sndUna) | 0 : 0;
+  c.prrDelivered = 0;
+  c.prrStartBytes = c.bytesSent + c.bytesRetransmitted;
   stack.counters.add(stack.count.fastRetransmits, 1);
   stack.counters.add(c.sackOk ? stack.count.sackRecoveries : stack.count.newRenoRecoveries, 1);
+}
+
+/**
+ * Proportional rate reduction (RFC 6937 section 3.1 with the slow-start reduction bound): the ACK delivered
+ * `deliveredBytes`; how much may be sent in return.
+ */
+export function reduceRate(c: Connection, deliveredBytes: number): void {
+  if (c.recovery !== RECOVERY_FAST || c.prrFlight === 0) return;
+  const { congestion } = c;
+  c.prrDelivered += deliveredBytes;
+  const out = c.bytesSent + c.bytesRetransmitted - c.prrStartBytes;
+  const pipe = c.pipeBytes;
+  let count: number;
+  if (pipe > congestion.ssthresh) {
+    count = Math.ceil((c.prrDelivered * congestion.ssthresh) / c.prrFlight) - out;
+  } else {
+    const limit = Math.max(c.prrDelivered - out, deliveredBytes) + c.mss;
+    count = Math.min(congestion.ssthresh - pipe, limit);
+  }
+  congestion.cwnd = Math.max(pipe + (count > 0 ? count : 0), c.mss);
 }
 
 /** Segments longer than the path now carries are lost; the congestion window stays. */
@@ -131,6 +203,8 @@ export function markOversized(c: Connection): void {
     c.recoveryPoint = c.sndNxt;
     c.recoverValid = true;
     c.rescued = true;
+    c.prrFlight = 0;
+    c.undo.possible = false;
     c.congestion.ssthresh = Math.max(c.congestion.ssthresh, c.congestion.cwnd);
   }
   c.retransmitDue = true;

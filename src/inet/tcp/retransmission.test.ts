@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Transcript } from '../../../test/fixtures/tcp-transcript.ts';
+import { CLASSIC, Transcript } from '../../../test/fixtures/tcp-transcript.ts';
 import { Errno } from '../../base/errors.ts';
 
 describe('retransmission timer (RFC 6298)', () => {
@@ -89,7 +89,7 @@ describe('retransmission timer (RFC 6298)', () => {
   });
 
   it('begins slow start with one segment and resends what is missing', () => {
-    const t = new Transcript().established({ sack: false });
+    const t = new Transcript({ sysctl: CLASSIC }).established({ sack: false });
     t.write(14_600);
     expect(t.skip()).toBe(10);
     t.at(200);
@@ -108,7 +108,7 @@ describe('retransmission timer (RFC 6298)', () => {
   });
 
   it('halves the threshold once for one loss, however often the timer fires', () => {
-    const t = new Transcript({ sysctl: { congctl: 0 } }).established();
+    const t = new Transcript({ sysctl: { ...CLASSIC, congctl: 0 } }).established();
     t.write(14_600);
     t.skip();
     t.at(200);
@@ -118,7 +118,7 @@ describe('retransmission timer (RFC 6298)', () => {
   });
 
   it('resends the FIN with what is before it', () => {
-    const t = new Transcript().established();
+    const t = new Transcript({ sysctl: CLASSIC }).established();
     t.write(10);
     t.close();
     t.skip();
@@ -193,7 +193,7 @@ describe('retransmission timer (RFC 6298)', () => {
 
 describe('fast retransmit and recovery without SACK (RFC 5681, RFC 6582)', () => {
   const start = (segments: number): Transcript => {
-    const t = new Transcript({ sysctl: { congctl: 0, init_win: segments } }).established({ sack: false });
+    const t = new Transcript({ sysctl: { ...CLASSIC, congctl: 0, init_win: segments } }).established({ sack: false });
     t.write(1460 * (segments + 20));
     expect(t.skip()).toBe(segments);
     return t;

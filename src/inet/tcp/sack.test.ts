@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Transcript } from '../../../test/fixtures/tcp-transcript.ts';
+import { CLASSIC, Transcript } from '../../../test/fixtures/tcp-transcript.ts';
 
 describe('SACK: reporting (RFC 2018 section 4, RFC 2883)', () => {
   it('acknowledges each out-of-order segment at once, the latest block first', () => {
@@ -72,7 +72,7 @@ describe('SACK: reporting (RFC 2018 section 4, RFC 2883)', () => {
 
 describe('SACK: recovery (RFC 6675)', () => {
   const start = (segments: number, more: number = 40): Transcript => {
-    const t = new Transcript({ sysctl: { congctl: 0, init_win: segments } }).established();
+    const t = new Transcript({ sysctl: { ...CLASSIC, congctl: 0, init_win: segments } }).established();
     t.write(1460 * (segments + more));
     expect(t.skip()).toBe(segments);
     return t;

@@ -76,7 +76,7 @@ function run(base: number, steps: Step[]): void {
       }
     } else if (s.op === 'ack') {
       const ack = model.una + Math.floor((model.nxt - model.una) * s.part);
-      board.acknowledge(at(ack));
+      board.acknowledge(at(ack), nowUs, -1, Number.POSITIVE_INFINITY);
       for (let seq = model.una; seq < ack; seq++) {
         model.sacked.delete(seq);
         model.lost.delete(seq);
@@ -94,7 +94,7 @@ function run(base: number, steps: Step[]): void {
         model.sacked.add(seq);
         model.lost.delete(seq);
       }
-      expect(board.sack(at(start), at(end))).toBe(news);
+      expect(board.sack(at(start), at(end), nowUs, -1, Number.POSITIVE_INFINITY)).toBe(news);
       board.detectLost(MSS);
       model.detectLost();
     } else if (s.op === 'timeout') {
@@ -124,7 +124,7 @@ function run(base: number, steps: Step[]): void {
     expect(Math.abs(board.lostBytes - lost)).toBeLessThanOrEqual(5 * MSS);
     if (resent === 0) expect(board.retransmittedBytes).toBe(0);
   }
-  board.acknowledge(at(model.nxt));
+  board.acknowledge(at(model.nxt), nowUs, -1, Number.POSITIVE_INFINITY);
   expect([board.count, board.sackedBytes, board.lostBytes, board.retransmittedBytes]).toEqual([0, 0, 0, 0]);
 }
 
@@ -138,7 +138,7 @@ describe('Scoreboard', () => {
   it('resends lost records once, in order', () => {
     const board = new Scoreboard();
     for (let i = 0; i < 10; i++) board.push(i * MSS, MSS, 1);
-    board.sack(4 * MSS, 8 * MSS);
+    board.sack(4 * MSS, 8 * MSS, 2, -1, 1);
     board.detectLost(MSS);
     expect(board.lostBytes).toBe(4 * MSS);
     for (let i = 0; i < 4; i++) {
@@ -154,10 +154,10 @@ describe('Scoreboard', () => {
     const board = new Scoreboard();
     for (let i = 0; i < 4; i++) board.push(i * MSS, MSS, 10 + i);
     board.retransmitted(0, 50);
-    board.acknowledge(3 * MSS);
+    board.acknowledge(3 * MSS, 60, -1, Number.POSITIVE_INFINITY);
     expect(board.sampleSentUs).toBe(11);
     expect(board.ackedRetransmitted).toBe(true);
-    board.acknowledge(4 * MSS);
+    board.acknowledge(4 * MSS, 60, -1, Number.POSITIVE_INFINITY);
     expect(board.sampleSentUs).toBe(13);
     expect(board.ackedRetransmitted).toBe(false);
   });

@@ -5,7 +5,7 @@
  * up and is masked. A record remembers when it was last sent and what became of it; the totals give the `pipe`
  * of RFC 6675 without a walk: outstanding - sacked - lost + retransmitted. A record may be longer than a segment
  * (super-frames) and is cut when only a part of it was selectively acknowledged or must be sent again smaller.
- * Read first: RFC 6675 sections 2 to 4. RFC 8985 would use the times kept here.
+ * Read first: RFC 6675 sections 2 to 4, RFC 8985 section 6.
  */
 
 const SACKED = 1;
@@ -38,6 +38,18 @@ export class Scoreboard {
   /** Records before this one are known to be lost or sacked. */
   #lostEdge: number = 0;
 
+  /**
+   * RACK (RFC 8985 section 5.2): of the delivered segments, the one sent last: when, its end, its round trip. Below 0:
+   * nothing delivered yet.
+   */
+  rackSentUs: number = -0.5;
+  rackEndSeq: number = 0;
+  rackRttUs: number = -0.5;
+  /** A segment that was sent once arrived after one sent later: the network reorders. */
+  reorderingSeen: boolean = false;
+  /** Data that was sent once was (selectively) acknowledged since this was last cleared. */
+  originalDelivered: boolean = false;
+
   /** Results of `acknowledge`: when the oldest record that gives a sample was sent (below 0: none), and whether one was retransmitted. */
   sampleSentUs: number = -0.5;
   ackedRetransmitted: boolean = false;
@@ -53,6 +65,7 @@ export class Scoreboard {
   clear(): void {
     this.#head = this.#tail = this.#hint = this.#lostEdge = 0;
     this.sackedBytes = this.lostBytes = this.retransmittedBytes = 0;
+    this.rackSentUs = this.rackRttUs = -1;
     if (this.#mask > 255) this.#allocate(MIN_RECORDS);
   }
 
@@ -66,24 +79,39 @@ export class Scoreboard {
     this.#sentUs[i] = nowUs;
   }
 
-  /** Everything before `ack` has arrived. Sets `sampleSentUs` and `ackedRetransmitted`. */
-  acknowledge(ack: number): void {
+  /**
+   * Everything before `ack` has arrived. Sets `sampleSentUs` and `ackedRetransmitted`. `echoUs` is the time the echoed
+   * timestamp was made, rounded down to its tick, below 0 without one; `minRttUs` the smallest round trip so far.
+   */
+  acknowledge(ack: number, nowUs: number, echoUs: number, minRttUs: number): void {
     this.sampleSentUs = -1;
     this.ackedRetransmitted = false;
+    let latest = -1;
+    let latestEnd = 0;
     while (this.#head !== this.#tail) {
       const i = this.#head & this.#mask;
-      const covered = (ack - (this.#seq[i] as number)) | 0;
+      const seq = this.#seq[i] as number;
+      const covered = (ack - seq) | 0;
       if (covered <= 0) break;
       const length = this.#length[i] as number;
       const flags = this.#flags[i] as number;
-      const taken = Math.min(covered, length);
+      const taken = covered < length ? covered : length;
+      const end = (seq + taken) | 0;
+      if (flags === 0 || flags === LOST) {
+        const sentUs = this.#sentUs[i] as number;
+        if (this.sampleSentUs < 0) this.sampleSentUs = sentUs;
+        latest = sentUs;
+        latestEnd = end;
+        this.originalDelivered = true;
+        // Passed over by a selective acknowledgement before.
+        if (this.sackedBytes > 0 && ((end - this.highSackedSeq) | 0) < 0) this.reorderingSeen = true;
+      }
       if (flags !== 0) {
         this.#discount(flags, taken);
-        if (flags & EVER_RETRANSMITTED) this.ackedRetransmitted = true;
-      }
-      // A sacked record arrived earlier than this ACK: no sample (RFC 6298 section 3 in spirit).
-      if (this.sampleSentUs < 0 && (flags & (EVER_RETRANSMITTED | SACKED)) === 0) {
-        this.sampleSentUs = this.#sentUs[i] as number;
+        if (flags & EVER_RETRANSMITTED) {
+          this.ackedRetransmitted = true;
+          if ((flags & SACKED) === 0) this.#deliveredAgain(this.#sentUs[i] as number, end, nowUs, echoUs, minRttUs);
+        }
       }
       if (taken < length) {
         this.#seq[i] = ack;
@@ -92,6 +120,7 @@ export class Scoreboard {
       }
       this.#head++;
     }
+    if (latest >= 0) this.#delivered(latest, latestEnd, nowUs);
     if (this.#head === this.#tail) {
       this.#head = this.#tail = this.#hint = this.#lostEdge = 0;
       return;
@@ -100,8 +129,23 @@ export class Scoreboard {
     if (this.#lostEdge < this.#head) this.#lostEdge = this.#head;
   }
 
+  /** RACK step 2: `sentUs` and `end` of a delivered segment, if it was sent after the others. */
+  #delivered(sentUs: number, end: number, nowUs: number): void {
+    if (sentUs < this.rackSentUs || (sentUs === this.rackSentUs && ((end - this.rackEndSeq) | 0) <= 0)) return;
+    this.rackSentUs = sentUs;
+    this.rackEndSeq = end;
+    this.rackRttUs = nowUs - sentUs;
+  }
+
+  /** The same for one that was sent again: it counts only when the retransmission can be what arrived. */
+  #deliveredAgain(sentUs: number, end: number, nowUs: number, echoUs: number, minRttUs: number): void {
+    if (echoUs >= 0 && echoUs < Math.floor(sentUs / 1000) * 1000) return;
+    if (nowUs - sentUs < minRttUs) return;
+    this.#delivered(sentUs, end, nowUs);
+  }
+
   /** A SACK block within the outstanding data. Returns how much of it is news. */
-  sack(startSeq: number, endSeq: number): number {
+  sack(startSeq: number, endSeq: number, nowUs: number, echoUs: number, minRttUs: number): number {
     let news = 0;
     for (let n = this.#indexAt(startSeq); n < this.#tail; n++) {
       let i = n & this.#mask;
@@ -124,6 +168,14 @@ export class Scoreboard {
       this.#discount(flags, length);
       this.#flags[i] = (flags & EVER_RETRANSMITTED) | SACKED;
       const end = ((this.#seq[i] as number) + length) | 0;
+      const sentUs = this.#sentUs[i] as number;
+      if (flags & EVER_RETRANSMITTED) {
+        this.#deliveredAgain(sentUs, end, nowUs, echoUs, minRttUs);
+      } else {
+        this.#delivered(sentUs, end, nowUs);
+        this.originalDelivered = true;
+        if (this.sackedBytes > 0 && ((end - this.highSackedSeq) | 0) < 0) this.reorderingSeen = true;
+      }
       if (this.sackedBytes === 0 || ((end - this.highSackedSeq) | 0) > 0) this.highSackedSeq = end;
       this.sackedBytes += length;
       news += length;
@@ -168,6 +220,63 @@ export class Scoreboard {
       }
     }
     return n < this.#lostEdge ? false : this.#markLostBefore(n);
+  }
+
+  /**
+   * RACK's detection (RFC 8985 section 6.2, step 5): a segment sent before the last delivered one is lost when a round
+   * trip and `reorderUs` have passed since. Returns the time until the next could be, 0 when there is none.
+   */
+  detectLostByTime(nowUs: number, reorderUs: number): number {
+    if (this.rackSentUs < 0) return 0;
+    let remainingUs = 0;
+    for (let n = this.#head; n < this.#tail; n++) {
+      const i = n & this.#mask;
+      const flags = this.#flags[i] as number;
+      if (flags & SACKED || (flags & (LOST | RETRANSMITTED)) === LOST) continue;
+      const sentUs = this.#sentUs[i] as number;
+      const end = ((this.#seq[i] as number) + (this.#length[i] as number)) | 0;
+      const before = sentUs < this.rackSentUs || (sentUs === this.rackSentUs && ((end - this.rackEndSeq) | 0) < 0);
+      if (!before) {
+        // Records that were sent once lie in the order of their times.
+        if ((flags & EVER_RETRANSMITTED) === 0) break;
+        continue;
+      }
+      const waitUs = sentUs + this.rackRttUs + reorderUs - nowUs;
+      if (waitUs > 0) {
+        if (waitUs > remainingUs) remainingUs = waitUs;
+        continue;
+      }
+      const length = this.#length[i] as number;
+      if (flags & RETRANSMITTED) this.retransmittedBytes -= length;
+      if ((flags & LOST) === 0) this.lostBytes += length;
+      this.#flags[i] = (flags & EVER_RETRANSMITTED) | LOST;
+      if (n < this.#hint) this.#hint = n;
+    }
+    return remainingUs;
+  }
+
+  /** Sacked records, up to `limit`. */
+  sackedCount(limit: number): number {
+    let count = 0;
+    if (this.sackedBytes === 0) return 0;
+    for (let n = this.#head; n < this.#tail && count < limit; n++) {
+      if ((this.#flags[n & this.#mask] as number) & SACKED) count++;
+    }
+    return count;
+  }
+
+  /** Nothing counts as lost any more: what was taken for lost was late. */
+  forgetLost(): void {
+    for (let n = this.#head; n < this.#tail; n++) {
+      const i = n & this.#mask;
+      const flags = this.#flags[i] as number;
+      if (flags & SACKED) continue;
+      if (flags & LOST) this.lostBytes -= this.#length[i] as number;
+      if (flags & RETRANSMITTED) this.retransmittedBytes -= this.#length[i] as number;
+      this.#flags[i] = flags & EVER_RETRANSMITTED;
+    }
+    this.#hint = this.#head;
+    this.#lostEdge = this.#head;
   }
 
   /** The first outstanding record is lost (NewReno: three duplicate ACKs, or a partial ACK). */

@@ -23,6 +23,10 @@ export class TcpSettings {
   readonly initialWindowSegments: SysctlVariable;
   readonly slowStartAfterIdle: SysctlVariable;
   readonly limitedTransmit: SysctlVariable;
+  readonly rack: SysctlVariable;
+  readonly lossProbe: SysctlVariable;
+  readonly proportionalReduction: SysctlVariable;
+  readonly frto: SysctlVariable;
 
   readonly sendSpaceBytes: SysctlVariable;
   readonly receiveSpaceBytes: SysctlVariable;
@@ -75,6 +79,11 @@ export class TcpSettings {
     this.initialWindowSegments = integer('init_win', 10, 1, 64, 'initial window, segments (RFC 6928)');
     this.slowStartAfterIdle = toggle('slowstart_after_idle', true, 'restart window after an idle RTO (RFC 5681 4.1)');
     this.limitedTransmit = toggle('limited_transmit', true, 'new data on the first duplicate ACKs (RFC 3042)');
+
+    this.rack = toggle('rack', true, 'loss detection by time (RFC 8985)');
+    this.lossProbe = toggle('tlp', true, 'tail loss probe (RFC 8985)');
+    this.proportionalReduction = toggle('prr', true, 'proportional rate reduction (RFC 6937)');
+    this.frto = toggle('frto', true, 'detect spurious timeouts (RFC 5682)');
 
     this.sendSpaceBytes = integer('sendspace', 131072, 4096, 1 << 26, 'send buffer, bytes, before it grows');
     this.receiveSpaceBytes = integer('recvspace', 131072, 4096, 1 << 26, 'receive buffer, bytes, before it grows');

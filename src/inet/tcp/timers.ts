@@ -11,6 +11,7 @@ import {
   type Connection,
   ESTABLISHED,
   FIN_WAIT_2,
+  RECOVERY_NONE,
   RECOVERY_TIMEOUT,
   SYN_RECEIVED,
   SYN_SENT,
@@ -19,6 +20,7 @@ import {
 } from './connection.ts';
 import { dropConnection } from './errors.ts';
 import { retransmit, sendAck, sendForced, sendKeepAlive, sendProbe, sendReset, sendSyn } from './output.ts';
+import { beginFrto, beginUndo } from './undo.ts';
 
 const US_PER_MS = 1000;
 /** RFC 9293 3.8.6.1 leaves the bounds open; BSD's five seconds at least would make a stalled window slow to reopen. */
@@ -102,7 +104,14 @@ function onTimeout(c: Connection, nowUs: number): void {
     scoreboard.forgetSacks();
   }
   // A segment lost again says nothing new about the window (RFC 5681 section 3.1).
-  if (c.timeouts === 1 && c.recovery !== RECOVERY_TIMEOUT) congestion.onLoss((c.sndNxt - c.sndUna) | 0, c.mss);
+  if (c.timeouts === 1 && c.recovery !== RECOVERY_TIMEOUT) {
+    if (c.recovery === RECOVERY_NONE) beginUndo(c);
+    else c.undo.possible = false;
+    congestion.onLoss((c.sndNxt - c.sndUna) | 0, c.mss);
+    beginFrto(c);
+  } else {
+    c.undo.frto = 0;
+  }
   congestion.reset(c.mss);
   c.recovery = RECOVERY_TIMEOUT;
   c.recoveryPoint = c.sndNxt;
@@ -110,6 +119,7 @@ function onTimeout(c: Connection, nowUs: number): void {
   c.renoSackedBytes = 0;
   c.dupAcks = 0;
   c.retransmitDue = false;
+  c.rack.probeOut = false;
   scoreboard.markAllLost();
   c.rtt.backOff();
   retransmit(c, scoreboard.nextLost(), nowUs);
@@ -208,6 +218,7 @@ function onKeepAlive(c: Connection, nowUs: number): void {
 export function stopTimers(c: Connection): void {
   const { callouts } = c.stack;
   callouts.stop(c.retransmitTimer);
+  callouts.stop(c.probeTimer);
   callouts.stop(c.ackTimer);
   callouts.stop(c.slowTimer);
   c.timerMode = 0;

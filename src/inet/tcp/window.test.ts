@@ -121,7 +121,7 @@ describe('zero window', () => {
     t.send('. ack 2921 win 100');
     t.expectNothing();
     t.at(200);
-    t.expect('P. seq 2921 len 100');
+    t.expect('. seq 2921 len 100');
   });
 
   it('of a closed socket is not probed for ever', () => {

@@ -20,6 +20,9 @@ export interface CongestionControl {
   onAck(ackedBytes: number, mss: number, rttUs: number, nowUs: number): void;
   /** Loss found with `flightBytes` outstanding: set `ssthresh` (not `cwnd`). */
   onLoss(flightBytes: number, mss: number): void;
+  /** A reduction may turn out to be a mistake: keep what `restore` needs, and go back to it. */
+  remember(): void;
+  restore(): void;
   /** The sender had nothing to send for a while; growth by time must not count that. */
   onIdle(idleUs: number): void;
 }

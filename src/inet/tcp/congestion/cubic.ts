@@ -2,7 +2,8 @@
  * CUBIC: the window as a cubic function of the time since the last reduction, never slower than Reno.
  *
  * Thread: the one that runs the kernel. Windows of the formulas are in segments, times in seconds, as in the RFC; `cwnd`
- * and `ssthresh` are bytes. Read first: RFC 9438 sections 4 and 5. Missing: HyStart++ (RFC 9406), the undo of a spurious reduction.
+ * and `ssthresh` are bytes. Fields begin as fractions so that the engine keeps them as doubles from the start.
+ * Read first: RFC 9438 sections 4 and 5. Missing: HyStart++ (RFC 9406).
  */
 
 import type { CongestionControl } from './control.ts';
@@ -29,6 +30,12 @@ export class Cubic implements CongestionControl {
   #cwndPrior: number = 0.5;
   /** Fraction of a byte of window not given yet. */
   #credit: number = 0.5;
+
+  #beforeEpochUs: number = -0.5;
+  #beforeWMax: number = 0.5;
+  #beforeK: number = 0.5;
+  #beforeWEst: number = 0.5;
+  #beforeCwndPrior: number = 0.5;
 
   constructor() {
     this.#wMax = 0;
@@ -82,6 +89,23 @@ export class Cubic implements CongestionControl {
     this.#wMax = window < this.#wMax ? (window * (1 + BETA)) / 2 : window;
     this.ssthresh = Math.max(Math.floor(window * BETA * mss), 2 * mss);
     this.#epochUs = -1;
+  }
+
+  remember(): void {
+    this.#beforeEpochUs = this.#epochUs;
+    this.#beforeWMax = this.#wMax;
+    this.#beforeK = this.#k;
+    this.#beforeWEst = this.#wEst;
+    this.#beforeCwndPrior = this.#cwndPrior;
+  }
+
+  /** Section 4.9.1 and 4.9.2: spurious timeouts and spurious fast retransmits. */
+  restore(): void {
+    this.#epochUs = this.#beforeEpochUs;
+    this.#wMax = this.#beforeWMax;
+    this.#k = this.#beforeK;
+    this.#wEst = this.#beforeWEst;
+    this.#cwndPrior = this.#beforeCwndPrior;
   }
 
   /** Section 5.8: time without data is no time for growth. */

@@ -46,5 +46,9 @@ export class NewReno implements CongestionControl {
     this.#credit = 0;
   }
 
+  remember(): void {}
+
+  restore(): void {}
+
   onIdle(_idleUs: number): void {}
 }
