@@ -1,6 +1,6 @@
 /**
  * Role: the stage of kernels: server and client as programs of two kernels of one lab, on one network, each in a thread of
- * its own. The lab comes up on first use and stays; every run has fresh kernels.
+ * its own. Every pair of programs has a fresh lab.
  * Thread: the harness's main thread, which is the lab's supervisor. Only the public façade is used.
  */
 
@@ -8,15 +8,13 @@ import type { Kernel, Lab, NetworkOptions } from '#src/index';
 import { jsonLine } from '../harness/tools.ts';
 import { type ProgramCall, type ProgramResult, programUrl, type Stage } from './stages.ts';
 
-/** Ports are not used twice, so that connections of the run before cannot disturb. */
-const FIRST_PORT = 8000;
+const PORT = 8000;
 
 export class KernelStage implements Stage {
   readonly name: string;
   readonly system = 'multikernel' as const;
   private readonly network: NetworkOptions;
   private net: Promise<Lab> | undefined;
-  private nextPort: number = FIRST_PORT;
 
   constructor(name: string = 'two kernels', network: NetworkOptions = {}) {
     this.name = name;
@@ -27,7 +25,7 @@ export class KernelStage implements Stage {
     const { addresses } = await (await this.lab()).kernel('server').status();
     const host = addresses[0]?.address;
     if (host === undefined) throw new Error('the kernel has no address');
-    return { host, port: this.nextPort++ };
+    return { host, port: PORT };
   }
 
   async run(
@@ -59,15 +57,11 @@ export class KernelStage implements Stage {
   }
 
   /**
-   * Pulls the plugs. A program that ended waits for its peer to acknowledge its last segments, and a peer that ended first
-   * cannot: nothing of that is measured.
+   * Takes the lab down. Programs that ended would wait for their peers to acknowledge the last segments, and a peer that ended
+   * first cannot: nothing of that is measured.
    */
-  async clear(): Promise<void> {
-    const net = await this.lab();
-    for (const kernel of net.kernels) {
-      const { phase } = await kernel.status();
-      if (phase === 'running') await kernel.stop().catch(() => {});
-    }
+  clear(): Promise<void> {
+    return this.close();
   }
 
   async close(): Promise<void> {

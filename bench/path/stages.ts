@@ -30,7 +30,7 @@ export interface Stage {
   endpoint(): Promise<{ host: string; port: number }>;
   /** Runs a program until it has reported, or to its end. Rejects with one line when it fails, takes longer than `limitMs`, or is aborted. */
   run(role: 'server' | 'client', call: ProgramCall, limitMs: number, signal: AbortSignal): Promise<ProgramResult>;
-  /** Both programs of a pair have reported: ends what is left of them. */
+  /** Both programs of a pair have reported, or failed: ends what is left of them. */
   clear?(): Promise<void>;
   close(): Promise<void>;
 }
@@ -62,12 +62,13 @@ export async function runPair(
   const both = [start('server', server), start('client', client)] as const;
   try {
     const [served, asked] = await Promise.all(both);
-    await stage.clear?.();
     return { server: served, client: asked };
   } catch (error) {
     either.abort();
     await Promise.allSettled(both);
     throw error;
+  } finally {
+    await stage.clear?.();
   }
 }
 
