@@ -32,7 +32,9 @@ export function offerWindow(c: Connection): number {
   const step = Math.min(limitBytes >> 1, c.rcvMss);
   const window = Math.min(free - open >= step ? free : open, 65535 << c.rcvScale);
   const mask = (1 << c.rcvScale) - 1;
-  const rounded = (window + mask) & ~mask;
+  let rounded = (window + mask) & ~mask;
+  // Rounding up again and again must not promise more than the buffer holds.
+  if (rounded > limitBytes - c.readableBytes && rounded > mask) rounded -= mask + 1;
   if (rounded > open) c.rcvAdv = (c.rcvNxt + rounded) | 0;
   return rounded;
 }
