@@ -6,9 +6,10 @@
 
 import { Simulation } from '../../src/host/sim/simulation.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
+import type { Device } from '../../src/link/device.ts';
 import { ImpairedDevice } from '../../src/link/impair.ts';
 import type { Impairment } from '../../src/link/impairment.ts';
-import { createNetwork, VniDevice } from '../../src/link/index.ts';
+import { createNetwork, type NetworkDescriptor, VniDevice } from '../../src/link/index.ts';
 import { Arena } from '../../src/mem/arena.ts';
 
 export interface SimNetworkOptions {
@@ -18,6 +19,10 @@ export interface SimNetworkOptions {
   impairment?: Impairment;
   ringBytes?: number;
   mtuBytes?: number;
+  /** What a full ring does: back-pressure (default) or a counted drop. */
+  full?: 'wait' | 'drop';
+  /** Put something between the kernel of that index and its end of the segment. */
+  wrap?: (device: Device, index: number) => Device;
   /** Memory to build it in; many small networks can share one arena, which is never given back. */
   arena?: Arena;
   /** Memory of each kernel for socket buffers. */
@@ -30,6 +35,7 @@ let networks = 0;
 export class SimNetwork {
   readonly simulation: Simulation;
   readonly arena: Arena;
+  readonly segment: NetworkDescriptor;
   readonly kernels: Map<string, Kernel> = new Map();
   readonly links: Map<string, ImpairedDevice> = new Map();
 
@@ -41,18 +47,20 @@ export class SimNetwork {
     const id = networks++;
     const ports = Math.max(2, kernels.length);
     const ringBytes = options.ringBytes ?? 512 * 1024;
-    const network = createNetwork(this.arena, { ports, ringBytes });
+    this.segment = createNetwork(this.arena, { ports, ringBytes });
+    const wrap = options.wrap ?? ((device) => device);
     const hosts = Object.fromEntries(kernels.map((name, i) => [name, [SimNetwork.address(i)]]));
     kernels.forEach((name, index) => {
       const host = this.simulation.host();
       const heap = { at: this.arena.allocate(heapBytes, 4096), bytes: heapBytes };
       const kernel = new Kernel({ name: `${name}#${id}`, arena: this.arena, host, hosts, heap });
-      const device = new VniDevice(this.arena, kernel.bulk, network, index, {
+      const device = new VniDevice(this.arena, kernel.bulk, this.segment, index, {
         name: `${name}#${id}/eth0`,
         mac: { hi: 0x026d, lo: index + 1 },
+        onFull: options.full ?? 'wait',
         ...(options.mtuBytes === undefined ? {} : { mtuBytes: options.mtuBytes }),
       });
-      const link = new ImpairedDevice(device, this.arena, kernel.bulk, { clock: host, rng: host.rng });
+      const link = new ImpairedDevice(wrap(device, index), this.arena, kernel.bulk, { clock: host, rng: host.rng });
       kernel.attach(link, 'eth0');
       kernel.control('interface.set', {
         name: 'eth0',
