@@ -152,6 +152,7 @@ function randomSysctl(rng: Rng): Record<string, number> {
     congctl: bit(0.5),
     limited_transmit: bit(0.8),
     rack: bit(0.8),
+    'ecn.enable': randomBelow(rng, 3),
     tlp: bit(0.8),
     prr: bit(0.8),
     frto: bit(0.8),

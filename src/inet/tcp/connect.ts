@@ -10,6 +10,7 @@ import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
 import { onPeerFin } from './close.ts';
 import { type Connection, SYN_RECEIVED, SYN_SENT } from './connection.ts';
 import { receiveData } from './data.ts';
+import { agreesEcn } from './ecn.ts';
 import { dropConnection } from './errors.ts';
 import { establish } from './input.ts';
 import { type Segment, synWindow } from './options.ts';
@@ -34,6 +35,7 @@ export function startConnect(c: Connection, iss: number, nowUs: number): void {
 /** A segment for a connection in SYN_SENT, its checksum verified. */
 export function synSentArrives(c: Connection, segment: Segment, nowUs: number): void {
   const { stack } = c;
+  const { settings } = stack;
   const { flags } = segment;
   const hasAck = (flags & FLAG_ACK) !== 0;
   if (hasAck && (((segment.ack - c.iss) | 0) <= 0 || ((segment.ack - c.sndMax) | 0) > 0)) {
@@ -53,6 +55,7 @@ export function synSentArrives(c: Connection, segment: Segment, nowUs: number): 
     simultaneousOpen(c, segment);
     return;
   }
+  c.ecn.ok = settings.ecn.value === 1 && !c.synRetransmitted && agreesEcn(flags);
   if (!c.synRetransmitted && c.synSentUs >= 0) c.rtt.sample(nowUs - c.synSentUs);
   else c.rtt.restartAfterSynLoss();
   c.sndUna = segment.ack;

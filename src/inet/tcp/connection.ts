@@ -13,6 +13,7 @@ import type { Path } from '../transport.ts';
 import type { CongestionControl } from './congestion/control.ts';
 import { Cubic } from './congestion/cubic.ts';
 import { NewReno } from './congestion/newreno.ts';
+import { EcnState } from './ecn.ts';
 import { onProbeTimer, RackState } from './rack.ts';
 import { Reassembly } from './reassembly.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
@@ -216,6 +217,7 @@ export class Connection {
   readonly congestion: CongestionControl;
   readonly scoreboard: Scoreboard = new Scoreboard();
   readonly rack: RackState = new RackState();
+  readonly ecn: EcnState = new EcnState();
   readonly undo: UndoState = new UndoState();
   recovery: number = RECOVERY_NONE;
   /** RecoveryPoint of RFC 6675, `recover` of RFC 6582. */

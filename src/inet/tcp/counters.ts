@@ -8,7 +8,7 @@
 import type { Counters } from '../../mem/counters.ts';
 
 /** How many names there are at most: room the kernel's block of counters must have for TCP. */
-export const TCP_COUNTERS = 80;
+export const TCP_COUNTERS = 96;
 
 /** Indices of TCP's counters in the kernel's block. */
 export interface TcpCounters {
@@ -93,6 +93,11 @@ export interface TcpCounters {
   readonly lossProbeRecoveries: number;
   readonly spuriousTimeouts: number;
   readonly spuriousRecoveries: number;
+  readonly ecnMarksReceived: number;
+  readonly ecnReductions: number;
+  readonly synCookiesSent: number;
+  readonly synCookiesReceived: number;
+  readonly synCookiesFailed: number;
 }
 
 const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
@@ -173,6 +178,11 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   lossProbeRecoveries: 'tcp-loss-probe-recoveries',
   spuriousTimeouts: 'tcp-spurious-timeouts',
   spuriousRecoveries: 'tcp-spurious-recoveries',
+  ecnMarksReceived: 'tcp-ecn-marks-received',
+  ecnReductions: 'tcp-ecn-reductions',
+  synCookiesSent: 'tcp-syn-cookies-sent',
+  synCookiesReceived: 'tcp-syn-cookies-received',
+  synCookiesFailed: 'tcp-syn-cookies-failed',
 };
 
 /** Enter TCP's names in the block and return their indices. */

@@ -29,6 +29,7 @@ import {
   TIMER_PERSIST,
 } from './connection.ts';
 import { receiveData, scheduleAck } from './data.ts';
+import { ecnMarked, onEcnEcho, receiveEcn } from './ecn.ts';
 import { dropConnection } from './errors.ts';
 import { type Segment, TIMESTAMPS_WORD } from './options.ts';
 import { sendReset } from './output.ts';
@@ -46,6 +47,7 @@ const CHECKSUM_KNOWN: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
  */
 export function predicted(c: Connection, packet: InPacket, headerBytes: number, nowUs: number): boolean {
   if (c.state !== ESTABLISHED || c.recovery !== RECOVERY_NONE || c.reassembly.count !== 0) return false;
+  if (c.ecn.ok && ecnMarked(packet.tos)) return false;
   const { stack } = c;
   const { view } = stack;
   const { at } = packet;
@@ -168,7 +170,9 @@ export function segmentArrives(c: Connection, segment: Segment, nowUs: number): 
     c.tsRecent = segment.tsValue;
     c.tsRecentUs = nowUs;
   }
+  if (c.ecn.ok) receiveEcn(c, segment);
   if (!processAck(c, segment, nowUs)) return;
+  if (c.ecn.ok) onEcnEcho(c, segment);
   if (!afterOwnFin(c, nowUs)) return;
   if (c.state === CLOSED) return;
   receiveData(c, segment, nowUs);

@@ -3,14 +3,17 @@
  *
  * Thread: the one that runs the kernel. A half-open connection is a {@link SynEntry}, a fraction of a connection's size,
  * and becomes a connection with the ACK of our SYN-ACK. Both queues are bounded: a full accept queue makes the kernel deaf
- * to SYNs and to final ACKs (the peer repeats them), a full SYN queue drops its oldest entry.
- * Read first: RFC 9293 3.10.7.2 (LISTEN) and 3.10.7.4 (SYN-RECEIVED), RFC 4987. Missing: SYN cookies.
+ * to SYNs and to final ACKs (the peer repeats them); a full SYN queue makes it answer by cookies (cookies.ts), or drop its
+ * oldest entry where those are off.
+ * Read first: RFC 9293 3.10.7.2 (LISTEN) and 3.10.7.4 (SYN-RECEIVED), RFC 4987.
  */
 
 import { Callout } from '../../kern/callout.ts';
-import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
+import { FLAG_ACK, FLAG_ECE, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
 import type { Path } from '../transport.ts';
 import { Connection, type ConnectionOptions, type PortUse } from './connection.ts';
+import { CookieOptions } from './cookies.ts';
+import { asksEcn } from './ecn.ts';
 import { establish, segmentArrives } from './input.ts';
 import { type Segment, scaleFor, synWindow } from './options.ts';
 import { refreshMss } from './output.ts';
@@ -69,6 +72,9 @@ export class SynEntry {
   tsOk: boolean = false;
   tsRecent: number = 0;
   tsOffset: number = 0;
+  ecnOk: boolean = false;
+  /** Not remembered: the SYN-ACK carries it all. */
+  cookie: boolean = false;
   retransmits: number = 0;
   sentUs: number = -0.5;
 
@@ -94,10 +100,11 @@ export function listenArrives(
   successorIss: number | null,
   nowUs: number,
 ): void {
-  const { counters, count, settings } = stack;
+  const { counters, count } = stack;
   const { flags } = segment;
   if (flags & FLAG_RST) return;
   if (flags & FLAG_ACK) {
+    if (completeByCookie(stack, listener, local, peer, ports, segment, nowUs)) return;
     counters.add(count.badConnectionAttempts, 1);
     stack.reject(local, peer, ports, segment, nowUs);
     return;
@@ -109,22 +116,25 @@ export function listenArrives(
   }
   const path = stack.ip.openPath(peer, local, 0);
   if (typeof path === 'number') return;
-  makeRoom(stack, listener);
   const entry = new SynEntry(stack, listener, path);
   entry.local = local;
   entry.peer = peer;
   entry.ports = ports;
-  entry.iss = successorIss ?? stack.isn.sequence(local, peer, ports, nowUs);
   entry.irs = segment.seq;
-  entry.peerMss = segment.mss > 0 ? segment.mss : settings.mssDefault.value;
-  entry.sackOk = segment.sackPermitted && settings.sack.value === 1;
-  entry.tsOk = segment.timestamps && settings.timestamps.value === 1;
-  entry.tsRecent = segment.tsValue;
-  entry.tsOffset = stack.isn.timestampOffset(local, peer);
-  if (segment.scale >= 0 && settings.windowScale.value === 1) {
-    entry.sndScale = segment.scale;
-    entry.rcvScale = scaleFor(listener.options.receiveBufferBytes || settings.receiveSpaceMaxBytes.value);
+  takeSynOptions(stack, entry, segment);
+  if (queueFull(stack, listener)) {
+    counters.add(count.synQueueOverflows, 1);
+    if (stack.settings.synCookies.value === 1) {
+      sendCookie(stack, entry, nowUs);
+      stack.ip.closePath(path);
+      return;
+    }
+    for (const oldest of listener.synQueue) {
+      removeSynEntry(stack, oldest);
+      break;
+    }
   }
+  entry.iss = successorIss ?? stack.isn.sequence(local, peer, ports, nowUs);
   stack.addSynEntry(entry);
   listener.synQueue.add(entry);
   counters.add(count.synQueueAdded, 1);
@@ -132,15 +142,86 @@ export function listenArrives(
   armSynAck(stack, entry, nowUs);
 }
 
-/** The oldest half-open connection goes when there are too many: it is the least likely to complete. */
-function makeRoom(stack: TcpStack, listener: Listener): void {
-  const limit = Math.max(listener.backlog, SYN_QUEUE_MIN);
-  if (listener.synQueue.size < limit && stack.synEntryCount < stack.settings.synQueueMax.value) return;
-  for (const oldest of listener.synQueue) {
-    stack.counters.add(stack.count.synQueueOverflows, 1);
-    removeSynEntry(stack, oldest);
-    return;
+function takeSynOptions(stack: TcpStack, entry: SynEntry, segment: Segment): void {
+  const { settings } = stack;
+  entry.peerMss = segment.mss > 0 ? segment.mss : settings.mssDefault.value;
+  entry.sackOk = segment.sackPermitted && settings.sack.value === 1;
+  entry.tsOk = segment.timestamps && settings.timestamps.value === 1;
+  entry.tsRecent = segment.tsValue;
+  entry.tsOffset = stack.isn.timestampOffset(entry.local, entry.peer);
+  entry.ecnOk = asksEcn(segment.flags) && settings.ecn.value !== 0;
+  if (segment.scale >= 0 && settings.windowScale.value === 1) {
+    entry.sndScale = segment.scale;
+    entry.rcvScale = ownScale(stack, entry.listener);
   }
+}
+
+function ownScale(stack: TcpStack, listener: Listener): number {
+  return scaleFor(listener.options.receiveBufferBytes || stack.settings.receiveSpaceMaxBytes.value);
+}
+
+function queueFull(stack: TcpStack, listener: Listener): boolean {
+  const limit = Math.max(listener.backlog, SYN_QUEUE_MIN);
+  return listener.synQueue.size >= limit || stack.synEntryCount >= stack.settings.synQueueMax.value;
+}
+
+/** Answer a SYN and forget it: the ACK will bring back what has to be known. */
+function sendCookie(stack: TcpStack, entry: SynEntry, nowUs: number): void {
+  entry.iss = stack.cookies.make(entry.local, entry.peer, entry.ports, entry.irs, entry.peerMss, nowUs);
+  if (!entry.tsOk) {
+    // No place to keep them in.
+    entry.sndScale = -1;
+    entry.rcvScale = 0;
+    entry.sackOk = false;
+    entry.ecnOk = false;
+  }
+  entry.cookie = true;
+  stack.counters.add(stack.count.synCookiesSent, 1);
+  sendSynAck(stack, entry, nowUs);
+}
+
+/** An ACK that belongs to nothing may bring back a cookie. Returns true when it did; the connection is complete then. */
+function completeByCookie(
+  stack: TcpStack,
+  listener: Listener,
+  local: number,
+  peer: number,
+  ports: number,
+  segment: Segment,
+  nowUs: number,
+): boolean {
+  const { counters, count, cookies, settings } = stack;
+  if (settings.synCookies.value === 0 || segment.flags & FLAG_SYN) return false;
+  const irs = (segment.seq - 1) | 0;
+  const mss = cookies.check(local, peer, ports, irs, (segment.ack - 1) | 0, nowUs);
+  if (mss === 0) return false;
+  const path = stack.ip.openPath(peer, local, 0);
+  if (listener.full || typeof path === 'number' || stack.connectionCount >= settings.connectionsMax.value) {
+    counters.add(count.synCookiesFailed, 1);
+    if (typeof path !== 'number') stack.ip.closePath(path);
+    return true;
+  }
+  const entry = new SynEntry(stack, listener, path);
+  entry.local = local;
+  entry.peer = peer;
+  entry.ports = ports;
+  entry.irs = irs;
+  entry.iss = (segment.ack - 1) | 0;
+  entry.peerMss = mss;
+  entry.tsOffset = stack.isn.timestampOffset(local, peer);
+  entry.tsOk = segment.timestamps && settings.timestamps.value === 1;
+  entry.tsRecent = segment.tsValue;
+  if (entry.tsOk) {
+    const options = new CookieOptions();
+    cookies.unstamp((segment.tsEcho - entry.tsOffset) | 0, options);
+    entry.sackOk = options.sackOk;
+    entry.ecnOk = options.ecnOk;
+    entry.sndScale = options.scale;
+    if (options.scale >= 0) entry.rcvScale = ownScale(stack, listener);
+  }
+  counters.add(count.synCookiesReceived, 1);
+  promote(stack, entry, segment, nowUs);
+  return true;
 }
 
 export function removeSynEntry(stack: TcpStack, entry: SynEntry): void {
@@ -148,8 +229,9 @@ export function removeSynEntry(stack: TcpStack, entry: SynEntry): void {
   stack.ip.closePath(entry.path);
 }
 
-/** Out of the tables; the path is the caller's. */
+/** Out of the tables, if it is there; the path is the caller's. */
 function unlink(stack: TcpStack, entry: SynEntry): void {
+  if (entry.index < 0) return;
   stack.callouts.stop(entry.timer);
   entry.listener.synQueue.delete(entry);
   stack.removeSynEntry(entry);
@@ -191,13 +273,15 @@ function sendSynAck(stack: TcpStack, entry: SynEntry, nowUs: number): void {
   const { bare, synOptions } = stack;
   prepare(stack, entry);
   bare.seq = entry.iss;
-  bare.flags = FLAG_SYN | FLAG_ACK;
+  bare.flags = entry.ecnOk ? FLAG_SYN | FLAG_ACK | FLAG_ECE : FLAG_SYN | FLAG_ACK;
   bare.window = synWindow(receiveLimit(stack, entry.listener), entry.rcvScale);
   synOptions.mss = entry.path.iface.mtuBytes - IP_AND_TCP_BYTES;
   synOptions.scale = entry.sndScale >= 0 ? entry.rcvScale : -1;
   synOptions.sackPermitted = entry.sackOk;
   synOptions.timestamps = entry.tsOk;
-  synOptions.tsValue = (stack.tsNow(nowUs) + entry.tsOffset) | 0;
+  const ticks = stack.tsNow(nowUs);
+  const stamp = entry.cookie ? stack.cookies.stamp(ticks, entry.sndScale, entry.sackOk, entry.ecnOk) : ticks;
+  synOptions.tsValue = (stamp + entry.tsOffset) | 0;
   synOptions.tsEcho = entry.tsRecent;
   // What the link refuses now, the timer sends again.
   sendBare(stack, entry.path);
@@ -287,8 +371,9 @@ function promote(stack: TcpStack, entry: SynEntry, segment: Segment, nowUs: numb
   c.tsRecentUs = nowUs;
   c.tsOffset = entry.tsOffset;
   c.synRetransmitted = entry.retransmits > 0;
-  if (entry.retransmits === 0) c.rtt.sample(nowUs - entry.sentUs);
-  else c.rtt.restartAfterSynLoss();
+  c.ecn.ok = entry.ecnOk;
+  if (entry.retransmits === 0 && entry.sentUs >= 0) c.rtt.sample(nowUs - entry.sentUs);
+  else if (entry.retransmits > 0) c.rtt.restartAfterSynLoss();
   refreshMss(c);
   stack.add(c);
   stack.counters.add(stack.count.connectionAccepts, 1);

@@ -29,6 +29,8 @@ export class Segment {
   seq: number = 0;
   ack: number = 0;
   flags: number = 0;
+  /** Type of service of the packet it came in. */
+  tos: number = 0;
   /** As it stands in the header, not scaled. */
   window: number = 0;
   /** Payload. `dataBytes` may be trimmed to the window while the segment is processed. */

@@ -9,7 +9,7 @@
 
 import { Errno } from '../../base/errors.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../link/device.ts';
-import { FLAG_ACK, FLAG_FIN, FLAG_PSH, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
+import { FLAG_ACK, FLAG_CWR, FLAG_ECE, FLAG_FIN, FLAG_PSH, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
 import type { Path } from '../transport.ts';
 import {
   CLOSE_WAIT,
@@ -384,6 +384,8 @@ export function sendSyn(c: Connection, nowUs: number): void {
   bare.seq = c.iss;
   bare.ack = c.rcvNxt;
   bare.flags = answer ? FLAG_SYN | FLAG_ACK : FLAG_SYN;
+  // A SYN that had to be repeated does without: something on the path may dislike it (RFC 3168 section 6.1.1.1).
+  if (!answer && settings.ecn.value === 1 && !c.synRetransmitted) bare.flags |= FLAG_ECE | FLAG_CWR;
   synOptions.mss = (c.path as Path).iface.mtuBytes - IP_HEADER_BYTES - HEADER_BYTES;
   c.rcvScale = scaleFor(c.receiveBuffer.fixed ? c.receiveBuffer.limitBytes : settings.receiveSpaceMaxBytes.value);
   if (answer && !c.scaleOk) c.rcvScale = 0;

@@ -44,6 +44,8 @@ export function onAdvance(c: Connection, ackedBytes: number, flightBytes: number
     c.renoSackedBytes = 0;
     const { cwnd, ssthresh } = congestion;
     // A window that was not used has proved nothing (RFC 9438 section 5.8; in slow start as Linux judges it).
+    // Nor does one grow that was reduced for a mark, while the marked window is acknowledged.
+    if (c.ecn.reduced) return;
     if (c.windowLimited || (cwnd < ssthresh && cwnd < 2 * flightBytes)) grow(c, ackedBytes, nowUs);
     return;
   }

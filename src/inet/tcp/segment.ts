@@ -12,6 +12,7 @@ import { META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from '../../link/device.ts'
 import { FLAG_ACK, FLAG_RST, FLAG_SYN, HEADER_BYTES, OPTION_NOP, OPTION_SACK } from '../../wire/tcp.ts';
 import { IP_DONT_FRAGMENT, type Path } from '../transport.ts';
 import { type Connection, PROTOCOL_TCP } from './connection.ts';
+import { capableTos, ecnFlags } from './ecn.ts';
 import { offerable, sackBlocksMax, TIMESTAMPS_BYTES, TIMESTAMPS_WORD } from './options.ts';
 import type { TcpStack } from './stack.ts';
 
@@ -88,7 +89,14 @@ export function sendSegment(c: Connection, seq: number, dataBytes: number, flags
   const sackBytes = c.sackOk ? chooseSackBlocks(c) : 0;
   const headerBytes = HEADER_BYTES + (c.tsOk ? TIMESTAMPS_BYTES : 0) + sackBytes;
   const path = c.path as Path;
-  const { ttl, tos } = c.options;
+  const { ttl } = c.options;
+  let { tos } = c.options;
+  if (c.ecn.ok) {
+    // Only data that goes out for the first time is ECN-capable (RFC 3168 sections 6.1.4 and 6.1.5).
+    const newData = dataBytes > 0 && seq === c.sndNxt;
+    flags |= ecnFlags(c, newData);
+    if (newData) tos = capableTos(tos);
+  }
   const at = ip.begin(path, PROTOCOL_TCP, headerBytes + dataBytes, ttl, tos, IP_DONT_FRAGMENT);
   if (at < 0) return at;
   const last = (headerBytes << 26) | (flags << 16) | (offerWindow(c) >> c.rcvScale);

@@ -17,6 +17,9 @@ export class TcpSettings {
   readonly sack: SysctlVariable;
   readonly dsack: SysctlVariable;
   readonly mssDefault: SysctlVariable;
+  /** 0 never, 1 offer and accept, 2 accept. */
+  readonly ecn: SysctlVariable;
+  readonly synCookies: SysctlVariable;
 
   /** 0 = NewReno, 1 = CUBIC. */
   readonly congestionControl: SysctlVariable;
@@ -74,6 +77,9 @@ export class TcpSettings {
     this.sack = toggle('sack.enable', true, 'selective acknowledgements (RFC 2018)');
     this.dsack = toggle('sack.dsack', true, 'report duplicates (RFC 2883)');
     this.mssDefault = integer('mssdflt', 536, 88, 65495, 'MSS of a peer that does not say its own');
+
+    this.ecn = integer('ecn.enable', 2, 0, 2, 'congestion notification (RFC 3168): 0 never, 1 offer, 2 when asked');
+    this.synCookies = toggle('syncookies', true, 'answer SYNs by cookies when the SYN queue is full');
 
     this.congestionControl = integer('congctl', 1, 0, 1, 'congestion control of new connections: 0 newreno, 1 cubic');
     this.initialWindowSegments = integer('init_win', 10, 1, 64, 'initial window, segments (RFC 6928)');

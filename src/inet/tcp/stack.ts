@@ -31,6 +31,7 @@ import {
   STATE_NAMES,
   SYN_SENT,
 } from './connection.ts';
+import { SynCookies } from './cookies.ts';
 import { defineTcpCounters, type TcpCounters } from './counters.ts';
 import { Demux } from './demux.ts';
 import { onIcmpError } from './errors.ts';
@@ -103,6 +104,7 @@ export class TcpStack implements Transport {
   readonly settings: TcpSettings;
   readonly ports: PortTable;
   readonly isn: IsnGenerator;
+  readonly cookies: SynCookies;
   readonly timeWait: TimeWaitTable;
   readonly challengeLimit: SecondLimit = new SecondLimit();
   readonly bare: BareSegment = new BareSegment();
@@ -144,6 +146,7 @@ export class TcpStack implements Transport {
     this.settings = new TcpSettings(context.sysctl);
     this.ports = new PortTable(context.rng, context.sysctl);
     this.isn = new IsnGenerator(context.rng);
+    this.cookies = new SynCookies(context.rng);
     this.#demux = new Demux(context.rng.next32());
     this.timeWait = new TimeWaitTable(this);
     ip.register(this);
@@ -286,6 +289,7 @@ export class TcpStack implements Transport {
     segment.ack = tcp.ack(view, at);
     segment.flags = tcp.flags(view, at);
     segment.window = tcp.window(view, at);
+    segment.tos = packet.tos;
     segment.dataAt = at + headerBytes;
     segment.dataBytes = packet.lengthBytes - headerBytes;
     segment.segmentBytes = packet.meta >>> META_SEGMENT_SHIFT || segment.dataBytes;
@@ -430,6 +434,7 @@ export class TcpStack implements Transport {
     this.#demux.delete(entry.local, entry.peer, entry.ports);
     this.#synEntries[entry.index] = null;
     this.#freeSynEntries.push(entry.index);
+    entry.index = -1;
     this.synEntryCount--;
   }
 
