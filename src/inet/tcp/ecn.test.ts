@@ -71,7 +71,7 @@ describe('ECN (RFC 3168)', () => {
     // Half of the 13140 bytes still in flight.
     expect(t.c.congestion.cwnd).toBe(6570);
     t.send('.E ack 2921');
-    t.send('.E ack 8761');
+    t.send('.E ack 11681');
     expect(t.c.congestion.cwnd).toBe(6570);
     t.write(1460);
     const next = t.captured.find((c) => (c.seq as number) >= 14_601);
