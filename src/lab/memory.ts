@@ -13,7 +13,7 @@ import {
   type NetworkOptions,
   networkBytes,
 } from '../link/index.ts';
-import { Arena, Counters, SpinBudget, spinBudgetBytes } from '../mem/index.ts';
+import { Arena, Counters, SCRATCH_TOTAL_BYTES, SpinBudget, spinBudgetBytes } from '../mem/index.ts';
 import type { CounterBlock } from './operations.ts';
 import type { LabPlan, NetworkPlan, NodePlan } from './plan.ts';
 
@@ -37,6 +37,7 @@ export class LabMemory {
   readonly #spinBudget: SpinBudget;
   readonly #heaps: Map<string, number> = new Map();
   readonly #doorbells: Map<string, number> = new Map();
+  readonly #scratches: Map<string, number> = new Map();
 
   /** Throws ENOMEM. */
   constructor(plan: LabPlan) {
@@ -63,6 +64,13 @@ export class LabMemory {
   doorbellAt(thread: string): number {
     let at = this.#doorbells.get(thread);
     if (at === undefined) this.#doorbells.set(thread, (at = this.arena.allocateDoorbell()));
+    return at;
+  }
+
+  /** Scratch memory of the thread of that name; a later thread of the same name has the same. */
+  scratchAt(thread: string): number {
+    let at = this.#scratches.get(thread);
+    if (at === undefined) this.#scratches.set(thread, (at = this.arena.allocate(SCRATCH_TOTAL_BYTES)));
     return at;
   }
 

@@ -83,6 +83,8 @@ export interface WorkerBoot {
   port: MessagePort;
   /** The doorbell of this worker's event loop (mem/doorbell). */
   doorbellAt: number;
+  /** Scratch memory of this thread (mem/bulk-staging). */
+  scratchAt: number;
   /** The seats of the lab's spin budget (mem/spin-budget) and how many; this worker sits there as `doorbellAt`. */
   spinBudgetAt: number;
   spinLimit: number;

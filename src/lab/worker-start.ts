@@ -71,10 +71,12 @@ export function startWorker(
   const { port1, port2 } = new MessageChannel();
   const first = group[0] as LabNode;
   const program = first.programBoot();
+  const name = program === null ? `${first.name} and others` : first.name;
   const boot: WorkerBoot = {
     memory: memory.arena.memory,
     port: port2,
-    doorbellAt: memory.doorbellAt(program === null ? `${first.name} and others` : first.name),
+    doorbellAt: memory.doorbellAt(name),
+    scratchAt: memory.scratchAt(name),
     spinBudgetAt: memory.spinBudgetAt,
     spinLimit: memory.spinLimit,
     seed: plan.seed,

@@ -18,11 +18,23 @@ const KEPT_VIEW_BYTES = 2048;
 
 const scratches = new WeakMap<SharedArrayBuffer, number>();
 
+/** Bytes of a scratch. */
+export const SCRATCH_TOTAL_BYTES: number = SCRATCH_BYTES + 64;
+
+/**
+ * Give this thread a scratch at `at` (64-aligned, {@link SCRATCH_TOTAL_BYTES}) before its first `createBulk`, so that a
+ * thread that takes another's place takes its scratch too. Without it the first `createBulk` of a thread takes one from
+ * the arena for good.
+ */
+export function lendScratch(arena: Arena, at: number): void {
+  scratches.set(arena.buffer, at);
+}
+
 /** This thread's scratch in that arena. */
 function scratchOf(arena: Arena): number {
   let at = scratches.get(arena.buffer);
   if (at === undefined) {
-    at = arena.allocate(SCRATCH_BYTES + 64, 64);
+    at = arena.allocate(SCRATCH_TOTAL_BYTES, 64);
     scratches.set(arena.buffer, at);
   }
   return at;

@@ -12,6 +12,7 @@ import { EventLoop } from '../host/node/event-loop.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { type FromWorker, PROGRAM_COUNTERS_CAPACITY, type ToWorker, type WorkerBoot } from '../lab/messages.ts';
 import { Arena } from '../mem/arena.ts';
+import { lendScratch } from '../mem/bulk-staging.ts';
 import { Counters } from '../mem/counters.ts';
 import { Doorbell } from '../mem/doorbell.ts';
 import { SpinBudget } from '../mem/spin-budget.ts';
@@ -28,10 +29,11 @@ const port = boot.port;
 const send = (message: FromWorker): void => port.postMessage(message);
 
 const arena = Arena.attach(boot.memory);
+lendScratch(arena, boot.scratchAt);
 const loop = new EventLoop({
   doorbell: new Doorbell(arena, boot.doorbellAt),
   spinBudget: new SpinBudget(arena.words, boot.spinBudgetAt, boot.spinLimit, boot.doorbellAt),
-  ...(boot.seed === null ? {} : { rng: new SeededRng(boot.seed) }),
+  ...(boot.seed === null ? {} : { rng: new SeededRng(boot.seed + boot.doorbellAt) }),
 });
 const kernels = new Map<string, Kernel>();
 for (const config of boot.kernels) {

@@ -11,7 +11,7 @@ import type { ProgramBoot } from '../lab/messages.ts';
 
 /** How often, and how long at most, a program that ended waits for its sockets to deliver. */
 const DRAIN_POLL_MS = 10;
-const DRAIN_MS_MAX = 10_000;
+const DRAIN_MS_MAX = 3_000;
 
 /** Make `process` look as if `node script argv...` had been typed in the program's directory. */
 export function impersonate(program: ProgramBoot): void {
@@ -22,7 +22,7 @@ export function impersonate(program: ProgramBoot): void {
 
 /**
  * Once the program has nothing more to do, hold the thread until `drained()` says that nothing is left to send, at most
- * ten seconds.
+ * three seconds.
  */
 export function drainBeforeExit(drained: () => boolean): void {
   let waitedMs = 0;
