@@ -211,7 +211,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
       case 'noDelay':
         options.noDelay = value as boolean;
         if (options.noDelay && c !== null) {
-          this.#stack.pushOutput(c, this.#context.nowUs());
+          this.#stack.work.push(c, this.#context.nowUs());
           this.#context.requestWork();
         }
         return 0;

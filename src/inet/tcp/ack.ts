@@ -58,7 +58,7 @@ export function processAck(c: Connection, segment: Segment, nowUs: number): bool
   if (c.rack.probeOut) onProbeAnswer(c, sacked > 0, duplicate);
   if (advance > 0) armProbe(c, nowUs);
   if (c.timerMode === TIMER_PERSIST) onPersistAnswer(c);
-  if (!c.sendBufferIdle || c.scoreboard.lostBytes > 0 || c.scoreboard.sackedBytes > 0) c.stack.enqueue(c);
+  if (!c.sendBufferIdle || c.scoreboard.lostBytes > 0 || c.scoreboard.sackedBytes > 0) c.stack.work.enqueue(c);
   return true;
 }
 

@@ -42,7 +42,7 @@ export function onPeerFin(c: Connection, segment: Segment, nowUs: number): void 
   c.rcvNxt = (c.rcvNxt + 1) | 0;
   c.finReceived = true;
   c.ackNow = true;
-  stack.enqueue(c);
+  stack.work.enqueue(c);
   if (c.state === ESTABLISHED) c.state = CLOSE_WAIT;
   else if (c.state === FIN_WAIT_1) c.state = CLOSING;
   else if (c.state === FIN_WAIT_2) {
@@ -73,7 +73,7 @@ export function shutdownWrite(c: Connection, nowUs: number): number {
   else if (c.state > CLOSE_WAIT || c.finQueued) return 0;
   else return -Errno.ENOTCONN;
   c.finQueued = true;
-  c.stack.pushOutput(c, nowUs);
+  c.stack.work.push(c, nowUs);
   return 0;
 }
 

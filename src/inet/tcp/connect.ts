@@ -63,7 +63,7 @@ export function synSentArrives(c: Connection, segment: Segment, nowUs: number): 
   stopRetransmit(c);
   establish(c, segment, nowUs);
   c.ackNow = true;
-  stack.enqueue(c);
+  stack.work.enqueue(c);
   // Data or a FIN in the SYN-ACK comes after the SYN's own number.
   segment.seq = (segment.seq + 1) | 0;
   receiveData(c, segment, nowUs);
@@ -98,5 +98,5 @@ function simultaneousOpen(c: Connection, segment: Segment): void {
   c.sndNxt = c.iss;
   c.sndWnd = segment.window;
   stopRetransmit(c);
-  c.stack.enqueue(c);
+  c.stack.work.enqueue(c);
 }

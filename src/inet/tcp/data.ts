@@ -25,7 +25,7 @@ export function receiveData(c: Connection, segment: Segment, nowUs: number): voi
     return;
   }
   if (!makeRoom(c, segment)) return;
-  if (!c.holding) stack.holdRings(c, nowUs);
+  if (!c.holding) stack.work.holdRings(c, nowUs);
   if (segment.seq === c.rcvNxt) receiveInOrder(c, segment, nowUs);
   else receiveOutOfOrder(c, segment, nowUs);
 }
@@ -61,7 +61,7 @@ function receiveInOrder(c: Connection, segment: Segment, nowUs: number): void {
   // RFC 5681 section 4.2: a segment that fills a gap is acknowledged at once.
   if (hadGap) {
     c.ackNow = true;
-    stack.enqueue(c);
+    stack.work.enqueue(c);
   }
   if (c.owner !== null) c.owner.onReadable();
 }
@@ -105,7 +105,7 @@ export function scheduleAck(c: Connection, segmentBytes: number, nowUs: number):
   if (owed > c.rcvMss || (c.quickAcks > 0 && !c.interactive)) {
     c.ackNow = true;
     if (owed >= settings.ackBatchSegments.value * c.rcvMss) sendAck(c, nowUs);
-    else stack.enqueue(c);
+    else stack.work.enqueue(c);
   } else if (!c.ackTimer.pending) {
     stack.callouts.schedule(c.ackTimer, nowUs + settings.delayedAckMs.value * US_PER_MS);
   }

@@ -69,7 +69,7 @@ export function receiveEcn(c: Connection, segment: Segment): void {
   c.stack.counters.add(c.stack.count.ecnMarksReceived, 1);
   // The sender is to know soon.
   c.ackNow = true;
-  c.stack.enqueue(c);
+  c.stack.work.enqueue(c);
 }
 
 /** An ACK arrived (section 6.1.2): with ECE, reduce once for each window of data. */

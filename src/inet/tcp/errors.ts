@@ -52,7 +52,7 @@ export function dropConnection(c: Connection, error: number): void {
   stopTimers(c);
   c.state = CLOSED;
   c.error = error;
-  stack.remove(c);
+  stack.detach(c);
   c.reassembly.clear();
   c.scoreboard.clear();
   c.sendBuffer.begin(c.sendBuffer.endSeq);

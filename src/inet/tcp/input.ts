@@ -79,7 +79,7 @@ export function predicted(c: Connection, packet: InPacket, headerBytes: number, 
     if (length > ((c.rcvAdv - rcvNxt) | 0) || c.readClosed) return false;
     const end = (rcvNxt + length) | 0;
     if (!receiveBuffer.ensure(end, rcvNxt)) return false;
-    if (!c.holding) stack.holdRings(c, nowUs);
+    if (!c.holding) stack.work.holdRings(c, nowUs);
     // The bytes go to their place before their checksum is known; a bad segment has then only spoilt free space.
     if ((packet.meta & CHECKSUM_KNOWN) !== 0) receiveBuffer.ring.write(rcvNxt, at + headerBytes, length);
     else if (!checksumGood(c, packet, headerBytes, receiveBuffer.ring.writeSum(rcvNxt, at + headerBytes, length)))
@@ -131,7 +131,7 @@ function afterPredicted(
   const opened = window > c.sndWnd;
   c.sndWnd = window;
   if (window > c.maxSndWnd) c.maxSndWnd = window;
-  if ((advance > 0 || opened) && !c.sendBufferIdle) c.stack.enqueue(c);
+  if ((advance > 0 || opened) && !c.sendBufferIdle) c.stack.work.enqueue(c);
 }
 
 /** Header and pseudo-header added to the payload's sum must give all ones. Counts a bad one. */
@@ -270,7 +270,7 @@ function trimRight(c: Connection, segment: Segment, window: number): boolean {
   if (segment.dataBytes >= room) segment.flags &= ~FLAG_FIN;
   // The sender believes in a larger window: say what it is.
   c.ackNow = true;
-  c.stack.enqueue(c);
+  c.stack.work.enqueue(c);
   return true;
 }
 
@@ -315,7 +315,7 @@ function onUnexpectedSyn(c: Connection, segment: Segment, nowUs: number): void {
   if (c.state === SYN_RECEIVED && segment.seq === c.irs) {
     // Its SYN again: our SYN-ACK was lost.
     c.sndNxt = c.iss;
-    stack.enqueue(c);
+    stack.work.enqueue(c);
     return;
   }
   challengeAck(c, nowUs);

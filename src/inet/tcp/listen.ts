@@ -135,7 +135,7 @@ export function listenArrives(
     }
   }
   entry.iss = successorIss ?? stack.isn.sequence(local, peer, ports, nowUs);
-  stack.addSynEntry(entry);
+  stack.tables.addSynEntry(entry);
   listener.synQueue.add(entry);
   counters.add(count.synQueueAdded, 1);
   sendSynAck(stack, entry, nowUs);
@@ -234,7 +234,7 @@ function unlink(stack: TcpStack, entry: SynEntry): void {
   if (entry.index < 0) return;
   stack.callouts.stop(entry.timer);
   entry.listener.synQueue.delete(entry);
-  stack.removeSynEntry(entry);
+  stack.tables.removeSynEntry(entry);
 }
 
 function armSynAck(stack: TcpStack, entry: SynEntry, nowUs: number): void {
@@ -375,7 +375,7 @@ function promote(stack: TcpStack, entry: SynEntry, segment: Segment, nowUs: numb
   if (entry.retransmits === 0 && entry.sentUs >= 0) c.rtt.sample(nowUs - entry.sentUs);
   else if (entry.retransmits > 0) c.rtt.restartAfterSynLoss();
   refreshMss(c);
-  stack.add(c);
+  stack.tables.add(c);
   stack.counters.add(stack.count.connectionAccepts, 1);
   establish(c, segment, nowUs);
   listener.acceptQueue.push(c);

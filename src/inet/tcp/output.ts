@@ -236,7 +236,7 @@ function sendWhole(c: Connection, nowUs: number): boolean {
   }
   if (sent < BURST_SEGMENTS) return true;
   // The others get their turn before this connection goes on.
-  stack.enqueue(c);
+  stack.work.enqueue(c);
   return false;
 }
 
@@ -294,12 +294,12 @@ function refused(c: Connection, error: number, nowUs: number): number {
   c.blocked = true;
   if (error === -Errno.ENOBUFS) {
     stack.counters.add(stack.count.outputBlocked, 1);
-    stack.awaitRoom(c);
+    stack.work.awaitRoom(c);
     return error;
   }
   if (error === -Errno.EMSGSIZE) {
     // The path shrank inside `begin`; the next run sees the new size.
-    stack.enqueue(c);
+    stack.work.enqueue(c);
     return error;
   }
   failPath(c, error, nowUs);
@@ -314,7 +314,7 @@ export function sendAck(c: Connection, nowUs: number): void {
   if (sent < 0) {
     if (sent === -Errno.ENOBUFS) {
       c.ackNow = true;
-      stack.awaitRoom(c);
+      stack.work.awaitRoom(c);
     } else {
       c.ackNow = false;
       failPath(c, sent, nowUs);

@@ -67,7 +67,7 @@ export class TimeWaitTable {
     if (c.portUse !== null) c.portUse.users++;
     this.count++;
     this.#append(entry, nowUs);
-    this.#stack.enterTimeWait(entry);
+    this.#stack.tables.enterTimeWait(entry, c.localAddress, c.peerAddress, c.ports);
     counters.add(count.timeWaitEntered, 1);
   }
 
@@ -119,7 +119,11 @@ export class TimeWaitTable {
 
   remove(entry: number): void {
     this.#unlink(entry);
-    this.#stack.leaveTimeWait(entry);
+    this.#stack.tables.leaveTimeWait(
+      this.local[entry] as number,
+      this.peer[entry] as number,
+      this.ports[entry] as number,
+    );
     const use = this.#portUses[entry];
     this.#portUses[entry] = null;
     if (use != null) this.#stack.releasePort(use);

@@ -58,18 +58,18 @@ export function listenOn(
   backlog: number,
   owner: ListenerOwner | null,
 ): Listener | number {
-  if (stack.hasListener(use)) return -Errno.EADDRINUSE;
+  if (stack.tables.listeners.conflicts(use)) return -Errno.EADDRINUSE;
   use.listening = true;
   const limit = stack.settings.backlogMax.value;
   const listener = new Listener(use, options, Math.min(Math.max(backlog, 0), limit), owner);
-  stack.addListener(listener);
+  stack.tables.listeners.add(listener);
   return listener;
 }
 
 /** Stop listening: half-open connections are forgotten, complete ones that nobody accepted are reset. */
 export function closeListener(stack: TcpStack, listener: Listener): void {
   listener.owner = null;
-  stack.removeListener(listener);
+  stack.tables.listeners.remove(listener);
   for (const entry of [...listener.synQueue]) removeSynEntry(stack, entry);
   for (const c of listener.acceptQueue) abortConnection(c);
   listener.acceptQueue.length = 0;
@@ -115,13 +115,13 @@ export function connectTo(
   }
   c.owner = owner;
   c.path = path;
-  const entry = stack.occupant(c.localAddress, c.peerAddress, c.ports);
+  const entry = stack.tables.occupant(c.localAddress, c.peerAddress, c.ports);
   let iss = stack.isn.sequence(c.localAddress, c.peerAddress, c.ports, nowUs);
   if (entry >= 0) {
     iss = stack.timeWait.successorIss(entry);
     stack.timeWait.remove(entry);
   }
-  stack.add(c);
+  stack.tables.add(c);
   startConnect(c, iss, nowUs);
   // A route that fails at once is the result of the call, not an event.
   if ((c.state as number) === CLOSED) {
@@ -174,12 +174,12 @@ function choosePort(stack: TcpStack, local: number, peer: number, peerPort: numb
   const unused = ports.chooseEphemeral((port) => !ports.has(port));
   if (unused >= 0) return unused;
   return ports.chooseEphemeral(
-    (port) => !stack.hasExplicit(port) && tupleFree(stack, local, peer, packPorts(port, peerPort), nowUs),
+    (port) => !stack.tables.listeners.has(port) && tupleFree(stack, local, peer, packPorts(port, peerPort), nowUs),
   );
 }
 
 function tupleFree(stack: TcpStack, local: number, peer: number, ports: number, nowUs: number): boolean {
-  const occupant = stack.occupant(local, peer, ports);
+  const occupant = stack.tables.occupant(local, peer, ports);
   return occupant === -1 || (occupant >= 0 && stack.timeWait.mayReplace(occupant, nowUs));
 }
 
@@ -236,8 +236,8 @@ export function commit(c: Connection, lengthBytes: number, nowUs: number): void 
 function afterAppend(c: Connection, nowUs: number): void {
   // What answers received data within the delay of an ACK makes the ACK superfluous: a conversation.
   if (nowUs - c.lastDataReceivedUs < c.stack.settings.delayedAckMs.value * 1000) c.interactive = true;
-  c.stack.holdRings(c, nowUs);
-  c.stack.pushOutput(c, nowUs);
+  c.stack.work.holdRings(c, nowUs);
+  c.stack.work.push(c, nowUs);
 }
 
 /** What `receive` returns when there is nothing to read. */
@@ -293,7 +293,7 @@ export function consume(c: Connection, count: number, nowUs: number): void {
   if (worthwhile || 2 * gain >= limit) {
     if (open === 0) stack.counters.add(stack.count.windowUpdatesSent, 1);
     c.ackNow = true;
-    stack.enqueue(c);
+    stack.work.enqueue(c);
   }
 }
 

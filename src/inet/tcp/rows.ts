@@ -1,0 +1,70 @@
+/**
+ * What the tools show of TCP's sockets (netstat -an), collected on demand.
+ *
+ * Thread: the one that runs the kernel.
+ */
+
+import { CLOSED, type Connection, STATE_NAMES } from './connection.ts';
+import type { TcpTables } from './tables.ts';
+import type { TimeWaitTable } from './time-wait.ts';
+
+/** One line of `netstat -an` for TCP; addresses are int32. */
+export interface TcpSocketRow {
+  state: string;
+  localAddress: number;
+  localPort: number;
+  peerAddress: number;
+  peerPort: number;
+  receiveQueueBytes: number;
+  sendQueueBytes: number;
+  retransmits: number;
+  rtoMs: number;
+  srttMs: number;
+  cwndBytes: number;
+}
+
+/** Every socket there is, TIME_WAIT included. */
+export function socketRows(tables: TcpTables, timeWait: TimeWaitTable): TcpSocketRow[] {
+  const rows: TcpSocketRow[] = [];
+  for (const listener of tables.listeners.all()) {
+    rows.push({
+      ...row('LISTEN', listener.address, listener.port << 16, 0),
+      receiveQueueBytes: listener.acceptQueue.length,
+    });
+    for (const entry of listener.synQueue) rows.push(row('SYN_RECEIVED', entry.local, entry.ports, entry.peer));
+  }
+  for (const c of tables.connections()) if (c.state !== CLOSED) rows.push(connectionRow(c));
+  const { local, peer, ports } = timeWait;
+  for (const entry of timeWait.entries()) {
+    rows.push(row('TIME_WAIT', local[entry] as number, ports[entry] as number, peer[entry] as number));
+  }
+  return rows;
+}
+
+function connectionRow(c: Connection): TcpSocketRow {
+  return {
+    ...row(STATE_NAMES[c.state] as string, c.localAddress, c.ports, c.peerAddress),
+    receiveQueueBytes: c.readableBytes,
+    sendQueueBytes: c.sendBuffer.usedBytes,
+    retransmits: c.retransmits,
+    rtoMs: c.rtt.rtoUs / 1000,
+    srttMs: c.rtt.srttUs > 0 ? c.rtt.srttUs / 1000 : 0,
+    cwndBytes: c.congestion.cwnd,
+  };
+}
+
+function row(state: string, localAddress: number, ports: number, peerAddress: number): TcpSocketRow {
+  return {
+    state,
+    localAddress,
+    localPort: ports >>> 16,
+    peerAddress,
+    peerPort: ports & 0xffff,
+    receiveQueueBytes: 0,
+    sendQueueBytes: 0,
+    retransmits: 0,
+    rtoMs: 0,
+    srttMs: 0,
+    cwndBytes: 0,
+  };
+}

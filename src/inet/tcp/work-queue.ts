@@ -1,0 +1,130 @@
+/**
+ * What TCP has still to do: connections that may send, connections waiting for room on a link, rings that may be idle.
+ *
+ * Thread: the one that runs the kernel. Segment arrival only puts connections here; `run` sends once per batch.
+ */
+
+import { Callout, type CalloutTable } from '../../kern/callout.ts';
+import type { IpService } from '../transport.ts';
+import { CLOSED, type Connection } from './connection.ts';
+import { output } from './output.ts';
+
+/** Rings unused for this long give their memory back. */
+const RECLAIM_US = 2_000_000;
+
+/** Connections waiting for one thing. The arrays only grow: cutting one gives its memory away. */
+class ConnectionList {
+  count: number = 0;
+  #entries: (Connection | null)[] = [];
+  #taken: (Connection | null)[] = [];
+
+  add(c: Connection): void {
+    if (this.count < this.#entries.length) this.#entries[this.count] = c;
+    else this.#entries.push(c);
+    this.count++;
+  }
+
+  /** The first `count` are the caller's, who sets them to null, until the next call; the list is empty. */
+  take(): (Connection | null)[] {
+    const taken = this.#entries;
+    this.#entries = this.#taken;
+    this.#taken = taken;
+    this.count = 0;
+    return taken;
+  }
+}
+
+export class WorkQueue {
+  readonly #ip: IpService;
+  readonly #callouts: CalloutTable;
+  readonly #ready: ConnectionList = new ConnectionList();
+  readonly #blocked: ConnectionList = new ConnectionList();
+  readonly #holders: Connection[] = [];
+  readonly #reclaim: Callout = new Callout((nowUs) => this.#reclaimRings(nowUs));
+
+  constructor(ip: IpService, callouts: CalloutTable) {
+    this.#ip = ip;
+    this.#callouts = callouts;
+  }
+
+  /** Whether `run` has something to do although nothing arrived. */
+  get pending(): boolean {
+    return this.#ready.count > 0;
+  }
+
+  /** Something may be sent for this connection: look with the next `run`. */
+  enqueue(c: Connection): void {
+    if (c.queued) return;
+    c.queued = true;
+    this.#ready.add(c);
+  }
+
+  /** The link had no room: try again when the kernel is woken. */
+  awaitRoom(c: Connection): void {
+    if (c.path === null || this.#ip.awaitRoom(c.path)) {
+      this.enqueue(c);
+    } else if (!c.waiting) {
+      c.waiting = true;
+      this.#blocked.add(c);
+    }
+  }
+
+  /** From the user calls: send now unless work is under way anyway. */
+  push(c: Connection, nowUs: number): void {
+    if (!c.queued && !c.waiting) output(c, nowUs);
+  }
+
+  /** Send what is due. Returns how many connections had work. */
+  run(nowUs: number): number {
+    let work = 0;
+    if (this.#blocked.count > 0) work += this.#retryBlocked(nowUs);
+    const { count } = this.#ready;
+    if (count === 0) return work;
+    const ready = this.#ready.take();
+    for (let i = 0; i < count; i++) {
+      const c = ready[i] as Connection;
+      ready[i] = null;
+      c.queued = false;
+      output(c, nowUs);
+    }
+    return work + count;
+  }
+
+  /** Every one is tried: their links differ, and one whose peer stopped reading must not hold up the others. */
+  #retryBlocked(nowUs: number): number {
+    const { count } = this.#blocked;
+    const blocked = this.#blocked.take();
+    let work = 0;
+    for (let i = 0; i < count; i++) {
+      const c = blocked[i] as Connection;
+      blocked[i] = null;
+      const { sndNxt, ackNow } = c;
+      c.waiting = false;
+      output(c, nowUs);
+      if (!c.waiting || c.sndNxt !== sndNxt || c.ackNow !== ackNow) work++;
+    }
+    return work;
+  }
+
+  /**
+   * A ring was given memory: look now and then whether the connection still needs it. Idle connections hold none, so that
+   * ten thousand of them are cheap.
+   */
+  holdRings(c: Connection, nowUs: number): void {
+    if (c.holding) return;
+    c.holding = true;
+    this.#holders.push(c);
+    if (!this.#reclaim.pending) this.#callouts.schedule(this.#reclaim, nowUs + RECLAIM_US);
+  }
+
+  #reclaimRings(nowUs: number): void {
+    let kept = 0;
+    for (let i = 0; i < this.#holders.length; i++) {
+      const c = this.#holders[i] as Connection;
+      if (c.state !== CLOSED && !c.releaseIdleRings(nowUs - RECLAIM_US)) this.#holders[kept++] = c;
+      else c.holding = false;
+    }
+    this.#holders.length = kept;
+    if (kept > 0) this.#callouts.schedule(this.#reclaim, nowUs + RECLAIM_US);
+  }
+}
