@@ -7,7 +7,7 @@
  */
 
 import type { Connection } from './connection.ts';
-import { sendAck } from './output.ts';
+import { sendAck } from './control-segments.ts';
 
 const US_PER_SEC = 1_000_000;
 

@@ -20,9 +20,9 @@ import {
   SYN_SENT,
   TIME_WAIT,
 } from './connection.ts';
+import { sendAck, sendReset } from './control-segments.ts';
 import { dropConnection } from './errors.ts';
 import type { Segment } from './options.ts';
-import { sendAck, sendReset } from './output.ts';
 import { stopTimers } from './timers.ts';
 
 /** Eighth: the FIN bit, of this segment or of one that had arrived out of order. */

@@ -8,9 +8,9 @@
  */
 
 import { type Connection, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from './connection.ts';
+import { sendAck } from './control-segments.ts';
 import { refuseData } from './input.ts';
 import type { Segment } from './options.ts';
-import { sendAck } from './output.ts';
 
 const US_PER_MS = 1000;
 

@@ -28,11 +28,11 @@ import {
   SYN_RECEIVED,
   TIMER_PERSIST,
 } from './connection.ts';
+import { sendReset } from './control-segments.ts';
 import { receiveData, scheduleAck } from './data.ts';
 import { ecnMarked, onEcnEcho, receiveEcn } from './ecn.ts';
 import { dropConnection } from './errors.ts';
 import { type Segment, TIMESTAMPS_WORD } from './options.ts';
-import { sendReset } from './output.ts';
 import { onAdvance } from './recovery.ts';
 import { startKeepAlive } from './timers.ts';
 

@@ -9,7 +9,7 @@
 
 import { Errno } from '../../base/errors.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../link/device.ts';
-import { FLAG_ACK, FLAG_CWR, FLAG_ECE, FLAG_FIN, FLAG_PSH, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
+import { FLAG_ACK, FLAG_FIN, FLAG_PSH, HEADER_BYTES } from '../../wire/tcp.ts';
 import type { Path } from '../transport.ts';
 import {
   CLOSE_WAIT,
@@ -23,14 +23,15 @@ import {
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
 } from './connection.ts';
+import { sendAck, sendSyn } from './control-segments.ts';
 import { failPath } from './errors.ts';
-import { scaleFor, synWindow, TIMESTAMPS_BYTES } from './options.ts';
+import { TIMESTAMPS_BYTES } from './options.ts';
 import { armProbe } from './rack.ts';
-import { sackBytesMax, sendBare, sendSegment } from './segment.ts';
+import { sendRescue, sendRetransmissions, sendTwoNew } from './retransmit.ts';
+import { sackBytesMax, sendSegment } from './segment.ts';
 import { armPersist, armRetransmit } from './timers.ts';
-import { noteRetransmission } from './undo.ts';
 
-const IP_HEADER_BYTES = 20;
+export const IP_HEADER_BYTES = 20;
 /** Smallest MSS we work with, whatever is advertised or learned (as Linux's min_snd_mss of 48 leaves for data). */
 const MSS_MIN = 32;
 /** Segments of one connection in one run; the others get their turn before it continues. */
@@ -91,81 +92,6 @@ function restartAfterIdle(c: Connection, nowUs: number): void {
   congestion.onIdle(idleUs);
   const restart = initialWindow(c);
   if (congestion.cwnd > restart) congestion.cwnd = restart;
-}
-
-/**
- * Lost segments again, as far as the congestion window allows; the rules of NextSeg (RFC 6675 section 4) that concern
- * retransmissions. Returns false when output must stop.
- */
-function sendRetransmissions(c: Connection, nowUs: number): boolean {
-  const { scoreboard, congestion } = c;
-  for (;;) {
-    const index = scoreboard.nextLost();
-    if (index < 0) break;
-    const room = congestion.cwnd - c.pipeBytes;
-    if (!c.retransmitDue && room < Math.min(c.mss, scoreboard.lengthOf(index))) return false;
-    if (retransmit(c, index, nowUs) < 0) return false;
-    c.retransmitDue = false;
-  }
-  return true;
-}
-
-/** F-RTO's two new segments, beyond the congestion window of one. Returns false: nothing else goes. */
-function sendTwoNew(c: Connection, nowUs: number): boolean {
-  for (let i = 0; i < 2 && c.undo.frtoSent < 2; i++) {
-    const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
-    if (usable <= 0 || ((c.sendBuffer.endSeq - c.sndNxt) | 0) <= 0) break;
-    c.undo.frtoSent++;
-    sendForced(c, usable, nowUs);
-    if (c.blocked) break;
-  }
-  return false;
-}
-
-/** Rules (3) and (4) of NextSeg, when there was no new data to send: returns true when something was sent. */
-function sendRescue(c: Connection, nowUs: number): boolean {
-  if (!c.sackOk || c.blocked) return false;
-  const { scoreboard, congestion } = c;
-  if (congestion.cwnd - c.pipeBytes < c.mss) return false;
-  let index = scoreboard.nextUnsacked();
-  if (index < 0) {
-    index = scoreboard.last;
-    if (c.rescued || scoreboard.empty || scoreboard.sackedBytes === 0) return false;
-    if (((scoreboard.seqOf(index) - scoreboard.highSackedSeq) | 0) < 0) return false;
-    if (scoreboard.everRetransmitted(index)) return false;
-    c.rescued = true;
-  }
-  return retransmit(c, index, nowUs) >= 0;
-}
-
-/** Send record `index` again, cut to what a segment may hold now. Returns 0 or a negative errno. */
-export function retransmit(c: Connection, index: number, nowUs: number): number {
-  const { scoreboard, stack } = c;
-  const seq = scoreboard.seqOf(index);
-  const length = scoreboard.lengthOf(index);
-  const sackBytes = sackBytesMax(c);
-  const mss = c.mss - sackBytes;
-  // As much as both windows have room for, but always one segment.
-  const room = Math.min(c.congestion.cwnd - c.pipeBytes, (c.sndUna + c.sndWnd - seq) | 0, c.segmentMax - sackBytes);
-  const most = room > mss ? room - (room % mss) : mss;
-  let fin = c.finSent && ((seq + length - c.sendBuffer.endSeq) | 0) > 0;
-  let dataBytes = fin ? length - 1 : length;
-  if (dataBytes > most) {
-    scoreboard.split(index, most);
-    dataBytes = most;
-    fin = false;
-  }
-  const sent = sendSegment(c, seq, dataBytes, fin ? FLAG_ACK | FLAG_FIN : FLAG_ACK, nowUs);
-  if (sent < 0) return refused(c, sent, nowUs);
-  scoreboard.retransmitted(index, nowUs);
-  c.lastDataSentUs = nowUs;
-  c.retransmits++;
-  c.bytesRetransmitted += dataBytes;
-  noteRetransmission(c, nowUs);
-  stack.counters.add(stack.count.dataPacketsRetransmitted, 1);
-  stack.counters.add(stack.count.dataBytesRetransmitted, dataBytes);
-  if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
-  return 0;
 }
 
 /** New data and the FIN. */
@@ -289,7 +215,7 @@ function limitedTransmitBytes(c: Connection): number {
 }
 
 /** IP took nothing: wait for room, or for a route. Returns `error`. */
-function refused(c: Connection, error: number, nowUs: number): number {
+export function refused(c: Connection, error: number, nowUs: number): number {
   const { stack } = c;
   c.blocked = true;
   if (error === -Errno.ENOBUFS) {
@@ -305,24 +231,6 @@ function refused(c: Connection, error: number, nowUs: number): number {
   failPath(c, error, nowUs);
   if (c.state >= ESTABLISHED && c.timerMode === 0) armPersist(c, nowUs);
   return error;
-}
-
-/** A segment without data. */
-export function sendAck(c: Connection, nowUs: number): void {
-  const { stack } = c;
-  const sent = sendSegment(c, c.sndNxt, 0, FLAG_ACK, nowUs);
-  if (sent < 0) {
-    if (sent === -Errno.ENOBUFS) {
-      c.ackNow = true;
-      stack.work.awaitRoom(c);
-    } else {
-      c.ackNow = false;
-      failPath(c, sent, nowUs);
-    }
-    return;
-  }
-  if (c.quickAcks > 0) c.quickAcks--;
-  stack.counters.add(stack.count.ackOnlyPacketsSent, 1);
 }
 
 /** A probe of the window: one byte beyond it (or the FIN), without moving SND.NXT (RFC 9293 3.8.6.1). */
@@ -351,89 +259,6 @@ export function sendForced(c: Connection, usable: number, nowUs: number): void {
   const error = sendSegment(c, c.sndNxt, length, flags, nowUs);
   if (error < 0) refused(c, error, nowUs);
   else noteNew(c, length, fin, false, nowUs);
-}
-
-/** RFC 8985 section 7.3: one new segment if there is one, else the last one again. Returns whether anything was sent. */
-export function sendLossProbe(c: Connection, nowUs: number): boolean {
-  refreshMss(c);
-  const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
-  if (usable > 0 && ((c.sendBuffer.endSeq - c.sndNxt) | 0) > 0) {
-    sendForced(c, usable, nowUs);
-    return !c.blocked;
-  }
-  const { scoreboard } = c;
-  // The last segment's worth of what was sent last.
-  const last = scoreboard.last;
-  const length = scoreboard.lengthOf(last);
-  if (length > c.mss) scoreboard.split(last, length - c.mss);
-  return retransmit(c, scoreboard.last, nowUs) >= 0;
-}
-
-/** A keep-alive probe: a sequence number already acknowledged, which draws an ACK (RFC 9293 3.8.4). */
-export function sendKeepAlive(c: Connection, nowUs: number): void {
-  const sent = sendSegment(c, (c.sndUna - 1) | 0, 0, FLAG_ACK, nowUs);
-  if (sent < 0 && sent !== -Errno.ENOBUFS) failPath(c, sent, nowUs);
-}
-
-/** The SYN, or the SYN-ACK of a simultaneous open; for the first time or again. */
-export function sendSyn(c: Connection, nowUs: number): void {
-  const { stack } = c;
-  const { bare, synOptions, settings } = stack;
-  const answer = c.state === SYN_RECEIVED;
-  prepareBare(c);
-  bare.seq = c.iss;
-  bare.ack = c.rcvNxt;
-  bare.flags = answer ? FLAG_SYN | FLAG_ACK : FLAG_SYN;
-  // A SYN that had to be repeated does without: something on the path may dislike it (RFC 3168 section 6.1.1.1).
-  if (!answer && settings.ecn.value === 1 && !c.synRetransmitted) bare.flags |= FLAG_ECE | FLAG_CWR;
-  synOptions.mss = (c.path as Path).iface.mtuBytes - IP_HEADER_BYTES - HEADER_BYTES;
-  c.rcvScale = scaleFor(c.receiveBuffer.fixed ? c.receiveBuffer.limitBytes : settings.receiveSpaceMaxBytes.value);
-  if (answer && !c.scaleOk) c.rcvScale = 0;
-  const window = synWindow(c.receiveBuffer.limitBytes, c.rcvScale);
-  bare.window = window;
-  synOptions.scale = (answer ? c.scaleOk : settings.windowScale.value === 1) ? c.rcvScale : -1;
-  synOptions.sackPermitted = answer ? c.sackOk : settings.sack.value === 1;
-  synOptions.timestamps = answer ? c.tsOk : settings.timestamps.value === 1;
-  synOptions.tsValue = (stack.tsNow(nowUs) + c.tsOffset) | 0;
-  synOptions.tsEcho = answer ? c.tsRecent : 0;
-  const sent = sendBare(stack, c.path as Path);
-  if (sent < 0) {
-    refused(c, sent, nowUs);
-    return;
-  }
-  c.lastSentUs = nowUs;
-  c.ackNow = false;
-  if (answer) {
-    c.lastAckSent = c.rcvNxt;
-    c.rcvAdv = (c.rcvNxt + window) | 0;
-  }
-  if (c.sndNxt === c.iss) {
-    c.sndNxt = c.sndMax = (c.iss + 1) | 0;
-    c.synSentUs = nowUs;
-  }
-  if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
-}
-
-/** A reset that the peer accepts (RFC 9293 3.10.7.3, 3.10.4, 3.10.5): at SND.NXT. */
-export function sendReset(c: Connection): void {
-  const { stack } = c;
-  if (c.path === null) return;
-  prepareBare(c);
-  stack.bare.seq = c.sndNxt;
-  stack.bare.ack = c.rcvNxt;
-  stack.bare.flags = FLAG_RST | FLAG_ACK;
-  stack.bare.window = 0;
-  sendBare(stack, c.path);
-}
-
-function prepareBare(c: Connection): void {
-  const { bare } = c.stack;
-  bare.localAddress = c.localAddress;
-  bare.peerAddress = c.peerAddress;
-  bare.ports = c.ports;
-  bare.ttl = c.options.ttl;
-  bare.tos = c.options.tos;
-  bare.timestamps = false;
 }
 
 /** Whether the program may still write. */

@@ -9,8 +9,9 @@
  */
 
 import { type Connection, ESTABLISHED, RECOVERY_NONE } from './connection.ts';
-import { output, sendLossProbe } from './output.ts';
+import { output } from './output.ts';
 import { congestionEvent, enterRecovery, reduceRate } from './recovery.ts';
+import { sendLossProbe } from './retransmit.ts';
 import { armRetransmit } from './timers.ts';
 
 const DUP_THRESHOLD = 3;

@@ -7,7 +7,8 @@
 
 import type { Connection, PortUse } from './connection.ts';
 import { Demux } from './demux.ts';
-import type { Listener, SynEntry } from './listen.ts';
+import type { Listener } from './listen.ts';
+import type { SynEntry } from './syn-queue.ts';
 
 /** What a value of the demultiplexer stands for: the low two bits; the rest is an index. */
 export const KIND_CONNECTION = 0;

@@ -18,8 +18,10 @@ import {
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
 } from './connection.ts';
+import { sendAck, sendKeepAlive, sendReset, sendSyn } from './control-segments.ts';
 import { dropConnection } from './errors.ts';
-import { retransmit, sendAck, sendForced, sendKeepAlive, sendProbe, sendReset, sendSyn } from './output.ts';
+import { sendForced, sendProbe } from './output.ts';
+import { retransmit } from './retransmit.ts';
 import { beginFrto, beginUndo } from './undo.ts';
 
 const US_PER_MS = 1000;

@@ -21,10 +21,11 @@ import {
   SYN_SENT,
 } from './connection.ts';
 import { packPorts } from './demux.ts';
-import { Listener, type ListenerOwner, removeSynEntry } from './listen.ts';
+import { Listener, type ListenerOwner } from './listen.ts';
 import { canSend } from './output.ts';
 import { windowGain } from './segment.ts';
 import type { TcpStack } from './stack.ts';
+import { removeSynEntry } from './syn-queue.ts';
 
 /** As Linux's smallest. */
 export const MIN_BUFFER_BYTES = 2048;
