@@ -34,6 +34,11 @@ export interface ImpairOptions {
   storeAt?: number;
 }
 
+/** Frames that came out of the line and found a full ring, all receivers together; what exceeds it is dropped, counted. */
+const HELD_FRAMES = 1024;
+/** Receivers with full rings that are known at a time. */
+const BLOCKED_RECEIVERS = 8;
+
 /** Counters of one direction. */
 class Tally {
   readonly lost: number;
@@ -66,8 +71,12 @@ export class ImpairedDevice extends Middleware {
   readonly #outTally: Tally;
   readonly #inTally: Tally;
   #nowUs = 0;
-  /** The ring behind is full; its peer was asked to wake this kernel. */
-  #blocked = false;
+  /** Frames whose ring was full, in order: a receiver that does not read holds up nobody else's. */
+  #held: DelayLine = new DelayLine(1);
+  /** The receivers of these frames, which were asked to wake this kernel; the first `#blockedCount` count. */
+  readonly #blockedHi: Int32Array = new Int32Array(BLOCKED_RECEIVERS);
+  readonly #blockedLo: Int32Array = new Int32Array(BLOCKED_RECEIVERS);
+  #blockedCount = 0;
   /** Where an outgoing frame is written before its fate is known, and whether the open reservation lies there. */
   #stagingAt = 0;
   #staged = false;
@@ -113,6 +122,7 @@ export class ImpairedDevice extends Middleware {
     const frames = Math.floor(this.#storeBytes / MIN_BLOCK_BYTES);
     this.#outLine = new DelayLine(frames);
     this.#inLine = new DelayLine(frames);
+    this.#held = new DelayLine(HELD_FRAMES);
   }
 
   override reserve(dstHi: number, dstLo: number, lengthBytes: number): number {
@@ -184,7 +194,7 @@ export class ImpairedDevice extends Middleware {
   }
 
   override flush(): void {
-    if (this.#outLine.count > 0) this.#sendDue(this.#clock.nowUs());
+    if (this.#outLine.count + this.#held.count > 0) this.#sendDue(this.#clock.nowUs());
     this.inner.flush();
   }
 
@@ -192,44 +202,83 @@ export class ImpairedDevice extends Middleware {
   override tick(nowUs: number): number {
     this.#nowUs = nowUs;
     const worked = super.tick(nowUs);
-    if (this.#outLine.count === 0) return worked;
+    if (this.#outLine.count + this.#held.count === 0) return worked;
     const sent = this.#sendDue(nowUs);
     if (sent > 0) this.inner.flush();
     return worked + sent;
   }
 
   #sendDue(nowUs: number): number {
+    let sent = this.#blockedCount > 0 && this.#roomAgain() ? this.#sendHeld() : 0;
     const line = this.#outLine;
-    const view = this.#arena.view;
-    let sent = 0;
-    this.#blocked = false;
     while (line.nextUs <= nowUs) {
-      line.peek();
-      const at = line.at + FRAME_OFFSET;
-      const hi = view.getUint16(at);
-      const lo = view.getInt32(at + 2);
-      let to = this.inner.reserve(hi, lo, line.lengthBytes);
-      if (to === -Errno.ENOBUFS && this.inner.awaitRoom(hi, lo)) to = this.inner.reserve(hi, lo, line.lengthBytes);
-      if (to === -Errno.ENOBUFS) {
-        // A full ring holds the line up: the peer wakes this kernel when there is room.
-        this.#blocked = true;
-        break;
-      }
       line.pop();
-      if (to >= 0) {
-        this.#bulk.copy(to, at, line.lengthBytes);
-        this.inner.commit(line.lengthBytes, line.meta);
-        sent++;
-      }
-      (this.#store as Heap).free(line.at);
+      sent += this.#sendOne(line.at, line.lengthBytes, line.meta);
     }
     return sent;
   }
 
+  #roomAgain(): boolean {
+    let room = false;
+    for (let i = 0; i < this.#blockedCount; i++) {
+      if (this.inner.awaitRoom(this.#blockedHi[i] as number, this.#blockedLo[i] as number)) room = true;
+    }
+    return room;
+  }
+
+  /** Try all held frames again, once each; those that find no room are held in the same order. */
+  #sendHeld(): number {
+    const held = this.#held;
+    let sent = 0;
+    this.#blockedCount = 0;
+    for (let left = held.count; left > 0; left--) {
+      held.pop();
+      sent += this.#sendOne(held.at, held.lengthBytes, held.meta);
+    }
+    return sent;
+  }
+
+  /** A frame came out of the line: send it, or hold it, or drop it. Returns how many were sent. */
+  #sendOne(block: number, lengthBytes: number, meta: number): number {
+    const at = block + FRAME_OFFSET;
+    const hi = this.#arena.view.getUint16(at);
+    const lo = this.#arena.view.getInt32(at + 2);
+    let to = -Errno.ENOBUFS;
+    if (!this.#isBlocked(hi, lo)) {
+      to = this.inner.reserve(hi, lo, lengthBytes);
+      if (to === -Errno.ENOBUFS && this.inner.awaitRoom(hi, lo)) to = this.inner.reserve(hi, lo, lengthBytes);
+    }
+    if (to === -Errno.ENOBUFS) {
+      if (this.#block(hi, lo) && this.#held.push(0, block, lengthBytes, meta)) return 0;
+      this.counters.add(this.#outTally.queueFull, 1);
+    }
+    if (to >= 0) {
+      this.#bulk.copy(to, at, lengthBytes);
+      this.inner.commit(lengthBytes, meta);
+    }
+    (this.#store as Heap).free(block);
+    return to >= 0 ? 1 : 0;
+  }
+
+  #isBlocked(hi: number, lo: number): boolean {
+    for (let i = 0; i < this.#blockedCount; i++) {
+      if (this.#blockedLo[i] === lo && this.#blockedHi[i] === hi) return true;
+    }
+    return false;
+  }
+
+  /** Remember that this receiver has no room. False when too many have none. */
+  #block(hi: number, lo: number): boolean {
+    if (this.#isBlocked(hi, lo)) return true;
+    if (this.#blockedCount === BLOCKED_RECEIVERS) return false;
+    this.#blockedHi[this.#blockedCount] = hi;
+    this.#blockedLo[this.#blockedCount++] = lo;
+    return true;
+  }
+
   /** When `tick` must be called; `Infinity` when nothing waits. */
   override nextDeadlineUs(): number {
-    const outUs = this.#blocked ? Infinity : this.#outLine.nextUs;
-    return Math.min(outUs, this.#inLine.nextUs, super.nextDeadlineUs());
+    return Math.min(this.#outLine.nextUs, this.#inLine.nextUs, super.nextDeadlineUs());
   }
 
   override receive(batch: FrameBatch): number {
