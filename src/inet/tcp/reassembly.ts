@@ -40,15 +40,6 @@ export class Reassembly {
     this.finKnown = false;
   }
 
-  /** Whether any byte of `[start, end)` is there already. */
-  overlaps(start: number, end: number): boolean {
-    for (let i = 0; i < this.count; i++) {
-      if ((((this.#starts[i] as number) - end) | 0) >= 0) return false;
-      if (((start - (this.#ends[i] as number)) | 0) < 0) return true;
-    }
-    return false;
-  }
-
   /** Whether all of `[start, end)` is there already. */
   covers(start: number, end: number): boolean {
     for (let i = 0; i < this.count; i++) {

@@ -1,5 +1,5 @@
 /**
- * Retransmission queue and SACK scoreboard: one record for each segment that was sent and not yet acknowledged.
+ * Retransmission queue and SACK scoreboard: what became of each segment that was sent and not yet acknowledged.
  *
  * Thread: the one that runs the kernel. Records are ordered by sequence number in a ring of typed arrays; an index counts
  * up and is masked. A record remembers when it was last sent and what became of it; the totals give the `pipe`
@@ -8,6 +8,8 @@
  * Read first: RFC 6675 sections 2 to 4, RFC 8985 section 6.
  */
 
+import { SentRecords } from './sent-records.ts';
+
 const SACKED = 1;
 const LOST = 2;
 /** A retransmission of a lost record is in flight. */
@@ -15,18 +17,9 @@ const RETRANSMITTED = 4;
 /** Was sent more than once: gives no round-trip sample (Karn). */
 const EVER_RETRANSMITTED = 8;
 
-const MIN_RECORDS = 16;
 const DUP_THRESHOLD = 3;
 
-export class Scoreboard {
-  #seq: Int32Array = new Int32Array(MIN_RECORDS);
-  #length: Int32Array = new Int32Array(MIN_RECORDS);
-  #flags: Uint8Array = new Uint8Array(MIN_RECORDS);
-  #sentUs: Float64Array = new Float64Array(MIN_RECORDS);
-  #mask: number = MIN_RECORDS - 1;
-  #head: number = 0;
-  #tail: number = 0;
-
+export class Scoreboard extends SentRecords {
   /** Sequence space selectively acknowledged, presumed lost (and not sacked), and of retransmissions in flight. */
   sackedBytes: number = 0;
   lostBytes: number = 0;
@@ -54,29 +47,11 @@ export class Scoreboard {
   sampleSentUs: number = -0.5;
   ackedRetransmitted: boolean = false;
 
-  get empty(): boolean {
-    return this.#head === this.#tail;
-  }
-
-  get count(): number {
-    return this.#tail - this.#head;
-  }
-
   clear(): void {
-    this.#head = this.#tail = this.#hint = this.#lostEdge = 0;
+    this.empties();
+    this.#hint = this.#lostEdge = 0;
     this.sackedBytes = this.lostBytes = this.retransmittedBytes = 0;
     this.rackSentUs = this.rackRttUs = -1;
-    if (this.#mask > 255) this.#allocate(MIN_RECORDS);
-  }
-
-  /** A segment was sent for the first time. `length` counts sequence space: data and FIN. */
-  push(seq: number, length: number, nowUs: number): void {
-    if (this.#tail - this.#head > this.#mask) this.#grow();
-    const i = this.#tail++ & this.#mask;
-    this.#seq[i] = seq;
-    this.#length[i] = length;
-    this.#flags[i] = 0;
-    this.#sentUs[i] = nowUs;
   }
 
   /**
@@ -88,17 +63,17 @@ export class Scoreboard {
     this.ackedRetransmitted = false;
     let latest = -1;
     let latestEnd = 0;
-    while (this.#head !== this.#tail) {
-      const i = this.#head & this.#mask;
-      const seq = this.#seq[i] as number;
+    while (this.head !== this.tail) {
+      const i = this.head & this.mask;
+      const seq = this.seqs[i] as number;
       const covered = (ack - seq) | 0;
       if (covered <= 0) break;
-      const length = this.#length[i] as number;
-      const flags = this.#flags[i] as number;
+      const length = this.lengths[i] as number;
+      const flags = this.flags[i] as number;
       const taken = covered < length ? covered : length;
       const end = (seq + taken) | 0;
       if (flags === 0 || flags === LOST) {
-        const sentUs = this.#sentUs[i] as number;
+        const sentUs = this.times[i] as number;
         if (this.sampleSentUs < 0) this.sampleSentUs = sentUs;
         latest = sentUs;
         latestEnd = end;
@@ -110,23 +85,23 @@ export class Scoreboard {
         this.#discount(flags, taken);
         if (flags & EVER_RETRANSMITTED) {
           this.ackedRetransmitted = true;
-          if ((flags & SACKED) === 0) this.#deliveredAgain(this.#sentUs[i] as number, end, nowUs, echoUs, minRttUs);
+          if ((flags & SACKED) === 0) this.#deliveredAgain(this.times[i] as number, end, nowUs, echoUs, minRttUs);
         }
       }
       if (taken < length) {
-        this.#seq[i] = ack;
-        this.#length[i] = length - taken;
+        this.seqs[i] = ack;
+        this.lengths[i] = length - taken;
         break;
       }
-      this.#head++;
+      this.head++;
     }
     if (latest >= 0) this.#delivered(latest, latestEnd, nowUs);
-    if (this.#head === this.#tail) {
-      this.#head = this.#tail = this.#hint = this.#lostEdge = 0;
+    if (this.head === this.tail) {
+      this.head = this.tail = this.#hint = this.#lostEdge = 0;
       return;
     }
-    if (this.#hint < this.#head) this.#hint = this.#head;
-    if (this.#lostEdge < this.#head) this.#lostEdge = this.#head;
+    if (this.#hint < this.head) this.#hint = this.head;
+    if (this.#lostEdge < this.head) this.#lostEdge = this.head;
   }
 
   /** RACK step 2: `sentUs` and `end` of a delivered segment, if it was sent after the others. */
@@ -147,28 +122,28 @@ export class Scoreboard {
   /** A SACK block within the outstanding data. Returns how much of it is news. */
   sack(startSeq: number, endSeq: number, nowUs: number, echoUs: number, minRttUs: number): number {
     let news = 0;
-    for (let n = this.#indexAt(startSeq); n < this.#tail; n++) {
-      let i = n & this.#mask;
-      const before = (startSeq - (this.#seq[i] as number)) | 0;
-      if (((endSeq - (this.#seq[i] as number)) | 0) <= 0) break;
+    for (let n = this.indexAt(startSeq); n < this.tail; n++) {
+      let i = n & this.mask;
+      const before = (startSeq - (this.seqs[i] as number)) | 0;
+      if (((endSeq - (this.seqs[i] as number)) | 0) <= 0) break;
       if (before > 0) {
         // Starts inside this record: what follows the cut is a record of its own.
-        if ((this.#flags[i] as number) & SACKED) continue;
-        this.#cut(n, before);
+        if ((this.flags[i] as number) & SACKED) continue;
+        this.cut(n, before);
         continue;
       }
-      const inside = (endSeq - (this.#seq[i] as number)) | 0;
-      if ((this.#flags[i] as number) & SACKED) continue;
-      if (inside < (this.#length[i] as number)) {
-        this.#cut(n, inside);
-        i = n & this.#mask;
+      const inside = (endSeq - (this.seqs[i] as number)) | 0;
+      if ((this.flags[i] as number) & SACKED) continue;
+      if (inside < (this.lengths[i] as number)) {
+        this.cut(n, inside);
+        i = n & this.mask;
       }
-      const length = this.#length[i] as number;
-      const flags = this.#flags[i] as number;
+      const length = this.lengths[i] as number;
+      const flags = this.flags[i] as number;
       this.#discount(flags, length);
-      this.#flags[i] = (flags & EVER_RETRANSMITTED) | SACKED;
-      const end = ((this.#seq[i] as number) + length) | 0;
-      const sentUs = this.#sentUs[i] as number;
+      this.flags[i] = (flags & EVER_RETRANSMITTED) | SACKED;
+      const end = ((this.seqs[i] as number) + length) | 0;
+      const sentUs = this.times[i] as number;
       if (flags & EVER_RETRANSMITTED) {
         this.#deliveredAgain(sentUs, end, nowUs, echoUs, minRttUs);
       } else {
@@ -185,17 +160,17 @@ export class Scoreboard {
 
   /** Whether the first outstanding record was sacked: the receiver then threw away what it had reported (RFC 2018 section 8). */
   get headSacked(): boolean {
-    return this.#head !== this.#tail && ((this.#flags[this.#head & this.#mask] as number) & SACKED) !== 0;
+    return this.head !== this.tail && ((this.flags[this.head & this.mask] as number) & SACKED) !== 0;
   }
 
   /** Forget all selective acknowledgements. */
   forgetSacks(): void {
-    for (let n = this.#head; n < this.#tail; n++) {
-      const i = n & this.#mask;
-      this.#flags[i] = (this.#flags[i] as number) & ~SACKED;
+    for (let n = this.head; n < this.tail; n++) {
+      const i = n & this.mask;
+      this.flags[i] = (this.flags[i] as number) & ~SACKED;
     }
     this.sackedBytes = 0;
-    this.#lostEdge = this.#head;
+    this.#lostEdge = this.head;
   }
 
   /**
@@ -207,11 +182,11 @@ export class Scoreboard {
     let bytes = 0;
     let ranges = 0;
     let inRange = false;
-    let n = this.#indexAt((this.highSackedSeq - 1) | 0);
+    let n = this.indexAt((this.highSackedSeq - 1) | 0);
     for (; n >= this.#lostEdge; n--) {
-      const i = n & this.#mask;
-      if ((this.#flags[i] as number) & SACKED) {
-        bytes += this.#length[i] as number;
+      const i = n & this.mask;
+      if ((this.flags[i] as number) & SACKED) {
+        bytes += this.lengths[i] as number;
         if (!inRange) ranges++;
         inRange = true;
         if (ranges >= DUP_THRESHOLD || bytes > (DUP_THRESHOLD - 1) * mss) break;
@@ -229,12 +204,12 @@ export class Scoreboard {
   detectLostByTime(nowUs: number, reorderUs: number): number {
     if (this.rackSentUs < 0) return 0;
     let remainingUs = 0;
-    for (let n = this.#head; n < this.#tail; n++) {
-      const i = n & this.#mask;
-      const flags = this.#flags[i] as number;
+    for (let n = this.head; n < this.tail; n++) {
+      const i = n & this.mask;
+      const flags = this.flags[i] as number;
       if (flags & SACKED || (flags & (LOST | RETRANSMITTED)) === LOST) continue;
-      const sentUs = this.#sentUs[i] as number;
-      const end = ((this.#seq[i] as number) + (this.#length[i] as number)) | 0;
+      const sentUs = this.times[i] as number;
+      const end = ((this.seqs[i] as number) + (this.lengths[i] as number)) | 0;
       const before = sentUs < this.rackSentUs || (sentUs === this.rackSentUs && ((end - this.rackEndSeq) | 0) < 0);
       if (!before) {
         // Records that were sent once lie in the order of their times.
@@ -246,10 +221,10 @@ export class Scoreboard {
         if (waitUs > remainingUs) remainingUs = waitUs;
         continue;
       }
-      const length = this.#length[i] as number;
+      const length = this.lengths[i] as number;
       if (flags & RETRANSMITTED) this.retransmittedBytes -= length;
       if ((flags & LOST) === 0) this.lostBytes += length;
-      this.#flags[i] = (flags & EVER_RETRANSMITTED) | LOST;
+      this.flags[i] = (flags & EVER_RETRANSMITTED) | LOST;
       if (n < this.#hint) this.#hint = n;
     }
     return remainingUs;
@@ -259,47 +234,47 @@ export class Scoreboard {
   sackedCount(limit: number): number {
     let count = 0;
     if (this.sackedBytes === 0) return 0;
-    for (let n = this.#head; n < this.#tail && count < limit; n++) {
-      if ((this.#flags[n & this.#mask] as number) & SACKED) count++;
+    for (let n = this.head; n < this.tail && count < limit; n++) {
+      if ((this.flags[n & this.mask] as number) & SACKED) count++;
     }
     return count;
   }
 
   /** Nothing counts as lost any more: what was taken for lost was late. */
   forgetLost(): void {
-    for (let n = this.#head; n < this.#tail; n++) {
-      const i = n & this.#mask;
-      const flags = this.#flags[i] as number;
+    for (let n = this.head; n < this.tail; n++) {
+      const i = n & this.mask;
+      const flags = this.flags[i] as number;
       if (flags & SACKED) continue;
-      if (flags & LOST) this.lostBytes -= this.#length[i] as number;
-      if (flags & RETRANSMITTED) this.retransmittedBytes -= this.#length[i] as number;
-      this.#flags[i] = flags & EVER_RETRANSMITTED;
+      if (flags & LOST) this.lostBytes -= this.lengths[i] as number;
+      if (flags & RETRANSMITTED) this.retransmittedBytes -= this.lengths[i] as number;
+      this.flags[i] = flags & EVER_RETRANSMITTED;
     }
-    this.#hint = this.#head;
-    this.#lostEdge = this.#head;
+    this.#hint = this.head;
+    this.#lostEdge = this.head;
   }
 
   /** The first outstanding record is lost (NewReno: three duplicate ACKs, or a partial ACK). */
   markHeadLost(): void {
-    if (this.#head === this.#tail) return;
-    const i = this.#head & this.#mask;
-    const flags = this.#flags[i] as number;
+    if (this.head === this.tail) return;
+    const i = this.head & this.mask;
+    const flags = this.flags[i] as number;
     if (flags & (SACKED | LOST)) return;
-    this.#flags[i] = flags | LOST;
-    this.lostBytes += this.#length[i] as number;
-    this.#hint = this.#head;
+    this.flags[i] = flags | LOST;
+    this.lostBytes += this.lengths[i] as number;
+    this.#hint = this.head;
   }
 
   /** Records longer than `length` cannot have passed: lost. Returns whether there were any. */
   markLonger(length: number): boolean {
     const before = this.lostBytes;
-    for (let n = this.#head; n < this.#tail; n++) {
-      const i = n & this.#mask;
-      const flags = this.#flags[i] as number;
-      if (flags & SACKED || (this.#length[i] as number) <= length) continue;
-      if (flags & RETRANSMITTED) this.retransmittedBytes -= this.#length[i] as number;
-      if ((flags & LOST) === 0) this.lostBytes += this.#length[i] as number;
-      this.#flags[i] = (flags & EVER_RETRANSMITTED) | LOST;
+    for (let n = this.head; n < this.tail; n++) {
+      const i = n & this.mask;
+      const flags = this.flags[i] as number;
+      if (flags & SACKED || (this.lengths[i] as number) <= length) continue;
+      if (flags & RETRANSMITTED) this.retransmittedBytes -= this.lengths[i] as number;
+      if ((flags & LOST) === 0) this.lostBytes += this.lengths[i] as number;
+      this.flags[i] = (flags & EVER_RETRANSMITTED) | LOST;
       if (n < this.#hint) this.#hint = n;
     }
     return this.lostBytes > before;
@@ -309,22 +284,22 @@ export class Scoreboard {
   markAllLost(): void {
     this.lostBytes = 0;
     this.retransmittedBytes = 0;
-    for (let n = this.#head; n < this.#tail; n++) {
-      const i = n & this.#mask;
-      const flags = this.#flags[i] as number;
+    for (let n = this.head; n < this.tail; n++) {
+      const i = n & this.mask;
+      const flags = this.flags[i] as number;
       if (flags & SACKED) continue;
-      this.#flags[i] = (flags & EVER_RETRANSMITTED) | LOST;
-      this.lostBytes += this.#length[i] as number;
+      this.flags[i] = (flags & EVER_RETRANSMITTED) | LOST;
+      this.lostBytes += this.lengths[i] as number;
     }
-    this.#hint = this.#head;
-    this.#lostEdge = this.#tail;
+    this.#hint = this.head;
+    this.#lostEdge = this.tail;
   }
 
   /** Index of the first lost record without a retransmission in flight, -1 when there is none. NextSeg rule (1). */
   nextLost(): number {
     if (this.lostBytes === 0) return -1;
-    for (; this.#hint < this.#tail; this.#hint++) {
-      if (((this.#flags[this.#hint & this.#mask] as number) & (LOST | RETRANSMITTED)) === LOST) return this.#hint;
+    for (; this.#hint < this.tail; this.#hint++) {
+      if (((this.flags[this.#hint & this.mask] as number) & (LOST | RETRANSMITTED)) === LOST) return this.#hint;
     }
     return -1;
   }
@@ -332,55 +307,30 @@ export class Scoreboard {
   /** Index of the first record that is neither sacked nor lost nor retransmitted, below the highest sacked. NextSeg rule (3). */
   nextUnsacked(): number {
     if (this.sackedBytes === 0) return -1;
-    for (let n = this.#head; n < this.#tail; n++) {
-      const i = n & this.#mask;
-      if ((((this.#seq[i] as number) - this.highSackedSeq) | 0) >= 0) return -1;
-      if (((this.#flags[i] as number) & (SACKED | LOST | RETRANSMITTED)) === 0) return n;
+    for (let n = this.head; n < this.tail; n++) {
+      const i = n & this.mask;
+      if ((((this.seqs[i] as number) - this.highSackedSeq) | 0) >= 0) return -1;
+      if (((this.flags[i] as number) & (SACKED | LOST | RETRANSMITTED)) === 0) return n;
     }
     return -1;
   }
 
-  get first(): number {
-    return this.#head === this.#tail ? -1 : this.#head;
-  }
-
-  get last(): number {
-    return this.#tail - 1;
-  }
-
-  seqOf(index: number): number {
-    return this.#seq[index & this.#mask] as number;
-  }
-
-  lengthOf(index: number): number {
-    return this.#length[index & this.#mask] as number;
-  }
-
-  sentUsOf(index: number): number {
-    return this.#sentUs[index & this.#mask] as number;
-  }
-
   everRetransmitted(index: number): boolean {
-    return ((this.#flags[index & this.#mask] as number) & EVER_RETRANSMITTED) !== 0;
+    return ((this.flags[index & this.mask] as number) & EVER_RETRANSMITTED) !== 0;
   }
 
   /** Shorten record `index` to `length`; the rest becomes the next record. */
   split(index: number, length: number): void {
-    this.#cut(index, length);
+    this.cut(index, length);
   }
 
   /** Record `index` was sent again. */
   retransmitted(index: number, nowUs: number): void {
-    const i = index & this.#mask;
-    const flags = this.#flags[i] as number;
-    if ((flags & RETRANSMITTED) === 0) this.retransmittedBytes += this.#length[i] as number;
-    this.#flags[i] = flags | RETRANSMITTED | EVER_RETRANSMITTED;
-    this.#sentUs[i] = nowUs;
-  }
-
-  /** Take the last record away: it was never sent after all. */
-  pop(): void {
-    this.#tail--;
+    const i = index & this.mask;
+    const flags = this.flags[i] as number;
+    if ((flags & RETRANSMITTED) === 0) this.retransmittedBytes += this.lengths[i] as number;
+    this.flags[i] = flags | RETRANSMITTED | EVER_RETRANSMITTED;
+    this.times[i] = nowUs;
   }
 
   #discount(flags: number, length: number): void {
@@ -392,71 +342,20 @@ export class Scoreboard {
   #markLostBefore(end: number): boolean {
     const before = this.lostBytes;
     for (let n = this.#lostEdge; n < end; n++) {
-      const i = n & this.#mask;
-      const flags = this.#flags[i] as number;
+      const i = n & this.mask;
+      const flags = this.flags[i] as number;
       if (flags & (SACKED | LOST)) continue;
-      this.#flags[i] = flags | LOST;
-      this.lostBytes += this.#length[i] as number;
+      this.flags[i] = flags | LOST;
+      this.lostBytes += this.lengths[i] as number;
       if (n < this.#hint) this.#hint = n;
     }
     if (end > this.#lostEdge) this.#lostEdge = end;
     return this.lostBytes > before;
   }
 
-  /** Index of the record that holds `seq`: the last one that does not begin after it; the head when all do. */
-  #indexAt(seq: number): number {
-    let low = this.#head;
-    let high = this.#tail;
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1;
-      if (((seq - (this.#seq[middle & this.#mask] as number)) | 0) >= 0) low = middle;
-      else high = middle;
-    }
-    return low;
-  }
-
-  /** Make two records of one; later records move up by one place. */
-  #cut(index: number, length: number): void {
-    if (this.#tail - this.#head > this.#mask) this.#grow();
-    const mask = this.#mask;
-    for (let n = this.#tail; n > index; n--) {
-      const to = n & mask;
-      const from = (n - 1) & mask;
-      this.#seq[to] = this.#seq[from] as number;
-      this.#length[to] = this.#length[from] as number;
-      this.#flags[to] = this.#flags[from] as number;
-      this.#sentUs[to] = this.#sentUs[from] as number;
-    }
-    this.#tail++;
-    const first = index & mask;
-    const second = (index + 1) & mask;
-    this.#seq[second] = ((this.#seq[first] as number) + length) | 0;
-    this.#length[second] = (this.#length[first] as number) - length;
-    this.#length[first] = length;
+  protected override cut(index: number, length: number): void {
+    super.cut(index, length);
     if (this.#hint > index) this.#hint++;
     if (this.#lostEdge > index) this.#lostEdge++;
-  }
-
-  #grow(): void {
-    this.#allocate((this.#mask + 1) * 2);
-  }
-
-  #allocate(records: number): void {
-    const seq = new Int32Array(records);
-    const length = new Int32Array(records);
-    const flags = new Uint8Array(records);
-    const sentUs = new Float64Array(records);
-    const mask = records - 1;
-    for (let n = this.#head; n < this.#tail; n++) {
-      seq[n & mask] = this.#seq[n & this.#mask] as number;
-      length[n & mask] = this.#length[n & this.#mask] as number;
-      flags[n & mask] = this.#flags[n & this.#mask] as number;
-      sentUs[n & mask] = this.#sentUs[n & this.#mask] as number;
-    }
-    this.#seq = seq;
-    this.#length = length;
-    this.#flags = flags;
-    this.#sentUs = sentUs;
-    this.#mask = mask;
   }
 }
