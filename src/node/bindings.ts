@@ -124,6 +124,7 @@ export const NativePipe: new (type: number) => NativePipeHandle = pipeWrap.Pipe;
 export const PipeConnectRequest: new () => { oncomplete?: () => void } = pipeWrap.PipeConnectWrap;
 
 export interface SpawnOptions {
+  cwd?: string;
   envPairs?: string[];
   stdio?: { type: string; handle?: unknown }[];
 }

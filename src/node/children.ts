@@ -19,7 +19,7 @@ import { ownerOf, processWrap, type SpawnOptions, spawnSyncBinding } from './bin
 import { face } from './face.ts';
 import { passHandles, receiveHandles } from './handle-passing.ts';
 import { SharedSockets } from './share-client.ts';
-import { type SharePoint, sharePoint } from './share-server.ts';
+import { endWithKernel, type SharePoint, sharePoint } from './share-server.ts';
 import { TcpHandle } from './tcp-handle.ts';
 import { UdpHandle } from './udp-handle.ts';
 import { uvResult } from './uv-error.ts';
@@ -111,21 +111,30 @@ function carriesHandle(options: SpawnOptions): boolean {
   return (options.stdio ?? []).some(({ handle }) => handle instanceof TcpHandle || handle instanceof UdpHandle);
 }
 
+export interface ShareOptions {
+  /** Directory that children start in when the program names none; the process's own when absent. */
+  cwd?: string;
+  /** The kernel is a whole machine: when it is switched off, its processes are. Otherwise their sockets fail. */
+  machine?: boolean;
+}
+
 /** From now on, what this thread's program starts shares its kernel. `preload` is the file that gives a process one. */
-export function shareWithChildren(preload: string): void {
+export function shareWithChildren(preload: string, { cwd, machine = false }: ShareOptions = {}): void {
+  if (machine) endWithKernel();
+  const inPlace = (options: SpawnOptions): SpawnOptions => (cwd === undefined ? options : { cwd, ...options });
   const spawn = processWrap.Process.prototype.spawn;
   processWrap.Process.prototype.spawn = function (options) {
     // A socket of ours is no descriptor that a child could inherit.
     if (carriesHandle(options)) return uvResult(-Errno.EOPNOTSUPP);
     const envPairs = childEnvironment(options.envPairs ?? [], preload, pointText());
-    const result = spawn.call(this, { ...options, envPairs });
+    const result = spawn.call(this, { ...inPlace(options), envPairs });
     const child = ownerOf(this);
     if (child !== this && typeof child === 'object' && child !== null) receiveHandles(child);
     return result;
   };
   const spawnSync = spawnSyncBinding.spawn;
   spawnSyncBinding.spawn = (options) =>
-    spawnSync({ ...options, envPairs: childEnvironment(options.envPairs ?? [], preload, null) });
+    spawnSync({ ...inPlace(options), envPairs: childEnvironment(options.envPairs ?? [], preload, null) });
   passHandles();
   shareWithWorkers(preload);
 }

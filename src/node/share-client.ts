@@ -7,6 +7,7 @@
  */
 
 import { Buffer } from 'node:buffer';
+import { isMainThread } from 'node:worker_threads';
 import { Errno } from '../base/errors.ts';
 import { EventQueue, type EventTarget } from '../socket/events.ts';
 import {
@@ -35,12 +36,20 @@ export interface Adopted {
   readonly family: Family;
 }
 
+/** What the kernel says of itself. */
+interface Known {
+  names: Record<string, string[]>;
+  interfaces: InterfaceAddress[] | null;
+  machine: boolean;
+}
+
 export class SharedSockets implements SocketLayer {
   readonly names: Record<string, string[]>;
   readonly interfaces: InterfaceAddress[] | null;
   readonly connection: ShareConnection;
   readonly #events: EventQueue = new EventQueue();
   readonly #sockets = new Map<number, SharedStream | SharedDatagram>();
+  readonly #machine: boolean;
   #nextId = 1;
 
   /** Where the kernel is reached: what this process's own children need. */
@@ -49,9 +58,10 @@ export class SharedSockets implements SocketLayer {
   constructor(point: { readonly path: string; readonly secret: string }) {
     this.point = point;
     this.connection = new ShareConnection(point.path, point.secret);
-    const hello = JSON.parse(this.connection.hello || '{}') as Partial<Pick<SharedSockets, 'names' | 'interfaces'>>;
+    const hello = JSON.parse(this.connection.hello || '{}') as Partial<Known>;
     this.names = hello.names ?? {};
     this.interfaces = hello.interfaces ?? null;
+    this.#machine = hello.machine ?? false;
     this.connection.onFrame = (frame) => this.#onFrame(frame);
     this.connection.onBatch = () => this.#deliver();
     this.connection.onGone = () => this.#onGone();
@@ -130,6 +140,8 @@ export class SharedSockets implements SocketLayer {
   }
 
   #onGone(): void {
+    // The plug was pulled: nothing of this process may be heard of any more.
+    if (this.#machine && isMainThread) process.kill(process.pid, 'SIGKILL');
     for (const socket of this.#sockets.values()) socket.lost();
     immediate(() => this.#deliver());
   }
@@ -181,7 +193,7 @@ class SharedSocketBase implements EventTarget {
 
   /** The kernel is gone. */
   lost(): void {
-    this.error = -Errno.ECONNRESET;
+    this.error = this.peer.port === 0 ? -Errno.ENETDOWN : -Errno.ECONNRESET;
     this.layer.post(this, EVENT_CONNECTED | EVENT_ERROR);
   }
 }

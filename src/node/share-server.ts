@@ -56,6 +56,13 @@ export function takeExport(token: string): Export | undefined {
   return found;
 }
 
+let machine = false;
+
+/** Processes that share this kernel end when it does. */
+export function endWithKernel(): void {
+  machine = true;
+}
+
 class Session implements ServedSession {
   readonly #sockets = new Map<number, Served>();
   readonly #face: Face;
@@ -72,7 +79,7 @@ class Session implements ServedSession {
     if (role === protocol.ROLE_CALLS) {
       this.#calls = connection;
       const { names, interfaces } = this.#face;
-      const known = JSON.stringify({ names: names.entries(), interfaces: interfaces?.() ?? null });
+      const known = JSON.stringify({ names: names.entries(), interfaces: interfaces?.() ?? null, machine });
       connection.write(protocol.frameOf(protocol.REPLY, 0, 0, 0, 0, 0, Buffer.from(known)));
     } else {
       this.#events = connection;

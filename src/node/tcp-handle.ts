@@ -235,6 +235,14 @@ export class TcpHandle extends StreamHandle implements Deferrable, Closing, Cons
     }
   }
 
+  /** No more connections will come. */
+  #failListening(error: number): void {
+    if (error === 0) return;
+    this.#listening = false;
+    this.updateLiveness();
+    callProgram(this.asyncScope, this.onconnection, this, uvResult(error));
+  }
+
   // --- Options ---
 
   setNoDelay(enable: unknown): number {
@@ -355,6 +363,7 @@ export class TcpHandle extends StreamHandle implements Deferrable, Closing, Cons
       this.#events &= ~EVENT_ACCEPTABLE;
       this.#acceptAll();
     }
+    if (this.#listening && (events & EVENT_ERROR) !== 0) this.#failListening(this.socket.error);
     if (this.connected && (events & (EVENT_READABLE | EVENT_ERROR)) !== 0) {
       this.#events &= ~EVENT_READABLE;
       this.reader.readable();

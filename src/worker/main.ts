@@ -5,6 +5,7 @@
  * The kernel works on this thread's event loop, so a program that computes without end stops its own machine, and only it.
  */
 
+import { fileURLToPath } from 'node:url';
 import { workerData } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
@@ -16,13 +17,21 @@ import { lendScratch } from '../mem/bulk-staging.ts';
 import { Counters } from '../mem/counters.ts';
 import { Doorbell } from '../mem/doorbell.ts';
 import { SpinBudget } from '../mem/spin-budget.ts';
+import { shareWithChildren } from '../node/children.ts';
+import type { InterfaceAddress } from '../node/face.ts';
 import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
 import { bootKernel } from './boot.ts';
 import { countHttp } from './http-figures.ts';
+import { interfaceAddresses } from './interface-addresses.ts';
 import { watchListening } from './listening.ts';
 import { drainBeforeExit, impersonate, runProgram } from './program.ts';
 import { Streams } from './streams.ts';
+
+/** What puts this kernel under the processes and threads that the program starts. */
+const CHILD_PRELOAD = fileURLToPath(
+  new URL(`./run${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+);
 
 const boot = workerData as WorkerBoot;
 const port = boot.port;
@@ -60,12 +69,13 @@ function start(): void {
   if (program === null) return;
   const kernel = [...kernels.values()][0] as Kernel;
   countHttp(Counters.open(arena, `${kernel.name}/program`, PROGRAM_COUNTERS_CAPACITY));
-  install({ sockets: kernel.sockets, names: new StaticNames(boot.hosts) });
+  const interfaces = (): InterfaceAddress[] => interfaceAddresses(kernel);
+  install({ sockets: kernel.sockets, names: new StaticNames(boot.hosts), interfaces });
+  shareWithChildren(CHILD_PRELOAD, { cwd: program.cwd, machine: true });
   impersonate(program);
   drainBeforeExit(() => kernel.drained);
   port.unref();
-  // A rejected import is the program's uncaught error: nobody here may catch it.
-  void runProgram(program);
+  runProgram(program);
 }
 
 function stop(name: string): void {

@@ -6,8 +6,10 @@
  * that first delivers what its sockets still hold.
  */
 
-import { pathToFileURL } from 'node:url';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import type { ProgramBoot } from '../lab/messages.ts';
+
+const require = createRequire(import.meta.url);
 
 /** How often, and how long at most, a program that ended waits for its sockets to deliver. */
 const DRAIN_POLL_MS = 10;
@@ -18,6 +20,14 @@ export function impersonate(program: ProgramBoot): void {
   process.argv.splice(1, process.argv.length - 1, program.script, ...program.argv);
   // chdir() does not exist in workers; relative paths of the file system keep following the process.
   process.cwd = () => program.cwd;
+  // Programs that start threads ask which of them they are: this one is the first.
+  Object.assign(require('node:worker_threads'), {
+    isMainThread: true,
+    parentPort: null,
+    workerData: null,
+    threadId: 0,
+  });
+  syncBuiltinESMExports();
 }
 
 /**
@@ -33,7 +43,7 @@ export function drainBeforeExit(drained: () => boolean): void {
   });
 }
 
-/** Load the program's module; an error it throws is the worker's uncaught error. */
-export async function runProgram(program: ProgramBoot): Promise<void> {
-  await import(pathToFileURL(program.script).href);
+/** Load the program as Node loads the file on its command line; an error it throws is the worker's uncaught error. */
+export function runProgram(program: ProgramBoot): void {
+  (require('node:module') as { runMain(main: string): void }).runMain(program.script);
 }
