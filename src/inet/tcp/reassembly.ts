@@ -13,21 +13,21 @@ const MIN_RANGES = 8;
 const RECENT = 4;
 const EMPTY: Int32Array = new Int32Array(0);
 
+/** Blocks chosen by the last `report`, of whichever connection: they are written into a segment at once. */
+export const blockStart: Int32Array = new Int32Array(RECENT);
+export const blockEnd: Int32Array = new Int32Array(RECENT);
+
 export class Reassembly {
   #starts: Int32Array = EMPTY;
   #ends: Int32Array = EMPTY;
   /** How many ranges there are. */
   count: number = 0;
   /** A sequence number inside each recently touched range, latest first. */
-  readonly #recent: Int32Array = new Int32Array(RECENT);
+  #recent: Int32Array = EMPTY;
   #recentCount: number = 0;
   /** The FIN's sequence number is known although data before it is missing. */
   finKnown: boolean = false;
   finSeq: number = 0;
-
-  /** Blocks chosen by `report`. */
-  readonly blockStart: Int32Array = new Int32Array(RECENT);
-  readonly blockEnd: Int32Array = new Int32Array(RECENT);
 
   /** End of the last range; only while `count > 0`. */
   get endSeq(): number {
@@ -92,7 +92,7 @@ export class Reassembly {
     return seq;
   }
 
-  /** Choose up to `limit` blocks to report, most recent first, into `blockStart` and `blockEnd`. Returns how many. */
+  /** Choose up to `limit` blocks to report, most recent first, into {@link blockStart} and {@link blockEnd}. Returns how many. */
   report(limit: number): number {
     let blocks = 0;
     for (let r = 0; r < this.#recentCount && blocks < limit; r++) {
@@ -100,10 +100,10 @@ export class Reassembly {
       if (range < 0) continue;
       const start = this.#starts[range] as number;
       let known = false;
-      for (let b = 0; b < blocks; b++) if (this.blockStart[b] === start) known = true;
+      for (let b = 0; b < blocks; b++) if (blockStart[b] === start) known = true;
       if (known) continue;
-      this.blockStart[blocks] = start;
-      this.blockEnd[blocks++] = this.#ends[range] as number;
+      blockStart[blocks] = start;
+      blockEnd[blocks++] = this.#ends[range] as number;
     }
     return blocks;
   }
@@ -119,6 +119,7 @@ export class Reassembly {
 
   /** Put the range that now is `[start, end)` first among the recent ones, and out of the later places. */
   #touch(seq: number, start: number, end: number): void {
+    if (this.#recent.length === 0) this.#recent = new Int32Array(RECENT);
     let kept = 0;
     for (let r = 0; r < this.#recentCount; r++) {
       const other = this.#recent[r] as number;

@@ -14,6 +14,7 @@ import { IP_DONT_FRAGMENT, type Path } from '../transport.ts';
 import { type Connection, PROTOCOL_TCP } from './connection.ts';
 import { capableTos, ecnFlags } from './ecn.ts';
 import { offerable, sackBlocksMax, TIMESTAMPS_BYTES, TIMESTAMPS_WORD } from './options.ts';
+import { blockEnd, blockStart } from './reassembly.ts';
 import type { TcpStack } from './stack.ts';
 
 /** Both halves of a word. */
@@ -72,8 +73,8 @@ function writeSack(c: Connection, view: DataView, at: number, optionBytes: numbe
     written = 1;
   }
   for (let b = 0; written < blocks; b++, written++) {
-    view.setInt32(at + 4 + 8 * written, c.reassembly.blockStart[b] as number);
-    view.setInt32(at + 8 + 8 * written, c.reassembly.blockEnd[b] as number);
+    view.setInt32(at + 4 + 8 * written, blockStart[b] as number);
+    view.setInt32(at + 8 + 8 * written, blockEnd[b] as number);
   }
   c.stack.counters.add(c.stack.count.sackBlocksSent, blocks);
   return foldSum(sumView(view, at, optionBytes));
