@@ -1,6 +1,6 @@
 /**
- * A program that blocks its thread, and with it its kernel, in a lab of real threads: its counters are still shown, streams to it stop and
- * lose nothing, datagrams to it are dropped or refused under a counter, the others go on.
+ * A program that blocks its thread, and with it its kernel, in a lab of real threads: its counters are still shown,
+ * streams to it stop and lose nothing, datagrams to it are dropped or refused under a counter, the others go on.
  */
 
 import { existsSync, writeFileSync } from 'node:fs';
