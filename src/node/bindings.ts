@@ -124,16 +124,38 @@ export const NativePipe: new (type: number) => NativePipeHandle = pipeWrap.Pipe;
 export const PipeConnectRequest: new () => { oncomplete?: () => void } = pipeWrap.PipeConnectWrap;
 
 export interface SpawnOptions {
-  cwd?: string;
-  envPairs?: string[];
-  stdio?: { type: string; handle?: unknown }[];
+  cwd?: string | undefined;
+  envPairs?: string[] | undefined;
+  stdio?: { type: string; handle?: unknown }[] | undefined;
 }
 
-interface NativeProcess {
-  spawn(this: object, options: SpawnOptions): number;
+type NativeSpawn = (this: object, ...options: unknown[]) => number;
+
+const processWrap = binding<{ Process: { prototype: { spawn: NativeSpawn } } }>('process_wrap');
+
+/**
+ * Have every child process of this thread started with what `change` makes of its options, or not at all when that is a
+ * (negative) UV number. `started` is told the native handle of the process.
+ */
+export function replaceSpawn(
+  change: (options: SpawnOptions) => SpawnOptions | number,
+  started: (handle: object) => void,
+): void {
+  const { prototype } = processWrap.Process;
+  const { spawn } = prototype;
+  prototype.spawn = function (...given) {
+    // From Node 24 on the options are arguments: file, args, cwd, environment, stdio, ...
+    const apart = typeof given[0] === 'string';
+    const [, , cwd, envPairs, stdio] = given as [unknown, unknown, string?, string[]?, SpawnOptions['stdio']?];
+    const changed = change(apart ? ({ cwd, envPairs, stdio } as SpawnOptions) : (given[0] as SpawnOptions));
+    if (typeof changed === 'number') return changed;
+    const rest = apart ? [...given.slice(0, 2), changed.cwd, changed.envPairs, ...given.slice(4)] : [changed];
+    const result = spawn.apply(this, rest);
+    started(this);
+    return result;
+  };
 }
 
-export const processWrap: { Process: { prototype: NativeProcess } } = binding('process_wrap');
 export const spawnSyncBinding: { spawn: (options: SpawnOptions) => unknown } = binding('spawn_sync');
 
 /** The stream methods of an IPC channel that can carry a handle. */

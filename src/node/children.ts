@@ -15,7 +15,7 @@ import {
   type WorkerOptions,
 } from 'node:worker_threads';
 import { Errno } from '../base/errors.ts';
-import { ownerOf, processWrap, type SpawnOptions, spawnSyncBinding } from './bindings.ts';
+import { ownerOf, replaceSpawn, type SpawnOptions, spawnSyncBinding } from './bindings.ts';
 import { face } from './face.ts';
 import { passHandles, receiveHandles } from './handle-passing.ts';
 import { SharedSockets } from './share-client.ts';
@@ -121,17 +121,18 @@ export interface ShareOptions {
 /** From now on, what this thread's program starts shares its kernel. `preload` is the file that gives a process one. */
 export function shareWithChildren(preload: string, { cwd, machine = false }: ShareOptions = {}): void {
   if (machine) endWithKernel();
-  const inPlace = (options: SpawnOptions): SpawnOptions => (cwd === undefined ? options : { cwd, ...options });
-  const spawn = processWrap.Process.prototype.spawn;
-  processWrap.Process.prototype.spawn = function (options) {
-    // A socket of ours is no descriptor that a child could inherit.
-    if (carriesHandle(options)) return uvResult(-Errno.EOPNOTSUPP);
-    const envPairs = childEnvironment(options.envPairs ?? [], preload, pointText());
-    const result = spawn.call(this, { ...inPlace(options), envPairs });
-    const child = ownerOf(this);
-    if (child !== this && typeof child === 'object' && child !== null) receiveHandles(child);
-    return result;
-  };
+  const inPlace = (options: SpawnOptions): SpawnOptions => ({ ...options, cwd: options.cwd ?? cwd });
+  replaceSpawn(
+    (options) => {
+      // A socket of ours is no descriptor that a child could inherit.
+      if (carriesHandle(options)) return uvResult(-Errno.EOPNOTSUPP);
+      return { ...inPlace(options), envPairs: childEnvironment(options.envPairs ?? [], preload, pointText()) };
+    },
+    (handle) => {
+      const child = ownerOf(handle);
+      if (child !== handle && typeof child === 'object' && child !== null) receiveHandles(child);
+    },
+  );
   const spawnSync = spawnSyncBinding.spawn;
   spawnSyncBinding.spawn = (options) =>
     spawnSync({ ...inPlace(options), envPairs: childEnvironment(options.envPairs ?? [], preload, null) });
