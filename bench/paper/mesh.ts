@@ -73,7 +73,8 @@ async function runMesh(run: MeshRun, signal: AbortSignal): Promise<Measured> {
   const sides = await runSides(entry, boots, { what: 'mesh', ms: run.ms + run.warmupMs, signal });
   const total = (key: string): number => sides.reduce((sum, side) => sum + numberOf(side, key), 0);
   const buffers = network.ringBytes * ports * (ports - 1) + network.slots * network.maxFrameBytes;
-  const share = (frames: number): number => (100 * frames * (frameBytes + 8)) / buffers;
+  // The two sides publish their counts once a turn, so a sample can be a turn's frames too high: never above what fits.
+  const share = (frames: number): number => Math.min(100, (100 * frames * (frameBytes + 8)) / buffers);
   return {
     values: {
       gbps: (total('framesPerSecond') * frameBytes * 8) / 1e9,
