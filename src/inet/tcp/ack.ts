@@ -116,7 +116,7 @@ function growSendBuffer(c: Connection): void {
 }
 
 /** SND.WND, unless an older segment would turn it back (SND.WL1, SND.WL2). */
-export function updateWindow(c: Connection, segment: Segment): void {
+function updateWindow(c: Connection, segment: Segment): void {
   const newer = (segment.seq - c.sndWl1) | 0;
   if (newer < 0 || (newer === 0 && ((segment.ack - c.sndWl2) | 0) < 0)) return;
   const window = segment.window << c.sndScale;

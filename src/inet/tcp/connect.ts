@@ -70,8 +70,8 @@ export function synSentArrives(c: Connection, segment: Segment, nowUs: number): 
   if (flags & FLAG_FIN) onPeerFin(c, segment, nowUs);
 }
 
-/** What the peer's SYN says: first sequence number, options. Used by both opens. */
-export function takeSyn(c: Connection, segment: Segment, nowUs: number): void {
+/** What the peer's SYN says: first sequence number, options. */
+function takeSyn(c: Connection, segment: Segment, nowUs: number): void {
   const { settings } = c.stack;
   c.irs = segment.seq;
   c.rcvNxt = (segment.seq + 1) | 0;

@@ -10,7 +10,7 @@
 import { pseudoSum4 } from '../../base/checksum.ts';
 import { Callout } from '../../kern/callout.ts';
 import type { Path } from '../transport.ts';
-import type { CongestionControl } from './congestion/control.ts';
+import { CONGESTION_NEWRENO, type CongestionControl } from './congestion/control.ts';
 import { Cubic } from './congestion/cubic.ts';
 import { NewReno } from './congestion/newreno.ts';
 import { EcnState } from './ecn.ts';
@@ -286,7 +286,7 @@ export class Connection {
     this.stack = stack;
     this.options = options;
     this.rtt = new RttEstimator(settings.rtoInitialMs.value, settings.rtoMinMs.value, settings.rtoMaxMs.value);
-    this.congestion = settings.congestionControl.value === 0 ? new NewReno() : new Cubic();
+    this.congestion = settings.congestionControl.value === CONGESTION_NEWRENO ? new NewReno() : new Cubic();
     this.sendBuffer = new SendBuffer(heap, bulk, options.sendBufferBytes || settings.sendSpaceBytes.value);
     this.receiveBuffer = new ReceiveBuffer(heap, bulk, options.receiveBufferBytes || settings.receiveSpaceBytes.value);
     this.sendBuffer.fixed = options.sendBufferBytes > 0;

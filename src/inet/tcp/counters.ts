@@ -7,9 +7,6 @@
 
 import type { Counters } from '../../mem/counters.ts';
 
-/** How many names there are at most: room the kernel's block of counters must have for TCP. */
-export const TCP_COUNTERS = 96;
-
 /** Indices of TCP's counters in the kernel's block. */
 export interface TcpCounters {
   readonly packetsSent: number;

@@ -96,7 +96,7 @@ export function onIcmpError(c: Connection, message: IcmpError, nowUs: number): v
 }
 
 /** The path carries less: segments in flight that are too long are lost, which says nothing about congestion. */
-export function onSmallerPath(c: Connection, nowUs: number): void {
+function onSmallerPath(c: Connection, nowUs: number): void {
   if (c.path === null || !refreshMss(c)) return;
   c.stack.counters.add(c.stack.count.mtuReductions, 1);
   markOversized(c);

@@ -26,7 +26,7 @@ function halves(word: number): number {
  * Bytes of window to offer with the next segment (RFC 9293 3.8.6.2.2): the right edge never moves back, and moves
  * forward only by a worthwhile step. Remembers the edge it offers.
  */
-export function offerWindow(c: Connection): number {
+function offerWindow(c: Connection): number {
   const { limitBytes } = c.receiveBuffer;
   const free = offerable(limitBytes, c.rcvScale) - c.readableBytes;
   const edge = (c.rcvAdv - c.rcvNxt) | 0;

@@ -7,6 +7,7 @@
  */
 
 import type { Sysctl, SysctlVariable } from '../sysctl.ts';
+import { CONGESTION_CUBIC, CONGESTION_NEWRENO } from './congestion/control.ts';
 
 const MS_PER_DAY = 86_400_000;
 
@@ -81,7 +82,13 @@ export class TcpSettings {
     this.ecn = integer('ecn.enable', 2, 0, 2, 'congestion notification (RFC 3168): 0 never, 1 offer, 2 when asked');
     this.synCookies = toggle('syncookies', true, 'answer SYNs by cookies when the SYN queue is full');
 
-    this.congestionControl = integer('congctl', 1, 0, 1, 'congestion control of new connections: 0 newreno, 1 cubic');
+    this.congestionControl = integer(
+      'congctl',
+      CONGESTION_CUBIC,
+      CONGESTION_NEWRENO,
+      CONGESTION_CUBIC,
+      'congestion control of new connections: 0 newreno, 1 cubic',
+    );
     this.initialWindowSegments = integer('init_win', 10, 1, 64, 'initial window, segments (RFC 6928)');
     this.slowStartAfterIdle = toggle('slowstart_after_idle', true, 'restart window after an idle RTO (RFC 5681 4.1)');
     this.limitedTransmit = toggle('limited_transmit', true, 'new data on the first duplicate ACKs (RFC 3042)');

@@ -160,7 +160,7 @@ export function onAckTimer(c: Connection, nowUs: number): void {
 }
 
 /** The timer of slow things: keep-alive while a program holds the socket, FIN_WAIT_2 when none does. */
-export function armSlow(c: Connection, deadlineUs: number): void {
+function armSlow(c: Connection, deadlineUs: number): void {
   c.stack.callouts.schedule(c.slowTimer, deadlineUs);
 }
 

@@ -72,7 +72,7 @@ export function tryUndo(c: Connection, advanced: boolean, tsEcho: number): boole
 }
 
 /** The windows are as they were; nothing counts as lost. */
-export function takeBack(c: Connection): void {
+function takeBack(c: Connection): void {
   const { undo, congestion, stack } = c;
   const { count, counters } = stack;
   counters.add(c.recovery === RECOVERY_TIMEOUT ? count.spuriousTimeouts : count.spuriousRecoveries, 1);
