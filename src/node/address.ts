@@ -45,7 +45,20 @@ export function parseIpv4(text: string): number {
   return parts === 4 ? address : Number.NaN;
 }
 
+// A program that sends or receives many datagrams mostly names one address.
+let formatted = 0;
+let formattedText = '0.0.0.0';
+let parsedText = formattedText;
+let parsedAddress = 0;
+
 export function formatIpv4(address: number): string {
+  if (address === formatted) return formattedText;
+  formatted = address;
+  formattedText = octets(address);
+  return formattedText;
+}
+
+function octets(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }
 
@@ -105,9 +118,17 @@ export interface ParsedAddress {
 
 export function parseInto(parsed: ParsedAddress, text: unknown, family: Family, unreachable: number): boolean {
   parsed.error = 0;
+  if (family === 4 && text === parsedText) {
+    parsed.address = parsedAddress;
+    return true;
+  }
   const found = family === 4 ? parseIpv4(String(text)) : parseIpv6(String(text));
   if (found === NOT_AN_ADDRESS || Number.isNaN(found)) parsed.error = -Errno.EINVAL;
   else if (found === NO_ROUTE) parsed.error = -unreachable;
   else parsed.address = found as number;
+  if (family === 4 && parsed.error === 0) {
+    parsedText = text as string;
+    parsedAddress = parsed.address;
+  }
   return parsed.error === 0;
 }

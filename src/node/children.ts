@@ -154,19 +154,20 @@ function shareWithWorkers(preload: string): void {
   const threads = createRequire(import.meta.url)('node:worker_threads') as { Worker: typeof NodeWorker };
   // Not the import: it follows the replacement below.
   const Original = threads.Worker;
-  const make = (filename: string | URL, options: WorkerOptions): NodeWorker => {
+  const make = (filename: string | URL, options: WorkerOptions, target: unknown): NodeWorker => {
     setEnvironmentData(SHARE, pointText());
     const wanted = workerOptions(options, preload, process.execArgv);
     try {
-      return Reflect.construct(Original, [filename, wanted], Worker);
+      return Reflect.construct(Original, [filename, wanted], target as typeof NodeWorker);
     } catch (error) {
       // Flags of the process that are not for workers: they are inherited as a whole, but not by name.
       if ((error as { code?: string }).code !== 'ERR_WORKER_INVALID_EXEC_ARGV' || options.execArgv) throw error;
-      return Reflect.construct(Original, [filename, workerOptions(options, preload, [])], Worker);
+      return Reflect.construct(Original, [filename, workerOptions(options, preload, [])], target as typeof NodeWorker);
     }
   };
   function Worker(filename: string | URL, options: WorkerOptions = {}): NodeWorker {
-    return make(filename, options);
+    if (new.target === undefined) throw new TypeError("Class constructor Worker cannot be invoked without 'new'");
+    return make(filename, options, new.target);
   }
   Object.setPrototypeOf(Worker, Original);
   Worker.prototype = Original.prototype;

@@ -8,7 +8,8 @@
 import { Errno } from '../base/errors.ts';
 import { type Channel, channelPrototype, watchChannelMessages } from './bindings.ts';
 import { face } from './face.ts';
-import { SharedDatagram, SharedSockets, SharedStream } from './share-client.ts';
+import { RemoteSocket } from './remote-socket.ts';
+import { SharedSockets } from './share-client.ts';
 import { exportSocket, takeExport } from './share-server.ts';
 import { IN_TRANSIT, leave } from './shared-socket.ts';
 import { TcpHandle } from './tcp-handle.ts';
@@ -29,7 +30,7 @@ function tokenOf(handle: Handle): string | null {
   const found = handle.handOver();
   if (found === null) return null;
   const { socket, family } = found;
-  if (socket instanceof SharedStream || socket instanceof SharedDatagram) return socket.export(family);
+  if (socket instanceof RemoteSocket) return socket.export(family);
   return exportSocket(socket, 'state' in socket ? 'stream' : 'datagram', family);
 }
 

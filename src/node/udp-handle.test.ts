@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SocketDouble } from '../../test/fixtures/socket-double.ts';
 import { udpWrap, uv } from './bindings.ts';
+import type { BufferSizeContext } from './datagram-handle.ts';
 import { liveness, setFace } from './face.ts';
 import { StaticNames } from './names.ts';
-import { type BufferSizeContext, UdpHandle } from './udp-handle.ts';
+import { UdpHandle } from './udp-handle.ts';
 
 let layer: SocketDouble;
 beforeEach(() => {

@@ -1,0 +1,204 @@
+/**
+ * What UDP handles have besides datagrams: options, group memberships, references. Thread: the program's.
+ *
+ * Methods answer as libuv does: 0 or a negative UV number, UV_EBADF where libuv has not made its descriptor yet.
+ */
+
+import { AsyncResource } from 'node:async_hooks';
+import { Errno } from '../base/errors.ts';
+import type { DatagramSocket, SocketOptions } from '../socket/socket.ts';
+import { type Family, type ParsedAddress, parseInto } from './address.ts';
+import { face, liveness } from './face.ts';
+import type { Consumer } from './shared-socket.ts';
+import { uvCode, uvResult } from './uv-error.ts';
+
+const UV_EBADF = uvCode('EBADF');
+const UV_EINVAL = uvCode('EINVAL');
+
+export interface BufferSizeContext {
+  errno?: number;
+  code?: string;
+  message?: string;
+  syscall?: string;
+}
+
+const parsed: ParsedAddress = { address: 0, error: 0 };
+
+/** Linux gives a socket twice the buffer that is asked for, and says so. */
+const sizeFactor = process.platform === 'linux' ? 2 : 1;
+
+export abstract class DatagramHandle implements Consumer {
+  protected readonly scope: AsyncResource = new AsyncResource('UDPWRAP');
+  protected socket: DatagramSocket | null = null;
+  protected family: Family = 4;
+  protected bound = false;
+  protected receiving = false;
+  protected closing = false;
+  #referenced = true;
+  #held = false;
+
+  abstract readonly onEvents: (events: number) => void;
+
+  get interested(): boolean {
+    return this.receiving;
+  }
+
+  protected openSocket(family: Family): DatagramSocket {
+    if (this.socket !== null) return this.socket;
+    this.family = family;
+    const socket = face().sockets.datagram();
+    this.socket = socket;
+    socket.onEvents = this.onEvents;
+    return socket;
+  }
+
+  // --- Groups ---
+
+  addMembership(group: unknown, interfaceAddress: unknown): number {
+    return this.#membership('joinGroup', group, interfaceAddress);
+  }
+
+  dropMembership(group: unknown, interfaceAddress: unknown): number {
+    return this.#membership('leaveGroup', group, interfaceAddress);
+  }
+
+  #membership(method: 'joinGroup' | 'leaveGroup', group: unknown, interfaceAddress: unknown): number {
+    if (this.closing) return UV_EBADF;
+    if (!parseInto(parsed, group, this.#groupFamily(group), Errno.ENODEV)) return uvResult(parsed.error);
+    const address = parsed.address;
+    const via = this.#interfaceOf(interfaceAddress);
+    if (via.error < 0) return uvResult(via.error);
+    return uvResult(this.#openForGroup()[method](address, via.address));
+  }
+
+  addSourceSpecificMembership(source: unknown, group: unknown, interfaceAddress: unknown): number {
+    return this.#sourceMembership('joinSourceGroup', source, group, interfaceAddress);
+  }
+
+  dropSourceSpecificMembership(source: unknown, group: unknown, interfaceAddress: unknown): number {
+    return this.#sourceMembership('leaveSourceGroup', source, group, interfaceAddress);
+  }
+
+  #sourceMembership(
+    method: 'joinSourceGroup' | 'leaveSourceGroup',
+    source: unknown,
+    group: unknown,
+    interfaceAddress: unknown,
+  ): number {
+    if (this.closing) return UV_EBADF;
+    if (!parseInto(parsed, source, this.#groupFamily(source), Errno.ENODEV)) return uvResult(parsed.error);
+    const from = parsed.address;
+    if (!parseInto(parsed, group, this.#groupFamily(group), Errno.ENODEV)) return uvResult(parsed.error);
+    const address = parsed.address;
+    const via = this.#interfaceOf(interfaceAddress);
+    if (via.error < 0) return uvResult(via.error);
+    return uvResult(this.#openForGroup()[method](address, from, via.address));
+  }
+
+  #groupFamily(text: unknown): Family {
+    return String(text).includes(':') ? 6 : 4;
+  }
+
+  /** An interface by its address; none lets the kernel choose. */
+  #interfaceOf(text: unknown): ParsedAddress {
+    if (text === undefined || text === null) {
+      parsed.address = 0;
+      parsed.error = 0;
+    } else parseInto(parsed, text, this.#groupFamily(text), Errno.ENODEV);
+    return parsed;
+  }
+
+  /** libuv binds before it joins, and shares the port. */
+  #openForGroup(): DatagramSocket {
+    const socket = this.openSocket(4);
+    if (!this.bound) {
+      socket.setOption('reuseAddress', true);
+      this.bound = socket.bind(0, 0) === 0;
+    }
+    return socket;
+  }
+
+  setMulticastInterface(address: unknown): number {
+    if (this.socket === null) return UV_EBADF;
+    const via = this.#interfaceOf(address);
+    // An interface of IPv6, by its number: all groups of IPv6 are nowhere.
+    if (via.error === -Errno.ENODEV) return 0;
+    return uvResult(via.error < 0 ? via.error : this.socket.setOption('multicastInterface', via.address));
+  }
+
+  // --- Options ---
+
+  setMulticastTTL(ttl: number): number {
+    if (this.socket === null) return UV_EBADF;
+    return ttl < 0 || ttl > 255 ? UV_EINVAL : this.#setOption('multicastTtl', ttl | 0);
+  }
+
+  setMulticastLoopback(on: number): number {
+    return this.#setOption('multicastLoop', on !== 0);
+  }
+
+  setBroadcast(on: number): number {
+    return this.#setOption('broadcast', on !== 0);
+  }
+
+  setTTL(ttl: number): number {
+    if (this.socket === null) return UV_EBADF;
+    return ttl < 1 || ttl > 255 ? UV_EINVAL : this.#setOption('ttl', ttl | 0);
+  }
+
+  #setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number {
+    return this.socket === null ? UV_EBADF : uvResult(this.socket.setOption(name, value));
+  }
+
+  /** Sets the size when it is not 0; undefined and `context` filled when it fails. */
+  bufferSize(size: number, receive: boolean, context: BufferSizeContext): number | undefined {
+    const socket = this.socket;
+    const name = receive ? 'receiveBufferBytes' : 'sendBufferBytes';
+    let error = 0;
+    if (size > 0x7fffffff) error = UV_EINVAL;
+    else if (socket === null || this.closing) error = UV_EBADF;
+    else if (size !== 0) error = uvResult(socket.setOption(name, size * sizeFactor));
+    if (error === 0 && socket !== null) return socket.getOption(name);
+    context.errno = error;
+    context.code = error === UV_EINVAL ? 'EINVAL' : 'EBADF';
+    context.message = error === UV_EINVAL ? 'invalid argument' : 'bad file descriptor';
+    context.syscall = receive ? 'uv_recv_buffer_size' : 'uv_send_buffer_size';
+    return undefined;
+  }
+
+  // --- Life ---
+
+  getAsyncId(): number {
+    return this.scope.asyncId();
+  }
+
+  getProviderType(): number {
+    return 0;
+  }
+
+  ref(): void {
+    this.#referenced = true;
+    this.updateLiveness();
+  }
+
+  unref(): void {
+    this.#referenced = false;
+    this.updateLiveness();
+  }
+
+  hasRef(): boolean {
+    return this.#referenced && !this.closing;
+  }
+
+  get activeKind(): string {
+    return this.closing || !this.#referenced ? '' : 'UDPWrap';
+  }
+
+  protected updateLiveness(): void {
+    const hold = this.#referenced && !this.closing && this.receiving;
+    if (hold === this.#held) return;
+    this.#held = hold;
+    if (hold) liveness.hold();
+    else liveness.release();
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * A datagram socket of a shared kernel: every send waits for the kernel's answer. Thread: the client's.
+ */
+
+import { Errno } from '../base/errors.ts';
+import { type DatagramInfo, type DatagramSocket, EVENT_READABLE } from '../socket/socket.ts';
+import { RemoteSocket } from './remote-socket.ts';
+import * as protocol from './share-protocol.ts';
+
+export class RemoteDatagram extends RemoteSocket implements DatagramSocket {
+  connected = false;
+  readonly #inbox: protocol.Frame[] = [];
+  #queued = 0;
+
+  get nextBytes(): number {
+    return this.#inbox[0]?.payload.length ?? -1;
+  }
+
+  get queuedBytes(): number {
+    return this.#queued;
+  }
+
+  connect(address: number, port: number): number {
+    const result = this.named(this.call(protocol.CONNECT, address, port));
+    if (result === 0) {
+      this.connected = true;
+      this.peer = { address, port };
+    }
+    return result;
+  }
+
+  disconnect(): number {
+    const result = this.call(protocol.DISCONNECT).a;
+    if (result === 0) {
+      this.connected = false;
+      this.peer = { address: 0, port: 0 };
+    }
+    return result;
+  }
+
+  send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number {
+    const payload = bytes.subarray(offset, offset + lengthBytes);
+    return this.named(this.call(protocol.SEND_TO, address, port, 0, 0, payload));
+  }
+
+  receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
+    const frame = this.#inbox.shift();
+    if (frame === undefined) {
+      const { error } = this;
+      this.error = 0;
+      return error < 0 ? error : -Errno.EAGAIN;
+    }
+    const count = Math.min(lengthBytes, frame.payload.length);
+    into.set(frame.payload.subarray(0, count), offset);
+    info.address = frame.a;
+    info.port = frame.b;
+    info.fullBytes = frame.c;
+    this.#queued -= frame.payload.length;
+    this.layer.connection.send(protocol.CONSUMED, this.id, Math.max(frame.payload.length, 1));
+    return count;
+  }
+
+  joinGroup(group: number, interfaceAddress: number): number {
+    return this.call(protocol.MEMBERSHIP, group, 0, interfaceAddress, 0).a;
+  }
+
+  leaveGroup(group: number, interfaceAddress: number): number {
+    return this.call(protocol.MEMBERSHIP, group, 0, interfaceAddress, 1).a;
+  }
+
+  joinSourceGroup(group: number, source: number, interfaceAddress: number): number {
+    return this.call(protocol.MEMBERSHIP, group, source, interfaceAddress, 2).a;
+  }
+
+  leaveSourceGroup(group: number, source: number, interfaceAddress: number): number {
+    return this.call(protocol.MEMBERSHIP, group, source, interfaceAddress, 3).a;
+  }
+
+  close(): void {
+    this.layer.forget(this.id);
+    this.layer.connection.send(protocol.CLOSE, this.id);
+  }
+
+  override frame(frame: protocol.Frame): void {
+    if (frame.operation === protocol.DATAGRAM) {
+      this.#inbox.push(frame);
+      this.#queued += frame.payload.length;
+      this.layer.post(this, EVENT_READABLE);
+    } else if (frame.operation === protocol.EVENTS) {
+      if (frame.b < 0) this.error = frame.b;
+      this.layer.post(this, frame.a);
+    }
+  }
+}

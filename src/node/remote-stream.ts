@@ -1,0 +1,156 @@
+/**
+ * A stream socket of a shared kernel. Thread: the client's.
+ *
+ * Bytes are sent ahead within a window, and received into a queue here; what the program has taken makes room for more.
+ * Missing: `state`, `retransmits` and `unsentBytes` are not followed.
+ */
+
+import { Errno } from '../base/errors.ts';
+import {
+  EVENT_ACCEPTABLE,
+  EVENT_CONNECTED,
+  EVENT_READABLE,
+  EVENT_WRITABLE,
+  type StreamSocket,
+} from '../socket/socket.ts';
+import { RemoteSocket } from './remote-socket.ts';
+import * as protocol from './share-protocol.ts';
+
+export class RemoteStream extends RemoteSocket implements StreamSocket {
+  state = 'CLOSED';
+  readonly retransmits = 0;
+  readonly unsentBytes = 0;
+  readonly #inbox: Uint8Array[] = [];
+  readonly #waiting: RemoteStream[] = [];
+  #inboxAt = 0;
+  #inboxBytes = 0;
+  #ended = false;
+  #credit = protocol.WINDOW_BYTES;
+  #consumed = 0;
+  #blocked = false;
+  #shut = false;
+
+  get readableBytes(): number {
+    return this.#inboxBytes;
+  }
+
+  get writableBytes(): number {
+    return this.#shut ? 0 : this.#credit;
+  }
+
+  listen(backlog: number): number {
+    const result = this.named(this.call(protocol.LISTEN, backlog));
+    if (result === 0) this.state = 'LISTEN';
+    return result;
+  }
+
+  connect(address: number, port: number): number {
+    const result = this.named(this.call(protocol.CONNECT, address, port));
+    this.peer = { address, port };
+    return result;
+  }
+
+  accept(): StreamSocket | null {
+    return this.#waiting.shift() ?? null;
+  }
+
+  send(bytes: Uint8Array, offset: number, lengthBytes: number): number {
+    if (this.error < 0) return this.error;
+    if (this.#shut) return -Errno.EPIPE;
+    const count = Math.min(lengthBytes, this.#credit);
+    if (count <= 0) {
+      this.#blocked = true;
+      return -Errno.EAGAIN;
+    }
+    this.#credit -= count;
+    this.#blocked = count < lengthBytes;
+    const sent = this.layer.connection.send(protocol.SEND, this.id, 0, 0, 0, 0, bytes.subarray(offset, offset + count));
+    return sent ? count : -Errno.ECONNRESET;
+  }
+
+  receive(into: Uint8Array, offset: number, lengthBytes: number): number {
+    let copied = 0;
+    while (copied < lengthBytes && this.#inbox.length > 0) {
+      const first = this.#inbox[0] as Uint8Array;
+      const count = Math.min(first.length - this.#inboxAt, lengthBytes - copied);
+      into.set(first.subarray(this.#inboxAt, this.#inboxAt + count), offset + copied);
+      copied += count;
+      this.#inboxAt += count;
+      if (this.#inboxAt < first.length) break;
+      this.#inbox.shift();
+      this.#inboxAt = 0;
+    }
+    if (copied === 0) return this.#ended ? 0 : this.error < 0 ? this.error : -Errno.EAGAIN;
+    this.#inboxBytes -= copied;
+    this.#consumed += copied;
+    if (this.#consumed >= protocol.WINDOW_BYTES / 4) {
+      this.layer.connection.send(protocol.CONSUMED, this.id, this.#consumed);
+      this.#consumed = 0;
+    }
+    return copied;
+  }
+
+  shutdown(): number {
+    if (this.error < 0 || this.peer.port === 0) return -Errno.ENOTCONN;
+    this.#shut = true;
+    this.layer.connection.send(protocol.SHUTDOWN, this.id);
+    return 0;
+  }
+
+  close(): void {
+    // What arrived and was not read makes it a reset, here as there.
+    this.#leave(this.#inboxBytes > 0 ? protocol.ABORT : protocol.CLOSE);
+  }
+
+  abort(): void {
+    this.#leave(protocol.ABORT);
+  }
+
+  #leave(operation: number): void {
+    this.layer.forget(this.id);
+    this.layer.connection.send(operation, this.id);
+    for (const waiting of this.#waiting.splice(0)) waiting.abort();
+  }
+
+  override frame(frame: protocol.Frame): void {
+    switch (frame.operation) {
+      case protocol.DATA:
+        this.#inbox.push(frame.payload);
+        this.#inboxBytes += frame.payload.length;
+        this.layer.post(this, EVENT_READABLE);
+        return;
+      case protocol.END:
+        this.#ended = true;
+        this.layer.post(this, EVENT_READABLE);
+        return;
+      case protocol.CREDIT:
+        this.#credit += frame.a;
+        if (this.#blocked) this.layer.post(this, EVENT_WRITABLE);
+        return;
+      case protocol.ACCEPTED:
+        this.#arrived(frame);
+        return;
+      case protocol.EVENTS:
+        this.#state(frame);
+    }
+  }
+
+  #arrived(frame: protocol.Frame): void {
+    const stream = this.layer.register(new RemoteStream(this.layer, frame.a));
+    const { payload } = frame;
+    stream.state = 'ESTABLISHED';
+    stream.peer = { address: frame.b, port: frame.c };
+    stream.local = { address: frame.d, port: new DataView(payload.buffer, payload.byteOffset).getInt32(0, true) };
+    this.#waiting.push(stream);
+    this.layer.post(this, EVENT_ACCEPTABLE);
+  }
+
+  #state(frame: protocol.Frame): void {
+    if (frame.b < 0) this.error = frame.b;
+    if ((frame.a & EVENT_CONNECTED) !== 0) {
+      this.local = { address: frame.c, port: frame.d };
+      if (frame.b === 0) this.state = 'ESTABLISHED';
+    }
+    this.layer.post(this, frame.a);
+  }
+}
