@@ -1,6 +1,7 @@
 /** `mk ps`: the nodes of a lab and the state of each. Thread: the command's. */
 
 import { Command } from 'commander';
+import { formatCut } from './break.ts';
 import { formatLab } from './lab-table.ts';
 import { output, printJson } from './output.ts';
 import { labOption, withLab } from './target.ts';
@@ -9,7 +10,7 @@ export function psCommand(): Command {
   return new Command('ps')
     .summary('list the nodes of a lab and their states')
     .description(
-      'List the nodes of a lab: kind, addresses, program, and state with exit code or last error. With --errors, the ' +
+      'List the nodes of a lab: kind, addresses, program, and state with exit code or last error; and what is cut. With --errors, the ' +
         'stack of what ended a program.',
     )
     .addOption(labOption())
@@ -17,12 +18,13 @@ export function psCommand(): Command {
     .option('--json', 'print JSON')
     .action((options: { lab?: string; errors?: true; json?: true }) =>
       withLab(options.lab, async (lab) => {
-        const { nodes } = await lab.info();
+        const { nodes, cuts } = await lab.info();
         if (options.json) {
           printJson(output, nodes);
           return;
         }
         output.write(formatLab(nodes));
+        for (const cut of cuts) output.write(formatCut(cut));
         for (const { name, lastError } of options.errors ? nodes : []) {
           if (lastError === null) continue;
           const text = lastError.stack === '' ? `${lastError.name}: ${lastError.message}` : lastError.stack;

@@ -17,7 +17,7 @@ export interface NodeSituation {
   waitingFor: string[];
 }
 
-/** "running, listening :80", "exited 0", "crashed: Error: boom", "out of memory", "waiting for db listening:80". */
+/** "running, listening :80", "exited 0", "crashed 1: Error: boom", "out of memory", "waiting for db listening:80". */
 export function stateText(situation: NodeSituation): string {
   switch (situation.phase) {
     case 'running': {
@@ -36,7 +36,7 @@ export function stateText(situation: NodeSituation): string {
     case 'crashed':
       return situation.lastError?.code === 'ERR_WORKER_OUT_OF_MEMORY'
         ? 'out of memory'
-        : `crashed: ${errorText(situation.lastError)}`;
+        : `crashed ${situation.exitCode ?? 1}: ${errorText(situation.lastError)}`;
     default:
       return situation.phase;
   }

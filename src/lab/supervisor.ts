@@ -294,8 +294,11 @@ export class Supervisor implements LabBackend {
     node.env = { ...node.plan.env, ...env };
     node.enter('booting');
     await this.#startGroup([node]);
-    node.enter('running');
-    node.worker?.start();
+    // With its dependencies up it has begun by itself; otherwise whoever runs a program by hand does not wait for them.
+    if (node.phase === 'waiting') {
+      node.enter('running');
+      node.worker?.start();
+    }
     return node.status();
   }
 

@@ -94,10 +94,10 @@ describe('states', () => {
       'running, listening :1 :2 :3 :4 and 2 more',
     );
     expect(stateText({ ...base, phase: 'crashed', lastError: programError('just text') })).toBe(
-      'crashed: Uncaught: just text',
+      'crashed 1: Uncaught: just text',
     );
     const long = stateText({ ...base, phase: 'crashed', lastError: programError(new Error('x'.repeat(500))) });
-    expect(long).toHaveLength('crashed: '.length + 160);
+    expect(long).toHaveLength('crashed 1: '.length + 160);
   });
 
   it('hold or do not', () => {

@@ -120,7 +120,7 @@ describe('programs', () => {
     workers.of('a').end(3);
     await until(() => state('a') === 'exited 3');
     workers.of('b').end(1, Object.assign(new TypeError('boom\nmore'), { code: 'ERR_X' }));
-    await until(() => state('b') === 'crashed: TypeError: boom');
+    await until(() => state('b') === 'crashed 1: TypeError: boom');
     expect(state('r')).toBe('ready');
     const network = workers.of('r').boot.kernels[0]?.interfaces[0]?.descriptor;
     const ports = listPorts(Arena.attach(workers.of('r').boot.memory), network as NonNullable<typeof network>);
