@@ -72,7 +72,7 @@ function start(): void {
   const interfaces = (): InterfaceAddress[] => interfaceAddresses(kernel);
   install({ sockets: kernel.sockets, names: new StaticNames(boot.hosts), interfaces });
   shareWithChildren(CHILD_PRELOAD, { cwd: program.cwd, machine: true });
-  impersonate(program);
+  impersonate(program, kernel.name);
   drainBeforeExit(() => kernel.drained);
   port.unref();
   runProgram(program);

@@ -5,6 +5,7 @@
  * Thread: the main thread. Loaded by worker/run.
  */
 
+import { hostname } from 'node:os';
 import { EventLoop } from '../host/node/event-loop.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
@@ -32,4 +33,6 @@ const kernel = new Kernel({
   heap: { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES },
 });
 loop.add(kernel);
-install({ sockets: kernel.sockets, names: new StaticNames(), interfaces: () => interfaceAddresses(kernel) });
+// Programs also call their own machine by its name.
+const names = new StaticNames({ localhost: '127.0.0.1', [hostname()]: '127.0.0.1' });
+install({ sockets: kernel.sockets, names, interfaces: () => interfaceAddresses(kernel) });

@@ -7,6 +7,7 @@
  */
 
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { constants } from 'node:os';
 import type { ProgramBoot } from '../lab/messages.ts';
 
 const require = createRequire(import.meta.url);
@@ -15,11 +16,13 @@ const require = createRequire(import.meta.url);
 const DRAIN_POLL_MS = 10;
 const DRAIN_MS_MAX = 3_000;
 
-/** Make `process` look as if `node script argv...` had been typed in the program's directory. */
-export function impersonate(program: ProgramBoot): void {
+/** Make `process` look as if `node script argv...` had been typed in the program's directory on a machine called `hostname`. */
+export function impersonate(program: ProgramBoot, hostname: string): void {
   process.argv.splice(1, process.argv.length - 1, program.script, ...program.argv);
   // chdir() does not exist in workers; relative paths of the file system keep following the process.
   process.cwd = () => program.cwd;
+  process.kill = killer(process.kill);
+  (require('node:os') as { hostname: () => string }).hostname = () => hostname;
   // Programs that start threads ask which of them they are: this one is the first.
   Object.assign(require('node:worker_threads'), {
     isMainThread: true,
@@ -28,6 +31,28 @@ export function impersonate(program: ProgramBoot): void {
     threadId: 0,
   });
   syncBuiltinESMExports();
+}
+
+/** What these do to a process that does not handle them: nothing. */
+const IGNORED: ReadonlySet<string> = new Set(['SIGCHLD', 'SIGCONT', 'SIGURG', 'SIGWINCH']);
+
+/**
+ * `process.kill` that keeps to this machine: a signal that a program sends to itself would reach the process, which is the
+ * whole lab. Its listeners hear it, or it ends this machine as it would have ended the process.
+ */
+function killer(kill: typeof process.kill): typeof process.kill {
+  return (pid, signal = 'SIGTERM') => {
+    const number = typeof signal === 'number' ? signal : constants.signals[signal as NodeJS.Signals];
+    const name = Object.entries(constants.signals).find((entry) => entry[1] === number)?.[0] as NodeJS.Signals;
+    // 0 only asks; what is no signal at all is told so by Node.
+    if ((pid !== process.pid && pid !== 0) || name === undefined) return kill.call(process, pid, signal);
+    if (name !== 'SIGKILL' && name !== 'SIGSTOP' && process.listenerCount(name) > 0) {
+      setImmediate(() => process.emit(name, name));
+    } else if (!IGNORED.has(name)) {
+      (process as unknown as { reallyExit(code: number): void }).reallyExit(128 + (number as number));
+    }
+    return true;
+  };
 }
 
 /**

@@ -250,6 +250,8 @@ describe('mk up', () => {
       'oom.js':
         'const keep = []; setInterval(() => { for (let i = 0; i < 200; i++) keep.push(new Array(5000).fill(i)) }, 1)',
       'end.js': "console.log('args', process.argv.slice(2).join(), process.env.COLOUR)",
+      'kill.js':
+        "process.on('SIGUSR2', () => { console.log('heard on', require('os').hostname()); process.kill(process.pid) }); process.kill(process.pid, 'SIGUSR2')",
       'server.js': "require('net').createServer(() => {}).listen(80)",
     };
     lab(
@@ -261,6 +263,7 @@ nodes:
   syntax: { run: node syntax.js }
   oom: { run: node oom.js, memory: 16MiB }
   end: { run: "node end.js 1 '2 3'", env: { COLOUR: red } }
+  kill: { run: node kill.js }
   server: { run: node server.js }
 `,
       programs,
@@ -276,14 +279,16 @@ nodes:
     );
     expect(await states()).toEqual({
       exit: 'exited 3',
-      crash: 'crashed: TypeError: boom',
-      reject: 'crashed: Error: nobody',
-      syntax: expect.stringMatching(/^crashed: SyntaxError: /),
+      crash: 'crashed 1: TypeError: boom',
+      reject: 'crashed 1: Error: nobody',
+      syntax: expect.stringMatching(/^crashed 1: SyntaxError: /),
       oom: 'out of memory',
       end: 'exited 0',
+      kill: 'exited 143',
       server: 'running, listening :80',
     });
     expect(up.out).toContain('end | args 1,2 3 red\n');
+    expect(up.out).toContain('kill | heard on kill\n');
     const errors = await terminal.run('ps', '--errors');
     expect(errors.out).toMatch(/\ncrash:\n {2}TypeError: boom\n {6}at .*crash\.js/);
   });
