@@ -23,7 +23,9 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     socket.on('close', () => resolve(null));
   });
+  let connected = false;
   socket.on('connect', () => {
+    connected = true;
     if (timer !== null) clearTimeout(timer);
     if (flags.has('v')) context.out.error(`Connection to ${host} ${port} port [tcp] succeeded!\n`);
     if (flags.has('z')) socket.destroy();
@@ -37,7 +39,8 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   context.stdin.unpipe(socket);
   context.signal.removeEventListener('abort', stop);
   if (error === null) return 0;
-  context.out.error(`nc: connect to ${host} port ${port} (tcp) failed: ${error}\n`);
+  const what = connected ? `${host} port ${port} (tcp)` : `connect to ${host} port ${port} (tcp) failed`;
+  context.out.error(`nc: ${what}: ${error}\n`);
   return 1;
 }
 
