@@ -2,8 +2,8 @@
  * Runs kernels on the event loop of a Node thread, beside the program of that thread.
  *
  * Thread: the one it is made on (a worker, or the main thread under `mk run`). Idle strategy, in order: while there is
- * work, one turn per event-loop iteration (`setImmediate`); then, for a bounded time and only while fewer threads spin
- * than there are cores, keep polling; then arm the doorbell, look once more, and sleep in `Atomics.waitAsync` with a timer
+ * work, one turn per event-loop iteration (`setImmediate`); then, for a bounded time, only while fewer threads spin
+ * than there are cores, and only if it has paid lately (poll-trial.ts), keep polling; then arm the doorbell, look once more, and sleep in `Atomics.waitAsync` with a timer
  * for the next deadline. Neither keeps the process alive: a program ends as it would on plain Node.
  *
  * What a program sends outside a turn is published at the end of its current callback (`process.nextTick`), once.
@@ -15,6 +15,7 @@ import type { Rng } from '../../base/rng.ts';
 import type { Doorbell } from '../../mem/doorbell.ts';
 import type { SpinBudget } from '../../mem/spin-budget.ts';
 import type { Agent, Host } from '../contract.ts';
+import { PollTrial } from './poll-trial.ts';
 
 /** Randomness from the operating system, drawn in blocks. */
 export class SystemRng implements Rng {
@@ -59,7 +60,8 @@ const stopTimer = clearTimeout;
 const nextTick = process.nextTick.bind(process);
 const now = performance.now.bind(performance);
 
-const POLL_US = 50;
+/** About what it takes a peer that sleeps to wake and answer. */
+const POLL_US = 100;
 /** Longest sleep between two looks at the deadlines, a guard against timers beyond what setTimeout takes. */
 const SLEEP_MS_MAX = 60_000;
 
@@ -71,7 +73,9 @@ export class EventLoop implements Host {
   readonly #spinBudget: SpinBudget;
   readonly #pollUs: number;
   readonly #agents: Agent[] = [];
-  #lastWorkUs = 0;
+  readonly #trial = new PollTrial();
+  /** End of the current poll, 0 when there is none. */
+  #pollUntilUs = 0;
   #turnScheduled = false;
   #flushScheduled = false;
   #inTurn = false;
@@ -148,14 +152,26 @@ export class EventLoop implements Host {
   #next(work: number, nowUs: number): void {
     if (work > 0) {
       this.stats.busyTurns++;
-      this.#lastWorkUs = nowUs;
+      if (this.#pollUntilUs > 0) this.#trial.caught();
+      this.#pollUntilUs = 0;
       this.#schedule();
-    } else if (nowUs - this.#lastWorkUs < this.#pollUs && this.#spinBudget.acquire()) {
+    } else if (this.#mayPoll(nowUs)) {
       this.stats.idleTurns++;
       this.#schedule();
     } else {
       this.#sleep(nowUs);
     }
+  }
+
+  #mayPoll(nowUs: number): boolean {
+    if (this.#pollUntilUs === 0) {
+      if (this.#pollUs === 0 || !this.#trial.wanted() || !this.#spinBudget.acquire()) return false;
+      this.#pollUntilUs = nowUs + this.#pollUs;
+    }
+    if (nowUs < this.#pollUntilUs) return true;
+    this.#pollUntilUs = 0;
+    this.#trial.expired();
+    return false;
   }
 
   #sleep(nowUs: number): void {

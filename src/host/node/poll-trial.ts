@@ -1,0 +1,36 @@
+/**
+ * Whether polling after work pays, judged by what past polls caught.
+ *
+ * Thread: any that runs an event loop. Polling catches the answer of a peer that runs on another core within the time of a
+ * wake-up. Where the peer has to wait for this core, or nobody answers, it catches nothing and keeps others from working:
+ * then it is given up, and tried again now and then.
+ */
+
+const SCORE_START = 4;
+const SCORE_MAX = 16;
+/** What a poll that caught something is worth, in polls that caught nothing. */
+const CAUGHT = 2;
+/** Of so many occasions, one is tried although polling did not pay. */
+const TRIAL_EVERY = 32;
+
+export class PollTrial {
+  #score = SCORE_START;
+  #refused = 0;
+
+  /** Work has ended: whether to poll for more before sleeping. */
+  wanted(): boolean {
+    if (this.#score > 0) return true;
+    this.#refused++;
+    return this.#refused % TRIAL_EVERY === 0;
+  }
+
+  /** Work came while polling. */
+  caught(): void {
+    this.#score = Math.min(SCORE_MAX, this.#score + CAUGHT);
+  }
+
+  /** Nothing came. */
+  expired(): void {
+    this.#score = Math.max(0, this.#score - 1);
+  }
+}
