@@ -1,10 +1,11 @@
 /**
  * Copies between the arena and ordinary arrays.
  *
- * Thread: any; the scratch belongs to the calling thread. JavaScript copies to or from shared memory in words of 8 bytes
- * when both ends are congruent modulo 8, and byte by byte otherwise (V8's Relaxed_Memmove). So when they are not, the
- * bytes take two steps: between the array and a congruent place in the scratch by `set`, between the scratch and their
- * place by `Bulk.copy`. Measured on Node 20: a view costs 30 ns, so few bytes go one by one; views of the scratch are kept.
+ * Thread: any; the scratch belongs to the calling thread. The host may lend a copy of its own ({@link lendBufferCopy}, in
+ * Node a memcpy). Without it: JavaScript copies to or from shared memory in words of 8 bytes when both ends are congruent
+ * modulo 8, and byte by byte otherwise (V8's Relaxed_Memmove). So when they are not, the bytes take two steps: between the
+ * array and a congruent place in the scratch by `set`, between the scratch and their place by `Bulk.copy`. Measured on Node
+ * 20: a view costs 30 ns, so few bytes go one by one; views of the scratch are kept.
  */
 
 import type { Arena } from './arena.ts';
@@ -17,6 +18,31 @@ const BY_LOOP_BYTES = 32;
 const KEPT_VIEW_BYTES = 2048;
 
 const scratches = new WeakMap<SharedArrayBuffer, number>();
+
+/** Copies `n` bytes between two buffers, either of them shared, at any alignment. Ranges are the caller's responsibility. */
+export type BufferCopy = (
+  dst: ArrayBufferLike,
+  dstOffset: number,
+  src: ArrayBufferLike,
+  srcOffset: number,
+  n: number,
+) => void;
+
+let lentCopy: BufferCopy | null = null;
+
+/**
+ * Let this thread's bulks made from now on copy longer arrays by `copy`. Returns false, with nothing changed, when it does not
+ * do what it should between shared and ordinary memory.
+ */
+export function lendBufferCopy(copy: BufferCopy): boolean {
+  const shared = new Uint8Array(new SharedArrayBuffer(8));
+  const own = Uint8Array.of(1, 2, 3, 4);
+  copy(shared.buffer, 3, own.buffer, 1, 3);
+  copy(own.buffer, 0, shared.buffer, 2, 3);
+  if (shared.join() !== '0,0,0,2,3,4,0,0' || own.join() !== '0,2,3,4') return false;
+  lentCopy = copy;
+  return true;
+}
 
 /** Bytes of a scratch. */
 export const SCRATCH_TOTAL_BYTES: number = SCRATCH_BYTES + 64;
@@ -42,8 +68,16 @@ function scratchOf(arena: Arena): number {
 
 type Copy = (dst: number, src: number, n: number) => void;
 
+/** A range outside the array would reach other memory: the lent copy does not look. */
+function checkRange(array: Uint8Array, offset: number, n: number): void {
+  if (!(offset >= 0 && n <= array.length - offset))
+    throw new RangeError(`no bytes ${offset} to ${offset + n} in an array of ${array.length}`);
+}
+
 export class Staging {
   readonly #bytes: Uint8Array;
+  readonly #buffer: ArrayBufferLike;
+  readonly #lent: BufferCopy | null = lentCopy;
   readonly #copy: Copy;
   readonly #scratchAt: number;
   /** By start modulo 8 and length. */
@@ -53,6 +87,7 @@ export class Staging {
 
   constructor(arena: Arena, copy: Copy) {
     this.#bytes = arena.bytes;
+    this.#buffer = arena.buffer;
     this.#copy = copy;
     this.#scratchAt = scratchOf(arena);
   }
@@ -61,6 +96,11 @@ export class Staging {
     const bytes = this.#bytes;
     if (n <= BY_LOOP_BYTES) {
       copyFew(bytes, dst, src, srcOffset, n);
+      return;
+    }
+    if (this.#lent !== null) {
+      checkRange(src, srcOffset, n);
+      this.#lent(this.#buffer, dst, src.buffer, src.byteOffset + srcOffset, n);
       return;
     }
     const phase = (src.byteOffset + srcOffset) & 7;
@@ -84,6 +124,11 @@ export class Staging {
     const bytes = this.#bytes;
     if (n <= BY_LOOP_BYTES) {
       copyFew(dst, dstOffset, bytes, src, n);
+      return;
+    }
+    if (this.#lent !== null) {
+      checkRange(dst, dstOffset, n);
+      this.#lent(dst.buffer, dst.byteOffset + dstOffset, this.#buffer, src, n);
       return;
     }
     const phase = (dst.byteOffset + dstOffset) & 7;

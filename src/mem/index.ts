@@ -2,7 +2,7 @@
 
 export { Arena, type ArenaOptions, DOORBELL_BYTES } from './arena.ts';
 export { type Bulk, type BulkOptions, createBulk } from './bulk.ts';
-export { lendScratch, SCRATCH_TOTAL_BYTES } from './bulk-staging.ts';
+export { type BufferCopy, lendBufferCopy, lendScratch, SCRATCH_TOTAL_BYTES } from './bulk-staging.ts';
 export { Counters } from './counters.ts';
 export { Doorbell, ringDoorbell } from './doorbell.ts';
 export { Heap, type HeapOptions } from './heap.ts';

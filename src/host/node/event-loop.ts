@@ -15,7 +15,10 @@ import type { Rng } from '../../base/rng.ts';
 import type { Doorbell } from '../../mem/doorbell.ts';
 import type { SpinBudget } from '../../mem/spin-budget.ts';
 import type { Agent, Host } from '../contract.ts';
+import { lendNodeBufferCopy } from './buffer-copy.ts';
 import { PollTrial } from './poll-trial.ts';
+
+lendNodeBufferCopy();
 
 /** Randomness from the operating system, drawn in blocks. */
 export class SystemRng implements Rng {
