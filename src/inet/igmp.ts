@@ -1,176 +1,214 @@
 /**
- * IGMP: telling multicast routers which groups we are in.
+ * IGMP: telling multicast routers which groups we are in, and of which sources.
  *
- * Thread: the one that runs the kernel. Version 3 reports, or version 2 after a query of an older router was heard.
- * Unsolicited reports are repeated once; answers to a query wait a random part of the time it grants. IP messages carry the
- * router alert option and TTL 1. Read first: RFC 3376, RFC 2236. Missing: source lists in reports, version 1.
+ * Thread: the one that runs the kernel. What is said when is group-reports.ts; this file reads queries and writes reports:
+ * version 3, or version 2 or 1 while a router of that version is about. IP messages carry the router alert option, TTL 1
+ * and the precedence of internetwork control.
+ * Read first: RFC 3376 sections 4, 7 and 9, RFC 2236, RFC 1112 appendix I.
  */
 
-import { checksumOf } from '../base/checksum.ts';
-import { randomUnit } from '../base/rng.ts';
 import { Callout } from '../kern/callout.ts';
 import type { Interface } from '../net/interface.ts';
-import {
-  RECORD_TO_EXCLUDE as CHANGE_TO_EXCLUDE,
-  RECORD_TO_INCLUDE as CHANGE_TO_INCLUDE,
-  decodeTime,
-  RECORD_IS_EXCLUDE as MODE_IS_EXCLUDE,
-  TYPE_LEAVE as TYPE_LEAVE_V2,
-  TYPE_QUERY,
-  TYPE_REPORT_V2,
-  TYPE_REPORT_V3,
-} from '../wire/igmp.ts';
+import type { SourceFilter } from '../net/source-filter.ts';
+import * as igmp from '../wire/igmp.ts';
 import { ADDRESS_ALL_HOSTS as ALL_HOSTS, ADDRESS_ALL_ROUTERS as ALL_ROUTERS, PROTOCOL_IGMP } from '../wire/ipv4.ts';
 import type { InetContext } from './context.ts';
+import { type GroupRecord, packRecords } from './group-records.ts';
+import { type GroupQuery, GroupReports } from './group-reports.ts';
 import type { IpOutput } from './ip-output.ts';
 import type { GroupListener } from './multicast.ts';
 import { PATH_NO_LOOP, type PathTable } from './path.ts';
+import type { SysctlVariable } from './sysctl.ts';
 import type { InPacket, Transport } from './transport.ts';
 
 const IGMP_V3_ROUTERS: number = 0xe0000016 | 0;
 /** RFC 2113: option 148, length 4, value 0. */
 const ROUTER_ALERT: number = 0x94040000 | 0;
+const OPTION_BYTES = 4;
+const IP_HEADER_BYTES = 20;
 const TOS_INTERNET_CONTROL = 0xc0;
 
 const US_PER_S = 1_000_000;
 const US_PER_TENTH = 100_000;
-/** RFC 3376 8.11: unsolicited report interval. */
-const UNSOLICITED_US: number = US_PER_S;
-/** RFC 3376 8.12: how long a version 2 querier is assumed to be there. */
-const OLD_QUERIER_US: number = 400 * US_PER_S;
-const QUERY_V3_BYTES = 12;
-const QUERY_V2_BYTES = 8;
+/** RFC 3376 7.2.1: version 1 queries grant ten seconds and cannot say so. */
+const V1_RESPONSE_US: number = 10 * US_PER_S;
+const RECORD_HEADER_BYTES = 8;
 
-/** A report that will be sent. */
-interface Due {
-  iface: Interface;
-  group: number;
-  mode: number;
-  atUs: number;
-}
+/** Older versions as group-reports.ts numbers them. */
+const OLD_V2 = 1;
+const OLD_V1 = 2;
 
 export class Igmp implements Transport, GroupListener {
   readonly protocol: number = PROTOCOL_IGMP;
   readonly #context: InetContext;
   readonly #paths: PathTable;
   readonly #output: IpOutput;
-  readonly #interfaces: readonly Interface[];
   readonly #timer: Callout;
+  readonly #maxSources: SysctlVariable;
+  readonly #links: Map<Interface, GroupReports> = new Map();
   readonly #malformed: number;
   readonly #queries: number;
+  readonly #ignored: number;
+  readonly #heard: number;
   readonly #reports: number;
-  #due: Due[] = [];
-  /** By interface index: until when a version 2 router is assumed. */
-  readonly #oldQuerierUntilUs: number[] = [];
+  readonly #leaves: number;
+  readonly #unsent: number;
 
-  constructor(context: InetContext, paths: PathTable, output: IpOutput, interfaces: readonly Interface[]) {
+  constructor(context: InetContext, paths: PathTable, output: IpOutput) {
     this.#context = context;
     this.#paths = paths;
     this.#output = output;
-    this.#interfaces = interfaces;
-    this.#timer = new Callout((nowUs) => this.#sendDue(nowUs));
-    const { counters } = context;
+    this.#timer = new Callout((nowUs) => this.#run(nowUs));
+    const { counters, sysctl } = context;
+    this.#maxSources = sysctl.integer('net.inet.igmp.maxsources', 128, 1, 4096, 'sources of one query kept at most');
     this.#malformed = counters.index('igmp-in-malformed');
     this.#queries = counters.index('igmp-in-queries');
+    this.#ignored = counters.index('igmp-in-ignored');
+    this.#heard = counters.index('igmp-in-reports');
     this.#reports = counters.index('igmp-out-reports');
+    this.#leaves = counters.index('igmp-out-leaves');
+    this.#unsent = counters.index('igmp-out-unsent');
   }
 
-  joined(iface: Interface, group: number): void {
-    if (iface.loopback) return;
-    const nowUs = this.#context.nowUs();
-    this.#cancel(iface, group);
-    this.#send(iface, group, CHANGE_TO_EXCLUDE, nowUs);
-    this.#schedule(iface, group, CHANGE_TO_EXCLUDE, nowUs + randomUnit(this.#context.rng) * UNSOLICITED_US);
+  changed(iface: Interface, group: number, filter: SourceFilter): void {
+    this.#link(iface).changed(group, filter, this.#context.nowUs());
+    this.#schedule();
   }
 
-  left(iface: Interface, group: number): void {
-    if (iface.loopback) return;
-    const nowUs = this.#context.nowUs();
-    this.#cancel(iface, group);
-    this.#send(iface, group, CHANGE_TO_INCLUDE, nowUs);
-    if (!this.#oldQuerier(iface, nowUs)) {
-      this.#schedule(iface, group, CHANGE_TO_INCLUDE, nowUs + randomUnit(this.#context.rng) * UNSOLICITED_US);
-    }
+  detached(iface: Interface): void {
+    this.#links.delete(iface);
   }
 
-  /** A query asks for our groups; reports of others are for routers only. */
+  /** Queries ask for our groups; reports of others matter where an older version is spoken. */
   input(packet: InPacket, nowUs: number): void {
-    const { counters, arena, bulk, rng } = this.#context;
+    const { view } = this.#context.arena;
     const { at, lengthBytes, iface } = packet;
-    if (lengthBytes < QUERY_V2_BYTES || bulk.sum(at, lengthBytes) !== 0xffff) {
-      counters.add(this.#malformed, 1);
+    if (igmp.check(view, at, lengthBytes) !== 0) {
+      this.#context.counters.add(this.#malformed, 1);
       return;
     }
-    if (arena.view.getUint8(at) !== TYPE_QUERY) return;
-    counters.add(this.#queries, 1);
-    const tenths = responseTenths(arena.view.getUint8(at + 1), lengthBytes >= QUERY_V3_BYTES);
-    const asked = arena.view.getInt32(at + 4);
-    if (lengthBytes < QUERY_V3_BYTES) this.#oldQuerierUntilUs[iface.index] = nowUs + OLD_QUERIER_US;
-    for (const group of iface.groups.keys()) {
-      if (group === ALL_HOSTS || (asked !== 0 && asked !== group)) continue;
-      const atUs = nowUs + randomUnit(rng) * tenths * US_PER_TENTH;
-      if (!this.#due.some((one) => one.iface === iface && one.group === group && one.atUs <= atUs)) {
-        this.#schedule(iface, group, MODE_IS_EXCLUDE, atUs);
-      }
+    const type = igmp.type(view, at);
+    if (type === igmp.TYPE_QUERY) {
+      this.#query(packet, nowUs);
+    } else if (type === igmp.TYPE_REPORT_V1 || type === igmp.TYPE_REPORT_V2) {
+      this.#context.counters.add(this.#heard, 1);
+      this.#links.get(iface)?.heardReport(igmp.group(view, at), nowUs);
     }
+    this.#schedule();
   }
 
   icmpError(): void {}
 
-  #oldQuerier(iface: Interface, nowUs: number): boolean {
-    return nowUs < (this.#oldQuerierUntilUs[iface.index] ?? -Infinity);
-  }
-
-  #cancel(iface: Interface, group: number): void {
-    this.#due = this.#due.filter((one) => one.iface !== iface || one.group !== group);
-  }
-
-  #schedule(iface: Interface, group: number, mode: number, atUs: number): void {
-    this.#due.push({ iface, group, mode, atUs });
-    if (!this.#timer.pending || atUs < this.#timer.deadlineUs) this.#context.callouts.schedule(this.#timer, atUs);
-  }
-
-  #sendDue(nowUs: number): void {
-    const due = this.#due.filter((one) => one.atUs <= nowUs);
-    this.#due = this.#due.filter((one) => one.atUs > nowUs);
-    for (const { iface, group, mode } of due) {
-      const gone = mode !== CHANGE_TO_INCLUDE && !iface.groups.has(group);
-      if (!gone && this.#interfaces.includes(iface)) this.#send(iface, group, mode, nowUs);
-    }
-    let nextUs = Infinity;
-    for (const { atUs } of this.#due) if (atUs < nextUs) nextUs = atUs;
-    if (nextUs !== Infinity) this.#context.callouts.schedule(this.#timer, nextUs);
-  }
-
-  #send(iface: Interface, group: number, mode: number, nowUs: number): void {
-    const old = this.#oldQuerier(iface, nowUs);
-    const leaving = mode === CHANGE_TO_INCLUDE;
-    const dst = !old ? IGMP_V3_ROUTERS : leaving ? ALL_ROUTERS : group;
-    const path = this.#paths.passing(dst, 0, PATH_NO_LOOP, iface);
-    if (typeof path === 'number') return;
-    const bytes = old ? 8 : 16;
-    const options = this.#output.beginWithOptions(path, PROTOCOL_IGMP, 4, bytes, 1, TOS_INTERNET_CONTROL);
-    if (options < 0) return;
+  #query(packet: InPacket, nowUs: number): void {
     const { view } = this.#context.arena;
-    const at = options + 4;
-    view.setInt32(options, ROUTER_ALERT);
-    if (old) {
-      view.setInt32(at, (leaving ? TYPE_LEAVE_V2 : TYPE_REPORT_V2) << 24);
-      view.setInt32(at + 4, group);
-    } else {
-      view.setInt32(at, TYPE_REPORT_V3 << 24);
-      view.setInt32(at + 4, 1);
-      view.setInt32(at + 8, mode << 24);
-      view.setInt32(at + 12, group);
+    const { at, lengthBytes, iface, dst } = packet;
+    const { counters } = this.#context;
+    counters.add(this.#queries, 1);
+    const group = igmp.group(view, at);
+    // RFC 3376 4.1.12 and 9.1: general queries go to all hosts, others to the group, or to one of our addresses for tests.
+    if (iface.loopback || (group === 0 && dst !== ALL_HOSTS)) {
+      counters.add(this.#ignored, 1);
+      return;
     }
-    view.setUint16(at + 2, checksumOf(this.#context.bulk.sum(at, bytes)));
+    const link = this.#link(iface);
+    const code = igmp.maxResponseCode(view, at);
+    switch (igmp.queryVersion(view, at, lengthBytes)) {
+      case 1:
+        link.oldQuery(OLD_V1, 0, V1_RESPONSE_US, nowUs);
+        break;
+      case 2:
+        link.oldQuery(OLD_V2, group, code * US_PER_TENTH, nowUs);
+        break;
+      default:
+        link.query(readQuery(view, at, group, igmp.decodeTime(code) * US_PER_TENTH), nowUs);
+    }
+  }
+
+  #link(iface: Interface): GroupReports {
+    let link = this.#links.get(iface);
+    if (link === undefined) {
+      const writer = {
+        records: (records: readonly GroupRecord[]): void => this.#sendRecords(iface, records),
+        oldReport: (group: number, version: number): void => {
+          this.#sendOld(iface, group, version === OLD_V1 ? igmp.TYPE_REPORT_V1 : igmp.TYPE_REPORT_V2, group);
+        },
+        oldLeave: (group: number, version: number): void => {
+          if (version === OLD_V2) this.#sendOld(iface, ALL_ROUTERS, igmp.TYPE_LEAVE, group);
+        },
+      };
+      link = new GroupReports(this.#context.rng, writer, () => this.#maxSources.value);
+      this.#links.set(iface, link);
+    }
+    return link;
+  }
+
+  #run(nowUs: number): void {
+    for (const link of this.#links.values()) if (link.deadlineUs <= nowUs) link.run(nowUs);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    let deadlineUs = Infinity;
+    for (const link of this.#links.values()) if (link.deadlineUs < deadlineUs) deadlineUs = link.deadlineUs;
+    const { callouts } = this.#context;
+    if (deadlineUs === Infinity) callouts.stop(this.#timer);
+    else if (deadlineUs !== this.#timer.deadlineUs) callouts.schedule(this.#timer, deadlineUs);
+  }
+
+  /** As many messages as the link's MTU asks for (RFC 3376 4.2.16). */
+  #sendRecords(iface: Interface, records: readonly GroupRecord[]): void {
+    const room = iface.mtuBytes - IP_HEADER_BYTES - OPTION_BYTES - igmp.HEADER_BYTES;
+    for (const packed of packRecords(records, room, RECORD_HEADER_BYTES, 4)) {
+      const repr: igmp.ReportV3Repr = {
+        kind: 'report-v3',
+        records: packed.map(({ type, group, sources }) => ({ type, group, sources: [...sources] })),
+      };
+      const at = this.#begin(iface, IGMP_V3_ROUTERS, igmp.lengthOf(repr));
+      if (at < 0) continue;
+      igmp.emit(repr, this.#context.arena.view, at);
+      this.#end(this.#reports);
+    }
+  }
+
+  #sendOld(iface: Interface, dst: number, type: number, group: number): void {
+    const at = this.#begin(iface, dst, igmp.HEADER_BYTES);
+    if (at < 0) return;
+    const { view } = this.#context.arena;
+    view.setInt32(at, type << 24);
+    view.setInt32(at + 4, group);
+    igmp.fillChecksum(view, at, igmp.HEADER_BYTES);
+    this.#end(type === igmp.TYPE_LEAVE ? this.#leaves : this.#reports);
+  }
+
+  #begin(iface: Interface, dst: number, bytes: number): number {
+    const path = this.#paths.passing(dst, 0, PATH_NO_LOOP, iface);
+    const options =
+      typeof path === 'number'
+        ? path
+        : this.#output.beginWithOptions(path, PROTOCOL_IGMP, OPTION_BYTES, bytes, 1, TOS_INTERNET_CONTROL);
+    if (options < 0) {
+      this.#context.counters.add(this.#unsent, 1);
+      return options;
+    }
+    this.#context.arena.view.setInt32(options, ROUTER_ALERT);
+    return options + OPTION_BYTES;
+  }
+
+  #end(counter: number): void {
     this.#output.end(0);
-    this.#context.counters.add(this.#reports, 1);
+    this.#context.counters.add(counter, 1);
   }
 }
 
-/** Max Resp Code in tenths of a second; from version 3 on, large values are a small float (RFC 3376 4.1.1). */
-function responseTenths(code: number, version3: boolean): number {
-  if (code === 0) return 100;
-  return version3 ? decodeTime(code) : code;
+function readQuery(view: DataView, at: number, group: number, maxDelayUs: number): GroupQuery {
+  const count = igmp.sourceCount(view, at);
+  const sources: number[] = [];
+  for (let i = 0; i < count; i++) sources.push(view.getInt32(at + igmp.QUERY_V3_BYTES + 4 * i));
+  return {
+    group,
+    sources,
+    maxDelayUs,
+    robustness: view.getUint8(at + 8) & 7,
+    intervalUs: igmp.decodeTime(view.getUint8(at + 9)) * US_PER_S,
+  };
 }

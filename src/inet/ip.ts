@@ -20,7 +20,7 @@ import { Igmp } from './igmp.ts';
 import { IngressFilter } from './ingress-filter.ts';
 import { IpInput, IpPacket } from './ip-input.ts';
 import { IpOutput } from './ip-output.ts';
-import { MulticastGroups } from './multicast.ts';
+import { IPV4_GROUPS, MulticastGroups } from './multicast.ts';
 import { type Neighbor, NeighborCache } from './neighbor-cache.ts';
 import { type IpPath, PathTable } from './path.ts';
 import { PathMtu } from './path-mtu.ts';
@@ -109,11 +109,12 @@ export class Ip implements IpService {
     this.#redirects = redirects;
     this.#scrap = new IpPacket(nowhere);
     this.input = new IpInput(context, { addresses, routes, filter, forwarder, icmp, raw, refuser }, nowhere);
-    this.groups = new MulticastGroups(context, routes);
+    const maxGroups = sysctl.integer('net.inet.igmp.maxgroups', 256, 1, 65536, 'groups of one interface');
+    this.groups = new MulticastGroups(IPV4_GROUPS, routes, maxGroups);
     this.#conflicts = new AddressConflicts(context, arpOutput);
     this.#conflicts.onResult = (iface, entry, free) => this.#probed(iface, entry, free);
     this.arp = new ArpInput(context, addresses, neighbors, this.#conflicts, filter, arpOutput);
-    const igmp = new Igmp(context, paths, output, interfaces);
+    const igmp = new Igmp(context, paths, output);
     this.groups.listener = igmp;
     this.register(icmp);
     this.register(igmp);
@@ -248,6 +249,7 @@ export class Ip implements IpService {
     for (const route of this.routes.list()) {
       if (route.iface === iface) this.removeRoute(route.destination, route.prefixLength, 0);
     }
+    this.groups.detach(iface);
     this.neighbors.flush(iface, true);
   }
 

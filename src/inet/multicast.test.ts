@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed, PEER_MAC } from '../../test/fixtures/inet-bed.ts';
-import { be16, checksum, ether, hex, ip, ip4, join, type Packet, toHex, udp } from '../../test/fixtures/packets.ts';
+import { ether, hex, ip, ip4, udp } from '../../test/fixtures/packets.ts';
 import { Errno } from '../base/errors.ts';
 import type { UdpEndpoint } from './udp/endpoint.ts';
 
@@ -8,7 +8,6 @@ const OWN = '10.0.0.1';
 const PEER = '10.0.0.2';
 const GROUP = '239.1.2.3';
 const GROUP_MAC = '01005e010203';
-const SECOND = 1_000_000;
 
 function bed(): InetBed {
   const one = new InetBed();
@@ -89,6 +88,21 @@ describe('Multicast reception (RFC 1112, RFC 3678)', () => {
     expect(one.interfaces[0]!.groups.size).toBe(0);
   });
 
+  it('delivers from all but the sources that were blocked (RFC 3678 4.1.3)', () => {
+    const one = bed();
+    const endpoint = member(one);
+    expect(endpoint.block(ip(GROUP), ip(PEER), null, true)).toBe(0);
+    expect(endpoint.block(ip(GROUP), ip(PEER), null, true)).toBe(-Errno.EADDRNOTAVAIL);
+    arrive(one, PEER);
+    arrive(one, '10.0.0.8');
+    expect(endpoint.queue.count).toBe(1);
+    expect(endpoint.block(ip(GROUP), ip(PEER), null, false)).toBe(0);
+    arrive(one, PEER);
+    expect(endpoint.queue.count).toBe(2);
+    expect(endpoint.block(ip('239.9.9.9'), ip(PEER), null, true)).toBe(-Errno.EINVAL);
+    expect(endpoint.leave(ip(GROUP), 0, null)).toBe(0);
+  });
+
   it('refuses what makes no sense', () => {
     const one = bed();
     const endpoint = member(one);
@@ -101,6 +115,9 @@ describe('Multicast reception (RFC 1112, RFC 3678)', () => {
     expect(endpoint.join(ip('239.0.0.2'), 0, null)).toBe(-Errno.ENOBUFS);
     one.sysctl('net.inet.udp.maxmemberships', 2);
     expect(endpoint.join(ip('239.0.0.3'), 0, null)).toBe(-Errno.ENOBUFS);
+    one.sysctl('net.inet.udp.maxsources', 1);
+    expect(endpoint.block(ip(GROUP), ip(PEER), null, true)).toBe(0);
+    expect(endpoint.block(ip(GROUP), ip('10.0.0.9'), null, true)).toBe(-Errno.ENOBUFS);
   });
 });
 
@@ -155,78 +172,5 @@ describe('Multicast sending (RFC 1112 6)', () => {
     endpoint.send(hex('42'), 0, 1, ip(GROUP), 5000);
     one.settle();
     expect(endpoint.queue.count).toBe(1);
-  });
-});
-
-describe('IGMP (RFC 3376)', () => {
-  const igmp = (packets: Packet[]): Packet[] => packets.filter((packet) => packet.protocol === 2);
-
-  function query(one: InetBed, bytes: Uint8Array, dst = '224.0.0.1'): void {
-    bytes.set(be16(checksum(bytes)), 2);
-    one.devices[0]!.put(ether('01005e000001', PEER_MAC, 0x0800, ip4({ src: PEER, dst, protocol: 2, ttl: 1 }, bytes)));
-    one.settle();
-  }
-
-  it('reports a join twice and a leave twice, to the version 3 routers', () => {
-    const one = bed();
-    const endpoint = member(one);
-    one.advance(2 * SECOND);
-    const reports = igmp(one.sent());
-    expect(reports).toHaveLength(2);
-    for (const report of reports) {
-      expect(report).toMatchObject({
-        dst: '224.0.0.22',
-        dstMac: '01005e000016',
-        ttl: 1,
-        tos: 0xc0,
-        options: '94040000',
-      });
-      expect(checksum(report.payload)).toBe(0);
-      expect(toHex(report.payload.slice(4))).toBe('00000001' + '04000000' + 'ef010203');
-    }
-    endpoint.close();
-    one.advance(2 * SECOND);
-    const leaves = igmp(one.sent());
-    expect(leaves.map((report) => toHex(report.payload.slice(8)))).toEqual(Array(2).fill('03000000' + 'ef010203'));
-  });
-
-  it('answers a query within the time it grants', () => {
-    const one = bed();
-    member(one);
-    one.advance(2 * SECOND);
-    one.sent();
-    query(one, hex('11 64 0000 00000000 02 7d 0000'));
-    one.advance(10 * SECOND);
-    expect(igmp(one.sent()).map((report) => toHex(report.payload.slice(8)))).toEqual(['02000000' + 'ef010203']);
-    query(one, hex('11 64 0000 ef000001 02 7d 0000'));
-    one.advance(10 * SECOND);
-    expect(igmp(one.sent())).toEqual([]);
-  });
-
-  it('speaks version 2 with a version 2 router', () => {
-    const one = bed();
-    const endpoint = member(one);
-    one.advance(2 * SECOND);
-    one.sent();
-    query(one, hex('11 0a 0000 00000000'));
-    one.advance(SECOND);
-    const [report] = igmp(one.sent());
-    expect([report?.dst, toHex(report!.payload.slice(0, 1)), toHex(report!.payload.slice(4))]).toEqual([
-      GROUP,
-      '16',
-      'ef010203',
-    ]);
-    endpoint.close();
-    const [leave] = igmp(one.sent());
-    expect([leave?.dst, toHex(leave!.payload.slice(0, 1))]).toEqual(['224.0.0.2', '17']);
-  });
-
-  it('drops malformed messages', () => {
-    const one = bed();
-    const bad = ip4({ src: PEER, dst: '224.0.0.1', protocol: 2 }, hex('1164ffff00000000'));
-    one.receive(ether('01005e000001', PEER_MAC, 0x0800, bad));
-    const short = ip4({ src: PEER, dst: '224.0.0.1', protocol: 2 }, join(hex('1164'), hex('ee9b')));
-    one.receive(ether('01005e000001', PEER_MAC, 0x0800, short));
-    expect(one.count('igmp-in-malformed')).toBe(2);
   });
 });

@@ -1,15 +1,16 @@
 /**
  * Multicast groups of the interfaces: who is in which, and what the device and the routers are told.
  *
- * Thread: the one that runs the kernel. Memberships are counted; the first one of a group opens the device's filter and
- * sends a report, the last one undoes both. Which socket hears which source is the socket's business (inet/udp).
- * Read first: RFC 1112. Missing: per-source state towards routers (reports always say "any source").
+ * Thread: the one that runs the kernel. The first member of a group opens the device's filter, the last one closes it; which
+ * sources the interface has to hear follows from all members, and every change of that is told to the listener, which
+ * reports it. What each socket hears is its own business (inet/udp). One class for both families: {@link GroupFamily}.
+ * Read first: RFC 1112, RFC 3376 section 3.
  */
 
 import { Errno } from '../base/errors.ts';
 import type { Interface } from '../net/interface.ts';
+import { ANY_SOURCE, mergeFilters, NO_SOURCE, type SourceFilter, sameFilter } from '../net/source-filter.ts';
 import { isMulticast } from './addresses.ts';
-import type { InetContext } from './context.ts';
 import type { RouteTable } from './route-table.ts';
 import type { SysctlVariable } from './sysctl.ts';
 
@@ -19,61 +20,97 @@ const MULTICAST_HI = 0x0100;
 const MULTICAST_LO = 0x5e000000;
 const GROUP_BITS = 0x7fffff;
 
-/** Told about changes, to report them (inet/igmp.ts). */
+/** What differs between IPv4 and IPv6. */
+export interface GroupFamily {
+  /** Every member's first: all hosts, all nodes. Heard always, reported never. */
+  readonly allHosts: number;
+  /** Whether an address is a group of this family. */
+  isGroup(address: number): boolean;
+  /** First 16 and last 32 bits of the group's Ethernet address. */
+  readonly linkHi: number;
+  linkLo(group: number): number;
+}
+
+export const IPV4_GROUPS: GroupFamily = {
+  allHosts: ALL_HOSTS,
+  isGroup: isMulticast,
+  linkHi: MULTICAST_HI,
+  linkLo: (group) => MULTICAST_LO | (group & GROUP_BITS),
+};
+
+/** Told what an interface hears of a group from now on, {@link NO_SOURCE} when it left, to report it. */
 export interface GroupListener {
-  joined(iface: Interface, group: number): void;
-  left(iface: Interface, group: number): void;
+  changed(iface: Interface, group: number, filter: SourceFilter): void;
+  detached(iface: Interface): void;
 }
 
 export class MulticastGroups {
+  readonly #family: GroupFamily;
   readonly #routes: RouteTable;
   readonly #maxGroups: SysctlVariable;
   listener: GroupListener | null = null;
 
-  constructor(context: InetContext, routes: RouteTable) {
+  constructor(family: GroupFamily, routes: RouteTable, maxGroups: SysctlVariable) {
+    this.#family = family;
     this.#routes = routes;
-    this.#maxGroups = context.sysctl.integer('net.inet.igmp.maxgroups', 256, 1, 65536, 'groups of one interface');
+    this.#maxGroups = maxGroups;
   }
 
   /** Have the interface hear the all-hosts group, as every host does (RFC 1112 4). */
   attach(iface: Interface): void {
-    if (!iface.loopback) iface.device.joinMulticast(MULTICAST_HI, MULTICAST_LO | (ALL_HOSTS & GROUP_BITS));
+    const { linkHi, linkLo, allHosts } = this.#family;
+    if (!iface.loopback) iface.device.joinMulticast(linkHi, linkLo(allHosts));
   }
 
-  /** One more membership. Returns 0, `-EINVAL` (no group), `-ENOBUFS` (too many groups). */
-  join(iface: Interface, group: number): number {
-    if (!isMulticast(group)) return -Errno.EINVAL;
-    const members = iface.groups.get(group) ?? 0;
-    if (members === 0 && iface.groups.size >= this.#maxGroups.value) return -Errno.ENOBUFS;
-    iface.groups.set(group, members + 1);
-    if (members > 0 || group === ALL_HOSTS) return 0;
-    iface.device.joinMulticast(MULTICAST_HI, MULTICAST_LO | (group & GROUP_BITS));
-    this.#routes.generation++;
-    this.listener?.joined(iface, group);
-    return 0;
+  /** The interface goes away; its members may still leave. */
+  detach(iface: Interface): void {
+    this.listener?.detached(iface);
   }
 
-  /** One membership less. Returns 0, or `-EADDRNOTAVAIL` when there was none. */
-  leave(iface: Interface, group: number): number {
-    const members = iface.groups.get(group) ?? 0;
-    if (members === 0) return -Errno.EADDRNOTAVAIL;
-    if (members > 1) {
-      iface.groups.set(group, members - 1);
+  /**
+   * One more membership; its filter is kept, and {@link update} must be called when it changed. Returns 0, `-EINVAL` (no
+   * group), `-ENOBUFS` (too many groups).
+   */
+  join(iface: Interface, group: number, filter: SourceFilter = ANY_SOURCE): number {
+    if (!this.#family.isGroup(group)) return -Errno.EINVAL;
+    const known = iface.groups.get(group);
+    if (known !== undefined) {
+      known.members.push(filter);
+      this.update(iface, group);
       return 0;
     }
-    iface.groups.delete(group);
-    if (group === ALL_HOSTS) return 0;
-    if (!this.#shareAddress(iface, group)) {
-      iface.device.leaveMulticast(MULTICAST_HI, MULTICAST_LO | (group & GROUP_BITS));
+    if (iface.groups.size >= this.#maxGroups.value) return -Errno.ENOBUFS;
+    iface.groups.set(group, { members: [filter], state: NO_SOURCE });
+    if (group !== this.#family.allHosts) {
+      iface.device.joinMulticast(this.#family.linkHi, this.#family.linkLo(group));
+      this.#routes.generation++;
     }
-    this.#routes.generation++;
-    this.listener?.left(iface, group);
+    this.update(iface, group);
     return 0;
   }
 
-  /** 32 groups share one link-layer address. */
-  #shareAddress(iface: Interface, group: number): boolean {
-    for (const other of iface.groups.keys()) if (((other ^ group) & GROUP_BITS) === 0) return true;
-    return ((group ^ ALL_HOSTS) & GROUP_BITS) === 0;
+  /** Undo {@link join} of the same filter. Returns 0, or `-EADDRNOTAVAIL` when there is no such membership. */
+  leave(iface: Interface, group: number, filter: SourceFilter = ANY_SOURCE): number {
+    const known = iface.groups.get(group);
+    const index = known?.members.indexOf(filter) ?? -1;
+    if (known === undefined || index < 0) return -Errno.EADDRNOTAVAIL;
+    known.members.splice(index, 1);
+    this.update(iface, group);
+    if (known.members.length > 0) return 0;
+    iface.groups.delete(group);
+    if (group === this.#family.allHosts) return 0;
+    iface.device.leaveMulticast(this.#family.linkHi, this.#family.linkLo(group));
+    this.#routes.generation++;
+    return 0;
+  }
+
+  /** A member's filter changed. */
+  update(iface: Interface, group: number): void {
+    const known = iface.groups.get(group);
+    if (known === undefined) return;
+    const state = mergeFilters(known.members);
+    if (sameFilter(state, known.state)) return;
+    known.state = state;
+    if (group !== this.#family.allHosts && !iface.loopback) this.listener?.changed(iface, group, state);
   }
 }

@@ -8,6 +8,7 @@
  */
 
 import type { Device } from '../link/device.ts';
+import type { InterfaceGroup } from './source-filter.ts';
 
 /** Interface flags, numbered as NetBSD's `IFF_*`. */
 export const IFF_UP = 0x1;
@@ -73,8 +74,8 @@ export class Interface {
   readonly macLo: number;
   /** In the order they were added; the first valid one is the primary. */
   readonly addresses: InterfaceAddress[] = [];
-  /** Multicast groups with the number of memberships in each. */
-  readonly groups: Map<number, number> = new Map();
+  /** Multicast groups with their memberships; numbers of both families (inet/multicast.ts). */
+  readonly groups: Map<number, InterfaceGroup> = new Map();
   /** Primary address, 0 when there is none: the first comparison every received packet makes. */
   primary = 0;
   /** Frames were committed and not yet flushed. */

@@ -15,7 +15,7 @@
 import { checksumOf, sumView } from '../base/checksum.ts';
 
 export const HEADER_BYTES = 8;
-const QUERY_V3_BYTES = 12;
+export const QUERY_V3_BYTES = 12;
 const RECORD_HEADER_BYTES = 8;
 
 export const TYPE_QUERY = 0x11;

@@ -37,6 +37,8 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
   igmp: [
     '{igmp-in-queries} membership quer{y} received',
     '{igmp-in-malformed} message{s} received with too few bytes',
+    '{igmp-in-ignored} membership quer{y} received with invalid field(s)',
+    '{igmp-in-reports} membership report{s} received',
     '{igmp-out-reports} membership report{s} sent',
   ],
   tcp: [

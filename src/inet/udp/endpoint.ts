@@ -9,6 +9,7 @@
 
 import { Errno } from '../../base/errors.ts';
 import type { Interface } from '../../net/interface.ts';
+import { admits, type SourceFilter } from '../../net/source-filter.ts';
 import type { DatagramQueue } from '../datagram-queue.ts';
 import type { IpPath } from '../path.ts';
 import type { PortBinding } from '../ports.ts';
@@ -17,11 +18,11 @@ import type { Udp } from './udp.ts';
 const DEFAULT_TTL = 64;
 const DEFAULT_MULTICAST_TTL = 1;
 
-/** One group on one interface; `sources` null: from anybody. */
+/** One group on one interface, and which sources of it are heard. */
 export interface Membership {
   readonly group: number;
   readonly iface: Interface;
-  sources: Set<number> | null;
+  readonly filter: SourceFilter;
 }
 
 export class UdpEndpoint implements PortBinding {
@@ -133,13 +134,18 @@ export class UdpEndpoint implements PortBinding {
     return error;
   }
 
-  /** Join a group on an interface; `source` 0 for datagrams from anybody. Errors as `Udp.join`. */
+  /** Join a group on an interface; `source` 0 for datagrams from anybody. Errors as `Memberships.join`. */
   join(group: number, source: number, iface: Interface | null): number {
-    return this.#udp.join(this, group, source, iface);
+    return this.#udp.memberships.join(this, group, source, iface);
   }
 
   leave(group: number, source: number, iface: Interface | null): number {
-    return this.#udp.leave(this, group, source, iface);
+    return this.#udp.memberships.leave(this, group, source, iface);
+  }
+
+  /** Hear a source of a joined group no more, or again. Errors as `Memberships.block`. */
+  block(group: number, source: number, iface: Interface | null, blocked: boolean): number {
+    return this.#udp.memberships.block(this, group, source, iface, blocked);
   }
 
   close(): void {
@@ -150,7 +156,7 @@ export class UdpEndpoint implements PortBinding {
   hears(group: number, iface: Interface, source: number): boolean {
     for (let i = 0; i < this.memberships.length; i++) {
       const one = this.memberships[i] as Membership;
-      if (one.group === group && one.iface === iface) return one.sources === null || one.sources.has(source);
+      if (one.group === group && one.iface === iface) return admits(one.filter, source);
     }
     return false;
   }

@@ -1,11 +1,12 @@
 /**
- * Group memberships of UDP endpoints: joining and leaving, of any source or of named ones.
+ * Group memberships of UDP endpoints: joining and leaving, of any source, of all but some, or of named ones.
  *
- * Thread: the one that runs the kernel. Read first: RFC 3678 (the calls), inet/multicast.ts (what interfaces do about it).
+ * Thread: the one that runs the kernel. Read first: RFC 3678 4.1 (the calls), inet/multicast.ts (what interfaces do about it).
  */
 
 import { Errno } from '../../base/errors.ts';
 import type { Interface } from '../../net/interface.ts';
+import type { SourceFilter } from '../../net/source-filter.ts';
 import { isMulticast } from '../addresses.ts';
 import type { Ip } from '../ip.ts';
 import type { Sysctl, SysctlVariable } from '../sysctl.ts';
@@ -14,56 +15,85 @@ import type { Membership, UdpEndpoint } from './endpoint.ts';
 export class Memberships {
   readonly #ip: Ip;
   readonly #maxMemberships: SysctlVariable;
+  readonly #maxSources: SysctlVariable;
 
   constructor(ip: Ip, sysctl: Sysctl) {
     this.#ip = ip;
     this.#maxMemberships = sysctl.integer('net.inet.udp.maxmemberships', 256, 1, 65536, 'groups of one socket');
+    this.#maxSources = sysctl.integer('net.inet.udp.maxsources', 128, 1, 65536, 'sources of one membership');
   }
 
   /**
    * RFC 3678: join a group, of any source (`source` 0) or of one more. `iface` null lets the routes decide. Returns 0,
-   * `-EINVAL` (no group; any-source and source-specific mixed), `-EADDRINUSE` (joined already), `-ENODEV`, `-ENOBUFS`.
+   * `-EINVAL` (no group; any-source and source-specific mixed), `-EADDRINUSE` (joined already), `-EADDRNOTAVAIL` (that source
+   * too), `-ENODEV`, `-ENOBUFS`.
    */
   join(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
     if (!isMulticast(group) || endpoint.closed) return -Errno.EINVAL;
     const on = iface ?? this.#ip.multicastInterface(group);
     if (on === null) return -Errno.ENODEV;
     const known = endpoint.memberships.find((one) => one.group === group && one.iface === on);
-    if (known !== undefined) {
-      if (source === 0 && known.sources === null) return -Errno.EADDRINUSE;
-      if (source === 0 || known.sources === null) return -Errno.EINVAL;
-      if (known.sources.has(source)) return -Errno.EADDRNOTAVAIL;
-      if (known.sources.size >= this.#maxMemberships.value) return -Errno.ENOBUFS;
-      known.sources.add(source);
-      return 0;
-    }
+    if (known !== undefined) return this.#joinMore(known, source);
     if (endpoint.memberships.length >= this.#maxMemberships.value) return -Errno.ENOBUFS;
-    const joined = this.#ip.groups.join(on, group);
+    const filter: SourceFilter =
+      source === 0 ? { exclude: true, sources: new Set() } : { exclude: false, sources: new Set([source]) };
+    const joined = this.#ip.groups.join(on, group, filter);
     if (joined < 0) return joined;
-    const membership: Membership = { group, iface: on, sources: source === 0 ? null : new Set([source]) };
-    endpoint.memberships.push(membership);
+    endpoint.memberships.push({ group, iface: on, filter });
+    return 0;
+  }
+
+  #joinMore({ group, iface, filter }: Membership, source: number): number {
+    if (source === 0 && filter.exclude) return -Errno.EADDRINUSE;
+    if (source === 0 || filter.exclude) return -Errno.EINVAL;
+    if (filter.sources.has(source)) return -Errno.EADDRNOTAVAIL;
+    if (filter.sources.size >= this.#maxSources.value) return -Errno.ENOBUFS;
+    filter.sources.add(source);
+    this.#ip.groups.update(iface, group);
     return 0;
   }
 
   /** Undo `join`. Returns 0, `-EINVAL`, or `-EADDRNOTAVAIL` when there is no such membership. */
   leave(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
     if (!isMulticast(group)) return -Errno.EINVAL;
-    const index = endpoint.memberships.findIndex(
-      (one) => one.group === group && (iface === null || one.iface === iface),
-    );
-    const known = endpoint.memberships[index];
+    const known = find(endpoint, group, iface);
     if (known === undefined) return -Errno.EADDRNOTAVAIL;
+    const { filter } = known;
     if (source !== 0) {
-      if (known.sources === null) return -Errno.EINVAL;
-      if (!known.sources.delete(source)) return -Errno.EADDRNOTAVAIL;
-      if (known.sources.size > 0) return 0;
+      if (filter.exclude) return -Errno.EINVAL;
+      if (!filter.sources.has(source)) return -Errno.EADDRNOTAVAIL;
+      if (filter.sources.size > 1) {
+        filter.sources.delete(source);
+        this.#ip.groups.update(known.iface, group);
+        return 0;
+      }
     }
-    endpoint.memberships.splice(index, 1);
-    return this.#ip.groups.leave(known.iface, group);
+    endpoint.memberships.splice(endpoint.memberships.indexOf(known), 1);
+    return this.#ip.groups.leave(known.iface, group, filter);
+  }
+
+  /**
+   * RFC 3678 4.1.3, IP_BLOCK_SOURCE and IP_UNBLOCK_SOURCE: hear one source of an any-source membership no more, or again.
+   * Returns 0, `-EINVAL` (no membership, or one of named sources), `-EADDRNOTAVAIL` (it is so already), `-ENOBUFS`.
+   */
+  block(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null, blocked: boolean): number {
+    const known = find(endpoint, group, iface);
+    if (known === undefined || !known.filter.exclude || source === 0) return -Errno.EINVAL;
+    const { sources } = known.filter;
+    if (sources.has(source) === blocked) return -Errno.EADDRNOTAVAIL;
+    if (blocked && sources.size >= this.#maxSources.value) return -Errno.ENOBUFS;
+    if (blocked) sources.add(source);
+    else sources.delete(source);
+    this.#ip.groups.update(known.iface, group);
+    return 0;
   }
 
   /** The endpoint closes: leave all. */
   leaveAll(endpoint: UdpEndpoint): void {
-    for (const { group, iface } of endpoint.memberships.splice(0)) this.#ip.groups.leave(iface, group);
+    for (const { group, iface, filter } of endpoint.memberships.splice(0)) this.#ip.groups.leave(iface, group, filter);
   }
+}
+
+function find(endpoint: UdpEndpoint, group: number, iface: Interface | null): Membership | undefined {
+  return endpoint.memberships.find((one) => one.group === group && (iface === null || one.iface === iface));
 }

@@ -36,8 +36,8 @@ export class Udp implements Transport {
   readonly protocol: number = PROTOCOL_UDP;
   readonly context: InetContext;
   readonly ports: PortTable;
+  readonly memberships: Memberships;
   readonly #ip: Ip;
-  readonly #memberships: Memberships;
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #demux: UdpDemux = new UdpDemux();
@@ -69,7 +69,7 @@ export class Udp implements Transport {
     this.ports = new PortTable(context.rng, context.sysctl);
     const { sysctl, counters } = context;
     this.#receiveBytes = sysctl.integer('net.inet.udp.recvspace', 212992, 1024, 1 << 24, 'default receive buffer');
-    this.#memberships = new Memberships(ip, sysctl);
+    this.memberships = new Memberships(ip, sysctl);
     this.#makeChecksum = sysctl.toggle('net.inet.udp.checksum', true, 'compute checksums');
     this.#in = counters.index('udp-in');
     this.#out = counters.index('udp-out');
@@ -354,22 +354,13 @@ export class Udp implements Transport {
     if (endpoint.closed) return;
     endpoint.closed = true;
     this.disconnect(endpoint);
-    this.#memberships.leaveAll(endpoint);
+    this.memberships.leaveAll(endpoint);
     if (endpoint.bound) {
       this.#demux.remove(endpoint);
       this.ports.release(endpoint);
     }
     endpoint.bound = false;
     endpoint.queue.close();
-  }
-
-  /** As `Memberships.join`. */
-  join(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
-    return this.#memberships.join(endpoint, group, source, iface);
-  }
-
-  leave(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
-    return this.#memberships.leave(endpoint, group, source, iface);
   }
 }
 
