@@ -6,14 +6,16 @@
  */
 
 import { updateChecksum } from '../base/checksum.ts';
+import { Errno } from '../base/errors.ts';
 import type { Counters } from '../mem/counters.ts';
 import * as icmpv4 from '../wire/icmpv4.ts';
 import * as ipv4 from '../wire/ipv4.ts';
-import type { AddressTable } from './addresses.ts';
+import { type AddressTable, isLoopback, isUnicast } from './addresses.ts';
 import type { InetContext } from './context.ts';
 import { IcmpErrors } from './icmp-error.ts';
+import { answerDestination, answerOptionBytes, writeAnswerOptions } from './ip-options.ts';
 import type { IpOutput } from './ip-output.ts';
-import { type IpPath, PATH_NO_LOOP, type PathTable } from './path.ts';
+import { PATH_NO_LOOP, type PathTable } from './path.ts';
 import type { PathMtu } from './path-mtu.ts';
 import type { RawSockets } from './raw-sockets.ts';
 import type { Redirects } from './redirect.ts';
@@ -193,20 +195,25 @@ export class Icmp implements Transport {
   #beginReply(packet: InPacket, bytes: number): number {
     const { paths, output } = this.#parts;
     const src = packet.broadcast ? packet.iface.primary : packet.dst;
+    const headerBytes = packet.at - packet.headerAt;
+    if (headerBytes > IP_HEADER_BYTES) return this.#beginReplyWithOptions(packet, src, headerBytes, bytes);
     const path = paths.passing(packet.src, src, PATH_NO_LOOP, null);
     if (typeof path === 'number') return path;
-    const optionBytes = packet.at - packet.headerAt - IP_HEADER_BYTES;
-    if (optionBytes > 0 && onlyRecords(this.#view, packet.headerAt + IP_HEADER_BYTES, optionBytes)) {
-      return this.#beginWithOptions(path, packet, optionBytes, bytes);
-    }
     return output.begin(path, this.protocol, bytes, this.#ttl.value, packet.tos, 0);
   }
 
-  #beginWithOptions(path: IpPath, packet: InPacket, optionBytes: number, bytes: number): number {
-    const { output } = this.#parts;
+  #beginReplyWithOptions(packet: InPacket, src: number, headerBytes: number, bytes: number): number {
+    const { paths, output } = this.#parts;
+    const view = this.#view;
+    const { headerAt } = packet;
+    const first = answerDestination(view, headerAt, headerBytes);
+    if (!isUnicast(first) || (isLoopback(first) && !packet.iface.loopback)) return -Errno.ENETUNREACH;
+    const path = paths.passing(first, src, PATH_NO_LOOP, null);
+    if (typeof path === 'number') return path;
+    const optionBytes = answerOptionBytes(view, headerAt, headerBytes);
     const at = output.beginWithOptions(path, this.protocol, optionBytes, bytes, this.#ttl.value, packet.tos);
     if (at < 0) return at;
-    this.#context.bulk.copy(at, packet.headerAt + IP_HEADER_BYTES, optionBytes);
+    writeAnswerOptions(view, headerAt, headerBytes, at);
     return at + optionBytes;
   }
 
@@ -266,17 +273,4 @@ export class Icmp implements Transport {
     const dst = ipv4.dst(this.#view, at + HEADER_BYTES);
     this.#parts.redirects.input(packet, dst, this.#view.getInt32(at + 4), nowUs);
   }
-}
-
-/** Whether options are only such as an answer keeps as they are. They were checked on input. */
-function onlyRecords(view: DataView, at: number, bytes: number): boolean {
-  for (let i = 0; i < bytes; ) {
-    const type = view.getUint8(at + i);
-    if (type === ipv4.OPTION_END) return true;
-    if (type !== ipv4.OPTION_NOP && type !== ipv4.OPTION_RECORD_ROUTE && type !== ipv4.OPTION_TIMESTAMP) return false;
-    const length = type === ipv4.OPTION_NOP ? 1 : view.getUint8(at + i + 1);
-    if (length === 0) return false;
-    i += length;
-  }
-  return true;
 }

@@ -263,7 +263,7 @@ export class IpInput {
       return true;
     }
     if (linkGroup) this.#drop(this.#linkBroadcast, iface);
-    else if (!forwarder.enabled) this.#drop(this.#notOurs, iface);
+    else if (!forwarder.enabled && !sourceRouted) this.#drop(this.#notOurs, iface);
     else forwarder.forward(packet, sourceRouted, nowUs);
     return false;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed } from '../../test/fixtures/inet-bed.ts';
-import { hex, ip, type Packet, toHex } from '../../test/fixtures/packets.ts';
+import { hex, icmp, ip, type Packet, toHex } from '../../test/fixtures/packets.ts';
 import { RTF_GATEWAY } from './route-table.ts';
 
 const OWN = '10.0.0.1';
@@ -91,6 +91,46 @@ describe('Source routes', () => {
     const { back, on } = pass(one, loose(B), OWN);
     expect(back).toEqual([]);
     expect(on).toMatchObject([{ dst: B, ttl: 63, options: '8307080a00010100' }]);
+  });
+
+  it('are followed by hosts too, as NetBSD does', () => {
+    const one = router();
+    one.sysctl('net.inet.ip.allowsrcrt', 1);
+    one.sysctl('net.inet.ip.forwsrcrt', 1);
+    one.sysctl('net.inet.ip.forwarding', 0);
+    expect(pass(one, loose(B), OWN).on).toMatchObject([{ dst: B }]);
+  });
+
+  it('lead nowhere that a packet from a wire may not go', () => {
+    const one = router();
+    one.sysctl('net.inet.ip.allowsrcrt', 1);
+    one.sysctl('net.inet.ip.forwsrcrt', 1);
+    for (const next of ['127.0.0.1', '224.0.0.1', '0.0.0.1', '255.255.255.255']) {
+      expect(kind(pass(one, loose(next), OWN).back[0])).toBe('0305 00000000');
+    }
+  });
+
+  it('make no redirect when the packet leaves as it came (RFC 1812 5.2.7.2)', () => {
+    const one = router();
+    one.neighbor('10.0.0.9', 0, '02:00:00:00:00:99');
+    one.sysctl('net.inet.ip.allowsrcrt', 1);
+    one.sysctl('net.inet.ip.forwsrcrt', 1);
+    expect(pass(one, loose('10.0.0.9'), OWN).back).toMatchObject([{ dst: '10.0.0.9', protocol: 200 }]);
+  });
+
+  it('are turned round in echo replies (RFC 1122 3.2.2.6)', () => {
+    const one = router();
+    one.sysctl('net.inet.ip.allowsrcrt', 1);
+    // From 192.0.2.7 by way of 10.0.1.9 and 10.0.0.2, and a record of the route besides.
+    const options = hex('830b0c 0a000109 0a000002 01 07070400000000 01');
+    const [reply] = one.receiveIp({ src: '192.0.2.7', dst: OWN, protocol: 1, options }, icmp(8, 0, 0x10001));
+    expect(reply).toMatchObject({
+      src: OWN,
+      dst: PEER,
+      options: '830b040a000109c00002070707080a0000010000',
+    });
+    const away = hex('830708 7f000001 00');
+    expect(one.receiveIp({ src: '192.0.2.7', dst: OWN, protocol: 1, options: away }, icmp(8, 0, 1))).toEqual([]);
   });
 
   it('strict ones fail where the next hop is not on the link, or we are not the hop', () => {

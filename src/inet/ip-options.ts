@@ -19,15 +19,15 @@ import {
   OPTION_COPIED as COPIED,
   OPTION_END,
   OPTION_LOOSE_ROUTE,
-  OPTION_NOP,
   OPTION_RECORD_ROUTE,
   OPTION_STRICT_ROUTE,
   OPTION_TIMESTAMP,
+  optionBytes,
   TIMESTAMP_ADDRESS,
   TIMESTAMP_ONLY,
   TIMESTAMP_PRESPECIFIED,
 } from '../wire/ipv4.ts';
-import type { AddressTable } from './addresses.ts';
+import { type AddressTable, isLoopback, isUnicast } from './addresses.ts';
 import type { InetContext } from './context.ts';
 import { type RouteTable, RTF_GATEWAY } from './route-table.ts';
 import type { SysctlVariable } from './sysctl.ts';
@@ -46,19 +46,78 @@ export const OPTIONS_FORWARD = 1;
 export function copiedOptions(view: DataView, at: number, headerBytes: number): number {
   let kept = at + BASIC_HEADER_BYTES;
   const end = at + headerBytes;
-  for (let i = kept; i < end; ) {
-    const type = view.getUint8(i);
-    if (type === OPTION_END) break;
-    const length = type === OPTION_NOP ? 1 : i + 1 < end ? view.getUint8(i + 1) : 0;
-    if (length === 0 || i + length > end) break;
-    if ((type & COPIED) !== 0) {
-      for (let j = 0; j < length; j++) view.setUint8(kept + j, view.getUint8(i + j));
-      kept += length;
-    }
-    i += length;
+  for (let i = kept, length = 0; i < end; i += length) {
+    length = optionBytes(view, i, end);
+    if (length <= 0) break;
+    if ((view.getUint8(i) & COPIED) !== 0) kept = copyOption(view, i, length, kept);
   }
-  while (((kept - at) & 3) !== 0) view.setUint8(kept++, OPTION_END);
-  return kept - at - BASIC_HEADER_BYTES;
+  return padOptions(view, at, kept);
+}
+
+function copyOption(view: DataView, at: number, length: number, to: number): number {
+  for (let i = 0; i < length; i++) view.setUint8(to + i, view.getUint8(at + i));
+  return to + length;
+}
+
+function padOptions(view: DataView, headerAt: number, end: number): number {
+  while (((end - headerAt) & 3) !== 0) view.setUint8(end++, OPTION_END);
+  return end - headerAt - BASIC_HEADER_BYTES;
+}
+
+/** Whether an answer carries the option too (RFC 1122 3.2.2.6): what records the way, and source routes, turned round. */
+function isAnswered(type: number): boolean {
+  return type === OPTION_RECORD_ROUTE || type === OPTION_TIMESTAMP || isSourceRoute(type);
+}
+
+function isSourceRoute(type: number): boolean {
+  return type === OPTION_LOOSE_ROUTE || type === OPTION_STRICT_ROUTE;
+}
+
+/** Bytes of options that an answer to the packet at `at` carries, a multiple of 4. The header was checked on input. */
+export function answerOptionBytes(view: DataView, at: number, headerBytes: number): number {
+  let bytes = 0;
+  const end = at + headerBytes;
+  for (let i = at + BASIC_HEADER_BYTES, length = 0; i < end; i += length) {
+    length = optionBytes(view, i, end);
+    if (length <= 0) break;
+    if (isAnswered(view.getUint8(i))) bytes += length;
+  }
+  return (bytes + 3) & ~3;
+}
+
+/** Where an answer to the packet at `at` goes first: to its sender, or to the last hop of its source route. */
+export function answerDestination(view: DataView, at: number, headerBytes: number): number {
+  const end = at + headerBytes;
+  for (let i = at + BASIC_HEADER_BYTES, length = 0; i < end; i += length) {
+    length = optionBytes(view, i, end);
+    if (length <= 0) break;
+    const hops = isSourceRoute(view.getUint8(i)) ? (length - 3) >> 2 : 0;
+    if (hops > 0) return view.getInt32(i + 3 + 4 * (hops - 1));
+  }
+  return view.getInt32(at + 12);
+}
+
+/** Write the options of an answer to `to`, after its IP header; there is room for {@link answerOptionBytes}. */
+export function writeAnswerOptions(view: DataView, at: number, headerBytes: number, to: number): void {
+  const start = to - BASIC_HEADER_BYTES;
+  const src = view.getInt32(at + 12);
+  const end = at + headerBytes;
+  for (let i = at + BASIC_HEADER_BYTES, length = 0; i < end; i += length) {
+    length = optionBytes(view, i, end);
+    if (length <= 0) break;
+    const type = view.getUint8(i);
+    if (!isAnswered(type)) continue;
+    const from = to;
+    to = copyOption(view, i, length, to);
+    if (!isSourceRoute(type)) continue;
+    view.setUint8(from + 2, 4);
+    const hops = (length - 3) >> 2;
+    for (let hop = 0; hop < hops; hop++) {
+      const next = hop === hops - 1 ? src : view.getInt32(i + 3 + 4 * (hops - 2 - hop));
+      view.setInt32(from + 3 + 4 * hop, next);
+    }
+  }
+  padOptions(view, start, to);
 }
 
 export class IpOptions {
@@ -87,24 +146,19 @@ export class IpOptions {
     const view = this.#view;
     const end = at + headerBytes;
     let result = OPTIONS_DONE;
-    for (let i = at + BASIC_HEADER_BYTES; i < end; ) {
+    for (let i = at + BASIC_HEADER_BYTES, length = 0; i < end; i += length) {
+      length = optionBytes(view, i, end);
+      if (length === 0) break;
+      if (length < 0) return this.#problem(i + 1 - at);
       const type = view.getUint8(i);
-      if (type === OPTION_END) break;
-      if (type === OPTION_NOP) {
-        i++;
-        continue;
-      }
-      const length = i + 1 < end ? view.getUint8(i + 1) : 0;
-      if (length < 2 || i + length > end) return this.#problem(i + 1 - at);
       let done = OPTIONS_DONE;
       if (type === OPTION_RECORD_ROUTE) done = this.#recordRoute(at, i, length, iface);
       else if (type === OPTION_TIMESTAMP) done = this.#timestamp(at, i, length, iface, nowUs);
-      else if (type === OPTION_LOOSE_ROUTE || type === OPTION_STRICT_ROUTE) {
+      else if (isSourceRoute(type)) {
         done = this.#sourceRoute(at, i, length, type === OPTION_STRICT_ROUTE);
       }
       if (done < 0) return done;
       if (done === OPTIONS_FORWARD) result = done;
-      i += length;
     }
     view.setUint16(at + 10, 0);
     view.setUint16(at + 10, checksumOf(sumView(view, at, headerBytes)));
@@ -170,7 +224,7 @@ export class IpOptions {
     if (pointer + 3 > length) return OPTIONS_DONE;
     if (this.#forwardSourceRoute.value === 0) return failed;
     const next = view.getInt32(option + pointer - 1);
-    const route = this.#routes.lookup(next);
+    const route = isUnicast(next) && !isLoopback(next) ? this.#routes.lookup(next) : null;
     if (route === null || (strict && (route.flags & RTF_GATEWAY) !== 0)) return failed;
     view.setInt32(option + pointer - 1, this.#addresses.sourceFor(route.iface, next));
     view.setUint8(option + 2, pointer + 4);
