@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Transcript } from '../../../test/fixtures/tcp-transcript.ts';
 import { SeededRng } from '../../base/rng.ts';
 import { CookieOptions, SynCookies } from './cookies.ts';
+import type { Listener } from './listen.ts';
 
 const MINUTE_US = 60_000_000;
 
@@ -105,5 +106,24 @@ describe('a flood of SYNs', () => {
     t.skip();
     t.send('. seq 1 ack 1');
     t.expect('R');
+  });
+
+  it('keeps the limit of the kernel where cookies are off and another listener has filled it', () => {
+    const t = new Transcript({ sysctl: { syncookies: 0, syn_cache_limit: 4 } });
+    t.listen(16);
+    const full = t.listener as Listener;
+    for (let port = 0; port < 4; port++) {
+      t.peerPort = 5000 + port;
+      t.send('S seq 0');
+    }
+    // The entries are another's now.
+    const entries = [...full.synQueue];
+    full.synQueue.clear();
+    t.peerPort = 6000;
+    t.send('S seq 0');
+    expect(t.stack.synEntryCount).toBe(4);
+    expect(t.count('synQueueOverflows')).toBe(1);
+    expect(t.ip.openPaths).toBe(4);
+    for (const entry of entries) full.synQueue.add(entry);
   });
 });

@@ -84,14 +84,11 @@ export function listenArrives(
   takeSynOptions(stack, entry, segment);
   if (queueFull(stack, listener)) {
     counters.add(count.synQueueOverflows, 1);
-    if (stack.settings.synCookies.value === 1) {
-      sendCookie(stack, entry, nowUs);
+    const cookies = stack.settings.synCookies.value === 1;
+    if (cookies) sendCookie(stack, entry, nowUs);
+    if (cookies || !dropOldest(stack, listener)) {
       stack.ip.closePath(path);
       return;
-    }
-    for (const oldest of listener.synQueue) {
-      removeSynEntry(stack, oldest);
-      break;
     }
   }
   entry.iss = successorIss ?? stack.isn.sequence(local, peer, ports, nowUs);
@@ -123,6 +120,15 @@ function ownScale(stack: TcpStack, listener: Listener): number {
 function queueFull(stack: TcpStack, listener: Listener): boolean {
   const limit = Math.max(listener.backlog, SYN_QUEUE_MIN);
   return listener.synQueue.size >= limit || stack.synEntryCount >= stack.settings.synQueueMax.value;
+}
+
+/** Make room in the SYN queue. False when other listeners' entries are what fills the kernel's limit. */
+function dropOldest(stack: TcpStack, listener: Listener): boolean {
+  for (const oldest of listener.synQueue) {
+    removeSynEntry(stack, oldest);
+    return true;
+  }
+  return false;
 }
 
 /** Answer a SYN and forget it: the ACK will bring back what has to be known. */

@@ -229,7 +229,8 @@ export function refused(c: Connection, error: number, nowUs: number): number {
     return error;
   }
   failPath(c, error, nowUs);
-  if (c.state >= ESTABLISHED && c.timerMode === 0) armPersist(c, nowUs);
+  // With something in flight the retransmission timer runs, or is armed by whoever sent this: it must go on counting.
+  if (c.state >= ESTABLISHED && c.timerMode === 0 && c.scoreboard.empty) armPersist(c, nowUs);
   return error;
 }
 

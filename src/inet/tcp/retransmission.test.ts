@@ -180,6 +180,17 @@ describe('retransmission timer (RFC 6298)', () => {
     expect(t.c.softError).toBe(0);
   });
 
+  it('gives up at last when the route does not come back', () => {
+    const t = new Transcript({ sysctl: { retries: 3 } }).established();
+    t.write(10);
+    t.expect('P. seq 1 len 10');
+    t.ip.refuse = -Errno.EHOSTDOWN;
+    t.at(60_000);
+    expect(t.state).toBe('CLOSED');
+    expect(t.error).toBe('EHOSTDOWN');
+    expect(t.count('retransmitTimeouts')).toBe(4);
+  });
+
   it('retries a FIN or data that found no route the first time', () => {
     const t = new Transcript().established();
     t.ip.refuse = -Errno.ENETUNREACH;
