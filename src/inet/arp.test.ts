@@ -171,6 +171,17 @@ describe('Neighbor unreachability (RFC 1122 2.3.2.1, RFC 4861 7.3)', () => {
     expect(one.sent()).toHaveLength(0);
   });
 
+  it('goes after 20 minutes when nothing was ever sent there', () => {
+    const { bed: one } = bed();
+    expect(one.inet.ip.openPath(ip(PEER), 0, 0)).toBeTypeOf('object');
+    expect(one.inet.neighbors()).toMatchObject([{ state: 'incomplete', expiresSec: 1200 }]);
+    one.advance(1199 * SECOND);
+    expect(one.inet.ip.neighbors.count).toBe(1);
+    one.advance(SECOND);
+    expect(one.inet.ip.neighbors.count).toBe(0);
+    expect(one.sent()).toEqual([]);
+  });
+
   it('goes when nobody used it for 20 minutes', () => {
     const { bed: one } = known();
     one.advance(1100 * SECOND);

@@ -134,6 +134,8 @@ export class NeighborCache {
     }
     table.set(address, neighbor);
     this.#count++;
+    // Nothing may ever be sent there: the entry ends like one that is not used any more.
+    this.#context.callouts.schedule(neighbor.timer, this.#context.nowUs() + this.#keepSec.value * US_PER_S);
     return neighbor;
   }
 
@@ -176,10 +178,7 @@ export class NeighborCache {
         this.#pendingBytes += totalBytes;
       }
     }
-    if (!neighbor.timer.pending) {
-      neighbor.tries = 0;
-      this.#solicit(neighbor, false, nowUs);
-    }
+    if (neighbor.tries === 0) this.#solicit(neighbor, false, nowUs);
   }
 
   /**
@@ -299,7 +298,7 @@ export class NeighborCache {
         else this.remove(neighbor);
         break;
       case 'incomplete':
-        if (neighbor.failed) this.remove(neighbor);
+        if (neighbor.failed || neighbor.tries === 0) this.remove(neighbor);
         else if (neighbor.tries < this.#broadcastTries.value) this.#solicit(neighbor, false, nowUs);
         else this.#fail(neighbor, nowUs);
         break;
