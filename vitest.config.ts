@@ -8,7 +8,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/{conformance,interop,sim}/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/{conformance,interop,sim,fuzz}/**/*.test.ts'],
           pool,
           testTimeout: 60_000,
         },

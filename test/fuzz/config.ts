@@ -1,0 +1,86 @@
+/** What differs from world to world: switches, limits, and what the links can do. */
+
+import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../src/link/device.ts';
+import type { Chance } from './chance.ts';
+
+export interface Config {
+  seed: number;
+  mtuBytes: readonly number[];
+  capabilities: readonly number[];
+  sysctls: readonly (readonly [name: string, value: number])[];
+  /** Probability that a frame of our own comes with metadata a link may set. */
+  offload: boolean;
+}
+
+/** Small enough that a world reaches them. */
+const LIMITS: readonly (readonly [name: string, values: readonly number[]])[] = [
+  ['net.inet.arp.maxentries', [16, 32, 64]],
+  ['net.inet.ip.maxfragpackets', [0, 4, 16, 200]],
+  ['net.inet.ip.maxfragspersource', [2, 8, 64]],
+  ['net.inet.icmp.redirmax', [1, 8, 256]],
+  ['net.inet.tcp.syn_cache_limit', [4, 16, 64]],
+  ['net.inet.tcp.tw_max', [0, 4, 64]],
+  ['net.inet.tcp.connections_max', [16, 32, 64]],
+  ['net.inet.udp.recvspace', [4096, 65536]],
+  ['net.inet.arp.nd_maxqueuelen', [1, 4, 16]],
+];
+
+const SWITCHES: readonly string[] = [
+  'net.inet.ip.forwarding',
+  'net.inet.ip.allowsrcrt',
+  'net.inet.ip.forwsrcrt',
+  'net.inet.ip.directed-broadcast',
+  'net.inet.ip.redirect',
+  'net.inet.ip.mtudisc',
+  'net.inet.icmp.bmcastecho',
+  'net.inet.icmp.rediraccept',
+  'net.inet.udp.checksum',
+  'net.inet.tcp.win_scale',
+  'net.inet.tcp.timestamps',
+  'net.inet.tcp.sack.enable',
+  'net.inet.tcp.sack.dsack',
+  'net.inet.tcp.syncookies',
+  'net.inet.tcp.congctl',
+  'net.inet.tcp.rack',
+  'net.inet.tcp.tlp',
+  'net.inet.tcp.prr',
+  'net.inet.tcp.frto',
+  'net.inet.tcp.limited_transmit',
+  'net.inet.tcp.rfc1337',
+];
+
+const VALUES: readonly (readonly [name: string, values: readonly number[]])[] = [
+  ['net.inet.icmp.errppslimit', [-1, 0, 100, 1000]],
+  ['net.inet.icmp.returndatabytes', [8, 64, 512]],
+  ['net.inet.ip.ttl', [1, 64, 255]],
+  ['net.inet.ip.fragttl', [100, 30000]],
+  ['net.inet.tcp.ecn.enable', [0, 1, 2]],
+  ['net.inet.tcp.init_win', [1, 10, 64]],
+  ['net.inet.tcp.msl', [100, 30000]],
+  ['net.inet.tcp.ack_batch', [2, 64]],
+  ['net.inet.tcp.rstppslimit', [0, 10, 1000]],
+  ['net.inet.tcp.challenge_ack_limit', [0, 10, 1000]],
+  ['net.inet.tcp.retries', [2, 15]],
+  ['net.inet.arp.nd_reachable', [100, 30000]],
+];
+
+export function randomConfig(chance: Chance): Config {
+  const sysctls: [string, number][] = [
+    ['net.inet.tcp.recvbuf_max', 65536],
+    ['net.inet.tcp.sendbuf_max', 65536],
+    ['net.inet.tcp.recvspace', chance.pick([4096, 32768, 65536])],
+    ['net.inet.tcp.sendspace', chance.pick([4096, 32768, 65536])],
+  ];
+  for (const [name, values] of LIMITS) if (chance.yes(0.6)) sysctls.push([name, chance.pick(values)]);
+  for (const name of SWITCHES) if (chance.yes(0.5)) sysctls.push([name, chance.below(2)]);
+  for (const [name, values] of VALUES) if (chance.yes(0.3)) sysctls.push([name, chance.pick(values)]);
+  const offload = chance.yes(0.3);
+  const capabilities = (): number => chance.pick([0, CAP_CHECKSUM_PARTIAL, CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES]);
+  return {
+    seed: chance.next32() >>> 0,
+    mtuBytes: [1500, chance.pick([1500, 1500, 1280, 576, 296]), 1500],
+    capabilities: offload ? [capabilities(), capabilities(), capabilities()] : [0, 0, 0],
+    sysctls,
+    offload,
+  };
+}

@@ -1,0 +1,224 @@
+/**
+ * The program on the kernel under test: sockets of every kind, read and written in its own way. What it does follows from
+ * its seed alone, so two copies of it do the same as long as their kernels do.
+ */
+
+import type { Kernel } from '../../src/kernel/kernel.ts';
+import type { DatagramInfo, DatagramSocket, RawSocket, StreamSocket } from '../../src/socket/socket.ts';
+import * as cast from './cast.ts';
+import { Chance } from './chance.ts';
+
+const MOST_STREAMS = 24;
+const SCRATCH_BYTES = 4096;
+
+/** Byte `i` of what one side of the honest connection sends. */
+export function pattern(i: number): number {
+  return (i * 131 + (i >> 8) * 17) & 255;
+}
+
+interface Stream {
+  readonly socket: StreamSocket;
+  /** Never read. */
+  readonly deaf: boolean;
+  age: number;
+}
+
+/** The kernel's end of the honest connection: says back what it hears. */
+export class HonestEcho {
+  socket: StreamSocket | null = null;
+  heard = 0;
+  said = 0;
+  ended = false;
+  readonly #scratch: Uint8Array = new Uint8Array(SCRATCH_BYTES);
+
+  step(listener: StreamSocket): void {
+    if (this.socket === null) this.socket = listener.accept();
+    const { socket } = this;
+    if (socket === null || this.ended) return;
+    for (;;) {
+      const count = socket.receive(this.#scratch, 0, SCRATCH_BYTES);
+      if (count <= 0) {
+        if (count === 0) this.#finish(socket);
+        else if (count !== -11) throw new Error(`honest connection: receive gave ${count} after ${this.heard} bytes`);
+        break;
+      }
+      for (let i = 0; i < count; i++) {
+        if (this.#scratch[i] !== pattern(this.heard + i))
+          throw new Error(`honest connection: wrong byte ${this.heard + i}`);
+      }
+      this.heard += count;
+    }
+    this.#say(socket);
+  }
+
+  #say(socket: StreamSocket): void {
+    while (!this.ended && this.said < this.heard) {
+      const count = Math.min(this.heard - this.said, SCRATCH_BYTES);
+      for (let i = 0; i < count; i++) this.#scratch[i] = pattern(this.said + i);
+      const sent = socket.send(this.#scratch, 0, count);
+      if (sent === -11 || sent === -105) return;
+      if (sent < 0) throw new Error(`honest connection: send gave ${sent}`);
+      this.said += sent;
+    }
+  }
+
+  #finish(socket: StreamSocket): void {
+    this.#say(socket);
+    if (this.said < this.heard) return;
+    this.ended = true;
+    socket.close();
+  }
+}
+
+export class Program {
+  readonly honest: HonestEcho = new HonestEcho();
+  readonly #kernel: Kernel;
+  readonly #chance: Chance;
+  readonly #listeners: StreamSocket[] = [];
+  /** Nobody accepts here. */
+  readonly #deafListener: StreamSocket;
+  readonly #honestListener: StreamSocket;
+  readonly #streams: Stream[] = [];
+  readonly #datagrams: DatagramSocket[] = [];
+  readonly #raws: RawSocket[] = [];
+  readonly #info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+  readonly #scratch: Uint8Array = new Uint8Array(SCRATCH_BYTES);
+
+  constructor(kernel: Kernel, seed: number) {
+    this.#kernel = kernel;
+    this.#chance = new Chance(seed);
+    this.#honestListener = this.#listen(cast.HONEST_PORT, 4, 0);
+    this.#deafListener = this.#listen(cast.PORT_DEAF, 2, 0);
+    this.#listeners.push(this.#listen(cast.PORT_BUSY, 64, 0), this.#listen(cast.PORT_NARROW, 8, 4096));
+    this.#openDatagrams();
+    this.#raws.push(kernel.sockets.raw(1), kernel.sockets.raw(cast.RAW_PROTOCOL));
+  }
+
+  #listen(port: number, backlog: number, bufferBytes: number): StreamSocket {
+    const socket = this.#kernel.sockets.stream();
+    must(socket.bind(0, port));
+    if (bufferBytes > 0) {
+      socket.setOption('receiveBufferBytes', bufferBytes);
+      socket.setOption('sendBufferBytes', bufferBytes);
+    }
+    must(socket.listen(backlog));
+    return socket;
+  }
+
+  #openDatagrams(): void {
+    for (const port of [cast.UDP_ECHO, cast.UDP_NAMES, cast.UDP_DEAF, cast.UDP_GROUP]) {
+      const socket = this.#kernel.sockets.datagram();
+      must(socket.bind(0, port));
+      socket.setOption('broadcast', true);
+      if (port === cast.UDP_DEAF) socket.setOption('receiveBufferBytes', 20000);
+      if (port === cast.UDP_GROUP) {
+        must(socket.joinGroup(cast.GROUP, cast.OWN_ADDRESSES[0] as number));
+        must(socket.joinSourceGroup(cast.SOURCE_GROUP, cast.ip('10.0.0.5'), cast.OWN_ADDRESSES[0] as number));
+      }
+      this.#datagrams.push(socket);
+    }
+    const connected = this.#kernel.sockets.datagram();
+    must(connected.bind(0, cast.UDP_CONNECTED));
+    must(connected.connect(cast.ip('10.0.0.2'), 1024));
+    this.#datagrams.push(connected);
+  }
+
+  /** The honest connection alone. */
+  stepHonest(): void {
+    this.honest.step(this.#honestListener);
+  }
+
+  /** One turn: everything that waits, and sometimes something new. */
+  step(): void {
+    const chance = this.#chance;
+    for (const listener of this.#listeners) {
+      if (this.#streams.length >= MOST_STREAMS || chance.yes(0.5)) continue;
+      const socket = listener.accept();
+      if (socket !== null) this.#streams.push({ socket, deaf: chance.yes(0.2), age: 0 });
+    }
+    for (const stream of this.#streams) this.#stepStream(stream);
+    for (let i = this.#streams.length - 1; i >= 0; i--)
+      if ((this.#streams[i] as Stream).age < 0) this.#streams.splice(i, 1);
+    this.#stepDatagrams();
+    if (chance.yes(0.02)) this.#begin();
+  }
+
+  #stepStream(stream: Stream): void {
+    const chance = this.#chance;
+    const { socket } = stream;
+    stream.age++;
+    if (!stream.deaf && chance.yes(0.5)) {
+      const count = socket.receive(this.#scratch, 0, 1 + chance.below(SCRATCH_BYTES));
+      if (count === 0 && chance.yes(0.5)) this.#end(stream);
+      if (count < 0 && count !== -11 && count !== -107) this.#end(stream);
+    }
+    if (stream.age > 0 && chance.yes(0.2)) socket.send(this.#scratch, 0, chance.small(12));
+    if (stream.age > 0 && chance.yes(0.02)) socket.shutdown();
+    if (stream.age > 0 && (chance.yes(0.01) || stream.age > 400)) this.#end(stream);
+  }
+
+  #end(stream: Stream): void {
+    if (stream.age < 0) return;
+    stream.age = -1;
+    if (this.#chance.yes(0.2)) stream.socket.abort();
+    else stream.socket.close();
+  }
+
+  #stepDatagrams(): void {
+    const chance = this.#chance;
+    const info = this.#info;
+    for (let i = 0; i < this.#datagrams.length; i++) {
+      const socket = this.#datagrams[i] as DatagramSocket;
+      if (i === 2 && chance.yes(0.99)) continue;
+      for (let k = 0; k < 4; k++) {
+        const count = socket.receive(this.#scratch, 0, SCRATCH_BYTES, info);
+        if (count < 0) break;
+        if (i === 0) socket.send(this.#scratch, 0, count, info.address, info.port);
+        if (i === 1) socket.send(this.#scratch, 0, 100 + chance.below(500), info.address, info.port);
+      }
+    }
+    for (const raw of this.#raws) if (chance.yes(0.3)) raw.receive(this.#scratch, 0, SCRATCH_BYTES, info);
+  }
+
+  /** Something of its own accord: a connection, a datagram, a ping. */
+  #begin(): void {
+    const chance = this.#chance;
+    const to = cast.neighbor(chance, chance.below(2));
+    switch (chance.below(5)) {
+      case 0:
+      case 1: {
+        if (this.#streams.length >= MOST_STREAMS) return;
+        const socket = this.#kernel.sockets.stream();
+        if (socket.connect(to, cast.PORT_PUPPET) === -115) this.#streams.push({ socket, deaf: false, age: 0 });
+        else socket.close();
+        return;
+      }
+      case 2:
+        (this.#datagrams[1] as DatagramSocket).send(this.#scratch, 0, chance.small(12), to, 1024);
+        return;
+      case 3:
+        (this.#datagrams[4] as DatagramSocket).send(this.#scratch, 0, chance.small(8), 0, 0);
+        return;
+      default: {
+        const request = new Uint8Array(8 + chance.small(11));
+        request[0] = 8;
+        (this.#raws[0] as RawSocket).send(request, 0, request.length, to);
+      }
+    }
+  }
+
+  /** Close everything. */
+  close(): void {
+    for (const { socket } of this.#streams) socket.abort();
+    for (const listener of this.#listeners) listener.close();
+    for (const socket of this.#datagrams) socket.close();
+    for (const raw of this.#raws) raw.close();
+    this.#deafListener.close();
+    this.#honestListener.close();
+    this.honest.socket?.close();
+  }
+}
+
+function must(result: number): void {
+  if (result < 0) throw new Error(`a socket call gave ${result}`);
+}

@@ -1,0 +1,305 @@
+/**
+ * One world of the fuzzer: two copies of a kernel in lock step, thrown the same frames, beside an honest connection.
+ *
+ * What must hold: nothing throws; nothing is written beside a frame; both copies send the same bytes and count the same
+ * although the memory around their frames and under their buffers differs, so nothing depended on it; every frame sent is
+ * sound (check-frame.ts); tables keep their limits; the honest connection delivers every byte; in the end nothing is left.
+ * Everything follows from the seed.
+ */
+
+import { get16, get32 } from './bytes.ts';
+import * as cast from './cast.ts';
+import { Chance } from './chance.ts';
+import { FrameChecker } from './check-frame.ts';
+import { type Config, randomConfig } from './config.ts';
+import { grammarFrame } from './grammar.ts';
+import type { DeviceFrame, GuardedDevice } from './guarded-device.ts';
+import { checkLimits } from './limits.ts';
+import { mutate, readdress } from './mutate.ts';
+import { Program } from './program.ts';
+import { answer, liveSegment } from './puppet.ts';
+import { type Clock, HonestPeer, Site, settle, Target } from './target.ts';
+
+export const FRAMES_PER_WORLD = 2000;
+
+const RECENT = 32;
+const PENDING = 64;
+const MOST_ROUNDS = 200;
+const COMPARE_EVERY = 64;
+const SECOND_US = 1_000_000;
+const BEGIN_US: number = SECOND_US;
+/** When a world ends, how long the honest connection may take to finish, and how long everything else has to end. */
+const FINISH_US: number = 3600 * SECOND_US;
+const REST_US: number = 3 * 3600 * SECOND_US;
+const HONEST_PORTS = new Set<number>([cast.HONEST_PORT]);
+
+/** Memory for the two copies. */
+export class FuzzSites {
+  readonly first: Site = new Site(true, 0x5eed);
+  readonly second: Site = new Site(false, 0xbad);
+}
+
+/** Told about every frame of the interfaces under test. */
+export type Trace = (timeUs: number, n: number, direction: 'in' | 'out', bytes: Uint8Array) => void;
+
+export class World {
+  readonly seed: number;
+  readonly config: Config;
+  readonly clock: Clock = { nowUs: BEGIN_US };
+  /** Frames thrown in so far. */
+  frames = 0;
+  readonly #chance: Chance;
+  readonly #targets: readonly [Target, Target];
+  readonly #programs: readonly [Program, Program];
+  readonly #peer: HonestPeer;
+  readonly #checker: FrameChecker;
+  readonly #corpus: readonly Uint8Array[];
+  readonly #recent: Uint8Array[] = [];
+  readonly #pending: { n: number; frame: Uint8Array }[] = [];
+  readonly #trace: Trace | null;
+  readonly #crowded: boolean;
+  readonly #heapBytes: number;
+  #corpusAt = 0;
+
+  constructor(sites: FuzzSites, seed: number, corpus: readonly Uint8Array[], trace: Trace | null = null) {
+    const chance = new Chance(seed);
+    this.seed = seed;
+    this.#chance = chance;
+    this.#corpus = corpus;
+    this.#trace = trace;
+    const config = randomConfig(chance);
+    this.config = config;
+    this.#crowded = chance.yes(0.2);
+    const first = new Target(sites.first, config, this.clock);
+    const second = new Target(sites.second, config, this.clock);
+    this.#targets = [first, second];
+    this.#heapBytes = first.kernel.inet.context.heap.usedBytes;
+    this.#programs = [new Program(first.kernel, config.seed), new Program(second.kernel, config.seed)];
+    this.#peer = new HonestPeer(sites.first, config.seed + 1, this.clock);
+    this.#checker = new FrameChecker((address) => first.isOwn(address));
+  }
+
+  /** Play it. Throws with what went wrong. */
+  run(frames: number = FRAMES_PER_WORLD): void {
+    this.#advance(5 * SECOND_US);
+    this.#peer.connect();
+    this.#round();
+    this.#pending.length = 0;
+    while (this.frames < frames) this.#step();
+    this.#end();
+  }
+
+  #step(): void {
+    const chance = this.#chance;
+    const burst = chance.yes(0.05) ? 1 + chance.below(70) : 1;
+    for (let i = 0; i < burst; i++) this.#throwIn();
+    if (this.#crowded)
+      for (const n of [0, 1]) this.#setRoom(n, chance.yes(0.3) ? chance.below(4) : Number.POSITIVE_INFINITY);
+    if (chance.yes(0.3)) this.#peer.wanted += chance.small(12);
+    this.#round();
+    for (const program of this.#programs) program.step();
+    this.#round();
+    this.clock.nowUs += chance.yes(0.9) ? chance.small(10) : chance.small(17);
+    if (chance.yes(0.002)) this.#advance(chance.small(24));
+    if (this.frames % COMPARE_EVERY === 0) this.#compareStates();
+  }
+
+  #setRoom(n: number, room: number): void {
+    for (const target of this.#targets) (target.devices[n] as GuardedDevice).room = room;
+  }
+
+  /** One frame into both copies. */
+  #throwIn(): void {
+    const chance = this.#chance;
+    let n = chance.below(2);
+    let frame: Uint8Array | null = null;
+    const kind = chance.below(100);
+    if (kind < 35 && this.#pending.length > 0) {
+      const next = this.#pending.shift() as { n: number; frame: Uint8Array };
+      n = next.n;
+      frame = chance.yes(0.85) ? next.frame : mutate(next.frame, chance, this.#corpus);
+    } else if (kind < 50) {
+      frame = liveSegment(chance, n, this.#targets[0].kernel);
+    } else if (kind < 70 && this.#corpus.length > 0) {
+      frame = this.#fromCorpus(n);
+    }
+    frame ??= grammarFrame(chance, n, { recent: this.#recent });
+    this.frames++;
+    if (this.#speaksOfHonest(frame)) return;
+    const meta = this.#meta(n);
+    this.#trace?.(this.clock.nowUs, n, 'in', frame);
+    this.#checker.injected(frame);
+    for (const target of this.#targets) (target.devices[n] as GuardedDevice).put(frame, meta);
+  }
+
+  /** Recorded frames come mostly in the order they were recorded. */
+  #fromCorpus(n: number): Uint8Array {
+    const chance = this.#chance;
+    if (chance.yes(0.1)) this.#corpusAt = chance.below(this.#corpus.length);
+    this.#corpusAt = (this.#corpusAt + 1) % this.#corpus.length;
+    const frame = (this.#corpus[this.#corpusAt] as Uint8Array).slice();
+    if (chance.yes(0.9)) readdress(frame, chance, n);
+    return mutate(frame, chance, this.#corpus);
+  }
+
+  /** What a link that was negotiated so may say about a frame. */
+  #meta(n: number): number {
+    const { capabilities, offload } = this.config;
+    if (!offload || this.#chance.yes(0.7)) return 0;
+    const can = capabilities[n] as number;
+    let meta = this.#chance.yes(0.5) ? 2 : can & 1;
+    if (can & 2 && this.#chance.yes(0.5)) meta |= this.#chance.pick([1, 100, 536, 1460, 65535]) << 16;
+    return meta;
+  }
+
+  /** Whether a frame could be believed to belong to the honest connection: that is somebody else's right. */
+  #speaksOfHonest(frame: Uint8Array): boolean {
+    for (let at = 14; at + 24 <= frame.length; at++) {
+      const one = get32(frame, at);
+      if (one !== cast.HONEST_ADDRESS) continue;
+      // The address and the port anywhere in the frame: as a tuple, or quoted.
+      for (let o = 14; o + 2 <= frame.length; o++) if (HONEST_PORTS.has(get16(frame, o))) return true;
+    }
+    return false;
+  }
+
+  /** Let everybody work until no frame moves. */
+  #round(): void {
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      for (const target of this.#targets) settle(target.kernel, this.clock);
+      let moved = this.#collect();
+      this.#peer.step();
+      for (const program of this.#programs) program.stepHonest();
+      settle(this.#peer.kernel, this.clock);
+      for (const { bytes, meta } of this.#peer.device.sent.splice(0)) {
+        for (const target of this.#targets) (target.devices[2] as GuardedDevice).put(bytes, meta);
+        moved = true;
+      }
+      if (!moved) return;
+    }
+    throw new Error(`frames go round and round at ${this.clock.nowUs} us`);
+  }
+
+  /** Compare and check what both copies sent. */
+  #collect(): boolean {
+    let moved = false;
+    const [first, second] = this.#targets;
+    for (let n = 0; n < first.devices.length; n++) {
+      const device = first.devices[n] as GuardedDevice;
+      const mine = device.sent.splice(0);
+      const other = (second.devices[n] as GuardedDevice).sent.splice(0);
+      if (mine.length !== other.length) {
+        throw new Error(`${device.name}: one copy sent ${mine.length} frames, the other ${other.length}`);
+      }
+      for (let i = 0; i < mine.length; i++) this.#sent(n, device, mine[i] as DeviceFrame, other[i] as DeviceFrame);
+      if (mine.length > 0) moved = true;
+    }
+    return moved;
+  }
+
+  #sent(n: number, device: GuardedDevice, frame: DeviceFrame, other: DeviceFrame): void {
+    const { bytes, meta } = frame;
+    this.#trace?.(this.clock.nowUs, n, 'out', bytes);
+    if (meta !== other.meta || !same(bytes, other.bytes)) {
+      throw new Error(`${device.name}: what is sent depends on memory that is not the frame's`);
+    }
+    this.#checker.check(frame, device);
+    if (n === 2) {
+      this.#peer.device.put(bytes, meta);
+      return;
+    }
+    const chance = this.#chance;
+    if (get16(bytes, 12) !== 0x0806) {
+      if (this.#recent.length >= RECENT) this.#recent.shift();
+      this.#recent.push(bytes.slice(14));
+    }
+    if (this.#pending.length >= PENDING || chance.yes(0.2)) return;
+    const reply = answer(chance, n, bytes);
+    if (reply !== null && reply.length <= 1514) this.#pending.push({ n, frame: reply });
+  }
+
+  #compareStates(): void {
+    const [first, second] = this.#targets;
+    const one = stateOf(first);
+    const two = stateOf(second);
+    if (one !== two) throw new Error(`the states of the copies differ:\n${firstDifference(one, two)}`);
+    checkLimits(first.kernel);
+  }
+
+  /** Move the clock, stopping whenever something is due. */
+  #advance(us: number, done: () => boolean = () => false): void {
+    const endUs = this.clock.nowUs + us;
+    for (;;) {
+      this.#round();
+      if (done()) return;
+      const kernels = [...this.#targets.map((target) => target.kernel), this.#peer.kernel];
+      const nextUs = Math.min(...kernels.map((kernel) => kernel.nextDeadlineUs()));
+      if (nextUs > endUs) break;
+      this.clock.nowUs = Math.max(this.clock.nowUs, nextUs);
+    }
+    this.clock.nowUs = endUs;
+    this.#round();
+  }
+
+  #end(): void {
+    for (const n of [0, 1]) this.#setRoom(n, Number.POSITIVE_INFINITY);
+    this.#peer.finish();
+    const [first, second] = this.#programs;
+    this.#advance(FINISH_US, () => this.#peer.finished && first.honest.ended && second.honest.ended);
+    const { heard, said } = this.#peer;
+    if (!this.#peer.finished || first.honest.heard !== said || heard !== said) {
+      throw new Error(`honest connection: ${said} bytes said, ${first.honest.heard} arrived, ${heard} came back`);
+    }
+    this.#compareStates();
+    for (const program of this.#programs) program.close();
+    this.#advance(REST_US);
+    this.#compareStates();
+    this.#checkEmpty(this.#targets[0]);
+  }
+
+  /** Nothing is left of what was there for a while. */
+  #checkEmpty(target: Target): void {
+    const { inet, tcp } = target.kernel;
+    const left = {
+      connections: tcp.connectionCount,
+      halfOpen: tcp.synEntryCount,
+      timeWait: tcp.timeWait.count,
+      endpoints: inet.udp.endpointCount,
+      raw: inet.ip.raw.count,
+      fragments: inet.ip.input.reassembly.count,
+      neighbors: inet.ip.neighbors.list().filter((one) => one.state !== 'permanent').length,
+      waiting: inet.ip.neighbors.pendingBytes,
+      dynamicRoutes: inet.routes().filter((route) => route.flags.includes('D')).length,
+      heapBytes: inet.context.heap.usedBytes - this.#heapBytes,
+    };
+    const what = Object.entries(left).filter(([, count]) => count !== 0);
+    if (what.length === 0) return;
+    const rows = JSON.stringify([tcp.sockets(), inet.neighbors(), this.config.sysctls]);
+    throw new Error(`left behind: ${what.map(([name, count]) => `${count} ${name}`).join(', ')}: ${rows}`);
+  }
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function stateOf(target: Target): string {
+  const { kernel } = target;
+  return JSON.stringify({
+    counters: kernel.counters.snapshot(),
+    heap: kernel.inet.context.heap.usedBytes,
+    callouts: kernel.callouts.size,
+    sockets: kernel.control('sockets', {}),
+    neighbors: kernel.inet.neighbors(),
+    routes: kernel.inet.routes(),
+    interfaces: kernel.inet.interfaces(),
+  });
+}
+
+function firstDifference(a: string, b: string): string {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  return `  ${a.slice(Math.max(0, at - 80), at + 80)}\n  ${b.slice(Math.max(0, at - 80), at + 80)}`;
+}
