@@ -47,10 +47,12 @@ export class FrameChecker {
   }
 
   /** A frame was put before the kernel: what it says may come out again. */
-  injected(frame: Uint8Array): void {
+  injected(frame: Uint8Array, meta: number): void {
     if (frame.length < ETHER_BYTES + 20) return;
     const type = get16(frame, 12);
-    if (type === ETHERTYPE_IPV4) this.#strangers.add(stranger4(frame));
+    // A super-frame may be cut, and its pieces numbered onwards.
+    const pieces = meta >>> 16 === 0 ? 1 : Math.ceil(frame.length / (meta >>> 16));
+    if (type === ETHERTYPE_IPV4) for (let i = 0; i < pieces; i++) this.#strangers.add(stranger4(frame, i));
     if (type === ETHERTYPE_IPV6 && frame.length >= ETHER_BYTES + 40) this.#strangers.add(stranger6(frame));
   }
 
@@ -255,8 +257,9 @@ export class FrameChecker {
   }
 }
 
-function stranger4(frame: Uint8Array): number {
-  const mixed = Math.imul(get32(frame, ETHER_BYTES + 12), 0x9e3779b1) ^ (get16(frame, ETHER_BYTES + 4) << 8);
+function stranger4(frame: Uint8Array, piece: number = 0): number {
+  const identification = (get16(frame, ETHER_BYTES + 4) + piece) & 0xffff;
+  const mixed = Math.imul(get32(frame, ETHER_BYTES + 12), 0x9e3779b1) ^ (identification << 8);
   return mixed ^ (frame[ETHER_BYTES + 9] as number);
 }
 

@@ -128,7 +128,7 @@ export class World {
     if (this.#speaksOfHonest(frame)) return;
     const meta = this.#meta(n);
     this.#trace?.(this.clock.nowUs, n, 'in', frame);
-    this.#checker.injected(frame);
+    this.#checker.injected(frame, meta);
     for (const target of this.#targets) (target.devices[n] as GuardedDevice).put(frame, meta);
   }
 
