@@ -21,7 +21,8 @@ import { Sysctl } from './sysctl.ts';
 import { type InterfaceRow, interfaceRow, type NeighborRow, neighborRow, type RouteRow, routeRow } from './tables.ts';
 import { Udp } from './udp/udp.ts';
 
-const BATCH_FRAMES = 64;
+/** Frames taken from a device at a time. */
+export const BATCH_FRAMES = 64;
 const MIN_MTU_BYTES = 68;
 
 export interface InetOptions {
@@ -68,6 +69,12 @@ export class Inet {
     this.#interfaces.push(iface);
     this.ip.groups.attach(iface);
     return iface;
+  }
+
+  /** Send and receive by way of `device` from now on: one that stands in front of the device of before, or that device again. */
+  setDevice(iface: Interface, device: Device): void {
+    iface.device = device;
+    this.ip.interfaceChanged(iface);
   }
 
   /** Take an interface away with all that hangs on it; its device is closed. */

@@ -7,11 +7,11 @@
 
 import { MultikernelError } from '../base/errors.ts';
 import type { Agent, Host } from '../host/contract.ts';
-import { Inet } from '../inet/inet.ts';
+import { BATCH_FRAMES, Inet } from '../inet/inet.ts';
 import { TcpStack } from '../inet/tcp/stack.ts';
 import { CalloutTable } from '../kern/callout.ts';
 import { CaptureDevice } from '../link/capture.ts';
-import type { Device } from '../link/device.ts';
+import type { Device, TimedDevice } from '../link/device.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
 import type { Arena } from '../mem/arena.ts';
 import { type Bulk, createBulk } from '../mem/bulk.ts';
@@ -72,7 +72,11 @@ export class Kernel implements Agent {
   /** A gauge: what `mk top` shows as open connections. */
   readonly #connectionsOpen: number;
   #portsGeneration = -1;
-  readonly #devices: Map<string, CaptureDevice> = new Map();
+  /** By interface: what captures its frames, in the path only while somebody watches. */
+  readonly #captures: Map<string, CaptureDevice> = new Map();
+  /** The devices that time must be brought to. */
+  readonly #timed: TimedDevice[] = [];
+  readonly #loopback: LoopbackDevice;
   #pingIdentifier: number;
   #closed = false;
 
@@ -106,7 +110,8 @@ export class Kernel implements Agent {
     const ringAt = heap.allocate(LOOPBACK_RING_BYTES);
     if (ringAt < 0) throw new MultikernelError('ENOMEM', `${name}: ${heap.byteLength} bytes are too few for a kernel`);
     const loopback = { countersName: `${name}/lo0`, ringAt, ringBytes: LOOPBACK_RING_BYTES };
-    const lo = this.attach(new LoopbackDevice(arena, loopback), 'lo0');
+    this.#loopback = new LoopbackDevice(arena, loopback);
+    const lo = this.attach(this.#loopback, 'lo0');
     this.inet.configure(lo, parseAddress('127.0.0.1') as number, LOOPBACK_NET_PREFIX);
   }
 
@@ -118,9 +123,12 @@ export class Kernel implements Agent {
 
   /** Give the kernel one more interface, which can be captured. */
   attach(device: Device, name: string): Interface {
-    const captured = new CaptureDevice(device, this.bulk, this.host);
-    this.#devices.set(name, captured);
-    return this.inet.addInterface(captured, name);
+    const iface = this.inet.addInterface(device, name);
+    const capture = new CaptureDevice(device, this.bulk, this.host);
+    capture.onWatched = (watched) => this.inet.setDevice(iface, watched ? capture : device);
+    this.#captures.set(name, capture);
+    if ('tick' in device) this.#timed.push(device as TimedDevice);
+    return iface;
   }
 
   doWork(nowUs: number): number {
@@ -130,10 +138,11 @@ export class Kernel implements Agent {
       work += received;
       work += this.tcp.doWork(nowUs);
       this.inet.flush();
-      if (received === 0) break;
+      // A batch that is not full has emptied the rings; only what we sent ourselves can be there already.
+      if (received === 0 || (received < BATCH_FRAMES && !this.#loopback.pending)) break;
     }
     work += this.callouts.run(nowUs);
-    for (const device of this.#devices.values()) work += device.tick(nowUs);
+    for (let i = 0; i < this.#timed.length; i++) work += (this.#timed[i] as TimedDevice).tick(nowUs);
     try {
       work += this.#events.deliver();
     } finally {
@@ -155,7 +164,7 @@ export class Kernel implements Agent {
 
   nextDeadlineUs(): number {
     let nextUs = this.callouts.nextDeadlineUs();
-    for (const device of this.#devices.values()) nextUs = Math.min(nextUs, device.nextDeadlineUs());
+    for (const device of this.#timed) nextUs = Math.min(nextUs, device.nextDeadlineUs());
     return nextUs;
   }
 
@@ -211,7 +220,7 @@ export class Kernel implements Agent {
    */
   capture(options: CaptureOptions, emit: (event: CaptureEvent) => void): PacketCapture {
     const name = options.interface === '' ? this.#firstInterface() : options.interface;
-    const device = this.#devices.get(name);
+    const device = this.#captures.get(name);
     if (device === undefined) throw new MultikernelError('ENODEV', `${this.name} has no interface ${name}`);
     const mac = device.kind === 'loopback' ? null : formatMac(device.mac.hi, device.mac.lo);
     emit({ type: 'interface', name, mac, snapBytes: options.snapBytes });
@@ -219,7 +228,7 @@ export class Kernel implements Agent {
   }
 
   #firstInterface(): string {
-    for (const [name, device] of this.#devices) if (device.kind !== 'loopback') return name;
+    for (const [name, device] of this.#captures) if (device.kind !== 'loopback') return name;
     return 'lo0';
   }
 

@@ -1,7 +1,7 @@
 /**
  * capture: a device that copies the frames passing through it for whoever watches (`mk capture`).
  *
- * Thread: the kernel's, readers included. While nobody watches, a call goes straight through. Each watcher has a bounded
+ * Thread: the kernel's, readers included. `onWatched` tells when to put it in the path and when to take it out. Each watcher has a bounded
  * queue in ordinary memory: nothing is lost below its limit, what exceeds it is counted. Stamps are host time in
  * microseconds with fractions; the frames of one batch carry one stamp.
  */
@@ -83,6 +83,8 @@ export class CaptureDevice extends Middleware {
   readonly #bulk: Bulk;
   readonly #clock: { nowUs(): number };
   readonly #captures: Capture[] = [];
+  /** The first watcher has come, or the last one has gone. */
+  onWatched: ((watched: boolean) => void) | null = null;
   #openAt = 0;
   /** Stamp of the batch being sent; negative before its first frame. */
   #sendUs = -1;
@@ -97,9 +99,12 @@ export class CaptureDevice extends Middleware {
   capture(options: CaptureOptions = {}): Capture {
     const capture = new Capture(options, (closed) => {
       const index = this.#captures.indexOf(closed);
-      if (index >= 0) this.#captures.splice(index, 1);
+      if (index < 0) return;
+      this.#captures.splice(index, 1);
+      if (this.#captures.length === 0) this.onWatched?.(false);
     });
     this.#captures.push(capture);
+    if (this.#captures.length === 1) this.onWatched?.(true);
     return capture;
   }
 

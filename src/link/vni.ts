@@ -262,6 +262,7 @@ export class VniDevice extends VniPort {
     if (consumer === null) return count;
     const end = consumer.receive(batch.at, batch.length, batch.meta, count, batch.capacity);
     if (end > count) this.#touched[this.#touchedCount++] = peer;
+    else if (consumer.owes && consumer.release() && peer.doorbellAt !== 0) ringDoorbell(this.words, peer.doorbellAt);
     if (consumer.broken !== '') this.breakPeer(peer, consumer.broken);
     return end;
   }
@@ -269,7 +270,11 @@ export class VniDevice extends VniPort {
   release(): void {
     for (let i = 0; i < this.#touchedCount; i++) {
       const peer = this.#touched[i] as Peer;
-      if (peer.consumer?.release() && peer.doorbellAt !== 0) ringDoorbell(this.words, peer.doorbellAt);
+      const { consumer } = peer;
+      if (consumer === null) continue;
+      // A ring that is looked at in every poll is settled by the first poll that finds it empty.
+      const woken = this.#direct ? consumer.releaseMuch() : consumer.release();
+      if (woken && peer.doorbellAt !== 0) ringDoorbell(this.words, peer.doorbellAt);
     }
     this.#touchedCount = 0;
   }

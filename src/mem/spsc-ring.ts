@@ -383,6 +383,19 @@ export class RingConsumer {
   }
 
   /**
+   * `release`, once an eighth of the ring is owed: telling the producer takes the line from its cache, which can wait until
+   * there is nothing else to do. The caller sees to it that `release` follows when no more comes.
+   */
+  releaseMuch(): boolean {
+    return this.#unreleased > this.capacityBytes >> 3 ? this.release() : false;
+  }
+
+  /** Whether something read was not given back yet. */
+  get owes(): boolean {
+    return this.#unreleased > 0;
+  }
+
+  /**
    * Become the consumer after one that died, or that was broken: drop what was sent to it. When the producer's index makes
    * no sense, the ring counts as empty until it does.
    */

@@ -68,7 +68,8 @@ export class Interface {
   readonly name: string;
   /** Position in the kernel's list, from 1 as if_index. */
   readonly index: number;
-  readonly device: Device;
+  /** Changed by `Inet.setDevice` only, while something stands between the kernel and its device. */
+  device: Device;
   readonly loopback: boolean;
   readonly macHi: number;
   readonly macLo: number;

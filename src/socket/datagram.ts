@@ -58,7 +58,9 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     this.#context = context;
     const endpoint = inet.udp.open();
     this.endpoint = endpoint;
-    endpoint.onReadable = () => context.events.post(this, EVENT_READABLE);
+    endpoint.onReadable = () => {
+      if (this.onEvents !== null) context.events.post(this, EVENT_READABLE);
+    };
     endpoint.onWritable = () => context.events.post(this, EVENT_WRITABLE);
     endpoint.onError = () => context.events.post(this, EVENT_ERROR);
   }
