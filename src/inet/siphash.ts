@@ -1,12 +1,13 @@
 /**
- * SipHash-2-4 over 32-bit words: the keyed hash behind initial sequence numbers and timestamp offsets (RFC 6528).
+ * SipHash-2-4 over 32-bit words: the keyed hash behind initial sequence numbers, timestamp offsets
+ * (RFC 6528) and interface identifiers (RFC 7217).
  *
- * Thread: the one that runs the kernel. Words of 64 bits are pairs of int32 kept in one scratch array; a call allocates
- * nothing. It runs once per connection, not per segment.
+ * Thread: the one that runs the kernel. Words of 64 bits are pairs of int32 kept in one scratch array; `hash3`
+ * allocates nothing. `hash3` runs once per connection, not per segment.
  * Read first: Aumasson and Bernstein, "SipHash: a fast short-input PRF"; RFC 6528 section 3.
  */
 
-import type { Rng } from '../../base/rng.ts';
+import type { Rng } from '../base/rng.ts';
 
 /** v0..v3 as (high, low) pairs. */
 const v = new Int32Array(8);
@@ -74,6 +75,25 @@ export class SipKey {
 
   /** Low 32 bits of the hash of three words (12 bytes, each word little-endian). */
   hash3(a: number, b: number, c: number): number {
+    this.#begin();
+    absorb(b, a);
+    absorb(12 << 24, c);
+    finish();
+    return low();
+  }
+
+  /** High and low 32 bits of the hash of any number of words, at most 63. */
+  hash(words: readonly number[]): [number, number] {
+    this.#begin();
+    const { length } = words;
+    let i = 0;
+    for (; i + 1 < length; i += 2) absorb(words[i + 1] as number, words[i] as number);
+    absorb((4 * length) << 24, i < length ? (words[i] as number) : 0);
+    finish();
+    return [(v[0] as number) ^ (v[2] as number) ^ (v[4] as number) ^ (v[6] as number), low()];
+  }
+
+  #begin(): void {
     const k0l = this.words[0] as number;
     const k0h = this.words[1] as number;
     const k1l = this.words[2] as number;
@@ -86,13 +106,17 @@ export class SipKey {
     v[5] = k0l ^ 0x6e657261;
     v[6] = k1h ^ 0x74656462;
     v[7] = k1l ^ 0x79746573;
-    absorb(b, a);
-    absorb(12 << 24, c);
-    v[5] = (v[5] as number) ^ 0xff;
-    round();
-    round();
-    round();
-    round();
-    return ((v[1] as number) ^ (v[3] as number) ^ (v[5] as number) ^ (v[7] as number)) | 0;
   }
+}
+
+function finish(): void {
+  v[5] = (v[5] as number) ^ 0xff;
+  round();
+  round();
+  round();
+  round();
+}
+
+function low(): number {
+  return ((v[1] as number) ^ (v[3] as number) ^ (v[5] as number) ^ (v[7] as number)) | 0;
 }
