@@ -37,7 +37,7 @@ import { Ping } from './ping.ts';
 
 const HEAP_BYTES = 32 * 1024 * 1024;
 const LOOPBACK_RING_BYTES = 1024 * 1024;
-const COUNTERS_CAPACITY = 256;
+const COUNTERS_CAPACITY = 384;
 const LOOPBACK_NET_PREFIX = 8;
 /** Rounds of receiving in one turn: bounds how long a flood can keep a turn from its timers and its program. */
 const ROUNDS_PER_TURN = 8;

@@ -2,7 +2,7 @@
  * A stream socket of a shared kernel. Thread: the client's.
  *
  * Bytes are sent ahead within a window, and received into a queue here; what the program has taken makes room for more.
- * Missing: `state`, `retransmits` and `unsentBytes` are not followed.
+ * Missing: `state`, `retransmits` and `unsentBytes` are not followed; urgent data stays with the kernel's own programs.
  */
 
 import { Errno } from '../base/errors.ts';
@@ -20,6 +20,7 @@ export class RemoteStream extends RemoteSocket implements StreamSocket {
   state = 'CLOSED';
   readonly retransmits = 0;
   readonly unsentBytes = 0;
+  readonly urgentBytes = 0;
   readonly #inbox: Uint8Array[] = [];
   readonly #waiting: RemoteStream[] = [];
   #inboxAt = 0;
@@ -66,6 +67,10 @@ export class RemoteStream extends RemoteSocket implements StreamSocket {
     this.#blocked = count < lengthBytes;
     const sent = this.layer.connection.send(protocol.SEND, this.id, 0, 0, 0, 0, bytes.subarray(offset, offset + count));
     return sent ? count : -Errno.ECONNRESET;
+  }
+
+  sendUrgent(): number {
+    return -Errno.EOPNOTSUPP;
   }
 
   receive(into: Uint8Array, offset: number, lengthBytes: number): number {

@@ -85,6 +85,8 @@ export const OPTIONS = [
   'multicastTtl',
   'multicastLoop',
   'multicastInterface',
+  'userTimeoutMs',
+  'oobInline',
 ] as const;
 
 const BOOLEAN_OPTIONS: ReadonlySet<string> = new Set([
@@ -94,6 +96,7 @@ const BOOLEAN_OPTIONS: ReadonlySet<string> = new Set([
   'noDelay',
   'keepAlive',
   'multicastLoop',
+  'oobInline',
 ]);
 
 export function optionValue(name: string, value: number): number | boolean {

@@ -33,6 +33,8 @@ const UNUSED: SocketOptions = {
   keepIdleMs: 0,
   keepIntervalMs: 0,
   keepCount: 0,
+  userTimeoutMs: 0,
+  oobInline: true,
   lingerMs: -1,
   sendBufferBytes: 212992,
   receiveBufferBytes: 212992,

@@ -17,6 +17,8 @@ export const EVENT_ACCEPTABLE = 8;
 export const EVENT_ERROR = 16;
 /** All that was sent, FIN included, has been acknowledged after `shutdown`. */
 export const EVENT_SENT = 32;
+/** The peer marked data as urgent: `urgentBytes`. */
+export const EVENT_URGENT = 64;
 
 export interface SocketName {
   address: number;
@@ -33,6 +35,10 @@ export interface SocketOptions {
   keepIdleMs: number;
   keepIntervalMs: number;
   keepCount: number;
+  /** Give up on an unanswered connection after this long (RFC 5482); 0: by the number of retransmissions. */
+  userTimeoutMs: number;
+  /** Urgent data stays in the stream: always so (RFC 6093 section 6). */
+  oobInline: boolean;
   /** -1: off; otherwise seconds in milliseconds, 0 = reset on close (SO_LINGER). */
   lingerMs: number;
   sendBufferBytes: number;
@@ -62,6 +68,8 @@ export interface StreamSocket {
   readonly unsentBytes: number;
   /** Times any segment of this connection was retransmitted. */
   readonly retransmits: number;
+  /** Bytes to read until the end of the urgent data, 0 when there is none: `sockatmark` is `urgentBytes === 0`. */
+  readonly urgentBytes: number;
 
   bind(address: number, port: number): number;
   listen(backlog: number): number;
@@ -71,6 +79,8 @@ export interface StreamSocket {
   accept(): StreamSocket | null;
   /** Takes what fits in the send buffer: the count, `-EAGAIN` when nothing fits, `-EPIPE`, `-ECONNRESET`, `-ENOTCONN`. */
   send(bytes: Uint8Array, offset: number, lengthBytes: number): number;
+  /** `send` with MSG_OOB: the bytes taken end the urgent data (RFC 6093). */
+  sendUrgent(bytes: Uint8Array, offset: number, lengthBytes: number): number;
   /** The count, 0 at end of stream, `-EAGAIN`, `-ECONNRESET`, `-ETIMEDOUT`, ... */
   receive(into: Uint8Array, offset: number, lengthBytes: number): number;
   /** Half-close: no more sending; FIN goes after what is buffered. */

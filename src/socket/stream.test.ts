@@ -9,6 +9,7 @@ import {
   EVENT_ERROR,
   EVENT_READABLE,
   EVENT_SENT,
+  EVENT_URGENT,
   EVENT_WRITABLE,
   type StreamSocket,
 } from './socket.ts';
@@ -190,6 +191,33 @@ describe('a stream socket over loopback', () => {
     expect(events).toEqual([EVENT_READABLE]);
     const into = new Uint8Array(10);
     expect([peer.receive(into, 0, 10), peer.receive(into, 0, 10)]).toEqual([4, 0]);
+  });
+
+  it('marks urgent data, which stays in the stream, and tells of it, before accept too', () => {
+    const bench = new Bench();
+    const server = bench.listening(80);
+    const client = bench.stream();
+    client.connect(LOCALHOST, 80);
+    bench.settle();
+    expect(client.sendUrgent(bytes(4), 0, 4)).toBe(4);
+    bench.settle();
+    const peer = server.accept() as StreamSocket;
+    const events = watch(peer);
+    bench.settle();
+    expect(events).toEqual([EVENT_READABLE | EVENT_URGENT]);
+    expect([peer.urgentBytes, peer.readableBytes]).toEqual([4, 4]);
+    expect(client.send(bytes(10), 0, 10)).toBe(10);
+    bench.settle();
+    const into = new Uint8Array(20);
+    expect(peer.receive(into, 0, 4)).toBe(4);
+    expect(peer.urgentBytes).toBe(0);
+    expect(peer.receive(into, 4, 16)).toBe(10);
+    expect(into.subarray(0, 4)).toEqual(bytes(4));
+    expect(peer.sendUrgent(bytes(1), 0, 1)).toBe(1);
+    bench.settle();
+    expect(client.urgentBytes).toBe(1);
+    expect(client.getOption('oobInline')).toBe(true);
+    expect(client.setOption('oobInline', false)).toBe(-Errno.EINVAL);
   });
 
   it('leaves a network that does not exist alone', () => {

@@ -18,6 +18,7 @@ import {
 import type { Listener, ListenerOwner } from '../inet/tcp/listen.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import { startKeepAlive } from '../inet/tcp/timers.ts';
+import { urgentBytes } from '../inet/tcp/urgent.ts';
 import * as user from '../inet/tcp/user.ts';
 import type { EventTarget, SocketContext } from './events.ts';
 import {
@@ -26,6 +27,7 @@ import {
   EVENT_ERROR,
   EVENT_READABLE,
   EVENT_SENT,
+  EVENT_URGENT,
   EVENT_WRITABLE,
   type SocketName,
   type SocketOptions,
@@ -89,6 +91,10 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     return this.#connection === null ? 0 : this.#connection.retransmits;
   }
 
+  get urgentBytes(): number {
+    return this.#connection === null ? 0 : urgentBytes(this.#connection);
+  }
+
   bind(address: number, port: number): number {
     if (this.#closed || this.#use !== null || this.#connection !== null) return -Errno.EINVAL;
     const reuse = { reuseAddress: this.#reuseAddress, reusePort: this.#reusePort };
@@ -141,6 +147,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     // What happened before there was anybody to tell.
     const accepted = socket as unknown as TcpSocket;
     if (c.readableBytes > 0 || c.finReceived) accepted.onReadable();
+    if (urgentBytes(c) > 0) accepted.onUrgent();
     if (c.error !== 0) accepted.onError();
     else startKeepAlive(c, this.#context.nowUs());
     if (this.#listener.acceptQueue.length > 0) this.onAcceptable();
@@ -151,6 +158,14 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     if (this.#closed) return -Errno.EBADF;
     if (this.#connection === null) return -Errno.EPIPE;
     const result = user.send(this.#connection, bytes, offset, lengthBytes, this.#context.nowUs());
+    if (result > 0) this.#context.requestWork();
+    return result;
+  }
+
+  sendUrgent(bytes: Uint8Array, offset: number, lengthBytes: number): number {
+    if (this.#closed) return -Errno.EBADF;
+    if (this.#connection === null) return -Errno.EPIPE;
+    const result = user.sendUrgent(this.#connection, bytes, offset, lengthBytes, this.#context.nowUs());
     if (result > 0) this.#context.requestWork();
     return result;
   }
@@ -227,9 +242,15 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
       case 'lingerMs':
         options.lingerMs = value as number;
         return 0;
+      case 'userTimeoutMs':
+        if (!((value as number) >= 0)) return -Errno.EINVAL;
+        options.userTimeoutMs = value as number;
+        return 0;
+      case 'oobInline':
+        return value ? 0 : -Errno.EINVAL;
       case 'ttl':
       case 'tos':
-        if (!((value as number) >= 0 && (value as number) <= 255)) return -Errno.EINVAL;
+        if (!((value as number) >= (name === 'ttl' ? 1 : 0) && (value as number) <= 255)) return -Errno.EINVAL;
         options[name as 'ttl'] = value as number;
         return 0;
       case 'sendBufferBytes':
@@ -271,9 +292,12 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
       case 'keepIntervalMs':
       case 'keepCount':
       case 'lingerMs':
+      case 'userTimeoutMs':
       case 'ttl':
       case 'tos':
         return this.#options[name];
+      case 'oobInline':
+        return true;
       case 'sendBufferBytes':
         return c !== null ? c.sendBuffer.limitBytes : this.#options[name] || settings.sendSpaceBytes.value;
       case 'receiveBufferBytes':
@@ -303,6 +327,10 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
 
   onSent(): void {
     this.#context.events.post(this, EVENT_SENT);
+  }
+
+  onUrgent(): void {
+    this.#context.events.post(this, EVENT_URGENT);
   }
 
   onError(): void {

@@ -72,10 +72,11 @@ export function acknowledge(c: Connection, ack: number, tsEcho: number, nowUs: n
   c.sndUna = ack;
   if (scoreboard.sampleSentUs >= 0) {
     if (((ack - c.sampleSeq) | 0) > 0) takeSample(c, nowUs - scoreboard.sampleSentUs);
-  } else if (scoreboard.ackedRetransmitted && c.tsOk && tsEcho !== 0) {
+  } else if (scoreboard.ackedRetransmitted) {
     // Karn's problem does not arise: the echo tells which transmission is acknowledged (RFC 7323 section 4.1).
-    const ticks = (stack.tsNow(nowUs) + c.tsOffset - tsEcho) | 0;
+    const ticks = c.tsOk && tsEcho !== 0 ? (stack.tsNow(nowUs) + c.tsOffset - tsEcho) | 0 : -1;
     if (ticks >= 0) takeSample(c, ticks > 0 ? ticks * 1000 : 1000);
+    else stack.counters.add(stack.count.rttAttempts, 1);
   }
   c.timeouts = 0;
   c.softError = 0;
@@ -104,6 +105,7 @@ function takeSample(c: Connection, rttUs: number): void {
   c.rtt.sample(Math.max(rttUs, 0));
   c.sampleSeq = c.sndNxt;
   c.stack.counters.add(c.stack.count.rttSamples, 1);
+  c.stack.counters.add(c.stack.count.rttAttempts, 1);
 }
 
 /** Two windows: one in flight, one being written. */

@@ -16,6 +16,7 @@ import { establish } from './input.ts';
 import { type Segment, synWindow } from './options.ts';
 import { output, refreshMss } from './output.ts';
 import { stopRetransmit } from './timers.ts';
+import { receiveUrgent } from './urgent.ts';
 
 /**
  * Start the handshake of a connection whose four numbers and path are set. `iss` is given when the connection takes the
@@ -39,12 +40,16 @@ export function synSentArrives(c: Connection, segment: Segment, nowUs: number): 
   const { flags } = segment;
   const hasAck = (flags & FLAG_ACK) !== 0;
   if (hasAck && (((segment.ack - c.iss) | 0) <= 0 || ((segment.ack - c.sndMax) | 0) > 0)) {
-    if ((flags & FLAG_RST) === 0) stack.reject(c.localAddress, c.peerAddress, c.ports, segment, nowUs);
+    if (flags & FLAG_RST) stack.counters.add(stack.count.resetsIgnored, 1);
+    else stack.reject(c.localAddress, c.peerAddress, c.ports, segment, nowUs);
     return;
   }
   if (flags & FLAG_RST) {
+    if (!hasAck) {
+      stack.counters.add(stack.count.resetsIgnored, 1);
+      return;
+    }
     stack.counters.add(stack.count.resetsReceived, 1);
-    if (!hasAck) return;
     stack.counters.add(stack.count.connectionsRefused, 1);
     dropConnection(c, -Errno.ECONNREFUSED);
     return;
@@ -66,6 +71,7 @@ export function synSentArrives(c: Connection, segment: Segment, nowUs: number): 
   stack.work.enqueue(c);
   // Data or a FIN in the SYN-ACK comes after the SYN's own number.
   segment.seq = (segment.seq + 1) | 0;
+  receiveUrgent(c, segment);
   receiveData(c, segment, nowUs);
   if (flags & FLAG_FIN) onPeerFin(c, segment, nowUs);
 }
@@ -79,8 +85,8 @@ function takeSyn(c: Connection, segment: Segment, nowUs: number): void {
   c.lastAckSent = c.rcvNxt;
   c.receiveBuffer.begin(c.rcvNxt);
   c.peerMss = segment.mss > 0 ? segment.mss : settings.mssDefault.value;
-  c.scaleOk = segment.scale >= 0 && settings.windowScale.value === 1;
-  c.sndScale = c.scaleOk ? segment.scale : 0;
+  c.scaleOk = segment.windowScale >= 0 && settings.windowScale.value === 1;
+  c.sndScale = c.scaleOk ? segment.windowScale : 0;
   if (!c.scaleOk) c.rcvScale = 0;
   c.sackOk = segment.sackPermitted && settings.sack.value === 1;
   c.tsOk = segment.timestamps && settings.timestamps.value === 1;

@@ -72,6 +72,8 @@ export interface ConnectionOwner {
   onSent(): void;
   /** The connection ended by an error: `connection.error`. */
   onError(): void;
+  /** The peer says that urgent data is coming, or more of it (urgent.ts). */
+  onUrgent?(): void;
 }
 
 /** A local address and port in use by a listener, a bound socket, or connections; shared and counted. */
@@ -165,6 +167,9 @@ export class Connection {
   finQueued: boolean = false;
   /** End of the last segment sent that was not full (Minshall's form of Nagle's algorithm). */
   smallEndSeq: number = 0;
+  /** Urgent data is under way; SND.UP is its end. */
+  urgentOut: boolean = false;
+  sndUp: number = 0;
 
   // Receive sequence space.
   irs: number = 0;
@@ -172,6 +177,8 @@ export class Connection {
   /** Right edge of the window, as advertised: RCV.NXT + RCV.WND. */
   rcvAdv: number = 0;
   rcvScale: number = 0;
+  /** RCV.UP, counted in bytes from the beginning of the stream so that it never wraps. */
+  rcvUp: number = 0;
   /** Last.ACK.sent of RFC 7323. */
   lastAckSent: number = 0;
   finReceived: boolean = false;

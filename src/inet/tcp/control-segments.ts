@@ -69,7 +69,8 @@ export function sendAck(c: Connection, nowUs: number): void {
     return;
   }
   if (c.quickAcks > 0) c.quickAcks--;
-  stack.counters.add(stack.count.ackOnlyPacketsSent, 1);
+  const urgent = c.urgentOut && ((c.sndUp - c.sndNxt) | 0) > 0;
+  stack.counters.add(urgent ? stack.count.urgentOnlyPacketsSent : stack.count.ackOnlyPacketsSent, 1);
 }
 
 /** A keep-alive probe: a sequence number already acknowledged, which draws an ACK (RFC 9293 3.8.4). */

@@ -17,6 +17,7 @@ export interface TcpCounters {
   readonly fastRetransmits: number;
   readonly ackOnlyPacketsSent: number;
   readonly delayedAcksSent: number;
+  readonly urgentOnlyPacketsSent: number;
   readonly windowProbesSent: number;
   readonly windowUpdatesSent: number;
   readonly controlPacketsSent: number;
@@ -34,13 +35,17 @@ export interface TcpCounters {
   readonly duplicatePackets: number;
   readonly duplicateBytes: number;
   readonly partialDuplicatePackets: number;
+  readonly partialDuplicateBytes: number;
   readonly outOfOrderPackets: number;
   readonly outOfOrderBytes: number;
   readonly packetsAfterWindow: number;
+  readonly bytesAfterWindow: number;
   readonly packetsAfterClose: number;
   readonly windowProbesReceived: number;
   readonly windowUpdatesReceived: number;
   readonly resetsReceived: number;
+  readonly resetsIgnored: number;
+  readonly urgentReceived: number;
   readonly droppedBadChecksum: number;
   readonly droppedBadOffset: number;
   readonly droppedTooShort: number;
@@ -50,6 +55,7 @@ export interface TcpCounters {
   readonly droppedNoAck: number;
   readonly droppedNoMemory: number;
   readonly droppedNoSocket: number;
+  readonly lookupMisses: number;
   readonly predictedAcks: number;
   readonly predictedData: number;
 
@@ -63,13 +69,21 @@ export interface TcpCounters {
   readonly badConnectionAttempts: number;
   readonly listenQueueOverflows: number;
   readonly synQueueAdded: number;
+  readonly synQueueCompleted: number;
+  readonly synQueueAborted: number;
+  readonly synQueueTimedOut: number;
+  readonly synQueueReset: number;
+  readonly synQueueUnreachable: number;
   readonly synQueueOverflows: number;
   readonly synAcksRetransmitted: number;
+  readonly duplicateSyns: number;
+  readonly synsDropped: number;
   readonly timeWaitEntered: number;
   readonly timeWaitReused: number;
   readonly timeWaitOverflows: number;
 
   readonly rttSamples: number;
+  readonly rttAttempts: number;
   readonly retransmitTimeouts: number;
   readonly timeoutDrops: number;
   readonly persistTimeouts: number;
@@ -90,6 +104,7 @@ export interface TcpCounters {
   readonly lossProbeRecoveries: number;
   readonly spuriousTimeouts: number;
   readonly spuriousRecoveries: number;
+  readonly ecnHandshakes: number;
   readonly ecnMarksReceived: number;
   readonly ecnReductions: number;
   readonly synCookiesSent: number;
@@ -106,6 +121,7 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   fastRetransmits: 'tcp-fast-retransmits',
   ackOnlyPacketsSent: 'tcp-ack-only-packets-sent',
   delayedAcksSent: 'tcp-delayed-acks-sent',
+  urgentOnlyPacketsSent: 'tcp-urg-only-packets-sent',
   windowProbesSent: 'tcp-window-probes-sent',
   windowUpdatesSent: 'tcp-window-updates-sent',
   controlPacketsSent: 'tcp-control-packets-sent',
@@ -122,13 +138,17 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   duplicatePackets: 'tcp-completely-duplicate-packets',
   duplicateBytes: 'tcp-duplicate-bytes',
   partialDuplicatePackets: 'tcp-packets-with-some-dup-data',
+  partialDuplicateBytes: 'tcp-bytes-duped',
   outOfOrderPackets: 'tcp-out-of-order-packets',
   outOfOrderBytes: 'tcp-out-of-order-bytes',
   packetsAfterWindow: 'tcp-packets-after-window',
+  bytesAfterWindow: 'tcp-bytes-after-window',
   packetsAfterClose: 'tcp-packets-received-after-close',
   windowProbesReceived: 'tcp-window-probes-received',
   windowUpdatesReceived: 'tcp-window-updates-received',
   resetsReceived: 'tcp-resets-received',
+  resetsIgnored: 'tcp-resets-ignored',
+  urgentReceived: 'tcp-urgent-pointers-received',
   droppedBadChecksum: 'tcp-discarded-bad-checksum',
   droppedBadOffset: 'tcp-discarded-bad-header-offset',
   droppedTooShort: 'tcp-discarded-too-short',
@@ -138,6 +158,7 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   droppedNoAck: 'tcp-discarded-without-ack',
   droppedNoMemory: 'tcp-discarded-no-memory',
   droppedNoSocket: 'tcp-dropped-no-socket',
+  lookupMisses: 'tcp-pcb-hash-misses',
   predictedAcks: 'tcp-ack-header-predictions',
   predictedData: 'tcp-data-header-predictions',
   connectionRequests: 'tcp-connection-requests',
@@ -150,12 +171,20 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   badConnectionAttempts: 'tcp-bad-connection-attempts',
   listenQueueOverflows: 'tcp-listen-queue-overflows',
   synQueueAdded: 'tcp-syn-cache-entries-added',
+  synQueueCompleted: 'tcp-syn-cache-completed',
+  synQueueAborted: 'tcp-syn-cache-aborted',
+  synQueueTimedOut: 'tcp-syn-cache-timed-out',
+  synQueueReset: 'tcp-syn-cache-dropped-by-reset',
+  synQueueUnreachable: 'tcp-syn-cache-dropped-unreachable',
   synQueueOverflows: 'tcp-syn-cache-overflows',
   synAcksRetransmitted: 'tcp-syn-acks-retransmitted',
+  duplicateSyns: 'tcp-duplicate-syns',
+  synsDropped: 'tcp-syns-dropped',
   timeWaitEntered: 'tcp-time-wait-entered',
   timeWaitReused: 'tcp-time-wait-reused',
   timeWaitOverflows: 'tcp-time-wait-overflows',
   rttSamples: 'tcp-segments-updated-rtt',
+  rttAttempts: 'tcp-segments-timed',
   retransmitTimeouts: 'tcp-retransmit-timeouts',
   timeoutDrops: 'tcp-connections-dropped-by-rexmit',
   persistTimeouts: 'tcp-persist-timeouts',
@@ -175,6 +204,7 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   lossProbeRecoveries: 'tcp-loss-probe-recoveries',
   spuriousTimeouts: 'tcp-spurious-timeouts',
   spuriousRecoveries: 'tcp-spurious-recoveries',
+  ecnHandshakes: 'tcp-ecn-handshakes',
   ecnMarksReceived: 'tcp-ecn-marks-received',
   ecnReductions: 'tcp-ecn-reductions',
   synCookiesSent: 'tcp-syn-cookies-sent',

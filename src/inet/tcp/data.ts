@@ -18,7 +18,11 @@ const US_PER_MS = 1000;
 export function receiveData(c: Connection, segment: Segment, nowUs: number): void {
   if (segment.dataBytes === 0) return;
   const { stack } = c;
-  if (c.state !== ESTABLISHED && c.state !== FIN_WAIT_1 && c.state !== FIN_WAIT_2) return;
+  if (c.state !== ESTABLISHED && c.state !== FIN_WAIT_1 && c.state !== FIN_WAIT_2) {
+    // RFC 9293 3.10.7.4, seventh: it has sent its FIN, so the text is ignored.
+    stack.counters.add(stack.count.packetsAfterClose, 1);
+    return;
+  }
   if (c.readClosed) {
     stack.counters.add(stack.count.packetsAfterClose, 1);
     refuseData(c);

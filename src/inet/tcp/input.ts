@@ -10,7 +10,7 @@
 import { foldSum } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
 import { META_CHECKSUM_PARTIAL, META_CHECKSUM_VERIFIED } from '../../link/device.ts';
-import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
+import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG } from '../../wire/tcp.ts';
 import type { InPacket } from '../transport.ts';
 import { acknowledge, processAck } from './ack.ts';
 import { answerUnacceptable, challengeAck } from './challenge.ts';
@@ -35,6 +35,7 @@ import { dropConnection } from './errors.ts';
 import { type Segment, TIMESTAMPS_WORD } from './options.ts';
 import { onAdvance } from './recovery.ts';
 import { startKeepAlive } from './timers.ts';
+import { receiveUrgent } from './urgent.ts';
 
 /** RFC 7323 section 5.5: an older TS.Recent is no longer compared. */
 const TS_RECENT_MAX_US = 24 * 86_400 * 1_000_000;
@@ -175,6 +176,7 @@ export function segmentArrives(c: Connection, segment: Segment, nowUs: number): 
   if (c.ecn.ok) onEcnEcho(c, segment);
   if (!afterOwnFin(c, nowUs)) return;
   if (c.state === CLOSED) return;
+  if (segment.flags & FLAG_URG) receiveUrgent(c, segment);
   receiveData(c, segment, nowUs);
   if (segment.flags & FLAG_FIN || c.reassembly.finKnown) onPeerFin(c, segment, nowUs);
 }
@@ -209,10 +211,10 @@ function acceptableSequence(c: Connection, segment: Segment, nowUs: number): boo
       onOldSegment(c, segment, before, fin, nowUs);
       return false;
     }
-    if ((segment.flags & FLAG_RST) !== 0) return false;
+    if ((segment.flags & FLAG_RST) !== 0) return ignoreReset(c);
     if (segment.flags & FLAG_SYN) return true;
     counters.add(count.partialDuplicatePackets, 1);
-    counters.add(count.duplicateBytes, before);
+    counters.add(count.partialDuplicateBytes, before);
     noteDuplicate(c, segment.seq, c.rcvNxt);
     segment.seq = c.rcvNxt;
     segment.dataAt += before;
@@ -220,15 +222,22 @@ function acceptableSequence(c: Connection, segment: Segment, nowUs: number): boo
     return trimRight(c, segment, window);
   }
   if (-before >= (window > 0 ? window : 1)) {
-    if ((segment.flags & FLAG_RST) !== 0) return false;
+    if ((segment.flags & FLAG_RST) !== 0) return ignoreReset(c);
     if (segment.flags & FLAG_SYN) return true;
     // At the edge exactly and empty: an answer to our own data, sent when the window was full.
     if (before === -window && segment.dataBytes === 0) return true;
     counters.add(count.packetsAfterWindow, 1);
+    counters.add(count.bytesAfterWindow, segment.dataBytes);
     answerUnacceptable(c, segment.dataBytes > 0, nowUs);
     return false;
   }
   return trimRight(c, segment, window);
+}
+
+/** RFC 5961 section 3.2: a reset outside the window is dropped in silence. */
+function ignoreReset(c: Connection): boolean {
+  c.stack.counters.add(c.stack.count.resetsIgnored, 1);
+  return false;
 }
 
 /** Entirely before the window. Its ACK may still be of use when it is a probe of ours that it answers. */
@@ -243,9 +252,13 @@ function onOldSegment(c: Connection, segment: Segment, before: number, fin: numb
   }
   if (before === 1 && segment.dataBytes === 0 && fin === 0) counters.add(count.windowProbesReceived, 1);
   const answer = segment.dataBytes + fin > 0;
-  if (c.state !== SYN_RECEIVED && (segment.flags & FLAG_ACK) !== 0) {
+  // Not older than a window: a forged segment should have to guess both numbers (RFC 5961 section 5).
+  const recent = before <= Math.max(c.receiveBuffer.limitBytes, 65535);
+  if (recent && c.state !== SYN_RECEIVED && (segment.flags & FLAG_ACK) !== 0) {
     segment.dataBytes = 0;
     segment.flags &= ~FLAG_FIN;
+    // Also when the ACK ends the connection here.
+    if (answer) c.ackNow = true;
     if (!processAck(c, segment, nowUs) || !afterOwnFin(c, nowUs)) return;
   }
   if (c.state !== CLOSED) answerUnacceptable(c, answer, nowUs);
@@ -265,6 +278,7 @@ function trimRight(c: Connection, segment: Segment, window: number): boolean {
   if (segment.dataBytes + fin <= room) return true;
   const { counters, count } = c.stack;
   counters.add(count.packetsAfterWindow, 1);
+  counters.add(count.bytesAfterWindow, Math.max(segment.dataBytes - Math.max(room, 0), 0));
   if (room <= 0 && segment.dataBytes > 0) counters.add(count.windowProbesReceived, 1);
   segment.dataBytes = room > 0 ? Math.min(segment.dataBytes, room) : 0;
   if (segment.dataBytes >= room) segment.flags &= ~FLAG_FIN;
@@ -338,6 +352,7 @@ export function establish(c: Connection, segment: Segment, nowUs: number): void 
   c.maxSndWnd = c.sndWnd;
   c.sndWl1 = segment.seq;
   c.sndWl2 = segment.ack;
+  if (c.ecn.ok) c.stack.counters.add(c.stack.count.ecnHandshakes, 1);
   c.stack.onEstablished(c, nowUs);
   startKeepAlive(c, nowUs);
   if (c.owner !== null) c.owner.onConnected();

@@ -69,13 +69,19 @@ export function listenArrives(
     stack.reject(local, peer, ports, segment, nowUs);
     return;
   }
-  if ((flags & FLAG_SYN) === 0 || flags & FLAG_FIN) return;
+  if ((flags & FLAG_SYN) === 0 || flags & FLAG_FIN) {
+    counters.add(count.badConnectionAttempts, 1);
+    return;
+  }
   if (listener.full) {
     counters.add(count.listenQueueOverflows, 1);
     return;
   }
   const path = stack.ip.openPath(peer, local, 0);
-  if (typeof path === 'number') return;
+  if (typeof path === 'number') {
+    counters.add(count.synsDropped, 1);
+    return;
+  }
   const entry = new SynEntry(stack, listener, path);
   entry.local = local;
   entry.peer = peer;
@@ -87,6 +93,7 @@ export function listenArrives(
     const cookies = stack.settings.synCookies.value === 1;
     if (cookies) sendCookie(stack, entry, nowUs);
     if (cookies || !dropOldest(stack, listener)) {
+      if (!cookies) counters.add(count.synsDropped, 1);
       stack.ip.closePath(path);
       return;
     }
@@ -107,8 +114,8 @@ function takeSynOptions(stack: TcpStack, entry: SynEntry, segment: Segment): voi
   entry.tsRecent = segment.tsValue;
   entry.tsOffset = stack.isn.timestampOffset(entry.local, entry.peer);
   entry.ecnOk = asksEcn(segment.flags) && settings.ecn.value !== 0;
-  if (segment.scale >= 0 && settings.windowScale.value === 1) {
-    entry.sndScale = segment.scale;
+  if (segment.windowScale >= 0 && settings.windowScale.value === 1) {
+    entry.sndScale = segment.windowScale;
     entry.rcvScale = ownScale(stack, entry.listener);
   }
 }

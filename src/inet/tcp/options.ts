@@ -1,5 +1,5 @@
 /**
- * Header options: reading those of a received segment, writing those of a segment to be sent.
+ * A received segment as it is processed, and the options of a segment to be sent.
  *
  * Thread: the one that runs the kernel. A received segment is read once into the stack's one {@link Segment}; nothing is
  * allocated. Malformed options end the list (RFC 9293 3.1, MUST-68: lengths are checked), the segment is still processed.
@@ -7,16 +7,13 @@
  */
 
 import {
-  HEADER_BYTES,
   OPTION_BYTES_MAX,
-  OPTION_END,
   OPTION_MSS,
   OPTION_NOP,
-  OPTION_SACK,
   OPTION_SACK_PERMITTED,
   OPTION_TIMESTAMPS,
   OPTION_WINDOW_SCALE,
-  SACK_BLOCKS_MAX,
+  TcpOptions,
   WINDOW_SCALE_MAX,
 } from '../../wire/tcp.ts';
 
@@ -24,8 +21,8 @@ import {
 export const TIMESTAMPS_WORD = 0x0101080a;
 export const TIMESTAMPS_BYTES = 12;
 
-/** A received segment, filled anew for each. */
-export class Segment {
+/** A received segment, filled anew for each: header, and options as `parseOptions` of wire/tcp-options.ts reads them. */
+export class Segment extends TcpOptions {
   seq: number = 0;
   ack: number = 0;
   flags: number = 0;
@@ -38,69 +35,8 @@ export class Segment {
   dataBytes: number = 0;
   /** Payload of one segment on the wire: less than `dataBytes` for a super-frame. */
   segmentBytes: number = 0;
-
-  /** 0: absent. */
-  mss: number = 0;
-  /** -1: absent. */
-  scale: number = -1;
-  sackPermitted: boolean = false;
-  timestamps: boolean = false;
-  tsValue: number = 0;
-  tsEcho: number = 0;
-  sackCount: number = 0;
-  readonly sackStart: Int32Array = new Int32Array(SACK_BLOCKS_MAX);
-  readonly sackEnd: Int32Array = new Int32Array(SACK_BLOCKS_MAX);
-}
-
-/** Read the options between the fixed header at `at` and its end. */
-export function parseOptions(view: DataView, at: number, headerBytes: number, into: Segment): void {
-  into.mss = 0;
-  into.scale = -1;
-  into.sackPermitted = false;
-  into.timestamps = false;
-  into.sackCount = 0;
-  const end = at + headerBytes;
-  for (let o = at + HEADER_BYTES; o < end; ) {
-    const kind = view.getUint8(o);
-    if (kind === OPTION_END) return;
-    if (kind === OPTION_NOP) {
-      o++;
-      continue;
-    }
-    if (o + 1 >= end) return;
-    const length = view.getUint8(o + 1);
-    if (length < 2 || o + length > end) return;
-    parseOption(view, o, kind, length, into);
-    o += length;
-  }
-}
-
-function parseOption(view: DataView, o: number, kind: number, length: number, into: Segment): void {
-  switch (kind) {
-    case OPTION_MSS:
-      if (length === 4) into.mss = view.getUint16(o + 2);
-      break;
-    case OPTION_WINDOW_SCALE:
-      if (length === 3) into.scale = Math.min(view.getUint8(o + 2), WINDOW_SCALE_MAX);
-      break;
-    case OPTION_SACK_PERMITTED:
-      if (length === 2) into.sackPermitted = true;
-      break;
-    case OPTION_TIMESTAMPS:
-      if (length !== 10) break;
-      into.timestamps = true;
-      into.tsValue = view.getInt32(o + 2);
-      into.tsEcho = view.getInt32(o + 6);
-      break;
-    case OPTION_SACK:
-      if (length < 10 || (length - 2) % 8 !== 0) break;
-      into.sackCount = (length - 2) >> 3;
-      for (let b = 0; b < into.sackCount; b++) {
-        into.sackStart[b] = view.getInt32(o + 2 + 8 * b);
-        into.sackEnd[b] = view.getInt32(o + 6 + 8 * b);
-      }
-      break;
-  }
+  /** End of the urgent data by the pointer, valid with URG (RFC 6093 section 3). */
+  urgentSeq: number = 0;
 }
 
 /** How many SACK blocks fit beside the other options. */

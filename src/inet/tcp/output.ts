@@ -48,7 +48,7 @@ export function refreshMss(c: Connection): boolean {
   c.mss = Math.max(Math.min(c.peerMss, fits) - optionBytes, MSS_MIN);
   c.segmentMax = c.mss;
   c.checksumPartial = (path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
-  if (path.capabilities & CAP_SUPER_FRAMES && maxPacketBytes > mtuBytes) {
+  if (path.capabilities & CAP_SUPER_FRAMES && maxPacketBytes > mtuBytes && !c.urgentOut) {
     const room = maxPacketBytes - IP_HEADER_BYTES - HEADER_BYTES - optionBytes;
     const most = Math.floor(room / c.mss) * c.mss;
     if (most > c.mss) c.segmentMax = most;

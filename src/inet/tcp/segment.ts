@@ -9,13 +9,14 @@
 
 import { checksumOf, foldSum, sumView } from '../../base/checksum.ts';
 import { META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from '../../link/device.ts';
-import { FLAG_ACK, FLAG_RST, FLAG_SYN, HEADER_BYTES, OPTION_NOP, OPTION_SACK } from '../../wire/tcp.ts';
+import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, HEADER_BYTES, OPTION_NOP, OPTION_SACK } from '../../wire/tcp.ts';
 import { IP_DONT_FRAGMENT, type Path } from '../transport.ts';
 import { type Connection, PROTOCOL_TCP } from './connection.ts';
 import { capableTos, ecnFlags } from './ecn.ts';
 import { offerable, sackBlocksMax, TIMESTAMPS_BYTES, TIMESTAMPS_WORD } from './options.ts';
 import { blockEnd, blockStart } from './reassembly.ts';
 import type { TcpStack } from './stack.ts';
+import { urgentPointer } from './urgent.ts';
 
 /** Both halves of a word. */
 function halves(word: number): number {
@@ -98,6 +99,8 @@ export function sendSegment(c: Connection, seq: number, dataBytes: number, flags
     flags |= ecnFlags(c, newData);
     if (newData) tos = capableTos(tos);
   }
+  const urgent = c.urgentOut ? urgentPointer(c, seq) : 0;
+  if (urgent > 0) flags |= FLAG_URG;
   const at = ip.begin(path, PROTOCOL_TCP, headerBytes + dataBytes, ttl, tos, IP_DONT_FRAGMENT);
   if (at < 0) return at;
   const last = (headerBytes << 26) | (flags << 16) | (offerWindow(c) >> c.rcvScale);
@@ -124,13 +127,13 @@ export function sendSegment(c: Connection, seq: number, dataBytes: number, flags
   const segmentBytes = c.mss - sackBytes;
   let meta = dataBytes > segmentBytes ? segmentBytes << META_SEGMENT_SHIFT : 0;
   if (partial) {
-    view.setInt32(at + 16, foldSum(sum) << 16);
+    view.setInt32(at + 16, (foldSum(sum) << 16) | urgent);
     if (dataBytes > 0) c.sendBuffer.ring.read(seq, at + headerBytes, dataBytes);
     meta |= META_CHECKSUM_PARTIAL;
   } else {
     if (dataBytes > 0) sum += c.sendBuffer.ring.readSum(seq, at + headerBytes, dataBytes);
-    sum += halves(ports) + halves(seq) + halves(rcvNxt) + halves(last);
-    view.setInt32(at + 16, checksumOf(sum) << 16);
+    sum += halves(ports) + halves(seq) + halves(rcvNxt) + halves(last) + urgent;
+    view.setInt32(at + 16, (checksumOf(sum) << 16) | urgent);
   }
   ip.end(meta);
   noteSent(c, nowUs);

@@ -4,8 +4,7 @@
  * Thread: the one that runs the kernel. `input` is called for each received segment, `doWork` once after each batch: it
  * sends what the batch made possible and the acknowledgements it left owing, one for all segments of a connection. Links
  * without room put connections on a list that is tried again with every `doWork`.
- * Read first: transport.ts, connection.ts, RFC 9293 section 3.10. Missing: what recovery.ts and listen.ts say, urgent data
- * (RFC 6093 advises against it; the pointer is ignored), IPv6.
+ * Read first: transport.ts, connection.ts, RFC 9293 section 3.10. Missing: what recovery.ts and listen.ts say, IPv6.
  */
 
 import { foldSum, pseudoSum4 } from '../../base/checksum.ts';
@@ -29,7 +28,7 @@ import { onIcmpError } from './errors.ts';
 import { predicted, segmentArrives } from './input.ts';
 import { IsnGenerator } from './isn.ts';
 import { listenArrives } from './listen.ts';
-import { parseOptions, Segment, SynOptions } from './options.ts';
+import { Segment, SynOptions } from './options.ts';
 import { initialWindow } from './output.ts';
 import { socketRows, type TcpSocketRow } from './rows.ts';
 import { BareSegment, sendBare } from './segment.ts';
@@ -188,7 +187,8 @@ export class TcpStack implements Transport {
     segment.dataAt = at + headerBytes;
     segment.dataBytes = packet.lengthBytes - headerBytes;
     segment.segmentBytes = packet.meta >>> META_SEGMENT_SHIFT || segment.dataBytes;
-    parseOptions(view, at, headerBytes, segment);
+    segment.urgentSeq = (segment.seq + view.getUint16(at + 18)) | 0;
+    tcp.parseOptions(view, at + tcp.HEADER_BYTES, at + headerBytes, segment);
     return segment;
   }
 
@@ -215,6 +215,7 @@ export class TcpStack implements Transport {
       }
     }
     const listener = this.tables.listeners.find(local, peer, ports);
+    if (value < 0) this.counters.add(this.count.lookupMisses, 1);
     if (listener === null) {
       this.counters.add(this.count.droppedNoSocket, 1);
       this.reject(local, peer, ports, segment, nowUs);
@@ -269,7 +270,10 @@ export class TcpStack implements Transport {
       const entry = this.tables.synEntryAt(value);
       // RFC 1122 4.2.3.9: a host or network that is unreachable for a moment is no reason to forget its connection.
       const hard = error.type === TYPE_DESTINATION_UNREACHABLE && isHardCode(error.code);
-      if (hard && seq === entry.iss) removeSynEntry(this, entry);
+      if (hard && seq === entry.iss) {
+        this.counters.add(this.count.synQueueUnreachable, 1);
+        removeSynEntry(this, entry);
+      }
       return;
     }
     if ((value & KIND_MASK) !== KIND_CONNECTION) return;

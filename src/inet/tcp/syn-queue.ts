@@ -74,6 +74,7 @@ export function armSynAck(stack: TcpStack, entry: SynEntry, nowUs: number): void
 function onSynAckTimer(stack: TcpStack, entry: SynEntry, nowUs: number): void {
   if (entry.retransmits >= stack.settings.synAckRetries.value) {
     stack.counters.add(stack.count.embryonicDropped, 1);
+    stack.counters.add(stack.count.synQueueTimedOut, 1);
     removeSynEntry(stack, entry);
     return;
   }
@@ -125,6 +126,7 @@ export function synEntryArrives(stack: TcpStack, entry: SynEntry, segment: Segme
   if ((flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) === FLAG_SYN && offset === -1) {
     // The SYN again: our SYN-ACK was lost, or is slow.
     counters.add(count.synAcksRetransmitted, 1);
+    counters.add(count.duplicateSyns, 1);
     if (entry.tsOk && segment.timestamps) entry.tsRecent = segment.tsValue;
     sendSynAck(stack, entry, nowUs);
     return;
@@ -136,31 +138,59 @@ export function synEntryArrives(stack: TcpStack, entry: SynEntry, segment: Segme
     // RFC 5961 section 3.2; back to LISTEN.
     if (offset === 0) {
       counters.add(count.resetsReceived, 1);
-      counters.add(count.embryonicDropped, 1);
-      removeSynEntry(stack, entry);
-    } else if (!outside) acknowledgeEntry(stack, entry, nowUs);
+      counters.add(count.synQueueReset, 1);
+      backToListen(stack, entry);
+    } else if (outside) counters.add(count.resetsIgnored, 1);
+    else challengeEntry(stack, entry, nowUs);
     return;
   }
-  if (outside || (old && (flags & FLAG_SYN) === 0) || flags & FLAG_SYN) {
+  if (flags & FLAG_SYN) {
+    // RFC 9293 3.10.7.4, fourth: a passive open begins again; elsewhere as RFC 5961 section 4 says.
+    if (outside) challengeEntry(stack, entry, nowUs);
+    else backToListen(stack, entry);
+    return;
+  }
+  if (outside || old) {
     if (old) counters.add(count.droppedOldTimestamp, 1);
-    acknowledgeEntry(stack, entry, nowUs);
+    if (stack.challengeLimit.take(stack.settings.challengeAckLimit.value, nowUs)) acknowledgeEntry(stack, entry, nowUs);
     return;
   }
-  if ((flags & FLAG_ACK) === 0) return;
+  if ((flags & FLAG_ACK) === 0) {
+    counters.add(count.droppedNoAck, 1);
+    return;
+  }
+  if (entry.tsOk && !segment.timestamps) {
+    // RFC 7323 section 3.2.
+    counters.add(count.droppedNoTimestamp, 1);
+    return;
+  }
   if (segment.ack !== ((entry.iss + 1) | 0)) {
     stack.reject(entry.local, entry.peer, entry.ports, segment, nowUs);
     return;
   }
   if (entry.listener.full || stack.connectionCount >= stack.settings.connectionsMax.value) {
     counters.add(count.listenQueueOverflows, 1);
+    counters.add(count.synQueueAborted, 1);
     return;
   }
+  counters.add(count.synQueueCompleted, 1);
   promote(stack, entry, segment, nowUs);
 }
 
-/** A bare ACK (or challenge ACK) for a half-open connection. */
-function acknowledgeEntry(stack: TcpStack, entry: SynEntry, nowUs: number): void {
+/** The peer has given up, or begun again: the entry is forgotten, the listener waits as before. */
+function backToListen(stack: TcpStack, entry: SynEntry): void {
+  stack.counters.add(stack.count.embryonicDropped, 1);
+  removeSynEntry(stack, entry);
+}
+
+function challengeEntry(stack: TcpStack, entry: SynEntry, nowUs: number): void {
   if (!stack.challengeLimit.take(stack.settings.challengeAckLimit.value, nowUs)) return;
+  stack.counters.add(stack.count.challengeAcksSent, 1);
+  acknowledgeEntry(stack, entry, nowUs);
+}
+
+/** A bare ACK for a half-open connection. */
+function acknowledgeEntry(stack: TcpStack, entry: SynEntry, nowUs: number): void {
   const { bare } = stack;
   prepare(stack, entry);
   bare.seq = (entry.iss + 1) | 0;

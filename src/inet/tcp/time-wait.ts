@@ -31,6 +31,7 @@ export class TimeWaitTable {
   #tsOffset: Int32Array = new Int32Array(MIN_ENTRIES);
   #tsOk: Uint8Array = new Uint8Array(MIN_ENTRIES);
   #sinceUs: Float64Array = new Float64Array(MIN_ENTRIES);
+  #answeredUs: Float64Array = new Float64Array(MIN_ENTRIES);
   #next: Int32Array = new Int32Array(MIN_ENTRIES);
   #previous: Int32Array = new Int32Array(MIN_ENTRIES);
   readonly #portUses: (PortUse | null)[] = [];
@@ -63,6 +64,7 @@ export class TimeWaitTable {
     this.#tsOk[entry] = c.tsOk ? 1 : 0;
     this.#tsRecent[entry] = c.tsRecent;
     this.#tsOffset[entry] = c.tsOffset;
+    this.#answeredUs[entry] = Number.NEGATIVE_INFINITY;
     this.#portUses[entry] = c.portUse;
     if (c.portUse !== null) c.portUse.users++;
     this.count++;
@@ -73,28 +75,65 @@ export class TimeWaitTable {
 
   /** A segment for an entry, its checksum verified. Returns true when it is a SYN that may open a new connection in its place. */
   arrives(entry: number, segment: Segment, nowUs: number): boolean {
-    const { settings, counters, count } = this.#stack;
+    const { counters, count } = this.#stack;
     const offset = (segment.seq - (this.#rcvNxt[entry] as number)) | 0;
     if (segment.flags & FLAG_RST) {
-      counters.add(count.resetsReceived, 1);
-      if (offset === 0 && settings.rfc1337.value === 0) this.remove(entry);
+      this.#onReset(entry, offset, nowUs);
       return false;
     }
     if ((segment.flags & (FLAG_SYN | FLAG_ACK)) === FLAG_SYN && this.#mayReopen(entry, segment, offset)) {
       counters.add(count.timeWaitReused, 1);
       return true;
     }
+    if (segment.flags & FLAG_SYN) {
+      this.#challenge(entry, nowUs);
+      return false;
+    }
+    if ((segment.flags & FLAG_ACK) === 0) {
+      counters.add(count.droppedNoAck, 1);
+      return false;
+    }
     const old =
       this.#tsOk[entry] === 1 && segment.timestamps && ((segment.tsValue - (this.#tsRecent[entry] as number)) | 0) < 0;
     if (old) counters.add(count.droppedOldTimestamp, 1);
+    const fin = (segment.flags & FLAG_FIN) !== 0;
     // The peer's FIN again: our ACK was lost, so the wait starts again.
-    if (segment.flags & FLAG_FIN && !old) {
+    if (fin && !old && offset + segment.dataBytes === -1) {
       this.#unlink(entry);
       this.#append(entry, nowUs);
     }
-    const answer = old || segment.dataBytes > 0 || (segment.flags & (FLAG_FIN | FLAG_SYN)) !== 0 || offset !== 0;
-    if (answer) this.#answer(entry, nowUs);
+    if (segment.dataBytes > 0) counters.add(count.packetsAfterClose, 1);
+    if (fin || segment.dataBytes > 0 || ((old || offset !== 0) && this.#mayAnswer(entry, nowUs))) {
+      this.#answer(entry, nowUs);
+    }
     return false;
+  }
+
+  /** As in the other states (RFC 5961 section 3.2), unless RFC 1337 is to be followed. */
+  #onReset(entry: number, offset: number, nowUs: number): void {
+    const { settings, counters, count } = this.#stack;
+    if (offset < 0 || offset > (this.#window[entry] as number)) {
+      counters.add(count.resetsIgnored, 1);
+      return;
+    }
+    counters.add(count.resetsReceived, 1);
+    if (offset > 0) this.#challenge(entry, nowUs);
+    else if (settings.rfc1337.value === 0) this.remove(entry);
+  }
+
+  #challenge(entry: number, nowUs: number): void {
+    const { settings, counters, count, challengeLimit } = this.#stack;
+    if (!challengeLimit.take(settings.challengeAckLimit.value, nowUs)) return;
+    counters.add(count.challengeAcksSent, 1);
+    this.#answer(entry, nowUs);
+  }
+
+  /** An empty segment that should not be is not answered again at once: the peer's end might do the same with our answer. */
+  #mayAnswer(entry: number, nowUs: number): boolean {
+    const sinceUs = nowUs - (this.#answeredUs[entry] as number);
+    if (sinceUs < this.#stack.settings.invalidAckIntervalMs.value * 1000) return false;
+    this.#answeredUs[entry] = nowUs;
+    return true;
   }
 
   /** RFC 6191: newer by timestamp, or by sequence number. */
@@ -218,8 +257,12 @@ export class TimeWaitTable {
     const tsOk = new Uint8Array(size);
     tsOk.set(this.#tsOk);
     this.#tsOk = tsOk;
-    const sinceUs = new Float64Array(size);
-    sinceUs.set(this.#sinceUs);
-    this.#sinceUs = sinceUs;
+    const times = (old: Float64Array): Float64Array => {
+      const array = new Float64Array(size);
+      array.set(old);
+      return array;
+    };
+    this.#sinceUs = times(this.#sinceUs);
+    this.#answeredUs = times(this.#answeredUs);
   }
 }

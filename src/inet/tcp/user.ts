@@ -26,6 +26,7 @@ import { canSend } from './output.ts';
 import { windowGain } from './segment.ts';
 import type { TcpStack } from './stack.ts';
 import { removeSynEntry } from './syn-queue.ts';
+import { markUrgent, tellUrgent } from './urgent.ts';
 
 /** As Linux's smallest. */
 export const MIN_BUFFER_BYTES = 2048;
@@ -206,6 +207,25 @@ export function send(c: Connection, from: Uint8Array, offset: number, lengthByte
   if (lengthBytes === 0) return 0;
   const count = c.sendBuffer.append(from, offset, lengthBytes);
   if (count > 0) afterAppend(c, nowUs);
+  return count;
+}
+
+/** `send` of urgent data (MSG_OOB): as much as fits goes into the stream, its end marked urgent. */
+export function sendUrgent(
+  c: Connection,
+  from: Uint8Array,
+  offset: number,
+  lengthBytes: number,
+  nowUs: number,
+): number {
+  const error = sendError(c);
+  if (error !== 0) return error;
+  if (lengthBytes === 0) return 0;
+  const count = c.sendBuffer.append(from, offset, lengthBytes);
+  if (count <= 0) return count;
+  markUrgent(c);
+  afterAppend(c, nowUs);
+  tellUrgent(c, nowUs);
   return count;
 }
 
