@@ -309,6 +309,21 @@ describe('Path MTU (RFC 1191)', () => {
     expect(to.mtuBytes).toBe(552);
   });
 
+  it('lets routers fragment what is still too long at the minimum, and everything where it is switched off', () => {
+    const { one, to } = routed();
+    tooBig(one, 400, 552);
+    expect(to.mtuBytes).toBe(552);
+    send(one, to, counting(500), IP_DONT_FRAGMENT);
+    send(one, path(one, '192.0.2.2'), counting(500), IP_DONT_FRAGMENT);
+    one.sysctl('net.inet.ip.mtudisc', 0);
+    send(one, path(one, '192.0.2.3'), counting(500), IP_DONT_FRAGMENT);
+    expect(one.sent().map((packet) => [packet.fragment, packet.id !== 0])).toEqual([
+      [0, true],
+      [0x4000, false],
+      [0, true],
+    ]);
+  });
+
   it('follows the MTU of the interface', () => {
     const { one, to } = routed();
     expect(one.inet.setMtu(one.interfaces[0]!, 900)).toBe(0);

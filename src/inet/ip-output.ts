@@ -24,6 +24,8 @@ const ETHERNET_HEADER_BYTES = 14;
 const IP_HEADER_BYTES = 20;
 const MAX_PACKET_BYTES = 65535;
 const DONT_FRAGMENT = 0x4000;
+/** Segments of a super-frame carry more than 2^5 bytes. */
+const MIN_SEGMENT_SHIFT = 5;
 const PROTOCOL_TCP = 6;
 /** Identification counters, chosen by a hash of the destination (as RFC 7739 5.3 does for IPv6). */
 const IDENTIFIERS = 256;
@@ -286,8 +288,10 @@ export class IpOutput {
     const last = (ttl << 8) | protocol;
     let identifier = 0;
     let fragment = DONT_FRAGMENT;
-    if ((flags & IP_DONT_FRAGMENT) === 0) {
-      identifier = this.#identifier(path.dst);
+    if ((flags & IP_DONT_FRAGMENT) === 0 || path.fragments) {
+      // Each piece of a super-frame takes a number of its own.
+      const packets = totalBytes > path.mtu && protocol === PROTOCOL_TCP ? totalBytes >> MIN_SEGMENT_SHIFT : 1;
+      identifier = this.#identifier(path.dst, packets);
       fragment = 0;
     }
     let sum = path.headerSum + first + totalBytes + identifier + fragment + last;
@@ -300,10 +304,11 @@ export class IpOutput {
     view.setInt32(at + 16, path.dst);
   }
 
-  #identifier(dst: number): number {
+  /** The first of `count` numbers. */
+  #identifier(dst: number, count: number): number {
     const slot = Math.imul(dst, this.#identifierKey) >>> 24;
     const next = ((this.#identifiers[slot] as number) + 1) & 0xffff;
-    this.#identifiers[slot] = next;
+    this.#identifiers[slot] = (next + count - 1) & 0xffff;
     return next;
   }
 }

@@ -19,6 +19,8 @@ const US_PER_S = 1_000_000;
 interface Entry {
   mtuBytes: number;
   expiresUs: number;
+  /** The path carries less than the MTU we work with. */
+  tooSmall: boolean;
 }
 
 export class PathMtu {
@@ -52,23 +54,33 @@ export class PathMtu {
   }
 
   /**
+   * Whether packets to a destination go without DF: discovery is off, or the path carries less than we believe
+   * (RFC 1191 section 3: then routers may fragment).
+   */
+  allowsFragments(destination: number): boolean {
+    if (this.#enabled.value === 0) return true;
+    return this.#entries.size > 0 && this.#entries.get(destination)?.tooSmall === true;
+  }
+
+  /**
    * A router said that a packet of `packetBytes` is too big; `nextHopMtuBytes` is 0 when it did not say for what.
    * Returns the MTU now assumed, or 0 when the message was not believed: it would raise the MTU, or names less than
-   * `net.inet.ip.mtudiscmin` (then the minimum is taken).
+   * `net.inet.ip.mtudiscmin` (then the minimum is taken, and packets go without DF).
    */
   tooBig(destination: number, packetBytes: number, nextHopMtuBytes: number, nowUs: number): number {
     if (this.#enabled.value === 0) return 0;
-    let mtuBytes = nextHopMtuBytes;
-    if (mtuBytes === 0) mtuBytes = PLATEAUS.find((plateau) => plateau < packetBytes) ?? 68;
-    if (mtuBytes < this.#minBytes.value) mtuBytes = this.#minBytes.value;
+    const saidBytes = nextHopMtuBytes || (PLATEAUS.find((plateau) => plateau < packetBytes) ?? 68);
+    const mtuBytes = Math.max(saidBytes, this.#minBytes.value);
+    const tooSmall = saidBytes < mtuBytes;
     const known = this.#entries.get(destination);
-    if (mtuBytes >= packetBytes || (known !== undefined && known.mtuBytes <= mtuBytes)) {
+    const news = known === undefined || known.mtuBytes > mtuBytes || (tooSmall && !known.tooSmall);
+    if (!news || saidBytes >= packetBytes) {
       this.#context.counters.add(this.#ignored, 1);
       return 0;
     }
     if (known === undefined && this.#entries.size >= MAX_ENTRIES) this.#entries.delete(this.#oldest());
     const expiresUs = nowUs + this.#timeoutSec.value * US_PER_S;
-    this.#entries.set(destination, { mtuBytes, expiresUs });
+    this.#entries.set(destination, { mtuBytes, expiresUs, tooSmall });
     this.#context.counters.add(this.#learned, 1);
     if (!this.#expiry.pending || this.#expiry.deadlineUs > expiresUs) {
       this.#context.callouts.schedule(this.#expiry, expiresUs);

@@ -51,6 +51,8 @@ export class IpPath implements Path {
   /** A copy of each packet comes back to us: broadcast, and multicast to a group we are in. */
   loops = false;
   discards = false;
+  /** Routers may fragment what goes this way, whatever the sender asks for: there is no path MTU discovery. */
+  fragments = false;
   dstHi = 0;
   dstLo = 0;
   /** Bytes 6-9 and 10-13 of the Ethernet header: our address and the type. */
@@ -170,6 +172,7 @@ export class PathTable {
     path.route = null;
     path.loops = false;
     path.discards = false;
+    path.fragments = false;
     path.neighbor = NOBODY;
     path.directBytes = 0;
     path.error = this.#resolve(path);
@@ -242,6 +245,7 @@ export class PathTable {
     const linkMtuBytes = route.mtuBytes !== 0 ? Math.min(route.mtuBytes, iface.mtuBytes) : iface.mtuBytes;
     // What was learned about a path holds for packets of ours; others find out by themselves.
     path.mtu = (path.flags & PATH_FORWARD) !== 0 ? linkMtuBytes : pathMtu.lookup(dst, linkMtuBytes);
+    path.fragments = pathMtu.allowsFragments(dst);
     if ((route.flags & RTF_BLACKHOLE) !== 0) {
       path.discards = true;
       path.attach(iface, 0, 0);

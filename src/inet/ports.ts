@@ -63,6 +63,11 @@ export class PortTable {
     if (bound.length === 0) this.#bindings.delete(binding.port);
   }
 
+  /** Ports to which anything is bound. */
+  get count(): number {
+    return this.#bindings.size;
+  }
+
   /** Whether anything is bound to that port. */
   has(port: number): boolean {
     return this.#bindings.has(port);

@@ -1,0 +1,200 @@
+/**
+ * The machines of a world: kernels and bridges made from their plan, thrown away and made anew when they reboot.
+ */
+
+import type { Simulation } from '../../../src/host/sim/simulation.ts';
+import { Kernel } from '../../../src/kernel/kernel.ts';
+import { ImpairedDevice } from '../../../src/link/impair.ts';
+import type { Impairment } from '../../../src/link/impairment.ts';
+import { createNetwork, type NetworkDescriptor, VniDevice } from '../../../src/link/index.ts';
+import { Arena } from '../../../src/mem/arena.ts';
+import { type Bulk, createBulk } from '../../../src/mem/bulk.ts';
+import { parseAddress } from '../../../src/wire/ipv4.ts';
+import { Bridge } from './bridge.ts';
+import { type FrameLog, LoggedDevice } from './frame-log.ts';
+import type { WorldPlan } from './plan.ts';
+import { type NodePlan, PREFIX_LENGTH, type SegmentPlan } from './topology.ts';
+
+const HEAP_BYTES = 16 * 1024 * 1024;
+const STORE_BYTES = 2 * 1024 * 1024;
+const SPARE_BYTES = 16 * 1024 * 1024;
+const CUT: Impairment = { loss: 1 };
+
+/** What a kernel had when it had booted: what it must have again when all is over. */
+export interface BootState {
+  heapBytes: number;
+  routes: string;
+}
+
+export class Machine {
+  readonly node: NodePlan;
+  readonly index: number;
+  kernel: Kernel | null = null;
+  bridge: Bridge | null = null;
+  boot: BootState = { heapBytes: 0, routes: '' };
+  reboots = 0;
+  readonly links: ImpairedDevice[] = [];
+  readonly #network: Network;
+  readonly #heapAt: number;
+  readonly #storesAt: number[];
+  /** By port: what it does now, and how many cuts hold it. */
+  readonly #impairments: Impairment[];
+  readonly #cuts: number[];
+
+  constructor(network: Network, index: number) {
+    const { plan, arena } = network;
+    this.#network = network;
+    this.index = index;
+    this.node = plan.nodes[index] as NodePlan;
+    this.#heapAt = this.node.kind === 'bridge' ? 0 : arena.allocate(HEAP_BYTES, 4096);
+    this.#storesAt = this.node.ports.map(() => arena.allocate(STORE_BYTES, 4096));
+    this.#impairments = [...(plan.impairments[index] as Impairment[])];
+    this.#cuts = this.node.ports.map(() => 0);
+  }
+
+  get up(): boolean {
+    return this.kernel !== null || this.bridge !== null;
+  }
+
+  /** Boot; what was there before is gone. */
+  start(): void {
+    const { simulation, arena, bulk, plan } = this.#network;
+    const host = simulation.host();
+    const { node } = this;
+    if (node.kind === 'bridge') {
+      for (const p of node.ports.keys()) this.links[p] = this.#link(p, bulk, host);
+      this.bridge = new Bridge(arena, bulk, this.links);
+      simulation.add(this.bridge);
+      return;
+    }
+    const heap = { at: this.#heapAt, bytes: HEAP_BYTES };
+    const kernel = new Kernel({ name: node.name, arena, host, heap });
+    for (const [name, value] of Object.entries(plan.sysctls[this.index] as Record<string, number>)) {
+      kernel.control('sysctl.set', { name: `net.inet.${name}`, value });
+    }
+    if (node.kind === 'router') kernel.control('sysctl.set', { name: 'net.inet.ip.forwarding', value: 1 });
+    const own = node.ports.map((port) => parseAddress(port.address) as number);
+    for (const [p, { address }] of node.ports.entries()) {
+      const link = this.#link(p, kernel.bulk, host);
+      this.links[p] = link;
+      const name = `eth${p}`;
+      const index = this.#network.interfaceIndex(`${node.name}/${name}`);
+      kernel.attach(new LoggedDevice(link, arena, this.#network.log, index, own, `${node.name}/${name}`), name);
+      kernel.control('interface.set', { name, addAddress: { address, prefixLength: PREFIX_LENGTH } });
+    }
+    for (const route of node.routes) kernel.control('route.add', { ...route, kind: 'unicast' });
+    this.kernel = kernel;
+    this.boot = { heapBytes: kernel.inet.context.heap.usedBytes, routes: routesOf(kernel) };
+    simulation.add(kernel);
+  }
+
+  #link(p: number, bulk: Bulk, host: ReturnType<Simulation['host']>): ImpairedDevice {
+    const { arena, plan, networks, ports } = this.#network;
+    const port = this.node.ports[p] as NodePlan['ports'][number];
+    const segment = plan.segments[port.segment] as SegmentPlan;
+    const at = (ports[this.index] as number[])[p] as number;
+    const device = new VniDevice(arena, bulk, networks[port.segment] as NetworkDescriptor, at, {
+      name: `${this.node.name}/eth${p}`,
+      mac: { hi: 0x026d, lo: (this.index << 8) | p },
+      mtuBytes: segment.mtuBytes,
+      capabilities: segment.capabilities,
+      onFull: port.full,
+    });
+    const options = { clock: host, rng: host.rng, storeBytes: STORE_BYTES, storeAt: this.#storesAt[p] as number };
+    const link = new ImpairedDevice(device, arena, bulk, options);
+    link.impair('out', this.#now(p));
+    return link;
+  }
+
+  /** Power fails: nothing is said to anybody. */
+  stop(): void {
+    const agent = this.kernel ?? this.bridge;
+    if (agent === null) return;
+    this.#network.simulation.remove(agent);
+    agent.close();
+    this.kernel = null;
+    this.bridge = null;
+    this.reboots++;
+  }
+
+  cut(port: number): void {
+    this.#cuts[port] = (this.#cuts[port] as number) + 1;
+    this.#apply(port);
+  }
+
+  heal(port: number): void {
+    this.#cuts[port] = (this.#cuts[port] as number) - 1;
+    this.#apply(port);
+  }
+
+  change(port: number, impairment: Impairment): void {
+    this.#impairments[port] = impairment;
+    this.#apply(port);
+  }
+
+  #now(port: number): Impairment {
+    return (this.#cuts[port] as number) > 0 ? CUT : (this.#impairments[port] as Impairment);
+  }
+
+  #apply(port: number): void {
+    if (this.up) this.links[port]?.impair('out', this.#now(port));
+  }
+}
+
+export function routesOf(kernel: Kernel): string {
+  const rows = kernel.control('routes', {});
+  return rows.map((row) => `${row.destination}/${row.prefixLength} ${row.gateway} ${row.flags}`).join('\n');
+}
+
+/** Memory, segments and machines of one world. */
+export class Network {
+  readonly plan: WorldPlan;
+  readonly simulation: Simulation;
+  readonly arena: Arena;
+  readonly bulk: Bulk;
+  readonly log: FrameLog;
+  readonly networks: NetworkDescriptor[];
+  readonly machines: Machine[];
+  /** Place of each node's ports on their segments. */
+  readonly ports: number[][];
+  readonly #interfaces: Map<string, number> = new Map();
+
+  constructor(plan: WorldPlan, simulation: Simulation, log: FrameLog) {
+    this.plan = plan;
+    this.simulation = simulation;
+    this.log = log;
+    const taken = plan.segments.map(() => 0);
+    this.ports = plan.nodes.map((node) =>
+      node.ports.map(({ segment }) => {
+        const place = taken[segment] as number;
+        taken[segment] = place + 1;
+        return place;
+      }),
+    );
+    const counts = taken.map((count) => Math.max(2, count));
+    const ringBytes = (i: number): number => (plan.segments[i] as SegmentPlan).ringBytes;
+    const rings = counts.reduce((sum, count, i) => sum + count * count * (ringBytes(i) + 4096), 0);
+    const links = plan.nodes.reduce((sum, node) => sum + node.ports.length, 0);
+    this.arena = Arena.create(
+      SPARE_BYTES + plan.nodes.length * (HEAP_BYTES + 256 * 1024) + rings + links * (STORE_BYTES + 64 * 1024),
+    );
+    this.bulk = createBulk(this.arena);
+    this.networks = counts.map((ports, i) => createNetwork(this.arena, { ports, ringBytes: ringBytes(i) }));
+    this.machines = plan.nodes.map((_, index) => new Machine(this, index));
+    for (const machine of this.machines) machine.start();
+  }
+
+  machine(index: number): Machine {
+    return this.machines[index] as Machine;
+  }
+
+  /** The same again after a reboot. */
+  interfaceIndex(name: string): number {
+    let index = this.#interfaces.get(name);
+    if (index === undefined) {
+      index = this.log.openInterface(name);
+      this.#interfaces.set(name, index);
+    }
+    return index;
+  }
+}
