@@ -107,7 +107,9 @@ class Summary {
     if (report.problems.length > 0) {
       this.failed++;
       this.#clear();
-      process.stdout.write(`seed ${report.seed}:\n  ${report.problems.join('\n  ')}\n  ${replayCommand(report.seed)}\n`);
+      process.stdout.write(
+        `seed ${report.seed}:\n  ${report.problems.join('\n  ')}\n  ${replayCommand(report.seed)}\n`,
+      );
     } else if (verbose) {
       process.stdout.write(
         `seed ${report.seed}: ${report.frames} frames, ${report.digest}, ${report.elapsedMs.toFixed(0)} ms\n`,
@@ -131,7 +133,8 @@ class Summary {
   print(): void {
     this.#clear();
     const seconds = (performance.now() - this.#startMs) / 1000;
-    const slowest = this.slowest === null ? '' : `, slowest ${this.slowest.seed} (${this.slowest.elapsedMs.toFixed(0)} ms)`;
+    const slowest =
+      this.slowest === null ? '' : `, slowest ${this.slowest.seed} (${this.slowest.elapsedMs.toFixed(0)} ms)`;
     process.stdout.write(
       `${this.done} worlds in ${seconds.toFixed(1)} s: ${this.failed} failed, ${this.frames} frames, ${(this.virtualUs / 3.6e9).toFixed(1)} h of virtual time${slowest}\n`,
     );

@@ -47,7 +47,9 @@ function eventText(plan: WorldPlan, event: EventPlan): string {
 export function outlineOf(plan: WorldPlan): string {
   const lines = [`world ${plan.seed}, trouble: ${plan.severity}`];
   for (const [index, one] of plan.segments.entries()) {
-    lines.push(`segment ${index}: subnet ${one.subnet}, MTU ${one.mtuBytes}, rings ${one.ringBytes}, caps ${one.capabilities}`);
+    lines.push(
+      `segment ${index}: subnet ${one.subnet}, MTU ${one.mtuBytes}, rings ${one.ringBytes}, caps ${one.capabilities}`,
+    );
   }
   for (const [n, node] of plan.nodes.entries()) {
     const sysctls = Object.entries(plan.sysctls[n] ?? {}).map(([name, value]) => `${name}=${value}`);

@@ -53,7 +53,7 @@ export function planWorld(seed: number): WorldPlan {
     datagrams: draw.chance(0.4) ? draw.between(1, 4) : 0,
     bytesMost: sizes.bytesMost,
     datagramMost: flips ? 500 : draw.pick([1000, 9000, 65_507]),
-    watchful: events.length > 0,
+    watchful: events.length > 0 || severity === 'awful',
   };
   return {
     seed,

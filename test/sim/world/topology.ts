@@ -84,7 +84,7 @@ export class TopologyBuilder {
     if (twin !== undefined) {
       // A bridge passes frames on as they are.
       for (const one of this.#segments) if (one.subnet === twin.subnet) one.capabilities = 0;
-      return this.#segments.push({ ...twin, }) - 1;
+      return this.#segments.push({ ...twin }) - 1;
     }
     const mtuBytes = Math.min(draw.pick(MTUS), (ringBytes >> 2) - 64);
     const capabilities = this.#offload ? draw.pick(CAPABILITIES) : 0;

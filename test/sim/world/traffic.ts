@@ -85,6 +85,10 @@ export function drawStreams(draw: Draw, limits: TrafficLimits): StreamPlan[] {
     const [client, server] = drawPair(draw, limits.hosts);
     const closedPort = draw.chance(0.04);
     const shape = drawShape(draw, limits.bytesMost);
+    const sides = [drawSide(draw, limits, shape[0]), drawSide(draw, limits, shape[1])] as const;
+    // A reset may be lost: only keep-alive finds out.
+    if (sides[0].ending !== 'orderly') watch(draw, sides[1]);
+    if (sides[1].ending !== 'orderly') watch(draw, sides[0]);
     return {
       id,
       client,
@@ -92,9 +96,13 @@ export function drawStreams(draw: Draw, limits: TrafficLimits): StreamPlan[] {
       port: closedPort ? 9 : 1000 + draw.below(3),
       atUs: draw.below(draw.chance(0.8) ? SECOND : 10 * SECOND),
       closedPort,
-      sides: [drawSide(draw, limits, shape[0]), drawSide(draw, limits, shape[1])],
+      sides,
     };
   });
+}
+
+function watch(draw: Draw, side: SidePlan): void {
+  if (side.keepIdleMs < 0) side.keepIdleMs = draw.scale(1000, 60_000);
 }
 
 /** Two hosts, now and then one and the same. */

@@ -131,7 +131,13 @@ function judgeError(who: string, end: StreamEnd, allowed: ReadonlySet<string>): 
   return `the ${who} failed with ${errnoName(end.error)}, allowed: ${[...allowed].join(' ') || 'none'}`;
 }
 
-function allowedErrors(run: StreamRun, end: StreamEnd, other: StreamEnd | null, way: Way, client: boolean): Set<string> {
+function allowedErrors(
+  run: StreamRun,
+  end: StreamEnd,
+  other: StreamEnd | null,
+  way: Way,
+  client: boolean,
+): Set<string> {
   const allowed = new Set<string>();
   const allow = (names: readonly ErrnoName[]): void => {
     for (const name of names) allowed.add(name);
@@ -147,6 +153,8 @@ function allowedErrors(run: StreamRun, end: StreamEnd, other: StreamEnd | null, 
   // Never connected: three ARP requests were lost.
   if (way.lossy && client && !end.connected) allow(['EHOSTUNREACH', 'EHOSTDOWN']);
   if (way.hopeless) allow(LOST);
+  // The peer gave up: as a closed socket that is not kept for ever, or a handshake whose last step never arrived.
+  if (way.cut || way.hopeless) allow(RESET);
   return allowed;
 }
 

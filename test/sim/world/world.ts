@@ -107,7 +107,10 @@ export class World {
     if (!simulation.runUntil(done, LIMIT_US)) problems.push(`not everything ended by ${LIMIT_US / SECOND} s`);
     const endedUs = simulation.nowUs();
     // Machines that are down come back, datagrams arrive.
-    const restUs = Math.max(endedUs + LINGER_US, ...this.plan.events.map((one) => ('untilUs' in one ? one.untilUs : 0)));
+    const restUs = Math.max(
+      endedUs + LINGER_US,
+      ...this.plan.events.map((one) => ('untilUs' in one ? one.untilUs : 0)),
+    );
     simulation.run(restUs + SECOND);
     judge(this);
     this.#close();
