@@ -28,10 +28,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'host/contract': [],
   'host/node': ['host/contract', 'mem'],
   'host/sim': ['host/contract', 'mem'],
+  // A script is at once the program above a kernel and the wire below it, and the clock between them.
+  drill: ['mem', 'wire', 'link', 'inet', 'socket', 'kernel', 'host/sim'],
   worker: ['mem', 'wire', 'link', 'socket', 'kernel', 'host/node', 'host/contract', 'node', 'lab/messages'],
   // The supervisor lays out shared memory and reads captures: the public subpaths, and the worker entries by URL.
   lab: ['index', 'mem', 'link', 'wire', 'kernel/control', 'host/node', 'host/contract'],
-  cli: ['index', 'wire/index'],
+  cli: ['index', 'wire/index', 'drill/index'],
   index: ['lab', 'mem', 'kernel', 'link', 'wire', 'socket', 'host/node', 'host/sim', 'host/contract'],
 };
 

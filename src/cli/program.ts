@@ -16,6 +16,7 @@ import { describeFailure, EXIT_USAGE } from './failure.ts';
 import { helpCommand } from './help.ts';
 import { logsCommand } from './logs.ts';
 import { output, quietOnClosedPipe } from './output.ts';
+import { packetdrillCommand } from './packetdrill.ts';
 import { psCommand } from './ps.ts';
 import { runCommand } from './run.ts';
 import { statCommand, topCommand } from './stat.ts';
@@ -36,7 +37,8 @@ export function createProgram(): Command {
   for (const command of [breakCommand(), healCommand(), captureCommand(), statCommand(), topCommand()])
     program.addCommand(command);
   program.commandsGroup('Without a lab:');
-  for (const command of [runCommand(), benchCommand(), helpCommand(program)]) program.addCommand(command);
+  for (const command of [runCommand(), packetdrillCommand(), benchCommand(), helpCommand(program)])
+    program.addCommand(command);
   program.commandsGroup('Network tools of a kernel (mk TOOL -k NODE, or mk exec NODE -- TOOL):');
   for (const tool of TOOLS) program.addCommand(toolCommand(tool));
   for (const command of [program, ...program.commands]) {

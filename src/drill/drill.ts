@@ -1,0 +1,61 @@
+/**
+ * A packetdrill script, from its text to a report.
+ *
+ * Thread: the caller's. Options of the caller win over those at the beginning of the script.
+ */
+
+import { parseScript } from './parser.ts';
+import { type DrillResult, runScript } from './run.ts';
+import { applyOption, DrillSettings, OptionError, type OptionText } from './settings.ts';
+import { type Place, ScriptError, type ScriptOption } from './syntax.ts';
+
+export interface DrillOptions {
+  /** As on the command line of the tool. */
+  options?: readonly OptionText[];
+  /** Keep what crossed the wire. */
+  trace?: boolean;
+}
+
+/** Run one script. `file` is its name in reports. Throws OptionError for a bad option of the caller. */
+export function drill(file: string, text: string, { options = [], trace = false }: DrillOptions = {}): DrillResult {
+  const defines = new DrillSettings();
+  for (const option of options) applyOption(defines, option);
+  try {
+    const script = parseScript(file, text, { defines: defines.defines });
+    const settings = new DrillSettings();
+    for (const option of script.options) applyScriptOption(file, settings, option);
+    for (const option of options) applyOption(settings, option);
+    // Words that the script itself defines are replaced by reading it again.
+    const own = script.options.some((option) => option.name === 'define');
+    const whole = own ? parseScript(file, text, { defines: settings.defines }) : script;
+    return runScript(whole, settings, { trace });
+  } catch (error) {
+    if (!(error instanceof ScriptError)) throw error;
+    return { report: unreadable(file, error.place, error.message), trace: null };
+  }
+}
+
+function applyScriptOption(file: string, settings: DrillSettings, option: ScriptOption): void {
+  try {
+    applyOption(settings, option);
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    throw new ScriptError(file, option, error.message);
+  }
+}
+
+function unreadable(file: string, place: Place, message: string): DrillResult['report'] {
+  return {
+    file,
+    outcome: 'error',
+    line: place.line,
+    message,
+    notes: [],
+    warnings: 0,
+    output: [],
+    durationUs: 0,
+    events: 0,
+    packetsIn: 0,
+    packetsOut: 0,
+  };
+}

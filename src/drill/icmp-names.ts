@@ -1,0 +1,38 @@
+/** ICMP types and codes by the names scripts give them (RFC 792, RFC 1812). Thread: any. */
+
+import * as icmpv4 from '../wire/icmpv4.ts';
+
+export const icmpTypes: Readonly<Record<string, number>> = {
+  echo_reply: icmpv4.TYPE_ECHO_REPLY,
+  unreachable: icmpv4.TYPE_DESTINATION_UNREACHABLE,
+  source_quench: icmpv4.TYPE_SOURCE_QUENCH,
+  redirect: icmpv4.TYPE_REDIRECT,
+  echo_request: icmpv4.TYPE_ECHO_REQUEST,
+  echo: icmpv4.TYPE_ECHO_REQUEST,
+  time_exceeded: icmpv4.TYPE_TIME_EXCEEDED,
+  parameter_problem: icmpv4.TYPE_PARAMETER_PROBLEM,
+  timestamp: icmpv4.TYPE_TIMESTAMP_REQUEST,
+  timestamp_reply: icmpv4.TYPE_TIMESTAMP_REPLY,
+};
+
+export const icmpCodes: Readonly<Record<string, number>> = {
+  net_unreachable: icmpv4.CODE_NET_UNREACHABLE,
+  host_unreachable: icmpv4.CODE_HOST_UNREACHABLE,
+  protocol_unreachable: icmpv4.CODE_PROTOCOL_UNREACHABLE,
+  port_unreachable: icmpv4.CODE_PORT_UNREACHABLE,
+  frag_needed: icmpv4.CODE_FRAGMENTATION_NEEDED,
+  source_route_failed: icmpv4.CODE_SOURCE_ROUTE_FAILED,
+  net_unknown: icmpv4.CODE_NET_UNKNOWN,
+  host_unknown: icmpv4.CODE_HOST_UNKNOWN,
+  source_host_isolated: icmpv4.CODE_HOST_ISOLATED,
+  net_prohibited: icmpv4.CODE_NET_PROHIBITED,
+  host_prohibited: icmpv4.CODE_HOST_PROHIBITED,
+  net_unreachable_for_tos: icmpv4.CODE_NET_TOS,
+  host_unreachable_for_tos: icmpv4.CODE_HOST_TOS,
+  packet_filtered: icmpv4.CODE_ADMIN_PROHIBITED,
+  communication_prohibited: icmpv4.CODE_ADMIN_PROHIBITED,
+  host_precedence_violation: icmpv4.CODE_PRECEDENCE_VIOLATION,
+  precedence_cutoff: icmpv4.CODE_PRECEDENCE_CUTOFF,
+  ttl_exceeded: icmpv4.CODE_TTL_EXCEEDED,
+  reassembly_timeout: icmpv4.CODE_REASSEMBLY_TIMEOUT,
+};

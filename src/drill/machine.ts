@@ -1,0 +1,129 @@
+/**
+ * The machine under test: one kernel on the virtual clock, its interface in the hands of the script.
+ *
+ * Thread: the caller's; everything happens inside its calls. The local address is the tool's (192.168.0.0/16), the remote
+ * one (192.0.2.1) lies behind a gateway whose link-layer address is known, so that no ARP gets between a segment and its
+ * answer. Equal scripts give equal packets.
+ */
+
+import { Simulation } from '../host/sim/simulation.ts';
+import { RTF_GATEWAY } from '../inet/route-table.ts';
+import { Kernel } from '../kernel/kernel.ts';
+import { Arena } from '../mem/arena.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import { type DrillSettings, OptionError } from './settings.ts';
+import { WireEnd } from './wire-end.ts';
+
+const HEAP_BYTES: number = 40 * 1024 * 1024;
+const ARENA_BYTES: number = HEAP_BYTES + 4 * 1024 * 1024;
+const SEED = 1;
+/** The kernel has announced its address and is quiet by then. */
+const BOOT_US = 10_000_000;
+const PREFIX_LENGTH = 16;
+const GATEWAY_HOST = 0xffff;
+
+const LOCAL_IP = '192.168.0.1';
+const REMOTE_IP = '192.0.2.1';
+const GATEWAY_MAC: { readonly hi: number; readonly lo: number } = { hi: 0x026d, lo: 0x6b000002 };
+
+export class Machine {
+  readonly kernel: Kernel;
+  readonly wire: WireEnd;
+  /** int32. */
+  readonly localAddress: number;
+  readonly remoteAddress: number;
+  readonly #simulation: Simulation = new Simulation(SEED);
+  readonly #startUs: number;
+
+  /** Throws OptionError when an address of the settings is none. */
+  constructor(settings: DrillSettings) {
+    this.localAddress = parseAddress('local_ip', settings.localIp || LOCAL_IP);
+    this.remoteAddress = parseAddress('remote_ip', settings.remoteIp || REMOTE_IP);
+    const arena = Arena.create(ARENA_BYTES);
+    const simulation = this.#simulation;
+    const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
+    this.kernel = new Kernel({ name: 'packetdrill', arena, host: simulation.host(), heap });
+    this.wire = new WireEnd(arena, settings.mtuBytes, () => simulation.nowUs());
+    this.#configure();
+    simulation.add(this.kernel);
+    simulation.run(BOOT_US);
+    while (this.wire.take() !== null);
+    this.#startUs = simulation.nowUs();
+  }
+
+  #configure(): void {
+    const { inet } = this.kernel;
+    const iface = this.kernel.attach(this.wire, 'tun0');
+    // The last address of the local network.
+    const gateway = (this.localAddress | GATEWAY_HOST) & ~1;
+    inet.configure(iface, this.localAddress, PREFIX_LENGTH);
+    inet.ip.neighbors.addStatic(iface, gateway, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
+    // Where the script's addresses are all on one link, its far end answers there.
+    if (iface.onLink(this.remoteAddress)) {
+      inet.ip.neighbors.addStatic(iface, this.remoteAddress, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
+    }
+    inet.addRoute(0, 0, gateway, RTF_GATEWAY);
+  }
+
+  /** Microseconds of the script's clock. */
+  get nowUs(): number {
+    return this.#simulation.nowUs() - this.#startUs;
+  }
+
+  /** Wall-clock time of the script's zero, nanoseconds since 1970. */
+  get epochNs(): bigint {
+    return this.#simulation.epochNs + BigInt(this.#startUs) * 1000n;
+  }
+
+  /** Script time of a time of the kernel. */
+  scriptTimeUs(kernelUs: number): number {
+    return kernelUs - this.#startUs;
+  }
+
+  /** Time of the kernel's clock. */
+  get kernelUs(): number {
+    return this.#simulation.nowUs();
+  }
+
+  /** Let the kernel do what it can without time passing. */
+  settle(): void {
+    this.#simulation.settle();
+  }
+
+  /** Advance to script time `untilUs`, or to when `condition` holds. Returns whether it holds. */
+  runUntil(condition: () => boolean, untilUs: number): boolean {
+    return this.#simulation.runUntil(condition, untilUs + this.#startUs);
+  }
+
+  /** Have the clock stop at script time `us` on its way. */
+  wakeAt(us: number): void {
+    this.#simulation.at(us + this.#startUs, () => {});
+  }
+
+  /** Script time of the next thing the kernel does by itself; Infinity when never. */
+  nextDeadlineUs(): number {
+    return this.#simulation.nextDeadlineUs() - this.#startUs;
+  }
+
+  /** Give the kernel an IP packet. It works when time is let go on, or with `settle`. */
+  inject(packet: Uint8Array): void {
+    const frame = new Uint8Array(ethernet.HEADER_BYTES + packet.length);
+    const view = new DataView(frame.buffer);
+    ethernet.setDst(view, 0, this.wire.mac.hi, this.wire.mac.lo);
+    ethernet.setSrc(view, 0, GATEWAY_MAC.hi, GATEWAY_MAC.lo);
+    ethernet.setType(view, 0, ethernet.ETHERTYPE_IPV4);
+    frame.set(packet, ethernet.HEADER_BYTES);
+    this.wire.inject(frame);
+  }
+
+  close(): void {
+    this.kernel.close();
+  }
+}
+
+function parseAddress(name: string, text: string): number {
+  const address = ipv4.parseAddress(text);
+  if (address === null) throw new OptionError(`bad --${name}: ${text}`);
+  return address;
+}

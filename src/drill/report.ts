@@ -1,0 +1,35 @@
+/** How a run ended, as data. Thread: any. */
+
+import type { WireFrame } from './wire-end.ts';
+
+/**
+ * `pass`; `fail`: the kernel did something else than the script says; `unsupported`: the script asks for what is not known
+ * here; `error`: the script cannot be read, or makes no sense.
+ */
+export type Outcome = 'pass' | 'fail' | 'unsupported' | 'error';
+
+export interface DrillReport {
+  file: string;
+  outcome: Outcome;
+  /** Where it ended; null when it passed. */
+  line: number | null;
+  /** The whole text, `file:line: ...` first, several lines; empty when it passed. */
+  message: string;
+  /** What was passed over, each once; failures that were not fatal. */
+  notes: string[];
+  warnings: number;
+  /** What happened, line by line, when `verbose`; what the script's code printed. */
+  output: string[];
+  /** Script time at the end. */
+  durationUs: number;
+  events: number;
+  packetsIn: number;
+  packetsOut: number;
+}
+
+/** What crossed the wire. */
+export interface DrillTrace {
+  /** Wall-clock time of script time 0, nanoseconds since 1970. */
+  epochNs: bigint;
+  frames: WireFrame[];
+}

@@ -1,0 +1,151 @@
+/**
+ * setsockopt(2) and getsockopt(2): the options this stack has, and those of Linux that make no difference here.
+ *
+ * Thread: the caller's. Units are Linux's: seconds for the keep-alive times and SO_LINGER, microseconds in `struct timeval`.
+ */
+
+import { Errno } from '../base/errors.ts';
+import type { SocketOptions } from '../socket/socket.ts';
+import { argument, type CallContext, done, numberArgument, type PendingCall } from './call.ts';
+import { type DatagramDescriptor, type StreamDescriptor, takeError } from './descriptors.ts';
+import type { Expression, ScriptCall } from './syntax.ts';
+import { findConnection } from './tcp-info.ts';
+import { fieldOf, fieldsOf, listedNumber, numberOf, Unsupported, wordOf } from './values.ts';
+
+type SocketDescriptor = StreamDescriptor | DatagramDescriptor;
+
+const MS_PER_S = 1000;
+const US_PER_S = 1_000_000;
+
+/** Options that are the stack's own: name of the script → name here and how many of ours are one of theirs. */
+const SCALED: Readonly<Record<string, readonly [keyof SocketOptions, number]>> = {
+  TCP_KEEPIDLE: ['keepIdleMs', MS_PER_S],
+  TCP_KEEPINTVL: ['keepIntervalMs', MS_PER_S],
+  TCP_KEEPCNT: ['keepCount', 1],
+  IP_TTL: ['ttl', 1],
+  IP_TOS: ['tos', 1],
+};
+
+const SWITCHES: Readonly<Record<string, keyof SocketOptions>> = {
+  SO_REUSEADDR: 'reuseAddress',
+  SO_REUSEPORT: 'reusePort',
+  SO_KEEPALIVE: 'keepAlive',
+  SO_BROADCAST: 'broadcast',
+  TCP_NODELAY: 'noDelay',
+};
+
+/** Linux keeps twice what is asked for, half of it for its own structures. */
+const BUFFERS: Readonly<Record<string, 'sendBufferBytes' | 'receiveBufferBytes'>> = {
+  SO_SNDBUF: 'sendBufferBytes',
+  SO_SNDBUFFORCE: 'sendBufferBytes',
+  SO_RCVBUF: 'receiveBufferBytes',
+  SO_RCVBUFFORCE: 'receiveBufferBytes',
+};
+
+/** What they ask for is so anyway, or shows nowhere on the wire. */
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  'SO_PRIORITY',
+  'SO_MARK',
+  'SO_NOSIGPIPE',
+  'SO_DEBUG',
+  'SO_RCVLOWAT',
+  'SO_INCOMING_CPU',
+  'SO_BUSY_POLL',
+]);
+
+export function setSocketOptionCall(context: CallContext, call: ScriptCall): PendingCall {
+  const descriptor = context.descriptors.get(numberArgument(call, 0));
+  if (typeof descriptor === 'number') return done(descriptor);
+  if (descriptor.kind === 'epoll') return done(-Errno.ENOTSOCK);
+  const name = wordOf(argument(call, 2));
+  const value = argument(call, 3);
+  if (WITHOUT_EFFECT.has(name)) {
+    context.note(`${name} makes no difference here`);
+    return done(0);
+  }
+  return done(setOption(descriptor, name, value));
+}
+
+function setOption(descriptor: SocketDescriptor, name: string, value: Expression): number {
+  const { socket } = descriptor;
+  const onOff = SWITCHES[name];
+  if (onOff !== undefined) return socket.setOption(onOff, switched(value));
+  const scaled = SCALED[name];
+  if (scaled !== undefined) return socket.setOption(scaled[0], (listedNumber(value) ?? 0) * scaled[1]);
+  const buffer = BUFFERS[name];
+  if (buffer !== undefined) return socket.setOption(buffer, listedNumber(value) ?? 0);
+  if (name === 'SO_LINGER') return socket.setOption('lingerMs', lingerMs(value));
+  if (descriptor.kind === 'stream') {
+    if (name === 'SO_RCVTIMEO') return setCallTimeout(descriptor, 'receiveTimeoutUs', value);
+    if (name === 'SO_SNDTIMEO') return setCallTimeout(descriptor, 'sendTimeoutUs', value);
+  }
+  throw new Unsupported(`socket option ${name} is not known here`);
+}
+
+function switched(value: Expression): boolean {
+  return (listedNumber(value) ?? 0) !== 0;
+}
+
+/** `{onoff=1, linger=5}`, or the two values alone. */
+function lingerMs(value: Expression): number {
+  const fields = fieldsOf(value);
+  const onOff = fieldOf(value, 'onoff') ?? fields[0]?.value;
+  const linger = fieldOf(value, 'linger') ?? fields[1]?.value;
+  if (onOff === undefined || numberOf(onOff) === 0) return -1;
+  return linger === undefined ? 0 : numberOf(linger) * MS_PER_S;
+}
+
+/** `struct timeval`: `{tv_sec=1, tv_usec=0}` or the two values alone. */
+function setCallTimeout(
+  descriptor: StreamDescriptor,
+  which: 'receiveTimeoutUs' | 'sendTimeoutUs',
+  value: Expression,
+): number {
+  const fields = fieldsOf(value);
+  const [seconds, microseconds] = fields;
+  descriptor[which] =
+    (seconds === undefined ? 0 : numberOf(seconds.value) * US_PER_S) +
+    (microseconds === undefined ? 0 : numberOf(microseconds.value));
+  return 0;
+}
+
+export function getSocketOptionCall(context: CallContext, call: ScriptCall): PendingCall {
+  const descriptor = context.descriptors.get(numberArgument(call, 0));
+  if (typeof descriptor === 'number') return done(descriptor);
+  if (descriptor.kind === 'epoll') return done(-Errno.ENOTSOCK);
+  const name = wordOf(argument(call, 2));
+  const expression = argument(call, 3);
+  const actual = readOption(context, descriptor, name);
+  const expected = name === 'SO_LINGER' ? lingerMs(expression) : listedNumber(expression);
+  if (expected === null || expected === actual) return done(0);
+  return done(0, `expected ${name} value ${expected} but got ${actual}`);
+}
+
+function readOption(context: CallContext, descriptor: SocketDescriptor, name: string): number {
+  const { socket } = descriptor;
+  const onOff = SWITCHES[name];
+  if (onOff !== undefined) return socket.getOption(onOff) ? 1 : 0;
+  const scaled = SCALED[name];
+  if (scaled !== undefined) return (socket.getOption(scaled[0]) as number) / scaled[1];
+  const buffer = BUFFERS[name];
+  if (buffer !== undefined) return 2 * socket.getOption(buffer);
+  switch (name) {
+    case 'SO_ERROR':
+      return descriptor.kind === 'stream' ? -takeError(descriptor.socket) : -socket.error;
+    case 'SO_LINGER':
+      return socket.getOption('lingerMs');
+    case 'SO_TYPE':
+      return descriptor.kind === 'stream' ? 1 : 2;
+    case 'SO_ACCEPTCONN':
+      return descriptor.kind === 'stream' && descriptor.socket.state === 'LISTEN' ? 1 : 0;
+    case 'TCP_MAXSEG':
+      return maximumSegment(context, descriptor);
+    default:
+      throw new Unsupported(`socket option ${name} is not known here`);
+  }
+}
+
+function maximumSegment(context: CallContext, descriptor: SocketDescriptor): number {
+  const c = findConnection(context.machine.kernel.tcp, descriptor.flow);
+  return c === null ? context.machine.kernel.tcp.settings.mssDefault.value : c.mss;
+}

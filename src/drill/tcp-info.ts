@@ -1,0 +1,154 @@
+/**
+ * `tcp_info` of a connection, under Linux's names and in its units, for the code of scripts.
+ *
+ * Thread: the caller's. Windows and queues are counted in segments, times in microseconds where Linux has them so. A field
+ * that this stack has no counterpart for is absent: code that asks for it is told that it is not known here.
+ */
+
+import {
+  type Connection,
+  RECOVERY_FAST,
+  RECOVERY_TIMEOUT,
+  STATE_NAMES,
+  TIMER_PERSIST,
+} from '../inet/tcp/connection.ts';
+import type { TcpStack } from '../inet/tcp/stack.ts';
+import { KIND_CONNECTION, KIND_MASK } from '../inet/tcp/tables.ts';
+import type { Flow } from './flow.ts';
+
+const US_PER_MS = 1000;
+/** Linux's word for "no threshold yet". */
+const INFINITE_SSTHRESH = 0x7fffffff;
+
+const OPTION_TIMESTAMPS = 1;
+const OPTION_SACK = 2;
+const OPTION_WSCALE = 4;
+const OPTION_ECN = 8;
+
+/** Linux's numbers of the states. */
+const STATES: Readonly<Record<string, number>> = {
+  ESTABLISHED: 1,
+  SYN_SENT: 2,
+  SYN_RECEIVED: 3,
+  FIN_WAIT_1: 4,
+  FIN_WAIT_2: 5,
+  TIME_WAIT: 6,
+  CLOSED: 7,
+  CLOSE_WAIT: 8,
+  LAST_ACK: 9,
+  LISTEN: 10,
+  CLOSING: 11,
+};
+
+/** Names that code may compare fields with. */
+export const TCP_INFO_CONSTANTS: Readonly<Record<string, number>> = {
+  TCP_ESTABLISHED: 1,
+  TCP_SYN_SENT: 2,
+  TCP_SYN_RECV: 3,
+  TCP_FIN_WAIT1: 4,
+  TCP_FIN_WAIT2: 5,
+  TCP_TIME_WAIT: 6,
+  TCP_CLOSE: 7,
+  TCP_CLOSE_WAIT: 8,
+  TCP_LAST_ACK: 9,
+  TCP_LISTEN: 10,
+  TCP_CLOSING: 11,
+  TCP_CA_Open: 0,
+  TCP_CA_Disorder: 1,
+  TCP_CA_CWR: 2,
+  TCP_CA_Recovery: 3,
+  TCP_CA_Loss: 4,
+  TCPI_OPT_TIMESTAMPS: OPTION_TIMESTAMPS,
+  TCPI_OPT_SACK: OPTION_SACK,
+  TCPI_OPT_WSCALE: OPTION_WSCALE,
+  TCPI_OPT_ECN: OPTION_ECN,
+  TCPI_OPT_SYN_DATA: 32,
+};
+
+/** The connection with a flow's four numbers; null when there is none (closed, half-open, in TIME_WAIT). */
+export function findConnection(tcp: TcpStack, flow: Flow): Connection | null {
+  const ports = (flow.localPort << 16) | flow.remotePort;
+  const value = tcp.tables.find(flow.localAddress, flow.remoteAddress, ports);
+  return value >= 0 && (value & KIND_MASK) === KIND_CONNECTION ? tcp.tables.connectionAt(value) : null;
+}
+
+/** Field → value now. `nowUs` is the kernel's time. */
+export function tcpInfo(c: Connection, nowUs: number): Map<string, number> {
+  const info = new Map<string, number>(Object.entries(TCP_INFO_CONSTANTS));
+  for (const [name, value] of Object.entries({ ...stateFields(c), ...windowFields(c), ...timeFields(c, nowUs) })) {
+    info.set(`tcpi_${name}`, value);
+  }
+  return info;
+}
+
+function segments(c: Connection, bytes: number): number {
+  return Math.ceil(bytes / c.mss);
+}
+
+function congestionState(c: Connection): number {
+  if (c.recovery === RECOVERY_TIMEOUT) return TCP_INFO_CONSTANTS.TCP_CA_Loss as number;
+  if (c.recovery === RECOVERY_FAST) return TCP_INFO_CONSTANTS.TCP_CA_Recovery as number;
+  if (c.ecn.reduced && ((c.sndUna - c.ecn.reducedSeq) | 0) < 0) return TCP_INFO_CONSTANTS.TCP_CA_CWR as number;
+  const disorder = c.scoreboard.sackedBytes > 0 || c.dupAcks > 0;
+  return (disorder ? TCP_INFO_CONSTANTS.TCP_CA_Disorder : TCP_INFO_CONSTANTS.TCP_CA_Open) as number;
+}
+
+function stateFields(c: Connection): Record<string, number> {
+  const persisting = c.timerMode === TIMER_PERSIST;
+  return {
+    state: STATES[STATE_NAMES[c.state] as string] as number,
+    ca_state: congestionState(c),
+    retransmits: persisting ? 0 : c.timeouts,
+    probes: persisting ? c.timeouts : c.keepProbes,
+    backoff: c.rtt.backoff,
+    options:
+      (c.tsOk ? OPTION_TIMESTAMPS : 0) |
+      (c.sackOk ? OPTION_SACK : 0) |
+      (c.scaleOk || c.sndScale > 0 || c.rcvScale > 0 ? OPTION_WSCALE : 0) |
+      (c.ecn.ok ? OPTION_ECN : 0),
+    snd_wscale: c.sndScale,
+    rcv_wscale: c.rcvScale,
+    snd_mss: c.mss,
+    rcv_mss: c.rcvMss,
+    total_retrans: c.retransmits,
+    bytes_sent: c.bytesSent + c.bytesRetransmitted,
+    bytes_retrans: c.bytesRetransmitted,
+    bytes_received: c.bytesReceived,
+    bytes_acked: (c.sndUna - c.iss) >>> 0,
+  };
+}
+
+function windowFields(c: Connection): Record<string, number> {
+  const { scoreboard, congestion } = c;
+  const unsent = Math.max((c.sendBuffer.endSeq - c.sndNxt) | 0, 0);
+  const unlimited = congestion.ssthresh >= INFINITE_SSTHRESH;
+  return {
+    unacked: segments(c, (c.sndNxt - c.sndUna) | 0),
+    sacked: segments(c, scoreboard.sackedBytes + c.renoSackedBytes),
+    lost: segments(c, scoreboard.lostBytes),
+    retrans: segments(c, scoreboard.retransmittedBytes),
+    fackets: 0,
+    notsent_bytes: unsent,
+    snd_cwnd: Math.floor(congestion.cwnd / c.mss),
+    snd_ssthresh: unlimited ? INFINITE_SSTHRESH : Math.floor(congestion.ssthresh / c.mss),
+    snd_wnd: c.sndWnd,
+    pmtu: c.path === null ? 0 : c.path.mtuBytes,
+    advmss: c.path === null ? 0 : c.path.iface.mtuBytes - 40,
+    reord_seen: scoreboard.reorderingSeen ? 1 : 0,
+  };
+}
+
+function timeFields(c: Connection, nowUs: number): Record<string, number> {
+  const { rtt } = c;
+  const measured = rtt.srttUs > 0;
+  const sinceMs = (us: number): number => (us < 0 ? 0 : Math.floor((nowUs - us) / US_PER_MS));
+  return {
+    rto: Math.round(rtt.rtoUs),
+    rtt: measured ? Math.round(rtt.srttUs) : 0,
+    rttvar: measured ? Math.round(rtt.rttvarUs) : 0,
+    min_rtt: rtt.minRttUs === Infinity ? 0 : Math.round(rtt.minRttUs),
+    last_data_sent: sinceMs(c.lastDataSentUs),
+    last_data_recv: sinceMs(c.lastDataReceivedUs),
+    last_ack_recv: sinceMs(c.lastReceivedUs),
+  };
+}
