@@ -11,7 +11,7 @@
  * `ipv6.verifyUpper` and {@link fillChecksum} want the IPv6 header too. That the hop limit of neighbor discovery is 255 is
  * for the network layer to see.
  * Reached through `icmpv6.ts`, which re-exports it.
- * Read first: RFC 4443, RFC 4861 section 4. Missing: node information, mobility, RPL.
+ * Read first: RFC 4443, RFC 4861 section 4, RFC 4191. Missing: node information, mobility, RPL.
  */
 
 import { checksumOf, sumView } from '../base/checksum.ts';

@@ -2,8 +2,8 @@
  * Options of neighbor discovery: `type, length in units of 8 bytes, data`.
  *
  * Thread: any. Reached through `icmpv6.ts`, which re-exports it.
- * Read first: RFC 4861 section 4.6, RFC 8106 (RDNSS). Missing: route information (RFC 4191), secure neighbor discovery: kept
- * as unknown.
+ * Read first: RFC 4861 section 4.6, RFC 4191 (routes), RFC 8106 (RDNSS). Missing: secure neighbor discovery, kept as
+ * unknown.
  */
 
 import { copyIn, copyOut } from './bytes.ts';
@@ -14,14 +14,33 @@ export const OPTION_TARGET_LINK_ADDRESS = 2;
 export const OPTION_PREFIX = 3;
 export const OPTION_REDIRECTED = 4;
 export const OPTION_MTU = 5;
+export const OPTION_ROUTE = 24;
 export const OPTION_RDNSS = 25;
 
 export const PREFIX_FLAG_ON_LINK = 0x80;
 export const PREFIX_FLAG_AUTONOMOUS = 0x40;
 
+/** RFC 4191 2.2: two bits, high 1, medium 0, low 3 (that is, -1); 2 is reserved and taken for medium. */
+const PREFERENCE_SHIFT = 3;
+const PREFERENCE_MASK = 3;
+const PREFERENCE_LOW_BITS = 3;
+const PREFERENCE_RESERVED_BITS = 2;
+
+/** The preference in a byte of flags: -1 low, 0 medium, 1 high. */
+export function preferenceOf(flags: number): number {
+  const bits = (flags >> PREFERENCE_SHIFT) & PREFERENCE_MASK;
+  return bits === PREFERENCE_LOW_BITS ? -1 : bits & 1;
+}
+
+/** Its place in a byte of flags. */
+export function preferenceBits(preference: number): number {
+  return (preference & PREFERENCE_MASK) << PREFERENCE_SHIFT;
+}
+
 const LINK_ADDRESS_BYTES = 8;
 const MTU_OPTION_BYTES = 8;
 const PREFIX_OPTION_BYTES = 32;
+const ROUTE_MAX_BYTES = 24;
 
 /** Length of the option at `at`, or -1 when it is 0 or reaches beyond `end`. Allocates nothing. */
 export function neighborOptionBytes(view: DataView, at: number, end: number): number {
@@ -58,6 +77,7 @@ export type NeighborOption =
   /** As much as was sent of the packet that caused a redirect. */
   | { kind: 'redirected'; packet: Uint8Array }
   | { kind: 'mtu'; mtuBytes: number }
+  | RouteOption
   | { kind: 'rdnss'; lifetimeSec: number; servers: Address6[] }
   | { kind: 'unknown'; type: number; data: Uint8Array };
 
@@ -69,6 +89,16 @@ export interface PrefixOption {
   autonomous: boolean;
   validSec: number;
   preferredSec: number;
+  prefix: Address6;
+}
+
+/** RFC 4191 2.3: the router leads there too. */
+export interface RouteOption {
+  kind: 'route';
+  prefixLength: number;
+  /** -1 low, 0 medium, 1 high. */
+  preference: number;
+  lifetimeSec: number;
   prefix: Address6;
 }
 
@@ -100,6 +130,11 @@ function parseOption(view: DataView, at: number, bytes: number): NeighborOption 
     case OPTION_MTU:
       if (bytes !== MTU_OPTION_BYTES) break;
       return { kind: 'mtu', mtuBytes: view.getUint32(at + 4) };
+    case OPTION_ROUTE: {
+      const route = parseRoute(view, at, bytes);
+      if (route === null) break;
+      return route;
+    }
     case OPTION_RDNSS: {
       if (bytes % 16 !== 8 || bytes < 24) break;
       const servers: Address6[] = [];
@@ -123,6 +158,22 @@ function parsePrefix(view: DataView, at: number): PrefixOption {
   };
 }
 
+/** Null when it is too short for its prefix, or its preference is the reserved one, which RFC 4191 2.3 has ignored. */
+function parseRoute(view: DataView, at: number, bytes: number): RouteOption | null {
+  const prefixLength = view.getUint8(at + 2);
+  const flags = view.getUint8(at + 3);
+  const reserved = ((flags >> PREFERENCE_SHIFT) & PREFERENCE_MASK) === PREFERENCE_RESERVED_BITS;
+  if (reserved || prefixLength > 128 || bytes < routeBytes(prefixLength) || bytes > ROUTE_MAX_BYTES) return null;
+  const words = [0, 0, 0, 0];
+  for (let i = 0; 8 + 4 * i < routeBytes(prefixLength); i++) words[i] = view.getInt32(at + 8 + 4 * i);
+  const prefix = words as unknown as Address6;
+  return { kind: 'route', prefixLength, preference: preferenceOf(flags), lifetimeSec: view.getUint32(at + 4), prefix };
+}
+
+function routeBytes(prefixLength: number): number {
+  return prefixLength === 0 ? 8 : prefixLength <= 64 ? 16 : ROUTE_MAX_BYTES;
+}
+
 function lengthOfOption(option: NeighborOption): number {
   switch (option.kind) {
     case 'source-link-address':
@@ -132,6 +183,8 @@ function lengthOfOption(option: NeighborOption): number {
       return MTU_OPTION_BYTES;
     case 'prefix':
       return PREFIX_OPTION_BYTES;
+    case 'route':
+      return routeBytes(option.prefixLength);
     case 'redirected':
       return (8 + option.packet.length + 7) & ~7;
     case 'rdnss':
@@ -182,6 +235,15 @@ function emitOption(option: NeighborOption, view: DataView, at: number): void {
     case 'mtu':
       view.setUint8(at, OPTION_MTU);
       view.setUint32(at + 4, option.mtuBytes);
+      break;
+    case 'route':
+      view.setUint8(at, OPTION_ROUTE);
+      view.setUint8(at + 2, option.prefixLength);
+      view.setUint8(at + 3, preferenceBits(option.preference));
+      view.setUint32(at + 4, option.lifetimeSec);
+      for (let i = 0; 8 + 4 * i < routeBytes(option.prefixLength); i++) {
+        view.setInt32(at + 8 + 4 * i, option.prefix[i] as number);
+      }
       break;
     case 'rdnss':
       view.setUint8(at, OPTION_RDNSS);

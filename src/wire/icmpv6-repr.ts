@@ -16,6 +16,8 @@ import {
   type NeighborOption,
   neighborOptionsLength,
   parseNeighborOptions,
+  preferenceBits,
+  preferenceOf,
 } from './icmpv6-options.ts';
 import { type Address6, readAddress, writeAddress } from './ipv6-address.ts';
 
@@ -69,6 +71,8 @@ export interface RouterAdvertisementRepr {
   hopLimit: number;
   managed: boolean;
   otherConfig: boolean;
+  /** RFC 4191: -1 low, 0 medium, 1 high. */
+  preference: number;
   lifetimeSec: number;
   reachableMs: number;
   retransmitMs: number;
@@ -208,6 +212,7 @@ function parseDiscovery(view: DataView, at: number, lengthBytes: number, type: n
         hopLimit: icmpv6.currentHopLimit(view, at),
         managed: (flags & icmpv6.FLAG_MANAGED) !== 0,
         otherConfig: (flags & icmpv6.FLAG_OTHER_CONFIG) !== 0,
+        preference: preferenceOf(flags),
         lifetimeSec: icmpv6.routerLifetimeSec(view, at),
         reachableMs: icmpv6.reachableMs(view, at),
         retransmitMs: icmpv6.retransmitMs(view, at),
@@ -348,7 +353,8 @@ function emitDiscovery(repr: DiscoveryRepr, view: DataView, at: number): void {
   if (repr.kind === 'router-advertisement') {
     const managed = repr.managed ? icmpv6.FLAG_MANAGED : 0;
     view.setUint8(at + 4, repr.hopLimit);
-    view.setUint8(at + 5, managed | (repr.otherConfig ? icmpv6.FLAG_OTHER_CONFIG : 0));
+    const other = repr.otherConfig ? icmpv6.FLAG_OTHER_CONFIG : 0;
+    view.setUint8(at + 5, managed | other | preferenceBits(repr.preference));
     view.setUint16(at + 6, repr.lifetimeSec);
     view.setUint32(at + 8, repr.reachableMs);
     view.setUint32(at + 12, repr.retransmitMs);

@@ -32,7 +32,10 @@ const blocks = (headBytes: number): fc.Arbitrary<Uint8Array> =>
     return fc.uint8Array({ minLength: length, maxLength: length });
   });
 
-const KNOWN_OPTIONS: readonly number[] = [1, 2, 3, 4, 5, 25];
+const KNOWN_OPTIONS: readonly number[] = [1, 2, 3, 4, 5, 24, 25];
+
+/** As many words of a prefix as a route option of that length carries. */
+const routed = (prefixLength: number): number => (prefixLength === 0 ? 0 : prefixLength <= 64 ? 2 : 4);
 
 const option: fc.Arbitrary<icmpv6.NeighborOption> = fc.oneof(
   fc.record({
@@ -51,6 +54,17 @@ const option: fc.Arbitrary<icmpv6.NeighborOption> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('redirected' as const), packet: blocks(0) }),
   fc.record({ kind: fc.constant('mtu' as const), mtuBytes: uint32() }),
+  fc
+    .record({
+      prefixLength: fc.nat(128),
+      preference: fc.constantFrom(-1, 0, 1),
+      lifetimeSec: uint32(),
+      prefix: address(),
+    })
+    .map((route) => {
+      const prefix = route.prefix.map((part, i) => (i < routed(route.prefixLength) ? part : 0));
+      return { kind: 'route' as const, ...route, prefix: prefix as unknown as ipv6.Address6 };
+    }),
   fc.record({
     kind: fc.constant('rdnss' as const),
     lifetimeSec: uint32(),
@@ -113,6 +127,7 @@ const message: fc.Arbitrary<icmpv6.Repr> = fc.oneof(
     hopLimit: fc.nat(255),
     managed: fc.boolean(),
     otherConfig: fc.boolean(),
+    preference: fc.constantFrom(-1, 0, 1),
     lifetimeSec: uint16(),
     reachableMs: uint32(),
     retransmitMs: uint32(),
@@ -241,17 +256,19 @@ describeWireFormat<icmpv6.Repr>('icmpv6', icmpv6, {
         options: [{ kind: 'source-link-address', hi: 0x026d, lo: 0x6b00000b }],
       },
     },
-    'router advertisement with MTU, prefix, name server, and something else': {
-      bytes: `86 00 0000 40 c0 0708 00007530 000003e8
+    'router advertisement with MTU, prefix, name server, route, and something else': {
+      bytes: `86 00 0000 40 d8 0708 00007530 000003e8
         05 01 0000 00000500
         03 04 40 c0 ffffffff 00000e10 00000000 20010db8000000000000000000000000
         19 03 0000 00000258 ${ONE}
-        18 01 aabbccddeeff`,
+        18 02 30 08 00000708 20010db800070000
+        fe 01 aabbccddeeff`,
       repr: {
         kind: 'router-advertisement',
         hopLimit: 64,
         managed: true,
         otherConfig: true,
+        preference: -1,
         lifetimeSec: 1800,
         reachableMs: 30000,
         retransmitMs: 1000,
@@ -267,7 +284,8 @@ describeWireFormat<icmpv6.Repr>('icmpv6', icmpv6, {
             prefix: [0x20010db8, 0, 0, 0],
           },
           { kind: 'rdnss', lifetimeSec: 600, servers: [ONE_WORDS] },
-          { kind: 'unknown', type: 24, data: hex('aabbccddeeff') },
+          { kind: 'route', prefixLength: 48, preference: 1, lifetimeSec: 1800, prefix: [0x20010db8, 0x00070000, 0, 0] },
+          { kind: 'unknown', type: 254, data: hex('aabbccddeeff') },
         ],
       },
     },

@@ -308,6 +308,7 @@ const CONTROL6: Case[] = [
       hopLimit: 64,
       managed: false,
       otherConfig: true,
+      preference: 0,
       lifetimeSec: 1800,
       reachableMs: 30000,
       retransmitMs: 1000,
