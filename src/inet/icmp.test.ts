@@ -39,6 +39,14 @@ describe('Echo (RFC 1122 3.2.2.6)', () => {
     expect(toHex(reply!.payload)).toBe(toHex(icmp(0, 0, 0x12340001, data)));
   });
 
+  it('has the right checksum too when all of the answer is zero, or its sum is', () => {
+    for (const data of ['', '0000', 'ffff', 'f7ff']) {
+      const one = bed();
+      const [reply] = one.receiveIp({ src: PEER, dst: OWN, protocol: 1 }, icmp(8, 0, 0, hex(data)));
+      expect(toHex(reply!.payload)).toBe(toHex(icmp(0, 0, 0, hex(data))));
+    }
+  });
+
   it('of any size up to the largest is answered, in fragments if need be', () => {
     const one = bed();
     const whole = icmp(8, 0, 1, new Uint8Array(3000).fill(7));

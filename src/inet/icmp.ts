@@ -5,7 +5,7 @@
  * ignored). Missing: address mask, router discovery, RFC 8335 probes.
  */
 
-import { updateChecksum } from '../base/checksum.ts';
+import { checksumOf, updateChecksum } from '../base/checksum.ts';
 import { Errno } from '../base/errors.ts';
 import type { Counters } from '../mem/counters.ts';
 import * as icmpv4 from '../wire/icmpv4.ts';
@@ -166,7 +166,13 @@ export class Icmp implements Transport {
     this.#context.bulk.copy(at, packet.at, packet.lengthBytes);
     const word = this.#view.getUint16(at);
     this.#view.setUint16(at, word & 0xff);
-    this.#view.setUint16(at + 2, updateChecksum(this.#view.getUint16(at + 2), word, word & 0xff));
+    let checksum = updateChecksum(this.#view.getUint16(at + 2), word, word & 0xff);
+    // A message of nothing but zeros has the other zero for its checksum (RFC 1624 section 3 leaves it open).
+    if (checksum === 0) {
+      this.#view.setUint16(at + 2, 0);
+      checksum = checksumOf(this.#context.bulk.sum(at, packet.lengthBytes));
+    }
+    this.#view.setUint16(at + 2, checksum);
     this.#parts.output.end(0);
     this.#counters.add(this.#replies, 1);
   }

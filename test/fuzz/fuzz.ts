@@ -20,7 +20,7 @@ export interface FuzzOptions {
 /** Null, or a report of the first failure. */
 export function fuzz(options: FuzzOptions): string | null {
   const sites = new FuzzSites();
-  const corpus = recordTraffic(sites);
+  const corpus = recordTraffic(sites.second);
   let done = 0;
   for (let seed = options.from; done < options.frames; seed++) {
     const world = new World(sites, seed, corpus);
