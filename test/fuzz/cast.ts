@@ -22,6 +22,12 @@ export const OWN_MACS: readonly Mac[] = [
 export const OWN_ADDRESSES: readonly number[] = [ip('10.0.0.1'), ip('10.1.0.1'), ip('10.2.0.1')];
 export const SECOND_ADDRESS: number = ip('10.0.0.77');
 export const PREFIX_LENGTH = 24;
+
+/** Whether the kernel has that address, or had it a moment ago. */
+export function isOwn(address: number): boolean {
+  return address === SECOND_ADDRESS || OWN_ADDRESSES.includes(address);
+}
+
 export const BROADCAST_MAC: Mac = [0xffff, -1];
 
 export const HONEST_MAC: Mac = [0x0200, 0xee];
@@ -30,6 +36,10 @@ export const HONEST_PORT = 7777;
 
 export const GATEWAY: number = ip('10.0.0.254');
 export const OTHER_GATEWAY: number = ip('10.1.0.254');
+export function gateway(n: number): number {
+  return n === 0 ? GATEWAY : OTHER_GATEWAY;
+}
+
 /** Networks behind the second gateway, refused, and swallowed. */
 export const ROUTED_NET: number = ip('10.9.0.0');
 export const REJECTED_NET: number = ip('10.66.0.0');

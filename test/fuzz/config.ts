@@ -62,7 +62,16 @@ const VALUES: readonly (readonly [name: string, values: readonly number[]])[] = 
   ['net.inet.tcp.challenge_ack_limit', [0, 10, 1000]],
   ['net.inet.tcp.retries', [2, 15]],
   ['net.inet.arp.nd_reachable', [100, 30000]],
+  ['net.inet.ip.dad_count', [0, 1, 3]],
+  ['net.inet.icmp.redirtimeout', [1, 600]],
 ];
+
+/** A switch or a value, as an operator might set it at any time. Limits hold for what comes after, so they stay. */
+export function randomSysctl(chance: Chance): readonly [name: string, value: number] {
+  if (chance.yes(0.5)) return [chance.pick(SWITCHES), chance.below(2)];
+  const [name, values] = chance.pick(VALUES);
+  return [name, chance.pick(values)];
+}
 
 export function randomConfig(chance: Chance): Config {
   const sysctls: [string, number][] = [

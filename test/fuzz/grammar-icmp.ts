@@ -38,11 +38,12 @@ export function writeQuote(chance: Chance, w: FrameWriter, memory: Memory): void
     return;
   }
   const own = chance.pick(cast.OWN_ADDRESSES);
+  const host = (chance.yes(0.5) ? cast.ROUTED_NET : cast.ip('8.8.0.0')) | chance.below(32);
   w.u16(0x4500).u16(chance.edge(16)).u16(chance.below(65536)).u16(0x4000);
   w.u8(64)
     .u8(chance.pick([6, 17, 1, 2, chance.below(256)]))
     .u16(0);
-  w.u32(own).u32(cast.destinationAddress(chance, 0));
+  w.u32(own).u32(chance.yes(0.5) ? host : cast.destinationAddress(chance, 0));
   w.noise(chance, chance.yes(0.7) ? 8 : chance.below(64));
   if (chance.yes(0.1)) w.bytes[at] = chance.below(256);
   if (chance.yes(0.1)) set32(w.bytes, at + 12, chance.next32());

@@ -42,7 +42,8 @@ export function arpFrame(chance: Chance, n: number): Uint8Array {
 
 export function ipv4Frame(chance: Chance, n: number, memory: Memory): Uint8Array {
   const protocol = chance.pick([6, 6, 6, 17, 17, 1, 1, 2, cast.RAW_PROTOCOL, chance.below(256)]);
-  const src = cast.sourceAddress(chance, n);
+  // Redirects are believed of gateways only.
+  const src = protocol === 1 && chance.yes(0.3) ? cast.gateway(n) : cast.sourceAddress(chance, n);
   const dst = protocol === 2 && chance.yes(0.7) ? cast.ip('224.0.0.1') : cast.destinationAddress(chance, n);
   const w = writer.reset();
   w.mac(cast.destinationMac(chance, n, dst))

@@ -112,14 +112,15 @@ export class Program {
       socket.setOption('broadcast', true);
       if (port === cast.UDP_DEAF) socket.setOption('receiveBufferBytes', 20000);
       if (port === cast.UDP_GROUP) {
-        must(socket.joinGroup(cast.GROUP, cast.OWN_ADDRESSES[0] as number));
-        must(socket.joinSourceGroup(cast.SOURCE_GROUP, cast.ip('10.0.0.5'), cast.OWN_ADDRESSES[0] as number));
+        socket.joinGroup(cast.GROUP, cast.OWN_ADDRESSES[0] as number);
+        socket.joinSourceGroup(cast.SOURCE_GROUP, cast.ip('10.0.0.5'), cast.OWN_ADDRESSES[0] as number);
       }
       this.#datagrams.push(socket);
     }
     const connected = this.#kernel.sockets.datagram();
     must(connected.bind(0, cast.UDP_CONNECTED));
-    must(connected.connect(cast.ip('10.0.0.2'), 1024));
+    // Refused while the address is still being probed.
+    connected.connect(cast.ip('10.0.0.2'), 1024);
     this.#datagrams.push(connected);
   }
 
@@ -184,12 +185,21 @@ export class Program {
   #begin(): void {
     const chance = this.#chance;
     const to = cast.neighbor(chance, chance.below(2));
-    switch (chance.below(5)) {
+    switch (chance.below(6)) {
       case 0:
       case 1: {
         if (this.#streams.length >= MOST_STREAMS) return;
         const socket = this.#kernel.sockets.stream();
-        if (socket.connect(to, cast.PORT_PUPPET) === -115) this.#streams.push({ socket, deaf: false, age: 0 });
+        socket.setOption('noDelay', chance.yes(0.5));
+        if (chance.yes(0.3)) {
+          socket.setOption('keepIdleMs', 1000);
+          socket.setOption('keepIntervalMs', 1000);
+          socket.setOption('keepAlive', true);
+        }
+        const own = chance.yes(0.1);
+        const port = own ? cast.PORT_BUSY : cast.PORT_PUPPET;
+        if (socket.connect(own ? cast.ip('127.0.0.1') : to, port) === -115)
+          this.#streams.push({ socket, deaf: false, age: 0 });
         else socket.close();
         return;
       }
@@ -199,12 +209,27 @@ export class Program {
       case 3:
         (this.#datagrams[4] as DatagramSocket).send(this.#scratch, 0, chance.small(8), 0, 0);
         return;
+      case 4:
+        this.#changeMembership(chance.pick([cast.GROUP, cast.SOURCE_GROUP, cast.ip('239.0.0.0') | chance.below(64)]));
+        return;
       default: {
         const request = new Uint8Array(8 + chance.small(11));
         request[0] = 8;
         (this.#raws[0] as RawSocket).send(request, 0, request.length, to);
       }
     }
+  }
+
+  #changeMembership(group: number): void {
+    const chance = this.#chance;
+    const socket = this.#datagrams[chance.below(this.#datagrams.length)] as DatagramSocket;
+    const iface = chance.pick([0, ...cast.OWN_ADDRESSES]);
+    const source = cast.neighbor(chance, 0);
+    const change = chance.below(4);
+    if (change === 0) socket.joinGroup(group, iface);
+    else if (change === 1) socket.leaveGroup(group, iface);
+    else if (change === 2) socket.joinSourceGroup(group, source, iface);
+    else socket.leaveSourceGroup(group, source, iface);
   }
 
   /** Close everything. */

@@ -161,8 +161,11 @@ function putMac(frame: Uint8Array, at: number, mac: cast.Mac): void {
   set32(frame, at + 2, mac[1]);
 }
 
-/** A segment for one of the kernel's connections, with numbers about right; null when it has none but the honest one. */
-export function liveSegment(chance: Chance, n: number, kernel: Kernel): Uint8Array | null {
+/**
+ * A segment for one of the kernel's connections, with numbers about right and at most `mostBytes` of data; null when it has
+ * none but the honest one.
+ */
+export function liveSegment(chance: Chance, n: number, kernel: Kernel, mostBytes: number): Uint8Array | null {
   const alive: Connection[] = [];
   for (const c of kernel.tcp.tables.connections()) if (c.peerAddress !== cast.HONEST_ADDRESS) alive.push(c);
   if (alive.length === 0) return null;
@@ -195,7 +198,7 @@ export function liveSegment(chance: Chance, n: number, kernel: Kernel): Uint8Arr
     ack: chance.near(chance.pick([sndUna, c.sndNxt, c.sndNxt])),
     flags,
     window: chance.yes(0.7) ? 1000 + chance.below(64000) : chance.edge(16),
-    dataBytes: chance.yes(0.5) ? 0 : chance.yes(0.7) ? chance.small(9) : chance.below(1400),
+    dataBytes: chance.yes(0.5) ? 0 : chance.yes(0.7) ? chance.small(9) : chance.below(mostBytes),
     options: (w) => {
       if (c.tsOk && chance.yes(0.9)) w.u32(0x0101080a).u32(chance.near(c.tsRecent)).u32(chance.next32());
       if (c.sackOk && chance.yes(0.3)) writeSack(chance, w, c);

@@ -179,7 +179,9 @@ function recordGroups(wire: Wire): void {
 function membershipQuery(group: number): Uint8Array {
   const w = new FrameWriter();
   const dst = group === 0 ? cast.ip('224.0.0.1') : group;
-  w.mac([0x0100, 0x5e000000 | (dst & 0x7fffff)]).mac(cast.HONEST_MAC).u16(ETHERTYPE_IPV4);
+  w.mac([0x0100, 0x5e000000 | (dst & 0x7fffff)])
+    .mac(cast.HONEST_MAC)
+    .u16(ETHERTYPE_IPV4);
   w.u16(0x46c0).u16(36).u32(0).u8(1).u8(2).u16(0).u32(cast.HONEST_ADDRESS).u32(dst).u32(0x94040000);
   w.u8(0x11).u8(100).u16(0).u32(group).u8(2).u8(125).u16(0);
   const frame = w.take();

@@ -102,21 +102,21 @@ export class Target {
       kernel.attach(device, name);
       return device;
     });
-    for (const [name, value] of config.sysctls) kernel.control('sysctl.set', { name, value });
-    cast.INTERFACES.forEach((name, n) => {
-      configure(kernel, name, cast.OWN_ADDRESSES[n] as number);
-    });
-    configure(kernel, 'eth0', cast.SECOND_ADDRESS);
-    route(kernel, 0, 0, cast.GATEWAY, 'unicast');
-    route(kernel, cast.ROUTED_NET, 16, cast.OTHER_GATEWAY, 'unicast');
-    route(kernel, cast.REJECTED_NET, 16, cast.ip('127.0.0.1'), 'reject');
-    route(kernel, cast.SWALLOWED_NET, 16, cast.ip('127.0.0.1'), 'blackhole');
+    // Before probing may be switched on: the honest peer is there from the beginning.
+    configure(kernel, 'eth2', cast.OWN_ADDRESSES[2] as number);
     kernel.control('neighbor.add', {
       address: formatAddress(cast.HONEST_ADDRESS),
       mac: '02:00:00:00:00:ee',
       temporary: false,
       published: false,
     });
+    for (const [name, value] of config.sysctls) kernel.control('sysctl.set', { name, value });
+    for (const n of [0, 1]) configure(kernel, cast.INTERFACES[n] as string, cast.OWN_ADDRESSES[n] as number);
+    configure(kernel, 'eth0', cast.SECOND_ADDRESS);
+    route(kernel, 0, 0, cast.GATEWAY, 'unicast');
+    route(kernel, cast.ROUTED_NET, 16, cast.OTHER_GATEWAY, 'unicast');
+    route(kernel, cast.REJECTED_NET, 16, cast.ip('127.0.0.1'), 'reject');
+    route(kernel, cast.SWALLOWED_NET, 16, cast.ip('127.0.0.1'), 'blackhole');
   }
 
   /** Whether the kernel has that address. */

@@ -16,6 +16,7 @@ import { grammarFrame } from './grammar.ts';
 import type { DeviceFrame, GuardedDevice } from './guarded-device.ts';
 import { checkLimits } from './limits.ts';
 import { mutate, readdress } from './mutate.ts';
+import { operate } from './operate.ts';
 import { Program } from './program.ts';
 import { answer, liveSegment } from './puppet.ts';
 import { type Clock, HonestPeer, Site, settle, Target } from './target.ts';
@@ -57,7 +58,9 @@ export class World {
   readonly #recent: Uint8Array[] = [];
   readonly #pending: { n: number; frame: Uint8Array }[] = [];
   readonly #trace: Trace | null;
+  /** Links are without room now and then; the operator does something now and then. */
   readonly #crowded: boolean;
+  readonly #operated: boolean;
   readonly #heapBytes: number;
   #corpusAt = 0;
 
@@ -70,13 +73,14 @@ export class World {
     const config = randomConfig(chance);
     this.config = config;
     this.#crowded = chance.yes(0.2);
+    this.#operated = chance.yes(0.4);
     const first = new Target(sites.first, config, this.clock);
     const second = new Target(sites.second, config, this.clock);
     this.#targets = [first, second];
     this.#heapBytes = first.kernel.inet.context.heap.usedBytes;
     this.#programs = [new Program(first.kernel, config.seed), new Program(second.kernel, config.seed)];
     this.#peer = new HonestPeer(sites.first, config.seed + 1, this.clock);
-    this.#checker = new FrameChecker((address) => first.isOwn(address));
+    this.#checker = new FrameChecker((address) => cast.isOwn(address) || first.isOwn(address));
   }
 
   /** Play it. Throws with what went wrong. */
@@ -101,6 +105,12 @@ export class World {
     this.#round();
     this.clock.nowUs += chance.yes(0.9) ? chance.small(10) : chance.small(17);
     if (chance.yes(0.002)) this.#advance(chance.small(24));
+    if (this.#operated && chance.yes(0.01)) {
+      operate(
+        chance,
+        this.#targets.map((target) => target.kernel),
+      );
+    }
     if (this.frames % COMPARE_EVERY === 0) this.#compareStates();
   }
 
@@ -114,19 +124,23 @@ export class World {
     let n = chance.below(2);
     let frame: Uint8Array | null = null;
     const kind = chance.below(100);
-    if (kind < 35 && this.#pending.length > 0) {
+    if (this.config.offload && chance.yes(0.05)) {
+      const target = this.#targets[0];
+      const long = ((target.devices[n] as GuardedDevice).capabilities & 2) !== 0;
+      frame = liveSegment(chance, n, target.kernel, long ? 20_000 : 1460);
+    } else if (kind < 35 && this.#pending.length > 0) {
       const next = this.#pending.shift() as { n: number; frame: Uint8Array };
       n = next.n;
       frame = chance.yes(0.85) ? next.frame : mutate(next.frame, chance, this.#corpus);
     } else if (kind < 50) {
-      frame = liveSegment(chance, n, this.#targets[0].kernel);
+      frame = liveSegment(chance, n, this.#targets[0].kernel, 1400);
     } else if (kind < 70 && this.#corpus.length > 0) {
       frame = this.#fromCorpus(n);
     }
     frame ??= grammarFrame(chance, n, { recent: this.#recent });
     this.frames++;
     if (this.#speaksOfHonest(frame)) return;
-    const meta = this.#meta(n);
+    const meta = this.#meta(n, frame.length);
     this.#trace?.(this.clock.nowUs, n, 'in', frame);
     this.#checker.injected(frame, meta);
     for (const target of this.#targets) (target.devices[n] as GuardedDevice).put(frame, meta);
@@ -143,8 +157,9 @@ export class World {
   }
 
   /** What a link that was negotiated so may say about a frame. */
-  #meta(n: number): number {
+  #meta(n: number, lengthBytes: number): number {
     const { capabilities, offload } = this.config;
+    if (lengthBytes > 1514) return 1 | (this.#chance.pick([1, 100, 536, 1448, 1460]) << 16);
     if (!offload || this.#chance.yes(0.7)) return 0;
     const can = capabilities[n] as number;
     let meta = this.#chance.yes(0.5) ? 2 : can & 1;
