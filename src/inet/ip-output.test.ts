@@ -120,6 +120,18 @@ describe('IP output', () => {
     expect(one.sent().map((packet) => packet.dstMac)).toEqual([toHex(hex(PEER_MAC)), '020000000003']);
   });
 
+  it('keeps the source of a path that is open when a nearer route comes', () => {
+    const one = bed();
+    one.inet.addRoute(0, 0, ip(PEER), RTF_GATEWAY);
+    const to = path(one, '10.1.0.9');
+    expect(to.src).toBe(ip(OWN));
+    one.attach('10.1.0.1');
+    one.neighbor('10.1.0.9', 1);
+    send(one, to, hex('00'));
+    expect(one.sent(1)).toMatchObject([{ src: OWN, dst: '10.1.0.9' }]);
+    expect(path(one, '10.1.0.9').src).toBe(ip('10.1.0.1'));
+  });
+
   it('reports a full ring, and room when there is some again', () => {
     const one = bed();
     const to = path(one, PEER);

@@ -137,11 +137,16 @@ export class PathTable {
     return this.#sources.addresses.loopback;
   }
 
-  /** As `IpService.openPath`; `via` is the interface for broadcasts and multicasts, null lets the routes decide. */
+  /**
+   * As `IpService.openPath`; `via` is the interface for broadcasts and multicasts, null lets the routes decide. The source
+   * chosen now stays, whatever becomes of the routes: connections are known by it.
+   */
   open(dst: number, src: number, flags: number, via: Interface | null): IpPath | number {
     const path = new IpPath(this, dst === 0 ? LOOPBACK_ADDRESS : dst, src, flags, via);
     this.renew(path);
-    return path.error === 0 ? path : path.error;
+    if (path.error !== 0) return path.error;
+    path.wantedSrc = path.src;
+    return path;
   }
 
   /**

@@ -16,8 +16,8 @@ import { foldSum } from '../../base/checksum.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Counters } from '../../mem/counters.ts';
 import type { Address6 } from '../../wire/ipv6-address.ts';
-import type { Sysctl, SysctlVariable } from '../sysctl.ts';
 import { SipKey } from '../siphash.ts';
+import type { Sysctl, SysctlVariable } from '../sysctl.ts';
 
 const BLOCK = 0xf0000000 | 0;
 const INDEX_MASK = 0x00ffffff;
