@@ -1,12 +1,20 @@
 /**
  * Which of our addresses speaks to a destination, and which of several destinations is tried first.
  *
- * Thread: the one that runs the kernel. Pure functions over words; asked when a path is looked up, not per packet. IPv4
+ * Thread: the one that runs the kernel. Pure functions over words that allocate nothing, except sorting; asked when a path is looked up. IPv4
  * addresses take part as mapped ones (::ffff:a.b.c.d). Read first: RFC 6724, whose rule numbers the comments give.
  * Missing: rule 4 of both lists (mobile nodes).
  */
 
-import { type Address6, equal, isLinkLocal, isMapped4, isMulticast, multicastScope } from '../../wire/ipv6-address.ts';
+import {
+  type Address6,
+  equal,
+  isLinkLocal,
+  isMapped4,
+  isMulticast,
+  LOOPBACK,
+  multicastScope,
+} from '../../wire/ipv6-address.ts';
 
 export const SCOPE_INTERFACE = 1;
 export const SCOPE_LINK = 2;
@@ -42,7 +50,8 @@ export const DEFAULT_POLICIES: readonly Policy[] = [
 export function policyOf(address: Address6, table: readonly Policy[] = DEFAULT_POLICIES): Policy {
   let best = table[0] as Policy;
   let length = -1;
-  for (const one of table) {
+  for (let i = 0; i < table.length; i++) {
+    const one = table[i] as Policy;
     if (one.prefixLength > length && commonPrefixLength(address, one.prefix) >= one.prefixLength) {
       best = one;
       length = one.prefixLength;
@@ -68,7 +77,7 @@ export function scopeOf(address: Address6): number {
     const four = address[3];
     return four >>> 16 === 0xa9fe || four >>> 24 === 127 ? SCOPE_LINK : SCOPE_GLOBAL;
   }
-  if (isLinkLocal(word) || equal(address, [0, 0, 0, 1])) return SCOPE_LINK;
+  if (isLinkLocal(word) || equal(address, LOOPBACK)) return SCOPE_LINK;
   return word >>> 22 === 0x3fb ? SCOPE_SITE : SCOPE_GLOBAL;
 }
 
@@ -89,16 +98,22 @@ export interface SelectionOptions {
   readonly preferTemporary?: boolean;
 }
 
-/** Of the interface that packets leave by: RFC 6724 4 wants sources of it alone, whenever the destination is on the link. */
+const DEFAULT_OPTIONS: SelectionOptions = {};
+
+/**
+ * The best source for packets to `destination` that leave by the interface of that index, or null. Destinations on the link
+ * take only addresses of that interface (RFC 6724 4).
+ */
 export function selectSource<T extends SourceCandidate>(
   destination: Address6,
   interfaceIndex: number,
   candidates: readonly T[],
-  options: SelectionOptions = {},
+  options: SelectionOptions = DEFAULT_OPTIONS,
 ): T | null {
   const confined = scopeOf(destination) <= SCOPE_LINK || isMulticast(destination[0]);
   let best: T | null = null;
-  for (const one of candidates) {
+  for (let i = 0; i < candidates.length; i++) {
+    const one = candidates[i] as T;
     if (confined && one.interfaceIndex !== interfaceIndex) continue;
     if (best === null || compareSources(one, best, destination, interfaceIndex, options) > 0) best = one;
   }
@@ -111,11 +126,13 @@ function compareSources(
   b: SourceCandidate,
   destination: Address6,
   interfaceIndex: number,
-  { policies = DEFAULT_POLICIES, preferTemporary = true }: SelectionOptions,
+  options: SelectionOptions,
 ): number {
   const same = Number(equal(a.address, destination)) - Number(equal(b.address, destination));
   if (same !== 0) return same; // 1
-  const [scopeA, scopeB, scopeD] = [scopeOf(a.address), scopeOf(b.address), scopeOf(destination)];
+  const scopeA = scopeOf(a.address);
+  const scopeB = scopeOf(b.address);
+  const scopeD = scopeOf(destination);
   if (scopeA < scopeB) return scopeA < scopeD ? -1 : 1; // 2
   if (scopeB < scopeA) return scopeB < scopeD ? 1 : -1;
   if (a.deprecated !== b.deprecated) return a.deprecated ? -1 : 1; // 3
@@ -123,11 +140,12 @@ function compareSources(
   if (outgoing !== 0) return outgoing; // 5
   const advertised = Number(a.fromNextHop === true) - Number(b.fromNextHop === true);
   if (advertised !== 0) return advertised; // 5.5
+  const policies = options.policies ?? DEFAULT_POLICIES;
   const label = policyOf(destination, policies).label;
   const labels =
     Number(policyOf(a.address, policies).label === label) - Number(policyOf(b.address, policies).label === label);
   if (labels !== 0) return labels; // 6
-  if (a.temporary !== b.temporary) return a.temporary === preferTemporary ? 1 : -1; // 7
+  if (a.temporary !== b.temporary) return a.temporary === (options.preferTemporary ?? true) ? 1 : -1; // 7
   return matchLength(a, destination) - matchLength(b, destination); // 8
 }
 
