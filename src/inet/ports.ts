@@ -68,18 +68,32 @@ export class PortTable {
     return this.#bindings.size;
   }
 
+  /** Ephemeral ports: the lowest, and how many. */
+  get firstEphemeral(): number {
+    return Math.min(this.#first.value, this.#last.value);
+  }
+
+  get ephemeralCount(): number {
+    return Math.abs(this.#last.value - this.#first.value) + 1;
+  }
+
+  /** Whether `test` holds for everything that is bound to that port. */
+  every(port: number, test: (binding: PortBinding) => boolean): boolean {
+    const bound = this.#bindings.get(port);
+    return bound === undefined || bound.every(test);
+  }
+
   /** Whether anything is bound to that port. */
   has(port: number): boolean {
     return this.#bindings.has(port);
   }
 
   /**
-   * An ephemeral port for which `isFree` holds: random start, then upwards (RFC 6056 algorithm 1). A connecting TCP
-   * passes a test of the whole 4-tuple. Returns the port, or `-EADDRINUSE` when none is free.
+   * An ephemeral port for which `isFree` holds: random start, then upwards (RFC 6056 algorithm 1). Returns the port, or `-EADDRINUSE` when none is free.
    */
   chooseEphemeral(isFree: (port: number) => boolean): number {
-    const first = Math.min(this.#first.value, this.#last.value);
-    const count = Math.abs(this.#last.value - this.#first.value) + 1;
+    const first = this.firstEphemeral;
+    const count = this.ephemeralCount;
     const start = randomBelow(this.#rng, count);
     for (let i = 0; i < count; i++) {
       const port = first + ((start + i) % count);

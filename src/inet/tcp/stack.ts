@@ -24,6 +24,7 @@ import { synSentArrives } from './connect.ts';
 import { type Connection, ConnectionOptions, type PortUse, PROTOCOL_TCP, SYN_SENT } from './connection.ts';
 import { SynCookies } from './cookies.ts';
 import { defineTcpCounters, type TcpCounters } from './counters.ts';
+import { EphemeralPorts } from './ephemeral.ts';
 import { onIcmpError } from './errors.ts';
 import { predicted, segmentArrives } from './input.ts';
 import { IsnGenerator } from './isn.ts';
@@ -55,6 +56,7 @@ export class TcpStack implements Transport {
   readonly count: TcpCounters;
   readonly settings: TcpSettings;
   readonly ports: PortTable;
+  readonly ephemeral: EphemeralPorts;
   readonly isn: IsnGenerator;
   readonly cookies: SynCookies;
   readonly timeWait: TimeWaitTable;
@@ -87,6 +89,7 @@ export class TcpStack implements Transport {
     this.count = defineTcpCounters(context.counters);
     this.settings = new TcpSettings(context.sysctl);
     this.ports = new PortTable(context.rng, context.sysctl);
+    this.ephemeral = new EphemeralPorts(context.rng, context.sysctl);
     this.isn = new IsnGenerator(context.rng);
     this.cookies = new SynCookies(context.rng);
     this.tables = new TcpTables(context.rng.next32());

@@ -5,6 +5,7 @@
  * demultiplexer's value is an index into one of them and says which in its low two bits.
  */
 
+import { flowShare } from '../flow-share.ts';
 import type { Connection, PortUse } from './connection.ts';
 import { Demux } from './demux.ts';
 import type { Listener } from './listen.ts';
@@ -18,7 +19,7 @@ export const KIND_MASK = 3;
 export const KIND_SHIFT = 2;
 
 export class TcpTables {
-  readonly listeners: ListenerTable = new ListenerTable();
+  readonly listeners: ListenerTable;
   connectionCount: number = 0;
   synEntryCount: number = 0;
   readonly #demux: Demux;
@@ -28,6 +29,7 @@ export class TcpTables {
   readonly #freeSynEntries: number[] = [];
 
   constructor(seed: number) {
+    this.listeners = new ListenerTable(seed);
     this.#demux = new Demux(seed);
   }
 
@@ -105,6 +107,11 @@ export class TcpTables {
 /** Listening sockets by port. */
 export class ListenerTable {
   readonly #byPort: Map<number, Listener[]> = new Map();
+  readonly #seed: number;
+
+  constructor(seed: number) {
+    this.#seed = seed | 0;
+  }
 
   add(listener: Listener): void {
     const listeners = this.#byPort.get(listener.port);
@@ -156,7 +163,7 @@ export class ListenerTable {
       }
     }
     if (best === null || equals < 2) return best;
-    let pick = (Math.imul(peer ^ Math.imul(ports & 0xffff, 0x9e3779b1), 0x85ebca6b) >>> 8) % equals;
+    let pick = flowShare(this.#seed, peer, ports & 0xffff, equals);
     for (const listener of listeners) if (listener.address === best.address && pick-- === 0) return listener;
     return best;
   }

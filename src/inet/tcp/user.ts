@@ -170,14 +170,14 @@ function placeConnection(
   return c;
 }
 
-/** An ephemeral port nobody uses; failing that, one whose four numbers are free (RFC 6056). */
+/** An ephemeral port with which the four numbers are free; others may have it for other peers (RFC 6056 section 3.2). */
 function choosePort(stack: TcpStack, local: number, peer: number, peerPort: number, nowUs: number): number {
-  const { ports } = stack;
-  const unused = ports.chooseEphemeral((port) => !ports.has(port));
-  if (unused >= 0) return unused;
-  return ports.chooseEphemeral(
-    (port) => !stack.tables.listeners.has(port) && tupleFree(stack, local, peer, packPorts(port, peerPort), nowUs),
-  );
+  const { ports, ephemeral, tables } = stack;
+  return ephemeral.choose(ports.firstEphemeral, ports.ephemeralCount, local, peer, peerPort, (port) => {
+    if (!ports.has(port)) return true;
+    if (!ports.every(port, (use) => !(use as PortUse).explicit && !(use as PortUse).listening)) return false;
+    return !tables.listeners.has(port) && tupleFree(stack, local, peer, packPorts(port, peerPort), nowUs);
+  });
 }
 
 function tupleFree(stack: TcpStack, local: number, peer: number, ports: number, nowUs: number): boolean {

@@ -4,6 +4,7 @@
  * Thread: the one that runs the kernel. Chains are short, so a lookup is a few comparisons; nothing is allocated.
  */
 
+import { flowShare } from '../flow-share.ts';
 import type { UdpEndpoint } from './endpoint.ts';
 
 const BUCKETS = 256;
@@ -11,6 +12,11 @@ const BUCKETS = 256;
 export class UdpDemux {
   readonly #buckets: (UdpEndpoint | null)[] = new Array<UdpEndpoint | null>(BUCKETS).fill(null);
   count = 0;
+  readonly #seed: number;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
 
   /** First endpoint of the chain in which those of `port` are; it holds others too. Follow `next`. */
   chain(port: number): UdpEndpoint | null {
@@ -58,7 +64,7 @@ export class UdpDemux {
       bestScore = score;
     }
     if (best === null || equals === 1 || !best.reusePort) return best;
-    let chosen = ((Math.imul(src ^ (srcPort << 16), 0x9e3779b1) >>> 16) * equals) >>> 16;
+    let chosen = flowShare(this.#seed, src, srcPort, equals);
     for (let one: UdpEndpoint | null = best; one !== null; one = one.next) {
       if (scoreOf(one, dst, port, src, srcPort) === bestScore && chosen-- === 0) return one;
     }

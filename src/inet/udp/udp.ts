@@ -40,7 +40,7 @@ export class Udp implements Transport {
   readonly #ip: Ip;
   readonly #view: DataView;
   readonly #counters: Counters;
-  readonly #demux: UdpDemux = new UdpDemux();
+  readonly #demux: UdpDemux;
   readonly #receiveBytes: SysctlVariable;
   readonly #makeChecksum: SysctlVariable;
   readonly #in: number;
@@ -66,6 +66,7 @@ export class Udp implements Transport {
     this.#ip = ip;
     this.#view = context.arena.view;
     this.#counters = context.counters;
+    this.#demux = new UdpDemux(context.rng.next32());
     this.ports = new PortTable(context.rng, context.sysctl);
     const { sysctl, counters } = context;
     this.#receiveBytes = sysctl.integer('net.inet.udp.recvspace', 212992, 1024, 1 << 24, 'default receive buffer');
