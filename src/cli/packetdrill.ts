@@ -44,6 +44,7 @@ const TOOL_OPTIONS: readonly (readonly [string, string | null, string])[] = [
   ['non_fatal', 'types', 'go on after differences in these: packet,syscall'],
   ['define', 'name=value', 'replace a word of the script; may be repeated'],
   ['ignore_push', null, 'do not compare the PSH flag (not an option of the tool)'],
+  ['any_option_order', null, 'TCP options in any order, however padded (not an option of the tool)'],
   ['dry_run', null, 'only read the scripts'],
   ['verbose', null, 'print every packet'],
 ];

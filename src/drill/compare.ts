@@ -5,7 +5,7 @@
  */
 
 import * as tcp from '../wire/tcp.ts';
-import { icmpCodes, icmpTypes } from './icmp-names.ts';
+import { icmpCode, icmpType } from './icmp-names.ts';
 import { type LivePacket, type LiveTcp, optionBytes } from './live-packet.ts';
 import { optionsText } from './packet-text.ts';
 import { FLAG_AE } from './parse-packet.ts';
@@ -34,9 +34,9 @@ function differenceBody(script: ScriptPacket, actual: LivePacket, settings: Dril
     return field('udp_len', body.payloadBytes, actual.body.payload.length) ?? differencePayload(actual.body.payload);
   }
   if (body.kind !== 'icmp' || actual.body.kind !== 'icmp') return null;
-  const type = icmpTypes[body.type];
-  const code = body.code === null ? 0 : icmpCodes[body.code];
-  if (type === undefined || code === undefined) return `icmp ${body.type} ${body.code ?? ''} is not known`;
+  const type = icmpType(body.type);
+  const code = icmpCode(body.code);
+  if (type === null || code === null) return `icmp ${body.type} ${body.code ?? ''} is not known`;
   return field('icmp_type', type, actual.body.type) ?? field('icmp_code', code, actual.body.code);
 }
 
@@ -88,7 +88,9 @@ function differenceEcn(script: TcpBody, flags: number): string | null {
 function differenceTcp(script: TcpBody, actual: LiveTcp, settings: DrillSettings): string | null {
   const expectedHeader =
     script.options === null ? actual.headerBytes : tcp.HEADER_BYTES + optionBytes(script.options).length;
-  const offset = field('tcp_data_offset', expectedHeader >> 2, actual.headerBytes >> 2);
+  const offset = settings.anyOptionOrder
+    ? null
+    : field('tcp_data_offset', expectedHeader >> 2, actual.headerBytes >> 2);
   if (offset !== null && script.options !== null) {
     return `${offset}: <${optionsText(script.options)}> vs <${optionsText(actual.options)}>`;
   }
@@ -111,12 +113,14 @@ function differenceOptions(
 ): string | null {
   if (script === null) return null;
   const differ = `bad outbound TCP options: expected <${optionsText(script)}> vs actual <${optionsText(actual)}>`;
-  if (script.length !== actual.length) return differ;
-  for (let i = 0; i < script.length; i++) {
-    const expected = script[i] as ScriptTcpOption;
-    const found = actual[i] as ScriptTcpOption;
+  const wanted = settings.anyOptionOrder ? sortedOptions(script) : script;
+  const sent = settings.anyOptionOrder ? sortedOptions(actual) : actual;
+  if (wanted.length !== sent.length) return differ;
+  for (let i = 0; i < wanted.length; i++) {
+    const expected = wanted[i] as ScriptTcpOption;
+    const found = sent[i] as ScriptTcpOption;
     if (expected.kind === 'TS' && found.kind === 'TS') {
-      const ticks = Math.abs((found.value - expected.value) | 0);
+      const ticks = expected.value === null ? 0 : Math.abs(((found.value ?? 0) - expected.value) | 0);
       if (settings.tsTickUs > 0 && ticks * settings.tsTickUs > settings.toleranceUs) {
         return `bad outbound TCP timestamp value: expected ${expected.value} vs actual ${found.value}, tolerance ${settings.toleranceUs} us`;
       }
@@ -125,6 +129,12 @@ function differenceOptions(
     }
   }
   return null;
+}
+
+/** Without padding, in an order of their own. */
+function sortedOptions(options: readonly ScriptTcpOption[]): ScriptTcpOption[] {
+  const filled = options.filter(({ kind }) => kind !== 'nop' && kind !== 'eol');
+  return filled.sort((a, b) => (a.kind < b.kind ? -1 : 1));
 }
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -18,6 +18,8 @@ export interface StreamDescriptor {
   readShut: boolean;
   writeShut: boolean;
   /** SO_RCVTIMEO and SO_SNDTIMEO, microseconds; 0: none. */
+  /** TCP_INQ: recvmsg reports what is left. */
+  reportsQueue: boolean;
   receiveTimeoutUs: number;
   sendTimeoutUs: number;
 }

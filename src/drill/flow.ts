@@ -87,7 +87,7 @@ export class Flow {
     for (const option of body.options ?? []) {
       if (option.kind === 'sack') options.push({ kind: 'sack', blocks: shiftBlocks(option.blocks, local) });
       else if (option.kind === 'TS' && (body.flags & FLAG_ACK) !== 0) {
-        const echo = this.#liveEcho(option.echo, scaled);
+        const echo = this.#liveEcho(option.echo ?? 0, scaled);
         if (echo === null) {
           return `unable to infer live TS ecr for script TS ecr ${option.echo}; no matching or preceding outbound TS val`;
         }

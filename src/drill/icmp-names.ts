@@ -2,7 +2,7 @@
 
 import * as icmpv4 from '../wire/icmpv4.ts';
 
-export const icmpTypes: Readonly<Record<string, number>> = {
+const TYPES: Readonly<Record<string, number>> = {
   echo_reply: icmpv4.TYPE_ECHO_REPLY,
   unreachable: icmpv4.TYPE_DESTINATION_UNREACHABLE,
   source_quench: icmpv4.TYPE_SOURCE_QUENCH,
@@ -12,10 +12,15 @@ export const icmpTypes: Readonly<Record<string, number>> = {
   time_exceeded: icmpv4.TYPE_TIME_EXCEEDED,
   parameter_problem: icmpv4.TYPE_PARAMETER_PROBLEM,
   timestamp: icmpv4.TYPE_TIMESTAMP_REQUEST,
+  timestamp_request: icmpv4.TYPE_TIMESTAMP_REQUEST,
   timestamp_reply: icmpv4.TYPE_TIMESTAMP_REPLY,
+  information_request: icmpv4.TYPE_INFORMATION_REQUEST,
+  information_reply: icmpv4.TYPE_INFORMATION_REPLY,
+  address_mask_request: icmpv4.TYPE_ADDRESS_MASK_REQUEST,
+  address_mask_reply: icmpv4.TYPE_ADDRESS_MASK_REPLY,
 };
 
-export const icmpCodes: Readonly<Record<string, number>> = {
+const CODES: Readonly<Record<string, number>> = {
   net_unreachable: icmpv4.CODE_NET_UNREACHABLE,
   host_unreachable: icmpv4.CODE_HOST_UNREACHABLE,
   protocol_unreachable: icmpv4.CODE_PROTOCOL_UNREACHABLE,
@@ -32,7 +37,23 @@ export const icmpCodes: Readonly<Record<string, number>> = {
   packet_filtered: icmpv4.CODE_ADMIN_PROHIBITED,
   communication_prohibited: icmpv4.CODE_ADMIN_PROHIBITED,
   host_precedence_violation: icmpv4.CODE_PRECEDENCE_VIOLATION,
+  precedence_violation: icmpv4.CODE_PRECEDENCE_VIOLATION,
   precedence_cutoff: icmpv4.CODE_PRECEDENCE_CUTOFF,
   ttl_exceeded: icmpv4.CODE_TTL_EXCEEDED,
   reassembly_timeout: icmpv4.CODE_REASSEMBLY_TIMEOUT,
 };
+
+/** Null: not a name, nor `type_3`. */
+export function icmpType(name: string): number | null {
+  return TYPES[name] ?? numbered(name, 'type_');
+}
+
+/** Null: not a name, nor `code_3`. No name is 0. */
+export function icmpCode(name: string | null): number | null {
+  return name === null ? 0 : (CODES[name] ?? numbered(name, 'code_'));
+}
+
+function numbered(name: string, prefix: string): number | null {
+  const number = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : Number.NaN;
+  return Number.isInteger(number) && number >= 0 && number <= 255 ? number : null;
+}

@@ -157,7 +157,7 @@ export function optionBytes(options: readonly ScriptTcpOption[]): Uint8Array {
         for (const { start, end } of option.blocks) bytes.push(...word(start), ...word(end));
         break;
       case 'TS':
-        bytes.push(tcp.OPTION_TIMESTAMPS, 10, ...word(option.value), ...word(option.echo));
+        bytes.push(tcp.OPTION_TIMESTAMPS, 10, ...word(option.value ?? 0), ...word(option.echo ?? 0));
         break;
       case 'raw':
         bytes.push(option.type, 2 + option.data.length, ...option.data);

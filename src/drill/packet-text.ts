@@ -41,7 +41,7 @@ function optionText(option: ScriptTcpOption): string {
     case 'sack':
       return `sack ${option.blocks.map(({ start, end }) => `${start}:${end}`).join(' ')}`;
     case 'TS':
-      return `TS val ${option.value} ecr ${option.echo}`;
+      return `TS val ${option.value ?? '...'} ecr ${option.echo ?? '...'}`;
     case 'raw':
       return `${option.name} ${Array.from(option.data, (byte) => byte.toString(16).padStart(2, '0')).join('')}`.trimEnd();
   }

@@ -8,7 +8,7 @@
 import * as tcp from '../wire/tcp.ts';
 import { differencePacket } from './compare.ts';
 import { Flow } from './flow.ts';
-import { icmpCodes, icmpTypes } from './icmp-names.ts';
+import { icmpCode, icmpType } from './icmp-names.ts';
 import { type LiveIcmp, type LivePacket, type LiveTcp, readFrame, writePacket } from './live-packet.ts';
 import type { Machine } from './machine.ts';
 import { livePacketText, scriptPacketText, secondsText } from './packet-text.ts';
@@ -252,9 +252,12 @@ export class Packets {
     while (bytes > 0 && bytes < body.payloadBytes) {
       const next = this.#next(flow, packet, this.#machine.nowUs);
       if (next === null || next.body.kind !== 'tcp') break;
-      const problem = notContiguous(parts[parts.length - 1] as LiveTcp, next.body);
+      const problem = notContiguous(parts[parts.length - 1] as LiveTcp, next.body, first.timeUs, next.timeUs);
       if (problem !== null) {
-        const texts = [...parts, next.body].map((part) => livePacketText({ ...first, body: flow.outbound(part) }));
+        const texts = [...parts, next.body].map((part, i) => {
+          const timeUs = i === parts.length ? next.timeUs : first.timeUs;
+          return `${secondsText(timeUs)} ${livePacketText({ ...first, body: flow.outbound(part) })}`;
+        });
         throw new PacketMismatch(
           `${problem}\nscript packet: ${scriptPacketText(packet)}\nactual packets: ${texts.join('\n                ')}`,
         );
@@ -280,8 +283,8 @@ export class Packets {
     const segment = flow.outbound(live.body);
     const scripted = packet.body.options?.find((option) => option.kind === 'TS');
     const options = segment.options.map((option) =>
-      option.kind === 'TS' && scripted?.kind === 'TS'
-        ? { ...option, value: flow.outboundTimestamp(scripted.value, option.value) }
+      option.kind === 'TS' && scripted?.kind === 'TS' && scripted.value !== null
+        ? { ...option, value: flow.outboundTimestamp(scripted.value, option.value ?? 0) }
         : option,
     );
     return { ...live, body: { ...segment, options } };
@@ -289,7 +292,8 @@ export class Packets {
 }
 
 /** Why `next` cannot be the continuation of `before`; null when it can. */
-function notContiguous(before: LiveTcp, next: LiveTcp): string | null {
+function notContiguous(before: LiveTcp, next: LiveTcp, beforeUs: number, nextUs: number): string | null {
+  if (nextUs !== beforeUs) return 'aggregate candidate: a packet sent later';
   if ((before.seq + before.payload.length) >>> 0 !== next.seq)
     return 'aggregate candidate: a sequence number is left out';
   if (next.payload.length === 0) return 'aggregate candidate: a packet without data';
@@ -299,10 +303,10 @@ function notContiguous(before: LiveTcp, next: LiveTcp): string | null {
 }
 
 function inboundIcmp(flow: Flow, body: IcmpBody): LiveIcmp {
-  const type = icmpTypes[body.type];
-  const code = body.code === null ? 0 : (icmpCodes[body.code] ?? Number(body.code));
-  if (type === undefined) throw new Unsupported(`ICMP type ${body.type} is not known here`);
-  if (!(code >= 0 && code <= 255)) throw new Unsupported(`ICMP code ${body.code} is not known here`);
+  const type = icmpType(body.type);
+  const code = icmpCode(body.code);
+  if (type === null) throw new Unsupported(`ICMP type ${body.type} is not known here`);
+  if (code === null) throw new Unsupported(`ICMP code ${body.code} is not known here`);
   const payload = body.echoed === null ? new Uint8Array(0) : quoted(flow, body.echoed);
   return { kind: 'icmp', type, code, rest: body.mtu ?? body.id << 16, payload };
 }

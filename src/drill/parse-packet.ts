@@ -53,12 +53,14 @@ export function parsePacket(reader: TokenReader): ScriptPacket {
     unsupported: null,
   };
   while (TUNNELS.some((word) => reader.is(word))) skipTunnel(reader, packet);
+  // An older form of the language has what an ICMP error quotes in front.
+  const quotedFirst = reader.is('[') && reader.isKind('integer', 1) ? parseBracketed(reader) : null;
   if (reader.is('(') || reader.is('[')) parseIpInfo(reader, packet);
   if (reader.accept('udp')) {
     packet.ports = parsePorts(reader);
     packet.body = parseUdp(reader);
   } else if (reader.accept('icmp') || reader.accept('icmpv6')) {
-    packet.body = parseIcmp(reader);
+    packet.body = parseIcmp(reader, quotedFirst);
   } else {
     packet.ports = parsePorts(reader);
     packet.body = parseTcp(reader, packet);
@@ -110,17 +112,21 @@ function parseUdp(reader: TokenReader): UdpBody {
   return { kind: 'udp', payloadBytes };
 }
 
-function parseIcmp(reader: TokenReader): IcmpBody {
+function parseIcmp(reader: TokenReader, quotedFirst: EchoedPacket | null): IcmpBody {
   const type = reader.expectKind('word', 'an ICMP type').text;
-  const body: IcmpBody = { kind: 'icmp', type, code: null, mtu: null, id: 0, echoed: null };
+  const body: IcmpBody = { kind: 'icmp', type, code: null, mtu: null, id: 0, echoed: quotedFirst };
   if (reader.isKind('word') && !reader.is('mtu') && !reader.is('id')) body.code = reader.take().text;
   if (reader.accept('mtu')) body.mtu = reader.integer('mtu', 0, UINT32_MAX);
   if (reader.accept('id')) body.id = reader.integer('id', 0, UINT16_MAX);
-  if (reader.accept('[')) {
-    body.echoed = parseEchoed(reader);
-    reader.expect(']');
-  }
+  if (reader.is('[')) body.echoed = parseBracketed(reader);
   return body;
+}
+
+function parseBracketed(reader: TokenReader): EchoedPacket {
+  reader.expect('[');
+  const echoed = parseEchoed(reader);
+  reader.expect(']');
+  return echoed;
 }
 
 function parseEchoed(reader: TokenReader): EchoedPacket {
@@ -216,9 +222,9 @@ function parseOption(reader: TokenReader, packet: ScriptPacket): ScriptTcpOption
       return { kind: 'sack', blocks: parseBlocks(reader) };
     case 'TS': {
       reader.expect('val');
-      const value = reader.integer('TS val', 0, UINT32_MAX);
+      const value = parseTimestamp(reader, packet, 'TS val');
       reader.expect('ecr');
-      return { kind: 'TS', value, echo: reader.integer('TS ecr', 0, UINT32_MAX) };
+      return { kind: 'TS', value, echo: parseTimestamp(reader, packet, 'TS ecr') };
     }
     case 'md5':
       return { kind: 'raw', name, type: OPTION_MD5, data: parseHex(reader) };
@@ -239,6 +245,11 @@ function parseOption(reader: TokenReader, packet: ScriptPacket): ScriptTcpOption
       }
       return null;
   }
+}
+
+function parseTimestamp(reader: TokenReader, packet: ScriptPacket, what: string): number | null {
+  if (packet.direction === 'out' && reader.accept('...')) return null;
+  return reader.integer(what, 0, UINT32_MAX);
 }
 
 function parseBlocks(reader: TokenReader): { start: number; end: number }[] {

@@ -16,7 +16,7 @@ export const POLLWRNORM = 0x100;
 export const POLLRDHUP = 0x2000;
 
 /** States in which the peer's FIN has arrived. */
-const PEER_CLOSED: ReadonlySet<string> = new Set(['CLOSE_WAIT', 'CLOSING', 'LAST_ACK', 'TIME_WAIT']);
+export const PEER_CLOSED: ReadonlySet<string> = new Set(['CLOSE_WAIT', 'CLOSING', 'LAST_ACK', 'TIME_WAIT']);
 const WRITABLE: ReadonlySet<string> = new Set(['ESTABLISHED', 'CLOSE_WAIT']);
 
 /** Connections that wait for accept. */

@@ -41,6 +41,8 @@ export class DrillSettings {
   verbose: boolean = false;
   /** Where the PSH flag is, is not compared: how Linux cuts its super-frames shows in it. */
   ignorePush: boolean = false;
+  /** TCP options may come in another order and padded otherwise: systems differ in it. */
+  anyOptionOrder: boolean = false;
   /** Name → value, `"` or `` ` `` included. */
   readonly defines: Map<string, string> = new Map();
 }
@@ -120,6 +122,9 @@ const SWITCHES: Readonly<Record<string, (settings: DrillSettings) => void>> = {
   },
   verbose: (settings) => {
     settings.verbose = true;
+  },
+  any_option_order: (settings) => {
+    settings.anyOptionOrder = true;
   },
   ignore_push: (settings) => {
     settings.ignorePush = true;

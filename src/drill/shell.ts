@@ -22,7 +22,7 @@ const HARMLESS: readonly RegExp[] = [
   /^(cat|grep|egrep|awk|nstat|ss|netstat|tail|head|wc|date|true|:)\b/,
   /^ethtool\b/,
   /^(modprobe|kldload|kldstat|sync|rm|test|exit|set)\b/,
-  /^ifconfig\b/,
+  /^(ifconfig|sockstat)\b/,
 ];
 
 const INITIAL_WINDOW = /^ip (?:-[46] )?route\b.*\binitcwnd (\d+)/;
@@ -44,6 +44,7 @@ export function runCommand(context: ShellContext, text: string): void {
 export function commandsOf(text: string): string[] {
   return text
     .replace(/\\\n/g, ' ')
+    .replace(/\$\(\(([-+*0-9\s()]+)\)\)/g, (_, sum: string) => String(arithmetic(sum)))
     .split(/\n|;|&&|\|\|/)
     .map((line) =>
       line
@@ -52,6 +53,37 @@ export function commandsOf(text: string): string[] {
         .trim(),
     )
     .filter((line) => line !== '');
+}
+
+/** `$((32*1024*1024))`: sums and products of integers. */
+function arithmetic(text: string): number {
+  let at = 0;
+  const compact = text.replace(/\s+/g, '');
+  const atom = (): number => {
+    if (compact[at] === '(') {
+      at++;
+      const value = sum();
+      at++;
+      return value;
+    }
+    const digits = /^-?\d+/.exec(compact.slice(at))?.[0] ?? '0';
+    at += digits.length;
+    return Number(digits);
+  };
+  const product = (): number => {
+    let value = atom();
+    while (compact[at] === '*') {
+      at++;
+      value *= atom();
+    }
+    return value;
+  };
+  const sum = (): number => {
+    let value = product();
+    while (compact[at] === '+' || compact[at] === '-') value += compact[at++] === '+' ? product() : -product();
+    return value;
+  };
+  return sum();
 }
 
 function runLine(context: ShellContext, line: string): void {

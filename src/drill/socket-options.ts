@@ -77,6 +77,10 @@ function setOption(descriptor: SocketDescriptor, name: string, value: Expression
   if (name === 'SO_LINGER') return socket.setOption('lingerMs', lingerMs(value));
   if (descriptor.kind === 'stream') {
     if (name === 'SO_RCVTIMEO') return setCallTimeout(descriptor, 'receiveTimeoutUs', value);
+    if (name === 'TCP_INQ') {
+      descriptor.reportsQueue = switched(value);
+      return 0;
+    }
     if (name === 'SO_SNDTIMEO') return setCallTimeout(descriptor, 'sendTimeoutUs', value);
   }
   throw new Unsupported(`socket option ${name} is not known here`);

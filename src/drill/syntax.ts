@@ -103,7 +103,8 @@ export type ScriptTcpOption =
   | { kind: 'wscale'; shift: number }
   | { kind: 'sackOK' }
   | { kind: 'sack'; blocks: { start: number; end: number }[] }
-  | { kind: 'TS'; value: number; echo: number }
+  /** Null: `...`, not compared. */
+  | { kind: 'TS'; value: number | null; echo: number | null }
   /** Fast open (34), its experimental form (254 with magic), MD5 (19): bytes as they are. */
   | { kind: 'raw'; name: string; type: number; data: Uint8Array };
 

@@ -79,6 +79,14 @@ const COUNTERPARTS: Readonly<Record<string, Translate>> = {
   'net.ipv4.route.min_pmtu': same('net.inet.ip.mtudiscmin'),
   'net.ipv4.ip_default_ttl': same('net.inet.ip.ttl'),
   'net.core.somaxconn': same(`${TCP}.somaxconn`),
+  // FreeBSD's, where they are not NetBSD's as well.
+  'net.inet.tcp.rfc1323': (text) => [
+    { name: `${TCP}.win_scale`, value: Number(text) === 0 ? 0 : 1 },
+    { name: `${TCP}.timestamps`, value: Number(text) === 0 ? 0 : 1 },
+  ],
+  'net.inet.tcp.rexmit_initial': same(`${TCP}.rto_initial`),
+  'net.inet.tcp.rexmit_min': same(`${TCP}.rto_min`),
+  'net.inet.tcp.initcwnd_segments': same(`${TCP}.init_win`),
 };
 
 /** Variables of mechanisms that this stack does not have, whose value changes nothing that it does. */
@@ -115,6 +123,9 @@ const INDIFFERENT: Readonly<Record<string, string>> = {
   'net.ipv4.tcp_workaround_signed_windows': 'windows are unsigned',
   'net.ipv4.ip_local_port_range': 'ports are chosen freely',
   'net.ipv4.fwmark_reflect': 'there are no marks',
+  'net.inet.tcp.hostcache.purgenow': 'nothing is remembered of other connections',
+  'net.inet.tcp.hostcache.purge': 'nothing is remembered of other connections',
+  'kern.ipc.maxsockbuf': 'buffers have one limit',
   'net.core.optmem_max': 'no control messages',
   'net.core.rmem_max': 'buffers have one limit',
   'net.core.wmem_max': 'buffers have one limit',

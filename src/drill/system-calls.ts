@@ -83,6 +83,7 @@ function streamDescriptor(socket: StreamSocket, flow: Flow, nonBlocking: boolean
     nonBlocking,
     readShut: false,
     writeShut: false,
+    reportsQueue: false,
     receiveTimeoutUs: 0,
     sendTimeoutUs: 0,
   };

@@ -8,9 +8,10 @@ import { Errno } from '../base/errors.ts';
 import type { DatagramInfo } from '../socket/socket.ts';
 import { argument, type CallContext, done, flagsArgument, numberArgument, type PendingCall, retried } from './call.ts';
 import type { DatagramDescriptor, Descriptor, StreamDescriptor } from './descriptors.ts';
+import { PEER_CLOSED } from './readiness.ts';
 import { symbolValue } from './symbols.ts';
-import type { ScriptCall } from './syntax.ts';
-import { CallMistake, fieldOf, iovecLengths, numberOf, socketAddressOf, Unsupported } from './values.ts';
+import type { Expression, ScriptCall } from './syntax.ts';
+import { CallMistake, fieldOf, iovecLengths, numberOf, socketAddressOf, Unsupported, wordOf } from './values.ts';
 
 const MSG_OOB = 0x1;
 const MSG_PEEK = 0x2;
@@ -64,7 +65,7 @@ export function receiveCall(context: CallContext, call: ScriptCall): PendingCall
     descriptor.kind === 'stream'
       ? receiveStream(context, descriptor, lengthBytes, flags, wait)
       : receiveDatagram(descriptor, lengthBytes, flags, wait);
-  return call.name === 'recvmsg' ? checkedMessage(call, pending) : pending;
+  return call.name === 'recvmsg' ? checkedMessage(call, descriptor, pending) : pending;
 }
 
 /** Nothing is ever in the error queue: no zero-copy notifications, no time stamps, no quoted ICMP errors. */
@@ -121,19 +122,39 @@ function receiveDatagram(
 }
 
 /** recvmsg() gives back `msg_flags` and control messages. */
-function checkedMessage(call: ScriptCall, pending: PendingCall): PendingCall {
-  const control = fieldOf(argument(call, 1), 'msg_control');
-  if (control !== undefined && control.kind === 'list' && control.items.length > 0) {
-    throw new Unsupported('control messages are not known here');
-  }
-  const expected = fieldOf(argument(call, 1), 'msg_flags');
+function checkedMessage(call: ScriptCall, descriptor: Descriptor, pending: PendingCall): PendingCall {
+  const message = argument(call, 1);
+  const flags = fieldOf(message, 'msg_flags');
+  const control = fieldOf(message, 'msg_control');
+  const expected = control !== undefined && control.kind === 'list' ? control.items.map(controlOf) : [];
   const attempt: PendingCall['attempt'] = () => {
     const result = pending.attempt();
-    if (result === null || result.value < 0 || expected === undefined || expected.kind === 'ellipsis') return result;
-    const flags = numberOf(expected);
-    return flags === 0 ? result : { ...result, mismatch: `expected msg_flags ${flags} but got 0` };
+    if (result === null || result.value < 0) return result;
+    const wanted = flags === undefined || flags.kind === 'ellipsis' ? 0 : numberOf(flags);
+    if (wanted !== 0) return { ...result, mismatch: `expected msg_flags ${wanted} but got 0` };
+    return { ...result, mismatch: controlMismatch(descriptor, expected) };
   };
   return { attempt, deadlineUs: pending.deadlineUs };
+}
+
+/** The one control message known: TCP_CM_INQ. Throws Unsupported for others. */
+function controlOf(item: Expression): number {
+  const type = fieldOf(item, 'cmsg_type');
+  const data = fieldOf(item, 'cmsg_data');
+  if (type === undefined || data === undefined || wordOf(type) !== 'TCP_CM_INQ') {
+    throw new Unsupported('control messages other than TCP_CM_INQ are not known here');
+  }
+  return numberOf(data);
+}
+
+function controlMismatch(descriptor: Descriptor, expected: readonly number[]): string | null {
+  const reports = descriptor.kind === 'stream' && descriptor.reportsQueue;
+  if (!reports) return expected.length === 0 ? null : 'expected a control message but got none';
+  const { readableBytes, state } = descriptor.socket;
+  // The end of the stream counts as a byte when it is all there is.
+  const left = readableBytes === 0 && PEER_CLOSED.has(state) ? 1 : readableBytes;
+  const wrong = expected.find((value) => value !== left);
+  return wrong === undefined ? null : `expected TCP_CM_INQ ${wrong} but got ${left}`;
 }
 
 export function sendCall(context: CallContext, call: ScriptCall): PendingCall {
