@@ -84,6 +84,10 @@ const COUNTERPARTS: Readonly<Record<string, Translate>> = {
     { name: `${TCP}.win_scale`, value: Number(text) === 0 ? 0 : 1 },
     { name: `${TCP}.timestamps`, value: Number(text) === 0 ? 0 : 1 },
   ],
+  'kern.ipc.maxsockbuf': (text) => [
+    { name: `${TCP}.recvbuf_max`, value: Number(text) },
+    { name: `${TCP}.sendbuf_max`, value: Number(text) },
+  ],
   'net.inet.tcp.rexmit_initial': same(`${TCP}.rto_initial`),
   'net.inet.tcp.rexmit_min': same(`${TCP}.rto_min`),
   'net.inet.tcp.initcwnd_segments': same(`${TCP}.init_win`),
@@ -125,7 +129,6 @@ const INDIFFERENT: Readonly<Record<string, string>> = {
   'net.ipv4.fwmark_reflect': 'there are no marks',
   'net.inet.tcp.hostcache.purgenow': 'nothing is remembered of other connections',
   'net.inet.tcp.hostcache.purge': 'nothing is remembered of other connections',
-  'kern.ipc.maxsockbuf': 'buffers have one limit',
   'net.core.optmem_max': 'no control messages',
   'net.core.rmem_max': 'buffers have one limit',
   'net.core.wmem_max': 'buffers have one limit',

@@ -166,13 +166,14 @@ export function segmentArrives(c: Connection, segment: Segment, nowUs: number): 
     return;
   }
   if (c.state === SYN_RECEIVED && !completeOpen(c, segment, nowUs)) return;
+  if (c.ecn.ok) receiveEcn(c, segment);
+  if (!processAck(c, segment, nowUs)) return;
   if (c.tsOk && segment.timestamps && spansLastAck) {
-    // RFC 7323 section 4.3: only a segment that spans Last.ACK.sent.
+    // RFC 7323 section 4.3: only a segment that spans Last.ACK.sent; and one whose ACK was believed, lest a forged time
+    // from the future make PAWS refuse everything that follows.
     c.tsRecent = segment.tsValue;
     c.tsRecentUs = nowUs;
   }
-  if (c.ecn.ok) receiveEcn(c, segment);
-  if (!processAck(c, segment, nowUs)) return;
   if (c.ecn.ok) onEcnEcho(c, segment);
   if (!afterOwnFin(c, nowUs)) return;
   if (c.state === CLOSED) return;

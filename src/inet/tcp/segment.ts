@@ -44,7 +44,8 @@ function offerWindow(c: Connection): number {
 
 /** How far the right edge would move now, bytes. */
 export function windowGain(c: Connection): number {
-  return offerable(c.receiveBuffer.limitBytes, c.rcvScale) - c.readableBytes - ((c.rcvAdv - c.rcvNxt) | 0);
+  const free = offerable(c.receiveBuffer.limitBytes, c.rcvScale) - c.readableBytes;
+  return Math.min(free, 65535 << c.rcvScale) - ((c.rcvAdv - c.rcvNxt) | 0);
 }
 
 /** Most that the SACK option may take in the next segment: the payload must leave room for it. */

@@ -308,7 +308,8 @@ export function consume(c: Connection, count: number, nowUs: number): void {
   if (c.readableBytes === 0 && c.reassembly.count === 0) receiveBuffer.ring.align(receiveBuffer.readSeq, 0);
   if (c.state < ESTABLISHED || c.finReceived) return;
   const gain = windowGain(c);
-  const limit = receiveBuffer.limitBytes;
+  // Of a buffer larger than a window can say, no more counts.
+  const limit = Math.min(receiveBuffer.limitBytes, 65535 << c.rcvScale);
   const open = (c.rcvAdv - c.rcvNxt) | 0;
   const worthwhile = gain >= 2 * c.rcvMss && (gain >= limit >> 2 || open <= limit >> 3);
   if (worthwhile || 2 * gain >= limit) {
