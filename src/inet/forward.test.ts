@@ -266,9 +266,32 @@ describe('ICMP redirects (RFC 1812 5.2.7.2)', () => {
     const one = router();
     one.neighbor('10.0.0.9', 0, '02:00:00:00:00:99');
     one.inet.addRoute(ip('192.0.2.0'), 24, ip('10.0.0.9'), RTF_GATEWAY);
-    const [redirect, forwarded] = pass(one, datagram({ dst: '192.0.2.5' })).back;
+    const [forwarded, redirect] = pass(one, datagram({ dst: '192.0.2.5' })).back;
     expect([redirect?.dst, kind(redirect), toHex(redirect!.payload.slice(4, 8))]).toEqual([A, [5, 1], '0a000009']);
     expect(forwarded).toMatchObject({ dstMac: '020000000099', dst: '192.0.2.5', ttl: 63 });
+  });
+
+  it('never lead a packet astray, whoever its sender is', () => {
+    const one = router();
+    one.sysctl('net.inet.icmp.errppslimit', -1);
+    one.neighbor('10.0.0.9', 0, '02:00:00:00:00:99');
+    one.inet.addRoute(ip('192.0.2.0'), 24, ip('10.0.0.9'), RTF_GATEWAY);
+    for (let i = 10; i < 250; i++) {
+      one.neighbor(`10.0.0.${i}`, 0, '02:00:00:00:00:cc');
+      const [forwarded, redirect] = pass(one, datagram({ dst: '192.0.2.5', src: `10.0.0.${i}` })).back;
+      expect(forwarded).toMatchObject({ dstMac: '020000000099', dst: '192.0.2.5' });
+      expect(redirect).toMatchObject({ dstMac: '0200000000cc', dst: `10.0.0.${i}` });
+    }
+  });
+
+  it('leave nothing behind when they take the place of the neighbor the packet waits for', () => {
+    const one = router();
+    one.sysctl('net.inet.icmp.errppslimit', -1);
+    one.sysctl('net.inet.arp.maxentries', 16);
+    one.inet.addRoute(ip('192.0.2.0'), 24, ip('10.0.0.9'), RTF_GATEWAY);
+    for (let i = 10; i < 100; i++) pass(one, datagram({ dst: '192.0.2.5', src: `10.0.0.${i}` }));
+    one.advance(60 * SECOND);
+    expect(one.heldBytes).toBe(0);
   });
 
   it('are not sent when switched off, or to a sender from elsewhere', () => {

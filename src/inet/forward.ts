@@ -94,8 +94,9 @@ export class Forwarder {
     const view = this.#view;
     const at = packet.headerAt;
     const totalBytes = packet.at - at + packet.lengthBytes;
-    const { neighbor, iface } = path;
-    if (iface === packet.iface && !sourceRouted && this.#sendRedirects.value !== 0) this.#redirect(path, packet, nowUs);
+    const { neighbor, iface, mtu } = path;
+    const back = iface === packet.iface && !sourceRouted && this.#sendRedirects.value !== 0;
+    const gateway = back ? this.#betterGateway(path, packet) : 0;
     const word = (packet.ttl << 8) | packet.protocol;
     const checksum = ipv4.headerChecksum(view, at);
     view.setUint8(at + 8, packet.ttl - 1);
@@ -105,16 +106,18 @@ export class Forwarder {
     if (waits < 0) sent = waits;
     else if (waits > 0) this.#neighbors.enqueue(neighbor, at, totalBytes, packet.meta, nowUs);
     else {
-      sent = this.#transmitter.send(iface, path.dstHi, path.dstLo, at, totalBytes, packet.meta, path.mtu);
+      sent = this.#transmitter.send(iface, path.dstHi, path.dstLo, at, totalBytes, packet.meta, mtu);
     }
     if (sent === 0) this.#counters.add(this.#forwarded, 1);
     else if (sent === -Errno.ENOBUFS) this.#counters.add(this.#noRoom, 1);
     else if (sent === -Errno.EMSGSIZE) {
       this.#counters.add(this.#tooBig, 1);
-      this.#icmp.sendFragmentationNeeded(packet, icmpv4.CODE_FRAGMENTATION_NEEDED, path.mtu, nowUs);
+      this.#icmp.sendFragmentationNeeded(packet, icmpv4.CODE_FRAGMENTATION_NEEDED, mtu, nowUs);
     } else {
       this.#fail(packet, sent, nowUs);
     }
+    // Last, because a message of our own may take the path's place, or its neighbor's.
+    if (gateway !== 0 && sent === 0) this.#icmp.sendRedirect(packet, gateway, nowUs);
   }
 
   #fail(packet: IpPacket, error: number, nowUs: number): void {
@@ -124,13 +127,15 @@ export class Forwarder {
     this.#icmp.sendUnreachable(packet, code, nowUs);
   }
 
-  /** RFC 1812 5.2.7.2: the packet leaves as it came, and the sender could have reached the next hop itself. */
-  #redirect(path: IpPath, packet: IpPacket, nowUs: number): void {
+  /**
+   * RFC 1812 5.2.7.2: the packet leaves as it came, and the sender could have reached the next hop itself. The next hop, 0
+   * when a redirect is not due.
+   */
+  #betterGateway(path: IpPath, packet: IpPacket): number {
     const { route } = path;
-    if (route === null || (route.flags & (RTF_DYNAMIC | RTF_MODIFIED)) !== 0) return;
+    if (route === null || (route.flags & (RTF_DYNAMIC | RTF_MODIFIED)) !== 0) return 0;
     const nextHop = (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : packet.dst;
     const own = packet.iface.addressFor(packet.src);
-    if (own === null || (nextHop & own.mask) !== own.network) return;
-    this.#icmp.sendRedirect(packet, nextHop, nowUs);
+    return own === null || (nextHop & own.mask) !== own.network ? 0 : nextHop;
   }
 }
