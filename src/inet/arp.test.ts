@@ -276,6 +276,33 @@ describe('ARP requests', () => {
     expect(one.inet.ip.neighbors.count).toBe(16);
     expect(one.inet.neighbors().at(-1)?.address).toBe('10.0.0.249');
   });
+
+  it('makes room at the cost of those who never answered, and frees what waited for them', () => {
+    const { bed: one, endpoint } = bed();
+    one.sysctl('net.inet.arp.maxentries', 16);
+    for (let i = 2; i < 10; i++) one.receive(request(`10.0.0.${i}`, OWN));
+    for (let i = 10; i < 60; i++) send(one, endpoint, 'x', `10.0.0.${i}`);
+    expect(one.inet.ip.neighbors.count).toBe(16);
+    const known = one.inet.neighbors().filter((row) => row.state === 'stale');
+    expect(known.map((row) => row.address)).toEqual([2, 3, 4, 5, 6, 7, 8, 9].map((i) => `10.0.0.${i}`));
+    expect(one.count('arp-cache-evicted')).toBe(42);
+    expect(one.inet.ip.neighbors.pendingBytes).toBe(8 * 29);
+    expect(one.heldBytes).toBe(8 * 4096);
+  });
+
+  it('survives that the entry whose failure is being told is removed meanwhile', () => {
+    const { bed: one } = bed();
+    one.sysctl('net.inet.ip.forwarding', 1);
+    one.sysctl('net.inet.arp.maxentries', 16);
+    // Sixteen hosts on the link that send to hosts which are not there: telling them needs entries of their own.
+    for (let i = 2; i < 18; i++) {
+      const packet = ip4({ src: `10.0.0.${100 + i}`, dst: `10.0.0.${i}`, protocol: 17 }, hex('00'));
+      one.receive(ether(ownMac(1), PEER_MAC, 0x0800, packet));
+      one.receive(ether(ownMac(1), PEER_MAC, 0x0800, packet));
+    }
+    one.advance(60 * SECOND);
+    expect(one.heldBytes).toBe(0);
+  });
 });
 
 describe('a frame for somebody else', () => {

@@ -8,6 +8,7 @@
  */
 
 import type { InetContext } from './context.ts';
+import type { Sysctl, SysctlVariable } from './sysctl.ts';
 
 const HEADER_BYTES = 16;
 const FIRST_BYTES = 16384;
@@ -15,6 +16,11 @@ const WRAP = -1;
 
 function recordBytes(payloadBytes: number): number {
   return (HEADER_BYTES + payloadBytes + 7) & ~7;
+}
+
+/** The sysctl that bounds the buffers of datagram and raw sockets. */
+export function socketBufferLimit(sysctl: Sysctl): SysctlVariable {
+  return sysctl.integer('kern.sbmax', 1 << 24, 2048, 1 << 26, 'largest buffer a socket may ask for, bytes');
 }
 
 export class DatagramQueue {

@@ -67,6 +67,8 @@ export class GroupReports {
   readonly #writer: ReportWriter;
   /** Sources of one query that are remembered; with more, the answer is about all. */
   readonly #maxSources: () => number;
+  /** A query named more. */
+  readonly #tooMany: () => void;
   readonly #groups: Map<number, Group> = new Map();
   /** When a general query is answered. */
   #generalUs = Infinity;
@@ -78,10 +80,11 @@ export class GroupReports {
   /** When `run` has something to do. */
   deadlineUs: number = Infinity;
 
-  constructor(rng: Rng, writer: ReportWriter, maxSources: () => number) {
+  constructor(rng: Rng, writer: ReportWriter, maxSources: () => number, tooMany: () => void = () => {}) {
     this.#rng = rng;
     this.#writer = writer;
     this.#maxSources = maxSources;
+    this.#tooMany = tooMany;
   }
 
   /** 0 for the newest; see {@link ReportWriter}. */
@@ -94,6 +97,13 @@ export class GroupReports {
   /** Groups with something to say; those that were left stay until that was said. */
   get size(): number {
     return this.#groups.size;
+  }
+
+  /** Most sources that one group's pending answer is about. */
+  get askedSources(): number {
+    let most = 0;
+    for (const { asked } of this.#groups.values()) if (asked !== null && asked.size > most) most = asked.size;
+    return most;
   }
 
   /** Call `mark` with every address kept here. */
@@ -176,7 +186,10 @@ export class GroupReports {
     } else if (state.asked !== null) {
       for (const source of sources) state.asked.add(source);
     }
-    if (state.asked !== null && state.asked.size > this.#maxSources()) state.asked = null;
+    if (state.asked !== null && state.asked.size > this.#maxSources()) {
+      state.asked = null;
+      this.#tooMany();
+    }
     state.answerUs = Math.min(state.answerUs, atUs);
   }
 

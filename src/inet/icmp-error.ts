@@ -42,6 +42,7 @@ export class IcmpErrors {
     const { sysctl, counters } = context;
     this.#perSecond = sysctl.integer('net.inet.icmp.errppslimit', 100, -1, 1 << 20, 'ICMP errors a second; -1: any');
     this.#returnBytes = sysctl.integer('net.inet.icmp.returndatabytes', 8, 8, 512, 'payload bytes quoted in errors');
+    sysctl.limits.addRate({ what: 'ICMP errors', variable: this.#perSecond, counter: 'icmp-out-rate-limited' });
     this.#sent = counters.index('icmp-out-errors');
     this.#limited = counters.index('icmp-out-rate-limited');
     this.#suppressed = counters.index('icmp-out-suppressed');

@@ -53,6 +53,7 @@ export class Igmp implements Transport, GroupListener {
   readonly #reports: number;
   readonly #leaves: number;
   readonly #unsent: number;
+  readonly #manySources: number;
 
   constructor(context: InetContext, paths: PathTable, output: IpOutput) {
     this.#context = context;
@@ -68,6 +69,14 @@ export class Igmp implements Transport, GroupListener {
     this.#reports = counters.index('igmp-out-reports');
     this.#leaves = counters.index('igmp-out-leaves');
     this.#unsent = counters.index('igmp-out-unsent');
+    this.#manySources = counters.index('igmp-query-too-many-sources');
+    sysctl.limits.add({
+      table: 'sources that queries about one IPv4 group have asked for',
+      variable: this.#maxSources,
+      counter: 'igmp-query-too-many-sources',
+      whenFull: 'the answer is about all sources',
+      size: () => [...this.#links.values()].reduce((most, link) => Math.max(most, link.askedSources), 0),
+    });
   }
 
   changed(iface: Interface, group: number, filter: SourceFilter): void {
@@ -136,7 +145,8 @@ export class Igmp implements Transport, GroupListener {
           if (version === OLD_V2) this.#sendOld(iface, ALL_ROUTERS, igmp.TYPE_LEAVE, group);
         },
       };
-      link = new GroupReports(this.#context.rng, writer, () => this.#maxSources.value);
+      const tooMany = (): void => this.#context.counters.add(this.#manySources, 1);
+      link = new GroupReports(this.#context.rng, writer, () => this.#maxSources.value, tooMany);
       this.#links.set(iface, link);
     }
     return link;

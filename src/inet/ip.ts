@@ -66,15 +66,26 @@ export class Ip implements IpService {
 
   /** `interfaces` is the kernel's list, which grows as devices are attached. `nowhere` stands for "no interface". */
   constructor(context: InetContext, interfaces: readonly Interface[], nowhere: Interface) {
-    const { arena, sysctl } = context;
+    const { arena, sysctl, counters } = context;
     this.view = arena.view;
     this.bytes = arena.bytes;
     this.bulk = context.bulk;
     this.interfaces = interfaces;
     const { addresses, filter } = this;
-    const maxRoutes = sysctl.integer('net.inet.ip.maxroutes', 16384, 16, 1 << 20, 'routes at most (read at boot)');
+    const maxRoutes = sysctl.integer('net.inet.ip.maxroutes', 16384, 16, 1 << 20, 'routes at most');
     const forwarding = sysctl.toggle('net.inet.ip.forwarding', false, 'act as a router');
-    const routes = new RouteTable(maxRoutes.value);
+    const routesRefused = counters.index('ip-routes-refused');
+    const routes = new RouteTable(maxRoutes.value, () => counters.add(routesRefused, 1));
+    maxRoutes.onChange = (value) => {
+      routes.limit = value;
+    };
+    sysctl.limits.add({
+      table: 'IPv4 routes',
+      variable: maxRoutes,
+      counter: 'ip-routes-refused',
+      whenFull: 'adding one fails with ENOBUFS',
+      size: () => routes.count,
+    });
     const arpOutput = new ArpOutput(context, addresses);
     const neighbors = new NeighborCache(context, routes, {
       request: (neighbor, unicast) => arpOutput.request(neighbor, unicast),
@@ -110,7 +121,15 @@ export class Ip implements IpService {
     this.#scrap = new IpPacket(nowhere);
     this.input = new IpInput(context, { addresses, routes, filter, forwarder, icmp, raw, refuser }, nowhere);
     const maxGroups = sysctl.integer('net.inet.igmp.maxgroups', 256, 1, 65536, 'groups of one interface');
-    this.groups = new MulticastGroups(IPV4_GROUPS, routes, maxGroups);
+    const groupsRefused = counters.index('igmp-groups-refused');
+    this.groups = new MulticastGroups(IPV4_GROUPS, routes, maxGroups, () => counters.add(groupsRefused, 1));
+    sysctl.limits.add({
+      table: 'IPv4 multicast groups of one interface',
+      variable: maxGroups,
+      counter: 'igmp-groups-refused',
+      whenFull: 'joining fails with ENOBUFS',
+      size: () => interfaces.reduce((most, iface) => Math.max(most, iface.groups.size), 0),
+    });
     this.#conflicts = new AddressConflicts(context, arpOutput);
     this.#conflicts.onResult = (iface, entry, free) => this.#probed(iface, entry, free);
     this.arp = new ArpInput(context, addresses, neighbors, this.#conflicts, filter, arpOutput);

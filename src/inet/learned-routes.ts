@@ -17,6 +17,8 @@ export class LearnedRoutes {
   readonly #maxRoutes: SysctlVariable;
   /** Takes a route out of its table. */
   readonly #drop: (route: Route) => void;
+  /** One was given up to make room. */
+  readonly #evicted: () => void;
   readonly #expiry: Callout;
   /** In the order they were made or renewed. */
   #routes: Route[] = [];
@@ -26,11 +28,13 @@ export class LearnedRoutes {
     timeoutSec: SysctlVariable,
     maxRoutes: SysctlVariable,
     drop: (route: Route) => void,
+    evicted: () => void,
   ) {
     this.#callouts = callouts;
     this.#timeoutSec = timeoutSec;
     this.#maxRoutes = maxRoutes;
     this.#drop = drop;
+    this.#evicted = evicted;
     this.#expiry = new Callout((nowUs) => this.#expire(nowUs));
   }
 
@@ -40,7 +44,10 @@ export class LearnedRoutes {
 
   /** Give up the oldest ones until one more may be made. */
   makeRoom(): void {
-    while (this.#routes.length >= this.#maxRoutes.value) this.#forget(this.#routes[0] as Route);
+    while (this.#routes.length >= this.#maxRoutes.value) {
+      this.#forget(this.#routes[0] as Route);
+      this.#evicted();
+    }
   }
 
   /** The route was made, or a further redirect renewed it. */

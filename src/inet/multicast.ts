@@ -48,12 +48,15 @@ export class MulticastGroups {
   readonly #family: GroupFamily;
   readonly #routes: RouteTable;
   readonly #maxGroups: SysctlVariable;
+  /** A group found no room. */
+  readonly #refused: () => void;
   listener: GroupListener | null = null;
 
-  constructor(family: GroupFamily, routes: RouteTable, maxGroups: SysctlVariable) {
+  constructor(family: GroupFamily, routes: RouteTable, maxGroups: SysctlVariable, refused: () => void) {
     this.#family = family;
     this.#routes = routes;
     this.#maxGroups = maxGroups;
+    this.#refused = refused;
   }
 
   /** Have the interface hear the all-hosts group, as every host does (RFC 1112 4). */
@@ -79,7 +82,10 @@ export class MulticastGroups {
       this.update(iface, group);
       return 0;
     }
-    if (iface.groups.size >= this.#maxGroups.value) return -Errno.ENOBUFS;
+    if (iface.groups.size >= this.#maxGroups.value) {
+      this.#refused();
+      return -Errno.ENOBUFS;
+    }
     iface.groups.set(group, { members: [filter], state: NO_SOURCE });
     if (group !== this.#family.allHosts) {
       iface.device.joinMulticast(this.#family.linkHi, this.#family.linkLo(group));

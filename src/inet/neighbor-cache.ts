@@ -89,6 +89,10 @@ export class NeighborCache {
   readonly #failures: number;
   readonly #refused: number;
   readonly #moved: number;
+  readonly #evicted: number;
+  /** Those that nothing is known of, and those not heard of for a while, oldest first: where room is made. */
+  readonly #unresolved: Set<Neighbor> = new Set();
+  readonly #stale: Set<Neighbor> = new Set();
   #count = 0;
   #pendingBytes = 0;
 
@@ -112,6 +116,34 @@ export class NeighborCache {
     this.#failures = counters.index('arp-resolution-failures');
     this.#refused = counters.index('arp-cache-full');
     this.#moved = counters.index('arp-address-moved');
+    this.#evicted = counters.index('arp-cache-evicted');
+    this.#declareLimits();
+  }
+
+  #declareLimits(): void {
+    const { limits } = this.#context.sysctl;
+    limits.add({
+      table: 'neighbors',
+      variable: this.#maxEntries,
+      counter: 'arp-cache-full',
+      whenFull:
+        'the oldest unresolved one is removed, else the oldest stale one; when all are in use, the new one is refused',
+      size: () => this.#count,
+    });
+    limits.add({
+      table: 'packets waiting for one neighbor',
+      variable: this.#queueLength,
+      counter: 'arp-pending-drops',
+      whenFull: 'the oldest one is dropped',
+      size: () => this.list().reduce((most, one) => Math.max(most, one.pendingCount), 0),
+    });
+    limits.add({
+      table: 'packets waiting for neighbors, bytes',
+      variable: this.#queueBytes,
+      counter: 'arp-pending-drops',
+      whenFull: 'the packet is dropped',
+      size: () => this.#pendingBytes,
+    });
   }
 
   find(iface: Interface, address: number): Neighbor | null {
@@ -133,6 +165,7 @@ export class NeighborCache {
       this.#tables[iface.index] = table;
     }
     table.set(address, neighbor);
+    this.#unresolved.add(neighbor);
     this.#count++;
     // Nothing may ever be sent there: the entry ends like one that is not used any more.
     this.#context.callouts.schedule(neighbor.timer, this.#context.nowUs() + this.#keepSec.value * US_PER_S);
@@ -145,6 +178,7 @@ export class NeighborCache {
    */
   use(neighbor: Neighbor, nowUs: number): number {
     if (neighbor.state === 'stale') {
+      this.#stale.delete(neighbor);
       neighbor.state = 'delay';
       neighbor.fresh = true;
       this.#context.callouts.schedule(neighbor.timer, nowUs + this.#delaySec.value * US_PER_S);
@@ -238,6 +272,8 @@ export class NeighborCache {
     const table = this.#tables[neighbor.iface.index];
     if (table?.get(neighbor.address) !== neighbor) return;
     table.delete(neighbor.address);
+    this.#unresolved.delete(neighbor);
+    this.#stale.delete(neighbor);
     this.#count--;
     while (neighbor.pendingCount > 0) this.#dropOldest(neighbor);
     neighbor.fresh = false;
@@ -268,6 +304,8 @@ export class NeighborCache {
   }
 
   #becomeReachable(neighbor: Neighbor, nowUs: number): void {
+    this.#unresolved.delete(neighbor);
+    this.#stale.delete(neighbor);
     neighbor.state = 'reachable';
     neighbor.fresh = true;
     neighbor.confirmedUs = nowUs;
@@ -275,6 +313,8 @@ export class NeighborCache {
   }
 
   #becomeStale(neighbor: Neighbor, nowUs: number): void {
+    this.#unresolved.delete(neighbor);
+    this.#stale.add(neighbor);
     neighbor.state = 'stale';
     neighbor.fresh = false;
     this.#context.callouts.schedule(neighbor.timer, nowUs + this.#keepSec.value * US_PER_S);
@@ -324,9 +364,11 @@ export class NeighborCache {
     this.#context.callouts.schedule(neighbor.timer, nowUs + this.#downSec.value * US_PER_S);
     const { view } = this.#context.arena;
     while (neighbor.pendingCount > 0) {
-      const block = neighbor.pendingHead;
+      // Out of the queue first: telling the sender may need an entry, for which this one may have to go.
+      const block = this.#unlinkOldest(neighbor);
+      this.#context.counters.add(this.#pendingDrops, 1);
       this.#actions.undeliverable(neighbor, block + PENDING_HEADER_BYTES, view.getInt32(block + 4), nowUs);
-      this.#dropOldest(neighbor);
+      this.#context.heap.free(block);
     }
   }
 
@@ -347,25 +389,33 @@ export class NeighborCache {
   }
 
   #takeOldest(neighbor: Neighbor): void {
+    this.#context.heap.free(this.#unlinkOldest(neighbor));
+  }
+
+  #unlinkOldest(neighbor: Neighbor): number {
     const { view } = this.#context.arena;
     const block = neighbor.pendingHead;
     this.#pendingBytes -= view.getInt32(block + 4);
     neighbor.pendingHead = view.getInt32(block);
     neighbor.pendingCount--;
     if (neighbor.pendingCount === 0) neighbor.pendingTail = 0;
-    this.#context.heap.free(block);
+    return block;
   }
 
-  /** Make room by removing the oldest entry that nobody waits for and nobody entered by hand. */
+  /**
+   * Make room: whoever has not answered yet goes before anybody who has, so that a flood of packets from made-up addresses
+   * displaces only its own entries.
+   */
   #evict(): boolean {
-    for (const table of this.#tables) {
-      if (table === undefined) continue;
-      for (const neighbor of table.values()) {
-        const idle = neighbor.state === 'stale' || (neighbor.state === 'incomplete' && neighbor.pendingCount === 0);
-        if (!idle) continue;
-        this.remove(neighbor);
-        return true;
-      }
+    for (const neighbor of this.#unresolved) {
+      this.#context.counters.add(this.#evicted, 1);
+      this.remove(neighbor);
+      return true;
+    }
+    for (const neighbor of this.#stale) {
+      this.#context.counters.add(this.#evicted, 1);
+      this.remove(neighbor);
+      return true;
     }
     return false;
   }

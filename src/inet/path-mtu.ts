@@ -13,7 +13,6 @@ import type { SysctlVariable } from './sysctl.ts';
 
 /** RFC 1191 section 7.1: what networks used to have, for routers that do not say the MTU of the next hop. */
 const PLATEAUS: readonly number[] = [32000, 17914, 8166, 4352, 2002, 1492, 1006, 576, 508, 296, 68];
-const MAX_ENTRIES = 1024;
 const US_PER_S = 1_000_000;
 
 interface Entry {
@@ -29,8 +28,10 @@ export class PathMtu {
   readonly #enabled: SysctlVariable;
   readonly #timeoutSec: SysctlVariable;
   readonly #minBytes: SysctlVariable;
+  readonly #maxEntries: SysctlVariable;
   readonly #learned: number;
   readonly #ignored: number;
+  readonly #evicted: number;
   readonly #entries: Map<number, Entry> = new Map();
   readonly #expiry: Callout;
 
@@ -41,9 +42,18 @@ export class PathMtu {
     this.#enabled = sysctl.toggle('net.inet.ip.mtudisc', true, 'path MTU discovery');
     this.#timeoutSec = sysctl.integer('net.inet.ip.mtudisctimeout', 600, 1, 86400, 'seconds a learned MTU is kept');
     this.#minBytes = sysctl.integer('net.inet.ip.mtudiscmin', 552, 68, 65535, 'smallest MTU that is believed');
+    this.#maxEntries = sysctl.integer('net.inet.ip.mtudiscmax', 1024, 1, 1 << 20, 'destinations with a learned MTU');
     this.#learned = counters.index('ip-path-mtu-learned');
     this.#ignored = counters.index('ip-path-mtu-ignored');
+    this.#evicted = counters.index('ip-path-mtu-evicted');
     this.#expiry = new Callout((nowUs) => this.#expire(nowUs));
+    sysctl.limits.add({
+      table: 'destinations with a learned path MTU',
+      variable: this.#maxEntries,
+      counter: 'ip-path-mtu-evicted',
+      whenFull: 'the oldest one is forgotten',
+      size: () => this.#entries.size,
+    });
   }
 
   /** The learned MTU towards a destination, or `linkMtuBytes` when nothing smaller is known. */
@@ -78,7 +88,10 @@ export class PathMtu {
       this.#context.counters.add(this.#ignored, 1);
       return 0;
     }
-    if (known === undefined && this.#entries.size >= MAX_ENTRIES) this.#entries.delete(this.#oldest());
+    if (known === undefined && this.#entries.size >= this.#maxEntries.value) {
+      this.#entries.delete(this.#oldest());
+      this.#context.counters.add(this.#evicted, 1);
+    }
     const expiresUs = nowUs + this.#timeoutSec.value * US_PER_S;
     this.#entries.set(destination, { mtuBytes, expiresUs, tooSmall });
     this.#context.counters.add(this.#learned, 1);

@@ -9,18 +9,20 @@ import { checksumOf } from '../base/checksum.ts';
 import { Errno } from '../base/errors.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import type { InetContext } from './context.ts';
-import { DatagramQueue } from './datagram-queue.ts';
+import { DatagramQueue, socketBufferLimit } from './datagram-queue.ts';
 import type { IpOutput } from './ip-output.ts';
 import type { PathTable } from './path.ts';
+import type { SysctlVariable } from './sysctl.ts';
 import { type InPacket, IP_ALLOW_BROADCAST } from './transport.ts';
 
-const DEFAULT_RECEIVE_BYTES = 65536;
 const MAX_PAYLOAD_BYTES: number = 65535 - ipv4.HEADER_BYTES;
 const DEFAULT_TTL = 64;
 
 export class RawEndpoint {
   readonly protocol: number;
   readonly queue: DatagramQueue;
+  /** There were too many: it neither receives nor sends. */
+  readonly refused: boolean;
   ttl: number = DEFAULT_TTL;
   tos = 0;
   broadcast = false;
@@ -28,7 +30,8 @@ export class RawEndpoint {
   onReadable: (() => void) | null = null;
   readonly #owner: RawSockets;
 
-  constructor(owner: RawSockets, protocol: number, queue: DatagramQueue) {
+  constructor(owner: RawSockets, protocol: number, queue: DatagramQueue, refused: boolean) {
+    this.refused = refused;
     this.#owner = owner;
     this.protocol = protocol;
     this.queue = queue;
@@ -36,7 +39,7 @@ export class RawEndpoint {
 
   /**
    * Send a payload of this protocol. An ICMP checksum of 0 is filled in. Returns the count, `-EAGAIN` when there is no room
-   * on the link, or what `IpService.openPath` and `begin` return.
+   * on the link, `-ENOBUFS` when there are too many endpoints, or what `IpService.openPath` and `begin` return.
    */
   send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number): number {
     return this.#owner.send(this, bytes, offset, lengthBytes, address);
@@ -48,11 +51,16 @@ export class RawEndpoint {
 }
 
 export class RawSockets {
+  /** What a socket may ask for. */
+  readonly maxBufferBytes: SysctlVariable;
   readonly #context: InetContext;
   readonly #paths: PathTable;
   readonly #output: IpOutput;
   readonly #delivered: number;
   readonly #full: number;
+  readonly #refused: number;
+  readonly #maxSockets: SysctlVariable;
+  readonly #receiveBytes: SysctlVariable;
   #endpoints: RawEndpoint[] = [];
   /** Whether there is any endpoint: what the data path looks at. */
   active = false;
@@ -63,10 +71,41 @@ export class RawSockets {
     this.#output = output;
     this.#delivered = context.counters.index('raw-in');
     this.#full = context.counters.index('raw-full-socket-drops');
+    this.#refused = context.counters.index('raw-sockets-refused');
+    const { sysctl } = context;
+    this.#maxSockets = sysctl.integer('net.inet.raw.maxsockets', 1024, 1, 1 << 20, 'raw sockets');
+    this.#receiveBytes = sysctl.integer(
+      'net.inet.raw.recvspace',
+      65536,
+      1024,
+      1 << 24,
+      'receive buffer of each, bytes',
+    );
+    this.maxBufferBytes = socketBufferLimit(sysctl);
+    sysctl.limits.add({
+      table: 'raw sockets',
+      variable: this.#maxSockets,
+      counter: 'raw-sockets-refused',
+      whenFull: 'sending fails with ENOBUFS, nothing is received',
+      size: () => this.count,
+    });
+    sysctl.limits.add({
+      table: 'packets waiting in one raw socket, bytes; its own buffer size may be less',
+      variable: this.maxBufferBytes,
+      counter: 'raw-full-socket-drops',
+      whenFull: 'the packet is dropped',
+      size: () => this.#endpoints.reduce((most, one) => Math.max(most, one.queue.queuedBytes), 0),
+    });
   }
 
   open(protocol: number): RawEndpoint {
-    const endpoint = new RawEndpoint(this, protocol, new DatagramQueue(this.#context, DEFAULT_RECEIVE_BYTES));
+    const full = this.#endpoints.length >= this.#maxSockets.value;
+    const queue = new DatagramQueue(this.#context, this.#receiveBytes.value);
+    const endpoint = new RawEndpoint(this, protocol, queue, full);
+    if (full) {
+      this.#context.counters.add(this.#refused, 1);
+      return endpoint;
+    }
     this.#endpoints.push(endpoint);
     this.active = true;
     return endpoint;
@@ -106,6 +145,7 @@ export class RawSockets {
 
   send(endpoint: RawEndpoint, bytes: Uint8Array, offset: number, lengthBytes: number, address: number): number {
     const { bulk, arena } = this.#context;
+    if (endpoint.refused) return -Errno.ENOBUFS;
     if (lengthBytes > MAX_PAYLOAD_BYTES) return -Errno.EMSGSIZE;
     const path = this.#paths.passing(address, 0, endpoint.broadcast ? IP_ALLOW_BROADCAST : 0, null);
     if (typeof path === 'number') return path;

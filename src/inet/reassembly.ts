@@ -18,7 +18,7 @@ const US_PER_MS = 1000;
 const PAYLOAD_OFFSET = 64;
 const MAX_PACKET_BYTES = 65535;
 const FIRST_BLOCK_BYTES = 4096;
-/** A sender that keeps more holes open than this in one datagram is not worth the memory. */
+/** Pieces of one datagram with holes between them that there is memory for. */
 const MAX_RANGES = 64;
 
 const CONFLICT = -1;
@@ -56,6 +56,7 @@ export class Reassembly {
   readonly #maxPackets: SysctlVariable;
   readonly #maxBytes: SysctlVariable;
   readonly #maxPerSource: SysctlVariable;
+  readonly #maxPieces: SysctlVariable;
   readonly #timeoutMs: SysctlVariable;
   readonly #reassembled: number;
   readonly #timedOut: number;
@@ -76,6 +77,7 @@ export class Reassembly {
     this.#maxPackets = sysctl.integer('net.inet.ip.maxfragpackets', 200, 0, 65535, 'incomplete datagrams kept');
     this.#maxBytes = sysctl.integer('net.inet.ip.maxfragbytes', 1 << 20, 65536, 1 << 28, 'memory for them');
     this.#maxPerSource = sysctl.integer('net.inet.ip.maxfragspersource', 64, 1, 65535, 'incomplete ones of one sender');
+    this.#maxPieces = sysctl.integer('net.inet.ip.maxfragpieces', MAX_RANGES, 1, MAX_RANGES, 'pieces between holes');
     this.#timeoutMs = sysctl.integer('net.inet.ip.fragttl', 30000, 100, 120000, 'ms an incomplete datagram is kept');
     this.#reassembled = counters.index('ip-reassembled');
     this.#timedOut = counters.index('ip-fragment-timeouts');
@@ -84,6 +86,34 @@ export class Reassembly {
     this.#refused = counters.index('ip-fragment-no-room');
     this.#evicted = counters.index('ip-fragment-evicted');
     this.#timer = new Callout((nowUs) => this.#expire(nowUs));
+    sysctl.limits.add({
+      table: 'incomplete IPv4 datagrams',
+      variable: this.#maxPackets,
+      counter: 'ip-fragment-evicted',
+      whenFull: 'the oldest one is forgotten',
+      size: () => this.count,
+    });
+    sysctl.limits.add({
+      table: 'memory of incomplete IPv4 datagrams, bytes',
+      variable: this.#maxBytes,
+      counter: 'ip-fragment-evicted',
+      whenFull: 'the oldest one is forgotten',
+      size: () => this.#bytes,
+    });
+    sysctl.limits.add({
+      table: 'incomplete IPv4 datagrams of one sender',
+      variable: this.#maxPerSource,
+      counter: 'ip-fragment-no-room',
+      whenFull: 'the fragment is dropped',
+      size: () => this.#mostOfOneSource(),
+    });
+    sysctl.limits.add({
+      table: 'separate pieces of one incomplete IPv4 datagram',
+      variable: this.#maxPieces,
+      counter: 'ip-fragment-no-room',
+      whenFull: 'the datagram is forgotten',
+      size: () => this.#datagrams.reduce((most, one) => Math.max(most, one.rangeCount), 0),
+    });
   }
 
   /** Incomplete datagrams, and the memory they take. */
@@ -164,6 +194,12 @@ export class Reassembly {
     return datagram;
   }
 
+  #mostOfOneSource(): number {
+    const counts = new Map<number, number>();
+    for (const { src } of this.#datagrams) counts.set(src, (counts.get(src) ?? 0) + 1);
+    return Math.max(0, ...counts.values());
+  }
+
   #lastEnd(datagram: Incomplete): number {
     return datagram.rangeCount === 0 ? 0 : (datagram.ranges[2 * datagram.rangeCount - 1] as number);
   }
@@ -190,7 +226,7 @@ export class Reassembly {
     } else if (touchesAfter) {
       ranges[2 * next] = start;
     } else {
-      if (datagram.rangeCount === MAX_RANGES) return TOO_MANY_RANGES;
+      if (datagram.rangeCount >= this.#maxPieces.value) return TOO_MANY_RANGES;
       ranges.copyWithin(2 * next + 2, 2 * next, 2 * datagram.rangeCount);
       ranges[2 * next] = start;
       ranges[2 * next + 1] = end;

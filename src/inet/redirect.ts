@@ -40,8 +40,18 @@ export class Redirects {
     this.#accept = sysctl.toggle('net.inet.icmp.rediraccept', true, 'believe ICMP redirects');
     const timeoutSec = sysctl.integer('net.inet.icmp.redirtimeout', 600, 1, 86400, 'seconds such a route is kept');
     const maxRoutes = sysctl.integer('net.inet.icmp.redirmax', 256, 1, 65536, 'routes made by redirects');
-    this.#learned = new LearnedRoutes(context.callouts, timeoutSec, maxRoutes, (route) => {
+    const evicted = counters.index('icmp-redirect-evicted');
+    const drop = (route: Route): void => {
       if (routes.find(route.destination, HOST_PREFIX) === route) routes.remove(route.destination, HOST_PREFIX);
+    };
+    const learned = new LearnedRoutes(context.callouts, timeoutSec, maxRoutes, drop, () => counters.add(evicted, 1));
+    this.#learned = learned;
+    sysctl.limits.add({
+      table: 'routes made by ICMP redirects',
+      variable: maxRoutes,
+      counter: 'icmp-redirect-evicted',
+      whenFull: 'the oldest one is removed',
+      size: () => learned.count,
     });
     this.#accepted = counters.index('icmp-redirect-accepted');
     this.#ignored = counters.index('icmp-redirect-ignored');

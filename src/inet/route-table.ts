@@ -79,7 +79,9 @@ export function maskOf(prefixLength: number): number {
 export class RouteTable {
   /** Grows with every change; also whoever changes addresses or neighbours in a way that paths notice moves it. */
   generation = 1;
-  readonly #limit: number;
+  limit: number;
+  /** A route found no room. */
+  readonly #refused: () => void;
   readonly #routes: (Route | null)[] = [null];
   readonly #freeIds: number[] = [];
   readonly #freeNodes: number[] = [];
@@ -87,8 +89,9 @@ export class RouteTable {
   #nodesEnd = NODE_WORDS;
   #count = 0;
 
-  constructor(limit: number = 16384) {
-    this.#limit = limit;
+  constructor(limit: number = 16384, refused: () => void = () => {}) {
+    this.limit = limit;
+    this.#refused = refused;
   }
 
   get count(): number {
@@ -127,7 +130,10 @@ export class RouteTable {
     const { destination, prefixLength } = route;
     if ((destination & ~maskOf(prefixLength)) !== 0) return -Errno.EINVAL;
     if (this.find(destination, prefixLength) !== null) return -Errno.EEXIST;
-    if (this.#count >= this.#limit) return -Errno.ENOBUFS;
+    if (this.#count >= this.limit) {
+      this.#refused();
+      return -Errno.ENOBUFS;
+    }
     const node = this.#descend(destination, levelOf(prefixLength));
     const id = this.#freeIds.pop() ?? this.#routes.length;
     this.#routes[id] = route;

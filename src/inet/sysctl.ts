@@ -8,6 +8,7 @@
 
 import { assert } from '../base/assert.ts';
 import { Errno } from '../base/errors.ts';
+import { Limits } from './limits.ts';
 
 export class SysctlVariable {
   readonly name: string;
@@ -33,6 +34,8 @@ export class SysctlVariable {
 }
 
 export class Sysctl {
+  /** What those variables bound that are limits of tables. */
+  readonly limits: Limits = new Limits();
   readonly #variables: Map<string, SysctlVariable> = new Map();
 
   /** Declare an integer in [min, max], or get it when it was declared before. */

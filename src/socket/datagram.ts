@@ -20,7 +20,6 @@ import {
   type SocketOptions,
 } from './socket.ts';
 
-const MAX_BUFFER_BYTES = 16777216;
 const MIN_BUFFER_BYTES = 2048;
 
 /** What options read as when they are not kept elsewhere. */
@@ -161,10 +160,10 @@ export class UdpSocket implements DatagramSocket, EventTarget {
       case 'tos':
         return this.#setByte(name as 'ttl' | 'multicastTtl' | 'tos', value as number);
       case 'receiveBufferBytes':
-        endpoint.queue.limitBytes = bounded(value as number);
+        endpoint.queue.limitBytes = this.#bounded(value as number);
         return 0;
       case 'sendBufferBytes':
-        this.#sendBufferBytes = bounded(value as number);
+        this.#sendBufferBytes = this.#bounded(value as number);
         return 0;
       case 'multicastInterface':
         return this.#setMulticastInterface(value as number);
@@ -214,8 +213,8 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     this.#multicastInterface = address;
     return 0;
   }
-}
 
-function bounded(bytes: number): number {
-  return Math.min(Math.max(bytes, MIN_BUFFER_BYTES), MAX_BUFFER_BYTES);
+  #bounded(bytes: number): number {
+    return Math.min(Math.max(bytes, MIN_BUFFER_BYTES), this.#inet.udp.maxBufferBytes.value);
+  }
 }

@@ -10,18 +10,22 @@ import type { RawEndpoint } from '../inet/raw-sockets.ts';
 import type { EventTarget, SocketContext } from './events.ts';
 import { type DatagramInfo, EVENT_READABLE, type RawSocket, type SocketOptions } from './socket.ts';
 
+const MIN_BUFFER_BYTES = 2048;
+
 export class RawIpSocket implements RawSocket, EventTarget {
   onEvents: ((events: number) => void) | null = null;
   pendingEvents = 0;
   readonly #context: SocketContext;
   readonly #endpoint: RawEndpoint;
   readonly #bulk: Inet['context']['bulk'];
+  readonly #maxBufferBytes: { readonly value: number };
   #closed = false;
 
   constructor(inet: Inet, context: SocketContext, protocol: number) {
     this.#context = context;
     this.#bulk = inet.context.bulk;
     this.#endpoint = inet.ip.raw.open(protocol);
+    this.#maxBufferBytes = inet.ip.raw.maxBufferBytes;
     this.#endpoint.onReadable = () => context.events.post(this, EVENT_READABLE);
   }
 
@@ -69,7 +73,8 @@ export class RawIpSocket implements RawSocket, EventTarget {
         this.#endpoint.broadcast = value === true;
         return 0;
       case 'receiveBufferBytes':
-        this.#endpoint.queue.limitBytes = number;
+        if (!(number >= 0)) return -Errno.EINVAL;
+        this.#endpoint.queue.limitBytes = Math.min(Math.max(number, MIN_BUFFER_BYTES), this.#maxBufferBytes.value);
         return 0;
       default:
         return -Errno.ENOPROTOOPT;

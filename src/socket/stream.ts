@@ -107,7 +107,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
   listen(backlog: number): number {
     if (this.#closed || this.#connection !== null) return -Errno.EINVAL;
     if (this.#listener !== null) {
-      this.#listener.backlog = backlog;
+      this.#listener.backlog = Math.min(Math.max(backlog, 0), this.#stack.settings.backlogMax.value);
       return 0;
     }
     if (this.#use === null) {

@@ -23,6 +23,17 @@ const LIMITS: readonly (readonly [name: string, values: readonly number[]])[] = 
   ['net.inet.tcp.connections_max', [16, 32, 64]],
   ['net.inet.udp.recvspace', [4096, 65536]],
   ['net.inet.arp.nd_maxqueuelen', [1, 4, 16]],
+  ['net.inet.arp.maxqueuebytes', [65536]],
+  ['net.inet.ip.mtudiscmax', [1, 8, 1024]],
+  ['net.inet.ip.maxfragbytes', [65536, 1 << 20]],
+  ['net.inet.ip.maxfragpieces', [1, 4, 64]],
+  ['net.inet.ip.maxroutes', [32, 16384]],
+  ['net.inet.igmp.maxgroups', [1, 8, 256]],
+  ['net.inet.igmp.maxsources', [1, 8, 128]],
+  ['net.inet.udp.maxmemberships', [1, 256]],
+  ['net.inet.udp.maxsources', [1, 128]],
+  ['net.inet.tcp.reass_limit', [1, 4, 1024]],
+  ['net.inet.tcp.somaxconn', [4, 64, 4096]],
 ];
 
 const SWITCHES: readonly string[] = [

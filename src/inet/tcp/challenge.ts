@@ -8,6 +8,7 @@
 
 import type { Connection } from './connection.ts';
 import { sendAck } from './control-segments.ts';
+import type { TcpStack } from './stack.ts';
 
 const US_PER_SEC = 1_000_000;
 
@@ -28,10 +29,17 @@ export class SecondLimit {
   }
 }
 
+/** Whether one more may be sent this second. */
+export function mayChallenge(stack: TcpStack, nowUs: number): boolean {
+  if (stack.challengeLimit.take(stack.settings.challengeAckLimit.value, nowUs)) return true;
+  stack.counters.add(stack.count.challengeAcksLimited, 1);
+  return false;
+}
+
 /** RFC 5961: tell the peer where we are, so that only the real one can reset or go on. */
 export function challengeAck(c: Connection, nowUs: number): void {
   const { stack } = c;
-  if (!stack.challengeLimit.take(stack.settings.challengeAckLimit.value, nowUs)) return;
+  if (!mayChallenge(stack, nowUs)) return;
   stack.counters.add(stack.count.challengeAcksSent, 1);
   sendAck(c, nowUs);
 }

@@ -22,7 +22,9 @@ export interface TcpCounters {
   readonly windowUpdatesSent: number;
   readonly controlPacketsSent: number;
   readonly resetsSent: number;
+  readonly resetsLimited: number;
   readonly challengeAcksSent: number;
+  readonly challengeAcksLimited: number;
   readonly outputBlocked: number;
 
   readonly packetsReceived: number;
@@ -54,6 +56,7 @@ export interface TcpCounters {
   readonly droppedNoTimestamp: number;
   readonly droppedNoAck: number;
   readonly droppedNoMemory: number;
+  readonly droppedManyPieces: number;
   readonly droppedNoSocket: number;
   readonly lookupMisses: number;
   readonly predictedAcks: number;
@@ -67,6 +70,7 @@ export interface TcpCounters {
   readonly embryonicDropped: number;
   readonly connectionsRefused: number;
   readonly badConnectionAttempts: number;
+  readonly connectionsFull: number;
   readonly listenQueueOverflows: number;
   readonly synQueueAdded: number;
   readonly synQueueCompleted: number;
@@ -126,7 +130,9 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   windowUpdatesSent: 'tcp-window-updates-sent',
   controlPacketsSent: 'tcp-control-packets-sent',
   resetsSent: 'tcp-resets-sent',
+  resetsLimited: 'tcp-resets-limited',
   challengeAcksSent: 'tcp-challenge-acks-sent',
+  challengeAcksLimited: 'tcp-challenge-acks-limited',
   outputBlocked: 'tcp-output-blocked',
   packetsReceived: 'tcp-packets-received',
   acksReceived: 'tcp-acks-received',
@@ -157,6 +163,7 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   droppedNoTimestamp: 'tcp-discarded-without-timestamp',
   droppedNoAck: 'tcp-discarded-without-ack',
   droppedNoMemory: 'tcp-discarded-no-memory',
+  droppedManyPieces: 'tcp-discarded-too-many-pieces',
   droppedNoSocket: 'tcp-dropped-no-socket',
   lookupMisses: 'tcp-pcb-hash-misses',
   predictedAcks: 'tcp-ack-header-predictions',
@@ -169,6 +176,7 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   embryonicDropped: 'tcp-embryonic-connections-dropped',
   connectionsRefused: 'tcp-connections-refused',
   badConnectionAttempts: 'tcp-bad-connection-attempts',
+  connectionsFull: 'tcp-connection-table-full',
   listenQueueOverflows: 'tcp-listen-queue-overflows',
   synQueueAdded: 'tcp-syn-cache-entries-added',
   synQueueCompleted: 'tcp-syn-cache-completed',

@@ -83,8 +83,8 @@ function receiveOutOfOrder(c: Connection, segment: Segment, nowUs: number): void
     }
   } else {
     receiveBuffer.ring.write(seq, segment.dataAt, length);
-    if (!reassembly.add(seq, end)) {
-      stack.counters.add(stack.count.droppedNoMemory, 1);
+    if (!reassembly.add(seq, end, stack.settings.reassemblyMax.value)) {
+      stack.counters.add(stack.count.droppedManyPieces, 1);
       return;
     }
     stack.counters.add(stack.count.outOfOrderPackets, 1);

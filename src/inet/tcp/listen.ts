@@ -169,7 +169,7 @@ function completeByCookie(
   const mss = cookies.check(local, peer, ports, irs, (segment.ack - 1) | 0, nowUs);
   if (mss === 0) return false;
   const path = stack.ip.openPath(peer, local, 0);
-  if (listener.full || typeof path === 'number' || stack.connectionCount >= settings.connectionsMax.value) {
+  if (typeof path === 'number' || listener.full || stack.full()) {
     counters.add(count.synCookiesFailed, 1);
     if (typeof path !== 'number') stack.ip.closePath(path);
     return true;

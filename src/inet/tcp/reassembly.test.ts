@@ -13,7 +13,7 @@ describe('Reassembly', () => {
         for (const [offset, length, advance] of ranges) {
           const start = next + offset;
           expect(reassembly.covers((base + start) | 0, (base + start + length) | 0)).toBe(all(bytes, start, length));
-          reassembly.add((base + start) | 0, (base + start + length) | 0);
+          reassembly.add((base + start) | 0, (base + start + length) | 0, 1024);
           for (let i = 0; i < length; i++) bytes.add(start + i);
           // The first block reported holds the segment that came last.
           expect(reassembly.report(4)).toBeGreaterThan(0);
@@ -36,14 +36,14 @@ describe('Reassembly', () => {
 
   it('reports disjoint blocks, most recent first, each once', () => {
     const r = new Reassembly();
-    r.add(10, 20);
-    r.add(30, 40);
-    r.add(50, 60);
-    r.add(70, 80);
-    r.add(90, 100);
+    r.add(10, 20, 1024);
+    r.add(30, 40, 1024);
+    r.add(50, 60, 1024);
+    r.add(70, 80, 1024);
+    r.add(90, 100, 1024);
     expect(r.report(3)).toBe(3);
     expect([...blockStart.subarray(0, 3)]).toEqual([90, 70, 50]);
-    r.add(20, 30);
+    r.add(20, 30, 1024);
     expect(r.report(4)).toBe(4);
     expect([...blockStart]).toEqual([10, 90, 70, 50]);
     expect(blockEnd[0]).toBe(40);
@@ -52,9 +52,9 @@ describe('Reassembly', () => {
   it('refuses a range when there are too many', () => {
     const r = new Reassembly();
     let accepted = 0;
-    for (let i = 0; i < 2000; i++) if (r.add(i * 10, i * 10 + 5)) accepted++;
+    for (let i = 0; i < 2000; i++) if (r.add(i * 10, i * 10 + 5, 1024)) accepted++;
     expect(accepted).toBe(1024);
-    expect(r.add(5, 10)).toBe(true);
+    expect(r.add(5, 10, 1024)).toBe(true);
     expect(r.count).toBe(1023);
   });
 });

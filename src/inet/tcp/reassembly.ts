@@ -7,7 +7,6 @@
  * Read first: RFC 2018 section 4.
  */
 
-const MAX_RANGES = 1024;
 const MIN_RANGES = 8;
 /** How many ranges an ACK can report at most (without timestamps). */
 const RECENT = 4;
@@ -49,8 +48,8 @@ export class Reassembly {
     return false;
   }
 
-  /** Enter `[start, end)`, joined with what it touches. False when there are too many ranges. */
-  add(start: number, end: number): boolean {
+  /** Enter `[start, end)`, joined with what it touches. False when there are `most` ranges already. */
+  add(start: number, end: number, most: number): boolean {
     let from = 0;
     while (from < this.count && ((start - (this.#ends[from] as number)) | 0) > 0) from++;
     let to = from;
@@ -62,7 +61,7 @@ export class Reassembly {
     }
     const shift = 1 - (to - from);
     if (shift > 0) {
-      if (this.count === MAX_RANGES) return false;
+      if (this.count >= most) return false;
       if (this.count === this.#starts.length) this.#grow();
     }
     if (shift !== 0) {

@@ -63,6 +63,7 @@ export class TcpSettings {
   readonly connectionsMax: SysctlVariable;
   readonly backlogMax: SysctlVariable;
   readonly synQueueMax: SysctlVariable;
+  readonly reassemblyMax: SysctlVariable;
   readonly challengeAckLimit: SysctlVariable;
   readonly invalidAckIntervalMs: SysctlVariable;
   readonly resetLimit: SysctlVariable;
@@ -135,6 +136,7 @@ export class TcpSettings {
     this.connectionsMax = integer('connections_max', 262_144, 16, 1 << 22, 'connections of this kernel');
     this.backlogMax = integer('somaxconn', 4096, 1, 65536, 'largest listen backlog');
     this.synQueueMax = integer('syn_cache_limit', 8192, 1, 1 << 20, 'half-open connections of this kernel');
+    this.reassemblyMax = integer('reass_limit', 1024, 1, 65536, 'pieces beyond a gap of one connection');
     this.challengeAckLimit = integer('challenge_ack_limit', 1000, 0, 1 << 20, 'challenge ACKs per second (RFC 5961)');
     this.invalidAckIntervalMs = integer(
       'invalid_ack',

@@ -28,6 +28,7 @@ import { EphemeralPorts } from './ephemeral.ts';
 import { onIcmpError } from './errors.ts';
 import { predicted, segmentArrives } from './input.ts';
 import { IsnGenerator } from './isn.ts';
+import { declareTcpLimits } from './limits.ts';
 import { listenArrives } from './listen.ts';
 import { Segment, SynOptions } from './options.ts';
 import { initialWindow } from './output.ts';
@@ -95,6 +96,7 @@ export class TcpStack implements Transport {
     this.tables = new TcpTables(context.rng.next32());
     this.work = new WorkQueue(ip, context.callouts);
     this.timeWait = new TimeWaitTable(this);
+    declareTcpLimits(this, context.sysctl.limits);
     ip.register(this);
   }
 
@@ -114,6 +116,13 @@ export class TcpStack implements Transport {
 
   get connectionCount(): number {
     return this.tables.connectionCount;
+  }
+
+  /** Whether the table of connections has no room for one more, which is counted then. */
+  full(): boolean {
+    if (this.tables.connectionCount < this.settings.connectionsMax.value) return false;
+    this.counters.add(this.count.connectionsFull, 1);
+    return true;
   }
 
   get synEntryCount(): number {
@@ -230,7 +239,10 @@ export class TcpStack implements Transport {
   /** RFC 9293 3.10.7.1 and 3.5.2: a reset that its receiver will believe. Never in answer to one. */
   reject(local: number, peer: number, ports: number, segment: Segment, nowUs: number): void {
     if (segment.flags & tcp.FLAG_RST) return;
-    if (!this.#resetLimit.take(this.settings.resetLimit.value, nowUs)) return;
+    if (!this.#resetLimit.take(this.settings.resetLimit.value, nowUs)) {
+      this.counters.add(this.count.resetsLimited, 1);
+      return;
+    }
     const path = this.ip.openPath(peer, local, 0);
     if (typeof path === 'number') return;
     const { bare } = this;

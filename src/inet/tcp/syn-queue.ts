@@ -8,6 +8,7 @@
 import { Callout } from '../../kern/callout.ts';
 import { FLAG_ACK, FLAG_ECE, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
 import type { Path } from '../transport.ts';
+import { mayChallenge } from './challenge.ts';
 import { Connection } from './connection.ts';
 import { establish, segmentArrives } from './input.ts';
 import type { Listener } from './listen.ts';
@@ -152,7 +153,7 @@ export function synEntryArrives(stack: TcpStack, entry: SynEntry, segment: Segme
   }
   if (outside || old) {
     if (old) counters.add(count.droppedOldTimestamp, 1);
-    if (stack.challengeLimit.take(stack.settings.challengeAckLimit.value, nowUs)) acknowledgeEntry(stack, entry, nowUs);
+    if (mayChallenge(stack, nowUs)) acknowledgeEntry(stack, entry, nowUs);
     return;
   }
   if ((flags & FLAG_ACK) === 0) {
@@ -168,8 +169,8 @@ export function synEntryArrives(stack: TcpStack, entry: SynEntry, segment: Segme
     stack.reject(entry.local, entry.peer, entry.ports, segment, nowUs);
     return;
   }
-  if (entry.listener.full || stack.connectionCount >= stack.settings.connectionsMax.value) {
-    counters.add(count.listenQueueOverflows, 1);
+  if (entry.listener.full || stack.full()) {
+    if (entry.listener.full) counters.add(count.listenQueueOverflows, 1);
     counters.add(count.synQueueAborted, 1);
     return;
   }
@@ -184,7 +185,7 @@ function backToListen(stack: TcpStack, entry: SynEntry): void {
 }
 
 function challengeEntry(stack: TcpStack, entry: SynEntry, nowUs: number): void {
-  if (!stack.challengeLimit.take(stack.settings.challengeAckLimit.value, nowUs)) return;
+  if (!mayChallenge(stack, nowUs)) return;
   stack.counters.add(stack.count.challengeAcksSent, 1);
   acknowledgeEntry(stack, entry, nowUs);
 }

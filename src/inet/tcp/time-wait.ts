@@ -8,6 +8,7 @@
 
 import { Callout } from '../../kern/callout.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
+import { mayChallenge } from './challenge.ts';
 import type { Connection, PortUse } from './connection.ts';
 import type { Segment } from './options.ts';
 import { sendBare } from './segment.ts';
@@ -49,9 +50,9 @@ export class TimeWaitTable {
   /** The connection's place in the tables goes to a new entry. */
   enter(c: Connection, nowUs: number): void {
     const { settings, counters, count } = this.#stack;
-    if (settings.timeWaitMax.value === 0) return;
     if (this.count >= settings.timeWaitMax.value) {
       counters.add(count.timeWaitOverflows, 1);
+      if (this.count === 0) return;
       this.remove(this.#first);
     }
     const entry = this.#take();
@@ -122,8 +123,8 @@ export class TimeWaitTable {
   }
 
   #challenge(entry: number, nowUs: number): void {
-    const { settings, counters, count, challengeLimit } = this.#stack;
-    if (!challengeLimit.take(settings.challengeAckLimit.value, nowUs)) return;
+    const { counters, count } = this.#stack;
+    if (!mayChallenge(this.#stack, nowUs)) return;
     counters.add(count.challengeAcksSent, 1);
     this.#answer(entry, nowUs);
   }

@@ -104,7 +104,7 @@ export function connectTo(
   owner: ConnectionOwner | null,
   nowUs: number,
 ): Connection | number {
-  if (stack.connectionCount >= stack.settings.connectionsMax.value) return -Errno.ENOBUFS;
+  if (stack.full()) return -Errno.ENOBUFS;
   // Broadcast and multicast have no connections.
   if (stack.ip.isBroadcast(peerAddress) || peerAddress >>> 28 === 0xe) return -Errno.ENETUNREACH;
   const path = stack.ip.openPath(peerAddress, use === null ? 0 : use.address, 0);

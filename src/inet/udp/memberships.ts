@@ -5,22 +5,45 @@
  */
 
 import { Errno } from '../../base/errors.ts';
+import type { Counters } from '../../mem/counters.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
 import { isMulticast } from '../addresses.ts';
+import type { InetContext } from '../context.ts';
 import type { Ip } from '../ip.ts';
-import type { Sysctl, SysctlVariable } from '../sysctl.ts';
+import type { SysctlVariable } from '../sysctl.ts';
 import type { Membership, UdpEndpoint } from './endpoint.ts';
 
 export class Memberships {
   readonly #ip: Ip;
   readonly #maxMemberships: SysctlVariable;
   readonly #maxSources: SysctlVariable;
+  readonly #counters: Counters;
+  readonly #refused: number;
 
-  constructor(ip: Ip, sysctl: Sysctl) {
+  /** `endpoints` lists the bound ones. */
+  constructor(ip: Ip, context: InetContext, endpoints: () => readonly UdpEndpoint[]) {
+    const { sysctl, counters } = context;
     this.#ip = ip;
+    this.#counters = counters;
+    this.#refused = counters.index('udp-memberships-refused');
     this.#maxMemberships = sysctl.integer('net.inet.udp.maxmemberships', 256, 1, 65536, 'groups of one socket');
     this.#maxSources = sysctl.integer('net.inet.udp.maxsources', 128, 1, 65536, 'sources of one membership');
+    const memberships = (): readonly Membership[] => endpoints().flatMap((one) => one.memberships);
+    sysctl.limits.add({
+      table: 'groups of one UDP socket',
+      variable: this.#maxMemberships,
+      counter: 'udp-memberships-refused',
+      whenFull: 'joining fails with ENOBUFS',
+      size: () => endpoints().reduce((most, one) => Math.max(most, one.memberships.length), 0),
+    });
+    sysctl.limits.add({
+      table: 'sources of one membership of a UDP socket',
+      variable: this.#maxSources,
+      counter: 'udp-memberships-refused',
+      whenFull: 'joining or blocking one more fails with ENOBUFS',
+      size: () => memberships().reduce((most, one) => Math.max(most, one.filter.sources.size), 0),
+    });
   }
 
   /**
@@ -34,7 +57,7 @@ export class Memberships {
     if (on === null) return -Errno.ENODEV;
     const known = endpoint.memberships.find((one) => one.group === group && one.iface === on);
     if (known !== undefined) return this.#joinMore(known, source);
-    if (endpoint.memberships.length >= this.#maxMemberships.value) return -Errno.ENOBUFS;
+    if (endpoint.memberships.length >= this.#maxMemberships.value) return this.#refuse();
     const filter: SourceFilter =
       source === 0 ? { exclude: true, sources: new Set() } : { exclude: false, sources: new Set([source]) };
     const joined = this.#ip.groups.join(on, group, filter);
@@ -47,7 +70,7 @@ export class Memberships {
     if (source === 0 && filter.exclude) return -Errno.EADDRINUSE;
     if (source === 0 || filter.exclude) return -Errno.EINVAL;
     if (filter.sources.has(source)) return -Errno.EADDRNOTAVAIL;
-    if (filter.sources.size >= this.#maxSources.value) return -Errno.ENOBUFS;
+    if (filter.sources.size >= this.#maxSources.value) return this.#refuse();
     filter.sources.add(source);
     this.#ip.groups.update(iface, group);
     return 0;
@@ -81,11 +104,16 @@ export class Memberships {
     if (known === undefined || !known.filter.exclude || source === 0) return -Errno.EINVAL;
     const { sources } = known.filter;
     if (sources.has(source) === blocked) return -Errno.EADDRNOTAVAIL;
-    if (blocked && sources.size >= this.#maxSources.value) return -Errno.ENOBUFS;
+    if (blocked && sources.size >= this.#maxSources.value) return this.#refuse();
     if (blocked) sources.add(source);
     else sources.delete(source);
     this.#ip.groups.update(known.iface, group);
     return 0;
+  }
+
+  #refuse(): number {
+    this.#counters.add(this.#refused, 1);
+    return -Errno.ENOBUFS;
   }
 
   /** The endpoint closes: leave all. */

@@ -16,7 +16,7 @@ import { PROTOCOL_UDP } from '../../wire/ipv4.ts';
 import { HEADER_BYTES } from '../../wire/udp.ts';
 import { isMulticast } from '../addresses.ts';
 import type { InetContext } from '../context.ts';
-import { DatagramQueue } from '../datagram-queue.ts';
+import { DatagramQueue, socketBufferLimit } from '../datagram-queue.ts';
 import type { Ip } from '../ip.ts';
 import { type IpPath, PATH_NO_LOOP } from '../path.ts';
 import { PortTable } from '../ports.ts';
@@ -36,6 +36,8 @@ export class Udp implements Transport {
   readonly protocol: number = PROTOCOL_UDP;
   readonly context: InetContext;
   readonly ports: PortTable;
+  /** What a socket may ask for. */
+  readonly maxBufferBytes: SysctlVariable;
   readonly memberships: Memberships;
   readonly #ip: Ip;
   readonly #view: DataView;
@@ -51,6 +53,8 @@ export class Udp implements Transport {
   readonly #noPort: number;
   readonly #noPortGroup: number;
   readonly #full: number;
+  readonly #maxSockets: SysctlVariable;
+  readonly #socketsRefused: number;
   readonly #noRoom: number;
   /** Endpoints to be told when there is room on their link. */
   #waiting: UdpEndpoint[] = [];
@@ -70,7 +74,8 @@ export class Udp implements Transport {
     this.ports = new PortTable(context.rng, context.sysctl);
     const { sysctl, counters } = context;
     this.#receiveBytes = sysctl.integer('net.inet.udp.recvspace', 212992, 1024, 1 << 24, 'default receive buffer');
-    this.memberships = new Memberships(ip, sysctl);
+    this.#maxSockets = sysctl.integer('net.inet.udp.maxsockets', 65536, 16, 1 << 20, 'bound UDP sockets');
+    this.memberships = new Memberships(ip, context, () => this.list());
     this.#makeChecksum = sysctl.toggle('net.inet.udp.checksum', true, 'compute checksums');
     this.#in = counters.index('udp-in');
     this.#out = counters.index('udp-out');
@@ -81,6 +86,22 @@ export class Udp implements Transport {
     this.#noPortGroup = counters.index('udp-in-no-port-group');
     this.#full = counters.index('udp-full-socket-drops');
     this.#noRoom = counters.index('udp-out-no-room');
+    this.#socketsRefused = counters.index('udp-sockets-refused');
+    this.maxBufferBytes = socketBufferLimit(sysctl);
+    sysctl.limits.add({
+      table: 'bound UDP sockets',
+      variable: this.#maxSockets,
+      counter: 'udp-sockets-refused',
+      whenFull: 'bind fails with ENOBUFS',
+      size: () => this.#demux.count,
+    });
+    sysctl.limits.add({
+      table: 'datagrams waiting in one UDP socket, bytes; its own buffer size may be less',
+      variable: this.maxBufferBytes,
+      counter: 'udp-full-socket-drops',
+      whenFull: 'the datagram is dropped',
+      size: () => this.list().reduce((most, one) => Math.max(most, one.queue.queuedBytes), 0),
+    });
     ip.register(this);
   }
 
@@ -311,6 +332,10 @@ export class Udp implements Transport {
 
   bind(endpoint: UdpEndpoint, address: number, port: number): number {
     if (endpoint.bound || endpoint.closed) return -Errno.EINVAL;
+    if (this.#demux.count >= this.#maxSockets.value) {
+      this.#counters.add(this.#socketsRefused, 1);
+      return -Errno.ENOBUFS;
+    }
     const usable = address === 0 || this.#ip.isLocal(address) || isMulticast(address) || this.#ip.isBroadcast(address);
     if (!usable) return -Errno.EADDRNOTAVAIL;
     endpoint.address = address;

@@ -1,0 +1,56 @@
+/**
+ * The limits of a kernel's tables: which table, which sysctl, which counter, what happens when it is full; and what is sent
+ * at most so often.
+ *
+ * Thread: the one that runs the kernel. Whoever keeps a table declares its limit beside the sysctl that holds it; nothing
+ * here is on the data path. docs/limits.md is this list, and the fuzzer holds every table to it.
+ */
+
+import type { SysctlVariable } from './sysctl.ts';
+
+export interface TableLimit {
+  /** What is counted; of the fullest one where every interface, socket or sender has its own. */
+  readonly table: string;
+  readonly variable: SysctlVariable;
+  /** The counter that grows when the limit is met. */
+  readonly counter: string;
+  /** What happens to what finds no room. */
+  readonly whenFull: string;
+  /** How much there is now, in the unit of the variable. */
+  size(): number;
+}
+
+/** Something that happens at most so often. */
+export interface RateLimitRow {
+  readonly what: string;
+  /** How many in a second. */
+  readonly variable: SysctlVariable;
+  /** The counter that grows when one was left out. */
+  readonly counter: string;
+}
+
+export class Limits {
+  readonly #limits: TableLimit[] = [];
+  readonly #rates: RateLimitRow[] = [];
+
+  add(limit: TableLimit): void {
+    this.#limits.push(limit);
+  }
+
+  addRate(rate: RateLimitRow): void {
+    this.#rates.push(rate);
+  }
+
+  /** Sorted by the name of the sysctl. */
+  list(): TableLimit[] {
+    return [...this.#limits].sort(byName);
+  }
+
+  rates(): RateLimitRow[] {
+    return [...this.#rates].sort(byName);
+  }
+}
+
+function byName(a: { variable: SysctlVariable }, b: { variable: SysctlVariable }): number {
+  return a.variable.name < b.variable.name ? -1 : 1;
+}

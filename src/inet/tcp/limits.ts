@@ -1,0 +1,65 @@
+/**
+ * The limits of TCP's tables, for docs/limits.md and whoever checks them.
+ *
+ * Thread: the one that runs the kernel. Never on the data path.
+ */
+
+import type { Limits } from '../limits.ts';
+import type { TcpStack } from './stack.ts';
+
+export function declareTcpLimits(stack: TcpStack, limits: Limits): void {
+  const { settings, tables } = stack;
+  limits.add({
+    table: 'TCP connections',
+    variable: settings.connectionsMax,
+    counter: 'tcp-connection-table-full',
+    whenFull: 'connect fails with ENOBUFS; the ACK that would complete a passive open is ignored, and comes again',
+    size: () => tables.connectionCount,
+  });
+  limits.add({
+    table: 'half-open TCP connections',
+    variable: settings.synQueueMax,
+    counter: 'tcp-syn-cache-overflows',
+    whenFull: 'SYNs are answered by cookies, or, where those are off, the oldest of the listener is forgotten',
+    size: () => tables.synEntryCount,
+  });
+  limits.add({
+    table: 'TCP connections waiting for accept at one listener, after the first',
+    variable: settings.backlogMax,
+    counter: 'tcp-listen-queue-overflows',
+    whenFull: 'SYNs and final ACKs are ignored, and come again',
+    size: () => {
+      let most = 0;
+      for (const listener of tables.listeners.all()) most = Math.max(most, listener.acceptQueue.length - 1);
+      return most;
+    },
+  });
+  limits.add({
+    table: 'TCP connections in TIME_WAIT',
+    variable: settings.timeWaitMax,
+    counter: 'tcp-time-wait-overflows',
+    whenFull: 'the oldest one ends early',
+    size: () => stack.timeWait.count,
+  });
+  limits.add({
+    table: 'pieces of data beyond a gap of one TCP connection',
+    variable: settings.reassemblyMax,
+    counter: 'tcp-discarded-too-many-pieces',
+    whenFull: 'the segment is dropped, and comes again',
+    size: () => {
+      let most = 0;
+      for (const c of tables.connections()) most = Math.max(most, c.reassembly.count);
+      return most;
+    },
+  });
+  limits.addRate({
+    what: 'TCP resets to nobody',
+    variable: settings.resetLimit,
+    counter: 'tcp-resets-limited',
+  });
+  limits.addRate({
+    what: 'challenge ACKs (RFC 5961)',
+    variable: settings.challengeAckLimit,
+    counter: 'tcp-challenge-acks-limited',
+  });
+}
