@@ -33,14 +33,37 @@ describe('callout', () => {
     expect(callout.pending).toBe(false);
   });
 
+  it('forgets callouts that were stopped long before they are due', () => {
+    const table = new CalloutTable();
+    const fired: number[] = [];
+    const kept = Array.from({ length: 100 }, (_, i) => new Callout(() => fired.push(i)));
+    for (const [i, callout] of kept.entries()) table.schedule(callout, 1000 + ((i * 37) % 100));
+    for (let i = 0; i < 100_000; i++) {
+      const passing = new Callout(() => fired.push(-1));
+      table.schedule(passing, 500 + (i % 1000));
+      table.stop(passing);
+      if (i % 3 === 0) table.schedule(passing, 600);
+      if (i % 3 === 0) table.stop(passing);
+    }
+    expect(table.size).toBeLessThanOrEqual(2 * 100 + 1);
+    expect(table.run(999)).toBe(0);
+    table.run(2000);
+    expect(fired).toEqual(Array.from({ length: 100 }, (_, i) => (i * 73) % 100));
+    expect(table.size).toBe(0);
+  });
+
   it('agrees with a sorted list under random schedules, moves and stops', () => {
-    const operation = fc.tuple(fc.nat(9), fc.constantFrom('schedule', 'stop', 'run'), fc.nat(100));
+    const operation = fc.tuple(
+      fc.nat(149),
+      fc.constantFrom('schedule', 'schedule', 'stop', 'stop', 'run'),
+      fc.nat(100),
+    );
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
+      fc.property(fc.array(operation, { maxLength: 1500, size: 'max' }), (operations) => {
         const table = new CalloutTable();
         const fired: number[] = [];
         const model = new Map<number, number>();
-        const callouts = Array.from({ length: 10 }, (_, i) => new Callout(() => fired.push(i)));
+        const callouts = Array.from({ length: 150 }, (_, i) => new Callout(() => fired.push(i)));
         let now = 0;
         for (const [i, what, amount] of operations) {
           if (what === 'schedule') {

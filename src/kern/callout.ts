@@ -3,7 +3,9 @@
  *
  * Thread: the one that runs the kernel. A binary heap of {@link Callout} objects ordered by deadline. Moving a deadline
  * later (what TCP does on every acknowledgement) only stores the new time: the entry is found early in the heap and
- * re-sorted when it surfaces. So `schedule` on a pending callout is O(1) unless the deadline moves earlier.
+ * re-sorted when it surfaces. So `schedule` on a pending callout is O(1) unless the deadline moves earlier. Stopped entries
+ * lie in the heap until they surface, or until they are more than the others: a flood of objects that come and go before
+ * their timers fire must not fill the memory.
  */
 
 /** One timer; made once by its owner and scheduled many times. Allocates nothing after construction. */
@@ -24,11 +26,17 @@ export class Callout {
   }
 }
 
+/** Fewer stopped entries than this are not worth a look. */
+const STOPPED_MIN = 64;
+
 export class CalloutTable {
   readonly #heap: Callout[] = [];
+  /** Entries of the heap that were stopped. */
+  #stopped = 0;
 
   /** Arm, or move, a callout to fire at the first `run` whose `nowUs` is at or past `deadlineUs`. */
   schedule(callout: Callout, deadlineUs: number): void {
+    if (callout.deadlineUs === Infinity && callout.heapIndex >= 0) this.#stopped--;
     callout.deadlineUs = deadlineUs;
     if (callout.heapIndex < 0) {
       callout.heapUs = deadlineUs;
@@ -41,9 +49,13 @@ export class CalloutTable {
     }
   }
 
-  /** Disarm; the entry leaves the heap when it surfaces. */
+  /** Disarm; the entry leaves the heap later. */
   stop(callout: Callout): void {
+    if (callout.deadlineUs === Infinity) return;
     callout.deadlineUs = Infinity;
+    if (callout.heapIndex < 0) return;
+    this.#stopped++;
+    if (this.#stopped > STOPPED_MIN && this.#stopped > this.#heap.length >> 1) this.#compact();
   }
 
   /** Fire everything due. Returns how many fired. A callout may re-schedule itself or stop others. */
@@ -81,11 +93,31 @@ export class CalloutTable {
   /** The top entry's key is earlier than its deadline: move it to where it belongs, or out. */
   #settle(top: Callout): void {
     if (top.deadlineUs === Infinity) {
+      this.#stopped--;
       this.#remove(top);
     } else {
       top.heapUs = top.deadlineUs;
       this.#down(0);
     }
+  }
+
+  /** Take the stopped entries out; each step costs as much as one of the calls that made it necessary. */
+  #compact(): void {
+    const heap = this.#heap;
+    let kept = 0;
+    for (let i = 0; i < heap.length; i++) {
+      const callout = heap[i] as Callout;
+      if (callout.deadlineUs === Infinity) {
+        callout.heapIndex = -1;
+        callout.heapUs = Infinity;
+      } else {
+        callout.heapIndex = kept;
+        heap[kept++] = callout;
+      }
+    }
+    heap.length = kept;
+    this.#stopped = 0;
+    for (let i = (kept >> 1) - 1; i >= 0; i--) this.#down(i);
   }
 
   #remove(callout: Callout): void {

@@ -3,7 +3,7 @@
 import type { Kernel } from '../../src/kernel/kernel.ts';
 
 /** Timers of connections, half-open ones, neighbors and the rest, in worlds whose tables are small. */
-const CALLOUTS_MAX = 4096;
+const CALLOUTS_MAX = 1024;
 
 export function checkLimits(kernel: Kernel): void {
   for (const { table, variable, size } of kernel.inet.sysctl.limits.list()) {
