@@ -39,7 +39,7 @@ function node(arena: Arena, name: string, links: [NetworkDescriptor, number, str
     heap: new Heap(arena.allocate(HEAP_BYTES, 4096), HEAP_BYTES),
     callouts,
     rng: new SeededRng(1),
-    counters: Counters.open(arena, name, 256),
+    counters: Counters.open(arena, name, 512),
     nowUs: () => nowUs,
   });
   links.forEach(([network, port, address], i) => {

@@ -310,7 +310,7 @@ describe('a frame for somebody else', () => {
     const { bed: one } = bed();
     const packet = ip4({ src: PEER, dst: OWN, protocol: 17 }, udp(PEER, OWN, 7, 5000, hex('61')));
     one.receive(ether('02:00:00:00:00:dd', PEER_MAC, 0x0800, packet));
-    one.receive(ether(ownMac(1), PEER_MAC, 0x86dd, packet));
+    one.receive(ether(ownMac(1), PEER_MAC, 0x88b5, packet));
     one.receive(hex('020000000001'));
     expect(one.count('udp-in')).toBe(0);
     expect(['ether-in-not-ours', 'ether-in-unknown-type', 'ether-in-short'].map((name) => one.count(name))).toEqual([

@@ -10,6 +10,7 @@ import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import type { Counters } from '../mem/counters.ts';
 import type { Heap } from '../mem/heap.ts';
+import type { Ip6AddressTable } from './ip6/address-table.ts';
 import type { Sysctl } from './sysctl.ts';
 
 export interface InetContext {
@@ -20,6 +21,8 @@ export interface InetContext {
   readonly rng: Rng;
   readonly counters: Counters;
   readonly sysctl: Sysctl;
+  /** What the numbers in 240.0.0.0/8 stand for. */
+  readonly addresses6: Ip6AddressTable;
   /** Monotonic microseconds. Read on slow paths only; the data path is handed the time of its poll. */
   nowUs(): number;
 }

@@ -115,6 +115,17 @@ export class DatagramQueue {
     }
   }
 
+  /** Call `mark` with the sender of every datagram that waits. */
+  markAddresses(mark: (address: number) => void): void {
+    let at = this.#head;
+    for (let left = this.#count; left > 0; left--) {
+      if (this.#view.getInt32(this.#blockAt + at) === WRAP) at = 0;
+      mark(this.#view.getInt32(this.#blockAt + at + 4));
+      at += recordBytes(this.#view.getInt32(this.#blockAt + at));
+      if (at === this.#capacity) at = 0;
+    }
+  }
+
   /** Give the memory back; what waited is lost. */
   close(): void {
     if (this.#capacity > 0) this.#context.heap.free(this.#blockAt);

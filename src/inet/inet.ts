@@ -17,6 +17,7 @@ import { EthernetInput } from '../net/ethernet.ts';
 import { Interface } from '../net/interface.ts';
 import type { InetContext } from './context.ts';
 import { Ip } from './ip.ts';
+import { Ip6AddressTable } from './ip6/address-table.ts';
 import { Sysctl } from './sysctl.ts';
 import { type InterfaceRow, interfaceRow, type NeighborRow, neighborRow, type RouteRow, routeRow } from './tables.ts';
 import { Udp } from './udp/udp.ts';
@@ -32,12 +33,14 @@ export interface InetOptions {
   heap: Heap;
   callouts: CalloutTable;
   rng: Rng;
-  /** Room for about 150 names. */
+  /** Room for about 300 names. */
   counters: Counters;
   /** Monotonic microseconds. */
   nowUs(): number;
   /** A table of the kernel's own; one is made when absent. */
   sysctl?: Sysctl;
+  /** Whether IPv6 runs from the start; default no. `net.inet6.ip6.enable` switches it later. */
+  ipv6?: boolean;
 }
 
 /** Stands for the interface of packets that came by none. */
@@ -57,10 +60,12 @@ export class Inet {
     const { arena, bulk, heap, callouts, rng, counters } = options;
     this.sysctl = options.sysctl ?? new Sysctl();
     const nowUs = (): number => options.nowUs();
-    this.context = { arena, bulk, heap, callouts, rng, counters, sysctl: this.sysctl, nowUs };
-    this.ip = new Ip(this.context, this.#interfaces, new Interface('', 0, NO_DEVICE));
+    const { sysctl } = this;
+    const addresses6 = new Ip6AddressTable({ counters, sysctl, rng });
+    this.context = { arena, bulk, heap, callouts, rng, counters, sysctl, addresses6, nowUs };
+    this.ip = new Ip(this.context, this.#interfaces, new Interface('', 0, NO_DEVICE), options.ipv6 ?? false);
     this.udp = new Udp(this.context, this.ip);
-    this.#ethernet = new EthernetInput(arena.view, counters, this.ip.input, this.ip.arp);
+    this.#ethernet = new EthernetInput(arena.view, counters, this.ip.input, this.ip.six.input, this.ip.arp);
   }
 
   /** Attach a device. */
@@ -68,6 +73,7 @@ export class Inet {
     const iface = new Interface(name, this.#nextIndex++, device);
     this.#interfaces.push(iface);
     this.ip.groups.attach(iface);
+    this.ip.six.attach(iface);
     return iface;
   }
 
@@ -125,6 +131,8 @@ export class Inet {
    * leaves with `flush`.
    */
   poll(nowUs: number): number {
+    // Nothing is on its way through the layers now: the time to free addresses that nobody keeps.
+    if (this.context.addresses6.sweepDue) this.context.addresses6.sweep();
     let received = 0;
     for (let i = 0; i < this.#interfaces.length; i++) {
       const iface = this.#interfaces[i] as Interface;

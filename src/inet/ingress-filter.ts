@@ -12,7 +12,7 @@ export const FILTER_REJECT = 2;
 
 export interface IngressRule {
   readonly id: string;
-  /** Source addresses, int32. */
+  /** Source addresses, int32 of either family. */
   readonly from: readonly number[];
   readonly action: 'drop' | 'reject';
 }
@@ -34,6 +34,11 @@ export class IngressFilter {
     const known = this.#rules.delete(id);
     if (known) this.#rebuild();
     return known;
+  }
+
+  /** Call `mark` with every address kept here. */
+  markAddresses(mark: (address: number) => void): void {
+    for (const src of this.#verdicts.keys()) mark(src);
   }
 
   list(): IngressRule[] {

@@ -18,7 +18,7 @@ import type { Icmp } from './icmp.ts';
 import { FILTER_DROP, FILTER_PASS, type IngressFilter } from './ingress-filter.ts';
 import { IpOptions, OPTIONS_FORWARD } from './ip-options.ts';
 import type { RawSockets } from './raw-sockets.ts';
-import { Reassembly } from './reassembly.ts';
+import { Reassembly, type ReassemblyFamily } from './reassembly.ts';
 import type { Refuser } from './refuse.ts';
 import type { RouteTable } from './route-table.ts';
 import type { InPacket, Transport } from './transport.ts';
@@ -29,6 +29,9 @@ const OFFSET_MASK = 0x1fff;
 const FRAGMENT_MASK: number = MORE_FRAGMENTS | OFFSET_MASK;
 const ALL_HOSTS: number = 0xe0000001 | 0;
 const PROTOCOLS = 256;
+/** The longest header is 60 bytes; the payload behind it stays aligned. */
+const REASSEMBLY_OFFSET = 64;
+const REASSEMBLY_TIMEOUT_MS = 30000;
 
 /** The packet being processed; one per kernel, filled anew each time. */
 export class IpPacket implements InPacket {
@@ -37,6 +40,7 @@ export class IpPacket implements InPacket {
   lengthBytes = 0;
   src = 0;
   dst = 0;
+  addressSum = 0;
   protocol = 0;
   ttl = 0;
   tos = 0;
@@ -56,6 +60,7 @@ export class IpPacket implements InPacket {
     this.lengthBytes = ipv4.totalLength(view, at) - headerBytes;
     this.src = ipv4.src(view, at);
     this.dst = ipv4.dst(view, at);
+    this.addressSum = (this.src >>> 16) + (this.src & 0xffff) + (this.dst >>> 16) + (this.dst & 0xffff);
     this.protocol = ipv4.protocol(view, at);
     this.ttl = ipv4.ttl(view, at);
     this.tos = ipv4.tos(view, at);
@@ -108,8 +113,8 @@ export class IpInput {
     this.#raw = parts.raw;
     this.#options = new IpOptions(context, parts.addresses, parts.routes);
     this.#packet = new IpPacket(nowhere);
-    this.reassembly = new Reassembly(context);
-    this.reassembly.onTimeout = (headerAt, quotedBytes, nowUs) => {
+    this.reassembly = new Reassembly(context, reassemblyFamily(context));
+    this.reassembly.onTimeout = (headerAt, quotedBytes, _src, _dst, nowUs) => {
       this.#packet.read(this.#view, headerAt, nowhere);
       this.#packet.lengthBytes = quotedBytes - (this.#packet.at - headerAt);
       parts.icmp.sendTimeExceeded(this.#packet, icmpv4.CODE_REASSEMBLY_TIMEOUT, nowUs);
@@ -163,8 +168,9 @@ export class IpInput {
       this.#drop(this.#badLength, iface);
       return;
     }
+    const addressSum = (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff);
     let sum = (word0 >>> 16) + (word0 & 0xffff) + (word1 >>> 16) + (word1 & 0xffff) + (word2 >>> 16) + (word2 & 0xffff);
-    sum += (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff);
+    sum += addressSum;
     if (headerBytes > BASIC_HEADER_BYTES) {
       sum += sumView(view, at + BASIC_HEADER_BYTES, headerBytes - BASIC_HEADER_BYTES);
     }
@@ -181,6 +187,7 @@ export class IpInput {
     packet.lengthBytes = totalBytes - headerBytes;
     packet.src = src;
     packet.dst = dst;
+    packet.addressSum = addressSum;
     packet.protocol = (word2 >>> 16) & 0xff;
     packet.ttl = word2 >>> 24;
     packet.tos = (word0 >>> 16) & 0xff;
@@ -196,7 +203,10 @@ export class IpInput {
         return;
       }
       sourceRouted = done === OPTIONS_FORWARD;
-      if (sourceRouted) dst = packet.dst = view.getInt32(at + 16);
+      if (sourceRouted) {
+        dst = packet.dst = view.getInt32(at + 16);
+        packet.addressSum = (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff);
+      }
     }
     if ((dst !== iface.primary || linkGroup) && !this.#isForUs(packet, linkGroup, sourceRouted, nowUs)) return;
     if ((word1 & FRAGMENT_MASK) === 0) this.#deliver(packet, nowUs);
@@ -270,10 +280,24 @@ export class IpInput {
 
   #reassemble(packet: IpPacket, headerBytes: number, word1: number, nowUs: number): void {
     this.#counters.add(this.#fragments, 1);
-    const { headerAt, lengthBytes, broadcast, iface } = packet;
+    const { headerAt, lengthBytes, broadcast, iface, src, dst, protocol } = packet;
     const offset = (word1 & OFFSET_MASK) << 3;
     const more = (word1 & MORE_FRAGMENTS) !== 0;
-    const whole = this.reassembly.add(headerAt, headerBytes, lengthBytes, offset, more, nowUs);
+    const key = ((word1 >>> 16) << 8) | protocol;
+    const dataAt = headerAt + headerBytes;
+    const whole = this.reassembly.add(
+      src,
+      dst,
+      key,
+      headerAt,
+      headerBytes,
+      0,
+      dataAt,
+      lengthBytes,
+      offset,
+      more,
+      nowUs,
+    );
     if (whole <= 0) return;
     packet.read(this.#view, whole, iface);
     packet.broadcast = broadcast;
@@ -298,4 +322,23 @@ export class IpInput {
     this.#counters.add(counter, 1);
     iface.inDrops++;
   }
+}
+
+function reassemblyFamily(context: InetContext): ReassemblyFamily {
+  const { bulk } = context;
+  const { view } = context.arena;
+  return {
+    name: 'IPv4',
+    sysctlPrefix: 'net.inet.ip.',
+    counterPrefix: 'ip',
+    timeoutMs: REASSEMBLY_TIMEOUT_MS,
+    payloadOffset: REASSEMBLY_OFFSET,
+    countedBytes: (headerBytes) => headerBytes,
+    finish: (at, headerBytes, payloadBytes) => {
+      view.setUint16(at + 2, headerBytes + payloadBytes);
+      view.setUint16(at + 6, 0);
+      view.setUint16(at + 10, 0);
+      view.setUint16(at + 10, ~bulk.sum(at, headerBytes) & 0xffff);
+    },
+  };
 }

@@ -15,14 +15,16 @@ import { type Device, META_CHECKSUM_PARTIAL } from '../link/device.ts';
 import type { Interface } from '../net/interface.ts';
 import type { InetContext } from './context.ts';
 import type { Neighbor, NeighborCache } from './neighbor-cache.ts';
-import type { IpPath, PathTable } from './path.ts';
+import { IP4_HEADER_BYTES, type IpPath, type PathResolver, type PathTable } from './path.ts';
 import { RTF_GATEWAY } from './route-table.ts';
 import type { Transmitter } from './transmit.ts';
 import { IP_DONT_FRAGMENT } from './transport.ts';
 
 const ETHERNET_HEADER_BYTES = 14;
-const IP_HEADER_BYTES = 20;
-const MAX_PACKET_BYTES = 65535;
+/** A whole packet of IPv4, the payload of one of IPv6. */
+const MAX_BYTES = 65535;
+/** Room for the longest packet of either family. */
+const SCRATCH_BYTES = 65536 + 64;
 const DONT_FRAGMENT = 0x4000;
 /** Segments of a super-frame carry more than 2^5 bytes. */
 const MIN_SEGMENT_SHIFT = 5;
@@ -62,6 +64,7 @@ export class IpOutput {
   #jobBytes = 0;
   #jobMtu = 0;
   #jobOffset = 0;
+  #jobIdentification = 0;
 
   constructor(context: InetContext, paths: PathTable, neighbors: NeighborCache, transmitter: Transmitter) {
     this.#context = context;
@@ -71,7 +74,7 @@ export class IpOutput {
     this.#transmitter = transmitter;
     for (let i = 0; i < IDENTIFIERS; i++) this.#identifiers[i] = context.rng.next32();
     this.#identifierKey = context.rng.next32() | 1;
-    this.#scratchAt = context.heap.allocate(MAX_PACKET_BYTES + 1);
+    this.#scratchAt = context.heap.allocate(SCRATCH_BYTES);
     assert(this.#scratchAt >= 0, 'the kernel has no memory for one packet');
     this.#noRoute = context.counters.index('ip-out-no-route');
     this.#discarded = context.counters.index('ip-out-discarded');
@@ -81,7 +84,8 @@ export class IpOutput {
   /** As `IpService.begin`. */
   begin(path: IpPath, protocol: number, payloadBytes: number, ttl: number, tos: number, flags: number): number {
     if (path.generation !== this.#paths.generation) this.#paths.renew(path);
-    const totalBytes = payloadBytes + IP_HEADER_BYTES;
+    const { headerBytes } = path;
+    const totalBytes = payloadBytes + headerBytes;
     if (!path.neighbor.fresh || totalBytes > path.directBytes) {
       const direct = this.#beginOtherwise(path, protocol, totalBytes, flags);
       if (direct < 0) return direct;
@@ -96,12 +100,13 @@ export class IpOutput {
     view.setInt32(frameAt + 6, path.etherWord6);
     view.setInt32(frameAt + 10, path.etherWord10);
     const headerAt = frameAt + ETHERNET_HEADER_BYTES;
-    this.#writeHeader(headerAt, path, protocol, totalBytes, ttl, tos, flags);
+    if (headerBytes === IP4_HEADER_BYTES) this.#writeHeader(headerAt, path, protocol, totalBytes, ttl, tos, flags);
+    else this.#writeHeader6(headerAt, path, protocol, payloadBytes, ttl, tos);
     this.#where = IN_RING;
     this.#path = path;
     this.#device = device;
     this.#totalBytes = totalBytes;
-    return headerAt + IP_HEADER_BYTES;
+    return headerAt + headerBytes;
   }
 
   /** As `IpService.end`. */
@@ -125,7 +130,7 @@ export class IpOutput {
   }
 
   /**
-   * `begin` for a packet with IP options: `optionBytes` (a multiple of 4) at the returned offset, the payload after them.
+   * `begin` for an IPv4 packet with options: `optionBytes` (a multiple of 4) at the returned offset, the payload after them.
    * Always by way of the scratch packet.
    */
   beginWithOptions(
@@ -137,12 +142,12 @@ export class IpOutput {
     tos: number,
   ): number {
     if (path.generation !== this.#paths.generation) this.#paths.renew(path);
-    const totalBytes = payloadBytes + optionBytes + IP_HEADER_BYTES;
+    const totalBytes = payloadBytes + optionBytes + IP4_HEADER_BYTES;
     const found = this.#beginOtherwise(path, protocol, totalBytes, 0);
     if (found < 0) return found;
     if (this.#scratchBusy()) return -Errno.ENOBUFS;
     const at = this.#beginInScratch(path, protocol, totalBytes, ttl, tos, 0);
-    if (at > 0) this.#view.setUint8(at - IP_HEADER_BYTES, 0x40 | ((IP_HEADER_BYTES + optionBytes) >> 2));
+    if (at > 0) this.#view.setUint8(at - IP4_HEADER_BYTES, 0x40 | ((IP4_HEADER_BYTES + optionBytes) >> 2));
     return at;
   }
 
@@ -165,6 +170,7 @@ export class IpOutput {
       this.#jobBytes,
       this.#jobMtu,
       this.#jobOffset,
+      this.#jobIdentification,
     );
     this.#jobOffset = this.#transmitter.resumeOffset;
     if (sent === -Errno.ENOBUFS) {
@@ -187,10 +193,11 @@ export class IpOutput {
       this.#context.counters.add(this.#noRoute, 1);
       return path.error;
     }
-    if (totalBytes > MAX_PACKET_BYTES) return -Errno.EMSGSIZE;
+    const countedBytes = path.headerBytes === IP4_HEADER_BYTES ? totalBytes : totalBytes - path.headerBytes;
+    if (countedBytes > MAX_BYTES) return -Errno.EMSGSIZE;
     const neighbor = path.neighbor;
     if (!neighbor.fresh && !path.discards) {
-      const waits = this.#neighbors.use(neighbor, this.#context.nowUs());
+      const waits = this.#cacheOf(path).use(neighbor, this.#context.nowUs());
       if (waits < 0) return this.#hostDown(path);
       if (waits > 0) return this.#scratchBusy() ? -Errno.ENOBUFS : IN_SCRATCH;
     }
@@ -208,17 +215,24 @@ export class IpOutput {
     return gateway ? -Errno.EHOSTUNREACH : -Errno.EHOSTDOWN;
   }
 
+  #cacheOf(path: IpPath): NeighborCache {
+    return path.headerBytes === IP4_HEADER_BYTES ? this.#neighbors : (this.#paths.resolver6 as PathResolver).neighbors;
+  }
+
   #scratchBusy(): boolean {
     return this.#jobInterface !== null && !this.continueFragments();
   }
 
   #beginInScratch(path: IpPath, protocol: number, totalBytes: number, ttl: number, tos: number, flags: number): number {
-    this.#writeHeader(this.#scratchAt, path, protocol, totalBytes, ttl, tos, flags);
+    const { headerBytes } = path;
+    const at = this.#scratchAt;
+    if (headerBytes === IP4_HEADER_BYTES) this.#writeHeader(at, path, protocol, totalBytes, ttl, tos, flags);
+    else this.#writeHeader6(at, path, protocol, totalBytes - headerBytes, ttl, tos);
     this.#where = IN_SCRATCH;
     this.#path = path;
-    this.#headerAt = this.#scratchAt;
+    this.#headerAt = at;
     this.#totalBytes = totalBytes;
-    return this.#scratchAt + IP_HEADER_BYTES;
+    return at + headerBytes;
   }
 
   #endInScratch(meta: number): void {
@@ -226,7 +240,7 @@ export class IpOutput {
     const view = this.#view;
     const at = this.#headerAt;
     const headerBytes = (view.getUint8(at) & 0xf) << 2;
-    if (headerBytes > IP_HEADER_BYTES) {
+    if (path.headerBytes === IP4_HEADER_BYTES && headerBytes > IP4_HEADER_BYTES) {
       view.setUint16(at + 10, 0);
       view.setUint16(at + 10, checksumOf(this.#context.bulk.sum(at, headerBytes)));
     }
@@ -237,7 +251,7 @@ export class IpOutput {
     if (path.loops) meta = this.#loopBack(at, meta);
     const neighbor: Neighbor = path.neighbor;
     if (!neighbor.fresh) {
-      this.#neighbors.enqueue(neighbor, at, this.#totalBytes, meta, this.#context.nowUs());
+      this.#cacheOf(path).enqueue(neighbor, at, this.#totalBytes, meta, this.#context.nowUs());
       return;
     }
     const { iface, dstHi, dstLo, mtu } = path;
@@ -249,6 +263,7 @@ export class IpOutput {
       this.#jobBytes = this.#totalBytes;
       this.#jobMtu = mtu;
       this.#jobOffset = this.#transmitter.resumeOffset;
+      this.#jobIdentification = this.#transmitter.resumeIdentification;
       iface.device.awaitRoom(dstHi, dstLo);
     } else if (sent < 0) {
       this.#context.counters.add(this.#unsent, 1);
@@ -261,11 +276,14 @@ export class IpOutput {
    */
   #loopBack(at: number, meta: number): number {
     const path = this.#path as IpPath;
-    const lo = this.#paths.loopback;
+    const six = path.headerBytes !== IP4_HEADER_BYTES;
+    const lo = six ? (this.#paths.resolver6?.loopback ?? null) : this.#paths.loopback;
     if (lo === null) return meta;
     if ((meta & META_CHECKSUM_PARTIAL) !== 0) this.#transmitter.completeChecksum(at, this.#totalBytes);
     const left = meta & ~META_CHECKSUM_PARTIAL;
-    const sent = this.#transmitter.send(lo, path.dstHi, path.dstLo, at, this.#totalBytes, left, lo.mtuBytes);
+    // The link-layer address that lo0 does not need says to IPv6 input where the packet went out.
+    const dstLo = six ? path.iface.index : path.dstLo;
+    const sent = this.#transmitter.send(lo, path.dstHi, dstLo, at, this.#totalBytes, left, lo.mtuBytes);
     if (sent < 0) this.#context.counters.add(this.#unsent, 1);
     return left;
   }
@@ -294,7 +312,7 @@ export class IpOutput {
       identifier = this.#identifier(path.dst, packets);
       fragment = 0;
     }
-    let sum = path.headerSum + first + totalBytes + identifier + fragment + last;
+    let sum = path.addressSum + first + totalBytes + identifier + fragment + last;
     sum = (sum >>> 16) + (sum & 0xffff);
     sum = (sum >>> 16) + (sum & 0xffff);
     view.setInt32(at, (first << 16) | totalBytes);
@@ -302,6 +320,28 @@ export class IpOutput {
     view.setInt32(at + 8, (last << 16) | (~sum & 0xffff));
     view.setInt32(at + 12, path.src);
     view.setInt32(at + 16, path.dst);
+  }
+
+  /** The 40 bytes of an IPv6 header. Nothing in it is summed. */
+  #writeHeader6(
+    at: number,
+    path: IpPath,
+    protocol: number,
+    payloadBytes: number,
+    hopLimit: number,
+    trafficClass: number,
+  ): void {
+    const view = this.#view;
+    view.setInt32(at, path.firstWord | (trafficClass << 20));
+    view.setInt32(at + 4, (payloadBytes << 16) | (protocol << 8) | hopLimit);
+    view.setInt32(at + 8, path.src0);
+    view.setInt32(at + 12, path.src1);
+    view.setInt32(at + 16, path.src2);
+    view.setInt32(at + 20, path.src3);
+    view.setInt32(at + 24, path.dst0);
+    view.setInt32(at + 28, path.dst1);
+    view.setInt32(at + 32, path.dst2);
+    view.setInt32(at + 36, path.dst3);
   }
 
   /** The first of `count` numbers. */

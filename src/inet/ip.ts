@@ -1,17 +1,18 @@
 /**
- * IPv4 of one kernel, put together: what transports see of it ({@link IpService}), and what configures it.
+ * IP of one kernel, put together: what transports see of both families ({@link IpService}), and what configures IPv4. What is
+ * particular to IPv6 is `six` (inet/ip6/ip6.ts); output, paths, raw sockets and the filter are shared.
  *
  * Thread: the one that runs the kernel. Read first: inet/transport.ts (the contract), then ip-output.ts and ip-input.ts.
- * Missing: IPv6 (its own folder beside this one will share routes of its family, neighbors, transports).
  */
 
 import { Errno } from '../base/errors.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import type { Interface, InterfaceAddress } from '../net/interface.ts';
 import * as icmpv4 from '../wire/icmpv4.ts';
+import * as icmpv6 from '../wire/icmpv6.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { AddressConflicts } from './address-conflict.ts';
-import { AddressTable } from './addresses.ts';
+import { AddressTable, isMulticast } from './addresses.ts';
 import { ArpInput, ArpOutput } from './arp.ts';
 import type { InetContext } from './context.ts';
 import { Forwarder } from './forward.ts';
@@ -20,6 +21,8 @@ import { Igmp } from './igmp.ts';
 import { IngressFilter } from './ingress-filter.ts';
 import { IpInput, IpPacket } from './ip-input.ts';
 import { IpOutput } from './ip-output.ts';
+import { isIp6 } from './ip6/address-table.ts';
+import { Ip6 } from './ip6/ip6.ts';
 import { IPV4_GROUPS, MulticastGroups } from './multicast.ts';
 import { type Neighbor, NeighborCache } from './neighbor-cache.ts';
 import { type IpPath, PathTable } from './path.ts';
@@ -58,6 +61,7 @@ export class Ip implements IpService {
   readonly groups: MulticastGroups;
   readonly filter: IngressFilter = new IngressFilter();
   readonly interfaces: readonly Interface[];
+  readonly six: Ip6;
   readonly #conflicts: AddressConflicts;
   readonly #redirects: Redirects;
   readonly #transmitter: Transmitter;
@@ -65,7 +69,7 @@ export class Ip implements IpService {
   readonly #scrap: IpPacket;
 
   /** `interfaces` is the kernel's list, which grows as devices are attached. `nowhere` stands for "no interface". */
-  constructor(context: InetContext, interfaces: readonly Interface[], nowhere: Interface) {
+  constructor(context: InetContext, interfaces: readonly Interface[], nowhere: Interface, ipv6: boolean) {
     const { arena, sysctl, counters } = context;
     this.view = arena.view;
     this.bytes = arena.bytes;
@@ -108,7 +112,7 @@ export class Ip implements IpService {
       transport: (protocol) => this.input.transport(protocol),
     });
     const forwarder = new Forwarder(context, paths, neighbors, transmitter, icmp, forwarding);
-    const refuser = new Refuser(context, addresses, paths, output, icmp);
+    const refuser = new Refuser(context, paths, output, this);
     this.routes = routes;
     this.neighbors = neighbors;
     this.paths = paths;
@@ -128,21 +132,28 @@ export class Ip implements IpService {
       variable: maxGroups,
       counter: 'igmp-groups-refused',
       whenFull: 'joining fails with ENOBUFS',
-      size: () => interfaces.reduce((most, iface) => Math.max(most, iface.groups.size), 0),
+      size: () => interfaces.reduce((most, iface) => Math.max(most, this.groups.count(iface)), 0),
     });
     this.#conflicts = new AddressConflicts(context, arpOutput);
     this.#conflicts.onResult = (iface, entry, free) => this.#probed(iface, entry, free);
     this.arp = new ArpInput(context, addresses, neighbors, this.#conflicts, filter, arpOutput);
     const igmp = new Igmp(context, paths, output);
     this.groups.listener = igmp;
-    this.register(icmp);
-    this.register(igmp);
+    this.input.register(icmp);
+    this.input.register(igmp);
+    this.six = new Ip6(
+      context,
+      { interfaces, routes, paths, output, transmitter, pathMtu, raw, filter, refuser },
+      ipv6,
+      nowhere,
+    );
   }
 
   // --- IpService ---
 
   register(transport: Transport): void {
     this.input.register(transport);
+    this.six.input.register(transport);
   }
 
   openPath(dst: number, src: number, flags: number): Path | number {
@@ -170,20 +181,27 @@ export class Ip implements IpService {
   }
 
   sendUnreachable(packet: InPacket, code: number, nowUs: number): void {
-    this.icmp.sendUnreachable(packet, code, nowUs);
+    if (isIp6(packet.dst)) this.six.icmp.sendUnreachable(packet, code6Of(code), nowUs);
+    else this.icmp.sendUnreachable(packet, code, nowUs);
   }
 
   isLocal(address: number): boolean {
-    return this.addresses.isLocal(address);
+    return isIp6(address) ? this.six.addresses.isLocal(address) : this.addresses.isLocal(address);
   }
 
   isBroadcast(address: number): boolean {
     return this.addresses.isBroadcast(address);
   }
 
+  fingerprint(address: number): number {
+    return isIp6(address) ? this.six.table.fingerprint(address) : address;
+  }
+
   confirm(path: Path, nowUs: number): void {
     const { neighbor } = path as IpPath;
-    if (neighbor.address !== 0) this.neighbors.confirm(neighbor, nowUs);
+    if (neighbor.address === 0) return;
+    if (isIp6(neighbor.address)) this.six.neighbors.confirm(neighbor, nowUs);
+    else this.neighbors.confirm(neighbor, nowUs);
   }
 
   // --- Within layers 3 and 4 ---
@@ -196,6 +214,21 @@ export class Ip implements IpService {
   /** A path for one packet; not to be kept. */
   passingPath(dst: number, src: number, flags: number, via: Interface | null): IpPath | number {
     return this.paths.passing(dst, src, flags, via);
+  }
+
+  /** Whether an address is a group, of either family. */
+  isMulticast(address: number): boolean {
+    return isIp6(address) ? this.six.addresses.isGroup(address) : isMulticast(address);
+  }
+
+  /** The groups of the family of `group`. */
+  groupsOf(group: number): MulticastGroups {
+    return isIp6(group) ? this.six.groups : this.groups;
+  }
+
+  /** A group as it is known on an interface: with its zone, where it has one; 0 when there is no room for that. */
+  groupOn(group: number, iface: Interface): number {
+    return isIp6(group) ? this.six.addresses.onLink(group, iface) : group;
   }
 
   /** The interface on which a membership that names none is taken. */
@@ -255,6 +288,7 @@ export class Ip implements IpService {
   interfaceChanged(iface: Interface): void {
     this.routes.generation++;
     if (!iface.up) this.neighbors.flush(iface, false);
+    this.six.interfaceChanged(iface);
   }
 
   /** An interface that was down is up: say again which addresses are here. */
@@ -264,6 +298,7 @@ export class Ip implements IpService {
 
   /** Before an interface is detached. */
   detach(iface: Interface): void {
+    this.six.detach(iface);
     for (const { address } of [...iface.addresses]) this.removeAddress(iface, address);
     for (const route of this.routes.list()) {
       if (route.iface === iface) this.removeRoute(route.destination, route.prefixLength, 0);
@@ -339,4 +374,18 @@ function makeRoute(destination: number, prefixLength: number, gateway: number, i
     uses: 0,
     expiresUs: Infinity,
   };
+}
+
+/** RFC 7915 section 4.2: the code of ICMPv6 that says what one of ICMPv4's destination unreachable says. */
+function code6Of(code: number): number {
+  switch (code) {
+    case icmpv4.CODE_PORT_UNREACHABLE:
+      return icmpv6.CODE_PORT_UNREACHABLE;
+    case icmpv4.CODE_NET_UNREACHABLE:
+      return icmpv6.CODE_NO_ROUTE;
+    case icmpv4.CODE_HOST_UNREACHABLE:
+      return icmpv6.CODE_ADDRESS_UNREACHABLE;
+    default:
+      return icmpv6.CODE_ADMIN_PROHIBITED;
+  }
 }

@@ -22,8 +22,10 @@ const GROUP_BITS = 0x7fffff;
 
 /** What differs between IPv4 and IPv6. */
 export interface GroupFamily {
-  /** Every member's first: all hosts, all nodes. Heard always, reported never. */
-  readonly allHosts: number;
+  /** Last 32 bits of the Ethernet address of all hosts (IPv4) or all nodes, which is heard always. */
+  readonly allHostsLinkLo: number;
+  /** Whether a group needs no filter and is reported never: all hosts, all nodes, what stays on the machine. */
+  isSilent(group: number): boolean;
   /** Whether an address is a group of this family. */
   isGroup(address: number): boolean;
   /** First 16 and last 32 bits of the group's Ethernet address. */
@@ -32,7 +34,8 @@ export interface GroupFamily {
 }
 
 export const IPV4_GROUPS: GroupFamily = {
-  allHosts: ALL_HOSTS,
+  allHostsLinkLo: MULTICAST_LO | (ALL_HOSTS & GROUP_BITS),
+  isSilent: (group) => group === ALL_HOSTS,
   isGroup: isMulticast,
   linkHi: MULTICAST_HI,
   linkLo: (group) => MULTICAST_LO | (group & GROUP_BITS),
@@ -61,13 +64,20 @@ export class MulticastGroups {
 
   /** Have the interface hear the all-hosts group, as every host does (RFC 1112 4). */
   attach(iface: Interface): void {
-    const { linkHi, linkLo, allHosts } = this.#family;
-    if (!iface.loopback) iface.device.joinMulticast(linkHi, linkLo(allHosts));
+    const { linkHi, allHostsLinkLo } = this.#family;
+    if (!iface.loopback) iface.device.joinMulticast(linkHi, allHostsLinkLo);
   }
 
   /** The interface goes away; its members may still leave. */
   detach(iface: Interface): void {
     this.listener?.detached(iface);
+  }
+
+  /** Groups of this family that an interface is in. */
+  count(iface: Interface): number {
+    let count = 0;
+    for (const group of iface.groups.keys()) if (this.#family.isGroup(group)) count++;
+    return count;
   }
 
   /**
@@ -82,12 +92,12 @@ export class MulticastGroups {
       this.update(iface, group);
       return 0;
     }
-    if (iface.groups.size >= this.#maxGroups.value) {
+    if (this.count(iface) >= this.#maxGroups.value) {
       this.#refused();
       return -Errno.ENOBUFS;
     }
     iface.groups.set(group, { members: [filter], state: NO_SOURCE });
-    if (group !== this.#family.allHosts) {
+    if (!this.#family.isSilent(group)) {
       iface.device.joinMulticast(this.#family.linkHi, this.#family.linkLo(group));
       this.#routes.generation++;
     }
@@ -104,7 +114,7 @@ export class MulticastGroups {
     this.update(iface, group);
     if (known.members.length > 0) return 0;
     iface.groups.delete(group);
-    if (group === this.#family.allHosts) return 0;
+    if (this.#family.isSilent(group)) return 0;
     iface.device.leaveMulticast(this.#family.linkHi, this.#family.linkLo(group));
     this.#routes.generation++;
     return 0;
@@ -117,6 +127,6 @@ export class MulticastGroups {
     const state = mergeFilters(known.members);
     if (sameFilter(state, known.state)) return;
     known.state = state;
-    if (group !== this.#family.allHosts && !iface.loopback) this.listener?.changed(iface, group, state);
+    if (!iface.loopback && !this.#family.isSilent(group)) this.listener?.changed(iface, group, state);
   }
 }

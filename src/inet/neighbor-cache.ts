@@ -1,11 +1,12 @@
 /**
- * The neighbor cache: link-layer addresses of IPv4 next hops, and the packets that wait for one.
+ * The neighbor cache: link-layer addresses of next hops, and the packets that wait for one. One class for both families, and
+ * one cache for each ({@link NeighborProtocol}).
  *
  * Thread: the one that runs the kernel. States and times are those of neighbor unreachability detection, which NetBSD
  * also uses for ARP: a confirmed entry is `reachable` for a while, then `stale`; the first use of a stale entry starts a
  * `delay`, after which it is asked by unicast (`probe`) and given up when it stays silent. Frames of ARP itself are made
- * in inet/arp.ts. A path looks only at `fresh`.
- * Read first: RFC 1122 2.3.2, RFC 4861 7.3.3, arp(4). Missing: many-CPU access.
+ * in inet/arp.ts, those of neighbor discovery in inet/ip6/neighbor-discovery.ts. A path looks only at `fresh`.
+ * Read first: RFC 1122 2.3.2, RFC 4861 7.3, arp(4). Missing: many-CPU access.
  *
  *   incomplete --reply--> reachable --nd_reachable--> stale --use--> delay --nd_delay--> probe --nd_umaxtries--> (gone)
  *       |                      ^------------ reply, or confirmation by a transport ---------------'
@@ -43,6 +44,8 @@ export class Neighbor {
   failed = false;
   /** We answer requests for this address (proxy ARP). */
   published = false;
+  /** IPv6: it said that it is a router (RFC 4861 7.2.5). */
+  router = false;
   tries = 0;
   requestedUs: number = -Infinity;
   confirmedUs: number = -Infinity;
@@ -66,12 +69,46 @@ export interface NeighborActions {
   transmit(neighbor: Neighbor, at: number, totalBytes: number, meta: number): void;
   /** A waiting packet is given up. */
   undeliverable(neighbor: Neighbor, at: number, totalBytes: number, nowUs: number): void;
+  /** Nothing is heard of a neighbor any more; it is taken out, or remembered as failed. */
+  lost?(neighbor: Neighbor, nowUs: number): void;
 }
+
+/** What differs between ARP and neighbor discovery. */
+export interface NeighborProtocol {
+  /** Of the addresses: "IPv4". */
+  readonly name: string;
+  /** Beginnings of the names of variables and counters. */
+  readonly sysctlPrefix: string;
+  readonly counterPrefix: string;
+  /** Names that the two have in different forms. */
+  readonly groupTriesName: string;
+  readonly queueBytesName: string;
+  readonly keepName: string;
+  readonly downName: string;
+  readonly maxEntriesName: string;
+  /** Milliseconds an answer is believed, and between requests, given what the variables say. */
+  reachableMs(iface: Interface, defaultMs: number): number;
+  retransMs(iface: Interface, defaultMs: number): number;
+}
+
+const ARP: NeighborProtocol = {
+  name: 'IPv4',
+  sysctlPrefix: 'net.inet.arp.nd_',
+  counterPrefix: 'arp',
+  groupTriesName: 'net.inet.arp.nd_bmaxtries',
+  queueBytesName: 'net.inet.arp.maxqueuebytes',
+  keepName: 'net.inet.arp.keep',
+  downName: 'net.inet.arp.down',
+  maxEntriesName: 'net.inet.arp.maxentries',
+  reachableMs: (_iface, defaultMs) => defaultMs,
+  retransMs: (_iface, defaultMs) => defaultMs,
+};
 
 export class NeighborCache {
   readonly #context: InetContext;
   readonly #routes: RouteTable;
   readonly #actions: NeighborActions;
+  readonly #protocol: NeighborProtocol;
   /** By interface index, then by address. */
   readonly #tables: Map<number, Neighbor>[] = [];
   readonly #onTimer: (neighbor: Neighbor, nowUs: number) => void;
@@ -96,54 +133,67 @@ export class NeighborCache {
   #count = 0;
   #pendingBytes = 0;
 
-  constructor(context: InetContext, routes: RouteTable, actions: NeighborActions) {
+  /** The generation of `routes` moves when paths have to look again. */
+  constructor(context: InetContext, routes: RouteTable, actions: NeighborActions, protocol: NeighborProtocol = ARP) {
     this.#context = context;
     this.#routes = routes;
     this.#actions = actions;
+    this.#protocol = protocol;
     this.#onTimer = (neighbor, nowUs) => this.#timeout(neighbor, nowUs);
     const { sysctl, counters } = context;
-    this.#delaySec = sysctl.integer('net.inet.arp.nd_delay', 5, 1, 3600, 'seconds a stale entry is used unasked');
-    this.#reachableMs = sysctl.integer('net.inet.arp.nd_reachable', 30000, 1, 3600000, 'ms an answer is believed');
-    this.#retransMs = sysctl.integer('net.inet.arp.nd_retrans', 1000, 1, 60000, 'ms between requests');
-    this.#broadcastTries = sysctl.integer('net.inet.arp.nd_bmaxtries', 3, 1, 100, 'broadcast requests before failure');
-    this.#unicastTries = sysctl.integer('net.inet.arp.nd_umaxtries', 3, 1, 100, 'unicast requests before removal');
-    this.#queueLength = sysctl.integer('net.inet.arp.nd_maxqueuelen', 16, 1, 1024, 'packets waiting for one neighbor');
-    this.#queueBytes = sysctl.integer('net.inet.arp.maxqueuebytes', 1 << 18, 65536, 1 << 26, 'bytes waiting in all');
-    this.#keepSec = sysctl.integer('net.inet.arp.keep', 1200, 1, 86400, 'seconds an unused entry is kept');
-    this.#downSec = sysctl.integer('net.inet.arp.down', 20, 1, 3600, 'seconds a failure is remembered');
-    this.#maxEntries = sysctl.integer('net.inet.arp.maxentries', 4096, 16, 1 << 20, 'size of the cache');
-    this.#pendingDrops = counters.index('arp-pending-drops');
-    this.#failures = counters.index('arp-resolution-failures');
-    this.#refused = counters.index('arp-cache-full');
-    this.#moved = counters.index('arp-address-moved');
-    this.#evicted = counters.index('arp-cache-evicted');
+    const { sysctlPrefix, counterPrefix, groupTriesName, queueBytesName, keepName, downName, maxEntriesName } =
+      protocol;
+    this.#delaySec = sysctl.integer(`${sysctlPrefix}delay`, 5, 1, 3600, 'seconds a stale entry is used unasked');
+    this.#reachableMs = sysctl.integer(`${sysctlPrefix}reachable`, 30000, 1, 3600000, 'ms an answer is believed');
+    this.#retransMs = sysctl.integer(`${sysctlPrefix}retrans`, 1000, 1, 60000, 'ms between requests');
+    this.#broadcastTries = sysctl.integer(groupTriesName, 3, 1, 100, 'requests to all before failure');
+    this.#unicastTries = sysctl.integer(`${sysctlPrefix}umaxtries`, 3, 1, 100, 'unicast requests before removal');
+    this.#queueLength = sysctl.integer(`${sysctlPrefix}maxqueuelen`, 16, 1, 1024, 'packets waiting for one neighbor');
+    this.#queueBytes = sysctl.integer(queueBytesName, 1 << 18, 65536, 1 << 26, 'bytes waiting in all');
+    this.#keepSec = sysctl.integer(keepName, 1200, 1, 86400, 'seconds an unused entry is kept');
+    this.#downSec = sysctl.integer(downName, 20, 1, 3600, 'seconds a failure is remembered');
+    this.#maxEntries = sysctl.integer(maxEntriesName, 4096, 16, 1 << 20, 'size of the cache');
+    this.#pendingDrops = counters.index(`${counterPrefix}-pending-drops`);
+    this.#failures = counters.index(`${counterPrefix}-resolution-failures`);
+    this.#refused = counters.index(`${counterPrefix}-cache-full`);
+    this.#moved = counters.index(`${counterPrefix}-address-moved`);
+    this.#evicted = counters.index(`${counterPrefix}-cache-evicted`);
     this.#declareLimits();
   }
 
   #declareLimits(): void {
     const { limits } = this.#context.sysctl;
+    const { counterPrefix, name } = this.#protocol;
     limits.add({
-      table: 'neighbors',
+      table: `${name} neighbors`,
       variable: this.#maxEntries,
-      counter: 'arp-cache-full',
+      counter: `${counterPrefix}-cache-full`,
       whenFull:
         'the oldest unresolved one is removed, else the oldest stale one; when all are in use, the new one is refused',
       size: () => this.#count,
     });
     limits.add({
-      table: 'packets waiting for one neighbor',
+      table: `packets waiting for one ${name} neighbor`,
       variable: this.#queueLength,
-      counter: 'arp-pending-drops',
+      counter: `${counterPrefix}-pending-drops`,
       whenFull: 'the oldest one is dropped',
       size: () => this.list().reduce((most, one) => Math.max(most, one.pendingCount), 0),
     });
     limits.add({
-      table: 'packets waiting for neighbors, bytes',
+      table: `packets waiting for ${name} neighbors, bytes`,
       variable: this.#queueBytes,
-      counter: 'arp-pending-drops',
+      counter: `${counterPrefix}-pending-drops`,
       whenFull: 'the packet is dropped',
       size: () => this.#pendingBytes,
     });
+  }
+
+  /** Call `mark` with every address kept here. */
+  markAddresses(mark: (address: number) => void): void {
+    for (const table of this.#tables) {
+      if (table === undefined) continue;
+      for (const address of table.keys()) mark(address);
+    }
   }
 
   find(iface: Interface, address: number): Neighbor | null {
@@ -234,6 +284,11 @@ export class NeighborCache {
     if (!resolved) this.#transmitPending(neighbor, nowUs);
   }
 
+  /** Something speaks against the link-layer address that is known: ask before it is relied on (RFC 4861 7.2.5, I.a). */
+  doubt(neighbor: Neighbor, nowUs: number): void {
+    if (neighbor.state === 'reachable') this.#becomeStale(neighbor, nowUs);
+  }
+
   /** A transport heard from the other end through this neighbor (RFC 4861 7.3.1). */
   confirm(neighbor: Neighbor, nowUs: number): void {
     if (neighbor.state === 'reachable' && nowUs - neighbor.confirmedUs < CONFIRM_INTERVAL_US) return;
@@ -309,7 +364,8 @@ export class NeighborCache {
     neighbor.state = 'reachable';
     neighbor.fresh = true;
     neighbor.confirmedUs = nowUs;
-    this.#context.callouts.schedule(neighbor.timer, nowUs + this.#reachableMs.value * US_PER_MS);
+    const reachableMs = this.#protocol.reachableMs(neighbor.iface, this.#reachableMs.value);
+    this.#context.callouts.schedule(neighbor.timer, nowUs + reachableMs * US_PER_MS);
   }
 
   #becomeStale(neighbor: Neighbor, nowUs: number): void {
@@ -335,7 +391,7 @@ export class NeighborCache {
         break;
       case 'probe':
         if (neighbor.tries < this.#unicastTries.value) this.#solicit(neighbor, true, nowUs);
-        else this.remove(neighbor);
+        else this.#lose(neighbor, nowUs);
         break;
       case 'incomplete':
         if (neighbor.failed || neighbor.tries === 0) this.remove(neighbor);
@@ -347,9 +403,15 @@ export class NeighborCache {
     }
   }
 
+  #lose(neighbor: Neighbor, nowUs: number): void {
+    this.#actions.lost?.(neighbor, nowUs);
+    this.remove(neighbor);
+  }
+
   #solicit(neighbor: Neighbor, unicast: boolean, nowUs: number): void {
     neighbor.tries++;
-    this.#context.callouts.schedule(neighbor.timer, nowUs + this.#retransMs.value * US_PER_MS);
+    const retransMs = this.#protocol.retransMs(neighbor.iface, this.#retransMs.value);
+    this.#context.callouts.schedule(neighbor.timer, nowUs + retransMs * US_PER_MS);
     this.#request(neighbor, nowUs, unicast);
   }
 
@@ -360,6 +422,7 @@ export class NeighborCache {
 
   #fail(neighbor: Neighbor, nowUs: number): void {
     neighbor.failed = true;
+    this.#actions.lost?.(neighbor, nowUs);
     this.#context.counters.add(this.#failures, 1);
     this.#context.callouts.schedule(neighbor.timer, nowUs + this.#downSec.value * US_PER_S);
     const { view } = this.#context.arena;

@@ -1,5 +1,5 @@
 /**
- * What path MTU discovery has learned, by destination (RFC 1191).
+ * What path MTU discovery has learned, by destination, of either family (RFC 1191, RFC 8201).
  *
  * Thread: the one that runs the kernel. Paths read it when they are renewed; a change moves the route generation, so
  * every path looks again. Entries end after `net.inet.ip.mtudisctimeout` seconds, when the larger size may be tried
@@ -54,6 +54,11 @@ export class PathMtu {
       whenFull: 'the oldest one is forgotten',
       size: () => this.#entries.size,
     });
+  }
+
+  /** Call `mark` with every address kept here. */
+  markAddresses(mark: (address: number) => void): void {
+    for (const destination of this.#entries.keys()) mark(destination);
   }
 
   /** The learned MTU towards a destination, or `linkMtuBytes` when nothing smaller is known. */

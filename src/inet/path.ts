@@ -4,7 +4,8 @@
  * Thread: the one that runs the kernel. Everything that is looked up for a packet is looked up once and kept in an
  * {@link IpPath}; the generation number of the route table, which routes, addresses, neighbors and learned MTUs all move
  * when they change, says when to look again. Long-lived paths belong to connections; answers and unconnected sockets
- * share a small table of passing ones.
+ * share a small table of passing ones. A path is of the family of its destination; what is particular to IPv6 is looked up
+ * by inet/ip6/path.ts.
  * Read first: RFC 1122 3.3.1 (routing outbound datagrams). Missing: multipath, policy routing.
  */
 
@@ -12,6 +13,7 @@ import { Errno } from '../base/errors.ts';
 import type { Device } from '../link/device.ts';
 import type { Interface } from '../net/interface.ts';
 import { type AddressTable, isLoopback, isMulticast, LOOPBACK_ADDRESS } from './addresses.ts';
+import { IP6_ANY, IP6_LOOPBACK, isIp6 } from './ip6/address-table.ts';
 import { Neighbor, type NeighborCache } from './neighbor-cache.ts';
 import type { PathMtu } from './path-mtu.ts';
 import { type Route, type RouteTable, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from './route-table.ts';
@@ -23,14 +25,18 @@ export const PATH_FORWARD = 0x100;
 export const PATH_NO_LOOP = 0x200;
 
 const ETHERTYPE_IPV4 = 0x0800;
+const ETHERTYPE_IPV6 = 0x86dd;
 const MAX_PACKET_BYTES = 65535;
+/** Of the IP headers of both families: which family a path is of. */
+export const IP4_HEADER_BYTES = 20;
+export const IP6_HEADER_BYTES = 40;
 const ETHERNET_HEADER_BYTES = 14;
 const PASSING_PATHS = 64;
 /** 127.6.0.1, which the Node face uses for `::1` until there is IPv6: whoever speaks to it is it too. */
 const IPV6_LOOPBACK_STAND_IN = 0x7f060001;
 
 /** Stands for "no neighbor": never fresh, so that the fast path is not taken. */
-const NOBODY: Neighbor = new Neighbor({ name: '' } as Interface, 0, () => {});
+export const NOBODY: Neighbor = new Neighbor({ name: '' } as Interface, 0, () => {});
 
 export class IpPath implements Path {
   /** As asked for by `openPath`; `src` below is what was chosen. */
@@ -50,6 +56,7 @@ export class IpPath implements Path {
   directBytes = 0;
   /** A copy of each packet comes back to us: broadcast, and multicast to a group we are in. */
   loops = false;
+  multicast = false;
   discards = false;
   /** Routers may fragment what goes this way, whatever the sender asks for: there is no path MTU discovery. */
   fragments = false;
@@ -58,8 +65,21 @@ export class IpPath implements Path {
   /** Bytes 6-9 and 10-13 of the Ethernet header: our address and the type. */
   etherWord6 = 0;
   etherWord10 = 0;
-  /** Sum of the header words that do not change: addresses. */
-  headerSum = 0;
+  /** {@link IP4_HEADER_BYTES} or {@link IP6_HEADER_BYTES}. */
+  headerBytes: number;
+  /** Sum of both addresses. */
+  addressSum = 0;
+  linkMtuBytes = 0;
+  /** IPv6: version and flow label, and the words of both addresses as they go into the header. */
+  firstWord = 0;
+  src0 = 0;
+  src1 = 0;
+  src2 = 0;
+  src3 = 0;
+  dst0 = 0;
+  dst1 = 0;
+  dst2 = 0;
+  dst3 = 0;
   readonly #owner: PathTable;
   #iface: Interface | null = null;
   #device: Device | null = null;
@@ -70,6 +90,7 @@ export class IpPath implements Path {
     this.wantedSrc = src;
     this.flags = flags;
     this.via = via;
+    this.headerBytes = isIp6(dst) ? IP6_HEADER_BYTES : IP4_HEADER_BYTES;
   }
 
   get iface(): Interface {
@@ -101,9 +122,23 @@ export class IpPath implements Path {
     this.dstHi = dstHi;
     this.dstLo = dstLo;
     this.etherWord6 = (iface.macHi << 16) | (iface.macLo >>> 16);
+    if (this.headerBytes === IP6_HEADER_BYTES) {
+      this.etherWord10 = (iface.macLo << 16) | ETHERTYPE_IPV6;
+      return;
+    }
     this.etherWord10 = (iface.macLo << 16) | ETHERTYPE_IPV4;
-    this.headerSum = (this.src >>> 16) + (this.src & 0xffff) + (this.dst >>> 16) + (this.dst & 0xffff);
+    this.addressSum = (this.src >>> 16) + (this.src & 0xffff) + (this.dst >>> 16) + (this.dst & 0xffff);
+    this.linkMtuBytes = iface.mtuBytes;
   }
+}
+
+/** Looks up the paths of one family. */
+export interface PathResolver {
+  /** Where copies of our own packets to groups come back. */
+  readonly loopback: Interface | null;
+  readonly neighbors: NeighborCache;
+  /** Fill in a path whose wishes are set and whose results are cleared. Returns 0 or a negative errno. */
+  resolve(path: IpPath): number;
 }
 
 /** What paths are looked up in. */
@@ -118,14 +153,16 @@ export interface PathSources {
 export class PathTable {
   readonly #sources: PathSources;
   /** Neighbors that need no resolution: always fresh. */
-  readonly #loopbackNeighbor: Neighbor = new Neighbor({ name: '' } as Interface, 0, () => {});
-  readonly #groupNeighbor: Neighbor = new Neighbor({ name: '' } as Interface, 0, () => {});
+  readonly loopbackNeighbor: Neighbor = new Neighbor({ name: '' } as Interface, 0, () => {});
+  /** Set before the first path to an IPv6 address is opened. */
+  resolver6: PathResolver | null = null;
+  readonly groupNeighbor: Neighbor = new Neighbor({ name: '' } as Interface, 0, () => {});
   readonly #passing: (IpPath | null)[] = new Array<IpPath | null>(PASSING_PATHS).fill(null);
 
   constructor(sources: PathSources) {
     this.#sources = sources;
-    this.#loopbackNeighbor.fresh = true;
-    this.#groupNeighbor.fresh = true;
+    this.loopbackNeighbor.fresh = true;
+    this.groupNeighbor.fresh = true;
   }
 
   get generation(): number {
@@ -142,7 +179,7 @@ export class PathTable {
    * chosen now stays, whatever becomes of the routes: connections are known by it.
    */
   open(dst: number, src: number, flags: number, via: Interface | null): IpPath | number {
-    const path = new IpPath(this, dst === 0 ? LOOPBACK_ADDRESS : dst, src, flags, via);
+    const path = new IpPath(this, definite(dst), src, flags, via);
     this.renew(path);
     if (path.error !== 0) return path.error;
     path.wantedSrc = path.src;
@@ -154,7 +191,7 @@ export class PathTable {
    * the table was used. Errors as `open`.
    */
   passing(dst: number, src: number, flags: number, via: Interface | null): IpPath | number {
-    if (dst === 0) dst = LOOPBACK_ADDRESS;
+    dst = definite(dst);
     const slot = (Math.imul(dst ^ (src << 5) ^ flags, 0x9e3779b1) >>> 16) & (PASSING_PATHS - 1);
     let path = this.#passing[slot] as IpPath | null;
     if (path === null) {
@@ -165,10 +202,18 @@ export class PathTable {
       path.wantedSrc = src;
       path.flags = flags;
       path.via = via;
+      path.headerBytes = isIp6(dst) ? IP6_HEADER_BYTES : IP4_HEADER_BYTES;
       path.generation = 0;
     }
     if (path.generation !== this.#sources.routes.generation) this.renew(path);
     return path.error === 0 ? path : path.error;
+  }
+
+  /** Forget the passing paths of IPv6: their numbers may come to stand for other addresses. */
+  forgetPassing6(): void {
+    for (let slot = 0; slot < PASSING_PATHS; slot++) {
+      if (this.#passing[slot]?.headerBytes === IP6_HEADER_BYTES) this.#passing[slot] = null;
+    }
   }
 
   /** Look everything up again. What is wrong is stored in `path.error`. */
@@ -176,6 +221,7 @@ export class PathTable {
     const { routes } = this.#sources;
     path.route = null;
     path.loops = false;
+    path.multicast = false;
     path.discards = false;
     path.fragments = false;
     path.neighbor = NOBODY;
@@ -191,6 +237,7 @@ export class PathTable {
   #resolve(path: IpPath): number {
     const { addresses } = this.#sources;
     const { dst, wantedSrc } = path;
+    if (path.headerBytes === IP6_HEADER_BYTES) return this.resolver6?.resolve(path) ?? -Errno.ENETUNREACH;
     if (wantedSrc !== 0 && !addresses.isLocal(wantedSrc)) return -Errno.EADDRNOTAVAIL;
     if (addresses.isLocal(dst)) return this.#toOurselves(path);
     if (isLoopback(dst) || (isLoopback(wantedSrc) && !isMulticast(dst))) return -Errno.ENETUNREACH;
@@ -204,7 +251,7 @@ export class PathTable {
     if (lo === null || !lo.up) return -Errno.ENETUNREACH;
     if (path.wantedSrc !== 0) path.src = path.wantedSrc;
     else path.src = isLoopback(path.dst) && path.dst !== IPV6_LOOPBACK_STAND_IN ? lo.primary : path.dst;
-    path.neighbor = this.#loopbackNeighbor;
+    path.neighbor = this.loopbackNeighbor;
     path.attach(lo, 0, 0);
     path.mtu = lo.mtuBytes;
     path.directBytes = path.mtu;
@@ -222,7 +269,8 @@ export class PathTable {
       : (addresses.broadcastInterface(dst) ?? path.via ?? this.#broadcastInterface(path.wantedSrc));
     if (iface === null || !iface.up) return -Errno.ENETUNREACH;
     path.src = path.wantedSrc !== 0 ? path.wantedSrc : addresses.sourceFor(iface, dst);
-    path.neighbor = this.#groupNeighbor;
+    path.neighbor = this.groupNeighbor;
+    path.multicast = multicast;
     path.mtu = iface.mtuBytes;
     path.loops = !iface.loopback && (!multicast || ((path.flags & PATH_NO_LOOP) === 0 && iface.groups.has(dst)));
     path.directBytes = path.loops ? 0 : path.mtu;
@@ -281,4 +329,10 @@ export class PathTable {
     if (route !== null && (route.flags & (RTF_REJECT | RTF_BLACKHOLE)) === 0) return route.iface;
     return interfaces.find((iface) => iface.up && !iface.loopback && iface.primary !== 0) ?? addresses.loopback;
   }
+}
+
+/** "Any" as a destination is this machine, as on Linux. */
+function definite(dst: number): number {
+  if (dst === 0) return LOOPBACK_ADDRESS;
+  return dst === IP6_ANY ? IP6_LOOPBACK : dst;
 }

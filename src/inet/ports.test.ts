@@ -8,7 +8,7 @@ const A = 0x0a000001;
 const B = 0x0a000002;
 
 function binding(address: number, port: number, reuse = ''): PortBinding {
-  return { address, port, reuseAddress: reuse.includes('a'), reusePort: reuse.includes('p') };
+  return { address, only6: false, port, reuseAddress: reuse.includes('a'), reusePort: reuse.includes('p') };
 }
 
 function table(): { ports: PortTable; sysctl: Sysctl } {

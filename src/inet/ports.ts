@@ -8,12 +8,15 @@
 
 import { Errno } from '../base/errors.ts';
 import { type Rng, randomBelow } from '../base/rng.ts';
+import { overlap } from './any-address.ts';
 import type { Sysctl, SysctlVariable } from './sysctl.ts';
 
 /** What occupies a local port; kept by a socket, entered in one {@link PortTable}. */
 export interface PortBinding {
-  /** Local address, 0 for any. */
+  /** Local address; 0 or `::` for any. */
   address: number;
+  /** `::` is not for IPv4 (IPV6_V6ONLY). */
+  only6: boolean;
   port: number;
   reuseAddress: boolean;
   reusePort: boolean;
@@ -35,7 +38,7 @@ export class PortTable {
 
   /**
    * Enter a binding; with `port` 0 an ephemeral one is chosen and stored in it. Returns 0 or `-EADDRINUSE`.
-   * Two bindings may share a port when their addresses differ and neither is 0, or when both say `reuseAddress`, or
+   * Two bindings may share a port when no packet is for both addresses, or when both say `reuseAddress`, or
    * both `reusePort`. `mayShare`, when given, is asked instead of those two (TCP: a listener makes a port exclusive).
    */
   bind(binding: PortBinding, mayShare: (a: PortBinding, b: PortBinding) => boolean = bothReuse): number {
@@ -61,6 +64,11 @@ export class PortTable {
     this.generation++;
     bound.splice(index, 1);
     if (bound.length === 0) this.#bindings.delete(binding.port);
+  }
+
+  /** Call `mark` with every address kept here. */
+  markAddresses(mark: (address: number) => void): void {
+    for (const bound of this.#bindings.values()) for (const { address } of bound) mark(address);
   }
 
   /** Ports to which anything is bound. */
@@ -106,8 +114,7 @@ export class PortTable {
     const bound = this.#bindings.get(binding.port);
     if (bound === undefined) return false;
     for (const other of bound) {
-      const apart = binding.address !== other.address && binding.address !== 0 && other.address !== 0;
-      if (!apart && !mayShare(binding, other)) return true;
+      if (overlap(binding, other) && !mayShare(binding, other)) return true;
     }
     return false;
   }

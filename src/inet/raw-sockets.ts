@@ -2,15 +2,19 @@
  * Raw IP endpoints: packets of one protocol, received whole, sent without their IP header.
  *
  * Thread: the one that runs the kernel. ping and traceroute are made of these; the socket face is socket/raw.ts.
+ * Packets of both families are given with their IP header; those with an ICMPv6 checksum get it from us.
  * Read first: raw(7), RFC 1122 3.4. Missing: IP_HDRINCL, binding to a local address.
  */
 
 import { checksumOf } from '../base/checksum.ts';
 import { Errno } from '../base/errors.ts';
+import { PROTOCOL_ICMPV6 } from '../wire/icmpv6.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import type { InetContext } from './context.ts';
 import { DatagramQueue, socketBufferLimit } from './datagram-queue.ts';
 import type { IpOutput } from './ip-output.ts';
+import { isIp6 } from './ip6/address-table.ts';
+import { writeIcmpChecksum } from './ip6/icmp-checksum.ts';
 import type { PathTable } from './path.ts';
 import type { SysctlVariable } from './sysctl.ts';
 import { type InPacket, IP_ALLOW_BROADCAST } from './transport.ts';
@@ -20,6 +24,8 @@ const DEFAULT_TTL = 64;
 
 export class RawEndpoint {
   readonly protocol: number;
+  /** Of IPv6. */
+  readonly six: boolean;
   readonly queue: DatagramQueue;
   /** There were too many: it neither receives nor sends. */
   readonly refused: boolean;
@@ -30,10 +36,11 @@ export class RawEndpoint {
   onReadable: (() => void) | null = null;
   readonly #owner: RawSockets;
 
-  constructor(owner: RawSockets, protocol: number, queue: DatagramQueue, refused: boolean) {
+  constructor(owner: RawSockets, protocol: number, six: boolean, queue: DatagramQueue, refused: boolean) {
     this.refused = refused;
     this.#owner = owner;
     this.protocol = protocol;
+    this.six = six;
     this.queue = queue;
   }
 
@@ -96,12 +103,18 @@ export class RawSockets {
       whenFull: 'the packet is dropped',
       size: () => this.#endpoints.reduce((most, one) => Math.max(most, one.queue.queuedBytes), 0),
     });
+    context.addresses6.addHolder(this);
   }
 
-  open(protocol: number): RawEndpoint {
+  /** As `AddressHolder.markAddresses`. */
+  markAddresses(mark: (address: number) => void): void {
+    for (const { queue } of this.#endpoints) queue.markAddresses(mark);
+  }
+
+  open(protocol: number, six: boolean = false): RawEndpoint {
     const full = this.#endpoints.length >= this.#maxSockets.value;
     const queue = new DatagramQueue(this.#context, this.#receiveBytes.value);
-    const endpoint = new RawEndpoint(this, protocol, queue, full);
+    const endpoint = new RawEndpoint(this, protocol, six, queue, full);
     if (full) {
       this.#context.counters.add(this.#refused, 1);
       return endpoint;
@@ -128,7 +141,7 @@ export class RawSockets {
     let taken = false;
     for (let i = 0; i < this.#endpoints.length; i++) {
       const endpoint = this.#endpoints[i] as RawEndpoint;
-      if (endpoint.protocol !== packet.protocol) continue;
+      if (endpoint.protocol !== packet.protocol || endpoint.six !== isIp6(packet.dst)) continue;
       taken = true;
       const at = endpoint.queue.reserve(bytes);
       if (at < 0) {
@@ -147,6 +160,7 @@ export class RawSockets {
     const { bulk, arena } = this.#context;
     if (endpoint.refused) return -Errno.ENOBUFS;
     if (lengthBytes > MAX_PAYLOAD_BYTES) return -Errno.EMSGSIZE;
+    if (endpoint.six !== isIp6(address)) return -Errno.EAFNOSUPPORT;
     const path = this.#paths.passing(address, 0, endpoint.broadcast ? IP_ALLOW_BROADCAST : 0, null);
     if (typeof path === 'number') return path;
     const at = this.#output.begin(path, endpoint.protocol, lengthBytes, endpoint.ttl, endpoint.tos, 0);
@@ -154,6 +168,9 @@ export class RawSockets {
     bulk.copyIn(at, bytes, offset, lengthBytes);
     if (endpoint.protocol === ipv4.PROTOCOL_ICMP && lengthBytes >= 4 && arena.view.getUint16(at + 2) === 0) {
       arena.view.setUint16(at + 2, checksumOf(bulk.sum(at, lengthBytes)));
+    }
+    if (endpoint.six && endpoint.protocol === PROTOCOL_ICMPV6 && lengthBytes >= 4) {
+      writeIcmpChecksum(this.#context, path, at, lengthBytes);
     }
     this.#output.end(0);
     return lengthBytes;

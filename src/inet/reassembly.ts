@@ -1,28 +1,44 @@
 /**
- * Reassembly of IPv4 fragments, in a bounded piece of private memory.
+ * Reassembly of fragments, in a bounded piece of private memory. One class for both families ({@link ReassemblyFamily}).
  *
  * Thread: the one that runs the kernel. Each incomplete datagram has one block of the heap, into which fragments are copied
  * at their place, and a list of the byte ranges that are there. An overlap that says something else than what came before
- * drops the whole datagram (in the spirit of RFC 5722); repetition is harmless. Limits: datagrams, bytes, datagrams per
+ * drops the whole datagram (RFC 5722, for IPv4 in its spirit); repetition is harmless. Limits: datagrams, bytes, datagrams per
  * source, ranges per datagram. Whatever exceeds them is dropped and counted; the oldest datagram goes first.
- * Read first: RFC 791 3.2, RFC 815, RFC 1122 3.3.2. Missing: nothing of these.
+ * Read first: RFC 791 3.2, RFC 815, RFC 1122 3.3.2, RFC 8200 4.5. Missing: nothing of these.
  *
- *   block:  header of the first fragment (60 bytes), 4 spare bytes, payload from byte 64 on
+ *   block:  header of the first fragment, spare bytes up to `payloadOffset`, payload from there on
  */
 
 import { Callout } from '../kern/callout.ts';
 import type { InetContext } from './context.ts';
+import type { AddressHolder } from './ip6/address-table.ts';
 import type { SysctlVariable } from './sysctl.ts';
 
 const US_PER_MS = 1000;
-const PAYLOAD_OFFSET = 64;
-const MAX_PACKET_BYTES = 65535;
+const MAX_BYTES = 65535;
 const FIRST_BLOCK_BYTES = 4096;
 /** Pieces of one datagram with holes between them that there is memory for. */
 const MAX_RANGES = 64;
 
 const CONFLICT = -1;
 const TOO_MANY_RANGES = -2;
+
+/** What differs between IPv4 and IPv6. */
+export interface ReassemblyFamily {
+  /** "IPv4". */
+  readonly name: string;
+  /** Beginnings of the names of variables and counters. */
+  readonly sysctlPrefix: string;
+  readonly counterPrefix: string;
+  readonly timeoutMs: number;
+  /** Room in front of the payload; no header is longer. */
+  readonly payloadOffset: number;
+  /** How many bytes of the header count towards the 65535 that a packet may have. */
+  countedBytes(headerBytes: number): number;
+  /** Make the header at `at` that of a whole packet. `note` is what {@link Reassembly.add} was given with the first fragment. */
+  finish(at: number, headerBytes: number, payloadBytes: number, note: number): void;
+}
 
 /** An incomplete datagram. The objects are made once and used again. */
 class Incomplete {
@@ -33,7 +49,7 @@ class Incomplete {
   blockAt = 0;
   blockBytes = 0;
   headerBytes = 0;
-  tos = 0;
+  note = 0;
   /** Payload length, -1 until the last fragment came. */
   payloadBytes = -1;
   presentBytes = 0;
@@ -47,8 +63,9 @@ class Incomplete {
 export const REASSEMBLY_WAITS = 0;
 export const REASSEMBLY_DROPPED = -1;
 
-export class Reassembly {
+export class Reassembly implements AddressHolder {
   readonly #context: InetContext;
+  readonly #family: ReassemblyFamily;
   /** In the order they were begun, which is the order they expire. */
   readonly #datagrams: Incomplete[] = [];
   readonly #spare: Incomplete[] = [];
@@ -69,51 +86,79 @@ export class Reassembly {
    * A datagram timed out whose first fragment had come (RFC 1122 3.3.2): its header, followed by at least 8 bytes.
    * Called before the memory is freed.
    */
-  onTimeout: ((headerAt: number, quotedBytes: number, nowUs: number) => void) | null = null;
+  onTimeout: ((headerAt: number, quotedBytes: number, src: number, dst: number, nowUs: number) => void) | null = null;
 
-  constructor(context: InetContext) {
+  constructor(context: InetContext, family: ReassemblyFamily) {
     this.#context = context;
-    const { sysctl, counters } = context;
-    this.#maxPackets = sysctl.integer('net.inet.ip.maxfragpackets', 200, 0, 65535, 'incomplete datagrams kept');
-    this.#maxBytes = sysctl.integer('net.inet.ip.maxfragbytes', 1 << 20, 65536, 1 << 28, 'memory for them');
-    this.#maxPerSource = sysctl.integer('net.inet.ip.maxfragspersource', 64, 1, 65535, 'incomplete ones of one sender');
-    this.#maxPieces = sysctl.integer('net.inet.ip.maxfragpieces', MAX_RANGES, 1, MAX_RANGES, 'pieces between holes');
-    this.#timeoutMs = sysctl.integer('net.inet.ip.fragttl', 30000, 100, 120000, 'ms an incomplete datagram is kept');
-    this.#reassembled = counters.index('ip-reassembled');
-    this.#timedOut = counters.index('ip-fragment-timeouts');
-    this.#overlapping = counters.index('ip-fragment-overlaps');
-    this.#malformed = counters.index('ip-fragment-malformed');
-    this.#refused = counters.index('ip-fragment-no-room');
-    this.#evicted = counters.index('ip-fragment-evicted');
+    this.#family = family;
+    const { sysctl, counters, addresses6 } = context;
+    const { sysctlPrefix, counterPrefix, timeoutMs } = family;
+    this.#maxPackets = sysctl.integer(`${sysctlPrefix}maxfragpackets`, 200, 0, 65535, 'incomplete datagrams kept');
+    this.#maxBytes = sysctl.integer(`${sysctlPrefix}maxfragbytes`, 1 << 20, 65536, 1 << 28, 'memory for them');
+    this.#maxPerSource = sysctl.integer(
+      `${sysctlPrefix}maxfragspersource`,
+      64,
+      1,
+      65535,
+      'incomplete ones of one sender',
+    );
+    this.#maxPieces = sysctl.integer(`${sysctlPrefix}maxfragpieces`, MAX_RANGES, 1, MAX_RANGES, 'pieces between holes');
+    this.#timeoutMs = sysctl.integer(
+      `${sysctlPrefix}fragttl`,
+      timeoutMs,
+      100,
+      120000,
+      'ms an incomplete datagram is kept',
+    );
+    this.#reassembled = counters.index(`${counterPrefix}-reassembled`);
+    this.#timedOut = counters.index(`${counterPrefix}-fragment-timeouts`);
+    this.#overlapping = counters.index(`${counterPrefix}-fragment-overlaps`);
+    this.#malformed = counters.index(`${counterPrefix}-fragment-malformed`);
+    this.#refused = counters.index(`${counterPrefix}-fragment-no-room`);
+    this.#evicted = counters.index(`${counterPrefix}-fragment-evicted`);
     this.#timer = new Callout((nowUs) => this.#expire(nowUs));
+    addresses6.addHolder(this);
+    this.#declareLimits();
+  }
+
+  #declareLimits(): void {
+    const { sysctl } = this.#context;
+    const { name, counterPrefix } = this.#family;
     sysctl.limits.add({
-      table: 'incomplete IPv4 datagrams',
+      table: `incomplete ${name} datagrams`,
       variable: this.#maxPackets,
-      counter: 'ip-fragment-evicted',
+      counter: `${counterPrefix}-fragment-evicted`,
       whenFull: 'the oldest one is forgotten',
       size: () => this.count,
     });
     sysctl.limits.add({
-      table: 'memory of incomplete IPv4 datagrams, bytes',
+      table: `memory of incomplete ${name} datagrams, bytes`,
       variable: this.#maxBytes,
-      counter: 'ip-fragment-evicted',
+      counter: `${counterPrefix}-fragment-evicted`,
       whenFull: 'the oldest one is forgotten',
       size: () => this.#bytes,
     });
     sysctl.limits.add({
-      table: 'incomplete IPv4 datagrams of one sender',
+      table: `incomplete ${name} datagrams of one sender`,
       variable: this.#maxPerSource,
-      counter: 'ip-fragment-no-room',
+      counter: `${counterPrefix}-fragment-no-room`,
       whenFull: 'the fragment is dropped',
       size: () => this.#mostOfOneSource(),
     });
     sysctl.limits.add({
-      table: 'separate pieces of one incomplete IPv4 datagram',
+      table: `separate pieces of one incomplete ${name} datagram`,
       variable: this.#maxPieces,
-      counter: 'ip-fragment-no-room',
+      counter: `${counterPrefix}-fragment-no-room`,
       whenFull: 'the datagram is forgotten',
       size: () => this.#datagrams.reduce((most, one) => Math.max(most, one.rangeCount), 0),
     });
+  }
+
+  markAddresses(mark: (address: number) => void): void {
+    for (const { src, dst } of this.#datagrams) {
+      mark(src);
+      mark(dst);
+    }
   }
 
   /** Incomplete datagrams, and the memory they take. */
@@ -126,35 +171,44 @@ export class Reassembly {
   }
 
   /**
-   * Take a fragment whose header was checked: `payloadBytes` at `at + headerBytes` belong `offset` bytes into the
-   * payload. Returns the offset of a whole packet, which the caller gives back with {@link release} after use; or
-   * {@link REASSEMBLY_WAITS}, or {@link REASSEMBLY_DROPPED}.
+   * Take a fragment that was checked: `payloadBytes` at `dataAt` belong `offset` bytes into the payload of the datagram that
+   * `src`, `dst` and `key` name; its header is at `headerAt`. Returns the offset of a whole packet, which the caller gives
+   * back with {@link release} after use; or {@link REASSEMBLY_WAITS}, or {@link REASSEMBLY_DROPPED}.
    */
-  add(at: number, headerBytes: number, payloadBytes: number, offset: number, more: boolean, nowUs: number): number {
-    const { view } = this.#context.arena;
+  add(
+    src: number,
+    dst: number,
+    key: number,
+    headerAt: number,
+    headerBytes: number,
+    note: number,
+    dataAt: number,
+    payloadBytes: number,
+    offset: number,
+    more: boolean,
+    nowUs: number,
+  ): number {
+    const { payloadOffset } = this.#family;
     const end = offset + payloadBytes;
-    if (payloadBytes === 0 || (more && (payloadBytes & 7) !== 0) || end + headerBytes > MAX_PACKET_BYTES) {
-      return this.#drop(this.#malformed);
-    }
-    const src = view.getInt32(at + 12);
-    const dst = view.getInt32(at + 16);
-    const key = (view.getUint16(at + 4) << 8) | view.getUint8(at + 9);
+    const tooLong = headerBytes > payloadOffset || end + this.#family.countedBytes(headerBytes) > MAX_BYTES;
+    if (payloadBytes === 0 || (more && (payloadBytes & 7) !== 0) || tooLong) return this.#drop(this.#malformed);
     const datagram = this.#find(src, dst, key) ?? this.#begin(src, dst, key, nowUs);
     if (datagram === null) return this.#drop(this.#refused);
     const total = datagram.payloadBytes;
     const beyond = total >= 0 && (end > total || (!more && end !== total));
     if (beyond || (!more && this.#lastEnd(datagram) > end)) return this.#abandon(datagram, this.#malformed);
-    const fresh = this.#insertRange(datagram, at + headerBytes, offset, end);
+    const fresh = this.#insertRange(datagram, dataAt, offset, end);
     if (fresh < 0) return this.#abandon(datagram, fresh === CONFLICT ? this.#overlapping : this.#refused);
     if (fresh > 0) {
-      if (!this.#ensureBlock(datagram, PAYLOAD_OFFSET + end)) return this.#abandon(datagram, this.#refused);
-      this.#context.bulk.copy(datagram.blockAt + PAYLOAD_OFFSET + offset, at + headerBytes, payloadBytes);
+      if (!this.#ensureBlock(datagram, payloadOffset + end)) return this.#abandon(datagram, this.#refused);
+      this.#context.bulk.copy(datagram.blockAt + payloadOffset + offset, dataAt, payloadBytes);
       datagram.presentBytes += payloadBytes;
     }
     if (!more) datagram.payloadBytes = end;
     if (offset === 0 && datagram.headerBytes === 0) {
       datagram.headerBytes = headerBytes;
-      this.#context.bulk.copy(datagram.blockAt, at, headerBytes);
+      datagram.note = note;
+      this.#context.bulk.copy(datagram.blockAt, headerAt, headerBytes);
     }
     return datagram.presentBytes === datagram.payloadBytes ? this.#complete(datagram) : REASSEMBLY_WAITS;
   }
@@ -237,7 +291,7 @@ export class Reassembly {
 
   #same(datagram: Incomplete, dataAt: number, start: number, end: number): boolean {
     const { bytes } = this.#context.arena;
-    const there = datagram.blockAt + PAYLOAD_OFFSET;
+    const there = datagram.blockAt + this.#family.payloadOffset;
     for (let i = start; i < end; i++) if (bytes[there + i] !== bytes[dataAt + i - start]) return false;
     return true;
   }
@@ -264,15 +318,13 @@ export class Reassembly {
 
   /** Put the header right before the payload and make it that of a whole packet. The datagram goes to the end of the list. */
   #complete(datagram: Incomplete): number {
-    const { view } = this.#context.arena;
-    const { headerBytes } = datagram;
-    if (headerBytes + datagram.payloadBytes > MAX_PACKET_BYTES) return this.#abandon(datagram, this.#malformed);
-    const at = datagram.blockAt + PAYLOAD_OFFSET - headerBytes;
+    const { headerBytes, payloadBytes } = datagram;
+    if (this.#family.countedBytes(headerBytes) + payloadBytes > MAX_BYTES) {
+      return this.#abandon(datagram, this.#malformed);
+    }
+    const at = datagram.blockAt + this.#family.payloadOffset - headerBytes;
     this.#context.bulk.copy(at, datagram.blockAt, headerBytes);
-    view.setUint16(at + 2, headerBytes + datagram.payloadBytes);
-    view.setUint16(at + 6, 0);
-    view.setUint16(at + 10, 0);
-    view.setUint16(at + 10, ~this.#context.bulk.sum(at, headerBytes) & 0xffff);
+    this.#family.finish(at, headerBytes, payloadBytes, datagram.note);
     this.#context.counters.add(this.#reassembled, 1);
     this.#takeOut(datagram);
     this.#datagrams.push(datagram);
@@ -330,8 +382,9 @@ export class Reassembly {
 
   #reportTimeout(datagram: Incomplete, nowUs: number): void {
     const { headerBytes } = datagram;
-    const at = datagram.blockAt + PAYLOAD_OFFSET - headerBytes;
+    const at = datagram.blockAt + this.#family.payloadOffset - headerBytes;
+    const { src, dst, ranges } = datagram;
     this.#context.bulk.copy(at, datagram.blockAt, headerBytes);
-    this.onTimeout?.(at, headerBytes + (datagram.ranges[1] as number), nowUs);
+    this.onTimeout?.(at, headerBytes + (ranges[1] as number), src, dst, nowUs);
   }
 }

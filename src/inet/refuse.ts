@@ -8,11 +8,10 @@
 
 import { checksumOf } from '../base/checksum.ts';
 import * as icmpv4 from '../wire/icmpv4.ts';
+import * as icmpv6 from '../wire/icmpv6.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as tcp from '../wire/tcp.ts';
-import type { AddressTable } from './addresses.ts';
 import type { InetContext } from './context.ts';
-import type { Icmp } from './icmp.ts';
 import type { IpOutput } from './ip-output.ts';
 import type { IpPath, PathTable } from './path.ts';
 import type { SysctlVariable } from './sysctl.ts';
@@ -20,23 +19,28 @@ import { type InPacket, IP_DONT_FRAGMENT } from './transport.ts';
 
 const DATA_OFFSET_FIVE = 0x5000;
 
+/** How a refusal of either family is sent. */
+export interface RefusalSender {
+  isLocal(address: number): boolean;
+  /** As `IpService.sendUnreachable`. */
+  sendUnreachable(packet: InPacket, code: number, nowUs: number): void;
+}
+
 export class Refuser {
   readonly #context: InetContext;
   readonly #view: DataView;
-  readonly #addresses: AddressTable;
   readonly #paths: PathTable;
   readonly #output: IpOutput;
-  readonly #icmp: Icmp;
+  readonly #sender: RefusalSender;
   readonly #ttl: SysctlVariable;
   readonly #refused: number;
 
-  constructor(context: InetContext, addresses: AddressTable, paths: PathTable, output: IpOutput, icmp: Icmp) {
+  constructor(context: InetContext, paths: PathTable, output: IpOutput, sender: RefusalSender) {
     this.#context = context;
     this.#view = context.arena.view;
-    this.#addresses = addresses;
     this.#paths = paths;
     this.#output = output;
-    this.#icmp = icmp;
+    this.#sender = sender;
     this.#ttl = context.sysctl.integer('net.inet.ip.ttl', 64, 1, 255, 'TTL of packets whose sender does not say');
     this.#refused = context.counters.index('ip-in-refused');
   }
@@ -47,18 +51,22 @@ export class Refuser {
     if (protocol === ipv4.PROTOCOL_TCP) {
       return lengthBytes >= tcp.HEADER_BYTES && (tcp.flags(this.#view, at) & tcp.FLAG_RST) !== 0;
     }
-    return protocol === ipv4.PROTOCOL_ICMP && lengthBytes > 0 && icmpv4.isError(this.#view.getUint8(at));
+    if (lengthBytes <= 0) return false;
+    const type = this.#view.getUint8(at);
+    if (protocol === ipv4.PROTOCOL_ICMP) return icmpv4.isError(type);
+    // Without neighbor discovery no refusal would find its way back.
+    return protocol === icmpv6.PROTOCOL_ICMPV6 && (icmpv6.isError(type) || icmpv6.optionsOffset(type) !== 0);
   }
 
   /** Answer a packet (not a later fragment) that the filter rejected. */
   refuse(packet: InPacket, nowUs: number): void {
     this.#context.counters.add(this.#refused, 1);
-    if (packet.protocol === ipv4.PROTOCOL_TCP && this.#addresses.isLocal(packet.dst)) {
+    if (packet.protocol === ipv4.PROTOCOL_TCP && this.#sender.isLocal(packet.dst)) {
       this.#reset(packet);
       return;
     }
     const udp = packet.protocol === ipv4.PROTOCOL_UDP;
-    this.#icmp.sendUnreachable(packet, udp ? icmpv4.CODE_PORT_UNREACHABLE : icmpv4.CODE_ADMIN_PROHIBITED, nowUs);
+    this.#sender.sendUnreachable(packet, udp ? icmpv4.CODE_PORT_UNREACHABLE : icmpv4.CODE_ADMIN_PROHIBITED, nowUs);
   }
 
   /** RFC 9293 3.10.7.1: what a connection that does not exist answers. */
@@ -89,7 +97,7 @@ export class Refuser {
     view.setInt32(at + 8, ack);
     view.setInt32(at + 12, (DATA_OFFSET_FIVE | flags) << 16);
     view.setInt32(at + 16, 0);
-    const pseudo = path.headerSum + ipv4.PROTOCOL_TCP + bytes;
+    const pseudo = path.addressSum + ipv4.PROTOCOL_TCP + bytes;
     tcp.setChecksum(view, at, checksumOf(pseudo + this.#context.bulk.sum(at, bytes)));
     this.#output.end(0);
   }

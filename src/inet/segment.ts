@@ -3,7 +3,7 @@
  *
  * Thread: the one that runs the kernel. What a network card does as TCP segmentation offload: each piece gets a copy of the
  * headers with its own length, sequence number, identification and checksum; FIN and PSH stay for the last one, CWR goes
- * with the first (RFC 3168 6.1.2). Missing: urgent data (URG is kept on every piece, as cards do).
+ * with the first (RFC 3168 6.1.2). For IPv6 the TCP header must follow the IP header at once, as it does in our own. Missing: urgent data (URG is kept on every piece, as cards do).
  */
 
 import { checksumOf, foldSum, pseudoSum4 } from '../base/checksum.ts';
@@ -12,6 +12,7 @@ import { CAP_CHECKSUM_PARTIAL, META_CHECKSUM_PARTIAL } from '../link/device.ts';
 import type { Interface } from '../net/interface.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
 import * as tcp from '../wire/tcp.ts';
 import type { InetContext } from './context.ts';
 
@@ -26,6 +27,7 @@ export class Segmenter {
   readonly #malformed: number;
   /** The super-frame being cut: where it lies, and the fields that differ between its pieces. */
   #at = 0;
+  #six = false;
   #ipBytes = 0;
   #headerBytes = 0;
   #flags = 0;
@@ -74,7 +76,7 @@ export class Segmenter {
       }
       ethernet.setDst(this.#view, frameAt, dstHi, dstLo);
       ethernet.setSrc(this.#view, frameAt, iface.macHi, iface.macLo);
-      ethernet.setType(this.#view, frameAt, ethernet.ETHERTYPE_IPV4);
+      ethernet.setType(this.#view, frameAt, this.#six ? ethernet.ETHERTYPE_IPV6 : ethernet.ETHERTYPE_IPV4);
       const partial = (iface.device.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
       this.#write(frameAt + ethernet.HEADER_BYTES, offset, bytes, last, partial);
       iface.device.commit(packetBytes + ethernet.HEADER_BYTES, partial ? META_CHECKSUM_PARTIAL : 0);
@@ -89,18 +91,23 @@ export class Segmenter {
   /** Read the headers of a super-frame; false when it is no sound TCP packet. */
   #read(at: number, totalBytes: number): boolean {
     const view = this.#view;
-    const ipBytes = ipv4.headerBytes(view, at);
+    const six = ipv4.version(view, at) === 6;
+    const ipBytes = six ? ipv6.HEADER_BYTES : ipv4.headerBytes(view, at);
     const tcpAt = at + ipBytes;
-    if (ipv4.protocol(view, at) !== ipv4.PROTOCOL_TCP || totalBytes < ipBytes + tcp.HEADER_BYTES) return false;
+    const protocol = six ? ipv6.nextHeader(view, at) : ipv4.protocol(view, at);
+    if (protocol !== ipv4.PROTOCOL_TCP || totalBytes < ipBytes + tcp.HEADER_BYTES) return false;
     const tcpBytes = tcp.headerBytes(view, tcpAt);
     if (tcpBytes < tcp.HEADER_BYTES || totalBytes < ipBytes + tcpBytes) return false;
     this.#at = at;
+    this.#six = six;
     this.#ipBytes = ipBytes;
     this.#headerBytes = ipBytes + tcpBytes;
     this.#flags = tcp.flags(view, tcpAt);
     this.#seq = tcp.seq(view, tcpAt);
     this.#identification = ipv4.identification(view, at);
-    this.#pseudo = pseudoSum4(ipv4.src(view, at), ipv4.dst(view, at), ipv4.PROTOCOL_TCP, 0);
+    this.#pseudo = six
+      ? ipv6.pseudoSum(view, at, ipv4.PROTOCOL_TCP, 0)
+      : pseudoSum4(ipv4.src(view, at), ipv4.dst(view, at), ipv4.PROTOCOL_TCP, 0);
     return true;
   }
 
@@ -112,11 +119,8 @@ export class Segmenter {
     const segmentBytes = this.#headerBytes - this.#ipBytes + bytes;
     bulk.copy(ipAt, this.#at, this.#headerBytes);
     bulk.copy(ipAt + this.#headerBytes, this.#at + this.#headerBytes + offset, bytes);
-    view.setUint16(ipAt + 2, this.#headerBytes + bytes);
-    view.setUint16(ipAt + 4, this.#identification);
-    view.setUint16(ipAt + 10, 0);
-    view.setUint16(ipAt + 10, checksumOf(bulk.sum(ipAt, this.#ipBytes)));
-    this.#identification = (this.#identification + 1) & 0xffff;
+    if (this.#six) ipv6.setPayloadBytes(view, ipAt, segmentBytes);
+    else this.#finishHeader4(ipAt, this.#headerBytes + bytes);
     let flags = this.#flags;
     if (!last) flags &= ~LAST_ONLY;
     if (offset > 0) flags &= ~tcp.FLAG_CWR;
@@ -124,5 +128,14 @@ export class Segmenter {
     view.setUint8(segmentAt + FLAGS_OFFSET, flags);
     tcp.setChecksum(view, segmentAt, foldSum(this.#pseudo + segmentBytes));
     if (!partial) tcp.setChecksum(view, segmentAt, checksumOf(bulk.sum(segmentAt, segmentBytes)));
+  }
+
+  #finishHeader4(ipAt: number, totalBytes: number): void {
+    const view = this.#view;
+    view.setUint16(ipAt + 2, totalBytes);
+    view.setUint16(ipAt + 4, this.#identification);
+    view.setUint16(ipAt + 10, 0);
+    view.setUint16(ipAt + 10, checksumOf(this.#context.bulk.sum(ipAt, this.#ipBytes)));
+    this.#identification = (this.#identification + 1) & 0xffff;
   }
 }

@@ -4,6 +4,9 @@
  * Thread: the one that runs the kernel. A transport sends by `begin` → write header and payload in place → `end`: when
  * the next hop is known, that place is the slot of the outgoing ring itself. It receives packets in place, valid only
  * during the call. Nothing here allocates per packet.
+ *
+ * Addresses are int32 of either family: IPv4's own, or a number that stands for an IPv6 address (inet/ip6/address-table.ts).
+ * The two families differ here only in `headerBytes`, and in pseudo-headers, whose sums paths and packets bring along.
  */
 
 import type { Bulk } from '../mem/bulk.ts';
@@ -20,12 +23,20 @@ export const IP_ALLOW_BROADCAST = 2;
 export interface Path {
   readonly src: number;
   readonly dst: number;
+  /** Of the IP header in front of the transport's: 20 or 40. */
+  readonly headerBytes: number;
+  /** Sum of both addresses, for the pseudo-header. */
+  readonly addressSum: number;
+  /** To a group. */
+  readonly multicast: boolean;
   /** Largest IP packet that goes through unfragmented, as known now (interface MTU, lowered by path MTU discovery). */
   readonly mtuBytes: number;
   /** The device's `CAP_*` bits (link/device.ts), 0 when packets may be forwarded over links without them. */
   readonly capabilities: number;
   /** Largest IP packet `begin` takes in one piece: above `mtuBytes` only with CAP_SUPER_FRAMES. */
   readonly maxPacketBytes: number;
+  /** What the link itself carries: the MSS to announce follows from it (RFC 6691). */
+  readonly linkMtuBytes: number;
   readonly iface: Interface;
 }
 
@@ -37,6 +48,8 @@ export interface InPacket {
   lengthBytes: number;
   src: number;
   dst: number;
+  /** Sum of both addresses, for the pseudo-header. */
+  addressSum: number;
   protocol: number;
   ttl: number;
   tos: number;
@@ -47,7 +60,10 @@ export interface InPacket {
   iface: Interface;
 }
 
-/** An ICMP error about a packet we sent; the quoted transport header has at least 8 bytes. */
+/**
+ * An ICMP error about a packet we sent; the quoted transport header has at least 8 bytes. One of ICMPv6 has type and code of
+ * the message of ICMPv4 that says the same (RFC 7915 section 5.2, but "no route" is "network unreachable").
+ */
 export interface IcmpError {
   type: number;
   code: number;
@@ -95,11 +111,16 @@ export interface IpService {
   /** After `-ENOBUFS`: have this kernel woken when there is room. True when there is room again already. */
   awaitRoom(path: Path): boolean;
 
-  /** Send an ICMP destination-unreachable (`code`) about a received packet, rate-limited, never about broadcasts (RFC 1122 3.2.2). */
+  /**
+   * Send an ICMP destination-unreachable about a received packet, rate-limited, never about broadcasts (RFC 1122 3.2.2,
+   * RFC 4443 2.4). `code` is one of ICMPv4; an IPv6 packet is answered with the one that says the same.
+   */
   sendUnreachable(packet: InPacket, code: number, nowUs: number): void;
   /** Whether `address` is configured on an interface of this kernel (127/8 included). */
   isLocal(address: number): boolean;
   isBroadcast(address: number): boolean;
+  /** 32 bits that stand for an address for as long as the kernel runs; the numbers of IPv6 addresses do not. */
+  fingerprint(address: number): number;
   /** Reachability confirmation from a transport (RFC 4861 7.3.1 in spirit): the next hop of this path answers. */
   confirm(path: Path, nowUs: number): void;
 }

@@ -37,7 +37,7 @@ import { Ping } from './ping.ts';
 
 const HEAP_BYTES = 32 * 1024 * 1024;
 const LOOPBACK_RING_BYTES = 1024 * 1024;
-const COUNTERS_CAPACITY = 384;
+const COUNTERS_CAPACITY = 640;
 const LOOPBACK_NET_PREFIX = 8;
 /** Rounds of receiving in one turn: bounds how long a flood can keep a turn from its timers and its program. */
 const ROUNDS_PER_TURN = 8;
@@ -52,6 +52,8 @@ export interface KernelOptions {
   hosts?: Record<string, string[]>;
   /** The kernel's own memory for socket buffers; taken from the arena when absent. */
   heap?: { at: number; bytes: number };
+  /** Whether IPv6 runs from the start; `net.inet6.ip6.enable` switches it later. Default no. */
+  ipv6?: boolean;
 }
 
 export class Kernel implements Agent {
@@ -101,6 +103,7 @@ export class Kernel implements Agent {
       rng: host.rng,
       counters: this.counters,
       nowUs,
+      ipv6: options.ipv6 ?? false,
     });
     const context: SocketContext = { events: this.#events, nowUs, requestWork: () => host.requestWork() };
     this.tcp = new TcpStack(this.inet.context, this.inet.ip);

@@ -28,15 +28,17 @@ export class EthernetInput {
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #ipv4: PacketInput;
+  readonly #ipv6: PacketInput;
   readonly #arp: ArpPacketInput;
   readonly #short: number;
   readonly #notOurs: number;
   readonly #unknownType: number;
 
-  constructor(view: DataView, counters: Counters, ipv4: PacketInput, arp: ArpPacketInput) {
+  constructor(view: DataView, counters: Counters, ipv4: PacketInput, ipv6: PacketInput, arp: ArpPacketInput) {
     this.#view = view;
     this.#counters = counters;
     this.#ipv4 = ipv4;
+    this.#ipv6 = ipv6;
     this.#arp = arp;
     this.#short = counters.index('ether-in-short');
     this.#notOurs = counters.index('ether-in-not-ours');
@@ -71,6 +73,7 @@ export class EthernetInput {
     const packetBytes = lengthBytes - ethernet.HEADER_BYTES;
     const type = ethernet.type(view, at);
     if (type === ethernet.ETHERTYPE_IPV4) this.#ipv4.input(iface, packetAt, packetBytes, meta, group, nowUs);
+    else if (type === ethernet.ETHERTYPE_IPV6) this.#ipv6.input(iface, packetAt, packetBytes, meta, group, nowUs);
     else if (type === ethernet.ETHERTYPE_ARP) this.#arp.input(iface, packetAt, packetBytes, nowUs);
     else this.#drop(iface, this.#unknownType);
   }

@@ -4,7 +4,7 @@
  * Thread: the one that runs the kernel. Layer 3 fills in the addresses (inet/addresses.ts) and the multicast groups;
  * this file only keeps them. Counting is done here with plain numbers, so that a frame costs two additions; the kernel
  * shows them through the counters of the device and of the stack.
- * Read first: NetBSD if(4), ifconfig(8). Missing: point-to-point addresses, media, link-local scope of IPv6.
+ * Read first: NetBSD if(4), ifconfig(8). Missing: point-to-point addresses, media.
  */
 
 import type { Device } from '../link/device.ts';
@@ -64,6 +64,24 @@ export interface InterfaceAddress {
   state: AddressState;
 }
 
+/** State of an IPv6 address (RFC 4862 section 2): `preferred` and `deprecated` ones are ours. */
+export type Address6State = 'tentative' | 'duplicated' | 'deprecated' | 'preferred';
+
+/** Where an IPv6 address came from: configured by hand, made from the link-layer address, or from a router's prefix. */
+export type Address6Origin = 'manual' | 'link-local' | 'autoconf' | 'temporary';
+
+/** One IPv6 address of an interface; `address` is a number of the kernel's table (inet/ip6/address-table.ts). */
+export interface InterfaceAddress6 {
+  readonly iface: Interface;
+  readonly address: number;
+  readonly prefixLength: number;
+  readonly origin: Address6Origin;
+  state: Address6State;
+  /** When it becomes deprecated, and when it is taken away; `Infinity` for addresses that stay. Microseconds. */
+  preferredUntilUs: number;
+  validUntilUs: number;
+}
+
 export class Interface {
   readonly name: string;
   /** Position in the kernel's list, from 1 as if_index. */
@@ -75,6 +93,8 @@ export class Interface {
   readonly macLo: number;
   /** In the order they were added; the first valid one is the primary. */
   readonly addresses: InterfaceAddress[] = [];
+  /** In the order they were added (inet/ip6/addresses.ts). */
+  readonly addresses6: InterfaceAddress6[] = [];
   /** Multicast groups with their memberships; numbers of both families (inet/multicast.ts). */
   readonly groups: Map<number, InterfaceGroup> = new Map();
   /** Primary address, 0 when there is none: the first comparison every received packet makes. */

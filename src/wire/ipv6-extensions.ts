@@ -27,6 +27,8 @@ export const NEXT_NONE = 59;
 export const NEXT_DESTINATION = 60;
 
 export const FRAGMENT_HEADER_BYTES = 8;
+/** From the end of an IPv6 header back to its next-header field. */
+const NEXT_HEADER_BACK = 34;
 
 export const HEADERS_MAX = 8;
 export const HEADER_BYTES_LIMIT = 256;
@@ -114,13 +116,17 @@ export class HeaderWalk {
   hopByHopAt: number = 0;
   routingAt: number = 0;
   fragmentAt: number = 0;
+  /** Where the byte is that names the fragment header. */
+  fragmentNameAt: number = 0;
   /** The last destination options header. */
   destinationAt: number = 0;
+  /** Where the byte is that names `protocol`, or after a fault the header that is faulty. */
+  nextHeaderAt: number = 0;
   /** After a fault: where the field is that it is about, for an ICMPv6 parameter problem. */
   problemAt: number = 0;
 
   /**
-   * Walk from `at`, where the header named by `nextHeader` begins, to `end`, the end of the packet. Returns 0 or an index of
+   * Walk from `at`, right behind the IPv6 header, to `end`, the end of the packet. Returns 0 or an index of
    * {@link WALK_REASONS}. After 0 the accessors of each header found and its whole length may be used. Behind a fragment
    * header with an offset there is no further header to be read. Allocates nothing.
    */
@@ -130,6 +136,7 @@ export class HeaderWalk {
     this.fragmentAt = 0;
     this.destinationAt = 0;
     this.problemAt = at;
+    this.nextHeaderAt = at - NEXT_HEADER_BACK;
     const start = at;
     for (let headers = 0; isExtension(nextHeader); headers++) {
       this.problemAt = at;
@@ -142,6 +149,7 @@ export class HeaderWalk {
       if (reason !== 0) return reason;
       const later = nextHeader === NEXT_FRAGMENT && fragmentOffsetBytes(view, at) !== 0;
       nextHeader = view.getUint8(at);
+      this.nextHeaderAt = at;
       at += bytes;
       if (later) break;
     }
@@ -169,6 +177,7 @@ export class HeaderWalk {
       default:
         if (this.fragmentAt !== 0) return MISPLACED;
         this.fragmentAt = at;
+        this.fragmentNameAt = this.nextHeaderAt;
         return this.#fragment(view, at, end - at - FRAGMENT_HEADER_BYTES);
     }
   }

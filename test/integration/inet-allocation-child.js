@@ -33,7 +33,7 @@ function node(name, links) {
     heap: new Heap(arena.allocate(HEAP_BYTES, 4096), HEAP_BYTES),
     callouts: new CalloutTable(),
     rng: new SeededRng(1),
-    counters: Counters.open(arena, name, 256),
+    counters: Counters.open(arena, name, 512),
     nowUs: () => nowUs,
   });
   for (const [network, port, address] of links) {

@@ -91,6 +91,13 @@ export class Ip6AddressTable {
       if (isIp6(address)) (this.#entries[this.#at(address) + STATE] as number) |= MARKED;
     };
     this.#limit.onChange = () => this.#planSweep();
+    sysctl.limits.add({
+      table: 'IPv6 addresses known at a time',
+      variable: this.#limit,
+      counter: 'ip6-address-table-full',
+      whenFull: 'the packet is dropped; those that nobody keeps are forgotten before the next turn',
+      size: () => this.#count,
+    });
     this.intern(0, 0, 0, 0, 0);
     this.intern(0, 0, 0, 1, 0);
     this.#planSweep();

@@ -7,7 +7,6 @@
  * Read first: RFC 9293 sections 3.3 and 3.10.
  */
 
-import { pseudoSum4 } from '../../base/checksum.ts';
 import { Callout } from '../../kern/callout.ts';
 import type { Path } from '../transport.ts';
 import { CONGESTION_NEWRENO, type CongestionControl } from './congestion/control.ts';
@@ -79,6 +78,8 @@ export interface ConnectionOwner {
 /** A local address and port in use by a listener, a bound socket, or connections; shared and counted. */
 export interface PortUse {
   address: number;
+  /** IPV6_V6ONLY: `::` is not for IPv4. */
+  only6: boolean;
   port: number;
   reuseAddress: boolean;
   reusePort: boolean;
@@ -305,13 +306,14 @@ export class Connection {
     this.slowTimer = new Callout((nowUs) => onSlowTimer(this, nowUs));
   }
 
-  setTuple(localAddress: number, localPort: number, peerAddress: number, peerPort: number): void {
+  /** `addressSum` is that of both addresses (`Path.addressSum`). */
+  setTuple(localAddress: number, localPort: number, peerAddress: number, peerPort: number, addressSum: number): void {
     this.localAddress = localAddress;
     this.localPort = localPort;
     this.peerAddress = peerAddress;
     this.peerPort = peerPort;
     this.ports = (localPort << 16) | peerPort;
-    this.pseudoSum = pseudoSum4(localAddress, peerAddress, PROTOCOL_TCP, 0);
+    this.pseudoSum = addressSum + PROTOCOL_TCP;
   }
 
   /** Bytes in flight as the sender believes: `pipe` of RFC 6675. */

@@ -11,7 +11,7 @@ import type { Path } from '../transport.ts';
 import { type Connection, SYN_RECEIVED, TIMER_RETRANSMIT } from './connection.ts';
 import { failPath } from './errors.ts';
 import { scaleFor, synWindow } from './options.ts';
-import { IP_HEADER_BYTES, refused } from './output.ts';
+import { refused } from './output.ts';
 import { sendBare, sendSegment } from './segment.ts';
 import { armRetransmit } from './timers.ts';
 
@@ -26,7 +26,8 @@ export function sendSyn(c: Connection, nowUs: number): void {
   bare.flags = answer ? FLAG_SYN | FLAG_ACK : FLAG_SYN;
   // A SYN that had to be repeated does without: something on the path may dislike it (RFC 3168 section 6.1.1.1).
   if (!answer && settings.ecn.value === 1 && !c.synRetransmitted) bare.flags |= FLAG_ECE | FLAG_CWR;
-  synOptions.mss = (c.path as Path).iface.mtuBytes - IP_HEADER_BYTES - HEADER_BYTES;
+  const path = c.path as Path;
+  synOptions.mss = path.linkMtuBytes - path.headerBytes - HEADER_BYTES;
   c.rcvScale = scaleFor(c.receiveBuffer.fixed ? c.receiveBuffer.limitBytes : settings.receiveSpaceMaxBytes.value);
   if (answer && !c.scaleOk) c.rcvScale = 0;
   const window = synWindow(c.receiveBuffer.limitBytes, c.rcvScale);
@@ -36,7 +37,7 @@ export function sendSyn(c: Connection, nowUs: number): void {
   synOptions.timestamps = answer ? c.tsOk : settings.timestamps.value === 1;
   synOptions.tsValue = (stack.tsNow(nowUs) + c.tsOffset) | 0;
   synOptions.tsEcho = answer ? c.tsRecent : 0;
-  const sent = sendBare(stack, c.path as Path);
+  const sent = sendBare(stack, path);
   if (sent < 0) {
     refused(c, sent, nowUs);
     return;

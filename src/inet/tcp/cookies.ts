@@ -37,7 +37,11 @@ export class SynCookies {
   /** When a SYN queue last overflowed. */
   #overflowUs: number = -1e15;
 
-  constructor(rng: Rng) {
+  readonly #fingerprint: (address: number) => number;
+
+  /** `fingerprint`: as `IpService.fingerprint`, because nobody keeps the peer's address meanwhile. */
+  constructor(rng: Rng, fingerprint: (address: number) => number = (address) => address) {
+    this.#fingerprint = fingerprint;
     this.#key = SipKey.random(rng);
     this.#inner = SipKey.random(rng);
   }
@@ -77,6 +81,9 @@ export class SynCookies {
   }
 
   #hash(local: number, peer: number, ports: number, irs: number, salt: number): number {
-    return this.#key.hash3(this.#inner.hash3(local, peer, ports), irs, salt) & HASH_MASK;
+    return (
+      this.#key.hash3(this.#inner.hash3(this.#fingerprint(local), this.#fingerprint(peer), ports), irs, salt) &
+      HASH_MASK
+    );
   }
 }

@@ -14,7 +14,11 @@ export class IsnGenerator {
   readonly #sequenceKey: SipKey;
   readonly #timestampKey: SipKey;
 
-  constructor(rng: Rng) {
+  readonly #fingerprint: (address: number) => number;
+
+  /** `fingerprint`: as `IpService.fingerprint`. */
+  constructor(rng: Rng, fingerprint: (address: number) => number = (address) => address) {
+    this.#fingerprint = fingerprint;
     this.#sequenceKey = SipKey.random(rng);
     this.#timestampKey = SipKey.random(rng);
   }
@@ -24,11 +28,12 @@ export class IsnGenerator {
    * does: at 4 microseconds (RFC 9293 section 3.4.1) a connection in memory would outrun it.
    */
   sequence(localAddress: number, peerAddress: number, ports: number, nowUs: number): number {
-    return (this.#sequenceKey.hash3(localAddress, peerAddress, ports) + Math.floor(nowUs * TICKS_PER_US)) | 0;
+    const hash = this.#sequenceKey.hash3(this.#fingerprint(localAddress), this.#fingerprint(peerAddress), ports);
+    return (hash + Math.floor(nowUs * TICKS_PER_US)) | 0;
   }
 
   /** The same for all connections between two hosts, so that timestamps of a successor are higher (RFC 6191). */
   timestampOffset(localAddress: number, peerAddress: number): number {
-    return this.#timestampKey.hash3(localAddress, peerAddress, 0);
+    return this.#timestampKey.hash3(this.#fingerprint(localAddress), this.#fingerprint(peerAddress), 0);
   }
 }

@@ -31,7 +31,6 @@ import { sendRescue, sendRetransmissions, sendTwoNew } from './retransmit.ts';
 import { sackBytesMax, sendSegment } from './segment.ts';
 import { armPersist, armRetransmit } from './timers.ts';
 
-export const IP_HEADER_BYTES = 20;
 /** Smallest MSS we work with, whatever is advertised or learned (as Linux's min_snd_mss of 48 leaves for data). */
 const MSS_MIN = 32;
 /** Segments of one connection in one run; the others get their turn before it continues. */
@@ -40,16 +39,16 @@ const BURST_SEGMENTS = 512;
 /** Segment sizes from the path as it is now. Returns true when they became smaller. */
 export function refreshMss(c: Connection): boolean {
   const path = c.path as Path;
-  const { mtuBytes, maxPacketBytes } = path;
+  const { mtuBytes, maxPacketBytes, headerBytes } = path;
   if (mtuBytes === c.mssMtuBytes && maxPacketBytes === c.mssPacketBytes) return false;
   const optionBytes = c.tsOk ? TIMESTAMPS_BYTES : 0;
   const before = c.mss;
-  const fits = mtuBytes - IP_HEADER_BYTES - HEADER_BYTES;
+  const fits = mtuBytes - headerBytes - HEADER_BYTES;
   c.mss = Math.max(Math.min(c.peerMss, fits) - optionBytes, MSS_MIN);
   c.segmentMax = c.mss;
   c.checksumPartial = (path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
   if (path.capabilities & CAP_SUPER_FRAMES && maxPacketBytes > mtuBytes && !c.urgentOut) {
-    const room = maxPacketBytes - IP_HEADER_BYTES - HEADER_BYTES - optionBytes;
+    const room = maxPacketBytes - headerBytes - HEADER_BYTES - optionBytes;
     const most = Math.floor(room / c.mss) * c.mss;
     if (most > c.mss) c.segmentMax = most;
   }

@@ -188,7 +188,7 @@ export function sendBare(stack: TcpStack, path: Path): number {
     view.setInt32(at + HEADER_BYTES + 4, bare.tsValue);
     view.setInt32(at + HEADER_BYTES + 8, bare.tsEcho);
   }
-  const pseudo = halves(bare.localAddress) + halves(bare.peerAddress) + PROTOCOL_TCP + headerBytes;
+  const pseudo = path.addressSum + PROTOCOL_TCP + headerBytes;
   view.setUint16(at + 16, checksumOf(pseudo + sumView(view, at, headerBytes)));
   ip.end(0);
   const { counters, count } = stack;

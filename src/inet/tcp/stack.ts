@@ -4,10 +4,10 @@
  * Thread: the one that runs the kernel. `input` is called for each received segment, `doWork` once after each batch: it
  * sends what the batch made possible and the acknowledgements it left owing, one for all segments of a connection. Links
  * without room put connections on a list that is tried again with every `doWork`.
- * Read first: transport.ts, connection.ts, RFC 9293 section 3.10. Missing: what recovery.ts and listen.ts say, IPv6.
+ * Read first: transport.ts, connection.ts, RFC 9293 section 3.10. Missing: what recovery.ts and listen.ts say.
  */
 
-import { foldSum, pseudoSum4 } from '../../base/checksum.ts';
+import { foldSum } from '../../base/checksum.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { CalloutTable } from '../../kern/callout.ts';
 import { META_CHECKSUM_PARTIAL, META_CHECKSUM_VERIFIED, META_SEGMENT_SHIFT } from '../../link/device.ts';
@@ -91,13 +91,22 @@ export class TcpStack implements Transport {
     this.settings = new TcpSettings(context.sysctl);
     this.ports = new PortTable(context.rng, context.sysctl);
     this.ephemeral = new EphemeralPorts(context.rng, context.sysctl);
-    this.isn = new IsnGenerator(context.rng);
-    this.cookies = new SynCookies(context.rng);
+    const fingerprint = (address: number): number => ip.fingerprint(address);
+    this.isn = new IsnGenerator(context.rng, fingerprint);
+    this.cookies = new SynCookies(context.rng, fingerprint);
     this.tables = new TcpTables(context.rng.next32());
     this.work = new WorkQueue(ip, context.callouts);
     this.timeWait = new TimeWaitTable(this);
     declareTcpLimits(this, context.sysctl.limits);
     ip.register(this);
+    context.addresses6.addHolder(this);
+  }
+
+  /** As `AddressHolder.markAddresses`. */
+  markAddresses(mark: (address: number) => void): void {
+    this.tables.markAddresses(mark);
+    this.timeWait.markAddresses(mark);
+    this.ports.markAddresses(mark);
   }
 
   /** The timestamp clock: milliseconds, as int32. */
@@ -177,7 +186,7 @@ export class TcpStack implements Transport {
       if (predicted(this.tables.connectionAt(value), packet, headerBytes, nowUs)) return;
     }
     if ((packet.meta & CHECKSUM_KNOWN) === 0) {
-      const sum = pseudoSum4(packet.src, packet.dst, PROTOCOL_TCP, lengthBytes) + this.bulk.sum(at, lengthBytes);
+      const sum = packet.addressSum + PROTOCOL_TCP + lengthBytes + this.bulk.sum(at, lengthBytes);
       if (foldSum(sum) !== 0xffff) {
         counters.add(count.droppedBadChecksum, 1);
         return;

@@ -6,7 +6,7 @@
  */
 
 import { Callout } from '../../kern/callout.ts';
-import { FLAG_ACK, FLAG_ECE, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
+import { FLAG_ACK, FLAG_ECE, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
 import type { Path } from '../transport.ts';
 import { mayChallenge } from './challenge.ts';
 import { Connection } from './connection.ts';
@@ -16,8 +16,6 @@ import { type Segment, synWindow } from './options.ts';
 import { refreshMss } from './output.ts';
 import { sendBare } from './segment.ts';
 import type { TcpStack } from './stack.ts';
-
-const IP_AND_TCP_BYTES = 40;
 
 export class SynEntry {
   readonly listener: Listener;
@@ -106,7 +104,7 @@ export function sendSynAck(stack: TcpStack, entry: SynEntry, nowUs: number): voi
   bare.seq = entry.iss;
   bare.flags = entry.ecnOk ? FLAG_SYN | FLAG_ACK | FLAG_ECE : FLAG_SYN | FLAG_ACK;
   bare.window = synWindow(receiveLimit(stack, entry.listener), entry.rcvScale);
-  synOptions.mss = entry.path.iface.mtuBytes - IP_AND_TCP_BYTES;
+  synOptions.mss = entry.path.linkMtuBytes - entry.path.headerBytes - HEADER_BYTES;
   synOptions.scale = entry.sndScale >= 0 ? entry.rcvScale : -1;
   synOptions.sackPermitted = entry.sackOk;
   synOptions.timestamps = entry.tsOk;
@@ -209,7 +207,7 @@ export function promote(stack: TcpStack, entry: SynEntry, segment: Segment, nowU
   const options = stack.newOptions();
   listener.options.copyTo(options);
   const c = new Connection(stack, options);
-  c.setTuple(entry.local, entry.ports >>> 16, entry.peer, entry.ports & 0xffff);
+  c.setTuple(entry.local, entry.ports >>> 16, entry.peer, entry.ports & 0xffff, entry.path.addressSum);
   unlink(stack, entry);
   c.path = entry.path;
   c.portUse = listener.portUse;

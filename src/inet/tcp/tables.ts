@@ -5,6 +5,7 @@
  * demultiplexer's value is an index into one of them and says which in its low two bits.
  */
 
+import { anyFamilies, familyOf, fit, overlap } from '../any-address.ts';
 import { flowShare } from '../flow-share.ts';
 import type { Connection, PortUse } from './connection.ts';
 import { Demux } from './demux.ts';
@@ -31,6 +32,25 @@ export class TcpTables {
   constructor(seed: number) {
     this.listeners = new ListenerTable(seed);
     this.#demux = new Demux(seed);
+  }
+
+  /** Call `mark` with every address kept here. */
+  markAddresses(mark: (address: number) => void): void {
+    for (const c of this.connections()) {
+      mark(c.localAddress);
+      mark(c.peerAddress);
+    }
+    for (const entry of this.#synEntries) {
+      if (entry === null) continue;
+      mark(entry.local);
+      mark(entry.peer);
+    }
+    for (const { acceptQueue } of this.listeners.all()) {
+      for (const c of acceptQueue) {
+        mark(c.localAddress);
+        mark(c.peerAddress);
+      }
+    }
   }
 
   /** The demultiplexer's value, -1 when nothing has these four numbers. */
@@ -138,27 +158,30 @@ export class ListenerTable {
   /** Whether somebody listens on exactly that address and port who does not share it (SO_REUSEPORT). */
   conflicts(use: PortUse): boolean {
     for (const other of this.#byPort.get(use.port) ?? []) {
-      const apart = other.address !== use.address && other.address !== 0 && use.address !== 0;
-      if (!apart && !(other.portUse.reusePort && use.reusePort)) return true;
+      if (overlap(other.portUse, use) && !(other.portUse.reusePort && use.reusePort)) return true;
     }
     return false;
   }
 
   /**
-   * The listener for a new connection: one with that address before one with any; several share by a hash of the peer
-   * (SO_REUSEPORT).
+   * The listener for a new connection: one with that address before one with any, of the family before both; several share by
+   * a hash of the peer (SO_REUSEPORT).
    */
   find(local: number, peer: number, ports: number): Listener | null {
     const listeners = this.#byPort.get(ports >>> 16);
     if (listeners === undefined) return null;
+    const family = familyOf(local);
     let best: Listener | null = null;
+    let bestFit = 0;
     let equals = 0;
     for (const listener of listeners) {
-      if (listener.address !== 0 && listener.address !== local) continue;
-      if (best === null || (best.address === 0 && listener.address !== 0)) {
+      const { address, only6 } = listener.portUse;
+      const fits = fit(address, anyFamilies(address, only6), local, family);
+      if (fits > bestFit) {
         best = listener;
+        bestFit = fits;
         equals = 1;
-      } else if (best.address === listener.address) {
+      } else if (best !== null && best.address === address) {
         equals++;
       }
     }

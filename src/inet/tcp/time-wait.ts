@@ -172,6 +172,14 @@ export class TimeWaitTable {
     this.count--;
   }
 
+  /** Call `mark` with every address kept here. */
+  markAddresses(mark: (address: number) => void): void {
+    for (const entry of this.entries()) {
+      mark(this.local[entry] as number);
+      mark(this.peer[entry] as number);
+    }
+  }
+
   /** Every entry, oldest first. */
   *entries(): Generator<number> {
     for (let entry = this.#first; entry !== NONE; entry = this.#next[entry] as number) yield entry;

@@ -7,6 +7,7 @@
  */
 
 import { Errno } from '../../base/errors.ts';
+import { isAny } from '../any-address.ts';
 import type { Path } from '../transport.ts';
 import { abortConnection } from './close.ts';
 import { startConnect } from './connect.ts';
@@ -32,6 +33,8 @@ import { markUrgent, tellUrgent } from './urgent.ts';
 export const MIN_BUFFER_BYTES = 2048;
 
 export interface BindOptions {
+  /** IPV6_V6ONLY; default no. */
+  only6?: boolean;
   reuseAddress: boolean;
   reusePort: boolean;
 }
@@ -42,12 +45,13 @@ function mayShare(a: PortUse, b: PortUse): boolean {
   return a.reuseAddress && b.reuseAddress && !a.listening && !b.listening;
 }
 
-/** Take a local address and port (0: an ephemeral one). Returns the use, or `-EADDRINUSE`, `-EADDRNOTAVAIL`, `-EINVAL`. */
+/** Take a local address (0 or `::` for any) and port (0: an ephemeral one). Returns the use, or `-EADDRINUSE`, `-EADDRNOTAVAIL`, `-EINVAL`. */
 export function bindPort(stack: TcpStack, address: number, port: number, options: BindOptions): PortUse | number {
-  if (address !== 0 && !stack.ip.isLocal(address)) return -Errno.EADDRNOTAVAIL;
+  if (!isAny(address) && !stack.ip.isLocal(address)) return -Errno.EADDRNOTAVAIL;
   if (!(port >= 0 && port <= 65535)) return -Errno.EINVAL;
-  const { reuseAddress, reusePort } = options;
-  const use: PortUse = { address, port, reuseAddress, reusePort, listening: false, explicit: port !== 0, users: 1 };
+  const { only6 = false, reuseAddress, reusePort } = options;
+  const explicit = port !== 0;
+  const use: PortUse = { address, only6, port, reuseAddress, reusePort, listening: false, explicit, users: 1 };
   const error = stack.ports.bind(use, (a, b) => mayShare(a as PortUse, b as PortUse));
   return error < 0 ? error : use;
 }
@@ -106,9 +110,13 @@ export function connectTo(
 ): Connection | number {
   if (stack.full()) return -Errno.ENOBUFS;
   // Broadcast and multicast have no connections.
-  if (stack.ip.isBroadcast(peerAddress) || peerAddress >>> 28 === 0xe) return -Errno.ENETUNREACH;
-  const path = stack.ip.openPath(peerAddress, use === null ? 0 : use.address, 0);
+  if (stack.ip.isBroadcast(peerAddress)) return -Errno.ENETUNREACH;
+  const path = stack.ip.openPath(peerAddress, use === null || isAny(use.address) ? 0 : use.address, 0);
   if (typeof path === 'number') return path;
+  if (path.multicast) {
+    stack.ip.closePath(path);
+    return -Errno.ENETUNREACH;
+  }
   // "Any" as a destination is this machine, as on Linux.
   const c = placeConnection(stack, use, path, path.dst, peerPort, options, nowUs);
   if (typeof c === 'number') {
@@ -150,6 +158,7 @@ function placeConnection(
     if (port < 0) return -Errno.EADDRNOTAVAIL;
     chosen = {
       address: local,
+      only6: false,
       port,
       reuseAddress: false,
       reusePort: false,
@@ -165,7 +174,7 @@ function placeConnection(
   }
   chosen.users++;
   const c = new Connection(stack, options);
-  c.setTuple(local, chosen.port, peerAddress, peerPort);
+  c.setTuple(local, chosen.port, peerAddress, peerPort, path.addressSum);
   c.portUse = chosen;
   return c;
 }

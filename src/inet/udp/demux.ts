@@ -4,6 +4,7 @@
  * Thread: the one that runs the kernel. Chains are short, so a lookup is a few comparisons; nothing is allocated.
  */
 
+import { familyOf, fit } from '../any-address.ts';
 import { flowShare } from '../flow-share.ts';
 import type { UdpEndpoint } from './endpoint.ts';
 
@@ -55,8 +56,9 @@ export class UdpDemux {
     let best: UdpEndpoint | null = null;
     let bestScore = 0;
     let equals = 0;
+    const family = familyOf(dst);
     for (let one = this.chain(port); one !== null; one = one.next) {
-      const score = scoreOf(one, dst, port, src, srcPort);
+      const score = scoreOf(one, dst, family, port, src, srcPort);
       if (score === 0 || score < bestScore) continue;
       equals = score === bestScore ? equals + 1 : 1;
       // The endpoint bound last stands first in the chain, and wins where nothing else decides.
@@ -66,20 +68,24 @@ export class UdpDemux {
     if (best === null || equals === 1 || !best.reusePort) return best;
     let chosen = flowShare(this.#seed, src, srcPort, equals);
     for (let one: UdpEndpoint | null = best; one !== null; one = one.next) {
-      if (scoreOf(one, dst, port, src, srcPort) === bestScore && chosen-- === 0) return one;
+      if (scoreOf(one, dst, family, port, src, srcPort) === bestScore && chosen-- === 0) return one;
     }
     return best;
   }
 }
 
-/** 0: not for this endpoint; otherwise 1, and 2 more for a bound address, 4 more for a matching peer. */
-function scoreOf(endpoint: UdpEndpoint, dst: number, port: number, src: number, srcPort: number): number {
+/** 0: not for this endpoint; otherwise how well the local address fits, and 4 more for a matching peer. */
+function scoreOf(
+  endpoint: UdpEndpoint,
+  dst: number,
+  family: number,
+  port: number,
+  src: number,
+  srcPort: number,
+): number {
   if (endpoint.port !== port) return 0;
-  let score = 1;
-  if (endpoint.address !== 0) {
-    if (endpoint.address !== dst) return 0;
-    score += 2;
-  }
+  let score = fit(endpoint.address, endpoint.anyFamilies, dst, family);
+  if (score === 0) return 0;
   if (endpoint.peerPort !== 0) {
     if (endpoint.peerPort !== srcPort || endpoint.peerAddress !== src) return 0;
     score += 4;

@@ -10,6 +10,7 @@
 import { Errno } from '../../base/errors.ts';
 import type { Interface } from '../../net/interface.ts';
 import { admits, type SourceFilter } from '../../net/source-filter.ts';
+import { FAMILY_4 } from '../any-address.ts';
 import type { DatagramQueue } from '../datagram-queue.ts';
 import type { IpPath } from '../path.ts';
 import type { PortBinding } from '../ports.ts';
@@ -26,8 +27,15 @@ export interface Membership {
 }
 
 export class UdpEndpoint implements PortBinding {
-  /** Local address, 0 for any; a group or broadcast address may be bound too, to hear only that. */
+  /** Local address, 0 or `::` for any; a group or broadcast address may be bound too, to hear only that. */
   address = 0;
+  /** IPV6_V6ONLY: `::` is not for IPv4. */
+  only6 = false;
+  /** What `address` stands for, and what packets have as their source: kept by `Udp.bind`. */
+  anyFamilies: number = FAMILY_4;
+  source = 0;
+  /** A socket of IPv6: any address is `::`. */
+  readonly six: boolean;
   port = 0;
   reuseAddress = false;
   reusePort = false;
@@ -67,9 +75,10 @@ export class UdpEndpoint implements PortBinding {
 
   readonly #udp: Udp;
 
-  constructor(udp: Udp, queue: DatagramQueue) {
+  constructor(udp: Udp, queue: DatagramQueue, six: boolean) {
     this.#udp = udp;
     this.queue = queue;
+    this.six = six;
   }
 
   get connected(): boolean {
@@ -126,6 +135,22 @@ export class UdpEndpoint implements PortBinding {
     this.#udp.context.bulk.copyOut(into, offset, this.queue.nextAt, bytes);
     this.queue.shift();
     return bytes;
+  }
+
+  /** Call `mark` with every address kept here. */
+  markAddresses(mark: (address: number) => void): void {
+    mark(this.address);
+    mark(this.peerAddress);
+    mark(this.awaitedAddress);
+    if (this.path !== null) {
+      mark(this.path.src);
+      mark(this.path.dst);
+    }
+    for (const { group, filter } of this.memberships) {
+      mark(group);
+      for (const source of filter.sources) mark(source);
+    }
+    this.queue.markAddresses(mark);
   }
 
   takeError(): number {

@@ -8,7 +8,6 @@ import { Errno } from '../../base/errors.ts';
 import type { Counters } from '../../mem/counters.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
-import { isMulticast } from '../addresses.ts';
 import type { InetContext } from '../context.ts';
 import type { Ip } from '../ip.ts';
 import type { SysctlVariable } from '../sysctl.ts';
@@ -52,15 +51,17 @@ export class Memberships {
    * too), `-ENODEV`, `-ENOBUFS`.
    */
   join(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
-    if (!isMulticast(group) || endpoint.closed) return -Errno.EINVAL;
+    if (!this.#ip.isMulticast(group) || endpoint.closed) return -Errno.EINVAL;
     const on = iface ?? this.#ip.multicastInterface(group);
     if (on === null) return -Errno.ENODEV;
+    group = this.#ip.groupOn(group, on);
+    if (group === 0) return -Errno.ENOBUFS;
     const known = endpoint.memberships.find((one) => one.group === group && one.iface === on);
     if (known !== undefined) return this.#joinMore(known, source);
     if (endpoint.memberships.length >= this.#maxMemberships.value) return this.#refuse();
     const filter: SourceFilter =
       source === 0 ? { exclude: true, sources: new Set() } : { exclude: false, sources: new Set([source]) };
-    const joined = this.#ip.groups.join(on, group, filter);
+    const joined = this.#ip.groupsOf(group).join(on, group, filter);
     if (joined < 0) return joined;
     endpoint.memberships.push({ group, iface: on, filter });
     return 0;
@@ -72,14 +73,14 @@ export class Memberships {
     if (filter.sources.has(source)) return -Errno.EADDRNOTAVAIL;
     if (filter.sources.size >= this.#maxSources.value) return this.#refuse();
     filter.sources.add(source);
-    this.#ip.groups.update(iface, group);
+    this.#ip.groupsOf(group).update(iface, group);
     return 0;
   }
 
   /** Undo `join`. Returns 0, `-EINVAL`, or `-EADDRNOTAVAIL` when there is no such membership. */
   leave(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
-    if (!isMulticast(group)) return -Errno.EINVAL;
-    const known = find(endpoint, group, iface);
+    if (!this.#ip.isMulticast(group)) return -Errno.EINVAL;
+    const known = this.#find(endpoint, group, iface);
     if (known === undefined) return -Errno.EADDRNOTAVAIL;
     const { filter } = known;
     if (source !== 0) {
@@ -87,12 +88,12 @@ export class Memberships {
       if (!filter.sources.has(source)) return -Errno.EADDRNOTAVAIL;
       if (filter.sources.size > 1) {
         filter.sources.delete(source);
-        this.#ip.groups.update(known.iface, group);
+        this.#ip.groupsOf(known.group).update(known.iface, known.group);
         return 0;
       }
     }
     endpoint.memberships.splice(endpoint.memberships.indexOf(known), 1);
-    return this.#ip.groups.leave(known.iface, group, filter);
+    return this.#ip.groupsOf(known.group).leave(known.iface, known.group, filter);
   }
 
   /**
@@ -100,14 +101,14 @@ export class Memberships {
    * Returns 0, `-EINVAL` (no membership, or one of named sources), `-EADDRNOTAVAIL` (it is so already), `-ENOBUFS`.
    */
   block(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null, blocked: boolean): number {
-    const known = find(endpoint, group, iface);
+    const known = this.#find(endpoint, group, iface);
     if (known === undefined || !known.filter.exclude || source === 0) return -Errno.EINVAL;
     const { sources } = known.filter;
     if (sources.has(source) === blocked) return -Errno.EADDRNOTAVAIL;
     if (blocked && sources.size >= this.#maxSources.value) return this.#refuse();
     if (blocked) sources.add(source);
     else sources.delete(source);
-    this.#ip.groups.update(known.iface, group);
+    this.#ip.groupsOf(known.group).update(known.iface, known.group);
     return 0;
   }
 
@@ -118,10 +119,14 @@ export class Memberships {
 
   /** The endpoint closes: leave all. */
   leaveAll(endpoint: UdpEndpoint): void {
-    for (const { group, iface, filter } of endpoint.memberships.splice(0)) this.#ip.groups.leave(iface, group, filter);
+    for (const { group, iface, filter } of endpoint.memberships.splice(0))
+      this.#ip.groupsOf(group).leave(iface, group, filter);
   }
-}
 
-function find(endpoint: UdpEndpoint, group: number, iface: Interface | null): Membership | undefined {
-  return endpoint.memberships.find((one) => one.group === group && (iface === null || one.iface === iface));
+  /** A group of link scope may be named without its link. */
+  #find(endpoint: UdpEndpoint, group: number, iface: Interface | null): Membership | undefined {
+    return endpoint.memberships.find(
+      (one) => (iface === null || one.iface === iface) && one.group === this.#ip.groupOn(group, one.iface),
+    );
+  }
 }

@@ -3,10 +3,11 @@
  *
  * Thread: the one that runs the kernel. Endpoints hang in buckets by local port; a datagram goes to the endpoint that matches
  * it best (connected before bound before any), a broadcast or multicast to all that match. Nothing is allocated per datagram.
- * Read first: RFC 768, RFC 1122 4.1, RFC 8085. Missing: UDP-Lite, encapsulation, segment offload.
+ * Both families come here; a datagram of IPv6 must have a checksum.
+ * Read first: RFC 768, RFC 1122 4.1, RFC 8085, RFC 8200 8.1. Missing: UDP-Lite, encapsulation, segment offload.
  */
 
-import { checksumOf, foldSum, pseudoSum4 } from '../../base/checksum.ts';
+import { checksumOf, foldSum } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
 import { CAP_CHECKSUM_PARTIAL, META_CHECKSUM_PARTIAL, META_CHECKSUM_VERIFIED } from '../../link/device.ts';
 import type { Counters } from '../../mem/counters.ts';
@@ -14,11 +15,12 @@ import type { Interface } from '../../net/interface.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import { PROTOCOL_UDP } from '../../wire/ipv4.ts';
 import { HEADER_BYTES } from '../../wire/udp.ts';
-import { isMulticast } from '../addresses.ts';
+import { anyFamilies, FAMILY_4, familyOf, isAny } from '../any-address.ts';
 import type { InetContext } from '../context.ts';
 import { DatagramQueue, socketBufferLimit } from '../datagram-queue.ts';
 import type { Ip } from '../ip.ts';
-import { type IpPath, PATH_NO_LOOP } from '../path.ts';
+import { IP6_ANY, isIp6 } from '../ip6/address-table.ts';
+import { IP4_HEADER_BYTES, type IpPath, PATH_NO_LOOP } from '../path.ts';
 import { PortTable } from '../ports.ts';
 import type { SysctlVariable } from '../sysctl.ts';
 import { type IcmpError, type InPacket, IP_ALLOW_BROADCAST, type Transport } from '../transport.ts';
@@ -27,7 +29,8 @@ import { UdpEndpoint } from './endpoint.ts';
 import { errnoOf } from './errors.ts';
 import { Memberships } from './memberships.ts';
 
-const MAX_PAYLOAD_BYTES = 65507;
+/** What IPv6 takes; IPv4 takes 20 bytes less, which IP says. */
+const MAX_PAYLOAD_BYTES = 65527;
 /** In `META_CHECKSUM_*`: whoever vouches for the bytes saves us the sum. */
 const META_CHECKSUM_OK: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
 const FOLDED_ONES = 0xffff;
@@ -50,6 +53,7 @@ export class Udp implements Transport {
   readonly #short: number;
   readonly #badLength: number;
   readonly #badChecksum: number;
+  readonly #noChecksum: number;
   readonly #noPort: number;
   readonly #noPortGroup: number;
   readonly #full: number;
@@ -82,6 +86,7 @@ export class Udp implements Transport {
     this.#short = counters.index('udp-in-short');
     this.#badLength = counters.index('udp-in-bad-length');
     this.#badChecksum = counters.index('udp-in-bad-checksum');
+    this.#noChecksum = counters.index('udp-in-no-checksum');
     this.#noPort = counters.index('udp-in-no-port');
     this.#noPortGroup = counters.index('udp-in-no-port-group');
     this.#full = counters.index('udp-full-socket-drops');
@@ -103,10 +108,18 @@ export class Udp implements Transport {
       size: () => this.list().reduce((most, one) => Math.max(most, one.queue.queuedBytes), 0),
     });
     ip.register(this);
+    context.addresses6.addHolder(this);
   }
 
-  open(): UdpEndpoint {
-    return new UdpEndpoint(this, new DatagramQueue(this.context, this.#receiveBytes.value));
+  /** `six`: an endpoint whose "any address" is `::`. */
+  open(six: boolean = false): UdpEndpoint {
+    return new UdpEndpoint(this, new DatagramQueue(this.context, this.#receiveBytes.value), six);
+  }
+
+  /** As `AddressHolder.markAddresses`. */
+  markAddresses(mark: (address: number) => void): void {
+    for (const endpoint of this.#demux.list()) endpoint.markAddresses(mark);
+    for (const { awaitedAddress } of this.#waiting) mark(awaitedAddress);
   }
 
   /** Bound endpoints, for netstat. */
@@ -138,7 +151,14 @@ export class Udp implements Transport {
       this.#counters.add(this.#badLength, 1);
       return;
     }
-    const checked = (word & 0xffff) === 0 || (packet.meta & META_CHECKSUM_OK) !== 0;
+    let checked = (packet.meta & META_CHECKSUM_OK) !== 0;
+    if ((word & 0xffff) === 0) {
+      if (isIp6(packet.dst)) {
+        this.#counters.add(this.#noChecksum, 1);
+        return;
+      }
+      checked = true;
+    }
     if (packet.broadcast) {
       this.#inputGroup(packet, ports, bytes, checked);
       return;
@@ -175,7 +195,7 @@ export class Udp implements Transport {
       const header = view.getInt32(packet.at);
       const word = view.getInt32(packet.at + 4);
       const sum = (header >>> 16) + (header & 0xffff) + (word >>> 16) + (word & 0xffff);
-      const pseudo = pseudoSum4(packet.src, packet.dst, PROTOCOL_UDP, bytes);
+      const pseudo = packet.addressSum + PROTOCOL_UDP + bytes;
       const total = sum + pseudo + this.context.bulk.copySum(to, payloadAt, payloadBytes);
       if (foldSum(total) !== FOLDED_ONES) {
         this.#counters.add(this.#badChecksum, 1);
@@ -188,7 +208,7 @@ export class Udp implements Transport {
   }
 
   #verify(packet: InPacket, bytes: number): boolean {
-    const sum = this.context.bulk.sum(packet.at, bytes) + pseudoSum4(packet.src, packet.dst, PROTOCOL_UDP, bytes);
+    const sum = this.context.bulk.sum(packet.at, bytes) + packet.addressSum + PROTOCOL_UDP + bytes;
     if (foldSum(sum) === FOLDED_ONES) return true;
     this.#counters.add(this.#badChecksum, 1);
     return false;
@@ -198,11 +218,12 @@ export class Udp implements Transport {
     const port = ports & 0xffff;
     const srcPort = ports >>> 16;
     const { dst, src, iface } = packet;
-    const multicast = isMulticast(dst);
+    const multicast = this.#ip.isMulticast(dst);
+    const family = familyOf(dst);
     if (!checked && !this.#verify(packet, bytes)) return;
     let heard = false;
     for (let one = this.#demux.chain(port); one !== null; one = one.next) {
-      if (one.port !== port || (one.address !== 0 && one.address !== dst)) continue;
+      if (one.port !== port || (one.address !== dst && (one.anyFamilies & family) === 0)) continue;
       if (one.peerPort !== 0 && (one.peerAddress !== src || one.peerPort !== srcPort)) continue;
       if (multicast && !one.hears(dst, iface, src)) continue;
       heard = true;
@@ -218,9 +239,10 @@ export class Udp implements Transport {
     const dstPort = view.getUint16(error.quotedAt + 2);
     const errno = errnoOf(error);
     if (errno === 0) return;
+    const family = familyOf(error.src);
     for (let one = this.#demux.chain(srcPort); one !== null; one = one.next) {
       if (one.port !== srcPort || one.peerPort !== dstPort || one.peerAddress !== error.dst) continue;
-      if (one.address !== 0 && one.address !== error.src) continue;
+      if (one.address !== error.src && (one.anyFamilies & family) === 0) continue;
       one.error = -errno;
       one.onError?.();
     }
@@ -236,12 +258,12 @@ export class Udp implements Transport {
     if (endpoint.error !== 0) return endpoint.takeError();
     if (payloadBytes > MAX_PAYLOAD_BYTES) return -Errno.EMSGSIZE;
     if (!endpoint.bound) {
-      const bound = this.bind(endpoint, 0, 0);
+      const bound = this.bind(endpoint, endpoint.six ? IP6_ANY : 0, 0);
       if (bound < 0) return bound;
     }
     const path = this.#pathFor(endpoint, address, port);
     if (typeof path === 'number') return path;
-    const ttl = path.dst >>> 28 === 0xe ? endpoint.multicastTtl : endpoint.ttl;
+    const ttl = path.multicast ? endpoint.multicastTtl : endpoint.ttl;
     let at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, 0);
     if (at === -Errno.ENOBUFS && this.#ip.awaitRoom(path)) {
       at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, 0);
@@ -280,11 +302,11 @@ export class Udp implements Transport {
     const srcPort = (this.#endpoint as UdpEndpoint).port;
     const dstPort = this.#destinationPort;
     const bytes = payloadBytes + HEADER_BYTES;
-    const pseudo = path.headerSum + PROTOCOL_UDP + bytes;
+    const pseudo = path.addressSum + PROTOCOL_UDP + bytes;
     let checksum = 0;
     if (partial) {
       checksum = foldSum(pseudo);
-    } else if (this.#makeChecksum.value !== 0) {
+    } else if (this.#makeChecksum.value !== 0 || path.headerBytes !== IP4_HEADER_BYTES) {
       checksum = checksumOf(sum + pseudo + srcPort + dstPort + bytes);
       if (checksum === 0) checksum = FOLDED_ONES;
     }
@@ -297,7 +319,7 @@ export class Udp implements Transport {
   #pathFor(endpoint: UdpEndpoint, address: number, port: number): IpPath | number {
     if (endpoint.path !== null) return port === 0 ? endpoint.path : -Errno.EISCONN;
     if (port === 0) return -Errno.EDESTADDRREQ;
-    return this.#ip.passingPath(address, sourceOf(endpoint), pathFlags(endpoint), viaOf(endpoint, address));
+    return this.#ip.passingPath(address, endpoint.source, pathFlags(endpoint), viaOf(endpoint, address));
   }
 
   #wait(endpoint: UdpEndpoint, dst: number): number {
@@ -318,7 +340,7 @@ export class Udp implements Transport {
     for (const endpoint of waiting) {
       if (endpoint.closed) continue;
       const dst = endpoint.awaitedAddress;
-      const path = this.#ip.passingPath(dst, sourceOf(endpoint), pathFlags(endpoint), viaOf(endpoint, dst));
+      const path = this.#ip.passingPath(dst, endpoint.source, pathFlags(endpoint), viaOf(endpoint, dst));
       if (typeof path !== 'number' && !this.#ip.awaitRoom(path)) {
         this.#waiting.push(endpoint);
         continue;
@@ -336,13 +358,17 @@ export class Udp implements Transport {
       this.#counters.add(this.#socketsRefused, 1);
       return -Errno.ENOBUFS;
     }
-    const usable = address === 0 || this.#ip.isLocal(address) || isMulticast(address) || this.#ip.isBroadcast(address);
-    if (!usable) return -Errno.EADDRNOTAVAIL;
+    const group = this.#ip.isMulticast(address) || this.#ip.isBroadcast(address);
+    if (!isAny(address) && !group && !this.#ip.isLocal(address)) return -Errno.EADDRNOTAVAIL;
     endpoint.address = address;
+    endpoint.anyFamilies = anyFamilies(address, endpoint.only6);
+    endpoint.source = group || isAny(address) ? 0 : address;
     endpoint.port = port;
     const bound = this.ports.bind(endpoint);
     if (bound < 0) {
       endpoint.address = 0;
+      endpoint.anyFamilies = FAMILY_4;
+      endpoint.source = 0;
       endpoint.port = 0;
       return bound;
     }
@@ -354,10 +380,10 @@ export class Udp implements Transport {
   connect(endpoint: UdpEndpoint, address: number, port: number): number {
     if (port === 0) return -Errno.EADDRNOTAVAIL;
     if (endpoint.closed) return -Errno.EINVAL;
-    const path = this.#ip.openPathVia(address, sourceOf(endpoint), pathFlags(endpoint), viaOf(endpoint, address));
+    const path = this.#ip.openPathVia(address, endpoint.source, pathFlags(endpoint), viaOf(endpoint, address));
     if (typeof path === 'number') return path;
     if (!endpoint.bound) {
-      const bound = this.bind(endpoint, 0, 0);
+      const bound = this.bind(endpoint, endpoint.six ? IP6_ANY : 0, 0);
       if (bound < 0) return bound;
     }
     endpoint.path = path;
@@ -390,15 +416,11 @@ export class Udp implements Transport {
   }
 }
 
-/** The source address packets get: the bound one, unless that is a group or broadcast address. */
-function sourceOf(endpoint: UdpEndpoint): number {
-  return endpoint.address >>> 28 >= 0xe ? 0 : endpoint.address;
-}
-
 function pathFlags(endpoint: UdpEndpoint): number {
   return (endpoint.broadcast ? IP_ALLOW_BROADCAST : 0) | (endpoint.multicastLoop ? 0 : PATH_NO_LOOP);
 }
 
+/** For groups of IPv4, and for all of IPv6, whose other paths do not look at it. */
 function viaOf(endpoint: UdpEndpoint, dst: number): Interface | null {
-  return dst >>> 28 === 0xe ? endpoint.multicastInterface : null;
+  return dst >>> 28 >= 0xe ? endpoint.multicastInterface : null;
 }

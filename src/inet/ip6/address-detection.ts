@@ -1,0 +1,103 @@
+/**
+ * Duplicate address detection: an IPv6 address is asked for before it is used.
+ *
+ * Thread: the one that runs the kernel; all waiting is done by callouts. With `net.inet6.ip6.dad_count` 0 (the default here: in
+ * a lab addresses are given out centrally) an address is used at once.
+ * Read first: RFC 4862 section 5.4. Missing: RFC 7527 (looped-back probes), optimistic addresses (RFC 4429).
+ */
+
+import { randomUnit } from '../../base/rng.ts';
+import { Callout } from '../../kern/callout.ts';
+import type { InterfaceAddress6 } from '../../net/interface.ts';
+import type { InetContext } from '../context.ts';
+import type { SysctlVariable } from '../sysctl.ts';
+import type { NeighborOutput6 } from './neighbor-discovery.ts';
+
+const US_PER_MS = 1000;
+/** MAX_RTR_SOLICITATION_DELAY (RFC 4861 section 10). */
+const MAX_DELAY_US = 1_000_000;
+
+class Probe {
+  readonly entry: InterfaceAddress6;
+  readonly timer: Callout;
+  left: number;
+
+  constructor(entry: InterfaceAddress6, left: number, onTimer: (probe: Probe, nowUs: number) => void) {
+    this.entry = entry;
+    this.left = left;
+    this.timer = new Callout((nowUs) => onTimer(this, nowUs));
+  }
+}
+
+export class AddressDetection {
+  readonly #context: InetContext;
+  readonly #output: NeighborOutput6;
+  readonly #count: SysctlVariable;
+  readonly #retransMs: (entry: InterfaceAddress6) => number;
+  readonly #probes: Map<InterfaceAddress6, Probe> = new Map();
+  readonly #duplicates: number;
+  readonly #onTimer: (probe: Probe, nowUs: number) => void;
+  /** An address was found free, or found taken. */
+  onResult: ((entry: InterfaceAddress6, free: boolean) => void) | null = null;
+
+  /** `retransMs`: the time between probes on the link of an address (RetransTimer). */
+  constructor(context: InetContext, output: NeighborOutput6, retransMs: (entry: InterfaceAddress6) => number) {
+    this.#context = context;
+    this.#output = output;
+    this.#retransMs = retransMs;
+    this.#count = context.sysctl.integer('net.inet6.ip6.dad_count', 0, 0, 10, 'probes before an address is used');
+    this.#duplicates = context.counters.index('nd6-duplicate-addresses');
+    this.#onTimer = (probe, nowUs) => this.#step(probe, nowUs);
+  }
+
+  /** Look after a tentative address: `onResult` is called in the end, at once when nothing is to be asked. */
+  start(entry: InterfaceAddress6): void {
+    this.stop(entry);
+    if (this.#count.value === 0 || entry.iface.loopback) {
+      this.onResult?.(entry, true);
+      return;
+    }
+    const probe = new Probe(entry, this.#count.value, this.#onTimer);
+    this.#probes.set(entry, probe);
+    const delayUs = randomUnit(this.#context.rng) * MAX_DELAY_US;
+    this.#context.callouts.schedule(probe.timer, this.#context.nowUs() + delayUs);
+  }
+
+  /** The address goes away, or its link does. */
+  stop(entry: InterfaceAddress6): void {
+    const probe = this.#probes.get(entry);
+    if (probe === undefined) return;
+    this.#context.callouts.stop(probe.timer);
+    this.#probes.delete(entry);
+  }
+
+  /** RFC 4862 5.4.3: somebody else asks for the address, `asNobody` to have it too, or because it believes it is there. */
+  heardSolicitation(entry: InterfaceAddress6, asNobody: boolean, _nowUs: number): void {
+    if (asNobody) this.#taken(entry);
+  }
+
+  /** RFC 4862 5.4.4: somebody else has the address. */
+  heardAdvertisement(entry: InterfaceAddress6, _nowUs: number): void {
+    if (this.#probes.has(entry)) this.#taken(entry);
+    else if (entry.state !== 'duplicated') this.#context.counters.add(this.#duplicates, 1);
+  }
+
+  #step(probe: Probe, nowUs: number): void {
+    const { entry } = probe;
+    if (probe.left > 0) {
+      probe.left--;
+      this.#output.probe(entry.iface, entry.address);
+      this.#context.callouts.schedule(probe.timer, nowUs + this.#retransMs(entry) * US_PER_MS);
+      return;
+    }
+    this.#probes.delete(entry);
+    this.onResult?.(entry, true);
+  }
+
+  #taken(entry: InterfaceAddress6): void {
+    if (!this.#probes.has(entry)) return;
+    this.stop(entry);
+    this.#context.counters.add(this.#duplicates, 1);
+    this.onResult?.(entry, false);
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * The IPv6 addresses of one kernel: which are ours, in what state, and which of ours speaks to whom.
+ *
+ * Thread: the one that runs the kernel. A packet for any of our addresses is ours, whichever interface it came in by, except
+ * that link-local addresses mean the link of their zone. An address is ours when it is preferred or deprecated; a tentative
+ * one is known to duplicate address detection only (inet/ip6/address-detection.ts).
+ * Read first: RFC 4291 2.8, RFC 4862 section 2 (states). Choosing among several: {@link SourceSelector}.
+ */
+
+import { Errno } from '../../base/errors.ts';
+import type { Address6Origin, Interface, InterfaceAddress6 } from '../../net/interface.ts';
+import * as ipv6 from '../../wire/ipv6-address.ts';
+import { type AddressHolder, IP6_ANY, IP6_LOOPBACK, type Ip6AddressTable } from './address-table.ts';
+import { maskWord } from './route-table.ts';
+
+const ADDRESS_BITS = 128;
+
+/** Chooses our address for packets to `dst` that leave through `iface`: 0 when there is none. Allocates nothing. */
+export interface SourceSelector {
+  select(dst: number, iface: Interface): number;
+}
+
+export class Addresses6 implements AddressHolder {
+  readonly table: Ip6AddressTable;
+  /** Replaced by whoever knows better than {@link select} below. */
+  selector: SourceSelector | null = null;
+  readonly #entries: Map<number, InterfaceAddress6> = new Map();
+  #loopback: Interface | null = null;
+
+  constructor(table: Ip6AddressTable) {
+    this.table = table;
+    table.addHolder(this);
+  }
+
+  /** The loopback interface, null before one has `::1`. */
+  get loopback(): Interface | null {
+    return this.#loopback;
+  }
+
+  markAddresses(mark: (address: number) => void): void {
+    for (const address of this.#entries.keys()) mark(address);
+  }
+
+  /**
+   * Add an address to an interface, tentative. It is ours after {@link activate}. Returns the entry, or `-EEXIST` (this
+   * kernel has it), `-EINVAL` (no unicast address, one of another zone, or a bad prefix length).
+   */
+  add(iface: Interface, address: number, prefixLength: number, origin: Address6Origin): InterfaceAddress6 | number {
+    if (!Number.isInteger(prefixLength) || prefixLength < 1 || prefixLength > ADDRESS_BITS) return -Errno.EINVAL;
+    const zone = this.table.zone(address);
+    const unicast = !this.isGroup(address) && address !== IP6_ANY;
+    if (!unicast || (zone !== 0 && zone !== iface.index)) return -Errno.EINVAL;
+    if (address === IP6_LOOPBACK && !iface.loopback) return -Errno.EINVAL;
+    if (zone === 0 && this.isLinkLocal(address)) return -Errno.EINVAL;
+    if (this.#entries.has(address)) return -Errno.EEXIST;
+    const entry: InterfaceAddress6 = {
+      iface,
+      address,
+      prefixLength,
+      origin,
+      state: 'tentative',
+      preferredUntilUs: Infinity,
+      validUntilUs: Infinity,
+    };
+    iface.addresses6.push(entry);
+    this.#entries.set(address, entry);
+    return entry;
+  }
+
+  /** The address can be used from now on. */
+  activate(entry: InterfaceAddress6): void {
+    entry.state = 'preferred';
+    this.table.setLocal(entry.address, true);
+    if (entry.address === IP6_LOOPBACK) this.#loopback = entry.iface;
+  }
+
+  /** Take an address away. */
+  remove(entry: InterfaceAddress6): void {
+    const { iface, address } = entry;
+    if (this.#entries.get(address) !== entry) return;
+    this.#entries.delete(address);
+    iface.addresses6.splice(iface.addresses6.indexOf(entry), 1);
+    this.table.setLocal(address, false);
+    if (address === IP6_LOOPBACK) this.#loopback = null;
+  }
+
+  /** The entry of an address of ours, tentative ones too, or null. */
+  find(address: number): InterfaceAddress6 | null {
+    return this.#entries.get(address) ?? null;
+  }
+
+  isLocal(address: number): boolean {
+    return this.table.isLocal(address);
+  }
+
+  /** The interface that has `address`, usable, or null. */
+  owner(address: number): Interface | null {
+    const entry = this.#entries.get(address);
+    return entry !== undefined && isUsable(entry) ? entry.iface : null;
+  }
+
+  isGroup(address: number): boolean {
+    return ipv6.isMulticast(this.table.word(address, 0));
+  }
+
+  isLinkLocal(address: number): boolean {
+    return ipv6.isLinkLocal(this.table.word(address, 0));
+  }
+
+  /** The first link-local address of an interface that can be used, 0 when there is none. */
+  linkLocalOf(iface: Interface): number {
+    for (const entry of iface.addresses6) if (isUsable(entry) && this.isLinkLocal(entry.address)) return entry.address;
+    return 0;
+  }
+
+  /** The same address with the zone of an interface, where it needs one: 0 when the table is full. */
+  onLink(address: number, iface: Interface): number {
+    if (this.table.zone(address) !== 0) return address;
+    return this.table.internAddress(this.table.words(address), iface.index);
+  }
+
+  /** Whether the first `bits` bits of two addresses are the same. */
+  samePrefix(a: number, b: number, bits: number): boolean {
+    const { table } = this;
+    for (let i = 0; i < 4; i++) {
+      if (((table.word(a, i) ^ table.word(b, i)) & maskWord(bits, i)) !== 0) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Our address for packets to `dst` that leave through `iface`, 0 when there is none: as the selector says, or else one of
+   * the right scope, preferred before deprecated, in the prefix of the destination before others.
+   */
+  select(dst: number, iface: Interface): number {
+    if (this.selector !== null) return this.selector.select(dst, iface);
+    const linkScope = this.table.zone(dst) !== 0;
+    let best = 0;
+    let bestScore = -1;
+    for (let i = 0; i < iface.addresses6.length; i++) {
+      const entry = iface.addresses6[i] as InterfaceAddress6;
+      if (!isUsable(entry)) continue;
+      let score = this.isLinkLocal(entry.address) === linkScope ? 4 : 0;
+      if (entry.state === 'preferred') score += 2;
+      if (this.samePrefix(entry.address, dst, entry.prefixLength)) score += 1;
+      if (score > bestScore) {
+        best = entry.address;
+        bestScore = score;
+      }
+    }
+    return best;
+  }
+}
+
+/** Whether packets may come to and from an address. */
+export function isUsable(entry: InterfaceAddress6): boolean {
+  return entry.state === 'preferred' || entry.state === 'deprecated';
+}

@@ -1,0 +1,135 @@
+/**
+ * Forwarding of IPv6: what a router does with packets that are not its own.
+ *
+ * Thread: the one that runs the kernel. Hop limit, ICMPv6 errors, and one copy from ring to ring; routers never cut packets
+ * into fragments. Read first: RFC 8200 sections 3 and 5, RFC 4443 3.1 to 3.3, RFC 4007 section 9 (scopes). Missing: multicast
+ * routing, policy, load sharing.
+ */
+
+import { Errno } from '../../base/errors.ts';
+import { META_SEGMENT_SHIFT } from '../../link/device.ts';
+import type { Counters } from '../../mem/counters.ts';
+import * as icmpv6 from '../../wire/icmpv6.ts';
+import * as ipv6 from '../../wire/ipv6.ts';
+import type { InetContext } from '../context.ts';
+import type { IpPacket } from '../ip-input.ts';
+import type { NeighborCache } from '../neighbor-cache.ts';
+import { type IpPath, PATH_FORWARD, type PathTable } from '../path.ts';
+import type { SysctlVariable } from '../sysctl.ts';
+import type { Transmitter } from '../transmit.ts';
+import { IP6_ANY } from './address-table.ts';
+import type { Addresses6 } from './addresses.ts';
+import type { Icmp6 } from './icmp.ts';
+
+/** Tells a sender that there is a better first hop (RFC 4861 8.2): the packet leaves the way it came. */
+export interface RedirectSender {
+  redirect(packet: IpPacket, path: IpPath, nowUs: number): void;
+}
+
+export class Forwarder6 {
+  redirects: RedirectSender | null = null;
+  readonly #view: DataView;
+  readonly #counters: Counters;
+  readonly #addresses: Addresses6;
+  readonly #paths: PathTable;
+  readonly #neighbors: NeighborCache;
+  readonly #transmitter: Transmitter;
+  readonly #icmp: Icmp6;
+  readonly #forwarding: SysctlVariable;
+  readonly #forwarded: number;
+  readonly #expired: number;
+  readonly #unreachable: number;
+  readonly #beyondScope: number;
+  readonly #tooBig: number;
+  readonly #noRoom: number;
+  readonly #discarded: number;
+
+  constructor(
+    context: InetContext,
+    addresses: Addresses6,
+    paths: PathTable,
+    neighbors: NeighborCache,
+    transmitter: Transmitter,
+    icmp: Icmp6,
+    forwarding: SysctlVariable,
+  ) {
+    const { counters } = context;
+    this.#view = context.arena.view;
+    this.#counters = counters;
+    this.#addresses = addresses;
+    this.#paths = paths;
+    this.#neighbors = neighbors;
+    this.#transmitter = transmitter;
+    this.#icmp = icmp;
+    this.#forwarding = forwarding;
+    this.#forwarded = counters.index('ip6-forwarded');
+    this.#expired = counters.index('ip6-forward-hop-limit-exceeded');
+    this.#unreachable = counters.index('ip6-forward-unreachable');
+    this.#beyondScope = counters.index('ip6-forward-beyond-scope');
+    this.#tooBig = counters.index('ip6-forward-too-big');
+    this.#noRoom = counters.index('ip6-forward-no-room');
+    this.#discarded = counters.index('ip6-forward-discarded');
+  }
+
+  get enabled(): boolean {
+    return this.#forwarding.value !== 0;
+  }
+
+  /** Send a checked packet for a unicast address on. It lies in the slot it arrived in, which is changed (hop limit). */
+  forward(packet: IpPacket, nowUs: number): void {
+    if (packet.src === IP6_ANY) {
+      this.#counters.add(this.#discarded, 1);
+      return;
+    }
+    if (packet.ttl <= 1) {
+      this.#counters.add(this.#expired, 1);
+      this.#icmp.sendTimeExceeded(packet, icmpv6.CODE_HOP_LIMIT_EXCEEDED, nowUs);
+      return;
+    }
+    const path = this.#paths.passing(packet.dst, 0, PATH_FORWARD, null);
+    if (typeof path === 'number') this.#fail(packet, nowUs, path);
+    else this.#forwardAlong(path, packet, nowUs);
+  }
+
+  #forwardAlong(path: IpPath, packet: IpPacket, nowUs: number): void {
+    if (path.discards) {
+      this.#counters.add(this.#discarded, 1);
+      return;
+    }
+    const { neighbor, iface } = path;
+    // A link-local source means nothing beyond its link (RFC 4007 section 9).
+    if (iface !== packet.iface && this.#addresses.isLinkLocal(packet.src)) {
+      this.#counters.add(this.#beyondScope, 1);
+      this.#icmp.sendUnreachable(packet, icmpv6.CODE_BEYOND_SCOPE, nowUs);
+      return;
+    }
+    const at = packet.headerAt;
+    const totalBytes = packet.at - at + packet.lengthBytes;
+    if (totalBytes > path.mtu && packet.meta >>> META_SEGMENT_SHIFT === 0) {
+      this.#counters.add(this.#tooBig, 1);
+      this.#icmp.sendPacketTooBig(packet, path.mtu, nowUs);
+      return;
+    }
+    if (iface === packet.iface) this.redirects?.redirect(packet, path, nowUs);
+    ipv6.setHopLimit(this.#view, at, packet.ttl - 1);
+    let sent = 0;
+    const waits = neighbor.fresh ? 0 : this.#neighbors.use(neighbor, nowUs);
+    if (waits < 0) sent = waits;
+    else if (waits > 0) this.#neighbors.enqueue(neighbor, at, totalBytes, packet.meta, nowUs);
+    else sent = this.#transmitter.send(iface, path.dstHi, path.dstLo, at, totalBytes, packet.meta, path.mtu);
+    if (sent === 0) this.#counters.add(this.#forwarded, 1);
+    else if (sent === -Errno.ENOBUFS) this.#counters.add(this.#noRoom, 1);
+    else if (sent === -Errno.EMSGSIZE) {
+      this.#counters.add(this.#tooBig, 1);
+      this.#icmp.sendPacketTooBig(packet, path.mtu, nowUs);
+    } else {
+      this.#fail(packet, nowUs, sent);
+    }
+  }
+
+  #fail(packet: IpPacket, nowUs: number, error: number): void {
+    this.#counters.add(this.#unreachable, 1);
+    const code = error === -Errno.ENETUNREACH ? icmpv6.CODE_NO_ROUTE : icmpv6.CODE_ADDRESS_UNREACHABLE;
+    this.#icmp.sendUnreachable(packet, code, nowUs);
+  }
+}

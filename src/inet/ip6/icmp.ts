@@ -1,0 +1,334 @@
+/**
+ * ICMPv6: echo, errors from others handed to the transports they are about, the errors we send, and the dispatch of neighbor
+ * discovery and multicast listener discovery.
+ *
+ * Thread: the one that runs the kernel. Messages whose handling lives elsewhere go to what is registered in
+ * {@link Icmp6.discovery} and {@link Icmp6.listener}, with checksum, hop limit and format checked.
+ * Read first: RFC 4443, RFC 8201 (path MTU), RFC 4861 6.1 and 7.1 (what makes a message of discovery valid). Missing: node
+ * information queries (RFC 4620), RFC 8335 probes.
+ */
+
+import { foldSum } from '../../base/checksum.ts';
+import type { Counters } from '../../mem/counters.ts';
+import * as icmpv4 from '../../wire/icmpv4.ts';
+import * as icmpv6 from '../../wire/icmpv6.ts';
+import * as ipv6 from '../../wire/ipv6.ts';
+import type { InetContext } from '../context.ts';
+import type { IpOutput } from '../ip-output.ts';
+import { PATH_NO_LOOP, type PathTable } from '../path.ts';
+import type { PathMtu } from '../path-mtu.ts';
+import type { RawSockets } from '../raw-sockets.ts';
+import type { SysctlVariable } from '../sysctl.ts';
+import type { IcmpError, InPacket, Transport } from '../transport.ts';
+import { type Ip6AddressTable, isZoned } from './address-table.ts';
+import type { Addresses6 } from './addresses.ts';
+import { writeIcmpChecksum } from './icmp-checksum.ts';
+import { IcmpErrors6 } from './icmp-error.ts';
+import type { NeighborInput6 } from './neighbor-discovery.ts';
+
+const FOLDED_ONES = 0xffff;
+const DISCOVERY_HOP_LIMIT = 255;
+const LISTENER_HOP_LIMIT = 1;
+const QUOTED_PAYLOAD_BYTES_MIN = 8;
+
+/** Takes router solicitations and advertisements, and redirects. Lengths, code, hop limit 255 and options are in order. */
+export interface RouterDiscovery {
+  routerSolicitation(packet: InPacket, nowUs: number): void;
+  routerAdvertisement(packet: InPacket, nowUs: number): void;
+  redirect(packet: InPacket, nowUs: number): void;
+}
+
+/** Takes multicast listener queries, reports and "done" messages. Hop limit 1, a link-local source and lengths are in order. */
+export interface ListenerDiscovery {
+  listenerMessage(packet: InPacket, nowUs: number): void;
+}
+
+export interface Icmp6Parts {
+  readonly addresses: Addresses6;
+  readonly paths: PathTable;
+  readonly output: IpOutput;
+  readonly pathMtu: PathMtu;
+  readonly raw: RawSockets;
+  /** The transport of a protocol number. */
+  transport(protocol: number): Transport | undefined;
+}
+
+export class Icmp6 implements Transport {
+  readonly protocol: number = icmpv6.PROTOCOL_ICMPV6;
+  neighbors: NeighborInput6 | null = null;
+  discovery: RouterDiscovery | null = null;
+  listener: ListenerDiscovery | null = null;
+  readonly #context: InetContext;
+  readonly #view: DataView;
+  readonly #counters: Counters;
+  readonly #table: Ip6AddressTable;
+  readonly #parts: Icmp6Parts;
+  readonly #errors: IcmpErrors6;
+  readonly #echoGroups: SysctlVariable;
+  readonly #hopLimit: SysctlVariable;
+  readonly #walk: ipv6.HeaderWalk = new ipv6.HeaderWalk();
+  readonly #error: IcmpError = {
+    type: 0,
+    code: 0,
+    nextHopMtuBytes: 0,
+    src: 0,
+    dst: 0,
+    from: 0,
+    quotedAt: 0,
+    quotedBytes: 0,
+  };
+  readonly #badChecksum: number;
+  readonly #reasons: readonly number[];
+  readonly #badHopLimit: number;
+  readonly #badQuote: number;
+  readonly #echoes: number;
+  readonly #replies: number;
+  readonly #errorsIn: number;
+  readonly #ignored: number;
+
+  constructor(context: InetContext, parts: Icmp6Parts) {
+    this.#context = context;
+    this.#view = context.arena.view;
+    this.#counters = context.counters;
+    this.#table = context.addresses6;
+    this.#parts = parts;
+    this.#errors = new IcmpErrors6(context, parts.addresses, parts.paths, parts.output);
+    const { sysctl, counters } = context;
+    this.#echoGroups = sysctl.toggle('net.inet6.icmp6.mcastecho', true, 'answer echo requests to groups');
+    this.#hopLimit = sysctl.integer('net.inet6.ip6.hlim', 64, 1, 255, 'hop limit of packets whose sender does not say');
+    this.#badChecksum = counters.index('icmp6-in-bad-checksum');
+    this.#reasons = icmpv6.CHECK_REASONS.map((reason) => (reason === '' ? -1 : counters.index(reason)));
+    this.#badHopLimit = counters.index('icmp6-in-bad-hop-limit');
+    this.#badQuote = counters.index('icmp6-in-bad-quote');
+    this.#echoes = counters.index('icmp6-in-echo');
+    this.#replies = counters.index('icmp6-out-replies');
+    this.#errorsIn = counters.index('icmp6-in-errors');
+    this.#ignored = counters.index('icmp6-in-ignored');
+  }
+
+  input(packet: InPacket, nowUs: number): void {
+    const { at, lengthBytes } = packet;
+    const reason = icmpv6.check(this.#view, at, lengthBytes);
+    if (reason !== 0) {
+      this.#counters.add(this.#reasons[reason] as number, 1);
+      return;
+    }
+    const sum = packet.addressSum + this.protocol + lengthBytes + this.#context.bulk.sum(at, lengthBytes);
+    if (foldSum(sum) !== FOLDED_ONES) {
+      this.#counters.add(this.#badChecksum, 1);
+      return;
+    }
+    const type = this.#view.getUint8(at);
+    // The slot is the sender's still: what belongs to a type is there only when the length says so now.
+    if (lengthBytes < icmpv6.optionsOffset(type)) return;
+    switch (type) {
+      case icmpv6.TYPE_ECHO_REQUEST:
+        this.#echo(packet);
+        return;
+      case icmpv6.TYPE_DESTINATION_UNREACHABLE:
+      case icmpv6.TYPE_PACKET_TOO_BIG:
+      case icmpv6.TYPE_TIME_EXCEEDED:
+      case icmpv6.TYPE_PARAMETER_PROBLEM:
+        this.#errorInput(packet, type, nowUs);
+        break;
+      case icmpv6.TYPE_ECHO_REPLY:
+        break;
+      case icmpv6.TYPE_LISTENER_QUERY:
+      case icmpv6.TYPE_LISTENER_REPORT:
+      case icmpv6.TYPE_LISTENER_DONE:
+      case icmpv6.TYPE_LISTENER_REPORT_V2:
+        this.#listenerInput(packet, nowUs);
+        break;
+      default:
+        if (icmpv6.optionsOffset(type) !== 0) this.#discoveryInput(packet, type, nowUs);
+        else this.#counters.add(this.#ignored, 1);
+    }
+    if (this.#parts.raw.active) this.#parts.raw.input(packet);
+  }
+
+  /** Nobody asks ICMPv6 about errors in its own packets; raw sockets see the message itself. */
+  icmpError(): void {}
+
+  /** `code` is one of ICMPv6. */
+  sendUnreachable(packet: InPacket, code: number, nowUs: number): void {
+    this.#errors.send(icmpv6.TYPE_DESTINATION_UNREACHABLE, code, 0, packet, nowUs);
+  }
+
+  sendPacketTooBig(packet: InPacket, mtuBytes: number, nowUs: number): void {
+    this.#errors.send(icmpv6.TYPE_PACKET_TOO_BIG, 0, mtuBytes, packet, nowUs);
+  }
+
+  sendTimeExceeded(packet: InPacket, code: number, nowUs: number): void {
+    this.#errors.send(icmpv6.TYPE_TIME_EXCEEDED, code, 0, packet, nowUs);
+  }
+
+  /** `pointer` counts from the start of the IPv6 header. */
+  sendParameterProblem(packet: InPacket, code: number, pointer: number, nowUs: number): void {
+    this.#errors.send(icmpv6.TYPE_PARAMETER_PROBLEM, code, pointer, packet, nowUs);
+  }
+
+  /**
+   * Tell the transport of a packet of ours that it is lost, without any message: `at` is its IPv6 header. Used when a
+   * neighbor does not answer.
+   */
+  reportLocally(src: number, dst: number, at: number, totalBytes: number, code: number, nowUs: number): void {
+    this.#dispatch(icmpv6.TYPE_DESTINATION_UNREACHABLE, code, 0, src, src, dst, at, totalBytes, nowUs);
+  }
+
+  /** RFC 4443 4.2: the same data back; from the address that was asked, or one of ours when that was a group. */
+  #echo(packet: InPacket): void {
+    this.#counters.add(this.#echoes, 1);
+    const { at, lengthBytes } = packet;
+    if (packet.broadcast && this.#echoGroups.value === 0) {
+      this.#counters.add(this.#ignored, 1);
+      return;
+    }
+    const { paths, output } = this.#parts;
+    const path = paths.passing(packet.src, packet.broadcast ? 0 : packet.dst, PATH_NO_LOOP, null);
+    if (typeof path === 'number') return;
+    const to = output.begin(path, this.protocol, lengthBytes, this.#hopLimit.value, packet.tos, 0);
+    if (to < 0) return;
+    this.#context.bulk.copy(to, at, lengthBytes);
+    this.#view.setUint16(to, icmpv6.TYPE_ECHO_REPLY << 8);
+    writeIcmpChecksum(this.#context, path, to, lengthBytes);
+    output.end(0);
+    this.#counters.add(this.#replies, 1);
+  }
+
+  /** RFC 4861 6.1, 7.1, 8.1: a message with another hop limit has crossed a router. */
+  #discoveryInput(packet: InPacket, type: number, nowUs: number): void {
+    if (packet.ttl !== DISCOVERY_HOP_LIMIT) {
+      this.#counters.add(this.#badHopLimit, 1);
+      return;
+    }
+    if (packet.iface.loopback) return;
+    switch (type) {
+      case icmpv6.TYPE_NEIGHBOR_SOLICITATION:
+        this.neighbors?.solicitation(packet, nowUs);
+        break;
+      case icmpv6.TYPE_NEIGHBOR_ADVERTISEMENT:
+        this.neighbors?.advertisement(packet, nowUs);
+        break;
+      case icmpv6.TYPE_ROUTER_SOLICITATION:
+        this.discovery?.routerSolicitation(packet, nowUs);
+        break;
+      case icmpv6.TYPE_ROUTER_ADVERTISEMENT:
+        this.discovery?.routerAdvertisement(packet, nowUs);
+        break;
+      default:
+        this.discovery?.redirect(packet, nowUs);
+    }
+  }
+
+  /** RFC 2710 section 3, RFC 3810 section 5.1.14: from the link, and no further. */
+  #listenerInput(packet: InPacket, nowUs: number): void {
+    if (packet.ttl !== LISTENER_HOP_LIMIT || packet.iface.loopback) {
+      this.#counters.add(this.#badHopLimit, 1);
+      return;
+    }
+    this.listener?.listenerMessage(packet, nowUs);
+  }
+
+  #errorInput(packet: InPacket, type: number, nowUs: number): void {
+    const view = this.#view;
+    const { at, lengthBytes, iface } = packet;
+    this.#counters.add(this.#errorsIn, 1);
+    const quoteAt = at + icmpv6.HEADER_BYTES;
+    const quoteBytes = lengthBytes - icmpv6.HEADER_BYTES;
+    const readable = quoteBytes >= ipv6.HEADER_BYTES;
+    const src = readable ? this.#quotedAddress(quoteAt + ipv6.SRC_OFFSET, iface.index) : 0;
+    const dst = readable ? this.#quotedAddress(quoteAt + ipv6.DST_OFFSET, iface.index) : 0;
+    if (
+      src === 0 ||
+      dst === 0 ||
+      !this.#parts.addresses.isLocal(src) ||
+      (packet.broadcast && type !== icmpv6.TYPE_PACKET_TOO_BIG)
+    ) {
+      this.#counters.add(this.#badQuote, 1);
+      return;
+    }
+    let mtuBytes = 0;
+    if (type === icmpv6.TYPE_PACKET_TOO_BIG) {
+      mtuBytes = icmpv6.mtuBytes(view, at);
+      // RFC 8201 section 4: less than every link carries is a lie, or an attack.
+      if (mtuBytes < ipv6.MTU_BYTES_MIN) {
+        this.#counters.add(this.#badQuote, 1);
+        return;
+      }
+      this.#parts.pathMtu.tooBig(dst, ipv6.HEADER_BYTES + ipv6.payloadBytes(view, quoteAt), mtuBytes, nowUs);
+    }
+    const code = icmpv6.code(view, at);
+    this.#dispatch(type, code, mtuBytes, packet.src, src, dst, quoteAt, quoteBytes, nowUs);
+  }
+
+  /** The number of an address in a quoted header, 0 when it is none that we know: then no packet of ours had it. */
+  #quotedAddress(at: number, zone: number): number {
+    const view = this.#view;
+    const w0 = view.getInt32(at);
+    const scoped = isZoned(w0) ? zone : 0;
+    return this.#table.find(w0, view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12), scoped);
+  }
+
+  /** Hand an error to the transport of the packet at `quoteAt`, in the words of ICMPv4. */
+  #dispatch(
+    type: number,
+    code: number,
+    nextHopMtuBytes: number,
+    from: number,
+    src: number,
+    dst: number,
+    quoteAt: number,
+    quoteBytes: number,
+    nowUs: number,
+  ): void {
+    const view = this.#view;
+    const walk = this.#walk;
+    const end = quoteAt + quoteBytes;
+    if (walk.walk(view, quoteAt + ipv6.HEADER_BYTES, end, ipv6.nextHeader(view, quoteAt)) !== 0) return;
+    const later = walk.fragmentAt !== 0 && ipv6.fragmentOffsetBytes(view, walk.fragmentAt) !== 0;
+    if (later || end - walk.payloadAt < QUOTED_PAYLOAD_BYTES_MIN) return;
+    const transport = this.#parts.transport(walk.protocol);
+    if (transport === undefined) return;
+    const error = this.#error;
+    if (!translate(error, type, code)) return;
+    error.nextHopMtuBytes = nextHopMtuBytes;
+    error.src = src;
+    error.dst = dst;
+    error.from = from;
+    error.quotedAt = walk.payloadAt;
+    error.quotedBytes = end - walk.payloadAt;
+    transport.icmpError(error, nowUs);
+  }
+}
+
+/** RFC 7915 5.2, but that "no route" stays an unreachable network. False: nothing to be told. */
+function translate(error: IcmpError, type: number, code: number): boolean {
+  error.type = icmpv4.TYPE_DESTINATION_UNREACHABLE;
+  error.code = icmpv4.CODE_HOST_UNREACHABLE;
+  switch (type) {
+    case icmpv6.TYPE_DESTINATION_UNREACHABLE:
+      if (code === icmpv6.CODE_NO_ROUTE) error.code = icmpv4.CODE_NET_UNREACHABLE;
+      else if (code === icmpv6.CODE_PORT_UNREACHABLE) error.code = icmpv4.CODE_PORT_UNREACHABLE;
+      else if (code !== icmpv6.CODE_BEYOND_SCOPE && code !== icmpv6.CODE_ADDRESS_UNREACHABLE) {
+        error.code = icmpv4.CODE_ADMIN_PROHIBITED;
+      }
+      return true;
+    case icmpv6.TYPE_PACKET_TOO_BIG:
+      error.code = icmpv4.CODE_FRAGMENTATION_NEEDED;
+      return true;
+    case icmpv6.TYPE_TIME_EXCEEDED:
+      error.type = icmpv4.TYPE_TIME_EXCEEDED;
+      error.code = code;
+      return true;
+    case icmpv6.TYPE_PARAMETER_PROBLEM:
+      if (code === icmpv6.CODE_UNKNOWN_NEXT_HEADER) {
+        error.code = icmpv4.CODE_PROTOCOL_UNREACHABLE;
+      } else {
+        error.type = icmpv4.TYPE_PARAMETER_PROBLEM;
+        error.code = 0;
+      }
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Paths to IPv6 addresses: route, source address, neighbor and frame header that packets take (inet/path.ts keeps them).
+ *
+ * Thread: the one that runs the kernel. Link-local addresses and groups say by their zone where they are; all others are
+ * routed. Read first: RFC 4861 5.2 (next hop), RFC 2464 (Ethernet), RFC 6437 (flow label).
+ */
+
+import { Errno } from '../../base/errors.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { Interface } from '../../net/interface.ts';
+import { MULTICAST_MAC_HI } from '../../wire/ipv6-address.ts';
+import type { NeighborCache } from '../neighbor-cache.ts';
+import { type IpPath, PATH_FORWARD, PATH_NO_LOOP, type PathResolver, type PathTable } from '../path.ts';
+import type { PathMtu } from '../path-mtu.ts';
+import { type Route, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../route-table.ts';
+import type { SysctlVariable } from '../sysctl.ts';
+import { IP6_ANY, IP6_LOOPBACK, isIp6 } from './address-table.ts';
+import type { Addresses6 } from './addresses.ts';
+import type { Links6 } from './link.ts';
+import type { RouteTable6 } from './route-table.ts';
+
+const VERSION_WORD = 0x60000000;
+const FLOW_LABEL_MASK = 0x000fffff;
+
+export interface PathSources6 {
+  readonly paths: PathTable;
+  readonly routes: RouteTable6;
+  readonly addresses: Addresses6;
+  readonly links: Links6;
+  readonly neighbors: NeighborCache;
+  readonly pathMtu: PathMtu;
+  readonly rng: Rng;
+  readonly autoFlowLabel: SysctlVariable;
+}
+
+export class PathResolver6 implements PathResolver {
+  readonly #sources: PathSources6;
+
+  constructor(sources: PathSources6) {
+    this.#sources = sources;
+  }
+
+  get loopback(): Interface | null {
+    return this.#sources.addresses.loopback;
+  }
+
+  get neighbors(): NeighborCache {
+    return this.#sources.neighbors;
+  }
+
+  resolve(path: IpPath): number {
+    const { addresses } = this.#sources;
+    const { dst } = path;
+    const wanted = path.wantedSrc === IP6_ANY ? 0 : path.wantedSrc;
+    if (wanted !== 0 && (!isIp6(wanted) || !addresses.isLocal(wanted))) return -Errno.EADDRNOTAVAIL;
+    if (path.firstWord === 0) path.firstWord = VERSION_WORD | this.#flowLabel();
+    if (addresses.isLocal(dst)) return this.#toOurselves(path, wanted);
+    if (dst === IP6_LOOPBACK || wanted === IP6_LOOPBACK) return -Errno.ENETUNREACH;
+    return addresses.isGroup(dst) ? this.#toGroup(path, wanted) : this.#toNextHop(path, wanted);
+  }
+
+  /** RFC 6437 section 3: one random label for each flow, which here is each path that is kept. */
+  #flowLabel(): number {
+    const { rng, autoFlowLabel } = this.#sources;
+    return autoFlowLabel.value !== 0 ? rng.next32() & FLOW_LABEL_MASK : 0;
+  }
+
+  #toOurselves(path: IpPath, wanted: number): number {
+    const { addresses, paths } = this.#sources;
+    const lo = addresses.loopback;
+    if (lo === null || !lo.up) return -Errno.ENETUNREACH;
+    path.src = wanted !== 0 ? wanted : path.dst;
+    path.neighbor = paths.loopbackNeighbor;
+    // lo0 needs no link-layer address; there the zone goes along, which the packet itself does not tell.
+    this.#attach(path, lo, 0, addresses.table.zone(path.dst));
+    path.mtu = path.linkMtuBytes = lo.mtuBytes;
+    path.directBytes = path.mtu;
+    return 0;
+  }
+
+  /** Groups: the link-layer address follows from the last word (RFC 2464 section 7). */
+  #toGroup(path: IpPath, wanted: number): number {
+    const { addresses, links, paths } = this.#sources;
+    const iface = this.#groupInterface(path, wanted);
+    if (iface === null || !iface.up || !links.isActive(iface)) return -Errno.ENETUNREACH;
+    const group = addresses.onLink(path.dst, iface);
+    if (group === 0) return -Errno.ENOBUFS;
+    path.src = wanted !== 0 ? wanted : addresses.select(group, iface);
+    if (path.src === 0) return -Errno.EADDRNOTAVAIL;
+    path.neighbor = paths.groupNeighbor;
+    path.multicast = true;
+    path.mtu = path.linkMtuBytes = links.of(iface)?.mtuBytes ?? iface.mtuBytes;
+    path.loops = !iface.loopback && (path.flags & PATH_NO_LOOP) === 0 && iface.groups.has(group);
+    path.directBytes = path.loops ? 0 : path.mtu;
+    this.#attach(path, iface, MULTICAST_MAC_HI, addresses.table.word(group, 3));
+    return 0;
+  }
+
+  #toNextHop(path: IpPath, wanted: number): number {
+    const { addresses, links, neighbors, pathMtu, routes } = this.#sources;
+    const { dst } = path;
+    const forward = (path.flags & PATH_FORWARD) !== 0;
+    // A link-local address without a zone is on no link (RFC 4007 section 6).
+    if (addresses.table.zone(dst) === 0 && addresses.isLinkLocal(dst)) return -Errno.EINVAL;
+    const route = routes.lookup(dst);
+    if (route === null) return -Errno.ENETUNREACH;
+    route.uses++;
+    path.route = route;
+    const { iface } = route;
+    if ((route.flags & RTF_REJECT) !== 0) {
+      return (route.flags & RTF_HOST) !== 0 ? -Errno.EHOSTUNREACH : -Errno.ENETUNREACH;
+    }
+    if (!iface.up || !links.isActive(iface)) return -Errno.ENETUNREACH;
+    path.src = wanted !== 0 || forward ? wanted : this.#source(dst, route);
+    if (path.src === 0 && !forward) return -Errno.EADDRNOTAVAIL;
+    const ifaceMtuBytes = links.of(iface)?.mtuBytes ?? iface.mtuBytes;
+    path.linkMtuBytes = route.mtuBytes !== 0 ? Math.min(route.mtuBytes, ifaceMtuBytes) : ifaceMtuBytes;
+    path.mtu = forward ? path.linkMtuBytes : pathMtu.lookup(dst, path.linkMtuBytes);
+    if ((route.flags & RTF_BLACKHOLE) !== 0) {
+      path.discards = true;
+      this.#attach(path, iface, 0, 0);
+      return 0;
+    }
+    const neighbor = neighbors.findOrCreate(iface, (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : dst);
+    if (neighbor === null) return -Errno.EHOSTUNREACH;
+    path.neighbor = neighbor;
+    this.#attach(path, iface, neighbor.macHi, neighbor.macLo);
+    path.directBytes = path.mtu;
+    return 0;
+  }
+
+  #source(dst: number, route: Route): number {
+    const { addresses } = this.#sources;
+    if (route.source !== 0 && addresses.isLocal(route.source)) return route.source;
+    return addresses.select(dst, route.iface);
+  }
+
+  /** The interface of the zone, or that asked for, or that of the source address, or the route's, or any. */
+  #groupInterface(path: IpPath, wanted: number): Interface | null {
+    const { addresses, links, routes } = this.#sources;
+    const zone = addresses.table.zone(path.dst);
+    if (zone !== 0) return links.interfaceOf(zone);
+    if (path.via !== null) return path.via;
+    const owner = wanted === 0 ? null : addresses.owner(wanted);
+    if (owner !== null) return owner;
+    const route = routes.lookup(path.dst);
+    if (route !== null && (route.flags & (RTF_REJECT | RTF_BLACKHOLE)) === 0) return route.iface;
+    for (const link of links.all()) if (link.active && !link.iface.loopback && link.linkLocal !== 0) return link.iface;
+    return addresses.loopback;
+  }
+
+  #attach(path: IpPath, iface: Interface, dstHi: number, dstLo: number): void {
+    const { table } = this.#sources.addresses;
+    const { src, dst } = path;
+    path.attach(iface, dstHi, dstLo);
+    path.dst0 = table.word(dst, 0);
+    path.dst1 = table.word(dst, 1);
+    path.dst2 = table.word(dst, 2);
+    path.dst3 = table.word(dst, 3);
+    if (src === 0) return;
+    path.src0 = table.word(src, 0);
+    path.src1 = table.word(src, 1);
+    path.src2 = table.word(src, 2);
+    path.src3 = table.word(src, 3);
+    path.addressSum = table.sum(src) + table.sum(dst);
+  }
+}

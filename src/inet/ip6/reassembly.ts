@@ -1,0 +1,36 @@
+/**
+ * Fragments of IPv6: what differs from IPv4 (inet/reassembly.ts does the work).
+ *
+ * Thread: the one that runs the kernel. The unfragmentable part of the first fragment becomes the header of the whole packet,
+ * without the fragment header; what that named comes next.
+ * Read first: RFC 8200 4.5, RFC 5722 (overlaps), RFC 6946 (atomic fragments, which do not come here).
+ */
+
+import * as ipv6 from '../../wire/ipv6.ts';
+import type { InetContext } from '../context.ts';
+import type { ReassemblyFamily } from '../reassembly.ts';
+
+/** Longest unfragmentable part that is kept: the IPv6 header and 216 bytes of extension headers. */
+const PAYLOAD_OFFSET = 256;
+const TIMEOUT_MS = 60000;
+
+/** What the finished header needs: where it names the fragment header, and what that named. */
+export function reassemblyNote(nameOffset: number, nextHeader: number): number {
+  return (nameOffset << 8) | nextHeader;
+}
+
+export function reassemblyFamily6(context: InetContext): ReassemblyFamily {
+  const { view } = context.arena;
+  return {
+    name: 'IPv6',
+    sysctlPrefix: 'net.inet6.ip6.',
+    counterPrefix: 'ip6',
+    timeoutMs: TIMEOUT_MS,
+    payloadOffset: PAYLOAD_OFFSET,
+    countedBytes: (headerBytes) => headerBytes - ipv6.HEADER_BYTES,
+    finish: (at, headerBytes, payloadBytes, note) => {
+      ipv6.setPayloadBytes(view, at, headerBytes - ipv6.HEADER_BYTES + payloadBytes);
+      view.setUint8(at + (note >> 8), note & 0xff);
+    },
+  };
+}
