@@ -100,7 +100,8 @@ describe.each(['wait', 'drop'] as const)('a kernel that takes no turns, rings th
     runFor(SECOND_US / 10);
     expect(Math.min(toC.received, toB.received, backToA.received)).toBeGreaterThan(50_000);
     const before = [toB.received, backToA.received];
-    runFor(SECOND_US / 10);
+    // Long enough to cover the ups and downs of congestion control where rings drop.
+    runFor(SECOND_US);
     const usual = [toB.received - (before[0] as number), backToA.received - (before[1] as number)];
 
     simulation.remove(c);
@@ -110,7 +111,7 @@ describe.each(['wait', 'drop'] as const)('a kernel that takes no turns, rings th
     expect(toC.refusal).toBe(-Errno.EAGAIN);
     expect(toC.source.writableBytes).toBe(0);
     const atStall = [toB.received, backToA.received];
-    runFor(SECOND_US / 10);
+    runFor(SECOND_US);
     expect([toC.sent, toC.received]).toEqual(stalled);
     expect(toC.source.state).toBe('ESTABLISHED');
     // On the virtual clock: what the others get done in the same time.

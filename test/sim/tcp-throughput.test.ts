@@ -1,70 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Connection, PortUse } from '../../src/inet/tcp/connection.ts';
-import type { Listener } from '../../src/inet/tcp/listen.ts';
-import * as user from '../../src/inet/tcp/user.ts';
-import { PERFECT, type SideOptions, Wire, type WireOptions } from '../fixtures/tcp-wire.ts';
+import { transfer } from '../fixtures/tcp-transfer.ts';
 
 const MB = 1_000_000;
-
-interface Transfer {
-  wire: Wire;
-  sender: Connection;
-  receiver: Connection;
-  /** Megabits per second of payload, from first to last byte received, after `skipBytes`. */
-  mbps: number;
-}
-
-/** Send `bytes` one way over a wire of that character; both programs are always ready. */
-function transfer(
-  bytes: number,
-  line: Partial<WireOptions>,
-  options: { a?: SideOptions; b?: SideOptions; skipBytes?: number; seed?: number } = {},
-): Transfer {
-  const wire = new Wire(options.seed ?? 1, options);
-  wire.a.wire = { ...PERFECT, ...line };
-  // Acknowledgements take the same time but are never lost here.
-  wire.b.wire = { ...PERFECT, delayUs: wire.a.wire.delayUs };
-  const use = user.bindPort(wire.b.stack, 0, 80, { reuseAddress: true, reusePort: false }) as PortUse;
-  const listener = user.listenOn(wire.b.stack, use, wire.b.stack.newOptions(), 8, null) as Listener;
-  const sender = user.connectTo(
-    wire.a.stack,
-    null,
-    wire.b.address,
-    80,
-    wire.a.stack.newOptions(),
-    null,
-    wire.nowUs,
-  ) as Connection;
-  let receiver: Connection | null = null;
-  const from = wire.a.arena.allocate(65_536);
-  let sent = 0;
-  let received = 0;
-  let firstUs = 0;
-  let skipped = 0;
-  wire.onWork = () => {
-    while (sent < bytes) {
-      const count = user.sendFrom(sender, from, Math.min(65_536, bytes - sent), wire.nowUs);
-      if (count <= 0) break;
-      sent += count;
-    }
-    receiver ??= user.acceptFrom(listener, () => null);
-    if (receiver === null) return;
-    for (;;) {
-      const count = user.peek(receiver);
-      if (count <= 0) return;
-      user.consume(receiver, count, wire.nowUs);
-      received += count;
-      if (firstUs === 0 && received >= (options.skipBytes ?? 1)) {
-        firstUs = wire.nowUs;
-        skipped = received;
-      }
-    }
-  };
-  const arrived = wire.run(wire.nowUs + 600 * MB, () => received === bytes);
-  if (!arrived) throw new Error(`only ${received} of ${bytes} arrived`);
-  const mbps = ((received - skipped) * 8) / (wire.nowUs - firstUs);
-  return { wire, sender, receiver: receiver as unknown as Connection, mbps };
-}
 
 describe('throughput on the virtual clock', () => {
   it('grows to more than 100 Mbit/s at a round trip of 100 ms', () => {

@@ -9,6 +9,7 @@
 import { challengeAck } from './challenge.ts';
 import { type Connection, RECOVERY_NONE, TIMER_PERSIST } from './connection.ts';
 import type { Segment } from './options.ts';
+import { choosePacing } from './pacing.ts';
 import { armProbe, onProbeAnswer } from './rack.ts';
 import { detectLoss, onAdvance, receiveSacks, reduceRate } from './recovery.ts';
 import { armRetransmit, stopRetransmit } from './timers.ts';
@@ -104,6 +105,7 @@ function echoTime(c: Connection, tsEcho: number, nowUs: number): number {
 function takeSample(c: Connection, rttUs: number): void {
   c.rtt.sample(Math.max(rttUs, 0));
   c.sampleSeq = c.sndNxt;
+  choosePacing(c);
   c.stack.counters.add(c.stack.count.rttSamples, 1);
   c.stack.counters.add(c.stack.count.rttAttempts, 1);
 }

@@ -11,8 +11,11 @@ import { Callout } from '../../kern/callout.ts';
 import type { Path } from '../transport.ts';
 import { CONGESTION_NEWRENO, type CongestionControl } from './congestion/control.ts';
 import { Cubic } from './congestion/cubic.ts';
+import type { HyStart } from './congestion/hystart.ts';
 import { NewReno } from './congestion/newreno.ts';
 import { EcnState } from './ecn.ts';
+import type { MtuSearch } from './mtu-search.ts';
+import type { Pacer } from './pacing.ts';
 import { onProbeTimer, RackState } from './rack.ts';
 import { Reassembly } from './reassembly.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
@@ -227,6 +230,12 @@ export class Connection {
   readonly rack: RackState = new RackState();
   readonly ecn: EcnState = new EcnState();
   readonly undo: UndoState = new UndoState();
+  /** Made when needed: by the first growth over a long round trip, by pacing, by a search for the path's MTU. */
+  hystart: HyStart | null = null;
+  pacer: Pacer | null = null;
+  mtuSearch: MtuSearch | null = null;
+  /** New data is spread over the round trip (pacing.ts). */
+  paced: boolean = false;
   recovery: number = RECOVERY_NONE;
   /** RecoveryPoint of RFC 6675, `recover` of RFC 6582. */
   recoveryPoint: number = 0;

@@ -104,6 +104,12 @@ export interface TcpCounters {
   readonly sackReneges: number;
   readonly limitedTransmits: number;
   readonly mtuReductions: number;
+  readonly mtuBlackHoles: number;
+  readonly mtuProbesSent: number;
+  readonly mtuProbesPassed: number;
+  readonly mtuProbesFailed: number;
+  readonly pacingDelays: number;
+  readonly slowStartsLeft: number;
   readonly lossProbesSent: number;
   readonly lossProbeRecoveries: number;
   readonly spuriousTimeouts: number;
@@ -208,6 +214,12 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   sackReneges: 'tcp-sack-reneges',
   limitedTransmits: 'tcp-limited-transmits',
   mtuReductions: 'tcp-mtu-reductions',
+  mtuBlackHoles: 'tcp-pmtud-blackholes-detected',
+  mtuProbesSent: 'tcp-mtu-probes-sent',
+  mtuProbesPassed: 'tcp-mtu-probes-passed',
+  mtuProbesFailed: 'tcp-mtu-probes-failed',
+  pacingDelays: 'tcp-pacing-delays',
+  slowStartsLeft: 'tcp-slow-starts-left-by-delay',
   lossProbesSent: 'tcp-loss-probes-sent',
   lossProbeRecoveries: 'tcp-loss-probe-recoveries',
   spuriousTimeouts: 'tcp-spurious-timeouts',

@@ -25,7 +25,9 @@ import {
 } from './connection.ts';
 import { sendAck, sendSyn } from './control-segments.ts';
 import { failPath } from './errors.ts';
+import { boundMss, searchMtu } from './mtu-search.ts';
 import { TIMESTAMPS_BYTES } from './options.ts';
+import { notePaced, paceEdge } from './pacing.ts';
 import { armProbe } from './rack.ts';
 import { sendRescue, sendRetransmissions, sendTwoNew } from './retransmit.ts';
 import { sackBytesMax, sendSegment } from './segment.ts';
@@ -44,13 +46,15 @@ export function refreshMss(c: Connection): boolean {
   const optionBytes = c.tsOk ? TIMESTAMPS_BYTES : 0;
   const before = c.mss;
   const fits = mtuBytes - headerBytes - HEADER_BYTES;
-  c.mss = Math.max(Math.min(c.peerMss, fits) - optionBytes, MSS_MIN);
+  let most = Math.min(c.peerMss, fits);
+  if (c.mtuSearch !== null) most = boundMss(c.mtuSearch, most);
+  c.mss = Math.max(most - optionBytes, MSS_MIN);
   c.segmentMax = c.mss;
   c.checksumPartial = (path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
   if (path.capabilities & CAP_SUPER_FRAMES && maxPacketBytes > mtuBytes && !c.urgentOut) {
     const room = maxPacketBytes - headerBytes - HEADER_BYTES - optionBytes;
-    const most = Math.floor(room / c.mss) * c.mss;
-    if (most > c.mss) c.segmentMax = most;
+    const whole = Math.floor(room / c.mss) * c.mss;
+    if (whole > c.mss) c.segmentMax = whole;
   }
   const known = c.mssMtuBytes !== 0;
   c.mssMtuBytes = mtuBytes;
@@ -76,7 +80,7 @@ export function output(c: Connection, nowUs: number): void {
   // F-RTO sends new data, not the rest of what may be lost (RFC 5682 section 2.1, step 2b).
   const testing = c.recovery === RECOVERY_TIMEOUT && c.undo.frto === 2;
   if (testing ? sendTwoNew(c, nowUs) : c.recovery === RECOVERY_NONE || sendRetransmissions(c, nowUs)) {
-    if (!c.sendBufferIdle) sendNew(c, nowUs);
+    if (!c.sendBufferIdle && (c.mtuSearch === null || searchMtu(c, nowUs))) sendNew(c, nowUs);
     if (c.recovery === RECOVERY_FAST) while (sendRescue(c, nowUs));
   }
   if (c.ackNow && !c.blocked) sendAck(c, nowUs);
@@ -97,13 +101,15 @@ function restartAfterIdle(c: Connection, nowUs: number): void {
 function sendNew(c: Connection, nowUs: number): void {
   const { sendBuffer, scoreboard } = c;
   if (scoreboard.empty) restartAfterIdle(c, nowUs);
+  const first = c.sndNxt;
+  const paceUntil = c.paced ? paceEdge(c, nowUs) : 0;
   // Most of a bulk transfer: whole segments, nothing to report, nothing to decide.
-  if (sackBytesMax(c) === 0 && c.dupAcks === 0 && !sendWhole(c, nowUs)) return;
+  if (sackBytesMax(c) === 0 && c.dupAcks === 0 && !sendWhole(c, paceUntil, nowUs)) return;
   for (;;) {
     const unsent = (sendBuffer.endSeq - c.sndNxt) | 0;
     const finDue = c.finQueued && unsent >= 0;
     if (unsent <= 0 && !finDue) break;
-    const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+    const usable = usableBytes(c, paceUntil);
     const length = allowedBytes(c, unsent, usable);
     if (length < 0) break;
     const fin = finDue && length === unsent && length < usable;
@@ -120,6 +126,7 @@ function sendNew(c: Connection, nowUs: number): void {
     noteNew(c, length, fin, full, nowUs);
   }
   c.windowLimited = c.congestion.cwnd - c.pipeBytes < c.mss;
+  if (c.paced && notePaced(c, paceUntil, (c.sndNxt - first) | 0, nowUs)) c.windowLimited = true;
   armProbe(c, nowUs);
   // Nothing in flight and yet data that may not go: the window must be probed (RFC 9293 3.8.6.1), and the override of
   // silly-window avoidance is the same timer.
@@ -130,9 +137,9 @@ function sendNew(c: Connection, nowUs: number): void {
  * The longest segments, while there is more data after each and room in both windows. Returns false when output must
  * stop.
  */
-function sendWhole(c: Connection, nowUs: number): boolean {
+function sendWhole(c: Connection, paceUntil: number, nowUs: number): boolean {
   const { stack, segmentMax, scoreboard } = c;
-  const windows = Math.min((c.sndUna + c.sndWnd - c.sndNxt) | 0, c.congestion.cwnd - c.pipeBytes);
+  const windows = Math.min(usableBytes(c, paceUntil), c.congestion.cwnd - c.pipeBytes);
   const unsent = (c.sendBuffer.endSeq - c.sndNxt) | 0;
   const many = Math.floor(Math.min(windows, unsent - 1) / segmentMax);
   const count = many < BURST_SEGMENTS ? many : BURST_SEGMENTS;
@@ -163,6 +170,12 @@ function sendWhole(c: Connection, nowUs: number): boolean {
   // The others get their turn before this connection goes on.
   stack.work.enqueue(c);
   return false;
+}
+
+/** Of the peer's window, and of what the pace allows. */
+function usableBytes(c: Connection, paceUntil: number): number {
+  const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+  return c.paced ? Math.min(usable, (paceUntil - c.sndNxt) | 0) : usable;
 }
 
 /** Account for new data, and perhaps the FIN, that was sent. */
@@ -259,6 +272,21 @@ export function sendForced(c: Connection, usable: number, nowUs: number): void {
   const error = sendSegment(c, c.sndNxt, length, flags, nowUs);
   if (error < 0) refused(c, error, nowUs);
   else noteNew(c, length, fin, false, nowUs);
+}
+
+/** A segment of `payload` bytes of new data, longer than the others. Returns whether it went. */
+export function sendProbeSegment(c: Connection, payload: number, nowUs: number): boolean {
+  const { mss } = c;
+  // For the moment a segment may be that long.
+  c.mss = payload;
+  const error = sendSegment(c, c.sndNxt, payload, FLAG_ACK, nowUs);
+  c.mss = mss;
+  if (error < 0) {
+    refused(c, error, nowUs);
+    return false;
+  }
+  noteNew(c, payload, false, true, nowUs);
+  return true;
 }
 
 /** Whether the program may still write. */

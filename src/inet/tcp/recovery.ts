@@ -8,7 +8,10 @@
  * Read first: RFC 5681 section 3.2, RFC 6582, RFC 6675, RFC 6937.
  */
 
+import { BURST_LIMIT_SEGMENTS, HyStart } from './congestion/hystart.ts';
+import { SSTHRESH_INITIAL } from './congestion/newreno.ts';
 import { type Connection, RECOVERY_FAST, RECOVERY_NONE, RECOVERY_TIMEOUT } from './connection.ts';
+import { probeLost } from './mtu-search.ts';
 import type { Segment } from './options.ts';
 import { noteDuplicateSegment, noteRecoveryEnd, rackDetect } from './rack.ts';
 import { beginUndo, frtoAnswer, noteDuplicateReport } from './undo.ts';
@@ -70,7 +73,32 @@ export function onAdvance(c: Connection, ackedBytes: number, flightBytes: number
 }
 
 function grow(c: Connection, ackedBytes: number, nowUs: number): void {
+  if (c.congestion.cwnd < c.congestion.ssthresh) {
+    ackedBytes = slowStartBytes(c, ackedBytes);
+    if (ackedBytes <= 0) return;
+  } else if (c.stack.settings.byteCounting.value === 0) {
+    ackedBytes = Math.min(ackedBytes, c.mss);
+  }
   c.congestion.onAck(ackedBytes, c.mss, c.rtt.srttUs, nowUs);
+}
+
+/** By how much slow start may grow for `ackedBytes` acknowledged: RFC 3465 section 2.2, RFC 9406. */
+function slowStartBytes(c: Connection, ackedBytes: number): number {
+  const { congestion, stack, rtt } = c;
+  const { byteCounting, byteCountingAggressive, hystart, pacingMinRttUs } = stack.settings;
+  if (byteCounting.value === 0) ackedBytes = Math.min(ackedBytes, c.mss);
+  else if (byteCountingAggressive.value < 2)
+    ackedBytes = Math.min(ackedBytes, (1 + byteCountingAggressive.value) * c.mss);
+  // In memory a round trip tells who was running, not how long a queue is.
+  if (rtt.minRttUs < pacingMinRttUs.value || congestion.ssthresh < SSTHRESH_INITIAL || hystart.value === 0)
+    return ackedBytes;
+  c.hystart ??= new HyStart(c.sndNxt);
+  if (!c.paced) ackedBytes = Math.min(ackedBytes, BURST_LIMIT_SEGMENTS * c.mss);
+  const bytes = c.hystart.onAck(ackedBytes, c.sndUna, c.sndNxt, c.scoreboard.rackRttUs);
+  if (bytes >= 0) return bytes;
+  congestion.ssthresh = congestion.cwnd;
+  stack.counters.add(stack.count.slowStartsLeft, 1);
+  return 0;
 }
 
 /** Everything that was outstanding when the recovery began has arrived. */
@@ -160,6 +188,7 @@ export function congestionEvent(c: Connection): void {
 
 /** RFC 6675 section 5 step 4, RFC 6582 section 3.2 step 2, RFC 6937 section 3. */
 export function enterRecovery(c: Connection): void {
+  if (c.mtuSearch !== null && probeLost(c)) return;
   const { congestion, stack } = c;
   beginUndo(c);
   const flight = Math.min((c.sndNxt - c.sndUna) | 0, congestion.cwnd);
@@ -200,14 +229,19 @@ export function reduceRate(c: Connection, deliveredBytes: number): void {
 
 /** Segments longer than the path now carries are lost; the congestion window stays. */
 export function markOversized(c: Connection): void {
-  if (c.scoreboard.markLonger(c.mss) && c.recovery === RECOVERY_NONE) {
-    c.recovery = RECOVERY_FAST;
-    c.recoveryPoint = c.sndNxt;
-    c.recoverValid = true;
-    c.rescued = true;
-    c.prrFlight = 0;
-    c.undo.possible = false;
-    c.congestion.ssthresh = Math.max(c.congestion.ssthresh, c.congestion.cwnd);
-  }
+  if (c.scoreboard.markLonger(c.mss) && c.recovery === RECOVERY_NONE) enterRepair(c);
   c.retransmitDue = true;
+}
+
+/** A recovery from losses that were no sign of congestion. */
+export function enterRepair(c: Connection): void {
+  c.recovery = RECOVERY_FAST;
+  c.recoveryPoint = c.sndNxt;
+  c.recoverValid = true;
+  c.rescued = true;
+  c.retransmitDue = true;
+  c.rack.probeOut = false;
+  c.prrFlight = 0;
+  c.undo.possible = false;
+  c.congestion.ssthresh = Math.max(c.congestion.ssthresh, c.congestion.cwnd);
 }

@@ -30,8 +30,9 @@ import { predicted, segmentArrives } from './input.ts';
 import { IsnGenerator } from './isn.ts';
 import { declareTcpLimits } from './limits.ts';
 import { listenArrives } from './listen.ts';
+import { beginMtuSearch } from './mtu-search.ts';
 import { Segment, SynOptions } from './options.ts';
-import { initialWindow } from './output.ts';
+import { initialWindow, refreshMss } from './output.ts';
 import { socketRows, type TcpSocketRow } from './rows.ts';
 import { BareSegment, sendBare } from './segment.ts';
 import { TcpSettings } from './settings.ts';
@@ -324,6 +325,10 @@ export class TcpStack implements Transport {
 
   /** First windows of a connection that has just been established. */
   onEstablished(c: Connection, nowUs: number): void {
+    if (this.settings.mtuProbing.value === 2) {
+      beginMtuSearch(c, this.settings.mtuBaseMss.value);
+      refreshMss(c);
+    }
     c.congestion.reset(initialWindow(c));
     c.sampleSeq = c.smallEndSeq = c.sndUna;
     c.lastReceivedUs = nowUs;

@@ -20,6 +20,7 @@ import {
 } from './connection.ts';
 import { sendAck, sendKeepAlive, sendReset, sendSyn } from './control-segments.ts';
 import { dropConnection } from './errors.ts';
+import { onMtuTimeout } from './mtu-search.ts';
 import { sendForced, sendProbe } from './output.ts';
 import { retransmit } from './retransmit.ts';
 import { beginFrto, beginUndo } from './undo.ts';
@@ -114,6 +115,7 @@ function onTimeout(c: Connection, nowUs: number): void {
   } else {
     c.undo.frto = 0;
   }
+  onMtuTimeout(c);
   congestion.reset(c.mss);
   c.recovery = RECOVERY_TIMEOUT;
   c.recoveryPoint = c.sndNxt;
@@ -223,5 +225,6 @@ export function stopTimers(c: Connection): void {
   callouts.stop(c.probeTimer);
   callouts.stop(c.ackTimer);
   callouts.stop(c.slowTimer);
+  if (c.pacer !== null) callouts.stop(c.pacer.timer);
   c.timerMode = 0;
 }
