@@ -68,6 +68,11 @@ const COUNTERPARTS: Readonly<Record<string, Translate>> = {
   'net.ipv4.tcp_keepalive_time': same(`${TCP}.keepidle`, MS_PER_S),
   'net.ipv4.tcp_keepalive_intvl': same(`${TCP}.keepintvl`, MS_PER_S),
   'net.ipv4.tcp_keepalive_probes': same(`${TCP}.keepcnt`),
+  'net.ipv4.tcp_base_mss': same(`${TCP}.base_mss`),
+  'net.ipv4.tcp_mtu_probing': same(`${TCP}.mtu_probing`),
+  'net.ipv4.tcp_probe_interval': same(`${TCP}.probe_interval`),
+  'net.ipv4.tcp_pacing_ca_ratio': same(`${TCP}.pacing_ca_ratio`),
+  'net.ipv4.tcp_pacing_ss_ratio': same(`${TCP}.pacing_ss_ratio`),
   'net.ipv4.tcp_fin_timeout': same(`${TCP}.fin_timeout`, MS_PER_S),
   'net.ipv4.tcp_max_tw_buckets': same(`${TCP}.tw_max`),
   'net.ipv4.tcp_max_syn_backlog': same(`${TCP}.syn_cache_limit`),
@@ -97,7 +102,6 @@ const COUNTERPARTS: Readonly<Record<string, Translate>> = {
 const INDIFFERENT: Readonly<Record<string, string>> = {
   'net.ipv4.tcp_adv_win_scale': 'buffers hold payload only',
   'net.ipv4.tcp_autocorking': 'there is none',
-  'net.ipv4.tcp_base_mss': 'no probing of the path',
   'net.ipv4.tcp_child_ehash_entries': 'a matter of its tables',
   'net.ipv4.tcp_comp_sack_delay_ns': 'every out-of-order segment is acknowledged',
   'net.ipv4.tcp_comp_sack_nr': 'every out-of-order segment is acknowledged',
@@ -114,8 +118,6 @@ const INDIFFERENT: Readonly<Record<string, string>> = {
   'net.ipv4.tcp_no_metrics_save': 'no metrics are kept',
   'net.ipv4.tcp_no_ssthresh_metrics_save': 'no metrics are kept',
   'net.ipv4.tcp_notsent_lowat': 'the send buffer is the limit',
-  'net.ipv4.tcp_pacing_ca_ratio': 'there is no pacing',
-  'net.ipv4.tcp_pacing_ss_ratio': 'there is no pacing',
   'net.ipv4.tcp_pingpong_thresh': 'the first answer makes a conversation',
   'net.ipv4.tcp_reordering': 'the threshold is 3 (RFC 6675)',
   'net.ipv4.tcp_retrans_collapse': 'segments are cut from a stream of bytes',
@@ -136,7 +138,6 @@ const INDIFFERENT: Readonly<Record<string, string>> = {
 
 /** Values under which Linux does what this stack always does. */
 const ONLY_VALUE: Readonly<Record<string, string>> = {
-  'net.ipv4.tcp_mtu_probing': '0',
   'net.ipv4.tcp_abort_on_overflow': '0',
   'net.ipv4.tcp_thin_linear_timeouts': '0',
   'net.ipv4.tcp_thin_dupack': '0',
