@@ -6,7 +6,7 @@
  * through BigInt, so that 64-bit masks are right.
  */
 
-import { CodeError, type CodeToken, tokenizeCode } from './code-lexer.ts';
+import { CodeError, type CodeToken, CodeUnknown, tokenizeCode } from './code-lexer.ts';
 
 export type CodeValue = number | string | boolean | null | CodeValue[];
 
@@ -232,7 +232,7 @@ export class ExpressionReader {
       }
     }
     const run = FUNCTIONS[name];
-    if (run === undefined) throw new CodeError(`function ${name} is not known here`);
+    if (run === undefined) throw new CodeUnknown(`function ${name} is not known here`);
     return this.#skipping > 0 ? 0 : run(args);
   }
 }

@@ -8,6 +8,9 @@ export interface CodeToken {
 /** Code that cannot be read, or fails. */
 export class CodeError extends Error {}
 
+/** Code that uses what is not known here. */
+export class CodeUnknown extends CodeError {}
+
 const TOKEN =
   /[ \t]+|(?<number>0x[0-9a-fA-F]+|[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+|[0-9]+(?:[eE][-+]?[0-9]+)?)|(?<string>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|(?<name>[A-Za-z_][A-Za-z0-9_]*)|(?<operator>\*\*=?|\/\/=?|<<=?|>>=?|==|!=|<=|>=|[-+*/%&|^]=|[-+*/%&|^~<>=(),:.[\]{}])|\\\n|#.*/y;
 

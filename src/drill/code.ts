@@ -7,7 +7,7 @@
  */
 
 import { type CodeValue, ExpressionReader, truth, valueText } from './code-expression.ts';
-import { CodeError, statementsOf } from './code-lexer.ts';
+import { CodeError, CodeUnknown, statementsOf } from './code-lexer.ts';
 
 const AUGMENTED: ReadonlySet<string> = new Set(['+=', '-=', '*=', '/=', '//=', '%=', '|=', '&=', '^=', '<<=', '>>=']);
 
@@ -15,6 +15,7 @@ export class CodeRunner {
   readonly #variables: Map<string, CodeValue> = new Map();
   readonly #print: (line: string) => void;
   #info: ReadonlyMap<string, number> = new Map();
+  #connected = false;
   /** Whether a branch of the if that is open was taken; null: none is open. */
   #branchTaken: boolean | null = null;
 
@@ -22,22 +23,27 @@ export class CodeRunner {
     this.#print = print;
   }
 
-  /** Run a snippet with these fields. Throws CodeError: a failed assertion, or code that is not understood. */
-  run(code: string, info: ReadonlyMap<string, number>): void {
+  /**
+   * Run a snippet with these fields; `connected`: there was a connection to take them from. Throws CodeError: a failed
+   * assertion, or code that is not understood.
+   */
+  run(code: string, info: ReadonlyMap<string, number>, connected: boolean): void {
     this.#info = info;
+    this.#connected = connected;
     this.#branchTaken = null;
     for (const statement of statementsOf(code.trim())) this.#statement(statement);
   }
 
   #lookup(name: string): CodeValue {
     const value = this.#variables.get(name) ?? this.#info.get(name);
-    if (value === undefined) throw new CodeError(`${name} is not known here`);
-    return value;
+    if (value !== undefined) return value;
+    if (name.startsWith('tcpi_') && !this.#connected) throw new CodeError(`there is no connection to ask for ${name}`);
+    throw new CodeUnknown(`${name} is not known here`);
   }
 
   #statement(text: string): void {
     const line = text.trimStart();
-    if (line !== text && this.#branchTaken !== null) throw new CodeError('indented blocks are not supported');
+    if (line !== text && this.#branchTaken !== null) throw new CodeUnknown('indented blocks are not supported');
     const reader = new ExpressionReader(line, (name) => this.#lookup(name));
     const { kind, text: word } = reader.next;
     if (kind === 'name' && (word === 'if' || word === 'elif' || word === 'else')) {
@@ -55,7 +61,7 @@ export class CodeRunner {
     const colon = branchColon(line);
     if (colon < 0) throw new CodeError(`expected : after ${word}`);
     const rest = line.slice(colon + 1).trim();
-    if (rest === '') throw new CodeError('indented blocks are not supported');
+    if (rest === '') throw new CodeUnknown('indented blocks are not supported');
     if (word !== 'if' && this.#branchTaken === null) throw new CodeError(`${word} without if`);
     const before = word === 'if' ? false : (this.#branchTaken as boolean);
     let taken = !before;
@@ -106,7 +112,7 @@ export class CodeRunner {
     const operator = reader.next.text;
     if (name.kind !== 'name' || (operator !== '=' && !AUGMENTED.has(operator))) {
       if (/^(import|from|def|class|for|while|try|with|return)\b/.test(line)) {
-        throw new CodeError(`${name.text} is not known here`);
+        throw new CodeUnknown(`${name.text} is not known here`);
       }
       const whole = new ExpressionReader(line, (word) => this.#lookup(word));
       whole.value();

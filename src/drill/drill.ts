@@ -4,7 +4,7 @@
  * Thread: the caller's. Options of the caller win over those at the beginning of the script.
  */
 
-import { parseScript } from './parser.ts';
+import { parseOptions, parseScript } from './parser.ts';
 import { type DrillResult, runScript } from './run.ts';
 import { applyOption, DrillSettings, OptionError, type OptionText } from './settings.ts';
 import { type Place, ScriptError, type ScriptOption } from './syntax.ts';
@@ -18,17 +18,13 @@ export interface DrillOptions {
 
 /** Run one script. `file` is its name in reports. Throws OptionError for a bad option of the caller. */
 export function drill(file: string, text: string, { options = [], trace = false }: DrillOptions = {}): DrillResult {
-  const defines = new DrillSettings();
-  for (const option of options) applyOption(defines, option);
+  const settings = new DrillSettings();
+  // Once before anything is read: a mistake of the caller is not the script's.
+  for (const option of options) applyOption(new DrillSettings(), option);
   try {
-    const script = parseScript(file, text, { defines: defines.defines });
-    const settings = new DrillSettings();
-    for (const option of script.options) applyScriptOption(file, settings, option);
+    for (const option of parseOptions(file, text)) applyScriptOption(file, settings, option);
     for (const option of options) applyOption(settings, option);
-    // Words that the script itself defines are replaced by reading it again.
-    const own = script.options.some((option) => option.name === 'define');
-    const whole = own ? parseScript(file, text, { defines: settings.defines }) : script;
-    return runScript(whole, settings, { trace });
+    return runScript(parseScript(file, text, { defines: settings.defines }), settings, { trace });
   } catch (error) {
     if (!(error instanceof ScriptError)) throw error;
     return { report: unreadable(file, error.place, error.message), trace: null };

@@ -33,6 +33,8 @@ export class Flow {
   liveRemoteIsn = 0;
   /** The remote end's SYN was seen. */
   remoteIsnKnown = false;
+  /** A SYN that may begin these four numbers anew (TIME_WAIT): counts once a SYN-ACK answers it. */
+  reopeningIsn: number | null = null;
   readonly #tsValues: Map<number, number> = new Map();
   #firstScriptTs: number | null = null;
   #firstLiveTs = 0;

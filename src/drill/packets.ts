@@ -104,6 +104,7 @@ export class Packets {
 
   #inboundSegment(flow: Flow, body: TcpBody): LiveTcp {
     if ((body.flags & tcp.FLAG_SYN) !== 0 && !flow.remoteIsnKnown) flow.setRemoteIsn(body.seq);
+    if ((body.flags & (tcp.FLAG_SYN | tcp.FLAG_ACK)) === tcp.FLAG_SYN) flow.reopeningIsn = body.seq;
     const options = flow.inboundOptions(body, this.#settings.tsEcrScaled);
     if (typeof options === 'string') throw new CallMistake(options);
     let { flags } = body;
@@ -137,10 +138,11 @@ export class Packets {
     return current;
   }
 
-  /** A packet to a listener, or to nobody; a SYN when the connection under test is over and somebody listens. */
+  /** A packet to a listener, or to a socket that does nothing; a SYN when the connection under test is over and somebody listens. */
   #opensNew(body: TcpBody): boolean {
     const { current } = this;
-    if (current === null || (current.protocol === 'tcp' && current.state === 'listening')) return true;
+    if (current === null) return true;
+    if (current.protocol === 'tcp' && (current.state === 'listening' || current.state === 'idle')) return true;
     if (current.protocol !== 'tcp' || (body.flags & (tcp.FLAG_SYN | tcp.FLAG_ACK)) !== tcp.FLAG_SYN) return false;
     if (!this.#flows.some((flow) => flow.state === 'listening')) return false;
     const { tables } = this.#machine.kernel.tcp;
@@ -238,7 +240,10 @@ export class Packets {
   #learnIsn(flow: Flow, script: TcpBody, live: LivePacket): void {
     if (live.body.kind !== 'tcp') return;
     const syn = (script.flags & live.body.flags & tcp.FLAG_SYN) !== 0;
-    if (!syn || (flow.state !== 'connecting' && flow.state !== 'arriving')) return;
+    const answers = flow.reopeningIsn !== null && (live.body.flags & tcp.FLAG_ACK) !== 0;
+    if (!syn || (flow.state !== 'connecting' && flow.state !== 'arriving' && !answers)) return;
+    if (flow.reopeningIsn !== null) flow.setRemoteIsn(flow.reopeningIsn);
+    flow.reopeningIsn = null;
     flow.setLocalIsn(script.seq, live.body.seq);
     flow.state = 'open';
   }

@@ -12,6 +12,14 @@ import { TokenReader } from './token-reader.ts';
 
 const US_PER_S = 1_000_000;
 
+/** The options alone, which may define words of the rest. Throws ScriptError. */
+export function parseOptions(file: string, text: string): ScriptOption[] {
+  const reader = new TokenReader(file, tokenize(file, text));
+  const options: ScriptOption[] = [];
+  while (reader.isKind('option')) options.push(parseOption(reader));
+  return options;
+}
+
 /** Throws ScriptError. */
 export function parseScript(file: string, text: string, options: LexerOptions = {}): Script {
   const reader = new TokenReader(file, tokenize(file, text, options));

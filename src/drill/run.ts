@@ -8,7 +8,7 @@
 
 import type { CallContext, CallResult, PendingCall } from './call.ts';
 import { CodeRunner } from './code.ts';
-import { CodeError } from './code-lexer.ts';
+import { CodeError, CodeUnknown } from './code-lexer.ts';
 import { Descriptors } from './descriptors.ts';
 import { errnoNumber, resultText } from './errno-text.ts';
 import { Machine } from './machine.ts';
@@ -19,7 +19,7 @@ import { type DrillSettings, OptionError } from './settings.ts';
 import { runCommand } from './shell.ts';
 import type { EventTime, Script, ScriptCall, ScriptEvent } from './syntax.ts';
 import { beginCall } from './system-calls.ts';
-import { findConnection, tcpInfo } from './tcp-info.ts';
+import { findConnection, restInfo, tcpInfo } from './tcp-info.ts';
 import { type Due, differenceTime, toleranceUs } from './timing.ts';
 import { CallMistake, describe, numberOf, Unsupported } from './values.ts';
 
@@ -199,8 +199,10 @@ class Run {
 
   #runCode(text: string): void {
     const flow = this.#packets.current;
-    const c = flow === null ? null : findConnection(this.#machine.kernel.tcp, flow);
-    this.#code.run(text, c === null ? new Map() : tcpInfo(c, this.#machine.kernelUs));
+    const { tcp } = this.#machine.kernel;
+    const c = flow === null ? null : findConnection(tcp, flow);
+    const info = c === null ? restInfo(tcp, flow) : tcpInfo(c, this.#machine.kernelUs);
+    this.#code.run(text, info, c !== null);
   }
 
   #command(text: string): void {
@@ -344,8 +346,8 @@ function judged(error: unknown, line: number): { outcome: Outcome; message: stri
     return { outcome: 'fail', message: `error handling packet: ${error.message}`, at: line };
   }
   if (error instanceof CodeError) {
-    const unknown = /is not known here|not supported/.test(error.message);
-    return { outcome: unknown ? 'unsupported' : 'fail', message: `error in code: ${error.message}`, at: line };
+    const outcome = error instanceof CodeUnknown ? 'unsupported' : 'fail';
+    return { outcome, message: `error in code: ${error.message}`, at: line };
   }
   if (error instanceof Unsupported) return { outcome: 'unsupported', message: error.message, at: line };
   if (error instanceof CallMistake) return { outcome: 'error', message: error.message, at: line };

@@ -22,6 +22,7 @@ const SCALED: Readonly<Record<string, readonly [keyof SocketOptions, number]>> =
   TCP_KEEPIDLE: ['keepIdleMs', MS_PER_S],
   TCP_KEEPINTVL: ['keepIntervalMs', MS_PER_S],
   TCP_KEEPCNT: ['keepCount', 1],
+  TCP_USER_TIMEOUT: ['userTimeoutMs', 1],
   IP_TTL: ['ttl', 1],
   IP_TOS: ['tos', 1],
 };
@@ -32,6 +33,7 @@ const SWITCHES: Readonly<Record<string, keyof SocketOptions>> = {
   SO_KEEPALIVE: 'keepAlive',
   SO_BROADCAST: 'broadcast',
   TCP_NODELAY: 'noDelay',
+  SO_OOBINLINE: 'oobInline',
 };
 
 /** Linux says twice what was asked for, half of it for its own structures; others say what was asked for. Both will do. */
@@ -63,6 +65,7 @@ export function setSocketOptionCall(context: CallContext, call: ScriptCall): Pen
     context.note(`${name} makes no difference here`);
     return done(0);
   }
+  if (name === 'TCP_CONGESTION') return done(setCongestionControl(context, descriptor, value));
   return done(setOption(descriptor, name, value));
 }
 
@@ -84,6 +87,20 @@ function setOption(descriptor: SocketDescriptor, name: string, value: Expression
     if (name === 'SO_SNDTIMEO') return setCallTimeout(descriptor, 'sendTimeoutUs', value);
   }
   throw new Unsupported(`socket option ${name} is not known here`);
+}
+
+/** The algorithm of connections made from now on; of one that exists it cannot be changed. */
+function setCongestionControl(context: CallContext, descriptor: SocketDescriptor, value: Expression): number {
+  const { tcp, inet } = context.machine.kernel;
+  const name = value.kind === 'string' ? value.value : wordOf(value);
+  const number = { reno: 0, cubic: 1 }[name];
+  if (number === undefined) throw new Unsupported(`congestion control ${name} is not known here`);
+  const c = findConnection(tcp, descriptor.flow);
+  const current = inet.sysctl.get('net.inet.tcp.congctl')?.value;
+  if (c !== null && current !== number) {
+    throw new Unsupported('the congestion control of a connection cannot be changed here');
+  }
+  return inet.sysctl.set('net.inet.tcp.congctl', number);
 }
 
 function switched(value: Expression): boolean {

@@ -13,12 +13,13 @@ import {
   TIMER_PERSIST,
 } from '../inet/tcp/connection.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
-import { KIND_CONNECTION, KIND_MASK } from '../inet/tcp/tables.ts';
+import { KIND_CONNECTION, KIND_MASK, KIND_SYN, KIND_TIME_WAIT } from '../inet/tcp/tables.ts';
 import type { Flow } from './flow.ts';
 
 const US_PER_MS = 1000;
-/** Linux's word for "no threshold yet". */
+/** Linux's word for "no threshold yet", and what stands for it here, bytes. */
 const INFINITE_SSTHRESH = 0x7fffffff;
+const UNLIMITED_BYTES = 0x3fffffff;
 
 const OPTION_TIMESTAMPS = 1;
 const OPTION_SACK = 2;
@@ -72,6 +73,16 @@ export function findConnection(tcp: TcpStack, flow: Flow): Connection | null {
   return value >= 0 && (value & KIND_MASK) === KIND_CONNECTION ? tcp.tables.connectionAt(value) : null;
 }
 
+/** What can be said where there is no connection: half-open, in TIME_WAIT, closed. */
+export function restInfo(tcp: TcpStack, flow: Flow | null): Map<string, number> {
+  const info = new Map<string, number>(Object.entries(TCP_INFO_CONSTANTS));
+  const ports = flow === null ? 0 : (flow.localPort << 16) | flow.remotePort;
+  const value = flow === null ? -1 : tcp.tables.find(flow.localAddress, flow.remoteAddress, ports);
+  const kind = value < 0 ? -1 : value & KIND_MASK;
+  const state = kind === KIND_TIME_WAIT ? 'TIME_WAIT' : kind === KIND_SYN ? 'SYN_RECEIVED' : 'CLOSED';
+  return info.set('tcpi_state', STATES[state] as number);
+}
+
 /** Field → value now. `nowUs` is the kernel's time. */
 export function tcpInfo(c: Connection, nowUs: number): Map<string, number> {
   const info = new Map<string, number>(Object.entries(TCP_INFO_CONSTANTS));
@@ -121,7 +132,7 @@ function stateFields(c: Connection): Record<string, number> {
 function windowFields(c: Connection): Record<string, number> {
   const { scoreboard, congestion } = c;
   const unsent = Math.max((c.sendBuffer.endSeq - c.sndNxt) | 0, 0);
-  const unlimited = congestion.ssthresh >= INFINITE_SSTHRESH;
+  const unlimited = congestion.ssthresh >= UNLIMITED_BYTES;
   return {
     unacked: segments(c, (c.sndNxt - c.sndUna) | 0),
     sacked: segments(c, scoreboard.sackedBytes + c.renoSackedBytes),

@@ -22,7 +22,7 @@ const MSG_ERRQUEUE = 0x2000;
 const MAX_TRANSFER_BYTES: number = 1 << 26;
 
 /** Flags that change what goes over the wire and that this stack does not have. */
-const UNKNOWN_SEND_FLAGS: readonly string[] = ['MSG_OOB', 'MSG_MORE', 'MSG_EOR', 'MSG_ZEROCOPY', 'MSG_FASTOPEN'];
+const UNKNOWN_SEND_FLAGS: readonly string[] = ['MSG_MORE', 'MSG_EOR', 'MSG_ZEROCOPY', 'MSG_FASTOPEN'];
 
 /** What a transfer call says about itself. */
 interface Transfer {
@@ -168,7 +168,7 @@ export function sendCall(context: CallContext, call: ScriptCall): PendingCall {
   const lengthBytes = Math.min(transfer.lengthBytes, MAX_TRANSFER_BYTES);
   const wait = !descriptor.nonBlocking && (transfer.flags & MSG_DONTWAIT) === 0;
   return descriptor.kind === 'stream'
-    ? sendStream(context, descriptor, lengthBytes, wait)
+    ? sendStream(context, descriptor, lengthBytes, wait, (transfer.flags & MSG_OOB) !== 0)
     : sendDatagram(context, call, descriptor, lengthBytes, wait);
 }
 
@@ -177,6 +177,7 @@ function sendStream(
   descriptor: StreamDescriptor,
   lengthBytes: number,
   wait: boolean,
+  urgent: boolean,
 ): PendingCall {
   const { socket, sendTimeoutUs } = descriptor;
   const from = new Uint8Array(lengthBytes);
@@ -185,7 +186,8 @@ function sendStream(
   const attempt = (): number | null => {
     do {
       if (descriptor.writeShut) return sent > 0 ? sent : -Errno.EPIPE;
-      const result = socket.send(from, sent, lengthBytes - sent);
+      const left = lengthBytes - sent;
+      const result = urgent ? socket.sendUrgent(from, sent, left) : socket.send(from, sent, left);
       if (result === -Errno.EAGAIN || (result === 0 && lengthBytes > 0)) break;
       if (result < 0) return sent > 0 ? sent : result;
       sent += result;

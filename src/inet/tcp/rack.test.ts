@@ -34,7 +34,7 @@ describe('tail loss probe (RFC 8985 section 7)', () => {
     t.at(209);
     t.expectNothing();
     t.at(211);
-    t.expect(`. seq ${at(9)} len ${MSS} at 210`);
+    t.expect(`P. seq ${at(9)} len ${MSS} at 210`);
     t.at(400);
     t.expectNothing();
     // Then the timer, which the probe had started afresh: 100 + 4 * 50 ms.
@@ -55,14 +55,14 @@ describe('tail loss probe (RFC 8985 section 7)', () => {
     t.expectNothing();
     t.at(301);
     // Later than the timer: 10 + 2 * 100 + 200 ms.
-    t.expect(`. seq 1 len ${MSS} at 300`);
+    t.expect(`P. seq 1 len ${MSS} at 300`);
     expect(t.count('lossProbesSent')).toBe(0);
   });
 
   it('lets SACK repair the tail, with one reduction', () => {
     const t = start(10, 10);
     t.at(210);
-    t.expect(`. seq ${at(9)}`);
+    t.expect(`P. seq ${at(9)}`);
     // 7 to 9 were lost; the probe's SACK shows it.
     t.at(250);
     t.send(`. ack ${at(7)}`);

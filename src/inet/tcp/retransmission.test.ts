@@ -9,7 +9,7 @@ describe('retransmission timer (RFC 6298)', () => {
     t.write(100);
     t.expect('P. seq 1 len 100 at 0');
     t.at(100_000);
-    for (const at of [200, 600, 1400, 3000]) t.expect(`. seq 1 len 100 at ${at}`);
+    for (const at of [200, 600, 1400, 3000]) t.expect(`P. seq 1 len 100 at ${at}`);
     t.expectNothing();
     expect(t.state).toBe('CLOSED');
     expect(t.error).toBe('ETIMEDOUT');
@@ -23,7 +23,7 @@ describe('retransmission timer (RFC 6298)', () => {
     t.write(1);
     t.skip();
     t.at(5000);
-    for (const at of [200, 600, 1400, 2400, 3400, 4400]) t.expect(`. seq 1 at ${at}`);
+    for (const at of [200, 600, 1400, 2400, 3400, 4400]) t.expect(`P. seq 1 at ${at}`);
   });
 
   it('follows the measured round trip: SRTT + 4 RTTVAR', () => {
@@ -64,7 +64,7 @@ describe('retransmission timer (RFC 6298)', () => {
     t.write(10);
     const first = t.expect('P. seq 1');
     t.at(250);
-    t.expect('. seq 1 at 200');
+    t.expect('P. seq 1 at 200');
     const samples = t.count('rttSamples');
     t.send(`. ack 11 ts ${t.peerClock} ${first.ts?.[0]}`);
     expect(t.count('rttSamples')).toBe(samples + 1);
@@ -123,7 +123,7 @@ describe('retransmission timer (RFC 6298)', () => {
     t.close();
     t.skip();
     t.at(200);
-    t.expect('. seq 1 len 10');
+    t.expect('P. seq 1 len 10');
     t.send('. ack 11');
     t.expect('F. seq 11 len 0');
     t.at(10_000);

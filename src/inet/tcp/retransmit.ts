@@ -5,7 +5,7 @@
  * Read first: RFC 6675 section 4 (NextSeg), RFC 5682 section 2.1, RFC 8985 section 7.3.
  */
 
-import { FLAG_ACK, FLAG_FIN } from '../../wire/tcp.ts';
+import { FLAG_ACK, FLAG_FIN, FLAG_PSH } from '../../wire/tcp.ts';
 import { type Connection, TIMER_RETRANSMIT } from './connection.ts';
 import { refreshMss, refused, sendForced } from './output.ts';
 import { sackBytesMax, sendSegment } from './segment.ts';
@@ -46,7 +46,10 @@ export function retransmit(c: Connection, index: number, nowUs: number): number 
     dataBytes = most;
     fin = false;
   }
-  const sent = sendSegment(c, seq, dataBytes, fin ? FLAG_ACK | FLAG_FIN : FLAG_ACK, nowUs);
+  let flags = fin ? FLAG_ACK | FLAG_FIN : FLAG_ACK;
+  // RFC 9293 3.9.1.2: nothing is queued behind it, be it the first time that it goes or not.
+  if (dataBytes > 0 && ((seq + dataBytes) | 0) === c.sendBuffer.endSeq) flags |= FLAG_PSH;
+  const sent = sendSegment(c, seq, dataBytes, flags, nowUs);
   if (sent < 0) return refused(c, sent, nowUs);
   scoreboard.retransmitted(index, nowUs);
   c.lastDataSentUs = nowUs;

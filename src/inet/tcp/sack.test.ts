@@ -132,7 +132,7 @@ describe('SACK: recovery (RFC 6675)', () => {
     // 0 and 5 are lost; there is no new data: rule (4) of NextSeg.
     t.send(`. ack 1 sack ${at(1)}-${at(5)}`);
     t.expect('. seq 1 len 1460');
-    t.expect(`. seq ${at(5)} len 1460`);
+    t.expect(`P. seq ${at(5)} len 1460`);
     t.send(`. ack ${at(5)}`);
     t.send(`. ack ${at(6)}`);
     t.expectNothing();

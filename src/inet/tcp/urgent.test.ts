@@ -28,7 +28,7 @@ describe('sending urgent data (RFC 9293 3.8.5, RFC 6093)', () => {
     t.expect('U. seq 1 len 1460 urg 3460');
     t.send('. ack 3461');
     t.at(1000);
-    t.expect('. seq 3461 len 100');
+    t.expect('P. seq 3461 len 100');
     expect(t.c.urgentOut).toBe(false);
   });
 
