@@ -76,7 +76,7 @@ function receiveOutOfOrder(c: Connection, segment: Segment, nowUs: number): void
   const end = (seq + length) | 0;
   if (reassembly.covers(seq, end)) {
     // The range it lies in is reported next to it (RFC 2883 section 4, rule 3).
-    reassembly.add(seq, end);
+    reassembly.add(seq, end, stack.settings.reassemblyMax.value);
     stack.counters.add(stack.count.duplicatePackets, 1);
     stack.counters.add(stack.count.duplicateBytes, length);
     if (c.sackOk && stack.settings.dsack.value === 1) {
