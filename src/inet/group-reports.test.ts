@@ -116,6 +116,16 @@ describe('Changes (RFC 3376 5.1)', () => {
   });
 });
 
+describe('Said again (RFC 3590 4)', () => {
+  it('every group, as if it had just been joined', () => {
+    const link = new Link();
+    link.reports.changed(G, exclude(1), 0);
+    link.reports.changed(H, include(1), 0.1 * S);
+    link.reports.repeat(0.2 * S);
+    expect(link.until(9).slice(2)).toEqual(['0.2s TO_EXg(1)', '0.2s ALLOWh(1)', '0.7s TO_EXg(1) ALLOWh(1)']);
+  });
+});
+
 describe('Queries (RFC 3376 5.2)', () => {
   function member(): Link {
     const link = new Link();

@@ -220,6 +220,18 @@ export class GroupReports {
     this.#renewDeadline();
   }
 
+  /** Report every group as if it had just been joined: earlier reports were not such as routers take. */
+  repeat(nowUs: number): void {
+    for (const [group, state] of this.#groups) {
+      if (isEmpty(state.filter)) continue;
+      state.modeLeft = 0;
+      state.sourcesLeft.clear();
+      if (this.#version > 0) this.#changedOld(group, state, NO_SOURCE, nowUs);
+      else this.#changedNow(group, state, NO_SOURCE, nowUs);
+    }
+    this.#renewDeadline();
+  }
+
   /** Send what is due. */
   run(nowUs: number): void {
     this.#settleVersion(nowUs);

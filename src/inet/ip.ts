@@ -22,6 +22,7 @@ import { IngressFilter } from './ingress-filter.ts';
 import { IpInput, IpPacket } from './ip-input.ts';
 import { IpOutput } from './ip-output.ts';
 import { isIp6 } from './ip6/address-table.ts';
+import { Autoconfigurator } from './ip6/autoconfiguration.ts';
 import { Ip6 } from './ip6/ip6.ts';
 import { IPV4_GROUPS, MulticastGroups } from './multicast.ts';
 import { type Neighbor, NeighborCache } from './neighbor-cache.ts';
@@ -62,6 +63,7 @@ export class Ip implements IpService {
   readonly filter: IngressFilter = new IngressFilter();
   readonly interfaces: readonly Interface[];
   readonly six: Ip6;
+  readonly autoconfiguration: Autoconfigurator;
   readonly #conflicts: AddressConflicts;
   readonly #redirects: Redirects;
   readonly #transmitter: Transmitter;
@@ -147,6 +149,7 @@ export class Ip implements IpService {
       ipv6,
       nowhere,
     );
+    this.autoconfiguration = new Autoconfigurator(context, this.six, interfaces, routes);
   }
 
   // --- IpService ---
@@ -298,6 +301,7 @@ export class Ip implements IpService {
 
   /** Before an interface is detached. */
   detach(iface: Interface): void {
+    this.autoconfiguration.detached(iface);
     this.six.detach(iface);
     for (const { address } of [...iface.addresses]) this.removeAddress(iface, address);
     for (const route of this.routes.list()) {

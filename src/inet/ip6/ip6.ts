@@ -70,6 +70,8 @@ export interface Autoconfiguration {
   /** An address came into use, or was found taken. */
   addressSettled(entry: InterfaceAddress6, free: boolean, nowUs: number): void;
   addressRemoved(entry: InterfaceAddress6): void;
+  /** A route was taken out by hand. */
+  routeRemoved(route: Route): void;
   /** A neighbor does not answer any more (RFC 4861 7.3.3): another router may have to do. */
   neighborLost(neighbor: Neighbor, nowUs: number): void;
 }
@@ -365,6 +367,7 @@ export class Ip6 {
   removeRoute(destination: number, prefixLength: number, gateway: number): Route | null {
     const route = this.routes.find(destination, prefixLength);
     if (route === null || (gateway !== 0 && route.gateway !== gateway)) return null;
+    this.autoconfiguration?.routeRemoved(route);
     return this.routes.remove(destination, prefixLength);
   }
 
@@ -384,24 +387,27 @@ export class Ip6 {
     return null;
   }
 
-  #addRoutes({ address, prefixLength, iface }: InterfaceAddress6): void {
+  /** An address made of an advertised prefix says nothing of what is on the link (RFC 5942 section 4). */
+  #addRoutes({ address, prefixLength, iface, origin }: InterfaceAddress6): void {
     const lo = this.addresses.loopback ?? iface;
     this.routes.add(makeRoute(address, HOST_PREFIX, address, lo, RTF_UP | RTF_HOST | RTF_LOCAL));
-    const network = prefixLength < HOST_PREFIX ? this.prefixOf(address, prefixLength) : 0;
+    const onLink = prefixLength < HOST_PREFIX && impliesPrefix(origin);
+    const network = onLink ? this.prefixOf(address, prefixLength) : 0;
     if (network !== 0) this.routes.add(makeRoute(network, prefixLength, 0, iface, RTF_UP | RTF_CONNECTED));
   }
 
   /** A prefix that another address is in too keeps its route. */
-  #removeRoutes({ address, prefixLength, iface }: InterfaceAddress6): void {
+  #removeRoutes({ address, prefixLength, iface, origin }: InterfaceAddress6): void {
     const host = this.routes.find(address, HOST_PREFIX);
     if (host !== null && (host.flags & RTF_LOCAL) !== 0) this.routes.remove(address, HOST_PREFIX);
-    const network = this.prefixOf(address, prefixLength);
+    const network = impliesPrefix(origin) ? this.prefixOf(address, prefixLength) : 0;
     const connected = network === 0 ? null : this.routes.find(network, prefixLength);
     if (connected === null || connected.iface !== iface || (connected.flags & RTF_CONNECTED) === 0) return;
     const still = iface.addresses6.some(
       (other) =>
         other.address !== address &&
         isUsable(other) &&
+        impliesPrefix(other.origin) &&
         other.prefixLength === prefixLength &&
         this.addresses.samePrefix(other.address, address, prefixLength),
     );
@@ -499,6 +505,10 @@ export class Ip6 {
       },
     });
   }
+}
+
+function impliesPrefix(origin: Address6Origin): boolean {
+  return origin === 'manual' || origin === 'link-local';
 }
 
 function makeRoute(destination: number, prefixLength: number, gateway: number, iface: Interface, flags: number): Route {

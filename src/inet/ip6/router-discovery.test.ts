@@ -3,7 +3,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Address6, formatAddress, parseAddress } from '../../wire/ipv6-address.ts';
 import { AdvertisedRoutes, PREFERENCE_HIGH, PREFERENCE_LOW, PREFERENCE_MEDIUM } from './advertised-routes.ts';
-import { LinkParameters } from './link-parameters.ts';
 import { OnLinkPrefixes } from './on-link-prefixes.ts';
 import { RouterAdvertiser } from './router-advertiser.ts';
 import { RouterSolicitor } from './router-solicitor.ts';
@@ -262,37 +261,5 @@ describe('Router advertisements (RFC 4861 6.2)', () => {
     machine.stop(1001 * S);
     runTo(machine, 2000);
     expect(sent).toHaveLength(4);
-  });
-});
-
-describe('What routers say of a link (RFC 4861 6.3.2, 6.3.4)', () => {
-  it('reachable time: a random part from half to one and a half, new every two hours and when it changes', () => {
-    const parts = [0, 0.5, 0.25, 0.75];
-    const link = new LinkParameters({ next32: () => ((parts.shift() as number) * 2 ** 32) | 0 });
-    expect([link.reachableUs(0), link.reachableUs(7199 * S), link.reachableUs(7200 * S)]).toEqual([
-      15 * S,
-      15 * S,
-      30 * S,
-    ]);
-    link.advertised(0, 30_000, 0);
-    expect(link.reachableUs(7201 * S)).toBe(30 * S);
-    link.advertised(0, 4000, 0);
-    expect(link.reachableUs(7201 * S)).toBe(3 * S);
-    link.advertised(0, 0, 0);
-    expect([link.reachableUs(7202 * S), link.reachableUs(14401 * S)]).toEqual([3 * S, 5 * S]);
-  });
-
-  it('hop limit and retransmission time, unless they are 0', () => {
-    const link = new LinkParameters(fixed(0));
-    expect([link.hopLimit, link.retransmitUs]).toEqual([64, 1 * S]);
-    link.advertised(32, 0, 250);
-    link.advertised(0, 0, 0);
-    expect([link.hopLimit, link.retransmitUs]).toEqual([32, 0.25 * S]);
-  });
-
-  it('MTU: between 1280 and that of the device', () => {
-    const link = new LinkParameters(fixed(0));
-    expect([1279, 1501, 1400, 1400].map((mtu) => link.advertisedMtu(mtu, 1500))).toEqual([false, false, true, false]);
-    expect(link.mtuBytes).toBe(1400);
   });
 });

@@ -1,0 +1,258 @@
+/**
+ * Redirects of IPv6: which a host believes and the routes that follow from them, and when a router sends one.
+ *
+ * Thread: the one that runs the kernel. How long the routes last: inet/learned-routes.ts.
+ * Read first: RFC 4861 sections 4.5 and 8.
+ */
+
+import type { Interface } from '../../net/interface.ts';
+import * as icmpv6 from '../../wire/icmpv6.ts';
+import * as ipv6 from '../../wire/ipv6.ts';
+import type { InetContext } from '../context.ts';
+import { LearnedRoutes } from '../learned-routes.ts';
+import type { IpPath } from '../path.ts';
+import { RateLimit } from '../rate-limit.ts';
+import {
+  type Route,
+  type RouteTable,
+  RTF_DYNAMIC,
+  RTF_GATEWAY,
+  RTF_HOST,
+  RTF_LOCAL,
+  RTF_MODIFIED,
+  RTF_UP,
+} from '../route-table.ts';
+import type { SysctlVariable } from '../sysctl.ts';
+import type { InPacket } from '../transport.ts';
+import type { RedirectSender } from './forward.ts';
+import type { Ip6 } from './ip6.ts';
+import { linkAddress, readMessage } from './read-message.ts';
+
+const HOST_PREFIX = 128;
+const HOP_LIMIT = 255;
+/** RFC 4861 4.5: a redirect is no longer than what every link carries. */
+const MAX_BYTES: number = ipv6.MTU_BYTES_MIN - ipv6.HEADER_BYTES;
+const REDIRECTED_HEADER_BYTES = 8;
+const ETHERNET_SRC_HI = -8;
+const ETHERNET_SRC_LO = -6;
+
+export class Redirects6 implements RedirectSender {
+  readonly #context: InetContext;
+  readonly #view: DataView;
+  readonly #ip6: Ip6;
+  readonly #generation: RouteTable;
+  readonly #forwarding: SysctlVariable;
+  readonly #learned: LearnedRoutes;
+  readonly #accept: SysctlVariable;
+  readonly #send: SysctlVariable;
+  readonly #perSecond: SysctlVariable;
+  readonly #limitIn: RateLimit = new RateLimit();
+  readonly #limitOut: RateLimit = new RateLimit();
+  readonly #received: number;
+  readonly #accepted: number;
+  readonly #ignored: number;
+  readonly #sent: number;
+  readonly #limited: number;
+
+  constructor(context: InetContext, ip6: Ip6, generation: RouteTable, forwarding: SysctlVariable) {
+    this.#context = context;
+    this.#view = context.arena.view;
+    this.#ip6 = ip6;
+    this.#generation = generation;
+    this.#forwarding = forwarding;
+    const { sysctl, counters } = context;
+    this.#accept = sysctl.toggle('net.inet6.icmp6.rediraccept', true, 'believe redirects');
+    this.#send = sysctl.toggle('net.inet6.ip6.redirect', true, 'send redirects');
+    this.#perSecond = sysctl.integer(
+      'net.inet6.icmp6.redirppslimit',
+      100,
+      -1,
+      1 << 20,
+      'redirects a second, each way; -1: any',
+    );
+    const timeoutSec = sysctl.integer('net.inet6.icmp6.redirtimeout', 600, 1, 86400, 'seconds such a route is kept');
+    const maxRoutes = sysctl.integer('net.inet6.icmp6.redirmax', 256, 1, 65536, 'routes made by redirects');
+    const { routes } = ip6;
+    const drop = (route: Route): void => {
+      if (routes.find(route.destination, HOST_PREFIX) === route) routes.remove(route.destination, HOST_PREFIX);
+    };
+    const evicted = counters.index('nd6-redirect-evicted');
+    const evict = (): void => counters.add(evicted, 1);
+    this.#learned = new LearnedRoutes(context.callouts, timeoutSec, maxRoutes, drop, evict);
+    sysctl.limits.add({
+      table: 'routes made by ICMPv6 redirects',
+      variable: maxRoutes,
+      counter: 'nd6-redirect-evicted',
+      whenFull: 'the oldest one is removed',
+      size: () => this.#learned.count,
+    });
+    const what = 'ICMPv6 redirects sent, and as many believed';
+    sysctl.limits.addRate({ what, variable: this.#perSecond, counter: 'nd6-redirects-rate-limited' });
+    this.#received = counters.index('nd6-in-redirects');
+    this.#accepted = counters.index('nd6-redirects-accepted');
+    this.#ignored = counters.index('nd6-redirects-ignored');
+    this.#sent = counters.index('nd6-out-redirects');
+    this.#limited = counters.index('nd6-redirects-rate-limited');
+  }
+
+  /** Routes that redirects made. */
+  get count(): number {
+    return this.#learned.count;
+  }
+
+  /** A route that a redirect made was removed by hand. */
+  removed(route: Route): void {
+    this.#learned.removed(route);
+  }
+
+  /** A next hop does not answer. */
+  gatewayDown(gateway: number): void {
+    this.#learned.gatewayDown(gateway);
+  }
+
+  // --- Host ---
+
+  /** RFC 4861 8.1 and 8.3. The message passed `icmpv6.check` and came with a hop limit of 255. */
+  input(packet: InPacket, nowUs: number): void {
+    const { iface } = packet;
+    const { counters, addresses6 } = this.#context;
+    counters.add(this.#received, 1);
+    if (!this.#limitIn.allow(this.#perSecond.value, nowUs)) {
+      counters.add(this.#limited, 1);
+      return;
+    }
+    const message = readMessage(this.#context, packet);
+    if (message?.kind !== 'redirect') return;
+    const { target, destination } = message;
+    const onLink = ipv6.equal(target, destination);
+    const sound = !ipv6.isMulticast(destination[0]) && (onLink || ipv6.isLinkLocal(target[0]));
+    const dst = sound && this.#listens(packet) ? addresses6.internAddress(destination, iface.index) : 0;
+    if (dst === 0 || !this.#isFirstHop(packet, dst)) {
+      counters.add(this.#ignored, 1);
+      return;
+    }
+    const gateway = onLink ? dst : addresses6.internAddress(target, iface.index);
+    if (gateway === 0 || this.#ip6.addresses.find(gateway) !== null) {
+      counters.add(this.#ignored, 1);
+      return;
+    }
+    this.#learnNeighbor(iface, gateway, message.options, !onLink, nowUs);
+    this.#change(packet, dst, onLink ? 0 : gateway, nowUs);
+    counters.add(this.#accepted, 1);
+  }
+
+  #listens(packet: InPacket): boolean {
+    if (this.#accept.value === 0 || this.#forwarding.value !== 0 || packet.broadcast) return false;
+    return this.#ip6.addresses.isLinkLocal(packet.src);
+  }
+
+  /** Only the router that packets for the destination go to now may say where they should go. */
+  #isFirstHop(packet: InPacket, dst: number): boolean {
+    const route = this.#ip6.routes.lookup(dst);
+    if (route === null || (route.flags & RTF_GATEWAY) === 0) return false;
+    return route.gateway === packet.src && route.iface === packet.iface;
+  }
+
+  #learnNeighbor(
+    iface: Interface,
+    address: number,
+    options: readonly icmpv6.NeighborOption[],
+    router: boolean,
+    nowUs: number,
+  ): void {
+    const option = linkAddress(options, 'target-link-address');
+    if (option === null) return;
+    const neighbor = this.#ip6.neighborInput.learn(iface, address, option.hi, option.lo, nowUs);
+    if (neighbor !== null && router) neighbor.router = true;
+  }
+
+  /** `gateway` 0: the destination is on the link. */
+  #change({ iface }: InPacket, dst: number, gateway: number, nowUs: number): void {
+    const { routes } = this.#ip6;
+    const flags = gateway === 0 ? RTF_UP | RTF_HOST : RTF_UP | RTF_HOST | RTF_GATEWAY;
+    const known = routes.find(dst, HOST_PREFIX);
+    if (known !== null) {
+      if ((known.flags & RTF_LOCAL) !== 0) return;
+      const learned = (known.flags & RTF_DYNAMIC) !== 0;
+      known.gateway = gateway;
+      known.flags = flags | RTF_MODIFIED | (known.flags & ~(RTF_GATEWAY | RTF_HOST));
+      this.#generation.generation++;
+      if (learned) this.#learned.keep(known, nowUs);
+      return;
+    }
+    this.#learned.makeRoom();
+    const route: Route = {
+      destination: dst,
+      prefixLength: HOST_PREFIX,
+      gateway,
+      iface,
+      flags: flags | RTF_DYNAMIC,
+      mtuBytes: 0,
+      source: 0,
+      uses: 0,
+      expiresUs: Infinity,
+    };
+    if (routes.add(route) === 0) this.#learned.keep(route, nowUs);
+  }
+
+  // --- Router ---
+
+  /**
+   * RFC 4861 8.2: a packet to be forwarded leaves as it came; its sender, if it is on that link, could have reached the next
+   * hop itself and is told so. Call before the packet is changed.
+   */
+  redirect(packet: InPacket, path: IpPath, nowUs: number): void {
+    const { route, iface } = path;
+    if (iface !== packet.iface || this.#send.value === 0 || route === null || packet.broadcast) return;
+    if ((route.flags & (RTF_DYNAMIC | RTF_MODIFIED)) !== 0) return;
+    const { addresses, routes, links } = this.#ip6;
+    const gateway = (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : 0;
+    // The router that is better must be named by its link-local address.
+    if (gateway !== 0 && !addresses.isLinkLocal(gateway)) return;
+    const back = routes.lookup(packet.src);
+    if (back === null || back.iface !== iface || (back.flags & RTF_GATEWAY) !== 0) return;
+    const src = links.of(iface)?.linkLocal ?? 0;
+    if (src === 0) return;
+    if (!this.#limitOut.allow(this.#perSecond.value, nowUs)) {
+      this.#context.counters.add(this.#limited, 1);
+      return;
+    }
+    this.#write(packet, path, src, gateway === 0 ? packet.dst : gateway);
+  }
+
+  #write(packet: InPacket, path: IpPath, src: number, target: number): void {
+    const view = this.#view;
+    const { headerAt, iface } = packet;
+    const { addresses6 } = this.#context;
+    const options: icmpv6.NeighborOption[] = [];
+    const { neighbor } = path;
+    if (neighbor.state !== 'incomplete') {
+      options.push({ kind: 'target-link-address', hi: neighbor.macHi, lo: neighbor.macLo });
+    }
+    const used = icmpv6.REDIRECT_BYTES + icmpv6.neighborOptionsLength(options) + REDIRECTED_HEADER_BYTES;
+    const packetBytes = packet.at + packet.lengthBytes - headerAt;
+    const quotedBytes = Math.min(packetBytes, MAX_BYTES - used) & ~7;
+    options.push({ kind: 'redirected', packet: this.#context.arena.bytes.slice(headerAt, headerAt + quotedBytes) });
+    const message: icmpv6.RedirectRepr = {
+      kind: 'redirect',
+      target: addresses6.words(target),
+      destination: addresses6.words(packet.dst),
+      options,
+    };
+    // Back to the station that the packet came from: no resolution needed.
+    const at = this.#ip6.linkOutput.beginTo(
+      iface,
+      view.getUint16(headerAt + ETHERNET_SRC_HI),
+      view.getInt32(headerAt + ETHERNET_SRC_LO),
+      src,
+      addresses6.words(packet.src),
+      icmpv6.PROTOCOL_ICMPV6,
+      icmpv6.lengthOf(message),
+      HOP_LIMIT,
+    );
+    if (at < 0) return;
+    icmpv6.emit(message, view, at);
+    this.#ip6.linkOutput.endIcmp(at);
+    this.#context.counters.add(this.#sent, 1);
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The source address of packets of ours: the rules of address-selection.ts over the addresses that this kernel has.
+ *
+ * Thread: the one that runs the kernel. Asked when a path is looked up; the list of candidates is made anew when something
+ * that paths depend on changed. Read first: RFC 6724 section 4. Missing: rule 5.5 (prefixes of the next hop).
+ */
+
+import type { Interface } from '../../net/interface.ts';
+import type { Address6 } from '../../wire/ipv6-address.ts';
+import type { RouteTable } from '../route-table.ts';
+import type { Sysctl, SysctlVariable } from '../sysctl.ts';
+import { type SelectionOptions, type SourceCandidate, selectSource } from './address-selection.ts';
+import { IP6_LOOPBACK, type Ip6AddressTable } from './address-table.ts';
+import { isUsable, type SourceSelector } from './addresses.ts';
+
+interface Candidate extends SourceCandidate {
+  readonly number: number;
+}
+
+export class RuleSelector implements SourceSelector {
+  readonly #table: Ip6AddressTable;
+  readonly #interfaces: readonly Interface[];
+  readonly #generation: RouteTable;
+  readonly #preferTemporary: SysctlVariable;
+  #candidates: Candidate[] = [];
+  #madeAt = -1;
+  readonly #options: { preferTemporary: boolean } & SelectionOptions = { preferTemporary: true };
+  readonly #destination: [number, number, number, number] = [0, 0, 0, 0];
+
+  /** `generation` moves whenever an address comes, goes or changes its state. */
+  constructor(table: Ip6AddressTable, interfaces: readonly Interface[], generation: RouteTable, sysctl: Sysctl) {
+    this.#table = table;
+    this.#interfaces = interfaces;
+    this.#generation = generation;
+    this.#preferTemporary = sysctl.toggle('net.inet6.ip6.prefer_tempaddr', true, 'speak from temporary addresses');
+    this.#preferTemporary.onChange = () => generation.generation++;
+  }
+
+  select(dst: number, iface: Interface): number {
+    if (this.#madeAt !== this.#generation.generation) this.#collect();
+    const words = this.#destination;
+    for (let i = 0; i < 4; i++) words[i] = this.#table.word(dst, i);
+    this.#options.preferTemporary = this.#preferTemporary.value !== 0;
+    const best = selectSource(words as Address6, iface.index, this.#candidates, this.#options);
+    return best === null ? 0 : best.number;
+  }
+
+  #collect(): void {
+    this.#madeAt = this.#generation.generation;
+    this.#candidates = [];
+    for (const iface of this.#interfaces) {
+      for (const entry of iface.addresses6) {
+        if (!isUsable(entry) || entry.address === IP6_LOOPBACK) continue;
+        this.#candidates.push({
+          number: entry.address,
+          address: this.#table.words(entry.address),
+          prefixLength: entry.prefixLength,
+          interfaceIndex: iface.index,
+          deprecated: entry.state === 'deprecated',
+          temporary: entry.origin === 'temporary',
+        });
+      }
+    }
+  }
+}
