@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CLASSIC, Transcript } from '../../../test/fixtures/tcp-transcript.ts';
 import { Errno } from '../../base/errors.ts';
+import { RttEstimator } from './rtt.ts';
 
 describe('retransmission timer (RFC 6298)', () => {
   it('starts with the round trip, doubles, and gives up after R2 with ETIMEDOUT', () => {
@@ -43,6 +44,14 @@ describe('retransmission timer (RFC 6298)', () => {
     expect(t.c.rtt.rtoUs).toBe(387_500 + 700_000);
   });
 
+  it('lies 200 ms above a round trip that never varies, however long that is', () => {
+    const rtt = new RttEstimator(1000, 200, 120_000);
+    for (let i = 0; i < 100; i++) rtt.sample(300_000);
+    expect(Math.round(rtt.rtoUs)).toBe(500_000);
+    for (let i = 0; i < 100; i++) rtt.sample(100);
+    expect(Math.round(rtt.rtoUs)).toBe(200_100);
+  });
+
   it('takes no sample from what was sent twice, and keeps the back-off until there is one (Karn)', () => {
     const t = new Transcript().established();
     t.write(10);
@@ -78,9 +87,10 @@ describe('retransmission timer (RFC 6298)', () => {
     t.c.options.noDelay = true;
     t.at(150);
     t.send('. ack 11');
-    t.at(349);
+    // SRTT 18.75 ms, and the least variation of 200 ms.
+    t.at(368);
     expect(t.captured.filter((c) => c.seq === 11).length).toBe(1);
-    t.at(351);
+    t.at(369);
     expect(t.captured.filter((c) => c.seq === 11).length).toBe(2);
     t.send('. ack 21');
     t.skip();

@@ -38,9 +38,9 @@ export class RttEstimator {
       this.rttvarUs += (Math.abs(this.srttUs - rttUs) - this.rttvarUs) / 4;
       this.srttUs += (rttUs - this.srttUs) / 8;
     }
-    const variation = 4 * this.rttvarUs;
-    this.#baseUs = this.srttUs + Math.max(variation, 1);
-    if (this.#baseUs < this.#minUs) this.#baseUs = this.#minUs;
+    // RFC 6298 (2.4) wants a second at least, in all. A smaller minimum has to come on top of the round trip, or a path
+    // that is longer than the minimum and never varies times out with every delayed acknowledgement.
+    this.#baseUs = this.srttUs + Math.max(4 * this.rttvarUs, this.#minUs);
     this.backoff = 0;
   }
 
