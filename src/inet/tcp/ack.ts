@@ -39,6 +39,7 @@ export function processAck(c: Connection, segment: Segment, nowUs: number): bool
   const sackedBefore = c.scoreboard.sackedBytes;
   c.rack.dsackSeen = false;
   const echoUs = echoTime(c, tsEcho, nowUs);
+  c.scoreboard.beginAck();
   const sacked = c.sackOk && segment.sackCount > 0 && flight > 0 ? receiveSacks(c, segment, nowUs, echoUs) : 0;
   if (advance > 0) {
     acknowledge(c, ack, tsEcho, nowUs);
@@ -56,7 +57,7 @@ export function processAck(c: Connection, segment: Segment, nowUs: number): bool
     const delivered = advance + c.scoreboard.sackedBytes - sackedBefore;
     reduceRate(c, c.sackOk || !duplicate ? Math.max(delivered, 0) : c.mss);
   }
-  if (c.rack.probeOut) onProbeAnswer(c, sacked > 0, duplicate);
+  if (c.rack.probeOut) onProbeAnswer(c, sacked > 0, duplicate, nowUs);
   if (advance > 0) armProbe(c, nowUs);
   if (c.timerMode === TIMER_PERSIST) onPersistAnswer(c);
   if (!c.sendBufferIdle || c.scoreboard.lostBytes > 0 || c.scoreboard.sackedBytes > 0) c.stack.work.enqueue(c);
@@ -67,6 +68,10 @@ export function processAck(c: Connection, segment: Segment, nowUs: number): bool
 export function acknowledge(c: Connection, ack: number, tsEcho: number, nowUs: number): void {
   const { scoreboard, sendBuffer, stack } = c;
   stack.counters.add(stack.count.ackBytesReceived, (ack - c.sndUna) | 0);
+  if (nowUs !== c.batchUs) {
+    c.batchUs = nowUs;
+    c.batchUna = c.sndUna;
+  }
   // The byte of a window probe was taken after all.
   if (((ack - c.sndNxt) | 0) > 0) c.sndNxt = ack;
   scoreboard.acknowledge(ack, nowUs, echoTime(c, tsEcho, nowUs), c.rtt.minRttUs);

@@ -251,6 +251,9 @@ export class Connection {
   prrDelivered: number = 0;
   prrStartBytes: number = 0;
   prrFlight: number = 0;
+  /** SND.UNA when ACKs of `batchUs` began to arrive, or when something was sent in return. */
+  batchUna: number = 0;
+  batchUs: number = -0.5;
   /** The window, not the program, limited what was sent since the last ACK. */
   windowLimited: boolean = false;
   /** No further round-trip sample until this is acknowledged. */

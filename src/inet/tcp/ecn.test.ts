@@ -68,11 +68,11 @@ describe('ECN (RFC 3168)', () => {
     t.write(14_600);
     t.skip();
     t.send('.E ack 1461');
-    // Half of the 13140 bytes still in flight.
-    expect(t.c.congestion.cwnd).toBe(6570);
+    // Half of the 14600 bytes that were in flight.
+    expect(t.c.congestion.cwnd).toBe(7300);
     t.send('.E ack 2921');
     t.send('.E ack 11681');
-    expect(t.c.congestion.cwnd).toBe(6570);
+    expect(t.c.congestion.cwnd).toBe(7300);
     t.write(1460);
     const next = t.captured.find((c) => (c.seq as number) >= 14_601);
     expect(next?.flags).toBe('.PW');
@@ -80,6 +80,24 @@ describe('ECN (RFC 3168)', () => {
     t.write(1460);
     expect(t.captured[0]?.flags).toBe('.P');
     t.send('.E ack 16061');
-    expect(t.c.congestion.cwnd).toBeLessThan(6570);
+    expect(t.c.congestion.cwnd).toBeLessThan(7300);
+  });
+
+  it('lets the window grow again when the marked one is acknowledged', () => {
+    const t = agreed();
+    t.write(14_600);
+    t.skip();
+    t.send('.E ack 1461');
+    t.write(200_000);
+    t.skip();
+    // Pure ACKs, that header prediction could take.
+    t.send('. ack 14601 nots');
+    t.skip();
+    const { cwnd } = t.c.congestion;
+    for (let i = 0; i < 20; i++) {
+      t.send('. nots');
+      t.skip();
+    }
+    expect(t.c.congestion.cwnd).toBeGreaterThan(cwnd);
   });
 });

@@ -26,6 +26,8 @@ export class EcnState {
   /** Sender: no further reduction until this is acknowledged; the next new data says CWR. */
   reducedSeq: number = 0;
   reduced: boolean = false;
+  /** Sender: the ACK at hand echoes a mark. */
+  echoed: boolean = false;
   cwrDue: boolean = false;
 }
 
@@ -63,6 +65,7 @@ export function ecnFlags(c: Connection, newData: boolean): number {
 /** An acceptable segment arrived (section 6.1.3): start or stop echoing. */
 export function receiveEcn(c: Connection, segment: Segment): void {
   const { ecn } = c;
+  ecn.echoed = (segment.flags & FLAG_ECE) !== 0;
   if (segment.flags & FLAG_CWR) ecn.echo = false;
   if (!ecnMarked(segment.tos)) return;
   ecn.echo = true;
@@ -73,7 +76,7 @@ export function receiveEcn(c: Connection, segment: Segment): void {
 }
 
 /** An ACK arrived (section 6.1.2): with ECE, reduce once for each window of data. */
-export function onEcnEcho(c: Connection, segment: Segment): void {
+export function onEcnEcho(c: Connection, segment: Segment, nowUs: number): void {
   const { ecn, stack } = c;
   if (ecn.reduced && ((c.sndUna - ecn.reducedSeq) | 0) >= 0) ecn.reduced = false;
   if ((segment.flags & FLAG_ECE) === 0 || ecn.reduced) return;
@@ -81,5 +84,5 @@ export function onEcnEcho(c: Connection, segment: Segment): void {
   ecn.reducedSeq = c.sndNxt;
   ecn.cwrDue = true;
   stack.counters.add(stack.count.ecnReductions, 1);
-  if (c.recovery === RECOVERY_NONE) congestionEvent(c);
+  if (c.recovery === RECOVERY_NONE) congestionEvent(c, nowUs);
 }

@@ -48,7 +48,7 @@ const CHECKSUM_KNOWN: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
  */
 export function predicted(c: Connection, packet: InPacket, headerBytes: number, nowUs: number): boolean {
   if (c.state !== ESTABLISHED || c.recovery !== RECOVERY_NONE || c.reassembly.count !== 0) return false;
-  if (c.ecn.ok && ecnMarked(packet.tos)) return false;
+  if (c.ecn.ok && (ecnMarked(packet.tos) || c.ecn.reduced || c.ecn.echoed)) return false;
   const { stack } = c;
   const { view } = stack;
   const { at } = packet;
@@ -174,7 +174,7 @@ export function segmentArrives(c: Connection, segment: Segment, nowUs: number): 
     c.tsRecent = segment.tsValue;
     c.tsRecentUs = nowUs;
   }
-  if (c.ecn.ok) onEcnEcho(c, segment);
+  if (c.ecn.ok) onEcnEcho(c, segment, nowUs);
   if (!afterOwnFin(c, nowUs)) return;
   if (c.state === CLOSED) return;
   if (segment.flags & FLAG_URG) receiveUrgent(c, segment);

@@ -76,6 +76,7 @@ export function output(c: Connection, nowUs: number): void {
   }
   if (c.state < ESTABLISHED || c.path === null) return;
   c.blocked = false;
+  c.batchUna = c.sndUna;
   refreshMss(c);
   // F-RTO sends new data, not the rest of what may be lost (RFC 5682 section 2.1, step 2b).
   const testing = c.recovery === RECOVERY_TIMEOUT && c.undo.frto === 2;

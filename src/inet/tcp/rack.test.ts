@@ -166,6 +166,27 @@ describe('RACK (RFC 8985 section 6)', () => {
     expect(t.c.retransmits).toBe(0);
   });
 
+  it('takes what one ACK reports for no reordering', () => {
+    const t = start(10, 10);
+    t.at(100);
+    // A delayed ACK for segment 0, sent when segment 2 arrived; then one that reports two gaps at once.
+    t.send(`. ack ${at(1)} sack ${at(2)}-${at(3)}`);
+    expect(t.c.scoreboard.reorderingSeen).toBe(false);
+    t.send(`. ack ${at(1)} sack ${at(8)}-${at(9)},${at(4)}-${at(5)},${at(2)}-${at(3)}`);
+    t.expect(`. seq ${at(1)} at 100`);
+    expect(t.c.scoreboard.reorderingSeen).toBe(false);
+  });
+
+  it('starts the timer afresh for the oldest segment sent again', () => {
+    const t = start(10, 10, { tlp: 0 });
+    t.at(299);
+    t.send(`. ack 1 sack ${at(1)}-${at(10)}`);
+    t.expect('. seq 1 at 299');
+    t.at(450);
+    t.send(`. ack ${at(10)}`);
+    expect(t.count('retransmitTimeouts')).toBe(0);
+  });
+
   it('widens its window for duplicates that were reported', () => {
     const t = start(10, 20);
     t.at(100);
@@ -176,6 +197,21 @@ describe('RACK (RFC 8985 section 6)', () => {
     t.send(`. ack ${at(2)} sack 1-${at(1)}`);
     expect(t.c.rack.multiplier).toBe(2);
   });
+});
+
+describe('reduction of the window', () => {
+  it.each([1000, 20])(
+    'is made from all that was in flight before the batch in which the loss shows (%i to send)',
+    (total) => {
+      const t = start(20, total);
+      t.c.congestion.ssthresh = 20 * MSS;
+      t.at(100);
+      t.send(`. ack ${at(10)}`, false);
+      t.send(`. ack ${at(10)} sack ${at(11)}-${at(20)}`, false);
+      expect(t.c.recovery).not.toBe(0);
+      expect(t.c.congestion.ssthresh).toBe(10 * MSS);
+    },
+  );
 });
 
 describe('proportional rate reduction (RFC 6937)', () => {

@@ -103,7 +103,7 @@ export function onProbeTimer(c: Connection, nowUs: number): void {
   if (scoreboard.sackedBytes > 0 || c.recovery !== RECOVERY_NONE) {
     rackDetect(c, nowUs);
     if (scoreboard.lostBytes > 0 && c.recovery === RECOVERY_NONE) {
-      enterRecovery(c);
+      enterRecovery(c, nowUs);
       reduceRate(c, 0);
     }
     output(c, nowUs);
@@ -120,7 +120,7 @@ export function onProbeTimer(c: Connection, nowUs: number): void {
 }
 
 /** Section 7.4: what the ACK says about a probe that is out. `sacked`: it carried news; `duplicate`: RFC 5681's. */
-export function onProbeAnswer(c: Connection, sacked: boolean, duplicate: boolean): void {
+export function onProbeAnswer(c: Connection, sacked: boolean, duplicate: boolean, nowUs: number): void {
   const { rack, stack } = c;
   if (((c.sndUna - rack.probeEndSeq) | 0) < 0) return;
   if (!rack.probeIsRetransmission || rack.dsackSeen) {
@@ -129,7 +129,7 @@ export function onProbeAnswer(c: Connection, sacked: boolean, duplicate: boolean
     rack.probeOut = false;
     // The probe repaired a loss that nobody else noticed: the window pays for it once.
     stack.counters.add(stack.count.lossProbeRecoveries, 1);
-    if (c.recovery === RECOVERY_NONE) congestionEvent(c);
+    if (c.recovery === RECOVERY_NONE) congestionEvent(c, nowUs);
   } else if (duplicate && !sacked) {
     rack.probeOut = false;
   }

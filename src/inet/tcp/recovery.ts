@@ -47,8 +47,8 @@ export function onAdvance(c: Connection, ackedBytes: number, flightBytes: number
     c.renoSackedBytes = 0;
     const { cwnd, ssthresh } = congestion;
     // A window that was not used has proved nothing (RFC 9438 section 5.8; in slow start as Linux judges it).
-    // Nor does one grow that was reduced for a mark, while the marked window is acknowledged.
-    if (c.ecn.reduced) return;
+    // Nor does one grow for an echo of a mark (RFC 3168 section 6.1.2), or while the marked window is acknowledged.
+    if (c.ecn.reduced || c.ecn.echoed) return;
     if (c.windowLimited || (cwnd < ssthresh && cwnd < 2 * flightBytes)) grow(c, ackedBytes, nowUs);
     return;
   }
@@ -149,7 +149,7 @@ export function detectLoss(
   if (c.dupAcks > DUP_THRESHOLD || (c.recoverValid && c.sndUna === c.recoveryPoint)) return;
   c.renoSackedBytes = Math.min(DUP_THRESHOLD * c.mss, Math.max(0, outstanding - c.mss));
   c.scoreboard.markHeadLost();
-  enterRecovery(c);
+  enterRecovery(c, nowUs);
 }
 
 /** With SACK: by time (RFC 8985), or by what was reported above (RFC 6675 section 4). */
@@ -163,10 +163,10 @@ function detectBySack(c: Connection, newlySacked: number, duplicate: boolean, no
   if (c.recovery !== RECOVERY_NONE) return;
   if (newlySacked > 0 || (duplicate && c.dupAcks > 0)) c.dupAcks++;
   if (scoreboard.lostBytes > 0) {
-    enterRecovery(c);
+    enterRecovery(c, nowUs);
   } else if (c.dupAcks >= DUP_THRESHOLD && scoreboard.sackedBytes > 0 && stack.settings.rack.value === 0) {
     scoreboard.markHeadLost();
-    enterRecovery(c);
+    enterRecovery(c, nowUs);
   } else if (newlySacked > 0) {
     countLimitedTransmit(c);
   }
@@ -179,19 +179,31 @@ function countLimitedTransmit(c: Connection): void {
   }
 }
 
+/**
+ * What was in flight when the network gave its sign (FlightSize of RFC 5681). The ACKs of one batch are processed before
+ * anything is sent in return, so SND.NXT - SND.UNA is less by what they acknowledged: that counts, or the window would come
+ * down for the batch as well. While the window is what limits, it is in use (RFC 9438 section 4.6).
+ */
+function flightBytes(c: Connection, nowUs: number): number {
+  const { cwnd } = c.congestion;
+  if (c.windowLimited) return cwnd;
+  const since = c.batchUs === nowUs ? c.batchUna : c.sndUna;
+  return Math.min((c.sndNxt - since) | 0, cwnd);
+}
+
 /** The window comes down for one congestion event, without a recovery (ECN, a tail loss that a probe repaired). */
-export function congestionEvent(c: Connection): void {
+export function congestionEvent(c: Connection, nowUs: number): void {
   const { congestion } = c;
-  congestion.onLoss(Math.min(Math.max((c.sndNxt - c.sndUna) | 0, c.mss), congestion.cwnd), c.mss);
+  congestion.onLoss(Math.max(flightBytes(c, nowUs), c.mss), c.mss);
   congestion.reset(Math.min(congestion.cwnd, congestion.ssthresh));
 }
 
 /** RFC 6675 section 5 step 4, RFC 6582 section 3.2 step 2, RFC 6937 section 3. */
-export function enterRecovery(c: Connection): void {
+export function enterRecovery(c: Connection, nowUs: number): void {
   if (c.mtuSearch !== null && probeLost(c)) return;
   const { congestion, stack } = c;
   beginUndo(c);
-  const flight = Math.min((c.sndNxt - c.sndUna) | 0, congestion.cwnd);
+  const flight = flightBytes(c, nowUs);
   c.recovery = RECOVERY_FAST;
   c.recoveryPoint = c.sndNxt;
   c.recoverValid = true;
@@ -200,7 +212,7 @@ export function enterRecovery(c: Connection): void {
   c.rack.probeOut = false;
   congestion.onLoss(flight, c.mss);
   congestion.reset(congestion.ssthresh);
-  c.prrFlight = stack.settings.proportionalReduction.value === 1 ? (c.sndNxt - c.sndUna) | 0 : 0;
+  c.prrFlight = stack.settings.proportionalReduction.value === 1 ? Math.max(flight, (c.sndNxt - c.sndUna) | 0) : 0;
   c.prrDelivered = 0;
   c.prrStartBytes = c.bytesSent + c.bytesRetransmitted;
   stack.counters.add(stack.count.fastRetransmits, 1);

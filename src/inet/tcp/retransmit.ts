@@ -58,7 +58,8 @@ export function retransmit(c: Connection, index: number, nowUs: number): number 
   noteRetransmission(c, nowUs);
   stack.counters.add(stack.count.dataPacketsRetransmitted, 1);
   stack.counters.add(stack.count.dataBytesRetransmitted, dataBytes);
-  if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
+  // The timer waits for the oldest segment: that one has another round trip to go (RFC 6298 section 5).
+  if (c.timerMode !== TIMER_RETRANSMIT || index === scoreboard.first) armRetransmit(c, nowUs);
   return 0;
 }
 

@@ -40,6 +40,12 @@ export class Scoreboard extends SentRecords {
   rackRttUs: number = -0.5;
   /** A segment that was sent once arrived after one sent later: the network reorders. */
   reorderingSeen: boolean = false;
+  /**
+   * RACK.fack: the highest sequence sacked by earlier ACKs, while it lies above SND.UNA. What one ACK reports, in whatever
+   * order, says nothing of the order of arrival.
+   */
+  #fackSeq: number = 0;
+  #fackKnown: boolean = false;
   /** Data that was sent once was (selectively) acknowledged since this was last cleared. */
   originalDelivered: boolean = false;
 
@@ -52,6 +58,19 @@ export class Scoreboard extends SentRecords {
     this.#hint = this.#lostEdge = 0;
     this.sackedBytes = this.lostBytes = this.retransmittedBytes = 0;
     this.rackSentUs = this.rackRttUs = -1;
+    this.#fackKnown = false;
+  }
+
+  /** The next ACK follows: before its `sack` and `acknowledge`. */
+  beginAck(): void {
+    if (this.sackedBytes === 0) return;
+    this.#fackSeq = this.highSackedSeq;
+    this.#fackKnown = true;
+  }
+
+  /** Whether earlier ACKs reported what lies above `end` (RFC 8985 section 6.2, step 3). */
+  #passedOver(end: number): boolean {
+    return this.#fackKnown && ((end - this.#fackSeq) | 0) < 0;
   }
 
   /**
@@ -78,8 +97,7 @@ export class Scoreboard extends SentRecords {
         latest = sentUs;
         latestEnd = end;
         this.originalDelivered = true;
-        // Passed over by a selective acknowledgement before.
-        if (this.sackedBytes > 0 && ((end - this.highSackedSeq) | 0) < 0) this.reorderingSeen = true;
+        if (this.#passedOver(end)) this.reorderingSeen = true;
       }
       if (flags !== 0) {
         this.#discount(flags, taken);
@@ -96,6 +114,7 @@ export class Scoreboard extends SentRecords {
       this.head++;
     }
     if (latest >= 0) this.#delivered(latest, latestEnd, nowUs);
+    if (this.#fackKnown && ((ack - this.#fackSeq) | 0) >= 0) this.#fackKnown = false;
     if (this.head === this.tail) {
       this.head = this.tail = this.#hint = this.#lostEdge = 0;
       return;
@@ -149,7 +168,7 @@ export class Scoreboard extends SentRecords {
       } else {
         this.#delivered(sentUs, end, nowUs);
         this.originalDelivered = true;
-        if (this.sackedBytes > 0 && ((end - this.highSackedSeq) | 0) < 0) this.reorderingSeen = true;
+        if (this.#passedOver(end)) this.reorderingSeen = true;
       }
       if (this.sackedBytes === 0 || ((end - this.highSackedSeq) | 0) > 0) this.highSackedSeq = end;
       this.sackedBytes += length;
