@@ -59,6 +59,14 @@ export function argument(call: ScriptCall, index: number): Expression {
   return expression;
 }
 
+/** The number of an address in the script; `fallback` where it says none, or "any". */
+export function addressNumber(context: CallContext, text: string | null, fallback: number): number {
+  if (text === null) return fallback;
+  const address = context.machine.book.parse(text);
+  if (address === null) throw new CallMistake(`${text} is not an address`);
+  return address === 0 ? fallback : address;
+}
+
 export function numberArgument(call: ScriptCall, index: number): number {
   return numberOf(argument(call, index));
 }

@@ -4,6 +4,7 @@
  * Thread: any; pure functions. `actual` has the script's numbers already (flow.ts).
  */
 
+import { isIp6 } from '../inet/ip6/address-table.ts';
 import * as tcp from '../wire/tcp.ts';
 import { icmpCode, icmpType } from './icmp-names.ts';
 import { type LivePacket, type LiveTcp, optionBytes } from './live-packet.ts';
@@ -34,8 +35,9 @@ function differenceBody(script: ScriptPacket, actual: LivePacket, settings: Dril
     return field('udp_len', body.payloadBytes, actual.body.payload.length) ?? differencePayload(actual.body.payload);
   }
   if (body.kind !== 'icmp' || actual.body.kind !== 'icmp') return null;
-  const type = icmpType(body.type);
-  const code = icmpCode(body.code);
+  const ip6 = isIp6(actual.src);
+  const type = icmpType(body.type, ip6);
+  const code = icmpCode(body.code, ip6);
   if (type === null || code === null) return `icmp ${body.type} ${body.code ?? ''} is not known`;
   return field('icmp_type', type, actual.body.type) ?? field('icmp_code', code, actual.body.code);
 }

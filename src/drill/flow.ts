@@ -38,6 +38,7 @@ export class Flow {
   readonly #tsValues: Map<number, number> = new Map();
   #firstScriptTs: number | null = null;
   #firstLiveTs = 0;
+  #label: { script: number; live: number } | null = null;
 
   constructor(protocol: 'tcp' | 'udp' | 'icmp', localAddress: number, remoteAddress: number) {
     this.protocol = protocol;
@@ -124,6 +125,20 @@ export class Flow {
       this.#firstLiveTs = liveValue;
     }
     return (this.#firstScriptTs + ((liveValue - this.#firstLiveTs) | 0)) >>> 0;
+  }
+
+  /** A label of the script stands for one of the wire: the same for the same, another for another. Null: so it is. */
+  differenceLabel(script: number | null, live: number): string | null {
+    if (script === null || script === 0) return null;
+    if (live === 0) return 'flowlabel unmarked in the live packet';
+    const known = this.#label;
+    if (known === null || (known.script !== script && known.live !== live)) {
+      this.#label = { script, live };
+      return null;
+    }
+    if (known.script !== script) return 'expected a different flowlabel but got the same';
+    if (known.live === live) return null;
+    return `inconsistent flowlabels: expected 0x${known.live.toString(16)} vs actual 0x${live.toString(16)}`;
   }
 
   /** What is added to the script's numbers to get the live ones. */

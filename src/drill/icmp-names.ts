@@ -1,6 +1,7 @@
-/** ICMP types and codes by the names scripts give them (RFC 792, RFC 1812). Thread: any. */
+/** ICMP types and codes by the names scripts give them (RFC 792, RFC 1812, RFC 4443). Thread: any. */
 
 import * as icmpv4 from '../wire/icmpv4.ts';
+import * as icmpv6 from '../wire/icmpv6.ts';
 
 const TYPES: Readonly<Record<string, number>> = {
   echo_reply: icmpv4.TYPE_ECHO_REPLY,
@@ -43,14 +44,37 @@ const CODES: Readonly<Record<string, number>> = {
   reassembly_timeout: icmpv4.CODE_REASSEMBLY_TIMEOUT,
 };
 
+const TYPES6: Readonly<Record<string, number>> = {
+  unreachable: icmpv6.TYPE_DESTINATION_UNREACHABLE,
+  packet_too_big: icmpv6.TYPE_PACKET_TOO_BIG,
+  time_exceeded: icmpv6.TYPE_TIME_EXCEEDED,
+  parameter_problem: icmpv6.TYPE_PARAMETER_PROBLEM,
+  echo_request: icmpv6.TYPE_ECHO_REQUEST,
+  echo_reply: icmpv6.TYPE_ECHO_REPLY,
+};
+
+const CODES6: Readonly<Record<string, number>> = {
+  no_route: icmpv6.CODE_NO_ROUTE,
+  net_unreachable: icmpv6.CODE_NO_ROUTE,
+  noroute: icmpv6.CODE_NO_ROUTE,
+  administratively_prohibited: icmpv6.CODE_ADMIN_PROHIBITED,
+  adm_prohibited: icmpv6.CODE_ADMIN_PROHIBITED,
+  beyond_scope: icmpv6.CODE_BEYOND_SCOPE,
+  not_neighbour: icmpv6.CODE_BEYOND_SCOPE,
+  address_unreachable: icmpv6.CODE_ADDRESS_UNREACHABLE,
+  addr_unreachable: icmpv6.CODE_ADDRESS_UNREACHABLE,
+  host_unreachable: icmpv6.CODE_ADDRESS_UNREACHABLE,
+  port_unreachable: icmpv6.CODE_PORT_UNREACHABLE,
+};
+
 /** Null: not a name, nor `type_3`. */
-export function icmpType(name: string): number | null {
-  return TYPES[name] ?? numbered(name, 'type_');
+export function icmpType(name: string, ip6: boolean): number | null {
+  return (ip6 ? TYPES6 : TYPES)[name] ?? numbered(name, 'type_');
 }
 
 /** Null: not a name, nor `code_3`. No name is 0. */
-export function icmpCode(name: string | null): number | null {
-  return name === null ? 0 : (CODES[name] ?? numbered(name, 'code_'));
+export function icmpCode(name: string | null, ip6: boolean): number | null {
+  return name === null ? 0 : ((ip6 ? CODES6 : CODES)[name] ?? numbered(name, 'code_'));
 }
 
 function numbered(name: string, prefix: string): number | null {

@@ -4,11 +4,16 @@
  * Thread: the caller's. Sequence numbers are uint32 and as on the wire; flow.ts translates.
  */
 
+import { checksumOf, sumView } from '../base/checksum.ts';
+import { isIp6 } from '../inet/ip6/address-table.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as icmpv4 from '../wire/icmpv4.ts';
+import * as icmpv6 from '../wire/icmpv6.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
 import * as tcp from '../wire/tcp.ts';
 import * as udp from '../wire/udp.ts';
+import type { AddressBook } from './address-book.ts';
 import type { ScriptTcpOption } from './syntax.ts';
 
 export interface LiveTcp {
@@ -44,10 +49,15 @@ export interface LiveIcmp {
 export interface LivePacket {
   /** Script time. */
   timeUs: number;
+  /** As the kernel knows them: int32, of either family. */
   src: number;
   dst: number;
+  /** Or traffic class. */
   tos: number;
+  /** Or hop limit. */
   ttl: number;
+  /** 0 in IPv4. */
+  flowLabel: number;
   body: LiveTcp | LiveUdp | LiveIcmp;
 }
 
@@ -56,15 +66,38 @@ function flagsOf(view: DataView, at: number): number {
   return tcp.flags(view, at) | ((view.getUint8(at + 12) & 1) << 8);
 }
 
-/** What a captured frame holds; null when it is no TCP, UDP or ICMP over IPv4, or malformed. */
-export function readFrame(bytes: Uint8Array, timeUs: number): LivePacket | null {
+/** What a captured frame holds; null when it is no TCP, UDP or ICMP over IP, or malformed. */
+export function readFrame(bytes: Uint8Array, timeUs: number, book: AddressBook): LivePacket | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (ethernet.check(view, 0, bytes.length) !== 0 || ethernet.type(view, 0) !== ethernet.ETHERTYPE_IPV4) return null;
-  const packet = ipv4.parse(view, ethernet.HEADER_BYTES, bytes.length - ethernet.HEADER_BYTES);
+  if (ethernet.check(view, 0, bytes.length) !== 0) return null;
+  const at = ethernet.HEADER_BYTES;
+  const type = ethernet.type(view, 0);
+  if (type === ethernet.ETHERTYPE_IPV4) return readPacket4(view, at, bytes.length - at, timeUs);
+  return type === ethernet.ETHERTYPE_IPV6 ? readPacket6(view, at, bytes.length - at, timeUs, book) : null;
+}
+
+function readPacket4(view: DataView, at: number, lengthBytes: number, timeUs: number): LivePacket | null {
+  const packet = ipv4.parse(view, at, lengthBytes);
   if (packet === null || packet.fragmentOffsetBytes > 0) return null;
   const body = readBody(packet.payload, packet.protocol);
   if (body === null) return null;
-  return { timeUs, src: packet.src, dst: packet.dst, tos: packet.tos, ttl: packet.ttl, body };
+  return { timeUs, src: packet.src, dst: packet.dst, tos: packet.tos, ttl: packet.ttl, flowLabel: 0, body };
+}
+
+function readPacket6(
+  view: DataView,
+  at: number,
+  lengthBytes: number,
+  timeUs: number,
+  book: AddressBook,
+): LivePacket | null {
+  const packet = ipv6.parse(view, at, lengthBytes);
+  if (packet === null) return null;
+  const body = readBody(packet.payload, packet.protocol);
+  // Neighbor discovery and group reports are not the script's business.
+  if (body === null || (body.kind === 'icmp' && body.type >= icmpv6.TYPE_LISTENER_QUERY)) return null;
+  const { trafficClass: tos, hopLimit: ttl, flowLabel } = packet;
+  return { timeUs, src: book.number(packet.src), dst: book.number(packet.dst), tos, ttl, flowLabel, body };
 }
 
 function readBody(bytes: Uint8Array, protocol: number): LivePacket['body'] | null {
@@ -74,7 +107,8 @@ function readBody(bytes: Uint8Array, protocol: number): LivePacket['body'] | nul
     const datagram = udp.parse(view, 0, bytes.length);
     return datagram === null ? null : { kind: 'udp', ...datagram };
   }
-  if (protocol !== ipv4.PROTOCOL_ICMP || bytes.length < icmpv4.HEADER_BYTES) return null;
+  const icmp = protocol === ipv4.PROTOCOL_ICMP || protocol === icmpv6.PROTOCOL_ICMPV6;
+  if (!icmp || bytes.length < icmpv4.HEADER_BYTES) return null;
   return {
     kind: 'icmp',
     type: icmpv4.type(view, 0),
@@ -167,11 +201,18 @@ export function optionBytes(options: readonly ScriptTcpOption[]): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** The IPv4 packet, checksums filled in. */
-export function writePacket(packet: LivePacket): Uint8Array {
+/** The packet, of the family of its addresses, checksums filled in. */
+export function writePacket(packet: LivePacket, book: AddressBook): Uint8Array {
+  const payload = writeBody(packet.body);
+  return isIp6(packet.src) ? writePacket6(packet, payload, book) : writePacket4(packet, payload);
+}
+
+function writePacket4(packet: LivePacket, payload: Uint8Array): Uint8Array {
   const { src, dst, body } = packet;
-  const payload = writeBody(body, src, dst);
-  const protocol = { tcp: ipv4.PROTOCOL_TCP, udp: ipv4.PROTOCOL_UDP, icmp: ipv4.PROTOCOL_ICMP }[body.kind];
+  const view = new DataView(payload.buffer);
+  if (body.kind === 'tcp') tcp.fillChecksum(view, 0, payload.length, src, dst);
+  else if (body.kind === 'udp') udp.fillChecksum(view, 0, src, dst);
+  else icmpv4.fillChecksum(view, 0, payload.length);
   const repr: ipv4.Repr = {
     tos: packet.tos,
     identification: 0,
@@ -179,7 +220,7 @@ export function writePacket(packet: LivePacket): Uint8Array {
     moreFragments: false,
     fragmentOffsetBytes: 0,
     ttl: packet.ttl,
-    protocol,
+    protocol: { tcp: ipv4.PROTOCOL_TCP, udp: ipv4.PROTOCOL_UDP, icmp: ipv4.PROTOCOL_ICMP }[body.kind],
     src,
     dst,
     options: [],
@@ -190,13 +231,37 @@ export function writePacket(packet: LivePacket): Uint8Array {
   return bytes;
 }
 
-function writeBody(body: LivePacket['body'], src: number, dst: number): Uint8Array {
-  if (body.kind === 'tcp') return writeTcp(body, src, dst);
+/** Where the checksum of each protocol lies. */
+const CHECKSUM_AT: Readonly<Record<LivePacket['body']['kind'], number>> = { tcp: 16, udp: 6, icmp: 2 };
+
+function writePacket6(packet: LivePacket, payload: Uint8Array, book: AddressBook): Uint8Array {
+  const { body } = packet;
+  const protocol = { tcp: ipv4.PROTOCOL_TCP, udp: ipv4.PROTOCOL_UDP, icmp: icmpv6.PROTOCOL_ICMPV6 }[body.kind];
+  const repr: ipv6.Repr = {
+    trafficClass: packet.tos,
+    flowLabel: packet.flowLabel,
+    hopLimit: packet.ttl,
+    src: book.words(packet.src),
+    dst: book.words(packet.dst),
+    extensions: [],
+    protocol,
+    payload,
+  };
+  const bytes = new Uint8Array(ipv6.lengthOf(repr));
+  const view = new DataView(bytes.buffer);
+  ipv6.emit(repr, view, 0);
+  const sum = ipv6.pseudoSum(view, 0, protocol, payload.length) + sumView(view, ipv6.HEADER_BYTES, payload.length);
+  const checksum = body.kind === 'udp' ? udp.checksumField(sum) : checksumOf(sum);
+  view.setUint16(ipv6.HEADER_BYTES + CHECKSUM_AT[body.kind], checksum);
+  return bytes;
+}
+
+/** With a checksum of 0. */
+function writeBody(body: LivePacket['body']): Uint8Array {
+  if (body.kind === 'tcp') return writeTcp(body);
   if (body.kind === 'udp') {
     const bytes = new Uint8Array(udp.HEADER_BYTES + body.payload.length);
-    const view = new DataView(bytes.buffer);
-    udp.emit(body, view, 0);
-    udp.fillChecksum(view, 0, src, dst);
+    udp.emit(body, new DataView(bytes.buffer), 0);
     return bytes;
   }
   const bytes = new Uint8Array(icmpv4.HEADER_BYTES + body.payload.length);
@@ -204,11 +269,10 @@ function writeBody(body: LivePacket['body'], src: number, dst: number): Uint8Arr
   icmpv4.setTypeAndCode(view, 0, body.type, body.code);
   icmpv4.setRest(view, 0, body.rest);
   bytes.set(body.payload, icmpv4.HEADER_BYTES);
-  icmpv4.fillChecksum(view, 0, bytes.length);
   return bytes;
 }
 
-function writeTcp(segment: LiveTcp, src: number, dst: number): Uint8Array {
+function writeTcp(segment: LiveTcp): Uint8Array {
   const options = optionBytes(segment.options);
   const headerBytes = tcp.HEADER_BYTES + options.length;
   const bytes = new Uint8Array(headerBytes + segment.payload.length);
@@ -222,6 +286,5 @@ function writeTcp(segment: LiveTcp, src: number, dst: number): Uint8Array {
   tcp.setUrgentPointer(view, 0, segment.urgent);
   bytes.set(options, tcp.HEADER_BYTES);
   bytes.set(segment.payload, headerBytes);
-  tcp.fillChecksum(view, 0, bytes.length, src, dst);
   return bytes;
 }

@@ -1,17 +1,19 @@
 /**
  * The machine under test: one kernel on the virtual clock, its interface in the hands of the script.
  *
- * Thread: the caller's; everything happens inside its calls. The local address is the tool's (192.168.0.0/16), the remote
- * one (192.0.2.1) lies behind a gateway whose link-layer address is known, so that no ARP gets between a segment and its
- * answer. Equal scripts give equal packets.
+ * Thread: the caller's; everything happens inside its calls. The addresses are in the tool's ranges; the remote one lies
+ * behind a gateway whose link-layer address is known, so that no ARP and no neighbor discovery get between a segment and
+ * its answer. Equal scripts give equal packets.
  */
 
 import { Simulation } from '../host/sim/simulation.ts';
+import { IP6_ANY, isIp6 } from '../inet/ip6/address-table.ts';
 import { RTF_GATEWAY } from '../inet/route-table.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import * as ethernet from '../wire/ethernet.ts';
-import * as ipv4 from '../wire/ipv4.ts';
+import type { Interface } from '../net/interface.ts';
+import { AddressBook } from './address-book.ts';
 import { type DrillSettings, OptionError } from './settings.ts';
 import { WireEnd } from './wire-end.ts';
 
@@ -21,16 +23,20 @@ const SEED = 1;
 /** The kernel has announced its address and is quiet by then. */
 const BOOT_US = 10_000_000;
 const PREFIX_LENGTH = 16;
+const PREFIX_LENGTH_6 = 64;
 const GATEWAY_HOST = 0xffff;
 
 const LOCAL_IP = '192.168.0.1';
 const REMOTE_IP = '192.0.2.1';
+const LOCAL_IP6 = 'fd3d:fa7b:d17d::1';
+const REMOTE_IP6 = '2001:db8::1';
 const GATEWAY_MAC: { readonly hi: number; readonly lo: number } = { hi: 0x026d, lo: 0x6b000002 };
 
 export class Machine {
   readonly kernel: Kernel;
   readonly wire: WireEnd;
-  /** int32. */
+  readonly book: AddressBook;
+  /** Of the family that the settings name. */
   readonly localAddress: number;
   readonly remoteAddress: number;
   readonly #simulation: Simulation = new Simulation(SEED);
@@ -38,12 +44,14 @@ export class Machine {
 
   /** Throws OptionError when an address of the settings is none. */
   constructor(settings: DrillSettings) {
-    this.localAddress = parseAddress('local_ip', settings.localIp || LOCAL_IP);
-    this.remoteAddress = parseAddress('remote_ip', settings.remoteIp || REMOTE_IP);
+    const ipv6 = settings.ipVersion === 'ipv6';
     const arena = Arena.create(ARENA_BYTES);
     const simulation = this.#simulation;
     const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
-    this.kernel = new Kernel({ name: 'packetdrill', arena, host: simulation.host(), heap });
+    this.kernel = new Kernel({ name: 'packetdrill', arena, host: simulation.host(), heap, ipv6 });
+    this.book = new AddressBook(this.kernel.inet.context.addresses6, ipv6);
+    this.localAddress = this.#parseAddress('local_ip', settings.localIp || (ipv6 ? LOCAL_IP6 : LOCAL_IP));
+    this.remoteAddress = this.#parseAddress('remote_ip', settings.remoteIp || (ipv6 ? REMOTE_IP6 : REMOTE_IP));
     this.wire = new WireEnd(arena, settings.mtuBytes, () => simulation.nowUs());
     this.#configure();
     simulation.add(this.kernel);
@@ -57,6 +65,12 @@ export class Machine {
     // Scripts expect what the windows allow to go at once: elsewhere pacing is asked for by a queue or a socket.
     inet.sysctl.set('net.inet.tcp.pacing', 0);
     const iface = this.kernel.attach(this.wire, 'tun0');
+    if (this.book.ip6) this.#configure6(iface);
+    else this.#configure4(iface);
+  }
+
+  #configure4(iface: Interface): void {
+    const { inet } = this.kernel;
     // The last address of the local network.
     const gateway = (this.localAddress | GATEWAY_HOST) & ~1;
     inet.configure(iface, this.localAddress, PREFIX_LENGTH);
@@ -66,6 +80,17 @@ export class Machine {
       inet.ip.neighbors.addStatic(iface, this.remoteAddress, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
     }
     inet.addRoute(0, 0, gateway, RTF_GATEWAY);
+  }
+
+  #configure6(iface: Interface): void {
+    const { six } = this.kernel.inet.ip;
+    const [w0, w1, w2] = this.book.words(this.localAddress);
+    const gateway = this.book.number([w0, w1, w2, GATEWAY_HOST]);
+    six.addAddress(iface, this.localAddress, PREFIX_LENGTH_6);
+    for (const address of [gateway, this.remoteAddress]) {
+      six.neighbors.addStatic(iface, address, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
+    }
+    six.addRoute(IP6_ANY, 0, gateway, RTF_GATEWAY, iface);
   }
 
   /** Microseconds of the script's clock. */
@@ -114,7 +139,7 @@ export class Machine {
     const view = new DataView(frame.buffer);
     ethernet.setDst(view, 0, this.wire.mac.hi, this.wire.mac.lo);
     ethernet.setSrc(view, 0, GATEWAY_MAC.hi, GATEWAY_MAC.lo);
-    ethernet.setType(view, 0, ethernet.ETHERTYPE_IPV4);
+    ethernet.setType(view, 0, this.book.ip6 ? ethernet.ETHERTYPE_IPV6 : ethernet.ETHERTYPE_IPV4);
     frame.set(packet, ethernet.HEADER_BYTES);
     this.wire.inject(frame);
   }
@@ -122,10 +147,10 @@ export class Machine {
   close(): void {
     this.kernel.close();
   }
-}
 
-function parseAddress(name: string, text: string): number {
-  const address = ipv4.parseAddress(text);
-  if (address === null) throw new OptionError(`bad --${name}: ${text}`);
-  return address;
+  #parseAddress(name: string, text: string): number {
+    const address = this.book.parse(text);
+    if (address === null || isIp6(address) !== this.book.ip6) throw new OptionError(`bad --${name}: ${text}`);
+    return address;
+  }
 }

@@ -5,7 +5,10 @@
  * are passed over. A scripted packet larger than the segments on the wire stands for as many of them as it takes.
  */
 
+import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
 import * as tcp from '../wire/tcp.ts';
+import type { AddressBook } from './address-book.ts';
 import { differencePacket } from './compare.ts';
 import { Flow } from './flow.ts';
 import { icmpCode, icmpType } from './icmp-names.ts';
@@ -84,11 +87,12 @@ export class Packets {
       dst: flow.localAddress,
       tos: tos === null ? 0 : tos.value,
       ttl: packet.ttl ?? INJECTED_TTL,
+      flowLabel: packet.flowLabel ?? 0,
       body:
         body.kind === 'tcp'
           ? this.#inboundSegment(flow, body)
           : body.kind === 'icmp'
-            ? inboundIcmp(flow, body)
+            ? inboundIcmp(flow, body, this.#machine.book)
             : {
                 kind: 'udp',
                 srcPort: flow.remotePort,
@@ -99,7 +103,7 @@ export class Packets {
     if (this.#settings.verbose)
       this.#log(`inbound injected packet: ${secondsText(live.timeUs)} ${livePacketText(live)}`);
     this.injected++;
-    this.#machine.inject(writePacket(live));
+    this.#machine.inject(writePacket(live, this.#machine.book));
   }
 
   #inboundSegment(flow: Flow, body: TcpBody): LiveTcp {
@@ -198,6 +202,7 @@ export class Packets {
       this.#log(`outbound sniffed packet: ${secondsText(actual.timeUs)} ${livePacketText(actual)}`);
     const difference =
       differencePacket(packet, actual, this.#settings) ??
+      flow.differenceLabel(packet.flowLabel, actual.flowLabel) ??
       differenceTime('outbound packet', due, actual.timeUs, this.#settings);
     if (difference !== null) {
       const script = `script packet: ${due.type === 'any' ? '*' : secondsText(due.us)} ${scriptPacketText(packet)}`;
@@ -215,7 +220,7 @@ export class Packets {
       if (!wire.waiting && !this.#advance(limitUs, () => wire.waiting)) return null;
       const frame = wire.take();
       if (frame === null) continue;
-      const live = readFrame(frame.bytes, this.#machine.scriptTimeUs(frame.timeUs));
+      const live = readFrame(frame.bytes, this.#machine.scriptTimeUs(frame.timeUs), this.#machine.book);
       if (live === null) continue;
       if (this.#belongs(flow, packet, live)) return live;
       if (this.#settings.verbose) this.#log(`other packet: ${secondsText(live.timeUs)} ${livePacketText(live)}`);
@@ -307,17 +312,17 @@ function notContiguous(before: LiveTcp, next: LiveTcp, beforeUs: number, nextUs:
   return (next.flags & fixed) === (before.flags & fixed) ? null : 'aggregate candidate: other flags';
 }
 
-function inboundIcmp(flow: Flow, body: IcmpBody): LiveIcmp {
-  const type = icmpType(body.type);
-  const code = icmpCode(body.code);
+function inboundIcmp(flow: Flow, body: IcmpBody, book: AddressBook): LiveIcmp {
+  const type = icmpType(body.type, book.ip6);
+  const code = icmpCode(body.code, book.ip6);
   if (type === null) throw new Unsupported(`ICMP type ${body.type} is not known here`);
   if (code === null) throw new Unsupported(`ICMP code ${body.code} is not known here`);
-  const payload = body.echoed === null ? new Uint8Array(0) : quoted(flow, body.echoed);
+  const payload = body.echoed === null ? new Uint8Array(0) : quoted(flow, body.echoed, book);
   return { kind: 'icmp', type, code, rest: body.mtu ?? body.id << 16, payload };
 }
 
 /** IP header and the first 8 bytes of a packet of ours, as routers quote them. */
-function quoted(flow: Flow, echoed: EchoedPacket): Uint8Array {
+function quoted(flow: Flow, echoed: EchoedPacket, book: AddressBook): Uint8Array {
   if (echoed.protocol === 'raw') throw new Unsupported('raw packets in ICMP errors are not known here');
   const payload = new Uint8Array(echoed.payloadBytes);
   const { localAddress: src, remoteAddress: dst, localPort: srcPort, remotePort: dstPort } = flow;
@@ -335,6 +340,6 @@ function quoted(flow: Flow, echoed: EchoedPacket): Uint8Array {
     payload,
   };
   const body = echoed.protocol === 'tcp' ? segment : ({ kind: 'udp', srcPort, dstPort, payload } as const);
-  const packet = writePacket({ timeUs: 0, src, dst, tos: 0, ttl: INJECTED_TTL, body });
-  return packet.slice(0, 20 + QUOTED_BYTES);
+  const packet = writePacket({ timeUs: 0, src, dst, tos: 0, ttl: INJECTED_TTL, flowLabel: 0, body }, book);
+  return packet.slice(0, (book.ip6 ? ipv6.HEADER_BYTES : ipv4.HEADER_BYTES) + QUOTED_BYTES);
 }

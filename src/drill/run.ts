@@ -65,10 +65,6 @@ export function runScript(script: Script, settings: DrillSettings, options: { tr
     packetsIn: 0,
     packetsOut: 0,
   };
-  if (settings.ipVersion === 'ipv6') {
-    fail(report, 'unsupported', null, `${script.file}: --ip_version=ipv6 is not known here yet`);
-    return { report, trace: null };
-  }
   if (settings.dryRun) return { report, trace: null };
   let machine: Machine;
   try {

@@ -63,27 +63,28 @@ describe('commands', () => {
     shell('../../common/defaults.sh');
     shell('ip route change 192.0.2.0/24 via 192.168.0.1 initcwnd 3');
     shell('ip link set dev tun0 mtu 1280');
+    shell('tc qdisc replace dev tun0 root fq');
     shell('sleep 0.5');
     expect([value('tcp.slowstart_after_idle'), value('tcp.recvbuf_max'), value('tcp.init_win')]).toEqual([
       0, 15_728_640, 3,
     ]);
-    expect([machine.wire.mtuBytes, sleptUs]).toEqual([1280, 500_000]);
+    expect([machine.wire.mtuBytes, sleptUs, value('tcp.pacing')]).toEqual([1280, 500_000, 1]);
   });
 
   it('pass over what makes no difference, and say so', () => {
     shell('sysctl -q net.ipv4.tcp_min_tso_segs=4');
-    shell('ip tcp_metrics flush all; tc qdisc add dev tun0 root pfifo; /tmp/sysctl_restore_${PPID}.sh');
+    shell('ip tcp_metrics flush all; tc qdisc add dev tun0 root pfifo; ip neigh add 192.168.0.2 dev tun0; /tmp/sysctl_restore_${PPID}.sh');
     expect(notes).toEqual([
       'net.ipv4.tcp_min_tso_segs=4 makes no difference here: no super-frames on this wire',
       'not executed: ip tcp_metrics flush all',
-      'not executed: tc qdisc add dev tun0 root pfifo',
+      'not executed: ip neigh add 192.168.0.2 dev tun0',
       'not executed: /tmp/sysctl_restore_${PPID}.sh',
     ]);
   });
 
   it.each([
     ['sysctl -q net.ipv4.no_such_thing=1', 'net.ipv4.no_such_thing has no counterpart here'],
-    ['sysctl -q net.ipv4.tcp_mtu_probing=2', 'net.ipv4.tcp_mtu_probing=2 cannot be had here'],
+    ['sysctl -q net.ipv4.tcp_thin_dupack=1', 'net.ipv4.tcp_thin_dupack=1 cannot be had here'],
     ['sysctl -q net.ipv4.tcp_congestion_control=bbr', 'net.ipv4.tcp_congestion_control=bbr cannot be had here'],
     ['./something_else.sh', 'command not known here: ./something_else.sh'],
   ])('%s is refused', (text, message) => {

@@ -26,6 +26,8 @@ const HARMLESS: readonly RegExp[] = [
 ];
 
 const INITIAL_WINDOW = /^ip (?:-[46] )?route\b.*\binitcwnd (\d+)/;
+/** Linux paces in the queue `fq`, and by timers of its own only when asked by a socket. */
+const QUEUE = /^tc qdisc (?:add|replace|change)\b.*\broot (\w+)/;
 const LINK_MTU = /^ip link set\b.*\bmtu (\d+)/;
 
 export interface ShellContext {
@@ -91,6 +93,7 @@ function runLine(context: ShellContext, line: string): void {
   const echo = /^echo\s+(.*?)\s*>\s*(\/proc\/sys\/\S+)$/.exec(line);
   const cwnd = INITIAL_WINDOW.exec(line);
   const mtu = LINK_MTU.exec(line);
+  const queue = QUEUE.exec(line);
   if (/(^|\/)defaults\.sh$/.test(command)) {
     for (const [name, value] of LINUX_DEFAULTS) setSysctl(context, name, value, true);
   } else if (/(^|\/)set_sysctls\.py$/.test(command)) {
@@ -99,6 +102,8 @@ function runLine(context: ShellContext, line: string): void {
     for (const word of joinedValues(words)) setAssignment(context, word);
   } else if (echo !== null) {
     setSysctl(context, dotted(echo[2] as string), unquoted(echo[1] as string), false);
+  } else if (queue !== null) {
+    setOwn(context, { name: 'net.inet.tcp.pacing', value: queue[1] === 'fq' ? 1 : 0 });
   } else if (cwnd !== null) {
     setOwn(context, { name: 'net.inet.tcp.init_win', value: Number(cwnd[1]) });
   } else if (mtu !== null) {

@@ -8,6 +8,7 @@
 import { Errno } from '../base/errors.ts';
 import type { StreamSocket } from '../socket/socket.ts';
 import {
+  addressNumber,
   argument,
   type CallContext,
   type CallHandler,
@@ -115,7 +116,8 @@ function bindCall(context: CallContext, call: ScriptCall): PendingCall {
   if (typeof descriptor === 'number') return done(descriptor);
   if (descriptor.kind === 'epoll') return done(-Errno.ENOTSOCK);
   const given = socketAddressOf(argument(call, 1));
-  const address = given === null ? context.machine.localAddress : given.address;
+  const { localAddress, book } = context.machine;
+  const address = given === null ? localAddress : addressNumber(context, given.address, book.any);
   const result = descriptor.socket.bind(address, given === null ? context.settings.bindPort : given.port);
   if (result === 0) descriptor.flow.localPort = descriptor.socket.local.port;
   return done(result);
@@ -163,7 +165,7 @@ function connectCall(context: CallContext, call: ScriptCall): PendingCall {
     if (descriptor.kind === 'stream') throw new Unsupported('connect() of AF_UNSPEC on a stream is not known here');
     return done(descriptor.socket.disconnect());
   }
-  const address = given === null || given.address === 0 ? machine.remoteAddress : given.address;
+  const address = addressNumber(context, given?.address ?? null, machine.remoteAddress);
   const port = given === null || given.port === 0 ? settings.connectPort : given.port;
   const { flow, socket } = descriptor;
   if (descriptor.kind === 'datagram') {

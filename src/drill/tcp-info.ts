@@ -12,6 +12,7 @@ import {
   STATE_NAMES,
   TIMER_PERSIST,
 } from '../inet/tcp/connection.ts';
+import { isIp6 } from '../inet/ip6/address-table.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import { KIND_CONNECTION, KIND_MASK, KIND_SYN, KIND_TIME_WAIT } from '../inet/tcp/tables.ts';
 import type { Flow } from './flow.ts';
@@ -144,7 +145,7 @@ function windowFields(c: Connection): Record<string, number> {
     snd_ssthresh: unlimited ? INFINITE_SSTHRESH : Math.floor(congestion.ssthresh / c.mss),
     snd_wnd: c.sndWnd,
     pmtu: c.path === null ? 0 : c.path.mtuBytes,
-    advmss: c.path === null ? 0 : c.path.iface.mtuBytes - 40,
+    advmss: c.path === null ? 0 : c.path.iface.mtuBytes - (isIp6(c.localAddress) ? 60 : 40),
     reord_seen: scoreboard.reorderingSeen ? 1 : 0,
   };
 }

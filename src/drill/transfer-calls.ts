@@ -6,7 +6,7 @@
 
 import { Errno } from '../base/errors.ts';
 import type { DatagramInfo } from '../socket/socket.ts';
-import { argument, type CallContext, done, flagsArgument, numberArgument, type PendingCall, retried } from './call.ts';
+import { addressNumber, argument, type CallContext, done, flagsArgument, numberArgument, type PendingCall, retried } from './call.ts';
 import type { DatagramDescriptor, Descriptor, StreamDescriptor } from './descriptors.ts';
 import { PEER_CLOSED } from './readiness.ts';
 import { symbolValue } from './symbols.ts';
@@ -227,7 +227,7 @@ function destinationOf(
   if (named === undefined || (named.kind === 'word' && named.name === 'NULL')) return { address: 0, port: 0 };
   const given = socketAddressOf(named);
   if (given === null && descriptor.socket.connected) return { address: 0, port: 0 };
-  const address = given?.address || machine.remoteAddress;
+  const address = addressNumber(context, given?.address ?? null, machine.remoteAddress);
   const port = given?.port || settings.connectPort;
   descriptor.flow.remoteAddress = address;
   descriptor.flow.remotePort = port;

@@ -5,7 +5,6 @@
  * Unsupported. Both end the run at the line of the event.
  */
 
-import * as ipv4 from '../wire/ipv4.ts';
 import { symbolValue } from './symbols.ts';
 import type { Expression, StructField } from './syntax.ts';
 
@@ -40,14 +39,7 @@ export function numberOf(expression: Expression): number {
 function callValue(name: string, args: readonly Expression[]): number {
   const [argument] = args;
   if (name === 'htons' && argument !== undefined) return numberOf(argument);
-  if (name === 'inet_addr' && argument?.kind === 'string') return addressOf(argument.value);
   throw new Unsupported(`${name}() is not known here`);
-}
-
-function addressOf(text: string): number {
-  const address = ipv4.parseAddress(text);
-  if (address === null) throw new CallMistake(`${text} is not an IPv4 address`);
-  return address;
 }
 
 /** The number in `[n]`; null for `...` or an empty list. */
@@ -77,7 +69,8 @@ export function fieldOf(expression: Expression, name: string): Expression | unde
 
 export interface SocketAddress {
   family: number;
-  address: number;
+  /** Text; null: any. */
+  address: string | null;
   port: number;
 }
 
@@ -89,7 +82,19 @@ export function socketAddressOf(expression: Expression | undefined): SocketAddre
   const address = fieldOf(expression, 'sin_addr');
   const part = (value: Expression | undefined): number =>
     value === undefined || value.kind === 'ellipsis' ? 0 : numberOf(value);
-  return { family: part(family), port: part(port), address: part(address) };
+  return { family: part(family), port: part(port), address: addressText(address) };
+}
+
+/** What `inet_addr("1.2.3.4")` or `inet6_addr("::1")` is about. */
+function addressText(expression: Expression | undefined): string | null {
+  if (expression === undefined || expression.kind === 'ellipsis') return null;
+  if (expression.kind === 'word' && expression.name === 'INADDR_ANY') return null;
+  if (expression.kind === 'string') return expression.value;
+  if (expression.kind === 'call' && /^inet6?_addr$/.test(expression.name)) {
+    const [text] = expression.args;
+    if (text?.kind === 'string') return text.value;
+  }
+  throw new CallMistake(`expected inet_addr("..."), not ${describe(expression)}`);
 }
 
 /** Lengths of `[{..., 1000}, {..., 20}]`. */
