@@ -5,6 +5,7 @@
  * that this stack has no counterpart for is absent: code that asks for it is told that it is not known here.
  */
 
+import { isIp6 } from '../inet/ip6/address-table.ts';
 import {
   type Connection,
   RECOVERY_FAST,
@@ -12,7 +13,6 @@ import {
   STATE_NAMES,
   TIMER_PERSIST,
 } from '../inet/tcp/connection.ts';
-import { isIp6 } from '../inet/ip6/address-table.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import { KIND_CONNECTION, KIND_MASK, KIND_SYN, KIND_TIME_WAIT } from '../inet/tcp/tables.ts';
 import type { Flow } from './flow.ts';

@@ -6,7 +6,16 @@
 
 import { Errno } from '../base/errors.ts';
 import type { DatagramInfo } from '../socket/socket.ts';
-import { addressNumber, argument, type CallContext, done, flagsArgument, numberArgument, type PendingCall, retried } from './call.ts';
+import {
+  addressNumber,
+  argument,
+  type CallContext,
+  done,
+  flagsArgument,
+  numberArgument,
+  type PendingCall,
+  retried,
+} from './call.ts';
 import type { DatagramDescriptor, Descriptor, StreamDescriptor } from './descriptors.ts';
 import { PEER_CLOSED } from './readiness.ts';
 import { symbolValue } from './symbols.ts';
