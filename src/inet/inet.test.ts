@@ -67,8 +67,24 @@ describe('Inet: what tools show', () => {
     const endpoint = one.inet.udp.open();
     endpoint.send(hex('00'), 0, 1, ip('10.0.0.3'), 7);
     expect(one.inet.neighbors()).toEqual([
-      { address: PEER, mac: PEER_MAC, interface: 'eth0', state: 'permanent', published: false, expiresSec: null },
-      { address: '10.0.0.3', mac: null, interface: 'eth0', state: 'incomplete', published: false, expiresSec: 1 },
+      {
+        address: PEER,
+        mac: PEER_MAC,
+        interface: 'eth0',
+        state: 'permanent',
+        published: false,
+        router: false,
+        expiresSec: null,
+      },
+      {
+        address: '10.0.0.3',
+        mac: null,
+        interface: 'eth0',
+        state: 'incomplete',
+        published: false,
+        router: false,
+        expiresSec: 1,
+      },
     ]);
   });
 });

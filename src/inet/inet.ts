@@ -15,9 +15,10 @@ import type { Counters } from '../mem/counters.ts';
 import type { Heap } from '../mem/heap.ts';
 import { EthernetInput } from '../net/ethernet.ts';
 import { Interface } from '../net/interface.ts';
+import { AddressText, type Family } from './address-text.ts';
 import type { InetContext } from './context.ts';
 import { Ip } from './ip.ts';
-import { Ip6AddressTable } from './ip6/address-table.ts';
+import { Ip6AddressTable, isIp6 } from './ip6/address-table.ts';
 import { Sysctl } from './sysctl.ts';
 import { type InterfaceRow, interfaceRow, type NeighborRow, neighborRow, type RouteRow, routeRow } from './tables.ts';
 import { Udp } from './udp/udp.ts';
@@ -51,6 +52,7 @@ export class Inet {
   readonly sysctl: Sysctl;
   readonly ip: Ip;
   readonly udp: Udp;
+  readonly addressText: AddressText;
   readonly #interfaces: Interface[] = [];
   readonly #ethernet: EthernetInput;
   readonly #batch: FrameBatch = new FrameBatch(BATCH_FRAMES);
@@ -62,6 +64,7 @@ export class Inet {
     const nowUs = (): number => options.nowUs();
     const { sysctl } = this;
     const addresses6 = new Ip6AddressTable({ counters, sysctl, rng });
+    this.addressText = new AddressText(addresses6, this.#interfaces);
     this.context = { arena, bulk, heap, callouts, rng, counters, sysctl, addresses6, nowUs };
     this.ip = new Ip(this.context, this.#interfaces, new Interface('', 0, NO_DEVICE), options.ipv6 ?? false);
     this.udp = new Udp(this.context, this.ip);
@@ -96,17 +99,27 @@ export class Inet {
     return this.#interfaces.find((iface) => iface.name === name) ?? null;
   }
 
-  /** Add an address (int32) to an interface. Errors as `Ip.addAddress`. */
+  /** The interface that a number names: its index, or an address of ours there; or null. */
+  interfaceNamed(name: number): Interface | null {
+    if (isIp6(name)) return this.ip.six.addresses.owner(name);
+    if (name >>> 24 !== 0) return this.ip.addresses.owner(name);
+    return this.#interfaces.find((iface) => iface.index === name) ?? null;
+  }
+
+  /** Add an address (int32) to an interface. Errors as `Ip.addAddress`, or `Ip6.addAddress`. */
   configure(iface: Interface, address: number, prefixLength: number): number {
+    if (isIp6(address)) return this.ip.six.addAddress(iface, address, prefixLength);
     return this.ip.addAddress(iface, address, prefixLength);
   }
 
   unconfigure(iface: Interface, address: number): number {
+    if (isIp6(address)) return this.ip.six.removeAddress(iface, address);
     return this.ip.removeAddress(iface, address);
   }
 
   /** Errors as `Ip.addRoute`; `flags` are `RTF_*` of the caller's, RTF_GATEWAY among them. */
   addRoute(destination: number, prefixLength: number, gateway: number, flags: number): number {
+    if (isIp6(destination)) return this.ip.six.addRoute(destination, prefixLength, gateway, flags, null);
     return this.ip.addRoute(destination, prefixLength, gateway, flags);
   }
 
@@ -150,16 +163,20 @@ export class Inet {
 
   /** Rows of ifconfig, netstat -rn and arp -an (kernel/control.ts). */
   interfaces(): InterfaceRow[] {
-    return this.#interfaces.map(interfaceRow);
-  }
-
-  routes(): RouteRow[] {
-    return this.ip.routes.list().map((route) => routeRow(route, this.ip.addresses));
-  }
-
-  neighbors(): NeighborRow[] {
     const nowUs = this.context.nowUs();
-    return this.ip.neighbors.list().map((neighbor) => neighborRow(neighbor, nowUs));
+    return this.#interfaces.map((iface) => interfaceRow(iface, this.addressText, nowUs));
+  }
+
+  routes(family: Family = 4): RouteRow[] {
+    const { routes, addresses, six } = this.ip;
+    if (family === 6) return six.routes.list().map((route) => routeRow(route, six.addresses, this.addressText));
+    return routes.list().map((route) => routeRow(route, addresses, this.addressText));
+  }
+
+  neighbors(family: Family = 4): NeighborRow[] {
+    const nowUs = this.context.nowUs();
+    const { neighbors } = family === 6 ? this.ip.six : this.ip;
+    return neighbors.list().map((neighbor) => neighborRow(neighbor, this.addressText, nowUs));
   }
 
   /** Publish the frames that were sent since the last call. */

@@ -219,6 +219,12 @@ export class Ip implements IpService {
     return this.paths.passing(dst, src, flags, via);
   }
 
+  /** The interface on whose link an address is, by our addresses there; null when it is on none. */
+  linkOf(address: number): Interface | null {
+    if (isIp6(address)) return this.six.gatewayInterface(address);
+    return this.interfaces.find((iface) => iface.addressFor(address) !== null) ?? null;
+  }
+
   /** Whether an address is a group, of either family. */
   isMulticast(address: number): boolean {
     return isIp6(address) ? this.six.addresses.isGroup(address) : isMulticast(address);

@@ -5,10 +5,12 @@
  * routes through lo0 with gateway `link#N`, subnets are `UC`.
  */
 
-import { flagNames, type Interface } from '../net/interface.ts';
+import { type Address6Origin, type Address6State, flagNames, type Interface } from '../net/interface.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import { formatAddress } from '../wire/ipv4.ts';
+import type { AddressText } from './address-text.ts';
 import type { AddressTable } from './addresses.ts';
+import type { Addresses6 } from './ip6/addresses.ts';
 import type { Neighbor, NeighborState } from './neighbor-cache.ts';
 import { type Route, RTF_LOCAL, routeFlagLetters } from './route-table.ts';
 
@@ -25,6 +27,14 @@ export interface InterfaceRow {
   linkState: 'up' | 'down' | 'unknown';
   downReason: string;
   addresses: { address: string; prefixLength: number; broadcast: string | null }[];
+  addresses6: {
+    address: string;
+    prefixLength: number;
+    state: Address6State;
+    origin: Address6Origin;
+    preferredSec: number | null;
+    validSec: number | null;
+  }[];
   inPackets: number;
   inBytes: number;
   inErrors: number;
@@ -51,10 +61,16 @@ export interface NeighborRow {
   interface: string;
   state: NeighborState;
   published: boolean;
+  router: boolean;
   expiresSec: number | null;
 }
 
-export function interfaceRow(iface: Interface): InterfaceRow {
+/** Whole seconds until then, null for never. */
+function secondsUntil(atUs: number, nowUs: number): number | null {
+  return atUs === Infinity ? null : Math.max(0, Math.ceil((atUs - nowUs) / US_PER_S));
+}
+
+export function interfaceRow(iface: Interface, text: AddressText, nowUs: number): InterfaceRow {
   const { device, flags } = iface;
   return {
     name: iface.name,
@@ -71,6 +87,14 @@ export function interfaceRow(iface: Interface): InterfaceRow {
       prefixLength,
       broadcast: broadcast === 0 ? null : formatAddress(broadcast),
     })),
+    addresses6: iface.addresses6.map((entry) => ({
+      address: text.format(entry.address),
+      prefixLength: entry.prefixLength,
+      state: entry.state,
+      origin: entry.origin,
+      preferredSec: secondsUntil(entry.preferredUntilUs, nowUs),
+      validSec: secondsUntil(entry.validUntilUs, nowUs),
+    })),
     inPackets: iface.inPackets,
     inBytes: iface.inBytes,
     inErrors: iface.inErrors,
@@ -82,14 +106,15 @@ export function interfaceRow(iface: Interface): InterfaceRow {
   };
 }
 
-export function routeRow(route: Route, addresses: AddressTable): RouteRow {
+/** `addresses` is the table of the route's family. */
+export function routeRow(route: Route, addresses: AddressTable | Addresses6, text: AddressText): RouteRow {
   const { destination, prefixLength, gateway, flags, iface } = route;
   const linkIndex = (flags & RTF_LOCAL) !== 0 ? (addresses.owner(destination)?.index ?? iface.index) : iface.index;
   const onLink = gateway === 0 || (flags & RTF_LOCAL) !== 0;
   return {
-    destination: formatAddress(destination),
+    destination: text.format(destination),
     prefixLength,
-    gateway: onLink ? `link#${linkIndex}` : formatAddress(gateway),
+    gateway: onLink ? `link#${linkIndex}` : text.format(gateway),
     flags: routeFlagLetters(flags),
     interface: iface.name,
     mtuBytes: route.mtuBytes !== 0 ? route.mtuBytes : iface.mtuBytes,
@@ -97,14 +122,15 @@ export function routeRow(route: Route, addresses: AddressTable): RouteRow {
   };
 }
 
-export function neighborRow(neighbor: Neighbor, nowUs: number): NeighborRow {
+export function neighborRow(neighbor: Neighbor, text: AddressText, nowUs: number): NeighborRow {
   const { timer, state } = neighbor;
   return {
-    address: formatAddress(neighbor.address),
+    address: text.format(neighbor.address),
     mac: state === 'incomplete' ? null : formatMac(neighbor.macHi, neighbor.macLo),
     interface: neighbor.iface.name,
     state,
     published: neighbor.published,
-    expiresSec: timer.pending ? Math.max(0, Math.ceil((timer.deadlineUs - nowUs) / US_PER_S)) : null,
+    router: neighbor.router,
+    expiresSec: secondsUntil(timer.deadlineUs, nowUs),
   };
 }

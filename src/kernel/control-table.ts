@@ -5,12 +5,19 @@
  */
 
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
+import { isIp6 } from '../inet/ip6/address-table.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../inet/route-table.ts';
 import type { TcpSocketRow } from '../inet/tcp/stack.ts';
 import { IFF_UP, type Interface } from '../net/interface.ts';
 import { parseMac } from '../wire/ethernet.ts';
-import { formatAddress, parseAddress } from '../wire/ipv4.ts';
-import type { ControlOperation, ControlRequests, InterfaceChange, RouteChange, SocketInfo } from './control.ts';
+import type {
+  AddressFamily,
+  ControlOperation,
+  ControlRequests,
+  InterfaceChange,
+  RouteChange,
+  SocketInfo,
+} from './control.ts';
 import type { Kernel } from './kernel.ts';
 
 type Handler<Op extends ControlOperation> = (
@@ -18,10 +25,20 @@ type Handler<Op extends ControlOperation> = (
   request: ControlRequests[Op]['request'],
 ) => ControlRequests[Op]['reply'];
 
-function addressOf(text: string): number {
-  const address = parseAddress(text);
-  if (address === null) throw new MultikernelError('EINVAL', `not an IPv4 address: '${text}'`);
+function addressOf(kernel: Kernel, text: string): number {
+  const address = kernel.inet.addressText.parse(text);
+  if (address === null) throw new MultikernelError('EINVAL', `not an address: '${text}'`);
   return address;
+}
+
+/** An address on an interface: a link-local one may come without its zone. */
+function addressOn(kernel: Kernel, text: string, iface: Interface): number {
+  const address = addressOf(kernel, text);
+  return isIp6(address) ? kernel.inet.ip.six.addresses.onLink(address, iface) : address;
+}
+
+function familyOf(family: AddressFamily | undefined): 4 | 6 {
+  return family === 'inet6' ? 6 : 4;
 }
 
 function interfaceOf(kernel: Kernel, name: string): Interface {
@@ -39,86 +56,108 @@ function setInterface(kernel: Kernel, change: InterfaceChange): null {
   if (change.mtuBytes !== undefined) must(kernel.inet.setMtu(iface, change.mtuBytes), `${change.name}: mtu`);
   if (change.addAddress !== undefined) {
     const { address, prefixLength } = change.addAddress;
-    must(kernel.inet.configure(iface, addressOf(address), prefixLength), `${change.name}: ${address}/${prefixLength}`);
+    const added = kernel.inet.configure(iface, addressOn(kernel, address, iface), prefixLength);
+    must(added, `${change.name}: ${address}/${prefixLength}`);
   }
   if (change.removeAddress !== undefined) {
     const { address } = change.removeAddress;
-    must(kernel.inet.unconfigure(iface, addressOf(address)), `${change.name}: ${address}`);
+    must(kernel.inet.unconfigure(iface, addressOn(kernel, address, iface)), `${change.name}: ${address}`);
   }
+  if (change.ipv6 !== undefined) kernel.inet.ip.six.setDisabled(iface, !change.ipv6);
   if (change.up === true) kernel.inet.changeFlags(iface, IFF_UP, 0);
   if (change.up === false) kernel.inet.changeFlags(iface, 0, IFF_UP);
   return null;
 }
 
 function addRoute(kernel: Kernel, change: RouteChange): null {
-  let flags = RTF_STATIC | RTF_GATEWAY;
-  if (change.prefixLength === 32) flags |= RTF_HOST;
+  const destination = addressOf(kernel, change.destination);
+  let flags = change.gateway === '' ? RTF_STATIC : RTF_STATIC | RTF_GATEWAY;
+  if (change.prefixLength === (isIp6(destination) ? 128 : 32)) flags |= RTF_HOST;
   if (change.kind === 'reject') flags |= RTF_REJECT;
   if (change.kind === 'blackhole') flags |= RTF_BLACKHOLE;
-  const result = kernel.inet.addRoute(
-    addressOf(change.destination),
-    change.prefixLength,
-    addressOf(change.gateway),
-    flags,
-  );
+  const result = isIp6(destination)
+    ? addRoute6(kernel, change, destination, flags)
+    : kernel.inet.addRoute(destination, change.prefixLength, addressOf(kernel, change.gateway), flags);
   must(result, `route ${change.destination}/${change.prefixLength}`);
   return null;
 }
 
+function addRoute6(kernel: Kernel, change: RouteChange, destination: number, flags: number): number {
+  const iface = change.interface === undefined ? null : interfaceOf(kernel, change.interface);
+  const { six } = kernel.inet.ip;
+  if (change.gateway === '') return six.addRoute(destination, change.prefixLength, 0, flags, iface);
+  const gateway = iface === null ? addressOf(kernel, change.gateway) : addressOn(kernel, change.gateway, iface);
+  if (!isIp6(gateway)) return -Errno.EAFNOSUPPORT;
+  return six.addRoute(destination, change.prefixLength, gateway, flags, iface);
+}
+
 function deleteRoute(kernel: Kernel, change: RouteChange): null {
-  const gateway = change.gateway === '' ? 0 : addressOf(change.gateway);
-  const route = kernel.inet.ip.removeRoute(addressOf(change.destination), change.prefixLength, gateway);
+  const gateway = change.gateway === '' ? 0 : addressOf(kernel, change.gateway);
+  const destination = addressOf(kernel, change.destination);
+  const { ip } = kernel.inet;
+  const { prefixLength } = change;
+  const route = (isIp6(destination) ? ip.six : ip).removeRoute(destination, prefixLength, gateway);
   if (route === null) throw new MultikernelError('ENOENT', `route ${change.destination}: not in table`);
   return null;
 }
 
 function addNeighbor(kernel: Kernel, request: ControlRequests['neighbor.add']['request']): null {
-  const address = addressOf(request.address);
-  const iface = kernel.inet.ip.interfaces.find((one) => one.addressFor(address) !== null);
-  if (iface === undefined) throw new MultikernelError('ENETUNREACH', `${request.address}: on no subnet of this kernel`);
+  const address = addressOf(kernel, request.address);
+  const iface = kernel.inet.ip.linkOf(address);
+  if (iface === null) throw new MultikernelError('ENETUNREACH', `${request.address}: on no subnet of this kernel`);
   let mac: { hi: number; lo: number };
   try {
     mac = parseMac(request.mac);
   } catch (cause) {
     throw new MultikernelError('EINVAL', `not an Ethernet address: '${request.mac}'`, { cause });
   }
-  const { neighbors } = kernel.inet.ip;
+  const { neighbors } = isIp6(address) ? kernel.inet.ip.six : kernel.inet.ip;
   must(
     neighbors.addStatic(iface, address, mac.hi, mac.lo, !request.temporary, request.published),
-    `arp ${request.address}`,
+    `${isIp6(address) ? 'ndp' : 'arp'} ${request.address}`,
   );
   return null;
 }
 
 function deleteNeighbor(kernel: Kernel, request: { address: string }): null {
-  const address = addressOf(request.address);
+  const address = addressOf(kernel, request.address);
+  const { neighbors } = isIp6(address) ? kernel.inet.ip.six : kernel.inet.ip;
   for (const iface of kernel.inet.ip.interfaces) {
-    const neighbor = kernel.inet.ip.neighbors.find(iface, address);
+    const neighbor = neighbors.find(iface, address);
     if (neighbor === null) continue;
-    kernel.inet.ip.neighbors.remove(neighbor);
+    neighbors.remove(neighbor);
     return null;
   }
   throw new MultikernelError('ENOENT', `arp ${request.address}: no entry`);
 }
 
-function tcpRow(row: TcpSocketRow): SocketInfo {
+function tcpRow(kernel: Kernel, row: TcpSocketRow): SocketInfo {
+  const text = kernel.inet.addressText;
   return {
     ...row,
     protocol: 'tcp',
-    localAddress: formatAddress(row.localAddress),
-    peerAddress: formatAddress(row.peerAddress),
+    family: isIp6(row.localAddress) ? 'inet6' : 'inet',
+    localAddress: text.format(row.localAddress),
+    peerAddress: peerText(kernel, row.localAddress, row.peerAddress),
   };
 }
 
+/** "Any" of the family of the local address, where there is no peer. */
+function peerText(kernel: Kernel, local: number, peer: number): string {
+  return kernel.inet.addressText.format(peer, isIp6(local) && peer === 0 ? 6 : 4);
+}
+
 function sockets(kernel: Kernel): SocketInfo[] {
+  const text = kernel.inet.addressText;
   const udp = kernel.inet.udp.list().map(
     (endpoint): SocketInfo => ({
       protocol: 'udp',
+      family: isIp6(endpoint.address) ? 'inet6' : 'inet',
       receiveQueueBytes: endpoint.queue.queuedBytes,
       sendQueueBytes: 0,
-      localAddress: formatAddress(endpoint.address),
+      localAddress: text.format(endpoint.address),
       localPort: endpoint.port,
-      peerAddress: formatAddress(endpoint.peerAddress),
+      peerAddress: peerText(kernel, endpoint.address, endpoint.peerAddress),
       peerPort: endpoint.peerPort,
       state: '',
       retransmits: 0,
@@ -127,7 +166,7 @@ function sockets(kernel: Kernel): SocketInfo[] {
       cwndBytes: 0,
     }),
   );
-  return [...kernel.tcp.sockets().map(tcpRow), ...udp];
+  return [...kernel.tcp.sockets().map((row) => tcpRow(kernel, row)), ...udp];
 }
 
 function setSysctl(kernel: Kernel, name: string, value: number): { before: number; after: number } {
@@ -144,12 +183,12 @@ function setSysctl(kernel: Kernel, name: string, value: number): { before: numbe
 
 export const controlTable: { readonly [Op in ControlOperation]: Handler<Op> } = {
   interfaces: (kernel) => kernel.inet.interfaces(),
-  routes: (kernel) => kernel.inet.routes(),
-  neighbors: (kernel) => kernel.inet.neighbors(),
+  routes: (kernel, { family }) => kernel.inet.routes(familyOf(family)),
+  neighbors: (kernel, { family }) => kernel.inet.neighbors(familyOf(family)),
   sockets,
   counters: (kernel) => kernel.counters.snapshot(),
   'filter.add': (kernel, rule) => {
-    const from = rule.from.map(addressOf);
+    const from = rule.from.map((text) => addressOf(kernel, text));
     kernel.inet.ip.filter.add({ id: rule.id, from, action: rule.action });
     return null;
   },

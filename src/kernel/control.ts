@@ -10,6 +10,18 @@ export interface AddressInfo {
   broadcast: string | null;
 }
 
+/** An IPv6 address of an interface. */
+export interface Address6Info {
+  /** With its zone where it has one: "fe80::1%eth0". */
+  address: string;
+  prefixLength: number;
+  state: 'tentative' | 'duplicated' | 'deprecated' | 'preferred';
+  origin: 'manual' | 'link-local' | 'autoconf' | 'temporary';
+  /** Seconds until it is deprecated, and until it goes; null: never. */
+  preferredSec: number | null;
+  validSec: number | null;
+}
+
 /** One row of `ifconfig`. */
 export interface InterfaceInfo {
   name: string;
@@ -24,6 +36,7 @@ export interface InterfaceInfo {
   /** Why the link was marked down, empty when it was not. */
   downReason: string;
   addresses: AddressInfo[];
+  addresses6: Address6Info[];
   inPackets: number;
   inBytes: number;
   inErrors: number;
@@ -34,11 +47,11 @@ export interface InterfaceInfo {
   outDrops: number;
 }
 
-/** One row of `netstat -rn`. */
+/** One row of `netstat -rn`; addresses of either family. */
 export interface RouteInfo {
   destination: string;
   prefixLength: number;
-  /** Dotted, or "link#N" for a connected route, or an interface's own address. */
+  /** An address, or "link#N" for a connected route, or an interface's own address. */
   gateway: string;
   /** Letters as netstat prints them, e.g. "UGS". */
   flags: string;
@@ -47,19 +60,23 @@ export interface RouteInfo {
   uses: number;
 }
 
-/** One row of `arp -an`. */
+/** One row of `arp -an`, or of `ndp -an`. */
 export interface NeighborInfo {
   address: string;
   mac: string | null;
   interface: string;
   state: 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'permanent';
   published: boolean;
+  /** It is an IPv6 router (RFC 4861). */
+  router: boolean;
   expiresSec: number | null;
 }
 
 /** One row of `netstat -an`. */
 export interface SocketInfo {
   protocol: 'tcp' | 'udp' | 'icmp';
+  /** Of the local address; a socket of IPv6 with an IPv4 peer is `inet`. */
+  family: 'inet' | 'inet6';
   receiveQueueBytes: number;
   sendQueueBytes: number;
   localAddress: string;
@@ -77,6 +94,8 @@ export interface SocketInfo {
 
 export interface PingOptions {
   host: string;
+  /** Which address of a name to take; absent: the first. An address is of its own family. */
+  family?: AddressFamily;
   count: number;
   intervalMs: number;
   payloadBytes: number;
@@ -119,6 +138,8 @@ export interface CaptureBatch {
 
 export type CaptureEvent = { type: 'interface'; name: string; mac: string | null; snapBytes: number } | CaptureBatch;
 
+export type AddressFamily = 'inet' | 'inet6';
+
 /** A cut towards other machines: packets whose source is one of `from` vanish at (or are refused by) this kernel. */
 export interface FilterRule {
   id: string;
@@ -126,12 +147,14 @@ export interface FilterRule {
   action: 'drop' | 'reject';
 }
 
-/** A route to put in or take out; errors as route(4) gives them: EEXIST, ENOENT ("not in table"), ENETUNREACH. */
+/** A route of either family to put in or take out; errors as route(4) gives them: EEXIST, ENOENT ("not in table"), ENETUNREACH. */
 export interface RouteChange {
   destination: string;
   prefixLength: number;
-  /** Empty when deleting whatever route leads there. */
+  /** Empty when deleting whatever route leads there, or with `interface`, when the destination is on that link. */
   gateway: string;
+  /** IPv6: the link of the destination or of a gateway without a zone. */
+  interface?: string;
   /** What is done with packets instead of sending them on. */
   kind: 'unicast' | 'reject' | 'blackhole';
 }
@@ -141,6 +164,9 @@ export interface InterfaceChange {
   name: string;
   up?: boolean;
   mtuBytes?: number;
+  /** Whether IPv6 runs on the interface, where it runs at all (`net.inet6.ip6.enable`). */
+  ipv6?: boolean;
+  /** Of either family; link-local ones with or without their zone. */
   addAddress?: { address: string; prefixLength: number };
   removeAddress?: { address: string };
 }
@@ -148,8 +174,9 @@ export interface InterfaceChange {
 /** Requests with one reply. `ping` and `capture` are streams of their own (kernel.ts). */
 export interface ControlRequests {
   interfaces: { request: Record<never, never>; reply: InterfaceInfo[] };
-  routes: { request: Record<never, never>; reply: RouteInfo[] };
-  neighbors: { request: Record<never, never>; reply: NeighborInfo[] };
+  /** Default `inet`. */
+  routes: { request: { family?: AddressFamily }; reply: RouteInfo[] };
+  neighbors: { request: { family?: AddressFamily }; reply: NeighborInfo[] };
   sockets: { request: Record<never, never>; reply: SocketInfo[] };
   counters: { request: Record<never, never>; reply: Record<string, number> };
   'filter.add': { request: FilterRule; reply: null };
@@ -157,7 +184,7 @@ export interface ControlRequests {
   'interface.set': { request: InterfaceChange; reply: null };
   'route.add': { request: RouteChange; reply: null };
   'route.delete': { request: RouteChange; reply: null };
-  /** Static entry: permanent unless `temporary`. */
+  /** Static entry: permanent unless `temporary`. A link-local address needs its zone. */
   'neighbor.add': { request: { address: string; mac: string; temporary: boolean; published: boolean }; reply: null };
   /** ENOENT when there is none. */
   'neighbor.delete': { request: { address: string }; reply: null };

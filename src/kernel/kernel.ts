@@ -22,8 +22,10 @@ import { EventQueue, type SocketContext } from '../socket/events.ts';
 import { Sockets } from '../socket/layer.ts';
 import type { SocketLayer } from '../socket/socket.ts';
 import { formatMac } from '../wire/ethernet.ts';
-import { parseAddress } from '../wire/ipv4.ts';
+import { PROTOCOL_ICMPV6 } from '../wire/icmpv6.ts';
+import { PROTOCOL_ICMP, parseAddress } from '../wire/ipv4.ts';
 import type {
+  AddressFamily,
   CaptureEvent,
   CaptureOptions,
   ControlOperation,
@@ -33,7 +35,7 @@ import type {
 } from './control.ts';
 import { controlTable } from './control-table.ts';
 import { PacketCapture } from './packet-capture.ts';
-import { Ping } from './ping.ts';
+import { PING4, PING6, Ping } from './ping.ts';
 
 const HEAP_BYTES = 32 * 1024 * 1024;
 const LOOPBACK_RING_BYTES = 1024 * 1024;
@@ -66,7 +68,7 @@ export class Kernel implements Agent {
   readonly inet: Inet;
   readonly tcp: TcpStack;
   readonly sockets: SocketLayer;
-  /** Lower-case name → dotted addresses. */
+  /** Lower-case name → addresses, of either family. */
   readonly names: Map<string, readonly string[]> = new Map();
   /** Called after a turn in which a socket was bound, began to listen, or was closed. */
   onSocketsChanged: (() => void) | null = null;
@@ -109,7 +111,7 @@ export class Kernel implements Agent {
     this.tcp = new TcpStack(this.inet.context, this.inet.ip);
     this.sockets = new Sockets(this.inet, this.tcp, context);
     this.#pingIdentifier = host.rng.next32() & 0xffff;
-    this.#addNames(options.hosts ?? {});
+    this.#addNames(options.hosts ?? {}, options.ipv6 ?? false);
     const ringAt = heap.allocate(LOOPBACK_RING_BYTES);
     if (ringAt < 0) throw new MultikernelError('ENOMEM', `${name}: ${heap.byteLength} bytes are too few for a kernel`);
     const loopback = { countersName: `${name}/lo0`, ringAt, ringBytes: LOOPBACK_RING_BYTES };
@@ -118,10 +120,11 @@ export class Kernel implements Agent {
     this.inet.configure(lo, parseAddress('127.0.0.1') as number, LOOPBACK_NET_PREFIX);
   }
 
-  #addNames(hosts: Record<string, string[]>): void {
-    this.names.set('localhost', ['127.0.0.1']);
+  #addNames(hosts: Record<string, string[]>, ipv6: boolean): void {
+    const own = ipv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
+    this.names.set('localhost', own);
     for (const [name, addresses] of Object.entries(hosts)) this.names.set(name.toLowerCase(), addresses);
-    if (!this.names.has(this.name.toLowerCase())) this.names.set(this.name.toLowerCase(), ['127.0.0.1']);
+    if (!this.names.has(this.name.toLowerCase())) this.names.set(this.name.toLowerCase(), own);
   }
 
   /** Give the kernel one more interface, which can be captured. */
@@ -201,20 +204,28 @@ export class Kernel implements Agent {
     return handler(this, request);
   }
 
-  /** The first address of a name or dotted address; throws ENOTFOUND. */
-  resolve(host: string): number {
-    const address = parseAddress(this.names.get(host.toLowerCase())?.[0] ?? host);
-    if (address === null) throw new MultikernelError('ENOTFOUND', `${host}: no such host in this lab`);
-    return address;
+  /**
+   * The text of an address: the first that a name has, of one family when that is given, or the address itself. Throws
+   * ENOTFOUND.
+   */
+  resolve(host: string, family?: AddressFamily): string {
+    const wanted = (text: string): boolean => family === undefined || text.includes(':') === (family === 'inet6');
+    const text = (this.names.get(host.toLowerCase()) ?? [host]).find(wanted);
+    if (text === undefined || this.inet.addressText.parse(text) === null) {
+      throw new MultikernelError('ENOTFOUND', `${host}: no such host in this lab`);
+    }
+    return text;
   }
 
   /** A ping that begins with `start()`. Throws ENOTFOUND. */
   ping(options: PingOptions, emit: (event: PingEvent) => void): Ping {
-    const address = this.resolve(options.host);
+    const address = this.resolve(options.host, options.family);
+    const six = address.includes(':');
     this.#pingIdentifier = (this.#pingIdentifier + 1) & 0xffff;
-    const socket = this.sockets.raw(1);
-    const context = { callouts: this.callouts, nowUs: () => this.host.nowUs(), socket };
-    return new Ping(context, options, address, this.#pingIdentifier, emit);
+    const socket = this.sockets.raw(six ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP, six ? 6 : 4);
+    const { addressText } = this.inet;
+    const context = { callouts: this.callouts, nowUs: () => this.host.nowUs(), socket, addressText };
+    return new Ping(context, options, six ? PING6 : PING4, address, this.#pingIdentifier, emit);
   }
 
   /**

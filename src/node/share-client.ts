@@ -8,14 +8,25 @@
 import { Buffer } from 'node:buffer';
 import { isMainThread } from 'node:worker_threads';
 import { EventQueue, type EventTarget } from '../socket/events.ts';
-import type { RawSocket, SocketLayer, SocketName } from '../socket/socket.ts';
-import type { Family } from './address.ts';
+import type { AddressText, RawSocket, SocketLayer, SocketName } from '../socket/socket.ts';
+import { type Family, formatIpv4, parseIpv4 } from './address.ts';
 import type { InterfaceAddress } from './face.ts';
 import { RemoteDatagram } from './remote-datagram.ts';
 import type { RemoteLayer, RemoteSocket } from './remote-socket.ts';
 import { RemoteStream } from './remote-stream.ts';
 import { ShareConnection } from './share-connection.ts';
 import * as protocol from './share-protocol.ts';
+
+/** The numbers of IPv6 addresses belong to the other process, so only IPv4 goes by number here. */
+const ADDRESS_TEXT: AddressText = {
+  parse: (text) => numberOrNull(parseIpv4(text)),
+  format: (address) => formatIpv4(address),
+  parseInterface: (text) => (text === '' ? 0 : numberOrNull(parseIpv4(text))),
+};
+
+function numberOrNull(address: number): number | null {
+  return Number.isNaN(address) ? null : address;
+}
 
 /** A socket that came from another process. */
 export interface Adopted {
@@ -53,6 +64,10 @@ export class SharedSockets implements SocketLayer, RemoteLayer {
     this.connection.onFrame = (frame) => this.#onFrame(frame);
     this.connection.onBatch = () => this.#deliver();
     this.connection.onGone = () => this.#onGone();
+  }
+
+  get addressText(): AddressText {
+    return ADDRESS_TEXT;
   }
 
   stream(): RemoteStream {

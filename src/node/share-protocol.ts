@@ -87,9 +87,11 @@ export const OPTIONS = [
   'multicastInterface',
   'userTimeoutMs',
   'oobInline',
+  'ipv6Only',
 ] as const;
 
 const BOOLEAN_OPTIONS: ReadonlySet<string> = new Set([
+  'ipv6Only',
   'reuseAddress',
   'reusePort',
   'broadcast',

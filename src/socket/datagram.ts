@@ -7,15 +7,18 @@
  */
 
 import { Errno } from '../base/errors.ts';
+import { isAny } from '../inet/any-address.ts';
 import type { Inet } from '../inet/inet.ts';
 import type { UdpEndpoint } from '../inet/udp/endpoint.ts';
 import type { EventTarget, SocketContext } from './events.ts';
+import { refusedFamily } from './family.ts';
 import {
   type DatagramInfo,
   type DatagramSocket,
   EVENT_ERROR,
   EVENT_READABLE,
   EVENT_WRITABLE,
+  type Family,
   type SocketName,
   type SocketOptions,
 } from './socket.ts';
@@ -42,6 +45,7 @@ const UNUSED: SocketOptions = {
   multicastTtl: 1,
   multicastLoop: true,
   multicastInterface: 0,
+  ipv6Only: false,
 };
 
 export class UdpSocket implements DatagramSocket, EventTarget {
@@ -50,14 +54,17 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   /** For in-kernel programs: datagrams in place, sends from the arena. */
   readonly endpoint: UdpEndpoint;
   readonly #inet: Inet;
+  readonly #family: Family;
   readonly #context: SocketContext;
   #sendBufferBytes: number = UNUSED.sendBufferBytes;
   #multicastInterface = 0;
 
-  constructor(inet: Inet, context: SocketContext) {
+  constructor(inet: Inet, context: SocketContext, family: Family = 4) {
     this.#inet = inet;
     this.#context = context;
-    const endpoint = inet.udp.open();
+    this.#family = family;
+    const endpoint = inet.udp.open(family === 6);
+    endpoint.only6 = family === 6 && inet.udp.only6.value !== 0;
     this.endpoint = endpoint;
     endpoint.onReadable = () => {
       if (this.onEvents !== null) context.events.post(this, EVENT_READABLE);
@@ -72,7 +79,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
 
   get local(): SocketName {
     const { address, port, path } = this.endpoint;
-    return { address: address === 0 && path !== null ? path.src : address, port };
+    return { address: isAny(address) && path !== null ? path.src : address, port };
   }
 
   get peer(): SocketName {
@@ -92,6 +99,8 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   }
 
   bind(address: number, port: number): number {
+    const refused = refusedFamily(this.#family, this.endpoint.only6, address, Errno.EINVAL);
+    if (refused !== 0) return refused;
     const result = this.endpoint.bind(address, port);
     // A turn, so that whoever watches the ports hears of it now.
     if (result === 0) this.#context.requestWork();
@@ -99,7 +108,8 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   }
 
   connect(address: number, port: number): number {
-    return this.endpoint.connect(address, port);
+    const refused = refusedFamily(this.#family, this.endpoint.only6, address, Errno.ENETUNREACH);
+    return refused !== 0 ? refused : this.endpoint.connect(address, port);
   }
 
   disconnect(): number {
@@ -108,6 +118,8 @@ export class UdpSocket implements DatagramSocket, EventTarget {
 
   send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number {
     if (this.endpoint.closed) return -Errno.EBADF;
+    const refused = port === 0 ? 0 : refusedFamily(this.#family, this.endpoint.only6, address, Errno.ENETUNREACH);
+    if (refused !== 0) return refused;
     const sent = this.endpoint.send(bytes, offset, lengthBytes, address, port);
     if (sent >= 0) this.#context.requestWork();
     return sent;
@@ -155,6 +167,10 @@ export class UdpSocket implements DatagramSocket, EventTarget {
       case 'multicastLoop':
         endpoint[name as 'broadcast'] = value as boolean;
         return 0;
+      case 'ipv6Only':
+        if (this.#family !== 6 || endpoint.bound) return -Errno.EINVAL;
+        endpoint.only6 = value as boolean;
+        return 0;
       case 'ttl':
       case 'multicastTtl':
       case 'tos':
@@ -184,6 +200,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
       multicastTtl: endpoint.multicastTtl,
       multicastLoop: endpoint.multicastLoop,
       multicastInterface: this.#multicastInterface,
+      ipv6Only: endpoint.only6,
       receiveBufferBytes: endpoint.queue.limitBytes,
       sendBufferBytes: this.#sendBufferBytes,
     };
@@ -191,7 +208,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   }
 
   #membership(group: number, source: number, interfaceAddress: number, join: boolean): number {
-    const iface = interfaceAddress === 0 ? null : this.#inet.ip.addresses.owner(interfaceAddress);
+    const iface = interfaceAddress === 0 ? null : this.#inet.interfaceNamed(interfaceAddress);
     if (iface === null && interfaceAddress !== 0) return join ? -Errno.ENODEV : -Errno.EADDRNOTAVAIL;
     const { endpoint } = this;
     const done = join ? endpoint.join(group, source, iface) : endpoint.leave(group, source, iface);
@@ -207,7 +224,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   }
 
   #setMulticastInterface(address: number): number {
-    const iface = address === 0 ? null : this.#inet.ip.addresses.owner(address);
+    const iface = address === 0 ? null : this.#inet.interfaceNamed(address);
     if (iface === null && address !== 0) return -Errno.EADDRNOTAVAIL;
     this.endpoint.multicastInterface = iface;
     this.#multicastInterface = address;

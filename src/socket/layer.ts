@@ -9,7 +9,7 @@ import type { TcpStack } from '../inet/tcp/stack.ts';
 import { UdpSocket } from './datagram.ts';
 import type { SocketContext } from './events.ts';
 import { RawIpSocket } from './raw.ts';
-import type { DatagramSocket, RawSocket, SocketLayer, StreamSocket } from './socket.ts';
+import type { AddressText, DatagramSocket, Family, RawSocket, SocketLayer, StreamSocket } from './socket.ts';
 import { TcpSocket } from './stream.ts';
 
 export class Sockets implements SocketLayer {
@@ -23,15 +23,19 @@ export class Sockets implements SocketLayer {
     this.#context = context;
   }
 
-  stream(): StreamSocket {
-    return new TcpSocket(this.#tcp, this.#context);
+  get addressText(): AddressText {
+    return this.#inet.addressText;
   }
 
-  datagram(): DatagramSocket {
-    return new UdpSocket(this.#inet, this.#context);
+  stream(family: Family = 4): StreamSocket {
+    return new TcpSocket(this.#tcp, this.#context, family);
   }
 
-  raw(protocol: number): RawSocket {
-    return new RawIpSocket(this.#inet, this.#context, protocol);
+  datagram(family: Family = 4): DatagramSocket {
+    return new UdpSocket(this.#inet, this.#context, family);
+  }
+
+  raw(protocol: number, family: Family = 4): RawSocket {
+    return new RawIpSocket(this.#inet, this.#context, protocol, family);
   }
 }

@@ -8,7 +8,7 @@ import { Errno } from '../base/errors.ts';
 import type { Inet } from '../inet/inet.ts';
 import type { RawEndpoint } from '../inet/raw-sockets.ts';
 import type { EventTarget, SocketContext } from './events.ts';
-import { type DatagramInfo, EVENT_READABLE, type RawSocket, type SocketOptions } from './socket.ts';
+import { type DatagramInfo, EVENT_READABLE, type Family, type RawSocket, type SocketOptions } from './socket.ts';
 
 const MIN_BUFFER_BYTES = 2048;
 
@@ -21,10 +21,10 @@ export class RawIpSocket implements RawSocket, EventTarget {
   readonly #maxBufferBytes: { readonly value: number };
   #closed = false;
 
-  constructor(inet: Inet, context: SocketContext, protocol: number) {
+  constructor(inet: Inet, context: SocketContext, protocol: number, family: Family = 4) {
     this.#context = context;
     this.#bulk = inet.context.bulk;
-    this.#endpoint = inet.ip.raw.open(protocol);
+    this.#endpoint = inet.ip.raw.open(protocol, family === 6);
     this.#maxBufferBytes = inet.ip.raw.maxBufferBytes;
     this.#endpoint.onReadable = () => context.events.post(this, EVENT_READABLE);
   }

@@ -4,7 +4,11 @@
  * Thread: the one that runs the kernel. Calls never block and never throw for what a peer or a user may do: they return
  * a count or 0, or a negative errno (`-EAGAIN` where a blocking call would wait). Events are collected while the kernel
  * works and delivered at the end of `doWork`, never from inside a call, so a handler may call anything.
- * Addresses are int32 IPv4 (0 = any). `bytes` arguments are ordinary arrays of the caller; data is copied.
+ * Addresses are int32: IPv4's own (0 = any), or a number that stands for an IPv6 address until the next turn of the kernel,
+ * unless a socket of the kernel keeps it. Whoever has text asks {@link AddressText} right before a call and right after one,
+ * and keeps text. A socket of family 6 takes and gives both kinds (RFC 3493 3.7): an IPv4 number is what programs call
+ * `::ffff:a.b.c.d`. One of family 4 answers IPv6 numbers with `-EAFNOSUPPORT`. `bytes` arguments are ordinary arrays of the
+ * caller; data is copied.
  */
 
 export const EVENT_READABLE = 1;
@@ -19,6 +23,21 @@ export const EVENT_ERROR = 16;
 export const EVENT_SENT = 32;
 /** The peer marked data as urgent: `urgentBytes`. */
 export const EVENT_URGENT = 64;
+
+export type Family = 4 | 6;
+
+/** Between text and the numbers that calls take and give. */
+export interface AddressText {
+  /**
+   * "10.0.0.1", "2001:db8::1", "fe80::1%eth0" (or "%2"); "::ffff:10.0.0.1" is the number of 10.0.0.1. Null when it is no
+   * address, or names no interface here.
+   */
+  parse(text: string): number | null;
+  /** `family` 6 writes IPv4 numbers as a socket of family 6 shows them: "::ffff:10.0.0.1", and "any" as "::". */
+  format(address: number, family?: Family): string;
+  /** What names an interface in {@link DatagramSocket.joinGroup}: "::%eth0", an address of ours, "". Null when it is neither. */
+  parseInterface(text: string): number | null;
+}
 
 export interface SocketName {
   address: number;
@@ -47,8 +66,10 @@ export interface SocketOptions {
   tos: number;
   multicastTtl: number;
   multicastLoop: boolean;
-  /** Address of the interface multicast goes out of; 0 = routing decides. */
+  /** Address or index of the interface multicast goes out of (`AddressText.parseInterface`); 0 = routing decides. */
   multicastInterface: number;
+  /** IPV6_V6ONLY: `::` is not for IPv4, and IPv4 numbers are refused. Before bind and connect; family 6 only. */
+  ipv6Only: boolean;
 }
 
 export interface StreamSocket {
@@ -118,6 +139,7 @@ export interface DatagramSocket {
   send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number;
   /** The bytes copied, `-EAGAIN` when none waits, or a pending error (ICMP, connected sockets). Longer datagrams are cut. */
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
+  /** `interfaceAddress`: an address of the interface, or its index (`AddressText.parseInterface`); 0 = routing decides. */
   joinGroup(group: number, interfaceAddress: number): number;
   leaveGroup(group: number, interfaceAddress: number): number;
   /** Source-specific membership (RFC 3678): only datagrams from `source`. */
@@ -139,7 +161,10 @@ export interface RawSocket {
 
 /** The system-call face of one kernel. */
 export interface SocketLayer {
-  stream(): StreamSocket;
-  datagram(): DatagramSocket;
-  raw(protocol: number): RawSocket;
+  readonly addressText: AddressText;
+  /** Default family 4. */
+  stream(family?: Family): StreamSocket;
+  datagram(family?: Family): DatagramSocket;
+  /** Of family 6 the checksum of ICMPv6 is filled in. */
+  raw(protocol: number, family?: Family): RawSocket;
 }

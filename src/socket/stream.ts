@@ -7,6 +7,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
+import { IP6_ANY } from '../inet/ip6/address-table.ts';
 import { abortConnection, closeConnection, shutdownWrite } from '../inet/tcp/close.ts';
 import {
   type Connection,
@@ -21,6 +22,7 @@ import { startKeepAlive } from '../inet/tcp/timers.ts';
 import { urgentBytes } from '../inet/tcp/urgent.ts';
 import * as user from '../inet/tcp/user.ts';
 import type { EventTarget, SocketContext } from './events.ts';
+import { refusedFamily } from './family.ts';
 import {
   EVENT_ACCEPTABLE,
   EVENT_CONNECTED,
@@ -29,6 +31,7 @@ import {
   EVENT_SENT,
   EVENT_URGENT,
   EVENT_WRITABLE,
+  type Family,
   type SocketName,
   type SocketOptions,
   type StreamSocket,
@@ -47,10 +50,14 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
   #listener: Listener | null = null;
   #connection: Connection | null = null;
   #closed: boolean = false;
+  readonly #family: Family;
+  #only6: boolean;
 
-  constructor(stack: TcpStack, context: SocketContext, accepted: Connection | null = null) {
+  constructor(stack: TcpStack, context: SocketContext, family: Family, accepted: Connection | null = null) {
     this.#stack = stack;
     this.#context = context;
+    this.#family = family;
+    this.#only6 = family === 6 && stack.only6.value !== 0;
     this.#connection = accepted;
     this.#options = accepted === null ? stack.newOptions() : accepted.options;
   }
@@ -97,8 +104,10 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
 
   bind(address: number, port: number): number {
     if (this.#closed || this.#use !== null || this.#connection !== null) return -Errno.EINVAL;
-    const reuse = { reuseAddress: this.#reuseAddress, reusePort: this.#reusePort };
-    const use = user.bindPort(this.#stack, address, port, reuse);
+    const refused = refusedFamily(this.#family, this.#only6, address, Errno.EINVAL);
+    if (refused !== 0) return refused;
+    const options = { only6: this.#only6, reuseAddress: this.#reuseAddress, reusePort: this.#reusePort };
+    const use = user.bindPort(this.#stack, address, port, options);
     if (typeof use === 'number') return use;
     this.#use = use;
     return 0;
@@ -111,7 +120,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
       return 0;
     }
     if (this.#use === null) {
-      const error = this.bind(0, 0);
+      const error = this.bind(this.#family === 6 ? IP6_ANY : 0, 0);
       if (error < 0) return error;
     }
     const listener = user.listenOn(this.#stack, this.#use as PortUse, this.#options, backlog, this);
@@ -129,6 +138,8 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
       if (this.#connection.state === 0) return -Errno.EISCONN;
       return this.state === 'SYN_SENT' || this.state === 'SYN_RECEIVED' ? -Errno.EALREADY : -Errno.EISCONN;
     }
+    const refused = refusedFamily(this.#family, this.#only6, address, Errno.ENETUNREACH);
+    if (refused !== 0) return refused;
     const c = user.connectTo(this.#stack, this.#use, address, port, this.#options, this, this.#context.nowUs());
     if (typeof c === 'number') return c;
     this.#connection = c;
@@ -140,7 +151,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     if (this.#listener === null) return null;
     let socket: TcpSocket | null = null;
     const c = user.acceptFrom(this.#listener, (connection) => {
-      socket = new TcpSocket(this.#stack, this.#context, connection);
+      socket = new TcpSocket(this.#stack, this.#context, this.#family, connection);
       return socket;
     });
     if (c === null) return null;
@@ -205,6 +216,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     if (this.#use !== null) this.#stack.releasePort(this.#use);
     this.#use = null;
     if (this.#connection !== null) {
+      this.#stack.tables.forgetNames(this.#connection);
       if (reset) abortConnection(this.#connection);
       else closeConnection(this.#connection, this.#context.nowUs());
     }
@@ -218,6 +230,10 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
       case 'reuseAddress':
         this.#reuseAddress = value as boolean;
         if (this.#use !== null) this.#use.reuseAddress = this.#reuseAddress;
+        return 0;
+      case 'ipv6Only':
+        if (this.#family !== 6 || this.#use !== null || this.#connection !== null) return -Errno.EINVAL;
+        this.#only6 = value as boolean;
         return 0;
       case 'reusePort':
         this.#reusePort = value as boolean;
@@ -286,6 +302,8 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
         return this.#reuseAddress;
       case 'reusePort':
         return this.#reusePort;
+      case 'ipv6Only':
+        return this.#only6;
       case 'noDelay':
       case 'keepAlive':
       case 'keepIdleMs':

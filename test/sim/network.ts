@@ -27,6 +27,8 @@ export interface SimNetworkOptions {
   arena?: Arena;
   /** Memory of each kernel for socket buffers. */
   heapBytes?: number;
+  /** Run IPv6 too: each kernel gets 2001:db8::n. */
+  ipv6?: boolean;
 }
 
 const HEAP_BYTES = 32 * 1024 * 1024;
@@ -49,11 +51,17 @@ export class SimNetwork {
     const ringBytes = options.ringBytes ?? 512 * 1024;
     this.segment = createNetwork(this.arena, { ports, ringBytes });
     const wrap = options.wrap ?? ((device) => device);
-    const hosts = Object.fromEntries(kernels.map((name, i) => [name, [SimNetwork.address(i)]]));
+    const ipv6 = options.ipv6 ?? false;
+    const hosts = Object.fromEntries(
+      kernels.map((name, i) => [
+        name,
+        ipv6 ? [SimNetwork.address(i), SimNetwork.address6(i)] : [SimNetwork.address(i)],
+      ]),
+    );
     kernels.forEach((name, index) => {
       const host = this.simulation.host();
       const heap = { at: this.arena.allocate(heapBytes, 4096), bytes: heapBytes };
-      const kernel = new Kernel({ name: `${name}#${id}`, arena: this.arena, host, hosts, heap });
+      const kernel = new Kernel({ name: `${name}#${id}`, arena: this.arena, host, hosts, heap, ipv6 });
       const device = new VniDevice(this.arena, kernel.bulk, this.segment, index, {
         name: `${name}#${id}/eth0`,
         mac: { hi: 0x026d, lo: index + 1 },
@@ -66,6 +74,12 @@ export class SimNetwork {
         name: 'eth0',
         addAddress: { address: SimNetwork.address(index), prefixLength: 24 },
       });
+      if (ipv6) {
+        kernel.control('interface.set', {
+          name: 'eth0',
+          addAddress: { address: SimNetwork.address6(index), prefixLength: 64 },
+        });
+      }
       if (options.impairment !== undefined) link.impair('out', options.impairment);
       this.kernels.set(name, kernel);
       this.links.set(name, link);
@@ -76,6 +90,10 @@ export class SimNetwork {
   /** Address of the n-th kernel. */
   static address(index: number): string {
     return `10.0.0.${index + 1}`;
+  }
+
+  static address6(index: number): string {
+    return `2001:db8::${(index + 1).toString(16)}`;
   }
 
   kernel(name: string): Kernel {

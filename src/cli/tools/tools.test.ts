@@ -40,6 +40,7 @@ const ETH0: InterfaceInfo = {
   mac: '02:6d:6b:00:03:00',
   linkState: 'up',
   downReason: '',
+  addresses6: [],
   addresses: [{ address: '10.0.1.10', prefixLength: 24, broadcast: '10.0.1.255' }],
   ...COUNTS,
 };
@@ -90,15 +91,25 @@ const NEIGHBORS: NeighborInfo[] = [
     interface: 'eth0',
     state: 'reachable',
     published: false,
+    router: false,
     expiresSec: 9,
   },
-  { address: '10.0.1.9', mac: null, interface: 'eth0', state: 'incomplete', published: false, expiresSec: 1 },
+  {
+    address: '10.0.1.9',
+    mac: null,
+    interface: 'eth0',
+    state: 'incomplete',
+    published: false,
+    router: false,
+    expiresSec: 1,
+  },
   {
     address: '10.0.1.8',
     mac: '02:00:00:00:00:08',
     interface: 'eth0',
     state: 'permanent',
     published: true,
+    router: false,
     expiresSec: null,
   },
 ];
@@ -107,6 +118,7 @@ const SOCKETS: SocketInfo[] = [
   {
     ...TCP,
     protocol: 'tcp',
+    family: 'inet',
     localAddress: '0.0.0.0',
     localPort: 80,
     peerAddress: '0.0.0.0',
@@ -117,6 +129,7 @@ const SOCKETS: SocketInfo[] = [
   {
     ...TCP,
     protocol: 'tcp',
+    family: 'inet',
     localAddress: '10.0.1.10',
     localPort: 80,
     peerAddress: '10.0.1.1',
@@ -126,6 +139,7 @@ const SOCKETS: SocketInfo[] = [
   {
     ...TCP,
     protocol: 'udp',
+    family: 'inet',
     localAddress: '0.0.0.0',
     localPort: 53,
     peerAddress: '0.0.0.0',

@@ -233,6 +233,14 @@ export class Ip6 {
     else if (!runs && link.active) this.#stop(link);
   }
 
+  /** Switch IPv6 off on one interface, or on again. */
+  setDisabled(iface: Interface, disabled: boolean): void {
+    const link = this.links.of(iface);
+    if (link === null) return;
+    link.disabled = disabled;
+    this.refresh(link);
+  }
+
   #refreshAll(): void {
     for (const link of this.links.all()) this.refresh(link);
   }
@@ -358,7 +366,7 @@ export class Ip6 {
    */
   addRoute(destination: number, prefixLength: number, gateway: number, flags: number, iface: Interface | null): number {
     const via =
-      iface ?? this.#gatewayInterface(gateway) ?? ((flags & RTF_REJECT) !== 0 ? this.addresses.loopback : null);
+      iface ?? this.gatewayInterface(gateway) ?? ((flags & RTF_REJECT) !== 0 ? this.addresses.loopback : null);
     if (via === null) return -Errno.ENETUNREACH;
     return this.routes.add(makeRoute(destination, prefixLength, gateway, via, flags | RTF_UP));
   }
@@ -371,7 +379,8 @@ export class Ip6 {
     return this.routes.remove(destination, prefixLength);
   }
 
-  #gatewayInterface(gateway: number): Interface | null {
+  /** The link that an address is on: by its zone, or by our addresses there; null when on none. */
+  gatewayInterface(gateway: number): Interface | null {
     if (gateway === 0) return null;
     const zone = this.table.zone(gateway);
     if (zone !== 0) return this.links.interfaceOf(zone);

@@ -18,6 +18,7 @@ import { CODE_PORT_UNREACHABLE, CODE_PROTOCOL_UNREACHABLE, TYPE_DESTINATION_UNRE
 import * as tcp from '../../wire/tcp.ts';
 import type { InetContext } from '../context.ts';
 import { PortTable } from '../ports.ts';
+import type { SysctlVariable } from '../sysctl.ts';
 import type { IcmpError, InPacket, IpService, Transport } from '../transport.ts';
 import { SecondLimit } from './challenge.ts';
 import { synSentArrives } from './connect.ts';
@@ -58,6 +59,8 @@ export class TcpStack implements Transport {
   readonly count: TcpCounters;
   readonly settings: TcpSettings;
   readonly ports: PortTable;
+  /** Sockets of IPv6 do without IPv4 unless they say otherwise. */
+  readonly only6: SysctlVariable;
   readonly ephemeral: EphemeralPorts;
   readonly isn: IsnGenerator;
   readonly cookies: SynCookies;
@@ -90,6 +93,7 @@ export class TcpStack implements Transport {
     this.counters = context.counters;
     this.count = defineTcpCounters(context.counters);
     this.settings = new TcpSettings(context.sysctl);
+    this.only6 = context.sysctl.toggle('net.inet6.ip6.v6only', false, 'IPv6 sockets are not for IPv4 by default');
     this.ports = new PortTable(context.rng, context.sysctl);
     this.ephemeral = new EphemeralPorts(context.rng, context.sysctl);
     const fingerprint = (address: number): number => ip.fingerprint(address);
@@ -312,6 +316,7 @@ export class TcpStack implements Transport {
   detach(c: Connection): void {
     if (c.index < 0) return;
     this.tables.remove(c);
+    if (c.owner !== null) this.tables.keepNames(c);
     if (c.portUse !== null) this.releasePort(c.portUse);
     c.portUse = null;
     if (c.path !== null) this.ip.closePath(c.path);

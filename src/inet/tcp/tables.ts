@@ -7,6 +7,7 @@
 
 import { anyFamilies, familyOf, fit, overlap } from '../any-address.ts';
 import { flowShare } from '../flow-share.ts';
+import { isIp6 } from '../ip6/address-table.ts';
 import type { Connection, PortUse } from './connection.ts';
 import { Demux } from './demux.ts';
 import type { Listener } from './listen.ts';
@@ -25,6 +26,7 @@ export class TcpTables {
   synEntryCount: number = 0;
   readonly #demux: Demux;
   readonly #connections: (Connection | null)[] = [];
+  readonly #ended: Set<Connection> = new Set();
   readonly #freeConnections: number[] = [];
   readonly #synEntries: (SynEntry | null)[] = [];
   readonly #freeSynEntries: number[] = [];
@@ -34,8 +36,22 @@ export class TcpTables {
     this.#demux = new Demux(seed);
   }
 
+  /** A connection of IPv6 ended whose socket is still open: a program may ask it for its names. */
+  keepNames(c: Connection): void {
+    if (isIp6(c.peerAddress)) this.#ended.add(c);
+  }
+
+  /** Its socket is closed. */
+  forgetNames(c: Connection): void {
+    this.#ended.delete(c);
+  }
+
   /** Call `mark` with every address kept here. */
   markAddresses(mark: (address: number) => void): void {
+    for (const c of this.#ended) {
+      mark(c.localAddress);
+      mark(c.peerAddress);
+    }
     for (const c of this.connections()) {
       mark(c.localAddress);
       mark(c.peerAddress);

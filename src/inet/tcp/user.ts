@@ -91,6 +91,7 @@ export function acceptFrom(
   const c = listener.acceptQueue.shift();
   if (c === undefined) return null;
   c.owner = makeOwner(c);
+  if (c.index < 0) c.stack.tables.keepNames(c);
   return c;
 }
 

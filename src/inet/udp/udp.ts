@@ -42,6 +42,7 @@ export class Udp implements Transport {
   /** What a socket may ask for. */
   readonly maxBufferBytes: SysctlVariable;
   readonly memberships: Memberships;
+  readonly only6: SysctlVariable;
   readonly #ip: Ip;
   readonly #view: DataView;
   readonly #counters: Counters;
@@ -79,6 +80,7 @@ export class Udp implements Transport {
     const { sysctl, counters } = context;
     this.#receiveBytes = sysctl.integer('net.inet.udp.recvspace', 212992, 1024, 1 << 24, 'default receive buffer');
     this.#maxSockets = sysctl.integer('net.inet.udp.maxsockets', 65536, 16, 1 << 20, 'bound UDP sockets');
+    this.only6 = sysctl.toggle('net.inet6.ip6.v6only', false, 'IPv6 sockets are not for IPv4 by default');
     this.memberships = new Memberships(ip, context, () => this.list());
     this.#makeChecksum = sysctl.toggle('net.inet.udp.checksum', true, 'compute checksums');
     this.#in = counters.index('udp-in');
