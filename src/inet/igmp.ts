@@ -86,6 +86,7 @@ export class Igmp implements Transport, GroupListener {
 
   detached(iface: Interface): void {
     this.#links.delete(iface);
+    this.#schedule();
   }
 
   /** Queries ask for our groups; reports of others matter where an older version is spoken. */

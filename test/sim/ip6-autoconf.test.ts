@@ -1,6 +1,8 @@
 /** Routers advertise, hosts configure themselves: real kernels on a simulated segment, in virtual time. */
 
 import { describe, expect, it } from 'vitest';
+import * as icmpv6 from '../../src/wire/icmpv6.ts';
+import { ALL_NODES } from '../../src/wire/ipv6-address.ts';
 import { Node6 } from './ip6-node.ts';
 import { SimNetwork } from './network.ts';
 
@@ -305,6 +307,74 @@ describe('Redirects between kernels (RFC 4861 8)', () => {
     }
     expect(learned()).toEqual([]);
     expect(two.heard).toHaveLength(1);
+  });
+});
+
+describe('Listener discovery between kernels (RFC 3810)', () => {
+  /** Seconds, and the last 16 bytes, of each listener report that a node sends from now on. */
+  function reports(node: Node6): { sec: number; record: string }[] {
+    const found: { sec: number; record: string }[] = [];
+    const options = { interface: 'eth0', snapBytes: 200 };
+    node.kernel.capture(options, (event) => {
+      if (event.type !== 'frames') return;
+      for (const { direction, timeNs, bytes } of event.frames) {
+        const isReport = bytes[12] === 0x86 && bytes[20] === 0 && bytes[62] === 143;
+        if (direction !== 'out' || !isReport) continue;
+        const sec = Number(timeNs - node.kernel.host.epochNs) / 1e9;
+        found.push({ sec, record: Buffer.from(bytes.slice(70, 94)).toString('hex') });
+      }
+    });
+    return found;
+  }
+
+  /** Ask everybody on the link for all groups, as a router does, with ten seconds to answer. */
+  function query(node: Node6): void {
+    const { ip, context } = node.kernel.inet;
+    const { six } = ip;
+    const repr: icmpv6.ListenerQueryV2Repr = {
+      kind: 'listener-query-v2',
+      maxResponseCode: 10_000,
+      group: [0, 0, 0, 0],
+      suppress: false,
+      robustness: 2,
+      intervalCode: 125,
+      sources: [],
+    };
+    const { linkLocal } = six.links.of(node.iface) as { linkLocal: number };
+    const at = six.linkOutput.begin(node.iface, linkLocal, ALL_NODES, 0, 8 + icmpv6.lengthOf(repr), 1);
+    expect(at).toBeGreaterThan(0);
+    const { view } = context.arena;
+    view.setInt32(at, 0x3a000502);
+    view.setInt32(at + 4, 0x00000100);
+    icmpv6.emit(repr, view, at + 8);
+    six.linkOutput.endIcmp(at + 8);
+    node.kernel.flush();
+  }
+
+  it('joining is said at once and again within a second; queries are answered within their time, by each host', () => {
+    const { network, nodes, pass } = world(['router', 'a', 'b']);
+    const [router, a, b] = nodes as [Node6, Node6, Node6];
+    for (const node of nodes) node.start();
+    pass(10 * S);
+    const [ofA, ofB] = [reports(a), reports(b)];
+    const join = (node: Node6): number => node.kernel.inet.ip.six.groups.join(node.iface, node.number('ff05::77'));
+    expect([join(a), join(b)]).toEqual([0, 0]);
+    pass(10 * S);
+    for (const said of [ofA, ofB]) {
+      expect(said.map(({ record }) => record)).toEqual(
+        Array(2).fill('0400' + '0000' + 'ff050000000000000000000000000077' + ''),
+      );
+      expect(said[0]?.sec).toBe(10);
+      expect((said[1]?.sec ?? 0) - 10).toBeLessThanOrEqual(1);
+      said.length = 0;
+    }
+    query(router);
+    pass(9.99 * S);
+    const answers = [...ofA, ...ofB].map(({ sec }) => sec - 20);
+    expect(answers).toHaveLength(2);
+    expect(answers.every((sec) => sec >= 0 && sec <= 10)).toBe(true);
+    expect(network.kernel('router').counters.snapshot()['mld-in-queries']).toBe(0);
+    expect([a.count('mld-in-queries'), b.count('mld-in-queries')]).toEqual([1, 1]);
   });
 });
 

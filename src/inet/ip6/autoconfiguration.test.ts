@@ -1,5 +1,6 @@
 /** Router discovery and redirects byte by byte, and what is not believed. Between whole kernels: test/sim/ip6-autoconf.test.ts. */
 
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
 import { be16, checksum, ether, hex, join, type Packet, toHex } from '../../../test/fixtures/packets.ts';
@@ -54,7 +55,11 @@ function receive(one: InetBed, message: string, { src = ROUTER, dst = 'ff02::1',
   const body = hex(message);
   const addresses = hex(bytes16(src) + bytes16(dst));
   body.set(be16(checksum(join(addresses, hex('0000'), be16(body.length), hex('0000003a'), body))), 2);
-  const packet = join(hex('60000000'), be16(body.length), Uint8Array.of(58, hops), addresses, body);
+  // Listener discovery wears the router alert.
+  const alert = hex(hops === 1 ? '3a00050200000100' : '');
+  const next = hops === 1 ? 0 : 58;
+  const head = join(hex('60000000'), be16(alert.length + body.length), Uint8Array.of(next, hops));
+  const packet = join(head, addresses, alert, body);
   const to = dst.startsWith('ff') ? '333300000001' : ownMac(1);
   one.devices[0]!.put(ether(to, PEER_MAC, 0x86dd, packet));
   one.settle();
@@ -346,5 +351,60 @@ describe('Redirects sent (RFC 4861 8.2)', () => {
     one.sysctl('net.inet6.icmp6.redirppslimit', 3);
     for (let i = 0; i < 10; i++) pass(one, '2001:db8:9::1');
     expect([sent(one, 137).length, one.count('nd6-redirects-rate-limited')]).toEqual([3, 7]);
+  });
+});
+
+describe('Whatever arrives', () => {
+  const SAMPLES = [
+    `${HEADER}${PREFIX}0101020000000099 0501000000000578 1802 30 00 0000000a 20010db800070000`,
+    `85000000 00000000 0101020000000099`,
+    `89000000 00000000 ${bytes16('fe80::98')} ${bytes16('2001:db8:9::1')} 0201020000000098`,
+    `88000000 20000000 ${bytes16(ROUTER)} 0201020000000099`,
+    `82000000 03e8 0000 ${bytes16('ff05::7')} 027d 0001 ${bytes16('2001:db8::7')}`,
+    `82000000 03e8 0000 ${bytes16('::')}`,
+    `83000000 0000 0000 ${bytes16('ff05::7')}`,
+  ].map(hex);
+
+  it('nothing throws, tables keep their limits, and in the end nothing is left of it', () => {
+    const change = fc.record({ at: fc.nat(), value: fc.nat(255) });
+    const message = fc.record({
+      sample: fc.nat(SAMPLES.length - 1),
+      changes: fc.array(change, { maxLength: 3 }),
+      cut: fc.nat(3),
+      src: fc.constantFrom(ROUTER, 'fe80::98', '2001:db8::5'),
+      listener: fc.boolean(),
+      waitSec: fc.nat(30),
+      /** Now and then a host becomes a router. */
+      forward: fc.nat(5),
+    });
+    fc.assert(
+      fc.property(fc.array(message, { minLength: 5, maxLength: 30 }), fc.boolean(), (messages, advertises) => {
+        const one = host();
+        for (const name of ['maxifdefrouters', 'maxdynroutes', 'maxifprefixes', 'maxifautoaddrs']) {
+          one.sysctl(`net.inet6.ip6.${name}`, 3);
+        }
+        one.sysctl('net.inet6.icmp6.redirmax', 3);
+        one.sysctl('net.inet6.ip6.use_tempaddr', 1);
+        one.inet.ip.six.groups.join(one.interfaces[0]!, number(one, 'ff05::7'));
+        if (advertises) one.sysctl('net.inet6.ip6.rtadv', 1);
+        for (const { sample, changes, cut, src, listener, waitSec, forward } of messages) {
+          one.sysctl('net.inet6.ip6.forwarding', forward === 0 ? 1 : 0);
+          const bytes = (SAMPLES[sample] as Uint8Array).slice();
+          for (const { at, value } of changes) bytes[at % bytes.length] = value;
+          const short = cut === 0 ? (changes[0]?.at ?? 0) % 20 : 0;
+          const kept = bytes.slice(0, Math.max(8, bytes.length - short));
+          receive(one, toHex(kept), { src, hops: listener ? 1 : 255 });
+          one.advance(waitSec * S);
+          for (const { table, variable, size } of one.inet.sysctl.limits.list()) {
+            expect([table, size() <= variable.value]).toEqual([table, true]);
+          }
+          one.sent();
+        }
+        one.inet.removeInterface(one.interfaces[0]!);
+        one.advance(1000 * S);
+        expect([one.callouts.nextDeadlineUs(), addresses(one)]).toEqual([Infinity, []]);
+      }),
+      { numRuns: 60 },
+    );
   });
 });

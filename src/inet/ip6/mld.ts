@@ -87,6 +87,7 @@ export class Mld implements GroupListener, ListenerDiscovery, AddressHolder {
 
   detached(iface: Interface): void {
     this.#reports.delete(iface);
+    this.#schedule();
   }
 
   /** RFC 3590 4: now that there is a link-local address, what was said as nobody is said again. */
