@@ -13,7 +13,7 @@ import { receiveData } from './data.ts';
 import { agreesEcn } from './ecn.ts';
 import { dropConnection } from './errors.ts';
 import { establish } from './input.ts';
-import { type Segment, synWindow } from './options.ts';
+import { peerMssOf, type Segment, synWindow } from './options.ts';
 import { output, refreshMss } from './output.ts';
 import { stopRetransmit } from './timers.ts';
 import { receiveUrgent } from './urgent.ts';
@@ -84,7 +84,7 @@ function takeSyn(c: Connection, segment: Segment, nowUs: number): void {
   c.rcvAdv = (c.rcvNxt + synWindow(c.receiveBuffer.limitBytes, c.rcvScale)) | 0;
   c.lastAckSent = c.rcvNxt;
   c.receiveBuffer.begin(c.rcvNxt);
-  c.peerMss = segment.mss > 0 ? segment.mss : settings.mssDefault.value;
+  c.peerMss = peerMssOf(segment, settings);
   c.scaleOk = segment.windowScale >= 0 && settings.windowScale.value === 1;
   c.sndScale = c.scaleOk ? segment.windowScale : 0;
   if (!c.scaleOk) c.rcvScale = 0;

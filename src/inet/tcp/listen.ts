@@ -12,7 +12,7 @@ import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
 import type { Connection, ConnectionOptions, PortUse } from './connection.ts';
 import { CookieOptions } from './cookies.ts';
 import { asksEcn } from './ecn.ts';
-import { type Segment, scaleFor } from './options.ts';
+import { peerMssOf, type Segment, scaleFor } from './options.ts';
 import type { TcpStack } from './stack.ts';
 import { armSynAck, promote, removeSynEntry, SynEntry, sendSynAck } from './syn-queue.ts';
 
@@ -108,7 +108,7 @@ export function listenArrives(
 
 function takeSynOptions(stack: TcpStack, entry: SynEntry, segment: Segment): void {
   const { settings } = stack;
-  entry.peerMss = segment.mss > 0 ? segment.mss : settings.mssDefault.value;
+  entry.peerMss = peerMssOf(segment, settings);
   entry.sackOk = segment.sackPermitted && settings.sack.value === 1;
   entry.tsOk = segment.timestamps && settings.timestamps.value === 1;
   entry.tsRecent = segment.tsValue;

@@ -16,6 +16,7 @@ import {
   TcpOptions,
   WINDOW_SCALE_MAX,
 } from '../../wire/tcp.ts';
+import type { TcpSettings } from './settings.ts';
 
 /** NOP, NOP, kind 8, length 10: the first word of the timestamps option as everybody sends it (RFC 7323 appendix A). */
 export const TIMESTAMPS_WORD = 0x0101080a;
@@ -37,6 +38,11 @@ export class Segment extends TcpOptions {
   segmentBytes: number = 0;
   /** End of the urgent data by the pointer, valid with URG (RFC 6093 section 3). */
   urgentSeq: number = 0;
+}
+
+/** The largest payload the peer of a SYN takes: what it says, within reason, or what must be assumed (RFC 9293 3.7.1). */
+export function peerMssOf(segment: Segment, settings: TcpSettings): number {
+  return segment.mss > 0 ? Math.max(segment.mss, settings.mssMin.value) : settings.mssDefault.value;
 }
 
 /** How many SACK blocks fit beside the other options. */

@@ -314,7 +314,8 @@ export function receiveAt(c: Connection): number {
 /** `count` bytes were read: the window opens, and the peer is told when it is worth it (RFC 9293 3.8.6.2.2). */
 export function consume(c: Connection, count: number, nowUs: number): void {
   const { receiveBuffer, stack } = c;
-  receiveBuffer.consumed(count, c.rcvMss, stack.settings.receiveSpaceMaxBytes.value, nowUs);
+  const { receiveSpaceAuto, receiveSpaceMaxBytes } = stack.settings;
+  receiveBuffer.consumed(count, c.rcvMss, receiveSpaceAuto.value === 1 ? receiveSpaceMaxBytes.value : 0, nowUs);
   if (c.readableBytes === 0 && c.reassembly.count === 0) receiveBuffer.ring.align(receiveBuffer.readSeq, 0);
   if (c.state < ESTABLISHED || c.finReceived) return;
   const gain = windowGain(c);
