@@ -64,6 +64,8 @@ export class Machine {
     const { inet } = this.kernel;
     // Scripts expect what the windows allow to go at once: elsewhere pacing is asked for by a queue or a socket.
     inet.sysctl.set('net.inet.tcp.pacing', 0);
+    // And without pacing HyStart++ would take no more than eight segments of an ACK into account (RFC 9406 section 4.2).
+    inet.sysctl.set('net.inet.tcp.hystart', 0);
     const iface = this.kernel.attach(this.wire, 'tun0');
     if (this.book.ip6) this.#configure6(iface);
     else this.#configure4(iface);
