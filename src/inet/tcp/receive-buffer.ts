@@ -11,6 +11,9 @@ import type { Bulk } from '../../mem/bulk.ts';
 import type { Heap } from '../../mem/heap.ts';
 import { ByteRing } from './byte-ring.ts';
 
+/** An echo that took fewer ticks of a millisecond is mostly rounding. */
+const MIN_TICKS = 4;
+
 export class ReceiveBuffer {
   readonly ring: ByteRing;
   readSeq: number = 0;
@@ -72,13 +75,13 @@ export class ReceiveBuffer {
 
   /**
    * Round trip from an echoed timestamp, whose clock ticks in milliseconds: `nowTicks + offset` is our clock as the peer
-   * sees it. Shorter ones are left to `probeRtt`; each echo counts once.
+   * sees it. One of a few ticks says too little and is left to `probeRtt`; each echo counts once.
    */
   noteEcho(nowTicks: number, offset: number, echo: number): void {
     if (echo === this.#lastEcho) return;
     this.#lastEcho = echo;
     const ticks = (nowTicks + offset - echo) | 0;
-    if (ticks <= 0) return;
+    if (ticks < MIN_TICKS) return;
     const rttUs = ticks * 1000;
     if (this.rttUs < 0) this.rttUs = rttUs;
     else this.rttUs += (rttUs - this.rttUs) / 8;
