@@ -10,7 +10,7 @@ const FILE_HELP = `The lab file, multikernel.yml:
   domain: shop.lan                 # nodes are also called NODE.DOMAIN; default: NAME.lan
   networks:                        # Ethernet segments; default: one called lan
     front: { prefix: 10.0.0.0/24 } # default: the next free 10.0.N.0/24
-    back: { mtu: 9000, ring: 1MiB, full: drop }
+    back: { mtu: 9000, ring: 1MiB, full: drop, offload: false }
   nodes:
     client: { run: node client.js, networks: [front], depends_on: { api: listening:80 } }
     api: { run: "node --enable-source-maps server.js --fast", networks: [back], env: { LEVEL: info }, memory: 128MiB }

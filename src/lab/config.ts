@@ -14,6 +14,11 @@ export interface NetworkOptions {
   ring?: number | string;
   /** When a ring is full: "wait" (back-pressure, default) or "drop" (counted). */
   full?: 'wait' | 'drop';
+  /**
+   * Default true: checksums between kernels are vouched for, not computed, and TCP segments travel up to 64 KiB at a time, as
+   * with virtual network cards. False: every frame is one packet of at most `mtu`, complete with its checksum.
+   */
+  offload?: boolean;
   /** Domain of the names on this network, besides the lab's own. */
   dns?: string;
 }
@@ -89,6 +94,7 @@ export interface NetworkConfig {
   mtuBytes: number;
   ringBytes: number | null;
   full: 'wait' | 'drop';
+  offload: boolean;
   domain: string | null;
 }
 

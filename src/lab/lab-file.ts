@@ -189,6 +189,7 @@ function networkConfig(name: string, network: NetworkOptions): NetworkConfig {
     mtuBytes: network.mtu ?? DEFAULT_MTU_BYTES,
     ringBytes: network.ring === undefined ? null : sizeBytes(String(network.ring)),
     full: network.full ?? 'wait',
+    offload: network.offload ?? true,
     domain: network.dns ?? null,
   };
 }

@@ -43,6 +43,8 @@ export interface InterfaceBoot {
   mtuBytes: number;
   /** What a full ring means: back-pressure, or a counted drop. */
   full: 'wait' | 'drop';
+  /** Checksums and segmentation are left to the link. */
+  offload: boolean;
   addresses: { address: string; prefixLength: number }[];
 }
 

@@ -109,6 +109,7 @@ export class LabNode {
           mac: entry.mac,
           mtuBytes: network.mtuBytes,
           full: network.full,
+          offload: network.offload,
           addresses: [{ address: entry.address, prefixLength: entry.prefixLength }],
         };
       }),

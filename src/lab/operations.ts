@@ -69,6 +69,8 @@ export interface NetworkInfo {
   prefix: string;
   mtuBytes: number;
   full: 'wait' | 'drop';
+  /** Checksums and segmentation are left to the link. */
+  offload: boolean;
   /** Nodes on it are also called NODE.DOMAIN. */
   domain: string | null;
   nodes: string[];

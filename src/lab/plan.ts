@@ -34,6 +34,7 @@ export interface NetworkPlan {
   mtuBytes: number;
   ringBytes: number | null;
   full: 'wait' | 'drop';
+  offload: boolean;
   domain: string | null;
   /** Kernels on it; the position is the port number. */
   ports: string[];
@@ -315,8 +316,8 @@ class Planner {
 }
 
 function networkPlan(network: NetworkConfig, prefix: Prefix): NetworkPlan {
-  const { name, mtuBytes, ringBytes, full, domain } = network;
-  return { name, prefix, mtuBytes, ringBytes, full, domain, ports: [] };
+  const { name, mtuBytes, ringBytes, full, offload, domain } = network;
+  return { name, prefix, mtuBytes, ringBytes, full, offload, domain, ports: [] };
 }
 
 function routingNode(node: NodePlan): RoutingNode {

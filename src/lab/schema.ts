@@ -93,6 +93,14 @@ const network = map({
   full: v.optional(
     v.pipe(oneOf('wait', 'drop'), v.description('when a ring is full: back-pressure (default) or a counted drop')),
   ),
+  offload: v.optional(
+    v.pipe(
+      flag,
+      v.description(
+        'leave checksums and segments of up to 64 KiB to the link (default); false: packets of at most mtu',
+      ),
+    ),
+  ),
   dns: v.optional(v.pipe(domain, v.description("domain of the names on this network, besides the lab's own"))),
 });
 

@@ -145,6 +145,7 @@ export class Supervisor implements LabBackend {
         prefix: formatPrefix(network.prefix),
         mtuBytes: network.mtuBytes,
         full: network.full,
+        offload: network.offload,
         domain: network.domain,
         nodes: network.ports,
       })),

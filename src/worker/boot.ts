@@ -7,7 +7,7 @@
 import type { Host } from '../host/contract.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { KernelBoot } from '../lab/messages.ts';
-import { CAP_CHECKSUM_PARTIAL } from '../link/device.ts';
+import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../link/device.ts';
 import { VniDevice } from '../link/vni.ts';
 import type { Arena } from '../mem/arena.ts';
 import { Counters } from '../mem/counters.ts';
@@ -35,7 +35,7 @@ export function bootKernel(
       name: wanted.name,
       mac: parseMac(wanted.mac),
       mtuBytes: wanted.mtuBytes,
-      capabilities: CAP_CHECKSUM_PARTIAL,
+      capabilities: wanted.offload ? CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES : 0,
       doorbellAt,
       onFull: wanted.full,
       counters: Counters.open(arena, `${config.name}/${wanted.name}`),
