@@ -158,6 +158,26 @@ describe('Stateless autoconfiguration between kernels (RFC 4861 6, RFC 4862 5.5)
     expect(host.routes[0]).toBe(`::/0 ${one.linkLocal} UGD`);
   });
 
+  it('two routers with a prefix each: who speaks through one of them uses its prefix (RFC 6724 5, rule 5.5)', () => {
+    const { nodes, pass } = world(['one', 'two', 'host']);
+    const [one, two, host] = nodes as [Node6, Node6, Node6];
+    advertise(one.start('2001:db8:a::1'));
+    advertise(two.start('2001:db8:b::1'));
+    for (const router of [one, two]) router.configure('2001:db8:b:1::99', 128);
+    listen(host);
+    pass(MINUTE);
+    // The longest match would be the prefix of the other router.
+    const through = (router: Node6): string => {
+      for (const node of [one, two]) node.sysctl('net.inet6.ip6.rtadv_preference', node === router ? 1 : 0);
+      pass(MINUTE);
+      host.hello('2001:db8:b:1::99');
+      pass(1 * S);
+      return router.heard.at(-1) ?? '';
+    };
+    expect(through(one)).toMatch(/^2001:db8:a:/);
+    expect(through(two)).toMatch(/^2001:db8:b:/);
+  });
+
   it('what is configured by hand is left alone', () => {
     const { nodes, pass } = world(['router', 'host']);
     const [router, host] = nodes as [Node6, Node6];

@@ -26,6 +26,7 @@ class Host {
     detectionUs: () => 1 * S,
   };
   nowUs = 0;
+  router: Address6 = ip6('fe80::1');
   /** Random words: 0 makes the desynchronisation 0; identifiers must not be 0. */
   readonly words: number[] = [];
   readonly auto: AutoAddresses;
@@ -61,8 +62,8 @@ class Host {
   }
 
   advertise(validSec: number, preferredSec: number, text = '2001:db8::', prefixLength = 64): PrefixVerdict {
-    const prefix = { prefix: ip6(text), prefixLength, validUs: validSec * S, preferredUs: preferredSec * S };
-    return this.auto.prefix(prefix, this.nowUs);
+    const times = { validUs: validSec * S, preferredUs: preferredSec * S };
+    return this.auto.prefix({ prefix: ip6(text), prefixLength, ...times, router: this.router }, this.nowUs);
   }
 
   /** Seconds until the stable address is invalid and deprecated. */
@@ -127,6 +128,16 @@ describe('Stateless autoconfiguration (RFC 4862 5.5)', () => {
     host.until(200);
     host.refused = -17;
     expect([host.advertise(100, 60), host.auto.list.length]).toEqual(['ignored', 0]);
+  });
+
+  it('remembers which routers advertised its prefix, the last eight', () => {
+    const host = new Host();
+    for (const n of [1, 2, 1, 3, 4, 5, 6, 7, 8, 9]) {
+      host.router = ip6(`fe80::${n}`);
+      host.advertise(100, 60);
+    }
+    const routers = host.auto.list[0]!.routers.map(formatAddress);
+    expect(routers).toEqual([1, 3, 4, 5, 6, 7, 8, 9].map((n) => `fe80::${n}`));
   });
 
   it('gives everything up at once', () => {
@@ -284,7 +295,8 @@ describe('Whatever routers say', () => {
         for (const { prefix, valid, preferred, duplicate, wait } of events) {
           run(nowUs + wait * S);
           const words: Address6 = [0x20010db8, prefix, 0, 0];
-          auto.prefix({ prefix: words, prefixLength: 64, validUs: valid * S, preferredUs: preferred * S }, nowUs);
+          const times = { validUs: valid * S, preferredUs: preferred * S };
+          auto.prefix({ prefix: words, prefixLength: 64, ...times, router: words }, nowUs);
           const first = auto.list[0];
           if (duplicate && first !== undefined) auto.duplicate(first.address, nowUs);
           const listed = auto.list.filter((entry) => entry.configured);

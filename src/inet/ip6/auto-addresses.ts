@@ -23,6 +23,8 @@ const ID_DELAY_US: number = US_PER_S;
 const TEMPORARY_RETRIES = 3;
 const REGEN_ADVANCE_S = 2;
 const DESYNC_PART = 0.4;
+/** As many are remembered for one address. */
+const ROUTERS_MAX = 8;
 
 /** What a prefix information option says; times are `Infinity` for ever. */
 export interface AdvertisedPrefix {
@@ -30,6 +32,8 @@ export interface AdvertisedPrefix {
   readonly prefixLength: number;
   readonly validUs: number;
   readonly preferredUs: number;
+  /** Who says so. */
+  readonly router: Address6;
 }
 
 /** Where decisions go. */
@@ -55,6 +59,8 @@ export interface AutoAddressSettings {
 export interface AutoAddress {
   address: Address6;
   readonly prefix: Address6;
+  /** Routers that advertised the prefix, the last one last (RFC 6724 5, rule 5.5). */
+  readonly routers: Address6[];
   readonly temporary: boolean;
   readonly createdUs: number;
   validUntilUs: number;
@@ -98,6 +104,7 @@ export class AutoAddresses {
     let known = false;
     for (const one of this.#addresses) {
       if (!samePrefix(one.prefix, prefix)) continue;
+      remember(one.routers, advertised.router);
       this.#renew(one, validUs, preferredUs, nowUs);
       if (!one.temporary) known = true;
     }
@@ -183,7 +190,7 @@ export class AutoAddresses {
     one.preferredUntilUs = Math.min(preferredUntilUs, untilUs);
   }
 
-  #addStable({ prefix, prefixLength, validUs, preferredUs }: AdvertisedPrefix, nowUs: number): PrefixVerdict {
+  #addStable({ prefix, prefixLength, validUs, preferredUs, router }: AdvertisedPrefix, nowUs: number): PrefixVerdict {
     if (this.#addresses.length >= this.#settings.maxAddresses()) return 'too-many';
     const id = this.#settings.stableId(prefix, 0);
     if (id === null) return 'ignored';
@@ -192,6 +199,7 @@ export class AutoAddresses {
     this.#addresses.push({
       address,
       prefix,
+      routers: [router],
       temporary: false,
       createdUs: nowUs,
       validUntilUs: nowUs + validUs,
@@ -222,6 +230,7 @@ export class AutoAddresses {
     this.#addresses.push({
       address,
       prefix,
+      routers: [...stable.routers],
       temporary: true,
       createdUs: nowUs,
       validUntilUs: Math.min(stable.validUntilUs, nowUs + settings.temporaryValidUs()),
@@ -245,6 +254,13 @@ export class AutoAddresses {
     one.configured = true;
     if (one.deprecated) this.#sink.deprecate(address, true);
   }
+}
+
+function remember(routers: Address6[], router: Address6): void {
+  const known = routers.findIndex((one) => equal(one, router));
+  if (known >= 0) routers.splice(known, 1);
+  else if (routers.length >= ROUTERS_MAX) routers.shift();
+  routers.push(router);
 }
 
 function samePrefix(a: Address6, b: Address6): boolean {

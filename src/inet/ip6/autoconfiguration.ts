@@ -45,7 +45,8 @@ export class Autoconfigurator implements Autoconfiguration, RouterDiscovery, Rou
     ip6.icmp.discovery = this;
     ip6.icmp.listener = this.mld;
     ip6.groups.listener = this.mld;
-    ip6.addresses.selector = new RuleSelector(ip6.table, interfaces, generation, sysctl);
+    const { table, routes } = ip6;
+    ip6.addresses.selector = new RuleSelector(table, interfaces, generation, routes, this.listener, sysctl);
     ip6.forwarder.redirects = this.redirects;
     ip6.neighborInput.routers = this;
   }

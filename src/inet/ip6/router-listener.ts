@@ -9,7 +9,7 @@
  */
 
 import { Callout } from '../../kern/callout.ts';
-import type { Interface } from '../../net/interface.ts';
+import type { Interface, InterfaceAddress6 } from '../../net/interface.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import type { InetContext } from '../context.ts';
@@ -154,6 +154,13 @@ export class RouterListener {
     return this.#hostLinks.get(iface)?.addresses ?? null;
   }
 
+  /** The routers that advertised the prefix of an address of ours. */
+  routersOf({ iface, address }: InterfaceAddress6): readonly ipv6.Address6[] {
+    const words = this.#context.addresses6.words(address);
+    const list = this.#hostLinks.get(iface)?.addresses.list ?? [];
+    return list.find((one) => one.configured && ipv6.equal(one.address, words))?.routers ?? [];
+  }
+
   /** IPv6 runs on the link now, with a link-local address. */
   started(link: Link6): void {
     if (!this.#listens(link.iface)) return;
@@ -232,6 +239,8 @@ export class RouterListener {
     if (neighbor !== null) neighbor.router = true;
     for (const option of message.options) this.#option(option, host, router, nowUs);
     this.#reinstall();
+    // Who advertised what has a say in the choice of source addresses.
+    this.#parts.generation.generation++;
     this.#syncLifetimes(iface);
     this.#schedule();
   }
@@ -257,7 +266,7 @@ export class RouterListener {
         this.#mtu(host.link, option.mtuBytes);
         break;
       case 'prefix':
-        this.#prefix(option, host, nowUs);
+        this.#prefix(option, host, router, nowUs);
         break;
       case 'route': {
         const prefix = maskedPrefix(option.prefix, option.prefixLength);
@@ -277,7 +286,7 @@ export class RouterListener {
     this.#parts.generation.generation++;
   }
 
-  #prefix(option: icmpv6.PrefixOption, host: HostLink, nowUs: number): void {
+  #prefix(option: icmpv6.PrefixOption, host: HostLink, router: ipv6.Address6, nowUs: number): void {
     const { prefixLength } = option;
     if (prefixLength > HOST_PREFIX) return;
     const prefix = maskedPrefix(option.prefix, prefixLength);
@@ -288,7 +297,7 @@ export class RouterListener {
       this.#count(this.prefixes.advertise(prefix, prefixLength, index, validUs, nowUs), this.#prefixesRefused);
     }
     if (!option.autonomous) return;
-    const verdict = host.addresses.prefix({ prefix, prefixLength, validUs, preferredUs }, nowUs);
+    const verdict = host.addresses.prefix({ prefix, prefixLength, validUs, preferredUs, router }, nowUs);
     this.#count(verdict, this.#addressesRefused);
   }
 

@@ -2,25 +2,36 @@
  * The source address of packets of ours: the rules of address-selection.ts over the addresses that this kernel has.
  *
  * Thread: the one that runs the kernel. Asked when a path is looked up; the list of candidates is made anew when something
- * that paths depend on changed. Read first: RFC 6724 section 4. Missing: rule 5.5 (prefixes of the next hop).
+ * that paths depend on changed. Read first: RFC 6724 section 4.
  */
 
-import type { Interface } from '../../net/interface.ts';
+import type { Interface, InterfaceAddress6 } from '../../net/interface.ts';
 import type { Address6 } from '../../wire/ipv6-address.ts';
-import type { RouteTable } from '../route-table.ts';
+import { type RouteTable, RTF_GATEWAY } from '../route-table.ts';
 import type { Sysctl, SysctlVariable } from '../sysctl.ts';
 import { type SelectionOptions, type SourceCandidate, selectSource } from './address-selection.ts';
 import { IP6_LOOPBACK, type Ip6AddressTable } from './address-table.ts';
 import { isUsable, type SourceSelector } from './addresses.ts';
+import type { RouteTable6 } from './route-table.ts';
 
 interface Candidate extends SourceCandidate {
   readonly number: number;
+  /** Routers that advertised its prefix, as numbers. */
+  readonly routers: readonly number[];
+  fromNextHop: boolean;
+}
+
+/** Knows which routers advertised the prefix of an address. */
+export interface PrefixSources {
+  routersOf(entry: InterfaceAddress6): readonly Address6[];
 }
 
 export class RuleSelector implements SourceSelector {
   readonly #table: Ip6AddressTable;
   readonly #interfaces: readonly Interface[];
   readonly #generation: RouteTable;
+  readonly #routes: RouteTable6;
+  readonly #sources: PrefixSources;
   readonly #preferTemporary: SysctlVariable;
   #candidates: Candidate[] = [];
   #madeAt = -1;
@@ -28,10 +39,19 @@ export class RuleSelector implements SourceSelector {
   readonly #destination: [number, number, number, number] = [0, 0, 0, 0];
 
   /** `generation` moves whenever an address comes, goes or changes its state. */
-  constructor(table: Ip6AddressTable, interfaces: readonly Interface[], generation: RouteTable, sysctl: Sysctl) {
+  constructor(
+    table: Ip6AddressTable,
+    interfaces: readonly Interface[],
+    generation: RouteTable,
+    routes: RouteTable6,
+    sources: PrefixSources,
+    sysctl: Sysctl,
+  ) {
     this.#table = table;
     this.#interfaces = interfaces;
     this.#generation = generation;
+    this.#routes = routes;
+    this.#sources = sources;
     this.#preferTemporary = sysctl.toggle('net.inet6.ip6.prefer_tempaddr', true, 'speak from temporary addresses');
     this.#preferTemporary.onChange = () => generation.generation++;
   }
@@ -41,6 +61,12 @@ export class RuleSelector implements SourceSelector {
     const words = this.#destination;
     for (let i = 0; i < 4; i++) words[i] = this.#table.word(dst, i);
     this.#options.preferTemporary = this.#preferTemporary.value !== 0;
+    const route = this.#routes.lookup(dst);
+    const nextHop = route !== null && (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : 0;
+    for (let i = 0; i < this.#candidates.length; i++) {
+      const one = this.#candidates[i] as Candidate;
+      one.fromNextHop = nextHop !== 0 && one.routers.includes(nextHop);
+    }
     const best = selectSource(words as Address6, iface.index, this.#candidates, this.#options);
     return best === null ? 0 : best.number;
   }
@@ -58,6 +84,8 @@ export class RuleSelector implements SourceSelector {
           interfaceIndex: iface.index,
           deprecated: entry.state === 'deprecated',
           temporary: entry.origin === 'temporary',
+          routers: this.#sources.routersOf(entry).map((router) => this.#table.internAddress(router, iface.index)),
+          fromNextHop: false,
         });
       }
     }
