@@ -6,7 +6,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import type { StreamSocket } from '../socket/socket.ts';
+import type { Family, StreamSocket } from '../socket/socket.ts';
 import {
   addressNumber,
   argument,
@@ -34,6 +34,8 @@ const SOCK_TYPE_MASK = 0xf;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const AF_UNSPEC = 0;
+const AF_INET = 2;
+const AF_INET6 = 10;
 const IPPROTO_ICMP = 1;
 const IPPROTO_MPTCP = 262;
 const SHUT_RD = 0;
@@ -90,8 +92,18 @@ function streamDescriptor(socket: StreamSocket, flow: Flow, nonBlocking: boolean
   };
 }
 
+/** `...` is the family that `--ip_version` names; IPv4 as IPv6 sockets see it is a matter of the socket alone. */
+function familyArgument(context: CallContext, call: ScriptCall): Family {
+  const expression = argument(call, 0);
+  if (expression.kind === 'ellipsis') return context.settings.ipVersion === 'ipv4' ? 4 : 6;
+  const family = numberArgument(call, 0);
+  if (family !== AF_INET && family !== AF_INET6) throw new Unsupported('sockets are of AF_INET or AF_INET6 here');
+  return family === AF_INET6 ? 6 : 4;
+}
+
 function socketCall(context: CallContext, call: ScriptCall): PendingCall {
   const { machine, descriptors } = context;
+  const family = familyArgument(context, call);
   const type = numberArgument(call, 1);
   const protocol = flagsArgument(call, 2);
   if (protocol === IPPROTO_MPTCP) throw new Unsupported('MPTCP is not known here');
@@ -102,13 +114,13 @@ function socketCall(context: CallContext, call: ScriptCall): PendingCall {
   if (kind === SOCK_STREAM) {
     const flow = new Flow('tcp', localAddress, remoteAddress);
     context.watch(flow);
-    return done(descriptors.add(streamDescriptor(kernel.sockets.stream(), flow, nonBlocking), expected));
+    return done(descriptors.add(streamDescriptor(kernel.sockets.stream(family), flow, nonBlocking), expected));
   }
   if (kind !== SOCK_DGRAM || protocol === IPPROTO_ICMP) throw new Unsupported('sockets are TCP or UDP here');
   const flow = new Flow('udp', localAddress, remoteAddress);
   flow.remotePort = context.settings.connectPort;
   context.watch(flow);
-  return done(descriptors.add({ kind: 'datagram', socket: kernel.sockets.datagram(), flow, nonBlocking }, expected));
+  return done(descriptors.add({ kind: 'datagram', socket: kernel.sockets.datagram(family), flow, nonBlocking }, expected));
 }
 
 function bindCall(context: CallContext, call: ScriptCall): PendingCall {
