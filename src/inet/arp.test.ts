@@ -58,13 +58,16 @@ describe('ARP resolution (RFC 826, RFC 1122 2.3.2)', () => {
     expect(one.heldBytes).toBe(0);
   });
 
-  it('bounds the bytes of all that wait', () => {
+  it('bounds the memory of all that wait', () => {
     const { bed: one, endpoint } = bed();
     one.sysctl('net.inet.arp.maxqueuebytes', 65536);
     const big = new Uint8Array(30000);
     for (let host = 2; host < 6; host++) endpoint.send(big, 0, big.length, ip(`10.0.0.${host}`), 7);
-    expect(one.inet.ip.neighbors.pendingBytes).toBe(2 * 30028);
+    expect(one.inet.ip.neighbors.pendingBytes).toBe(2 * 32768);
+    expect(one.heldBytes).toBe(2 * 32768);
     expect(one.count('arp-pending-drops')).toBe(2);
+    send(one, endpoint, 'x', '10.0.0.9');
+    expect(one.count('arp-pending-drops')).toBe(3);
     one.advance(4 * SECOND);
     expect(one.inet.ip.neighbors.pendingBytes).toBe(0);
   });
@@ -229,6 +232,16 @@ describe('ARP requests', () => {
     expect(one.inet.neighbors()).toEqual([]);
   });
 
+  it('are answered at most so often a second', () => {
+    const { bed: one } = bed();
+    one.sysctl('net.inet.arp.replyppslimit', 3);
+    let answers = 0;
+    for (let i = 0; i < 10; i++) answers += one.receive(request(PEER, OWN)).length;
+    expect([answers, one.count('arp-out-replies-limited')]).toEqual([3, 7]);
+    one.advance(SECOND);
+    expect(one.receive(request(PEER, OWN))).toHaveLength(1);
+  });
+
   it('are answered for published addresses', () => {
     const { bed: one } = bed();
     one.inet.ip.neighbors.addStatic(one.interfaces[0]!, ip('10.0.0.9'), 0x0200, 0x99, true, true);
@@ -286,7 +299,7 @@ describe('ARP requests', () => {
     const known = one.inet.neighbors().filter((row) => row.state === 'stale');
     expect(known.map((row) => row.address)).toEqual([2, 3, 4, 5, 6, 7, 8, 9].map((i) => `10.0.0.${i}`));
     expect(one.count('arp-cache-evicted')).toBe(42);
-    expect(one.inet.ip.neighbors.pendingBytes).toBe(8 * 29);
+    expect(one.inet.ip.neighbors.pendingBytes).toBe(8 * 4096);
     expect(one.heldBytes).toBe(8 * 4096);
   });
 

@@ -15,6 +15,8 @@ import { type AddressTable, isUnicast } from './addresses.ts';
 import type { InetContext } from './context.ts';
 import { FILTER_DROP, type IngressFilter } from './ingress-filter.ts';
 import type { Neighbor, NeighborCache } from './neighbor-cache.ts';
+import { RateLimit } from './rate-limit.ts';
+import type { SysctlVariable } from './sysctl.ts';
 
 const FRAME_BYTES: number = ethernet.HEADER_BYTES + arp.PACKET_BYTES;
 const BROADCAST_HI = 0xffff;
@@ -31,8 +33,25 @@ export class ArpOutput {
   readonly #requests: number;
   readonly #replies: number;
   readonly #noRoom: number;
+  readonly #replyLimit: RateLimit = new RateLimit();
+  readonly #repliesPerSecond: SysctlVariable;
+  readonly #repliesLimited: number;
 
   constructor(context: InetContext, addresses: AddressTable) {
+    const { sysctl } = context;
+    this.#repliesPerSecond = sysctl.integer(
+      'net.inet.arp.replyppslimit',
+      10_000,
+      -1,
+      1 << 20,
+      'ARP replies a second; -1: any',
+    );
+    this.#repliesLimited = context.counters.index('arp-out-replies-limited');
+    sysctl.limits.addRate({
+      what: 'ARP replies',
+      variable: this.#repliesPerSecond,
+      counter: 'arp-out-replies-limited',
+    });
     this.#view = context.arena.view;
     this.#addresses = addresses;
     this.#counters = context.counters;
@@ -61,6 +80,13 @@ export class ArpOutput {
   announce(iface: Interface, address: number): void {
     const { macHi, macLo } = iface;
     this.#send(iface, BROADCAST_HI, BROADCAST_LO, arp.OPERATION_REQUEST, macHi, macLo, address, 0, 0, address);
+  }
+
+  /** Whether one more request may be answered this second. */
+  mayReply(nowUs: number): boolean {
+    if (this.#replyLimit.allow(this.#repliesPerSecond.value, nowUs)) return true;
+    this.#counters.add(this.#repliesLimited, 1);
+    return false;
   }
 
   /** Answer the sender of a request: `address` is at the given link-layer address. */
@@ -170,7 +196,9 @@ export class ArpInput {
     if (this.#conflicts.heard(iface, sender, target, operation === arp.OPERATION_REQUEST, nowUs)) return;
     const forUs = this.#addresses.owner(target) === iface;
     if (sender !== 0) this.#merge(iface, sender, hi, lo, forUs, operation === arp.OPERATION_REPLY, nowUs);
-    if (operation === arp.OPERATION_REQUEST && sender !== target) this.#answer(iface, hi, lo, sender, target, forUs);
+    if (operation === arp.OPERATION_REQUEST && sender !== target) {
+      this.#answer(iface, hi, lo, sender, target, forUs, nowUs);
+    }
   }
 
   /** RFC 826: what is known is renewed; what is not known is entered only when the packet is for us. */
@@ -192,13 +220,21 @@ export class ArpInput {
     this.#neighbors.learn(neighbor, hi, lo, reply && forUs, nowUs);
   }
 
-  #answer(iface: Interface, hi: number, lo: number, sender: number, target: number, forUs: boolean): void {
+  #answer(
+    iface: Interface,
+    hi: number,
+    lo: number,
+    sender: number,
+    target: number,
+    forUs: boolean,
+    nowUs: number,
+  ): void {
     if (forUs) {
-      this.#output.reply(iface, hi, lo, sender, iface.macHi, iface.macLo, target);
+      if (this.#output.mayReply(nowUs)) this.#output.reply(iface, hi, lo, sender, iface.macHi, iface.macLo, target);
       return;
     }
     const published = this.#neighbors.find(iface, target);
-    if (published?.published && published.state !== 'incomplete') {
+    if (published?.published && published.state !== 'incomplete' && this.#output.mayReply(nowUs)) {
       this.#output.reply(iface, hi, lo, sender, published.macHi, published.macLo, target);
     }
   }

@@ -60,6 +60,18 @@ describe('Echo (RFC 1122 3.2.2.6)', () => {
     expect(checksum(join(...reply.map((packet) => packet.payload)))).toBe(0);
   });
 
+  it('is answered at most so often a second', () => {
+    const one = bed();
+    one.sysctl('net.inet.icmp.replyppslimit', 3);
+    let answers = 0;
+    for (let i = 0; i < 10; i++) {
+      answers += one.receiveIp({ src: PEER, dst: OWN, protocol: 1 }, icmp(8, 0, i)).length;
+    }
+    expect([answers, one.count('icmp-out-replies-limited')]).toEqual([3, 7]);
+    one.advance(SECOND);
+    expect(one.receiveIp({ src: PEER, dst: OWN, protocol: 1 }, icmp(8, 0, 0))).toHaveLength(1);
+  });
+
   it('to a broadcast or a group is answered only when switched on', () => {
     const one = bed();
     const frame = ether(

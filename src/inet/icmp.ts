@@ -17,6 +17,7 @@ import { answerDestination, answerOptionBytes, writeAnswerOptions } from './ip-o
 import type { IpOutput } from './ip-output.ts';
 import { PATH_NO_LOOP, type PathTable } from './path.ts';
 import type { PathMtu } from './path-mtu.ts';
+import { RateLimit } from './rate-limit.ts';
 import type { RawSockets } from './raw-sockets.ts';
 import type { Redirects } from './redirect.ts';
 import type { SysctlVariable } from './sysctl.ts';
@@ -47,6 +48,8 @@ export class Icmp implements Transport {
   readonly #errors: IcmpErrors;
   readonly #echoBroadcast: SysctlVariable;
   readonly #ttl: SysctlVariable;
+  readonly #replyLimit: RateLimit = new RateLimit();
+  readonly #repliesPerSecond: SysctlVariable;
   readonly #error: IcmpError = {
     type: 0,
     code: 0,
@@ -62,6 +65,7 @@ export class Icmp implements Transport {
   readonly #badQuote: number;
   readonly #echoes: number;
   readonly #replies: number;
+  readonly #repliesLimited: number;
   readonly #errorsIn: number;
   readonly #ignored: number;
 
@@ -73,12 +77,25 @@ export class Icmp implements Transport {
     this.#errors = new IcmpErrors(context, parts.addresses, parts.paths, parts.output);
     const { sysctl, counters } = context;
     this.#echoBroadcast = sysctl.toggle('net.inet.icmp.bmcastecho', false, 'answer echo requests to groups');
+    this.#repliesPerSecond = sysctl.integer(
+      'net.inet.icmp.replyppslimit',
+      10_000,
+      -1,
+      1 << 20,
+      'ICMP replies a second; -1: any',
+    );
+    sysctl.limits.addRate({
+      what: 'ICMP replies: echo, timestamp',
+      variable: this.#repliesPerSecond,
+      counter: 'icmp-out-replies-limited',
+    });
     this.#ttl = sysctl.integer('net.inet.ip.ttl', 64, 1, 255, 'TTL of packets whose sender does not say');
     this.#short = counters.index('icmp-in-short');
     this.#badChecksum = counters.index('icmp-in-bad-checksum');
     this.#badQuote = counters.index('icmp-in-bad-quote');
     this.#echoes = counters.index('icmp-in-echo');
     this.#replies = counters.index('icmp-out-replies');
+    this.#repliesLimited = counters.index('icmp-out-replies-limited');
     this.#errorsIn = counters.index('icmp-in-errors');
     this.#ignored = counters.index('icmp-in-ignored');
   }
@@ -96,7 +113,7 @@ export class Icmp implements Transport {
     const type = this.#view.getUint8(at);
     switch (type) {
       case icmpv4.TYPE_ECHO_REQUEST:
-        this.#echo(packet);
+        this.#echo(packet, nowUs);
         return;
       case icmpv4.TYPE_TIMESTAMP_REQUEST:
         this.#timestamp(packet, nowUs);
@@ -155,12 +172,13 @@ export class Icmp implements Transport {
   }
 
   /** RFC 1122 3.2.2.6: an echo goes back to its sender with the same data, and with its record-route and timestamp. */
-  #echo(packet: InPacket): void {
+  #echo(packet: InPacket, nowUs: number): void {
     this.#counters.add(this.#echoes, 1);
     if (packet.broadcast && this.#echoBroadcast.value === 0) {
       this.#counters.add(this.#ignored, 1);
       return;
     }
+    if (!this.#mayReply(nowUs)) return;
     const at = this.#beginReply(packet, packet.lengthBytes);
     if (at < 0) return;
     this.#context.bulk.copy(at, packet.at, packet.lengthBytes);
@@ -183,6 +201,7 @@ export class Icmp implements Transport {
       this.#counters.add(this.#ignored, 1);
       return;
     }
+    if (!this.#mayReply(nowUs)) return;
     const at = this.#beginReply(packet, TIMESTAMP_BYTES);
     if (at < 0) return;
     const view = this.#view;
@@ -195,6 +214,13 @@ export class Icmp implements Transport {
     view.setUint16(at + 2, ~this.#context.bulk.sum(at, TIMESTAMP_BYTES) & 0xffff);
     this.#parts.output.end(0);
     this.#counters.add(this.#replies, 1);
+  }
+
+  /** Whether one more answer may be sent this second. */
+  #mayReply(nowUs: number): boolean {
+    if (this.#replyLimit.allow(this.#repliesPerSecond.value, nowUs)) return true;
+    this.#counters.add(this.#repliesLimited, 1);
+    return false;
   }
 
   /** Begin an answer of `bytes` to the sender of `packet`, with the options that an answer keeps. */

@@ -71,6 +71,18 @@ describe('IGMP (RFC 3376)', () => {
     expect(igmp(one.sent())).toEqual([]);
   });
 
+  it('answers at most so often a second, whatever queries ask for', () => {
+    const one = bed();
+    one.sysctl('net.inet.igmp.reportppslimit', 5);
+    member(one);
+    one.advance(5 * SECOND);
+    one.sent();
+    // Maximum response time 0: at once.
+    for (let i = 0; i < 20; i++) message(one, hex('1100 0000 00000000 02 00 0000'));
+    expect(igmp(one.sent())).toHaveLength(5);
+    expect(one.count('igmp-out-rate-limited')).toBe(15);
+  });
+
   it('speaks version 2 with a version 2 router', () => {
     const one = bed();
     const endpoint = member(one);

@@ -7,6 +7,7 @@
  * Read first: RFC 3376 sections 4, 7 and 9, RFC 2236, RFC 1112 appendix I.
  */
 
+import { Errno } from '../base/errors.ts';
 import { Callout } from '../kern/callout.ts';
 import type { Interface } from '../net/interface.ts';
 import type { SourceFilter } from '../net/source-filter.ts';
@@ -18,6 +19,7 @@ import { type GroupQuery, GroupReports } from './group-reports.ts';
 import type { IpOutput } from './ip-output.ts';
 import type { GroupListener } from './multicast.ts';
 import { PATH_NO_LOOP, type PathTable } from './path.ts';
+import { RateLimit } from './rate-limit.ts';
 import type { SysctlVariable } from './sysctl.ts';
 import type { InPacket, Transport } from './transport.ts';
 
@@ -54,6 +56,9 @@ export class Igmp implements Transport, GroupListener {
   readonly #leaves: number;
   readonly #unsent: number;
   readonly #manySources: number;
+  readonly #limit: RateLimit = new RateLimit();
+  readonly #perSecond: SysctlVariable;
+  readonly #limited: number;
 
   constructor(context: InetContext, paths: PathTable, output: IpOutput) {
     this.#context = context;
@@ -70,6 +75,19 @@ export class Igmp implements Transport, GroupListener {
     this.#leaves = counters.index('igmp-out-leaves');
     this.#unsent = counters.index('igmp-out-unsent');
     this.#manySources = counters.index('igmp-query-too-many-sources');
+    this.#perSecond = sysctl.integer(
+      'net.inet.igmp.reportppslimit',
+      1000,
+      -1,
+      1 << 20,
+      'membership reports a second; -1: any',
+    );
+    this.#limited = counters.index('igmp-out-rate-limited');
+    sysctl.limits.addRate({
+      what: 'IGMP reports, which queries may ask for at once',
+      variable: this.#perSecond,
+      counter: 'igmp-out-rate-limited',
+    });
     sysctl.limits.add({
       table: 'sources that queries about one IPv4 group have asked for',
       variable: this.#maxSources,
@@ -192,6 +210,10 @@ export class Igmp implements Transport, GroupListener {
   }
 
   #begin(iface: Interface, dst: number, bytes: number): number {
+    if (!this.#limit.allow(this.#perSecond.value, this.#context.nowUs())) {
+      this.#context.counters.add(this.#limited, 1);
+      return -Errno.EAGAIN;
+    }
     const path = this.#paths.passing(dst, 0, PATH_NO_LOOP, iface);
     const options =
       typeof path === 'number'

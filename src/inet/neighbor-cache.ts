@@ -27,7 +27,7 @@ const REQUEST_INTERVAL_US = US_PER_S;
 /** A confirmation younger than this is not renewed, so that an acknowledgement costs two comparisons. */
 const CONFIRM_INTERVAL_US = US_PER_S;
 
-/** A waiting packet lies in a block of the heap: next block, length, metadata, reserved; then the IP packet. */
+/** A waiting packet lies in a block of the heap: next block, length, metadata, size of the block; then the IP packet. */
 const PENDING_HEADER_BYTES = 16;
 
 export type NeighborState = 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'permanent';
@@ -149,7 +149,7 @@ export class NeighborCache {
     this.#broadcastTries = sysctl.integer(groupTriesName, 3, 1, 100, 'requests to all before failure');
     this.#unicastTries = sysctl.integer(`${sysctlPrefix}umaxtries`, 3, 1, 100, 'unicast requests before removal');
     this.#queueLength = sysctl.integer(`${sysctlPrefix}maxqueuelen`, 16, 1, 1024, 'packets waiting for one neighbor');
-    this.#queueBytes = sysctl.integer(queueBytesName, 1 << 18, 65536, 1 << 26, 'bytes waiting in all');
+    this.#queueBytes = sysctl.integer(queueBytesName, 1 << 20, 65536, 1 << 26, 'memory of packets that wait, in all');
     this.#keepSec = sysctl.integer(keepName, 1200, 1, 86400, 'seconds an unused entry is kept');
     this.#downSec = sysctl.integer(downName, 20, 1, 3600, 'seconds a failure is remembered');
     this.#maxEntries = sysctl.integer(maxEntriesName, 4096, 16, 1 << 20, 'size of the cache');
@@ -180,7 +180,7 @@ export class NeighborCache {
       size: () => this.list().reduce((most, one) => Math.max(most, one.pendingCount), 0),
     });
     limits.add({
-      table: `packets waiting for ${name} neighbors, bytes`,
+      table: `memory of packets waiting for ${name} neighbors, bytes`,
       variable: this.#queueBytes,
       counter: `${counterPrefix}-pending-drops`,
       whenFull: 'the packet is dropped',
@@ -243,10 +243,12 @@ export class NeighborCache {
   /** Keep a copy of an IP packet until the neighbor answers (RFC 1122 2.3.2.2); the oldest one makes room. */
   enqueue(neighbor: Neighbor, at: number, totalBytes: number, meta: number, nowUs: number): void {
     while (neighbor.pendingCount >= this.#queueLength.value) this.#dropOldest(neighbor);
-    if (this.#pendingBytes + totalBytes > this.#queueBytes.value) {
+    const { heap, bulk, arena } = this.#context;
+    // What counts is the memory: a short packet takes a whole block.
+    const blockBytes = heap.blockBytes(PENDING_HEADER_BYTES + totalBytes);
+    if (this.#pendingBytes + blockBytes > this.#queueBytes.value) {
       this.#context.counters.add(this.#pendingDrops, 1);
     } else {
-      const { heap, bulk, arena } = this.#context;
       const block = heap.allocate(PENDING_HEADER_BYTES + totalBytes);
       if (block < 0) {
         this.#context.counters.add(this.#pendingDrops, 1);
@@ -254,12 +256,13 @@ export class NeighborCache {
         arena.view.setInt32(block, 0);
         arena.view.setInt32(block + 4, totalBytes);
         arena.view.setInt32(block + 8, meta);
+        arena.view.setInt32(block + 12, blockBytes);
         bulk.copy(block + PENDING_HEADER_BYTES, at, totalBytes);
         if (neighbor.pendingTail !== 0) arena.view.setInt32(neighbor.pendingTail, block);
         else neighbor.pendingHead = block;
         neighbor.pendingTail = block;
         neighbor.pendingCount++;
-        this.#pendingBytes += totalBytes;
+        this.#pendingBytes += blockBytes;
       }
     }
     if (neighbor.tries === 0) this.#solicit(neighbor, false, nowUs);
@@ -458,7 +461,7 @@ export class NeighborCache {
   #unlinkOldest(neighbor: Neighbor): number {
     const { view } = this.#context.arena;
     const block = neighbor.pendingHead;
-    this.#pendingBytes -= view.getInt32(block + 4);
+    this.#pendingBytes -= view.getInt32(block + 12);
     neighbor.pendingHead = view.getInt32(block);
     neighbor.pendingCount--;
     if (neighbor.pendingCount === 0) neighbor.pendingTail = 0;

@@ -25,6 +25,8 @@ export interface SimNetworkOptions {
   wrap?: (device: Device, index: number) => Device;
   /** Memory to build it in; many small networks can share one arena, which is never given back. */
   arena?: Arena;
+  /** Ports of the segment for whoever is no kernel, after those of the kernels. */
+  strangers?: number;
   /** Memory of each kernel for socket buffers. */
   heapBytes?: number;
   /** Run IPv6 too: each kernel gets 2001:db8::n. */
@@ -47,7 +49,7 @@ export class SimNetwork {
     const heapBytes = options.heapBytes ?? HEAP_BYTES;
     this.arena = options.arena ?? Arena.create(64 * 1024 * 1024 + kernels.length * (heapBytes + 8 * 1024 * 1024));
     const id = networks++;
-    const ports = Math.max(2, kernels.length);
+    const ports = Math.max(2, kernels.length + (options.strangers ?? 0));
     const ringBytes = options.ringBytes ?? 512 * 1024;
     this.segment = createNetwork(this.arena, { ports, ringBytes });
     const wrap = options.wrap ?? ((device) => device);

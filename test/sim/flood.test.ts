@@ -1,0 +1,82 @@
+/**
+ * Floods: bounded memory, answers that are few, and half the goodput at least for the honest connection. What the numbers
+ * mean is told in flood-world.ts.
+ */
+
+import { describe, expect, it } from 'vitest';
+import { FLOODS } from './flood-frames.ts';
+import { FloodWorld } from './flood-world.ts';
+
+const SECONDS = 2;
+/** What the kernel holds for the honest connection and everything that a flood may take, each at its limit. */
+const HEAP_BYTES_MAX: number = 8 << 20;
+const CALLOUTS_MAX = 12_000;
+/** Limits of the test, low enough to be met. */
+const LIMITS: readonly (readonly [name: string, value: number])[] = [
+  ['net.inet.icmp.replyppslimit', 500],
+  ['net.inet.arp.replyppslimit', 500],
+  ['net.inet.icmp.errppslimit', 100],
+  ['net.inet.tcp.rstppslimit', 500],
+  ['net.inet.tcp.challenge_ack_limit', 500],
+  ['net.inet.igmp.reportppslimit', 100],
+];
+/** Answers a second that some floods get beyond the largest of those limits, and why. */
+const MORE_ANSWERS: Readonly<Record<string, number>> = {
+  // One SYN-ACK for each SYN, by cookies, and questions for the addresses that are said to be on the link.
+  'SYNs from made-up addresses to the listening port': Number.POSITIVE_INFINITY,
+};
+const MOST_ANSWERS = 500;
+
+describe.each([
+  ['that nobody has', false],
+  ['that the flooder claims', true],
+])('a flood from addresses %s', (_, claims) => {
+  const world = new FloodWorld(claims ? 2 : 1, claims);
+  for (const [name, value] of LIMITS) world.server.control('sysctl.set', { name, value });
+  world.goodput(1);
+  const quiet = world.metered.sent;
+  const undisturbed = world.goodput(SECONDS);
+  const ownAnswers = (world.metered.sent - quiet) / SECONDS;
+
+  it('finds a link that the honest connection fills', () => {
+    expect(undisturbed * 8).toBeGreaterThan(90e6);
+  });
+
+  it.each(Object.keys(FLOODS))('%s', (name) => {
+    const { flooder, metered, server } = world;
+    flooder.flood = FLOODS[name] as (typeof FLOODS)[string];
+    const floodedBefore = flooder.sent;
+    const answeredBefore = metered.sent;
+    const goodput = world.goodput(SECONDS);
+    const flooded = (flooder.sent - floodedBefore) / SECONDS;
+    const answers = (metered.sent - answeredBefore) / SECONDS - ownAnswers;
+
+    // It is a flood: as many frames as the honest connection sends, at least.
+    expect(flooded).toBeGreaterThan(5000);
+    expect(goodput).toBeGreaterThan(undisturbed / 2);
+    // Some slack for more acknowledgements of our own, for questions and repetitions.
+    expect(answers).toBeLessThan((MORE_ANSWERS[name] ?? MOST_ANSWERS) + 250);
+    expect(server.inet.context.heap.usedBytes).toBeLessThan(HEAP_BYTES_MAX);
+    expect(server.callouts.size).toBeLessThan(CALLOUTS_MAX);
+    for (const { table, variable, size } of server.inet.sysctl.limits.list()) {
+      expect([table, Math.max(size(), variable.value)]).toEqual([table, variable.value]);
+    }
+    // Others get in meanwhile.
+    expect(world.connects(5)).toBe(true);
+    expect(world.uploadState).toBe('ESTABLISHED');
+    flooder.flood = null;
+  });
+
+  it('leaves nothing when it is over', () => {
+    const { server, network } = world;
+    world.goodput(1);
+    expect(world.goodput(SECONDS)).toBeGreaterThan(0.95 * undisturbed);
+    world.stop();
+    network.simulation.run(network.simulation.nowUs() + 3600e6);
+    expect(server.tcp.synEntryCount).toBe(0);
+    expect(server.inet.ip.input.reassembly.count).toBe(0);
+    expect(server.inet.routes().filter((route) => route.flags.includes('D'))).toEqual([]);
+    expect(server.inet.ip.neighbors.count).toBeLessThanOrEqual(2);
+    expect(server.callouts.size).toBeLessThan(100);
+  });
+});
