@@ -1,0 +1,3 @@
+import { describeLoss } from './goodput-rows.ts';
+
+describeLoss(100);

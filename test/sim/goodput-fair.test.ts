@@ -1,0 +1,3 @@
+import { describeFairness } from './goodput-rows.ts';
+
+describeFairness();
