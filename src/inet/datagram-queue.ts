@@ -2,9 +2,10 @@
  * The receive queue of a datagram or raw socket: whole datagrams in a byte ring of private memory.
  *
  * Thread: the one that runs the kernel. Nothing is allocated per datagram: the ring is one block of the heap, taken when
- * the first datagram comes and doubled until the socket's limit is reached. A datagram lies in one piece.
+ * the first datagram comes and doubled until the socket's limit is reached. A datagram lies in one piece. Datagrams of equal
+ * size that came together (a super-frame) are one record, and are given out one by one or together.
  *
- *   record (8-aligned):  int32 length, -1: go on at the start; int32 address; int32 port; int32 spare; payload
+ *   record (8-aligned):  int32 length, -1: go on at the start; int32 address; int32 port; int32 segment size; payload
  */
 
 import type { InetContext } from './context.ts';
@@ -35,6 +36,8 @@ export class DatagramQueue {
   #count = 0;
   #payloadBytes = 0;
   #reserved = 0;
+  /** What of the first record was given out already. */
+  #taken = 0;
   /** Records may take this many bytes, headers included. */
   limitBytes: number;
 
@@ -44,6 +47,7 @@ export class DatagramQueue {
     this.limitBytes = limitBytes;
   }
 
+  /** Records; 0 when nothing waits. */
   get count(): number {
     return this.#count;
   }
@@ -66,13 +70,17 @@ export class DatagramQueue {
     return at + HEADER_BYTES;
   }
 
-  /** The datagram reserved last is complete; without this call it is not there. */
-  commit(address: number, port: number): void {
+  /**
+   * The datagram reserved last is complete; without this call it is not there. With `segmentBytes` it is a row of datagrams
+   * of that size, of which the last may be shorter.
+   */
+  commit(address: number, port: number, segmentBytes: number = 0): void {
     const view = this.#view;
     const at = this.#blockAt + this.#tail;
     view.setInt32(at, this.#reserved);
     view.setInt32(at + 4, address);
     view.setInt32(at + 8, port);
+    view.setInt32(at + 12, segmentBytes < this.#reserved ? segmentBytes : 0);
     const bytes = recordBytes(this.#reserved);
     this.#tail += bytes;
     if (this.#tail === this.#capacity) this.#tail = 0;
@@ -83,12 +91,16 @@ export class DatagramQueue {
 
   /** Length of the first datagram, -1 when there is none. */
   get nextBytes(): number {
-    return this.#count === 0 ? -1 : this.#view.getInt32(this.#first());
+    if (this.#count === 0) return -1;
+    const at = this.#first();
+    const segmentBytes = this.#view.getInt32(at + 12);
+    const left = this.#view.getInt32(at) - this.#taken;
+    return segmentBytes !== 0 && segmentBytes < left ? segmentBytes : left;
   }
 
   /** Payload, sender and port of the first datagram; only while there is one. */
   get nextAt(): number {
-    return this.#first() + HEADER_BYTES;
+    return this.#first() + HEADER_BYTES + this.#taken;
   }
 
   get nextAddress(): number {
@@ -101,13 +113,21 @@ export class DatagramQueue {
 
   /** Remove the first datagram. */
   shift(): void {
-    const payloadBytes = this.#view.getInt32(this.#first());
+    const at = this.#first();
+    const payloadBytes = this.#view.getInt32(at);
+    const segmentBytes = this.#view.getInt32(at + 12);
+    if (segmentBytes !== 0 && this.#taken + segmentBytes < payloadBytes) {
+      this.#taken += segmentBytes;
+      this.#payloadBytes -= segmentBytes;
+      return;
+    }
     const bytes = recordBytes(payloadBytes);
     this.#head += bytes;
     if (this.#head === this.#capacity) this.#head = 0;
     this.#used -= bytes;
     this.#count--;
-    this.#payloadBytes -= payloadBytes;
+    this.#payloadBytes -= payloadBytes - this.#taken;
+    this.#taken = 0;
     if (this.#count === 0) {
       this.#head = 0;
       this.#tail = 0;
@@ -135,6 +155,7 @@ export class DatagramQueue {
     this.#head = 0;
     this.#tail = 0;
     this.#payloadBytes = 0;
+    this.#taken = 0;
   }
 
   /** Where the first record begins; goes over the mark at the end of the ring. */

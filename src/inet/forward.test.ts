@@ -250,7 +250,7 @@ describe('Forwarding between links of different capabilities', () => {
 
   it('drops a super-frame that is none', () => {
     const one = router();
-    pass(one, datagram({}, 3000), superMeta);
+    pass(one, datagram({ protocol: 200 }, 3000), superMeta);
     const short = ip4(
       { src: A, dst: B, protocol: 6 },
       join(hex('000100020000000000000000f010000000000000'), counting(3000)),
@@ -258,6 +258,64 @@ describe('Forwarding between links of different capabilities', () => {
     short[20 + 12] = 0x10;
     pass(one, short, superMeta);
     expect(one.count('ip-segments-malformed')).toBe(2);
+  });
+});
+
+describe('Forwarding rows of datagrams', () => {
+  const SEGMENT = 600;
+  const rowMeta = META_CHECKSUM_PARTIAL | (SEGMENT << META_SEGMENT_SHIFT);
+
+  /** As our own stack writes it: the checksum field holds the sum of the pseudo-header. */
+  function row(bytes: number): Uint8Array {
+    const packet = datagram({ id: 7, fragment: 0x4000 }, bytes);
+    const pseudo = [...hex('0a0000020a000102'), 0, 17, ...packet.slice(24, 26)];
+    let sum = 0;
+    for (let i = 0; i < pseudo.length; i += 2) sum += ((pseudo[i] as number) << 8) | (pseudo[i + 1] as number);
+    packet.set([foldSum(sum) >> 8, foldSum(sum) & 255], 26);
+    return packet;
+  }
+
+  for (const [capabilities, bytes] of [
+    [0, 2000],
+    [CAP_CHECKSUM_PARTIAL, 2000],
+    // All of them would fit into one packet, which they are not.
+    [0, 1300],
+  ] as const) {
+    it(`parts ${bytes} bytes for a link of capabilities ${capabilities}`, () => {
+      const one = router();
+      one.devices[1]!.capabilities = capabilities;
+      one.receive(ether(ownMac(1), PEER_MAC, 0x0800, row(bytes)), 0, rowMeta);
+      const on = one.sent(1);
+      const sizes = Array.from({ length: Math.ceil(bytes / SEGMENT) }, (_, i) =>
+        Math.min(SEGMENT, bytes - i * SEGMENT),
+      );
+      expect(on.map((packet) => packet.payload.length - 8)).toEqual(sizes);
+      expect(
+        on.map((packet) => new DataView(packet.payload.buffer, packet.payload.byteOffset).getUint16(4) - 8),
+      ).toEqual(sizes);
+      expect(join(...on.map((packet) => packet.payload.slice(8)))).toEqual(counting(bytes));
+      expect(on.every(transportSound)).toBe(capabilities === 0);
+    });
+  }
+
+  it('leaves datagrams without a checksum without one', () => {
+    const one = router();
+    const packet = row(2000);
+    packet.set([0, 0], 26);
+    one.receive(ether(ownMac(1), PEER_MAC, 0x0800, packet), 0, SEGMENT << META_SEGMENT_SHIFT);
+    expect(one.sent(1).map((sent) => toHex(sent.payload.slice(6, 8)))).toEqual(['0000', '0000', '0000', '0000']);
+  });
+
+  it('sends a row whole where the link takes it, and drops one of too many', () => {
+    const one = router();
+    one.devices[1]!.capabilities = CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES;
+    one.receive(ether(ownMac(1), PEER_MAC, 0x0800, row(2000)), 0, rowMeta);
+    expect(one.devices[1]!.sent.splice(0).map((frame) => [frame.bytes.length, frame.meta])).toEqual([
+      [14 + 28 + 2000, rowMeta],
+    ]);
+    one.devices[1]!.capabilities = 0;
+    one.receive(ether(ownMac(1), PEER_MAC, 0x0800, row(2000)), 0, META_CHECKSUM_PARTIAL | (3 << META_SEGMENT_SHIFT));
+    expect([one.sent(1).length, one.count('ip-segments-malformed')]).toEqual([0, 1]);
   });
 });
 

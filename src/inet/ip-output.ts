@@ -18,7 +18,7 @@ import type { Neighbor, NeighborCache } from './neighbor-cache.ts';
 import { IP4_HEADER_BYTES, type IpPath, type PathResolver, type PathTable } from './path.ts';
 import { RTF_GATEWAY } from './route-table.ts';
 import type { Transmitter } from './transmit.ts';
-import { IP_DONT_FRAGMENT } from './transport.ts';
+import { IP_DONT_FRAGMENT, IP_SEGMENTED } from './transport.ts';
 
 const ETHERNET_HEADER_BYTES = 14;
 /** A whole packet of IPv4, the payload of one of IPv6. */
@@ -203,7 +203,8 @@ export class IpOutput {
     }
     if (totalBytes <= path.directBytes) return IN_RING;
     if (totalBytes > path.mtu) {
-      if (protocol === PROTOCOL_TCP && totalBytes <= path.maxPacketBytes && path.directBytes !== 0) return IN_RING;
+      const superFrame = protocol === PROTOCOL_TCP || (flags & IP_SEGMENTED) !== 0;
+      if (superFrame && totalBytes <= path.maxPacketBytes && path.directBytes !== 0) return IN_RING;
       if ((flags & IP_DONT_FRAGMENT) !== 0) return -Errno.EMSGSIZE;
     }
     return this.#scratchBusy() ? -Errno.ENOBUFS : IN_SCRATCH;
@@ -308,7 +309,8 @@ export class IpOutput {
     let fragment = DONT_FRAGMENT;
     if ((flags & IP_DONT_FRAGMENT) === 0 || path.fragments) {
       // Each piece of a super-frame takes a number of its own.
-      const packets = totalBytes > path.mtu && protocol === PROTOCOL_TCP ? totalBytes >> MIN_SEGMENT_SHIFT : 1;
+      const superFrame = protocol === PROTOCOL_TCP || (flags & IP_SEGMENTED) !== 0;
+      const packets = totalBytes > path.mtu && superFrame ? totalBytes >> MIN_SEGMENT_SHIFT : 1;
       identifier = this.#identifier(path.dst, packets);
       fragment = 0;
     }

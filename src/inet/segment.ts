@@ -1,9 +1,10 @@
 /**
- * Cutting a TCP super-frame into segments, for a link that does not take it whole.
+ * Cutting a super-frame into TCP segments or UDP datagrams, for a link that does not take it whole.
  *
- * Thread: the one that runs the kernel. What a network card does as TCP segmentation offload: each piece gets a copy of the
+ * Thread: the one that runs the kernel. What a network card does as segmentation offload: each piece gets a copy of the
  * headers with its own length, sequence number, identification and checksum; FIN and PSH stay for the last one, CWR goes
- * with the first (RFC 3168 6.1.2). For IPv6 the TCP header must follow the IP header at once, as it does in our own. Missing: urgent data (URG is kept on every piece, as cards do).
+ * with the first (RFC 3168 6.1.2). For IPv6 the transport's header must follow the IP header at once, as it does in our own.
+ * Missing: urgent data (URG is kept on every piece, as cards do; inet/tcp sends none in super-frames).
  */
 
 import { checksumOf, foldSum, pseudoSum4 } from '../base/checksum.ts';
@@ -14,10 +15,13 @@ import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 import * as tcp from '../wire/tcp.ts';
+import * as udp from '../wire/udp.ts';
 import type { InetContext } from './context.ts';
 
 const FLAGS_OFFSET = 13;
 const LAST_ONLY: number = tcp.FLAG_FIN | tcp.FLAG_PSH;
+/** Datagrams in one super-frame. */
+export const DATAGRAMS_MAX = 128;
 
 export class Segmenter {
   readonly #context: InetContext;
@@ -28,6 +32,7 @@ export class Segmenter {
   /** The super-frame being cut: where it lies, and the fields that differ between its pieces. */
   #at = 0;
   #six = false;
+  #udp = false;
   #ipBytes = 0;
   #headerBytes = 0;
   #flags = 0;
@@ -45,7 +50,7 @@ export class Segmenter {
   }
 
   /**
-   * Send the TCP packet at `at` in segments of `segmentBytes` of payload. Returns 0, `-EMSGSIZE` when a segment would not
+   * Send the packet at `at` in segments, or datagrams, of `segmentBytes` of payload. Returns 0, `-EMSGSIZE` when a segment would not
    * fit the MTU either, or the error of the device; what had no room is lost, as on any full queue.
    */
   send(
@@ -63,6 +68,10 @@ export class Segmenter {
       return 0;
     }
     const payloadBytes = totalBytes - this.#headerBytes;
+    if (this.#udp && payloadBytes > DATAGRAMS_MAX * segmentBytes) {
+      counters.add(this.#malformed, 1);
+      return 0;
+    }
     if (this.#headerBytes + segmentBytes > mtuBytes) return -Errno.EMSGSIZE;
     for (let offset = 0; offset < payloadBytes; offset += segmentBytes) {
       const last = offset + segmentBytes >= payloadBytes;
@@ -88,26 +97,34 @@ export class Segmenter {
     return 0;
   }
 
-  /** Read the headers of a super-frame; false when it is no sound TCP packet. */
+  /** Whether the packet is UDP. */
+  holdsDatagrams(at: number): boolean {
+    return protocolOf(this.#view, at) === ipv4.PROTOCOL_UDP;
+  }
+
+  /** Read the headers of a super-frame; false when it is neither a sound TCP nor a sound UDP packet. */
   #read(at: number, totalBytes: number): boolean {
     const view = this.#view;
     const six = ipv4.version(view, at) === 6;
     const ipBytes = six ? ipv6.HEADER_BYTES : ipv4.headerBytes(view, at);
-    const tcpAt = at + ipBytes;
-    const protocol = six ? ipv6.nextHeader(view, at) : ipv4.protocol(view, at);
-    if (protocol !== ipv4.PROTOCOL_TCP || totalBytes < ipBytes + tcp.HEADER_BYTES) return false;
-    const tcpBytes = tcp.headerBytes(view, tcpAt);
-    if (tcpBytes < tcp.HEADER_BYTES || totalBytes < ipBytes + tcpBytes) return false;
+    const segmentAt = at + ipBytes;
+    const protocol = protocolOf(view, at);
+    this.#udp = protocol === ipv4.PROTOCOL_UDP;
+    if (!this.#udp && protocol !== ipv4.PROTOCOL_TCP) return false;
+    const least = this.#udp ? udp.HEADER_BYTES : tcp.HEADER_BYTES;
+    if (totalBytes < ipBytes + least) return false;
+    const segmentHeaderBytes = this.#udp ? least : tcp.headerBytes(view, segmentAt);
+    if (segmentHeaderBytes < least || totalBytes < ipBytes + segmentHeaderBytes) return false;
     this.#at = at;
     this.#six = six;
     this.#ipBytes = ipBytes;
-    this.#headerBytes = ipBytes + tcpBytes;
-    this.#flags = tcp.flags(view, tcpAt);
-    this.#seq = tcp.seq(view, tcpAt);
+    this.#headerBytes = ipBytes + segmentHeaderBytes;
+    this.#flags = this.#udp ? 0 : tcp.flags(view, segmentAt);
+    this.#seq = tcp.seq(view, segmentAt);
     this.#identification = ipv4.identification(view, at);
     this.#pseudo = six
-      ? ipv6.pseudoSum(view, at, ipv4.PROTOCOL_TCP, 0)
-      : pseudoSum4(ipv4.src(view, at), ipv4.dst(view, at), ipv4.PROTOCOL_TCP, 0);
+      ? ipv6.pseudoSum(view, at, protocol, 0)
+      : pseudoSum4(ipv4.src(view, at), ipv4.dst(view, at), protocol, 0);
     return true;
   }
 
@@ -121,6 +138,10 @@ export class Segmenter {
     bulk.copy(ipAt + this.#headerBytes, this.#at + this.#headerBytes + offset, bytes);
     if (this.#six) ipv6.setPayloadBytes(view, ipAt, segmentBytes);
     else this.#finishHeader4(ipAt, this.#headerBytes + bytes);
+    if (this.#udp) {
+      this.#finishDatagram(segmentAt, segmentBytes, partial);
+      return;
+    }
     let flags = this.#flags;
     if (!last) flags &= ~LAST_ONLY;
     if (offset > 0) flags &= ~tcp.FLAG_CWR;
@@ -128,6 +149,17 @@ export class Segmenter {
     view.setUint8(segmentAt + FLAGS_OFFSET, flags);
     tcp.setChecksum(view, segmentAt, foldSum(this.#pseudo + segmentBytes));
     if (!partial) tcp.setChecksum(view, segmentAt, checksumOf(bulk.sum(segmentAt, segmentBytes)));
+  }
+
+  #finishDatagram(at: number, lengthBytes: number, partial: boolean): void {
+    const view = this.#view;
+    const unchecked = udp.checksum(view, at) === 0 && !this.#six;
+    udp.setLength(view, at, lengthBytes);
+    if (unchecked) return;
+    udp.setChecksum(view, at, foldSum(this.#pseudo + lengthBytes));
+    if (partial) return;
+    const checksum = checksumOf(this.#context.bulk.sum(at, lengthBytes));
+    udp.setChecksum(view, at, checksum === 0 ? 0xffff : checksum);
   }
 
   #finishHeader4(ipAt: number, totalBytes: number): void {
@@ -138,4 +170,8 @@ export class Segmenter {
     view.setUint16(ipAt + 10, checksumOf(this.#context.bulk.sum(ipAt, this.#ipBytes)));
     this.#identification = (this.#identification + 1) & 0xffff;
   }
+}
+
+function protocolOf(view: DataView, at: number): number {
+  return ipv4.version(view, at) === 6 ? ipv6.nextHeader(view, at) : ipv4.protocol(view, at);
 }

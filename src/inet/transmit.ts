@@ -76,8 +76,9 @@ export class Transmitter {
     this.resumeOffset = -1;
     const device = iface.device;
     const segmentBytes = meta >>> META_SEGMENT_SHIFT;
-    if (totalBytes > mtuBytes) {
-      const superFrame = segmentBytes !== 0 && (device.capabilities & CAP_SUPER_FRAMES) !== 0;
+    const superFrame = segmentBytes !== 0 && (device.capabilities & CAP_SUPER_FRAMES) !== 0;
+    // Datagrams that travel together are parted also where all of them would fit.
+    if (totalBytes > mtuBytes || (segmentBytes !== 0 && !superFrame && this.#segmenter.holdsDatagrams(at))) {
       if (!superFrame || totalBytes + ETHERNET_HEADER_BYTES > device.maxFrameBytes) {
         if (segmentBytes !== 0) {
           return this.#segmenter.send(iface, dstHi, dstLo, at, totalBytes, segmentBytes, mtuBytes);

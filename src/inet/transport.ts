@@ -15,6 +15,8 @@ import type { Interface } from '../net/interface.ts';
 export const IP_DONT_FRAGMENT = 1;
 /** Permit a broadcast destination (SO_BROADCAST). */
 export const IP_ALLOW_BROADCAST = 2;
+/** The packet may be longer than the MTU: it goes as a super-frame, its segment size with `end` (TCP's may always). */
+export const IP_SEGMENTED = 4;
 
 /**
  * A destination with everything that was looked up for it: route, source address, interface, next hop. Kept by a

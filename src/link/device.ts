@@ -16,12 +16,15 @@ import type { Counters } from '../mem/counters.ts';
 export const META_CHECKSUM_PARTIAL = 1;
 /** Transport checksum was verified by somebody before; no need to do it again. */
 export const META_CHECKSUM_VERIFIED = 2;
-/** Upper 16 bits of the metadata: segment size (TCP payload bytes) of a super-frame, 0 for an ordinary frame. */
+/**
+ * Upper 16 bits of the metadata: segment size (payload bytes of TCP, or of each datagram of UDP) of a super-frame, 0 for an
+ * ordinary frame. A UDP super-frame has the header of its first datagram, with length and checksum as if it were one.
+ */
 export const META_SEGMENT_SHIFT = 16;
 
 /** Device takes and gives frames whose transport checksum is not filled in. */
 export const CAP_CHECKSUM_PARTIAL = 1;
-/** Device takes and gives TCP super-frames longer than its MTU (up to `maxFrameBytes`). */
+/** Device takes and gives super-frames, also longer than its MTU (up to `maxFrameBytes`). */
 export const CAP_SUPER_FRAMES = 2;
 
 export const DEVICE_PROMISCUOUS = 1;

@@ -43,6 +43,25 @@ export class RemoteDatagram extends RemoteSocket implements DatagramSocket {
     return this.named(this.call(protocol.SEND_TO, address, port, 0, 0, payload));
   }
 
+  sendRow(
+    bytes: Uint8Array,
+    offset: number,
+    lengthBytes: number,
+    segmentBytes: number,
+    address: number,
+    port: number,
+  ): number {
+    for (let sent = 0; sent < lengthBytes || sent === 0; sent += segmentBytes) {
+      const result = this.send(bytes, offset + sent, Math.min(segmentBytes, lengthBytes - sent), address, port);
+      if (result < 0) return sent > 0 ? sent : result;
+    }
+    return lengthBytes;
+  }
+
+  receiveRow(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
+    return this.receive(into, offset, lengthBytes, info);
+  }
+
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
     const frame = this.#inbox.shift();
     if (frame === undefined) {

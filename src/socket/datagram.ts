@@ -125,16 +125,41 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     return sent;
   }
 
+  sendRow(
+    bytes: Uint8Array,
+    offset: number,
+    lengthBytes: number,
+    segmentBytes: number,
+    address: number,
+    port: number,
+  ): number {
+    if (this.endpoint.closed) return -Errno.EBADF;
+    const refused = port === 0 ? 0 : refusedFamily(this.#family, this.endpoint.only6, address, Errno.ENETUNREACH);
+    if (refused !== 0) return refused;
+    const sent = this.endpoint.sendRow(bytes, offset, lengthBytes, segmentBytes, address, port);
+    if (sent >= 0) this.#context.requestWork();
+    return sent;
+  }
+
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
+    return this.#describe(info) ? this.endpoint.receive(into, offset, lengthBytes) : -Errno.EBADF;
+  }
+
+  receiveRow(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
+    return this.#describe(info) ? this.endpoint.receiveRow(into, offset, lengthBytes) : -Errno.EBADF;
+  }
+
+  /** The first datagram's sender and size; false when the socket is closed. */
+  #describe(info: DatagramInfo): boolean {
     const { endpoint } = this;
-    if (endpoint.closed) return -Errno.EBADF;
+    if (endpoint.closed) return false;
     const { queue } = endpoint;
     if (endpoint.error === 0 && queue.count > 0) {
       info.address = queue.nextAddress;
       info.port = queue.nextPort;
       info.fullBytes = queue.nextBytes;
     }
-    return endpoint.receive(into, offset, lengthBytes);
+    return true;
   }
 
   joinGroup(group: number, interfaceAddress: number): number {

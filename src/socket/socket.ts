@@ -114,7 +114,7 @@ export interface StreamSocket {
   getOption<K extends keyof SocketOptions>(name: K): SocketOptions[K];
 }
 
-/** Filled by `DatagramSocket.receive`. */
+/** Filled by `DatagramSocket.receive` and `receiveRow`. */
 export interface DatagramInfo {
   address: number;
   port: number;
@@ -137,8 +137,25 @@ export interface DatagramSocket {
   disconnect(): number;
   /** To `address:port`, or to the connected peer when `port` is 0. The count, `-EAGAIN` (no room on the link), `-EMSGSIZE`, `-EACCES`, `-ECONNREFUSED`, ... */
   send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number;
+  /**
+   * `send` of a row of datagrams: `segmentBytes` each, the last perhaps shorter, 128 at most (as UDP_SEGMENT). Returns the bytes
+   * of those sent; `-EMSGSIZE` when one alone would have to be cut into fragments.
+   */
+  sendRow(
+    bytes: Uint8Array,
+    offset: number,
+    lengthBytes: number,
+    segmentBytes: number,
+    address: number,
+    port: number,
+  ): number;
   /** The bytes copied, `-EAGAIN` when none waits, or a pending error (ICMP, connected sockets). Longer datagrams are cut. */
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
+  /**
+   * `receive` of a row: datagrams of one sender and one size (the last perhaps shorter), one after the other in `into` (as
+   * UDP_GRO). `info.fullBytes` is the size of the first: what is longer than `into` is cut only when it stands alone.
+   */
+  receiveRow(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
   /** `interfaceAddress`: an address of the interface, or its index (`AddressText.parseInterface`); 0 = routing decides. */
   joinGroup(group: number, interfaceAddress: number): number;
   leaveGroup(group: number, interfaceAddress: number): number;

@@ -4,7 +4,7 @@
  * Thread: the one that runs the kernel. Receiving: datagrams wait in a byte ring ({@link UdpEndpoint.queue}), or go in place to
  * `onDatagram` when that is set. Sending: `send` copies from an ordinary array, `sendFrom` from the arena; both write straight
  * into the outgoing ring when the neighbor is known. The socket face is socket/datagram.ts.
- * Read first: RFC 768, RFC 1122 4.1, RFC 3678 (memberships). Missing: UDP-Lite, segment offload.
+ * Read first: RFC 768, RFC 1122 4.1, RFC 3678 (memberships). Missing: UDP-Lite.
  */
 
 import { Errno } from '../../base/errors.ts';
@@ -121,6 +121,73 @@ export class UdpEndpoint implements PortBinding {
     if (at < 0) return at;
     this.#udp.endFrom(from, lengthBytes);
     return lengthBytes;
+  }
+
+  /**
+   * A row of datagrams of `segmentBytes` each, the last perhaps shorter, in one call (and where the link takes super-frames,
+   * in one frame). Returns the bytes of those that were sent, all unless the link filled up; errors as `send`, `-EINVAL` for
+   * more than 128, `-EMSGSIZE` when one alone would have to be cut into fragments.
+   */
+  sendRow(
+    bytes: Uint8Array,
+    offset: number,
+    lengthBytes: number,
+    segmentBytes: number,
+    address: number,
+    port: number,
+  ): number {
+    const at = this.#udp.beginRow(this, lengthBytes, segmentBytes, address, port);
+    if (at < 0) return at;
+    if (at > 0) {
+      this.#udp.context.bulk.copyIn(at, bytes, offset, lengthBytes);
+      this.#udp.endCopied(lengthBytes);
+      return lengthBytes;
+    }
+    for (let sent = 0; sent < lengthBytes || sent === 0; sent += segmentBytes) {
+      const result = this.send(bytes, offset + sent, Math.min(segmentBytes, lengthBytes - sent), address, port);
+      if (result < 0) return sent > 0 ? sent : result;
+    }
+    return lengthBytes;
+  }
+
+  /** `sendRow` from a place in the arena. Allocates nothing. */
+  sendRowFrom(from: number, lengthBytes: number, segmentBytes: number, address: number, port: number): number {
+    const at = this.#udp.beginRow(this, lengthBytes, segmentBytes, address, port);
+    if (at < 0) return at;
+    if (at > 0) {
+      this.#udp.endFrom(from, lengthBytes);
+      return lengthBytes;
+    }
+    for (let sent = 0; sent < lengthBytes || sent === 0; sent += segmentBytes) {
+      const result = this.sendFrom(from + sent, Math.min(segmentBytes, lengthBytes - sent), address, port);
+      if (result < 0) return sent > 0 ? sent : result;
+    }
+    return lengthBytes;
+  }
+
+  /**
+   * As many datagrams as wait one behind the other, come from one sender, and have the size of the first (the last may be
+   * shorter), as far as they fit into `lengthBytes`: one after the other, without gaps. Returns the bytes copied, or as
+   * `receive`; look at `queue` for sender and size before calling.
+   */
+  receiveRow(into: Uint8Array, offset: number, lengthBytes: number): number {
+    if (this.error !== 0) return this.takeError();
+    const { queue } = this;
+    const segmentBytes = queue.nextBytes;
+    if (segmentBytes < 0) return -Errno.EAGAIN;
+    if (segmentBytes >= lengthBytes || segmentBytes === 0) return this.receive(into, offset, lengthBytes);
+    const address = queue.nextAddress;
+    const port = queue.nextPort;
+    const { bulk } = this.#udp.context;
+    let copied = 0;
+    for (let next = segmentBytes; next > 0 && next <= segmentBytes && copied + next <= lengthBytes; ) {
+      bulk.copyOut(into, offset + copied, queue.nextAt, next);
+      queue.shift();
+      copied += next;
+      if (next < segmentBytes || queue.count === 0 || queue.nextAddress !== address || queue.nextPort !== port) break;
+      next = queue.nextBytes;
+    }
+    return copied;
   }
 
   /**

@@ -4,12 +4,18 @@
  * Thread: the one that runs the kernel. Endpoints hang in buckets by local port; a datagram goes to the endpoint that matches
  * it best (connected before bound before any), a broadcast or multicast to all that match. Nothing is allocated per datagram.
  * Both families come here; a datagram of IPv6 must have a checksum.
- * Read first: RFC 768, RFC 1122 4.1, RFC 8085, RFC 8200 8.1. Missing: UDP-Lite, encapsulation, segment offload.
+ * Read first: RFC 768, RFC 1122 4.1, RFC 8085, RFC 8200 8.1. Missing: UDP-Lite, encapsulation.
  */
 
 import { checksumOf, foldSum } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
-import { CAP_CHECKSUM_PARTIAL, META_CHECKSUM_PARTIAL, META_CHECKSUM_VERIFIED } from '../../link/device.ts';
+import {
+  CAP_CHECKSUM_PARTIAL,
+  CAP_SUPER_FRAMES,
+  META_CHECKSUM_PARTIAL,
+  META_CHECKSUM_VERIFIED,
+  META_SEGMENT_SHIFT,
+} from '../../link/device.ts';
 import type { Counters } from '../../mem/counters.ts';
 import type { Interface } from '../../net/interface.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
@@ -22,8 +28,16 @@ import type { Ip } from '../ip.ts';
 import { IP6_ANY, isIp6 } from '../ip6/address-table.ts';
 import { IP4_HEADER_BYTES, type IpPath, PATH_NO_LOOP } from '../path.ts';
 import { PortTable } from '../ports.ts';
+import { DATAGRAMS_MAX } from '../segment.ts';
 import type { SysctlVariable } from '../sysctl.ts';
-import { type IcmpError, type InPacket, IP_ALLOW_BROADCAST, type Transport } from '../transport.ts';
+import {
+  type IcmpError,
+  type InPacket,
+  IP_ALLOW_BROADCAST,
+  IP_DONT_FRAGMENT,
+  IP_SEGMENTED,
+  type Transport,
+} from '../transport.ts';
 import { UdpDemux } from './demux.ts';
 import { UdpEndpoint } from './endpoint.ts';
 import { errnoOf } from './errors.ts';
@@ -69,6 +83,8 @@ export class Udp implements Transport {
   #endpoint: UdpEndpoint | null = null;
   #headerAt = 0;
   #destinationPort = 0;
+  /** 0, or the size of each of a row of datagrams. */
+  #segmentBytes = 0;
 
   constructor(context: InetContext, ip: Ip) {
     this.context = context;
@@ -153,6 +169,13 @@ export class Udp implements Transport {
       this.#counters.add(this.#badLength, 1);
       return;
     }
+    if (
+      packet.meta >>> META_SEGMENT_SHIFT !== 0 &&
+      bytes - HEADER_BYTES > DATAGRAMS_MAX * (packet.meta >>> META_SEGMENT_SHIFT)
+    ) {
+      this.#counters.add(this.#badLength, 1);
+      return;
+    }
     let checked = (packet.meta & META_CHECKSUM_OK) !== 0;
     if ((word & 0xffff) === 0) {
       if (isIp6(packet.dst)) {
@@ -179,15 +202,20 @@ export class Udp implements Transport {
   #deliver(endpoint: UdpEndpoint, packet: InPacket, srcPort: number, bytes: number, checked: boolean): void {
     const payloadAt = packet.at + HEADER_BYTES;
     const payloadBytes = bytes - HEADER_BYTES;
+    const segmentBytes = packet.meta >>> META_SEGMENT_SHIFT;
+    const datagrams = datagramsIn(payloadBytes, segmentBytes);
     if (endpoint.onDatagram !== null) {
       if (!checked && !this.#verify(packet, bytes)) return;
-      this.#counters.add(this.#in, 1);
-      endpoint.onDatagram(payloadAt, payloadBytes, packet.src, srcPort);
+      this.#counters.add(this.#in, datagrams);
+      const each = datagrams === 1 ? payloadBytes : segmentBytes;
+      for (let offset = 0; offset < payloadBytes || offset === 0; offset += Math.max(each, 1)) {
+        endpoint.onDatagram(payloadAt + offset, Math.min(each, payloadBytes - offset), packet.src, srcPort);
+      }
       return;
     }
     const to = endpoint.queue.reserve(payloadBytes);
     if (to < 0) {
-      this.#counters.add(this.#full, 1);
+      this.#counters.add(this.#full, datagrams);
       return;
     }
     if (checked) {
@@ -204,8 +232,8 @@ export class Udp implements Transport {
         return;
       }
     }
-    endpoint.queue.commit(packet.src, srcPort);
-    this.#counters.add(this.#in, 1);
+    endpoint.queue.commit(packet.src, srcPort, segmentBytes);
+    this.#counters.add(this.#in, datagrams);
     endpoint.onReadable?.();
   }
 
@@ -274,6 +302,40 @@ export class Udp implements Transport {
     this.#path = path;
     this.#endpoint = endpoint;
     this.#headerAt = at;
+    this.#segmentBytes = 0;
+    this.#destinationPort = port !== 0 ? port : endpoint.peerPort;
+    return at + HEADER_BYTES;
+  }
+
+  /**
+   * `begin` for a row of datagrams of `segmentBytes` each, the last perhaps shorter, that go as one frame. Returns 0 where
+   * the link takes none such: they go one by one then. `-EINVAL`: more than 128; `-EMSGSIZE`: one alone is too long for the
+   * path, and rows are not cut into fragments.
+   */
+  beginRow(endpoint: UdpEndpoint, payloadBytes: number, segmentBytes: number, address: number, port: number): number {
+    if (!(segmentBytes > 0) || payloadBytes > DATAGRAMS_MAX * segmentBytes) return -Errno.EINVAL;
+    if (endpoint.error !== 0) return endpoint.takeError();
+    if (!endpoint.bound) {
+      const bound = this.bind(endpoint, endpoint.six ? IP6_ANY : 0, 0);
+      if (bound < 0) return bound;
+    }
+    const path = this.#pathFor(endpoint, address, port);
+    if (typeof path === 'number') return path;
+    const totalBytes = path.headerBytes + HEADER_BYTES + payloadBytes;
+    if (path.headerBytes + HEADER_BYTES + Math.min(segmentBytes, payloadBytes) > path.mtuBytes) return -Errno.EMSGSIZE;
+    const together = (path.capabilities & CAP_SUPER_FRAMES) !== 0 && totalBytes <= path.maxPacketBytes;
+    if (!together || path.loops || path.discards || payloadBytes <= segmentBytes) return 0;
+    const ttl = path.multicast ? endpoint.multicastTtl : endpoint.ttl;
+    const flags = IP_DONT_FRAGMENT | IP_SEGMENTED;
+    let at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, flags);
+    if (at === -Errno.ENOBUFS && this.#ip.awaitRoom(path)) {
+      at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, flags);
+    }
+    if (at < 0) return at === -Errno.ENOBUFS ? this.#wait(endpoint, path.dst) : at;
+    this.#path = path;
+    this.#endpoint = endpoint;
+    this.#headerAt = at;
+    this.#segmentBytes = segmentBytes;
     this.#destinationPort = port !== 0 ? port : endpoint.peerPort;
     return at + HEADER_BYTES;
   }
@@ -314,8 +376,9 @@ export class Udp implements Transport {
     }
     view.setInt32(at, (srcPort << 16) | dstPort);
     view.setInt32(at + 4, (bytes << 16) | checksum);
-    this.#ip.end(partial ? META_CHECKSUM_PARTIAL : 0);
-    this.#counters.add(this.#out, 1);
+    const segmentBytes = this.#segmentBytes;
+    this.#ip.end((partial ? META_CHECKSUM_PARTIAL : 0) | (segmentBytes << META_SEGMENT_SHIFT));
+    this.#counters.add(this.#out, datagramsIn(payloadBytes, segmentBytes));
   }
 
   #pathFor(endpoint: UdpEndpoint, address: number, port: number): IpPath | number {
@@ -416,6 +479,11 @@ export class Udp implements Transport {
     endpoint.bound = false;
     endpoint.queue.close();
   }
+}
+
+/** How many datagrams a payload is, in rows of `segmentBytes` each (0: it is one). */
+function datagramsIn(payloadBytes: number, segmentBytes: number): number {
+  return segmentBytes === 0 || segmentBytes >= payloadBytes ? 1 : Math.ceil(payloadBytes / segmentBytes);
 }
 
 function pathFlags(endpoint: UdpEndpoint): number {
