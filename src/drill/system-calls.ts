@@ -120,7 +120,9 @@ function socketCall(context: CallContext, call: ScriptCall): PendingCall {
   const flow = new Flow('udp', localAddress, remoteAddress);
   flow.remotePort = context.settings.connectPort;
   context.watch(flow);
-  return done(descriptors.add({ kind: 'datagram', socket: kernel.sockets.datagram(family), flow, nonBlocking }, expected));
+  return done(
+    descriptors.add({ kind: 'datagram', socket: kernel.sockets.datagram(family), flow, nonBlocking }, expected),
+  );
 }
 
 function bindCall(context: CallContext, call: ScriptCall): PendingCall {
