@@ -80,7 +80,7 @@ export function sendKeepAlive(c: Connection, nowUs: number): void {
   if (sent < 0 && sent !== -Errno.ENOBUFS) failPath(c, sent, nowUs);
 }
 
-/** A reset that the peer accepts (RFC 9293 3.10.7.3, 3.10.4, 3.10.5): at SND.NXT. */
+/** A reset that the peer accepts (RFC 9293 3.10.7.3, 3.10.4, 3.10.5): at SND.NXT; with timestamps (RFC 7323 3.2). */
 export function sendReset(c: Connection): void {
   const { stack } = c;
   if (c.path === null) return;
@@ -89,6 +89,9 @@ export function sendReset(c: Connection): void {
   stack.bare.ack = c.rcvNxt;
   stack.bare.flags = FLAG_RST | FLAG_ACK;
   stack.bare.window = 0;
+  stack.bare.timestamps = c.tsOk;
+  stack.bare.tsValue = (stack.tsNow(stack.nowUs()) + c.tsOffset) | 0;
+  stack.bare.tsEcho = c.tsRecent;
   sendBare(stack, c.path);
 }
 

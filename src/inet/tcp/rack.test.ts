@@ -49,14 +49,25 @@ describe('tail loss probe (RFC 8985 section 7)', () => {
     expect(t.c.rack.probeIsRetransmission).toBe(false);
   });
 
-  it('waits for a delayed ACK when one segment is out', () => {
+  it('waits for a delayed ACK when one segment is out, but not longer than the timer, in whose place it goes', () => {
     const t = start(1, 1);
-    t.at(299);
-    t.expectNothing();
+    const { cwnd } = t.c.congestion;
+    // 10 + 2 * 100 + 200 ms; the timer: 100 + 4 * 50 ms.
     t.at(301);
-    // Later than the timer: 10 + 2 * 100 + 200 ms.
     t.expect(`P. seq 1 len ${MSS} at 300`);
-    expect(t.count('lossProbesSent')).toBe(0);
+    expect([t.count('lossProbesSent'), t.count('retransmitTimeouts')]).toEqual([1, 0]);
+    expect(t.c.congestion.cwnd).toBe(cwnd);
+    t.at(601);
+    t.expect(`P. seq 1 len ${MSS} at 600`);
+    expect([t.count('lossProbesSent'), t.count('retransmitTimeouts')]).toEqual([1, 1]);
+    t.at(1199);
+    t.expectNothing();
+  });
+
+  it('waits for a delayed ACK when the timer leaves time for it', () => {
+    const t = start(1, 1, { rto_min: 1000 });
+    t.at(411);
+    t.expect(`P. seq 1 len ${MSS} at 410`);
   });
 
   it('lets SACK repair the tail, with one reduction', () => {

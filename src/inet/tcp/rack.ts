@@ -92,8 +92,15 @@ export function armProbe(c: Connection, nowUs: number): void {
   let waitUs = rtt.srttUs < 0 ? PROBE_INITIAL_US : 2 * rtt.srttUs + PROBE_SLACK_US;
   // A lone segment may wait for a delayed acknowledgement.
   if (scoreboard.count === 1 && scoreboard.lengthOf(scoreboard.last) <= c.mss) waitUs += MAX_ACK_DELAY_US;
-  if (nowUs + waitUs < c.retransmitTimer.deadlineUs) stack.callouts.schedule(c.probeTimer, nowUs + waitUs);
-  else if (c.probeTimer.pending) stack.callouts.stop(c.probeTimer);
+  stack.callouts.schedule(c.probeTimer, Math.min(nowUs + waitUs, c.retransmitTimer.deadlineUs));
+}
+
+/** A probe as late as the retransmission timer goes in its place, and starts it afresh (section 7.2). False: none was due. */
+export function probeInstead(c: Connection, nowUs: number): boolean {
+  if (c.probeTimer.deadlineUs > nowUs) return false;
+  c.stack.callouts.stop(c.probeTimer);
+  onProbeTimer(c, nowUs);
+  return c.retransmitTimer.pending;
 }
 
 /** The reordering timer (section 6.2, step 5) or the probe timer (section 7.3) fired. */

@@ -54,6 +54,8 @@ export class TcpStack implements Transport {
   readonly bulk: Bulk;
   readonly heap: Heap;
   readonly callouts: CalloutTable;
+  /** For what has to be sent when a program acts; everybody else is told the time. */
+  readonly nowUs: () => number;
   readonly rng: Rng;
   readonly counters: Counters;
   readonly count: TcpCounters;
@@ -90,6 +92,7 @@ export class TcpStack implements Transport {
     this.heap = context.heap;
     this.callouts = context.callouts;
     this.rng = context.rng;
+    this.nowUs = context.nowUs;
     this.counters = context.counters;
     this.count = defineTcpCounters(context.counters);
     this.settings = new TcpSettings(context.sysctl);

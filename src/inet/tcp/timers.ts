@@ -22,6 +22,7 @@ import { sendAck, sendKeepAlive, sendReset, sendSyn } from './control-segments.t
 import { dropConnection } from './errors.ts';
 import { onMtuTimeout } from './mtu-search.ts';
 import { sendForced, sendProbe } from './output.ts';
+import { probeInstead } from './rack.ts';
 import { retransmit } from './retransmit.ts';
 import { beginFrto, beginUndo } from './undo.ts';
 
@@ -36,16 +37,23 @@ export function armRetransmit(c: Connection, nowUs: number): void {
     c.rtt.backoff = 0;
   }
   c.timerMode = TIMER_RETRANSMIT;
-  c.stack.callouts.schedule(c.retransmitTimer, nowUs + c.rtt.rtoUs);
+  schedule(c, nowUs, c.rtt.rtoUs);
+}
+
+/** After `waitUs`; but the user timeout (RFC 5482) is not kept waiting for the end of a pause that doubles. */
+function schedule(c: Connection, nowUs: number, waitUs: number): void {
+  const { userTimeoutMs } = c.options;
+  let deadlineUs = nowUs + waitUs;
+  if (userTimeoutMs > 0 && c.timeouts > 0) deadlineUs = Math.min(deadlineUs, c.stalledUs + userTimeoutMs * US_PER_MS);
+  c.stack.callouts.schedule(c.retransmitTimer, deadlineUs);
 }
 
 /** Start probing: the first probe after one timeout, then doubling. */
 export function armPersist(c: Connection, nowUs: number): void {
   c.timerMode = TIMER_PERSIST;
   c.timeouts = 0;
-  c.stalledUs = nowUs;
   c.rtt.backoff = 0;
-  c.stack.callouts.schedule(c.retransmitTimer, nowUs + Math.min(c.rtt.rtoUs, PERSIST_MAX_US));
+  schedule(c, nowUs, Math.min(c.rtt.rtoUs, PERSIST_MAX_US));
 }
 
 export function stopRetransmit(c: Connection): void {
@@ -59,13 +67,14 @@ export function onRetransmitTimer(c: Connection, nowUs: number): void {
   if (mode === TIMER_PERSIST) onPersist(c, nowUs);
   else if (mode === TIMER_RETRANSMIT) {
     if (c.state === SYN_SENT || c.state === SYN_RECEIVED) onSynTimeout(c, nowUs);
-    else onTimeout(c, nowUs);
+    else if (!probeInstead(c, nowUs)) onTimeout(c, nowUs);
   }
 }
 
 /** The number of timeouts in a row, or the user timeout (RFC 5482), says that the peer is gone. */
 function givenUp(c: Connection, limit: number, nowUs: number): boolean {
-  if (c.timeouts === 0) c.stalledUs = nowUs;
+  // Nothing came since the timer was started.
+  if (c.timeouts === 0) c.stalledUs = nowUs - c.rtt.rtoUs;
   c.timeouts++;
   if (c.options.userTimeoutMs > 0) return nowUs - c.stalledUs >= c.options.userTimeoutMs * US_PER_MS;
   return c.timeouts > limit;
@@ -149,7 +158,7 @@ function onPersist(c: Connection, nowUs: number): void {
   else sendProbe(c, nowUs);
   if (c.timerMode === TIMER_PERSIST) {
     c.rtt.backOff();
-    stack.callouts.schedule(c.retransmitTimer, nowUs + Math.min(c.rtt.rtoUs, PERSIST_MAX_US));
+    schedule(c, nowUs, Math.min(c.rtt.rtoUs, PERSIST_MAX_US));
   }
 }
 
