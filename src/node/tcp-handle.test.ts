@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { SocketDouble } from '../../test/fixtures/socket-double.ts';
+import { SocketDouble, type StreamDouble } from '../../test/fixtures/socket-double.ts';
 import { streamWrap, tcpWrap, uv } from './bindings.ts';
 import { liveness, setFace } from './face.ts';
 import { StaticNames } from './names.ts';
@@ -261,6 +261,22 @@ describe('writing', () => {
     await settle();
     expect(done).toEqual([uv.UV_ECONNRESET]);
     expect(client.writeBuffer({}, Buffer.alloc(1))).toBe(uv.UV_ECONNRESET);
+    close();
+  });
+});
+
+describe('options', () => {
+  it('reach the socket as libuv would set them', async () => {
+    const { client, close } = await pair();
+    const { options } = [...layer.streams].find((one) => one.peer.port !== 0) as StreamDouble;
+    expect([client.setNoDelay(true), options.noDelay]).toEqual([0, true]);
+    expect([client.setKeepAlive(true, 7), options.keepAlive]).toEqual([0, true]);
+    expect([options.keepIdleMs, options.keepIntervalMs, options.keepCount]).toEqual([7000, 1000, 10]);
+    client.setKeepAlive(true, 8, 2, 3);
+    expect([options.keepIdleMs, options.keepIntervalMs, options.keepCount]).toEqual([8000, 2000, 3]);
+    expect([client.setKeepAlive(false), options.keepAlive]).toEqual([0, false]);
+    expect([client.setTypeOfService(0x28), client.getTypeOfService(), options.tos]).toEqual([0, 0x28, 0x28]);
+    expect(client.reset()).toBe(0);
     close();
   });
 });

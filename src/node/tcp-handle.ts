@@ -52,6 +52,8 @@ const UV_EALREADY = uvCode('EALREADY');
 const UV_ECANCELED = uvCode('ECANCELED');
 const UV_ENOTCONN = uvCode('ENOTCONN');
 
+const KEEP_INTERVAL_SEC = 1;
+const KEEP_COUNT = 10;
 /** Connections taken per turn, then others get theirs. */
 const ACCEPTS_PER_TURN = 64;
 
@@ -252,9 +254,12 @@ export class TcpHandle extends StreamHandle implements Deferrable, Closing, Cons
   setKeepAlive(enable: unknown, delaySec?: unknown, intervalSec?: unknown, count?: unknown): number {
     const socket = this.socket;
     if (socket === null) return 0;
-    if (enable && Number(delaySec) > 0) socket.setOption('keepIdleMs', Number(delaySec) * 1000);
-    if (enable && Number(intervalSec) > 0) socket.setOption('keepIntervalMs', Number(intervalSec) * 1000);
-    if (enable && Number(count) > 0) socket.setOption('keepCount', Number(count));
+    if (enable && Number(delaySec) > 0) {
+      // libuv's own interval and count, unless the program of a newer Node says others.
+      socket.setOption('keepIdleMs', Number(delaySec) * 1000);
+      socket.setOption('keepIntervalMs', (Number(intervalSec) > 0 ? Number(intervalSec) : KEEP_INTERVAL_SEC) * 1000);
+      socket.setOption('keepCount', Number(count) > 0 ? Number(count) : KEEP_COUNT);
+    }
     return uvResult(socket.setOption('keepAlive', Boolean(enable)));
   }
 

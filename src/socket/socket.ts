@@ -58,7 +58,7 @@ export interface SocketOptions {
   userTimeoutMs: number;
   /** Urgent data stays in the stream: always so (RFC 6093 section 6). */
   oobInline: boolean;
-  /** -1: off; otherwise seconds in milliseconds, 0 = reset on close (SO_LINGER). */
+  /** -1: off; 0: close is a reset; more: close does not wait for what is buffered, here as with a non-blocking socket (SO_LINGER). */
   lingerMs: number;
   sendBufferBytes: number;
   receiveBufferBytes: number;

@@ -99,7 +99,7 @@ export class ConnectionOptions {
   keepIdleMs: number;
   keepIntervalMs: number;
   keepCount: number;
-  /** -1: off; 0: reset on close; otherwise how long a closed socket may go on sending, milliseconds. */
+  /** 0: close is a reset (SO_LINGER). */
   lingerMs: number = -1;
   /** 0: as the sysctl says, and growing. */
   sendBufferBytes: number = 0;
