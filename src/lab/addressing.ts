@@ -1,5 +1,5 @@
 /**
- * IPv4 addresses and prefixes of the lab file as unsigned numbers, and how addresses are handed out.
+ * IPv4 addresses and prefixes of the lab file (IPv6: addressing6.ts) as unsigned numbers, and how addresses are handed out.
  *
  * Thread: any. Allocation goes by file order alone, so that a lab has the same addresses on every machine and a node
  * added at the end moves nobody.
@@ -41,7 +41,6 @@ export function formatPrefix(prefix: Prefix): string {
 
 /** A prefix that hosts can live in, or what is wrong with it. */
 export function parsePrefix(text: string): Prefix | string {
-  if (text.includes(':')) return `${text}: IPv6 prefixes are not supported yet`;
   const [addressText, lengthText, ...rest] = text.split('/');
   const address = parseAddress(addressText as string);
   if (address === null || rest.length > 0) return `"${text}" is no IPv4 prefix; one looks like 10.0.0.0/24`;

@@ -9,6 +9,7 @@ import { openConnection } from './connection.ts';
 import { httpGet } from './http-client.ts';
 import type { CheckResult, LabBackend, NodeFigures } from './operations.ts';
 import { formatDuration } from './quantity.ts';
+import { withoutBrackets } from './references.ts';
 import { stateHolds } from './state.ts';
 
 const AGAIN_MS = 100;
@@ -134,7 +135,7 @@ async function checkHttp(check: CheckConfig, lab: LabBackend): Promise<Verdict> 
 
 async function checkTcp(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
   const colon = check.target.lastIndexOf(':');
-  const [host, port] = [check.target.slice(0, colon), Number(check.target.slice(colon + 1))];
+  const [host, port] = [withoutBrackets(check.target.slice(0, colon)), Number(check.target.slice(colon + 1))];
   const wanted = check.expect ?? 'open';
   const found = await new Promise<string>((resolve) => {
     const socket = openConnection(lab, check.from as string, host, port);

@@ -6,7 +6,10 @@
  */
 
 export interface NetworkOptions {
-  /** IPv4 prefix, e.g. "10.0.0.0/24"; default: the next free 10.0.N.0/24 in file order. */
+  /**
+   * IPv4 prefix, e.g. "10.0.0.0/24", IPv6 prefix, e.g. "fd00:0:0:1::/64", or one of each; default: the next free 10.0.N.0/24 in
+   * file order.
+   */
   prefix?: string | string[];
   /** Largest IP packet, 576 to 65521 bytes; default 1500. */
   mtu?: number;
@@ -34,8 +37,8 @@ export interface NodeOptions {
   env?: Record<string, string | number | boolean>;
   /** Networks it is on, eth0 first; may be left out when the lab has one network. */
   networks?: string[];
-  /** Fixed addresses by network; default: allocated in file order. */
-  addresses?: Record<string, string>;
+  /** Fixed addresses by network, one of each family at most; default: allocated in file order. */
+  addresses?: Record<string, string | string[]>;
   /** Whether it forwards packets; default: routers do. */
   forwarding?: boolean;
   /** Start the program once others are "running", "listening", "listening:PORT" or "exited". */
@@ -89,8 +92,8 @@ export interface LabOptions {
 
 export interface NetworkConfig {
   name: string;
-  /** Dotted network and length; null: to be allocated. */
-  prefix: string | null;
+  /** As written: one of each family at most; null: an IPv4 prefix is to be allocated. */
+  prefix: string | string[] | null;
   mtuBytes: number;
   ringBytes: number | null;
   full: 'wait' | 'drop';
@@ -112,7 +115,7 @@ export interface NodeConfig {
   env: Record<string, string>;
   /** null: the only network of the lab. */
   networks: string[] | null;
-  addresses: Record<string, string>;
+  addresses: Record<string, string | string[]>;
   forwarding: boolean;
   dependsOn: Dependency[];
   memoryBytes: number | null;

@@ -8,6 +8,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { MultikernelError } from '../base/errors.ts';
 import { openConnection } from './connection.ts';
 import type { LabBackend } from './operations.ts';
+import { withoutBrackets } from './references.ts';
 
 export interface HttpOptions {
   method?: string;
@@ -35,7 +36,8 @@ export async function httpGet(
     const outgoing = request(url, {
       method: options.method ?? 'GET',
       headers: { connection: 'close', ...options.headers },
-      createConnection: () => openConnection(lab, kernel, hostname, port === '' ? 80 : Number(port)) as never,
+      createConnection: () =>
+        openConnection(lab, kernel, withoutBrackets(hostname), port === '' ? 80 : Number(port)) as never,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     outgoing.on('response', resolve);

@@ -8,6 +8,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type {
+  AddressFamily,
   CaptureEvent,
   ControlOperation,
   ControlRequests,
@@ -78,14 +79,14 @@ export class Kernel {
     return this.#ask('interfaces', {});
   }
 
-  /** What `netstat -rn` shows. */
-  routes(): Promise<RouteInfo[]> {
-    return this.#ask('routes', {});
+  /** What `netstat -rn` shows; of one family, default inet. */
+  routes(family: AddressFamily = 'inet'): Promise<RouteInfo[]> {
+    return this.#ask('routes', { family });
   }
 
-  /** What `arp -an` shows. */
-  neighbors(): Promise<NeighborInfo[]> {
-    return this.#ask('neighbors', {});
+  /** What `arp -an` shows, or `ndp -an` for inet6. */
+  neighbors(family: AddressFamily = 'inet'): Promise<NeighborInfo[]> {
+    return this.#ask('neighbors', { family });
   }
 
   /** What `netstat -an` shows; only sockets that have all the given properties. */

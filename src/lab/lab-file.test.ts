@@ -94,9 +94,49 @@ describe('errors name file, line, column and key', () => {
       'lab.yml:1:28: networks.lan.prefix: "10.0.0.9/24" has host bits set; did you mean 10.0.0.0/24?',
     ],
     [
-      'IPv6',
-      'networks: { lan: { prefix: "fd00::/64" } }\nnodes: { a: {} }\n',
-      'lab.yml:1:28: networks.lan.prefix: fd00::/64: IPv6 prefixes are not supported yet',
+      'no IPv6 prefix',
+      'networks: { lan: { prefix: "fd00::1::/64" } }\nnodes: { a: {} }\n',
+      'lab.yml:1:28: networks.lan.prefix: "fd00::1::/64" is no IPv6 prefix; one looks like fd00:0:0:1::/64',
+    ],
+    [
+      'IPv6 host bits',
+      'networks:\n  lan:\n    prefix:\n      - 10.0.0.0/24\n      - fd00::9/64\nnodes: { a: {} }\n',
+      'lab.yml:5:9: networks.lan.prefix[1]: "fd00::9/64" has host bits set; did you mean fd00::/64?',
+    ],
+    [
+      'an IPv6 prefix for no hosts',
+      'networks: { lan: { prefix: "fe80::/64" } }\nnodes: { a: {} }\n',
+      'lab.yml:1:28: networks.lan.prefix: "fe80::/64" is link-local: hosts cannot live there',
+    ],
+    [
+      'two prefixes of a family',
+      'networks: { lan: { prefix: ["fd00::/64", "fd01::/64"] } }\nnodes: { a: {} }\n',
+      'lab.yml:1:42: networks.lan.prefix[1]: a second IPv6 prefix',
+    ],
+    [
+      'overlapping IPv6 prefixes',
+      'networks:\n  a: { prefix: fd00::/48 }\n  b: { prefix: [10.0.0.0/24, "fd00:0:0:1::/64"] }\nnodes: { x: { networks: [a] } }\n',
+      'lab.yml:3:30: networks.b.prefix[1]: fd00:0:0:1::/64 overlaps fd00::/48 of a',
+    ],
+    [
+      'a network too narrow for IPv6',
+      'networks: { lan: { prefix: "fd00::/64", mtu: 1000 } }\nnodes: { a: {} }\n',
+      'lab.yml:1:46: networks.lan.mtu: IPv6 needs an mtu of 1280 or more, not 1000',
+    ],
+    [
+      'an IPv6 address on a network without',
+      'nodes:\n  a: { addresses: { lan: "fd00::7" } }\n',
+      'lab.yml:2:26: nodes.a.addresses.lan: "fd00::7" is no address of the network; one looks like 10.0.0.10',
+    ],
+    [
+      'an IPv6 address twice',
+      'networks: { lan: { prefix: "fd00::/64" } }\nnodes:\n  a: { addresses: { lan: "fd00::7" } }\n  b: { addresses: { lan: ["fd00::7"] } }\n',
+      'lab.yml:4:27: nodes.b.addresses.lan[0]: fd00::7 is already taken by a',
+    ],
+    [
+      'two addresses of a family',
+      'nodes:\n  a: { addresses: { lan: [10.0.0.7, 10.0.0.8] } }\n',
+      'lab.yml:2:37: nodes.a.addresses.lan[1]: a second IPv4 address',
     ],
     [
       'overlapping prefixes',
@@ -215,7 +255,14 @@ describe('plan', () => {
   it('gives out addresses, MACs and ports in file order', () => {
     const { nodes, networks } = plan(SHOP);
     const table = nodes.flatMap((node) =>
-      node.interfaces.map((i) => [node.name, i.name, networks[i.network]?.name, i.port, i.mac, i.address]),
+      node.interfaces.map((i) => [
+        node.name,
+        i.name,
+        networks[i.network]?.name,
+        i.port,
+        i.mac,
+        ...i.addresses.map((a) => a.address),
+      ]),
     );
     expect(table).toEqual([
       ['client', 'eth0', 'front', 0, '02:6d:6b:00:01:00', '10.0.0.10'],
@@ -292,8 +339,47 @@ nodes:
   s: { networks: [b], addresses: { b: 10.0.0.10/23 } }
 `);
     expect(networks[0]?.prefix).toEqual({ network: 0x0a000200, length: 24 });
-    const addresses = nodes.map((node) => node.interfaces.map((i) => i.address).join(' '));
+    const addresses = nodes.map((node) =>
+      node.interfaces.map((i) => i.addresses.map((a) => a.address).join(' ')).join(' '),
+    );
     expect(addresses).toEqual(['192.168.7.2', '10.0.2.10 192.168.7.3', '10.0.0.11 192.168.7.1', '10.0.0.10']);
+  });
+
+  it('gives addresses and routes of both families, with one host part where that is free', () => {
+    const lab = plan(`
+name: t
+networks:
+  a: { prefix: [10.0.0.0/24, "fd00:0:0:a::/64"] }
+  b: { prefix: fd00:0:0:b::/64 }
+  c: { prefix: 10.0.2.0/24 }
+nodes:
+  x: { networks: [a], addresses: { a: 10.0.0.77 } }
+  y: { networks: [a], addresses: { a: ["fd00:0:0:a::b", 10.0.0.30] } }
+  z: { networks: [a] }
+  w: { networks: [a] }
+  r: { kind: router, networks: [a, b, c] }
+  s: { networks: [b] }
+  t: { networks: [c] }
+`);
+    const table = lab.nodes.map((node) => [
+      node.name,
+      node.interfaces.flatMap((i) => i.addresses.map((a) => `${a.address}/${a.prefixLength}`)).join(' '),
+      ...node.routes.map((r) => `${r.destination}/${r.prefixLength} ${r.gateway}`),
+    ]);
+    expect(table).toEqual([
+      ['x', '10.0.0.77/24 fd00:0:0:a::4d/64', '0.0.0.0/0 10.0.0.1', '::/0 fd00:0:0:a::1'],
+      ['y', '10.0.0.30/24 fd00:0:0:a::b/64', '0.0.0.0/0 10.0.0.1', '::/0 fd00:0:0:a::1'],
+      ['z', '10.0.0.10/24 fd00:0:0:a::a/64', '0.0.0.0/0 10.0.0.1', '::/0 fd00:0:0:a::1'],
+      ['w', '10.0.0.11/24 fd00:0:0:a::c/64', '0.0.0.0/0 10.0.0.1', '::/0 fd00:0:0:a::1'],
+      ['r', '10.0.0.1/24 fd00:0:0:a::1/64 fd00:0:0:b::1/64 10.0.2.1/24'],
+      ['s', 'fd00:0:0:b::a/64', '::/0 fd00:0:0:b::1'],
+      ['t', '10.0.2.10/24', '0.0.0.0/0 10.0.2.1'],
+    ]);
+    const [x, , , , , s, t] = lab.nodes;
+    expect(hostsFor(lab, x ?? null).r).toEqual(['10.0.0.1', 'fd00:0:0:a::1', 'fd00:0:0:b::1', '10.0.2.1']);
+    expect(hostsFor(lab, s ?? null)['x.t.lan']).toEqual(['fd00:0:0:a::4d', '10.0.0.77']);
+    expect(hostsFor(lab, t ?? null).x).toEqual(['10.0.0.77', 'fd00:0:0:a::4d']);
+    expect(hostsFor(lab, null).s).toEqual(['fd00:0:0:b::a']);
   });
 
   it('needs nothing but nodes, and takes its name from the folder', () => {

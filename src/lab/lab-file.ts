@@ -185,7 +185,7 @@ function normalize(options: LabOptions): LabConfig {
 function networkConfig(name: string, network: NetworkOptions): NetworkConfig {
   return {
     name,
-    prefix: (Array.isArray(network.prefix) ? network.prefix[0] : network.prefix) ?? null,
+    prefix: network.prefix ?? null,
     mtuBytes: network.mtu ?? DEFAULT_MTU_BYTES,
     ringBytes: network.ring === undefined ? null : sizeBytes(String(network.ring)),
     full: network.full ?? 'wait',

@@ -49,7 +49,7 @@ export interface InterfaceBoot {
 }
 
 export interface RouteBoot {
-  /** Dotted; "0.0.0.0" with prefixLength 0 is the default route. */
+  /** Text of either family; "0.0.0.0" or "::" with prefixLength 0 is the default route. */
   destination: string;
   prefixLength: number;
   gateway: string;
@@ -66,6 +66,8 @@ export interface KernelBoot {
   interfaces: InterfaceBoot[];
   routes: RouteBoot[];
   forwarding: boolean;
+  /** Whether IPv6 runs: it has an address of it. */
+  ipv6: boolean;
   /** Set after boot, in this order, e.g. ["net.inet.ip.ttl", 64]. */
   sysctl: [name: string, value: number][];
 }
@@ -93,7 +95,7 @@ export interface WorkerBoot {
   /** Seed for the kernels' rng; null: randomness from the operating system. */
   seed: number | null;
   kernels: KernelBoot[];
-  /** All names of the lab, lower case, `api` and `api.shop.lan`, with their IPv4 addresses, nearest first. */
+  /** All names of the lab, lower case, `api` and `api.shop.lan`, with their addresses of both families, nearest first. */
   hosts: Record<string, string[]>;
   /** Only with exactly one kernel. */
   program: ProgramBoot | null;
@@ -103,7 +105,7 @@ export interface WorkerBoot {
 
 /** A TCP connection that a kernel makes for somebody outside the lab (HTTP checks, `nc`). */
 export interface ConnectionOptions {
-  /** Dotted; names are resolved by the supervisor. */
+  /** Of either family; names are resolved by the supervisor. */
   address: string;
   port: number;
 }

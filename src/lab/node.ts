@@ -30,13 +30,15 @@ export class LabNode {
     this.program = plan.program;
     this.env = plan.env;
     this.#changed = changed;
-    this.addresses = plan.interfaces.map((entry) => ({
-      interface: entry.name,
-      network: (lab.networks[entry.network] as NetworkPlan).name,
-      address: entry.address,
-      prefixLength: entry.prefixLength,
-      mac: entry.mac,
-    }));
+    this.addresses = plan.interfaces.flatMap((entry) =>
+      entry.addresses.map(({ address, prefixLength }) => ({
+        interface: entry.name,
+        network: (lab.networks[entry.network] as NetworkPlan).name,
+        address,
+        prefixLength,
+        mac: entry.mac,
+      })),
+    );
   }
 
   get name(): string {
@@ -110,11 +112,12 @@ export class LabNode {
           mtuBytes: network.mtuBytes,
           full: network.full,
           offload: network.offload,
-          addresses: [{ address: entry.address, prefixLength: entry.prefixLength }],
+          addresses: entry.addresses,
         };
       }),
       routes: plan.routes,
       forwarding: plan.forwarding,
+      ipv6: plan.interfaces.some((entry) => entry.addresses.some(({ address }) => address.includes(':'))),
       sysctl: plan.sysctl,
     };
   }

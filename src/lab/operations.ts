@@ -23,6 +23,7 @@ export type Phase = 'booting' | 'ready' | 'waiting' | 'running' | 'exited' | 'cr
 export interface NodeAddress {
   interface: string;
   network: string;
+  /** Of either family. */
   address: string;
   prefixLength: number;
   mac: string;
@@ -66,7 +67,10 @@ export interface CutInfo {
 
 export interface NetworkInfo {
   name: string;
+  /** The first of `prefixes`. */
   prefix: string;
+  /** IPv4, then IPv6: those it has. */
+  prefixes: string[];
   mtuBytes: number;
   full: 'wait' | 'drop';
   /** Checksums and segmentation are left to the link. */

@@ -19,18 +19,33 @@ import {
   parseAddress,
   parsePrefix,
 } from './addressing.ts';
+import {
+  AddressPool6,
+  formatAddress6,
+  formatPrefix6,
+  overlaps6,
+  type Prefix6,
+  parseAddress6,
+  parsePrefix6,
+} from './addressing6.ts';
 import type { CheckConfig, Dependency, LabConfig, NetworkConfig, NodeConfig } from './config.ts';
 import { type KeyPath, LabFileError, type Locate, type Problem } from './lab-file.ts';
 import { type ProgramCommand, parseProgramCommand } from './program-command.ts';
 import { referenceProblems, unknownName } from './references.ts';
-import { type Route, type RoutingNode, routesOf } from './routing.ts';
+import { type Route, type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
 
 const NODES_MAX = 65_000;
 const PORTS_MAX = 256;
+/** RFC 8200 section 5. */
+const MTU6_BYTES_MIN = 1280;
+/** Host part of addresses in messages. */
+const EXAMPLE_HOST = 10;
 
 export interface NetworkPlan {
   name: string;
-  prefix: Prefix;
+  /** At least one of the two is there. */
+  prefix: Prefix | null;
+  prefix6: Prefix6 | null;
   mtuBytes: number;
   ringBytes: number | null;
   full: 'wait' | 'drop';
@@ -46,8 +61,8 @@ export interface InterfacePlan {
   network: number;
   port: number;
   mac: string;
-  address: string;
-  prefixLength: number;
+  /** One of each family that the network has, IPv4 first. */
+  addresses: { address: string; prefixLength: number }[];
 }
 
 export interface ProgramPlan {
@@ -105,17 +120,26 @@ export function hostsFor(plan: LabPlan, node: NodePlan | null): Record<string, s
   const near = new Set(node?.interfaces.map((entry) => entry.network));
   for (const other of plan.nodes) {
     const sorted = [...other.interfaces].sort((a, b) => Number(near.has(b.network)) - Number(near.has(a.network)));
-    const addresses = sorted.map((entry) => entry.address);
+    const addresses = usableFirst(sorted.flatMap(addressesOf), node);
     hosts[other.name] = addresses;
     hosts[`${other.name}.${plan.domain}`] = addresses;
     for (const entry of sorted) {
       const { domain } = plan.networks[entry.network] as NetworkPlan;
       if (domain === null || domain === plan.domain) continue;
       const name = `${other.name}.${domain}`;
-      hosts[name] = [...(hosts[name] ?? []), entry.address];
+      hosts[name] = [...(hosts[name] ?? []), ...addressesOf(entry)];
     }
   }
   return hosts;
+}
+
+/** A node without addresses of a family has no use for those of others. */
+function usableFirst(addresses: string[], node: NodePlan | null): string[] {
+  if (node === null) return addresses;
+  const own = node.interfaces.flatMap(addressesOf);
+  const usable = [IPV4, IPV6].filter((family) => own.some(family.has));
+  const rank = (address: string): number => Number(!usable.some((family) => family.has(address)));
+  return addresses.sort((a, b) => rank(a) - rank(b));
 }
 
 /** Path of a script as `node SCRIPT` would find it, or null. */
@@ -126,6 +150,44 @@ export function findScript(script: string, cwd: string): string | null {
   } catch {
     return null;
   }
+}
+
+interface Prefixes {
+  prefix: Prefix | null;
+  prefix6: Prefix6 | null;
+}
+
+interface Pools {
+  four: AddressPool | null;
+  six: AddressPool6 | null;
+}
+
+interface FixedAddresses {
+  four: number | null;
+  six: bigint | null;
+}
+
+/** What routing has to know of a family of addresses. */
+interface Family {
+  any: RoutedNetworks['any'];
+  has(address: string): boolean;
+  prefixOf(network: NetworkPlan): { address: string; length: number } | null;
+}
+
+const IPV4: Family = {
+  any: '0.0.0.0',
+  has: (address) => !address.includes(':'),
+  prefixOf: ({ prefix }) => prefix && { address: formatAddress(prefix.network), length: prefix.length },
+};
+const IPV6: Family = {
+  any: '::',
+  has: (address) => address.includes(':'),
+  prefixOf: ({ prefix6 }) => prefix6 && { address: formatAddress6(prefix6.network), length: prefix6.length },
+};
+
+/** The prefixes of a network as text, IPv4 first. */
+export function prefixTexts({ prefix, prefix6 }: NetworkPlan): string[] {
+  return [...(prefix === null ? [] : [formatPrefix(prefix)]), ...(prefix6 === null ? [] : [formatPrefix6(prefix6)])];
 }
 
 class Planner {
@@ -147,17 +209,25 @@ class Planner {
     if (config.nodes.length === 0) this.#problem(['nodes'], 'a lab needs at least one node');
     if (config.nodes.length > NODES_MAX) this.#problem(['nodes'], `more than ${NODES_MAX} nodes`);
     const prefixes = this.#prefixes();
-    const networks = config.networks.map((network, index) => networkPlan(network, prefixes[index] as Prefix));
+    const networks = config.networks.map((network, index) => networkPlan(network, prefixes[index] as Prefixes));
     const nodes = config.nodes.map((node, index) => this.#node(node, index, networks));
     this.#addresses(nodes, networks);
     this.#problems.push(...referenceProblems(config, domain));
     if (this.#problems.length > 0) throw this.#error();
-    const routing = nodes.map(routingNode);
-    nodes.forEach((node, index) => {
-      node.routes = routesOf(routing[index] as RoutingNode, routing, prefixes);
-    });
+    this.#routes(nodes, networks);
     const { path, folder } = this.#context;
     return { name, domain, seed: config.seed, file: path, folder, networks, nodes, checks: config.checks };
+  }
+
+  #routes(nodes: NodePlan[], networks: NetworkPlan[]): void {
+    for (const family of [IPV4, IPV6]) {
+      const routing = nodes.map((node) => routingNode(node, family));
+      if (routing.every((node) => node.ports.length === 0)) continue;
+      const routed: RoutedNetworks = { prefixes: networks.map(family.prefixOf), any: family.any };
+      nodes.forEach((node, index) => {
+        node.routes.push(...routesOf(routing[index] as RoutingNode, routing, routed));
+      });
+    }
   }
 
   #error(): LabFileError {
@@ -182,28 +252,59 @@ class Planner {
     return cleaned === '' ? 'lab' : cleaned;
   }
 
-  #prefixes(): Prefix[] {
+  /** The prefixes of every network: those given, and an IPv4 prefix for those that name none. */
+  #prefixes(): Prefixes[] {
     const { networks } = this.#config;
-    const given: (Prefix | null)[] = networks.map((network) => {
-      if (network.prefix === null) return null;
-      const prefix = parsePrefix(network.prefix);
-      if (typeof prefix !== 'string') return prefix;
-      this.#problem(['networks', network.name, 'prefix'], prefix);
-      return null;
+    const given = networks.map((network) => this.#givenPrefixes(network));
+    this.#overlaps(given, (prefixes) => prefixes.prefix, overlaps, formatPrefix);
+    this.#overlaps(given, (prefixes) => prefixes.prefix6, overlaps6, formatPrefix6);
+    const taken = given.map(({ prefix }) => prefix).filter((prefix) => prefix !== null);
+    given.forEach((prefixes, index) => {
+      if ((networks[index] as NetworkConfig).prefix !== null) return;
+      prefixes.prefix = allocatePrefix(taken);
+      taken.push(prefixes.prefix);
     });
-    given.forEach((prefix, index) => {
-      const before = given.findIndex((other, i) => i < index && prefix && other && overlaps(prefix, other));
-      if (before < 0) return;
-      const other = networks[before] as NetworkConfig;
-      const message = `${formatPrefix(prefix as Prefix)} overlaps ${formatPrefix(given[before] as Prefix)} of ${other.name}`;
-      this.#problem(['networks', (networks[index] as NetworkConfig).name, 'prefix'], message);
-    });
-    const taken = given.filter((prefix) => prefix !== null);
-    return given.map((prefix) => {
-      if (prefix !== null) return prefix;
-      const allocated = allocatePrefix(taken);
-      taken.push(allocated);
-      return allocated;
+    return given;
+  }
+
+  #givenPrefixes({ name, prefix: text, mtuBytes }: NetworkConfig): Prefixes {
+    const found: Prefixes = { prefix: null, prefix6: null };
+    for (const { path, item } of items(['networks', name, 'prefix'], text)) {
+      const six = item.includes(':');
+      const prefix = six ? parsePrefix6(item) : parsePrefix(item);
+      if (typeof prefix === 'string') this.#problem(path, prefix);
+      else if ((six ? found.prefix6 : found.prefix) !== null) {
+        this.#problem(path, `a second ${six ? 'IPv6' : 'IPv4'} prefix`);
+      } else if (six) found.prefix6 = prefix as Prefix6;
+      else found.prefix = prefix as Prefix;
+    }
+    if (found.prefix6 !== null && mtuBytes < MTU6_BYTES_MIN) {
+      this.#problem(['networks', name, 'mtu'], `IPv6 needs an mtu of ${MTU6_BYTES_MIN} or more, not ${mtuBytes}`);
+    }
+    return found;
+  }
+
+  /** Prefixes of one family must not overlap. */
+  #overlaps<P>(
+    given: readonly Prefixes[],
+    of: (prefixes: Prefixes) => P | null,
+    overlap: (a: P, b: P) => boolean,
+    format: (prefix: P) => string,
+  ): void {
+    const { networks } = this.#config;
+    given.forEach((prefixes, index) => {
+      const prefix = of(prefixes);
+      if (prefix === null) return;
+      for (let before = 0; before < index; before++) {
+        const other = of(given[before] as Prefixes);
+        if (other === null || !overlap(prefix, other)) continue;
+        const network = networks[index] as NetworkConfig;
+        const all = items(['networks', network.name, 'prefix'], network.prefix);
+        const own = all.find(({ item }) => item.includes(':') === format(prefix).includes(':'));
+        const message = `${format(prefix)} overlaps ${format(other)} of ${(networks[before] as NetworkConfig).name}`;
+        this.#problem(own?.path ?? ['networks', network.name], message);
+        return;
+      }
     });
   }
 
@@ -212,7 +313,7 @@ class Planner {
     const cwd = resolve(this.#context.folder, node.cwd ?? '.');
     if (node.cwd !== null && !isFolder(cwd)) this.#problem([...path, 'cwd'], `no folder ${cwd}`);
     const interfaces = this.#networksOf(node).map((network, i) => {
-      const { ports, prefix } = networks[network] as NetworkPlan;
+      const { ports } = networks[network] as NetworkPlan;
       ports.push(node.name);
       if (ports.length === PORTS_MAX + 1) {
         this.#problem(
@@ -225,8 +326,7 @@ class Planner {
         network,
         port: ports.length - 1,
         mac: macAddress(index, i),
-        address: '',
-        prefixLength: prefix.length,
+        addresses: [],
       };
     });
     return {
@@ -271,60 +371,105 @@ class Planner {
     return { text, script, nodeFlags: command.nodeFlags, argv: command.argv, cwd };
   }
 
-  /** Fixed addresses first, so that allocation goes around them; then in file order. */
+  /** Fixed addresses first, so that allocation goes around them; then in file order, IPv4 before IPv6, which follows it. */
   #addresses(nodes: NodePlan[], networks: NetworkPlan[]): void {
-    const pools = networks.map((network) => new AddressPool(network.prefix));
+    const pools = networks.map(({ prefix, prefix6 }) => ({
+      four: prefix === null ? null : new AddressPool(prefix),
+      six: prefix6 === null ? null : new AddressPool6(prefix6),
+    }));
+    const fixed = new Map<InterfacePlan, FixedAddresses>();
     this.#config.nodes.forEach((config, index) => {
       const node = nodes[index] as NodePlan;
-      for (const [network, text] of Object.entries(config.addresses)) this.#fixedAddress(node, network, text, pools);
+      for (const [network, text] of Object.entries(config.addresses)) {
+        const path = ['nodes', node.name, 'addresses', network];
+        const entry = node.interfaces.find((candidate) => candidate.network === this.#networkIndex.get(network));
+        if (entry === undefined) {
+          this.#problem(path, `${node.name} is not on a network "${network}"`, true);
+          continue;
+        }
+        const found: FixedAddresses = { four: null, six: null };
+        fixed.set(entry, found);
+        for (const one of items(path, text)) this.#fixedAddress(node, pools[entry.network] as Pools, one, found);
+      }
     });
-    for (const node of nodes) {
-      for (const entry of node.interfaces) {
-        if (entry.address !== '') continue;
-        const address = (pools[entry.network] as AddressPool).allocate(node.name, node.kind === 'router');
-        const network = networks[entry.network] as NetworkPlan;
-        if (address !== null) entry.address = formatAddress(address);
-        else
-          this.#problem(
-            ['networks', network.name],
-            `no address of ${formatPrefix(network.prefix)} left for ${node.name}`,
-          );
+    const each = nodes.flatMap((node) => node.interfaces.map((entry) => ({ node, entry })));
+    const hosts = new Map<InterfacePlan, number>();
+    for (const { node, entry } of each) {
+      const { four } = pools[entry.network] as Pools;
+      if (four === null) continue;
+      const address = fixed.get(entry)?.four ?? four.allocate(node.name, node.kind === 'router');
+      if (address === null) this.#full(entry, node, networks, formatPrefix(four.prefix));
+      else {
+        entry.addresses.push({ address: formatAddress(address), prefixLength: four.prefix.length });
+        hosts.set(entry, address - four.prefix.network);
       }
     }
+    for (const { node, entry } of each) {
+      const { six } = pools[entry.network] as Pools;
+      if (six === null) continue;
+      const router = node.kind === 'router';
+      const address = fixed.get(entry)?.six ?? six.allocate(node.name, router, hosts.get(entry) ?? 0);
+      if (address === null) this.#full(entry, node, networks, formatPrefix6(six.prefix));
+      else entry.addresses.push({ address: formatAddress6(address), prefixLength: six.prefix.length });
+    }
   }
 
-  #fixedAddress(node: NodePlan, network: string, text: string, pools: AddressPool[]): void {
-    const path = ['nodes', node.name, 'addresses', network];
-    const entry = node.interfaces.find((candidate) => candidate.network === this.#networkIndex.get(network));
-    if (entry === undefined) {
-      this.#problem(path, `${node.name} is not on a network "${network}"`, true);
+  #full(entry: InterfacePlan, node: NodePlan, networks: NetworkPlan[], prefix: string): void {
+    const { name } = networks[entry.network] as NetworkPlan;
+    this.#problem(['networks', name], `no address of ${prefix} left for ${node.name}`);
+  }
+
+  #fixedAddress(node: NodePlan, pools: Pools, one: { path: KeyPath; item: string }, found: FixedAddresses): void {
+    const { path, item } = one;
+    const { four, six } = pools;
+    const [addressText, lengthText] = item.split('/') as [string, string?];
+    const isSix = item.includes(':');
+    const pool = isSix ? six : four;
+    const address = isSix ? parseAddress6(addressText) : parseAddress(addressText);
+    const wrongLength = lengthText !== undefined && Number(lengthText) !== pool?.prefix.length;
+    if (pool === null || address === null || wrongLength) {
+      const examples = [
+        four === null ? null : formatAddress(four.prefix.network + EXAMPLE_HOST),
+        six === null ? null : formatAddress6(six.prefix.network + BigInt(EXAMPLE_HOST)),
+      ].filter((text) => text !== null);
+      this.#problem(path, `"${item}" is no address of the network; one looks like ${examples.join(' or ')}`);
       return;
     }
-    const [addressText, lengthText] = text.split('/');
-    const address = parseAddress(addressText as string);
-    if (address === null || (lengthText !== undefined && Number(lengthText) !== entry.prefixLength)) {
-      this.#problem(
-        path,
-        `"${text}" is no address of the network; one looks like ${formatAddress((pools[entry.network] as AddressPool).prefix.network + 10)}`,
-      );
+    if ((isSix ? found.six : found.four) !== null) {
+      this.#problem(path, `a second ${isSix ? 'IPv6' : 'IPv4'} address`);
       return;
     }
-    const why = (pools[entry.network] as AddressPool).reserve(address, node.name);
+    const why =
+      typeof address === 'bigint'
+        ? (six as AddressPool6).reserve(address, node.name)
+        : (four as AddressPool).reserve(address, node.name);
     if (why !== null) this.#problem(path, why);
-    entry.address = formatAddress(address);
+    if (typeof address === 'bigint') found.six = address;
+    else found.four = address;
   }
 }
 
-function networkPlan(network: NetworkConfig, prefix: Prefix): NetworkPlan {
-  const { name, mtuBytes, ringBytes, full, offload, domain } = network;
-  return { name, prefix, mtuBytes, ringBytes, full, offload, domain, ports: [] };
+/** What is written as one text or as a list of them, with the path of each. */
+function items(path: KeyPath, value: string | string[] | null): { path: KeyPath; item: string }[] {
+  if (value === null) return [];
+  if (typeof value === 'string') return [{ path, item: value }];
+  return value.map((item, index) => ({ path: [...path, index], item }));
 }
 
-function routingNode(node: NodePlan): RoutingNode {
-  const ports = node.interfaces.map((entry) => ({
-    network: entry.network,
-    address: parseAddress(entry.address) as number,
-  }));
+function networkPlan(network: NetworkConfig, { prefix, prefix6 }: Prefixes): NetworkPlan {
+  const { name, mtuBytes, ringBytes, full, offload, domain } = network;
+  return { name, prefix, prefix6, mtuBytes, ringBytes, full, offload, domain, ports: [] };
+}
+
+function addressesOf(entry: InterfacePlan): string[] {
+  return entry.addresses.map(({ address }) => address);
+}
+
+function routingNode(node: NodePlan, family: Family): RoutingNode {
+  const ports = node.interfaces.flatMap((entry) => {
+    const address = addressesOf(entry).find(family.has);
+    return address === undefined ? [] : [{ network: entry.network, address }];
+  });
   return { name: node.name, kind: node.kind, forwarding: node.forwarding, ports };
 }
 

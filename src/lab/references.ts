@@ -5,6 +5,7 @@
  */
 
 import { parseAddress } from './addressing.ts';
+import { parseAddress6 } from './addressing6.ts';
 import type { CheckConfig, LabConfig } from './config.ts';
 import type { KeyPath, Problem } from './lab-file.ts';
 import { nearest } from './suggest.ts';
@@ -52,17 +53,27 @@ function checkProblems(config: LabConfig, domain: string): Problem[] {
         problems.push(unknownName(['checks', index, key], 'node', name, names));
     }
     const host = checkedHost(check);
-    if (host === null || known.has(host) || host === 'localhost' || parseAddress(host) !== null) return;
+    if (host === null || known.has(host) || host === 'localhost' || isAddress(host)) return;
     problems.push(unknownName(['checks', index, check.kind], check.kind === 'state' ? 'node' : 'host', host, names));
   });
   return problems;
 }
 
+function isAddress(host: string): boolean {
+  return parseAddress(host) !== null || parseAddress6(host) !== null;
+}
+
 function checkedHost(check: CheckConfig): string | null {
   if (check.kind === 'metric') return null;
-  if (check.kind === 'tcp') return check.target.slice(0, check.target.lastIndexOf(':'));
-  if (check.kind === 'http') return URL.canParse(check.target) ? new URL(check.target).hostname : check.target;
+  if (check.kind === 'tcp') return withoutBrackets(check.target.slice(0, check.target.lastIndexOf(':')));
+  if (check.kind === 'http')
+    return withoutBrackets(URL.canParse(check.target) ? new URL(check.target).hostname : check.target);
   return check.target;
+}
+
+/** The host of `[fd00::1]`, as URLs write it, or the host itself. */
+export function withoutBrackets(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
 }
 
 /** Nodes that wait for each other in a circle, the first one repeated at the end; null when there is none. */

@@ -1,18 +1,22 @@
 /**
- * Static routes of a lab: from every kernel to every network, over the fewest routers, the first in file order among equals.
+ * Static routes of a lab, for one family of addresses at a time: from every kernel to every network, over the fewest routers, the first in file order among equals.
  *
  * Thread: any. A node gets a default route over the nearest router of its first network that has one, and a route of its own to
  * each network that lies elsewhere; a router gets one route per network it is not on, and no default route.
  */
 
-import { formatAddress, type Prefix } from './addressing.ts';
-
 export interface RoutingNode {
   name: string;
   kind: 'node' | 'router';
   forwarding: boolean;
-  /** Indices of its networks and its address on each, in the order of its interfaces. */
-  ports: { network: number; address: number }[];
+  /** Indices of its networks and its address on each that has addresses of the family, in the order of its interfaces. */
+  ports: { network: number; address: string }[];
+}
+
+/** The networks of the family by index, null where there is none; and the destination that is everything. */
+export interface RoutedNetworks {
+  prefixes: readonly ({ address: string; length: number } | null)[];
+  any: '0.0.0.0' | '::';
 }
 
 export interface Route {
@@ -22,8 +26,8 @@ export interface Route {
 }
 
 /** Next hop (address) from `from` to each network, null where it is attached or cannot get; breadth first. */
-function nextHops(from: RoutingNode, nodes: readonly RoutingNode[], networks: number): (number | null)[] {
-  const hop: (number | null | undefined)[] = new Array(networks).fill(undefined);
+function nextHops(from: RoutingNode, nodes: readonly RoutingNode[], networks: number): (string | null)[] {
+  const hop: (string | null | undefined)[] = new Array(networks).fill(undefined);
   for (const port of from.ports) hop[port.network] = null;
   let frontier = from.ports.map((port) => port.network);
   while (frontier.length > 0) {
@@ -45,7 +49,7 @@ function nextHops(from: RoutingNode, nodes: readonly RoutingNode[], networks: nu
 }
 
 /** The router that a node uses for whatever it knows nothing about. */
-function defaultGateway(node: RoutingNode, nodes: readonly RoutingNode[]): number | null {
+function defaultGateway(node: RoutingNode, nodes: readonly RoutingNode[]): string | null {
   for (const port of node.ports) {
     for (const router of nodes) {
       if (!router.forwarding || router === node) continue;
@@ -57,19 +61,16 @@ function defaultGateway(node: RoutingNode, nodes: readonly RoutingNode[]): numbe
 }
 
 /** The routes to put into `node`, its connected ones not counted. */
-export function routesOf(node: RoutingNode, nodes: readonly RoutingNode[], prefixes: readonly Prefix[]): Route[] {
+export function routesOf(node: RoutingNode, nodes: readonly RoutingNode[], networks: RoutedNetworks): Route[] {
+  const { prefixes, any } = networks;
   const hops = nextHops(node, nodes, prefixes.length);
   const fallback = node.forwarding ? null : defaultGateway(node, nodes);
   const routes: Route[] = [];
-  if (fallback !== null) routes.push({ destination: '0.0.0.0', prefixLength: 0, gateway: formatAddress(fallback) });
+  if (fallback !== null) routes.push({ destination: any, prefixLength: 0, gateway: fallback });
   hops.forEach((gateway, network) => {
-    if (gateway === null || gateway === fallback) return;
-    const prefix = prefixes[network] as Prefix;
-    routes.push({
-      destination: formatAddress(prefix.network),
-      prefixLength: prefix.length,
-      gateway: formatAddress(gateway),
-    });
+    const prefix = prefixes[network];
+    if (gateway === null || gateway === fallback || prefix === null || prefix === undefined) return;
+    routes.push({ destination: prefix.address, prefixLength: prefix.length, gateway });
   });
   return routes;
 }

@@ -3,7 +3,7 @@
  * editors use (docs/generated/multikernel.schema.json) is derived.
  *
  * Thread: any. Read first: config.ts. What the shape cannot say (names that must exist, addresses that must fit) is
- * checked in plan.ts. Missing: IPv6 prefixes, links between two nodes, impairments, timelines.
+ * checked in plan.ts. Missing: links between two nodes, impairments, timelines.
  */
 
 import * as v from 'valibot';
@@ -77,8 +77,13 @@ const flag = v.boolean(expected('true or false'));
 const network = map({
   prefix: v.optional(
     v.pipe(
-      v.union([v.string(), v.array(v.string())], expected('an IPv4 prefix such as 10.0.0.0/24')),
-      v.description('IPv4 prefix, e.g. 10.0.0.0/24; default: the next free 10.0.N.0/24 in file order'),
+      v.union(
+        [v.string(), v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(2))],
+        expected('a prefix such as 10.0.0.0/24 or fd00:0:0:1::/64, or a list of one of each'),
+      ),
+      v.description(
+        'IPv4 prefix, e.g. 10.0.0.0/24, IPv6 prefix, e.g. fd00:0:0:1::/64, or a list of one of each; default: the next free 10.0.N.0/24 in file order',
+      ),
     ),
   ),
   mtu: v.optional(v.pipe(integer(576, 65521), v.description('largest IP packet in bytes, default 1500'))),
@@ -142,8 +147,15 @@ const node = map({
   ),
   addresses: v.optional(
     v.pipe(
-      v.record(v.string(), v.string(expected('an IPv4 address')), expected('a map from network to address')),
-      v.description('fixed addresses by network; default: allocated in file order'),
+      v.record(
+        v.string(),
+        v.union(
+          [v.string(), v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(2))],
+          expected('an address, or a list of one of each family'),
+        ),
+        expected('a map from network to address'),
+      ),
+      v.description('fixed addresses by network, IPv4, IPv6 or a list of both; default: allocated in file order'),
     ),
   ),
   forwarding: v.optional(v.pipe(flag, v.description('whether it forwards packets; default: routers do'))),
@@ -188,7 +200,7 @@ const check = v.pipe(
     tcp: v.optional(
       v.pipe(
         v.string(expected('HOST:PORT')),
-        v.regex(/^[^\s:]+:\d{1,5}$/, expected('HOST:PORT')),
+        v.regex(/^([^\s:]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/, expected('HOST:PORT')),
         v.description('HOST:PORT to connect to'),
       ),
     ),

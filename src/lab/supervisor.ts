@@ -6,7 +6,7 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
-import { formatPrefix, parseAddress } from './addressing.ts';
+import { parseAddress } from './addressing.ts';
 import { CheckRunner } from './checks.ts';
 import { CutTable } from './cuts.ts';
 import { FigureMeter } from './figures.ts';
@@ -25,7 +25,7 @@ import type {
   StreamHandle,
   StreamSink,
 } from './operations.ts';
-import { findScript, hostsFor, type LabPlan, type NetworkPlan } from './plan.ts';
+import { findScript, hostsFor, type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
 import { nearest } from './suggest.ts';
 import { notRunning, type WorkerEvents, type WorkerLink } from './worker-link.ts';
 import { placement, type StartThread, startThread, startWorker } from './worker-start.ts';
@@ -142,7 +142,8 @@ export class Supervisor implements LabBackend {
       nodes: [...this.#nodes.values()].map((node) => node.status()),
       networks: plan.networks.map((network: NetworkPlan) => ({
         name: network.name,
-        prefix: formatPrefix(network.prefix),
+        prefix: prefixTexts(network)[0] as string,
+        prefixes: prefixTexts(network),
         mtuBytes: network.mtuBytes,
         full: network.full,
         offload: network.offload,
@@ -209,7 +210,7 @@ export class Supervisor implements LabBackend {
   }
 
   #resolve(kernel: string, host: string): string {
-    if (parseAddress(host) !== null) return host;
+    if (parseAddress(host) !== null || host.includes(':')) return host;
     if (host === 'localhost') return '127.0.0.1';
     const addresses = hostsFor(this.plan, this.#node(kernel).plan)[host.toLowerCase()];
     if (addresses === undefined) throw new MultikernelError('ENOTFOUND', `no host ${host} in the lab`);

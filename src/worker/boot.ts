@@ -27,9 +27,13 @@ export function bootKernel(
     host,
     hosts,
     heap: { at: config.heapAt, bytes: config.heapBytes },
+    ipv6: config.ipv6,
   });
   for (const [name, value] of config.sysctl) kernel.control('sysctl.set', { name, value });
-  if (config.forwarding) kernel.control('sysctl.set', { name: 'net.inet.ip.forwarding', value: 1 });
+  if (config.forwarding) {
+    kernel.control('sysctl.set', { name: 'net.inet.ip.forwarding', value: 1 });
+    kernel.control('sysctl.set', { name: 'net.inet6.ip6.forwarding', value: 1 });
+  }
   for (const wanted of config.interfaces) {
     const device = new VniDevice(arena, kernel.bulk, wanted.descriptor, wanted.port, {
       name: wanted.name,

@@ -14,9 +14,9 @@ import {
   type ConnectionOptions,
 } from '../lab/messages.ts';
 import { EVENT_CONNECTED, EVENT_ERROR, EVENT_READABLE, EVENT_WRITABLE, type StreamSocket } from '../socket/socket.ts';
-import { parseAddress } from '../wire/ipv4.ts';
 
 export class ConnectionStream {
+  readonly #kernel: Kernel;
   readonly #socket: StreamSocket;
   readonly #emit: (event: ConnectionEvent) => void;
   readonly #end: (error: number) => void;
@@ -26,16 +26,17 @@ export class ConnectionStream {
   #ending = false;
   #closed = false;
 
-  /** `end` is called once, with 0 or -errno, when the connection is over. */
-  constructor(kernel: Kernel, emit: (event: ConnectionEvent) => void, end: (error: number) => void) {
-    this.#socket = kernel.sockets.stream();
+  /** To be connected to `address`. `end` is called once, with 0 or -errno, when the connection is over. */
+  constructor(kernel: Kernel, address: string, emit: (event: ConnectionEvent) => void, end: (error: number) => void) {
+    this.#kernel = kernel;
+    this.#socket = kernel.sockets.stream(address.includes(':') ? 6 : 4);
     this.#emit = emit;
     this.#end = end;
     this.#socket.onEvents = (events) => this.#events(events);
   }
 
   connect(options: ConnectionOptions): void {
-    const address = parseAddress(options.address);
+    const address = this.#kernel.inet.addressText.parse(options.address);
     const result = address === null ? -Errno.EINVAL : this.#socket.connect(address, options.port);
     if (result < 0 && result !== -Errno.EINPROGRESS) this.#finish(result);
   }
@@ -74,8 +75,7 @@ export class ConnectionStream {
     }
     if (events & EVENT_CONNECTED) {
       const { address, port } = this.#socket.local;
-      const octets = [address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255, address & 255];
-      this.#emit({ type: 'connected', localAddress: octets.join('.'), localPort: port });
+      this.#emit({ type: 'connected', localAddress: this.#kernel.inet.addressText.format(address), localPort: port });
     }
     if (events & EVENT_READABLE) this.#read();
     if (!this.#closed && events & (EVENT_WRITABLE | EVENT_CONNECTED)) this.#write();

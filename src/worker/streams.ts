@@ -53,7 +53,7 @@ export class Streams {
         return;
       }
       case 'connection': {
-        const stream = new ConnectionStream(kernel, emit, (error) =>
+        const stream = new ConnectionStream(kernel, open.options.address, emit, (error) =>
           error === 0 ? end(null, '') : end(errnoName(error), errnoName(error)),
         );
         this.#streams.set(open.id, { kernel, close: () => stream.close(), input: (input) => stream.input(input) });
