@@ -5,13 +5,15 @@
 import { randomBelow, randomUnit, SeededRng } from '../../src/base/rng.ts';
 import type { Impairment } from '../../src/link/impairment.ts';
 import type { Arena } from '../../src/mem/arena.ts';
-import { parseAddress } from '../../src/wire/ipv4.ts';
 import { SimNetwork } from './network.ts';
 import { End, serve } from './transfer.ts';
 
 const SECOND_US = 1_000_000;
 const HEAP_BYTES = 8 * 1024 * 1024;
 const NAMES = ['a', 'b'] as const;
+const SWEEP_US = 70_000;
+const SWEEPS = 300;
+const STRANGERS = 8;
 
 function badLink(rng: SeededRng): Impairment {
   const impairment: Impairment = { delayUs: randomBelow(rng, 50_000) };
@@ -73,27 +75,50 @@ function leftovers(network: SimNetwork, bootBytes: readonly number[]): string[] 
   });
 }
 
-/** Two kernels, a bad link, up to three connections with traffic both ways; runs until all is over. */
-export function runScenario(seed: number, arena: Arena): Outcome {
+/**
+ * Free what no part of the kernels keeps, several times a second, and give the numbers to other addresses: whoever kept one
+ * without saying so speaks to a stranger from then on.
+ */
+function forgetAddresses(network: SimNetwork): void {
+  const { simulation } = network;
+  for (let i = 1; i <= SWEEPS; i++) {
+    simulation.at(i * SWEEP_US, () => {
+      for (const name of NAMES) {
+        const { addresses6 } = network.kernel(name).inet.context;
+        addresses6.sweep();
+        for (let n = 0; n < STRANGERS; n++) addresses6.intern(0x20010db9, i, n, 1, 0);
+      }
+    });
+  }
+}
+
+/**
+ * Two kernels, a bad link, up to three connections with traffic both ways; runs until all is over. With `ipv6` the
+ * connections are of IPv6, and of IPv4 to the same sockets by turns.
+ */
+export function runScenario(seed: number, arena: Arena, ipv6: boolean = false): Outcome {
   const rng = new SeededRng(seed);
-  const network = new SimNetwork({ seed, kernels: NAMES, arena, heapBytes: HEAP_BYTES, ringBytes: 256 * 1024 });
+  const network = new SimNetwork({ seed, kernels: NAMES, arena, heapBytes: HEAP_BYTES, ringBytes: 256 * 1024, ipv6 });
   const { simulation } = network;
   const bootBytes = NAMES.map((name) => network.kernel(name).inet.context.heap.usedBytes);
   const normal = badLink(rng);
   for (const name of NAMES) network.cut(name, normal);
   // Bursts are counted in frames: one can swallow all the retransmissions that a closed socket is usually worth.
   for (const name of NAMES) network.kernel(name).inet.sysctl.set('net.inet.tcp.orphan_retries', 15);
+  if (ipv6) forgetAddresses(network);
   const pairs: { client: End; served: End[]; up: number; down: number }[] = [];
   const count = 1 + randomBelow(rng, 3);
   for (let i = 0; i < count; i++) {
     const port = 1000 + i;
     const up = randomBelow(rng, 150_000);
     const down = randomBelow(rng, 150_000);
-    const { ends: served } = serve(simulation, rng, network.kernel('b'), port, 2 * i + 1, down);
-    const socket = network.kernel('a').sockets.stream();
+    const { ends: served } = serve(simulation, rng, network.kernel('b'), port, 2 * i + 1, down, ipv6 ? 6 : 4);
+    const { sockets } = network.kernel('a');
+    const socket = sockets.stream(ipv6 ? 6 : 4);
+    const server = ipv6 && i !== 1 ? SimNetwork.address6(1) : SimNetwork.address(1);
     const client = new End(simulation, rng, socket, 2 * i, up, false);
     simulation.at(randomBelow(rng, SECOND_US), () => {
-      socket.connect(parseAddress('10.0.0.2') as number, port);
+      socket.connect(sockets.addressText.parse(server) as number, port);
     });
     pairs.push({ client, served, up, down });
   }

@@ -12,6 +12,7 @@ import {
   EVENT_ERROR,
   EVENT_READABLE,
   EVENT_WRITABLE,
+  type Family,
   type StreamSocket,
 } from '../../src/socket/socket.ts';
 
@@ -135,11 +136,13 @@ export function serve(
   port: number,
   stream: number,
   sendBytes: number,
+  family: Family = 4,
 ): { listener: StreamSocket; ends: End[] } {
-  const listener = kernel.sockets.stream();
+  const { sockets } = kernel;
+  const listener = sockets.stream(family);
   const ends: End[] = [];
   listener.setOption('reuseAddress', true);
-  const bound = listener.bind(0, port);
+  const bound = listener.bind(family === 6 ? (sockets.addressText.parse('::') as number) : 0, port);
   if (bound < 0) throw new Error(`bind: ${bound}`);
   listener.listen(16);
   listener.onEvents = () => {
