@@ -12,6 +12,8 @@
 
 export { MultikernelError } from './base/errors.ts';
 export type {
+  Address6Info,
+  AddressFamily,
   AddressInfo,
   CapturedFrame,
   CaptureEvent,

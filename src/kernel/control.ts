@@ -106,7 +106,8 @@ export interface PingOptions {
 
 /** One event of a running ping. */
 export type PingEvent =
-  | { type: 'start'; host: string; address: string; payloadBytes: number }
+  /** `source`: our address, IPv6 only; absent when nothing leads there. */
+  | { type: 'start'; host: string; address: string; payloadBytes: number; source?: string }
   | { type: 'reply'; from: string; bytes: number; sequence: number; ttl: number; timeMs: number; duplicate: boolean }
   | { type: 'error'; from: string; sequence: number; text: string }
   | { type: 'sendError'; sequence: number; code: string }

@@ -41,6 +41,8 @@ const HEAP_BYTES = 32 * 1024 * 1024;
 const LOOPBACK_RING_BYTES = 1024 * 1024;
 const COUNTERS_CAPACITY = 640;
 const LOOPBACK_NET_PREFIX = 8;
+/** Nothing is sent there. */
+const DISCARD_PORT = 9;
 /** Rounds of receiving in one turn: bounds how long a flood can keep a turn from its timers and its program. */
 const ROUNDS_PER_TURN = 8;
 /** A FIN is on its way or waits behind data. */
@@ -224,8 +226,25 @@ export class Kernel implements Agent {
     this.#pingIdentifier = (this.#pingIdentifier + 1) & 0xffff;
     const socket = this.sockets.raw(six ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP, six ? 6 : 4);
     const { addressText } = this.inet;
-    const context = { callouts: this.callouts, nowUs: () => this.host.nowUs(), socket, addressText };
+    const source = six ? this.#sourceTowards(address) : null;
+    const context = {
+      callouts: this.callouts,
+      nowUs: () => this.host.nowUs(),
+      socket,
+      addressText,
+      ...(source === null ? {} : { source }),
+    };
     return new Ping(context, options, six ? PING6 : PING4, address, this.#pingIdentifier, emit);
+  }
+
+  /** Our IPv6 address that speaks to another, as text, or null when nothing leads there. */
+  #sourceTowards(text: string): string | null {
+    const address = this.inet.addressText.parse(text);
+    const socket = this.sockets.datagram(6);
+    const connected = address === null ? -1 : socket.connect(address, DISCARD_PORT);
+    const source = connected < 0 ? null : this.inet.addressText.format(socket.local.address, 6);
+    socket.close();
+    return source;
   }
 
   /**

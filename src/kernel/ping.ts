@@ -84,6 +84,8 @@ export interface PingContext {
   nowUs(): number;
   socket: RawSocket;
   addressText: AddressText;
+  /** Where the requests come from, for people. */
+  source?: string;
 }
 
 export class Ping {
@@ -130,12 +132,14 @@ export class Ping {
     socket.onEvents = (events) => {
       if (events & EVENT_READABLE) this.#receive();
     };
-    const host = this.#options.host;
+    const { host } = this.#options;
+    const { source } = this.#context;
     this.#emit({
       type: 'start',
       host,
       address: this.#address,
       payloadBytes: this.#message.byteLength - HEADER_BYTES,
+      ...(source === undefined ? {} : { source }),
     });
     callouts.schedule(this.#sender, this.#context.nowUs());
   }

@@ -1,16 +1,27 @@
 /**
  * `ifconfig` with NetBSD's arguments and text (8 and later: `inet A/N broadcast B flags 0x0`). Thread: the command's.
  *
- * Missing: what the kernels have not: media, tunnels, vlans, cloning, link-layer addresses, inet6.
+ * Missing: what the kernels have not: media, tunnels, vlans, cloning, link-layer addresses, lifetimes that are set.
  */
 
-import { type InterfaceChange, type InterfaceInfo, MultikernelError } from '../../index.ts';
+import { type Address6Info, type InterfaceChange, type InterfaceInfo, MultikernelError } from '../../index.ts';
 import { getopt, UsageError } from './getopt.ts';
-import { counted, ERROR_TEXT, isAddress, type Tool, type ToolContext } from './tool.ts';
+import { canonical6, counted, ERROR_TEXT, formatSeconds, isAddress, type Tool, type ToolContext } from './tool.ts';
 
-const USAGE = `usage: ifconfig [-v] [-a] [-bdsu] [interface [inet]]
+const USAGE = `usage: ifconfig [-Lv] [-a] [-bdsu] [interface [inet | inet6 | link]]
        ifconfig -l [-bdsu]
-       ifconfig interface [up | down | mtu N | [inet] ADDRESS/N [alias | -alias | delete] | ADDRESS netmask MASK] ...`;
+       ifconfig interface [up | down | mtu N | [inet] ADDRESS/N [alias | -alias | delete] | ADDRESS netmask MASK] ...
+       ifconfig interface inet6 ADDRESS[/N | prefixlen N] [alias | -alias | delete] ...`;
+const PREFIX6_BITS = 64;
+const FAMILIES: ReadonlySet<string> = new Set(['inet', 'inet6', 'link']);
+/** `IN6_IFF_*`. */
+const STATES: Readonly<Record<string, readonly [bit: number, name: string]>> = {
+  tentative: [0x2, 'TENTATIVE'],
+  duplicated: [0x4, 'DUPLICATED'],
+  deprecated: [0x10, 'DEPRECATED'],
+  autoconf: [0x40, 'AUTOCONF'],
+  temporary: [0x80, 'TEMPORARY'],
+};
 
 const NETMASKS: ReadonlyMap<string, number> = new Map(
   Array.from({ length: 33 }, (_, length) => {
@@ -19,21 +30,46 @@ const NETMASKS: ReadonlyMap<string, number> = new Map(
   }),
 );
 
-export function formatInterface(info: InterfaceInfo, verbose: boolean, family: string | null = null): string {
+export interface InterfaceView {
+  /** Traffic and the state of the link, -v. */
+  verbose?: boolean;
+  /** Lifetimes of IPv6 addresses, -L. */
+  lifetimes?: boolean;
+  /** `inet`, `inet6` or `link` alone. */
+  family?: string | null;
+}
+
+export function formatInterface(info: InterfaceInfo, view: InterfaceView = {}): string {
+  const { verbose = false, lifetimes = false, family = null } = view;
   const flags = `flags=0x${info.flags.toString(16)}<${info.flagNames.join(',')}>`;
   const lines = [`${info.name}: ${flags} mtu ${info.mtuBytes}`];
-  if (info.mac !== null && family !== 'inet') lines.push(`\taddress: ${info.mac}`);
+  if (info.mac !== null && (family === null || family === 'link')) lines.push(`\taddress: ${info.mac}`);
   if (verbose) {
     lines.push(`\tlinkstate: ${info.linkState}${info.downReason === '' ? '' : ` (${info.downReason})`}`);
     lines.push(`\tinput: ${traffic(info.inPackets, info.inBytes, info.inErrors, info.inDrops)}`);
     lines.push(`\toutput: ${traffic(info.outPackets, info.outBytes, info.outErrors, info.outDrops)}`);
   }
-  if (family !== 'link') {
+  if (family === null || family === 'inet') {
     for (const { address, prefixLength, broadcast } of info.addresses) {
       lines.push(`\tinet ${address}/${prefixLength}${broadcast === null ? '' : ` broadcast ${broadcast}`} flags 0x0`);
     }
   }
+  if (family === null || family === 'inet6') {
+    for (const entry of info.addresses6) lines.push(formatAddress6(entry, info.index, lifetimes));
+  }
   return `${lines.join('\n')}\n`;
+}
+
+function formatAddress6(entry: Address6Info, index: number, lifetimes: boolean): string {
+  const { address, prefixLength, state, origin, preferredSec, validSec } = entry;
+  const words = origin === 'temporary' ? [state, 'autoconf', 'temporary'] : [state, origin];
+  const known = words.map((word) => STATES[word]).filter((known) => known !== undefined);
+  const bits = known.reduce((sum, [bit]) => sum | bit, 0);
+  const names = known.length === 0 ? '' : `<${known.map(([, name]) => name).join(',')}>`;
+  const scope = address.includes('%') ? ` scopeid 0x${index.toString(16)}` : '';
+  const time = (seconds: number | null): string => (seconds === null ? 'infty' : formatSeconds(seconds));
+  const times = lifetimes ? ` pltime ${time(preferredSec)} vltime ${time(validSec)}` : '';
+  return `\tinet6 ${address}/${prefixLength} flags 0x${bits.toString(16)}${names}${scope}${times}`;
 }
 
 function traffic(packets: number, bytes: number, errors: number, drops: number): string {
@@ -56,13 +92,14 @@ function chosen(infos: InterfaceInfo[], flags: ReadonlySet<string>): InterfaceIn
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
   const { flags, rest } = getopt(args, 'ablLmNhdsuvz');
+  const view: InterfaceView = { verbose: flags.has('v'), lifetimes: flags.has('L') };
   const [name, ...words] = rest;
   const infos = await context.kernel.interfaces();
   if (name === undefined || flags.has('a')) {
     const shown = chosen(infos, flags);
     if (context.json) context.out.write(`${JSON.stringify(shown)}\n`);
     else if (flags.has('l')) context.out.write(`${shown.map((info) => info.name).join(' ')}\n`);
-    else for (const info of shown) context.out.write(formatInterface(info, flags.has('v'), name ?? null));
+    else for (const info of shown) context.out.write(formatInterface(info, { ...view, family: name ?? null }));
     return 0;
   }
   const info = infos.find((candidate) => candidate.name === name);
@@ -71,9 +108,9 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     return 1;
   }
   const family = words[0];
-  if (words.length === 0 || (words.length === 1 && (family === 'inet' || family === 'link'))) {
+  if (words.length === 0 || (words.length === 1 && FAMILIES.has(family as string))) {
     if (context.json) context.out.write(`${JSON.stringify(info)}\n`);
-    else context.out.write(formatInterface(info, flags.has('v'), family ?? null));
+    else context.out.write(formatInterface(info, { ...view, family: family ?? null }));
     return 0;
   }
   return change(context, name, words);
@@ -85,8 +122,10 @@ async function change(context: ToolContext, name: string, words: string[]): Prom
       await context.kernel.setInterface(request);
     } catch (error) {
       if (!(error instanceof MultikernelError)) throw error;
-      const what = request.removeAddress === undefined ? 'SIOCAIFADDR' : 'SIOCDIFADDR';
-      context.out.error(`ifconfig: ${what}: ${ERROR_TEXT[error.code] ?? error.message}\n`);
+      const { addAddress, removeAddress } = request;
+      const what = removeAddress === undefined ? 'SIOCAIFADDR' : 'SIOCDIFADDR';
+      const suffix = (addAddress ?? removeAddress)?.address.includes(':') ? '_IN6' : '';
+      context.out.error(`ifconfig: ${what}${suffix}: ${ERROR_TEXT[error.code] ?? error.message}\n`);
       return 1;
     }
   }
@@ -101,7 +140,7 @@ export function changes(name: string, words: readonly string[]): InterfaceChange
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string;
     const value = words[i + 1];
-    if (word === 'inet') continue;
+    if (word === 'inet' || word === 'inet6') continue;
     else if (word === 'up' || word === 'down') found.push({ name, up: word === 'up' });
     else if (word === 'alias') alias = 'add';
     else if (word === '-alias' || word === 'delete') alias = 'remove';
@@ -109,10 +148,14 @@ export function changes(name: string, words: readonly string[]): InterfaceChange
     else if (word === 'netmask' && value !== undefined && address !== null) {
       address.prefixLength = netmask(value);
       i++;
+    } else if (word === 'prefixlen' && isPrefixLength(value, '::') && address !== null) {
+      address.prefixLength = Number(value);
+      i++;
     } else if (word === 'broadcast' && value !== undefined) i++;
-    else if (isAddress(word.split('/')[0] as string)) {
-      const [host, length] = word.split('/') as [string, string?];
-      if (length !== undefined && !(Number(length) <= 32)) throw new UsageError(`${word}: bad prefix length`);
+    else if (addressIn(word) !== null) {
+      const length = word.split('/')[1];
+      const host = addressIn(word) as string;
+      if (length !== undefined && !isPrefixLength(length, host)) throw new UsageError(`${word}: bad prefix length`);
       address = { address: host, prefixLength: length === undefined ? classLength(host) : Number(length) };
     } else throw new UsageError(`${word}: not understood`);
   }
@@ -120,6 +163,17 @@ export function changes(name: string, words: readonly string[]): InterfaceChange
     found.push(alias === 'add' ? { name, addAddress: address } : { name, removeAddress: { address: address.address } });
   }
   return found;
+}
+
+/** The address of `ADDRESS[/N]`, or null. */
+function addressIn(word: string): string | null {
+  const host = word.split('/')[0] as string;
+  if (host.includes(':')) return canonical6(host);
+  return isAddress(host) ? host : null;
+}
+
+function isPrefixLength(text: string | undefined, host: string): boolean {
+  return /^\d{1,3}$/.test(text ?? '') && Number(text) <= (host.includes(':') ? 128 : 32);
 }
 
 function netmask(text: string): number {
@@ -133,6 +187,7 @@ function netmask(text: string): number {
 
 /** Without a length an address has that of its class, as ever. */
 function classLength(address: string): number {
+  if (address.includes(':')) return PREFIX6_BITS;
   const first = Number(address.split('.')[0]);
   return first < 128 ? 8 : first < 192 ? 16 : 24;
 }

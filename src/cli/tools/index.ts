@@ -7,13 +7,14 @@ import { arp } from './arp.ts';
 import { UsageError } from './getopt.ts';
 import { ifconfig } from './ifconfig.ts';
 import { nc } from './nc.ts';
+import { ndp } from './ndp.ts';
 import { netstat } from './netstat.ts';
-import { ping } from './ping.ts';
+import { ping, ping6 } from './ping.ts';
 import { route } from './route.ts';
 import { sysctl } from './sysctl.ts';
 import type { Tool } from './tool.ts';
 
-export const TOOLS: readonly Tool[] = [ifconfig, netstat, arp, ping, route, sysctl, nc];
+export const TOOLS: readonly Tool[] = [ifconfig, netstat, arp, ndp, ping, ping6, route, sysctl, nc];
 
 /** As shells say "command not found". */
 export const EXIT_NOT_FOUND = 127;

@@ -34,6 +34,35 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
     '{icmp-out-replies} message response{s} generated',
     '{ip-path-mtu-learned} path MTU change{s}',
   ],
+  ip6: [
+    '{ip6-in-short} with size smaller than minimum',
+    '{ip6-in-bad-length} with data size < data length',
+    '{ip6-extension-bad-option} with bad options',
+    '{ip6-in-bad-version} with incorrect version number',
+    '{ip6-in-fragments} fragment{s} received',
+    '{ip6-fragment-no-room} fragment{s} dropped (dup or out of space)',
+    '{ip6-fragment-timeouts} fragment{s} dropped after timeout',
+    '{ip6-fragment-evicted} fragment{s} that exceeded limit',
+    '{ip6-reassembled} packet{s} reassembled ok',
+    '{ip6-forwarded} packet{s} forwarded',
+    '{ip6-forward-unreachable} packet{s} not forwardable',
+    '{ip6-link-out-no-room} output packet{s} dropped due to no bufs, etc.',
+    '{ip6-fragmented} output datagram{s} fragmented',
+    '{ip6-fragments-sent} fragment{s} created',
+    "{ip6-forward-too-big} datagram{s} that can't be fragmented",
+    '{ip6-forward-beyond-scope} packet{s} that violated scope rules',
+    "{ip6-in-not-member} multicast packet{s} which we don't join",
+  ],
+  icmp6: [
+    '{icmp6-out-errors} call{s} to icmp6_error',
+    '{icmp6-out-suppressed} error{s} not generated because old message was icmp6 or so',
+    '{icmp6-out-rate-limited} error{s} not generated because of rate limitation',
+    '{icmp6-bad-code} message{s} with bad code fields',
+    '{icmp6-short} message{s} < minimum length',
+    '{icmp6-in-bad-checksum} bad checksum{s}',
+    '{icmp6-bad-length} message{s} with bad length',
+    '{icmp6-out-replies} message response{s} generated',
+  ],
   igmp: [
     '{igmp-in-queries} membership quer{y} received',
     '{igmp-in-malformed} message{s} received with too few bytes',
@@ -129,11 +158,11 @@ type Counters = Readonly<Record<string, number>>;
 
 /** A sentence with its numbers, or null when the kernel counts none of them, or all are 0 and `zeros` is false. */
 function sentence(template: string, counters: Counters, zeros: boolean): string | null {
-  const names = [...template.matchAll(/\{([a-z]+-[a-z-]+)\}/g)].map((match) => match[1] as string);
+  const names = [...template.matchAll(/\{([a-z0-9]+-[a-z0-9-]+)\}/g)].map((match) => match[1] as string);
   if (!names.some((name) => counters[name] !== undefined)) return null;
   if (!zeros && names.every((name) => (counters[name] ?? 0) === 0)) return null;
   let last = 0;
-  return template.replace(/\{([a-z-]+)\}/g, (_, word: string) => {
+  return template.replace(/\{([a-z0-9-]+)\}/g, (_, word: string) => {
     const ending = ENDINGS[word];
     if (ending !== undefined) return ending[last === 1 ? 0 : 1];
     last = counters[word] ?? 0;
@@ -141,12 +170,22 @@ function sentence(template: string, counters: Counters, zeros: boolean): string 
   });
 }
 
-/** All protocols, or one. Counters that are 0 are left out unless `zeros`. */
-export function formatStatistics(counters: Counters, protocol: string | null, zeros: boolean): string {
+/** Neighbor and listener discovery are parts of ICMPv6. */
+function belongs(name: string, protocol: string): boolean {
+  return name === protocol || (protocol === 'icmp6' && (name === 'nd6' || name === 'mld'));
+}
+
+/** All protocols, some, or one. Counters that are 0 are left out unless `zeros`. */
+export function formatStatistics(
+  counters: Counters,
+  protocol: string | null,
+  zeros: boolean,
+  protocols: readonly string[] | null = null,
+): string {
   const told = new Set(
     Object.values(SENTENCES)
       .flat()
-      .flatMap((text) => [...text.matchAll(/\{([a-z]+-[a-z-]+)\}/g)].map((m) => m[1])),
+      .flatMap((text) => [...text.matchAll(/\{([a-z0-9]+-[a-z0-9-]+)\}/g)].map((m) => m[1])),
   );
   const prefixes = new Set([
     ...Object.keys(SENTENCES),
@@ -154,7 +193,7 @@ export function formatStatistics(counters: Counters, protocol: string | null, ze
   ]);
   const sections: string[] = [];
   for (const name of prefixes) {
-    if (protocol !== null && protocol !== name) continue;
+    if (protocol === null ? protocols?.includes(name) === false : !belongs(name, protocol)) continue;
     const lines = (SENTENCES[name] ?? [])
       .map((template) => sentence(template, counters, zeros))
       .filter((line) => line !== null);

@@ -1,39 +1,55 @@
 /**
  * `netstat -rn`, `-an`, `-s`, `-i` with NetBSD's arguments and text. Thread: the command's.
  *
- * Missing: -m, -g, inet6, repetition by interval.
+ * Missing: -m, -g, repetition by interval.
  */
 
-import type { InterfaceInfo, RouteInfo, SocketInfo } from '../../index.ts';
+import type { AddressFamily, InterfaceInfo, RouteInfo, SocketInfo } from '../../index.ts';
 import { getopt, UsageError } from './getopt.ts';
 import { formatStatistics } from './netstat-statistics.ts';
-import { nameOf, type Tool, type ToolContext } from './tool.ts';
+import { fromBigInt6, nameOf, type Tool, type ToolContext, toBigInt6 } from './tool.ts';
 
-const USAGE = `usage: netstat [-anv] [-f inet] [-p protocol]
-       netstat -r [-n]
+const USAGE = `usage: netstat [-anv] [-f inet | inet6] [-p protocol]
+       netstat -r [-n] [-f inet | inet6]
        netstat -i [-bdn] [-I interface]
-       netstat -s [-s] [-p protocol]`;
+       netstat -s [-s] [-f inet | inet6] [-p protocol]`;
+
+const PROTOCOLS6: readonly string[] = ['ip6', 'icmp6', 'nd6', 'mld', 'tcp', 'udp'];
 
 /** Networks lose the octets that their length makes superfluous: `10.0.1/24`, `127/8`. */
 export function networkName(destination: string, prefixLength: number): string {
   if (prefixLength === 0) return 'default';
+  if (destination.includes(':')) return `${destination}/${prefixLength}`;
   const octets = prefixLength < 9 ? 1 : prefixLength < 17 ? 2 : prefixLength < 25 ? 3 : 4;
   return `${destination.split('.').slice(0, octets).join('.')}/${prefixLength}`;
 }
 
-export function formatRoutes(routes: readonly RouteInfo[]): string {
-  const heading = `${'Destination'.padEnd(18)} ${'Gateway'.padEnd(18)} ${'Flags'.padEnd(6)} ${'Refs'.padStart(6)} ${'Use'.padStart(8)} ${'Mtu'.padStart(6)} Interface`;
+/** `routes` of one family. */
+export function formatRoutes(routes: readonly RouteInfo[], family: AddressFamily = 'inet'): string {
+  const [wide, narrow, bits, title] = family === 'inet6' ? [34, 30, 128, 'Internet6'] : [18, 18, 32, 'Internet'];
+  const heading = `${'Destination'.padEnd(wide)} ${'Gateway'.padEnd(narrow)} ${'Flags'.padEnd(6)} ${'Refs'.padStart(6)} ${'Use'.padStart(8)} ${'Mtu'.padStart(6)} Interface`;
   const lines = routes.map((route) => {
-    const host = route.prefixLength === 32;
+    const host = route.prefixLength === bits;
     const destination = host ? route.destination : networkName(route.destination, route.prefixLength);
     const mtu = route.mtuBytes > 0 ? String(route.mtuBytes) : '-';
-    return `${destination.padEnd(18)} ${route.gateway.padEnd(18)} ${route.flags.padEnd(6)} ${'-'.padStart(6)} ${'-'.padStart(8)} ${mtu.padStart(6)}  ${route.interface}`;
+    return `${destination.padEnd(wide)} ${route.gateway.padEnd(narrow)} ${route.flags.padEnd(6)} ${'-'.padStart(6)} ${'-'.padStart(8)} ${mtu.padStart(6)}  ${route.interface}`;
   });
-  return `Routing tables\n\nInternet:\n${[heading, ...lines].join('\n')}\n`;
+  return `\n${title}:\n${[heading, ...lines].join('\n')}\n`;
+}
+
+/** The tables of one family, or of both: null. */
+export async function routesOf(context: ToolContext, family: AddressFamily | null): Promise<[RouteInfo[], string]> {
+  const families: AddressFamily[] = family === null ? ['inet', 'inet6'] : [family];
+  const tables = await Promise.all(families.map((one) => context.kernel.routes(one)));
+  const shown = families.flatMap((one, i) => {
+    const routes = tables[i] as RouteInfo[];
+    return one === 'inet6' && family === null && routes.length === 0 ? [] : [formatRoutes(routes, one)];
+  });
+  return [tables.flat(), `Routing tables\n${shown.join('')}`];
 }
 
 function endpoint(address: string, port: number): string {
-  return `${address === '0.0.0.0' ? '*' : address}.${port === 0 ? '*' : port}`;
+  return `${address === '0.0.0.0' || address === '::' ? '*' : address}.${port === 0 ? '*' : port}`;
 }
 
 /** NetBSD writes the states with underscores. */
@@ -46,23 +62,39 @@ export interface SocketsView {
   all: boolean;
   /** Columns of our own: retransmissions, timers and window of TCP. */
   verbose: boolean;
+  /** null: both. */
+  family: AddressFamily | null;
   name(address: string): string;
 }
 
 export function formatSockets(sockets: readonly SocketInfo[], view: SocketsView): string {
-  const { all, verbose, name } = view;
+  const { all } = view;
   const shown = sockets.filter((socket) => all || (socket.peerPort !== 0 && socket.state !== 'LISTEN'));
-  const title = `Active Internet connections${all ? ' (including servers)' : ''}\n`;
-  const heading = `Proto Recv-Q Send-Q  ${'Local Address'.padEnd(22)} ${'Foreign Address'.padEnd(22)} State${verbose ? '        Rexmt   RTO,ms  SRTT,ms     Cwnd' : ''}\n`;
-  const lines = shown.map((socket) => {
-    const local = endpoint(name(socket.localAddress), socket.localPort).padEnd(22);
-    const peer = endpoint(name(socket.peerAddress), socket.peerPort).padEnd(22);
+  const four = shown.filter((socket) => socket.family === 'inet');
+  const six = shown.filter((socket) => socket.family === 'inet6');
+  const families =
+    view.family === null ? [four, ...(six.length > 0 ? [six] : [])] : [view.family === 'inet6' ? six : four];
+  return families.map((sockets) => formatFamily(sockets, view, sockets === six)).join('');
+}
+
+function formatFamily(sockets: readonly SocketInfo[], view: SocketsView, six: boolean): string {
+  const { all, verbose, name } = view;
+  const ends = sockets.map((socket) => ({
+    local: endpoint(name(socket.localAddress), socket.localPort),
+    peer: endpoint(name(socket.peerAddress), socket.peerPort),
+  }));
+  const width = Math.max(22, ...ends.flatMap(({ local, peer }) => [local.length, peer.length]));
+  const title = `Active Internet${six ? '6' : ''} connections${all ? ' (including servers)' : ''}\n`;
+  const heading = `Proto Recv-Q Send-Q  ${'Local Address'.padEnd(width)} ${'Foreign Address'.padEnd(width)} State${verbose ? '        Rexmt   RTO,ms  SRTT,ms     Cwnd' : ''}\n`;
+  const lines = sockets.map((socket, i) => {
+    const { local, peer } = ends[i] as { local: string; peer: string };
     const queues = `${String(socket.receiveQueueBytes).padStart(6)} ${String(socket.sendQueueBytes).padStart(6)}`;
     const connected = verbose && socket.protocol === 'tcp' && socket.state !== 'LISTEN';
     const timers = [socket.retransmits, Math.round(socket.rtoMs), socket.srttMs.toFixed(3), socket.cwndBytes];
     const tail = connected ? timers.map((cell, i) => String(cell).padStart(i === 0 ? 6 : 9)).join('') : '';
     const state = socket.protocol === 'tcp' ? ` ${stateName(socket.state).padEnd(12)}${tail}` : '';
-    return `${socket.protocol.padEnd(5)} ${queues}  ${local} ${peer}${state}`.trimEnd();
+    const protocol = `${socket.protocol}${six ? '6' : ''}`;
+    return `${protocol.padEnd(5)} ${queues}  ${local.padEnd(width)} ${peer.padEnd(width)}${state}`.trimEnd();
   });
   return title + heading + lines.map((line) => `${line}\n`).join('');
 }
@@ -89,6 +121,10 @@ export function formatInterfaces(interfaces: readonly InterfaceInfo[], bytes: bo
         networkName(networkOf(entry.address, entry.prefixLength), entry.prefixLength),
         entry.address,
       ]),
+      ...info.addresses6.map((entry): [string, string] => [
+        networkName(networkOf6(entry.address, entry.prefixLength), entry.prefixLength),
+        entry.address,
+      ]),
     ];
     for (const [network, address] of rows) lines.push(left([name, String(info.mtuBytes), network, address]) + tail);
   }
@@ -101,19 +137,24 @@ function networkOf(address: string, prefixLength: number): string {
   return [24, 16, 8, 0].map((shift) => (start >>> shift) & 255).join('.');
 }
 
+function networkOf6(address: string, prefixLength: number): string {
+  const keep = BigInt(128 - prefixLength);
+  return fromBigInt6((toBigInt6(address) >> keep) << keep);
+}
+
 async function run(context: ToolContext, args: string[]): Promise<number> {
   const double = args.some((word) => /^-[a-z]*s[a-z]*s/.test(word)) || args.filter((word) => word === '-s').length > 1;
   const { flags, values, rest } = getopt(args, 'abdf:iI:np:rsTv');
   if (rest.length > 0) throw new UsageError(USAGE);
-  if ((values.get('f') ?? 'inet') !== 'inet') throw new UsageError(`${values.get('f')}: unknown address family`);
+  const family = familyOf(values.get('f'));
   const { kernel, out, json } = context;
   const print = (value: unknown, text: () => string): number => {
     out.write(json ? `${JSON.stringify(value)}\n` : text());
     return 0;
   };
   if (flags.has('r')) {
-    const routes = await kernel.routes();
-    return print(routes, () => formatRoutes(routes));
+    const [routes, text] = await routesOf(context, family);
+    return print(routes, () => text);
   }
   if (flags.has('i') || values.has('I')) {
     const infos = await kernel.interfaces();
@@ -122,11 +163,18 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   }
   if (flags.has('s') || values.has('p')) {
     const counters = await kernel.counters();
-    return print(counters, () => formatStatistics(counters, values.get('p') ?? null, !double));
+    const protocols = family === 'inet6' ? PROTOCOLS6 : null;
+    return print(counters, () => formatStatistics(counters, values.get('p') ?? null, !double, protocols));
   }
   const sockets = await kernel.sockets();
   const name = (address: string): string => (flags.has('n') ? address : (nameOf(context.lab, address) ?? address));
-  return print(sockets, () => formatSockets(sockets, { all: flags.has('a'), verbose: flags.has('v'), name }));
+  return print(sockets, () => formatSockets(sockets, { all: flags.has('a'), verbose: flags.has('v'), family, name }));
+}
+
+function familyOf(text: string | undefined): AddressFamily | null {
+  if (text !== undefined && text !== 'inet' && text !== 'inet6')
+    throw new UsageError(`${text}: unknown address family`);
+  return text ?? null;
 }
 
 export const netstat: Tool = {

@@ -1,10 +1,19 @@
-/** `ping` with NetBSD's arguments, text and exit codes: 0 an answer came, 2 none did, 1 an error. Thread: the command's. */
+/**
+ * `ping` and `ping6` with NetBSD's arguments, text and exit codes: 0 an answer came, 2 none did, 1 an error. `ping` takes IPv6
+ * addresses too, as `ping6`. Thread: the command's.
+ */
 
-import type { PingEvent } from '../../index.ts';
-import { getopt, numberOption, UsageError } from './getopt.ts';
+import type { AddressFamily, PingEvent } from '../../index.ts';
+import { getopt, numberOption, type Options, UsageError } from './getopt.ts';
 import { addressOf, ERROR_TEXT, type Tool, type ToolContext } from './tool.ts';
 
 const USAGE = 'usage: ping [-noqv] [-c count] [-i interval] [-s size] [-T ttl] [-w maxwait] host';
+const USAGE6 = 'usage: ping6 [-noqv] [-c count] [-i interval] [-s size] [-h hoplimit] [-X maxwait] host[%interface]';
+const HOP_LIMIT = 64;
+const DATA_BYTES = 56;
+const DATA6_BYTES = 8;
+const HEADERS6_BYTES = 48;
+const DECIMALS6 = 3;
 /** IP and ICMP header of an error message, and of the packet it quotes, less the outer IP header. */
 const ERROR_BYTES = 36;
 const DECIMALS = 6;
@@ -48,21 +57,82 @@ function formatStatistics(end: Extract<PingEvent, { type: 'end' }>, host: string
   return `${lines.join('\n')}\n`;
 }
 
+/** As {@link formatPingEvent}, in the words of ping6. */
+export function formatPing6Event(event: PingEvent, host: string, quiet: boolean): string {
+  switch (event.type) {
+    case 'start': {
+      const total = event.payloadBytes + HEADERS6_BYTES;
+      return `PING6(${total}=40+8+${event.payloadBytes} bytes) ${event.source ?? '::'} --> ${event.address}\n`;
+    }
+    case 'reply': {
+      if (quiet) return '';
+      const { bytes, from, sequence, ttl } = event;
+      const tail = event.duplicate ? '(DUP!)' : '';
+      return `${bytes} bytes from ${from}, icmp_seq=${sequence} hlim=${ttl} time=${event.timeMs.toFixed(DECIMALS6)} ms${tail}\n`;
+    }
+    case 'error':
+      return quiet ? '' : `error from ${event.from}: ${event.text} for icmp_seq=${event.sequence}\n`;
+    case 'sendError':
+      return '';
+    case 'end':
+      return formatStatistics6(event, host);
+  }
+}
+
+function formatStatistics6(end: Extract<PingEvent, { type: 'end' }>, host: string): string {
+  const [, , counts, times] = formatStatistics(end, host).split('\n') as [string, string, string, string];
+  const lines = ['', `--- ${host} ping6 statistics ---`, counts];
+  if (times !== '') {
+    const [, ...figures] = times.match(/= ([\d.]+)\/([\d.]+)\/([\d.]+)\/([\d.]+) ms/) as RegExpMatchArray;
+    const text = figures.map((figure) => Number(figure).toFixed(DECIMALS6)).join('/');
+    lines.push(`round-trip min/avg/max/std-dev = ${text} ms`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
 async function run(context: ToolContext, args: string[]): Promise<number> {
   const options = getopt(args, 'c:i:nopqs:T:vw:');
   const [host] = options.rest;
   if (host === undefined || options.rest.length > 1) throw new UsageError(USAGE);
-  if (addressOf(context.lab, context.kernel.name, host) === null) {
-    context.out.error(`ping: Cannot resolve "${host}" (Unknown host)\n`);
+  const family = host.includes(':') ? 'inet6' : 'inet';
+  const size = family === 'inet6' ? DATA6_BYTES : DATA_BYTES;
+  return send(context, options, family, {
+    payloadBytes: numberOption(options, 's', size, 0),
+    ttl: numberOption(options, 'T', family === 'inet6' ? HOP_LIMIT : 255, 1),
+    waitMs: numberOption(options, 'w', 10, 0) * 1000,
+  });
+}
+
+async function run6(context: ToolContext, args: string[]): Promise<number> {
+  const options = getopt(args, 'c:h:i:nopqs:vX:');
+  if (options.rest.length !== 1) throw new UsageError(USAGE6);
+  return send(context, options, 'inet6', {
+    payloadBytes: numberOption(options, 's', DATA6_BYTES, 0),
+    ttl: numberOption(options, 'h', HOP_LIMIT, 1),
+    waitMs: numberOption(options, 'X', 10, 0) * 1000,
+  });
+}
+
+async function send(
+  context: ToolContext,
+  options: Options,
+  family: AddressFamily,
+  own: { payloadBytes: number; ttl: number; waitMs: number },
+): Promise<number> {
+  const name = family === 'inet6' ? 'ping6' : 'ping';
+  const format = family === 'inet6' ? formatPing6Event : formatPingEvent;
+  const host = options.rest[0] as string;
+  if (addressOf(context.lab, context.kernel.name, host, family) === null) {
+    const why = `Cannot resolve "${host}" (Unknown host)`;
+    context.out.error(`${name}: ${why}\n`);
     return 1;
   }
   const one = options.flags.has('o');
   const events = context.kernel.ping(host, {
     count: numberOption(options, 'c', 0, 1),
     intervalMs: numberOption(options, 'i', 1, 0.001) * 1000,
-    payloadBytes: numberOption(options, 's', 56, 0),
-    ttl: numberOption(options, 'T', 255, 1),
-    waitMs: numberOption(options, 'w', 10, 0) * 1000,
+    family,
+    ...own,
   });
   const stop = (): void => events.close();
   context.signal.addEventListener('abort', stop, { once: true });
@@ -73,9 +143,9 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     if (context.json) {
       context.out.write(`${JSON.stringify(event)}\n`);
     } else if (event.type === 'sendError') {
-      context.out.error(`ping: sendto: ${ERROR_TEXT[event.code] ?? event.code}\n`);
+      context.out.error(`${name}: sendto: ${ERROR_TEXT[event.code] ?? event.code}\n`);
     } else {
-      context.out.write(formatPingEvent(event, host, options.flags.has('q')));
+      context.out.write(format(event, host, options.flags.has('q')));
     }
   }
   context.signal.removeEventListener('abort', stop);
@@ -83,3 +153,4 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
 }
 
 export const ping: Tool = { name: 'ping', about: 'ask a host for an echo', usage: USAGE, run };
+export const ping6: Tool = { name: 'ping6', about: 'ask a host for an echo over IPv6', usage: USAGE6, run: run6 };

@@ -1,14 +1,15 @@
 /** `route show`, `get`, `add`, `delete` with NetBSD's arguments and text. Thread: the command's. Missing: change, flush, monitor. */
 
-import { MultikernelError, type RouteChange, type RouteInfo } from '../../index.ts';
+import { type AddressFamily, MultikernelError, type RouteChange, type RouteInfo } from '../../index.ts';
 import { UsageError } from './getopt.ts';
-import { formatRoutes } from './netstat.ts';
-import { addressOf, ERROR_TEXT, isAddress, type Tool, type ToolContext } from './tool.ts';
+import { routesOf } from './netstat.ts';
+import { addressOf, ERROR_TEXT, fromBigInt6, isAddress, type Tool, type ToolContext, toBigInt6 } from './tool.ts';
 
-const USAGE = `usage: route [-n] show
-       route [-n] get DESTINATION
-       route [-q] add [-net | -host] DESTINATION[/N] GATEWAY [-reject | -blackhole]
-       route [-q] delete [-net | -host] DESTINATION[/N] [GATEWAY]`;
+const USAGE = `usage: route [-n] show [-inet | -inet6]
+       route [-n] get [-inet6] DESTINATION
+       route [-q] add [-inet6] [-net | -host] DESTINATION[/N] [-prefixlen N] GATEWAY [-reject | -blackhole]
+       route [-q] delete [-inet6] [-net | -host] DESTINATION[/N] [-prefixlen N] [GATEWAY]`;
+const NET6_BITS = 64;
 
 /** `RTF_*` of netstat's letters, as `route get` shows them. */
 const FLAGS: readonly (readonly [string, number, string])[] = [
@@ -34,14 +35,15 @@ interface Destination {
 }
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
-  const words = args.filter((word) => word !== '-n' && word !== '-inet');
+  const words = args.filter((word) => word !== '-n');
   const quiet = words[0] === '-q';
   if (quiet) words.shift();
   const [verb, ...rest] = words;
   switch (verb) {
     case 'show': {
-      const routes = await context.kernel.routes();
-      context.out.write(context.json ? `${JSON.stringify(routes)}\n` : formatRoutes(routes));
+      const family = rest.includes('-inet6') ? 'inet6' : rest.includes('-inet') ? 'inet' : null;
+      const [routes, text] = await routesOf(context, family);
+      context.out.write(context.json ? `${JSON.stringify(routes)}\n` : text);
       return 0;
     }
     case 'get':
@@ -54,13 +56,42 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   }
 }
 
-function destination(context: ToolContext, text: string, host: boolean): Destination | null {
+function destination(
+  context: ToolContext,
+  text: string,
+  host: boolean,
+  family: AddressFamily,
+  bits: string | undefined,
+): Destination | null {
+  if (family === 'inet6') return destination6(context, text, host, bits);
   if (text === 'default') return { text, address: '0.0.0.0', prefixLength: 0 };
-  const [name, length] = text.split('/') as [string, string?];
+  const [name, length = bits] = text.split('/') as [string, string?];
   const address = expand(name) ?? addressOf(context.lab, context.kernel.name, name);
   if (address === null || (length !== undefined && !(Number(length) <= 32))) return null;
   const guess = host || !address.endsWith('.0') ? 32 : 24;
   return { text, address, prefixLength: length === undefined ? guess : Number(length) };
+}
+
+/** Without a length `::` at the end makes it a network of 64 bits, as route(8) takes it. */
+function destination6(context: ToolContext, text: string, host: boolean, bits: string | undefined): Destination | null {
+  if (text === 'default') return { text, address: '::', prefixLength: 0 };
+  const [name, length = bits] = text.split('/') as [string, string?];
+  const address = addressOf(context.lab, context.kernel.name, name, 'inet6');
+  if (address === null || (length !== undefined && !(Number(length) <= 128))) return null;
+  const guess = host || !name.endsWith('::') ? 128 : NET6_BITS;
+  return { text, address, prefixLength: length === undefined ? guess : Number(length) };
+}
+
+/** The words without `-prefixlen N`, and its N. */
+function takeLength(words: readonly string[]): { words: string[]; bits: string | undefined } {
+  const at = words.indexOf('-prefixlen');
+  if (at < 0) return { words: [...words], bits: undefined };
+  return { words: words.filter((_word, i) => i !== at && i !== at + 1), bits: words[at + 1] };
+}
+
+/** `-inet6`, or an IPv6 address among the words. */
+function familyOf(words: readonly string[]): AddressFamily {
+  return words.includes('-inet6') || words.some((word) => word.includes(':')) ? 'inet6' : 'inet';
 }
 
 /** `10.0.1` of netstat's `10.0.1/24`. */
@@ -70,19 +101,21 @@ function expand(text: string): string | null {
   return isAddress(padded) ? padded : null;
 }
 
-async function change(context: ToolContext, verb: 'add' | 'delete', words: string[], quiet: boolean): Promise<number> {
+async function change(context: ToolContext, verb: 'add' | 'delete', args: string[], quiet: boolean): Promise<number> {
+  const { words, bits } = takeLength(args);
+  const family = familyOf(words);
   const options = words.filter((word) => word.startsWith('-'));
   const [to, via] = words.filter((word) => !word.startsWith('-'));
   if (to === undefined || (verb === 'add' && via === undefined)) throw new UsageError(USAGE);
-  const target = destination(context, to, options.includes('-host'));
-  const gateway = via === undefined ? '' : addressOf(context.lab, context.kernel.name, via);
+  const target = destination(context, to, options.includes('-host'), family, bits);
+  const gateway = via === undefined ? '' : addressOf(context.lab, context.kernel.name, via, family);
   if (target === null || gateway === null) {
     context.out.error(`route: ${target === null ? to : via}: bad address\n`);
     return 1;
   }
   const kind = options.includes('-reject') ? 'reject' : options.includes('-blackhole') ? 'blackhole' : 'unicast';
   const request: RouteChange = { destination: target.address, prefixLength: target.prefixLength, gateway, kind };
-  const type = target.prefixLength === 32 ? 'host' : 'net';
+  const type = target.prefixLength === (family === 'inet6' ? 128 : 32) ? 'host' : 'net';
   const line = `${verb} ${type} ${to}${gateway === '' ? '' : `: gateway ${via}`}`;
   try {
     if (verb === 'add') await context.kernel.addRoute(request);
@@ -97,18 +130,22 @@ async function change(context: ToolContext, verb: 'add' | 'delete', words: strin
   return 0;
 }
 
-function toNumber(address: string): number {
-  return address.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0);
+function toNumber(address: string): bigint {
+  if (address.includes(':')) return toBigInt6(address);
+  return address.split('.').reduce((sum, octet) => sum * 256n + BigInt(octet), 0n);
 }
 
 /** The route with the longest prefix that holds the address. */
 export function lookup(routes: readonly RouteInfo[], address: string): RouteInfo | null {
   const wanted = toNumber(address);
+  const zone = address.split('%')[1];
+  const bits = address.includes(':') ? 128 : 32;
   let best: RouteInfo | null = null;
   for (const route of routes) {
-    const size = 2 ** (32 - route.prefixLength);
-    const start = toNumber(route.destination);
-    if (wanted < start || wanted >= start + size) continue;
+    const shift = BigInt(bits - route.prefixLength);
+    if (wanted >> shift !== toNumber(route.destination) >> shift) continue;
+    const routeZone = route.destination.split('%')[1];
+    if (routeZone !== undefined && routeZone !== zone) continue;
     if (best === null || route.prefixLength > best.prefixLength) best = route;
   }
   return best;
@@ -117,8 +154,9 @@ export function lookup(routes: readonly RouteInfo[], address: string): RouteInfo
 async function get(context: ToolContext, words: string[]): Promise<number> {
   const [to] = words.filter((word) => !word.startsWith('-'));
   if (to === undefined) throw new UsageError(USAGE);
-  const target = destination(context, to, true);
-  const [routes, interfaces] = await Promise.all([context.kernel.routes(), context.kernel.interfaces()]);
+  const family = familyOf(words);
+  const target = destination(context, to, true, family, undefined);
+  const [routes, interfaces] = await Promise.all([context.kernel.routes(family), context.kernel.interfaces()]);
   const route = target === null ? null : lookup(routes, target.address);
   if (target === null || route === null) {
     context.out.error(`route: writing to routing socket: not in table\n`);
@@ -128,15 +166,23 @@ async function get(context: ToolContext, words: string[]): Promise<number> {
     context.out.write(`${JSON.stringify(route)}\n`);
     return 0;
   }
-  const own = interfaces.find((info) => info.name === route.interface)?.addresses[0]?.address ?? '';
+  const info = interfaces.find((candidate) => candidate.name === route.interface);
+  const scoped = target.address.includes('%');
+  const own6 = info?.addresses6.find((entry) => entry.address.includes('%') === scoped) ?? info?.addresses6[0];
+  const own = (family === 'inet6' ? own6 : info?.addresses[0])?.address ?? '';
   context.out.write(formatRouteGet(target.address, route, own));
   return 0;
+}
+
+function maskText(address: string, prefixLength: number): string {
+  if (address.includes(':')) return fromBigInt6(((1n << BigInt(prefixLength)) - 1n) << BigInt(128 - prefixLength));
+  const mask = (0xffffffff << (32 - prefixLength)) >>> 0;
+  return [24, 16, 8, 0].map((shift) => (mask >>> shift) & 255).join('.');
 }
 
 /** Labels right-aligned to column 12, as route(8) prints them. */
 export function formatRouteGet(address: string, route: RouteInfo, localAddress: string): string {
   const isDefault = route.prefixLength === 0;
-  const mask = route.prefixLength === 0 ? 0 : (0xffffffff << (32 - route.prefixLength)) >>> 0;
   const known = FLAGS.filter(([letter]) => route.flags.includes(letter));
   const word = known.reduce((sum, [, bit]) => sum | bit, RTF_DONE);
   const names = [
@@ -148,8 +194,8 @@ export function formatRouteGet(address: string, route: RouteInfo, localAddress: 
     ['route to', address],
     ['destination', isDefault ? 'default' : route.destination],
   ];
-  if (route.prefixLength < 32) {
-    rows.push(['mask', isDefault ? 'default' : [24, 16, 8, 0].map((shift) => (mask >>> shift) & 255).join('.')]);
+  if (route.prefixLength < (address.includes(':') ? 128 : 32)) {
+    rows.push(['mask', isDefault ? 'default' : maskText(address, route.prefixLength)]);
   }
   if (route.flags.includes('G')) rows.push(['gateway', route.gateway]);
   rows.push(['local addr', localAddress], ['interface', route.interface]);

@@ -5,7 +5,8 @@
  * Thread: the command's.
  */
 
-import type { Kernel, LabInfo } from '../../index.ts';
+import type { AddressFamily, Kernel, LabInfo } from '../../index.ts';
+import { ipv6 } from '../../wire/index.ts';
 import type { Output } from '../output.ts';
 
 export interface ToolContext {
@@ -32,29 +33,58 @@ export interface Tool {
 
 /** Name of an address in the lab, or null. */
 export function nameOf(lab: LabInfo, address: string): string | null {
-  if (address.startsWith('127.')) return 'localhost';
+  if (address.startsWith('127.') || address === '::1') return 'localhost';
   return lab.nodes.find((node) => node.addresses.some((entry) => entry.address === address))?.name ?? null;
 }
 
-/** Dotted address of a host of the lab as the node `from` sees it, or null. */
-export function addressOf(lab: LabInfo, from: string, host: string): string | null {
-  if (isAddress(host)) return host;
-  if (host === 'localhost') return '127.0.0.1';
+/** Address of a host of the lab, of one family, as the node `from` sees it, or null. */
+export function addressOf(lab: LabInfo, from: string, host: string, family: AddressFamily = 'inet'): string | null {
+  if (family === 'inet6' ? host.includes(':') : isAddress(host)) return family === 'inet6' ? canonical6(host) : host;
+  if (host === 'localhost') return family === 'inet6' ? '::1' : '127.0.0.1';
+  const wanted = (entry: { address: string }): boolean => entry.address.includes(':') === (family === 'inet6');
   const name = host.toLowerCase().replace(/\.$/, '');
   for (const { name: network, domain } of lab.networks) {
     const node = lab.nodes.find((candidate) => name === `${candidate.name}.${domain}`);
-    const entry = node?.addresses.find((candidate) => candidate.network === network);
+    const entry = node?.addresses.find((candidate) => candidate.network === network && wanted(candidate));
     if (entry !== undefined) return entry.address;
   }
   const node = lab.nodes.find((candidate) => name === candidate.name || name === `${candidate.name}.${lab.domain}`);
   if (node === undefined) return null;
   const near = lab.nodes.find((candidate) => candidate.name === from)?.addresses.map((entry) => entry.network) ?? [];
-  const entry = node.addresses.find((candidate) => near.includes(candidate.network)) ?? node.addresses[0];
+  const addresses = node.addresses.filter(wanted);
+  const entry = addresses.find((candidate) => near.includes(candidate.network)) ?? addresses[0];
   return entry?.address ?? null;
 }
 
 export function isAddress(text: string): boolean {
   return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((octet) => Number(octet) < 256);
+}
+
+/** The canonical text of an IPv6 address, its zone behind it, or null when it is none. */
+export function canonical6(text: string): string | null {
+  const [address, ...zone] = text.split('%') as [string, ...string[]];
+  const words = ipv6.parseAddress(address);
+  if (words === null || zone.length > 1 || zone[0] === '') return null;
+  return [ipv6.formatAddress(words), ...zone].join('%');
+}
+
+/** An IPv6 address as a number, its zone left out. */
+export function toBigInt6(text: string): bigint {
+  const words = ipv6.parseAddress(text.split('%', 1)[0] as string) ?? [];
+  return words.reduce((sum, word) => (sum << 32n) | BigInt(word >>> 0), 0n);
+}
+
+/** Text of such a number. */
+export function fromBigInt6(address: bigint): string {
+  const word = (shift: bigint): number => Number(BigInt.asIntN(32, address >> shift));
+  return ipv6.formatAddress([word(96n), word(64n), word(32n), word(0n)]);
+}
+
+/** Seconds as ndp and ifconfig write them: `23h59m58s`. */
+export function formatSeconds(total: number): string {
+  const parts = [Math.floor(total / 86_400), Math.floor(total / 3600) % 24, Math.floor(total / 60) % 60, total % 60];
+  const first = parts.findIndex((part) => part > 0);
+  return parts.map((part, i) => (i >= (first < 0 ? 3 : first) ? `${part}${'dhms'[i]}` : '')).join('');
 }
 
 export function isMac(text: string): boolean {

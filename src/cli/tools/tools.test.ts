@@ -84,6 +84,8 @@ const ROUTES: RouteInfo[] = [
     uses: 0,
   },
 ];
+const ROUTES6: RouteInfo[] = [];
+const NEIGHBORS6: NeighborInfo[] = [];
 const NEIGHBORS: NeighborInfo[] = [
   {
     address: '10.0.1.1',
@@ -164,8 +166,8 @@ async function run(tool: Tool, args: string, kernel: Partial<Kernel> = {}, json 
   const table: Partial<Kernel> = {
     name: 'api',
     interfaces: async () => [LO0, ETH0],
-    routes: async () => ROUTES,
-    neighbors: async () => NEIGHBORS,
+    routes: async (family) => (family === 'inet6' ? ROUTES6 : ROUTES),
+    neighbors: async (family) => (family === 'inet6' ? NEIGHBORS6 : NEIGHBORS),
     sockets: async () => SOCKETS,
     ...kernel,
   };
