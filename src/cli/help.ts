@@ -10,6 +10,7 @@ const FILE_HELP = `The lab file, multikernel.yml:
   domain: shop.lan                 # nodes are also called NODE.DOMAIN; default: NAME.lan
   networks:                        # Ethernet segments; default: one called lan
     front: { prefix: 10.0.0.0/24 } # default: the next free 10.0.N.0/24
+    both: { prefix: [10.0.8.0/24, "fd00:0:0:8::/64"] }   # IPv6 runs where there is an IPv6 prefix
     back: { mtu: 9000, ring: 1MiB, full: drop, offload: false }
   nodes:
     client: { run: node client.js, networks: [front], depends_on: { api: listening:80 } }
@@ -24,7 +25,7 @@ const FILE_HELP = `The lab file, multikernel.yml:
     - { at: 4s, metric: requests/s, of: client, above: 10 }
 
 Addresses, MACs, names and routes are given out in file order, so they are the same on every machine: routers take the
-first addresses of a network, other nodes begin at .10. Units: 20ms, 5s, 64KiB. The JSON Schema for editors is
+first addresses of a network, other nodes begin at .10, or ::a; a node has the same host part in both families. Units: 20ms, 5s, 64KiB. The JSON Schema for editors is
 docs/generated/multikernel.schema.json in the package.
 `;
 

@@ -13,9 +13,10 @@ import {
 import { arp } from './arp.ts';
 import { getopt, UsageError } from './getopt.ts';
 import { changes, ifconfig } from './ifconfig.ts';
+import { ndp } from './ndp.ts';
 import { netstat, networkName } from './netstat.ts';
 import { formatStatistics } from './netstat-statistics.ts';
-import { ping } from './ping.ts';
+import { ping, ping6 } from './ping.ts';
 import { lookup, route } from './route.ts';
 import { sysctl } from './sysctl.ts';
 import type { Tool, ToolContext } from './tool.ts';
@@ -84,8 +85,41 @@ const ROUTES: RouteInfo[] = [
     uses: 0,
   },
 ];
-const ROUTES6: RouteInfo[] = [];
-const NEIGHBORS6: NeighborInfo[] = [];
+const ROUTE6 = { interface: 'eth0', mtuBytes: 1500, uses: 0 };
+const ROUTES6: RouteInfo[] = [
+  { ...ROUTE6, destination: '::', prefixLength: 0, gateway: 'fd00::1', flags: 'UGS' },
+  { ...ROUTE6, destination: 'fd00::', prefixLength: 64, gateway: 'link#2', flags: 'UC' },
+  { ...ROUTE6, destination: 'fe80::%eth0', prefixLength: 64, gateway: 'link#2', flags: 'UC' },
+  { ...ROUTE6, destination: 'fd00::a', prefixLength: 128, gateway: 'link#2', flags: 'UHl', interface: 'lo0' },
+];
+const NEIGHBOR6 = { interface: 'eth0', published: false, router: false, mac: '02:6d:6b:00:02:01' };
+const NEIGHBORS6: NeighborInfo[] = [
+  { ...NEIGHBOR6, address: 'fd00::1', state: 'reachable', router: true, expiresSec: 86_398 },
+  { ...NEIGHBOR6, address: 'fe80::9%eth0', mac: null, state: 'incomplete', expiresSec: 1 },
+  { ...NEIGHBOR6, address: 'fd00::8', state: 'permanent', expiresSec: null },
+];
+const ETH6: InterfaceInfo = {
+  ...ETH0,
+  addresses6: [
+    {
+      state: 'preferred',
+      origin: 'link-local',
+      preferredSec: null,
+      validSec: null,
+      address: 'fe80::1%eth0',
+      prefixLength: 64,
+    },
+    { state: 'tentative', origin: 'manual', preferredSec: null, validSec: null, address: 'fd00::a', prefixLength: 64 },
+    {
+      state: 'deprecated',
+      origin: 'temporary',
+      preferredSec: 0,
+      validSec: 90_061,
+      address: 'fd00::b',
+      prefixLength: 64,
+    },
+  ],
+};
 const NEIGHBORS: NeighborInfo[] = [
   {
     address: '10.0.1.1',
@@ -154,7 +188,13 @@ const LAB = {
   domain: 'shop.lan',
   networks: [{ name: 'back', domain: 'back.lan' }],
   nodes: [
-    { name: 'gw', addresses: [{ address: '10.0.1.1', network: 'back' }] },
+    {
+      name: 'gw',
+      addresses: [
+        { address: '10.0.1.1', network: 'back' },
+        { address: 'fd00::1', network: 'back' },
+      ],
+    },
     { name: 'api', addresses: [{ address: '10.0.1.10', network: 'back' }] },
   ],
 } as unknown as LabInfo;
@@ -268,6 +308,142 @@ describe('ifconfig', () => {
   });
 });
 
+describe('IPv6', () => {
+  it('ifconfig prints zones, flags, and lifetimes with -L', async () => {
+    const interfaces = async (): Promise<InterfaceInfo[]> => [ETH6];
+    const heading = 'eth0: flags=0x8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500\n';
+    expect((await run(ifconfig, 'eth0 inet6', { interfaces })).text).toBe(
+      `${heading}\tinet6 fe80::1%eth0/64 flags 0x0 scopeid 0x2\n\tinet6 fd00::a/64 flags 0x2<TENTATIVE>\n` +
+        '\tinet6 fd00::b/64 flags 0xd0<DEPRECATED,AUTOCONF,TEMPORARY>\n',
+    );
+    const long = (await run(ifconfig, '-L eth0', { interfaces })).text;
+    expect(long).toContain('fd00::a/64 flags 0x2<TENTATIVE> pltime infty vltime infty\n');
+    expect(long).toContain('TEMPORARY> pltime 0s vltime 1d1h1m1s\n');
+  });
+
+  it('ifconfig sets and deletes addresses', async () => {
+    expect(changes('eth0', ['inet6', 'FD00::0:5/48', 'alias'])).toEqual([
+      { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 48 } },
+    ]);
+    expect(changes('eth0', ['inet6', 'fd00::5', 'prefixlen', '80'])).toMatchObject([
+      { addAddress: { prefixLength: 80 } },
+    ]);
+    expect(changes('eth0', ['inet6', 'fe80::5'])).toMatchObject([{ addAddress: { prefixLength: 64 } }]);
+    expect(changes('eth0', ['inet6', 'fd00::5', 'delete'])).toEqual([
+      { name: 'eth0', removeAddress: { address: 'fd00::5' } },
+    ]);
+    expect(() => changes('eth0', ['inet6', 'fd00::5/129'])).toThrow('fd00::5/129: bad prefix length');
+    expect((await run(ifconfig, 'eth0 inet6 fd00::5/64', { setInterface: refusing('EEXIST') })).errors).toBe(
+      'ifconfig: SIOCAIFADDR_IN6: File exists\n',
+    );
+  });
+
+  it('netstat prints routes and sockets of one family', async () => {
+    expect((await run(netstat, '-rn -f inet6')).text).toBe(`Routing tables
+
+Internet6:
+Destination                        Gateway                        Flags    Refs      Use    Mtu Interface
+default                            fd00::1                        UGS         -        -   1500  eth0
+fd00::/64                          link#2                         UC          -        -   1500  eth0
+fe80::%eth0/64                     link#2                         UC          -        -   1500  eth0
+fd00::a                            link#2                         UHl         -        -   1500  lo0
+`);
+    const six: SocketInfo[] = (SOCKETS as SocketInfo[]).slice(0, 2).map((socket, i) => ({
+      ...socket,
+      family: 'inet6',
+      localAddress: i === 0 ? '::' : 'fd00::a',
+      peerAddress: i === 0 ? '::' : 'fd00::1',
+    }));
+    const text = (await run(netstat, '-an', { sockets: async () => [...SOCKETS, ...six] })).text;
+    expect(text.slice(text.indexOf('Active Internet6'))).toBe(`Active Internet6 connections (including servers)
+Proto Recv-Q Send-Q  Local Address          Foreign Address        State
+tcp6       0      0  *.80                   *.*                    LISTEN
+tcp6       0    199  fd00::a.80             fd00::1.51000          FIN_WAIT_1
+`);
+    await expect(run(netstat, '-f atalk')).rejects.toThrow('atalk: unknown address family');
+    const counters = async (): Promise<Record<string, number>> => ({
+      'ip6-forwarded': 1,
+      'icmp6-out-errors': 2,
+      'nd6-in-bad': 3,
+      'ip-forwarded': 4,
+    });
+    expect((await run(netstat, '-s -p icmp6', { counters })).text).toBe(
+      'icmp6:\n\t2 calls to icmp6_error\nnd6:\n\t3 in bad\n',
+    );
+    expect((await run(netstat, '-s -f inet6', { counters })).text).toMatch(/^ip6:\n\t1 packet forwarded\nicmp6:/);
+  });
+
+  it('ndp prints, deletes, and flushes all but what was set by hand', async () => {
+    const deleted: string[] = [];
+    const deleteNeighbor = async (address: string): Promise<void> => void deleted.push(address);
+    expect((await run(ndp, '-an')).text).toBe(
+      `Neighbor                                Linklayer Address  Netif Expire    S Flags
+fd00::1                                 02:6d:6b:00:02:01   eth0 23h59m58s R R
+fe80::9%eth0                            (incomplete)        eth0 1s        I
+fd00::8                                 02:6d:6b:00:02:01   eth0 permanent R
+`,
+    );
+    expect((await run(ndp, '-d gw', { deleteNeighbor })).text).toBe('gw (fd00::1) deleted\n');
+    await run(ndp, '-c', { deleteNeighbor });
+    expect(deleted).toEqual(['fd00::1', 'fd00::1', 'fe80::9%eth0']);
+    expect(await run(ndp, 'fd00::77')).toMatchObject({ errors: 'ndp: fd00::77 (fd00::77) -- no entry\n', code: 1 });
+    expect((await run(ndp, '-n 10.0.1.1')).errors).toBe('ndp: 10.0.1.1: Unknown host\n');
+  });
+
+  it('route takes -inet6, lengths apart or joined, and finds the longest prefix', async () => {
+    const asked: object[] = [];
+    const addRoute = async (change: object): Promise<void> => void asked.push(change);
+    expect((await run(route, 'add -inet6 default gw', { addRoute })).text).toBe('add net default: gateway gw\n');
+    await run(route, 'add -inet6 fd00:9:: -prefixlen 48 fd00::1', { addRoute });
+    await run(route, 'add fd00:9::1 fd00::1', { addRoute });
+    expect(asked).toEqual([
+      { destination: '::', prefixLength: 0, gateway: 'fd00::1', kind: 'unicast' },
+      { destination: 'fd00:9::', prefixLength: 48, gateway: 'fd00::1', kind: 'unicast' },
+      { destination: 'fd00:9::1', prefixLength: 128, gateway: 'fd00::1', kind: 'unicast' },
+    ]);
+    expect((await run(route, 'get -inet6 fd00::7')).text).toContain(
+      'destination: fd00::\n       mask: ffff:ffff:ffff:ffff::\n',
+    );
+    expect(lookup(ROUTES6, 'fe80::9%eth0')?.destination).toBe('fe80::%eth0');
+    expect(lookup(ROUTES6, 'fe80::9%eth1')?.destination).toBe('::');
+    expect((await run(route, '-n show -inet6')).text).toContain('fd00::a                            link#2');
+  });
+
+  it('ping6 speaks its own dialect, and ping too of an IPv6 address', async () => {
+    const events: PingEvent[] = [
+      { type: 'start', host: 'gw', address: 'fd00::1', payloadBytes: 8, source: 'fd00::a' },
+      { type: 'reply', from: 'fd00::1', bytes: 16, sequence: 0, ttl: 64, timeMs: 0.5, duplicate: false },
+      { type: 'error', from: 'fd00::1', sequence: 1, text: 'Time to live exceeded' },
+      { type: 'end', transmitted: 2, received: 1, duplicates: 0, timesMs: [0.5] },
+    ];
+    const asked: object[] = [];
+    const kernel: Partial<Kernel> = {
+      ping: (host, options) => {
+        asked.push({ host, ...options });
+        const stream = (async function* () {
+          yield* events;
+        })();
+        return Object.assign(stream, { close: () => {} }) as unknown as ReturnType<Kernel['ping']>;
+      },
+    };
+    const text = (host: string): string => `PING6(56=40+8+8 bytes) fd00::a --> fd00::1
+16 bytes from fd00::1, icmp_seq=0 hlim=64 time=0.500 ms
+error from fd00::1: Time to live exceeded for icmp_seq=1
+
+--- ${host} ping6 statistics ---
+2 packets transmitted, 1 packets received, 50.0% packet loss
+round-trip min/avg/max/std-dev = 0.500/0.500/0.500/0.000 ms
+`;
+    expect(await run(ping6, '-c 2 -h 3 gw', kernel)).toEqual({ text: text('gw'), errors: '', code: 0 });
+    expect((await run(ping, 'fd00::1', kernel)).text).toBe(text('fd00::1'));
+    expect(asked).toMatchObject([
+      { host: 'gw', family: 'inet6', ttl: 3 },
+      { host: 'fd00::1', family: 'inet6', ttl: 64 },
+    ]);
+    expect((await run(ping6, '10.0.1.1', kernel)).errors).toBe('ping6: Cannot resolve "10.0.1.1" (Unknown host)\n');
+  });
+});
+
 describe('netstat', () => {
   it('abbreviates networks to their octets', () => {
     const names = [
@@ -288,7 +464,7 @@ describe('netstat', () => {
   });
 
   it('-rn prints the routing table', async () => {
-    expect((await run(netstat, '-rn')).text).toBe(`Routing tables
+    expect((await run(netstat, '-rn -f inet')).text).toBe(`Routing tables
 
 Internet:
 Destination        Gateway            Flags    Refs      Use    Mtu Interface

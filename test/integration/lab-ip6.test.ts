@@ -1,0 +1,73 @@
+/** A lab of both families with a router between its networks, by the built command. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Terminal } from '../fixtures/mk.ts';
+
+const FILE = `name: dual
+networks:
+  front: { prefix: [10.0.0.0/24, "fd00:0:0:a::/64"] }
+  back: { prefix: [10.0.1.0/24, "fd00:0:0:b::/64"] }
+  six: { prefix: "fd00:0:0:c::/64" }
+nodes:
+  a: { networks: [front] }
+  gw: { kind: router, networks: [front, back, six] }
+  b: { networks: [back] }
+  c: { networks: [six] }
+`;
+
+describe('a lab of both families', () => {
+  let terminal: Terminal;
+  const on = (node: string, ...words: string[]): ReturnType<Terminal['run']> =>
+    terminal.run('exec', node, '--', ...words);
+  beforeAll(async () => {
+    terminal = new Terminal();
+    const folder = join(terminal.folder, 'dual');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'multikernel.yml'), FILE);
+    await terminal.up(join(folder, 'multikernel.yml'));
+  }, 60_000);
+  afterAll(() => terminal.close());
+
+  it('shows all addresses', async () => {
+    const { out } = await terminal.run('ps');
+    expect(out).toMatch(/^a {5}node {4}10\.0\.0\.10\/24 fd00:0:0:a::a\/64 +- +ready$/m);
+    expect(out).toMatch(/^c {5}node {4}fd00:0:0:c::a\/64 +- +ready$/m);
+  });
+
+  it('is routed in both', async () => {
+    const six = await on('a', 'ping6', '-c', '2', '-i', '0.05', 'b');
+    expect(six.out).toMatch(/^PING6\(56=40\+8\+8 bytes\) fd00:0:0:a::a --> fd00:0:0:b::a\n/);
+    expect(six.out).toMatch(/^16 bytes from fd00:0:0:b::a, icmp_seq=1 hlim=63 time=[\d.]+ ms$/m);
+    expect(six.code).toBe(0);
+    expect((await on('a', 'ping', '-c', '1', 'b')).out).toContain('64 bytes from 10.0.1.10: icmp_seq=0 ttl=63');
+    expect((await on('c', 'ping', '-c', '1', 'fd00:0:0:a::a')).code).toBe(0);
+    const expired = await on('a', 'ping6', '-c', '1', '-X', '1', '-h', '1', 'b');
+    expect(expired).toMatchObject({
+      code: 2,
+      out: expect.stringContaining('error from fd00:0:0:a::1: Time to live exceeded'),
+    });
+  });
+
+  it('shows and changes addresses, routes, neighbours', async () => {
+    expect((await on('a', 'ifconfig', 'eth0', 'inet6')).out).toContain('\tinet6 fd00:0:0:a::a/64 flags 0x0\n');
+    expect((await on('a', 'netstat', '-rn', '-f', 'inet6')).out).toMatch(/^default +fd00:0:0:a::1 +UGS /m);
+    expect((await on('gw', 'ndp', '-an')).out).toMatch(/^fd00:0:0:b::a +02:6d:6b:00:03:00 +eth1 /m);
+    expect((await on('a', 'ifconfig', 'eth0', 'inet6', 'fd00:0:0:a::77/64', 'alias')).code).toBe(0);
+    expect((await on('b', 'ping6', '-c', '1', 'fd00:0:0:a::77')).code).toBe(0);
+    const added = await on('a', 'route', 'add', '-inet6', 'fd00:9::', '-prefixlen', '64', 'fd00:0:0:a::1');
+    expect(added).toMatchObject({ code: 0, out: 'add net fd00:9::: gateway fd00:0:0:a::1\n' });
+    expect((await on('a', 'route', 'delete', '-inet6', 'fd00:8::/64')).err).toBe(
+      'delete net fd00:8::/64: not in table\n',
+    );
+  });
+
+  it('is cut in both', async () => {
+    await terminal.run('break', 'a', 'b');
+    expect((await on('a', 'ping6', '-c', '1', '-X', '0.5', 'b')).code).toBe(2);
+    expect((await on('a', 'ping', '-c', '1', '-w', '0.5', 'b')).code).toBe(2);
+    await terminal.run('heal', '--all');
+    expect((await on('a', 'ping6', '-c', '1', 'b')).code).toBe(0);
+  });
+});
