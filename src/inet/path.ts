@@ -32,8 +32,6 @@ export const IP4_HEADER_BYTES = 20;
 export const IP6_HEADER_BYTES = 40;
 const ETHERNET_HEADER_BYTES = 14;
 const PASSING_PATHS = 64;
-/** 127.6.0.1, which the Node face uses for `::1` until there is IPv6: whoever speaks to it is it too. */
-const IPV6_LOOPBACK_STAND_IN = 0x7f060001;
 
 /** Stands for "no neighbor": never fresh, so that the fast path is not taken. */
 export const NOBODY: Neighbor = new Neighbor({ name: '' } as Interface, 0, () => {});
@@ -250,7 +248,7 @@ export class PathTable {
     const lo = this.#sources.addresses.loopback;
     if (lo === null || !lo.up) return -Errno.ENETUNREACH;
     if (path.wantedSrc !== 0) path.src = path.wantedSrc;
-    else path.src = isLoopback(path.dst) && path.dst !== IPV6_LOOPBACK_STAND_IN ? lo.primary : path.dst;
+    else path.src = isLoopback(path.dst) ? lo.primary : path.dst;
     path.neighbor = this.loopbackNeighbor;
     path.attach(lo, 0, 0);
     path.mtu = lo.mtuBytes;

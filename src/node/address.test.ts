@@ -1,20 +1,26 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { SocketDouble } from '../../test/fixtures/socket-double.ts';
 import { Errno } from '../base/errors.ts';
+import { IP6_ANY, IP6_LOOPBACK } from '../inet/ip6/address-table.ts';
 import {
   ANY,
+  ANY6,
+  canonicalText,
   destination,
   fillName,
   formatAddress,
   formatIpv4,
   LOOPBACK,
   LOOPBACK6,
-  NO_ROUTE,
-  NOT_AN_ADDRESS,
   parseInto,
   parseIpv4,
   parseIpv6,
 } from './address.ts';
+import { setFace } from './face.ts';
+import { StaticNames } from './names.ts';
+
+beforeEach(() => setFace({ sockets: new SocketDouble(() => undefined), names: new StaticNames() }));
 
 describe('IPv4 text', () => {
   it('is four decimal numbers', () => {
@@ -46,29 +52,46 @@ describe('IPv4 text', () => {
 
 describe('IPv6 text', () => {
   it.each([
-    ['::', ANY],
-    ['0:0:0:0:0:0:0:0', ANY],
+    ['::', ANY6],
+    ['0:0:0:0:0:0:0:0', ANY6],
     ['::1', LOOPBACK6],
     ['::0001', LOOPBACK6],
     ['::ffff:127.0.0.1', LOOPBACK],
     ['::FFFF:7f00:1', LOOPBACK],
-    ['2001:db8::1', NO_ROUTE],
-    ['fe80::1%eth0', NO_ROUTE],
-    ['127.0.0.1', NOT_AN_ADDRESS],
-    ['nonsense', NOT_AN_ADDRESS],
-    [':::', NOT_AN_ADDRESS],
+    ['127.0.0.1', null],
+    ['nonsense', null],
+    [':::', null],
   ])('%s', (text, address) => {
     expect(parseIpv6(text)).toBe(address);
   });
 
+  it('has the fixed numbers of the kernel for any and loopback', () => {
+    expect([ANY6, LOOPBACK6]).toEqual([IP6_ANY, IP6_LOOPBACK]);
+  });
+
+  it.each([
+    ['2001:DB8:0::1', '2001:db8::1'],
+    ['fe80::1%lo0', 'fe80::1%lo0'],
+    ['fe80::1%nowhere', 'fe80::1'],
+    ['ff02::1%lo0', 'ff02::1'],
+  ])('%s comes back as %s', (text, shown) => {
+    expect(formatAddress(parseIpv6(text) as number, 6)).toBe(shown);
+  });
+
   it('is what a handle of family 6 says', () => {
+    expect(formatAddress(ANY6, 6)).toBe('::');
     expect(formatAddress(ANY, 6)).toBe('::');
     expect(formatAddress(LOOPBACK6, 6)).toBe('::1');
     expect(formatAddress(LOOPBACK, 6)).toBe('::ffff:127.0.0.1');
-    expect(formatAddress(LOOPBACK6, 4)).toBe('127.0.0.1');
     const name = {};
     fillName(name, LOOPBACK6, 80, 6);
     expect(name).toEqual({ address: '::1', family: 'IPv6', port: 80 });
+  });
+
+  it('is shortest without zone, and IPv4 when mapped', () => {
+    expect(canonicalText('fe80:0::1%eth0')).toBe('fe80::1');
+    expect(canonicalText('::ffff:a00:1')).toBe('10.0.0.1');
+    expect(canonicalText('api')).toBe(undefined);
   });
 });
 
@@ -77,15 +100,17 @@ describe('arguments', () => {
     const parsed = { address: 0, error: 0 };
     expect(parseInto(parsed, '10.0.0.1', 4, Errno.ENETUNREACH)).toBe(true);
     expect(parsed.address).toBe(0x0a000001);
-    expect(parseInto(parsed, '2001:db8::1', 6, Errno.ENETUNREACH)).toBe(false);
+    expect(parseInto(parsed, '240.0.0.1', 4, Errno.ENETUNREACH)).toBe(false);
     expect(parsed.error).toBe(-Errno.ENETUNREACH);
     expect(parseInto(parsed, '10.0.0', 4, Errno.ENETUNREACH)).toBe(false);
+    expect(parsed.error).toBe(-Errno.EINVAL);
+    expect(parseInto(parsed, '10.0.0.1', 6, Errno.ENETUNREACH)).toBe(false);
     expect(parsed.error).toBe(-Errno.EINVAL);
   });
 
   it('mean this machine when a destination is any', () => {
-    expect(destination(ANY, 4)).toBe(LOOPBACK);
-    expect(destination(ANY, 6)).toBe(LOOPBACK6);
-    expect(destination(0x0a000001, 4)).toBe(0x0a000001);
+    expect(destination(ANY)).toBe(LOOPBACK);
+    expect(destination(ANY6)).toBe(LOOPBACK6);
+    expect(destination(0x0a000001)).toBe(0x0a000001);
   });
 });

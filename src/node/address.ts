@@ -1,28 +1,30 @@
 /**
- * Addresses as Node's handles take and give them (text) against the kernel's (int32 IPv4). Thread: any.
+ * Addresses as Node's handles take and give them (text) against the kernel's numbers. Thread: any.
  *
- * The kernel has no IPv6 yet. Its programs do: a server without an address listens on `::`, and many name `::1`. So a
- * handle may be of family 6 and still be an IPv4 socket below: `::` is every address (dual stack), `::ffff:a.b.c.d` is
- * a.b.c.d, and `::1` is one address of 127/8 set aside for it, so that what listens on `::1` is not reached by way of
- * 127.0.0.1, nor the other way round. Every other IPv6 address is where a host without IPv6 has it: not here, no route.
+ * IPv4 addresses are int32 and are read and written here. IPv6 addresses have numbers that only the kernel can tell, and only
+ * until its next turn (socket/socket.ts): its `AddressText` is asked for them, right before a call and right after one.
+ * A handle of family 6 over a dual-stack socket shows IPv4 addresses as `::ffff:a.b.c.d`.
  */
 
 import { Errno } from '../base/errors.ts';
 import { caresWrap } from './bindings.ts';
+import { face } from './face.ts';
 
 export type Family = 4 | 6;
 
 export const ANY = 0;
 export const LOOPBACK = 0x7f000001;
-/** 127.6.0.1 stands for `::1`. */
-export const LOOPBACK6 = 0x7f060001;
+/** The kernel's fixed numbers of `::` and `::1`. */
+export const ANY6: number = 0xf0000000 | 0;
+export const LOOPBACK6: number = 0xf0000001 | 0;
 
 const DOT = 46;
+const IP6_BLOCK = 0xf0;
 
-/** Not the text of an address. */
-export const NOT_AN_ADDRESS: unique symbol = Symbol('not an address');
-/** An IPv6 address that this kernel does not have and cannot reach. */
-export const NO_ROUTE: unique symbol = Symbol('no route');
+/** Whether a number stands for an IPv6 address. */
+export function isIp6(address: number): boolean {
+  return address >>> 24 === IP6_BLOCK;
+}
 
 /** Dotted decimal, strictly four numbers without leading zeros, as inet_pton takes it: an int32, or NaN. */
 export function parseIpv4(text: string): number {
@@ -64,28 +66,33 @@ function octets(address: number): string {
 
 const MAPPED = '::ffff:';
 
-/** The kernel's address for an IPv6 text. */
-export function parseIpv6(text: string): number | typeof NOT_AN_ADDRESS | typeof NO_ROUTE {
+/** The kernel's address for an IPv6 text, null when it is none. As on a host, a zone that does not exist is none. */
+export function parseIpv6(text: string): number | null {
+  if (!text.includes(':')) return null;
+  const { addressText } = face().sockets;
   const zoneAt = text.indexOf('%');
-  const canonical = text.includes(':')
-    ? caresWrap.canonicalizeIP(zoneAt < 0 ? text : text.slice(0, zoneAt))
-    : undefined;
-  if (canonical === undefined) return NOT_AN_ADDRESS;
-  if (canonical === '::') return ANY;
-  if (canonical === '::1') return LOOPBACK6;
-  if (canonical.startsWith(MAPPED)) {
-    const address = parseIpv4(canonical.slice(MAPPED.length));
-    if (!Number.isNaN(address)) return address;
-  }
-  return NO_ROUTE;
+  return addressText.parse(text) ?? (zoneAt < 0 ? null : addressText.parse(text.slice(0, zoneAt)));
+}
+
+/** The shortest text of an address of either family, without its zone; mapped ones as IPv4. Undefined when it is none. */
+export function canonicalText(text: string): string | undefined {
+  const zoneAt = text.indexOf('%');
+  const canonical = caresWrap.canonicalizeIP(zoneAt < 0 ? text : text.slice(0, zoneAt));
+  if (canonical?.startsWith(MAPPED) !== true) return canonical;
+  const mapped = canonical.slice(MAPPED.length);
+  return Number.isNaN(parseIpv4(mapped)) ? canonical : mapped;
 }
 
 /** A kernel address in the words of a handle of `family`. */
 export function formatAddress(address: number, family: Family): string {
-  if (family === 4) return formatIpv4(address === LOOPBACK6 ? LOOPBACK : address);
-  if (address === ANY) return '::';
-  if (address === LOOPBACK6) return '::1';
-  return MAPPED + formatIpv4(address);
+  if (isIp6(address)) return withoutGroupZone(face().sockets.addressText.format(address, 6));
+  if (family === 4) return formatIpv4(address);
+  return address === ANY ? '::' : MAPPED + formatIpv4(address);
+}
+
+/** Node names the zone of link-local addresses alone. */
+function withoutGroupZone(text: string): string {
+  return text.startsWith('ff') ? text.slice(0, text.indexOf('%') >>> 0) : text;
 }
 
 /** What `getsockname` and `getpeername` fill. */
@@ -102,30 +109,30 @@ export function fillName(out: NameObject, address: number, port: number, family:
 }
 
 /** Destination `0.0.0.0` and `::` mean this machine. */
-export function destination(address: number, family: Family): number {
-  if (address !== ANY) return address;
-  return family === 4 ? LOOPBACK : LOOPBACK6;
+export function destination(address: number): number {
+  return address === ANY ? LOOPBACK : address === ANY6 ? LOOPBACK6 : address;
 }
 
-/**
- * An address argument of a handle's method: the kernel's address, or `unreachable` (a positive errno, made negative)
- * for IPv6 addresses that are not here, `-EINVAL` for what is no address. Returned in `parsed`, see `parseInto`.
- */
+/** An address argument of a handle's method, see `parseInto`. */
 export interface ParsedAddress {
   address: number;
   error: number;
 }
 
+/**
+ * Whether `text` is an address of `family`; its number then is in `parsed`, else the error: `-EINVAL`, or `unreachable` (a
+ * positive errno, made negative) for IPv4 addresses whose numbers stand for IPv6 (240/8, which nobody has).
+ */
 export function parseInto(parsed: ParsedAddress, text: unknown, family: Family, unreachable: number): boolean {
   parsed.error = 0;
   if (family === 4 && text === parsedText) {
     parsed.address = parsedAddress;
     return true;
   }
-  const found = family === 4 ? parseIpv4(String(text)) : parseIpv6(String(text));
-  if (found === NOT_AN_ADDRESS || Number.isNaN(found)) parsed.error = -Errno.EINVAL;
-  else if (found === NO_ROUTE) parsed.error = -unreachable;
-  else parsed.address = found as number;
+  const found = family === 4 ? parseIpv4(String(text)) : (parseIpv6(String(text)) ?? Number.NaN);
+  if (Number.isNaN(found)) parsed.error = -Errno.EINVAL;
+  else if (family === 4 && isIp6(found)) parsed.error = -unreachable;
+  else parsed.address = found;
   if (family === 4 && parsed.error === 0) {
     parsedText = text as string;
     parsedAddress = parsed.address;

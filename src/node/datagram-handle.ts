@@ -7,13 +7,14 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../base/errors.ts';
 import type { DatagramSocket, SocketOptions } from '../socket/socket.ts';
-import { type Family, type ParsedAddress, parseInto } from './address.ts';
+import { ANY, ANY6, type Family, type ParsedAddress, parseInto } from './address.ts';
 import { face, liveness } from './face.ts';
 import type { Consumer } from './shared-socket.ts';
 import { uvCode, uvResult } from './uv-error.ts';
 
 const UV_EBADF = uvCode('EBADF');
 const UV_EINVAL = uvCode('EINVAL');
+const UV_ENOPROTOOPT = uvCode('ENOPROTOOPT');
 
 export interface BufferSizeContext {
   errno?: number;
@@ -26,6 +27,24 @@ const parsed: ParsedAddress = { address: 0, error: 0 };
 
 /** Linux gives a socket twice the buffer that is asked for, and says so. */
 const sizeFactor = process.platform === 'linux' ? 2 : 1;
+
+function groupFamily(text: unknown): Family {
+  return String(text).includes(':') ? 6 : 4;
+}
+
+/**
+ * As {@link parseInto} for what names an interface: an IPv4 address of it, or for IPv6 "::%eth0"; none lets the kernel choose.
+ */
+function interfaceInto(parsed: ParsedAddress, text: unknown): boolean {
+  parsed.address = 0;
+  parsed.error = 0;
+  if (text === undefined || text === null) return true;
+  if (groupFamily(text) === 4) return parseInto(parsed, text, 4, Errno.ENODEV);
+  const found = face().sockets.addressText.parseInterface(String(text));
+  if (found === null) parsed.error = -(String(text).includes('%') ? Errno.ENODEV : Errno.EINVAL);
+  else parsed.address = found;
+  return found !== null;
+}
 
 export abstract class DatagramHandle implements Consumer {
   protected readonly scope: AsyncResource = new AsyncResource('UDPWRAP');
@@ -46,7 +65,7 @@ export abstract class DatagramHandle implements Consumer {
   protected openSocket(family: Family): DatagramSocket {
     if (this.socket !== null) return this.socket;
     this.family = family;
-    const socket = face().sockets.datagram();
+    const socket = face().sockets.datagram(family);
     this.socket = socket;
     socket.onEvents = this.onEvents;
     return socket;
@@ -64,11 +83,12 @@ export abstract class DatagramHandle implements Consumer {
 
   #membership(method: 'joinGroup' | 'leaveGroup', group: unknown, interfaceAddress: unknown): number {
     if (this.closing) return UV_EBADF;
-    if (!parseInto(parsed, group, this.#groupFamily(group), Errno.ENODEV)) return uvResult(parsed.error);
+    const family = groupFamily(group);
+    if (!parseInto(parsed, group, family, Errno.EINVAL)) return uvResult(parsed.error);
     const address = parsed.address;
-    const via = this.#interfaceOf(interfaceAddress);
-    if (via.error < 0) return uvResult(via.error);
-    return uvResult(this.#openForGroup()[method](address, via.address));
+    if (!interfaceInto(parsed, interfaceAddress)) return uvResult(parsed.error);
+    const socket = this.#openForGroup(family);
+    return socket === null ? UV_ENOPROTOOPT : uvResult(socket[method](address, parsed.address));
   }
 
   addSourceSpecificMembership(source: unknown, group: unknown, interfaceAddress: unknown): number {
@@ -86,44 +106,32 @@ export abstract class DatagramHandle implements Consumer {
     interfaceAddress: unknown,
   ): number {
     if (this.closing) return UV_EBADF;
-    if (!parseInto(parsed, source, this.#groupFamily(source), Errno.ENODEV)) return uvResult(parsed.error);
+    const family = groupFamily(group);
+    if (!parseInto(parsed, source, family, Errno.EINVAL)) return uvResult(parsed.error);
     const from = parsed.address;
-    if (!parseInto(parsed, group, this.#groupFamily(group), Errno.ENODEV)) return uvResult(parsed.error);
+    if (!parseInto(parsed, group, family, Errno.EINVAL)) return uvResult(parsed.error);
     const address = parsed.address;
-    const via = this.#interfaceOf(interfaceAddress);
-    if (via.error < 0) return uvResult(via.error);
-    return uvResult(this.#openForGroup()[method](address, from, via.address));
+    if (!interfaceInto(parsed, interfaceAddress)) return uvResult(parsed.error);
+    const socket = this.#openForGroup(family);
+    return socket === null ? UV_ENOPROTOOPT : uvResult(socket[method](address, from, parsed.address));
   }
 
-  #groupFamily(text: unknown): Family {
-    return String(text).includes(':') ? 6 : 4;
-  }
-
-  /** An interface by its address; none lets the kernel choose. */
-  #interfaceOf(text: unknown): ParsedAddress {
-    if (text === undefined || text === null) {
-      parsed.address = 0;
-      parsed.error = 0;
-    } else parseInto(parsed, text, this.#groupFamily(text), Errno.ENODEV);
-    return parsed;
-  }
-
-  /** libuv binds before it joins, and shares the port. */
-  #openForGroup(): DatagramSocket {
-    const socket = this.openSocket(4);
+  /** libuv binds before it joins, and shares the port. Null when groups of `family` are no option of the socket. */
+  #openForGroup(family: Family): DatagramSocket | null {
+    const socket = this.openSocket(family);
+    if (family === 6 && this.family === 4) return null;
     if (!this.bound) {
       socket.setOption('reuseAddress', true);
-      this.bound = socket.bind(0, 0) === 0;
+      this.bound = socket.bind(family === 6 ? ANY6 : ANY, 0) === 0;
     }
     return socket;
   }
 
   setMulticastInterface(address: unknown): number {
     if (this.socket === null) return UV_EBADF;
-    const via = this.#interfaceOf(address);
-    // An interface of IPv6, by its number: all groups of IPv6 are nowhere.
-    if (via.error === -Errno.ENODEV) return 0;
-    return uvResult(via.error < 0 ? via.error : this.socket.setOption('multicastInterface', via.address));
+    if (!interfaceInto(parsed, address)) return uvResult(parsed.error);
+    if (this.family === 4 && groupFamily(address) === 6) return UV_ENOPROTOOPT;
+    return uvResult(this.socket.setOption('multicastInterface', parsed.address));
   }
 
   // --- Options ---

@@ -6,6 +6,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import { Errno } from '../base/errors.ts';
 import type { DatagramSocket } from '../socket/socket.ts';
+import { destination, isIp6, parseIpv6 } from './address.ts';
 import { callProgram, type Deferrable, defer, liveness } from './face.ts';
 import { uvCode, uvResult } from './uv-error.ts';
 
@@ -25,6 +26,8 @@ interface PendingSend {
   readonly scope: AsyncResource;
   readonly bytes: Uint8Array;
   readonly address: number;
+  /** Of `address`: numbers of IPv6 do not outlast the turn. */
+  readonly text: string;
   readonly port: number;
   /** Whether the program asked to be told. */
   readonly wanted: boolean;
@@ -69,7 +72,10 @@ export class DatagramSender implements Deferrable {
     return this.#queue.length;
   }
 
-  /** The length + 1 when it was taken at once, 0 when it waits, a UV number when it failed. `port` 0: the connected peer. */
+  /**
+   * The length + 1 when it was taken at once, 0 when it waits, a UV number when it failed. `port` 0: the connected peer;
+   * `text` is that of `address`.
+   */
   send(
     socket: DatagramSocket,
     request: SendRequest,
@@ -77,6 +83,7 @@ export class DatagramSender implements Deferrable {
     count: number,
     address: number,
     port: number,
+    text: string,
     wanted: boolean,
   ): number {
     const bytes = count === 1 ? viewOf(list[0] as Uint8Array) : gather(list, count);
@@ -90,7 +97,7 @@ export class DatagramSender implements Deferrable {
       triggerAsyncId: this.#triggerAsyncId,
       requireManualDestroy: true,
     });
-    this.#queue.push({ request, scope, bytes: count === 1 ? bytes : Buffer.from(bytes), address, port, wanted });
+    this.#queue.push({ request, scope, bytes: count === 1 ? bytes : Buffer.from(bytes), address, text, port, wanted });
     this.#queuedBytes += bytes.length;
     this.#socket = socket;
     liveness.hold();
@@ -101,8 +108,9 @@ export class DatagramSender implements Deferrable {
   /** There is room again. */
   resume(): void {
     while (this.#queue.length > 0 && this.#socket !== null) {
-      const { bytes, address, port } = this.#queue[0] as PendingSend;
-      const result = this.#socket.send(bytes, 0, bytes.length, address, port);
+      const { bytes, address, text, port } = this.#queue[0] as PendingSend;
+      const to = isIp6(address) ? destination(parseIpv6(text) ?? address) : address;
+      const result = this.#socket.send(bytes, 0, bytes.length, to, port);
       if (result === -Errno.EAGAIN) return;
       this.#complete(result < 0 ? uvResult(result) : 0);
     }

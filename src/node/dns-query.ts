@@ -10,7 +10,7 @@ import { Buffer } from 'node:buffer';
 import { createRequire } from 'node:module';
 import { Errno } from '../base/errors.ts';
 import { type DatagramSocket, EVENT_ERROR, EVENT_READABLE } from '../socket/socket.ts';
-import { LOOPBACK6, parseIpv4 } from './address.ts';
+import { parseIpv4, parseIpv6 } from './address.ts';
 import { face } from './face.ts';
 
 export type Answer = { records: unknown[]; ttls: number[] } | string;
@@ -157,11 +157,13 @@ export class DnsQuery {
     }
     const [text, port] = servers[this.#attempt % servers.length] as [string, number];
     const round = Math.floor(this.#attempt++ / servers.length);
-    const socket = face().sockets.datagram();
+    const v6 = text.includes(':');
+    const socket = face().sockets.datagram(v6 ? 6 : 4);
     this.#socket = socket;
     socket.onEvents = (events) => this.#onEvents(socket, events);
-    const address = text.includes(':') ? LOOPBACK6 : parseIpv4(text);
-    const sent = socket.connect(address, port) || socket.send(this.#question, 0, this.#question.length, 0, 0);
+    const address = v6 ? parseIpv6(text) : parseIpv4(text);
+    const connected = address === null ? -Errno.EINVAL : socket.connect(address, port);
+    const sent = connected || socket.send(this.#question, 0, this.#question.length, 0, 0);
     // No way there: the next server, at once.
     this.#timer = startTimer(() => this.#try(), sent < 0 ? 0 : timeoutMs * 2 ** round);
     if (sent < 0) this.#failure = 'ECONNREFUSED';

@@ -7,7 +7,7 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import { domainToASCII } from 'node:url';
-import { formatIpv4, parseIpv4 } from './address.ts';
+import { canonicalText, parseIpv4 } from './address.ts';
 import { caresWrap } from './bindings.ts';
 import { namesOf } from './dns.ts';
 import { type Answer, DnsQuery } from './dns-query.ts';
@@ -46,25 +46,53 @@ class TableQuery implements Cancellable {
 }
 
 const ARPA = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa\.?$/i;
+const NIBBLES = 32;
+const ARPA6 = /^([0-9a-f]\.){32}ip6\.arpa\.?$/i;
 
 function names(found: readonly string[]): Answer {
   return found.length === 0 ? 'ENOTFOUND' : { records: [...found], ttls: [] };
+}
+
+/** The address that a name under ip6.arpa stands for, undefined when it is none. */
+function arpa6Address(name: string): string | undefined {
+  if (!ARPA6.test(name)) return undefined;
+  const nibbles = name.slice(0, NIBBLES * 2).replaceAll('.', '');
+  const digits = [...nibbles].reverse().join('');
+  return digits.match(/.{4}/g)?.join(':');
 }
 
 /** What the table of the lab says to a question. */
 function tableAnswer(name: string, type: string): Answer {
   const arpa = type === 'PTR' ? ARPA.exec(name) : null;
   if (arpa !== null) return names(namesOf(`${arpa[4]}.${arpa[3]}.${arpa[2]}.${arpa[1]}`));
-  const addresses = face().names.lookup(name).map(formatIpv4);
-  if (addresses.length === 0) return 'ENOTFOUND';
-  if (type === 'A') return { records: addresses, ttls: addresses.map(() => TTL_SEC) };
-  if (type === 'ANY') return { records: addresses.map((address) => ({ address, ttl: TTL_SEC, type: 'A' })), ttls: [] };
-  return 'ENODATA';
+  const arpa6 = type === 'PTR' ? arpa6Address(name) : undefined;
+  if (arpa6 !== undefined) return names(namesOf(arpa6));
+  const known = face().names.lookup(name);
+  if (known.length === 0) return 'ENOTFOUND';
+  if (type === 'ANY')
+    return { records: known.map((address) => ({ address, ttl: TTL_SEC, type: recordType(address) })), ttls: [] };
+  const addresses = known.filter((address) => recordType(address) === type);
+  return addresses.length === 0 ? 'ENODATA' : { records: addresses, ttls: addresses.map(() => TTL_SEC) };
+}
+
+function recordType(address: string): 'A' | 'AAAA' {
+  return address.includes(':') ? 'AAAA' : 'A';
 }
 
 function arpaName(ip: string): string {
   const address = parseIpv4(ip);
+  if (Number.isNaN(address)) return arpa6Name(ip);
   return `${address & 255}.${(address >>> 8) & 255}.${(address >>> 16) & 255}.${address >>> 24}.in-addr.arpa`;
+}
+
+function arpa6Name(ip: string): string {
+  const canonical = caresWrap.canonicalizeIP(ip) ?? '::';
+  const [front = '', back] = canonical.split('::');
+  const first = front === '' ? [] : front.split(':');
+  const last = back === undefined || back === '' ? [] : back.split(':');
+  const groups = [...first, ...Array<string>(8 - first.length - last.length).fill('0'), ...last];
+  const digits = groups.map((group) => group.padStart(4, '0')).join('');
+  return `${[...digits].reverse().join('.')}.ip6.arpa`;
 }
 
 export class Resolver {
@@ -104,7 +132,7 @@ export class Resolver {
   getHostByAddr(request: Request, ip: string): number {
     const family = familyOf(ip);
     if (family === 0) return UV_EINVAL;
-    if (family === 4 && this.#ownServers) return this.query(request, arpaName(ip), 'PTR');
+    if (this.#ownServers) return this.query(request, arpaName(canonicalText(ip) ?? ip), 'PTR');
     return this.#table(request, () => names(namesOf(ip)));
   }
 

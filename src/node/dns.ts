@@ -7,34 +7,67 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
-import { formatIpv4, LOOPBACK, LOOPBACK6, parseIpv4, parseIpv6 } from './address.ts';
+import { canonicalText } from './address.ts';
 import { caresWrap } from './bindings.ts';
 import { callLater, face } from './face.ts';
 import { uvCode } from './uv-error.ts';
 
 const UV_NONAME = uvCode('EAI_NONAME');
 const AI_V4MAPPED = Number(caresWrap.AI_V4MAPPED ?? 8);
+const AI_ADDRCONFIG = Number(caresWrap.AI_ADDRCONFIG ?? 32);
 const AI_ALL = Number(caresWrap.AI_ALL ?? 16);
+
+const { DNS_ORDER_IPV4_FIRST, DNS_ORDER_IPV6_FIRST } = caresWrap;
 
 interface Request {
   oncomplete?: unknown;
 }
 
-/** Addresses of a name as `getaddrinfo` orders them; empty when there are none of that family. */
-export function lookupAddresses(name: string, family: number, hints: number): string[] {
-  const literal = parseIpv4(name);
-  const known = Number.isNaN(literal) ? face().names.lookup(name) : [literal];
-  const v4 = known.map(formatIpv4);
-  if (family === 4 || family === 0) return v4;
-  const v6 = known.includes(LOOPBACK) ? ['::1'] : [];
-  const mapped = v4.map((text) => `::ffff:${text}`);
-  if ((hints & AI_V4MAPPED) === 0) return v6;
-  return v6.length > 0 && (hints & AI_ALL) === 0 ? v6 : [...v6, ...mapped];
+function isV6(text: string): boolean {
+  return text.includes(':');
 }
 
-export function getaddrinfo(request: Request, hostname: string, family: number, hints: number): number {
+/** AI_ADDRCONFIG: whether an interface other than loopback has an address of a family (RFC 3493 6.1). */
+function configured(v6: boolean): boolean {
+  const { interfaces } = face();
+  if (interfaces === undefined) return true;
+  return interfaces().some(({ address, internal }) => !internal && isV6(address) === v6);
+}
+
+/**
+ * Addresses of a name as `getaddrinfo` orders them; empty when there are none of that family. `order`: the numbers of
+ * cares_wrap, from before them a boolean, "verbatim".
+ */
+export function lookupAddresses(name: string, family: number, hints: number, order: unknown = 0): string[] {
+  const literal = canonicalText(name);
+  const known = literal === undefined ? face().names.lookup(name) : [literal];
+  const v4 = known.filter((text) => !isV6(text));
+  const v6 = known.filter(isV6);
+  if (family === 4) return v4;
+  if (family === 6) {
+    if ((hints & AI_V4MAPPED) === 0) return v6;
+    return v6.length > 0 && (hints & AI_ALL) === 0 ? v6 : [...v6, ...v4.map((text) => `::ffff:${text}`)];
+  }
+  if (v4.length === 0 || v6.length === 0) return [...known];
+  if ((hints & AI_ADDRCONFIG) !== 0) {
+    // A machine with nothing but loopback speaks IPv4.
+    if (!configured(true)) return v4;
+    if (!configured(false)) return v6;
+  }
+  if (order === DNS_ORDER_IPV4_FIRST || order === false) return [...v4, ...v6];
+  if (order === DNS_ORDER_IPV6_FIRST) return [...v6, ...v4];
+  return [...known];
+}
+
+export function getaddrinfo(
+  request: Request,
+  hostname: string,
+  family: number,
+  hints: number,
+  order?: number | boolean,
+): number {
   const scope = new AsyncResource('GETADDRINFOREQWRAP', { requireManualDestroy: true });
-  const addresses = lookupAddresses(hostname, family, hints);
+  const addresses = lookupAddresses(hostname, family, hints, order);
   callLater(scope, request.oncomplete, request, addresses.length === 0 ? UV_NONAME : 0, addresses);
   return 0;
 }
@@ -57,9 +90,8 @@ const SERVICES: Readonly<Record<number, string>> = {
 };
 
 export function namesOf(ip: string): readonly string[] {
-  const v6 = ip.includes(':') ? parseIpv6(ip) : parseIpv4(ip);
-  if (typeof v6 !== 'number') return [];
-  return face().names.reverse(v6 === LOOPBACK6 ? LOOPBACK : v6);
+  const canonical = canonicalText(ip);
+  return canonical === undefined ? [] : face().names.reverse(canonical);
 }
 
 export function getnameinfo(request: Request & { callback?: unknown }, ip: string, port: number): number {

@@ -21,10 +21,13 @@ export interface Face {
 /** One address of an interface. */
 export interface InterfaceAddress {
   name: string;
+  /** Without a zone. */
   address: string;
   prefixLength: number;
   mac: string;
   internal: boolean;
+  /** Of link-local addresses the index of the interface, else 0. */
+  scopeId: number;
 }
 
 let current: Face | null = null;

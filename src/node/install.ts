@@ -37,22 +37,23 @@ function followTls(): void {
 /** What `os.networkInterfaces` returns. */
 function networkInterfaces(interfaces: readonly InterfaceAddress[]): NodeJS.Dict<NetworkInterfaceInfo[]> {
   const found: NodeJS.Dict<NetworkInterfaceInfo[]> = {};
-  for (const { name, address, prefixLength, mac, internal } of interfaces) {
+  for (const { name, address, prefixLength, mac, internal, scopeId } of interfaces) {
     const cidr = `${address}/${prefixLength}`;
     const v6 = address.includes(':');
     const netmask = v6 ? netmask6(prefixLength) : formatIpv4(prefixLength === 0 ? 0 : -1 << (32 - prefixLength));
-    const row = { address, netmask, mac, internal, cidr };
     const rows = found[name] ?? [];
     found[name] = rows;
-    rows.push(v6 ? { ...row, family: 'IPv6', scopeid: 0 } : { ...row, family: 'IPv4' });
+    if (v6) rows.push({ address, netmask, family: 'IPv6', mac, internal, cidr, scopeid: scopeId });
+    else rows.push({ address, netmask, family: 'IPv4', mac, internal, cidr });
   }
   return found;
 }
 
-/** Whole groups only: what lo0 and a /64 need. */
 function netmask6(prefixLength: number): string {
-  const groups = Math.floor(prefixLength / 16);
-  return groups === 8 ? Array(8).fill('ffff').join(':') : `${'ffff:'.repeat(groups)}:`;
+  const groups: string[] = [];
+  for (let bits = prefixLength; bits > 0; bits -= 16)
+    groups.push(((0xffff0000 >>> Math.min(bits, 16)) & 0xffff).toString(16));
+  return groups.length === 8 ? groups.join(':') : `${groups.join(':')}::`;
 }
 
 function replaceInterfaces(interfaces: () => readonly InterfaceAddress[]): void {

@@ -4,6 +4,7 @@
 
 import { Errno } from '../base/errors.ts';
 import { type DatagramInfo, type DatagramSocket, EVENT_READABLE } from '../socket/socket.ts';
+import { NO_NAME } from './remote-addresses.ts';
 import { RemoteSocket } from './remote-socket.ts';
 import * as protocol from './share-protocol.ts';
 
@@ -21,10 +22,10 @@ export class RemoteDatagram extends RemoteSocket implements DatagramSocket {
   }
 
   connect(address: number, port: number): number {
-    const result = this.named(this.call(protocol.CONNECT, address, port));
+    const result = this.named(this.callAt(protocol.CONNECT, address, port));
     if (result === 0) {
       this.connected = true;
-      this.peer = { address, port };
+      this.peerName = this.nameOf(address, port);
     }
     return result;
   }
@@ -33,14 +34,14 @@ export class RemoteDatagram extends RemoteSocket implements DatagramSocket {
     const result = this.call(protocol.DISCONNECT).a;
     if (result === 0) {
       this.connected = false;
-      this.peer = { address: 0, port: 0 };
+      this.peerName = NO_NAME;
     }
     return result;
   }
 
   send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number {
     const payload = bytes.subarray(offset, offset + lengthBytes);
-    return this.named(this.call(protocol.SEND_TO, address, port, 0, 0, payload));
+    return this.named(this.callAt(protocol.SEND_TO, address, port, payload));
   }
 
   sendRow(
@@ -71,7 +72,7 @@ export class RemoteDatagram extends RemoteSocket implements DatagramSocket {
     }
     const count = Math.min(lengthBytes, frame.payload.length);
     into.set(frame.payload.subarray(0, count), offset);
-    info.address = frame.a;
+    info.address = this.layer.addressText.name({ address: frame.a, text: frame.texts, port: 0 }).address;
     info.port = frame.b;
     info.fullBytes = frame.c;
     this.#queued -= frame.payload.length;
@@ -80,19 +81,24 @@ export class RemoteDatagram extends RemoteSocket implements DatagramSocket {
   }
 
   joinGroup(group: number, interfaceAddress: number): number {
-    return this.call(protocol.MEMBERSHIP, group, 0, interfaceAddress, 0).a;
+    return this.#membership(group, 0, interfaceAddress, 0);
   }
 
   leaveGroup(group: number, interfaceAddress: number): number {
-    return this.call(protocol.MEMBERSHIP, group, 0, interfaceAddress, 1).a;
+    return this.#membership(group, 0, interfaceAddress, 1);
   }
 
   joinSourceGroup(group: number, source: number, interfaceAddress: number): number {
-    return this.call(protocol.MEMBERSHIP, group, source, interfaceAddress, 2).a;
+    return this.#membership(group, source, interfaceAddress, 2);
   }
 
   leaveSourceGroup(group: number, source: number, interfaceAddress: number): number {
-    return this.call(protocol.MEMBERSHIP, group, source, interfaceAddress, 3).a;
+    return this.#membership(group, source, interfaceAddress, 3);
+  }
+
+  #membership(group: number, source: number, interfaceAddress: number, what: number): number {
+    const texts = this.textsOf(group, source, interfaceAddress);
+    return this.call(protocol.MEMBERSHIP, group, source, interfaceAddress, what, undefined, texts).a;
   }
 
   close(): void {

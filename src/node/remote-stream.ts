@@ -46,8 +46,8 @@ export class RemoteStream extends RemoteSocket implements StreamSocket {
   }
 
   connect(address: number, port: number): number {
-    const result = this.named(this.call(protocol.CONNECT, address, port));
-    this.peer = { address, port };
+    const result = this.named(this.callAt(protocol.CONNECT, address, port));
+    this.peerName = this.nameOf(address, port);
     return result;
   }
 
@@ -96,7 +96,7 @@ export class RemoteStream extends RemoteSocket implements StreamSocket {
   }
 
   shutdown(): number {
-    if (this.error < 0 || this.peer.port === 0) return -Errno.ENOTCONN;
+    if (this.error < 0 || this.peerName.port === 0) return -Errno.ENOTCONN;
     this.#shut = true;
     this.layer.connection.send(protocol.SHUTDOWN, this.id);
     return 0;
@@ -144,8 +144,10 @@ export class RemoteStream extends RemoteSocket implements StreamSocket {
     const stream = this.layer.register(new RemoteStream(this.layer, frame.a));
     const { payload } = frame;
     stream.state = 'ESTABLISHED';
-    stream.peer = { address: frame.b, port: frame.c };
-    stream.local = { address: frame.d, port: new DataView(payload.buffer, payload.byteOffset).getInt32(0, true) };
+    const [peerText = '', localText = ''] = protocol.splitTexts(frame.texts, frame.b, frame.d);
+    const localPort = new DataView(payload.buffer, payload.byteOffset).getInt32(0, true);
+    stream.peerName = { address: frame.b, text: peerText, port: frame.c };
+    stream.localName = { address: frame.d, text: localText, port: localPort };
     this.#waiting.push(stream);
     this.layer.post(this, EVENT_ACCEPTABLE);
   }
@@ -153,7 +155,7 @@ export class RemoteStream extends RemoteSocket implements StreamSocket {
   #state(frame: protocol.Frame): void {
     if (frame.b < 0) this.error = frame.b;
     if ((frame.a & EVENT_CONNECTED) !== 0) {
-      this.local = { address: frame.c, port: frame.d };
+      this.localName = { address: frame.c, text: frame.texts, port: frame.d };
       if (frame.b === 0) this.state = 'ESTABLISHED';
     }
     this.layer.post(this, frame.a);

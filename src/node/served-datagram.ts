@@ -50,7 +50,8 @@ export class ServedDatagram implements Consumer {
         return;
       }
       this.#window -= Math.max(count, 1);
-      this.#session.event(DATAGRAM, this.#id, info.address, info.port, info.fullBytes, 0, bytes);
+      const texts = this.#session.textsOf(info.address);
+      this.#session.event(DATAGRAM, this.#id, info.address, info.port, info.fullBytes, 0, bytes, texts);
     }
   }
 

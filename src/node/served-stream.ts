@@ -18,7 +18,18 @@ import { type Consumer, join, leave } from './shared-socket.ts';
 /** What a served socket needs of its session. */
 export interface ServedSession {
   /** A frame to the client, in order. */
-  event(operation: number, socket: number, a?: number, b?: number, c?: number, d?: number, payload?: Uint8Array): void;
+  event(
+    operation: number,
+    socket: number,
+    a?: number,
+    b?: number,
+    c?: number,
+    d?: number,
+    payload?: Uint8Array,
+    texts?: string,
+  ): void;
+  /** What goes with a frame that has these addresses. */
+  textsOf(...addresses: number[]): string;
   raw(frame: Uint8Array): void;
   /** A number for a connection that arrived. */
   adoptAccepted(socket: StreamSocket): number;
@@ -54,15 +65,20 @@ export class ServedStream implements Consumer {
     const { socket } = this;
     if ((events & EVENT_CONNECTED) !== 0) {
       this.#connected = socket.error === 0;
-      this.#session.event(EVENTS, this.#id, EVENT_CONNECTED, socket.error, socket.local.address, socket.local.port);
+      this.#state(EVENT_CONNECTED);
     }
     if ((events & EVENT_ACCEPTABLE) !== 0) this.#acceptAll();
     if (!this.#connected) return;
     if ((events & (EVENT_READABLE | EVENT_ERROR)) !== 0) this.pump();
     if ((events & (EVENT_WRITABLE | EVENT_ERROR)) !== 0) this.#flush();
-    if ((events & EVENT_ERROR) !== 0 && !this.#closing)
-      this.#session.event(EVENTS, this.#id, EVENT_ERROR, socket.error, socket.local.address, socket.local.port);
+    if ((events & EVENT_ERROR) !== 0 && !this.#closing) this.#state(EVENT_ERROR);
   };
+
+  #state(event: number): void {
+    const { error, local } = this.socket;
+    const texts = this.#session.textsOf(local.address);
+    this.#session.event(EVENTS, this.#id, event, error, local.address, local.port, undefined, texts);
+  }
 
   #acceptAll(): void {
     for (;;) {
@@ -71,7 +87,8 @@ export class ServedStream implements Consumer {
       const { local, peer } = accepted;
       const port = new Uint8Array(new Int32Array([local.port]).buffer);
       const id = this.#session.adoptAccepted(accepted);
-      this.#session.event(ACCEPTED, this.#id, id, peer.address, peer.port, local.address, port);
+      const texts = this.#session.textsOf(peer.address, local.address);
+      this.#session.event(ACCEPTED, this.#id, id, peer.address, peer.port, local.address, port, texts);
     }
   }
 

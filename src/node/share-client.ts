@@ -8,25 +8,15 @@
 import { Buffer } from 'node:buffer';
 import { isMainThread } from 'node:worker_threads';
 import { EventQueue, type EventTarget } from '../socket/events.ts';
-import type { AddressText, RawSocket, SocketLayer, SocketName } from '../socket/socket.ts';
-import { type Family, formatIpv4, parseIpv4 } from './address.ts';
+import type { RawSocket, SocketLayer } from '../socket/socket.ts';
+import type { Family } from './address.ts';
 import type { InterfaceAddress } from './face.ts';
+import { RemoteAddresses, type RemoteName } from './remote-addresses.ts';
 import { RemoteDatagram } from './remote-datagram.ts';
 import type { RemoteLayer, RemoteSocket } from './remote-socket.ts';
 import { RemoteStream } from './remote-stream.ts';
 import { ShareConnection } from './share-connection.ts';
 import * as protocol from './share-protocol.ts';
-
-/** The numbers of IPv6 addresses belong to the other process, so only IPv4 goes by number here. */
-const ADDRESS_TEXT: AddressText = {
-  parse: (text) => numberOrNull(parseIpv4(text)),
-  format: (address) => formatIpv4(address),
-  parseInterface: (text) => (text === '' ? 0 : numberOrNull(parseIpv4(text))),
-};
-
-function numberOrNull(address: number): number | null {
-  return Number.isNaN(address) ? null : address;
-}
 
 /** A socket that came from another process. */
 export interface Adopted {
@@ -46,6 +36,7 @@ export class SharedSockets implements SocketLayer, RemoteLayer {
   readonly names: Record<string, string[]>;
   readonly interfaces: InterfaceAddress[] | null;
   readonly connection: ShareConnection;
+  readonly addressText: RemoteAddresses;
   readonly #events: EventQueue = new EventQueue();
   readonly #sockets = new Map<number, RemoteSocket>();
   readonly #machine: boolean;
@@ -60,25 +51,23 @@ export class SharedSockets implements SocketLayer, RemoteLayer {
     const hello = JSON.parse(this.connection.hello || '{}') as Partial<Known>;
     this.names = hello.names ?? {};
     this.interfaces = hello.interfaces ?? null;
+    const zones = this.interfaces?.flatMap(({ name, scopeId }) => [name, String(scopeId)]) ?? [];
+    this.addressText = new RemoteAddresses(zones);
     this.#machine = hello.machine ?? false;
     this.connection.onFrame = (frame) => this.#onFrame(frame);
     this.connection.onBatch = () => this.#deliver();
     this.connection.onGone = () => this.#onGone();
   }
 
-  get addressText(): AddressText {
-    return ADDRESS_TEXT;
-  }
-
-  stream(): RemoteStream {
+  stream(family: Family = 4): RemoteStream {
     const id = this.#newId();
-    this.connection.send(protocol.OPEN_STREAM, id);
+    this.connection.send(protocol.OPEN_STREAM, id, family);
     return this.register(new RemoteStream(this, id));
   }
 
-  datagram(): RemoteDatagram {
+  datagram(family: Family = 4): RemoteDatagram {
     const id = this.#newId();
-    this.connection.send(protocol.OPEN_DATAGRAM, id);
+    this.connection.send(protocol.OPEN_DATAGRAM, id, family);
     return this.register(new RemoteDatagram(this, id));
   }
 
@@ -94,12 +83,12 @@ export class SharedSockets implements SocketLayer, RemoteLayer {
     const state = JSON.parse(Buffer.from(reply.payload).toString()) as {
       kind: 'stream' | 'datagram';
       family: Family;
-      local: SocketName;
-      peer: SocketName;
+      local: RemoteName;
+      peer: RemoteName;
     };
     const socket = state.kind === 'stream' ? new RemoteStream(this, id) : new RemoteDatagram(this, id);
-    socket.local = state.local;
-    socket.peer = state.peer;
+    socket.localName = state.local;
+    socket.peerName = state.peer;
     if (socket instanceof RemoteStream) socket.state = state.peer.port === 0 ? 'LISTEN' : 'ESTABLISHED';
     return { socket: this.register(socket), kind: state.kind, family: state.family };
   }

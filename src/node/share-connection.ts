@@ -24,9 +24,11 @@ export interface Reply {
   b: number;
   c: number;
   payload: Uint8Array;
+  texts: string;
 }
 
-const GONE: Reply = { a: -Errno.ENETDOWN, b: 0, c: 0, payload: new Uint8Array(0) };
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+const GONE: Reply = { a: -Errno.ENETDOWN, b: 0, c: 0, payload: new Uint8Array(0), texts: '' };
 
 function open(path: string): NativePipeHandle {
   const pipe = new NativePipe(0);
@@ -64,10 +66,11 @@ export class ShareConnection {
   }
 
   /** A frame without a reply. */
-  send(operation: number, socket: number, a = 0, b = 0, c = 0, d = 0, payload?: Uint8Array): boolean {
+  send(operation: number, socket: number, a = 0, b = 0, c = 0, d = 0, bytes?: Uint8Array, texts = ''): boolean {
     if (this.#gone) return false;
+    const payload = texts === '' ? bytes : Buffer.concat([bytes ?? NO_BYTES, Buffer.from(texts)]);
     const header = this.#header;
-    protocol.writeHeader(header, payload?.length ?? 0, operation, socket, a, b, c, d);
+    protocol.writeHeader(header, payload?.length ?? 0, operation, socket, a, b, c, d, texts.length);
     try {
       if (payload === undefined) this.#writeAll(header, 0);
       else {
@@ -83,8 +86,8 @@ export class ShareConnection {
   }
 
   /** A call with a reply; the thread waits. */
-  call(operation: number, socket: number, a = 0, b = 0, c = 0, d = 0, payload?: Uint8Array): Reply {
-    if (!this.send(operation, socket, a, b, c, d, payload)) return GONE;
+  call(operation: number, socket: number, a = 0, b = 0, c = 0, d = 0, bytes?: Uint8Array, texts = ''): Reply {
+    if (!this.send(operation, socket, a, b, c, d, bytes, texts)) return GONE;
     try {
       const header = this.#readAll(protocol.HEADER_BYTES);
       const reader = new protocol.FrameReader();

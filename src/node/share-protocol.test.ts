@@ -1,9 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BIND, FrameReader, frameOf, HEADER_BYTES, OPTIONS, optionValue, SEND } from './share-protocol.ts';
+import { LOOPBACK6 } from './address.ts';
+import {
+  BIND,
+  FrameReader,
+  frameOf,
+  HEADER_BYTES,
+  OPTIONS,
+  optionValue,
+  SEND,
+  splitTexts,
+  textsOf,
+} from './share-protocol.ts';
 
 describe('frames', () => {
-  it('are a header of seven words and a payload', () => {
+  it('are a header of eight words and a payload', () => {
     const bytes = frameOf(BIND, 3, -1, 2, 1, 0, Uint8Array.of(9, 8));
     expect([...bytes]).toEqual([
       ...[2, 0, 0, 0],
@@ -12,6 +23,7 @@ describe('frames', () => {
       ...[255, 255, 255, 255],
       ...[2, 0, 0, 0],
       ...[1, 0, 0, 0],
+      ...[0, 0, 0, 0],
       ...[0, 0, 0, 0],
       ...[9, 8],
     ]);
@@ -35,6 +47,26 @@ describe('frames', () => {
         },
       ),
     );
+  });
+
+  it('carry IPv6 addresses as text', () => {
+    const texts = textsOf((address) => (address === LOOPBACK6 ? '::1' : 'fe80::2%eth0'), LOOPBACK6, 7, LOOPBACK6 + 1);
+    expect(texts).toBe('::1 fe80::2%eth0');
+    const reader = new FrameReader();
+    reader.push(frameOf(BIND, 3, LOOPBACK6, 7, LOOPBACK6 + 1, 0, Uint8Array.of(9), texts));
+    const frame = reader.next();
+    expect(frame).toMatchObject({ a: LOOPBACK6, b: 7, payload: Uint8Array.of(9), texts });
+    expect(splitTexts(texts, LOOPBACK6, 7, LOOPBACK6 + 1)).toEqual(['::1', '', 'fe80::2%eth0']);
+  });
+
+  it('with nonsense for the length of the texts harm nobody', () => {
+    const bytes = frameOf(SEND, 1, 0, 0, 0, 0, Uint8Array.of(65, 66));
+    const reader = new FrameReader();
+    for (const length of [-1, 99]) {
+      new DataView(bytes.buffer).setInt32(28, length, true);
+      reader.push(bytes.slice());
+      expect(reader.next()?.texts).toBe(length < 0 ? '' : 'AB');
+    }
   });
 
   it('wait for the rest', () => {

@@ -4,11 +4,14 @@
  *
  * Over a unix socket, two connections per session. *Calls* carries the client's frames in order; the client writes it
  * blocking, and where a call has a result at once it blocks until the reply, the only thing the server sends there.
- * *Events* carries everything else from the server. Every frame has a header of seven int32 (little-endian): payload length,
- * operation, socket, four arguments.
+ * *Events* carries everything else from the server. Every frame has a header of eight int32 (little-endian): payload length,
+ * operation, socket, four arguments, and how many of the payload's last bytes are the texts of the IPv6 addresses among
+ * the arguments, in order, with a space between: numbers of IPv6 mean something on one side only (socket/socket.ts).
  */
 
-export const HEADER_BYTES = 28;
+import { isIp6 } from './address.ts';
+
+export const HEADER_BYTES = 32;
 
 /** First frame of either connection: `a` is the role, payload the session's name. */
 export const HELLO = 1;
@@ -16,6 +19,7 @@ export const ROLE_CALLS = 1;
 export const ROLE_EVENTS = 2;
 
 // Client to server. The socket number is chosen by the client, odd; the server's are even.
+/** a family. */
 export const OPEN_STREAM = 10;
 export const OPEN_DATAGRAM = 11;
 /** a address, b port → result, then local address, port. */
@@ -113,6 +117,8 @@ export interface Frame {
   c: number;
   d: number;
   payload: Uint8Array;
+  /** Of IPv6 addresses, see above. */
+  texts: string;
 }
 
 const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
@@ -126,6 +132,7 @@ export function writeHeader(
   b: number,
   c: number,
   d: number,
+  textBytes = 0,
 ): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   view.setInt32(0, length, true);
@@ -135,6 +142,7 @@ export function writeHeader(
   view.setInt32(16, b, true);
   view.setInt32(20, c, true);
   view.setInt32(24, d, true);
+  view.setInt32(28, textBytes, true);
 }
 
 /** A frame in bytes of its own. */
@@ -146,11 +154,30 @@ export function frameOf(
   c = 0,
   d = 0,
   payload: Uint8Array = NO_PAYLOAD,
+  texts = '',
 ): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES + payload.length);
-  writeHeader(bytes, payload.length, operation, socket, a, b, c, d);
+  const length = payload.length + texts.length;
+  const bytes = new Uint8Array(HEADER_BYTES + length);
+  writeHeader(bytes, length, operation, socket, a, b, c, d, texts.length);
   bytes.set(payload, HEADER_BYTES);
+  writeTexts(bytes, HEADER_BYTES + payload.length, texts);
   return bytes;
+}
+
+/** Texts of addresses are ASCII. */
+function writeTexts(bytes: Uint8Array, at: number, texts: string): void {
+  for (let i = 0; i < texts.length; i++) bytes[at + i] = texts.charCodeAt(i);
+}
+
+/** `texts` of a frame with these addresses. */
+export function textsOf(format: (address: number) => string, ...addresses: number[]): string {
+  return addresses.filter(isIp6).map(format).join(' ');
+}
+
+/** The text of each of a frame's addresses, '' for those of IPv4. */
+export function splitTexts(texts: string, ...addresses: number[]): string[] {
+  const left = texts.split(' ');
+  return addresses.map((address) => (isIp6(address) ? (left.shift() ?? '') : ''));
 }
 
 /** Cuts a byte stream into frames. `next` returns null until one is whole; payloads share the bytes given to `push`. */
@@ -175,6 +202,8 @@ export class FrameReader {
     const end = HEADER_BYTES + view.getInt32(0, true);
     if (bytes.length < end) return null;
     this.#bytes = bytes.subarray(end);
+    const textBytes = view.getInt32(28, true);
+    const payloadEnd = end - Math.min(Math.max(textBytes, 0), end - HEADER_BYTES);
     return {
       operation: view.getInt32(4, true),
       socket: view.getInt32(8, true),
@@ -182,7 +211,8 @@ export class FrameReader {
       b: view.getInt32(16, true),
       c: view.getInt32(20, true),
       d: view.getInt32(24, true),
-      payload: bytes.subarray(HEADER_BYTES, end),
+      payload: bytes.subarray(HEADER_BYTES, payloadEnd),
+      texts: payloadEnd === end ? '' : String.fromCharCode(...bytes.subarray(payloadEnd, end)),
     };
   }
 }

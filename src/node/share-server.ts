@@ -13,9 +13,10 @@ import { createRequire } from 'node:module';
 import type { Server, Socket } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { Errno } from '../base/errors.ts';
-import type { DatagramSocket, SocketOptions, StreamSocket } from '../socket/socket.ts';
-import type { Family } from './address.ts';
+import type { DatagramSocket, SocketName, SocketOptions, StreamSocket } from '../socket/socket.ts';
+import { type Family, isIp6, parseIpv6 } from './address.ts';
 import { type Face, face } from './face.ts';
+import type { RemoteName } from './remote-addresses.ts';
 import { ServedDatagram } from './served-datagram.ts';
 import { type ServedSession, ServedStream } from './served-stream.ts';
 import * as protocol from './share-protocol.ts';
@@ -63,6 +64,10 @@ export function endWithKernel(): void {
   machine = true;
 }
 
+function familyOf(given: number): Family {
+  return given === 6 ? 6 : 4;
+}
+
 class Session implements ServedSession {
   readonly #sockets = new Map<number, Served>();
   readonly #face: Face;
@@ -99,8 +104,20 @@ class Session implements ServedSession {
     else if (!this.#events.destroyed) this.#events.write(frame);
   }
 
-  event(operation: number, socket: number, a = 0, b = 0, c = 0, d = 0, payload?: Uint8Array): void {
-    this.raw(protocol.frameOf(operation, socket, a, b, c, d, payload));
+  event(operation: number, socket: number, a = 0, b = 0, c = 0, d = 0, payload?: Uint8Array, texts = ''): void {
+    this.raw(protocol.frameOf(operation, socket, a, b, c, d, payload, texts));
+  }
+
+  textsOf(...addresses: number[]): string {
+    const { addressText } = this.#face.sockets;
+    return protocol.textsOf((address) => addressText.format(address), ...addresses);
+  }
+
+  /** The kernel's numbers for addresses of a frame; NaN for a text that is none. */
+  #addresses(frame: protocol.Frame, ...addresses: number[]): number[] {
+    if (frame.texts === '' && !addresses.some(isIp6)) return addresses;
+    const texts = protocol.splitTexts(frame.texts, ...addresses);
+    return addresses.map((address, i) => (isIp6(address) ? (parseIpv6(texts[i] as string) ?? Number.NaN) : address));
   }
 
   adoptAccepted(socket: StreamSocket): number {
@@ -117,22 +134,23 @@ class Session implements ServedSession {
     this.#sockets.delete(id);
   }
 
-  #reply(a: number, b = 0, c = 0, d = 0, payload?: Uint8Array): void {
-    this.#calls?.write(protocol.frameOf(protocol.REPLY, 0, a, b, c, d, payload));
+  #reply(a: number, b = 0, c = 0, d = 0, payload?: Uint8Array, texts = ''): void {
+    this.#calls?.write(protocol.frameOf(protocol.REPLY, 0, a, b, c, d, payload, texts));
   }
 
   #replyWithName(result: number, socket: AnySocket): void {
-    this.#reply(result, socket.local.address, socket.local.port);
+    const { address, port } = socket.local;
+    this.#reply(result, address, port, 0, undefined, this.textsOf(address));
   }
 
   handle(frame: protocol.Frame): void {
     const { operation, socket: id } = frame;
     if (operation === protocol.OPEN_STREAM) {
-      this.#sockets.set(id, new ServedStream(this.#face.sockets.stream(), id, this, false));
+      this.#sockets.set(id, new ServedStream(this.#face.sockets.stream(familyOf(frame.a)), id, this, false));
       return;
     }
     if (operation === protocol.OPEN_DATAGRAM) {
-      this.#sockets.set(id, new ServedDatagram(this.#face.sockets.datagram(), id, this, false));
+      this.#sockets.set(id, new ServedDatagram(this.#face.sockets.datagram(familyOf(frame.a)), id, this, false));
       return;
     }
     if (operation === protocol.ADOPT) {
@@ -164,9 +182,15 @@ class Session implements ServedSession {
         : new ServedDatagram(socket as DatagramSocket, id, this, true);
     leave(socket, IN_TRANSIT);
     this.#sockets.set(id, served);
-    const state = Buffer.from(JSON.stringify({ kind, family, local: socket.local, peer: socket.peer }));
+    const state = Buffer.from(
+      JSON.stringify({ kind, family, local: this.#nameOf(socket.local), peer: this.#nameOf(socket.peer) }),
+    );
     this.#reply(0, 0, 0, 0, state);
     if (kind === 'datagram' || socket.peer.port !== 0) served.pump();
+  }
+
+  #nameOf({ address, port }: SocketName): RemoteName {
+    return { address, text: this.textsOf(address), port };
   }
 
   #common(served: Served, frame: protocol.Frame): boolean {
@@ -174,14 +198,18 @@ class Session implements ServedSession {
     const { operation, a, b } = frame;
     switch (operation) {
       case protocol.BIND:
-        this.#replyWithName(socket.bind(a, b), socket);
+      case protocol.CONNECT: {
+        const [address = 0] = this.#addresses(frame, a);
+        const method = operation === protocol.BIND ? 'bind' : 'connect';
+        this.#replyWithName(Number.isNaN(address) ? -Errno.EINVAL : socket[method](address, b), socket);
         return true;
-      case protocol.CONNECT:
-        this.#replyWithName(socket.connect(a, b), socket);
-        return true;
+      }
       case protocol.SET_OPTION: {
         const name = protocol.OPTIONS[a] as keyof SocketOptions;
-        this.#reply(socket.setOption(name, protocol.optionValue(name, b) as never));
+        const value = name === 'multicastInterface' ? this.#interface(frame, b, b) : b;
+        this.#reply(
+          value === null ? -Errno.ENODEV : socket.setOption(name, protocol.optionValue(name, value) as never),
+        );
         return true;
       }
       case protocol.GET_OPTION:
@@ -196,7 +224,7 @@ class Session implements ServedSession {
       case protocol.EXPORT: {
         share(socket, served);
         const kind = served instanceof ServedStream ? 'stream' : 'datagram';
-        this.#reply(0, 0, 0, 0, Buffer.from(exportSocket(socket, kind, a === 6 ? 6 : 4)));
+        this.#reply(0, 0, 0, 0, Buffer.from(exportSocket(socket, kind, familyOf(a))));
         return true;
       }
       default:
@@ -224,19 +252,39 @@ class Session implements ServedSession {
   #datagramCall(served: ServedDatagram, frame: protocol.Frame): void {
     if (this.#common(served, frame)) return;
     const { socket } = served;
-    const { operation, a, b, c, d, payload } = frame;
-    switch (operation) {
+    switch (frame.operation) {
       case protocol.DISCONNECT:
         this.#reply(socket.disconnect());
         return;
       case protocol.SEND_TO:
-        this.#replyWithName(socket.send(payload, 0, payload.length, a, b), socket);
+        this.#sendTo(socket, frame);
         return;
-      case protocol.MEMBERSHIP: {
-        const method = protocol.MEMBERSHIPS[d] ?? 'joinGroup';
-        this.#reply(method.includes('Source') ? socket[method](a, b, c) : socket[method as 'joinGroup'](a, c));
-      }
+      case protocol.MEMBERSHIP:
+        this.#reply(this.#membership(socket, frame));
     }
+  }
+
+  #sendTo(socket: DatagramSocket, frame: protocol.Frame): void {
+    const { a, b, payload } = frame;
+    const [address = 0] = this.#addresses(frame, a);
+    const sent = Number.isNaN(address) ? -Errno.EINVAL : socket.send(payload, 0, payload.length, address, b);
+    this.#replyWithName(sent, socket);
+  }
+
+  #membership(socket: DatagramSocket, frame: protocol.Frame): number {
+    const { a, b, c, d } = frame;
+    const [group = 0, source = 0] = this.#addresses(frame, a, b);
+    const via = this.#interface(frame, c, a, b, c);
+    if (via === null) return -Errno.ENODEV;
+    if (Number.isNaN(group) || Number.isNaN(source)) return -Errno.EINVAL;
+    const method = protocol.MEMBERSHIPS[d] ?? 'joinGroup';
+    return method.includes('Source') ? socket[method](group, source, via) : socket[method as 'joinGroup'](group, via);
+  }
+
+  /** What names an interface, the last of the frame's addresses `all`; null when there is no such interface. */
+  #interface(frame: protocol.Frame, named: number, ...all: number[]): number | null {
+    if (!isIp6(named)) return named;
+    return this.#face.sockets.addressText.parseInterface(protocol.splitTexts(frame.texts, ...all).at(-1) ?? '');
   }
 }
 

@@ -17,15 +17,7 @@ import {
   type StreamSocket,
 } from '../socket/socket.ts';
 import { activeHandles } from './active-handles.ts';
-import {
-  destination,
-  type Family,
-  fillName,
-  LOOPBACK6,
-  type NameObject,
-  type ParsedAddress,
-  parseInto,
-} from './address.ts';
+import { destination, type Family, fillName, type NameObject, type ParsedAddress, parseInto } from './address.ts';
 import { tcpWrap } from './bindings.ts';
 import { type Descriptor, describe, find, forget } from './descriptor.ts';
 import {
@@ -102,13 +94,11 @@ export class TcpHandle extends StreamHandle implements Deferrable, Closing, Cons
   #bind(address: unknown, port: unknown, family: Family, flags: number): number {
     if (this.closing) return UV_EBADF;
     if (!parseInto(parsed, address, family, Errno.EADDRNOTAVAIL)) return uvResult(parsed.error);
-    let local = parsed.address;
     const socket = this.#open(family);
-    // An IPv6 socket alone is reached over ::1 only.
-    if (family === 6 && local === 0 && (flags & UV_TCP_IPV6ONLY) !== 0) local = LOOPBACK6;
+    if (family === 6) socket.setOption('ipv6Only', (flags & UV_TCP_IPV6ONLY) !== 0);
     socket.setOption('reuseAddress', true);
     if ((flags & UV_TCP_REUSEPORT) !== 0) socket.setOption('reusePort', true);
-    const result = socket.bind(local, Number(port) & 0xffff);
+    const result = socket.bind(parsed.address, Number(port) & 0xffff);
     this.#delayedError = 0;
     if (result !== -Errno.EADDRINUSE) return uvResult(result);
     this.#delayedError = uvResult(result);
@@ -193,10 +183,9 @@ export class TcpHandle extends StreamHandle implements Deferrable, Closing, Cons
     if (this.closing) return UV_EBADF;
     if (this.#connectRequest !== null) return UV_EALREADY;
     if (!parseInto(parsed, address, family, Errno.ENETUNREACH)) return uvResult(parsed.error);
-    const peer = destination(parsed.address, family);
+    const peer = destination(parsed.address);
     const socket = this.#open(family);
     if (this.#delayedError === 0) {
-      if (peer === LOOPBACK6 && socket.local.port === 0) socket.bind(LOOPBACK6, 0);
       const result = socket.connect(peer, Number(port) & 0xffff);
       if (result === -Errno.ECONNREFUSED) this.#delayedError = uvResult(result);
       else if (result < 0 && result !== -Errno.EINPROGRESS) return uvResult(result);
@@ -335,7 +324,7 @@ export class TcpHandle extends StreamHandle implements Deferrable, Closing, Cons
   #open(family: Family): StreamSocket {
     if (this.socket !== null) return this.socket;
     this.#family = family;
-    return this.#attach(face().sockets.stream());
+    return this.#attach(face().sockets.stream(family));
   }
 
   #attach(socket: StreamSocket): StreamSocket {

@@ -115,7 +115,9 @@ describe('options', () => {
     expect(handle.addMembership('239.0.0.1', undefined)).toBe(0);
     expect(handle.dropMembership('239.0.0.1', null)).toBe(0);
     expect(handle.dropMembership('239.0.0.1', null)).toBe(uv.UV_EADDRNOTAVAIL);
-    expect(handle.addMembership('ff02::1', undefined)).toBe(uv.UV_ENODEV);
+    expect(handle.addMembership('ff02::1', undefined)).toBe(uv.UV_ENOPROTOOPT);
+    expect(handle.setMulticastInterface('::%lo0')).toBe(uv.UV_ENOPROTOOPT);
+    expect(handle.setMulticastInterface('::%eth9')).toBe(uv.UV_ENODEV);
     expect(handle.bufferSize(8000, false, {})).toBe(process.platform === 'linux' ? 16000 : 8000);
     handle.close();
   });

@@ -20,7 +20,6 @@ import {
   type Family,
   fillName,
   formatAddress,
-  LOOPBACK6,
   type NameObject,
   type ParsedAddress,
   parseInto,
@@ -49,15 +48,11 @@ const POOLED_BYTES = 2048;
 const parsed: ParsedAddress = { address: 0, error: 0 };
 const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
 
-/** Ports where a socket of this thread is open to IPv6 only: its address stands for all of them, and IPv4 may have them too. */
-const ipv6OnlyPorts = new Set<number>();
-
 export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
   deferred = false;
   onmessage: unknown = undefined;
   onerror: unknown = undefined;
   readonly #sender: DatagramSender;
-  #ipv6OnlyPort = 0;
   #closeCallback: unknown = undefined;
   #descriptor: Descriptor | undefined;
 
@@ -81,23 +76,12 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
     if (this.closing) return UV_EBADF;
     if (!parseInto(parsed, address, family, Errno.EADDRNOTAVAIL)) return uvResult(parsed.error);
     if (this.bound) return UV_EINVAL;
-    let local = parsed.address;
     const socket = this.openSocket(family);
-    const ipv6Only = family === 6 && local === 0 && (flags & UV_UDP_IPV6ONLY) !== 0;
-    if (ipv6Only) local = LOOPBACK6;
-    if ((flags & UV_UDP_REUSEADDR) !== 0 || ipv6Only) socket.setOption('reuseAddress', true);
+    if (family === 6 && (flags & UV_UDP_IPV6ONLY) !== 0) socket.setOption('ipv6Only', true);
+    if ((flags & UV_UDP_REUSEADDR) !== 0) socket.setOption('reuseAddress', true);
     if ((flags & UV_UDP_REUSEPORT) !== 0) socket.setOption('reusePort', true);
-    let result = socket.bind(local, Number(port) & 0xffff);
-    if (result === -Errno.EADDRINUSE && local === 0 && family === 4 && ipv6OnlyPorts.has(Number(port))) {
-      // Held by a socket that leaves IPv4 alone.
-      socket.setOption('reuseAddress', true);
-      result = socket.bind(local, Number(port));
-    }
+    const result = socket.bind(parsed.address, Number(port) & 0xffff);
     this.bound = result === 0;
-    if (this.bound && ipv6Only) {
-      this.#ipv6OnlyPort = socket.local.port;
-      ipv6OnlyPorts.add(this.#ipv6OnlyPort);
-    }
     return uvResult(result);
   }
 
@@ -114,7 +98,7 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
     if (!parseInto(parsed, address, family, Errno.ENETUNREACH)) return uvResult(parsed.error);
     const socket = this.openSocket(family);
     this.bound = true;
-    return uvResult(socket.connect(destination(parsed.address, family), Number(port) & 0xffff));
+    return uvResult(socket.connect(destination(parsed.address), Number(port) & 0xffff));
   }
 
   disconnect(): number {
@@ -197,10 +181,11 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
     if (this.closing) return UV_EBADF;
     const socket = this.openSocket(family);
     this.bound = true;
-    if (text === undefined) return this.#sender.send(socket, request, list, count, 0, 0, portOrWanted === true);
+    if (text === undefined) return this.#sender.send(socket, request, list, count, 0, 0, '', portOrWanted === true);
     if (!parseInto(parsed, text, family, Errno.ENETUNREACH)) return uvResult(parsed.error);
-    const address = destination(parsed.address, family);
-    return this.#sender.send(socket, request, list, count, address, Number(portOrWanted) & 0xffff, wanted === true);
+    const address = destination(parsed.address);
+    const port = Number(portOrWanted) & 0xffff;
+    return this.#sender.send(socket, request, list, count, address, port, String(text), wanted === true);
   }
 
   getSendQueueSize(): number {
@@ -269,7 +254,6 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
     this.receiving = false;
     this.updateLiveness();
     activeHandles.delete(this);
-    ipv6OnlyPorts.delete(this.#ipv6OnlyPort);
     if (this.socket !== null) {
       if (leave(this.socket, this)) {
         if (this.#descriptor !== undefined) forget(this.#descriptor);

@@ -27,13 +27,15 @@ export function bootKernel(
     host,
     hosts,
     heap: { at: config.heapAt, bytes: config.heapBytes },
-    ipv6: config.ipv6,
+    // Every program finds `::1`; without IPv6 the interfaces stay without it.
+    ipv6: true,
   });
   for (const [name, value] of config.sysctl) kernel.control('sysctl.set', { name, value });
   if (config.forwarding) {
     kernel.control('sysctl.set', { name: 'net.inet.ip.forwarding', value: 1 });
     kernel.control('sysctl.set', { name: 'net.inet6.ip6.forwarding', value: 1 });
   }
+  const ipv6 = config.ipv6 || config.sysctl.some(([name]) => name === 'net.inet6.ip6.enable');
   for (const wanted of config.interfaces) {
     const device = new VniDevice(arena, kernel.bulk, wanted.descriptor, wanted.port, {
       name: wanted.name,
@@ -45,6 +47,7 @@ export function bootKernel(
       counters: Counters.open(arena, `${config.name}/${wanted.name}`),
     });
     kernel.attach(device, wanted.name);
+    if (!ipv6) kernel.control('interface.set', { name: wanted.name, ipv6 });
     for (const address of wanted.addresses) {
       kernel.control('interface.set', { name: wanted.name, addAddress: address });
     }

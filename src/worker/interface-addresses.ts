@@ -7,12 +7,15 @@ const NO_MAC = '00:00:00:00:00:00';
 
 export function interfaceAddresses(kernel: Kernel): InterfaceAddress[] {
   const rows: InterfaceAddress[] = [];
-  for (const { name, kind, mac, addresses } of kernel.control('interfaces', {})) {
-    const internal = kind === 'loopback';
-    for (const { address, prefixLength } of addresses)
-      rows.push({ name, address, prefixLength, mac: mac ?? NO_MAC, internal });
-    // Handles know ::1 (node/address.ts).
-    if (internal) rows.push({ name, address: '::1', prefixLength: 128, mac: NO_MAC, internal });
+  for (const { name, index, kind, mac, addresses, addresses6 } of kernel.control('interfaces', {})) {
+    const about = { name, mac: mac ?? NO_MAC, internal: kind === 'loopback' };
+    for (const { address, prefixLength } of addresses) rows.push({ ...about, address, prefixLength, scopeId: 0 });
+    for (const { address, prefixLength, state } of addresses6) {
+      if (state === 'duplicated') continue;
+      const zoneAt = address.indexOf('%');
+      const text = zoneAt < 0 ? address : address.slice(0, zoneAt);
+      rows.push({ ...about, address: text, prefixLength, scopeId: zoneAt < 0 ? 0 : index });
+    }
   }
   return rows;
 }

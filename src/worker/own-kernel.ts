@@ -30,9 +30,10 @@ const kernel = new Kernel({
   name: 'localhost',
   arena,
   host: loop,
+  ipv6: true,
   heap: { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES },
 });
 loop.add(kernel);
 // Programs also call their own machine by its name.
-const names = new StaticNames({ localhost: '127.0.0.1', [hostname()]: '127.0.0.1' });
+const names = new StaticNames({ localhost: ['127.0.0.1', '::1'], [hostname()]: '127.0.0.1' });
 install({ sockets: kernel.sockets, names, interfaces: () => interfaceAddresses(kernel) });
