@@ -37,7 +37,7 @@ it('puts a program, its process and its thread on one machine', async () => {
     'visitor | done 0',
   ]);
   const { out } = await terminal.run('exec', 'server', '--', 'netstat', '-an');
-  for (const port of [80, 81, 82]) expect(out).toMatch(new RegExp(`^tcp .* \\*\\.${port} .*LISTEN`, 'm'));
+  for (const port of [80, 81, 82]) expect(out).toMatch(new RegExp(`^tcp6? .* \\*\\.${port} .*LISTEN`, 'm'));
   expect(alive(pid)).toBe(true);
   up.child.kill('SIGINT');
   expect((await up.done).code).toBe(0);

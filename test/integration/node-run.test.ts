@@ -221,3 +221,60 @@ describe('the host', () => {
     expect(out).toBe('over a unix socket\n');
   });
 });
+
+describe('IPv6', () => {
+  it('is in sockets, names and interfaces of a process and of its child', async () => {
+    const { out, err } = await run(`
+      const net = require('node:net'), os = require('node:os'), { once } = require('node:events');
+      const { fork } = require('node:child_process');
+      const port = Number(process.argv[2] ?? 0);
+      const say = (...words) => console.log(port === 0 ? 'parent' : 'child', ...words);
+      async function main() {
+        const server = net.createServer((c) => { say('from', c.remoteAddress, c.remoteFamily); c.end(); }).listen(0);
+        await once(server, 'listening');
+        for (const host of ['::1', '127.0.0.1']) {
+          const client = net.connect(port || server.address().port, host).resume();
+          await once(client, 'close');
+          say('to', client.bytesRead, host);
+        }
+        server.close();
+        const nowhere = net.createServer().listen(0, '2001:db8::1');
+        say((await once(nowhere, 'error'))[0].message);
+        say((await once(net.connect(9, '2001:db8::1'), 'error'))[0].message);
+        say(os.networkInterfaces().lo0.map(({ cidr }) => cidr).join());
+      }
+      async function both() {
+        const lookup = (name, options, callback) =>
+          callback(null, [{ address: '2001:db8::1', family: 6 }, { address: '127.0.0.1', family: 4 }]);
+        const server = net.createServer((c) => c.end()).listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        const client = net.connect({ host: 'both.lan', port: server.address().port, lookup }).resume();
+        await once(client, 'connect');
+        say('happy', client.remoteAddress);
+        server.close();
+        const kept = net.createServer((c) => c.end()).listen(0);
+        await once(kept, 'listening');
+        await once(fork(__filename, [String(kept.address().port)]), 'exit');
+        kept.close();
+      }
+      main().then(() => port === 0 && both());
+    `);
+    expect(err).toBe('');
+    const errors = (who: string): string[] => [
+      `${who} listen EADDRNOTAVAIL: address not available 2001:db8::1`,
+      `${who} connect ENETUNREACH 2001:db8::1:9 - Local (:::0)`,
+      `${who} 127.0.0.1/8,::1/128`,
+    ];
+    expect(out.trim().split('\n')).toEqual([
+      'parent from ::1 IPv6',
+      'parent to 0 ::1',
+      'parent from ::ffff:127.0.0.1 IPv6',
+      'parent to 0 127.0.0.1',
+      ...errors('parent'),
+      'parent happy 127.0.0.1',
+      'child to 0 ::1',
+      'child to 0 127.0.0.1',
+      ...errors('child'),
+    ]);
+  });
+});
