@@ -263,16 +263,17 @@ const lines = (table: string): string[][] =>
     .filter((line) => line.includes('|'))
     .map((line) => line.split('|').map((cell) => cell.trim()));
 
-const VARIANTS: Readonly<Record<string, HandshakeOptions>> = {
+const VARIANTS: Readonly<Record<string, HandshakeOptions & { family?: 6 }>> = {
   'no timestamps': {},
   timestamps: { ts: true },
   'scaled windows': { ts: true, ws: 9 },
+  IPv6: { family: 6 },
 };
 
 for (const [variant, options] of Object.entries(VARIANTS)) {
   describe.each(Object.entries(TABLE))(`%s (${variant})`, (state, table) => {
     it.each(lines(table))('%s: %s → %s, %s', (_kind, segment, answers, next, counter) => {
-      const t = new Transcript();
+      const t = new Transcript({ family: options.family ?? 4 });
       (FIXTURES[state] as (t: Transcript, options: HandshakeOptions) => unknown)(t, options);
       const before = t.state;
       expect(before).toBe(state.split(',')[0]);
