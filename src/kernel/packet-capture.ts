@@ -12,6 +12,7 @@ import type { Capture, CaptureDevice, CapturedFrame } from '../link/capture.ts';
 import { META_CHECKSUM_PARTIAL } from '../link/device.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
 import type { CaptureBatch } from './control.ts';
 
 /** How long frames may wait before they are handed on together. */
@@ -23,17 +24,39 @@ function checksumOffset(protocol: number): number {
   return protocol === ipv4.PROTOCOL_UDP ? 6 : -1;
 }
 
-/** Fill in the transport checksum of a whole IPv4 frame whose field holds the pseudo-header sum. */
+interface TransportPart {
+  protocol: number;
+  at: number;
+  end: number;
+}
+
+/** The transport header of a frame with a whole IP packet of either family, null when there is none. */
+function transportOf(view: DataView): TransportPart | null {
+  const ip = ethernet.HEADER_BYTES;
+  const bytes = view.byteLength - ip;
+  if (bytes < ipv4.HEADER_BYTES) return null;
+  if (ethernet.type(view, 0) === ethernet.ETHERTYPE_IPV4) {
+    const at = ip + ipv4.headerBytes(view, ip);
+    return { protocol: ipv4.protocol(view, ip), at, end: ip + ipv4.totalLength(view, ip) };
+  }
+  if (ethernet.type(view, 0) !== ethernet.ETHERTYPE_IPV6 || ipv6.check(view, ip, bytes) !== 0) return null;
+  const walk = new ipv6.HeaderWalk();
+  const end = ip + ipv6.HEADER_BYTES + ipv6.payloadBytes(view, ip);
+  const fault = walk.walk(view, ip + ipv6.HEADER_BYTES, end, ipv6.nextHeader(view, ip));
+  return fault !== 0 || walk.fragmentAt !== 0 ? null : { protocol: walk.protocol, at: walk.payloadAt, end };
+}
+
+/** Fill in the transport checksum of a whole frame whose field holds the pseudo-header sum. */
 function completeChecksum(frame: CapturedFrame): void {
   if ((frame.meta & META_CHECKSUM_PARTIAL) === 0 || frame.bytes.length < frame.lengthBytes) return;
   const view = new DataView(frame.bytes.buffer, frame.bytes.byteOffset, frame.bytes.length);
-  const ip = ethernet.HEADER_BYTES;
-  if (view.byteLength < ip + ipv4.HEADER_BYTES || ethernet.type(view, 0) !== ethernet.ETHERTYPE_IPV4) return;
-  const at = ip + ipv4.headerBytes(view, ip);
-  const end = ip + ipv4.totalLength(view, ip);
-  const offset = checksumOffset(ipv4.protocol(view, ip));
+  const part = transportOf(view);
+  if (part === null) return;
+  const { protocol, at, end } = part;
+  const offset = checksumOffset(protocol);
   if (offset < 0 || end > view.byteLength || at + offset + 2 > end) return;
-  view.setUint16(at + offset, checksumOf(sumView(view, at, end - at)));
+  const checksum = checksumOf(sumView(view, at, end - at));
+  view.setUint16(at + offset, checksum === 0 && protocol === ipv4.PROTOCOL_UDP ? 0xffff : checksum);
 }
 
 export class PacketCapture {

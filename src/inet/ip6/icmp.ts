@@ -66,7 +66,8 @@ export class Icmp6 implements Transport {
   readonly #errors: IcmpErrors6;
   readonly #echoGroups: SysctlVariable;
   readonly #hopLimit: SysctlVariable;
-  readonly #walk: ipv6.HeaderWalk = new ipv6.HeaderWalk();
+  /** What the quoted packet carries, after {@link #quotedPayloadAt}. */
+  #quotedProtocol = 0;
   readonly #error: IcmpError = {
     type: 0,
     code: 0,
@@ -269,6 +270,25 @@ export class Icmp6 implements Transport {
     return this.#table.find(w0, view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12), scoped);
   }
 
+  /**
+   * Where the transport header begins in a quoted packet, -1 when it is not there. The packet is ours and may be cut
+   * anywhere, so its extension headers are only stepped over.
+   */
+  #quotedPayloadAt(quoteAt: number, end: number): number {
+    const view = this.#view;
+    let at = quoteAt + ipv6.HEADER_BYTES;
+    let protocol = ipv6.nextHeader(view, quoteAt);
+    for (let headers = 0; ipv6.isExtension(protocol); headers++) {
+      if (headers === ipv6.HEADERS_MAX || at + ipv6.FRAGMENT_HEADER_BYTES > end) return -1;
+      const fragment = protocol === ipv6.NEXT_FRAGMENT;
+      if (fragment && ipv6.fragmentOffsetBytes(view, at) !== 0) return -1;
+      protocol = view.getUint8(at);
+      at += fragment ? ipv6.FRAGMENT_HEADER_BYTES : ipv6.extensionBytes(view, at);
+    }
+    this.#quotedProtocol = protocol;
+    return at + QUOTED_PAYLOAD_BYTES_MIN > end ? -1 : at;
+  }
+
   /** Hand an error to the transport of the packet at `quoteAt`, in the words of ICMPv4. */
   #dispatch(
     type: number,
@@ -281,13 +301,10 @@ export class Icmp6 implements Transport {
     quoteBytes: number,
     nowUs: number,
   ): void {
-    const view = this.#view;
-    const walk = this.#walk;
     const end = quoteAt + quoteBytes;
-    if (walk.walk(view, quoteAt + ipv6.HEADER_BYTES, end, ipv6.nextHeader(view, quoteAt)) !== 0) return;
-    const later = walk.fragmentAt !== 0 && ipv6.fragmentOffsetBytes(view, walk.fragmentAt) !== 0;
-    if (later || end - walk.payloadAt < QUOTED_PAYLOAD_BYTES_MIN) return;
-    const transport = this.#parts.transport(walk.protocol);
+    const payloadAt = this.#quotedPayloadAt(quoteAt, end);
+    if (payloadAt < 0) return;
+    const transport = this.#parts.transport(this.#quotedProtocol);
     if (transport === undefined) return;
     const error = this.#error;
     if (!translate(error, type, code)) return;
@@ -295,8 +312,8 @@ export class Icmp6 implements Transport {
     error.src = src;
     error.dst = dst;
     error.from = from;
-    error.quotedAt = walk.payloadAt;
-    error.quotedBytes = end - walk.payloadAt;
+    error.quotedAt = payloadAt;
+    error.quotedBytes = end - payloadAt;
     transport.icmpError(error, nowUs);
   }
 }
