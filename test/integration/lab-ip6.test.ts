@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Terminal } from '../fixtures/mk.ts';
+import { type Running, Terminal } from '../fixtures/mk.ts';
 
 const FILE = `name: dual
 networks:
@@ -13,12 +13,14 @@ networks:
 nodes:
   a: { networks: [front] }
   gw: { kind: router, networks: [front, back, six] }
-  b: { networks: [back] }
+  b: { networks: [back], run: node web.js }
   c: { networks: [six] }
+  d: { networks: [front], run: node ask.js, depends_on: { b: listening:80 } }
 `;
 
 describe('a lab of both families', () => {
   let terminal: Terminal;
+  let up: Running;
   const on = (node: string, ...words: string[]): ReturnType<Terminal['run']> =>
     terminal.run('exec', node, '--', ...words);
   beforeAll(async () => {
@@ -26,7 +28,11 @@ describe('a lab of both families', () => {
     const folder = join(terminal.folder, 'dual');
     mkdirSync(folder);
     writeFileSync(join(folder, 'multikernel.yml'), FILE);
-    await terminal.up(join(folder, 'multikernel.yml'));
+    const program = "require('node:http').createServer((_q, r) => r.end('served')).listen(80)\n";
+    writeFileSync(join(folder, 'web.js'), program);
+    const asking = "fetch('http://b/').then((r) => r.text()).then((t) => console.log('b:', t));\n";
+    writeFileSync(join(folder, 'ask.js'), asking);
+    up = await terminal.up(join(folder, 'multikernel.yml'));
   }, 60_000);
   afterAll(() => terminal.close());
 
@@ -34,6 +40,10 @@ describe('a lab of both families', () => {
     const { out } = await terminal.run('ps');
     expect(out).toMatch(/^a {5}node {4}10\.0\.0\.10\/24 fd00:0:0:a::a\/64 +- +ready$/m);
     expect(out).toMatch(/^c {5}node {4}fd00:0:0:c::a\/64 +- +ready$/m);
+  });
+
+  it('runs programs that ask each other by name', async () => {
+    await up.until(/^d \| b: served$/m);
   });
 
   it('is routed in both', async () => {
