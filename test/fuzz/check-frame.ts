@@ -15,6 +15,7 @@ import {
   pseudoSum,
   sumOf,
 } from './bytes.ts';
+import type { Address } from './cast6.ts';
 import type { DeviceFrame, GuardedDevice } from './guarded-device.ts';
 
 const META_PARTIAL = 1;
@@ -36,14 +37,16 @@ interface Pieces {
 
 export class FrameChecker {
   readonly #isOwn: (address: number) => boolean;
+  readonly #isOwn6: (address: Address) => boolean;
   /** Source, protocol and identification of packets that may be forwarded as they are. */
   readonly #strangers: Set<number> = new Set();
   readonly #fragments: Map<string, Pieces> = new Map();
   #what = '';
 
-  /** `isOwn`: whether the kernel has that IPv4 address. */
-  constructor(isOwn: (address: number) => boolean) {
+  /** Whether the kernel has that address, of either family. */
+  constructor(isOwn: (address: number) => boolean, isOwn6: (address: Address) => boolean) {
     this.#isOwn = isOwn;
+    this.#isOwn6 = isOwn6;
   }
 
   /** A frame was put before the kernel: what it says may come out again. */
@@ -223,6 +226,8 @@ export class FrameChecker {
       if (get32(bytes, at + 36) === 0 || get32(bytes, at + 36) === 1) this.#fail('destination');
     }
     if (this.#strangers.has(stranger6(bytes))) return;
+    const src: Address = [get32(bytes, at + 8), get32(bytes, at + 12), get32(bytes, at + 16), get32(bytes, at + 20)];
+    if (src.some((word) => word !== 0) && !this.#isOwn6(src)) this.#fail('source is not ours');
     let next = bytes[at + 6] as number;
     let o = at + 40;
     while (next === 0 || next === 43 || next === 60 || next === 44) {

@@ -8,8 +8,9 @@ export interface Config {
   mtuBytes: readonly number[];
   capabilities: readonly number[];
   sysctls: readonly (readonly [name: string, value: number])[];
-  /** Probability that a frame of our own comes with metadata a link may set. */
+  /** Frames come with metadata that such links may set. */
   offload: boolean;
+  ipv6: boolean;
 }
 
 /** Small enough that a world reaches them. */
@@ -34,6 +35,22 @@ const LIMITS: readonly (readonly [name: string, values: readonly number[]])[] = 
   ['net.inet.udp.maxsources', [1, 128]],
   ['net.inet.tcp.reass_limit', [1, 4, 1024]],
   ['net.inet.tcp.somaxconn', [4, 64, 4096]],
+  ['net.inet6.icmp6.nd6_maxentries', [16, 32]],
+  ['net.inet6.icmp6.nd6_maxqueuelen', [1, 4, 16]],
+  ['net.inet6.icmp6.nd6_maxqueuebytes', [65536]],
+  ['net.inet6.icmp6.redirmax', [1, 8]],
+  ['net.inet6.ip6.maxaddresses', [256, 512, 16384]],
+  ['net.inet6.ip6.maxdynroutes', [0, 1, 8]],
+  ['net.inet6.ip6.maxfragbytes', [65536]],
+  ['net.inet6.ip6.maxfragpackets', [0, 4, 16]],
+  ['net.inet6.ip6.maxfragpieces', [1, 4]],
+  ['net.inet6.ip6.maxfragspersource', [1, 8]],
+  ['net.inet6.ip6.maxifautoaddrs', [1, 4]],
+  ['net.inet6.ip6.maxifdefrouters', [1, 4]],
+  ['net.inet6.ip6.maxifprefixes', [1, 4]],
+  ['net.inet6.ip6.maxroutes', [32, 4096]],
+  ['net.inet6.mld.maxgroups', [16]],
+  ['net.inet6.mld.maxsources', [1, 8]],
 ];
 
 const SWITCHES: readonly string[] = [
@@ -58,6 +75,18 @@ const SWITCHES: readonly string[] = [
   'net.inet.tcp.frto',
   'net.inet.tcp.limited_transmit',
   'net.inet.tcp.rfc1337',
+  'net.inet6.icmp6.mcastecho',
+  'net.inet6.icmp6.rediraccept',
+  'net.inet6.ip6.accept_rtadv',
+  'net.inet6.ip6.accept_rtadv',
+  'net.inet6.ip6.auto_flowlabel',
+  'net.inet6.ip6.forwarding',
+  'net.inet6.ip6.prefer_tempaddr',
+  'net.inet6.ip6.redirect',
+  'net.inet6.ip6.rtadv',
+  'net.inet6.ip6.stableids',
+  'net.inet6.ip6.use_tempaddr',
+  'net.inet6.ip6.use_tempaddr',
 ];
 
 const VALUES: readonly (readonly [name: string, values: readonly number[]])[] = [
@@ -75,6 +104,18 @@ const VALUES: readonly (readonly [name: string, values: readonly number[]])[] = 
   ['net.inet.arp.nd_reachable', [100, 30000]],
   ['net.inet.ip.dad_count', [0, 1, 3]],
   ['net.inet.icmp.redirtimeout', [1, 600]],
+  ['net.inet.icmp.replyppslimit', [-1, 0, 10]],
+  ['net.inet.arp.replyppslimit', [-1, 0, 10]],
+  ['net.inet.igmp.reportppslimit', [-1, 0, 10]],
+  ['net.inet6.icmp6.errppslimit', [-1, 0, 1000]],
+  ['net.inet6.icmp6.nd6_reachable', [100, 30000]],
+  ['net.inet6.icmp6.redirtimeout', [1, 600]],
+  ['net.inet6.ip6.dad_count', [0, 1, 3]],
+  ['net.inet6.ip6.hlim', [1, 64, 255]],
+  ['net.inet6.ip6.fragttl', [100, 60000]],
+  ['net.inet6.ip6.rtadv_maxinterval', [4, 600]],
+  ['net.inet6.ip6.temppltime', [1, 86400]],
+  ['net.inet6.ip6.tempvltime', [1, 172800]],
 ];
 
 /** A switch or a value, as an operator might set it at any time. Limits hold for what comes after, so they stay. */
@@ -102,5 +143,6 @@ export function randomConfig(chance: Chance): Config {
     capabilities: offload ? [capabilities(), capabilities(), capabilities()] : [0, 0, 0],
     sysctls,
     offload,
+    ipv6: chance.yes(0.75),
   };
 }

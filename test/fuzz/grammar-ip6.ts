@@ -5,91 +5,45 @@
 
 import { ETHERTYPE_IPV6, FrameWriter, set16 } from './bytes.ts';
 import * as cast from './cast.ts';
+import {
+  type Address,
+  anything,
+  destination,
+  destinationMac,
+  GROUP,
+  linkLocalNeighbor,
+  neighbor,
+  own,
+  PREFIX,
+  solicitedNode,
+  source,
+  sourceMac,
+  UNSPECIFIED,
+} from './cast6.ts';
 import type { Chance } from './chance.ts';
 import { ending, type Memory, writeUdp } from './grammar-parts.ts';
 import { writeTcp } from './grammar-tcp.ts';
 
-type Address = readonly [number, number, number, number];
-
-const UNSPECIFIED: Address = [0, 0, 0, 0];
-const ALL_NODES: Address = [0xff020000, 0, 0, 1];
-const ALL_ROUTERS: Address = [0xff020000, 0, 0, 2];
-const MLD_ROUTERS: Address = [0xff020000, 0, 0, 0x16];
-const GROUP: Address = [0xff0e0000, 0, 0, 0x1234];
-const PREFIX = 0xfd000000;
-
 const writer = new FrameWriter();
-
-/** The global address of the kernel on interface `n`, and those of its neighbors there. */
-export function globalAddress(n: number, host: number): Address {
-  return [PREFIX, n, 0, host];
-}
-
-/** The link-local address made from a link-layer address (EUI-64). */
-export function linkLocal(mac: cast.Mac): Address {
-  const [hi, lo] = mac;
-  return [0xfe800000, 0, ((hi ^ 0x0200) << 16) | ((lo >>> 24) << 8) | 0xff, 0xfe000000 | (lo & 0xffffff)];
-}
-
-function solicitedNode(address: Address): Address {
-  return [0xff020000, 0, 1, 0xff000000 | (address[3] & 0xffffff)];
-}
-
-function own(chance: Chance, n: number): Address {
-  return chance.yes(0.5) ? globalAddress(n, 1) : linkLocal(cast.OWN_MACS[n] as cast.Mac);
-}
-
-function neighbor(chance: Chance, n: number): Address {
-  const host = 2 + chance.below(8);
-  return chance.yes(0.5) ? globalAddress(n, host) : [0xfe800000, 0, 0, host];
-}
-
-function source(chance: Chance, n: number): Address {
-  if (chance.yes(0.85)) return neighbor(chance, n);
-  return chance.pick([
-    UNSPECIFIED,
-    own(chance, n),
-    ALL_NODES,
-    [0, 0, 0, 1],
-    anything(chance),
-    [0, 0, 0xffff, 0x0a000002],
-  ]);
-}
-
-function destination(chance: Chance, n: number): Address {
-  if (chance.yes(0.6)) return own(chance, n);
-  const known = [ALL_NODES, ALL_ROUTERS, MLD_ROUTERS, GROUP, solicitedNode(own(chance, n)), neighbor(chance, n)];
-  return chance.yes(0.8) ? chance.pick(known) : chance.pick([UNSPECIFIED, [0, 0, 0, 1] as const, anything(chance)]);
-}
-
-function anything(chance: Chance): Address {
-  const first = chance.pick([0xfe800000, 0xff020000, PREFIX, 0x20010db8, chance.next32()]);
-  return [first, chance.next32(), chance.next32(), chance.next32()];
-}
 
 function put(w: FrameWriter, address: Address): void {
   for (const word of address) w.u32(word);
 }
 
-function macFor(chance: Chance, n: number, dst: Address): cast.Mac {
-  if (chance.yes(0.03)) return cast.BROADCAST_MAC;
-  return dst[0] >>> 24 === 0xff ? [0x3333, dst[3]] : (cast.OWN_MACS[n] as cast.Mac);
-}
-
 export function ipv6Frame(chance: Chance, n: number, memory: Memory): Uint8Array {
   const kind = chance.pick(['nd', 'nd', 'nd', 'mld', 'icmp', 'tcp', 'udp', 'udp', 'other'] as const);
-  const discovers = kind === 'nd' || kind === 'mld';
-  const src = source(chance, n);
+  const local = kind === 'mld' ? 0.9 : kind === 'nd' ? 0.5 : 0;
+  const src = chance.yes(local) ? linkLocalNeighbor(chance) : source(chance, n);
   const dst = destination(chance, n);
   const w = writer.reset();
-  w.mac(macFor(chance, n, dst))
-    .mac(cast.macOf(src[3]))
-    .u16(ETHERTYPE_IPV6);
+  w.mac(chance.yes(0.03) ? cast.BROADCAST_MAC : destinationMac(n, dst));
+  w.mac(sourceMac(src)).u16(ETHERTYPE_IPV6);
   const at = w.length;
   w.u32(0x60000000 | (chance.yes(0.9) ? 0 : chance.next32() & 0xfffffff))
     .u16(0)
     .u8(59);
-  w.u8(discovers ? (chance.yes(0.95) ? 255 : chance.below(256)) : chance.yes(0.9) ? 64 : chance.pick([0, 1, 255]));
+  const hops = kind === 'nd' ? 255 : kind === 'mld' ? 1 : 64;
+  w.u8(chance.yes(0.93) ? hops : chance.pick([0, 1, 64, 255, chance.below(256)]));
   put(w, src);
   put(w, dst);
   const nextAt = kind === 'mld' && chance.yes(0.8) ? routerAlert(w, at + 6) : extensions(chance, w, at + 6, n);

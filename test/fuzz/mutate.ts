@@ -2,8 +2,9 @@
  * Mutations of recorded frames: bytes, fields, lengths; cut, stretched, spliced; with checksums made right afterwards or not.
  */
 
-import { ETHERTYPE_ARP, ETHERTYPE_IPV4, get16, get32, repair, set16, set32 } from './bytes.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, get16, get32, repair, set16, set32 } from './bytes.ts';
 import * as cast from './cast.ts';
+import { PREFIX } from './cast6.ts';
 import type { Chance } from './chance.ts';
 
 const ETHER_BYTES = 14;
@@ -23,6 +24,7 @@ export function readdress(frame: Uint8Array, chance: Chance, n: number): void {
   const mac = cast.macOf(from);
   set16(frame, 6, mac[0]);
   set32(frame, 8, mac[1]);
+  if (type === ETHERTYPE_IPV6) readdress6(frame, n);
   const at = type === ETHERTYPE_IPV4 ? ETHER_BYTES + 12 : type === ETHERTYPE_ARP ? ETHER_BYTES + 14 : -1;
   if (at < 0 || at + 14 > frame.length) return;
   if (!group) {
@@ -37,6 +39,18 @@ export function readdress(frame: Uint8Array, chance: Chance, n: number): void {
   } else if (get32(frame, at + 4) >>> 28 !== 0xe && !group) {
     set32(frame, at + 4, own);
   }
+}
+
+/** Recorded over eth2: its number stands in the subnet. The last words name hosts, which are everywhere. */
+function readdress6(frame: Uint8Array, n: number): void {
+  if (frame.length < ETHER_BYTES + 40) return;
+  for (const at of [ETHER_BYTES + 8, ETHER_BYTES + 24]) {
+    if (get32(frame, at) === PREFIX && get32(frame, at + 4) === 2) set32(frame, at + 4, n);
+  }
+  if ((frame[0] as number) & 1) return;
+  const own = cast.OWN_MACS[n] as cast.Mac;
+  set16(frame, 0, own[0]);
+  set32(frame, 2, own[1]);
 }
 
 export function mutate(frame: Uint8Array, chance: Chance, others: readonly Uint8Array[]): Uint8Array {

@@ -3,9 +3,11 @@
  * its seed alone, so two copies of it do the same as long as their kernels do.
  */
 
+import { IP6_ANY, isIp6 } from '../../src/inet/ip6/address-table.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { DatagramInfo, DatagramSocket, RawSocket, StreamSocket } from '../../src/socket/socket.ts';
 import * as cast from './cast.ts';
+import * as cast6 from './cast6.ts';
 import { Chance } from './chance.ts';
 
 const MOST_STREAMS = 24;
@@ -71,32 +73,43 @@ export class HonestEcho {
 }
 
 export class Program {
-  readonly honest: HonestEcho = new HonestEcho();
+  /** One for each family, as the peer has. */
+  readonly honest: HonestEcho[] = [];
   readonly #kernel: Kernel;
   readonly #chance: Chance;
   readonly #listeners: StreamSocket[] = [];
   /** Nobody accepts here. */
   readonly #deafListener: StreamSocket;
-  readonly #honestListener: StreamSocket;
+  readonly #honestListeners: StreamSocket[] = [];
+  readonly #ipv6: boolean;
   readonly #streams: Stream[] = [];
   readonly #datagrams: DatagramSocket[] = [];
   readonly #raws: RawSocket[] = [];
   readonly #info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
   readonly #scratch: Uint8Array = new Uint8Array(SCRATCH_BYTES);
 
-  constructor(kernel: Kernel, seed: number) {
+  constructor(kernel: Kernel, seed: number, ipv6: boolean) {
     this.#kernel = kernel;
     this.#chance = new Chance(seed);
-    this.#honestListener = this.#listen(cast.HONEST_PORT, 4, 0);
+    this.#ipv6 = ipv6;
+    this.#openHonest(cast.HONEST_PORT, 4);
+    if (ipv6) this.#openHonest(cast6.HONEST_PORT, 6);
     this.#deafListener = this.#listen(cast.PORT_DEAF, 2, 0);
     this.#listeners.push(this.#listen(cast.PORT_BUSY, 64, 0), this.#listen(cast.PORT_NARROW, 8, 4096));
     this.#openDatagrams();
     this.#raws.push(kernel.sockets.raw(1), kernel.sockets.raw(cast.RAW_PROTOCOL));
+    if (ipv6) this.#raws.push(kernel.sockets.raw(58, 6), kernel.sockets.raw(cast.RAW_PROTOCOL, 6));
   }
 
-  #listen(port: number, backlog: number, bufferBytes: number): StreamSocket {
-    const socket = this.#kernel.sockets.stream();
-    must(socket.bind(0, port));
+  #openHonest(port: number, family: 4 | 6): void {
+    this.#honestListeners.push(this.#listen(port, 4, 0, family));
+    this.honest.push(new HonestEcho());
+  }
+
+  /** With IPv6, listeners hear both. */
+  #listen(port: number, backlog: number, bufferBytes: number, family: 4 | 6 = this.#ipv6 ? 6 : 4): StreamSocket {
+    const socket = this.#kernel.sockets.stream(family);
+    must(socket.bind(this.#any(family), port));
     if (bufferBytes > 0) {
       socket.setOption('receiveBufferBytes', bufferBytes);
       socket.setOption('sendBufferBytes', bufferBytes);
@@ -105,10 +118,16 @@ export class Program {
     return socket;
   }
 
+  #any(family: 4 | 6): number {
+    return family === 6 ? IP6_ANY : 0;
+  }
+
   #openDatagrams(): void {
+    const both = this.#ipv6 ? 6 : 4;
     for (const port of [cast.UDP_ECHO, cast.UDP_NAMES, cast.UDP_DEAF, cast.UDP_GROUP]) {
-      const socket = this.#kernel.sockets.datagram();
-      must(socket.bind(0, port));
+      const family = port === cast.UDP_ECHO || port === cast.UDP_NAMES ? both : 4;
+      const socket = this.#kernel.sockets.datagram(family);
+      must(socket.bind(this.#any(family), port));
       socket.setOption('broadcast', true);
       if (port === cast.UDP_DEAF) socket.setOption('receiveBufferBytes', 20000);
       if (port === cast.UDP_GROUP) {
@@ -122,11 +141,18 @@ export class Program {
     // Refused while the address is still being probed.
     connected.connect(cast.ip('10.0.0.2'), 1024);
     this.#datagrams.push(connected);
+    if (!this.#ipv6) return;
+    const group = this.#kernel.sockets.datagram(6);
+    must(group.bind(IP6_ANY, cast.UDP_GROUP + 1));
+    group.joinGroup(this.#number(cast6.GROUP, 'eth0'), 1);
+    this.#datagrams.push(group);
   }
 
   /** The honest connection alone. */
   stepHonest(): void {
-    this.honest.step(this.#honestListener);
+    this.honest.forEach((one, i) => {
+      one.step(this.#honestListeners[i] as StreamSocket);
+    });
   }
 
   /** One turn: everything that waits, and sometimes something new. */
@@ -181,15 +207,30 @@ export class Program {
     for (const raw of this.#raws) if (chance.yes(0.3)) raw.receive(this.#scratch, 0, SCRATCH_BYTES, info);
   }
 
+  /** The number of an IPv6 address, for a call right now. */
+  #number(address: cast6.Address, zone: string): number {
+    const scoped = address[0] >>> 16 === 0xfe80 || address[0] >>> 16 === 0xff02;
+    const text = scoped ? `${cast6.text(address)}%${zone}` : cast6.text(address);
+    return this.#kernel.inet.addressText.parse(text) ?? 0;
+  }
+
+  /** Somebody on a link, of either family. */
+  #somebody(): number {
+    const chance = this.#chance;
+    const n = chance.below(2);
+    if (!this.#ipv6 || chance.yes(0.5)) return cast.neighbor(chance, n);
+    return this.#number(cast6.neighbor(chance, n), cast.INTERFACES[n] as string);
+  }
+
   /** Something of its own accord: a connection, a datagram, a ping. */
   #begin(): void {
     const chance = this.#chance;
-    const to = cast.neighbor(chance, chance.below(2));
+    const to = this.#somebody();
     switch (chance.below(6)) {
       case 0:
       case 1: {
         if (this.#streams.length >= MOST_STREAMS) return;
-        const socket = this.#kernel.sockets.stream();
+        const socket = this.#kernel.sockets.stream(this.#ipv6 ? 6 : 4);
         socket.setOption('noDelay', chance.yes(0.5));
         if (chance.yes(0.3)) {
           socket.setOption('keepIdleMs', 1000);
@@ -214,8 +255,9 @@ export class Program {
         return;
       default: {
         const request = new Uint8Array(8 + chance.small(11));
-        request[0] = 8;
-        (this.#raws[0] as RawSocket).send(request, 0, request.length, to);
+        const six = isIp6(to);
+        request[0] = six ? 128 : 8;
+        (this.#raws[six ? 2 : 0] as RawSocket).send(request, 0, request.length, to);
       }
     }
   }
@@ -239,8 +281,8 @@ export class Program {
     for (const socket of this.#datagrams) socket.close();
     for (const raw of this.#raws) raw.close();
     this.#deafListener.close();
-    this.#honestListener.close();
-    this.honest.socket?.close();
+    for (const listener of this.#honestListeners) listener.close();
+    for (const one of this.honest) one.socket?.close();
   }
 }
 

@@ -3,10 +3,13 @@
  * connections that are alive, with numbers that are nearly right.
  */
 
+import { isIp6 } from '../../src/inet/ip6/address-table.ts';
 import type { Connection } from '../../src/inet/tcp/connection.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV4, FrameWriter, get16, get32, repair, set16, set32 } from './bytes.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, FrameWriter, get16, get32, repair, set16 } from './bytes.ts';
 import * as cast from './cast.ts';
+import type { Address } from './cast6.ts';
+import * as cast6 from './cast6.ts';
 import type { Chance } from './chance.ts';
 import { writeTcpOptions } from './grammar-tcp.ts';
 
@@ -18,9 +21,13 @@ const ACK = 16;
 
 const writer = new FrameWriter();
 
-interface TcpFields {
-  src: number;
-  dst: number;
+/** The two ends of a packet: IPv4 numbers, or IPv6 words. */
+interface Ends {
+  src: number | Address;
+  dst: number | Address;
+}
+
+interface TcpFields extends Ends {
   srcPort: number;
   dstPort: number;
   seq: number;
@@ -32,38 +39,123 @@ interface TcpFields {
   options: (w: FrameWriter) => void;
 }
 
+/** Ethernet and IP header of a packet that comes to the kernel by interface `n`; its length is set by {@link finish}. */
+function begin(chance: Chance, n: number, { src, dst }: Ends, protocol: number): FrameWriter {
+  const w = writer.reset().mac(cast.OWN_MACS[n] as cast.Mac);
+  if (typeof src === 'number') {
+    w.mac(cast.macOf(src)).u16(ETHERTYPE_IPV4).u16(0x4500).u16(0).u16(chance.below(65536)).u16(0x4000);
+    return w
+      .u8(64)
+      .u8(protocol)
+      .u16(0)
+      .u32(src)
+      .u32(dst as number);
+  }
+  w.mac(cast6.sourceMac(src))
+    .u16(ETHERTYPE_IPV6)
+    .u32(0x60000000)
+    .u16(0)
+    .u8(protocol)
+    .u8(protocol === 58 ? 255 : 64);
+  for (const word of [...src, ...(dst as Address)]) w.u32(word);
+  return w;
+}
+
+function finish(w: FrameWriter): Uint8Array {
+  if (w.view.getUint16(12) === ETHERTYPE_IPV4) set16(w.bytes, 16, w.length - 14);
+  else set16(w.bytes, 18, w.length - 54);
+  const frame = w.take();
+  repair(frame);
+  return frame;
+}
+
 function tcpFrame(chance: Chance, n: number, fields: TcpFields): Uint8Array {
-  const w = writer.reset();
-  w.mac(cast.OWN_MACS[n] as cast.Mac)
-    .mac(cast.macOf(fields.src))
-    .u16(ETHERTYPE_IPV4);
-  const at = w.length;
-  w.u16(0x4500).u16(0).u16(chance.below(65536)).u16(0x4000).u8(64).u8(6).u16(0).u32(fields.src).u32(fields.dst);
+  const w = begin(chance, n, fields, 6);
   const tcpAt = w.length;
   w.u16(fields.srcPort).u16(fields.dstPort).u32(fields.seq).u32(fields.ack);
   w.u16(0).u16(fields.window).u16(0).u16(0);
   fields.options(w);
+  if (w.length > tcpAt + 60) w.length = tcpAt + 60;
   set16(w.bytes, tcpAt + 12, (((w.length - tcpAt) >> 2) << 12) | fields.flags);
   w.noise(chance, fields.dataBytes);
-  set16(w.bytes, at + 2, w.length - at);
-  const frame = w.take();
-  repair(frame);
-  return frame;
+  return finish(w);
+}
+
+function words(frame: Uint8Array, at: number): Address {
+  return [get32(frame, at), get32(frame, at + 4), get32(frame, at + 8), get32(frame, at + 12)];
 }
 
 /** What a puppet says to a frame that left interface `n`, or null. */
 export function answer(chance: Chance, n: number, frame: Uint8Array): Uint8Array | null {
   const type = get16(frame, 12);
   if (type === ETHERTYPE_ARP) return answerArp(chance, n, frame);
+  if (type === ETHERTYPE_IPV6) return answer6(chance, n, frame);
   if (type !== ETHERTYPE_IPV4 || (get16(frame, 20) & 0x1fff) !== 0) return null;
   const at = 14 + ((frame[14] as number) & 15) * 4;
-  const dst = get32(frame, 30);
-  if (dst >>> 28 >= 0xe) return null;
+  const ends = { src: get32(frame, 30), dst: get32(frame, 26) };
+  if (ends.src >>> 28 >= 0xe) return null;
   const protocol = frame[23];
-  if (protocol === 6 && at + 20 <= frame.length) return answerTcp(chance, n, frame, at);
-  if (protocol === 17 && at + 8 <= frame.length) return answerUdp(chance, n, frame, at);
-  if (protocol === 1 && frame[at] === 8) return turned(frame, at, 0, n);
+  if (protocol === 6 && at + 20 <= frame.length) return answerTcp(chance, n, frame, at, ends);
+  if (protocol === 17 && at + 8 <= frame.length) return answerUdp(chance, n, frame, at, ends);
+  if (protocol === 1 && frame[at] === 8) return echoed(chance, n, frame, at, ends, 1, 0);
   return null;
+}
+
+function answer6(chance: Chance, n: number, frame: Uint8Array): Uint8Array | null {
+  const at = 54;
+  const ends = { src: words(frame, 38), dst: words(frame, 22) };
+  const protocol = frame[20];
+  const type = frame[at];
+  if (protocol === 58 && type === 135 && at + 24 <= frame.length) return answerSolicitation(chance, n, frame, at, ends);
+  if (protocol === 58 && type === 133) return chance.yes(0.5) ? advertisement(chance, n, ends.dst) : null;
+  if (ends.src[0] >>> 24 === 0xff) return null;
+  if (protocol === 6 && at + 20 <= frame.length) return answerTcp(chance, n, frame, at, ends);
+  if (protocol === 17 && at + 8 <= frame.length) return answerUdp(chance, n, frame, at, ends);
+  if (protocol === 58 && type === 128) return echoed(chance, n, frame, at, ends, 58, 129);
+  return null;
+}
+
+/** RFC 4861 7.2.4; a probe for an address is answered now and then: somebody has it. */
+function answerSolicitation(
+  chance: Chance,
+  n: number,
+  frame: Uint8Array,
+  at: number,
+  ends: { src: Address; dst: Address },
+): Uint8Array | null {
+  const target = words(frame, at + 8);
+  const probe = ends.dst.every((word) => word === 0);
+  if (chance.yes(probe ? 0.9 : 0.25)) return null;
+  const w = begin(chance, n, { src: target, dst: probe ? cast6.ALL_NODES : ends.dst }, 58);
+  w.u16(136 << 8)
+    .u16(0)
+    .u32(probe ? 0x20000000 : 0x60000000 | (chance.yes(0.2) ? 0x80000000 : 0));
+  for (const word of target) w.u32(word);
+  w.u16(0x0201).mac(cast6.sourceMac(target));
+  return finish(w);
+}
+
+/** A router's answer to a solicitation: lifetimes, and the prefix of the link. */
+function advertisement(chance: Chance, n: number, to: Address): Uint8Array {
+  const router: Address = [0xfe800000 | 0, 0, 0, 0xfe];
+  const unspecified = to.every((word) => word === 0);
+  const w = begin(chance, n, { src: router, dst: unspecified ? cast6.ALL_NODES : to }, 58);
+  w.u16(134 << 8)
+    .u16(0)
+    .u8(64)
+    .u8(0)
+    .u16(chance.pick([0, 10, 1800]))
+    .u32(0)
+    .u32(0);
+  w.u8(3)
+    .u8(4)
+    .u8(64)
+    .u8(0xc0)
+    .u32(chance.pick([10, 3600]))
+    .u32(chance.pick([5, 1800]))
+    .u32(0);
+  for (const word of [cast6.PREFIX, 0x77 + n, 0, 0]) w.u32(word);
+  return finish(w);
 }
 
 function answerArp(chance: Chance, n: number, frame: Uint8Array): Uint8Array | null {
@@ -78,7 +170,7 @@ function answerArp(chance: Chance, n: number, frame: Uint8Array): Uint8Array | n
   return w.take();
 }
 
-function answerTcp(chance: Chance, n: number, frame: Uint8Array, at: number): Uint8Array | null {
+function answerTcp(chance: Chance, n: number, frame: Uint8Array, at: number, ends: Ends): Uint8Array | null {
   const flags = frame[at + 13] as number;
   if (flags & RST) return null;
   const dataBytes = frame.length - at - ((frame[at + 12] as number) >> 4) * 4;
@@ -90,8 +182,7 @@ function answerTcp(chance: Chance, n: number, frame: Uint8Array, at: number): Ui
   if (flags & FIN && chance.yes(0.5)) answerFlags |= FIN;
   const stamp = stampOf(frame, at);
   return tcpFrame(chance, n, {
-    src: get32(frame, 30),
-    dst: get32(frame, 26),
+    ...ends,
     srcPort: get16(frame, at + 2),
     dstPort: get16(frame, at),
     seq: syn ? chance.next32() : get32(frame, at + 8),
@@ -120,45 +211,39 @@ function stampOf(frame: Uint8Array, at: number): readonly [number, number] | nul
   return null;
 }
 
-function answerUdp(chance: Chance, n: number, frame: Uint8Array, at: number): Uint8Array | null {
-  if (chance.yes(0.5)) return turned(frame, at, -1, n);
-  // Nobody there: port unreachable.
-  const w = writer.reset();
-  w.mac(cast.OWN_MACS[n] as cast.Mac)
-    .mac(cast.macOf(get32(frame, 30)))
-    .u16(ETHERTYPE_IPV4);
-  w.u16(0x4500).u16(56).u32(0).u8(64).u8(1).u16(0).u32(get32(frame, 30)).u32(get32(frame, 26));
-  w.u8(3)
-    .u8(chance.pick([3, 3, 1, 13, 4]))
-    .u16(0)
+function answerUdp(chance: Chance, n: number, frame: Uint8Array, at: number, ends: Ends): Uint8Array | null {
+  if (chance.yes(0.5)) {
+    const w = begin(chance, n, ends, 17);
+    w.u16(get16(frame, at + 2))
+      .u16(get16(frame, at))
+      .copy(frame.slice(at + 4));
+    return finish(w);
+  }
+  // Nobody there: port unreachable, or something like it.
+  const six = typeof ends.src !== 'number';
+  const w = begin(chance, n, ends, six ? 58 : 1);
+  if (six) w.u8(1).u8(chance.pick([4, 4, 1, 3]));
+  else w.u8(3).u8(chance.pick([3, 3, 1, 13, 4]));
+  w.u16(0)
     .u16(0)
     .u16(chance.pick([0, 600, 1400]))
     .copy(frame.slice(14, at + 8));
-  const reply = w.take();
-  set16(reply, 16, reply.length - 14);
-  repair(reply);
-  return reply;
+  return finish(w);
 }
 
-/** The same packet back to its sender, ports turned; `type` replaces the ICMP type when it is not negative. */
-function turned(frame: Uint8Array, at: number, type: number, n: number): Uint8Array {
-  const reply = frame.slice();
-  putMac(reply, 0, cast.OWN_MACS[n] as cast.Mac);
-  putMac(reply, 6, cast.macOf(get32(frame, 30)));
-  reply.set(frame.subarray(30, 34), 26);
-  reply.set(frame.subarray(26, 30), 30);
-  if (type >= 0) reply[at] = type;
-  else {
-    reply.set(frame.subarray(at + 2, at + 4), at);
-    reply.set(frame.subarray(at, at + 2), at + 2);
-  }
-  repair(reply);
-  return reply;
-}
-
-function putMac(frame: Uint8Array, at: number, mac: cast.Mac): void {
-  set16(frame, at, mac[0]);
-  set32(frame, at + 2, mac[1]);
+/** The same message back to its sender, as an answer of that type. */
+function echoed(
+  chance: Chance,
+  n: number,
+  frame: Uint8Array,
+  at: number,
+  ends: Ends,
+  protocol: number,
+  type: number,
+): Uint8Array {
+  const w = begin(chance, n, ends, protocol);
+  w.u8(type).copy(frame.slice(at + 1));
+  return finish(w);
 }
 
 /**
@@ -167,7 +252,9 @@ function putMac(frame: Uint8Array, at: number, mac: cast.Mac): void {
  */
 export function liveSegment(chance: Chance, n: number, kernel: Kernel, mostBytes: number): Uint8Array | null {
   const alive: Connection[] = [];
-  for (const c of kernel.tcp.tables.connections()) if (c.peerAddress !== cast.HONEST_ADDRESS) alive.push(c);
+  for (const c of kernel.tcp.tables.connections()) {
+    if (c.localPort !== cast.HONEST_PORT && c.localPort !== cast6.HONEST_PORT) alive.push(c);
+  }
   if (alive.length === 0) return null;
   const c = chance.pick(alive);
   const window = (c.rcvAdv - c.rcvNxt) | 0;
@@ -190,8 +277,7 @@ export function liveSegment(chance: Chance, n: number, kernel: Kernel, mostBytes
   ]);
   const sndUna = c.sndUna;
   return tcpFrame(chance, n, {
-    src: c.peerAddress,
-    dst: c.localAddress,
+    ...endsOf(c, kernel),
     srcPort: c.peerPort,
     dstPort: c.localPort,
     seq: chance.near(chance.yes(0.8) ? c.rcvNxt : (c.rcvNxt + window) | 0),
@@ -203,9 +289,14 @@ export function liveSegment(chance: Chance, n: number, kernel: Kernel, mostBytes
       if (c.tsOk && chance.yes(0.9)) w.u32(0x0101080a).u32(chance.near(c.tsRecent)).u32(chance.next32());
       if (c.sackOk && chance.yes(0.3)) writeSack(chance, w, c);
       if (chance.yes(0.05)) writeTcpOptions(chance, w, true);
-      if (w.length > 14 + 20 + 60) w.length = 14 + 20 + 60;
     },
   });
+}
+
+function endsOf(c: Connection, kernel: Kernel): Ends {
+  const { addresses6 } = kernel.inet.context;
+  if (!isIp6(c.peerAddress)) return { src: c.peerAddress, dst: c.localAddress };
+  return { src: addresses6.words(c.peerAddress), dst: addresses6.words(c.localAddress) };
 }
 
 function writeSack(chance: Chance, w: FrameWriter, c: Connection): void {

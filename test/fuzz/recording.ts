@@ -6,30 +6,39 @@
  * ICMP errors, ARP, group memberships and their queries.
  */
 
+import { IP6_ANY } from '../../src/inet/ip6/address-table.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { StreamSocket } from '../../src/socket/socket.ts';
 import { ETHERTYPE_IPV4, FrameWriter, repair } from './bytes.ts';
 import * as cast from './cast.ts';
+import * as cast6 from './cast6.ts';
 import { Chance } from './chance.ts';
 import type { Config } from './config.ts';
 import type { DeviceFrame, GuardedDevice } from './guarded-device.ts';
-import { type Clock, HonestPeer, type Site, settle, Target } from './target.ts';
+import { type Clock, PeerMachine, type Site, settle, Target } from './target.ts';
 
 const SECOND_US = 1_000_000;
-const CONFIG: Config = { seed: 1, mtuBytes: [1500, 1500, 1500], capabilities: [0, 0, 0], sysctls: [], offload: false };
+const CONFIG: Config = {
+  seed: 1,
+  mtuBytes: [1500, 1500, 1500],
+  capabilities: [0, 0, 0],
+  sysctls: [],
+  offload: false,
+  ipv6: true,
+};
 
 /** Two kernels on a wire that loses frames when told to. */
 class Wire {
   readonly clock: Clock = { nowUs: SECOND_US };
   readonly target: Target;
-  readonly peer: HonestPeer;
+  readonly peer: PeerMachine;
   readonly frames: Uint8Array[] = [];
   readonly chance: Chance = new Chance(7);
   loss = 0;
 
   constructor(site: Site) {
     this.target = new Target(site, CONFIG, this.clock);
-    this.peer = new HonestPeer(site, 2, this.clock);
+    this.peer = new PeerMachine(site, 2, this.clock, true);
   }
 
   get kernels(): readonly [Kernel, Kernel] {
@@ -75,17 +84,19 @@ class Wire {
 export function recordTraffic(site: Site): Uint8Array[] {
   const wire = new Wire(site);
   wire.run(5 * SECOND_US);
-  recordStreams(wire);
-  recordDatagrams(wire);
+  for (const family of [4, 6] as const) {
+    recordStreams(wire, family);
+    recordDatagrams(wire, family);
+  }
   recordGroups(wire);
   // Nobody needs a hundred segments of the same transfer.
   return wire.frames.filter((frame, i) => frame.length < 1000 || i % 4 === 0);
 }
 
-function recordStreams(wire: Wire): void {
+function recordStreams(wire: Wire, family: 4 | 6): void {
   const [target, peer] = wire.kernels;
-  const listener = target.sockets.stream();
-  listener.bind(0, cast.PORT_BUSY);
+  const listener = target.sockets.stream(family);
+  listener.bind(family === 6 ? IP6_ANY : 0, cast.PORT_BUSY);
   listener.listen(8);
   const bytes = new Uint8Array(40_000);
   for (const [loss, ending] of [
@@ -95,8 +106,8 @@ function recordStreams(wire: Wire): void {
     [0, 'abort'],
     [0, 'unread'],
   ] as const) {
-    const client = peer.sockets.stream();
-    client.connect(cast.OWN_ADDRESSES[2] as number, cast.PORT_BUSY);
+    const client = peer.sockets.stream(family);
+    client.connect(targetOf(wire, family), cast.PORT_BUSY);
     wire.run(SECOND_US);
     const server = listener.accept() as StreamSocket;
     wire.loss = loss;
@@ -119,44 +130,50 @@ function recordStreams(wire: Wire): void {
     wire.run(2 * SECOND_US);
   }
   listener.close();
-  const refused = peer.sockets.stream();
-  refused.connect(cast.OWN_ADDRESSES[2] as number, cast.PORT_CLOSED);
+  const refused = peer.sockets.stream(family);
+  refused.connect(targetOf(wire, family), cast.PORT_CLOSED);
   wire.run(SECOND_US);
   refused.close();
 }
 
-function recordDatagrams(wire: Wire): void {
+function recordDatagrams(wire: Wire, family: 4 | 6): void {
   const [target, peer] = wire.kernels;
-  const to = cast.OWN_ADDRESSES[2] as number;
-  const server = target.sockets.datagram();
-  server.bind(0, cast.UDP_NAMES);
-  const client = peer.sockets.datagram();
+  const server = target.sockets.datagram(family);
+  server.bind(family === 6 ? IP6_ANY : 0, cast.UDP_NAMES);
+  const client = peer.sockets.datagram(family);
   const info = { address: 0, port: 0, fullBytes: 0 };
   const bytes = new Uint8Array(6000);
   for (const length of [30, 500, 1472, 1473, 5000]) {
-    client.send(bytes, 0, length, to, cast.UDP_NAMES);
+    client.send(bytes, 0, length, targetOf(wire, family), cast.UDP_NAMES);
     wire.run(SECOND_US / 10);
     server.receive(bytes, 0, bytes.length, info);
     server.send(bytes, 0, length, info.address, info.port);
     wire.run(SECOND_US / 10);
   }
-  client.send(bytes, 0, 20, to, cast.PORT_CLOSED);
-  const raw = peer.sockets.raw(1);
+  client.send(bytes, 0, 20, targetOf(wire, family), cast.PORT_CLOSED);
+  const request = family === 6 ? 128 : 8;
+  const raw = peer.sockets.raw(family === 6 ? 58 : 1, family);
   for (const length of [8, 64, 3000]) {
     bytes.fill(0, 0, length);
-    bytes[0] = 8;
-    raw.send(bytes, 0, length, to);
+    bytes[0] = request;
+    raw.send(bytes, 0, length, targetOf(wire, family));
     wire.run(SECOND_US / 10);
   }
   bytes.fill(0, 0, 20);
   bytes[0] = 13;
-  raw.send(bytes, 0, 20, to);
+  if (family === 4) raw.send(bytes, 0, 20, targetOf(wire, family));
   raw.setOption('ttl', 1);
-  bytes[0] = 8;
+  bytes[0] = request;
   bytes[2] = bytes[3] = 0;
-  raw.send(bytes, 0, 20, cast.ip('8.8.8.8'));
+  if (family === 4) raw.send(bytes, 0, 20, cast.ip('8.8.8.8'));
   wire.run(SECOND_US);
   for (const socket of [server, client, raw]) socket.close();
+}
+
+/** The kernel under test as the peer calls it; a number of IPv6 holds for one call. */
+function targetOf(wire: Wire, family: 4 | 6): number {
+  const text = family === 6 ? cast6.text(cast6.globalAddress(2, 1)) : '10.2.0.1';
+  return wire.peer.kernel.inet.addressText.parse(text) as number;
 }
 
 function recordGroups(wire: Wire): void {
@@ -164,6 +181,9 @@ function recordGroups(wire: Wire): void {
   const socket = target.sockets.datagram();
   socket.bind(0, cast.UDP_GROUP);
   socket.joinGroup(cast.GROUP, cast.OWN_ADDRESSES[2] as number);
+  const six = target.sockets.datagram(6);
+  six.bind(IP6_ANY, cast.UDP_GROUP + 1);
+  six.joinGroup(target.inet.addressText.parse(cast6.text(cast6.GROUP)) as number, 4);
   socket.joinSourceGroup(cast.SOURCE_GROUP, cast.HONEST_ADDRESS, cast.OWN_ADDRESSES[2] as number);
   wire.run(3 * SECOND_US);
   for (const group of [0, cast.GROUP]) {
@@ -173,6 +193,7 @@ function recordGroups(wire: Wire): void {
     wire.run(12 * SECOND_US);
   }
   socket.close();
+  six.close();
   wire.run(3 * SECOND_US);
 }
 

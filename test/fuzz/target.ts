@@ -12,6 +12,7 @@ import { Arena } from '../../src/mem/arena.ts';
 import type { StreamSocket } from '../../src/socket/socket.ts';
 import { formatAddress } from '../../src/wire/ipv4.ts';
 import * as cast from './cast.ts';
+import * as cast6 from './cast6.ts';
 import type { Config } from './config.ts';
 import { GuardedDevice, GuardedMemory } from './guarded-device.ts';
 import { pattern } from './program.ts';
@@ -49,10 +50,10 @@ export class Site {
   }
 
   /** A kernel whose memory holds nothing but poison. */
-  boot(name: string, seed: number, clock: Clock): Kernel {
+  boot(name: string, seed: number, clock: Clock, ipv6: boolean): Kernel {
     const at = name === 'target' ? this.heapAt : this.peerHeapAt;
     this.memory.spoil(at, at + HEAP_BYTES);
-    return new Kernel({ name, arena: this.arena, host: hostOf(seed, clock), heap: this.#heap(at) });
+    return new Kernel({ name, arena: this.arena, host: hostOf(seed, clock), heap: this.#heap(at), ipv6 });
   }
 }
 
@@ -69,6 +70,11 @@ export function settle(kernel: Kernel, clock: Clock): void {
 
 function configure(kernel: Kernel, name: string, address: number): void {
   const addAddress = { address: formatAddress(address), prefixLength: cast.PREFIX_LENGTH };
+  kernel.control('interface.set', { name, addAddress });
+}
+
+function configure6(kernel: Kernel, name: string, address: cast6.Address): void {
+  const addAddress = { address: cast6.text(address), prefixLength: cast6.ADDRESS_PREFIX_LENGTH };
   kernel.control('interface.set', { name, addAddress });
 }
 
@@ -92,7 +98,7 @@ export class Target {
   readonly devices: readonly GuardedDevice[];
 
   constructor(site: Site, config: Config, clock: Clock) {
-    const kernel = site.boot('target', config.seed, clock);
+    const kernel = site.boot('target', config.seed, clock, config.ipv6);
     this.kernel = kernel;
     this.devices = cast.INTERFACES.map((name, n) => {
       const [hi, lo] = cast.OWN_MACS[n] as cast.Mac;
@@ -104,14 +110,20 @@ export class Target {
     });
     // Before probing may be switched on: the honest peer is there from the beginning.
     configure(kernel, 'eth2', cast.OWN_ADDRESSES[2] as number);
-    kernel.control('neighbor.add', {
-      address: formatAddress(cast.HONEST_ADDRESS),
-      mac: '02:00:00:00:00:ee',
-      temporary: false,
-      published: false,
-    });
+    const honest = [formatAddress(cast.HONEST_ADDRESS)];
+    if (config.ipv6) {
+      configure6(kernel, 'eth2', cast6.globalAddress(2, 1));
+      honest.push(cast6.text(cast6.HONEST));
+    }
+    for (const address of honest) {
+      kernel.control('neighbor.add', { address, mac: '02:00:00:00:00:ee', temporary: false, published: false });
+    }
     for (const [name, value] of config.sysctls) kernel.control('sysctl.set', { name, value });
-    for (const n of [0, 1]) configure(kernel, cast.INTERFACES[n] as string, cast.OWN_ADDRESSES[n] as number);
+    for (const n of [0, 1]) {
+      const name = cast.INTERFACES[n] as string;
+      configure(kernel, name, cast.OWN_ADDRESSES[n] as number);
+      if (config.ipv6) configure6(kernel, name, cast6.globalAddress(n, 1));
+    }
     configure(kernel, 'eth0', cast.SECOND_ADDRESS);
     route(kernel, 0, 0, cast.GATEWAY, 'unicast');
     route(kernel, cast.ROUTED_NET, 16, cast.OTHER_GATEWAY, 'unicast');
@@ -123,35 +135,64 @@ export class Target {
   isOwn(address: number): boolean {
     return this.kernel.inet.ip.isLocal(address);
   }
+
+  /** The same for IPv6, whatever state the address is in. */
+  isOwn6(address: cast6.Address): boolean {
+    const { addresses6: table } = this.kernel.inet.context;
+    return this.kernel.inet.ip.interfaces.some((iface) =>
+      iface.addresses6.some((entry) => table.words(entry.address).every((word, i) => word === address[i])),
+    );
+  }
 }
 
-/** The honest peer: connects over eth2, says a pattern, and expects it back. */
-export class HonestPeer {
+/** The honest peer's machine. */
+export class PeerMachine {
   readonly kernel: Kernel;
   readonly device: GuardedDevice;
+
+  constructor(site: Site, seed: number, clock: Clock, ipv6: boolean) {
+    const kernel = site.boot('peer', seed, clock, ipv6);
+    this.kernel = kernel;
+    const [hi, lo] = cast.HONEST_MAC;
+    this.device = new GuardedDevice(site.peerMemory, 'peer0', { hi, lo });
+    kernel.attach(this.device, 'peer0');
+    configure(kernel, 'peer0', cast.HONEST_ADDRESS);
+    if (ipv6) configure6(kernel, 'peer0', cast6.HONEST);
+    // The kernel under test may be told to answer nobody's questions.
+    const targets = [formatAddress(cast.OWN_ADDRESSES[2] as number)];
+    if (ipv6) targets.push(cast6.text(cast6.globalAddress(2, 1)));
+    for (const address of targets) {
+      kernel.control('neighbor.add', { address, mac: '02:00:00:00:00:03', temporary: false, published: false });
+    }
+  }
+}
+
+/** The peer's end of an honest connection: says a pattern, and expects it back. */
+export class HonestPeer {
   readonly socket: StreamSocket;
   said = 0;
   heard = 0;
   /** How much is to be said. */
   wanted = 0;
   finished = false;
+  readonly #kernel: Kernel;
+  readonly #family: 4 | 6;
   readonly #scratch: Uint8Array = new Uint8Array(4096);
   #connected = false;
   #closing = false;
 
-  constructor(site: Site, seed: number, clock: Clock) {
-    const kernel = site.boot('peer', seed, clock);
-    this.kernel = kernel;
-    const [hi, lo] = cast.HONEST_MAC;
-    this.device = new GuardedDevice(site.peerMemory, 'peer0', { hi, lo });
-    kernel.attach(this.device, 'peer0');
-    configure(kernel, 'peer0', cast.HONEST_ADDRESS);
-    this.socket = kernel.sockets.stream();
+  constructor(machine: PeerMachine, family: 4 | 6) {
+    this.#kernel = machine.kernel;
+    this.#family = family;
+    this.socket = machine.kernel.sockets.stream(family);
   }
 
   connect(): void {
-    const to = cast.OWN_ADDRESSES[2] as number;
-    if (this.socket.connect(to, cast.HONEST_PORT) !== -115) throw new Error('honest connection: connect failed');
+    const six = this.#family === 6;
+    const text = six ? cast6.text(cast6.globalAddress(2, 1)) : formatAddress(cast.OWN_ADDRESSES[2] as number);
+    const to = this.#kernel.inet.addressText.parse(text) as number;
+    const done = this.socket.connect(to, six ? cast6.HONEST_PORT : cast.HONEST_PORT);
+    if (done !== -115) throw new Error(`honest connection: connect gave ${done}`);
     this.#connected = true;
   }
 
@@ -163,22 +204,24 @@ export class HonestPeer {
       for (let i = 0; i < count; i++) this.#scratch[i] = pattern(this.said + i);
       const sent = socket.send(this.#scratch, 0, count);
       if (sent === -11 || sent === -105) break;
-      if (sent < 0) throw new Error(`honest peer: send gave ${sent} after ${this.said} bytes`);
+      if (sent < 0) throw new Error(`honest peer ${this.#family}: send gave ${sent} after ${this.said} bytes`);
       this.said += sent;
     }
     if (this.#closing && this.said === this.wanted) socket.shutdown();
     for (;;) {
       const count = socket.receive(this.#scratch, 0, this.#scratch.length);
       if (count === -11) return;
-      if (count < 0) throw new Error(`honest peer: receive gave ${count} after ${this.heard} bytes`);
+      if (count < 0) throw new Error(`honest peer ${this.#family}: receive gave ${count} after ${this.heard} bytes`);
       if (count === 0) {
-        if (this.heard !== this.wanted) throw new Error(`honest peer: end after ${this.heard} of ${this.wanted} bytes`);
+        if (this.heard !== this.wanted)
+          throw new Error(`honest peer ${this.#family}: end after ${this.heard} of ${this.wanted} bytes`);
         this.finished = true;
         socket.close();
         return;
       }
       for (let i = 0; i < count; i++) {
-        if (this.#scratch[i] !== pattern(this.heard + i)) throw new Error(`honest peer: wrong byte ${this.heard + i}`);
+        if (this.#scratch[i] !== pattern(this.heard + i))
+          throw new Error(`honest peer ${this.#family}: wrong byte ${this.heard + i}`);
       }
       this.heard += count;
     }

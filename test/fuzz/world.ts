@@ -9,6 +9,7 @@
 
 import { get16, get32 } from './bytes.ts';
 import * as cast from './cast.ts';
+import * as cast6 from './cast6.ts';
 import { Chance } from './chance.ts';
 import { FrameChecker } from './check-frame.ts';
 import { type Config, randomConfig } from './config.ts';
@@ -17,9 +18,9 @@ import type { DeviceFrame, GuardedDevice } from './guarded-device.ts';
 import { checkLimits } from './limits.ts';
 import { mutate, readdress } from './mutate.ts';
 import { operate } from './operate.ts';
-import { Program } from './program.ts';
+import { type HonestEcho, Program } from './program.ts';
 import { answer, liveSegment } from './puppet.ts';
-import { type Clock, HonestPeer, Site, settle, Target } from './target.ts';
+import { type Clock, HonestPeer, PeerMachine, Site, settle, Target } from './target.ts';
 
 export const FRAMES_PER_WORLD = 2000;
 
@@ -32,7 +33,6 @@ const BEGIN_US: number = SECOND_US;
 /** When a world ends, how long the honest connection may take to finish, and how long everything else has to end. */
 const FINISH_US: number = 3600 * SECOND_US;
 const REST_US: number = 3 * 3600 * SECOND_US;
-const HONEST_PORTS = new Set<number>([cast.HONEST_PORT]);
 
 /** Memory for the two copies. */
 export class FuzzSites {
@@ -52,7 +52,8 @@ export class World {
   readonly #chance: Chance;
   readonly #targets: readonly [Target, Target];
   readonly #programs: readonly [Program, Program];
-  readonly #peer: HonestPeer;
+  readonly #peer: PeerMachine;
+  readonly #honest: readonly HonestPeer[];
   readonly #checker: FrameChecker;
   readonly #corpus: readonly Uint8Array[];
   readonly #recent: Uint8Array[] = [];
@@ -62,6 +63,7 @@ export class World {
   readonly #crowded: boolean;
   readonly #operated: boolean;
   readonly #heapBytes: number;
+  readonly #own6: Set<string> = new Set();
   #corpusAt = 0;
 
   constructor(sites: FuzzSites, seed: number, corpus: readonly Uint8Array[], trace: Trace | null = null) {
@@ -78,19 +80,36 @@ export class World {
     const second = new Target(sites.second, config, this.clock);
     this.#targets = [first, second];
     this.#heapBytes = first.kernel.inet.context.heap.usedBytes;
-    this.#programs = [new Program(first.kernel, config.seed), new Program(second.kernel, config.seed)];
-    this.#peer = new HonestPeer(sites.first, config.seed + 1, this.clock);
-    this.#checker = new FrameChecker((address) => cast.isOwn(address) || first.isOwn(address));
+    this.#programs = [
+      new Program(first.kernel, config.seed, config.ipv6),
+      new Program(second.kernel, config.seed, config.ipv6),
+    ];
+    const peer = new PeerMachine(sites.first, config.seed + 1, this.clock, config.ipv6);
+    this.#peer = peer;
+    this.#honest = config.ipv6 ? [new HonestPeer(peer, 4), new HonestPeer(peer, 6)] : [new HonestPeer(peer, 4)];
+    this.#checker = new FrameChecker(
+      (address) => cast.isOwn(address) || first.isOwn(address),
+      (address) => this.#isOwn6(address),
+    );
   }
 
   /** Play it. Throws with what went wrong. */
   run(frames: number = FRAMES_PER_WORLD): void {
     this.#advance(5 * SECOND_US);
-    this.#peer.connect();
+    for (const one of this.#honest) one.connect();
     this.#round();
     this.#pending.length = 0;
     while (this.frames < frames) this.#step();
     this.#end();
+  }
+
+  /** Temporary addresses come and go: what was ours once may still be on its way. */
+  #isOwn6(address: cast6.Address): boolean {
+    const text = cast6.text(address);
+    if (this.#own6.has(text)) return true;
+    if (!this.#targets[0].isOwn6(address)) return false;
+    this.#own6.add(text);
+    return true;
   }
 
   #step(): void {
@@ -99,7 +118,7 @@ export class World {
     for (let i = 0; i < burst; i++) this.#throwIn();
     if (this.#crowded)
       for (const n of [0, 1]) this.#setRoom(n, chance.yes(0.3) ? chance.below(4) : Number.POSITIVE_INFINITY);
-    if (chance.yes(0.3)) this.#peer.wanted += chance.small(12);
+    if (chance.yes(0.4)) chance.pick(this.#honest).wanted += chance.small(12);
     this.#round();
     for (const program of this.#programs) program.step();
     this.#round();
@@ -167,13 +186,19 @@ export class World {
     return meta;
   }
 
-  /** Whether a frame could be believed to belong to the honest connection: that is somebody else's right. */
+  /** Whether a frame could be believed to belong to an honest connection: that is somebody else's right. */
   #speaksOfHonest(frame: Uint8Array): boolean {
-    for (let at = 14; at + 24 <= frame.length; at++) {
-      const one = get32(frame, at);
-      if (one !== cast.HONEST_ADDRESS) continue;
-      // The address and the port anywhere in the frame: as a tuple, or quoted.
-      for (let o = 14; o + 2 <= frame.length; o++) if (HONEST_PORTS.has(get16(frame, o))) return true;
+    let named = false;
+    for (let at = 14; at + 4 <= frame.length; at++) {
+      const word = get32(frame, at);
+      if (word === cast.HONEST_ADDRESS) named = true;
+      if (word === cast6.PREFIX && at + 16 <= frame.length && get32(frame, at + 4) === 2) named = true;
+    }
+    if (!named) return false;
+    // The port anywhere in the frame: in a tuple, or quoted.
+    for (let at = 14; at + 2 <= frame.length; at++) {
+      const port = get16(frame, at);
+      if (port === cast.HONEST_PORT || port === cast6.HONEST_PORT) return true;
     }
     return false;
   }
@@ -183,7 +208,7 @@ export class World {
     for (let round = 0; round < MOST_ROUNDS; round++) {
       for (const target of this.#targets) settle(target.kernel, this.clock);
       let moved = this.#collect();
-      this.#peer.step();
+      for (const one of this.#honest) one.step();
       for (const program of this.#programs) program.stepHonest();
       settle(this.#peer.kernel, this.clock);
       for (const { bytes, meta } of this.#peer.device.sent.splice(0)) {
@@ -258,18 +283,22 @@ export class World {
 
   #end(): void {
     for (const n of [0, 1]) this.#setRoom(n, Number.POSITIVE_INFINITY);
-    this.#peer.finish();
-    const [first, second] = this.#programs;
-    this.#advance(FINISH_US, () => this.#peer.finished && first.honest.ended && second.honest.ended);
-    const { heard, said } = this.#peer;
-    if (!this.#peer.finished || first.honest.heard !== said || heard !== said) {
-      throw new Error(`honest connection: ${said} bytes said, ${first.honest.heard} arrived, ${heard} came back`);
-    }
+    for (const one of this.#honest) one.finish();
+    this.#advance(FINISH_US, () => this.#honest.every((one, i) => one.finished && this.#ended(i)));
+    this.#honest.forEach((one, i) => {
+      const arrived = (this.#programs[0].honest[i] as HonestEcho).heard;
+      if (one.finished && arrived === one.said && one.heard === one.said) return;
+      throw new Error(`honest connection ${i}: ${one.said} bytes said, ${arrived} arrived, ${one.heard} came back`);
+    });
     this.#compareStates();
     for (const program of this.#programs) program.close();
     this.#advance(REST_US);
     this.#compareStates();
     this.#checkEmpty(this.#targets[0]);
+  }
+
+  #ended(i: number): boolean {
+    return this.#programs.every((program) => (program.honest[i] as HonestEcho).ended);
   }
 
   /** Nothing is left of what was there for a while. */
@@ -282,14 +311,21 @@ export class World {
       endpoints: inet.udp.endpointCount,
       raw: inet.ip.raw.count,
       fragments: inet.ip.input.reassembly.count,
-      neighbors: inet.ip.neighbors.list().filter((one) => one.state !== 'permanent').length,
-      waiting: inet.ip.neighbors.pendingBytes,
+      fragments6: inet.ip.six.input.reassembly.count,
+      neighbors: [...inet.neighbors(4), ...inet.neighbors(6)].filter((one) => one.state !== 'permanent').length,
+      waiting: inet.ip.neighbors.pendingBytes + inet.ip.six.neighbors.pendingBytes,
       dynamicRoutes: inet.routes().filter((route) => route.flags.includes('D')).length,
       heapBytes: inet.context.heap.usedBytes - this.#heapBytes,
     };
     const what = Object.entries(left).filter(([, count]) => count !== 0);
     if (what.length === 0) return;
-    const rows = JSON.stringify([tcp.sockets(), inet.neighbors(), this.config.sysctls]);
+    const rows = JSON.stringify([
+      tcp.sockets(),
+      inet.neighbors(4),
+      inet.neighbors(6),
+      inet.routes(6),
+      this.config.sysctls,
+    ]);
     throw new Error(`left behind: ${what.map(([name, count]) => `${count} ${name}`).join(', ')}: ${rows}`);
   }
 }
@@ -307,8 +343,9 @@ function stateOf(target: Target): string {
     heap: kernel.inet.context.heap.usedBytes,
     callouts: kernel.callouts.size,
     sockets: kernel.control('sockets', {}),
-    neighbors: kernel.inet.neighbors(),
-    routes: kernel.inet.routes(),
+    neighbors: [kernel.inet.neighbors(4), kernel.inet.neighbors(6)],
+    routes: [kernel.inet.routes(4), kernel.inet.routes(6)],
+    addresses: kernel.inet.context.addresses6.count,
     interfaces: kernel.inet.interfaces(),
   });
 }

@@ -178,6 +178,8 @@ describe('Router advertisements received (RFC 4861 6.1.2, 6.3.4)', () => {
     expect(neighbor).toMatchObject({ state: 'stale', router: true, macHi: 0x0200, macLo: 0x99 });
     for (const mtu of ['000004ff', '000005dd']) receive(one, `${HEADER}05010000${mtu}`);
     expect(link.mtuBytes).toBe(1400);
+    receive(one, `86000000 00 00 0708 ffffffff ffffffff`);
+    expect([link.hopLimit, link.reachableMs, link.retransMs]).toEqual([64, 3_600_000, 60_000]);
   });
 
   it('a router that says it is a host is none any more (RFC 4861 7.2.5)', () => {

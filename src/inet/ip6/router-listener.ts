@@ -48,6 +48,10 @@ interface HostLink {
   readonly solicitor: RouterSolicitor;
 }
 
+const REACHABLE_MS_MAX = 3_600_000;
+/** As `net.inet6.icmp6.nd6_retrans` may be at most. */
+const RETRANS_MS_MAX = 60_000;
+
 export class RouterListener {
   readonly routers: AdvertisedRoutes;
   readonly prefixes: OnLinkPrefixes;
@@ -255,8 +259,9 @@ export class RouterListener {
 
   #variables(link: Link6, { hopLimit, reachableMs, retransmitMs }: icmpv6.RouterAdvertisementRepr): void {
     if (hopLimit !== 0) link.hopLimit = hopLimit;
-    if (reachableMs !== 0) link.reachableMs = reachableMs;
-    if (retransmitMs !== 0) link.retransMs = retransmitMs;
+    // A router gone mad must not stop discovery for days; RFC 4861 6.2.1 bounds only the first of the two.
+    if (reachableMs !== 0) link.reachableMs = Math.min(reachableMs, REACHABLE_MS_MAX);
+    if (retransmitMs !== 0) link.retransMs = Math.min(retransmitMs, RETRANS_MS_MAX);
   }
 
   #option(option: icmpv6.NeighborOption, host: HostLink, router: ipv6.Address6, nowUs: number): void {
