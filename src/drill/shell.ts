@@ -103,6 +103,7 @@ function runLine(context: ShellContext, line: string): void {
   } else if (echo !== null) {
     setSysctl(context, dotted(echo[2] as string), unquoted(echo[1] as string), false);
   } else if (queue !== null) {
+    context.machine.wire.dropping = /\blimit 0\b/.test(line);
     setOwn(context, { name: 'net.inet.tcp.pacing', value: queue[1] === 'fq' ? 1 : 0 });
   } else if (cwnd !== null) {
     setOwn(context, { name: 'net.inet.tcp.init_win', value: Number(cwnd[1]) });

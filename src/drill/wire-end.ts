@@ -30,6 +30,8 @@ export class WireEnd implements Device {
   mtuBytes: number;
   linkUp = true;
   downReason = '';
+  /** What the kernel sends is lost on its way to the script. */
+  dropping = false;
   /** Everything that crossed the wire, oldest first, as long as somebody asked for it. */
   trace: WireFrame[] | null = null;
   readonly #arena: Arena;
@@ -74,6 +76,7 @@ export class WireEnd implements Device {
   }
 
   commit(lengthBytes: number, _meta: number): void {
+    if (this.dropping) return;
     const bytes = this.#arena.bytes.slice(this.#txAt, this.#txAt + lengthBytes);
     const frame: WireFrame = { timeUs: this.#nowUs(), direction: 'out', bytes };
     this.#sent.push(frame);
