@@ -52,9 +52,9 @@ const TOOL_OPTIONS: readonly (readonly [string, string | null, string])[] = [
 const SHORT: Readonly<Record<string, string>> = { define: '-D, ', verbose: '-v, ' };
 
 const AFTER = `
-A script sees one interface with an address of 192.168.0.0/16; the far end is the script. Its clock is virtual: a script
-takes as long as the kernel needs to compute. Shell commands are not executed: sysctl in all its forms is mapped to our
-variables, what only looks or restores is passed over, anything else makes the script "unsupported".
+A script sees one interface with one address; the far end is the script. Its clock is virtual: a script takes as long as
+the kernel needs to compute. Shell commands are not executed: sysctl in all its forms is mapped to our variables, what
+only looks or restores is passed over, anything else makes the script "unsupported".
 
 Verdicts: pass; fail (the kernel did something else); unsupported (the script asks for what is not there); error (the
 script cannot be read). The exit code is 0 when all pass, else 1.
