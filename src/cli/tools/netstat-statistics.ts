@@ -128,13 +128,14 @@ const SENTENCES: Readonly<Record<string, readonly string[]>> = {
     '{tcp-ecn-marks-received} packet{s} with ECN CE bit',
   ],
   udp: [
-    '{udp-in} datagram{s} received',
+    '{udp-received} datagram{s} received',
     '{udp-in-short} with incomplete header',
     '{udp-in-bad-length} with bad data length field',
     '{udp-in-bad-checksum} with bad checksum',
     '{udp-in-no-port} dropped due to no socket',
     '{udp-in-no-port-group} broadcast/multicast datagram{s} dropped due to no socket',
     '{udp-full-socket-drops} dropped due to full socket buffers',
+    '{udp-in} delivered',
     '{udp-out} datagram{s} output',
   ],
   arp: [
@@ -175,13 +176,37 @@ function belongs(name: string, protocol: string): boolean {
   return name === protocol || (protocol === 'icmp6' && (name === 'nd6' || name === 'mld'));
 }
 
+/** What NetBSD counts and the kernel does not, for it can be added up. */
+const SUMS: Readonly<Record<string, readonly string[]>> = {
+  'udp-received': [
+    'udp-in',
+    'udp-in-short',
+    'udp-in-bad-length',
+    'udp-in-bad-checksum',
+    'udp-in-no-port',
+    'udp-in-no-port-group',
+    'udp-full-socket-drops',
+  ],
+};
+
+function withSums(counters: Counters): Counters {
+  const sums: Record<string, number> = {};
+  for (const [name, parts] of Object.entries(SUMS)) {
+    if (parts.some((part) => counters[part] !== undefined)) {
+      sums[name] = parts.reduce((sum, part) => sum + (counters[part] ?? 0), 0);
+    }
+  }
+  return { ...counters, ...sums };
+}
+
 /** All protocols, some, or one. Counters that are 0 are left out unless `zeros`. */
 export function formatStatistics(
-  counters: Counters,
+  counted: Counters,
   protocol: string | null,
   zeros: boolean,
   protocols: readonly string[] | null = null,
 ): string {
+  const counters = withSums(counted);
   const told = new Set(
     Object.values(SENTENCES)
       .flat()

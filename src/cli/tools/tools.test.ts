@@ -524,6 +524,9 @@ eth0  1500  10.0.1/24     10.0.1.10                 60          1
         'tcp:\n\t1 packet sent\n\t\t2 data packets (1 byte)\n' +
         'ether:\n\t4 in short\n',
     );
+    expect(formatStatistics({ 'udp-in': 5, 'udp-in-no-port': 2 }, null, false)).toBe(
+      'udp:\n\t7 datagrams received\n\t2 dropped due to no socket\n\t5 delivered\n',
+    );
     expect(formatStatistics(counters, 'tcp', true)).toContain('\t0 retransmit timeouts\n');
     const asked = await run(netstat, '-s -p tcp -s', { counters: async () => counters });
     expect(asked.text).toBe('tcp:\n\t1 packet sent\n\t\t2 data packets (1 byte)\n');
