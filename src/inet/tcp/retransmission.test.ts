@@ -68,6 +68,18 @@ describe('retransmission timer (RFC 6298)', () => {
     expect(t.c.rtt.backoff).toBe(0);
   });
 
+  it('takes no sample from what had to wait for a segment that was sent twice', () => {
+    const t = new Transcript({ sysctl: CLASSIC }).established({ sack: false });
+    t.write(2 * 1460);
+    t.skip();
+    // The first segment was lost, and found missing by the timer: the second arrived in no time.
+    t.at(700);
+    t.skip();
+    const { srttUs } = t.c.rtt;
+    t.send('. ack 2921');
+    expect(t.c.rtt.srttUs).toBe(srttUs);
+  });
+
   it('takes the sample from the echo when timestamps are on', () => {
     const t = new Transcript().established({ ts: true });
     t.write(10);
