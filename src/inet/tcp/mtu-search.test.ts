@@ -133,6 +133,18 @@ describe('a path that swallows long segments', () => {
     expect(t.c.mss).toBe(216);
   });
 
+  it('is none of IPv6 below 1280 bytes (RFC 8200 section 5)', () => {
+    const t = new Transcript({ sysctl: { tlp: 0, rack: 0 } });
+    t.ip.headerBytes = 40;
+    t.established({ mss: 1440 });
+    t.write(10_000);
+    t.at(1400);
+    t.skip();
+    t.at(20_000);
+    expect(t.captured.map((c) => c.len)).toEqual([1220, 1220, 1220]);
+    expect(t.count('mtuBlackHoles')).toBe(1);
+  });
+
   it('is not suspected for small segments, for what could not be sent, for what ICMP explains, nor when switched off', () => {
     const small = new Transcript().established();
     small.write(100);

@@ -9,6 +9,8 @@
  * Read first: RFC 4821 sections 7 and 10.1. Missing: what was found is not shared with other connections (section 3).
  */
 
+import { HEADER_BYTES } from '../../wire/tcp.ts';
+import type { Path } from '../transport.ts';
 import { type Connection, RECOVERY_NONE } from './connection.ts';
 import { TIMESTAMPS_BYTES } from './options.ts';
 import { refreshMss, sendProbeSegment } from './output.ts';
@@ -16,6 +18,7 @@ import { enterRepair } from './recovery.ts';
 import { sackBytesMax } from './segment.ts';
 
 const US_PER_S = 1_000_000;
+const IP6_HEADER_BYTES = 40;
 /** Timeouts in a row that make a black hole of an outage. */
 export const BLACK_HOLE_TIMEOUTS = 3;
 /** An interval that is not worth another probe. */
@@ -24,6 +27,8 @@ const ENOUGH_BYTES = 8;
 const FOLLOWING_SEGMENTS = 4;
 /** Window below which the loss of a probe could cost a timeout. */
 const WINDOW_SEGMENTS_MIN = 11;
+/** RFC 8200 section 5: every link of IPv6 carries packets of this size. */
+const IP6_MTU_MIN = 1280;
 
 export class MtuSearch {
   /** Passes; may pass. */
@@ -50,8 +55,15 @@ export class MtuSearch {
 /** Begin below what the path is said to carry. */
 export function beginMtuSearch(c: Connection, low: number): void {
   const pathMss = c.mss + (c.tsOk ? TIMESTAMPS_BYTES : 0);
-  c.mtuSearch = new MtuSearch(Math.min(low, pathMss), pathMss);
+  c.mtuSearch = new MtuSearch(Math.min(Math.max(low, leastMss(c)), pathMss), pathMss);
   c.mssMtuBytes = 0;
+}
+
+/** What passes everywhere: an MSS below it is never tried. */
+function leastMss(c: Connection): number {
+  const { headerBytes } = c.path as Path;
+  const mssMin = c.stack.settings.mssMin.value;
+  return headerBytes === IP6_HEADER_BYTES ? Math.max(mssMin, IP6_MTU_MIN - headerBytes - HEADER_BYTES) : mssMin;
 }
 
 /** What the search leaves of an MSS that the path's MTU would allow. */
@@ -78,7 +90,7 @@ export function onMtuTimeout(c: Connection): void {
   if (c.timeouts < BLACK_HOLE_TIMEOUTS || c.softError !== 0 || stack.settings.mtuProbing.value === 0) return;
   const base = stack.settings.mtuBaseMss.value;
   const current = c.mss + (c.tsOk ? TIMESTAMPS_BYTES : 0);
-  const floor = Math.min(stack.settings.mssMin.value, current);
+  const floor = Math.min(leastMss(c), current);
   if (scoreboard.empty || scoreboard.lengthOf(scoreboard.first) <= floor || current <= floor) return;
   if (search === null) {
     stack.counters.add(stack.count.mtuBlackHoles, 1);

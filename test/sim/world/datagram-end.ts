@@ -120,7 +120,7 @@ export function startSending(
   end: DatagramEnd,
   plan: DatagramPlan,
   sizes: readonly number[],
-  address: number,
+  address: () => number,
 ): void {
   let next = 0;
   let timed = false;
@@ -128,7 +128,7 @@ export function startSending(
     timed = false;
     while (next < plan.count && !end.crashed) {
       const port = plan.connected ? 0 : plan.port;
-      if (!end.send(next, sizes[next] as number, plan.connected ? 0 : address, port)) return;
+      if (!end.send(next, sizes[next] as number, plan.connected ? 0 : address(), port)) return;
       next++;
       if (plan.intervalUs > 0) {
         timed = true;

@@ -10,10 +10,14 @@ import { Middleware } from '../../../src/link/middleware.ts';
 import type { Arena } from '../../../src/mem/arena.ts';
 import * as ethernet from '../../../src/wire/ethernet.ts';
 import * as ipv4 from '../../../src/wire/ipv4.ts';
+import * as ipv6 from '../../../src/wire/ipv6.ts';
+import { isLinkLocal, parseAddress as parseAddress6 } from '../../../src/wire/ipv6-address.ts';
 import { interfaceBlock, packetBlock, sectionBlock } from '../../../src/wire/pcapng.ts';
 
 const ONES = 0xffff;
 const FRAGMENT_MASK = 0x3fff;
+/** TCP, UDP, ICMPv6. */
+const SUMMED6: readonly number[] = [6, 17, 58];
 /** Captures end here, so that a simulation that runs wild does not eat the machine. */
 const CAPTURE_BYTES_MAX = 1_000_000_000;
 
@@ -93,17 +97,37 @@ export class FrameLog {
   }
 }
 
+/** Addresses of one machine: packets from them are made there, so that their sums must be right. */
+export class OwnAddresses {
+  readonly #four: readonly number[];
+  readonly #six: readonly string[];
+
+  constructor(texts: readonly string[]) {
+    this.#four = texts.flatMap((text) => ipv4.parseAddress(text) ?? []);
+    this.#six = texts.flatMap((text) => (text.includes(':') ? `${parseAddress6(text)}` : []));
+  }
+
+  /** Whether the packet at `at` comes from here. */
+  sent4(view: DataView, at: number): boolean {
+    return this.#four.includes(ipv4.src(view, at));
+  }
+
+  /** Link-local ones are never forwarded. */
+  sent6(view: DataView, at: number): boolean {
+    return isLinkLocal(ipv6.srcWord(view, at, 0)) || this.#six.includes(`${ipv6.src(view, at)}`);
+  }
+}
+
 /** Between a kernel and its link. */
 export class LoggedDevice extends Middleware {
   readonly #log: FrameLog;
   readonly #index: number;
   readonly #name: string;
   readonly #arena: Arena;
-  /** Addresses whose packets are made here, so that their sums must be right. */
-  readonly #own: readonly number[];
+  readonly #own: OwnAddresses;
   #openAt = 0;
 
-  constructor(inner: Device, arena: Arena, log: FrameLog, index: number, own: readonly number[], name: string) {
+  constructor(inner: Device, arena: Arena, log: FrameLog, index: number, own: OwnAddresses, name: string) {
     super(inner);
     this.#log = log;
     this.#arena = arena;
@@ -134,24 +158,40 @@ export class LoggedDevice extends Middleware {
 }
 
 /** What is wrong with a frame that is about to be sent, '' when nothing is. */
-function faultOf(view: DataView, at: number, lengthBytes: number, meta: number, own: readonly number[]): string {
-  if (ethernet.type(view, at) !== ethernet.ETHERTYPE_IPV4) return '';
+function faultOf(view: DataView, at: number, lengthBytes: number, meta: number, own: OwnAddresses): string {
+  const type = ethernet.type(view, at);
   const ip = at + ethernet.HEADER_BYTES;
-  const headerBytes = ipv4.headerBytes(view, ip);
-  const totalBytes = ipv4.totalLength(view, ip);
-  if (totalBytes > lengthBytes - ethernet.HEADER_BYTES) return `IP length ${totalBytes} in a frame of ${lengthBytes}`;
-  if (foldSum(sumView(view, ip, headerBytes)) !== ONES) return 'wrong IP header checksum';
-  const whole = (view.getUint16(ip + 6) & FRAGMENT_MASK) === 0;
-  if (!whole || !own.includes(ipv4.src(view, ip)) || (meta & META_CHECKSUM_PARTIAL) !== 0) return '';
-  const protocol = ipv4.protocol(view, ip);
-  const body = ip + headerBytes;
+  const bytes = lengthBytes - ethernet.HEADER_BYTES;
+  const partial = (meta & META_CHECKSUM_PARTIAL) !== 0;
+  if (type === ethernet.ETHERTYPE_IPV4) return fault4(view, ip, bytes, partial, own);
+  return type === ethernet.ETHERTYPE_IPV6 ? fault6(view, ip, bytes, partial, own) : '';
+}
+
+function fault4(view: DataView, at: number, lengthBytes: number, partial: boolean, own: OwnAddresses): string {
+  const headerBytes = ipv4.headerBytes(view, at);
+  const totalBytes = ipv4.totalLength(view, at);
+  if (totalBytes > lengthBytes) return `IP length ${totalBytes} in a frame of ${lengthBytes}`;
+  if (foldSum(sumView(view, at, headerBytes)) !== ONES) return 'wrong IP header checksum';
+  const whole = (view.getUint16(at + 6) & FRAGMENT_MASK) === 0;
+  if (!whole || partial || !own.sent4(view, at)) return '';
+  const protocol = ipv4.protocol(view, at);
+  const body = at + headerBytes;
   const bodyBytes = totalBytes - headerBytes;
   let sum = sumView(view, body, bodyBytes);
   if (protocol === ipv4.PROTOCOL_UDP && view.getUint16(body + 6) === 0) return '';
   if (protocol === ipv4.PROTOCOL_TCP || protocol === ipv4.PROTOCOL_UDP) {
-    sum += pseudoSum4(ipv4.src(view, ip), ipv4.dst(view, ip), protocol, bodyBytes);
+    sum += pseudoSum4(ipv4.src(view, at), ipv4.dst(view, at), protocol, bodyBytes);
   } else if (protocol !== ipv4.PROTOCOL_ICMP) {
     return '';
   }
   return foldSum(sum) === ONES ? '' : `wrong checksum of protocol ${protocol}`;
+}
+
+function fault6(view: DataView, at: number, lengthBytes: number, partial: boolean, own: OwnAddresses): string {
+  const bodyBytes = ipv6.payloadBytes(view, at);
+  if (bodyBytes + ipv6.HEADER_BYTES > lengthBytes) return `IPv6 length ${bodyBytes} in a frame of ${lengthBytes}`;
+  const protocol = ipv6.nextHeader(view, at);
+  if (partial || !SUMMED6.includes(protocol) || !own.sent6(view, at)) return '';
+  const sum = ipv6.pseudoSum(view, at, protocol, bodyBytes) + sumView(view, at + ipv6.HEADER_BYTES, bodyBytes);
+  return foldSum(sum) === ONES ? '' : `wrong checksum of next header ${protocol}`;
 }

@@ -20,7 +20,8 @@ export function leftovers(machine: Machine): string[] {
   none('connections in TIME_WAIT', kernel.tcp.timeWait.count);
   none('TCP ports', kernel.tcp.ports.count);
   none('UDP ports', kernel.inet.udp.ports.count);
-  none('neighbors', kernel.control('neighbors', {}).length);
+  none('neighbors', kernel.control('neighbors', { family: 'inet' }).length);
+  none('IPv6 neighbors', kernel.control('neighbors', { family: 'inet6' }).length);
   if (routesOf(kernel) !== machine.boot.routes) left.push(`${node.name}: routes are not as they were`);
   const next = kernel.callouts.nextDeadlineUs();
   if (next !== Number.POSITIVE_INFINITY) left.push(`${node.name}: a timer left, due at ${next} us`);

@@ -9,13 +9,11 @@ import type { Impairment } from '../../../src/link/impairment.ts';
 import { createNetwork, type NetworkDescriptor, VniDevice } from '../../../src/link/index.ts';
 import { Arena } from '../../../src/mem/arena.ts';
 import { type Bulk, createBulk } from '../../../src/mem/bulk.ts';
-import { parseAddress } from '../../../src/wire/ipv4.ts';
 import { Bridge } from './bridge.ts';
-import { type FrameLog, LoggedDevice } from './frame-log.ts';
+import { type FrameLog, LoggedDevice, OwnAddresses } from './frame-log.ts';
 import type { WorldPlan } from './plan.ts';
-import { type NodePlan, PREFIX_LENGTH, type SegmentPlan } from './topology.ts';
+import { type NodePlan, PREFIX_LENGTH, PREFIX_LENGTH6, type SegmentPlan } from './topology.ts';
 
-const HEAP_BYTES = 16 * 1024 * 1024;
 const STORE_BYTES = 2 * 1024 * 1024;
 const SPARE_BYTES = 16 * 1024 * 1024;
 const CUT: Impairment = { loss: 1 };
@@ -33,6 +31,8 @@ export class Machine {
   bridge: Bridge | null = null;
   boot: BootState = { heapBytes: 0, routes: '' };
   reboots = 0;
+  /** Of eth0, without its zone; the last one it had. */
+  linkLocal = '';
   readonly links: ImpairedDevice[] = [];
   readonly #network: Network;
   readonly #heapAt: number;
@@ -46,7 +46,7 @@ export class Machine {
     this.#network = network;
     this.index = index;
     this.node = plan.nodes[index] as NodePlan;
-    this.#heapAt = this.node.kind === 'bridge' ? 0 : arena.allocate(HEAP_BYTES, 4096);
+    this.#heapAt = this.node.kind === 'bridge' ? 0 : arena.allocate(plan.heapBytes, 4096);
     this.#storesAt = this.node.ports.map(() => arena.allocate(STORE_BYTES, 4096));
     this.#impairments = [...(plan.impairments[index] as Impairment[])];
     this.#cuts = this.node.ports.map(() => 0);
@@ -67,23 +67,35 @@ export class Machine {
       simulation.add(this.bridge);
       return;
     }
-    const heap = { at: this.#heapAt, bytes: HEAP_BYTES };
-    const kernel = new Kernel({ name: node.name, arena, host, heap });
+    const heap = { at: this.#heapAt, bytes: plan.heapBytes };
+    const kernel = new Kernel({ name: node.name, arena, host, heap, ipv6: plan.families !== 'ipv4' });
     for (const [name, value] of Object.entries(plan.sysctls[this.index] as Record<string, number>)) {
-      kernel.control('sysctl.set', { name: `net.inet.${name}`, value });
+      kernel.control('sysctl.set', { name, value });
     }
-    if (node.kind === 'router') kernel.control('sysctl.set', { name: 'net.inet.ip.forwarding', value: 1 });
-    const own = node.ports.map((port) => parseAddress(port.address) as number);
-    for (const [p, { address }] of node.ports.entries()) {
+    if (node.kind === 'router') {
+      kernel.control('sysctl.set', { name: 'net.inet.ip.forwarding', value: 1 });
+      kernel.control('sysctl.set', { name: 'net.inet6.ip6.forwarding', value: 1 });
+    }
+    const own = new OwnAddresses(node.ports.flatMap((port) => [port.address, port.address6]));
+    for (const [p, { address, address6 }] of node.ports.entries()) {
       const link = this.#link(p, kernel.bulk, host);
       this.links[p] = link;
       const name = `eth${p}`;
       const index = this.#network.interfaceIndex(`${node.name}/${name}`);
       kernel.attach(new LoggedDevice(link, arena, this.#network.log, index, own, `${node.name}/${name}`), name);
-      kernel.control('interface.set', { name, addAddress: { address, prefixLength: PREFIX_LENGTH } });
+      if (address !== '') {
+        kernel.control('interface.set', { name, addAddress: { address, prefixLength: PREFIX_LENGTH } });
+      }
+      if (address6 !== '') {
+        const prefixLength = PREFIX_LENGTH6;
+        kernel.control('interface.set', { name, addAddress: { address: address6, prefixLength } });
+      }
     }
     for (const route of node.routes) kernel.control('route.add', { ...route, kind: 'unicast' });
     this.kernel = kernel;
+    const [eth0] = kernel.control('interfaces', {}).filter((one) => one.name === 'eth0');
+    const link = eth0?.addresses6.find((one) => one.origin === 'link-local');
+    this.linkLocal = link?.address.split('%')[0] ?? '';
     this.boot = { heapBytes: kernel.inet.context.heap.usedBytes, routes: routesOf(kernel) };
     simulation.add(kernel);
   }
@@ -132,6 +144,11 @@ export class Machine {
     this.#apply(port);
   }
 
+  /** Switch an interface off or on, as its administrator would. */
+  switchInterface(port: number, up: boolean): void {
+    this.kernel?.control('interface.set', { name: `eth${port}`, up });
+  }
+
   #now(port: number): Impairment {
     return (this.#cuts[port] as number) > 0 ? CUT : (this.#impairments[port] as Impairment);
   }
@@ -142,8 +159,11 @@ export class Machine {
 }
 
 export function routesOf(kernel: Kernel): string {
-  const rows = kernel.control('routes', {});
-  return rows.map((row) => `${row.destination}/${row.prefixLength} ${row.gateway} ${row.flags}`).join('\n');
+  const rows = [...kernel.control('routes', { family: 'inet' }), ...kernel.control('routes', { family: 'inet6' })];
+  return rows
+    .map((row) => `${row.destination}/${row.prefixLength} ${row.gateway} ${row.flags}`)
+    .sort()
+    .join('\n');
 }
 
 /** Memory, segments and machines of one world. */
@@ -176,7 +196,7 @@ export class Network {
     const rings = counts.reduce((sum, count, i) => sum + count * count * (ringBytes(i) + 4096), 0);
     const links = plan.nodes.reduce((sum, node) => sum + node.ports.length, 0);
     this.arena = Arena.create(
-      SPARE_BYTES + plan.nodes.length * (HEAP_BYTES + 256 * 1024) + rings + links * (STORE_BYTES + 64 * 1024),
+      SPARE_BYTES + plan.nodes.length * (plan.heapBytes + 256 * 1024) + rings + links * (STORE_BYTES + 64 * 1024),
     );
     this.bulk = createBulk(this.arena);
     this.networks = counts.map((ports, i) => createNetwork(this.arena, { ports, ringBytes: ringBytes(i) }));

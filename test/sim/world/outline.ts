@@ -40,12 +40,13 @@ function eventText(plan: WorldPlan, event: EventPlan): string {
     return `${ms(event.atUs)}: ${name(event.node)}/eth${event.port} becomes ${impairmentText(event.impairment) || 'perfect'}`;
   }
   const span = `${ms(event.atUs)} to ${ms(event.untilUs)}`;
+  if (event.kind === 'flap') return `${span}: ${name(event.node)}/eth${event.port} is switched off`;
   if (event.kind === 'reboot') return `${span}: ${name(event.node)} is down`;
   return `${span}: cut ${event.ports.map(([node, port]) => `${name(node)}/eth${port}`).join(' ')}`;
 }
 
 export function outlineOf(plan: WorldPlan): string {
-  const lines = [`world ${plan.seed}, trouble: ${plan.severity}`];
+  const lines = [`world ${plan.seed}, trouble: ${plan.severity}, ${plan.families}, heaps of ${plan.heapBytes}`];
   for (const [index, one] of plan.segments.entries()) {
     lines.push(
       `segment ${index}: subnet ${one.subnet}, MTU ${one.mtuBytes}, rings ${one.ringBytes}, caps ${one.capabilities}`,
@@ -54,9 +55,10 @@ export function outlineOf(plan: WorldPlan): string {
   for (const [n, node] of plan.nodes.entries()) {
     const sysctls = Object.entries(plan.sysctls[n] ?? {}).map(([name, value]) => `${name}=${value}`);
     lines.push(`${node.name} (${node.kind})${node.kind === 'bridge' ? '' : ` ${sysctls.join(' ')}`}`);
+    if ((plan.acceptDelaysUs[n] ?? 0) > 0) lines.push(`  accepts after ${ms(plan.acceptDelaysUs[n] ?? 0)}`);
     for (const [p, port] of node.ports.entries()) {
       const what = impairmentText(plan.impairments[n]?.[p] ?? {});
-      lines.push(`  eth${p} on segment ${port.segment} ${port.address} ${port.full}${what === '' ? '' : `: ${what}`}`);
+      lines.push(`  eth${p} on segment ${port.segment} ${port.address} ${port.address6} ${port.full}${what === '' ? '' : `: ${what}`}`);
     }
     for (const { destination, prefixLength, gateway } of node.routes) {
       lines.push(`  route ${destination}/${prefixLength} by ${gateway}`);
@@ -64,13 +66,13 @@ export function outlineOf(plan: WorldPlan): string {
   }
   for (const one of plan.streams) {
     const names = `${plan.nodes[one.client]?.name} to ${plan.nodes[one.server]?.name}:${one.port}`;
-    lines.push(`stream ${one.id} at ${ms(one.atUs)}: ${names}`);
+    lines.push(`stream ${one.id} at ${ms(one.atUs)}: ${names} by ${one.naming}${one.mutual ? ', mutual' : ''}`);
     for (const side of one.sides) lines.push(`  ${sideText(side)}`);
   }
   for (const one of plan.datagrams) {
     const names = `${plan.nodes[one.client]?.name} to ${plan.nodes[one.server]?.name}:${one.port}`;
     lines.push(
-      `datagrams ${one.id} at ${ms(one.atUs)}: ${names}, ${one.count} of up to ${one.sizeMost} bytes every ${ms(one.intervalUs)}, echo ${one.echoEvery}${one.connected ? ', connected' : ''}`,
+      `datagrams ${one.id} at ${ms(one.atUs)}: ${names}, ${one.count} of up to ${one.sizeMost} bytes every ${ms(one.intervalUs)}, by ${one.naming}, echo ${one.echoEvery}${one.connected ? ', connected' : ''}`,
     );
   }
   for (const event of plan.events) lines.push(eventText(plan, event));

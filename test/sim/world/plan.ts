@@ -4,17 +4,24 @@
 
 import type { Impairment } from '../../../src/link/impairment.ts';
 import { Draw } from './draw.ts';
-import { type Topology, TopologyBuilder } from './topology.ts';
+import { type Families, type NodePlan, type SegmentPlan, type Topology, TopologyBuilder } from './topology.ts';
 import { type DatagramPlan, drawDatagrams, drawStreams, type StreamPlan } from './traffic.ts';
 import { drawEvents, drawImpairment, drawSeverity, type EventPlan, type Severity } from './trouble.ts';
 
 export interface WorldPlan extends Topology {
   seed: number;
   severity: Severity;
+  families: Families;
+  /** Of each machine, for socket buffers. */
+  heapBytes: number;
   /** By node and port. */
   impairments: Impairment[][];
-  /** By node: names below net.inet. */
+  /** By node. */
   sysctls: Record<string, number>[];
+  /** Programs that listen take connections so long after they came; by node. */
+  acceptDelaysUs: number[];
+  /** Few ports for connections: they are used again and again. */
+  fewPorts: boolean;
   streams: StreamPlan[];
   datagrams: DatagramPlan[];
   events: EventPlan[];
@@ -39,7 +46,8 @@ export function planWorld(seed: number): WorldPlan {
   const sizes = drawSizes(draw);
   // One port at most flips bits: two flips on one way can cancel out in a checksum.
   const flips = severity !== 'none' && draw.chance(0.3);
-  const topology = new TopologyBuilder(draw.fork(), !flips).build(sizes);
+  const families = draw.pick(['ipv4', 'ipv4', 'ipv6', 'both'] as const);
+  const topology = new TopologyBuilder(draw.fork(), families, !flips).build(sizes);
   const { nodes } = topology;
   const hosts = nodes.flatMap((node, index) => (node.kind === 'host' ? [index] : []));
   const flipper = flips ? draw.below(nodes.length) : -1;
@@ -47,53 +55,103 @@ export function planWorld(seed: number): WorldPlan {
     node.ports.map((_, p) => drawImpairment(draw, draw.chance(0.6) ? severity : 'none', n === flipper && p === 0)),
   );
   const events = drawEvents(draw.fork(), topology, severity);
+  const fewPorts = draw.chance(0.1);
+  const sysctls = nodes.map((node) => ({ ...drawSysctls(draw, node), ...(fewPorts ? drawPorts(draw) : {}) }));
   const limits = {
     hosts,
     streams: sizes.streams,
     datagrams: draw.chance(0.4) ? draw.between(1, 4) : 0,
     bytesMost: sizes.bytesMost,
     datagramMost: flips ? 500 : draw.pick([1000, 9000, 65_507]),
-    watchful: events.length > 0 || severity === 'awful',
+    watchful: events.length > 0 || severity === 'awful' || sysctls.some(isSilent),
+    families,
+    neighbors: (a: number, b: number) => subnetOf(topology, a) === subnetOf(topology, b),
   };
   return {
     seed,
     severity,
+    families,
+    heapBytes: draw.chance(0.9) ? 16 << 20 : draw.pick([2 << 20, 3 << 20, 5 << 20]),
     ...topology,
     impairments,
-    sysctls: nodes.map(() => drawSysctls(draw)),
+    sysctls,
+    acceptDelaysUs: nodes.map(() => (draw.chance(0.15) ? draw.scale(100, 300_000) : 0)),
+    fewPorts,
     streams: drawStreams(draw.fork(), limits),
     datagrams: drawDatagrams(draw.fork(), limits),
     events,
   };
 }
 
+function subnetOf({ nodes, segments }: Topology, host: number): number {
+  const port = (nodes[host] as NodePlan).ports[0] as NodePlan['ports'][number];
+  return (segments[port.segment] as SegmentPlan).subnet;
+}
+
+/** A machine that never says why it drops something. */
+export function isSilent(sysctls: Record<string, number>): boolean {
+  return sysctls['net.inet.icmp.errppslimit'] === 0;
+}
+
+/** Ports enough for what is connected at a time, but not for what is in TIME_WAIT too. */
+function drawPorts(draw: Draw): Record<string, number> {
+  const first = 50_000;
+  return { 'net.inet.ip.anonportmin': first, 'net.inet.ip.anonportmax': first + draw.between(25, 40) };
+}
+
 /** Options negotiable and switchable, sizes, times. Some machines have all as it comes. */
-function drawSysctls(draw: Draw): Record<string, number> {
+function drawSysctls(draw: Draw, node: NodePlan): Record<string, number> {
   if (draw.chance(0.4)) return {};
   const bit = (p: number): number => (draw.chance(p) ? 1 : 0);
-  const sysctls: Record<string, number> = {
-    'tcp.timestamps': bit(0.8),
-    'tcp.sack.enable': bit(0.8),
-    'tcp.sack.dsack': bit(0.8),
-    'tcp.win_scale': bit(0.8),
-    'tcp.congctl': bit(0.7),
-    'tcp.limited_transmit': bit(0.8),
-    'tcp.rack': bit(0.8),
-    'tcp.tlp': bit(0.8),
-    'tcp.prr': bit(0.8),
-    'tcp.frto': bit(0.8),
-    'tcp.ecn.enable': draw.below(3),
-    'tcp.slowstart_after_idle': bit(0.8),
-    'tcp.ack_batch': draw.scale(2, 128),
-    'tcp.quickack': draw.below(20),
-    'tcp.delack': draw.scale(1, 300),
-    'tcp.init_win': draw.scale(1, 20),
-    'tcp.sendspace': 4096 << draw.below(6),
-    'tcp.recvspace': 4096 << draw.below(6),
-    'tcp.msl': draw.scale(100, 30_000),
-    'tcp.fin_timeout': draw.scale(1000, 60_000),
-    'ip.mtudisc': bit(0.9),
+  const tcp: Record<string, number> = {
+    timestamps: bit(0.8),
+    'sack.enable': bit(0.8),
+    'sack.dsack': bit(0.8),
+    win_scale: bit(0.8),
+    congctl: bit(0.7),
+    limited_transmit: bit(0.8),
+    rack: bit(0.8),
+    tlp: bit(0.8),
+    prr: bit(0.8),
+    frto: bit(0.8),
+    hystart: bit(0.8),
+    pacing: bit(0.7),
+    'abc.enable': bit(0.8),
+    'abc.aggressive': draw.below(3),
+    mtu_probing: draw.below(3),
+    'ecn.enable': draw.below(3),
+    slowstart_after_idle: bit(0.8),
+    ack_batch: draw.scale(2, 128),
+    quickack: draw.below(20),
+    delack: draw.scale(1, 300),
+    init_win: draw.scale(1, 20),
+    sendspace: 4096 << draw.below(6),
+    recvspace: 4096 << draw.below(6),
+    recvbuf_auto: bit(0.8),
+    sendbuf_auto: bit(0.8),
+    msl: draw.scale(100, 30_000),
+    fin_timeout: draw.scale(1000, 60_000),
+    reass_limit: draw.scale(4, 1024),
+    rfc1337: bit(0.3),
+    anonportalgo: draw.between(1, 4),
   };
-  for (const name of Object.keys(sysctls)) if (draw.chance(0.5)) delete sysctls[name];
+  const ip: Record<string, number> = {
+    'net.inet.ip.mtudisc': bit(0.9),
+    'net.inet.arp.nd_reachable': draw.scale(1000, 60_000),
+    'net.inet6.icmp6.nd6_reachable': draw.scale(1000, 60_000),
+    'net.inet.ip.redirect': bit(0.8),
+    'net.inet6.ip6.redirect': bit(0.8),
+    'net.inet.icmp.rediraccept': bit(0.8),
+    'net.inet6.icmp6.rediraccept': bit(0.8),
+    'net.inet6.ip6.auto_flowlabel': bit(0.8),
+  };
+  const sysctls: Record<string, number> = {};
+  for (const [name, value] of Object.entries(tcp)) if (draw.chance(0.4)) sysctls[`net.inet.tcp.${name}`] = value;
+  for (const [name, value] of Object.entries(ip)) if (draw.chance(0.3)) sysctls[name] = value;
+  // Path MTUs can only be found by probing.
+  if (node.kind === 'router' && draw.chance(0.15)) {
+    sysctls['net.inet.icmp.errppslimit'] = 0;
+    sysctls['net.inet6.icmp6.errppslimit'] = 0;
+  }
   return sysctls;
 }

@@ -52,14 +52,14 @@ export class StreamEnd {
   #pausedUntilUs = 0;
   #idleUntilUs = -1;
 
-  /** `client`: which of the two streams of connection `id` this end writes. */
-  constructor(simulation: Simulation, rng: Rng, plan: SidePlan, id: number, client: boolean) {
+  /** `client`: which of the two streams of connection `id` this end writes. `connects`: it is no accepted one. */
+  constructor(simulation: Simulation, rng: Rng, plan: SidePlan, id: number, client: boolean, connects: boolean) {
     this.#simulation = simulation;
     this.#rng = rng;
     this.plan = plan;
     this.#stream = 2 * id + (client ? 0 : 1);
     this.#peerStream = this.#stream ^ 1;
-    this.connected = !client;
+    this.connected = !connects;
   }
 
   /** Set before connect and listen, as programs do. */

@@ -19,8 +19,9 @@ export interface SegmentPlan {
 
 export interface PortPlan {
   segment: number;
-  /** Dotted; empty on a bridge. */
+  /** Dotted, and of IPv6; empty on a bridge, and where the world has not that family. */
   address: string;
+  address6: string;
   full: 'wait' | 'drop';
 }
 
@@ -42,8 +43,15 @@ export interface Topology {
   nodes: NodePlan[];
 }
 
+/** Which families of addresses a world has. */
+export type Families = 'ipv4' | 'ipv6' | 'both';
+
 export const PREFIX_LENGTH = 24;
-const MTUS = [1500, 1500, 1500, 9000, 4000, 1400, 1006, 576];
+export const PREFIX_LENGTH6 = 64;
+const MTUS4 = [1500, 1500, 1500, 9000, 4000, 1400, 1006, 576, 300, 150];
+/** RFC 8200 section 5: no link carries less than 1280. */
+const MTUS6 = [1500, 1500, 1500, 9000, 4000, 1400, 1280];
+const MTU6_MIN = 1280;
 const RING_BYTES = [32_768, 65_536, 131_072, 262_144];
 /** CAP_CHECKSUM_PARTIAL, and with CAP_SUPER_FRAMES. */
 const CAPABILITIES = [0, 0, 1, 3];
@@ -61,9 +69,11 @@ export class TopologyBuilder {
   readonly #given: number[] = [];
   /** Partial checksums are no checksums: not for worlds that flip bits. */
   readonly #offload: boolean;
+  readonly #families: Families;
 
-  constructor(draw: Draw, offload: boolean) {
+  constructor(draw: Draw, families: Families, offload: boolean) {
     this.#draw = draw;
+    this.#families = families;
     this.#offload = offload;
   }
 
@@ -86,7 +96,9 @@ export class TopologyBuilder {
       for (const one of this.#segments) if (one.subnet === twin.subnet) one.capabilities = 0;
       return this.#segments.push({ ...twin }) - 1;
     }
-    const mtuBytes = Math.min(draw.pick(MTUS), (ringBytes >> 2) - 64);
+    const least = this.#families === 'ipv4' ? 0 : MTU6_MIN;
+    const mtus = this.#families === 'ipv4' ? MTUS4 : MTUS6;
+    const mtuBytes = Math.max(Math.min(draw.pick(mtus), (ringBytes >> 2) - 64), least);
     const capabilities = this.#offload ? draw.pick(CAPABILITIES) : 0;
     this.#given.push(0);
     return this.#segments.push({ subnet: this.#given.length - 1, mtuBytes, capabilities, ringBytes }) - 1;
@@ -129,9 +141,15 @@ export class TopologyBuilder {
   #port(segment: number, kind: NodePlan['kind']): PortPlan {
     const { subnet } = this.#segment(segment);
     const full = this.#draw.chance(0.3) ? 'drop' : 'wait';
-    if (kind === 'bridge') return { segment, address: '', full };
-    this.#given[subnet] = (this.#given[subnet] as number) + 1;
-    return { segment, address: `10.0.${subnet}.${this.#given[subnet]}`, full };
+    if (kind === 'bridge') return { segment, address: '', address6: '', full };
+    const number = (this.#given[subnet] as number) + 1;
+    this.#given[subnet] = number;
+    return {
+      segment,
+      address: this.#families === 'ipv6' ? '' : `10.0.${subnet}.${number}`,
+      address6: this.#families === 'ipv4' ? '' : `2001:db8:0:${subnet}::${number}`,
+      full,
+    };
   }
 
   #segment(index: number): SegmentPlan {
@@ -146,19 +164,30 @@ export class TopologyBuilder {
       const gateways = this.#nodes.filter((one) => one.kind === 'router' && one !== node);
       if (node.kind === 'host' && this.#draw.chance(0.5)) {
         const near = gateways.flatMap((one) => one.ports.filter((p) => own.includes(this.#segment(p.segment).subnet)));
-        if (near.length > 0) {
-          const gateway = this.#draw.pick(near).address;
-          node.routes.push({ destination: '0.0.0.0', prefixLength: 0, gateway });
-        }
+        if (near.length > 0) addDefaultRoutes(node, this.#draw.pick(near));
         continue;
       }
       for (const subnet of subnets) {
         if (own.includes(subnet)) continue;
         const gateway = nextHop(this.#segments, gateways, own, subnet);
-        if (gateway === null) continue;
-        node.routes.push({ destination: `10.0.${subnet}.0`, prefixLength: PREFIX_LENGTH, gateway });
+        if (gateway !== null) addRoutes(node, subnet, gateway);
       }
     }
+  }
+}
+
+function addDefaultRoutes(node: NodePlan, { address, address6 }: PortPlan): void {
+  if (address !== '') node.routes.push({ destination: '0.0.0.0', prefixLength: 0, gateway: address });
+  if (address6 !== '') node.routes.push({ destination: '::', prefixLength: 0, gateway: address6 });
+}
+
+function addRoutes(node: NodePlan, subnet: number, { address, address6 }: PortPlan): void {
+  if (address !== '') {
+    node.routes.push({ destination: `10.0.${subnet}.0`, prefixLength: PREFIX_LENGTH, gateway: address });
+  }
+  if (address6 !== '') {
+    const destination = `2001:db8:0:${subnet}::`;
+    node.routes.push({ destination, prefixLength: PREFIX_LENGTH6, gateway: address6 });
   }
 }
 
@@ -170,13 +199,13 @@ function subnetsOf(segments: readonly SegmentPlan[], node: NodePlan): number[] {
   return node.ports.map((port) => (segments[port.segment] as SegmentPlan).subnet);
 }
 
-/** The address of the router through which `target` is fewest hops away. */
+/** The port of the router through which `target` is fewest hops away. */
 function nextHop(
   segments: readonly SegmentPlan[],
   routers: readonly NodePlan[],
   own: readonly number[],
   target: number,
-): string | null {
+): PortPlan | null {
   // Hops from each subnet to the target.
   const hops = new Map([[target, 0]]);
   for (let distance = 0, found = true; found; distance++) {
@@ -191,14 +220,14 @@ function nextHop(
       }
     }
   }
-  let best: string | null = null;
+  let best: PortPlan | null = null;
   let bestHops = Number.POSITIVE_INFINITY;
   for (const router of routers) {
     const reached = subnetsOf(segments, router);
     const distance = Math.min(...reached.map((subnet) => hops.get(subnet) ?? Number.POSITIVE_INFINITY));
     const port = router.ports.find((one) => own.includes((segments[one.segment] as SegmentPlan).subnet));
     if (port === undefined || distance >= bestHops) continue;
-    best = port.address;
+    best = port;
     bestHops = distance;
   }
   return best;
@@ -221,7 +250,7 @@ export function nodesBetween(topology: Topology, a: number, b: number): Set<numb
       (entry) =>
         near.has(entry.segment) && node.ports.some((exit) => exit.segment !== entry.segment && far.has(exit.segment)),
     );
-    if (between || node.ports.some((port) => gateways.includes(port.address))) found.add(index);
+    if (between || node.ports.some((p) => gateways.includes(p.address) || gateways.includes(p.address6))) found.add(index);
   }
   return found;
 }

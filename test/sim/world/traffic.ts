@@ -3,6 +3,7 @@
  */
 
 import type { Draw } from './draw.ts';
+import type { Families } from './topology.ts';
 
 const MS = 1000;
 const SECOND = 1_000_000;
@@ -41,8 +42,17 @@ export interface SidePlan {
   receiveBufferBytes: number;
 }
 
+/**
+ * How the server is named: by its address of a family; `mapped`, by its IPv4 address from a socket of IPv6; `link`, by its
+ * link-local one.
+ */
+export type Naming = 'ipv4' | 'ipv6' | 'mapped' | 'link';
+
 export interface StreamPlan {
   id: number;
+  naming: Naming;
+  /** Both connect to each other at the same time (RFC 9293 section 3.5, figure 7). */
+  mutual: boolean;
   client: number;
   server: number;
   port: number;
@@ -54,6 +64,7 @@ export interface StreamPlan {
 
 export interface DatagramPlan {
   id: number;
+  naming: Naming;
   client: number;
   server: number;
   port: number;
@@ -78,12 +89,16 @@ export interface TrafficLimits {
   datagramMost: number;
   /** Hosts vanish: whoever only waits must find out by itself. */
   watchful: boolean;
+  families: Families;
+  /** Whether two hosts are on one subnet. */
+  neighbors(a: number, b: number): boolean;
 }
 
 export function drawStreams(draw: Draw, limits: TrafficLimits): StreamPlan[] {
   return Array.from({ length: limits.streams }, (_, id) => {
     const [client, server] = drawPair(draw, limits.hosts);
     const closedPort = draw.chance(0.04);
+    const mutual = !closedPort && client !== server && draw.chance(0.06);
     const shape = drawShape(draw, limits.bytesMost);
     const sides = [drawSide(draw, limits, shape[0]), drawSide(draw, limits, shape[1])] as const;
     // A reset may be lost: only keep-alive finds out.
@@ -91,14 +106,23 @@ export function drawStreams(draw: Draw, limits: TrafficLimits): StreamPlan[] {
     if (sides[1].ending !== 'orderly') watch(draw, sides[0]);
     return {
       id,
+      naming: drawNaming(draw, limits, client, server),
+      mutual,
       client,
       server,
-      port: closedPort ? 9 : 1000 + draw.below(3),
+      port: closedPort ? 9 : mutual ? 3000 + id : 1000 + draw.below(3),
       atUs: draw.below(draw.chance(0.8) ? SECOND : 10 * SECOND),
       closedPort,
       sides,
     };
   });
+}
+
+function drawNaming(draw: Draw, { families, neighbors }: TrafficLimits, a: number, b: number): Naming {
+  if (families === 'ipv4') return 'ipv4';
+  if (a !== b && neighbors(a, b) && draw.chance(0.1)) return 'link';
+  if (families === 'ipv6') return 'ipv6';
+  return draw.pick(['ipv4', 'ipv6', 'ipv6', 'mapped']);
 }
 
 function watch(draw: Draw, side: SidePlan): void {
@@ -148,6 +172,7 @@ export function drawDatagrams(draw: Draw, limits: TrafficLimits): DatagramPlan[]
     const closedPort = draw.chance(0.1);
     return {
       id,
+      naming: drawNaming(draw, limits, client, server),
       client,
       server,
       port: closedPort ? 9 : 2000 + id,

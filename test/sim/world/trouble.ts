@@ -17,6 +17,8 @@ export type EventPlan =
   | { kind: 'cut'; atUs: number; untilUs: number; ports: readonly (readonly [number, number])[] }
   /** The node loses power, and boots again. */
   | { kind: 'reboot'; atUs: number; untilUs: number; node: number }
+  /** Somebody switches the interface off, and on again. */
+  | { kind: 'flap'; atUs: number; untilUs: number; node: number; port: number }
   /** The port's character changes for good. */
   | { kind: 'change'; atUs: number; node: number; port: number; impairment: Impairment };
 
@@ -69,8 +71,9 @@ export function drawEvents(draw: Draw, topology: Topology, severity: Severity): 
   for (let i = 0; i < count; i++) {
     const atUs = draw.below(draw.chance(0.7) ? 3 * SECOND : 20 * SECOND);
     const x = draw.unit();
-    if (x < 0.55) events.push(drawCut(draw, topology, atUs));
-    else if (x < 0.85) events.push(drawReboot(draw, topology, atUs));
+    if (x < 0.5) events.push(drawCut(draw, topology, atUs));
+    else if (x < 0.75) events.push(drawReboot(draw, topology, atUs));
+    else if (x < 0.85) events.push(drawFlap(draw, topology, atUs));
     else events.push(drawChange(draw, topology, severity, atUs));
   }
   return events;
@@ -92,6 +95,12 @@ function drawCut(draw: Draw, { nodes, segments }: Topology, atUs: number): Event
 function drawReboot(draw: Draw, { nodes }: Topology, atUs: number): EventPlan {
   const untilUs = atUs + draw.scale(10 * MS, 30 * SECOND);
   return { kind: 'reboot', atUs, untilUs, node: draw.below(nodes.length) };
+}
+
+function drawFlap(draw: Draw, { nodes }: Topology, atUs: number): EventPlan {
+  const node = draw.below(nodes.length);
+  const port = draw.below(nodes[node]?.ports.length ?? 1);
+  return { kind: 'flap', atUs, untilUs: atUs + draw.scale(1, 20 * SECOND), node, port };
 }
 
 function drawChange(draw: Draw, { nodes }: Topology, severity: Severity, atUs: number): EventPlan {

@@ -3,6 +3,7 @@
  */
 
 import { Errno, type ErrnoName, errnoName } from '../../../src/base/errors.ts';
+import { isSilent } from './plan.ts';
 import type { StreamEnd } from './stream-end.ts';
 import { nodesBetween } from './topology.ts';
 import { lossOf } from './trouble.ts';
@@ -13,10 +14,15 @@ const LOST: readonly ErrnoName[] = ['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 
 /** A peer that was reset, or is not the one it was. */
 const RESET: readonly ErrnoName[] = ['ECONNRESET', 'EPIPE'];
 
+/** Heaps below this run out. */
+const POOR_BYTES = 8 << 20;
+
 /** What a connection had to go through. */
 interface Way {
   /** Somebody on it was cut or changed. */
   cut: boolean;
+  /** An interface was off for a while: IPv6 has no addresses then. */
+  flapped: boolean;
   /** A machine on it went down: the client's, the server's, one in between. */
   clientDown: boolean;
   serverDown: boolean;
@@ -26,6 +32,12 @@ interface Way {
   /** So many that seven SYNs or five keep-alive probes can be. */
   hopeless: boolean;
   duplicates: boolean;
+  /** Bits are flipped: IPv6 headers have no checksum, so strange errors come back. */
+  flips: boolean;
+  /** A path MTU can be found by probing only. */
+  silentRouter: boolean;
+  poor: boolean;
+  fewPorts: boolean;
 }
 
 export function judge(world: World): void {
@@ -43,12 +55,17 @@ function wayOf({ plan }: World, client: number, server: number): Way {
   const nodes = nodesBetween(plan, client, server);
   const way: Way = {
     cut: false,
+    flapped: false,
     clientDown: false,
     serverDown: false,
     betweenDown: false,
     lossy: false,
     hopeless: false,
     duplicates: false,
+    flips: false,
+    silentRouter: false,
+    poor: plan.heapBytes < POOR_BYTES,
+    fewPorts: plan.fewPorts,
   };
   let arrives = 1;
   for (const node of nodes) {
@@ -59,7 +76,9 @@ function wayOf({ plan }: World, client: number, server: number): Way {
       if (impairment.rateBps !== undefined) way.lossy = true;
       if (impairment.rateBps !== undefined && impairment.rateBps < 5e6) way.hopeless = true;
       if (impairment.duplicate !== undefined) way.duplicates = true;
+      if (impairment.corrupt !== undefined) way.flips = true;
     }
+    if (isSilent(plan.sysctls[node] ?? {})) way.silentRouter = true;
     for (const port of plan.nodes[node]?.ports ?? []) if (port.full === 'drop') way.lossy = true;
   }
   if (arrives < 1) way.lossy = true;
@@ -70,6 +89,8 @@ function wayOf({ plan }: World, client: number, server: number): Way {
       else if (event.node === server) way.serverDown = true;
       else if (nodes.has(event.node)) way.betweenDown = true;
       if (event.node === server && client === server) way.serverDown = true;
+    } else if (event.kind === 'flap') {
+      if (nodes.has(event.node)) way.cut = way.lossy = way.flapped = true;
     } else if (event.kind === 'change') {
       if (nodes.has(event.node)) way.cut = way.lossy = way.hopeless = way.duplicates = true;
     } else if (event.ports.some(([node]) => nodes.has(node))) {
@@ -151,10 +172,16 @@ function allowedErrors(
   if (peerDown) allow([...RESET, 'ECONNREFUSED']);
   if (peerDown || way.betweenDown || way.cut) allow(LOST);
   // Never connected: three ARP requests were lost.
-  if (way.lossy && client && !end.connected) allow(['EHOSTUNREACH', 'EHOSTDOWN']);
-  if (way.hopeless) allow(LOST);
+  if (way.lossy && (client || run.plan.mutual) && !end.connected) allow(['EHOSTUNREACH', 'EHOSTDOWN']);
+  if (way.flapped && !end.connected) allow(['EADDRNOTAVAIL']);
+  if (way.hopeless || way.silentRouter) allow(LOST);
+  if (way.flips && !end.connected) allow(['EPROTO', 'ENOPROTOOPT', 'ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH']);
+  if (way.poor) allow(['ENOBUFS', 'ENOMEM', ...LOST, ...RESET]);
+  if (way.fewPorts && !end.connected) allow(['EADDRNOTAVAIL', 'EADDRINUSE']);
+  // Whoever is heard before the other has called is refused; equal times do not mean equal delays.
+  if (run.plan.mutual) allow(['ECONNREFUSED', ...RESET]);
   // The peer gave up: as a closed socket that is not kept for ever, or a handshake whose last step never arrived.
-  if (way.cut || way.hopeless) allow(RESET);
+  if (way.cut || way.hopeless || way.silentRouter) allow(RESET);
   return allowed;
 }
 
@@ -167,7 +194,8 @@ function judgeDatagrams(run: DatagramRun, way: Way): string {
   for (const error of client.errors) {
     const refused = -error === Errno.ECONNREFUSED && plan.connected && (plan.closedPort || way.serverDown);
     const lost = (!calm || way.lossy) && LOST.includes(errnoName(error));
-    if (!refused && !lost) return `the client was told ${errnoName(error)}`;
+    const homeless = -error === Errno.EADDRNOTAVAIL && way.flapped;
+    if (!refused && !lost && !homeless) return `the client was told ${errnoName(error)}`;
   }
   for (const number of client.arrived.keys()) {
     const count = client.arrived[number] ?? 0;

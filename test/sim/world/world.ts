@@ -5,15 +5,15 @@
 import { Errno } from '../../../src/base/errors.ts';
 import { type Rng, randomBelow, SeededRng } from '../../../src/base/rng.ts';
 import { Simulation } from '../../../src/host/sim/simulation.ts';
-import type { DatagramSocket, StreamSocket } from '../../../src/socket/socket.ts';
-import { parseAddress } from '../../../src/wire/ipv4.ts';
+import type { Kernel } from '../../../src/kernel/kernel.ts';
+import type { Family, StreamSocket } from '../../../src/socket/socket.ts';
 import { DatagramEnd, startSending } from './datagram-end.ts';
 import { FrameLog } from './frame-log.ts';
 import { leftovers } from './leftovers.ts';
 import { type Machine, Network } from './machine.ts';
 import { planWorld, type WorldPlan } from './plan.ts';
 import { StreamEnd } from './stream-end.ts';
-import type { DatagramPlan, SidePlan, StreamPlan } from './traffic.ts';
+import type { DatagramPlan, Naming, SidePlan, StreamPlan } from './traffic.ts';
 import type { EventPlan } from './trouble.ts';
 import { judge } from './verdict.ts';
 
@@ -26,6 +26,8 @@ const FORGET_US = HOUR;
 /** What is still under way when the programs of an exchange have sent everything. */
 const LINGER_US = 20 * SECOND;
 const LISTEN_PORTS = [1000, 1001, 1002];
+/** Between the two ports of a mutual open. */
+const MUTUAL_PORTS = 500;
 const HEADER_BYTES = 8;
 
 export interface WorldResult {
@@ -82,8 +84,8 @@ export class World {
   readonly datagrams: DatagramRun[];
   readonly problems: string[] = [];
   readonly #rng: Rng;
-  /** Which connection comes from that machine and port. */
-  readonly #byClientPort: Map<string, StreamRun> = new Map();
+  /** Which connection is the one of two names. */
+  readonly #byNames: Map<string, StreamRun> = new Map();
   readonly #listeners: Map<number, StreamSocket[]> = new Map();
 
   constructor(plan: WorldPlan, capture: boolean) {
@@ -121,8 +123,15 @@ export class World {
     return { plan: this.plan, digest, frames, bytes, endedUs, problems };
   }
 
-  address(node: number): number {
-    return parseAddress(this.plan.nodes[node]?.ports[0]?.address ?? '') as number;
+  /** How a program on `kernel` names a host; the number is good for the next call only. */
+  #numberOf(kernel: Kernel, host: number, naming: Naming): number {
+    return kernel.inet.addressText.parse(this.#nameOf(host, naming)) as number;
+  }
+
+  #nameOf(host: number, naming: Naming): string {
+    const port = this.plan.nodes[host]?.ports[0];
+    if (naming === 'link') return `${this.network.machine(host).linkLocal}%eth0`;
+    return (naming === 'ipv6' ? port?.address6 : port?.address) as string;
   }
 
   #schedule(event: EventPlan): void {
@@ -130,6 +139,10 @@ export class World {
     if (event.kind === 'change') {
       const { node, port, impairment } = event;
       simulation.at(event.atUs, () => network.machine(node).change(port, impairment));
+    } else if (event.kind === 'flap') {
+      const { node, port } = event;
+      simulation.at(event.atUs, () => network.machine(node).switchInterface(port, false));
+      simulation.at(event.untilUs, () => network.machine(node).switchInterface(port, true));
     } else if (event.kind === 'cut') {
       simulation.at(event.atUs, () => {
         for (const [node, port] of event.ports) network.machine(node).cut(port);
@@ -161,54 +174,95 @@ export class World {
     if (machine.node.kind === 'host') this.#serve(machine);
   }
 
+  /** Where there are both families, one listener hears both, or each has its own. */
   #serve(machine: Machine): void {
-    const listeners = LISTEN_PORTS.map((port) => {
-      const listener = machine.kernel?.sockets.stream() as StreamSocket;
-      const error = listener.bind(0, port) || listener.listen(1 + randomBelow(this.#rng, 16));
-      if (error !== 0) throw new Error(`${machine.node.name}: listen: ${error}`);
-      listener.onEvents = () => {
-        for (let socket = listener.accept(); socket !== null; socket = listener.accept()) {
-          this.#accept(machine, socket);
-        }
-      };
-      return listener;
+    const { families } = this.plan;
+    const kernel = machine.kernel as Kernel;
+    const listeners = LISTEN_PORTS.flatMap((port) => {
+      if (families === 'ipv4') return [this.#listen(machine, kernel, port, 4, false)];
+      const apart = families === 'both' && randomBelow(this.#rng, 2) === 0;
+      const six = this.#listen(machine, kernel, port, 6, apart);
+      return apart ? [six, this.#listen(machine, kernel, port, 4, false)] : [six];
     });
     this.#listeners.set(machine.index, listeners);
   }
 
-  #accept(machine: Machine, socket: StreamSocket): void {
+  #listen(machine: Machine, kernel: Kernel, port: number, family: Family, only6: boolean): StreamSocket {
+    const { simulation } = this;
+    const listener = kernel.sockets.stream(family);
+    if (only6) listener.setOption('ipv6Only', true);
+    const any = family === 6 ? (kernel.inet.addressText.parse('::') as number) : 0;
+    const error = listener.bind(any, port) || listener.listen(1 + randomBelow(this.#rng, 16));
+    if (error !== 0) throw new Error(`${machine.node.name}: listen: ${error}`);
+    const acceptAll = (): void => {
+      if (machine.kernel !== kernel) return;
+      for (let socket = listener.accept(); socket !== null; socket = listener.accept()) {
+        this.#accept(machine, kernel, socket);
+      }
+    };
+    const delayUs = this.plan.acceptDelaysUs[machine.index] as number;
+    listener.onEvents = delayUs === 0 ? acceptAll : () => simulation.at(simulation.nowUs() + delayUs, acceptAll);
+    return listener;
+  }
+
+  #accept(machine: Machine, kernel: Kernel, socket: StreamSocket): void {
     const { address, port } = socket.peer;
-    const run = this.#byClientPort.get(`${machine.index} ${address}:${port}`);
+    const name = kernel.inet.addressText.format(address).split('%')[0];
+    const run = this.#byNames.get(`${machine.index}:${socket.local.port} ${name}:${port}`);
     if (run === undefined || run.server !== null) {
       this.problems.push(`${machine.node.name}: accepted a connection that nobody made, from port ${port}`);
       socket.abort();
       return;
     }
     run.accepted++;
-    run.server = new StreamEnd(this.simulation, this.#rng, run.plan.sides[1] as SidePlan, run.plan.id, false);
+    run.server = new StreamEnd(this.simulation, this.#rng, run.plan.sides[1] as SidePlan, run.plan.id, false, false);
     StreamEnd.prepare(socket, run.server.plan);
     run.server.attach(socket);
   }
 
   #startStream(run: StreamRun): void {
     const { plan } = run;
-    const end = new StreamEnd(this.simulation, this.#rng, plan.sides[0], plan.id, true);
+    const end = new StreamEnd(this.simulation, this.#rng, plan.sides[0], plan.id, true, true);
     run.client = end;
-    const machine = this.network.machine(plan.client);
-    if (machine.kernel === null) {
-      end.crash();
+    if (plan.mutual) {
+      const other = new StreamEnd(this.simulation, this.#rng, plan.sides[1], plan.id, false, true);
+      run.server = other;
+      this.#connect(end, plan.client, plan.server, plan.naming, plan.port, plan.port + MUTUAL_PORTS);
+      this.#connect(other, plan.server, plan.client, plan.naming, plan.port + MUTUAL_PORTS, plan.port);
       return;
     }
-    const socket = machine.kernel.sockets.stream();
+    const socket = this.#connect(end, plan.client, plan.server, plan.naming, plan.port, 0);
+    const kernel = this.network.machine(plan.client).kernel;
+    if (socket === null || kernel === null) return;
+    const { address, port } = socket.local;
+    const name = kernel.inet.addressText.format(address).split('%')[0];
+    this.#byNames.set(`${plan.server}:${plan.port} ${name}:${port}`, run);
+  }
+
+  /** Connect an end, from port `own` when that is not 0. Null when that failed at once. */
+  #connect(
+    end: StreamEnd,
+    from: number,
+    to: number,
+    naming: Naming,
+    port: number,
+    own: number,
+  ): StreamSocket | null {
+    const { kernel } = this.network.machine(from);
+    if (kernel === null) {
+      end.crash();
+      return null;
+    }
+    const family = naming === 'ipv4' ? 4 : 6;
+    const socket = kernel.sockets.stream(family);
     StreamEnd.prepare(socket, end.plan);
     end.attach(socket);
-    const result = socket.connect(this.address(plan.server), plan.port);
-    if (result !== -Errno.EINPROGRESS) {
-      end.refuse(result);
-      return;
-    }
-    const { address, port } = socket.local;
-    this.#byClientPort.set(`${plan.server} ${address}:${port}`, run);
+    const any = family === 6 ? (kernel.inet.addressText.parse('::') as number) : 0;
+    const bound = own === 0 ? 0 : socket.bind(any, own);
+    const result = bound === 0 ? socket.connect(this.#numberOf(kernel, to, naming), port) : bound;
+    if (result === -Errno.EINPROGRESS) return socket;
+    end.refuse(result);
+    return null;
   }
 
   #startDatagrams(run: DatagramRun): void {
@@ -217,12 +271,12 @@ export class World {
     const client = this.network.machine(plan.client).kernel;
     const server = this.network.machine(plan.server).kernel;
     if (client === null) return;
-    if (!plan.closedPort && server !== null) run.server = this.#openServer(run, server.sockets.datagram());
-    const socket = client.sockets.datagram();
+    if (!plan.closedPort && server !== null) run.server = this.#openServer(run, server);
+    const socket = client.sockets.datagram(plan.naming === 'ipv4' ? 4 : 6);
     const end = new DatagramEnd(socket, plan);
     run.client = end;
-    const address = this.address(plan.server);
-    const error = plan.connected ? socket.connect(address, plan.port) : 0;
+    const address = (): number => this.#numberOf(client, plan.server, plan.naming);
+    const error = plan.connected ? socket.connect(address(), plan.port) : 0;
     if (error !== 0) {
       end.errors.push(error);
       end.sendsDone = true;
@@ -235,8 +289,10 @@ export class World {
     startSending(this.simulation, end, plan, sizes, address);
   }
 
-  #openServer({ plan }: DatagramRun, socket: DatagramSocket): DatagramEnd {
-    const error = socket.bind(0, plan.port);
+  #openServer({ plan }: DatagramRun, kernel: Kernel): DatagramEnd {
+    const six = this.plan.families !== 'ipv4';
+    const socket = kernel.sockets.datagram(six ? 6 : 4);
+    const error = socket.bind(six ? (kernel.inet.addressText.parse('::') as number) : 0, plan.port);
     if (error !== 0) throw new Error(`bind ${plan.port}: ${error}`);
     const end = new DatagramEnd(socket, plan);
     end.onReceive = (number, lengthBytes, info) => {
