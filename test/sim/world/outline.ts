@@ -58,7 +58,9 @@ export function outlineOf(plan: WorldPlan): string {
     if ((plan.acceptDelaysUs[n] ?? 0) > 0) lines.push(`  accepts after ${ms(plan.acceptDelaysUs[n] ?? 0)}`);
     for (const [p, port] of node.ports.entries()) {
       const what = impairmentText(plan.impairments[n]?.[p] ?? {});
-      lines.push(`  eth${p} on segment ${port.segment} ${port.address} ${port.address6} ${port.full}${what === '' ? '' : `: ${what}`}`);
+      lines.push(
+        `  eth${p} on segment ${port.segment} ${port.address} ${port.address6} ${port.full}${what === '' ? '' : `: ${what}`}`,
+      );
     }
     for (const { destination, prefixLength, gateway } of node.routes) {
       lines.push(`  route ${destination}/${prefixLength} by ${gateway}`);

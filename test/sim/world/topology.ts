@@ -250,7 +250,8 @@ export function nodesBetween(topology: Topology, a: number, b: number): Set<numb
       (entry) =>
         near.has(entry.segment) && node.ports.some((exit) => exit.segment !== entry.segment && far.has(exit.segment)),
     );
-    if (between || node.ports.some((p) => gateways.includes(p.address) || gateways.includes(p.address6))) found.add(index);
+    if (between || node.ports.some((p) => gateways.includes(p.address) || gateways.includes(p.address6)))
+      found.add(index);
   }
   return found;
 }

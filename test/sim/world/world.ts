@@ -240,14 +240,7 @@ export class World {
   }
 
   /** Connect an end, from port `own` when that is not 0. Null when that failed at once. */
-  #connect(
-    end: StreamEnd,
-    from: number,
-    to: number,
-    naming: Naming,
-    port: number,
-    own: number,
-  ): StreamSocket | null {
+  #connect(end: StreamEnd, from: number, to: number, naming: Naming, port: number, own: number): StreamSocket | null {
     const { kernel } = this.network.machine(from);
     if (kernel === null) {
       end.crash();
