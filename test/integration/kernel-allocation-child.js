@@ -77,7 +77,7 @@ function connect(port) {
   listener.bind(0, port);
   listener.listen(1);
   const client = a.sockets.stream();
-  client.connect(a.resolve('10.0.1.2'), port);
+  client.connect(a.inet.addressText.parse('10.0.1.2'), port);
   let server = null;
   until('a connection', () => (server ??= listener.accept()) !== null && client.state === 'ESTABLISHED');
   return [client, server];
@@ -136,7 +136,7 @@ function echo(port) {
 
 function datagrams(port) {
   const sockets = [a, b].map((kernel) => kernel.sockets.datagram());
-  const peers = [b.resolve('10.0.1.2'), a.resolve('10.0.0.2')];
+  const peers = [a.inet.addressText.parse('10.0.1.2'), a.inet.addressText.parse('10.0.0.2')];
   const bytes = new Uint8Array(1472);
   const info = { address: 0, port: 0, fullBytes: 0 };
   for (const socket of sockets) {

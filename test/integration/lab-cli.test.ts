@@ -78,7 +78,7 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
       '? (10.0.0.10) at 02:6d:6b:00:01:00 on eth0\n? (10.0.1.10) at 02:6d:6b:00:03:00 on eth1\n',
     );
     const sockets = await terminal.run('netstat', '-k', 'api', '-an');
-    expect(sockets.out).toMatch(/^tcp +0 +0 {2}\*\.80 +\*\.\* +LISTEN$/m);
+    expect(sockets.out).toMatch(/^tcp6 +0 +0 {2}\*\.80 +\*\.\* +LISTEN$/m);
     expect(sockets.out).toMatch(/^tcp +\d+ +\d+ {2}10\.0\.1\.10\.80 +10\.0\.0\.10\.\d+ +ESTABLISHED$/m);
     expect(sockets.out).toMatch(/^tcp +\d+ +\d+ {2}10\.0\.1\.10\.\d+ +10\.0\.1\.11\.80 +ESTABLISHED$/m);
   });
@@ -162,7 +162,7 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
     [
       ['exec', 'client', '--', 'nmap'],
       127,
-      'mk exec: nmap: no such command here; there are ifconfig, netstat, arp, ping, route, sysctl, nc\n',
+      'mk exec: nmap: no such command here; there are ifconfig, netstat, arp, ndp, ping, ping6, route, sysctl, nc\n',
     ],
     [['exec', 'nobody', '--', 'arp', '-an'], 2, 'mk exec: no node nobody; there are client, gw, api, db\n'],
     [['arp', '-an'], 2, 'mk arp: which kernel? Say -k NODE (client, gw, api, db)\n'],
