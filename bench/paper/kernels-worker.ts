@@ -6,7 +6,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { SeededRng } from '#src/base/rng';
-import { MonotonicClock } from '#src/host/node/event-loop';
+import { SpinClock } from '#src/host/node/spin-clock';
 import { Kernel } from '#src/kernel/kernel';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type NetworkDescriptor, openVni } from '#src/link/index';
 import { Arena, Doorbell, type WasmMemory } from '#src/mem/index';
@@ -52,14 +52,14 @@ const { run } = boot;
 const arena = Arena.attach(boot.memory);
 const limitMs = performance.now() + run.ms + run.warmupMs + WORKER_GRACE_MS;
 const line = new SpinLine(arena.words, boot.controlAt, boot.side, limitMs);
-const clock = new MonotonicClock();
 
 function openSide(side: 0 | 1): Side {
   const doorbellAt = boot.doorbells[side] as number;
+  const clock = new SpinClock();
   const kernel = new Kernel({
     name: `bench${side}`,
     arena,
-    host: { rng: new SeededRng(side + 1), nowUs: () => clock.nowUs(), epochNs: 0n, requestWork: () => {} },
+    host: { rng: new SeededRng(side + 1), nowUs: () => clock.readUs(), epochNs: 0n, requestWork: () => {} },
     heap: { at: boot.heaps[side] as number, bytes: boot.heapBytes },
   });
   const device = openVni(arena, kernel.bulk, boot.network, side, {
@@ -77,7 +77,8 @@ function openSide(side: 0 | 1): Side {
   const doorbell = new Doorbell(arena, doorbellAt);
   let idle = 0;
   const work = (): number => {
-    const done = kernel.doWork(clock.nowUs());
+    const done = kernel.doWork(clock.turnUs());
+    clock.turned(done);
     if (done > 0) idle = 0;
     else if ((++idle & 0xfff) === 0) line.checkLimit();
     return done;
@@ -89,7 +90,7 @@ function openSide(side: 0 | 1): Side {
       doorbell.disarm();
       return;
     }
-    const untilMs = (kernel.nextDeadlineUs() - clock.nowUs()) / 1000;
+    const untilMs = (kernel.nextDeadlineUs() - clock.readUs()) / 1000;
     doorbell.wait(Math.min(SLEEP_MS, Math.max(0, untilMs)));
     line.checkLimit();
   };

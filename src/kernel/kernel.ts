@@ -74,7 +74,8 @@ export class Kernel implements Agent {
   readonly names: Map<string, readonly string[]> = new Map();
   /** Called after a turn in which a socket was bound, began to listen, or was closed. */
   onSocketsChanged: (() => void) | null = null;
-  readonly #events: EventQueue = new EventQueue();
+  /** What a handler sent leaves before the next one runs: the peers work on it meanwhile. */
+  readonly #events: EventQueue = new EventQueue(() => this.inet.flush());
   /** A gauge: what `mk top` shows as open connections. */
   readonly #connectionsOpen: number;
   #portsGeneration = -1;
@@ -146,8 +147,10 @@ export class Kernel implements Agent {
       work += received;
       work += this.tcp.doWork(nowUs);
       this.inet.flush();
+      // The program first: what it does not take piles up, leaves the caches, and is lost in the end.
+      if (received === 0 || this.#events.pending) break;
       // A batch that is not full has emptied the rings; only what we sent ourselves can be there already.
-      if (received === 0 || (received < BATCH_FRAMES && !this.#loopback.pending)) break;
+      if (received < BATCH_FRAMES && !this.#loopback.pending) break;
     }
     work += this.callouts.run(nowUs);
     for (let i = 0; i < this.#timed.length; i++) work += (this.#timed[i] as TimedDevice).tick(nowUs);

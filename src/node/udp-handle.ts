@@ -42,8 +42,25 @@ const UV_ECANCELED = uvCode('ECANCELED');
 /** Datagrams per turn, then others get theirs. */
 const RECEIVES_PER_TURN = 64;
 const DATAGRAM_BYTES_MAX = 65535;
-/** Datagrams up to this size are cut from Node's own buffer pool. */
+/** Datagrams up to this size are cut from a common block: making one costs more than copying the datagram. */
 const POOLED_BYTES = 2048;
+/** What a program that keeps one datagram keeps with it at most. */
+const BLOCK_BYTES = 32_768;
+
+let block = Buffer.allocUnsafeSlow(0);
+let blockUsed = 0;
+
+/** A buffer for one datagram. */
+function datagramBuffer(lengthBytes: number): Buffer {
+  if (lengthBytes > POOLED_BYTES) return Buffer.allocUnsafeSlow(lengthBytes);
+  if (blockUsed + lengthBytes > block.length) {
+    block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    blockUsed = 0;
+  }
+  const at = blockUsed;
+  blockUsed = (at + lengthBytes + 7) & ~7;
+  return block.subarray(at, at + lengthBytes);
+}
 
 const parsed: ParsedAddress = { address: 0, error: 0 };
 const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
@@ -233,7 +250,7 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
   #receiveOne(socket: DatagramSocket): boolean {
     const next = socket.nextBytes;
     const length = next < 0 ? 0 : Math.min(next, DATAGRAM_BYTES_MAX);
-    const bytes = length <= POOLED_BYTES ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
+    const bytes = datagramBuffer(length);
     const count = socket.receive(bytes, 0, length, info);
     if (count === -Errno.EAGAIN) return false;
     if (count < 0) {

@@ -39,7 +39,7 @@ class EventList {
     this.#count++;
   }
 
-  deliver(): number {
+  deliver(handled: () => void): number {
     const targets = this.#posted;
     const count = this.#count;
     this.#posted = this.#delivering;
@@ -52,7 +52,9 @@ class EventList {
         targets[called++] = null;
         const events = target.pendingEvents;
         target.pendingEvents = 0;
-        if (events !== 0 && target.onEvents !== null) target.onEvents(events);
+        if (events === 0 || target.onEvents === null) continue;
+        target.onEvents(events);
+        handled();
       }
     } finally {
       for (let i = called; i < count; i++) {
@@ -68,6 +70,12 @@ export class EventQueue {
   /** New connections come before everything else: a server knows of one before its client can be told that it stands. */
   readonly #arrivals = new EventList();
   readonly #others = new EventList();
+  readonly #handled: () => void;
+
+  /** `handled` is called after each handler that ran. */
+  constructor(handled: () => void = () => {}) {
+    this.#handled = handled;
+  }
 
   get pending(): boolean {
     return !this.#arrivals.empty || !this.#others.empty;
@@ -80,10 +88,11 @@ export class EventQueue {
 
   /**
    * Deliver what was posted before this call; events that handlers post wait for the next one (but what the handlers of
-   * new connections post for others comes now). Returns how many targets were called. When a handler throws (a program's uncaught error), the others keep their events.
+   * new connections post for others comes now). Returns how many targets were called. When a handler throws (a program's
+   * uncaught error), the others keep their events.
    */
   deliver(): number {
-    const called = this.#arrivals.empty ? 0 : this.#arrivals.deliver();
-    return this.#others.empty ? called : called + this.#others.deliver();
+    const called = this.#arrivals.empty ? 0 : this.#arrivals.deliver(this.#handled);
+    return this.#others.empty ? called : called + this.#others.deliver(this.#handled);
   }
 }
