@@ -65,8 +65,8 @@ export function udpInPlaceMetric(sizeBytes: number, checksum: Checksum): string 
   return `${udpMetric(sizeBytes, checksum)}, in place`;
 }
 
-export function udpRoundTripMetric(payloadBytes: number, asleep = false): string {
-  return `UDP round trip ${payloadBytes} B, ${asleep ? 'both asleep' : 'both spinning'}`;
+export function udpRoundTripMetric(payloadBytes: number, asleep = false, inPlace = false): string {
+  return `UDP round trip ${payloadBytes} B, ${asleep ? 'both asleep' : 'both spinning'}${inPlace ? ', in place' : ''}`;
 }
 
 export const TCP_ROUND_TRIP = 'TCP round trip 4 B, both spinning';
@@ -162,11 +162,18 @@ export function udpSubjects(quick: boolean, durations: Durations): Subject[] {
 /** Round trips, and the cost of a datagram on one thread alone. */
 export function latencySubjects(quick: boolean, durations: Durations): Subject[] {
   const run = base(durations);
-  const trip = (payloadBytes: number, asleep: boolean): Subject =>
-    roundTripSubject(udpRoundTripMetric(payloadBytes, asleep), { ...run, kind: 'udpRoundTrip', payloadBytes, asleep });
+  const trip = (payloadBytes: number, asleep: boolean, inPlace = false): Subject =>
+    roundTripSubject(udpRoundTripMetric(payloadBytes, asleep, inPlace), {
+      ...run,
+      kind: 'udpRoundTrip',
+      payloadBytes,
+      asleep,
+      inPlace,
+    });
   const tcp = roundTripSubject(TCP_ROUND_TRIP, { ...run, kind: 'tcpRoundTrip', payloadBytes: 4 });
   return [
     trip(4, false),
+    trip(4, false, true),
     ...(quick ? [] : [trip(1472, false), tcp]),
     trip(4, true),
     ...[18, 1472].map((payloadBytes) => udpAloneSubject(udpCostMetric(payloadBytes), { ...run, payloadBytes })),

@@ -138,18 +138,77 @@ function sendSurely(side: Side, send: Send, sequence: number): void {
   side.kernel.flush();
 }
 
-export function askUdp(side: Side): Record<string, number> {
-  const { kernel, run, line, peer } = side;
-  const socket = kernel.sockets.datagram();
-  const [out, into] = [new Uint8Array(run.payloadBytes), new Uint8Array(run.payloadBytes)];
-  const [question, answer] = [new DataView(out.buffer), new DataView(into.buffer)];
+/** One end of a round trip. */
+interface Conversation {
+  /** Gives turns until a datagram has come; the number in it. */
+  awaitNumber(): number;
+  /** To the peer, or to whoever sent last; the count, or a negative errno. */
+  send: Send;
+}
+
+/** By socket calls, through an array of the program's. `peer` 0: bound, and answering whoever asks. */
+function converseBySocket(side: Side, peer: number): Conversation {
+  const socket = side.kernel.sockets.datagram();
+  const bytes = new Uint8Array(side.run.payloadBytes);
+  const view = new DataView(bytes.buffer);
   const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
-  socket.connect(peer, PORT);
-  line.meet();
-  const send: Send = (sequence) => {
-    question.setInt32(0, sequence, true);
-    return socket.send(out, 0, out.length, 0, 0);
+  if (peer === 0) socket.bind(0, PORT);
+  else socket.connect(peer, PORT);
+  return {
+    awaitNumber() {
+      while (socket.receive(bytes, 0, bytes.length, info) < 0) side.turn();
+      return view.getInt32(0, true);
+    },
+    send(sequence) {
+      view.setInt32(0, sequence, true);
+      return peer === 0
+        ? socket.send(bytes, 0, bytes.length, info.address, info.port)
+        : socket.send(bytes, 0, bytes.length, 0, 0);
+    },
   };
+}
+
+/** In place: read where it lies in the ring, sent from shared memory. */
+function converseInPlace(side: Side, peer: number): Conversation {
+  const { kernel, run } = side;
+  const { view } = kernel.arena;
+  const at = kernel.arena.allocate(Math.ceil((run.payloadBytes + 8) / 64) * 64, 64) + 2;
+  const endpoint = kernel.inet.udp.open();
+  let arrived = false;
+  let number = 0;
+  let fromAddress = 0;
+  let fromPort = 0;
+  endpoint.onDatagram = (dataAt, _length, address, port) => {
+    arrived = true;
+    number = view.getInt32(dataAt, true);
+    fromAddress = address;
+    fromPort = port;
+  };
+  if (peer === 0) endpoint.bind(0, PORT);
+  else endpoint.connect(peer, PORT);
+  return {
+    awaitNumber() {
+      while (!arrived) side.turn();
+      arrived = false;
+      return number;
+    },
+    send(sequence) {
+      view.setInt32(at, sequence, true);
+      return peer === 0
+        ? endpoint.sendFrom(at, run.payloadBytes, fromAddress, fromPort)
+        : endpoint.sendFrom(at, run.payloadBytes, 0, 0);
+    },
+  };
+}
+
+function converse(side: Side, peer: number): Conversation {
+  return side.run.inPlace ? converseInPlace(side, peer) : converseBySocket(side, peer);
+}
+
+export function askUdp(side: Side): Record<string, number> {
+  const { run, line, peer } = side;
+  const { send, awaitNumber } = converse(side, peer);
+  line.meet();
   const warmMs = performance.now() + run.warmupMs;
   const untilMs = warmMs + run.ms;
   const rounds = run.asleep ? 1 : ROUNDS;
@@ -159,8 +218,7 @@ export function askUdp(side: Side): Record<string, number> {
     const startMs = nowMs;
     for (let round = 0; round < rounds; round++, sequence++) {
       sendSurely(side, send, sequence);
-      while (socket.receive(into, 0, into.length, info) < 0) side.turn();
-      if (answer.getInt32(0, true) !== sequence) damaged++;
+      if (awaitNumber() !== sequence) damaged++;
     }
     nowMs = performance.now();
     if (startMs >= warmMs) times.push(((nowMs - startMs) * 1e6) / rounds);
@@ -170,18 +228,12 @@ export function askUdp(side: Side): Record<string, number> {
 }
 
 export function answerUdp(side: Side): Record<string, number> {
-  const { kernel, run, line } = side;
-  const socket = kernel.sockets.datagram();
-  const bytes = new Uint8Array(run.payloadBytes);
-  const view = new DataView(bytes.buffer);
-  const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
-  socket.bind(0, PORT);
-  line.meet();
+  const { send, awaitNumber } = converse(side, 0);
+  side.line.meet();
   for (;;) {
-    while (socket.receive(bytes, 0, bytes.length, info) < 0) side.turn();
-    if (view.getInt32(0, true) === 0) return {};
-    while (socket.send(bytes, 0, bytes.length, info.address, info.port) < 0) side.work();
-    kernel.flush();
+    const number = awaitNumber();
+    if (number === 0) return {};
+    sendSurely(side, send, number);
   }
 }
 

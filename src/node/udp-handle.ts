@@ -39,8 +39,8 @@ const UV_EEXIST = uvCode('EEXIST');
 const UV_ENOTCONN = uvCode('ENOTCONN');
 const UV_ECANCELED = uvCode('ECANCELED');
 
-/** Datagrams per turn, then others get theirs. */
-const RECEIVES_PER_TURN = 64;
+/** Datagrams per turn, then others get theirs: more than a kernel takes from its device in one. */
+const RECEIVES_PER_TURN = 128;
 const DATAGRAM_BYTES_MAX = 65535;
 /** Datagrams up to this size are cut from a common block: making one costs more than copying the datagram. */
 const POOLED_BYTES = 2048;
