@@ -3,7 +3,7 @@
  *
  * Thread: the one that runs the kernel. Paths read it when they are renewed; a change moves the route generation, so
  * every path looks again. Entries end after `net.inet.ip.mtudisctimeout` seconds, when the larger size may be tried
- * again (RFC 1191 section 6.3). Missing: probing by the packetization layer (RFC 4821), which TCP would add.
+ * again (RFC 1191 section 6.3). TCP probes for itself where nobody says anything (tcp/mtu-search.ts).
  */
 
 import { Callout } from '../kern/callout.ts';

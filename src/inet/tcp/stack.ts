@@ -4,7 +4,7 @@
  * Thread: the one that runs the kernel. `input` is called for each received segment, `doWork` once after each batch: it
  * sends what the batch made possible and the acknowledgements it left owing, one for all segments of a connection. Links
  * without room put connections on a list that is tried again with every `doWork`.
- * Read first: transport.ts, connection.ts, RFC 9293 section 3.10. Missing: what recovery.ts and listen.ts say.
+ * Read first: transport.ts, connection.ts, RFC 9293 section 3.10.
  */
 
 import { foldSum } from '../../base/checksum.ts';

@@ -3,7 +3,7 @@
  *
  * Thread: the one that runs the kernel. Windows of the formulas are in segments, times in seconds, as in the RFC; `cwnd`
  * and `ssthresh` are bytes. Fields begin as fractions so that the engine keeps them as doubles from the start.
- * Read first: RFC 9438 sections 4 and 5. Missing: HyStart++ (RFC 9406).
+ * Read first: RFC 9438 sections 4 and 5.
  */
 
 import type { CongestionControl } from './control.ts';
