@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errors.ts';
 import type { PingEvent } from '../../src/kernel/control.ts';
-import type { DatagramInfo } from '../../src/socket/socket.ts';
+import type { DatagramInfo, StreamSocket } from '../../src/socket/socket.ts';
 import { SimNetwork, type SimNetworkOptions } from './network.ts';
 
 const SECOND_US = 1_000_000;
@@ -118,5 +118,277 @@ describe('UDP sockets of IPv6', () => {
     expect(socket.send(new Uint8Array(1), 0, 1, 0, 0)).toBe(1);
     settle(one);
     expect(socket.error).toBe(-Errno.ECONNREFUSED);
+  });
+});
+
+describe('TCP sockets of IPv6', () => {
+  function listen(one: SimNetwork, at: string, only6 = false): StreamSocket {
+    const listener = one.kernel('b').sockets.stream(6);
+    expect(listener.setOption('ipv6Only', only6)).toBe(0);
+    expect(listener.bind(number(one, 'b', at), 80)).toBe(0);
+    expect(listener.listen(10)).toBe(0);
+    return listener;
+  }
+
+  /** Connect from a, with a socket of that family; its state when all is quiet, or the errno at once. */
+  function connect(one: SimNetwork, to: string, family: 4 | 6 = 6): { socket: StreamSocket; outcome: string | number } {
+    const socket = one.kernel('a').sockets.stream(family);
+    const result = socket.connect(number(one, 'a', to), 80);
+    if (result !== -Errno.EINPROGRESS) return { socket, outcome: result };
+    settle(one);
+    return { socket, outcome: socket.error !== 0 ? socket.error : socket.state };
+  }
+
+  it('show both ends by text, of both families on one listener', () => {
+    const one = network();
+    const listener = listen(one, '::');
+    const { addressText } = one.kernel('b').sockets;
+    const ends = ['2001:db8::2', '10.0.0.2', `${LINK_B}%eth0`].map((to) => {
+      const { socket, outcome } = connect(one, to);
+      expect(outcome).toBe('ESTABLISHED');
+      const accepted = listener.accept() as StreamSocket;
+      const there = [accepted.local, accepted.peer].map(({ address }) => addressText.format(address, 6));
+      const here = one.kernel('a').sockets.addressText;
+      return [...there, here.format(socket.local.address, 6), here.format(socket.peer.address, 6)];
+    });
+    expect(ends).toEqual([
+      ['2001:db8::2', '2001:db8::1', '2001:db8::1', '2001:db8::2'],
+      ['::ffff:10.0.0.2', '::ffff:10.0.0.1', '::ffff:10.0.0.1', '::ffff:10.0.0.2'],
+      [`${LINK_B}%eth0`, `${LINK_A}%eth0`, `${LINK_A}%eth0`, `${LINK_B}%eth0`],
+    ]);
+    const rows = one.kernel('b').control('sockets', {});
+    expect(rows.filter(({ state }) => state === 'LISTEN')).toMatchObject([
+      { family: 'inet6', localAddress: '::', peerAddress: '::', localPort: 80 },
+    ]);
+    expect(rows.filter(({ state }) => state === 'ESTABLISHED').map(({ family }) => family)).toEqual([
+      'inet6',
+      'inet',
+      'inet6',
+    ]);
+  });
+
+  it('keep to IPv6 when told', () => {
+    const one = network();
+    listen(one, '::', true);
+    expect(connect(one, '2001:db8::2').outcome).toBe('ESTABLISHED');
+    expect(connect(one, '10.0.0.2').outcome).toBe(-Errno.ECONNREFUSED);
+    const only = one.kernel('a').sockets.stream(6);
+    only.setOption('ipv6Only', true);
+    expect(only.connect(number(one, 'a', '10.0.0.2'), 80)).toBe(-Errno.ENETUNREACH);
+    expect(only.bind(number(one, 'a', '10.0.0.1'), 0)).toBe(-Errno.EINVAL);
+    expect(only.getOption('ipv6Only')).toBe(true);
+  });
+
+  it('follow net.inet6.ip6.v6only where they say nothing', () => {
+    const one = network();
+    const { sockets, inet } = one.kernel('a');
+    inet.sysctl.set('net.inet6.ip6.v6only', 1);
+    expect([sockets.stream(6), sockets.datagram(6)].map((each) => each.getOption('ipv6Only'))).toEqual([true, true]);
+    expect(sockets.stream().getOption('ipv6Only')).toBe(false);
+  });
+
+  it('refuse what is not of their family', () => {
+    const one = network();
+    expect(connect(one, '2001:db8::2', 4).outcome).toBe(-Errno.EAFNOSUPPORT);
+    const four = one.kernel('a').sockets.stream();
+    expect(four.bind(number(one, 'a', '::1'), 80)).toBe(-Errno.EAFNOSUPPORT);
+    expect(four.setOption('ipv6Only', true)).toBe(-Errno.EINVAL);
+    const six = one.kernel('a').sockets.stream(6);
+    expect(six.bind(number(one, 'a', '2001:db8::2'), 80)).toBe(-Errno.EADDRNOTAVAIL);
+  });
+
+  it('listen on one address only, and refuse the others', () => {
+    const one = network();
+    listen(one, '2001:db8::2');
+    expect(connect(one, '2001:db8::2').outcome).toBe('ESTABLISHED');
+    expect(connect(one, `${LINK_B}%eth0`).outcome).toBe(-Errno.ECONNREFUSED);
+  });
+
+  it('reach their own machine by ::1, and by :: as on Linux', () => {
+    const one = network();
+    const listener = one.kernel('a').sockets.stream(6);
+    listener.bind(number(one, 'a', '::1'), 80);
+    listener.listen(10);
+    for (const to of ['::1', '::']) {
+      const socket = one.kernel('a').sockets.stream(6);
+      expect(socket.connect(number(one, 'a', to), 80)).toBe(-Errno.EINPROGRESS);
+      settle(one);
+      expect([socket.state, one.kernel('a').sockets.addressText.format(socket.peer.address)]).toEqual([
+        'ESTABLISHED',
+        '::1',
+      ]);
+    }
+  });
+
+  it('are told of a port where nobody listens, and of a machine that is not there', () => {
+    const one = network();
+    expect(connect(one, '2001:db8::2').outcome).toBe(-Errno.ECONNREFUSED);
+    const { socket } = connect(one, '2001:db8::77');
+    one.simulation.run(one.simulation.nowUs() + 5 * SECOND_US);
+    expect(socket.error).toBe(-Errno.EHOSTUNREACH);
+  });
+});
+
+describe('groups of IPv6', () => {
+  it('are joined by index, left, and heard on their link only', () => {
+    const one = network();
+    const { sockets } = one.kernel('b');
+    const member = sockets.datagram(6);
+    member.bind(number(one, 'b', '::'), 9);
+    const iface = sockets.addressText.parseInterface('::%eth0') as number;
+    const sender = one.kernel('a').sockets.datagram(6);
+    sender.setOption('multicastInterface', one.kernel('a').sockets.addressText.parseInterface('::%eth0') as number);
+    const heard = (): number => {
+      sender.send(Uint8Array.of(1), 0, 1, number(one, 'a', 'ff02::114%eth0'), 9);
+      sender.send(Uint8Array.of(1), 0, 1, number(one, 'a', 'ff0e::114'), 9);
+      settle(one);
+      let count = 0;
+      const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+      while (member.receive(new Uint8Array(1), 0, 1, info) > 0) count++;
+      return count;
+    };
+    expect(heard()).toBe(0);
+    expect(member.joinGroup(number(one, 'b', 'ff02::114'), iface)).toBe(0);
+    expect(member.joinGroup(number(one, 'b', 'ff02::114%eth0'), iface)).toBe(-Errno.EADDRINUSE);
+    expect(heard()).toBe(1);
+    expect(member.joinGroup(number(one, 'b', 'ff0e::114'), 0)).toBe(0);
+    expect(heard()).toBe(2);
+    expect(member.leaveGroup(number(one, 'b', 'ff02::114'), 0)).toBe(0);
+    expect(member.leaveGroup(number(one, 'b', 'ff0e::114'), iface)).toBe(0);
+    expect(heard()).toBe(0);
+    expect(member.joinGroup(number(one, 'b', '2001:db8::5'), iface)).toBe(-Errno.EINVAL);
+  });
+
+  it('come back to members on the sending machine unless the socket says no', () => {
+    const one = network();
+    const { sockets } = one.kernel('a');
+    const member = sockets.datagram(6);
+    member.bind(number(one, 'a', '::'), 9);
+    const iface = sockets.addressText.parseInterface('::%eth0') as number;
+    member.joinGroup(number(one, 'a', 'ff02::114'), iface);
+    const sender = sockets.datagram(6);
+    const send = (): number => {
+      sender.send(Uint8Array.of(1), 0, 1, number(one, 'a', 'ff02::114%eth0'), 9);
+      settle(one);
+      return member.queuedBytes;
+    };
+    expect(send()).toBe(1);
+    const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+    member.receive(new Uint8Array(1), 0, 1, info);
+    expect(sockets.addressText.format(info.address)).toBe(`${LINK_A}%eth0`);
+    sender.setOption('multicastLoop', false);
+    expect(send()).toBe(0);
+  });
+});
+
+describe('control of IPv6', () => {
+  it('shows and changes addresses', () => {
+    const one = network();
+    const a = one.kernel('a');
+    const shown = (): unknown[] => {
+      const rows = a.control('interfaces', {}).find(({ name }) => name === 'eth0')?.addresses6 ?? [];
+      return rows.map(({ address, prefixLength, state, origin }) => `${address}/${prefixLength} ${state} ${origin}`);
+    };
+    const own = [`${LINK_A}%eth0/64 preferred link-local`, '2001:db8::1/64 preferred manual'];
+    expect(shown()).toEqual(own);
+    a.control('interface.set', { name: 'eth0', addAddress: { address: 'fe80::5', prefixLength: 64 } });
+    a.control('interface.set', { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 48 } });
+    expect(shown()).toEqual([...own, 'fe80::5%eth0/64 preferred manual', 'fd00::5/48 preferred manual']);
+    const again = { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 48 } };
+    expect(() => a.control('interface.set', again)).toThrow(/EEXIST/);
+    expect(() =>
+      a.control('interface.set', { ...again, addAddress: { address: 'ff02::5', prefixLength: 64 } }),
+    ).toThrow(/EINVAL/);
+    expect(() =>
+      a.control('interface.set', { ...again, addAddress: { address: '240.0.0.1', prefixLength: 8 } }),
+    ).toThrow("not an address: '240.0.0.1'");
+    a.control('interface.set', { name: 'eth0', removeAddress: { address: 'fe80::5' } });
+    a.control('interface.set', { name: 'eth0', removeAddress: { address: 'fd00::5' } });
+    expect(shown()).toEqual(own);
+  });
+
+  it('shows and changes routes, as NetBSD prints them', () => {
+    const one = network();
+    const a = one.kernel('a');
+    const shown = (): string[] =>
+      a
+        .control('routes', { family: 'inet6' })
+        .map((row) => `${row.destination}/${row.prefixLength} ${row.gateway} ${row.flags} ${row.interface}`);
+    const own = [
+      '::1/128 link#1 UHl lo0',
+      '2001:db8::/64 link#2 UC eth0',
+      '2001:db8::1/128 link#2 UHl lo0',
+      'fe80::%eth0/64 link#2 UC eth0',
+      `${LINK_A}%eth0/128 link#2 UHl lo0`,
+    ];
+    expect(shown()).toEqual(own);
+    const route = (destination: string, prefixLength: number, gateway: string, more = {}): void => {
+      a.control('route.add', { destination, prefixLength, gateway, kind: 'unicast', ...more });
+    };
+    route('::', 0, 'fe80::9%eth0');
+    route('2001:db8:5::', 48, '2001:db8::2');
+    route('2001:db8:6::', 48, 'fe80::9', { interface: 'eth0' });
+    route('2001:db8:7::', 48, '', { interface: 'eth0' });
+    expect(shown().filter((row) => !own.includes(row))).toEqual([
+      '::/0 fe80::9%eth0 UGS eth0',
+      '2001:db8:5::/48 2001:db8::2 UGS eth0',
+      '2001:db8:6::/48 fe80::9%eth0 UGS eth0',
+      '2001:db8:7::/48 link#2 US eth0',
+    ]);
+    expect(() => route('2001:db8:8::', 48, 'fd00::1')).toThrow(/ENETUNREACH/);
+    expect(() => route('2001:db8:5::', 48, '2001:db8::3')).toThrow(/EEXIST/);
+    expect(() => route('2001:db8:5::1', 48, '2001:db8::3')).toThrow(/EINVAL/);
+    const unroute = { destination: '2001:db8:5::', prefixLength: 48, gateway: '', kind: 'unicast' } as const;
+    a.control('route.delete', unroute);
+    expect(() => a.control('route.delete', unroute)).toThrow('not in table');
+    expect(a.control('routes', {}).every(({ destination }) => !destination.includes(':'))).toBe(true);
+  });
+
+  it('shows and changes neighbors', () => {
+    const one = network();
+    const a = one.kernel('a');
+    ping(one, 'a', '2001:db8::2', { count: 1 });
+    a.control('neighbor.add', {
+      address: 'fe80::9%eth0',
+      mac: '02:00:00:00:00:09',
+      temporary: false,
+      published: false,
+    });
+    const shown = (): unknown[] =>
+      a.control('neighbors', { family: 'inet6' }).map(({ address, mac, state }) => [address, mac, state]);
+    expect(shown()).toEqual([
+      ['2001:db8::2', '02:6d:00:00:00:02', 'reachable'],
+      ['fe80::9%eth0', '02:00:00:00:00:09', 'permanent'],
+    ]);
+    a.control('neighbor.delete', { address: 'fe80::9%eth0' });
+    expect(() => a.control('neighbor.delete', { address: 'fe80::9%eth0' })).toThrow(/ENOENT|no entry/);
+    expect(shown()).toHaveLength(1);
+  });
+
+  it('cuts by IPv6 address', () => {
+    const one = network();
+    const b = one.kernel('b');
+    b.control('filter.add', { id: 'cut', from: ['2001:db8::1'], action: 'reject' });
+    const socket = one.kernel('a').sockets.stream(6);
+    socket.connect(number(one, 'a', '2001:db8::2'), 80);
+    settle(one);
+    expect(socket.error).toBe(-Errno.ECONNREFUSED);
+    expect(ping(one, 'a', '2001:db8::2', { count: 1 }).filter(({ type }) => type === 'error')).toMatchObject([
+      { text: 'Destination Administratively Unreachable' },
+    ]);
+    b.control('filter.add', { id: 'cut', from: ['2001:db8::1'], action: 'drop' });
+    expect(ping(one, 'a', '2001:db8::2', { count: 1 }).at(-1)).toMatchObject({ received: 0 });
+    b.control('filter.remove', { id: 'cut' });
+    expect(ping(one, 'a', '2001:db8::2', { count: 1 }).at(-1)).toMatchObject({ received: 1 });
+  });
+
+  it('switches IPv6 off on an interface, and on again', () => {
+    const one = network();
+    one.kernel('b').control('interface.set', { name: 'eth0', ipv6: false });
+    expect(ping(one, 'a', '2001:db8::2', { count: 1 }).at(-1)).toMatchObject({ received: 0 });
+    one.kernel('b').control('interface.set', { name: 'eth0', ipv6: true });
+    one.simulation.run(one.simulation.nowUs() + 30 * SECOND_US);
+    expect(ping(one, 'a', '2001:db8::2', { count: 1 }).at(-1)).toMatchObject({ received: 1 });
+    expect(ping(one, 'a', '10.0.0.2', { count: 1 }).at(-1)).toMatchObject({ received: 1 });
   });
 });
