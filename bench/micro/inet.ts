@@ -1,11 +1,12 @@
 /**
  * Role: the cost of one UDP datagram, sending and receiving apart, over two ports of a vni network on one thread; and of
  * forwarding one. No threads, no clock effects of a second core: what the code itself costs when its data is near.
- * Thread: the main thread. Run: `node dist/bench/micro/inet.js [seconds per row]`.
+ * Thread: the main thread. Run: `node dist/bench/micro/inet.js [seconds per row] [4|6|46]`: IPv4, IPv6, or both.
  */
 
 import { SeededRng } from '#src/base/rng';
 import { Inet } from '#src/inet/inet';
+import { IP6_ANY } from '#src/inet/ip6/address-table';
 import { CalloutTable } from '#src/kern/callout';
 import { CAP_CHECKSUM_PARTIAL } from '#src/link/device';
 import { createNetwork, type NetworkDescriptor } from '#src/link/network';
@@ -29,6 +30,8 @@ interface Node {
 }
 
 let nowUs = 0;
+/** The family of the rows that are being made. */
+let six = false;
 
 function node(arena: Arena, name: string, links: [NetworkDescriptor, number, string][], capabilities: number): Node {
   const callouts = new CalloutTable();
@@ -41,17 +44,20 @@ function node(arena: Arena, name: string, links: [NetworkDescriptor, number, str
     rng: new SeededRng(1),
     counters: Counters.open(arena, name, 512),
     nowUs: () => nowUs,
+    ipv6: six,
   });
   links.forEach(([network, port, address], i) => {
     const mac = { hi: 0x0200, lo: (network.at << 8) | port };
     const device = new VniDevice(arena, bulk, network, port, { name: `${name}${i}`, mac, capabilities });
-    inet.configure(inet.addInterface(device), ip(address), 24);
+    inet.configure(inet.addInterface(device), number(inet, address), six ? 64 : 24);
   });
   return { inet, callouts };
 }
 
-function ip(text: string): number {
-  return text.split('.').reduce((address, part) => (address << 8) | Number(part), 0);
+/** 10.0.1.2, or for IPv6 2001:db8:1::2 in its place. */
+function number(inet: Inet, text: string): number {
+  const [, , network, host] = text.split('.');
+  return inet.addressText.parse(six ? `2001:db8:${network}::${host}` : text) as number;
 }
 
 function work(...nodes: Node[]): void {
@@ -97,11 +103,11 @@ function udp(ms: number, payloadBytes: number, capabilities: number, inPlace: bo
   const network = createNetwork(arena, { ports: 2, ringBytes: RING_BYTES });
   const a = node(arena, 'a', [[network, 0, '10.0.0.1']], capabilities);
   const b = node(arena, 'b', [[network, 1, '10.0.0.2']], capabilities);
-  const sender = a.inet.udp.open();
-  const receiver = b.inet.udp.open();
+  const sender = a.inet.udp.open(six);
+  const receiver = b.inet.udp.open(six);
   receiver.queue.limitBytes = 4 << 20;
-  receiver.bind(0, PORT);
-  sender.connect(ip('10.0.0.2'), PORT);
+  receiver.bind(six ? IP6_ANY : 0, PORT);
+  sender.connect(number(a.inet, '10.0.0.2'), PORT);
   const bytes = new Uint8Array(payloadBytes).fill(7);
   const into = new Uint8Array(2048);
   const places = arena.allocate(64 * 2048, 64) + 2;
@@ -152,13 +158,14 @@ function forward(ms: number, payloadBytes: number): [number, number] {
   );
   const b = node(arena, 'b', [[right, 1, '10.0.1.2']], 0);
   gw.inet.sysctl.set('net.inet.ip.forwarding', 1);
-  a.inet.addRoute(0, 0, ip('10.0.0.1'), 2);
-  const sender = a.inet.udp.open();
-  const receiver = b.inet.udp.open();
-  receiver.bind(0, PORT);
+  gw.inet.sysctl.set('net.inet6.ip6.forwarding', 1);
+  a.inet.addRoute(six ? IP6_ANY : 0, 0, number(a.inet, '10.0.0.1'), 2);
+  const sender = a.inet.udp.open(six);
+  const receiver = b.inet.udp.open(six);
+  receiver.bind(six ? IP6_ANY : 0, PORT);
   let received = 0;
   receiver.onDatagram = () => received++;
-  sender.connect(ip('10.0.1.2'), PORT);
+  sender.connect(number(a.inet, '10.0.1.2'), PORT);
   const at = arena.allocate(2048) + 2;
   sender.sendFrom(at, payloadBytes, 0, 0);
   work(a, gw, b);
@@ -192,10 +199,14 @@ function forward(ms: number, payloadBytes: number): [number, number] {
 
 const ms = Number(process.argv[2] ?? 1) * 1000;
 process.stdout.write(`${'nanoseconds per datagram'.padEnd(56)} ${'send'.padStart(8)} ${'receive'.padStart(8)}\n`);
-for (const bytes of [18, 1472]) {
-  print(`${bytes} B, in place, checksum made and verified`, udp(ms, bytes, 0, true));
-  print(`${bytes} B, in place, checksum flag`, udp(ms, bytes, ALL_CAPABILITIES, true));
-  print(`${bytes} B, arrays and queue, checksum made and verified`, udp(ms, bytes, 0, false));
-  print(`${bytes} B, arrays and queue, checksum flag`, udp(ms, bytes, ALL_CAPABILITIES, false));
-  print(`${bytes} B, forwarded (only the router's part)`, forward(ms, bytes));
+for (const family of process.argv[3] ?? '4') {
+  six = family === '6';
+  for (const bytes of [18, 1472]) {
+    const what = `IPv${family}, ${bytes} B`;
+    print(`${what}, in place, checksum made and verified`, udp(ms, bytes, 0, true));
+    print(`${what}, in place, checksum flag`, udp(ms, bytes, ALL_CAPABILITIES, true));
+    print(`${what}, arrays and queue, checksum made and verified`, udp(ms, bytes, 0, false));
+    print(`${what}, arrays and queue, checksum flag`, udp(ms, bytes, ALL_CAPABILITIES, false));
+    print(`${what}, forwarded (only the router's part)`, forward(ms, bytes));
+  }
 }

@@ -35,27 +35,35 @@ function node(name, links) {
     rng: new SeededRng(1),
     counters: Counters.open(arena, name, 512),
     nowUs: () => nowUs,
+    ipv6: true,
   });
-  for (const [network, port, address] of links) {
+  for (const [network, port, address, address6] of links) {
     const mac = { hi: 0x0200, lo: network.at + port };
     const device = new VniDevice(arena, bulk, network, port, { name: `${name}${port}${network.at}`, mac });
-    inet.configure(inet.addInterface(device), ip(address), 24);
+    const iface = inet.addInterface(device);
+    inet.configure(iface, ip(address), 24);
+    inet.configure(iface, inet.addressText.parse(address6), 64);
   }
   return inet;
 }
 
 const left = createNetwork(arena, { ports: 2, ringBytes: 1 << 18 });
 const right = createNetwork(arena, { ports: 2, ringBytes: 1 << 18 });
-const a = node('a', [[left, 0, '10.0.0.2']]);
+const a = node('a', [[left, 0, '10.0.0.2', '2001:db8::2']]);
 const router = node('router', [
-  [left, 1, '10.0.0.1'],
-  [right, 0, '10.0.1.1'],
+  [left, 1, '10.0.0.1', '2001:db8::1'],
+  [right, 0, '10.0.1.1', '2001:db8:1::1'],
 ]);
-const b = node('b', [[right, 1, '10.0.1.2']]);
+const b = node('b', [[right, 1, '10.0.1.2', '2001:db8:1::2']]);
 const nodes = [a, router, b];
 router.sysctl.set('net.inet.ip.forwarding', 1);
 a.addRoute(0, 0, ip('10.0.0.1'), RTF_GATEWAY);
 b.addRoute(0, 0, ip('10.0.1.1'), RTF_GATEWAY);
+const default6 = (inet, gateway) =>
+  inet.addRoute(inet.addressText.parse('::'), 0, inet.addressText.parse(gateway), RTF_GATEWAY);
+router.sysctl.set('net.inet6.ip6.forwarding', 1);
+default6(a, '2001:db8::1');
+default6(b, '2001:db8:1::1');
 
 /** Until nothing moves; the clock stands still, so that no timer of a neighbor runs meanwhile. */
 function work() {
@@ -70,13 +78,12 @@ function work() {
 }
 
 let received = 0;
-const target = ip('10.0.1.2');
 const place = arena.allocate(65536) + 2;
 const array = new Uint8Array(40);
 
-function receiver(port, inPlace) {
-  const endpoint = b.udp.open();
-  endpoint.bind(0, port);
+function receiver(port, inPlace, six) {
+  const endpoint = b.udp.open(six);
+  endpoint.bind(six ? b.addressText.parse('::') : 0, port);
   if (inPlace) {
     endpoint.onDatagram = () => {
       received++;
@@ -86,21 +93,23 @@ function receiver(port, inPlace) {
 }
 
 /** Each way: send one datagram; take what arrived. */
-function ways() {
-  const [inPlace, queued, fragmented, closed] = [0, 1, 2, 3].map(() => a.udp.open());
-  receiver(1, true);
-  const queue = receiver(2, false);
-  receiver(3, true);
-  inPlace.connect(target, 1);
-  closed.connect(target, 4);
+function ways(six) {
+  const target = six ? a.addressText.parse('2001:db8:1::2') : ip('10.0.1.2');
+  const first = six ? 11 : 1;
+  const [inPlace, queued, fragmented, closed] = [0, 1, 2, 3].map(() => a.udp.open(six));
+  receiver(first, true, six);
+  const queue = receiver(first + 1, false, six);
+  receiver(first + 2, true, six);
+  inPlace.connect(target, first);
+  closed.connect(target, first + 3);
   const none = () => {};
   const take = () => {
     while (queue.receive(array, 0, array.length) >= 0) received++;
   };
   return [
     ['forwarded, in place', () => inPlace.sendFrom(place, 1000, 0, 0), none],
-    ['forwarded, arrays and queue', () => queued.send(array, 0, array.length, target, 2), take],
-    ['forwarded in fragments, reassembled', () => fragmented.sendFrom(place, 4000, target, 3), none],
+    ['forwarded, arrays and queue', () => queued.send(array, 0, array.length, target, first + 1), take],
+    ['forwarded in fragments, reassembled', () => fragmented.sendFrom(place, 4000, target, first + 2), none],
     ['to a closed port', () => (closed.sendFrom(place, 100, 0, 0) < 0 ? received : received++), none],
   ];
 }
@@ -115,9 +124,10 @@ function pass(send, take) {
   return received;
 }
 
+const named = (family, list) => list.map(([name, send, take]) => [`${family}: ${name}`, send, take]);
 const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
 const results = [];
-for (const [name, send, take] of ways()) {
+for (const [name, send, take] of [...named('IPv4', ways(false)), ...named('IPv6', ways(true))]) {
   send();
   work();
   pass(send, take);
