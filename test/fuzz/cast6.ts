@@ -19,6 +19,9 @@ export function globalAddress(n: number, host: number): Address {
   return [PREFIX, n, 0, host];
 }
 
+/** The router on every link. */
+export const GATEWAY: Address = [0xfe800000 | 0, 0, 0, 0xfe];
+
 export const HONEST_PORT = 7778;
 export const HONEST: Address = globalAddress(2, 2);
 

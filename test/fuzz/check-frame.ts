@@ -41,7 +41,9 @@ export class FrameChecker {
   /** Source, protocol and identification of packets that may be forwarded as they are. */
   readonly #strangers: Set<number> = new Set();
   readonly #fragments: Map<string, Pieces> = new Map();
-  #what = '';
+  /** The frame that is being checked, and whose it is. */
+  #bytes: Uint8Array = new Uint8Array(0);
+  #device = '';
 
   /** Whether the kernel has that address, of either family. */
   constructor(isOwn: (address: number) => boolean, isOwn6: (address: Address) => boolean) {
@@ -62,7 +64,8 @@ export class FrameChecker {
   /** Throws with what is wrong. */
   check(frame: DeviceFrame, device: GuardedDevice): void {
     const { bytes } = frame;
-    this.#what = `${device.name} sent ${hexOf(bytes.subarray(0, 96))}`;
+    this.#bytes = bytes;
+    this.#device = device.name;
     if (bytes.length < ETHER_BYTES) this.#fail('shorter than an Ethernet header');
     const { hi, lo } = device.mac;
     if (get16(bytes, 6) !== hi || get32(bytes, 8) !== lo) this.#fail('not from its own link-layer address');
@@ -82,7 +85,7 @@ export class FrameChecker {
   }
 
   #fail(reason: string): never {
-    throw new Error(`${reason}: ${this.#what}`);
+    throw new Error(`${reason}: ${this.#device} sent ${hexOf(this.#bytes.subarray(0, 96))}`);
   }
 
   #arp(bytes: Uint8Array): void {

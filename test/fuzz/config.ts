@@ -1,5 +1,6 @@
 /** What differs from world to world: switches, limits, and what the links can do. */
 
+import type { Kernel } from '../../src/kernel/kernel.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../src/link/device.ts';
 import type { Chance } from './chance.ts';
 
@@ -123,6 +124,17 @@ export function randomSysctl(chance: Chance): readonly [name: string, value: num
   if (chance.yes(0.5)) return [chance.pick(SWITCHES), chance.below(2)];
   const [name, values] = chance.pick(VALUES);
   return [name, chance.pick(values)];
+}
+
+/** Switches that would end what is to be tested. */
+const FIXED: readonly string[] = ['net.inet6.ip6.enable', 'net.inet6.ip6.auto_linklocal', 'net.inet6.ip6.v6only'];
+
+/** Every switch that a kernel has, now and then the other way round: those of tomorrow too. */
+export function flipSwitches(chance: Chance, kernel: Kernel): void {
+  for (const { name, min, max, initial, readOnly } of kernel.inet.sysctl.list('')) {
+    if (readOnly || min !== 0 || max !== 1 || FIXED.includes(name) || !chance.yes(0.25)) continue;
+    kernel.control('sysctl.set', { name, value: 1 - initial });
+  }
 }
 
 export function randomConfig(chance: Chance): Config {

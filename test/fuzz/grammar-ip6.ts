@@ -7,9 +7,11 @@ import { ETHERTYPE_IPV6, FrameWriter, set16 } from './bytes.ts';
 import * as cast from './cast.ts';
 import {
   type Address,
+  ALL_NODES,
   anything,
   destination,
   destinationMac,
+  GATEWAY,
   GROUP,
   linkLocalNeighbor,
   neighbor,
@@ -31,10 +33,11 @@ function put(w: FrameWriter, address: Address): void {
 }
 
 export function ipv6Frame(chance: Chance, n: number, memory: Memory): Uint8Array {
-  const kind = chance.pick(['nd', 'nd', 'nd', 'mld', 'icmp', 'tcp', 'udp', 'udp', 'other'] as const);
+  const kind = chance.pick(['nd', 'nd', 'router', 'router', 'mld', 'icmp', 'tcp', 'udp', 'udp', 'other'] as const);
   const local = kind === 'mld' ? 0.9 : kind === 'nd' ? 0.5 : 0;
-  const src = chance.yes(local) ? linkLocalNeighbor(chance) : source(chance, n);
-  const dst = destination(chance, n);
+  const routing = kind === 'router' && chance.yes(0.9);
+  const src = routing ? GATEWAY : chance.yes(local) ? linkLocalNeighbor(chance) : source(chance, n);
+  const dst = routing && chance.yes(0.5) ? ALL_NODES : destination(chance, n);
   const w = writer.reset();
   w.mac(chance.yes(0.03) ? cast.BROADCAST_MAC : destinationMac(n, dst));
   w.mac(sourceMac(src)).u16(ETHERTYPE_IPV6);
@@ -42,7 +45,7 @@ export function ipv6Frame(chance: Chance, n: number, memory: Memory): Uint8Array
   w.u32(0x60000000 | (chance.yes(0.9) ? 0 : chance.next32() & 0xfffffff))
     .u16(0)
     .u8(59);
-  const hops = kind === 'nd' ? 255 : kind === 'mld' ? 1 : 64;
+  const hops = kind === 'nd' || kind === 'router' ? 255 : kind === 'mld' ? 1 : 64;
   w.u8(chance.yes(0.93) ? hops : chance.pick([0, 1, 64, 255, chance.below(256)]));
   put(w, src);
   put(w, dst);
@@ -50,6 +53,7 @@ export function ipv6Frame(chance: Chance, n: number, memory: Memory): Uint8Array
   if (kind === 'tcp') header(w, nextAt, 6, () => writeTcp(chance, w));
   else if (kind === 'udp') header(w, nextAt, 17, () => writeUdp(chance, w));
   else if (kind === 'nd') header(w, nextAt, 58, () => writeDiscovery(chance, w, n));
+  else if (kind === 'router') header(w, nextAt, 58, () => writeRouter(chance, w, n));
   else if (kind === 'mld') header(w, nextAt, 58, () => writeListener(chance, w));
   else if (kind === 'icmp') header(w, nextAt, 58, () => writeIcmp6(chance, w, n, memory));
   else header(w, nextAt, chance.below(256), () => w.noise(chance, chance.small(8)));
@@ -133,6 +137,57 @@ function writeDiscovery(chance: Chance, w: FrameWriter, n: number): void {
     if (type === 137) put(w, destination(chance, n));
   }
   for (let count = chance.below(4); count > 0; count--) writeDiscoveryOption(chance, w, n);
+}
+
+/** What a router says, mostly in order: advertisements and redirects. */
+function writeRouter(chance: Chance, w: FrameWriter, n: number): void {
+  if (chance.yes(0.35)) {
+    const host: Address = [0x20010db8, 0, 0, chance.below(32)];
+    const there = chance.yes(0.5) ? host : neighbor(chance, n);
+    w.u16(137 << 8)
+      .u16(0)
+      .u32(0);
+    put(w, chance.yes(0.5) ? there : linkLocalNeighbor(chance));
+    put(w, there);
+    if (chance.yes(0.7)) w.u16(0x0201).mac(cast.macOf(chance.below(16)));
+    return;
+  }
+  w.u16(134 << 8)
+    .u16(0)
+    .u8(chance.pick([0, 1, 64, 255]))
+    .u8(chance.pick([0, 0x08, 0x18, 0xc0]));
+  w.u16(chance.pick([0, 1, 30, 1800, 65535]))
+    .u32(chance.pick([0, 100, 30_000]))
+    .u32(chance.pick([0, 1, 1000]));
+  if (chance.yes(0.5)) w.u16(0x0101).mac(cast.macOf(chance.below(16)));
+  if (chance.yes(0.3))
+    w.u16(0x0501)
+      .u16(0)
+      .u32(chance.pick([0, 1280, 1400, 1500, 9000]));
+  for (let count = chance.below(4); count > 0; count--) {
+    if (chance.yes(0.3)) {
+      const prefixLength = chance.below(129);
+      w.u8(24)
+        .u8(3)
+        .u8(prefixLength)
+        .u8(chance.below(4) << 3)
+        .u32(chance.pick([0, 10, 0xffffffff]));
+      w.u32(0x20010db8)
+        .u32(chance.below(64) << 16)
+        .u32(0)
+        .u32(0);
+      continue;
+    }
+    const valid = chance.pick([0, 1, 60, 7200, 100_000, 0xffffffff]);
+    w.u8(3)
+      .u8(4)
+      .u8(chance.yes(0.9) ? 64 : chance.below(130))
+      .u8(chance.pick([0xc0, 0xc0, 0x40, 0x80, 0]));
+    w.u32(valid)
+      .u32(chance.yes(0.9) ? Math.min(valid, chance.pick([0, 1, 30, 3600, 0xffffffff])) : 0xffffffff)
+      .u32(0);
+    put(w, [PREFIX, 0x100 + chance.below(40), 0, 0]);
+  }
 }
 
 function writeDiscoveryOption(chance: Chance, w: FrameWriter, n: number): void {

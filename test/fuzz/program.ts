@@ -179,7 +179,10 @@ export class Program {
       if (count === 0 && chance.yes(0.5)) this.#end(stream);
       if (count < 0 && count !== -11 && count !== -107) this.#end(stream);
     }
-    if (stream.age > 0 && chance.yes(0.2)) socket.send(this.#scratch, 0, chance.small(12));
+    if (stream.age > 0 && chance.yes(0.2)) {
+      if (chance.yes(0.05)) socket.sendUrgent(this.#scratch, 0, chance.small(6));
+      else socket.send(this.#scratch, 0, chance.small(12));
+    }
     if (stream.age > 0 && chance.yes(0.02)) socket.shutdown();
     if (stream.age > 0 && (chance.yes(0.01) || stream.age > 400)) this.#end(stream);
   }
@@ -198,7 +201,10 @@ export class Program {
       const socket = this.#datagrams[i] as DatagramSocket;
       if (i === 2 && chance.yes(0.99)) continue;
       for (let k = 0; k < 4; k++) {
-        const count = socket.receive(this.#scratch, 0, SCRATCH_BYTES, info);
+        const count =
+          i === 1
+            ? socket.receiveRow(this.#scratch, 0, SCRATCH_BYTES, info)
+            : socket.receive(this.#scratch, 0, SCRATCH_BYTES, info);
         if (count < 0) break;
         if (i === 0) socket.send(this.#scratch, 0, count, info.address, info.port);
         if (i === 1) socket.send(this.#scratch, 0, 100 + chance.below(500), info.address, info.port);
@@ -245,7 +251,8 @@ export class Program {
         return;
       }
       case 2:
-        (this.#datagrams[1] as DatagramSocket).send(this.#scratch, 0, chance.small(12), to, 1024);
+        if (chance.yes(0.5)) (this.#datagrams[1] as DatagramSocket).send(this.#scratch, 0, chance.small(12), to, 1024);
+        else this.#sendRow(to);
         return;
       case 3:
         (this.#datagrams[4] as DatagramSocket).send(this.#scratch, 0, chance.small(8), 0, 0);
@@ -260,6 +267,12 @@ export class Program {
         (this.#raws[six ? 2 : 0] as RawSocket).send(request, 0, request.length, to);
       }
     }
+  }
+
+  /** Several datagrams in one call. */
+  #sendRow(to: number): void {
+    const segmentBytes = 1 + this.#chance.small(11);
+    (this.#datagrams[1] as DatagramSocket).sendRow(this.#scratch, 0, SCRATCH_BYTES, segmentBytes, to, 1024);
   }
 
   #changeMembership(group: number): void {

@@ -73,7 +73,10 @@ function tcpFrame(chance: Chance, n: number, fields: TcpFields): Uint8Array {
   const w = begin(chance, n, fields, 6);
   const tcpAt = w.length;
   w.u16(fields.srcPort).u16(fields.dstPort).u32(fields.seq).u32(fields.ack);
-  w.u16(0).u16(fields.window).u16(0).u16(0);
+  w.u16(0)
+    .u16(fields.window)
+    .u16(0)
+    .u16(fields.flags & 0x20 ? chance.small(12) : 0);
   fields.options(w);
   if (w.length > tcpAt + 60) w.length = tcpAt + 60;
   set16(w.bytes, tcpAt + 12, (((w.length - tcpAt) >> 2) << 12) | fields.flags);
@@ -137,9 +140,8 @@ function answerSolicitation(
 
 /** A router's answer to a solicitation: lifetimes, and the prefix of the link. */
 function advertisement(chance: Chance, n: number, to: Address): Uint8Array {
-  const router: Address = [0xfe800000 | 0, 0, 0, 0xfe];
   const unspecified = to.every((word) => word === 0);
-  const w = begin(chance, n, { src: router, dst: unspecified ? cast6.ALL_NODES : to }, 58);
+  const w = begin(chance, n, { src: cast6.GATEWAY, dst: unspecified ? cast6.ALL_NODES : to }, 58);
   w.u16(134 << 8)
     .u16(0)
     .u8(64)

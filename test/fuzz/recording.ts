@@ -15,11 +15,11 @@ import * as cast6 from './cast6.ts';
 import { Chance } from './chance.ts';
 import type { Config } from './config.ts';
 import type { DeviceFrame, GuardedDevice } from './guarded-device.ts';
-import { type Clock, PeerMachine, type Site, settle, Target } from './target.ts';
+import { type Clock, PeerMachine, RECORDING_SEED, type Site, settle, Target } from './target.ts';
 
 const SECOND_US = 1_000_000;
 const CONFIG: Config = {
-  seed: 1,
+  seed: RECORDING_SEED,
   mtuBytes: [1500, 1500, 1500],
   capabilities: [0, 0, 0],
   sysctls: [],

@@ -13,13 +13,17 @@ import type { StreamSocket } from '../../src/socket/socket.ts';
 import { formatAddress } from '../../src/wire/ipv4.ts';
 import * as cast from './cast.ts';
 import * as cast6 from './cast6.ts';
-import type { Config } from './config.ts';
+import { Chance } from './chance.ts';
+import { type Config, flipSwitches } from './config.ts';
 import { GuardedDevice, GuardedMemory } from './guarded-device.ts';
 import { pattern } from './program.ts';
 
 const HEAP_BYTES = 12 << 20;
 const ARENA_BYTES: number = 2 * HEAP_BYTES + (8 << 20);
 const MOST_TURNS = 2000;
+
+/** The seed of the kernel that is recorded: its switches stand as delivered. */
+export const RECORDING_SEED = 1;
 
 /** The clock of a world. */
 export interface Clock {
@@ -118,6 +122,7 @@ export class Target {
     for (const address of honest) {
       kernel.control('neighbor.add', { address, mac: '02:00:00:00:00:ee', temporary: false, published: false });
     }
+    if (config.seed !== RECORDING_SEED) flipSwitches(new Chance(config.seed), kernel);
     for (const [name, value] of config.sysctls) kernel.control('sysctl.set', { name, value });
     for (const n of [0, 1]) {
       const name = cast.INTERFACES[n] as string;
@@ -126,6 +131,11 @@ export class Target {
     }
     configure(kernel, 'eth0', cast.SECOND_ADDRESS);
     route(kernel, 0, 0, cast.GATEWAY, 'unicast');
+    if (config.ipv6) {
+      const gateway = cast6.text(cast6.GATEWAY);
+      const destination = { destination: '::', prefixLength: 0, gateway, interface: 'eth0', kind: 'unicast' } as const;
+      if (config.seed % 2 === 0) kernel.control('route.add', destination);
+    }
     route(kernel, cast.ROUTED_NET, 16, cast.OTHER_GATEWAY, 'unicast');
     route(kernel, cast.REJECTED_NET, 16, cast.ip('127.0.0.1'), 'reject');
     route(kernel, cast.SWALLOWED_NET, 16, cast.ip('127.0.0.1'), 'blackhole');

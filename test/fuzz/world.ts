@@ -27,7 +27,7 @@ export const FRAMES_PER_WORLD = 2000;
 const RECENT = 32;
 const PENDING = 64;
 const MOST_ROUNDS = 200;
-const COMPARE_EVERY = 64;
+const COMPARE_EVERY = 200;
 const SECOND_US = 1_000_000;
 const BEGIN_US: number = SECOND_US;
 /** When a world ends, how long the honest connection may take to finish, and how long everything else has to end. */
@@ -65,6 +65,7 @@ export class World {
   readonly #heapBytes: number;
   readonly #own6: Set<string> = new Set();
   #corpusAt = 0;
+  #compareAt = 0;
 
   constructor(sites: FuzzSites, seed: number, corpus: readonly Uint8Array[], trace: Trace | null = null) {
     const chance = new Chance(seed);
@@ -130,7 +131,7 @@ export class World {
         this.#targets.map((target) => target.kernel),
       );
     }
-    if (this.frames % COMPARE_EVERY === 0) this.#compareStates();
+    if (this.frames >= this.#compareAt) this.#compareStates();
   }
 
   #setRoom(n: number, room: number): void {
@@ -259,6 +260,7 @@ export class World {
   }
 
   #compareStates(): void {
+    this.#compareAt = this.frames + COMPARE_EVERY;
     const [first, second] = this.#targets;
     const one = stateOf(first);
     const two = stateOf(second);
