@@ -38,8 +38,9 @@ export function own(chance: Chance, n: number): Address {
   return chance.yes(0.6) ? globalAddress(n, 1) : linkLocal(OWN_MACS[n] as Mac);
 }
 
+/** Few, so that they meet again; and now and then one of many, so that tables fill. */
 export function neighbor(chance: Chance, n: number): Address {
-  const host = 2 + chance.below(8);
+  const host = chance.yes(0.8) ? 2 + chance.below(8) : 2 + chance.below(60_000);
   return chance.yes(0.5) ? globalAddress(n, host) : [0xfe800000 | 0, 0, 0, host];
 }
 

@@ -183,12 +183,14 @@ function answerTcp(chance: Chance, n: number, frame: Uint8Array, at: number, end
   let answerFlags = syn ? SYN | ACK : ACK;
   if (flags & FIN && chance.yes(0.5)) answerFlags |= FIN;
   const stamp = stampOf(frame, at);
+  // As if the segment before had been lost.
+  const hole = dataBytes > 0 && chance.yes(0.2);
   return tcpFrame(chance, n, {
     ...ends,
     srcPort: get16(frame, at + 2),
     dstPort: get16(frame, at),
     seq: syn ? chance.next32() : get32(frame, at + 8),
-    ack: chance.yes(0.9) ? next : chance.near(next),
+    ack: hole ? (seq - (chance.yes(0.7) ? 1448 : 1)) | 0 : chance.yes(0.9) ? next : chance.near(next),
     flags: answerFlags,
     window: chance.yes(0.9) ? 1000 + chance.below(60000) : 0,
     dataBytes: !syn && chance.yes(0.3) ? chance.small(9) : 0,
@@ -198,6 +200,7 @@ function answerTcp(chance: Chance, n: number, frame: Uint8Array, at: number, end
         w.u32(0x0101080a)
           .u32(chance.near(stamp[1] + 1))
           .u32(stamp[0]);
+      if (hole) w.u32(0x0101050a).u32(seq).u32(next);
     },
   });
 }
