@@ -63,6 +63,16 @@ describe('echo (RFC 4443 4.1, 4.2)', () => {
     expect(answers).toMatchObject([{ class: 0x20 }]);
   });
 
+  it('is answered at most so often a second', () => {
+    const one = bed();
+    one.sysctl('net.inet6.icmp6.replyppslimit', 3);
+    let answers = 0;
+    for (let i = 0; i < 10; i++) answers += receive(one, PEER, OWN, 128, 0, ECHO).length;
+    expect([answers, one.count('icmp6-out-replies-limited')]).toEqual([3, 7]);
+    one.advance(SECOND);
+    expect(receive(one, PEER, OWN, 128, 0, ECHO)).toHaveLength(1);
+  });
+
   it('with a wrong checksum is nothing', () => {
     const one = bed();
     const message = icmp6(PEER, OWN, 128, 0, ECHO);

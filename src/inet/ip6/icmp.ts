@@ -17,6 +17,7 @@ import type { InetContext } from '../context.ts';
 import type { IpOutput } from '../ip-output.ts';
 import { PATH_NO_LOOP, type PathTable } from '../path.ts';
 import type { PathMtu } from '../path-mtu.ts';
+import { RateLimit } from '../rate-limit.ts';
 import type { RawSockets } from '../raw-sockets.ts';
 import type { SysctlVariable } from '../sysctl.ts';
 import type { IcmpError, InPacket, Transport } from '../transport.ts';
@@ -66,6 +67,8 @@ export class Icmp6 implements Transport {
   readonly #errors: IcmpErrors6;
   readonly #echoGroups: SysctlVariable;
   readonly #hopLimit: SysctlVariable;
+  readonly #replyLimit: RateLimit = new RateLimit();
+  readonly #repliesPerSecond: SysctlVariable;
   /** What the quoted packet carries, after {@link #quotedPayloadAt}. */
   #quotedProtocol = 0;
   readonly #error: IcmpError = {
@@ -84,6 +87,7 @@ export class Icmp6 implements Transport {
   readonly #badQuote: number;
   readonly #echoes: number;
   readonly #replies: number;
+  readonly #repliesLimited: number;
   readonly #errorsIn: number;
   readonly #ignored: number;
 
@@ -97,6 +101,19 @@ export class Icmp6 implements Transport {
     const { sysctl, counters } = context;
     this.#echoGroups = sysctl.toggle('net.inet6.icmp6.mcastecho', true, 'answer echo requests to groups');
     this.#hopLimit = sysctl.integer('net.inet6.ip6.hlim', 64, 1, 255, 'hop limit of packets whose sender does not say');
+    this.#repliesPerSecond = sysctl.integer(
+      'net.inet6.icmp6.replyppslimit',
+      10_000,
+      -1,
+      1 << 20,
+      'ICMPv6 replies a second; -1: any',
+    );
+    this.#repliesLimited = counters.index('icmp6-out-replies-limited');
+    sysctl.limits.addRate({
+      what: 'ICMPv6 replies: echo',
+      variable: this.#repliesPerSecond,
+      counter: 'icmp6-out-replies-limited',
+    });
     this.#badChecksum = counters.index('icmp6-in-bad-checksum');
     this.#reasons = icmpv6.CHECK_REASONS.map((reason) => (reason === '' ? -1 : counters.index(reason)));
     this.#badHopLimit = counters.index('icmp6-in-bad-hop-limit');
@@ -124,7 +141,7 @@ export class Icmp6 implements Transport {
     if (lengthBytes < icmpv6.optionsOffset(type)) return;
     switch (type) {
       case icmpv6.TYPE_ECHO_REQUEST:
-        this.#echo(packet);
+        this.#echo(packet, nowUs);
         return;
       case icmpv6.TYPE_DESTINATION_UNREACHABLE:
       case icmpv6.TYPE_PACKET_TOO_BIG:
@@ -177,11 +194,15 @@ export class Icmp6 implements Transport {
   }
 
   /** RFC 4443 4.2: the same data back; from the address that was asked, or one of ours when that was a group. */
-  #echo(packet: InPacket): void {
+  #echo(packet: InPacket, nowUs: number): void {
     this.#counters.add(this.#echoes, 1);
     const { at, lengthBytes } = packet;
     if (packet.broadcast && this.#echoGroups.value === 0) {
       this.#counters.add(this.#ignored, 1);
+      return;
+    }
+    if (!this.#replyLimit.allow(this.#repliesPerSecond.value, nowUs)) {
+      this.#counters.add(this.#repliesLimited, 1);
       return;
     }
     const { paths, output } = this.#parts;

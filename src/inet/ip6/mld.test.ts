@@ -133,6 +133,15 @@ describe('Queries (RFC 3810 5.1, 6.2)', () => {
     expect(messages(one)).toEqual([`8f00 00000001${'02000000'}${SOLICITED}`]);
   });
 
+  it('are answered at most so often a second, whatever they ask for', () => {
+    const one = bed();
+    one.sysctl('net.inet6.mld.reportppslimit', 5);
+    // Maximum response delay 0: at once.
+    for (let i = 0; i < 20; i++) receive(one, `82000000 0000 0000 ${'00'.repeat(16)} 0200 0000`);
+    expect(messages(one)).toHaveLength(5);
+    expect(one.count('mld-out-rate-limited')).toBe(15);
+  });
+
   it('about sources of a group: those that are heard', () => {
     const one = bed();
     joined(one, { exclude: true, sources: new Set([number(one, '2001:db8::8')]) });

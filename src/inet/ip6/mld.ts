@@ -17,6 +17,7 @@ import type { InetContext } from '../context.ts';
 import { type GroupRecord, packRecords } from '../group-records.ts';
 import { GroupReports } from '../group-reports.ts';
 import type { GroupListener } from '../multicast.ts';
+import { RateLimit } from '../rate-limit.ts';
 import type { SysctlVariable } from '../sysctl.ts';
 import type { InPacket } from '../transport.ts';
 import { type AddressHolder, IP6_ANY, isZoned } from './address-table.ts';
@@ -50,6 +51,9 @@ export class Mld implements GroupListener, ListenerDiscovery, AddressHolder {
   readonly #done: number;
   readonly #unsent: number;
   readonly #manySources: number;
+  readonly #limit: RateLimit = new RateLimit();
+  readonly #perSecond: SysctlVariable;
+  readonly #limited: number;
 
   constructor(context: InetContext, output: LinkOutput6, links: Links6) {
     this.#context = context;
@@ -66,6 +70,19 @@ export class Mld implements GroupListener, ListenerDiscovery, AddressHolder {
     this.#done = counters.index('mld-out-done');
     this.#unsent = counters.index('mld-out-unsent');
     this.#manySources = counters.index('mld-query-too-many-sources');
+    this.#perSecond = sysctl.integer(
+      'net.inet6.mld.reportppslimit',
+      1000,
+      -1,
+      1 << 20,
+      'listener reports a second; -1: any',
+    );
+    this.#limited = counters.index('mld-out-rate-limited');
+    sysctl.limits.addRate({
+      what: 'MLD reports, which queries may ask for at once',
+      variable: this.#perSecond,
+      counter: 'mld-out-rate-limited',
+    });
     context.addresses6.addHolder(this);
     sysctl.limits.add({
       table: 'sources that queries about one IPv6 group have asked for',
@@ -227,6 +244,10 @@ export class Mld implements GroupListener, ListenerDiscovery, AddressHolder {
   }
 
   #send(iface: Interface, to: ipv6.Address6, message: icmpv6.Repr, counter: number): void {
+    if (!this.#limit.allow(this.#perSecond.value, this.#context.nowUs())) {
+      this.#context.counters.add(this.#limited, 1);
+      return;
+    }
     const src = this.#links.of(iface)?.linkLocal ?? 0;
     const bytes = ALERT_BYTES + icmpv6.lengthOf(message);
     const from = src === 0 ? IP6_ANY : src;

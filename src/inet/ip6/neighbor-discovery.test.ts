@@ -67,6 +67,17 @@ describe('a solicitation for one of our addresses', () => {
     expect(answer[0]!.payload[4]).toBe(0x20);
   });
 
+  it('is answered at most so often a second', () => {
+    const one = bed();
+    one.sysctl('net.inet6.icmp6.nd6_replyppslimit', 3);
+    let answers = 0;
+    for (let i = 0; i < 5; i++) answers += ask(one, { target: OWN, mac: PEER_MAC }).length;
+    for (let i = 0; i < 5; i++) answers += ask(one, { target: OWN }, '::').length;
+    expect([answers, one.count('nd6-out-replies-limited')]).toEqual([3, 7]);
+    one.advance(SECOND);
+    expect(story(ask(one, { target: OWN, mac: PEER_MAC }))).toContain(`icmp 136 > ${PEER}`);
+  });
+
   it('says router when we forward', () => {
     const one = bed();
     one.sysctl('net.inet6.ip6.forwarding', 1);

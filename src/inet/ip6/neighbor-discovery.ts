@@ -12,6 +12,8 @@ import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import type { InetContext } from '../context.ts';
 import type { Neighbor, NeighborCache } from '../neighbor-cache.ts';
+import { RateLimit } from '../rate-limit.ts';
+import type { SysctlVariable } from '../sysctl.ts';
 import type { InPacket } from '../transport.ts';
 import type { AddressDetection } from './address-detection.ts';
 import { IP6_ANY } from './address-table.ts';
@@ -125,6 +127,9 @@ export class NeighborInput6 {
   readonly #neighbors: NeighborCache;
   readonly #output: NeighborOutput6;
   readonly #detection: AddressDetection;
+  readonly #replyLimit: RateLimit = new RateLimit();
+  readonly #repliesPerSecond: SysctlVariable;
+  readonly #repliesLimited: number;
   readonly #solicitations: number;
   readonly #advertisements: number;
   readonly #bad: number;
@@ -143,6 +148,20 @@ export class NeighborInput6 {
     this.#neighbors = neighbors;
     this.#output = output;
     this.#detection = detection;
+    const { sysctl } = context;
+    this.#repliesPerSecond = sysctl.integer(
+      'net.inet6.icmp6.nd6_replyppslimit',
+      10_000,
+      -1,
+      1 << 20,
+      'neighbor solicitations answered a second; -1: any',
+    );
+    this.#repliesLimited = context.counters.index('nd6-out-replies-limited');
+    sysctl.limits.addRate({
+      what: 'answers to neighbor solicitations',
+      variable: this.#repliesPerSecond,
+      counter: 'nd6-out-replies-limited',
+    });
     this.#solicitations = context.counters.index('nd6-in-solicitations');
     this.#advertisements = context.counters.index('nd6-in-advertisements');
     this.#bad = context.counters.index('nd6-in-bad');
@@ -163,6 +182,10 @@ export class NeighborInput6 {
     if (entry === null || entry.iface !== iface) return;
     if (!isUsable(entry)) {
       this.#detection.heardSolicitation(entry, src === IP6_ANY, nowUs);
+      return;
+    }
+    if (!this.#replyLimit.allow(this.#repliesPerSecond.value, nowUs)) {
+      this.#context.counters.add(this.#repliesLimited, 1);
       return;
     }
     if (src === IP6_ANY) {

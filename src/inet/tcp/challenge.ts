@@ -1,5 +1,5 @@
 /**
- * Answers to segments that should not be: challenge ACKs, duplicates outside the window, resets.
+ * Answers to segments that should not be, or are too many: challenge ACKs, duplicates outside the window, resets, SYN-ACKs.
  *
  * Thread: the one that runs the kernel. All are limited: globally per second, so that a flood of forged segments costs
  * little, and per connection in time, so that two ends that misunderstand each other do not answer for ever.
@@ -33,6 +33,13 @@ export class SecondLimit {
 export function mayChallenge(stack: TcpStack, nowUs: number): boolean {
   if (stack.challengeLimit.take(stack.settings.challengeAckLimit.value, nowUs)) return true;
   stack.counters.add(stack.count.challengeAcksLimited, 1);
+  return false;
+}
+
+/** Whether one more SYN that nothing is kept of, or that came before, may be answered this second. */
+export function maySynAck(stack: TcpStack, nowUs: number): boolean {
+  if (stack.synAckLimit.take(stack.settings.synAckLimit.value, nowUs)) return true;
+  stack.counters.add(stack.count.synAcksLimited, 1);
   return false;
 }
 

@@ -74,6 +74,26 @@ describe('a flood of SYNs', () => {
     expect(t.count('synCookiesReceived')).toBe(1);
   });
 
+  it('is answered at most so often a second', () => {
+    const t = new Transcript({ sysctl: { synackppslimit: 5 } });
+    t.listen(16);
+    for (let port = 0; port < 100; port++) {
+      t.peerPort = 10_000 + port;
+      t.send('S seq 0 mss 1460');
+    }
+    expect([t.skip(), t.count('synAcksLimited'), t.ip.openPaths]).toEqual([16 + 5, 79, 16]);
+    // The same one again and again, either.
+    for (let i = 0; i < 10; i++) {
+      t.peerPort = 10_000;
+      t.send('S seq 0 mss 1460');
+    }
+    expect([t.skip(), t.count('duplicateSyns')]).toEqual([0, 10]);
+    t.at(1100);
+    t.skip();
+    t.send('S seq 0 mss 1460');
+    expect(t.skip()).toBe(1);
+  });
+
   it('leaves plain connections to those without timestamps', () => {
     const t = flooded();
     t.peerPort = 4000;

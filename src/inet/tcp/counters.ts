@@ -80,6 +80,7 @@ export interface TcpCounters {
   readonly synQueueUnreachable: number;
   readonly synQueueOverflows: number;
   readonly synAcksRetransmitted: number;
+  readonly synAcksLimited: number;
   readonly duplicateSyns: number;
   readonly synsDropped: number;
   readonly timeWaitEntered: number;
@@ -192,6 +193,7 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   synQueueUnreachable: 'tcp-syn-cache-dropped-unreachable',
   synQueueOverflows: 'tcp-syn-cache-overflows',
   synAcksRetransmitted: 'tcp-syn-acks-retransmitted',
+  synAcksLimited: 'tcp-syn-acks-limited',
   duplicateSyns: 'tcp-duplicate-syns',
   synsDropped: 'tcp-syns-dropped',
   timeWaitEntered: 'tcp-time-wait-entered',

@@ -62,4 +62,9 @@ export function declareTcpLimits(stack: TcpStack, limits: Limits): void {
     variable: settings.challengeAckLimit,
     counter: 'tcp-challenge-acks-limited',
   });
+  limits.addRate({
+    what: 'SYN-ACKs while the SYN queue is full, and to SYNs that come again',
+    variable: settings.synAckLimit,
+    counter: 'tcp-syn-acks-limited',
+  });
 }

@@ -9,6 +9,7 @@
  */
 
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
+import { maySynAck } from './challenge.ts';
 import type { Connection, ConnectionOptions, PortUse } from './connection.ts';
 import { CookieOptions } from './cookies.ts';
 import { asksEcn } from './ecn.ts';
@@ -77,6 +78,12 @@ export function listenArrives(
     counters.add(count.listenQueueOverflows, 1);
     return;
   }
+  const crowded = queueFull(stack, listener);
+  if (crowded && !maySynAck(stack, nowUs)) {
+    counters.add(count.synQueueOverflows, 1);
+    counters.add(count.synsDropped, 1);
+    return;
+  }
   const path = stack.ip.openPath(peer, local, 0);
   if (typeof path === 'number') {
     counters.add(count.synsDropped, 1);
@@ -88,7 +95,7 @@ export function listenArrives(
   entry.ports = ports;
   entry.irs = segment.seq;
   takeSynOptions(stack, entry, segment);
-  if (queueFull(stack, listener)) {
+  if (crowded) {
     counters.add(count.synQueueOverflows, 1);
     const cookies = stack.settings.synCookies.value === 1;
     if (cookies) sendCookie(stack, entry, nowUs);

@@ -153,6 +153,7 @@ export class TcpSettings extends SenderSettings {
   readonly challengeAckLimit: SysctlVariable;
   readonly invalidAckIntervalMs: SysctlVariable;
   readonly resetLimit: SysctlVariable;
+  readonly synAckLimit: SysctlVariable;
 
   constructor(sysctl: Sysctl) {
     const tcp = new TcpSysctl(sysctl);
@@ -228,5 +229,12 @@ export class TcpSettings extends SenderSettings {
       'least time between two answers to invalid segments of one connection, ms',
     );
     this.resetLimit = tcp.integer('rstppslimit', 1000, 0, 1 << 20, 'resets per second to nobody');
+    this.synAckLimit = tcp.integer(
+      'synackppslimit',
+      10_000,
+      0,
+      1 << 20,
+      'SYN-ACKs per second while the SYN queue is full, and to repeated SYNs',
+    );
   }
 }

@@ -68,6 +68,7 @@ export class TcpStack implements Transport {
   readonly cookies: SynCookies;
   readonly timeWait: TimeWaitTable;
   readonly challengeLimit: SecondLimit = new SecondLimit();
+  readonly synAckLimit: SecondLimit = new SecondLimit();
   readonly bare: BareSegment = new BareSegment();
   readonly synOptions: SynOptions = new SynOptions();
   /** What the data path counted since the last `doWork`, which enters it in the shared counters. */

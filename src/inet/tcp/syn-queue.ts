@@ -8,7 +8,7 @@
 import { Callout } from '../../kern/callout.ts';
 import { FLAG_ACK, FLAG_ECE, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
 import type { Path } from '../transport.ts';
-import { mayChallenge } from './challenge.ts';
+import { mayChallenge, maySynAck } from './challenge.ts';
 import { Connection } from './connection.ts';
 import { establish, segmentArrives } from './input.ts';
 import type { Listener } from './listen.ts';
@@ -124,8 +124,9 @@ export function synEntryArrives(stack: TcpStack, entry: SynEntry, segment: Segme
   const offset = (segment.seq - entry.rcvNxt) | 0;
   if ((flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) === FLAG_SYN && offset === -1) {
     // The SYN again: our SYN-ACK was lost, or is slow.
-    counters.add(count.synAcksRetransmitted, 1);
     counters.add(count.duplicateSyns, 1);
+    if (!maySynAck(stack, nowUs)) return;
+    counters.add(count.synAcksRetransmitted, 1);
     if (entry.tsOk && segment.timestamps) entry.tsRecent = segment.tsValue;
     sendSynAck(stack, entry, nowUs);
     return;
