@@ -23,6 +23,7 @@ import { IpInput, IpPacket } from './ip-input.ts';
 import { IpOutput } from './ip-output.ts';
 import { isIp6 } from './ip6/address-table.ts';
 import { Autoconfigurator } from './ip6/autoconfiguration.ts';
+import { orderDestinations } from './ip6/destination-order.ts';
 import { Ip6 } from './ip6/ip6.ts';
 import { IPV4_GROUPS, MulticastGroups } from './multicast.ts';
 import { type Neighbor, NeighborCache } from './neighbor-cache.ts';
@@ -150,6 +151,11 @@ export class Ip implements IpService {
       nowhere,
     );
     this.autoconfiguration = new Autoconfigurator(context, this.six, interfaces, routes);
+  }
+
+  /** Addresses of one peer, of both families, in the order in which to try them (RFC 6724 section 6). */
+  orderDestinations(destinations: readonly number[]): number[] {
+    return orderDestinations(this.paths, this.six.addresses, destinations);
   }
 
   // --- IpService ---

@@ -34,13 +34,18 @@ function configured(v6: boolean): boolean {
   return interfaces().some(({ address, internal }) => !internal && isV6(address) === v6);
 }
 
+/** As the kernel would try them: what has a way comes before what has none, and so on (RFC 6724 section 6). */
+function inOrder(addresses: readonly string[]): readonly string[] {
+  return addresses.length < 2 ? addresses : face().sockets.orderDestinations(addresses);
+}
+
 /**
  * Addresses of a name as `getaddrinfo` orders them; empty when there are none of that family. `order`: the numbers of
  * cares_wrap, from before them a boolean, "verbatim".
  */
 export function lookupAddresses(name: string, family: number, hints: number, order: unknown = 0): string[] {
   const literal = canonicalText(name);
-  const known = literal === undefined ? face().names.lookup(name) : [literal];
+  const known = literal === undefined ? inOrder(face().names.lookup(name)) : [literal];
   const v4 = known.filter((text) => !isV6(text));
   const v6 = known.filter(isV6);
   if (family === 4) return v4;

@@ -7,7 +7,7 @@
 import { canonicalText } from './address.ts';
 
 export interface NameTable {
-  /** Addresses of a name, of both families, in the order to try them; empty when it is unknown. */
+  /** Addresses of a name, of both families, as they were entered; empty when it is unknown. */
   lookup(name: string): readonly string[];
   /** Names of an address (its shortest text, without a zone), empty when it has none. */
   reverse(address: string): readonly string[];

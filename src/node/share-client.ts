@@ -59,6 +59,11 @@ export class SharedSockets implements SocketLayer, RemoteLayer {
     this.connection.onGone = () => this.#onGone();
   }
 
+  orderDestinations(addresses: readonly string[]): string[] {
+    const { a, payload } = this.connection.call(protocol.ORDER, 0, 0, 0, 0, 0, Buffer.from(addresses.join(' ')));
+    return a < 0 ? [...addresses] : Buffer.from(payload).toString().split(' ');
+  }
+
   stream(family: Family = 4): RemoteStream {
     const id = this.#newId();
     this.connection.send(protocol.OPEN_STREAM, id, family);

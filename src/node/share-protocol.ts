@@ -48,6 +48,8 @@ export const CONSUMED = 24;
 export const ADOPT = 25;
 /** → token in the payload: another session may adopt the socket. */
 export const EXPORT = 26;
+/** Payload: texts of addresses with a space between → the same in the order in which to try them. */
+export const ORDER = 27;
 
 // Server to client.
 export const REPLY = 50;

@@ -157,6 +157,11 @@ class Session implements ServedSession {
       this.#adopt(id, Buffer.from(frame.payload).toString());
       return;
     }
+    if (operation === protocol.ORDER) {
+      const addresses = Buffer.from(frame.payload).toString().split(' ');
+      this.#reply(0, 0, 0, 0, Buffer.from(this.#face.sockets.orderDestinations(addresses).join(' ')));
+      return;
+    }
     const served = this.#sockets.get(id);
     if (served === undefined) this.#refuse(operation);
     else if (served instanceof ServedStream) this.#streamCall(served, frame);

@@ -27,6 +27,19 @@ export class Sockets implements SocketLayer {
     return this.#inet.addressText;
   }
 
+  /** What is no address here goes last: an unknown zone, 240/8. */
+  orderDestinations(addresses: readonly string[]): string[] {
+    const unknown: string[] = [];
+    const texts = new Map<number, string>();
+    for (const text of addresses) {
+      const number = this.#inet.addressText.parse(text);
+      if (number === null) unknown.push(text);
+      else texts.set(number, text);
+    }
+    const ordered = this.#inet.ip.orderDestinations([...texts.keys()]);
+    return [...ordered.map((number) => texts.get(number) as string), ...unknown];
+  }
+
   stream(family: Family = 4): StreamSocket {
     return new TcpSocket(this.#tcp, this.#context, family);
   }

@@ -179,6 +179,8 @@ export interface RawSocket {
 /** The system-call face of one kernel. */
 export interface SocketLayer {
   readonly addressText: AddressText;
+  /** Texts of addresses of one peer, of both families, in the order in which to try them (RFC 6724 section 6). */
+  orderDestinations(addresses: readonly string[]): string[];
   /** Default family 4. */
   stream(family?: Family): StreamSocket;
   datagram(family?: Family): DatagramSocket;

@@ -1,0 +1,142 @@
+/** What `node:dns` is told: orders and hints of lookups, records, reverse names. */
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SocketDouble } from '../../test/fixtures/socket-double.ts';
+import { caresWrap } from './bindings.ts';
+import { getaddrinfo, getnameinfo, lookupAddresses } from './dns.ts';
+import { Resolver } from './dns-resolver.ts';
+import { type InterfaceAddress, setFace } from './face.ts';
+import { StaticNames } from './names.ts';
+
+const V4MAPPED = Number(caresWrap.AI_V4MAPPED);
+const ALL = Number(caresWrap.AI_ALL);
+const ADDRCONFIG = Number(caresWrap.AI_ADDRCONFIG);
+
+const names = new StaticNames({
+  both: ['10.0.0.2', 'fd00::2', '2001:db8::2', '10.0.1.2'],
+  six: 'fd00::6',
+  four: '10.0.0.4',
+  near: 'fe80::2%lo0',
+});
+
+function on(name: string, address: string): InterfaceAddress {
+  const internal = name === 'lo0';
+  return { name, address, prefixLength: 64, mac: '02:00:00:00:00:01', internal, scopeId: 0 };
+}
+
+const LO = [on('lo0', '127.0.0.1'), on('lo0', '::1')];
+
+/** A kernel that prefers `first`, with these interfaces. */
+function install(first: string | null, interfaces: InterfaceAddress[] | null): void {
+  const sockets = new SocketDouble(() => {});
+  if (first !== null) sockets.own.add(sockets.addressText.parse(first) as number);
+  setFace({ sockets, names, ...(interfaces === null ? {} : { interfaces: () => interfaces }) });
+}
+
+/** The arguments of a request's callback that mean something, once it is called. */
+function answer(start: (request: { oncomplete: unknown }) => unknown): Promise<unknown[]> {
+  return new Promise((resolve) => {
+    start({ oncomplete: (...given: unknown[]) => resolve(given.filter((one) => one !== undefined)) });
+  });
+}
+
+beforeEach(() => install(null, null));
+afterEach(() => setFace(null));
+
+describe('a lookup', () => {
+  it('without a family has all addresses in the order of the kernel', () => {
+    expect(lookupAddresses('both', 0, 0)).toEqual(['10.0.0.2', 'fd00::2', '2001:db8::2', '10.0.1.2']);
+    install('2001:db8::2', null);
+    expect(lookupAddresses('both', 0, 0)).toEqual(['2001:db8::2', '10.0.0.2', 'fd00::2', '10.0.1.2']);
+    expect(lookupAddresses('both', 6, 0)).toEqual(['2001:db8::2', 'fd00::2']);
+    expect(lookupAddresses('both', 4, 0)).toEqual(['10.0.0.2', '10.0.1.2']);
+  });
+
+  it('puts one family first when asked to, each in the order of the kernel', () => {
+    install('2001:db8::2', null);
+    const six = ['2001:db8::2', 'fd00::2'];
+    const four = ['10.0.0.2', '10.0.1.2'];
+    expect(lookupAddresses('both', 0, 0, caresWrap.DNS_ORDER_IPV4_FIRST ?? false)).toEqual([...four, ...six]);
+    // Before the numbers there was a boolean: whether the order is to be left alone.
+    expect(lookupAddresses('both', 0, 0, false)).toEqual([...four, ...six]);
+    expect(lookupAddresses('both', 0, 0, true)).toEqual(['2001:db8::2', '10.0.0.2', 'fd00::2', '10.0.1.2']);
+    const last = caresWrap.DNS_ORDER_IPV6_FIRST;
+    if (last !== undefined) expect(lookupAddresses('both', 0, 0, last)).toEqual([...six, ...four]);
+  });
+
+  it('with AI_ADDRCONFIG leaves out a family that no interface but lo0 has', () => {
+    install(null, [...LO, on('eth0', '10.0.0.1')]);
+    expect(lookupAddresses('both', 0, ADDRCONFIG)).toEqual(['10.0.0.2', '10.0.1.2']);
+    install(null, [...LO, on('eth0', 'fd00::1')]);
+    expect(lookupAddresses('both', 0, ADDRCONFIG)).toEqual(['fd00::2', '2001:db8::2']);
+    install(null, [...LO, on('eth0', 'fd00::1'), on('eth1', '10.0.0.1')]);
+    expect(lookupAddresses('both', 0, ADDRCONFIG)).toHaveLength(4);
+    expect(lookupAddresses('both', 0, 0)).toHaveLength(4);
+    install(null, LO);
+    expect(lookupAddresses('localhost', 0, ADDRCONFIG)).toEqual(['127.0.0.1']);
+  });
+
+  it('with AI_V4MAPPED has IPv4 addresses for IPv6, when there are no others, or with AI_ALL', () => {
+    expect(lookupAddresses('four', 6, 0)).toEqual([]);
+    expect(lookupAddresses('four', 6, V4MAPPED)).toEqual(['::ffff:10.0.0.4']);
+    expect(lookupAddresses('both', 6, V4MAPPED)).toEqual(['fd00::2', '2001:db8::2']);
+    const all = ['fd00::2', '2001:db8::2', '::ffff:10.0.0.2', '::ffff:10.0.1.2'];
+    expect(lookupAddresses('both', 6, V4MAPPED | ALL)).toEqual(all);
+    expect(lookupAddresses('both', 4, V4MAPPED)).toEqual(['10.0.0.2', '10.0.1.2']);
+  });
+
+  it('of a text that is an address is that address', () => {
+    expect(lookupAddresses('FD00:0::1', 0, 0)).toEqual(['fd00::1']);
+    expect(lookupAddresses('fd00::1', 4, 0)).toEqual([]);
+    expect(lookupAddresses('10.0.0.9', 0, 0)).toEqual(['10.0.0.9']);
+  });
+
+  it('keeps the zone that a name was entered with', () => {
+    expect(lookupAddresses('near', 0, 0)).toEqual(['fe80::2%lo0']);
+  });
+
+  it('is answered later, with EAI_NONAME when there is nothing', async () => {
+    expect(await answer((request) => getaddrinfo(request, 'six', 6, 0))).toEqual([0, ['fd00::6']]);
+    const [error, none] = await answer((request) => getaddrinfo(request, 'six', 4, 0));
+    expect([error, none]).toEqual([-3008, []]);
+  });
+});
+
+describe('a resolver', () => {
+  const query = (name: string, type: string): Promise<unknown[]> =>
+    answer((request) => new Resolver().query(request, name, type));
+  const NIBBLES = '2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2';
+
+  it('has A and AAAA records', async () => {
+    expect(await query('both', 'AAAA')).toEqual([null, ['fd00::2', '2001:db8::2'], [0, 0]]);
+    expect(await query('both', 'A')).toEqual([null, ['10.0.0.2', '10.0.1.2'], [0, 0]]);
+    expect(await query('four', 'AAAA')).toEqual(['ENODATA']);
+    expect(await query('nobody', 'AAAA')).toEqual(['ENOTFOUND']);
+    expect(await query('six', 'ANY')).toEqual([null, [{ address: 'fd00::6', ttl: 0, type: 'AAAA' }], []]);
+  });
+
+  it('finds names under in-addr.arpa and ip6.arpa', async () => {
+    expect(await query('2.1.0.10.in-addr.arpa', 'PTR')).toEqual([null, ['both'], []]);
+    expect(await query(`${NIBBLES}.ip6.arpa`, 'PTR')).toEqual([null, ['both'], []]);
+    expect(await query(`${NIBBLES.toUpperCase()}.IP6.ARPA.`, 'PTR')).toEqual([null, ['both'], []]);
+    expect(await query(`3${NIBBLES.slice(1)}.ip6.arpa`, 'PTR')).toEqual(['ENOTFOUND']);
+    // One nibble short: a zone, not an address.
+    expect(await query(`${NIBBLES.slice(2)}.ip6.arpa`, 'PTR')).toEqual(['ENOTFOUND']);
+  });
+
+  it('finds the names of an address', async () => {
+    const names = (ip: string): Promise<unknown[]> => answer((request) => new Resolver().getHostByAddr(request, ip));
+    expect(await names('2001:DB8:0::2')).toEqual([null, ['both'], []]);
+    expect(await names('::1')).toEqual([null, ['localhost'], []]);
+    expect(await names('fe80::2%lo0')).toEqual([null, ['near'], []]);
+    expect(await names('fd00::99')).toEqual(['ENOTFOUND']);
+    expect(new Resolver().getHostByAddr({}, 'both')).toBe(-22);
+  });
+
+  it('finds the name of an address and of a port', async () => {
+    const named = (ip: string, port: number): Promise<unknown[]> => answer((request) => getnameinfo(request, ip, port));
+    expect(await named('fd00::6', 443)).toEqual([0, 'six', 'https']);
+    expect(await named('::ffff:10.0.0.4', 8080)).toEqual([0, 'four', '8080']);
+    expect(await named('fd00::99', 80)).toEqual([-3008, null, null]);
+  });
+});
