@@ -80,7 +80,9 @@ function tcp(
   });
 }
 
-const port = (chance: Chance): number => chance.between(1024, 65535);
+export function port(chance: Chance): number {
+  return chance.between(1024, 65535);
+}
 
 export const FLOODS: Readonly<Record<string, Flood>> = {
   'SYNs from made-up addresses to the listening port': (chance, { serverPort }) =>

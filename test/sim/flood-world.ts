@@ -9,14 +9,17 @@
  * both links, if those of the flood are cheap, and if they are answered less often than they come.
  */
 
+import { IP6_ANY } from '../../src/inet/ip6/address-table.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { type Device, FrameBatch } from '../../src/link/device.ts';
 import { VniDevice } from '../../src/link/index.ts';
 import { createBulk } from '../../src/mem/bulk.ts';
 import type { StreamSocket } from '../../src/socket/socket.ts';
-import { ETHERTYPE_ARP, FrameWriter, get16, get32 } from '../fuzz/bytes.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV6, FrameWriter, get16, get32, repair } from '../fuzz/bytes.ts';
+import { text } from '../fuzz/cast6.ts';
 import { Chance } from '../fuzz/chance.ts';
 import { ATTACKER_MAC, CLIENT, type Flood, type FloodTarget, GATEWAY, SERVER, SERVER_MAC } from './flood-frames.ts';
+import { CLIENT6, GATEWAY6, SERVER6 } from './flood-frames-6.ts';
 import { MeteredDevice } from './metered-device.ts';
 import { SimNetwork } from './network.ts';
 
@@ -86,11 +89,29 @@ class Flooder {
 
   #hear(frame: Uint8Array): void {
     this.heard++;
+    if (get16(frame, 12) === ETHERTYPE_IPV6) this.#hear6(frame);
     if (get16(frame, 12) !== ETHERTYPE_ARP || get16(frame, 20) !== 1) return;
     const target = get32(frame, 38);
     if (target === SERVER || target === CLIENT || (!this.claims && target !== GATEWAY)) return;
     const w = new FrameWriter().mac(SERVER_MAC).mac(ATTACKER_MAC).u16(ETHERTYPE_ARP).u32(0x00010800).u16(0x0604).u16(2);
     this.#waiting.push(w.mac(ATTACKER_MAC).u32(target).mac(SERVER_MAC).u32(get32(frame, 28)).take());
+  }
+
+  /** The same for neighbor solicitations. */
+  #hear6(frame: Uint8Array): void {
+    if (frame.length < 78 || frame[20] !== 58 || frame[54] !== 135 || get32(frame, 22) === 0) return;
+    const target = [62, 66, 70, 74].map((at) => get32(frame, at));
+    const is = (address: readonly number[]): boolean => address.every((word, i) => word === target[i]);
+    if (is(SERVER6) || is(CLIENT6) || (!this.claims && !is(GATEWAY6))) return;
+    const w = new FrameWriter().mac(SERVER_MAC).mac(ATTACKER_MAC).u16(ETHERTYPE_IPV6).u32(0x60000000).u32(0x00203aff);
+    for (const word of target) w.u32(word);
+    w.copy(frame.subarray(22, 38))
+      .u32(0x88000000 | 0)
+      .u32(0x60000000);
+    for (const word of target) w.u32(word);
+    const answer = w.u16(0x0201).mac(ATTACKER_MAC).take();
+    repair(answer);
+    this.#waiting.push(answer);
   }
 
   flush(): void {}
@@ -116,8 +137,12 @@ export class FloodWorld {
   readonly #listener: StreamSocket;
   readonly #chunk: Uint8Array = new Uint8Array(65536);
   readonly #streams: StreamSocket[] = [];
+  readonly #family: 4 | 6;
 
-  constructor(seed: number, claims: boolean) {
+  /** `family`: of the honest connection, and of the flood. */
+  constructor(seed: number, claims: boolean, family: 4 | 6) {
+    this.#family = family;
+    const ipv6 = family === 6;
     let metered: MeteredDevice | null = null;
     // The clock is made inside, after the device wants it.
     const clock = { nowUs: (): number => this.network?.simulation.nowUs() ?? 0 };
@@ -126,7 +151,7 @@ export class FloodWorld {
       metered = new MeteredDevice(device, BUDGET_FRAMES, clock);
       return metered;
     };
-    this.network = new SimNetwork({ seed, kernels: ['server', 'client'], strangers: 1, wrap, ringBytes: 65536 });
+    this.network = new SimNetwork({ seed, kernels: ['server', 'client'], strangers: 1, wrap, ringBytes: 65536, ipv6 });
     this.metered = metered as unknown as MeteredDevice;
     this.server = this.network.kernel('server');
     this.client = this.network.kernel('client');
@@ -137,20 +162,26 @@ export class FloodWorld {
     this.flooder.claims = claims;
     this.network.simulation.add(this.flooder);
     this.server.control('route.add', {
-      destination: '0.0.0.0',
+      destination: ipv6 ? '::' : '0.0.0.0',
       prefixLength: 0,
-      gateway: '10.0.0.254',
+      gateway: ipv6 ? text(GATEWAY6) : '10.0.0.254',
       kind: 'unicast',
+      ...(ipv6 ? { interface: 'eth0' } : {}),
     });
-    this.#listener = this.server.sockets.stream();
-    this.#listener.bind(0, PORT);
+    if (ipv6) this.server.control('sysctl.set', { name: 'net.inet6.ip6.accept_rtadv', value: 1 });
+    const any = ipv6 ? IP6_ANY : 0;
+    this.#listener = this.server.sockets.stream(family);
+    this.#listener.bind(any, PORT);
     this.#listener.listen(128);
     this.#listener.onEvents = () => this.#accept();
-    const deaf = this.server.sockets.datagram();
-    deaf.bind(0, 5000);
-    const member = this.server.sockets.datagram();
-    member.bind(0, 5353);
-    for (let group = 1; group <= 20; group++) member.joinGroup(0xef010200 | group, SERVER);
+    const deaf = this.server.sockets.datagram(family);
+    deaf.bind(any, 5000);
+    const member = this.server.sockets.datagram(family);
+    member.bind(any, 5353);
+    for (let group = 1; group <= 20; group++) {
+      if (ipv6) member.joinGroup(this.#number(this.server, `ff05::${group}`), 0);
+      else member.joinGroup(0xef010200 | group, SERVER);
+    }
     this.network.simulation.run(5 * SECOND_US);
     this.#upload = this.connect();
     this.#upload.onEvents = () => this.#write();
@@ -161,9 +192,13 @@ export class FloodWorld {
 
   /** A further connection of the client. */
   connect(): StreamSocket {
-    const socket = this.client.sockets.stream();
-    socket.connect(SERVER, PORT);
+    const socket = this.client.sockets.stream(this.#family);
+    socket.connect(this.#family === 6 ? this.#number(this.client, text(SERVER6)) : SERVER, PORT);
     return socket;
+  }
+
+  #number(kernel: Kernel, address: string): number {
+    return kernel.inet.addressText.parse(address) as number;
   }
 
   #accept(): void {

@@ -4,7 +4,8 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import { FLOODS } from './flood-frames.ts';
+import { FLOODS, type Flood } from './flood-frames.ts';
+import { FLOODS_6 } from './flood-frames-6.ts';
 import { FloodWorld } from './flood-world.ts';
 
 const SECONDS = 2;
@@ -19,19 +20,26 @@ const LIMITS: readonly (readonly [name: string, value: number])[] = [
   ['net.inet.tcp.rstppslimit', 500],
   ['net.inet.tcp.challenge_ack_limit', 500],
   ['net.inet.igmp.reportppslimit', 100],
+  ['net.inet6.icmp6.replyppslimit', 500],
+  ['net.inet6.icmp6.nd6_replyppslimit', 500],
+  ['net.inet6.icmp6.errppslimit', 100],
+  ['net.inet6.mld.reportppslimit', 100],
 ];
 /** Answers a second that some floods get beyond the largest of those limits, and why. */
 const MORE_ANSWERS: Readonly<Record<string, number>> = {
-  // One SYN-ACK for each SYN, by cookies, and questions for the addresses that are said to be on the link.
-  'SYNs from made-up addresses to the listening port': Number.POSITIVE_INFINITY,
+  // One SYN-ACK for each SYN, by cookies, else nobody else would get in; and questions for the addresses that are said to
+  // be on the link.
+  'SYNs from made-up addresses to the listening port': 10_000,
 };
 const MOST_ANSWERS = 500;
 
 describe.each([
-  ['that nobody has', false],
-  ['that the flooder claims', true],
-])('a flood from addresses %s', (_, claims) => {
-  const world = new FloodWorld(claims ? 2 : 1, claims);
+  ['IPv4', 'nobody has', FLOODS, 4, false],
+  ['IPv4', 'the flooder claims', FLOODS, 4, true],
+  ['IPv6', 'nobody has', FLOODS_6, 6, false],
+  ['IPv6', 'the flooder claims', FLOODS_6, 6, true],
+] as const)('%s: a flood from addresses that %s', (_, __, floods, family, claims) => {
+  const world = new FloodWorld(claims ? 2 : 1, claims, family);
   for (const [name, value] of LIMITS) world.server.control('sysctl.set', { name, value });
   world.goodput(1);
   const quiet = world.metered.sent;
@@ -42,9 +50,9 @@ describe.each([
     expect(undisturbed * 8).toBeGreaterThan(90e6);
   });
 
-  it.each(Object.keys(FLOODS))('%s', (name) => {
+  it.each(Object.keys(floods))('%s', (name) => {
     const { flooder, metered, server } = world;
-    flooder.flood = FLOODS[name] as (typeof FLOODS)[string];
+    flooder.flood = floods[name] as Flood;
     const floodedBefore = flooder.sent;
     const answeredBefore = metered.sent;
     const goodput = world.goodput(SECONDS);
@@ -74,9 +82,10 @@ describe.each([
     world.stop();
     network.simulation.run(network.simulation.nowUs() + 3600e6);
     expect(server.tcp.synEntryCount).toBe(0);
-    expect(server.inet.ip.input.reassembly.count).toBe(0);
-    expect(server.inet.routes().filter((route) => route.flags.includes('D'))).toEqual([]);
-    expect(server.inet.ip.neighbors.count).toBeLessThanOrEqual(2);
+    expect(server.inet.ip.input.reassembly.count + server.inet.ip.six.input.reassembly.count).toBe(0);
+    for (const one of [4, 6] as const)
+      expect(server.inet.routes(one).filter((route) => route.flags.includes('D'))).toEqual([]);
+    expect(server.inet.ip.neighbors.count + server.inet.ip.six.neighbors.count).toBeLessThanOrEqual(2);
     expect(server.callouts.size).toBeLessThan(100);
   });
 });
