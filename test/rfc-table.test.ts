@@ -1,4 +1,4 @@
-/** docs/rfc.md leads from a rule to its file and its test: what it names is there. */
+/** docs/rfc.md leads from a rule to its file and its test: what it names is there, files, functions and titles of tests. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,39 +9,62 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 interface Row {
   rule: string;
-  files: string[];
-  tests: string[];
+  /** Names of files, each with what is named behind it: functions of a source file, beginnings of titles of a test file. */
+  files: [string, string[]][];
+  tests: [string, string[]][];
 }
 
-/** The rows of each part, by the folder its heading names. */
-function parts(): Map<string, Row[]> {
-  const found = new Map<string, Row[]>();
-  let rows: Row[] = [];
+/** `a.ts (`f`), b.ts` and `a.test.ts: *title*, *title*; b.test.ts`. */
+function named(cell: string): [string, string[]][] {
+  const parts = [...cell.matchAll(/([\w./-]+\.ts)([^;]*?)(?=,? [\w./-]+\.ts|;|$)/g)];
+  return parts.map(([, file, rest]) => [
+    file as string,
+    [...(rest as string).matchAll(/\*([^*]+)\*|`([^`]+)`/g)].map((match) => (match[1] ?? match[2]) as string),
+  ]);
+}
+
+/** The rows of each part, by its heading, which names a folder. */
+function parts(): [string, string, Row[]][] {
+  const found: [string, string, Row[]][] = [];
   for (const line of readFileSync(join(ROOT, 'docs/rfc.md'), 'utf8').split('\n')) {
-    const folder = /^## .*\(`([^`]+)`\)/.exec(line)?.[1];
-    if (folder !== undefined) {
-      rows = [];
-      found.set(folder, rows);
-    }
+    const heading = /^## (.*) \(`([^`]+)`\)/.exec(line);
+    if (heading !== null) found.push([heading[1] as string, heading[2] as string, []]);
     const cells = line.split('|').map((cell) => cell.trim());
-    if (cells.length !== 6 || cells[3] === 'file' || cells[3] === '---') continue;
-    const names = (cell: string): string[] => cell.match(/[\w./-]+\.ts/g) ?? [];
-    rows.push({ rule: cells[1] as string, files: names(cells[3] as string), tests: names(cells[4] as string) });
+    if (cells.length !== 6 || cells[3] === 'file' || cells[3]?.startsWith('---')) continue;
+    const [, rule, , files, tests] = cells as [string, string, string, string, string];
+    found.at(-1)?.[2].push({ rule, files: named(files), tests: named(tests) });
   }
   return found;
 }
 
-describe.each([...parts()])('docs/rfc.md on %s', (folder, rows) => {
+/** Source of the file that a name means in a part, or null. */
+function read(folder: string, name: string): string | null {
+  const places = [join(ROOT, 'src', folder, name), join(ROOT, 'src', name), join(ROOT, name)];
+  const place = places.find(existsSync);
+  return place === undefined ? null : readFileSync(place, 'utf8');
+}
+
+describe.each(parts())('docs/rfc.md on %s', (_part, folder, rows) => {
   it('has rows', () => {
     expect(rows.length).toBeGreaterThan(5);
   });
 
   it.each(rows)('$rule', ({ files, tests }) => {
-    for (const name of [...files, ...tests]) {
-      const places = [join(ROOT, 'src', folder, name), join(ROOT, 'src', name), join(ROOT, name)];
-      expect(places.some(existsSync), name).toBe(true);
+    expect(files.length).toBeGreaterThan(0);
+    for (const [name, functions] of files) {
+      const source = read(folder, name) ?? (name.endsWith('/') ? '' : null);
+      expect(source, name).not.toBeNull();
+      for (const word of functions) expect(source, `${word} in ${name}`).toContain(word);
     }
     expect(tests.length).toBeGreaterThan(0);
-    for (const name of tests) expect(name).toMatch(/\.test\.ts$/);
+    for (const [name, titles] of tests) {
+      expect(name).toMatch(/\.test\.ts$/);
+      const source = read(folder, name);
+      expect(source, name).not.toBeNull();
+      // A title is a text that begins so: of a test, of a group of them, or of a row of a table of them.
+      const begins = (title: string): boolean =>
+        ["'", '"', '`', '`%s', '\n  '].some((quote) => source?.includes(quote + title));
+      for (const title of titles) expect(begins(title), `${title} in ${name}`).toBe(true);
+    }
   });
 });

@@ -62,6 +62,27 @@ describe('a link with IPv6', () => {
     expect(toHex(sent[0]!.payload)).toBe(toHex(udp6(OWN, PEER, endpoint.port, 9, hex('aabb'))));
   });
 
+  it('gives each flow a label of its own, or none (RFC 6437 3)', () => {
+    const one = bed();
+    one.neighbor6(PEER);
+    const label = (endpoint: ReturnType<typeof one.inet.udp.open>): number => {
+      expect(endpoint.send(hex('aa'), 0, 1, 0, 0)).toBe(1);
+      one.settle();
+      return one.sent6()[0]!.label;
+    };
+    const sockets = [0, 1, 2].map(() => one.inet.udp.open(true));
+    const labels = sockets.map((endpoint) => {
+      expect(endpoint.connect(one.number(PEER), 9)).toBe(0);
+      return label(endpoint);
+    });
+    expect(new Set(labels).size).toBe(3);
+    expect(sockets.map(label)).toEqual(labels);
+    one.inet.sysctl.set('net.inet6.ip6.auto_flowlabel', 0);
+    const plain = one.inet.udp.open(true);
+    plain.connect(one.number(PEER), 9);
+    expect(label(plain)).toBe(0);
+  });
+
   it('delivers UDP to a socket bound to any address of IPv6', () => {
     const one = bed();
     one.neighbor6(PEER);

@@ -168,6 +168,21 @@ describe('keep-alive', () => {
     expect(t.error).toBe('ETIMEDOUT');
   });
 
+  it('leaves it to the retransmission timer while data is under way', async () => {
+    const { startKeepAlive } = await import('./timers.ts');
+    const t = idle();
+    startKeepAlive(t.c, t.nowUs);
+    t.at(9000);
+    t.write(10);
+    t.at(20_000);
+    expect(t.count('keepAliveProbes')).toBe(0);
+    expect(t.captured.every((segment) => segment.seq === 1 && segment.len === 10)).toBe(true);
+    t.skip();
+    t.send('. ack 11');
+    t.at(31_000);
+    t.expect('. seq 10 ack 1 len 0 at 30000');
+  });
+
   it('is content with any answer', async () => {
     const { startKeepAlive } = await import('./timers.ts');
     const t = idle();

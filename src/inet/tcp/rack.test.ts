@@ -138,6 +138,18 @@ describe('RACK (RFC 8985 section 6)', () => {
     t.expectNothing();
   });
 
+  it('is not put off by new data sent meanwhile', () => {
+    const t = start(10, 4);
+    t.at(100);
+    t.send(`. ack 1 sack ${at(1)}-${at(2)}`);
+    t.at(110);
+    t.write(MSS);
+    t.expect(`P. seq ${at(4)} len ${MSS} at 110`);
+    t.at(126);
+    t.expect('. seq 1 at 125');
+    t.expectNothing();
+  });
+
   it('waits no longer once three segments were reported', () => {
     const t = start(10, 10);
     t.at(100);
@@ -306,6 +318,21 @@ describe('recoveries taken back', () => {
     expect(t.count('spuriousTimeouts')).toBe(1);
     expect(t.c.congestion.cwnd).toBeGreaterThanOrEqual(10 * MSS);
     expect(t.captured.every((c) => (c.seq as number) > at(11))).toBe(true);
+  });
+
+  it('and not so when that is switched off', () => {
+    const t = start(10, 30, { tlp: 0, frto: 0 }, { sack: false });
+    t.at(300);
+    t.expect('. seq 1 at 300');
+    t.at(310);
+    t.send(`. ack ${at(1)}`);
+    // Slow start from one segment, from what is missing.
+    t.expect(`. seq ${at(1)} len ${MSS}`);
+    t.expect(`. seq ${at(2)} len ${MSS}`);
+    t.expectNothing();
+    t.send(`. ack ${at(6)}`);
+    expect(t.count('spuriousTimeouts')).toBe(0);
+    expect(t.c.recovery).not.toBe(0);
   });
 
   it('but not when the loss was real', () => {

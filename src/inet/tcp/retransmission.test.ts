@@ -169,8 +169,13 @@ describe('retransmission timer (RFC 6298)', () => {
     // The probe at 200 starts the timer afresh. What is asked for is not rounded up to a timeout: the next is at 3200.
     t.at(2699);
     expect(t.state).toBe('ESTABLISHED');
+    t.expect('P. seq 1 len 10 at 0');
+    t.expect('P. seq 1 len 10 at 200');
+    for (const at of [400, 800, 1600]) t.expect(`P. seq 1 len 10 at ${at}`);
+    t.expectNothing();
     t.at(2701);
     expect(t.error).toBe('ETIMEDOUT');
+    t.expectNothing();
   });
 
   it('gives up sooner when nobody holds the socket', () => {

@@ -80,6 +80,23 @@ describe('zero window', () => {
     t.expect('P. seq 5841 len 160');
   });
 
+  it('leaves its back-off behind: what is sent when the window opens has a timer of its own', () => {
+    const t = stalled();
+    for (const at of [200, 600, 1400, 3000]) {
+      t.at(at);
+      t.expect(`. seq 2921 len 1 at ${at}`);
+      t.send('. ack 2921 win 0');
+    }
+    t.send('. ack 2921 win 1460');
+    t.expect('. seq 2921 len 1460 at 3000');
+    t.at(3199);
+    t.expectNothing();
+    t.at(3201);
+    t.expect('. seq 2921 len 1460 at 3200');
+    t.at(3601);
+    t.expect('. seq 2921 len 1460 at 3400');
+  });
+
   it('goes on after the byte that the peer took', () => {
     const t = stalled();
     t.at(200);
