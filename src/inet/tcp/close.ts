@@ -34,8 +34,9 @@ export function onPeerFin(c: Connection, segment: Segment, nowUs: number): void 
     reassembly.finSeq = (segment.seq + segment.dataBytes) | 0;
   }
   if (c.rcvNxt !== reassembly.finSeq) {
-    // Data before it is missing; an empty segment has not been answered yet.
-    if (segment.dataBytes === 0) sendAck(c, nowUs);
+    // Data before it is missing; an empty FIN has not been answered yet. An ACK is not: two ends that both wait for what
+    // stands before the other's FIN would answer each other's for ever.
+    if (segment.dataBytes === 0 && segment.flags & FLAG_FIN) sendAck(c, nowUs);
     return;
   }
   reassembly.finKnown = false;

@@ -47,7 +47,10 @@ const CHECKSUM_KNOWN: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
  * `headerBytes` of TCP header.
  */
 export function predicted(c: Connection, packet: InPacket, headerBytes: number, nowUs: number): boolean {
-  if (c.state !== ESTABLISHED || c.recovery !== RECOVERY_NONE || c.reassembly.count !== 0) return false;
+  const { reassembly } = c;
+  if (c.state !== ESTABLISHED || c.recovery !== RECOVERY_NONE) return false;
+  // An empty FIN that came too early is no range.
+  if (reassembly.count !== 0 || reassembly.finKnown) return false;
   if (c.ecn.ok && (ecnMarked(packet.tos) || c.ecn.reduced || c.ecn.echoed)) return false;
   const { stack } = c;
   const { view } = stack;

@@ -296,6 +296,19 @@ describe('closing', () => {
     expect(t.read()).toBe(110);
     expect(t.read()).toBe(0);
   });
+
+  it('answers a FIN with data missing before it each time it comes, and no ACK that follows it', () => {
+    const t = new Transcript().established();
+    t.send('F. seq 101');
+    t.expect('. ack 1');
+    t.send('. seq 102');
+    t.expectNothing();
+    t.send('F. seq 101');
+    t.expect('. ack 1');
+    t.send('. seq 1 len 100');
+    expect(t.state).toBe('CLOSE_WAIT');
+    t.expect('. ack 102');
+  });
 });
 
 describe('TIME_WAIT', () => {
