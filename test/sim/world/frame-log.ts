@@ -33,12 +33,15 @@ export class FrameLog {
   #interfaces = 0;
   #digest = 0;
   #second = 0x9e3779b9 | 0;
+  readonly #framesMost: number;
   frames = 0;
   bytes = 0;
   /** What was wrong with frames that were sent; the first few. */
   readonly faults: string[] = [];
 
-  constructor(clock: Clock, epochNs: bigint, capture: boolean) {
+  /** `framesMost`: the next frame is an error that ends the world. */
+  constructor(clock: Clock, epochNs: bigint, capture: boolean, framesMost: number) {
+    this.#framesMost = framesMost;
     this.#clock = clock;
     this.#epochNs = epochNs;
     this.#blocks = capture ? [] : null;
@@ -67,6 +70,7 @@ export class FrameLog {
     this.#digest = a;
     this.#second = b;
     this.#record(index, arena, at, lengthBytes, 'out');
+    if (this.frames > this.#framesMost) throw new Error(`a storm: more than ${this.#framesMost} frames at ${nowUs} us`);
   }
 
   received(index: number, arena: Arena, at: number, lengthBytes: number): void {

@@ -88,6 +88,28 @@ function subnetOf({ nodes, segments }: Topology, host: number): number {
   return (segments[port.segment] as SegmentPlan).subnet;
 }
 
+/** Above any header of ours. */
+const HEADERS_MOST = 90;
+/** What arrives, is late and comes again: so many times as often as it had to be sent. */
+const TIMES_MOST = 60;
+/** Neighbors, groups, keep-alive, probes. */
+const FRAMES_ASIDE = 20_000;
+
+/** Generously, how many frames a world can need; with more, machines answer each other's answers. */
+export function framesMost({ nodes, segments, streams, datagrams }: WorldPlan): number {
+  const least = Math.min(...segments.map((one) => one.mtuBytes)) - HEADERS_MOST;
+  const ports = nodes.reduce((sum, node) => sum + node.ports.length, 0);
+  let frames = 0;
+  for (const { sides } of streams) {
+    const bytes = sides[0].sendBytes + sides[1].sendBytes;
+    frames += bytes / least;
+    // Each write may be a segment, each read opens a window.
+    for (const side of sides) frames += (2 * side.sendBytes) / side.writeMost + (2 * bytes) / side.readMost;
+  }
+  for (const { count, sizeMost } of datagrams) frames += 2 * count * (1 + sizeMost / least);
+  return FRAMES_ASIDE + Math.ceil(TIMES_MOST * ports * frames);
+}
+
 /** A machine that never says why it drops something. */
 export function isSilent(sysctls: Record<string, number>): boolean {
   return sysctls['net.inet.icmp.errppslimit'] === 0;
