@@ -109,7 +109,16 @@ export type PingEvent =
   /** `source`: our address, IPv6 only; absent when nothing leads there. */
   | { type: 'start'; host: string; address: string; payloadBytes: number; source?: string }
   | { type: 'reply'; from: string; bytes: number; sequence: number; ttl: number; timeMs: number; duplicate: boolean }
-  | { type: 'error'; from: string; sequence: number; text: string }
+  /** An ICMP error about a request. `timeMs`: since that was sent, -1 when it is not known any more. */
+  | {
+      type: 'error';
+      from: string;
+      sequence: number;
+      text: string;
+      icmpType: number;
+      icmpCode: number;
+      timeMs: number;
+    }
   | { type: 'sendError'; sequence: number; code: string }
   | { type: 'end'; transmitted: number; received: number; duplicates: number; timesMs: number[] };
 

@@ -210,12 +210,16 @@ export class Ping {
       if (packet.getUint16(at + 4) === this.#identifier) this.#reply(packet, at, length, nowUs);
       return;
     }
-    const text = errorText[`${type}.${packet.getUint8(at + 1)}`];
+    const code = packet.getUint8(at + 1);
+    const text = errorText[`${type}.${code}`];
     if (text === undefined) return;
     const inner = at + HEADER_BYTES;
     const quoted = this.#family.messageAt(packet, inner, length - inner);
     if (quoted < 0 || length < quoted + HEADER_BYTES || packet.getUint16(quoted + 4) !== this.#identifier) return;
-    this.#emit({ type: 'error', from: this.#from(), sequence: packet.getUint16(quoted + 6), text });
+    const sequence = packet.getUint16(quoted + 6);
+    const sentUs = this.#sentUs[sequence];
+    const timeMs = sentUs === undefined ? -1 : (nowUs - sentUs) / 1000;
+    this.#emit({ type: 'error', from: this.#from(), sequence, text, icmpType: type, icmpCode: code, timeMs });
   }
 
   #from(): string {

@@ -13,8 +13,21 @@ import { ping, ping6 } from './ping.ts';
 import { route } from './route.ts';
 import { sysctl } from './sysctl.ts';
 import type { Tool } from './tool.ts';
+import { traceroute, traceroute6 } from './traceroute.ts';
 
-export const TOOLS: readonly Tool[] = [ifconfig, netstat, arp, ndp, ping, ping6, route, sysctl, nc];
+export const TOOLS: readonly Tool[] = [
+  ifconfig,
+  netstat,
+  arp,
+  ndp,
+  ping,
+  ping6,
+  traceroute,
+  traceroute6,
+  route,
+  sysctl,
+  nc,
+];
 
 /** As shells say "command not found". */
 export const EXIT_NOT_FOUND = 127;

@@ -21,6 +21,8 @@ import { lookup, route } from './route.ts';
 import { sysctl } from './sysctl.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
+/** Of an error of IPv4. */
+const EXPIRED = { icmpType: 11, icmpCode: 0, timeMs: 0.25 };
 const COUNTS = {
   inPackets: 1,
   inBytes: 60,
@@ -413,7 +415,7 @@ fd00::8                                 02:6d:6b:00:02:01   eth0 permanent R
     const events: PingEvent[] = [
       { type: 'start', host: 'gw', address: 'fd00::1', payloadBytes: 8, source: 'fd00::a' },
       { type: 'reply', from: 'fd00::1', bytes: 16, sequence: 0, ttl: 64, timeMs: 0.5, duplicate: false },
-      { type: 'error', from: 'fd00::1', sequence: 1, text: 'Time to live exceeded' },
+      { type: 'error', from: 'fd00::1', sequence: 1, text: 'Time to live exceeded', ...EXPIRED },
       { type: 'end', transmitted: 2, received: 1, duplicates: 0, timesMs: [0.5] },
     ];
     const asked: object[] = [];
@@ -603,7 +605,13 @@ round-trip min/avg/max/stddev = 0.500000/1.000000/1.500000/0.707107 ms
 
   it('exits with 2 when nobody answers, and says why', async () => {
     const end: PingEvent = { type: 'end', transmitted: 3, received: 0, duplicates: 0, timesMs: [] };
-    const error: PingEvent = { type: 'error', from: '10.0.1.1', sequence: 1, text: 'Time To Live exceeded' };
+    const error: PingEvent = {
+      type: 'error',
+      from: '10.0.1.1',
+      sequence: 1,
+      text: 'Time To Live exceeded',
+      ...EXPIRED,
+    };
     const events = answers(start, error, { type: 'sendError', sequence: 2, code: 'EHOSTUNREACH' }, end);
     expect(await run(ping, '-c 3 gw', events)).toEqual({
       code: 2,

@@ -1,0 +1,138 @@
+/**
+ * `traceroute` and `traceroute6` with NetBSD's text: echo requests whose TTL grows, and who says that it was used up. Always as
+ * NetBSD's `-I` (ICMP, which raw sockets send); UDP probes are missing. Exit codes: 0, or 1 when nothing could be sent.
+ * Thread: the command's.
+ */
+
+import type { AddressFamily, PingEvent } from '../../index.ts';
+import { getopt, numberOption, UsageError } from './getopt.ts';
+import { addressOf, ERROR_TEXT, nameOf, type Tool, type ToolContext } from './tool.ts';
+
+const USAGE = 'usage: traceroute [-In] [-f first_ttl] [-m max_ttl] [-q nqueries] [-w waittime] host [packetlen]';
+const USAGE6 = 'usage: traceroute6 [-In] [-f firsthop] [-m hoplimit] [-q probes] [-w waittime] target [datalen]';
+const HOPS_MAX = 64;
+const PROBES = 3;
+const WAIT_SEC = 5;
+const PACKET_BYTES = 40;
+const HEADERS_BYTES = 28;
+const DATA6_BYTES = 12;
+
+/** What is put behind the time when an error says that the packet got no further, by "type.code"; '' where it got there. */
+const MARKS: Readonly<Record<AddressFamily, Readonly<Record<string, string>>>> = {
+  inet: {
+    '3.0': ' !N',
+    '3.1': ' !H',
+    '3.2': ' !P',
+    '3.3': '',
+    '3.4': ' !F',
+    '3.9': ' !X',
+    '3.10': ' !X',
+    '3.13': ' !X',
+  },
+  inet6: { '1.0': ' !N', '1.1': ' !P', '1.2': ' !S', '1.3': ' !A', '1.4': '', '2.0': ' !F' },
+};
+
+interface Trace {
+  readonly context: ToolContext;
+  readonly host: string;
+  readonly family: AddressFamily;
+  readonly numeric: boolean;
+  readonly payloadBytes: number;
+  readonly waitMs: number;
+}
+
+type Answer = Extract<PingEvent, { type: 'reply' | 'error' | 'sendError' }>;
+
+/** Send one request that may go `ttl` links far. Returns what came of it, null when nothing did. */
+async function probe(trace: Trace, ttl: number): Promise<Answer | null> {
+  const { context, host, family, payloadBytes, waitMs } = trace;
+  const events = context.kernel.ping(host, { count: 1, family, payloadBytes, ttl, waitMs });
+  const stop = (): void => events.close();
+  context.signal.addEventListener('abort', stop, { once: true });
+  let answer: Answer | null = null;
+  for await (const event of events) {
+    if (answer !== null || event.type === 'start' || event.type === 'end') continue;
+    answer = event;
+    events.close();
+  }
+  context.signal.removeEventListener('abort', stop);
+  return answer;
+}
+
+/** One line: the answers from `ttl` links away. Returns true when there is nothing beyond, null when nothing could be sent. */
+async function hop(trace: Trace, ttl: number, probes: number): Promise<boolean | null> {
+  const { context, family, numeric } = trace;
+  const { out } = context;
+  if (!context.json) out.write(`${String(ttl).padStart(2)} `);
+  let from = '';
+  let ends = 0;
+  let arrived = false;
+  for (let i = 0; i < probes && !context.signal.aborted; i++) {
+    const answer = await probe(trace, ttl);
+    if (context.json) out.write(`${JSON.stringify({ ttl, probe: i, answer })}\n`);
+    if (answer?.type === 'sendError') {
+      if (!context.json) out.write('\n');
+      const name = family === 'inet6' ? 'traceroute6' : 'traceroute';
+      out.error(`${name}: sendto: ${ERROR_TEXT[answer.code] ?? answer.code}\n`);
+      return null;
+    }
+    const mark = answer?.type === 'error' ? MARKS[family][`${answer.icmpType}.${answer.icmpCode}`] : undefined;
+    if (answer?.type === 'reply' || mark === '') arrived = true;
+    else if (mark !== undefined) ends++;
+    if (context.json) continue;
+    if (answer === null) {
+      out.write(' *');
+      continue;
+    }
+    if (answer.from !== from) {
+      from = answer.from;
+      out.write(numeric ? ` ${from}` : ` ${nameOf(context.lab, from) ?? from} (${from})`);
+    }
+    out.write(`  ${answer.timeMs.toFixed(3)} ms${mark ?? ''}`);
+  }
+  if (!context.json) out.write('\n');
+  return arrived || (ends > 0 && ends >= probes - 1);
+}
+
+async function trace(context: ToolContext, args: string[], family6: boolean): Promise<number> {
+  const options = getopt(args, 'If:m:nq:w:');
+  const [host, bytes] = options.rest;
+  if (host === undefined || options.rest.length > 2) throw new UsageError(family6 ? USAGE6 : USAGE);
+  const family = family6 || host.includes(':') ? 'inet6' : 'inet';
+  const name = family === 'inet6' ? 'traceroute6' : 'traceroute';
+  const least = family === 'inet6' ? 0 : HEADERS_BYTES;
+  const size = bytes === undefined ? (family === 'inet6' ? DATA6_BYTES : PACKET_BYTES) : Number(bytes);
+  if (!(Number.isInteger(size) && size >= least)) throw new UsageError(`packet length ${bytes}: not ${least} or more`);
+  const first = numberOption(options, 'f', 1, 1);
+  const last = numberOption(options, 'm', HOPS_MAX, 1);
+  const probes = numberOption(options, 'q', PROBES, 1);
+  const waitMs = numberOption(options, 'w', WAIT_SEC, 0.001) * 1000;
+  const address = addressOf(context.lab, context.kernel.name, host, family);
+  if (address === null) {
+    context.out.error(`${name}: unknown host ${host}\n`);
+    return 1;
+  }
+  const line = `${name} to ${host} (${address}), ${last} hops max, ${size} byte packets\n`;
+  if (!context.json) context.out.write(line);
+  const numeric = options.flags.has('n');
+  const route: Trace = { context, host, family, numeric, payloadBytes: size - least, waitMs };
+  for (let ttl = first; ttl <= last && !context.signal.aborted; ttl++) {
+    const over = await hop(route, ttl, probes);
+    if (over === null) return 1;
+    if (over) break;
+  }
+  return 0;
+}
+
+export const traceroute: Tool = {
+  name: 'traceroute',
+  about: 'show the routers on the way to a host',
+  usage: USAGE,
+  run: (context, args) => trace(context, args, false),
+};
+export const traceroute6: Tool = {
+  name: 'traceroute6',
+  about: 'show the routers on the way to a host over IPv6',
+  usage: USAGE6,
+  run: (context, args) => trace(context, args, true),
+};
