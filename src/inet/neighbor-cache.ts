@@ -167,9 +167,10 @@ export class NeighborCache {
     limits.add({
       table: `${name} neighbors`,
       variable: this.#maxEntries,
-      counter: `${counterPrefix}-cache-full`,
+      counter: `${counterPrefix}-cache-evicted`,
       whenFull:
-        'the oldest unresolved one is removed, else the oldest stale one; when all are in use, the new one is refused',
+        'the oldest unresolved one is removed, else the oldest stale one; when all are in use, the new one is refused ' +
+        `(\`${counterPrefix}-cache-full\`)`,
       size: () => this.#count,
     });
     limits.add({

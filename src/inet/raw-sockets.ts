@@ -113,7 +113,7 @@ export class RawSockets {
 
   open(protocol: number, six: boolean = false): RawEndpoint {
     const full = this.#endpoints.length >= this.#maxSockets.value;
-    const queue = new DatagramQueue(this.#context, this.#receiveBytes.value);
+    const queue = new DatagramQueue(this.#context, Math.min(this.#receiveBytes.value, this.maxBufferBytes.value));
     const endpoint = new RawEndpoint(this, protocol, six, queue, full);
     if (full) {
       this.#context.counters.add(this.#refused, 1);

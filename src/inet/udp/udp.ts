@@ -131,7 +131,8 @@ export class Udp implements Transport {
 
   /** `six`: an endpoint whose "any address" is `::`. */
   open(six: boolean = false): UdpEndpoint {
-    return new UdpEndpoint(this, new DatagramQueue(this.context, this.#receiveBytes.value), six);
+    const bufferBytes = Math.min(this.#receiveBytes.value, this.maxBufferBytes.value);
+    return new UdpEndpoint(this, new DatagramQueue(this.context, bufferBytes), six);
   }
 
   /** As `AddressHolder.markAddresses`. */
