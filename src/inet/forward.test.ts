@@ -108,6 +108,7 @@ describe('Forwarding (RFC 1812 5.2)', () => {
     one.advance(4 * SECOND);
     const errors = one.sent(0);
     expect(errors.map(kind)).toEqual([[3, 1]]);
+    expect(errors[0]!.src).toBe(ROUTER);
     expect(errors[0]!.payload.slice(8, 28).slice(12, 16)).toEqual(silent.slice(12, 16));
     expect(kind(pass(one, silent).back[0])).toEqual([3, 1]);
     expect(one.heldBytes).toBe(0);

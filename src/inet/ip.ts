@@ -369,11 +369,14 @@ export class Ip implements IpService {
   /** RFC 1122 2.3.2.2, RFC 1812 5.3.3.3: the sender is told, be it one of our transports or another host. */
   #undeliverable(neighbor: Neighbor, at: number, totalBytes: number, nowUs: number): void {
     this.#redirects.gatewayDown(neighbor.address);
-    if (this.addresses.isLocal(ipv4.src(this.view, at))) {
+    const src = ipv4.src(this.view, at);
+    if (this.addresses.isLocal(src)) {
       this.icmp.reportLocally(at, totalBytes, icmpv4.CODE_HOST_UNREACHABLE, nowUs);
       return;
     }
-    this.#scrap.read(this.view, at, neighbor.iface);
+    // Where it came in is forgotten: the error's source is of the interface that it leaves by (RFC 1812 4.3.2.4).
+    const back = this.paths.passing(src, 0, 0, null);
+    this.#scrap.read(this.view, at, typeof back === 'number' ? neighbor.iface : back.iface);
     this.icmp.sendUnreachable(this.#scrap, icmpv4.CODE_HOST_UNREACHABLE, nowUs);
   }
 }

@@ -91,7 +91,9 @@ describe('forwarding', () => {
     const one = router();
     pass(one, { dst: '2001:db8:2::c' });
     one.advance(4 * SECOND);
-    expect(one.sent6(0).map(message)).toEqual(['010300000000']);
+    const errors = one.sent6(0);
+    expect(errors.map(message)).toEqual(['010300000000']);
+    expect(errors[0]!.src).toBe(LEFT);
   });
 
   it('does not cut packets: the sender is told the MTU (RFC 8200 section 5)', () => {

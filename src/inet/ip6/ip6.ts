@@ -490,7 +490,9 @@ export class Ip6 {
     packet.src = src;
     packet.dst = dst;
     packet.broadcast = false;
-    packet.iface = iface;
+    // Where it came in is forgotten: the error's source is of the interface that it leaves by.
+    const back = this.#parts.paths.passing(src, 0, 0, null);
+    packet.iface = typeof back === 'number' ? iface : back.iface;
     this.icmp.sendUnreachable(packet, icmpv6.CODE_ADDRESS_UNREACHABLE, nowUs);
   }
 
