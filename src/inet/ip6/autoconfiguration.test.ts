@@ -276,6 +276,27 @@ describe('Redirects received (RFC 4861 8.1, 8.3)', () => {
     expect(routes(one)[1]).toBe('2001:db8:9::1/128 - UHDM');
   });
 
+  it('are believed for ten minutes since the last one', () => {
+    const one = routed();
+    redirect(one, 'fe80::98', FAR);
+    one.advance(400 * S);
+    redirect(one, 'fe80::97', FAR, { src: 'fe80::98' });
+    one.advance(599 * S);
+    expect(routes(one)).toEqual([DEFAULT_ROUTE, '2001:db8:9::1/128 fe80::97 UGHDM']);
+    one.advance(2 * S);
+    expect(routes(one)).toEqual([DEFAULT_ROUTE]);
+  });
+
+  it('are looked at only so many times a second', () => {
+    const one = routed();
+    one.sysctl('net.inet6.icmp6.redirppslimit', 3);
+    for (let i = 1; i <= 5; i++) redirect(one, 'fe80::98', `2001:db8:9::${i}`);
+    expect([routes(one).length, one.count('nd6-redirects-rate-limited')]).toEqual([4, 2]);
+    one.advance(1 * S);
+    redirect(one, 'fe80::98', '2001:db8:9::6');
+    expect(routes(one).length).toBe(5);
+  });
+
   it('to the destination itself: it is on the link', () => {
     const one = routed();
     redirect(one, FAR, FAR);

@@ -176,6 +176,9 @@ describe('Queries (RFC 3810 5.1, 6.2)', () => {
     receive(one, `82000000 03e8 0000 ${GROUP} 027d 0002 ${SOURCE} ${ROUTER}`);
     one.advance(1 * S);
     expect(messages(one)).toEqual([`8f00 00000001${'02000000'}${GROUP}`]);
+    expect(one.count('mld-query-too-many-sources')).toBe(1);
+    // Nothing is kept of the sources, not even their numbers.
+    expect(one.inet.ip.six.table.find(0x20010db8, 0, 0, 7, 0)).toBe(0);
   });
 });
 
