@@ -30,6 +30,8 @@ const FLAG_OF_LETTER: Readonly<Record<string, number>> = {
 
 const ECN_VALUES: Readonly<Record<string, number>> = { noecn: 0, ect1: 1, ect0: 2, ce: 3 };
 const TUNNELS: readonly string[] = ['ipv4', 'ipv6', 'gre', 'GREv0', 'mpls', 'psp'];
+/** Protocols of the language that the stack does not have. */
+const STRANGERS: readonly string[] = ['sctp', 'udplite', 'raw'];
 
 const OPTION_MD5 = 19;
 const OPTION_FAST_OPEN = 34;
@@ -56,7 +58,9 @@ export function parsePacket(reader: TokenReader): ScriptPacket {
   // An older form of the language has what an ICMP error quotes in front.
   const quotedFirst = reader.is('[') && reader.isKind('integer', 1) ? parseBracketed(reader) : null;
   if (reader.is('(') || reader.is('[')) parseIpInfo(reader, packet);
-  if (reader.accept('udp')) {
+  if (STRANGERS.some((word) => reader.is(word))) {
+    skipStranger(reader, packet);
+  } else if (reader.accept('udp')) {
     packet.ports = parsePorts(reader);
     packet.body = parseUdp(reader);
   } else if (reader.accept('icmp') || reader.accept('icmpv6')) {
@@ -77,6 +81,18 @@ function skipTunnel(reader: TokenReader, packet: ScriptPacket): void {
     reader.take();
   }
   reader.take();
+}
+
+/** `sctp: INIT[flgs=0, ...]`, ...: to the end of the line, and of what is in brackets. */
+function skipStranger(reader: TokenReader, packet: ScriptPacket): void {
+  const { line, text } = reader.peek();
+  packet.unsupported = text;
+  for (let depth = 0; !reader.isKind('end') && (depth > 0 || reader.peek().line === line); ) {
+    const { kind, text: mark } = reader.take();
+    if (kind !== 'punctuation') continue;
+    if ('[({'.includes(mark)) depth++;
+    else if ('])}'.includes(mark)) depth--;
+  }
 }
 
 function parseIpInfo(reader: TokenReader, packet: ScriptPacket): void {

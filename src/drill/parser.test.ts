@@ -214,6 +214,8 @@ describe('packets', () => {
 
   it('say what of them cannot be played', () => {
     expect(packet('> gre flags 0: S 0:0(0)').unsupported).toBe('gre encapsulation');
+    expect(packet('< sctp: INIT[flgs=0, tag=1,\n a_rwnd=1500]').unsupported).toBe('sctp');
+    expect(packet('> udplite (1000)').unsupported).toBe('udplite');
     expect(packet('< S 0:0(0) win 5 <mss 1000,ECN e1b 1 ceb 0 e0b 1,nop>').unsupported).toBe('TCP option ECN');
   });
 });

@@ -89,6 +89,29 @@ describe('a solicitation for one of our addresses', () => {
   it.each<[string, (one: Inet6Bed) => Packet6[]]>([
     ['with a hop limit below 255', (one) => ask(one, { target: OWN, mac: PEER_MAC }, PEER, 254)],
     ['for an address that is not ours', (one) => ask(one, { target: '2001:db8::9', mac: PEER_MAC })],
+    [
+      'sent to us for an address that is not ours',
+      (one) => {
+        const message = solicitation(PEER, OWN, { target: PEER, mac: PEER_MAC });
+        one.number(PEER);
+        return one.receiveIp6({ src: PEER, dst: OWN, next: 58, hops: 255 }, message);
+      },
+    ],
+    [
+      'for our address on another link',
+      (one) => {
+        one.attach6('2001:db8:2::1');
+        const message = solicitation(PEER, OWN, { target: '2001:db8:2::1', mac: PEER_MAC });
+        return one.receiveIp6({ src: PEER, dst: OWN, next: 58, hops: 255 }, message);
+      },
+    ],
+    [
+      'for an address that is not ours yet',
+      (one) => {
+        one.inet.ip.six.addresses.find(one.number(OWN))!.state = 'tentative';
+        return ask(one, { target: OWN, mac: PEER_MAC });
+      },
+    ],
     ['from nobody with a link-layer address', (one) => ask(one, { target: OWN, mac: PEER_MAC }, '::')],
     [
       'from nobody to one address',
@@ -163,6 +186,21 @@ describe('resolution', () => {
     expect(tell(one, { target: PEER, flags: 0x60 })).toEqual([]);
     expect(tell(one, { target: PEER, flags: 0x60, mac: PEER_MAC }, PEER, 64)).toEqual([]);
     expect(entry(one)!.state).toBe('incomplete');
+  });
+
+  it('takes no answer to everybody that claims to be asked for, nor a link-layer address of another length', () => {
+    const one = bed();
+    send(one);
+    one.settle();
+    one.sent6();
+    const all = 'ff02::1';
+    const claim = advertisement(PEER, all, { target: PEER, flags: 0x60, mac: PEER_MAC });
+    one.receiveGroup6(groupMac(all), { src: PEER, dst: all, next: 58, hops: 255 }, claim);
+    expect([entry(one)!.state, one.count('nd6-in-bad')]).toEqual(['incomplete', 1]);
+    const long = join(hex('60000000'), ip6(PEER), hex('0202'), new Uint8Array(14).fill(7));
+    one.receiveIp6({ src: PEER, dst: OWN, next: 58, hops: 255 }, icmp6(PEER, OWN, 136, 0, long));
+    expect(entry(one)!.state).toBe('incomplete');
+    expect(story(tell(one, { target: PEER, flags: 0x60, mac: PEER_MAC }))).toEqual([`17 > ${PEER}`]);
   });
 
   it('becomes stale by an answer that was not asked for', () => {
