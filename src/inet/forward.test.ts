@@ -240,6 +240,13 @@ describe('Forwarding between links of different capabilities', () => {
     ]);
   });
 
+  it('sends segments that are short enough together as one on a plain link', () => {
+    const one = router();
+    const packet = ip4({ src: A, dst: B, protocol: 6, fragment: 0x4000 }, tcp(A, B, [1, 2], 0, 7, 0x10, counting(900)));
+    one.receive(ether(ownMac(1), PEER_MAC, 0x0800, packet), 0, 300 << META_SEGMENT_SHIFT);
+    expect(one.devices[1]!.sent.map((frame) => [frame.bytes.length, frame.meta])).toEqual([[14 + 20 + 20 + 900, 0]]);
+  });
+
   it('says fragmentation needed when the segments do not fit either', () => {
     const one = router();
     one.devices[1]!.mtuBytes = 800;

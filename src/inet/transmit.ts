@@ -27,6 +27,8 @@ const MORE_FRAGMENTS = 0x2000;
 const OFFSET_MASK = 0x1fff;
 /** Counters of the fragments of IPv6, chosen by a hash of the destination (RFC 7739 5.3). */
 const IDENTIFIERS6 = 256;
+/** All of the metadata but the segment size. */
+const META_FLAGS: number = (1 << META_SEGMENT_SHIFT) - 1;
 const UDP_CHECKSUM_OFFSET = 6;
 const TCP_CHECKSUM_OFFSET = 16;
 
@@ -98,6 +100,8 @@ export class Transmitter {
     const frameAt = this.#reserve(iface, dstHi, dstLo, totalBytes, etherType);
     if (frameAt < 0) return frameAt;
     this.#context.bulk.copy(frameAt + ETHERNET_HEADER_BYTES, at, totalBytes);
+    // Segments that are short enough together go on as one, of which a plain link knows nothing more.
+    if (!superFrame) meta &= META_FLAGS;
     this.#commit(iface, totalBytes, meta);
     return 0;
   }

@@ -19,6 +19,8 @@ import type { Address } from './cast6.ts';
 import type { DeviceFrame, GuardedDevice } from './guarded-device.ts';
 
 const META_PARTIAL = 1;
+const CAP_PARTIAL = 1;
+const CAP_SUPER_FRAMES = 2;
 const ETHER_BYTES = 14;
 const TCP_FIN = 1;
 const TCP_SYN = 2;
@@ -27,9 +29,11 @@ const TCP_RST = 4;
 const ICMP_TYPES: readonly number[] = [0, 3, 5, 8, 11, 12, 14];
 const ICMP_ERRORS: readonly number[] = [3, 5, 11, 12];
 const ICMP6_TYPES: readonly number[] = [1, 2, 3, 4, 128, 129, 131, 132, 133, 134, 135, 136, 137, 143];
+const MLD_TYPES: readonly number[] = [131, 132, 143];
 
 /** Fragments of one datagram of the kernel's own. */
 interface Pieces {
+  /** What stands before the payload, addresses included. */
   readonly header: Uint8Array;
   readonly parts: { offset: number; bytes: Uint8Array }[];
   total: number;
@@ -58,14 +62,18 @@ export class FrameChecker {
     // A super-frame may be cut, and its pieces numbered onwards.
     const pieces = meta >>> 16 === 0 ? 1 : Math.ceil(frame.length / (meta >>> 16));
     if (type === ETHERTYPE_IPV4) for (let i = 0; i < pieces; i++) this.#strangers.add(stranger4(frame, i));
-    if (type === ETHERTYPE_IPV6 && frame.length >= ETHER_BYTES + 40) this.#strangers.add(stranger6(frame));
+    if (type === ETHERTYPE_IPV6 && frame.length >= ETHER_BYTES + 40)
+      this.#strangers.add(stranger6(frame, pieces === 1));
   }
 
   /** Throws with what is wrong. */
   check(frame: DeviceFrame, device: GuardedDevice): void {
-    const { bytes } = frame;
+    const { bytes, meta } = frame;
     this.#bytes = bytes;
     this.#device = device.name;
+    if (meta & META_PARTIAL && !(device.capabilities & CAP_PARTIAL))
+      this.#fail('checksum left to a link that adds none');
+    if (meta >>> 16 !== 0 && !(device.capabilities & CAP_SUPER_FRAMES)) this.#fail('super-frame on a plain link');
     if (bytes.length < ETHER_BYTES) this.#fail('shorter than an Ethernet header');
     const { hi, lo } = device.mac;
     if (get16(bytes, 6) !== hi || get32(bytes, 8) !== lo) this.#fail('not from its own link-layer address');
@@ -121,30 +129,40 @@ export class FrameChecker {
     if (!this.#isOwn(src) && src !== 0) this.#fail('source is not ours');
     if (src >>> 24 === 127) this.#fail('loopback address on a wire');
     if (fragment !== 0) {
-      this.#collect(bytes, at, headerBytes, total, offset, (fragment & 0x2000) !== 0);
+      const key = hexOf(bytes.subarray(at + 12, at + 20)) + get16(bytes, at + 4) + bytes[at + 9];
+      const more = (fragment & 0x2000) !== 0;
+      const whole = this.#collect(key, bytes, at + 20, at + headerBytes, at + total, offset, more);
+      if (whole !== null) this.#transport(whole, at + 12, 4, bytes[at + 9] as number, at + 20, whole.length, 0);
       return;
     }
     this.#transport(bytes, at + 12, 4, bytes[at + 9] as number, at + headerBytes, at + total, meta);
     if (bytes[at + 9] === 2) this.#igmp(bytes, at, headerBytes);
   }
 
-  /** A whole datagram is checked when its last fragment has come. */
-  #collect(bytes: Uint8Array, at: number, headerBytes: number, total: number, offset: number, more: boolean): void {
-    const key = hexOf(bytes.subarray(at + 12, at + 20)) + get16(bytes, at + 4) + bytes[at + 9];
+  /** A whole datagram, which is checked then, when its last fragment has come: `headerEnd` bytes and the payload. */
+  #collect(
+    key: string,
+    bytes: Uint8Array,
+    headerEnd: number,
+    from: number,
+    to: number,
+    offset: number,
+    more: boolean,
+  ): Uint8Array | null {
     let pieces = this.#fragments.get(key);
     if (pieces === undefined || offset === 0) {
-      pieces = { header: bytes.slice(0, at + 20), parts: [], total: -1 };
+      pieces = { header: bytes.slice(0, headerEnd), parts: [], total: -1 };
       this.#fragments.set(key, pieces);
     }
-    pieces.parts.push({ offset, bytes: bytes.slice(at + headerBytes, at + total) });
-    if (!more) pieces.total = offset + total - headerBytes;
+    pieces.parts.push({ offset, bytes: bytes.slice(from, to) });
+    if (!more) pieces.total = offset + to - from;
     const have = pieces.parts.reduce((sum, part) => sum + part.bytes.length, 0);
-    if (have !== pieces.total) return;
-    const whole = new Uint8Array(at + 20 + have);
+    if (have !== pieces.total) return null;
+    const whole = new Uint8Array(headerEnd + have);
     whole.set(pieces.header);
-    for (const part of pieces.parts) whole.set(part.bytes, at + 20 + part.offset);
+    for (const part of pieces.parts) whole.set(part.bytes, headerEnd + part.offset);
     this.#fragments.delete(key);
-    this.#transport(whole, at + 12, 4, bytes[at + 9] as number, at + 20, whole.length, 0);
+    return whole;
   }
 
   #transport(
@@ -228,21 +246,40 @@ export class FrameChecker {
     if (get32(bytes, at + 24) === 0 && get32(bytes, at + 28) === 0 && get32(bytes, at + 32) === 0) {
       if (get32(bytes, at + 36) === 0 || get32(bytes, at + 36) === 1) this.#fail('destination');
     }
-    if (this.#strangers.has(stranger6(bytes))) return;
-    const src: Address = [get32(bytes, at + 8), get32(bytes, at + 12), get32(bytes, at + 16), get32(bytes, at + 20)];
+    if (this.#strangers.has(stranger6(bytes, true)) || this.#strangers.has(stranger6(bytes, false))) return;
+    const src = words(bytes, at + 8);
     if (src.some((word) => word !== 0) && !this.#isOwn6(src)) this.#fail('source is not ours');
     let next = bytes[at + 6] as number;
     let o = at + 40;
     while (next === 0 || next === 43 || next === 60 || next === 44) {
       if (o + 8 > end) this.#fail('extension header');
-      if (next === 44 && (get16(bytes, o + 2) & 0xfff9) !== 0) return;
+      const fragment = next === 44;
+      const from = o;
       next = bytes[o] as number;
-      o += next === 44 ? 8 : 8 + 8 * (bytes[o + 1] as number);
+      o += fragment ? 8 : 8 + 8 * (bytes[o + 1] as number);
+      if (!fragment || (get16(bytes, from + 2) & 0xfff9) === 0) continue;
+      this.#fragment6(bytes, at, from, end);
+      return;
     }
     if (o > end) this.#fail('extension header');
+    if (next === 58 && MLD_TYPES.includes(bytes[o] as number) && bytes[at + 7] !== 1) {
+      this.#fail('listener discovery with a hop limit that is not 1');
+    }
     const nd = next === 58 && (bytes[o] as number) >= 133 && (bytes[o] as number) <= 137;
     if (nd && bytes[at + 7] !== 255) this.#fail('neighbor discovery with a hop limit that is not 255');
     this.#transport(bytes, at + 8, 16, next, o, end, meta);
+  }
+
+  /** Its fragment header is at `from`. */
+  #fragment6(bytes: Uint8Array, at: number, from: number, end: number): void {
+    const field = get16(bytes, from + 2);
+    const more = (field & 1) !== 0;
+    const offset = field & 0xfff8;
+    if (more && (end - from) % 8 !== 0) this.#fail('fragment that is no multiple of 8');
+    if (offset + end - from - 8 > 65535) this.#fail('fragment beyond 65535');
+    const key = hexOf(bytes.subarray(at + 8, at + 40)) + get32(bytes, from + 4);
+    const whole = this.#collect(key, bytes, at + 40, from + 8, end, offset, more);
+    if (whole !== null) this.#transport(whole, at + 8, 16, bytes[from] as number, at + 40, whole.length, 0);
   }
 
   #icmp6(bytes: Uint8Array, at: number, length: number): void {
@@ -265,15 +302,23 @@ export class FrameChecker {
   }
 }
 
+function words(bytes: Uint8Array, at: number): Address {
+  return [get32(bytes, at), get32(bytes, at + 4), get32(bytes, at + 8), get32(bytes, at + 12)];
+}
+
 function stranger4(frame: Uint8Array, piece: number = 0): number {
   const identification = (get16(frame, ETHER_BYTES + 4) + piece) & 0xffff;
   const mixed = Math.imul(get32(frame, ETHER_BYTES + 12), 0x9e3779b1) ^ (identification << 8);
   return mixed ^ (frame[ETHER_BYTES + 9] as number);
 }
 
-function stranger6(frame: Uint8Array): number {
-  let mixed = frame[ETHER_BYTES + 6] as number;
-  for (let i = 8; i < 40; i += 4) mixed = Math.imul(mixed ^ get32(frame, ETHER_BYTES + i), 0x9e3779b1);
+/** `exact`: with all that it carries, so that what the kernel says itself is not taken for it. */
+function stranger6(frame: Uint8Array, exact: boolean): number {
+  const at = ETHER_BYTES + 40;
+  const end = exact ? Math.min(frame.length, at + get16(frame, ETHER_BYTES + 4)) : at;
+  let mixed = (frame[ETHER_BYTES + 6] as number) + (exact ? 256 : 0);
+  for (let i = ETHER_BYTES + 8; i < at; i += 4) mixed = Math.imul(mixed ^ get32(frame, i), 0x9e3779b1);
+  for (let i = at; i < end; i++) mixed = Math.imul(mixed ^ (frame[i] as number), 0x9e3779b1) ^ (mixed >>> 15);
   return mixed;
 }
 

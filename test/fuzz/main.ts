@@ -28,7 +28,8 @@ const failure = fuzz({
   onWorld: (seed, done) => {
     if (!process.stderr.isTTY && done % 100_000 >= 2000) return;
     const perSecond = Math.round(done / ((performance.now() - began) / 1000));
-    process.stderr.write(`seed ${seed}: ${done} frames, ${perSecond} a second\n`);
+    const megabytes = Math.round(process.memoryUsage().heapUsed / 2 ** 20);
+    process.stderr.write(`seed ${seed}: ${done} frames, ${perSecond} a second, heap of ${megabytes} MB\n`);
   },
 });
 if (failure !== null) {
