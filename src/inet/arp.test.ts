@@ -58,6 +58,15 @@ describe('ARP resolution (RFC 826, RFC 1122 2.3.2)', () => {
     expect(one.heldBytes).toBe(0);
   });
 
+  it('keeps the latest one alone when told to keep one', () => {
+    const { bed: one, endpoint } = bed();
+    one.sysctl('net.inet.arp.nd_maxqueuelen', 1);
+    for (const text of ['a', 'b', 'c']) send(one, endpoint, text);
+    one.sent();
+    expect(one.receive(reply()).map((packet) => String.fromCharCode(packet.payload[8]!))).toEqual(['c']);
+    expect([one.count('arp-pending-drops'), one.heldBytes]).toEqual([2, 0]);
+  });
+
   it('bounds the memory of all that wait', () => {
     const { bed: one, endpoint } = bed();
     one.sysctl('net.inet.arp.maxqueuebytes', 65536);
@@ -172,6 +181,21 @@ describe('Neighbor unreachability (RFC 1122 2.3.2.1, RFC 4861 7.3)', () => {
     }
     expect(state(one)).toBe('reachable');
     expect(one.sent()).toHaveLength(0);
+  });
+
+  it('takes no confirmation for an address that is not known, nor for one entered by hand', () => {
+    const { bed: one, endpoint } = bed();
+    const path = one.inet.ip.openPath(ip(PEER), 0, 0);
+    if (typeof path === 'number') throw new Error('no path');
+    one.inet.ip.confirm(path, one.nowUs);
+    send(one, endpoint, 'a');
+    expect(state(one)).toBe('incomplete');
+    expect(one.sent().every((packet) => packet.arp)).toBe(true);
+    one.receive(reply());
+    one.inet.ip.neighbors.find(one.interfaces[0]!, ip(PEER))!.state = 'permanent';
+    one.advance(100 * SECOND);
+    one.inet.ip.confirm(path, one.nowUs);
+    expect(state(one)).toBe('permanent');
   });
 
   it('goes after 20 minutes when nothing was ever sent there', () => {
