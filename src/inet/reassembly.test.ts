@@ -107,6 +107,20 @@ describe('Reassembly (RFC 791 3.2, RFC 815)', () => {
     expect([one.count('ip-fragment-overlaps'), one.inet.ip.input.reassembly.count]).toEqual([1, 0]);
   });
 
+  it('drops it too when the same piece comes again with other bytes', () => {
+    const { bed: one, received } = bed();
+    const whole = udp(PEER, OWN, 7, 5000, counting(56));
+    const other = whole.slice(32, 48).map((byte) => byte ^ 1);
+    feed(one, { offset: 0, bytes: whole.slice(0, 32), more: true });
+    feed(one, { offset: 32, bytes: whole.slice(32, 48), more: true });
+    feed(one, { offset: 32, bytes: whole.slice(32, 48), more: true });
+    expect(one.count('ip-fragment-overlaps')).toBe(0);
+    feed(one, { offset: 32, bytes: other, more: true });
+    expect([one.count('ip-fragment-overlaps'), one.inet.ip.input.reassembly.count]).toEqual([1, 0]);
+    feed(one, { offset: 48, bytes: whole.slice(48), more: false });
+    expect(received).toEqual([]);
+  });
+
   it('takes a datagram of 65,507 bytes', () => {
     const { bed: one, received } = bed();
     const payload = counting(65507);
@@ -228,6 +242,16 @@ describe('Reassembly limits', () => {
     for (let i = 0; i < 200; i++) feed(one, { offset: i * 16, bytes: counting(8), more: true });
     expect(one.inet.ip.input.reassembly.count).toBeLessThanOrEqual(1);
     expect(one.count('ip-fragment-no-room')).toBeGreaterThan(0);
+  });
+
+  it('counts pieces that a piece between them has joined as one', () => {
+    const { bed: one, received } = bed();
+    one.sysctl('net.inet.ip.maxfragpieces', 2);
+    const payload = counting(72);
+    const pieces = cut(udp(PEER, OWN, 7, 5000, payload), [2, 4, 6, 8]);
+    for (const i of [0, 2, 1, 4, 3]) feed(one, pieces[i]!);
+    expect(received).toEqual([payload]);
+    expect(one.count('ip-fragment-no-room')).toBe(0);
   });
 
   it('takes no fragments at all when told so', () => {

@@ -130,6 +130,19 @@ describe('fragments received (RFC 8200 4.5)', () => {
     expect(one.count('ip6-fragment-overlaps')).toBe(1);
   });
 
+  it('that come twice are one, and with other bytes the second time drop the whole datagram', () => {
+    const { one, endpoint } = bed();
+    piece(one, whole, 0, 1000);
+    piece(one, whole, 0, 1000);
+    expect(one.count('ip6-fragment-overlaps')).toBe(0);
+    const other = whole.slice();
+    other[500]! ^= 1;
+    piece(one, other, 0, 1000);
+    piece(one, whole, 1000, whole.length);
+    expect(received(endpoint)).toBeNull();
+    expect(one.count('ip6-fragment-overlaps')).toBe(1);
+  });
+
   it('from others, or of another number, do not mix', () => {
     const { one, endpoint } = bed();
     piece(one, whole, 0, 1000, 1);
