@@ -191,6 +191,25 @@ describe('Reassembly time-out (RFC 1122 3.3.2)', () => {
     expect(one.count('ip-fragment-timeouts')).toBe(1);
   });
 
+  it('comes to each datagram in its own time, counted from its first piece', () => {
+    const { bed: one, received } = bed();
+    const [a0, a1, a2] = cut(udp(PEER, OWN, 7, 5000, counting(100)), [5, 9]);
+    feed(one, a0!, 1);
+    one.advance(20 * SECOND);
+    feed(one, a1!, 1);
+    feed(one, a0!, 2);
+    feed(one, a2!, 2);
+    one.advance(11 * SECOND);
+    expect([one.count('ip-fragment-timeouts'), one.inet.ip.input.reassembly.count]).toEqual([1, 1]);
+    feed(one, a1!, 2);
+    expect(received).toHaveLength(1);
+    feed(one, a2!, 1);
+    one.advance(29 * SECOND);
+    expect(one.count('ip-fragment-timeouts')).toBe(1);
+    one.advance(2 * SECOND);
+    expect([one.count('ip-fragment-timeouts'), one.heldBytes]).toEqual([2, 0]);
+  });
+
   it('keeps silent when only later fragments had come', () => {
     const { bed: one } = bed();
     feed(one, { offset: 48, bytes: counting(48), more: true });
