@@ -190,13 +190,8 @@ export class Kernel implements Agent {
 
   /** Ports on which somebody listens (TCP) or that are bound (UDP), sorted. */
   listeningPorts(protocol: 'tcp' | 'udp'): number[] {
-    const ports = protocol === 'udp' ? this.inet.udp.boundPorts() : this.#tcpListeners();
+    const ports = protocol === 'udp' ? this.inet.udp.boundPorts() : this.tcp.listeningPorts();
     return [...new Set(ports)].sort((a, b) => a - b);
-  }
-
-  #tcpListeners(): number[] {
-    const listeners = this.tcp.sockets().filter((row) => row.state === 'LISTEN');
-    return listeners.map((row) => row.localPort);
   }
 
   /** Answer one request. Throws MultikernelError with the code the caller deserves. */

@@ -344,6 +344,11 @@ export class TcpStack implements Transport {
     this.counters.add(this.count.connectionsEstablished, 1);
   }
 
+  /** Ports on which somebody listens, in no order. */
+  listeningPorts(): number[] {
+    return Array.from(this.tables.listeners.all(), ({ port }) => port);
+  }
+
   /** Every socket that TCP knows of, TIME_WAIT included. */
   sockets(): TcpSocketRow[] {
     return socketRows(this.tables, this.timeWait);
