@@ -189,7 +189,7 @@ export class ArpInput {
     }
     // Our own frame, come back from a bridge or a broadcast medium.
     if (hi === iface.macHi && lo === iface.macLo) return;
-    if (this.#filter.active && this.#filter.verdict(sender) === FILTER_DROP) {
+    if (this.#filter.active && this.#filter.frameVerdict(sender, hi, lo, true) === FILTER_DROP) {
       this.#drop(iface, this.#filtered);
       return;
     }

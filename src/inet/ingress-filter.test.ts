@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../test/fixtures/inet-bed.ts';
 import { arp, ether, hex, icmp, ip, ip4, tcp, toHex, transportSound, udp } from '../../test/fixtures/packets.ts';
+import { icmp6, packet6 } from '../../test/fixtures/packets6.ts';
 import { Errno } from '../base/errors.ts';
+import { parseMac } from '../wire/ethernet.ts';
 import type { InPacket, Transport } from './transport.ts';
 
 const OWN = '10.0.0.1';
@@ -146,5 +148,61 @@ describe('reject', () => {
     for (const frame of b.devices[0]!.take()) a.devices[0]!.put(frame);
     a.settle();
     expect(endpoint.error).toBe(-Errno.ECONNREFUSED);
+  });
+});
+
+describe('a machine on the link', () => {
+  const VISITOR = '10.0.0.77';
+  /** PEER_MAC is cut off; `all` says whether for what it forwards too. */
+  function linked(all: boolean, action: 'drop' | 'reject' = 'drop'): InetBed {
+    const one = new InetBed();
+    one.attach(OWN);
+    one.sysctl('net.inet6.ip6.enable', 1);
+    one.advance(3_000_000);
+    one.sent();
+    const { hi, lo } = parseMac(PEER_MAC);
+    one.inet.ip.filter.add({ id: 'cut', from: [], links: [{ macHi: hi, macLo: lo, all }], action });
+    return one;
+  }
+  const frame = (mac: string, src: string): Uint8Array => ether(ownMac(1), mac, 0x0800, datagram(src));
+
+  it('is silent under every address, also by ARP', () => {
+    const one = linked(true);
+    expect(one.inet.ip.filter.active).toBe(true);
+    one.inet.udp.open().bind(0, 5000);
+    for (const src of [PEER, VISITOR, '169.254.1.1']) one.receive(frame(PEER_MAC, src));
+    one.receive(frame('02:00:00:00:00:99', PEER));
+    expect([one.count('udp-in'), one.count('ip-in-filtered')]).toEqual([1, 3]);
+    const request = arp({ operation: 1, senderMac: PEER_MAC, sender: VISITOR, target: OWN });
+    expect(one.receive(ether('ff:ff:ff:ff:ff:ff', PEER_MAC, 0x0806, request))).toEqual([]);
+  });
+
+  it('that forwards is silent for itself alone', () => {
+    const one = linked(false);
+    one.inet.udp.open().bind(0, 5000);
+    for (const src of ['192.0.2.1', '169.254.1.1']) one.receive(frame(PEER_MAC, src));
+    expect([one.count('udp-in'), one.count('ip-in-filtered')]).toEqual([1, 1]);
+  });
+
+  it('is silent under its link-local address of IPv6, whether or not it forwards', () => {
+    for (const all of [true, false]) {
+      const one = linked(all);
+      const { inet } = one;
+      inet.configure(inet.interface('eth0') as never, inet.addressText.parse('2001:db8::1') as number, 64);
+      one.advance(3_000_000);
+      one.sent();
+      const echo = (mac: string, src: string): number => {
+        const packet = packet6(
+          { src, dst: '2001:db8::1', next: 58 },
+          icmp6(src, '2001:db8::1', 128, 0, hex('00010001')),
+        );
+        one.receive(ether(ownMac(1), mac, 0x86dd, packet));
+        return one.count('icmp6-in-echo');
+      };
+      expect([all, echo(PEER_MAC, 'fe80::2')]).toEqual([all, 0]);
+      expect(one.count('ip6-in-filtered')).toBe(1);
+      expect([all, echo('02:00:00:00:00:99', 'fe80::2')]).toEqual([all, 1]);
+      expect([all, echo(PEER_MAC, '2001:db8::2')]).toEqual([all, all ? 1 : 2]);
+    }
   });
 });

@@ -9,6 +9,7 @@
 import { sumView } from '../base/checksum.ts';
 import type { Counters } from '../mem/counters.ts';
 import type { Interface } from '../net/interface.ts';
+import * as ethernet from '../wire/ethernet.ts';
 import * as icmpv4 from '../wire/icmpv4.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import { type AddressTable, isLoopback, isMulticast } from './addresses.ts';
@@ -28,6 +29,8 @@ const MORE_FRAGMENTS = 0x2000;
 const OFFSET_MASK = 0x1fff;
 const FRAGMENT_MASK: number = MORE_FRAGMENTS | OFFSET_MASK;
 const ALL_HOSTS: number = 0xe0000001 | 0;
+/** 169.254/16 (RFC 3927). */
+const LINK_LOCAL_HIGH = 0xa9fe;
 const PROTOCOLS = 256;
 /** The longest header is 60 bytes; the payload behind it stays aligned. */
 const REASSEMBLY_OFFSET = 64;
@@ -230,7 +233,12 @@ export class IpInput {
   }
 
   #filterPasses(packet: IpPacket, fragmentWord: number, nowUs: number): boolean {
-    const verdict = this.#filter.verdict(packet.src);
+    const view = this.#view;
+    const frameAt = packet.headerAt - ethernet.HEADER_BYTES;
+    const onLink = packet.src === 0 || packet.src >>> 16 === LINK_LOCAL_HIGH;
+    const hi = ethernet.srcHi(view, frameAt);
+    const lo = ethernet.srcLo(view, frameAt);
+    const verdict = this.#filter.frameVerdict(packet.src, hi, lo, onLink);
     if (verdict === FILTER_PASS) return true;
     if (verdict !== FILTER_DROP) {
       const first = (fragmentWord & OFFSET_MASK) === 0;

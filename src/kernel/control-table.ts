@@ -37,6 +37,14 @@ function addressOn(kernel: Kernel, text: string, iface: Interface): number {
   return isIp6(address) ? kernel.inet.ip.six.addresses.onLink(address, iface) : address;
 }
 
+function macOf(text: string): { hi: number; lo: number } {
+  try {
+    return parseMac(text);
+  } catch (cause) {
+    throw new MultikernelError('EINVAL', `not an Ethernet address: '${text}'`, { cause });
+  }
+}
+
 function familyOf(family: AddressFamily | undefined): 4 | 6 {
   return family === 'inet6' ? 6 : 4;
 }
@@ -105,12 +113,7 @@ function addNeighbor(kernel: Kernel, request: ControlRequests['neighbor.add']['r
   const address = addressOf(kernel, request.address);
   const iface = kernel.inet.ip.linkOf(address);
   if (iface === null) throw new MultikernelError('ENETUNREACH', `${request.address}: on no subnet of this kernel`);
-  let mac: { hi: number; lo: number };
-  try {
-    mac = parseMac(request.mac);
-  } catch (cause) {
-    throw new MultikernelError('EINVAL', `not an Ethernet address: '${request.mac}'`, { cause });
-  }
+  const mac = macOf(request.mac);
   const { neighbors } = isIp6(address) ? kernel.inet.ip.six : kernel.inet.ip;
   must(
     neighbors.addStatic(iface, address, mac.hi, mac.lo, !request.temporary, request.published),
@@ -189,7 +192,11 @@ export const controlTable: { readonly [Op in ControlOperation]: Handler<Op> } = 
   counters: (kernel) => kernel.counters.snapshot(),
   'filter.add': (kernel, rule) => {
     const from = rule.from.map((text) => addressOf(kernel, text));
-    kernel.inet.ip.filter.add({ id: rule.id, from, action: rule.action });
+    const links = (rule.links ?? []).map(({ mac, all }) => {
+      const { hi, lo } = macOf(mac);
+      return { macHi: hi, macLo: lo, all };
+    });
+    kernel.inet.ip.filter.add({ id: rule.id, from, links, action: rule.action });
     return null;
   },
   'filter.remove': (kernel, { id }) => {

@@ -150,10 +150,14 @@ export type CaptureEvent = { type: 'interface'; name: string; mac: string | null
 
 export type AddressFamily = 'inet' | 'inet6';
 
-/** A cut towards other machines: packets whose source is one of `from` vanish at (or are refused by) this kernel. */
+/**
+ * A cut towards other machines: packets whose source is one of `from` vanish at (or are refused by) this kernel, and what
+ * comes from the MAC addresses `links`: everything if `all`, else what that machine did not forward (link-local sources).
+ */
 export interface FilterRule {
   id: string;
   from: string[];
+  links?: { mac: string; all: boolean }[];
   action: 'drop' | 'reject';
 }
 

@@ -2,16 +2,25 @@
  * Cuts between nodes of a lab: which kernel has to filter what.
  *
  * Thread: the supervisor's. A cut is made at the receiving kernels, by source address, so that it holds whatever the path: frames
- * between two nodes vanish although both still reach everybody else. Read first: FilterRule in ../kernel/control.ts.
+ * between two nodes vanish although both still reach everybody else. On a network that both are on it is made by MAC address too,
+ * so that it holds for link-local addresses and all others that the lab file does not give. Read first: FilterRule in
+ * ../kernel/control.ts. Missing: behind a router, addresses that a node got by itself or by `ifconfig`.
  */
 
 import { MultikernelError } from '../base/errors.ts';
 import type { CutInfo } from './operations.ts';
 
+export interface LinkFilter {
+  mac: string;
+  all: boolean;
+}
+
 /** How the table reaches the kernels. */
 export interface Kernels {
   exists(node: string): boolean;
   addressesOf(node: string): string[];
+  /** Its interfaces; `all`: what they send is the node's own, because it forwards nothing. */
+  linksOf(node: string): LinkFilter[];
   /** Null while the kernel is down. */
   ask(node: string): ((operation: 'filter.add' | 'filter.remove', request: object) => Promise<unknown>) | null;
 }
@@ -56,9 +65,10 @@ export class CutTable {
   }
 
   async #apply(cut: CutInfo, kernel: string): Promise<void> {
-    const filter = filtersOf(cut, (name) => this.#kernels.addressesOf(name)).find((f) => f.kernel === kernel);
+    const filter = filtersOf(cut, this.#kernels).find((f) => f.kernel === kernel);
     if (filter === undefined) return;
-    await this.#kernels.ask(kernel)?.('filter.add', { id: cut.id, from: filter.from, action: filter.action });
+    const { from, links, action } = filter;
+    await this.#kernels.ask(kernel)?.('filter.add', { id: cut.id, from, links, action });
   }
 
   async #remove(cut: CutInfo, kernel: string): Promise<void> {
@@ -70,14 +80,20 @@ export class CutTable {
 export interface FilterAction {
   kernel: string;
   from: string[];
+  links: LinkFilter[];
   action: 'drop' | 'reject';
 }
 
-/** What each kernel has to filter for a cut. `addressesOf` gives all addresses of a node. */
-export function filtersOf(cut: Omit<CutInfo, 'id'>, addressesOf: (node: string) => string[]): FilterAction[] {
+/** What each kernel has to filter for a cut. */
+export function filtersOf(cut: Omit<CutInfo, 'id'>, nodes: Pick<Kernels, 'addressesOf' | 'linksOf'>): FilterAction[] {
   const action = cut.how === 'reject' ? 'reject' : 'drop';
   const towards = (receivers: string[], senders: string[]): FilterAction[] =>
-    receivers.map((kernel) => ({ kernel, from: senders.flatMap(addressesOf), action }));
+    receivers.map((kernel) => ({
+      kernel,
+      from: senders.flatMap((name) => nodes.addressesOf(name)),
+      links: senders.flatMap((name) => nodes.linksOf(name)),
+      action,
+    }));
   const forth = towards(cut.b, cut.a);
   return cut.oneWay ? forth : [...forth, ...towards(cut.a, cut.b)];
 }

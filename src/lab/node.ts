@@ -4,6 +4,7 @@
  * Thread: the supervisor's.
  */
 
+import type { LinkFilter } from './cuts.ts';
 import type { LabMemory } from './memory.ts';
 import type { KernelBoot, ProgramBoot } from './messages.ts';
 import type { NodeAddress, NodeStatus, Phase, ProgramError } from './operations.ts';
@@ -43,6 +44,13 @@ export class LabNode {
 
   get name(): string {
     return this.plan.name;
+  }
+
+  /** Its interfaces, for a cut. */
+  get links(): LinkFilter[] {
+    const { forwarding, sysctl, interfaces } = this.plan;
+    const router = forwarding || sysctl.some(([name, value]) => name.endsWith('.forwarding') && value !== 0);
+    return interfaces.map(({ mac }) => ({ mac, all: !router }));
   }
 
   /** Whether its kernel answers. */

@@ -71,6 +71,7 @@ export class Supervisor implements LabBackend {
     this.#cuts = new CutTable({
       exists: (name) => this.#node(name) !== null,
       addressesOf: (name) => this.#node(name).addresses.map((entry) => entry.address),
+      linksOf: (name) => this.#node(name).links,
       ask: (name) => {
         const { worker, up } = this.#node(name);
         return worker === null || !up

@@ -10,6 +10,7 @@
 
 import type { Counters } from '../../mem/counters.ts';
 import type { Interface } from '../../net/interface.ts';
+import * as ethernet from '../../wire/ethernet.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import type { InetContext } from '../context.ts';
@@ -19,7 +20,7 @@ import type { RawSockets } from '../raw-sockets.ts';
 import { Reassembly } from '../reassembly.ts';
 import type { Refuser } from '../refuse.ts';
 import type { Transport } from '../transport.ts';
-import { IP6_LOOPBACK, type Ip6AddressTable, isZoned } from './address-table.ts';
+import { IP6_ANY, IP6_LOOPBACK, type Ip6AddressTable, isZoned } from './address-table.ts';
 import type { Addresses6 } from './addresses.ts';
 import { Extensions6 } from './extensions.ts';
 import type { Forwarder6 } from './forward.ts';
@@ -267,10 +268,16 @@ export class Ip6Input {
   }
 
   #filterPasses(packet: IpPacket, nowUs: number): boolean {
-    const verdict = this.#filter.verdict(packet.src);
+    const view = this.#view;
+    const { src } = packet;
+    const frameAt = packet.headerAt - ethernet.HEADER_BYTES;
+    const onLink = src === IP6_ANY || this.#table.zone(src) !== 0;
+    const hi = ethernet.srcHi(view, frameAt);
+    const lo = ethernet.srcLo(view, frameAt);
+    const verdict = this.#filter.frameVerdict(src, hi, lo, onLink);
     if (verdict === FILTER_PASS) return true;
-    // Fragments and packets with extension headers are not looked into: they just vanish.
-    const plain = !ipv6.isExtension(packet.protocol);
+    // Fragments and packets with extension headers are not looked into, those from nobody not answered: they just vanish.
+    const plain = src !== IP6_ANY && !ipv6.isExtension(packet.protocol);
     if (verdict !== FILTER_DROP && plain) {
       if (this.#parts.refuser.mustPass(packet)) return true;
       this.#parts.refuser.refuse(packet, nowUs);
