@@ -64,7 +64,9 @@ function setInterface(kernel: Kernel, change: InterfaceChange): null {
   if (change.mtuBytes !== undefined) must(kernel.inet.setMtu(iface, change.mtuBytes), `${change.name}: mtu`);
   if (change.addAddress !== undefined) {
     const { address, prefixLength } = change.addAddress;
-    const added = kernel.inet.configure(iface, addressOn(kernel, address, iface), prefixLength);
+    const number = addressOn(kernel, address, iface);
+    const added = kernel.inet.configure(iface, number, prefixLength);
+    if (added >= 0 && isIp6(number)) kernel.inet.ip.six.setDisabled(iface, false);
     must(added, `${change.name}: ${address}/${prefixLength}`);
   }
   if (change.removeAddress !== undefined) {

@@ -66,7 +66,7 @@ export interface KernelBoot {
   interfaces: InterfaceBoot[];
   routes: RouteBoot[];
   forwarding: boolean;
-  /** Whether IPv6 runs: it has an address of it. */
+  /** Whether its interfaces speak IPv6: one of them has an address of it. */
   ipv6: boolean;
   /** Set after boot, in this order, e.g. ["net.inet.ip.ttl", 64]. */
   sysctl: [name: string, value: number][];

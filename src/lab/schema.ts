@@ -82,7 +82,7 @@ const network = map({
         expected('a prefix such as 10.0.0.0/24 or fd00:0:0:1::/64, or a list of one of each'),
       ),
       v.description(
-        'IPv4 prefix, e.g. 10.0.0.0/24, IPv6 prefix, e.g. fd00:0:0:1::/64, or a list of one of each; default: the next free 10.0.N.0/24 in file order',
+        'IPv4 prefix, e.g. 10.0.0.0/24, IPv6 prefix, e.g. fd00:0:0:1::/64, or a list of one of each; default: the next free 10.0.N.0/24 in file order. Nodes without an IPv6 prefix on any network speak no IPv6 (but ::1), unless their sysctl sets net.inet6.ip6.enable to 1',
       ),
     ),
   ),

@@ -233,12 +233,16 @@ export class Ip6 {
     else if (!runs && link.active) this.#stop(link);
   }
 
-  /** Switch IPv6 off on one interface, or on again. */
+  /** Switch IPv6 off on one interface, or on again. Off, it has no link-local address that was made for it. */
   setDisabled(iface: Interface, disabled: boolean): void {
     const link = this.links.of(iface);
     if (link === null) return;
     link.disabled = disabled;
     this.refresh(link);
+    if (!disabled) return;
+    for (const { address, origin } of [...iface.addresses6]) {
+      if (origin === 'link-local') this.removeAddress(iface, address);
+    }
   }
 
   #refreshAll(): void {
