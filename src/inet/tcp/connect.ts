@@ -7,6 +7,7 @@
 
 import { Errno } from '../../base/errors.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
+import type { Path } from '../transport.ts';
 import { onPeerFin } from './close.ts';
 import { type Connection, SYN_RECEIVED, SYN_SENT } from './connection.ts';
 import { receiveData } from './data.ts';
@@ -84,7 +85,7 @@ function takeSyn(c: Connection, segment: Segment, nowUs: number): void {
   c.rcvAdv = (c.rcvNxt + synWindow(c.receiveBuffer.limitBytes, c.rcvScale)) | 0;
   c.lastAckSent = c.rcvNxt;
   c.receiveBuffer.begin(c.rcvNxt);
-  c.peerMss = peerMssOf(segment, settings);
+  c.peerMss = peerMssOf(segment, settings, (c.path as Path).headerBytes);
   c.scaleOk = segment.windowScale >= 0 && settings.windowScale.value === 1;
   c.sndScale = c.scaleOk ? segment.windowScale : 0;
   if (!c.scaleOk) c.rcvScale = 0;

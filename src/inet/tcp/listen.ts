@@ -115,7 +115,7 @@ export function listenArrives(
 
 function takeSynOptions(stack: TcpStack, entry: SynEntry, segment: Segment): void {
   const { settings } = stack;
-  entry.peerMss = peerMssOf(segment, settings);
+  entry.peerMss = peerMssOf(segment, settings, entry.path.headerBytes);
   entry.sackOk = segment.sackPermitted && settings.sack.value === 1;
   entry.tsOk = segment.timestamps && settings.timestamps.value === 1;
   entry.tsRecent = segment.tsValue;

@@ -40,9 +40,15 @@ export class Segment extends TcpOptions {
   urgentSeq: number = 0;
 }
 
-/** The largest payload the peer of a SYN takes: what it says, within reason, or what must be assumed (RFC 9293 3.7.1). */
-export function peerMssOf(segment: Segment, settings: TcpSettings): number {
-  return segment.mss > 0 ? Math.max(segment.mss, settings.mssMin.value) : settings.mssDefault.value;
+const IP6_HEADER_BYTES = 40;
+
+/**
+ * The largest payload the peer of a SYN takes: what it says, within reason, or what must be assumed of its family, which the
+ * size of the IP header tells (RFC 9293 3.7.1).
+ */
+export function peerMssOf(segment: Segment, settings: TcpSettings, headerBytes: number): number {
+  if (segment.mss > 0) return Math.max(segment.mss, settings.mssMin.value);
+  return headerBytes === IP6_HEADER_BYTES ? settings.mssDefault6.value : settings.mssDefault.value;
 }
 
 /** How many SACK blocks fit beside the other options. */

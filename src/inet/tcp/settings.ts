@@ -36,6 +36,7 @@ class SenderSettings {
   readonly sack: SysctlVariable;
   readonly dsack: SysctlVariable;
   readonly mssDefault: SysctlVariable;
+  readonly mssDefault6: SysctlVariable;
   /** A peer's smaller MSS is taken for this. */
   readonly mssMin: SysctlVariable;
   /** 0 never, 1 offer and accept, 2 accept. */
@@ -69,7 +70,8 @@ class SenderSettings {
     this.timestamps = tcp.toggle('timestamps', true, 'timestamps option (RFC 7323)');
     this.sack = tcp.toggle('sack.enable', true, 'selective acknowledgements (RFC 2018)');
     this.dsack = tcp.toggle('sack.dsack', true, 'report duplicates (RFC 2883)');
-    this.mssDefault = tcp.integer('mssdflt', 536, 88, 65495, 'MSS of a peer that does not say its own');
+    this.mssDefault = tcp.integer('mssdflt', 536, 88, 65495, 'MSS of an IPv4 peer that does not say its own');
+    this.mssDefault6 = tcp.integer('v6mssdflt', 1220, 88, 65495, 'MSS of an IPv6 peer that does not say its own');
 
     this.mssMin = tcp.integer('minmss', 216, 32, 65495, 'smallest MSS believed of a peer');
 

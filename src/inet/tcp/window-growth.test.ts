@@ -108,13 +108,21 @@ describe('sizes and switches', () => {
     expect(lower.c.mss).toBe(64);
   });
 
-  it('assumes 536 bytes, or what it is told to, of a peer that does not say', () => {
-    const t = new Transcript({ sysctl: { mssdflt: 700 } });
-    t.listen();
-    t.send('S seq 0');
-    t.skip();
-    t.send('.');
-    expect(t.c.mss).toBe(700);
+  it.each<[4 | 6, Record<string, number>, number]>([
+    [4, {}, 536],
+    [6, {}, 1220],
+    [4, { mssdflt: 700, v6mssdflt: 900 }, 700],
+    [6, { mssdflt: 700, v6mssdflt: 900 }, 900],
+  ])('assumes of a peer of IPv%i that does not say its MSS, with %j: %i bytes', (family, sysctl, mss) => {
+    const passive = new Transcript({ family, sysctl });
+    passive.listen();
+    passive.send('S seq 0');
+    passive.skip();
+    passive.send('.');
+    expect(passive.c.mss).toBe(mss);
+    const active = new Transcript({ family, sysctl }).synSent();
+    active.send('S. seq 0 ack 1');
+    expect(active.c.mss).toBe(mss);
   });
 
   it('lets the receive buffer grow unless recvbuf_auto is off, the send buffer unless sendbuf_auto is', () => {
