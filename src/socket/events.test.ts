@@ -61,4 +61,15 @@ describe('socket events', () => {
     expect(log).toEqual([`server:${EVENT_ACCEPTABLE}`, `client:${EVENT_CONNECTED}`]);
     expect(queue.pending).toBe(false);
   });
+
+  it('tells after each handler that it ran', () => {
+    const order: string[] = [];
+    const queue = new EventQueue(() => order.push('handled'));
+    for (const name of ['a', 'b']) {
+      queue.post({ onEvents: () => order.push(name), pendingEvents: 0 }, EVENT_CONNECTED);
+    }
+    queue.post({ onEvents: null, pendingEvents: 0 }, EVENT_CONNECTED);
+    queue.deliver();
+    expect(order).toEqual(['a', 'handled', 'b', 'handled']);
+  });
 });
