@@ -73,10 +73,14 @@ export function parsePacket(reader: TokenReader): ScriptPacket {
   return packet;
 }
 
-/** `ipv4 1.2.3.4 > 5.6.7.8:`, `gre flags 0:`, ...: up to the colon. */
+/** `ipv4 1.2.3.4 > 5.6.7.8:`, `gre flags 0:`, ...: up to the colon; those of IPv6 addresses have something right behind. */
 function skipTunnel(reader: TokenReader, packet: ScriptPacket): void {
   packet.unsupported = `${reader.peek().text} encapsulation`;
-  while (!reader.is(':')) {
+  const within = (): boolean => {
+    const [colon, next] = [reader.peek(), reader.peek(1)];
+    return next.kind !== 'end' && next.line === colon.line && next.column === colon.column + 1;
+  };
+  while (!reader.is(':') || within()) {
     if (reader.isKind('end')) reader.fail('expected : after an outer header');
     reader.take();
   }

@@ -214,6 +214,10 @@ describe('packets', () => {
 
   it('say what of them cannot be played', () => {
     expect(packet('> gre flags 0: S 0:0(0)').unsupported).toBe('gre encapsulation');
+    expect(packet('< ipv6 2::2222 > 1::ab:1: gre:\n mpls (label 1, [S], ttl 2): . 1:1(0) ack 1')).toMatchObject({
+      unsupported: 'mpls encapsulation',
+      body: { kind: 'tcp' },
+    });
     expect(packet('< sctp: INIT[flgs=0, tag=1,\n a_rwnd=1500]').unsupported).toBe('sctp');
     expect(packet('> udplite (1000)').unsupported).toBe('udplite');
     expect(packet('< S 0:0(0) win 5 <mss 1000,ECN e1b 1 ceb 0 e0b 1,nop>').unsupported).toBe('TCP option ECN');
