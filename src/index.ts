@@ -20,6 +20,7 @@ export type {
   InterfaceChange,
   InterfaceInfo,
   NeighborInfo,
+  NewAddress,
   PingEvent,
   PingOptions,
   RouteChange,

@@ -32,6 +32,7 @@ export interface InterfaceRow {
     prefixLength: number;
     state: Address6State;
     origin: Address6Origin;
+    anycast: boolean;
     preferredSec: number | null;
     validSec: number | null;
   }[];
@@ -92,6 +93,7 @@ export function interfaceRow(iface: Interface, text: AddressText, nowUs: number)
       prefixLength: entry.prefixLength,
       state: entry.state,
       origin: entry.origin,
+      anycast: entry.anycast,
       preferredSec: secondsUntil(entry.preferredUntilUs, nowUs),
       validSec: secondsUntil(entry.validUntilUs, nowUs),
     })),

@@ -15,10 +15,13 @@ import type {
   ControlOperation,
   ControlRequests,
   InterfaceChange,
+  NewAddress,
   RouteChange,
   SocketInfo,
 } from './control.ts';
 import type { Kernel } from './kernel.ts';
+
+const US_PER_S = 1_000_000;
 
 type Handler<Op extends ControlOperation> = (
   kernel: Kernel,
@@ -59,15 +62,33 @@ function must(result: number, what: string): void {
   if (result < 0) throw new MultikernelError(errnoName(result), `${what}: ${errnoName(result)}`);
 }
 
+function addAddress(kernel: Kernel, iface: Interface, wanted: NewAddress): number {
+  const { address, prefixLength, anycast = false, preferredSec, validSec } = wanted;
+  const number = addressOn(kernel, address, iface);
+  const timed = preferredSec !== undefined || validSec !== undefined;
+  if (!isIp6(number)) return timed || anycast ? -Errno.EINVAL : kernel.inet.configure(iface, number, prefixLength);
+  const validUs = (validSec ?? Infinity) * US_PER_S;
+  const preferredUs = (preferredSec ?? validSec ?? Infinity) * US_PER_S;
+  if (!(validUs > 0 && preferredUs >= 0 && preferredUs <= validUs)) return -Errno.EINVAL;
+  const { six } = kernel.inet.ip;
+  const known = timed ? six.addresses.find(number) : null;
+  const same = known !== null && known.iface === iface && known.prefixLength === prefixLength;
+  if (!same || known.origin !== 'manual' || known.anycast !== anycast) {
+    const added = six.addAddress(iface, number, prefixLength, 'manual', anycast);
+    if (added < 0) return added;
+  }
+  six.setDisabled(iface, false);
+  const entry = six.addresses.find(number);
+  if (timed && entry !== null) six.lifetimes.set(entry, preferredUs, validUs);
+  return 0;
+}
+
 function setInterface(kernel: Kernel, change: InterfaceChange): null {
   const iface = interfaceOf(kernel, change.name);
   if (change.mtuBytes !== undefined) must(kernel.inet.setMtu(iface, change.mtuBytes), `${change.name}: mtu`);
   if (change.addAddress !== undefined) {
     const { address, prefixLength } = change.addAddress;
-    const number = addressOn(kernel, address, iface);
-    const added = kernel.inet.configure(iface, number, prefixLength);
-    if (added >= 0 && isIp6(number)) kernel.inet.ip.six.setDisabled(iface, false);
-    must(added, `${change.name}: ${address}/${prefixLength}`);
+    must(addAddress(kernel, iface, change.addAddress), `${change.name}: ${address}/${prefixLength}`);
   }
   if (change.removeAddress !== undefined) {
     const { address } = change.removeAddress;

@@ -17,6 +17,7 @@ export interface Address6Info {
   prefixLength: number;
   state: 'tentative' | 'duplicated' | 'deprecated' | 'preferred';
   origin: 'manual' | 'link-local' | 'autoconf' | 'temporary';
+  anycast: boolean;
   /** Seconds until it is deprecated, and until it goes; null: never. */
   preferredSec: number | null;
   validSec: number | null;
@@ -173,6 +174,16 @@ export interface RouteChange {
   kind: 'unicast' | 'reject' | 'blackhole';
 }
 
+/** The rest is for IPv6 alone. With lifetimes an address that is there already gets these. */
+export interface NewAddress {
+  address: string;
+  prefixLength: number;
+  anycast?: boolean;
+  /** Seconds until it is deprecated, and until it goes; null, and when absent: never. EINVAL: valid for 0, preferred for longer. */
+  preferredSec?: number | null;
+  validSec?: number | null;
+}
+
 /** What `ifconfig IF ...` changes; absent = stays. */
 export interface InterfaceChange {
   name: string;
@@ -181,7 +192,7 @@ export interface InterfaceChange {
   /** Whether IPv6 runs on the interface, where it runs at all (`net.inet6.ip6.enable`). */
   ipv6?: boolean;
   /** Of either family; link-local ones with or without their zone. One of IPv6 switches IPv6 on there. */
-  addAddress?: { address: string; prefixLength: number };
+  addAddress?: NewAddress;
   removeAddress?: { address: string };
 }
 

@@ -76,6 +76,8 @@ export interface InterfaceAddress6 {
   readonly address: number;
   readonly prefixLength: number;
   readonly origin: Address6Origin;
+  /** Others have it too: never a source, and nobody is asked whether it is free (RFC 4291 2.6). */
+  readonly anycast: boolean;
   state: Address6State;
   /** When it becomes deprecated, and when it is taken away; `Infinity` for addresses that stay. Microseconds. */
   preferredUntilUs: number;

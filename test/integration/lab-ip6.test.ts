@@ -66,6 +66,16 @@ describe('a lab of both families', () => {
     expect((await on('gw', 'ndp', '-an')).out).toMatch(/^fd00:0:0:b::a +02:6d:6b:00:03:00 +eth1 /m);
     expect((await on('a', 'ifconfig', 'eth0', 'inet6', 'fd00:0:0:a::77/64', 'alias')).code).toBe(0);
     expect((await on('b', 'ping6', '-c', '1', 'fd00:0:0:a::77')).code).toBe(0);
+    const options = 'prefixlen 64 anycast pltime 0 vltime 600 alias'.split(' ');
+    expect((await on('a', 'ifconfig', 'eth0', 'inet6', 'fd00:0:0:a::78', ...options)).code).toBe(0);
+    const shown = await on('a', 'ifconfig', '-L', 'eth0', 'inet6');
+    expect(shown.out).toMatch(
+      /\tinet6 fd00:0:0:a::78\/64 flags 0x11<ANYCAST,DEPRECATED> pltime 0s vltime (10m|9m\d+s)/,
+    );
+    expect((await on('a', 'ifconfig', 'eth0', 'inet6', 'fd00:0:0:a::79/64', 'pltime', '9', 'vltime', '8')).err).toBe(
+      'ifconfig: SIOCAIFADDR_IN6: Invalid argument\n',
+    );
+    expect((await on('a', 'ifconfig', 'eth0', 'inet6', 'fd00:0:0:a::78', 'delete')).code).toBe(0);
     const added = await on('a', 'route', 'add', '-inet6', 'fd00:9::', '-prefixlen', '64', 'fd00:0:0:a::1');
     expect(added).toMatchObject({ code: 0, out: 'add net fd00:9::: gateway fd00:0:0:a::1\n' });
     expect((await on('a', 'route', 'delete', '-inet6', 'fd00:8::/64')).err).toBe(

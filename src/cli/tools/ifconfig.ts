@@ -1,21 +1,28 @@
 /**
  * `ifconfig` with NetBSD's arguments and text (8 and later: `inet A/N broadcast B flags 0x0`). Thread: the command's.
  *
- * Missing: what the kernels have not: media, tunnels, vlans, cloning, link-layer addresses, lifetimes that are set.
+ * Missing: what the kernels have not: media, tunnels, vlans, cloning, link-layer addresses.
  */
 
-import { type Address6Info, type InterfaceChange, type InterfaceInfo, MultikernelError } from '../../index.ts';
+import {
+  type Address6Info,
+  type InterfaceChange,
+  type InterfaceInfo,
+  MultikernelError,
+  type NewAddress,
+} from '../../index.ts';
 import { getopt, UsageError } from './getopt.ts';
 import { canonical6, counted, ERROR_TEXT, formatSeconds, isAddress, type Tool, type ToolContext } from './tool.ts';
 
 const USAGE = `usage: ifconfig [-Lv] [-a] [-bdsu] [interface [inet | inet6 | link]]
        ifconfig -l [-bdsu]
        ifconfig interface [up | down | mtu N | [inet] ADDRESS/N [alias | -alias | delete] | ADDRESS netmask MASK] ...
-       ifconfig interface inet6 ADDRESS[/N | prefixlen N] [alias | -alias | delete] ...`;
+       ifconfig interface inet6 ADDRESS[/N | prefixlen N] [anycast] [pltime S] [vltime S] [alias | -alias | delete] ...`;
 const PREFIX6_BITS = 64;
 const FAMILIES: ReadonlySet<string> = new Set(['inet', 'inet6', 'link']);
 /** `IN6_IFF_*`. */
 const STATES: Readonly<Record<string, readonly [bit: number, name: string]>> = {
+  anycast: [0x1, 'ANYCAST'],
   tentative: [0x2, 'TENTATIVE'],
   duplicated: [0x4, 'DUPLICATED'],
   deprecated: [0x10, 'DEPRECATED'],
@@ -61,8 +68,8 @@ export function formatInterface(info: InterfaceInfo, view: InterfaceView = {}): 
 }
 
 function formatAddress6(entry: Address6Info, index: number, lifetimes: boolean): string {
-  const { address, prefixLength, state, origin, preferredSec, validSec } = entry;
-  const words = origin === 'temporary' ? [state, 'autoconf', 'temporary'] : [state, origin];
+  const { address, prefixLength, state, origin, anycast, preferredSec, validSec } = entry;
+  const words = [anycast ? 'anycast' : '', state, ...(origin === 'temporary' ? ['autoconf', origin] : [origin])];
   const known = words.map((word) => STATES[word]).filter((known) => known !== undefined);
   const bits = known.reduce((sum, [bit]) => sum | bit, 0);
   const names = known.length === 0 ? '' : `<${known.map(([, name]) => name).join(',')}>`;
@@ -136,7 +143,7 @@ async function change(context: ToolContext, name: string, words: string[]): Prom
 export function changes(name: string, words: readonly string[]): InterfaceChange[] {
   const found: InterfaceChange[] = [];
   let alias: 'add' | 'remove' = 'add';
-  let address: { address: string; prefixLength: number } | null = null;
+  let address: NewAddress | null = null;
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string;
     const value = words[i + 1];
@@ -151,6 +158,11 @@ export function changes(name: string, words: readonly string[]): InterfaceChange
     } else if (word === 'prefixlen' && isPrefixLength(value, '::') && address !== null) {
       address.prefixLength = Number(value);
       i++;
+    } else if (word === 'anycast' && address !== null) address.anycast = true;
+    else if (word === 'pltime' && isSeconds(value) && address !== null) {
+      address.preferredSec = seconds(words[++i] as string);
+    } else if (word === 'vltime' && isSeconds(value) && address !== null) {
+      address.validSec = seconds(words[++i] as string);
     } else if (word === 'broadcast' && value !== undefined) i++;
     else if (addressIn(word) !== null) {
       const length = word.split('/')[1];
@@ -174,6 +186,15 @@ function addressIn(word: string): string | null {
 
 function isPrefixLength(text: string | undefined, host: string): boolean {
   return /^\d{1,3}$/.test(text ?? '') && Number(text) <= (host.includes(':') ? 128 : 32);
+}
+
+function isSeconds(text: string | undefined): boolean {
+  return /^(\d{1,10}|infty)$/.test(text ?? '');
+}
+
+/** The largest number is for ever, as in the messages of routers. */
+function seconds(text: string): number | null {
+  return text === 'infty' || Number(text) >= 0xffffffff ? null : Number(text);
 }
 
 function netmask(text: string): number {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import {
+  type Address6Info,
   type InterfaceInfo,
   type Kernel,
   type LabInfo,
@@ -106,15 +107,25 @@ const ETH6: InterfaceInfo = {
     {
       state: 'preferred',
       origin: 'link-local',
+      anycast: false,
       preferredSec: null,
       validSec: null,
       address: 'fe80::1%eth0',
       prefixLength: 64,
     },
-    { state: 'tentative', origin: 'manual', preferredSec: null, validSec: null, address: 'fd00::a', prefixLength: 64 },
+    {
+      state: 'tentative',
+      origin: 'manual',
+      anycast: false,
+      preferredSec: null,
+      validSec: null,
+      address: 'fd00::a',
+      prefixLength: 64,
+    },
     {
       state: 'deprecated',
       origin: 'temporary',
+      anycast: false,
       preferredSec: 0,
       validSec: 90_061,
       address: 'fd00::b',
@@ -321,6 +332,11 @@ describe('IPv6', () => {
     const long = (await run(ifconfig, '-L eth0', { interfaces })).text;
     expect(long).toContain('fd00::a/64 flags 0x2<TENTATIVE> pltime infty vltime infty\n');
     expect(long).toContain('TEMPORARY> pltime 0s vltime 1d1h1m1s\n');
+    const shared = { ...(ETH6.addresses6[2] as Address6Info), origin: 'manual' as const, anycast: true };
+    const one = async (): Promise<InterfaceInfo[]> => [{ ...ETH6, addresses6: [shared] }];
+    expect((await run(ifconfig, 'eth0 inet6', { interfaces: one })).text).toContain(
+      '\tinet6 fd00::b/64 flags 0x11<ANYCAST,DEPRECATED>\n',
+    );
   });
 
   it('ifconfig sets and deletes addresses', async () => {
@@ -334,6 +350,14 @@ describe('IPv6', () => {
     expect(changes('eth0', ['inet6', 'fd00::5', 'delete'])).toEqual([
       { name: 'eth0', removeAddress: { address: 'fd00::5' } },
     ]);
+    const timed = 'inet6 fd00::5 prefixlen 80 anycast pltime 60 vltime 4294967295 alias'.split(' ');
+    expect(changes('eth0', timed)).toEqual([
+      {
+        name: 'eth0',
+        addAddress: { address: 'fd00::5', prefixLength: 80, anycast: true, preferredSec: 60, validSec: null },
+      },
+    ]);
+    expect(() => changes('eth0', ['inet6', 'fd00::5', 'pltime', 'soon'])).toThrow('pltime: not understood');
     expect(() => changes('eth0', ['inet6', 'fd00::5/129'])).toThrow('fd00::5/129: bad prefix length');
     expect((await run(ifconfig, 'eth0 inet6 fd00::5/64', { setInterface: refusing('EEXIST') })).errors).toBe(
       'ifconfig: SIOCAIFADDR_IN6: File exists\n',

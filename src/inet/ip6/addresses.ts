@@ -45,7 +45,13 @@ export class Addresses6 implements AddressHolder {
    * Add an address to an interface, tentative. It is ours after {@link activate}. Returns the entry, or `-EEXIST` (this
    * kernel has it), `-EINVAL` (no unicast address, one of another zone, or a bad prefix length).
    */
-  add(iface: Interface, address: number, prefixLength: number, origin: Address6Origin): InterfaceAddress6 | number {
+  add(
+    iface: Interface,
+    address: number,
+    prefixLength: number,
+    origin: Address6Origin,
+    anycast: boolean = false,
+  ): InterfaceAddress6 | number {
     if (!Number.isInteger(prefixLength) || prefixLength < 1 || prefixLength > ADDRESS_BITS) return -Errno.EINVAL;
     const zone = this.table.zone(address);
     const unicast = !this.isGroup(address) && address !== IP6_ANY;
@@ -58,6 +64,7 @@ export class Addresses6 implements AddressHolder {
       address,
       prefixLength,
       origin,
+      anycast,
       state: 'tentative',
       preferredUntilUs: Infinity,
       validUntilUs: Infinity,
@@ -109,7 +116,7 @@ export class Addresses6 implements AddressHolder {
 
   /** The first link-local address of an interface that can be used, 0 when there is none. */
   linkLocalOf(iface: Interface): number {
-    for (const entry of iface.addresses6) if (isUsable(entry) && this.isLinkLocal(entry.address)) return entry.address;
+    for (const entry of iface.addresses6) if (isSource(entry) && this.isLinkLocal(entry.address)) return entry.address;
     return 0;
   }
 
@@ -139,7 +146,7 @@ export class Addresses6 implements AddressHolder {
     let bestScore = -1;
     for (let i = 0; i < iface.addresses6.length; i++) {
       const entry = iface.addresses6[i] as InterfaceAddress6;
-      if (!isUsable(entry)) continue;
+      if (!isSource(entry)) continue;
       let score = this.isLinkLocal(entry.address) === linkScope ? 4 : 0;
       if (entry.state === 'preferred') score += 2;
       if (this.samePrefix(entry.address, dst, entry.prefixLength)) score += 1;
@@ -155,4 +162,9 @@ export class Addresses6 implements AddressHolder {
 /** Whether packets may come to and from an address. */
 export function isUsable(entry: InterfaceAddress6): boolean {
   return entry.state === 'preferred' || entry.state === 'deprecated';
+}
+
+/** Whether packets may come from an address without anybody asking for it. */
+export function isSource(entry: InterfaceAddress6): boolean {
+  return isUsable(entry) && !entry.anycast;
 }

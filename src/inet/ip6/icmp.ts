@@ -193,7 +193,7 @@ export class Icmp6 implements Transport {
     this.#dispatch(icmpv6.TYPE_DESTINATION_UNREACHABLE, code, 0, src, src, dst, at, totalBytes, nowUs);
   }
 
-  /** RFC 4443 4.2: the same data back; from the address that was asked, or one of ours when that was a group. */
+  /** RFC 4443 4.2: the same data back; from the address that was asked, or one of ours when that was a group or an anycast address. */
   #echo(packet: InPacket, nowUs: number): void {
     this.#counters.add(this.#echoes, 1);
     const { at, lengthBytes } = packet;
@@ -205,8 +205,9 @@ export class Icmp6 implements Transport {
       this.#counters.add(this.#repliesLimited, 1);
       return;
     }
-    const { paths, output } = this.#parts;
-    const path = paths.passing(packet.src, packet.broadcast ? 0 : packet.dst, PATH_NO_LOOP, null);
+    const { addresses, paths, output } = this.#parts;
+    const shared = packet.broadcast || addresses.find(packet.dst)?.anycast === true;
+    const path = paths.passing(packet.src, shared ? 0 : packet.dst, PATH_NO_LOOP, null);
     if (typeof path === 'number') return;
     const to = output.begin(path, this.protocol, lengthBytes, this.#hopLimit.value, packet.tos, 0);
     if (to < 0) return;

@@ -27,6 +27,7 @@ import { type Route, type RouteTable, RTF_CONNECTED, RTF_HOST, RTF_LOCAL, RTF_RE
 import type { SysctlVariable } from '../sysctl.ts';
 import type { Transmitter } from '../transmit.ts';
 import { AddressDetection } from './address-detection.ts';
+import { AddressLifetimes } from './address-lifetimes.ts';
 import { IP6_LOOPBACK, type Ip6AddressTable } from './address-table.ts';
 import { Addresses6, isUsable } from './addresses.ts';
 import { Forwarder6 } from './forward.ts';
@@ -80,6 +81,8 @@ export class Ip6 {
   readonly table: Ip6AddressTable;
   readonly links: Links6 = new Links6();
   readonly addresses: Addresses6;
+  /** Of addresses configured by hand. */
+  readonly lifetimes: AddressLifetimes;
   readonly routes: RouteTable6;
   readonly neighbors: NeighborCache;
   readonly groups: MulticastGroups;
@@ -112,6 +115,7 @@ export class Ip6 {
     const routesRefused = counters.index('ip6-routes-refused');
     const groupsRefused = counters.index('mld-groups-refused');
     this.addresses = new Addresses6(table);
+    this.lifetimes = new AddressLifetimes(context, parts.interfaces, this);
     this.routes = new RouteTable6(
       table,
       parts.routes,
@@ -293,8 +297,14 @@ export class Ip6 {
    * Give an interface an address, with its host route through lo0 and the route to its prefix. While IPv6 does not run
    * there, or duplicate address detection does, it is tentative. Returns 0, `-EEXIST`, `-EINVAL`, `-ENOBUFS`.
    */
-  addAddress(iface: Interface, address: number, prefixLength: number, origin: Address6Origin = 'manual'): number {
-    const entry = this.addresses.add(iface, address, prefixLength, origin);
+  addAddress(
+    iface: Interface,
+    address: number,
+    prefixLength: number,
+    origin: Address6Origin = 'manual',
+    anycast: boolean = false,
+  ): number {
+    const entry = this.addresses.add(iface, address, prefixLength, origin, anycast);
     if (typeof entry === 'number') return entry;
     if (this.links.isActive(iface)) this.#begin(entry);
     return 0;
@@ -324,7 +334,9 @@ export class Ip6 {
     entry.state = 'tentative';
     const group = this.#solicitedNode(entry);
     if (group !== 0 && !entry.iface.loopback) this.groups.join(entry.iface, group);
-    this.#detection.start(entry);
+    // RFC 4862 5.4: of an anycast address there may be several.
+    if (entry.anycast) this.#settled(entry, true);
+    else this.#detection.start(entry);
   }
 
   /** The address is used no more, for now or for good. */
@@ -349,7 +361,9 @@ export class Ip6 {
     if (free) {
       this.addresses.activate(entry);
       this.#addRoutes(entry);
-      if (link !== null && this.addresses.isLinkLocal(entry.address)) link.linkLocal ||= entry.address;
+      if (entry.preferredUntilUs !== Infinity) this.lifetimes.run(this.#context.nowUs());
+      if (link !== null && !entry.anycast && this.addresses.isLinkLocal(entry.address))
+        link.linkLocal ||= entry.address;
     } else {
       entry.state = 'duplicated';
       // RFC 4862 5.4.5: two of the same link-layer address; nothing good comes of going on.

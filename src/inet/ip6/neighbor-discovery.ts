@@ -4,7 +4,8 @@
  * Thread: the one that runs the kernel. What the messages mean for the neighbor cache is here, when they are sent is the
  * cache's (inet/neighbor-cache.ts), what they mean for addresses that are being probed is in address-detection.ts. Messages
  * come from icmp.ts, checksum verified, hop limit 255 and format checked.
- * Read first: RFC 4861 sections 4.3, 4.4 and 7.2. Missing: anycast, proxy advertisements.
+ * Read first: RFC 4861 sections 4.3, 4.4 and 7.2. Missing: proxy advertisements, the
+ * random delay of advertisements of anycast addresses (7.2.7).
  */
 
 import type { Interface } from '../../net/interface.ts';
@@ -86,7 +87,8 @@ export class NeighborOutput6 {
         ? this.#output.begin(iface, address, ipv6.ALL_NODES, PROTOCOL_ICMPV6, bytes, HOP_LIMIT)
         : this.#output.beginTo(iface, toHi, toLo, address, to, PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
     if (at < 0) return;
-    let flags = icmpv6.FLAG_OVERRIDE;
+    // Of an anycast address another may say the same (RFC 4861 7.2.4).
+    let flags = this.#addresses.find(address)?.anycast === true ? 0 : icmpv6.FLAG_OVERRIDE;
     if (to !== null) flags |= icmpv6.FLAG_SOLICITED;
     if (this.#forwarding()) flags |= icmpv6.FLAG_ROUTER;
     this.#write(at, icmpv6.TYPE_NEIGHBOR_ADVERTISEMENT, flags, target);

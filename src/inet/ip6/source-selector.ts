@@ -11,7 +11,7 @@ import { type RouteTable, RTF_GATEWAY } from '../route-table.ts';
 import type { Sysctl, SysctlVariable } from '../sysctl.ts';
 import { type SelectionOptions, type SourceCandidate, selectSource } from './address-selection.ts';
 import { IP6_LOOPBACK, type Ip6AddressTable } from './address-table.ts';
-import { isUsable, type SourceSelector } from './addresses.ts';
+import { isSource, type SourceSelector } from './addresses.ts';
 import type { RouteTable6 } from './route-table.ts';
 
 interface Candidate extends SourceCandidate {
@@ -76,7 +76,7 @@ export class RuleSelector implements SourceSelector {
     this.#candidates = [];
     for (const iface of this.#interfaces) {
       for (const entry of iface.addresses6) {
-        if (!isUsable(entry) || entry.address === IP6_LOOPBACK) continue;
+        if (!isSource(entry) || entry.address === IP6_LOOPBACK) continue;
         this.#candidates.push({
           number: entry.address,
           address: this.#table.words(entry.address),
