@@ -279,6 +279,17 @@ describe('challenge ACKs (RFC 5961)', () => {
     expect(t.skip()).toBe(1);
   });
 
+  it('but what has data is answered each time: its ACK was lost', () => {
+    const t = new Transcript().established();
+    t.send('. len 10');
+    t.expect('. ack 11');
+    for (let i = 0; i < 3; i++) {
+      t.send('. seq 1 len 10');
+      t.expect('. seq 1 ack 11');
+    }
+    t.expectNothing();
+  });
+
   it('resets to nobody are limited per second', () => {
     const t = new Transcript({ sysctl: { rstppslimit: 5 } });
     for (let i = 0; i < 10; i++) t.send('S seq 0');

@@ -100,6 +100,21 @@ describe('SACK: recovery (RFC 6675)', () => {
     expect(t.c.congestion.cwnd).toBe(5 * 1460);
   });
 
+  it('resends on the third duplicate, however little each of them reported (DupThresh)', () => {
+    const t = new Transcript({ sysctl: { ...CLASSIC } }).established();
+    t.c.options.noDelay = true;
+    for (let i = 0; i < 5; i++) t.write(10);
+    t.skip();
+    t.send('. ack 1 sack 11-21');
+    t.send('. ack 1 sack 11-31');
+    t.expectNothing();
+    t.send('. ack 1 sack 11-41');
+    t.expect('. seq 1 len 10');
+    // The rescue.
+    t.expect('P. seq 41 len 10');
+    t.expectNothing();
+  });
+
   it('finds several holes in one window without a timeout', () => {
     const t = start(16);
     // 0, 4 and 8 are lost.
