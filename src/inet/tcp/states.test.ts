@@ -327,6 +327,19 @@ describe('TIME_WAIT', () => {
     }
   });
 
+  it.each([
+    ['a newer timestamp, a lower number', -20, 1, 'S.'],
+    ['an older timestamp, a higher number', 5000, -1, '.'],
+    ['the same timestamp, a higher number', 5000, 0, 'S.'],
+    ['the same timestamp, a lower number', -20, 0, '.'],
+  ])('decides by timestamps first: %s (RFC 6191 section 2)', (_what, seq, sincePeer, answer) => {
+    const t = new Transcript().timeWait({ ts: true });
+    t.send(`S seq ${seq} mss 1460 ts ${t.peerClock + sincePeer} 0`);
+    t.expect(answer);
+    t.expectNothing();
+    expect(t.stack.timeWait.count).toBe(answer === 'S.' ? 0 : 1);
+  });
+
   it('answers an old SYN by an ACK', () => {
     const t = new Transcript().timeWait();
     t.send('S seq 1');
