@@ -244,6 +244,21 @@ describe('UDP receiving', () => {
     expect(one.count('udp-in-bad-checksum')).toBe(3);
   });
 
+  it('says nothing about, and gives to nobody, what has a wrong checksum', () => {
+    const one = bed();
+    const endpoint = bound(one, 5000, '0.0.0.0');
+    const bad = (dst: string, port: number): Uint8Array => {
+      const message = udp(PEER, dst, 7, port, hex('41'));
+      message[8]! ^= 1;
+      return message;
+    };
+    one.receiveIp({ src: PEER, dst: OWN, protocol: 17 }, bad(OWN, 5001));
+    one.receiveIp({ src: PEER, dst: '10.0.0.255', protocol: 17 }, bad('10.0.0.255', 5000));
+    expect(one.sent()).toEqual([]);
+    expect(texts(endpoint)).toEqual([]);
+    expect([one.count('udp-in-bad-checksum'), one.count('udp-in-no-port')]).toEqual([2, 0]);
+  });
+
   it('answers a closed port with ICMP 3/3, except to broadcasts (RFC 1122 4.1.3.1)', () => {
     const one = bed();
     arrive(one, { port: 5001 });
@@ -358,6 +373,16 @@ describe('Connected UDP', () => {
       one.receiveIp({ src: PEER, dst: OWN, protocol: 1 }, icmp(3, 3, 0, quoted));
     }
     expect(endpoint.error).toBe(0);
+  });
+
+  it('is deaf to errors about what another address of ours sent from the same port', () => {
+    const one = bed();
+    expect(one.inet.ip.addAddress(one.interfaces[0]!, ip('10.0.0.9'), 24)).toBe(0);
+    const [here, there] = [bound(one, 5000, OWN, 'address'), bound(one, 5000, '10.0.0.9', 'address')];
+    for (const endpoint of [here, there]) endpoint.connect(ip(PEER), 7);
+    const quoted = ip4({ src: '10.0.0.9', dst: PEER, protocol: 17 }, udp('10.0.0.9', PEER, 5000, 7, hex('41')));
+    one.receiveIp({ src: PEER, dst: '10.0.0.9', protocol: 1 }, icmp(3, 3, 0, quoted));
+    expect([here.error, there.error]).toEqual([0, -Errno.ECONNREFUSED]);
   });
 
   it('hears of a closed port on its own kernel', () => {
