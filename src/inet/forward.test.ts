@@ -193,6 +193,21 @@ describe('Forwarding between links of different capabilities', () => {
     expect(transportSound(on[0]!)).toBe(true);
   });
 
+  it('completes none that the packet is too short to hold', () => {
+    for (const [protocol, bytes] of [
+      [6, 17],
+      [17, 7],
+    ] as const) {
+      const one = router();
+      const packet = ip4({ src: A, dst: B, protocol }, counting(bytes));
+      // What follows the packet in its frame is not the packet's.
+      const frame = ether(ownMac(1), PEER_MAC, 0x0800, join(packet, hex('eeee')));
+      one.receive(frame, 0, META_CHECKSUM_PARTIAL);
+      expect(toHex(one.sent(1)[0]!.payload)).toBe(toHex(counting(bytes)));
+      expect(frame.slice(-2)).toEqual(hex('eeee'));
+    }
+  });
+
   it('leaves it to a link that does', () => {
     const one = router();
     one.devices[1]!.capabilities = CAP_CHECKSUM_PARTIAL;

@@ -118,12 +118,13 @@ export class Transmitter {
       headerBytes = walk.payloadAt - at;
       protocol = walk.protocol;
     }
-    const sum = this.#context.bulk.sum(at + headerBytes, totalBytes - headerBytes);
-    const checksum = checksumOf(sum);
-    if (protocol === ipv4.PROTOCOL_TCP) view.setUint16(at + headerBytes + TCP_CHECKSUM_OFFSET, checksum);
-    else if (protocol === ipv4.PROTOCOL_UDP) {
-      view.setUint16(at + headerBytes + UDP_CHECKSUM_OFFSET, checksum === 0 ? 0xffff : checksum);
-    }
+    const tcp = protocol === ipv4.PROTOCOL_TCP;
+    if (!tcp && protocol !== ipv4.PROTOCOL_UDP) return;
+    const offset = headerBytes + (tcp ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET);
+    // Whoever sent it may have left nothing there to complete.
+    if (offset + 2 > totalBytes) return;
+    const checksum = checksumOf(this.#context.bulk.sum(at + headerBytes, totalBytes - headerBytes));
+    view.setUint16(at + offset, checksum === 0 && !tcp ? 0xffff : checksum);
   }
 
   /**

@@ -1,12 +1,14 @@
 /** What the grammars of both IP versions share: datagrams, what may be quoted, how a frame ends. */
 
-import { type FrameWriter, repair, set16 } from './bytes.ts';
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, type FrameWriter, fold, get16, repair, set16 } from './bytes.ts';
 import * as cast from './cast.ts';
 import type { Chance } from './chance.ts';
 
 /** What grammar frames may refer to: packets the kernel sent lately (without Ethernet header), for errors to quote. */
 export interface Memory {
   readonly recent: readonly Uint8Array[];
+  /** Whether the kernel speaks IPv6. */
+  readonly ipv6: boolean;
 }
 
 export function writeUdp(chance: Chance, w: FrameWriter): void {
@@ -23,6 +25,7 @@ export function writeUdp(chance: Chance, w: FrameWriter): void {
 export function ending(chance: Chance, w: FrameWriter): Uint8Array {
   let frame = w.take();
   if (chance.yes(0.97)) repair(frame);
+  if (chance.yes(0.1)) sumToZero(frame);
   if (chance.yes(0.02)) frame = frame.slice(0, chance.below(frame.length + 1));
   else if (frame.length < 60 && chance.yes(0.5)) {
     const padded = new Uint8Array(60);
@@ -31,4 +34,13 @@ export function ending(chance: Chance, w: FrameWriter): Uint8Array {
     frame = padded;
   }
   return frame;
+}
+
+/** Change a UDP datagram so that its checksum would be 0, which is written as 0xffff; an echo of it has the same. */
+function sumToZero(frame: Uint8Array): void {
+  const type = frame.length < 64 ? 0 : get16(frame, 12);
+  const at = type === ETHERTYPE_IPV4 && frame[14] === 0x45 && frame[23] === 17 ? 34 : frame[20] === 17 ? 54 : 0;
+  if (at === 0 || (at === 54 && type !== ETHERTYPE_IPV6) || at + 10 > frame.length) return;
+  set16(frame, at + 8, fold(get16(frame, at + 8) + get16(frame, at + 6)));
+  repair(frame);
 }

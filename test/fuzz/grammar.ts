@@ -16,7 +16,7 @@ const writer = new FrameWriter();
 export function grammarFrame(chance: Chance, n: number, memory: Memory): Uint8Array {
   const kind = chance.below(100);
   if (kind < 10) return arpFrame(chance, n);
-  if (kind < 80) return ipv4Frame(chance, n, memory);
+  if (kind < (memory.ipv6 ? 53 : 92)) return ipv4Frame(chance, n, memory);
   if (kind < 97) return ipv6Frame(chance, n, memory);
   return oddFrame(chance, n);
 }

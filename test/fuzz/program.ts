@@ -251,7 +251,7 @@ export class Program {
         return;
       }
       case 2:
-        if (chance.yes(0.5)) (this.#datagrams[1] as DatagramSocket).send(this.#scratch, 0, chance.small(12), to, 1024);
+        if (chance.yes(0.5)) (this.#datagrams[1] as DatagramSocket).send(this.#scratch, 0, this.#someBytes(), to, 1024);
         else this.#sendRow(to);
         return;
       case 3:
@@ -267,6 +267,12 @@ export class Program {
         (this.#raws[six ? 2 : 0] as RawSocket).send(request, 0, request.length, to);
       }
     }
+  }
+
+  /** The length of a datagram: any, or one about which a link of 1500, 1280 or 576 bytes has to think. */
+  #someBytes(): number {
+    const chance = this.#chance;
+    return chance.yes(0.7) ? chance.small(12) : chance.pick([1472, 1452, 1252, 1232, 548]) + chance.below(17) - 8;
   }
 
   /** Several datagrams in one call. */

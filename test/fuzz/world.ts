@@ -7,12 +7,13 @@
  * Everything follows from the seed.
  */
 
-import { get16, get32 } from './bytes.ts';
+import { ETHERTYPE_IPV4, get16, get32, repair, set32 } from './bytes.ts';
 import * as cast from './cast.ts';
 import * as cast6 from './cast6.ts';
 import { Chance } from './chance.ts';
 import { FrameChecker } from './check-frame.ts';
 import { type Config, randomConfig } from './config.ts';
+import { fragmentsOf, longDatagram } from './fragments.ts';
 import { grammarFrame } from './grammar.ts';
 import type { DeviceFrame, GuardedDevice } from './guarded-device.ts';
 import { checkLimits } from './limits.ts';
@@ -148,6 +149,7 @@ export class World {
       const target = this.#targets[0];
       const long = ((target.devices[n] as GuardedDevice).capabilities & 2) !== 0;
       frame = liveSegment(chance, n, target.kernel, long ? 20_000 : 1460);
+      if (frame !== null && chance.yes(0.3)) this.#sendOn(frame, n);
     } else if (kind < 35 && this.#pending.length > 0) {
       const next = this.#pending.shift() as { n: number; frame: Uint8Array };
       n = next.n;
@@ -157,13 +159,31 @@ export class World {
     } else if (kind < 70 && this.#corpus.length > 0) {
       frame = this.#fromCorpus(n);
     }
-    frame ??= grammarFrame(chance, n, { recent: this.#recent });
+    frame ??= grammarFrame(chance, n, { recent: this.#recent, ipv6: this.config.ipv6 });
+    frame = this.#cut(frame, n);
     this.frames++;
     if (this.#speaksOfHonest(frame)) return;
     const meta = this.#meta(n, frame.length);
     this.#trace?.(this.clock.nowUs, n, 'in', frame);
     this.#checker.injected(frame, meta);
     for (const target of this.#targets) (target.devices[n] as GuardedDevice).put(frame, meta);
+  }
+
+  /** An IPv4 packet to us, super-frame or not, becomes one that is to be forwarded. */
+  #sendOn(frame: Uint8Array, n: number): void {
+    if (get16(frame, 12) !== ETHERTYPE_IPV4) return;
+    set32(frame, 30, cast.neighbor(this.#chance, 1 - n));
+    repair(frame);
+  }
+
+  /** Now and then a frame comes in fragments, or a long datagram does; they follow one after the other. */
+  #cut(frame: Uint8Array, n: number): Uint8Array {
+    const chance = this.#chance;
+    const whole = chance.yes(0.01) ? longDatagram(chance, n, this.config.ipv6 && chance.yes(0.5)) : frame;
+    if (whole === frame && (frame.length > 1514 || !chance.yes(0.03))) return frame;
+    const [first, ...others] = fragmentsOf(chance, whole);
+    this.#pending.unshift(...others.map((piece) => ({ n, frame: piece })));
+    return first ?? frame;
   }
 
   /** Recorded frames come mostly in the order they were recorded. */
