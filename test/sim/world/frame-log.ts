@@ -18,6 +18,8 @@ const ONES = 0xffff;
 const FRAGMENT_MASK = 0x3fff;
 /** TCP, UDP, ICMPv6. */
 const SUMMED6: readonly number[] = [6, 17, 58];
+/** Hop limits of what was made here: MLD, the default, neighbor discovery. */
+const FIRST_HOP_LIMITS: readonly number[] = [1, 64, 255];
 /** Captures end here, so that a simulation that runs wild does not eat the machine. */
 const CAPTURE_BYTES_MAX = 1_000_000_000;
 
@@ -195,6 +197,8 @@ function fault6(view: DataView, at: number, lengthBytes: number, partial: boolea
   const bodyBytes = ipv6.payloadBytes(view, at);
   if (bodyBytes + ipv6.HEADER_BYTES > lengthBytes) return `IPv6 length ${bodyBytes} in a frame of ${lengthBytes}`;
   const protocol = ipv6.nextHeader(view, at);
+  // A header without a checksum: damage can make a packet that is forwarded seem to be a router's own.
+  if (!FIRST_HOP_LIMITS.includes(ipv6.hopLimit(view, at))) return '';
   if (partial || !SUMMED6.includes(protocol) || !own.sent6(view, at)) return '';
   const sum = ipv6.pseudoSum(view, at, protocol, bodyBytes) + sumView(view, at + ipv6.HEADER_BYTES, bodyBytes);
   return foldSum(sum) === ONES ? '' : `wrong checksum of next header ${protocol}`;

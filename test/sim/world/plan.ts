@@ -37,7 +37,15 @@ function drawSizes(draw: Draw): { segments: number; hosts: number; streams: numb
   if (x < 0.97) {
     return { segments: draw.between(2, 5), hosts: draw.between(3, 6), streams: draw.between(4, 24), bytesMost: 60_000 };
   }
-  return { segments: draw.between(1, 3), hosts: draw.between(2, 4), streams: draw.between(1, 4), bytesMost: 3_000_000 };
+  if (x < 0.985) {
+    return {
+      segments: draw.between(1, 3),
+      hosts: draw.between(2, 4),
+      streams: draw.between(1, 4),
+      bytesMost: 3_000_000,
+    };
+  }
+  return { segments: draw.between(1, 4), hosts: draw.between(2, 6), streams: draw.between(50, 200), bytesMost: 5000 };
 }
 
 export function planWorld(seed: number): WorldPlan {
