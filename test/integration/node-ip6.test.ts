@@ -43,6 +43,7 @@ describe('a program', () => {
       'both saw 2001:db8:6::b',
       'far saw ::ffff:10.6.0.11',
       'six saw 2001:db8:6::b / four saw 10.6.0.11',
+      'four saw 10.6.0.11 / ECONNREFUSED',
       'fe80::6d:6bff:fe00:200/64 2',
       `%eth0 both saw ${CLIENT}`,
       `%2 both saw ${CLIENT}`,
@@ -90,6 +91,13 @@ describe('a machine', () => {
     expect((await on('server', 'ping6', '-c', '1', 'fe80::6d:6bff:fe00:500%eth1')).code).toBe(0);
   });
 
+  it('is reached by nc, by name in either family and by zone', async () => {
+    expect((await on('client', 'nc', '-6', 'server', '80')).out).toBe('both saw 2001:db8:6::b');
+    expect((await on('client', 'nc', '-4', 'server', '80')).out).toBe('both saw ::ffff:10.6.0.11');
+    expect((await on('client', 'nc', SERVER, '81')).out).toBe(`six saw ${CLIENT}`);
+    expect(await on('client', 'nc', '-6', 'plain', '80')).toMatchObject({ code: 1, err: 'nc: plain: Unknown host\n' });
+  });
+
   it('is cut off under all its addresses', async () => {
     const ping = async (from: string, to: string): Promise<number | null> =>
       (await on(from, 'ping6', '-c', '1', '-X', '0.5', to)).code;
@@ -101,6 +109,10 @@ describe('a machine', () => {
     expect([await ping('client', SERVER), await ping('server', CLIENT)]).toEqual([2, 2]);
     expect(await ping('server', '2001:db8:6::77')).toBe(2);
     expect([await ping('client', router), await ping('server', router)]).toEqual([2, 0]);
+    await terminal.run('heal', '--all');
+    await terminal.run('break', 'client', 'server', '--reject');
+    const refused = `nc: connect to ${SERVER} port 80 (tcp) failed: ECONNREFUSED\n`;
+    expect((await on('client', 'nc', SERVER, '80')).err).toBe(refused);
     await terminal.run('heal', '--all');
     expect([await ping('client', SERVER), await ping('client', router)]).toEqual([0, 0]);
   });

@@ -3,18 +3,27 @@
 import { getopt, UsageError } from './getopt.ts';
 import { addressOf, type Tool, type ToolContext } from './tool.ts';
 
-const USAGE = 'usage: nc [-Nvz] [-w seconds] host port';
+const USAGE = 'usage: nc [-46Nvz] [-w seconds] host port';
+
+/** What to connect to: the host as the node would, or its address of the family that was asked for. Null: it has none. */
+function reach(context: ToolContext, host: string, flags: ReadonlySet<string>): string | null {
+  const { lab, kernel } = context;
+  const four = flags.has('6') ? null : addressOf(lab, kernel.name, host, 'inet');
+  const six = flags.has('4') ? null : addressOf(lab, kernel.name, host, 'inet6');
+  return four !== null && six !== null ? host : (four ?? six);
+}
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
-  const { flags, values, rest } = getopt(args, 'Nvzw:');
+  const { flags, values, rest } = getopt(args, '46Nvzw:');
   const [host, portText] = rest;
   const port = Number(portText);
   if (host === undefined || rest.length !== 2 || !(port > 0 && port < 65_536)) throw new UsageError(USAGE);
-  if (addressOf(context.lab, context.kernel.name, host) === null) {
+  const found = reach(context, host, flags);
+  if (found === null) {
     context.out.error(`nc: ${host}: Unknown host\n`);
     return 1;
   }
-  const socket = context.kernel.connect(port, host);
+  const socket = context.kernel.connect(port, found);
   const stop = (): void => void socket.destroy();
   context.signal.addEventListener('abort', stop, { once: true });
   const waitMs = Number(values.get('w') ?? 0) * 1000;
