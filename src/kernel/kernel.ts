@@ -147,10 +147,12 @@ export class Kernel implements Agent {
       work += received;
       work += this.tcp.doWork(nowUs);
       this.inet.flush();
-      // The program first: what it does not take piles up, leaves the caches, and is lost in the end.
-      if (received === 0 || this.#events.pending) break;
-      // A batch that is not full has emptied the rings; only what we sent ourselves can be there already.
-      if (received < BATCH_FRAMES && !this.#loopback.pending) break;
+      if (received === 0) break;
+      // What we sent ourselves arrives within the turn: a server knows of a connection before its client does.
+      if (this.#loopback.pending) continue;
+      // The program first: what it does not take piles up, leaves the caches, and is lost in the end. A batch that is not
+      // full has emptied the rings.
+      if (this.#events.pending || received < BATCH_FRAMES) break;
     }
     work += this.callouts.run(nowUs);
     for (let i = 0; i < this.#timed.length; i++) work += (this.#timed[i] as TimedDevice).tick(nowUs);
