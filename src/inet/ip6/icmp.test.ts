@@ -195,6 +195,25 @@ describe('errors sent (RFC 4443 2.4)', () => {
     expect(act(bed())).toEqual([]);
   });
 
+  it('are not about errors and redirects that pass by, nor about nobody, whatever is wrong with them', () => {
+    const one = bed();
+    one.sysctl('net.inet6.ip6.forwarding', 1);
+    // The report of a router's groups.
+    one.advance(2 * SECOND);
+    one.sent6();
+    const passing = (type: number): Packet6[] => {
+      const message = icmp6(PEER, FAR, type, 0, join(be32(0), new Uint8Array(48).fill(0x60)));
+      return one.receiveIp6({ src: PEER, dst: FAR, next: 58, hops: 1 }, message);
+    };
+    expect([1, 2, 3, 4, 127, 137].map((type) => passing(type).length)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(one.count('icmp6-out-suppressed')).toBe(6);
+    expect(passing(128)).toMatchObject([{ dst: PEER, next: 58 }]);
+    const unknown = join(hex('3b00 8004 00000000'));
+    expect(one.receiveIp6({ src: '::', dst: OWN, next: 60 }, unknown)).toEqual([]);
+    expect(one.count('icmp6-out-suppressed')).toBe(7);
+    expect(one.receiveIp6({ src: PEER, dst: OWN, next: 60 }, unknown)).toHaveLength(1);
+  });
+
   it('are at most errppslimit a second', () => {
     const one = bed();
     one.sysctl('net.inet6.icmp6.errppslimit', 3);
