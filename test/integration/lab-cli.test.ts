@@ -60,6 +60,9 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
       code: 2,
       out: expect.stringContaining('bytes from 10.0.0.1: Time To Live exceeded'),
     });
+    expect((await terminal.run('exec', 'client', '--', 'traceroute', 'api')).out).toMatch(
+      /^traceroute to api \(10\.0\.1\.10\), 64 hops max, 40 byte packets\n 1 {2}gw \(10\.0\.0\.1\)( {2}[\d.]+ ms){3}\n 2 {2}api \(10\.0\.1\.10\)( {2}[\d.]+ ms){3}\n$/,
+    );
   });
 
   it('shows interfaces, routes, neighbours, sockets', async () => {
@@ -162,7 +165,7 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
     [
       ['exec', 'client', '--', 'nmap'],
       127,
-      'mk exec: nmap: no such command here; there are ifconfig, netstat, arp, ndp, ping, ping6, route, sysctl, nc\n',
+      'mk exec: nmap: no such command here; there are ifconfig, netstat, arp, ndp, ping, ping6, traceroute, traceroute6, route, sysctl, nc\n',
     ],
     [['exec', 'nobody', '--', 'arp', '-an'], 2, 'mk exec: no node nobody; there are client, gw, api, db\n'],
     [['arp', '-an'], 2, 'mk arp: which kernel? Say -k NODE (client, gw, api, db)\n'],

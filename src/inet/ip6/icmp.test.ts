@@ -124,6 +124,22 @@ describe('errors received', () => {
     expect(endpoint.error).toBe(0);
   });
 
+  it('that come to a group, or are too big for a packet of somebody else, change nothing', () => {
+    const one = bed();
+    const { endpoint, quote } = connected(one);
+    const all = 'ff02::1';
+    const error = icmp6(ROUTER, all, 1, 4, join(be32(0), quote));
+    one.receiveGroup6(groupMac(all), { src: ROUTER, dst: all, next: 58 }, error);
+    expect([endpoint.error, one.count('icmp6-in-bad-quote')]).toEqual([0, 1]);
+    one.number(PEER);
+    const strange = packet6({ src: PEER, dst: FAR, next: 17 }, udp6(PEER, FAR, 1, 9, new Uint8Array(1400)));
+    receive(one, ROUTER, OWN, 2, 0, join(be32(1300), strange.slice(0, 1200)));
+    expect(one.count('icmp6-in-bad-quote')).toBe(2);
+    endpoint.send(new Uint8Array(1400), 0, 1400, 0, 0);
+    one.settle();
+    expect(one.sent6()).toMatchObject([{ next: 17 }]);
+  });
+
   it('find the transport behind extension headers', () => {
     const one = bed();
     const { endpoint } = connected(one);
