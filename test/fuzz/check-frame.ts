@@ -187,7 +187,11 @@ export class FrameChecker {
       if (get16(bytes, from + offset) !== fold(pseudo)) this.#fail('partial checksum is not the pseudo-header sum');
       return;
     }
-    if (protocol === 17 && addressBytes === 4 && get16(bytes, from + offset) === 0) return;
+    if (protocol === 17 && get16(bytes, from + offset) === 0) {
+      // RFC 8200 8.1: there it does not mean "none".
+      if (addressBytes === 16) this.#fail('UDP over IPv6 without a checksum');
+      return;
+    }
     if (fold(sumOf(bytes, from, to) + pseudo) !== 0xffff) this.#fail(`checksum of protocol ${protocol}`);
   }
 
