@@ -62,8 +62,8 @@ export class FrameChecker {
     // A super-frame may be cut, and its pieces numbered onwards.
     const pieces = meta >>> 16 === 0 ? 1 : Math.ceil(frame.length / (meta >>> 16));
     if (type === ETHERTYPE_IPV4) for (let i = 0; i < pieces; i++) this.#strangers.add(stranger4(frame, i));
-    // A partial checksum may be completed on the way.
-    const exact = pieces === 1 && (meta & META_PARTIAL) === 0;
+    // On the way a partial checksum may be completed, and that of a super-frame's pieces computed.
+    const exact = meta >>> 16 === 0 && (meta & META_PARTIAL) === 0;
     if (type === ETHERTYPE_IPV6 && frame.length >= ETHER_BYTES + 40) this.#strangers.add(stranger6(frame, exact));
   }
 
