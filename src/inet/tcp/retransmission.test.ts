@@ -145,13 +145,28 @@ describe('retransmission timer (RFC 6298)', () => {
     t.close();
     t.skip();
     t.at(200);
-    t.expect('P. seq 1 len 10');
+    t.expect('FP. seq 1 len 10');
     t.send('. ack 11');
-    t.expect('F. seq 11 len 0');
     t.at(10_000);
     expect(t.captured.every((c) => c.flags === '.F' && c.seq === 11)).toBe(true);
     t.send('. ack 12');
     expect(t.state).toBe('FIN_WAIT_2');
+  });
+
+  it('joins small segments that are lost to one, as long as a segment may be (RFC 1122 4.2.2.15)', () => {
+    const t = new Transcript({ sysctl: CLASSIC }).established();
+    t.c.options.noDelay = true;
+    for (let i = 0; i < 20; i++) t.write(100);
+    expect(t.skip()).toBe(20);
+    t.at(200);
+    t.expect('. seq 1 len 1400');
+    t.expectNothing();
+    t.send('. ack 1401');
+    t.expect('P. seq 1401 len 600');
+    t.expectNothing();
+    t.send('. ack 2001');
+    expect(t.c.scoreboard.empty).toBe(true);
+    expect(t.c.scoreboard.lostBytes).toBe(0);
   });
 
   it('reports an unreachable host when that was the last news', () => {

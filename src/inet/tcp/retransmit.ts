@@ -33,12 +33,13 @@ export function sendRetransmissions(c: Connection, nowUs: number): boolean {
 export function retransmit(c: Connection, index: number, nowUs: number): number {
   const { scoreboard, stack } = c;
   const seq = scoreboard.seqOf(index);
-  const length = scoreboard.lengthOf(index);
   const sackBytes = sackBytesMax(c);
   const mss = c.mss - sackBytes;
   // As much as both windows have room for, but always one segment.
   const room = Math.min(c.congestion.cwnd - c.pipeBytes, (c.sndUna + c.sndWnd - seq) | 0, c.segmentMax - sackBytes);
   const most = room > mss ? room - (room % mss) : mss;
+  if (scoreboard.lengthOf(index) < mss) scoreboard.joinLost(index, Math.min(room, mss));
+  const length = scoreboard.lengthOf(index);
   let fin = c.finSent && ((seq + length - c.sendBuffer.endSeq) | 0) > 0;
   let dataBytes = fin ? length - 1 : length;
   if (dataBytes > most) {

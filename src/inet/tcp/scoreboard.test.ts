@@ -34,7 +34,7 @@ type Step =
   | { op: 'ack'; part: number }
   | { op: 'sack'; from: number; to: number }
   | { op: 'timeout' }
-  | { op: 'resend' };
+  | { op: 'resend'; join: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -58,7 +58,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.constant({ op: 'timeout' as const }) },
-  { weight: 2, arbitrary: fc.constant({ op: 'resend' as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ op: fc.constant('resend' as const), join: fc.integer({ min: 0, max: 4 * MSS }) }),
+  },
 );
 
 function run(base: number, steps: Step[]): void {
@@ -106,6 +109,9 @@ function run(base: number, steps: Step[]): void {
       if (index < 0) continue;
       const seq = (board.seqOf(index) - base) | 0;
       expect(model.lost.has(seq)).toBe(true);
+      const length = board.lengthOf(index);
+      board.joinLost(index, s.join);
+      expect(board.lengthOf(index)).toBeLessThanOrEqual(Math.max(length, s.join));
       board.retransmitted(index, nowUs);
       resent++;
     }

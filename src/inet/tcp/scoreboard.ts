@@ -343,6 +343,31 @@ export class Scoreboard extends SentRecords {
     this.cut(index, length);
   }
 
+  /**
+   * Record `index`, lost, takes in the lost ones that follow it, up to `most` of sequence space: many small segments go again
+   * as one (RFC 1122 4.2.2.15 calls it repacketization).
+   */
+  joinLost(index: number, most: number): void {
+    const i = index & this.mask;
+    let flags = this.flags[i] as number;
+    if ((flags & (SACKED | LOST | RETRANSMITTED)) !== LOST) return;
+    let length = this.lengths[i] as number;
+    let n = index + 1;
+    for (; n < this.tail; n++) {
+      const next = this.flags[n & this.mask] as number;
+      if ((next & (SACKED | LOST | RETRANSMITTED)) !== LOST) break;
+      length += this.lengths[n & this.mask] as number;
+      if (length > most) break;
+      flags |= next;
+    }
+    const count = n - index - 1;
+    if (count === 0) return;
+    this.join(index, count);
+    this.flags[i] = flags;
+    if (this.#hint > index) this.#hint = index;
+    if (this.#lostEdge > index) this.#lostEdge = Math.max(index + 1, this.#lostEdge - count);
+  }
+
   /** Record `index` was sent again. */
   retransmitted(index: number, nowUs: number): void {
     const i = index & this.mask;

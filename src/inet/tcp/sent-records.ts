@@ -91,6 +91,24 @@ export class SentRecords {
     this.lengths[first] = length;
   }
 
+  /** Make one record of `index` and the `count` after it; later records move down. */
+  protected join(index: number, count: number): void {
+    const { mask } = this;
+    const first = index & mask;
+    const last = (index + count) & mask;
+    this.lengths[first] =
+      ((this.seqs[last] as number) + (this.lengths[last] as number) - (this.seqs[first] as number)) | 0;
+    for (let n = index + count + 1; n < this.tail; n++) {
+      const from = n & mask;
+      const to = (n - count) & mask;
+      this.seqs[to] = this.seqs[from] as number;
+      this.lengths[to] = this.lengths[from] as number;
+      this.flags[to] = this.flags[from] as number;
+      this.times[to] = this.times[from] as number;
+    }
+    this.tail -= count;
+  }
+
   protected grow(): void {
     this.allocate((this.mask + 1) * 2);
   }
