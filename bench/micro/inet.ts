@@ -201,7 +201,8 @@ const ms = Number(process.argv[2] ?? 1) * 1000;
 process.stdout.write(`${'nanoseconds per datagram'.padEnd(56)} ${'send'.padStart(8)} ${'receive'.padStart(8)}\n`);
 for (const family of process.argv[3] ?? '4') {
   six = family === '6';
-  for (const bytes of [18, 1472]) {
+  // The longest datagram that one packet of 1500 bytes holds.
+  for (const bytes of [18, six ? 1452 : 1472]) {
     const what = `IPv${family}, ${bytes} B`;
     print(`${what}, in place, checksum made and verified`, udp(ms, bytes, 0, true));
     print(`${what}, in place, checksum flag`, udp(ms, bytes, ALL_CAPABILITIES, true));
