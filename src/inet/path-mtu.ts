@@ -8,6 +8,7 @@
 
 import { Callout } from '../kern/callout.ts';
 import type { InetContext } from './context.ts';
+import { isIp6 } from './ip6/address-table.ts';
 import type { RouteTable } from './route-table.ts';
 import type { SysctlVariable } from './sysctl.ts';
 
@@ -39,7 +40,7 @@ export class PathMtu {
     this.#context = context;
     this.#routes = routes;
     const { sysctl, counters } = context;
-    this.#enabled = sysctl.toggle('net.inet.ip.mtudisc', true, 'path MTU discovery');
+    this.#enabled = sysctl.toggle('net.inet.ip.mtudisc', true, 'path MTU discovery of IPv4 (IPv6 always has it)');
     this.#timeoutSec = sysctl.integer('net.inet.ip.mtudisctimeout', 600, 1, 86400, 'seconds a learned MTU is kept');
     this.#minBytes = sysctl.integer('net.inet.ip.mtudiscmin', 552, 68, 65535, 'smallest MTU that is believed');
     this.#maxEntries = sysctl.integer('net.inet.ip.mtudiscmax', 1024, 1, 1 << 20, 'destinations with a learned MTU');
@@ -83,7 +84,8 @@ export class PathMtu {
    * `net.inet.ip.mtudiscmin` (then the minimum is taken, and packets go without DF).
    */
   tooBig(destination: number, packetBytes: number, nextHopMtuBytes: number, nowUs: number): number {
-    if (this.#enabled.value === 0) return 0;
+    // No router cuts packets of IPv6: its sender has to know.
+    if (this.#enabled.value === 0 && !isIp6(destination)) return 0;
     const saidBytes = nextHopMtuBytes || (PLATEAUS.find((plateau) => plateau < packetBytes) ?? 68);
     const mtuBytes = Math.max(saidBytes, this.#minBytes.value);
     const tooSmall = saidBytes < mtuBytes;

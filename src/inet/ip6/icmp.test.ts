@@ -169,6 +169,17 @@ describe('path MTU discovery (RFC 8201)', () => {
     expect(one.sent6()).toMatchObject([{ next: 17 }]);
   });
 
+  it('goes on where that of IPv4 is switched off: no router cuts packets for their sender', () => {
+    const one = bed();
+    one.inet.sysctl.set('net.inet.ip.mtudisc', 0);
+    const { endpoint, quote } = connected(one);
+    const big = packet6({ src: OWN, dst: FAR, next: 17 }, join(quote.slice(40), new Uint8Array(1400)));
+    receive(one, ROUTER, OWN, 2, 0, join(be32(1300), big.slice(0, 1232)));
+    endpoint.send(new Uint8Array(1400), 0, 1400, 0, 0);
+    one.settle();
+    expect(one.sent6().map(({ next }) => next)).toEqual([44, 44]);
+  });
+
   it('believes nothing below 1280', () => {
     const one = bed();
     const { endpoint, quote } = connected(one);

@@ -202,6 +202,19 @@ describe('passive open', () => {
     expect(t.stack.synEntryCount).toBe(1);
   });
 
+  it('waits for the answer to a SYN-ACK that a repeated SYN drew, however late it came', () => {
+    const t = new Transcript();
+    t.listen();
+    t.send('S seq 0 mss 1460');
+    t.at(62_900);
+    t.skip();
+    t.send('S seq 0 mss 1460');
+    t.expect('S. seq 0 ack 1 at 62900');
+    t.at(63_500);
+    t.send('. seq 1 ack 1');
+    expect(t.state).toBe('ESTABLISHED');
+  });
+
   it('goes back to LISTEN on a reset at the next number, and only there', () => {
     const t = new Transcript().synReceived();
     t.send('R seq 9');

@@ -129,6 +129,8 @@ export function synEntryArrives(stack: TcpStack, entry: SynEntry, segment: Segme
     counters.add(count.synAcksRetransmitted, 1);
     if (entry.tsOk && segment.timestamps) entry.tsRecent = segment.tsValue;
     sendSynAck(stack, entry, nowUs);
+    // What the peer was told a moment ago must hold until it can answer.
+    armSynAck(stack, entry, nowUs);
     return;
   }
   const old = entry.tsOk && segment.timestamps && ((segment.tsValue - entry.tsRecent) | 0) < 0;
