@@ -59,6 +59,8 @@ export class Supervisor implements LabBackend {
   readonly #checks: CheckRunner;
   readonly #startedAtMs: number = Date.now();
   #bootMs = 0;
+  /** Every kernel has come up: from now on a change may start a program. */
+  #booted = false;
   #closing: Promise<void> | null = null;
   #resolveEnded: () => void = () => {};
 
@@ -95,6 +97,7 @@ export class Supervisor implements LabBackend {
       throw error;
     }
     this.#bootMs = Date.now() - this.#startedAtMs;
+    this.#booted = true;
     this.#startPrograms();
     this.#checks.start();
   }
@@ -258,7 +261,6 @@ export class Supervisor implements LabBackend {
 
   /** Programs that wait and need wait no longer. */
   #startPrograms(): void {
-    if (this.#bootMs === 0 && [...this.#nodes.values()].some((node) => node.phase === 'booting')) return;
     for (const node of this.#nodes.values()) {
       if (node.phase !== 'waiting') continue;
       const missing = node.plan.dependsOn.filter(
@@ -280,7 +282,7 @@ export class Supervisor implements LabBackend {
       this.logs.add(node.name, 'state', status.state);
     }
     for (const sink of this.#stateSinks) sink.event(status);
-    if (this.#bootMs > 0) queueMicrotask(() => this.#startPrograms());
+    if (this.#booted) queueMicrotask(() => this.#startPrograms());
   }
 
   async #run(options: RunOptions): Promise<NodeStatus> {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LabOptions } from '../../src/lab/config.ts';
 import { readLab } from '../../src/lab/lab.ts';
 import type { LabStreamOperation, LabStreams, NodeStatus } from '../../src/lab/operations.ts';
@@ -112,6 +112,18 @@ describe('programs', () => {
     workers.of('b').send({ type: 'listening', kernel: 'b', tcp: [80, 8080], udp: [53] });
     await until(() => workers.of('a').started);
     expect(state('b')).toBe('running, listening :80 :8080 :53/udp');
+  });
+
+  it('start in a lab that was up within the same millisecond', async () => {
+    const now = vi.spyOn(Date, 'now').mockReturnValue(1_000_000);
+    try {
+      await bring({ nodes: { a: { run: 'node a.js', depends_on: { b: 'listening' } }, b: { run: 'node b.js' } } });
+      await until(() => workers.of('b').started);
+      workers.of('b').send({ type: 'listening', kernel: 'b', tcp: [80], udp: [] });
+      await until(() => workers.of('a').started, 2_000);
+    } finally {
+      now.mockRestore();
+    }
   });
 
   it('that end take their own node down and nothing else', async () => {
