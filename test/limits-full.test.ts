@@ -129,6 +129,26 @@ const TABLES: Readonly<Record<string, Fill>> = {
       times(8, (i) => rig.tcp(1000, 80, 101 + 20 * i, ack, ACK, new Uint8Array(10)));
     },
   },
+  'data that one TCP connection has received and nobody has read, bytes': {
+    limit: 4096,
+    fill: (rig) => {
+      rig.listen(8);
+      const ack = rig.open(1000);
+      times(8, (i) => rig.tcp(1000, 80, 1 + 1000 * i, ack, ACK, new Uint8Array(1000)));
+    },
+  },
+  'data that one TCP connection has to send, bytes': {
+    limit: 4096,
+    fill: (rig) => {
+      const listener = rig.listen(8);
+      rig.open(1000);
+      const socket = listener.accept() as StreamSocket;
+      times(8, () => {
+        socket.send(new Uint8Array(1000), 0, 1000);
+        rig.settle();
+      });
+    },
+  },
   'TCP connections waiting for accept at one listener, after the first': {
     limit: 4,
     fill: (rig) => {

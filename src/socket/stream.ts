@@ -317,9 +317,9 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
       case 'oobInline':
         return true;
       case 'sendBufferBytes':
-        return c !== null ? c.sendBuffer.limitBytes : this.#options[name] || settings.sendSpaceBytes.value;
+        return c !== null ? c.sendBuffer.limitBytes : this.#options[name] || settings.sendBytes;
       case 'receiveBufferBytes':
-        return c !== null ? c.receiveBuffer.limitBytes : this.#options[name] || settings.receiveSpaceBytes.value;
+        return c !== null ? c.receiveBuffer.limitBytes : this.#options[name] || settings.receiveBytes;
       case 'broadcast':
       case 'multicastLoop':
         return false;

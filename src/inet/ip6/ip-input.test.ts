@@ -256,6 +256,17 @@ describe('IPv6 switched off', () => {
     expect(one.interfaces.map((iface) => links.isActive(iface))).toEqual([false, true]);
   });
 
+  it('on interfaces comes back when the machine is told to have it', () => {
+    const { one } = bed();
+    const { links } = one.inet.ip.six;
+    const [iface] = one.interfaces;
+    one.inet.ip.six.setDisabled(iface!, true);
+    expect(links.isActive(iface!)).toBe(false);
+    one.sysctl('net.inet6.ip6.enable', 1);
+    expect(links.isActive(iface!)).toBe(true);
+    expect(iface!.addresses6.map((entry) => entry.origin)).toContain('link-local');
+  });
+
   it('needs a link of 1280 bytes (RFC 8200 section 5)', () => {
     const one = new Inet6Bed();
     one.attach6(null, { mtuBytes: 1279 });

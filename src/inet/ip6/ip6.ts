@@ -108,7 +108,11 @@ export class Ip6 {
     this.#context = context;
     this.#parts = parts;
     this.table = table;
-    this.#enable = sysctl.toggle('net.inet6.ip6.enable', enabled, 'IPv6 on this machine');
+    this.#enable = sysctl.toggle(
+      'net.inet6.ip6.enable',
+      enabled,
+      'IPv6 on this machine; setting it to 1 switches it on for every interface',
+    );
     this.#autoLinkLocal = sysctl.toggle('net.inet6.ip6.auto_linklocal', true, 'make link-local addresses');
     const forwarding = sysctl.toggle('net.inet6.ip6.forwarding', false, 'act as a router for IPv6');
     const maxRoutes = sysctl.integer('net.inet6.ip6.maxroutes', 4096, 16, 1 << 20, 'IPv6 routes at most');
@@ -178,7 +182,11 @@ export class Ip6 {
     });
     this.#scrap = new IpPacket(nowhere);
     this.#hold();
-    this.#enable.onChange = () => this.#refreshAll();
+    this.#enable.onChange = (value) => {
+      // As on Linux, the switch of the machine goes before those of the interfaces.
+      if (value !== 0) for (const link of this.links.all()) link.disabled = false;
+      this.#refreshAll();
+    };
     this.#autoLinkLocal.onChange = () => this.#refreshAll();
   }
 

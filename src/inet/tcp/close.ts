@@ -67,8 +67,15 @@ export function enterTimeWait(c: Connection, nowUs: number): void {
   if (c.owner === null) c.discardReceived();
 }
 
-/** No more data from the program; the FIN follows what is buffered. Returns 0 or `-ENOTCONN`. */
+/**
+ * No more data from the program; the FIN follows what is buffered, or the handshake when both opened (RFC 9293 3.10.4,
+ * SYN-RECEIVED: queued until ESTABLISHED). Returns 0 or `-ENOTCONN`.
+ */
 export function shutdownWrite(c: Connection, nowUs: number): number {
+  if (c.state === SYN_RECEIVED) {
+    c.finQueued = true;
+    return 0;
+  }
   if (c.state === ESTABLISHED) c.state = FIN_WAIT_1;
   else if (c.state === CLOSE_WAIT) c.state = LAST_ACK;
   else if (c.state > CLOSE_WAIT || c.finQueued) return 0;
@@ -89,9 +96,6 @@ export function closeConnection(c: Connection, nowUs: number): void {
       return;
     case SYN_SENT:
       dropConnection(c, 0);
-      return;
-    case SYN_RECEIVED:
-      abortConnection(c);
       return;
   }
   if (c.readableBytes > 0 || c.options.lingerMs === 0) {

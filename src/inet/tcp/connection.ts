@@ -307,8 +307,8 @@ export class Connection {
     this.options = options;
     this.rtt = new RttEstimator(settings.rtoInitialMs.value, settings.rtoMinMs.value, settings.rtoMaxMs.value);
     this.congestion = settings.congestionControl.value === CONGESTION_NEWRENO ? new NewReno() : new Cubic();
-    this.sendBuffer = new SendBuffer(heap, bulk, options.sendBufferBytes || settings.sendSpaceBytes.value);
-    this.receiveBuffer = new ReceiveBuffer(heap, bulk, options.receiveBufferBytes || settings.receiveSpaceBytes.value);
+    this.sendBuffer = new SendBuffer(heap, bulk, options.sendBufferBytes || settings.sendBytes);
+    this.receiveBuffer = new ReceiveBuffer(heap, bulk, options.receiveBufferBytes || settings.receiveBytes);
     this.sendBuffer.fixed = options.sendBufferBytes > 0;
     this.receiveBuffer.fixed = options.receiveBufferBytes > 0;
     this.quickAcks = settings.quickAcks.value;

@@ -26,6 +26,7 @@ export interface TcpCounters {
   readonly challengeAcksSent: number;
   readonly challengeAcksLimited: number;
   readonly outputBlocked: number;
+  readonly sendBufferFull: number;
 
   readonly packetsReceived: number;
   readonly acksReceived: number;
@@ -141,6 +142,7 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   challengeAcksSent: 'tcp-challenge-acks-sent',
   challengeAcksLimited: 'tcp-challenge-acks-limited',
   outputBlocked: 'tcp-output-blocked',
+  sendBufferFull: 'tcp-send-buffer-full',
   packetsReceived: 'tcp-packets-received',
   acksReceived: 'tcp-acks-received',
   ackBytesReceived: 'tcp-bytes-acknowledged',

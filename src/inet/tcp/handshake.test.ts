@@ -105,6 +105,46 @@ describe('active open', () => {
     expect(t.state).toBe('ESTABLISHED');
   });
 
+  it('closed before the peer has answered, keeps its FIN until the handshake is complete (RFC 9293 3.10.4)', () => {
+    const t = new Transcript().simultaneous();
+    const { c } = t;
+    t.close();
+    t.expectNothing();
+    expect(t.state).toBe('SYN_RECEIVED');
+    t.after(1000);
+    t.expect('S. seq 0 ack 1');
+    t.send('S. seq 0 ack 1 win 65535');
+    t.expect('F. seq 1 ack 1');
+    expect(t.state).toBe('FIN_WAIT_1');
+    t.send('F. seq 1 ack 2');
+    t.expect('. seq 2 ack 2');
+    expect(t.state).toBe('TIME_WAIT');
+    expect([c.error, t.count('connectionsClosed'), t.count('resetsSent')]).toEqual([0, 1, 0]);
+  });
+
+  it('shut down before the peer has answered, still takes its data', () => {
+    const t = new Transcript().simultaneous();
+    t.shutdown();
+    t.send('PF. seq 1 ack 1 len 10');
+    t.expect('F. seq 1 ack 12');
+    expect(t.state).toBe('CLOSING');
+    expect(t.read(100)).toBe(10);
+    t.send('. seq 12 ack 2');
+    expect(t.state).toBe('TIME_WAIT');
+  });
+
+  it('closed before the peer has answered, gives up with the handshake; is reset with a linger time of zero', () => {
+    const t = new Transcript().simultaneous();
+    t.close();
+    t.after(200_000);
+    expect([t.state, t.stack.connectionCount]).toEqual(['CLOSED', 0]);
+    const hard = new Transcript().simultaneous();
+    hard.c.options.lingerMs = 0;
+    hard.close();
+    hard.expect('R. seq 1 ack 1');
+    expect(hard.state).toBe('CLOSED');
+  });
+
   it('fails at once where IP knows no way, and later where IP learns it', () => {
     const t = new Transcript();
     t.ip.unreachable = -Errno.ENETUNREACH;

@@ -351,7 +351,7 @@ function completeOpen(c: Connection, segment: Segment, nowUs: number): boolean {
 
 /** The handshake is complete: first window, first congestion window. */
 export function establish(c: Connection, segment: Segment, nowUs: number): void {
-  c.state = ESTABLISHED;
+  c.state = c.finQueued ? FIN_WAIT_1 : ESTABLISHED;
   c.sndWnd = segment.window << (segment.flags & FLAG_SYN ? 0 : c.sndScale);
   c.maxSndWnd = c.sndWnd;
   c.sndWl1 = segment.seq;
@@ -360,6 +360,8 @@ export function establish(c: Connection, segment: Segment, nowUs: number): void 
   c.stack.onEstablished(c, nowUs);
   startKeepAlive(c, nowUs);
   if (c.owner !== null) c.owner.onConnected();
+  // Closed before the peer had answered (close.ts).
+  if (c.finQueued) c.stack.work.enqueue(c);
 }
 
 /** After the ACK: what it means for a connection that has sent its FIN. False when the connection is gone. */

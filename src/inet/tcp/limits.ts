@@ -5,6 +5,7 @@
  */
 
 import type { Limits } from '../limits.ts';
+import type { Connection } from './connection.ts';
 import type { TcpStack } from './stack.ts';
 
 export function declareTcpLimits(stack: TcpStack, limits: Limits): void {
@@ -52,6 +53,28 @@ export function declareTcpLimits(stack: TcpStack, limits: Limits): void {
       return most;
     },
   });
+  limits.add({
+    table: 'data that one TCP connection has received and nobody has read, bytes',
+    variable: settings.receiveSpaceMaxBytes,
+    counter: 'tcp-packets-after-window',
+    whenFull: 'the window is closed; what is sent beyond it is dropped',
+    size: () => {
+      let most = 0;
+      for (const c of tables.connections()) most = Math.max(most, heldBytes(c));
+      return most;
+    },
+  });
+  limits.add({
+    table: 'data that one TCP connection has to send, bytes',
+    variable: settings.sendSpaceMaxBytes,
+    counter: 'tcp-send-buffer-full',
+    whenFull: 'a write takes what fits, or fails with EAGAIN',
+    size: () => {
+      let most = 0;
+      for (const c of tables.connections()) most = Math.max(most, c.sendBuffer.usedBytes);
+      return most;
+    },
+  });
   limits.addRate({
     what: 'TCP resets to nobody',
     variable: settings.resetLimit,
@@ -67,4 +90,9 @@ export function declareTcpLimits(stack: TcpStack, limits: Limits): void {
     variable: settings.synAckLimit,
     counter: 'tcp-syn-acks-limited',
   });
+}
+
+/** From the first byte that was not read to the last that is there, gaps included. */
+function heldBytes({ reassembly, receiveBuffer, readableBytes }: Connection): number {
+  return reassembly.count > 0 ? (reassembly.endSeq - receiveBuffer.readSeq) | 0 : readableBytes;
 }

@@ -157,19 +157,23 @@ export class TcpSettings extends SenderSettings {
   readonly resetLimit: SysctlVariable;
   readonly synAckLimit: SysctlVariable;
 
+  /** What a send buffer begins with, bytes, unless SO_SNDBUF says it. */
+  get sendBytes(): number {
+    return Math.min(this.sendSpaceBytes.value, this.sendSpaceMaxBytes.value);
+  }
+
+  /** What a receive buffer begins with, bytes, unless SO_RCVBUF says it. */
+  get receiveBytes(): number {
+    return Math.min(this.receiveSpaceBytes.value, this.receiveSpaceMaxBytes.value);
+  }
+
   constructor(sysctl: Sysctl) {
     const tcp = new TcpSysctl(sysctl);
     super(tcp);
     this.sendSpaceBytes = tcp.integer('sendspace', 131072, 4096, 1 << 26, 'send buffer, bytes, before it grows');
     this.receiveSpaceBytes = tcp.integer('recvspace', 131072, 4096, 1 << 26, 'receive buffer, bytes, before it grows');
-    this.sendSpaceMaxBytes = tcp.integer('sendbuf_max', 4 << 20, 4096, 1 << 26, 'send buffer grows up to this, bytes');
-    this.receiveSpaceMaxBytes = tcp.integer(
-      'recvbuf_max',
-      4 << 20,
-      4096,
-      1 << 26,
-      'receive buffer grows up to this, bytes',
-    );
+    this.sendSpaceMaxBytes = tcp.integer('sendbuf_max', 4 << 20, 4096, 1 << 26, 'largest send buffer, bytes');
+    this.receiveSpaceMaxBytes = tcp.integer('recvbuf_max', 4 << 20, 4096, 1 << 26, 'largest receive buffer, bytes');
     this.sendSpaceAuto = tcp.toggle('sendbuf_auto', true, 'send buffers grow with the congestion window');
     this.receiveSpaceAuto = tcp.toggle('recvbuf_auto', true, 'receive buffers grow with the rate of the reader');
 

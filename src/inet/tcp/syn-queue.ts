@@ -95,7 +95,7 @@ function prepare(stack: TcpStack, entry: SynEntry): void {
 }
 
 function receiveLimit(stack: TcpStack, listener: Listener): number {
-  return listener.options.receiveBufferBytes || stack.settings.receiveSpaceBytes.value;
+  return listener.options.receiveBufferBytes || stack.settings.receiveBytes;
 }
 
 export function sendSynAck(stack: TcpStack, entry: SynEntry, nowUs: number): void {

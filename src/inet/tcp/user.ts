@@ -216,8 +216,13 @@ export function send(c: Connection, from: Uint8Array, offset: number, lengthByte
   if (error !== 0) return error;
   if (lengthBytes === 0) return 0;
   const count = c.sendBuffer.append(from, offset, lengthBytes);
+  if (count < lengthBytes) noteFull(c);
   if (count > 0) afterAppend(c, nowUs);
   return count;
+}
+
+function noteFull(c: Connection): void {
+  c.stack.counters.add(c.stack.count.sendBufferFull, 1);
 }
 
 /** `send` of urgent data (MSG_OOB): as much as fits goes into the stream, its end marked urgent. */
@@ -232,6 +237,7 @@ export function sendUrgent(
   if (error !== 0) return error;
   if (lengthBytes === 0) return 0;
   const count = c.sendBuffer.append(from, offset, lengthBytes);
+  if (count < lengthBytes) noteFull(c);
   if (count <= 0) return count;
   markUrgent(c);
   afterAppend(c, nowUs);
@@ -245,6 +251,7 @@ export function sendFrom(c: Connection, at: number, lengthBytes: number, nowUs: 
   if (error !== 0) return error;
   if (lengthBytes === 0) return 0;
   const count = c.sendBuffer.appendFrom(at, lengthBytes);
+  if (count < lengthBytes) noteFull(c);
   if (count > 0) afterAppend(c, nowUs);
   return count;
 }
