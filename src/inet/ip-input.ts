@@ -29,6 +29,8 @@ const MORE_FRAGMENTS = 0x2000;
 const OFFSET_MASK = 0x1fff;
 const FRAGMENT_MASK: number = MORE_FRAGMENTS | OFFSET_MASK;
 const ALL_HOSTS: number = 0xe0000001 | 0;
+/** The end of the type of service. */
+const ECN_MASK = 3;
 /** 169.254/16 (RFC 3927). */
 const LINK_LOCAL_HIGH = 0xa9fe;
 const PROTOCOLS = 256;
@@ -342,6 +344,8 @@ function reassemblyFamily(context: InetContext): ReassemblyFamily {
     timeoutMs: REASSEMBLY_TIMEOUT_MS,
     payloadOffset: REASSEMBLY_OFFSET,
     countedBytes: (headerBytes) => headerBytes,
+    ecn: (at) => ipv4.tos(view, at) & ECN_MASK,
+    mark: (at) => ipv4.setTos(view, at, ipv4.tos(view, at) | ECN_MASK),
     finish: (at, headerBytes, payloadBytes) => {
       view.setUint16(at + 2, headerBytes + payloadBytes);
       view.setUint16(at + 6, 0);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InetBed } from '../../test/fixtures/inet-bed.ts';
-import { hex, udp } from '../../test/fixtures/packets.ts';
+import { hex, icmp, udp } from '../../test/fixtures/packets.ts';
 
 const OWN = '10.0.0.1';
 const PEER = '10.0.0.2';
@@ -163,6 +163,22 @@ describe('Reassembly (RFC 791 3.2, RFC 815)', () => {
       expect([one.count('ip-fragment-malformed'), one.inet.ip.input.reassembly.count]).toEqual([1, 0]);
     });
   }
+
+  it.each([
+    ['one mark of congestion is one on the whole', [2, 3, 2], 3],
+    ['also when it comes first', [3, 1, 2], 3],
+    ['without one the first fragment counts', [2, 1, 0], 2],
+    ['a mark beside what is not capable of it drops the whole', [0, 3, 0], -1],
+  ] as const)('keeps notifications of congestion (RFC 3168 5.3): %s', (_what, codepoints, expected) => {
+    const { bed: one } = bed();
+    const echo = icmp(8, 0, 7, counting(40));
+    const answers = cut(echo, [2, 4]).flatMap(({ offset, bytes, more }, i) => {
+      const fragment = (more ? 0x2000 : 0) | (offset / 8);
+      const fields = { src: PEER, dst: OWN, protocol: 1, id: 9, fragment, tos: 0x60 | codepoints[i]! };
+      return one.receiveIp(fields, bytes).map(({ tos }) => tos);
+    });
+    expect([answers, one.count('ip-fragment-malformed')]).toEqual(expected < 0 ? [[], 1] : [[0x60 | expected], 0]);
+  });
 
   it('drops a datagram whose last fragment contradicts what came before', () => {
     const { bed: one } = bed();

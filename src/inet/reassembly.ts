@@ -5,6 +5,7 @@
  * at their place, and a list of the byte ranges that are there. An overlap that says something else than what came before
  * drops the whole datagram (RFC 5722, for IPv4 in its spirit); repetition is harmless. Limits: datagrams, bytes, datagrams per
  * source, ranges per datagram. Whatever exceeds them is dropped and counted; the oldest datagram goes first.
+ * A mark of congestion on one fragment is one on the whole (RFC 3168 5.3).
  * Read first: RFC 791 3.2, RFC 815, RFC 1122 3.3.2, RFC 8200 4.5. Missing: nothing of these.
  *
  *   block:  header of the first fragment, spare bytes up to `payloadOffset`, payload from there on
@@ -21,6 +22,10 @@ const FIRST_BLOCK_BYTES = 4096;
 /** Pieces of one datagram with holes between them that there is memory for. */
 const MAX_RANGES = 64;
 
+/** Sets of ECN codepoints: bit n stands for codepoint n. */
+const SEEN_NOT_CAPABLE: number = 1 << 0;
+const SEEN_CONGESTION: number = 1 << 3;
+
 const CONFLICT = -1;
 const TOO_MANY_RANGES = -2;
 
@@ -36,6 +41,9 @@ export interface ReassemblyFamily {
   readonly payloadOffset: number;
   /** How many bytes of the header count towards the 65535 that a packet may have. */
   countedBytes(headerBytes: number): number;
+  /** The two bits of congestion notification in the header at `at`; {@link mark} sets both. */
+  ecn(at: number): number;
+  mark(at: number): void;
   /** Make the header at `at` that of a whole packet. `note` is what {@link Reassembly.add} was given with the first fragment. */
   finish(at: number, headerBytes: number, payloadBytes: number, note: number): void;
 }
@@ -50,6 +58,8 @@ class Incomplete {
   blockBytes = 0;
   headerBytes = 0;
   note = 0;
+  /** Which ECN codepoints its fragments had, as bits. */
+  codepoints = 0;
   /** Payload length, -1 until the last fragment came. */
   payloadBytes = -1;
   presentBytes = 0;
@@ -204,6 +214,7 @@ export class Reassembly implements AddressHolder {
       this.#context.bulk.copy(datagram.blockAt + payloadOffset + offset, dataAt, payloadBytes);
       datagram.presentBytes += payloadBytes;
     }
+    datagram.codepoints |= 1 << this.#family.ecn(headerAt);
     if (!more) datagram.payloadBytes = end;
     if (offset === 0 && datagram.headerBytes === 0) {
       datagram.headerBytes = headerBytes;
@@ -239,6 +250,7 @@ export class Reassembly implements AddressHolder {
     datagram.dst = dst;
     datagram.key = key;
     datagram.headerBytes = 0;
+    datagram.codepoints = 0;
     datagram.payloadBytes = -1;
     datagram.presentBytes = 0;
     datagram.rangeCount = 0;
@@ -318,12 +330,16 @@ export class Reassembly implements AddressHolder {
 
   /** Put the header right before the payload and make it that of a whole packet. The datagram goes to the end of the list. */
   #complete(datagram: Incomplete): number {
-    const { headerBytes, payloadBytes } = datagram;
+    const { headerBytes, payloadBytes, codepoints } = datagram;
+    const marked = (codepoints & SEEN_CONGESTION) !== 0;
+    // RFC 3168 5.3: the sender that must hear of congestion would not.
+    if (marked && (codepoints & SEEN_NOT_CAPABLE) !== 0) return this.#abandon(datagram, this.#malformed);
     if (this.#family.countedBytes(headerBytes) + payloadBytes > MAX_BYTES) {
       return this.#abandon(datagram, this.#malformed);
     }
     const at = datagram.blockAt + this.#family.payloadOffset - headerBytes;
     this.#context.bulk.copy(at, datagram.blockAt, headerBytes);
+    if (marked) this.#family.mark(at);
     this.#family.finish(at, headerBytes, payloadBytes, datagram.note);
     this.#context.counters.add(this.#reassembled, 1);
     this.#takeOut(datagram);

@@ -120,6 +120,22 @@ describe('fragments received (RFC 8200 4.5)', () => {
     expect(received(endpoint)).toBe(toHex(data));
   });
 
+  it.each([
+    [[2, 3], 3],
+    [[3, 1], 3],
+    [[2, 1], 2],
+    [[3, 0], -1],
+  ] as const)('with notifications of congestion %j (RFC 3168 5.3)', (codepoints, expected) => {
+    const { one } = bed();
+    const echo = icmp6(PEER, OWN, 128, 0, bytes(28));
+    const answers = codepoints.flatMap((codepoint, i) => {
+      const fields = { src: PEER, dst: OWN, next: FRAGMENT, class: 0x60 | codepoint, label: 0x12345 };
+      const part = echo.slice(16 * i, 16 * i + 16);
+      return one.receiveIp6(fields, join(header(58, 16 * i, i === 0, 3), part)).map((packet) => packet.class);
+    });
+    expect(answers).toEqual(expected < 0 ? [] : [0x60 | expected]);
+  });
+
   it('that overlap drop the whole datagram, also when they say the same (RFC 5722)', () => {
     const { one, endpoint } = bed();
     piece(one, whole, 0, 1000);

@@ -13,6 +13,8 @@ import type { ReassemblyFamily } from '../reassembly.ts';
 /** Longest unfragmentable part that is kept: the IPv6 header and 216 bytes of extension headers. */
 const PAYLOAD_OFFSET = 256;
 const TIMEOUT_MS = 60000;
+/** The end of the traffic class, in the header's second byte. */
+const ECN_BITS = 0x30;
 
 /** What the finished header needs: where it names the fragment header, and what that named. */
 export function reassemblyNote(nameOffset: number, nextHeader: number): number {
@@ -28,6 +30,8 @@ export function reassemblyFamily6(context: InetContext): ReassemblyFamily {
     timeoutMs: TIMEOUT_MS,
     payloadOffset: PAYLOAD_OFFSET,
     countedBytes: (headerBytes) => headerBytes - ipv6.HEADER_BYTES,
+    ecn: (at) => (view.getUint8(at + 1) & ECN_BITS) >> 4,
+    mark: (at) => view.setUint8(at + 1, view.getUint8(at + 1) | ECN_BITS),
     finish: (at, headerBytes, payloadBytes, note) => {
       ipv6.setPayloadBytes(view, at, headerBytes - ipv6.HEADER_BYTES + payloadBytes);
       view.setUint8(at + (note >> 8), note & 0xff);

@@ -83,6 +83,32 @@ describe('ECN (RFC 3168)', () => {
     expect(t.c.congestion.cwnd).toBeLessThan(7300);
   });
 
+  it('says so too when a loss is what reduced the window, and not when it was none', () => {
+    const lost = agreed();
+    lost.write(14_600);
+    lost.skip();
+    lost.send('. ack 1 sack 1461-5841 nots');
+    expect(lost.skip()).toBeGreaterThan(0);
+    lost.send('. ack 14601 nots');
+    lost.write(1460);
+    lost.expect('.PW seq 14601 tos 2');
+
+    const timedOut = new Transcript({ sysctl: { 'ecn.enable': 1, congctl: 0, tlp: 0 } });
+    timedOut.connect();
+    timedOut.skip();
+    timedOut.send(`S.E seq 0 ack 1 mss 1460 sackok ts ${timedOut.peerClock} 0`);
+    timedOut.skip();
+    timedOut.write(1460);
+    timedOut.skip();
+    const stamp = (timedOut.stack.tsNow(timedOut.nowUs) + timedOut.c.tsOffset) | 0;
+    timedOut.at(1000);
+    expect(timedOut.count('retransmitTimeouts')).toBeGreaterThan(0);
+    expect(timedOut.c.ecn.cwrDue).toBe(true);
+    timedOut.send(`. ack 1449 ts ${timedOut.peerClock} ${stamp}`);
+    expect(timedOut.count('spuriousTimeouts')).toBe(1);
+    expect(timedOut.c.ecn.cwrDue).toBe(false);
+  });
+
   it('lets the window grow again when the marked one is acknowledged', () => {
     const t = agreed();
     t.write(14_600);

@@ -195,6 +195,8 @@ function flightBytes(c: Connection, nowUs: number): number {
 export function congestionEvent(c: Connection, nowUs: number): void {
   const { congestion } = c;
   congestion.onLoss(Math.max(flightBytes(c, nowUs), c.mss), c.mss);
+  // RFC 3168 6.1.2: the peer is told of every reduction, whatever the reason.
+  c.ecn.cwrDue = c.ecn.ok;
   congestion.reset(Math.min(congestion.cwnd, congestion.ssthresh));
 }
 
@@ -211,6 +213,7 @@ export function enterRecovery(c: Connection, nowUs: number): void {
   c.retransmitDue = true;
   c.rack.probeOut = false;
   congestion.onLoss(flight, c.mss);
+  c.ecn.cwrDue = c.ecn.ok;
   congestion.reset(congestion.ssthresh);
   c.prrFlight = stack.settings.proportionalReduction.value === 1 ? Math.max(flight, (c.sndNxt - c.sndUna) | 0) : 0;
   c.prrDelivered = 0;

@@ -125,6 +125,7 @@ function onTimeout(c: Connection, nowUs: number): void {
     c.undo.frto = 0;
   }
   onMtuTimeout(c);
+  c.ecn.cwrDue = c.ecn.ok;
   congestion.reset(c.mss);
   c.recovery = RECOVERY_TIMEOUT;
   c.recoveryPoint = c.sndNxt;

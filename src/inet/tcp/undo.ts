@@ -81,6 +81,7 @@ function takeBack(c: Connection): void {
   congestion.ssthresh = Math.max(congestion.ssthresh, undo.ssthresh);
   undo.possible = false;
   undo.frto = 0;
+  c.ecn.cwrDue = false;
   c.scoreboard.forgetLost();
   c.renoSackedBytes = 0;
   c.retransmitDue = false;
