@@ -62,6 +62,22 @@ describe('one turn of a kernel', () => {
     expect(there).toEqual([false, true]);
   });
 
+  it('shows the connections there are before a handler runs, which may not return for long', () => {
+    const open = (): number => server.counters.snapshot()['tcp-connections-open'] as number;
+    const listener = server.sockets.stream();
+    listener.bind(0, 7);
+    listener.listen(1);
+    const seen: number[] = [];
+    listener.onEvents = () => seen.push(open());
+    const stream = client.sockets.stream();
+    stream.connect(SERVER, 7);
+    settle();
+    expect(seen).toEqual([1]);
+    stream.abort();
+    settle();
+    expect(open()).toBe(0);
+  });
+
   it('lets the program run before it takes the next batch from a device', () => {
     const receiver = server.sockets.datagram();
     receiver.bind(0, 7);

@@ -156,6 +156,8 @@ export class Kernel implements Agent {
     }
     work += this.callouts.run(nowUs);
     for (let i = 0; i < this.#timed.length; i++) work += (this.#timed[i] as TimedDevice).tick(nowUs);
+    // Whoever looks from outside sees what came, even if a handler never returns.
+    this.counters.set(this.#connectionsOpen, this.tcp.connectionCount);
     try {
       work += this.#events.deliver();
     } finally {
