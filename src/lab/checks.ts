@@ -41,7 +41,7 @@ export class CheckRunner {
 
   /** The lab is up: time 0 of the checks. */
   start(): void {
-    this.#startedMs = Date.now();
+    this.#startedMs = performance.now();
     this.#checks.forEach((check, index) => {
       this.#after(check.atMs ?? 0, () => this.#attempt(check, this.#results[index] as CheckResult));
     });
@@ -76,7 +76,7 @@ export class CheckRunner {
       verdict = error instanceof Error ? error.message : String(error);
     }
     if (this.#stopped) return;
-    const elapsedMs = Date.now() - this.#startedMs;
+    const elapsedMs = Math.round(performance.now() - this.#startedMs);
     result.reason = verdict;
     if (verdict === '' || check.atMs !== null || elapsedMs >= check.withinMs) {
       result.state = verdict === '' ? 'passed' : 'failed';

@@ -58,6 +58,8 @@ export class Supervisor implements LabBackend {
   readonly #startThread: StartThread;
   readonly #checks: CheckRunner;
   readonly #startedAtMs: number = Date.now();
+  /** The same on a clock that nobody sets. */
+  readonly #startedMs: number = performance.now();
   #bootMs = 0;
   /** Every kernel has come up: from now on a change may start a program. */
   #booted = false;
@@ -96,7 +98,7 @@ export class Supervisor implements LabBackend {
       await this.close();
       throw error;
     }
-    this.#bootMs = Date.now() - this.#startedAtMs;
+    this.#bootMs = Math.round(performance.now() - this.#startedMs);
     this.#booted = true;
     this.#startPrograms();
     this.#checks.start();
@@ -342,12 +344,12 @@ export class Supervisor implements LabBackend {
 
   #openFigures(intervalMs: number, sink: StreamSink<LabStreams['figures']['event']>): StreamHandle<never> {
     const meter = new FigureMeter([...this.#nodes.keys()], (name) => this.#node(name).up);
-    const upMs = this.#startedAtMs + this.#bootMs;
+    const upMs = this.#startedMs + this.#bootMs;
     meter.sample(this.#memory.counters(null), performance.now());
     const timer = setInterval(
       () => {
         const nodes = meter.sample(this.#memory.counters(null), performance.now());
-        sink.event({ atMs: Date.now() - upMs, nodes });
+        sink.event({ atMs: Math.round(performance.now() - upMs), nodes });
       },
       Math.max(FIGURES_MS_MIN, intervalMs),
     );

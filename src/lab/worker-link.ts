@@ -109,13 +109,15 @@ export class WorkerLink {
     if (!this.alive) return Promise.reject(notRunning(kernel));
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
-      const timer = setTimeout(() => {
-        this.#pending.delete(id);
+      const late = (): void => {
+        if (!this.#pending.delete(id)) return;
         const seconds = ANSWER_MS / 1000;
         reject(
           new MultikernelError('ETIMEDOUT', `${kernel}: no answer in ${seconds} s: its program blocks the thread`),
         );
-      }, ANSWER_MS);
+      };
+      // If it was this thread that was busy, answers that came meanwhile are still to be read: they are, before the immediate.
+      const timer = setTimeout(() => setImmediate(late), ANSWER_MS);
       this.#pending.set(id, { kernel, resolve: resolve as (reply: unknown) => void, reject, timer });
       this.#post({ type: 'request', id, kernel, operation, request } as ToWorker);
     });

@@ -115,15 +115,16 @@ describe('programs', () => {
   });
 
   it('start in a lab that was up within the same millisecond', async () => {
-    const now = vi.spyOn(Date, 'now').mockReturnValue(1_000_000);
+    const now = vi.spyOn(performance, 'now').mockReturnValue(1_000_000);
     try {
       await bring({ nodes: { a: { run: 'node a.js', depends_on: { b: 'listening' } }, b: { run: 'node b.js' } } });
-      await until(() => workers.of('b').started);
-      workers.of('b').send({ type: 'listening', kernel: 'b', tcp: [80], udp: [] });
-      await until(() => workers.of('a').started, 2_000);
     } finally {
       now.mockRestore();
     }
+    expect(lab.info.bootMs).toBe(0);
+    await until(() => workers.of('b').started);
+    workers.of('b').send({ type: 'listening', kernel: 'b', tcp: [80], udp: [] });
+    await until(() => workers.of('a').started);
   });
 
   it('that end take their own node down and nothing else', async () => {
@@ -192,6 +193,32 @@ describe('questions', () => {
     workers.of('b').end(0);
     const late = lab.request('control', { kernel: 'b', operation: 'routes', request: {} });
     await expect(late).rejects.toMatchObject({ code: 'EHOSTDOWN', message: 'b is not running' });
+  });
+
+  it('fail when nobody answers, not when it is the supervisor that was busy meanwhile', async () => {
+    await bring(TWO);
+    const ask = (): Promise<unknown> => lab.request('control', { kernel: 'a', operation: 'routes', request: {} });
+    const { port } = workers.of('a').boot;
+    workers.of('a').replies.set('routes', [1]);
+    const { setTimeout: realTimer } = globalThis;
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    /** Once the worker has the request, this thread computes: timers that are due come before messages. */
+    const busy = (): void => {
+      realTimer(() => vi.advanceTimersByTime(60_000), 1);
+      for (const endMs = performance.now() + 5; performance.now() < endMs; );
+    };
+    try {
+      port.once('message', busy);
+      await expect(ask()).resolves.toEqual([1]);
+      port.removeAllListeners('message');
+      port.once('message', busy);
+      await expect(ask()).rejects.toMatchObject({
+        code: 'ETIMEDOUT',
+        message: 'a: no answer in 5 s: its program blocks the thread',
+      });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('of programs that die unanswered fail', async () => {
