@@ -14,7 +14,7 @@ import { writableBy } from '../fixtures/vandal.ts';
 
 const ENTRY = new URL('./bad-peer-worker.js', import.meta.url);
 const FRAMES = 200_000;
-const WATCHDOG_MS = 90_000;
+const WATCHDOG_MS = 240_000;
 
 interface Result {
   sent: number;

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readPcapng } from '../../src/wire/index.ts';
 import { until } from '../fixtures/fake-workers.ts';
 import { type Running, SHOP, Terminal } from '../fixtures/mk.ts';
@@ -13,7 +13,7 @@ describe('the shop', () => {
     terminal = new Terminal();
     up = await terminal.up(SHOP);
     await up.until(/client \| api: 200 OK/);
-  }, 60_000);
+  });
   afterAll(() => terminal.close());
 
   it('is shown: name, kind, addresses, program, state', async () => {
@@ -37,13 +37,15 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
 
   it('has live figures: requests/s, p50, connections, retransmissions', async () => {
     await up.until(
-      /^ +\d+s {2}client \d+ req\/s p50 [\d.]+ ms \d+ conns 0 rexmt \| gw \d+ frames\/s \| api \d+ req\/s p50 /m,
+      // A machine with much else to do is slower than our retransmission timers now and then.
+      /^ +\d+s {2}client [\d.]+ req\/s p50 [\d.]+ m?s \d+ conns \d+( \(\+\d+\))? rexmt \| gw [\d.]+k? frames\/s \| api [\d.]+ req\/s p50 /m,
     );
-    const { out } = await terminal.run('top', '-n', '1', '-i', '0.3', '--json');
-    const sample = JSON.parse(out) as { nodes: { node: string; requestsPerSec: number; connections: number }[] };
-    const api = sample.nodes.find((figures) => figures.node === 'api');
-    expect(api?.requestsPerSec).toBeGreaterThan(0);
-    expect(api?.connections).toBeGreaterThan(1);
+    await until(async () => {
+      const { out } = await terminal.run('top', '-n', '1', '-i', '0.3', '--json');
+      const sample = JSON.parse(out) as { nodes: { node: string; requestsPerSec: number; connections: number }[] };
+      const api = sample.nodes.find((figures) => figures.node === 'api');
+      return api !== undefined && api.requestsPerSec > 0 && api.connections > 1;
+    });
   });
 
   it('is routed: ping from client reaches api over gw', async () => {
@@ -55,11 +57,10 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
     expect(out).toContain(
       '3 packets transmitted, 3 packets received, 0.0% packet loss\nround-trip min/avg/max/stddev = ',
     );
-    const expired = await terminal.run('exec', 'client', '--', 'ping', '-c', '1', '-w', '1', '-T', '1', 'api');
-    expect(expired).toMatchObject({
-      code: 2,
-      out: expect.stringContaining('bytes from 10.0.0.1: Time To Live exceeded'),
-    });
+    const expired = terminal.start(['exec', 'client', '--', 'ping', '-T', '1', 'api'], { input: '' });
+    await expired.until(/bytes from 10\.0\.0\.1: Time To Live exceeded/);
+    expired.child.kill('SIGINT');
+    expect((await expired.done).code).toBe(2);
     expect((await terminal.run('exec', 'client', '--', 'traceroute', 'api')).out).toMatch(
       /^traceroute to api \(10\.0\.1\.10\), 64 hops max, 40 byte packets\n 1 {2}gw \(10\.0\.0\.1\)( {2}[\d.]+ ms){3}\n 2 {2}api \(10\.0\.1\.10\)( {2}[\d.]+ ms){3}\n$/,
     );
@@ -95,16 +96,18 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
     expect(packets).toHaveLength(50);
     const tcpdump = spawnSync('tcpdump', ['-nr', '-'], { input: bytes, encoding: 'utf8' });
     if (tcpdump.error !== undefined) return;
-    expect(tcpdump.stdout.split('\n').filter((line) => line.includes(' IP '))).toHaveLength(50);
+    // ARP and IPv6 have their say in between.
+    expect(tcpdump.stdout.split('\n').filter((line) => / (IP|IP6|ARP)\b/.test(line))).toHaveLength(50);
     expect(tcpdump.stdout).toMatch(
       /IP 10\.0\.0\.10\.\d+ > 10\.0\.1\.10\.80: Flags \[P\.\].* HTTP: GET \/stock\/\w+ HTTP\/1\.1/,
     );
   });
 
   it('is cut and healed: half-open, the retransmission timer doubles, then the same connection goes on', async () => {
+    const before = up.out.length;
     const cut = await terminal.run('break', 'api', 'db');
     expect(cut.out).toBe('api x db: blackhole, both ways; heal with: mk heal api db\n');
-    await up.until(/client \| api: 504 Gateway Timeout/);
+    await up.until(/client \| api: 504 Gateway Timeout/, before);
     type Row = {
       localPort: number;
       peerPort: number;
@@ -122,9 +125,10 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
     const later = await connection();
     expect(later).toMatchObject({ state: 'ESTABLISHED', localPort: first.localPort });
     expect(Math.log2(later.rtoMs / first.rtoMs) % 1).toBeCloseTo(0, 5);
+    const healed = up.out.length;
     const again = await terminal.run('heal', 'db', 'api');
     expect(again.out).toBe('api - db: healed\n');
-    await up.until(/504 Gateway Timeout[\s\S]*client \| api: 200 OK/);
+    await up.until(/client \| api: 200 OK/, healed);
     expect((await connection()).localPort).toBe(first.localPort);
     expect(await terminal.run('heal', 'db', 'api')).toMatchObject({
       code: 1,
@@ -189,7 +193,7 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
     const { code, out, err } = await up.done;
     expect([code, err]).toEqual([0, '']);
     expect(out).toMatch(
-      /\nok {3}within 4 s: http:\/\/api\/stock\/apple from client: 200 with "apple"\nok {3}within 4 s: requests\/s of client above 10\n$/,
+      /\nok {3}within 10 s: http:\/\/api\/stock\/apple from client: 200 with "apple"\nok {3}within 10 s: requests\/s of client above 10\n$/,
     );
     expect(terminal.sockets).toEqual([]);
     expect(await terminal.run('ps')).toMatchObject({ code: 2, err: 'mk ps: no lab is up; start one with: mk up\n' });
@@ -210,7 +214,7 @@ describe('mk up', () => {
   }
 
   it('ends by itself with --for, 0 when the checks hold', async () => {
-    const { code, out } = await terminal.run('up', SHOP, '--for', '5s', '--json');
+    const { code, out } = await terminal.run('up', SHOP, '--for', '12s', '--json');
     const lines = out
       .trim()
       .split('\n')
@@ -227,12 +231,12 @@ describe('mk up', () => {
 
   it('exits with 1 when a check does not hold', async () => {
     lab(
-      'name: t\nnodes: { a: {}, b: {} }\nchecks:\n  - { within: 1s, tcp: "b:80", from: a }\n  - { at: 1ms, ping: b, from: a }\n  - { within: 1s, tcp: "b:80", from: a, expect: refused }\n  - { at: 1h, state: a, expect: crashed }\n',
+      'name: t\nnodes: { a: {}, b: {} }\nchecks:\n  - { within: 2s, tcp: "b:80", from: a }\n  - { at: 1ms, ping: b, from: a }\n  - { within: 10s, tcp: "b:80", from: a, expect: refused }\n  - { at: 1h, state: a, expect: crashed }\n',
     );
-    const { code, out } = await terminal.run('up', '--for', '1500ms');
+    const { code, out } = await terminal.run('up', '--for', '6s');
     expect(code).toBe(1);
     expect(out).toMatch(
-      /\nFAIL within 1 s: connect to b:80 from a: open: refused, expected open\nok {3}at 1 ms: ping b from a: reply\nok .*refused\n- {4}at 1 h: a is crashed: the lab ended before\n$/,
+      /\nFAIL within 2 s: connect to b:80 from a: open: refused, expected open\nok {3}at 1 ms: ping b from a: reply\nok .*refused\n- {4}at 1 h: a is crashed: the lab ended before\n$/,
     );
   });
 
@@ -276,11 +280,7 @@ nodes:
       const nodes = JSON.parse((await terminal.run('ps', '--json')).out) as { name: string; state: string }[];
       return Object.fromEntries(nodes.map((node) => [node.name, node.state]));
     };
-    await until(
-      async () => !Object.entries(await states()).some(([name, state]) => name !== 'server' && state === 'running'),
-      50_000,
-    );
-    expect(await states()).toEqual({
+    const ends = {
       exit: 'exited 3',
       crash: 'crashed 1: TypeError: boom',
       reject: 'crashed 1: Error: nobody',
@@ -289,9 +289,10 @@ nodes:
       end: 'exited 0',
       kill: 'exited 143',
       server: 'running, listening :80',
-    });
-    expect(up.out).toContain('end | args 1,2 3 red\n');
-    expect(up.out).toContain('kill | heard on kill\n');
+    };
+    await vi.waitFor(async () => expect(await states()).toEqual(ends), { timeout: 90_000, interval: 10 });
+    await up.until(/^end \| args 1,2 3 red$/m);
+    await up.until(/^kill \| heard on kill$/m);
     const errors = await terminal.run('ps', '--errors');
     expect(errors.out).toMatch(/\ncrash:\n {2}TypeError: boom\n {6}at .*crash\.js/);
   });

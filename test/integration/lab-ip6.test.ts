@@ -23,6 +23,10 @@ describe('a lab of both families', () => {
   let up: Running;
   const on = (node: string, ...words: string[]): ReturnType<Terminal['run']> =>
     terminal.run('exec', node, '--', ...words);
+  /** Sooner or later: an address may still be asked for in vain (DAD), or be asked for once a second. */
+  const reaches = async (from: string, to: string): Promise<void> => {
+    expect((await on(from, 'ping6', '-o', '-c', '30', to)).code).toBe(0);
+  };
   beforeAll(async () => {
     terminal = new Terminal();
     const folder = join(terminal.folder, 'dual');
@@ -33,7 +37,7 @@ describe('a lab of both families', () => {
     const asking = "fetch('http://b/').then((r) => r.text()).then((t) => console.log('b:', t));\n";
     writeFileSync(join(folder, 'ask.js'), asking);
     up = await terminal.up(join(folder, 'multikernel.yml'));
-  }, 60_000);
+  });
   afterAll(() => terminal.close());
 
   it('shows all addresses', async () => {
@@ -52,12 +56,11 @@ describe('a lab of both families', () => {
     expect(six.out).toMatch(/^16 bytes from fd00:0:0:b::a, icmp_seq=1 hlim=63 time=[\d.]+ ms$/m);
     expect(six.code).toBe(0);
     expect((await on('a', 'ping', '-c', '1', 'b')).out).toContain('64 bytes from 10.0.1.10: icmp_seq=0 ttl=63');
-    expect((await on('c', 'ping', '-c', '1', 'fd00:0:0:a::a')).code).toBe(0);
-    const expired = await on('a', 'ping6', '-c', '1', '-X', '1', '-h', '1', 'b');
-    expect(expired).toMatchObject({
-      code: 2,
-      out: expect.stringContaining('error from fd00:0:0:a::1: Time to live exceeded'),
-    });
+    await reaches('c', 'fd00:0:0:a::a');
+    const expired = terminal.start(['exec', 'a', '--', 'ping6', '-h', '1', 'b'], { input: '' });
+    await expired.until(/error from fd00:0:0:a::1: Time to live exceeded/);
+    expired.child.kill('SIGINT');
+    expect((await expired.done).code).toBe(2);
   });
 
   it('shows and changes addresses, routes, neighbours', async () => {
@@ -65,7 +68,7 @@ describe('a lab of both families', () => {
     expect((await on('a', 'netstat', '-rn', '-f', 'inet6')).out).toMatch(/^default +fd00:0:0:a::1 +UGS /m);
     expect((await on('gw', 'ndp', '-an')).out).toMatch(/^fd00:0:0:b::a +02:6d:6b:00:03:00 +eth1 /m);
     expect((await on('a', 'ifconfig', 'eth0', 'inet6', 'fd00:0:0:a::77/64', 'alias')).code).toBe(0);
-    expect((await on('b', 'ping6', '-c', '1', 'fd00:0:0:a::77')).code).toBe(0);
+    await reaches('b', 'fd00:0:0:a::77');
     const options = 'prefixlen 64 anycast pltime 0 vltime 600 alias'.split(' ');
     expect((await on('a', 'ifconfig', 'eth0', 'inet6', 'fd00:0:0:a::78', ...options)).code).toBe(0);
     const shown = await on('a', 'ifconfig', '-L', 'eth0', 'inet6');
@@ -88,6 +91,6 @@ describe('a lab of both families', () => {
     expect((await on('a', 'ping6', '-c', '1', '-X', '0.5', 'b')).code).toBe(2);
     expect((await on('a', 'ping', '-c', '1', '-w', '0.5', 'b')).code).toBe(2);
     await terminal.run('heal', '--all');
-    expect((await on('a', 'ping6', '-c', '1', 'b')).code).toBe(0);
+    await reaches('a', 'b');
   });
 });

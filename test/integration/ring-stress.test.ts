@@ -9,7 +9,7 @@ import { createNetwork, networkBytes } from '../../src/link/network.ts';
 import { Arena } from '../../src/mem/arena.ts';
 import { formatRing, ringBytes, ringCapacity } from '../../src/mem/spsc-ring.ts';
 
-const WATCHDOG_MS = 180_000;
+const WATCHDOG_MS = 600_000;
 const ENTRY = new URL('./ring-stress-worker.js', import.meta.url);
 
 /** Run workers to their end; the first error of any of them ends all. */

@@ -16,7 +16,7 @@ const CORES = availableParallelism();
 const THREADS = 2 * CORES + 1;
 const TOKENS = CORES + 1;
 const HOPS = 3000;
-const WATCHDOG_MS = 60_000;
+const WATCHDOG_MS = 90_000;
 
 interface Stats {
   busyTurns: number;
