@@ -5,6 +5,7 @@
  * publishes what was sent. Configuration is by number here; text is the business of whoever shows it (inet/tables.ts).
  */
 
+import { assert } from '../base/assert.ts';
 import { Errno } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
 import type { CalloutTable } from '../kern/callout.ts';
@@ -13,7 +14,7 @@ import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import type { Counters } from '../mem/counters.ts';
 import type { Heap } from '../mem/heap.ts';
-import { EthernetInput } from '../net/ethernet.ts';
+import { EthernetInput, RUN_FRAME_BYTES } from '../net/ethernet.ts';
 import { Interface } from '../net/interface.ts';
 import { AddressText, type Family } from './address-text.ts';
 import type { InetContext } from './context.ts';
@@ -68,7 +69,10 @@ export class Inet {
     this.context = { arena, bulk, heap, callouts, rng, counters, sysctl, addresses6, nowUs };
     this.ip = new Ip(this.context, this.#interfaces, new Interface('', 0, NO_DEVICE), options.ipv6 ?? false);
     this.udp = new Udp(this.context, this.ip);
-    this.#ethernet = new EthernetInput(arena.view, counters, this.ip.input, this.ip.six.input, this.ip.arp);
+    const scratchAt = heap.allocate(RUN_FRAME_BYTES + 2);
+    assert(scratchAt >= 0, 'the kernel has no memory for one frame');
+    const { input, six, arp } = this.ip;
+    this.#ethernet = new EthernetInput(arena.view, bulk, scratchAt, counters, input, six.input, arp);
   }
 
   /** Attach a device. */

@@ -8,6 +8,7 @@
 
 import { sumView } from '../base/checksum.ts';
 import type { Counters } from '../mem/counters.ts';
+import type { RunInput } from '../net/ethernet.ts';
 import type { Interface } from '../net/interface.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as icmpv4 from '../wire/icmpv4.ts';
@@ -51,6 +52,7 @@ export class IpPacket implements InPacket {
   tos = 0;
   meta = 0;
   broadcast = false;
+  plain = false;
   iface: Interface;
 
   constructor(iface: Interface) {
@@ -71,6 +73,7 @@ export class IpPacket implements InPacket {
     this.tos = ipv4.tos(view, at);
     this.meta = 0;
     this.broadcast = false;
+    this.plain = false;
     this.iface = iface;
   }
 }
@@ -88,6 +91,8 @@ export interface IpInputParts {
 
 export class IpInput {
   readonly reassembly: Reassembly;
+  /** Of the transport that takes segments by the run, for the layer below. */
+  runs: RunInput | null = null;
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #parts: IpInputParts;
@@ -142,6 +147,7 @@ export class IpInput {
 
   register(transport: Transport): void {
     this.#transports[transport.protocol] = transport;
+    if (transport.runs !== undefined) this.runs = transport.runs;
   }
 
   transport(protocol: number): Transport | undefined {
@@ -198,6 +204,7 @@ export class IpInput {
     packet.tos = (word0 >>> 16) & 0xff;
     packet.meta = meta;
     packet.broadcast = linkGroup;
+    packet.plain = headerBytes === BASIC_HEADER_BYTES && !this.#filter.active && !this.#raw.active;
     packet.iface = iface;
     if (this.#filter.active && !this.#filterPasses(packet, word1, nowUs)) return;
     let sourceRouted = false;

@@ -94,18 +94,32 @@ export class IpOutput {
     const device = path.device;
     const frameAt = device.reserve(path.dstHi, path.dstLo, totalBytes + ETHERNET_HEADER_BYTES);
     if (frameAt < 0) return frameAt;
+    this.#where = IN_RING;
+    this.#path = path;
+    this.#device = device;
+    this.#totalBytes = totalBytes;
+    return this.writeFrame(frameAt, path, protocol, totalBytes, ttl, tos, flags);
+  }
+
+  /** Ethernet and IP header of a packet of `totalBytes`. Returns where its payload goes. */
+  writeFrame(
+    frameAt: number,
+    path: IpPath,
+    protocol: number,
+    totalBytes: number,
+    ttl: number,
+    tos: number,
+    flags: number,
+  ): number {
     const view = this.#view;
+    const { headerBytes } = path;
     view.setUint16(frameAt, path.dstHi);
     view.setInt32(frameAt + 2, path.dstLo);
     view.setInt32(frameAt + 6, path.etherWord6);
     view.setInt32(frameAt + 10, path.etherWord10);
     const headerAt = frameAt + ETHERNET_HEADER_BYTES;
     if (headerBytes === IP4_HEADER_BYTES) this.#writeHeader(headerAt, path, protocol, totalBytes, ttl, tos, flags);
-    else this.#writeHeader6(headerAt, path, protocol, payloadBytes, ttl, tos);
-    this.#where = IN_RING;
-    this.#path = path;
-    this.#device = device;
-    this.#totalBytes = totalBytes;
+    else this.#writeHeader6(headerAt, path, protocol, totalBytes - headerBytes, ttl, tos);
     return headerAt + headerBytes;
   }
 

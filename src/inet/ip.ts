@@ -42,6 +42,7 @@ import {
   RTF_REJECT,
   RTF_UP,
 } from './route-table.ts';
+import { RunOutput } from './run-output.ts';
 import { Transmitter } from './transmit.ts';
 import { type InPacket, IP_ALLOW_BROADCAST, type IpService, type Path, type Transport } from './transport.ts';
 
@@ -67,6 +68,7 @@ export class Ip implements IpService {
   readonly autoconfiguration: Autoconfigurator;
   readonly #conflicts: AddressConflicts;
   readonly #redirects: Redirects;
+  readonly #runs: RunOutput;
   readonly #transmitter: Transmitter;
   readonly #pathMtu: PathMtu;
   readonly #scrap: IpPacket;
@@ -120,6 +122,7 @@ export class Ip implements IpService {
     this.neighbors = neighbors;
     this.paths = paths;
     this.output = output;
+    this.#runs = new RunOutput(context, paths, output);
     this.raw = raw;
     this.icmp = icmp;
     this.#transmitter = transmitter;
@@ -183,6 +186,18 @@ export class Ip implements IpService {
 
   cancel(): void {
     this.output.cancel();
+  }
+
+  beginRun(path: Path, protocol: number, payloadBytes: number, count: number, ttl: number, tos: number): number {
+    return this.#runs.begin(path as IpPath, protocol, payloadBytes, count, ttl, tos);
+  }
+
+  get runCount(): number {
+    return this.#runs.count;
+  }
+
+  endRun(headerBytes: number, src: number, segmentBytes: number, sum: number, meta: number): void {
+    this.#runs.end(headerBytes, src, segmentBytes, sum, meta);
   }
 
   awaitRoom(path: Path): boolean {

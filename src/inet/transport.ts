@@ -10,6 +10,7 @@
  */
 
 import type { Bulk } from '../mem/bulk.ts';
+import type { RunInput } from '../net/ethernet.ts';
 import type { Interface } from '../net/interface.ts';
 
 export const IP_DONT_FRAGMENT = 1;
@@ -59,6 +60,8 @@ export interface InPacket {
   meta: number;
   /** Arrived by link-layer or IP broadcast or multicast. */
   broadcast: boolean;
+  /** Nothing but the header was looked at, by nobody else: what was decided holds for every packet with this header. */
+  plain: boolean;
   iface: Interface;
 }
 
@@ -85,6 +88,8 @@ export interface Transport {
   readonly protocol: number;
   input(packet: InPacket, nowUs: number): void;
   icmpError(error: IcmpError, nowUs: number): void;
+  /** What takes segments that continue each other; of one transport at most. */
+  readonly runs?: RunInput;
 }
 
 export interface IpService {
@@ -110,6 +115,15 @@ export interface IpService {
   /** The packet begun is complete; `meta` goes with the frame. Fragments here when it is longer than the MTU. */
   end(meta: number): void;
   cancel(): void;
+
+  /**
+   * Start up to `count` segments of TCP with `payloadBytes` of header and data each, none to be fragmented, that differ in
+   * sequence number and data only. Returns where the one header goes, or 0: then send one by one. `runCount` says how many.
+   */
+  beginRun(path: Path, protocol: number, payloadBytes: number, count: number, ttl: number, tos: number): number;
+  readonly runCount: number;
+  /** The header of `headerBytes` is complete, the data lies at `src`: as `Bulk.writeRun`. */
+  endRun(headerBytes: number, src: number, segmentBytes: number, sum: number, meta: number): void;
   /** After `-ENOBUFS`: have this kernel woken when there is room. True when there is room again already. */
   awaitRoom(path: Path): boolean;
 

@@ -51,6 +51,20 @@ export class FrameBatch {
   }
 }
 
+/**
+ * Frames of one length to one destination, reserved together and written by one loop: what segmentation offload gives to
+ * hardware (Linux calls doing it this late GSO). Between `reserveRun` and `commitRun` nothing else is reserved.
+ */
+export interface FrameRuns {
+  /** Set by `reserveRun`: where the first frame goes, and how far each other lies behind the one before. */
+  readonly runAt: number;
+  readonly runStrideBytes: number;
+  /** Room for up to `count` frames: how many; 0 when `reserve` must decide. Allocates nothing. */
+  reserveRun(dstHi: number, dstLo: number, lengthBytes: number, count: number): number;
+  /** The first `count` of them are complete. */
+  commitRun(count: number, lengthBytes: number, meta: number): void;
+}
+
 export interface Device {
   readonly name: string;
   readonly kind: string;
@@ -65,6 +79,8 @@ export interface Device {
   /** False when the link has no carrier or was marked down; `downReason` says why. */
   readonly linkUp: boolean;
   readonly downReason: string;
+  /** For devices that take several frames at once. */
+  readonly runs?: FrameRuns;
 
   /**
    * Room for one frame of `lengthBytes` to the given destination.

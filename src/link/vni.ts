@@ -14,8 +14,8 @@ import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { exchangeCell, loadCell, orCell } from '../mem/cells.ts';
 import { ringDoorbell } from '../mem/doorbell.ts';
-import type { RingProducer } from '../mem/spsc-ring.ts';
-import type { FrameBatch } from './device.ts';
+import { type RingProducer, recordBytes } from '../mem/spsc-ring.ts';
+import type { FrameBatch, FrameRuns } from './device.ts';
 import { ETHERNET_HEADER_BYTES } from './filter.ts';
 import { DIRECT_POLL_PORTS, type NetworkDescriptor, PORT_PENDING, portAt } from './network.ts';
 import type { Peer } from './port-map.ts';
@@ -24,7 +24,10 @@ import { type VniOptions, VniPort } from './vni-port.ts';
 /** With a pending map, all rings are looked at once in so many polls, and before each sleep. */
 const LOOK_AROUND_MASK = 1023;
 
-export class VniDevice extends VniPort {
+export class VniDevice extends VniPort implements FrameRuns {
+  readonly runs: FrameRuns = this;
+  runAt: number = 0;
+  runStrideBytes: number = 0;
   /** Few ports: look at every ring. Many: only at those whose bit is set in the pending map. */
   readonly #direct: boolean;
 
@@ -83,6 +86,25 @@ export class VniDevice extends VniPort {
       }
     }
     return this.#reserveAnew(dstHi, dstLo, lengthBytes);
+  }
+
+  reserveRun(dstHi: number, dstLo: number, lengthBytes: number, count: number): number {
+    const sameDestination = dstLo === this.#lastLo && dstHi === this.#lastHi;
+    if (!sameDestination || this.words[this.generationIndex] !== this.generation) return 0;
+    if (lengthBytes > this.maxFrameBytes) return 0;
+    const producer = this.#lastProducer as RingProducer;
+    const reserved = producer.reserveRun(lengthBytes, count);
+    this.runAt = producer.runAt;
+    this.runStrideBytes = recordBytes(lengthBytes);
+    return reserved;
+  }
+
+  commitRun(count: number, lengthBytes: number, meta: number): void {
+    (this.#lastProducer as RingProducer).commitRun(count, lengthBytes, meta);
+    const peer = this.#lastPeer as Peer;
+    if (!peer.dirty) this.#markDirty(peer);
+    this.#sentFrames += count;
+    this.#sentBytes += count * lengthBytes;
   }
 
   #reserveAnew(dstHi: number, dstLo: number, lengthBytes: number): number {

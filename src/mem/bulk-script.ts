@@ -5,6 +5,7 @@
  * loop, which is slow and right. Sums take 32 bits at a time, halves added apart (RFC 1071 section 2(C)).
  */
 
+import { checksumOf, foldSum } from '../base/checksum.ts';
 import type { Arena } from './arena.ts';
 import type { Bulk } from './bulk.ts';
 
@@ -21,16 +22,23 @@ function swap(sum: number): number {
   return ((sum & 0xff) << 8) | (sum >> 8);
 }
 
+/** Both halves of a word. */
+function halves(word: number): number {
+  return (word >>> 16) + (word & 0xffff);
+}
+
 export class ScriptBulk implements Bulk {
   readonly kind = 'script';
   readonly #bytes: Uint8Array;
   readonly #halves: Uint16Array;
   readonly #words: Int32Array;
+  readonly #view: DataView;
 
   constructor(arena: Arena) {
     this.#bytes = arena.bytes;
     this.#halves = new Uint16Array(arena.buffer);
     this.#words = arena.words;
+    this.#view = arena.view;
   }
 
   copy(dst: number, src: number, n: number): void {
@@ -112,5 +120,63 @@ export class ScriptBulk implements Bulk {
     } else {
       dst.set(bytes.subarray(src, src + n), dstOffset);
     }
+  }
+
+  writeRun(
+    dst: number,
+    stride: number,
+    header: number,
+    headerBytes: number,
+    numberAt: number,
+    src: number,
+    n: number,
+    count: number,
+    sum: number,
+  ): void {
+    const view = this.#view;
+    let number = view.getInt32(header + numberAt);
+    for (let i = 0; i < count; i++) {
+      this.copy(dst, header, headerBytes);
+      view.setInt32(dst + numberAt, number);
+      const payload = this.copySum(dst + headerBytes, src, n);
+      if (sum >= 0) view.setUint16(dst + numberAt + 12, checksumOf(sum + halves(number) + payload));
+      number = (number + n) | 0;
+      src += n;
+      dst += stride;
+    }
+  }
+
+  readRun(
+    dst: number,
+    src: number,
+    stride: number,
+    header: number,
+    headerBytes: number,
+    numberAt: number,
+    n: number,
+    count: number,
+    sum: number,
+  ): number {
+    const view = this.#view;
+    let number = view.getInt32(header + numberAt);
+    for (let taken = 0; taken < count; taken++) {
+      number = (number + n) | 0;
+      if (view.getInt32(src + numberAt) !== number) return taken;
+      if (!this.#alike(src, header, 0, numberAt)) return taken;
+      if (!this.#alike(src, header, numberAt + 4, numberAt + 12)) return taken;
+      if (!this.#alike(src, header, numberAt + 14, headerBytes)) return taken;
+      const checksum = view.getUint16(src + numberAt + 12);
+      const payload = this.copySum(dst, src + headerBytes, n);
+      if (sum >= 0 && foldSum(sum + halves(number) + checksum + payload) !== 0xffff) return taken;
+      dst += n;
+      src += stride;
+    }
+    return count;
+  }
+
+  #alike(a: number, b: number, from: number, to: number): boolean {
+    const bytes = this.#bytes;
+    for (let i = from; i < to; i++) if (bytes[a + i] !== bytes[b + i]) return false;
+    return true;
   }
 }

@@ -41,6 +41,8 @@ class WasmBulk implements Bulk {
   readonly fill: Kernel;
   readonly sum: SumKernel;
   readonly copySum: CopySumKernel;
+  readonly writeRun: Bulk['writeRun'];
+  readonly readRun: Bulk['readRun'];
   readonly #staging: Staging;
 
   constructor(arena: Arena, code: object) {
@@ -49,6 +51,8 @@ class WasmBulk implements Bulk {
     this.fill = exports.fill as Kernel;
     this.sum = exports.sum as SumKernel;
     this.copySum = exports.copySum as CopySumKernel;
+    this.writeRun = exports.writeRun as Bulk['writeRun'];
+    this.readRun = exports.readRun as Bulk['readRun'];
     this.#staging = new Staging(arena, this.copy);
   }
 

@@ -30,6 +30,41 @@ export interface Bulk {
   copyIn(dst: number, src: Uint8Array, srcOffset: number, n: number): void;
   /** From the arena into an ordinary array. */
   copyOut(dst: Uint8Array, dstOffset: number, src: number, n: number): void;
+  /**
+   * Segments of TCP, `count` of them, `stride` apart from `dst` on: each has the `headerBytes` at `header`, its sequence number
+   * (at `numberAt`) `n` higher than that of the one before, and the next `n` bytes from `src`. The checksum, 12 bytes
+   * behind the number, is made from them and from `sum`, which covers all else (unfolded, below 2^31 - 2^18); with a
+   * negative `sum` it stays as in the header. Headers have 16 bytes or more before the number.
+   */
+  writeRun(
+    dst: number,
+    stride: number,
+    header: number,
+    headerBytes: number,
+    numberAt: number,
+    src: number,
+    n: number,
+    count: number,
+    sum: number,
+  ): void;
+  /**
+   * The reverse: of `count` segments that lie `stride` apart from `src` on, those that continue the one whose header is at
+   * `header`, which nobody else may write. As long as a segment has this header, the number `n` higher than the one
+   * before, and (unless `sum` is negative) the right checksum, its `n` bytes are copied to `dst` and those that follow.
+   * Returns how many there were; of the next one bytes may have been copied. Behind the checksum a header has 2 bytes, or
+   * 8 and more.
+   */
+  readRun(
+    dst: number,
+    src: number,
+    stride: number,
+    header: number,
+    headerBytes: number,
+    numberAt: number,
+    n: number,
+    count: number,
+    sum: number,
+  ): number;
 }
 
 export interface BulkOptions {

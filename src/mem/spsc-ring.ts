@@ -83,6 +83,8 @@ export class RingProducer {
   readonly maxLengthBytes: number;
   /** '' while the ring is sound. */
   broken: string = '';
+  /** Set by `reserveRun`. */
+  runAt: number = 0;
 
   readonly #words: Int32Array;
   readonly #dataAt: number;
@@ -208,6 +210,35 @@ export class RingProducer {
     this.#room -= size;
     this.#unpublished += size;
     const next = offset + size;
+    this.#offset = next === this.capacityBytes ? 0 : next;
+  }
+
+  /**
+   * Room for up to `count` records of `lengthBytes` each, one behind the other: how many. The content of the first goes to
+   * `runAt`, that of each other `recordBytes(lengthBytes)` further. 0 where `reserve` must decide.
+   */
+  reserveRun(lengthBytes: number, count: number): number {
+    const size = (lengthBytes + ROUND_UP) & -RECORD_ALIGN;
+    const most = Math.min(count, Math.floor((this.capacityBytes - this.#offset) / size));
+    if (most * size > this.#room && this.broken === '') this.#refresh();
+    this.runAt = this.#dataAt + this.#offset + RECORD_HEADER_BYTES;
+    return most * size <= this.#room ? most : Math.floor(this.#room / size);
+  }
+
+  /** The first `count` records reserved by `reserveRun` are complete. */
+  commitRun(count: number, lengthBytes: number, meta: number): void {
+    const size = (lengthBytes + ROUND_UP) & -RECORD_ALIGN;
+    const words = this.#words;
+    const step = size >> 2;
+    let word = (this.#dataAt + this.#offset) >> 2;
+    for (let i = 0; i < count; i++) {
+      words[word] = lengthBytes;
+      words[word + 1] = meta;
+      word += step;
+    }
+    this.#room -= count * size;
+    this.#unpublished += count * size;
+    const next = this.#offset + count * size;
     this.#offset = next === this.capacityBytes ? 0 : next;
   }
 

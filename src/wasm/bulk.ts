@@ -125,3 +125,90 @@ export function copySum(dst: u32, src: u32, n: u32): u32 {
   }
   return finish(total);
 }
+
+// @ts-ignore: decorator
+@inline
+function copyHeader(dst: u32, header: u32, headerBytes: u32): void {
+  let at: u32 = 0;
+  for (; at + 16 < headerBytes; at += 16) v128.store(dst + at, v128.load(header + at));
+  at = headerBytes - 16;
+  v128.store(dst + at, v128.load(header + at));
+}
+
+// @ts-ignore: decorator
+@inline
+function fold(sum: u32): u32 {
+  sum = (sum >> 16) + (sum & 0xffff);
+  return ((sum >> 16) + sum) & 0xffff;
+}
+
+export function writeRun(
+  dst: u32,
+  stride: u32,
+  header: u32,
+  headerBytes: u32,
+  numberAt: u32,
+  src: u32,
+  n: u32,
+  count: u32,
+  sum: i32,
+): void {
+  let number = bswap<u32>(load<u32>(header + numberAt));
+  while (count-- > 0) {
+    copyHeader(dst, header, headerBytes);
+    store<u32>(dst + numberAt, bswap<u32>(number));
+    if (sum < 0) {
+      memory.copy(dst + headerBytes, src, n);
+    } else {
+      const total = <u32>sum + (number >> 16) + (number & 0xffff) + copySum(dst + headerBytes, src, n);
+      store<u16>(dst + numberAt + 12, bswap<u16>(<u16>~fold(total)));
+    }
+    number += n;
+    src += n;
+    dst += stride;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function differs(a: u32, b: u32, n: u32): u64 {
+  let difference: u64 = 0;
+  let at: u32 = 0;
+  for (; at + 8 < n; at += 8) difference |= load<u64>(a + at) ^ load<u64>(b + at);
+  at = n - 8;
+  return difference | (load<u64>(a + at) ^ load<u64>(b + at));
+}
+
+export function readRun(
+  dst: u32,
+  src: u32,
+  stride: u32,
+  header: u32,
+  headerBytes: u32,
+  numberAt: u32,
+  n: u32,
+  count: u32,
+  sum: i32,
+): u32 {
+  let number = bswap<u32>(load<u32>(header + numberAt));
+  // Compared: what lies before the number, between it and the checksum, and behind the checksum (2 bytes, or 8 and more).
+  const after = numberAt + 4;
+  const tail = numberAt + 14;
+  for (let taken: u32 = 0; taken < count; taken++) {
+    number += n;
+    let difference = differs(src, header, numberAt) | (load<u64>(src + after) ^ load<u64>(header + after));
+    if (headerBytes - tail >= 8) difference |= differs(src + tail, header + tail, headerBytes - tail);
+    else difference |= <u64>(load<u16>(src + tail) ^ load<u16>(header + tail));
+    if (difference !== 0 || bswap<u32>(load<u32>(src + numberAt)) !== number) return taken;
+    if (sum < 0) {
+      memory.copy(dst, src + headerBytes, n);
+    } else {
+      const checksum = <u32>bswap<u16>(load<u16>(src + numberAt + 12));
+      const total = <u32>sum + (number >> 16) + (number & 0xffff) + checksum + copySum(dst, src + headerBytes, n);
+      if (fold(total) !== 0xffff) return taken;
+    }
+    dst += n;
+    src += stride;
+  }
+  return count;
+}

@@ -153,6 +153,7 @@ export class Ip6Input {
     packet.tos = (first >>> 20) & 0xff;
     packet.meta = meta;
     packet.broadcast = linkGroup;
+    packet.plain = !this.#filter.active && !this.#raw.active;
     if (!this.#readAddresses(packet, at, zone, iface.loopback, linkGroup, nowUs)) return;
     const { protocol } = packet;
     if (protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP) this.#deliver(packet, at + 6, nowUs);
@@ -288,6 +289,7 @@ export class Ip6Input {
 
   /** Everything but plain TCP and UDP: extension headers, ICMPv6, fragments. `whole`: it was put together from fragments. */
   #walk(packet: IpPacket, whole: boolean, nowUs: number): void {
+    packet.plain = false;
     let nameAt = packet.headerAt + 6;
     if (ipv6.isExtension(packet.protocol)) {
       const extensions = this.#extensions;
@@ -348,6 +350,7 @@ export class Ip6Input {
     packet.tos = ipv6.trafficClass(view, headerAt);
     packet.meta = 0;
     packet.broadcast = false;
+    packet.plain = false;
     packet.iface = iface;
     packet.src = src;
     packet.dst = dst;

@@ -101,6 +101,7 @@ export function predicted(c: Connection, packet: InPacket, headerBytes: number, 
   c.lastReceivedUs = nowUs;
   c.keepProbes = 0;
   afterPredicted(c, ack, advance, (last & 0xffff) << c.sndScale, tsEcho, nowUs);
+  if (length > 0 && stack.runs.wanted) stack.runs.remember(c, packet, headerBytes);
   return true;
 }
 

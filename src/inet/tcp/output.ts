@@ -30,6 +30,7 @@ import { TIMESTAMPS_BYTES } from './options.ts';
 import { notePaced, paceEdge } from './pacing.ts';
 import { armProbe } from './rack.ts';
 import { sendRescue, sendRetransmissions, sendTwoNew } from './retransmit.ts';
+import { sendRun } from './run.ts';
 import { sackBytesMax, sendSegment } from './segment.ts';
 import { armPersist, armRetransmit } from './timers.ts';
 
@@ -148,11 +149,18 @@ function sendWhole(c: Connection, paceUntil: number, nowUs: number): boolean {
   let seq = c.sndNxt;
   let sent = 0;
   let error = 0;
-  for (; sent < count; sent++) {
-    error = sendSegment(c, seq, segmentMax, FLAG_ACK, nowUs);
-    if (error < 0) break;
-    scoreboard.push(seq, segmentMax, nowUs);
-    seq = (seq + segmentMax) | 0;
+  while (sent < count) {
+    let segments = sendRun(c, seq, count - sent, nowUs);
+    if (segments === 0) {
+      error = sendSegment(c, seq, segmentMax, FLAG_ACK, nowUs);
+      if (error < 0) break;
+      segments = 1;
+    }
+    sent += segments;
+    for (; segments > 0; segments--) {
+      scoreboard.push(seq, segmentMax, nowUs);
+      seq = (seq + segmentMax) | 0;
+    }
   }
   if (sent > 0) {
     c.sndNxt = seq;

@@ -84,7 +84,8 @@ export class ReceiveBuffer {
     if (ticks < MIN_TICKS) return;
     const rttUs = ticks * 1000;
     if (this.rttUs < 0) this.rttUs = rttUs;
-    else this.rttUs += (rttUs - this.rttUs) / 8;
+    // A peer that stood still for some milliseconds is no path of a hundred times the length.
+    else this.rttUs += (Math.min(rttUs, 2 * this.rttUs) - this.rttUs) / 8;
   }
 
   /** Round trip from the time a window takes to fill; an upper bound, so only smaller values count. */

@@ -19,7 +19,7 @@ import type { TcpStack } from './stack.ts';
 import { urgentPointer } from './urgent.ts';
 
 /** Both halves of a word. */
-function halves(word: number): number {
+export function halves(word: number): number {
   return (word >>> 16) + (word & 0xffff);
 }
 
@@ -27,7 +27,7 @@ function halves(word: number): number {
  * Bytes of window to offer with the next segment (RFC 9293 3.8.6.2.2): the right edge never moves back, and moves
  * forward only by a worthwhile step. Remembers the edge it offers.
  */
-function offerWindow(c: Connection): number {
+export function offerWindow(c: Connection): number {
   const { limitBytes } = c.receiveBuffer;
   const free = offerable(limitBytes, c.rcvScale) - c.readableBytes;
   const edge = (c.rcvAdv - c.rcvNxt) | 0;
@@ -137,18 +137,18 @@ export function sendSegment(c: Connection, seq: number, dataBytes: number, flags
     view.setInt32(at + 16, (checksumOf(sum) << 16) | urgent);
   }
   ip.end(meta);
-  noteSent(c, nowUs);
+  noteSent(c, 1, nowUs);
   return 0;
 }
 
 /** Every segment carries an acknowledgement: none is owed any more. */
-function noteSent(c: Connection, nowUs: number): void {
+export function noteSent(c: Connection, segments: number, nowUs: number): void {
   const { stack } = c;
   c.lastAckSent = c.rcvNxt;
   c.ackNow = false;
   if (c.ackTimer.pending) stack.callouts.stop(c.ackTimer);
   c.lastSentUs = nowUs;
-  stack.sentNow++;
+  stack.sentNow += segments;
 }
 
 /** A header without a connection's state behind it: SYN, SYN-ACK, RST, and what TIME_WAIT answers. */

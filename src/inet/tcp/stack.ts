@@ -35,6 +35,7 @@ import { beginMtuSearch } from './mtu-search.ts';
 import { Segment, SynOptions } from './options.ts';
 import { initialWindow, refreshMss } from './output.ts';
 import { socketRows, type TcpSocketRow } from './rows.ts';
+import { SegmentRuns } from './run.ts';
 import { BareSegment, sendBare } from './segment.ts';
 import { TcpSettings } from './settings.ts';
 import { removeSynEntry, synEntryArrives } from './syn-queue.ts';
@@ -79,6 +80,7 @@ export class TcpStack implements Transport {
   predictedBytesNow: number = 0;
   readonly tables: TcpTables;
   readonly work: WorkQueue;
+  readonly runs: SegmentRuns;
 
   readonly #segment: Segment = new Segment();
   readonly #resetLimit: SecondLimit = new SecondLimit();
@@ -107,6 +109,7 @@ export class TcpStack implements Transport {
     this.work = new WorkQueue(ip, context.callouts);
     this.timeWait = new TimeWaitTable(this);
     declareTcpLimits(this, context.sysctl.limits);
+    this.runs = new SegmentRuns(this);
     ip.register(this);
     context.addresses6.addHolder(this);
   }

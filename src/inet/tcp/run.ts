@@ -1,0 +1,148 @@
+/**
+ * Runs: segments that differ in sequence number and data only. Most of a bulk transfer is that, in both directions.
+ *
+ * Thread: the one that runs the kernel. Data path: allocates nothing. What is decided for one segment, its header and the
+ * state it leaves behind, is decided for all of them; one loop (`Bulk.writeRun`, `readRun`) does what remains: numbers,
+ * checksums, copies. Whatever is not plain is left to segment.ts and input.ts.
+ * Read first: segment.ts, input.ts (`predicted`), net/ethernet.ts (`RunInput`).
+ */
+
+import { foldSum } from '../../base/checksum.ts';
+import { META_CHECKSUM_PARTIAL, META_CHECKSUM_VERIFIED } from '../../link/device.ts';
+import type { RunInput } from '../../net/ethernet.ts';
+import { FLAG_ACK, HEADER_BYTES } from '../../wire/tcp.ts';
+import type { InPacket, Path } from '../transport.ts';
+import { type Connection, PROTOCOL_TCP } from './connection.ts';
+import { scheduleAck } from './data.ts';
+import { TIMESTAMPS_BYTES, TIMESTAMPS_WORD } from './options.ts';
+import { halves, noteSent, offerWindow } from './segment.ts';
+import type { TcpStack } from './stack.ts';
+
+const ETHERNET_HEADER_BYTES = 14;
+const NUMBER_OFFSET = 4;
+const CHECKSUM_OFFSET = 16;
+const CHECKSUM_KNOWN: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
+
+/**
+ * Send up to `want` segments of new data, each of `segmentMax` bytes, from `seq` on. Returns how many went; 0 when
+ * `sendSegment` must decide. There is nothing to be reported by SACK.
+ */
+export function sendRun(c: Connection, seq: number, want: number, nowUs: number): number {
+  const { stack, mss } = c;
+  const { ring } = c.sendBuffer;
+  if (c.ecn.ok || c.urgentOut || c.segmentMax !== mss) return 0;
+  const most = Math.min(want, Math.floor(ring.contiguous(seq) / mss));
+  if (most < 2) return 0;
+  const { ip, view } = stack;
+  const { ttl, tos } = c.options;
+  const headerBytes = HEADER_BYTES + (c.tsOk ? TIMESTAMPS_BYTES : 0);
+  const at = ip.beginRun(c.path as Path, PROTOCOL_TCP, headerBytes + mss, most, ttl, tos);
+  if (at === 0) return 0;
+  const last = (headerBytes << 26) | (FLAG_ACK << 16) | (offerWindow(c) >> c.rcvScale);
+  view.setInt32(at, c.ports);
+  view.setInt32(at + 4, seq);
+  view.setInt32(at + 8, c.rcvNxt);
+  view.setInt32(at + 12, last);
+  let sum = c.pseudoSum + headerBytes + mss;
+  view.setInt32(at + 16, foldSum(sum) << 16);
+  sum += halves(c.ports) + halves(c.rcvNxt) + halves(last);
+  if (c.tsOk) {
+    const value = (stack.tsNow(nowUs) + c.tsOffset) | 0;
+    view.setInt32(at + HEADER_BYTES, TIMESTAMPS_WORD);
+    view.setInt32(at + HEADER_BYTES + 4, value);
+    view.setInt32(at + HEADER_BYTES + 8, c.tsRecent);
+    sum += halves(TIMESTAMPS_WORD) + halves(value) + halves(c.tsRecent);
+  }
+  const count = ip.runCount;
+  if (c.checksumPartial) ip.endRun(headerBytes, ring.at(seq), mss, -1, META_CHECKSUM_PARTIAL);
+  else ip.endRun(headerBytes, ring.at(seq), mss, sum, 0);
+  noteSent(c, count, nowUs);
+  return count;
+}
+
+/** Received segments that continue one that `predicted` took. */
+export class SegmentRuns implements RunInput {
+  /** The next packet may be the first of a run. */
+  wanted: boolean = false;
+  readonly #stack: TcpStack;
+  #connection: Connection | null = null;
+  /** The frame of the first segment, in private memory; how much of it comes before TCP's header, and before the data. */
+  #frameAt = 0;
+  #transportOffset = 0;
+  #headerBytes = 0;
+  #segmentBytes = 0;
+
+  constructor(stack: TcpStack) {
+    this.#stack = stack;
+  }
+
+  begin(): void {
+    this.wanted = true;
+    this.#connection = null;
+  }
+
+  /** `predicted` took `packet`, which has data. */
+  remember(c: Connection, packet: InPacket, tcpHeaderBytes: number): void {
+    this.wanted = false;
+    if (!packet.plain) return;
+    this.#connection = c;
+    this.#frameAt = packet.headerAt - ETHERNET_HEADER_BYTES;
+    this.#transportOffset = packet.at - this.#frameAt;
+    this.#headerBytes = this.#transportOffset + tcpHeaderBytes;
+    this.#segmentBytes = packet.lengthBytes - tcpHeaderBytes;
+  }
+
+  take(at: number, strideBytes: number, lengthBytes: number, meta: number, count: number, nowUs: number): number {
+    const c = this.#connection;
+    this.wanted = false;
+    this.#connection = null;
+    const n = this.#segmentBytes;
+    // Padding behind the data, or a super-frame.
+    if (c === null || this.#headerBytes + n !== lengthBytes || meta >>> 16 !== 0) return 0;
+    const { receiveBuffer, rcvNxt } = c;
+    const window = (c.rcvAdv - rcvNxt) | 0;
+    let most = Math.min(count, Math.floor(window / n), this.#untilAck(c, n));
+    if (most <= 0 || !receiveBuffer.ensure((rcvNxt + most * n) | 0, rcvNxt)) return 0;
+    most = Math.min(most, Math.floor(receiveBuffer.ring.contiguous(rcvNxt) / n));
+    const { bulk } = this.#stack;
+    const numberAt = this.#transportOffset + NUMBER_OFFSET;
+    const sum = (meta & CHECKSUM_KNOWN) !== 0 ? -1 : this.#sum(c, n);
+    const to = receiveBuffer.ring.at(rcvNxt);
+    const taken = bulk.readRun(to, at, strideBytes, this.#frameAt, this.#headerBytes, numberAt, n, most, sum);
+    if (taken > 0) this.#accept(c, taken, n, nowUs);
+    return taken;
+  }
+
+  /** Segments until an ACK is due in the middle of a batch, which goes out as it would without runs. */
+  #untilAck(c: Connection, n: number): number {
+    const owed = (c.rcvNxt - c.lastAckSent) | 0;
+    return Math.ceil((c.stack.settings.ackBatchSegments.value * c.rcvMss - owed) / n);
+  }
+
+  /** Of all that a segment's checksum covers but number, checksum and data. */
+  #sum(c: Connection, n: number): number {
+    const { view, bulk } = this.#stack;
+    const at = this.#frameAt + this.#transportOffset;
+    const headerBytes = this.#headerBytes - this.#transportOffset;
+    const number = view.getInt32(at + NUMBER_OFFSET);
+    view.setInt32(at + NUMBER_OFFSET, 0);
+    view.setUint16(at + CHECKSUM_OFFSET, 0);
+    const sum = c.pseudoSum + headerBytes + n + bulk.sum(at, headerBytes);
+    view.setInt32(at + NUMBER_OFFSET, number);
+    return sum;
+  }
+
+  /** The data is in its place. Time, timestamps, ACK and window are those of the first segment. */
+  #accept(c: Connection, segments: number, n: number, nowUs: number): void {
+    const stack = this.#stack;
+    const bytes = segments * n;
+    c.rcvNxt = (c.rcvNxt + bytes) | 0;
+    c.sndWl1 = c.rcvNxt;
+    c.bytesReceived += bytes;
+    stack.receivedNow += segments;
+    stack.predictedDataNow += segments;
+    stack.predictedBytesNow += bytes;
+    scheduleAck(c, n, nowUs);
+    if (c.owner !== null) c.owner.onReadable();
+  }
+}
