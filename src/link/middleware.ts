@@ -1,5 +1,6 @@
 /**
- * A device around another device: passes every call on. What stands between overrides the calls it cares for.
+ * A device around another device: passes every call on. What stands between overrides the calls it cares for. It has no
+ * `runs`, so that each frame passes through it.
  *
  * Thread: the kernel's.
  */

@@ -10,6 +10,7 @@ import {
   CAP_SUPER_FRAMES,
   DEVICE_ALL_MULTICAST,
   DEVICE_PROMISCUOUS,
+  type Device,
   FrameBatch,
 } from './device.ts';
 import {
@@ -258,6 +259,51 @@ it.each([3, 40])('rings of %d ports let nobody wait for ever behind a busy port'
   }
   expect(turns).toHaveLength(4);
   expect(Math.max(...turns.map((turn, i) => turn - 10 * i))).toBeLessThan(3);
+});
+
+describe('runs of frames', () => {
+  const runText = (net: Segment, device: VniPort, text: string, count: number): number => {
+    const { runs } = device as Device;
+    if (runs === undefined) return 0;
+    const reserved = runs.reserveRun(HI, 1, 14 + text.length, count);
+    for (let i = 0; i < reserved; i++) {
+      const at = runs.runAt + i * runs.runStrideBytes;
+      net.arena.view.setUint16(at, HI);
+      net.arena.view.setInt32(at + 2, 1);
+      for (let c = 0; c < text.length; c++) net.arena.bytes[at + 14 + c] = text.charCodeAt(c);
+    }
+    if (reserved > 0) runs.commitRun(reserved, 14 + text.length, 0);
+    device.flush();
+    return reserved;
+  };
+
+  it('go to the destination of the frame before, as long as nothing about it has changed', () => {
+    const net = segment(3);
+    const a = net.open(0);
+    const b = net.open(1);
+    expect(runText(net, a, 'run', 3)).toBe(0);
+    send(net, a, HI, 1, 'one');
+    expect(runText(net, a, 'run', 3)).toBe(3);
+    expect(texts(net, b)).toEqual(['one', 'run', 'run', 'run']);
+    net.open(2);
+    expect(runText(net, a, 'run', 3)).toBe(0);
+    send(net, a, HI, 1, 'two');
+    expect(runText(net, a, 'run', 2)).toBe(2);
+    expect(texts(net, b)).toEqual(['two', 'run', 'run']);
+    expect(a.counters.snapshot()).toMatchObject({ txFrames: 7 });
+  });
+
+  it('are no longer than a frame may be, and no more than the ring takes', () => {
+    const net = segment(2, 65536);
+    const a = net.open(0);
+    const b = net.open(1);
+    send(net, a, HI, 1, 'one');
+    expect(runText(net, a, 'x'.repeat(1501), 2)).toBe(0);
+    const most = runText(net, a, 'x'.repeat(1000), 1000);
+    expect(most).toBeGreaterThan(20);
+    expect(runText(net, a, 'x'.repeat(1000), 1000)).toBe(0);
+    expect(texts(net, b)).toHaveLength(most + 1);
+  });
 });
 
 describe('ring sizes', () => {

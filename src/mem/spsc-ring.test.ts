@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Arena } from './arena.ts';
-import { formatRing, RING_CONTROL_BYTES, RingConsumer, RingProducer, ringBytes } from './spsc-ring.ts';
+import { formatRing, RING_CONTROL_BYTES, RingConsumer, RingProducer, recordBytes, ringBytes } from './spsc-ring.ts';
 
 const CAPACITY = 4096;
 const HEAD = 128 / 4;
@@ -205,6 +205,66 @@ describe('attaching', () => {
   });
 });
 
+describe('runs of records', () => {
+  it('come out as single ones do, whatever was reserved, published, read and released in between', () => {
+    const step = fc.record({ lengthBytes: fc.integer({ min: 0, max: 700 }), count: fc.integer({ min: 1, max: 40 }) });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(step, fc.boolean(), fc.nat(5)), { maxLength: 60 }), (steps) => {
+        const ring = setUp();
+        const { producer, consumer, arena } = ring;
+        const dataAt = ring.ringAt + RING_CONTROL_BYTES;
+        const sent: number[] = [];
+        const read: number[] = [];
+        let number = 0;
+        const take = (limit: number): void => {
+          const count = consumer.receive(at, length, meta, 0, limit);
+          for (let i = 0; i < count; i++)
+            read.push(meta[i] as number, length[i] as number, arena.bytes[at[i] as number] as number);
+          consumer.release();
+        };
+        for (const [{ lengthBytes, count }, single, limit] of steps) {
+          const reserved = single ? 0 : producer.reserveRun(lengthBytes, count);
+          const stride = recordBytes(lengthBytes);
+          if (reserved > 0) {
+            expect(reserved).toBeLessThanOrEqual(count);
+            expect(producer.runAt).toBeGreaterThanOrEqual(dataAt + 10);
+            expect(producer.runAt + (reserved - 1) * stride + lengthBytes).toBeLessThanOrEqual(dataAt + CAPACITY);
+            for (let i = 0; i < reserved; i++) arena.bytes[producer.runAt + i * stride] = 0x77;
+            producer.commitRun(reserved, lengthBytes, number);
+            for (let i = 0; i < reserved; i++) sent.push(number, lengthBytes, 0x77);
+            number++;
+          } else {
+            const place = producer.reserve(lengthBytes);
+            if (place >= 0) {
+              arena.bytes[place] = 0x33;
+              producer.commit(lengthBytes, number);
+              sent.push(number++, lengthBytes, 0x33);
+            }
+          }
+          if (limit > 0) producer.publish();
+          take(limit * 10);
+        }
+        producer.publish();
+        for (let i = 0; i < 10; i++) take(64);
+        expect([producer.broken, consumer.broken]).toEqual(['', '']);
+        expect(read).toEqual(sent);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('fill the ring to the last record that fits before its end, and no further', () => {
+    const ring = setUp();
+    expect(ring.producer.reserveRun(502, 100)).toBe(8);
+    expect(ring.producer.reserveRun(600, 100)).toBe(6);
+    ring.producer.commitRun(6, 600, 0);
+    // What is left before the end is for `reserve` to skip.
+    expect(ring.producer.reserveRun(600, 100)).toBe(0);
+    expect(ring.producer.reserve(600)).toBe(-1);
+    expect(ring.producer.reserveRun(100, 100)).toBe(2);
+  });
+});
+
 describe('any garbage', () => {
   it('never throws, never points outside, and breaks at most this ring', () => {
     const write = fc.record({ word: fc.nat(ringBytes(CAPACITY) / 4 - 1), value: fc.oneof(fc.integer(), fc.nat(8192)) });
@@ -222,6 +282,12 @@ describe('any garbage', () => {
             expect(place).toBeGreaterThanOrEqual(dataAt + 10);
             expect(place + (word % 300)).toBeLessThanOrEqual(dataAt + CAPACITY);
             ring.producer.commit(word % 300, value);
+          }
+          const run = ring.producer.reserveRun(word % 300, 1 + (word % 5));
+          if (run > 0) {
+            expect(ring.producer.runAt).toBeGreaterThanOrEqual(dataAt + 10);
+            expect(ring.producer.runAt + run * recordBytes(word % 300) - 10).toBeLessThanOrEqual(dataAt + CAPACITY);
+            ring.producer.commitRun(run, word % 300, value);
           }
           ring.words[word] = value;
           ring.producer.publish();

@@ -1,0 +1,219 @@
+import { describe, expect, it } from 'vitest';
+import { Errno } from '../base/errors.ts';
+import { SeededRng } from '../base/rng.ts';
+import { IP6_ANY } from '../inet/ip6/address-table.ts';
+import { CAP_CHECKSUM_PARTIAL, type Device, type FrameBatch, type FrameRuns } from '../link/device.ts';
+import { createNetwork, networkBytes, openVni } from '../link/index.ts';
+import { Middleware } from '../link/middleware.ts';
+import { Arena } from '../mem/index.ts';
+import type { StreamSocket } from '../socket/socket.ts';
+import { Kernel } from './kernel.ts';
+
+const HEAP_BYTES = 16 << 20;
+const PORT = 7;
+
+/** In front of the sender: with or without runs, which are counted. */
+class Counted extends Middleware implements FrameRuns {
+  readonly runs?: FrameRuns;
+  readonly #inner: FrameRuns;
+  frames = 0;
+
+  constructor(inner: Device, runs: boolean) {
+    super(inner);
+    this.#inner = inner.runs as FrameRuns;
+    if (runs) this.runs = this;
+  }
+
+  get runAt(): number {
+    return this.#inner.runAt;
+  }
+  get runStrideBytes(): number {
+    return this.#inner.runStrideBytes;
+  }
+  reserveRun(hi: number, lo: number, lengthBytes: number, count: number): number {
+    return this.#inner.reserveRun(hi, lo, lengthBytes, count);
+  }
+  commitRun(count: number, lengthBytes: number, meta: number): void {
+    this.frames += count;
+    this.#inner.commitRun(count, lengthBytes, meta);
+  }
+}
+
+/** In front of the receiver: notes what comes in, and does to it what the test wants. */
+class Wire extends Middleware {
+  readonly #bytes: Uint8Array;
+  readonly frames: string[] = [];
+  /** By number of the frame. */
+  damaged: (frame: number) => boolean = () => false;
+  #count = 0;
+
+  constructor(inner: Device, bytes: Uint8Array) {
+    super(inner);
+    this.#bytes = bytes;
+  }
+
+  override receive(batch: FrameBatch): number {
+    const count = this.inner.receive(batch);
+    for (let i = 0; i < count; i++) {
+      const at = batch.at[i] as number;
+      const end = at + (batch.length[i] as number);
+      const text = Buffer.from(this.#bytes.subarray(at, end)).toString('latin1');
+      this.frames.push(`${batch.meta[i]} ${text}`);
+      if (this.damaged(this.#count++)) (this.#bytes[end - 1] as number) ^= 1;
+    }
+    return count;
+  }
+}
+
+interface Options {
+  runs: boolean;
+  /** The receiver finds no segment that continues another. */
+  single?: boolean;
+  ipv6?: boolean;
+  partial?: boolean;
+  timestamps?: boolean;
+  mtuBytes?: number;
+  damaged?: (frame: number) => boolean;
+}
+
+interface Result {
+  /** As the receiver's device gives them. */
+  frames: string[];
+  framesInRuns: number;
+  segmentsByRun: number;
+  received: Uint8Array;
+  sender: Record<string, number>;
+  receiver: Record<string, number>;
+}
+
+const DATA: Uint8Array = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 31 + (i >> 9)) & 0xff);
+
+function bring(options: Options) {
+  const ports = { ports: 2 };
+  const arena = Arena.create(networkBytes(ports) + 2 * HEAP_BYTES + (8 << 20));
+  const network = createNetwork(arena, ports);
+  let now = 1_000_000;
+  const open = (port: number, wrap: (device: Device) => Device): Kernel => {
+    const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
+    const host = { rng: new SeededRng(port + 1), nowUs: () => now, epochNs: 0n, requestWork: () => {} };
+    const kernel = new Kernel({ name: `k${port}`, arena, host, heap, ipv6: options.ipv6 ?? false });
+    const device = openVni(arena, kernel.bulk, network, port, {
+      name: `k${port}/eth0`,
+      mac: { hi: 0x0200, lo: port + 1 },
+      mtuBytes: options.mtuBytes ?? 1500,
+      capabilities: options.partial ? CAP_CHECKSUM_PARTIAL : 0,
+      doorbellAt: 0,
+    });
+    kernel.attach(wrap(device), 'eth0');
+    const address = options.ipv6 ? `2001:db8::${port + 1}` : `192.0.2.${port + 1}`;
+    const prefixLength = options.ipv6 ? 64 : 24;
+    kernel.control('interface.set', { name: 'eth0', addAddress: { address, prefixLength } });
+    if (options.timestamps === false) kernel.control('sysctl.set', { name: 'net.inet.tcp.timestamps', value: 0 });
+    return kernel;
+  };
+  const front = { counted: null as Counted | null, wire: null as Wire | null };
+  const sender = open(0, (device) => (front.counted = new Counted(device, options.runs)));
+  const receiver = open(1, (device) => (front.wire = new Wire(device, arena.bytes)));
+  const wire = front.wire as unknown as Wire;
+  const turn = (us = 50): void => {
+    for (const kernel of [sender, receiver]) {
+      kernel.doWork(now);
+      kernel.flush();
+    }
+    now += us;
+  };
+  return { sender, receiver, wire, counted: front.counted as unknown as Counted, turn };
+}
+
+function transfer(options: Options): Result {
+  const { sender, receiver, wire, counted, turn } = bring(options);
+  let segmentsByRun = 0;
+  const { readRun } = receiver.bulk;
+  const count = (...args: Parameters<typeof readRun>): number => {
+    const taken = options.single ? 0 : readRun.apply(receiver.bulk, args);
+    segmentsByRun += taken;
+    return taken;
+  };
+  Object.defineProperty(receiver.bulk, 'readRun', { value: count });
+  const family = options.ipv6 ? 6 : 4;
+  const listener = receiver.sockets.stream(family);
+  expect(listener.bind(options.ipv6 ? IP6_ANY : 0, PORT)).toBe(0);
+  listener.listen(1);
+  const socket = sender.sockets.stream(family);
+  const peer = sender.inet.addressText.parse(options.ipv6 ? '2001:db8::2' : '192.0.2.2') as number;
+  expect([0, -Errno.EINPROGRESS]).toContain(socket.connect(peer, PORT));
+  let accepted: StreamSocket | null = null;
+  // Address detection takes a second.
+  for (let turns = 0; accepted === null && turns < 1000; turns++) {
+    turn(10_000);
+    accepted = listener.accept();
+  }
+  wire.frames.length = 0;
+  wire.damaged = options.damaged ?? wire.damaged;
+  const received = new Uint8Array(DATA.length + 1);
+  let [sent, got] = [0, 0];
+  for (let turns = 0; got < DATA.length; turns++) {
+    if (turns > 100_000) throw new Error(`only ${got} of ${DATA.length} bytes arrived`);
+    const taken = socket.send(DATA, sent, DATA.length - sent);
+    if (taken > 0) sent += taken;
+    turn();
+    for (let n = 1; n > 0; got += Math.max(n, 0)) {
+      n = (accepted as StreamSocket).receive(received, got, received.length - got);
+    }
+  }
+  for (let turns = 0; turns < 10; turns++) turn();
+  const tcp = (kernel: Kernel): Record<string, number> =>
+    Object.fromEntries(Object.entries(kernel.counters.snapshot()).filter(([name]) => name.startsWith('tcp')));
+  return {
+    frames: wire.frames,
+    framesInRuns: counted.frames,
+    segmentsByRun,
+    received: received.slice(0, got),
+    sender: tcp(sender),
+    receiver: tcp(receiver),
+  };
+}
+
+describe.each([
+  ['IPv4', {}],
+  ['IPv4, checksum as a flag', { partial: true }],
+  ['IPv4 without timestamps', { timestamps: false }],
+  ['IPv4, MTU 9000', { mtuBytes: 9000 }],
+  ['IPv4, segments of an odd length', { mtuBytes: 999 }],
+  ['IPv6', { ipv6: true }],
+] as const)('runs of segments, %s', (_name, options) => {
+  const byRun = transfer({ ...options, runs: true });
+
+  it('carry the data, and most of it', () => {
+    expect(byRun.received).toEqual(DATA);
+    expect(byRun.framesInRuns).toBeGreaterThan(byRun.frames.length * 0.8);
+    expect(byRun.segmentsByRun).toBeGreaterThan(byRun.frames.length * 0.6);
+  });
+
+  it('are, byte for byte, what goes out one by one, and are counted alike', () => {
+    const oneByOne = transfer({ ...options, runs: false });
+    expect(oneByOne.framesInRuns).toBe(0);
+    expect(oneByOne.frames).toEqual(byRun.frames);
+    expect(oneByOne.sender).toEqual(byRun.sender);
+    expect(oneByOne.receiver).toEqual(byRun.receiver);
+  });
+
+  it('leave behind what segments taken one by one do', () => {
+    const single = transfer({ ...options, runs: true, single: true });
+    expect(single.segmentsByRun).toBe(0);
+    expect(single.received).toEqual(DATA);
+    expect(single.frames).toEqual(byRun.frames);
+    expect(single.sender).toEqual(byRun.sender);
+    expect(single.receiver).toEqual(byRun.receiver);
+  });
+});
+
+describe('a damaged segment in a run', () => {
+  it('is dropped and counted, and sent again', () => {
+    const bad = new Set([3, 17, 18, 40, 100, 101, 163]);
+    const { received, receiver, segmentsByRun } = transfer({ runs: true, damaged: (frame) => bad.has(frame) });
+    expect(received).toEqual(DATA);
+    expect(receiver['tcp-discarded-bad-checksum']).toBe(bad.size);
+    expect(segmentsByRun).toBeGreaterThan(100);
+  });
+});
