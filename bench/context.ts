@@ -17,8 +17,8 @@ export interface Figure {
 /** One bench, as `mk bench NAME` runs it. */
 export interface Bench {
   run(context: BenchContext): Promise<Row[]>;
-  /** Pictures of the rows; without this, one with bars per unit is drawn. */
-  figures?(rows: readonly Row[]): Figure[];
+  /** Pictures of the rows; without this, one with bars per unit is drawn. `where`: one line, with what and where it was measured. */
+  figures?(rows: readonly Row[], where: string): Figure[];
 }
 
 export interface Effort {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { BENCH_NAMES } from '../src/cli/bench.ts';
 import type { Bench } from './context.ts';
 import { BenchError, listBenches, runBench, runModule } from './main.ts';
 
@@ -34,9 +35,10 @@ function recorder(): { write(text: string): void; text: string } {
   return record;
 }
 
-it('lists what there is, one line each', () => {
+it('lists what there is, one line each, as the help text names it', () => {
   const benches = listBenches();
-  expect(benches.map(({ name }) => name)).toEqual(['http', 'stream', 'dgram', 'connect', 'boot', 'mint', 'peers']);
+  expect(benches.map(({ name }) => name)).toEqual(['mint', 'stream', 'dgram', 'http', 'connect', 'boot', 'peers']);
+  expect(BENCH_NAMES).toEqual(benches.map(({ name }) => name));
   for (const { about } of benches) expect(about).toMatch(/^[^\n]{10,}$/);
 });
 
@@ -79,6 +81,10 @@ it('says when the folder for results cannot be made', async () => {
   const file = join(folder, 'a-file');
   writeFileSync(file, '');
   await expect(runModule('small', bench, { out: join(file, 'x') })).rejects.toThrow(BenchError);
+});
+
+it.runIf(process.platform === 'linux')('says so, too, where the system makes no folders', async () => {
+  await expect(runModule('small', bench, { out: '/proc/bench/x' })).rejects.toThrow(/^\/proc\/bench: /);
 });
 
 it('ends when interrupted', async () => {

@@ -4,9 +4,9 @@
  * product does not load it.
  */
 
-import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { arch, cpus, loadavg, platform, release } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Bench, BenchContext, type Figure, FULL_EFFORT, QUICK_EFFORT } from './context.ts';
 import { barsOf, drawSvg, NoFigure } from './harness/figure.ts';
 import { openInstruments } from './harness/measure.ts';
@@ -25,9 +25,9 @@ interface Entry {
 
 /** One line per bench; its module is loaded when it is run. */
 const BENCHES: Record<string, Entry> = {
-  http: {
-    about: "requests/s of node:http between two kernels, keep-alive, against Node's own stack",
-    load: async () => ({ bench: (await import('./path/face.ts')).http }),
+  mint: {
+    about: 'frames, UDP and TCP through shared memory, beside the paper on Mint VNI, a ring in C and Linux',
+    load: () => import('./paper/mint.ts'),
   },
   stream: {
     about: "Gbit/s of one node:net connection between two kernels, against Node's own stack",
@@ -37,6 +37,10 @@ const BENCHES: Record<string, Entry> = {
     about: "datagrams/s of node:dgram between two kernels, against Node's own stack",
     load: async () => ({ bench: (await import('./path/face.ts')).dgram }),
   },
+  http: {
+    about: "requests/s of node:http between two kernels, keep-alive, against Node's own stack",
+    load: async () => ({ bench: (await import('./path/face.ts')).http }),
+  },
   connect: {
     about: "new connections/s of node:net between two kernels, against Node's own stack",
     load: async () => ({ bench: (await import('./path/face.ts')).connect }),
@@ -44,10 +48,6 @@ const BENCHES: Record<string, Entry> = {
   boot: {
     about: 'time and memory to bring 4, 32 and 128 kernels up, and what they cost idle',
     load: () => import('./path/boot.ts'),
-  },
-  mint: {
-    about: 'frames, UDP and TCP through shared memory, beside the paper on Mint VNI, a ring in C and Linux',
-    load: () => import('./paper/mint.ts'),
   },
   peers: {
     about: "what ours is held against, alone: memcpy and a ring in C, Node's own stack, iperf3 over loopback and veth",
@@ -167,9 +167,14 @@ function write(file: string, text: string): void {
 
 function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    // Not `recursive`: where the system refuses a folder as if its parent were missing (/proc), Node 20 tries for ever.
+    if (!existsSync(folder)) {
+      makeFolder(dirname(folder));
+      mkdirSync(folder);
+    }
     accessSync(folder, constants.W_OK);
   } catch (error) {
+    if (error instanceof BenchError) throw error;
     throw new BenchError(`${folder}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
@@ -184,7 +189,8 @@ async function writeResults(
 ): Promise<string[]> {
   const files = [join(out, `${name}.json`)];
   write(files[0] as string, `${JSON.stringify({ bench: name, environment, rows }, null, 2)}\n`);
-  const figures = bench.figures?.(rows) ?? [{ spec: barsOf(`mk bench ${name}`, headline(name, environment), rows) }];
+  const where = headline(name, environment);
+  const figures = bench.figures?.(rows, where) ?? [{ spec: barsOf(`mk bench ${name}`, where, rows) }];
   try {
     for (const figure of figures) files.push(await writeFigure(out, name, figure));
   } catch (error) {

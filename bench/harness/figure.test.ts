@@ -23,13 +23,27 @@ it('draws a panel per unit with every measured row, and the paper beside it', as
     'round trip',
     'Gbit/s',
     '>ns<',
-    '81.0 (far)',
+    '>81.0 (far), paper 78.8<',
     '#c1121f',
   ]) {
     expect(svg).toContain(text);
   }
   expect(svg).not.toContain('iperf3');
   expect(svg).not.toContain('Mpps');
+});
+
+it('cuts no name short', async () => {
+  const names = ['checksum computed', 'checksum flag'].map(
+    (end) => `a row with a name as long as rows of benches have, ${end}`,
+  );
+  const svg = await drawSvg(
+    barsOf(
+      'mk bench b',
+      'where',
+      names.map((name) => row(name, 'Mpps', 1)),
+    ),
+  );
+  for (const name of names) expect(svg).toContain(`>${name}<`);
 });
 
 it('leaves a panel of nothing lost to the table', () => {

@@ -3,7 +3,7 @@
  * Thread: the harness's main thread. vega and vega-lite are development dependencies and loaded only when a figure is drawn.
  */
 
-import type { Row, Unit } from './row.ts';
+import { type Row, SYSTEMS, type System, type Unit } from './row.ts';
 import { shown } from './table.ts';
 
 /** Thrown when vega is not installed; the message is the one line to show. */
@@ -21,7 +21,10 @@ interface Drawing {
   compile(spec: unknown): { spec: unknown };
 }
 
-const COLOURS = { multikernel: '#0b6e4f', C: '#8d99ae', Node: '#3c6e9f', Linux: '#c58b2a' };
+const COLOURS: Record<System, string> = { multikernel: '#0b6e4f', C: '#8d99ae', Node: '#3c6e9f', Linux: '#c58b2a' };
+
+/** Every name in full: rows of a bench differ at their ends. */
+export const FIGURE_CONFIG: Spec = { font: 'sans-serif', axis: { labelLimit: 0 }, legend: { labelLimit: 0 } };
 
 /** Vega-lite specification: one panel of bars per unit, range of the samples as a rule, the paper's figure as a red tick. */
 export function barsOf(title: string, subtitle: string, rows: readonly Row[]): Spec {
@@ -29,6 +32,7 @@ export function barsOf(title: string, subtitle: string, rows: readonly Row[]): S
   const idle = rows.every((row) => row.unit !== '%' || !row.value);
   const drawn = rows.filter((row) => row.value !== null && !(idle && row.unit === '%'));
   const units = [...new Set(drawn.map((row) => row.unit))];
+  const systems = SYSTEMS.filter((system) => drawn.some((row) => row.system === system));
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: { text: title, subtitle, anchor: 'start' },
@@ -37,14 +41,15 @@ export function barsOf(title: string, subtitle: string, rows: readonly Row[]): S
       panelOf(
         unit,
         drawn.filter((row) => row.unit === unit),
+        systems,
       ),
     ),
     resolve: { scale: { x: 'independent' } },
-    config: { font: 'sans-serif', axis: { labelLimit: 420 } },
+    config: FIGURE_CONFIG,
   };
 }
 
-function panelOf(unit: Unit, rows: readonly Row[]): Spec {
+function panelOf(unit: Unit, rows: readonly Row[], systems: readonly System[]): Spec {
   const values = rows.map((row) => ({
     metric: row.metric,
     system: row.system,
@@ -52,7 +57,9 @@ function panelOf(unit: Unit, rows: readonly Row[]): Spec {
     low: row.low ?? row.value,
     high: row.high ?? row.value,
     paper: row.paper ?? null,
-    label: `${shown(row.value ?? 0)}${row.placement === 'near' || row.placement === 'unknown' ? '' : ` (${row.placement})`}`,
+    // Beside whatever reaches further to the right.
+    labelAt: Math.max(row.high ?? row.value ?? 0, row.paper ?? 0),
+    label: labelOf(row),
   }));
   const y = { field: 'metric', type: 'nominal', sort: null, title: null };
   return {
@@ -69,7 +76,7 @@ function panelOf(unit: Unit, rows: readonly Row[]): Spec {
             field: 'system',
             type: 'nominal',
             title: null,
-            scale: { domain: Object.keys(COLOURS), range: Object.values(COLOURS) },
+            scale: { domain: systems, range: systems.map((system) => COLOURS[system]) },
           },
         },
       },
@@ -84,10 +91,16 @@ function panelOf(unit: Unit, rows: readonly Row[]): Spec {
       },
       {
         mark: { type: 'text', align: 'left', dx: 5, fontSize: 10 },
-        encoding: { y, x: { field: 'high', type: 'quantitative' }, text: { field: 'label' } },
+        encoding: { y, x: { field: 'labelAt', type: 'quantitative' }, text: { field: 'label' } },
       },
     ],
   };
+}
+
+/** `81.2 (far), paper 78.8`: near is what is wanted, and not said. */
+function labelOf({ value, placement, paper }: Row): string {
+  const mark = placement === 'near' || placement === 'unknown' ? '' : ` (${placement})`;
+  return `${shown(value ?? 0)}${mark}${paper === undefined ? '' : `, paper ${shown(paper)}`}`;
 }
 
 /** Draws a vega-lite specification. Throws {@link NoFigure} when vega is not installed. */

@@ -114,12 +114,13 @@ function takeBatch(batch: FrameBatch, count: number, sinks: number, state: { nex
 function sendAll(device: Device): Record<string, number | null> {
   const sources = places(1);
   const rttBeforeNs = line.roundTrip();
-  const untilMs = performance.now() + run.ms + run.warmupMs;
   let sequence = 0;
   for (let turns = 1; ; turns++) {
     const sent = sendSome(device, sources, sequence, run.batch);
     sequence += sent;
-    if ((turns & 15) === 0 && performance.now() > untilMs) break;
+    if ((turns & 15) !== 0) continue;
+    if (line.enough) break;
+    line.checkLimit();
   }
   sendOne(device, sources, LAST);
   return { rttBeforeNs, rttAfterNs: line.roundTrip(), frames: sequence };
@@ -135,6 +136,7 @@ function receiveAll(device: Device): Record<string, number | null> {
   let from = 0;
   let damaged = 0;
   let idle = 0;
+  let turns = 0;
   while (!state.last) {
     const count = device.receive(batch);
     if (count === 0) {
@@ -143,10 +145,11 @@ function receiveAll(device: Device): Record<string, number | null> {
     }
     damaged += takeBatch(batch, count, sinks, state);
     device.release();
-    if (startMs === 0 && performance.now() - firstMs >= run.warmupMs) {
-      startMs = performance.now();
-      from = state.next;
-    }
+    if (startMs !== 0 && (line.enough || (++turns & 15) !== 0)) continue;
+    const nowMs = performance.now();
+    if (startMs !== 0) {
+      if (nowMs - startMs >= run.ms) line.tellEnough();
+    } else if (nowMs - firstMs >= run.warmupMs) [startMs, from] = [nowMs, state.next];
   }
   const seconds = (performance.now() - startMs) / 1000;
   line.roundTrip();

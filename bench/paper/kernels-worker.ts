@@ -13,6 +13,7 @@ import { Arena, Doorbell, type WasmMemory } from '#src/mem/index';
 import type { KernelRun } from './kernels.ts';
 import { WORKER_GRACE_MS } from './sides.ts';
 import { SpinLine } from './spin-line.ts';
+import { aloneTcp } from './tcp-alone.ts';
 import { answerTcp, askTcp, receiveTcp, sendTcp } from './tcp-side.ts';
 import { aloneUdp, answerUdp, askUdp, receiveUdp, sendUdp } from './udp-side.ts';
 
@@ -99,6 +100,7 @@ function openSide(side: 0 | 1): Side {
 
 function main(): Record<string, number | null> {
   if (run.kind === 'udpAlone') return aloneUdp(openSide(0), openSide(1));
+  if (run.kind === 'tcpAlone') return aloneTcp(openSide(0), openSide(1));
   const side = openSide(boot.side);
   const sender = boot.side === 0;
   line.meet();

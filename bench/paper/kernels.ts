@@ -19,7 +19,7 @@ import { CONTROL_BYTES } from './spin-line.ts';
 export const UDP_HEADERS_BYTES = 28;
 
 export interface KernelRun {
-  kind: 'udp' | 'udpRoundTrip' | 'udpAlone' | 'tcp' | 'tcpRoundTrip';
+  kind: 'udp' | 'udpRoundTrip' | 'udpAlone' | 'tcp' | 'tcpRoundTrip' | 'tcpAlone';
   /** Of one datagram; of one write for TCP. */
   payloadBytes: number;
   mtuBytes: number;
@@ -67,11 +67,20 @@ export function roundTripSubject(name: string, run: KernelRun): Subject {
 
 /** Time on one thread for a send call with its share of the flush, and for receiving a datagram. */
 export function udpAloneSubject(name: string, run: KernelRun): Subject {
+  return aloneSubject(name, { ...run, kind: 'udpAlone' });
+}
+
+/** Time on one thread for a segment with data: sent and acknowledged, taken and read. */
+export function tcpAloneSubject(name: string, run: KernelRun): Subject {
+  return aloneSubject(name, { ...run, kind: 'tcpAlone' });
+}
+
+function aloneSubject(name: string, run: KernelRun): Subject {
   const metrics: Metric[] = [
     { key: 'sendNs', metric: `${name}, send`, unit: 'ns' },
     { key: 'receiveNs', metric: `${name}, receive`, unit: 'ns' },
   ];
-  return { ...subject(name, metrics, { ...run, kind: 'udpAlone' }), placementMatters: false };
+  return { ...subject(name, metrics, run), placementMatters: false };
 }
 
 function subject(name: string, metrics: readonly Metric[], run: KernelRun): Subject {
@@ -84,6 +93,10 @@ function subject(name: string, metrics: readonly Metric[], run: KernelRun): Subj
   };
 }
 
+function isAlone({ kind }: KernelRun): boolean {
+  return kind === 'udpAlone' || kind === 'tcpAlone';
+}
+
 async function runKernels(run: KernelRun, signal: AbortSignal): Promise<Measured> {
   const options = { ports: 2, ...(run.ringBytes === null ? {} : { ringBytes: run.ringBytes }) };
   const arena = Arena.create(networkBytes(options) + CONTROL_BYTES + 2 * HEAP_BYTES + MORE_BYTES);
@@ -91,7 +104,7 @@ async function runKernels(run: KernelRun, signal: AbortSignal): Promise<Measured
   const controlAt = arena.allocate(CONTROL_BYTES, 4096);
   const heaps = [0, 1].map(() => arena.allocate(HEAP_BYTES, 4096));
   const doorbells = [0, 1].map(() => arena.allocateDoorbell());
-  const sides = run.kind === 'udpAlone' ? ([0] as const) : ([0, 1] as const);
+  const sides = isAlone(run) ? ([0] as const) : ([0, 1] as const);
   const boots = sides.map(
     (side): KernelBoot => ({
       memory: arena.memory,
@@ -110,7 +123,7 @@ async function runKernels(run: KernelRun, signal: AbortSignal): Promise<Measured
 }
 
 function measuredOf(run: KernelRun, near: SideResult, far: SideResult): Measured {
-  if (run.kind === 'udpAlone') {
+  if (isAlone(run)) {
     return { values: { sendNs: numberOf(near, 'sendNs'), receiveNs: numberOf(near, 'receiveNs') } };
   }
   const rtt = roundTripsOf(near);

@@ -18,6 +18,8 @@ import { CONTROL_BYTES } from './spin-line.ts';
 /** Words of the control area behind those of the spin line: frames sent and received by each side, word + 32 * side. */
 export const SENT_WORD = 256;
 export const RECEIVED_WORD = 384;
+/** Number of sides that have measured. */
+export const MEASURED_WORD = 512;
 const PAGE_BYTES = 4096;
 
 export const MESH_KERNELS: readonly number[] = [2, 4, 8, 16, 32];

@@ -4,12 +4,21 @@
  */
 
 import type { Figure } from '../context.ts';
-import { barsOf } from '../harness/figure.ts';
+import { barsOf, FIGURE_CONFIG } from '../harness/figure.ts';
 import { type Row, rowOf } from '../harness/row.ts';
 import { cRing } from '../peers/c-peers.ts';
 import type { Buffers } from './frames.ts';
 import { MESH_KERNELS, MESH_METRICS } from './mesh.ts';
-import { PAPER_TCP_GBPS, PAPER_UDP_GBPS, rawMetric, SIZES, tcpMetric, udpMetric } from './mint-rows.ts';
+import {
+  PAPER_TCP_GBPS,
+  PAPER_UDP_GBPS,
+  rawMetric,
+  SIZES,
+  SUPER_BYTES,
+  tcpMetric,
+  tcpSizeMetric,
+  udpMetric,
+} from './mint-rows.ts';
 
 interface Point {
   series: string;
@@ -29,7 +38,12 @@ function points(
   });
 }
 
-function lines(values: readonly Point[], x: { title: string; log: boolean }, yTitle: string, width = 520): object {
+interface Axis {
+  title: string;
+  log: boolean;
+}
+
+function lines(values: readonly Point[], x: Axis, y: Axis, width = 520): object {
   return {
     width,
     height: 260,
@@ -37,7 +51,7 @@ function lines(values: readonly Point[], x: { title: string; log: boolean }, yTi
     mark: { type: 'line', point: true },
     encoding: {
       x: { field: 'x', type: 'quantitative', title: x.title, scale: x.log ? { type: 'log', base: 2 } : { zero: true } },
-      y: { field: 'value', type: 'quantitative', title: yTitle },
+      y: { field: 'value', type: 'quantitative', title: y.title, scale: y.log ? { type: 'log' } : { zero: true } },
       color: { field: 'series', type: 'nominal', title: null, sort: null },
     },
   };
@@ -63,7 +77,7 @@ function paperPoints(): object {
   };
 }
 
-function throughput(rows: readonly Row[]): Figure {
+function throughput(rows: readonly Row[], where: string): Figure {
   const by = (metric: (size: number) => string): [number, string][] => SIZES.map((size) => [size, metric(size)]);
   const values = [
     ...points(rows, 'C ring, copy in and out', by(cRing)),
@@ -83,22 +97,24 @@ function throughput(rows: readonly Row[]): Figure {
       by((size) => udpMetric(size, 'computed')),
     ),
     ...points(rows, 'TCP, checksum computed', [
+      ...SIZES.map((size): [number, string] => [size, tcpSizeMetric(size, 'computed')]),
       [1500, tcpMetric('MTU 1500', 'computed')],
       [9000, tcpMetric('MTU 9000', 'computed')],
-      [65_536, tcpMetric('super-frames', 'computed')],
+      [SUPER_BYTES, tcpMetric('super-frames', 'computed')],
     ]),
   ];
   return {
     name: 'throughput',
     spec: {
-      title: { text: 'Between two kernels, one core each, by frame size', anchor: 'start' },
+      title: { text: 'Between two kernels, one core each, by frame size', subtitle: where, anchor: 'start' },
       background: 'white',
-      layer: [lines(values, { title: 'bytes', log: true }, 'Gbit/s'), paperPoints()],
+      config: FIGURE_CONFIG,
+      layer: [lines(values, { title: 'bytes', log: true }, { title: 'Gbit/s', log: true }), paperPoints()],
     },
   };
 }
 
-function kernels(rows: readonly Row[]): Figure {
+function kernels(rows: readonly Row[], where: string): Figure {
   const organisations = ['channels', 'shared'] as const;
   const by = (series: string, metric: (kernels: number, buffers: Buffers) => string): Point[] =>
     organisations.flatMap((buffers) =>
@@ -113,12 +129,13 @@ function kernels(rows: readonly Row[]): Figure {
   return {
     name: 'kernels',
     spec: {
-      title: { text: 'Growing number of kernels on two cores, raw frames of 1500 B', anchor: 'start' },
+      title: { text: 'Growing number of kernels on two cores, raw frames of 1500 B', subtitle: where, anchor: 'start' },
       background: 'white',
+      config: { ...FIGURE_CONFIG, legend: { labelLimit: 0, orient: 'bottom', columns: 1 } },
       hconcat: [
-        lines(by('', MESH_METRICS.gbps), x, 'Gbit/s', 220),
-        lines(by('', MESH_METRICS.memory), x, 'buffers, MiB', 220),
-        lines(share, x, 'share of the buffers in use, %', 220),
+        lines(by('', MESH_METRICS.gbps), x, { title: 'Gbit/s', log: false }, 220),
+        lines(by('', MESH_METRICS.memory), x, { title: 'buffers, MiB', log: false }, 220),
+        lines(share, x, { title: 'share of the buffers in use, %', log: false }, 220),
       ],
       resolve: { scale: { color: 'independent' } },
     },
@@ -126,7 +143,7 @@ function kernels(rows: readonly Row[]): Figure {
 }
 
 /** Throughput by size, growth with kernels, and everything as bars. */
-export function mintFigures(rows: readonly Row[]): Figure[] {
-  const bars = { name: 'all', spec: barsOf('mk bench mint', 'all rows', rows) };
-  return [throughput(rows), kernels(rows), bars];
+export function mintFigures(rows: readonly Row[], where: string): Figure[] {
+  const bars = { name: 'all', spec: barsOf('mk bench mint, all rows', where, rows) };
+  return [throughput(rows, where), kernels(rows, where), bars];
 }

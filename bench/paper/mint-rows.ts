@@ -8,6 +8,7 @@ import { aloneSubject, type FrameRun, roundTripSubject as frameRoundTrip, throug
 import {
   type KernelRun,
   roundTripSubject,
+  tcpAloneSubject,
   tcpSubject,
   UDP_HEADERS_BYTES,
   udpAloneSubject,
@@ -30,7 +31,12 @@ const WRITE_BYTES = 65_536;
 /** Ethernet header and FCS: a frame of 64 bytes is an IP packet of 46. */
 const ETHERNET_BYTES = 18;
 
+/** Frames of TCP below an MTU of 1500. */
+const TCP_SIZES: readonly number[] = SIZES.filter((size) => size < 1500);
+const IPV4_MTU_MIN = 68;
+
 type Checksum = KernelRun['checksum'];
+const CHECKSUMS: readonly Checksum[] = ['computed', 'flag'];
 
 export interface Durations {
   ms: number;
@@ -75,10 +81,20 @@ export function udpCostMetric(payloadBytes: number): string {
   return `cost of a UDP datagram of ${payloadBytes} B`;
 }
 
+/** Of a segment with data, by the frames it travels in. */
+export function tcpCostMetric(link: TcpLink): string {
+  return `cost of a TCP segment, ${link}`;
+}
+
 export type TcpLink = 'MTU 1500' | 'MTU 9000' | 'super-frames';
 
 export function tcpMetric(link: TcpLink, checksum: Checksum, ringBytes: number | null = null): string {
   return `TCP ${link}, checksum ${checksum}${buffer(ringBytes)}`;
+}
+
+/** TCP in Ethernet frames below 1500 B; from there on rows have the MTU in their name. */
+export function tcpSizeMetric(frameBytes: number, checksum: Checksum): string {
+  return `TCP ${frameBytes} B, checksum ${checksum}`;
 }
 
 /** Raw frames through the device contract. */
@@ -195,14 +211,25 @@ export function tcpSubjects(quick: boolean, durations: Durations): Subject[] {
       },
       link === 'MTU 1500' ? PAPER_TCP_GBPS : undefined,
     );
+  const sizes = quick ? [] : TCP_SIZES;
   return [
+    ...sizes.flatMap((size) => CHECKSUMS.map((checksum) => smallTcpSubject(size, { ...run, checksum }))),
     one('MTU 1500', 'computed'),
     one('MTU 1500', 'flag'),
     ...(quick ? [] : [one('MTU 9000', 'computed'), one('MTU 9000', 'flag')]),
     one('super-frames', 'computed'),
     ...(quick ? [] : [one('super-frames', 'flag')]),
     one('MTU 1500', 'computed', PAPER_BUFFER_BYTES),
+    tcpAloneSubject(tcpCostMetric('MTU 1500'), run),
+    ...(quick ? [] : [tcpAloneSubject(tcpCostMetric('super-frames'), { ...run, superFrames: true })]),
   ];
+}
+
+function smallTcpSubject(frameBytes: number, run: KernelRun): Subject {
+  const mtuBytes = frameBytes - ETHERNET_BYTES;
+  const subject = tcpSubject(tcpSizeMetric(frameBytes, run.checksum), { ...run, mtuBytes });
+  if (mtuBytes >= IPV4_MTU_MIN) return subject;
+  return { ...subject, missing: `its packets have ${mtuBytes} B, and IPv4 links take ${IPV4_MTU_MIN} (RFC 791)` };
 }
 
 /** What the paper left open: more kernels. */

@@ -7,6 +7,7 @@ import { aloneSubject, type FrameRun, roundTripSubject, throughputSubject } from
 import {
   type KernelRun,
   roundTripSubject as kernelRoundTrip,
+  tcpAloneSubject,
   tcpSubject,
   udpAloneSubject,
   udpSubject,
@@ -90,8 +91,23 @@ const through: Subject[] = [
   kernelRoundTrip('UDP round trip, asleep', { ...kernels, kind: 'udpRoundTrip', payloadBytes: 4, asleep: true }),
   tcpSubject('TCP', { ...kernels, payloadBytes: 65_536 }),
   tcpSubject('TCP, super-frames', { ...kernels, payloadBytes: 65_536, superFrames: true, checksum: 'flag' }),
+  tcpSubject('TCP in frames of 128 B', { ...kernels, payloadBytes: 65_536, mtuBytes: 110 }),
+  tcpAloneSubject('TCP alone', { ...kernels, payloadBytes: 65_536 }),
+  tcpAloneSubject('TCP alone, super-frames', { ...kernels, payloadBytes: 65_536, superFrames: true }),
   kernelRoundTrip('TCP round trip', { ...kernels, kind: 'tcpRoundTrip', payloadBytes: 4 }),
 ];
+
+it('TCP has a row for every frame size, or why there is none', () => {
+  const subjects = tcpSubjects(false, FULL_DURATIONS);
+  for (const size of [64, 128, 256, 512, 1024]) {
+    for (const checksum of ['computed', 'flag']) {
+      const subject = subjects.find(({ name }) => name === `TCP ${size} B, checksum ${checksum}`);
+      expect(subject?.missing).toEqual(size === 64 ? expect.stringMatching(/46 B.*RFC 791/) : undefined);
+    }
+  }
+  const names = subjects.map(({ name }) => name);
+  for (const link of ['MTU 1500', 'MTU 9000', 'super-frames']) expect(names).toContain(`TCP ${link}, checksum flag`);
+});
 
 it.each(through.map((subject) => [subject.name, subject] as const))(
   'two kernels, %s: all arrive whole',
@@ -149,11 +165,22 @@ describe.each([
   });
 
   it('are drawn, with the points of the paper', async () => {
-    const figures = mintFigures(all);
+    const figures = mintFigures(all, 'this machine');
     expect(figures.map(({ name }) => name)).toEqual(['throughput', 'kernels', 'all']);
-    const [throughput] = await Promise.all(figures.map(({ spec }) => drawSvg(spec)));
+    const [throughput, kernels, bars] = await Promise.all(figures.map(({ spec }) => drawSvg(spec)));
     expect(throughput).toContain('paper, UDP: 78.79');
     expect(throughput).toContain('paper, TCP: 10.51');
-    expect(throughput).toContain('UDP, checksum computed');
+    for (const series of [
+      'raw frames',
+      'UDP, checksum computed',
+      'UDP, checksum carried as a flag',
+      'TCP, checksum computed',
+    ]) {
+      expect(throughput).toContain(`>${series}<`);
+    }
+    for (const series of ['a buffer per channel, mean', 'one shared buffer, peak'])
+      expect(kernels).toContain(`>${series}<`);
+    for (const row of all) if (row.value !== null) expect(bars).toContain(`>${row.metric}<`);
+    for (const svg of [throughput, kernels, bars]) expect(svg).toContain('this machine');
   });
 });

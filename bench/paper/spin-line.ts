@@ -10,6 +10,7 @@ const PING_WORD = 0;
 const PONG_WORD = 32;
 const MEET_WORD = 64;
 const DONE_WORD = 96;
+const ENOUGH_WORD = 128;
 /** Bytes of the control area; the first KiB belongs to the line, the rest to whoever laid it out. */
 export const CONTROL_BYTES = 4096;
 
@@ -65,6 +66,15 @@ export class SpinLine {
 
   get finished(): boolean {
     return Atomics.load(this.words, this.control + DONE_WORD) === 1;
+  }
+
+  /** The receiving side has measured: the sending side goes on until then, however late the other came to it. */
+  tellEnough(): void {
+    Atomics.store(this.words, this.control + ENOUGH_WORD, 1);
+  }
+
+  get enough(): boolean {
+    return Atomics.load(this.words, this.control + ENOUGH_WORD) === 1;
   }
 
   private ping(): number | null {

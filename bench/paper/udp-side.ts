@@ -95,16 +95,17 @@ function openReceiver({ kernel, run }: Side, tally: Tally): () => void {
 }
 
 export function sendUdp(side: Side): Record<string, number> {
-  const { kernel, run, line } = side;
+  const { kernel, line } = side;
   const send = openSender(side);
   line.meet(); // the receiver is bound
-  const untilMs = performance.now() + run.ms + run.warmupMs;
   let sequence = 0;
   for (let turns = 1; ; turns++) {
     for (let i = 0; i < BATCH && send(sequence) >= 0; i++) sequence++;
     kernel.flush();
     side.work();
-    if ((turns & 15) === 0 && performance.now() > untilMs) break;
+    if ((turns & 15) !== 0) continue;
+    if (line.enough) break;
+    line.checkLimit();
   }
   kernel.flush();
   line.finish();
@@ -117,15 +118,17 @@ export function receiveUdp(side: Side): Record<string, number> {
   const drain = openReceiver(side, tally);
   line.meet();
   const firstMs = performance.now();
-  let [startMs, from, fromSequence, quiet] = [0, 0, 0, 0];
+  let [startMs, from, fromSequence, quiet, turns] = [0, 0, 0, 0, 0];
   while (quiet < QUIET_TURNS) {
     const before = tally.received;
     side.work();
     drain();
     quiet = tally.received === before && line.finished ? quiet + 1 : 0;
-    if (startMs !== 0 || tally.received === before) continue;
+    if (tally.received === before || (startMs !== 0 && (line.enough || (++turns & 15) !== 0))) continue;
     const nowMs = performance.now();
-    if (nowMs - firstMs >= run.warmupMs) [startMs, from, fromSequence] = [nowMs, tally.received, tally.next];
+    if (startMs !== 0) {
+      if (nowMs - startMs >= run.ms) line.tellEnough();
+    } else if (nowMs - firstMs >= run.warmupMs) [startMs, from, fromSequence] = [nowMs, tally.received, tally.next];
   }
   // The quiet turns at the end are some microseconds of the whole.
   const seconds = (performance.now() - startMs) / 1000;

@@ -21,16 +21,35 @@ interface Benches {
   runBench(name: string, options: BenchOptions & { signal: AbortSignal }): Promise<unknown>;
 }
 
+/** Those of bench/main, whose loading costs more than a help text is worth. */
+export const BENCH_NAMES: readonly string[] = ['mint', 'stream', 'dgram', 'http', 'connect', 'boot', 'peers'];
+
+const HELP = `
+The table: VALUE is the median of N repetitions, LOW-HIGH their range, RTT the spin round trips of two threads just before and
+after them, in ns. PLACEMENT is near when all of those say that the cores share a cache, far when none does. A repetition on
+far cores or beside other busy programs is repeated, and left out when there is a better one; NOTE says so, and why a row
+has no value. VERSUS: the value divided by that of the row named there (above 1 a rate is higher, a time longer), and the
+figure of the paper.
+
+  mk bench                         what there is
+  mk bench mint --quick            a first impression
+  mk bench http --json > rows.json
+`;
+
 const BENCHES: URL = new URL(`../bench/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
 export function benchCommand(): Command {
   return new Command('bench')
-    .summary('measure')
-    .description('Run a bench and its peers in the same run. Without a name: list them.')
-    .argument('[name]', 'bench')
-    .option('--json', 'the rows as a JSON array')
-    .option('--quick', 'less of everything: done within a minute')
-    .option('--out <folder>', 'where results and figures go')
+    .summary('measure, beside what it is held against')
+    .description(
+      'Run a bench, and in the same run what it is held against: C, Linux, Node as it is. Prints a table; writes the rows as ' +
+        'JSON and draws them as SVG. Without a name: say what each bench measures.',
+    )
+    .argument('[name]', `one of: ${BENCH_NAMES.join(', ')}`)
+    .option('--json', 'print the rows as a JSON array')
+    .option('--quick', 'fewer and shorter repetitions: done within a minute')
+    .option('--out <folder>', 'where NAME.json and the figures go, made when missing', 'bench-results')
+    .addHelpText('after', HELP)
     .action(async (name: string | undefined, options: BenchOptions) => {
       if (!existsSync(BENCHES)) throw new CommandFailure('the benches are not built; run: npm run build');
       const benches = (await import(BENCHES.href)) as Benches;

@@ -7,7 +7,7 @@ import { LiveRegion } from './live.ts';
 import { formatTable } from './output.ts';
 import { createProgram } from './program.ts';
 import { divide } from './run.ts';
-import { formatCounters } from './stat.ts';
+import { countersNamed, formatCounters } from './stat.ts';
 
 describe('help', () => {
   it('is published as docs/generated/cli.md (vitest -u writes it)', async () => {
@@ -109,6 +109,14 @@ describe('tables', () => {
     const blocks = [{ name: 'api', values: { 'tcp-in': 3, 'tcp-out': 0, 'http.server.us.4': 9 } }];
     expect(formatCounters(blocks, '', false)).toBe('BLOCK  COUNTER  VALUE\napi    tcp-in   3\n');
     expect(formatCounters(blocks, 'out', true)).toContain('tcp-out  0\n');
+  });
+
+  it('take the counters of a name out of the blocks that have them', () => {
+    const blocks = [
+      { name: 'api', values: { 'tcp-in': 3, 'tcp-out': 0 } },
+      { name: 'api/eth0', values: { rxFrames: 1 } },
+    ];
+    expect(countersNamed(blocks, 'tcp-o')).toEqual([{ name: 'api', values: { 'tcp-out': 0 } }]);
   });
 });
 

@@ -25,14 +25,24 @@ export function statCommand(): Command {
     .argument('[word]', 'only counters whose name contains this')
     .option('-a, --all', 'also those that are 0')
     .addOption(labOption())
-    .option('--json', 'print JSON')
+    .option('--json', 'print JSON, zeros included')
     .action((node: string | undefined, word: string | undefined, options: StatOptions) =>
       withLab(options.lab, async (lab) => {
         const blocks = await lab.counters(node ?? null);
-        if (options.json) printJson(output, blocks);
+        if (options.json) printJson(output, word === undefined ? blocks : countersNamed(blocks, word));
         else output.write(formatCounters(blocks, word ?? '', options.all === true));
       }),
     );
+}
+
+/** The counters whose name contains `word`, and the blocks that have such. */
+export function countersNamed(blocks: readonly CounterBlock[], word: string): CounterBlock[] {
+  return blocks
+    .map(({ name, values }) => ({
+      name,
+      values: Object.fromEntries(Object.entries(values).filter(([counter]) => counter.includes(word))),
+    }))
+    .filter(({ values }) => Object.keys(values).length > 0);
 }
 
 export function formatCounters(blocks: readonly CounterBlock[], word: string, zeros: boolean): string {
@@ -58,8 +68,9 @@ export function topCommand(): Command {
   return new Command('top')
     .summary('watch the figures of a lab')
     .description(
-      'Requests per second, median latency, open connections and retransmissions of every node, from shared memory; ' +
-        'redrawn on a terminal, one line an interval in a pipe.',
+      'Watch requests per second, median latency, open connections and retransmissions of every node, from shared memory: no ' +
+        'kernel is asked. Redrawn on a terminal; one line an interval in a pipe, where a node without connections shows ' +
+        'its frames per second.',
     )
     .option('-n, --count <n>', 'end after so many')
     .option('-i, --interval <seconds>', 'seconds between two looks', '1')

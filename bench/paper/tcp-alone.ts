@@ -1,0 +1,89 @@
+/**
+ * Role: what a segment of a TCP connection costs each side: both kernels on one thread, in turn.
+ * Thread: a worker of the measurement (kernels-worker.ts).
+ */
+
+import { Counters } from '#src/mem/index';
+import type { StreamSocket } from '#src/socket/socket';
+import { damage, PERIOD, pattern } from '../path/programs/pattern.mjs';
+import type { Side } from './kernels-worker.ts';
+
+const PORT = 7;
+const READ_BYTES = 65_536;
+const EAGAIN = -11;
+/** Writes per turn of the sender, and turns in which nothing moves until the connection is called stuck. */
+const WRITES = 4;
+const QUIET_TURNS = 1_000_000;
+
+/** A turn of a kernel, and what it has to send. */
+function give({ kernel, work }: Side): void {
+  work();
+  kernel.flush();
+}
+
+/** The two ends of a connection. */
+function connect(sender: Side, receiver: Side): [StreamSocket, StreamSocket] {
+  const listener = receiver.kernel.sockets.stream();
+  if (listener.bind(0, PORT) < 0 || listener.listen(1) < 0) throw new Error('cannot listen');
+  const socket = sender.kernel.sockets.stream();
+  socket.setOption('noDelay', true);
+  socket.connect(sender.peer, PORT);
+  for (let turn = 0; turn < QUIET_TURNS; turn++) {
+    give(sender);
+    give(receiver);
+    const accepted = socket.state === 'ESTABLISHED' ? listener.accept() : null;
+    if (accepted !== null) return [socket, accepted];
+  }
+  throw new Error('no connection');
+}
+
+/** Segments with data that a kernel has sent. */
+function segmentCounter({ kernel }: Side): () => number {
+  const block = Counters.list(kernel.arena).find(({ name }) => name === kernel.name) as Counters;
+  const index = block.index('tcp-data-packets-sent');
+  return () => block.get(index);
+}
+
+/**
+ * Nanoseconds per segment with data: of the sender for writing, sending and taking acknowledgments, of the receiver for
+ * taking segments, acknowledging and reading. Nobody else holds the cache lines.
+ */
+export function aloneTcp(sender: Side, receiver: Side): Record<string, number> {
+  const { run } = sender;
+  const [socket, peer] = connect(sender, receiver);
+  const [data, expected, into] = [pattern(run.payloadBytes), pattern(0), new Uint8Array(READ_BYTES)];
+  const segments = segmentCounter(sender);
+  const warmMs = performance.now() + run.warmupMs;
+  const untilMs = warmMs + run.ms;
+  let [sendMs, receiveMs, counted, sent, received, damaged, quiet] = [0, 0, 0, 0, 0, 0, 0];
+  for (let startMs = performance.now(); startMs < untilMs && quiet < QUIET_TURNS; ) {
+    const before = segments();
+    for (let i = 0, n = 1; i < WRITES && n > 0; i++) {
+      n = socket.send(data, sent % PERIOD, run.payloadBytes);
+      if (n > 0) sent += n;
+      else if (n !== EAGAIN) throw new Error(`send: error ${n}`);
+    }
+    give(sender);
+    const middleMs = performance.now();
+    receiver.work();
+    for (let n = 1; n > 0; ) {
+      n = peer.receive(into, 0, READ_BYTES);
+      if (n <= 0) break;
+      damaged += damage(expected, into.subarray(0, n), received);
+      received += n;
+    }
+    receiver.kernel.flush();
+    const endMs = performance.now();
+    const moved = segments() - before;
+    quiet = moved > 0 ? 0 : quiet + 1;
+    // Turns in which the sender waits for a timer are not work.
+    if (startMs >= warmMs && moved > 0) {
+      sendMs += middleMs - startMs;
+      receiveMs += endMs - middleMs;
+      counted += moved;
+    }
+    startMs = endMs;
+  }
+  if (counted === 0) throw new Error('the connection stood still');
+  return { sendNs: (sendMs * 1e6) / counted, receiveNs: (receiveMs * 1e6) / counted, damaged };
+}
