@@ -9,9 +9,9 @@ import { Worker } from 'node:worker_threads';
 export type SideResult = Record<string, unknown>;
 
 /** How long workers may take beyond what they measure, ms. */
-const GRACE_MS = 25_000;
+const GRACE_MS = 100_000;
 /** What a worker allows itself: less, so that its own error, which says more, comes first. */
-export const WORKER_GRACE_MS = 20_000;
+export const WORKER_GRACE_MS = 90_000;
 
 /** One worker per entry of `data`; their one message each, in order. Rejects when one fails, when `ms` and the grace passed, or when aborted. */
 export async function runSides(

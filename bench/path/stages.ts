@@ -41,7 +41,7 @@ export interface PairResult {
 }
 
 /** Grace over the measured time for start, connecting and parting, in ms. */
-const GRACE_MS = 15_000;
+const GRACE_MS = 60_000;
 
 /**
  * Runs server and client of a pair at the same time; both get `--host` and `--port`, unless `socketPath` is given (`--path`).

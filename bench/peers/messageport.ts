@@ -15,7 +15,7 @@ export interface MessagePortRun {
   transfer: boolean;
 }
 
-const GRACE_MS = 10_000;
+const GRACE_MS = 60_000;
 
 /** Round trip of 4 bytes, and streams of 64 KiB copied and transferred. */
 export function messagePortSubjects({ ms }: { ms: number }): Subject[] {

@@ -54,7 +54,7 @@ describe.runIf(namespacesMissing() === undefined)('veth pair', () => {
   it('is made with real 1500-byte packets, and removed', async () => {
     const peers = new CompiledPeers();
     const pair = new VethPair(peers);
-    const ip = (...args: string[]): Promise<string> => runTool('ip', args, { limitMs: 10_000, signal });
+    const ip = (...args: string[]): Promise<string> => runTool('ip', args, { limitMs: 60_000, signal });
     try {
       expect(await ip('-n', pair.server, '-o', 'address', 'show', 'veth0')).toContain('198.18.0.1/30');
       expect(await ip('-n', pair.client, '-o', 'address', 'show', 'veth0')).toContain('198.18.0.2/30');

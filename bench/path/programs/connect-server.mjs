@@ -7,7 +7,7 @@ const { values } = parseArgs({
   options: {
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '0' },
-    'limit-s': { type: 'string', default: '60' },
+    'limit-s': { type: 'string', default: '120' },
   },
 });
 let accepted = 0;

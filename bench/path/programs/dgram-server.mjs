@@ -11,7 +11,7 @@ const { values } = parseArgs({
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '0' },
     'warmup-ms': { type: 'string', default: '200' },
-    'limit-s': { type: 'string', default: '60' },
+    'limit-s': { type: 'string', default: '120' },
   },
 });
 const GOODBYE = 0xffffffff;

@@ -15,7 +15,7 @@ const { values } = parseArgs({
 });
 const size = Number(values.bytes);
 const data = pattern(size);
-const giveUpMs = performance.now() + 10_000;
+const giveUpMs = performance.now() + 40_000;
 let total = 0;
 let writes = 0;
 let over = false;

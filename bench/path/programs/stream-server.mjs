@@ -10,7 +10,7 @@ const { values } = parseArgs({
     port: { type: 'string', default: '0' },
     path: { type: 'string' },
     'warmup-ms': { type: 'string', default: '200' },
-    'limit-s': { type: 'string', default: '60' },
+    'limit-s': { type: 'string', default: '120' },
   },
 });
 const warmupMs = Number(values['warmup-ms']);
