@@ -144,8 +144,10 @@ export class DnsQuery {
     this.#timer = startTimer(() => this.#try(), 0);
   }
 
+  /** From now on nothing that arrives is an answer; `complete` is called later. */
   cancel(): void {
-    startTimer(() => this.#finish('ECANCELLED'), 0);
+    if (!this.#end()) return;
+    startTimer(() => this.#complete('ECANCELLED'), 0);
   }
 
   #try(): void {
@@ -200,10 +202,15 @@ export class DnsQuery {
   }
 
   #finish(answer: Answer): void {
-    if (this.#done) return;
+    if (this.#end()) this.#complete(answer);
+  }
+
+  /** False when it had ended before. */
+  #end(): boolean {
+    if (this.#done) return false;
     this.#done = true;
     stopTimer(this.#timer);
     this.#close();
-    this.#complete(answer);
+    return true;
   }
 }

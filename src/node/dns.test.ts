@@ -140,3 +140,28 @@ describe('a resolver', () => {
     expect(await named('fd00::99', 80)).toEqual([-3008, null, null]);
   });
 });
+
+describe('a question to a server', () => {
+  it('that is cancelled is not answered, whatever arrives before its turn', async () => {
+    const sockets: SocketDouble = new SocketDouble(() => queueMicrotask(() => sockets.deliver()));
+    setFace({ sockets, names });
+    const resolver = new Resolver();
+    resolver.setServers([[4, '127.0.0.1', 5353]]);
+    const server = sockets.datagram();
+    server.bind(0, 5353);
+    server.onEvents = () => {
+      const bytes = new Uint8Array(512);
+      const from = { address: 0, port: 0, fullBytes: 0 };
+      const length = server.receive(bytes, 0, bytes.length, from);
+      if (length < 0) return;
+      bytes.set([0x81, 0x83], 2); // a response: no such name
+      server.send(bytes, 0, length, from.address, from.port);
+    };
+    const ask = (): Promise<unknown[]> => answer((request) => resolver.query(request, 'nowhere.example', 'A'));
+    const answered = ask();
+    expect(await answered).toEqual(['ENOTFOUND']);
+    const asked = ask();
+    resolver.cancel();
+    expect(await asked).toEqual(['ECANCELLED']);
+  });
+});
