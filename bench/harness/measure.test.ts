@@ -161,6 +161,23 @@ describe('measure', () => {
     expect(rows[1]).toMatchObject({ value: null, note: 'the time allowed was used up before its turn' });
   });
 
+  it('starts nothing that took too long before to end in the time allowed, but what is shorter', async () => {
+    const log: string[] = [];
+    const clock = { nowMs: 0 };
+    const lasting = (name: string, ms: number): Subject => ({
+      ...subject(name, [], log),
+      run: async () => {
+        log.push(name);
+        clock.nowMs += ms;
+        return { values: { v: 1 } };
+      },
+    });
+    const still = { ...instruments(), nowMs: () => clock.nowMs };
+    await measure([lasting('A', 60), lasting('B', 10)], options({ budgetMs: 125, instruments: still }));
+    // A B (70 ms), B (80); A would end at 140.
+    expect(log).toEqual(['A', 'B', 'B', 'B']);
+  });
+
   it('says which figure a measurement did not give', async () => {
     const rows = await measure([{ ...subject('A', []), run: async () => ({ values: {} }) }], options());
     expect(rows[0]).toMatchObject({ value: null, note: 'the measurement gave no such figure' });

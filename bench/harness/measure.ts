@@ -50,7 +50,7 @@ export interface MeasureOptions {
   repetitions: number;
   /** Further attempts per subject, to replace repetitions that were not quiet. */
   retries: number;
-  /** After this long no further repetition starts. */
+  /** After this long no further repetition starts, nor one that would by what it took before last longer than that. */
   budgetMs: number;
   /** How long to wait, after a repetition that strangers disturbed, for them to be quiet. Default: not at all. */
   patienceMs?: number;
@@ -70,6 +70,8 @@ interface Track {
   repetitions: Repetition[];
   failures: string[];
   wanted: number;
+  /** What the longest attempt took. */
+  longestMs: number;
 }
 
 /** After this many failures a subject is not tried again. */
@@ -86,10 +88,13 @@ export async function measure(subjects: readonly Subject[], options: MeasureOpti
       const one = tracks[(turn + i) % tracks.length] as Track;
       if (!unfinished(one)) continue;
       options.signal.throwIfAborted();
-      if (options.instruments.nowMs() >= endMs) return tracks.flatMap((each) => rowsOf(each, options));
+      const startMs = options.instruments.nowMs();
+      if (startMs >= endMs) return tracks.flatMap((each) => rowsOf(each, options));
+      if (startMs + one.longestMs >= endMs) continue;
       options.onProgress?.(`${options.bench}: ${one.subject.name}, repetition ${turn + 1}`);
       if (disturbed) await options.instruments.quiet(options.patienceMs ?? 0);
       await repeatOnce(one, options);
+      one.longestMs = Math.max(one.longestMs, options.instruments.nowMs() - startMs);
       disturbed = (one.repetitions.at(-1)?.run.foreignCores ?? 0) > FOREIGN_CORES_MAX;
     }
   }
@@ -110,7 +115,7 @@ export function openInstruments(): Instruments & { close(): Promise<void> } {
 
 function track(subject: Subject, options: MeasureOptions): Track {
   const wanted = Math.min(options.repetitions, subject.repetitionsMax ?? options.repetitions);
-  return { subject, repetitions: [], failures: [], wanted };
+  return { subject, repetitions: [], failures: [], wanted, longestMs: 0 };
 }
 
 function unfinished({ subject, repetitions, failures, wanted }: Track): boolean {

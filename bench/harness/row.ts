@@ -141,6 +141,12 @@ export function compare(rows: readonly Row[], metric: string, baseline: string):
     row.note = row.note === undefined ? ratio : `${row.note}; ${ratio}`;
 }
 
+/** Puts what is wanted of a row in front of its note, unless it could not be measured. */
+export function want(row: Row | undefined, wanted: string | undefined): void {
+  if (row === undefined || row.value === null || wanted === undefined) return;
+  row.note = row.note === undefined ? wanted : `${wanted}; ${row.note}`;
+}
+
 /**
  * A further comparison as a row of its own, for metrics that are held against several peers.
  * `note` says why where one of the two is missing.

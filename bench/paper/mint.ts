@@ -6,7 +6,7 @@
 
 import type { Bench, BenchContext } from '../context.ts';
 import type { Subject } from '../harness/measure.ts';
-import { compare, type Row, ratioRow, rowOf } from '../harness/row.ts';
+import { compare, type Row, ratioRow, rowOf, want } from '../harness/row.ts';
 import { C_MEMCPY_1500, C_RING_1500, C_SPIN_RTT, C_UNIX_BLOCKING_RTT, cRing, cSubjects } from '../peers/c-peers.ts';
 import {
   IPERF_LOOPBACK_TCP,
@@ -87,11 +87,6 @@ function peerSubjects({ effort, peers }: BenchContext): Subject[] {
   const c = cSubjects(peers, { ms: quick ? 150 : 500, quick }).filter(({ name }) => PEERS.has(name));
   const linux = iperfSubjects(peers, { seconds: quick ? 1 : 2, quick }).filter(({ name }) => LINUX.has(name));
   return [...c, ...linux];
-}
-
-function want(row: Row | undefined, wanted: string | undefined): void {
-  if (row === undefined || row.value === null || wanted === undefined) return;
-  row.note = row.note === undefined ? wanted : `${wanted}; ${row.note}`;
 }
 
 /** Sets ratios and notes, and adds the further comparisons. */

@@ -148,6 +148,7 @@ it('a face bench measures a point on every stage, closes the stage, and compares
         run: async () => ({ values: { v: stage.name.length } }),
       },
     ],
+    'must 2×',
     () => ours,
   );
   const context = new BenchContext(
@@ -162,6 +163,7 @@ it('a face bench measures a point on every stage, closes the stage, and compares
   );
   const rows = await bench.run(context);
   expect(rows.map(({ metric }) => metric)).toEqual(['load, ours', 'load, two workers', 'load, two processes']);
-  expect(rows[0]).toMatchObject({ baseline: 'load, two processes', system: 'multikernel' });
+  expect(rows[0]).toMatchObject({ baseline: 'load, two processes', system: 'multikernel', note: 'must 2×' });
+  expect(rows[1]).not.toHaveProperty('note');
   expect(closed).toBe(true);
 });

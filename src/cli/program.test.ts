@@ -109,6 +109,12 @@ describe('tables', () => {
     const blocks = [{ name: 'api', values: { 'tcp-in': 3, 'tcp-out': 0, 'http.server.us.4': 9 } }];
     expect(formatCounters(blocks, '', false)).toBe('BLOCK  COUNTER  VALUE\napi    tcp-in   3\n');
     expect(formatCounters(blocks, 'out', true)).toContain('tcp-out  0\n');
+    expect(formatCounters(blocks, 'tcp', false)).not.toContain('tcp-out');
+  });
+
+  it('list counters asked for by name that are all 0', () => {
+    const blocks = [{ name: 'api', values: { 'tcp-in': 3, 'tcp-out': 0 } }];
+    expect(formatCounters(blocks, 'tcp-out', false)).toBe('BLOCK  COUNTER  VALUE\napi    tcp-out  0\n');
   });
 
   it('take the counters of a name out of the blocks that have them', () => {

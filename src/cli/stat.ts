@@ -22,15 +22,18 @@ export function statCommand(): Command {
         'does not matter. Blocks: NODE (its stack), NODE/eth0 (a device), NODE/program (HTTP figures).',
     )
     .argument('[node]', 'only this node')
-    .argument('[word]', 'only counters whose name contains this')
+    .argument('[word]', 'only counters whose name contains this; also zeros when all of them are')
     .option('-a, --all', 'also those that are 0')
     .addOption(labOption())
     .option('--json', 'print JSON, zeros included')
     .action((node: string | undefined, word: string | undefined, options: StatOptions) =>
       withLab(options.lab, async (lab) => {
         const blocks = await lab.counters(node ?? null);
-        if (options.json) printJson(output, word === undefined ? blocks : countersNamed(blocks, word));
-        else output.write(formatCounters(blocks, word ?? '', options.all === true));
+        const shown = word === undefined ? blocks : countersNamed(blocks, word);
+        if (options.json) return printJson(output, shown);
+        if (word !== undefined && shown.length === 0)
+          throw new CommandFailure(`${node ?? 'the lab'}: no counter whose name contains ${word}`);
+        output.write(formatCounters(shown, word ?? '', options.all === true));
       }),
     );
 }
@@ -46,15 +49,20 @@ export function countersNamed(blocks: readonly CounterBlock[], word: string): Co
 }
 
 export function formatCounters(blocks: readonly CounterBlock[], word: string, zeros: boolean): string {
-  const rows: string[][] = [];
+  const rows: [block: string, counter: string, value: number][] = [];
   for (const { name, values } of blocks) {
     for (const [counter, value] of Object.entries(values)) {
       // The buckets of histograms are for programs; people read p50 in mk top.
-      if (!counter.includes(word) || (value === 0 && !zeros) || (word === '' && /\.us\.\d+$/.test(counter))) continue;
-      rows.push([name, counter, String(value)]);
+      if (counter.includes(word) && (word !== '' || !/\.us\.\d+$/.test(counter))) rows.push([name, counter, value]);
     }
   }
-  return formatTable(['BLOCK', 'COUNTER', 'VALUE'], rows);
+  const moved = rows.filter(([, , value]) => value !== 0);
+  // Who asks for counters by name wants to see that they are 0, rather than nothing.
+  const shown = zeros || (word !== '' && moved.length === 0) ? rows : moved;
+  return formatTable(
+    ['BLOCK', 'COUNTER', 'VALUE'],
+    shown.map(([block, counter, value]) => [block, counter, String(value)]),
+  );
 }
 
 interface TopOptions {

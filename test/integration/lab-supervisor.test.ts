@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LabOptions } from '../../src/lab/config.ts';
@@ -7,7 +7,7 @@ import { readLab } from '../../src/lab/lab.ts';
 import type { LabStreamOperation, LabStreams, NodeStatus } from '../../src/lab/operations.ts';
 import { Supervisor } from '../../src/lab/supervisor.ts';
 import { listPorts } from '../../src/link/index.ts';
-import { Arena } from '../../src/mem/index.ts';
+import { Arena, SpinBudget } from '../../src/mem/index.ts';
 import { FakeWorkers, until } from '../fixtures/fake-workers.ts';
 
 let folder = '';
@@ -78,6 +78,17 @@ describe('placement and boot', () => {
       env: { PORT: '80' },
     });
     expect(workers.of('r').boot.kernels[0]).toMatchObject({ forwarding: true, routes: [] });
+  });
+
+  it('lets as many threads of a lab spin at a time as there are cores', async () => {
+    const cores = availableParallelism();
+    const nodes = Array.from({ length: cores + 2 }, (_, i) => [`n${i}`, { run: 'node a.js' }]);
+    await bring({ ...TWO, nodes: Object.fromEntries(nodes) });
+    const budgets = workers.all.map(
+      ({ boot }) => new SpinBudget(Arena.attach(boot.memory).words, boot.spinBudgetAt, boot.spinLimit, boot.doorbellAt),
+    );
+    expect(budgets).toHaveLength(cores + 2);
+    expect(budgets.filter((budget) => budget.acquire())).toHaveLength(cores);
   });
 
   it('keeps limits of V8 out of execArgv', async () => {

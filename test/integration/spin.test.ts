@@ -65,6 +65,8 @@ it(`${THREADS} busy threads on ${CORES} cores: at most as many poll as there are
   });
   expect(Math.max(...seen)).toBeLessThanOrEqual(CORES);
 
+  // Who sleeps leaves its seat to others.
+  await wait(() => budget.spinners === 0);
   for (const worker of workers) worker.postMessage('stop');
   const stats = (): Stats[] => messages.filter((one): one is Stats => typeof one === 'object');
   await wait(() => stats().length === THREADS);
