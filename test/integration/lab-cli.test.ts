@@ -141,8 +141,9 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
     const lost = await terminal.run('ping', '-k', 'client', '-c', '1', '-w', '0.5', 'gw');
     expect(lost.code).toBe(2);
     await terminal.run('heal', '--all');
+    const before = up.out.length;
     await terminal.run('break', 'client', 'api', '--reject');
-    await up.until(/client \| api: ECONNREFUSED/);
+    await up.until(/client \| api: ECONNREFUSED/, before);
     expect((await terminal.run('heal', '--all', '--json')).out).toContain('"how":"reject"');
   });
 

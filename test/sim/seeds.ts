@@ -18,5 +18,5 @@ export function describeSeeds(part: number, parts: number): void {
       if (problems.length > 0) failed.push(`seed ${seed}: ${problems.join('\n  ')}\n  ${replayCommand(seed)}`);
     }
     expect(failed.join('\n')).toBe('');
-  }, 240_000);
+  }, 900_000);
 }
