@@ -8,6 +8,7 @@ import { FrameBatch } from '../../dist/link/device.js';
 import { ImpairedDevice } from '../../dist/link/impair.js';
 import { LoopbackDevice } from '../../dist/link/loopback.js';
 import { createNetwork } from '../../dist/link/network.js';
+import { openVni } from '../../dist/link/open-vni.js';
 import { VniDevice } from '../../dist/link/vni.js';
 import { Arena } from '../../dist/mem/arena.js';
 import { createBulk } from '../../dist/mem/bulk.js';
@@ -50,7 +51,6 @@ function exchange(left, right, frames) {
   return received;
 }
 
-/** The best of several passes: what frames cost shows in every one, what the compiler does meanwhile does not. */
 /** The best of several passes: while the compiler still works on the code, a pass is charged for what it writes. */
 async function measure(name, sender, receiver, through = pass) {
   through(sender, receiver, FRAMES);
@@ -76,6 +76,13 @@ function vni(ports) {
   );
 }
 
+function vniShared() {
+  const network = createNetwork(arena, { ports: 2, buffers: 'shared' });
+  return [0, 1].map((port) =>
+    openVni(arena, bulk, network, port, { name: `shared${port}`, mac: { hi: 0x0200, lo: port } }),
+  );
+}
+
 const loopback = new LoopbackDevice(arena);
 const healed = new ImpairedDevice(new LoopbackDevice(arena, { name: 'lo1' }), arena, bulk, {
   clock,
@@ -87,6 +94,7 @@ const results = [
   await measure('vni of 2 ports', ...vni(2)),
   await measure('vni of 12 ports', ...vni(12)),
   await measure('vni both ways', ...vni(2), exchange),
+  await measure('vni with one shared buffer', ...vniShared()),
   await measure('loopback', loopback, loopback),
   await measure('impair that does nothing', healed, healed),
   await measure('capture that nobody reads', captured, captured),
