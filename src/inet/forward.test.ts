@@ -375,11 +375,23 @@ describe('ICMP redirects (RFC 1812 5.2.7.2)', () => {
     expect(one.heldBytes).toBe(0);
   });
 
+  it('are not sent to a sender that is not on the network of the next hop', () => {
+    const one = router();
+    one.inet.configure(one.interfaces[0]!, ip('10.0.5.1'), 24);
+    one.neighbor('10.0.5.9', 0, '02:00:00:00:00:99');
+    one.inet.addRoute(ip('192.0.2.0'), 24, ip('10.0.5.9'), RTF_GATEWAY);
+    one.advance(5 * SECOND);
+    one.sent();
+    expect(pass(one, datagram({ dst: '192.0.2.5' })).back).toHaveLength(1);
+  });
+
   it('are not sent when switched off, or to a sender from elsewhere', () => {
     const one = router();
     one.neighbor('10.0.0.9', 0, '02:00:00:00:00:99');
-    one.inet.addRoute(ip('192.0.2.0'), 24, ip('10.0.0.9'), RTF_GATEWAY);
+    // There is a way back to whoever sent it.
+    one.inet.addRoute(ip('0.0.0.0'), 0, ip('10.0.0.9'), RTF_GATEWAY);
     expect(pass(one, datagram({ dst: '192.0.2.5', src: '203.0.113.1' })).back).toHaveLength(1);
+    expect(pass(one, datagram({ dst: '192.0.2.5' })).back).toHaveLength(2);
     one.sysctl('net.inet.ip.redirect', 0);
     expect(pass(one, datagram({ dst: '192.0.2.5' })).back).toHaveLength(1);
   });

@@ -316,6 +316,15 @@ describe('Redirects received (RFC 4861 8.1, 8.3)', () => {
     redirect(one, target, destination, fields);
     expect([routes(one), one.count('nd6-redirects-accepted')]).toEqual([[DEFAULT_ROUTE], 0]);
   });
+
+  it('are not believed of the first hop itself, when it speaks from a global address', () => {
+    const one = routed();
+    const [iface] = one.interfaces;
+    const router = '2001:db8::99';
+    one.inet.ip.six.addRoute(number(one, '2001:db8:9::'), 64, number(one, router), RTF_GATEWAY, iface!);
+    redirect(one, 'fe80::98', FAR, { src: router });
+    expect([one.count('nd6-redirects-ignored'), one.count('nd6-redirects-accepted')]).toEqual([1, 0]);
+  });
 });
 
 describe('Redirects sent (RFC 4861 8.2)', () => {

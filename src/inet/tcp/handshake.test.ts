@@ -325,18 +325,18 @@ describe('passive open', () => {
   });
 
   it('chooses first sequence numbers that differ by connection and grow with time (RFC 6528)', () => {
-    const t = new Transcript({ sysctl: { rstppslimit: 0 } });
-    const first = (port: number): number => {
-      t.peerPort = port;
-      t.connect();
-      return t.c.iss;
-    };
-    const a = first(1);
-    const b = first(2);
-    t.after(4);
-    t.abort();
-    const c = first(1);
-    expect(a).not.toBe(b);
-    expect(a).not.toBe(c);
+    const { stack, local, peer } = new Transcript();
+    const iss = (ports: number, atUs: number): number => stack.isn.sequence(local, peer, ports, atUs);
+    const ports = (50_000 << 16) | 80;
+    const first = iss(ports, 1000);
+    expect([(iss(ports, 1001) - first) | 0, (iss(ports, 5_001_000) - first) | 0]).toEqual([16, 80_000_000]);
+    const others = Array.from({ length: 1000 }, (_, i) => iss(ports + i, 1000));
+    expect(new Set(others).size).toBeGreaterThan(998);
+    // Another machine's are others: the hash has a key.
+    const { stack: stranger } = new Transcript({ seed: 2 });
+    expect(stranger.isn.sequence(local, peer, ports, 1000)).not.toBe(first);
+    const t = new Transcript();
+    t.connect();
+    expect(t.c.iss).toBe(t.stack.isn.sequence(local, peer, t.c.ports, t.nowUs));
   });
 });

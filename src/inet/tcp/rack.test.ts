@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type HandshakeOptions, Transcript } from '../../../test/fixtures/tcp-transcript.ts';
+import { noteRecoveryEnd } from './rack.ts';
 
 const MSS = 1460;
 const at = (segment: number): number => 1 + MSS * segment;
@@ -219,6 +220,11 @@ describe('RACK (RFC 8985 section 6)', () => {
     t.at(200);
     t.send(`. ack ${at(2)} sack 1-${at(1)}`);
     expect(t.c.rack.multiplier).toBe(2);
+    // For sixteen recoveries, unless more of them come.
+    for (let i = 0; i < 15; i++) noteRecoveryEnd(t.c);
+    expect(t.c.rack.multiplier).toBe(2);
+    noteRecoveryEnd(t.c);
+    expect(t.c.rack.multiplier).toBe(1);
   });
 });
 

@@ -107,8 +107,11 @@ export class FrameLog {
 export class OwnAddresses {
   readonly #four: readonly number[];
   readonly #six: readonly string[];
+  readonly #auto: boolean;
 
-  constructor(texts: readonly string[]) {
+  /** `auto`: it makes addresses of its own, and forwards nothing. */
+  constructor(texts: readonly string[], auto: boolean) {
+    this.#auto = auto;
     this.#four = texts.flatMap((text) => ipv4.parseAddress(text) ?? []);
     this.#six = texts.flatMap((text) => (text.includes(':') ? `${parseAddress6(text)}` : []));
   }
@@ -120,7 +123,7 @@ export class OwnAddresses {
 
   /** Link-local ones are never forwarded. */
   sent6(view: DataView, at: number): boolean {
-    return isLinkLocal(ipv6.srcWord(view, at, 0)) || this.#six.includes(`${ipv6.src(view, at)}`);
+    return this.#auto || isLinkLocal(ipv6.srcWord(view, at, 0)) || this.#six.includes(`${ipv6.src(view, at)}`);
   }
 }
 

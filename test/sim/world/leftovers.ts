@@ -2,7 +2,9 @@
  * What a machine still holds when everything should be forgotten.
  */
 
+import { equal, parseAddress } from '../../../src/wire/ipv6-address.ts';
 import { type Machine, routesOf } from './machine.ts';
+import { type NodePlan, PREFIX_LENGTH6 } from './topology.ts';
 
 export function leftovers(machine: Machine): string[] {
   const { kernel, bridge, node } = machine;
@@ -22,11 +24,32 @@ export function leftovers(machine: Machine): string[] {
   none('UDP ports', kernel.inet.udp.ports.count);
   none('neighbors', kernel.control('neighbors', { family: 'inet' }).length);
   none('IPv6 neighbors', kernel.control('neighbors', { family: 'inet6' }).length);
-  if (routesOf(kernel) !== machine.boot.routes) left.push(`${node.name}: routes are not as they were`);
+  for (const route of changedRoutes(machine.boot.routes, routesOf(kernel))) {
+    if (!ownRoute(node, route)) left.push(`${node.name}: route ${route} was not there, or is no more`);
+  }
   const next = kernel.callouts.nextDeadlineUs();
   if (next !== Number.POSITIVE_INFINITY) left.push(`${node.name}: a timer left, due at ${next} us`);
   none('callouts', kernel.callouts.size);
   if (kernel.workPending()) left.push(`${node.name}: work left`);
   if (kernel.nextDeadlineUs() !== next) left.push(`${node.name}: frames left in a link`);
   return left;
+}
+
+/** Lines of one list that the other has not. */
+function changedRoutes(before: string, after: string): string[] {
+  const [old, now] = [before.split('\n'), after.split('\n')];
+  return [...old.filter((one) => !now.includes(one)), ...now.filter((one) => !old.includes(one))];
+}
+
+/** Of an address that was looked for on its link first, so that its routes came after the machine had booted. */
+function ownRoute(node: NodePlan, route: string): boolean {
+  const [destination = '', length] = (route.split(' ')[0] as string).split('/');
+  if (route.startsWith('fe80:')) return true;
+  const words = parseAddress(destination);
+  if (words === null) return false;
+  return node.ports.some(({ address6 }) => {
+    const own = parseAddress(address6);
+    if (own === null) return false;
+    return length === '128' ? equal(own, words) : Number(length) === PREFIX_LENGTH6 && own[1] === words[1];
+  });
 }

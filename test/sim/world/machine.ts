@@ -33,6 +33,7 @@ export class Machine {
   reboots = 0;
   /** Of eth0, without its zone; the last one it had. */
   linkLocal = '';
+  #advertised = '';
   readonly links: ImpairedDevice[] = [];
   readonly #network: Network;
   readonly #heapAt: number;
@@ -76,7 +77,10 @@ export class Machine {
       kernel.control('sysctl.set', { name: 'net.inet.ip.forwarding', value: 1 });
       kernel.control('sysctl.set', { name: 'net.inet6.ip6.forwarding', value: 1 });
     }
-    const own = new OwnAddresses(node.ports.flatMap((port) => [port.address, port.address6]));
+    const own = new OwnAddresses(
+      node.ports.flatMap((port) => [port.address, port.address6]),
+      node.auto,
+    );
     for (const [p, { address, address6 }] of node.ports.entries()) {
       const link = this.#link(p, kernel.bulk, host);
       this.links[p] = link;
@@ -116,6 +120,15 @@ export class Machine {
     const link = new ImpairedDevice(device, arena, bulk, options);
     link.impair('out', this.#now(p));
     return link;
+  }
+
+  /** Its address of IPv6: of its plan, or the last one known that it has made; empty before there is one. */
+  get address6(): string {
+    if (!this.node.auto) return this.node.ports[0]?.address6 ?? '';
+    const [eth0] = this.kernel?.control('interfaces', {}).filter((one) => one.name === 'eth0') ?? [];
+    const made = eth0?.addresses6.find((one) => one.origin === 'autoconf' && one.state === 'preferred');
+    this.#advertised = made?.address ?? this.#advertised;
+    return this.#advertised;
   }
 
   /** Power fails: nothing is said to anybody. */

@@ -54,7 +54,9 @@ export function outlineOf(plan: WorldPlan): string {
   }
   for (const [n, node] of plan.nodes.entries()) {
     const sysctls = Object.entries(plan.sysctls[n] ?? {}).map(([name, value]) => `${name}=${value}`);
-    lines.push(`${node.name} (${node.kind})${node.kind === 'bridge' ? '' : ` ${sysctls.join(' ')}`}`);
+    lines.push(
+      `${node.name} (${node.kind}${node.auto ? ', autoconfigured' : ''})${node.kind === 'bridge' ? '' : ` ${sysctls.join(' ')}`}`,
+    );
     if ((plan.acceptDelaysUs[n] ?? 0) > 0) lines.push(`  accepts after ${ms(plan.acceptDelaysUs[n] ?? 0)}`);
     for (const [p, port] of node.ports.entries()) {
       const what = impairmentText(plan.impairments[n]?.[p] ?? {});

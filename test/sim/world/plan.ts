@@ -4,7 +4,14 @@
 
 import type { Impairment } from '../../../src/link/impairment.ts';
 import { Draw } from './draw.ts';
-import { type Families, type NodePlan, type SegmentPlan, type Topology, TopologyBuilder } from './topology.ts';
+import {
+  type Families,
+  type NodePlan,
+  routerPorts,
+  type SegmentPlan,
+  type Topology,
+  TopologyBuilder,
+} from './topology.ts';
 import { type DatagramPlan, drawDatagrams, drawStreams, type StreamPlan } from './traffic.ts';
 import { drawEvents, drawImpairment, drawSeverity, type EventPlan, type Severity } from './trouble.ts';
 
@@ -75,7 +82,7 @@ export function planWorld(seed: number): WorldPlan {
     families,
     neighbors: (a: number, b: number) => subnetOf(topology, a) === subnetOf(topology, b),
   };
-  return {
+  const plan: WorldPlan = {
     seed,
     severity,
     families,
@@ -89,6 +96,45 @@ export function planWorld(seed: number): WorldPlan {
     datagrams: drawDatagrams(draw.fork(), limits),
     events,
   };
+  if (families !== 'ipv4' && draw.chance(0.6)) advertise(draw, plan);
+  return plan;
+}
+
+/** Until routers have advertised themselves and hosts have addresses. */
+const SETTLE_US = 15_000_000;
+
+/** Routers advertise what they are, hosts make their own addresses and have no other routes. */
+function advertise(draw: Draw, plan: WorldPlan): void {
+  const { nodes, segments, streams, datagrams, events } = plan;
+  const name = (last: string): string => `net.inet6.ip6.${last}`;
+  for (const [n, node] of nodes.entries()) {
+    const sysctls = plan.sysctls[n] as Record<string, number>;
+    if (node.kind === 'bridge') continue;
+    if (draw.chance(0.3)) sysctls[name('dad_count')] = draw.between(1, 2);
+    if (node.kind === 'router') {
+      sysctls[name('rtadv')] = 1;
+      sysctls[name('rtadv_maxinterval')] = draw.scale(20, 600);
+      sysctls[name('rtadv_preference')] = draw.between(-1, 1);
+      // All that hosts learn of them ends before it is looked for (world.ts).
+      sysctls[name('rtadv_vltime')] = 2400;
+      sysctls[name('rtadv_pltime')] = draw.between(600, 2400);
+    } else if (routerPorts(segments, nodes, node).length > 0 && draw.chance(0.8)) {
+      node.auto = true;
+      for (const port of node.ports) port.address6 = '';
+      node.routes = node.routes.filter(({ destination }) => !destination.includes(':'));
+      sysctls[name('accept_rtadv')] = 1;
+      sysctls[name('stableids')] = draw.chance(0.7) ? 1 : 0;
+      sysctls[name('use_tempaddr')] = draw.chance(0.5) ? 1 : 0;
+      sysctls[name('temppltime')] = draw.scale(20, 86_400);
+    }
+  }
+  for (const one of [...streams, ...datagrams]) one.atUs += SETTLE_US;
+  // Some trouble comes while addresses are made.
+  for (const event of events) {
+    if (draw.chance(0.3)) continue;
+    event.atUs += SETTLE_US;
+    if ('untilUs' in event) event.untilUs += SETTLE_US;
+  }
 }
 
 function subnetOf({ nodes, segments }: Topology, host: number): number {

@@ -36,6 +36,8 @@ export interface NodePlan {
   kind: 'host' | 'router' | 'bridge';
   ports: PortPlan[];
   routes: RoutePlan[];
+  /** A host that has its addresses and routes of IPv6 from what routers advertise. */
+  auto: boolean;
 }
 
 export interface Topology {
@@ -135,7 +137,13 @@ export class TopologyBuilder {
   }
 
   #addNode(name: string, kind: NodePlan['kind'], segments: number[]): void {
-    this.#nodes.push({ name, kind, ports: segments.map((segment) => this.#port(segment, kind)), routes: [] });
+    this.#nodes.push({
+      name,
+      kind,
+      ports: segments.map((segment) => this.#port(segment, kind)),
+      routes: [],
+      auto: false,
+    });
   }
 
   #port(segment: number, kind: NodePlan['kind']): PortPlan {
@@ -241,7 +249,7 @@ export function nodesBetween(topology: Topology, a: number, b: number): Set<numb
   const to = (nodes[b] as NodePlan).ports.map((port) => port.segment);
   if (from.some((segment) => to.includes(segment))) return found;
   // A host's router need not lie on the way: it sends the packet back to the one that does.
-  const gateways = [a, b].flatMap((host) => (nodes[host] as NodePlan).routes.map((route) => route.gateway));
+  const gateways = [a, b].flatMap((host) => gatewaysOf(topology, nodes[host] as NodePlan));
   for (const [index, node] of nodes.entries()) {
     if (node.kind === 'host') continue;
     const near = segmentsFrom(nodes, from, node);
@@ -254,6 +262,23 @@ export function nodesBetween(topology: Topology, a: number, b: number): Set<numb
       found.add(index);
   }
   return found;
+}
+
+/** Who advertises itself to a host may become its router. */
+function gatewaysOf({ nodes, segments }: Topology, host: NodePlan): string[] {
+  const known = host.routes.map((route) => route.gateway);
+  return host.auto ? [...known, ...routerPorts(segments, nodes, host).map(({ address6 }) => address6)] : known;
+}
+
+/** Ports of routers on the subnets of a node. */
+export function routerPorts(
+  segments: readonly SegmentPlan[],
+  nodes: readonly NodePlan[],
+  node: NodePlan,
+): readonly PortPlan[] {
+  const own = subnetsOf(segments, node);
+  const routers = nodes.filter((one) => one.kind === 'router' && one !== node);
+  return routers.flatMap((one) => one.ports.filter((p) => own.includes((segments[p.segment] as SegmentPlan).subnet)));
 }
 
 /** The segments that can be reached without passing `without`. */

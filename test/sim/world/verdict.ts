@@ -3,7 +3,7 @@
  */
 
 import { Errno, type ErrnoName, errnoName } from '../../../src/base/errors.ts';
-import { isSilent } from './plan.ts';
+import { isSilent, type WorldPlan } from './plan.ts';
 import type { StreamEnd } from './stream-end.ts';
 import { nodesBetween } from './topology.ts';
 import { lossOf } from './trouble.ts';
@@ -14,6 +14,9 @@ const LOST: readonly ErrnoName[] = ['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 
 /** A peer that was reset, or is not the one it was. */
 const RESET: readonly ErrnoName[] = ['ECONNRESET', 'EPIPE'];
 
+/** No router was heard yet. */
+const NO_ADDRESS: readonly ErrnoName[] = ['EADDRNOTAVAIL', 'ENETUNREACH', 'EHOSTUNREACH'];
+
 /** Heaps below this run out. */
 const POOR_BYTES = 8 << 20;
 
@@ -23,6 +26,8 @@ interface Way {
   cut: boolean;
   /** An interface was off for a while: IPv6 has no addresses then. */
   flapped: boolean;
+  /** An end has its address from what routers advertise, or asks for duplicates first: that may take its time, or be lost. */
+  late: boolean;
   /** A machine on it went down: the client's, the server's, one in between. */
   clientDown: boolean;
   serverDown: boolean;
@@ -56,6 +61,7 @@ function wayOf({ plan }: World, client: number, server: number): Way {
   const way: Way = {
     cut: false,
     flapped: false,
+    late: plan.severity !== 'none' && (isLate(plan, client) || isLate(plan, server)),
     clientDown: false,
     serverDown: false,
     betweenDown: false,
@@ -98,6 +104,11 @@ function wayOf({ plan }: World, client: number, server: number): Way {
     }
   }
   return way;
+}
+
+/** After it has booted, an address of IPv6 is still to come. */
+function isLate({ nodes, sysctls }: WorldPlan, node: number): boolean {
+  return nodes[node]?.auto === true || (sysctls[node]?.['net.inet6.ip6.dad_count'] ?? 0) > 0;
 }
 
 function judgeStream(run: StreamRun, way: Way): string {
@@ -174,6 +185,7 @@ function allowedErrors(
   // Never connected: three ARP requests were lost.
   if (way.lossy && (client || run.plan.mutual) && !end.connected) allow(['EHOSTUNREACH', 'EHOSTDOWN']);
   if (way.flapped && !end.connected) allow(['EADDRNOTAVAIL']);
+  if (way.late && !end.connected) allow(NO_ADDRESS);
   if (way.hopeless || way.silentRouter) allow(LOST);
   if (way.flips && !end.connected) allow(['EPROTO', 'ENOPROTOOPT', 'ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH']);
   if (way.poor) allow(['ENOBUFS', 'ENOMEM', ...LOST, ...RESET]);
@@ -195,7 +207,8 @@ function judgeDatagrams(run: DatagramRun, way: Way): string {
     const refused = -error === Errno.ECONNREFUSED && plan.connected && (plan.closedPort || way.serverDown);
     const lost = (!calm || way.lossy) && LOST.includes(errnoName(error));
     const homeless = -error === Errno.EADDRNOTAVAIL && way.flapped;
-    if (!refused && !lost && !homeless) return `the client was told ${errnoName(error)}`;
+    const unnamed = way.late && NO_ADDRESS.includes(errnoName(error));
+    if (!refused && !lost && !homeless && !unnamed) return `the client was told ${errnoName(error)}`;
   }
   for (const number of client.arrived.keys()) {
     const count = client.arrived[number] ?? 0;

@@ -123,15 +123,15 @@ export class World {
     return { plan: this.plan, digest, frames, bytes, endedUs, problems };
   }
 
-  /** How a program on `kernel` names a host; the number is good for the next call only. */
+  /** How a program on `kernel` names a host; the number is good for the next call only. 0: it has no name yet. */
   #numberOf(kernel: Kernel, host: number, naming: Naming): number {
-    return kernel.inet.addressText.parse(this.#nameOf(host, naming)) as number;
+    return kernel.inet.addressText.parse(this.#nameOf(host, naming)) ?? 0;
   }
 
   #nameOf(host: number, naming: Naming): string {
-    const port = this.plan.nodes[host]?.ports[0];
-    if (naming === 'link') return `${this.network.machine(host).linkLocal}%eth0`;
-    return (naming === 'ipv6' ? port?.address6 : port?.address) as string;
+    const machine = this.network.machine(host);
+    if (naming === 'link') return `${machine.linkLocal}%eth0`;
+    return naming === 'ipv6' ? machine.address6 : (machine.node.ports[0]?.address as string);
   }
 
   #schedule(event: EventPlan): void {
@@ -252,7 +252,9 @@ export class World {
     end.attach(socket);
     const any = family === 6 ? (kernel.inet.addressText.parse('::') as number) : 0;
     const bound = own === 0 ? 0 : socket.bind(any, own);
-    const result = bound === 0 ? socket.connect(this.#numberOf(kernel, to, naming), port) : bound;
+    const address = this.#numberOf(kernel, to, naming);
+    const unnamed = address === 0 ? -Errno.ENETUNREACH : bound;
+    const result = unnamed === 0 ? socket.connect(address, port) : unnamed;
     if (result === -Errno.EINPROGRESS) return socket;
     end.refuse(result);
     return null;
@@ -269,7 +271,8 @@ export class World {
     const end = new DatagramEnd(socket, plan);
     run.client = end;
     const address = (): number => this.#numberOf(client, plan.server, plan.naming);
-    const error = plan.connected ? socket.connect(address(), plan.port) : 0;
+    const unnamed = address() === 0 ? -Errno.ENETUNREACH : 0;
+    const error = plan.connected && unnamed === 0 ? socket.connect(address(), plan.port) : unnamed;
     if (error !== 0) {
       end.errors.push(error);
       end.sendsDone = true;
@@ -302,6 +305,10 @@ export class World {
     for (const { client, server } of this.datagrams) {
       client?.close();
       server?.close();
+    }
+    // What they have advertised ends in its time.
+    for (const { kernel } of this.network.machines) {
+      kernel?.control('sysctl.set', { name: 'net.inet6.ip6.rtadv', value: 0 });
     }
   }
 }
