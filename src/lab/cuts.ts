@@ -3,11 +3,13 @@
  *
  * Thread: the supervisor's. A cut is made at the receiving kernels, by source address, so that it holds whatever the path: frames
  * between two nodes vanish although both still reach everybody else. On a network that both are on it is made by MAC address too,
- * so that it holds for link-local addresses and all others that the lab file does not give. Read first: FilterRule in
- * ../kernel/control.ts. Missing: behind a router, addresses that a node got by itself or by `ifconfig`.
+ * so that it holds for link-local addresses and all others that the lab file does not give. Behind a router it holds for the
+ * addresses that a node has when the cut is made, and for those that `ifconfig` gives it later. Read first: FilterRule in
+ * ../kernel/control.ts. Missing: behind a router, addresses that a node makes for itself (SLAAC) after it was cut off.
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import type { InterfaceInfo } from '../kernel/control.ts';
 import type { CutInfo } from './operations.ts';
 
 export interface LinkFilter {
@@ -18,7 +20,10 @@ export interface LinkFilter {
 /** How the table reaches the kernels. */
 export interface Kernels {
   exists(node: string): boolean;
+  /** Those of the lab file. */
   addressesOf(node: string): string[];
+  /** As they are now; none while the kernel is down. */
+  interfacesOf(node: string): Promise<readonly InterfaceInfo[]>;
   /** Its interfaces; `all`: what they send is the node's own, because it forwards nothing. */
   linksOf(node: string): LinkFilter[];
   /** Null while the kernel is down. */
@@ -64,38 +69,47 @@ export class CutTable {
     for (const cut of this.#cuts.values()) await this.#apply(cut, kernel);
   }
 
+  /** A node has got or lost addresses: those that it is cut from have to know. */
+  async addressesChanged(node: string): Promise<void> {
+    for (const cut of this.#cuts.values()) {
+      const others = cut.a.includes(node) ? cut.b : cut.b.includes(node) ? cut.a : [];
+      await Promise.all(others.map((name) => this.#apply(cut, name)));
+    }
+  }
+
+  /** At once by what the lab file says, then by what the senders' kernels say: one whose program blocks it takes its time. */
   async #apply(cut: CutInfo, kernel: string): Promise<void> {
-    const filter = filtersOf(cut, this.#kernels).find((f) => f.kernel === kernel);
-    if (filter === undefined) return;
-    const { from, links, action } = filter;
+    if (cut.oneWay && !cut.b.includes(kernel)) return;
+    const senders = cut.b.includes(kernel) ? cut.a : cut.b;
+    const known = senders.flatMap((name) => this.#kernels.addressesOf(name));
+    const [, now] = await Promise.all([this.#filter(cut, kernel, senders, known), this.#addressesNow(senders)]);
+    const all = [...new Set([...known, ...now])];
+    if (all.length > known.length) await this.#filter(cut, kernel, senders, all);
+  }
+
+  async #filter(cut: CutInfo, kernel: string, senders: readonly string[], from: string[]): Promise<void> {
+    // Healed meanwhile.
+    if (this.#cuts.get(cut.id) !== cut) return;
+    const links = senders.flatMap((name) => this.#kernels.linksOf(name));
+    const action = cut.how === 'reject' ? 'reject' : 'drop';
     await this.#kernels.ask(kernel)?.('filter.add', { id: cut.id, from, links, action });
+  }
+
+  /** What can come from nodes by way of a router. */
+  async #addressesNow(nodes: readonly string[]): Promise<string[]> {
+    const interfaces = await Promise.all(nodes.map((name) => this.#kernels.interfacesOf(name)));
+    return interfaces
+      .flat()
+      .filter(({ flagNames }) => !flagNames.includes('LOOPBACK'))
+      .flatMap(({ addresses, addresses6 }) => [...addresses, ...addresses6])
+      .map(({ address }) => address)
+      .filter((address) => !address.includes('%'));
   }
 
   async #remove(cut: CutInfo, kernel: string): Promise<void> {
     if (cut.oneWay && cut.a.includes(kernel)) return;
     await this.#kernels.ask(kernel)?.('filter.remove', { id: cut.id });
   }
-}
-
-export interface FilterAction {
-  kernel: string;
-  from: string[];
-  links: LinkFilter[];
-  action: 'drop' | 'reject';
-}
-
-/** What each kernel has to filter for a cut. */
-export function filtersOf(cut: Omit<CutInfo, 'id'>, nodes: Pick<Kernels, 'addressesOf' | 'linksOf'>): FilterAction[] {
-  const action = cut.how === 'reject' ? 'reject' : 'drop';
-  const towards = (receivers: string[], senders: string[]): FilterAction[] =>
-    receivers.map((kernel) => ({
-      kernel,
-      from: senders.flatMap((name) => nodes.addressesOf(name)),
-      links: senders.flatMap((name) => nodes.linksOf(name)),
-      action,
-    }));
-  const forth = towards(cut.b, cut.a);
-  return cut.oneWay ? forth : [...forth, ...towards(cut.a, cut.b)];
 }
 
 /** Whether a cut is the one between these two sets, whichever was named first. */

@@ -6,6 +6,7 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import type { InterfaceInfo } from '../kernel/control.ts';
 import { parseAddress } from './addressing.ts';
 import { CheckRunner } from './checks.ts';
 import { CutTable } from './cuts.ts';
@@ -75,6 +76,15 @@ export class Supervisor implements LabBackend {
     this.#cuts = new CutTable({
       exists: (name) => this.#node(name) !== null,
       addressesOf: (name) => this.#node(name).addresses.map((entry) => entry.address),
+      interfacesOf: (name) => {
+        const { worker, up } = this.#node(name);
+        // It may go down before it answers.
+        if (worker === null || !up) return Promise.resolve([]);
+        return worker.request(name, 'interfaces', {}).then(
+          (reply) => reply as InterfaceInfo[],
+          () => [],
+        );
+      },
       linksOf: (name) => this.#node(name).links,
       ask: (name) => {
         const { worker, up } = this.#node(name);
@@ -162,7 +172,11 @@ export class Supervisor implements LabBackend {
 
   readonly #handlers: Handlers = {
     info: async () => this.info,
-    control: async ({ kernel, operation, request }) => this.#running(kernel).request(kernel, operation, request),
+    control: async ({ kernel, operation, request }) => {
+      const reply = await this.#running(kernel).request(kernel, operation, request);
+      if (operation === 'interface.set') await this.#cuts.addressesChanged(kernel);
+      return reply;
+    },
     counters: async ({ kernel }) => this.#memory.counters(kernel === null ? null : this.#node(kernel).name),
     cut: ({ a, b, oneWay, how }) => this.#cuts.add({ a, b, oneWay, how }),
     heal: async ({ id, between }) => {

@@ -93,4 +93,16 @@ describe('a lab of both families', () => {
     await terminal.run('heal', '--all');
     await reaches('a', 'b');
   });
+
+  it('is cut under addresses that the lab file does not give, also those that come later', async () => {
+    const ping = async (to: string): Promise<number | null> =>
+      (await on('b', 'ping6', '-c', '1', '-X', '0.5', to)).code;
+    expect(await ping('fd00:0:0:a::77')).toBe(0);
+    await terminal.run('break', 'a', 'b', '--one-way');
+    expect([await ping('fd00:0:0:a::a'), await ping('fd00:0:0:a::77')]).toEqual([2, 2]);
+    expect((await on('a', 'ifconfig', 'eth0', 'inet6', 'fd00:0:0:a::80/64', 'alias')).code).toBe(0);
+    expect(await ping('fd00:0:0:a::80')).toBe(2);
+    await terminal.run('heal', '--all');
+    expect([await ping('fd00:0:0:a::80'), await ping('fd00:0:0:a::77')]).toEqual([0, 0]);
+  });
 });

@@ -306,8 +306,10 @@ export class World {
       client?.close();
       server?.close();
     }
-    // What they have advertised ends in its time.
-    for (const { kernel } of this.network.machines) {
+    // What they have advertised ends in its time, or at once when their good-byes are heard.
+    for (const machine of this.network.machines) {
+      const { kernel, node } = machine;
+      if (this.plan.seed % 2 === 0) for (const port of node.ports.keys()) machine.cut(port);
       kernel?.control('sysctl.set', { name: 'net.inet6.ip6.rtadv', value: 0 });
     }
   }

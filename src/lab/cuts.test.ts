@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import type { InterfaceInfo } from '../kernel/control.ts';
+import { CutTable } from './cuts.ts';
+
+/** Two nodes whose kernels keep the rules they are given, and what addresses the kernels have. */
+class Nodes {
+  readonly rules: Map<string, { id: string; from: string[]; action: string }> = new Map();
+  readonly has: Record<string, string[]> = { a: ['10.0.0.1'], b: ['10.0.1.1'] };
+  readonly down: Set<string> = new Set();
+  readonly cuts: CutTable;
+  /** Called while a kernel is asked for its addresses. */
+  onAsked: () => void = () => {};
+
+  constructor() {
+    this.cuts = new CutTable({
+      exists: (name) => name in this.has,
+      addressesOf: (name) => [name === 'a' ? '10.0.0.1' : '10.0.1.1'],
+      interfacesOf: async (name) => {
+        this.onAsked();
+        return this.down.has(name) ? [] : interfaces(this.has[name] as string[]);
+      },
+      linksOf: () => [],
+      ask: (name) =>
+        this.down.has(name)
+          ? null
+          : async (operation, request) => {
+              const rule = request as { id: string; from: string[]; action: string };
+              if (operation === 'filter.remove') this.rules.delete(name);
+              else this.rules.set(name, rule);
+            },
+    });
+  }
+
+  from(kernel: string): string[] | undefined {
+    return this.rules.get(kernel)?.from;
+  }
+}
+
+function interfaces(texts: readonly string[]): InterfaceInfo[] {
+  const six = texts.filter((text) => text.includes(':'));
+  const one = (name: string, flag: string, four: string[], addresses6: string[]): InterfaceInfo =>
+    ({
+      name,
+      flagNames: ['UP', flag],
+      addresses: four.map((address) => ({ address })),
+      addresses6: addresses6.map((address) => ({
+        address,
+        origin: address.includes('%') ? 'link-local' : 'autoconf',
+      })),
+    }) as unknown as InterfaceInfo;
+  return [
+    one('lo0', 'LOOPBACK', ['127.0.0.1'], ['::1']),
+    one(
+      'eth0',
+      'BROADCAST',
+      texts.filter((text) => !text.includes(':')),
+      six,
+    ),
+  ];
+}
+
+const CUT = { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' as const };
+
+describe('a cut', () => {
+  it('is made by all addresses that the nodes have, those of the lab file and others, but no link-local ones', async () => {
+    const nodes = new Nodes();
+    nodes.has.a = ['10.0.0.9', 'fd00::9', 'fe80::9%eth0'];
+    await nodes.cuts.add(CUT);
+    expect([nodes.from('b'), nodes.from('a')]).toEqual([['10.0.0.1', '10.0.0.9', 'fd00::9'], ['10.0.1.1']]);
+  });
+
+  it('covers addresses that a node gets later', async () => {
+    const nodes = new Nodes();
+    await nodes.cuts.add({ ...CUT, oneWay: true });
+    expect([nodes.from('b'), nodes.from('a')]).toEqual([['10.0.0.1'], undefined]);
+    (nodes.has.a as string[]).push('10.0.0.77');
+    await nodes.cuts.addressesChanged('a');
+    expect([nodes.from('b'), nodes.from('a')]).toEqual([['10.0.0.1', '10.0.0.77'], undefined]);
+    await nodes.cuts.addressesChanged('b');
+    expect(nodes.from('a')).toBeUndefined();
+  });
+
+  it('of a kernel that is down goes by the lab file, and is made when it comes up', async () => {
+    const nodes = new Nodes();
+    nodes.down.add('a');
+    await nodes.cuts.add(CUT);
+    expect([nodes.from('b'), nodes.from('a')]).toEqual([['10.0.0.1'], undefined]);
+    nodes.down.clear();
+    await nodes.cuts.applyTo('a');
+    expect(nodes.from('a')).toEqual(['10.0.1.1']);
+  });
+
+  it('that is healed while addresses are asked for is not made', async () => {
+    const nodes = new Nodes();
+    for (const addresses of Object.values(nodes.has)) addresses.push('10.0.9.9');
+    let healed: Promise<unknown> | null = null;
+    nodes.onAsked = () => {
+      healed ??= nodes.cuts.heal(null, null);
+    };
+    await nodes.cuts.add(CUT);
+    await healed;
+    expect(nodes.rules.size).toBe(0);
+  });
+});
