@@ -37,10 +37,10 @@ function connect(sender: Side, receiver: Side): [StreamSocket, StreamSocket] {
   throw new Error('no connection');
 }
 
-/** Segments with data that a kernel has sent. */
-function segmentCounter({ kernel }: Side): () => number {
-  const block = Counters.list(kernel.arena).find(({ name }) => name === kernel.name) as Counters;
-  const index = block.index('tcp-data-packets-sent');
+/** Segments with data that a kernel has sent, or received. */
+function segmentCounter({ kernel }: Side, name: string): () => number {
+  const block = Counters.list(kernel.arena).find((one) => one.name === kernel.name) as Counters;
+  const index = block.index(name);
   return () => block.get(index);
 }
 
@@ -52,12 +52,14 @@ export function aloneTcp(sender: Side, receiver: Side): Record<string, number> {
   const { run } = sender;
   const [socket, peer] = connect(sender, receiver);
   const [data, expected, into] = [pattern(run.payloadBytes), pattern(0), new Uint8Array(READ_BYTES)];
-  const segments = segmentCounter(sender);
+  const sentSegments = segmentCounter(sender, 'tcp-data-packets-sent');
+  const receivedSegments = segmentCounter(receiver, 'tcp-packets-received-in-sequence');
   const warmMs = performance.now() + run.warmupMs;
   const untilMs = warmMs + run.ms;
-  let [sendMs, receiveMs, counted, sent, received, damaged, quiet] = [0, 0, 0, 0, 0, 0, 0];
+  let [sendMs, receiveMs, sentCount, receivedCount] = [0, 0, 0, 0];
+  let [sent, received, damaged, quiet] = [0, 0, 0, 0];
   for (let startMs = performance.now(); startMs < untilMs && quiet < QUIET_TURNS; ) {
-    const before = segments();
+    const [sentBefore, receivedBefore] = [sentSegments(), receivedSegments()];
     for (let i = 0, n = 1; i < WRITES && n > 0; i++) {
       n = socket.send(data, sent % PERIOD, run.payloadBytes);
       if (n > 0) sent += n;
@@ -74,16 +76,17 @@ export function aloneTcp(sender: Side, receiver: Side): Record<string, number> {
     }
     receiver.kernel.flush();
     const endMs = performance.now();
-    const moved = segments() - before;
-    quiet = moved > 0 ? 0 : quiet + 1;
-    // Turns in which the sender waits for a timer are not work.
-    if (startMs >= warmMs && moved > 0) {
+    const [out, arrived] = [sentSegments() - sentBefore, receivedSegments() - receivedBefore];
+    quiet = out + arrived > 0 ? 0 : quiet + 1;
+    // Turns in which both wait for a timer are not work.
+    if (startMs >= warmMs && out + arrived > 0) {
       sendMs += middleMs - startMs;
       receiveMs += endMs - middleMs;
-      counted += moved;
+      sentCount += out;
+      receivedCount += arrived;
     }
     startMs = endMs;
   }
-  if (counted === 0) throw new Error('the connection stood still');
-  return { sendNs: (sendMs * 1e6) / counted, receiveNs: (receiveMs * 1e6) / counted, damaged };
+  if (sentCount === 0 || receivedCount === 0) throw new Error('the connection stood still');
+  return { sendNs: (sendMs * 1e6) / sentCount, receiveNs: (receiveMs * 1e6) / receivedCount, damaged };
 }
