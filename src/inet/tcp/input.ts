@@ -352,6 +352,7 @@ function completeOpen(c: Connection, segment: Segment, nowUs: number): boolean {
 
 /** The handshake is complete: first window, first congestion window. */
 export function establish(c: Connection, segment: Segment, nowUs: number): void {
+  // Closed before the peer had answered (close.ts): the FIN goes when the ACK has been looked at.
   c.state = c.finQueued ? FIN_WAIT_1 : ESTABLISHED;
   c.sndWnd = segment.window << (segment.flags & FLAG_SYN ? 0 : c.sndScale);
   c.maxSndWnd = c.sndWnd;
@@ -361,8 +362,6 @@ export function establish(c: Connection, segment: Segment, nowUs: number): void 
   c.stack.onEstablished(c, nowUs);
   startKeepAlive(c, nowUs);
   if (c.owner !== null) c.owner.onConnected();
-  // Closed before the peer had answered (close.ts).
-  if (c.finQueued) c.stack.work.enqueue(c);
 }
 
 /** After the ACK: what it means for a connection that has sent its FIN. False when the connection is gone. */
