@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
@@ -43,8 +44,8 @@ class Counted extends Middleware implements FrameRuns {
 class Wire extends Middleware {
   readonly #bytes: Uint8Array;
   readonly frames: string[] = [];
-  /** By number of the frame. */
-  damaged: (frame: number) => boolean = () => false;
+  /** By number of the frame: the bit to turn over, counted from the frame's start; -1 for none. */
+  flip: (frame: number) => number = () => -1;
   #count = 0;
 
   constructor(inner: Device, bytes: Uint8Array) {
@@ -59,7 +60,8 @@ class Wire extends Middleware {
       const end = at + (batch.length[i] as number);
       const text = Buffer.from(this.#bytes.subarray(at, end)).toString('latin1');
       this.frames.push(`${batch.meta[i]} ${text}`);
-      if (this.damaged(this.#count++)) (this.#bytes[end - 1] as number) ^= 1;
+      const bit = this.flip(this.#count++);
+      if (bit >= 0) (this.#bytes[at + ((bit >> 3) % (end - at))] as number) ^= 1 << (bit & 7);
     }
     return count;
   }
@@ -73,7 +75,9 @@ interface Options {
   partial?: boolean;
   timestamps?: boolean;
   mtuBytes?: number;
-  damaged?: (frame: number) => boolean;
+  flip?: (frame: number) => number;
+  /** Give up after so many turns of half a millisecond: the connection may be gone. */
+  turnsMost?: number;
 }
 
 interface Result {
@@ -149,14 +153,15 @@ function transfer(options: Options): Result {
     accepted = listener.accept();
   }
   wire.frames.length = 0;
-  wire.damaged = options.damaged ?? wire.damaged;
+  wire.flip = options.flip ?? wire.flip;
   const received = new Uint8Array(DATA.length + 1);
   let [sent, got] = [0, 0];
-  for (let turns = 0; got < DATA.length; turns++) {
+  const { turnsMost } = options;
+  for (let turns = 0; got < DATA.length && turns !== turnsMost; turns++) {
     if (turns > 100_000) throw new Error(`only ${got} of ${DATA.length} bytes arrived`);
     const taken = socket.send(DATA, sent, DATA.length - sent);
     if (taken > 0) sent += taken;
-    turn();
+    turn(turnsMost === undefined ? 50 : 500);
     for (let n = 1; n > 0; got += Math.max(n, 0)) {
       n = (accepted as StreamSocket).receive(received, got, received.length - got);
     }
@@ -211,9 +216,28 @@ describe.each([
 describe('a damaged segment in a run', () => {
   it('is dropped and counted, and sent again', () => {
     const bad = new Set([3, 17, 18, 40, 100, 101, 163]);
-    const { received, receiver, segmentsByRun } = transfer({ runs: true, damaged: (frame) => bad.has(frame) });
+    const flip = (frame: number): number => (bad.has(frame) ? 1513 << 3 : -1);
+    const { received, receiver, segmentsByRun } = transfer({ runs: true, flip });
     expect(received).toEqual(DATA);
     expect(receiver['tcp-discarded-bad-checksum']).toBe(bad.size);
     expect(segmentsByRun).toBeGreaterThan(100);
+  });
+
+  it('does what it does alone, whatever bit of the headers is wrong and no checksum tells', () => {
+    const flips = fc.array(fc.tuple(fc.nat(120), fc.nat(66 * 8 - 1)), { minLength: 1, maxLength: 5 });
+    let segmentsByRun = 0;
+    fc.assert(
+      fc.property(flips, fc.boolean(), (places, partial) => {
+        const bits = new Map(places);
+        const flip = (frame: number): number => bits.get(frame) ?? -1;
+        const options = { runs: true, partial, flip, turnsMost: 1500 };
+        const byRun = transfer(options);
+        const single = transfer({ ...options, single: true });
+        segmentsByRun += byRun.segmentsByRun;
+        expect({ ...byRun, segmentsByRun: 0 }).toEqual({ ...single, segmentsByRun: 0 });
+      }),
+      { numRuns: 15 },
+    );
+    expect(segmentsByRun).toBeGreaterThan(500);
   });
 });
