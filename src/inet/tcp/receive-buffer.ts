@@ -88,8 +88,12 @@ export class ReceiveBuffer {
     else this.rttUs += (Math.min(rttUs, 2 * this.rttUs) - this.rttUs) / 8;
   }
 
-  /** Round trip from the time a window takes to fill; an upper bound, so only smaller values count. */
+  /**
+   * Round trip from the time a window takes to fill; an upper bound, so only smaller values count. Segments of one batch
+   * have one time: a window that the rest of the batch fills says nothing.
+   */
   probeRtt(rcvNxt: number, windowEndSeq: number, nowUs: number): void {
+    if (nowUs === this.#probeUs) return;
     if (this.#probeUs >= 0 && ((rcvNxt - this.#probeSeq) | 0) < 0) return;
     if (this.#probeUs >= 0) {
       const rttUs = Math.max(nowUs - this.#probeUs, 1);
