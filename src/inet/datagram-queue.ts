@@ -121,10 +121,6 @@ export class DatagramQueue {
       this.#payloadBytes -= segmentBytes;
       return;
     }
-    const bytes = recordBytes(payloadBytes);
-    this.#head += bytes;
-    if (this.#head === this.#capacity) this.#head = 0;
-    this.#used -= bytes;
     this.#count--;
     this.#payloadBytes -= payloadBytes - this.#taken;
     this.#taken = 0;
@@ -132,7 +128,19 @@ export class DatagramQueue {
       this.#head = 0;
       this.#tail = 0;
       this.#used = 0;
+      return;
     }
+    const bytes = recordBytes(payloadBytes);
+    this.#used -= bytes;
+    this.#goTo(this.#head + bytes);
+  }
+
+  /** There is a record, which begins at `head`, or at the start when the mark of the end is there. */
+  #goTo(head: number): void {
+    this.#head = head === this.#capacity ? 0 : head;
+    if (this.#view.getInt32(this.#blockAt + this.#head) !== WRAP) return;
+    this.#used -= this.#capacity - this.#head;
+    this.#head = 0;
   }
 
   /** Call `mark` with the sender of every datagram that waits. */
@@ -158,12 +166,8 @@ export class DatagramQueue {
     this.#taken = 0;
   }
 
-  /** Where the first record begins; goes over the mark at the end of the ring. */
+  /** Where the first record begins. */
   #first(): number {
-    if (this.#view.getInt32(this.#blockAt + this.#head) === WRAP) {
-      this.#used -= this.#capacity - this.#head;
-      this.#head = 0;
-    }
     return this.#blockAt + this.#head;
   }
 
@@ -197,8 +201,7 @@ export class DatagramQueue {
       const length = recordBytes(this.#view.getInt32(from));
       bulk.copy(blockAt + tail, from, length);
       tail += length;
-      this.#head += length;
-      if (this.#head === this.#capacity) this.#head = 0;
+      if (left > 1) this.#goTo(this.#head + length);
     }
     if (this.#capacity > 0) heap.free(this.#blockAt);
     this.#blockAt = blockAt;
