@@ -290,7 +290,10 @@ describe('runs of frames', () => {
     send(net, a, HI, 1, 'two');
     expect(runText(net, a, 'run', 2)).toBe(2);
     expect(texts(net, b)).toEqual(['two', 'run', 'run']);
-    expect(a.counters.snapshot()).toMatchObject({ txFrames: 7 });
+    send(net, a, HI, 2, 'three');
+    expect(runText(net, a, 'run', 2)).toBe(0);
+    expect(texts(net, b)).toEqual([]);
+    expect(a.counters.snapshot()).toMatchObject({ txFrames: 8 });
   });
 
   it('are no longer than a frame may be, and no more than the ring takes', () => {

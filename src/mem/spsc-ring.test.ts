@@ -263,6 +263,33 @@ describe('runs of records', () => {
     expect(ring.producer.reserve(600)).toBe(-1);
     expect(ring.producer.reserveRun(100, 100)).toBe(2);
   });
+
+  it('that end with the ring leave its start to what follows', () => {
+    const ring = setUp();
+    expect(ring.producer.reserveRun(502, 100)).toBe(8);
+    ring.producer.commitRun(8, 502, 0);
+    ring.producer.publish();
+    expect(ring.consumer.receive(at, length, meta, 0, 64)).toBe(8);
+    ring.consumer.release();
+    expect(ring.producer.reserveRun(502, 100)).toBe(8);
+    const start = ring.ringAt + RING_CONTROL_BYTES + 10;
+    expect([ring.producer.runAt, ring.producer.reserve(502)]).toEqual([start, start]);
+  });
+
+  it('take what the consumer has given back, and nothing once the ring is broken', () => {
+    const ring = setUp();
+    ring.producer.reserveRun(502, 8);
+    ring.producer.commitRun(8, 502, 0);
+    ring.producer.publish();
+    expect(ring.producer.reserveRun(502, 8)).toBe(0);
+    ring.words[TAIL] = 1024;
+    expect(ring.producer.reserveRun(502, 8)).toBe(2);
+    ring.words[TAIL] = 65;
+    expect(ring.producer.reserveRun(502, 8)).toBe(0);
+    expect(ring.producer.broken).not.toBe('');
+    ring.words[TAIL] = 2048;
+    expect(ring.producer.reserveRun(502, 2)).toBe(0);
+  });
 });
 
 describe('any garbage', () => {

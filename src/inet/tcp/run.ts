@@ -21,6 +21,8 @@ import type { TcpStack } from './stack.ts';
 const ETHERNET_HEADER_BYTES = 14;
 const NUMBER_OFFSET = 4;
 const CHECKSUM_OFFSET = 16;
+/** Of the value in timestamps that stand alone and aligned. */
+const TS_VALUE_OFFSET: number = HEADER_BYTES + 4;
 const CHECKSUM_KNOWN: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
 
 /**
@@ -136,6 +138,11 @@ export class SegmentRuns implements RunInput {
   #accept(c: Connection, segments: number, n: number, nowUs: number): void {
     const stack = this.#stack;
     const bytes = segments * n;
+    if (c.tsOk && c.lastAckSent === c.rcvNxt) {
+      // The first was acknowledged at once: the second spans Last.ACK.sent (RFC 7323 section 4.3), perhaps the first did not.
+      c.tsRecent = stack.view.getInt32(this.#frameAt + this.#transportOffset + TS_VALUE_OFFSET);
+      c.tsRecentUs = nowUs;
+    }
     c.rcvNxt = (c.rcvNxt + bytes) | 0;
     c.sndWl1 = c.rcvNxt;
     c.bytesReceived += bytes;

@@ -1,0 +1,59 @@
+import { expect, it } from 'vitest';
+import { FrameBatch } from '../link/device.ts';
+import { Arena } from '../mem/arena.ts';
+import { createBulk } from '../mem/bulk.ts';
+import { Counters } from '../mem/counters.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import { EthernetInput, type PacketInput, RUN_FRAME_BYTES, type RunInput } from './ethernet.ts';
+import type { Interface } from './interface.ts';
+
+const SCRATCH_BYTES = RUN_FRAME_BYTES + 2;
+const STRIDE = 32_768;
+const GUARD = 0x5a;
+
+/** Three frames of that length in a row: where the packets lay that were handed on, and how often a run began. */
+function receive(lengthBytes: number) {
+  const arena = Arena.create(1 << 20);
+  const { view, bytes } = arena;
+  const scratchAt = arena.allocate(2 * SCRATCH_BYTES, 64);
+  const framesAt = arena.allocate(4 * STRIDE, 64) + 2;
+  bytes.fill(GUARD, scratchAt, scratchAt + 2 * SCRATCH_BYTES);
+  const seen: number[] = [];
+  let begun = 0;
+  const runs: RunInput = { begin: () => begun++, take: () => 0 };
+  const ipv4: PacketInput = { runs, input: (_iface, at) => seen.push(at) };
+  const none = { input: () => {} };
+  const counters = Counters.open(arena, 'test');
+  const input = new EthernetInput(view, createBulk(arena), scratchAt, counters, ipv4, none, none);
+  const batch = new FrameBatch();
+  for (let i = 0; i < 3; i++) {
+    const at = framesAt + i * STRIDE;
+    bytes.fill(i + 1, at, at + lengthBytes);
+    view.setUint16(at, 0x0200);
+    view.setInt32(at + 2, 1);
+    view.setUint16(at + 12, ethernet.ETHERTYPE_IPV4);
+    batch.at[i] = at;
+    batch.length[i] = lengthBytes;
+    batch.meta[i] = 0;
+  }
+  const iface = { loopback: false, macHi: 0x0200, macLo: 1, inPackets: 0, inBytes: 0, inDrops: 0 };
+  input.input(iface as Interface, batch, 3, 0);
+  const beyond = bytes.slice(scratchAt + SCRATCH_BYTES, scratchAt + 2 * SCRATCH_BYTES);
+  return { iface, begun, places: seen.map((at) => at - 14 - (at < framesAt ? scratchAt : framesAt)), beyond };
+}
+
+it('copies the first frame of a run to private memory', () => {
+  const { places, begun, iface } = receive(1514);
+  expect(begun).toBe(1);
+  expect(places).toEqual([2, STRIDE, 2 * STRIDE]);
+  expect(iface).toMatchObject({ inPackets: 3, inBytes: 3 * 1514, inDrops: 0 });
+});
+
+it('copies up to the end of that memory, and no frame that is longer', () => {
+  for (const lengthBytes of [RUN_FRAME_BYTES, RUN_FRAME_BYTES + 1, 30_000]) {
+    const { beyond, begun, places } = receive(lengthBytes);
+    expect(begun).toBe(lengthBytes === RUN_FRAME_BYTES ? 1 : 0);
+    expect(places[1]).toBe(STRIDE);
+    expect(beyond.every((byte) => byte === GUARD)).toBe(true);
+  }
+});
