@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { SeededRng } from '../base/rng.ts';
+import { IP6_ANY } from '../inet/ip6/address-table.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
@@ -159,7 +160,7 @@ class World {
     // Address detection takes a second.
     for (let i = 0; i < 150; i++) this.turn(10_000);
     const listener = b.sockets.stream(family);
-    expect(listener.bind(0, PORT)).toBe(0);
+    expect(listener.bind(scene.ipv6 ? IP6_ANY : 0, PORT)).toBe(0);
     listener.listen(8);
     const peer = a.inet.addressText.parse(scene.ipv6 ? '2001:db8::2' : '192.0.2.2') as number;
     for (let i = 0; i < scene.connections; i++) {
@@ -170,6 +171,7 @@ class World {
         this.turn(1000);
         accepted = listener.accept();
       }
+      expect(accepted).not.toBe(null);
       this.sockets.push([socket, accepted]);
     }
     for (const [direction, frame, fate] of scene.fates) this.links[direction]?.fate.set(frame, fate);
@@ -395,7 +397,7 @@ const delayed: Scene = {
 const beyondWindow: Scene = {
   ...quiet,
   partial: true,
-  sysctl: { quickack: 0, recvspace: 4096 },
+  sysctl: { quickack: 0, recvspace: 6000 },
   fates: Array.from({ length: 10 }, (_, i) => [0, i, 'wide']),
   acts: [sends(1000), { what: 'wait', connection: 0, side: 0, amount: 500, turns: 2 }, sends(100_000)],
 };
