@@ -386,6 +386,11 @@ const quiet: Scene = {
   fates: [],
   acts: [],
 };
+/** Nothing but data. */
+const plain: Scene = {
+  ...quiet,
+  acts: Array.from({ length: 5 }, (): Act => ({ what: 'bulk', connection: 0, side: 0, amount: 60_000, turns: 0 })),
+};
 const sends = (amount: number): Act => ({ what: 'send', connection: 0, side: 0, amount, turns: 3 });
 /** The ACK of the first of some segments is due at once, so that the second is the one whose timestamp is echoed. */
 const delayed: Scene = {
@@ -445,9 +450,9 @@ it('by the run and one by one, everything happens alike', () => {
     }),
     {
       numRuns: Number(process.env.FC_RUNS ?? 60),
-      examples: [[delayed], [beyondWindow], [vouchedFor], [ofTwoLengths], [watched]],
+      examples: [[plain], [delayed], [beyondWindow], [vouchedFor], [ofTwoLengths], [watched]],
     },
   );
-  expect(sent).toBeGreaterThan(1000);
-  expect(received).toBeGreaterThan(1000);
+  expect(sent).toBeGreaterThan(500);
+  expect(received).toBeGreaterThan(500);
 }, 120_000);
