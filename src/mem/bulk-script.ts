@@ -10,7 +10,6 @@ import type { Arena } from './arena.ts';
 import type { Bulk } from './bulk.ts';
 
 const BY_LOOP_BYTES = 48;
-/** Words whose halves can be added into a float without losing a bit: far below 2^53 / 2^16. */
 const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 function fold(sum: number): number {
