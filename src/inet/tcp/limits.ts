@@ -7,6 +7,7 @@
 import type { Limits } from '../limits.ts';
 import type { Connection } from './connection.ts';
 import type { TcpStack } from './stack.ts';
+import type { TcpTables } from './tables.ts';
 
 export function declareTcpLimits(stack: TcpStack, limits: Limits): void {
   const { settings, tables } = stack;
@@ -47,33 +48,21 @@ export function declareTcpLimits(stack: TcpStack, limits: Limits): void {
     variable: settings.reassemblyMax,
     counter: 'tcp-discarded-too-many-pieces',
     whenFull: 'the segment is dropped, and comes again',
-    size: () => {
-      let most = 0;
-      for (const c of tables.connections()) most = Math.max(most, c.reassembly.count);
-      return most;
-    },
+    size: () => mostOf(tables, (c) => c.reassembly.count),
   });
   limits.add({
     table: 'data that one TCP connection has received and nobody has read, bytes',
     variable: settings.receiveSpaceMaxBytes,
     counter: 'tcp-packets-after-window',
     whenFull: 'the window is closed; what is sent beyond it is dropped',
-    size: () => {
-      let most = 0;
-      for (const c of tables.connections()) most = Math.max(most, heldBytes(c));
-      return most;
-    },
+    size: () => mostOf(tables, heldBytes),
   });
   limits.add({
     table: 'data that one TCP connection has to send, bytes',
     variable: settings.sendSpaceMaxBytes,
     counter: 'tcp-send-buffer-full',
     whenFull: 'a write takes what fits, or fails with EAGAIN',
-    size: () => {
-      let most = 0;
-      for (const c of tables.connections()) most = Math.max(most, c.sendBuffer.usedBytes);
-      return most;
-    },
+    size: () => mostOf(tables, (c) => c.sendBuffer.usedBytes),
   });
   limits.addRate({
     what: 'TCP resets to nobody',
@@ -90,6 +79,13 @@ export function declareTcpLimits(stack: TcpStack, limits: Limits): void {
     variable: settings.synAckLimit,
     counter: 'tcp-syn-acks-limited',
   });
+}
+
+/** The most that any connection has of something. */
+function mostOf(tables: TcpTables, size: (c: Connection) => number): number {
+  let most = 0;
+  for (const c of tables.connections()) most = Math.max(most, size(c));
+  return most;
 }
 
 /** From the first byte that was not read to the last that is there, gaps included. */
