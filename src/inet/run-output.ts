@@ -9,12 +9,12 @@
 import { assert } from '../base/assert.ts';
 import type { FrameRuns } from '../link/device.ts';
 import type { Bulk } from '../mem/bulk.ts';
+import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import type { InetContext } from './context.ts';
 import type { IpOutput } from './ip-output.ts';
 import type { IpPath, PathTable } from './path.ts';
 import { IP_DONT_FRAGMENT } from './transport.ts';
 
-const ETHERNET_HEADER_BYTES = 14;
 /** Ethernet, IPv6, and TCP with all its options. */
 const HEADERS_BYTES = 14 + 40 + 60;
 /** Of TCP's header: the sequence number. */

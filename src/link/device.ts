@@ -16,6 +16,8 @@ import type { Counters } from '../mem/counters.ts';
 export const META_CHECKSUM_PARTIAL = 1;
 /** Transport checksum was verified by somebody before; no need to do it again. */
 export const META_CHECKSUM_VERIFIED = 2;
+/** Either: nobody has to look at the checksum. */
+export const META_CHECKSUM_KNOWN: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
 /**
  * Upper 16 bits of the metadata: segment size (payload bytes of TCP, or of each datagram of UDP) of a super-frame, 0 for an
  * ordinary frame. A UDP super-frame has the header of its first datagram, with length and checksum as if it were one.

@@ -9,7 +9,7 @@
 
 import { foldSum } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
-import { META_CHECKSUM_PARTIAL, META_CHECKSUM_VERIFIED } from '../../link/device.ts';
+import { META_CHECKSUM_KNOWN } from '../../link/device.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG } from '../../wire/tcp.ts';
 import type { InPacket } from '../transport.ts';
 import { acknowledge, processAck } from './ack.ts';
@@ -39,7 +39,6 @@ import { receiveUrgent } from './urgent.ts';
 
 /** RFC 7323 section 5.5: an older TS.Recent is no longer compared. */
 const TS_RECENT_MAX_US = 24 * 86_400 * 1_000_000;
-const CHECKSUM_KNOWN: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
 
 /**
  * Header prediction: an ESTABLISHED connection without gaps or losses, the next expected segment, nothing but ACK or
@@ -85,7 +84,7 @@ export function predicted(c: Connection, packet: InPacket, headerBytes: number, 
     if (!receiveBuffer.ensure(end, rcvNxt)) return false;
     if (!c.holding) stack.work.holdRings(c, nowUs);
     // The bytes go to their place before their checksum is known; a bad segment has then only spoilt free space.
-    if ((packet.meta & CHECKSUM_KNOWN) !== 0) receiveBuffer.ring.write(rcvNxt, at + headerBytes, length);
+    if ((packet.meta & META_CHECKSUM_KNOWN) !== 0) receiveBuffer.ring.write(rcvNxt, at + headerBytes, length);
     else if (!checksumGood(c, packet, headerBytes, receiveBuffer.ring.writeSum(rcvNxt, at + headerBytes, length)))
       return true;
     acceptInOrder(c, packet.meta, length, nowUs);
@@ -141,7 +140,7 @@ function afterPredicted(
 
 /** Header and pseudo-header added to the payload's sum must give all ones. Counts a bad one. */
 function checksumGood(c: Connection, packet: InPacket, headerBytes: number, payloadSum: number): boolean {
-  if ((packet.meta & CHECKSUM_KNOWN) !== 0) return true;
+  if ((packet.meta & META_CHECKSUM_KNOWN) !== 0) return true;
   const { stack } = c;
   const sum = c.pseudoSum + packet.lengthBytes + stack.bulk.sum(packet.at, headerBytes) + payloadSum;
   if (foldSum(sum) === 0xffff) return true;

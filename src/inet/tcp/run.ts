@@ -8,22 +8,21 @@
  */
 
 import { foldSum } from '../../base/checksum.ts';
-import { META_CHECKSUM_PARTIAL, META_CHECKSUM_VERIFIED } from '../../link/device.ts';
+import { META_CHECKSUM_KNOWN, META_CHECKSUM_PARTIAL } from '../../link/device.ts';
 import type { RunInput } from '../../net/ethernet.ts';
+import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../../wire/ethernet.ts';
 import { FLAG_ACK, HEADER_BYTES } from '../../wire/tcp.ts';
 import type { InPacket, Path } from '../transport.ts';
 import { type Connection, PROTOCOL_TCP } from './connection.ts';
 import { scheduleAck } from './data.ts';
-import { TIMESTAMPS_BYTES, TIMESTAMPS_WORD } from './options.ts';
-import { halves, noteSent, offerWindow } from './segment.ts';
+import { TIMESTAMPS_BYTES } from './options.ts';
+import { noteSent, writeHeader } from './segment.ts';
 import type { TcpStack } from './stack.ts';
 
-const ETHERNET_HEADER_BYTES = 14;
 const NUMBER_OFFSET = 4;
 const CHECKSUM_OFFSET = 16;
 /** Of the value in timestamps that stand alone and aligned. */
 const TS_VALUE_OFFSET: number = HEADER_BYTES + 4;
-const CHECKSUM_KNOWN: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
 
 /**
  * Send up to `want` segments of new data, each of `segmentMax` bytes, from `seq` on. Returns how many went; 0 when
@@ -40,21 +39,9 @@ export function sendRun(c: Connection, seq: number, want: number, nowUs: number)
   const headerBytes = HEADER_BYTES + (c.tsOk ? TIMESTAMPS_BYTES : 0);
   const at = ip.beginRun(c.path as Path, PROTOCOL_TCP, headerBytes + mss, most, ttl, tos);
   if (at === 0) return 0;
-  const last = (headerBytes << 26) | (FLAG_ACK << 16) | (offerWindow(c) >> c.rcvScale);
-  view.setInt32(at, c.ports);
-  view.setInt32(at + 4, seq);
-  view.setInt32(at + 8, c.rcvNxt);
-  view.setInt32(at + 12, last);
-  let sum = c.pseudoSum + headerBytes + mss;
-  view.setInt32(at + 16, foldSum(sum) << 16);
-  sum += halves(c.ports) + halves(c.rcvNxt) + halves(last);
-  if (c.tsOk) {
-    const value = (stack.tsNow(nowUs) + c.tsOffset) | 0;
-    view.setInt32(at + HEADER_BYTES, TIMESTAMPS_WORD);
-    view.setInt32(at + HEADER_BYTES + 4, value);
-    view.setInt32(at + HEADER_BYTES + 8, c.tsRecent);
-    sum += halves(TIMESTAMPS_WORD) + halves(value) + halves(c.tsRecent);
-  }
+  const pseudoSum = c.pseudoSum + headerBytes + mss;
+  const sum = pseudoSum + writeHeader(c, at, seq, headerBytes, FLAG_ACK, nowUs);
+  view.setInt32(at + CHECKSUM_OFFSET, foldSum(pseudoSum) << 16);
   const count = ip.runCount;
   if (c.checksumPartial) ip.endRun(headerBytes, ring.at(seq), mss, -1, META_CHECKSUM_PARTIAL);
   else ip.endRun(headerBytes, ring.at(seq), mss, sum, 0);
@@ -108,7 +95,7 @@ export class SegmentRuns implements RunInput {
     most = Math.min(most, Math.floor(receiveBuffer.ring.contiguous(rcvNxt) / n));
     const { bulk } = this.#stack;
     const numberAt = this.#transportOffset + NUMBER_OFFSET;
-    const sum = (meta & CHECKSUM_KNOWN) !== 0 ? -1 : this.#sum(c, n);
+    const sum = (meta & META_CHECKSUM_KNOWN) !== 0 ? -1 : this.#sum(c, n);
     const to = receiveBuffer.ring.at(rcvNxt);
     const taken = bulk.readRun(to, at, strideBytes, this.#frameAt, this.#headerBytes, numberAt, n, most, sum);
     if (taken > 0) this.#accept(c, taken, n, nowUs);

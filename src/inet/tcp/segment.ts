@@ -19,7 +19,7 @@ import type { TcpStack } from './stack.ts';
 import { urgentPointer } from './urgent.ts';
 
 /** Both halves of a word. */
-export function halves(word: number): number {
+function halves(word: number): number {
   return (word >>> 16) + (word & 0xffff);
 }
 
@@ -27,7 +27,7 @@ export function halves(word: number): number {
  * Bytes of window to offer with the next segment (RFC 9293 3.8.6.2.2): the right edge never moves back, and moves
  * forward only by a worthwhile step. Remembers the edge it offers.
  */
-export function offerWindow(c: Connection): number {
+function offerWindow(c: Connection): number {
   const { limitBytes } = c.receiveBuffer;
   const free = offerable(limitBytes, c.rcvScale) - c.readableBytes;
   const edge = (c.rcvAdv - c.rcvNxt) | 0;
@@ -83,6 +83,35 @@ function writeSack(c: Connection, view: DataView, at: number, optionBytes: numbe
 }
 
 /**
+ * The header of a segment with these `flags` but its checksum, its urgent pointer and SACK: these follow. Returns the sum of
+ * what was written, the sequence number left out.
+ */
+export function writeHeader(
+  c: Connection,
+  at: number,
+  seq: number,
+  headerBytes: number,
+  flags: number,
+  nowUs: number,
+): number {
+  const { stack, ports, rcvNxt } = c;
+  const { view } = stack;
+  const last = (headerBytes << 26) | (flags << 16) | (offerWindow(c) >> c.rcvScale);
+  view.setInt32(at, ports);
+  view.setInt32(at + 4, seq);
+  view.setInt32(at + 8, rcvNxt);
+  view.setInt32(at + 12, last);
+  const sum = halves(ports) + halves(rcvNxt) + halves(last);
+  if (!c.tsOk) return sum;
+  const optionAt = at + HEADER_BYTES;
+  const value = (stack.tsNow(nowUs) + c.tsOffset) | 0;
+  view.setInt32(optionAt, TIMESTAMPS_WORD);
+  view.setInt32(optionAt + 4, value);
+  view.setInt32(optionAt + 8, c.tsRecent);
+  return sum + halves(TIMESTAMPS_WORD) + halves(value) + halves(c.tsRecent);
+}
+
+/**
  * Send a segment of a synchronized connection, with `dataBytes` from the send buffer at `seq`. Returns 0 or what
  * `IpService.begin` refused with. Preconditions: `dataBytes` is at most `segmentMax - sackBytesMax(c)`.
  */
@@ -90,7 +119,8 @@ export function sendSegment(c: Connection, seq: number, dataBytes: number, flags
   const { stack } = c;
   const { ip, view } = stack;
   const sackBytes = c.sackOk ? chooseSackBlocks(c) : 0;
-  const headerBytes = HEADER_BYTES + (c.tsOk ? TIMESTAMPS_BYTES : 0) + sackBytes;
+  const plainBytes = HEADER_BYTES + (c.tsOk ? TIMESTAMPS_BYTES : 0);
+  const headerBytes = plainBytes + sackBytes;
   const path = c.path as Path;
   const { ttl } = c.options;
   let { tos } = c.options;
@@ -104,36 +134,18 @@ export function sendSegment(c: Connection, seq: number, dataBytes: number, flags
   if (urgent > 0) flags |= FLAG_URG;
   const at = ip.begin(path, PROTOCOL_TCP, headerBytes + dataBytes, ttl, tos, IP_DONT_FRAGMENT);
   if (at < 0) return at;
-  const last = (headerBytes << 26) | (flags << 16) | (offerWindow(c) >> c.rcvScale);
-  const { ports, rcvNxt } = c;
-  view.setInt32(at, ports);
-  view.setInt32(at + 4, seq);
-  view.setInt32(at + 8, rcvNxt);
-  view.setInt32(at + 12, last);
-  let sum = c.pseudoSum + headerBytes + dataBytes;
-  let optionAt = at + HEADER_BYTES;
-  const partial = c.checksumPartial;
-  if (c.tsOk) {
-    const value = (stack.tsNow(nowUs) + c.tsOffset) | 0;
-    view.setInt32(optionAt, TIMESTAMPS_WORD);
-    view.setInt32(optionAt + 4, value);
-    view.setInt32(optionAt + 8, c.tsRecent);
-    optionAt += TIMESTAMPS_BYTES;
-    if (!partial) sum += halves(TIMESTAMPS_WORD) + halves(value) + halves(c.tsRecent);
-  }
-  if (sackBytes > 0) {
-    const optionSum = writeSack(c, view, optionAt, sackBytes);
-    if (!partial) sum += optionSum;
-  }
+  const pseudoSum = c.pseudoSum + headerBytes + dataBytes;
+  let sum = writeHeader(c, at, seq, headerBytes, flags, nowUs);
+  if (sackBytes > 0) sum += writeSack(c, view, at + plainBytes, sackBytes);
   const segmentBytes = c.mss - sackBytes;
   let meta = dataBytes > segmentBytes ? segmentBytes << META_SEGMENT_SHIFT : 0;
-  if (partial) {
-    view.setInt32(at + 16, (foldSum(sum) << 16) | urgent);
+  if (c.checksumPartial) {
+    view.setInt32(at + 16, (foldSum(pseudoSum) << 16) | urgent);
     if (dataBytes > 0) c.sendBuffer.ring.read(seq, at + headerBytes, dataBytes);
     meta |= META_CHECKSUM_PARTIAL;
   } else {
     if (dataBytes > 0) sum += c.sendBuffer.ring.readSum(seq, at + headerBytes, dataBytes);
-    sum += halves(ports) + halves(seq) + halves(rcvNxt) + halves(last) + urgent;
+    sum += pseudoSum + halves(seq) + urgent;
     view.setInt32(at + 16, (checksumOf(sum) << 16) | urgent);
   }
   ip.end(meta);

@@ -10,7 +10,7 @@
 import { foldSum } from '../../base/checksum.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { CalloutTable } from '../../kern/callout.ts';
-import { META_CHECKSUM_PARTIAL, META_CHECKSUM_VERIFIED, META_SEGMENT_SHIFT } from '../../link/device.ts';
+import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../link/device.ts';
 import type { Bulk } from '../../mem/bulk.ts';
 import type { Counters } from '../../mem/counters.ts';
 import type { Heap } from '../../mem/heap.ts';
@@ -43,7 +43,6 @@ import { KIND_CONNECTION, KIND_MASK, KIND_SHIFT, KIND_SYN, KIND_TIME_WAIT, TcpTa
 import { TimeWaitTable } from './time-wait.ts';
 import { WorkQueue } from './work-queue.ts';
 
-const CHECKSUM_KNOWN: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
 const DEFAULT_TTL = 64;
 
 export type { TcpSocketRow };
@@ -197,7 +196,7 @@ export class TcpStack implements Transport {
     if (value >= 0 && (value & KIND_MASK) === KIND_CONNECTION) {
       if (predicted(this.tables.connectionAt(value), packet, headerBytes, nowUs)) return;
     }
-    if ((packet.meta & CHECKSUM_KNOWN) === 0) {
+    if ((packet.meta & META_CHECKSUM_KNOWN) === 0) {
       const sum = packet.addressSum + PROTOCOL_TCP + lengthBytes + this.bulk.sum(at, lengthBytes);
       if (foldSum(sum) !== 0xffff) {
         counters.add(count.droppedBadChecksum, 1);

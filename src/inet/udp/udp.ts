@@ -12,8 +12,8 @@ import { Errno } from '../../base/errors.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
+  META_CHECKSUM_KNOWN,
   META_CHECKSUM_PARTIAL,
-  META_CHECKSUM_VERIFIED,
   META_SEGMENT_SHIFT,
 } from '../../link/device.ts';
 import type { Counters } from '../../mem/counters.ts';
@@ -45,8 +45,6 @@ import { Memberships } from './memberships.ts';
 
 /** What IPv6 takes; IPv4 takes 20 bytes less, which IP says. */
 const MAX_PAYLOAD_BYTES = 65527;
-/** In `META_CHECKSUM_*`: whoever vouches for the bytes saves us the sum. */
-const META_CHECKSUM_OK: number = META_CHECKSUM_PARTIAL | META_CHECKSUM_VERIFIED;
 const FOLDED_ONES = 0xffff;
 
 export class Udp implements Transport {
@@ -177,7 +175,7 @@ export class Udp implements Transport {
       this.#counters.add(this.#badLength, 1);
       return;
     }
-    let checked = (packet.meta & META_CHECKSUM_OK) !== 0;
+    let checked = (packet.meta & META_CHECKSUM_KNOWN) !== 0;
     if ((word & 0xffff) === 0) {
       if (isIp6(packet.dst)) {
         this.#counters.add(this.#noChecksum, 1);
