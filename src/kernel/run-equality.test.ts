@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { CountedRuns } from '../../test/fixtures/counted-runs.ts';
 import { SeededRng } from '../base/rng.ts';
 import { IP6_ANY } from '../inet/ip6/address-table.ts';
 import {
@@ -7,11 +8,9 @@ import {
   CAP_SUPER_FRAMES,
   type Device,
   type FrameBatch,
-  type FrameRuns,
   META_CHECKSUM_VERIFIED,
 } from '../link/device.ts';
 import { createNetwork, networkBytes, openVni } from '../link/index.ts';
-import { Middleware } from '../link/middleware.ts';
 import { Arena } from '../mem/index.ts';
 import type { RawSocket, StreamSocket } from '../socket/socket.ts';
 import { Kernel } from './kernel.ts';
@@ -63,43 +62,24 @@ interface Scene {
 }
 
 /** Between a kernel and its device: with or without runs; notes what comes in, and does to it what the scene says. */
-class Link extends Middleware implements FrameRuns {
-  readonly runs?: FrameRuns;
+class Link extends CountedRuns {
   readonly frames: string[] = [];
-  inRuns = 0;
   mostBytes = 65_535;
   fate: Map<number, Fate> = new Map();
   now: () => number = () => 0;
-  readonly #runs: FrameRuns;
   readonly #bytes: Uint8Array;
   /** Bytes of the frames that were handed on. */
   handed = 0;
   #count = 0;
 
   constructor(inner: Device, runs: boolean, bytes: Uint8Array) {
-    super(inner);
-    this.#runs = inner.runs as FrameRuns;
+    super(inner, runs);
     this.#bytes = bytes;
-    if (runs) this.runs = this;
   }
 
   override get maxFrameBytes(): number {
     return Math.min(this.inner.maxFrameBytes, this.mostBytes);
   }
-  get runAt(): number {
-    return this.#runs.runAt;
-  }
-  get runStrideBytes(): number {
-    return this.#runs.runStrideBytes;
-  }
-  reserveRun(hi: number, lo: number, lengthBytes: number, count: number): number {
-    return this.#runs.reserveRun(hi, lo, lengthBytes, count);
-  }
-  commitRun(count: number, lengthBytes: number, meta: number): void {
-    this.inRuns += count;
-    this.#runs.commitRun(count, lengthBytes, meta);
-  }
-
   override receive(batch: FrameBatch): number {
     const count = this.inner.receive(batch);
     const rows: [number, number, number][] = [];

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CountedRuns } from '../../test/fixtures/counted-runs.ts';
 import { Errno } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
 import { IP6_ANY } from '../inet/ip6/address-table.ts';
-import { CAP_CHECKSUM_PARTIAL, type Device, type FrameBatch, type FrameRuns } from '../link/device.ts';
+import { CAP_CHECKSUM_PARTIAL, type Device, type FrameBatch } from '../link/device.ts';
 import { createNetwork, networkBytes, openVni } from '../link/index.ts';
 import { Middleware } from '../link/middleware.ts';
 import { Arena } from '../mem/index.ts';
@@ -12,33 +13,6 @@ import { Kernel } from './kernel.ts';
 
 const HEAP_BYTES = 16 << 20;
 const PORT = 7;
-
-/** In front of the sender: with or without runs, which are counted. */
-class Counted extends Middleware implements FrameRuns {
-  readonly runs?: FrameRuns;
-  readonly #inner: FrameRuns;
-  frames = 0;
-
-  constructor(inner: Device, runs: boolean) {
-    super(inner);
-    this.#inner = inner.runs as FrameRuns;
-    if (runs) this.runs = this;
-  }
-
-  get runAt(): number {
-    return this.#inner.runAt;
-  }
-  get runStrideBytes(): number {
-    return this.#inner.runStrideBytes;
-  }
-  reserveRun(hi: number, lo: number, lengthBytes: number, count: number): number {
-    return this.#inner.reserveRun(hi, lo, lengthBytes, count);
-  }
-  commitRun(count: number, lengthBytes: number, meta: number): void {
-    this.frames += count;
-    this.#inner.commitRun(count, lengthBytes, meta);
-  }
-}
 
 /** In front of the receiver: notes what comes in, and does to it what the test wants. */
 class Wire extends Middleware {
@@ -115,8 +89,8 @@ function bring(options: Options) {
     if (options.timestamps === false) kernel.control('sysctl.set', { name: 'net.inet.tcp.timestamps', value: 0 });
     return kernel;
   };
-  const front = { counted: null as Counted | null, wire: null as Wire | null };
-  const sender = open(0, (device) => (front.counted = new Counted(device, options.runs)));
+  const front = { counted: null as CountedRuns | null, wire: null as Wire | null };
+  const sender = open(0, (device) => (front.counted = new CountedRuns(device, options.runs)));
   const receiver = open(1, (device) => (front.wire = new Wire(device, arena.bytes)));
   const wire = front.wire as unknown as Wire;
   const turn = (us = 50): void => {
@@ -126,7 +100,7 @@ function bring(options: Options) {
     }
     now += us;
   };
-  return { sender, receiver, wire, counted: front.counted as unknown as Counted, turn };
+  return { sender, receiver, wire, counted: front.counted as unknown as CountedRuns, turn };
 }
 
 function transfer(options: Options): Result {
@@ -171,7 +145,7 @@ function transfer(options: Options): Result {
     Object.fromEntries(Object.entries(kernel.counters.snapshot()).filter(([name]) => name.startsWith('tcp')));
   return {
     frames: wire.frames,
-    framesInRuns: counted.frames,
+    framesInRuns: counted.inRuns,
     segmentsByRun,
     received: received.slice(0, got),
     sender: tcp(sender),

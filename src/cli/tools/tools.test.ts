@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { toolRun } from '../../../test/fixtures/tool-context.ts';
 import {
   type Address6Info,
   type InterfaceInfo,
@@ -20,7 +20,7 @@ import { formatStatistics } from './netstat-statistics.ts';
 import { ping, ping6 } from './ping.ts';
 import { lookup, route } from './route.ts';
 import { sysctl } from './sysctl.ts';
-import type { Tool, ToolContext } from './tool.ts';
+import type { Tool } from './tool.ts';
 
 /** Of an error of IPv4. */
 const EXPIRED = { icmpType: 11, icmpCode: 0, timeMs: 0.25 };
@@ -214,8 +214,6 @@ const LAB = {
 
 /** Run a tool against a kernel that answers with the tables above; what it printed, said on stderr, returned. */
 async function run(tool: Tool, args: string, kernel: Partial<Kernel> = {}, json = false) {
-  let text = '';
-  let errors = '';
   const table: Partial<Kernel> = {
     name: 'api',
     interfaces: async () => [LO0, ETH0],
@@ -224,25 +222,12 @@ async function run(tool: Tool, args: string, kernel: Partial<Kernel> = {}, json 
     sockets: async () => SOCKETS,
     ...kernel,
   };
-  const context: ToolContext = {
-    kernel: table as Kernel,
-    lab: LAB,
-    json,
-    signal: new AbortController().signal,
-    stdin: Readable.from([]),
-    out: {
-      write: (t) => void (text += t),
-      error: (t) => void (errors += t),
-      terminal: false,
-      columns: 80,
-      rows: 24,
-    },
-  };
+  const { context, said } = toolRun(table, LAB, json);
   const code = await tool.run(
     context,
     args.split(' ').filter((word) => word !== ''),
   );
-  return { text, errors, code };
+  return { ...said, code };
 }
 
 function refusing(code: string): () => Promise<never> {

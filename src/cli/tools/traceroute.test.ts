@@ -1,7 +1,7 @@
-import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { toolRun } from '../../../test/fixtures/tool-context.ts';
 import type { Kernel, LabInfo, PingEvent } from '../../index.ts';
-import type { Tool, ToolContext } from './tool.ts';
+import type { Tool } from './tool.ts';
 import { traceroute, traceroute6 } from './traceroute.ts';
 
 const address = (network: string, text: string): { network: string; address: string; prefixLength: number } => ({
@@ -30,8 +30,6 @@ const reply = (from: string): PingEvent => {
 async function run(tool: Tool, args: string, answers: Record<number, (PingEvent | null)[]>, json = false) {
   const asked: object[] = [];
   const turns: Record<number, number> = {};
-  let text = '';
-  let errors = '';
   const ping = (host: string, options: { ttl: number }): unknown => {
     const { ttl } = options;
     asked.push({ host, ...options });
@@ -45,22 +43,9 @@ async function run(tool: Tool, args: string, answers: Record<number, (PingEvent 
     })();
     return Object.assign(stream, { close: () => {} });
   };
-  const context: ToolContext = {
-    kernel: { name: 'a', ping } as unknown as Kernel,
-    lab: LAB,
-    json,
-    signal: new AbortController().signal,
-    stdin: Readable.from([]),
-    out: {
-      write: (t) => void (text += t),
-      error: (t) => void (errors += t),
-      terminal: false,
-      columns: 80,
-      rows: 24,
-    },
-  };
+  const { context, said } = toolRun({ name: 'a', ping } as unknown as Kernel, LAB, json);
   const code = await tool.run(context, args.split(' '));
-  return { text, errors, code, asked };
+  return { ...said, code, asked };
 }
 
 describe('traceroute', () => {
