@@ -47,7 +47,7 @@ const DATA_PATH: readonly RegExp[] = [
   /^wire\/(ethernet|arp|ipv4|icmpv4|udp|tcp)\.ts$/,
   /^link\/(vni|loopback)\.ts$/,
   /^net\/ethernet\.ts$/,
-  /^inet\/(ip-input|ip-output|forward)\.ts$/,
+  /^inet\/(ip\/output|ip4\/(input|forward)|ip6\/(input|forward))\.ts$/,
   /^inet\/tcp\/(input|output|segment)\.ts$/,
 ];
 

@@ -23,28 +23,28 @@ function named(cell: string): [string, string[]][] {
   ]);
 }
 
-/** The rows of each part, by its heading, which names a folder. */
-function parts(): [string, string, Row[]][] {
-  const found: [string, string, Row[]][] = [];
+/** The rows of each part, by its heading. */
+function parts(): [string, Row[]][] {
+  const found: [string, Row[]][] = [];
   for (const line of readFileSync(join(ROOT, 'docs/rfc.md'), 'utf8').split('\n')) {
-    const heading = /^## (.*) \(`([^`]+)`\)/.exec(line);
-    if (heading !== null) found.push([heading[1] as string, heading[2] as string, []]);
+    const heading = /^## (.*)/.exec(line);
+    if (heading !== null) found.push([heading[1] as string, []]);
     const cells = line.split('|').map((cell) => cell.trim());
     if (cells.length !== 6 || cells[3] === 'file' || cells[3]?.startsWith('---')) continue;
     const [, rule, , files, tests] = cells as [string, string, string, string, string];
-    found.at(-1)?.[2].push({ rule, files: named(files), tests: named(tests) });
+    found.at(-1)?.[1].push({ rule, files: named(files), tests: named(tests) });
   }
   return found;
 }
 
-/** Source of the file that a name means in a part, or null. */
-function read(folder: string, name: string): string | null {
-  const places = [join(ROOT, 'src', folder, name), join(ROOT, 'src', name), join(ROOT, name)];
+/** Source of a file, named from src/ or from the root, or null. */
+function read(name: string): string | null {
+  const places = [join(ROOT, 'src', name), join(ROOT, name)];
   const place = places.find(existsSync);
   return place === undefined ? null : readFileSync(place, 'utf8');
 }
 
-describe.each(parts())('docs/rfc.md on %s', (_part, folder, rows) => {
+describe.each(parts())('docs/rfc.md on %s', (_part, rows) => {
   it('has rows', () => {
     expect(rows.length).toBeGreaterThan(5);
   });
@@ -52,14 +52,14 @@ describe.each(parts())('docs/rfc.md on %s', (_part, folder, rows) => {
   it.each(rows)('$rule', ({ files, tests }) => {
     expect(files.length).toBeGreaterThan(0);
     for (const [name, functions] of files) {
-      const source = read(folder, name) ?? (name.endsWith('/') ? '' : null);
+      const source = read(name) ?? (name.endsWith('/') ? '' : null);
       expect(source, name).not.toBeNull();
       for (const word of functions) expect(source, `${word} in ${name}`).toContain(word);
     }
     expect(tests.length).toBeGreaterThan(0);
     for (const [name, titles] of tests) {
       expect(name).toMatch(/\.test\.ts$/);
-      const source = read(folder, name);
+      const source = read(name);
       expect(source, name).not.toBeNull();
       // A title is a text that begins so: of a test, of a group of them, or of a row of a table of them.
       const begins = (title: string): boolean =>

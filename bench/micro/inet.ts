@@ -6,7 +6,7 @@
 
 import { SeededRng } from '#src/base/rng';
 import { Inet } from '#src/inet/inet';
-import { IP6_ANY } from '#src/inet/ip6/address-table';
+import { IP6_ANY } from '#src/inet/ip/address-interner';
 import { CalloutTable } from '#src/kern/callout';
 import { CAP_CHECKSUM_PARTIAL } from '#src/link/device';
 import { createNetwork, type NetworkDescriptor } from '#src/link/network';

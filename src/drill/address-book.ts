@@ -4,17 +4,17 @@
  * Thread: the caller's. Numbers of IPv6 addresses are the kernel's table's: those handed out here are kept alive.
  */
 
-import { type AddressHolder, IP6_ANY, type Ip6AddressTable } from '../inet/ip6/address-table.ts';
+import { type AddressHolder, type AddressInterner, IP6_ANY } from '../inet/ip/address-interner.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 
 export class AddressBook implements AddressHolder {
   readonly ip6: boolean;
-  readonly #table: Ip6AddressTable;
+  readonly #table: AddressInterner;
   readonly #kept: Set<number> = new Set();
 
   /** `ip6`: the family of the wire. */
-  constructor(table: Ip6AddressTable, ip6: boolean) {
+  constructor(table: AddressInterner, ip6: boolean) {
     this.ip6 = ip6;
     this.#table = table;
     table.addHolder(this);

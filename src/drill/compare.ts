@@ -4,7 +4,7 @@
  * Thread: any; pure functions. `actual` has the script's numbers already (flow.ts).
  */
 
-import { isIp6 } from '../inet/ip6/address-table.ts';
+import { isIp6 } from '../inet/ip/address-interner.ts';
 import * as tcp from '../wire/tcp.ts';
 import { icmpCode, icmpType } from './icmp-names.ts';
 import { type LivePacket, type LiveTcp, optionBytes } from './live-packet.ts';

@@ -5,7 +5,7 @@
  */
 
 import { checksumOf, sumView } from '../base/checksum.ts';
-import { isIp6 } from '../inet/ip6/address-table.ts';
+import { isIp6 } from '../inet/ip/address-interner.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as icmpv4 from '../wire/icmpv4.ts';
 import * as icmpv6 from '../wire/icmpv6.ts';

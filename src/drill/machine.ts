@@ -7,11 +7,11 @@
  */
 
 import { Simulation } from '../host/sim/simulation.ts';
-import { IP6_ANY, isIp6 } from '../inet/ip6/address-table.ts';
-import { RTF_GATEWAY } from '../inet/route-table.ts';
+import { IP6_ANY, isIp6 } from '../inet/ip/address-interner.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import type { Interface } from '../net/interface.ts';
+import { RTF_GATEWAY } from '../net/route-table.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import { AddressBook } from './address-book.ts';
 import { type DrillSettings, OptionError } from './settings.ts';
@@ -49,7 +49,7 @@ export class Machine {
     const simulation = this.#simulation;
     const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
     this.kernel = new Kernel({ name: 'packetdrill', arena, host: simulation.host(), heap, ipv6 });
-    this.book = new AddressBook(this.kernel.inet.context.addresses6, ipv6);
+    this.book = new AddressBook(this.kernel.inet.context.interner, ipv6);
     this.localAddress = this.#parseAddress('local_ip', settings.localIp || (ipv6 ? LOCAL_IP6 : LOCAL_IP));
     this.remoteAddress = this.#parseAddress('remote_ip', settings.remoteIp || (ipv6 ? REMOTE_IP6 : REMOTE_IP));
     this.wire = new WireEnd(arena, settings.mtuBytes, () => simulation.nowUs());

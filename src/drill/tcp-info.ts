@@ -5,7 +5,7 @@
  * that this stack has no counterpart for is absent: code that asks for it is told that it is not known here.
  */
 
-import { isIp6 } from '../inet/ip6/address-table.ts';
+import { isIp6 } from '../inet/ip/address-interner.ts';
 import {
   type Connection,
   RECOVERY_FAST,

@@ -9,6 +9,7 @@ import { assert } from '../base/assert.ts';
 import { Errno } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
 import type { CalloutTable } from '../kern/callout.ts';
+import { Sysctl } from '../kern/sysctl.ts';
 import { type Device, FrameBatch } from '../link/device.ts';
 import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
@@ -16,11 +17,10 @@ import type { Counters } from '../mem/counters.ts';
 import type { Heap } from '../mem/heap.ts';
 import { EthernetInput, RUN_FRAME_BYTES } from '../net/ethernet.ts';
 import { Interface } from '../net/interface.ts';
-import { AddressText, type Family } from './address-text.ts';
-import type { InetContext } from './context.ts';
+import { AddressInterner, isIp6 } from './ip/address-interner.ts';
+import { AddressText, type Family } from './ip/address-text.ts';
+import type { InetContext } from './ip/context.ts';
 import { Ip } from './ip.ts';
-import { Ip6AddressTable, isIp6 } from './ip6/address-table.ts';
-import { Sysctl } from './sysctl.ts';
 import { type InterfaceRow, interfaceRow, type NeighborRow, neighborRow, type RouteRow, routeRow } from './tables.ts';
 import { Udp } from './udp/udp.ts';
 
@@ -64,9 +64,9 @@ export class Inet {
     this.sysctl = options.sysctl ?? new Sysctl();
     const nowUs = (): number => options.nowUs();
     const { sysctl } = this;
-    const addresses6 = new Ip6AddressTable({ counters, sysctl, rng });
-    this.addressText = new AddressText(addresses6, this.#interfaces);
-    this.context = { arena, bulk, heap, callouts, rng, counters, sysctl, addresses6, nowUs };
+    const interner = new AddressInterner({ counters, sysctl, rng });
+    this.addressText = new AddressText(interner, this.#interfaces);
+    this.context = { arena, bulk, heap, callouts, rng, counters, sysctl, interner, nowUs };
     this.ip = new Ip(this.context, this.#interfaces, new Interface('', 0, NO_DEVICE), options.ipv6 ?? false);
     this.udp = new Udp(this.context, this.ip);
     const scratchAt = heap.allocate(RUN_FRAME_BYTES + 2);
@@ -149,7 +149,7 @@ export class Inet {
    */
   poll(nowUs: number): number {
     // Nothing is on its way through the layers now: the time to free addresses that nobody keeps.
-    if (this.context.addresses6.sweepDue) this.context.addresses6.sweep();
+    if (this.context.interner.sweepDue) this.context.interner.sweep();
     let received = 0;
     for (let i = 0; i < this.#interfaces.length; i++) {
       const iface = this.#interfaces[i] as Interface;

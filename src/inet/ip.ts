@@ -2,36 +2,13 @@
  * IP of one kernel, put together: what transports see of both families ({@link IpService}), and what configures IPv4. What is
  * particular to IPv6 is `six` (inet/ip6/ip6.ts); output, paths, raw sockets and the filter are shared.
  *
- * Thread: the one that runs the kernel. Read first: inet/transport.ts (the contract), then ip-output.ts and ip-input.ts.
+ * Thread: the one that runs the kernel. Read first: inet/ip/transport.ts (the contract), then inet/ip/output.ts and inet/ip4/input.ts.
  */
 
 import { Errno } from '../base/errors.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import type { Interface, InterfaceAddress } from '../net/interface.ts';
-import * as icmpv4 from '../wire/icmpv4.ts';
-import * as icmpv6 from '../wire/icmpv6.ts';
-import * as ipv4 from '../wire/ipv4.ts';
-import { AddressConflicts } from './address-conflict.ts';
-import { AddressTable, isMulticast } from './addresses.ts';
-import { ArpInput, ArpOutput } from './arp.ts';
-import type { InetContext } from './context.ts';
-import { Forwarder } from './forward.ts';
-import { Icmp } from './icmp.ts';
-import { Igmp } from './igmp.ts';
-import { IngressFilter } from './ingress-filter.ts';
-import { IpInput, IpPacket } from './ip-input.ts';
-import { IpOutput } from './ip-output.ts';
-import { isIp6 } from './ip6/address-table.ts';
-import { Autoconfigurator } from './ip6/autoconfiguration.ts';
-import { orderDestinations } from './ip6/destination-order.ts';
-import { Ip6 } from './ip6/ip6.ts';
-import { IPV4_GROUPS, MulticastGroups } from './multicast.ts';
-import { type Neighbor, NeighborCache } from './neighbor-cache.ts';
-import { type IpPath, PathTable } from './path.ts';
-import { PathMtu } from './path-mtu.ts';
-import { RawSockets } from './raw-sockets.ts';
-import { Redirects } from './redirect.ts';
-import { Refuser } from './refuse.ts';
+import { type Neighbor, NeighborCache } from '../net/neighbor-cache.ts';
 import {
   type Route,
   RouteTable,
@@ -41,10 +18,33 @@ import {
   RTF_LOCAL,
   RTF_REJECT,
   RTF_UP,
-} from './route-table.ts';
-import { RunOutput } from './run-output.ts';
-import { Transmitter } from './transmit.ts';
-import { type InPacket, IP_ALLOW_BROADCAST, type IpService, type Path, type Transport } from './transport.ts';
+} from '../net/route-table.ts';
+import * as icmpv4 from '../wire/icmpv4.ts';
+import * as icmpv6 from '../wire/icmpv6.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import { isIp6 } from './ip/address-interner.ts';
+import type { InetContext } from './ip/context.ts';
+import { IngressFilter } from './ip/ingress-filter.ts';
+import { IPV4_GROUPS, MulticastGroups } from './ip/multicast.ts';
+import { IpOutput } from './ip/output.ts';
+import { type IpPath, PathTable } from './ip/path.ts';
+import { PathMtu } from './ip/path-mtu.ts';
+import { RawSockets } from './ip/raw-sockets.ts';
+import { Refuser } from './ip/reject.ts';
+import { RunOutput } from './ip/run-output.ts';
+import { Transmitter } from './ip/transmit.ts';
+import { type InPacket, IP_ALLOW_BROADCAST, type IpService, type Path, type Transport } from './ip/transport.ts';
+import { AddressConflicts } from './ip4/address-conflict.ts';
+import { AddressTable, isMulticast } from './ip4/addresses.ts';
+import { ArpInput, ArpOutput } from './ip4/arp.ts';
+import { Forwarder } from './ip4/forward.ts';
+import { Icmp } from './ip4/icmp.ts';
+import { Igmp } from './ip4/igmp.ts';
+import { IpInput, IpPacket } from './ip4/input.ts';
+import { Redirects } from './ip4/redirect.ts';
+import { Autoconfigurator } from './ip6/autoconf/autoconfiguration.ts';
+import { orderDestinations } from './ip6/destination-order.ts';
+import { Ip6 } from './ip6/ip6.ts';
 
 const HOST_PREFIX = 32;
 

@@ -6,13 +6,13 @@
  */
 
 import { type Address6Origin, type Address6State, flagNames, type Interface } from '../net/interface.ts';
+import type { Neighbor, NeighborState } from '../net/neighbor-cache.ts';
+import { type Route, RTF_LOCAL, routeFlagLetters } from '../net/route-table.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import { formatAddress } from '../wire/ipv4.ts';
-import type { AddressText } from './address-text.ts';
-import type { AddressTable } from './addresses.ts';
+import type { AddressText } from './ip/address-text.ts';
+import type { AddressTable } from './ip4/addresses.ts';
 import type { Addresses6 } from './ip6/addresses.ts';
-import type { Neighbor, NeighborState } from './neighbor-cache.ts';
-import { type Route, RTF_LOCAL, routeFlagLetters } from './route-table.ts';
 
 const US_PER_S = 1_000_000;
 
@@ -27,7 +27,7 @@ export interface InterfaceRow {
   linkState: 'up' | 'down' | 'unknown';
   downReason: string;
   addresses: { address: string; prefixLength: number; broadcast: string | null }[];
-  addresses6: {
+  interner: {
     address: string;
     prefixLength: number;
     state: Address6State;
@@ -88,7 +88,7 @@ export function interfaceRow(iface: Interface, text: AddressText, nowUs: number)
       prefixLength,
       broadcast: broadcast === 0 ? null : formatAddress(broadcast),
     })),
-    addresses6: iface.addresses6.map((entry) => ({
+    interner: iface.interner.map((entry) => ({
       address: text.format(entry.address),
       prefixLength: entry.prefixLength,
       state: entry.state,

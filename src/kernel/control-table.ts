@@ -5,10 +5,10 @@
  */
 
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
-import { isIp6 } from '../inet/ip6/address-table.ts';
-import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../inet/route-table.ts';
+import { isIp6 } from '../inet/ip/address-interner.ts';
 import type { TcpSocketRow } from '../inet/tcp/stack.ts';
 import { IFF_UP, type Interface } from '../net/interface.ts';
+import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../net/route-table.ts';
 import { parseMac } from '../wire/ethernet.ts';
 import type {
   AddressFamily,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { CountedRuns } from '../../test/fixtures/counted-runs.ts';
 import { SeededRng } from '../base/rng.ts';
-import { IP6_ANY } from '../inet/ip6/address-table.ts';
+import { IP6_ANY } from '../inet/ip/address-interner.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CountedRuns } from '../../test/fixtures/counted-runs.ts';
 import { Errno } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
-import { IP6_ANY } from '../inet/ip6/address-table.ts';
+import { IP6_ANY } from '../inet/ip/address-interner.ts';
 import { CAP_CHECKSUM_PARTIAL, type Device, type FrameBatch } from '../link/device.ts';
 import { createNetwork, networkBytes, openVni } from '../link/index.ts';
 import { Middleware } from '../link/middleware.ts';

@@ -101,7 +101,7 @@ export class CutTable {
     return interfaces
       .flat()
       .filter(({ flagNames }) => !flagNames.includes('LOOPBACK'))
-      .flatMap(({ addresses, addresses6 }) => [...addresses, ...addresses6])
+      .flatMap(({ addresses, interner }) => [...addresses, ...interner])
       .map(({ address }) => address)
       .filter((address) => !address.includes('%'));
   }

@@ -1,7 +1,7 @@
 /**
  * The generic network interface: a device, a name, and what ifconfig(8) shows of it.
  *
- * Thread: the one that runs the kernel. Layer 3 fills in the addresses (inet/addresses.ts) and the multicast groups;
+ * Thread: the one that runs the kernel. Layer 3 fills in the addresses (inet/ip4/addresses.ts) and the multicast groups;
  * this file only keeps them. Counting is done here with plain numbers, so that a frame costs two additions; the kernel
  * shows them through the counters of the device and of the stack.
  * Read first: NetBSD if(4), ifconfig(8). Missing: point-to-point addresses, media.
@@ -70,7 +70,7 @@ export type Address6State = 'tentative' | 'duplicated' | 'deprecated' | 'preferr
 /** Where an IPv6 address came from: configured by hand, made from the link-layer address, or from a router's prefix. */
 export type Address6Origin = 'manual' | 'link-local' | 'autoconf' | 'temporary';
 
-/** One IPv6 address of an interface; `address` is a number of the kernel's table (inet/ip6/address-table.ts). */
+/** One IPv6 address of an interface; `address` is a number of the kernel's table (inet/ip/address-interner.ts). */
 export interface InterfaceAddress6 {
   readonly iface: Interface;
   readonly address: number;
@@ -96,8 +96,8 @@ export class Interface {
   /** In the order they were added; the first valid one is the primary. */
   readonly addresses: InterfaceAddress[] = [];
   /** In the order they were added (inet/ip6/addresses.ts). */
-  readonly addresses6: InterfaceAddress6[] = [];
-  /** Multicast groups with their memberships; numbers of both families (inet/multicast.ts). */
+  readonly interner: InterfaceAddress6[] = [];
+  /** Multicast groups with their memberships; numbers of both families (inet/ip/multicast.ts). */
   readonly groups: Map<number, InterfaceGroup> = new Map();
   /** Primary address, 0 when there is none: the first comparison every received packet makes. */
   primary = 0;

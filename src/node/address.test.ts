@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SocketDouble } from '../../test/fixtures/socket-double.ts';
 import { Errno } from '../base/errors.ts';
-import { IP6_ANY, IP6_LOOPBACK } from '../inet/ip6/address-table.ts';
+import { IP6_ANY, IP6_LOOPBACK } from '../inet/ip/address-interner.ts';
 import {
   ANY,
   ANY6,

@@ -7,8 +7,8 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import { isAny } from '../inet/any-address.ts';
 import type { Inet } from '../inet/inet.ts';
+import { isAny } from '../inet/ip/any-address.ts';
 import type { UdpEndpoint } from '../inet/udp/endpoint.ts';
 import type { EventTarget, SocketContext } from './events.ts';
 import { refusedFamily } from './family.ts';

@@ -3,7 +3,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import { isIp6 } from '../inet/ip6/address-table.ts';
+import { isIp6 } from '../inet/ip/address-interner.ts';
 import type { Family } from './socket.ts';
 
 /**

@@ -6,7 +6,7 @@
 
 import { Errno } from '../base/errors.ts';
 import type { Inet } from '../inet/inet.ts';
-import type { RawEndpoint } from '../inet/raw-sockets.ts';
+import type { RawEndpoint } from '../inet/ip/raw-sockets.ts';
 import type { EventTarget, SocketContext } from './events.ts';
 import { type DatagramInfo, EVENT_READABLE, type Family, type RawSocket, type SocketOptions } from './socket.ts';
 

@@ -7,7 +7,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import { IP6_ANY } from '../inet/ip6/address-table.ts';
+import { IP6_ANY } from '../inet/ip/address-interner.ts';
 import { abortConnection, closeConnection, shutdownWrite } from '../inet/tcp/close.ts';
 import {
   type Connection,

@@ -3,7 +3,7 @@
  * its seed alone, so two copies of it do the same as long as their kernels do.
  */
 
-import { IP6_ANY, isIp6 } from '../../src/inet/ip6/address-table.ts';
+import { IP6_ANY, isIp6 } from '../../src/inet/ip/address-interner.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { DatagramInfo, DatagramSocket, RawSocket, StreamSocket } from '../../src/socket/socket.ts';
 import * as cast from './cast.ts';

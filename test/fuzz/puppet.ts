@@ -3,7 +3,7 @@
  * connections that are alive, with numbers that are nearly right.
  */
 
-import { isIp6 } from '../../src/inet/ip6/address-table.ts';
+import { isIp6 } from '../../src/inet/ip/address-interner.ts';
 import type { Connection } from '../../src/inet/tcp/connection.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, FrameWriter, get16, get32, repair, set16 } from './bytes.ts';
@@ -299,9 +299,9 @@ export function liveSegment(chance: Chance, n: number, kernel: Kernel, mostBytes
 }
 
 function endsOf(c: Connection, kernel: Kernel): Ends {
-  const { addresses6 } = kernel.inet.context;
+  const { interner } = kernel.inet.context;
   if (!isIp6(c.peerAddress)) return { src: c.peerAddress, dst: c.localAddress };
-  return { src: addresses6.words(c.peerAddress), dst: addresses6.words(c.localAddress) };
+  return { src: interner.words(c.peerAddress), dst: interner.words(c.localAddress) };
 }
 
 function writeSack(chance: Chance, w: FrameWriter, c: Connection): void {

@@ -6,7 +6,7 @@
  * ICMP errors, ARP, group memberships and their queries.
  */
 
-import { IP6_ANY } from '../../src/inet/ip6/address-table.ts';
+import { IP6_ANY } from '../../src/inet/ip/address-interner.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { StreamSocket } from '../../src/socket/socket.ts';
 import { ETHERTYPE_IPV4, FrameWriter, repair } from './bytes.ts';

@@ -148,9 +148,9 @@ export class Target {
 
   /** The same for IPv6, whatever state the address is in. */
   isOwn6(address: cast6.Address): boolean {
-    const { addresses6: table } = this.kernel.inet.context;
+    const { interner: table } = this.kernel.inet.context;
     return this.kernel.inet.ip.interfaces.some((iface) =>
-      iface.addresses6.some((entry) => table.words(entry.address).every((word, i) => word === address[i])),
+      iface.interner.some((entry) => table.words(entry.address).every((word, i) => word === address[i])),
     );
   }
 }

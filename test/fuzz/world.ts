@@ -367,7 +367,7 @@ function stateOf(target: Target): string {
     sockets: kernel.control('sockets', {}),
     neighbors: [kernel.inet.neighbors(4), kernel.inet.neighbors(6)],
     routes: [kernel.inet.routes(4), kernel.inet.routes(6)],
-    addresses: kernel.inet.context.addresses6.count,
+    addresses: kernel.inet.context.interner.count,
     interfaces: kernel.inet.interfaces(),
   });
 }

@@ -9,7 +9,7 @@
  * both links, if those of the flood are cheap, and if they are answered less often than they come.
  */
 
-import { IP6_ANY } from '../../src/inet/ip6/address-table.ts';
+import { IP6_ANY } from '../../src/inet/ip/address-interner.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { type Device, FrameBatch } from '../../src/link/device.ts';
 import { VniDevice } from '../../src/link/index.ts';

@@ -3,10 +3,10 @@
  * (number 200) that says hello, so that nothing above IP is needed.
  */
 
-import { IP6_ANY } from '../../src/inet/ip6/address-table.ts';
-import { RTF_GATEWAY, RTF_STATIC, routeFlagLetters } from '../../src/inet/route-table.ts';
+import { IP6_ANY } from '../../src/inet/ip/address-interner.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { Interface } from '../../src/net/interface.ts';
+import { RTF_GATEWAY, RTF_STATIC, routeFlagLetters } from '../../src/net/route-table.ts';
 import { type Address6, formatAddress, parseAddress } from '../../src/wire/ipv6-address.ts';
 import type { SimNetwork } from './network.ts';
 
@@ -62,7 +62,7 @@ export class Node6 {
 
   /** Addresses of eth0 other than the link-local one, with their state. */
   get addresses(): string[] {
-    return this.iface.addresses6
+    return this.iface.interner
       .map(({ address, state, origin }) => `${this.text(address)} ${state} ${origin}`)
       .filter((line) => !line.startsWith('fe80'));
   }

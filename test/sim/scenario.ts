@@ -84,9 +84,9 @@ function forgetAddresses(network: SimNetwork): void {
   for (let i = 1; i <= SWEEPS; i++) {
     simulation.at(i * SWEEP_US, () => {
       for (const name of NAMES) {
-        const { addresses6 } = network.kernel(name).inet.context;
-        addresses6.sweep();
-        for (let n = 0; n < STRANGERS; n++) addresses6.intern(0x20010db9, i, n, 1, 0);
+        const { interner } = network.kernel(name).inet.context;
+        interner.sweep();
+        for (let n = 0; n < STRANGERS; n++) interner.intern(0x20010db9, i, n, 1, 0);
       }
     });
   }

@@ -8,9 +8,9 @@
 
 import { randomUnit } from '../../base/rng.ts';
 import { Callout } from '../../kern/callout.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { InterfaceAddress6 } from '../../net/interface.ts';
-import type { InetContext } from '../context.ts';
-import type { SysctlVariable } from '../sysctl.ts';
+import type { InetContext } from '../ip/context.ts';
 import type { NeighborOutput6 } from './neighbor-discovery.ts';
 
 const US_PER_MS = 1000;

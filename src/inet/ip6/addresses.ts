@@ -10,7 +10,7 @@
 import { Errno } from '../../base/errors.ts';
 import type { Address6Origin, Interface, InterfaceAddress6 } from '../../net/interface.ts';
 import * as ipv6 from '../../wire/ipv6-address.ts';
-import { type AddressHolder, IP6_ANY, IP6_LOOPBACK, type Ip6AddressTable } from './address-table.ts';
+import { type AddressHolder, type AddressInterner, IP6_ANY, IP6_LOOPBACK } from '../ip/address-interner.ts';
 import { maskWord } from './route-table.ts';
 
 const ADDRESS_BITS = 128;
@@ -21,13 +21,13 @@ export interface SourceSelector {
 }
 
 export class Addresses6 implements AddressHolder {
-  readonly table: Ip6AddressTable;
+  readonly table: AddressInterner;
   /** Replaced by whoever knows better than {@link select} below. */
   selector: SourceSelector | null = null;
   readonly #entries: Map<number, InterfaceAddress6> = new Map();
   #loopback: Interface | null = null;
 
-  constructor(table: Ip6AddressTable) {
+  constructor(table: AddressInterner) {
     this.table = table;
     table.addHolder(this);
   }
@@ -69,7 +69,7 @@ export class Addresses6 implements AddressHolder {
       preferredUntilUs: Infinity,
       validUntilUs: Infinity,
     };
-    iface.addresses6.push(entry);
+    iface.interner.push(entry);
     this.#entries.set(address, entry);
     return entry;
   }
@@ -86,7 +86,7 @@ export class Addresses6 implements AddressHolder {
     const { iface, address } = entry;
     if (this.#entries.get(address) !== entry) return;
     this.#entries.delete(address);
-    iface.addresses6.splice(iface.addresses6.indexOf(entry), 1);
+    iface.interner.splice(iface.interner.indexOf(entry), 1);
     this.table.setLocal(address, false);
     if (address === IP6_LOOPBACK) this.#loopback = null;
   }
@@ -116,7 +116,7 @@ export class Addresses6 implements AddressHolder {
 
   /** The first link-local address of an interface that can be used, 0 when there is none. */
   linkLocalOf(iface: Interface): number {
-    for (const entry of iface.addresses6) if (isSource(entry) && this.isLinkLocal(entry.address)) return entry.address;
+    for (const entry of iface.interner) if (isSource(entry) && this.isLinkLocal(entry.address)) return entry.address;
     return 0;
   }
 
@@ -144,8 +144,8 @@ export class Addresses6 implements AddressHolder {
     const linkScope = this.table.zone(dst) !== 0;
     let best = 0;
     let bestScore = -1;
-    for (let i = 0; i < iface.addresses6.length; i++) {
-      const entry = iface.addresses6[i] as InterfaceAddress6;
+    for (let i = 0; i < iface.interner.length; i++) {
+      const entry = iface.interner[i] as InterfaceAddress6;
       if (!isSource(entry)) continue;
       let score = this.isLinkLocal(entry.address) === linkScope ? 4 : 0;
       if (entry.state === 'preferred') score += 2;

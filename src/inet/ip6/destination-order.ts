@@ -6,9 +6,9 @@
  */
 
 import * as ipv6 from '../../wire/ipv6-address.ts';
-import type { IpPath, PathTable } from '../path.ts';
+import { isIp6 } from '../ip/address-interner.ts';
+import type { IpPath, PathTable } from '../ip/path.ts';
 import { type SourceCandidate, sortDestinations } from './address-selection.ts';
-import { isIp6 } from './address-table.ts';
 import type { Addresses6 } from './addresses.ts';
 
 const MAPPED_PREFIX = 96;

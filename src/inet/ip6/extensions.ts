@@ -10,8 +10,8 @@
 import type { Counters } from '../../mem/counters.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
-import type { InetContext } from '../context.ts';
-import type { InPacket } from '../transport.ts';
+import type { InetContext } from '../ip/context.ts';
+import type { InPacket } from '../ip/transport.ts';
 import type { Icmp6 } from './icmp.ts';
 
 const { HEADER_BYTES } = ipv6;

@@ -7,17 +7,17 @@
  */
 
 import { Errno } from '../../base/errors.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
 import { META_SEGMENT_SHIFT } from '../../link/device.ts';
 import type { Counters } from '../../mem/counters.ts';
+import type { NeighborCache } from '../../net/neighbor-cache.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
-import type { InetContext } from '../context.ts';
-import type { IpPacket } from '../ip-input.ts';
-import type { NeighborCache } from '../neighbor-cache.ts';
-import { type IpPath, PATH_FORWARD, type PathTable } from '../path.ts';
-import type { SysctlVariable } from '../sysctl.ts';
-import type { Transmitter } from '../transmit.ts';
-import { IP6_ANY } from './address-table.ts';
+import { IP6_ANY } from '../ip/address-interner.ts';
+import type { InetContext } from '../ip/context.ts';
+import { type IpPath, PATH_FORWARD, type PathTable } from '../ip/path.ts';
+import type { Transmitter } from '../ip/transmit.ts';
+import type { IpPacket } from '../ip4/input.ts';
 import type { Addresses6 } from './addresses.ts';
 import type { Icmp6 } from './icmp.ts';
 

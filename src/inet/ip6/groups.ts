@@ -1,17 +1,17 @@
 /**
- * Multicast groups of IPv6, for inet/multicast.ts.
+ * Multicast groups of IPv6, for inet/ip/multicast.ts.
  *
  * Thread: the one that runs the kernel. Read first: RFC 4291 2.7, RFC 2464 section 7, RFC 3810 section 6 (what is reported).
  */
 
 import * as ipv6 from '../../wire/ipv6-address.ts';
-import type { GroupFamily } from '../multicast.ts';
-import { type Ip6AddressTable, isIp6 } from './address-table.ts';
+import { type AddressInterner, isIp6 } from '../ip/address-interner.ts';
+import type { GroupFamily } from '../ip/multicast.ts';
 
 const SCOPE_INTERFACE = 1;
 const ALL_NODES_LINK_LO = 1;
 
-export function groupFamily6(table: Ip6AddressTable): GroupFamily {
+export function groupFamily6(table: AddressInterner): GroupFamily {
   return {
     linkHi: ipv6.MULTICAST_MAC_HI,
     allHostsLinkLo: ALL_NODES_LINK_LO,

@@ -6,15 +6,15 @@
  * Read first: RFC 4443 sections 2.2, 2.4 and 3. Missing: RFC 4884 extensions.
  */
 
+import { RateLimit } from '../../kern/rate-limit.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
-import type { InetContext } from '../context.ts';
-import type { IpOutput } from '../ip-output.ts';
-import type { PathTable } from '../path.ts';
-import { RateLimit } from '../rate-limit.ts';
-import type { SysctlVariable } from '../sysctl.ts';
-import type { InPacket } from '../transport.ts';
-import { IP6_ANY } from './address-table.ts';
+import { IP6_ANY } from '../ip/address-interner.ts';
+import type { InetContext } from '../ip/context.ts';
+import type { IpOutput } from '../ip/output.ts';
+import type { PathTable } from '../ip/path.ts';
+import type { InPacket } from '../ip/transport.ts';
 import type { Addresses6 } from './addresses.ts';
 import { writeIcmpChecksum } from './icmp-checksum.ts';
 

@@ -9,19 +9,19 @@
  */
 
 import { foldSum } from '../../base/checksum.ts';
+import { RateLimit } from '../../kern/rate-limit.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
-import type { InetContext } from '../context.ts';
-import type { IpOutput } from '../ip-output.ts';
-import { PATH_NO_LOOP, type PathTable } from '../path.ts';
-import type { PathMtu } from '../path-mtu.ts';
-import { RateLimit } from '../rate-limit.ts';
-import type { RawSockets } from '../raw-sockets.ts';
-import type { SysctlVariable } from '../sysctl.ts';
-import type { IcmpError, InPacket, Transport } from '../transport.ts';
-import { type Ip6AddressTable, isZoned } from './address-table.ts';
+import { type AddressInterner, isZoned } from '../ip/address-interner.ts';
+import type { InetContext } from '../ip/context.ts';
+import type { IpOutput } from '../ip/output.ts';
+import { PATH_NO_LOOP, type PathTable } from '../ip/path.ts';
+import type { PathMtu } from '../ip/path-mtu.ts';
+import type { RawSockets } from '../ip/raw-sockets.ts';
+import type { IcmpError, InPacket, Transport } from '../ip/transport.ts';
 import type { Addresses6 } from './addresses.ts';
 import { writeIcmpChecksum } from './icmp-checksum.ts';
 import { IcmpErrors6 } from './icmp-error.ts';
@@ -62,7 +62,7 @@ export class Icmp6 implements Transport {
   readonly #context: InetContext;
   readonly #view: DataView;
   readonly #counters: Counters;
-  readonly #table: Ip6AddressTable;
+  readonly #table: AddressInterner;
   readonly #parts: Icmp6Parts;
   readonly #errors: IcmpErrors6;
   readonly #echoGroups: SysctlVariable;
@@ -95,7 +95,7 @@ export class Icmp6 implements Transport {
     this.#context = context;
     this.#view = context.arena.view;
     this.#counters = context.counters;
-    this.#table = context.addresses6;
+    this.#table = context.interner;
     this.#parts = parts;
     this.#errors = new IcmpErrors6(context, parts.addresses, parts.paths, parts.output);
     const { sysctl, counters } = context;

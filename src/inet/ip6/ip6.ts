@@ -4,37 +4,45 @@
  *
  * Thread: the one that runs the kernel. IPv6 is off until `net.inet6.ip6.enable` is 1; switching it on gives every interface
  * that is up and carries 1280 bytes a link-local address. Nothing here keeps a timer while nothing happens.
- * Read first: address-table.ts, path.ts, ip-input.ts. Seams for what lies beside: {@link Ip6.autoconfiguration},
+ * Read first: ../ip/address-interner.ts, path.ts, input.ts. Seams for what lies beside: {@link Ip6.autoconfiguration},
  * `icmp.discovery`, `icmp.listener`, `groups.listener`, `addresses.selector`, `forwarder.redirects`, `neighborInput.routers`.
  */
 
 import { Errno } from '../../base/errors.ts';
 import { randomUnit } from '../../base/rng.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Address6Origin, Interface, InterfaceAddress6 } from '../../net/interface.ts';
+import { type Neighbor, NeighborCache, type NeighborProtocol } from '../../net/neighbor-cache.ts';
+import {
+  type Route,
+  type RouteTable,
+  RTF_CONNECTED,
+  RTF_HOST,
+  RTF_LOCAL,
+  RTF_REJECT,
+  RTF_UP,
+} from '../../net/route-table.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
-import type { InetContext } from '../context.ts';
-import type { IngressFilter } from '../ingress-filter.ts';
-import { IpPacket } from '../ip-input.ts';
-import type { IpOutput } from '../ip-output.ts';
-import { MulticastGroups } from '../multicast.ts';
-import { type Neighbor, NeighborCache, type NeighborProtocol } from '../neighbor-cache.ts';
-import type { PathTable } from '../path.ts';
-import type { PathMtu } from '../path-mtu.ts';
-import type { RawSockets } from '../raw-sockets.ts';
-import type { Refuser } from '../refuse.ts';
-import { type Route, type RouteTable, RTF_CONNECTED, RTF_HOST, RTF_LOCAL, RTF_REJECT, RTF_UP } from '../route-table.ts';
-import type { SysctlVariable } from '../sysctl.ts';
-import type { Transmitter } from '../transmit.ts';
+import { type AddressInterner, IP6_LOOPBACK } from '../ip/address-interner.ts';
+import type { InetContext } from '../ip/context.ts';
+import type { IngressFilter } from '../ip/ingress-filter.ts';
+import { MulticastGroups } from '../ip/multicast.ts';
+import type { IpOutput } from '../ip/output.ts';
+import type { PathTable } from '../ip/path.ts';
+import type { PathMtu } from '../ip/path-mtu.ts';
+import type { RawSockets } from '../ip/raw-sockets.ts';
+import type { Refuser } from '../ip/reject.ts';
+import type { Transmitter } from '../ip/transmit.ts';
+import { IpPacket } from '../ip4/input.ts';
 import { AddressDetection } from './address-detection.ts';
-import { AddressLifetimes } from './address-lifetimes.ts';
-import { IP6_LOOPBACK, type Ip6AddressTable } from './address-table.ts';
 import { Addresses6, isUsable } from './addresses.ts';
+import { AddressLifetimes } from './autoconf/address-lifetimes.ts';
+import { idFromMac } from './autoconf/interface-id.ts';
 import { Forwarder6 } from './forward.ts';
 import { groupFamily6 } from './groups.ts';
 import { Icmp6 } from './icmp.ts';
-import { idFromMac } from './interface-id.ts';
-import { Ip6Input } from './ip-input.ts';
+import { Ip6Input } from './input.ts';
 import { type Link6, Links6 } from './link.ts';
 import { LinkOutput6 } from './link-output.ts';
 import { NeighborInput6, NeighborOutput6 } from './neighbor-discovery.ts';
@@ -78,7 +86,7 @@ export interface Autoconfiguration {
 }
 
 export class Ip6 {
-  readonly table: Ip6AddressTable;
+  readonly table: AddressInterner;
   readonly links: Links6 = new Links6();
   readonly addresses: Addresses6;
   /** Of addresses configured by hand. */
@@ -103,7 +111,7 @@ export class Ip6 {
 
   /** `enabled` is the first value of `net.inet6.ip6.enable`; `nowhere` stands for "no interface". */
   constructor(context: InetContext, parts: Ip6Parts, enabled: boolean, nowhere: Interface) {
-    const { sysctl, counters, addresses6: table } = context;
+    const { sysctl, counters, interner: table } = context;
     const { paths, output, transmitter, pathMtu, raw, filter, refuser } = parts;
     this.#context = context;
     this.#parts = parts;
@@ -220,7 +228,7 @@ export class Ip6 {
     const link = this.links.of(iface);
     if (link === null) return;
     if (link.active) this.#stop(link);
-    for (const entry of [...iface.addresses6]) this.removeAddress(iface, entry.address);
+    for (const entry of [...iface.interner]) this.removeAddress(iface, entry.address);
     for (const route of this.routes.list()) {
       if (route.iface === iface) this.routes.remove(route.destination, route.prefixLength);
     }
@@ -252,7 +260,7 @@ export class Ip6 {
     link.disabled = disabled;
     this.refresh(link);
     if (!disabled) return;
-    for (const { address, origin } of [...iface.addresses6]) {
+    for (const { address, origin } of [...iface.interner]) {
       if (origin === 'link-local') this.removeAddress(iface, address);
     }
   }
@@ -271,7 +279,7 @@ export class Ip6 {
     }
     this.groups.attach(iface);
     // What was there before the link went down has to be asked for again (RFC 4862 5.4).
-    for (const entry of iface.addresses6) if (entry.state !== 'duplicated') this.#begin(entry);
+    for (const entry of iface.interner) if (entry.state !== 'duplicated') this.#begin(entry);
     this.#makeLinkLocal(link);
     this.autoconfiguration?.linkUp(link, this.#context.nowUs());
   }
@@ -281,7 +289,7 @@ export class Ip6 {
     link.active = false;
     this.#parts.routes.generation++;
     if (iface.loopback) return;
-    for (const entry of iface.addresses6) {
+    for (const entry of iface.interner) {
       this.#detection.stop(entry);
       this.#withdraw(entry);
     }
@@ -292,7 +300,7 @@ export class Ip6 {
   /** RFC 4862 5.3: fe80::/64 and the interface identifier. */
   #makeLinkLocal(link: Link6): void {
     const { iface } = link;
-    const known = iface.addresses6.some((entry) => this.addresses.isLinkLocal(entry.address));
+    const known = iface.interner.some((entry) => this.addresses.isLinkLocal(entry.address));
     if (known || this.#autoLinkLocal.value === 0) return;
     const [high, low] = this.autoconfiguration?.interfaceIdentifier(iface) ?? idFromMac(iface.macHi, iface.macLo);
     const address = this.table.intern(LINK_LOCAL_WORD, 0, high, low, iface.index);
@@ -413,7 +421,7 @@ export class Ip6 {
     const own = this.addresses.find(gateway);
     if (own !== null) return own.iface;
     for (const { iface } of this.links.all()) {
-      const on = iface.addresses6.some(
+      const on = iface.interner.some(
         (entry) =>
           entry.state !== 'duplicated' && this.addresses.samePrefix(entry.address, gateway, entry.prefixLength),
       );
@@ -438,7 +446,7 @@ export class Ip6 {
     const network = impliesPrefix(origin) ? this.prefixOf(address, prefixLength) : 0;
     const connected = network === 0 ? null : this.routes.find(network, prefixLength);
     if (connected === null || connected.iface !== iface || (connected.flags & RTF_CONNECTED) === 0) return;
-    const still = iface.addresses6.some(
+    const still = iface.interner.some(
       (other) =>
         other.address !== address &&
         isUsable(other) &&

@@ -9,7 +9,7 @@ import type { Interface } from '../../net/interface.ts';
 import * as ethernet from '../../wire/ethernet.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
-import type { InetContext } from '../context.ts';
+import type { InetContext } from '../ip/context.ts';
 
 const VERSION_WORD = 0x60000000;
 
@@ -66,7 +66,7 @@ export class LinkOutput6 {
     const headerAt = at + ethernet.HEADER_BYTES;
     view.setInt32(headerAt, VERSION_WORD);
     view.setInt32(headerAt + 4, (payloadBytes << 16) | (nextHeader << 8) | hopLimit);
-    this.#context.addresses6.write(src, view, headerAt + ipv6.SRC_OFFSET);
+    this.#context.interner.write(src, view, headerAt + ipv6.SRC_OFFSET);
     ipv6.setDst(view, headerAt, dst);
     this.#iface = iface;
     this.#frameAt = at;

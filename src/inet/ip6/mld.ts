@@ -1,26 +1,26 @@
 /**
  * Multicast listener discovery: telling multicast routers of a link which groups we are in, and of which sources.
  *
- * Thread: the one that runs the kernel. What is said when is inet/group-reports.ts; this file reads queries and writes
+ * Thread: the one that runs the kernel. What is said when is inet/ip/group-reports.ts; this file reads queries and writes
  * reports: version 2, or version 1 while a router of that version is about. Reports carry the router alert option, hop limit
  * 1 and a link-local source, `::` while there is none.
  * Read first: RFC 3810 sections 5, 6.2 and 8, RFC 2710, RFC 3590 (sources).
  */
 
 import { Callout } from '../../kern/callout.ts';
+import { RateLimit } from '../../kern/rate-limit.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import { decodeTime } from '../../wire/igmp.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
-import type { InetContext } from '../context.ts';
-import { type GroupRecord, packRecords } from '../group-records.ts';
-import { GroupReports } from '../group-reports.ts';
-import type { GroupListener } from '../multicast.ts';
-import { RateLimit } from '../rate-limit.ts';
-import type { SysctlVariable } from '../sysctl.ts';
-import type { InPacket } from '../transport.ts';
-import { type AddressHolder, IP6_ANY, isZoned } from './address-table.ts';
+import { type AddressHolder, IP6_ANY, isZoned } from '../ip/address-interner.ts';
+import type { InetContext } from '../ip/context.ts';
+import { type GroupRecord, packRecords } from '../ip/group-records.ts';
+import { GroupReports } from '../ip/group-reports.ts';
+import type { GroupListener } from '../ip/multicast.ts';
+import type { InPacket } from '../ip/transport.ts';
 import type { ListenerDiscovery } from './icmp.ts';
 import type { Links6 } from './link.ts';
 import type { LinkOutput6 } from './link-output.ts';
@@ -83,7 +83,7 @@ export class Mld implements GroupListener, ListenerDiscovery, AddressHolder {
       variable: this.#perSecond,
       counter: 'mld-out-rate-limited',
     });
-    context.addresses6.addHolder(this);
+    context.interner.addHolder(this);
     sysctl.limits.add({
       table: 'sources that queries about one IPv6 group have asked for',
       variable: this.#maxSources,
@@ -177,7 +177,7 @@ export class Mld implements GroupListener, ListenerDiscovery, AddressHolder {
   /** The number of a group that this link is in, 0 for others. */
   #find(words: ipv6.Address6, iface: Interface): number {
     const [w0, w1, w2, w3] = words;
-    const group = this.#context.addresses6.find(w0, w1, w2, w3, isZoned(w0) ? iface.index : 0);
+    const group = this.#context.interner.find(w0, w1, w2, w3, isZoned(w0) ? iface.index : 0);
     return group !== 0 && iface.groups.has(group) ? group : 0;
   }
 
@@ -187,7 +187,7 @@ export class Mld implements GroupListener, ListenerDiscovery, AddressHolder {
       this.#context.counters.add(this.#manySources, 1);
       return [];
     }
-    const sources = words.map((source) => this.#context.addresses6.internAddress(source, iface.index));
+    const sources = words.map((source) => this.#context.interner.internAddress(source, iface.index));
     return sources.includes(0) ? [] : sources;
   }
 
@@ -220,15 +220,15 @@ export class Mld implements GroupListener, ListenerDiscovery, AddressHolder {
   }
 
   #sendRecords(iface: Interface, records: readonly GroupRecord[]): void {
-    const { addresses6 } = this.#context;
+    const { interner } = this.#context;
     const room = iface.mtuBytes - ipv6.HEADER_BYTES - ALERT_BYTES - icmpv6.HEADER_BYTES;
     for (const packed of packRecords(records, room, icmpv6.RECORD_HEADER_BYTES, ipv6.ADDRESS_BYTES)) {
       const message: icmpv6.ListenerReportV2Repr = {
         kind: 'listener-report-v2',
         records: packed.map(({ type, group, sources }) => ({
           type,
-          group: addresses6.words(group),
-          sources: sources.map((source) => addresses6.words(source)),
+          group: interner.words(group),
+          sources: sources.map((source) => interner.words(source)),
         })),
       };
       this.#send(iface, ipv6.ALL_MLDV2_ROUTERS, message, this.#sent);
@@ -236,7 +236,7 @@ export class Mld implements GroupListener, ListenerDiscovery, AddressHolder {
   }
 
   #sendOld(iface: Interface, type: number, group: number): void {
-    const words = this.#context.addresses6.words(group);
+    const words = this.#context.interner.words(group);
     const done = type === icmpv6.TYPE_LISTENER_DONE;
     const kind = done ? 'listener-done' : 'listener-report';
     const message: icmpv6.ListenerRepr = { kind, maxResponseCode: 0, group: words };

@@ -14,7 +14,7 @@ import {
   solicitedNode,
 } from '../../../test/fixtures/packets6.ts';
 import { Errno } from '../../base/errors.ts';
-import type { Neighbor } from '../neighbor-cache.ts';
+import type { Neighbor } from '../../net/neighbor-cache.ts';
 
 const OWN = '2001:db8::1';
 const PEER = '2001:db8::2';

@@ -2,22 +2,22 @@
  * Neighbor discovery: solicitations and advertisements in and out.
  *
  * Thread: the one that runs the kernel. What the messages mean for the neighbor cache is here, when they are sent is the
- * cache's (inet/neighbor-cache.ts), what they mean for addresses that are being probed is in address-detection.ts. Messages
+ * cache's (net/neighbor-cache.ts), what they mean for addresses that are being probed is in address-detection.ts. Messages
  * come from icmp.ts, checksum verified, hop limit 255 and format checked.
  * Read first: RFC 4861 sections 4.3, 4.4 and 7.2. Missing: proxy advertisements, the
  * random delay of advertisements of anycast addresses (7.2.7).
  */
 
+import { RateLimit } from '../../kern/rate-limit.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
+import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
-import type { InetContext } from '../context.ts';
-import type { Neighbor, NeighborCache } from '../neighbor-cache.ts';
-import { RateLimit } from '../rate-limit.ts';
-import type { SysctlVariable } from '../sysctl.ts';
-import type { InPacket } from '../transport.ts';
+import { IP6_ANY } from '../ip/address-interner.ts';
+import type { InetContext } from '../ip/context.ts';
+import type { InPacket } from '../ip/transport.ts';
 import type { AddressDetection } from './address-detection.ts';
-import { IP6_ANY } from './address-table.ts';
 import { type Addresses6, isUsable } from './addresses.ts';
 import type { LinkOutput6 } from './link-output.ts';
 
@@ -48,7 +48,7 @@ export class NeighborOutput6 {
   /** Ask for a neighbor: its solicited-node group, or the address that is known (RFC 4861 7.2.2). */
   solicit(neighbor: Neighbor, unicast: boolean): void {
     const { iface, address } = neighbor;
-    const target = this.#context.addresses6.words(address);
+    const target = this.#context.interner.words(address);
     const src = this.#addresses.select(address, iface);
     if (src === 0) return;
     const bytes = icmpv6.SOLICITATION_BYTES + LINK_OPTION_BYTES;
@@ -65,7 +65,7 @@ export class NeighborOutput6 {
 
   /** RFC 4862 5.4.2: ask for an address that we would like to have, as nobody. */
   probe(iface: Interface, address: number): void {
-    const target = this.#context.addresses6.words(address);
+    const target = this.#context.interner.words(address);
     const group = ipv6.solicitedNode(target);
     const bytes = icmpv6.SOLICITATION_BYTES;
     const at = this.#output.begin(iface, IP6_ANY, group, icmpv6.PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
@@ -79,7 +79,7 @@ export class NeighborOutput6 {
    * from the address `to`.
    */
   advertise(iface: Interface, address: number, to: ipv6.Address6 | null, toHi: number, toLo: number): void {
-    const target = this.#context.addresses6.words(address);
+    const target = this.#context.interner.words(address);
     const bytes = icmpv6.ADVERTISEMENT_BYTES + LINK_OPTION_BYTES;
     const { PROTOCOL_ICMPV6 } = icmpv6;
     const at =
@@ -261,7 +261,7 @@ export class NeighborInput6 {
   #target(at: number, iface: Interface): number {
     const view = this.#view;
     const w0 = icmpv6.targetWord(view, at, 0);
-    return this.#context.addresses6.find(
+    return this.#context.interner.find(
       w0,
       icmpv6.targetWord(view, at, 1),
       icmpv6.targetWord(view, at, 2),

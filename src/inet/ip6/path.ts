@@ -1,5 +1,5 @@
 /**
- * Paths to IPv6 addresses: route, source address, neighbor and frame header that packets take (inet/path.ts keeps them).
+ * Paths to IPv6 addresses: route, source address, neighbor and frame header that packets take (inet/ip/path.ts keeps them).
  *
  * Thread: the one that runs the kernel. Link-local addresses and groups say by their zone where they are; all others are
  * routed. Read first: RFC 4861 5.2 (next hop), RFC 2464 (Ethernet), RFC 6437 (flow label).
@@ -7,14 +7,14 @@
 
 import { Errno } from '../../base/errors.ts';
 import type { Rng } from '../../base/rng.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
+import type { NeighborCache } from '../../net/neighbor-cache.ts';
+import { type Route, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../../net/route-table.ts';
 import { MULTICAST_MAC_HI } from '../../wire/ipv6-address.ts';
-import type { NeighborCache } from '../neighbor-cache.ts';
-import { type IpPath, PATH_FORWARD, PATH_NO_LOOP, type PathResolver, type PathTable } from '../path.ts';
-import type { PathMtu } from '../path-mtu.ts';
-import { type Route, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../route-table.ts';
-import type { SysctlVariable } from '../sysctl.ts';
-import { IP6_ANY, IP6_LOOPBACK, isIp6 } from './address-table.ts';
+import { IP6_ANY, IP6_LOOPBACK, isIp6 } from '../ip/address-interner.ts';
+import { type IpPath, PATH_FORWARD, PATH_NO_LOOP, type PathResolver, type PathTable } from '../ip/path.ts';
+import type { PathMtu } from '../ip/path-mtu.ts';
 import type { Addresses6 } from './addresses.ts';
 import type { Links6 } from './link.ts';
 import type { RouteTable6 } from './route-table.ts';

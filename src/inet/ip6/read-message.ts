@@ -5,8 +5,8 @@
  */
 
 import * as icmpv6 from '../../wire/icmpv6.ts';
-import type { InetContext } from '../context.ts';
-import type { InPacket } from '../transport.ts';
+import type { InetContext } from '../ip/context.ts';
+import type { InPacket } from '../ip/transport.ts';
 
 /** Copied first, because the sender could still write to the slot; then checked, then read. Null when it is malformed. */
 export function readMessage(context: InetContext, packet: InPacket): icmpv6.Repr | null {

@@ -1,5 +1,5 @@
 /**
- * Fragments of IPv6: what differs from IPv4 (inet/reassembly.ts does the work).
+ * Fragments of IPv6: what differs from IPv4 (inet/ip/reassembly.ts does the work).
  *
  * Thread: the one that runs the kernel. The unfragmentable part of the first fragment becomes the header of the whole packet,
  * without the fragment header; what that named comes next.
@@ -7,8 +7,8 @@
  */
 
 import * as ipv6 from '../../wire/ipv6.ts';
-import type { InetContext } from '../context.ts';
-import type { ReassemblyFamily } from '../reassembly.ts';
+import type { InetContext } from '../ip/context.ts';
+import type { ReassemblyFamily } from '../ip/reassembly.ts';
 
 /** Longest unfragmentable part that is kept: the IPv6 header and 216 bytes of extension headers. */
 const PAYLOAD_OFFSET = 256;

@@ -1,17 +1,13 @@
 /**
  * Redirects of IPv6: which a host believes and the routes that follow from them, and when a router sends one.
  *
- * Thread: the one that runs the kernel. How long the routes last: inet/learned-routes.ts.
+ * Thread: the one that runs the kernel. How long the routes last: inet/ip/learned-routes.ts.
  * Read first: RFC 4861 sections 4.5 and 8.
  */
 
+import { RateLimit } from '../../kern/rate-limit.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
-import * as icmpv6 from '../../wire/icmpv6.ts';
-import * as ipv6 from '../../wire/ipv6.ts';
-import type { InetContext } from '../context.ts';
-import { LearnedRoutes } from '../learned-routes.ts';
-import type { IpPath } from '../path.ts';
-import { RateLimit } from '../rate-limit.ts';
 import {
   type Route,
   type RouteTable,
@@ -21,9 +17,13 @@ import {
   RTF_LOCAL,
   RTF_MODIFIED,
   RTF_UP,
-} from '../route-table.ts';
-import type { SysctlVariable } from '../sysctl.ts';
-import type { InPacket } from '../transport.ts';
+} from '../../net/route-table.ts';
+import * as icmpv6 from '../../wire/icmpv6.ts';
+import * as ipv6 from '../../wire/ipv6.ts';
+import type { InetContext } from '../ip/context.ts';
+import { LearnedRoutes } from '../ip/learned-routes.ts';
+import type { IpPath } from '../ip/path.ts';
+import type { InPacket } from '../ip/transport.ts';
 import type { RedirectSender } from './forward.ts';
 import type { Ip6 } from './ip6.ts';
 import { linkAddress, readMessage } from './read-message.ts';
@@ -115,7 +115,7 @@ export class Redirects6 implements RedirectSender {
   /** RFC 4861 8.1 and 8.3. The message passed `icmpv6.check` and came with a hop limit of 255. */
   input(packet: InPacket, nowUs: number): void {
     const { iface } = packet;
-    const { counters, addresses6 } = this.#context;
+    const { counters, interner } = this.#context;
     counters.add(this.#received, 1);
     if (!this.#limitIn.allow(this.#perSecond.value, nowUs)) {
       counters.add(this.#limited, 1);
@@ -126,12 +126,12 @@ export class Redirects6 implements RedirectSender {
     const { target, destination } = message;
     const onLink = ipv6.equal(target, destination);
     const sound = !ipv6.isMulticast(destination[0]) && (onLink || ipv6.isLinkLocal(target[0]));
-    const dst = sound && this.#listens(packet) ? addresses6.internAddress(destination, iface.index) : 0;
+    const dst = sound && this.#listens(packet) ? interner.internAddress(destination, iface.index) : 0;
     if (dst === 0 || !this.#isFirstHop(packet, dst)) {
       counters.add(this.#ignored, 1);
       return;
     }
-    const gateway = onLink ? dst : addresses6.internAddress(target, iface.index);
+    const gateway = onLink ? dst : interner.internAddress(target, iface.index);
     if (gateway === 0 || this.#ip6.addresses.find(gateway) !== null) {
       counters.add(this.#ignored, 1);
       return;
@@ -223,7 +223,7 @@ export class Redirects6 implements RedirectSender {
   #write(packet: InPacket, path: IpPath, src: number, target: number): void {
     const view = this.#view;
     const { headerAt, iface } = packet;
-    const { addresses6 } = this.#context;
+    const { interner } = this.#context;
     const options: icmpv6.NeighborOption[] = [];
     const { neighbor } = path;
     if (neighbor.state !== 'incomplete') {
@@ -235,8 +235,8 @@ export class Redirects6 implements RedirectSender {
     options.push({ kind: 'redirected', packet: this.#context.arena.bytes.slice(headerAt, headerAt + quotedBytes) });
     const message: icmpv6.RedirectRepr = {
       kind: 'redirect',
-      target: addresses6.words(target),
-      destination: addresses6.words(packet.dst),
+      target: interner.words(target),
+      destination: interner.words(packet.dst),
       options,
     };
     // Back to the station that the packet came from: no resolution needed.
@@ -245,7 +245,7 @@ export class Redirects6 implements RedirectSender {
       view.getUint16(headerAt + ETHERNET_SRC_HI),
       view.getInt32(headerAt + ETHERNET_SRC_LO),
       src,
-      addresses6.words(packet.src),
+      interner.words(packet.src),
       icmpv6.PROTOCOL_ICMPV6,
       icmpv6.lengthOf(message),
       HOP_LIMIT,

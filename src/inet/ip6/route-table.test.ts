@@ -2,20 +2,20 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../base/errors.ts';
 import { SeededRng } from '../../base/rng.ts';
+import { Sysctl } from '../../kern/sysctl.ts';
 import { Arena } from '../../mem/arena.ts';
 import { Counters } from '../../mem/counters.ts';
 import type { Interface } from '../../net/interface.ts';
+import { type Route, RouteTable } from '../../net/route-table.ts';
 import { type Address6, formatAddress, parseAddress } from '../../wire/ipv6-address.ts';
-import { type Route, RouteTable } from '../route-table.ts';
-import { Sysctl } from '../sysctl.ts';
-import { Ip6AddressTable } from './address-table.ts';
+import { AddressInterner } from '../ip/address-interner.ts';
 import { maskWord, RouteTable6 } from './route-table.ts';
 
 const arena = Arena.create(4 << 20);
 let made = 0;
 
 interface Bed {
-  table: Ip6AddressTable;
+  table: AddressInterner;
   routes: RouteTable6;
   generation: RouteTable;
   refused: () => number;
@@ -23,7 +23,7 @@ interface Bed {
 
 function bed(limit = 100): Bed {
   const counters = Counters.open(arena, `r${made++}`, 8);
-  const table = new Ip6AddressTable({ counters, sysctl: new Sysctl(), rng: new SeededRng(1) });
+  const table = new AddressInterner({ counters, sysctl: new Sysctl(), rng: new SeededRng(1) });
   const generation = new RouteTable();
   let refused = 0;
   const routes = new RouteTable6(
@@ -35,7 +35,7 @@ function bed(limit = 100): Bed {
   return { table, routes, generation, refused: () => refused };
 }
 
-function route(table: Ip6AddressTable, prefix: string, zone = 0): Route {
+function route(table: AddressInterner, prefix: string, zone = 0): Route {
   const [text, length] = prefix.split('/') as [string, string];
   return {
     destination: table.internAddress(parseAddress(text) as Address6, zone),

@@ -2,14 +2,14 @@
  * The IPv6 routing table: longest prefix match over a binary trie without chains (a Patricia trie).
  *
  * Thread: the one that runs the kernel. Looked at when paths are renewed, not for each packet. Routes are those of IPv4's table
- * (inet/route-table.ts), with numbers of the address table; a prefix of link scope belongs to the link of its zone, which the
+ * (net/route-table.ts), with numbers of the address table; a prefix of link scope belongs to the link of its zone, which the
  * trie keeps in the 16 bits that link-local prefixes leave free. The generation that paths compare is the IPv4 table's.
  * One route per prefix. Missing: metrics, multipath.
  */
 
 import { Errno } from '../../base/errors.ts';
-import type { Route, RouteTable } from '../route-table.ts';
-import type { AddressHolder, Ip6AddressTable } from './address-table.ts';
+import type { Route, RouteTable } from '../../net/route-table.ts';
+import type { AddressHolder, AddressInterner } from '../ip/address-interner.ts';
 
 const ADDRESS_BITS = 128;
 
@@ -49,7 +49,7 @@ export function maskWord(bits: number, index: number): number {
 }
 
 export class RouteTable6 implements AddressHolder {
-  readonly #addresses: Ip6AddressTable;
+  readonly #addresses: AddressInterner;
   readonly #generation: RouteTable;
   readonly #limit: () => number;
   /** A route found no room. */
@@ -58,7 +58,7 @@ export class RouteTable6 implements AddressHolder {
   #count = 0;
 
   /** The generation of `generation` moves with every change here. */
-  constructor(addresses: Ip6AddressTable, generation: RouteTable, limit: () => number, refused: () => void) {
+  constructor(addresses: AddressInterner, generation: RouteTable, limit: () => number, refused: () => void) {
     this.#addresses = addresses;
     this.#generation = generation;
     this.#limit = limit;

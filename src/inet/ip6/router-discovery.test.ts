@@ -2,10 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { type Address6, formatAddress, parseAddress } from '../../wire/ipv6-address.ts';
-import { AdvertisedRoutes, PREFERENCE_HIGH, PREFERENCE_LOW, PREFERENCE_MEDIUM } from './advertised-routes.ts';
-import { OnLinkPrefixes } from './on-link-prefixes.ts';
-import { RouterAdvertiser } from './router-advertiser.ts';
-import { RouterSolicitor } from './router-solicitor.ts';
+import { AdvertisedRoutes, PREFERENCE_HIGH, PREFERENCE_LOW, PREFERENCE_MEDIUM } from './autoconf/advertised-routes.ts';
+import { OnLinkPrefixes } from './autoconf/on-link-prefixes.ts';
+import { RouterAdvertiser } from './autoconf/router-advertiser.ts';
+import { RouterSolicitor } from './autoconf/router-solicitor.ts';
 
 const S = 1_000_000;
 const ip6 = (text: string): Address6 => parseAddress(text) as Address6;

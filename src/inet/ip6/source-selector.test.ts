@@ -3,9 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed } from '../../../test/fixtures/inet-bed.ts';
 import { ip } from '../../../test/fixtures/packets.ts';
+import { RTF_GATEWAY } from '../../net/route-table.ts';
 import { type Address6, formatAddress, parseAddress } from '../../wire/ipv6-address.ts';
-import { RTF_GATEWAY } from '../route-table.ts';
-import { isIp6 } from './address-table.ts';
+import { isIp6 } from '../ip/address-interner.ts';
 import { orderDestinations } from './destination-order.ts';
 
 const S = 1_000_000;
@@ -28,12 +28,12 @@ function add(one: InetBed, address: string, n = 0, origin: 'manual' | 'temporary
 }
 
 function number(one: InetBed, text: string, n = 0): number {
-  return one.inet.context.addresses6.internAddress(parseAddress(text) as Address6, one.interfaces[n]!.index);
+  return one.inet.context.interner.internAddress(parseAddress(text) as Address6, one.interfaces[n]!.index);
 }
 
 function source(one: InetBed, destination: string, n = 0): string | number {
   const path = one.inet.ip.openPath(number(one, destination, n), 0, 0);
-  return typeof path === 'number' ? path : formatAddress(one.inet.context.addresses6.words(path.src));
+  return typeof path === 'number' ? path : formatAddress(one.inet.context.interner.words(path.src));
 }
 
 describe('The source address of a packet (RFC 6724 5)', () => {
@@ -83,7 +83,7 @@ describe('The order of destinations (RFC 6724 6)', () => {
     const numbers = destinations.map((text) => (text.includes(':') ? number(one, text) : ip(text)));
     const sorted = orderDestinations(core.paths, core.six.addresses, numbers);
     return sorted.map((one) =>
-      isIp6(one) ? formatAddress(context.addresses6.words(one)) : destinations[numbers.indexOf(one)]!,
+      isIp6(one) ? formatAddress(context.interner.words(one)) : destinations[numbers.indexOf(one)]!,
     );
   }
 

@@ -5,12 +5,12 @@
  * that paths depend on changed. Read first: RFC 6724 section 4.
  */
 
+import type { Sysctl, SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface, InterfaceAddress6 } from '../../net/interface.ts';
+import { type RouteTable, RTF_GATEWAY } from '../../net/route-table.ts';
 import type { Address6 } from '../../wire/ipv6-address.ts';
-import { type RouteTable, RTF_GATEWAY } from '../route-table.ts';
-import type { Sysctl, SysctlVariable } from '../sysctl.ts';
+import { type AddressInterner, IP6_LOOPBACK } from '../ip/address-interner.ts';
 import { type SelectionOptions, type SourceCandidate, selectSource } from './address-selection.ts';
-import { IP6_LOOPBACK, type Ip6AddressTable } from './address-table.ts';
 import { isSource, type SourceSelector } from './addresses.ts';
 import type { RouteTable6 } from './route-table.ts';
 
@@ -27,7 +27,7 @@ export interface PrefixSources {
 }
 
 export class RuleSelector implements SourceSelector {
-  readonly #table: Ip6AddressTable;
+  readonly #table: AddressInterner;
   readonly #interfaces: readonly Interface[];
   readonly #generation: RouteTable;
   readonly #routes: RouteTable6;
@@ -40,7 +40,7 @@ export class RuleSelector implements SourceSelector {
 
   /** `generation` moves whenever an address comes, goes or changes its state. */
   constructor(
-    table: Ip6AddressTable,
+    table: AddressInterner,
     interfaces: readonly Interface[],
     generation: RouteTable,
     routes: RouteTable6,
@@ -75,7 +75,7 @@ export class RuleSelector implements SourceSelector {
     this.#madeAt = this.#generation.generation;
     this.#candidates = [];
     for (const iface of this.#interfaces) {
-      for (const entry of iface.addresses6) {
+      for (const entry of iface.interner) {
         if (!isSource(entry) || entry.address === IP6_LOOPBACK) continue;
         this.#candidates.push({
           number: entry.address,

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
 import { be16, be32, hex, join } from '../../../test/fixtures/packets.ts';
 import { packet6, sum6, udp6 } from '../../../test/fixtures/packets6.ts';
-import { RTF_GATEWAY } from '../route-table.ts';
+import { RTF_GATEWAY } from '../../net/route-table.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Listener } from '../tcp/listen.ts';
 import { TcpStack } from '../tcp/stack.ts';
@@ -26,17 +26,17 @@ function bed(): Inet6Bed {
 
 /** Sweep, and give the free numbers to others. */
 function sweep(one: Inet6Bed): void {
-  one.inet.context.addresses6.sweep();
+  one.inet.context.interner.sweep();
   for (let i = 0; i < 50; i++) one.number(`2001:db8:dead::${(i + 1).toString(16)}`);
 }
 
 function known(one: Inet6Bed, text: string): boolean {
   const number = one.number('::');
-  const { addresses6 } = one.inet.context;
-  const before = addresses6.count;
+  const { interner } = one.inet.context;
+  const before = interner.count;
   const found = one.number(text);
   expect(number).toBeLessThan(0);
-  return addresses6.count === before && found !== 0;
+  return interner.count === before && found !== 0;
 }
 
 function tcp6(src: string, dst: string, ports: [number, number], seq: number, ack: number, flags: number): Uint8Array {
@@ -191,6 +191,6 @@ describe('a sweep of the address table', () => {
       endpoint.receive(new Uint8Array(1), 0, 1);
     }
     expect(one.count('ip6-address-sweeps')).toBeGreaterThan(5);
-    expect(one.inet.context.addresses6.count).toBeLessThanOrEqual(256);
+    expect(one.inet.context.interner.count).toBeLessThanOrEqual(256);
   });
 });

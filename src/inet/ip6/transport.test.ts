@@ -6,7 +6,7 @@ import { type Bytes, be16, be32, hex, join, toHex } from '../../../test/fixtures
 import { icmp6, type Packet6, packet6, sum6 } from '../../../test/fixtures/packets6.ts';
 import { Errno } from '../../base/errors.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../link/device.ts';
-import { RTF_GATEWAY } from '../route-table.ts';
+import { RTF_GATEWAY } from '../../net/route-table.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Listener } from '../tcp/listen.ts';
 import { TcpStack } from '../tcp/stack.ts';
@@ -211,8 +211,8 @@ describe('a connection over IPv6', () => {
     const src = FAR;
     const [answer] = one.segment({ src, seq: 100, flags: SYN, options: hex('020405a0') });
     expect(flagsOf(answer!)).toBe(SYN | ACK);
-    const { addresses6 } = one.inet.context;
-    addresses6.sweep();
+    const { interner } = one.inet.context;
+    interner.sweep();
     for (let i = 0; i < 20; i++) one.number(`2001:db8:dead::${(i + 1).toString(16)}`);
     one.segment({ src, seq: 101, ack: seqOf(answer!) + 1, flags: ACK });
     expect(listener.acceptQueue.map((c) => one.inet.addressText.format(c.peerAddress))).toEqual([FAR]);

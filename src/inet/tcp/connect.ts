@@ -7,7 +7,7 @@
 
 import { Errno } from '../../base/errors.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
-import type { Path } from '../transport.ts';
+import type { Path } from '../ip/transport.ts';
 import { onPeerFin } from './close.ts';
 import { type Connection, SYN_RECEIVED, SYN_SENT } from './connection.ts';
 import { receiveData } from './data.ts';

@@ -8,7 +8,7 @@
  */
 
 import { Callout } from '../../kern/callout.ts';
-import type { Path } from '../transport.ts';
+import type { Path } from '../ip/transport.ts';
 import { CONGESTION_NEWRENO, type CongestionControl } from './congestion/control.ts';
 import { Cubic } from './congestion/cubic.ts';
 import type { HyStart } from './congestion/hystart.ts';

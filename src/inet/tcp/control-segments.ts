@@ -7,7 +7,7 @@
 
 import { Errno } from '../../base/errors.ts';
 import { FLAG_ACK, FLAG_CWR, FLAG_ECE, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
-import type { Path } from '../transport.ts';
+import type { Path } from '../ip/transport.ts';
 import { type Connection, SYN_RECEIVED, TIMER_RETRANSMIT } from './connection.ts';
 import { failPath } from './errors.ts';
 import { scaleFor, synWindow } from './options.ts';

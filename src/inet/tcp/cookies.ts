@@ -8,7 +8,7 @@
  */
 
 import type { Rng } from '../../base/rng.ts';
-import { SipKey } from '../siphash.ts';
+import { SipKey } from '../../base/siphash.ts';
 
 /** The clock ticks once a minute or so; a cookie is good for two ticks. */
 const TICK_US = 64_000_000;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PEER, Transcript } from '../../../test/fixtures/tcp-transcript.ts';
 import { SeededRng } from '../../base/rng.ts';
-import { Sysctl } from '../sysctl.ts';
+import { Sysctl } from '../../kern/sysctl.ts';
 import { EphemeralPorts } from './ephemeral.ts';
 import * as user from './user.ts';
 

@@ -4,12 +4,12 @@
  * Thread: the one that runs the kernel. By default the double hash of RFC 6056 section 3.3.4: for one destination ports
  * follow one another from a secret start, so that a connection in TIME_WAIT there meets its successor only after all the
  * others; for different destinations the sequences have nothing to do with each other.
- * Read first: RFC 6056 section 3.3. UDP and bind to port 0 choose at random (inet/ports.ts, algorithm 1).
+ * Read first: RFC 6056 section 3.3. UDP and bind to port 0 choose at random (inet/ip/ports.ts, algorithm 1).
  */
 
 import { type Rng, randomBelow } from '../../base/rng.ts';
-import { SipKey } from '../siphash.ts';
-import type { Sysctl, SysctlVariable } from '../sysctl.ts';
+import { SipKey } from '../../base/siphash.ts';
+import type { Sysctl, SysctlVariable } from '../../kern/sysctl.ts';
 
 const RANDOM_START = 1;
 const RANDOM_PICK = 2;

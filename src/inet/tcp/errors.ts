@@ -15,7 +15,7 @@ import {
   TYPE_TIME_EXCEEDED as ICMP_TIME_EXCEEDED,
   TYPE_DESTINATION_UNREACHABLE as ICMP_UNREACHABLE,
 } from '../../wire/icmpv4.ts';
-import type { IcmpError } from '../transport.ts';
+import type { IcmpError } from '../ip/transport.ts';
 import { CLOSED, type Connection, SYN_RECEIVED, SYN_SENT } from './connection.ts';
 import { output, refreshMss } from './output.ts';
 import { markOversized } from './recovery.ts';

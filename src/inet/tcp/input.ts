@@ -11,7 +11,7 @@ import { foldSum } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
 import { META_CHECKSUM_KNOWN } from '../../link/device.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG } from '../../wire/tcp.ts';
-import type { InPacket } from '../transport.ts';
+import type { InPacket } from '../ip/transport.ts';
 import { acknowledge, processAck } from './ack.ts';
 import { answerUnacceptable, challengeAck } from './challenge.ts';
 import { enterTimeWait, onPeerFin } from './close.ts';

@@ -6,7 +6,7 @@
  */
 
 import type { Rng } from '../../base/rng.ts';
-import { SipKey } from '../siphash.ts';
+import { SipKey } from '../../base/siphash.ts';
 
 const TICKS_PER_US = 16;
 

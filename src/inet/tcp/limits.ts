@@ -4,7 +4,7 @@
  * Thread: the one that runs the kernel. Never on the data path.
  */
 
-import type { Limits } from '../limits.ts';
+import type { Limits } from '../../kern/limits.ts';
 import type { Connection } from './connection.ts';
 import type { TcpStack } from './stack.ts';
 import type { TcpTables } from './tables.ts';

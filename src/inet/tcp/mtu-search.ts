@@ -10,7 +10,7 @@
  */
 
 import { HEADER_BYTES } from '../../wire/tcp.ts';
-import type { Path } from '../transport.ts';
+import type { Path } from '../ip/transport.ts';
 import { type Connection, RECOVERY_NONE } from './connection.ts';
 import { TIMESTAMPS_BYTES } from './options.ts';
 import { refreshMss, sendProbeSegment } from './output.ts';

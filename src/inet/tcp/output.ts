@@ -10,7 +10,7 @@
 import { Errno } from '../../base/errors.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../link/device.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_PSH, HEADER_BYTES } from '../../wire/tcp.ts';
-import type { Path } from '../transport.ts';
+import type { Path } from '../ip/transport.ts';
 import {
   CLOSE_WAIT,
   type Connection,

@@ -12,7 +12,7 @@ import { META_CHECKSUM_KNOWN, META_CHECKSUM_PARTIAL } from '../../link/device.ts
 import type { RunInput } from '../../net/ethernet.ts';
 import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../../wire/ethernet.ts';
 import { FLAG_ACK, HEADER_BYTES } from '../../wire/tcp.ts';
-import type { InPacket, Path } from '../transport.ts';
+import type { InPacket, Path } from '../ip/transport.ts';
 import { type Connection, PROTOCOL_TCP } from './connection.ts';
 import { scheduleAck } from './data.ts';
 import { TIMESTAMPS_BYTES } from './options.ts';

@@ -10,7 +10,7 @@
 import { checksumOf, foldSum, sumView } from '../../base/checksum.ts';
 import { META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from '../../link/device.ts';
 import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, HEADER_BYTES, OPTION_NOP, OPTION_SACK } from '../../wire/tcp.ts';
-import { IP_DONT_FRAGMENT, type Path } from '../transport.ts';
+import { IP_DONT_FRAGMENT, type Path } from '../ip/transport.ts';
 import { type Connection, PROTOCOL_TCP } from './connection.ts';
 import { capableTos, ecnFlags } from './ecn.ts';
 import { offerable, sackBlocksMax, TIMESTAMPS_BYTES, TIMESTAMPS_WORD } from './options.ts';

@@ -6,7 +6,7 @@
  * next segment; what is negotiated in the handshake holds for the life of a connection.
  */
 
-import type { Sysctl, SysctlVariable } from '../sysctl.ts';
+import type { Sysctl, SysctlVariable } from '../../kern/sysctl.ts';
 import { CONGESTION_CUBIC, CONGESTION_NEWRENO } from './congestion/control.ts';
 
 const MS_PER_DAY = 86_400_000;

@@ -10,16 +10,16 @@
 import { foldSum } from '../../base/checksum.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { CalloutTable } from '../../kern/callout.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
 import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../link/device.ts';
 import type { Bulk } from '../../mem/bulk.ts';
 import type { Counters } from '../../mem/counters.ts';
 import type { Heap } from '../../mem/heap.ts';
 import { CODE_PORT_UNREACHABLE, CODE_PROTOCOL_UNREACHABLE, TYPE_DESTINATION_UNREACHABLE } from '../../wire/icmpv4.ts';
 import * as tcp from '../../wire/tcp.ts';
-import type { InetContext } from '../context.ts';
-import { PortTable } from '../ports.ts';
-import type { SysctlVariable } from '../sysctl.ts';
-import type { IcmpError, InPacket, IpService, Transport } from '../transport.ts';
+import type { InetContext } from '../ip/context.ts';
+import { PortTable } from '../ip/ports.ts';
+import type { IcmpError, InPacket, IpService, Transport } from '../ip/transport.ts';
 import { SecondLimit } from './challenge.ts';
 import { synSentArrives } from './connect.ts';
 import { type Connection, ConnectionOptions, type PortUse, PROTOCOL_TCP, SYN_SENT } from './connection.ts';
@@ -110,7 +110,7 @@ export class TcpStack implements Transport {
     declareTcpLimits(this, context.sysctl.limits);
     this.runs = new SegmentRuns(this);
     ip.register(this);
-    context.addresses6.addHolder(this);
+    context.interner.addHolder(this);
   }
 
   /** As `AddressHolder.markAddresses`. */

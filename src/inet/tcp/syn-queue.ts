@@ -7,7 +7,7 @@
 
 import { Callout } from '../../kern/callout.ts';
 import { FLAG_ACK, FLAG_ECE, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
-import type { Path } from '../transport.ts';
+import type { Path } from '../ip/transport.ts';
 import { mayChallenge, maySynAck } from './challenge.ts';
 import { Connection } from './connection.ts';
 import { establish, segmentArrives } from './input.ts';

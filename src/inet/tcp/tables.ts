@@ -5,9 +5,9 @@
  * demultiplexer's value is an index into one of them and says which in its low two bits.
  */
 
-import { anyFamilies, familyOf, fit, overlap } from '../any-address.ts';
-import { flowShare } from '../flow-share.ts';
-import { isIp6 } from '../ip6/address-table.ts';
+import { isIp6 } from '../ip/address-interner.ts';
+import { anyFamilies, familyOf, fit, overlap } from '../ip/any-address.ts';
+import { flowShare } from '../ip/flow-share.ts';
 import type { Connection, PortUse } from './connection.ts';
 import { Demux } from './demux.ts';
 import type { Listener } from './listen.ts';

@@ -7,8 +7,8 @@
  */
 
 import { Errno } from '../../base/errors.ts';
-import { isAny } from '../any-address.ts';
-import type { Path } from '../transport.ts';
+import { isAny } from '../ip/any-address.ts';
+import type { Path } from '../ip/transport.ts';
 import { abortConnection } from './close.ts';
 import { startConnect } from './connect.ts';
 import {

@@ -5,7 +5,7 @@
  */
 
 import { Callout, type CalloutTable } from '../../kern/callout.ts';
-import type { IpService } from '../transport.ts';
+import type { IpService } from '../ip/transport.ts';
 import { CLOSED, type Connection } from './connection.ts';
 import { output } from './output.ts';
 

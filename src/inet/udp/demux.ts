@@ -4,8 +4,8 @@
  * Thread: the one that runs the kernel. Chains are short, so a lookup is a few comparisons; nothing is allocated.
  */
 
-import { familyOf, fit } from '../any-address.ts';
-import { flowShare } from '../flow-share.ts';
+import { familyOf, fit } from '../ip/any-address.ts';
+import { flowShare } from '../ip/flow-share.ts';
 import type { UdpEndpoint } from './endpoint.ts';
 
 const BUCKETS = 256;

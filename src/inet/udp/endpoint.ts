@@ -10,10 +10,10 @@
 import { Errno } from '../../base/errors.ts';
 import type { Interface } from '../../net/interface.ts';
 import { admits, type SourceFilter } from '../../net/source-filter.ts';
-import { FAMILY_4 } from '../any-address.ts';
-import type { DatagramQueue } from '../datagram-queue.ts';
-import type { IpPath } from '../path.ts';
-import type { PortBinding } from '../ports.ts';
+import { FAMILY_4 } from '../ip/any-address.ts';
+import type { DatagramQueue } from '../ip/datagram-queue.ts';
+import type { IpPath } from '../ip/path.ts';
+import type { PortBinding } from '../ip/ports.ts';
 import type { Udp } from './udp.ts';
 
 const DEFAULT_TTL = 64;

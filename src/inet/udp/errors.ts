@@ -6,7 +6,7 @@
 
 import { Errno } from '../../base/errors.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
-import type { IcmpError } from '../transport.ts';
+import type { IcmpError } from '../ip/transport.ts';
 
 /** Errors that end a conversation, as Linux tells a connected socket; 0 for those that may pass. */
 export function errnoOf(error: IcmpError): number {

@@ -1,16 +1,16 @@
 /**
  * Group memberships of UDP endpoints: joining and leaving, of any source, of all but some, or of named ones.
  *
- * Thread: the one that runs the kernel. Read first: RFC 3678 4.1 (the calls), inet/multicast.ts (what interfaces do about it).
+ * Thread: the one that runs the kernel. Read first: RFC 3678 4.1 (the calls), inet/ip/multicast.ts (what interfaces do about it).
  */
 
 import { Errno } from '../../base/errors.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
-import type { InetContext } from '../context.ts';
+import type { InetContext } from '../ip/context.ts';
 import type { Ip } from '../ip.ts';
-import type { SysctlVariable } from '../sysctl.ts';
 import type { Membership, UdpEndpoint } from './endpoint.ts';
 
 export class Memberships {

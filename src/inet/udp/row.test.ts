@@ -11,7 +11,7 @@ import {
   META_CHECKSUM_VERIFIED,
   META_SEGMENT_SHIFT,
 } from '../../link/device.ts';
-import { IP6_LOOPBACK } from '../ip6/address-table.ts';
+import { IP6_LOOPBACK } from '../ip/address-interner.ts';
 import type { UdpEndpoint } from './endpoint.ts';
 
 const OWN = '10.0.0.1';

@@ -9,6 +9,7 @@
 
 import { checksumOf, foldSum } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
@@ -21,15 +22,13 @@ import type { Interface } from '../../net/interface.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import { PROTOCOL_UDP } from '../../wire/ipv4.ts';
 import { HEADER_BYTES } from '../../wire/udp.ts';
-import { anyFamilies, FAMILY_4, familyOf, isAny } from '../any-address.ts';
-import type { InetContext } from '../context.ts';
-import { DatagramQueue, socketBufferLimit } from '../datagram-queue.ts';
-import type { Ip } from '../ip.ts';
-import { IP6_ANY, isIp6 } from '../ip6/address-table.ts';
-import { IP4_HEADER_BYTES, type IpPath, PATH_NO_LOOP } from '../path.ts';
-import { PortTable } from '../ports.ts';
-import { DATAGRAMS_MAX } from '../segment.ts';
-import type { SysctlVariable } from '../sysctl.ts';
+import { IP6_ANY, isIp6 } from '../ip/address-interner.ts';
+import { anyFamilies, FAMILY_4, familyOf, isAny } from '../ip/any-address.ts';
+import type { InetContext } from '../ip/context.ts';
+import { DatagramQueue, socketBufferLimit } from '../ip/datagram-queue.ts';
+import { IP4_HEADER_BYTES, type IpPath, PATH_NO_LOOP } from '../ip/path.ts';
+import { PortTable } from '../ip/ports.ts';
+import { DATAGRAMS_MAX } from '../ip/super-frame.ts';
 import {
   type IcmpError,
   type InPacket,
@@ -37,7 +36,8 @@ import {
   IP_DONT_FRAGMENT,
   IP_SEGMENTED,
   type Transport,
-} from '../transport.ts';
+} from '../ip/transport.ts';
+import type { Ip } from '../ip.ts';
 import { UdpDemux } from './demux.ts';
 import { UdpEndpoint } from './endpoint.ts';
 import { errnoOf } from './errors.ts';
@@ -124,7 +124,7 @@ export class Udp implements Transport {
       size: () => this.list().reduce((most, one) => Math.max(most, one.queue.queuedBytes), 0),
     });
     ip.register(this);
-    context.addresses6.addHolder(this);
+    context.interner.addHolder(this);
   }
 
   /** `six`: an endpoint whose "any address" is `::`. */

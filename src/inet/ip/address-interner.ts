@@ -1,0 +1,317 @@
+/**
+ * IPv6 addresses as int32 numbers: the table that gives each address in use a number in 240.0.0.0/8, which no IPv4 address
+ * is. Everything above IP carries such a number as it carries an IPv4 address; only layer 3, checksums and text look behind it.
+ *
+ * Thread: the one that runs the kernel. An entry is four words and a zone: the interface index for addresses that mean
+ * something on one link only, else 0. There are no reference counts: when the table fills, every holder of numbers marks
+ * what it keeps and the rest is freed ({@link AddressInterner.sweep}), at the start of a turn, when no number is on its way
+ * through the layers. So a number may be passed about within a turn; whoever keeps one longer is an {@link AddressHolder} or
+ * keeps text. IPv4-mapped addresses are never entered: they are the IPv4 address.
+ * Read first: ARCHITECTURE.md (interned addresses), RFC 4291, RFC 4007 (zones).
+ *
+ *   entry (8 words):  four words of the address, zone, checksum sum, next in bucket or free list, state bits
+ */
+
+import { foldSum } from '../../base/checksum.ts';
+import type { Rng } from '../../base/rng.ts';
+import { SipKey } from '../../base/siphash.ts';
+import type { Sysctl, SysctlVariable } from '../../kern/sysctl.ts';
+import type { Counters } from '../../mem/counters.ts';
+import type { Address6 } from '../../wire/ipv6-address.ts';
+
+const BLOCK = 0xf0000000 | 0;
+const INDEX_MASK = 0x00ffffff;
+/** `::`, a number of its own like the next. */
+export const IP6_ANY: number = BLOCK;
+/** `::1`. */
+export const IP6_LOOPBACK: number = BLOCK | 1;
+
+const ENTRY_SHIFT = 3;
+const ZONE = 4;
+const SUM = 5;
+const NEXT = 6;
+const STATE = 7;
+const NONE = -1;
+
+const USED = 1;
+const MARKED = 2;
+const LOCAL = 4;
+
+const FIXED_ENTRIES = 2;
+const FIRST_ENTRIES = 64;
+const MAX_LIMIT = 1 << 20;
+
+/** Whether a number is an IPv6 address of the table, `::` among them. */
+export function isIp6(address: number): boolean {
+  return address >>> 24 === 0xf0;
+}
+
+/** Keeps numbers from one turn to the next. */
+export interface AddressHolder {
+  /** Call `mark` with every address kept, of whatever family. */
+  markAddresses(mark: (address: number) => void): void;
+}
+
+/** What the table needs of its kernel. */
+export interface AddressTableContext {
+  readonly counters: Counters;
+  readonly sysctl: Sysctl;
+  readonly rng: Rng;
+}
+
+export class AddressInterner {
+  readonly #counters: Counters;
+  readonly #limit: SysctlVariable;
+  readonly #full: number;
+  readonly #sweeps: number;
+  readonly #seed: number;
+  readonly #key: SipKey;
+  readonly #holders: AddressHolder[] = [];
+  readonly #mark: (address: number) => void;
+  #entries: Int32Array = new Int32Array(FIRST_ENTRIES << ENTRY_SHIFT);
+  /** First entry of each bucket. */
+  #buckets: Int32Array = new Int32Array(FIRST_ENTRIES).fill(NONE);
+  #mask: number = FIRST_ENTRIES - 1;
+  #end = 0;
+  #free: number = NONE;
+  #count = 0;
+  /** As many entries make a sweep worth while. */
+  #sweepAt = 0;
+  #starved = false;
+
+  constructor(context: AddressTableContext) {
+    const { counters, sysctl, rng } = context;
+    this.#counters = counters;
+    this.#limit = sysctl.integer('net.inet6.ip6.maxaddresses', 16384, 256, MAX_LIMIT, 'IPv6 addresses known at a time');
+    this.#full = counters.index('ip6-address-table-full');
+    this.#sweeps = counters.index('ip6-address-sweeps');
+    this.#seed = rng.next32();
+    this.#key = SipKey.random(rng);
+    this.#mark = (address) => {
+      if (isIp6(address)) (this.#entries[this.#at(address) + STATE] as number) |= MARKED;
+    };
+    this.#limit.onChange = () => this.#planSweep();
+    sysctl.limits.add({
+      table: 'IPv6 addresses known at a time',
+      variable: this.#limit,
+      counter: 'ip6-address-table-full',
+      whenFull: 'the packet is dropped; those that nobody keeps are forgotten before the next turn',
+      size: () => this.#count,
+    });
+    this.intern(0, 0, 0, 0, 0);
+    this.intern(0, 0, 0, 1, 0);
+    this.#planSweep();
+  }
+
+  /** Addresses entered, the two fixed ones among them. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The number of an address that is entered already, 0 for any other. Allocates nothing. */
+  find(w0: number, w1: number, w2: number, w3: number, zone: number): number {
+    const entries = this.#entries;
+    let index = this.#buckets[this.#hash(w0, w1, w2, w3, zone) & this.#mask] as number;
+    while (index !== NONE) {
+      const at = index << ENTRY_SHIFT;
+      if (
+        entries[at + 3] === w3 &&
+        entries[at + 2] === w2 &&
+        entries[at + 1] === w1 &&
+        entries[at] === w0 &&
+        entries[at + ZONE] === zone
+      ) {
+        return BLOCK | index;
+      }
+      index = entries[at + NEXT] as number;
+    }
+    return 0;
+  }
+
+  /**
+   * The number of an address, entered when it is new: 0 when the table is full (counted), which is no IPv6 address. `zone`
+   * is an interface index when {@link isZoned} says so of the first word, else 0; mapped addresses do not belong here.
+   */
+  intern(w0: number, w1: number, w2: number, w3: number, zone: number): number {
+    const known = this.find(w0, w1, w2, w3, zone);
+    return known !== 0 ? known : this.#enter(w0, w1, w2, w3, zone);
+  }
+
+  /** {@link intern} of words in an array; `zone` is left out where it means nothing. */
+  internAddress(address: Address6, zone: number): number {
+    return this.intern(address[0], address[1], address[2], address[3], isZoned(address[0]) ? zone : 0);
+  }
+
+  /** Word 0 to 3 of an address. */
+  word(address: number, index: number): number {
+    return this.#entries[this.#at(address) + index] as number;
+  }
+
+  /** Interface index, 0 for addresses that are the same everywhere. */
+  zone(address: number): number {
+    return this.#entries[this.#at(address) + ZONE] as number;
+  }
+
+  /** Folded sum of the eight 16-bit words, for pseudo-headers. */
+  sum(address: number): number {
+    return this.#entries[this.#at(address) + SUM] as number;
+  }
+
+  /** The words as an array. Not for the data path. */
+  words(address: number): Address6 {
+    const at = this.#at(address);
+    const e = this.#entries;
+    return [e[at] as number, e[at + 1] as number, e[at + 2] as number, e[at + 3] as number];
+  }
+
+  /** Write the 16 bytes of an address. */
+  write(address: number, view: DataView, to: number): void {
+    const at = this.#at(address);
+    const entries = this.#entries;
+    view.setInt32(to, entries[at] as number);
+    view.setInt32(to + 4, entries[at + 1] as number);
+    view.setInt32(to + 8, entries[at + 2] as number);
+    view.setInt32(to + 12, entries[at + 3] as number);
+  }
+
+  /** Whether an address is one of this kernel's ({@link setLocal}). */
+  isLocal(address: number): boolean {
+    return ((this.#entries[this.#at(address) + STATE] as number) & LOCAL) !== 0;
+  }
+
+  /** Say that an address is, or is no more, one of this kernel's. Such an entry is not freed. */
+  setLocal(address: number, local: boolean): void {
+    const at = this.#at(address) + STATE;
+    const state = this.#entries[at] as number;
+    this.#entries[at] = local ? state | LOCAL : state & ~LOCAL;
+  }
+
+  /**
+   * A number that stands for the address for as long as the kernel runs, whatever number it has at the time: a keyed hash.
+   * For what outlives a sweep without being held: sequence numbers, cookies.
+   */
+  fingerprint(address: number): number {
+    const at = this.#at(address);
+    const e = this.#entries;
+    const front = this.#key.hash3(e[at] as number, e[at + 1] as number, e[at + ZONE] as number);
+    return this.#key.hash3(e[at + 2] as number, e[at + 3] as number, front);
+  }
+
+  /** Have `holder` asked in every sweep from now on. */
+  addHolder(holder: AddressHolder): void {
+    this.#holders.push(holder);
+  }
+
+  /** Whether a sweep is due: so many entries, or an address that found no room. */
+  get sweepDue(): boolean {
+    return this.#starved || this.#count >= this.#sweepAt;
+  }
+
+  /** Free every entry that no holder marks. Only while no number is on its way. Returns how many were freed. */
+  sweep(): number {
+    for (const holder of this.#holders) holder.markAddresses(this.#mark);
+    const entries = this.#entries;
+    this.#buckets.fill(NONE);
+    this.#free = NONE;
+    const before = this.#count;
+    for (let index = this.#end - 1; index >= 0; index--) {
+      const at = index << ENTRY_SHIFT;
+      const state = entries[at + STATE] as number;
+      if (index < FIXED_ENTRIES || (state & (MARKED | LOCAL)) !== 0) {
+        entries[at + STATE] = state & ~MARKED;
+        this.#link(index);
+        continue;
+      }
+      if ((state & USED) !== 0) this.#count--;
+      entries[at + STATE] = 0;
+      entries[at + NEXT] = this.#free;
+      this.#free = index;
+    }
+    this.#starved = false;
+    this.#planSweep();
+    this.#counters.add(this.#sweeps, 1);
+    return before - this.#count;
+  }
+
+  /** At three quarters of the limit; later when most of them live, so that full tables are not swept for nothing. */
+  #planSweep(): void {
+    const limit = this.#limit.value;
+    this.#sweepAt = Math.max((limit * 3) >> 2, (this.#count + limit) >> 1, this.#count + 1);
+  }
+
+  #enter(w0: number, w1: number, w2: number, w3: number, zone: number): number {
+    if (this.#count >= this.#limit.value) {
+      this.#starved = true;
+      this.#counters.add(this.#full, 1);
+      return 0;
+    }
+    let index = this.#free;
+    if (index !== NONE) {
+      this.#free = this.#entries[(index << ENTRY_SHIFT) + NEXT] as number;
+    } else {
+      if (this.#end << ENTRY_SHIFT === this.#entries.length) this.#grow();
+      index = this.#end++;
+    }
+    const entries = this.#entries;
+    const at = index << ENTRY_SHIFT;
+    entries[at] = w0;
+    entries[at + 1] = w1;
+    entries[at + 2] = w2;
+    entries[at + 3] = w3;
+    entries[at + ZONE] = zone;
+    entries[at + SUM] = foldSum(halves(w0) + halves(w1) + halves(w2) + halves(w3));
+    entries[at + STATE] = USED;
+    this.#link(index);
+    this.#count++;
+    return BLOCK | index;
+  }
+
+  /** Into its bucket. */
+  #link(index: number): void {
+    const entries = this.#entries;
+    const at = index << ENTRY_SHIFT;
+    const hash = this.#hash(
+      entries[at] as number,
+      entries[at + 1] as number,
+      entries[at + 2] as number,
+      entries[at + 3] as number,
+      entries[at + ZONE] as number,
+    );
+    const bucket = hash & this.#mask;
+    entries[at + NEXT] = this.#buckets[bucket] as number;
+    this.#buckets[bucket] = index;
+  }
+
+  #grow(): void {
+    const entries = new Int32Array(this.#entries.length * 2);
+    entries.set(this.#entries);
+    this.#entries = entries;
+    this.#buckets = new Int32Array(this.#buckets.length * 2).fill(NONE);
+    this.#mask = this.#buckets.length - 1;
+    for (let index = 0; index < this.#end; index++) {
+      if (((entries[(index << ENTRY_SHIFT) + STATE] as number) & USED) !== 0) this.#link(index);
+    }
+  }
+
+  #at(address: number): number {
+    return (address & INDEX_MASK) << ENTRY_SHIFT;
+  }
+
+  /** Multiply and mix over the words, keyed so that nobody can choose addresses that collide. */
+  #hash(w0: number, w1: number, w2: number, w3: number, zone: number): number {
+    let h = Math.imul(this.#seed ^ w3, 0x9e3779b1) ^ w2;
+    h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ w1;
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35) ^ w0;
+    h = Math.imul(h ^ (h >>> 16), 0x9e3779b1) ^ zone;
+    return h ^ (h >>> 15);
+  }
+}
+
+/** Whether an address with this first word means something on one link only: fe80::/10, groups of interface or link scope. */
+export function isZoned(w0: number): boolean {
+  return w0 >>> 22 === 0x3fa || (w0 >>> 24 === 0xff && ((w0 >>> 16) & 15) <= 2);
+}
+
+function halves(word: number): number {
+  return (word >>> 16) + (word & 0xffff);
+}

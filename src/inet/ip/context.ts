@@ -1,0 +1,13 @@
+/**
+ * What every part of layers 3 and 4 of one kernel is built from; made once by `Inet` (inet/inet.ts).
+ *
+ * Thread: the one that runs the kernel.
+ */
+
+import type { KernelContext } from '../../kern/context.ts';
+import type { AddressInterner } from './address-interner.ts';
+
+export interface InetContext extends KernelContext {
+  /** Interner of IPv6 addresses: int32 handle 0xf0nnnnnn for 128 bits and a zone. */
+  readonly interner: AddressInterner;
+}

@@ -1,0 +1,132 @@
+/**
+ * Multicast groups of the interfaces: who is in which, and what the device and the routers are told.
+ *
+ * Thread: the one that runs the kernel. The first member of a group opens the device's filter, the last one closes it; which
+ * sources the interface has to hear follows from all members, and every change of that is told to the listener, which
+ * reports it. What each socket hears is its own business (inet/udp). One class for both families: {@link GroupFamily}.
+ * Read first: RFC 1112, RFC 3376 section 3.
+ */
+
+import { Errno } from '../../base/errors.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
+import type { Interface } from '../../net/interface.ts';
+import type { RouteTable } from '../../net/route-table.ts';
+import { ANY_SOURCE, mergeFilters, NO_SOURCE, type SourceFilter, sameFilter } from '../../net/source-filter.ts';
+import { isMulticast } from '../ip4/addresses.ts';
+
+const ALL_HOSTS: number = 0xe0000001 | 0;
+/** RFC 1112 6.4: the group's last 23 bits follow 01-00-5e. */
+const MULTICAST_HI = 0x0100;
+const MULTICAST_LO = 0x5e000000;
+const GROUP_BITS = 0x7fffff;
+
+/** What differs between IPv4 and IPv6. */
+export interface GroupFamily {
+  /** Last 32 bits of the Ethernet address of all hosts (IPv4) or all nodes, which is heard always. */
+  readonly allHostsLinkLo: number;
+  /** Whether a group needs no filter and is reported never: all hosts, all nodes, what stays on the machine. */
+  isSilent(group: number): boolean;
+  /** Whether an address is a group of this family. */
+  isGroup(address: number): boolean;
+  /** First 16 and last 32 bits of the group's Ethernet address. */
+  readonly linkHi: number;
+  linkLo(group: number): number;
+}
+
+export const IPV4_GROUPS: GroupFamily = {
+  allHostsLinkLo: MULTICAST_LO | (ALL_HOSTS & GROUP_BITS),
+  isSilent: (group) => group === ALL_HOSTS,
+  isGroup: isMulticast,
+  linkHi: MULTICAST_HI,
+  linkLo: (group) => MULTICAST_LO | (group & GROUP_BITS),
+};
+
+/** Told what an interface hears of a group from now on, {@link NO_SOURCE} when it left, to report it. */
+export interface GroupListener {
+  changed(iface: Interface, group: number, filter: SourceFilter): void;
+  detached(iface: Interface): void;
+}
+
+export class MulticastGroups {
+  readonly #family: GroupFamily;
+  readonly #routes: RouteTable;
+  readonly #maxGroups: SysctlVariable;
+  /** A group found no room. */
+  readonly #refused: () => void;
+  listener: GroupListener | null = null;
+
+  constructor(family: GroupFamily, routes: RouteTable, maxGroups: SysctlVariable, refused: () => void) {
+    this.#family = family;
+    this.#routes = routes;
+    this.#maxGroups = maxGroups;
+    this.#refused = refused;
+  }
+
+  /** Have the interface hear the all-hosts group, as every host does (RFC 1112 4). */
+  attach(iface: Interface): void {
+    const { linkHi, allHostsLinkLo } = this.#family;
+    if (!iface.loopback) iface.device.joinMulticast(linkHi, allHostsLinkLo);
+  }
+
+  /** The interface goes away; its members may still leave. */
+  detach(iface: Interface): void {
+    this.listener?.detached(iface);
+  }
+
+  /** Groups of this family that an interface is in. */
+  count(iface: Interface): number {
+    let count = 0;
+    for (const group of iface.groups.keys()) if (this.#family.isGroup(group)) count++;
+    return count;
+  }
+
+  /**
+   * One more membership; its filter is kept, and {@link update} must be called when it changed. Returns 0, `-EINVAL` (no
+   * group), `-ENOBUFS` (too many groups).
+   */
+  join(iface: Interface, group: number, filter: SourceFilter = ANY_SOURCE): number {
+    if (!this.#family.isGroup(group)) return -Errno.EINVAL;
+    const known = iface.groups.get(group);
+    if (known !== undefined) {
+      known.members.push(filter);
+      this.update(iface, group);
+      return 0;
+    }
+    if (this.count(iface) >= this.#maxGroups.value) {
+      this.#refused();
+      return -Errno.ENOBUFS;
+    }
+    iface.groups.set(group, { members: [filter], state: NO_SOURCE });
+    if (!this.#family.isSilent(group)) {
+      iface.device.joinMulticast(this.#family.linkHi, this.#family.linkLo(group));
+      this.#routes.generation++;
+    }
+    this.update(iface, group);
+    return 0;
+  }
+
+  /** Undo {@link join} of the same filter. Returns 0, or `-EADDRNOTAVAIL` when there is no such membership. */
+  leave(iface: Interface, group: number, filter: SourceFilter = ANY_SOURCE): number {
+    const known = iface.groups.get(group);
+    const index = known?.members.indexOf(filter) ?? -1;
+    if (known === undefined || index < 0) return -Errno.EADDRNOTAVAIL;
+    known.members.splice(index, 1);
+    this.update(iface, group);
+    if (known.members.length > 0) return 0;
+    iface.groups.delete(group);
+    if (this.#family.isSilent(group)) return 0;
+    iface.device.leaveMulticast(this.#family.linkHi, this.#family.linkLo(group));
+    this.#routes.generation++;
+    return 0;
+  }
+
+  /** A member's filter changed. */
+  update(iface: Interface, group: number): void {
+    const known = iface.groups.get(group);
+    if (known === undefined) return;
+    const state = mergeFilters(known.members);
+    if (sameFilter(state, known.state)) return;
+    known.state = state;
+    if (!iface.loopback && !this.#family.isSilent(group)) this.listener?.changed(iface, group, state);
+  }
+}

@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
+import { arp, ether, hex, ip, toHex } from '../../../test/fixtures/packets.ts';
+import type { Interface } from '../../net/interface.ts';
+
+const BROADCAST = 'ff:ff:ff:ff:ff:ff';
+const OWN = '10.0.0.1';
+const NEW = '10.0.0.5';
+const SECOND = 1_000_000;
+const OWN_HEX = toHex(hex(ownMac(1)));
+
+function probing(): { bed: InetBed; iface: Interface } {
+  const bed = new InetBed();
+  bed.attach(OWN);
+  bed.sysctl('net.inet.ip.dad_count', 3);
+  const iface = bed.interfaces[0]!;
+  expect(bed.inet.configure(iface, ip(NEW), 24)).toBe(0);
+  return { bed, iface };
+}
+
+const state = (iface: Interface): string | undefined => iface.addresses[1]?.state;
+
+function claim(sender: string, target: string, operation: 1 | 2 = 1): Uint8Array {
+  return ether(BROADCAST, PEER_MAC, 0x0806, arp({ operation, senderMac: PEER_MAC, sender, target }));
+}
+
+describe('Address probing (RFC 5227 2.1)', () => {
+  it('probes three times from address 0, one to two seconds apart, then uses and announces the address', () => {
+    const { bed, iface } = probing();
+    const times: number[] = [];
+    const startUs = bed.nowUs;
+    while (state(iface) === 'tentative') {
+      expect(bed.inet.ip.isLocal(ip(NEW))).toBe(false);
+      bed.advance(SECOND / 100);
+      for (const packet of bed.sent()) {
+        expect(packet.dstMac).toBe('ffffffffffff');
+        if (packet.arp?.sender === '0.0.0.0') {
+          expect(packet.arp).toMatchObject({
+            operation: 1,
+            senderMac: OWN_HEX,
+            target: NEW,
+            targetMac: '000000000000',
+          });
+          times.push((bed.nowUs - startUs) / SECOND);
+        } else {
+          expect(packet.arp).toMatchObject({ operation: 1, sender: NEW, target: NEW });
+        }
+      }
+      expect(bed.nowUs - startUs).toBeLessThan(20 * SECOND);
+    }
+    expect(times).toHaveLength(3);
+    expect(times[0]).toBeLessThanOrEqual(1.01);
+    for (const i of [1, 2]) {
+      const gap = times[i]! - times[i - 1]!;
+      expect(gap >= 0.99 && gap <= 2.02).toBe(true);
+    }
+    expect(bed.inet.ip.isLocal(ip(NEW))).toBe(true);
+    expect((bed.nowUs - startUs) / SECOND - times[2]!).toBeGreaterThanOrEqual(1.98);
+    bed.advance(2.1 * SECOND);
+    expect(bed.sent().map((packet) => packet.arp?.sender)).toEqual([NEW]);
+    bed.advance(10 * SECOND);
+    expect(bed.sent()).toEqual([]);
+  });
+
+  it('lets routes through the subnet be entered meanwhile', () => {
+    const { bed, iface } = probing();
+    bed.inet.configure(iface, ip('10.7.0.1'), 24);
+    expect(bed.inet.addRoute(ip('192.0.2.0'), 24, ip('10.7.0.9'), 2)).toBe(0);
+    expect(bed.inet.ip.openPath(ip('192.0.2.1'), 0, 0)).toMatchObject({ src: ip(OWN) });
+    bed.advance(10 * SECOND);
+    expect(bed.inet.ip.openPath(ip('192.0.2.1'), 0, 0)).toMatchObject({ src: ip('10.7.0.1') });
+  });
+
+  it('does not answer for an address that is still tentative', () => {
+    const { bed } = probing();
+    bed.advance(SECOND);
+    bed.sent();
+    expect(bed.receive(claim('10.0.0.2', NEW))).toEqual([]);
+  });
+
+  it('gives the address up when somebody answers', () => {
+    const { bed, iface } = probing();
+    bed.advance(SECOND);
+    bed.receive(claim(NEW, '0.0.0.0', 2));
+    expect(state(iface)).toBe('duplicated');
+    bed.sent();
+    bed.advance(20 * SECOND);
+    expect(bed.sent()).toEqual([]);
+    expect(bed.inet.ip.isLocal(ip(NEW))).toBe(false);
+    expect(bed.count('arp-conflicts')).toBe(1);
+  });
+
+  it('gives the address up when somebody else probes for it', () => {
+    const { bed, iface } = probing();
+    bed.advance(SECOND);
+    bed.receive(claim('0.0.0.0', NEW));
+    expect(state(iface)).toBe('duplicated');
+  });
+
+  it('slows down after ten conflicts', () => {
+    const { bed, iface } = probing();
+    for (let i = 0; i < 10; i++) {
+      bed.receive(claim(NEW, NEW));
+      expect(state(iface)).toBe('duplicated');
+      bed.inet.unconfigure(iface, ip(NEW));
+      bed.inet.configure(iface, ip(NEW), 24);
+    }
+    bed.sent();
+    bed.advance(59 * SECOND);
+    expect(bed.sent()).toEqual([]);
+    bed.advance(3 * SECOND);
+    expect(bed.sent().length).toBeGreaterThan(0);
+  });
+});
+
+describe('An address in use (RFC 5227 2.3, 2.4)', () => {
+  it('is announced twice, two seconds apart, when no probing is wanted', () => {
+    const bed = new InetBed();
+    bed.attach(OWN);
+    bed.inet.configure(bed.interfaces[0]!, ip(NEW), 24);
+    bed.settle();
+    expect(bed.inet.ip.isLocal(ip(NEW))).toBe(true);
+    expect(bed.sent()).toMatchObject([{ dstMac: 'ffffffffffff', arp: { operation: 1, sender: NEW, target: NEW } }]);
+    bed.advance(1.9 * SECOND);
+    expect(bed.sent()).toEqual([]);
+    bed.advance(0.2 * SECOND);
+    expect(bed.sent()).toHaveLength(1);
+  });
+
+  it('is defended, at most once in ten seconds, and not learned from', () => {
+    const bed = new InetBed();
+    bed.attach(OWN);
+    for (let i = 0; i < 5; i++) {
+      const sent = bed.receive(claim(OWN, OWN));
+      expect(sent.map((packet) => packet.arp?.sender)).toEqual(i === 0 ? [OWN] : []);
+      bed.advance(SECOND);
+    }
+    bed.advance(6 * SECOND);
+    expect(bed.receive(claim(OWN, '10.0.0.7'))).toHaveLength(1);
+    expect(bed.count('arp-conflicts')).toBe(6);
+    expect(bed.inet.neighbors()).toEqual([]);
+    expect(bed.inet.ip.isLocal(ip(OWN))).toBe(true);
+  });
+
+  it('is not defended against our own frame coming back', () => {
+    const bed = new InetBed();
+    bed.attach(OWN);
+    const own = arp({ operation: 1, senderMac: ownMac(1), sender: OWN, target: OWN });
+    expect(bed.receive(ether(BROADCAST, ownMac(1), 0x0806, own))).toEqual([]);
+    expect(bed.count('arp-conflicts')).toBe(0);
+  });
+
+  it('keeps silent after it was removed', () => {
+    const bed = new InetBed();
+    bed.attach(OWN);
+    bed.inet.unconfigure(bed.interfaces[0]!, ip(OWN));
+    expect(bed.receive(claim('10.0.0.2', OWN))).toEqual([]);
+    expect(bed.inet.routes().map((route) => route.destination)).toEqual(['127.0.0.0', '127.0.0.1']);
+  });
+});

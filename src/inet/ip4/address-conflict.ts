@@ -1,0 +1,162 @@
+/**
+ * Address conflict detection: an address is probed before it is used, announced when it is, and defended afterwards.
+ *
+ * Thread: the one that runs the kernel; all waiting is done by callouts. With `net.inet.ip.dad_count` 0 (the default here: in a
+ * lab addresses are given out centrally) an address is used at once and only announced and defended.
+ * Read first: RFC 5227. Missing: giving an address up while it is in use (section 2.4 (a)); like a server, we keep it.
+ */
+
+import { randomUnit } from '../../base/rng.ts';
+import { Callout } from '../../kern/callout.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
+import type { Interface, InterfaceAddress } from '../../net/interface.ts';
+import type { InetContext } from '../ip/context.ts';
+import type { ArpOutput } from './arp.ts';
+
+const US_PER_S = 1_000_000;
+/** RFC 5227 section 1.1. */
+const PROBE_WAIT_US: number = US_PER_S;
+const PROBE_MIN_US: number = US_PER_S;
+const PROBE_MAX_US: number = 2 * US_PER_S;
+const ANNOUNCE_WAIT_US: number = 2 * US_PER_S;
+const ANNOUNCE_NUM = 2;
+const ANNOUNCE_INTERVAL_US: number = 2 * US_PER_S;
+const MAX_CONFLICTS = 10;
+const RATE_LIMIT_INTERVAL_US: number = 60 * US_PER_S;
+const DEFEND_INTERVAL_US: number = 10 * US_PER_S;
+
+/** One address on its way, or in use. */
+class Watch {
+  readonly iface: Interface;
+  readonly entry: InterfaceAddress;
+  readonly timer: Callout;
+  probesLeft = 0;
+  announcementsLeft = ANNOUNCE_NUM;
+  defendedUs = -Infinity;
+
+  constructor(iface: Interface, entry: InterfaceAddress, onTimer: (watch: Watch, nowUs: number) => void) {
+    this.iface = iface;
+    this.entry = entry;
+    this.timer = new Callout((nowUs) => onTimer(this, nowUs));
+  }
+}
+
+export class AddressConflicts {
+  readonly #context: InetContext;
+  readonly #output: ArpOutput;
+  readonly #probeCount: SysctlVariable;
+  readonly #watches: Map<number, Watch> = new Map();
+  readonly #conflicts: number;
+  readonly #onTimer: (watch: Watch, nowUs: number) => void;
+  /** Conflicts while probing, by interface index: many of them slow the next attempt down (RFC 5227 2.1.1). */
+  readonly #failures: number[] = [];
+  /** An address was found free, or found taken. */
+  onResult: ((iface: Interface, entry: InterfaceAddress, free: boolean) => void) | null = null;
+
+  constructor(context: InetContext, output: ArpOutput) {
+    this.#context = context;
+    this.#output = output;
+    this.#probeCount = context.sysctl.integer(
+      'net.inet.ip.dad_count',
+      0,
+      0,
+      10,
+      'ARP probes before an address is used',
+    );
+    this.#conflicts = context.counters.index('arp-conflicts');
+    this.#onTimer = (watch, nowUs) => this.#step(watch, nowUs);
+  }
+
+  /** Whether an address added now would have to be probed first. */
+  probes(iface: Interface): boolean {
+    return this.#probeCount.value > 0 && !iface.loopback;
+  }
+
+  /** Begin to look after an address: probe it when it is tentative, announce it when it is valid already. */
+  watch(iface: Interface, entry: InterfaceAddress): void {
+    if (iface.loopback) return;
+    const nowUs = this.#context.nowUs();
+    const watch = new Watch(iface, entry, this.#onTimer);
+    this.#watches.set(entry.address, watch);
+    if (entry.state !== 'tentative') {
+      this.#step(watch, nowUs);
+      return;
+    }
+    watch.probesLeft = this.#probeCount.value;
+    const slow = (this.#failures[iface.index] ?? 0) >= MAX_CONFLICTS ? RATE_LIMIT_INTERVAL_US : 0;
+    this.#context.callouts.schedule(watch.timer, nowUs + slow + randomUnit(this.#context.rng) * PROBE_WAIT_US);
+  }
+
+  /** The interface came up: whoever asked before got no answer, so say again what addresses are here. */
+  announceAll(iface: Interface): void {
+    for (const watch of this.#watches.values()) {
+      if (watch.iface !== iface || watch.entry.state !== 'valid') continue;
+      watch.announcementsLeft = ANNOUNCE_NUM;
+      this.#step(watch, this.#context.nowUs());
+    }
+  }
+
+  /** The address was removed. */
+  forget(address: number): void {
+    const watch = this.#watches.get(address);
+    if (watch === undefined) return;
+    this.#context.callouts.stop(watch.timer);
+    this.#watches.delete(address);
+  }
+
+  /**
+   * An ARP packet of somebody else was heard. True when it concerns an address that is still being probed, or claims one of
+   * ours: then nothing is to be learned from it.
+   */
+  heard(iface: Interface, sender: number, target: number, request: boolean, nowUs: number): boolean {
+    const claimed = this.#watches.get(sender);
+    if (claimed !== undefined && claimed.iface === iface) {
+      this.#context.counters.add(this.#conflicts, 1);
+      if (claimed.entry.state === 'tentative') this.#taken(claimed);
+      else this.#defend(claimed, nowUs);
+      return true;
+    }
+    const asked = this.#watches.get(target);
+    if (asked === undefined || asked.iface !== iface || asked.entry.state !== 'tentative') return false;
+    // Somebody probes for the address that we are probing (RFC 5227 2.1.1): neither may have it.
+    if (sender === 0 && request) {
+      this.#context.counters.add(this.#conflicts, 1);
+      this.#taken(asked);
+    }
+    return true;
+  }
+
+  #step(watch: Watch, nowUs: number): void {
+    const { callouts, rng } = this.#context;
+    const { iface, entry } = watch;
+    if (entry.state === 'tentative') {
+      if (watch.probesLeft > 0) {
+        watch.probesLeft--;
+        this.#output.probe(iface, entry.address);
+        const spacing = PROBE_MIN_US + randomUnit(rng) * (PROBE_MAX_US - PROBE_MIN_US);
+        callouts.schedule(watch.timer, nowUs + (watch.probesLeft > 0 ? spacing : ANNOUNCE_WAIT_US));
+        return;
+      }
+      this.#failures[iface.index] = 0;
+      this.onResult?.(iface, entry, true);
+    }
+    if (watch.announcementsLeft === 0) return;
+    watch.announcementsLeft--;
+    this.#output.announce(iface, entry.address);
+    if (watch.announcementsLeft > 0) callouts.schedule(watch.timer, nowUs + ANNOUNCE_INTERVAL_US);
+  }
+
+  #taken(watch: Watch): void {
+    const { iface, entry } = watch;
+    this.forget(entry.address);
+    this.#failures[iface.index] = (this.#failures[iface.index] ?? 0) + 1;
+    this.onResult?.(iface, entry, false);
+  }
+
+  /** RFC 5227 2.4 (c): say whose the address is, at most once in ten seconds. */
+  #defend(watch: Watch, nowUs: number): void {
+    if (nowUs - watch.defendedUs < DEFEND_INTERVAL_US) return;
+    watch.defendedUs = nowUs;
+    this.#output.announce(watch.iface, watch.entry.address);
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The IPv4 addresses of one kernel: what is ours, what is a broadcast, and which of ours speaks to whom.
+ *
+ * Thread: the one that runs the kernel. The weak host model of RFC 1122 3.3.4.2: a packet for any of our addresses is
+ * ours, whichever interface it came in by. All of 127/8 is ours once a loopback interface has an address there.
+ * Missing: address selection rules beyond "same subnet as the next hop, else the primary".
+ */
+
+import { Errno } from '../../base/errors.ts';
+import type { Interface, InterfaceAddress } from '../../net/interface.ts';
+import { maskOf } from '../../net/route-table.ts';
+
+const LIMITED_BROADCAST = -1;
+export const LOOPBACK_ADDRESS = 0x7f000001;
+
+export function isMulticast(address: number): boolean {
+  return address >>> 28 === 0xe;
+}
+
+export function isLoopback(address: number): boolean {
+  return address >>> 24 === 127;
+}
+
+/** An address one host can have: not 0/8, not multicast, not class E. */
+export function isUnicast(address: number): boolean {
+  return address >>> 24 !== 0 && address >>> 28 < 0xe;
+}
+
+export class AddressTable {
+  readonly #local: Map<number, Interface> = new Map();
+  readonly #broadcasts: Map<number, Interface> = new Map();
+  #loopback: Interface | null = null;
+
+  /** The loopback interface, null before one has an address of 127/8. */
+  get loopback(): Interface | null {
+    return this.#loopback;
+  }
+
+  /**
+   * Add an address to an interface. It counts as ours only when `state` is 'valid' ({@link activate}).
+   * Returns the entry, or `-EEXIST` (some interface has it), `-EINVAL` (no unicast address, or a bad prefix length).
+   */
+  add(
+    iface: Interface,
+    address: number,
+    prefixLength: number,
+    state: InterfaceAddress['state'],
+  ): InterfaceAddress | number {
+    if (!Number.isInteger(prefixLength) || prefixLength < 1 || prefixLength > 32) return -Errno.EINVAL;
+    if (!isUnicast(address) || (isLoopback(address) && !iface.loopback)) return -Errno.EINVAL;
+    if (this.#local.has(address) || iface.addresses.some((one) => one.address === address)) return -Errno.EEXIST;
+    const mask = maskOf(prefixLength);
+    const hasBroadcast = prefixLength <= 30 && !iface.loopback;
+    const entry: InterfaceAddress = {
+      address,
+      prefixLength,
+      mask,
+      network: address & mask,
+      broadcast: hasBroadcast ? address | ~mask : 0,
+      state: 'tentative',
+    };
+    if (entry.broadcast === address || (hasBroadcast && entry.network === address)) return -Errno.EINVAL;
+    iface.addresses.push(entry);
+    if (state === 'valid') this.activate(iface, entry);
+    else entry.state = state;
+    return entry;
+  }
+
+  /** A tentative address has been found free: it is ours from now on. */
+  activate(iface: Interface, entry: InterfaceAddress): void {
+    entry.state = 'valid';
+    this.#local.set(entry.address, iface);
+    if (entry.broadcast !== 0) this.#broadcasts.set(entry.broadcast, iface);
+    if (isLoopback(entry.address)) this.#loopback = iface;
+    if (iface.primary === 0) iface.primary = entry.address;
+  }
+
+  /** Take an address from an interface. Returns the entry, or null when it has no such address. */
+  remove(iface: Interface, address: number): InterfaceAddress | null {
+    const index = iface.addresses.findIndex((one) => one.address === address);
+    if (index < 0) return null;
+    const [entry] = iface.addresses.splice(index, 1) as [InterfaceAddress];
+    if (this.#local.get(address) === iface) this.#local.delete(address);
+    iface.primary = iface.addresses.find((one) => one.state === 'valid')?.address ?? 0;
+    if (entry.broadcast !== 0 && !iface.addresses.some((one) => one.broadcast === entry.broadcast)) {
+      if (this.#broadcasts.get(entry.broadcast) === iface) this.#broadcasts.delete(entry.broadcast);
+    }
+    if (this.#loopback === iface && !iface.addresses.some((one) => isLoopback(one.address))) this.#loopback = null;
+    return entry;
+  }
+
+  isLocal(address: number): boolean {
+    return this.#local.has(address) || (address >>> 24 === 127 && this.#loopback !== null);
+  }
+
+  /** The interface that has `address`, or null. */
+  owner(address: number): Interface | null {
+    return this.#local.get(address) ?? (isLoopback(address) ? this.#loopback : null);
+  }
+
+  /** Limited broadcast, or the directed broadcast of a subnet we are on. */
+  isBroadcast(address: number): boolean {
+    return address === LIMITED_BROADCAST || this.#broadcasts.has(address);
+  }
+
+  /** The interface whose subnet has that directed broadcast address, or null. */
+  broadcastInterface(address: number): Interface | null {
+    return this.#broadcasts.get(address) ?? null;
+  }
+
+  /** Our address for packets that leave through `iface` towards `nextHop`: 0 when the interface has none. */
+  sourceFor(iface: Interface, nextHop: number): number {
+    const onLink = iface.addressFor(nextHop);
+    return onLink !== null ? onLink.address : iface.primary;
+  }
+}

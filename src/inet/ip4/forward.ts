@@ -1,0 +1,141 @@
+/**
+ * Forwarding: what a router does with packets that are not its own.
+ *
+ * Thread: the one that runs the kernel. TTL, ICMP errors, redirects, and one copy from ring to ring. Links may differ in MTU
+ * and capabilities: the transmitter completes checksums and cuts super-frames where the next link needs it.
+ * Read first: RFC 1812 5.2 and 5.3. Missing: multicast routing, policy, load sharing.
+ */
+
+import { updateChecksum } from '../../base/checksum.ts';
+import { Errno } from '../../base/errors.ts';
+import type { SysctlVariable } from '../../kern/sysctl.ts';
+import type { Counters } from '../../mem/counters.ts';
+import type { NeighborCache } from '../../net/neighbor-cache.ts';
+import { RTF_DYNAMIC, RTF_GATEWAY, RTF_MODIFIED } from '../../net/route-table.ts';
+import * as icmpv4 from '../../wire/icmpv4.ts';
+import * as ipv4 from '../../wire/ipv4.ts';
+import type { InetContext } from '../ip/context.ts';
+import { type IpPath, PATH_FORWARD, type PathTable } from '../ip/path.ts';
+import type { Transmitter } from '../ip/transmit.ts';
+import { IP_ALLOW_BROADCAST } from '../ip/transport.ts';
+import { isUnicast } from './addresses.ts';
+import type { Icmp } from './icmp.ts';
+import type { IpPacket } from './input.ts';
+
+export class Forwarder {
+  readonly #view: DataView;
+  readonly #counters: Counters;
+  readonly #paths: PathTable;
+  readonly #neighbors: NeighborCache;
+  readonly #transmitter: Transmitter;
+  readonly #icmp: Icmp;
+  readonly #forwarding: SysctlVariable;
+  readonly #directedBroadcast: SysctlVariable;
+  readonly #sendRedirects: SysctlVariable;
+  readonly #forwarded: number;
+  readonly #expired: number;
+  readonly #unreachable: number;
+  readonly #tooBig: number;
+  readonly #noRoom: number;
+  readonly #discarded: number;
+
+  constructor(
+    context: InetContext,
+    paths: PathTable,
+    neighbors: NeighborCache,
+    transmitter: Transmitter,
+    icmp: Icmp,
+    forwarding: SysctlVariable,
+  ) {
+    this.#view = context.arena.view;
+    this.#counters = context.counters;
+    this.#paths = paths;
+    this.#neighbors = neighbors;
+    this.#transmitter = transmitter;
+    this.#icmp = icmp;
+    this.#forwarding = forwarding;
+    const { sysctl, counters } = context;
+    this.#directedBroadcast = sysctl.toggle('net.inet.ip.directed-broadcast', false, 'forward directed broadcasts');
+    this.#sendRedirects = sysctl.toggle('net.inet.ip.redirect', true, 'send ICMP redirects');
+    this.#forwarded = counters.index('ip-forwarded');
+    this.#expired = counters.index('ip-forward-ttl-exceeded');
+    this.#unreachable = counters.index('ip-forward-unreachable');
+    this.#tooBig = counters.index('ip-forward-too-big');
+    this.#noRoom = counters.index('ip-forward-no-room');
+    this.#discarded = counters.index('ip-forward-discarded');
+  }
+
+  get enabled(): boolean {
+    return this.#forwarding.value !== 0;
+  }
+
+  /** Send a checked packet on. It lies in the slot it arrived in, which is changed (TTL, checksum). */
+  forward(packet: IpPacket, sourceRouted: boolean, nowUs: number): void {
+    if (packet.ttl <= 1) {
+      this.#counters.add(this.#expired, 1);
+      this.#icmp.sendTimeExceeded(packet, icmpv4.CODE_TTL_EXCEEDED, nowUs);
+      return;
+    }
+    if (!isUnicast(packet.dst) || packet.src >>> 24 === 0) {
+      this.#counters.add(this.#discarded, 1);
+      return;
+    }
+    const flags = this.#directedBroadcast.value !== 0 ? PATH_FORWARD | IP_ALLOW_BROADCAST : PATH_FORWARD;
+    const path = this.#paths.passing(packet.dst, 0, flags, null);
+    if (typeof path === 'number') this.#fail(packet, path, nowUs);
+    else this.#forwardAlong(path, packet, sourceRouted, nowUs);
+  }
+
+  #forwardAlong(path: IpPath, packet: IpPacket, sourceRouted: boolean, nowUs: number): void {
+    if (path.discards) {
+      this.#counters.add(this.#discarded, 1);
+      return;
+    }
+    const view = this.#view;
+    const at = packet.headerAt;
+    const totalBytes = packet.at - at + packet.lengthBytes;
+    const { neighbor, iface, mtu } = path;
+    const back = iface === packet.iface && !sourceRouted && this.#sendRedirects.value !== 0;
+    const gateway = back ? this.#betterGateway(path, packet) : 0;
+    const word = (packet.ttl << 8) | packet.protocol;
+    const checksum = ipv4.headerChecksum(view, at);
+    view.setUint8(at + 8, packet.ttl - 1);
+    view.setUint16(at + 10, updateChecksum(checksum, word, word - 0x100));
+    let sent = 0;
+    const waits = neighbor.fresh ? 0 : this.#neighbors.use(neighbor, nowUs);
+    if (waits < 0) sent = waits;
+    else if (waits > 0) this.#neighbors.enqueue(neighbor, at, totalBytes, packet.meta, nowUs);
+    else {
+      sent = this.#transmitter.send(iface, path.dstHi, path.dstLo, at, totalBytes, packet.meta, mtu);
+    }
+    if (sent === 0) this.#counters.add(this.#forwarded, 1);
+    else if (sent === -Errno.ENOBUFS) this.#counters.add(this.#noRoom, 1);
+    else if (sent === -Errno.EMSGSIZE) {
+      this.#counters.add(this.#tooBig, 1);
+      this.#icmp.sendFragmentationNeeded(packet, icmpv4.CODE_FRAGMENTATION_NEEDED, mtu, nowUs);
+    } else {
+      this.#fail(packet, sent, nowUs);
+    }
+    // Last, because a message of our own may take the path's place, or its neighbor's.
+    if (gateway !== 0 && sent === 0) this.#icmp.sendRedirect(packet, gateway, nowUs);
+  }
+
+  #fail(packet: IpPacket, error: number, nowUs: number): void {
+    this.#counters.add(this.#unreachable, 1);
+    if (error === -Errno.EACCES) return;
+    const code = error === -Errno.ENETUNREACH ? icmpv4.CODE_NET_UNREACHABLE : icmpv4.CODE_HOST_UNREACHABLE;
+    this.#icmp.sendUnreachable(packet, code, nowUs);
+  }
+
+  /**
+   * RFC 1812 5.2.7.2: the packet leaves as it came, and the sender could have reached the next hop itself. The next hop, 0
+   * when a redirect is not due.
+   */
+  #betterGateway(path: IpPath, packet: IpPacket): number {
+    const { route } = path;
+    if (route === null || (route.flags & (RTF_DYNAMIC | RTF_MODIFIED)) !== 0) return 0;
+    const nextHop = (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : packet.dst;
+    const own = packet.iface.addressFor(packet.src);
+    return own === null || (nextHop & own.mask) !== own.network ? 0 : nextHop;
+  }
+}

@@ -1,0 +1,363 @@
+/**
+ * IP input: check a received packet, then deliver it here, forward it, or drop it under a counter.
+ *
+ * Thread: the one that runs the kernel; called for each frame of a batch (net/ethernet.ts). The fields of the header are
+ * read once each into locals, because the sender could still write to the slot, and only the locals are believed.
+ * Read first: RFC 791 3.2, RFC 1122 3.2.1, RFC 1812 5.3.7 (martians). Missing: multicast routing.
+ */
+
+import { sumView } from '../../base/checksum.ts';
+import type { Counters } from '../../mem/counters.ts';
+import type { RunInput } from '../../net/ethernet.ts';
+import type { Interface } from '../../net/interface.ts';
+import type { RouteTable } from '../../net/route-table.ts';
+import * as ethernet from '../../wire/ethernet.ts';
+import * as icmpv4 from '../../wire/icmpv4.ts';
+import * as ipv4 from '../../wire/ipv4.ts';
+import type { InetContext } from '../ip/context.ts';
+import { FILTER_DROP, FILTER_PASS, type IngressFilter } from '../ip/ingress-filter.ts';
+import type { RawSockets } from '../ip/raw-sockets.ts';
+import { Reassembly, type ReassemblyFamily } from '../ip/reassembly.ts';
+import type { Refuser } from '../ip/reject.ts';
+import type { InPacket, Transport } from '../ip/transport.ts';
+import { type AddressTable, isLoopback, isMulticast } from './addresses.ts';
+import type { Forwarder } from './forward.ts';
+import type { Icmp } from './icmp.ts';
+import { IpOptions, OPTIONS_FORWARD } from './options.ts';
+
+const BASIC_HEADER_BYTES = 20;
+const MORE_FRAGMENTS = 0x2000;
+const OFFSET_MASK = 0x1fff;
+const FRAGMENT_MASK: number = MORE_FRAGMENTS | OFFSET_MASK;
+const ALL_HOSTS: number = 0xe0000001 | 0;
+/** The end of the type of service. */
+const ECN_MASK = 3;
+/** 169.254/16 (RFC 3927). */
+const LINK_LOCAL_HIGH = 0xa9fe;
+const PROTOCOLS = 256;
+/** The longest header is 60 bytes; the payload behind it stays aligned. */
+const REASSEMBLY_OFFSET = 64;
+const REASSEMBLY_TIMEOUT_MS = 30000;
+
+/** The packet being processed; one per kernel, filled anew each time. */
+export class IpPacket implements InPacket {
+  headerAt = 0;
+  at = 0;
+  lengthBytes = 0;
+  src = 0;
+  dst = 0;
+  addressSum = 0;
+  protocol = 0;
+  ttl = 0;
+  tos = 0;
+  meta = 0;
+  broadcast = false;
+  plain = false;
+  iface: Interface;
+
+  constructor(iface: Interface) {
+    this.iface = iface;
+  }
+
+  /** Describe the packet at `at`, whose header is known to be sound. */
+  read(view: DataView, at: number, iface: Interface): void {
+    const headerBytes = ipv4.headerBytes(view, at);
+    this.headerAt = at;
+    this.at = at + headerBytes;
+    this.lengthBytes = ipv4.totalLength(view, at) - headerBytes;
+    this.src = ipv4.src(view, at);
+    this.dst = ipv4.dst(view, at);
+    this.addressSum = (this.src >>> 16) + (this.src & 0xffff) + (this.dst >>> 16) + (this.dst & 0xffff);
+    this.protocol = ipv4.protocol(view, at);
+    this.ttl = ipv4.ttl(view, at);
+    this.tos = ipv4.tos(view, at);
+    this.meta = 0;
+    this.broadcast = false;
+    this.plain = false;
+    this.iface = iface;
+  }
+}
+
+/** What packets meet on their way in. */
+export interface IpInputParts {
+  readonly addresses: AddressTable;
+  readonly routes: RouteTable;
+  readonly filter: IngressFilter;
+  readonly forwarder: Forwarder;
+  readonly icmp: Icmp;
+  readonly raw: RawSockets;
+  readonly refuser: Refuser;
+}
+
+export class IpInput {
+  readonly reassembly: Reassembly;
+  /** Of the transport that takes segments by the run, for the layer below. */
+  runs: RunInput | null = null;
+  readonly #view: DataView;
+  readonly #counters: Counters;
+  readonly #parts: IpInputParts;
+  readonly #filter: IngressFilter;
+  readonly #raw: RawSockets;
+  readonly #options: IpOptions;
+  readonly #packet: IpPacket;
+  readonly #transports: (Transport | undefined)[] = new Array<Transport | undefined>(PROTOCOLS).fill(undefined);
+  readonly #short: number;
+  readonly #badVersion: number;
+  readonly #badLength: number;
+  readonly #badChecksum: number;
+  readonly #badSource: number;
+  readonly #badDestination: number;
+  readonly #badOptions: number;
+  readonly #linkBroadcast: number;
+  readonly #notOurs: number;
+  readonly #notMember: number;
+  readonly #noProtocol: number;
+  readonly #filtered: number;
+  readonly #fragments: number;
+
+  constructor(context: InetContext, parts: IpInputParts, nowhere: Interface) {
+    this.#view = context.arena.view;
+    this.#counters = context.counters;
+    this.#parts = parts;
+    this.#filter = parts.filter;
+    this.#raw = parts.raw;
+    this.#options = new IpOptions(context, parts.addresses, parts.routes);
+    this.#packet = new IpPacket(nowhere);
+    this.reassembly = new Reassembly(context, reassemblyFamily(context));
+    this.reassembly.onTimeout = (headerAt, quotedBytes, _src, _dst, nowUs) => {
+      this.#packet.read(this.#view, headerAt, nowhere);
+      this.#packet.lengthBytes = quotedBytes - (this.#packet.at - headerAt);
+      parts.icmp.sendTimeExceeded(this.#packet, icmpv4.CODE_REASSEMBLY_TIMEOUT, nowUs);
+    };
+    const { counters } = context;
+    this.#short = counters.index('ip-in-short');
+    this.#badVersion = counters.index('ip-in-bad-version');
+    this.#badLength = counters.index('ip-in-bad-length');
+    this.#badChecksum = counters.index('ip-in-bad-checksum');
+    this.#badSource = counters.index('ip-in-bad-source');
+    this.#badDestination = counters.index('ip-in-bad-destination');
+    this.#badOptions = counters.index('ip-in-bad-options');
+    this.#linkBroadcast = counters.index('ip-in-link-broadcast');
+    this.#notOurs = counters.index('ip-in-not-ours');
+    this.#notMember = counters.index('ip-in-not-member');
+    this.#noProtocol = counters.index('ip-in-no-protocol');
+    this.#filtered = counters.index('ip-in-filtered');
+    this.#fragments = counters.index('ip-in-fragments');
+  }
+
+  register(transport: Transport): void {
+    this.#transports[transport.protocol] = transport;
+    if (transport.runs !== undefined) this.runs = transport.runs;
+  }
+
+  transport(protocol: number): Transport | undefined {
+    return this.#transports[protocol];
+  }
+
+  /**
+   * Process the IP packet in a received frame. `lengthBytes` is what the frame holds after its Ethernet header, padding
+   * included; `linkGroup` says that the frame was not addressed to us alone. The slot may be changed.
+   */
+  input(iface: Interface, at: number, lengthBytes: number, meta: number, linkGroup: boolean, nowUs: number): void {
+    if (lengthBytes < BASIC_HEADER_BYTES) {
+      this.#drop(this.#short, iface);
+      return;
+    }
+    const view = this.#view;
+    const word0 = view.getInt32(at);
+    const word1 = view.getInt32(at + 4);
+    const word2 = view.getInt32(at + 8);
+    const src = view.getInt32(at + 12);
+    let dst = view.getInt32(at + 16);
+    const headerBytes = (word0 >>> 22) & 0x3c;
+    const totalBytes = word0 & 0xffff;
+    if (word0 >>> 28 !== 4) {
+      this.#drop(this.#badVersion, iface);
+      return;
+    }
+    if (headerBytes < BASIC_HEADER_BYTES || totalBytes < headerBytes || totalBytes > lengthBytes) {
+      this.#drop(this.#badLength, iface);
+      return;
+    }
+    const addressSum = (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff);
+    let sum = (word0 >>> 16) + (word0 & 0xffff) + (word1 >>> 16) + (word1 & 0xffff) + (word2 >>> 16) + (word2 & 0xffff);
+    sum += addressSum;
+    if (headerBytes > BASIC_HEADER_BYTES) {
+      sum += sumView(view, at + BASIC_HEADER_BYTES, headerBytes - BASIC_HEADER_BYTES);
+    }
+    sum = (sum >>> 16) + (sum & 0xffff);
+    if ((sum >>> 16) + (sum & 0xffff) !== 0xffff) {
+      this.#drop(this.#badChecksum, iface);
+      return;
+    }
+    if (!iface.loopback && !this.#plausible(iface, src, dst)) return;
+
+    const packet = this.#packet;
+    packet.headerAt = at;
+    packet.at = at + headerBytes;
+    packet.lengthBytes = totalBytes - headerBytes;
+    packet.src = src;
+    packet.dst = dst;
+    packet.addressSum = addressSum;
+    packet.protocol = (word2 >>> 16) & 0xff;
+    packet.ttl = word2 >>> 24;
+    packet.tos = (word0 >>> 16) & 0xff;
+    packet.meta = meta;
+    packet.broadcast = linkGroup;
+    packet.plain = headerBytes === BASIC_HEADER_BYTES && !this.#filter.active && !this.#raw.active;
+    packet.iface = iface;
+    if (this.#filter.active && !this.#filterPasses(packet, word1, nowUs)) return;
+    let sourceRouted = false;
+    if (headerBytes > BASIC_HEADER_BYTES) {
+      const done = this.#options.process(at, headerBytes, iface, nowUs);
+      if (done < 0) {
+        this.#refuseOptions(packet, -done, nowUs);
+        return;
+      }
+      sourceRouted = done === OPTIONS_FORWARD;
+      if (sourceRouted) {
+        dst = packet.dst = view.getInt32(at + 16);
+        packet.addressSum = (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff);
+      }
+    }
+    if ((dst !== iface.primary || linkGroup) && !this.#isForUs(packet, linkGroup, sourceRouted, nowUs)) return;
+    if ((word1 & FRAGMENT_MASK) === 0) this.#deliver(packet, nowUs);
+    else this.#reassemble(packet, headerBytes, word1, nowUs);
+  }
+
+  /** RFC 1122 3.2.1.3, RFC 1812 5.3.7: addresses that no packet from a wire can have. */
+  #plausible(iface: Interface, src: number, dst: number): boolean {
+    if (isLoopback(dst) || dst >>> 24 === 0 || (dst >>> 28 === 0xf && dst !== -1)) {
+      this.#drop(this.#badDestination, iface);
+      return false;
+    }
+    const unusable = src >>> 24 === 127 || src >>> 28 >= 0xe || (src === iface.primary && src !== 0);
+    // A host that does not know its address yet may broadcast (RFC 1122 3.2.1.3 (a)).
+    const unknown = src >>> 24 === 0 && (src !== 0 || (dst !== -1 && !isMulticast(dst)));
+    if (unusable || unknown) {
+      this.#drop(this.#badSource, iface);
+      return false;
+    }
+    return true;
+  }
+
+  #filterPasses(packet: IpPacket, fragmentWord: number, nowUs: number): boolean {
+    const view = this.#view;
+    const frameAt = packet.headerAt - ethernet.HEADER_BYTES;
+    const onLink = packet.src === 0 || packet.src >>> 16 === LINK_LOCAL_HIGH;
+    const hi = ethernet.srcHi(view, frameAt);
+    const lo = ethernet.srcLo(view, frameAt);
+    const verdict = this.#filter.frameVerdict(packet.src, hi, lo, onLink);
+    if (verdict === FILTER_PASS) return true;
+    if (verdict !== FILTER_DROP) {
+      const first = (fragmentWord & OFFSET_MASK) === 0;
+      if (first && this.#parts.refuser.mustPass(packet)) return true;
+      if (first) this.#parts.refuser.refuse(packet, nowUs);
+    }
+    this.#drop(this.#filtered, packet.iface);
+    return false;
+  }
+
+  #refuseOptions(packet: IpPacket, typeAndCode: number, nowUs: number): void {
+    this.#drop(this.#badOptions, packet.iface);
+    this.#parts.icmp.sendOptionError(packet, typeAndCode, this.#options.problemPointer, nowUs);
+  }
+
+  /** Everything but the plain case of a packet for the interface's own address. True when it is to be delivered here. */
+  #isForUs(packet: IpPacket, linkGroup: boolean, sourceRouted: boolean, nowUs: number): boolean {
+    const { addresses, forwarder } = this.#parts;
+    const { dst } = packet;
+    if (addresses.isLocal(dst)) {
+      if (linkGroup && !packet.iface.loopback) {
+        this.#drop(this.#linkBroadcast, packet.iface);
+        return false;
+      }
+      packet.broadcast = false;
+      return true;
+    }
+    // What we sent to a group comes back through lo0; it counts as heard where it was sent.
+    const iface = packet.iface.loopback ? (addresses.owner(packet.src) ?? packet.iface) : packet.iface;
+    packet.iface = iface;
+    if (isMulticast(dst)) {
+      packet.broadcast = true;
+      if (dst === ALL_HOSTS || iface.groups.has(dst)) return true;
+      this.#drop(this.#notMember, iface);
+      return false;
+    }
+    const target = dst === -1 ? iface : addresses.broadcastInterface(dst);
+    if (target === iface) {
+      packet.broadcast = true;
+      return true;
+    }
+    if (linkGroup) this.#drop(this.#linkBroadcast, iface);
+    else if (!forwarder.enabled && !sourceRouted) this.#drop(this.#notOurs, iface);
+    else forwarder.forward(packet, sourceRouted, nowUs);
+    return false;
+  }
+
+  #reassemble(packet: IpPacket, headerBytes: number, word1: number, nowUs: number): void {
+    this.#counters.add(this.#fragments, 1);
+    const { headerAt, lengthBytes, broadcast, iface, src, dst, protocol } = packet;
+    const offset = (word1 & OFFSET_MASK) << 3;
+    const more = (word1 & MORE_FRAGMENTS) !== 0;
+    const key = ((word1 >>> 16) << 8) | protocol;
+    const dataAt = headerAt + headerBytes;
+    const whole = this.reassembly.add(
+      src,
+      dst,
+      key,
+      headerAt,
+      headerBytes,
+      0,
+      dataAt,
+      lengthBytes,
+      offset,
+      more,
+      nowUs,
+    );
+    if (whole <= 0) return;
+    packet.read(this.#view, whole, iface);
+    packet.broadcast = broadcast;
+    this.#deliver(packet, nowUs);
+    this.reassembly.release();
+  }
+
+  #deliver(packet: IpPacket, nowUs: number): void {
+    const raw = this.#raw;
+    const transport = this.#transports[packet.protocol];
+    // ICMP shows raw sockets what it did not answer itself.
+    const taken = raw.active && packet.protocol !== ipv4.PROTOCOL_ICMP && raw.input(packet);
+    if (transport !== undefined) {
+      transport.input(packet, nowUs);
+    } else if (!taken) {
+      this.#drop(this.#noProtocol, packet.iface);
+      this.#parts.icmp.sendUnreachable(packet, icmpv4.CODE_PROTOCOL_UNREACHABLE, nowUs);
+    }
+  }
+
+  #drop(counter: number, iface: Interface): void {
+    this.#counters.add(counter, 1);
+    iface.inDrops++;
+  }
+}
+
+function reassemblyFamily(context: InetContext): ReassemblyFamily {
+  const { bulk } = context;
+  const { view } = context.arena;
+  return {
+    name: 'IPv4',
+    sysctlPrefix: 'net.inet.ip.',
+    counterPrefix: 'ip',
+    timeoutMs: REASSEMBLY_TIMEOUT_MS,
+    payloadOffset: REASSEMBLY_OFFSET,
+    countedBytes: (headerBytes) => headerBytes,
+    ecn: (at) => ipv4.tos(view, at) & ECN_MASK,
+    mark: (at) => ipv4.setTos(view, at, ipv4.tos(view, at) | ECN_MASK),
+    finish: (at, headerBytes, payloadBytes) => {
+      view.setUint16(at + 2, headerBytes + payloadBytes);
+      view.setUint16(at + 6, 0);
+      view.setUint16(at + 10, 0);
+      view.setUint16(at + 10, ~bulk.sum(at, headerBytes) & 0xffff);
+    },
+  };
+}

@@ -1,0 +1,111 @@
+/**
+ * ICMP redirects: which are believed, and the routes that follow from them. How long those last: learned-routes.ts.
+ *
+ * Thread: the one that runs the kernel. Read first: RFC 1122 3.2.2.2 and 3.3.1.4.
+ */
+
+import type { SysctlVariable } from '../../kern/sysctl.ts';
+import {
+  type Route,
+  type RouteTable,
+  RTF_DYNAMIC,
+  RTF_GATEWAY,
+  RTF_HOST,
+  RTF_MODIFIED,
+  RTF_UP,
+} from '../../net/route-table.ts';
+import type { InetContext } from '../ip/context.ts';
+import { LearnedRoutes } from '../ip/learned-routes.ts';
+import type { InPacket } from '../ip/transport.ts';
+import { type AddressTable, isUnicast } from './addresses.ts';
+
+const HOST_PREFIX = 32;
+
+export class Redirects {
+  readonly #context: InetContext;
+  readonly #routes: RouteTable;
+  readonly #addresses: AddressTable;
+  readonly #forwarding: SysctlVariable;
+  readonly #accept: SysctlVariable;
+  readonly #accepted: number;
+  readonly #ignored: number;
+  readonly #learned: LearnedRoutes;
+
+  constructor(context: InetContext, routes: RouteTable, addresses: AddressTable, forwarding: SysctlVariable) {
+    this.#context = context;
+    this.#routes = routes;
+    this.#addresses = addresses;
+    this.#forwarding = forwarding;
+    const { sysctl, counters } = context;
+    this.#accept = sysctl.toggle('net.inet.icmp.rediraccept', true, 'believe ICMP redirects');
+    const timeoutSec = sysctl.integer('net.inet.icmp.redirtimeout', 600, 1, 86400, 'seconds such a route is kept');
+    const maxRoutes = sysctl.integer('net.inet.icmp.redirmax', 256, 1, 65536, 'routes made by redirects');
+    const evicted = counters.index('icmp-redirect-evicted');
+    const drop = (route: Route): void => {
+      if (routes.find(route.destination, HOST_PREFIX) === route) routes.remove(route.destination, HOST_PREFIX);
+    };
+    const learned = new LearnedRoutes(context.callouts, timeoutSec, maxRoutes, drop, () => counters.add(evicted, 1));
+    this.#learned = learned;
+    sysctl.limits.add({
+      table: 'routes made by ICMP redirects',
+      variable: maxRoutes,
+      counter: 'icmp-redirect-evicted',
+      whenFull: 'the oldest one is removed',
+      size: () => learned.count,
+    });
+    this.#accepted = counters.index('icmp-redirect-accepted');
+    this.#ignored = counters.index('icmp-redirect-ignored');
+  }
+
+  /** A redirect said: packets to `dst` go by way of `gateway`. Only our present first hop may say so. */
+  input(packet: InPacket, dst: number, gateway: number, nowUs: number): void {
+    if (!this.#believable(packet, dst, gateway)) {
+      this.#context.counters.add(this.#ignored, 1);
+      return;
+    }
+    const known = this.#routes.find(dst, HOST_PREFIX);
+    if (known !== null) {
+      known.gateway = gateway;
+      known.flags |= RTF_GATEWAY | RTF_MODIFIED;
+      this.#routes.generation++;
+      if ((known.flags & RTF_DYNAMIC) !== 0) this.#learned.keep(known, nowUs);
+    } else {
+      this.#learned.makeRoom();
+      const flags = RTF_UP | RTF_GATEWAY | RTF_HOST | RTF_DYNAMIC;
+      const iface = packet.iface;
+      const route: Route = {
+        destination: dst,
+        prefixLength: HOST_PREFIX,
+        gateway,
+        iface,
+        flags,
+        mtuBytes: 0,
+        source: 0,
+        uses: 0,
+        expiresUs: Infinity,
+      };
+      if (this.#routes.add(route) === 0) this.#learned.keep(route, nowUs);
+    }
+    this.#context.counters.add(this.#accepted, 1);
+  }
+
+  /** A route that a redirect made was removed by hand. */
+  removed(route: Route): void {
+    this.#learned.removed(route);
+  }
+
+  /** A next hop does not answer: routes through it that redirects made are given up (RFC 1122 3.3.1.5). */
+  gatewayDown(gateway: number): void {
+    this.#learned.gatewayDown(gateway);
+  }
+
+  #believable(packet: InPacket, dst: number, gateway: number): boolean {
+    if (this.#accept.value === 0 || this.#forwarding.value !== 0) return false;
+    if (!isUnicast(dst) || !isUnicast(gateway) || packet.broadcast) return false;
+    if (this.#addresses.isLocal(dst) || this.#addresses.isLocal(gateway)) return false;
+    if (packet.iface.addressFor(gateway) === null) return false;
+    const route = this.#routes.lookup(dst);
+    if (route === null || (route.flags & RTF_GATEWAY) === 0) return false;
+    return route.gateway === packet.src && route.iface === packet.iface;
+  }
+}

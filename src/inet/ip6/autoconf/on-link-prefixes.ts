@@ -1,0 +1,82 @@
+/**
+ * The prefix list of a host: what routers said to be on a link, and for how long.
+ *
+ * Thread: the one that runs the kernel. A state machine over times that are arguments: the owner calls `run` at `deadlineUs`.
+ * Read first: RFC 4861 sections 5.1 and 6.3.4 (prefixes without the on-link flag say nothing), RFC 5942.
+ */
+
+import { type Address6, equal, isLinkLocal, isMulticast } from '../../../wire/ipv6-address.ts';
+
+export interface OnLinkPrefix {
+  readonly prefix: Address6;
+  readonly prefixLength: number;
+  readonly interfaceIndex: number;
+  untilUs: number;
+}
+
+/** Where decisions go. */
+export interface PrefixSink {
+  /** Destinations of the prefix are on the link. Anything but 0 means that it is not taken. */
+  added(prefix: OnLinkPrefix): number;
+  removed(prefix: OnLinkPrefix): void;
+}
+
+export class OnLinkPrefixes {
+  readonly #sink: PrefixSink;
+  readonly #maxPrefixes: () => number;
+  #prefixes: OnLinkPrefix[] = [];
+  deadlineUs: number = Infinity;
+
+  /** `maxPrefixes` is for each interface. */
+  constructor(sink: PrefixSink, maxPrefixes: () => number) {
+    this.#sink = sink;
+    this.#maxPrefixes = maxPrefixes;
+  }
+
+  get list(): readonly OnLinkPrefix[] {
+    return this.#prefixes;
+  }
+
+  /** A router advertised a prefix with the on-link flag; a lifetime of 0 ends it at once. */
+  advertise(
+    prefix: Address6,
+    prefixLength: number,
+    interfaceIndex: number,
+    lifetimeUs: number,
+    nowUs: number,
+  ): 'used' | 'ignored' | 'too-many' {
+    if (isLinkLocal(prefix[0]) || isMulticast(prefix[0]) || prefixLength > 128) return 'ignored';
+    const known = this.#prefixes.find(
+      (one) => one.interfaceIndex === interfaceIndex && one.prefixLength === prefixLength && equal(one.prefix, prefix),
+    );
+    if (known !== undefined) {
+      known.untilUs = nowUs + lifetimeUs;
+    } else {
+      if (lifetimeUs === 0) return 'ignored';
+      const count = this.#prefixes.filter((one) => one.interfaceIndex === interfaceIndex).length;
+      if (count >= this.#maxPrefixes()) return 'too-many';
+      const fresh: OnLinkPrefix = { prefix, prefixLength, interfaceIndex, untilUs: nowUs + lifetimeUs };
+      if (this.#sink.added(fresh) !== 0) return 'ignored';
+      this.#prefixes.push(fresh);
+    }
+    this.run(nowUs);
+    return 'used';
+  }
+
+  /** The interface went away, or does not listen to routers any more. */
+  forget(interfaceIndex: number): void {
+    this.#remove((one) => one.interfaceIndex === interfaceIndex);
+  }
+
+  run(nowUs: number): void {
+    this.#remove((one) => one.untilUs <= nowUs);
+  }
+
+  #remove(isGone: (prefix: OnLinkPrefix) => boolean): void {
+    for (const one of this.#prefixes) if (isGone(one)) this.#sink.removed(one);
+    this.#prefixes = this.#prefixes.filter((one) => !isGone(one));
+    let deadlineUs = Infinity;
+    for (const { untilUs } of this.#prefixes) if (untilUs < deadlineUs) deadlineUs = untilUs;
+    this.deadlineUs = deadlineUs;
+  }
+}

@@ -1,0 +1,489 @@
+/**
+ * The neighbor cache: link-layer addresses of next hops, and the packets that wait for one. One class for both families, and
+ * one cache for each ({@link NeighborProtocol}).
+ *
+ * Thread: the one that runs the kernel. States and times are those of neighbor unreachability detection, which NetBSD
+ * also uses for ARP: a confirmed entry is `reachable` for a while, then `stale`; the first use of a stale entry starts a
+ * `delay`, after which it is asked by unicast (`probe`) and given up when it stays silent. Frames of ARP itself are made
+ * in inet/ip4/arp.ts, those of neighbor discovery in inet/ip6/neighbor-discovery.ts. A path looks only at `fresh`.
+ * Read first: RFC 1122 2.3.2, RFC 4861 7.3, arp(4). Missing: many-CPU access.
+ *
+ *   incomplete --reply--> reachable --nd_reachable--> stale --use--> delay --nd_delay--> probe --nd_umaxtries--> (gone)
+ *       |                      ^------------ reply, or confirmation by a transport ---------------'
+ *       '--nd_bmaxtries--> failed: callers get EHOSTDOWN, and one request a second goes out while they ask
+ */
+
+import { Errno } from '../base/errors.ts';
+import { Callout } from '../kern/callout.ts';
+import type { KernelContext } from '../kern/context.ts';
+import type { SysctlVariable } from '../kern/sysctl.ts';
+import type { Interface } from './interface.ts';
+import type { RouteTable } from './route-table.ts';
+
+const US_PER_S = 1_000_000;
+const US_PER_MS = 1000;
+/** RFC 1122 2.3.2.1: at most one request per second and destination. */
+const REQUEST_INTERVAL_US = US_PER_S;
+/** A confirmation younger than this is not renewed, so that an acknowledgement costs two comparisons. */
+const CONFIRM_INTERVAL_US = US_PER_S;
+
+/** A waiting packet lies in a block of the heap: next block, length, metadata, size of the block; then the IP packet. */
+const PENDING_HEADER_BYTES = 16;
+
+export type NeighborState = 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'permanent';
+
+export class Neighbor {
+  readonly iface: Interface;
+  readonly address: number;
+  macHi = 0;
+  macLo = 0;
+  state: NeighborState = 'incomplete';
+  /** The link-layer address may be used without asking the cache first. */
+  fresh = false;
+  /** Resolution was given up; the entry stays for a while to say so. */
+  failed = false;
+  /** We answer requests for this address (proxy ARP). */
+  published = false;
+  /** IPv6: it said that it is a router (RFC 4861 7.2.5). */
+  router = false;
+  tries = 0;
+  requestedUs: number = -Infinity;
+  confirmedUs: number = -Infinity;
+  pendingHead = 0;
+  pendingTail = 0;
+  pendingCount = 0;
+  readonly timer: Callout;
+
+  constructor(iface: Interface, address: number, onTimer: (neighbor: Neighbor, nowUs: number) => void) {
+    this.iface = iface;
+    this.address = address;
+    this.timer = new Callout((nowUs) => onTimer(this, nowUs));
+  }
+}
+
+/** What the cache has others do. */
+export interface NeighborActions {
+  /** Send an ARP request: to everybody, or to the known address of a neighbor. */
+  request(neighbor: Neighbor, unicast: boolean): void;
+  /** A waiting packet can go now. */
+  transmit(neighbor: Neighbor, at: number, totalBytes: number, meta: number): void;
+  /** A waiting packet is given up. */
+  undeliverable(neighbor: Neighbor, at: number, totalBytes: number, nowUs: number): void;
+  /** Nothing is heard of a neighbor any more; it is taken out, or remembered as failed. */
+  lost?(neighbor: Neighbor, nowUs: number): void;
+}
+
+/** What differs between ARP and neighbor discovery. */
+export interface NeighborProtocol {
+  /** Of the addresses: "IPv4". */
+  readonly name: string;
+  /** Beginnings of the names of variables and counters. */
+  readonly sysctlPrefix: string;
+  readonly counterPrefix: string;
+  /** Names that the two have in different forms. */
+  readonly groupTriesName: string;
+  readonly queueBytesName: string;
+  readonly keepName: string;
+  readonly downName: string;
+  readonly maxEntriesName: string;
+  /** Milliseconds an answer is believed, and between requests, given what the variables say. */
+  reachableMs(iface: Interface, defaultMs: number): number;
+  retransMs(iface: Interface, defaultMs: number): number;
+}
+
+const ARP: NeighborProtocol = {
+  name: 'IPv4',
+  sysctlPrefix: 'net.inet.arp.nd_',
+  counterPrefix: 'arp',
+  groupTriesName: 'net.inet.arp.nd_bmaxtries',
+  queueBytesName: 'net.inet.arp.maxqueuebytes',
+  keepName: 'net.inet.arp.keep',
+  downName: 'net.inet.arp.down',
+  maxEntriesName: 'net.inet.arp.maxentries',
+  reachableMs: (_iface, defaultMs) => defaultMs,
+  retransMs: (_iface, defaultMs) => defaultMs,
+};
+
+export class NeighborCache {
+  readonly #context: KernelContext;
+  readonly #routes: RouteTable;
+  readonly #actions: NeighborActions;
+  readonly #protocol: NeighborProtocol;
+  /** By interface index, then by address. */
+  readonly #tables: Map<number, Neighbor>[] = [];
+  readonly #onTimer: (neighbor: Neighbor, nowUs: number) => void;
+  readonly #delaySec: SysctlVariable;
+  readonly #reachableMs: SysctlVariable;
+  readonly #retransMs: SysctlVariable;
+  readonly #broadcastTries: SysctlVariable;
+  readonly #unicastTries: SysctlVariable;
+  readonly #queueLength: SysctlVariable;
+  readonly #queueBytes: SysctlVariable;
+  readonly #keepSec: SysctlVariable;
+  readonly #downSec: SysctlVariable;
+  readonly #maxEntries: SysctlVariable;
+  readonly #pendingDrops: number;
+  readonly #failures: number;
+  readonly #refused: number;
+  readonly #moved: number;
+  readonly #evicted: number;
+  /** Those that nothing is known of, and those not heard of for a while, oldest first: where room is made. */
+  readonly #unresolved: Set<Neighbor> = new Set();
+  readonly #stale: Set<Neighbor> = new Set();
+  #count = 0;
+  #pendingBytes = 0;
+
+  /** The generation of `routes` moves when paths have to look again. */
+  constructor(context: KernelContext, routes: RouteTable, actions: NeighborActions, protocol: NeighborProtocol = ARP) {
+    this.#context = context;
+    this.#routes = routes;
+    this.#actions = actions;
+    this.#protocol = protocol;
+    this.#onTimer = (neighbor, nowUs) => this.#timeout(neighbor, nowUs);
+    const { sysctl, counters } = context;
+    const { sysctlPrefix, counterPrefix, groupTriesName, queueBytesName, keepName, downName, maxEntriesName } =
+      protocol;
+    this.#delaySec = sysctl.integer(`${sysctlPrefix}delay`, 5, 1, 3600, 'seconds a stale entry is used unasked');
+    this.#reachableMs = sysctl.integer(`${sysctlPrefix}reachable`, 30000, 1, 3600000, 'ms an answer is believed');
+    this.#retransMs = sysctl.integer(`${sysctlPrefix}retrans`, 1000, 1, 60000, 'ms between requests');
+    this.#broadcastTries = sysctl.integer(groupTriesName, 3, 1, 100, 'requests to all before failure');
+    this.#unicastTries = sysctl.integer(`${sysctlPrefix}umaxtries`, 3, 1, 100, 'unicast requests before removal');
+    this.#queueLength = sysctl.integer(`${sysctlPrefix}maxqueuelen`, 16, 1, 1024, 'packets waiting for one neighbor');
+    this.#queueBytes = sysctl.integer(queueBytesName, 1 << 20, 65536, 1 << 26, 'memory of packets that wait, in all');
+    this.#keepSec = sysctl.integer(keepName, 1200, 1, 86400, 'seconds an unused entry is kept');
+    this.#downSec = sysctl.integer(downName, 20, 1, 3600, 'seconds a failure is remembered');
+    this.#maxEntries = sysctl.integer(maxEntriesName, 4096, 16, 1 << 20, 'size of the cache');
+    this.#pendingDrops = counters.index(`${counterPrefix}-pending-drops`);
+    this.#failures = counters.index(`${counterPrefix}-resolution-failures`);
+    this.#refused = counters.index(`${counterPrefix}-cache-full`);
+    this.#moved = counters.index(`${counterPrefix}-address-moved`);
+    this.#evicted = counters.index(`${counterPrefix}-cache-evicted`);
+    this.#declareLimits();
+  }
+
+  #declareLimits(): void {
+    const { limits } = this.#context.sysctl;
+    const { counterPrefix, name } = this.#protocol;
+    limits.add({
+      table: `${name} neighbors`,
+      variable: this.#maxEntries,
+      counter: `${counterPrefix}-cache-evicted`,
+      whenFull:
+        'the oldest unresolved one is removed, else the oldest stale one; when all are in use, the new one is refused ' +
+        `(\`${counterPrefix}-cache-full\`)`,
+      size: () => this.#count,
+    });
+    limits.add({
+      table: `packets waiting for one ${name} neighbor`,
+      variable: this.#queueLength,
+      counter: `${counterPrefix}-pending-drops`,
+      whenFull: 'the oldest one is dropped',
+      size: () => this.list().reduce((most, one) => Math.max(most, one.pendingCount), 0),
+    });
+    limits.add({
+      table: `memory of packets waiting for ${name} neighbors, bytes`,
+      variable: this.#queueBytes,
+      counter: `${counterPrefix}-pending-drops`,
+      whenFull: 'the packet is dropped',
+      size: () => this.#pendingBytes,
+    });
+  }
+
+  /** Call `mark` with every address kept here. */
+  markAddresses(mark: (address: number) => void): void {
+    for (const table of this.#tables) {
+      if (table === undefined) continue;
+      for (const address of table.keys()) mark(address);
+    }
+  }
+
+  find(iface: Interface, address: number): Neighbor | null {
+    return this.#tables[iface.index]?.get(address) ?? null;
+  }
+
+  /** The entry of a next hop, made when missing; null when the cache is full of entries in use. */
+  findOrCreate(iface: Interface, address: number): Neighbor | null {
+    const known = this.find(iface, address);
+    if (known !== null) return known;
+    if (this.#count >= this.#maxEntries.value && !this.#evict()) {
+      this.#context.counters.add(this.#refused, 1);
+      return null;
+    }
+    const neighbor = new Neighbor(iface, address, this.#onTimer);
+    let table = this.#tables[iface.index];
+    if (table === undefined) {
+      table = new Map();
+      this.#tables[iface.index] = table;
+    }
+    table.set(address, neighbor);
+    this.#unresolved.add(neighbor);
+    this.#count++;
+    // Nothing may ever be sent there: the entry ends like one that is not used any more.
+    this.#context.callouts.schedule(neighbor.timer, this.#context.nowUs() + this.#keepSec.value * US_PER_S);
+    return neighbor;
+  }
+
+  /**
+   * A packet is to go to a neighbor that is not `fresh`. Returns 0 when it may go now, 1 when it has to wait
+   * ({@link enqueue}), or `-EHOSTDOWN` when resolution failed lately.
+   */
+  use(neighbor: Neighbor, nowUs: number): number {
+    if (neighbor.state === 'stale') {
+      this.#stale.delete(neighbor);
+      neighbor.state = 'delay';
+      neighbor.fresh = true;
+      this.#context.callouts.schedule(neighbor.timer, nowUs + this.#delaySec.value * US_PER_S);
+      return 0;
+    }
+    if (neighbor.state !== 'incomplete') return 0;
+    if (!neighbor.failed) return 1;
+    if (nowUs - neighbor.requestedUs >= REQUEST_INTERVAL_US) this.#request(neighbor, nowUs);
+    return -Errno.EHOSTDOWN;
+  }
+
+  /** Keep a copy of an IP packet until the neighbor answers (RFC 1122 2.3.2.2); the oldest one makes room. */
+  enqueue(neighbor: Neighbor, at: number, totalBytes: number, meta: number, nowUs: number): void {
+    while (neighbor.pendingCount >= this.#queueLength.value) this.#dropOldest(neighbor);
+    const { heap, bulk, arena } = this.#context;
+    // What counts is the memory: a short packet takes a whole block.
+    const blockBytes = heap.blockBytes(PENDING_HEADER_BYTES + totalBytes);
+    if (this.#pendingBytes + blockBytes > this.#queueBytes.value) {
+      this.#context.counters.add(this.#pendingDrops, 1);
+    } else {
+      const block = heap.allocate(PENDING_HEADER_BYTES + totalBytes);
+      if (block < 0) {
+        this.#context.counters.add(this.#pendingDrops, 1);
+      } else {
+        arena.view.setInt32(block, 0);
+        arena.view.setInt32(block + 4, totalBytes);
+        arena.view.setInt32(block + 8, meta);
+        arena.view.setInt32(block + 12, blockBytes);
+        bulk.copy(block + PENDING_HEADER_BYTES, at, totalBytes);
+        if (neighbor.pendingTail !== 0) arena.view.setInt32(neighbor.pendingTail, block);
+        else neighbor.pendingHead = block;
+        neighbor.pendingTail = block;
+        neighbor.pendingCount++;
+        this.#pendingBytes += blockBytes;
+      }
+    }
+    if (neighbor.tries === 0) this.#solicit(neighbor, false, nowUs);
+  }
+
+  /**
+   * An ARP packet told the link-layer address of a neighbor. `solicited`: it was an answer to us, so the neighbor also
+   * hears us. Permanent entries stay as they are.
+   */
+  learn(neighbor: Neighbor, macHi: number, macLo: number, solicited: boolean, nowUs: number): void {
+    if (neighbor.state === 'permanent') return;
+    const resolved = neighbor.state !== 'incomplete';
+    const changed = neighbor.macHi !== macHi || neighbor.macLo !== macLo;
+    if (resolved && changed) this.#context.counters.add(this.#moved, 1);
+    neighbor.macHi = macHi;
+    neighbor.macLo = macLo;
+    neighbor.failed = false;
+    neighbor.tries = 0;
+    if (changed || !resolved) this.#routes.generation++;
+    if (solicited) this.#becomeReachable(neighbor, nowUs);
+    else if (changed || !resolved) this.#becomeStale(neighbor, nowUs);
+    if (!resolved) this.#transmitPending(neighbor, nowUs);
+  }
+
+  /** Something speaks against the link-layer address that is known: ask before it is relied on (RFC 4861 7.2.5, I.a). */
+  doubt(neighbor: Neighbor, nowUs: number): void {
+    if (neighbor.state === 'reachable') this.#becomeStale(neighbor, nowUs);
+  }
+
+  /** A transport heard from the other end through this neighbor (RFC 4861 7.3.1). */
+  confirm(neighbor: Neighbor, nowUs: number): void {
+    if (neighbor.state === 'reachable' && nowUs - neighbor.confirmedUs < CONFIRM_INTERVAL_US) return;
+    if (neighbor.state === 'incomplete' || neighbor.state === 'permanent') return;
+    this.#becomeReachable(neighbor, nowUs);
+  }
+
+  /**
+   * Enter an address by hand (arp -s). A permanent entry never expires. Returns 0, `-EEXIST` over another permanent
+   * entry, `-ENOBUFS` when the cache is full.
+   */
+  addStatic(
+    iface: Interface,
+    address: number,
+    macHi: number,
+    macLo: number,
+    permanent: boolean,
+    published: boolean,
+  ): number {
+    const nowUs = this.#context.nowUs();
+    const neighbor = this.findOrCreate(iface, address);
+    if (neighbor === null) return -Errno.ENOBUFS;
+    if (neighbor.state === 'permanent') return -Errno.EEXIST;
+    neighbor.published = published;
+    this.learn(neighbor, macHi, macLo, true, nowUs);
+    if (permanent) {
+      neighbor.state = 'permanent';
+      neighbor.fresh = true;
+      this.#context.callouts.stop(neighbor.timer);
+    }
+    return 0;
+  }
+
+  /** Take an entry out; what waited for it is dropped. */
+  remove(neighbor: Neighbor): void {
+    const table = this.#tables[neighbor.iface.index];
+    if (table?.get(neighbor.address) !== neighbor) return;
+    table.delete(neighbor.address);
+    this.#unresolved.delete(neighbor);
+    this.#stale.delete(neighbor);
+    this.#count--;
+    while (neighbor.pendingCount > 0) this.#dropOldest(neighbor);
+    neighbor.fresh = false;
+    this.#context.callouts.stop(neighbor.timer);
+    this.#routes.generation++;
+  }
+
+  /** Forget what is known on an interface; permanent entries too when `all`. */
+  flush(iface: Interface, all: boolean): void {
+    const table = this.#tables[iface.index];
+    if (table === undefined) return;
+    for (const neighbor of [...table.values()]) if (all || neighbor.state !== 'permanent') this.remove(neighbor);
+  }
+
+  /** All entries, interface by interface, in the order they were made. */
+  list(): Neighbor[] {
+    const found: Neighbor[] = [];
+    for (const table of this.#tables) if (table !== undefined) found.push(...table.values());
+    return found;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  #becomeReachable(neighbor: Neighbor, nowUs: number): void {
+    this.#unresolved.delete(neighbor);
+    this.#stale.delete(neighbor);
+    neighbor.state = 'reachable';
+    neighbor.fresh = true;
+    neighbor.confirmedUs = nowUs;
+    const reachableMs = this.#protocol.reachableMs(neighbor.iface, this.#reachableMs.value);
+    this.#context.callouts.schedule(neighbor.timer, nowUs + reachableMs * US_PER_MS);
+  }
+
+  #becomeStale(neighbor: Neighbor, nowUs: number): void {
+    this.#unresolved.delete(neighbor);
+    this.#stale.add(neighbor);
+    neighbor.state = 'stale';
+    neighbor.fresh = false;
+    this.#context.callouts.schedule(neighbor.timer, nowUs + this.#keepSec.value * US_PER_S);
+  }
+
+  #timeout(neighbor: Neighbor, nowUs: number): void {
+    switch (neighbor.state) {
+      case 'reachable':
+        this.#becomeStale(neighbor, nowUs);
+        break;
+      case 'stale':
+        this.remove(neighbor);
+        break;
+      case 'delay':
+        neighbor.state = 'probe';
+        neighbor.tries = 0;
+        this.#solicit(neighbor, true, nowUs);
+        break;
+      case 'probe':
+        if (neighbor.tries < this.#unicastTries.value) this.#solicit(neighbor, true, nowUs);
+        else this.#lose(neighbor, nowUs);
+        break;
+      case 'incomplete':
+        if (neighbor.failed || neighbor.tries === 0) this.remove(neighbor);
+        else if (neighbor.tries < this.#broadcastTries.value) this.#solicit(neighbor, false, nowUs);
+        else this.#fail(neighbor, nowUs);
+        break;
+      case 'permanent':
+        break;
+    }
+  }
+
+  #lose(neighbor: Neighbor, nowUs: number): void {
+    this.#actions.lost?.(neighbor, nowUs);
+    this.remove(neighbor);
+  }
+
+  #solicit(neighbor: Neighbor, unicast: boolean, nowUs: number): void {
+    neighbor.tries++;
+    const retransMs = this.#protocol.retransMs(neighbor.iface, this.#retransMs.value);
+    this.#context.callouts.schedule(neighbor.timer, nowUs + retransMs * US_PER_MS);
+    this.#request(neighbor, nowUs, unicast);
+  }
+
+  #request(neighbor: Neighbor, nowUs: number, unicast: boolean = false): void {
+    neighbor.requestedUs = nowUs;
+    this.#actions.request(neighbor, unicast);
+  }
+
+  #fail(neighbor: Neighbor, nowUs: number): void {
+    neighbor.failed = true;
+    this.#actions.lost?.(neighbor, nowUs);
+    this.#context.counters.add(this.#failures, 1);
+    this.#context.callouts.schedule(neighbor.timer, nowUs + this.#downSec.value * US_PER_S);
+    const { view } = this.#context.arena;
+    while (neighbor.pendingCount > 0) {
+      // Out of the queue first: telling the sender may need an entry, for which this one may have to go.
+      const block = this.#unlinkOldest(neighbor);
+      this.#context.counters.add(this.#pendingDrops, 1);
+      this.#actions.undeliverable(neighbor, block + PENDING_HEADER_BYTES, view.getInt32(block + 4), nowUs);
+      this.#context.heap.free(block);
+    }
+  }
+
+  #transmitPending(neighbor: Neighbor, nowUs: number): void {
+    const { view } = this.#context.arena;
+    if (neighbor.pendingCount > 0 && !neighbor.fresh) this.use(neighbor, nowUs);
+    while (neighbor.pendingCount > 0) {
+      const block = neighbor.pendingHead;
+      const totalBytes = view.getInt32(block + 4);
+      this.#actions.transmit(neighbor, block + PENDING_HEADER_BYTES, totalBytes, view.getInt32(block + 8));
+      this.#takeOldest(neighbor);
+    }
+  }
+
+  #dropOldest(neighbor: Neighbor): void {
+    this.#context.counters.add(this.#pendingDrops, 1);
+    this.#takeOldest(neighbor);
+  }
+
+  #takeOldest(neighbor: Neighbor): void {
+    this.#context.heap.free(this.#unlinkOldest(neighbor));
+  }
+
+  #unlinkOldest(neighbor: Neighbor): number {
+    const { view } = this.#context.arena;
+    const block = neighbor.pendingHead;
+    this.#pendingBytes -= view.getInt32(block + 12);
+    neighbor.pendingHead = view.getInt32(block);
+    neighbor.pendingCount--;
+    if (neighbor.pendingCount === 0) neighbor.pendingTail = 0;
+    return block;
+  }
+
+  /**
+   * Make room: whoever has not answered yet goes before anybody who has, so that a flood of packets from made-up addresses
+   * displaces only its own entries.
+   */
+  #evict(): boolean {
+    for (const neighbor of this.#unresolved) {
+      this.#context.counters.add(this.#evicted, 1);
+      this.remove(neighbor);
+      return true;
+    }
+    for (const neighbor of this.#stale) {
+      this.#context.counters.add(this.#evicted, 1);
+      this.remove(neighbor);
+      return true;
+    }
+    return false;
+  }
+}
