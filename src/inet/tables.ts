@@ -27,7 +27,7 @@ export interface InterfaceRow {
   linkState: 'up' | 'down' | 'unknown';
   downReason: string;
   addresses: { address: string; prefixLength: number; broadcast: string | null }[];
-  interner: {
+  addresses6: {
     address: string;
     prefixLength: number;
     state: Address6State;
@@ -88,7 +88,7 @@ export function interfaceRow(iface: Interface, text: AddressText, nowUs: number)
       prefixLength,
       broadcast: broadcast === 0 ? null : formatAddress(broadcast),
     })),
-    interner: iface.interner.map((entry) => ({
+    addresses6: iface.addresses6.map((entry) => ({
       address: text.format(entry.address),
       prefixLength: entry.prefixLength,
       state: entry.state,

@@ -37,7 +37,7 @@ export interface InterfaceInfo {
   /** Why the link was marked down, empty when it was not. */
   downReason: string;
   addresses: AddressInfo[];
-  interner: Address6Info[];
+  addresses6: Address6Info[];
   inPackets: number;
   inBytes: number;
   inErrors: number;

@@ -38,12 +38,12 @@ class Nodes {
 
 function interfaces(texts: readonly string[]): InterfaceInfo[] {
   const six = texts.filter((text) => text.includes(':'));
-  const one = (name: string, flag: string, four: string[], interner: string[]): InterfaceInfo =>
+  const one = (name: string, flag: string, four: string[], addresses6: string[]): InterfaceInfo =>
     ({
       name,
       flagNames: ['UP', flag],
       addresses: four.map((address) => ({ address })),
-      interner: interner.map((address) => ({
+      addresses6: addresses6.map((address) => ({
         address,
         origin: address.includes('%') ? 'link-local' : 'autoconf',
       })),

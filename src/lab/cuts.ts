@@ -101,7 +101,7 @@ export class CutTable {
     return interfaces
       .flat()
       .filter(({ flagNames }) => !flagNames.includes('LOOPBACK'))
-      .flatMap(({ addresses, interner }) => [...addresses, ...interner])
+      .flatMap(({ addresses, addresses6 }) => [...addresses, ...addresses6])
       .map(({ address }) => address)
       .filter((address) => !address.includes('%'));
   }

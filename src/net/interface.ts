@@ -96,7 +96,7 @@ export class Interface {
   /** In the order they were added; the first valid one is the primary. */
   readonly addresses: InterfaceAddress[] = [];
   /** In the order they were added (inet/ip6/addresses.ts). */
-  readonly interner: InterfaceAddress6[] = [];
+  readonly addresses6: InterfaceAddress6[] = [];
   /** Multicast groups with their memberships; numbers of both families (inet/ip/multicast.ts). */
   readonly groups: Map<number, InterfaceGroup> = new Map();
   /** Primary address, 0 when there is none: the first comparison every received packet makes. */

@@ -150,7 +150,7 @@ export class Target {
   isOwn6(address: cast6.Address): boolean {
     const { interner: table } = this.kernel.inet.context;
     return this.kernel.inet.ip.interfaces.some((iface) =>
-      iface.interner.some((entry) => table.words(entry.address).every((word, i) => word === address[i])),
+      iface.addresses6.some((entry) => table.words(entry.address).every((word, i) => word === address[i])),
     );
   }
 }

@@ -62,7 +62,7 @@ export class Node6 {
 
   /** Addresses of eth0 other than the link-local one, with their state. */
   get addresses(): string[] {
-    return this.iface.interner
+    return this.iface.addresses6
       .map(({ address, state, origin }) => `${this.text(address)} ${state} ${origin}`)
       .filter((line) => !line.startsWith('fe80'));
   }

@@ -286,7 +286,7 @@ describe('control of IPv6', () => {
     const one = network();
     const a = one.kernel('a');
     const shown = (): unknown[] => {
-      const rows = a.control('interfaces', {}).find(({ name }) => name === 'eth0')?.interner ?? [];
+      const rows = a.control('interfaces', {}).find(({ name }) => name === 'eth0')?.addresses6 ?? [];
       return rows.map(({ address, prefixLength, state, origin }) => `${address}/${prefixLength} ${state} ${origin}`);
     };
     const own = [`${LINK_A}%eth0/64 preferred link-local`, '2001:db8::1/64 preferred manual'];

@@ -62,7 +62,7 @@ export function formatInterface(info: InterfaceInfo, view: InterfaceView = {}): 
     }
   }
   if (family === null || family === 'inet6') {
-    for (const entry of info.interner) lines.push(formatAddress6(entry, info.index, lifetimes));
+    for (const entry of info.addresses6) lines.push(formatAddress6(entry, info.index, lifetimes));
   }
   return `${lines.join('\n')}\n`;
 }

@@ -121,7 +121,7 @@ export function formatInterfaces(interfaces: readonly InterfaceInfo[], bytes: bo
         networkName(networkOf(entry.address, entry.prefixLength), entry.prefixLength),
         entry.address,
       ]),
-      ...info.interner.map((entry): [string, string] => [
+      ...info.addresses6.map((entry): [string, string] => [
         networkName(networkOf6(entry.address, entry.prefixLength), entry.prefixLength),
         entry.address,
       ]),

@@ -168,7 +168,7 @@ async function get(context: ToolContext, words: string[]): Promise<number> {
   }
   const info = interfaces.find((candidate) => candidate.name === route.interface);
   const scoped = target.address.includes('%');
-  const own6 = info?.interner.find((entry) => entry.address.includes('%') === scoped) ?? info?.interner[0];
+  const own6 = info?.addresses6.find((entry) => entry.address.includes('%') === scoped) ?? info?.addresses6[0];
   const own = (family === 'inet6' ? own6 : info?.addresses[0])?.address ?? '';
   context.out.write(formatRouteGet(target.address, route, own));
   return 0;

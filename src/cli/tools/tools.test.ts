@@ -44,7 +44,7 @@ const ETH0: InterfaceInfo = {
   mac: '02:6d:6b:00:03:00',
   linkState: 'up',
   downReason: '',
-  interner: [],
+  addresses6: [],
   addresses: [{ address: '10.0.1.10', prefixLength: 24, broadcast: '10.0.1.255' }],
   ...COUNTS,
 };
@@ -103,7 +103,7 @@ const NEIGHBORS6: NeighborInfo[] = [
 ];
 const ETH6: InterfaceInfo = {
   ...ETH0,
-  interner: [
+  addresses6: [
     {
       state: 'preferred',
       origin: 'link-local',
@@ -317,8 +317,8 @@ describe('IPv6', () => {
     const long = (await run(ifconfig, '-L eth0', { interfaces })).text;
     expect(long).toContain('fd00::a/64 flags 0x2<TENTATIVE> pltime infty vltime infty\n');
     expect(long).toContain('TEMPORARY> pltime 0s vltime 1d1h1m1s\n');
-    const shared = { ...(ETH6.interner[2] as Address6Info), origin: 'manual' as const, anycast: true };
-    const one = async (): Promise<InterfaceInfo[]> => [{ ...ETH6, interner: [shared] }];
+    const shared = { ...(ETH6.addresses6[2] as Address6Info), origin: 'manual' as const, anycast: true };
+    const one = async (): Promise<InterfaceInfo[]> => [{ ...ETH6, addresses6: [shared] }];
     expect((await run(ifconfig, 'eth0 inet6', { interfaces: one })).text).toContain(
       '\tinet6 fd00::b/64 flags 0x11<ANYCAST,DEPRECATED>\n',
     );

@@ -28,7 +28,7 @@ function probing(count = 2): Inet6Bed {
 }
 
 function state(one: Inet6Bed, index = 1): string {
-  return one.interfaces[0]!.interner[index]!.state;
+  return one.interfaces[0]!.addresses6[index]!.state;
 }
 
 /** Until the first probe is out. */

@@ -69,7 +69,7 @@ export class Addresses6 implements AddressHolder {
       preferredUntilUs: Infinity,
       validUntilUs: Infinity,
     };
-    iface.interner.push(entry);
+    iface.addresses6.push(entry);
     this.#entries.set(address, entry);
     return entry;
   }
@@ -86,7 +86,7 @@ export class Addresses6 implements AddressHolder {
     const { iface, address } = entry;
     if (this.#entries.get(address) !== entry) return;
     this.#entries.delete(address);
-    iface.interner.splice(iface.interner.indexOf(entry), 1);
+    iface.addresses6.splice(iface.addresses6.indexOf(entry), 1);
     this.table.setLocal(address, false);
     if (address === IP6_LOOPBACK) this.#loopback = null;
   }
@@ -116,7 +116,7 @@ export class Addresses6 implements AddressHolder {
 
   /** The first link-local address of an interface that can be used, 0 when there is none. */
   linkLocalOf(iface: Interface): number {
-    for (const entry of iface.interner) if (isSource(entry) && this.isLinkLocal(entry.address)) return entry.address;
+    for (const entry of iface.addresses6) if (isSource(entry) && this.isLinkLocal(entry.address)) return entry.address;
     return 0;
   }
 
@@ -144,8 +144,8 @@ export class Addresses6 implements AddressHolder {
     const linkScope = this.table.zone(dst) !== 0;
     let best = 0;
     let bestScore = -1;
-    for (let i = 0; i < iface.interner.length; i++) {
-      const entry = iface.interner[i] as InterfaceAddress6;
+    for (let i = 0; i < iface.addresses6.length; i++) {
+      const entry = iface.addresses6[i] as InterfaceAddress6;
       if (!isSource(entry)) continue;
       let score = this.isLinkLocal(entry.address) === linkScope ? 4 : 0;
       if (entry.state === 'preferred') score += 2;

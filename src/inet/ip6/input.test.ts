@@ -264,7 +264,7 @@ describe('IPv6 switched off', () => {
     expect(links.isActive(iface!)).toBe(false);
     one.sysctl('net.inet6.ip6.enable', 1);
     expect(links.isActive(iface!)).toBe(true);
-    expect(iface!.interner.map((entry) => entry.origin)).toContain('link-local');
+    expect(iface!.addresses6.map((entry) => entry.origin)).toContain('link-local');
   });
 
   it('needs a link of 1280 bytes (RFC 8200 section 5)', () => {

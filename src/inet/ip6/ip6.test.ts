@@ -18,11 +18,11 @@ describe('a link with IPv6', () => {
   it('has a link-local address made from its link-layer address, and hears its solicited-node group', () => {
     const one = new Inet6Bed();
     const device = one.attach6(null);
-    const { interner } = one.interfaces[0]!;
-    expect(interner.map((entry) => [entry.state, entry.prefixLength, entry.origin])).toEqual([
+    const { addresses6 } = one.interfaces[0]!;
+    expect(addresses6.map((entry) => [entry.state, entry.prefixLength, entry.origin])).toEqual([
       ['preferred', 64, 'link-local'],
     ]);
-    expect(interner[0]!.address).toBe(one.number(OWN_LINK));
+    expect(addresses6[0]!.address).toBe(one.number(OWN_LINK));
     expect(device.groups).toEqual(['0100'.concat('5e000001'), '333300000001', '3333ff000001']);
   });
 

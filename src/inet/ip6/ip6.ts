@@ -228,7 +228,7 @@ export class Ip6 {
     const link = this.links.of(iface);
     if (link === null) return;
     if (link.active) this.#stop(link);
-    for (const entry of [...iface.interner]) this.removeAddress(iface, entry.address);
+    for (const entry of [...iface.addresses6]) this.removeAddress(iface, entry.address);
     for (const route of this.routes.list()) {
       if (route.iface === iface) this.routes.remove(route.destination, route.prefixLength);
     }
@@ -260,7 +260,7 @@ export class Ip6 {
     link.disabled = disabled;
     this.refresh(link);
     if (!disabled) return;
-    for (const { address, origin } of [...iface.interner]) {
+    for (const { address, origin } of [...iface.addresses6]) {
       if (origin === 'link-local') this.removeAddress(iface, address);
     }
   }
@@ -279,7 +279,7 @@ export class Ip6 {
     }
     this.groups.attach(iface);
     // What was there before the link went down has to be asked for again (RFC 4862 5.4).
-    for (const entry of iface.interner) if (entry.state !== 'duplicated') this.#begin(entry);
+    for (const entry of iface.addresses6) if (entry.state !== 'duplicated') this.#begin(entry);
     this.#makeLinkLocal(link);
     this.autoconfiguration?.linkUp(link, this.#context.nowUs());
   }
@@ -289,7 +289,7 @@ export class Ip6 {
     link.active = false;
     this.#parts.routes.generation++;
     if (iface.loopback) return;
-    for (const entry of iface.interner) {
+    for (const entry of iface.addresses6) {
       this.#detection.stop(entry);
       this.#withdraw(entry);
     }
@@ -300,7 +300,7 @@ export class Ip6 {
   /** RFC 4862 5.3: fe80::/64 and the interface identifier. */
   #makeLinkLocal(link: Link6): void {
     const { iface } = link;
-    const known = iface.interner.some((entry) => this.addresses.isLinkLocal(entry.address));
+    const known = iface.addresses6.some((entry) => this.addresses.isLinkLocal(entry.address));
     if (known || this.#autoLinkLocal.value === 0) return;
     const [high, low] = this.autoconfiguration?.interfaceIdentifier(iface) ?? idFromMac(iface.macHi, iface.macLo);
     const address = this.table.intern(LINK_LOCAL_WORD, 0, high, low, iface.index);
@@ -421,7 +421,7 @@ export class Ip6 {
     const own = this.addresses.find(gateway);
     if (own !== null) return own.iface;
     for (const { iface } of this.links.all()) {
-      const on = iface.interner.some(
+      const on = iface.addresses6.some(
         (entry) =>
           entry.state !== 'duplicated' && this.addresses.samePrefix(entry.address, gateway, entry.prefixLength),
       );
@@ -446,7 +446,7 @@ export class Ip6 {
     const network = impliesPrefix(origin) ? this.prefixOf(address, prefixLength) : 0;
     const connected = network === 0 ? null : this.routes.find(network, prefixLength);
     if (connected === null || connected.iface !== iface || (connected.flags & RTF_CONNECTED) === 0) return;
-    const still = iface.interner.some(
+    const still = iface.addresses6.some(
       (other) =>
         other.address !== address &&
         isUsable(other) &&

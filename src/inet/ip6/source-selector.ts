@@ -75,7 +75,7 @@ export class RuleSelector implements SourceSelector {
     this.#madeAt = this.#generation.generation;
     this.#candidates = [];
     for (const iface of this.#interfaces) {
-      for (const entry of iface.interner) {
+      for (const entry of iface.addresses6) {
         if (!isSource(entry) || entry.address === IP6_LOOPBACK) continue;
         this.#candidates.push({
           number: entry.address,

@@ -98,7 +98,7 @@ export class Machine {
     for (const route of node.routes) kernel.control('route.add', { ...route, kind: 'unicast' });
     this.kernel = kernel;
     const [eth0] = kernel.control('interfaces', {}).filter((one) => one.name === 'eth0');
-    const link = eth0?.interner.find((one) => one.origin === 'link-local');
+    const link = eth0?.addresses6.find((one) => one.origin === 'link-local');
     this.linkLocal = link?.address.split('%')[0] ?? '';
     this.boot = { heapBytes: kernel.inet.context.heap.usedBytes, routes: routesOf(kernel) };
     simulation.add(kernel);
@@ -126,7 +126,7 @@ export class Machine {
   get address6(): string {
     if (!this.node.auto) return this.node.ports[0]?.address6 ?? '';
     const [eth0] = this.kernel?.control('interfaces', {}).filter((one) => one.name === 'eth0') ?? [];
-    const made = eth0?.interner.find((one) => one.origin === 'autoconf' && one.state === 'preferred');
+    const made = eth0?.addresses6.find((one) => one.origin === 'autoconf' && one.state === 'preferred');
     this.#advertised = made?.address ?? this.#advertised;
     return this.#advertised;
   }

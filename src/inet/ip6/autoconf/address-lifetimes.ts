@@ -39,9 +39,9 @@ export class AddressLifetimes {
   /** Do what is due: also after an address that was tentative can be used. */
   run(nowUs: number): void {
     let deadlineUs = Infinity;
-    for (const { interner } of this.#interfaces) {
-      for (let i = interner.length - 1; i >= 0; i--) {
-        const entry = interner[i] as InterfaceAddress6;
+    for (const { addresses6 } of this.#interfaces) {
+      for (let i = addresses6.length - 1; i >= 0; i--) {
+        const entry = addresses6[i] as InterfaceAddress6;
         if (entry.origin === 'manual') deadlineUs = Math.min(deadlineUs, this.#look(entry, nowUs));
       }
     }

@@ -84,7 +84,7 @@ function sent(one: InetBed, type: number, n = 0): [string, string][] {
 }
 
 function addresses(one: InetBed): string[] {
-  return one.interfaces[0]!.interner.filter(({ origin }) => origin !== 'link-local').map((entry) => {
+  return one.interfaces[0]!.addresses6.filter(({ origin }) => origin !== 'link-local').map((entry) => {
     const left = (us: number): number => (us - one.nowUs) / S;
     return `${name(one, entry.address)} ${left(entry.preferredUntilUs)} ${left(entry.validUntilUs)}`;
   });
@@ -124,7 +124,7 @@ describe('Router advertisements received (RFC 4861 6.1.2, 6.3.4)', () => {
     expect(addresses(one)).toEqual(['2001:db8::ff:fe00:1 1800 3600']);
     one.advance(1801 * S);
     expect(routes(one)).toEqual(['2001:db8::/64 - UC']);
-    expect(one.interfaces[0]!.interner.at(-1)?.state).toBe('deprecated');
+    expect(one.interfaces[0]!.addresses6.at(-1)?.state).toBe('deprecated');
     one.advance(1800 * S);
     expect([addresses(one), routes(one)]).toEqual([[], []]);
   });

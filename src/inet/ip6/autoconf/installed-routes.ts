@@ -85,7 +85,7 @@ export class InstalledRoutes {
 
   #hasManual({ iface, destination, prefixLength }: Route): boolean {
     const { addresses } = this.#ip6;
-    return iface.interner.some(
+    return iface.addresses6.some(
       ({ address, origin, prefixLength: bits }) =>
         origin === 'manual' && bits === prefixLength && addresses.samePrefix(address, destination, bits),
     );

@@ -193,7 +193,7 @@ export class RouterService {
     const options: icmpv6.NeighborOption[] = [{ kind: 'source-link-address', hi: iface.macHi, lo: iface.macLo }];
     options.push({ kind: 'mtu', mtuBytes: this.#mtuBytes.value || iface.mtuBytes });
     const told = new Set<string>();
-    for (const entry of iface.interner) {
+    for (const entry of iface.addresses6) {
       const words = this.#context.interner.words(entry.address);
       if (!isUsable(entry) || ipv6.isLinkLocal(words[0]) || entry.prefixLength === 128) continue;
       const { prefixLength } = entry;
