@@ -1,5 +1,6 @@
 /** Packets as text in the script's own notation, for reports. Thread: any. */
 
+import { US_PER_S } from '../base/units.ts';
 import * as tcp from '../wire/tcp.ts';
 import type { LivePacket, LiveTcp } from './live-packet.ts';
 import { FLAG_AE } from './parse-packet.ts';
@@ -96,5 +97,5 @@ export function scriptPacketText(packet: ScriptPacket): string {
 
 /** "0.100000": seconds, as the tool prints times. */
 export function secondsText(us: number): string {
-  return (us / 1e6).toFixed(6);
+  return (us / US_PER_S).toFixed(6);
 }

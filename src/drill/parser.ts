@@ -4,13 +4,12 @@
  * Thread: any; a pure function. Errors name file, line and column. Read first: syntax.ts.
  */
 
+import { US_PER_S } from '../base/units.ts';
 import { type LexerOptions, tokenize } from './lexer.ts';
 import { parseExpression, parseList } from './parse-expression.ts';
 import { atPacket, parsePacket } from './parse-packet.ts';
 import type { Action, CommandText, EventTime, Script, ScriptCall, ScriptEvent, ScriptOption } from './syntax.ts';
 import { TokenReader } from './token-reader.ts';
-
-const US_PER_S = 1_000_000;
 
 /** The options alone, which may define words of the rest. Throws ScriptError. */
 export function parseOptions(file: string, text: string): ScriptOption[] {

@@ -1,6 +1,7 @@
 /** poll(2) and epoll(7). Thread: the caller's. Times are milliseconds, -1 for ever. */
 
 import { Errno } from '../base/errors.ts';
+import { US_PER_MS } from '../base/units.ts';
 import {
   argument,
   type CallContext,
@@ -17,7 +18,6 @@ import type { Expression, ScriptCall } from './syntax.ts';
 import { CallMistake, fieldOf, fieldsOf, numberOf } from './values.ts';
 
 const POLLNVAL = 0x20;
-const US_PER_MS = 1000;
 
 function deadlineOf(context: CallContext, timeoutMs: number): number {
   return timeoutMs < 0 ? Infinity : context.machine.nowUs + timeoutMs * US_PER_MS;

@@ -6,6 +6,7 @@
  * Read first: packetdrill (USENIX ATC 2013) section 3; packets.ts, system-calls.ts.
  */
 
+import { US_PER_S } from '../base/units.ts';
 import type { CallContext, CallResult, PendingCall } from './call.ts';
 import { CodeRunner } from './code.ts';
 import { CodeError, CodeUnknown } from './code-lexer.ts';
@@ -303,7 +304,7 @@ class Run {
 }
 
 function secondsLate(due: Due, nowUs: number): string {
-  return `at ${(nowUs / 1e6).toFixed(6)} sec; the script expects it at ${(due.us / 1e6).toFixed(6)} sec`;
+  return `at ${(nowUs / US_PER_S).toFixed(6)} sec; the script expects it at ${(due.us / US_PER_S).toFixed(6)} sec`;
 }
 
 function dueOf(time: EventTime, sinceUs: number, nowUs: number): Due {

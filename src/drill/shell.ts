@@ -6,11 +6,10 @@
  */
 
 import { Errno } from '../base/errors.ts';
+import { US_PER_S } from '../base/units.ts';
 import type { Machine } from './machine.ts';
 import { LINUX_DEFAULTS, mapSysctl, type Setting } from './sysctl-map.ts';
 import { Unsupported } from './values.ts';
-
-const US_PER_S = 1_000_000;
 
 /** Commands that look, clean up, or concern what is not here. */
 const HARMLESS: readonly RegExp[] = [

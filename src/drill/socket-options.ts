@@ -5,6 +5,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
+import { MS_PER_S, US_PER_S } from '../base/units.ts';
 import type { SocketOptions } from '../socket/socket.ts';
 import { argument, type CallContext, done, numberArgument, type PendingCall } from './call.ts';
 import { type DatagramDescriptor, type StreamDescriptor, takeError } from './descriptors.ts';
@@ -13,9 +14,6 @@ import { findConnection } from './tcp-info.ts';
 import { fieldOf, fieldsOf, listedNumber, numberOf, Unsupported, wordOf } from './values.ts';
 
 type SocketDescriptor = StreamDescriptor | DatagramDescriptor;
-
-const MS_PER_S = 1000;
-const US_PER_S = 1_000_000;
 
 /** Options that are the stack's own: name of the script → name here and how many of ours are one of theirs. */
 const SCALED: Readonly<Record<string, readonly [keyof SocketOptions, number]>> = {

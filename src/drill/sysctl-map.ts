@@ -6,6 +6,8 @@
  * are the same.
  */
 
+import { MS_PER_S } from '../base/units.ts';
+
 /** What to set here for a value there; null: this value cannot be had. */
 type Translate = (value: string) => readonly Setting[] | null;
 
@@ -13,8 +15,6 @@ export interface Setting {
   name: string;
   value: number;
 }
-
-const MS_PER_S = 1000;
 
 /** One of ours, `scale` of our units in one of theirs. */
 function same(name: string, scale: number = 1): Translate {

@@ -5,6 +5,7 @@
  * that this stack has no counterpart for is absent: code that asks for it is told that it is not known here.
  */
 
+import { US_PER_MS } from '../base/units.ts';
 import { isIp6 } from '../inet/ip/address-interner.ts';
 import {
   type Connection,
@@ -17,7 +18,6 @@ import type { TcpStack } from '../inet/tcp/stack.ts';
 import { KIND_CONNECTION, KIND_MASK, KIND_SYN, KIND_TIME_WAIT } from '../inet/tcp/tables.ts';
 import type { Flow } from './flow.ts';
 
-const US_PER_MS = 1000;
 /** Linux's word for "no threshold yet", and what stands for it here, bytes. */
 const INFINITE_SSTHRESH = 0x7fffffff;
 const UNLIMITED_BYTES = 0x3fffffff;

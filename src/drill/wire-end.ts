@@ -9,11 +9,11 @@ import { Errno } from '../base/errors.ts';
 import type { Device, FrameBatch, MacAddress } from '../link/device.ts';
 import type { Arena } from '../mem/arena.ts';
 import { Counters } from '../mem/counters.ts';
+import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 
 const SLOT_BYTES: number = 65536 + 64;
 /** Frames one turn receives. */
 const SLOTS = 8;
-const ETHERNET_HEADER_BYTES = 14;
 
 export interface WireFrame {
   timeUs: number;

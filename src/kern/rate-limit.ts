@@ -5,7 +5,7 @@
  * Thread: the one that runs the kernel.
  */
 
-const US_PER_S = 1_000_000;
+import { US_PER_S } from '../base/units.ts';
 
 export class RateLimit {
   #beginUs = -Infinity;

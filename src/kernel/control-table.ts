@@ -5,6 +5,7 @@
  */
 
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
+import { US_PER_S } from '../base/units.ts';
 import { isIp6 } from '../inet/ip/address-interner.ts';
 import type { TcpSocketRow } from '../inet/tcp/stack.ts';
 import { IFF_UP, type Interface } from '../net/interface.ts';
@@ -20,8 +21,6 @@ import type {
   SocketInfo,
 } from './control.ts';
 import type { Kernel } from './kernel.ts';
-
-const US_PER_S = 1_000_000;
 
 type Handler<Op extends ControlOperation> = (
   kernel: Kernel,

@@ -6,6 +6,7 @@
  */
 
 import { checksumOf, sumView } from '../base/checksum.ts';
+import { NS_PER_US } from '../base/units.ts';
 import type { Host } from '../host/contract.ts';
 import { Callout, type CalloutTable } from '../kern/callout.ts';
 import type { Capture, CaptureDevice, CapturedFrame } from '../link/capture.ts';
@@ -101,7 +102,12 @@ export class PacketCapture {
       frames: frames.map((frame) => {
         completeChecksum(frame);
         const { direction, lengthBytes, bytes } = frame;
-        return { timeNs: this.#host.epochNs + BigInt(Math.round(frame.timeUs * 1000)), direction, lengthBytes, bytes };
+        return {
+          timeNs: this.#host.epochNs + BigInt(Math.round(frame.timeUs * NS_PER_US)),
+          direction,
+          lengthBytes,
+          bytes,
+        };
       }),
       droppedFrames,
     });

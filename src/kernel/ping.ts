@@ -7,6 +7,7 @@
 
 import { checksumOf, sumView } from '../base/checksum.ts';
 import { Errno, errnoName } from '../base/errors.ts';
+import { US_PER_MS } from '../base/units.ts';
 import { Callout, type CalloutTable } from '../kern/callout.ts';
 import { type AddressText, type DatagramInfo, EVENT_READABLE, type RawSocket } from '../socket/socket.ts';
 import * as icmpv4 from '../wire/icmpv4.ts';
@@ -167,7 +168,7 @@ export class Ping {
     this.#send(nowUs);
     const last = this.#sentUs.length >= this.#options.count;
     const waitMs = last ? this.#options.waitMs : this.#options.intervalMs;
-    this.#context.callouts.schedule(this.#sender, nowUs + waitMs * 1000);
+    this.#context.callouts.schedule(this.#sender, nowUs + waitMs * US_PER_MS);
   }
 
   #send(nowUs: number): void {
@@ -218,7 +219,7 @@ export class Ping {
     if (quoted < 0 || length < quoted + HEADER_BYTES || packet.getUint16(quoted + 4) !== this.#identifier) return;
     const sequence = packet.getUint16(quoted + 6);
     const sentUs = this.#sentUs[sequence];
-    const timeMs = sentUs === undefined ? -1 : (nowUs - sentUs) / 1000;
+    const timeMs = sentUs === undefined ? -1 : (nowUs - sentUs) / US_PER_MS;
     this.#emit({ type: 'error', from: this.#from(), sequence, text, icmpType: type, icmpCode: code, timeMs });
   }
 
@@ -231,7 +232,7 @@ export class Ping {
     const sentUs = this.#sentUs[sequence];
     if (sentUs === undefined) return;
     const duplicate = this.#answered[sequence] === true;
-    const timeMs = (nowUs - sentUs) / 1000;
+    const timeMs = (nowUs - sentUs) / US_PER_MS;
     if (duplicate) this.#duplicates++;
     else this.#timesMs.push(timeMs);
     this.#answered[sequence] = true;

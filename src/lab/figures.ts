@@ -5,6 +5,7 @@
  * Thread: the supervisor's. Read first: messages.ts (figures of a program), mem/counters.ts.
  */
 
+import { MS_PER_S, US_PER_MS } from '../base/units.ts';
 import {
   HTTP_CLIENT_BUCKET,
   HTTP_CLIENT_IN_FLIGHT,
@@ -39,7 +40,7 @@ export class FigureMeter {
   /** The figures since the last call; rates of the first call are 0. */
   sample(blocks: readonly CounterBlock[], nowMs: number): NodeFigures[] {
     const now = new Map(blocks.map((block) => [block.name, block.values]));
-    const seconds = this.#beforeMs === null ? 0 : Math.max(0.001, (nowMs - this.#beforeMs) / 1000);
+    const seconds = this.#beforeMs === null ? 0 : Math.max(0.001, (nowMs - this.#beforeMs) / MS_PER_S);
     const figures = this.#nodes.map((node) => this.#node(node, now, seconds));
     this.#before = now;
     this.#beforeMs = nowMs;
@@ -116,7 +117,7 @@ export function quantileMs(histogram: readonly number[], quantile: number): numb
   let rest = quantile * total;
   for (let bucket = 0; bucket < histogram.length; bucket++) {
     rest -= histogram[bucket] as number;
-    if (rest <= 0) return latencyOfBucketUs(bucket) / 1000;
+    if (rest <= 0) return latencyOfBucketUs(bucket) / US_PER_MS;
   }
-  return latencyOfBucketUs(histogram.length - 1) / 1000;
+  return latencyOfBucketUs(histogram.length - 1) / US_PER_MS;
 }

@@ -8,6 +8,7 @@
 import type { Readable } from 'node:stream';
 import type { MessagePort } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
+import { MS_PER_S } from '../base/units.ts';
 import type { ControlOperation, ControlRequests } from '../kernel/control.ts';
 import type { FromWorker, StreamOperation, Streams, ToWorker } from './messages.ts';
 import type { StreamHandle, StreamSink } from './operations.ts';
@@ -111,7 +112,7 @@ export class WorkerLink {
       const id = this.#nextId++;
       const late = (): void => {
         if (!this.#pending.delete(id)) return;
-        const seconds = ANSWER_MS / 1000;
+        const seconds = ANSWER_MS / MS_PER_S;
         reject(
           new MultikernelError('ETIMEDOUT', `${kernel}: no answer in ${seconds} s: its program blocks the thread`),
         );

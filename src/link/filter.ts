@@ -5,11 +5,8 @@
  * so that they need not send what would be thrown away (as network cards' hash filters; false positives are harmless).
  */
 
+import { GROUP_BIT } from '../wire/ethernet.ts';
 import { DEVICE_ALL_MULTICAST, DEVICE_PROMISCUOUS, type MacAddress } from './device.ts';
-
-export const ETHERNET_HEADER_BYTES = 14;
-/** Individual/group bit of the first octet (IEEE 802-2014 section 8.2.2), in the upper 16 bits of an address. */
-export const GROUP_BIT = 0x0100;
 
 export function isBroadcast(hi: number, lo: number): boolean {
   return (lo | 0) === -1 && hi === 0xffff;

@@ -15,8 +15,8 @@ import {
   ringBytes,
   ringCapacity,
 } from '../mem/spsc-ring.ts';
+import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device, type FrameBatch, type MacAddress } from './device.ts';
-import { ETHERNET_HEADER_BYTES } from './filter.ts';
 
 export const LOOPBACK_MTU_BYTES = 16384;
 const DEFAULT_RING_BYTES: number = 1024 * 1024;

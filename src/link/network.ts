@@ -14,7 +14,7 @@ import { addCell, loadCell, storeCell } from '../mem/cells.ts';
 import { checkSeal, LINE_BYTES, magicOf, seal } from '../mem/layout.ts';
 import { formatSlotPool, SlotPool, type SlotPoolShape, slotBytes, slotPoolBytes } from '../mem/slot-pool.ts';
 import { formatRing, RECORD_HEADER_BYTES, ringBytes, ringCapacity } from '../mem/spsc-ring.ts';
-import { ETHERNET_HEADER_BYTES } from './filter.ts';
+import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 
 const MAGIC = magicOf('MKNW');
 const VERSION = 1;

@@ -8,8 +8,9 @@
 import type { Arena } from '../mem/arena.ts';
 import { loadCell } from '../mem/cells.ts';
 import { formatRing, RingConsumer, RingProducer } from '../mem/spsc-ring.ts';
+import { GROUP_BIT } from '../wire/ethernet.ts';
 import { DEVICE_ALL_MULTICAST, DEVICE_PROMISCUOUS } from './device.ts';
-import { GROUP_BIT, groupHash, isBroadcast } from './filter.ts';
+import { groupHash, isBroadcast } from './filter.ts';
 import {
   generationAt,
   type NetworkDescriptor,

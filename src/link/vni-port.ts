@@ -10,8 +10,9 @@ import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { loadCell, storeCell } from '../mem/cells.ts';
 import { Counters } from '../mem/counters.ts';
+import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import { CAP_SUPER_FRAMES, type Device, type FrameBatch, type MacAddress } from './device.ts';
-import { ETHERNET_HEADER_BYTES, ReceiveFilter } from './filter.ts';
+import { ReceiveFilter } from './filter.ts';
 import {
   checkNetwork,
   generationAt,

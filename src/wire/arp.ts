@@ -11,13 +11,14 @@
  * Read first: RFC 826, RFC 5227. Missing: other hardware and protocols, RARP, InARP (all refused by `check`).
  */
 
+import { ETHERTYPE_IPV4 } from './ethernet.ts';
+
 export const PACKET_BYTES = 28;
 
 export const OPERATION_REQUEST = 1;
 export const OPERATION_REPLY = 2;
 
 export const HARDWARE_ETHERNET = 1;
-const PROTOCOL_IPV4 = 0x0800;
 
 /** Names of what {@link check} returns. */
 export const CHECK_REASONS: readonly string[] = [
@@ -32,7 +33,7 @@ export const CHECK_REASONS: readonly string[] = [
 export function check(view: DataView, at: number, lengthBytes: number): number {
   if (lengthBytes < PACKET_BYTES) return 1;
   if (view.getUint16(at) !== HARDWARE_ETHERNET || view.getUint8(at + 4) !== 6) return 2;
-  if (view.getUint16(at + 2) !== PROTOCOL_IPV4 || view.getUint8(at + 5) !== 4) return 3;
+  if (view.getUint16(at + 2) !== ETHERTYPE_IPV4 || view.getUint8(at + 5) !== 4) return 3;
   const op = view.getUint16(at + 6);
   return op === OPERATION_REQUEST || op === OPERATION_REPLY ? 0 : 4;
 }
@@ -68,7 +69,7 @@ export function targetAddress(view: DataView, at: number): number {
 /** The fields that are the same in every packet (hardware, protocol, lengths), and the operation. */
 export function setOperation(view: DataView, at: number, operation: number): void {
   view.setUint16(at, HARDWARE_ETHERNET);
-  view.setUint16(at + 2, PROTOCOL_IPV4);
+  view.setUint16(at + 2, ETHERTYPE_IPV4);
   view.setUint16(at + 4, 0x0604);
   view.setUint16(at + 6, operation);
 }

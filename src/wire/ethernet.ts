@@ -27,7 +27,7 @@ export const TYPE_MIN = 0x0600;
 
 export const BROADCAST_HI = 0xffff;
 export const BROADCAST_LO = -1;
-/** Multicast and broadcast: this bit of `hi`. */
+/** Individual/group bit of the first octet (IEEE 802-2014 section 8.2.2), in `hi`: multicast and broadcast. */
 export const GROUP_BIT = 0x0100;
 /** Not given out by the IEEE: this bit of `hi`. */
 export const LOCAL_BIT = 0x0200;

@@ -11,8 +11,6 @@ import * as ipv6 from './ipv6.ts';
 import { formatIcmp6 } from './pretty-icmp6.ts';
 import { formatTransport, fragmentPlace, malformed, protocolName } from './pretty-transport.ts';
 
-const PROTOCOL_ICMPV6 = 58;
-
 /** The IPv6 packet at `at`; what follows it within `lengthBytes` is padding of the link. */
 export function formatPacket6(view: DataView, at: number, lengthBytes: number): string {
   const reason = ipv6.check(view, at, lengthBytes);
@@ -59,7 +57,7 @@ function formatFragment(view: DataView, walk: ipv6.HeaderWalk): string {
 /** What is neither TCP nor UDP. */
 function formatOther(view: DataView, at: number, lengthBytes: number, protocol: number): string {
   if (protocol === ipv6.NEXT_NONE) return 'no next header';
-  if (protocol !== PROTOCOL_ICMPV6) return `${protocolName(protocol)} ${lengthBytes}`;
+  if (protocol !== icmpv6.PROTOCOL_ICMPV6) return `${protocolName(protocol)} ${lengthBytes}`;
   const reason = icmpv6.check(view, at, lengthBytes);
   if (reason !== 0) return malformed('ICMP6', icmpv6.CHECK_REASONS, reason, lengthBytes);
   return formatIcmp6(view, at, lengthBytes);

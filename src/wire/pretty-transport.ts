@@ -5,17 +5,17 @@
  * Read first: tcpdump(1), "TCP Packets". Missing: relative sequence numbers.
  */
 
+import { PROTOCOL_ICMPV6 } from './icmpv6-fields.ts';
+import { PROTOCOL_ICMP, PROTOCOL_IGMP, PROTOCOL_TCP, PROTOCOL_UDP } from './ipv4.ts';
 import * as tcp from './tcp.ts';
 import * as udp from './udp.ts';
 
-const PROTOCOL_TCP = 6;
-const PROTOCOL_UDP = 17;
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
-  1: 'icmp',
-  2: 'igmp',
+  [PROTOCOL_ICMP]: 'icmp',
+  [PROTOCOL_IGMP]: 'igmp',
   [PROTOCOL_TCP]: 'tcp',
   [PROTOCOL_UDP]: 'udp',
-  58: 'icmp6',
+  [PROTOCOL_ICMPV6]: 'icmp6',
 };
 
 const FLAG_LETTERS: readonly (readonly [number, string])[] = [

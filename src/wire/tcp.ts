@@ -14,6 +14,7 @@
 import { assert } from '../base/assert.ts';
 import { checksumOf, foldSum, pseudoSum4, sumView } from '../base/checksum.ts';
 import { copyIn, copyOut } from './bytes.ts';
+import { PROTOCOL_TCP } from './ipv4.ts';
 import { emitOptions, optionsLength, parseOptionList, type TcpOption } from './tcp-options.ts';
 
 export * from './tcp-options.ts';
@@ -32,8 +33,6 @@ export const FLAG_CWR = 0x80;
 
 /** What a sender must assume when the peer said nothing (RFC 9293 3.7.1). */
 export const MSS_DEFAULT = 536;
-
-const PROTOCOL_TCP = 6;
 
 /** Names of what {@link check} returns. */
 export const CHECK_REASONS: readonly string[] = ['', 'tcp-short', 'tcp-bad-offset', 'tcp-bad-port'];

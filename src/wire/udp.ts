@@ -13,9 +13,9 @@
 
 import { checksumOf, foldSum, pseudoSum4, sumView } from '../base/checksum.ts';
 import { copyIn, copyOut } from './bytes.ts';
+import { PROTOCOL_UDP } from './ipv4.ts';
 
 export const HEADER_BYTES = 8;
-const PROTOCOL_UDP = 17;
 
 /** Names of what {@link check} returns. */
 export const CHECK_REASONS: readonly string[] = ['', 'udp-short', 'udp-bad-length', 'udp-bad-port'];

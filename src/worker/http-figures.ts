@@ -7,6 +7,7 @@
  */
 
 import { subscribe } from 'node:diagnostics_channel';
+import { US_PER_MS } from '../base/units.ts';
 import {
   HTTP_CLIENT_BUCKET,
   HTTP_CLIENT_ERRORS,
@@ -37,7 +38,7 @@ class Exchanges {
   }
 
   begin(exchange: object): void {
-    this.#startedUs.set(exchange, performance.now() * 1000);
+    this.#startedUs.set(exchange, performance.now() * US_PER_MS);
     if (this.#inFlight >= 0) this.#counters.add(this.#inFlight, 1);
   }
 
@@ -45,7 +46,7 @@ class Exchanges {
     const startedUs = this.#end(exchange);
     if (startedUs < 0) return;
     this.#counters.add(this.#requests, 1);
-    const bucket = this.#buckets[latencyBucket(performance.now() * 1000 - startedUs)] as number;
+    const bucket = this.#buckets[latencyBucket(performance.now() * US_PER_MS - startedUs)] as number;
     this.#counters.add(bucket, 1);
   }
 

@@ -12,6 +12,7 @@
 
 import { randomFillSync } from 'node:crypto';
 import type { Rng } from '../../base/rng.ts';
+import { US_PER_MS } from '../../base/units.ts';
 import type { Doorbell } from '../../mem/doorbell.ts';
 import type { SpinBudget } from '../../mem/spin-budget.ts';
 import type { Agent, Host } from '../contract.ts';
@@ -36,10 +37,10 @@ export class SystemRng implements Rng {
 
 /** Monotonic microseconds with one origin for all threads and processes of the machine. */
 export class MonotonicClock {
-  readonly #originUs: number = Number(process.hrtime.bigint() / 1000n) - now() * 1000;
+  readonly #originUs: number = Number(process.hrtime.bigint() / 1000n) - now() * US_PER_MS;
 
   nowUs(): number {
-    return this.#originUs + now() * 1000;
+    return this.#originUs + now() * US_PER_MS;
   }
 
   /** Wall-clock nanoseconds at `nowUs` 0. */
@@ -200,7 +201,7 @@ export class EventLoop implements Host {
     if (deadlineUs === Infinity || (this.#timer !== null && this.#timerUs <= deadlineUs)) return;
     if (this.#timer !== null) stopTimer(this.#timer);
     this.#timerUs = deadlineUs;
-    const waitMs = Math.min(SLEEP_MS_MAX, Math.max(1, Math.ceil((deadlineUs - nowUs) / 1000)));
+    const waitMs = Math.min(SLEEP_MS_MAX, Math.max(1, Math.ceil((deadlineUs - nowUs) / US_PER_MS)));
     this.#timer = startTimer(this.#wakeByTimer, waitMs);
     this.#timer.unref();
   }

@@ -11,7 +11,6 @@ import type { Bulk } from '../../../src/mem/bulk.ts';
 import * as ethernet from '../../../src/wire/ethernet.ts';
 
 const AGEING_US = 300_000_000;
-const GROUP_BIT = 0x0100;
 
 interface Learned {
   port: TimedDevice;
@@ -53,7 +52,7 @@ export class Bridge implements Agent {
     this.#learned.set(keyOf(ethernet.srcHi(view, at), ethernet.srcLo(view, at)), { port: from, atUs: nowUs });
     const hi = ethernet.dstHi(view, at);
     const lo = ethernet.dstLo(view, at);
-    const known = (hi & GROUP_BIT) !== 0 ? undefined : this.#learned.get(keyOf(hi, lo));
+    const known = (hi & ethernet.GROUP_BIT) !== 0 ? undefined : this.#learned.get(keyOf(hi, lo));
     const fresh = known !== undefined && nowUs - known.atUs < AGEING_US;
     for (const to of this.ports) {
       if (to === from || (fresh && to !== known.port)) continue;
