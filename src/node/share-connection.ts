@@ -89,11 +89,13 @@ export class ShareConnection {
   call(operation: number, socket: number, a = 0, b = 0, c = 0, d = 0, bytes?: Uint8Array, texts = ''): Reply {
     if (!this.send(operation, socket, a, b, c, d, bytes, texts)) return GONE;
     try {
-      const header = this.#readAll(protocol.HEADER_BYTES);
       const reader = new protocol.FrameReader();
+      const header = this.#readAll(protocol.HEADER_BYTES);
       reader.push(header);
-      const length = header.readInt32LE(0);
-      if (length > 0) reader.push(this.#readAll(length));
+      const whole = reader.next();
+      if (whole !== null) return whole;
+      if (reader.fault !== null) throw new Error(`the kernel sent a bad frame: ${reader.fault}`);
+      reader.push(this.#readAll(header.readInt32LE(0)));
       return reader.next() ?? GONE;
     } catch {
       this.#lost();

@@ -9,9 +9,16 @@
  * the arguments, in order, with a space between: numbers of IPv6 mean something on one side only (socket/socket.ts).
  */
 
+import { FrameReader as ByteFrames, type FrameFault } from '../rump/frame-reader.ts';
 import { isIp6 } from './address.ts';
 
 export const HEADER_BYTES = 32;
+/** Longest payload of a frame. */
+export const FRAME_BYTES_MAX = 1_048_576;
+/** Longest payload before a connection has said the secret. */
+export const HELLO_BYTES_MAX = 128;
+/** The texts of a frame's addresses: four at most, of 64 characters with their zones. */
+const TEXT_BYTES_MAX = 256;
 
 /** First frame of either connection: `a` is the role, payload the session's name. */
 export const HELLO = 1;
@@ -182,30 +189,35 @@ export function splitTexts(texts: string, ...addresses: number[]): string[] {
   return addresses.map((address) => (isIp6(address) ? (left.shift() ?? '') : ''));
 }
 
-/** Cuts a byte stream into frames. `next` returns null until one is whole; payloads share the bytes given to `push`. */
+/** Cuts a byte stream into frames. Payloads may share the bytes given to `push`. */
 export class FrameReader {
-  #bytes: Uint8Array = NO_PAYLOAD;
+  readonly #bytes: ByteFrames;
 
-  push(bytes: Uint8Array): void {
-    if (this.#bytes.length === 0) {
-      this.#bytes = bytes;
-      return;
-    }
-    const joined = new Uint8Array(this.#bytes.length + bytes.length);
-    joined.set(this.#bytes, 0);
-    joined.set(bytes, this.#bytes.length);
-    this.#bytes = joined;
+  /** `limitBytes`: the longest payload that is taken. */
+  constructor(limitBytes: number = FRAME_BYTES_MAX) {
+    this.#bytes = new ByteFrames(HEADER_BYTES, limitBytes);
   }
 
+  get fault(): FrameFault | null {
+    return this.#bytes.fault;
+  }
+
+  set limitBytes(bytes: number) {
+    this.#bytes.limitBytes = bytes;
+  }
+
+  /** Call `next` until it returns null before the next `push`. */
+  push(bytes: Uint8Array): void {
+    this.#bytes.push(bytes);
+  }
+
+  /** The next frame; null until one is whole, and for ever after a `fault`. */
   next(): Frame | null {
-    const bytes = this.#bytes;
-    if (bytes.length < HEADER_BYTES) return null;
+    const bytes = this.#bytes.next();
+    if (bytes === null) return null;
     const view = new DataView(bytes.buffer, bytes.byteOffset);
-    const end = HEADER_BYTES + view.getInt32(0, true);
-    if (bytes.length < end) return null;
-    this.#bytes = bytes.subarray(end);
     const textBytes = view.getInt32(28, true);
-    const payloadEnd = end - Math.min(Math.max(textBytes, 0), end - HEADER_BYTES);
+    const payloadEnd = bytes.length - Math.min(Math.max(textBytes, 0), TEXT_BYTES_MAX, bytes.length - HEADER_BYTES);
     return {
       operation: view.getInt32(4, true),
       socket: view.getInt32(8, true),
@@ -214,7 +226,7 @@ export class FrameReader {
       c: view.getInt32(20, true),
       d: view.getInt32(24, true),
       payload: bytes.subarray(HEADER_BYTES, payloadEnd),
-      texts: payloadEnd === end ? '' : String.fromCharCode(...bytes.subarray(payloadEnd, end)),
+      texts: payloadEnd === bytes.length ? '' : String.fromCharCode(...bytes.subarray(payloadEnd)),
     };
   }
 }

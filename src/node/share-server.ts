@@ -7,12 +7,13 @@
  */
 
 import { Buffer } from 'node:buffer';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Server, Socket } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { Errno } from '../base/errors.ts';
+import { Admission, type Pending } from '../rump/admission.ts';
 import type { DatagramSocket, SocketName, SocketOptions, StreamSocket } from '../socket/socket.ts';
 import { type Family, isIp6, parseIpv6 } from './address.ts';
 import { type Face, face } from './face.ts';
@@ -36,6 +37,11 @@ const EXPORT_MS = 60_000;
 // Taken before the program can replace the globals (fake timers do).
 const startTimer = setTimeout;
 const microtask = queueMicrotask;
+const clock = performance;
+
+function nowMs(): number {
+  return clock.now();
+}
 
 const exported = new Map<string, Export>();
 
@@ -309,26 +315,78 @@ function socketPath(): string {
   return joinPath(directory, 'sockets');
 }
 
-function serve(connection: Socket, secret: string, sessions: Map<string, Session>): void {
-  const reader = new protocol.FrameReader();
-  let session: Session | null = null;
-  connection.unref();
-  connection.on('error', () => connection.destroy());
-  connection.on('data', (bytes: Buffer) => {
+/** A connection from outside: nothing of it is kept, and no session made, before it has said the secret. */
+class Serving implements Pending {
+  readonly #connection: Socket;
+  readonly #secret: Buffer;
+  readonly #sessions: Map<string, Session>;
+  readonly #reader = new protocol.FrameReader(protocol.HELLO_BYTES_MAX);
+  #session: Session | null = null;
+
+  constructor(connection: Socket, secret: string, sessions: Map<string, Session>) {
+    this.#connection = connection;
+    this.#secret = Buffer.from(secret);
+    this.#sessions = sessions;
+    connection.unref();
+    connection.on('error', () => connection.destroy());
+    connection.on('close', () => admission.leave(this));
+    connection.on('data', (bytes: Buffer) => this.#read(bytes));
+  }
+
+  close(): void {
+    this.#connection.destroy();
+  }
+
+  #read(bytes: Buffer): void {
+    const reader = this.#reader;
     reader.push(bytes);
     for (let frame = reader.next(); frame !== null; frame = reader.next()) {
-      if (session !== null) session.handle(frame);
-      else {
-        const [said, name] = Buffer.from(frame.payload).toString().split(' ');
-        if (frame.operation !== protocol.HELLO || said !== secret || name === undefined) return connection.destroy();
-        session = sessions.get(name) ?? new Session(face());
-        sessions.set(name, session);
-        connection.once('close', () => sessions.delete(name));
-        session.attach(frame.a, connection);
+      if (this.#session !== null) this.#session.handle(frame);
+      else if (!this.#hello(frame)) {
+        admission.refuse(this, 'not authenticated');
+        return;
       }
     }
-    return undefined;
-  });
+    if (reader.fault !== null) admission.refuse(this, reader.fault);
+  }
+
+  #hello({ operation, a, payload }: protocol.Frame): boolean {
+    const said = Buffer.from(payload);
+    const secret = this.#secret;
+    // Secret, a space, the session's name.
+    const right = said.length > secret.length + 1 && timingSafeEqual(said.subarray(0, secret.length), secret);
+    if (operation !== protocol.HELLO || !right || said[secret.length] !== SPACE) return false;
+    const name = said.subarray(secret.length + 1).toString();
+    const sessions = this.#sessions;
+    const session = sessions.get(name) ?? new Session(face());
+    sessions.set(name, session);
+    this.#connection.once('close', () => sessions.delete(name));
+    this.#session = session;
+    this.#reader.limitBytes = protocol.FRAME_BYTES_MAX;
+    admission.leave(this);
+    session.attach(a, this.#connection);
+    return true;
+  }
+}
+
+const SPACE = 32;
+/** Of all connections to this thread's kernel. */
+export const admission: Admission = new Admission();
+let expiry = false;
+
+/** Look again when the time of the oldest unauthenticated connection is over. */
+function expireLater(): void {
+  const deadlineMs = admission.nextDeadlineMs();
+  if (expiry || deadlineMs === Number.POSITIVE_INFINITY) return;
+  expiry = true;
+  startTimer(
+    () => {
+      expiry = false;
+      admission.expire(nowMs());
+      expireLater();
+    },
+    Math.max(1, deadlineMs - nowMs()),
+  ).unref();
 }
 
 /** Where children of this thread's program find its kernel; starts serving the first time. */
@@ -338,7 +396,10 @@ export function sharePoint(): SharePoint {
   const { createServer } = createRequire(import.meta.url)('node:net') as typeof import('node:net');
   const made = { path: socketPath(), secret: randomBytes(16).toString('hex') };
   const sessions = new Map<string, Session>();
-  const server: Server = createServer({ noDelay: true }, (connection) => serve(connection, made.secret, sessions));
+  const server: Server = createServer({ noDelay: true }, (connection) => {
+    admission.enter(new Serving(connection, made.secret, sessions), nowMs());
+    expireLater();
+  });
   server.listen({ path: made.path, exclusive: true });
   server.unref();
   point = made;
