@@ -5,7 +5,7 @@
  * import { lab } from 'multikernel';
  * await using net = await lab('multikernel.yml');
  * const cut = await net.partition('api', 'db');
- * await net.until(async () => (await net.kernel('api').sockets({ state: 'ESTABLISHED' })).some((s) => s.retransmits > 0));
+ * await net.until(async () => (await net.node('api').sockets({ state: 'ESTABLISHED' })).some((s) => s.retransmits > 0));
  * await cut.heal();
  * ```
  */
@@ -30,7 +30,6 @@ export type {
 export type { CheckOptions, LabOptions, NetworkOptions, NodeOptions } from './lab/config.ts';
 export type { LabConnection } from './lab/connection.ts';
 export type { HttpOptions } from './lab/http-client.ts';
-export { type CaptureRequest, Kernel, type ProgramOptions } from './lab/kernel.ts';
 export {
   attach,
   Lab,
@@ -43,6 +42,7 @@ export {
   type StartOptions,
 } from './lab/lab.ts';
 export { formatProblem, LabFileError, type Position, type Problem } from './lab/lab-file.ts';
+export { type CaptureRequest, LabNode, type ProgramOptions } from './lab/lab-node.ts';
 export type {
   CheckResult,
   CounterBlock,

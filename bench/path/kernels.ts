@@ -4,7 +4,7 @@
  * Thread: the harness's main thread, which is the lab's supervisor. Only the public façade is used.
  */
 
-import type { Kernel, Lab, NetworkOptions } from '#src/index';
+import type { Lab, LabNode, NetworkOptions } from '#src/index';
 import { jsonLine } from '../harness/tools.ts';
 import { type ProgramCall, type ProgramResult, programUrl, type Stage } from './stages.ts';
 
@@ -22,7 +22,7 @@ export class KernelStage implements Stage {
   }
 
   async endpoint(): Promise<{ host: string; port: number }> {
-    const { addresses } = await (await this.lab()).kernel('server').status();
+    const { addresses } = await (await this.lab()).node('server').status();
     const host = addresses[0]?.address;
     if (host === undefined) throw new Error('the kernel has no address');
     return { host, port: PORT };
@@ -36,18 +36,18 @@ export class KernelStage implements Stage {
   ): Promise<ProgramResult> {
     signal.throwIfAborted();
     const net = await this.lab();
-    const kernel = net.kernel(role);
+    const node = net.node(role);
     let why: string | undefined;
     const stop = (reason: string): void => {
       why ??= reason;
       // It may have ended just now.
-      kernel.stop().catch(() => {});
+      node.stop().catch(() => {});
     };
     const timer = setTimeout(() => stop(`no result within ${limitMs / 1000} s`), limitMs);
     const onAbort = (): void => stop('interrupted');
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      const output = await runToReport(net, kernel, programUrl(program), args);
+      const output = await runToReport(net, node, programUrl(program), args);
       if (why !== undefined) throw new Error(`${program}: ${why}`);
       return jsonLine(output);
     } finally {
@@ -80,11 +80,11 @@ export class KernelStage implements Stage {
 }
 
 /** Runs a program on a kernel until it prints its line of JSON, or its thread ends. Throws with its last error. */
-async function runToReport(net: Lab, kernel: Kernel, script: URL, args: readonly string[]): Promise<string> {
-  const logs = net.logs({ nodes: [kernel.name], lines: 0, follow: true });
+async function runToReport(net: Lab, node: LabNode, script: URL, args: readonly string[]): Promise<string> {
+  const logs = net.logs({ nodes: [node.name], lines: 0, follow: true });
   const lines: string[] = [];
   try {
-    await kernel.run(script, { argv: [...args] });
+    await node.run(script, { argv: [...args] });
     for await (const line of logs) {
       if (line.source === 'stdout') lines.push(line.text);
       if (line.source === 'stdout' && line.text.startsWith('{')) return line.text;
@@ -94,8 +94,8 @@ async function runToReport(net: Lab, kernel: Kernel, script: URL, args: readonly
   } finally {
     logs.close();
   }
-  const { exitCode, lastError, phase } = await kernel.status();
-  if (lastError !== null) throw new Error(`${kernel.name}: ${lastError.message.split('\n')[0]}`);
-  if (phase === 'exited' && exitCode !== 0) throw new Error(`${kernel.name}: exit code ${exitCode}`);
+  const { exitCode, lastError, phase } = await node.status();
+  if (lastError !== null) throw new Error(`${node.name}: ${lastError.message.split('\n')[0]}`);
+  if (phase === 'exited' && exitCode !== 0) throw new Error(`${node.name}: exit code ${exitCode}`);
   return lines.join('\n');
 }

@@ -42,7 +42,7 @@ export function captureCommand(): Command {
         const [node, name] = target.split(':') as [string, string?];
         const snapBytes = positive('--snaplen', options.snaplen, 262_144);
         const request = name === undefined ? { snapBytes } : { interface: name, snapBytes };
-        const stream = lab.kernel(node).capture(request);
+        const stream = lab.node(node).capture(request);
         const stop = (): void => stream.close();
         process.once('SIGINT', stop);
         process.once('SIGTERM', stop);

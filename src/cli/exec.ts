@@ -38,10 +38,10 @@ export function toolCommand(tool: Tool): Command {
     .addHelpText('after', `\n${tool.usage.replace(/^usage:/, "The tool's own arguments:")}`)
     .action((args: string[], options: { k?: string; lab?: string }) =>
       withLab(options.lab, async (lab) => {
-        const only = lab.kernels.length === 1 ? lab.kernels[0]?.name : undefined;
+        const only = lab.nodes.length === 1 ? lab.nodes[0]?.name : undefined;
         const node = options.k ?? only;
         if (node === undefined) {
-          const names = lab.kernels.map((kernel) => kernel.name).join(', ');
+          const names = lab.nodes.map((node) => node.name).join(', ');
           throw new CommandFailure(`which kernel? Say -k NODE (${names})`);
         }
         process.exitCode = await runTool(lab, node, tool.name, args);

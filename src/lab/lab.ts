@@ -11,8 +11,8 @@ import { MultikernelError } from '../base/errors.ts';
 import type { LabOptions } from './config.ts';
 import { ControlClient, connectAll } from './control-client.ts';
 import { ControlServer } from './control-server.ts';
-import { Kernel } from './kernel.ts';
 import { checkLab, LabFileError, parseLabFile } from './lab-file.ts';
+import { LabNode } from './lab-node.ts';
 import type {
   CheckResult,
   CounterBlock,
@@ -27,8 +27,8 @@ import { type LabPlan, planLab } from './plan.ts';
 import { StreamIterable } from './stream-iterable.ts';
 import { Supervisor } from './supervisor.ts';
 
-/** A kernel, or its name; or several. */
-export type Nodes = string | Kernel | readonly (string | Kernel)[];
+/** A node, or its name; or several. */
+export type Nodes = string | LabNode | readonly (string | LabNode)[];
 
 export interface PartitionOptions {
   /** Frames vanish ("blackhole", default), or are answered as a firewall does ("reject"). */
@@ -49,7 +49,7 @@ export interface StartOptions {
 }
 
 function names(nodes: Nodes): string[] {
-  const list = typeof nodes === 'string' || nodes instanceof Kernel ? [nodes] : nodes;
+  const list = typeof nodes === 'string' || nodes instanceof LabNode ? [nodes] : nodes;
   return list.map((node) => (typeof node === 'string' ? node : node.name));
 }
 
@@ -77,7 +77,7 @@ export class Partition implements AsyncDisposable {
 export class Lab implements AsyncDisposable {
   readonly name: string;
   /** In the order of the lab file. */
-  readonly kernels: readonly Kernel[];
+  readonly nodes: readonly LabNode[];
   /** Settles when the lab is down, or, for an attached one, when the connection to it ended. */
   readonly ended: Promise<void>;
   readonly #backend: LabBackend;
@@ -87,16 +87,16 @@ export class Lab implements AsyncDisposable {
   constructor(backend: LabBackend, info: LabInfo, ended: Promise<void>, own: boolean) {
     this.#backend = backend;
     this.name = info.name;
-    this.kernels = info.nodes.map((node) => new Kernel(backend, node.name));
+    this.nodes = info.nodes.map((node) => new LabNode(backend, node.name));
     this.ended = ended;
     this.#own = own;
   }
 
   /** Throws ENOENT. */
-  kernel(name: string): Kernel {
-    const kernel = this.kernels.find((candidate) => candidate.name === name);
-    if (kernel !== undefined) return kernel;
-    const known = this.kernels.map((candidate) => candidate.name).join(', ');
+  node(name: string): LabNode {
+    const node = this.nodes.find((candidate) => candidate.name === name);
+    if (node !== undefined) return node;
+    const known = this.nodes.map((candidate) => candidate.name).join(', ');
     throw new MultikernelError('ENOENT', `no node ${name}; there are ${known}`);
   }
 

@@ -13,7 +13,6 @@ import { CutTable } from './cuts.ts';
 import { FigureMeter } from './figures.ts';
 import { LogBook } from './log-book.ts';
 import { LabMemory } from './memory.ts';
-import { LabNode } from './node.ts';
 import type {
   LabBackend,
   LabInfo,
@@ -28,6 +27,7 @@ import type {
 } from './operations.ts';
 import { findScript, hostsFor, type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
 import { nearest } from './suggest.ts';
+import { SupervisedNode } from './supervised-node.ts';
 import { notRunning, type WorkerEvents, type WorkerLink } from './worker-link.ts';
 import { placement, type StartThread, startThread, startWorker } from './worker-start.ts';
 
@@ -50,7 +50,7 @@ export class Supervisor implements LabBackend {
   /** Settles once the lab is down, whoever took it down. */
   readonly ended: Promise<void>;
   readonly #memory: LabMemory;
-  readonly #nodes: Map<string, LabNode>;
+  readonly #nodes: Map<string, SupervisedNode>;
   readonly #workers: Set<WorkerLink> = new Set();
   readonly #cuts: CutTable;
   readonly #stateSinks: Set<StreamSink<NodeStatus>> = new Set();
@@ -72,7 +72,9 @@ export class Supervisor implements LabBackend {
     this.plan = plan;
     this.#startThread = start;
     this.#memory = new LabMemory(plan);
-    this.#nodes = new Map(plan.nodes.map((node) => [node.name, new LabNode(plan, node, (n) => this.#changed(n))]));
+    this.#nodes = new Map(
+      plan.nodes.map((node) => [node.name, new SupervisedNode(plan, node, (n) => this.#changed(n))]),
+    );
     this.#cuts = new CutTable({
       exists: (name) => this.#node(name) !== null,
       addressesOf: (name) => this.#node(name).addresses.map((entry) => entry.address),
@@ -214,7 +216,7 @@ export class Supervisor implements LabBackend {
     },
   };
 
-  #node(name: string): LabNode {
+  #node(name: string): SupervisedNode {
     const node = this.#nodes.get(name);
     if (node !== undefined) return node;
     const names = [...this.#nodes.keys()];
@@ -239,14 +241,14 @@ export class Supervisor implements LabBackend {
 
   // ---- life of nodes -----------------------------------------------------------------------------------------------
 
-  async #startGroup(group: readonly LabNode[]): Promise<void> {
+  async #startGroup(group: readonly SupervisedNode[]): Promise<void> {
     const events: WorkerEvents = {
       listening: (kernel, tcp, udp) => this.#nodes.get(kernel)?.listens(tcp, udp),
       gone: (exitCode, error) => this.#workerGone(worker, group, exitCode, error),
     };
     const worker = startWorker(group, this.plan, this.#memory, events, this.#startThread);
     this.#workers.add(worker);
-    const first = group[0] as LabNode;
+    const first = group[0] as SupervisedNode;
     for (const node of group) node.worker = worker;
     this.logs.read(first.name, 'stdout', worker.thread.stdout);
     this.logs.read(first.name, 'stderr', worker.thread.stderr);
@@ -264,7 +266,7 @@ export class Supervisor implements LabBackend {
     }
   }
 
-  #workerGone(worker: WorkerLink, group: readonly LabNode[], exitCode: number, error: unknown): void {
+  #workerGone(worker: WorkerLink, group: readonly SupervisedNode[], exitCode: number, error: unknown): void {
     this.#workers.delete(worker);
     this.#memory.threadGone(worker.doorbellAt);
     for (const node of group) {
@@ -292,7 +294,7 @@ export class Supervisor implements LabBackend {
     }
   }
 
-  #changed(node: LabNode): void {
+  #changed(node: SupervisedNode): void {
     const status = node.status();
     if (node.phase === 'crashed' || node.phase === 'exited' || node.phase === 'stopped') {
       this.logs.add(node.name, 'state', status.state);
@@ -323,7 +325,7 @@ export class Supervisor implements LabBackend {
     return node.status();
   }
 
-  async #stop(node: LabNode): Promise<NodeStatus> {
+  async #stop(node: SupervisedNode): Promise<NodeStatus> {
     if (node.worker === null) throw notRunning(node.name);
     await this.#unplug(node);
     node.enter('stopped');
@@ -331,7 +333,7 @@ export class Supervisor implements LabBackend {
   }
 
   /** Take a kernel out of its thread, and the thread down when nobody else lives in it. */
-  async #unplug(node: LabNode): Promise<void> {
+  async #unplug(node: SupervisedNode): Promise<void> {
     const worker = node.worker;
     if (worker === null) return;
     node.worker = null;

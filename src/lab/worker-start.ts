@@ -11,8 +11,8 @@ import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads'
 import { MultikernelError } from '../base/errors.ts';
 import type { LabMemory } from './memory.ts';
 import type { WorkerBoot } from './messages.ts';
-import type { LabNode } from './node.ts';
 import { hostsFor, type LabPlan } from './plan.ts';
+import type { SupervisedNode } from './supervised-node.ts';
 import { type WorkerEvents, WorkerLink, type WorkerThread } from './worker-link.ts';
 
 const MIB = 1024 * 1024;
@@ -35,7 +35,7 @@ export const startThread: StartThread = (boot, options) =>
   new Worker(ENTRY, { ...options, workerData: boot, transferList: [boot.port] });
 
 /** Groups of nodes, one per thread. */
-export function placement(nodes: readonly LabNode[]): LabNode[][] {
+export function placement(nodes: readonly SupervisedNode[]): SupervisedNode[][] {
   const alone = nodes.filter((node) => node.program !== null).map((node) => [node]);
   const shared = nodes.filter((node) => node.program === null);
   const threads = Math.min(availableParallelism(), Math.ceil(shared.length / KERNELS_PER_WORKER));
@@ -50,7 +50,7 @@ const LIMIT_FLAGS: Readonly<Record<string, 'maxOldGenerationSizeMb' | 'maxYoungG
 };
 
 /** Options of the thread that runs one program, or kernels alone (`node` null). */
-export function workerOptions(node: LabNode | null): WorkerOptions {
+export function workerOptions(node: SupervisedNode | null): WorkerOptions {
   const options: WorkerOptions = { stdout: true, stderr: true, execArgv: [], name: node?.name ?? 'kernels' };
   if (node === null || node.program === null) return options;
   const limits: NonNullable<WorkerOptions['resourceLimits']> = {};
@@ -71,14 +71,14 @@ export function workerOptions(node: LabNode | null): WorkerOptions {
 
 /** Start the thread of one group. Throws EINVAL when Node refuses the program's flags. */
 export function startWorker(
-  group: readonly LabNode[],
+  group: readonly SupervisedNode[],
   plan: LabPlan,
   memory: LabMemory,
   events: WorkerEvents,
   start: StartThread,
 ): WorkerLink {
   const { port1, port2 } = new MessageChannel();
-  const first = group[0] as LabNode;
+  const first = group[0] as SupervisedNode;
   const program = first.programBoot();
   const name = program === null ? `${first.name} and others` : first.name;
   const boot: WorkerBoot = {

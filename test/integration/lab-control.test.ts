@@ -250,7 +250,7 @@ describe('a client', () => {
     await expect(attach()).rejects.toMatchObject({ code: 'ENOENT', message: 'no lab is up; start one with: mk up' });
     await serve('one');
     const lab = await attach();
-    expect(lab.kernels.map((kernel) => kernel.name)).toEqual(['a', 'b']);
+    expect(lab.nodes.map((kernel) => kernel.name)).toEqual(['a', 'b']);
     await lab.detach();
     await serve('two');
     await expect(attach()).rejects.toMatchObject({

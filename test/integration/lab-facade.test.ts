@@ -59,13 +59,13 @@ describe('lab()', () => {
     });
     await lab[Symbol.asyncDispose]();
     expect(ended).toBe(true);
-    await expect(lab.kernel('a').routes()).rejects.toMatchObject({ code: 'EHOSTDOWN' });
+    await expect(lab.node('a').routes()).rejects.toMatchObject({ code: 'EHOSTDOWN' });
   });
 
   it('runs several at a time, of the same name, when nobody shall find them', async () => {
     const [one, two] = await Promise.all([mk.lab({ nodes: { a: {}, b: {} } }), mk.lab({ nodes: { a: {}, b: {} } })]);
     const reply = async (lab: Facade.Lab): Promise<boolean> => {
-      for await (const event of lab.kernel('a').ping('b', { count: 1 })) if (event.type === 'reply') return true;
+      for await (const event of lab.node('a').ping('b', { count: 1 })) if (event.type === 'reply') return true;
       return false;
     };
     expect(await Promise.all([reply(one), reply(two)])).toEqual([true, true]);
@@ -76,7 +76,7 @@ describe('lab()', () => {
 describe('a kernel', () => {
   it('shows its tables', async () => {
     const { kernel } = (await up({ nodes: { gw: { kind: 'router' }, a: { sysctl: { 'net.inet.ip.ttl': 33 } } } })) && {
-      kernel: (net as Facade.Lab).kernel('a'),
+      kernel: (net as Facade.Lab).node('a'),
     };
     expect((await kernel.interfaces()).map((entry) => entry.name)).toEqual(['lo0', 'eth0']);
     expect((await kernel.routes()).find((route) => route.prefixLength === 0)?.gateway).toBe('10.0.0.1');
@@ -89,13 +89,13 @@ describe('a kernel', () => {
     await expect(
       kernel.addRoute({ destination: '10.7.0.0', prefixLength: 16, gateway: '10.0.0.1', kind: 'unicast' }),
     ).rejects.toMatchObject({ code: 'EEXIST' });
-    expect(() => (net as Facade.Lab).kernel('x')).toThrow('no node x; there are gw, a');
+    expect(() => (net as Facade.Lab).node('x')).toThrow('no node x; there are gw, a');
   });
 
   it('runs programs, one after the other, and is asked over HTTP and TCP', async () => {
     const lab = await up({ name: 'run', nodes: { a: {}, b: {} } });
-    const a = lab.kernel('a');
-    const b = lab.kernel('b');
+    const a = lab.node('a');
+    const b = lab.node('b');
     await expect(b.fetch('http://a/')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     await a.run('hello.js', { cwd: folder });
     await lab.until(async () => (await a.status()).listening.tcp.includes(80));
@@ -116,10 +116,10 @@ describe('a kernel', () => {
 
   it('captures what passes', async () => {
     const lab = await up({ nodes: { a: {}, b: {} } });
-    const capture = lab.kernel('b').capture();
+    const capture = lab.node('b').capture();
     const first = await capture.next();
     expect(first.value).toMatchObject({ type: 'interface', name: 'eth0', mac: '02:6d:6b:00:02:00' });
-    const ping = lab.kernel('a').ping('b', { count: 1 });
+    const ping = lab.node('a').ping('b', { count: 1 });
     for await (const _ of ping);
     const frames: Facade.CapturedFrame[] = [];
     for await (const event of capture) {
@@ -144,7 +144,7 @@ describe('faults', () => {
     const lab = await up({
       nodes: { a: { run: 'node talker.js', depends_on: { b: 'listening:7' } }, b: { run: 'node echo.js' } },
     });
-    const [a, b] = [lab.kernel('a'), lab.kernel('b')];
+    const [a, b] = [lab.node('a'), lab.node('b')];
     const established = async (): Promise<Facade.SocketInfo | undefined> =>
       (await a.sockets({ state: 'ESTABLISHED' }))[0];
     await lab.until(async () => (await established()) !== undefined);
@@ -171,17 +171,17 @@ describe('faults', () => {
        require('net').createServer(() => {}).listen(9)`,
     );
     const lab = await up({ nodes: { a: { run: 'node block.js' }, b: {} } });
-    await lab.until(async () => (await lab.kernel('a').status()).listening.tcp.includes(9));
+    await lab.until(async () => (await lab.node('a').status()).listening.tcp.includes(9));
     writeFileSync(join(folder, 'block'), '');
     await until(() => existsSync(join(folder, 'blocked')));
     const answer = lab
-      .kernel('a')
+      .node('a')
       .interfaces()
       .then(
         () => 'answered',
         (error: Facade.MultikernelError) => error.code,
       );
-    expect((await lab.kernel('a').status()).state).toBe('running, listening :9');
+    expect((await lab.node('a').status()).state).toBe('running, listening :9');
     const blocks = await lab.counters('a');
     expect(blocks.map((block) => block.name)).toEqual(['a', 'a/eth0', 'a/lo0', 'a/program']);
     const figures = await lab.figures({ intervalMs: 100 }).next();
@@ -196,7 +196,7 @@ describe('attach()', () => {
     const lab = await up({ name: 'found', nodes: { a: {}, b: {} } }, { control: true });
     expect(await mk.labs()).toEqual([{ name: 'found', pid: process.pid }]);
     const other = await mk.attach('found');
-    expect((await other.kernel('a').interfaces()).length).toBe(2);
+    expect((await other.node('a').interfaces()).length).toBe(2);
     const partition = await other.partition(['a'], ['b'], { how: 'reject', oneWay: true });
     expect((await lab.info()).cuts).toEqual([partition.info]);
     await other.detach();

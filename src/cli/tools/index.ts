@@ -47,7 +47,7 @@ export async function runTool(lab: Lab, node: string, name: string, args: string
   try {
     return await tool.run(
       {
-        kernel: lab.kernel(node),
+        kernel: lab.node(node),
         lab: await lab.info(),
         out: output,
         json: words.length < args.length,

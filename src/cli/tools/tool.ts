@@ -5,12 +5,12 @@
  * Thread: the command's.
  */
 
-import type { AddressFamily, Kernel, LabInfo } from '../../index.ts';
+import type { AddressFamily, LabInfo, LabNode } from '../../index.ts';
 import { ipv6 } from '../../wire/index.ts';
 import type { Output } from '../output.ts';
 
 export interface ToolContext {
-  kernel: Kernel;
+  kernel: LabNode;
   lab: LabInfo;
   out: Output;
   json: boolean;

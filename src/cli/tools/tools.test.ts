@@ -3,8 +3,8 @@ import { toolRun } from '../../../test/fixtures/tool-context.ts';
 import {
   type Address6Info,
   type InterfaceInfo,
-  type Kernel,
   type LabInfo,
+  type LabNode,
   MultikernelError,
   type NeighborInfo,
   type PingEvent,
@@ -213,8 +213,8 @@ const LAB = {
 } as unknown as LabInfo;
 
 /** Run a tool against a kernel that answers with the tables above; what it printed, said on stderr, returned. */
-async function run(tool: Tool, args: string, kernel: Partial<Kernel> = {}, json = false) {
-  const table: Partial<Kernel> = {
+async function run(tool: Tool, args: string, kernel: Partial<LabNode> = {}, json = false) {
+  const table: Partial<LabNode> = {
     name: 'api',
     interfaces: async () => [LO0, ETH0],
     routes: async (family) => (family === 'inet6' ? ROUTES6 : ROUTES),
@@ -428,13 +428,13 @@ fd00::8                                 02:6d:6b:00:02:01   eth0 permanent R
       { type: 'end', transmitted: 2, received: 1, duplicates: 0, timesMs: [0.5] },
     ];
     const asked: object[] = [];
-    const kernel: Partial<Kernel> = {
+    const kernel: Partial<LabNode> = {
       ping: (host, options) => {
         asked.push({ host, ...options });
         const stream = (async function* () {
           yield* events;
         })();
-        return Object.assign(stream, { close: () => {} }) as unknown as ReturnType<Kernel['ping']>;
+        return Object.assign(stream, { close: () => {} }) as unknown as ReturnType<LabNode['ping']>;
       },
     };
     const text = (host: string): string => `PING6(56=40+8+8 bytes) fd00::a --> fd00::1
@@ -578,14 +578,14 @@ describe('arp', () => {
 });
 
 describe('ping', () => {
-  function answers(...events: PingEvent[]): Partial<Kernel> {
+  function answers(...events: PingEvent[]): Partial<LabNode> {
     const stream = Object.assign(
       (async function* () {
         yield* events;
       })(),
       { close: () => {} },
     );
-    return { ping: () => stream as unknown as ReturnType<Kernel['ping']> };
+    return { ping: () => stream as unknown as ReturnType<LabNode['ping']> };
   }
   const start: PingEvent = { type: 'start', host: 'gw', address: '10.0.1.1', payloadBytes: 56 };
   const reply: PingEvent = {
@@ -690,7 +690,7 @@ destination: default
 });
 
 describe('sysctl', () => {
-  const table: Partial<Kernel> = {
+  const table: Partial<LabNode> = {
     sysctl: async (name) => {
       if (name !== 'net.inet.ip.ttl') throw new MultikernelError('ENOENT', name);
       return [{ name, value: 64 }];

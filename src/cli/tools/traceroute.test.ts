@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toolRun } from '../../../test/fixtures/tool-context.ts';
-import type { Kernel, LabInfo, PingEvent } from '../../index.ts';
+import type { LabInfo, LabNode, PingEvent } from '../../index.ts';
 import type { Tool } from './tool.ts';
 import { traceroute, traceroute6 } from './traceroute.ts';
 
@@ -43,7 +43,7 @@ async function run(tool: Tool, args: string, answers: Record<number, (PingEvent 
     })();
     return Object.assign(stream, { close: () => {} });
   };
-  const { context, said } = toolRun({ name: 'a', ping } as unknown as Kernel, LAB, json);
+  const { context, said } = toolRun({ name: 'a', ping } as unknown as LabNode, LAB, json);
   const code = await tool.run(context, args.split(' '));
   return { ...said, code, asked };
 }

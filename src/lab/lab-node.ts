@@ -1,7 +1,7 @@
 /**
- * One kernel of a lab, seen from outside: what the network tools show, and what can be done to it.
+ * A node of a lab, seen from outside: the tables that network tools show, and the changes that can be made to them.
  *
- * Thread: any that holds a lab. Every call is answered by the kernel itself, except what says otherwise. Errors are
+ * Thread: any that holds a lab. The node's kernel answers each call, unless the call says otherwise. Errors are
  * `MultikernelError`s: ENOENT (no such node), EHOSTDOWN (it does not run), ETIMEDOUT (its program blocks the thread).
  */
 
@@ -51,7 +51,7 @@ const PING_DEFAULTS: Omit<PingOptions, 'host'> = {
 };
 const SNAP_BYTES = 262_144;
 
-export class Kernel {
+export class LabNode {
   readonly name: string;
   readonly #lab: LabBackend;
 

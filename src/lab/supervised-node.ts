@@ -1,5 +1,5 @@
 /**
- * One node of a running lab: its plan, its state, the worker its kernel lives in.
+ * A node of a running lab as the supervisor holds it: its plan, its state, the worker that runs its kernel.
  *
  * Thread: the supervisor's.
  */
@@ -12,7 +12,7 @@ import type { LabPlan, NetworkPlan, NodePlan, ProgramPlan } from './plan.ts';
 import { programError, stateHolds, stateText } from './state.ts';
 import type { WorkerLink } from './worker-link.ts';
 
-export class LabNode {
+export class SupervisedNode {
   readonly plan: NodePlan;
   readonly addresses: NodeAddress[];
   program: ProgramPlan | null;
@@ -24,9 +24,9 @@ export class LabNode {
   lastError: ProgramError | null = null;
   waitingFor: string[] = [];
   sinceMs: number = Date.now();
-  readonly #changed: (node: LabNode) => void;
+  readonly #changed: (node: SupervisedNode) => void;
 
-  constructor(lab: LabPlan, plan: NodePlan, changed: (node: LabNode) => void) {
+  constructor(lab: LabPlan, plan: NodePlan, changed: (node: SupervisedNode) => void) {
     this.plan = plan;
     this.program = plan.program;
     this.env = plan.env;
