@@ -20,10 +20,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // The device contract's META_* and CAP_* words travel with a packet up to the transport that reads them.
   inet: ['mem', 'wire', 'kern', 'net', 'link/device'],
   socket: ['mem', 'inet'],
-  rump: ['mem', 'kern', 'socket', 'host/contract'],
+  sys: ['mem', 'kern', 'net', 'inet', 'socket'],
+  rump: ['mem', 'kern', 'wire', 'sys', 'socket', 'host/contract'],
   mbcf: ['mem', 'kern', 'socket', 'host/contract'],
   lwp: ['mem', 'kern', 'socket', 'host/contract'],
-  kernel: ['mem', 'wire', 'kern', 'link', 'net', 'inet', 'socket', 'rump', 'mbcf', 'lwp', 'host/contract'],
+  kernel: ['mem', 'wire', 'kern', 'link', 'net', 'inet', 'socket', 'sys', 'rump', 'mbcf', 'lwp', 'host/contract'],
   node: ['socket', 'rump', 'host/contract'],
   'host/contract': [],
   'host/node': ['host/contract', 'mem'],

@@ -1,0 +1,47 @@
+/**
+ * A kernel as its clients see it: control requests, streams, system calls. One interface, three ways in: a kernel of this thread
+ * (in-process), of a worker (MessagePort), of another process (URL).
+ *
+ * Thread: the client's. Errors are `MultikernelError`s with the POSIX name of the errno: ECONNRESET after the kernel or the
+ * connection is gone, ETIMEDOUT for a kernel that does not answer, otherwise the answer of the kernel itself.
+ * Read first: sys/control.ts (operations and streams).
+ */
+
+import type { ControlOperation, ControlReply, ControlRequest, ControlStream, ControlStreams } from '../sys/control.ts';
+
+/** Receiver of a stream. Called in order; nothing follows `end`. */
+export interface StreamSink<E> {
+  event(event: E): void;
+  /** null: a regular end. */
+  end(error: Error | null): void;
+  /** Bytes that wait in front of a slow reader; a stream that may drop looks at it. Absent: 0. */
+  readonly queuedBytes?: number;
+}
+
+export interface StreamHandle<I> {
+  send(input: I): void;
+  /** Asks the stream to end; `end` follows. */
+  close(): void;
+}
+
+/** Memory of a caller that system calls copy from and to; addresses are the caller's own. */
+export interface CallMemory {
+  read(address: number, length: number): Uint8Array;
+  write(address: number, bytes: Uint8Array): void;
+}
+
+export interface KernelClient {
+  /** One request, one reply. */
+  control<Op extends ControlOperation>(operation: Op, request: ControlRequest<Op>): Promise<ControlReply<Op>>;
+  /** Opens a stream. A refusal is the stream's `end`. */
+  open<Op extends ControlStream>(
+    stream: Op,
+    request: ControlStreams[Op]['request'],
+    sink: StreamSink<ControlStreams[Op]['event']>,
+  ): StreamHandle<ControlStreams[Op]['input']>;
+  /** One system call: number and integer arguments, pointers into `memory`. Count or -errno. ENOSYS: none of that number. */
+  call(number: number, args: readonly number[], memory: CallMemory): Promise<number>;
+  /** Settles when the kernel or the connection is gone, or after `close`. */
+  readonly closed: Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,385 @@
+/**
+ * Control requests of a kernel: interfaces, addresses, routes, neighbors, sockets, counters, variables, filters.
+ *
+ * Thread: any; types and numbers only. Requests and replies are plain structures of numbers, fit for JSON and for structured
+ * cloning; the only texts are identities (names of interfaces, variables, counters, hosts). Words of addresses are int32 in
+ * network order; flags, states and message types are numbered as in NetBSD. Text is made in tools/.
+ * Read next: control-table.ts (the answers), control-input.ts (checks of untrusted requests), routing-messages.ts (events).
+ */
+
+/** Address family: version number of IP. */
+export type IpFamily = 4 | 6;
+
+/** An IP address. `words`: one int32 for IPv4, four for IPv6. */
+export interface IpAddress {
+  family: IpFamily;
+  words: readonly number[];
+  /** Index of the interface on whose link a link-local address is; 0 for all others. */
+  scopeId: number;
+}
+
+/** Six bytes, in the order of the wire. */
+export type LinkAddress = readonly number[];
+
+/** `LINK_STATE_*`. */
+export const LINK_STATE_UNKNOWN = 0;
+export const LINK_STATE_DOWN = 1;
+export const LINK_STATE_UP = 2;
+
+/** `IN6_IFF_*`, for addresses of both families. */
+export const IN6_IFF_ANYCAST = 0x1;
+export const IN6_IFF_TENTATIVE = 0x2;
+export const IN6_IFF_DUPLICATED = 0x4;
+export const IN6_IFF_DEPRECATED = 0x10;
+export const IN6_IFF_AUTOCONF = 0x40;
+export const IN6_IFF_TEMPORARY = 0x80;
+
+/** Where an address came from. */
+export const ORIGIN_MANUAL = 0;
+export const ORIGIN_LINK_LOCAL = 1;
+export const ORIGIN_AUTOCONF = 2;
+export const ORIGIN_TEMPORARY = 3;
+
+/** `ND_LLINFO_*`, for neighbors of both families. */
+export const ND_LLINFO_INCOMPLETE = 0;
+export const ND_LLINFO_REACHABLE = 1;
+export const ND_LLINFO_STALE = 2;
+export const ND_LLINFO_DELAY = 3;
+export const ND_LLINFO_PROBE = 4;
+
+/** `RTF_*` of neighbors: set by hand, and answered for to others. */
+export const RTF_STATIC = 0x800;
+export const RTF_ANNOUNCE = 0x20000;
+
+/** What a route does with its packets. */
+export const ROUTE_UNICAST = 0;
+export const ROUTE_REJECT = 1;
+export const ROUTE_BLACKHOLE = 2;
+
+/** What a filter does with the packets that it matches. */
+export const FILTER_DROP = 0;
+export const FILTER_REJECT = 1;
+
+export interface AddressRecord {
+  address: IpAddress;
+  prefixLength: number;
+  /** Directed broadcast address, int32; 0: none. */
+  broadcast: number;
+  /** `IN6_IFF_*`. */
+  flags: number;
+  /** `ORIGIN_*`. */
+  origin: number;
+  /** Seconds until it is deprecated, and until it is removed; null: never. */
+  preferredSec: number | null;
+  validSec: number | null;
+}
+
+export interface InterfaceRecord {
+  name: string;
+  /** From 1, as if_index. */
+  index: number;
+  /** Driver, e.g. "vni", "loopback". */
+  kind: string;
+  /** `IFF_*`. */
+  flags: number;
+  mtuBytes: number;
+  /** Null without one (lo0). */
+  linkAddress: LinkAddress | null;
+  /** `LINK_STATE_*`. */
+  linkState: number;
+  /** The driver's reason for a link that it marked down; '' for any other state. */
+  downReason: string;
+  /** Of both families, IPv4 first, each in the order of configuration. */
+  addresses: AddressRecord[];
+  inPackets: number;
+  inBytes: number;
+  inErrors: number;
+  inDrops: number;
+  outPackets: number;
+  outBytes: number;
+  outErrors: number;
+  outDrops: number;
+}
+
+export interface InterfaceName {
+  index: number;
+  name: string;
+}
+
+export interface RouteRecord {
+  destination: IpAddress;
+  prefixLength: number;
+  /** Null: the destination is on the link of interface `linkIndex`, or an own address there. */
+  gateway: IpAddress | null;
+  linkIndex: number;
+  /** Interface that packets leave by. */
+  interfaceIndex: number;
+  /** `RTF_*`. */
+  flags: number;
+  mtuBytes: number;
+  uses: number;
+}
+
+export interface NeighborRecord {
+  address: IpAddress;
+  interfaceIndex: number;
+  /** Null while it is not resolved. */
+  linkAddress: LinkAddress | null;
+  /** `ND_LLINFO_*`. */
+  state: number;
+  /** RTF_STATIC, RTF_ANNOUNCE. */
+  flags: number;
+  /** IPv6 router (RFC 4861). */
+  router: boolean;
+  /** Seconds until the next step of its timer; null: never. */
+  expiresSec: number | null;
+}
+
+export interface SocketRecord {
+  /** IP protocol number: 6, 17. */
+  protocol: number;
+  receiveQueueBytes: number;
+  sendQueueBytes: number;
+  local: IpAddress;
+  localPort: number;
+  /** All words 0 and port 0 without a peer. */
+  peer: IpAddress;
+  peerPort: number;
+  /** `TCPS_*`: 0 CLOSED ... 10 TIME_WAIT; 0 for other protocols. */
+  state: number;
+  retransmits: number;
+  /** Retransmission timeout and smoothed round trip; 0: not known, or no TCP. */
+  rtoUs: number;
+  srttUs: number;
+  cwndBytes: number;
+}
+
+export interface VariableRecord {
+  name: string;
+  value: number;
+  min: number;
+  max: number;
+}
+
+export interface HostRecord {
+  /** Lower case. */
+  name: string;
+  /** Of both families, in the order in which to try them. */
+  addresses: IpAddress[];
+}
+
+/** Changes of an interface; an absent field keeps its value. */
+export interface InterfaceChangeRequest {
+  index: number;
+  /** `IFF_*` to set and to clear; of these IFF_UP can change. */
+  setFlags?: number;
+  clearFlags?: number;
+  mtuBytes?: number;
+  /** Whether IPv6 runs here, where it runs at all (`net.inet6.ip6.enable`). */
+  ipv6?: boolean;
+}
+
+/** With lifetimes an IPv6 address that is there already gets these. An IPv6 address switches IPv6 on for its interface. */
+export interface AddressAddRequest {
+  index: number;
+  address: IpAddress;
+  prefixLength: number;
+  /** IPv6 only, as are the lifetimes. */
+  anycast?: boolean;
+  /** Seconds until it is deprecated, and until it is removed; null or absent: never. */
+  preferredSec?: number | null;
+  validSec?: number | null;
+}
+
+export interface AddressDeleteRequest {
+  index: number;
+  address: IpAddress;
+}
+
+/** Route to put in. Errors as route(4): EEXIST, ENETUNREACH, EINVAL, ENOBUFS. */
+export interface RouteAddRequest {
+  destination: IpAddress;
+  prefixLength: number;
+  /** Null with an interface: the destination is on that link. */
+  gateway: IpAddress | null;
+  /** IPv6: link of the destination, or of a gateway without scope; 0: found by the gateway. */
+  interfaceIndex?: number;
+  /** `ROUTE_*`. */
+  action: number;
+}
+
+/** Route to take out. ENOENT. */
+export interface RouteDeleteRequest {
+  destination: IpAddress;
+  prefixLength: number;
+  /** Null: any. */
+  gateway: IpAddress | null;
+}
+
+/** Static entry: permanent unless `temporary`. */
+export interface NeighborAddRequest {
+  address: IpAddress;
+  linkAddress: LinkAddress;
+  temporary: boolean;
+  published: boolean;
+}
+
+/** Packets from `from`, and frames from `links` (`all`: each; otherwise those with a link-local source), do not get in. */
+export interface FilterAddRequest {
+  id: string;
+  from: IpAddress[];
+  links: { linkAddress: LinkAddress; all: boolean }[];
+  /** `FILTER_*`. */
+  action: number;
+}
+
+type Nothing = Record<never, never>;
+
+/** Requests with one reply. */
+export interface ControlRequests {
+  'interface.list': { request: Nothing; reply: InterfaceRecord[] };
+  /** if_nameindex(3). */
+  'interface.names': { request: Nothing; reply: InterfaceName[] };
+  'interface.change': { request: InterfaceChangeRequest; reply: null };
+  'address.add': { request: AddressAddRequest; reply: null };
+  'address.delete': { request: AddressDeleteRequest; reply: null };
+  'route.list': { request: { family: IpFamily }; reply: RouteRecord[] };
+  'route.add': { request: RouteAddRequest; reply: null };
+  'route.delete': { request: RouteDeleteRequest; reply: null };
+  'neighbor.list': { request: { family: IpFamily }; reply: NeighborRecord[] };
+  'neighbor.add': { request: NeighborAddRequest; reply: null };
+  'neighbor.delete': { request: { address: IpAddress }; reply: null };
+  'socket.list': { request: Nothing; reply: SocketRecord[] };
+  'counter.list': { request: Nothing; reply: Record<string, number> };
+  /** Variables at or below a name, all for ''. ENOENT. */
+  'sysctl.get': { request: { name: string }; reply: VariableRecord[] };
+  /** ENOENT, EPERM (read-only), EINVAL (out of range). */
+  'sysctl.set': { request: { name: string; value: number }; reply: { before: number; after: number } };
+  'filter.add': { request: FilterAddRequest; reply: null };
+  'filter.delete': { request: { id: string }; reply: null };
+  /** The kernel's own name and its table of hosts, as gethostbyname(3) would read it. */
+  'host.list': { request: Nothing; reply: { name: string; hosts: HostRecord[] } };
+}
+
+export type ControlOperation = keyof ControlRequests;
+export type ControlRequest<Op extends ControlOperation> = ControlRequests[Op]['request'];
+export type ControlReply<Op extends ControlOperation> = ControlRequests[Op]['reply'];
+
+// ---- streams -------------------------------------------------------------------------------------------------------
+
+export interface RouteEventsRequest {
+  /** Messages that may wait for a slow reader; more are dropped and counted. Default 256. */
+  queueMessages?: number;
+}
+
+export interface RawRequest {
+  family: IpFamily;
+  /** IP protocol number. */
+  protocol: number;
+}
+
+/** Packets that a raw socket sends and receives, for ping and traceroute. */
+export type RawEvent =
+  /** A whole IP packet, header first. `timeUs`: the kernel's clock at its arrival. */
+  | { type: 'packet'; timeUs: number; from: IpAddress; bytes: Uint8Array }
+  /** Result of input `id`: the kernel's clock at its sending; `errno` 0 or -errno; own address towards the destination, if known. */
+  | { type: 'sent'; id: number; timeUs: number; errno: number; source: IpAddress | null };
+
+export interface RawInput {
+  id: number;
+  to: IpAddress;
+  /** TTL or hop limit, 1 to 255. */
+  hops: number;
+  /** Without IP header. The kernel fills in the checksum of ICMPv6. */
+  bytes: Uint8Array;
+}
+
+export interface CaptureRequest {
+  /** Name of an interface; '': the first that is not lo0. */
+  interface: string;
+  /** Bytes kept of each frame; 0: all. */
+  snapBytes: number;
+}
+
+export interface CaptureFrame {
+  /** Since 1970. */
+  timeSec: number;
+  timeNs: number;
+  outgoing: boolean;
+  /** Length on the wire, Ethernet header included. */
+  lengthBytes: number;
+  /** The first `snapBytes`; a copy. */
+  bytes: Uint8Array;
+}
+
+export type CaptureEvent =
+  | { type: 'interface'; name: string; linkAddress: LinkAddress | null; snapBytes: number }
+  | { type: 'frames'; frames: CaptureFrame[]; droppedFrames: number };
+
+/** TCP connection for a program outside of the kernel. */
+export interface ConnectionRequest {
+  address: IpAddress;
+  port: number;
+}
+
+export type ConnectionEvent =
+  | { type: 'connected'; local: IpAddress; localPort: number }
+  /** At most `CONNECTION_WINDOW_BYTES` in events without credit. */
+  | { type: 'data'; bytes: Uint8Array }
+  /** The peer sent FIN. */
+  | { type: 'end' }
+  /** The socket took the bytes of one `write`. */
+  | { type: 'written' };
+
+export type ConnectionInput =
+  | { type: 'write'; bytes: Uint8Array }
+  /** Half-close. */
+  | { type: 'end' }
+  /** So many bytes of `data` events are consumed. */
+  | { type: 'credit'; bytes: number };
+
+export const CONNECTION_WINDOW_BYTES = 65_536;
+
+/** Streams: a request opens one, events come until it ends; some take input. */
+export interface ControlStreams {
+  routeEvents: { request: RouteEventsRequest; event: RouteMessages; input: never };
+  raw: { request: RawRequest; event: RawEvent; input: RawInput };
+  capture: { request: CaptureRequest; event: CaptureEvent; input: never };
+  connection: { request: ConnectionRequest; event: ConnectionEvent; input: ConnectionInput };
+}
+
+export type ControlStream = keyof ControlStreams;
+
+// ---- routing messages ----------------------------------------------------------------------------------------------
+
+/** `RTM_*`. */
+export const RTM_ADD = 0x1;
+export const RTM_DELETE = 0x2;
+export const RTM_CHANGE = 0x3;
+export const RTM_REDIRECT = 0x6;
+export const RTM_MISS = 0x7;
+export const RTM_IFANNOUNCE = 0x10;
+export const RTM_IFINFO = 0x14;
+export const RTM_NEWADDR = 0x16;
+export const RTM_DELADDR = 0x17;
+
+/** `IFAN_*` of RTM_IFANNOUNCE. */
+export const IFAN_ARRIVAL = 0;
+export const IFAN_DEPARTURE = 1;
+
+/** One change of the kernel's tables. Read first: route(4). */
+export type RouteMessage =
+  | { type: typeof RTM_ADD | typeof RTM_DELETE | typeof RTM_CHANGE; route: RouteRecord }
+  | { type: typeof RTM_REDIRECT; destination: IpAddress; gateway: IpAddress; interfaceIndex: number }
+  /** No route to that destination. */
+  | { type: typeof RTM_MISS; destination: IpAddress }
+  | { type: typeof RTM_NEWADDR | typeof RTM_DELADDR; interfaceIndex: number; address: IpAddress; prefixLength: number }
+  | { type: typeof RTM_IFINFO; interfaceIndex: number; flags: number; mtuBytes: number; linkState: number }
+  /** `what`: `IFAN_*`. */
+  | { type: typeof RTM_IFANNOUNCE; interfaceIndex: number; name: string; what: number };
+
+/** Messages in their order, and how many were dropped before them. */
+export interface RouteMessages {
+  dropped: number;
+  messages: RouteMessage[];
+}
