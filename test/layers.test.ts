@@ -49,7 +49,7 @@ const DATA_PATH: readonly RegExp[] = [
   /^link\/(vni|loopback)\.ts$/,
   /^net\/ethernet\.ts$/,
   /^inet\/(ip\/output|ip4\/(input|forward)|ip6\/(input|forward))\.ts$/,
-  /^inet\/tcp\/(input|output|segment)\.ts$/,
+  /^inet\/tcp\/(input|send\/(output|segment-writer))\.ts$/,
 ];
 
 const LINES_MAX = 700;

@@ -13,9 +13,9 @@ import {
   RECOVERY_TIMEOUT,
   STATE_NAMES,
   TIMER_PERSIST,
-} from '../inet/tcp/connection.ts';
+} from '../inet/tcp/connection/connection.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
-import { KIND_CONNECTION, KIND_MASK, KIND_SYN, KIND_TIME_WAIT } from '../inet/tcp/tables.ts';
+import { KIND_CONNECTION, KIND_MASK, KIND_SYN, KIND_TIME_WAIT } from '../inet/tcp/tables/tables.ts';
 import type { Flow } from './flow.ts';
 
 /** Linux's word for "no threshold yet", and what stands for it here, bytes. */

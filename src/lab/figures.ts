@@ -21,7 +21,7 @@ type Values = Readonly<Record<string, number>>;
 
 const NONE: Values = {};
 
-/** Counters of the kernel's block (inet/tcp/counters.ts). */
+/** Counters of the kernel's block (inet/tcp/shared/counters.ts). */
 const CONNECTIONS_OPEN = 'tcp-connections-open';
 const RETRANSMITS = ['tcp-data-packets-retransmitted', 'tcp-syn-acks-retransmitted'];
 

@@ -15,11 +15,11 @@ import {
   type ConnectionOwner,
   type PortUse,
   STATE_NAMES,
-} from '../inet/tcp/connection.ts';
+} from '../inet/tcp/connection/connection.ts';
+import { urgentBytes } from '../inet/tcp/connection/urgent.ts';
 import type { Listener, ListenerOwner } from '../inet/tcp/listen.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import { startKeepAlive } from '../inet/tcp/timers.ts';
-import { urgentBytes } from '../inet/tcp/urgent.ts';
 import * as user from '../inet/tcp/user.ts';
 import type { EventTarget, SocketContext } from './events.ts';
 import { refusedFamily } from './family.ts';

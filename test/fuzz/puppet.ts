@@ -4,7 +4,7 @@
  */
 
 import { isIp6 } from '../../src/inet/ip/address-interner.ts';
-import type { Connection } from '../../src/inet/tcp/connection.ts';
+import type { Connection } from '../../src/inet/tcp/connection/connection.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, FrameWriter, get16, get32, repair, set16 } from './bytes.ts';
 import * as cast from './cast.ts';

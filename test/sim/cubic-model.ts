@@ -2,7 +2,7 @@
  * What CUBIC's window should be at a loss rate: by the formula of RFC 9438, which puts the losses at equal distances, and by
  * the RFC's equations run through random losses, which are what a link has.
  *
- * Written apart from src/inet/tcp/congestion, so that the two check each other: windows are segments, times seconds.
+ * Written apart from src/inet/tcp/connection/congestion, so that the two check each other: windows are segments, times seconds.
  */
 
 import { randomUnit, SeededRng } from '../../src/base/rng.ts';

@@ -5,7 +5,7 @@
  * so that congestion control alone governs; acknowledgements are not lost.
  */
 
-import type { Connection, PortUse } from '../../src/inet/tcp/connection.ts';
+import type { Connection, PortUse } from '../../src/inet/tcp/connection/connection.ts';
 import type { Listener } from '../../src/inet/tcp/listen.ts';
 import * as user from '../../src/inet/tcp/user.ts';
 import { PERFECT, Wire } from '../fixtures/tcp-wire.ts';

@@ -7,7 +7,7 @@
 import { Errno, errnoName } from '../../src/base/errors.ts';
 import { type Rng, randomBelow, randomUnit, SeededRng } from '../../src/base/rng.ts';
 import { abortConnection, closeConnection, shutdownWrite } from '../../src/inet/tcp/close.ts';
-import type { Connection, PortUse } from '../../src/inet/tcp/connection.ts';
+import type { Connection, PortUse } from '../../src/inet/tcp/connection/connection.ts';
 import type { Listener } from '../../src/inet/tcp/listen.ts';
 import { startKeepAlive } from '../../src/inet/tcp/timers.ts';
 import * as user from '../../src/inet/tcp/user.ts';

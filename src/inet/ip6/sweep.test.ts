@@ -7,7 +7,7 @@ import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
 import { be16, be32, hex, join } from '../../../test/fixtures/packets.ts';
 import { packet6, sum6, udp6 } from '../../../test/fixtures/packets6.ts';
 import { RTF_GATEWAY } from '../../net/route-table.ts';
-import type { Connection } from '../tcp/connection.ts';
+import type { Connection } from '../tcp/connection/connection.ts';
 import type { Listener } from '../tcp/listen.ts';
 import { TcpStack } from '../tcp/stack.ts';
 import { acceptFrom, bindPort, connectTo, listenOn } from '../tcp/user.ts';

@@ -7,7 +7,7 @@ import { icmp6, type Packet6, packet6, sum6 } from '../../../test/fixtures/packe
 import { Errno } from '../../base/errors.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../link/device.ts';
 import { RTF_GATEWAY } from '../../net/route-table.ts';
-import type { Connection } from '../tcp/connection.ts';
+import type { Connection } from '../tcp/connection/connection.ts';
 import type { Listener } from '../tcp/listen.ts';
 import { TcpStack } from '../tcp/stack.ts';
 import { bindPort, connectTo, listenOn, send } from '../tcp/user.ts';

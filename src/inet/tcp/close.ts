@@ -19,10 +19,10 @@ import {
   SYN_RECEIVED,
   SYN_SENT,
   TIME_WAIT,
-} from './connection.ts';
-import { sendAck, sendReset } from './control-segments.ts';
-import { dropConnection } from './errors.ts';
-import type { Segment } from './options.ts';
+} from './connection/connection.ts';
+import { dropConnection } from './icmp.ts';
+import { sendAck, sendReset } from './send/control-segments.ts';
+import type { Segment } from './shared/options.ts';
 import { stopTimers } from './timers.ts';
 
 /** Eighth: the FIN bit, of this segment or of one that had arrived out of order. */

@@ -8,16 +8,16 @@
 import { Errno } from '../../base/errors.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
 import type { Path } from '../ip/transport.ts';
+import { receiveData } from './arrive/data.ts';
 import { onPeerFin } from './close.ts';
-import { type Connection, SYN_RECEIVED, SYN_SENT } from './connection.ts';
-import { receiveData } from './data.ts';
-import { agreesEcn } from './ecn.ts';
-import { dropConnection } from './errors.ts';
+import { type Connection, SYN_RECEIVED, SYN_SENT } from './connection/connection.ts';
+import { agreesEcn } from './connection/ecn.ts';
+import { receiveUrgent } from './connection/urgent.ts';
+import { dropConnection } from './icmp.ts';
 import { establish } from './input.ts';
-import { peerMssOf, type Segment, synWindow } from './options.ts';
-import { output, refreshMss } from './output.ts';
+import { output, refreshMss } from './send/output.ts';
+import { peerMssOf, type Segment, synWindow } from './shared/options.ts';
 import { stopRetransmit } from './timers.ts';
-import { receiveUrgent } from './urgent.ts';
 
 /**
  * Start the handshake of a connection whose four numbers and path are set. `iss` is given when the connection takes the

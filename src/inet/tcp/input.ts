@@ -12,8 +12,9 @@ import { Errno } from '../../base/errors.ts';
 import { META_CHECKSUM_KNOWN } from '../../link/device.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG } from '../../wire/tcp.ts';
 import type { InPacket } from '../ip/transport.ts';
-import { acknowledge, processAck } from './ack.ts';
-import { answerUnacceptable, challengeAck } from './challenge.ts';
+import { acknowledge, processAck } from './arrive/ack.ts';
+import { answerUnacceptable, challengeAck } from './arrive/challenge.ts';
+import { receiveData, scheduleAck } from './arrive/data.ts';
 import { enterTimeWait, onPeerFin } from './close.ts';
 import {
   CLOSE_WAIT,
@@ -27,15 +28,14 @@ import {
   RECOVERY_NONE,
   SYN_RECEIVED,
   TIMER_PERSIST,
-} from './connection.ts';
-import { sendReset } from './control-segments.ts';
-import { receiveData, scheduleAck } from './data.ts';
-import { ecnMarked, onEcnEcho, receiveEcn } from './ecn.ts';
-import { dropConnection } from './errors.ts';
-import { type Segment, TIMESTAMPS_WORD } from './options.ts';
-import { onAdvance } from './recovery.ts';
+} from './connection/connection.ts';
+import { ecnMarked, onEcnEcho, receiveEcn } from './connection/ecn.ts';
+import { receiveUrgent } from './connection/urgent.ts';
+import { dropConnection } from './icmp.ts';
+import { onAdvance } from './recovery/recovery.ts';
+import { sendReset } from './send/control-segments.ts';
+import { type Segment, TIMESTAMPS_WORD } from './shared/options.ts';
 import { startKeepAlive } from './timers.ts';
-import { receiveUrgent } from './urgent.ts';
 
 /** RFC 7323 section 5.5: an older TS.Recent is no longer compared. */
 const TS_RECENT_MAX_US = 24 * 86_400 * 1_000_000;

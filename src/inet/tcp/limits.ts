@@ -5,9 +5,9 @@
  */
 
 import type { Limits } from '../../kern/limits.ts';
-import type { Connection } from './connection.ts';
+import type { Connection } from './connection/connection.ts';
 import type { TcpStack } from './stack.ts';
-import type { TcpTables } from './tables.ts';
+import type { TcpTables } from './tables/tables.ts';
 
 export function declareTcpLimits(stack: TcpStack, limits: Limits): void {
   const { settings, tables } = stack;

@@ -9,11 +9,11 @@
  */
 
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
-import { maySynAck } from './challenge.ts';
-import type { Connection, ConnectionOptions, PortUse } from './connection.ts';
-import { CookieOptions } from './cookies.ts';
-import { asksEcn } from './ecn.ts';
-import { peerMssOf, type Segment, scaleFor } from './options.ts';
+import { maySynAck } from './arrive/challenge.ts';
+import type { Connection, ConnectionOptions, PortUse } from './connection/connection.ts';
+import { asksEcn } from './connection/ecn.ts';
+import { CookieOptions } from './shared/cookies.ts';
+import { peerMssOf, type Segment, scaleFor } from './shared/options.ts';
 import type { TcpStack } from './stack.ts';
 import { armSynAck, promote, removeSynEntry, SynEntry, sendSynAck } from './syn-queue.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type HandshakeOptions, Transcript } from '../../../test/fixtures/tcp-transcript.ts';
-import { noteRecoveryEnd } from './rack.ts';
+import { noteRecoveryEnd } from './recovery/rack.ts';
 
 const MSS = 1460;
 const at = (segment: number): number => 1 + MSS * segment;

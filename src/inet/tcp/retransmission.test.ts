@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CLASSIC, Transcript } from '../../../test/fixtures/tcp-transcript.ts';
 import { Errno } from '../../base/errors.ts';
-import { RttEstimator } from './rtt.ts';
+import { RttEstimator } from './connection/rtt.ts';
 
 describe('retransmission timer (RFC 6298)', () => {
   it('starts with the round trip, doubles, and gives up after R2 with ETIMEDOUT', () => {

@@ -4,8 +4,8 @@
  * Thread: the one that runs the kernel.
  */
 
-import { CLOSED, type Connection, STATE_NAMES } from './connection.ts';
-import type { TcpTables } from './tables.ts';
+import { CLOSED, type Connection, STATE_NAMES } from './connection/connection.ts';
+import type { TcpTables } from './tables/tables.ts';
 import type { TimeWaitTable } from './time-wait.ts';
 
 /** One line of `netstat -an` for TCP; addresses are int32. */

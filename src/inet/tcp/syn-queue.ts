@@ -8,13 +8,13 @@
 import { Callout } from '../../kern/callout.ts';
 import { FLAG_ACK, FLAG_ECE, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
 import type { Path } from '../ip/transport.ts';
-import { mayChallenge, maySynAck } from './challenge.ts';
-import { Connection } from './connection.ts';
+import { mayChallenge, maySynAck } from './arrive/challenge.ts';
+import { Connection } from './connection/connection.ts';
 import { establish, segmentArrives } from './input.ts';
 import type { Listener } from './listen.ts';
-import { type Segment, synWindow } from './options.ts';
-import { refreshMss } from './output.ts';
-import { sendBare } from './segment.ts';
+import { refreshMss } from './send/output.ts';
+import { sendBare } from './send/segment-writer.ts';
+import { type Segment, synWindow } from './shared/options.ts';
 import type { TcpStack } from './stack.ts';
 
 export class SynEntry {

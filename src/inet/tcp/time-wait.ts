@@ -8,10 +8,10 @@
 
 import { Callout } from '../../kern/callout.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
-import { mayChallenge } from './challenge.ts';
-import type { Connection, PortUse } from './connection.ts';
-import type { Segment } from './options.ts';
-import { sendBare } from './segment.ts';
+import { mayChallenge } from './arrive/challenge.ts';
+import type { Connection, PortUse } from './connection/connection.ts';
+import { sendBare } from './send/segment-writer.ts';
+import type { Segment } from './shared/options.ts';
 import type { TcpStack } from './stack.ts';
 
 const MIN_ENTRIES = 64;

@@ -17,14 +17,14 @@ import {
   SYN_SENT,
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
-} from './connection.ts';
-import { sendAck, sendKeepAlive, sendReset, sendSyn } from './control-segments.ts';
-import { dropConnection } from './errors.ts';
-import { onMtuTimeout } from './mtu-search.ts';
-import { sendForced, sendProbe } from './output.ts';
-import { probeInstead } from './rack.ts';
-import { retransmit } from './retransmit.ts';
-import { beginFrto, beginUndo } from './undo.ts';
+} from './connection/connection.ts';
+import { onMtuTimeout } from './connection/mtu-search.ts';
+import { dropConnection } from './icmp.ts';
+import { probeInstead } from './recovery/rack.ts';
+import { beginFrto, beginUndo } from './recovery/undo.ts';
+import { sendAck, sendKeepAlive, sendReset, sendSyn } from './send/control-segments.ts';
+import { sendForced, sendProbe } from './send/output.ts';
+import { retransmit } from './send/retransmit.ts';
 
 const US_PER_MS = 1000;
 /** RFC 9293 3.8.6.1 leaves the bounds open; BSD's five seconds at least would make a stalled window slow to reopen. */

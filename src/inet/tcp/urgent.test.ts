@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Transcript } from '../../../test/fixtures/tcp-transcript.ts';
-import { urgentBytes } from './urgent.ts';
+import { urgentBytes } from './connection/urgent.ts';
 
 describe('sending urgent data (RFC 9293 3.8.5, RFC 6093)', () => {
   it('points at the byte after the last urgent one', () => {

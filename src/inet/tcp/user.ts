@@ -20,14 +20,14 @@ import {
   type PortUse,
   SYN_RECEIVED,
   SYN_SENT,
-} from './connection.ts';
-import { packPorts } from './demux.ts';
+} from './connection/connection.ts';
+import { markUrgent, tellUrgent } from './connection/urgent.ts';
 import { Listener, type ListenerOwner } from './listen.ts';
-import { canSend } from './output.ts';
-import { windowGain } from './segment.ts';
+import { canSend } from './send/output.ts';
+import { windowGain } from './send/segment-writer.ts';
 import type { TcpStack } from './stack.ts';
 import { removeSynEntry } from './syn-queue.ts';
-import { markUrgent, tellUrgent } from './urgent.ts';
+import { packPorts } from './tables/demux.ts';
 
 /** As Linux's smallest. */
 export const MIN_BUFFER_BYTES = 2048;

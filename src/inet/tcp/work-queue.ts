@@ -6,8 +6,8 @@
 
 import { Callout, type CalloutTable } from '../../kern/callout.ts';
 import type { IpService } from '../ip/transport.ts';
-import { CLOSED, type Connection } from './connection.ts';
-import { output } from './output.ts';
+import { CLOSED, type Connection } from './connection/connection.ts';
+import { output } from './send/output.ts';
 
 /** Rings unused for this long give their memory back. */
 const RECLAIM_US = 2_000_000;

@@ -1,0 +1,118 @@
+/**
+ * Segment text: data to its place in the receive buffer, and when to acknowledge it.
+ *
+ * Thread: the one that runs the kernel. Out-of-order data is written where it belongs and acknowledged at once, so that
+ * the sender can count duplicates; in-order data is acknowledged every second full segment, or for a whole poll batch
+ * together (as a host with receive offload does), or after a delay.
+ * Read first: RFC 9293 3.10.7.4 (seventh), RFC 5681 section 4.2, RFC 1122 4.2.3.2.
+ */
+
+import { type Connection, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from '../connection/connection.ts';
+import { refuseData } from '../input.ts';
+import { sendAck } from '../send/control-segments.ts';
+import type { Segment } from '../shared/options.ts';
+
+const US_PER_MS = 1000;
+
+/** The segment's data, checksum verified, trimmed to the window, `seq` not before RCV.NXT. */
+export function receiveData(c: Connection, segment: Segment, nowUs: number): void {
+  if (segment.dataBytes === 0) return;
+  const { stack } = c;
+  if (c.state !== ESTABLISHED && c.state !== FIN_WAIT_1 && c.state !== FIN_WAIT_2) {
+    // RFC 9293 3.10.7.4, seventh: it has sent its FIN, so the text is ignored.
+    stack.counters.add(stack.count.packetsAfterClose, 1);
+    return;
+  }
+  if (c.readClosed) {
+    stack.counters.add(stack.count.packetsAfterClose, 1);
+    refuseData(c);
+    return;
+  }
+  if (!makeRoom(c, segment)) return;
+  if (!c.holding) stack.work.holdRings(c, nowUs);
+  if (segment.seq === c.rcvNxt) receiveInOrder(c, segment, nowUs);
+  else receiveOutOfOrder(c, segment, nowUs);
+}
+
+/** Memory for the segment, or for as much of it as there is: the window follows what the heap can give. */
+function makeRoom(c: Connection, segment: Segment): boolean {
+  const { receiveBuffer, reassembly, stack } = c;
+  const held = reassembly.count > 0 ? reassembly.endSeq : c.rcvNxt;
+  if (receiveBuffer.ensure((segment.seq + segment.dataBytes) | 0, held)) return true;
+  stack.counters.add(stack.count.droppedNoMemory, 1);
+  const { capacity } = receiveBuffer.ring;
+  if (receiveBuffer.limitBytes > capacity && capacity > 0) receiveBuffer.limitBytes = capacity;
+  const room = (receiveBuffer.readSeq + capacity - segment.seq) | 0;
+  if (room <= 0) return false;
+  segment.dataBytes = room;
+  segment.flags &= ~1;
+  return true;
+}
+
+function receiveInOrder(c: Connection, segment: Segment, nowUs: number): void {
+  const { receiveBuffer, reassembly, stack } = c;
+  const length = segment.dataBytes;
+  receiveBuffer.ring.write(segment.seq, segment.dataAt, length);
+  stack.counters.add(stack.count.dataPacketsInSequence, 1);
+  stack.counters.add(stack.count.dataBytesInSequence, length);
+  const end = (segment.seq + length) | 0;
+  const hadGap = reassembly.count > 0;
+  const inOrder = hadGap ? reassembly.advance(end) : end;
+  c.bytesReceived += (inOrder - c.rcvNxt) | 0;
+  c.rcvNxt = inOrder;
+  if (segment.timestamps) receiveBuffer.noteEcho(stack.tsNow(nowUs), c.tsOffset, segment.tsEcho);
+  scheduleAck(c, segment.segmentBytes, nowUs);
+  // RFC 5681 section 4.2: a segment that fills a gap is acknowledged at once.
+  if (hadGap) {
+    c.ackNow = true;
+    stack.work.enqueue(c);
+  }
+  if (c.owner !== null) c.owner.onReadable();
+}
+
+function receiveOutOfOrder(c: Connection, segment: Segment, nowUs: number): void {
+  const { receiveBuffer, reassembly, stack } = c;
+  const { seq, dataBytes: length } = segment;
+  const end = (seq + length) | 0;
+  if (reassembly.covers(seq, end)) {
+    // The range it lies in is reported next to it (RFC 2883 section 4, rule 3).
+    reassembly.add(seq, end, stack.settings.reassemblyMax.value);
+    stack.counters.add(stack.count.duplicatePackets, 1);
+    stack.counters.add(stack.count.duplicateBytes, length);
+    if (c.sackOk && stack.settings.dsack.value === 1) {
+      c.dsackStart = seq;
+      c.dsackEnd = end;
+    }
+  } else {
+    receiveBuffer.ring.write(seq, segment.dataAt, length);
+    if (!reassembly.add(seq, end, stack.settings.reassemblyMax.value)) {
+      stack.counters.add(stack.count.droppedManyPieces, 1);
+      return;
+    }
+    stack.counters.add(stack.count.outOfOrderPackets, 1);
+    stack.counters.add(stack.count.outOfOrderBytes, length);
+  }
+  // One ACK for each: the sender counts them (RFC 5681 section 4.2).
+  sendAck(c, nowUs);
+}
+
+/** In-order data arrived in segments of `segmentBytes`: acknowledge now, with this batch, or later. */
+export function scheduleAck(c: Connection, segmentBytes: number, nowUs: number): void {
+  const { stack } = c;
+  const { settings } = stack;
+  // Once for each batch, whose segments all have the same time.
+  if (nowUs !== c.lastDataReceivedUs) {
+    if (c.lastDataReceivedUs >= 0 && nowUs - c.lastDataReceivedUs > c.rtt.rtoUs) c.quickAcks = settings.quickAcks.value;
+    c.lastDataReceivedUs = nowUs;
+  }
+  if (segmentBytes > c.rcvMss) c.rcvMss = segmentBytes;
+  c.receiveBuffer.probeRtt(c.rcvNxt, c.rcvAdv, nowUs);
+  const owed = (c.rcvNxt - c.lastAckSent) | 0;
+  if (owed > c.rcvMss || (c.quickAcks > 0 && !c.interactive)) {
+    c.ackNow = true;
+    if (owed >= settings.ackBatchSegments.value * c.rcvMss) sendAck(c, nowUs);
+    else stack.work.enqueue(c);
+  } else if (!c.ackTimer.pending) {
+    stack.callouts.schedule(c.ackTimer, nowUs + settings.delayedAckMs.value * US_PER_MS);
+  }
+}

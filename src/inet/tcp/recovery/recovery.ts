@@ -1,0 +1,262 @@
+/**
+ * Loss detection and recovery: duplicate ACKs, SACK, fast retransmit and fast recovery, return from a timeout.
+ *
+ * Thread: the one that runs the kernel. With SACK this is RFC 6675; without it, NewReno written in the same terms: what
+ * RFC 6582 does by inflating the window, is done here by counting the segments that duplicate ACKs report as no longer in
+ * flight (`renoSackedBytes`), so that one rule, cwnd against pipe, governs sending. How fast the window comes down in a
+ * recovery is RFC 6937's (PRR). RACK (rack.ts) finds losses by time instead of counting, undo.ts takes back mistakes.
+ * Read first: RFC 5681 section 3.2, RFC 6582, RFC 6675, RFC 6937.
+ */
+
+import { BURST_LIMIT_SEGMENTS, HyStart } from '../connection/congestion/hystart.ts';
+import { SSTHRESH_INITIAL } from '../connection/congestion/newreno.ts';
+import { type Connection, RECOVERY_FAST, RECOVERY_NONE, RECOVERY_TIMEOUT } from '../connection/connection.ts';
+import { probeLost } from '../connection/mtu-search.ts';
+import type { Segment } from '../shared/options.ts';
+import { noteDuplicateSegment, noteRecoveryEnd, rackDetect } from './rack.ts';
+import { beginUndo, frtoAnswer, noteDuplicateReport } from './undo.ts';
+
+const DUP_THRESHOLD = 3;
+
+/** Enter the segment's SACK blocks in the scoreboard. Returns the bytes newly reported. */
+export function receiveSacks(c: Connection, segment: Segment, nowUs: number, echoUs: number): number {
+  const { scoreboard, stack } = c;
+  let news = 0;
+  stack.counters.add(stack.count.sackBlocksReceived, segment.sackCount);
+  for (let b = 0; b < segment.sackCount; b++) {
+    const start = segment.sackStart[b] as number;
+    const end = segment.sackEnd[b] as number;
+    if (((end - start) | 0) <= 0 || ((end - c.sndNxt) | 0) > 0) continue;
+    // Below the cumulative ACK: a report of a duplicate (RFC 2883), not of a gap.
+    if (((start - segment.ack) | 0) < 0 || ((start - c.sndUna) | 0) < 0) {
+      stack.counters.add(stack.count.dsackReceived, 1);
+      noteDuplicateSegment(c);
+      noteDuplicateReport(c, start);
+      continue;
+    }
+    news += scoreboard.sack(start, end, nowUs, echoUs, c.rtt.minRttUs);
+  }
+  return news;
+}
+
+/** SND.UNA moved by `ackedBytes`; `flightBytes` were outstanding before. */
+export function onAdvance(c: Connection, ackedBytes: number, flightBytes: number, nowUs: number): void {
+  const { congestion } = c;
+  if (c.recovery === RECOVERY_NONE) {
+    c.dupAcks = 0;
+    c.renoSackedBytes = 0;
+    const { cwnd, ssthresh } = congestion;
+    // A window that was not used has proved nothing (RFC 9438 section 5.8; in slow start as Linux judges it).
+    // Nor does one grow for an echo of a mark (RFC 3168 section 6.1.2), or while the marked window is acknowledged.
+    if (c.ecn.reduced || c.ecn.echoed) return;
+    if (c.windowLimited || (cwnd < ssthresh && cwnd < 2 * flightBytes)) grow(c, ackedBytes, nowUs);
+    return;
+  }
+  const whole = ((c.sndUna - c.recoveryPoint) | 0) >= 0;
+  if (c.recovery === RECOVERY_TIMEOUT) {
+    c.dupAcks = 0;
+    if (whole) endRecovery(c);
+    grow(c, ackedBytes, nowUs);
+    return;
+  }
+  if (whole) {
+    endRecovery(c);
+    return;
+  }
+  if (!c.sackOk) {
+    // Partial acknowledgement: the next hole is lost too; what was acknowledged had been counted by duplicates, except
+    // the retransmission itself.
+    c.renoSackedBytes = Math.max(0, c.renoSackedBytes - Math.max(0, ackedBytes - c.mss));
+    c.scoreboard.markHeadLost();
+    c.retransmitDue = true;
+  }
+}
+
+function grow(c: Connection, ackedBytes: number, nowUs: number): void {
+  if (c.congestion.cwnd < c.congestion.ssthresh) {
+    ackedBytes = slowStartBytes(c, ackedBytes);
+    if (ackedBytes <= 0) return;
+  } else if (c.stack.settings.byteCounting.value === 0) {
+    ackedBytes = Math.min(ackedBytes, c.mss);
+  }
+  c.congestion.onAck(ackedBytes, c.mss, c.rtt.srttUs, nowUs);
+}
+
+/** By how much slow start may grow for `ackedBytes` acknowledged: RFC 3465 section 2.2, RFC 9406. */
+function slowStartBytes(c: Connection, ackedBytes: number): number {
+  const { congestion, stack, rtt } = c;
+  const { byteCounting, byteCountingAggressive, hystart, pacingMinRttUs } = stack.settings;
+  if (byteCounting.value === 0) ackedBytes = Math.min(ackedBytes, c.mss);
+  else if (byteCountingAggressive.value < 2)
+    ackedBytes = Math.min(ackedBytes, (1 + byteCountingAggressive.value) * c.mss);
+  // In memory a round trip tells who was running, not how long a queue is.
+  if (rtt.minRttUs < pacingMinRttUs.value || congestion.ssthresh < SSTHRESH_INITIAL || hystart.value === 0)
+    return ackedBytes;
+  c.hystart ??= new HyStart(c.sndNxt);
+  if (!c.paced) ackedBytes = Math.min(ackedBytes, BURST_LIMIT_SEGMENTS * c.mss);
+  const bytes = c.hystart.onAck(ackedBytes, c.sndUna, c.sndNxt, c.scoreboard.rackRttUs);
+  if (bytes >= 0) return bytes;
+  congestion.ssthresh = congestion.cwnd;
+  stack.counters.add(stack.count.slowStartsLeft, 1);
+  return 0;
+}
+
+/** Everything that was outstanding when the recovery began has arrived. */
+function endRecovery(c: Connection): void {
+  const { congestion } = c;
+  const fast = c.recovery === RECOVERY_FAST;
+  c.recovery = RECOVERY_NONE;
+  c.dupAcks = 0;
+  c.renoSackedBytes = 0;
+  c.retransmitDue = false;
+  c.undo.frto = 0;
+  noteRecoveryEnd(c);
+  if (!fast) return;
+  if (c.prrFlight > 0) {
+    congestion.cwnd = congestion.ssthresh;
+  } else if (!c.sackOk) {
+    // RFC 6582 section 3.2, full acknowledgement, option 1; with SACK the pipe limits the burst.
+    const flight = (c.sndNxt - c.sndUna) | 0;
+    congestion.cwnd = Math.min(congestion.ssthresh, Math.max(flight, c.mss) + c.mss);
+  }
+}
+
+/** After every ACK: `newlySacked` bytes were reported; `duplicate` as RFC 5681 section 2 defines it. */
+export function detectLoss(
+  c: Connection,
+  newlySacked: number,
+  advanced: boolean,
+  duplicate: boolean,
+  nowUs: number,
+): void {
+  if (c.recovery === RECOVERY_TIMEOUT && frtoAnswer(c, advanced, newlySacked > 0, duplicate)) return;
+  if (c.sackOk) {
+    detectBySack(c, newlySacked, duplicate, nowUs);
+    return;
+  }
+  if (!duplicate || c.recovery === RECOVERY_TIMEOUT) return;
+  const outstanding = (c.sndNxt - c.sndUna) | 0;
+  if (c.recovery === RECOVERY_FAST) {
+    c.renoSackedBytes = Math.min(c.renoSackedBytes + c.mss, Math.max(0, outstanding - c.scoreboard.lostBytes));
+    return;
+  }
+  c.dupAcks++;
+  if (c.dupAcks < DUP_THRESHOLD) {
+    countLimitedTransmit(c);
+    return;
+  }
+  // RFC 6582 section 3.2 step 2: duplicates of what was resent after a timeout are no loss.
+  if (c.dupAcks > DUP_THRESHOLD || (c.recoverValid && c.sndUna === c.recoveryPoint)) return;
+  c.renoSackedBytes = Math.min(DUP_THRESHOLD * c.mss, Math.max(0, outstanding - c.mss));
+  c.scoreboard.markHeadLost();
+  enterRecovery(c, nowUs);
+}
+
+/** With SACK: by time (RFC 8985), or by what was reported above (RFC 6675 section 4). */
+function detectBySack(c: Connection, newlySacked: number, duplicate: boolean, nowUs: number): void {
+  const { scoreboard, stack } = c;
+  if (stack.settings.rack.value === 1) {
+    rackDetect(c, nowUs);
+  } else if (newlySacked > 0) {
+    scoreboard.detectLost(c.mss);
+  }
+  if (c.recovery !== RECOVERY_NONE) return;
+  if (newlySacked > 0 || (duplicate && c.dupAcks > 0)) c.dupAcks++;
+  if (scoreboard.lostBytes > 0) {
+    enterRecovery(c, nowUs);
+  } else if (c.dupAcks >= DUP_THRESHOLD && scoreboard.sackedBytes > 0 && stack.settings.rack.value === 0) {
+    scoreboard.markHeadLost();
+    enterRecovery(c, nowUs);
+  } else if (newlySacked > 0) {
+    countLimitedTransmit(c);
+  }
+}
+
+function countLimitedTransmit(c: Connection): void {
+  const { stack } = c;
+  if (!c.sendBufferIdle && stack.settings.limitedTransmit.value === 1) {
+    stack.counters.add(stack.count.limitedTransmits, 1);
+  }
+}
+
+/**
+ * What was in flight when the network gave its sign (FlightSize of RFC 5681). The ACKs of one batch are processed before
+ * anything is sent in return, so SND.NXT - SND.UNA is less by what they acknowledged: that counts, or the window would come
+ * down for the batch as well. While the window is what limits, it is in use (RFC 9438 section 4.6).
+ */
+function flightBytes(c: Connection, nowUs: number): number {
+  const { cwnd } = c.congestion;
+  if (c.windowLimited) return cwnd;
+  const since = c.batchUs === nowUs ? c.batchUna : c.sndUna;
+  return Math.min((c.sndNxt - since) | 0, cwnd);
+}
+
+/** The window comes down for one congestion event, without a recovery (ECN, a tail loss that a probe repaired). */
+export function congestionEvent(c: Connection, nowUs: number): void {
+  const { congestion } = c;
+  congestion.onLoss(Math.max(flightBytes(c, nowUs), c.mss), c.mss);
+  // RFC 3168 6.1.2: the peer is told of every reduction, whatever the reason.
+  c.ecn.cwrDue = c.ecn.ok;
+  congestion.reset(Math.min(congestion.cwnd, congestion.ssthresh));
+}
+
+/** RFC 6675 section 5 step 4, RFC 6582 section 3.2 step 2, RFC 6937 section 3. */
+export function enterRecovery(c: Connection, nowUs: number): void {
+  if (c.mtuSearch !== null && probeLost(c)) return;
+  const { congestion, stack } = c;
+  beginUndo(c);
+  const flight = flightBytes(c, nowUs);
+  c.recovery = RECOVERY_FAST;
+  c.recoveryPoint = c.sndNxt;
+  c.recoverValid = true;
+  c.rescued = false;
+  c.retransmitDue = true;
+  c.rack.probeOut = false;
+  congestion.onLoss(flight, c.mss);
+  c.ecn.cwrDue = c.ecn.ok;
+  congestion.reset(congestion.ssthresh);
+  c.prrFlight = stack.settings.proportionalReduction.value === 1 ? Math.max(flight, (c.sndNxt - c.sndUna) | 0) : 0;
+  c.prrDelivered = 0;
+  c.prrStartBytes = c.bytesSent + c.bytesRetransmitted;
+  stack.counters.add(stack.count.fastRetransmits, 1);
+  stack.counters.add(c.sackOk ? stack.count.sackRecoveries : stack.count.newRenoRecoveries, 1);
+}
+
+/**
+ * Proportional rate reduction (RFC 6937 section 3.1 with the slow-start reduction bound): the ACK delivered
+ * `deliveredBytes`; how much may be sent in return.
+ */
+export function reduceRate(c: Connection, deliveredBytes: number): void {
+  if (c.recovery !== RECOVERY_FAST || c.prrFlight === 0) return;
+  const { congestion } = c;
+  c.prrDelivered += deliveredBytes;
+  const out = c.bytesSent + c.bytesRetransmitted - c.prrStartBytes;
+  const pipe = c.pipeBytes;
+  let count: number;
+  if (pipe > congestion.ssthresh) {
+    count = Math.ceil((c.prrDelivered * congestion.ssthresh) / c.prrFlight) - out;
+  } else {
+    const limit = Math.max(c.prrDelivered - out, deliveredBytes) + c.mss;
+    count = Math.min(congestion.ssthresh - pipe, limit);
+  }
+  congestion.cwnd = Math.max(pipe + (count > 0 ? count : 0), c.mss);
+}
+
+/** Segments longer than the path now carries are lost; the congestion window stays. */
+export function markOversized(c: Connection): void {
+  if (c.scoreboard.markLonger(c.mss) && c.recovery === RECOVERY_NONE) enterRepair(c);
+  c.retransmitDue = true;
+}
+
+/** A recovery from losses that were no sign of congestion. */
+export function enterRepair(c: Connection): void {
+  c.recovery = RECOVERY_FAST;
+  c.recoveryPoint = c.sndNxt;
+  c.recoverValid = true;
+  c.rescued = true;
+  c.retransmitDue = true;
+  c.rack.probeOut = false;
+  c.prrFlight = 0;
+  c.undo.possible = false;
+  c.congestion.ssthresh = Math.max(c.congestion.ssthresh, c.congestion.cwnd);
+}

@@ -1,0 +1,304 @@
+/**
+ * Deciding what to send: retransmissions first, then new data as far as the windows, Nagle and silly-window avoidance
+ * allow, then a FIN, then a bare ACK if one is still owed.
+ *
+ * Thread: the one that runs the kernel. Data path: allocates nothing. Called from `TcpStack.doWork`, timers and the user
+ * calls; never from the middle of segment arrival, so a batch of ACKs leads to one run.
+ * Read first: RFC 9293 3.7.4, 3.8.6.2.1; RFC 5681 section 3; RFC 6675 section 5.
+ */
+
+import { Errno } from '../../../base/errors.ts';
+import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../../link/device.ts';
+import { FLAG_ACK, FLAG_FIN, FLAG_PSH, HEADER_BYTES } from '../../../wire/tcp.ts';
+import type { Path } from '../../ip/transport.ts';
+import {
+  CLOSE_WAIT,
+  type Connection,
+  ESTABLISHED,
+  RECOVERY_FAST,
+  RECOVERY_NONE,
+  RECOVERY_TIMEOUT,
+  SYN_RECEIVED,
+  SYN_SENT,
+  TIMER_PERSIST,
+  TIMER_RETRANSMIT,
+} from '../connection/connection.ts';
+import { boundMss, searchMtu } from '../connection/mtu-search.ts';
+import { notePaced, paceEdge } from '../connection/pacing.ts';
+import { failPath } from '../icmp.ts';
+import { armProbe } from '../recovery/rack.ts';
+import { sendRun } from '../segment-runs.ts';
+import { TIMESTAMPS_BYTES } from '../shared/options.ts';
+import { armPersist, armRetransmit } from '../timers.ts';
+import { sendAck, sendSyn } from './control-segments.ts';
+import { sendRescue, sendRetransmissions, sendTwoNew } from './retransmit.ts';
+import { sackBytesMax, sendSegment } from './segment-writer.ts';
+
+/** Smallest MSS we work with, whatever is advertised or learned (as Linux's min_snd_mss of 48 leaves for data). */
+const MSS_MIN = 32;
+/** Segments of one connection in one run; the others get their turn before it continues. */
+const BURST_SEGMENTS = 512;
+
+/** Segment sizes from the path as it is now. Returns true when they became smaller. */
+export function refreshMss(c: Connection): boolean {
+  const path = c.path as Path;
+  const { mtuBytes, maxPacketBytes, headerBytes } = path;
+  if (mtuBytes === c.mssMtuBytes && maxPacketBytes === c.mssPacketBytes) return false;
+  const optionBytes = c.tsOk ? TIMESTAMPS_BYTES : 0;
+  const before = c.mss;
+  const fits = mtuBytes - headerBytes - HEADER_BYTES;
+  let most = Math.min(c.peerMss, fits);
+  if (c.mtuSearch !== null) most = boundMss(c.mtuSearch, most);
+  c.mss = Math.max(most - optionBytes, MSS_MIN);
+  c.segmentMax = c.mss;
+  c.checksumPartial = (path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
+  if (path.capabilities & CAP_SUPER_FRAMES && maxPacketBytes > mtuBytes && !c.urgentOut) {
+    const room = maxPacketBytes - headerBytes - HEADER_BYTES - optionBytes;
+    const whole = Math.floor(room / c.mss) * c.mss;
+    if (whole > c.mss) c.segmentMax = whole;
+  }
+  const known = c.mssMtuBytes !== 0;
+  c.mssMtuBytes = mtuBytes;
+  c.mssPacketBytes = maxPacketBytes;
+  return known && c.mss < before;
+}
+
+/** RFC 6928: the initial window, bytes. */
+export function initialWindow(c: Connection): number {
+  return c.synRetransmitted ? c.mss : c.stack.settings.initialWindowSegments.value * c.mss;
+}
+
+/** Everything that can be sent now. */
+export function output(c: Connection, nowUs: number): void {
+  if (c.state === SYN_SENT || c.state === SYN_RECEIVED) {
+    if (c.sndNxt === c.iss) sendSyn(c, nowUs);
+    else if (c.ackNow) sendAck(c, nowUs);
+    return;
+  }
+  if (c.state < ESTABLISHED || c.path === null) return;
+  c.blocked = false;
+  c.batchUna = c.sndUna;
+  refreshMss(c);
+  // F-RTO sends new data, not the rest of what may be lost (RFC 5682 section 2.1, step 2b).
+  const testing = c.recovery === RECOVERY_TIMEOUT && c.undo.frto === 2;
+  if (testing ? sendTwoNew(c, nowUs) : c.recovery === RECOVERY_NONE || sendRetransmissions(c, nowUs)) {
+    if (!c.sendBufferIdle && (c.mtuSearch === null || searchMtu(c, nowUs))) sendNew(c, nowUs);
+    if (c.recovery === RECOVERY_FAST) while (sendRescue(c, nowUs));
+  }
+  if (c.ackNow && !c.blocked) sendAck(c, nowUs);
+}
+
+/** RFC 5681 section 4.1: after an idle time of more than a timeout the window says nothing about the network any more. */
+function restartAfterIdle(c: Connection, nowUs: number): void {
+  if (c.lastDataSentUs < 0 || c.stack.settings.slowStartAfterIdle.value === 0) return;
+  const idleUs = nowUs - c.lastDataSentUs;
+  if (idleUs <= c.rtt.rtoUs) return;
+  const { congestion } = c;
+  congestion.onIdle(idleUs);
+  const restart = initialWindow(c);
+  if (congestion.cwnd > restart) congestion.cwnd = restart;
+}
+
+/** New data and the FIN. */
+function sendNew(c: Connection, nowUs: number): void {
+  const { sendBuffer, scoreboard } = c;
+  if (scoreboard.empty) restartAfterIdle(c, nowUs);
+  const first = c.sndNxt;
+  const paceUntil = c.paced ? paceEdge(c, nowUs) : 0;
+  // Most of a bulk transfer: whole segments, nothing to report, nothing to decide.
+  if (sackBytesMax(c) === 0 && c.dupAcks === 0 && !sendWhole(c, paceUntil, nowUs)) return;
+  for (;;) {
+    const unsent = (sendBuffer.endSeq - c.sndNxt) | 0;
+    const finDue = c.finQueued && unsent >= 0;
+    if (unsent <= 0 && !finDue) break;
+    const usable = usableBytes(c, paceUntil);
+    const length = allowedBytes(c, unsent, usable);
+    if (length < 0) break;
+    const fin = finDue && length === unsent && length < usable;
+    if (length === 0 && !fin) break;
+    let flags = FLAG_ACK;
+    if (fin) flags |= FLAG_FIN;
+    if (length === unsent && length > 0) flags |= FLAG_PSH;
+    const full = length >= c.mss - sackBytesMax(c);
+    const error = sendSegment(c, c.sndNxt, length, flags, nowUs);
+    if (error < 0) {
+      refused(c, error, nowUs);
+      return;
+    }
+    noteNew(c, length, fin, full, nowUs);
+  }
+  c.windowLimited = c.congestion.cwnd - c.pipeBytes < c.mss;
+  if (c.paced && notePaced(c, paceUntil, (c.sndNxt - first) | 0, nowUs)) c.windowLimited = true;
+  armProbe(c, nowUs);
+  // Nothing in flight and yet data that may not go: the window must be probed (RFC 9293 3.8.6.1), and the override of
+  // silly-window avoidance is the same timer.
+  if (scoreboard.empty && !c.sendBufferIdle && c.timerMode !== TIMER_PERSIST) armPersist(c, nowUs);
+}
+
+/**
+ * The longest segments, while there is more data after each and room in both windows. Returns false when output must
+ * stop.
+ */
+function sendWhole(c: Connection, paceUntil: number, nowUs: number): boolean {
+  const { stack, segmentMax, scoreboard } = c;
+  const windows = Math.min(usableBytes(c, paceUntil), c.congestion.cwnd - c.pipeBytes);
+  const unsent = (c.sendBuffer.endSeq - c.sndNxt) | 0;
+  const many = Math.floor(Math.min(windows, unsent - 1) / segmentMax);
+  const count = many < BURST_SEGMENTS ? many : BURST_SEGMENTS;
+  if (count <= 0) return true;
+  let seq = c.sndNxt;
+  let sent = 0;
+  let error = 0;
+  while (sent < count) {
+    let segments = sendRun(c, seq, count - sent, nowUs);
+    if (segments === 0) {
+      error = sendSegment(c, seq, segmentMax, FLAG_ACK, nowUs);
+      if (error < 0) break;
+      segments = 1;
+    }
+    sent += segments;
+    for (; segments > 0; segments--) {
+      scoreboard.push(seq, segmentMax, nowUs);
+      seq = (seq + segmentMax) | 0;
+    }
+  }
+  if (sent > 0) {
+    c.sndNxt = seq;
+    if (((seq - c.sndMax) | 0) > 0) c.sndMax = seq;
+    c.lastDataSentUs = nowUs;
+    c.bytesSent += sent * segmentMax;
+    stack.counters.add(stack.count.dataPacketsSent, sent);
+    stack.counters.add(stack.count.dataBytesSent, sent * segmentMax);
+    if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
+  }
+  if (error < 0) {
+    refused(c, error, nowUs);
+    return false;
+  }
+  if (sent < BURST_SEGMENTS) return true;
+  // The others get their turn before this connection goes on.
+  stack.work.enqueue(c);
+  return false;
+}
+
+/** Of the peer's window, and of what the pace allows. */
+function usableBytes(c: Connection, paceUntil: number): number {
+  const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+  return c.paced ? Math.min(usable, (paceUntil - c.sndNxt) | 0) : usable;
+}
+
+/** Account for new data, and perhaps the FIN, that was sent. */
+function noteNew(c: Connection, dataBytes: number, fin: boolean, full: boolean, nowUs: number): void {
+  const { stack } = c;
+  const space = fin ? dataBytes + 1 : dataBytes;
+  c.scoreboard.push(c.sndNxt, space, nowUs);
+  c.sndNxt = (c.sndNxt + space) | 0;
+  if (((c.sndNxt - c.sndMax) | 0) > 0) c.sndMax = c.sndNxt;
+  if (!full) c.smallEndSeq = c.sndNxt;
+  c.lastDataSentUs = nowUs;
+  c.bytesSent += dataBytes;
+  stack.counters.add(stack.count.dataPacketsSent, 1);
+  stack.counters.add(stack.count.dataBytesSent, dataBytes);
+  if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
+}
+
+/**
+ * How many bytes of new data may go in one segment now; -1 when none may, 0 when there are none (a FIN may go).
+ * RFC 9293 3.8.6.2.1 (sender's silly-window avoidance), RFC 896 as Minshall amended it, RFC 5681 (cwnd).
+ */
+function allowedBytes(c: Connection, unsent: number, usable: number): number {
+  if (usable <= 0) return -1;
+  const sackBytes = sackBytesMax(c);
+  const mss = c.mss - sackBytes;
+  let length = Math.min(unsent, usable, c.segmentMax - sackBytes);
+  const pipe = c.pipeBytes;
+  let room = c.congestion.cwnd - pipe;
+  // Limited transmit: one new segment for each of the first two duplicate ACKs (RFC 3042).
+  if (c.dupAcks > 0 && c.dupAcks < 3 && c.recovery === RECOVERY_NONE) room += limitedTransmitBytes(c);
+  if (length > room) {
+    if (room < mss && pipe > 0) return -1;
+    length = Math.min(length, room > mss ? room - (room % mss) : mss);
+  }
+  // A super-frame is whole segments, unless it ends the data.
+  if (length > mss && length < unsent) length -= length % mss;
+  if (length >= mss) return length;
+  if (length === unsent) {
+    if (c.options.noDelay || c.finQueued || c.scoreboard.empty) return length;
+    // Only one segment that is not full may be unacknowledged.
+    return ((c.sndUna - c.smallEndSeq) | 0) >= 0 ? length : -1;
+  }
+  return length > 0 && length >= c.maxSndWnd >> 1 ? length : -1;
+}
+
+function limitedTransmitBytes(c: Connection): number {
+  // With SACK the pipe has shrunk by what was sacked already.
+  return c.sackOk || c.stack.settings.limitedTransmit.value === 0 ? 0 : c.dupAcks * c.mss;
+}
+
+/** IP took nothing: wait for room, or for a route. Returns `error`. */
+export function refused(c: Connection, error: number, nowUs: number): number {
+  const { stack } = c;
+  c.blocked = true;
+  if (error === -Errno.ENOBUFS) {
+    stack.counters.add(stack.count.outputBlocked, 1);
+    stack.work.awaitRoom(c);
+    return error;
+  }
+  if (error === -Errno.EMSGSIZE) {
+    // The path shrank inside `begin`; the next run sees the new size.
+    stack.work.enqueue(c);
+    return error;
+  }
+  failPath(c, error, nowUs);
+  // With something in flight the retransmission timer runs, or is armed by whoever sent this: it must go on counting.
+  if (c.state >= ESTABLISHED && c.timerMode === 0 && c.scoreboard.empty) armPersist(c, nowUs);
+  return error;
+}
+
+/** A probe of the window: one byte beyond it (or the FIN), without moving SND.NXT (RFC 9293 3.8.6.1). */
+export function sendProbe(c: Connection, nowUs: number): void {
+  const { sendBuffer, stack } = c;
+  const data = ((sendBuffer.endSeq - c.sndNxt) | 0) > 0;
+  const sent = sendSegment(c, c.sndNxt, data ? 1 : 0, data ? FLAG_ACK : FLAG_ACK | FLAG_FIN, nowUs);
+  if (sent < 0) {
+    refused(c, sent, nowUs);
+    return;
+  }
+  c.sndMax = (c.sndNxt + 1) | 0;
+  stack.counters.add(stack.count.windowProbesSent, 1);
+}
+
+/**
+ * What fits in a window too small for a worthwhile segment, when waiting has not made it larger (the override timeout of
+ * RFC 9293 3.8.6.2.1).
+ */
+export function sendForced(c: Connection, usable: number, nowUs: number): void {
+  const unsent = (c.sendBuffer.endSeq - c.sndNxt) | 0;
+  const length = Math.min(unsent, usable, c.mss - sackBytesMax(c));
+  const fin = c.finQueued && length === unsent && length < usable;
+  let flags = fin ? FLAG_ACK | FLAG_FIN : FLAG_ACK;
+  if (length === unsent) flags |= FLAG_PSH;
+  const error = sendSegment(c, c.sndNxt, length, flags, nowUs);
+  if (error < 0) refused(c, error, nowUs);
+  else noteNew(c, length, fin, false, nowUs);
+}
+
+/** A segment of `payload` bytes of new data, longer than the others. Returns whether it went. */
+export function sendProbeSegment(c: Connection, payload: number, nowUs: number): boolean {
+  const { mss } = c;
+  // For the moment a segment may be that long.
+  c.mss = payload;
+  const error = sendSegment(c, c.sndNxt, payload, FLAG_ACK, nowUs);
+  c.mss = mss;
+  if (error < 0) {
+    refused(c, error, nowUs);
+    return false;
+  }
+  noteNew(c, payload, false, true, nowUs);
+  return true;
+}
+
+/** Whether the program may still write. */
+export function canSend(c: Connection): boolean {
+  return (c.state === ESTABLISHED || c.state === CLOSE_WAIT) && !c.finQueued;
+}

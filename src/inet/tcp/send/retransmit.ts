@@ -1,0 +1,109 @@
+/**
+ * Sending again: lost segments, the probes of F-RTO, RFC 6675 and RFC 8985.
+ *
+ * Thread: the one that runs the kernel. Data path: allocates nothing. Called from output.ts and the timers.
+ * Read first: RFC 6675 section 4 (NextSeg), RFC 5682 section 2.1, RFC 8985 section 7.3.
+ */
+
+import { FLAG_ACK, FLAG_FIN, FLAG_PSH } from '../../../wire/tcp.ts';
+import { type Connection, TIMER_RETRANSMIT } from '../connection/connection.ts';
+import { noteRetransmission } from '../recovery/undo.ts';
+import { armRetransmit } from '../timers.ts';
+import { refreshMss, refused, sendForced } from './output.ts';
+import { sackBytesMax, sendSegment } from './segment-writer.ts';
+
+/**
+ * Lost segments again, as far as the congestion window allows; the rules of NextSeg (RFC 6675 section 4) that concern
+ * retransmissions. Returns false when output must stop.
+ */
+export function sendRetransmissions(c: Connection, nowUs: number): boolean {
+  const { scoreboard, congestion } = c;
+  for (;;) {
+    const index = scoreboard.nextLost();
+    if (index < 0) break;
+    const room = congestion.cwnd - c.pipeBytes;
+    if (!c.retransmitDue && room < Math.min(c.mss, scoreboard.lengthOf(index))) return false;
+    if (retransmit(c, index, nowUs) < 0) return false;
+    c.retransmitDue = false;
+  }
+  return true;
+}
+
+/** Send record `index` again, cut to what a segment may hold now. Returns 0 or a negative errno. */
+export function retransmit(c: Connection, index: number, nowUs: number): number {
+  const { scoreboard, stack } = c;
+  const seq = scoreboard.seqOf(index);
+  const sackBytes = sackBytesMax(c);
+  const mss = c.mss - sackBytes;
+  // As much as both windows have room for, but always one segment.
+  const room = Math.min(c.congestion.cwnd - c.pipeBytes, (c.sndUna + c.sndWnd - seq) | 0, c.segmentMax - sackBytes);
+  const most = room > mss ? room - (room % mss) : mss;
+  if (scoreboard.lengthOf(index) < mss) scoreboard.joinLost(index, Math.min(room, mss));
+  const length = scoreboard.lengthOf(index);
+  let fin = c.finSent && ((seq + length - c.sendBuffer.endSeq) | 0) > 0;
+  let dataBytes = fin ? length - 1 : length;
+  if (dataBytes > most) {
+    scoreboard.split(index, most);
+    dataBytes = most;
+    fin = false;
+  }
+  let flags = fin ? FLAG_ACK | FLAG_FIN : FLAG_ACK;
+  // RFC 9293 3.9.1.2: nothing is queued behind it, be it the first time that it goes or not.
+  if (dataBytes > 0 && ((seq + dataBytes) | 0) === c.sendBuffer.endSeq) flags |= FLAG_PSH;
+  const sent = sendSegment(c, seq, dataBytes, flags, nowUs);
+  if (sent < 0) return refused(c, sent, nowUs);
+  scoreboard.retransmitted(index, nowUs);
+  c.lastDataSentUs = nowUs;
+  c.retransmits++;
+  c.bytesRetransmitted += dataBytes;
+  noteRetransmission(c, nowUs);
+  stack.counters.add(stack.count.dataPacketsRetransmitted, 1);
+  stack.counters.add(stack.count.dataBytesRetransmitted, dataBytes);
+  // The timer waits for the oldest segment: that one has another round trip to go (RFC 6298 section 5).
+  if (c.timerMode !== TIMER_RETRANSMIT || index === scoreboard.first) armRetransmit(c, nowUs);
+  return 0;
+}
+
+/** Rules (3) and (4) of NextSeg, when there was no new data to send: returns true when something was sent. */
+export function sendRescue(c: Connection, nowUs: number): boolean {
+  if (!c.sackOk || c.blocked) return false;
+  const { scoreboard, congestion } = c;
+  if (congestion.cwnd - c.pipeBytes < c.mss) return false;
+  let index = scoreboard.nextUnsacked();
+  if (index < 0) {
+    index = scoreboard.last;
+    if (c.rescued || scoreboard.empty || scoreboard.sackedBytes === 0) return false;
+    if (((scoreboard.seqOf(index) - scoreboard.highSackedSeq) | 0) < 0) return false;
+    if (scoreboard.everRetransmitted(index)) return false;
+    c.rescued = true;
+  }
+  return retransmit(c, index, nowUs) >= 0;
+}
+
+/** F-RTO's two new segments, beyond the congestion window of one. Returns false: nothing else goes. */
+export function sendTwoNew(c: Connection, nowUs: number): boolean {
+  for (let i = 0; i < 2 && c.undo.frtoSent < 2; i++) {
+    const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+    if (usable <= 0 || ((c.sendBuffer.endSeq - c.sndNxt) | 0) <= 0) break;
+    c.undo.frtoSent++;
+    sendForced(c, usable, nowUs);
+    if (c.blocked) break;
+  }
+  return false;
+}
+
+/** RFC 8985 section 7.3: one new segment if there is one, else the last one again. Returns whether anything was sent. */
+export function sendLossProbe(c: Connection, nowUs: number): boolean {
+  refreshMss(c);
+  const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+  if (usable > 0 && ((c.sendBuffer.endSeq - c.sndNxt) | 0) > 0) {
+    sendForced(c, usable, nowUs);
+    return !c.blocked;
+  }
+  const { scoreboard } = c;
+  // The last segment's worth of what was sent last.
+  const last = scoreboard.last;
+  const length = scoreboard.lengthOf(last);
+  if (length > c.mss) scoreboard.split(last, length - c.mss);
+  return retransmit(c, scoreboard.last, nowUs) >= 0;
+}

@@ -1,0 +1,210 @@
+/**
+ * Writing segments: header, options and payload straight into the place IP gives, which is the outgoing ring's slot
+ * when the next hop is known.
+ *
+ * Thread: the one that runs the kernel. Data path: allocates nothing. The header's part of the checksum is summed from
+ * the words as they are written; the payload's comes from the copy.
+ * Read first: RFC 9293 section 3.1, transport.ts.
+ */
+
+import { checksumOf, foldSum, sumView } from '../../../base/checksum.ts';
+import { META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from '../../../link/device.ts';
+import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, HEADER_BYTES, OPTION_NOP, OPTION_SACK } from '../../../wire/tcp.ts';
+import { IP_DONT_FRAGMENT, type Path } from '../../ip/transport.ts';
+import { type Connection, PROTOCOL_TCP } from '../connection/connection.ts';
+import { capableTos, ecnFlags } from '../connection/ecn.ts';
+import { blockEnd, blockStart } from '../connection/reassembly.ts';
+import { urgentPointer } from '../connection/urgent.ts';
+import { offerable, sackBlocksMax, TIMESTAMPS_BYTES, TIMESTAMPS_WORD } from '../shared/options.ts';
+import type { TcpStack } from '../stack.ts';
+
+/** Both halves of a word. */
+function halves(word: number): number {
+  return (word >>> 16) + (word & 0xffff);
+}
+
+/**
+ * Bytes of window to offer with the next segment (RFC 9293 3.8.6.2.2): the right edge never moves back, and moves
+ * forward only by a worthwhile step. Remembers the edge it offers.
+ */
+function offerWindow(c: Connection): number {
+  const { limitBytes } = c.receiveBuffer;
+  const free = offerable(limitBytes, c.rcvScale) - c.readableBytes;
+  const edge = (c.rcvAdv - c.rcvNxt) | 0;
+  const open = Math.max(edge, 0);
+  const step = Math.min(limitBytes >> 1, c.rcvMss);
+  const window = Math.min(free - open >= step ? free : open, 65535 << c.rcvScale);
+  const mask = (1 << c.rcvScale) - 1;
+  let rounded = (window + mask) & ~mask;
+  // Rounding up again and again must not promise more than the buffer holds.
+  if (rounded > limitBytes - c.readableBytes && rounded > mask) rounded -= mask + 1;
+  if (rounded > open) c.rcvAdv = (c.rcvNxt + rounded) | 0;
+  return rounded;
+}
+
+/** How far the right edge would move now, bytes. */
+export function windowGain(c: Connection): number {
+  const free = offerable(c.receiveBuffer.limitBytes, c.rcvScale) - c.readableBytes;
+  return Math.min(free, 65535 << c.rcvScale) - ((c.rcvAdv - c.rcvNxt) | 0);
+}
+
+/** Most that the SACK option may take in the next segment: the payload must leave room for it. */
+export function sackBytesMax(c: Connection): number {
+  if (!c.sackOk) return 0;
+  const blocks = (c.dsackStart !== c.dsackEnd ? 1 : 0) + c.reassembly.count;
+  return blocks === 0 ? 0 : 4 + 8 * Math.min(blocks, sackBlocksMax(c.tsOk));
+}
+
+/** Bytes the SACK option takes in the next segment, 0 when there is nothing to report. Chooses the blocks. */
+function chooseSackBlocks(c: Connection): number {
+  const duplicate = c.dsackStart !== c.dsackEnd ? 1 : 0;
+  if (duplicate === 0 && c.reassembly.count === 0) return 0;
+  const blocks = duplicate + c.reassembly.report(sackBlocksMax(c.tsOk) - duplicate);
+  return blocks === 0 ? 0 : 4 + 8 * blocks;
+}
+
+function writeSack(c: Connection, view: DataView, at: number, optionBytes: number): number {
+  const blocks = (optionBytes - 4) >> 3;
+  view.setInt32(at, (OPTION_NOP << 24) | (OPTION_NOP << 16) | (OPTION_SACK << 8) | (2 + 8 * blocks));
+  let written = 0;
+  if (c.dsackStart !== c.dsackEnd) {
+    // RFC 2883: the duplicate is reported once, first.
+    view.setInt32(at + 4, c.dsackStart);
+    view.setInt32(at + 8, c.dsackEnd);
+    c.dsackStart = c.dsackEnd;
+    written = 1;
+  }
+  for (let b = 0; written < blocks; b++, written++) {
+    view.setInt32(at + 4 + 8 * written, blockStart[b] as number);
+    view.setInt32(at + 8 + 8 * written, blockEnd[b] as number);
+  }
+  c.stack.counters.add(c.stack.count.sackBlocksSent, blocks);
+  return foldSum(sumView(view, at, optionBytes));
+}
+
+/**
+ * The header of a segment with these `flags` but its checksum, its urgent pointer and SACK: these follow. Returns the sum of
+ * what was written, the sequence number left out.
+ */
+export function writeHeader(
+  c: Connection,
+  at: number,
+  seq: number,
+  headerBytes: number,
+  flags: number,
+  nowUs: number,
+): number {
+  const { stack, ports, rcvNxt } = c;
+  const { view } = stack;
+  const last = (headerBytes << 26) | (flags << 16) | (offerWindow(c) >> c.rcvScale);
+  view.setInt32(at, ports);
+  view.setInt32(at + 4, seq);
+  view.setInt32(at + 8, rcvNxt);
+  view.setInt32(at + 12, last);
+  const sum = halves(ports) + halves(rcvNxt) + halves(last);
+  if (!c.tsOk) return sum;
+  const optionAt = at + HEADER_BYTES;
+  const value = (stack.tsNow(nowUs) + c.tsOffset) | 0;
+  view.setInt32(optionAt, TIMESTAMPS_WORD);
+  view.setInt32(optionAt + 4, value);
+  view.setInt32(optionAt + 8, c.tsRecent);
+  return sum + halves(TIMESTAMPS_WORD) + halves(value) + halves(c.tsRecent);
+}
+
+/**
+ * Send a segment of a synchronized connection, with `dataBytes` from the send buffer at `seq`. Returns 0 or what
+ * `IpService.begin` refused with. Preconditions: `dataBytes` is at most `segmentMax - sackBytesMax(c)`.
+ */
+export function sendSegment(c: Connection, seq: number, dataBytes: number, flags: number, nowUs: number): number {
+  const { stack } = c;
+  const { ip, view } = stack;
+  const sackBytes = c.sackOk ? chooseSackBlocks(c) : 0;
+  const plainBytes = HEADER_BYTES + (c.tsOk ? TIMESTAMPS_BYTES : 0);
+  const headerBytes = plainBytes + sackBytes;
+  const path = c.path as Path;
+  const { ttl } = c.options;
+  let { tos } = c.options;
+  if (c.ecn.ok) {
+    // Only data that goes out for the first time is ECN-capable (RFC 3168 sections 6.1.4 and 6.1.5).
+    const newData = dataBytes > 0 && seq === c.sndNxt;
+    flags |= ecnFlags(c, newData);
+    if (newData) tos = capableTos(tos);
+  }
+  const urgent = c.urgentOut ? urgentPointer(c, seq) : 0;
+  if (urgent > 0) flags |= FLAG_URG;
+  const at = ip.begin(path, PROTOCOL_TCP, headerBytes + dataBytes, ttl, tos, IP_DONT_FRAGMENT);
+  if (at < 0) return at;
+  const pseudoSum = c.pseudoSum + headerBytes + dataBytes;
+  let sum = writeHeader(c, at, seq, headerBytes, flags, nowUs);
+  if (sackBytes > 0) sum += writeSack(c, view, at + plainBytes, sackBytes);
+  const segmentBytes = c.mss - sackBytes;
+  let meta = dataBytes > segmentBytes ? segmentBytes << META_SEGMENT_SHIFT : 0;
+  if (c.checksumPartial) {
+    view.setInt32(at + 16, (foldSum(pseudoSum) << 16) | urgent);
+    if (dataBytes > 0) c.sendBuffer.ring.read(seq, at + headerBytes, dataBytes);
+    meta |= META_CHECKSUM_PARTIAL;
+  } else {
+    if (dataBytes > 0) sum += c.sendBuffer.ring.readSum(seq, at + headerBytes, dataBytes);
+    sum += pseudoSum + halves(seq) + urgent;
+    view.setInt32(at + 16, (checksumOf(sum) << 16) | urgent);
+  }
+  ip.end(meta);
+  noteSent(c, 1, nowUs);
+  return 0;
+}
+
+/** Every segment carries an acknowledgement: none is owed any more. */
+export function noteSent(c: Connection, segments: number, nowUs: number): void {
+  const { stack } = c;
+  c.lastAckSent = c.rcvNxt;
+  c.ackNow = false;
+  if (c.ackTimer.pending) stack.callouts.stop(c.ackTimer);
+  c.lastSentUs = nowUs;
+  stack.sentNow += segments;
+}
+
+/** A header without a connection's state behind it: SYN, SYN-ACK, RST, and what TIME_WAIT answers. */
+export class BareSegment {
+  localAddress: number = 0;
+  peerAddress: number = 0;
+  ports: number = 0;
+  seq: number = 0;
+  ack: number = 0;
+  flags: number = 0;
+  /** As it goes into the header. */
+  window: number = 0;
+  ttl: number = 64;
+  tos: number = 0;
+  timestamps: boolean = false;
+  tsValue: number = 0;
+  tsEcho: number = 0;
+}
+
+/** Send the stack's `bare` segment; with SYN set, the stack's `synOptions` go along. Returns 0 or a negative errno. */
+export function sendBare(stack: TcpStack, path: Path): number {
+  const { ip, view, bare, synOptions } = stack;
+  const syn = (bare.flags & FLAG_SYN) !== 0;
+  const optionBytes = syn ? synOptions.bytes : bare.timestamps ? TIMESTAMPS_BYTES : 0;
+  const headerBytes = HEADER_BYTES + optionBytes;
+  const at = ip.begin(path, PROTOCOL_TCP, headerBytes, bare.ttl, bare.tos, IP_DONT_FRAGMENT);
+  if (at < 0) return at;
+  view.setInt32(at, bare.ports);
+  view.setInt32(at + 4, bare.seq);
+  view.setInt32(at + 8, bare.flags & FLAG_ACK ? bare.ack : 0);
+  view.setInt32(at + 12, (headerBytes << 26) | (bare.flags << 16) | bare.window);
+  view.setInt32(at + 16, 0);
+  if (syn) {
+    synOptions.write(view, at + HEADER_BYTES);
+  } else if (bare.timestamps) {
+    view.setInt32(at + HEADER_BYTES, TIMESTAMPS_WORD);
+    view.setInt32(at + HEADER_BYTES + 4, bare.tsValue);
+    view.setInt32(at + HEADER_BYTES + 8, bare.tsEcho);
+  }
+  const pseudo = path.addressSum + PROTOCOL_TCP + headerBytes;
+  view.setUint16(at + 16, checksumOf(pseudo + sumView(view, at, headerBytes)));
+  ip.end(0);
+  const { counters, count } = stack;
+  counters.add(count.packetsSent, 1);
+  counters.add(bare.flags & FLAG_RST ? count.resetsSent : count.controlPacketsSent, 1);
+  return 0;
+}
