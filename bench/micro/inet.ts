@@ -8,6 +8,8 @@ import { SeededRng } from '#src/base/rng';
 import { Inet } from '#src/inet/inet';
 import { IP6_ANY } from '#src/inet/ip/address-interner';
 import { CalloutTable } from '#src/kern/callout';
+import { Cpu } from '#src/kern/cpu';
+import { Sysctl } from '#src/kern/sysctl';
 import { CAP_CHECKSUM_PARTIAL } from '#src/link/device';
 import { createNetwork, type NetworkDescriptor } from '#src/link/network';
 import { VniDevice } from '#src/link/vni';
@@ -37,13 +39,15 @@ function node(arena: Arena, name: string, links: [NetworkDescriptor, number, str
   const callouts = new CalloutTable();
   const bulk = createBulk(arena);
   const inet = new Inet({
-    arena,
-    bulk,
-    heap: new Heap(arena.allocate(HEAP_BYTES, 4096), HEAP_BYTES),
-    callouts,
-    rng: new SeededRng(1),
-    counters: Counters.open(arena, name, 512),
-    nowUs: () => nowUs,
+    cpu: new Cpu({
+      shared: { arena, sysctl: new Sysctl() },
+      bulk,
+      heap: new Heap(arena.allocate(HEAP_BYTES, 4096), HEAP_BYTES),
+      callouts,
+      rng: new SeededRng(1),
+      counters: Counters.open(arena, name, 512),
+      nowUs: () => nowUs,
+    }),
     ipv6: six,
   });
   links.forEach(([network, port, address], i) => {

@@ -7,14 +7,9 @@
 
 import { assert } from '../base/assert.ts';
 import { Errno } from '../base/errors.ts';
-import type { Rng } from '../base/rng.ts';
-import type { CalloutTable } from '../kern/callout.ts';
-import { Sysctl } from '../kern/sysctl.ts';
+import type { CpuContext } from '../kern/context.ts';
+import type { Sysctl } from '../kern/sysctl.ts';
 import { type Device, FrameBatch } from '../link/device.ts';
-import type { Arena } from '../mem/arena.ts';
-import type { Bulk } from '../mem/bulk.ts';
-import type { Counters } from '../mem/counters.ts';
-import type { Heap } from '../mem/heap.ts';
 import { EthernetInput, RUN_FRAME_BYTES } from '../net/ethernet.ts';
 import { Interface } from '../net/interface.ts';
 import { AddressInterner, isIp6 } from './ip/address-interner.ts';
@@ -29,18 +24,8 @@ export const BATCH_FRAMES = 64;
 const MIN_MTU_BYTES = 68;
 
 export interface InetOptions {
-  arena: Arena;
-  bulk: Bulk;
-  /** Private memory: queues of sockets, packets that wait, fragments. */
-  heap: Heap;
-  callouts: CalloutTable;
-  rng: Rng;
-  /** Room for about 300 names. */
-  counters: Counters;
-  /** Monotonic microseconds. */
-  nowUs(): number;
-  /** A table of the kernel's own; one is made when absent. */
-  sysctl?: Sysctl;
+  /** Its heap holds queues of sockets, packets that wait, fragments; its counters have room for about 300 names. */
+  cpu: CpuContext;
   /** Whether IPv6 runs from the start; default no. `net.inet6.ip6.enable` switches it later. */
   ipv6?: boolean;
 }
@@ -60,13 +45,13 @@ export class Inet {
   #nextIndex = 1;
 
   constructor(options: InetOptions) {
-    const { arena, bulk, heap, callouts, rng, counters } = options;
-    this.sysctl = options.sysctl ?? new Sysctl();
-    const nowUs = (): number => options.nowUs();
-    const { sysctl } = this;
+    const { number, shared, bulk, heap, callouts, softints, rng, counters } = options.cpu;
+    const { arena, sysctl } = shared;
+    this.sysctl = sysctl;
+    const nowUs = (): number => options.cpu.nowUs();
     const interner = new AddressInterner({ counters, sysctl, rng });
     this.addressText = new AddressText(interner, this.#interfaces);
-    this.context = { arena, bulk, heap, callouts, rng, counters, sysctl, interner, nowUs };
+    this.context = { number, shared, bulk, heap, callouts, softints, rng, counters, interner, nowUs };
     this.ip = new Ip(this.context, this.#interfaces, new Interface('', 0, NO_DEVICE), options.ipv6 ?? false);
     this.udp = new Udp(this.context, this.ip);
     const scratchAt = heap.allocate(RUN_FRAME_BYTES + 2);
@@ -204,8 +189,4 @@ export class Inet {
   close(): void {
     for (const iface of this.#interfaces.splice(0)) iface.device.close();
   }
-}
-
-export function createInet(options: InetOptions): Inet {
-  return new Inet(options);
 }

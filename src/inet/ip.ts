@@ -75,7 +75,8 @@ export class Ip implements IpService {
 
   /** `interfaces` is the kernel's list, which grows as devices are attached. `nowhere` stands for "no interface". */
   constructor(context: InetContext, interfaces: readonly Interface[], nowhere: Interface, ipv6: boolean) {
-    const { arena, sysctl, counters } = context;
+    const { counters } = context;
+    const { arena, sysctl } = context.shared;
     this.view = arena.view;
     this.bytes = arena.bytes;
     this.bulk = context.bulk;

@@ -1,7 +1,9 @@
 /**
- * What every layer of one kernel is built from: its memory, timers, randomness, counters and tunables.
+ * The two halves of a kernel's state: {@link KernelShared}, one for all its CPUs, and {@link CpuContext}, one per CPU. The
+ * type that a module is given tells which half it may touch.
  *
- * Thread: the one that runs the kernel. Layers add what they alone share (inet/ip/context.ts).
+ * Thread: `KernelShared` is read by every CPU of the kernel; `CpuContext` belongs to the thread that runs the CPU. Today a
+ * kernel has one CPU (cpu.ts). Layers add their own per-CPU members (inet/ip/context.ts).
  */
 
 import type { Rng } from '../base/rng.ts';
@@ -10,16 +12,31 @@ import type { Bulk } from '../mem/bulk.ts';
 import type { Counters } from '../mem/counters.ts';
 import type { Heap } from '../mem/heap.ts';
 import type { CalloutTable } from './callout.ts';
+import type { SoftintQueue } from './softint.ts';
 import type { Sysctl } from './sysctl.ts';
 
-export interface KernelContext {
+/** Shared by all CPUs of one kernel. */
+export interface KernelShared {
+  /** The region in which the kernel's devices, heaps and counters lie. */
   readonly arena: Arena;
+  /** Tunables, and the limits of tables that they bound (`sysctl.limits`). */
+  readonly sysctl: Sysctl;
+}
+
+/** Private to one CPU of one kernel. */
+export interface CpuContext {
+  /** Number of the CPU in its kernel, from 0. */
+  readonly number: number;
+  readonly shared: KernelShared;
+  /** This thread's instance of the bulk operations over the shared arena. */
   readonly bulk: Bulk;
+  /** This CPU's share of the kernel's memory. */
   readonly heap: Heap;
   readonly callouts: CalloutTable;
+  readonly softints: SoftintQueue;
   readonly rng: Rng;
+  /** This CPU's block of counters: one writer. */
   readonly counters: Counters;
-  readonly sysctl: Sysctl;
   /** Monotonic microseconds. Read on slow paths only; the data path is handed the time of its poll. */
   nowUs(): number;
 }

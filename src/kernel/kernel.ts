@@ -9,12 +9,16 @@ import { MultikernelError } from '../base/errors.ts';
 import type { Agent, Host } from '../host/contract.ts';
 import { BATCH_FRAMES, Inet } from '../inet/inet.ts';
 import { TcpStack } from '../inet/tcp/stack.ts';
-import { CalloutTable } from '../kern/callout.ts';
+import type { CalloutTable } from '../kern/callout.ts';
+import type { KernelShared } from '../kern/context.ts';
+import { Cpu } from '../kern/cpu.ts';
+import { Softint } from '../kern/softint.ts';
+import { Sysctl } from '../kern/sysctl.ts';
 import { CaptureDevice } from '../link/capture.ts';
 import type { Device, TimedDevice } from '../link/device.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
 import type { Arena } from '../mem/arena.ts';
-import { type Bulk, createBulk } from '../mem/bulk.ts';
+import type { Bulk } from '../mem/bulk.ts';
 import { Counters } from '../mem/counters.ts';
 import { Heap } from '../mem/heap.ts';
 import type { Interface } from '../net/interface.ts';
@@ -66,7 +70,9 @@ export class Kernel implements Agent {
   readonly bulk: Bulk;
   readonly host: Host;
   readonly counters: Counters;
-  readonly callouts: CalloutTable = new CalloutTable();
+  /** The only CPU of this kernel. */
+  readonly cpu: Cpu;
+  readonly callouts: CalloutTable;
   readonly inet: Inet;
   readonly tcp: TcpStack;
   readonly sockets: SocketLayer;
@@ -75,7 +81,12 @@ export class Kernel implements Agent {
   /** Called after a turn in which a socket was bound, began to listen, or was closed. */
   onSocketsChanged: (() => void) | null = null;
   /** What a handler sent leaves before the next one runs: the peers work on it meanwhile. */
-  readonly #events: EventQueue = new EventQueue(() => this.inet.flush());
+  readonly #events: EventQueue = new EventQueue(
+    () => this.inet.flush(),
+    () => this.cpu.softints.schedule(this.#delivery),
+  );
+  /** Delivers socket events at the end of the turn. */
+  readonly #delivery: Softint;
   /** A gauge: what `mk top` shows as open connections. */
   readonly #connectionsOpen: number;
   #portsGeneration = -1;
@@ -92,7 +103,6 @@ export class Kernel implements Agent {
     this.name = name;
     this.arena = arena;
     this.host = host;
-    this.bulk = createBulk(arena);
     this.counters = Counters.open(arena, name, COUNTERS_CAPACITY);
     this.#connectionsOpen = this.counters.index('tcp-connections-open');
     const heap =
@@ -100,16 +110,12 @@ export class Kernel implements Agent {
         ? new Heap(arena.allocate(HEAP_BYTES, 4096), HEAP_BYTES)
         : new Heap(options.heap.at, options.heap.bytes);
     const nowUs = (): number => host.nowUs();
-    this.inet = new Inet({
-      arena,
-      bulk: this.bulk,
-      heap,
-      callouts: this.callouts,
-      rng: host.rng,
-      counters: this.counters,
-      nowUs,
-      ipv6: options.ipv6 ?? false,
-    });
+    const shared: KernelShared = { arena, sysctl: new Sysctl() };
+    this.cpu = new Cpu({ shared, heap, rng: host.rng, counters: this.counters, nowUs });
+    this.bulk = this.cpu.bulk;
+    this.callouts = this.cpu.callouts;
+    this.#delivery = new Softint(() => this.#deliver());
+    this.inet = new Inet({ cpu: this.cpu, ipv6: options.ipv6 ?? false });
     const context: SocketContext = { events: this.#events, nowUs, requestWork: () => host.requestWork() };
     this.tcp = new TcpStack(this.inet.context, this.inet.ip);
     this.sockets = new Sockets(this.inet, this.tcp, context);
@@ -142,6 +148,7 @@ export class Kernel implements Agent {
 
   doWork(nowUs: number): number {
     let work = 0;
+    this.cpu.beginTurn();
     for (let round = 0; round < ROUNDS_PER_TURN; round++) {
       const received = this.inet.poll(nowUs);
       work += received;
@@ -152,14 +159,14 @@ export class Kernel implements Agent {
       if (this.#loopback.pending) continue;
       // The program first: what it does not take piles up, leaves the caches, and is lost in the end. A batch that is not
       // full has emptied the rings.
-      if (this.#events.pending || received < BATCH_FRAMES) break;
+      if (this.cpu.softints.pending || received < BATCH_FRAMES) break;
     }
     work += this.callouts.run(nowUs);
     for (let i = 0; i < this.#timed.length; i++) work += (this.#timed[i] as TimedDevice).tick(nowUs);
     // Whoever looks from outside sees what came, even if a handler never returns.
     this.counters.set(this.#connectionsOpen, this.tcp.connectionCount);
     try {
-      work += this.#events.deliver();
+      work += this.cpu.softints.run();
     } finally {
       // What handlers sent leaves now, even when one of them threw.
       this.inet.flush();
@@ -173,6 +180,15 @@ export class Kernel implements Agent {
     return work;
   }
 
+  #deliver(): number {
+    try {
+      return this.#events.deliver();
+    } finally {
+      // Events that handlers posted, and those behind a handler that threw.
+      if (this.#events.pending) this.cpu.softints.schedule(this.#delivery);
+    }
+  }
+
   flush(): void {
     this.inet.flush();
   }
@@ -184,7 +200,7 @@ export class Kernel implements Agent {
   }
 
   workPending(): boolean {
-    return this.#events.pending || this.tcp.workPending || this.inet.pending;
+    return this.cpu.softints.pending || this.tcp.workPending || this.inet.pending;
   }
 
   /** No connection holds bytes that the peer has not acknowledged, nor a FIN. */

@@ -15,7 +15,7 @@
 
 import { Errno } from '../base/errors.ts';
 import { Callout } from '../kern/callout.ts';
-import type { KernelContext } from '../kern/context.ts';
+import type { CpuContext } from '../kern/context.ts';
 import type { SysctlVariable } from '../kern/sysctl.ts';
 import type { Interface } from './interface.ts';
 import type { RouteTable } from './route-table.ts';
@@ -105,7 +105,7 @@ const ARP: NeighborProtocol = {
 };
 
 export class NeighborCache {
-  readonly #context: KernelContext;
+  readonly #context: CpuContext;
   readonly #routes: RouteTable;
   readonly #actions: NeighborActions;
   readonly #protocol: NeighborProtocol;
@@ -134,13 +134,14 @@ export class NeighborCache {
   #pendingBytes = 0;
 
   /** The generation of `routes` moves when paths have to look again. */
-  constructor(context: KernelContext, routes: RouteTable, actions: NeighborActions, protocol: NeighborProtocol = ARP) {
+  constructor(context: CpuContext, routes: RouteTable, actions: NeighborActions, protocol: NeighborProtocol = ARP) {
     this.#context = context;
     this.#routes = routes;
     this.#actions = actions;
     this.#protocol = protocol;
     this.#onTimer = (neighbor, nowUs) => this.#timeout(neighbor, nowUs);
-    const { sysctl, counters } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     const { sysctlPrefix, counterPrefix, groupTriesName, queueBytesName, keepName, downName, maxEntriesName } =
       protocol;
     this.#delaySec = sysctl.integer(`${sysctlPrefix}delay`, 5, 1, 3600, 'seconds a stale entry is used unasked');
@@ -162,7 +163,7 @@ export class NeighborCache {
   }
 
   #declareLimits(): void {
-    const { limits } = this.#context.sysctl;
+    const { limits } = this.#context.shared.sysctl;
     const { counterPrefix, name } = this.#protocol;
     limits.add({
       table: `${name} neighbors`,
@@ -244,7 +245,8 @@ export class NeighborCache {
   /** Keep a copy of an IP packet until the neighbor answers (RFC 1122 2.3.2.2); the oldest one makes room. */
   enqueue(neighbor: Neighbor, at: number, totalBytes: number, meta: number, nowUs: number): void {
     while (neighbor.pendingCount >= this.#queueLength.value) this.#dropOldest(neighbor);
-    const { heap, bulk, arena } = this.#context;
+    const { heap, bulk } = this.#context;
+    const { arena } = this.#context.shared;
     // What counts is the memory: a short packet takes a whole block.
     const blockBytes = heap.blockBytes(PENDING_HEADER_BYTES + totalBytes);
     if (this.#pendingBytes + blockBytes > this.#queueBytes.value) {
@@ -429,7 +431,7 @@ export class NeighborCache {
     this.#actions.lost?.(neighbor, nowUs);
     this.#context.counters.add(this.#failures, 1);
     this.#context.callouts.schedule(neighbor.timer, nowUs + this.#downSec.value * US_PER_S);
-    const { view } = this.#context.arena;
+    const { view } = this.#context.shared.arena;
     while (neighbor.pendingCount > 0) {
       // Out of the queue first: telling the sender may need an entry, for which this one may have to go.
       const block = this.#unlinkOldest(neighbor);
@@ -440,7 +442,7 @@ export class NeighborCache {
   }
 
   #transmitPending(neighbor: Neighbor, nowUs: number): void {
-    const { view } = this.#context.arena;
+    const { view } = this.#context.shared.arena;
     if (neighbor.pendingCount > 0 && !neighbor.fresh) this.use(neighbor, nowUs);
     while (neighbor.pendingCount > 0) {
       const block = neighbor.pendingHead;
@@ -460,7 +462,7 @@ export class NeighborCache {
   }
 
   #unlinkOldest(neighbor: Neighbor): number {
-    const { view } = this.#context.arena;
+    const { view } = this.#context.shared.arena;
     const block = neighbor.pendingHead;
     this.#pendingBytes -= view.getInt32(block + 12);
     neighbor.pendingHead = view.getInt32(block);

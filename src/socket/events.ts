@@ -71,10 +71,12 @@ export class EventQueue {
   readonly #arrivals = new EventList();
   readonly #others = new EventList();
   readonly #handled: () => void;
+  readonly #posted: () => void;
 
-  /** `handled` is called after each handler that ran. */
-  constructor(handled: () => void = () => {}) {
+  /** `handled` is called after each handler that ran, `posted` for each target that had no events before. */
+  constructor(handled: () => void = () => {}, posted: () => void = () => {}) {
     this.#handled = handled;
+    this.#posted = posted;
   }
 
   get pending(): boolean {
@@ -82,7 +84,10 @@ export class EventQueue {
   }
 
   post(target: EventTarget, events: number): void {
-    if (target.pendingEvents === 0) ((events & EVENT_ACCEPTABLE) !== 0 ? this.#arrivals : this.#others).add(target);
+    if (target.pendingEvents === 0) {
+      ((events & EVENT_ACCEPTABLE) !== 0 ? this.#arrivals : this.#others).add(target);
+      this.#posted();
+    }
     target.pendingEvents |= events;
   }
 

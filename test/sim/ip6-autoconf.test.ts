@@ -363,7 +363,7 @@ describe('Listener discovery between kernels (RFC 3810)', () => {
     const { linkLocal } = six.links.of(node.iface) as { linkLocal: number };
     const at = six.linkOutput.begin(node.iface, linkLocal, ALL_NODES, 0, 8 + icmpv6.lengthOf(repr), 1);
     expect(at).toBeGreaterThan(0);
-    const { view } = context.arena;
+    const { view } = context.shared.arena;
     view.setInt32(at, 0x3a000502);
     view.setInt32(at + 4, 0x00000100);
     icmpv6.emit(repr, view, at + 8);

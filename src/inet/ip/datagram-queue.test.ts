@@ -11,7 +11,7 @@ const HEAP_BYTES = 1 << 20;
 function queue(limitBytes: number): { queue: DatagramQueue; arena: Arena; heap: Heap } {
   const arena = Arena.create(4 << 20);
   const heap = new Heap(arena.allocate(HEAP_BYTES, 4096), HEAP_BYTES);
-  const context = { arena, heap, bulk: createBulk(arena) } as unknown as InetContext;
+  const context = { shared: { arena }, heap, bulk: createBulk(arena) } as unknown as InetContext;
   return { queue: new DatagramQueue(context, limitBytes), arena, heap };
 }
 

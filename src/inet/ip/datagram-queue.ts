@@ -43,7 +43,7 @@ export class DatagramQueue {
 
   constructor(context: InetContext, limitBytes: number) {
     this.#context = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.limitBytes = limitBytes;
   }
 

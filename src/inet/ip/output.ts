@@ -68,7 +68,7 @@ export class IpOutput {
 
   constructor(context: InetContext, paths: PathTable, neighbors: NeighborCache, transmitter: Transmitter) {
     this.#context = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#paths = paths;
     this.#neighbors = neighbors;
     this.#transmitter = transmitter;

@@ -39,7 +39,8 @@ export class PathMtu {
   constructor(context: InetContext, routes: RouteTable) {
     this.#context = context;
     this.#routes = routes;
-    const { sysctl, counters } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#enabled = sysctl.toggle('net.inet.ip.mtudisc', true, 'path MTU discovery of IPv4 (IPv6 always has it)');
     this.#timeoutSec = sysctl.integer('net.inet.ip.mtudisctimeout', 600, 1, 86400, 'seconds a learned MTU is kept');
     this.#minBytes = sysctl.integer('net.inet.ip.mtudiscmin', 552, 68, 65535, 'smallest MTU that is believed');

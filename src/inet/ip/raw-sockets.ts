@@ -79,7 +79,7 @@ export class RawSockets {
     this.#delivered = context.counters.index('raw-in');
     this.#full = context.counters.index('raw-full-socket-drops');
     this.#refused = context.counters.index('raw-sockets-refused');
-    const { sysctl } = context;
+    const { sysctl } = context.shared;
     this.#maxSockets = sysctl.integer('net.inet.raw.maxsockets', 1024, 1, 1 << 20, 'raw sockets');
     this.#receiveBytes = sysctl.integer(
       'net.inet.raw.recvspace',
@@ -157,7 +157,8 @@ export class RawSockets {
   }
 
   send(endpoint: RawEndpoint, bytes: Uint8Array, offset: number, lengthBytes: number, address: number): number {
-    const { bulk, arena } = this.#context;
+    const { bulk } = this.#context;
+    const { arena } = this.#context.shared;
     if (endpoint.refused) return -Errno.ENOBUFS;
     if (lengthBytes > MAX_PAYLOAD_BYTES) return -Errno.EMSGSIZE;
     if (endpoint.six !== isIp6(address)) return -Errno.EAFNOSUPPORT;

@@ -101,7 +101,8 @@ export class Reassembly implements AddressHolder {
   constructor(context: InetContext, family: ReassemblyFamily) {
     this.#context = context;
     this.#family = family;
-    const { sysctl, counters, interner } = context;
+    const { counters, interner } = context;
+    const { sysctl } = context.shared;
     const { sysctlPrefix, counterPrefix, timeoutMs } = family;
     this.#maxPackets = sysctl.integer(`${sysctlPrefix}maxfragpackets`, 200, 0, 65535, 'incomplete datagrams kept');
     this.#maxBytes = sysctl.integer(`${sysctlPrefix}maxfragbytes`, 1 << 20, 65536, 1 << 28, 'memory for them');
@@ -132,7 +133,7 @@ export class Reassembly implements AddressHolder {
   }
 
   #declareLimits(): void {
-    const { sysctl } = this.#context;
+    const { sysctl } = this.#context.shared;
     const { name, counterPrefix } = this.#family;
     sysctl.limits.add({
       table: `incomplete ${name} datagrams`,
@@ -302,7 +303,7 @@ export class Reassembly implements AddressHolder {
   }
 
   #same(datagram: Incomplete, dataAt: number, start: number, end: number): boolean {
-    const { bytes } = this.#context.arena;
+    const { bytes } = this.#context.shared.arena;
     const there = datagram.blockAt + this.#family.payloadOffset;
     for (let i = start; i < end; i++) if (bytes[there + i] !== bytes[dataAt + i - start]) return false;
     return true;

@@ -37,11 +37,17 @@ export class Refuser {
 
   constructor(context: InetContext, paths: PathTable, output: IpOutput, sender: RefusalSender) {
     this.#context = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#paths = paths;
     this.#output = output;
     this.#sender = sender;
-    this.#ttl = context.sysctl.integer('net.inet.ip.ttl', 64, 1, 255, 'TTL of packets whose sender does not say');
+    this.#ttl = context.shared.sysctl.integer(
+      'net.inet.ip.ttl',
+      64,
+      1,
+      255,
+      'TTL of packets whose sender does not say',
+    );
     this.#refused = context.counters.index('ip-in-refused');
   }
 

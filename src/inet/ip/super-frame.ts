@@ -43,7 +43,7 @@ export class Segmenter {
 
   constructor(context: InetContext) {
     this.#context = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#segments = context.counters.index('ip-segments-cut');
     this.#noRoom = context.counters.index('ip-segments-no-room');
     this.#malformed = context.counters.index('ip-segments-malformed');

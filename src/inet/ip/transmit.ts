@@ -56,7 +56,7 @@ export class Transmitter {
 
   constructor(context: InetContext) {
     this.#context = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#segmenter = new Segmenter(context);
     this.#fragmented = context.counters.index('ip-fragmented');
     this.#fragments = context.counters.index('ip-fragments-sent');

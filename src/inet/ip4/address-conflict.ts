@@ -56,7 +56,7 @@ export class AddressConflicts {
   constructor(context: InetContext, output: ArpOutput) {
     this.#context = context;
     this.#output = output;
-    this.#probeCount = context.sysctl.integer(
+    this.#probeCount = context.shared.sysctl.integer(
       'net.inet.ip.dad_count',
       0,
       0,

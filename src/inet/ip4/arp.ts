@@ -38,7 +38,7 @@ export class ArpOutput {
   readonly #repliesLimited: number;
 
   constructor(context: InetContext, addresses: AddressTable) {
-    const { sysctl } = context;
+    const { sysctl } = context.shared;
     this.#repliesPerSecond = sysctl.integer(
       'net.inet.arp.replyppslimit',
       10_000,
@@ -52,7 +52,7 @@ export class ArpOutput {
       variable: this.#repliesPerSecond,
       counter: 'arp-out-replies-limited',
     });
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#addresses = addresses;
     this.#counters = context.counters;
     this.#requests = context.counters.index('arp-out-requests');
@@ -154,7 +154,7 @@ export class ArpInput {
     filter: IngressFilter,
     output: ArpOutput,
   ) {
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#addresses = addresses;
     this.#neighbors = neighbors;

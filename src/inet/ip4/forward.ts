@@ -47,14 +47,15 @@ export class Forwarder {
     icmp: Icmp,
     forwarding: SysctlVariable,
   ) {
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#paths = paths;
     this.#neighbors = neighbors;
     this.#transmitter = transmitter;
     this.#icmp = icmp;
     this.#forwarding = forwarding;
-    const { sysctl, counters } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#directedBroadcast = sysctl.toggle('net.inet.ip.directed-broadcast', false, 'forward directed broadcasts');
     this.#sendRedirects = sysctl.toggle('net.inet.ip.redirect', true, 'send ICMP redirects');
     this.#forwarded = counters.index('ip-forwarded');

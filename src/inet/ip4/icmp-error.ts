@@ -39,7 +39,8 @@ export class IcmpErrors {
     this.#addresses = addresses;
     this.#paths = paths;
     this.#output = output;
-    const { sysctl, counters } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#perSecond = sysctl.integer('net.inet.icmp.errppslimit', 100, -1, 1 << 20, 'ICMP errors a second; -1: any');
     this.#returnBytes = sysctl.integer('net.inet.icmp.returndatabytes', 8, 8, 512, 'payload bytes quoted in errors');
     sysctl.limits.addRate({ what: 'ICMP errors', variable: this.#perSecond, counter: 'icmp-out-rate-limited' });
@@ -54,7 +55,8 @@ export class IcmpErrors {
    * is copied.
    */
   send(type: number, code: number, rest: number, packet: InPacket, nowUs: number): void {
-    const { counters, arena, bulk } = this.#context;
+    const { counters, bulk } = this.#context;
+    const { arena } = this.#context.shared;
     if (!this.#mayAnswer(packet)) {
       counters.add(this.#suppressed, 1);
       return;
@@ -87,7 +89,7 @@ export class IcmpErrors {
 
   /** RFC 1122 3.2.2: what no ICMP error may be about. */
   #mayAnswer(packet: InPacket): boolean {
-    const { view } = this.#context.arena;
+    const { view } = this.#context.shared.arena;
     const { src, dst } = packet;
     if (packet.broadcast || !isUnicast(dst) || this.#addresses.isBroadcast(dst)) return false;
     if (!isUnicast(src) || this.#addresses.isBroadcast(src)) return false;

@@ -71,11 +71,12 @@ export class Icmp implements Transport {
 
   constructor(context: InetContext, parts: IcmpParts) {
     this.#context = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#parts = parts;
     this.#errors = new IcmpErrors(context, parts.addresses, parts.paths, parts.output);
-    const { sysctl, counters } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#echoBroadcast = sysctl.toggle('net.inet.icmp.bmcastecho', false, 'answer echo requests to groups');
     this.#repliesPerSecond = sysctl.integer(
       'net.inet.icmp.replyppslimit',

@@ -65,7 +65,8 @@ export class Igmp implements Transport, GroupListener {
     this.#paths = paths;
     this.#output = output;
     this.#timer = new Callout((nowUs) => this.#run(nowUs));
-    const { counters, sysctl } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#maxSources = sysctl.integer('net.inet.igmp.maxsources', 128, 1, 4096, 'sources of one query kept at most');
     this.#malformed = counters.index('igmp-in-malformed');
     this.#queries = counters.index('igmp-in-queries');
@@ -109,7 +110,7 @@ export class Igmp implements Transport, GroupListener {
 
   /** Queries ask for our groups; reports of others matter where an older version is spoken. */
   input(packet: InPacket, nowUs: number): void {
-    const { view } = this.#context.arena;
+    const { view } = this.#context.shared.arena;
     const { at, lengthBytes, iface } = packet;
     if (igmp.check(view, at, lengthBytes) !== 0) {
       this.#context.counters.add(this.#malformed, 1);
@@ -128,7 +129,7 @@ export class Igmp implements Transport, GroupListener {
   icmpError(): void {}
 
   #query(packet: InPacket, nowUs: number): void {
-    const { view } = this.#context.arena;
+    const { view } = this.#context.shared.arena;
     const { at, lengthBytes, iface, dst } = packet;
     const { counters } = this.#context;
     counters.add(this.#queries, 1);
@@ -194,7 +195,7 @@ export class Igmp implements Transport, GroupListener {
       };
       const at = this.#begin(iface, IGMP_V3_ROUTERS, igmp.lengthOf(repr));
       if (at < 0) continue;
-      igmp.emit(repr, this.#context.arena.view, at);
+      igmp.emit(repr, this.#context.shared.arena.view, at);
       this.#end(this.#reports);
     }
   }
@@ -202,7 +203,7 @@ export class Igmp implements Transport, GroupListener {
   #sendOld(iface: Interface, dst: number, type: number, group: number): void {
     const at = this.#begin(iface, dst, igmp.HEADER_BYTES);
     if (at < 0) return;
-    const { view } = this.#context.arena;
+    const { view } = this.#context.shared.arena;
     view.setInt32(at, type << 24);
     view.setInt32(at + 4, group);
     igmp.fillChecksum(view, at, igmp.HEADER_BYTES);
@@ -223,7 +224,7 @@ export class Igmp implements Transport, GroupListener {
       this.#context.counters.add(this.#unsent, 1);
       return options;
     }
-    this.#context.arena.view.setInt32(options, ROUTER_ALERT);
+    this.#context.shared.arena.view.setInt32(options, ROUTER_ALERT);
     return options + OPTION_BYTES;
   }
 

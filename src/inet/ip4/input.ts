@@ -116,7 +116,7 @@ export class IpInput {
   readonly #fragments: number;
 
   constructor(context: InetContext, parts: IpInputParts, nowhere: Interface) {
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#parts = parts;
     this.#filter = parts.filter;
@@ -343,7 +343,7 @@ export class IpInput {
 
 function reassemblyFamily(context: InetContext): ReassemblyFamily {
   const { bulk } = context;
-  const { view } = context.arena;
+  const { view } = context.shared.arena;
   return {
     name: 'IPv4',
     sysctlPrefix: 'net.inet.ip.',

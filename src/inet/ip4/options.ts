@@ -130,10 +130,10 @@ export class IpOptions {
   problemPointer = 0;
 
   constructor(context: InetContext, addresses: AddressTable, routes: RouteTable) {
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#addresses = addresses;
     this.#routes = routes;
-    const { sysctl } = context;
+    const { sysctl } = context.shared;
     this.#allowSourceRoute = sysctl.toggle('net.inet.ip.allowsrcrt', false, 'accept source-routed packets');
     this.#forwardSourceRoute = sysctl.toggle('net.inet.ip.forwsrcrt', false, 'forward source-routed packets');
   }

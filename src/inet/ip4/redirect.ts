@@ -36,7 +36,8 @@ export class Redirects {
     this.#routes = routes;
     this.#addresses = addresses;
     this.#forwarding = forwarding;
-    const { sysctl, counters } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#accept = sysctl.toggle('net.inet.icmp.rediraccept', true, 'believe ICMP redirects');
     const timeoutSec = sysctl.integer('net.inet.icmp.redirtimeout', 600, 1, 86400, 'seconds such a route is kept');
     const maxRoutes = sysctl.integer('net.inet.icmp.redirmax', 256, 1, 65536, 'routes made by redirects');

@@ -45,7 +45,13 @@ export class AddressDetection {
     this.#context = context;
     this.#output = output;
     this.#retransMs = retransMs;
-    this.#count = context.sysctl.integer('net.inet6.ip6.dad_count', 0, 0, 10, 'probes before an address is used');
+    this.#count = context.shared.sysctl.integer(
+      'net.inet6.ip6.dad_count',
+      0,
+      0,
+      10,
+      'probes before an address is used',
+    );
     this.#duplicates = context.counters.index('nd6-duplicate-addresses');
     this.#onTimer = (probe, nowUs) => this.#step(probe, nowUs);
   }

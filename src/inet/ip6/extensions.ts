@@ -33,7 +33,7 @@ export class Extensions6 {
 
   constructor(context: InetContext, icmp: Icmp6) {
     const { counters } = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#counters = counters;
     this.#icmp = icmp;
     this.#reasons = ipv6.WALK_REASONS.map((reason) => (reason === '' ? -1 : counters.index(reason)));

@@ -54,7 +54,7 @@ export class Forwarder6 {
     forwarding: SysctlVariable,
   ) {
     const { counters } = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#counters = counters;
     this.#addresses = addresses;
     this.#paths = paths;

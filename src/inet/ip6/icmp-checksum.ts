@@ -9,7 +9,7 @@ import type { Path } from '../ip/transport.ts';
 
 /** Compute and write it: the message of `bytes` at `at` is complete but for that. */
 export function writeIcmpChecksum(context: InetContext, path: Path, at: number, bytes: number): void {
-  const { view } = context.arena;
+  const { view } = context.shared.arena;
   view.setUint16(at + 2, 0);
   view.setUint16(at + 2, checksumOf(path.addressSum + PROTOCOL_ICMPV6 + bytes + context.bulk.sum(at, bytes)));
 }

@@ -37,7 +37,8 @@ export class IcmpErrors6 {
     this.#addresses = addresses;
     this.#paths = paths;
     this.#output = output;
-    const { sysctl, counters } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#perSecond = sysctl.integer(
       'net.inet6.icmp6.errppslimit',
       100,
@@ -54,7 +55,8 @@ export class IcmpErrors6 {
 
   /** Send an error about a packet, which may lie anywhere. `rest` is the second word of the message. */
   send(type: number, code: number, rest: number, packet: InPacket, nowUs: number): void {
-    const { counters, arena, bulk } = this.#context;
+    const { counters, bulk } = this.#context;
+    const { arena } = this.#context.shared;
     if (!this.#mayAnswer(packet, type, code)) {
       counters.add(this.#suppressed, 1);
       return;
@@ -91,7 +93,7 @@ export class IcmpErrors6 {
    * they are too big, or have an option that asks for it.
    */
   #mayAnswer(packet: InPacket, type: number, code: number): boolean {
-    const { view } = this.#context.arena;
+    const { view } = this.#context.shared.arena;
     const { src } = packet;
     const despiteGroup =
       type === icmpv6.TYPE_PACKET_TOO_BIG ||

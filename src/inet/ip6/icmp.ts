@@ -93,12 +93,13 @@ export class Icmp6 implements Transport {
 
   constructor(context: InetContext, parts: Icmp6Parts) {
     this.#context = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#table = context.interner;
     this.#parts = parts;
     this.#errors = new IcmpErrors6(context, parts.addresses, parts.paths, parts.output);
-    const { sysctl, counters } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#echoGroups = sysctl.toggle('net.inet6.icmp6.mcastecho', true, 'answer echo requests to groups');
     this.#hopLimit = sysctl.integer('net.inet6.ip6.hlim', 64, 1, 255, 'hop limit of packets whose sender does not say');
     this.#repliesPerSecond = sysctl.integer(

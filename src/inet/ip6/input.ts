@@ -75,7 +75,7 @@ export class Ip6Input {
 
   constructor(context: InetContext, parts: Ip6InputParts, nowhere: Interface) {
     const { counters } = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#counters = counters;
     this.#parts = parts;
     this.#table = context.interner;

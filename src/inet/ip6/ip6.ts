@@ -111,7 +111,8 @@ export class Ip6 {
 
   /** `enabled` is the first value of `net.inet6.ip6.enable`; `nowhere` stands for "no interface". */
   constructor(context: InetContext, parts: Ip6Parts, enabled: boolean, nowhere: Interface) {
-    const { sysctl, counters, interner: table } = context;
+    const { counters, interner: table } = context;
+    const { sysctl } = context.shared;
     const { paths, output, transmitter, pathMtu, raw, filter, refuser } = parts;
     this.#context = context;
     this.#parts = parts;
@@ -199,7 +200,7 @@ export class Ip6 {
   }
 
   #declareLimits(maxRoutes: SysctlVariable, maxGroups: SysctlVariable): void {
-    const { limits } = this.#context.sysctl;
+    const { limits } = this.#context.shared.sysctl;
     limits.add({
       table: 'IPv6 routes',
       variable: maxRoutes,
@@ -495,7 +496,7 @@ export class Ip6 {
 
   #transmitPending(neighbor: Neighbor, at: number, totalBytes: number, meta: number): void {
     const { iface, macHi, macLo } = neighbor;
-    const { view } = this.#context.arena;
+    const { view } = this.#context.shared.arena;
     const linkMtuBytes = this.links.of(iface)?.mtuBytes ?? iface.mtuBytes;
     const zone = iface.index;
     const src = this.table.internAddress(ipv6.src(view, at), zone);
@@ -507,7 +508,7 @@ export class Ip6 {
 
   /** RFC 4861 7.2.2: the sender is told, be it one of our transports or another host. */
   #undeliverable(neighbor: Neighbor, at: number, totalBytes: number, nowUs: number): void {
-    const { view } = this.#context.arena;
+    const { view } = this.#context.shared.arena;
     const { iface } = neighbor;
     const src = this.table.internAddress(ipv6.src(view, at), iface.index);
     const dst = this.table.internAddress(ipv6.dst(view, at), iface.index);

@@ -23,7 +23,7 @@ export class LinkOutput6 {
 
   constructor(context: InetContext) {
     this.#context = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#noRoom = context.counters.index('ip6-link-out-no-room');
   }
 

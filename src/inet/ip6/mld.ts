@@ -57,11 +57,12 @@ export class Mld implements GroupListener, ListenerDiscovery, AddressHolder {
 
   constructor(context: InetContext, output: LinkOutput6, links: Links6) {
     this.#context = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#output = output;
     this.#links = links;
     this.#timer = new Callout((nowUs) => this.#run(nowUs));
-    const { counters, sysctl } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#maxSources = sysctl.integer('net.inet6.mld.maxsources', 64, 1, 4096, 'sources of one query kept at most');
     this.#ignored = counters.index('mld-in-ignored');
     this.#queries = counters.index('mld-in-queries');

@@ -36,7 +36,7 @@ export class NeighborOutput6 {
   readonly #advertisements: number;
 
   constructor(context: InetContext, addresses: Addresses6, output: LinkOutput6, forwarding: () => boolean) {
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#context = context;
     this.#addresses = addresses;
     this.#output = output;
@@ -145,12 +145,12 @@ export class NeighborInput6 {
     detection: AddressDetection,
   ) {
     this.#context = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#addresses = addresses;
     this.#neighbors = neighbors;
     this.#output = output;
     this.#detection = detection;
-    const { sysctl } = context;
+    const { sysctl } = context.shared;
     this.#repliesPerSecond = sysctl.integer(
       'net.inet6.icmp6.nd6_replyppslimit',
       10_000,

@@ -11,7 +11,7 @@ import type { InPacket } from '../ip/transport.ts';
 /** Copied first, because the sender could still write to the slot; then checked, then read. Null when it is malformed. */
 export function readMessage(context: InetContext, packet: InPacket): icmpv6.Repr | null {
   const { at, lengthBytes } = packet;
-  const bytes = context.arena.bytes.slice(at, at + lengthBytes);
+  const bytes = context.shared.arena.bytes.slice(at, at + lengthBytes);
   return icmpv6.parse(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, lengthBytes);
 }
 

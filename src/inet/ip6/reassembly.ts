@@ -22,7 +22,7 @@ export function reassemblyNote(nameOffset: number, nextHeader: number): number {
 }
 
 export function reassemblyFamily6(context: InetContext): ReassemblyFamily {
-  const { view } = context.arena;
+  const { view } = context.shared.arena;
   return {
     name: 'IPv6',
     sysctlPrefix: 'net.inet6.ip6.',

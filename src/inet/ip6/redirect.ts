@@ -56,11 +56,12 @@ export class Redirects6 implements RedirectSender {
 
   constructor(context: InetContext, ip6: Ip6, generation: RouteTable, forwarding: SysctlVariable) {
     this.#context = context;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#ip6 = ip6;
     this.#generation = generation;
     this.#forwarding = forwarding;
-    const { sysctl, counters } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#accept = sysctl.toggle('net.inet6.icmp6.rediraccept', true, 'believe redirects');
     this.#send = sysctl.toggle('net.inet6.ip6.redirect', true, 'send redirects');
     this.#perSecond = sysctl.integer(
@@ -232,7 +233,10 @@ export class Redirects6 implements RedirectSender {
     const used = icmpv6.REDIRECT_BYTES + icmpv6.neighborOptionsLength(options) + REDIRECTED_HEADER_BYTES;
     const packetBytes = packet.at + packet.lengthBytes - headerAt;
     const quotedBytes = Math.min(packetBytes, MAX_BYTES - used) & ~7;
-    options.push({ kind: 'redirected', packet: this.#context.arena.bytes.slice(headerAt, headerAt + quotedBytes) });
+    options.push({
+      kind: 'redirected',
+      packet: this.#context.shared.arena.bytes.slice(headerAt, headerAt + quotedBytes),
+    });
     const message: icmpv6.RedirectRepr = {
       kind: 'redirect',
       target: interner.words(target),

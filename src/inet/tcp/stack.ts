@@ -97,17 +97,21 @@ export class TcpStack implements Transport {
     this.nowUs = context.nowUs;
     this.counters = context.counters;
     this.count = defineTcpCounters(context.counters);
-    this.settings = new TcpSettings(context.sysctl);
-    this.only6 = context.sysctl.toggle('net.inet6.ip6.v6only', false, 'IPv6 sockets are not for IPv4 by default');
-    this.ports = new PortTable(context.rng, context.sysctl);
-    this.ephemeral = new EphemeralPorts(context.rng, context.sysctl);
+    this.settings = new TcpSettings(context.shared.sysctl);
+    this.only6 = context.shared.sysctl.toggle(
+      'net.inet6.ip6.v6only',
+      false,
+      'IPv6 sockets are not for IPv4 by default',
+    );
+    this.ports = new PortTable(context.rng, context.shared.sysctl);
+    this.ephemeral = new EphemeralPorts(context.rng, context.shared.sysctl);
     const fingerprint = (address: number): number => ip.fingerprint(address);
     this.isn = new IsnGenerator(context.rng, fingerprint);
     this.cookies = new SynCookies(context.rng, fingerprint);
     this.tables = new TcpTables(context.rng.next32());
     this.work = new WorkQueue(ip, context.callouts);
     this.timeWait = new TimeWaitTable(this);
-    declareTcpLimits(this, context.sysctl.limits);
+    declareTcpLimits(this, context.shared.sysctl.limits);
     this.runs = new SegmentRuns(this);
     ip.register(this);
     context.interner.addHolder(this);

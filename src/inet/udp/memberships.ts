@@ -22,7 +22,8 @@ export class Memberships {
 
   /** `endpoints` lists the bound ones. */
   constructor(ip: Ip, context: InetContext, endpoints: () => readonly UdpEndpoint[]) {
-    const { sysctl, counters } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#ip = ip;
     this.#counters = counters;
     this.#refused = counters.index('udp-memberships-refused');

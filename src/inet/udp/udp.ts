@@ -87,11 +87,12 @@ export class Udp implements Transport {
   constructor(context: InetContext, ip: Ip) {
     this.context = context;
     this.#ip = ip;
-    this.#view = context.arena.view;
+    this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#demux = new UdpDemux(context.rng.next32());
-    this.ports = new PortTable(context.rng, context.sysctl);
-    const { sysctl, counters } = context;
+    this.ports = new PortTable(context.rng, context.shared.sysctl);
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#receiveBytes = sysctl.integer('net.inet.udp.recvspace', 212992, 1024, 1 << 24, 'default receive buffer');
     this.#maxSockets = sysctl.integer('net.inet.udp.maxsockets', 65536, 16, 1 << 20, 'bound UDP sockets');
     this.only6 = sysctl.toggle('net.inet6.ip6.v6only', false, 'IPv6 sockets are not for IPv4 by default');

@@ -26,7 +26,7 @@ export class AutoSettings {
   readonly #preferredSec: SysctlVariable;
   readonly #detections: SysctlVariable;
 
-  constructor({ sysctl, rng }: InetContext) {
+  constructor({ shared: { sysctl }, rng }: InetContext) {
     this.#rng = rng;
     this.#stable = sysctl.toggle('net.inet6.ip6.stableids', true, 'identifiers that tell nothing of the hardware');
     this.maxAddresses = sysctl.integer('net.inet6.ip6.maxifautoaddrs', 32, 1, 4096, 'addresses made of prefixes');

@@ -30,7 +30,7 @@ export class Autoconfigurator implements Autoconfiguration, RouterDiscovery, Rou
 
   /** Takes its places in `ip6`. `interfaces` is the kernel's list; the generation of `generation` is what paths compare. */
   constructor(context: InetContext, ip6: Ip6, interfaces: readonly Interface[], generation: RouteTable) {
-    const { sysctl } = context;
+    const { sysctl } = context.shared;
     this.#ip6 = ip6;
     const forwarding = sysctl.toggle('net.inet6.ip6.forwarding', false, 'act as a router for IPv6');
     this.listener = new RouterListener(context, { ip6, generation, forwarding });

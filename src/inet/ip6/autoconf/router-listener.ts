@@ -78,7 +78,8 @@ export class RouterListener {
     this.#context = context;
     this.#parts = parts;
     this.#ip6 = parts.ip6;
-    const { sysctl, counters } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     this.#settings = new AutoSettings(context);
     this.#installed = new InstalledRoutes(context, parts.ip6);
     this.#accept = sysctl.toggle('net.inet6.ip6.accept_rtadv', false, 'configure from router advertisements');
@@ -115,7 +116,7 @@ export class RouterListener {
   }
 
   #declareLimits(maxRouters: SysctlVariable, maxRoutes: SysctlVariable, maxPrefixes: SysctlVariable): void {
-    const { limits } = this.#context.sysctl;
+    const { limits } = this.#context.shared.sysctl;
     const whenFull = 'what the router advertises is ignored';
     limits.add({
       table: 'IPv6 default routers',
@@ -382,7 +383,7 @@ export class RouterListener {
     const bytes = icmpv6.lengthOf(message);
     const at = output.begin(iface, src, ipv6.ALL_ROUTERS, icmpv6.PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
     if (at < 0) return;
-    icmpv6.emit(message, this.#context.arena.view, at);
+    icmpv6.emit(message, this.#context.shared.arena.view, at);
     output.endIcmp(at);
     this.#context.counters.add(this.#solicitations, 1);
   }

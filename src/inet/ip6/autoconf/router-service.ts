@@ -49,7 +49,8 @@ export class RouterService {
     this.#ip6 = ip6;
     this.#forwarding = forwarding;
     this.#timer = new Callout((nowUs) => this.#run(nowUs));
-    const { sysctl, counters } = context;
+    const { counters } = context;
+    const { sysctl } = context.shared;
     const name = (last: string): string => `net.inet6.ip6.rtadv${last}`;
     this.#on = sysctl.toggle(name(''), false, 'routers advertise themselves');
     this.#on.onChange = () => this.changed(null);
@@ -184,7 +185,7 @@ export class RouterService {
     const bytes = icmpv6.lengthOf(message);
     const at = output.begin(iface, linkLocal, ipv6.ALL_NODES, icmpv6.PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
     if (at < 0) return;
-    icmpv6.emit(message, this.#context.arena.view, at);
+    icmpv6.emit(message, this.#context.shared.arena.view, at);
     output.endIcmp(at);
     this.#context.counters.add(this.#sent, 1);
   }
