@@ -11,7 +11,7 @@ import { IP6_ANY, isIp6 } from '../inet/ip/address-interner.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import type { Interface } from '../net/interface.ts';
-import { RTF_GATEWAY } from '../net/route-table.ts';
+import { RTF_GATEWAY } from '../net/route.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import { AddressBook } from './address-book.ts';
 import { type DrillSettings, OptionError } from './settings.ts';

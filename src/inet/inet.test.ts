@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../test/fixtures/inet-bed.ts';
 import { arp, checksum, ether, hex, icmp, ip, ip4, tcp, udp } from '../../test/fixtures/packets.ts';
 import { Errno } from '../base/errors.ts';
-import { RTF_GATEWAY, RTF_STATIC } from '../net/route-table.ts';
+import { RTF_GATEWAY, RTF_STATIC } from '../net/route.ts';
 
 const OWN = '10.0.0.1';
 const PEER = '10.0.0.2';

@@ -9,24 +9,28 @@ import { Errno } from '../base/errors.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import type { Interface, InterfaceAddress } from '../net/interface.ts';
 import { type Neighbor, NeighborCache } from '../net/neighbor-cache.ts';
+import { PathEpoch } from '../net/path-epoch.ts';
 import {
+  makeRoute,
   type Route,
-  RouteTable,
   RTF_CONNECTED,
   RTF_DYNAMIC,
   RTF_HOST,
   RTF_LOCAL,
   RTF_REJECT,
   RTF_UP,
-} from '../net/route-table.ts';
+} from '../net/route.ts';
+import { RouteTable } from '../net/route-table.ts';
 import * as icmpv4 from '../wire/icmpv4.ts';
 import * as icmpv6 from '../wire/icmpv6.ts';
 import * as ipv4 from '../wire/ipv4.ts';
+import { isMulticast } from '../wire/ipv4.ts';
 import { isIp6 } from './ip/address-interner.ts';
 import type { InetContext } from './ip/context.ts';
 import { IngressFilter } from './ip/ingress-filter.ts';
-import { IPV4_GROUPS, MulticastGroups } from './ip/multicast.ts';
+import { MulticastGroups } from './ip/multicast.ts';
 import { IpOutput } from './ip/output.ts';
+import { IpPacket } from './ip/packet.ts';
 import { type IpPath, PathTable } from './ip/path.ts';
 import { PathMtu } from './ip/path-mtu.ts';
 import { RawSockets } from './ip/raw-sockets.ts';
@@ -35,12 +39,14 @@ import { RunOutput } from './ip/run-output.ts';
 import { Transmitter } from './ip/transmit.ts';
 import { type InPacket, IP_ALLOW_BROADCAST, type IpService, type Path, type Transport } from './ip/transport.ts';
 import { AddressConflicts } from './ip4/address-conflict.ts';
-import { AddressTable, isMulticast } from './ip4/addresses.ts';
+import { Addresses4 } from './ip4/addresses.ts';
 import { ArpInput, ArpOutput } from './ip4/arp.ts';
 import { Forwarder } from './ip4/forward.ts';
+import { groupFamily4 } from './ip4/groups.ts';
 import { Icmp } from './ip4/icmp.ts';
 import { Igmp } from './ip4/igmp.ts';
-import { IpInput, IpPacket } from './ip4/input.ts';
+import { IpInput } from './ip4/input.ts';
+import { readPacket } from './ip4/packet.ts';
 import { Redirects } from './ip4/redirect.ts';
 import { Autoconfigurator } from './ip6/autoconf/autoconfiguration.ts';
 import { orderDestinations } from './ip6/destination-order.ts';
@@ -52,8 +58,9 @@ export class Ip implements IpService {
   readonly view: DataView;
   readonly bytes: Uint8Array;
   readonly bulk: Bulk;
+  readonly epoch: PathEpoch = new PathEpoch();
   readonly routes: RouteTable;
-  readonly addresses: AddressTable = new AddressTable();
+  readonly addresses: Addresses4 = new Addresses4();
   readonly neighbors: NeighborCache;
   readonly paths: PathTable;
   readonly output: IpOutput;
@@ -81,11 +88,11 @@ export class Ip implements IpService {
     this.bytes = arena.bytes;
     this.bulk = context.bulk;
     this.interfaces = interfaces;
-    const { addresses, filter } = this;
+    const { addresses, epoch, filter } = this;
     const maxRoutes = sysctl.integer('net.inet.ip.maxroutes', 16384, 16, 1 << 20, 'routes at most');
     const forwarding = sysctl.toggle('net.inet.ip.forwarding', false, 'act as a router');
     const routesRefused = counters.index('ip-routes-refused');
-    const routes = new RouteTable(maxRoutes.value, () => counters.add(routesRefused, 1));
+    const routes = new RouteTable(epoch, maxRoutes.value, () => counters.add(routesRefused, 1));
     maxRoutes.onChange = (value) => {
       routes.limit = value;
     };
@@ -97,17 +104,17 @@ export class Ip implements IpService {
       size: () => routes.count,
     });
     const arpOutput = new ArpOutput(context, addresses);
-    const neighbors = new NeighborCache(context, routes, {
+    const neighbors = new NeighborCache(context, epoch, {
       request: (neighbor, unicast) => arpOutput.request(neighbor, unicast),
       transmit: (neighbor, at, totalBytes, meta) => this.#transmitPending(neighbor, at, totalBytes, meta),
       undeliverable: (neighbor, at, totalBytes, nowUs) => this.#undeliverable(neighbor, at, totalBytes, nowUs),
     });
-    const pathMtu = new PathMtu(context, routes);
-    const paths = new PathTable({ routes, addresses, neighbors, pathMtu, interfaces });
+    const pathMtu = new PathMtu(context, epoch);
+    const paths = new PathTable({ epoch, routes, addresses, neighbors, pathMtu, interfaces });
     const transmitter = new Transmitter(context);
     const output = new IpOutput(context, paths, neighbors, transmitter);
     const raw = new RawSockets(context, paths, output);
-    const redirects = new Redirects(context, routes, addresses, forwarding);
+    const redirects = new Redirects(context, epoch, routes, addresses, forwarding);
     const icmp = new Icmp(context, {
       addresses,
       paths,
@@ -133,7 +140,7 @@ export class Ip implements IpService {
     this.input = new IpInput(context, { addresses, routes, filter, forwarder, icmp, raw, refuser }, nowhere);
     const maxGroups = sysctl.integer('net.inet.igmp.maxgroups', 256, 1, 65536, 'groups of one interface');
     const groupsRefused = counters.index('igmp-groups-refused');
-    this.groups = new MulticastGroups(IPV4_GROUPS, routes, maxGroups, () => counters.add(groupsRefused, 1));
+    this.groups = new MulticastGroups(groupFamily4, epoch, maxGroups, () => counters.add(groupsRefused, 1));
     sysctl.limits.add({
       table: 'IPv4 multicast groups of one interface',
       variable: maxGroups,
@@ -150,11 +157,11 @@ export class Ip implements IpService {
     this.input.register(igmp);
     this.six = new Ip6(
       context,
-      { interfaces, routes, paths, output, transmitter, pathMtu, raw, filter, refuser },
+      { interfaces, epoch, paths, output, transmitter, pathMtu, raw, filter, refuser },
       ipv6,
       nowhere,
     );
-    this.autoconfiguration = new Autoconfigurator(context, this.six, interfaces, routes);
+    this.autoconfiguration = new Autoconfigurator(context, this.six, interfaces, epoch);
   }
 
   /** Addresses of one peer, of both families, in the order in which to try them (RFC 6724 section 6). */
@@ -174,7 +181,7 @@ export class Ip implements IpService {
   }
 
   closePath(path: Path): void {
-    (path as IpPath).generation = 0;
+    (path as IpPath).epoch = 0;
   }
 
   begin(path: Path, protocol: number, payloadBytes: number, ttl: number, tos: number, flags: number): number {
@@ -279,7 +286,7 @@ export class Ip implements IpService {
     const entry = this.addresses.add(iface, address, prefixLength, state);
     if (typeof entry === 'number') return entry;
     if (state === 'valid') this.#addRoutes(iface, entry);
-    this.routes.generation++;
+    this.epoch.bump();
     this.#conflicts.watch(iface, entry);
     return 0;
   }
@@ -290,7 +297,7 @@ export class Ip implements IpService {
     if (entry === null) return -Errno.EADDRNOTAVAIL;
     this.#conflicts.forget(address);
     this.#removeRoutes(iface, entry);
-    this.routes.generation++;
+    this.epoch.bump();
     return 0;
   }
 
@@ -303,7 +310,7 @@ export class Ip implements IpService {
     const own = this.addresses.owner(gateway);
     const iface = own ?? on ?? ((flags & RTF_REJECT) !== 0 ? this.addresses.loopback : null);
     if (iface === null) return -Errno.ENETUNREACH;
-    return this.routes.add(makeRoute(destination, prefixLength, gateway, iface, flags | RTF_UP));
+    return this.routes.add(makeRoute(destination, prefixLength, gateway, iface, flags | RTF_UP, HOST_PREFIX));
   }
 
   /** Returns the route taken out, or null when that prefix has none (or, with `gateway` not 0, another gateway). */
@@ -317,7 +324,7 @@ export class Ip implements IpService {
 
   /** An interface went up or down, or changed its MTU: nothing looked up before holds. */
   interfaceChanged(iface: Interface): void {
-    this.routes.generation++;
+    this.epoch.bump();
     if (!iface.up) this.neighbors.flush(iface, false);
     this.six.interfaceChanged(iface);
   }
@@ -342,9 +349,9 @@ export class Ip implements IpService {
   #addRoutes(iface: Interface, entry: InterfaceAddress): void {
     const lo = this.addresses.loopback ?? iface;
     const flags = RTF_UP | RTF_HOST | RTF_LOCAL;
-    this.routes.add(makeRoute(entry.address, HOST_PREFIX, entry.address, lo, flags));
+    this.routes.add(makeRoute(entry.address, HOST_PREFIX, entry.address, lo, flags, HOST_PREFIX));
     if (entry.prefixLength < HOST_PREFIX) {
-      this.routes.add(makeRoute(entry.network, entry.prefixLength, 0, iface, RTF_UP | RTF_CONNECTED));
+      this.routes.add(makeRoute(entry.network, entry.prefixLength, 0, iface, RTF_UP | RTF_CONNECTED, HOST_PREFIX));
     }
   }
 
@@ -361,7 +368,7 @@ export class Ip implements IpService {
         (one) => one.state === 'valid' && one.network === network && one.prefixLength === prefixLength,
       );
       if (!still) continue;
-      this.routes.add(makeRoute(network, prefixLength, 0, other, RTF_UP | RTF_CONNECTED));
+      this.routes.add(makeRoute(network, prefixLength, 0, other, RTF_UP | RTF_CONNECTED, HOST_PREFIX));
       return;
     }
   }
@@ -373,7 +380,7 @@ export class Ip implements IpService {
     } else {
       entry.state = 'duplicated';
     }
-    this.routes.generation++;
+    this.epoch.bump();
   }
 
   #transmitPending(neighbor: Neighbor, at: number, totalBytes: number, meta: number): void {
@@ -392,23 +399,9 @@ export class Ip implements IpService {
     }
     // Where it came in is forgotten: the error's source is of the interface that it leaves by (RFC 1812 4.3.2.4).
     const back = this.paths.passing(src, 0, 0, null);
-    this.#scrap.read(this.view, at, typeof back === 'number' ? neighbor.iface : back.iface);
+    readPacket(this.#scrap, this.view, at, typeof back === 'number' ? neighbor.iface : back.iface);
     this.icmp.sendUnreachable(this.#scrap, icmpv4.CODE_HOST_UNREACHABLE, nowUs);
   }
-}
-
-function makeRoute(destination: number, prefixLength: number, gateway: number, iface: Interface, flags: number): Route {
-  return {
-    destination,
-    prefixLength,
-    gateway,
-    iface,
-    flags: prefixLength === HOST_PREFIX ? flags | RTF_HOST : flags,
-    mtuBytes: 0,
-    source: 0,
-    uses: 0,
-    expiresUs: Infinity,
-  };
 }
 
 /** RFC 7915 section 4.2: the code of ICMPv6 that says what one of ICMPv4's destination unreachable says. */

@@ -7,11 +7,11 @@
 
 import { type Address6Origin, type Address6State, flagNames, type Interface } from '../net/interface.ts';
 import type { Neighbor, NeighborState } from '../net/neighbor-cache.ts';
-import { type Route, RTF_LOCAL, routeFlagLetters } from '../net/route-table.ts';
+import { type Route, RTF_LOCAL, routeFlagLetters } from '../net/route.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import { formatAddress } from '../wire/ipv4.ts';
 import type { AddressText } from './ip/address-text.ts';
-import type { AddressTable } from './ip4/addresses.ts';
+import type { Addresses4 } from './ip4/addresses.ts';
 import type { Addresses6 } from './ip6/addresses.ts';
 
 const US_PER_S = 1_000_000;
@@ -109,7 +109,7 @@ export function interfaceRow(iface: Interface, text: AddressText, nowUs: number)
 }
 
 /** `addresses` is the table of the route's family. */
-export function routeRow(route: Route, addresses: AddressTable | Addresses6, text: AddressText): RouteRow {
+export function routeRow(route: Route, addresses: Addresses4 | Addresses6, text: AddressText): RouteRow {
   const { destination, prefixLength, gateway, flags, iface } = route;
   const linkIndex = (flags & RTF_LOCAL) !== 0 ? (addresses.owner(destination)?.index ?? iface.index) : iface.index;
   const onLink = gateway === 0 || (flags & RTF_LOCAL) !== 0;

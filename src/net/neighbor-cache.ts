@@ -18,7 +18,7 @@ import { Callout } from '../kern/callout.ts';
 import type { CpuContext } from '../kern/context.ts';
 import type { SysctlVariable } from '../kern/sysctl.ts';
 import type { Interface } from './interface.ts';
-import type { RouteTable } from './route-table.ts';
+import type { PathEpoch } from './path-epoch.ts';
 
 const US_PER_S = 1_000_000;
 const US_PER_MS = 1000;
@@ -106,7 +106,7 @@ const ARP: NeighborProtocol = {
 
 export class NeighborCache {
   readonly #context: CpuContext;
-  readonly #routes: RouteTable;
+  readonly #epoch: PathEpoch;
   readonly #actions: NeighborActions;
   readonly #protocol: NeighborProtocol;
   /** By interface index, then by address. */
@@ -133,10 +133,9 @@ export class NeighborCache {
   #count = 0;
   #pendingBytes = 0;
 
-  /** The generation of `routes` moves when paths have to look again. */
-  constructor(context: CpuContext, routes: RouteTable, actions: NeighborActions, protocol: NeighborProtocol = ARP) {
+  constructor(context: CpuContext, epoch: PathEpoch, actions: NeighborActions, protocol: NeighborProtocol = ARP) {
     this.#context = context;
-    this.#routes = routes;
+    this.#epoch = epoch;
     this.#actions = actions;
     this.#protocol = protocol;
     this.#onTimer = (neighbor, nowUs) => this.#timeout(neighbor, nowUs);
@@ -284,7 +283,7 @@ export class NeighborCache {
     neighbor.macLo = macLo;
     neighbor.failed = false;
     neighbor.tries = 0;
-    if (changed || !resolved) this.#routes.generation++;
+    if (changed || !resolved) this.#epoch.bump();
     if (solicited) this.#becomeReachable(neighbor, nowUs);
     else if (changed || !resolved) this.#becomeStale(neighbor, nowUs);
     if (!resolved) this.#transmitPending(neighbor, nowUs);
@@ -339,7 +338,7 @@ export class NeighborCache {
     while (neighbor.pendingCount > 0) this.#dropOldest(neighbor);
     neighbor.fresh = false;
     this.#context.callouts.stop(neighbor.timer);
-    this.#routes.generation++;
+    this.#epoch.bump();
   }
 
   /** Forget what is known on an interface; permanent entries too when `all`. */

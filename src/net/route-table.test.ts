@@ -2,10 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../base/errors.ts';
 import type { Interface } from './interface.ts';
+import { PathEpoch } from './path-epoch.ts';
 import {
-  maskOf,
   type Route,
-  RouteTable,
   RTF_CONNECTED,
   RTF_GATEWAY,
   RTF_HOST,
@@ -13,7 +12,8 @@ import {
   RTF_STATIC,
   RTF_UP,
   routeFlagLetters,
-} from './route-table.ts';
+} from './route.ts';
+import { maskOf, RouteTable } from './route-table.ts';
 
 const IFACE = { name: 'eth0' } as Interface;
 
@@ -63,7 +63,7 @@ describe('RouteTable', () => {
   });
 
   it('refuses a second route of the same prefix, host bits, and more than its limit', () => {
-    const table = new RouteTable(2);
+    const table = new RouteTable(new PathEpoch(), 2);
     expect(table.add(route(0x0a000000, 8))).toBe(0);
     expect(table.add(route(0x0a000000, 8))).toBe(-Errno.EEXIST);
     expect(table.add(route(0x0a000000, 9))).toBe(0);
@@ -72,14 +72,15 @@ describe('RouteTable', () => {
     expect(table.remove(0x0c000000, 8)).toBeNull();
   });
 
-  it('moves its generation with every change', () => {
-    const table = new RouteTable();
-    const before = table.generation;
+  it('bumps the path epoch with every change', () => {
+    const epoch = new PathEpoch();
+    const table = new RouteTable(epoch);
+    const before = epoch.value;
     table.add(route(0, 0));
-    expect(table.generation).toBeGreaterThan(before);
-    const between = table.generation;
+    expect(epoch.value).toBeGreaterThan(before);
+    const between = epoch.value;
     table.remove(0, 0);
-    expect(table.generation).toBeGreaterThan(between);
+    expect(epoch.value).toBeGreaterThan(between);
   });
 
   it('finds what a search of all routes finds, through any order of additions and removals', () => {

@@ -1,11 +1,11 @@
 /**
- * The IPv4 routing table: longest prefix match, and a generation number that tells caches when to look again.
+ * The IPv4 routing table: longest prefix match.
  *
  * Thread: the one that runs the kernel. A multibit trie with strides of eight bits and, inside each node, the complete
  * binary tree of an allotment routing table: a lookup reads at most eight words, an insertion repaints only the part of
  * one node that the new prefix covers. Nodes lie in one Int32Array, so a later many-CPU kernel can put them in shared
  * memory. One route per prefix, as in NetBSD.
- * Read first: Hariguchi, "Allotment Routing Table" (2002); route(4) for the flags. Missing: metrics, multipath.
+ * Read first: Hariguchi, "Allotment Routing Table" (2002). Missing: metrics, multipath.
  *
  *   node:  word 0        number of routes and children here (0: the node can go)
  *          word 1..511   route of base index k: k = 2^len + the top `len` bits of this byte; painted from above
@@ -13,58 +13,8 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import type { Interface } from './interface.ts';
-
-/** Route flags, numbered as NetBSD's `RTF_*`. */
-export const RTF_UP = 0x1;
-export const RTF_GATEWAY = 0x2;
-export const RTF_HOST = 0x4;
-export const RTF_REJECT = 0x8;
-export const RTF_DYNAMIC = 0x10;
-export const RTF_MODIFIED = 0x20;
-export const RTF_CONNECTED = 0x100;
-export const RTF_STATIC = 0x800;
-export const RTF_BLACKHOLE = 0x1000;
-export const RTF_LOCAL = 0x40000;
-export const RTF_BROADCAST = 0x80000;
-
-/** The letters of netstat -r, in the order it prints them. */
-const FLAG_LETTERS: readonly (readonly [number, string])[] = [
-  [RTF_UP, 'U'],
-  [RTF_GATEWAY, 'G'],
-  [RTF_HOST, 'H'],
-  [RTF_REJECT, 'R'],
-  [RTF_DYNAMIC, 'D'],
-  [RTF_MODIFIED, 'M'],
-  [RTF_CONNECTED, 'C'],
-  [RTF_STATIC, 'S'],
-  [RTF_BLACKHOLE, 'B'],
-  [RTF_LOCAL, 'l'],
-  [RTF_BROADCAST, 'b'],
-];
-
-export function routeFlagLetters(flags: number): string {
-  let letters = '';
-  for (const [bit, letter] of FLAG_LETTERS) if ((flags & bit) !== 0) letters += letter;
-  return letters;
-}
-
-export interface Route {
-  readonly destination: number;
-  readonly prefixLength: number;
-  /** Next hop; 0 when the destination is on the link. */
-  gateway: number;
-  iface: Interface;
-  flags: number;
-  /** 0: that of the interface. */
-  mtuBytes: number;
-  /** Source address to prefer, 0: the interface's. */
-  source: number;
-  /** Lookups that ended here. */
-  uses: number;
-  /** When a route made by a redirect ends; `Infinity` for all others. */
-  expiresUs: number;
-}
+import { PathEpoch } from './path-epoch.ts';
+import type { Route, Routes } from './route.ts';
 
 const STRIDE = 8;
 const FRINGE = 1 << STRIDE;
@@ -76,10 +26,9 @@ export function maskOf(prefixLength: number): number {
   return prefixLength === 0 ? 0 : -1 << (32 - prefixLength);
 }
 
-export class RouteTable {
-  /** Grows with every change; also whoever changes addresses or neighbours in a way that paths notice moves it. */
-  generation = 1;
+export class RouteTable implements Routes {
   limit: number;
+  readonly #epoch: PathEpoch;
   /** A route found no room. */
   readonly #refused: () => void;
   readonly #routes: (Route | null)[] = [null];
@@ -89,7 +38,8 @@ export class RouteTable {
   #nodesEnd = NODE_WORDS;
   #count = 0;
 
-  constructor(limit: number = 16384, refused: () => void = () => {}) {
+  constructor(epoch: PathEpoch = new PathEpoch(), limit: number = 16384, refused: () => void = () => {}) {
+    this.#epoch = epoch;
     this.limit = limit;
     this.#refused = refused;
   }
@@ -98,7 +48,6 @@ export class RouteTable {
     return this.#count;
   }
 
-  /** The most specific route, or null. Allocates nothing. */
   lookup(address: number): Route | null {
     const nodes = this.#nodes;
     let best = nodes[1] as number;
@@ -114,7 +63,6 @@ export class RouteTable {
     return this.#routes[best] as Route | null;
   }
 
-  /** The route of exactly that prefix, or null. */
   find(destination: number, prefixLength: number): Route | null {
     let node = 0;
     for (let level = 0; level < levelOf(prefixLength); level++) {
@@ -125,7 +73,6 @@ export class RouteTable {
     return route !== null && route.prefixLength === prefixLength ? route : null;
   }
 
-  /** Add a route. Returns 0, `-EEXIST` (that prefix has one), `-EINVAL` (bits below the mask), `-ENOBUFS` (table full). */
   add(route: Route): number {
     const { destination, prefixLength } = route;
     if ((destination & ~maskOf(prefixLength)) !== 0) return -Errno.EINVAL;
@@ -141,11 +88,10 @@ export class RouteTable {
     (this.#nodes[node] as number)++;
     const k = baseIndex(destination, prefixLength);
     this.#paint(node, k, this.#nodes[node + k] as number, id);
-    this.generation++;
+    this.#epoch.bump();
     return 0;
   }
 
-  /** Remove the route of exactly that prefix: the route, or null when there was none. */
   remove(destination: number, prefixLength: number): Route | null {
     const route = this.find(destination, prefixLength);
     if (route === null) return null;
@@ -160,11 +106,10 @@ export class RouteTable {
     this.#freeIds.push(id);
     this.#count--;
     this.#prune(destination, level);
-    this.generation++;
+    this.#epoch.bump();
     return route;
   }
 
-  /** All routes, by destination and then by prefix length, as netstat lists them. */
   list(): Route[] {
     const found = this.#routes.filter((route) => route !== null);
     return found.sort((a, b) => (a.destination >>> 0) - (b.destination >>> 0) || a.prefixLength - b.prefixLength);

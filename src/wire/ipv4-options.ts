@@ -10,6 +10,9 @@
 
 import { copyIn, copyOut, zero } from './bytes.ts';
 
+/** Of the header in front of the options. */
+const HEADER_BYTES = 20;
+
 export const OPTION_END = 0;
 export const OPTION_NOP = 1;
 export const OPTION_RECORD_ROUTE = 7;
@@ -195,4 +198,31 @@ function emitTimestamp(option: TimestampOption, view: DataView, at: number): voi
     view.setUint32(i, entry.time);
     i += 4;
   }
+}
+
+/**
+ * Keep only the options that fragments after the first carry (copied flag set), in place.
+ * Returns how many bytes of options are left, a multiple of 4.
+ */
+export function copiedOptions(view: DataView, at: number, headerBytes: number): number {
+  let kept = at + HEADER_BYTES;
+  const end = at + headerBytes;
+  for (let i = kept, length = 0; i < end; i += length) {
+    length = optionBytes(view, i, end);
+    if (length <= 0) break;
+    if ((view.getUint8(i) & OPTION_COPIED) !== 0) kept = copyOption(view, i, length, kept);
+  }
+  return padOptions(view, at, kept);
+}
+
+/** Copy one option of `length` bytes to `to`. Returns where the next one goes. */
+export function copyOption(view: DataView, at: number, length: number, to: number): number {
+  for (let i = 0; i < length; i++) view.setUint8(to + i, view.getUint8(at + i));
+  return to + length;
+}
+
+/** Pad the options that end at `end` with end options. Returns how many bytes of options there are, a multiple of 4. */
+export function padOptions(view: DataView, headerAt: number, end: number): number {
+  while (((end - headerAt) & 3) !== 0) view.setUint8(end++, OPTION_END);
+  return end - headerAt - HEADER_BYTES;
 }

@@ -207,6 +207,16 @@ export function isMulticast(address: number): boolean {
   return address >>> 28 === 14;
 }
 
+/** 127.0.0.0/8. */
+export function isLoopback(address: number): boolean {
+  return address >>> 24 === 127;
+}
+
+/** An address that one host can have: not 0/8, not multicast, not class E. */
+export function isUnicast(address: number): boolean {
+  return address >>> 24 !== 0 && address >>> 28 < 0xe;
+}
+
 /** "10.0.0.11" → int32, or null when it is none. Octets are decimal; one with a leading zero is refused. */
 export function parseAddress(text: string): number | null {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);

@@ -138,3 +138,10 @@ function longestZeros(groups: readonly number[]): { start: number; length: numbe
   }
   return best;
 }
+
+/** Mask over word 0 to 3 of an address, for a prefix of `bits` bits. */
+export function maskWord(bits: number, index: number): number {
+  const left = bits - 32 * index;
+  if (left <= 0) return 0;
+  return left >= 32 ? -1 : -1 << (32 - left);
+}

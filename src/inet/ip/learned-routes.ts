@@ -7,7 +7,7 @@
 
 import { Callout, type CalloutTable } from '../../kern/callout.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
-import type { Route } from '../../net/route-table.ts';
+import type { Route } from '../../net/route.ts';
 
 const US_PER_S = 1_000_000;
 

@@ -10,15 +10,8 @@
 import { Errno } from '../../base/errors.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
-import type { RouteTable } from '../../net/route-table.ts';
+import type { PathEpoch } from '../../net/path-epoch.ts';
 import { ANY_SOURCE, mergeFilters, NO_SOURCE, type SourceFilter, sameFilter } from '../../net/source-filter.ts';
-import { isMulticast } from '../ip4/addresses.ts';
-
-const ALL_HOSTS: number = 0xe0000001 | 0;
-/** RFC 1112 6.4: the group's last 23 bits follow 01-00-5e. */
-const MULTICAST_HI = 0x0100;
-const MULTICAST_LO = 0x5e000000;
-const GROUP_BITS = 0x7fffff;
 
 /** What differs between IPv4 and IPv6. */
 export interface GroupFamily {
@@ -33,14 +26,6 @@ export interface GroupFamily {
   linkLo(group: number): number;
 }
 
-export const IPV4_GROUPS: GroupFamily = {
-  allHostsLinkLo: MULTICAST_LO | (ALL_HOSTS & GROUP_BITS),
-  isSilent: (group) => group === ALL_HOSTS,
-  isGroup: isMulticast,
-  linkHi: MULTICAST_HI,
-  linkLo: (group) => MULTICAST_LO | (group & GROUP_BITS),
-};
-
 /** Told what an interface hears of a group from now on, {@link NO_SOURCE} when it left, to report it. */
 export interface GroupListener {
   changed(iface: Interface, group: number, filter: SourceFilter): void;
@@ -49,15 +34,15 @@ export interface GroupListener {
 
 export class MulticastGroups {
   readonly #family: GroupFamily;
-  readonly #routes: RouteTable;
+  readonly #epoch: PathEpoch;
   readonly #maxGroups: SysctlVariable;
   /** A group found no room. */
   readonly #refused: () => void;
   listener: GroupListener | null = null;
 
-  constructor(family: GroupFamily, routes: RouteTable, maxGroups: SysctlVariable, refused: () => void) {
+  constructor(family: GroupFamily, epoch: PathEpoch, maxGroups: SysctlVariable, refused: () => void) {
     this.#family = family;
-    this.#routes = routes;
+    this.#epoch = epoch;
     this.#maxGroups = maxGroups;
     this.#refused = refused;
   }
@@ -99,7 +84,7 @@ export class MulticastGroups {
     iface.groups.set(group, { members: [filter], state: NO_SOURCE });
     if (!this.#family.isSilent(group)) {
       iface.device.joinMulticast(this.#family.linkHi, this.#family.linkLo(group));
-      this.#routes.generation++;
+      this.#epoch.bump();
     }
     this.update(iface, group);
     return 0;
@@ -116,7 +101,7 @@ export class MulticastGroups {
     iface.groups.delete(group);
     if (this.#family.isSilent(group)) return 0;
     iface.device.leaveMulticast(this.#family.linkHi, this.#family.linkLo(group));
-    this.#routes.generation++;
+    this.#epoch.bump();
     return 0;
   }
 

@@ -3,7 +3,7 @@ import { InetBed, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
 import { hex, icmp, ip, ip4, join, type Packet, parse, toHex, transportSound } from '../../../test/fixtures/packets.ts';
 import { Errno } from '../../base/errors.ts';
 import { META_CHECKSUM_PARTIAL } from '../../link/device.ts';
-import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_REJECT } from '../../net/route-table.ts';
+import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_REJECT } from '../../net/route.ts';
 import { IP_DONT_FRAGMENT, type Path } from './transport.ts';
 
 const OWN = '10.0.0.1';

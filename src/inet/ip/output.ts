@@ -14,7 +14,7 @@ import { Errno } from '../../base/errors.ts';
 import { type Device, META_CHECKSUM_PARTIAL } from '../../link/device.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
-import { RTF_GATEWAY } from '../../net/route-table.ts';
+import { RTF_GATEWAY } from '../../net/route.ts';
 import type { InetContext } from './context.ts';
 import { IP4_HEADER_BYTES, type IpPath, type PathResolver, type PathTable } from './path.ts';
 import type { Transmitter } from './transmit.ts';
@@ -83,7 +83,7 @@ export class IpOutput {
 
   /** As `IpService.begin`. */
   begin(path: IpPath, protocol: number, payloadBytes: number, ttl: number, tos: number, flags: number): number {
-    if (path.generation !== this.#paths.generation) this.#paths.renew(path);
+    if (path.epoch !== this.#paths.epoch) this.#paths.renew(path);
     const { headerBytes } = path;
     const totalBytes = payloadBytes + headerBytes;
     if (!path.neighbor.fresh || totalBytes > path.directBytes) {
@@ -155,7 +155,7 @@ export class IpOutput {
     ttl: number,
     tos: number,
   ): number {
-    if (path.generation !== this.#paths.generation) this.#paths.renew(path);
+    if (path.epoch !== this.#paths.epoch) this.#paths.renew(path);
     const totalBytes = payloadBytes + optionBytes + IP4_HEADER_BYTES;
     const found = this.#beginOtherwise(path, protocol, totalBytes, 0);
     if (found < 0) return found;
@@ -167,7 +167,7 @@ export class IpOutput {
 
   /** As `IpService.awaitRoom`. */
   awaitRoom(path: IpPath): boolean {
-    if (path.generation !== this.#paths.generation) this.#paths.renew(path);
+    if (path.epoch !== this.#paths.epoch) this.#paths.renew(path);
     if (path.error !== 0) return true;
     return path.device.awaitRoom(path.dstHi, path.dstLo) && !this.#scratchBusy();
   }

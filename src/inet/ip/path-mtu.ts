@@ -1,14 +1,14 @@
 /**
  * What path MTU discovery has learned, by destination, of either family (RFC 1191, RFC 8201).
  *
- * Thread: the one that runs the kernel. Paths read it when they are renewed; a change moves the route generation, so
+ * Thread: the one that runs the kernel. Paths read it when they are renewed; a change bumps the path epoch, so
  * every path looks again. Entries end after `net.inet.ip.mtudisctimeout` seconds, when the larger size may be tried
  * again (RFC 1191 section 6.3). TCP probes for itself where nobody says anything (tcp/mtu-search.ts).
  */
 
 import { Callout } from '../../kern/callout.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
-import type { RouteTable } from '../../net/route-table.ts';
+import type { PathEpoch } from '../../net/path-epoch.ts';
 import { isIp6 } from './address-interner.ts';
 import type { InetContext } from './context.ts';
 
@@ -25,7 +25,7 @@ interface Entry {
 
 export class PathMtu {
   readonly #context: InetContext;
-  readonly #routes: RouteTable;
+  readonly #epoch: PathEpoch;
   readonly #enabled: SysctlVariable;
   readonly #timeoutSec: SysctlVariable;
   readonly #minBytes: SysctlVariable;
@@ -36,9 +36,9 @@ export class PathMtu {
   readonly #entries: Map<number, Entry> = new Map();
   readonly #expiry: Callout;
 
-  constructor(context: InetContext, routes: RouteTable) {
+  constructor(context: InetContext, epoch: PathEpoch) {
     this.#context = context;
-    this.#routes = routes;
+    this.#epoch = epoch;
     const { counters } = context;
     const { sysctl } = context.shared;
     this.#enabled = sysctl.toggle('net.inet.ip.mtudisc', true, 'path MTU discovery of IPv4 (IPv6 always has it)');
@@ -106,7 +106,7 @@ export class PathMtu {
     if (!this.#expiry.pending || this.#expiry.deadlineUs > expiresUs) {
       this.#context.callouts.schedule(this.#expiry, expiresUs);
     }
-    this.#routes.generation++;
+    this.#epoch.bump();
     return mtuBytes;
   }
 
@@ -121,7 +121,7 @@ export class PathMtu {
       if (entry.expiresUs <= nowUs) this.#entries.delete(destination);
       else if (entry.expiresUs < next) next = entry.expiresUs;
     }
-    this.#routes.generation++;
+    this.#epoch.bump();
     if (next !== Infinity) this.#context.callouts.schedule(this.#expiry, next);
   }
 }

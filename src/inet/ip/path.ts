@@ -2,8 +2,7 @@
  * Paths: for one destination, the route, source address, neighbor and frame header that packets to it take.
  *
  * Thread: the one that runs the kernel. Everything that is looked up for a packet is looked up once and kept in an
- * {@link IpPath}; the generation number of the route table, which routes, addresses, neighbors and learned MTUs all move
- * when they change, says when to look again. Long-lived paths belong to connections; answers and unconnected sockets
+ * {@link IpPath}; the path epoch (net/path-epoch.ts) says when to look again. Long-lived paths belong to connections; answers and unconnected sockets
  * share a small table of passing ones. A path is of the family of its destination; what is particular to IPv6 is looked up
  * by inet/ip6/path.ts.
  * Read first: RFC 1122 3.3.1 (routing outbound datagrams). Missing: multipath, policy routing.
@@ -13,15 +12,11 @@ import { Errno } from '../../base/errors.ts';
 import type { Device } from '../../link/device.ts';
 import type { Interface } from '../../net/interface.ts';
 import { Neighbor, type NeighborCache } from '../../net/neighbor-cache.ts';
-import {
-  type Route,
-  type RouteTable,
-  RTF_BLACKHOLE,
-  RTF_GATEWAY,
-  RTF_HOST,
-  RTF_REJECT,
-} from '../../net/route-table.ts';
-import { type AddressTable, isLoopback, isMulticast, LOOPBACK_ADDRESS } from '../ip4/addresses.ts';
+import type { PathEpoch } from '../../net/path-epoch.ts';
+import { type Route, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../../net/route.ts';
+import type { RouteTable } from '../../net/route-table.ts';
+import { ADDRESS_LOOPBACK, isLoopback, isMulticast } from '../../wire/ipv4.ts';
+import type { Addresses4 } from '../ip4/addresses.ts';
 import { IP6_ANY, IP6_LOOPBACK, isIp6 } from './address-interner.ts';
 import type { PathMtu } from './path-mtu.ts';
 import { IP_ALLOW_BROADCAST, type Path } from './transport.ts';
@@ -50,7 +45,8 @@ export class IpPath implements Path {
   flags: number;
   via: Interface | null;
 
-  generation = 0;
+  /** {@link PathEpoch} of the look-up, 0 before the first. */
+  epoch = 0;
   /** 0, or the negative errno that `begin` returns. */
   error = 0;
   src = 0;
@@ -107,7 +103,7 @@ export class IpPath implements Path {
   }
 
   get mtuBytes(): number {
-    if (this.generation !== this.#owner.generation) this.#owner.renew(this);
+    if (this.epoch !== this.#owner.epoch) this.#owner.renew(this);
     return this.mtu;
   }
 
@@ -148,8 +144,9 @@ export interface PathResolver {
 
 /** What paths are looked up in. */
 export interface PathSources {
+  readonly epoch: PathEpoch;
   readonly routes: RouteTable;
-  readonly addresses: AddressTable;
+  readonly addresses: Addresses4;
   readonly neighbors: NeighborCache;
   readonly pathMtu: PathMtu;
   readonly interfaces: readonly Interface[];
@@ -170,8 +167,8 @@ export class PathTable {
     this.groupNeighbor.fresh = true;
   }
 
-  get generation(): number {
-    return this.#sources.routes.generation;
+  get epoch(): number {
+    return this.#sources.epoch.value;
   }
 
   /** The loopback interface, null when there is none. */
@@ -208,9 +205,9 @@ export class PathTable {
       path.flags = flags;
       path.via = via;
       path.headerBytes = isIp6(dst) ? IP6_HEADER_BYTES : IP4_HEADER_BYTES;
-      path.generation = 0;
+      path.epoch = 0;
     }
-    if (path.generation !== this.#sources.routes.generation) this.renew(path);
+    if (path.epoch !== this.#sources.epoch.value) this.renew(path);
     return path.error === 0 ? path : path.error;
   }
 
@@ -223,7 +220,6 @@ export class PathTable {
 
   /** Look everything up again. What is wrong is stored in `path.error`. */
   renew(path: IpPath): void {
-    const { routes } = this.#sources;
     path.route = null;
     path.loops = false;
     path.multicast = false;
@@ -232,7 +228,7 @@ export class PathTable {
     path.neighbor = NOBODY;
     path.directBytes = 0;
     path.error = this.#resolve(path);
-    path.generation = routes.generation;
+    path.epoch = this.#sources.epoch.value;
     if (path.error !== 0) {
       path.neighbor = NOBODY;
       path.directBytes = 0;
@@ -338,6 +334,6 @@ export class PathTable {
 
 /** "Any" as a destination is this machine, as on Linux. */
 function definite(dst: number): number {
-  if (dst === 0) return LOOPBACK_ADDRESS;
+  if (dst === 0) return ADDRESS_LOOPBACK;
   return dst === IP6_ANY ? IP6_LOOPBACK : dst;
 }

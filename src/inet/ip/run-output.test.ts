@@ -19,9 +19,9 @@ function begin(kind: object, room = 10, renewed: object | null = null): { at: nu
     },
     commitRun: () => {},
   };
-  const plain = { generation: 1, headerBytes: 20, neighbor: { fresh: true }, directBytes: 1500, fragments: false };
+  const plain = { epoch: 1, headerBytes: 20, neighbor: { fresh: true }, directBytes: 1500, fragments: false };
   const path = { ...plain, dstHi: 2, dstLo: 3, device: { runs }, ...kind };
-  const paths = { generation: renewed === null ? 1 : 2, renew: (one: object) => Object.assign(one, renewed) };
+  const paths = { epoch: renewed === null ? 1 : 2, renew: (one: object) => Object.assign(one, renewed) };
   const context = { heap: { allocate: () => 4096 } };
   const output = { writeFrame: (frameAt: number) => frameAt + 34 };
   const one = new RunOutput(

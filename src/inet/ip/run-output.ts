@@ -45,7 +45,7 @@ export class RunOutput {
 
   /** As `IpService.beginRun`. */
   begin(path: IpPath, protocol: number, payloadBytes: number, count: number, ttl: number, tos: number): number {
-    if (path.generation !== this.#paths.generation) this.#paths.renew(path);
+    if (path.epoch !== this.#paths.epoch) this.#paths.renew(path);
     const totalBytes = payloadBytes + path.headerBytes;
     if (!path.neighbor.fresh || totalBytes > path.directBytes || path.fragments) return 0;
     const { runs } = path.device;

@@ -19,8 +19,8 @@ import {
 } from '../../link/device.ts';
 import type { Interface } from '../../net/interface.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
+import { copiedOptions } from '../../wire/ipv4-options.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
-import { copiedOptions } from '../ip4/options.ts';
 import type { InetContext } from './context.ts';
 import { Segmenter } from './super-frame.ts';
 

@@ -9,24 +9,9 @@
 import { Errno } from '../../base/errors.ts';
 import type { Interface, InterfaceAddress } from '../../net/interface.ts';
 import { maskOf } from '../../net/route-table.ts';
+import { ADDRESS_BROADCAST, isLoopback, isUnicast } from '../../wire/ipv4.ts';
 
-const LIMITED_BROADCAST = -1;
-export const LOOPBACK_ADDRESS = 0x7f000001;
-
-export function isMulticast(address: number): boolean {
-  return address >>> 28 === 0xe;
-}
-
-export function isLoopback(address: number): boolean {
-  return address >>> 24 === 127;
-}
-
-/** An address one host can have: not 0/8, not multicast, not class E. */
-export function isUnicast(address: number): boolean {
-  return address >>> 24 !== 0 && address >>> 28 < 0xe;
-}
-
-export class AddressTable {
+export class Addresses4 {
   readonly #local: Map<number, Interface> = new Map();
   readonly #broadcasts: Map<number, Interface> = new Map();
   #loopback: Interface | null = null;
@@ -100,7 +85,7 @@ export class AddressTable {
 
   /** Limited broadcast, or the directed broadcast of a subnet we are on. */
   isBroadcast(address: number): boolean {
-    return address === LIMITED_BROADCAST || this.#broadcasts.has(address);
+    return address === ADDRESS_BROADCAST || this.#broadcasts.has(address);
   }
 
   /** The interface whose subnet has that directed broadcast address, or null. */

@@ -13,10 +13,11 @@ import { IFF_NOARP, type Interface } from '../../net/interface.ts';
 import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
 import * as arp from '../../wire/arp.ts';
 import * as ethernet from '../../wire/ethernet.ts';
+import { isUnicast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
 import { FILTER_DROP, type IngressFilter } from '../ip/ingress-filter.ts';
 import type { AddressConflicts } from './address-conflict.ts';
-import { type AddressTable, isUnicast } from './addresses.ts';
+import type { Addresses4 } from './addresses.ts';
 
 const FRAME_BYTES: number = ethernet.HEADER_BYTES + arp.PACKET_BYTES;
 const BROADCAST_HI = 0xffff;
@@ -28,7 +29,7 @@ const LENGTHS = 0x0604;
 
 export class ArpOutput {
   readonly #view: DataView;
-  readonly #addresses: AddressTable;
+  readonly #addresses: Addresses4;
   readonly #counters: Counters;
   readonly #requests: number;
   readonly #replies: number;
@@ -37,7 +38,7 @@ export class ArpOutput {
   readonly #repliesPerSecond: SysctlVariable;
   readonly #repliesLimited: number;
 
-  constructor(context: InetContext, addresses: AddressTable) {
+  constructor(context: InetContext, addresses: Addresses4) {
     const { sysctl } = context.shared;
     this.#repliesPerSecond = sysctl.integer(
       'net.inet.arp.replyppslimit',
@@ -136,7 +137,7 @@ export class ArpOutput {
 export class ArpInput {
   readonly #view: DataView;
   readonly #counters: Counters;
-  readonly #addresses: AddressTable;
+  readonly #addresses: Addresses4;
   readonly #neighbors: NeighborCache;
   readonly #conflicts: AddressConflicts;
   readonly #filter: IngressFilter;
@@ -148,7 +149,7 @@ export class ArpInput {
 
   constructor(
     context: InetContext,
-    addresses: AddressTable,
+    addresses: Addresses4,
     neighbors: NeighborCache,
     conflicts: AddressConflicts,
     filter: IngressFilter,

@@ -21,7 +21,7 @@ import {
   META_CHECKSUM_PARTIAL,
   META_SEGMENT_SHIFT,
 } from '../../link/device.ts';
-import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_REJECT } from '../../net/route-table.ts';
+import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_REJECT } from '../../net/route.ts';
 
 const A = '10.0.0.2';
 const B = '10.0.1.2';

@@ -11,16 +11,16 @@ import { Errno } from '../../base/errors.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import type { NeighborCache } from '../../net/neighbor-cache.ts';
-import { RTF_DYNAMIC, RTF_GATEWAY, RTF_MODIFIED } from '../../net/route-table.ts';
+import { RTF_DYNAMIC, RTF_GATEWAY, RTF_MODIFIED } from '../../net/route.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
+import { isUnicast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
+import type { IpPacket } from '../ip/packet.ts';
 import { type IpPath, PATH_FORWARD, type PathTable } from '../ip/path.ts';
 import type { Transmitter } from '../ip/transmit.ts';
 import { IP_ALLOW_BROADCAST } from '../ip/transport.ts';
-import { isUnicast } from './addresses.ts';
 import type { Icmp } from './icmp.ts';
-import type { IpPacket } from './input.ts';
 
 export class Forwarder {
   readonly #view: DataView;

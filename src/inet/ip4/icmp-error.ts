@@ -11,11 +11,12 @@ import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
+import { isLoopback, isUnicast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
 import type { IpOutput } from '../ip/output.ts';
 import type { PathTable } from '../ip/path.ts';
 import type { InPacket } from '../ip/transport.ts';
-import { type AddressTable, isLoopback, isUnicast } from './addresses.ts';
+import type { Addresses4 } from './addresses.ts';
 
 const ICMP_HEADER_BYTES = 8;
 const ERROR_TTL = 255;
@@ -23,7 +24,7 @@ const OFFSET_MASK = 0x1fff;
 
 export class IcmpErrors {
   readonly #context: InetContext;
-  readonly #addresses: AddressTable;
+  readonly #addresses: Addresses4;
   readonly #paths: PathTable;
   readonly #output: IpOutput;
   readonly #limit: RateLimit = new RateLimit();
@@ -34,7 +35,7 @@ export class IcmpErrors {
   readonly #suppressed: number;
   readonly #unsent: number;
 
-  constructor(context: InetContext, addresses: AddressTable, paths: PathTable, output: IpOutput) {
+  constructor(context: InetContext, addresses: Addresses4, paths: PathTable, output: IpOutput) {
     this.#context = context;
     this.#addresses = addresses;
     this.#paths = paths;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
 import { be32, checksum, ether, hex, icmp, ip, ip4, join, type Packet, toHex } from '../../../test/fixtures/packets.ts';
-import { RTF_GATEWAY } from '../../net/route-table.ts';
+import { RTF_GATEWAY } from '../../net/route.ts';
 import type { IcmpError, Transport } from '../ip/transport.ts';
 
 const OWN = '10.0.0.1';

@@ -12,13 +12,14 @@ import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
+import { isLoopback, isUnicast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
 import type { IpOutput } from '../ip/output.ts';
 import { PATH_NO_LOOP, type PathTable } from '../ip/path.ts';
 import type { PathMtu } from '../ip/path-mtu.ts';
 import type { RawSockets } from '../ip/raw-sockets.ts';
 import type { IcmpError, InPacket, Transport } from '../ip/transport.ts';
-import { type AddressTable, isLoopback, isUnicast } from './addresses.ts';
+import type { Addresses4 } from './addresses.ts';
 import { IcmpErrors } from './icmp-error.ts';
 import { answerDestination, answerOptionBytes, writeAnswerOptions } from './options.ts';
 import type { Redirects } from './redirect.ts';
@@ -29,7 +30,7 @@ const TIMESTAMP_BYTES = 20;
 const FOLDED_ONES = 0xffff;
 
 export interface IcmpParts {
-  readonly addresses: AddressTable;
+  readonly addresses: Addresses4;
   readonly paths: PathTable;
   readonly output: IpOutput;
   readonly pathMtu: PathMtu;

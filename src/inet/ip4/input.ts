@@ -14,16 +14,19 @@ import type { RouteTable } from '../../net/route-table.ts';
 import * as ethernet from '../../wire/ethernet.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
+import { isLoopback, isMulticast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
 import { FILTER_DROP, FILTER_PASS, type IngressFilter } from '../ip/ingress-filter.ts';
+import { IpPacket } from '../ip/packet.ts';
 import type { RawSockets } from '../ip/raw-sockets.ts';
 import { Reassembly, type ReassemblyFamily } from '../ip/reassembly.ts';
 import type { Refuser } from '../ip/reject.ts';
-import type { InPacket, Transport } from '../ip/transport.ts';
-import { type AddressTable, isLoopback, isMulticast } from './addresses.ts';
+import type { Transport } from '../ip/transport.ts';
+import type { Addresses4 } from './addresses.ts';
 import type { Forwarder } from './forward.ts';
 import type { Icmp } from './icmp.ts';
 import { IpOptions, OPTIONS_FORWARD } from './options.ts';
+import { readPacket } from './packet.ts';
 
 const BASIC_HEADER_BYTES = 20;
 const MORE_FRAGMENTS = 0x2000;
@@ -39,48 +42,9 @@ const PROTOCOLS = 256;
 const REASSEMBLY_OFFSET = 64;
 const REASSEMBLY_TIMEOUT_MS = 30000;
 
-/** The packet being processed; one per kernel, filled anew each time. */
-export class IpPacket implements InPacket {
-  headerAt = 0;
-  at = 0;
-  lengthBytes = 0;
-  src = 0;
-  dst = 0;
-  addressSum = 0;
-  protocol = 0;
-  ttl = 0;
-  tos = 0;
-  meta = 0;
-  broadcast = false;
-  plain = false;
-  iface: Interface;
-
-  constructor(iface: Interface) {
-    this.iface = iface;
-  }
-
-  /** Describe the packet at `at`, whose header is known to be sound. */
-  read(view: DataView, at: number, iface: Interface): void {
-    const headerBytes = ipv4.headerBytes(view, at);
-    this.headerAt = at;
-    this.at = at + headerBytes;
-    this.lengthBytes = ipv4.totalLength(view, at) - headerBytes;
-    this.src = ipv4.src(view, at);
-    this.dst = ipv4.dst(view, at);
-    this.addressSum = (this.src >>> 16) + (this.src & 0xffff) + (this.dst >>> 16) + (this.dst & 0xffff);
-    this.protocol = ipv4.protocol(view, at);
-    this.ttl = ipv4.ttl(view, at);
-    this.tos = ipv4.tos(view, at);
-    this.meta = 0;
-    this.broadcast = false;
-    this.plain = false;
-    this.iface = iface;
-  }
-}
-
 /** What packets meet on their way in. */
 export interface IpInputParts {
-  readonly addresses: AddressTable;
+  readonly addresses: Addresses4;
   readonly routes: RouteTable;
   readonly filter: IngressFilter;
   readonly forwarder: Forwarder;
@@ -125,7 +89,7 @@ export class IpInput {
     this.#packet = new IpPacket(nowhere);
     this.reassembly = new Reassembly(context, reassemblyFamily(context));
     this.reassembly.onTimeout = (headerAt, quotedBytes, _src, _dst, nowUs) => {
-      this.#packet.read(this.#view, headerAt, nowhere);
+      readPacket(this.#packet, this.#view, headerAt, nowhere);
       this.#packet.lengthBytes = quotedBytes - (this.#packet.at - headerAt);
       parts.icmp.sendTimeExceeded(this.#packet, icmpv4.CODE_REASSEMBLY_TIMEOUT, nowUs);
     };
@@ -316,7 +280,7 @@ export class IpInput {
       nowUs,
     );
     if (whole <= 0) return;
-    packet.read(this.#view, whole, iface);
+    readPacket(packet, this.#view, whole, iface);
     packet.broadcast = broadcast;
     this.#deliver(packet, nowUs);
     this.reassembly.release();

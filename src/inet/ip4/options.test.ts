@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed } from '../../../test/fixtures/inet-bed.ts';
 import { hex, icmp, ip, type Packet, toHex } from '../../../test/fixtures/packets.ts';
-import { RTF_GATEWAY } from '../../net/route-table.ts';
+import { RTF_GATEWAY } from '../../net/route.ts';
 
 const OWN = '10.0.0.1';
 const PEER = '10.0.0.2';

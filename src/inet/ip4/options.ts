@@ -9,7 +9,8 @@
 import { checksumOf, sumView } from '../../base/checksum.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
-import { type RouteTable, RTF_GATEWAY } from '../../net/route-table.ts';
+import { RTF_GATEWAY } from '../../net/route.ts';
+import type { RouteTable } from '../../net/route-table.ts';
 import {
   CODE_NET_PROHIBITED,
   CODE_SOURCE_ROUTE_FAILED,
@@ -18,19 +19,21 @@ import {
 } from '../../wire/icmpv4.ts';
 import {
   HEADER_BYTES as BASIC_HEADER_BYTES,
-  OPTION_COPIED as COPIED,
-  OPTION_END,
+  copyOption,
+  isLoopback,
+  isUnicast,
   OPTION_LOOSE_ROUTE,
   OPTION_RECORD_ROUTE,
   OPTION_STRICT_ROUTE,
   OPTION_TIMESTAMP,
   optionBytes,
+  padOptions,
   TIMESTAMP_ADDRESS,
   TIMESTAMP_ONLY,
   TIMESTAMP_PRESPECIFIED,
 } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
-import { type AddressTable, isLoopback, isUnicast } from './addresses.ts';
+import type { Addresses4 } from './addresses.ts';
 
 /** RFC 792: the time is not midnight UT based. */
 const TIMESTAMP_NONSTANDARD = 0x80000000;
@@ -38,31 +41,6 @@ const TIMESTAMP_NONSTANDARD = 0x80000000;
 /** Results of {@link IpOptions.process}: go on as the destination says; the destination was changed, forward. */
 export const OPTIONS_DONE = 0;
 export const OPTIONS_FORWARD = 1;
-
-/**
- * Keep only the options that fragments after the first carry (copied flag set), in place.
- * Returns how many bytes of options are left, a multiple of 4.
- */
-export function copiedOptions(view: DataView, at: number, headerBytes: number): number {
-  let kept = at + BASIC_HEADER_BYTES;
-  const end = at + headerBytes;
-  for (let i = kept, length = 0; i < end; i += length) {
-    length = optionBytes(view, i, end);
-    if (length <= 0) break;
-    if ((view.getUint8(i) & COPIED) !== 0) kept = copyOption(view, i, length, kept);
-  }
-  return padOptions(view, at, kept);
-}
-
-function copyOption(view: DataView, at: number, length: number, to: number): number {
-  for (let i = 0; i < length; i++) view.setUint8(to + i, view.getUint8(at + i));
-  return to + length;
-}
-
-function padOptions(view: DataView, headerAt: number, end: number): number {
-  while (((end - headerAt) & 3) !== 0) view.setUint8(end++, OPTION_END);
-  return end - headerAt - BASIC_HEADER_BYTES;
-}
 
 /** Whether an answer carries the option too (RFC 1122 3.2.2.6): what records the way, and source routes, turned round. */
 function isAnswered(type: number): boolean {
@@ -122,14 +100,14 @@ export function writeAnswerOptions(view: DataView, at: number, headerBytes: numb
 
 export class IpOptions {
   readonly #view: DataView;
-  readonly #addresses: AddressTable;
+  readonly #addresses: Addresses4;
   readonly #routes: RouteTable;
   readonly #allowSourceRoute: SysctlVariable;
   readonly #forwardSourceRoute: SysctlVariable;
   /** After an ICMP parameter problem: offset in the IP header that it is about. */
   problemPointer = 0;
 
-  constructor(context: InetContext, addresses: AddressTable, routes: RouteTable) {
+  constructor(context: InetContext, addresses: Addresses4, routes: RouteTable) {
     this.#view = context.shared.arena.view;
     this.#addresses = addresses;
     this.#routes = routes;

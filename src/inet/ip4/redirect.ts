@@ -5,34 +5,37 @@
  */
 
 import type { SysctlVariable } from '../../kern/sysctl.ts';
-import {
-  type Route,
-  type RouteTable,
-  RTF_DYNAMIC,
-  RTF_GATEWAY,
-  RTF_HOST,
-  RTF_MODIFIED,
-  RTF_UP,
-} from '../../net/route-table.ts';
+import type { PathEpoch } from '../../net/path-epoch.ts';
+import { makeRoute, type Route, RTF_DYNAMIC, RTF_GATEWAY, RTF_HOST, RTF_MODIFIED, RTF_UP } from '../../net/route.ts';
+import type { RouteTable } from '../../net/route-table.ts';
+import { isUnicast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
 import { LearnedRoutes } from '../ip/learned-routes.ts';
 import type { InPacket } from '../ip/transport.ts';
-import { type AddressTable, isUnicast } from './addresses.ts';
+import type { Addresses4 } from './addresses.ts';
 
 const HOST_PREFIX = 32;
 
 export class Redirects {
   readonly #context: InetContext;
   readonly #routes: RouteTable;
-  readonly #addresses: AddressTable;
+  readonly #epoch: PathEpoch;
+  readonly #addresses: Addresses4;
   readonly #forwarding: SysctlVariable;
   readonly #accept: SysctlVariable;
   readonly #accepted: number;
   readonly #ignored: number;
   readonly #learned: LearnedRoutes;
 
-  constructor(context: InetContext, routes: RouteTable, addresses: AddressTable, forwarding: SysctlVariable) {
+  constructor(
+    context: InetContext,
+    epoch: PathEpoch,
+    routes: RouteTable,
+    addresses: Addresses4,
+    forwarding: SysctlVariable,
+  ) {
     this.#context = context;
+    this.#epoch = epoch;
     this.#routes = routes;
     this.#addresses = addresses;
     this.#forwarding = forwarding;
@@ -68,23 +71,13 @@ export class Redirects {
     if (known !== null) {
       known.gateway = gateway;
       known.flags |= RTF_GATEWAY | RTF_MODIFIED;
-      this.#routes.generation++;
+      this.#epoch.bump();
       if ((known.flags & RTF_DYNAMIC) !== 0) this.#learned.keep(known, nowUs);
     } else {
       this.#learned.makeRoom();
       const flags = RTF_UP | RTF_GATEWAY | RTF_HOST | RTF_DYNAMIC;
       const iface = packet.iface;
-      const route: Route = {
-        destination: dst,
-        prefixLength: HOST_PREFIX,
-        gateway,
-        iface,
-        flags,
-        mtuBytes: 0,
-        source: 0,
-        uses: 0,
-        expiresUs: Infinity,
-      };
+      const route = makeRoute(dst, HOST_PREFIX, gateway, iface, flags, HOST_PREFIX);
       if (this.#routes.add(route) === 0) this.#learned.keep(route, nowUs);
     }
     this.#context.counters.add(this.#accepted, 1);

@@ -10,8 +10,8 @@
 import { Errno } from '../../base/errors.ts';
 import type { Address6Origin, Interface, InterfaceAddress6 } from '../../net/interface.ts';
 import * as ipv6 from '../../wire/ipv6-address.ts';
+import { maskWord } from '../../wire/ipv6-address.ts';
 import { type AddressHolder, type AddressInterner, IP6_ANY, IP6_LOOPBACK } from '../ip/address-interner.ts';
-import { maskWord } from './route-table.ts';
 
 const ADDRESS_BITS = 128;
 

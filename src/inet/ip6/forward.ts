@@ -15,9 +15,9 @@ import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import { IP6_ANY } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
+import type { IpPacket } from '../ip/packet.ts';
 import { type IpPath, PATH_FORWARD, type PathTable } from '../ip/path.ts';
 import type { Transmitter } from '../ip/transmit.ts';
-import type { IpPacket } from '../ip4/input.ts';
 import type { Addresses6 } from './addresses.ts';
 import type { Icmp6 } from './icmp.ts';
 

@@ -12,11 +12,11 @@ import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import { IP6_ANY } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
+import { writeIcmpChecksum } from '../ip/message-checksum.ts';
 import type { IpOutput } from '../ip/output.ts';
 import type { PathTable } from '../ip/path.ts';
 import type { InPacket } from '../ip/transport.ts';
 import type { Addresses6 } from './addresses.ts';
-import { writeIcmpChecksum } from './icmp-checksum.ts';
 
 const ERROR_HOP_LIMIT = 255;
 

@@ -17,13 +17,13 @@ import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import { type AddressInterner, isZoned } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
+import { writeIcmpChecksum } from '../ip/message-checksum.ts';
 import type { IpOutput } from '../ip/output.ts';
 import { PATH_NO_LOOP, type PathTable } from '../ip/path.ts';
 import type { PathMtu } from '../ip/path-mtu.ts';
 import type { RawSockets } from '../ip/raw-sockets.ts';
 import type { IcmpError, InPacket, Transport } from '../ip/transport.ts';
 import type { Addresses6 } from './addresses.ts';
-import { writeIcmpChecksum } from './icmp-checksum.ts';
 import { IcmpErrors6 } from './icmp-error.ts';
 import type { NeighborInput6 } from './neighbor-discovery.ts';
 

@@ -13,28 +13,23 @@ import { randomUnit } from '../../base/rng.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Address6Origin, Interface, InterfaceAddress6 } from '../../net/interface.ts';
 import { type Neighbor, NeighborCache, type NeighborProtocol } from '../../net/neighbor-cache.ts';
-import {
-  type Route,
-  type RouteTable,
-  RTF_CONNECTED,
-  RTF_HOST,
-  RTF_LOCAL,
-  RTF_REJECT,
-  RTF_UP,
-} from '../../net/route-table.ts';
+import type { PathEpoch } from '../../net/path-epoch.ts';
+import { makeRoute, type Route, RTF_CONNECTED, RTF_HOST, RTF_LOCAL, RTF_REJECT, RTF_UP } from '../../net/route.ts';
+import { RouteTable6 } from '../../net/route-table6.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
+import { maskWord } from '../../wire/ipv6-address.ts';
 import { type AddressInterner, IP6_LOOPBACK } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
 import type { IngressFilter } from '../ip/ingress-filter.ts';
 import { MulticastGroups } from '../ip/multicast.ts';
 import type { IpOutput } from '../ip/output.ts';
+import { IpPacket } from '../ip/packet.ts';
 import type { PathTable } from '../ip/path.ts';
 import type { PathMtu } from '../ip/path-mtu.ts';
 import type { RawSockets } from '../ip/raw-sockets.ts';
 import type { Refuser } from '../ip/reject.ts';
 import type { Transmitter } from '../ip/transmit.ts';
-import { IpPacket } from '../ip4/input.ts';
 import { AddressDetection } from './address-detection.ts';
 import { Addresses6, isUsable } from './addresses.ts';
 import { AddressLifetimes } from './autoconf/address-lifetimes.ts';
@@ -47,7 +42,6 @@ import { type Link6, Links6 } from './link.ts';
 import { LinkOutput6 } from './link-output.ts';
 import { NeighborInput6, NeighborOutput6 } from './neighbor-discovery.ts';
 import { PathResolver6 } from './path.ts';
-import { maskWord, RouteTable6 } from './route-table.ts';
 
 const HOST_PREFIX = 128;
 const LINK_LOCAL_PREFIX = 64;
@@ -58,8 +52,7 @@ const MIN_RANDOM_FACTOR = 0.5;
 /** What IPv6 shares with IPv4. */
 export interface Ip6Parts {
   readonly interfaces: readonly Interface[];
-  /** Its generation is the one that paths compare. */
-  readonly routes: RouteTable;
+  readonly epoch: PathEpoch;
   readonly paths: PathTable;
   readonly output: IpOutput;
   readonly transmitter: Transmitter;
@@ -131,7 +124,7 @@ export class Ip6 {
     this.lifetimes = new AddressLifetimes(context, parts.interfaces, this);
     this.routes = new RouteTable6(
       table,
-      parts.routes,
+      parts.epoch,
       () => maxRoutes.value,
       () => counters.add(routesRefused, 1),
     );
@@ -140,7 +133,7 @@ export class Ip6 {
     this.neighborOutput = new NeighborOutput6(context, this.addresses, this.linkOutput, isRouter);
     this.neighbors = new NeighborCache(
       context,
-      parts.routes,
+      parts.epoch,
       {
         request: (neighbor, unicast) => this.neighborOutput.solicit(neighbor, unicast),
         transmit: (neighbor, at, totalBytes, meta) => this.#transmitPending(neighbor, at, totalBytes, meta),
@@ -173,7 +166,7 @@ export class Ip6 {
     this.input = new Ip6Input(context, { addresses, links, filter, forwarder, icmp, raw, refuser }, nowhere);
     this.input.register(icmp);
     const maxGroups = sysctl.integer('net.inet6.mld.maxgroups', 256, 1, 65536, 'IPv6 groups of one interface');
-    this.groups = new MulticastGroups(groupFamily6(table), parts.routes, maxGroups, () => {
+    this.groups = new MulticastGroups(groupFamily6(table), parts.epoch, maxGroups, () => {
       counters.add(groupsRefused, 1);
     });
     this.#declareLimits(maxRoutes, maxGroups);
@@ -273,7 +266,7 @@ export class Ip6 {
   #start(link: Link6): void {
     const { iface } = link;
     link.active = true;
-    this.#parts.routes.generation++;
+    this.#parts.epoch.bump();
     if (iface.loopback) {
       if (this.addresses.find(IP6_LOOPBACK) === null) this.addAddress(iface, IP6_LOOPBACK, HOST_PREFIX, 'manual');
       return;
@@ -288,7 +281,7 @@ export class Ip6 {
   #stop(link: Link6): void {
     const { iface } = link;
     link.active = false;
-    this.#parts.routes.generation++;
+    this.#parts.epoch.bump();
     if (iface.loopback) return;
     for (const entry of iface.addresses6) {
       this.#detection.stop(entry);
@@ -334,7 +327,7 @@ export class Ip6 {
     this.#detection.stop(entry);
     this.#withdraw(entry);
     this.addresses.remove(entry);
-    this.#parts.routes.generation++;
+    this.#parts.epoch.bump();
     this.autoconfiguration?.addressRemoved(entry);
     return 0;
   }
@@ -343,7 +336,7 @@ export class Ip6 {
   setDeprecated(entry: InterfaceAddress6, deprecated: boolean): void {
     if (!isUsable(entry)) return;
     entry.state = deprecated ? 'deprecated' : 'preferred';
-    this.#parts.routes.generation++;
+    this.#parts.epoch.bump();
   }
 
   /** From tentative on: hear the solicited-node group, ask whether the address is free, then use it. */
@@ -389,7 +382,7 @@ export class Ip6 {
         this.refresh(link);
       }
     }
-    this.#parts.routes.generation++;
+    this.#parts.epoch.bump();
     this.autoconfiguration?.addressSettled(entry, free, this.#context.nowUs());
   }
 
@@ -403,7 +396,7 @@ export class Ip6 {
     const via =
       iface ?? this.gatewayInterface(gateway) ?? ((flags & RTF_REJECT) !== 0 ? this.addresses.loopback : null);
     if (via === null) return -Errno.ENETUNREACH;
-    return this.routes.add(makeRoute(destination, prefixLength, gateway, via, flags | RTF_UP));
+    return this.routes.add(makeRoute(destination, prefixLength, gateway, via, flags | RTF_UP, HOST_PREFIX));
   }
 
   /** Returns the route taken out, or null when that prefix has none (or, with `gateway` not 0, another gateway). */
@@ -434,10 +427,10 @@ export class Ip6 {
   /** An address made of an advertised prefix says nothing of what is on the link (RFC 5942 section 4). */
   #addRoutes({ address, prefixLength, iface, origin }: InterfaceAddress6): void {
     const lo = this.addresses.loopback ?? iface;
-    this.routes.add(makeRoute(address, HOST_PREFIX, address, lo, RTF_UP | RTF_HOST | RTF_LOCAL));
+    this.routes.add(makeRoute(address, HOST_PREFIX, address, lo, RTF_UP | RTF_HOST | RTF_LOCAL, HOST_PREFIX));
     const onLink = prefixLength < HOST_PREFIX && impliesPrefix(origin);
     const network = onLink ? this.prefixOf(address, prefixLength) : 0;
-    if (network !== 0) this.routes.add(makeRoute(network, prefixLength, 0, iface, RTF_UP | RTF_CONNECTED));
+    if (network !== 0) this.routes.add(makeRoute(network, prefixLength, 0, iface, RTF_UP | RTF_CONNECTED, HOST_PREFIX));
   }
 
   /** A prefix that another address is in too keeps its route. */
@@ -555,18 +548,4 @@ export class Ip6 {
 
 function impliesPrefix(origin: Address6Origin): boolean {
   return origin === 'manual' || origin === 'link-local';
-}
-
-function makeRoute(destination: number, prefixLength: number, gateway: number, iface: Interface, flags: number): Route {
-  return {
-    destination,
-    prefixLength,
-    gateway,
-    iface,
-    flags: prefixLength === HOST_PREFIX ? flags | RTF_HOST : flags,
-    mtuBytes: 0,
-    source: 0,
-    uses: 0,
-    expiresUs: Infinity,
-  };
 }

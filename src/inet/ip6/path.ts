@@ -10,14 +10,14 @@ import type { Rng } from '../../base/rng.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { NeighborCache } from '../../net/neighbor-cache.ts';
-import { type Route, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../../net/route-table.ts';
+import { type Route, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../../net/route.ts';
+import type { RouteTable6 } from '../../net/route-table6.ts';
 import { MULTICAST_MAC_HI } from '../../wire/ipv6-address.ts';
 import { IP6_ANY, IP6_LOOPBACK, isIp6 } from '../ip/address-interner.ts';
 import { type IpPath, PATH_FORWARD, PATH_NO_LOOP, type PathResolver, type PathTable } from '../ip/path.ts';
 import type { PathMtu } from '../ip/path-mtu.ts';
 import type { Addresses6 } from './addresses.ts';
 import type { Links6 } from './link.ts';
-import type { RouteTable6 } from './route-table.ts';
 
 const VERSION_WORD = 0x60000000;
 const FLOW_LABEL_MASK = 0x000fffff;

@@ -8,16 +8,17 @@
 import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
+import type { PathEpoch } from '../../net/path-epoch.ts';
 import {
+  makeRoute,
   type Route,
-  type RouteTable,
   RTF_DYNAMIC,
   RTF_GATEWAY,
   RTF_HOST,
   RTF_LOCAL,
   RTF_MODIFIED,
   RTF_UP,
-} from '../../net/route-table.ts';
+} from '../../net/route.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import type { InetContext } from '../ip/context.ts';
@@ -40,7 +41,7 @@ export class Redirects6 implements RedirectSender {
   readonly #context: InetContext;
   readonly #view: DataView;
   readonly #ip6: Ip6;
-  readonly #generation: RouteTable;
+  readonly #epoch: PathEpoch;
   readonly #forwarding: SysctlVariable;
   readonly #learned: LearnedRoutes;
   readonly #accept: SysctlVariable;
@@ -54,11 +55,11 @@ export class Redirects6 implements RedirectSender {
   readonly #sent: number;
   readonly #limited: number;
 
-  constructor(context: InetContext, ip6: Ip6, generation: RouteTable, forwarding: SysctlVariable) {
+  constructor(context: InetContext, ip6: Ip6, epoch: PathEpoch, forwarding: SysctlVariable) {
     this.#context = context;
     this.#view = context.shared.arena.view;
     this.#ip6 = ip6;
-    this.#generation = generation;
+    this.#epoch = epoch;
     this.#forwarding = forwarding;
     const { counters } = context;
     const { sysctl } = context.shared;
@@ -177,22 +178,12 @@ export class Redirects6 implements RedirectSender {
       const learned = (known.flags & RTF_DYNAMIC) !== 0;
       known.gateway = gateway;
       known.flags = flags | RTF_MODIFIED | (known.flags & ~(RTF_GATEWAY | RTF_HOST));
-      this.#generation.generation++;
+      this.#epoch.bump();
       if (learned) this.#learned.keep(known, nowUs);
       return;
     }
     this.#learned.makeRoom();
-    const route: Route = {
-      destination: dst,
-      prefixLength: HOST_PREFIX,
-      gateway,
-      iface,
-      flags: flags | RTF_DYNAMIC,
-      mtuBytes: 0,
-      source: 0,
-      uses: 0,
-      expiresUs: Infinity,
-    };
+    const route = makeRoute(dst, HOST_PREFIX, gateway, iface, flags | RTF_DYNAMIC, HOST_PREFIX);
     if (routes.add(route) === 0) this.#learned.keep(route, nowUs);
   }
 

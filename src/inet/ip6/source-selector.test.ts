@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed } from '../../../test/fixtures/inet-bed.ts';
 import { ip } from '../../../test/fixtures/packets.ts';
-import { RTF_GATEWAY } from '../../net/route-table.ts';
+import { RTF_GATEWAY } from '../../net/route.ts';
 import { type Address6, formatAddress, parseAddress } from '../../wire/ipv6-address.ts';
 import { isIp6 } from '../ip/address-interner.ts';
 import { orderDestinations } from './destination-order.ts';

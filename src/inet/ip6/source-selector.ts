@@ -7,12 +7,13 @@
 
 import type { Sysctl, SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface, InterfaceAddress6 } from '../../net/interface.ts';
-import { type RouteTable, RTF_GATEWAY } from '../../net/route-table.ts';
+import type { PathEpoch } from '../../net/path-epoch.ts';
+import { RTF_GATEWAY } from '../../net/route.ts';
+import type { RouteTable6 } from '../../net/route-table6.ts';
 import type { Address6 } from '../../wire/ipv6-address.ts';
 import { type AddressInterner, IP6_LOOPBACK } from '../ip/address-interner.ts';
 import { type SelectionOptions, type SourceCandidate, selectSource } from './address-selection.ts';
 import { isSource, type SourceSelector } from './addresses.ts';
-import type { RouteTable6 } from './route-table.ts';
 
 interface Candidate extends SourceCandidate {
   readonly number: number;
@@ -29,7 +30,7 @@ export interface PrefixSources {
 export class RuleSelector implements SourceSelector {
   readonly #table: AddressInterner;
   readonly #interfaces: readonly Interface[];
-  readonly #generation: RouteTable;
+  readonly #epoch: PathEpoch;
   readonly #routes: RouteTable6;
   readonly #sources: PrefixSources;
   readonly #preferTemporary: SysctlVariable;
@@ -38,26 +39,25 @@ export class RuleSelector implements SourceSelector {
   readonly #options: { preferTemporary: boolean } & SelectionOptions = { preferTemporary: true };
   readonly #destination: [number, number, number, number] = [0, 0, 0, 0];
 
-  /** `generation` moves whenever an address comes, goes or changes its state. */
   constructor(
     table: AddressInterner,
     interfaces: readonly Interface[],
-    generation: RouteTable,
+    epoch: PathEpoch,
     routes: RouteTable6,
     sources: PrefixSources,
     sysctl: Sysctl,
   ) {
     this.#table = table;
     this.#interfaces = interfaces;
-    this.#generation = generation;
+    this.#epoch = epoch;
     this.#routes = routes;
     this.#sources = sources;
     this.#preferTemporary = sysctl.toggle('net.inet6.ip6.prefer_tempaddr', true, 'speak from temporary addresses');
-    this.#preferTemporary.onChange = () => generation.generation++;
+    this.#preferTemporary.onChange = () => epoch.bump();
   }
 
   select(dst: number, iface: Interface): number {
-    if (this.#madeAt !== this.#generation.generation) this.#collect();
+    if (this.#madeAt !== this.#epoch.value) this.#collect();
     const words = this.#destination;
     for (let i = 0; i < 4; i++) words[i] = this.#table.word(dst, i);
     this.#options.preferTemporary = this.#preferTemporary.value !== 0;
@@ -72,7 +72,7 @@ export class RuleSelector implements SourceSelector {
   }
 
   #collect(): void {
-    this.#madeAt = this.#generation.generation;
+    this.#madeAt = this.#epoch.value;
     this.#candidates = [];
     for (const iface of this.#interfaces) {
       for (const entry of iface.addresses6) {

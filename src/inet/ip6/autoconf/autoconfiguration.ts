@@ -8,7 +8,8 @@
 
 import type { Interface, InterfaceAddress6 } from '../../../net/interface.ts';
 import type { Neighbor } from '../../../net/neighbor-cache.ts';
-import type { Route, RouteTable } from '../../../net/route-table.ts';
+import type { PathEpoch } from '../../../net/path-epoch.ts';
+import type { Route } from '../../../net/route.ts';
 import type { InetContext } from '../../ip/context.ts';
 import type { InPacket } from '../../ip/transport.ts';
 import type { RouterDiscovery } from '../icmp.ts';
@@ -28,14 +29,14 @@ export class Autoconfigurator implements Autoconfiguration, RouterDiscovery, Rou
   readonly mld: Mld;
   readonly #ip6: Ip6;
 
-  /** Takes its places in `ip6`. `interfaces` is the kernel's list; the generation of `generation` is what paths compare. */
-  constructor(context: InetContext, ip6: Ip6, interfaces: readonly Interface[], generation: RouteTable) {
+  /** Takes its places in `ip6`. `interfaces` is the kernel's list. */
+  constructor(context: InetContext, ip6: Ip6, interfaces: readonly Interface[], epoch: PathEpoch) {
     const { sysctl } = context.shared;
     this.#ip6 = ip6;
     const forwarding = sysctl.toggle('net.inet6.ip6.forwarding', false, 'act as a router for IPv6');
-    this.listener = new RouterListener(context, { ip6, generation, forwarding });
+    this.listener = new RouterListener(context, { ip6, epoch, forwarding });
     this.service = new RouterService(context, ip6, forwarding);
-    this.redirects = new Redirects6(context, ip6, generation, forwarding);
+    this.redirects = new Redirects6(context, ip6, epoch, forwarding);
     this.mld = new Mld(context, ip6.linkOutput, ip6.links);
     forwarding.onChange = () => {
       this.listener.forwardingChanged();
@@ -46,7 +47,7 @@ export class Autoconfigurator implements Autoconfiguration, RouterDiscovery, Rou
     ip6.icmp.listener = this.mld;
     ip6.groups.listener = this.mld;
     const { table, routes } = ip6;
-    ip6.addresses.selector = new RuleSelector(table, interfaces, generation, routes, this.listener, sysctl);
+    ip6.addresses.selector = new RuleSelector(table, interfaces, epoch, routes, this.listener, sysctl);
     ip6.forwarder.redirects = this.redirects;
     ip6.neighborInput.routers = this;
   }

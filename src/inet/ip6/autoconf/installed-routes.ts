@@ -6,11 +6,11 @@
  */
 
 import { Errno } from '../../../base/errors.ts';
-import { type Route, RTF_CONNECTED, RTF_DYNAMIC, RTF_GATEWAY, RTF_HOST, RTF_UP } from '../../../net/route-table.ts';
+import { makeRoute, type Route, RTF_CONNECTED, RTF_DYNAMIC, RTF_GATEWAY, RTF_UP } from '../../../net/route.ts';
 import type * as ipv6 from '../../../wire/ipv6.ts';
+import { maskWord } from '../../../wire/ipv6-address.ts';
 import type { InetContext } from '../../ip/context.ts';
 import type { Ip6 } from '../ip6.ts';
-import { maskWord } from '../route-table.ts';
 
 const HOST_PREFIX = 128;
 
@@ -49,17 +49,7 @@ export class InstalledRoutes {
       routes.remove(destination, prefixLength);
     }
     const kind = router === null ? RTF_CONNECTED : RTF_GATEWAY | RTF_DYNAMIC;
-    const route: Route = {
-      destination,
-      prefixLength,
-      gateway,
-      iface,
-      flags: RTF_UP | kind | (prefixLength === HOST_PREFIX ? RTF_HOST : 0),
-      mtuBytes: 0,
-      source: 0,
-      uses: 0,
-      expiresUs: Infinity,
-    };
+    const route = makeRoute(destination, prefixLength, gateway, iface, RTF_UP | kind, HOST_PREFIX);
     const added = routes.add(route);
     if (added === 0) this.#routes.set(key, route);
     return added;

@@ -1,15 +1,16 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Errno } from '../../base/errors.ts';
-import { SeededRng } from '../../base/rng.ts';
-import { Sysctl } from '../../kern/sysctl.ts';
-import { Arena } from '../../mem/arena.ts';
-import { Counters } from '../../mem/counters.ts';
-import type { Interface } from '../../net/interface.ts';
-import { type Route, RouteTable } from '../../net/route-table.ts';
-import { type Address6, formatAddress, parseAddress } from '../../wire/ipv6-address.ts';
-import { AddressInterner } from '../ip/address-interner.ts';
-import { maskWord, RouteTable6 } from './route-table.ts';
+import { Errno } from '../base/errors.ts';
+import { SeededRng } from '../base/rng.ts';
+import { AddressInterner } from '../inet/ip/address-interner.ts';
+import { Sysctl } from '../kern/sysctl.ts';
+import { Arena } from '../mem/arena.ts';
+import { Counters } from '../mem/counters.ts';
+import { type Address6, formatAddress, maskWord, parseAddress } from '../wire/ipv6-address.ts';
+import type { Interface } from './interface.ts';
+import { PathEpoch } from './path-epoch.ts';
+import type { Route } from './route.ts';
+import { RouteTable6 } from './route-table6.ts';
 
 const arena = Arena.create(4 << 20);
 let made = 0;
@@ -17,22 +18,22 @@ let made = 0;
 interface Bed {
   table: AddressInterner;
   routes: RouteTable6;
-  generation: RouteTable;
+  epoch: PathEpoch;
   refused: () => number;
 }
 
 function bed(limit = 100): Bed {
   const counters = Counters.open(arena, `r${made++}`, 8);
   const table = new AddressInterner({ counters, sysctl: new Sysctl(), rng: new SeededRng(1) });
-  const generation = new RouteTable();
+  const epoch = new PathEpoch();
   let refused = 0;
   const routes = new RouteTable6(
     table,
-    generation,
+    epoch,
     () => limit,
     () => refused++,
   );
-  return { table, routes, generation, refused: () => refused };
+  return { table, routes, epoch, refused: () => refused };
 }
 
 function route(table: AddressInterner, prefix: string, zone = 0): Route {
@@ -83,9 +84,9 @@ describe('RouteTable6', () => {
 
   it('refuses a second route of a prefix, bits behind the prefix, and more than the limit', () => {
     const one = bed(2);
-    const before = one.generation.generation;
+    const before = one.epoch.value;
     expect(one.routes.add(route(one.table, '2001:db8::/32'))).toBe(0);
-    expect(one.generation.generation).toBe(before + 1);
+    expect(one.epoch.value).toBe(before + 1);
     expect(one.routes.add(route(one.table, '2001:db8::/32'))).toBe(-Errno.EEXIST);
     expect(one.routes.add(route(one.table, '2001:db8::1/64'))).toBe(-Errno.EINVAL);
     expect(one.routes.add(route(one.table, '2001:db8::/33'))).toBe(0);

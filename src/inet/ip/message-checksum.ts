@@ -4,8 +4,8 @@
 
 import { checksumOf } from '../../base/checksum.ts';
 import { PROTOCOL_ICMPV6 } from '../../wire/icmpv6.ts';
-import type { InetContext } from '../ip/context.ts';
-import type { Path } from '../ip/transport.ts';
+import type { InetContext } from './context.ts';
+import type { Path } from './transport.ts';
 
 /** Compute and write it: the message of `bytes` at `at` is complete but for that. */
 export function writeIcmpChecksum(context: InetContext, path: Path, at: number, bytes: number): void {

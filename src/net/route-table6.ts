@@ -1,17 +1,25 @@
 /**
  * The IPv6 routing table: longest prefix match over a binary trie without chains (a Patricia trie).
  *
- * Thread: the one that runs the kernel. Looked at when paths are renewed, not for each packet. Routes are those of IPv4's table
- * (net/route-table.ts), with numbers of the address table; a prefix of link scope belongs to the link of its zone, which the
- * trie keeps in the 16 bits that link-local prefixes leave free. The generation that paths compare is the IPv4 table's.
- * One route per prefix. Missing: metrics, multipath.
+ * Thread: the one that runs the kernel. Read when a path is looked up, not for each packet. Addresses are handles;
+ * {@link AddressWords} gives their words. A prefix of link scope belongs to the link of its zone, which the trie keeps in the
+ * 16 bits that link-local prefixes leave free. One route per prefix. Missing: metrics, multipath.
  */
 
-import { Errno } from '../../base/errors.ts';
-import type { Route, RouteTable } from '../../net/route-table.ts';
-import type { AddressHolder, AddressInterner } from '../ip/address-interner.ts';
+import { Errno } from '../base/errors.ts';
+import { maskWord } from '../wire/ipv6-address.ts';
+import type { PathEpoch } from './path-epoch.ts';
+import type { Route, Routes } from './route.ts';
 
 const ADDRESS_BITS = 128;
+
+/** The words behind the handle of an IPv6 address (inet/ip/address-interner.ts). */
+export interface AddressWords {
+  /** Word 0 to 3. */
+  word(address: number, index: number): number;
+  /** Interface index of an address of link scope, else 0. */
+  zone(address: number): number;
+}
 
 class Node {
   w0: number;
@@ -41,26 +49,18 @@ class Node {
   }
 }
 
-/** Mask over word 0 to 3 of an address, for a prefix of so many bits. */
-export function maskWord(bits: number, index: number): number {
-  const left = bits - 32 * index;
-  if (left <= 0) return 0;
-  return left >= 32 ? -1 : -1 << (32 - left);
-}
-
-export class RouteTable6 implements AddressHolder {
-  readonly #addresses: AddressInterner;
-  readonly #generation: RouteTable;
+export class RouteTable6 implements Routes {
+  readonly #addresses: AddressWords;
+  readonly #epoch: PathEpoch;
   readonly #limit: () => number;
   /** A route found no room. */
   readonly #refused: () => void;
   #root: Node = new Node(0, 0, 0, 0, 0);
   #count = 0;
 
-  /** The generation of `generation` moves with every change here. */
-  constructor(addresses: AddressInterner, generation: RouteTable, limit: () => number, refused: () => void) {
+  constructor(addresses: AddressWords, epoch: PathEpoch, limit: () => number, refused: () => void) {
     this.#addresses = addresses;
-    this.#generation = generation;
+    this.#epoch = epoch;
     this.#limit = limit;
     this.#refused = refused;
   }
@@ -69,6 +69,7 @@ export class RouteTable6 implements AddressHolder {
     return this.#count;
   }
 
+  /** Call `mark` with every address kept. */
   markAddresses(mark: (address: number) => void): void {
     for (const { destination, gateway, source } of this.list()) {
       mark(destination);
@@ -77,7 +78,6 @@ export class RouteTable6 implements AddressHolder {
     }
   }
 
-  /** The most specific route to an address, or null. Allocates nothing. */
   lookup(address: number): Route | null {
     const w0 = this.#key0(address);
     const w1 = this.#addresses.word(address, 1);
@@ -93,16 +93,16 @@ export class RouteTable6 implements AddressHolder {
     return best;
   }
 
-  /** The route of exactly that prefix, or null. */
   find(destination: number, prefixLength: number): Route | null {
     return this.#findNode(destination, prefixLength)?.route ?? null;
   }
 
-  /** Add a route. Returns 0, `-EEXIST` (that prefix has one), `-EINVAL` (bits below the mask), `-ENOBUFS` (table full). */
   add(route: Route): number {
     const { destination, prefixLength } = route;
     const w0 = this.#key0(destination);
-    const [, w1, w2, w3] = this.#addresses.words(destination);
+    const w1 = this.#addresses.word(destination, 1);
+    const w2 = this.#addresses.word(destination, 2);
+    const w3 = this.#addresses.word(destination, 3);
     const wanted = new Node(w0, w1, w2, w3, prefixLength);
     if (wanted.w0 !== w0 || wanted.w1 !== w1 || wanted.w2 !== w2 || wanted.w3 !== w3) return -Errno.EINVAL;
     if (this.find(destination, prefixLength) !== null) return -Errno.EEXIST;
@@ -112,11 +112,10 @@ export class RouteTable6 implements AddressHolder {
     }
     this.#insert(wanted).route = route;
     this.#count++;
-    this.#generation.generation++;
+    this.#epoch.bump();
     return 0;
   }
 
-  /** Remove the route of exactly that prefix: the route, or null when there was none. */
   remove(destination: number, prefixLength: number): Route | null {
     const node = this.#findNode(destination, prefixLength);
     const route = node?.route ?? null;
@@ -124,11 +123,10 @@ export class RouteTable6 implements AddressHolder {
     node.route = null;
     this.#prune(node);
     this.#count--;
-    this.#generation.generation++;
+    this.#epoch.bump();
     return route;
   }
 
-  /** All routes, by destination and then by prefix length. */
   list(): Route[] {
     const found: Route[] = [];
     const visit = (node: Node | null): void => {
@@ -148,7 +146,9 @@ export class RouteTable6 implements AddressHolder {
 
   #findNode(destination: number, prefixLength: number): Node | null {
     const w0 = this.#key0(destination);
-    const [, w1, w2, w3] = this.#addresses.words(destination);
+    const w1 = this.#addresses.word(destination, 1);
+    const w2 = this.#addresses.word(destination, 2);
+    const w3 = this.#addresses.word(destination, 3);
     let node: Node | null = this.#root;
     while (node !== null && node.bits < prefixLength && node.common(w0, w1, w2, w3) >= node.bits) {
       node = bitOf(w0, w1, w2, w3, node.bits) === 0 ? node.zero : node.one;
