@@ -6,8 +6,8 @@ import { type Bytes, be16, be32, hex, join, toHex } from '../../../test/fixtures
 import { icmp6, type Packet6, packet6, sum6 } from '../../../test/fixtures/packets6.ts';
 import { Errno } from '../../base/errors.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../link/device.ts';
-import type { Connection } from '../tcp/connection/connection.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
+import type { Connection } from '../tcp/connection/connection.ts';
 import type { Listener } from '../tcp/listen.ts';
 import { TcpStack } from '../tcp/stack.ts';
 import { bindPort, connectTo, listenOn, send } from '../tcp/user.ts';
