@@ -10,7 +10,9 @@ import { Errno } from '../base/errors.ts';
 import type { CpuContext } from '../kern/context.ts';
 import type { Sysctl } from '../kern/sysctl.ts';
 import { type Device, FrameBatch } from '../link/device.ts';
+import type { DeviceLink } from '../net/device-link.ts';
 import { EthernetInput, RUN_FRAME_BYTES } from '../net/ethernet.ts';
+import { EthernetLink } from '../net/ethernet-link.ts';
 import { Interface } from '../net/interface.ts';
 import { AddressInterner, isIp6 } from './ip/address-interner.ts';
 import { AddressText, type Family } from './ip/address-text.ts';
@@ -40,6 +42,8 @@ export class Inet {
   readonly udp: Udp;
   readonly addressText: AddressText;
   readonly #interfaces: Interface[] = [];
+  /** The links that are polled: those of the interfaces that have a device. */
+  readonly #deviceLinks: DeviceLink[] = [];
   readonly #ethernet: EthernetInput;
   readonly #batch: FrameBatch = new FrameBatch(BATCH_FRAMES);
   #nextIndex = 1;
@@ -52,7 +56,8 @@ export class Inet {
     const interner = new AddressInterner({ counters, sysctl, rng });
     this.addressText = new AddressText(interner, this.#interfaces);
     this.context = { number, shared, bulk, heap, callouts, softints, rng, counters, interner, nowUs };
-    this.ip = new Ip(this.context, this.#interfaces, new Interface('', 0, NO_DEVICE), options.ipv6 ?? false);
+    const nowhere = new Interface('', 0, new EthernetLink(NO_DEVICE, arena.view));
+    this.ip = new Ip(this.context, this.#interfaces, nowhere, options.ipv6 ?? false);
     this.udp = new Udp(this.context, this.ip);
     const scratchAt = heap.allocate(RUN_FRAME_BYTES + 2);
     assert(scratchAt >= 0, 'the kernel has no memory for one frame');
@@ -62,7 +67,9 @@ export class Inet {
 
   /** Attach a device. */
   addInterface(device: Device, name: string = device.name): Interface {
-    const iface = new Interface(name, this.#nextIndex++, device);
+    const link = new EthernetLink(device, this.context.shared.arena.view);
+    const iface = new Interface(name, this.#nextIndex++, link);
+    this.#deviceLinks.push(link);
     this.#interfaces.push(iface);
     this.ip.groups.attach(iface);
     this.ip.six.attach(iface);
@@ -71,7 +78,7 @@ export class Inet {
 
   /** Send and receive by way of `device` from now on: one that stands in front of the device of before, or that device again. */
   setDevice(iface: Interface, device: Device): void {
-    iface.device = device;
+    (iface.link as DeviceLink).device = device;
     this.ip.interfaceChanged(iface);
   }
 
@@ -81,7 +88,9 @@ export class Inet {
     if (index < 0) return;
     this.ip.detach(iface);
     this.#interfaces.splice(index, 1);
-    iface.device.close();
+    const polled = this.#deviceLinks.indexOf(iface.link as DeviceLink);
+    if (polled >= 0) this.#deviceLinks.splice(polled, 1);
+    iface.link.close();
   }
 
   interface(name: string): Interface | null {
@@ -123,7 +132,7 @@ export class Inet {
   /** Returns 0 or `-EINVAL` (below 68 bytes, RFC 791). */
   setMtu(iface: Interface, mtuBytes: number): number {
     if (mtuBytes < MIN_MTU_BYTES || mtuBytes > 65535) return -Errno.EINVAL;
-    iface.device.setMtu(mtuBytes);
+    iface.link.setMtu(mtuBytes);
     this.ip.interfaceChanged(iface);
     return 0;
   }
@@ -136,13 +145,13 @@ export class Inet {
     // Nothing is on its way through the layers now: the time to free addresses that nobody keeps.
     if (this.context.interner.sweepDue) this.context.interner.sweep();
     let received = 0;
-    for (let i = 0; i < this.#interfaces.length; i++) {
-      const iface = this.#interfaces[i] as Interface;
-      const device = iface.device;
-      const count = device.receive(this.#batch);
+    for (let i = 0; i < this.#deviceLinks.length; i++) {
+      const link = this.#deviceLinks[i] as DeviceLink;
+      const count = link.receive(this.#batch);
       if (count === 0) continue;
+      const { iface } = link;
       if (iface.up) this.#ethernet.input(iface, this.#batch, count, nowUs);
-      device.release();
+      link.release();
       received += count;
     }
     if (this.ip.output.unfinished) this.ip.output.continueFragments();
@@ -174,19 +183,19 @@ export class Inet {
       const iface = this.#interfaces[i] as Interface;
       if (!iface.dirty) continue;
       iface.dirty = false;
-      iface.device.flush();
+      iface.link.flush();
     }
   }
 
   /** Whether any device has frames; called before sleeping. */
   get pending(): boolean {
-    for (let i = 0; i < this.#interfaces.length; i++)
-      if ((this.#interfaces[i] as Interface).device.pending) return true;
+    for (let i = 0; i < this.#deviceLinks.length; i++) if ((this.#deviceLinks[i] as DeviceLink).pending) return true;
     return false;
   }
 
   /** Detach every device; nothing is said to anybody. */
   close(): void {
-    for (const iface of this.#interfaces.splice(0)) iface.device.close();
+    this.#deviceLinks.length = 0;
+    for (const iface of this.#interfaces.splice(0)) iface.link.close();
   }
 }

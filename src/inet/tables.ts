@@ -72,17 +72,17 @@ function secondsUntil(atUs: number, nowUs: number): number | null {
 }
 
 export function interfaceRow(iface: Interface, text: AddressText, nowUs: number): InterfaceRow {
-  const { device, flags } = iface;
+  const { link, flags } = iface;
   return {
     name: iface.name,
     index: iface.index,
-    kind: device.kind,
+    kind: link.kind,
     flags,
     flagNames: flagNames(flags),
     mtuBytes: iface.mtuBytes,
     mac: iface.loopback ? null : formatMac(iface.macHi, iface.macLo),
-    linkState: iface.loopback ? 'unknown' : device.linkUp ? 'up' : 'down',
-    downReason: device.downReason,
+    linkState: iface.loopback ? 'unknown' : link.linkUp ? 'up' : 'down',
+    downReason: link.downReason,
     addresses: iface.addresses.map(({ address, prefixLength, broadcast }) => ({
       address: formatAddress(address),
       prefixLength,

@@ -7,7 +7,7 @@
  * Read first: NetBSD if(4), ifconfig(8). Missing: point-to-point addresses, media.
  */
 
-import type { Device } from '../link/device.ts';
+import type { LinkLayer } from './link-layer.ts';
 import type { InterfaceGroup } from './source-filter.ts';
 
 /** Interface flags, numbered as NetBSD's `IFF_*`. */
@@ -88,8 +88,8 @@ export class Interface {
   readonly name: string;
   /** Position in the kernel's list, from 1 as if_index. */
   readonly index: number;
-  /** Changed by `Inet.setDevice` only, while something stands between the kernel and its device. */
-  device: Device;
+  /** What its packets leave through. */
+  readonly link: LinkLayer;
   readonly loopback: boolean;
   readonly macHi: number;
   readonly macLo: number;
@@ -115,21 +115,22 @@ export class Interface {
 
   #flags: number;
 
-  constructor(name: string, index: number, device: Device) {
+  constructor(name: string, index: number, link: LinkLayer) {
     this.name = name;
     this.index = index;
-    this.device = device;
-    this.loopback = device.kind === 'loopback';
-    this.macHi = device.mac.hi;
-    this.macLo = device.mac.lo;
+    this.link = link;
+    link.iface = this;
+    this.loopback = link.kind === 'loopback';
+    this.macHi = link.mac.hi;
+    this.macLo = link.mac.lo;
     this.#flags = this.loopback
       ? IFF_UP | IFF_LOOPBACK | IFF_MULTICAST
       : IFF_UP | IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
   }
 
-  /** `IFF_*` bits; RUNNING follows the carrier of the device. */
+  /** `IFF_*` bits; RUNNING follows the carrier of the link. */
   get flags(): number {
-    const running = this.device.linkUp && (this.#flags & IFF_UP) !== 0;
+    const running = this.link.linkUp && (this.#flags & IFF_UP) !== 0;
     return running ? this.#flags | IFF_RUNNING : this.#flags;
   }
 
@@ -137,9 +138,9 @@ export class Interface {
     return (this.#flags & IFF_UP) !== 0;
   }
 
-  /** Largest IP packet the link carries. */
+  /** Largest network-layer packet in one frame. */
   get mtuBytes(): number {
-    return this.device.mtuBytes;
+    return this.link.mtuBytes;
   }
 
   /** Set and clear flag bits, as SIOCSIFFLAGS does. RUNNING, LOOPBACK and BROADCAST cannot be changed. */

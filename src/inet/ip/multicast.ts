@@ -50,7 +50,7 @@ export class MulticastGroups {
   /** Have the interface hear the all-hosts group, as every host does (RFC 1112 4). */
   attach(iface: Interface): void {
     const { linkHi, allHostsLinkLo } = this.#family;
-    if (!iface.loopback) iface.device.joinMulticast(linkHi, allHostsLinkLo);
+    if (!iface.loopback) iface.link.joinMulticast(linkHi, allHostsLinkLo);
   }
 
   /** The interface goes away; its members may still leave. */
@@ -83,7 +83,7 @@ export class MulticastGroups {
     }
     iface.groups.set(group, { members: [filter], state: NO_SOURCE });
     if (!this.#family.isSilent(group)) {
-      iface.device.joinMulticast(this.#family.linkHi, this.#family.linkLo(group));
+      iface.link.joinMulticast(this.#family.linkHi, this.#family.linkLo(group));
       this.#epoch.bump();
     }
     this.update(iface, group);
@@ -100,7 +100,7 @@ export class MulticastGroups {
     if (known.members.length > 0) return 0;
     iface.groups.delete(group);
     if (this.#family.isSilent(group)) return 0;
-    iface.device.leaveMulticast(this.#family.linkHi, this.#family.linkLo(group));
+    iface.link.leaveMulticast(this.#family.linkHi, this.#family.linkLo(group));
     this.#epoch.bump();
     return 0;
   }

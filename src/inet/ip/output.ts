@@ -11,8 +11,8 @@
 import { assert } from '../../base/assert.ts';
 import { checksumOf } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
-import { type Device, META_CHECKSUM_PARTIAL } from '../../link/device.ts';
 import type { Interface } from '../../net/interface.ts';
+import { type LinkLayer, META_CHECKSUM_PARTIAL } from '../../net/link-layer.ts';
 import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
 import type { InetContext } from './context.ts';
@@ -20,7 +20,6 @@ import { IP4_HEADER_BYTES, type IpPath, type PathResolver, type PathTable } from
 import type { Transmitter } from './transmit.ts';
 import { IP_DONT_FRAGMENT, IP_SEGMENTED } from './transport.ts';
 
-const ETHERNET_HEADER_BYTES = 14;
 /** A whole packet of IPv4, the payload of one of IPv6. */
 const MAX_BYTES = 65535;
 /** Room for the longest packet of either family. */
@@ -53,8 +52,7 @@ export class IpOutput {
 
   #where = NOWHERE;
   #path: IpPath | null = null;
-  #device: Device | null = null;
-  #headerAt = 0;
+  #link: LinkLayer | null = null;
   #totalBytes = 0;
 
   /** Fragments still to be sent from the scratch packet: their interface, null when there are none. */
@@ -91,19 +89,18 @@ export class IpOutput {
       if (direct < 0) return direct;
       if (direct === IN_SCRATCH) return this.#beginInScratch(path, protocol, totalBytes, ttl, tos, flags);
     }
-    const device = path.device;
-    const frameAt = device.reserve(path.dstHi, path.dstLo, totalBytes + ETHERNET_HEADER_BYTES);
-    if (frameAt < 0) return frameAt;
+    const { link } = path;
+    const headerAt = link.reserve(path.header, totalBytes);
+    if (headerAt < 0) return headerAt;
     this.#where = IN_RING;
-    this.#path = path;
-    this.#device = device;
+    this.#link = link;
     this.#totalBytes = totalBytes;
-    return this.writeFrame(frameAt, path, protocol, totalBytes, ttl, tos, flags);
+    return this.writeHeader(headerAt, path, protocol, totalBytes, ttl, tos, flags);
   }
 
-  /** Ethernet and IP header of a packet of `totalBytes`. Returns where its payload goes. */
-  writeFrame(
-    frameAt: number,
+  /** IP header of a packet of `totalBytes`. Returns where its payload goes. */
+  writeHeader(
+    headerAt: number,
     path: IpPath,
     protocol: number,
     totalBytes: number,
@@ -111,14 +108,8 @@ export class IpOutput {
     tos: number,
     flags: number,
   ): number {
-    const view = this.#view;
     const { headerBytes } = path;
-    view.setUint16(frameAt, path.dstHi);
-    view.setInt32(frameAt + 2, path.dstLo);
-    view.setInt32(frameAt + 6, path.etherWord6);
-    view.setInt32(frameAt + 10, path.etherWord10);
-    const headerAt = frameAt + ETHERNET_HEADER_BYTES;
-    if (headerBytes === IP4_HEADER_BYTES) this.#writeHeader(headerAt, path, protocol, totalBytes, ttl, tos, flags);
+    if (headerBytes === IP4_HEADER_BYTES) this.#writeHeader4(headerAt, path, protocol, totalBytes, ttl, tos, flags);
     else this.#writeHeader6(headerAt, path, protocol, totalBytes - headerBytes, ttl, tos);
     return headerAt + headerBytes;
   }
@@ -126,12 +117,7 @@ export class IpOutput {
   /** As `IpService.end`. */
   end(meta: number): void {
     if (this.#where === IN_RING) {
-      const bytes = this.#totalBytes + ETHERNET_HEADER_BYTES;
-      (this.#device as Device).commit(bytes, meta);
-      const iface = (this.#path as IpPath).iface;
-      iface.dirty = true;
-      iface.outPackets++;
-      iface.outBytes += bytes;
+      (this.#link as LinkLayer).commit(this.#totalBytes, meta);
     } else if (this.#where === IN_SCRATCH) {
       this.#endInScratch(meta);
     }
@@ -139,7 +125,7 @@ export class IpOutput {
   }
 
   cancel(): void {
-    if (this.#where === IN_RING) (this.#device as Device).cancel();
+    if (this.#where === IN_RING) (this.#link as LinkLayer).cancel();
     this.#where = NOWHERE;
   }
 
@@ -169,7 +155,7 @@ export class IpOutput {
   awaitRoom(path: IpPath): boolean {
     if (path.epoch !== this.#paths.epoch) this.#paths.renew(path);
     if (path.error !== 0) return true;
-    return path.device.awaitRoom(path.dstHi, path.dstLo) && !this.#scratchBusy();
+    return path.link.awaitRoom(path.header.dstHi, path.header.dstLo) && !this.#scratchBusy();
   }
 
   /** Go on with fragments that had no room. True when none are left. */
@@ -188,7 +174,7 @@ export class IpOutput {
     );
     this.#jobOffset = this.#transmitter.resumeOffset;
     if (sent === -Errno.ENOBUFS) {
-      iface.device.awaitRoom(this.#jobHi, this.#jobLo);
+      iface.link.awaitRoom(this.#jobHi, this.#jobLo);
       return false;
     }
     if (sent < 0) this.#context.counters.add(this.#unsent, 1);
@@ -239,21 +225,16 @@ export class IpOutput {
   }
 
   #beginInScratch(path: IpPath, protocol: number, totalBytes: number, ttl: number, tos: number, flags: number): number {
-    const { headerBytes } = path;
-    const at = this.#scratchAt;
-    if (headerBytes === IP4_HEADER_BYTES) this.#writeHeader(at, path, protocol, totalBytes, ttl, tos, flags);
-    else this.#writeHeader6(at, path, protocol, totalBytes - headerBytes, ttl, tos);
     this.#where = IN_SCRATCH;
     this.#path = path;
-    this.#headerAt = at;
     this.#totalBytes = totalBytes;
-    return at + headerBytes;
+    return this.writeHeader(this.#scratchAt, path, protocol, totalBytes, ttl, tos, flags);
   }
 
   #endInScratch(meta: number): void {
     const path = this.#path as IpPath;
     const view = this.#view;
-    const at = this.#headerAt;
+    const at = this.#scratchAt;
     const headerBytes = (view.getUint8(at) & 0xf) << 2;
     if (path.headerBytes === IP4_HEADER_BYTES && headerBytes > IP4_HEADER_BYTES) {
       view.setUint16(at + 10, 0);
@@ -269,7 +250,8 @@ export class IpOutput {
       this.#cacheOf(path).enqueue(neighbor, at, this.#totalBytes, meta, this.#context.nowUs());
       return;
     }
-    const { iface, dstHi, dstLo, mtu } = path;
+    const { iface, mtu } = path;
+    const { dstHi, dstLo } = path.header;
     const sent = this.#transmitter.send(iface, dstHi, dstLo, at, this.#totalBytes, meta, mtu);
     if (sent === -Errno.ENOBUFS && this.#transmitter.resumeOffset >= 0) {
       this.#jobInterface = iface;
@@ -279,7 +261,7 @@ export class IpOutput {
       this.#jobMtu = mtu;
       this.#jobOffset = this.#transmitter.resumeOffset;
       this.#jobIdentification = this.#transmitter.resumeIdentification;
-      iface.device.awaitRoom(dstHi, dstLo);
+      iface.link.awaitRoom(dstHi, dstLo);
     } else if (sent < 0) {
       this.#context.counters.add(this.#unsent, 1);
     }
@@ -297,8 +279,9 @@ export class IpOutput {
     if ((meta & META_CHECKSUM_PARTIAL) !== 0) this.#transmitter.completeChecksum(at, this.#totalBytes);
     const left = meta & ~META_CHECKSUM_PARTIAL;
     // The link-layer address that lo0 does not need says to IPv6 input where the packet went out.
-    const dstLo = six ? path.iface.index : path.dstLo;
-    const sent = this.#transmitter.send(lo, path.dstHi, dstLo, at, this.#totalBytes, left, lo.mtuBytes);
+    const { dstHi } = path.header;
+    const dstLo = six ? path.iface.index : path.header.dstLo;
+    const sent = this.#transmitter.send(lo, dstHi, dstLo, at, this.#totalBytes, left, lo.mtuBytes);
     if (sent < 0) this.#context.counters.add(this.#unsent, 1);
     return left;
   }
@@ -307,7 +290,7 @@ export class IpOutput {
    * Write the 20 bytes of the IP header. A packet that may not be fragmented needs no identification (RFC 6864 4.1);
    * others take the next number of their destination's counter.
    */
-  #writeHeader(
+  #writeHeader4(
     at: number,
     path: IpPath,
     protocol: number,

@@ -9,12 +9,13 @@
  */
 
 import { Errno } from '../../base/errors.ts';
-import type { Device } from '../../link/device.ts';
 import type { Interface } from '../../net/interface.ts';
+import { LinkHeader, type LinkLayer } from '../../net/link-layer.ts';
 import { Neighbor, type NeighborCache } from '../../net/neighbor-cache.ts';
 import type { PathEpoch } from '../../net/path-epoch.ts';
 import { type Route, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../../net/route.ts';
 import type { RouteTable } from '../../net/route-table.ts';
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../../wire/ethernet.ts';
 import { ADDRESS_LOOPBACK, isLoopback, isMulticast } from '../../wire/ipv4.ts';
 import type { Addresses4 } from '../ip4/addresses.ts';
 import { IP6_ANY, IP6_LOOPBACK, isIp6 } from './address-interner.ts';
@@ -26,13 +27,10 @@ export const PATH_FORWARD = 0x100;
 /** `openPath` flag, within layer 3: no copy of a multicast comes back to us (IP_MULTICAST_LOOP off). */
 export const PATH_NO_LOOP = 0x200;
 
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_IPV6 = 0x86dd;
 const MAX_PACKET_BYTES = 65535;
 /** Of the IP headers of both families: which family a path is of. */
 export const IP4_HEADER_BYTES = 20;
 export const IP6_HEADER_BYTES = 40;
-const ETHERNET_HEADER_BYTES = 14;
 const PASSING_PATHS = 64;
 
 /** Stands for "no neighbor": never fresh, so that the fast path is not taken. */
@@ -61,11 +59,8 @@ export class IpPath implements Path {
   discards = false;
   /** Routers may fragment what goes this way, whatever the sender asks for: there is no path MTU discovery. */
   fragments = false;
-  dstHi = 0;
-  dstLo = 0;
-  /** Bytes 6-9 and 10-13 of the Ethernet header: our address and the type. */
-  etherWord6 = 0;
-  etherWord10 = 0;
+  /** The link-layer header of all its packets. */
+  readonly header: LinkHeader = new LinkHeader();
   /** {@link IP4_HEADER_BYTES} or {@link IP6_HEADER_BYTES}. */
   headerBytes: number;
   /** Sum of both addresses. */
@@ -83,7 +78,7 @@ export class IpPath implements Path {
   dst3 = 0;
   readonly #owner: PathTable;
   #iface: Interface | null = null;
-  #device: Device | null = null;
+  #link: LinkLayer | null = null;
 
   constructor(owner: PathTable, dst: number, src: number, flags: number, via: Interface | null) {
     this.#owner = owner;
@@ -98,8 +93,9 @@ export class IpPath implements Path {
     return this.#iface as Interface;
   }
 
-  get device(): Device {
-    return this.#device as Device;
+  /** What packets leave through: the link of `iface`. */
+  get link(): LinkLayer {
+    return this.#link as LinkLayer;
   }
 
   get mtuBytes(): number {
@@ -108,26 +104,20 @@ export class IpPath implements Path {
   }
 
   get capabilities(): number {
-    return this.#device === null ? 0 : this.#device.capabilities;
+    return this.#link === null ? 0 : this.#link.capabilities;
   }
 
   get maxPacketBytes(): number {
-    if (this.#device === null) return 0;
-    return Math.min(this.#device.maxFrameBytes - ETHERNET_HEADER_BYTES, MAX_PACKET_BYTES);
+    return this.#link === null ? 0 : Math.min(this.#link.maxPacketBytes, MAX_PACKET_BYTES);
   }
 
-  /** The interface packets leave through, and the constant words of their frames. */
+  /** The interface packets leave through, and the link-layer address they go to. */
   attach(iface: Interface, dstHi: number, dstLo: number): void {
     this.#iface = iface;
-    this.#device = iface.device;
-    this.dstHi = dstHi;
-    this.dstLo = dstLo;
-    this.etherWord6 = (iface.macHi << 16) | (iface.macLo >>> 16);
-    if (this.headerBytes === IP6_HEADER_BYTES) {
-      this.etherWord10 = (iface.macLo << 16) | ETHERTYPE_IPV6;
-      return;
-    }
-    this.etherWord10 = (iface.macLo << 16) | ETHERTYPE_IPV4;
+    this.#link = iface.link;
+    const six = this.headerBytes === IP6_HEADER_BYTES;
+    iface.link.fill(this.header, dstHi, dstLo, six ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
+    if (six) return;
     this.addressSum = (this.src >>> 16) + (this.src & 0xffff) + (this.dst >>> 16) + (this.dst & 0xffff);
     this.linkMtuBytes = iface.mtuBytes;
   }

@@ -1,11 +1,14 @@
 import { expect, it } from 'vitest';
-import type { FrameRuns } from '../../link/device.ts';
+import type { Device, FrameRuns } from '../../link/device.ts';
+import { EthernetLink } from '../../net/ethernet-link.ts';
+import { LinkHeader } from '../../net/link-layer.ts';
 import type { InetContext } from './context.ts';
 import type { IpOutput } from './output.ts';
 import type { IpPath, PathTable } from './path.ts';
 import { RunOutput } from './run-output.ts';
 
-const HEADER_AT = 4096 + 2 + 14 + 20;
+const IP_AT = 4096 + 32;
+const HEADER_AT = IP_AT + 20;
 
 /** A path of that kind; `renewed` says what renewing it, because routes changed, makes of it. */
 function begin(kind: object, room = 10, renewed: object | null = null): { at: number; asked: number[]; count: number } {
@@ -20,10 +23,18 @@ function begin(kind: object, room = 10, renewed: object | null = null): { at: nu
     commitRun: () => {},
   };
   const plain = { epoch: 1, headerBytes: 20, neighbor: { fresh: true }, directBytes: 1500, fragments: false };
-  const path = { ...plain, dstHi: 2, dstLo: 3, device: { runs }, ...kind };
-  const paths = { epoch: renewed === null ? 1 : 2, renew: (one: object) => Object.assign(one, renewed) };
+  const device = { kind: 'test', mac: { hi: 0, lo: 0 }, runs, ...('runs' in kind ? kind : {}) };
+  const link = new EthernetLink(device as unknown as Device, new DataView(new ArrayBuffer(8192)));
+  const header = new LinkHeader();
+  link.fill(header, 2, 3, 0x0800);
+  const path = { ...plain, header, link, ...kind };
+  const renew = (one: object) => {
+    Object.assign(one, renewed);
+    if (renewed !== null && 'runs' in renewed) Object.assign(device, renewed);
+  };
+  const paths = { epoch: renewed === null ? 1 : 2, renew };
   const context = { heap: { allocate: () => 4096 } };
-  const output = { writeFrame: (frameAt: number) => frameAt + 34 };
+  const output = { writeHeader: (headerAt: number) => headerAt + 20 };
   const one = new RunOutput(
     context as unknown as InetContext,
     paths as unknown as PathTable,
@@ -43,11 +54,11 @@ it.each([
   ['a neighbor that must be asked for', { neighbor: { fresh: false } }],
   ['a link that carries less', { directBytes: 1499 }],
   ['routers that may cut packets', { fragments: true }],
-  ['a device without runs', { device: {} }],
+  ['a device without runs', { runs: undefined }],
 ])('leaves to single packets %s, also when it is found out now', (_name, kind) => {
   expect(begin(kind)).toMatchObject({ at: 0, asked: [] });
   expect(begin({}, 10, kind)).toMatchObject({ at: 0, asked: [] });
   expect(begin(kind, 10, { neighbor: { fresh: true }, directBytes: 1500, fragments: false })).toMatchObject(
-    'device' in kind ? { at: 0 } : { at: HEADER_AT },
+    'runs' in kind ? { at: 0 } : { at: HEADER_AT },
   );
 });

@@ -7,16 +7,16 @@
  */
 
 import { assert } from '../../base/assert.ts';
-import type { FrameRuns } from '../../link/device.ts';
 import type { Bulk } from '../../mem/bulk.ts';
-import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../../wire/ethernet.ts';
 import type { InetContext } from './context.ts';
 import type { IpOutput } from './output.ts';
 import type { IpPath, PathTable } from './path.ts';
 import { IP_DONT_FRAGMENT } from './transport.ts';
 
-/** Ethernet, IPv6, and TCP with all its options. */
-const HEADERS_BYTES = 14 + 40 + 60;
+/** Room for the header of any link. */
+const LINK_HEADER_BYTES = 32;
+/** That, IPv6, and TCP with all its options. */
+const HEADERS_BYTES: number = LINK_HEADER_BYTES + 40 + 60;
 /** Of TCP's header: the sequence number. */
 const NUMBER_OFFSET = 4;
 /** Fewer are as fast one by one. */
@@ -28,19 +28,19 @@ export class RunOutput {
   readonly #bulk: Bulk;
   readonly #paths: PathTable;
   readonly #output: IpOutput;
-  /** The Ethernet header; what follows it is 4-aligned. */
-  readonly #frameAt: number;
+  /** The IP header, 4-aligned; in front of it that of the link. */
+  readonly #headerAt: number;
   #path: IpPath | null = null;
   #transportAt = 0;
-  #frameBytes = 0;
+  #totalBytes = 0;
 
   constructor(context: InetContext, paths: PathTable, output: IpOutput) {
     this.#bulk = context.bulk;
     this.#paths = paths;
     this.#output = output;
-    const at = context.heap.allocate(HEADERS_BYTES + 2);
+    const at = context.heap.allocate(HEADERS_BYTES);
     assert(at >= 0, 'the kernel has no memory for one header');
-    this.#frameAt = at + 2;
+    this.#headerAt = at + LINK_HEADER_BYTES;
   }
 
   /** As `IpService.beginRun`. */
@@ -48,28 +48,27 @@ export class RunOutput {
     if (path.epoch !== this.#paths.epoch) this.#paths.renew(path);
     const totalBytes = payloadBytes + path.headerBytes;
     if (!path.neighbor.fresh || totalBytes > path.directBytes || path.fragments) return 0;
-    const { runs } = path.device;
-    if (runs === undefined) return 0;
-    this.#frameBytes = totalBytes + ETHERNET_HEADER_BYTES;
-    this.count = runs.reserveRun(path.dstHi, path.dstLo, this.#frameBytes, count);
+    const { link, header } = path;
+    this.count = link.reserveRun(header, totalBytes, count);
     if (this.count < RUN_MIN) return 0;
     this.#path = path;
-    const at = this.#output.writeFrame(this.#frameAt, path, protocol, totalBytes, ttl, tos, IP_DONT_FRAGMENT);
+    this.#totalBytes = totalBytes;
+    link.write(header, this.#headerAt);
+    const at = this.#output.writeHeader(this.#headerAt, path, protocol, totalBytes, ttl, tos, IP_DONT_FRAGMENT);
     this.#transportAt = at;
     return at;
   }
 
   /** As `IpService.endRun`. */
   end(headerBytes: number, src: number, segmentBytes: number, sum: number, meta: number): void {
-    const { iface, device } = this.#path as IpPath;
-    const runs = device.runs as FrameRuns;
+    const { link } = this.#path as IpPath;
     const { count } = this;
-    const frameAt = this.#frameAt;
-    const before = this.#transportAt - frameAt;
+    const linkBytes = link.headerBytes;
+    const before = this.#transportAt - this.#headerAt + linkBytes;
     this.#bulk.writeRun(
-      runs.runAt,
-      runs.runStrideBytes,
-      frameAt,
+      link.runAt - linkBytes,
+      link.runStrideBytes,
+      this.#headerAt - linkBytes,
       before + headerBytes,
       before + NUMBER_OFFSET,
       src,
@@ -77,9 +76,6 @@ export class RunOutput {
       count,
       sum,
     );
-    runs.commitRun(count, this.#frameBytes, meta);
-    iface.dirty = true;
-    iface.outPackets += count;
-    iface.outBytes += count * this.#frameBytes;
+    link.commitRun(count, this.#totalBytes, meta);
   }
 }

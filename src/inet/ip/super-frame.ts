@@ -9,9 +9,9 @@
 
 import { checksumOf, foldSum, pseudoSum4 } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
-import { CAP_CHECKSUM_PARTIAL, META_CHECKSUM_PARTIAL } from '../../link/device.ts';
 import type { Interface } from '../../net/interface.ts';
-import * as ethernet from '../../wire/ethernet.ts';
+import { CAP_CHECKSUM_PARTIAL, META_CHECKSUM_PARTIAL } from '../../net/link-layer.ts';
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../../wire/ethernet.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import * as tcp from '../../wire/tcp.ts';
@@ -51,7 +51,7 @@ export class Segmenter {
 
   /**
    * Send the packet at `at` in segments, or datagrams, of `segmentBytes` of payload. Returns 0, `-EMSGSIZE` when a segment would not
-   * fit the MTU either, or the error of the device; what had no room is lost, as on any full queue.
+   * fit the MTU either, or the error of the link; what had no room is lost, as on any full queue.
    */
   send(
     iface: Interface,
@@ -73,25 +73,21 @@ export class Segmenter {
       return 0;
     }
     if (this.#headerBytes + segmentBytes > mtuBytes) return -Errno.EMSGSIZE;
+    const { link } = iface;
+    const etherType = this.#six ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
     for (let offset = 0; offset < payloadBytes; offset += segmentBytes) {
       const last = offset + segmentBytes >= payloadBytes;
       const bytes = last ? payloadBytes - offset : segmentBytes;
       const packetBytes = this.#headerBytes + bytes;
-      const frameAt = iface.device.reserve(dstHi, dstLo, packetBytes + ethernet.HEADER_BYTES);
-      if (frameAt < 0) {
+      const ipAt = link.reserveTo(dstHi, dstLo, etherType, packetBytes);
+      if (ipAt < 0) {
         counters.add(this.#noRoom, 1);
         iface.outDrops++;
-        return frameAt;
+        return ipAt;
       }
-      ethernet.setDst(this.#view, frameAt, dstHi, dstLo);
-      ethernet.setSrc(this.#view, frameAt, iface.macHi, iface.macLo);
-      ethernet.setType(this.#view, frameAt, this.#six ? ethernet.ETHERTYPE_IPV6 : ethernet.ETHERTYPE_IPV4);
-      const partial = (iface.device.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
-      this.#write(frameAt + ethernet.HEADER_BYTES, offset, bytes, last, partial);
-      iface.device.commit(packetBytes + ethernet.HEADER_BYTES, partial ? META_CHECKSUM_PARTIAL : 0);
-      iface.dirty = true;
-      iface.outPackets++;
-      iface.outBytes += packetBytes + ethernet.HEADER_BYTES;
+      const partial = (link.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
+      this.#write(ipAt, offset, bytes, last, partial);
+      link.commit(packetBytes, partial ? META_CHECKSUM_PARTIAL : 0);
       counters.add(this.#segments, 1);
     }
     return 0;

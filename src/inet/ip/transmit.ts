@@ -11,22 +11,20 @@
 
 import { checksumOf } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
+import type { Interface } from '../../net/interface.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
   META_CHECKSUM_PARTIAL,
   META_SEGMENT_SHIFT,
-} from '../../link/device.ts';
-import type { Interface } from '../../net/interface.ts';
+} from '../../net/link-layer.ts';
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../../wire/ethernet.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import { copiedOptions } from '../../wire/ipv4-options.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import type { InetContext } from './context.ts';
 import { Segmenter } from './super-frame.ts';
 
-const ETHERNET_HEADER_BYTES = 14;
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_IPV6 = 0x86dd;
 const DONT_FRAGMENT = 0x4000;
 const MORE_FRAGMENTS = 0x2000;
 const OFFSET_MASK = 0x1fff;
@@ -81,12 +79,12 @@ export class Transmitter {
     mtuBytes: number,
   ): number {
     this.resumeOffset = -1;
-    const device = iface.device;
+    const { link } = iface;
     const segmentBytes = meta >>> META_SEGMENT_SHIFT;
-    const superFrame = segmentBytes !== 0 && (device.capabilities & CAP_SUPER_FRAMES) !== 0;
+    const superFrame = segmentBytes !== 0 && (link.capabilities & CAP_SUPER_FRAMES) !== 0;
     // Datagrams that travel together are parted also where all of them would fit.
     if (totalBytes > mtuBytes || (segmentBytes !== 0 && !superFrame && this.#segmenter.holdsDatagrams(at))) {
-      if (!superFrame || totalBytes + ETHERNET_HEADER_BYTES > device.maxFrameBytes) {
+      if (!superFrame || totalBytes > link.maxPacketBytes) {
         if (segmentBytes !== 0) {
           return this.#segmenter.send(iface, dstHi, dstLo, at, totalBytes, segmentBytes, mtuBytes);
         }
@@ -97,17 +95,17 @@ export class Transmitter {
         return this.fragment(iface, dstHi, dstLo, at, totalBytes, mtuBytes, 0, identification);
       }
     }
-    if ((meta & META_CHECKSUM_PARTIAL) !== 0 && (device.capabilities & CAP_CHECKSUM_PARTIAL) === 0) {
+    if ((meta & META_CHECKSUM_PARTIAL) !== 0 && (link.capabilities & CAP_CHECKSUM_PARTIAL) === 0) {
       this.completeChecksum(at, totalBytes);
       meta &= ~META_CHECKSUM_PARTIAL;
     }
     const etherType = isIp6Packet(this.#view, at) ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
-    const frameAt = this.#reserve(iface, dstHi, dstLo, totalBytes, etherType);
-    if (frameAt < 0) return frameAt;
-    this.#context.bulk.copy(frameAt + ETHERNET_HEADER_BYTES, at, totalBytes);
+    const ipAt = this.#reserve(iface, dstHi, dstLo, totalBytes, etherType);
+    if (ipAt < 0) return ipAt;
+    this.#context.bulk.copy(ipAt, at, totalBytes);
     // Segments that are short enough together go on as one, of which a plain link knows nothing more.
     if (!superFrame) meta &= META_FLAGS;
-    this.#commit(iface, totalBytes, meta);
+    link.commit(totalBytes, meta);
     return 0;
   }
 
@@ -126,7 +124,7 @@ export class Transmitter {
     const tcp = protocol === ipv4.PROTOCOL_TCP;
     if (!tcp && protocol !== ipv4.PROTOCOL_UDP) return;
     const offset = headerBytes + (tcp ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET);
-    // Whoever sent it may have left nothing there to complete.
+    // The sender may have left nothing there to complete.
     if (offset + 2 > totalBytes) return;
     const checksum = checksumOf(this.#context.bulk.sum(at + headerBytes, totalBytes - headerBytes));
     view.setUint16(at + offset, checksum === 0 && !tcp ? 0xffff : checksum);
@@ -183,9 +181,8 @@ export class Transmitter {
     const view = this.#view;
     const { bulk, counters } = this.#context;
     const headerBytes = ipv4.headerBytes(view, at);
-    const frameAt = this.#reserve(iface, dstHi, dstLo, headerBytes + bytes, ETHERTYPE_IPV4);
-    if (frameAt < 0) return frameAt;
-    const ipAt = frameAt + ETHERNET_HEADER_BYTES;
+    const ipAt = this.#reserve(iface, dstHi, dstLo, headerBytes + bytes, ETHERTYPE_IPV4);
+    if (ipAt < 0) return ipAt;
     bulk.copy(ipAt, at, headerBytes);
     // Options that are not to be copied go in the first fragment only (RFC 791 3.1).
     const keptBytes = offset === 0 ? headerBytes : 20 + copiedOptions(view, ipAt, headerBytes);
@@ -195,7 +192,7 @@ export class Transmitter {
     view.setUint16(ipAt + 6, flags);
     view.setUint16(ipAt + 10, 0);
     view.setUint16(ipAt + 10, checksumOf(bulk.sum(ipAt, keptBytes)));
-    this.#commit(iface, keptBytes + bytes, 0);
+    iface.link.commit(keptBytes + bytes, 0);
     counters.add(this.#fragments, 1);
     return 0;
   }
@@ -243,9 +240,8 @@ export class Transmitter {
     const view = this.#view;
     const { bulk, counters } = this.#context;
     const packetBytes = ipv6.HEADER_BYTES + ipv6.FRAGMENT_HEADER_BYTES + bytes;
-    const frameAt = this.#reserve(iface, dstHi, dstLo, packetBytes, ETHERTYPE_IPV6);
-    if (frameAt < 0) return frameAt;
-    const ipAt = frameAt + ETHERNET_HEADER_BYTES;
+    const ipAt = this.#reserve(iface, dstHi, dstLo, packetBytes, ETHERTYPE_IPV6);
+    if (ipAt < 0) return ipAt;
     const fragmentAt = ipAt + ipv6.HEADER_BYTES;
     bulk.copy(ipAt, at, ipv6.HEADER_BYTES);
     ipv6.setPayloadBytes(view, ipAt, ipv6.FRAGMENT_HEADER_BYTES + bytes);
@@ -253,7 +249,7 @@ export class Transmitter {
     view.setInt32(fragmentAt, (ipv6.nextHeader(view, at) << 24) | offset | (more ? 1 : 0));
     view.setInt32(fragmentAt + 4, identification);
     bulk.copy(fragmentAt + ipv6.FRAGMENT_HEADER_BYTES, at + ipv6.HEADER_BYTES + offset, bytes);
-    this.#commit(iface, packetBytes, 0);
+    iface.link.commit(packetBytes, 0);
     counters.add(this.#fragments6, 1);
     return 0;
   }
@@ -266,27 +262,14 @@ export class Transmitter {
     return next;
   }
 
-  /** Room for a frame, with its Ethernet header written. */
+  /** Room for a packet; where there is none, that is counted. */
   #reserve(iface: Interface, dstHi: number, dstLo: number, packetBytes: number, etherType: number): number {
-    const frameAt = iface.device.reserve(dstHi, dstLo, packetBytes + ETHERNET_HEADER_BYTES);
-    if (frameAt < 0) {
+    const at = iface.link.reserveTo(dstHi, dstLo, etherType, packetBytes);
+    if (at < 0) {
       this.#context.counters.add(this.#noRoom, 1);
       iface.outDrops++;
-      return frameAt;
     }
-    const view = this.#view;
-    view.setUint16(frameAt, dstHi);
-    view.setInt32(frameAt + 2, dstLo);
-    view.setInt32(frameAt + 6, (iface.macHi << 16) | (iface.macLo >>> 16));
-    view.setInt32(frameAt + 10, (iface.macLo << 16) | etherType);
-    return frameAt;
-  }
-
-  #commit(iface: Interface, packetBytes: number, meta: number): void {
-    iface.device.commit(packetBytes + ETHERNET_HEADER_BYTES, meta);
-    iface.dirty = true;
-    iface.outPackets++;
-    iface.outBytes += packetBytes + ETHERNET_HEADER_BYTES;
+    return at;
   }
 }
 

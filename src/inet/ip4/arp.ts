@@ -19,7 +19,6 @@ import { FILTER_DROP, type IngressFilter } from '../ip/ingress-filter.ts';
 import type { AddressConflicts } from './address-conflict.ts';
 import type { Addresses4 } from './addresses.ts';
 
-const FRAME_BYTES: number = ethernet.HEADER_BYTES + arp.PACKET_BYTES;
 const BROADCAST_HI = 0xffff;
 const BROADCAST_LO = -1;
 const GROUP_BIT = 0x0100;
@@ -107,16 +106,13 @@ export class ArpOutput {
     targetLo: number,
     target: number,
   ): void {
-    const at = iface.up ? iface.device.reserve(dstHi, dstLo, FRAME_BYTES) : -1;
-    if (at < 0) {
+    const { link } = iface;
+    const packet = iface.up ? link.reserveTo(dstHi, dstLo, ethernet.ETHERTYPE_ARP, arp.PACKET_BYTES) : -1;
+    if (packet < 0) {
       this.#counters.add(this.#noRoom, 1);
       return;
     }
     const view = this.#view;
-    ethernet.setDst(view, at, dstHi, dstLo);
-    ethernet.setSrc(view, at, iface.macHi, iface.macLo);
-    ethernet.setType(view, at, ethernet.ETHERTYPE_ARP);
-    const packet = at + ethernet.HEADER_BYTES;
     view.setInt32(packet, FIRST_WORD);
     view.setUint16(packet + 4, LENGTHS);
     view.setUint16(packet + 6, operation);
@@ -126,10 +122,7 @@ export class ArpOutput {
     view.setUint16(packet + 18, targetHi);
     view.setInt32(packet + 20, targetLo);
     view.setInt32(packet + 24, target);
-    iface.device.commit(FRAME_BYTES, 0);
-    iface.dirty = true;
-    iface.outPackets++;
-    iface.outBytes += FRAME_BYTES;
+    link.commit(arp.PACKET_BYTES, 0);
     this.#counters.add(operation === arp.OPERATION_REPLY ? this.#replies : this.#requests, 1);
   }
 }

@@ -107,7 +107,7 @@ export class Forwarder {
     if (waits < 0) sent = waits;
     else if (waits > 0) this.#neighbors.enqueue(neighbor, at, totalBytes, packet.meta, nowUs);
     else {
-      sent = this.#transmitter.send(iface, path.dstHi, path.dstLo, at, totalBytes, packet.meta, mtu);
+      sent = this.#transmitter.send(iface, path.header.dstHi, path.header.dstLo, at, totalBytes, packet.meta, mtu);
     }
     if (sent === 0) this.#counters.add(this.#forwarded, 1);
     else if (sent === -Errno.ENOBUFS) this.#counters.add(this.#noRoom, 1);

@@ -116,7 +116,8 @@ export class Forwarder6 {
     const waits = neighbor.fresh ? 0 : this.#neighbors.use(neighbor, nowUs);
     if (waits < 0) sent = waits;
     else if (waits > 0) this.#neighbors.enqueue(neighbor, at, totalBytes, packet.meta, nowUs);
-    else sent = this.#transmitter.send(iface, path.dstHi, path.dstLo, at, totalBytes, packet.meta, path.mtu);
+    else
+      sent = this.#transmitter.send(iface, path.header.dstHi, path.header.dstLo, at, totalBytes, packet.meta, path.mtu);
     if (sent === 0) this.#counters.add(this.#forwarded, 1);
     else if (sent === -Errno.ENOBUFS) this.#counters.add(this.#noRoom, 1);
     else if (sent === -Errno.EMSGSIZE) {

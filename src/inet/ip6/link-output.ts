@@ -6,7 +6,7 @@
  */
 
 import type { Interface } from '../../net/interface.ts';
-import * as ethernet from '../../wire/ethernet.ts';
+import { ETHERTYPE_IPV6 } from '../../wire/ethernet.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import type { InetContext } from '../ip/context.ts';
@@ -18,7 +18,7 @@ export class LinkOutput6 {
   readonly #view: DataView;
   readonly #noRoom: number;
   #iface: Interface | null = null;
-  #frameAt = 0;
+  #headerAt = 0;
   #packetBytes = 0;
 
   constructor(context: InetContext) {
@@ -29,7 +29,7 @@ export class LinkOutput6 {
 
   /**
    * Start a packet to a group of this link. `src` is a number of ours, {@link IP6_ANY} for none; `nextHeader` names what
-   * stands first in the payload. Returns the offset of the payload, or a negative errno (the device's, `-ENETDOWN` when down; counted).
+   * stands first in the payload. Returns the offset of the payload, or a negative errno (the link's, `-ENETDOWN` when down; counted).
    */
   begin(
     iface: Interface,
@@ -54,39 +54,30 @@ export class LinkOutput6 {
     hopLimit: number,
   ): number {
     const packetBytes = ipv6.HEADER_BYTES + payloadBytes;
-    const at = iface.up ? iface.device.reserve(dstHi, dstLo, ethernet.HEADER_BYTES + packetBytes) : -1;
-    if (at < 0) {
+    const headerAt = iface.up ? iface.link.reserveTo(dstHi, dstLo, ETHERTYPE_IPV6, packetBytes) : -1;
+    if (headerAt < 0) {
       this.#context.counters.add(this.#noRoom, 1);
-      return at;
+      return headerAt;
     }
     const view = this.#view;
-    ethernet.setDst(view, at, dstHi, dstLo);
-    ethernet.setSrc(view, at, iface.macHi, iface.macLo);
-    ethernet.setType(view, at, ethernet.ETHERTYPE_IPV6);
-    const headerAt = at + ethernet.HEADER_BYTES;
     view.setInt32(headerAt, VERSION_WORD);
     view.setInt32(headerAt + 4, (payloadBytes << 16) | (nextHeader << 8) | hopLimit);
     this.#context.interner.write(src, view, headerAt + ipv6.SRC_OFFSET);
     ipv6.setDst(view, headerAt, dst);
     this.#iface = iface;
-    this.#frameAt = at;
+    this.#headerAt = headerAt;
     this.#packetBytes = packetBytes;
     return headerAt + ipv6.HEADER_BYTES;
   }
 
   /** The packet is complete. */
   end(): void {
-    const iface = this.#iface as Interface;
-    const bytes = ethernet.HEADER_BYTES + this.#packetBytes;
-    iface.device.commit(bytes, 0);
-    iface.dirty = true;
-    iface.outPackets++;
-    iface.outBytes += bytes;
+    (this.#iface as Interface).link.commit(this.#packetBytes, 0);
   }
 
   /** The ICMPv6 message at `at`, which ends the packet, is complete but for its checksum. */
   endIcmp(at: number): void {
-    const headerAt = this.#frameAt + ethernet.HEADER_BYTES;
+    const headerAt = this.#headerAt;
     icmpv6.fillChecksum(this.#view, headerAt, at, headerAt + this.#packetBytes - at);
     this.end();
   }

@@ -1,0 +1,105 @@
+/**
+ * The interface output: the contract between a network layer and the link below an interface.
+ *
+ * Thread: the one that runs the kernel. A link frames packets, counts them on its interface and marks the interface dirty;
+ * nobody above knows how long a link-layer header is, where it lies or which device carries it. Implementations: Ethernet
+ * over a device (ethernet.ts), IP without a header over a device (ip-link.ts), and software (vlan, bridge, gif) whose
+ * frames leave by another interface or inside another packet.
+ *
+ * Sending: `reserve` → write the packet in place → `commit` or `cancel`; `flush` once per batch.
+ *
+ * The one rule of reservations. From `reserve` (and from `IpService.begin`, `beginRun`, `LinkOutput6.begin`, which reserve)
+ * until `commit`, `cancel` (`end`, `endRun`) the place is open. Meanwhile, in this kernel:
+ *   - nothing else is reserved on any interface: no other packet is begun, no ARP or neighbor request, ICMP error or ACK sent;
+ *   - no device is flushed, received from or released, and no path is renewed;
+ *   - no interface is created, destroyed, renamed or moved, nor its MTU changed.
+ * The open packet is hidden state of the link, its queue and IP output; there is one place for it in each. A run of packets
+ * (`reserveRun` → `commitRun`) is one reservation.
+ *
+ * Missing: more than one queue of a device.
+ */
+
+import type { MacAddress } from '../link/device.ts';
+import type { Interface } from './interface.ts';
+
+export {
+  CAP_CHECKSUM_PARTIAL,
+  CAP_SUPER_FRAMES,
+  META_CHECKSUM_KNOWN,
+  META_CHECKSUM_PARTIAL,
+  META_CHECKSUM_VERIFIED,
+  META_SEGMENT_SHIFT,
+} from '../link/device.ts';
+
+/**
+ * A link-layer header made ahead, for the packets of one path. Only the link that filled it in reads the words; the
+ * destination is for layer 3 to hand on.
+ */
+export class LinkHeader {
+  dstHi = 0;
+  dstLo = 0;
+  word6 = 0;
+  word10 = 0;
+}
+
+export abstract class LinkLayer {
+  /** `vni`, `loopback`, `vlan` ...: what ifconfig(8) shows as the kind of an interface. */
+  abstract readonly kind: string;
+  abstract readonly mac: MacAddress;
+  /** Bytes in front of each packet. */
+  abstract readonly headerBytes: number;
+  /** Largest packet that goes in one frame; `setMtu` changes it. */
+  abstract readonly mtuBytes: number;
+  /** Largest packet `reserve` takes: `mtuBytes`, or more with CAP_SUPER_FRAMES. */
+  abstract readonly maxPacketBytes: number;
+  /** `CAP_*` bits in force. */
+  abstract readonly capabilities: number;
+  abstract readonly linkUp: boolean;
+  /** Why the link is down, empty when it is not. */
+  abstract readonly downReason: string;
+  /** Set by `reserveRun`: where the first packet goes, and how far each other lies behind the one before. */
+  runAt = 0;
+  runStrideBytes = 0;
+  /** The interface whose link this is; set when it is made. */
+  iface!: Interface;
+
+  /** Make the header of packets of `etherType` to a link-layer address. */
+  abstract fill(header: LinkHeader, dstHi: number, dstLo: number, etherType: number): void;
+  /** Write a header in front of the packet at `packetAt`. */
+  abstract write(header: LinkHeader, packetAt: number): void;
+
+  /**
+   * Room for a packet, its header written. Returns where the packet goes (4-aligned), or `-ENOBUFS`, `-EMSGSIZE`,
+   * `-ENETDOWN` as `DeviceQueue.reserve`. Allocates nothing.
+   */
+  abstract reserve(header: LinkHeader, packetBytes: number): number;
+  /** As {@link reserve}, with a header made on the spot. */
+  abstract reserveTo(dstHi: number, dstLo: number, etherType: number, packetBytes: number): number;
+  /** The reserved packet is complete; counts it. `packetBytes` may be less than reserved. */
+  abstract commit(packetBytes: number, meta: number): void;
+  abstract cancel(): void;
+
+  /** Room for up to `count` packets of one length: how many; 0 when `reserve` must decide. Headers are the caller's, by `write`. */
+  abstract reserveRun(header: LinkHeader, packetBytes: number, count: number): number;
+  /** The first `count` of them are complete; counts them. */
+  abstract commitRun(count: number, packetBytes: number, meta: number): void;
+
+  /** After `-ENOBUFS`: have this kernel woken when there is room. True when there is room again already. */
+  abstract awaitRoom(dstHi: number, dstLo: number): boolean;
+  /** Publish the packets that were committed. */
+  abstract flush(): void;
+
+  abstract joinMulticast(hi: number, lo: number): void;
+  abstract leaveMulticast(hi: number, lo: number): void;
+  /** Throws EINVAL when the link cannot carry that. */
+  abstract setMtu(mtuBytes: number): void;
+  abstract close(): void;
+
+  /** `frames` were handed to the link, `bytes` long together with their headers. */
+  protected sent(frames: number, bytes: number): void {
+    const { iface } = this;
+    iface.dirty = true;
+    iface.outPackets += frames;
+    iface.outBytes += bytes;
+  }
+}
