@@ -1,4 +1,7 @@
-/** docs/rfc.md leads from a rule to its file and its test: what it names is there, files, functions and titles of tests. */
+/**
+ * A link checker for docs/rfc.md: the files, functions and titles of tests that it names exist. It says nothing about behavior:
+ * the tests that are named do.
+ */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -14,8 +14,9 @@ const startMs = performance.now();
 const net = await lab({ name: 'boot', nodes });
 const bootMs = performance.now() - startMs;
 const rssMiB = (process.memoryUsage.rss() - rssBefore) / 2 ** 20;
-const { workers } = await net.info();
-// What booting left to do is not idling: compilation, and the announcements of RFC 5227, the last of them after two seconds.
+const { workers, nodes: states } = await net.info();
+const kernels = states.filter(({ phase }) => phase === 'ready' || phase === 'running').length;
+// Compilation and the announcements of RFC 5227 (the last of them after two seconds) belong to booting.
 await new Promise((wake) => setTimeout(wake, 2500));
 const cpu = process.cpuUsage();
 const idleFromMs = performance.now();
@@ -23,4 +24,4 @@ await new Promise((wake) => setTimeout(wake, Number(idleMs)));
 const { user, system } = process.cpuUsage(cpu);
 const idlePercent = (user + system) / 10 / (performance.now() - idleFromMs);
 await net.down();
-process.stdout.write(`${JSON.stringify({ bootMs, rssMiB, workers, idlePercent })}\n`);
+process.stdout.write(`${JSON.stringify({ kernels, bootMs, rssMiB, workers, idlePercent })}\n`);

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { expect, it } from 'vitest';
 import { bootSubject } from './boot.ts';
 
@@ -6,6 +7,10 @@ it.each([false, true])(
   async (withProgram) => {
     const subject = bootSubject(3, withProgram, 50);
     const { values } = await subject.run(new AbortController().signal);
-    for (const { key } of subject.metrics) expect(values[key]).toBeGreaterThanOrEqual(0);
+    expect(Object.keys(values)).toEqual(subject.metrics.map(({ key }) => key));
+    expect(values.bootMs).toBeGreaterThan(0);
+    expect(values.rssMiB).toBeGreaterThan(1);
+    expect(values.idlePercent).toBeGreaterThan(0);
+    expect(values.idlePercent).toBeLessThan(100 * availableParallelism());
   },
 );

@@ -35,6 +35,8 @@ export function bootSubject(kernels: number, withProgram: boolean, idleMs: numbe
       const program = withProgram ? fileURLToPath(programUrl('idle')) : '-';
       const args = [child, String(kernels), program, String(idleMs)];
       const result = jsonLine(await runTool(process.execPath, args, { limitMs: LIMIT_MS, signal }));
+      const running = numberOf(result, 'kernels');
+      if (running !== kernels) throw new Error(`${running} of ${kernels} kernels run`);
       const keys = ['bootMs', 'rssMiB', 'idlePercent'];
       return { values: Object.fromEntries(keys.map((key) => [key, numberOf(result, key)])) };
     },

@@ -17,6 +17,7 @@ class BadLink {
   readonly arena: Arena = Arena.create(16 * 1024 * 1024);
   readonly device: ImpairedDevice;
   sent = 0;
+  damaged = 0;
 
   constructor(seed = 1, ringBytes = 1024 * 1024) {
     const inner = new LoopbackDevice(this.arena, { ringBytes, mtuBytes: 1500 });
@@ -29,19 +30,30 @@ class BadLink {
       const at = this.device.reserve(0xffff, -1, lengthBytes);
       expect(at).toBeGreaterThan(0);
       this.arena.bytes.fill(0, at, at + lengthBytes);
-      this.arena.view.setInt32(at + 14, this.sent++);
+      this.arena.view.setInt32(at + 14, this.sent);
+      this.arena.view.setInt32(at + 18, this.sent++);
       this.device.commit(lengthBytes, 0);
       this.device.flush();
     }
   }
 
-  /** Numbers of the frames that are there now. */
+  /** Whether any bit behind the Ethernet header differs from what `send` wrote. */
+  #isDamaged(at: number, lengthBytes: number): boolean {
+    if (this.arena.view.getInt32(at + 14) !== this.arena.view.getInt32(at + 18)) return true;
+    return this.arena.bytes.subarray(at + 22, at + lengthBytes).some((byte) => byte !== 0);
+  }
+
+  /** Numbers of the frames that are there now; damaged ones are counted. */
   receive(): number[] {
     const batch = new FrameBatch();
     const numbers: number[] = [];
     this.device.tick(this.nowUs);
     for (let count = this.device.receive(batch); count > 0; count = this.device.receive(batch)) {
-      for (let i = 0; i < count; i++) numbers.push(this.arena.view.getInt32((batch.at[i] as number) + 14));
+      for (let i = 0; i < count; i++) {
+        const at = batch.at[i] as number;
+        numbers.push(this.arena.view.getInt32(at + 14));
+        if (this.#isDamaged(at, batch.length[i] as number)) this.damaged++;
+      }
       this.device.release();
     }
     return numbers;
@@ -100,7 +112,7 @@ describe.each(['out', 'in'] as const)('impairment %s', (direction) => {
 
   it('loses, duplicates and corrupts as often as told, and counts it', () => {
     const link = new BadLink();
-    link.device.impair(direction, { loss: 0.2, duplicate: 0.1 });
+    link.device.impair(direction, { loss: 0.2, duplicate: 0.1, corrupt: 0.1 });
     link.send(2000);
     const got = link.run().length;
     const lost = link.counter(`${direction}Lost`);
@@ -109,7 +121,11 @@ describe.each(['out', 'in'] as const)('impairment %s', (direction) => {
     expect(lost).toBeLessThan(520);
     expect(duplicated).toBeGreaterThan(120);
     expect(duplicated).toBeLessThan(300);
-    expect(got).toBeGreaterThan(2000 - lost - 1);
+    expect(got).toBe(2000 - lost + duplicated);
+    const corrupted = link.counter(`${direction}Corrupted`);
+    expect(corrupted).toBeGreaterThan(100);
+    expect(corrupted).toBeLessThan(260);
+    expect(link.damaged).toBe(corrupted);
   });
 
   it('loses everything at 1 and works again when healed', () => {
