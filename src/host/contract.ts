@@ -26,3 +26,29 @@ export interface Agent {
   /** About to sleep: look at every source of work once more. True when there is work after all. */
   workPending(): boolean;
 }
+
+/**
+ * A stream of bytes each way between a client and a server of remote calls (rump/): a unix socket, TCP, a MessagePort, shared
+ * memory. Bytes arrive in order, cut anywhere, and belong to the receiver.
+ */
+export interface Carrier {
+  /** Takes all of `head` and then `body`, copied before it returns. False when the carrier has ended. */
+  write(head: Uint8Array, body: Uint8Array | null): boolean;
+  /** Bytes taken and still kept here because the other side does not read. */
+  readonly queuedBytes: number;
+  onBytes: ((bytes: Uint8Array) => void) | null;
+  /** `queuedBytes` is 0 again. */
+  onDrain: (() => void) | null;
+  /** The other side, or what joins both, is gone. Called once, also after `close`; never from inside `write`. */
+  onClosed: (() => void) | null;
+  /** What was written is still sent, where the other side reads. */
+  close(): void;
+}
+
+/** A carrier whose reader stops its thread until something arrives. */
+export interface BlockingCarrier {
+  write(head: Uint8Array, body: Uint8Array | null): boolean;
+  /** Waits; null when the carrier has ended. */
+  read(): Uint8Array | null;
+  close(): void;
+}

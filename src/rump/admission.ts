@@ -76,8 +76,12 @@ export class Admission {
   /** Close any connection, authenticated or not, and count why. */
   refuse(connection: Pending, reason: Refusal): void {
     this.#pending.delete(connection);
-    this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
+    this.count(reason);
     connection.close();
+  }
+
+  count(reason: Refusal): void {
+    this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
   }
 
   /** Close the connections whose time is over. */

@@ -1,0 +1,171 @@
+/**
+ * A client that does not block: one connection for requests, replies and events.
+ *
+ * Thread: the client's, with an event loop. Requests may be under way in any number; a connection that ends fails all of them
+ * with ECONNRESET. Read first: protocol.ts.
+ */
+
+import { MultikernelError } from '../base/errors.ts';
+import type { Carrier } from '../host/contract.ts';
+import { ClientHandshake, type ClientOptions } from './client-handshake.ts';
+import type { FrameReader } from './frame-reader.ts';
+import * as protocol from './protocol.ts';
+import { decodeError } from './value-codec.ts';
+
+interface Waiting {
+  resolve(frame: protocol.Frame): void;
+  reject(error: Error): void;
+}
+
+export class RumpClient {
+  readonly about: unknown;
+  /** `FEATURE_*` bits of both sides. */
+  readonly features: number;
+  /** Settles when the connection has ended. */
+  readonly closed: Promise<void>;
+  onEvent: (frame: protocol.Frame) => void = () => undefined;
+  /** A request of the kernel (COPYIN, COPYOUT); answer it with `answer`. */
+  onRequest: (frame: protocol.Frame) => void = (frame) => this.answer(frame, 0);
+  /** Called when the connection has ended, before `closed` settles. */
+  onClosed: () => void = () => undefined;
+  readonly #carrier: Carrier;
+  readonly #reader: FrameReader;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextRequest = 1;
+  #ended = false;
+
+  /** Connect over `carrier`; rejects with the server's reason, or ECONNRESET. */
+  static connect(carrier: Carrier, options: ClientOptions): Promise<RumpClient> {
+    const handshake = new ClientHandshake(options);
+    const reader = protocol.newFrameReader();
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error): void => {
+        carrier.onBytes = null;
+        carrier.onClosed = null;
+        carrier.close();
+        reject(error);
+      };
+      carrier.onClosed = () => fail(reset());
+      carrier.onBytes = (bytes) => {
+        reader.push(bytes);
+        try {
+          for (let whole = reader.next(); whole !== null; whole = reader.next()) {
+            const next = handshake.take(protocol.decodeFrame(whole));
+            if (next !== null) carrier.write(next, null);
+            if (!handshake.done) continue;
+            const client = new RumpClient(carrier, reader, handshake);
+            resolve(client);
+            // Not now: the caller has to set its handlers first.
+            queueMicrotask(() => client.#readOn());
+            return;
+          }
+          if (reader.fault !== null) fail(new MultikernelError('EPROTO', reader.fault));
+        } catch (error) {
+          fail(error as Error);
+        }
+      };
+      carrier.write(handshake.hello(), null);
+    });
+  }
+
+  private constructor(carrier: Carrier, reader: FrameReader, handshake: ClientHandshake) {
+    this.#carrier = carrier;
+    this.#reader = reader;
+    this.about = handshake.about;
+    this.features = handshake.features;
+    // Until the caller has its handlers in place.
+    const early: Uint8Array[] = [];
+    this.#early = early;
+    carrier.onBytes = (bytes) => early.push(bytes);
+    this.closed = new Promise((resolve) => {
+      carrier.onClosed = () => {
+        this.#end();
+        resolve();
+      };
+    });
+  }
+
+  readonly #early: Uint8Array[];
+
+  #readOn(): void {
+    this.#carrier.onBytes = (bytes) => this.#read(bytes);
+    this.#drain();
+    for (const bytes of this.#early.splice(0)) this.#read(bytes);
+  }
+
+  get queuedBytes(): number {
+    return this.#carrier.queuedBytes;
+  }
+
+  /** A request; its REPLY, or the ERROR as an exception. */
+  call(
+    operation: number,
+    object: number,
+    a = 0,
+    b = 0,
+    c = 0,
+    payload: Uint8Array = protocol.NO_PAYLOAD,
+  ): Promise<protocol.Frame> {
+    if (this.#ended) return Promise.reject(reset());
+    const request = this.#nextRequest;
+    this.#nextRequest = request === 0x7fff_ffff ? 1 : request + 1;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(request, { resolve, reject });
+      this.#carrier.write(protocol.headerOf(payload, protocol.REQUEST, operation, request, object, a, b, c), payload);
+    });
+  }
+
+  /** A request without a reply. */
+  send(operation: number, object: number, a = 0, b = 0, payload: Uint8Array = protocol.NO_PAYLOAD): void {
+    if (this.#ended) return;
+    this.#carrier.write(protocol.headerOf(payload, protocol.REQUEST, operation, 0, object, a, b), payload);
+  }
+
+  /** Answer a request of the kernel. */
+  answer(to: protocol.Frame, a: number, payload: Uint8Array = protocol.NO_PAYLOAD): void {
+    if (this.#ended) return;
+    this.#carrier.write(protocol.headerOf(payload, protocol.REPLY, to.operation, to.request, to.object, a), payload);
+  }
+
+  close(): Promise<void> {
+    this.#carrier.close();
+    return this.closed;
+  }
+
+  #read(bytes: Uint8Array): void {
+    if (this.#ended) return;
+    this.#reader.push(bytes);
+    this.#drain();
+  }
+
+  #drain(): void {
+    const reader = this.#reader;
+    for (let whole = reader.next(); whole !== null && !this.#ended; whole = reader.next())
+      this.#frame(protocol.decodeFrame(whole));
+    if (reader.fault !== null) this.#carrier.close();
+  }
+
+  #frame(frame: protocol.Frame): void {
+    if (frame.class === protocol.EVENT) this.onEvent(frame);
+    else if (frame.class === protocol.REQUEST) this.onRequest(frame);
+    else {
+      const waiting = this.#waiting.get(frame.request);
+      this.#waiting.delete(frame.request);
+      if (frame.class === protocol.ERROR) waiting?.reject(decodeError(frame.payload));
+      else waiting?.resolve(frame);
+    }
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(reset());
+    this.onClosed();
+  }
+}
+
+function reset(): MultikernelError {
+  return new MultikernelError('ECONNRESET', 'the connection to the kernel is gone');
+}

@@ -1,0 +1,223 @@
+/**
+ * Remote calls to a kernel: the frames. One protocol for all who use a kernel from elsewhere: sockets of other processes and
+ * threads, control requests of tools, streams (ping, capture, routing events), system calls.
+ *
+ * Thread: both sides. A frame is a header of eight int32 (little-endian) and a payload:
+ *
+ *     length of payload | class, operation (16 bits each) | request | object | a | b | c | d | payload
+ *
+ * A REQUEST with a number gets one REPLY or ERROR with the same number; a REQUEST with number 0 gets nothing. An EVENT is
+ * unasked for. Classes are those of NetBSD's sysproxy (rumpuser_sp.c). `object` is a socket, a stream or 0. Numbers of sockets
+ * and streams are drawn by the side that opens them: odd by the client, even by the server.
+ * The first frames are the handshake (handshake.ts): versions, features, authentication.
+ * A session has one connection (`ROLE_BOTH`), or two: one for requests and replies, which its client reads blocking, and
+ * one for events (`ROLE_CALLS`, `ROLE_EVENTS`).
+ *
+ * Room for programs as processes (next step): `SYSCALL`, `COPYIN`, `COPYOUT` and `RAISE` are numbered here. A session then
+ * is a process: its number is `object` of a `SYSCALL`, its memory is read by `COPYIN`. With the feature `SHARED_REGION` the
+ * arguments of `COPYIN` and `COPYOUT` are offsets into a region that both sides map, and no frame is sent for them.
+ * Read first: handshake.ts, host/contract.ts (carriers), server.ts.
+ */
+
+import { FrameReader } from './frame-reader.ts';
+
+export const HEADER_BYTES = 32;
+/** Longest payload of a frame. */
+export const FRAME_BYTES_MAX = 4_194_304;
+
+export const VERSION_MIN = 1;
+export const VERSION_MAX = 1;
+/** Bits of the features word. Sides use what both have. */
+export const FEATURE_SOCKETS = 1;
+export const FEATURE_CONTROL = 2;
+export const FEATURE_SYSCALLS = 4;
+/** Reserved: user memory lies in a region that both sides map. */
+export const FEATURE_SHARED_REGION = 8;
+
+export const REQUEST = 1;
+export const REPLY = 2;
+/** a: errno, positive. Payload: of `CONTROL` and streams the code and a message, see `errorPayload`. */
+export const ERROR = 3;
+export const EVENT = 4;
+
+// ---- session: 1 to 9 ---------------------------------------------------------------------------------------------------
+export const HELLO = 1;
+export const PROOF = 2;
+
+export const ROLE_BOTH = 0;
+export const ROLE_CALLS = 1;
+export const ROLE_EVENTS = 2;
+
+// ---- sockets: 10 to 39. Requests of the client; addresses are 28 bytes at the front of the payload (address-words.ts) -----
+/** a: family. No reply. */
+export const OPEN_STREAM = 10;
+export const OPEN_DATAGRAM = 11;
+/** Address → a result, local address. */
+export const BIND = 12;
+/** a: backlog → a result, local address. */
+export const LISTEN = 13;
+/** Address → a result, local address. */
+export const CONNECT = 14;
+/** → a result. */
+export const DISCONNECT = 15;
+/** Payload: bytes for a stream. No reply; credit comes with `CREDIT`. */
+export const SEND = 16;
+/** Address, then the datagram → a result, local address. */
+export const SEND_TO = 17;
+/** No reply. */
+export const SHUTDOWN = 18;
+/** No reply. */
+export const CLOSE = 19;
+/** No reply. */
+export const ABORT = 20;
+/** a: option, b: value → a result. */
+export const SET_OPTION = 21;
+/** a: option → a value. */
+export const GET_OPTION = 22;
+/** a: index in `MEMBERSHIPS`, b: interface index; group, source and interface addresses → a result. */
+export const MEMBERSHIP = 23;
+/** a: bytes read by the client: as many more may come. No reply. */
+export const CONSUMED = 24;
+/** Payload: a token → a result, b kind, c family; local and peer address. The socket has the number of `object` from now on. */
+export const ADOPT = 25;
+/** a: family → payload: a token with which another session adopts the socket. */
+export const EXPORT = 26;
+/** Addresses → the same in the order in which to try them (RFC 6724). */
+export const ORDER = 27;
+
+// ---- sockets: 40 to 59. Events of the server -----------------------------------------------------------------------------
+/** a: EVENT_* bits, b: error; local address. */
+export const EVENTS = 40;
+/** Payload: bytes of a stream. */
+export const DATA = 41;
+/** The peer has sent FIN. */
+export const END = 42;
+/** a: so many more bytes may be sent. */
+export const CREDIT = 43;
+/** a: number of the new socket; local and peer address. */
+export const ACCEPTED = 44;
+/** a: full length; address, then the datagram. */
+export const DATAGRAM = 45;
+
+// ---- control: 60 to 79. Payloads are values (value-codec.ts) ---------------------------------------------------------------
+/** [operation, request] → the answer. */
+export const CONTROL = 60;
+/** object: number of the new stream; [stream, request]. No reply: a refusal is the stream's `STREAM_END`. */
+export const OPEN_STREAM_OF_EVENTS = 61;
+/** object: a stream; an input. No reply. */
+export const STREAM_INPUT = 62;
+/** object: a stream that shall end: `STREAM_END` follows. No reply. */
+export const STREAM_CLOSE = 63;
+/** Event. object: a stream; an event. */
+export const STREAM_EVENT = 64;
+/** Event. object: a stream. a: 0, or an errno with `errorPayload`. */
+export const STREAM_END = 65;
+
+// ---- system calls: 80 to 89 ----------------------------------------------------------------------------------------------
+/** a: number of the call; payload: arguments, one float64 each → a: count or -errno. */
+export const SYSCALL = 80;
+/** Request of the server, about the memory of the caller. object: the `SYSCALL`'s request. a, b: address (low, high), c: length → the bytes. */
+export const COPYIN = 81;
+/** Request of the server. a, b: address, payload: bytes → nothing. */
+export const COPYOUT = 82;
+/** Event. a: signal for the process. */
+export const RAISE = 83;
+
+/** Bytes of a stream that may be under way in either direction. */
+export const WINDOW_BYTES = 262_144;
+/** Datagrams of a socket that may be under way to the client, in bytes. */
+export const DATAGRAM_WINDOW_BYTES = 262_144;
+
+export interface Frame {
+  class: number;
+  operation: number;
+  request: number;
+  object: number;
+  a: number;
+  b: number;
+  c: number;
+  d: number;
+  payload: Uint8Array;
+}
+
+export const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
+
+/** Write a header at the front of `bytes` for a payload of `length` bytes. */
+export function writeHeader(
+  bytes: Uint8Array,
+  length: number,
+  frameClass: number,
+  operation: number,
+  request: number,
+  object: number,
+  a = 0,
+  b = 0,
+  c = 0,
+  d = 0,
+): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+  view.setInt32(0, length, true);
+  view.setUint16(4, frameClass, true);
+  view.setUint16(6, operation, true);
+  view.setInt32(8, request, true);
+  view.setInt32(12, object, true);
+  view.setInt32(16, a, true);
+  view.setInt32(20, b, true);
+  view.setInt32(24, c, true);
+  view.setInt32(28, d, true);
+}
+
+/** A header of its own, for a payload that follows. */
+export function headerOf(
+  payload: Uint8Array | null,
+  frameClass: number,
+  operation: number,
+  request = 0,
+  object = 0,
+  a = 0,
+  b = 0,
+  c = 0,
+  d = 0,
+): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES);
+  writeHeader(bytes, payload?.length ?? 0, frameClass, operation, request, object, a, b, c, d);
+  return bytes;
+}
+
+/** Header and payload in bytes of their own. */
+export function frameOf(
+  payload: Uint8Array,
+  frameClass: number,
+  operation: number,
+  request = 0,
+  object = 0,
+  a = 0,
+  b = 0,
+  c = 0,
+  d = 0,
+): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES + payload.length);
+  writeHeader(bytes, payload.length, frameClass, operation, request, object, a, b, c, d);
+  bytes.set(payload, HEADER_BYTES);
+  return bytes;
+}
+
+/** The frame in whole bytes of {@link FrameReader}; the payload shares them. */
+export function decodeFrame(bytes: Uint8Array): Frame {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+  return {
+    class: view.getUint16(4, true),
+    operation: view.getUint16(6, true),
+    request: view.getInt32(8, true),
+    object: view.getInt32(12, true),
+    a: view.getInt32(16, true),
+    b: view.getInt32(20, true),
+    c: view.getInt32(24, true),
+    d: view.getInt32(28, true),
+    payload: bytes.subarray(HEADER_BYTES),
+  };
+}
+
+export function newFrameReader(limitBytes: number = FRAME_BYTES_MAX): FrameReader {
+  return new FrameReader(HEADER_BYTES, limitBytes);
+}

@@ -1,0 +1,205 @@
+/**
+ * The server of remote calls to one kernel: connections come in, sessions come out.
+ *
+ * Thread: the one that runs the kernel. The host listens and calls `accept` for each connection and `expire` in time; nothing
+ * here knows a socket of the host. Before a connection is authenticated nothing is kept of it but one of few places
+ * (admission.ts) and a header with a short frame (frame-reader.ts). Every connection that is closed for what it
+ * sent or failed to send is counted with its reason (`admission.refused`). Read first: protocol.ts, handshake.ts.
+ */
+
+import { Errno, MultikernelError } from '../base/errors.ts';
+import type { Rng } from '../base/rng.ts';
+import type { Carrier } from '../host/contract.ts';
+import { ADMISSION_LIMITS, Admission, type AdmissionLimits, type Pending, type Refusal } from './admission.ts';
+import {
+  type Accept,
+  commonVersion,
+  decodeHello,
+  encodeAccept,
+  type Hello,
+  PROOF_BYTES,
+  proof,
+  randomWords,
+  sameProof,
+  UNAUTHENTICATED_BYTES_MAX,
+} from './handshake.ts';
+import * as protocol from './protocol.ts';
+import { type ClientPort, SESSION_LIMITS, Session, type SessionLimits, type SessionService } from './session.ts';
+import { encodeError, encodeValue } from './value-codec.ts';
+
+export interface ServerOptions {
+  /** Nonces: must not be foreseeable where keys are used. */
+  readonly rng: Rng;
+  /** `FEATURE_*` bits of the services. */
+  readonly features: number;
+  /** The services of a new session. */
+  services(client: ClientPort): SessionService[];
+  /** Told to each authenticated client: any value (value-codec.ts). */
+  about?(): unknown;
+  readonly admission?: AdmissionLimits;
+  readonly limits?: SessionLimits;
+}
+
+export class RumpServer {
+  readonly admission: Admission;
+  readonly #options: ServerOptions;
+  readonly #sessions = new Map<string, Session>();
+  readonly #connections = new Set<Connection>();
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.admission = new Admission(options.admission ?? ADMISSION_LIMITS);
+  }
+
+  /** Sessions that are open. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** A connection. `key` null: the carrier itself keeps strangers out. */
+  accept(carrier: Carrier, key: Uint8Array | null, nowMs: number): void {
+    const connection = new Connection(this, this.#options, carrier, key);
+    this.#connections.add(connection);
+    carrier.onClosed = () => {
+      this.#connections.delete(connection);
+      this.admission.leave(connection);
+      connection.lost();
+    };
+    this.admission.enter(connection, nowMs);
+  }
+
+  /** Time passes for connections that have not authenticated. */
+  expire(nowMs: number): void {
+    this.admission.expire(nowMs);
+  }
+
+  /** The session that an authenticated connection belongs to. */
+  sessionOf(hello: Hello): Session {
+    const name = hello.session.join();
+    const found = this.#sessions.get(name);
+    if (found !== undefined) return found;
+    const session = new Session(
+      this.#options.limits ?? SESSION_LIMITS,
+      (reason) => {
+        this.admission.count(reason);
+        session.close();
+      },
+      () => this.#sessions.delete(name),
+    );
+    for (const service of this.#options.services(session)) session.addService(service);
+    this.#sessions.set(name, session);
+    return session;
+  }
+
+  /** End every session and connection. */
+  close(): void {
+    for (const session of [...this.#sessions.values()]) session.close();
+    for (const connection of [...this.#connections]) connection.close();
+  }
+}
+
+/** One connection, from its first byte on. */
+class Connection implements Pending {
+  readonly #server: RumpServer;
+  readonly #options: ServerOptions;
+  readonly #carrier: Carrier;
+  readonly #key: Uint8Array | null;
+  readonly #reader = protocol.newFrameReader(UNAUTHENTICATED_BYTES_MAX);
+  #hello: Hello | null = null;
+  #accepted: Accept | null = null;
+  #session: Session | null = null;
+  #closed = false;
+
+  constructor(server: RumpServer, options: ServerOptions, carrier: Carrier, key: Uint8Array | null) {
+    this.#server = server;
+    this.#options = options;
+    this.#carrier = carrier;
+    this.#key = key;
+    carrier.onBytes = (bytes) => this.#read(bytes);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#session?.close();
+    this.#carrier.close();
+  }
+
+  /** The carrier is gone. */
+  lost(): void {
+    this.#closed = true;
+    this.#session?.close();
+  }
+
+  #read(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    const reader = this.#reader;
+    reader.push(bytes);
+    for (let whole = reader.next(); whole !== null; whole = reader.next()) {
+      const refusal = this.#frame(protocol.decodeFrame(whole));
+      if (refusal !== null) this.#refuse(refusal);
+      if (this.#closed) return;
+    }
+    if (reader.fault !== null) this.#refuse(reader.fault);
+  }
+
+  #refuse(reason: Refusal): void {
+    this.#server.admission.refuse(this, reason);
+  }
+
+  #frame(frame: protocol.Frame): Refusal | null {
+    const session = this.#session;
+    if (session !== null) return session.serve(frame) ? null : session.fault;
+    if (frame.class !== protocol.REQUEST) return 'not authenticated';
+    if (this.#hello === null || this.#accepted === null) return this.#greet(frame);
+    return this.#prove(frame, this.#hello, this.#accepted);
+  }
+
+  #greet(frame: protocol.Frame): Refusal | null {
+    const hello = frame.operation === protocol.HELLO ? decodeHello(frame.payload) : null;
+    if (hello === null) return 'not authenticated';
+    const version = commonVersion(hello, protocol.VERSION_MIN, protocol.VERSION_MAX);
+    if (version === 0) {
+      const { VERSION_MIN, VERSION_MAX } = protocol;
+      const spoken = VERSION_MIN === VERSION_MAX ? `${VERSION_MIN}` : `${VERSION_MIN} to ${VERSION_MAX}`;
+      const why = `the kernel speaks version ${spoken} of remote calls, not ${hello.versionMin} to ${hello.versionMax}`;
+      this.#error(frame, Errno.EPROTONOSUPPORT, new MultikernelError('EPROTONOSUPPORT', why));
+      return 'version not supported';
+    }
+    const features = hello.features & this.#options.features;
+    this.#hello = hello;
+    this.#accepted = { version, features, nonce: randomWords(this.#options.rng) };
+    this.#reply(frame, encodeAccept(this.#accepted));
+    return null;
+  }
+
+  #prove(frame: protocol.Frame, hello: Hello, accepted: Accept): Refusal | null {
+    const right =
+      frame.operation === protocol.PROOF && sameProof(frame.payload, proof(this.#key, 'client', hello, accepted));
+    if (!right) {
+      this.#error(frame, Errno.EACCES, new MultikernelError('EACCES', 'the kernel does not know this key'));
+      return 'not authenticated';
+    }
+    const session = this.#server.sessionOf(hello);
+    if (!session.attach(hello.role, this.#carrier)) return 'malformed frame';
+    this.#server.admission.leave(this);
+    this.#session = session;
+    this.#reader.limitBytes = protocol.FRAME_BYTES_MAX;
+    const about = encodeValue(this.#options.about?.());
+    const answer = new Uint8Array(PROOF_BYTES + about.length);
+    answer.set(proof(this.#key, 'server', hello, accepted));
+    answer.set(about, PROOF_BYTES);
+    this.#reply(frame, answer);
+    session.begin(this.#carrier);
+    return null;
+  }
+
+  #reply({ operation, request }: protocol.Frame, payload: Uint8Array): void {
+    this.#carrier.write(protocol.headerOf(payload, protocol.REPLY, operation, request), payload);
+  }
+
+  #error({ operation, request }: protocol.Frame, errno: number, error: Error): void {
+    const payload = encodeError(error);
+    this.#carrier.write(protocol.headerOf(payload, protocol.ERROR, operation, request, 0, errno), payload);
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * One client of a server: its connections, its services, its limits.
+ *
+ * Thread: the server's. A session exists from the moment that its first connection is authenticated until one of its
+ * connections ends; then everything that it holds is given back, sockets as at the exit of a process. Frames of a client
+ * are served in order. A frame that makes no sense ends the session, with the reason counted. Read first: protocol.ts.
+ */
+
+import { Errno } from '../base/errors.ts';
+import type { Carrier } from '../host/contract.ts';
+import type { Refusal } from './admission.ts';
+import {
+  ERROR,
+  EVENT,
+  type Frame,
+  headerOf,
+  NO_PAYLOAD,
+  REPLY,
+  REQUEST,
+  ROLE_BOTH,
+  ROLE_CALLS,
+  ROLE_EVENTS,
+} from './protocol.ts';
+import { encodeError } from './value-codec.ts';
+
+export interface SessionLimits {
+  /** Sockets of one client. */
+  readonly socketsMax: number;
+  /** Streams of events of one client. */
+  readonly streamsMax: number;
+  /** Requests that wait for an answer. */
+  readonly requestsMax: number;
+  /** Bytes for a client that does not read. */
+  readonly queuedBytesMax: number;
+}
+
+export const SESSION_LIMITS: SessionLimits = {
+  socketsMax: 16_384,
+  streamsMax: 256,
+  requestsMax: 1024,
+  queuedBytesMax: 268_435_456,
+};
+
+/** A family of operations of one session. */
+export interface SessionService {
+  /** Operations from `first` to `last` come here. */
+  readonly first: number;
+  readonly last: number;
+  /** Serve a frame of the client. False: it makes no sense, and the session ends. */
+  serve(frame: Frame): boolean;
+  /** The client is gone: give back what it held. */
+  close(): void;
+}
+
+/** The session as its services see it. */
+export interface ClientPort {
+  readonly limits: SessionLimits;
+  /** Bytes on their way to the client that it has not read. */
+  readonly queuedBytes: number;
+  /** Answer a request. Nothing is sent when it wanted no answer. */
+  reply(to: Frame, a: number, b?: number, c?: number, payload?: Uint8Array): void;
+  /** Answer a request with an error that has a code and a message. */
+  refuse(to: Frame, error: unknown): void;
+  event(operation: number, object: number, a?: number, b?: number, payload?: Uint8Array): void;
+  /** An event in bytes that have a header already. */
+  rawEvent(frame: Uint8Array): void;
+  /** A request to the client; `answered` is called with its answer, or null when the client is gone. */
+  ask(
+    operation: number,
+    object: number,
+    a: number,
+    b: number,
+    c: number,
+    payload: Uint8Array,
+    answered: Answered,
+  ): void;
+}
+
+export type Answered = (frame: Frame | null) => void;
+
+export class Session implements ClientPort {
+  readonly limits: SessionLimits;
+  readonly #services: SessionService[] = [];
+  readonly #onFault: (reason: Refusal) => void;
+  readonly #onClosed: () => void;
+  #calls: Carrier | null = null;
+  #events: Carrier | null = null;
+  /** Events that came before the connection for them. */
+  readonly #early: Uint8Array[] = [];
+  #earlyBytes = 0;
+  readonly #asked = new Map<number, Answered>();
+  #nextAsk = 1;
+  closed = false;
+  /** Why the session must end; the connection that serves the frame, or `onFault`, ends it. */
+  fault: Refusal | null = null;
+
+  /** `onFault` is called, outside of any service, when the session must end for a reason that no frame gave. */
+  constructor(limits: SessionLimits, onFault: (reason: Refusal) => void, onClosed: () => void) {
+    this.limits = limits;
+    this.#onFault = onFault;
+    this.#onClosed = onClosed;
+  }
+
+  addService(service: SessionService): void {
+    this.#services.push(service);
+  }
+
+  /** One more connection. False when the session has one of that role already. */
+  attach(role: number, carrier: Carrier): boolean {
+    const calls = role === ROLE_BOTH || role === ROLE_CALLS;
+    const events = role === ROLE_BOTH || role === ROLE_EVENTS;
+    if ((!calls && !events) || (calls && this.#calls !== null) || (events && this.#events !== null)) return false;
+    if (calls) this.#calls = carrier;
+    if (events) this.#events = carrier;
+    return true;
+  }
+
+  /** The client of a connection knows that it is attached: what waited for it may follow. */
+  begin(carrier: Carrier): void {
+    if (carrier !== this.#events) return;
+    for (const frame of this.#early.splice(0)) carrier.write(frame, null);
+    this.#earlyBytes = 0;
+  }
+
+  get queuedBytes(): number {
+    return (this.#events?.queuedBytes ?? 0) + this.#earlyBytes;
+  }
+
+  /** Serve a frame. False: the session must end, `fault` says why. */
+  serve(frame: Frame): boolean {
+    if (!this.#serve(frame)) this.fault ??= 'malformed frame';
+    return this.fault === null;
+  }
+
+  #serve(frame: Frame): boolean {
+    if (frame.class === REPLY || frame.class === ERROR) return this.#answer(frame);
+    if (frame.class !== REQUEST) return false;
+    const { operation } = frame;
+    const service = this.#services.find(({ first, last }) => operation >= first && operation <= last);
+    if (service !== undefined) return service.serve(frame);
+    this.reply(frame, -Errno.EOPNOTSUPP);
+    return true;
+  }
+
+  #answer(frame: Frame): boolean {
+    const answered = this.#asked.get(frame.request);
+    if (answered === undefined) return false;
+    this.#asked.delete(frame.request);
+    answered(frame);
+    return true;
+  }
+
+  reply(to: Frame, a: number, b = 0, c = 0, payload: Uint8Array = NO_PAYLOAD): void {
+    if (to.request === 0) return;
+    this.#calls?.write(headerOf(payload, REPLY, to.operation, to.request, to.object, a, b, c), payload);
+  }
+
+  refuse(to: Frame, error: unknown): void {
+    if (to.request === 0) return;
+    const payload = encodeError(error);
+    this.#calls?.write(headerOf(payload, ERROR, to.operation, to.request, to.object, Errno.EIO), payload);
+  }
+
+  event(operation: number, object: number, a = 0, b = 0, payload: Uint8Array = NO_PAYLOAD): void {
+    const header = headerOf(payload, EVENT, operation, 0, object, a, b);
+    if (this.#events !== null) {
+      if (!this.closed) this.#events.write(header, payload);
+      this.#checkQueue();
+      return;
+    }
+    const whole = new Uint8Array(header.length + payload.length);
+    whole.set(header);
+    whole.set(payload, header.length);
+    this.rawEvent(whole);
+  }
+
+  rawEvent(frame: Uint8Array): void {
+    if (this.closed) return;
+    if (this.#events === null) {
+      this.#early.push(frame);
+      this.#earlyBytes += frame.length;
+    } else this.#events.write(frame, null);
+    this.#checkQueue();
+  }
+
+  #checkQueue(): void {
+    if (this.fault !== null || this.queuedBytes <= this.limits.queuedBytesMax) return;
+    this.fault = 'too much buffered';
+    // Not now: a service is at work.
+    queueMicrotask(() => {
+      if (!this.closed) this.#onFault('too much buffered');
+    });
+  }
+
+  ask(
+    operation: number,
+    object: number,
+    a: number,
+    b: number,
+    c: number,
+    payload: Uint8Array,
+    answered: Answered,
+  ): void {
+    if (this.closed) {
+      answered(null);
+      return;
+    }
+    const request = this.#nextAsk++ | 0;
+    this.#asked.set(request, answered);
+    this.#calls?.write(headerOf(payload, REQUEST, operation, request, object, a, b, c), payload);
+  }
+
+  /** A connection ended, or must end: everything that the session has is given back. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (const service of this.#services) service.close();
+    const asked = [...this.#asked.values()];
+    this.#asked.clear();
+    for (const answered of asked) answered(null);
+    this.#early.length = 0;
+    this.#earlyBytes = 0;
+    this.#calls?.close();
+    this.#events?.close();
+    this.#onClosed();
+  }
+}
