@@ -32,7 +32,7 @@ export interface Agent {
  * memory. Bytes arrive in order, cut anywhere, and belong to the receiver.
  */
 export interface Carrier {
-  /** Takes all of `head` and then `body`, copied before it returns. False when the carrier has ended. */
+  /** Takes all of `head` and then `body`; the caller changes neither afterwards. False when the carrier has ended. */
   write(head: Uint8Array, body: Uint8Array | null): boolean;
   /** Bytes taken and still kept here because the other side does not read. */
   readonly queuedBytes: number;
@@ -47,6 +47,7 @@ export interface Carrier {
 
 /** A carrier whose reader stops its thread until something arrives. */
 export interface BlockingCarrier {
+  /** Waits until all is sent. False when the carrier has ended. */
   write(head: Uint8Array, body: Uint8Array | null): boolean;
   /** Waits; null when the carrier has ended. */
   read(): Uint8Array | null;

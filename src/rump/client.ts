@@ -17,22 +17,29 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+export interface ClientHandlers {
+  event(frame: protocol.Frame): void;
+  /** A request of the kernel (COPYIN, COPYOUT), to be answered with `answer`. */
+  request(frame: protocol.Frame): void;
+  /** The connection has ended. */
+  closed(): void;
+}
+
 export class RumpClient {
   readonly about: unknown;
   /** `FEATURE_*` bits of both sides. */
   readonly features: number;
   /** Settles when the connection has ended. */
   readonly closed: Promise<void>;
-  onEvent: (frame: protocol.Frame) => void = () => undefined;
-  /** A request of the kernel (COPYIN, COPYOUT); answer it with `answer`. */
-  onRequest: (frame: protocol.Frame) => void = (frame) => this.answer(frame, 0);
-  /** Called when the connection has ended, before `closed` settles. */
-  onClosed: () => void = () => undefined;
   readonly #carrier: Carrier;
   readonly #reader: FrameReader;
   readonly #waiting = new Map<number, Waiting>();
+  /** Bytes that came before `begin`. */
+  readonly #early: Uint8Array[] = [];
+  #handlers: ClientHandlers | null = null;
   #nextRequest = 1;
   #ended = false;
+  #told = false;
 
   /** Connect over `carrier`; rejects with the server's reason, or ECONNRESET. */
   static connect(carrier: Carrier, options: ClientOptions): Promise<RumpClient> {
@@ -55,8 +62,6 @@ export class RumpClient {
             if (!handshake.done) continue;
             const client = new RumpClient(carrier, reader, handshake);
             resolve(client);
-            // Not now: the caller has to set its handlers first.
-            queueMicrotask(() => client.#readOn());
             return;
           }
           if (reader.fault !== null) fail(new MultikernelError('EPROTO', reader.fault));
@@ -73,24 +78,23 @@ export class RumpClient {
     this.#reader = reader;
     this.about = handshake.about;
     this.features = handshake.features;
-    // Until the caller has its handlers in place.
-    const early: Uint8Array[] = [];
-    this.#early = early;
-    carrier.onBytes = (bytes) => early.push(bytes);
+    carrier.onBytes = (bytes) => this.#early.push(bytes);
     this.closed = new Promise((resolve) => {
       carrier.onClosed = () => {
+        this.#ended = true;
         this.#end();
         resolve();
       };
     });
   }
 
-  readonly #early: Uint8Array[];
-
-  #readOn(): void {
-    this.#carrier.onBytes = (bytes) => this.#read(bytes);
+  /** Call once: events and requests of the kernel wait until then, and so does the end. */
+  begin(handlers: ClientHandlers): void {
+    this.#handlers = handlers;
     this.#drain();
     for (const bytes of this.#early.splice(0)) this.#read(bytes);
+    this.#carrier.onBytes = (bytes) => this.#read(bytes);
+    if (this.#ended) this.#end();
   }
 
   get queuedBytes(): number {
@@ -133,21 +137,19 @@ export class RumpClient {
   }
 
   #read(bytes: Uint8Array): void {
-    if (this.#ended) return;
     this.#reader.push(bytes);
     this.#drain();
   }
 
   #drain(): void {
     const reader = this.#reader;
-    for (let whole = reader.next(); whole !== null && !this.#ended; whole = reader.next())
-      this.#frame(protocol.decodeFrame(whole));
+    for (let whole = reader.next(); whole !== null; whole = reader.next()) this.#frame(protocol.decodeFrame(whole));
     if (reader.fault !== null) this.#carrier.close();
   }
 
   #frame(frame: protocol.Frame): void {
-    if (frame.class === protocol.EVENT) this.onEvent(frame);
-    else if (frame.class === protocol.REQUEST) this.onRequest(frame);
+    if (frame.class === protocol.EVENT) this.#handlers?.event(frame);
+    else if (frame.class === protocol.REQUEST) this.#handlers?.request(frame);
     else {
       const waiting = this.#waiting.get(frame.request);
       this.#waiting.delete(frame.request);
@@ -157,12 +159,13 @@ export class RumpClient {
   }
 
   #end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const { reject } of waiting) reject(reset());
-    this.onClosed();
+    const handlers = this.#handlers;
+    if (handlers === null || this.#told) return;
+    this.#told = true;
+    handlers.closed();
   }
 }
 

@@ -36,7 +36,7 @@ export const FEATURE_SHARED_REGION = 8;
 
 export const REQUEST = 1;
 export const REPLY = 2;
-/** a: errno, positive. Payload: of `CONTROL` and streams the code and a message, see `errorPayload`. */
+/** a: errno, positive. Payload: its code and a message (value-codec.ts). */
 export const ERROR = 3;
 export const EVENT = 4;
 
@@ -99,29 +99,31 @@ export const ACCEPTED = 44;
 /** a: full length; address, then the datagram. */
 export const DATAGRAM = 45;
 
-// ---- control: 60 to 79. Payloads are values (value-codec.ts) ---------------------------------------------------------------
-/** [operation, request] → the answer. */
+// ---- control: 60 ---------------------------------------------------------------------------------------------------------
+/**
+ * A message of multiplexer.ts as a value (value-codec.ts): control requests, replies and streams. Of the client a REQUEST without
+ * number, of the server an EVENT.
+ */
 export const CONTROL = 60;
-/** object: number of the new stream; [stream, request]. No reply: a refusal is the stream's `STREAM_END`. */
-export const OPEN_STREAM_OF_EVENTS = 61;
-/** object: a stream; an input. No reply. */
-export const STREAM_INPUT = 62;
-/** object: a stream that shall end: `STREAM_END` follows. No reply. */
-export const STREAM_CLOSE = 63;
-/** Event. object: a stream; an event. */
-export const STREAM_EVENT = 64;
-/** Event. object: a stream. a: 0, or an errno with `errorPayload`. */
-export const STREAM_END = 65;
 
 // ---- system calls: 80 to 89 ----------------------------------------------------------------------------------------------
-/** a: number of the call; payload: arguments, one float64 each → a: count or -errno. */
+/** object: number of the call among the client's; a: which call; payload: arguments, one float64 each → a: count or -errno. */
 export const SYSCALL = 80;
-/** Request of the server, about the memory of the caller. object: the `SYSCALL`'s request. a, b: address (low, high), c: length → the bytes. */
+/** Request of the server, about the memory of the caller. object: that of the `SYSCALL`. a, b: address (low, high), c: length → the bytes. */
 export const COPYIN = 81;
 /** Request of the server. a, b: address, payload: bytes → nothing. */
 export const COPYOUT = 82;
 /** Event. a: signal for the process. */
 export const RAISE = 83;
+
+/** An address of 53 bits in two words, low first. */
+export function splitAddress(address: number): [low: number, high: number] {
+  return [address | 0, Math.floor(address / 0x1_0000_0000) | 0];
+}
+
+export function joinAddress(low: number, high: number): number {
+  return (low >>> 0) + high * 0x1_0000_0000;
+}
 
 /** Bytes of a stream that may be under way in either direction. */
 export const WINDOW_BYTES = 262_144;

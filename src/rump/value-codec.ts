@@ -7,6 +7,7 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import { type ErrorRecord, errorOf, errorRecord } from './multiplexer.ts';
 
 const LENGTH_BYTES = 4;
 const encoder = new TextEncoder();
@@ -72,19 +73,18 @@ function malformed(why: string): MultikernelError {
   return new MultikernelError('EPROTO', `malformed value: ${why}`);
 }
 
-/** The error of a request or stream: its code and message. */
+/** An error with its code and message. */
 export function encodeError(error: unknown): Uint8Array {
-  const code = (error as { code?: unknown } | null)?.code;
-  const message = error instanceof Error ? error.message : String(error);
-  return encodeValue({ code: typeof code === 'string' ? code : 'EIO', message });
+  return encodeValue(errorRecord(error));
 }
 
 /** The error that the other side reported; EPROTO when it did not say it well. */
 export function decodeError(bytes: Uint8Array): MultikernelError {
   try {
-    const { code, message } = decodeValue(bytes) as { code?: unknown; message?: unknown };
-    return new MultikernelError(typeof code === 'string' ? code : 'EIO', String(message));
+    const { code, message } = decodeValue(bytes) as Partial<ErrorRecord>;
+    if (typeof code === 'string' && typeof message === 'string') return errorOf({ code, message });
   } catch {
-    return malformed('an error without a code');
+    // Below.
   }
+  return malformed('an error without a code');
 }
