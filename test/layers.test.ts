@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   net: ['mem', 'wire', 'kern', 'link'],
   // The device contract's META_* and CAP_* words travel with a packet up to the transport that reads them.
   inet: ['mem', 'wire', 'kern', 'net', 'link/device'],
-  socket: ['mem', 'inet'],
+  socket: ['mem', 'wire', 'inet'],
   sys: ['mem', 'kern', 'net', 'inet', 'socket'],
   rump: ['mem', 'kern', 'wire', 'sys', 'socket', 'host/contract'],
   mbcf: ['mem', 'kern', 'socket', 'host/contract'],

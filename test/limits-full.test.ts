@@ -4,11 +4,12 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import type { StreamSocket } from '../src/socket/socket.ts';
+import { SocketAddress, type StreamSocket } from '../src/socket/socket.ts';
 import { PEER_MAC } from './fixtures/inet-bed.ts';
 import { GATEWAY, LimitRig, OWN, OWN6, PEER, PEER6, ROUTER6 } from './fixtures/limit-rig.ts';
 import { arp, type Bytes, be16, be32, ether, hex, icmp, ip, ip4, join, udp } from './fixtures/packets.ts';
 import { icmp6, ip6, solicitation, solicitedNode, udp6 } from './fixtures/packets6.ts';
+import { addressOf } from './fixtures/socket-address.ts';
 
 const GROUP = '239.1.2.3';
 const GROUP6 = 'ff05::1234';
@@ -54,7 +55,7 @@ const TABLES: Readonly<Record<string, Fill>> = {
   'datagrams waiting in one UDP socket, bytes; its own buffer size may be less': {
     limit: 2048,
     fill: (rig) => {
-      rig.kernel.sockets.datagram().bind(0, 5000);
+      rig.kernel.sockets.datagram().bind(SocketAddress.any(4, 5000));
       times(10, () => rig.ip(PEER, 17, udp(PEER, OWN, 9, 5000, new Uint8Array(500))));
     },
   },
@@ -79,7 +80,7 @@ const TABLES: Readonly<Record<string, Fill>> = {
   'sources that queries about one IPv4 group have asked for': {
     limit: 4,
     fill: (rig) => {
-      rig.kernel.sockets.datagram().joinGroup(ip(GROUP), ip(OWN));
+      rig.kernel.sockets.datagram().joinGroup(addressOf(GROUP), rig.interfaceIndex);
       const sources = Array.from({ length: 8 }, (_, i) => `10.9.9.${i + 1}`);
       rig.membershipQuery(GROUP, sources, 100);
     },
@@ -117,7 +118,7 @@ const TABLES: Readonly<Record<string, Fill>> = {
     limit: 16,
     fill: (rig) =>
       times(24, () => {
-        rig.kernel.sockets.stream().connect(ip(PEER), 80);
+        rig.kernel.sockets.stream().connect(addressOf(PEER, 80));
         rig.settle();
       }),
   },
@@ -180,7 +181,7 @@ const TABLES: Readonly<Record<string, Fill>> = {
     limit: 16,
     fill: (rig) =>
       times(24, (i) => {
-        rig.kernel.sockets.datagram().bind(0, 5000 + i);
+        rig.kernel.sockets.datagram().bind(SocketAddress.any(4, 5000 + i));
         rig.settle();
       }),
   },
@@ -188,9 +189,9 @@ const TABLES: Readonly<Record<string, Fill>> = {
     limit: 4,
     fill: (rig) => {
       const socket = rig.kernel.sockets.datagram();
-      socket.bind(0, 5000);
+      socket.bind(SocketAddress.any(4, 5000));
       times(8, (i) => {
-        socket.joinSourceGroup(ip('232.1.1.1'), ip(`10.9.9.${i + 1}`), ip(OWN));
+        socket.joinSourceGroup(addressOf('232.1.1.1'), addressOf(`10.9.9.${i + 1}`), rig.interfaceIndex);
         rig.settle();
       });
     },
@@ -245,7 +246,7 @@ const TABLES: Readonly<Record<string, Fill>> = {
   'sources that queries about one IPv6 group have asked for': {
     limit: 4,
     fill: (rig) => {
-      rig.kernel.sockets.datagram(6).joinGroup(rig.number(GROUP6), 0);
+      rig.kernel.sockets.datagram(6).joinGroup(addressOf(GROUP6), 0);
       const sources = Array.from({ length: 8 }, (_, i) => `2001:db8::9${i}`);
       rig.listenerQuery(GROUP6, sources, 10_000);
     },
@@ -289,7 +290,7 @@ const RATES: Readonly<Record<string, Rate>> = {
   },
   'IGMP reports, which queries may ask for at once': {
     act: (rig) => {
-      rig.kernel.sockets.datagram().joinGroup(ip(GROUP), ip(OWN));
+      rig.kernel.sockets.datagram().joinGroup(addressOf(GROUP), rig.interfaceIndex);
       rig.advance(10_000_000);
       rig.device.sent.length = 0;
       times(TEN, () => rig.membershipQuery('0.0.0.0', [], 0));

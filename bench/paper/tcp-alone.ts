@@ -4,7 +4,7 @@
  */
 
 import { Counters } from '#src/mem/index';
-import type { StreamSocket } from '#src/socket/socket';
+import { SocketAddress, type StreamSocket } from '#src/socket/socket';
 import { damage, PERIOD, pattern } from '../path/programs/pattern.mjs';
 import type { Side } from './kernels-worker.ts';
 
@@ -24,10 +24,10 @@ function give({ kernel, work }: Side): void {
 /** The two ends of a connection. */
 function connect(sender: Side, receiver: Side): [StreamSocket, StreamSocket] {
   const listener = receiver.kernel.sockets.stream();
-  if (listener.bind(0, PORT) < 0 || listener.listen(1) < 0) throw new Error('cannot listen');
+  if (listener.bind(SocketAddress.any(4, PORT)) < 0 || listener.listen(1) < 0) throw new Error('cannot listen');
   const socket = sender.kernel.sockets.stream();
   socket.setOption('noDelay', true);
-  socket.connect(sender.peer, PORT);
+  socket.connect(SocketAddress.ipv4(sender.peer, PORT));
   for (let turn = 0; turn < QUIET_TURNS; turn++) {
     give(sender);
     give(receiver);

@@ -3,7 +3,7 @@
  * Thread: a worker of the measurement (kernels-worker.ts).
  */
 
-import type { StreamSocket } from '#src/socket/socket';
+import { SocketAddress, type StreamSocket } from '#src/socket/socket';
 import { median } from '../harness/statistics.ts';
 import { damage, PERIOD, pattern } from '../path/programs/pattern.mjs';
 import type { Side } from './kernels-worker.ts';
@@ -16,7 +16,7 @@ const EAGAIN = -11;
 
 function listen({ kernel }: Side): StreamSocket {
   const listener = kernel.sockets.stream();
-  if (listener.bind(0, PORT) < 0 || listener.listen(1) < 0) throw new Error('cannot listen');
+  if (listener.bind(SocketAddress.any(4, PORT)) < 0 || listener.listen(1) < 0) throw new Error('cannot listen');
   return listener;
 }
 
@@ -31,7 +31,7 @@ function accept(side: Side, listener: StreamSocket): StreamSocket {
 function connect(side: Side): StreamSocket {
   const socket = side.kernel.sockets.stream();
   socket.setOption('noDelay', true);
-  socket.connect(side.peer, PORT);
+  socket.connect(SocketAddress.ipv4(side.peer, PORT));
   while (socket.state !== 'ESTABLISHED') {
     if (socket.error !== 0) throw new Error(`connect: error ${socket.error}`);
     side.turn();

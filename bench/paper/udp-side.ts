@@ -3,7 +3,7 @@
  * Thread: a worker of the measurement (kernels-worker.ts).
  */
 
-import type { DatagramInfo, DatagramSocket } from '#src/socket/socket';
+import { DatagramInfo, type DatagramSocket, SocketAddress } from '#src/socket/socket';
 import { median } from '../harness/statistics.ts';
 import type { Side } from './kernels-worker.ts';
 
@@ -44,10 +44,10 @@ function openSender({ kernel, run, peer }: Side): Send {
   }
   const socket = kernel.sockets.datagram();
   const bytes = new DataView(template.buffer);
-  socket.connect(peer, PORT);
+  socket.connect(SocketAddress.ipv4(peer, PORT));
   return (sequence) => {
     bytes.setInt32(0, sequence, true);
-    return socket.send(template, 0, payloadBytes, 0, 0);
+    return socket.send(template, 0, payloadBytes, null);
   };
 }
 
@@ -81,8 +81,8 @@ function openReceiver({ kernel, run }: Side, tally: Tally): () => void {
   }
   const socket: DatagramSocket = kernel.sockets.datagram();
   socket.setOption('receiveBufferBytes', RECEIVE_BUFFER_BYTES);
-  socket.bind(0, PORT);
-  const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+  socket.bind(SocketAddress.any(4, PORT));
+  const info = new DatagramInfo();
   const into = new Uint8Array(payloadBytes);
   const view = new DataView(into.buffer);
   return () => {
@@ -154,9 +154,9 @@ function converseBySocket(side: Side, peer: number): Conversation {
   const socket = side.kernel.sockets.datagram();
   const bytes = new Uint8Array(side.run.payloadBytes);
   const view = new DataView(bytes.buffer);
-  const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
-  if (peer === 0) socket.bind(0, PORT);
-  else socket.connect(peer, PORT);
+  const info = new DatagramInfo();
+  if (peer === 0) socket.bind(SocketAddress.any(4, PORT));
+  else socket.connect(SocketAddress.ipv4(peer, PORT));
   return {
     awaitNumber() {
       while (socket.receive(bytes, 0, bytes.length, info) < 0) side.turn();
@@ -164,9 +164,7 @@ function converseBySocket(side: Side, peer: number): Conversation {
     },
     send(sequence) {
       view.setInt32(0, sequence, true);
-      return peer === 0
-        ? socket.send(bytes, 0, bytes.length, info.address, info.port)
-        : socket.send(bytes, 0, bytes.length, 0, 0);
+      return peer === 0 ? socket.send(bytes, 0, bytes.length, info.from) : socket.send(bytes, 0, bytes.length, null);
     },
   };
 }

@@ -12,6 +12,7 @@ import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import type { Interface } from '../net/interface.ts';
 import { RTF_GATEWAY } from '../net/route.ts';
+import { SocketAddress } from '../socket/socket.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import { AddressBook } from './address-book.ts';
 import { type DrillSettings, OptionError } from './settings.ts';
@@ -93,6 +94,19 @@ export class Machine {
       six.neighbors.addStatic(iface, address, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
     }
     six.addRoute(IP6_ANY, 0, gateway, RTF_GATEWAY, iface);
+  }
+
+  /** Socket address of a number. */
+  socketAddress(number: number, port: number): SocketAddress {
+    const address = new SocketAddress();
+    this.kernel.inet.addresses.wordsOf(number, isIp6(number) ? 6 : 4, address);
+    address.port = port;
+    return address;
+  }
+
+  /** Number of a socket address. */
+  numberOf(address: SocketAddress): number {
+    return this.kernel.inet.addresses.numberOf(address);
   }
 
   /** Microseconds of the script's clock. */

@@ -132,7 +132,8 @@ function bindCall(context: CallContext, call: ScriptCall): PendingCall {
   const given = socketAddressOf(argument(call, 1));
   const { localAddress, book } = context.machine;
   const address = given === null ? localAddress : addressNumber(context, given.address, book.any);
-  const result = descriptor.socket.bind(address, given === null ? context.settings.bindPort : given.port);
+  const port = given === null ? context.settings.bindPort : given.port;
+  const result = descriptor.socket.bind(context.machine.socketAddress(address, port));
   if (result === 0) descriptor.flow.localPort = descriptor.socket.local.port;
   return done(result);
 }
@@ -159,9 +160,10 @@ function acceptCall(context: CallContext, call: ScriptCall): PendingCall {
     const socket = listener.socket.accept();
     if (socket === null) return listener.nonBlocking ? -Errno.EAGAIN : null;
     const { peer, local } = socket;
-    let flow = context.flowOf(peer.address, peer.port);
+    const { machine } = context;
+    let flow = context.flowOf(machine.numberOf(peer), peer.port);
     if (flow === null) {
-      flow = new Flow('tcp', local.address, peer.address);
+      flow = new Flow('tcp', machine.numberOf(local), machine.numberOf(peer));
       flow.localPort = local.port;
       flow.remotePort = peer.port;
     }
@@ -183,7 +185,7 @@ function connectCall(context: CallContext, call: ScriptCall): PendingCall {
   const port = given === null || given.port === 0 ? settings.connectPort : given.port;
   const { flow, socket } = descriptor;
   if (descriptor.kind === 'datagram') {
-    const result = socket.connect(address, port);
+    const result = socket.connect(machine.socketAddress(address, port));
     flow.remoteAddress = address;
     flow.remotePort = port;
     flow.localPort = socket.local.port;
@@ -204,7 +206,7 @@ function connectStream(context: CallContext, descriptor: StreamDescriptor, addre
         flow.remotePort = port;
         context.watch(flow);
       }
-      const result = socket.connect(address, port);
+      const result = socket.connect(context.machine.socketAddress(address, port));
       return result === -Errno.EINPROGRESS && !nonBlocking ? null : result;
     }
     if (socket.state === 'SYN_SENT' || socket.state === 'SYN_RECEIVED') return null;

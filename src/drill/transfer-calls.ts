@@ -5,7 +5,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import type { DatagramInfo } from '../socket/socket.ts';
+import { DatagramInfo } from '../socket/socket.ts';
 import {
   addressNumber,
   argument,
@@ -120,7 +120,7 @@ function receiveDatagram(
   wait: boolean,
 ): PendingCall {
   const into = new Uint8Array(lengthBytes);
-  const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+  const info = new DatagramInfo();
   return retried(() => {
     const { socket } = descriptor;
     if (flags & MSG_PEEK && socket.nextBytes >= 0) return Math.min(socket.nextBytes, lengthBytes);
@@ -217,8 +217,9 @@ function sendDatagram(
 ): PendingCall {
   const { address, port } = destinationOf(context, call, descriptor);
   const from = new Uint8Array(lengthBytes);
+  const to = port === 0 ? null : context.machine.socketAddress(address, port);
   return retried(() => {
-    const result = descriptor.socket.send(from, 0, lengthBytes, address, port);
+    const result = descriptor.socket.send(from, 0, lengthBytes, to);
     if (result === -Errno.EAGAIN && wait) return null;
     descriptor.flow.localPort = descriptor.socket.local.port;
     return result;

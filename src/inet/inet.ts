@@ -14,6 +14,7 @@ import type { DeviceLink } from '../net/device-link.ts';
 import { EthernetInput, RUN_FRAME_BYTES } from '../net/ethernet.ts';
 import { EthernetLink } from '../net/ethernet-link.ts';
 import { Interface } from '../net/interface.ts';
+import { AddressBoundary } from './ip/address-boundary.ts';
 import { AddressInterner, isIp6 } from './ip/address-interner.ts';
 import { AddressText, type Family } from './ip/address-text.ts';
 import type { InetContext } from './ip/context.ts';
@@ -41,6 +42,8 @@ export class Inet {
   readonly ip: Ip;
   readonly udp: Udp;
   readonly addressText: AddressText;
+  /** Between socket addresses and the numbers of this folder. */
+  readonly addresses: AddressBoundary;
   readonly #interfaces: Interface[] = [];
   /** The links that are polled: those of the interfaces that have a device. */
   readonly #deviceLinks: DeviceLink[] = [];
@@ -55,6 +58,7 @@ export class Inet {
     const nowUs = (): number => options.cpu.nowUs();
     const interner = new AddressInterner({ counters, sysctl, rng });
     this.addressText = new AddressText(interner, this.#interfaces);
+    this.addresses = new AddressBoundary(interner, this.#interfaces);
     this.context = { number, shared, bulk, heap, callouts, softints, rng, counters, interner, nowUs };
     const nowhere = new Interface('', 0, new EthernetLink(NO_DEVICE, arena.view));
     this.ip = new Ip(this.context, this.#interfaces, nowhere, options.ipv6 ?? false);
@@ -97,11 +101,13 @@ export class Inet {
     return this.#interfaces.find((iface) => iface.name === name) ?? null;
   }
 
-  /** The interface that a number names: its index, or an address of ours there; or null. */
-  interfaceNamed(name: number): Interface | null {
-    if (isIp6(name)) return this.ip.six.addresses.owner(name);
-    if (name >>> 24 !== 0) return this.ip.addresses.owner(name);
-    return this.#interfaces.find((iface) => iface.index === name) ?? null;
+  interfaceAt(index: number): Interface | null {
+    return this.#interfaces.find((iface) => iface.index === index) ?? null;
+  }
+
+  /** The interface that has an address (a number), or null. */
+  interfaceWithAddress(address: number): Interface | null {
+    return isIp6(address) ? this.ip.six.addresses.owner(address) : this.ip.addresses.owner(address);
   }
 
   /** Add an address (int32) to an interface. Errors as `Ip.addAddress`, or `Ip6.addAddress`. */

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { SeededRng } from '../base/rng.ts';
 import { createNetwork, networkBytes, openVni } from '../link/index.ts';
 import { Arena } from '../mem/index.ts';
+import { DatagramInfo, SocketAddress } from '../socket/socket.ts';
 import { Kernel } from './kernel.ts';
 
 const HEAP_BYTES = 16 << 20;
@@ -41,21 +42,21 @@ function settle(): void {
 
 describe('one turn of a kernel', () => {
   it('publishes what a handler sent before the next handler runs', () => {
-    const info = { address: 0, port: 0, fullBytes: 0 };
+    const info = new DatagramInfo();
     const bytes = new Uint8Array(4);
     const there: boolean[] = [];
     for (const port of [7, 8]) {
       const socket = server.sockets.datagram();
-      socket.bind(0, port);
+      socket.bind(SocketAddress.any(4, port));
       socket.onEvents = () => {
         there.push(client.inet.pending);
-        if (socket.receive(bytes, 0, 4, info) >= 0) socket.send(bytes, 0, 4, info.address, info.port);
+        if (socket.receive(bytes, 0, 4, info) >= 0) socket.send(bytes, 0, 4, info.from);
       };
     }
     const socket = client.sockets.datagram();
-    socket.send(bytes, 0, 4, SERVER, 9);
+    socket.send(bytes, 0, 4, SocketAddress.ipv4(SERVER, 9));
     settle(); // both know each other's addresses
-    for (const port of [7, 8]) socket.send(bytes, 0, 4, SERVER, port);
+    for (const port of [7, 8]) socket.send(bytes, 0, 4, SocketAddress.ipv4(SERVER, port));
     client.flush();
     expect(client.inet.pending).toBe(false);
     server.doWork(0);
@@ -65,12 +66,12 @@ describe('one turn of a kernel', () => {
   it('shows the connections there are before a handler runs, which may not return for long', () => {
     const open = (): number => server.counters.snapshot()['tcp-connections-open'] as number;
     const listener = server.sockets.stream();
-    listener.bind(0, 7);
+    listener.bind(SocketAddress.any(4, 7));
     listener.listen(1);
     const seen: number[] = [];
     listener.onEvents = () => seen.push(open());
     const stream = client.sockets.stream();
-    stream.connect(SERVER, 7);
+    stream.connect(SocketAddress.ipv4(SERVER, 7));
     settle();
     expect(seen).toEqual([1]);
     stream.abort();
@@ -80,18 +81,18 @@ describe('one turn of a kernel', () => {
 
   it('lets the program run before it takes the next batch from a device', () => {
     const receiver = server.sockets.datagram();
-    receiver.bind(0, 7);
+    receiver.bind(SocketAddress.any(4, 7));
     const sender = client.sockets.datagram();
     const bytes = new Uint8Array(100);
-    sender.send(bytes, 0, 100, SERVER, 9);
+    sender.send(bytes, 0, 100, SocketAddress.ipv4(SERVER, 9));
     settle();
     let calls = 0;
     receiver.onEvents = () => {
       calls++;
-      while (receiver.receive(bytes, 0, 100, { address: 0, port: 0, fullBytes: 0 }) >= 0) received++;
+      while (receiver.receive(bytes, 0, 100, new DatagramInfo()) >= 0) received++;
     };
     let received = 0;
-    for (let i = 0; i < 200; i++) sender.send(bytes, 0, 100, SERVER, 7);
+    for (let i = 0; i < 200; i++) sender.send(bytes, 0, 100, SocketAddress.ipv4(SERVER, 7));
     client.flush();
     server.doWork(0);
     expect(calls).toBe(1);

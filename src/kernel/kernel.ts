@@ -8,6 +8,7 @@
 import { MultikernelError } from '../base/errors.ts';
 import type { Agent, Host } from '../host/contract.ts';
 import { BATCH_FRAMES, Inet } from '../inet/inet.ts';
+import { NO_ADDRESS } from '../inet/ip/address-boundary.ts';
 import { TcpStack } from '../inet/tcp/stack.ts';
 import type { CalloutTable } from '../kern/callout.ts';
 import type { KernelShared } from '../kern/context.ts';
@@ -24,7 +25,7 @@ import { Heap } from '../mem/heap.ts';
 import type { Interface } from '../net/interface.ts';
 import { EventQueue, type SocketContext } from '../socket/events.ts';
 import { Sockets } from '../socket/layer.ts';
-import type { SocketLayer } from '../socket/socket.ts';
+import { SocketAddress, type SocketLayer } from '../socket/socket.ts';
 import { formatMac } from '../wire/ethernet.ts';
 import { PROTOCOL_ICMPV6 } from '../wire/icmpv6.ts';
 import { PROTOCOL_ICMP, parseAddress } from '../wire/ipv4.ts';
@@ -225,42 +226,42 @@ export class Kernel implements Agent {
   }
 
   /**
-   * The text of an address: the first that a name has, of one family when that is given, or the address itself. Throws
-   * ENOTFOUND.
+   * The first address of a name, of one family when that is given, or of a text that is an address. IPv4 addresses are of
+   * family 4 however they are written. Throws ENOTFOUND.
    */
-  resolve(host: string, family?: AddressFamily): string {
+  resolve(host: string, family?: AddressFamily): SocketAddress {
     const wanted = (text: string): boolean => family === undefined || text.includes(':') === (family === 'inet6');
     const text = (this.names.get(host.toLowerCase()) ?? [host]).find(wanted);
-    if (text === undefined || this.inet.addressText.parse(text) === null) {
+    const address = text === undefined ? null : SocketAddress.from(text, 0, this.sockets);
+    if (address === null || this.inet.addresses.numberOf(address) === NO_ADDRESS) {
       throw new MultikernelError('ENOTFOUND', `${host}: no such host in this lab`);
     }
-    return text;
+    return address.unmap();
   }
 
   /** A ping that begins with `start()`. Throws ENOTFOUND. */
   ping(options: PingOptions, emit: (event: PingEvent) => void): Ping {
     const address = this.resolve(options.host, options.family);
-    const six = address.includes(':');
+    const six = address.family === 6;
     this.#pingIdentifier = (this.#pingIdentifier + 1) & 0xffff;
     const socket = this.sockets.raw(six ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP, six ? 6 : 4);
-    const { addressText } = this.inet;
     const source = six ? this.#sourceTowards(address) : null;
     const context = {
       callouts: this.callouts,
       nowUs: () => this.host.nowUs(),
       socket,
-      addressText,
+      zones: this.sockets,
       ...(source === null ? {} : { source }),
     };
     return new Ping(context, options, six ? PING6 : PING4, address, this.#pingIdentifier, emit);
   }
 
-  /** Our IPv6 address that speaks to another, as text, or null when nothing leads there. */
-  #sourceTowards(text: string): string | null {
-    const address = this.inet.addressText.parse(text);
+  /** Source address of packets to another IPv6 address, as text, or null when there is no route. */
+  #sourceTowards(address: SocketAddress): string | null {
     const socket = this.sockets.datagram(6);
-    const connected = address === null ? -1 : socket.connect(address, DISCARD_PORT);
-    const source = connected < 0 ? null : this.inet.addressText.format(socket.local.address, 6);
+    const to = address.clone();
+    to.port = DISCARD_PORT;
+    const source = socket.connect(to) < 0 ? null : socket.local.format(this.sockets);
     socket.close();
     return source;
   }

@@ -6,10 +6,10 @@
  */
 
 import { checksumOf, sumView } from '../base/checksum.ts';
-import { Errno, errnoName } from '../base/errors.ts';
+import { errnoName } from '../base/errors.ts';
 import { US_PER_MS } from '../base/units.ts';
 import { Callout, type CalloutTable } from '../kern/callout.ts';
-import { type AddressText, type DatagramInfo, EVENT_READABLE, type RawSocket } from '../socket/socket.ts';
+import { DatagramInfo, EVENT_READABLE, type RawSocket, type SocketAddress, type ZoneNames } from '../socket/socket.ts';
 import * as icmpv4 from '../wire/icmpv4.ts';
 import * as icmpv6 from '../wire/icmpv6.ts';
 import * as ipv4 from '../wire/ipv4.ts';
@@ -84,8 +84,8 @@ export interface PingContext {
   callouts: CalloutTable;
   nowUs(): number;
   socket: RawSocket;
-  addressText: AddressText;
-  /** Where the requests come from, for people. */
+  zones: ZoneNames;
+  /** Source address of the requests, as text. */
   source?: string;
 }
 
@@ -93,12 +93,12 @@ export class Ping {
   readonly #context: PingContext;
   readonly #options: PingOptions;
   readonly #family: PingFamily;
-  readonly #address: string;
+  readonly #address: SocketAddress;
   readonly #identifier: number;
   readonly #emit: (event: PingEvent) => void;
   readonly #message: DataView;
   readonly #packet: DataView = new DataView(new ArrayBuffer(65_536));
-  readonly #info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+  readonly #info: DatagramInfo = new DatagramInfo();
   readonly #sentUs: number[] = [];
   readonly #answered: boolean[] = [];
   readonly #timesMs: number[] = [];
@@ -106,12 +106,12 @@ export class Ping {
   #duplicates = 0;
   #ended = false;
 
-  /** `address` is the text of the resolved `options.host`; `identifier` tells this ping's answers from others'. */
+  /** `address` is the resolved `options.host`; `identifier` tells this ping's answers from others'. */
   constructor(
     context: PingContext,
     options: PingOptions,
     family: PingFamily,
-    address: string,
+    address: SocketAddress,
     identifier: number,
     emit: (event: PingEvent) => void,
   ) {
@@ -138,7 +138,7 @@ export class Ping {
     this.#emit({
       type: 'start',
       host,
-      address: this.#address,
+      address: this.#address.format(this.#context.zones),
       payloadBytes: this.#message.byteLength - HEADER_BYTES,
       ...(source === undefined ? {} : { source }),
     });
@@ -179,14 +179,12 @@ export class Ping {
     message.setUint16(2, 0);
     message.setUint16(4, this.#identifier);
     message.setUint16(6, sequence);
-    // That of ICMPv6 needs the source address: the raw socket computes it.
+    // The checksum of ICMPv6 covers the source address: the raw socket computes it.
     if (this.#family === PING4) message.setUint16(2, checksumOf(sumView(message, 0, message.byteLength)));
     this.#sentUs.push(nowUs);
     this.#answered.push(false);
     const bytes = new Uint8Array(message.buffer);
-    const { socket, addressText } = this.#context;
-    const address = addressText.parse(this.#address);
-    const result = address === null ? -Errno.ENOBUFS : socket.send(bytes, 0, bytes.length, address);
+    const result = this.#context.socket.send(bytes, 0, bytes.length, this.#address);
     if (result < 0) this.#emit({ type: 'sendError', sequence, code: errnoName(result) });
   }
 
@@ -224,7 +222,7 @@ export class Ping {
   }
 
   #from(): string {
-    return this.#context.addressText.format(this.#info.address);
+    return this.#info.from.format(this.#context.zones);
   }
 
   #reply(packet: DataView, at: number, length: number, nowUs: number): void {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { CountedRuns } from '../../test/fixtures/counted-runs.ts';
+import { addressOf } from '../../test/fixtures/socket-address.ts';
 import { SeededRng } from '../base/rng.ts';
-import { IP6_ANY } from '../inet/ip/address-interner.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
@@ -12,7 +12,7 @@ import {
 } from '../link/device.ts';
 import { createNetwork, networkBytes, openVni } from '../link/index.ts';
 import { Arena } from '../mem/index.ts';
-import type { RawSocket, StreamSocket } from '../socket/socket.ts';
+import { DatagramInfo, type RawSocket, SocketAddress, type StreamSocket } from '../socket/socket.ts';
 import { Kernel } from './kernel.ts';
 import type { PacketCapture } from './packet-capture.ts';
 
@@ -140,12 +140,12 @@ class World {
     // Address detection takes a second.
     for (let i = 0; i < 150; i++) this.turn(10_000);
     const listener = b.sockets.stream(family);
-    expect(listener.bind(scene.ipv6 ? IP6_ANY : 0, PORT)).toBe(0);
+    expect(listener.bind(SocketAddress.any(scene.ipv6 ? 6 : 4, PORT))).toBe(0);
     listener.listen(8);
-    const peer = a.inet.addressText.parse(scene.ipv6 ? '2001:db8::2' : '192.0.2.2') as number;
+    const peer = addressOf(scene.ipv6 ? '2001:db8::2' : '192.0.2.2', PORT);
     for (let i = 0; i < scene.connections; i++) {
       const socket = a.sockets.stream(family);
-      socket.connect(peer, PORT);
+      socket.connect(peer);
       let accepted: StreamSocket | null = null;
       for (let turns = 0; accepted === null && turns < 100; turns++) {
         this.turn(1000);
@@ -268,7 +268,7 @@ class World {
   #listenRaw(side: number): void {
     const socket = this.#raw[side] ?? null;
     if (socket !== null) {
-      const info = { address: 0, port: 0, fullBytes: 0 };
+      const info = new DatagramInfo();
       for (let n = 0; n >= 0; this.log.push(`raw ${n} ${info.fullBytes}`))
         n = socket.receive(this.#bytes, 0, 2000, info);
       socket.close();

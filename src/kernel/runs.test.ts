@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CountedRuns } from '../../test/fixtures/counted-runs.ts';
+import { addressOf } from '../../test/fixtures/socket-address.ts';
 import { Errno } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
-import { IP6_ANY } from '../inet/ip/address-interner.ts';
 import { CAP_CHECKSUM_PARTIAL, type Device, type FrameBatch } from '../link/device.ts';
 import { createNetwork, networkBytes, openVni } from '../link/index.ts';
 import { Middleware } from '../link/middleware.ts';
 import { Arena } from '../mem/index.ts';
-import type { StreamSocket } from '../socket/socket.ts';
+import { SocketAddress, type StreamSocket } from '../socket/socket.ts';
 import { Kernel } from './kernel.ts';
 
 const HEAP_BYTES = 16 << 20;
@@ -115,11 +115,11 @@ function transfer(options: Options): Result {
   Object.defineProperty(receiver.bulk, 'readRun', { value: count });
   const family = options.ipv6 ? 6 : 4;
   const listener = receiver.sockets.stream(family);
-  expect(listener.bind(options.ipv6 ? IP6_ANY : 0, PORT)).toBe(0);
+  expect(listener.bind(SocketAddress.any(options.ipv6 ? 6 : 4, PORT))).toBe(0);
   listener.listen(1);
   const socket = sender.sockets.stream(family);
-  const peer = sender.inet.addressText.parse(options.ipv6 ? '2001:db8::2' : '192.0.2.2') as number;
-  expect([0, -Errno.EINPROGRESS]).toContain(socket.connect(peer, PORT));
+  const peer = addressOf(options.ipv6 ? '2001:db8::2' : '192.0.2.2', PORT);
+  expect([0, -Errno.EINPROGRESS]).toContain(socket.connect(peer));
   let accepted: StreamSocket | null = null;
   // Address detection takes a second.
   for (let turns = 0; accepted === null && turns < 1000; turns++) {

@@ -1,30 +1,17 @@
 /**
- * Addresses as Node's handles take and give them (text) against the kernel's numbers. Thread: any.
+ * Addresses as Node's handles take and give them (text) against socket addresses. Thread: any.
  *
- * IPv4 addresses are int32 and are read and written here. IPv6 addresses have numbers that only the kernel can tell, and only
- * until its next turn (socket/socket.ts): its `AddressText` is asked for them, right before a call and right after one.
- * A handle of family 6 over a dual-stack socket shows IPv4 addresses as `::ffff:a.b.c.d`.
+ * A handle of family 6 over a dual-stack socket shows IPv4 addresses as `::ffff:a.b.c.d`, as the socket does.
  */
 
-import { Errno } from '../base/errors.ts';
+import type { Family, SocketAddress } from '../socket/socket.ts';
 import { caresWrap } from './bindings.ts';
 import { face } from './face.ts';
 
-export type Family = 4 | 6;
+export type { Family };
 
-export const ANY = 0;
-export const LOOPBACK = 0x7f000001;
-/** The kernel's fixed numbers of `::` and `::1`. */
-export const ANY6: number = 0xf0000000 | 0;
-export const LOOPBACK6: number = 0xf0000001 | 0;
-
+const LOOPBACK = 0x7f000001;
 const DOT = 46;
-const IP6_BLOCK = 0xf0;
-
-/** Whether a number stands for an IPv6 address. */
-export function isIp6(address: number): boolean {
-  return address >>> 24 === IP6_BLOCK;
-}
 
 /** Dotted decimal, strictly four numbers without leading zeros, as inet_pton takes it: an int32, or NaN. */
 export function parseIpv4(text: string): number {
@@ -66,14 +53,6 @@ function octets(address: number): string {
 
 const MAPPED = '::ffff:';
 
-/** The kernel's address for an IPv6 text, null when it is none. As on a host, a zone that does not exist is none. */
-export function parseIpv6(text: string): number | null {
-  if (!text.includes(':')) return null;
-  const { addressText } = face().sockets;
-  const zoneAt = text.indexOf('%');
-  return addressText.parse(text) ?? (zoneAt < 0 ? null : addressText.parse(text.slice(0, zoneAt)));
-}
-
 /** The shortest text of an address of either family, without its zone; mapped ones as IPv4. Undefined when it is none. */
 export function canonicalText(text: string): string | undefined {
   const zoneAt = text.indexOf('%');
@@ -83,11 +62,11 @@ export function canonicalText(text: string): string | undefined {
   return Number.isNaN(parseIpv4(mapped)) ? canonical : mapped;
 }
 
-/** A kernel address in the words of a handle of `family`. */
-export function formatAddress(address: number, family: Family): string {
-  if (isIp6(address)) return withoutGroupZone(face().sockets.addressText.format(address, 6));
-  if (family === 4) return formatIpv4(address);
-  return address === ANY ? '::' : MAPPED + formatIpv4(address);
+/** Text of a socket's address, as Node shows it. */
+export function formatAddress(address: SocketAddress): string {
+  if (address.family === 4) return formatIpv4(address.w3);
+  if (address.isMapped) return MAPPED + formatIpv4(address.w3);
+  return withoutGroupZone(address.format(face().sockets));
 }
 
 /** Node names the zone of link-local addresses alone. */
@@ -95,47 +74,47 @@ function withoutGroupZone(text: string): string {
   return text.startsWith('ff') ? text.slice(0, text.indexOf('%') >>> 0) : text;
 }
 
-/** What `getsockname` and `getpeername` fill. */
+/** Object that `getsockname` and `getpeername` fill. */
 export interface NameObject {
   address?: string;
   family?: string;
   port?: number;
 }
 
-export function fillName(out: NameObject, address: number, port: number, family: Family): void {
-  out.address = formatAddress(address, family);
-  out.family = family === 4 ? 'IPv4' : 'IPv6';
-  out.port = port;
+export function fillName(out: NameObject, address: SocketAddress): void {
+  out.address = formatAddress(address);
+  out.family = address.family === 4 ? 'IPv4' : 'IPv6';
+  out.port = address.port;
 }
 
-/** Destination `0.0.0.0` and `::` mean this machine. */
-export function destination(address: number): number {
-  return address === ANY ? LOOPBACK : address === ANY6 ? LOOPBACK6 : address;
-}
-
-/** An address argument of a handle's method, see `parseInto`. */
-export interface ParsedAddress {
-  address: number;
-  error: number;
+/** Destinations `0.0.0.0` and `::` mean this machine: replaced by the loopback address. */
+export function destination(address: SocketAddress): SocketAddress {
+  if (!address.isAny) return address;
+  return address.family === 4 ? address.setIpv4(LOOPBACK, address.port) : address.setIpv6(0, 0, 0, 1, address.port, 0);
 }
 
 /**
- * Whether `text` is an address of `family`; its number then is in `parsed`, else the error: `-EINVAL`, or `unreachable` (a
- * positive errno, made negative) for IPv4 addresses whose numbers stand for IPv6 (240/8, which nobody has).
+ * Read the address and port arguments of a handle's method; false when `text` is no address of `family`. As on a host, a zone
+ * that does not exist is none.
  */
-export function parseInto(parsed: ParsedAddress, text: unknown, family: Family, unreachable: number): boolean {
-  parsed.error = 0;
-  if (family === 4 && text === parsedText) {
-    parsed.address = parsedAddress;
-    return true;
+export function parseInto(address: SocketAddress, text: unknown, family: Family, port: unknown = 0): boolean {
+  if (family === 6) {
+    address.port = Number(port) & 0xffff;
+    return parseIpv6(address, String(text));
   }
-  const found = family === 4 ? parseIpv4(String(text)) : (parseIpv6(String(text)) ?? Number.NaN);
-  if (Number.isNaN(found)) parsed.error = -Errno.EINVAL;
-  else if (family === 4 && isIp6(found)) parsed.error = -unreachable;
-  else parsed.address = found;
-  if (family === 4 && parsed.error === 0) {
+  if (text !== parsedText) {
+    const found = parseIpv4(String(text));
+    if (Number.isNaN(found)) return false;
     parsedText = text as string;
-    parsedAddress = parsed.address;
+    parsedAddress = found;
   }
-  return parsed.error === 0;
+  address.setIpv4(parsedAddress, Number(port) & 0xffff);
+  return true;
+}
+
+function parseIpv6(address: SocketAddress, text: string): boolean {
+  if (!text.includes(':')) return false;
+  const { sockets } = face();
+  const zoneAt = text.indexOf('%');
+  return address.parse(text, sockets) || (zoneAt >= 0 && address.parse(text.slice(0, zoneAt), sockets));
 }

@@ -1,13 +1,13 @@
 /**
- * What UDP handles have besides datagrams: options, group memberships, references. Thread: the program's.
+ * The part of UDP handles that is not datagrams: options, group memberships, references. Thread: the program's.
  *
  * Methods answer as libuv does: 0 or a negative UV number, UV_EBADF where libuv has not made its descriptor yet.
  */
 
 import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../base/errors.ts';
-import type { DatagramSocket, SocketOptions } from '../socket/socket.ts';
-import { ANY, ANY6, type Family, type ParsedAddress, parseInto } from './address.ts';
+import { type DatagramSocket, SocketAddress, type SocketOptions } from '../socket/socket.ts';
+import { type Family, parseInto } from './address.ts';
 import { face, liveness } from './face.ts';
 import type { Consumer } from './shared-socket.ts';
 import { uvCode, uvResult } from './uv-error.ts';
@@ -23,7 +23,11 @@ export interface BufferSizeContext {
   syscall?: string;
 }
 
-const parsed: ParsedAddress = { address: 0, error: 0 };
+const parsed = new SocketAddress();
+const sourceParsed = new SocketAddress();
+const named = new SocketAddress();
+/** Index of no interface: the socket's own error follows. */
+const NO_INTERFACE = -1;
 
 /** Linux gives a socket twice the buffer that is asked for, and says so. */
 const sizeFactor = process.platform === 'linux' ? 2 : 1;
@@ -33,17 +37,18 @@ function groupFamily(text: unknown): Family {
 }
 
 /**
- * As {@link parseInto} for what names an interface: an IPv4 address of it, or for IPv6 "::%eth0"; none lets the kernel choose.
+ * Index of the interface that an argument names: an IPv4 address of it, or for IPv6 "::%eth0" or an address; 0 for none, which
+ * lets the routes decide, or a negative errno.
  */
-function interfaceInto(parsed: ParsedAddress, text: unknown): boolean {
-  parsed.address = 0;
-  parsed.error = 0;
-  if (text === undefined || text === null) return true;
-  if (groupFamily(text) === 4) return parseInto(parsed, text, 4, Errno.ENODEV);
-  const found = face().sockets.addressText.parseInterface(String(text));
-  if (found === null) parsed.error = -(String(text).includes('%') ? Errno.ENODEV : Errno.EINVAL);
-  else parsed.address = found;
-  return found !== null;
+function interfaceIndex(text: unknown): number {
+  if (text === undefined || text === null || text === '') return 0;
+  const { sockets } = face();
+  const zoneAt = String(text).indexOf('%');
+  if (groupFamily(text) === 6 && zoneAt >= 0) {
+    return sockets.interfaceIndex(String(text).slice(zoneAt + 1)) || -Errno.ENODEV;
+  }
+  if (!parseInto(named, text, groupFamily(text))) return -Errno.EINVAL;
+  return named.isAny ? 0 : sockets.interfaceWithAddress(named) || NO_INTERFACE;
 }
 
 export abstract class DatagramHandle implements Consumer {
@@ -84,11 +89,11 @@ export abstract class DatagramHandle implements Consumer {
   #membership(method: 'joinGroup' | 'leaveGroup', group: unknown, interfaceAddress: unknown): number {
     if (this.closing) return UV_EBADF;
     const family = groupFamily(group);
-    if (!parseInto(parsed, group, family, Errno.EINVAL)) return uvResult(parsed.error);
-    const address = parsed.address;
-    if (!interfaceInto(parsed, interfaceAddress)) return uvResult(parsed.error);
+    if (!parseInto(parsed, group, family)) return UV_EINVAL;
+    const via = interfaceIndex(interfaceAddress);
+    if (via < NO_INTERFACE) return uvResult(via);
     const socket = this.#openForGroup(family);
-    return socket === null ? UV_ENOPROTOOPT : uvResult(socket[method](address, parsed.address));
+    return socket === null ? UV_ENOPROTOOPT : uvResult(socket[method](parsed, via));
   }
 
   addSourceSpecificMembership(source: unknown, group: unknown, interfaceAddress: unknown): number {
@@ -107,13 +112,11 @@ export abstract class DatagramHandle implements Consumer {
   ): number {
     if (this.closing) return UV_EBADF;
     const family = groupFamily(group);
-    if (!parseInto(parsed, source, family, Errno.EINVAL)) return uvResult(parsed.error);
-    const from = parsed.address;
-    if (!parseInto(parsed, group, family, Errno.EINVAL)) return uvResult(parsed.error);
-    const address = parsed.address;
-    if (!interfaceInto(parsed, interfaceAddress)) return uvResult(parsed.error);
+    if (!parseInto(sourceParsed, source, family) || !parseInto(parsed, group, family)) return UV_EINVAL;
+    const via = interfaceIndex(interfaceAddress);
+    if (via < NO_INTERFACE) return uvResult(via);
     const socket = this.#openForGroup(family);
-    return socket === null ? UV_ENOPROTOOPT : uvResult(socket[method](address, from, parsed.address));
+    return socket === null ? UV_ENOPROTOOPT : uvResult(socket[method](parsed, sourceParsed, via));
   }
 
   /** libuv binds before it joins, and shares the port. Null when groups of `family` are no option of the socket. */
@@ -122,16 +125,17 @@ export abstract class DatagramHandle implements Consumer {
     if (family === 6 && this.family === 4) return null;
     if (!this.bound) {
       socket.setOption('reuseAddress', true);
-      this.bound = socket.bind(family === 6 ? ANY6 : ANY, 0) === 0;
+      this.bound = socket.bind(SocketAddress.any(family)) === 0;
     }
     return socket;
   }
 
   setMulticastInterface(address: unknown): number {
     if (this.socket === null) return UV_EBADF;
-    if (!interfaceInto(parsed, address)) return uvResult(parsed.error);
+    const via = interfaceIndex(address);
+    if (via < NO_INTERFACE) return uvResult(via);
     if (this.family === 4 && groupFamily(address) === 6) return UV_ENOPROTOOPT;
-    return uvResult(this.socket.setOption('multicastInterface', parsed.address));
+    return uvResult(this.socket.setOption('multicastInterface', via));
   }
 
   // --- Options ---

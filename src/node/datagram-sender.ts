@@ -5,8 +5,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import { Errno } from '../base/errors.ts';
-import type { DatagramSocket } from '../socket/socket.ts';
-import { destination, isIp6, parseIpv6 } from './address.ts';
+import type { DatagramSocket, SocketAddress } from '../socket/socket.ts';
 import { callProgram, type Deferrable, defer, liveness } from './face.ts';
 import { uvCode, uvResult } from './uv-error.ts';
 
@@ -25,10 +24,7 @@ interface PendingSend {
   readonly request: SendRequest;
   readonly scope: AsyncResource;
   readonly bytes: Uint8Array;
-  readonly address: number;
-  /** Of `address`: numbers of IPv6 do not outlast the turn. */
-  readonly text: string;
-  readonly port: number;
+  readonly to: SocketAddress | null;
   /** Whether the program asked to be told. */
   readonly wanted: boolean;
 }
@@ -73,23 +69,20 @@ export class DatagramSender implements Deferrable {
   }
 
   /**
-   * The length + 1 when it was taken at once, 0 when it waits, a UV number when it failed. `port` 0: the connected peer;
-   * `text` is that of `address`.
+   * The length + 1 when it was taken at once, 0 when it waits, a UV number when it failed. `to` null: the connected peer.
    */
   send(
     socket: DatagramSocket,
     request: SendRequest,
     list: readonly Uint8Array[],
     count: number,
-    address: number,
-    port: number,
-    text: string,
+    to: SocketAddress | null,
     wanted: boolean,
   ): number {
     const bytes = count === 1 ? viewOf(list[0] as Uint8Array) : gather(list, count);
     if (bytes === null) return UV_EMSGSIZE;
     if (this.#queue.length === 0 && !sendsLater) {
-      const result = socket.send(bytes, 0, bytes.length, address, port);
+      const result = socket.send(bytes, 0, bytes.length, to);
       // + 1: a datagram without data was sent too.
       if (result !== -Errno.EAGAIN) return result < 0 ? uvResult(result) : bytes.length + 1;
     }
@@ -97,7 +90,8 @@ export class DatagramSender implements Deferrable {
       triggerAsyncId: this.#triggerAsyncId,
       requireManualDestroy: true,
     });
-    this.#queue.push({ request, scope, bytes: count === 1 ? bytes : Buffer.from(bytes), address, text, port, wanted });
+    const kept = count === 1 ? bytes : Buffer.from(bytes);
+    this.#queue.push({ request, scope, bytes: kept, to: to === null ? null : to.clone(), wanted });
     this.#queuedBytes += bytes.length;
     this.#socket = socket;
     liveness.hold();
@@ -108,9 +102,8 @@ export class DatagramSender implements Deferrable {
   /** There is room again. */
   resume(): void {
     while (this.#queue.length > 0 && this.#socket !== null) {
-      const { bytes, address, text, port } = this.#queue[0] as PendingSend;
-      const to = isIp6(address) ? destination(parseIpv6(text) ?? address) : address;
-      const result = this.#socket.send(bytes, 0, bytes.length, to, port);
+      const { bytes, to } = this.#queue[0] as PendingSend;
+      const result = this.#socket.send(bytes, 0, bytes.length, to);
       if (result === -Errno.EAGAIN) return;
       this.#complete(result < 0 ? uvResult(result) : 0);
     }

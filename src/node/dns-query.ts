@@ -9,8 +9,7 @@
 import { Buffer } from 'node:buffer';
 import { createRequire } from 'node:module';
 import { Errno } from '../base/errors.ts';
-import { type DatagramSocket, EVENT_ERROR, EVENT_READABLE } from '../socket/socket.ts';
-import { parseIpv4, parseIpv6 } from './address.ts';
+import { DatagramInfo, type DatagramSocket, EVENT_ERROR, EVENT_READABLE, SocketAddress } from '../socket/socket.ts';
 import { face } from './face.ts';
 
 export type Answer = { records: unknown[]; ttls: number[] } | string;
@@ -163,9 +162,9 @@ export class DnsQuery {
     const socket = face().sockets.datagram(v6 ? 6 : 4);
     this.#socket = socket;
     socket.onEvents = (events) => this.#onEvents(socket, events);
-    const address = v6 ? parseIpv6(text) : parseIpv4(text);
-    const connected = address === null ? -Errno.EINVAL : socket.connect(address, port);
-    const sent = connected || socket.send(this.#question, 0, this.#question.length, 0, 0);
+    const address = SocketAddress.from(text, port, face().sockets);
+    const connected = address === null ? -Errno.EINVAL : socket.connect(address);
+    const sent = connected || socket.send(this.#question, 0, this.#question.length, null);
     // No way there: the next server, at once.
     this.#timer = startTimer(() => this.#try(), sent < 0 ? 0 : timeoutMs * 2 ** round);
     if (sent < 0) this.#failure = 'ECONNREFUSED';
@@ -174,7 +173,7 @@ export class DnsQuery {
   #onEvents(socket: DatagramSocket, events: number): void {
     if ((events & (EVENT_READABLE | EVENT_ERROR)) === 0 || socket !== this.#socket) return;
     const bytes = Buffer.allocUnsafe(RECEIVE_BYTES);
-    const count = socket.receive(bytes, 0, RECEIVE_BYTES, { address: 0, port: 0, fullBytes: 0 });
+    const count = socket.receive(bytes, 0, RECEIVE_BYTES, new DatagramInfo());
     if (count === -Errno.EAGAIN) return;
     if (count < 0) {
       this.#failure = 'ECONNREFUSED';

@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SocketDouble } from '../../test/fixtures/socket-double.ts';
+import { DatagramInfo, SocketAddress } from '../socket/socket.ts';
 import { caresWrap } from './bindings.ts';
 import { getaddrinfo, getnameinfo, lookupAddresses } from './dns.ts';
 import { Resolver } from './dns-resolver.ts';
@@ -29,7 +30,7 @@ const LO = [on('lo0', '127.0.0.1'), on('lo0', '::1')];
 /** A kernel that prefers `first`, with these interfaces. */
 function install(first: string | null, interfaces: InterfaceAddress[] | null): void {
   const sockets = new SocketDouble(() => {});
-  if (first !== null) sockets.own.add(sockets.addressText.parse(first) as number);
+  if (first !== null) sockets.own.add(first);
   setFace({ sockets, names, ...(interfaces === null ? {} : { interfaces: () => interfaces }) });
 }
 
@@ -148,14 +149,14 @@ describe('a question to a server', () => {
     const resolver = new Resolver();
     resolver.setServers([[4, '127.0.0.1', 5353]]);
     const server = sockets.datagram();
-    server.bind(0, 5353);
+    server.bind(SocketAddress.any(4, 5353));
     server.onEvents = () => {
       const bytes = new Uint8Array(512);
-      const from = { address: 0, port: 0, fullBytes: 0 };
+      const from = new DatagramInfo();
       const length = server.receive(bytes, 0, bytes.length, from);
       if (length < 0) return;
       bytes.set([0x81, 0x83], 2); // a response: no such name
-      server.send(bytes, 0, length, from.address, from.port);
+      server.send(bytes, 0, length, from.from);
     };
     const ask = (): Promise<unknown[]> => answer((request) => resolver.query(request, 'nowhere.example', 'A'));
     const answered = ask();

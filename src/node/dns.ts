@@ -7,6 +7,7 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
+import { SocketAddress } from '../socket/socket.ts';
 import { canonicalText } from './address.ts';
 import { caresWrap } from './bindings.ts';
 import { callLater, face } from './face.ts';
@@ -34,9 +35,14 @@ function configured(v6: boolean): boolean {
   return interfaces().some(({ address, internal }) => !internal && isV6(address) === v6);
 }
 
-/** As the kernel would try them: what has a way comes before what has none, and so on (RFC 6724 section 6). */
-function inOrder(addresses: readonly string[]): readonly string[] {
-  return addresses.length < 2 ? addresses : face().sockets.orderDestinations(addresses);
+/** In the kernel's order: reachable addresses first, and so on (RFC 6724 section 6). Texts of unknown zones come last. */
+function inOrder(texts: readonly string[]): readonly string[] {
+  if (texts.length < 2) return texts;
+  const { sockets } = face();
+  const parsed = texts.map((text) => SocketAddress.from(text, 0, sockets));
+  const ordered = sockets.orderDestinations(parsed.filter((address) => address !== null));
+  const unknown = texts.filter((_, index) => parsed[index] === null);
+  return [...ordered.map((address) => texts[parsed.indexOf(address)] as string), ...unknown];
 }
 
 /**

@@ -3,8 +3,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import { type DatagramInfo, type DatagramSocket, EVENT_READABLE } from '../socket/socket.ts';
-import { NO_NAME } from './remote-addresses.ts';
+import { type DatagramInfo, type DatagramSocket, EVENT_READABLE, type SocketAddress } from '../socket/socket.ts';
 import { RemoteSocket } from './remote-socket.ts';
 import * as protocol from './share-protocol.ts';
 
@@ -21,11 +20,11 @@ export class RemoteDatagram extends RemoteSocket implements DatagramSocket {
     return this.#queued;
   }
 
-  connect(address: number, port: number): number {
-    const result = this.named(this.callAt(protocol.CONNECT, address, port));
+  connect(address: SocketAddress): number {
+    const result = this.named(this.call(protocol.CONNECT, 0, 0, undefined, address));
     if (result === 0) {
       this.connected = true;
-      this.peerName = this.nameOf(address, port);
+      this.connectedTo(address);
     }
     return result;
   }
@@ -34,14 +33,15 @@ export class RemoteDatagram extends RemoteSocket implements DatagramSocket {
     const result = this.call(protocol.DISCONNECT).a;
     if (result === 0) {
       this.connected = false;
-      this.peerName = NO_NAME;
+      this.peerName.clear(this.localName.family);
     }
     return result;
   }
 
-  send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number {
+  send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress | null): number {
     const payload = bytes.subarray(offset, offset + lengthBytes);
-    return this.named(this.callAt(protocol.SEND_TO, address, port, payload));
+    if (to === null) return this.named(this.call(protocol.SEND_TO, 0, 0, payload));
+    return this.named(this.call(protocol.SEND_TO, 0, 0, payload, to));
   }
 
   sendRow(
@@ -49,11 +49,10 @@ export class RemoteDatagram extends RemoteSocket implements DatagramSocket {
     offset: number,
     lengthBytes: number,
     segmentBytes: number,
-    address: number,
-    port: number,
+    to: SocketAddress | null,
   ): number {
     for (let sent = 0; sent < lengthBytes || sent === 0; sent += segmentBytes) {
-      const result = this.send(bytes, offset + sent, Math.min(segmentBytes, lengthBytes - sent), address, port);
+      const result = this.send(bytes, offset + sent, Math.min(segmentBytes, lengthBytes - sent), to);
       if (result < 0) return sent > 0 ? sent : result;
     }
     return lengthBytes;
@@ -72,33 +71,28 @@ export class RemoteDatagram extends RemoteSocket implements DatagramSocket {
     }
     const count = Math.min(lengthBytes, frame.payload.length);
     into.set(frame.payload.subarray(0, count), offset);
-    info.address = this.layer.addressText.name({ address: frame.a, text: frame.texts, port: 0 }).address;
-    info.port = frame.b;
-    info.fullBytes = frame.c;
+    const [from] = frame.addresses;
+    if (from !== undefined) info.from.copy(from);
+    info.fullBytes = frame.a;
     this.#queued -= frame.payload.length;
     this.layer.connection.send(protocol.CONSUMED, this.id, Math.max(frame.payload.length, 1));
     return count;
   }
 
-  joinGroup(group: number, interfaceAddress: number): number {
-    return this.#membership(group, 0, interfaceAddress, 0);
+  joinGroup(group: SocketAddress, interfaceIndex: number): number {
+    return this.call(protocol.MEMBERSHIP, interfaceIndex, 0, undefined, group).a;
   }
 
-  leaveGroup(group: number, interfaceAddress: number): number {
-    return this.#membership(group, 0, interfaceAddress, 1);
+  leaveGroup(group: SocketAddress, interfaceIndex: number): number {
+    return this.call(protocol.MEMBERSHIP, interfaceIndex, 1, undefined, group).a;
   }
 
-  joinSourceGroup(group: number, source: number, interfaceAddress: number): number {
-    return this.#membership(group, source, interfaceAddress, 2);
+  joinSourceGroup(group: SocketAddress, source: SocketAddress, interfaceIndex: number): number {
+    return this.call(protocol.MEMBERSHIP, interfaceIndex, 2, undefined, group, source).a;
   }
 
-  leaveSourceGroup(group: number, source: number, interfaceAddress: number): number {
-    return this.#membership(group, source, interfaceAddress, 3);
-  }
-
-  #membership(group: number, source: number, interfaceAddress: number, what: number): number {
-    const texts = this.textsOf(group, source, interfaceAddress);
-    return this.call(protocol.MEMBERSHIP, group, source, interfaceAddress, what, undefined, texts).a;
+  leaveSourceGroup(group: SocketAddress, source: SocketAddress, interfaceIndex: number): number {
+    return this.call(protocol.MEMBERSHIP, interfaceIndex, 3, undefined, group, source).a;
   }
 
   close(): void {

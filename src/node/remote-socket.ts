@@ -1,37 +1,35 @@
 /**
- * What the two kinds of sockets of a shared kernel have (share-client.ts). Thread: the client's.
+ * The common part of the two kinds of sockets of a shared kernel (share-client.ts). Thread: the client's.
  */
 
 import { Buffer } from 'node:buffer';
 import { Errno } from '../base/errors.ts';
 import type { EventTarget } from '../socket/events.ts';
-import { EVENT_CONNECTED, EVENT_ERROR, type SocketName, type SocketOptions } from '../socket/socket.ts';
-import type { Family } from './address.ts';
-import { NO_NAME, type RemoteAddresses, type RemoteName } from './remote-addresses.ts';
+import { EVENT_CONNECTED, EVENT_ERROR, type Family, SocketAddress, type SocketOptions } from '../socket/socket.ts';
 import type { Reply, ShareConnection } from './share-connection.ts';
 import * as protocol from './share-protocol.ts';
 
-/** What a socket needs of its layer. */
+/** The layer as its sockets see it. */
 export interface RemoteLayer {
   readonly connection: ShareConnection;
-  readonly addressText: RemoteAddresses;
   /** From now on frames for its number go to it. */
   register<T extends RemoteSocket>(socket: T): T;
   post(target: EventTarget, events: number): void;
   forget(id: number): void;
 }
 
-/** What both kinds of sockets have. */
 export abstract class RemoteSocket implements EventTarget {
   onEvents: ((events: number) => void) | null = null;
   pendingEvents = 0;
   error = 0;
-  localName: RemoteName = NO_NAME;
-  peerName: RemoteName = NO_NAME;
+  readonly localName: SocketAddress;
+  readonly peerName: SocketAddress;
   readonly id: number;
   protected readonly layer: RemoteLayer;
 
-  constructor(layer: RemoteLayer, id: number) {
+  constructor(layer: RemoteLayer, id: number, family: Family) {
+    this.localName = SocketAddress.any(family);
+    this.peerName = SocketAddress.any(family);
     this.layer = layer;
     this.id = id;
   }
@@ -39,43 +37,38 @@ export abstract class RemoteSocket implements EventTarget {
   /** The kernel says something about this socket. */
   abstract frame(frame: protocol.Frame): void;
 
-  get local(): SocketName {
-    return this.layer.addressText.name(this.localName);
+  get local(): SocketAddress {
+    return this.localName.clone();
   }
 
-  get peer(): SocketName {
-    return this.layer.addressText.name(this.peerName);
+  get peer(): SocketAddress {
+    return this.peerName.clone();
   }
 
-  protected call(operation: number, a = 0, b = 0, c = 0, d = 0, payload?: Uint8Array, texts = ''): Reply {
-    return this.layer.connection.call(operation, this.id, a, b, c, d, payload, texts);
+  protected call(operation: number, a = 0, b = 0, payload?: Uint8Array, ...addresses: SocketAddress[]): Reply {
+    return this.layer.connection.call(operation, this.id, a, b, 0, 0, payload, ...addresses);
   }
 
-  /** A call with an address and a port. */
-  protected callAt(operation: number, address: number, port: number, payload?: Uint8Array): Reply {
-    return this.call(operation, address, port, 0, 0, payload, this.textsOf(address));
+  /** Keep the peer of a successful connect as a socket of `family` names it. */
+  protected connectedTo(address: SocketAddress): void {
+    const { family } = this.localName;
+    if (family === 6 && address.family === 4) this.peerName.setIpv6(0, 0, 0xffff, address.w3, address.port, 0);
+    else this.peerName.copy(address);
   }
 
-  protected textsOf(...addresses: number[]): string {
-    return protocol.textsOf((address) => this.layer.addressText.format(address), ...addresses);
-  }
-
-  protected nameOf(address: number, port: number): RemoteName {
-    return { address, text: this.textsOf(address), port };
-  }
-
+  /** The result of a call that replies with the socket's own address. */
   protected named(reply: Reply): number {
-    this.localName = { address: reply.b, text: reply.texts, port: reply.c };
+    const [local] = reply.addresses;
+    if (local !== undefined) this.localName.copy(local);
     return reply.a;
   }
 
-  bind(address: number, port: number): number {
-    return this.named(this.callAt(protocol.BIND, address, port));
+  bind(address: SocketAddress): number {
+    return this.named(this.call(protocol.BIND, 0, 0, undefined, address));
   }
 
   setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number {
-    const texts = name === 'multicastInterface' ? this.textsOf(Number(value)) : '';
-    return this.call(protocol.SET_OPTION, protocol.OPTIONS.indexOf(name), Number(value), 0, 0, undefined, texts).a;
+    return this.call(protocol.SET_OPTION, protocol.OPTIONS.indexOf(name), Number(value)).a;
   }
 
   getOption<K extends keyof SocketOptions>(name: K): SocketOptions[K] {

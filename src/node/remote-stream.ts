@@ -11,6 +11,7 @@ import {
   EVENT_CONNECTED,
   EVENT_READABLE,
   EVENT_WRITABLE,
+  type SocketAddress,
   type StreamSocket,
 } from '../socket/socket.ts';
 import { RemoteSocket } from './remote-socket.ts';
@@ -45,9 +46,9 @@ export class RemoteStream extends RemoteSocket implements StreamSocket {
     return result;
   }
 
-  connect(address: number, port: number): number {
-    const result = this.named(this.callAt(protocol.CONNECT, address, port));
-    this.peerName = this.nameOf(address, port);
+  connect(address: SocketAddress): number {
+    const result = this.named(this.call(protocol.CONNECT, 0, 0, undefined, address));
+    this.connectedTo(address);
     return result;
   }
 
@@ -103,7 +104,7 @@ export class RemoteStream extends RemoteSocket implements StreamSocket {
   }
 
   close(): void {
-    // What arrived and was not read makes it a reset, here as there.
+    // Unread data makes it a reset, here as there.
     this.#leave(this.#inboxBytes > 0 ? protocol.ABORT : protocol.CLOSE);
   }
 
@@ -141,13 +142,11 @@ export class RemoteStream extends RemoteSocket implements StreamSocket {
   }
 
   #arrived(frame: protocol.Frame): void {
-    const stream = this.layer.register(new RemoteStream(this.layer, frame.a));
-    const { payload } = frame;
+    const stream = this.layer.register(new RemoteStream(this.layer, frame.a, this.localName.family));
     stream.state = 'ESTABLISHED';
-    const [peerText = '', localText = ''] = protocol.splitTexts(frame.texts, frame.b, frame.d);
-    const localPort = new DataView(payload.buffer, payload.byteOffset).getInt32(0, true);
-    stream.peerName = { address: frame.b, text: peerText, port: frame.c };
-    stream.localName = { address: frame.d, text: localText, port: localPort };
+    const [local, peer] = frame.addresses;
+    if (local !== undefined) stream.localName.copy(local);
+    if (peer !== undefined) stream.peerName.copy(peer);
     this.#waiting.push(stream);
     this.layer.post(this, EVENT_ACCEPTABLE);
   }
@@ -155,7 +154,8 @@ export class RemoteStream extends RemoteSocket implements StreamSocket {
   #state(frame: protocol.Frame): void {
     if (frame.b < 0) this.error = frame.b;
     if ((frame.a & EVENT_CONNECTED) !== 0) {
-      this.localName = { address: frame.c, text: frame.texts, port: frame.d };
+      const [local] = frame.addresses;
+      if (local !== undefined) this.localName.copy(local);
       if (frame.b === 0) this.state = 'ESTABLISHED';
     }
     this.layer.post(this, frame.a);

@@ -1,20 +1,14 @@
 /**
- * One datagram socket served to another process: what arrives goes to the client as long as it keeps up.
+ * One datagram socket served to another process: datagrams go to the client as long as it keeps up.
  * Thread: the one that runs the kernel.
  */
 
-import {
-  type DatagramInfo,
-  type DatagramSocket,
-  EVENT_ERROR,
-  EVENT_READABLE,
-  EVENT_WRITABLE,
-} from '../socket/socket.ts';
+import { DatagramInfo, type DatagramSocket, EVENT_ERROR, EVENT_READABLE, EVENT_WRITABLE } from '../socket/socket.ts';
 import type { ServedSession } from './served-stream.ts';
 import { DATAGRAM, DATAGRAM_WINDOW_BYTES, EVENTS } from './share-protocol.ts';
 import { type Consumer, join, leave } from './shared-socket.ts';
 
-const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+const info = new DatagramInfo();
 const DATAGRAM_BYTES_MAX = 65535;
 
 export class ServedDatagram implements Consumer {
@@ -50,8 +44,7 @@ export class ServedDatagram implements Consumer {
         return;
       }
       this.#window -= Math.max(count, 1);
-      const texts = this.#session.textsOf(info.address);
-      this.#session.event(DATAGRAM, this.#id, info.address, info.port, info.fullBytes, 0, bytes, texts);
+      this.#session.event(DATAGRAM, this.#id, info.fullBytes, 0, bytes, info.from);
     }
   }
 

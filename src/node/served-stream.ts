@@ -10,12 +10,13 @@ import {
   EVENT_ERROR,
   EVENT_READABLE,
   EVENT_WRITABLE,
+  type SocketAddress,
   type StreamSocket,
 } from '../socket/socket.ts';
 import { ACCEPTED, CREDIT, DATA, END, EVENTS, HEADER_BYTES, WINDOW_BYTES, writeHeader } from './share-protocol.ts';
 import { type Consumer, join, leave } from './shared-socket.ts';
 
-/** What a served socket needs of its session. */
+/** The session as its sockets see it. */
 export interface ServedSession {
   /** A frame to the client, in order. */
   event(
@@ -23,13 +24,9 @@ export interface ServedSession {
     socket: number,
     a?: number,
     b?: number,
-    c?: number,
-    d?: number,
     payload?: Uint8Array,
-    texts?: string,
+    ...addresses: SocketAddress[]
   ): void;
-  /** What goes with a frame that has these addresses. */
-  textsOf(...addresses: number[]): string;
   raw(frame: Uint8Array): void;
   /** A number for a connection that arrived. */
   adoptAccepted(socket: StreamSocket): number;
@@ -76,8 +73,7 @@ export class ServedStream implements Consumer {
 
   #state(event: number): void {
     const { error, local } = this.socket;
-    const texts = this.#session.textsOf(local.address);
-    this.#session.event(EVENTS, this.#id, event, error, local.address, local.port, undefined, texts);
+    this.#session.event(EVENTS, this.#id, event, error, undefined, local);
   }
 
   #acceptAll(): void {
@@ -85,10 +81,8 @@ export class ServedStream implements Consumer {
       const accepted = this.socket.accept();
       if (accepted === null) return;
       const { local, peer } = accepted;
-      const port = new Uint8Array(new Int32Array([local.port]).buffer);
       const id = this.#session.adoptAccepted(accepted);
-      const texts = this.#session.textsOf(peer.address, local.address);
-      this.#session.event(ACCEPTED, this.#id, id, peer.address, peer.port, local.address, port, texts);
+      this.#session.event(ACCEPTED, this.#id, id, 0, undefined, local, peer);
     }
   }
 

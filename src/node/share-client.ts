@@ -1,6 +1,6 @@
 /**
  * The socket layer of a process or thread that shares the kernel of another (share-protocol.ts): same addresses, same
- * ports, same peers. What Node's handles are built on there.
+ * ports, same peers. Node's handles are built on it there.
  *
  * Thread: the client's. Missing: raw sockets.
  */
@@ -8,10 +8,8 @@
 import { Buffer } from 'node:buffer';
 import { isMainThread } from 'node:worker_threads';
 import { EventQueue, type EventTarget } from '../socket/events.ts';
-import type { RawSocket, SocketLayer } from '../socket/socket.ts';
-import type { Family } from './address.ts';
+import type { Family, RawSocket, SocketAddress, SocketLayer } from '../socket/socket.ts';
 import type { InterfaceAddress } from './face.ts';
-import { RemoteAddresses, type RemoteName } from './remote-addresses.ts';
 import { RemoteDatagram } from './remote-datagram.ts';
 import type { RemoteLayer, RemoteSocket } from './remote-socket.ts';
 import { RemoteStream } from './remote-stream.ts';
@@ -25,7 +23,7 @@ export interface Adopted {
   readonly family: Family;
 }
 
-/** What the kernel says of itself. */
+/** The kernel's description of itself. */
 interface Known {
   names: Record<string, string[]>;
   interfaces: InterfaceAddress[] | null;
@@ -36,9 +34,9 @@ export class SharedSockets implements SocketLayer, RemoteLayer {
   readonly names: Record<string, string[]>;
   readonly interfaces: InterfaceAddress[] | null;
   readonly connection: ShareConnection;
-  readonly addressText: RemoteAddresses;
   readonly #events: EventQueue = new EventQueue();
   readonly #sockets = new Map<number, RemoteSocket>();
+  readonly #interfaceNames = new Map<number, string>();
   readonly #machine: boolean;
   #nextId = 1;
 
@@ -51,29 +49,50 @@ export class SharedSockets implements SocketLayer, RemoteLayer {
     const hello = JSON.parse(this.connection.hello || '{}') as Partial<Known>;
     this.names = hello.names ?? {};
     this.interfaces = hello.interfaces ?? null;
-    const zones = this.interfaces?.flatMap(({ name, scopeId }) => [name, String(scopeId)]) ?? [];
-    this.addressText = new RemoteAddresses(zones);
     this.#machine = hello.machine ?? false;
     this.connection.onFrame = (frame) => this.#onFrame(frame);
     this.connection.onBatch = () => this.#deliver();
     this.connection.onGone = () => this.#onGone();
   }
 
-  orderDestinations(addresses: readonly string[]): string[] {
-    const { a, payload } = this.connection.call(protocol.ORDER, 0, 0, 0, 0, 0, Buffer.from(addresses.join(' ')));
-    return a < 0 ? [...addresses] : Buffer.from(payload).toString().split(' ');
+  interfaceIndex(name: string): number {
+    return Math.max(this.connection.call(protocol.INTERFACE, 0, 0, 0, 0, 0, Buffer.from(name)).a, 0);
+  }
+
+  /** Asked once for each index: a received address names its zone again and again. */
+  interfaceName(index: number): string {
+    const known = this.#interfaceNames.get(index);
+    if (known !== undefined) return known;
+    const name = Buffer.from(this.connection.call(protocol.INTERFACE, 0, index).payload).toString();
+    if (name !== '') this.#interfaceNames.set(index, name);
+    return name;
+  }
+
+  interfaceWithAddress(address: SocketAddress): number {
+    return Math.max(this.connection.call(protocol.INTERFACE, 0, 0, 0, 0, 0, undefined, address).a, 0);
+  }
+
+  orderDestinations(given: readonly SocketAddress[]): SocketAddress[] {
+    const { a, addresses } = this.connection.call(protocol.ORDER, 0, 0, 0, 0, 0, undefined, ...given);
+    const left = [...given];
+    if (a < 0) return left;
+    const ordered = addresses.flatMap((address) => {
+      const at = left.findIndex((one) => one.equals(address));
+      return at < 0 ? [] : left.splice(at, 1);
+    });
+    return [...ordered, ...left];
   }
 
   stream(family: Family = 4): RemoteStream {
     const id = this.#newId();
     this.connection.send(protocol.OPEN_STREAM, id, family);
-    return this.register(new RemoteStream(this, id));
+    return this.register(new RemoteStream(this, id, family));
   }
 
   datagram(family: Family = 4): RemoteDatagram {
     const id = this.#newId();
     this.connection.send(protocol.OPEN_DATAGRAM, id, family);
-    return this.register(new RemoteDatagram(this, id));
+    return this.register(new RemoteDatagram(this, id, family));
   }
 
   raw(): RawSocket {
@@ -88,14 +107,16 @@ export class SharedSockets implements SocketLayer, RemoteLayer {
     const state = JSON.parse(Buffer.from(reply.payload).toString()) as {
       kind: 'stream' | 'datagram';
       family: Family;
-      local: RemoteName;
-      peer: RemoteName;
     };
-    const socket = state.kind === 'stream' ? new RemoteStream(this, id) : new RemoteDatagram(this, id);
-    socket.localName = state.local;
-    socket.peerName = state.peer;
-    if (socket instanceof RemoteStream) socket.state = state.peer.port === 0 ? 'LISTEN' : 'ESTABLISHED';
-    return { socket: this.register(socket), kind: state.kind, family: state.family };
+    const { kind, family } = state;
+    const socket = kind === 'stream' ? new RemoteStream(this, id, family) : new RemoteDatagram(this, id, family);
+    const [local, peer] = reply.addresses;
+    if (local !== undefined) socket.localName.copy(local);
+    if (peer !== undefined) socket.peerName.copy(peer);
+    const connected = socket.peerName.port !== 0;
+    if (socket instanceof RemoteStream) socket.state = connected ? 'ESTABLISHED' : 'LISTEN';
+    else socket.connected = connected;
+    return { socket: this.register(socket), kind, family };
   }
 
   register<T extends RemoteSocket>(socket: T): T {

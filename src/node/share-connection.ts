@@ -9,6 +9,7 @@ import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { readSync, writeSync, writevSync } from 'node:fs';
 import { Errno } from '../base/errors.ts';
+import type { SocketAddress } from '../socket/socket.ts';
 import { NativePipe, type NativePipeHandle, PipeConnectRequest, streamWrap } from './bindings.ts';
 import * as protocol from './share-protocol.ts';
 
@@ -21,14 +22,11 @@ const writev = writevSync;
 
 export interface Reply {
   a: number;
-  b: number;
-  c: number;
   payload: Uint8Array;
-  texts: string;
+  addresses: readonly SocketAddress[];
 }
 
-const NO_BYTES: Uint8Array = new Uint8Array(0);
-const GONE: Reply = { a: -Errno.ENETDOWN, b: 0, c: 0, payload: new Uint8Array(0), texts: '' };
+const GONE: Reply = { a: -Errno.ENETDOWN, payload: new Uint8Array(0), addresses: [] };
 
 function open(path: string): NativePipeHandle {
   const pipe = new NativePipe(0);
@@ -39,6 +37,14 @@ function open(path: string): NativePipeHandle {
   if (typeof error === 'number' && error !== 0) throw new Error(`cannot reach the kernel of the parent: ${error}`);
   pipe.unref();
   return pipe;
+}
+
+function withAddresses(bytes: Uint8Array | undefined, addresses: readonly SocketAddress[]): Uint8Array {
+  const length = bytes?.length ?? 0;
+  const payload = new Uint8Array(length + addresses.length * protocol.ADDRESS_BYTES);
+  if (bytes !== undefined) payload.set(bytes);
+  protocol.writeAddresses(payload, length, addresses);
+  return payload;
 }
 
 export class ShareConnection {
@@ -66,11 +72,20 @@ export class ShareConnection {
   }
 
   /** A frame without a reply. */
-  send(operation: number, socket: number, a = 0, b = 0, c = 0, d = 0, bytes?: Uint8Array, texts = ''): boolean {
+  send(
+    operation: number,
+    socket: number,
+    a = 0,
+    b = 0,
+    c = 0,
+    d = 0,
+    bytes?: Uint8Array,
+    ...addresses: SocketAddress[]
+  ): boolean {
     if (this.#gone) return false;
-    const payload = texts === '' ? bytes : Buffer.concat([bytes ?? NO_BYTES, Buffer.from(texts)]);
+    const payload = addresses.length === 0 ? bytes : withAddresses(bytes, addresses);
     const header = this.#header;
-    protocol.writeHeader(header, payload?.length ?? 0, operation, socket, a, b, c, d, texts.length);
+    protocol.writeHeader(header, payload?.length ?? 0, operation, socket, a, b, c, d, addresses.length);
     try {
       if (payload === undefined) this.#writeAll(header, 0);
       else {
@@ -86,8 +101,17 @@ export class ShareConnection {
   }
 
   /** A call with a reply; the thread waits. */
-  call(operation: number, socket: number, a = 0, b = 0, c = 0, d = 0, bytes?: Uint8Array, texts = ''): Reply {
-    if (!this.send(operation, socket, a, b, c, d, bytes, texts)) return GONE;
+  call(
+    operation: number,
+    socket: number,
+    a = 0,
+    b = 0,
+    c = 0,
+    d = 0,
+    bytes?: Uint8Array,
+    ...addresses: SocketAddress[]
+  ): Reply {
+    if (!this.send(operation, socket, a, b, c, d, bytes, ...addresses)) return GONE;
     try {
       const reader = new protocol.FrameReader();
       const header = this.#readAll(protocol.HEADER_BYTES);

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LOOPBACK6 } from './address.ts';
+import { addressOf } from '../../test/fixtures/socket-address.ts';
+import { SocketAddress } from '../socket/socket.ts';
 import {
+  ADDRESS_BYTES,
   BIND,
   FrameReader,
   frameOf,
@@ -9,8 +11,6 @@ import {
   OPTIONS,
   optionValue,
   SEND,
-  splitTexts,
-  textsOf,
 } from './share-protocol.ts';
 
 describe('frames', () => {
@@ -49,23 +49,30 @@ describe('frames', () => {
     );
   });
 
-  it('carry IPv6 addresses as text', () => {
-    const texts = textsOf((address) => (address === LOOPBACK6 ? '::1' : 'fe80::2%eth0'), LOOPBACK6, 7, LOOPBACK6 + 1);
-    expect(texts).toBe('::1 fe80::2%eth0');
+  it('end with socket addresses: family, words, zone, port', () => {
     const reader = new FrameReader();
-    reader.push(frameOf(BIND, 3, LOOPBACK6, 7, LOOPBACK6 + 1, 0, Uint8Array.of(9), texts));
-    const frame = reader.next();
-    expect(frame).toMatchObject({ a: LOOPBACK6, b: 7, payload: Uint8Array.of(9), texts });
-    expect(splitTexts(texts, LOOPBACK6, 7, LOOPBACK6 + 1)).toEqual(['::1', '', 'fe80::2%eth0']);
+    const addresses = [SocketAddress.ipv4(0x0a000001, 80), addressOf('fe80::2%3', 65535)];
+    const bytes = frameOf(BIND, 3, -1, 7, 0, 0, Uint8Array.of(9), ...addresses);
+    expect([...bytes.subarray(HEADER_BYTES + 1 + ADDRESS_BYTES)]).toEqual([
+      ...[6, 0, 0, 0],
+      ...[0, 0, 0x80, 0xfe],
+      ...[0, 0, 0, 0],
+      ...[0, 0, 0, 0],
+      ...[2, 0, 0, 0],
+      ...[3, 0, 0, 0],
+      ...[0xff, 0xff, 0, 0],
+    ]);
+    reader.push(bytes);
+    expect(reader.next()).toMatchObject({ a: -1, b: 7, payload: Uint8Array.of(9), addresses });
   });
 
-  it('with nonsense for the length of the texts harm nobody', () => {
+  it('with nonsense for the number of addresses harm nobody', () => {
     const bytes = frameOf(SEND, 1, 0, 0, 0, 0, Uint8Array.of(65, 66));
     const reader = new FrameReader();
-    for (const length of [-1, 99]) {
-      new DataView(bytes.buffer).setInt32(28, length, true);
+    for (const count of [-1, 99]) {
+      new DataView(bytes.buffer).setInt32(28, count, true);
       reader.push(bytes.slice());
-      expect(reader.next()?.texts).toBe(length < 0 ? '' : 'AB');
+      expect(reader.next()).toMatchObject({ payload: Uint8Array.of(65, 66), addresses: [] });
     }
   });
 

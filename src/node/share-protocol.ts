@@ -5,20 +5,19 @@
  * Over a unix socket, two connections per session. *Calls* carries the client's frames in order; the client writes it
  * blocking, and where a call has a result at once it blocks until the reply, the only thing the server sends there.
  * *Events* carries everything else from the server. Every frame has a header of eight int32 (little-endian): payload length,
- * operation, socket, four arguments, and how many of the payload's last bytes are the texts of the IPv6 addresses among
- * the arguments, in order, with a space between: numbers of IPv6 mean something on one side only (socket/socket.ts).
+ * operation, socket, four arguments, and the number of socket addresses that end the payload. A socket address is seven int32:
+ * family (4 or 6), four words, zone (interface index), port.
  */
 
 import { FrameReader as ByteFrames, type FrameFault } from '../rump/frame-reader.ts';
-import { isIp6 } from './address.ts';
+import { SocketAddress } from '../socket/socket.ts';
 
 export const HEADER_BYTES = 32;
+export const ADDRESS_BYTES = 28;
 /** Longest payload of a frame. */
 export const FRAME_BYTES_MAX = 1_048_576;
 /** Longest payload before a connection has said the secret. */
 export const HELLO_BYTES_MAX = 128;
-/** The texts of a frame's addresses: four at most, of 64 characters with their zones. */
-const TEXT_BYTES_MAX = 256;
 
 /** First frame of either connection: `a` is the role, payload the session's name. */
 export const HELLO = 1;
@@ -29,16 +28,16 @@ export const ROLE_EVENTS = 2;
 /** a family. */
 export const OPEN_STREAM = 10;
 export const OPEN_DATAGRAM = 11;
-/** a address, b port → result, then local address, port. */
+/** Address → result, local address. */
 export const BIND = 12;
-/** a backlog → result, local. */
+/** a backlog → result, local address. */
 export const LISTEN = 13;
-/** a address, b port → result, local. */
+/** Address → result, local address. */
 export const CONNECT = 14;
 export const DISCONNECT = 15;
 /** Payload: bytes for a stream. No reply; credit comes with `CREDIT`. */
 export const SEND = 16;
-/** a address, b port, payload → result. */
+/** Payload, address (none: to the peer) → result, local address. */
 export const SEND_TO = 17;
 export const SHUTDOWN = 18;
 export const CLOSE = 19;
@@ -47,29 +46,31 @@ export const ABORT = 20;
 export const SET_OPTION = 21;
 /** a option index → value. */
 export const GET_OPTION = 22;
-/** a group, b source, c interface, d what (`MEMBERSHIP`) → result. */
+/** a interface index, b which call (`MEMBERSHIPS`), addresses: group, source → result. */
 export const MEMBERSHIP = 23;
 /** a bytes read by the client: as many more may come. */
 export const CONSUMED = 24;
-/** Payload: a token. → result, local, peer; the socket number is the client's for it from now on. */
+/** Payload: a token. → result, kind and family in the payload, local and peer addresses; the socket number is the client's now. */
 export const ADOPT = 25;
 /** → token in the payload: another session may adopt the socket. */
 export const EXPORT = 26;
-/** Payload: texts of addresses with a space between → the same in the order in which to try them. */
+/** Addresses → the same in the order in which to try them. */
 export const ORDER = 27;
+/** Payload: a name; or an address; or a index → a index (0: none), payload: the name. */
+export const INTERFACE = 28;
 
 // Server to client.
 export const REPLY = 50;
-/** a event bits, b error, c local address, d local port. */
+/** a event bits, b error, local address. */
 export const EVENTS = 51;
 /** Payload: bytes of a stream. */
 export const DATA = 52;
 export const END = 53;
 /** a more bytes may be sent. */
 export const CREDIT = 54;
-/** a number of the new socket, b peer address, c peer port, d local address; local port in the payload (int32). */
+/** a number of the new socket; addresses: local, peer. */
 export const ACCEPTED = 55;
-/** a address, b port, c full length, payload. */
+/** a full length, payload, address of the sender. */
 export const DATAGRAM = 56;
 
 /** Bytes of a stream that may be under way in either direction. */
@@ -126,11 +127,11 @@ export interface Frame {
   c: number;
   d: number;
   payload: Uint8Array;
-  /** Of IPv6 addresses, see above. */
-  texts: string;
+  readonly addresses: readonly SocketAddress[];
 }
 
 const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
+const NO_ADDRESSES: readonly SocketAddress[] = [];
 
 export function writeHeader(
   bytes: Uint8Array,
@@ -141,7 +142,7 @@ export function writeHeader(
   b: number,
   c: number,
   d: number,
-  textBytes = 0,
+  addresses = 0,
 ): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   view.setInt32(0, length, true);
@@ -151,7 +152,7 @@ export function writeHeader(
   view.setInt32(16, b, true);
   view.setInt32(20, c, true);
   view.setInt32(24, d, true);
-  view.setInt32(28, textBytes, true);
+  view.setInt32(28, addresses, true);
 }
 
 /** A frame in bytes of its own. */
@@ -163,30 +164,36 @@ export function frameOf(
   c = 0,
   d = 0,
   payload: Uint8Array = NO_PAYLOAD,
-  texts = '',
+  ...addresses: SocketAddress[]
 ): Uint8Array {
-  const length = payload.length + texts.length;
+  const length = payload.length + addresses.length * ADDRESS_BYTES;
   const bytes = new Uint8Array(HEADER_BYTES + length);
-  writeHeader(bytes, length, operation, socket, a, b, c, d, texts.length);
+  writeHeader(bytes, length, operation, socket, a, b, c, d, addresses.length);
   bytes.set(payload, HEADER_BYTES);
-  writeTexts(bytes, HEADER_BYTES + payload.length, texts);
+  writeAddresses(bytes, HEADER_BYTES + payload.length, addresses);
   return bytes;
 }
 
-/** Texts of addresses are ASCII. */
-function writeTexts(bytes: Uint8Array, at: number, texts: string): void {
-  for (let i = 0; i < texts.length; i++) bytes[at + i] = texts.charCodeAt(i);
+export function writeAddresses(bytes: Uint8Array, at: number, addresses: readonly SocketAddress[]): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  for (const [index, one] of addresses.entries()) {
+    const to = at + index * ADDRESS_BYTES;
+    const fields = [one.family, one.w0, one.w1, one.w2, one.w3, one.scopeId, one.port];
+    for (const [word, value] of fields.entries()) view.setInt32(to + word * 4, value, true);
+  }
 }
 
-/** `texts` of a frame with these addresses. */
-export function textsOf(format: (address: number) => string, ...addresses: number[]): string {
-  return addresses.filter(isIp6).map(format).join(' ');
+/** The address at `at`: every value of the words means an address, and what is no family is IPv4. */
+function readAddress(view: DataView, at: number): SocketAddress {
+  const word = (index: number): number => view.getInt32(at + index * 4, true);
+  const port = word(6) & 0xffff;
+  if (word(0) !== 6) return SocketAddress.ipv4(word(4), port);
+  return SocketAddress.ipv6(word(1), word(2), word(3), word(4), port, word(5));
 }
 
-/** The text of each of a frame's addresses, '' for those of IPv4. */
-export function splitTexts(texts: string, ...addresses: number[]): string[] {
-  const left = texts.split(' ');
-  return addresses.map((address) => (isIp6(address) ? (left.shift() ?? '') : ''));
+function readAddresses(view: DataView, at: number, count: number): readonly SocketAddress[] {
+  if (count === 0) return NO_ADDRESSES;
+  return Array.from({ length: count }, (_, index) => readAddress(view, at + index * ADDRESS_BYTES));
 }
 
 /** Cuts a byte stream into frames. Payloads may share the bytes given to `push`. */
@@ -216,8 +223,9 @@ export class FrameReader {
     const bytes = this.#bytes.next();
     if (bytes === null) return null;
     const view = new DataView(bytes.buffer, bytes.byteOffset);
-    const textBytes = view.getInt32(28, true);
-    const payloadEnd = bytes.length - Math.min(Math.max(textBytes, 0), TEXT_BYTES_MAX, bytes.length - HEADER_BYTES);
+    const said = Math.max(view.getInt32(28, true), 0);
+    const count = Math.min(said, Math.floor((bytes.length - HEADER_BYTES) / ADDRESS_BYTES));
+    const payloadEnd = bytes.length - count * ADDRESS_BYTES;
     return {
       operation: view.getInt32(4, true),
       socket: view.getInt32(8, true),
@@ -226,7 +234,7 @@ export class FrameReader {
       c: view.getInt32(20, true),
       d: view.getInt32(24, true),
       payload: bytes.subarray(HEADER_BYTES, payloadEnd),
-      texts: payloadEnd === bytes.length ? '' : String.fromCharCode(...bytes.subarray(payloadEnd)),
+      addresses: readAddresses(view, payloadEnd, count),
     };
   }
 }

@@ -14,10 +14,8 @@ import type { Server, Socket } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { Errno } from '../base/errors.ts';
 import { Admission, type Pending } from '../rump/admission.ts';
-import type { DatagramSocket, SocketName, SocketOptions, StreamSocket } from '../socket/socket.ts';
-import { type Family, isIp6, parseIpv6 } from './address.ts';
+import type { DatagramSocket, Family, SocketAddress, SocketOptions, StreamSocket } from '../socket/socket.ts';
 import { type Face, face } from './face.ts';
-import type { RemoteName } from './remote-addresses.ts';
 import { ServedDatagram } from './served-datagram.ts';
 import { type ServedSession, ServedStream } from './served-stream.ts';
 import * as protocol from './share-protocol.ts';
@@ -110,20 +108,8 @@ class Session implements ServedSession {
     else if (!this.#events.destroyed) this.#events.write(frame);
   }
 
-  event(operation: number, socket: number, a = 0, b = 0, c = 0, d = 0, payload?: Uint8Array, texts = ''): void {
-    this.raw(protocol.frameOf(operation, socket, a, b, c, d, payload, texts));
-  }
-
-  textsOf(...addresses: number[]): string {
-    const { addressText } = this.#face.sockets;
-    return protocol.textsOf((address) => addressText.format(address), ...addresses);
-  }
-
-  /** The kernel's numbers for addresses of a frame; NaN for a text that is none. */
-  #addresses(frame: protocol.Frame, ...addresses: number[]): number[] {
-    if (frame.texts === '' && !addresses.some(isIp6)) return addresses;
-    const texts = protocol.splitTexts(frame.texts, ...addresses);
-    return addresses.map((address, i) => (isIp6(address) ? (parseIpv6(texts[i] as string) ?? Number.NaN) : address));
+  event(operation: number, socket: number, a = 0, b = 0, payload?: Uint8Array, ...addresses: SocketAddress[]): void {
+    this.raw(protocol.frameOf(operation, socket, a, b, 0, 0, payload, ...addresses));
   }
 
   adoptAccepted(socket: StreamSocket): number {
@@ -140,13 +126,12 @@ class Session implements ServedSession {
     this.#sockets.delete(id);
   }
 
-  #reply(a: number, b = 0, c = 0, d = 0, payload?: Uint8Array, texts = ''): void {
-    this.#calls?.write(protocol.frameOf(protocol.REPLY, 0, a, b, c, d, payload, texts));
+  #reply(a: number, payload?: Uint8Array, ...addresses: SocketAddress[]): void {
+    this.#calls?.write(protocol.frameOf(protocol.REPLY, 0, a, 0, 0, 0, payload, ...addresses));
   }
 
   #replyWithName(result: number, socket: AnySocket): void {
-    const { address, port } = socket.local;
-    this.#reply(result, address, port, 0, undefined, this.textsOf(address));
+    this.#reply(result, undefined, socket.local);
   }
 
   handle(frame: protocol.Frame): void {
@@ -164,8 +149,11 @@ class Session implements ServedSession {
       return;
     }
     if (operation === protocol.ORDER) {
-      const addresses = Buffer.from(frame.payload).toString().split(' ');
-      this.#reply(0, 0, 0, 0, Buffer.from(this.#face.sockets.orderDestinations(addresses).join(' ')));
+      this.#reply(0, undefined, ...this.#face.sockets.orderDestinations(frame.addresses));
+      return;
+    }
+    if (operation === protocol.INTERFACE) {
+      this.#interface(frame);
       return;
     }
     const served = this.#sockets.get(id);
@@ -193,15 +181,19 @@ class Session implements ServedSession {
         : new ServedDatagram(socket as DatagramSocket, id, this, true);
     leave(socket, IN_TRANSIT);
     this.#sockets.set(id, served);
-    const state = Buffer.from(
-      JSON.stringify({ kind, family, local: this.#nameOf(socket.local), peer: this.#nameOf(socket.peer) }),
-    );
-    this.#reply(0, 0, 0, 0, state);
+    this.#reply(0, Buffer.from(JSON.stringify({ kind, family })), socket.local, socket.peer);
     if (kind === 'datagram' || socket.peer.port !== 0) served.pump();
   }
 
-  #nameOf({ address, port }: SocketName): RemoteName {
-    return { address, text: this.textsOf(address), port };
+  /** Index and name of the interface that a frame names by name, address or index. */
+  #interface(frame: protocol.Frame): void {
+    const { sockets } = this.#face;
+    const [address] = frame.addresses;
+    const name = Buffer.from(frame.payload).toString();
+    let index = frame.a;
+    if (address !== undefined) index = sockets.interfaceWithAddress(address);
+    else if (name !== '') index = sockets.interfaceIndex(name);
+    this.#reply(index, Buffer.from(sockets.interfaceName(index)));
   }
 
   #common(served: Served, frame: protocol.Frame): boolean {
@@ -210,17 +202,14 @@ class Session implements ServedSession {
     switch (operation) {
       case protocol.BIND:
       case protocol.CONNECT: {
-        const [address = 0] = this.#addresses(frame, a);
+        const [address] = frame.addresses;
         const method = operation === protocol.BIND ? 'bind' : 'connect';
-        this.#replyWithName(Number.isNaN(address) ? -Errno.EINVAL : socket[method](address, b), socket);
+        this.#replyWithName(address === undefined ? -Errno.EINVAL : socket[method](address), socket);
         return true;
       }
       case protocol.SET_OPTION: {
         const name = protocol.OPTIONS[a] as keyof SocketOptions;
-        const value = name === 'multicastInterface' ? this.#interface(frame, b, b) : b;
-        this.#reply(
-          value === null ? -Errno.ENODEV : socket.setOption(name, protocol.optionValue(name, value) as never),
-        );
+        this.#reply(socket.setOption(name, protocol.optionValue(name, b) as never));
         return true;
       }
       case protocol.GET_OPTION:
@@ -235,7 +224,7 @@ class Session implements ServedSession {
       case protocol.EXPORT: {
         share(socket, served);
         const kind = served instanceof ServedStream ? 'stream' : 'datagram';
-        this.#reply(0, 0, 0, 0, Buffer.from(exportSocket(socket, kind, familyOf(a))));
+        this.#reply(0, Buffer.from(exportSocket(socket, kind, familyOf(a))));
         return true;
       }
       default:
@@ -275,27 +264,16 @@ class Session implements ServedSession {
     }
   }
 
-  #sendTo(socket: DatagramSocket, frame: protocol.Frame): void {
-    const { a, b, payload } = frame;
-    const [address = 0] = this.#addresses(frame, a);
-    const sent = Number.isNaN(address) ? -Errno.EINVAL : socket.send(payload, 0, payload.length, address, b);
-    this.#replyWithName(sent, socket);
+  #sendTo(socket: DatagramSocket, { payload, addresses }: protocol.Frame): void {
+    this.#replyWithName(socket.send(payload, 0, payload.length, addresses[0] ?? null), socket);
   }
 
-  #membership(socket: DatagramSocket, frame: protocol.Frame): number {
-    const { a, b, c, d } = frame;
-    const [group = 0, source = 0] = this.#addresses(frame, a, b);
-    const via = this.#interface(frame, c, a, b, c);
-    if (via === null) return -Errno.ENODEV;
-    if (Number.isNaN(group) || Number.isNaN(source)) return -Errno.EINVAL;
-    const method = protocol.MEMBERSHIPS[d] ?? 'joinGroup';
-    return method.includes('Source') ? socket[method](group, source, via) : socket[method as 'joinGroup'](group, via);
-  }
-
-  /** What names an interface, the last of the frame's addresses `all`; null when there is no such interface. */
-  #interface(frame: protocol.Frame, named: number, ...all: number[]): number | null {
-    if (!isIp6(named)) return named;
-    return this.#face.sockets.addressText.parseInterface(protocol.splitTexts(frame.texts, ...all).at(-1) ?? '');
+  #membership(socket: DatagramSocket, { a, b, addresses }: protocol.Frame): number {
+    const [group, source] = addresses;
+    if (group === undefined) return -Errno.EINVAL;
+    const method = protocol.MEMBERSHIPS[b] ?? 'joinGroup';
+    if (!method.includes('Source')) return socket[method as 'joinGroup'](group, a);
+    return source === undefined ? -Errno.EINVAL : socket[method as 'joinSourceGroup'](group, source, a);
   }
 }
 

@@ -14,10 +14,11 @@ import {
   EVENT_ERROR,
   EVENT_READABLE,
   EVENT_WRITABLE,
+  SocketAddress,
   type StreamSocket,
 } from '../socket/socket.ts';
 import { activeHandles } from './active-handles.ts';
-import { destination, type Family, fillName, type NameObject, type ParsedAddress, parseInto } from './address.ts';
+import { destination, type Family, fillName, type NameObject, parseInto } from './address.ts';
 import { tcpWrap } from './bindings.ts';
 import { type Descriptor, describe, find, forget } from './descriptor.ts';
 import {
@@ -53,7 +54,7 @@ interface ConnectRequest {
   oncomplete?: unknown;
 }
 
-const parsed: ParsedAddress = { address: 0, error: 0 };
+const parsed = new SocketAddress();
 
 export class TcpHandle extends StreamHandle implements Deferrable, Closing, Consumer {
   deferred = false;
@@ -93,12 +94,12 @@ export class TcpHandle extends StreamHandle implements Deferrable, Closing, Cons
 
   #bind(address: unknown, port: unknown, family: Family, flags: number): number {
     if (this.closing) return UV_EBADF;
-    if (!parseInto(parsed, address, family, Errno.EADDRNOTAVAIL)) return uvResult(parsed.error);
+    if (!parseInto(parsed, address, family, port)) return UV_EINVAL;
     const socket = this.#open(family);
     if (family === 6) socket.setOption('ipv6Only', (flags & UV_TCP_IPV6ONLY) !== 0);
     socket.setOption('reuseAddress', true);
     if ((flags & UV_TCP_REUSEPORT) !== 0) socket.setOption('reusePort', true);
-    const result = socket.bind(parsed.address, Number(port) & 0xffff);
+    const result = socket.bind(parsed);
     this.#delayedError = 0;
     if (result !== -Errno.EADDRINUSE) return uvResult(result);
     this.#delayedError = uvResult(result);
@@ -108,16 +109,15 @@ export class TcpHandle extends StreamHandle implements Deferrable, Closing, Cons
   getsockname(out: NameObject): number {
     if (this.#delayedError !== 0) return this.#delayedError;
     if (this.socket === null) return UV_EBADF;
-    const { address, port } = this.socket.local;
-    fillName(out, address, port, this.#family);
+    fillName(out, this.socket.local);
     return 0;
   }
 
   getpeername(out: NameObject): number {
     if (this.socket === null) return UV_EBADF;
-    const { address, port } = this.socket.peer;
-    if (port === 0) return UV_ENOTCONN;
-    fillName(out, address, port, this.#family);
+    const { peer } = this.socket;
+    if (peer.port === 0) return UV_ENOTCONN;
+    fillName(out, peer);
     return 0;
   }
 
@@ -182,11 +182,11 @@ export class TcpHandle extends StreamHandle implements Deferrable, Closing, Cons
   #connect(request: ConnectRequest, address: unknown, port: unknown, family: Family): number {
     if (this.closing) return UV_EBADF;
     if (this.#connectRequest !== null) return UV_EALREADY;
-    if (!parseInto(parsed, address, family, Errno.ENETUNREACH)) return uvResult(parsed.error);
-    const peer = destination(parsed.address);
+    if (!parseInto(parsed, address, family, port)) return UV_EINVAL;
+    const peer = destination(parsed);
     const socket = this.#open(family);
     if (this.#delayedError === 0) {
-      const result = socket.connect(peer, Number(port) & 0xffff);
+      const result = socket.connect(peer);
       if (result === -Errno.ECONNREFUSED) this.#delayedError = uvResult(result);
       else if (result < 0 && result !== -Errno.EINPROGRESS) return uvResult(result);
     }

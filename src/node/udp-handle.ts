@@ -8,22 +8,15 @@
 import { Buffer } from 'node:buffer';
 import { Errno } from '../base/errors.ts';
 import {
-  type DatagramInfo,
+  DatagramInfo,
   type DatagramSocket,
   EVENT_ERROR,
   EVENT_READABLE,
   EVENT_WRITABLE,
+  SocketAddress,
 } from '../socket/socket.ts';
 import { activeHandles } from './active-handles.ts';
-import {
-  destination,
-  type Family,
-  fillName,
-  formatAddress,
-  type NameObject,
-  type ParsedAddress,
-  parseInto,
-} from './address.ts';
+import { destination, type Family, fillName, formatAddress, type NameObject, parseInto } from './address.ts';
 import { udpWrap } from './bindings.ts';
 import { DatagramHandle } from './datagram-handle.ts';
 import { DatagramSender, type SendRequest } from './datagram-sender.ts';
@@ -62,8 +55,8 @@ function datagramBuffer(lengthBytes: number): Buffer {
   return block.subarray(at, at + lengthBytes);
 }
 
-const parsed: ParsedAddress = { address: 0, error: 0 };
-const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+const parsed = new SocketAddress();
+const info = new DatagramInfo();
 
 export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
   deferred = false;
@@ -91,13 +84,13 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
 
   #bind(address: unknown, port: unknown, flags: number, family: Family): number {
     if (this.closing) return UV_EBADF;
-    if (!parseInto(parsed, address, family, Errno.EADDRNOTAVAIL)) return uvResult(parsed.error);
+    if (!parseInto(parsed, address, family, port)) return UV_EINVAL;
     if (this.bound) return UV_EINVAL;
     const socket = this.openSocket(family);
     if (family === 6 && (flags & UV_UDP_IPV6ONLY) !== 0) socket.setOption('ipv6Only', true);
     if ((flags & UV_UDP_REUSEADDR) !== 0) socket.setOption('reuseAddress', true);
     if ((flags & UV_UDP_REUSEPORT) !== 0) socket.setOption('reusePort', true);
-    const result = socket.bind(parsed.address, Number(port) & 0xffff);
+    const result = socket.bind(parsed);
     this.bound = result === 0;
     return uvResult(result);
   }
@@ -112,10 +105,10 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
 
   #connect(address: unknown, port: unknown, family: Family): number {
     if (this.closing) return UV_EBADF;
-    if (!parseInto(parsed, address, family, Errno.ENETUNREACH)) return uvResult(parsed.error);
+    if (!parseInto(parsed, address, family, port)) return UV_EINVAL;
     const socket = this.openSocket(family);
     this.bound = true;
-    return uvResult(socket.connect(destination(parsed.address), Number(port) & 0xffff));
+    return uvResult(socket.connect(destination(parsed)));
   }
 
   disconnect(): number {
@@ -124,16 +117,14 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
 
   getsockname(out: NameObject): number {
     if (this.socket === null) return UV_EBADF;
-    const { address, port } = this.socket.local;
-    fillName(out, address, port, this.family);
+    fillName(out, this.socket.local);
     return 0;
   }
 
   getpeername(out: NameObject): number {
     if (this.socket === null) return UV_EBADF;
     if (!this.socket.connected) return UV_ENOTCONN;
-    const { address, port } = this.socket.peer;
-    fillName(out, address, port, this.family);
+    fillName(out, this.socket.peer);
     return 0;
   }
 
@@ -198,11 +189,9 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
     if (this.closing) return UV_EBADF;
     const socket = this.openSocket(family);
     this.bound = true;
-    if (text === undefined) return this.#sender.send(socket, request, list, count, 0, 0, '', portOrWanted === true);
-    if (!parseInto(parsed, text, family, Errno.ENETUNREACH)) return uvResult(parsed.error);
-    const address = destination(parsed.address);
-    const port = Number(portOrWanted) & 0xffff;
-    return this.#sender.send(socket, request, list, count, address, port, String(text), wanted === true);
+    if (text === undefined) return this.#sender.send(socket, request, list, count, null, portOrWanted === true);
+    if (!parseInto(parsed, text, family, portOrWanted)) return UV_EINVAL;
+    return this.#sender.send(socket, request, list, count, destination(parsed), wanted === true);
   }
 
   getSendQueueSize(): number {
@@ -218,7 +207,7 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
   recvStart(): number {
     if (this.closing) return UV_EBADF;
     if (!this.bound) {
-      const result = this.openSocket(4).bind(0, 0);
+      const result = this.openSocket(4).bind(parsed.clear(4));
       if (result < 0) return uvResult(result);
       this.bound = true;
     }
@@ -257,8 +246,8 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
       callProgram(this.scope, this.onmessage, this, uvResult(count), this);
       return true;
     }
-    const address = formatAddress(info.address, this.family);
-    const from = { address, family: this.family === 4 ? 'IPv4' : 'IPv6', port: info.port };
+    const address = formatAddress(info.from);
+    const from = { address, family: this.family === 4 ? 'IPv4' : 'IPv6', port: info.from.port };
     callProgram(this.scope, this.onmessage, this, count, this, bytes, from);
     return true;
   }

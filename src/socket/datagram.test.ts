@@ -5,7 +5,7 @@ import { Errno } from '../base/errors.ts';
 import { UdpSocket } from './datagram.ts';
 import { EventQueue, type SocketContext } from './events.ts';
 import { RawIpSocket } from './raw.ts';
-import { type DatagramInfo, EVENT_ERROR, EVENT_READABLE, EVENT_WRITABLE } from './socket.ts';
+import { DatagramInfo, EVENT_ERROR, EVENT_READABLE, EVENT_WRITABLE, SocketAddress } from './socket.ts';
 
 const OWN = '10.0.0.1';
 const PEER = '10.0.0.2';
@@ -26,7 +26,7 @@ function setup(): Setup {
   return { bed, context, work: () => requests };
 }
 
-const info = (): DatagramInfo => ({ address: 0, port: 0, fullBytes: 0 });
+const info = (): DatagramInfo => new DatagramInfo();
 
 function arrive(bed: InetBed, text: string, port: number): void {
   bed.receiveIp({ src: PEER, dst: OWN, protocol: 17 }, udp(PEER, OWN, 7, port, new TextEncoder().encode(text)));
@@ -36,9 +36,9 @@ describe('UdpSocket', () => {
   it('sends, asks for work, receives with the sender and the full length', () => {
     const { bed, context, work } = setup();
     const socket = new UdpSocket(bed.inet, context);
-    expect(socket.bind(0, 5000)).toBe(0);
+    expect(socket.bind(SocketAddress.any(4, 5000))).toBe(0);
     expect(socket.local).toEqual({ address: 0, port: 5000 });
-    expect(socket.send(hex('414243'), 1, 2, ip(PEER), 7)).toBe(2);
+    expect(socket.send(hex('414243'), 1, 2, SocketAddress.ipv4(ip(PEER), 7))).toBe(2);
     expect(work()).toBeGreaterThan(0);
     bed.settle();
     expect(toHex(bed.sent()[0]!.payload.slice(8))).toBe('4243');
@@ -55,7 +55,7 @@ describe('UdpSocket', () => {
   it('delivers events after the work, several as one', () => {
     const { bed, context } = setup();
     const socket = new UdpSocket(bed.inet, context);
-    socket.bind(0, 5000);
+    socket.bind(SocketAddress.any(4, 5000));
     const seen: number[] = [];
     socket.onEvents = (events) => seen.push(events);
     arrive(bed, 'a', 5000);
@@ -63,9 +63,9 @@ describe('UdpSocket', () => {
     expect(seen).toEqual([]);
     context.events.deliver();
     expect(seen).toEqual([EVENT_READABLE]);
-    socket.connect(ip(PEER), 7);
+    socket.connect(SocketAddress.ipv4(ip(PEER), 7));
     bed.devices[0]!.room = 0;
-    expect(socket.send(hex('41'), 0, 1, 0, 0)).toBe(-Errno.EAGAIN);
+    expect(socket.send(hex('41'), 0, 1, null)).toBe(-Errno.EAGAIN);
     bed.devices[0]!.room = 10;
     bed.settle();
     const quoted = ip4({ src: OWN, dst: PEER, protocol: 17 }, udp(OWN, PEER, 5000, 7, hex('41')));
@@ -77,7 +77,7 @@ describe('UdpSocket', () => {
     socket.close();
     context.events.deliver();
     expect(seen).toHaveLength(2);
-    expect([socket.send(hex('41'), 0, 1, 0, 0), socket.receive(hex('41'), 0, 1, info())]).toEqual([
+    expect([socket.send(hex('41'), 0, 1, null), socket.receive(hex('41'), 0, 1, info())]).toEqual([
       -Errno.EBADF,
       -Errno.EBADF,
     ]);
@@ -88,8 +88,8 @@ describe('UdpSocket', () => {
     const { bed, context } = setup();
     const socket = new UdpSocket(bed.inet, context);
     expect(socket.connected).toBe(false);
-    socket.connect(ip(PEER), 7);
-    expect(socket.local.address).toBe(ip(OWN));
+    socket.connect(SocketAddress.ipv4(ip(PEER), 7));
+    expect(socket.local.w3).toBe(ip(OWN));
     expect(socket.local.port).toBeGreaterThanOrEqual(49152);
     expect([socket.connected, socket.peer]).toEqual([true, { address: ip(PEER), port: 7 }]);
     expect(socket.disconnect()).toBe(0);
@@ -99,7 +99,7 @@ describe('UdpSocket', () => {
   it('keeps options and uses them', () => {
     const { bed, context } = setup();
     const socket = new UdpSocket(bed.inet, context);
-    expect(socket.send(hex('41'), 0, 1, ip('10.0.0.255'), 7)).toBe(-Errno.EACCES);
+    expect(socket.send(hex('41'), 0, 1, SocketAddress.ipv4(ip('10.0.0.255'), 7))).toBe(-Errno.EACCES);
     for (const [name, value] of [
       ['broadcast', true],
       ['reuseAddress', true],
@@ -114,7 +114,7 @@ describe('UdpSocket', () => {
       expect([name, socket.setOption(name, value)]).toEqual([name, 0]);
       expect([name, socket.getOption(name)]).toEqual([name, value]);
     }
-    expect(socket.send(hex('41'), 0, 1, ip('10.0.0.255'), 7)).toBe(1);
+    expect(socket.send(hex('41'), 0, 1, SocketAddress.ipv4(ip('10.0.0.255'), 7))).toBe(1);
     bed.settle();
     expect(bed.sent()[0]).toMatchObject({ ttl: 33, tos: 0x20 });
     expect(socket.setOption('ttl', 0)).toBe(-Errno.EINVAL);
@@ -128,14 +128,14 @@ describe('UdpSocket', () => {
     const { bed, context } = setup();
     const socket = new UdpSocket(bed.inet, context);
     const group = ip('239.1.2.3');
-    expect(socket.joinGroup(group, ip('10.0.0.9'))).toBe(-Errno.ENODEV);
-    expect(socket.joinGroup(group, ip(OWN))).toBe(0);
-    expect(socket.leaveGroup(group, ip('10.0.0.9'))).toBe(-Errno.EADDRNOTAVAIL);
-    expect(socket.leaveGroup(group, ip(OWN))).toBe(0);
-    expect(socket.joinSourceGroup(group, 0, 0)).toBe(-Errno.EINVAL);
-    expect(socket.joinSourceGroup(group, ip(PEER), 0)).toBe(0);
-    expect(socket.leaveSourceGroup(group, ip(PEER), 0)).toBe(0);
-    expect(socket.leaveSourceGroup(group, 0, 0)).toBe(-Errno.EINVAL);
+    expect(socket.joinGroup(SocketAddress.ipv4(group), 99)).toBe(-Errno.ENODEV);
+    expect(socket.joinGroup(SocketAddress.ipv4(group), 1)).toBe(0);
+    expect(socket.leaveGroup(SocketAddress.ipv4(group), 99)).toBe(-Errno.EADDRNOTAVAIL);
+    expect(socket.leaveGroup(SocketAddress.ipv4(group), 1)).toBe(0);
+    expect(socket.joinSourceGroup(SocketAddress.ipv4(group), SocketAddress.any(4), 0)).toBe(-Errno.EINVAL);
+    expect(socket.joinSourceGroup(SocketAddress.ipv4(group), SocketAddress.ipv4(ip(PEER)), 0)).toBe(0);
+    expect(socket.leaveSourceGroup(SocketAddress.ipv4(group), SocketAddress.ipv4(ip(PEER)), 0)).toBe(0);
+    expect(socket.leaveSourceGroup(SocketAddress.ipv4(group), SocketAddress.any(4), 0)).toBe(-Errno.EINVAL);
   });
 });
 
@@ -147,7 +147,7 @@ describe('RawIpSocket', () => {
     const message = icmp(8, 0, 0x00070001, hex('0102'));
     const blank = message.slice();
     blank.set([0, 0], 2);
-    expect(socket.send(blank, 0, blank.length, ip(PEER))).toBe(10);
+    expect(socket.send(blank, 0, blank.length, SocketAddress.ipv4(ip(PEER)))).toBe(10);
     bed.settle();
     const [sent] = bed.sent();
     expect([sent?.ttl, toHex(sent!.payload)]).toEqual([5, toHex(message)]);
@@ -162,7 +162,7 @@ describe('RawIpSocket', () => {
     const into = new Uint8Array(100);
     const got = info();
     const bytes = socket.receive(into, 0, 100, got);
-    expect([toHex(into.slice(0, bytes)), got.address, got.fullBytes]).toEqual([toHex(reply), ip(PEER), 30]);
+    expect([toHex(into.slice(0, bytes)), got.from.w3, got.fullBytes]).toEqual([toHex(reply), ip(PEER), 30]);
     expect(socket.receive(into, 0, 100, got)).toBe(-Errno.EAGAIN);
   });
 
@@ -194,17 +194,17 @@ describe('RawIpSocket', () => {
   it('says what is wrong', () => {
     const { bed, context } = setup();
     const socket = new RawIpSocket(bed.inet, context, 1);
-    expect(socket.send(hex('0800'), 0, 2, ip('192.0.2.1'))).toBe(-Errno.ENETUNREACH);
-    expect(socket.send(hex('0800'), 0, 2, ip('10.0.0.255'))).toBe(-Errno.EACCES);
+    expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip('192.0.2.1')))).toBe(-Errno.ENETUNREACH);
+    expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip('10.0.0.255')))).toBe(-Errno.EACCES);
     expect(socket.setOption('broadcast', true)).toBe(0);
-    expect(socket.send(hex('0800'), 0, 2, ip('10.0.0.255'))).toBe(2);
-    expect(socket.send(new Uint8Array(65516), 0, 65516, ip(PEER))).toBe(-Errno.EMSGSIZE);
+    expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip('10.0.0.255')))).toBe(2);
+    expect(socket.send(new Uint8Array(65516), 0, 65516, SocketAddress.ipv4(ip(PEER)))).toBe(-Errno.EMSGSIZE);
     bed.devices[0]!.room = 0;
-    expect(socket.send(hex('0800'), 0, 2, ip(PEER))).toBe(-Errno.EAGAIN);
+    expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip(PEER)))).toBe(-Errno.EAGAIN);
     expect(socket.setOption('ttl', 0)).toBe(-Errno.EINVAL);
     expect(socket.setOption('keepAlive', true)).toBe(-Errno.ENOPROTOOPT);
     socket.close();
     socket.close();
-    expect(socket.send(hex('0800'), 0, 2, ip(PEER))).toBe(-Errno.EBADF);
+    expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip(PEER)))).toBe(-Errno.EBADF);
   });
 });

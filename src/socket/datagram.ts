@@ -2,30 +2,30 @@
  * Datagram sockets: the BSD face of a UDP endpoint.
  *
  * Thread: the one that runs the kernel. Adds to the endpoint (inet/udp/endpoint.ts) what the system-call level is about:
- * options by name, events delivered after the work is done, interfaces named by address. Sends are in the ring when the call
+ * options by name, events delivered after the work is done, socket addresses. Sends are in the ring when the call
  * returns and leave with the kernel's next flush. Missing: SO_RCVTIMEO and other options Node cannot reach.
  */
 
 import { Errno } from '../base/errors.ts';
 import type { Inet } from '../inet/inet.ts';
+import { NO_ADDRESS } from '../inet/ip/address-boundary.ts';
 import { isAny } from '../inet/ip/any-address.ts';
 import type { UdpEndpoint } from '../inet/udp/endpoint.ts';
 import type { EventTarget, SocketContext } from './events.ts';
-import { refusedFamily } from './family.ts';
+import { refusedFamily, unnamedErrno } from './family.ts';
+import { type Family, SocketAddress } from './sockaddr.ts';
 import {
   type DatagramInfo,
   type DatagramSocket,
   EVENT_ERROR,
   EVENT_READABLE,
   EVENT_WRITABLE,
-  type Family,
-  type SocketName,
   type SocketOptions,
 } from './socket.ts';
 
 const MIN_BUFFER_BYTES = 2048;
 
-/** What options read as when they are not kept elsewhere. */
+/** Values of options that the endpoint does not keep. */
 const UNUSED: SocketOptions = {
   reuseAddress: false,
   reusePort: false,
@@ -57,7 +57,8 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   readonly #family: Family;
   readonly #context: SocketContext;
   #sendBufferBytes: number = UNUSED.sendBufferBytes;
-  #multicastInterface = 0;
+  /** The number of the destination of the call that runs. */
+  #to = 0;
 
   constructor(inet: Inet, context: SocketContext, family: Family = 4) {
     this.#inet = inet;
@@ -77,13 +78,20 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     return this.endpoint.error;
   }
 
-  get local(): SocketName {
+  get local(): SocketAddress {
     const { address, port, path } = this.endpoint;
-    return { address: isAny(address) && path !== null ? path.src : address, port };
+    return this.#named(isAny(address) && path !== null ? path.src : address, port);
   }
 
-  get peer(): SocketName {
-    return { address: this.endpoint.peerAddress, port: this.endpoint.peerPort };
+  get peer(): SocketAddress {
+    return this.#named(this.endpoint.peerAddress, this.endpoint.peerPort);
+  }
+
+  #named(number: number, port: number): SocketAddress {
+    const name = new SocketAddress();
+    this.#inet.addresses.wordsOf(number, this.#family, name);
+    name.port = port;
+    return name;
   }
 
   get connected(): boolean {
@@ -98,29 +106,42 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     return this.endpoint.queue.queuedBytes;
   }
 
-  bind(address: number, port: number): number {
+  bind(address: SocketAddress): number {
     const refused = refusedFamily(this.#family, this.endpoint.only6, address, Errno.EINVAL);
     if (refused !== 0) return refused;
-    const result = this.endpoint.bind(address, port);
-    // A turn, so that whoever watches the ports hears of it now.
+    const { addresses } = this.#inet;
+    const number = addresses.numberOf(address);
+    if (number === NO_ADDRESS) return unnamedErrno(addresses, address, Errno.EADDRNOTAVAIL);
+    const result = this.endpoint.bind(number, address.port);
+    // The end of a turn tells the watchers of ports.
     if (result === 0) this.#context.requestWork();
     return result;
   }
 
-  connect(address: number, port: number): number {
+  connect(address: SocketAddress): number {
     const refused = refusedFamily(this.#family, this.endpoint.only6, address, Errno.ENETUNREACH);
-    return refused !== 0 ? refused : this.endpoint.connect(address, port);
+    if (refused !== 0) return refused;
+    const { addresses } = this.#inet;
+    const number = addresses.numberOf(address);
+    if (number === NO_ADDRESS) return unnamedErrno(addresses, address, Errno.ENETUNREACH);
+    return this.endpoint.connect(number, address.port);
   }
 
   disconnect(): number {
     return this.endpoint.disconnect();
   }
 
-  send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number {
+  send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress | null): number {
     if (this.endpoint.closed) return -Errno.EBADF;
-    const refused = port === 0 ? 0 : refusedFamily(this.#family, this.endpoint.only6, address, Errno.ENETUNREACH);
-    if (refused !== 0) return refused;
-    const sent = this.endpoint.send(bytes, offset, lengthBytes, address, port);
+    let number = 0;
+    let port = 0;
+    if (to !== null && to.port !== 0) {
+      const refused = this.#destination(to);
+      if (refused !== 0) return refused;
+      number = this.#to;
+      port = to.port;
+    }
+    const sent = this.endpoint.send(bytes, offset, lengthBytes, number, port);
     if (sent >= 0) this.#context.requestWork();
     return sent;
   }
@@ -130,15 +151,29 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     offset: number,
     lengthBytes: number,
     segmentBytes: number,
-    address: number,
-    port: number,
+    to: SocketAddress | null,
   ): number {
     if (this.endpoint.closed) return -Errno.EBADF;
-    const refused = port === 0 ? 0 : refusedFamily(this.#family, this.endpoint.only6, address, Errno.ENETUNREACH);
-    if (refused !== 0) return refused;
-    const sent = this.endpoint.sendRow(bytes, offset, lengthBytes, segmentBytes, address, port);
+    let number = 0;
+    let port = 0;
+    if (to !== null && to.port !== 0) {
+      const refused = this.#destination(to);
+      if (refused !== 0) return refused;
+      number = this.#to;
+      port = to.port;
+    }
+    const sent = this.endpoint.sendRow(bytes, offset, lengthBytes, segmentBytes, number, port);
     if (sent >= 0) this.#context.requestWork();
     return sent;
+  }
+
+  /** Leave the number of a destination in `#to`: 0 or a negative errno. */
+  #destination(to: SocketAddress): number {
+    const refused = refusedFamily(this.#family, this.endpoint.only6, to, Errno.ENETUNREACH);
+    if (refused !== 0) return refused;
+    const { addresses } = this.#inet;
+    this.#to = addresses.numberOf(to);
+    return this.#to === NO_ADDRESS ? unnamedErrno(addresses, to, Errno.ENETUNREACH) : 0;
   }
 
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
@@ -155,27 +190,27 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     if (endpoint.closed) return false;
     const { queue } = endpoint;
     if (endpoint.error === 0 && queue.count > 0) {
-      info.address = queue.nextAddress;
-      info.port = queue.nextPort;
+      this.#inet.addresses.wordsOf(queue.nextAddress, this.#family, info.from);
+      info.from.port = queue.nextPort;
       info.fullBytes = queue.nextBytes;
     }
     return true;
   }
 
-  joinGroup(group: number, interfaceAddress: number): number {
-    return this.#membership(group, 0, interfaceAddress, true);
+  joinGroup(group: SocketAddress, interfaceIndex: number): number {
+    return this.#membership(group, null, interfaceIndex, true);
   }
 
-  leaveGroup(group: number, interfaceAddress: number): number {
-    return this.#membership(group, 0, interfaceAddress, false);
+  leaveGroup(group: SocketAddress, interfaceIndex: number): number {
+    return this.#membership(group, null, interfaceIndex, false);
   }
 
-  joinSourceGroup(group: number, source: number, interfaceAddress: number): number {
-    return source === 0 ? -Errno.EINVAL : this.#membership(group, source, interfaceAddress, true);
+  joinSourceGroup(group: SocketAddress, source: SocketAddress, interfaceIndex: number): number {
+    return source.isAny ? -Errno.EINVAL : this.#membership(group, source, interfaceIndex, true);
   }
 
-  leaveSourceGroup(group: number, source: number, interfaceAddress: number): number {
-    return source === 0 ? -Errno.EINVAL : this.#membership(group, source, interfaceAddress, false);
+  leaveSourceGroup(group: SocketAddress, source: SocketAddress, interfaceIndex: number): number {
+    return source.isAny ? -Errno.EINVAL : this.#membership(group, source, interfaceIndex, false);
   }
 
   close(): void {
@@ -224,7 +259,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
       tos: endpoint.tos,
       multicastTtl: endpoint.multicastTtl,
       multicastLoop: endpoint.multicastLoop,
-      multicastInterface: this.#multicastInterface,
+      multicastInterface: endpoint.multicastInterface?.index ?? 0,
       ipv6Only: endpoint.only6,
       receiveBufferBytes: endpoint.queue.limitBytes,
       sendBufferBytes: this.#sendBufferBytes,
@@ -232,11 +267,16 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     return options[name];
   }
 
-  #membership(group: number, source: number, interfaceAddress: number, join: boolean): number {
-    const iface = interfaceAddress === 0 ? null : this.#inet.interfaceNamed(interfaceAddress);
-    if (iface === null && interfaceAddress !== 0) return join ? -Errno.ENODEV : -Errno.EADDRNOTAVAIL;
+  #membership(group: SocketAddress, source: SocketAddress | null, interfaceIndex: number, join: boolean): number {
+    const iface = interfaceIndex === 0 ? null : this.#inet.interfaceAt(interfaceIndex);
+    if (iface === null && interfaceIndex !== 0) return join ? -Errno.ENODEV : -Errno.EADDRNOTAVAIL;
     const { endpoint } = this;
-    const done = join ? endpoint.join(group, source, iface) : endpoint.leave(group, source, iface);
+    const { addresses } = this.#inet;
+    const to = addresses.numberOf(group);
+    if (to === NO_ADDRESS) return unnamedErrno(addresses, group, Errno.EINVAL);
+    const from = source === null ? 0 : addresses.numberOf(source);
+    if (source !== null && from === NO_ADDRESS) return unnamedErrno(addresses, source, Errno.EINVAL);
+    const done = join ? endpoint.join(to, from, iface) : endpoint.leave(to, from, iface);
     if (done === 0) this.#context.requestWork();
     return done;
   }
@@ -248,11 +288,10 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     return 0;
   }
 
-  #setMulticastInterface(address: number): number {
-    const iface = address === 0 ? null : this.#inet.interfaceNamed(address);
-    if (iface === null && address !== 0) return -Errno.EADDRNOTAVAIL;
+  #setMulticastInterface(index: number): number {
+    const iface = index === 0 ? null : this.#inet.interfaceAt(index);
+    if (iface === null && index !== 0) return -Errno.EADDRNOTAVAIL;
     this.endpoint.multicastInterface = iface;
-    this.#multicastInterface = address;
     return 0;
   }
 

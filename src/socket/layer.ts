@@ -1,15 +1,17 @@
 /**
- * The system calls of one kernel: makes the sockets of socket.ts over TCP, UDP and raw IP.
+ * The socket layer of one kernel: makes the sockets of socket.ts over TCP, UDP and raw IP.
  *
  * Thread: the one that runs the kernel.
  */
 
 import type { Inet } from '../inet/inet.ts';
+import { NO_ADDRESS } from '../inet/ip/address-boundary.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import { UdpSocket } from './datagram.ts';
 import type { SocketContext } from './events.ts';
 import { RawIpSocket } from './raw.ts';
-import type { AddressText, DatagramSocket, Family, RawSocket, SocketLayer, StreamSocket } from './socket.ts';
+import type { Family, SocketAddress } from './sockaddr.ts';
+import type { DatagramSocket, RawSocket, SocketLayer, StreamSocket } from './socket.ts';
 import { TcpSocket } from './stream.ts';
 
 export class Sockets implements SocketLayer {
@@ -23,25 +25,33 @@ export class Sockets implements SocketLayer {
     this.#context = context;
   }
 
-  get addressText(): AddressText {
-    return this.#inet.addressText;
+  interfaceIndex(name: string): number {
+    const index = Number(name);
+    return (this.#inet.interface(name) ?? this.#inet.interfaceAt(index))?.index ?? 0;
   }
 
-  /** What is no address here goes last: an unknown zone, 240/8. */
-  orderDestinations(addresses: readonly string[]): string[] {
-    const unknown: string[] = [];
-    const texts = new Map<number, string>();
-    for (const text of addresses) {
-      const number = this.#inet.addressText.parse(text);
-      if (number === null) unknown.push(text);
-      else texts.set(number, text);
+  interfaceName(index: number): string {
+    return this.#inet.interfaceAt(index)?.name ?? '';
+  }
+
+  interfaceWithAddress(address: SocketAddress): number {
+    const number = this.#inet.addresses.numberOf(address);
+    return number === NO_ADDRESS ? 0 : (this.#inet.interfaceWithAddress(number)?.index ?? 0);
+  }
+
+  orderDestinations(addresses: readonly SocketAddress[]): SocketAddress[] {
+    const numbers = addresses.map((address) => this.#inet.addresses.numberOf(address));
+    const rank = new Map<number, number>();
+    for (const number of this.#inet.ip.orderDestinations(numbers.filter((one) => one !== NO_ADDRESS))) {
+      rank.set(number, rank.size);
     }
-    const ordered = this.#inet.ip.orderDestinations([...texts.keys()]);
-    return [...ordered.map((number) => texts.get(number) as string), ...unknown];
+    const rankAt = (index: number): number => rank.get(numbers[index] as number) ?? addresses.length;
+    const order = [...addresses.keys()].sort((a, b) => rankAt(a) - rankAt(b));
+    return order.map((index) => addresses[index] as SocketAddress);
   }
 
   stream(family: Family = 4): StreamSocket {
-    return new TcpSocket(this.#tcp, this.#context, family);
+    return new TcpSocket(this.#tcp, this.#inet.addresses, this.#context, family);
   }
 
   datagram(family: Family = 4): DatagramSocket {

@@ -5,7 +5,7 @@ import { Errno } from '../base/errors.ts';
 import { Simulation } from '../host/sim/simulation.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
-import { EVENT_ERROR, type StreamSocket } from './socket.ts';
+import { DatagramInfo, EVENT_ERROR, SocketAddress, type StreamSocket } from './socket.ts';
 
 /**
  * What each option of a socket does to the packets, or to the times at which they leave: one kernel whose neighbor is played
@@ -55,6 +55,11 @@ class Bench {
     this.#startUs = this.simulation.nowUs();
   }
 
+  /** Index of eth0. */
+  get interfaceIndex(): number {
+    return this.kernel.sockets.interfaceIndex('eth0');
+  }
+
   run(us: number): void {
     this.kernel.flush();
     this.simulation.run(this.simulation.nowUs() + us);
@@ -100,7 +105,7 @@ class Bench {
   connect(configure: (socket: StreamSocket) => void = () => {}): { socket: StreamSocket; handshake: Segment[] } {
     const socket = this.kernel.sockets.stream();
     configure(socket);
-    expect(socket.connect(ip(PEER), 80)).toBe(-Errno.EINPROGRESS);
+    expect(socket.connect(SocketAddress.ipv4(ip(PEER), 80))).toBe(-Errno.EINPROGRESS);
     const handshake = this.segments();
     this.answer(SYN | ACK);
     handshake.push(...this.segments());
@@ -254,7 +259,7 @@ describe('stream socket options', () => {
     server.setOption('ttl', 11);
     server.setOption('tos', 0x10);
     server.setOption('noDelay', true);
-    server.bind(0, 8080);
+    server.bind(SocketAddress.any(4, 8080));
     server.listen(1);
     bench.ports = [4000, 8080];
     bench.answer(SYN);
@@ -286,9 +291,9 @@ describe('datagram socket options', () => {
     const socket = bench.kernel.sockets.datagram();
     socket.setOption('ttl', 30);
     socket.setOption('multicastTtl', 3);
-    socket.setOption('multicastInterface', ip(OWN));
-    socket.send(data, 0, 1, group, 9);
-    socket.send(data, 0, 1, ip(PEER), 9);
+    socket.setOption('multicastInterface', bench.interfaceIndex);
+    socket.send(data, 0, 1, SocketAddress.ipv4(group, 9));
+    socket.send(data, 0, 1, SocketAddress.ipv4(ip(PEER), 9));
     expect(bench.packets().map(({ dst, ttl, src }) => [dst, ttl, src])).toEqual([
       ['239.1.2.3', 3, OWN],
       [PEER, 30, OWN],
@@ -299,10 +304,10 @@ describe('datagram socket options', () => {
     for (const multicastLoop of [true, false]) {
       const bench = new Bench();
       const socket = bench.kernel.sockets.datagram();
-      socket.bind(0, 9);
-      socket.joinGroup(group, ip(OWN));
+      socket.bind(SocketAddress.any(4, 9));
+      socket.joinGroup(SocketAddress.ipv4(group), bench.interfaceIndex);
       socket.setOption('multicastLoop', multicastLoop);
-      socket.send(data, 0, 5, group, 9);
+      socket.send(data, 0, 5, SocketAddress.ipv4(group, 9));
       bench.run(0);
       expect(socket.nextBytes).toBe(multicastLoop ? 5 : -1);
     }
@@ -312,7 +317,7 @@ describe('datagram socket options', () => {
     const bench = new Bench();
     const socket = bench.kernel.sockets.datagram();
     socket.setOption('receiveBufferBytes', 4096);
-    socket.bind(0, 9);
+    socket.bind(SocketAddress.any(4, 9));
     for (let i = 0; i < 10; i++) bench.put(udp(PEER, OWN, 7, 9, new Uint8Array(1000)), 17);
     expect(socket.queuedBytes).toBe(4000);
     socket.setOption('receiveBufferBytes', 9000);
@@ -333,15 +338,15 @@ describe('raw socket options', () => {
     const bench = new Bench();
     const socket = bench.kernel.sockets.raw(1);
     expect([socket.setOption('ttl', 1), socket.setOption('tos', 0x40)]).toEqual([0, 0]);
-    socket.send(hex('0800000000010001'), 0, 8, ip(PEER));
+    socket.send(hex('0800000000010001'), 0, 8, SocketAddress.ipv4(ip(PEER)));
     expect(bench.packets()).toMatchObject([{ ttl: 1, tos: 0x40, protocol: 1 }]);
-    expect(socket.send(hex('0800'), 0, 2, ip('10.0.0.255'))).toBe(-Errno.EACCES);
+    expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip('10.0.0.255')))).toBe(-Errno.EACCES);
     socket.setOption('broadcast', true);
-    expect(socket.send(hex('0800'), 0, 2, ip('10.0.0.255'))).toBe(2);
+    expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip('10.0.0.255')))).toBe(2);
     socket.setOption('receiveBufferBytes', 2048);
     for (let i = 0; i < 10; i++) bench.put(hex('0000000000010001'.padEnd(800, '0')), 1);
     let taken = 0;
-    while (socket.receive(new Uint8Array(500), 0, 500, { address: 0, port: 0, fullBytes: 0 }) > 0) taken++;
+    while (socket.receive(new Uint8Array(500), 0, 500, new DatagramInfo()) > 0) taken++;
     expect(taken).toBeLessThan(10);
   });
 });

@@ -6,9 +6,12 @@
 
 import { Errno } from '../base/errors.ts';
 import type { Inet } from '../inet/inet.ts';
+import { NO_ADDRESS } from '../inet/ip/address-boundary.ts';
 import type { RawEndpoint } from '../inet/ip/raw-sockets.ts';
 import type { EventTarget, SocketContext } from './events.ts';
-import { type DatagramInfo, EVENT_READABLE, type Family, type RawSocket, type SocketOptions } from './socket.ts';
+import { refusedFamily, unnamedErrno } from './family.ts';
+import type { Family, SocketAddress } from './sockaddr.ts';
+import { type DatagramInfo, EVENT_READABLE, type RawSocket, type SocketOptions } from './socket.ts';
 
 const MIN_BUFFER_BYTES = 2048;
 
@@ -16,6 +19,8 @@ export class RawIpSocket implements RawSocket, EventTarget {
   onEvents: ((events: number) => void) | null = null;
   pendingEvents = 0;
   readonly #context: SocketContext;
+  readonly #addresses: Inet['addresses'];
+  readonly #family: Family;
   readonly #endpoint: RawEndpoint;
   readonly #bulk: Inet['context']['bulk'];
   readonly #maxBufferBytes: { readonly value: number };
@@ -23,6 +28,8 @@ export class RawIpSocket implements RawSocket, EventTarget {
 
   constructor(inet: Inet, context: SocketContext, protocol: number, family: Family = 4) {
     this.#context = context;
+    this.#addresses = inet.addresses;
+    this.#family = family;
     this.#bulk = inet.context.bulk;
     this.#endpoint = inet.ip.raw.open(protocol, family === 6);
     this.#maxBufferBytes = inet.ip.raw.maxBufferBytes;
@@ -30,9 +37,13 @@ export class RawIpSocket implements RawSocket, EventTarget {
   }
 
   /** Also `-EBADF` after close. */
-  send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number): number {
+  send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress): number {
     if (this.#closed) return -Errno.EBADF;
-    const sent = this.#endpoint.send(bytes, offset, lengthBytes, address);
+    const refused = refusedFamily(this.#family, true, to, Errno.EAFNOSUPPORT);
+    if (refused !== 0) return refused;
+    const number = this.#addresses.numberOf(to);
+    if (number === NO_ADDRESS) return unnamedErrno(this.#addresses, to, Errno.ENETUNREACH);
+    const sent = this.#endpoint.send(bytes, offset, lengthBytes, number);
     if (sent >= 0) this.#context.requestWork();
     return sent;
   }
@@ -44,8 +55,8 @@ export class RawIpSocket implements RawSocket, EventTarget {
     if (fullBytes < 0) return -Errno.EAGAIN;
     const bytes = Math.min(fullBytes, lengthBytes);
     this.#bulk.copyOut(into, offset, queue.nextAt, bytes);
-    info.address = queue.nextAddress;
-    info.port = 0;
+    this.#addresses.wordsOf(queue.nextAddress, this.#family, info.from);
+    info.from.port = 0;
     info.fullBytes = fullBytes;
     queue.shift();
     return bytes;

@@ -4,12 +4,17 @@
  * Thread: the one that runs the kernel. Calls never block and never throw for what a peer or a user may do: they return
  * a count or 0, or a negative errno (`-EAGAIN` where a blocking call would wait). Events are collected while the kernel
  * works and delivered at the end of `doWork`, never from inside a call, so a handler may call anything.
- * Addresses are int32: IPv4's own (0 = any), or a number that stands for an IPv6 address until the next turn of the kernel,
- * unless a socket of the kernel keeps it. Whoever has text asks {@link AddressText} right before a call and right after one,
- * and keeps text. A socket of family 6 takes and gives both kinds (RFC 3493 3.7): an IPv4 number is what programs call
- * `::ffff:a.b.c.d`. One of family 4 answers IPv6 numbers with `-EAFNOSUPPORT`. `bytes` arguments are ordinary arrays of the
- * caller; data is copied.
+ * Addresses are {@link SocketAddress} objects of the caller, read or filled within the call. A socket of family 6 takes
+ * IPv4 addresses plain or mapped and gives them mapped (RFC 3493 3.7); one of family 4 answers family 6 with `-EAFNOSUPPORT`.
+ * An address that no packet can have (240.0.0.0/4), or a zone that is no interface, is `-EADDRNOTAVAIL` to bind and
+ * `-ENETUNREACH` elsewhere; `-ENOBUFS` while the kernel's table of IPv6 addresses is full. `bytes` arguments are ordinary
+ * arrays of the caller; data is copied.
  */
+
+import { type Family, SocketAddress, type ZoneNames } from './sockaddr.ts';
+
+export type { Family, ZoneNames };
+export { SocketAddress };
 
 export const EVENT_READABLE = 1;
 export const EVENT_WRITABLE = 2;
@@ -23,26 +28,6 @@ export const EVENT_ERROR = 16;
 export const EVENT_SENT = 32;
 /** The peer marked data as urgent: `urgentBytes`. */
 export const EVENT_URGENT = 64;
-
-export type Family = 4 | 6;
-
-/** Between text and the numbers that calls take and give. */
-export interface AddressText {
-  /**
-   * "10.0.0.1", "2001:db8::1", "fe80::1%eth0" (or "%2"); "::ffff:10.0.0.1" is the number of 10.0.0.1. Null when it is no
-   * address, or names no interface here.
-   */
-  parse(text: string): number | null;
-  /** `family` 6 writes IPv4 numbers as a socket of family 6 shows them: "::ffff:10.0.0.1", and "any" as "::". */
-  format(address: number, family?: Family): string;
-  /** What names an interface in {@link DatagramSocket.joinGroup}: "::%eth0", an address of ours, "". Null when it is neither. */
-  parseInterface(text: string): number | null;
-}
-
-export interface SocketName {
-  address: number;
-  port: number;
-}
 
 /** Options by their POSIX names in camel case; sizes in bytes, times in milliseconds. */
 export interface SocketOptions {
@@ -66,9 +51,9 @@ export interface SocketOptions {
   tos: number;
   multicastTtl: number;
   multicastLoop: boolean;
-  /** Address or index of the interface multicast goes out of (`AddressText.parseInterface`); 0 = routing decides. */
+  /** Index of the interface that multicast goes out of; 0: the routes decide. */
   multicastInterface: number;
-  /** IPV6_V6ONLY: `::` is not for IPv4, and IPv4 numbers are refused. Before bind and connect; family 6 only. */
+  /** IPV6_V6ONLY: `::` is not for IPv4, and IPv4 addresses are refused. Before bind and connect; family 6 only. */
   ipv6Only: boolean;
 }
 
@@ -79,8 +64,10 @@ export interface StreamSocket {
   readonly error: number;
   /** RFC 9293 state name, 'CLOSED' before connect or listen, 'LISTEN'. */
   readonly state: string;
-  readonly local: SocketName;
-  readonly peer: SocketName;
+  /** A copy of the socket's own address (getsockname(2)): any address and port 0 before it has one. */
+  readonly local: SocketAddress;
+  /** A copy of the peer's address (getpeername(2)); port 0: there is none. */
+  readonly peer: SocketAddress;
   /** In-order bytes that `receive` can give now. */
   readonly readableBytes: number;
   /** Bytes that `send` takes now. */
@@ -92,10 +79,10 @@ export interface StreamSocket {
   /** Bytes to read until the end of the urgent data, 0 when there is none: `sockatmark` is `urgentBytes === 0`. */
   readonly urgentBytes: number;
 
-  bind(address: number, port: number): number;
+  bind(address: SocketAddress): number;
   listen(backlog: number): number;
   /** `-EINPROGRESS` when the handshake started (EVENT_CONNECTED follows), or another negative errno at once. */
-  connect(address: number, port: number): number;
+  connect(address: SocketAddress): number;
   /** The next established connection, or null when there is none. */
   accept(): StreamSocket | null;
   /** Takes what fits in the send buffer: the count, `-EAGAIN` when nothing fits, `-EPIPE`, `-ECONNRESET`, `-ENOTCONN`. */
@@ -115,28 +102,29 @@ export interface StreamSocket {
 }
 
 /** Filled by `DatagramSocket.receive` and `receiveRow`. */
-export interface DatagramInfo {
-  address: number;
-  port: number;
+export class DatagramInfo {
+  readonly from: SocketAddress = new SocketAddress();
   /** Length of the datagram as it arrived; more than was copied when it was truncated. */
-  fullBytes: number;
+  fullBytes = 0;
 }
 
 export interface DatagramSocket {
   onEvents: ((events: number) => void) | null;
   readonly error: number;
-  readonly local: SocketName;
-  readonly peer: SocketName;
+  /** A copy of the socket's own address (getsockname(2)): any address and port 0 before it has one. */
+  readonly local: SocketAddress;
+  /** A copy of the peer's address (getpeername(2)); port 0: there is none. */
+  readonly peer: SocketAddress;
   readonly connected: boolean;
   /** Length of the next datagram, -1 when none waits. */
   readonly nextBytes: number;
   readonly queuedBytes: number;
 
-  bind(address: number, port: number): number;
-  connect(address: number, port: number): number;
+  bind(address: SocketAddress): number;
+  connect(address: SocketAddress): number;
   disconnect(): number;
-  /** To `address:port`, or to the connected peer when `port` is 0. The count, `-EAGAIN` (no room on the link), `-EMSGSIZE`, `-EACCES`, `-ECONNREFUSED`, ... */
-  send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number;
+  /** To `to`, or null: to the connected peer. The count, `-EAGAIN` (no room on the link), `-EMSGSIZE`, `-EACCES`, `-ECONNREFUSED`, ... */
+  send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress | null): number;
   /**
    * `send` of a row of datagrams: `segmentBytes` each, the last perhaps shorter, 128 at most (as UDP_SEGMENT). Returns the bytes
    * of those sent; `-EMSGSIZE` when one alone would have to be cut into fragments.
@@ -146,8 +134,7 @@ export interface DatagramSocket {
     offset: number,
     lengthBytes: number,
     segmentBytes: number,
-    address: number,
-    port: number,
+    to: SocketAddress | null,
   ): number;
   /** The bytes copied, `-EAGAIN` when none waits, or a pending error (ICMP, connected sockets). Longer datagrams are cut. */
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
@@ -156,12 +143,12 @@ export interface DatagramSocket {
    * UDP_GRO). `info.fullBytes` is the size of the first: what is longer than `into` is cut only when it stands alone.
    */
   receiveRow(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
-  /** `interfaceAddress`: an address of the interface, or its index (`AddressText.parseInterface`); 0 = routing decides. */
-  joinGroup(group: number, interfaceAddress: number): number;
-  leaveGroup(group: number, interfaceAddress: number): number;
+  /** On one interface; index 0: the routes decide. `-ENODEV` (joining) or `-EADDRNOTAVAIL` (leaving) when there is none. */
+  joinGroup(group: SocketAddress, interfaceIndex: number): number;
+  leaveGroup(group: SocketAddress, interfaceIndex: number): number;
   /** Source-specific membership (RFC 3678): only datagrams from `source`. */
-  joinSourceGroup(group: number, source: number, interfaceAddress: number): number;
-  leaveSourceGroup(group: number, source: number, interfaceAddress: number): number;
+  joinSourceGroup(group: SocketAddress, source: SocketAddress, interfaceIndex: number): number;
+  leaveSourceGroup(group: SocketAddress, source: SocketAddress, interfaceIndex: number): number;
   close(): void;
   setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number;
   getOption<K extends keyof SocketOptions>(name: K): SocketOptions[K];
@@ -170,17 +157,21 @@ export interface DatagramSocket {
 /** Raw ICMP (ping, traceroute): sends whole ICMP messages, receives IP packets with their header. */
 export interface RawSocket {
   onEvents: ((events: number) => void) | null;
-  send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number): number;
+  send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress): number;
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
   close(): void;
   setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number;
 }
 
-/** The system-call face of one kernel. */
-export interface SocketLayer {
-  readonly addressText: AddressText;
-  /** Texts of addresses of one peer, of both families, in the order in which to try them (RFC 6724 section 6). */
-  orderDestinations(addresses: readonly string[]): string[];
+/** The sockets of one kernel. */
+export interface SocketLayer extends ZoneNames {
+  /** Index of the interface that has an address; 0 when none has. */
+  interfaceWithAddress(address: SocketAddress): number;
+  /**
+   * Addresses of one peer, of both families, in the order in which to try them (RFC 6724 section 6). Addresses that this
+   * kernel cannot name come last, in their order.
+   */
+  orderDestinations(addresses: readonly SocketAddress[]): SocketAddress[];
   /** Default family 4. */
   stream(family?: Family): StreamSocket;
   datagram(family?: Family): DatagramSocket;

@@ -11,6 +11,7 @@ import {
   EVENT_SENT,
   EVENT_URGENT,
   EVENT_WRITABLE,
+  SocketAddress,
   type StreamSocket,
 } from './socket.ts';
 
@@ -39,7 +40,7 @@ class Bench {
   listening(port: number, backlog: number = 8): StreamSocket {
     const server = this.stream();
     server.setOption('reuseAddress', true);
-    expect(server.bind(0, port)).toBe(0);
+    expect(server.bind(SocketAddress.any(4, port))).toBe(0);
     expect(server.listen(backlog)).toBe(0);
     return server;
   }
@@ -48,7 +49,7 @@ class Bench {
   pair(): { client: StreamSocket; peer: StreamSocket; server: StreamSocket } {
     const server = this.listening(80);
     const client = this.stream();
-    expect(client.connect(LOCALHOST, 80)).toBe(-Errno.EINPROGRESS);
+    expect(client.connect(SocketAddress.ipv4(LOCALHOST, 80))).toBe(-Errno.EINPROGRESS);
     this.settle();
     return { client, peer: server.accept() as StreamSocket, server };
   }
@@ -71,13 +72,13 @@ describe('a stream socket over loopback', () => {
     const client = bench.stream();
     const clientEvents = watch(client);
     expect(client.state).toBe('CLOSED');
-    expect(client.connect(LOCALHOST, 80)).toBe(-Errno.EINPROGRESS);
+    expect(client.connect(SocketAddress.ipv4(LOCALHOST, 80))).toBe(-Errno.EINPROGRESS);
     expect(client.state).toBe('SYN_SENT');
-    expect(client.connect(LOCALHOST, 80)).toBe(-Errno.EALREADY);
+    expect(client.connect(SocketAddress.ipv4(LOCALHOST, 80))).toBe(-Errno.EALREADY);
     bench.settle();
     expect(clientEvents).toEqual([EVENT_CONNECTED]);
     expect(serverEvents).toEqual([EVENT_ACCEPTABLE]);
-    expect(client.connect(LOCALHOST, 80)).toBe(-Errno.EISCONN);
+    expect(client.connect(SocketAddress.ipv4(LOCALHOST, 80))).toBe(-Errno.EISCONN);
     const peer = server.accept() as StreamSocket;
     expect(server.accept()).toBeNull();
     expect([server.state, client.state, peer.state]).toEqual(['LISTEN', 'ESTABLISHED', 'ESTABLISHED']);
@@ -155,7 +156,7 @@ describe('a stream socket over loopback', () => {
     const bench = new Bench();
     const client = bench.stream();
     const events = watch(client);
-    expect(client.connect(LOCALHOST, 81)).toBe(-Errno.EINPROGRESS);
+    expect(client.connect(SocketAddress.ipv4(LOCALHOST, 81))).toBe(-Errno.EINPROGRESS);
     bench.settle();
     expect(events).toEqual([EVENT_CONNECTED]);
     expect(client.error).toBe(-Errno.ECONNREFUSED);
@@ -180,7 +181,7 @@ describe('a stream socket over loopback', () => {
     const bench = new Bench();
     const server = bench.listening(80);
     const client = bench.stream();
-    client.connect(LOCALHOST, 80);
+    client.connect(SocketAddress.ipv4(LOCALHOST, 80));
     bench.settle();
     client.send(bytes(4), 0, 4);
     client.shutdown();
@@ -197,7 +198,7 @@ describe('a stream socket over loopback', () => {
     const bench = new Bench();
     const server = bench.listening(80);
     const client = bench.stream();
-    client.connect(LOCALHOST, 80);
+    client.connect(SocketAddress.ipv4(LOCALHOST, 80));
     bench.settle();
     expect(client.sendUrgent(bytes(4), 0, 4)).toBe(4);
     bench.settle();
@@ -222,19 +223,19 @@ describe('a stream socket over loopback', () => {
 
   it('leaves a network that does not exist alone', () => {
     const bench = new Bench();
-    expect(bench.stream().connect(0x08080808, 80)).toBe(-Errno.ENETUNREACH);
-    expect(bench.stream().connect(-1, 80)).toBe(-Errno.ENETUNREACH);
-    expect(bench.stream().connect(0xe0000001 | 0, 80)).toBe(-Errno.ENETUNREACH);
+    expect(bench.stream().connect(SocketAddress.ipv4(0x08080808, 80))).toBe(-Errno.ENETUNREACH);
+    expect(bench.stream().connect(SocketAddress.ipv4(-1, 80))).toBe(-Errno.ENETUNREACH);
+    expect(bench.stream().connect(SocketAddress.ipv4(0xe0000001 | 0, 80))).toBe(-Errno.ENETUNREACH);
   });
 
   it('takes 0.0.0.0 for this machine', () => {
     const bench = new Bench();
     bench.listening(80);
     const client = bench.stream();
-    expect(client.connect(0, 80)).toBe(-Errno.EINPROGRESS);
+    expect(client.connect(SocketAddress.any(4, 80))).toBe(-Errno.EINPROGRESS);
     bench.settle();
     expect(client.state).toBe('ESTABLISHED');
-    expect(client.peer.address).toBe(LOCALHOST);
+    expect(client.peer.w3).toBe(LOCALHOST);
   });
 });
 
@@ -242,7 +243,7 @@ describe('bind and listen', () => {
   it('give an ephemeral port for port 0, and for listen without bind', () => {
     const bench = new Bench();
     const a = bench.stream();
-    expect(a.bind(0, 0)).toBe(0);
+    expect(a.bind(SocketAddress.any(4))).toBe(0);
     expect(a.local.port).toBeGreaterThanOrEqual(49_152);
     const b = bench.stream();
     expect(b.listen(1)).toBe(0);
@@ -253,14 +254,14 @@ describe('bind and listen', () => {
     const bench = new Bench();
     bench.listening(80);
     const second = bench.stream();
-    expect(second.bind(0, 80)).toBe(-Errno.EADDRINUSE);
-    expect(second.bind(LOCALHOST, 80)).toBe(-Errno.EADDRINUSE);
-    expect(second.bind(0x08080808, 81)).toBe(-Errno.EADDRNOTAVAIL);
-    expect(second.bind(0, 81)).toBe(0);
-    expect(second.bind(0, 82)).toBe(-Errno.EINVAL);
+    expect(second.bind(SocketAddress.any(4, 80))).toBe(-Errno.EADDRINUSE);
+    expect(second.bind(SocketAddress.ipv4(LOCALHOST, 80))).toBe(-Errno.EADDRINUSE);
+    expect(second.bind(SocketAddress.ipv4(0x08080808, 81))).toBe(-Errno.EADDRNOTAVAIL);
+    expect(second.bind(SocketAddress.any(4, 81))).toBe(0);
+    expect(second.bind(SocketAddress.any(4, 82))).toBe(-Errno.EINVAL);
     expect(second.listen(1)).toBe(0);
     expect(second.listen(5)).toBe(0);
-    expect(second.connect(LOCALHOST, 80)).toBe(-Errno.EISCONN);
+    expect(second.connect(SocketAddress.ipv4(LOCALHOST, 80))).toBe(-Errno.EISCONN);
   });
 
   it('share a port with SO_REUSEADDR unless one listens, with SO_REUSEPORT in any case', () => {
@@ -268,18 +269,18 @@ describe('bind and listen', () => {
     const [a, b] = [bench.stream(), bench.stream()];
     for (const socket of [a, b]) {
       socket.setOption('reuseAddress', true);
-      expect(socket.bind(0, 90)).toBe(0);
+      expect(socket.bind(SocketAddress.any(4, 90))).toBe(0);
     }
     expect(a.listen(1)).toBe(0);
     expect(b.listen(1)).toBe(-Errno.EADDRINUSE);
     const ports = [bench.stream(), bench.stream()];
     for (const socket of ports) {
       socket.setOption('reusePort', true);
-      expect(socket.bind(0, 91)).toBe(0);
+      expect(socket.bind(SocketAddress.any(4, 91))).toBe(0);
       expect(socket.listen(16)).toBe(0);
     }
     const clients = Array.from({ length: 16 }, () => bench.stream());
-    for (const client of clients) client.connect(LOCALHOST, 91);
+    for (const client of clients) client.connect(SocketAddress.ipv4(LOCALHOST, 91));
     bench.settle();
     const accepted = ports.map((socket) => {
       let count = 0;
@@ -296,27 +297,27 @@ describe('bind and listen', () => {
     server.close();
     // The connection goes on, and holds the port for those who do not reuse.
     const strict = bench.stream();
-    expect(strict.bind(0, 80)).toBe(-Errno.EADDRINUSE);
+    expect(strict.bind(SocketAddress.any(4, 80))).toBe(-Errno.EADDRINUSE);
     peer.close();
     bench.settle();
     client.close();
     bench.settle();
     expect(bench.kernel.tcp.timeWait.count).toBe(1);
-    expect(strict.bind(0, 80)).toBe(-Errno.EADDRINUSE);
+    expect(strict.bind(SocketAddress.any(4, 80))).toBe(-Errno.EADDRINUSE);
     const reuse = bench.stream();
     reuse.setOption('reuseAddress', true);
-    expect(reuse.bind(0, 80)).toBe(0);
+    expect(reuse.bind(SocketAddress.any(4, 80))).toBe(0);
     expect(reuse.listen(1)).toBe(0);
     reuse.close();
     bench.simulation.run(bench.simulation.nowUs() + 61_000_000);
-    expect(strict.bind(0, 80)).toBe(0);
+    expect(strict.bind(SocketAddress.any(4, 80))).toBe(0);
   });
 
   it('reset what was not accepted when the listener closes', () => {
     const bench = new Bench();
     const server = bench.listening(80);
     const client = bench.stream();
-    client.connect(LOCALHOST, 80);
+    client.connect(SocketAddress.ipv4(LOCALHOST, 80));
     bench.settle();
     const events = watch(client);
     server.close();
@@ -349,7 +350,7 @@ describe('options', () => {
     expect(server.setOption('sendBufferBytes', 100)).toBe(0);
     const client = bench.stream();
     client.setOption('receiveBufferBytes', 50_000);
-    client.connect(LOCALHOST, 80);
+    client.connect(SocketAddress.ipv4(LOCALHOST, 80));
     bench.settle();
     const peer = server.accept() as StreamSocket;
     expect([peer.getOption('keepAlive'), peer.getOption('keepIdleMs'), peer.getOption('ttl')]).toEqual([true, 5000, 7]);
@@ -368,7 +369,7 @@ describe('options', () => {
     client.abort();
     expect(client.send(bytes(1), 0, 1)).toBe(-Errno.EBADF);
     expect(client.receive(bytes(1), 0, 1)).toBe(-Errno.EBADF);
-    expect(client.bind(0, 1)).toBe(-Errno.EINVAL);
+    expect(client.bind(SocketAddress.any(4, 1))).toBe(-Errno.EINVAL);
     expect(client.setOption('noDelay', true)).toBe(0);
   });
 });

@@ -7,7 +7,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import { IP6_ANY } from '../inet/ip/address-interner.ts';
+import { type AddressBoundary, NO_ADDRESS } from '../inet/ip/address-boundary.ts';
 import { abortConnection, closeConnection, shutdownWrite } from '../inet/tcp/close.ts';
 import {
   type Connection,
@@ -22,7 +22,8 @@ import type { TcpStack } from '../inet/tcp/stack.ts';
 import { startKeepAlive } from '../inet/tcp/timers.ts';
 import * as user from '../inet/tcp/user.ts';
 import type { EventTarget, SocketContext } from './events.ts';
-import { refusedFamily } from './family.ts';
+import { refusedFamily, unnamedErrno } from './family.ts';
+import { type Family, SocketAddress } from './sockaddr.ts';
 import {
   EVENT_ACCEPTABLE,
   EVENT_CONNECTED,
@@ -31,8 +32,6 @@ import {
   EVENT_SENT,
   EVENT_URGENT,
   EVENT_WRITABLE,
-  type Family,
-  type SocketName,
   type SocketOptions,
   type StreamSocket,
 } from './socket.ts';
@@ -42,6 +41,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
   pendingEvents: number = 0;
 
   readonly #stack: TcpStack;
+  readonly #addresses: AddressBoundary;
   readonly #context: SocketContext;
   readonly #options: ConnectionOptions;
   #reuseAddress: boolean = false;
@@ -53,8 +53,15 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
   readonly #family: Family;
   #only6: boolean;
 
-  constructor(stack: TcpStack, context: SocketContext, family: Family, accepted: Connection | null = null) {
+  constructor(
+    stack: TcpStack,
+    addresses: AddressBoundary,
+    context: SocketContext,
+    family: Family,
+    accepted: Connection | null = null,
+  ) {
     this.#stack = stack;
+    this.#addresses = addresses;
     this.#context = context;
     this.#family = family;
     this.#only6 = family === 6 && stack.only6.value !== 0;
@@ -71,15 +78,22 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     return this.#connection === null ? 'CLOSED' : (STATE_NAMES[this.#connection.state] as string);
   }
 
-  get local(): SocketName {
+  get local(): SocketAddress {
     const c = this.#connection;
-    if (c !== null) return { address: c.localAddress, port: c.localPort };
-    return this.#use === null ? { address: 0, port: 0 } : { address: this.#use.address, port: this.#use.port };
+    if (c !== null) return this.#named(c.localAddress, c.localPort);
+    return this.#use === null ? this.#named(0, 0) : this.#named(this.#use.address, this.#use.port);
   }
 
-  get peer(): SocketName {
+  get peer(): SocketAddress {
     const c = this.#connection;
-    return c === null ? { address: 0, port: 0 } : { address: c.peerAddress, port: c.peerPort };
+    return c === null ? this.#named(0, 0) : this.#named(c.peerAddress, c.peerPort);
+  }
+
+  #named(number: number, port: number): SocketAddress {
+    const name = new SocketAddress();
+    this.#addresses.wordsOf(number, this.#family, name);
+    name.port = port;
+    return name;
   }
 
   get readableBytes(): number {
@@ -102,12 +116,18 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     return this.#connection === null ? 0 : urgentBytes(this.#connection);
   }
 
-  bind(address: number, port: number): number {
+  bind(address: SocketAddress): number {
     if (this.#closed || this.#use !== null || this.#connection !== null) return -Errno.EINVAL;
     const refused = refusedFamily(this.#family, this.#only6, address, Errno.EINVAL);
     if (refused !== 0) return refused;
+    const number = this.#addresses.numberOf(address);
+    if (number === NO_ADDRESS) return unnamedErrno(this.#addresses, address, Errno.EADDRNOTAVAIL);
+    return this.#take(number, address.port);
+  }
+
+  #take(number: number, port: number): number {
     const options = { only6: this.#only6, reuseAddress: this.#reuseAddress, reusePort: this.#reusePort };
-    const use = user.bindPort(this.#stack, address, port, options);
+    const use = user.bindPort(this.#stack, number, port, options);
     if (typeof use === 'number') return use;
     this.#use = use;
     return 0;
@@ -120,18 +140,18 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
       return 0;
     }
     if (this.#use === null) {
-      const error = this.bind(this.#family === 6 ? IP6_ANY : 0, 0);
+      const error = this.#take(this.#addresses.any(this.#family), 0);
       if (error < 0) return error;
     }
     const listener = user.listenOn(this.#stack, this.#use as PortUse, this.#options, backlog, this);
     if (typeof listener === 'number') return listener;
     this.#listener = listener;
-    // A turn, so that whoever watches the ports hears of it now.
+    // The end of a turn tells the watchers of ports.
     this.#context.requestWork();
     return 0;
   }
 
-  connect(address: number, port: number): number {
+  connect(address: SocketAddress): number {
     if (this.#closed) return -Errno.EBADF;
     if (this.#listener !== null) return -Errno.EISCONN;
     if (this.#connection !== null) {
@@ -140,7 +160,10 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     }
     const refused = refusedFamily(this.#family, this.#only6, address, Errno.ENETUNREACH);
     if (refused !== 0) return refused;
-    const c = user.connectTo(this.#stack, this.#use, address, port, this.#options, this, this.#context.nowUs());
+    const number = this.#addresses.numberOf(address);
+    if (number === NO_ADDRESS) return unnamedErrno(this.#addresses, address, Errno.ENETUNREACH);
+    const { port } = address;
+    const c = user.connectTo(this.#stack, this.#use, number, port, this.#options, this, this.#context.nowUs());
     if (typeof c === 'number') return c;
     this.#connection = c;
     this.#context.requestWork();
@@ -151,11 +174,11 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     if (this.#listener === null) return null;
     let socket: TcpSocket | null = null;
     const c = user.acceptFrom(this.#listener, (connection) => {
-      socket = new TcpSocket(this.#stack, this.#context, this.#family, connection);
+      socket = new TcpSocket(this.#stack, this.#addresses, this.#context, this.#family, connection);
       return socket;
     });
     if (c === null) return null;
-    // What happened before there was anybody to tell.
+    // Events of the time before the socket existed.
     const accepted = socket as unknown as TcpSocket;
     if (c.readableBytes > 0 || c.finReceived) accepted.onReadable();
     if (urgentBytes(c) > 0) accepted.onUrgent();
@@ -329,7 +352,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     }
   }
 
-  // What the protocol reports.
+  // Reports of the protocol.
 
   onReadable(): void {
     this.#context.events.post(this, EVENT_READABLE);

@@ -13,7 +13,14 @@ import {
   type ConnectionInput,
   type ConnectionOptions,
 } from '../lab/messages.ts';
-import { EVENT_CONNECTED, EVENT_ERROR, EVENT_READABLE, EVENT_WRITABLE, type StreamSocket } from '../socket/socket.ts';
+import {
+  EVENT_CONNECTED,
+  EVENT_ERROR,
+  EVENT_READABLE,
+  EVENT_WRITABLE,
+  SocketAddress,
+  type StreamSocket,
+} from '../socket/socket.ts';
 
 export class ConnectionStream {
   readonly #kernel: Kernel;
@@ -36,8 +43,8 @@ export class ConnectionStream {
   }
 
   connect(options: ConnectionOptions): void {
-    const address = this.#kernel.inet.addressText.parse(options.address);
-    const result = address === null ? -Errno.EINVAL : this.#socket.connect(address, options.port);
+    const address = SocketAddress.from(options.address, options.port, this.#kernel.sockets);
+    const result = address === null ? -Errno.EINVAL : this.#socket.connect(address);
     if (result < 0 && result !== -Errno.EINPROGRESS) this.#finish(result);
   }
 
@@ -74,8 +81,8 @@ export class ConnectionStream {
       return;
     }
     if (events & EVENT_CONNECTED) {
-      const { address, port } = this.#socket.local;
-      this.#emit({ type: 'connected', localAddress: this.#kernel.inet.addressText.format(address), localPort: port });
+      const local = this.#socket.local.unmap();
+      this.#emit({ type: 'connected', localAddress: local.format(this.#kernel.sockets), localPort: local.port });
     }
     if (events & EVENT_READABLE) this.#read();
     if (!this.#closed && events & (EVENT_WRITABLE | EVENT_CONNECTED)) this.#write();

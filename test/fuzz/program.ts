@@ -3,9 +3,15 @@
  * its seed alone, so two copies of it do the same as long as their kernels do.
  */
 
-import { IP6_ANY, isIp6 } from '../../src/inet/ip/address-interner.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
-import type { DatagramInfo, DatagramSocket, RawSocket, StreamSocket } from '../../src/socket/socket.ts';
+import {
+  DatagramInfo,
+  type DatagramSocket,
+  type RawSocket,
+  SocketAddress,
+  type StreamSocket,
+} from '../../src/socket/socket.ts';
+import { addressOf } from '../fixtures/socket-address.ts';
 import * as cast from './cast.ts';
 import * as cast6 from './cast6.ts';
 import { Chance } from './chance.ts';
@@ -72,6 +78,13 @@ export class HonestEcho {
   }
 }
 
+/** The same host, another port. */
+function at(address: SocketAddress, port: number): SocketAddress {
+  const named = address.clone();
+  named.port = port;
+  return named;
+}
+
 export class Program {
   /** One for each family, as the peer has. */
   readonly honest: HonestEcho[] = [];
@@ -85,7 +98,7 @@ export class Program {
   readonly #streams: Stream[] = [];
   readonly #datagrams: DatagramSocket[] = [];
   readonly #raws: RawSocket[] = [];
-  readonly #info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+  readonly #info: DatagramInfo = new DatagramInfo();
   readonly #scratch: Uint8Array = new Uint8Array(SCRATCH_BYTES);
 
   constructor(kernel: Kernel, seed: number, ipv6: boolean) {
@@ -109,7 +122,7 @@ export class Program {
   /** With IPv6, listeners hear both. */
   #listen(port: number, backlog: number, bufferBytes: number, family: 4 | 6 = this.#ipv6 ? 6 : 4): StreamSocket {
     const socket = this.#kernel.sockets.stream(family);
-    must(socket.bind(this.#any(family), port));
+    must(socket.bind(SocketAddress.any(family, port)));
     if (bufferBytes > 0) {
       socket.setOption('receiveBufferBytes', bufferBytes);
       socket.setOption('sendBufferBytes', bufferBytes);
@@ -118,33 +131,33 @@ export class Program {
     return socket;
   }
 
-  #any(family: 4 | 6): number {
-    return family === 6 ? IP6_ANY : 0;
-  }
-
   #openDatagrams(): void {
     const both = this.#ipv6 ? 6 : 4;
     for (const port of [cast.UDP_ECHO, cast.UDP_NAMES, cast.UDP_DEAF, cast.UDP_GROUP]) {
       const family = port === cast.UDP_ECHO || port === cast.UDP_NAMES ? both : 4;
       const socket = this.#kernel.sockets.datagram(family);
-      must(socket.bind(this.#any(family), port));
+      must(socket.bind(SocketAddress.any(family, port)));
       socket.setOption('broadcast', true);
       if (port === cast.UDP_DEAF) socket.setOption('receiveBufferBytes', 20000);
       if (port === cast.UDP_GROUP) {
-        socket.joinGroup(cast.GROUP, cast.OWN_ADDRESSES[0] as number);
-        socket.joinSourceGroup(cast.SOURCE_GROUP, cast.ip('10.0.0.5'), cast.OWN_ADDRESSES[0] as number);
+        socket.joinGroup(SocketAddress.ipv4(cast.GROUP), this.#owner(0));
+        socket.joinSourceGroup(
+          SocketAddress.ipv4(cast.SOURCE_GROUP),
+          SocketAddress.ipv4(cast.ip('10.0.0.5')),
+          this.#owner(0),
+        );
       }
       this.#datagrams.push(socket);
     }
     const connected = this.#kernel.sockets.datagram();
-    must(connected.bind(0, cast.UDP_CONNECTED));
+    must(connected.bind(SocketAddress.any(4, cast.UDP_CONNECTED)));
     // Refused while the address is still being probed.
-    connected.connect(cast.ip('10.0.0.2'), 1024);
+    connected.connect(SocketAddress.ipv4(cast.ip('10.0.0.2'), 1024));
     this.#datagrams.push(connected);
     if (!this.#ipv6) return;
     const group = this.#kernel.sockets.datagram(6);
-    must(group.bind(IP6_ANY, cast.UDP_GROUP + 1));
-    group.joinGroup(this.#number(cast6.GROUP, 'eth0'), 1);
+    must(group.bind(SocketAddress.any(6, cast.UDP_GROUP + 1)));
+    group.joinGroup(this.#named(cast6.GROUP, 'eth0'), 1);
     this.#datagrams.push(group);
   }
 
@@ -206,26 +219,30 @@ export class Program {
             ? socket.receiveRow(this.#scratch, 0, SCRATCH_BYTES, info)
             : socket.receive(this.#scratch, 0, SCRATCH_BYTES, info);
         if (count < 0) break;
-        if (i === 0) socket.send(this.#scratch, 0, count, info.address, info.port);
-        if (i === 1) socket.send(this.#scratch, 0, 100 + chance.below(500), info.address, info.port);
+        if (i === 0) socket.send(this.#scratch, 0, count, info.from);
+        if (i === 1) socket.send(this.#scratch, 0, 100 + chance.below(500), info.from);
       }
     }
     for (const raw of this.#raws) if (chance.yes(0.3)) raw.receive(this.#scratch, 0, SCRATCH_BYTES, info);
   }
 
-  /** The number of an IPv6 address, for a call right now. */
-  #number(address: cast6.Address, zone: string): number {
+  /** Index of the interface that has the n-th own address. */
+  #owner(n: number): number {
+    return this.#kernel.sockets.interfaceWithAddress(SocketAddress.ipv4(cast.OWN_ADDRESSES[n] as number));
+  }
+
+  #named(address: cast6.Address, zone: string): SocketAddress {
     const scoped = address[0] >>> 16 === 0xfe80 || address[0] >>> 16 === 0xff02;
     const text = scoped ? `${cast6.text(address)}%${zone}` : cast6.text(address);
-    return this.#kernel.inet.addressText.parse(text) ?? 0;
+    return SocketAddress.from(text, 0, this.#kernel.sockets) ?? SocketAddress.any(4);
   }
 
   /** Somebody on a link, of either family. */
-  #somebody(): number {
+  #somebody(): SocketAddress {
     const chance = this.#chance;
     const n = chance.below(2);
-    if (!this.#ipv6 || chance.yes(0.5)) return cast.neighbor(chance, n);
-    return this.#number(cast6.neighbor(chance, n), cast.INTERFACES[n] as string);
+    if (!this.#ipv6 || chance.yes(0.5)) return SocketAddress.ipv4(cast.neighbor(chance, n));
+    return this.#named(cast6.neighbor(chance, n), cast.INTERFACES[n] as string);
   }
 
   /** Something of its own accord: a connection, a datagram, a ping. */
@@ -245,24 +262,25 @@ export class Program {
         }
         const own = chance.yes(0.1);
         const port = own ? cast.PORT_BUSY : cast.PORT_PUPPET;
-        if (socket.connect(own ? cast.ip('127.0.0.1') : to, port) === -115)
+        if (socket.connect(own ? addressOf('127.0.0.1', port) : at(to, port)) === -115)
           this.#streams.push({ socket, deaf: false, age: 0 });
         else socket.close();
         return;
       }
       case 2:
-        if (chance.yes(0.5)) (this.#datagrams[1] as DatagramSocket).send(this.#scratch, 0, this.#someBytes(), to, 1024);
+        if (chance.yes(0.5))
+          (this.#datagrams[1] as DatagramSocket).send(this.#scratch, 0, this.#someBytes(), at(to, 1024));
         else this.#sendRow(to);
         return;
       case 3:
-        (this.#datagrams[4] as DatagramSocket).send(this.#scratch, 0, chance.small(8), 0, 0);
+        (this.#datagrams[4] as DatagramSocket).send(this.#scratch, 0, chance.small(8), null);
         return;
       case 4:
         this.#changeMembership(chance.pick([cast.GROUP, cast.SOURCE_GROUP, cast.ip('239.0.0.0') | chance.below(64)]));
         return;
       default: {
         const request = new Uint8Array(8 + chance.small(11));
-        const six = isIp6(to);
+        const six = to.family === 6;
         request[0] = six ? 128 : 8;
         (this.#raws[six ? 2 : 0] as RawSocket).send(request, 0, request.length, to);
       }
@@ -276,21 +294,21 @@ export class Program {
   }
 
   /** Several datagrams in one call. */
-  #sendRow(to: number): void {
+  #sendRow(to: SocketAddress): void {
     const segmentBytes = 1 + this.#chance.small(11);
-    (this.#datagrams[1] as DatagramSocket).sendRow(this.#scratch, 0, SCRATCH_BYTES, segmentBytes, to, 1024);
+    (this.#datagrams[1] as DatagramSocket).sendRow(this.#scratch, 0, SCRATCH_BYTES, segmentBytes, at(to, 1024));
   }
 
   #changeMembership(group: number): void {
     const chance = this.#chance;
     const socket = this.#datagrams[chance.below(this.#datagrams.length)] as DatagramSocket;
-    const iface = chance.pick([0, ...cast.OWN_ADDRESSES]);
+    const iface = chance.pick([0, ...cast.OWN_ADDRESSES.map((_, n) => this.#owner(n))]);
     const source = cast.neighbor(chance, 0);
     const change = chance.below(4);
-    if (change === 0) socket.joinGroup(group, iface);
-    else if (change === 1) socket.leaveGroup(group, iface);
-    else if (change === 2) socket.joinSourceGroup(group, source, iface);
-    else socket.leaveSourceGroup(group, source, iface);
+    if (change === 0) socket.joinGroup(SocketAddress.ipv4(group), iface);
+    else if (change === 1) socket.leaveGroup(SocketAddress.ipv4(group), iface);
+    else if (change === 2) socket.joinSourceGroup(SocketAddress.ipv4(group), SocketAddress.ipv4(source), iface);
+    else socket.leaveSourceGroup(SocketAddress.ipv4(group), SocketAddress.ipv4(source), iface);
   }
 
   /** Close everything. */

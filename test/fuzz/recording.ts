@@ -6,9 +6,9 @@
  * ICMP errors, ARP, group memberships and their queries.
  */
 
-import { IP6_ANY } from '../../src/inet/ip/address-interner.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
-import type { StreamSocket } from '../../src/socket/socket.ts';
+import { DatagramInfo, SocketAddress, type StreamSocket } from '../../src/socket/socket.ts';
+import { addressOf } from '../fixtures/socket-address.ts';
 import { ETHERTYPE_IPV4, FrameWriter, repair } from './bytes.ts';
 import * as cast from './cast.ts';
 import * as cast6 from './cast6.ts';
@@ -96,7 +96,7 @@ export function recordTraffic(site: Site): Uint8Array[] {
 function recordStreams(wire: Wire, family: 4 | 6): void {
   const [target, peer] = wire.kernels;
   const listener = target.sockets.stream(family);
-  listener.bind(family === 6 ? IP6_ANY : 0, cast.PORT_BUSY);
+  listener.bind(SocketAddress.any(family, cast.PORT_BUSY));
   listener.listen(8);
   const bytes = new Uint8Array(40_000);
   for (const [loss, ending] of [
@@ -107,7 +107,7 @@ function recordStreams(wire: Wire, family: 4 | 6): void {
     [0, 'unread'],
   ] as const) {
     const client = peer.sockets.stream(family);
-    client.connect(targetOf(wire, family), cast.PORT_BUSY);
+    client.connect(targetOf(family, cast.PORT_BUSY));
     wire.run(SECOND_US);
     const server = listener.accept() as StreamSocket;
     wire.loss = loss;
@@ -131,7 +131,7 @@ function recordStreams(wire: Wire, family: 4 | 6): void {
   }
   listener.close();
   const refused = peer.sockets.stream(family);
-  refused.connect(targetOf(wire, family), cast.PORT_CLOSED);
+  refused.connect(targetOf(family, cast.PORT_CLOSED));
   wire.run(SECOND_US);
   refused.close();
 }
@@ -139,52 +139,60 @@ function recordStreams(wire: Wire, family: 4 | 6): void {
 function recordDatagrams(wire: Wire, family: 4 | 6): void {
   const [target, peer] = wire.kernels;
   const server = target.sockets.datagram(family);
-  server.bind(family === 6 ? IP6_ANY : 0, cast.UDP_NAMES);
+  server.bind(SocketAddress.any(family, cast.UDP_NAMES));
   const client = peer.sockets.datagram(family);
-  const info = { address: 0, port: 0, fullBytes: 0 };
+  const info = new DatagramInfo();
   const bytes = new Uint8Array(6000);
   for (const length of [30, 500, 1472, 1473, 5000]) {
-    client.send(bytes, 0, length, targetOf(wire, family), cast.UDP_NAMES);
+    client.send(bytes, 0, length, targetOf(family, cast.UDP_NAMES));
     wire.run(SECOND_US / 10);
     server.receive(bytes, 0, bytes.length, info);
-    server.send(bytes, 0, length, info.address, info.port);
+    server.send(bytes, 0, length, info.from);
     wire.run(SECOND_US / 10);
   }
-  client.send(bytes, 0, 20, targetOf(wire, family), cast.PORT_CLOSED);
+  client.send(bytes, 0, 20, targetOf(family, cast.PORT_CLOSED));
   const request = family === 6 ? 128 : 8;
   const raw = peer.sockets.raw(family === 6 ? 58 : 1, family);
   for (const length of [8, 64, 3000]) {
     bytes.fill(0, 0, length);
     bytes[0] = request;
-    raw.send(bytes, 0, length, targetOf(wire, family));
+    raw.send(bytes, 0, length, targetOf(family));
     wire.run(SECOND_US / 10);
   }
   bytes.fill(0, 0, 20);
   bytes[0] = 13;
-  if (family === 4) raw.send(bytes, 0, 20, targetOf(wire, family));
+  if (family === 4) raw.send(bytes, 0, 20, targetOf(family));
   raw.setOption('ttl', 1);
   bytes[0] = request;
   bytes[2] = bytes[3] = 0;
-  if (family === 4) raw.send(bytes, 0, 20, cast.ip('8.8.8.8'));
+  if (family === 4) raw.send(bytes, 0, 20, SocketAddress.ipv4(cast.ip('8.8.8.8')));
   wire.run(SECOND_US);
   for (const socket of [server, client, raw]) socket.close();
 }
 
-/** The kernel under test as the peer calls it; a number of IPv6 holds for one call. */
-function targetOf(wire: Wire, family: 4 | 6): number {
-  const text = family === 6 ? cast6.text(cast6.globalAddress(2, 1)) : '10.2.0.1';
-  return wire.peer.kernel.inet.addressText.parse(text) as number;
+/** The kernel under test as the peer calls it. */
+function targetOf(family: 4 | 6, port: number = 0): SocketAddress {
+  return addressOf(family === 6 ? cast6.text(cast6.globalAddress(2, 1)) : '10.2.0.1', port);
+}
+
+/** Index of the interface that has the n-th own address. */
+function owner(target: Kernel, n: number): number {
+  return target.sockets.interfaceWithAddress(SocketAddress.ipv4(cast.OWN_ADDRESSES[n] as number));
 }
 
 function recordGroups(wire: Wire): void {
   const [target] = wire.kernels;
   const socket = target.sockets.datagram();
-  socket.bind(0, cast.UDP_GROUP);
-  socket.joinGroup(cast.GROUP, cast.OWN_ADDRESSES[2] as number);
+  socket.bind(SocketAddress.any(4, cast.UDP_GROUP));
+  socket.joinGroup(SocketAddress.ipv4(cast.GROUP), owner(target, 2));
   const six = target.sockets.datagram(6);
-  six.bind(IP6_ANY, cast.UDP_GROUP + 1);
-  six.joinGroup(target.inet.addressText.parse(cast6.text(cast6.GROUP)) as number, 4);
-  socket.joinSourceGroup(cast.SOURCE_GROUP, cast.HONEST_ADDRESS, cast.OWN_ADDRESSES[2] as number);
+  six.bind(SocketAddress.any(6, cast.UDP_GROUP + 1));
+  six.joinGroup(addressOf(cast6.text(cast6.GROUP)), 4);
+  socket.joinSourceGroup(
+    SocketAddress.ipv4(cast.SOURCE_GROUP),
+    SocketAddress.ipv4(cast.HONEST_ADDRESS),
+    owner(target, 2),
+  );
   wire.run(3 * SECOND_US);
   for (const group of [0, cast.GROUP]) {
     const query = membershipQuery(group);

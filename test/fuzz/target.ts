@@ -11,6 +11,7 @@ import { Kernel } from '../../src/kernel/kernel.ts';
 import { Arena } from '../../src/mem/arena.ts';
 import type { StreamSocket } from '../../src/socket/socket.ts';
 import { formatAddress } from '../../src/wire/ipv4.ts';
+import { addressOf } from '../fixtures/socket-address.ts';
 import * as cast from './cast.ts';
 import * as cast6 from './cast6.ts';
 import { Chance } from './chance.ts';
@@ -185,14 +186,12 @@ export class HonestPeer {
   /** How much is to be said. */
   wanted = 0;
   finished = false;
-  readonly #kernel: Kernel;
   readonly #family: 4 | 6;
   readonly #scratch: Uint8Array = new Uint8Array(4096);
   #connected = false;
   #closing = false;
 
   constructor(machine: PeerMachine, family: 4 | 6) {
-    this.#kernel = machine.kernel;
     this.#family = family;
     this.socket = machine.kernel.sockets.stream(family);
   }
@@ -200,8 +199,7 @@ export class HonestPeer {
   connect(): void {
     const six = this.#family === 6;
     const text = six ? cast6.text(cast6.globalAddress(2, 1)) : formatAddress(cast.OWN_ADDRESSES[2] as number);
-    const to = this.#kernel.inet.addressText.parse(text) as number;
-    const done = this.socket.connect(to, six ? cast6.HONEST_PORT : cast.HONEST_PORT);
+    const done = this.socket.connect(addressOf(text, six ? cast6.HONEST_PORT : cast.HONEST_PORT));
     if (done !== -115) throw new Error(`honest connection: connect gave ${done}`);
     this.#connected = true;
   }

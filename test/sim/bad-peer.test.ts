@@ -12,6 +12,7 @@ import { type NetworkDescriptor, ringAt } from '../../src/link/network.ts';
 import { Arena } from '../../src/mem/arena.ts';
 import { Counters } from '../../src/mem/counters.ts';
 import { RING_CONTROL_BYTES } from '../../src/mem/spsc-ring.ts';
+import { DatagramInfo, SocketAddress } from '../../src/socket/socket.ts';
 import { parseAddress } from '../../src/wire/ipv4.ts';
 import { headWord, spoil, writableBy } from '../fixtures/vandal.ts';
 import { SimNetwork } from './network.ts';
@@ -70,8 +71,8 @@ class Probe {
     const [source, sink] = [from, to].map((name) => network.kernel(name).sockets.datagram());
     const target = parseAddress(SimNetwork.address(['a', 'b', 'c'].indexOf(to))) as number;
     const bytes = new Uint8Array(64);
-    const info = { address: 0, port: 0, fullBytes: 0 };
-    sink?.bind(0, port);
+    const info = new DatagramInfo();
+    sink?.bind(SocketAddress.any(4, port));
     if (sink) {
       sink.onEvents = () => {
         const into = new Uint8Array(64);
@@ -81,7 +82,7 @@ class Probe {
     for (let tick = 1; tick <= TICKS; tick++) {
       network.simulation.at(tick * TICK_US, () => {
         bytes[0] = this.sent & 0xff;
-        if ((source?.send(bytes, 0, 64, target, port) ?? -1) >= 0) this.sent++;
+        if ((source?.send(bytes, 0, 64, SocketAddress.ipv4(target, port)) ?? -1) >= 0) this.sent++;
       });
     }
   }
@@ -110,7 +111,7 @@ function run(seed: number, arena: Arena, vandal: boolean) {
     const socket = network.kernel(from).sockets.stream();
     const client = new End(simulation, STEADY, socket, 0, STREAM_BYTES, false);
     const target = parseAddress(SimNetwork.address(['a', 'b', 'c'].indexOf(to))) as number;
-    simulation.at(1, () => void socket.connect(target, port));
+    simulation.at(1, () => void socket.connect(SocketAddress.ipv4(target, port)));
     return { client, ends };
   };
   const good = connect('a', 'b', 1000);

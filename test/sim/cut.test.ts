@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errors.ts';
 import { SeededRng } from '../../src/base/rng.ts';
 import type { SocketInfo } from '../../src/kernel/control.ts';
-import type { StreamSocket } from '../../src/socket/socket.ts';
+import { SocketAddress, type StreamSocket } from '../../src/socket/socket.ts';
 import { SimNetwork } from './network.ts';
 import { End, serve } from './transfer.ts';
 
@@ -32,7 +32,7 @@ function transfer(seed: number): World {
   const { ends } = serve(simulation, new SeededRng(seed), network.kernel('b'), PORT, 1, 0);
   const socket = network.kernel('a').sockets.stream();
   const client = new End(simulation, new SeededRng(seed + 1), socket, 0, BYTES, false);
-  expect(socket.connect(0x0a000002, PORT)).toBe(-Errno.EINPROGRESS);
+  expect(socket.connect(SocketAddress.ipv4(0x0a000002, PORT))).toBe(-Errno.EINPROGRESS);
   simulation.run(SECOND_US);
   expect(ends[0]?.received).toBeGreaterThan(0);
   return { network, client, socket, ends };
@@ -101,10 +101,10 @@ describe('a cut that rejects', () => {
     const { simulation } = network;
     cut(network, 'b', 'reject');
     const socket = network.kernel('a').sockets.stream();
-    socket.connect(0x0a000002, PORT);
+    socket.connect(SocketAddress.ipv4(0x0a000002, PORT));
     const datagram = network.kernel('a').sockets.datagram();
-    datagram.connect(0x0a000002, PORT);
-    datagram.send(Uint8Array.of(1), 0, 1, 0, 0);
+    datagram.connect(SocketAddress.ipv4(0x0a000002, PORT));
+    datagram.send(Uint8Array.of(1), 0, 1, null);
     simulation.run(simulation.nowUs() + SECOND_US);
     expect([socket.error, datagram.error]).toEqual([-Errno.ECONNREFUSED, -Errno.ECONNREFUSED]);
   });

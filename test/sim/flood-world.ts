@@ -9,12 +9,12 @@
  * both links, if those of the flood are cheap, and if they are answered less often than they come.
  */
 
-import { IP6_ANY } from '../../src/inet/ip/address-interner.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { type Device, FrameBatch } from '../../src/link/device.ts';
 import { VniDevice } from '../../src/link/index.ts';
 import { createBulk } from '../../src/mem/bulk.ts';
-import type { StreamSocket } from '../../src/socket/socket.ts';
+import { SocketAddress, type StreamSocket } from '../../src/socket/socket.ts';
+import { addressOf } from '../fixtures/socket-address.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV6, FrameWriter, get16, get32, repair } from '../fuzz/bytes.ts';
 import { text } from '../fuzz/cast6.ts';
 import { Chance } from '../fuzz/chance.ts';
@@ -169,18 +169,18 @@ export class FloodWorld {
       ...(ipv6 ? { interface: 'eth0' } : {}),
     });
     if (ipv6) this.server.control('sysctl.set', { name: 'net.inet6.ip6.accept_rtadv', value: 1 });
-    const any = ipv6 ? IP6_ANY : 0;
     this.#listener = this.server.sockets.stream(family);
-    this.#listener.bind(any, PORT);
+    this.#listener.bind(SocketAddress.any(family, PORT));
     this.#listener.listen(128);
     this.#listener.onEvents = () => this.#accept();
     const deaf = this.server.sockets.datagram(family);
-    deaf.bind(any, 5000);
+    deaf.bind(SocketAddress.any(family, 5000));
     const member = this.server.sockets.datagram(family);
-    member.bind(any, 5353);
+    member.bind(SocketAddress.any(family, 5353));
+    const iface = this.server.sockets.interfaceWithAddress(SocketAddress.ipv4(SERVER));
     for (let group = 1; group <= 20; group++) {
-      if (ipv6) member.joinGroup(this.#number(this.server, `ff05::${group}`), 0);
-      else member.joinGroup(0xef010200 | group, SERVER);
+      if (ipv6) member.joinGroup(addressOf(`ff05::${group}`), 0);
+      else member.joinGroup(SocketAddress.ipv4(0xef010200 | group), iface);
     }
     this.network.simulation.run(5 * SECOND_US);
     this.#upload = this.connect();
@@ -193,12 +193,8 @@ export class FloodWorld {
   /** A further connection of the client. */
   connect(): StreamSocket {
     const socket = this.client.sockets.stream(this.#family);
-    socket.connect(this.#family === 6 ? this.#number(this.client, text(SERVER6)) : SERVER, PORT);
+    socket.connect(this.#family === 6 ? addressOf(text(SERVER6), PORT) : SocketAddress.ipv4(SERVER, PORT));
     return socket;
-  }
-
-  #number(kernel: Kernel, address: string): number {
-    return kernel.inet.addressText.parse(address) as number;
   }
 
   #accept(): void {

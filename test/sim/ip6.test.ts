@@ -5,7 +5,8 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errors.ts';
 import type { PingEvent } from '../../src/kernel/control.ts';
-import type { DatagramInfo, StreamSocket } from '../../src/socket/socket.ts';
+import { DatagramInfo, SocketAddress, type StreamSocket } from '../../src/socket/socket.ts';
+import { addressOf } from '../fixtures/socket-address.ts';
 import { SimNetwork, type SimNetworkOptions } from './network.ts';
 
 const SECOND_US = 1_000_000;
@@ -32,11 +33,9 @@ function settle(one: SimNetwork): void {
   one.simulation.run(one.simulation.nowUs() + SECOND_US);
 }
 
-/** The number of an address, for the very next call. */
-function number(one: SimNetwork, kernel: string, text: string): number {
-  const address = one.kernel(kernel).sockets.addressText.parse(text);
-  if (address === null) throw new Error(text);
-  return address;
+/** An address with the zones of one kernel. */
+function address(one: SimNetwork, kernel: string, text: string, port: number = 0): SocketAddress {
+  return addressOf(text, port, one.kernel(kernel).sockets);
 }
 
 describe('ping over IPv6', () => {
@@ -74,19 +73,18 @@ describe('UDP sockets of IPv6', () => {
   it('exchange datagrams, and take IPv4 as well', () => {
     const one = network();
     const server = one.kernel('b').sockets.datagram(6);
-    expect(server.bind(number(one, 'b', '::'), 7)).toBe(0);
+    expect(server.bind(address(one, 'b', '::', 7))).toBe(0);
     const six = one.kernel('a').sockets.datagram(6);
     const four = one.kernel('a').sockets.datagram();
-    expect(six.send(Uint8Array.of(6), 0, 1, number(one, 'a', '2001:db8::2'), 7)).toBe(1);
-    expect(four.send(Uint8Array.of(4), 0, 1, number(one, 'a', '10.0.0.2'), 7)).toBe(1);
+    expect(six.send(Uint8Array.of(6), 0, 1, address(one, 'a', '2001:db8::2', 7))).toBe(1);
+    expect(four.send(Uint8Array.of(4), 0, 1, address(one, 'a', '10.0.0.2', 7))).toBe(1);
     settle(one);
-    const { addressText } = one.kernel('b').sockets;
     const seen = new Map<number, string>();
     const into = new Uint8Array(10);
-    const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+    const info = new DatagramInfo();
     while (server.receive(into, 0, 10, info) > 0) {
-      seen.set(into[0] as number, addressText.format(info.address, 6));
-      expect(server.send(into, 0, 1, info.address, info.port)).toBe(1);
+      seen.set(into[0] as number, info.from.format(one.kernel('b').sockets));
+      expect(server.send(into, 0, 1, info.from)).toBe(1);
     }
     expect(seen).toEqual(
       new Map([
@@ -102,20 +100,20 @@ describe('UDP sockets of IPv6', () => {
     const one = network();
     const server = one.kernel('b').sockets.datagram(6);
     expect(server.setOption('ipv6Only', true)).toBe(0);
-    expect(server.bind(number(one, 'b', '::'), 7)).toBe(0);
+    expect(server.bind(address(one, 'b', '::', 7))).toBe(0);
     const other = one.kernel('b').sockets.datagram();
-    expect(other.bind(0, 7)).toBe(0);
-    expect(server.send(new Uint8Array(1), 0, 1, number(one, 'b', '10.0.0.1'), 7)).toBe(-Errno.ENETUNREACH);
-    expect(other.send(new Uint8Array(1), 0, 1, number(one, 'b', '2001:db8::1'), 7)).toBe(-Errno.EAFNOSUPPORT);
+    expect(other.bind(SocketAddress.any(4, 7))).toBe(0);
+    expect(server.send(new Uint8Array(1), 0, 1, address(one, 'b', '10.0.0.1', 7))).toBe(-Errno.ENETUNREACH);
+    expect(other.send(new Uint8Array(1), 0, 1, address(one, 'b', '2001:db8::1', 7))).toBe(-Errno.EAFNOSUPPORT);
     const dual = one.kernel('b').sockets.datagram(6);
-    expect(dual.bind(number(one, 'b', '::'), 7)).toBe(-Errno.EADDRINUSE);
+    expect(dual.bind(address(one, 'b', '::', 7))).toBe(-Errno.EADDRINUSE);
   });
 
   it('tell a connected one that nobody listens', () => {
     const one = network();
     const socket = one.kernel('a').sockets.datagram(6);
-    expect(socket.connect(number(one, 'a', '2001:db8::2'), 9)).toBe(0);
-    expect(socket.send(new Uint8Array(1), 0, 1, 0, 0)).toBe(1);
+    expect(socket.connect(address(one, 'a', '2001:db8::2', 9))).toBe(0);
+    expect(socket.send(new Uint8Array(1), 0, 1, null)).toBe(1);
     settle(one);
     expect(socket.error).toBe(-Errno.ECONNREFUSED);
   });
@@ -125,7 +123,7 @@ describe('TCP sockets of IPv6', () => {
   function listen(one: SimNetwork, at: string, only6 = false): StreamSocket {
     const listener = one.kernel('b').sockets.stream(6);
     expect(listener.setOption('ipv6Only', only6)).toBe(0);
-    expect(listener.bind(number(one, 'b', at), 80)).toBe(0);
+    expect(listener.bind(address(one, 'b', at, 80))).toBe(0);
     expect(listener.listen(10)).toBe(0);
     return listener;
   }
@@ -133,7 +131,7 @@ describe('TCP sockets of IPv6', () => {
   /** Connect from a, with a socket of that family; its state when all is quiet, or the errno at once. */
   function connect(one: SimNetwork, to: string, family: 4 | 6 = 6): { socket: StreamSocket; outcome: string | number } {
     const socket = one.kernel('a').sockets.stream(family);
-    const result = socket.connect(number(one, 'a', to), 80);
+    const result = socket.connect(address(one, 'a', to, 80));
     if (result !== -Errno.EINPROGRESS) return { socket, outcome: result };
     settle(one);
     return { socket, outcome: socket.error !== 0 ? socket.error : socket.state };
@@ -142,14 +140,13 @@ describe('TCP sockets of IPv6', () => {
   it('show both ends by text, of both families on one listener', () => {
     const one = network();
     const listener = listen(one, '::');
-    const { addressText } = one.kernel('b').sockets;
     const ends = ['2001:db8::2', '10.0.0.2', `${LINK_B}%eth0`].map((to) => {
       const { socket, outcome } = connect(one, to);
       expect(outcome).toBe('ESTABLISHED');
       const accepted = listener.accept() as StreamSocket;
-      const there = [accepted.local, accepted.peer].map(({ address }) => addressText.format(address, 6));
-      const here = one.kernel('a').sockets.addressText;
-      return [...there, here.format(socket.local.address, 6), here.format(socket.peer.address, 6)];
+      const there = [accepted.local, accepted.peer].map((end) => end.format(one.kernel('b').sockets));
+      const here = [socket.local, socket.peer].map((end) => end.format(one.kernel('a').sockets));
+      return [...there, ...here];
     });
     expect(ends).toEqual([
       ['2001:db8::2', '2001:db8::1', '2001:db8::1', '2001:db8::2'],
@@ -174,8 +171,8 @@ describe('TCP sockets of IPv6', () => {
     expect(connect(one, '10.0.0.2').outcome).toBe(-Errno.ECONNREFUSED);
     const only = one.kernel('a').sockets.stream(6);
     only.setOption('ipv6Only', true);
-    expect(only.connect(number(one, 'a', '10.0.0.2'), 80)).toBe(-Errno.ENETUNREACH);
-    expect(only.bind(number(one, 'a', '10.0.0.1'), 0)).toBe(-Errno.EINVAL);
+    expect(only.connect(address(one, 'a', '10.0.0.2', 80))).toBe(-Errno.ENETUNREACH);
+    expect(only.bind(address(one, 'a', '10.0.0.1'))).toBe(-Errno.EINVAL);
     expect(only.getOption('ipv6Only')).toBe(true);
   });
 
@@ -191,10 +188,10 @@ describe('TCP sockets of IPv6', () => {
     const one = network();
     expect(connect(one, '2001:db8::2', 4).outcome).toBe(-Errno.EAFNOSUPPORT);
     const four = one.kernel('a').sockets.stream();
-    expect(four.bind(number(one, 'a', '::1'), 80)).toBe(-Errno.EAFNOSUPPORT);
+    expect(four.bind(address(one, 'a', '::1', 80))).toBe(-Errno.EAFNOSUPPORT);
     expect(four.setOption('ipv6Only', true)).toBe(-Errno.EINVAL);
     const six = one.kernel('a').sockets.stream(6);
-    expect(six.bind(number(one, 'a', '2001:db8::2'), 80)).toBe(-Errno.EADDRNOTAVAIL);
+    expect(six.bind(address(one, 'a', '2001:db8::2', 80))).toBe(-Errno.EADDRNOTAVAIL);
   });
 
   it('listen on one address only, and refuse the others', () => {
@@ -207,16 +204,13 @@ describe('TCP sockets of IPv6', () => {
   it('reach their own machine by ::1, and by :: as on Linux', () => {
     const one = network();
     const listener = one.kernel('a').sockets.stream(6);
-    listener.bind(number(one, 'a', '::1'), 80);
+    listener.bind(address(one, 'a', '::1', 80));
     listener.listen(10);
     for (const to of ['::1', '::']) {
       const socket = one.kernel('a').sockets.stream(6);
-      expect(socket.connect(number(one, 'a', to), 80)).toBe(-Errno.EINPROGRESS);
+      expect(socket.connect(address(one, 'a', to, 80))).toBe(-Errno.EINPROGRESS);
       settle(one);
-      expect([socket.state, one.kernel('a').sockets.addressText.format(socket.peer.address)]).toEqual([
-        'ESTABLISHED',
-        '::1',
-      ]);
+      expect([socket.state, socket.peer.unmap().format()]).toEqual(['ESTABLISHED', '::1']);
     }
   });
 
@@ -234,48 +228,48 @@ describe('groups of IPv6', () => {
     const one = network();
     const { sockets } = one.kernel('b');
     const member = sockets.datagram(6);
-    member.bind(number(one, 'b', '::'), 9);
-    const iface = sockets.addressText.parseInterface('::%eth0') as number;
+    member.bind(address(one, 'b', '::', 9));
+    const iface = sockets.interfaceIndex('eth0');
     const sender = one.kernel('a').sockets.datagram(6);
-    sender.setOption('multicastInterface', one.kernel('a').sockets.addressText.parseInterface('::%eth0') as number);
+    sender.setOption('multicastInterface', one.kernel('a').sockets.interfaceIndex('eth0'));
     const heard = (): number => {
-      sender.send(Uint8Array.of(1), 0, 1, number(one, 'a', 'ff02::114%eth0'), 9);
-      sender.send(Uint8Array.of(1), 0, 1, number(one, 'a', 'ff0e::114'), 9);
+      sender.send(Uint8Array.of(1), 0, 1, address(one, 'a', 'ff02::114%eth0', 9));
+      sender.send(Uint8Array.of(1), 0, 1, address(one, 'a', 'ff0e::114', 9));
       settle(one);
       let count = 0;
-      const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+      const info = new DatagramInfo();
       while (member.receive(new Uint8Array(1), 0, 1, info) > 0) count++;
       return count;
     };
     expect(heard()).toBe(0);
-    expect(member.joinGroup(number(one, 'b', 'ff02::114'), iface)).toBe(0);
-    expect(member.joinGroup(number(one, 'b', 'ff02::114%eth0'), iface)).toBe(-Errno.EADDRINUSE);
+    expect(member.joinGroup(address(one, 'b', 'ff02::114'), iface)).toBe(0);
+    expect(member.joinGroup(address(one, 'b', 'ff02::114%eth0'), iface)).toBe(-Errno.EADDRINUSE);
     expect(heard()).toBe(1);
-    expect(member.joinGroup(number(one, 'b', 'ff0e::114'), 0)).toBe(0);
+    expect(member.joinGroup(address(one, 'b', 'ff0e::114'), 0)).toBe(0);
     expect(heard()).toBe(2);
-    expect(member.leaveGroup(number(one, 'b', 'ff02::114'), 0)).toBe(0);
-    expect(member.leaveGroup(number(one, 'b', 'ff0e::114'), iface)).toBe(0);
+    expect(member.leaveGroup(address(one, 'b', 'ff02::114'), 0)).toBe(0);
+    expect(member.leaveGroup(address(one, 'b', 'ff0e::114'), iface)).toBe(0);
     expect(heard()).toBe(0);
-    expect(member.joinGroup(number(one, 'b', '2001:db8::5'), iface)).toBe(-Errno.EINVAL);
+    expect(member.joinGroup(address(one, 'b', '2001:db8::5'), iface)).toBe(-Errno.EINVAL);
   });
 
   it('come back to members on the sending machine unless the socket says no', () => {
     const one = network();
     const { sockets } = one.kernel('a');
     const member = sockets.datagram(6);
-    member.bind(number(one, 'a', '::'), 9);
-    const iface = sockets.addressText.parseInterface('::%eth0') as number;
-    member.joinGroup(number(one, 'a', 'ff02::114'), iface);
+    member.bind(address(one, 'a', '::', 9));
+    const iface = sockets.interfaceIndex('eth0');
+    member.joinGroup(address(one, 'a', 'ff02::114'), iface);
     const sender = sockets.datagram(6);
     const send = (): number => {
-      sender.send(Uint8Array.of(1), 0, 1, number(one, 'a', 'ff02::114%eth0'), 9);
+      sender.send(Uint8Array.of(1), 0, 1, address(one, 'a', 'ff02::114%eth0', 9));
       settle(one);
       return member.queuedBytes;
     };
     expect(send()).toBe(1);
-    const info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+    const info = new DatagramInfo();
     member.receive(new Uint8Array(1), 0, 1, info);
-    expect(sockets.addressText.format(info.address)).toBe(`${LINK_A}%eth0`);
+    expect(info.from.format(sockets)).toBe(`${LINK_A}%eth0`);
     sender.setOption('multicastLoop', false);
     expect(send()).toBe(0);
   });
@@ -370,7 +364,7 @@ describe('control of IPv6', () => {
     const b = one.kernel('b');
     b.control('filter.add', { id: 'cut', from: ['2001:db8::1'], action: 'reject' });
     const socket = one.kernel('a').sockets.stream(6);
-    socket.connect(number(one, 'a', '2001:db8::2'), 80);
+    socket.connect(address(one, 'a', '2001:db8::2', 80));
     settle(one);
     expect(socket.error).toBe(-Errno.ECONNREFUSED);
     expect(ping(one, 'a', '2001:db8::2', { count: 1 }).filter(({ type }) => type === 'error')).toMatchObject([

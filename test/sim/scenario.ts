@@ -5,6 +5,7 @@
 import { randomBelow, randomUnit, SeededRng } from '../../src/base/rng.ts';
 import type { Impairment } from '../../src/link/impairment.ts';
 import type { Arena } from '../../src/mem/arena.ts';
+import { addressOf } from '../fixtures/socket-address.ts';
 import { SimNetwork } from './network.ts';
 import { End, serve } from './transfer.ts';
 
@@ -118,7 +119,7 @@ export function runScenario(seed: number, arena: Arena, ipv6: boolean = false): 
     const server = ipv6 && i !== 1 ? SimNetwork.address6(1) : SimNetwork.address(1);
     const client = new End(simulation, rng, socket, 2 * i, up, false);
     simulation.at(randomBelow(rng, SECOND_US), () => {
-      socket.connect(sockets.addressText.parse(server) as number, port);
+      socket.connect(addressOf(server, port, sockets));
     });
     pairs.push({ client, served, up, down });
   }

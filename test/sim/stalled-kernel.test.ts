@@ -7,7 +7,14 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errors.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { Impairment } from '../../src/link/impairment.ts';
-import { EVENT_CONNECTED, EVENT_READABLE, EVENT_WRITABLE, type StreamSocket } from '../../src/socket/socket.ts';
+import {
+  DatagramInfo,
+  EVENT_CONNECTED,
+  EVENT_READABLE,
+  EVENT_WRITABLE,
+  SocketAddress,
+  type StreamSocket,
+} from '../../src/socket/socket.ts';
 import { parseAddress } from '../../src/wire/ipv4.ts';
 import { SimNetwork } from './network.ts';
 
@@ -35,7 +42,7 @@ class Stream {
     const listener = to.sockets.stream();
     // A window a round trip: what a stream carries does not depend on the others.
     listener.setOption('receiveBufferBytes', WINDOW_BYTES);
-    listener.bind(0, port);
+    listener.bind(SocketAddress.any(4, port));
     listener.listen(1);
     listener.onEvents = () => {
       this.sink = listener.accept();
@@ -43,7 +50,7 @@ class Stream {
     };
     this.source = from.sockets.stream();
     this.source.onEvents = (events) => void (events & (EVENT_CONNECTED | EVENT_WRITABLE) && this.write());
-    this.source.connect(target, port);
+    this.source.connect(SocketAddress.ipv4(target, port));
   }
 
   /** No more than what was sent already. */
@@ -131,14 +138,14 @@ describe.each(['wait', 'drop'] as const)('a kernel that takes no turns, rings th
   it.each([{}, { delayUs: 500 }])('drops datagrams to it, counted, or refuses them, and no others: wire %j', (wire) => {
     const { simulation, a, b, c, runFor, counter } = world(full, wire);
     const bytes = new Uint8Array(1000);
-    const info = { address: 0, port: 0, fullBytes: 0 };
+    const info = new DatagramInfo();
     const got = { b: 0, c: 0 };
     for (const [name, kernel] of [
       ['b', b],
       ['c', c],
     ] as const) {
       const sink = kernel.sockets.datagram();
-      sink.bind(0, 9);
+      sink.bind(SocketAddress.any(4, 9));
       sink.onEvents = () => {
         while (sink.receive(bytes, 0, bytes.length, info) >= 0) got[name]++;
       };
@@ -148,7 +155,7 @@ describe.each(['wait', 'drop'] as const)('a kernel that takes no turns, rings th
     const burst = (): void => {
       for (let i = 0; i < 10; i++) {
         for (const name of ['b', 'c'] as const)
-          results[name].push(source.send(bytes, 0, bytes.length, addressOf(name), 9));
+          results[name].push(source.send(bytes, 0, bytes.length, SocketAddress.ipv4(addressOf(name), 9)));
       }
       runFor(1000);
     };

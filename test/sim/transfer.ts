@@ -13,6 +13,7 @@ import {
   EVENT_READABLE,
   EVENT_WRITABLE,
   type Family,
+  SocketAddress,
   type StreamSocket,
 } from '../../src/socket/socket.ts';
 
@@ -142,7 +143,7 @@ export function serve(
   const listener = sockets.stream(family);
   const ends: End[] = [];
   listener.setOption('reuseAddress', true);
-  const bound = listener.bind(family === 6 ? (sockets.addressText.parse('::') as number) : 0, port);
+  const bound = listener.bind(SocketAddress.any(family, port));
   if (bound < 0) throw new Error(`bind: ${bound}`);
   listener.listen(16);
   listener.onEvents = () => {

@@ -59,22 +59,6 @@ describe('text of addresses', () => {
     expect(text.format(IP6_LOOPBACK, 6)).toBe('::1');
   });
 
-  it('finds interfaces by zone, by address, by nothing', () => {
-    one.inet.configure(one.interfaces[0]!, 0x0a000001, 24);
-    const named = (name: string): string | null | undefined => {
-      const number = text.parseInterface(name);
-      return number === null || number === 0 ? (number as null) : one.inet.interfaceNamed(number)?.name;
-    };
-    expect(['::%eth1', 'fe80::ff:fe00:1%eth0', '10.0.0.1', '::%3'].map(named)).toEqual([
-      'eth1',
-      'eth0',
-      'eth0',
-      'eth1',
-    ]);
-    expect(['', '::'].map((name) => text.parseInterface(name))).toEqual([0, 0]);
-    expect(['::%nosuch', 'eth0'].map((name) => text.parseInterface(name))).toEqual([null, null]);
-  });
-
   it('reads what it writes', () => {
     const word = fc.oneof(fc.constantFrom(0, 1, 0xffff), fc.nat(0xffff));
     fc.assert(

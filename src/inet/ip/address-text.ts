@@ -10,7 +10,7 @@
 import type { Interface } from '../../net/interface.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import * as ipv6 from '../../wire/ipv6-address.ts';
-import { type AddressInterner, IP6_ANY, isIp6, isZoned } from './address-interner.ts';
+import { type AddressInterner, isIp6, isZoned } from './address-interner.ts';
 
 export type Family = 4 | 6;
 
@@ -54,21 +54,6 @@ export class AddressText {
     }
     if (family === 4) return ipv4.formatAddress(address);
     return address === 0 ? '::' : ipv6.formatAddress(ipv6.mapped4(address));
-  }
-
-  /**
-   * What names an interface in calls about groups: "::%eth0", "fe80::1%eth0", an address of ours, or "" for none. The
-   * number is an interface index, an address, or 0; null when it is neither.
-   */
-  parseInterface(text: string): number | null {
-    if (text === '') return 0;
-    const percent = text.indexOf('%');
-    if (percent >= 0) {
-      const zone = this.#zoneOf(text.slice(percent + 1));
-      return zone > 0 ? zone : null;
-    }
-    const address = this.parse(text);
-    return address === IP6_ANY ? 0 : address;
   }
 
   #zoneOf(name: string): number {

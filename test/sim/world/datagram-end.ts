@@ -7,11 +7,12 @@
 import { Errno } from '../../../src/base/errors.ts';
 import type { Simulation } from '../../../src/host/sim/simulation.ts';
 import {
-  type DatagramInfo,
+  DatagramInfo,
   type DatagramSocket,
   EVENT_ERROR,
   EVENT_READABLE,
   EVENT_WRITABLE,
+  type SocketAddress,
 } from '../../../src/socket/socket.ts';
 import type { DatagramPlan } from './traffic.ts';
 
@@ -49,7 +50,7 @@ export class DatagramEnd {
   crashed = false;
   #socket: DatagramSocket | null;
   readonly #plan: DatagramPlan;
-  readonly #info: DatagramInfo = { address: 0, port: 0, fullBytes: 0 };
+  readonly #info: DatagramInfo = new DatagramInfo();
   onReceive: ((number: number, lengthBytes: number, info: DatagramInfo) => void) | null = null;
   onRoom: (() => void) | null = null;
 
@@ -73,11 +74,11 @@ export class DatagramEnd {
   }
 
   /** Returns false when there was no room. */
-  send(number: number, lengthBytes: number, address: number, port: number): boolean {
+  send(number: number, lengthBytes: number, to: SocketAddress | null): boolean {
     const socket = this.#socket;
     if (socket === null) return true;
     fill(this.#plan.id, number, lengthBytes);
-    const result = socket.send(bytes, 0, lengthBytes, address, port);
+    const result = socket.send(bytes, 0, lengthBytes, to);
     if (result === -Errno.EAGAIN) return false;
     if (result < 0) this.errors.push(result);
     else if (result !== lengthBytes) this.faults.push(`send returned ${result} for ${lengthBytes} bytes`);
@@ -120,15 +121,14 @@ export function startSending(
   end: DatagramEnd,
   plan: DatagramPlan,
   sizes: readonly number[],
-  address: () => number,
+  address: () => SocketAddress,
 ): void {
   let next = 0;
   let timed = false;
   const step = (): void => {
     timed = false;
     while (next < plan.count && !end.crashed) {
-      const port = plan.connected ? 0 : plan.port;
-      if (!end.send(next, sizes[next] as number, plan.connected ? 0 : address(), port)) return;
+      if (!end.send(next, sizes[next] as number, plan.connected ? null : address())) return;
       next++;
       if (plan.intervalUs > 0) {
         timed = true;

@@ -6,7 +6,7 @@ import { Errno } from '../../../src/base/errors.ts';
 import { type Rng, randomBelow, SeededRng } from '../../../src/base/rng.ts';
 import { Simulation } from '../../../src/host/sim/simulation.ts';
 import type { Kernel } from '../../../src/kernel/kernel.ts';
-import type { Family, StreamSocket } from '../../../src/socket/socket.ts';
+import { type Family, SocketAddress, type StreamSocket } from '../../../src/socket/socket.ts';
 import { DatagramEnd, startSending } from './datagram-end.ts';
 import { FrameLog } from './frame-log.ts';
 import { leftovers } from './leftovers.ts';
@@ -123,9 +123,9 @@ export class World {
     return { plan: this.plan, digest, frames, bytes, endedUs, problems };
   }
 
-  /** How a program on `kernel` names a host; the number is good for the next call only. 0: it has no name yet. */
-  #numberOf(kernel: Kernel, host: number, naming: Naming): number {
-    return kernel.inet.addressText.parse(this.#nameOf(host, naming)) ?? 0;
+  /** Address by which a program on `kernel` names a host; null while it has none. */
+  #addressOf(kernel: Kernel, host: number, naming: Naming, port: number): SocketAddress | null {
+    return SocketAddress.from(this.#nameOf(host, naming), port, kernel.sockets);
   }
 
   #nameOf(host: number, naming: Naming): string {
@@ -191,13 +191,12 @@ export class World {
     const { simulation } = this;
     const listener = kernel.sockets.stream(family);
     if (only6) listener.setOption('ipv6Only', true);
-    const any = family === 6 ? (kernel.inet.addressText.parse('::') as number) : 0;
-    const error = listener.bind(any, port) || listener.listen(1 + randomBelow(this.#rng, 16));
+    const error = listener.bind(SocketAddress.any(family, port)) || listener.listen(1 + randomBelow(this.#rng, 16));
     if (error !== 0) throw new Error(`${machine.node.name}: listen: ${error}`);
     const acceptAll = (): void => {
       if (machine.kernel !== kernel) return;
       for (let socket = listener.accept(); socket !== null; socket = listener.accept()) {
-        this.#accept(machine, kernel, socket);
+        this.#accept(machine, socket);
       }
     };
     const delayUs = this.plan.acceptDelaysUs[machine.index] as number;
@@ -205,9 +204,10 @@ export class World {
     return listener;
   }
 
-  #accept(machine: Machine, kernel: Kernel, socket: StreamSocket): void {
-    const { address, port } = socket.peer;
-    const name = kernel.inet.addressText.format(address).split('%')[0];
+  #accept(machine: Machine, socket: StreamSocket): void {
+    const { peer } = socket;
+    const { port } = peer;
+    const name = peer.unmap().format().split('%')[0];
     const run = this.#byNames.get(`${machine.index}:${socket.local.port} ${name}:${port}`);
     if (run === undefined || run.server !== null) {
       this.problems.push(`${machine.node.name}: accepted a connection that nobody made, from port ${port}`);
@@ -234,8 +234,9 @@ export class World {
     const socket = this.#connect(end, plan.client, plan.server, plan.naming, plan.port, 0);
     const kernel = this.network.machine(plan.client).kernel;
     if (socket === null || kernel === null) return;
-    const { address, port } = socket.local;
-    const name = kernel.inet.addressText.format(address).split('%')[0];
+    const { local } = socket;
+    const { port } = local;
+    const name = local.unmap().format().split('%')[0];
     this.#byNames.set(`${plan.server}:${plan.port} ${name}:${port}`, run);
   }
 
@@ -250,11 +251,10 @@ export class World {
     const socket = kernel.sockets.stream(family);
     StreamEnd.prepare(socket, end.plan);
     end.attach(socket);
-    const any = family === 6 ? (kernel.inet.addressText.parse('::') as number) : 0;
-    const bound = own === 0 ? 0 : socket.bind(any, own);
-    const address = this.#numberOf(kernel, to, naming);
-    const unnamed = address === 0 ? -Errno.ENETUNREACH : bound;
-    const result = unnamed === 0 ? socket.connect(address, port) : unnamed;
+    const bound = own === 0 ? 0 : socket.bind(SocketAddress.any(family, own));
+    const address = this.#addressOf(kernel, to, naming, port);
+    const unnamed = bound === 0 ? -Errno.ENETUNREACH : bound;
+    const result = address !== null && bound === 0 ? socket.connect(address) : unnamed;
     if (result === -Errno.EINPROGRESS) return socket;
     end.refuse(result);
     return null;
@@ -270,9 +270,10 @@ export class World {
     const socket = client.sockets.datagram(plan.naming === 'ipv4' ? 4 : 6);
     const end = new DatagramEnd(socket, plan);
     run.client = end;
-    const address = (): number => this.#numberOf(client, plan.server, plan.naming);
-    const unnamed = address() === 0 ? -Errno.ENETUNREACH : 0;
-    const error = plan.connected && unnamed === 0 ? socket.connect(address(), plan.port) : unnamed;
+    const named = (): SocketAddress | null => this.#addressOf(client, plan.server, plan.naming, plan.port);
+    const address = (): SocketAddress => named() ?? SocketAddress.any(plan.naming === 'ipv4' ? 4 : 6, plan.port);
+    const unnamed = named() === null ? -Errno.ENETUNREACH : 0;
+    const error = plan.connected && unnamed === 0 ? socket.connect(address()) : unnamed;
     if (error !== 0) {
       end.errors.push(error);
       end.sendsDone = true;
@@ -288,12 +289,12 @@ export class World {
   #openServer({ plan }: DatagramRun, kernel: Kernel): DatagramEnd {
     const six = this.plan.families !== 'ipv4';
     const socket = kernel.sockets.datagram(six ? 6 : 4);
-    const error = socket.bind(six ? (kernel.inet.addressText.parse('::') as number) : 0, plan.port);
+    const error = socket.bind(SocketAddress.any(six ? 6 : 4, plan.port));
     if (error !== 0) throw new Error(`bind ${plan.port}: ${error}`);
     const end = new DatagramEnd(socket, plan);
     end.onReceive = (number, lengthBytes, info) => {
       // What finds no room is not sent back.
-      if (plan.echoEvery > 0 && number % plan.echoEvery === 0) end.send(number, lengthBytes, info.address, info.port);
+      if (plan.echoEvery > 0 && number % plan.echoEvery === 0) end.send(number, lengthBytes, info.from);
     };
     return end;
   }

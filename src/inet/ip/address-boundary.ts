@@ -1,0 +1,94 @@
+/**
+ * The border of the interned addresses: words, family and zone on one side, the int32 numbers of inet/ on the other.
+ *
+ * Thread: the one that runs the kernel. Sockets and control requests translate here, at the call; a number never leaves
+ * inet/, because it means its address only until the next sweep of the table (address-interner.ts).
+ * Read first: RFC 3493 3.3 (sockaddr_in6) and 3.7 (mapped addresses), RFC 4007 section 6 (zones).
+ */
+
+import type { Interface } from '../../net/interface.ts';
+import { type AddressInterner, IP6_ANY, isIp6, isZoned } from './address-interner.ts';
+
+/** {@link AddressBoundary.numberOf} of an address that this kernel cannot name. */
+export const NO_ADDRESS: number = 0xf0ffffff | 0;
+
+const MAPPED_WORD = 0xffff;
+const CLASS_E = 0xf;
+
+/** An address as a program names it: int32 words, most significant first; an IPv4 address is `w3`. */
+export interface AddressWords {
+  /** 4 or 6. */
+  family: number;
+  w0: number;
+  w1: number;
+  w2: number;
+  w3: number;
+  /** Interface index of a link-local address or group, else 0. */
+  scopeId: number;
+}
+
+export class AddressBoundary {
+  readonly #table: AddressInterner;
+  readonly #interfaces: readonly Interface[];
+
+  constructor(table: AddressInterner, interfaces: readonly Interface[]) {
+    this.#table = table;
+    this.#interfaces = interfaces;
+  }
+
+  /**
+   * The number of an address; a mapped address has the number of its IPv4 address. {@link NO_ADDRESS} for 240.0.0.0/4 without
+   * the broadcast address, for a zone that is no interface, and while the table of IPv6 addresses is full. Allocates nothing.
+   */
+  numberOf(address: AddressWords): number {
+    const { family, w0, w1, w2, w3 } = address;
+    if (family === 4 || (w0 === 0 && w1 === 0 && w2 === MAPPED_WORD)) {
+      return w3 >>> 28 === CLASS_E && w3 !== -1 ? NO_ADDRESS : w3;
+    }
+    const zone = isZoned(w0) ? address.scopeId : 0;
+    if (zone !== 0 && !this.#isInterface(zone)) return NO_ADDRESS;
+    const number = this.#table.intern(w0, w1, w2, w3, zone);
+    return number === 0 ? NO_ADDRESS : number;
+  }
+
+  /** Whether {@link numberOf} fails for want of room in the table, and not because of the address. */
+  isFull(address: AddressWords): boolean {
+    if (address.family === 4 || (address.w0 === 0 && address.w1 === 0 && address.w2 === MAPPED_WORD)) return false;
+    return !isZoned(address.w0) || address.scopeId === 0 || this.#isInterface(address.scopeId);
+  }
+
+  /**
+   * Write the address of a number. `family` 6 writes IPv4 addresses as a socket of IPv6 shows them: mapped, and "any" as
+   * `::`. Allocates nothing.
+   */
+  wordsOf(number: number, family: number, into: AddressWords): void {
+    if (isIp6(number)) {
+      const table = this.#table;
+      into.family = 6;
+      into.w0 = table.word(number, 0);
+      into.w1 = table.word(number, 1);
+      into.w2 = table.word(number, 2);
+      into.w3 = table.word(number, 3);
+      into.scopeId = table.zone(number);
+      return;
+    }
+    into.family = family;
+    into.w0 = 0;
+    into.w1 = 0;
+    into.w2 = family === 6 && number !== 0 ? MAPPED_WORD : 0;
+    into.w3 = number;
+    into.scopeId = 0;
+  }
+
+  /** The number of "any" in a family. */
+  any(family: number): number {
+    return family === 6 ? IP6_ANY : 0;
+  }
+
+  #isInterface(index: number): boolean {
+    for (let i = 0; i < this.#interfaces.length; i++) {
+      if ((this.#interfaces[i] as Interface).index === index) return true;
+    }
+    return false;
+  }
+}
