@@ -101,6 +101,7 @@ export class Inet {
     return this.#interfaces.find((iface) => iface.name === name) ?? null;
   }
 
+  // cold: configuration, group membership
   interfaceAt(index: number): Interface | null {
     return this.#interfaces.find((iface) => iface.index === index) ?? null;
   }

@@ -41,7 +41,7 @@ function groupFamily(text: unknown): Family {
  * lets the routes decide, or a negative errno.
  */
 function interfaceIndex(text: unknown): number {
-  if (text === undefined || text === null || text === '') return 0;
+  if (text === undefined || text === null) return 0;
   const { sockets } = face();
   const zoneAt = String(text).indexOf('%');
   if (groupFamily(text) === 6 && zoneAt >= 0) {

@@ -87,6 +87,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     return this.#named(this.endpoint.peerAddress, this.endpoint.peerPort);
   }
 
+  // cold: once per question for a name
   #named(number: number, port: number): SocketAddress {
     const name = new SocketAddress();
     this.#inet.addresses.wordsOf(number, this.#family, name);

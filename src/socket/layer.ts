@@ -1,7 +1,7 @@
 /**
  * The socket layer of one kernel: makes the sockets of socket.ts over TCP, UDP and raw IP.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the kernel. Cold: once per socket.
  */
 
 import type { Inet } from '../inet/inet.ts';

@@ -36,20 +36,24 @@ export class SocketAddress {
   port = 0;
 
   /** `address` is an int32. */
+  // cold: once per object
   static ipv4(address: number, port: number = 0): SocketAddress {
     return new SocketAddress().setIpv4(address, port);
   }
 
+  // cold: once per object
   static ipv6(w0: number, w1: number, w2: number, w3: number, port: number = 0, scopeId: number = 0): SocketAddress {
     return new SocketAddress().setIpv6(w0, w1, w2, w3, port, scopeId);
   }
 
   /** `0.0.0.0` or `::`. */
+  // cold: once per object
   static any(family: Family, port: number = 0): SocketAddress {
     return new SocketAddress().clear(family, port);
   }
 
   /** An address from text ({@link parse}), or null. */
+  // cold: text is for edges
   static from(text: string, port: number = 0, zones: ZoneNames = NO_NAMES): SocketAddress | null {
     const address = new SocketAddress();
     address.port = port;
@@ -95,6 +99,7 @@ export class SocketAddress {
     return this;
   }
 
+  // cold: once per object
   clone(): SocketAddress {
     return new SocketAddress().copy(this);
   }
@@ -144,6 +149,7 @@ export class SocketAddress {
    * Read "10.0.0.1", "2001:db8::1", "fe80::1%eth0" or "fe80::1%2"; the port stays. False, and nothing is changed, when the
    * text is no address or its zone no interface. A zone on an address that has none is checked and dropped.
    */
+  // cold: text is for edges
   parse(text: string, zones: ZoneNames = NO_NAMES): boolean {
     if (!text.includes(':')) {
       const address = ipv4.parseAddress(text);
@@ -161,6 +167,7 @@ export class SocketAddress {
   }
 
   /** Text of the address without the port, with the zone when there is one. */
+  // cold: text is for edges
   format(zones: ZoneNames = NO_NAMES): string {
     if (this.family === 4) return ipv4.formatAddress(this.w3);
     const text = ipv6.formatAddress([this.w0, this.w1, this.w2, this.w3]);

@@ -83,7 +83,7 @@ describe('a stream socket over loopback', () => {
     expect(server.accept()).toBeNull();
     expect([server.state, client.state, peer.state]).toEqual(['LISTEN', 'ESTABLISHED', 'ESTABLISHED']);
     expect(peer.peer).toEqual(client.local);
-    expect(peer.local).toEqual({ address: LOCALHOST, port: 80 });
+    expect(peer.local).toEqual(SocketAddress.ipv4(LOCALHOST, 80));
     const peerEvents = watch(peer);
     expect(client.send(bytes(5), 0, 5)).toBe(5);
     bench.settle();

@@ -89,6 +89,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     return c === null ? this.#named(0, 0) : this.#named(c.peerAddress, c.peerPort);
   }
 
+  // cold: once per question for a name
   #named(number: number, port: number): SocketAddress {
     const name = new SocketAddress();
     this.#addresses.wordsOf(number, this.#family, name);
