@@ -91,7 +91,7 @@ describe('UdpSocket', () => {
     socket.connect(SocketAddress.ipv4(ip(PEER), 7));
     expect(socket.local.w3).toBe(ip(OWN));
     expect(socket.local.port).toBeGreaterThanOrEqual(49152);
-    expect([socket.connected, socket.peer]).toEqual([true, SocketAddress.ipv4(ip(PEER), 7 }]);
+    expect([socket.connected, socket.peer]).toEqual([true, SocketAddress.ipv4(ip(PEER), 7)]);
     expect(socket.disconnect()).toBe(0);
     expect([socket.connected, socket.peer]).toEqual([false, SocketAddress.any(4)]);
   });
