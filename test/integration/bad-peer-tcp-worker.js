@@ -9,6 +9,7 @@ import { Kernel } from '../../dist/kernel/kernel.js';
 import { CAP_CHECKSUM_PARTIAL } from '../../dist/link/device.js';
 import { VniDevice } from '../../dist/link/vni.js';
 import { Arena } from '../../dist/mem/arena.js';
+import { SocketAddress } from '../../dist/socket/socket.js';
 import { parseAddress } from '../../dist/wire/ipv4.js';
 
 const { role, memory, network, port, heap, seed, goodBytes, badRuns, areas, rings, badRing, cells, partial } =
@@ -70,14 +71,14 @@ function begin() {
 
 function listen(number) {
   const listener = kernel.sockets.stream();
-  listener.bind(0, number);
+  listener.bind(SocketAddress.any(4, number));
   listener.listen(4);
   return listener;
 }
 
 function connect(to, number) {
   const socket = kernel.sockets.stream();
-  socket.connect(addressOf(to), number);
+  socket.connect(SocketAddress.ipv4(addressOf(to), number));
   return socket;
 }
 

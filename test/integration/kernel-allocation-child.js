@@ -7,7 +7,7 @@ import { Kernel } from '../../dist/kernel/kernel.js';
 import { createNetwork } from '../../dist/link/network.js';
 import { VniDevice } from '../../dist/link/vni.js';
 import { Arena } from '../../dist/mem/arena.js';
-import { EVENT_READABLE, EVENT_WRITABLE } from '../../dist/socket/socket.js';
+import { DatagramInfo, EVENT_READABLE, EVENT_WRITABLE, SocketAddress } from '../../dist/socket/socket.js';
 
 const FRAMES = 100_000;
 const PASSES = 4;
@@ -74,10 +74,10 @@ function until(what, isSo) {
 
 function connect(port) {
   const listener = b.sockets.stream();
-  listener.bind(0, port);
+  listener.bind(SocketAddress.any(4, port));
   listener.listen(1);
   const client = a.sockets.stream();
-  client.connect(a.inet.addressText.parse('10.0.1.2'), port);
+  client.connect(SocketAddress.from('10.0.1.2', port));
   let server = null;
   until('a connection', () => (server ??= listener.accept()) !== null && client.state === 'ESTABLISHED');
   return [client, server];
@@ -136,18 +136,18 @@ function echo(port) {
 
 function datagrams(port) {
   const sockets = [a, b].map((kernel) => kernel.sockets.datagram());
-  const peers = [a.inet.addressText.parse('10.0.1.2'), a.inet.addressText.parse('10.0.0.2')];
+  const peers = [SocketAddress.from('10.0.1.2', port), SocketAddress.from('10.0.0.2', port)];
   const bytes = new Uint8Array(1472);
-  const info = { address: 0, port: 0, fullBytes: 0 };
+  const info = new DatagramInfo();
   for (const socket of sockets) {
-    socket.bind(0, port);
+    socket.bind(SocketAddress.any(4, port));
     socket.onEvents = () => {
       while (socket.receive(bytes, 0, bytes.length, info) >= 0);
     };
   }
   const step = () => {
     for (let i = 0; i < 16; i++) {
-      for (let k = 0; k < 2; k++) sockets[k].send(bytes, 0, bytes.length, peers[k], port);
+      for (let k = 0; k < 2; k++) sockets[k].send(bytes, 0, bytes.length, peers[k]);
     }
     turn();
   };
