@@ -15,7 +15,6 @@ import type { KernelShared } from '../kern/context.ts';
 import { Cpu } from '../kern/cpu.ts';
 import { Softint } from '../kern/softint.ts';
 import { Sysctl } from '../kern/sysctl.ts';
-import { CaptureDevice } from '../link/capture.ts';
 import type { Device, TimedDevice } from '../link/device.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
 import type { Arena } from '../mem/arena.ts';
@@ -91,8 +90,6 @@ export class Kernel implements Agent {
   /** A gauge: what `mk top` shows as open connections. */
   readonly #connectionsOpen: number;
   #portsGeneration = -1;
-  /** By interface: what captures its frames, in the path only while somebody watches. */
-  readonly #captures: Map<string, CaptureDevice> = new Map();
   /** The devices that time must be brought to. */
   readonly #timed: TimedDevice[] = [];
   readonly #loopback: LoopbackDevice;
@@ -137,12 +134,9 @@ export class Kernel implements Agent {
     if (!this.names.has(this.name.toLowerCase())) this.names.set(this.name.toLowerCase(), own);
   }
 
-  /** Give the kernel one more interface, which can be captured. */
+  /** Give the kernel one more interface. */
   attach(device: Device, name: string): Interface {
     const iface = this.inet.addInterface(device, name);
-    const capture = new CaptureDevice(device, this.bulk, this.host);
-    capture.onWatched = (watched) => this.inet.setDevice(iface, watched ? capture : device);
-    this.#captures.set(name, capture);
     if ('tick' in device) this.#timed.push(device as TimedDevice);
     return iface;
   }
@@ -272,16 +266,15 @@ export class Kernel implements Agent {
    */
   capture(options: CaptureOptions, emit: (event: CaptureEvent) => void): PacketCapture {
     const name = options.interface === '' ? this.#firstInterface() : options.interface;
-    const device = this.#captures.get(name);
-    if (device === undefined) throw new MultikernelError('ENODEV', `${this.name} has no interface ${name}`);
-    const mac = device.kind === 'loopback' ? null : formatMac(device.mac.hi, device.mac.lo);
+    const iface = this.inet.interface(name);
+    if (iface === null) throw new MultikernelError('ENODEV', `${this.name} has no interface ${name}`);
+    const mac = iface.loopback ? null : formatMac(iface.macHi, iface.macLo);
     emit({ type: 'interface', name, mac, snapBytes: options.snapBytes });
-    return new PacketCapture(device, options.snapBytes, this.host, this.callouts, emit);
+    return new PacketCapture(iface, this.bulk, options.snapBytes, this.host, this.callouts, emit);
   }
 
   #firstInterface(): string {
-    for (const [name, device] of this.#captures) if (device.kind !== 'loopback') return name;
-    return 'lo0';
+    return this.inet.list().find((iface) => !iface.loopback)?.name ?? 'lo0';
   }
 
   /** Switch the machine off: devices leave their networks, nothing is said to anybody. */
