@@ -17,7 +17,7 @@ import { Softint } from '../kern/softint.ts';
 import { Sysctl } from '../kern/sysctl.ts';
 import type { Device, TimedDevice } from '../link/device.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
-import type { Arena } from '../mem/arena.ts';
+import { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { Counters } from '../mem/counters.ts';
 import { Heap } from '../mem/heap.ts';
@@ -38,6 +38,7 @@ import type {
   PingOptions,
 } from './control.ts';
 import { controlTable } from './control-table.ts';
+import { ARENA_BYTES_DEFAULT, checkConfig, configure, type KernelConfig } from './create.ts';
 import { PacketCapture } from './packet-capture.ts';
 import { PING4, PING6, Ping } from './ping.ts';
 
@@ -52,7 +53,7 @@ const ROUNDS_PER_TURN = 8;
 /** A FIN is on its way or waits behind data. */
 const UNSENT_STATES: ReadonlySet<string> = new Set(['FIN_WAIT_1', 'CLOSING', 'LAST_ACK']);
 
-export interface KernelOptions {
+interface KernelOptions {
   name: string;
   arena: Arena;
   host: Host;
@@ -65,6 +66,25 @@ export interface KernelOptions {
 }
 
 export class Kernel implements Agent {
+  /**
+   * A kernel of its own in this thread. Nothing runs by itself: its host calls `doWork`. Throws MultikernelError (EINVAL,
+   * ENOMEM and others) whose message begins with the key that is wrong.
+   */
+  static create(config: KernelConfig): Kernel {
+    checkConfig(config);
+    const { heapBytes, heap } = config;
+    const arena = config.arena ?? Arena.create(Math.max(ARENA_BYTES_DEFAULT, 2 * (heapBytes ?? 0)));
+    const own = heapBytes === undefined ? heap : { at: arena.allocate(heapBytes, 4096), bytes: heapBytes };
+    const kernel = new Kernel({ ...config, arena, ...(own === undefined ? {} : { heap: own }) });
+    try {
+      configure(kernel, config);
+    } catch (error) {
+      kernel.close();
+      throw error;
+    }
+    return kernel;
+  }
+
   readonly name: string;
   readonly arena: Arena;
   readonly bulk: Bulk;
@@ -96,7 +116,8 @@ export class Kernel implements Agent {
   #pingIdentifier: number;
   #closed = false;
 
-  constructor(options: KernelOptions) {
+  /** {@link Kernel.create} makes kernels. */
+  private constructor(options: KernelOptions) {
     const { arena, host, name } = options;
     this.name = name;
     this.arena = arena;
