@@ -51,7 +51,7 @@ function node(arena: Arena, name: string, links: [NetworkDescriptor, number, str
     ipv6: six,
   });
   links.forEach(([network, port, address], i) => {
-    const mac = { hi: 0x0200, lo: (network.at << 8) | port };
+    const mac = { hi: 0x0200, lo: (network.offset << 8) | port };
     const device = new VniDevice(arena, bulk, network, port, { name: `${name}${i}`, mac, capabilities });
     inet.configure(inet.addInterface(device), number(inet, address), six ? 64 : 24);
   });

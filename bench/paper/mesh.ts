@@ -68,7 +68,7 @@ async function runMesh(run: MeshRun, signal: AbortSignal): Promise<Measured> {
   const network = createNetwork(arena, options);
   const controlAt = arena.allocate(CONTROL_BYTES, 4096);
   // Every page is touched once: the first use of a page costs far more than a frame, and it is not what is measured.
-  for (let at = network.at; at < network.at + network.byteLength; at += PAGE_BYTES)
+  for (let at = network.offset; at < network.offset + network.byteLength; at += PAGE_BYTES)
     arena.bytes[at] = arena.bytes[at] as number;
   const boots = ([0, 1] as const).map((side): MeshBoot => ({ memory: arena.memory, network, controlAt, side, run }));
   const entry = entryUrl('mesh-worker', import.meta.url);

@@ -9,10 +9,8 @@ import { checksumOf, sumView } from '../base/checksum.ts';
 import { NS_PER_US } from '../base/units.ts';
 import type { Host } from '../host/contract.ts';
 import { Callout, type CalloutTable } from '../kern/callout.ts';
-import type { Bulk } from '../mem/bulk.ts';
-import { Capture, type CapturedFrame } from '../net/capture.ts';
-import type { Interface } from '../net/interface.ts';
-import { META_CHECKSUM_PARTIAL } from '../net/link-layer.ts';
+import type { Capture, CaptureDevice, CapturedFrame } from '../link/capture.ts';
+import { META_CHECKSUM_PARTIAL } from '../link/device.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
@@ -71,8 +69,7 @@ export class PacketCapture {
 
   /** Begins at once; `emit` is called with what passed since the last call. */
   constructor(
-    iface: Interface,
-    bulk: Bulk,
+    device: CaptureDevice,
     snapBytes: number,
     host: Host,
     callouts: CalloutTable,
@@ -82,8 +79,7 @@ export class PacketCapture {
     this.#callouts = callouts;
     this.#emit = emit;
     this.#flush = new Callout(() => this.#handOn());
-    const context = { bulk, nowUs: () => host.nowUs() };
-    this.#capture = new Capture(iface, context, {
+    this.#capture = device.capture({
       ...(snapBytes > 0 ? { snapBytes } : {}),
       onFrames: () => callouts.schedule(this.#flush, host.nowUs() + BATCH_US),
     });

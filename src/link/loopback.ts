@@ -1,7 +1,7 @@
 /**
- * lo: packets come back to the kernel that sent them, through a ring to oneself. Link type IP: no header, no addresses.
+ * lo: frames come back to the kernel that sent them, through a ring to oneself.
  *
- * Thread: the kernel's. MTU 16384 as on BSD; super-frames and partial checksums work by nature.
+ * Thread: the kernel's. No address is filtered. MTU 16384 as on BSD; super-frames and partial checksums work by nature.
  */
 
 import { Errno, MultikernelError } from '../base/errors.ts';
@@ -15,13 +15,13 @@ import {
   ringBytes,
   ringCapacity,
 } from '../mem/spsc-ring.ts';
+import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device, type FrameBatch, type MacAddress } from './device.ts';
+import { FRAME_PAD_BYTES } from './network.ts';
 
 export const LOOPBACK_MTU_BYTES = 16384;
 const DEFAULT_RING_BYTES: number = 1024 * 1024;
-const SUPER_FRAME_BYTES = 65535;
-/** A ring keeps two bytes free in front of an Ethernet header; two more make the IP header 4-aligned. */
-const PAD_BYTES = 2;
+const SUPER_FRAME_BYTES: number = 65535 + ETHERNET_HEADER_BYTES;
 
 export interface LoopbackOptions {
   /** Default `lo0`. */
@@ -43,7 +43,6 @@ export interface LoopbackOptions {
 export class LoopbackDevice implements Device {
   readonly name: string;
   readonly kind = 'loopback';
-  readonly linkType = 'ip';
   readonly mac: MacAddress = { hi: 0, lo: 0 };
   readonly counters: Counters;
   readonly capabilities: number;
@@ -61,6 +60,7 @@ export class LoopbackDevice implements Device {
   readonly #txFull: number;
   #sentFrames = 0;
   #sentBytes = 0;
+  /** A sender wants room; nobody else empties the ring, so there is nobody to wake. */
 
   constructor(arena: Arena, options: LoopbackOptions = {}) {
     this.name = options.name ?? 'lo0';
@@ -70,9 +70,9 @@ export class LoopbackDevice implements Device {
     const at = options.ringAt ?? arena.allocate(ringBytes(capacity), 128);
     // A kernel that died may have left its ring here.
     arena.bytes.fill(0, at, at + RING_CONTROL_BYTES);
-    formatRing(arena, at, capacity);
-    this.#producer = new RingProducer(arena, at, capacity);
-    this.#consumer = new RingConsumer(arena, at, capacity);
+    formatRing(arena, at, capacity, FRAME_PAD_BYTES);
+    this.#producer = new RingProducer(arena, at, capacity, FRAME_PAD_BYTES);
+    this.#consumer = new RingConsumer(arena, at, capacity, FRAME_PAD_BYTES);
     this.mtuBytes = options.mtuBytes ?? LOOPBACK_MTU_BYTES;
     this.maxFrameBytes = 0;
     this.setMtu(this.mtuBytes);
@@ -88,14 +88,14 @@ export class LoopbackDevice implements Device {
   reserve(_dstHi: number, _dstLo: number, lengthBytes: number): number {
     if (!this.linkUp) return -Errno.ENETDOWN;
     if (lengthBytes > this.maxFrameBytes) return -Errno.EMSGSIZE;
-    const at = this.#producer.reserve(lengthBytes + PAD_BYTES);
-    if (at >= 0) return at + PAD_BYTES;
+    const at = this.#producer.reserve(lengthBytes);
+    if (at >= 0) return at;
     this.counters.add(this.#txFull, 1);
     return -Errno.ENOBUFS;
   }
 
   commit(lengthBytes: number, meta: number): void {
-    this.#producer.commit(lengthBytes + PAD_BYTES, meta);
+    this.#producer.commit(lengthBytes, meta);
     this.#sentFrames++;
     this.#sentBytes += lengthBytes;
   }
@@ -112,18 +112,14 @@ export class LoopbackDevice implements Device {
 
   /** The kernel itself empties the ring in its next turn, so it is awake then anyway. */
   awaitRoom(_dstHi: number, _dstLo: number): boolean {
-    return this.#producer.awaitRoom(this.mtuBytes + PAD_BYTES);
+    return this.#producer.awaitRoom(this.mtuBytes + ETHERNET_HEADER_BYTES);
   }
 
   receive(batch: FrameBatch): number {
     const count = this.#consumer.receive(batch.at, batch.length, batch.meta, 0, batch.capacity);
     if (count === 0) return 0;
     let bytes = 0;
-    for (let i = 0; i < count; i++) {
-      (batch.at[i] as number) += PAD_BYTES;
-      (batch.length[i] as number) -= PAD_BYTES;
-      bytes += batch.length[i] as number;
-    }
+    for (let i = 0; i < count; i++) bytes += batch.length[i] as number;
     this.counters.add(this.#rxFrames, count);
     this.counters.add(this.#rxBytes, bytes);
     return count;
@@ -143,13 +139,13 @@ export class LoopbackDevice implements Device {
 
   /** Throws EINVAL below 68 (RFC 791) or above what the ring holds. */
   setMtu(mtuBytes: number): void {
-    const longest = this.#producer.maxLengthBytes - PAD_BYTES;
-    if (!(mtuBytes >= 68 && mtuBytes <= longest)) {
-      throw new MultikernelError('EINVAL', `${this.name}: mtu ${mtuBytes}: 68 to ${longest}`);
+    const longest = this.#producer.maxLengthBytes;
+    if (!(mtuBytes >= 68 && mtuBytes + ETHERNET_HEADER_BYTES <= longest)) {
+      throw new MultikernelError('EINVAL', `${this.name}: mtu ${mtuBytes}: 68 to ${longest - ETHERNET_HEADER_BYTES}`);
     }
     this.mtuBytes = mtuBytes;
     const isSuper = (this.capabilities & CAP_SUPER_FRAMES) !== 0;
-    this.maxFrameBytes = isSuper ? Math.min(SUPER_FRAME_BYTES, longest) : mtuBytes;
+    this.maxFrameBytes = isSuper ? Math.min(SUPER_FRAME_BYTES, longest) : mtuBytes + ETHERNET_HEADER_BYTES;
   }
 
   close(): void {

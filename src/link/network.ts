@@ -10,14 +10,16 @@
 
 import { assert } from '../base/assert.ts';
 import type { Arena } from '../mem/arena.ts';
-import { addCell, loadCell, storeCell } from '../mem/cells.ts';
+import { addCell, loadCell } from '../mem/cells.ts';
+import { END_DEAD, END_LIFE, END_OWNER, END_UP, freeEnd, markEndDead, stateOf } from '../mem/channel-end.ts';
 import { checkSeal, LINE_BYTES, magicOf, seal } from '../mem/layout.ts';
+import type { OwnerHolder } from '../mem/owner.ts';
 import { formatSlotPool, SlotPool, type SlotPoolShape, slotBytes, slotPoolBytes } from '../mem/slot-pool.ts';
 import { formatRing, RECORD_HEADER_BYTES, ringBytes, ringCapacity } from '../mem/spsc-ring.ts';
 import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 
 const MAGIC = magicOf('MKNW');
-const VERSION = 1;
+const VERSION = 2;
 
 export const MAX_PORTS = 256;
 /** Ring given to each direction when nothing else is said: 2-4 times the level 2 cache, so that lines stream through level 3. */
@@ -27,28 +29,23 @@ const MIN_RING_BYTES = 16384;
 const DEFAULT_FRAME_BYTES: number = 1500 + ETHERNET_HEADER_BYTES;
 /** The longest frame of all: a 64 KiB super-frame and its Ethernet header. */
 const MAX_FRAME_BYTES: number = 65535 + ETHERNET_HEADER_BYTES;
+/** Padding before each frame in a ring: the network header behind 14 bytes of Ethernet lies on a multiple of 8. */
+export const FRAME_PAD_BYTES = 2;
 /** Up to so many ports, a receiver looks at every ring; beyond, senders set bits in its pending map. */
 export const DIRECT_POLL_PORTS = 8;
-
-export const PORT_FREE = 0;
-export const PORT_UP = 1;
-export const PORT_DEAD = 2;
 
 const HEADER_BYTES: number = 2 * LINE_BYTES;
 const GENERATION_OFFSET: number = LINE_BYTES;
 export const PORT_BYTES: number = 2 * LINE_BYTES;
-/** Words of a port entry. */
-export const PORT_STATE = 0;
-export const PORT_EPOCH = 1;
-export const PORT_MAC_HI = 2;
-export const PORT_MAC_LO = 3;
-export const PORT_MTU = 4;
-export const PORT_CAPABILITIES = 5;
-export const PORT_FILTER = 6;
-export const PORT_DOORBELL = 7;
+/** Words of a port entry; it begins with the end record of all channels of that port (mem/channel-end.ts). */
+export const PORT_MAC_HI = 4;
+export const PORT_MAC_LO = 5;
+export const PORT_MTU = 6;
+export const PORT_CAPABILITIES = 7;
+export const PORT_FILTER = 8;
 /** 64-bit multicast hash filter. */
-export const PORT_HASH_LO = 8;
-export const PORT_HASH_HI = 9;
+export const PORT_HASH_LO = 9;
+export const PORT_HASH_HI = 10;
 /** Pending map: bit of each sending port, on a line of its own. */
 export const PORT_PENDING: number = LINE_BYTES / 4;
 
@@ -70,11 +67,11 @@ export interface NetworkOptions {
   frameBytes?: number;
 }
 
-/** Plain and JSON-able; `at` is an offset in the arena. */
+/** Plain and JSON-able; `offset` counts from the base of the arena. */
 export interface NetworkDescriptor {
   readonly kind: 'vni';
   readonly buffers: 'channels' | 'shared';
-  readonly at: number;
+  readonly offset: number;
   readonly ports: number;
   /** Usable bytes of each ring; 0 with a shared buffer. */
   readonly ringBytes: number;
@@ -92,14 +89,14 @@ export function defaultRingBytes(ports: number, budgetBytes: number = DEFAULT_BU
 
 /** A quarter of the ring at most, so that a super-frame never waits for the ring to run empty. */
 function maxFrameOf(capacity: number): number {
-  return Math.min(MAX_FRAME_BYTES, (capacity >> 2) - RECORD_HEADER_BYTES);
+  return Math.min(MAX_FRAME_BYTES, (capacity >> 2) - RECORD_HEADER_BYTES - FRAME_PAD_BYTES);
 }
 
 function stagingBytes(maxFrameBytes: number): number {
-  return Math.ceil((maxFrameBytes + RECORD_HEADER_BYTES) / LINE_BYTES) * LINE_BYTES;
+  return Math.ceil((maxFrameBytes + RECORD_HEADER_BYTES + FRAME_PAD_BYTES) / LINE_BYTES) * LINE_BYTES;
 }
 
-type Shape = Omit<NetworkDescriptor, 'at' | 'byteLength'>;
+type Shape = Omit<NetworkDescriptor, 'offset' | 'byteLength'>;
 
 function shapeOf(options: NetworkOptions): Shape {
   const { ports } = options;
@@ -136,18 +133,19 @@ export function createNetwork(arena: Arena, options: NetworkOptions): NetworkDes
   const shape = shapeOf(options);
   const byteLength = controlBytes(shape) + buffersBytes(shape);
   const at = arena.allocate(byteLength, 4096);
-  const network: NetworkDescriptor = { ...shape, at, byteLength };
+  const network: NetworkDescriptor = { ...shape, offset: arena.offset(at), byteLength };
   const word = at >> 2;
   arena.words[word + 2] = network.ports;
   arena.words[word + 3] = network.ringBytes;
   arena.words[word + 4] = network.maxFrameBytes;
   arena.words[word + 5] = network.slots;
   if (network.buffers === 'shared') {
-    formatSlotPool(arena, poolAt(network), poolShape(network));
+    formatSlotPool(arena, arena.place(poolOffset(network)), poolShape(network));
   } else if (network.ports <= DIRECT_POLL_PORTS) {
     for (let from = 0; from < network.ports; from++) {
       for (let to = 0; to < network.ports; to++) {
-        if (from !== to) formatRing(arena, ringAt(network, from, to), network.ringBytes);
+        if (from === to) continue;
+        formatRing(arena, arena.place(ringOffset(network, from, to)), network.ringBytes, FRAME_PAD_BYTES);
       }
     }
   }
@@ -157,9 +155,10 @@ export function createNetwork(arena: Arena, options: NetworkOptions): NetworkDes
 
 /** '' when the descriptor fits what lies in the arena, otherwise why not. */
 export function checkNetwork(arena: Arena, network: NetworkDescriptor): string {
-  const word = network.at >> 2;
-  if (network.at < 0 || network.at + network.byteLength > arena.byteLength) return 'network outside the arena';
-  const why = checkSeal(arena.words, network.at, MAGIC, VERSION);
+  if (!arena.holds(network.offset, network.byteLength)) return 'network outside the arena';
+  const at = arena.place(network.offset);
+  const word = at >> 2;
+  const why = checkSeal(arena.words, at, MAGIC, VERSION);
   if (why !== '') return `network: ${why}`;
   if (
     arena.words[word + 2] !== network.ports ||
@@ -170,28 +169,28 @@ export function checkNetwork(arena: Arena, network: NetworkDescriptor): string {
   return '';
 }
 
-export function generationAt(network: NetworkDescriptor): number {
-  return network.at + GENERATION_OFFSET;
+export function generationOffset(network: NetworkDescriptor): number {
+  return network.offset + GENERATION_OFFSET;
 }
 
-export function portAt(network: NetworkDescriptor, port: number): number {
-  return network.at + HEADER_BYTES + port * PORT_BYTES;
+export function portOffset(network: NetworkDescriptor, port: number): number {
+  return network.offset + HEADER_BYTES + port * PORT_BYTES;
 }
 
 /** Where a port writes frames that go to nobody or to several. */
-export function stagingAt(network: NetworkDescriptor, port: number): number {
-  return portAt(network, network.ports) + port * stagingBytes(network.maxFrameBytes);
+export function stagingOffset(network: NetworkDescriptor, port: number): number {
+  return portOffset(network, network.ports) + port * stagingBytes(network.maxFrameBytes);
 }
 
 /** The ring of the directed channel between two different ports. */
-export function ringAt(network: NetworkDescriptor, from: number, to: number): number {
+export function ringOffset(network: NetworkDescriptor, from: number, to: number): number {
   const channel = from * (network.ports - 1) + (to > from ? to - 1 : to);
-  return stagingAt(network, network.ports) + channel * ringBytes(network.ringBytes);
+  return stagingOffset(network, network.ports) + channel * ringBytes(network.ringBytes);
 }
 
 /** Where the shared buffer lies. */
-export function poolAt(network: NetworkDescriptor): number {
-  return stagingAt(network, network.ports);
+export function poolOffset(network: NetworkDescriptor): number {
+  return stagingOffset(network, network.ports);
 }
 
 export function poolShape(network: Shape): SlotPoolShape {
@@ -200,14 +199,38 @@ export function poolShape(network: Shape): SlotPoolShape {
 
 /** Tell every device that a port entry changed. */
 export function touchGeneration(arena: Arena, network: NetworkDescriptor): void {
-  addCell(arena.words, generationAt(network) >> 2, 1);
+  addCell(arena.words, arena.place(generationOffset(network)) >> 2, 1);
 }
 
-/** The kernel behind a port is gone: its peers stop writing to it and frames to it vanish. Supervisor. */
-export function markPortDead(arena: Arena, network: NetworkDescriptor, port: number): void {
-  storeCell(arena.words, (portAt(network, port) >> 2) + PORT_STATE, PORT_DEAD);
+function portWord(arena: Arena, network: NetworkDescriptor, port: number): number {
+  return arena.place(portOffset(network, port)) >> 2;
+}
+
+/** Take the port from `owner`, who is dead: peers stop writing to it, frames to it vanish, its slots are free again. */
+function buryPort(arena: Arena, network: NetworkDescriptor, port: number, owner: number): void {
+  const word = portWord(arena, network, port);
+  if (!markEndDead(arena.words, word, owner)) return;
   touchGeneration(arena, network);
-  if (network.buffers === 'shared') new SlotPool(arena, poolAt(network), poolShape(network), port).reclaim(port);
+  if (network.buffers === 'shared') {
+    const stillHeld = (): boolean => loadCell(arena.words, word + END_OWNER) === owner;
+    new SlotPool(arena, arena.place(poolOffset(network)), poolShape(network), port).reclaim(port, owner, stillHeld);
+  }
+  freeEnd(arena.words, word, owner);
+}
+
+/** The kernel behind a port is gone, says the caller: its peers stop writing to it and frames to it vanish. */
+export function markPortDead(arena: Arena, network: NetworkDescriptor, port: number): void {
+  const owner = loadCell(arena.words, portWord(arena, network, port) + END_OWNER);
+  if (owner !== 0) buryPort(arena, network, port, owner);
+}
+
+/** Takes the ports of dead owners from them; for `OwnerTable.add` in a process that outlives them. */
+export function networkHolder(arena: Arena, network: NetworkDescriptor): OwnerHolder {
+  return {
+    bury(owner: number): void {
+      for (let port = 0; port < network.ports; port++) buryPort(arena, network, port, owner);
+    },
+  };
 }
 
 export interface PortInfo {
@@ -222,11 +245,11 @@ export interface PortInfo {
 /** What the ports say of themselves, for tools. */
 export function listPorts(arena: Arena, network: NetworkDescriptor): PortInfo[] {
   return Array.from({ length: network.ports }, (_, port) => {
-    const word = portAt(network, port) >> 2;
-    const state = loadCell(arena.words, word + PORT_STATE);
+    const word = portWord(arena, network, port);
+    const state = stateOf(loadCell(arena.words, word + END_LIFE));
     return {
       port,
-      state: state === PORT_UP ? 'up' : state === PORT_DEAD ? 'dead' : 'free',
+      state: state === END_UP ? 'up' : state === END_DEAD ? 'dead' : 'free',
       macHi: (arena.words[word + PORT_MAC_HI] as number) & 0xffff,
       macLo: arena.words[word + PORT_MAC_LO] as number,
       mtuBytes: arena.words[word + PORT_MTU] as number,

@@ -7,51 +7,59 @@
 
 import type { Arena } from '../mem/arena.ts';
 import { loadCell } from '../mem/cells.ts';
-import { formatRing, RingConsumer, RingProducer } from '../mem/spsc-ring.ts';
+import { ChannelEnd } from '../mem/channel-end.ts';
 import { GROUP_BIT } from '../wire/ethernet.ts';
 import { DEVICE_ALL_MULTICAST, DEVICE_PROMISCUOUS } from './device.ts';
 import { groupHash, isBroadcast } from './filter.ts';
 import {
-  generationAt,
+  FRAME_PAD_BYTES,
+  generationOffset,
   type NetworkDescriptor,
   PORT_CAPABILITIES,
-  PORT_DOORBELL,
-  PORT_EPOCH,
   PORT_FILTER,
   PORT_HASH_HI,
   PORT_HASH_LO,
   PORT_MAC_HI,
   PORT_MAC_LO,
-  PORT_STATE,
-  PORT_UP,
-  portAt,
-  ringAt,
+  portOffset,
+  ringOffset,
 } from './network.ts';
 
-/** One other port, as this device sees it. */
-export class Peer {
+/** One other port, as this device sees it: the peer end of the channel between the two. */
+export class Peer extends ChannelEnd {
   readonly port: number;
-  up = false;
-  epoch = 0;
   macHi = 0;
   macLo = 0;
   capabilities = 0;
   filter = 0;
   hashLo = 0;
   hashHi = 0;
-  /** 0: none that could be rung. */
-  doorbellAt = 0;
-  producer: RingProducer | null = null;
-  consumer: RingConsumer | null = null;
   /** Committed frames wait for `flush`. */
   dirty = false;
-  /** '' or why this peer's channel was marked down. */
-  broken = '';
-  /** It was down, and another kernel is behind it now. */
-  renewed = false;
 
-  constructor(port: number) {
+  constructor(arena: Arena, network: NetworkDescriptor, own: number, port: number) {
+    super(arena, {
+      outAt: arena.place(ringOffset(network, own, port)),
+      inAt: arena.place(ringOffset(network, port, own)),
+      capacityBytes: network.ringBytes,
+      padBytes: FRAME_PAD_BYTES,
+      peerAt: arena.place(portOffset(network, port)),
+    });
     this.port = port;
+  }
+
+  /** Read the port entry again, field by field. Returns whether another kernel is there than before. */
+  override look(): boolean {
+    const isNew = super.look();
+    if (!this.up) return isNew;
+    const { words, peerWord: word } = this;
+    this.macHi = (words[word + PORT_MAC_HI] as number) & 0xffff;
+    this.macLo = words[word + PORT_MAC_LO] as number;
+    this.capabilities = words[word + PORT_CAPABILITIES] as number;
+    this.filter = words[word + PORT_FILTER] as number;
+    this.hashLo = words[word + PORT_HASH_LO] as number;
+    this.hashHi = words[word + PORT_HASH_HI] as number;
+    return isNew;
   }
 
   /** Whether the peer wants a frame to that group address. */
@@ -73,8 +81,7 @@ export class PortMap {
   generation = 0;
 
   readonly #arena: Arena;
-  readonly #network: NetworkDescriptor;
-  readonly #port: number;
+  readonly #generationIndex: number;
   readonly #mask: number;
   /** Open-addressed: hi, lo, port + 1 (0 = empty). */
   readonly #table: Int32Array;
@@ -84,9 +91,10 @@ export class PortMap {
 
   constructor(arena: Arena, network: NetworkDescriptor, port: number) {
     this.#arena = arena;
-    this.#network = network;
-    this.#port = port;
-    this.peers = Array.from({ length: network.ports }, (_, i) => (i === port ? null : new Peer(i)));
+    this.#generationIndex = arena.place(generationOffset(network)) >> 2;
+    this.peers = Array.from({ length: network.ports }, (_, i) =>
+      i === port ? null : new Peer(arena, network, port, i),
+    );
     this.targets = new Array<Peer | null>(network.ports).fill(null);
     let size = 8;
     while (size < 2 * network.ports) size *= 2;
@@ -96,39 +104,17 @@ export class PortMap {
 
   /** Read all port entries again. */
   rescan(): void {
-    const words = this.#arena.words;
-    this.generation = loadCell(words, generationAt(this.#network) >> 2);
+    this.generation = loadCell(this.#arena.words, this.#generationIndex);
     this.#table.fill(0);
     this.#lastHi = -1;
     this.commonCapabilities = -1;
     for (const peer of this.peers) {
       if (peer === null) continue;
-      const word = portAt(this.#network, peer.port) >> 2;
-      peer.up = loadCell(words, word + PORT_STATE) === PORT_UP;
+      peer.look();
       if (!peer.up) continue;
-      peer.macHi = (words[word + PORT_MAC_HI] as number) & 0xffff;
-      peer.macLo = words[word + PORT_MAC_LO] as number;
-      peer.capabilities = words[word + PORT_CAPABILITIES] as number;
-      peer.filter = words[word + PORT_FILTER] as number;
-      peer.hashLo = words[word + PORT_HASH_LO] as number;
-      peer.hashHi = words[word + PORT_HASH_HI] as number;
-      const doorbellAt = words[word + PORT_DOORBELL] as number;
-      peer.doorbellAt = this.#arena.isDoorbell(doorbellAt) ? doorbellAt : 0;
-      const epoch = words[word + PORT_EPOCH] as number;
-      if (epoch !== peer.epoch) this.#renew(peer, epoch);
       this.commonCapabilities &= peer.capabilities;
       if (peer.broken === '') this.#insert(peer);
     }
-  }
-
-  /** Another kernel took that port: what was wrong with the last one is forgotten. */
-  #renew(peer: Peer, epoch: number): void {
-    peer.epoch = epoch;
-    if (peer.broken === '') return;
-    peer.broken = '';
-    peer.producer = null;
-    peer.consumer = null;
-    peer.renewed = true;
   }
 
   #insert(peer: Peer): void {
@@ -170,30 +156,5 @@ export class PortMap {
       if (peer?.up && peer.broken === '' && (peer.filter & DEVICE_PROMISCUOUS) !== 0)
         this.targets[this.targetCount++] = peer;
     }
-  }
-
-  /** The ring to a peer, formatted on first use so that unused channels take no memory. */
-  producerTo(peer: Peer): RingProducer {
-    if (peer.producer !== null) return peer.producer;
-    const at = ringAt(this.#network, this.#port, peer.port);
-    const used = this.#arena.words[at >> 2] !== 0;
-    if (!used) formatRing(this.#arena, at, this.#network.ringBytes);
-    peer.producer = new RingProducer(this.#arena, at, this.#network.ringBytes);
-    if (used) peer.producer.takeOver();
-    return peer.producer;
-  }
-
-  /**
-   * The ring from a peer, or null while nothing ever came that way. `takeOver`: this kernel is a new one at its port, so
-   * what was sent to the last one is dropped.
-   */
-  consumerFrom(peer: Peer, takeOver: boolean): RingConsumer | null {
-    if (peer.consumer !== null) return peer.consumer;
-    const at = ringAt(this.#network, peer.port, this.#port);
-    if (this.#arena.words[at >> 2] === 0) return null;
-    peer.consumer = new RingConsumer(this.#arena, at, this.#network.ringBytes);
-    if (takeOver || peer.renewed) peer.consumer.takeOver();
-    peer.renewed = false;
-    return peer.consumer;
   }
 }

@@ -11,10 +11,9 @@
 import { Errno } from '../base/errors.ts';
 import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
-import { ringDoorbell } from '../mem/doorbell.ts';
 import { SlotPool } from '../mem/slot-pool.ts';
 import type { FrameBatch } from './device.ts';
-import { type NetworkDescriptor, poolAt, poolShape } from './network.ts';
+import { type NetworkDescriptor, poolOffset, poolShape } from './network.ts';
 import type { Peer } from './port-map.ts';
 import { type VniOptions, VniPort } from './vni-port.ts';
 
@@ -53,11 +52,12 @@ export class SharedVniDevice extends VniPort {
   /** Join the network at `port`. Throws EBUSY when another kernel is up there, EPROTO when the network is none. */
   constructor(arena: Arena, bulk: Bulk, network: NetworkDescriptor, port: number, options: VniOptions) {
     super(arena, bulk, network, port, 'shared', options);
-    this.#pool = new SlotPool(arena, poolAt(network), poolShape(network), port);
+    const at = arena.place(poolOffset(network));
+    this.#pool = new SlotPool(arena, at, poolShape(network), port, this.owner, options.isDead ?? null);
     this.#queueLimit = network.slots >> 1;
     const share = Math.floor(network.slots / (4 * network.ports));
     this.#stock = new Int32Array(Math.max(1, Math.min(STOCK_SLOTS, share)));
-    this.join(options.doorbellAt ?? 0, () => this.#pool.reclaim(port));
+    this.join(options.doorbellAt ?? 0, () => this.#pool.reclaim(port, this.owner));
   }
 
   reserve(dstHi: number, dstLo: number, lengthBytes: number): number {
@@ -159,7 +159,7 @@ export class SharedVniDevice extends VniPort {
     for (let i = 0; i < this.#dirtyCount; i++) {
       const peer = this.#dirty[i] as Peer;
       peer.dirty = false;
-      if (peer.doorbellAt !== 0) ringDoorbell(this.words, peer.doorbellAt);
+      peer.wake();
     }
     this.#dirtyCount = 0;
     this.counters.add(this.count.txFrames, this.#sentFrames);
@@ -211,8 +211,7 @@ export class SharedVniDevice extends VniPort {
       while (waiting !== 0) {
         const bit = 31 - Math.clz32(waiting & -waiting);
         waiting &= waiting - 1;
-        const doorbellAt = this.map.peers[32 * word + bit]?.doorbellAt ?? 0;
-        if (doorbellAt !== 0) ringDoorbell(this.words, doorbellAt);
+        this.map.peers[32 * word + bit]?.wake();
       }
     }
   }
@@ -227,6 +226,6 @@ export class SharedVniDevice extends VniPort {
     this.#stockCount = 0;
     this.#stagedCount = 0;
     this.#heldCount = 0;
-    if (!wasLeft) this.#pool.reclaim(this.port);
+    if (!wasLeft) this.#pool.reclaim(this.port, this.owner);
   }
 }

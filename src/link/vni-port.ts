@@ -9,28 +9,26 @@ import { MultikernelError } from '../base/errors.ts';
 import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { loadCell, storeCell } from '../mem/cells.ts';
+import { claimEnd, END_BELL, END_LIFE, END_UP, leaveEnd, nextLife, stateOf } from '../mem/channel-end.ts';
 import { Counters } from '../mem/counters.ts';
+import { anonymousOwner } from '../mem/owner.ts';
 import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import { CAP_SUPER_FRAMES, type Device, type FrameBatch, type MacAddress } from './device.ts';
 import { ReceiveFilter } from './filter.ts';
 import {
   checkNetwork,
-  generationAt,
+  FRAME_PAD_BYTES,
+  generationOffset,
   type NetworkDescriptor,
   PORT_CAPABILITIES,
-  PORT_DOORBELL,
-  PORT_EPOCH,
   PORT_FILTER,
-  PORT_FREE,
   PORT_HASH_HI,
   PORT_HASH_LO,
   PORT_MAC_HI,
   PORT_MAC_LO,
   PORT_MTU,
-  PORT_STATE,
-  PORT_UP,
-  portAt,
-  stagingAt,
+  portOffset,
+  stagingOffset,
   touchGeneration,
 } from './network.ts';
 import { type Peer, PortMap } from './port-map.ts';
@@ -49,6 +47,10 @@ export interface VniOptions {
   capabilities?: number;
   /** This kernel's doorbell (`arena.allocateDoorbell`); without one the kernel must poll. */
   doorbellAt?: number;
+  /** Id of the thread or process that holds the port (mem/owner.ts); default: an anonymous one. */
+  owner?: number;
+  /** Whether an owner is dead (`OwnerTable.isDead`): a dead one's port and lock can be taken. Default: nobody is. */
+  isDead?: (owner: number) => boolean;
   /** What a full ring does: refuse (`wait`, the default) or swallow the frame (`drop`). */
   onFull?: 'wait' | 'drop';
   counters?: Counters;
@@ -75,7 +77,6 @@ export interface VniCounters {
 export abstract class VniPort implements Device {
   readonly name: string;
   readonly kind = 'vni';
-  readonly linkType = 'ethernet';
   readonly mac: MacAddress;
   readonly counters: Counters;
   linkUp = true;
@@ -90,6 +91,8 @@ export abstract class VniPort implements Device {
   protected readonly bulk: Bulk;
   protected readonly network: NetworkDescriptor;
   protected readonly port: number;
+  protected readonly owner: number;
+  protected readonly isDead: ((owner: number) => boolean) | undefined;
   protected readonly portWord: number;
   protected readonly generationIndex: number;
   /** Where a frame for none or for several is written. */
@@ -123,9 +126,11 @@ export abstract class VniPort implements Device {
     this.bulk = bulk;
     this.network = network;
     this.port = port;
-    this.portWord = portAt(network, port) >> 2;
-    this.generationIndex = generationAt(network) >> 2;
-    this.stagingAt = stagingAt(network, port) + 2;
+    this.owner = options.owner ?? anonymousOwner(port);
+    this.isDead = options.isDead;
+    this.portWord = arena.place(portOffset(network, port)) >> 2;
+    this.generationIndex = arena.place(generationOffset(network)) >> 2;
+    this.stagingAt = arena.place(stagingOffset(network, port)) + FRAME_PAD_BYTES;
     this.filter = new ReceiveFilter(options.mac);
     this.mac = this.filter.mac;
     this.#offered = options.capabilities ?? 0;
@@ -153,15 +158,14 @@ export abstract class VniPort implements Device {
   protected join(doorbellAt: number, attach: () => void): void {
     const words = this.words;
     const word = this.portWord;
-    if (loadCell(words, word + PORT_STATE) === PORT_UP) {
+    if (!claimEnd(words, word, this.owner, this.isDead)) {
       throw new MultikernelError('EBUSY', `${this.name}: port ${this.port} is in use`);
     }
-    words[word + PORT_EPOCH] = ((words[word + PORT_EPOCH] as number) + 1) | 0;
-    words[word + PORT_DOORBELL] = doorbellAt;
+    words[word + END_BELL] = doorbellAt === 0 ? 0 : this.arena.offset(doorbellAt);
     words[word + PORT_CAPABILITIES] = this.#offered;
     attach();
     this.#show();
-    storeCell(words, word + PORT_STATE, PORT_UP);
+    storeCell(words, word + END_LIFE, nextLife(loadCell(words, word + END_LIFE)));
     touchGeneration(this.arena, this.network);
     this.rescan();
   }
@@ -189,7 +193,7 @@ export abstract class VniPort implements Device {
     this.generation = this.map.generation;
     this.capabilities = this.#offered & this.map.commonCapabilities;
     this.#sizes();
-    const isUp = loadCell(this.words, this.portWord + PORT_STATE) === PORT_UP;
+    const isUp = stateOf(loadCell(this.words, this.portWord + END_LIFE)) === END_UP;
     if (!isUp && !this.left) this.leave('port was taken down');
     this.#carrier();
   }
@@ -288,8 +292,7 @@ export abstract class VniPort implements Device {
   }
 
   close(): void {
-    const state = this.portWord + PORT_STATE;
-    if (loadCell(this.words, state) === PORT_UP && !this.left) storeCell(this.words, state, PORT_FREE);
+    if (!this.left) leaveEnd(this.words, this.portWord, this.owner);
     touchGeneration(this.arena, this.network);
     this.leave('closed');
   }

@@ -17,15 +17,15 @@ import {
   createNetwork,
   DEFAULT_RING_BYTES,
   defaultRingBytes,
-  generationAt,
+  generationOffset,
   listPorts,
   markPortDead,
   type NetworkDescriptor,
   type NetworkOptions,
   networkBytes,
   PORT_BYTES,
-  portAt,
-  ringAt,
+  portOffset,
+  ringOffset,
 } from './network.ts';
 import { openVni } from './open-vni.ts';
 import type { VniOptions, VniPort } from './vni-port.ts';
@@ -221,7 +221,7 @@ describe.each([
     expect(() => net.open(ports)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
     first.close();
     net.open(0);
-    net.arena.words[net.network.at >> 2] = 0;
+    net.arena.words[net.network.offset >> 2] = 0;
     expect(() => net.open(1)).toThrow(expect.objectContaining({ code: 'EPROTO' }));
   });
 
@@ -338,7 +338,7 @@ describe('ring sizes', () => {
   it('cost nothing for channels that nobody used', () => {
     const net = segment(40);
     net.open(0);
-    for (let to = 1; to < 40; to++) expect(net.arena.words[ringAt(net.network, 0, to) >> 2]).toBe(0);
+    for (let to = 1; to < 40; to++) expect(net.arena.words[ringOffset(net.network, 0, to) >> 2]).toBe(0);
   });
 });
 
@@ -347,13 +347,13 @@ describe('a bad peer', () => {
   function spoil(net: Segment, place: number, value: number): void {
     const { arena, network } = net;
     const areas = [
-      [ringAt(network, 2, 0), ringBytes(network.ringBytes)],
-      [ringAt(network, 2, 0), RING_CONTROL_BYTES + 256],
-      [ringAt(network, 0, 2), ringBytes(network.ringBytes)],
-      [ringAt(network, 0, 2), RING_CONTROL_BYTES],
-      [portAt(network, 2), PORT_BYTES / 2],
-      [portAt(network, 0) + PORT_BYTES / 2, PORT_BYTES / 2],
-      [generationAt(network), 4],
+      [ringOffset(network, 2, 0), ringBytes(network.ringBytes)],
+      [ringOffset(network, 2, 0), RING_CONTROL_BYTES + 256],
+      [ringOffset(network, 0, 2), ringBytes(network.ringBytes)],
+      [ringOffset(network, 0, 2), RING_CONTROL_BYTES],
+      [portOffset(network, 2), PORT_BYTES / 2],
+      [portOffset(network, 0) + PORT_BYTES / 2, PORT_BYTES / 2],
+      [generationOffset(network), 4],
     ] as const;
     const [at, byteLength] = areas[place % areas.length] as readonly [number, number];
     arena.words[(at >> 2) + ((place >>> 3) % (byteLength >> 2))] = value;
@@ -399,7 +399,7 @@ describe('a bad peer', () => {
     const net = segment(2);
     const [a, b] = [net.open(0), net.open(1)];
     send(net, b, HI, 0, 'good');
-    net.arena.words[(ringAt(net.network, 1, 0) >> 2) + 32] = 65;
+    net.arena.words[(ringOffset(net.network, 1, 0) >> 2) + 32] = 65;
     expect(texts(net, a)).toEqual([]);
     expect(a.linkUp).toBe(false);
     expect(a.downReason).toBe('port 1: head is no index');

@@ -13,11 +13,10 @@ import { Errno } from '../base/errors.ts';
 import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { exchangeCell, loadCell, orCell } from '../mem/cells.ts';
-import { ringDoorbell } from '../mem/doorbell.ts';
 import { type RingProducer, recordBytes } from '../mem/spsc-ring.ts';
 import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import type { FrameBatch, FrameRuns } from './device.ts';
-import { DIRECT_POLL_PORTS, type NetworkDescriptor, PORT_PENDING, portAt } from './network.ts';
+import { DIRECT_POLL_PORTS, FRAME_PAD_BYTES, type NetworkDescriptor, PORT_PENDING, portOffset } from './network.ts';
 import type { Peer } from './port-map.ts';
 import { type VniOptions, VniPort } from './vni-port.ts';
 
@@ -64,7 +63,7 @@ export class VniDevice extends VniPort implements FrameRuns {
     this.#active = new Int32Array(Math.ceil(network.ports / 32));
     this.join(options.doorbellAt ?? 0, () => {
       for (let i = 0; i < this.#active.length; i++) this.words[this.portWord + PORT_PENDING + i] = 0;
-      for (const peer of this.map.peers) if (peer !== null) this.map.consumerFrom(peer, true);
+      for (const peer of this.map.peers) if (peer !== null) peer.in(true);
     });
   }
 
@@ -95,7 +94,7 @@ export class VniDevice extends VniPort implements FrameRuns {
     const producer = this.#lastProducer as RingProducer;
     const reserved = producer.reserveRun(lengthBytes, count);
     this.runAt = producer.runAt;
-    this.runStrideBytes = recordBytes(lengthBytes);
+    this.runStrideBytes = recordBytes(lengthBytes, FRAME_PAD_BYTES);
     return reserved;
   }
 
@@ -117,7 +116,7 @@ export class VniDevice extends VniPort implements FrameRuns {
     map.lookup(dstHi, dstLo);
     if (map.targetCount !== 1) return this.stagingAt;
     const peer = map.targets[0] as Peer;
-    const producer = map.producerTo(peer);
+    const producer = peer.out();
     this.#lastHi = dstHi;
     this.#lastLo = dstLo;
     this.#lastPeer = peer;
@@ -166,7 +165,7 @@ export class VniDevice extends VniPort implements FrameRuns {
     let copies = 0;
     for (let i = 0; i < map.targetCount; i++) {
       const peer = map.targets[i] as Peer;
-      const producer = peer.producer === null ? map.producerTo(peer) : peer.producer;
+      const producer = peer.producer === null ? peer.out() : peer.producer;
       const at = producer.reserve(lengthBytes);
       if (at < 0) {
         this.counters.add(this.count.txFull, 1);
@@ -195,11 +194,11 @@ export class VniDevice extends VniPort implements FrameRuns {
       peer.dirty = false;
       if (peer.producer === null || !peer.producer.publish()) continue;
       if (!this.#direct) {
-        const index = (portAt(this.network, peer.port) >> 2) + PORT_PENDING + (this.port >> 5);
+        const index = (this.arena.place(portOffset(this.network, peer.port)) >> 2) + PORT_PENDING + (this.port >> 5);
         const bit = 1 << (this.port & 31);
         if ((loadCell(words, index) & bit) === 0) orCell(words, index, bit);
       }
-      if (peer.doorbellAt !== 0) ringDoorbell(words, peer.doorbellAt);
+      peer.wake();
     }
     this.#dirtyCount = 0;
     this.counters.add(this.count.txFrames, this.#sentFrames);
@@ -213,7 +212,7 @@ export class VniDevice extends VniPort implements FrameRuns {
     this.map.lookup(dstHi, dstLo);
     if (this.map.targetCount !== 1) return true;
     const peer = this.map.targets[0] as Peer;
-    return this.map.producerTo(peer).awaitRoom(Math.max(this.#wantedBytes, this.mtuBytes + ETHERNET_HEADER_BYTES));
+    return peer.out().awaitRoom(Math.max(this.#wantedBytes, this.mtuBytes + ETHERNET_HEADER_BYTES));
   }
 
   receive(batch: FrameBatch): number {
@@ -280,11 +279,11 @@ export class VniDevice extends VniPort implements FrameRuns {
   }
 
   #receiveFrom(peer: Peer, batch: FrameBatch, count: number): number {
-    const consumer = peer.consumer === null ? this.map.consumerFrom(peer, false) : peer.consumer;
+    const consumer = peer.consumer === null ? peer.in(false) : peer.consumer;
     if (consumer === null) return count;
     const end = consumer.receive(batch.at, batch.length, batch.meta, count, batch.capacity);
     if (end > count) this.#touched[this.#touchedCount++] = peer;
-    else if (consumer.owes && consumer.release() && peer.doorbellAt !== 0) ringDoorbell(this.words, peer.doorbellAt);
+    else if (consumer.owes && consumer.release()) peer.wake();
     if (consumer.broken !== '') this.breakPeer(peer, consumer.broken);
     return end;
   }
@@ -296,7 +295,7 @@ export class VniDevice extends VniPort implements FrameRuns {
       if (consumer === null) continue;
       // A ring that is looked at in every poll is settled by the first poll that finds it empty.
       const woken = this.#direct ? consumer.releaseMuch() : consumer.release();
-      if (woken && peer.doorbellAt !== 0) ringDoorbell(this.words, peer.doorbellAt);
+      if (woken) peer.wake();
     }
     this.#touchedCount = 0;
   }
@@ -305,7 +304,7 @@ export class VniDevice extends VniPort implements FrameRuns {
     if (this.left) return false;
     if (this.#direct) {
       for (const peer of this.map.peers) {
-        if (peer !== null && peer.broken === '' && this.map.consumerFrom(peer, false)?.pending) return true;
+        if (peer !== null && peer.broken === '' && peer.in(false)?.pending) return true;
       }
       return false;
     }
@@ -319,7 +318,7 @@ export class VniDevice extends VniPort implements FrameRuns {
   #lookAround(): boolean {
     let found = false;
     for (const peer of this.map.peers) {
-      if (peer === null || peer.broken !== '' || !this.map.consumerFrom(peer, false)?.pending) continue;
+      if (peer === null || peer.broken !== '' || !peer.in(false)?.pending) continue;
       (this.#active[peer.port >> 5] as number) |= 1 << (peer.port & 31);
       found = true;
     }

@@ -50,8 +50,8 @@ describe('arena', () => {
     expect(() => Arena.attach(blank)).toThrow(code);
     const arena = Arena.create(0);
     arena.words[1] = 77;
-    expect(() => Arena.attach(arena.memory)).toThrow('arena version 77, expected 1');
-    arena.words[1] = 1;
+    expect(() => Arena.attach(arena.memory)).toThrow('arena version 77, expected 2');
+    arena.words[1] = 2;
     arena.words[4] = -5;
     expect(() => Arena.attach(arena.memory)).toThrow(code);
   });

@@ -11,7 +11,7 @@ import type { Arena } from './arena.ts';
 
 /** 'MKCT' */
 const MAGIC = 0x4d4b4354;
-const VERSION = 1;
+const VERSION = 2;
 
 const WORD_MAGIC = 0;
 const WORD_VERSION = 1;
@@ -44,7 +44,7 @@ function blockBytes(capacity: number): number {
 }
 
 export class Counters {
-  /** Offset of the block in the arena. */
+  /** Place of the block. */
   readonly at: number;
   readonly name: string;
   readonly capacity: number;
@@ -83,9 +83,9 @@ export class Counters {
     writeLabel(arena.bytes, at + NAME_OFFSET, name);
     Atomics.store(arena.words, word + WORD_MAGIC, MAGIC);
     for (;;) {
-      const first = arena.firstCountersAt;
+      const first = arena.firstCounters;
       arena.words[word + WORD_NEXT] = first;
-      if (arena.replaceFirstCounters(first, at)) break;
+      if (arena.replaceFirstCounters(first, arena.offset(at))) break;
     }
     return new Counters(arena, at, capacity);
   }
@@ -135,21 +135,22 @@ export class Counters {
   }
 }
 
-/** Offsets of all well-formed blocks. The list lies in shared memory: each link is checked before it is followed. */
+/** Places of all well-formed blocks. The list lies in shared memory: each link is checked before it is followed. */
 function blocks(arena: Arena): number[] {
   const found: number[] = [];
-  let at = arena.firstCountersAt;
-  while (at > 0 && at % 64 === 0 && at <= arena.byteLength - HEADER_BYTES && found.length < MAX_BLOCKS) {
+  let offset = arena.firstCounters;
+  while (offset > 0 && offset % 64 === 0 && arena.holds(offset, HEADER_BYTES) && found.length < MAX_BLOCKS) {
+    const at = arena.place(offset);
     const word = at >> 2;
     const capacity = arena.words[word + WORD_CAPACITY] as number;
     const wellFormed =
       Atomics.load(arena.words, word + WORD_MAGIC) === MAGIC &&
       arena.words[word + WORD_VERSION] === VERSION &&
       capacity >= 0 &&
-      at + blockBytes(capacity) <= arena.byteLength;
+      arena.holds(offset, blockBytes(capacity));
     if (!wellFormed) break;
     found.push(at);
-    at = arena.words[word + WORD_NEXT] as number;
+    offset = arena.words[word + WORD_NEXT] as number;
   }
   return found;
 }

@@ -3,11 +3,34 @@
 export { Arena, type ArenaOptions, DOORBELL_BYTES } from './arena.ts';
 export { type Bulk, type BulkOptions, createBulk } from './bulk.ts';
 export { type BufferCopy, lendBufferCopy, lendScratch, SCRATCH_TOTAL_BYTES } from './bulk-staging.ts';
+export {
+  Channel,
+  type ChannelDescriptor,
+  type ChannelOptions,
+  type ChannelSide,
+  channelBytes,
+  channelHolder,
+  checkChannel,
+  createChannel,
+  formatChannel,
+  type OpenChannelOptions,
+} from './channel.ts';
 export { Counters } from './counters.ts';
 export { Doorbell, ringDoorbell } from './doorbell.ts';
 export { Heap, type HeapOptions } from './heap.ts';
 export { checkSeal, LINE_BYTES, magicOf, seal } from './layout.ts';
-export { acquireLock, breakLock, releaseLock } from './lock.ts';
+export { acquireLock, inheritLock, releaseLock } from './lock.ts';
+export {
+  anonymousOwner,
+  type DeathProbe,
+  OWNER_PROCESS,
+  OWNER_THREAD,
+  type OwnerHolder,
+  type OwnerIdentity,
+  OwnerTable,
+  ownerTableBytes,
+} from './owner.ts';
+export { Region, type Views, viewsOf } from './region.ts';
 export { formatSlotPool, SlotPool, type SlotPoolShape, slotPoolBytes } from './slot-pool.ts';
 export { SpinBudget, spinBudgetBytes } from './spin-budget.ts';
 export {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Arena } from './arena.ts';
-import { acquireLock, breakLock, releaseLock } from './lock.ts';
+import { acquireLock, inheritLock, releaseLock } from './lock.ts';
+import { anonymousOwner } from './owner.ts';
 import { formatSlotPool, SlotPool, slotPoolBytes } from './slot-pool.ts';
 
 const SHAPE = { slots: 24, contentBytes: 200, queues: 3 };
@@ -97,7 +98,7 @@ describe('slot pool', () => {
     post(b, 2, toC, 10);
     b.lock();
     expect(held).toHaveLength(4);
-    a.reclaim(1);
+    a.reclaim(1, anonymousOwner(1));
     expect(a.freeCount).toBe(23);
     expect(pop(c)).toEqual([toC]);
     giveBack(c, [toC]);
@@ -130,7 +131,7 @@ describe('slot pool', () => {
           });
           giveBack(b, got);
         }
-        parties[0].reclaim(1);
+        parties[0].reclaim(1, anonymousOwner(1));
       }),
       { numRuns: 300 },
     );
@@ -138,15 +139,30 @@ describe('slot pool', () => {
 });
 
 describe('lock', () => {
-  it('is opened only for the dead who held it', () => {
+  it('is inherited only from the dead who held it', () => {
     const { words } = Arena.create(0);
     const index = words.length - 1;
     acquireLock(words, index, 7);
-    expect(breakLock(words, index, 6)).toBe(false);
-    expect(breakLock(words, index, 7)).toBe(true);
+    expect(inheritLock(words, index, 6, 9)).toBe(false);
+    expect(inheritLock(words, index, 7, 9)).toBe(true);
+    releaseLock(words, index);
     acquireLock(words, index, 8);
     releaseLock(words, index);
-    expect(breakLock(words, index, 8)).toBe(false);
+    expect(inheritLock(words, index, 8, 9)).toBe(false);
+    expect(words[index]).toBe(0);
+  });
+
+  it('tells the next owner that the last one died holding it', () => {
+    const { words } = Arena.create(0);
+    const index = words.length - 1;
+    expect(acquireLock(words, index, 7)).toBe(false);
+    const asked: number[] = [];
+    const isDead = (owner: number): boolean => asked.push(owner) > 1;
+    expect(acquireLock(words, index, 8, isDead)).toBe(true);
+    expect(asked).toEqual([7, 7]);
+    releaseLock(words, index);
+    expect(acquireLock(words, index, 9, isDead)).toBe(false);
+    releaseLock(words, index);
     expect(words[index]).toBe(0);
   });
 });

@@ -9,12 +9,13 @@
  */
 
 import { assert } from '../base/assert.ts';
-import type { Arena } from './arena.ts';
 import { checkSeal, LINE_BYTES, magicOf, seal } from './layout.ts';
-import { acquireLock, breakLock, releaseLock } from './lock.ts';
+import { acquireLock, inheritLock, releaseLock } from './lock.ts';
+import { anonymousOwner } from './owner.ts';
+import type { Region } from './region.ts';
 
 const MAGIC = magicOf('MKSP');
-const VERSION = 1;
+const VERSION = 2;
 
 const LOCK_OFFSET: number = LINE_BYTES;
 const FREE_OFFSET: number = 2 * LINE_BYTES;
@@ -27,6 +28,8 @@ const CONTENT_OFFSET = 2;
 const FREE = 0;
 const OWNED = 1;
 const QUEUED = 0x10000;
+/** A party that no slot belongs to. */
+const NO_PARTY = -2;
 
 export interface SlotPoolShape {
   readonly slots: number;
@@ -59,10 +62,10 @@ export function slotPoolBytes(shape: SlotPoolShape): number {
 }
 
 /** Lay out an empty pool over zeroed memory, 128-aligned. */
-export function formatSlotPool(arena: Arena, at: number, shape: SlotPoolShape): void {
-  assert(at % LINE_BYTES === 0 && at + slotPoolBytes(shape) <= arena.byteLength, 'slot pool: place');
+export function formatSlotPool(region: Region, at: number, shape: SlotPoolShape): void {
+  assert(at % LINE_BYTES === 0 && region.holds(region.offset(at), slotPoolBytes(shape)), 'slot pool: place');
   assert(shape.slots >= 2 && shape.queues >= 1 && shape.queues <= 256, 'slot pool: shape');
-  const words = arena.words;
+  const words = region.words;
   words[(at >> 2) + 2] = shape.slots;
   words[(at >> 2) + 3] = shape.contentBytes;
   words[(at >> 2) + 4] = shape.queues;
@@ -79,7 +82,9 @@ export class SlotPool {
   /** '' while it is sound. */
   broken: string;
   readonly #words: Int32Array;
+  readonly #party: number;
   readonly #owner: number;
+  readonly #isDead: ((owner: number) => boolean) | null;
   readonly #lockIndex: number;
   readonly #freeIndex: number;
   readonly #queueIndex: number;
@@ -92,11 +97,23 @@ export class SlotPool {
   readonly #contentAt: number;
   readonly #strideBytes: number;
 
-  /** `owner`: number of this party, below `queues`; it reads the queue of that number. */
-  constructor(arena: Arena, at: number, shape: SlotPoolShape, owner: number) {
+  /**
+   * `party`: number of this party, below `queues`; it reads the queue of that number. `owner`: its id (owner.ts), which the
+   * lock carries. `isDead`: whether an owner is dead, so that its lock can be taken over; without it only `reclaim` does.
+   */
+  constructor(
+    region: Region,
+    at: number,
+    shape: SlotPoolShape,
+    party: number,
+    owner: number = anonymousOwner(party),
+    isDead: ((owner: number) => boolean) | null = null,
+  ) {
     this.shape = shape;
-    this.#words = arena.words;
+    this.#words = region.words;
+    this.#party = party;
     this.#owner = owner;
+    this.#isDead = isDead;
     this.#lockIndex = (at + LOCK_OFFSET) >> 2;
     this.#freeIndex = (at + FREE_OFFSET) >> 2;
     this.#queueIndex = (at + QUEUES_OFFSET) >> 2;
@@ -108,11 +125,11 @@ export class SlotPool {
     this.#entries = this.#metas + this.#tableWords;
     this.#contentAt = at + dataOffset(shape) + CONTENT_OFFSET;
     this.#strideBytes = slotBytes(shape.contentBytes);
-    this.broken = checkSeal(arena.words, at, MAGIC, VERSION);
+    this.broken = checkSeal(region.words, at, MAGIC, VERSION);
   }
 
   lock(): void {
-    acquireLock(this.#words, this.#lockIndex, this.#owner);
+    if (acquireLock(this.#words, this.#lockIndex, this.#owner, this.#isDead)) this.#mend(NO_PARTY);
   }
 
   unlock(): void {
@@ -143,7 +160,7 @@ export class SlotPool {
 
   /** Whether the own queue has something; ordered after an `arm` of the doorbell. */
   get pending(): boolean {
-    return Atomics.load(this.#words, this.#queueIndex + this.#owner * (LINE_BYTES / 4) + 1) > 0;
+    return Atomics.load(this.#words, this.#queueIndex + this.#party * (LINE_BYTES / 4) + 1) > 0;
   }
 
   /** *Locked.* Take up to `want` free slots into `into`; returns how many. */
@@ -154,7 +171,7 @@ export class SlotPool {
     while (taken < want && top > 0) {
       const slot = words[this.#stack + --top] as number;
       if (!this.#isSlot(slot) || words[this.#states + slot] !== FREE) continue;
-      words[this.#states + slot] = OWNED + this.#owner;
+      words[this.#states + slot] = OWNED + this.#party;
       into[taken++] = slot;
     }
     words[this.#freeIndex] = top;
@@ -171,7 +188,7 @@ export class SlotPool {
     let top = this.freeCount;
     for (let i = start; i < start + count; i++) {
       const slot = slots[i] as number;
-      if (words[this.#states + slot] !== OWNED + this.#owner || top === this.shape.slots) continue;
+      if (words[this.#states + slot] !== OWNED + this.#party || top === this.shape.slots) continue;
       words[this.#states + slot] = FREE;
       words[this.#stack + top++] = slot;
     }
@@ -198,17 +215,17 @@ export class SlotPool {
    */
   pop(slots: Int32Array, length: Int32Array, meta: Int32Array, limit: number): number {
     const words = this.#words;
-    const control = this.#queueIndex + this.#owner * (LINE_BYTES / 4);
-    const entries = this.#entries + this.#owner * this.#tableWords;
-    let count = this.queued(this.#owner);
+    const control = this.#queueIndex + this.#party * (LINE_BYTES / 4);
+    const entries = this.#entries + this.#party * this.#tableWords;
+    let count = this.queued(this.#party);
     let head = ((words[control] as number) >>> 0) % this.shape.slots;
     let popped = 0;
     while (popped < limit && count > 0) {
       const slot = words[entries + head] as number;
       head = head + 1 === this.shape.slots ? 0 : head + 1;
       count--;
-      if (!this.#isSlot(slot) || words[this.#states + slot] !== QUEUED + this.#owner) continue;
-      words[this.#states + slot] = OWNED + this.#owner;
+      if (!this.#isSlot(slot) || words[this.#states + slot] !== QUEUED + this.#party) continue;
+      words[this.#states + slot] = OWNED + this.#party;
       const bytes = words[this.#lengths + slot] as number;
       slots[popped] = slot;
       length[popped] = bytes >= 0 && bytes <= this.shape.contentBytes ? bytes : 0;
@@ -221,7 +238,7 @@ export class SlotPool {
 
   /** Ask to be woken when slots come back; look for room after it. */
   await(): void {
-    Atomics.or(this.#words, this.#freeIndex + WAITING_WORD + (this.#owner >> 5), 1 << (this.#owner & 31));
+    Atomics.or(this.#words, this.#freeIndex + WAITING_WORD + (this.#party >> 5), 1 << (this.#party & 31));
   }
 
   /** Take the parties that wait, 32 per `word`; whoever gave slots back wakes them. */
@@ -230,11 +247,23 @@ export class SlotPool {
     return this.#words[index] === 0 ? 0 : Atomics.exchange(this.#words, index, 0);
   }
 
-  /** Collect everything that a dead `party` held or had in its queue. Opens the lock if it died holding it. */
-  reclaim(party: number): void {
+  /**
+   * Collect everything that the dead `owner` of a party held or had in its queue; takes the lock over if it died holding it.
+   * `stillHeld` is asked under the lock whether the party is that owner's yet: somebody else may have done this before.
+   */
+  reclaim(party: number, owner: number, stillHeld: () => boolean = () => true): void {
+    if (!inheritLock(this.#words, this.#lockIndex, owner, this.#owner)) this.lock();
+    else this.#mend(NO_PARTY);
+    if (stillHeld()) this.#mend(party);
+    this.unlock();
+  }
+
+  /**
+   * *Locked.* Make stack and counts anew from the states of the slots, without what `party` held or had in its queue. Slots
+   * that a dead owner queued or freed halfway are found again: under the lock nobody else is halfway.
+   */
+  #mend(party: number): void {
     const words = this.#words;
-    const wasHeld = breakLock(words, this.#lockIndex, party);
-    this.lock();
     const { slots, queues } = this.shape;
     const listed = new Uint8Array(slots);
     for (let queue = 0; queue < queues; queue++) {
@@ -250,12 +279,10 @@ export class SlotPool {
     let top = 0;
     for (let slot = slots - 1; slot >= 0; slot--) {
       const state = words[this.#states + slot] as number;
-      // A slot that its sender queued and died before it was listed is lost to all unless the lock was broken.
-      const isLost = wasHeld && state >= QUEUED && listed[slot] === 0;
+      const isLost = state >= QUEUED && listed[slot] === 0;
       if (state === OWNED + party || state === QUEUED + party || isLost) words[this.#states + slot] = FREE;
       if (words[this.#states + slot] === FREE) words[this.#stack + top++] = slot;
     }
     words[this.#freeIndex] = top;
-    this.unlock();
   }
 }

@@ -8,6 +8,8 @@ const HEAD = 128 / 4;
 const TAIL = 256 / 4;
 const WAITING = 384 / 4;
 const DATA = RING_CONTROL_BYTES / 4;
+/** As links have it: contents lie at 2 modulo 8. */
+const PAD = 2;
 
 const at = new Int32Array(64);
 const length = new Int32Array(64);
@@ -16,14 +18,14 @@ const meta = new Int32Array(64);
 function setUp() {
   const arena = Arena.create(256 * 1024);
   const ringAt = arena.allocate(ringBytes(CAPACITY), 128);
-  formatRing(arena, ringAt, CAPACITY);
+  formatRing(arena, ringAt, CAPACITY, PAD);
   const words = arena.words.subarray(ringAt >> 2, (ringAt + ringBytes(CAPACITY)) >> 2);
   return {
     arena,
     ringAt,
     words,
-    producer: new RingProducer(arena, ringAt, CAPACITY),
-    consumer: new RingConsumer(arena, ringAt, CAPACITY),
+    producer: new RingProducer(arena, ringAt, CAPACITY, PAD),
+    consumer: new RingConsumer(arena, ringAt, CAPACITY, PAD),
   };
 }
 
@@ -41,7 +43,7 @@ describe('layout', () => {
     push(ring, 60);
     push(ring, 5);
     const { words, ringAt, arena } = ring;
-    expect([...words.slice(0, 3)]).toEqual([0x4d4b5247, 1, CAPACITY]);
+    expect([...words.slice(0, 6)]).toEqual([0x4d4b5247, 2, CAPACITY, 2, 0, 0]);
     expect([words[HEAD], words[TAIL], words[WAITING]]).toEqual([192, 0, 0]);
     expect([words[DATA], words[DATA + 1]]).toEqual([60, 0]);
     expect([words[DATA + 32], words[DATA + 33]]).toEqual([5, 0]);
@@ -137,17 +139,17 @@ describe('attaching', () => {
   it('refuses what is no ring, by name', () => {
     const { arena, ringAt, words } = setUp();
     words[2] = CAPACITY * 2;
-    expect(new RingConsumer(arena, ringAt, CAPACITY).broken).toBe('wrong capacity');
+    expect(new RingConsumer(arena, ringAt, CAPACITY, PAD).broken).toBe('wrong capacity');
     words[1] = 9;
-    expect(new RingProducer(arena, ringAt, CAPACITY).broken).toBe('version 9, expected 1');
+    expect(new RingProducer(arena, ringAt, CAPACITY, PAD).broken).toBe('version 9, expected 2');
     words[0] = 0;
-    expect(new RingProducer(arena, ringAt, CAPACITY).broken).toBe('wrong magic number');
+    expect(new RingProducer(arena, ringAt, CAPACITY, PAD).broken).toBe('wrong magic number');
   });
 
   it('as a new consumer drops what was sent to the last one', () => {
     const ring = setUp();
     push(ring, 100, 3);
-    const consumer = new RingConsumer(ring.arena, ring.ringAt, CAPACITY);
+    const consumer = new RingConsumer(ring.arena, ring.ringAt, CAPACITY, PAD);
     consumer.takeOver();
     expect(consumer.pending).toBe(false);
     push(ring, 42);
@@ -158,7 +160,7 @@ describe('attaching', () => {
   it('as a new producer leaves what the last one published', () => {
     const ring = setUp();
     push(ring, 100, 3);
-    const producer = new RingProducer(ring.arena, ring.ringAt, CAPACITY);
+    const producer = new RingProducer(ring.arena, ring.ringAt, CAPACITY, PAD);
     producer.takeOver();
     push({ producer }, 42);
     expect(ring.consumer.receive(at, length, meta, 0, 64)).toBe(4);
@@ -183,8 +185,8 @@ describe('attaching', () => {
         ring.words[HEAD] = head;
         ring.words[TAIL] = tail;
         if (magicGone) ring.words[0] = 3;
-        const producer = new RingProducer(ring.arena, ring.ringAt, CAPACITY);
-        const consumer = new RingConsumer(ring.arena, ring.ringAt, CAPACITY);
+        const producer = new RingProducer(ring.arena, ring.ringAt, CAPACITY, PAD);
+        const consumer = new RingConsumer(ring.arena, ring.ringAt, CAPACITY, PAD);
         if (consumerFirst) consumer.takeOver();
         producer.takeOver();
         if (!consumerFirst) consumer.takeOver();
@@ -224,7 +226,7 @@ describe('runs of records', () => {
         };
         for (const [{ lengthBytes, count }, single, limit] of steps) {
           const reserved = single ? 0 : producer.reserveRun(lengthBytes, count);
-          const stride = recordBytes(lengthBytes);
+          const stride = recordBytes(lengthBytes, PAD);
           if (reserved > 0) {
             expect(reserved).toBeLessThanOrEqual(count);
             expect(producer.runAt).toBeGreaterThanOrEqual(dataAt + 10);
@@ -313,7 +315,9 @@ describe('any garbage', () => {
           const run = ring.producer.reserveRun(word % 300, 1 + (word % 5));
           if (run > 0) {
             expect(ring.producer.runAt).toBeGreaterThanOrEqual(dataAt + 10);
-            expect(ring.producer.runAt + run * recordBytes(word % 300) - 10).toBeLessThanOrEqual(dataAt + CAPACITY);
+            expect(ring.producer.runAt + run * recordBytes(word % 300, PAD) - 10).toBeLessThanOrEqual(
+              dataAt + CAPACITY,
+            );
             ring.producer.commitRun(run, word % 300, value);
           }
           ring.words[word] = value;

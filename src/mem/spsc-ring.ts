@@ -3,21 +3,26 @@
  *
  * Thread: the producer's on one side, the consumer's on the other. Read docs/layouts/spsc-ring.md first: it draws the
  * layout and lists which transitions are legal. Each side works on private cursors, publishes its index once per batch,
- * and believes nothing that the other wrote before it was copied and checked; a violation marks the ring broken with a
- * reason, on that side, for good. Nothing here throws or allocates after construction, and no access leaves the ring.
+ * and copies and checks each word of the other side before use; a violation marks the ring broken with a reason, on that
+ * side, for good. Nothing here throws or allocates after construction, and no access leaves the ring.
  *
- * Indices count bytes modulo twice the capacity: equal means empty, a capacity apart means full, and the place in the ring
- * follows from the index alone, whatever the capacity.
+ * Indices count bytes modulo twice the capacity: equal means empty, a capacity apart means full. The index alone gives the
+ * place in the ring, for any capacity. `padBytes`, fixed when the ring is made, lie between the header of a record and its
+ * content: contents begin at 8 + `padBytes` modulo 64.
  */
 
 import { assert } from '../base/assert.ts';
-import type { Arena } from './arena.ts';
 import { checkSeal, LINE_BYTES, magicOf, seal } from './layout.ts';
+import type { Region } from './region.ts';
 
 const MAGIC = magicOf('MKRG');
-const VERSION = 1;
+const VERSION = 2;
 
 const WORD_CAPACITY = 2;
+const WORD_PAD = 3;
+/** Mark of the producer: the incarnation that its records are for, and the index of the first of them. */
+const WORD_MARK_EPOCH = 4;
+const WORD_MARK_INDEX = 5;
 const HEAD_OFFSET = LINE_BYTES;
 const TAIL_OFFSET = 2 * LINE_BYTES;
 const WAITING_OFFSET = 3 * LINE_BYTES;
@@ -26,15 +31,21 @@ export const RING_CONTROL_BYTES: number = 4 * LINE_BYTES;
 
 /** Records begin at multiples of this and take whole blocks. */
 export const RECORD_ALIGN = 64;
-/** Length and metadata, then two bytes that put what follows the Ethernet header on a multiple of 4. */
-export const RECORD_HEADER_BYTES = 10;
-const ROUND_UP: number = RECORD_HEADER_BYTES + RECORD_ALIGN - 1;
+/** Length and metadata; the padding of the ring follows, then the content. */
+export const RECORD_HEADER_BYTES = 8;
+/** Longest padding before each content. */
+export const PAD_BYTES_MAX = 48;
 /** In place of a length: the record begins at the start of the ring instead. */
 const SKIP = -1;
 
-/** Bytes that a record of `lengthBytes` takes in the ring. */
-export function recordBytes(lengthBytes: number): number {
-  return (lengthBytes + ROUND_UP) & -RECORD_ALIGN;
+/** What is added to a length before it is cut to whole blocks. */
+function roundUpOf(padBytes: number): number {
+  return RECORD_HEADER_BYTES + padBytes + RECORD_ALIGN - 1;
+}
+
+/** Bytes that a record of `lengthBytes` takes in a ring with that padding. */
+export function recordBytes(lengthBytes: number, padBytes: number): number {
+  return (lengthBytes + roundUpOf(padBytes)) & -RECORD_ALIGN;
 }
 
 /** Usable capacity of a ring to which `byteLength` bytes of buffer are given. */
@@ -43,8 +54,8 @@ export function ringCapacity(byteLength: number): number {
 }
 
 /** Longest record content a ring of that capacity always takes once it is empty, wherever its indices stand. */
-export function maxRecordLength(capacityBytes: number): number {
-  return ((capacityBytes >> 1) & -RECORD_ALIGN) - RECORD_HEADER_BYTES;
+export function maxRecordLength(capacityBytes: number, padBytes: number): number {
+  return ((capacityBytes >> 1) & -RECORD_ALIGN) - RECORD_HEADER_BYTES - padBytes;
 }
 
 /** Bytes that a ring of that capacity takes in the arena; `at` must be a multiple of 128. */
@@ -53,18 +64,22 @@ export function ringBytes(capacityBytes: number): number {
 }
 
 /** Write the header of an empty ring over zeroed memory. Done once, by the producer's side, before anybody attaches. */
-export function formatRing(arena: Arena, at: number, capacityBytes: number): void {
+export function formatRing(region: Region, at: number, capacityBytes: number, padBytes: number): void {
   assert(at % LINE_BYTES === 0 && capacityBytes % RECORD_ALIGN === 0, 'ring: alignment');
-  assert(capacityBytes >= 4 * RECORD_ALIGN && at + ringBytes(capacityBytes) <= arena.byteLength, 'ring: size');
-  arena.words[(at >> 2) + WORD_CAPACITY] = capacityBytes;
-  seal(arena.words, at, MAGIC, VERSION);
+  const isRoom = region.holds(region.offset(at), ringBytes(capacityBytes));
+  assert(isRoom && capacityBytes >= 4 * RECORD_ALIGN, 'ring: size');
+  assert(padBytes >= 0 && padBytes <= PAD_BYTES_MAX, 'ring: padding');
+  region.words[(at >> 2) + WORD_CAPACITY] = capacityBytes;
+  region.words[(at >> 2) + WORD_PAD] = padBytes;
+  seal(region.words, at, MAGIC, VERSION);
 }
 
-/** '' when a ring of exactly that capacity was formatted at `at`, otherwise why not. */
-export function checkRing(arena: Arena, at: number, capacityBytes: number): string {
-  const why = checkSeal(arena.words, at, MAGIC, VERSION);
+/** '' when a ring of exactly that capacity and padding was formatted at `at`, otherwise why not. */
+export function checkRing(region: Region, at: number, capacityBytes: number, padBytes: number): string {
+  const why = checkSeal(region.words, at, MAGIC, VERSION);
   if (why !== '') return why;
-  return arena.words[(at >> 2) + WORD_CAPACITY] === capacityBytes ? '' : 'wrong capacity';
+  if (region.words[(at >> 2) + WORD_CAPACITY] !== capacityBytes) return 'wrong capacity';
+  return region.words[(at >> 2) + WORD_PAD] === padBytes ? '' : 'wrong padding';
 }
 
 /** Whether the bytes between two indices are no more than the ring holds. */
@@ -81,6 +96,7 @@ function isIndex(index: number, capacity: number): boolean {
 export class RingProducer {
   readonly capacityBytes: number;
   readonly maxLengthBytes: number;
+  readonly #padBytes: number;
   /** '' while the ring is sound. */
   broken: string = '';
   /** Set by `reserveRun`. */
@@ -88,6 +104,9 @@ export class RingProducer {
 
   readonly #words: Int32Array;
   readonly #dataAt: number;
+  /** Content of a record that begins at the start of the ring. */
+  readonly #contentAt: number;
+  readonly #roundUp: number;
   readonly #headIndex: number;
   readonly #tailIndex: number;
   readonly #waitingIndex: number;
@@ -102,15 +121,18 @@ export class RingProducer {
   #settled = true;
 
   /** Attach to a formatted ring, where the last producer left it. */
-  constructor(arena: Arena, at: number, capacityBytes: number) {
+  constructor(region: Region, at: number, capacityBytes: number, padBytes: number) {
     this.capacityBytes = capacityBytes;
-    this.maxLengthBytes = maxRecordLength(capacityBytes);
-    this.#words = arena.words;
+    this.maxLengthBytes = maxRecordLength(capacityBytes, padBytes);
+    this.#padBytes = padBytes;
+    this.#words = region.words;
     this.#dataAt = at + RING_CONTROL_BYTES;
+    this.#contentAt = this.#dataAt + RECORD_HEADER_BYTES + padBytes;
+    this.#roundUp = roundUpOf(padBytes);
     this.#headIndex = (at + HEAD_OFFSET) >> 2;
     this.#tailIndex = (at + TAIL_OFFSET) >> 2;
     this.#waitingIndex = (at + WAITING_OFFSET) >> 2;
-    this.broken = checkRing(arena, at, capacityBytes);
+    this.broken = checkRing(region, at, capacityBytes, padBytes);
     this.#head = Atomics.load(this.#words, this.#headIndex);
     if (!isIndex(this.#head, capacityBytes)) {
       this.#head = 0;
@@ -151,7 +173,9 @@ export class RingProducer {
    */
   takeOver(): void {
     const capacity = this.capacityBytes;
-    this.#words[((this.#dataAt - RING_CONTROL_BYTES) >> 2) + WORD_CAPACITY] = capacity;
+    const header = (this.#dataAt - RING_CONTROL_BYTES) >> 2;
+    this.#words[header + WORD_CAPACITY] = capacity;
+    this.#words[header + WORD_PAD] = this.#padBytes;
     seal(this.#words, this.#dataAt - RING_CONTROL_BYTES, MAGIC, VERSION);
     this.#settled = false;
     this.#unpublished = 0;
@@ -172,13 +196,13 @@ export class RingProducer {
    * broken). Up to `maxLengthBytes`, it succeeds once the ring is empty. A second call before `commit` replaces the first.
    */
   reserve(lengthBytes: number): number {
-    const size = (lengthBytes + ROUND_UP) & -RECORD_ALIGN;
+    const size = (lengthBytes + this.#roundUp) & -RECORD_ALIGN;
     const offset = this.#offset;
     if (offset + size > this.capacityBytes) return this.#reserveAtStart(lengthBytes, size);
     if (size > this.#room) {
       if (!this.#look(size)) return -1;
     }
-    return this.#dataAt + offset + RECORD_HEADER_BYTES;
+    return this.#contentAt + offset;
   }
 
   /** Whether `size` bytes are free, after a fresh look. */
@@ -197,12 +221,12 @@ export class RingProducer {
     this.#unpublished += gap;
     this.#room -= gap;
     this.#offset = 0;
-    return this.#dataAt + RECORD_HEADER_BYTES;
+    return this.#contentAt;
   }
 
   /** The record reserved last is complete; `lengthBytes` at most what was reserved, `meta` any int32. */
   commit(lengthBytes: number, meta: number): void {
-    const size = (lengthBytes + ROUND_UP) & -RECORD_ALIGN;
+    const size = (lengthBytes + this.#roundUp) & -RECORD_ALIGN;
     const offset = this.#offset;
     const word = (this.#dataAt + offset) >> 2;
     this.#words[word] = lengthBytes;
@@ -218,16 +242,16 @@ export class RingProducer {
    * `runAt`, that of each other `recordBytes(lengthBytes)` further. 0 where `reserve` must decide.
    */
   reserveRun(lengthBytes: number, count: number): number {
-    const size = (lengthBytes + ROUND_UP) & -RECORD_ALIGN;
+    const size = (lengthBytes + this.#roundUp) & -RECORD_ALIGN;
     const most = Math.min(count, Math.floor((this.capacityBytes - this.#offset) / size));
     if (most * size > this.#room && this.broken === '') this.#refresh();
-    this.runAt = this.#dataAt + this.#offset + RECORD_HEADER_BYTES;
+    this.runAt = this.#contentAt + this.#offset;
     return most * size <= this.#room ? most : Math.floor(this.#room / size);
   }
 
   /** The first `count` records reserved by `reserveRun` are complete. */
   commitRun(count: number, lengthBytes: number, meta: number): void {
-    const size = (lengthBytes + ROUND_UP) & -RECORD_ALIGN;
+    const size = (lengthBytes + this.#roundUp) & -RECORD_ALIGN;
     const words = this.#words;
     const step = size >> 2;
     let word = (this.#dataAt + this.#offset) >> 2;
@@ -240,6 +264,18 @@ export class RingProducer {
     this.#unpublished += count * size;
     const next = this.#offset + count * size;
     this.#offset = next === this.capacityBytes ? 0 : next;
+  }
+
+  /**
+   * Records published from now on are for the consumer's incarnation `epoch`. Drops what was committed and not published.
+   */
+  mark(epoch: number): void {
+    const header = (this.#dataAt - RING_CONTROL_BYTES) >> 2;
+    this.#room += this.#unpublished;
+    this.#unpublished = 0;
+    this.#offset = this.#head % this.capacityBytes;
+    this.#words[header + WORD_MARK_INDEX] = this.#head;
+    Atomics.store(this.#words, header + WORD_MARK_EPOCH, epoch);
   }
 
   /** Make everything committed visible to the consumer. Returns whether there was anything. */
@@ -261,7 +297,7 @@ export class RingProducer {
     Atomics.store(this.#words, this.#waitingIndex, 1);
     if (this.broken !== '') return false;
     this.#refresh();
-    const size = recordBytes(lengthBytes);
+    const size = (lengthBytes + this.#roundUp) & -RECORD_ALIGN;
     const gap = this.#offset + size > this.capacityBytes ? this.capacityBytes - this.#offset : 0;
     return gap + size <= this.#room;
   }
@@ -280,6 +316,9 @@ export class RingConsumer {
 
   readonly #words: Int32Array;
   readonly #dataAt: number;
+  /** Content of a record that begins at the start of the ring. */
+  readonly #contentAt: number;
+  readonly #roundUp: number;
   readonly #headIndex: number;
   readonly #tailIndex: number;
   readonly #waitingIndex: number;
@@ -296,14 +335,16 @@ export class RingConsumer {
   #settled = true;
 
   /** Attach to a formatted ring, where the last consumer left it. */
-  constructor(arena: Arena, at: number, capacityBytes: number) {
+  constructor(region: Region, at: number, capacityBytes: number, padBytes: number) {
     this.capacityBytes = capacityBytes;
-    this.#words = arena.words;
+    this.#words = region.words;
     this.#dataAt = at + RING_CONTROL_BYTES;
+    this.#contentAt = this.#dataAt + RECORD_HEADER_BYTES + padBytes;
+    this.#roundUp = roundUpOf(padBytes);
     this.#headIndex = (at + HEAD_OFFSET) >> 2;
     this.#tailIndex = (at + TAIL_OFFSET) >> 2;
     this.#waitingIndex = (at + WAITING_OFFSET) >> 2;
-    this.broken = checkRing(arena, at, capacityBytes);
+    this.broken = checkRing(region, at, capacityBytes, padBytes);
     this.#tail = Atomics.load(this.#words, this.#tailIndex);
     if (!isIndex(this.#tail, capacityBytes)) {
       this.#tail = 0;
@@ -358,6 +399,8 @@ export class RingConsumer {
     }
     const capacity = this.capacityBytes;
     const dataAt = this.#dataAt;
+    const contentAt = this.#contentAt;
+    const roundUp = this.#roundUp;
     let available = this.#available;
     let offset = this.#offset;
     const before = available;
@@ -374,12 +417,12 @@ export class RingConsumer {
         offset = 0;
         continue;
       }
-      const size = (bytes + ROUND_UP) & -RECORD_ALIGN;
+      const size = (bytes + roundUp) & -RECORD_ALIGN;
       if (bytes < 0 || bytes > capacity || size > available || offset + size > capacity) {
         this.#fail('record length out of range');
         return this.#keep(before - available, offset, 0, start);
       }
-      at[start] = dataAt + offset + RECORD_HEADER_BYTES;
+      at[start] = contentAt + offset;
       length[start] = bytes;
       meta[start] = words[word + 1] as number;
       start++;
@@ -419,6 +462,35 @@ export class RingConsumer {
    */
   releaseMuch(): boolean {
     return this.#unreleased > this.capacityBytes >> 3 ? this.release() : false;
+  }
+
+  /** The incarnation of this side that the producer's latest records are for (`RingProducer.mark`). */
+  get markedEpoch(): number {
+    return Atomics.load(this.#words, ((this.#dataAt - RING_CONTROL_BYTES) >> 2) + WORD_MARK_EPOCH);
+  }
+
+  /** Drop every record before the producer's mark, read or not. False, and broken, when the mark makes no sense. */
+  seekMark(): boolean {
+    const capacity = this.capacityBytes;
+    const head = Atomics.load(this.#words, this.#headIndex);
+    const mark = this.#words[((this.#dataAt - RING_CONTROL_BYTES) >> 2) + WORD_MARK_INDEX] as number;
+    if (
+      !isIndex(head, capacity) ||
+      !isIndex(mark, capacity) ||
+      !fits(mark, this.#tail, capacity) ||
+      !fits(head, mark, capacity)
+    ) {
+      this.#fail('mark out of range');
+      return false;
+    }
+    this.#tail = mark;
+    this.#headSeen = mark;
+    this.#offset = mark % capacity;
+    this.#available = 0;
+    this.#unreleased = 0;
+    this.#settled = true;
+    Atomics.store(this.#words, this.#tailIndex, mark);
+    return true;
   }
 
   /** Whether something read was not given back yet. */

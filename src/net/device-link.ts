@@ -5,21 +5,18 @@
  * kernel that call a device on the data path. Read first: link-layer.ts, link/device.ts.
  */
 
-import type { Device, FrameBatch, LinkType, MacAddress } from '../link/device.ts';
-import type { FrameTap } from './link-input.ts';
+import type { Device, FrameBatch, MacAddress } from '../link/device.ts';
 import { LinkLayer } from './link-layer.ts';
 
 export abstract class DeviceLink extends LinkLayer {
   readonly mac: MacAddress;
   readonly kind: string;
-  readonly linkType: LinkType;
-  readonly device: Device;
+  device: Device;
 
   constructor(device: Device) {
     super();
     this.device = device;
     this.kind = device.kind;
-    this.linkType = device.linkType;
     this.mac = device.mac;
   }
 
@@ -53,8 +50,6 @@ export abstract class DeviceLink extends LinkLayer {
 
   override flush(): void {
     this.device.flush();
-    const { iface } = this;
-    for (let i = 0; i < iface.taps.length; i++) (iface.taps[i] as FrameTap).flushed(iface);
   }
 
   /** As `Device.receive`, `release` and `pending`. */

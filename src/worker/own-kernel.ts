@@ -26,7 +26,7 @@ const loop = new EventLoop({
   // Nobody else can send: there is nothing to poll for.
   pollUs: 0,
 });
-const kernel = Kernel.create({
+const kernel = new Kernel({
   name: 'localhost',
   arena,
   host: loop,

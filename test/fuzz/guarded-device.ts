@@ -55,7 +55,6 @@ export class GuardedMemory {
 
 export class GuardedDevice implements Device {
   readonly kind = 'fake';
-  readonly linkType = 'ethernet';
   readonly name: string;
   readonly mac: MacAddress;
   readonly counters: Counters;

@@ -7,7 +7,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
-import { createNetwork, networkBytes, ringAt } from '../../src/link/network.ts';
+import { createNetwork, networkBytes, ringOffset } from '../../src/link/network.ts';
 import { Arena } from '../../src/mem/arena.ts';
 import { RING_CONTROL_BYTES } from '../../src/mem/spsc-ring.ts';
 import { until } from '../fixtures/fake-workers.ts';
@@ -38,7 +38,7 @@ it.each([
     const network = createNetwork(arena, options);
     const cells = arena.allocate(512, 128);
     const dataOf = (from: number): [number, number] => [
-      ringAt(network, from, 1) + RING_CONTROL_BYTES,
+      ringOffset(network, from, 1) + RING_CONTROL_BYTES,
       network.ringBytes,
     ];
     const badRing = dataOf(2);

@@ -6,7 +6,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, it } from 'vitest';
-import { createNetwork, networkBytes, ringAt } from '../../src/link/network.ts';
+import { createNetwork, networkBytes, ringOffset } from '../../src/link/network.ts';
 import { Arena } from '../../src/mem/arena.ts';
 import { RING_CONTROL_BYTES } from '../../src/mem/spsc-ring.ts';
 import { until } from '../fixtures/fake-workers.ts';
@@ -40,7 +40,7 @@ it.each([1, 2, 3])('a thread that writes nonsense harms its own channels only: s
   const failures: unknown[] = [];
   const shared = { memory: arena.memory, network, frames: FRAMES, readyAt, stopAt, seed };
   const ringsTo = (port: number): [number, number][] =>
-    [1 - port, 2].map((from) => [ringAt(network, from, port) + RING_CONTROL_BYTES, network.ringBytes]);
+    [1 - port, 2].map((from) => [ringOffset(network, from, port) + RING_CONTROL_BYTES, network.ringBytes]);
   workers = [0, 1, 2].map((port) => {
     const own =
       port === 2

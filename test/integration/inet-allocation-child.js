@@ -38,8 +38,8 @@ function node(name, links) {
     ipv6: true,
   });
   for (const [network, port, address, address6] of links) {
-    const mac = { hi: 0x0200, lo: network.at + port };
-    const device = new VniDevice(arena, bulk, network, port, { name: `${name}${port}${network.at}`, mac });
+    const mac = { hi: 0x0200, lo: network.offset + port };
+    const device = new VniDevice(arena, bulk, network, port, { name: `${name}${port}${network.offset}`, mac });
     const iface = inet.addInterface(device);
     inet.configure(iface, ip(address), 24);
     inet.configure(iface, inet.addressText.parse(address6), 64);

@@ -88,8 +88,8 @@ function nextSpins() {
   return (spins & 3) === 0 ? 0 : spins % 3000;
 }
 
-function produce({ ringAt, capacity, frames, longest, bells }) {
-  const producer = new RingProducer(arena, ringAt, capacity);
+function produce({ ringAt, capacity, padBytes, frames, longest, bells }) {
+  const producer = new RingProducer(arena, ringAt, capacity, padBytes);
   const own = new Doorbell(arena, bells[0]);
   const peer = new Doorbell(arena, bells[1]);
   let burst = 1;
@@ -113,8 +113,8 @@ function produce({ ringAt, capacity, frames, longest, bells }) {
   }
 }
 
-async function consume({ ringAt, capacity, frames, longest, bells, eventLoop }) {
-  const consumer = new RingConsumer(arena, ringAt, capacity);
+async function consume({ ringAt, capacity, padBytes, frames, longest, bells, eventLoop }) {
+  const consumer = new RingConsumer(arena, ringAt, capacity, padBytes);
   const own = new Doorbell(arena, bells[1]);
   const peer = new Doorbell(arena, bells[0]);
   const batch = new FrameBatch();

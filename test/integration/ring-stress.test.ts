@@ -5,7 +5,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
-import { createNetwork, networkBytes } from '../../src/link/network.ts';
+import { createNetwork, FRAME_PAD_BYTES, networkBytes } from '../../src/link/network.ts';
 import { Arena } from '../../src/mem/arena.ts';
 import { formatRing, ringBytes, ringCapacity } from '../../src/mem/spsc-ring.ts';
 
@@ -50,10 +50,11 @@ it.each(CASES)('$name: $frames frames arrive whole, once and in order', { timeou
   const capacity = ringCapacity(test.ring);
   const arena = Arena.create(ringBytes(capacity) + 1024 * 1024);
   const ringAt = arena.allocate(ringBytes(capacity), 128);
-  formatRing(arena, ringAt, capacity);
+  formatRing(arena, ringAt, capacity, FRAME_PAD_BYTES);
   const bells = [arena.allocateDoorbell(), arena.allocateDoorbell()];
   const { frames, longest, eventLoop } = test;
-  const both = { memory: arena.memory, ringAt, capacity, frames, longest, bells, eventLoop };
+  const padBytes = FRAME_PAD_BYTES;
+  const both = { memory: arena.memory, ringAt, capacity, padBytes, frames, longest, bells, eventLoop };
   const [producer, consumer] = await run([
     { ...both, role: 'produce' },
     { ...both, role: 'consume' },

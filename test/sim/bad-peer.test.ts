@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 import { SeededRng } from '../../src/base/rng.ts';
 import type { Device, FrameBatch } from '../../src/link/device.ts';
 import { Middleware } from '../../src/link/middleware.ts';
-import { type NetworkDescriptor, ringAt } from '../../src/link/network.ts';
+import { type NetworkDescriptor, ringOffset } from '../../src/link/network.ts';
 import { Arena } from '../../src/mem/arena.ts';
 import { Counters } from '../../src/mem/counters.ts';
 import { RING_CONTROL_BYTES } from '../../src/mem/spsc-ring.ts';
@@ -55,7 +55,7 @@ class Fence extends Middleware {
   #holds(at: number, lengthBytes: number): boolean {
     const network = this.#segment();
     for (let from = 0; from < network.ports; from++) {
-      const start = from === this.#port ? Infinity : ringAt(network, from, this.#port) + RING_CONTROL_BYTES;
+      const start = from === this.#port ? Infinity : ringOffset(network, from, this.#port) + RING_CONTROL_BYTES;
       if (at >= start && at + lengthBytes <= start + network.ringBytes) return true;
     }
     return false;

@@ -10,8 +10,6 @@ import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import { IFF_NOARP, type Interface } from '../../net/interface.ts';
-import type { PacketInput } from '../../net/link-input.ts';
-import type { LinkPacket } from '../../net/link-layer.ts';
 import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
 import * as arp from '../../wire/arp.ts';
 import * as ethernet from '../../wire/ethernet.ts';
@@ -129,7 +127,7 @@ export class ArpOutput {
   }
 }
 
-export class ArpInput implements PacketInput {
+export class ArpInput {
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #addresses: Addresses4;
@@ -165,8 +163,7 @@ export class ArpInput implements PacketInput {
   }
 
   /** Process the ARP packet in a received frame; every field is read once. */
-  input(received: LinkPacket, nowUs: number): void {
-    const { iface, at, lengthBytes } = received;
+  input(iface: Interface, at: number, lengthBytes: number, nowUs: number): void {
     const view = this.#view;
     const reason = arp.check(view, at, lengthBytes);
     if (reason !== 0) {

@@ -1,7 +1,7 @@
 /**
  * IPv6 input: check a received packet, then deliver it here, forward it, or drop it under a counter.
  *
- * Thread: the one that runs the kernel; called for each packet of a batch (net/link-input.ts). The words of the header are
+ * Thread: the one that runs the kernel; called for each frame of a batch (net/ethernet.ts). The words of the header are
  * read once each into locals, because the sender could still write to the slot, and only the locals are believed. Addresses
  * become numbers here (address-interner.ts); a packet that is dropped or forwarded leaves none behind for its source.
  * Read first: RFC 8200, RFC 4291 2.5 and 2.7 (addresses that no packet has), RFC 4007 (zones). Missing: multicast routing,
@@ -10,8 +10,7 @@
 
 import type { Counters } from '../../mem/counters.ts';
 import type { Interface } from '../../net/interface.ts';
-import type { PacketInput, RunInput } from '../../net/link-input.ts';
-import type { LinkPacket } from '../../net/link-layer.ts';
+import * as ethernet from '../../wire/ethernet.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import { type AddressInterner, IP6_ANY, IP6_LOOPBACK, isZoned } from '../ip/address-interner.ts';
@@ -31,6 +30,7 @@ import { reassemblyFamily6, reassemblyNote } from './reassembly.ts';
 
 const { HEADER_BYTES } = ipv6;
 const PROTOCOLS = 256;
+const ETHERNET_DST_LO = -12;
 const MAPPED_WORD = 0xffff;
 const SCOPE_INTERFACE = 1;
 const SCOPE_LINK = 2;
@@ -48,10 +48,8 @@ export interface Ip6InputParts {
   readonly refuser: Refuser;
 }
 
-export class Ip6Input implements PacketInput {
+export class Ip6Input {
   readonly reassembly: Reassembly;
-  /** Of the transport that takes segments by the run, for the layer below. */
-  runs: RunInput | null = null;
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #parts: Ip6InputParts;
@@ -110,7 +108,6 @@ export class Ip6Input implements PacketInput {
 
   register(transport: Transport): void {
     this.#transports[transport.protocol] = transport;
-    if (transport.runs !== undefined) this.runs = transport.runs;
   }
 
   transport(protocol: number): Transport | undefined {
@@ -118,8 +115,7 @@ export class Ip6Input implements PacketInput {
   }
 
   /** As `IpInput.input`. */
-  input(received: LinkPacket, nowUs: number): void {
-    const { iface, arrival, at, lengthBytes, group } = received;
+  input(iface: Interface, at: number, lengthBytes: number, meta: number, linkGroup: boolean, nowUs: number): void {
     if (lengthBytes < HEADER_BYTES) {
       this.#drop(this.#short, iface);
       return;
@@ -136,8 +132,13 @@ export class Ip6Input implements PacketInput {
       this.#drop(this.#badLength, iface);
       return;
     }
-    const on = arrival ?? iface;
-    const zone = arrival === null ? 0 : arrival.index;
+    let on: Interface = iface;
+    let zone = iface.index;
+    if (iface.loopback) {
+      // Where our own packet would have gone out, or whose address it is for (path.ts, ../ip/output.ts).
+      zone = view.getInt32(at + ETHERNET_DST_LO);
+      on = this.#parts.links.interfaceOf(zone) ?? iface;
+    }
     if (!this.#parts.links.isActive(on)) {
       this.#drop(this.#disabled, iface);
       return;
@@ -150,12 +151,10 @@ export class Ip6Input implements PacketInput {
     packet.protocol = (second >>> 8) & 0xff;
     packet.ttl = second & 0xff;
     packet.tos = (first >>> 20) & 0xff;
-    packet.meta = received.meta;
-    packet.broadcast = group;
-    packet.linkSrcHi = received.srcHi;
-    packet.linkSrcLo = received.srcLo;
+    packet.meta = meta;
+    packet.broadcast = linkGroup;
     packet.plain = !this.#filter.active && !this.#raw.active;
-    if (!this.#readAddresses(packet, at, zone, iface.loopback, group, nowUs)) return;
+    if (!this.#readAddresses(packet, at, zone, iface.loopback, linkGroup, nowUs)) return;
     const { protocol } = packet;
     if (protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP) this.#deliver(packet, at + 6, nowUs);
     else this.#walk(packet, false, nowUs);
@@ -270,9 +269,13 @@ export class Ip6Input implements PacketInput {
   }
 
   #filterPasses(packet: IpPacket, nowUs: number): boolean {
+    const view = this.#view;
     const { src } = packet;
+    const frameAt = packet.headerAt - ethernet.HEADER_BYTES;
     const onLink = src === IP6_ANY || this.#table.zone(src) !== 0;
-    const verdict = this.#filter.frameVerdict(src, packet.linkSrcHi, packet.linkSrcLo, onLink);
+    const hi = ethernet.srcHi(view, frameAt);
+    const lo = ethernet.srcLo(view, frameAt);
+    const verdict = this.#filter.frameVerdict(src, hi, lo, onLink);
     if (verdict === FILTER_PASS) return true;
     // Fragments and packets with extension headers are not looked into, those from nobody not answered: they just vanish.
     const plain = src !== IP6_ANY && !ipv6.isExtension(packet.protocol);

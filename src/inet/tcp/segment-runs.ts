@@ -4,12 +4,13 @@
  * Thread: the one that runs the kernel. Data path: allocates nothing. What is decided for one segment, its header and the
  * state it leaves behind, is decided for all of them; one loop (`Bulk.writeRun`, `readRun`) does what remains: numbers,
  * checksums, copies. Whatever is not plain is left to segment.ts and input.ts.
- * Read first: segment.ts, input.ts (`predicted`), net/link-input.ts (`RunInput`).
+ * Read first: segment.ts, input.ts (`predicted`), net/ethernet.ts (`RunInput`).
  */
 
 import { foldSum } from '../../base/checksum.ts';
-import type { RunInput } from '../../net/link-input.ts';
-import { META_CHECKSUM_KNOWN, META_CHECKSUM_PARTIAL } from '../../net/link-layer.ts';
+import { META_CHECKSUM_KNOWN, META_CHECKSUM_PARTIAL } from '../../link/device.ts';
+import type { RunInput } from '../../net/ethernet.ts';
+import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../../wire/ethernet.ts';
 import { FLAG_ACK, HEADER_BYTES } from '../../wire/tcp.ts';
 import type { InPacket, Path } from '../ip/transport.ts';
 import { scheduleAck } from './arrive/data.ts';
@@ -54,8 +55,8 @@ export class SegmentRuns implements RunInput {
   wanted: boolean = false;
   readonly #stack: TcpStack;
   #connection: Connection | null = null;
-  /** IP header of the first segment, in private memory; how far behind it TCP's header and the data begin. */
-  #ipAt = 0;
+  /** The frame of the first segment, in private memory; how much of it comes before TCP's header, and before the data. */
+  #frameAt = 0;
   #transportOffset = 0;
   #headerBytes = 0;
   #segmentBytes = 0;
@@ -74,21 +75,13 @@ export class SegmentRuns implements RunInput {
     this.wanted = false;
     if (!packet.plain) return;
     this.#connection = c;
-    this.#ipAt = packet.headerAt;
-    this.#transportOffset = packet.at - packet.headerAt;
+    this.#frameAt = packet.headerAt - ETHERNET_HEADER_BYTES;
+    this.#transportOffset = packet.at - this.#frameAt;
     this.#headerBytes = this.#transportOffset + tcpHeaderBytes;
     this.#segmentBytes = packet.lengthBytes - tcpHeaderBytes;
   }
 
-  take(
-    at: number,
-    linkBytes: number,
-    strideBytes: number,
-    lengthBytes: number,
-    meta: number,
-    count: number,
-    nowUs: number,
-  ): number {
+  take(at: number, strideBytes: number, lengthBytes: number, meta: number, count: number, nowUs: number): number {
     const c = this.#connection;
     this.wanted = false;
     this.#connection = null;
@@ -101,13 +94,10 @@ export class SegmentRuns implements RunInput {
     if (most <= 0 || !receiveBuffer.ensure((rcvNxt + most * n) | 0, rcvNxt)) return 0;
     most = Math.min(most, Math.floor(receiveBuffer.ring.contiguous(rcvNxt) / n));
     const { bulk } = this.#stack;
-    const headerBytes = linkBytes + this.#headerBytes;
-    const numberAt = linkBytes + this.#transportOffset + NUMBER_OFFSET;
+    const numberAt = this.#transportOffset + NUMBER_OFFSET;
     const sum = (meta & META_CHECKSUM_KNOWN) !== 0 ? -1 : this.#sum(c, n);
     const to = receiveBuffer.ring.at(rcvNxt);
-    const from = at - linkBytes;
-    const first = this.#ipAt - linkBytes;
-    const taken = bulk.readRun(to, from, strideBytes, first, headerBytes, numberAt, n, most, sum);
+    const taken = bulk.readRun(to, at, strideBytes, this.#frameAt, this.#headerBytes, numberAt, n, most, sum);
     if (taken > 0) this.#accept(c, taken, n, nowUs);
     return taken;
   }
@@ -121,7 +111,7 @@ export class SegmentRuns implements RunInput {
   /** Of all that a segment's checksum covers but number, checksum and data. */
   #sum(c: Connection, n: number): number {
     const { view, bulk } = this.#stack;
-    const at = this.#ipAt + this.#transportOffset;
+    const at = this.#frameAt + this.#transportOffset;
     const headerBytes = this.#headerBytes - this.#transportOffset;
     const number = view.getInt32(at + NUMBER_OFFSET);
     view.setInt32(at + NUMBER_OFFSET, 0);
@@ -137,7 +127,7 @@ export class SegmentRuns implements RunInput {
     const bytes = segments * n;
     if (c.tsOk && c.lastAckSent === c.rcvNxt) {
       // The first was acknowledged at once: the second spans Last.ACK.sent (RFC 7323 section 4.3), perhaps the first did not.
-      c.tsRecent = stack.view.getInt32(this.#ipAt + this.#transportOffset + TS_VALUE_OFFSET);
+      c.tsRecent = stack.view.getInt32(this.#frameAt + this.#transportOffset + TS_VALUE_OFFSET);
       c.tsRecentUs = nowUs;
     }
     c.rcvNxt = (c.rcvNxt + bytes) | 0;

@@ -94,7 +94,7 @@ export class TcpStack implements Transport {
     this.heap = context.heap;
     this.callouts = context.callouts;
     this.rng = context.rng;
-    this.nowUs = () => context.nowUs();
+    this.nowUs = context.nowUs;
     this.counters = context.counters;
     this.count = defineTcpCounters(context.counters);
     this.settings = new TcpSettings(context.shared.sysctl);

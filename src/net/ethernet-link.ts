@@ -1,0 +1,73 @@
+/**
+ * Ethernet output: packets behind an Ethernet header, over a device.
+ *
+ * Thread: the one that runs the kernel. Data path: allocates nothing. The one place where such headers are written.
+ * Read first: link-layer.ts (the contract), RFC 894, RFC 2464.
+ */
+
+import type { Device } from '../link/device.ts';
+import { HEADER_BYTES } from '../wire/ethernet.ts';
+import { DeviceLink } from './device-link.ts';
+import { LinkHeader } from './link-layer.ts';
+
+export class EthernetLink extends DeviceLink {
+  readonly headerBytes: number = HEADER_BYTES;
+  readonly #view: DataView;
+  /** Header of the packets that bring none. */
+  readonly #header: LinkHeader = new LinkHeader();
+
+  constructor(device: Device, view: DataView) {
+    super(device);
+    this.#view = view;
+  }
+
+  override fill(header: LinkHeader, dstHi: number, dstLo: number, etherType: number): void {
+    const { hi, lo } = this.mac;
+    header.dstHi = dstHi;
+    header.dstLo = dstLo;
+    header.word6 = (hi << 16) | (lo >>> 16);
+    header.word10 = (lo << 16) | etherType;
+  }
+
+  override write(header: LinkHeader, packetAt: number): void {
+    const view = this.#view;
+    view.setUint16(packetAt - 14, header.dstHi);
+    view.setInt32(packetAt - 12, header.dstLo);
+    view.setInt32(packetAt - 8, header.word6);
+    view.setInt32(packetAt - 4, header.word10);
+  }
+
+  override reserve(header: LinkHeader, packetBytes: number): number {
+    const frameAt = this.device.reserve(header.dstHi, header.dstLo, packetBytes + HEADER_BYTES);
+    if (frameAt < 0) return frameAt;
+    const packetAt = frameAt + HEADER_BYTES;
+    this.write(header, packetAt);
+    return packetAt;
+  }
+
+  override reserveTo(dstHi: number, dstLo: number, etherType: number, packetBytes: number): number {
+    this.fill(this.#header, dstHi, dstLo, etherType);
+    return this.reserve(this.#header, packetBytes);
+  }
+
+  override commit(packetBytes: number, meta: number): void {
+    const bytes = packetBytes + HEADER_BYTES;
+    this.device.commit(bytes, meta);
+    this.sent(1, bytes);
+  }
+
+  override reserveRun(header: LinkHeader, packetBytes: number, count: number): number {
+    const { runs } = this.device;
+    if (runs === undefined) return 0;
+    const reserved = runs.reserveRun(header.dstHi, header.dstLo, packetBytes + HEADER_BYTES, count);
+    this.runAt = runs.runAt + HEADER_BYTES;
+    this.runStrideBytes = runs.runStrideBytes;
+    return reserved;
+  }
+
+  override commitRun(count: number, packetBytes: number, meta: number): void {
+    const bytes = packetBytes + HEADER_BYTES;
+    this.device.runs?.commitRun(count, bytes, meta);
+    this.sent(count, count * bytes);
+  }
+}
