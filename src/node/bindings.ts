@@ -159,14 +159,14 @@ export function replaceSpawn(
 export const spawnSyncBinding: { spawn: (options: SpawnOptions) => unknown } = binding('spawn_sync');
 
 /** The stream methods of an IPC channel that can carry a handle. */
-export interface Channel {
-  writeUtf8String(this: Channel, request: object, text: string, handle: unknown): unknown;
-  writeBuffer(this: Channel, request: object, bytes: Uint8Array, handle: unknown): unknown;
+export interface IpcChannel {
+  writeUtf8String(this: IpcChannel, request: object, text: string, handle: unknown): unknown;
+  writeBuffer(this: IpcChannel, request: object, bytes: Uint8Array, handle: unknown): unknown;
 }
 
 /** Where to replace the methods of every pipe. */
-export function channelPrototype(): Channel {
-  return pipeWrap.Pipe.prototype as Channel;
+export function channelPrototype(): IpcChannel {
+  return pipeWrap.Pipe.prototype as IpcChannel;
 }
 
 type Emit = (this: object, event: string, ...rest: unknown[]) => boolean;

@@ -6,7 +6,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import { type Channel, channelPrototype, watchChannelMessages } from './bindings.ts';
+import { channelPrototype, type IpcChannel, watchChannelMessages } from './bindings.ts';
 import { face } from './face.ts';
 import { RemoteSocket } from './remote-socket.ts';
 import { SharedSockets } from './share-client.ts';
@@ -66,13 +66,13 @@ export function passHandles(): void {
   const channel = channelPrototype();
   const writeString = channel.writeUtf8String;
   const writeBuffer = channel.writeBuffer;
-  channel.writeUtf8String = function (this: Channel, request, text, handle) {
+  channel.writeUtf8String = function (this: IpcChannel, request, text, handle) {
     if (!isHandle(handle)) return writeString.call(this, request, text, handle);
     const token = tokenOf(handle);
     if (token === null) return uvResult(-Errno.EBADF);
     return writeString.call(this, request, withToken(text, token), undefined);
   };
-  channel.writeBuffer = function (this: Channel, request, bytes, handle) {
+  channel.writeBuffer = function (this: IpcChannel, request, bytes, handle) {
     // Native code would take our object for one of its own.
     return isHandle(handle) ? uvResult(-Errno.EOPNOTSUPP) : writeBuffer.call(this, request, bytes, handle);
   };
