@@ -7,13 +7,8 @@
 
 import { US_PER_MS } from '../base/units.ts';
 import { isIp6 } from '../inet/ip/address-interner.ts';
-import {
-  type Connection,
-  RECOVERY_FAST,
-  RECOVERY_TIMEOUT,
-  STATE_NAMES,
-  TIMER_PERSIST,
-} from '../inet/tcp/connection/connection.ts';
+import type { Connection } from '../inet/tcp/connection/connection.ts';
+import { RECOVERY_FAST, RECOVERY_TIMEOUT, STATE_NAMES, TIMER_PERSIST } from '../inet/tcp/connection/states.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import { KIND_CONNECTION, KIND_MASK, KIND_SYN, KIND_TIME_WAIT } from '../inet/tcp/tables/tables.ts';
 import type { Flow } from './flow.ts';

@@ -7,7 +7,7 @@
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
 import { US_PER_S } from '../base/units.ts';
 import { isIp6 } from '../inet/ip/address-interner.ts';
-import type { TcpSocketRow } from '../inet/tcp/stack.ts';
+import type { TcpSocketRow } from '../inet/tcp/rows.ts';
 import { IFF_UP, type Interface } from '../net/interface.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../net/route.ts';
 import { parseMac } from '../wire/ethernet.ts';

@@ -9,17 +9,15 @@
 import { Errno } from '../base/errors.ts';
 import { type AddressBoundary, NO_ADDRESS } from '../inet/ip/address-boundary.ts';
 import { abortConnection, closeConnection, shutdownWrite } from '../inet/tcp/close.ts';
-import {
-  type Connection,
-  type ConnectionOptions,
-  type ConnectionOwner,
-  type PortUse,
-  STATE_NAMES,
-} from '../inet/tcp/connection/connection.ts';
+import type { Connection, ConnectionOwner } from '../inet/tcp/connection/connection.ts';
+import type { ConnectionOptions } from '../inet/tcp/connection/connection-options.ts';
+import { STATE_NAMES } from '../inet/tcp/connection/states.ts';
+import { startKeepAlive } from '../inet/tcp/connection/timers.ts';
 import { urgentBytes } from '../inet/tcp/connection/urgent.ts';
-import type { Listener, ListenerOwner } from '../inet/tcp/listen.ts';
+import { push } from '../inet/tcp/dispatch.ts';
+import type { PortUse } from '../inet/tcp/shared/port-use.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
-import { startKeepAlive } from '../inet/tcp/timers.ts';
+import type { Listener, ListenerOwner } from '../inet/tcp/tables/listener.ts';
 import * as user from '../inet/tcp/user.ts';
 import type { EventTarget, SocketContext } from './events.ts';
 import { refusedFamily, unnamedErrno } from './family.ts';
@@ -240,7 +238,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     if (this.#use !== null) this.#stack.releasePort(this.#use);
     this.#use = null;
     if (this.#connection !== null) {
-      this.#stack.tables.forgetNames(this.#connection);
+      this.#stack.tables.releaseAddresses(this.#connection);
       if (reset) abortConnection(this.#connection);
       else closeConnection(this.#connection, this.#context.nowUs());
     }
@@ -266,7 +264,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
       case 'noDelay':
         options.noDelay = value as boolean;
         if (options.noDelay && c !== null) {
-          this.#stack.work.push(c, this.#context.nowUs());
+          push(c, this.#context.nowUs());
           this.#context.requestWork();
         }
         return 0;

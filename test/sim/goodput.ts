@@ -5,8 +5,9 @@
  * so that congestion control alone governs; acknowledgements are not lost.
  */
 
-import type { Connection, PortUse } from '../../src/inet/tcp/connection/connection.ts';
-import type { Listener } from '../../src/inet/tcp/listen.ts';
+import type { Connection } from '../../src/inet/tcp/connection/connection.ts';
+import type { PortUse } from '../../src/inet/tcp/shared/port-use.ts';
+import type { Listener } from '../../src/inet/tcp/tables/listener.ts';
 import * as user from '../../src/inet/tcp/user.ts';
 import { PERFECT, Wire } from '../fixtures/tcp-wire.ts';
 

@@ -7,9 +7,10 @@
 import { Errno, errnoName } from '../../src/base/errors.ts';
 import { type Rng, randomBelow, randomUnit, SeededRng } from '../../src/base/rng.ts';
 import { abortConnection, closeConnection, shutdownWrite } from '../../src/inet/tcp/close.ts';
-import type { Connection, PortUse } from '../../src/inet/tcp/connection/connection.ts';
-import type { Listener } from '../../src/inet/tcp/listen.ts';
-import { startKeepAlive } from '../../src/inet/tcp/timers.ts';
+import type { Connection } from '../../src/inet/tcp/connection/connection.ts';
+import { startKeepAlive } from '../../src/inet/tcp/connection/timers.ts';
+import type { PortUse } from '../../src/inet/tcp/shared/port-use.ts';
+import type { Listener } from '../../src/inet/tcp/tables/listener.ts';
 import * as user from '../../src/inet/tcp/user.ts';
 import { PERFECT, type Side, Wire, type WireOptions } from '../fixtures/tcp-wire.ts';
 

@@ -8,8 +8,8 @@ import { be16, be32, hex, join } from '../../../test/fixtures/packets.ts';
 import { packet6, sum6, udp6 } from '../../../test/fixtures/packets6.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
 import type { Connection } from '../tcp/connection/connection.ts';
-import type { Listener } from '../tcp/listen.ts';
 import { TcpStack } from '../tcp/stack.ts';
+import type { Listener } from '../tcp/tables/listener.ts';
 import { acceptFrom, bindPort, connectTo, listenOn } from '../tcp/user.ts';
 
 const OWN = '2001:db8::1';
@@ -164,7 +164,7 @@ describe('a sweep of the address table', () => {
     expect(second.error).toBe(-104);
     sweep(one);
     expect(one.inet.addressText.format(second.peerAddress)).toBe(peers[2]);
-    stack.tables.forgetNames(second);
+    stack.tables.releaseAddresses(second);
     sweep(one);
     expect(known(one, peers[2]!)).toBe(false);
     const bound = bindPort(stack, one.number(OWN), 81, options);

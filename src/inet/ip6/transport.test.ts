@@ -8,8 +8,8 @@ import { Errno } from '../../base/errors.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../link/device.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
 import type { Connection } from '../tcp/connection/connection.ts';
-import type { Listener } from '../tcp/listen.ts';
 import { TcpStack } from '../tcp/stack.ts';
+import type { Listener } from '../tcp/tables/listener.ts';
 import { bindPort, connectTo, listenOn, send } from '../tcp/user.ts';
 
 const OWN = '2001:db8::1';

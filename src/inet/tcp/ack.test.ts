@@ -154,7 +154,7 @@ describe('keep-alive', () => {
   };
 
   it('probes an idle connection and ends it when nobody answers', async () => {
-    const { startKeepAlive } = await import('./timers.ts');
+    const { startKeepAlive } = await import('./connection/timers.ts');
     const t = idle();
     startKeepAlive(t.c, t.nowUs);
     t.at(9999);
@@ -169,7 +169,7 @@ describe('keep-alive', () => {
   });
 
   it('leaves it to the retransmission timer while data is under way', async () => {
-    const { startKeepAlive } = await import('./timers.ts');
+    const { startKeepAlive } = await import('./connection/timers.ts');
     const t = idle();
     startKeepAlive(t.c, t.nowUs);
     t.at(9000);
@@ -184,7 +184,7 @@ describe('keep-alive', () => {
   });
 
   it('is content with any answer', async () => {
-    const { startKeepAlive } = await import('./timers.ts');
+    const { startKeepAlive } = await import('./connection/timers.ts');
     const t = idle();
     startKeepAlive(t.c, t.nowUs);
     for (let i = 1; i <= 5; i++) {

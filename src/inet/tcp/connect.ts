@@ -9,15 +9,19 @@ import { Errno } from '../../base/errors.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
 import type { Path } from '../ip/transport.ts';
 import { receiveData } from './arrive/data.ts';
-import { onPeerFin } from './close.ts';
-import { type Connection, SYN_RECEIVED, SYN_SENT } from './connection/connection.ts';
+import { establish } from './arrive/establish.ts';
+import { onPeerFin } from './arrive/fin.ts';
+import { receiveUrgent } from './arrive/urgent.ts';
+import type { Connection } from './connection/connection.ts';
+import { DUE_OUTPUT, endConnection } from './connection/due.ts';
 import { agreesEcn } from './connection/ecn.ts';
-import { receiveUrgent } from './connection/urgent.ts';
-import { dropConnection } from './icmp.ts';
-import { establish } from './input.ts';
-import { output, refreshMss } from './send/output.ts';
-import { peerMssOf, type Segment, synWindow } from './shared/options.ts';
-import { stopRetransmit } from './timers.ts';
+import { refreshMss } from './connection/segment-size.ts';
+import { SYN_RECEIVED, SYN_SENT } from './connection/states.ts';
+import { stopRetransmit } from './connection/timers.ts';
+import { synWindow } from './connection/window.ts';
+import { dispatch } from './dispatch.ts';
+import { reject } from './send/control-segments.ts';
+import { peerMssOf, type Segment } from './shared/segment.ts';
 
 /**
  * Start the handshake of a connection whose four numbers and path are set. `iss` is given when the connection takes the
@@ -31,18 +35,24 @@ export function startConnect(c: Connection, iss: number, nowUs: number): void {
   c.tsOffset = stack.isn.timestampOffset(c.localAddress, c.peerAddress);
   c.sendBuffer.begin((iss + 1) | 0);
   stack.counters.add(stack.count.connectionRequests, 1);
-  output(c, nowUs);
+  c.due |= DUE_OUTPUT;
+  dispatch(c, nowUs);
 }
 
 /** A segment for a connection in SYN_SENT, its checksum verified. */
 export function synSentArrives(c: Connection, segment: Segment, nowUs: number): void {
+  processSynSent(c, segment, nowUs);
+  dispatch(c, nowUs);
+}
+
+function processSynSent(c: Connection, segment: Segment, nowUs: number): void {
   const { stack } = c;
   const { settings } = stack;
   const { flags } = segment;
   const hasAck = (flags & FLAG_ACK) !== 0;
   if (hasAck && (((segment.ack - c.iss) | 0) <= 0 || ((segment.ack - c.sndMax) | 0) > 0)) {
     if (flags & FLAG_RST) stack.counters.add(stack.count.resetsIgnored, 1);
-    else stack.reject(c.localAddress, c.peerAddress, c.ports, segment, nowUs);
+    else reject(stack, c.localAddress, c.peerAddress, c.ports, segment, nowUs);
     return;
   }
   if (flags & FLAG_RST) {
@@ -52,7 +62,7 @@ export function synSentArrives(c: Connection, segment: Segment, nowUs: number): 
     }
     stack.counters.add(stack.count.resetsReceived, 1);
     stack.counters.add(stack.count.connectionsRefused, 1);
-    dropConnection(c, -Errno.ECONNREFUSED);
+    endConnection(c, -Errno.ECONNREFUSED);
     return;
   }
   if ((flags & FLAG_SYN) === 0) return;
@@ -74,7 +84,11 @@ export function synSentArrives(c: Connection, segment: Segment, nowUs: number): 
   segment.seq = (segment.seq + 1) | 0;
   receiveUrgent(c, segment);
   receiveData(c, segment, nowUs);
-  if (flags & FLAG_FIN) onPeerFin(c, segment, nowUs);
+  if (flags & FLAG_FIN) {
+    // The ACK of the data does not cover the FIN.
+    dispatch(c, nowUs);
+    onPeerFin(c, segment);
+  }
 }
 
 /** What the peer's SYN says: first sequence number, options. */

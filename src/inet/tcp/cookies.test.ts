@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Transcript } from '../../../test/fixtures/tcp-transcript.ts';
 import { SeededRng } from '../../base/rng.ts';
-import type { Listener } from './listen.ts';
 import { CookieOptions, SynCookies } from './shared/cookies.ts';
+import type { Listener } from './tables/listener.ts';
 
 const MINUTE_US = 60_000_000;
 

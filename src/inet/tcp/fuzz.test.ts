@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Transcript } from '../../../test/fixtures/tcp-transcript.ts';
 import { type Rng, randomBelow, randomUnit, SeededRng } from '../../base/rng.ts';
-import { ESTABLISHED } from './connection/connection.ts';
+import { ESTABLISHED } from './connection/states.ts';
 
 const STATES = [
   'synSent',

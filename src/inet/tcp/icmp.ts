@@ -1,5 +1,5 @@
 /**
- * How connections end by error: resets, timeouts, ICMP messages, failed routes.
+ * ICMP errors about segments that were sent: which end a connection, and which only advise.
  *
  * Thread: the one that runs the kernel. The error numbers are those a program on Linux sees; docs of the socket layer say
  * which call reports them.
@@ -9,17 +9,22 @@
 import { Errno } from '../../base/errors.ts';
 import {
   CODE_FRAGMENTATION_NEEDED,
-  CODE_PORT_UNREACHABLE as CODE_PORT,
-  CODE_PROTOCOL_UNREACHABLE as CODE_PROTOCOL,
+  CODE_PORT_UNREACHABLE,
+  CODE_PROTOCOL_UNREACHABLE,
   TYPE_PARAMETER_PROBLEM as ICMP_PARAMETER_PROBLEM,
   TYPE_TIME_EXCEEDED as ICMP_TIME_EXCEEDED,
   TYPE_DESTINATION_UNREACHABLE as ICMP_UNREACHABLE,
 } from '../../wire/icmpv4.ts';
 import type { IcmpError } from '../ip/transport.ts';
-import { CLOSED, type Connection, SYN_RECEIVED, SYN_SENT } from './connection/connection.ts';
+import type { Connection } from './connection/connection.ts';
+import { DUE_OUTPUT, endConnection } from './connection/due.ts';
+import { refreshMss } from './connection/segment-size.ts';
+import { SYN_RECEIVED, SYN_SENT } from './connection/states.ts';
+import { dispatch } from './dispatch.ts';
 import { markOversized } from './recovery/recovery.ts';
-import { output, refreshMss } from './send/output.ts';
-import { stopTimers } from './timers.ts';
+import type { TcpState } from './state.ts';
+import { removeSynEntry } from './syn-queue.ts';
+import { KIND_CONNECTION, KIND_MASK, KIND_SYN } from './tables/tables.ts';
 
 /** Codes 0 to 15 of destination unreachable, as errors. */
 const UNREACHABLE: readonly number[] = [
@@ -41,43 +46,41 @@ const UNREACHABLE: readonly number[] = [
   Errno.EHOSTUNREACH,
 ];
 
-/**
- * The connection is over: out of the tables, timers off, memory of unsent data given back. `error` (-errno, 0 for an
- * orderly end) is what the program will be told. Received data stays readable until the program closes the socket.
- */
-export function dropConnection(c: Connection, error: number): void {
-  if (c.state === CLOSED) return;
-  const { stack, owner } = c;
-  const connecting = c.state === SYN_SENT || (c.state === SYN_RECEIVED && owner !== null);
-  stopTimers(c);
-  c.state = CLOSED;
-  c.error = error;
-  stack.detach(c);
-  c.reassembly.clear();
-  c.scoreboard.clear();
-  c.sendBuffer.begin(c.sendBuffer.endSeq);
-  c.sendBuffer.ring.release();
-  stack.counters.add(error === 0 ? stack.count.connectionsClosed : stack.count.connectionsDropped, 1);
-  if (owner === null) {
-    c.discardReceived();
-  } else if (connecting) {
-    owner.onConnected();
-  } else if (error !== 0) {
-    owner.onError();
+/** An ICMP error that quotes a segment of ours. */
+export function icmpArrives(stack: TcpState, error: IcmpError, nowUs: number): void {
+  if (error.quotedBytes < 8) return;
+  const { tables, view } = stack;
+  const ports = view.getInt32(error.quotedAt);
+  const seq = view.getInt32(error.quotedAt + 4);
+  const value = tables.find(error.src, error.dst, ports);
+  if (value < 0) return;
+  if ((value & KIND_MASK) === KIND_SYN) {
+    const entry = tables.synEntryAt(value);
+    // RFC 1122 4.2.3.9: a host or network that is unreachable for a moment is no reason to forget its connection.
+    const hard = error.type === ICMP_UNREACHABLE && isHardCode(error.code);
+    if (hard && seq === entry.iss) {
+      stack.counters.add(stack.count.synQueueUnreachable, 1);
+      removeSynEntry(stack, entry);
+    }
+    return;
   }
+  if ((value & KIND_MASK) !== KIND_CONNECTION) return;
+  const c = tables.connectionAt(value);
+  // RFC 5927 section 4: it must quote something in flight.
+  if (((seq - c.sndUna) | 0) < 0 || ((seq - c.sndMax) | 0) >= 0) return;
+  onIcmpError(c, error);
+  dispatch(c, nowUs);
 }
 
-/** IP has no way to the peer now: fatal while connecting (as on Linux), otherwise the timers go on (RFC 1122 4.2.3.9). */
-export function failPath(c: Connection, error: number, _nowUs: number): void {
-  if (c.state === SYN_SENT || c.state === SYN_RECEIVED) dropConnection(c, error);
-  else c.softError = error;
+function isHardCode(code: number): boolean {
+  return code === CODE_PROTOCOL_UNREACHABLE || code === CODE_PORT_UNREACHABLE;
 }
 
 /** An ICMP error that quotes a segment of this connection, its sequence number already checked. */
-export function onIcmpError(c: Connection, message: IcmpError, nowUs: number): void {
+function onIcmpError(c: Connection, message: IcmpError): void {
   const { type, code } = message;
   if (type === ICMP_UNREACHABLE && code === CODE_FRAGMENTATION_NEEDED) {
-    onSmallerPath(c, nowUs);
+    onSmallerPath(c);
     return;
   }
   let errno: number;
@@ -86,9 +89,9 @@ export function onIcmpError(c: Connection, message: IcmpError, nowUs: number): v
   else if (type === ICMP_PARAMETER_PROBLEM) errno = Errno.EPROTO;
   // Source quench has no effect (RFC 6633).
   else return;
-  const hard = type === ICMP_UNREACHABLE && (code === CODE_PROTOCOL || code === CODE_PORT);
+  const hard = type === ICMP_UNREACHABLE && isHardCode(code);
   if (c.state === SYN_SENT || c.state === SYN_RECEIVED) {
-    dropConnection(c, -errno);
+    endConnection(c, -errno);
   } else {
     // Even hard errors only advise a synchronized connection (RFC 5927 section 5.2).
     c.softError = hard && c.softError !== 0 ? c.softError : -errno;
@@ -96,9 +99,9 @@ export function onIcmpError(c: Connection, message: IcmpError, nowUs: number): v
 }
 
 /** The path carries less: segments in flight that are too long are lost, which says nothing about congestion. */
-function onSmallerPath(c: Connection, nowUs: number): void {
+function onSmallerPath(c: Connection): void {
   if (c.path === null || !refreshMss(c)) return;
   c.stack.counters.add(c.stack.count.mtuReductions, 1);
   markOversized(c);
-  output(c, nowUs);
+  c.due |= DUE_OUTPUT;
 }

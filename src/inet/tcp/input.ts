@@ -8,47 +8,43 @@
  */
 
 import { foldSum } from '../../base/checksum.ts';
-import { Errno } from '../../base/errors.ts';
-import { META_CHECKSUM_KNOWN } from '../../link/device.ts';
+import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../link/device.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG } from '../../wire/tcp.ts';
 import type { InPacket } from '../ip/transport.ts';
+import { acceptableSequence, acceptableTimestamp } from './arrive/acceptable.ts';
 import { acknowledge, processAck } from './arrive/ack.ts';
-import { answerUnacceptable, challengeAck } from './arrive/challenge.ts';
+import { challengeAck } from './arrive/challenge.ts';
 import { receiveData, scheduleAck } from './arrive/data.ts';
-import { enterTimeWait, onPeerFin } from './close.ts';
-import {
-  CLOSE_WAIT,
-  CLOSED,
-  CLOSING,
-  type Connection,
-  ESTABLISHED,
-  FIN_WAIT_1,
-  FIN_WAIT_2,
-  LAST_ACK,
-  RECOVERY_NONE,
-  SYN_RECEIVED,
-  TIMER_PERSIST,
-} from './connection/connection.ts';
-import { ecnMarked, onEcnEcho, receiveEcn } from './connection/ecn.ts';
-import { receiveUrgent } from './connection/urgent.ts';
-import { dropConnection } from './icmp.ts';
+import { onEcnEcho, receiveEcn } from './arrive/ecn.ts';
+import { establish } from './arrive/establish.ts';
+import { afterOwnFin, onPeerFin } from './arrive/fin.ts';
+import { onReset } from './arrive/reset.ts';
+import { receiveUrgent } from './arrive/urgent.ts';
+import type { Connection } from './connection/connection.ts';
+import { ecnMarked } from './connection/ecn.ts';
+import { CLOSED, ESTABLISHED, RECOVERY_NONE, SYN_RECEIVED, TIMER_PERSIST } from './connection/states.ts';
+import { dispatch } from './dispatch.ts';
 import { onAdvance } from './recovery/recovery.ts';
-import { sendReset } from './send/control-segments.ts';
-import { type Segment, TIMESTAMPS_WORD } from './shared/options.ts';
-import { startKeepAlive } from './timers.ts';
-
-/** RFC 7323 section 5.5: an older TS.Recent is no longer compared. */
-const TS_RECENT_MAX_US = 24 * 86_400 * 1_000_000;
+import type { SegmentRuns } from './segment-runs.ts';
+import { reject } from './send/control-segments.ts';
+import { TIMESTAMPS_WORD } from './shared/options.ts';
+import type { Segment } from './shared/segment.ts';
 
 /**
  * Header prediction: an ESTABLISHED connection without gaps or losses, the next expected segment, nothing but ACK or
  * ACK and PSH. Returns false, with nothing changed, when the segment needs the whole procedure; `packet` has at least
  * `headerBytes` of TCP header.
  */
-export function predicted(c: Connection, packet: InPacket, headerBytes: number, nowUs: number): boolean {
+export function predicted(
+  c: Connection,
+  runs: SegmentRuns,
+  packet: InPacket,
+  headerBytes: number,
+  nowUs: number,
+): boolean {
   const { reassembly } = c;
   if (c.state !== ESTABLISHED || c.recovery !== RECOVERY_NONE) return false;
-  // An empty FIN that came too early is no range.
+  // An out-of-order FIN without data is not in `reassembly.count`; test it apart.
   if (reassembly.count !== 0 || reassembly.finKnown) return false;
   if (c.ecn.ok && (ecnMarked(packet.tos) || c.ecn.reduced || c.ecn.echoed)) return false;
   const { stack } = c;
@@ -100,7 +96,7 @@ export function predicted(c: Connection, packet: InPacket, headerBytes: number, 
   c.lastReceivedUs = nowUs;
   c.keepProbes = 0;
   afterPredicted(c, ack, advance, (last & 0xffff) << c.sndScale, tsEcho, nowUs);
-  if (length > 0 && stack.runs.wanted) stack.runs.remember(c, packet, headerBytes);
+  if (length > 0 && runs.wanted) runs.remember(c, packet, headerBytes);
   return true;
 }
 
@@ -111,7 +107,8 @@ function acceptInOrder(c: Connection, meta: number, length: number, nowUs: numbe
   c.bytesReceived += length;
   stack.predictedDataNow++;
   stack.predictedBytesNow += length;
-  scheduleAck(c, meta >>> 16 || length, nowUs);
+  scheduleAck(c, meta >>> META_SEGMENT_SHIFT || length, nowUs);
+  if (c.due !== 0) dispatch(c, nowUs);
   if (c.owner !== null) c.owner.onReadable();
 }
 
@@ -150,6 +147,11 @@ function checksumGood(c: Connection, packet: InPacket, headerBytes: number, payl
 
 /** A segment for a connection in SYN_RECEIVED or later, its checksum verified (RFC 9293 3.10.7.4). */
 export function segmentArrives(c: Connection, segment: Segment, nowUs: number): void {
+  process(c, segment, nowUs);
+  if (c.due !== 0) dispatch(c, nowUs);
+}
+
+function process(c: Connection, segment: Segment, nowUs: number): void {
   const { stack } = c;
   c.lastReceivedUs = nowUs;
   const spansLastAck = ((segment.seq - c.lastAckSent) | 0) <= 0;
@@ -182,139 +184,10 @@ export function segmentArrives(c: Connection, segment: Segment, nowUs: number): 
   if (c.state === CLOSED) return;
   if (segment.flags & FLAG_URG) receiveUrgent(c, segment);
   receiveData(c, segment, nowUs);
-  if (segment.flags & FLAG_FIN || c.reassembly.finKnown) onPeerFin(c, segment, nowUs);
-}
-
-/** PAWS (RFC 7323 section 5.3): R1, and what to do with a segment that lacks a timestamp (section 3.2). */
-function acceptableTimestamp(c: Connection, segment: Segment, nowUs: number): boolean {
-  if (!c.tsOk || segment.flags & FLAG_RST) return true;
-  const { stack } = c;
-  if (!segment.timestamps) {
-    if (segment.flags & FLAG_SYN) return true;
-    stack.counters.add(stack.count.droppedNoTimestamp, 1);
-    return false;
-  }
-  if (((segment.tsValue - c.tsRecent) | 0) >= 0 || nowUs - c.tsRecentUs > TS_RECENT_MAX_US) return true;
-  stack.counters.add(stack.count.droppedOldTimestamp, 1);
-  answerUnacceptable(c, segment.dataBytes > 0, nowUs);
-  return false;
-}
-
-/**
- * First: the segment must touch the window; what lies outside is trimmed. An unacceptable one is answered by an ACK
- * and dropped; with the window closed, its ACK still counts (RFC 9293 3.10.7.4).
- */
-function acceptableSequence(c: Connection, segment: Segment, nowUs: number): boolean {
-  const { stack } = c;
-  const { counters, count } = stack;
-  const before = (c.rcvNxt - segment.seq) | 0;
-  const fin = segment.flags & FLAG_FIN ? 1 : 0;
-  const window = (c.rcvAdv - c.rcvNxt) | 0;
-  if (before > 0) {
-    if (before >= segment.dataBytes + fin && (segment.flags & (FLAG_SYN | FLAG_RST)) === 0) {
-      onOldSegment(c, segment, before, fin, nowUs);
-      return false;
-    }
-    if ((segment.flags & FLAG_RST) !== 0) return ignoreReset(c);
-    if (segment.flags & FLAG_SYN) return true;
-    counters.add(count.partialDuplicatePackets, 1);
-    counters.add(count.partialDuplicateBytes, before);
-    noteDuplicate(c, segment.seq, c.rcvNxt);
-    segment.seq = c.rcvNxt;
-    segment.dataAt += before;
-    segment.dataBytes -= before;
-    return trimRight(c, segment, window);
-  }
-  if (-before >= (window > 0 ? window : 1)) {
-    if ((segment.flags & FLAG_RST) !== 0) return ignoreReset(c);
-    if (segment.flags & FLAG_SYN) return true;
-    // At the edge exactly and empty: an answer to our own data, sent when the window was full.
-    if (before === -window && segment.dataBytes === 0) return true;
-    counters.add(count.packetsAfterWindow, 1);
-    counters.add(count.bytesAfterWindow, segment.dataBytes);
-    answerUnacceptable(c, segment.dataBytes > 0, nowUs);
-    return false;
-  }
-  return trimRight(c, segment, window);
-}
-
-/** RFC 5961 section 3.2: a reset outside the window is dropped in silence. */
-function ignoreReset(c: Connection): boolean {
-  c.stack.counters.add(c.stack.count.resetsIgnored, 1);
-  return false;
-}
-
-/** Entirely before the window. Its ACK may still be of use when it is a probe of ours that it answers. */
-function onOldSegment(c: Connection, segment: Segment, before: number, fin: number, nowUs: number): void {
-  const { counters, count } = c.stack;
-  if (segment.dataBytes > 0) {
-    counters.add(count.duplicatePackets, 1);
-    counters.add(count.duplicateBytes, segment.dataBytes);
-    noteDuplicate(c, segment.seq, (segment.seq + segment.dataBytes) | 0);
-    // The peer resends what it has: our ACK was lost, and it is not in a quiet conversation.
-    c.quickAcks = Math.max(c.quickAcks, 2);
-  }
-  if (before === 1 && segment.dataBytes === 0 && fin === 0) counters.add(count.windowProbesReceived, 1);
-  const answer = segment.dataBytes + fin > 0;
-  // Not older than a window: a forged segment should have to guess both numbers (RFC 5961 section 5).
-  const recent = before <= Math.max(c.receiveBuffer.limitBytes, 65535);
-  if (recent && c.state !== SYN_RECEIVED && (segment.flags & FLAG_ACK) !== 0) {
-    segment.dataBytes = 0;
-    segment.flags &= ~FLAG_FIN;
-    // Also when the ACK ends the connection here.
-    if (answer) c.ackNow = true;
-    if (!processAck(c, segment, nowUs) || !afterOwnFin(c, nowUs)) return;
-  }
-  if (c.state !== CLOSED) answerUnacceptable(c, answer, nowUs);
-}
-
-function noteDuplicate(c: Connection, start: number, end: number): void {
-  if (!c.sackOk || c.stack.settings.dsack.value === 0) return;
-  c.dsackStart = start;
-  c.dsackEnd = end;
-}
-
-/** Bytes beyond the right edge, and the FIN after them, are not there. */
-function trimRight(c: Connection, segment: Segment, window: number): boolean {
-  const offset = (segment.seq - c.rcvNxt) | 0;
-  const room = window - offset;
-  const fin = segment.flags & FLAG_FIN ? 1 : 0;
-  if (segment.dataBytes + fin <= room) return true;
-  const { counters, count } = c.stack;
-  counters.add(count.packetsAfterWindow, 1);
-  counters.add(count.bytesAfterWindow, Math.max(segment.dataBytes - Math.max(room, 0), 0));
-  if (room <= 0 && segment.dataBytes > 0) counters.add(count.windowProbesReceived, 1);
-  segment.dataBytes = room > 0 ? Math.min(segment.dataBytes, room) : 0;
-  if (segment.dataBytes >= room) segment.flags &= ~FLAG_FIN;
-  // The sender believes in a larger window: say what it is.
-  c.ackNow = true;
-  c.stack.work.enqueue(c);
-  return true;
-}
-
-/** Second: RST (RFC 5961 section 3: only one exactly at RCV.NXT is believed). */
-function onReset(c: Connection, segment: Segment, nowUs: number): void {
-  const { counters, count } = c.stack;
-  counters.add(count.resetsReceived, 1);
-  if (segment.seq !== c.rcvNxt) {
-    challengeAck(c, nowUs);
-    return;
-  }
-  switch (c.state) {
-    case SYN_RECEIVED:
-      counters.add(count.connectionsRefused, 1);
-      dropConnection(c, -Errno.ECONNREFUSED);
-      break;
-    case CLOSE_WAIT:
-      // The peer had said that it sends no more: what fails is our writing.
-      dropConnection(c, -Errno.EPIPE);
-      break;
-    case CLOSING:
-    case LAST_ACK:
-      dropConnection(c, c.owner === null ? 0 : -Errno.ECONNRESET);
-      break;
-    default:
-      dropConnection(c, -Errno.ECONNRESET);
+  if (segment.flags & FLAG_FIN || c.reassembly.finKnown) {
+    // The ACK of the data does not cover the FIN.
+    if (c.due !== 0) dispatch(c, nowUs);
+    onPeerFin(c, segment);
   }
 }
 
@@ -327,7 +200,7 @@ function onUnexpectedSyn(c: Connection, segment: Segment, nowUs: number): void {
     segment.flags &= ~FLAG_SYN;
     // A SYN's window is not scaled.
     segment.window >>= c.sndScale;
-    segmentArrives(c, segment, nowUs);
+    process(c, segment, nowUs);
     return;
   }
   if (c.state === SYN_RECEIVED && segment.seq === c.irs) {
@@ -342,51 +215,9 @@ function onUnexpectedSyn(c: Connection, segment: Segment, nowUs: number): void {
 /** Fifth, in SYN_RECEIVED (simultaneous open; passive opens complete in listen.ts). False: drop the segment. */
 function completeOpen(c: Connection, segment: Segment, nowUs: number): boolean {
   if (((segment.ack - c.sndUna) | 0) <= 0 || ((segment.ack - c.sndMax) | 0) > 0) {
-    c.stack.reject(c.localAddress, c.peerAddress, c.ports, segment, nowUs);
+    reject(c.stack, c.localAddress, c.peerAddress, c.ports, segment, nowUs);
     return false;
   }
   establish(c, segment, nowUs);
   return true;
-}
-
-/** The handshake is complete: first window, first congestion window. */
-export function establish(c: Connection, segment: Segment, nowUs: number): void {
-  // Closed before the peer had answered (close.ts): the FIN goes when the ACK has been looked at.
-  c.state = c.finQueued ? FIN_WAIT_1 : ESTABLISHED;
-  c.sndWnd = segment.window << (segment.flags & FLAG_SYN ? 0 : c.sndScale);
-  c.maxSndWnd = c.sndWnd;
-  c.sndWl1 = segment.seq;
-  c.sndWl2 = segment.ack;
-  if (c.ecn.ok) c.stack.counters.add(c.stack.count.ecnHandshakes, 1);
-  c.stack.onEstablished(c, nowUs);
-  startKeepAlive(c, nowUs);
-  if (c.owner !== null) c.owner.onConnected();
-}
-
-/** After the ACK: what it means for a connection that has sent its FIN. False when the connection is gone. */
-function afterOwnFin(c: Connection, nowUs: number): boolean {
-  if (!c.finQueued || !c.finSent || ((c.sndUna - c.sndNxt) | 0) !== 0) return true;
-  switch (c.state) {
-    case FIN_WAIT_1:
-      c.state = FIN_WAIT_2;
-      if (c.owner !== null) c.owner.onSent();
-      else c.stack.callouts.schedule(c.slowTimer, nowUs + c.stack.settings.finTimeoutMs.value * 1000);
-      return true;
-    case CLOSING:
-      if (c.owner !== null) c.owner.onSent();
-      enterTimeWait(c, nowUs);
-      return false;
-    case LAST_ACK:
-      if (c.owner !== null) c.owner.onSent();
-      dropConnection(c, 0);
-      return false;
-    default:
-      return true;
-  }
-}
-
-/** Data for a program that reads no more: the peer must learn that it is lost (RFC 2525 section 2.17). */
-export function refuseData(c: Connection): void {
-  sendReset(c);
-  dropConnection(c, -Errno.ECONNRESET);
 }

@@ -1,15 +1,15 @@
 /**
- * The limits of TCP's tables, for docs/limits.md and whoever checks them.
+ * The limits of TCP's tables, for docs/limits.md.
  *
  * Thread: the one that runs the kernel. Never on the data path.
  */
 
 import type { Limits } from '../../kern/limits.ts';
 import type { Connection } from './connection/connection.ts';
-import type { TcpStack } from './stack.ts';
+import type { TcpState } from './state.ts';
 import type { TcpTables } from './tables/tables.ts';
 
-export function declareTcpLimits(stack: TcpStack, limits: Limits): void {
+export function declareTcpLimits(stack: TcpState, limits: Limits): void {
   const { settings, tables } = stack;
   limits.add({
     table: 'TCP connections',

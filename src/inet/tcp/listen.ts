@@ -10,49 +10,20 @@
 
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
 import { maySynAck } from './arrive/challenge.ts';
-import type { Connection, ConnectionOptions, PortUse } from './connection/connection.ts';
 import { asksEcn } from './connection/ecn.ts';
+import { scaleFor } from './connection/window.ts';
+import { reject } from './send/control-segments.ts';
 import { CookieOptions } from './shared/cookies.ts';
-import { peerMssOf, type Segment, scaleFor } from './shared/options.ts';
-import type { TcpStack } from './stack.ts';
-import { armSynAck, promote, removeSynEntry, SynEntry, sendSynAck } from './syn-queue.ts';
+import { peerMssOf, type Segment } from './shared/segment.ts';
+import type { TcpState } from './state.ts';
+import { armSynAck, newSynEntry, promote, removeSynEntry, sendSynAck } from './syn-queue.ts';
+import type { Listener, SynEntry } from './tables/listener.ts';
 
 const SYN_QUEUE_MIN = 16;
 
-export interface ListenerOwner {
-  /** A connection is complete and waits for accept. */
-  onAcceptable(): void;
-}
-
-export class Listener {
-  readonly address: number;
-  readonly port: number;
-  readonly portUse: PortUse;
-  readonly options: ConnectionOptions;
-  backlog: number;
-  owner: ListenerOwner | null;
-  readonly acceptQueue: Connection[] = [];
-  /** Half-open connections, oldest first. */
-  readonly synQueue: Set<SynEntry> = new Set();
-
-  constructor(portUse: PortUse, options: ConnectionOptions, backlog: number, owner: ListenerOwner | null) {
-    this.address = portUse.address;
-    this.port = portUse.port;
-    this.portUse = portUse;
-    this.options = options;
-    this.backlog = backlog;
-    this.owner = owner;
-  }
-
-  /** As Linux counts: one more than the backlog may wait. */
-  get full(): boolean {
-    return this.acceptQueue.length > this.backlog;
-  }
-}
-
 /** A segment to a listening port that belongs to no connection. `successorIss` is that of the TIME_WAIT entry it replaces. */
 export function listenArrives(
-  stack: TcpStack,
+  stack: TcpState,
   listener: Listener,
   local: number,
   peer: number,
@@ -67,7 +38,7 @@ export function listenArrives(
   if (flags & FLAG_ACK) {
     if (completeByCookie(stack, listener, local, peer, ports, segment, nowUs)) return;
     counters.add(count.badConnectionAttempts, 1);
-    stack.reject(local, peer, ports, segment, nowUs);
+    reject(stack, local, peer, ports, segment, nowUs);
     return;
   }
   if ((flags & FLAG_SYN) === 0 || flags & FLAG_FIN) {
@@ -89,7 +60,7 @@ export function listenArrives(
     counters.add(count.synsDropped, 1);
     return;
   }
-  const entry = new SynEntry(stack, listener, path);
+  const entry = newSynEntry(stack, listener, path);
   entry.local = local;
   entry.peer = peer;
   entry.ports = ports;
@@ -113,7 +84,7 @@ export function listenArrives(
   armSynAck(stack, entry, nowUs);
 }
 
-function takeSynOptions(stack: TcpStack, entry: SynEntry, segment: Segment): void {
+function takeSynOptions(stack: TcpState, entry: SynEntry, segment: Segment): void {
   const { settings } = stack;
   entry.peerMss = peerMssOf(segment, settings, entry.path.headerBytes);
   entry.sackOk = segment.sackPermitted && settings.sack.value === 1;
@@ -127,17 +98,17 @@ function takeSynOptions(stack: TcpStack, entry: SynEntry, segment: Segment): voi
   }
 }
 
-function ownScale(stack: TcpStack, listener: Listener): number {
+function ownScale(stack: TcpState, listener: Listener): number {
   return scaleFor(listener.options.receiveBufferBytes || stack.settings.receiveSpaceMaxBytes.value);
 }
 
-function queueFull(stack: TcpStack, listener: Listener): boolean {
+function queueFull(stack: TcpState, listener: Listener): boolean {
   const limit = Math.max(listener.backlog, SYN_QUEUE_MIN);
   return listener.synQueue.size >= limit || stack.synEntryCount >= stack.settings.synQueueMax.value;
 }
 
 /** Make room in the SYN queue. False when other listeners' entries are what fills the kernel's limit. */
-function dropOldest(stack: TcpStack, listener: Listener): boolean {
+function dropOldest(stack: TcpState, listener: Listener): boolean {
   for (const oldest of listener.synQueue) {
     removeSynEntry(stack, oldest);
     return true;
@@ -146,7 +117,7 @@ function dropOldest(stack: TcpStack, listener: Listener): boolean {
 }
 
 /** Answer a SYN and forget it: the ACK will bring back what has to be known. */
-function sendCookie(stack: TcpStack, entry: SynEntry, nowUs: number): void {
+function sendCookie(stack: TcpState, entry: SynEntry, nowUs: number): void {
   entry.iss = stack.cookies.make(entry.local, entry.peer, entry.ports, entry.irs, entry.peerMss, nowUs);
   if (!entry.tsOk) {
     // No place to keep them in.
@@ -162,7 +133,7 @@ function sendCookie(stack: TcpStack, entry: SynEntry, nowUs: number): void {
 
 /** An ACK that belongs to nothing may bring back a cookie. Returns true when it did; the connection is complete then. */
 function completeByCookie(
-  stack: TcpStack,
+  stack: TcpState,
   listener: Listener,
   local: number,
   peer: number,
@@ -181,7 +152,7 @@ function completeByCookie(
     if (typeof path !== 'number') stack.ip.closePath(path);
     return true;
   }
-  const entry = new SynEntry(stack, listener, path);
+  const entry = newSynEntry(stack, listener, path);
   entry.local = local;
   entry.peer = peer;
   entry.ports = ports;

@@ -4,7 +4,8 @@
  * Thread: the one that runs the kernel.
  */
 
-import { CLOSED, type Connection, STATE_NAMES } from './connection/connection.ts';
+import type { Connection } from './connection/connection.ts';
+import { CLOSED, STATE_NAMES } from './connection/states.ts';
 import type { TcpTables } from './tables/tables.ts';
 import type { TimeWaitTable } from './time-wait.ts';
 

@@ -1,59 +1,31 @@
 /**
- * Runs: segments that differ in sequence number and data only. Most of a bulk transfer is that, in both directions.
+ * Receiving runs: segments that continue one that header prediction took, read many at a time.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing. What is decided for one segment, its header and the
- * state it leaves behind, is decided for all of them; one loop (`Bulk.writeRun`, `readRun`) does what remains: numbers,
- * checksums, copies. Whatever is not plain is left to segment.ts and input.ts.
- * Read first: segment.ts, input.ts (`predicted`), net/ethernet.ts (`RunInput`).
+ * Thread: the one that runs the kernel. Data path: allocates nothing. The first segment's header decides for all of them; one loop
+ * (`Bulk.readRun`) compares the headers, sums and copies.
+ * Read first: input.ts (`predicted`), net/ethernet.ts (`RunInput`), docs/notes/tcp-runs.md.
  */
 
-import { foldSum } from '../../base/checksum.ts';
-import { META_CHECKSUM_KNOWN, META_CHECKSUM_PARTIAL } from '../../link/device.ts';
+import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../link/device.ts';
 import type { RunInput } from '../../net/ethernet.ts';
 import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../../wire/ethernet.ts';
-import { FLAG_ACK, HEADER_BYTES } from '../../wire/tcp.ts';
-import type { InPacket, Path } from '../ip/transport.ts';
+import { HEADER_BYTES } from '../../wire/tcp.ts';
+import type { InPacket } from '../ip/transport.ts';
 import { scheduleAck } from './arrive/data.ts';
-import { type Connection, PROTOCOL_TCP } from './connection/connection.ts';
-import { noteSent, writeHeader } from './send/segment-writer.ts';
-import { TIMESTAMPS_BYTES } from './shared/options.ts';
-import type { TcpStack } from './stack.ts';
+import type { Connection } from './connection/connection.ts';
+import { dispatch } from './dispatch.ts';
+import type { TcpContext } from './shared/context.ts';
 
 const NUMBER_OFFSET = 4;
 const CHECKSUM_OFFSET = 16;
 /** Of the value in timestamps that stand alone and aligned. */
 const TS_VALUE_OFFSET: number = HEADER_BYTES + 4;
 
-/**
- * Send up to `want` segments of new data, each of `segmentMax` bytes, from `seq` on. Returns how many went; 0 when
- * `sendSegment` must decide. There is nothing to be reported by SACK.
- */
-export function sendRun(c: Connection, seq: number, want: number, nowUs: number): number {
-  const { stack, mss } = c;
-  const { ring } = c.sendBuffer;
-  if (c.ecn.ok || c.urgentOut || c.segmentMax !== mss) return 0;
-  const most = Math.min(want, Math.floor(ring.contiguous(seq) / mss));
-  if (most < 2) return 0;
-  const { ip, view } = stack;
-  const { ttl, tos } = c.options;
-  const headerBytes = HEADER_BYTES + (c.tsOk ? TIMESTAMPS_BYTES : 0);
-  const at = ip.beginRun(c.path as Path, PROTOCOL_TCP, headerBytes + mss, most, ttl, tos);
-  if (at === 0) return 0;
-  const pseudoSum = c.pseudoSum + headerBytes + mss;
-  const sum = pseudoSum + writeHeader(c, at, seq, headerBytes, FLAG_ACK, nowUs);
-  view.setInt32(at + CHECKSUM_OFFSET, foldSum(pseudoSum) << 16);
-  const count = ip.runCount;
-  if (c.checksumPartial) ip.endRun(headerBytes, ring.at(seq), mss, -1, META_CHECKSUM_PARTIAL);
-  else ip.endRun(headerBytes, ring.at(seq), mss, sum, 0);
-  noteSent(c, count, nowUs);
-  return count;
-}
-
 /** Received segments that continue one that `predicted` took. */
 export class SegmentRuns implements RunInput {
   /** The next packet may be the first of a run. */
   wanted: boolean = false;
-  readonly #stack: TcpStack;
+  readonly #stack: TcpContext;
   #connection: Connection | null = null;
   /** The frame of the first segment, in private memory; how much of it comes before TCP's header, and before the data. */
   #frameAt = 0;
@@ -61,7 +33,7 @@ export class SegmentRuns implements RunInput {
   #headerBytes = 0;
   #segmentBytes = 0;
 
-  constructor(stack: TcpStack) {
+  constructor(stack: TcpContext) {
     this.#stack = stack;
   }
 
@@ -87,12 +59,13 @@ export class SegmentRuns implements RunInput {
     this.#connection = null;
     const n = this.#segmentBytes;
     // Padding behind the data, or a super-frame.
-    if (c === null || this.#headerBytes + n !== lengthBytes || meta >>> 16 !== 0) return 0;
+    if (c === null || this.#headerBytes + n !== lengthBytes || meta >>> META_SEGMENT_SHIFT !== 0) return 0;
     const { receiveBuffer, rcvNxt } = c;
     const window = (c.rcvAdv - rcvNxt) | 0;
-    let most = Math.min(count, Math.floor(window / n), this.#untilAck(c, n));
-    if (most <= 0 || !receiveBuffer.ensure((rcvNxt + most * n) | 0, rcvNxt)) return 0;
-    most = Math.min(most, Math.floor(receiveBuffer.ring.contiguous(rcvNxt) / n));
+    // Within the memory that the ring has: a run may turn out shorter than it looks, and must not have grown the ring.
+    const room = Math.min(window, receiveBuffer.roomFrom(rcvNxt), receiveBuffer.ring.contiguous(rcvNxt));
+    const most = Math.min(count, Math.floor(room / n), this.#untilAck(c, n));
+    if (most <= 0) return 0;
     const { bulk } = this.#stack;
     const numberAt = this.#transportOffset + NUMBER_OFFSET;
     const sum = (meta & META_CHECKSUM_KNOWN) !== 0 ? -1 : this.#sum(c, n);
@@ -130,13 +103,21 @@ export class SegmentRuns implements RunInput {
       c.tsRecent = stack.view.getInt32(this.#frameAt + this.#transportOffset + TS_VALUE_OFFSET);
       c.tsRecentUs = nowUs;
     }
-    c.rcvNxt = (c.rcvNxt + bytes) | 0;
+    if (segments > 1) {
+      // All but the last as if they had come one by one: an ACK with the batch may be due before the one of the last.
+      c.rcvNxt = (c.rcvNxt + bytes - n) | 0;
+      scheduleAck(c, n, nowUs);
+      c.rcvNxt = (c.rcvNxt + n) | 0;
+    } else {
+      c.rcvNxt = (c.rcvNxt + n) | 0;
+    }
     c.sndWl1 = c.rcvNxt;
     c.bytesReceived += bytes;
     stack.receivedNow += segments;
     stack.predictedDataNow += segments;
     stack.predictedBytesNow += bytes;
     scheduleAck(c, n, nowUs);
+    if (c.due !== 0) dispatch(c, nowUs);
     if (c.owner !== null) c.owner.onReadable();
   }
 }

@@ -139,7 +139,7 @@ describe('times', () => {
   });
 
   it('a keep-alive connection with a user timeout ends by that, not by the number of probes (RFC 5482 section 4)', async () => {
-    const { startKeepAlive } = await import('./timers.ts');
+    const { startKeepAlive } = await import('./connection/timers.ts');
     const t = new Transcript().established();
     Object.assign(t.c.options, { keepAlive: true, keepIdleMs: 1000, keepIntervalMs: 1000, keepCount: 2 });
     t.c.options.userTimeoutMs = 4500;

@@ -5,72 +5,43 @@
  * Read first: RFC 9293 3.10.7.4 (SYN-RECEIVED), RFC 5961, RFC 4987.
  */
 
-import { Callout } from '../../kern/callout.ts';
 import { FLAG_ACK, FLAG_ECE, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
 import type { Path } from '../ip/transport.ts';
 import { mayChallenge, maySynAck } from './arrive/challenge.ts';
+import { establish } from './arrive/establish.ts';
 import { Connection } from './connection/connection.ts';
-import { establish, segmentArrives } from './input.ts';
-import type { Listener } from './listen.ts';
-import { refreshMss } from './send/output.ts';
-import { sendBare } from './send/segment-writer.ts';
-import { type Segment, synWindow } from './shared/options.ts';
-import type { TcpStack } from './stack.ts';
+import { refreshMss } from './connection/segment-size.ts';
+import { synWindow } from './connection/window.ts';
+import { segmentArrives } from './input.ts';
+import { reject, sendControl } from './send/control-segments.ts';
+import type { Segment } from './shared/segment.ts';
+import type { TcpState } from './state.ts';
+import { type Listener, SynEntry } from './tables/listener.ts';
 
-export class SynEntry {
-  readonly listener: Listener;
-  readonly timer: Callout;
-  index: number = -1;
-  local: number = 0;
-  peer: number = 0;
-  ports: number = 0;
-  path: Path;
-  iss: number = 0;
-  irs: number = 0;
-  peerMss: number = 0;
-  /** -1 when scaling was not agreed. */
-  sndScale: number = -1;
-  rcvScale: number = 0;
-  sackOk: boolean = false;
-  tsOk: boolean = false;
-  tsRecent: number = 0;
-  tsOffset: number = 0;
-  ecnOk: boolean = false;
-  /** Not remembered: the SYN-ACK carries it all. */
-  cookie: boolean = false;
-  retransmits: number = 0;
-  sentUs: number = -0.5;
-
-  constructor(stack: TcpStack, listener: Listener, path: Path) {
-    this.listener = listener;
-    this.path = path;
-    this.timer = new Callout((nowUs) => onSynAckTimer(stack, this, nowUs));
-  }
-
-  get rcvNxt(): number {
-    return (this.irs + 1) | 0;
-  }
+/** A half-open connection of `listener` over `path`; not in the tables yet. */
+export function newSynEntry(stack: TcpState, listener: Listener, path: Path): SynEntry {
+  return new SynEntry(listener, path, (entry, nowUs) => onSynAckTimer(stack, entry, nowUs));
 }
 
-export function removeSynEntry(stack: TcpStack, entry: SynEntry): void {
+export function removeSynEntry(stack: TcpState, entry: SynEntry): void {
   unlink(stack, entry);
   stack.ip.closePath(entry.path);
 }
 
 /** Out of the tables, if it is there; the path is the caller's. */
-function unlink(stack: TcpStack, entry: SynEntry): void {
+function unlink(stack: TcpState, entry: SynEntry): void {
   if (entry.index < 0) return;
   stack.callouts.stop(entry.timer);
   entry.listener.synQueue.delete(entry);
   stack.tables.removeSynEntry(entry);
 }
 
-export function armSynAck(stack: TcpStack, entry: SynEntry, nowUs: number): void {
+export function armSynAck(stack: TcpState, entry: SynEntry, nowUs: number): void {
   const rtoMs = stack.settings.rtoInitialMs.value * 2 ** entry.retransmits;
   stack.callouts.schedule(entry.timer, nowUs + Math.min(rtoMs, stack.settings.rtoMaxMs.value) * 1000);
 }
 
-function onSynAckTimer(stack: TcpStack, entry: SynEntry, nowUs: number): void {
+function onSynAckTimer(stack: TcpState, entry: SynEntry, nowUs: number): void {
   if (entry.retransmits >= stack.settings.synAckRetries.value) {
     stack.counters.add(stack.count.embryonicDropped, 1);
     stack.counters.add(stack.count.synQueueTimedOut, 1);
@@ -83,27 +54,24 @@ function onSynAckTimer(stack: TcpStack, entry: SynEntry, nowUs: number): void {
   armSynAck(stack, entry, nowUs);
 }
 
-function prepare(stack: TcpStack, entry: SynEntry): void {
-  const { bare } = stack;
-  stack.clearBare();
-  bare.localAddress = entry.local;
-  bare.peerAddress = entry.peer;
-  bare.ports = entry.ports;
-  bare.ack = entry.rcvNxt;
-  bare.ttl = entry.listener.options.ttl;
-  bare.tos = entry.listener.options.tos;
+function beginControl(stack: TcpState, entry: SynEntry): void {
+  const { control } = stack;
+  control.begin(entry.local, entry.peer, entry.ports);
+  control.ack = entry.rcvNxt;
+  control.ttl = entry.listener.options.ttl;
+  control.tos = entry.listener.options.tos;
 }
 
-function receiveLimit(stack: TcpStack, listener: Listener): number {
+function receiveLimit(stack: TcpState, listener: Listener): number {
   return listener.options.receiveBufferBytes || stack.settings.receiveBytes;
 }
 
-export function sendSynAck(stack: TcpStack, entry: SynEntry, nowUs: number): void {
-  const { bare, synOptions } = stack;
-  prepare(stack, entry);
-  bare.seq = entry.iss;
-  bare.flags = entry.ecnOk ? FLAG_SYN | FLAG_ACK | FLAG_ECE : FLAG_SYN | FLAG_ACK;
-  bare.window = synWindow(receiveLimit(stack, entry.listener), entry.rcvScale);
+export function sendSynAck(stack: TcpState, entry: SynEntry, nowUs: number): void {
+  const { control, synOptions } = stack;
+  beginControl(stack, entry);
+  control.seq = entry.iss;
+  control.flags = entry.ecnOk ? FLAG_SYN | FLAG_ACK | FLAG_ECE : FLAG_SYN | FLAG_ACK;
+  control.window = synWindow(receiveLimit(stack, entry.listener), entry.rcvScale);
   synOptions.mss = entry.path.linkMtuBytes - entry.path.headerBytes - HEADER_BYTES;
   synOptions.scale = entry.sndScale >= 0 ? entry.rcvScale : -1;
   synOptions.sackPermitted = entry.sackOk;
@@ -113,12 +81,12 @@ export function sendSynAck(stack: TcpStack, entry: SynEntry, nowUs: number): voi
   synOptions.tsValue = (stamp + entry.tsOffset) | 0;
   synOptions.tsEcho = entry.tsRecent;
   // What the link refuses now, the timer sends again.
-  sendBare(stack, entry.path);
+  sendControl(stack, entry.path);
   entry.sentUs = nowUs;
 }
 
 /** A segment for a half-open connection, its checksum verified (RFC 9293 3.10.7.4 for SYN-RECEIVED). */
-export function synEntryArrives(stack: TcpStack, entry: SynEntry, segment: Segment, nowUs: number): void {
+export function synEntryArrives(stack: TcpState, entry: SynEntry, segment: Segment, nowUs: number): void {
   const { counters, count } = stack;
   const { flags } = segment;
   const offset = (segment.seq - entry.rcvNxt) | 0;
@@ -167,7 +135,7 @@ export function synEntryArrives(stack: TcpStack, entry: SynEntry, segment: Segme
     return;
   }
   if (segment.ack !== ((entry.iss + 1) | 0)) {
-    stack.reject(entry.local, entry.peer, entry.ports, segment, nowUs);
+    reject(stack, entry.local, entry.peer, entry.ports, segment, nowUs);
     return;
   }
   if (entry.listener.full || stack.full()) {
@@ -180,32 +148,32 @@ export function synEntryArrives(stack: TcpStack, entry: SynEntry, segment: Segme
 }
 
 /** The peer has given up, or begun again: the entry is forgotten, the listener waits as before. */
-function backToListen(stack: TcpStack, entry: SynEntry): void {
+function backToListen(stack: TcpState, entry: SynEntry): void {
   stack.counters.add(stack.count.embryonicDropped, 1);
   removeSynEntry(stack, entry);
 }
 
-function challengeEntry(stack: TcpStack, entry: SynEntry, nowUs: number): void {
+function challengeEntry(stack: TcpState, entry: SynEntry, nowUs: number): void {
   if (!mayChallenge(stack, nowUs)) return;
   stack.counters.add(stack.count.challengeAcksSent, 1);
   acknowledgeEntry(stack, entry, nowUs);
 }
 
-/** A bare ACK for a half-open connection. */
-function acknowledgeEntry(stack: TcpStack, entry: SynEntry, nowUs: number): void {
-  const { bare } = stack;
-  prepare(stack, entry);
-  bare.seq = (entry.iss + 1) | 0;
-  bare.flags = FLAG_ACK;
-  bare.window = Math.min(receiveLimit(stack, entry.listener), 65535) >> entry.rcvScale;
-  bare.timestamps = entry.tsOk;
-  bare.tsValue = (stack.tsNow(nowUs) + entry.tsOffset) | 0;
-  bare.tsEcho = entry.tsRecent;
-  sendBare(stack, entry.path);
+/** An ACK for a half-open connection. */
+function acknowledgeEntry(stack: TcpState, entry: SynEntry, nowUs: number): void {
+  const { control } = stack;
+  beginControl(stack, entry);
+  control.seq = (entry.iss + 1) | 0;
+  control.flags = FLAG_ACK;
+  control.window = Math.min(receiveLimit(stack, entry.listener), 65535) >> entry.rcvScale;
+  control.timestamps = entry.tsOk;
+  control.tsValue = (stack.tsNow(nowUs) + entry.tsOffset) | 0;
+  control.tsEcho = entry.tsRecent;
+  sendControl(stack, entry.path);
 }
 
 /** The handshake is complete: a connection takes the entry's place, and the ACK's data goes to it. */
-export function promote(stack: TcpStack, entry: SynEntry, segment: Segment, nowUs: number): void {
+export function promote(stack: TcpState, entry: SynEntry, segment: Segment, nowUs: number): void {
   const { listener } = entry;
   const options = stack.newOptions();
   listener.options.copyTo(options);

@@ -9,10 +9,12 @@
 import { Callout } from '../../kern/callout.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
 import { mayChallenge } from './arrive/challenge.ts';
-import type { Connection, PortUse } from './connection/connection.ts';
-import { sendBare } from './send/segment-writer.ts';
-import type { Segment } from './shared/options.ts';
-import type { TcpStack } from './stack.ts';
+import type { Connection } from './connection/connection.ts';
+import { sendControl } from './send/control-segments.ts';
+import type { TcpContext } from './shared/context.ts';
+import type { PortUse } from './shared/port-use.ts';
+import type { Segment } from './shared/segment.ts';
+import type { TcpTables } from './tables/tables.ts';
 
 const MIN_ENTRIES = 64;
 const NONE = -1;
@@ -20,7 +22,8 @@ const NONE = -1;
 const SUCCESSOR_OFFSET = 65536 + 2;
 
 export class TimeWaitTable {
-  readonly #stack: TcpStack;
+  readonly #stack: TcpContext;
+  readonly #tables: TcpTables;
   readonly #expiry: Callout;
   local: Int32Array = new Int32Array(MIN_ENTRIES);
   peer: Int32Array = new Int32Array(MIN_ENTRIES);
@@ -42,8 +45,9 @@ export class TimeWaitTable {
   #last: number = NONE;
   count: number = 0;
 
-  constructor(stack: TcpStack) {
+  constructor(stack: TcpContext, tables: TcpTables) {
     this.#stack = stack;
+    this.#tables = tables;
     this.#expiry = new Callout((nowUs) => this.#expire(nowUs));
   }
 
@@ -70,7 +74,7 @@ export class TimeWaitTable {
     if (c.portUse !== null) c.portUse.users++;
     this.count++;
     this.#append(entry, nowUs);
-    this.#stack.tables.enterTimeWait(entry, c.localAddress, c.peerAddress, c.ports);
+    this.#tables.enterTimeWait(entry, c.localAddress, c.peerAddress, c.ports);
     counters.add(count.timeWaitEntered, 1);
   }
 
@@ -159,11 +163,7 @@ export class TimeWaitTable {
 
   remove(entry: number): void {
     this.#unlink(entry);
-    this.#stack.tables.leaveTimeWait(
-      this.local[entry] as number,
-      this.peer[entry] as number,
-      this.ports[entry] as number,
-    );
+    this.#tables.leaveTimeWait(this.local[entry] as number, this.peer[entry] as number, this.ports[entry] as number);
     const use = this.#portUses[entry];
     this.#portUses[entry] = null;
     if (use != null) this.#stack.releasePort(use);
@@ -187,21 +187,18 @@ export class TimeWaitTable {
 
   #answer(entry: number, nowUs: number): void {
     const stack = this.#stack;
-    const { bare, ip } = stack;
+    const { control, ip } = stack;
     const path = ip.openPath(this.peer[entry] as number, this.local[entry] as number, 0);
     if (typeof path === 'number') return;
-    stack.clearBare();
-    bare.localAddress = this.local[entry] as number;
-    bare.peerAddress = this.peer[entry] as number;
-    bare.ports = this.ports[entry] as number;
-    bare.seq = this.#sndNxt[entry] as number;
-    bare.ack = this.#rcvNxt[entry] as number;
-    bare.flags = FLAG_ACK;
-    bare.window = this.#window[entry] as number;
-    bare.timestamps = this.#tsOk[entry] === 1;
-    bare.tsValue = (stack.tsNow(nowUs) + (this.#tsOffset[entry] as number)) | 0;
-    bare.tsEcho = this.#tsRecent[entry] as number;
-    sendBare(stack, path);
+    control.begin(this.local[entry] as number, this.peer[entry] as number, this.ports[entry] as number);
+    control.seq = this.#sndNxt[entry] as number;
+    control.ack = this.#rcvNxt[entry] as number;
+    control.flags = FLAG_ACK;
+    control.window = this.#window[entry] as number;
+    control.timestamps = this.#tsOk[entry] === 1;
+    control.tsValue = (stack.tsNow(nowUs) + (this.#tsOffset[entry] as number)) | 0;
+    control.tsEcho = this.#tsRecent[entry] as number;
+    sendControl(stack, path);
     ip.closePath(path);
   }
 

@@ -11,23 +11,18 @@ import { isAny } from '../ip/any-address.ts';
 import type { Path } from '../ip/transport.ts';
 import { abortConnection } from './close.ts';
 import { startConnect } from './connect.ts';
-import {
-  CLOSED,
-  Connection,
-  type ConnectionOptions,
-  type ConnectionOwner,
-  ESTABLISHED,
-  type PortUse,
-  SYN_RECEIVED,
-  SYN_SENT,
-} from './connection/connection.ts';
-import { markUrgent, tellUrgent } from './connection/urgent.ts';
-import { Listener, type ListenerOwner } from './listen.ts';
-import { canSend } from './send/output.ts';
-import { windowGain } from './send/segment-writer.ts';
-import type { TcpStack } from './stack.ts';
+import { Connection, type ConnectionOwner } from './connection/connection.ts';
+import type { ConnectionOptions } from './connection/connection-options.ts';
+import { DUE_ACK } from './connection/due.ts';
+import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from './connection/states.ts';
+import { markUrgent, urgentUntold } from './connection/urgent.ts';
+import { windowGain } from './connection/window.ts';
+import { dispatch, push } from './dispatch.ts';
+import type { PortUse } from './shared/port-use.ts';
+import type { TcpState } from './state.ts';
 import { removeSynEntry } from './syn-queue.ts';
 import { packPorts } from './tables/demux.ts';
+import { Listener, type ListenerOwner } from './tables/listener.ts';
 
 /** As Linux's smallest. */
 export const MIN_BUFFER_BYTES = 2048;
@@ -46,7 +41,7 @@ function mayShare(a: PortUse, b: PortUse): boolean {
 }
 
 /** Take a local address (0 or `::` for any) and port (0: an ephemeral one). Returns the use, or `-EADDRINUSE`, `-EADDRNOTAVAIL`, `-EINVAL`. */
-export function bindPort(stack: TcpStack, address: number, port: number, options: BindOptions): PortUse | number {
+export function bindPort(stack: TcpState, address: number, port: number, options: BindOptions): PortUse | number {
   if (!isAny(address) && !stack.ip.isLocal(address)) return -Errno.EADDRNOTAVAIL;
   if (!(port >= 0 && port <= 65535)) return -Errno.EINVAL;
   const { only6 = false, reuseAddress, reusePort } = options;
@@ -58,7 +53,7 @@ export function bindPort(stack: TcpStack, address: number, port: number, options
 
 /** Start listening on a bound port. `-EADDRINUSE` when another socket that shares the port already listens. */
 export function listenOn(
-  stack: TcpStack,
+  stack: TcpState,
   use: PortUse,
   options: ConnectionOptions,
   backlog: number,
@@ -73,7 +68,7 @@ export function listenOn(
 }
 
 /** Stop listening: half-open connections are forgotten, complete ones that nobody accepted are reset. */
-export function closeListener(stack: TcpStack, listener: Listener): void {
+export function closeListener(stack: TcpState, listener: Listener): void {
   listener.owner = null;
   stack.tables.listeners.remove(listener);
   for (const entry of [...listener.synQueue]) removeSynEntry(stack, entry);
@@ -91,7 +86,7 @@ export function acceptFrom(
   const c = listener.acceptQueue.shift();
   if (c === undefined) return null;
   c.owner = makeOwner(c);
-  if (c.index < 0) c.stack.tables.keepNames(c);
+  if (c.index < 0) c.stack.tables.holdAddresses(c);
   return c;
 }
 
@@ -101,7 +96,7 @@ export function acceptFrom(
  * `-ECONNREFUSED`, `-ENOBUFS`.
  */
 export function connectTo(
-  stack: TcpStack,
+  stack: TcpState,
   use: PortUse | null,
   peerAddress: number,
   peerPort: number,
@@ -144,7 +139,7 @@ export function connectTo(
 }
 
 function placeConnection(
-  stack: TcpStack,
+  stack: TcpState,
   use: PortUse | null,
   path: Path,
   peerAddress: number,
@@ -181,7 +176,7 @@ function placeConnection(
 }
 
 /** An ephemeral port with which the four numbers are free; others may have it for other peers (RFC 6056 section 3.2). */
-function choosePort(stack: TcpStack, local: number, peer: number, peerPort: number, nowUs: number): number {
+function choosePort(stack: TcpState, local: number, peer: number, peerPort: number, nowUs: number): number {
   const { ports, ephemeral, tables } = stack;
   return ephemeral.choose(ports.firstEphemeral, ports.ephemeralCount, local, peer, peerPort, (port) => {
     if (!ports.has(port)) return true;
@@ -190,7 +185,7 @@ function choosePort(stack: TcpStack, local: number, peer: number, peerPort: numb
   });
 }
 
-function tupleFree(stack: TcpStack, local: number, peer: number, ports: number, nowUs: number): boolean {
+function tupleFree(stack: TcpState, local: number, peer: number, ports: number, nowUs: number): boolean {
   const occupant = stack.tables.occupant(local, peer, ports);
   return occupant === -1 || (occupant >= 0 && stack.timeWait.mayReplace(occupant, nowUs));
 }
@@ -241,7 +236,10 @@ export function sendUrgent(
   if (count <= 0) return count;
   markUrgent(c);
   afterAppend(c, nowUs);
-  tellUrgent(c, nowUs);
+  if (urgentUntold(c)) {
+    c.due |= DUE_ACK;
+    dispatch(c, nowUs);
+  }
   return count;
 }
 
@@ -275,7 +273,7 @@ function afterAppend(c: Connection, nowUs: number): void {
   // What answers received data within the delay of an ACK makes the ACK superfluous: a conversation.
   if (nowUs - c.lastDataReceivedUs < c.stack.settings.delayedAckMs.value * 1000) c.interactive = true;
   c.stack.work.holdRings(c, nowUs);
-  c.stack.work.push(c, nowUs);
+  push(c, nowUs);
 }
 
 /** What `receive` returns when there is nothing to read. */
@@ -326,7 +324,7 @@ export function consume(c: Connection, count: number, nowUs: number): void {
   if (c.readableBytes === 0 && c.reassembly.count === 0) receiveBuffer.ring.align(receiveBuffer.readSeq, 0);
   if (c.state < ESTABLISHED || c.finReceived) return;
   const gain = windowGain(c);
-  // Of a buffer larger than a window can say, no more counts.
+  // Cap at the largest window that the scale can advertise.
   const limit = Math.min(receiveBuffer.limitBytes, 65535 << c.rcvScale);
   const open = (c.rcvAdv - c.rcvNxt) | 0;
   const worthwhile = gain >= 2 * c.rcvMss && (gain >= limit >> 2 || open <= limit >> 3);
@@ -342,4 +340,9 @@ export function setBufferSize(c: Connection, which: 'send' | 'receive', sizeByte
   const buffer = which === 'send' ? c.sendBuffer : c.receiveBuffer;
   buffer.fixed = true;
   buffer.limitBytes = Math.max(sizeBytes, MIN_BUFFER_BYTES);
+}
+
+/** Whether the program may still write. */
+export function canSend(c: Connection): boolean {
+  return (c.state === ESTABLISHED || c.state === CLOSE_WAIT) && !c.finQueued;
 }

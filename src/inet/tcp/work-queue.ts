@@ -6,13 +6,15 @@
 
 import { Callout, type CalloutTable } from '../../kern/callout.ts';
 import type { IpService } from '../ip/transport.ts';
-import { CLOSED, type Connection } from './connection/connection.ts';
-import { output } from './send/output.ts';
+import type { Connection, ConnectionQueue } from './connection/connection.ts';
+import { DUE_OUTPUT } from './connection/due.ts';
+import { CLOSED } from './connection/states.ts';
+import { dispatch } from './dispatch.ts';
 
 /** Rings unused for this long give their memory back. */
 const RECLAIM_US = 2_000_000;
 
-/** Connections waiting for one thing. The arrays only grow: cutting one gives its memory away. */
+/** Connections that wait for one thing. The arrays only grow: a shortened array gives its memory away. */
 class ConnectionList {
   count: number = 0;
   #entries: (Connection | null)[] = [];
@@ -34,7 +36,7 @@ class ConnectionList {
   }
 }
 
-export class WorkQueue {
+export class WorkQueue implements ConnectionQueue {
   readonly #ip: IpService;
   readonly #callouts: CalloutTable;
   readonly #ready: ConnectionList = new ConnectionList();
@@ -69,11 +71,6 @@ export class WorkQueue {
     }
   }
 
-  /** From the user calls: send now unless work is under way anyway. */
-  push(c: Connection, nowUs: number): void {
-    if (!c.queued && !c.waiting) output(c, nowUs);
-  }
-
   /** Send what is due. Returns how many connections had work. */
   run(nowUs: number): number {
     let work = 0;
@@ -85,7 +82,8 @@ export class WorkQueue {
       const c = ready[i] as Connection;
       ready[i] = null;
       c.queued = false;
-      output(c, nowUs);
+      c.due |= DUE_OUTPUT;
+      dispatch(c, nowUs);
     }
     return work + count;
   }
@@ -100,7 +98,8 @@ export class WorkQueue {
       blocked[i] = null;
       const { sndNxt, ackNow } = c;
       c.waiting = false;
-      output(c, nowUs);
+      c.due |= DUE_OUTPUT;
+      dispatch(c, nowUs);
       if (!c.waiting || c.sndNxt !== sndNxt || c.ackNow !== ackNow) work++;
     }
     return work;

@@ -6,13 +6,14 @@
  * Read first: RFC 9293 3.10.7.4 (fifth, check the ACK field), RFC 5961 section 5, RFC 6298 section 5, RFC 7323 section 4.
  */
 
-import { type Connection, RECOVERY_NONE, TIMER_PERSIST } from '../connection/connection.ts';
+import type { Connection } from '../connection/connection.ts';
 import { choosePacing } from '../connection/pacing.ts';
-import { armProbe, onProbeAnswer } from '../recovery/rack.ts';
+import { RECOVERY_NONE, TIMER_PERSIST } from '../connection/states.ts';
+import { armProbe, armRetransmit, stopRetransmit } from '../connection/timers.ts';
+import { onProbeAnswer } from '../recovery/loss-probe.ts';
 import { detectLoss, onAdvance, receiveSacks, reduceRate } from '../recovery/recovery.ts';
 import { tryUndo } from '../recovery/undo.ts';
-import type { Segment } from '../shared/options.ts';
-import { armRetransmit, stopRetransmit } from '../timers.ts';
+import type { Segment } from '../shared/segment.ts';
 import { challengeAck } from './challenge.ts';
 
 const CONFIRM_INTERVAL_US = 1_000_000;

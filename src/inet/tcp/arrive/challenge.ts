@@ -7,38 +7,19 @@
  */
 
 import type { Connection } from '../connection/connection.ts';
-import { sendAck } from '../send/control-segments.ts';
-import type { TcpStack } from '../stack.ts';
+import { DUE_ACK } from '../connection/due.ts';
+import type { TcpContext } from '../shared/context.ts';
 
-const US_PER_SEC = 1_000_000;
-
-/** So many per second, counted in whole seconds. */
-export class SecondLimit {
-  #secondUs: number = -0.5;
-  #left: number = 0;
-
-  /** Whether one more is allowed at `nowUs`. */
-  take(perSecond: number, nowUs: number): boolean {
-    if (this.#secondUs < 0 || nowUs - this.#secondUs >= US_PER_SEC) {
-      this.#secondUs = nowUs;
-      this.#left = perSecond;
-    }
-    if (this.#left <= 0) return false;
-    this.#left--;
-    return true;
-  }
-}
-
-/** Whether one more may be sent this second. */
-export function mayChallenge(stack: TcpStack, nowUs: number): boolean {
-  if (stack.challengeLimit.take(stack.settings.challengeAckLimit.value, nowUs)) return true;
+/** Rate limit for challenge ACKs. */
+export function mayChallenge(stack: TcpContext, nowUs: number): boolean {
+  if (stack.challengeLimit.allow(stack.settings.challengeAckLimit.value, nowUs)) return true;
   stack.counters.add(stack.count.challengeAcksLimited, 1);
   return false;
 }
 
-/** Whether one more SYN that nothing is kept of, or that came before, may be answered this second. */
-export function maySynAck(stack: TcpStack, nowUs: number): boolean {
-  if (stack.synAckLimit.take(stack.settings.synAckLimit.value, nowUs)) return true;
+/** Rate limit for SYN-ACKs by cookie and for repeated SYNs. */
+export function maySynAck(stack: TcpContext, nowUs: number): boolean {
+  if (stack.synAckLimit.allow(stack.settings.synAckLimit.value, nowUs)) return true;
   stack.counters.add(stack.count.synAcksLimited, 1);
   return false;
 }
@@ -48,7 +29,7 @@ export function challengeAck(c: Connection, nowUs: number): void {
   const { stack } = c;
   if (!mayChallenge(stack, nowUs)) return;
   stack.counters.add(stack.count.challengeAcksSent, 1);
-  sendAck(c, nowUs);
+  c.due |= DUE_ACK;
 }
 
 /**
@@ -58,10 +39,10 @@ export function challengeAck(c: Connection, nowUs: number): void {
 export function answerUnacceptable(c: Connection, withData: boolean, nowUs: number): void {
   const { stack } = c;
   if (withData) {
-    sendAck(c, nowUs);
+    c.due |= DUE_ACK;
     return;
   }
   if (c.invalidAckUs >= 0 && nowUs - c.invalidAckUs < stack.settings.invalidAckIntervalMs.value * 1000) return;
   c.invalidAckUs = nowUs;
-  sendAck(c, nowUs);
+  c.due |= DUE_ACK;
 }

@@ -7,10 +7,11 @@
  * Read first: RFC 9293 3.10.7.4 (seventh), RFC 5681 section 4.2, RFC 1122 4.2.3.2.
  */
 
-import { type Connection, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from '../connection/connection.ts';
-import { refuseData } from '../input.ts';
-import { sendAck } from '../send/control-segments.ts';
-import type { Segment } from '../shared/options.ts';
+import { Errno } from '../../../base/errors.ts';
+import type { Connection } from '../connection/connection.ts';
+import { DUE_ACK, DUE_BATCH_ACK, DUE_RESET, endConnection } from '../connection/due.ts';
+import { ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from '../connection/states.ts';
+import type { Segment } from '../shared/segment.ts';
 
 const US_PER_MS = 1000;
 
@@ -31,7 +32,7 @@ export function receiveData(c: Connection, segment: Segment, nowUs: number): voi
   if (!makeRoom(c, segment)) return;
   if (!c.holding) stack.work.holdRings(c, nowUs);
   if (segment.seq === c.rcvNxt) receiveInOrder(c, segment, nowUs);
-  else receiveOutOfOrder(c, segment, nowUs);
+  else receiveOutOfOrder(c, segment);
 }
 
 /** Memory for the segment, or for as much of it as there is: the window follows what the heap can give. */
@@ -63,14 +64,11 @@ function receiveInOrder(c: Connection, segment: Segment, nowUs: number): void {
   if (segment.timestamps) receiveBuffer.noteEcho(stack.tsNow(nowUs), c.tsOffset, segment.tsEcho);
   scheduleAck(c, segment.segmentBytes, nowUs);
   // RFC 5681 section 4.2: a segment that fills a gap is acknowledged at once.
-  if (hadGap) {
-    c.ackNow = true;
-    stack.work.enqueue(c);
-  }
+  if (hadGap) c.due |= DUE_BATCH_ACK;
   if (c.owner !== null) c.owner.onReadable();
 }
 
-function receiveOutOfOrder(c: Connection, segment: Segment, nowUs: number): void {
+function receiveOutOfOrder(c: Connection, segment: Segment): void {
   const { receiveBuffer, reassembly, stack } = c;
   const { seq, dataBytes: length } = segment;
   const end = (seq + length) | 0;
@@ -93,7 +91,7 @@ function receiveOutOfOrder(c: Connection, segment: Segment, nowUs: number): void
     stack.counters.add(stack.count.outOfOrderBytes, length);
   }
   // One ACK for each: the sender counts them (RFC 5681 section 4.2).
-  sendAck(c, nowUs);
+  c.due |= DUE_ACK;
 }
 
 /** In-order data arrived in segments of `segmentBytes`: acknowledge now, with this batch, or later. */
@@ -109,10 +107,19 @@ export function scheduleAck(c: Connection, segmentBytes: number, nowUs: number):
   c.receiveBuffer.probeRtt(c.rcvNxt, c.rcvAdv, nowUs);
   const owed = (c.rcvNxt - c.lastAckSent) | 0;
   if (owed > c.rcvMss || (c.quickAcks > 0 && !c.interactive)) {
-    c.ackNow = true;
-    if (owed >= settings.ackBatchSegments.value * c.rcvMss) sendAck(c, nowUs);
-    else stack.work.enqueue(c);
+    if (owed >= settings.ackBatchSegments.value * c.rcvMss) {
+      c.due |= DUE_ACK;
+    } else {
+      c.ackNow = true;
+      stack.work.enqueue(c);
+    }
   } else if (!c.ackTimer.pending) {
     stack.callouts.schedule(c.ackTimer, nowUs + settings.delayedAckMs.value * US_PER_MS);
   }
+}
+
+/** Data for a program that reads no more: the peer must learn that it is lost (RFC 2525 section 2.17). */
+function refuseData(c: Connection): void {
+  c.due |= DUE_RESET;
+  endConnection(c, -Errno.ECONNRESET);
 }

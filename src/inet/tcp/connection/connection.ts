@@ -8,62 +8,26 @@
  */
 
 import { Callout } from '../../../kern/callout.ts';
+import { PROTOCOL_TCP } from '../../../wire/ipv4.ts';
 import type { Path } from '../../ip/transport.ts';
-import { onProbeTimer, RackState } from '../recovery/rack.ts';
-import { UndoState } from '../recovery/undo.ts';
-import type { TcpStack } from '../stack.ts';
-import { onAckTimer, onRetransmitTimer, onSlowTimer } from '../timers.ts';
+import type { TcpContext } from '../shared/context.ts';
+import type { PortUse } from '../shared/port-use.ts';
 import { CONGESTION_NEWRENO, type CongestionControl } from './congestion/control.ts';
 import { Cubic } from './congestion/cubic.ts';
 import type { HyStart } from './congestion/hystart.ts';
 import { NewReno } from './congestion/newreno.ts';
-import { EcnState } from './ecn.ts';
+import type { ConnectionOptions } from './connection-options.ts';
+import { EcnState } from './ecn-state.ts';
 import type { MtuSearch } from './mtu-search.ts';
-import type { Pacer } from './pacing.ts';
+import type { Pacer } from './pacer.ts';
+import { RackState } from './rack-state.ts';
 import { Reassembly } from './reassembly.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 import { RttEstimator } from './rtt.ts';
 import { Scoreboard } from './scoreboard.ts';
 import { SendBuffer } from './send-buffer.ts';
-
-export const PROTOCOL_TCP = 6;
-
-/** States, in the order in which "at least ESTABLISHED" and the like are comparisons. */
-export const CLOSED = 0;
-export const LISTEN = 1;
-export const SYN_SENT = 2;
-export const SYN_RECEIVED = 3;
-export const ESTABLISHED = 4;
-export const CLOSE_WAIT = 5;
-export const FIN_WAIT_1 = 6;
-export const CLOSING = 7;
-export const LAST_ACK = 8;
-export const FIN_WAIT_2 = 9;
-export const TIME_WAIT = 10;
-
-/** As netstat prints them. */
-export const STATE_NAMES: readonly string[] = [
-  'CLOSED',
-  'LISTEN',
-  'SYN_SENT',
-  'SYN_RECEIVED',
-  'ESTABLISHED',
-  'CLOSE_WAIT',
-  'FIN_WAIT_1',
-  'CLOSING',
-  'LAST_ACK',
-  'FIN_WAIT_2',
-  'TIME_WAIT',
-];
-
-/** What the retransmission callout is armed for. */
-export const TIMER_RETRANSMIT = 1;
-export const TIMER_PERSIST = 2;
-
-/** Loss recovery: nothing lost; fast recovery (RFC 6675, RFC 6582); slow start after a timeout. */
-export const RECOVERY_NONE = 0;
-export const RECOVERY_FAST = 1;
-export const RECOVERY_TIMEOUT = 2;
+import { CLOSED, RECOVERY_NONE } from './states.ts';
+import { UndoState } from './undo-state.ts';
 
 /** Who uses the connection: the socket layer, or a program inside the kernel. Called while segments are processed, so it only takes note. */
 export interface ConnectionOwner {
@@ -78,60 +42,32 @@ export interface ConnectionOwner {
   onUrgent?(): void;
 }
 
-/** A local address and port in use by a listener, a bound socket, or connections; shared and counted. */
-export interface PortUse {
-  address: number;
-  /** IPV6_V6ONLY: `::` is not for IPv4. */
-  only6: boolean;
-  port: number;
-  reuseAddress: boolean;
-  reusePort: boolean;
-  listening: boolean;
-  /** A program chose the port (bind), so that connect may not share it with others. */
-  explicit: boolean;
-  users: number;
+/** What the timers of a connection do when they fire: tcp/timers.ts, set by the stack. */
+export interface ConnectionTimers {
+  onRetransmit(c: Connection, nowUs: number): void;
+  onProbe(c: Connection, nowUs: number): void;
+  onAck(c: Connection, nowUs: number): void;
+  onSlow(c: Connection, nowUs: number): void;
+  onPace(c: Connection, nowUs: number): void;
 }
 
-/** Options of a socket that a connection obeys; inherited from the listener on accept. */
-export class ConnectionOptions {
-  noDelay: boolean = false;
-  keepAlive: boolean = false;
-  keepIdleMs: number;
-  keepIntervalMs: number;
-  keepCount: number;
-  /** 0: close is a reset (SO_LINGER). */
-  lingerMs: number = -1;
-  /** 0: as the sysctl says, and growing. */
-  sendBufferBytes: number = 0;
-  receiveBufferBytes: number = 0;
-  /** 0: by the number of retransmissions (R2); otherwise RFC 5482's user timeout, milliseconds. */
-  userTimeoutMs: number = 0;
-  ttl: number = 64;
-  tos: number = 0;
+/** The queue of connections with work (tcp/work-queue.ts). */
+export interface ConnectionQueue {
+  enqueue(c: Connection): void;
+  awaitRoom(c: Connection): void;
+  holdRings(c: Connection, nowUs: number): void;
+}
 
-  constructor(keepIdleMs: number, keepIntervalMs: number, keepCount: number) {
-    this.keepIdleMs = keepIdleMs;
-    this.keepIntervalMs = keepIntervalMs;
-    this.keepCount = keepCount;
-  }
-
-  copyTo(other: ConnectionOptions): void {
-    other.noDelay = this.noDelay;
-    other.keepAlive = this.keepAlive;
-    other.keepIdleMs = this.keepIdleMs;
-    other.keepIntervalMs = this.keepIntervalMs;
-    other.keepCount = this.keepCount;
-    other.lingerMs = this.lingerMs;
-    other.sendBufferBytes = this.sendBufferBytes;
-    other.receiveBufferBytes = this.receiveBufferBytes;
-    other.userTimeoutMs = this.userTimeoutMs;
-    other.ttl = this.ttl;
-    other.tos = this.tos;
-  }
+/** The stack as its connections see it: what they share, and the tables that hold them (tcp/state.ts). */
+export interface ConnectionStack extends TcpContext {
+  readonly timers: ConnectionTimers;
+  readonly work: ConnectionQueue;
+  readonly tables: { remove(c: Connection): void; holdAddresses(c: Connection): void };
+  readonly timeWait: { enter(c: Connection, nowUs: number): void };
 }
 
 export class Connection {
-  readonly stack: TcpStack;
+  readonly stack: ConnectionStack;
   readonly options: ConnectionOptions;
   owner: ConnectionOwner | null = null;
   state: number = CLOSED;
@@ -283,6 +219,9 @@ export class Connection {
   confirmedUs: number = -0.5;
   invalidAckUs: number = -0.5;
 
+  /** What is to be sent, or ended, before the procedure at hand returns: `DUE_*` of due.ts. */
+  due: number = 0;
+
   // Work the stack holds for this connection.
   queued: boolean = false;
   /** The last output stopped because IP took no more. */
@@ -301,8 +240,8 @@ export class Connection {
   readonly receiveBuffer: ReceiveBuffer;
   readonly reassembly: Reassembly = new Reassembly();
 
-  constructor(stack: TcpStack, options: ConnectionOptions) {
-    const { settings, heap, bulk } = stack;
+  constructor(stack: ConnectionStack, options: ConnectionOptions) {
+    const { settings, heap, bulk, timers } = stack;
     this.stack = stack;
     this.options = options;
     this.rtt = new RttEstimator(settings.rtoInitialMs.value, settings.rtoMinMs.value, settings.rtoMaxMs.value);
@@ -312,10 +251,10 @@ export class Connection {
     this.sendBuffer.fixed = options.sendBufferBytes > 0;
     this.receiveBuffer.fixed = options.receiveBufferBytes > 0;
     this.quickAcks = settings.quickAcks.value;
-    this.retransmitTimer = new Callout((nowUs) => onRetransmitTimer(this, nowUs));
-    this.probeTimer = new Callout((nowUs) => onProbeTimer(this, nowUs));
-    this.ackTimer = new Callout((nowUs) => onAckTimer(this, nowUs));
-    this.slowTimer = new Callout((nowUs) => onSlowTimer(this, nowUs));
+    this.retransmitTimer = new Callout((nowUs) => timers.onRetransmit(this, nowUs));
+    this.probeTimer = new Callout((nowUs) => timers.onProbe(this, nowUs));
+    this.ackTimer = new Callout((nowUs) => timers.onAck(this, nowUs));
+    this.slowTimer = new Callout((nowUs) => timers.onSlow(this, nowUs));
   }
 
   /** `addressSum` is that of both addresses (`Path.addressSum`). */

@@ -7,9 +7,7 @@
  */
 
 import { FLAG_CWR, FLAG_ECE, FLAG_SYN } from '../../../wire/tcp.ts';
-import { congestionEvent } from '../recovery/recovery.ts';
-import type { Segment } from '../shared/options.ts';
-import { type Connection, RECOVERY_NONE } from './connection.ts';
+import type { Connection } from './connection.ts';
 
 /** The two bits of the IP header. */
 const ECN_MASK = 3;
@@ -17,19 +15,6 @@ const ECT_0 = 2;
 const CONGESTION_EXPERIENCED = 3;
 
 const OFFER: number = FLAG_ECE | FLAG_CWR;
-
-/** Per connection, once agreed. */
-export class EcnState {
-  ok: boolean = false;
-  /** Receiver: echo ECE until the sender says that it has slowed down. */
-  echo: boolean = false;
-  /** Sender: no further reduction until this is acknowledged; the next new data says CWR. */
-  reducedSeq: number = 0;
-  reduced: boolean = false;
-  /** Sender: the ACK at hand echoes a mark. */
-  echoed: boolean = false;
-  cwrDue: boolean = false;
-}
 
 /** Whether a SYN asks for ECN. */
 export function asksEcn(flags: number): boolean {
@@ -60,29 +45,4 @@ export function ecnFlags(c: Connection, newData: boolean): number {
     flags |= FLAG_CWR;
   }
   return flags;
-}
-
-/** An acceptable segment arrived (section 6.1.3): start or stop echoing. */
-export function receiveEcn(c: Connection, segment: Segment): void {
-  const { ecn } = c;
-  ecn.echoed = (segment.flags & FLAG_ECE) !== 0;
-  if (segment.flags & FLAG_CWR) ecn.echo = false;
-  if (!ecnMarked(segment.tos)) return;
-  ecn.echo = true;
-  c.stack.counters.add(c.stack.count.ecnMarksReceived, 1);
-  // The sender is to know soon.
-  c.ackNow = true;
-  c.stack.work.enqueue(c);
-}
-
-/** An ACK arrived (section 6.1.2): with ECE, reduce once for each window of data. */
-export function onEcnEcho(c: Connection, segment: Segment, nowUs: number): void {
-  const { ecn, stack } = c;
-  if (ecn.reduced && ((c.sndUna - ecn.reducedSeq) | 0) >= 0) ecn.reduced = false;
-  if ((segment.flags & FLAG_ECE) === 0 || ecn.reduced) return;
-  ecn.reduced = true;
-  ecn.reducedSeq = c.sndNxt;
-  ecn.cwrDue = true;
-  stack.counters.add(stack.count.ecnReductions, 1);
-  if (c.recovery === RECOVERY_NONE) congestionEvent(c, nowUs);
 }

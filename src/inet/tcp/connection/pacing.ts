@@ -8,25 +8,14 @@
  * Read first: RFC 9002 section 7.7, which gives the rate (for QUIC); RFC 9406 section 4.2 counts on it.
  */
 
-import { Callout } from '../../../kern/callout.ts';
-import { output } from '../send/output.ts';
 import type { Connection } from './connection.ts';
+import { Pacer } from './pacer.ts';
 
 const US_PER_MS = 1000;
 const QUANTUM_US: number = US_PER_MS;
 const QUANTUM_SEGMENTS = 2;
 /** Time that passed unused counts up to this, so that a late timer costs nothing. */
 const CREDIT_MAX_US: number = 5 * US_PER_MS;
-
-export class Pacer {
-  readonly timer: Callout;
-  /** Up to when what was sent is paid for, microseconds. */
-  paidUs: number = -0.5;
-
-  constructor(c: Connection) {
-    this.timer = new Callout((nowUs) => output(c, nowUs));
-  }
-}
 
 /** After a sample of the round trip: whether this connection is paced from now on. */
 export function choosePacing(c: Connection): void {
@@ -44,7 +33,7 @@ function rateOf(c: Connection): number {
 
 /** The number up to which new data may go now: SND.NXT and what the pace allows. */
 export function paceEdge(c: Connection, nowUs: number): number {
-  c.pacer ??= new Pacer(c);
+  c.pacer ??= new Pacer((timeUs) => c.stack.timers.onPace(c, timeUs));
   const { pacer, mss } = c;
   // A first flight is not held up.
   if (c.scoreboard.empty && pacer.paidUs > nowUs) pacer.paidUs = nowUs;

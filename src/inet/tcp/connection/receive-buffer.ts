@@ -47,6 +47,11 @@ export class ReceiveBuffer {
     this.ring.release();
   }
 
+  /** Bytes from `seq` on for which the ring has memory. */
+  roomFrom(seq: number): number {
+    return (this.readSeq + this.ring.capacity - seq) | 0;
+  }
+
   /** Have room for bytes up to `endSeq`; `heldEndSeq` ends what is there, out-of-order data included. */
   ensure(endSeq: number, heldEndSeq: number): boolean {
     const need = (endSeq - this.readSeq) | 0;

@@ -6,10 +6,8 @@
  * Read first: RFC 6093, RFC 9293 3.8.5.
  */
 
-import { FLAG_URG } from '../../../wire/tcp.ts';
-import { sendAck } from '../send/control-segments.ts';
-import type { Segment } from '../shared/options.ts';
-import { type Connection, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { ESTABLISHED } from './states.ts';
 
 const POINTER_MAX = 65535;
 
@@ -21,10 +19,10 @@ export function markUrgent(c: Connection): void {
   c.segmentMax = c.mss;
 }
 
-/** A closed window does not keep the peer from hearing of it: a segment without data carries the pointer. */
-export function tellUrgent(c: Connection, nowUs: number): void {
+/** The window is closed, so that no data tells the peer of the urgent mark: a segment without data has to. */
+export function urgentUntold(c: Connection): boolean {
   const closed = ((c.sndUna + c.sndWnd - c.sndNxt) | 0) <= 0;
-  if (closed && c.state >= ESTABLISHED && ((c.sndUp - c.sndNxt) | 0) > 0) sendAck(c, nowUs);
+  return closed && c.state >= ESTABLISHED && ((c.sndUp - c.sndNxt) | 0) > 0;
 }
 
 /** The pointer for a segment that begins at `seq`; 0 when it lies before that. Ends when all urgent data was acknowledged. */
@@ -37,17 +35,6 @@ export function urgentPointer(c: Connection, seq: number): number {
     c.mssMtuBytes = 0;
   }
   return 0;
-}
-
-/** Sixth of RFC 9293 3.10.7.4: RCV.UP moves forward, and the program is told (MUST-32). */
-export function receiveUrgent(c: Connection, segment: Segment): void {
-  if ((segment.flags & FLAG_URG) === 0 || c.finReceived) return;
-  if (c.state !== ESTABLISHED && c.state !== FIN_WAIT_1 && c.state !== FIN_WAIT_2) return;
-  const position = c.bytesReceived + ((segment.urgentSeq - c.rcvNxt) | 0);
-  if (position <= c.rcvUp || position <= c.bytesReceived - c.readableBytes) return;
-  c.rcvUp = position;
-  c.stack.counters.add(c.stack.count.urgentReceived, 1);
-  c.owner?.onUrgent?.();
 }
 
 /** Bytes the program has to read until the end of the urgent data, 0 when there is none (MUST-33). */

@@ -10,9 +10,10 @@
 
 import { BURST_LIMIT_SEGMENTS, HyStart } from '../connection/congestion/hystart.ts';
 import { SSTHRESH_INITIAL } from '../connection/congestion/newreno.ts';
-import { type Connection, RECOVERY_FAST, RECOVERY_NONE, RECOVERY_TIMEOUT } from '../connection/connection.ts';
-import { probeLost } from '../connection/mtu-search.ts';
-import type { Segment } from '../shared/options.ts';
+import type { Connection } from '../connection/connection.ts';
+import { RECOVERY_FAST, RECOVERY_NONE, RECOVERY_TIMEOUT } from '../connection/states.ts';
+import type { Segment } from '../shared/segment.ts';
+import { mtuProbeLost } from './mtu-probe.ts';
 import { noteDuplicateSegment, noteRecoveryEnd, rackDetect } from './rack.ts';
 import { beginUndo, frtoAnswer, noteDuplicateReport } from './undo.ts';
 
@@ -202,7 +203,10 @@ export function congestionEvent(c: Connection, nowUs: number): void {
 
 /** RFC 6675 section 5 step 4, RFC 6582 section 3.2 step 2, RFC 6937 section 3. */
 export function enterRecovery(c: Connection, nowUs: number): void {
-  if (c.mtuSearch !== null && probeLost(c)) return;
+  if (c.mtuSearch !== null && mtuProbeLost(c)) {
+    enterRepair(c);
+    return;
+  }
   const { congestion, stack } = c;
   beginUndo(c);
   const flight = flightBytes(c, nowUs);
@@ -249,7 +253,7 @@ export function markOversized(c: Connection): void {
 }
 
 /** A recovery from losses that were no sign of congestion. */
-export function enterRepair(c: Connection): void {
+function enterRepair(c: Connection): void {
   c.recovery = RECOVERY_FAST;
   c.recoveryPoint = c.sndNxt;
   c.recoverValid = true;

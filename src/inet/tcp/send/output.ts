@@ -2,18 +2,16 @@
  * Deciding what to send: retransmissions first, then new data as far as the windows, Nagle and silly-window avoidance
  * allow, then a FIN, then a bare ACK if one is still owed.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing. Called from `TcpStack.doWork`, timers and the user
- * calls; never from the middle of segment arrival, so a batch of ACKs leads to one run.
+ * Thread: the one that runs the kernel. Data path: allocates nothing. Called by dispatch.ts: for the work queue, timers and the
+ * user calls; never from the middle of segment arrival, so a batch of ACKs leads to one look.
  * Read first: RFC 9293 3.7.4, 3.8.6.2.1; RFC 5681 section 3; RFC 6675 section 5.
  */
 
-import { Errno } from '../../../base/errors.ts';
-import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../../link/device.ts';
-import { FLAG_ACK, FLAG_FIN, FLAG_PSH, HEADER_BYTES } from '../../../wire/tcp.ts';
-import type { Path } from '../../ip/transport.ts';
+import { FLAG_ACK, FLAG_FIN, FLAG_PSH } from '../../../wire/tcp.ts';
+import type { Connection } from '../connection/connection.ts';
+import { notePaced, paceEdge } from '../connection/pacing.ts';
+import { initialWindow, refreshMss, sackBytesMax } from '../connection/segment-size.ts';
 import {
-  CLOSE_WAIT,
-  type Connection,
   ESTABLISHED,
   RECOVERY_FAST,
   RECOVERY_NONE,
@@ -22,51 +20,18 @@ import {
   SYN_SENT,
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
-} from '../connection/connection.ts';
-import { boundMss, searchMtu } from '../connection/mtu-search.ts';
-import { notePaced, paceEdge } from '../connection/pacing.ts';
-import { failPath } from '../icmp.ts';
-import { armProbe } from '../recovery/rack.ts';
-import { sendRun } from '../segment-runs.ts';
-import { TIMESTAMPS_BYTES } from '../shared/options.ts';
-import { armPersist, armRetransmit } from '../timers.ts';
+} from '../connection/states.ts';
+import { armPersist, armProbe, armRetransmit } from '../connection/timers.ts';
+import { nextMtuProbe } from '../recovery/mtu-probe.ts';
 import { sendAck, sendSyn } from './control-segments.ts';
+import { noteNew, sendMtuProbe } from './new-data.ts';
+import { refused } from './refused.ts';
 import { sendRescue, sendRetransmissions, sendTwoNew } from './retransmit.ts';
-import { sackBytesMax, sendSegment } from './segment-writer.ts';
+import { sendRun } from './run.ts';
+import { sendSegment } from './segment-writer.ts';
 
-/** Smallest MSS we work with, whatever is advertised or learned (as Linux's min_snd_mss of 48 leaves for data). */
-const MSS_MIN = 32;
 /** Segments of one connection in one run; the others get their turn before it continues. */
 const BURST_SEGMENTS = 512;
-
-/** Segment sizes from the path as it is now. Returns true when they became smaller. */
-export function refreshMss(c: Connection): boolean {
-  const path = c.path as Path;
-  const { mtuBytes, maxPacketBytes, headerBytes } = path;
-  if (mtuBytes === c.mssMtuBytes && maxPacketBytes === c.mssPacketBytes) return false;
-  const optionBytes = c.tsOk ? TIMESTAMPS_BYTES : 0;
-  const before = c.mss;
-  const fits = mtuBytes - headerBytes - HEADER_BYTES;
-  let most = Math.min(c.peerMss, fits);
-  if (c.mtuSearch !== null) most = boundMss(c.mtuSearch, most);
-  c.mss = Math.max(most - optionBytes, MSS_MIN);
-  c.segmentMax = c.mss;
-  c.checksumPartial = (path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
-  if (path.capabilities & CAP_SUPER_FRAMES && maxPacketBytes > mtuBytes && !c.urgentOut) {
-    const room = maxPacketBytes - headerBytes - HEADER_BYTES - optionBytes;
-    const whole = Math.floor(room / c.mss) * c.mss;
-    if (whole > c.mss) c.segmentMax = whole;
-  }
-  const known = c.mssMtuBytes !== 0;
-  c.mssMtuBytes = mtuBytes;
-  c.mssPacketBytes = maxPacketBytes;
-  return known && c.mss < before;
-}
-
-/** RFC 6928: the initial window, bytes. */
-export function initialWindow(c: Connection): number {
-  return c.synRetransmitted ? c.mss : c.stack.settings.initialWindowSegments.value * c.mss;
-}
 
 /** Everything that can be sent now. */
 export function output(c: Connection, nowUs: number): void {
@@ -82,10 +47,17 @@ export function output(c: Connection, nowUs: number): void {
   // F-RTO sends new data, not the rest of what may be lost (RFC 5682 section 2.1, step 2b).
   const testing = c.recovery === RECOVERY_TIMEOUT && c.undo.frto === 2;
   if (testing ? sendTwoNew(c, nowUs) : c.recovery === RECOVERY_NONE || sendRetransmissions(c, nowUs)) {
-    if (!c.sendBufferIdle && (c.mtuSearch === null || searchMtu(c, nowUs))) sendNew(c, nowUs);
+    if (!c.sendBufferIdle && (c.mtuSearch === null || !waitsForMtuProbe(c, nowUs))) sendNew(c, nowUs);
     if (c.recovery === RECOVERY_FAST) while (sendRescue(c, nowUs));
   }
   if (c.ackNow && !c.blocked) sendAck(c, nowUs);
+}
+
+/** Sends the probe of the path's MTU that is due. Returns whether new data should wait for the room that it needs. */
+function waitsForMtuProbe(c: Connection, nowUs: number): boolean {
+  const payload = nextMtuProbe(c, nowUs);
+  if (payload > 0) sendMtuProbe(c, payload, nowUs);
+  return payload < 0;
 }
 
 /** RFC 5681 section 4.1: after an idle time of more than a timeout the window says nothing about the network any more. */
@@ -187,21 +159,6 @@ function usableBytes(c: Connection, paceUntil: number): number {
   return c.paced ? Math.min(usable, (paceUntil - c.sndNxt) | 0) : usable;
 }
 
-/** Account for new data, and perhaps the FIN, that was sent. */
-function noteNew(c: Connection, dataBytes: number, fin: boolean, full: boolean, nowUs: number): void {
-  const { stack } = c;
-  const space = fin ? dataBytes + 1 : dataBytes;
-  c.scoreboard.push(c.sndNxt, space, nowUs);
-  c.sndNxt = (c.sndNxt + space) | 0;
-  if (((c.sndNxt - c.sndMax) | 0) > 0) c.sndMax = c.sndNxt;
-  if (!full) c.smallEndSeq = c.sndNxt;
-  c.lastDataSentUs = nowUs;
-  c.bytesSent += dataBytes;
-  stack.counters.add(stack.count.dataPacketsSent, 1);
-  stack.counters.add(stack.count.dataBytesSent, dataBytes);
-  if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
-}
-
 /**
  * How many bytes of new data may go in one segment now; -1 when none may, 0 when there are none (a FIN may go).
  * RFC 9293 3.8.6.2.1 (sender's silly-window avoidance), RFC 896 as Minshall amended it, RFC 5681 (cwnd).
@@ -233,72 +190,4 @@ function allowedBytes(c: Connection, unsent: number, usable: number): number {
 function limitedTransmitBytes(c: Connection): number {
   // With SACK the pipe has shrunk by what was sacked already.
   return c.sackOk || c.stack.settings.limitedTransmit.value === 0 ? 0 : c.dupAcks * c.mss;
-}
-
-/** IP took nothing: wait for room, or for a route. Returns `error`. */
-export function refused(c: Connection, error: number, nowUs: number): number {
-  const { stack } = c;
-  c.blocked = true;
-  if (error === -Errno.ENOBUFS) {
-    stack.counters.add(stack.count.outputBlocked, 1);
-    stack.work.awaitRoom(c);
-    return error;
-  }
-  if (error === -Errno.EMSGSIZE) {
-    // The path shrank inside `begin`; the next run sees the new size.
-    stack.work.enqueue(c);
-    return error;
-  }
-  failPath(c, error, nowUs);
-  // With something in flight the retransmission timer runs, or is armed by whoever sent this: it must go on counting.
-  if (c.state >= ESTABLISHED && c.timerMode === 0 && c.scoreboard.empty) armPersist(c, nowUs);
-  return error;
-}
-
-/** A probe of the window: one byte beyond it (or the FIN), without moving SND.NXT (RFC 9293 3.8.6.1). */
-export function sendProbe(c: Connection, nowUs: number): void {
-  const { sendBuffer, stack } = c;
-  const data = ((sendBuffer.endSeq - c.sndNxt) | 0) > 0;
-  const sent = sendSegment(c, c.sndNxt, data ? 1 : 0, data ? FLAG_ACK : FLAG_ACK | FLAG_FIN, nowUs);
-  if (sent < 0) {
-    refused(c, sent, nowUs);
-    return;
-  }
-  c.sndMax = (c.sndNxt + 1) | 0;
-  stack.counters.add(stack.count.windowProbesSent, 1);
-}
-
-/**
- * What fits in a window too small for a worthwhile segment, when waiting has not made it larger (the override timeout of
- * RFC 9293 3.8.6.2.1).
- */
-export function sendForced(c: Connection, usable: number, nowUs: number): void {
-  const unsent = (c.sendBuffer.endSeq - c.sndNxt) | 0;
-  const length = Math.min(unsent, usable, c.mss - sackBytesMax(c));
-  const fin = c.finQueued && length === unsent && length < usable;
-  let flags = fin ? FLAG_ACK | FLAG_FIN : FLAG_ACK;
-  if (length === unsent) flags |= FLAG_PSH;
-  const error = sendSegment(c, c.sndNxt, length, flags, nowUs);
-  if (error < 0) refused(c, error, nowUs);
-  else noteNew(c, length, fin, false, nowUs);
-}
-
-/** A segment of `payload` bytes of new data, longer than the others. Returns whether it went. */
-export function sendProbeSegment(c: Connection, payload: number, nowUs: number): boolean {
-  const { mss } = c;
-  // For the moment a segment may be that long.
-  c.mss = payload;
-  const error = sendSegment(c, c.sndNxt, payload, FLAG_ACK, nowUs);
-  c.mss = mss;
-  if (error < 0) {
-    refused(c, error, nowUs);
-    return false;
-  }
-  noteNew(c, payload, false, true, nowUs);
-  return true;
-}
-
-/** Whether the program may still write. */
-export function canSend(c: Connection): boolean {
-  return (c.state === ESTABLISHED || c.state === CLOSE_WAIT) && !c.finQueued;
 }

@@ -1,16 +1,19 @@
 /**
  * Sending again: lost segments, the probes of F-RTO, RFC 6675 and RFC 8985.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing. Called from output.ts and the timers.
+ * Thread: the one that runs the kernel. Data path: allocates nothing. Called from output.ts and dispatch.ts.
  * Read first: RFC 6675 section 4 (NextSeg), RFC 5682 section 2.1, RFC 8985 section 7.3.
  */
 
 import { FLAG_ACK, FLAG_FIN, FLAG_PSH } from '../../../wire/tcp.ts';
-import { type Connection, TIMER_RETRANSMIT } from '../connection/connection.ts';
+import type { Connection } from '../connection/connection.ts';
+import { refreshMss, sackBytesMax } from '../connection/segment-size.ts';
+import { TIMER_RETRANSMIT } from '../connection/states.ts';
+import { armRetransmit } from '../connection/timers.ts';
 import { noteRetransmission } from '../recovery/undo.ts';
-import { armRetransmit } from '../timers.ts';
-import { refreshMss, refused, sendForced } from './output.ts';
-import { sackBytesMax, sendSegment } from './segment-writer.ts';
+import { sendForced } from './new-data.ts';
+import { refused } from './refused.ts';
+import { sendSegment } from './segment-writer.ts';
 
 /**
  * Lost segments again, as far as the congestion window allows; the rules of NextSeg (RFC 6675 section 4) that concern
@@ -92,8 +95,26 @@ export function sendTwoNew(c: Connection, nowUs: number): boolean {
   return false;
 }
 
+/** After a timeout: the first lost record, whatever the windows allow (RFC 6298 section 5.4). */
+export function resendFirst(c: Connection, nowUs: number): void {
+  retransmit(c, c.scoreboard.nextLost(), nowUs);
+  armRetransmit(c, nowUs);
+}
+
+/** A tail loss probe (RFC 8985 section 7.3), unless the link takes nothing. */
+export function sendLossProbe(c: Connection, nowUs: number): void {
+  const { rack, stack } = c;
+  const before = c.sndNxt;
+  if (!sendProbeSegment(c, nowUs)) return;
+  rack.probeOut = true;
+  rack.probeIsRetransmission = c.sndNxt === before;
+  rack.probeEndSeq = c.sndNxt;
+  stack.counters.add(stack.count.lossProbesSent, 1);
+  armRetransmit(c, nowUs);
+}
+
 /** RFC 8985 section 7.3: one new segment if there is one, else the last one again. Returns whether anything was sent. */
-export function sendLossProbe(c: Connection, nowUs: number): boolean {
+function sendProbeSegment(c: Connection, nowUs: number): boolean {
   refreshMss(c);
   const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
   if (usable > 0 && ((c.sendBuffer.endSeq - c.sndNxt) | 0) > 0) {

@@ -9,50 +9,19 @@
 
 import { checksumOf, foldSum, sumView } from '../../../base/checksum.ts';
 import { META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from '../../../link/device.ts';
-import { FLAG_ACK, FLAG_RST, FLAG_SYN, FLAG_URG, HEADER_BYTES, OPTION_NOP, OPTION_SACK } from '../../../wire/tcp.ts';
+import { PROTOCOL_TCP } from '../../../wire/ipv4.ts';
+import { FLAG_URG, HEADER_BYTES, OPTION_NOP, OPTION_SACK } from '../../../wire/tcp.ts';
 import { IP_DONT_FRAGMENT, type Path } from '../../ip/transport.ts';
-import { type Connection, PROTOCOL_TCP } from '../connection/connection.ts';
+import type { Connection } from '../connection/connection.ts';
 import { capableTos, ecnFlags } from '../connection/ecn.ts';
 import { blockEnd, blockStart } from '../connection/reassembly.ts';
 import { urgentPointer } from '../connection/urgent.ts';
-import { offerable, sackBlocksMax, TIMESTAMPS_BYTES, TIMESTAMPS_WORD } from '../shared/options.ts';
-import type { TcpStack } from '../stack.ts';
+import { offerWindow } from '../connection/window.ts';
+import { sackBlocksMax, TIMESTAMPS_BYTES, TIMESTAMPS_WORD } from '../shared/options.ts';
 
 /** Both halves of a word. */
 function halves(word: number): number {
   return (word >>> 16) + (word & 0xffff);
-}
-
-/**
- * Bytes of window to offer with the next segment (RFC 9293 3.8.6.2.2): the right edge never moves back, and moves
- * forward only by a worthwhile step. Remembers the edge it offers.
- */
-function offerWindow(c: Connection): number {
-  const { limitBytes } = c.receiveBuffer;
-  const free = offerable(limitBytes, c.rcvScale) - c.readableBytes;
-  const edge = (c.rcvAdv - c.rcvNxt) | 0;
-  const open = Math.max(edge, 0);
-  const step = Math.min(limitBytes >> 1, c.rcvMss);
-  const window = Math.min(free - open >= step ? free : open, 65535 << c.rcvScale);
-  const mask = (1 << c.rcvScale) - 1;
-  let rounded = (window + mask) & ~mask;
-  // Rounding up again and again must not promise more than the buffer holds.
-  if (rounded > limitBytes - c.readableBytes && rounded > mask) rounded -= mask + 1;
-  if (rounded > open) c.rcvAdv = (c.rcvNxt + rounded) | 0;
-  return rounded;
-}
-
-/** How far the right edge would move now, bytes. */
-export function windowGain(c: Connection): number {
-  const free = offerable(c.receiveBuffer.limitBytes, c.rcvScale) - c.readableBytes;
-  return Math.min(free, 65535 << c.rcvScale) - ((c.rcvAdv - c.rcvNxt) | 0);
-}
-
-/** Most that the SACK option may take in the next segment: the payload must leave room for it. */
-export function sackBytesMax(c: Connection): number {
-  if (!c.sackOk) return 0;
-  const blocks = (c.dsackStart !== c.dsackEnd ? 1 : 0) + c.reassembly.count;
-  return blocks === 0 ? 0 : 4 + 8 * Math.min(blocks, sackBlocksMax(c.tsOk));
 }
 
 /** Bytes the SACK option takes in the next segment, 0 when there is nothing to report. Chooses the blocks. */
@@ -161,50 +130,4 @@ export function noteSent(c: Connection, segments: number, nowUs: number): void {
   if (c.ackTimer.pending) stack.callouts.stop(c.ackTimer);
   c.lastSentUs = nowUs;
   stack.sentNow += segments;
-}
-
-/** A header without a connection's state behind it: SYN, SYN-ACK, RST, and what TIME_WAIT answers. */
-export class BareSegment {
-  localAddress: number = 0;
-  peerAddress: number = 0;
-  ports: number = 0;
-  seq: number = 0;
-  ack: number = 0;
-  flags: number = 0;
-  /** As it goes into the header. */
-  window: number = 0;
-  ttl: number = 64;
-  tos: number = 0;
-  timestamps: boolean = false;
-  tsValue: number = 0;
-  tsEcho: number = 0;
-}
-
-/** Send the stack's `bare` segment; with SYN set, the stack's `synOptions` go along. Returns 0 or a negative errno. */
-export function sendBare(stack: TcpStack, path: Path): number {
-  const { ip, view, bare, synOptions } = stack;
-  const syn = (bare.flags & FLAG_SYN) !== 0;
-  const optionBytes = syn ? synOptions.bytes : bare.timestamps ? TIMESTAMPS_BYTES : 0;
-  const headerBytes = HEADER_BYTES + optionBytes;
-  const at = ip.begin(path, PROTOCOL_TCP, headerBytes, bare.ttl, bare.tos, IP_DONT_FRAGMENT);
-  if (at < 0) return at;
-  view.setInt32(at, bare.ports);
-  view.setInt32(at + 4, bare.seq);
-  view.setInt32(at + 8, bare.flags & FLAG_ACK ? bare.ack : 0);
-  view.setInt32(at + 12, (headerBytes << 26) | (bare.flags << 16) | bare.window);
-  view.setInt32(at + 16, 0);
-  if (syn) {
-    synOptions.write(view, at + HEADER_BYTES);
-  } else if (bare.timestamps) {
-    view.setInt32(at + HEADER_BYTES, TIMESTAMPS_WORD);
-    view.setInt32(at + HEADER_BYTES + 4, bare.tsValue);
-    view.setInt32(at + HEADER_BYTES + 8, bare.tsEcho);
-  }
-  const pseudo = path.addressSum + PROTOCOL_TCP + headerBytes;
-  view.setUint16(at + 16, checksumOf(pseudo + sumView(view, at, headerBytes)));
-  ip.end(0);
-  const { counters, count } = stack;
-  counters.add(count.packetsSent, 1);
-  counters.add(bare.flags & FLAG_RST ? count.resetsSent : count.controlPacketsSent, 1);
-  return 0;
 }

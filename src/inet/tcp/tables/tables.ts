@@ -8,10 +8,10 @@
 import { isIp6 } from '../../ip/address-interner.ts';
 import { anyFamilies, familyOf, fit, overlap } from '../../ip/any-address.ts';
 import { flowShare } from '../../ip/flow-share.ts';
-import type { Connection, PortUse } from '../connection/connection.ts';
-import type { Listener } from '../listen.ts';
-import type { SynEntry } from '../syn-queue.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { PortUse } from '../shared/port-use.ts';
 import { Demux } from './demux.ts';
+import type { Listener, SynEntry } from './listener.ts';
 
 /** What a value of the demultiplexer stands for: the low two bits; the rest is an index. */
 export const KIND_CONNECTION = 0;
@@ -36,13 +36,13 @@ export class TcpTables {
     this.#demux = new Demux(seed);
   }
 
-  /** A connection of IPv6 ended whose socket is still open: a program may ask it for its names. */
-  keepNames(c: Connection): void {
+  /** Keeps the addresses of an ended IPv6 connection for getpeername() until its socket is closed. */
+  holdAddresses(c: Connection): void {
     if (isIp6(c.peerAddress)) this.#ended.add(c);
   }
 
-  /** Its socket is closed. */
-  forgetNames(c: Connection): void {
+  /** The socket of an ended connection is closed. */
+  releaseAddresses(c: Connection): void {
     this.#ended.delete(c);
   }
 

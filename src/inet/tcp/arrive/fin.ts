@@ -1,0 +1,61 @@
+/**
+ * FIN: the peer's, and the acknowledgement of ours.
+ *
+ * Thread: the one that runs the kernel. Changes the state and marks what is due.
+ * Read first: RFC 9293 3.6 and 3.10.7.4 (fifth and eighth).
+ */
+
+import { FLAG_FIN } from '../../../wire/tcp.ts';
+import type { Connection } from '../connection/connection.ts';
+import { beginTimeWait, DUE_ACK, endConnection } from '../connection/due.ts';
+import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK } from '../connection/states.ts';
+import type { Segment } from '../shared/segment.ts';
+
+/** Eighth: the FIN bit, of this segment or of one that had arrived out of order. */
+export function onPeerFin(c: Connection, segment: Segment): void {
+  const { reassembly, stack } = c;
+  if (c.finReceived || c.state === CLOSED) return;
+  if (segment.flags & FLAG_FIN) {
+    reassembly.finKnown = true;
+    reassembly.finSeq = (segment.seq + segment.dataBytes) | 0;
+  }
+  if (c.rcvNxt !== reassembly.finSeq) {
+    // Data before it is missing; an empty FIN has not been answered yet. An ACK is not: two ends that both wait for what
+    // stands before the other's FIN would answer each other's for ever.
+    if (segment.dataBytes === 0 && segment.flags & FLAG_FIN) c.due |= DUE_ACK;
+    return;
+  }
+  reassembly.finKnown = false;
+  c.rcvNxt = (c.rcvNxt + 1) | 0;
+  c.finReceived = true;
+  c.ackNow = true;
+  stack.work.enqueue(c);
+  if (c.state === ESTABLISHED) c.state = CLOSE_WAIT;
+  else if (c.state === FIN_WAIT_1) c.state = CLOSING;
+  else if (c.state === FIN_WAIT_2) {
+    beginTimeWait(c);
+  }
+  if (c.owner !== null) c.owner.onReadable();
+}
+
+/** After the ACK: what it means for a connection that has sent its FIN. False when the connection is gone. */
+export function afterOwnFin(c: Connection, nowUs: number): boolean {
+  if (!c.finQueued || !c.finSent || ((c.sndUna - c.sndNxt) | 0) !== 0) return true;
+  switch (c.state) {
+    case FIN_WAIT_1:
+      c.state = FIN_WAIT_2;
+      if (c.owner !== null) c.owner.onSent();
+      else c.stack.callouts.schedule(c.slowTimer, nowUs + c.stack.settings.finTimeoutMs.value * 1000);
+      return true;
+    case CLOSING:
+      if (c.owner !== null) c.owner.onSent();
+      beginTimeWait(c);
+      return false;
+    case LAST_ACK:
+      if (c.owner !== null) c.owner.onSent();
+      endConnection(c, 0);
+      return false;
+    default:
+      return true;
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * The pace of one connection: when what it sent is paid for, and the timer that goes on.
+ *
+ * Thread: the one that runs the kernel.
+ */
+
+import { Callout } from '../../../kern/callout.ts';
+
+export class Pacer {
+  readonly timer: Callout;
+  /** Up to when what was sent is paid for, microseconds. */
+  paidUs: number = -0.5;
+
+  /** `onTimer` sends what the pace held up. */
+  constructor(onTimer: (nowUs: number) => void) {
+    this.timer = new Callout(onTimer);
+  }
+}

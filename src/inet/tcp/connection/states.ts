@@ -1,0 +1,56 @@
+/**
+ * The states of a connection, of its retransmission timer and of loss recovery.
+ *
+ * Thread: the one that runs the kernel. Numbers, so that a group of states is a comparison.
+ * Read first: RFC 9293 section 3.3.2.
+ */
+
+/** States, in the order in which "at least ESTABLISHED" and the like are comparisons. */
+export const CLOSED = 0;
+
+export const LISTEN = 1;
+
+export const SYN_SENT = 2;
+
+export const SYN_RECEIVED = 3;
+
+export const ESTABLISHED = 4;
+
+export const CLOSE_WAIT = 5;
+
+export const FIN_WAIT_1 = 6;
+
+export const CLOSING = 7;
+
+export const LAST_ACK = 8;
+
+export const FIN_WAIT_2 = 9;
+
+export const TIME_WAIT = 10;
+
+/** As netstat prints them. */
+export const STATE_NAMES: readonly string[] = [
+  'CLOSED',
+  'LISTEN',
+  'SYN_SENT',
+  'SYN_RECEIVED',
+  'ESTABLISHED',
+  'CLOSE_WAIT',
+  'FIN_WAIT_1',
+  'CLOSING',
+  'LAST_ACK',
+  'FIN_WAIT_2',
+  'TIME_WAIT',
+];
+
+/** What the retransmission callout is armed for. */
+export const TIMER_RETRANSMIT = 1;
+
+export const TIMER_PERSIST = 2;
+
+/** Loss recovery: nothing lost; fast recovery (RFC 6675, RFC 6582); slow start after a timeout. */
+export const RECOVERY_NONE = 0;
+
+export const RECOVERY_FAST = 1;
+
+export const RECOVERY_TIMEOUT = 2;

@@ -1,0 +1,54 @@
+/**
+ * The receive window: what is offered with the next segment, and how a window is expressed in the header.
+ *
+ * Thread: the one that runs the kernel. Data path: allocates nothing.
+ * Read first: RFC 9293 3.8.6.2.2, RFC 7323 section 2.
+ */
+
+import { WINDOW_SCALE_MAX } from '../../../wire/tcp.ts';
+import type { Connection } from './connection.ts';
+
+/** The smallest scale with which a 16-bit window can say `bytes` (RFC 7323 section 2.2). */
+export function scaleFor(bytes: number): number {
+  let scale = 0;
+  while (scale < WINDOW_SCALE_MAX && 65535 * 2 ** scale < bytes) scale++;
+  return scale;
+}
+
+/**
+ * What of a receive buffer may be offered: a scaled window can only be said rounded, and is rounded up so that its right
+ * edge never moves back (RFC 7323 section 2.4); the buffer keeps that much in reserve.
+ */
+export function offerable(limitBytes: number, scale: number): number {
+  return limitBytes - (1 << scale) + 1;
+}
+
+/** The window of a SYN, which is never scaled. */
+export function synWindow(limitBytes: number, scale: number): number {
+  return Math.min(offerable(limitBytes, scale), 65535);
+}
+
+/**
+ * Bytes of window to offer with the next segment (RFC 9293 3.8.6.2.2): the right edge never moves back, and moves
+ * forward only by a worthwhile step. Remembers the edge it offers.
+ */
+export function offerWindow(c: Connection): number {
+  const { limitBytes } = c.receiveBuffer;
+  const free = offerable(limitBytes, c.rcvScale) - c.readableBytes;
+  const edge = (c.rcvAdv - c.rcvNxt) | 0;
+  const open = Math.max(edge, 0);
+  const step = Math.min(limitBytes >> 1, c.rcvMss);
+  const window = Math.min(free - open >= step ? free : open, 65535 << c.rcvScale);
+  const mask = (1 << c.rcvScale) - 1;
+  let rounded = (window + mask) & ~mask;
+  // Rounding up again and again must not promise more than the buffer holds.
+  if (rounded > limitBytes - c.readableBytes && rounded > mask) rounded -= mask + 1;
+  if (rounded > open) c.rcvAdv = (c.rcvNxt + rounded) | 0;
+  return rounded;
+}
+
+/** How far the right edge would move now, bytes. */
+export function windowGain(c: Connection): number {
+  const free = offerable(c.receiveBuffer.limitBytes, c.rcvScale) - c.readableBytes;
+  return Math.min(free, 65535 << c.rcvScale) - ((c.rcvAdv - c.rcvNxt) | 0);
+}

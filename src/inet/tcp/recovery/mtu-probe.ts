@@ -1,0 +1,157 @@
+/**
+ * Packetization layer path MTU discovery: the largest segment that passes, found by sending one, without ICMP.
+ *
+ * Thread: the one that runs the kernel. Sizes are those of an MSS: payload and options. Begun when full segments time out
+ * again and again while nothing says why (a black hole), or with the connection (`net.inet.tcp.mtu_probing`): segments
+ * become as small as passes nearly everywhere, and one of them at a time is sent larger, with data like any other. It is
+ * acknowledged, or, lost alone, is no sign of congestion. The first try is the size that had been assumed, since an outage
+ * is more common than a black hole; then the interval is halved.
+ * Read first: RFC 4821 sections 7 and 10.1. Missing: what was found is not shared with other connections (section 3).
+ */
+
+import { US_PER_S } from '../../../base/units.ts';
+import { HEADER_BYTES } from '../../../wire/tcp.ts';
+import type { Path } from '../../ip/transport.ts';
+import type { Connection } from '../connection/connection.ts';
+import { MtuSearch } from '../connection/mtu-search.ts';
+import { refreshMss, sackBytesMax } from '../connection/segment-size.ts';
+import { RECOVERY_NONE } from '../connection/states.ts';
+import { TIMESTAMPS_BYTES } from '../shared/options.ts';
+
+/** Begin below what the path is said to carry. */
+export function beginMtuSearch(c: Connection, low: number): void {
+  const pathMss = c.mss + (c.tsOk ? TIMESTAMPS_BYTES : 0);
+  c.mtuSearch = new MtuSearch(Math.min(Math.max(low, leastMss(c)), pathMss), pathMss);
+  c.mssMtuBytes = 0;
+}
+
+/** What passes everywhere: an MSS below it is never tried. */
+function leastMss(c: Connection): number {
+  const { headerBytes } = c.path as Path;
+  const mssMin = c.stack.settings.mssMin.value;
+  return headerBytes === IP6_HEADER_BYTES ? Math.max(mssMin, IP6_MTU_MIN - headerBytes - HEADER_BYTES) : mssMin;
+}
+
+/** The retransmission timer fired again, the oldest segment having been sent `c.timeouts` times in vain. */
+export function onMtuTimeout(c: Connection): void {
+  const { scoreboard, stack } = c;
+  const search = c.mtuSearch;
+  if (search !== null && search.probe > 0) {
+    if (((c.sndUna - search.probeSeq) | 0) >= 0) probeFailed(c, search);
+    else search.probe = 0;
+  }
+  // Nothing says why: no ICMP error, no missing route.
+  if (c.timeouts < BLACK_HOLE_TIMEOUTS || c.softError !== 0 || stack.settings.mtuProbing.value === 0) return;
+  const base = stack.settings.mtuBaseMss.value;
+  const current = c.mss + (c.tsOk ? TIMESTAMPS_BYTES : 0);
+  const floor = Math.min(leastMss(c), current);
+  if (scoreboard.empty || scoreboard.lengthOf(scoreboard.first) <= floor || current <= floor) return;
+  if (search === null) {
+    stack.counters.add(stack.count.mtuBlackHoles, 1);
+    beginMtuSearch(c, Math.min(base, current));
+  } else {
+    // Not even that passes.
+    search.low = Math.max(search.low > base ? base : search.low >> 1, floor);
+    search.restUntilUs = -1;
+    c.mssMtuBytes = 0;
+  }
+  refreshMss(c);
+}
+
+/**
+ * Before new data goes: the fate of the probe, and whether the next one is due. Returns its payload, 0 when none is due, or -1
+ * when new data should wait for the room that it needs.
+ */
+export function nextMtuProbe(c: Connection, nowUs: number): number {
+  const search = c.mtuSearch as MtuSearch;
+  if (search.probe > 0) {
+    if (((c.sndUna - search.probeEndSeq) | 0) >= 0) probePassed(c, search, nowUs);
+    return 0;
+  }
+  if (!wanted(c, search, nowUs)) return 0;
+  const size = search.fresh ? search.high : (search.low + search.high + 1) >> 1;
+  const payload = size - (c.tsOk ? TIMESTAMPS_BYTES : 0);
+  const needed = payload + FOLLOWING_SEGMENTS * c.mss;
+  const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+  if (((c.sendBuffer.endSeq - c.sndNxt) | 0) < needed || usable < needed) return 0;
+  const { cwnd } = c.congestion;
+  if (cwnd < WINDOW_SEGMENTS_MIN * c.mss || cwnd < needed) return 0;
+  // What is under way makes room.
+  return cwnd - c.pipeBytes < payload ? -1 : payload;
+}
+
+/** The probe went, `payload` bytes from `seq` on. */
+export function noteMtuProbe(c: Connection, seq: number, payload: number): void {
+  const search = c.mtuSearch as MtuSearch;
+  search.fresh = false;
+  search.probe = payload + (c.tsOk ? TIMESTAMPS_BYTES : 0);
+  search.probeSeq = seq;
+  search.probeEndSeq = c.sndNxt;
+  c.stack.counters.add(c.stack.count.mtuProbesSent, 1);
+}
+
+function wanted(c: Connection, search: MtuSearch, nowUs: number): boolean {
+  const { settings } = c.stack;
+  if (settings.mtuProbing.value === 0 || c.urgentOut || c.recovery !== RECOVERY_NONE) return false;
+  if (c.scoreboard.sackedBytes > 0 || c.dupAcks > 0 || sackBytesMax(c) > 0 || c.timeouts > 0) return false;
+  if (search.high - search.low > ENOUGH_BYTES) return true;
+  if (search.high >= search.pathMss) return false;
+  if (search.restUntilUs < 0) search.restUntilUs = nowUs + settings.mtuProbeIntervalSec.value * US_PER_S;
+  if (nowUs < search.restUntilUs) return false;
+  // The path may have changed (RFC 4821 section 7.5).
+  search.restUntilUs = -1;
+  search.high = search.pathMss;
+  search.fresh = true;
+  return true;
+}
+
+function probePassed(c: Connection, search: MtuSearch, nowUs: number): void {
+  search.low = search.probe;
+  search.probe = 0;
+  c.mssMtuBytes = 0;
+  refreshMss(c);
+  c.stack.counters.add(c.stack.count.mtuProbesPassed, 1);
+  if (search.high - search.low <= ENOUGH_BYTES) {
+    search.restUntilUs = nowUs + c.stack.settings.mtuProbeIntervalSec.value * US_PER_S;
+  }
+}
+
+function probeFailed(c: Connection, search: MtuSearch): void {
+  search.high = Math.max(search.probe - 1, search.low);
+  search.probe = 0;
+  c.stack.counters.add(c.stack.count.mtuProbesFailed, 1);
+}
+
+/**
+ * A loss was found while a probe was out. Returns true when it is the probe alone: it is sent again in pieces, and the
+ * congestion window stays (RFC 4821 section 7.6.2). With other losses it says nothing about the size.
+ */
+export function mtuProbeLost(c: Connection): boolean {
+  const search = c.mtuSearch as MtuSearch;
+  if (search.probe === 0) return false;
+  const payload = (search.probeEndSeq - search.probeSeq) | 0;
+  const alone = ((c.sndUna - search.probeSeq) | 0) >= 0 && c.scoreboard.lostBytes <= payload;
+  if (!alone || ((c.sndUna - search.probeEndSeq) | 0) >= 0) {
+    search.probe = 0;
+    return false;
+  }
+  probeFailed(c, search);
+  return true;
+}
+
+export const IP6_HEADER_BYTES = 40;
+
+/** Timeouts in a row that make a black hole of an outage. */
+export const BLACK_HOLE_TIMEOUTS = 3;
+
+/** An interval that is not worth another probe. */
+export const ENOUGH_BYTES = 8;
+
+/** Full segments that must follow a probe, so that its loss is found by what they draw (RFC 4821 section 7.4). */
+export const FOLLOWING_SEGMENTS = 4;
+
+/** Window below which the loss of a probe could cost a timeout. */
+export const WINDOW_SEGMENTS_MIN = 11;
+
+/** RFC 8200 section 5: every link of IPv6 carries packets of this size. */
+export const IP6_MTU_MIN = 1280;

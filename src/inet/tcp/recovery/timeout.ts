@@ -1,0 +1,43 @@
+/**
+ * The retransmission timeout: everything that is outstanding counts as lost.
+ *
+ * Thread: the one that runs the kernel.
+ * Read first: RFC 6298 section 5.4 to 5.6, RFC 5681 section 3.1, RFC 6675 section 5.1.
+ */
+
+import type { Connection } from '../connection/connection.ts';
+import { DUE_RETRANSMIT } from '../connection/due.ts';
+import { RECOVERY_NONE, RECOVERY_TIMEOUT } from '../connection/states.ts';
+import { onMtuTimeout } from './mtu-probe.ts';
+import { beginFrto, beginUndo } from './undo.ts';
+
+/** The timer fired with data outstanding, `c.timeouts` times in a row: the windows come down, and the oldest segment is due again. */
+export function loseOutstanding(c: Connection): void {
+  const { scoreboard, congestion, stack } = c;
+  if (scoreboard.headSacked) {
+    stack.counters.add(stack.count.sackReneges, 1);
+    scoreboard.forgetSacks();
+  }
+  // A segment lost again says nothing new about the window (RFC 5681 section 3.1).
+  if (c.timeouts === 1 && c.recovery !== RECOVERY_TIMEOUT) {
+    if (c.recovery === RECOVERY_NONE) beginUndo(c);
+    else c.undo.possible = false;
+    congestion.onLoss((c.sndNxt - c.sndUna) | 0, c.mss);
+    beginFrto(c);
+  } else {
+    c.undo.frto = 0;
+  }
+  onMtuTimeout(c);
+  c.ecn.cwrDue = c.ecn.ok;
+  congestion.reset(c.mss);
+  c.recovery = RECOVERY_TIMEOUT;
+  c.recoveryPoint = c.sndNxt;
+  c.recoverValid = true;
+  c.renoSackedBytes = 0;
+  c.dupAcks = 0;
+  c.retransmitDue = false;
+  c.rack.probeOut = false;
+  scoreboard.markAllLost();
+  c.rtt.backOff();
+  c.due |= DUE_RETRANSMIT;
+}

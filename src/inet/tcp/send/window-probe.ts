@@ -1,0 +1,36 @@
+/**
+ * Probes of the peer's window, sent by the persist timer.
+ *
+ * Thread: the one that runs the kernel.
+ * Read first: RFC 9293 3.8.6.1 and 3.8.6.2.1.
+ */
+
+import { FLAG_ACK, FLAG_FIN } from '../../../wire/tcp.ts';
+import type { Connection } from '../connection/connection.ts';
+import { TIMER_PERSIST } from '../connection/states.ts';
+import { continuePersist } from '../connection/timers.ts';
+import { sendForced } from './new-data.ts';
+import { refused } from './refused.ts';
+import { sendSegment } from './segment-writer.ts';
+
+/** A probe of the window: one byte beyond it (or the FIN), without moving SND.NXT (RFC 9293 3.8.6.1). */
+function sendProbe(c: Connection, nowUs: number): void {
+  const { sendBuffer, stack } = c;
+  const data = ((sendBuffer.endSeq - c.sndNxt) | 0) > 0;
+  const sent = sendSegment(c, c.sndNxt, data ? 1 : 0, data ? FLAG_ACK : FLAG_ACK | FLAG_FIN, nowUs);
+  if (sent < 0) {
+    refused(c, sent, nowUs);
+    return;
+  }
+  c.sndMax = (c.sndNxt + 1) | 0;
+  stack.counters.add(stack.count.windowProbesSent, 1);
+}
+
+/** The persist timer fired: what fits in a small window, a probe of a closed one; the next probe later, unless data went. */
+export function probeWindow(c: Connection, nowUs: number): void {
+  c.timerMode = TIMER_PERSIST;
+  const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+  if (usable > 0) sendForced(c, usable, nowUs);
+  else sendProbe(c, nowUs);
+  if (c.timerMode === TIMER_PERSIST) continuePersist(c, nowUs);
+}
