@@ -12,6 +12,8 @@ import { circles, readSources, unusedExports } from './fixtures/source-tree.ts';
 
 const SRC = resolve(import.meta.dirname, '../src');
 
+const BELOW_TCP = ['mem', 'wire', 'kern', 'inet/ip', 'link/device'];
+
 /** Layer (longest matching prefix of the path) → layers it may import, besides `base` and itself. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   base: [],
@@ -22,6 +24,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   net: ['mem', 'wire', 'kern', 'link'],
   // The device contract's META_* and CAP_* words travel with a packet up to the transport that reads them.
   inet: ['mem', 'wire', 'kern', 'net', 'link/device'],
+  // The floors of TCP: the connection knows nobody above it; arrival and sending do not know each other.
+  'inet/tcp/shared': [...BELOW_TCP],
+  'inet/tcp/connection': [...BELOW_TCP, 'inet/tcp/shared'],
+  'inet/tcp/tables': [...BELOW_TCP, 'inet/tcp/shared', 'inet/tcp/connection'],
+  'inet/tcp/recovery': [...BELOW_TCP, 'inet/tcp/shared', 'inet/tcp/connection'],
+  'inet/tcp/arrive': [...BELOW_TCP, 'inet/tcp/shared', 'inet/tcp/connection', 'inet/tcp/recovery'],
+  'inet/tcp/send': [...BELOW_TCP, 'inet/tcp/shared', 'inet/tcp/connection', 'inet/tcp/recovery'],
   socket: ['mem', 'wire', 'inet'],
   sys: ['mem', 'kern', 'net', 'inet', 'socket'],
   rump: ['mem', 'kern', 'wire', 'sys', 'socket', 'host/contract'],
@@ -54,7 +63,7 @@ const WIRE_COLD = /^(parse|emit|format)/;
 const WIRE_COLD_FILES = /^src\/wire\/(pretty|pcap|bytes)/;
 
 /** Files in circles of value imports. May fall, never rise; the aim is that there is none. */
-const VALUE_CIRCLE_DEBT: Record<string, number> = { 'src/inet/tcp': 20 };
+const VALUE_CIRCLE_DEBT: Record<string, number> = {};
 /** Files in circles that types close, each within one folder. May fall, never rise. */
 const TYPE_CIRCLE_DEBT = 62;
 /** Folders of folders: a circle that needs one of these joins two layers. */

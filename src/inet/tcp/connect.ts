@@ -91,7 +91,7 @@ function processSynSent(c: Connection, segment: Segment, nowUs: number): void {
   }
 }
 
-/** What the peer's SYN says: first sequence number, options. */
+/** Takes first sequence number and options from the peer's SYN. */
 function takeSyn(c: Connection, segment: Segment, nowUs: number): void {
   const { settings } = c.stack;
   c.irs = segment.seq;

@@ -69,7 +69,7 @@ export function predicted(
     return false;
   }
   if (length === 0) {
-    // What acknowledges nothing is a duplicate or a window update: not for here.
+    // An ACK that acknowledges nothing is a duplicate or a window update: the whole procedure decides.
     if (advance === 0 || c.dupAcks !== 0 || c.timerMode === TIMER_PERSIST) return false;
     if (!checksumGood(c, packet, headerBytes, 0)) return true;
     stack.predictedAcksNow++;

@@ -2,6 +2,7 @@
  * The limits of TCP's tables, for docs/limits.md.
  *
  * Thread: the one that runs the kernel. Never on the data path.
+ * Cold: declared once, read by tools.
  */
 
 import type { Limits } from '../../kern/limits.ts';

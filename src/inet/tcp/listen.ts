@@ -132,6 +132,7 @@ function sendCookie(stack: TcpState, entry: SynEntry, nowUs: number): void {
 }
 
 /** An ACK that belongs to nothing may bring back a cookie. Returns true when it did; the connection is complete then. */
+// cold: once per connection.
 function completeByCookie(
   stack: TcpState,
   listener: Listener,

@@ -1,7 +1,8 @@
 /**
- * What the tools show of TCP's sockets (netstat -an), collected on demand.
+ * Rows of TCP's sockets for the tools (netstat -an), collected on demand.
  *
  * Thread: the one that runs the kernel.
+ * Cold: made for the tools.
  */
 
 import type { Connection } from './connection/connection.ts';

@@ -126,6 +126,7 @@ export class TcpStack extends TcpState implements Transport {
   }
 
   /** Ports on which somebody listens, in no order. */
+  // cold: for the tools.
   listeningPorts(): number[] {
     return Array.from(this.tables.listeners.all(), ({ port }) => port);
   }

@@ -35,6 +35,7 @@ export class TcpState extends TcpContext implements ConnectionStack {
     this.ports.markAddresses(mark);
   }
 
+  // cold: once per socket.
   newOptions(): ConnectionOptions {
     const { keepIdleMs, keepIntervalMs, keepCount } = this.settings;
     return new ConnectionOptions(keepIdleMs.value, keepIntervalMs.value, keepCount.value);

@@ -19,6 +19,7 @@ import type { TcpState } from './state.ts';
 import { type Listener, SynEntry } from './tables/listener.ts';
 
 /** A half-open connection of `listener` over `path`; not in the tables yet. */
+// cold: once per SYN.
 export function newSynEntry(stack: TcpState, listener: Listener, path: Path): SynEntry {
   return new SynEntry(listener, path, (entry, nowUs) => onSynAckTimer(stack, entry, nowUs));
 }
@@ -80,7 +81,7 @@ export function sendSynAck(stack: TcpState, entry: SynEntry, nowUs: number): voi
   const stamp = entry.cookie ? stack.cookies.stamp(ticks, entry.sndScale, entry.sackOk, entry.ecnOk) : ticks;
   synOptions.tsValue = (stamp + entry.tsOffset) | 0;
   synOptions.tsEcho = entry.tsRecent;
-  // What the link refuses now, the timer sends again.
+  // A SYN-ACK that the link refuses now is sent again by the timer.
   sendControl(stack, entry.path);
   entry.sentUs = nowUs;
 }
@@ -97,7 +98,7 @@ export function synEntryArrives(stack: TcpState, entry: SynEntry, segment: Segme
     counters.add(count.synAcksRetransmitted, 1);
     if (entry.tsOk && segment.timestamps) entry.tsRecent = segment.tsValue;
     sendSynAck(stack, entry, nowUs);
-    // What the peer was told a moment ago must hold until it can answer.
+    // The SYN-ACK that the peer was just sent must hold until it can answer.
     armSynAck(stack, entry, nowUs);
     return;
   }
@@ -173,6 +174,7 @@ function acknowledgeEntry(stack: TcpState, entry: SynEntry, nowUs: number): void
 }
 
 /** The handshake is complete: a connection takes the entry's place, and the ACK's data goes to it. */
+// cold: once per connection.
 export function promote(stack: TcpState, entry: SynEntry, segment: Segment, nowUs: number): void {
   const { listener } = entry;
   const options = stack.newOptions();

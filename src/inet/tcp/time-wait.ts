@@ -243,6 +243,7 @@ export class TimeWaitTable {
     return this.#used++;
   }
 
+  // cold: the table doubles.
   #grow(): void {
     const size = this.local.length * 2;
     const grown = (old: Int32Array): Int32Array => {

@@ -2,7 +2,7 @@
  * The timers of a connection when they fire: retransmission, persist, loss probe, delayed ACK, keep-alive, pace, and the ends
  * of closed sockets.
  *
- * Thread: the one that runs the kernel. What a timer finds due is sent at once (dispatch.ts); the kernel flushes afterwards.
+ * Thread: the one that runs the kernel. Segments that a timer finds due are sent at once (dispatch.ts); the kernel flushes afterwards.
  * Read first: RFC 6298 section 5, RFC 9293 3.8.3, 3.8.4 and 3.8.6.1.
  */
 
@@ -31,7 +31,7 @@ import { dispatch } from './dispatch.ts';
 import { detectLateLoss } from './recovery/loss-probe.ts';
 import { loseOutstanding } from './recovery/timeout.ts';
 
-/** What every stack sets its connections' callouts to. */
+/** Set by every stack for its connections. */
 export const CONNECTION_TIMERS: ConnectionTimers = {
   onRetransmit: onRetransmitTimer,
   onProbe: onProbeTimer,

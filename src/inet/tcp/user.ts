@@ -41,6 +41,7 @@ function mayShare(a: PortUse, b: PortUse): boolean {
 }
 
 /** Take a local address (0 or `::` for any) and port (0: an ephemeral one). Returns the use, or `-EADDRINUSE`, `-EADDRNOTAVAIL`, `-EINVAL`. */
+// cold: once per socket.
 export function bindPort(stack: TcpState, address: number, port: number, options: BindOptions): PortUse | number {
   if (!isAny(address) && !stack.ip.isLocal(address)) return -Errno.EADDRNOTAVAIL;
   if (!(port >= 0 && port <= 65535)) return -Errno.EINVAL;
@@ -52,6 +53,7 @@ export function bindPort(stack: TcpState, address: number, port: number, options
 }
 
 /** Start listening on a bound port. `-EADDRINUSE` when another socket that shares the port already listens. */
+// cold: once per listener.
 export function listenOn(
   stack: TcpState,
   use: PortUse,
@@ -68,6 +70,7 @@ export function listenOn(
 }
 
 /** Stop listening: half-open connections are forgotten, complete ones that nobody accepted are reset. */
+// cold: once per listener.
 export function closeListener(stack: TcpState, listener: Listener): void {
   listener.owner = null;
   stack.tables.listeners.remove(listener);
@@ -138,6 +141,7 @@ export function connectTo(
   return c;
 }
 
+// cold: once per connection.
 function placeConnection(
   stack: TcpState,
   use: PortUse | null,
@@ -176,6 +180,7 @@ function placeConnection(
 }
 
 /** An ephemeral port with which the four numbers are free; others may have it for other peers (RFC 6056 section 3.2). */
+// cold: once per connection.
 function choosePort(stack: TcpState, local: number, peer: number, peerPort: number, nowUs: number): number {
   const { ports, ephemeral, tables } = stack;
   return ephemeral.choose(ports.firstEphemeral, ports.ephemeralCount, local, peer, peerPort, (port) => {
@@ -270,13 +275,13 @@ export function commit(c: Connection, lengthBytes: number, nowUs: number): void 
 }
 
 function afterAppend(c: Connection, nowUs: number): void {
-  // What answers received data within the delay of an ACK makes the ACK superfluous: a conversation.
+  // Data that answers received data within the delay of an ACK makes the ACK superfluous: a conversation.
   if (nowUs - c.lastDataReceivedUs < c.stack.settings.delayedAckMs.value * 1000) c.interactive = true;
   c.stack.work.holdRings(c, nowUs);
   push(c, nowUs);
 }
 
-/** What `receive` returns when there is nothing to read. */
+/** Result of `receive` when there is nothing to read. */
 function receiveError(c: Connection): number {
   if (c.finReceived) return 0;
   if (c.error !== 0) return takeError(c);

@@ -1,5 +1,5 @@
 /**
- * What TCP has still to do: connections that may send, connections waiting for room on a link, rings that may be idle.
+ * Work that TCP has still to do: connections that may send, connections waiting for room on a link, rings that may be idle.
  *
  * Thread: the one that runs the kernel. Segment arrival only puts connections here; `run` sends once per batch.
  */

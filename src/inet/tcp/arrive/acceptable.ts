@@ -1,5 +1,5 @@
 /**
- * First checks of an arriving segment: timestamp and window. What lies outside the window is trimmed.
+ * First checks of an arriving segment: timestamp and window. Data outside the window is trimmed.
  *
  * Thread: the one that runs the kernel. Unacceptable segments are answered by an ACK that is marked as due.
  * Read first: RFC 9293 3.10.7.4 (first), RFC 7323 section 5, RFC 5961 section 5.
@@ -70,13 +70,13 @@ export function acceptableSequence(c: Connection, segment: Segment, nowUs: numbe
 }
 
 /** RFC 5961 section 3.2: a reset outside the window is dropped in silence. */
-export function ignoreReset(c: Connection): boolean {
+function ignoreReset(c: Connection): boolean {
   c.stack.counters.add(c.stack.count.resetsIgnored, 1);
   return false;
 }
 
 /** Entirely before the window. Its ACK may still be of use when it is a probe of ours that it answers. */
-export function onOldSegment(c: Connection, segment: Segment, before: number, fin: number, nowUs: number): void {
+function onOldSegment(c: Connection, segment: Segment, before: number, fin: number, nowUs: number): void {
   const { counters, count } = c.stack;
   if (segment.dataBytes > 0) {
     counters.add(count.duplicatePackets, 1);
@@ -99,14 +99,14 @@ export function onOldSegment(c: Connection, segment: Segment, before: number, fi
   if (c.state !== CLOSED) answerUnacceptable(c, answer, nowUs);
 }
 
-export function noteDuplicate(c: Connection, start: number, end: number): void {
+function noteDuplicate(c: Connection, start: number, end: number): void {
   if (!c.sackOk || c.stack.settings.dsack.value === 0) return;
   c.dsackStart = start;
   c.dsackEnd = end;
 }
 
 /** Bytes beyond the right edge, and the FIN after them, are not there. */
-export function trimRight(c: Connection, segment: Segment, window: number): boolean {
+function trimRight(c: Connection, segment: Segment, window: number): boolean {
   const offset = (segment.seq - c.rcvNxt) | 0;
   const room = window - offset;
   const fin = segment.flags & FLAG_FIN ? 1 : 0;

@@ -77,7 +77,7 @@ export function acknowledge(c: Connection, ack: number, tsEcho: number, nowUs: n
   if (((ack - c.sndNxt) | 0) > 0) c.sndNxt = ack;
   scoreboard.acknowledge(ack, nowUs, echoTime(c, tsEcho, nowUs), c.rtt.minRttUs);
   c.sndUna = ack;
-  // What arrived long ago and waited for a segment that was sent again has an age that is no round trip.
+  // Data that arrived long ago and waited for a segment that was sent again has an age that is no round trip.
   if (scoreboard.sampleSentUs >= 0 && !scoreboard.ackedRetransmitted) {
     if (((ack - c.sampleSeq) | 0) > 0) takeSample(c, nowUs - scoreboard.sampleSentUs);
   } else if (scoreboard.ackedRetransmitted) {

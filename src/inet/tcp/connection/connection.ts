@@ -12,7 +12,8 @@ import { PROTOCOL_TCP } from '../../../wire/ipv4.ts';
 import type { Path } from '../../ip/transport.ts';
 import type { TcpContext } from '../shared/context.ts';
 import type { PortUse } from '../shared/port-use.ts';
-import { CONGESTION_NEWRENO, type CongestionControl } from './congestion/control.ts';
+import { CONGESTION_NEWRENO } from '../shared/settings.ts';
+import type { CongestionControl } from './congestion/control.ts';
 import { Cubic } from './congestion/cubic.ts';
 import type { HyStart } from './congestion/hystart.ts';
 import { NewReno } from './congestion/newreno.ts';
@@ -21,7 +22,7 @@ import { EcnState } from './ecn-state.ts';
 import type { MtuSearch } from './mtu-search.ts';
 import type { Pacer } from './pacer.ts';
 import { RackState } from './rack-state.ts';
-import { Reassembly } from './reassembly.ts';
+import { ReassemblyQueue } from './reassembly.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 import { RttEstimator } from './rtt.ts';
 import { Scoreboard } from './scoreboard.ts';
@@ -29,7 +30,7 @@ import { SendBuffer } from './send-buffer.ts';
 import { CLOSED, RECOVERY_NONE } from './states.ts';
 import { UndoState } from './undo-state.ts';
 
-/** Who uses the connection: the socket layer, or a program inside the kernel. Called while segments are processed, so it only takes note. */
+/** The user of a connection: the socket layer, or a program inside the kernel. Called while segments are processed, so it only takes note. */
 export interface ConnectionOwner {
   onReadable(): void;
   onWritable(): void;
@@ -42,7 +43,7 @@ export interface ConnectionOwner {
   onUrgent?(): void;
 }
 
-/** What the timers of a connection do when they fire: tcp/timers.ts, set by the stack. */
+/** Handlers of a connection's timers (tcp/timers.ts), set by the stack. */
 export interface ConnectionTimers {
   onRetransmit(c: Connection, nowUs: number): void;
   onProbe(c: Connection, nowUs: number): void;
@@ -219,7 +220,7 @@ export class Connection {
   confirmedUs: number = -0.5;
   invalidAckUs: number = -0.5;
 
-  /** What is to be sent, or ended, before the procedure at hand returns: `DUE_*` of due.ts. */
+  /** Segments to be sent, and the end, before the procedure at hand returns: `DUE_*` of due.ts. */
   due: number = 0;
 
   // Work the stack holds for this connection.
@@ -238,7 +239,7 @@ export class Connection {
 
   readonly sendBuffer: SendBuffer;
   readonly receiveBuffer: ReceiveBuffer;
-  readonly reassembly: Reassembly = new Reassembly();
+  readonly reassembly: ReassemblyQueue = new ReassemblyQueue();
 
   constructor(stack: ConnectionStack, options: ConnectionOptions) {
     const { settings, heap, bulk, timers } = stack;

@@ -9,7 +9,7 @@ export class MtuSearch {
   /** Passes; may pass. */
   low: number;
   high: number;
-  /** What the path's MTU alone would allow. */
+  /** MSS that the path's MTU alone would allow. */
   pathMss: number;
   /** Size of the probe that is out, 0 without one; the numbers it covers. */
   probe: number = 0;

@@ -2,8 +2,8 @@
  * Pacing: a window is spread over the round trip instead of leaving as one burst.
  *
  * Thread: the one that runs the kernel. The rate is a window per smoothed round trip, and somewhat more, so that the
- * congestion window and not the pace remains the limit. What may go at once is a millisecond's worth, two segments at
- * least; the time for it is then paid off before more goes. A connection with a short round trip is not paced at all: its
+ * congestion window and not the pace remains the limit. A millisecond's worth, two segments at
+ * least, may go at once; the time for it is then paid off before more goes. A connection with a short round trip is not paced at all: its
  * bursts are what the link's ring is for, and a timer would cost more than it saves.
  * Read first: RFC 9002 section 7.7, which gives the rate (for QUIC); RFC 9406 section 4.2 counts on it.
  */
@@ -31,10 +31,16 @@ function rateOf(c: Connection): number {
   return (cwnd * percent) / (100 * c.rtt.srttUs);
 }
 
+// cold: once per connection.
+function makePacer(c: Connection): Pacer {
+  c.pacer = new Pacer((timeUs) => c.stack.timers.onPace(c, timeUs));
+  return c.pacer;
+}
+
 /** The number up to which new data may go now: SND.NXT and what the pace allows. */
 export function paceEdge(c: Connection, nowUs: number): number {
-  c.pacer ??= new Pacer((timeUs) => c.stack.timers.onPace(c, timeUs));
-  const { pacer, mss } = c;
+  const pacer = c.pacer ?? makePacer(c);
+  const { mss } = c;
   // A first flight is not held up.
   if (c.scoreboard.empty && pacer.paidUs > nowUs) pacer.paidUs = nowUs;
   const creditUs = Math.min(nowUs - pacer.paidUs, CREDIT_MAX_US);

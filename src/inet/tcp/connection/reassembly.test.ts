@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blockEnd, blockStart, Reassembly } from './reassembly.ts';
+import { blockEnd, blockStart, ReassemblyQueue } from './reassembly.ts';
 
-describe('Reassembly', () => {
+describe('ReassemblyQueue', () => {
   it('keeps the ranges a set of bytes would have, across the wrap of sequence numbers', () => {
     const range = fc.tuple(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 40 }), fc.boolean());
     fc.assert(
       fc.property(fc.array(range, { maxLength: 60 }), fc.constantFrom(0, 0x7fff_ff80, -60), (ranges, base) => {
-        const reassembly = new Reassembly();
+        const reassembly = new ReassemblyQueue();
         const bytes = new Set<number>();
         let next = 0;
         for (const [offset, length, advance] of ranges) {
@@ -35,7 +35,7 @@ describe('Reassembly', () => {
   });
 
   it('reports disjoint blocks, most recent first, each once', () => {
-    const r = new Reassembly();
+    const r = new ReassemblyQueue();
     r.add(10, 20, 1024);
     r.add(30, 40, 1024);
     r.add(50, 60, 1024);
@@ -50,7 +50,7 @@ describe('Reassembly', () => {
   });
 
   it('refuses a range when there are too many', () => {
-    const r = new Reassembly();
+    const r = new ReassemblyQueue();
     let accepted = 0;
     for (let i = 0; i < 2000; i++) if (r.add(i * 10, i * 10 + 5, 1024)) accepted++;
     expect(accepted).toBe(1024);

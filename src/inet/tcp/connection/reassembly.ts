@@ -16,7 +16,7 @@ const EMPTY: Int32Array = new Int32Array(0);
 export const blockStart: Int32Array = new Int32Array(RECENT);
 export const blockEnd: Int32Array = new Int32Array(RECENT);
 
-export class Reassembly {
+export class ReassemblyQueue {
   #starts: Int32Array = EMPTY;
   #ends: Int32Array = EMPTY;
   /** How many ranges there are. */
@@ -118,7 +118,7 @@ export class Reassembly {
 
   /** Put the range that now is `[start, end)` first among the recent ones, and out of the later places. */
   #touch(seq: number, start: number, end: number): void {
-    if (this.#recent.length === 0) this.#recent = new Int32Array(RECENT);
+    if (this.#recent.length === 0) this.#makeRecent();
     let kept = 0;
     for (let r = 0; r < this.#recentCount; r++) {
       const other = this.#recent[r] as number;
@@ -131,6 +131,12 @@ export class Reassembly {
     this.#recentCount = kept + 1;
   }
 
+  // cold: once per connection.
+  #makeRecent(): void {
+    this.#recent = new Int32Array(RECENT);
+  }
+
+  // cold: the ranges double.
   #grow(): void {
     const size = Math.max(MIN_RANGES, this.#starts.length * 2);
     const starts = new Int32Array(size);

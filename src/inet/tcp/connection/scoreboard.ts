@@ -41,8 +41,8 @@ export class Scoreboard extends SentRecords {
   /** A segment that was sent once arrived after one sent later: the network reorders. */
   reorderingSeen: boolean = false;
   /**
-   * RACK.fack: the highest sequence sacked by earlier ACKs, while it lies above SND.UNA. What one ACK reports, in whatever
-   * order, says nothing of the order of arrival.
+   * RACK.fack: the highest sequence sacked by earlier ACKs, while it lies above SND.UNA. The blocks of one ACK, in whatever
+   * order, say nothing of the order of arrival.
    */
   #fackSeq: number = 0;
   #fackKnown: boolean = false;

@@ -12,7 +12,7 @@ import { sackBlocksMax, TIMESTAMPS_BYTES } from '../shared/options.ts';
 import type { Connection } from './connection.ts';
 
 /** Smallest MSS we work with, whatever is advertised or learned (as Linux's min_snd_mss of 48 leaves for data). */
-export const MSS_MIN = 32;
+const MSS_MIN = 32;
 
 /** Segment sizes from the path as it is now. Returns true when they became smaller. */
 export function refreshMss(c: Connection): boolean {

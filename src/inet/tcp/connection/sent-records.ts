@@ -113,6 +113,7 @@ export class SentRecords {
     this.allocate((this.mask + 1) * 2);
   }
 
+  // cold: the records double.
   protected allocate(records: number): void {
     const seq = new Int32Array(records);
     const length = new Int32Array(records);

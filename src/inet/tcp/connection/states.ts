@@ -43,7 +43,7 @@ export const STATE_NAMES: readonly string[] = [
   'TIME_WAIT',
 ];
 
-/** What the retransmission callout is armed for. */
+/** Purposes for which the retransmission callout is armed. */
 export const TIMER_RETRANSMIT = 1;
 
 export const TIMER_PERSIST = 2;

@@ -1,5 +1,5 @@
 /**
- * What a recovery changed, so that it can be taken back (recovery/undo.ts).
+ * State from before a recovery, so that it can be taken back (recovery/undo.ts).
  *
  * Thread: the one that runs the kernel.
  */

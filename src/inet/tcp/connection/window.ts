@@ -16,10 +16,10 @@ export function scaleFor(bytes: number): number {
 }
 
 /**
- * What of a receive buffer may be offered: a scaled window can only be said rounded, and is rounded up so that its right
- * edge never moves back (RFC 7323 section 2.4); the buffer keeps that much in reserve.
+ * The part of a receive buffer that may be offered: a scaled window is rounded up, so that its right edge never moves back
+ * (RFC 7323 section 2.4), and the buffer keeps the rounding in reserve.
  */
-export function offerable(limitBytes: number, scale: number): number {
+function offerable(limitBytes: number, scale: number): number {
   return limitBytes - (1 << scale) + 1;
 }
 

@@ -19,13 +19,14 @@ import { RECOVERY_NONE } from '../connection/states.ts';
 import { TIMESTAMPS_BYTES } from '../shared/options.ts';
 
 /** Begin below what the path is said to carry. */
+// cold: once per connection.
 export function beginMtuSearch(c: Connection, low: number): void {
   const pathMss = c.mss + (c.tsOk ? TIMESTAMPS_BYTES : 0);
   c.mtuSearch = new MtuSearch(Math.min(Math.max(low, leastMss(c)), pathMss), pathMss);
   c.mssMtuBytes = 0;
 }
 
-/** What passes everywhere: an MSS below it is never tried. */
+/** The MSS that passes everywhere: none below it is tried. */
 function leastMss(c: Connection): number {
   const { headerBytes } = c.path as Path;
   const mssMin = c.stack.settings.mssMin.value;
@@ -76,7 +77,7 @@ export function nextMtuProbe(c: Connection, nowUs: number): number {
   if (((c.sendBuffer.endSeq - c.sndNxt) | 0) < needed || usable < needed) return 0;
   const { cwnd } = c.congestion;
   if (cwnd < WINDOW_SEGMENTS_MIN * c.mss || cwnd < needed) return 0;
-  // What is under way makes room.
+  // Acknowledgements of the data in flight make room.
   return cwnd - c.pipeBytes < payload ? -1 : payload;
 }
 
@@ -139,19 +140,19 @@ export function mtuProbeLost(c: Connection): boolean {
   return true;
 }
 
-export const IP6_HEADER_BYTES = 40;
+const IP6_HEADER_BYTES = 40;
 
 /** Timeouts in a row that make a black hole of an outage. */
-export const BLACK_HOLE_TIMEOUTS = 3;
+const BLACK_HOLE_TIMEOUTS = 3;
 
 /** An interval that is not worth another probe. */
-export const ENOUGH_BYTES = 8;
+const ENOUGH_BYTES = 8;
 
 /** Full segments that must follow a probe, so that its loss is found by what they draw (RFC 4821 section 7.4). */
-export const FOLLOWING_SEGMENTS = 4;
+const FOLLOWING_SEGMENTS = 4;
 
 /** Window below which the loss of a probe could cost a timeout. */
-export const WINDOW_SEGMENTS_MIN = 11;
+const WINDOW_SEGMENTS_MIN = 11;
 
 /** RFC 8200 section 5: every link of IPv6 carries packets of this size. */
-export const IP6_MTU_MIN = 1280;
+const IP6_MTU_MIN = 1280;

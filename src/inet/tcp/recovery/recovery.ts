@@ -83,6 +83,12 @@ function grow(c: Connection, ackedBytes: number, nowUs: number): void {
   c.congestion.onAck(ackedBytes, c.mss, c.rtt.srttUs, nowUs);
 }
 
+// cold: once per connection.
+function makeHyStart(c: Connection): HyStart {
+  c.hystart = new HyStart(c.sndNxt);
+  return c.hystart;
+}
+
 /** By how much slow start may grow for `ackedBytes` acknowledged: RFC 3465 section 2.2, RFC 9406. */
 function slowStartBytes(c: Connection, ackedBytes: number): number {
   const { congestion, stack, rtt } = c;
@@ -93,9 +99,9 @@ function slowStartBytes(c: Connection, ackedBytes: number): number {
   // In memory a round trip tells who was running, not how long a queue is.
   if (rtt.minRttUs < pacingMinRttUs.value || congestion.ssthresh < SSTHRESH_INITIAL || hystart.value === 0)
     return ackedBytes;
-  c.hystart ??= new HyStart(c.sndNxt);
+  const hystartState = c.hystart ?? makeHyStart(c);
   if (!c.paced) ackedBytes = Math.min(ackedBytes, BURST_LIMIT_SEGMENTS * c.mss);
-  const bytes = c.hystart.onAck(ackedBytes, c.sndUna, c.sndNxt, c.scoreboard.rackRttUs);
+  const bytes = hystartState.onAck(ackedBytes, c.sndUna, c.sndNxt, c.scoreboard.rackRttUs);
   if (bytes >= 0) return bytes;
   congestion.ssthresh = congestion.cwnd;
   stack.counters.add(stack.count.slowStartsLeft, 1);
@@ -181,7 +187,7 @@ function countLimitedTransmit(c: Connection): void {
 }
 
 /**
- * What was in flight when the network gave its sign (FlightSize of RFC 5681). The ACKs of one batch are processed before
+ * FlightSize of RFC 5681: bytes in flight when the network gave its sign. The ACKs of one batch are processed before
  * anything is sent in return, so SND.NXT - SND.UNA is less by what they acknowledged: that counts, or the window would come
  * down for the batch as well. While the window is what limits, it is in use (RFC 9438 section 4.6).
  */

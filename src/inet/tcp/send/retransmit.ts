@@ -33,7 +33,7 @@ export function sendRetransmissions(c: Connection, nowUs: number): boolean {
 }
 
 /** Send record `index` again, cut to what a segment may hold now. Returns 0 or a negative errno. */
-export function retransmit(c: Connection, index: number, nowUs: number): number {
+function retransmit(c: Connection, index: number, nowUs: number): number {
   const { scoreboard, stack } = c;
   const seq = scoreboard.seqOf(index);
   const sackBytes = sackBytesMax(c);

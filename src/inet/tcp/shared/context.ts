@@ -1,5 +1,5 @@
 /**
- * What all connections of one kernel share and what knows no connection: IP, memory, clock ticks, settings, counters,
+ * State that all connections of one kernel share and that knows no connection: IP, memory, clock ticks, settings, counters,
  * rate limits.
  *
  * Thread: the one that runs the kernel. `TcpState` (tcp/state.ts) adds the tables, `TcpStack` (tcp/stack.ts) the input.
@@ -66,7 +66,7 @@ export class TcpContext {
     this.heap = context.heap;
     this.callouts = context.callouts;
     this.rng = context.rng;
-    this.nowUs = context.nowUs;
+    this.nowUs = () => context.nowUs();
     this.counters = context.counters;
     this.count = defineTcpCounters(context.counters);
     this.settings = new TcpSettings(context.shared.sysctl);

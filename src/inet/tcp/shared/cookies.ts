@@ -22,7 +22,7 @@ const SACK_BIT = 0x10;
 const ECN_BIT = 0x20;
 const OPTION_MASK = 0x3f;
 
-/** What a cookie and its timestamp gave back. */
+/** Options that a cookie and its timestamp gave back. */
 export class CookieOptions {
   mss: number = 0;
   /** -1: none. */
@@ -72,7 +72,7 @@ export class SynCookies {
     return ((stamped - tsValue) | 0) > 0 ? (stamped - OPTION_MASK - 1) | 0 : stamped;
   }
 
-  /** What `stamp` put into the timestamp that is echoed. */
+  /** Reads the options that `stamp` put into the timestamp that is echoed. */
   unstamp(tsEcho: number, into: CookieOptions): void {
     const scale = tsEcho & 15;
     into.scale = scale === NO_SCALE ? -1 : scale;

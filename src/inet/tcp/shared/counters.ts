@@ -1,8 +1,9 @@
 /**
- * What TCP counts, under the words `netstat -s -p tcp` prints.
+ * Counters of TCP, under the words `netstat -s -p tcp` prints.
  *
  * Thread: the one that runs the kernel; readers see the values through shared memory (mem/counters.ts). Each field is the
  * index of a counter, to be used with `counters.add`.
+ * Cold: defined once.
  */
 
 import type { Counters } from '../../../mem/counters.ts';

@@ -7,7 +7,10 @@
  */
 
 import type { Sysctl, SysctlVariable } from '../../../kern/sysctl.ts';
-import { CONGESTION_CUBIC, CONGESTION_NEWRENO } from '../connection/congestion/control.ts';
+
+/** Values of `net.inet.tcp.congctl`. */
+export const CONGESTION_NEWRENO = 0;
+const CONGESTION_CUBIC = 1;
 
 const MS_PER_DAY = 86_400_000;
 
@@ -28,7 +31,7 @@ class TcpSysctl {
   }
 }
 
-/** What is negotiated, and how the sender behaves. */
+/** Options that are negotiated, and the behaviour of the sender. */
 class SenderSettings {
   /** Offer or accept options. */
   readonly windowScale: SysctlVariable;
@@ -157,12 +160,12 @@ export class TcpSettings extends SenderSettings {
   readonly resetLimit: SysctlVariable;
   readonly synAckLimit: SysctlVariable;
 
-  /** What a send buffer begins with, bytes, unless SO_SNDBUF says it. */
+  /** Initial limit of a send buffer, bytes, unless SO_SNDBUF sets it. */
   get sendBytes(): number {
     return Math.min(this.sendSpaceBytes.value, this.sendSpaceMaxBytes.value);
   }
 
-  /** What a receive buffer begins with, bytes, unless SO_RCVBUF says it. */
+  /** Initial limit of a receive buffer, bytes, unless SO_RCVBUF sets it. */
   get receiveBytes(): number {
     return Math.min(this.receiveSpaceBytes.value, this.receiveSpaceMaxBytes.value);
   }

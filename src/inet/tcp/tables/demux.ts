@@ -83,6 +83,7 @@ export class Demux {
     this.#values[to] = this.#values[from] as number;
   }
 
+  // cold: the table doubles.
   #grow(): void {
     const slots = (this.#mask + 1) * 2;
     const local = this.#local;

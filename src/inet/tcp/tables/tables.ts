@@ -1,5 +1,5 @@
 /**
- * Who the four numbers of a segment belong to: connections, half-open ones, entries in TIME_WAIT; and who listens.
+ * Holders of the four numbers of a segment: connections, half-open ones, entries in TIME_WAIT; and listeners by port.
  *
  * Thread: the one that runs the kernel. Connections and half-open entries lie in arrays with free places; the
  * demultiplexer's value is an index into one of them and says which in its low two bits.
@@ -13,7 +13,7 @@ import type { PortUse } from '../shared/port-use.ts';
 import { Demux } from './demux.ts';
 import type { Listener, SynEntry } from './listener.ts';
 
-/** What a value of the demultiplexer stands for: the low two bits; the rest is an index. */
+/** Kind of a demultiplexer's value: its low two bits; the rest is an index. */
 export const KIND_CONNECTION = 0;
 export const KIND_SYN = 1;
 export const KIND_TIME_WAIT = 2;
@@ -141,7 +141,7 @@ export class TcpTables {
 }
 
 /** Listening sockets by port. */
-export class ListenerTable {
+class ListenerTable {
   readonly #byPort: Map<number, Listener[]> = new Map();
   readonly #seed: number;
 

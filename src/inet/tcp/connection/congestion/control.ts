@@ -26,7 +26,3 @@ export interface CongestionControl {
   /** The sender had nothing to send for a while; growth by time must not count that. */
   onIdle(idleUs: number): void;
 }
-
-/** How the algorithms are numbered in `net.inet.tcp.congctl`. */
-export const CONGESTION_NEWRENO = 0;
-export const CONGESTION_CUBIC = 1;
