@@ -43,7 +43,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'host/sim': ['host/contract', 'mem'],
   // A script is at once the program above a kernel and the wire below it, and the clock between them.
   drill: ['mem', 'wire', 'link', 'net', 'inet', 'socket', 'kernel', 'host/sim'],
-  worker: ['mem', 'wire', 'link', 'socket', 'kernel', 'host/node', 'host/contract', 'node', 'lab/messages'],
+  worker: ['mem', 'wire', 'link', 'socket', 'rump', 'kernel', 'host/node', 'host/contract', 'node', 'lab/messages'],
   // The supervisor lays out shared memory and reads captures: the public subpaths, and the worker entries by URL.
   lab: ['index', 'mem', 'link', 'wire', 'kernel/control', 'host/node', 'host/contract'],
   cli: ['index', 'wire/index', 'drill/index'],

@@ -53,3 +53,10 @@ export interface BlockingCarrier {
   read(): Uint8Array | null;
   close(): void;
 }
+
+/** A carrier that waits until `start`, and calls `onBytes` and `onClosed` from the event loop afterwards. */
+export interface EventCarrier extends BlockingCarrier {
+  onBytes: ((bytes: Uint8Array) => void) | null;
+  onClosed: (() => void) | null;
+  start(): void;
+}

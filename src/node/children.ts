@@ -18,8 +18,6 @@ import { Errno } from '../base/errors.ts';
 import { ownerOf, replaceSpawn, type SpawnOptions, spawnSyncBinding } from './bindings.ts';
 import { face } from './face.ts';
 import { passHandles, receiveHandles } from './handle-passing.ts';
-import { SharedSockets } from './share-client.ts';
-import { endWithKernel, type SharePoint, sharePoint } from './share-server.ts';
 import { TcpHandle } from './tcp-handle.ts';
 import { UdpHandle } from './udp-handle.ts';
 import { uvResult } from './uv-error.ts';
@@ -32,18 +30,15 @@ const PREFIX = 'MULTIKERNEL_';
  */
 const LATER = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NODE_UNIQUE_ID'];
 
-/** Where a process or thread was told to find its kernel; null: it has its own. */
-export function inheritedSharePoint(): SharePoint | null {
+/** URL of the kernel that a process or thread was told to use; null: it has its own. */
+export function inheritedKernelUrl(): string | null {
   const said = process.env[SHARE] ?? getEnvironmentData(SHARE);
-  if (typeof said !== 'string' || said === '') return null;
-  const [path, secret] = said.split('|') as [string, string];
-  return { path: path.startsWith('@') ? `\0${path.slice(1)}` : path, secret };
+  return typeof said === 'string' && said !== '' ? said : null;
 }
 
-function pointText(): string {
-  const { sockets } = face();
-  const { path, secret } = sockets instanceof SharedSockets ? sockets.point : sharePoint();
-  return `${path.startsWith('\0') ? `@${path.slice(1)}` : path}|${secret}`;
+/** For a child: the kernel of this thread, or the one that it uses itself. Null: it gets one of its own. */
+function kernelUrl(): string | null {
+  return face().serverUrl?.() ?? null;
 }
 
 function preloadFlag(preload: string): string {
@@ -51,7 +46,7 @@ function preloadFlag(preload: string): string {
 }
 
 /** The environment of a child, with what makes it share the kernel, or only load one of its own. */
-function childEnvironment(pairs: readonly string[], preload: string, point: string | null): string[] {
+function childEnvironment(pairs: readonly string[], preload: string, url: string | null): string[] {
   const flag = preloadFlag(preload);
   let nodeOptions = flag;
   const kept: string[] = [];
@@ -61,7 +56,7 @@ function childEnvironment(pairs: readonly string[], preload: string, point: stri
     else if (name !== SHARE) kept.push(LATER.includes(name) ? `${PREFIX}${pair}` : pair);
   }
   kept.push(`NODE_OPTIONS=${nodeOptions}`);
-  if (point !== null) kept.push(`${SHARE}=${point}`);
+  if (url !== null) kept.push(`${SHARE}=${url}`);
   return kept;
 }
 
@@ -114,19 +109,16 @@ function carriesHandle(options: SpawnOptions): boolean {
 export interface ShareOptions {
   /** Directory that children start in when the program names none; the process's own when absent. */
   cwd?: string;
-  /** The kernel is a whole machine: when it is switched off, its processes are. Otherwise their sockets fail. */
-  machine?: boolean;
 }
 
 /** From now on, what this thread's program starts shares its kernel. `preload` is the file that gives a process one. */
-export function shareWithChildren(preload: string, { cwd, machine = false }: ShareOptions = {}): void {
-  if (machine) endWithKernel();
+export function shareWithChildren(preload: string, { cwd }: ShareOptions = {}): void {
   const inPlace = (options: SpawnOptions): SpawnOptions => ({ ...options, cwd: options.cwd ?? cwd });
   replaceSpawn(
     (options) => {
       // A socket of ours is no descriptor that a child could inherit.
       if (carriesHandle(options)) return uvResult(-Errno.EOPNOTSUPP);
-      return { ...inPlace(options), envPairs: childEnvironment(options.envPairs ?? [], preload, pointText()) };
+      return { ...inPlace(options), envPairs: childEnvironment(options.envPairs ?? [], preload, kernelUrl()) };
     },
     (handle) => {
       const child = ownerOf(handle);
@@ -155,7 +147,7 @@ function shareWithWorkers(preload: string): void {
   // Not the import: it follows the replacement below.
   const Original = threads.Worker;
   const make = (filename: string | URL, options: WorkerOptions, target: unknown): NodeWorker => {
-    setEnvironmentData(SHARE, pointText());
+    setEnvironmentData(SHARE, kernelUrl() ?? '');
     const wanted = workerOptions(options, preload, process.execArgv);
     try {
       return Reflect.construct(Original, [filename, wanted], target as typeof NodeWorker);

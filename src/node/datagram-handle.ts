@@ -6,10 +6,10 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../base/errors.ts';
+import type { Consumer } from '../rump/shared-socket.ts';
 import { type DatagramSocket, SocketAddress, type SocketOptions } from '../socket/socket.ts';
 import { type Family, parseInto } from './address.ts';
 import { face, liveness } from './face.ts';
-import type { Consumer } from './shared-socket.ts';
 import { uvCode, uvResult } from './uv-error.ts';
 
 const UV_EBADF = uvCode('EBADF');

@@ -6,9 +6,9 @@
  * Thread: the program's. Missing: descriptors of the host's own sockets cannot be opened.
  */
 
+import { type AnySocket, type Consumer, share } from '../rump/shared-socket.ts';
 import type { Family } from './address.ts';
 import { type NativeHandle, NativeTcp, NativeUdp } from './bindings.ts';
-import { type AnySocket, type Consumer, share } from './shared-socket.ts';
 
 export interface Descriptor {
   readonly fd: number;

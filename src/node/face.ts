@@ -6,6 +6,7 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
+import type { ExportedSockets } from '../rump/exported-sockets.ts';
 import type { SocketLayer } from '../socket/socket.ts';
 import { drainTicks, NativeTcp } from './bindings.ts';
 import { Liveness } from './liveness.ts';
@@ -16,6 +17,10 @@ export interface Face {
   readonly names: NameTable;
   /** What `os.networkInterfaces` shows; the host's own when absent. */
   readonly interfaces?: (() => readonly InterfaceAddress[]) | undefined;
+  /** Where the kernel is this thread's: its sockets on their way to other processes. */
+  readonly exports?: ExportedSockets | undefined;
+  /** URL at which processes that the program starts reach the kernel; the kernel listens from the first call on. */
+  readonly serverUrl?: (() => string) | undefined;
 }
 
 /** One address of an interface. */

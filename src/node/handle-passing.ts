@@ -6,12 +6,11 @@
  */
 
 import { Errno } from '../base/errors.ts';
+import { ClientSocket } from '../rump/client-socket.ts';
+import { ClientSockets } from '../rump/client-sockets.ts';
+import { type AnySocket, IN_TRANSIT, leave } from '../rump/shared-socket.ts';
 import { channelPrototype, type IpcChannel, watchChannelMessages } from './bindings.ts';
 import { face } from './face.ts';
-import { RemoteSocket } from './remote-socket.ts';
-import { SharedSockets } from './share-client.ts';
-import { exportSocket, takeExport } from './share-server.ts';
-import { IN_TRANSIT, leave } from './shared-socket.ts';
 import { TcpHandle } from './tcp-handle.ts';
 import { UdpHandle } from './udp-handle.ts';
 import { uvResult } from './uv-error.ts';
@@ -30,20 +29,21 @@ function tokenOf(handle: Handle): string | null {
   const found = handle.handOver();
   if (found === null) return null;
   const { socket, family } = found;
-  if (socket instanceof RemoteSocket) return socket.export(family);
-  return exportSocket(socket, 'state' in socket ? 'stream' : 'datagram', family);
+  if (socket instanceof ClientSocket) return socket.export(family);
+  return face().exports?.add(socket, 'state' in socket ? 'stream' : 'datagram', family) ?? null;
 }
 
 /** A handle for a socket that another process sent, null when it is gone. */
 function handleFor(token: string): Handle | null {
-  const { sockets } = face();
-  const found = sockets instanceof SharedSockets ? sockets.adopt(token) : takeExport(token);
-  if (found == null) return null;
+  const { sockets, exports } = face();
+  const client = sockets instanceof ClientSockets;
+  const found = client ? sockets.adopt(token) : (exports?.take(token) ?? null);
+  if (found === null) return null;
   const { socket, kind, family } = found;
   const handle = kind === 'stream' ? new TcpHandle() : new UdpHandle();
   handle.adopt(socket as never, family);
-  // `takeExport` left a reference behind; a client's socket has none.
-  if (!(sockets instanceof SharedSockets)) leave(socket, IN_TRANSIT);
+  // `take` left a reference behind; a client's socket has none.
+  if (!client) leave(socket as AnySocket, IN_TRANSIT);
   return handle;
 }
 

@@ -8,6 +8,7 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import { Errno } from '../base/errors.ts';
+import { type Consumer, join, leave, share } from '../rump/shared-socket.ts';
 import {
   EVENT_ACCEPTABLE,
   EVENT_CONNECTED,
@@ -32,7 +33,6 @@ import {
   inRoot,
   liveness,
 } from './face.ts';
-import { type Consumer, join, leave, share } from './shared-socket.ts';
 import { StreamHandle } from './stream-handle.ts';
 import { uvCode, uvResult } from './uv-error.ts';
 
@@ -137,7 +137,7 @@ export class TcpHandle extends StreamHandle implements Deferrable, Closing, Cons
     return 0;
   }
 
-  /** Take a socket that others have open too (shared-socket.ts). */
+  /** Take a socket that others have open too (rump/shared-socket.ts). */
   adopt(socket: StreamSocket, family: Family): void {
     join(socket, this);
     this.#family = family;

@@ -7,6 +7,7 @@
 
 import { Buffer } from 'node:buffer';
 import { Errno } from '../base/errors.ts';
+import { join, leave, share } from '../rump/shared-socket.ts';
 import {
   DatagramInfo,
   type DatagramSocket,
@@ -22,7 +23,6 @@ import { DatagramHandle } from './datagram-handle.ts';
 import { DatagramSender, type SendRequest } from './datagram-sender.ts';
 import { type Descriptor, describe, find, forget } from './descriptor.ts';
 import { type Closing, callProgram, closeAtTurnEnd, type Deferrable, defer, eventsBegin } from './face.ts';
-import { join, leave, share } from './shared-socket.ts';
 import { uvCode, uvResult } from './uv-error.ts';
 
 const { UV_UDP_IPV6ONLY = 1, UV_UDP_REUSEADDR = 4, UV_UDP_REUSEPORT = 64 } = udpWrap.constants;
@@ -144,7 +144,7 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
     return 0;
   }
 
-  /** Take a socket that others have open too (shared-socket.ts). */
+  /** Take a socket that others have open too (rump/shared-socket.ts). */
   adopt(socket: DatagramSocket, family: Family): void {
     join(socket, this);
     this.family = family;

@@ -59,8 +59,10 @@ export class ClientHandshake {
     return protocol.frameOf(encodeHello(this.#hello), protocol.REQUEST, protocol.HELLO, 1);
   }
 
-  /** An answer of the server: the next frame to send, null when the handshake is `done`. Throws when it failed. */
-  take(frame: protocol.Frame): Uint8Array | null {
+  /** A whole frame of the server: the next frame to send, null when the handshake is `done`. Throws when it failed. */
+  take(bytes: Uint8Array): Uint8Array | null {
+    const frame = protocol.decodeFrame(bytes);
+    if (frame === null) throw failed('not a server of remote calls');
     if (frame.class === protocol.ERROR) throw decodeError(frame.payload);
     if (frame.class !== protocol.REPLY) throw failed('not a server of remote calls');
     if (this.#accepted === null) {

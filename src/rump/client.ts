@@ -57,7 +57,7 @@ export class RumpClient {
         reader.push(bytes);
         try {
           for (let whole = reader.next(); whole !== null; whole = reader.next()) {
-            const next = handshake.take(protocol.decodeFrame(whole));
+            const next = handshake.take(whole);
             if (next !== null) carrier.write(next, null);
             if (!handshake.done) continue;
             const client = new RumpClient(carrier, reader, handshake);
@@ -143,7 +143,14 @@ export class RumpClient {
 
   #drain(): void {
     const reader = this.#reader;
-    for (let whole = reader.next(); whole !== null; whole = reader.next()) this.#frame(protocol.decodeFrame(whole));
+    for (let whole = reader.next(); whole !== null; whole = reader.next()) {
+      const frame = protocol.decodeFrame(whole);
+      if (frame === null) {
+        this.#carrier.close();
+        return;
+      }
+      this.#frame(frame);
+    }
     if (reader.fault !== null) this.#carrier.close();
   }
 

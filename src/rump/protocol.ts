@@ -4,8 +4,9 @@
  *
  * Thread: both sides. A frame is a header of eight int32 (little-endian) and a payload:
  *
- *     length of payload | class, operation (16 bits each) | request | object | a | b | c | d | payload
+ *     length of payload | class, operation (16 bits each) | request | object | a | b | c | addresses | payload
  *
+ * The payload ends with that many socket addresses of seven int32: family (4 or 6), four words, zone (interface index), port.
  * A REQUEST with a number gets one REPLY or ERROR with the same number; a REQUEST with number 0 gets nothing. An EVENT is
  * unasked for. Classes are those of NetBSD's sysproxy (rumpuser_sp.c). `object` is a socket, a stream or 0. Numbers of sockets
  * and streams are drawn by the side that opens them: odd by the client, even by the server.
@@ -19,11 +20,15 @@
  * Read first: handshake.ts, host/contract.ts (carriers), server.ts.
  */
 
+import { SocketAddress } from '../socket/socket.ts';
 import { FrameReader } from './frame-reader.ts';
 
 export const HEADER_BYTES = 32;
 /** Longest payload of a frame. */
 export const FRAME_BYTES_MAX = 4_194_304;
+const ADDRESS_BYTES = 28;
+/** Addresses of one frame. */
+const ADDRESSES_MAX = 1024;
 
 export const VERSION_MIN = 1;
 export const VERSION_MAX = 1;
@@ -48,7 +53,7 @@ export const ROLE_BOTH = 0;
 export const ROLE_CALLS = 1;
 export const ROLE_EVENTS = 2;
 
-// ---- sockets: 10 to 39. Requests of the client; addresses are 28 bytes at the front of the payload (address-words.ts) -----
+// ---- sockets: 10 to 39. Requests of the client ----------------------------------------------------------------------------
 /** a: family. No reply. */
 export const OPEN_STREAM = 10;
 export const OPEN_DATAGRAM = 11;
@@ -62,7 +67,7 @@ export const CONNECT = 14;
 export const DISCONNECT = 15;
 /** Payload: bytes for a stream. No reply; credit comes with `CREDIT`. */
 export const SEND = 16;
-/** Address, then the datagram → a result, local address. */
+/** Payload: the datagram, address (none: to the peer) → a result, local address. */
 export const SEND_TO = 17;
 /** No reply. */
 export const SHUTDOWN = 18;
@@ -74,16 +79,23 @@ export const ABORT = 20;
 export const SET_OPTION = 21;
 /** a: option → a value. */
 export const GET_OPTION = 22;
-/** a: index in `MEMBERSHIPS`, b: interface index; group, source and interface addresses → a result. */
+/** a: interface index, b: index in `MEMBERSHIPS` (socket-options.ts); addresses: group, source → a result. */
 export const MEMBERSHIP = 23;
 /** a: bytes read by the client: as many more may come. No reply. */
 export const CONSUMED = 24;
-/** Payload: a token → a result, b kind, c family; local and peer address. The socket has the number of `object` from now on. */
+/** Payload: a token → a result, b: `KIND_*`, c: family; local and peer address. The socket has the number of `object` from now on. */
 export const ADOPT = 25;
 /** a: family → payload: a token with which another session adopts the socket. */
 export const EXPORT = 26;
 /** Addresses → the same in the order in which to try them (RFC 6724). */
 export const ORDER = 27;
+/** Payload: a name; or an address; or a: an index → a: index (0: there is no such interface), payload: the name. */
+export const INTERFACE = 28;
+export const SOCKETS_LAST = 39;
+
+/** `ADOPT` b. */
+export const KIND_STREAM = 1;
+export const KIND_DATAGRAM = 2;
 
 // ---- sockets: 40 to 59. Events of the server -----------------------------------------------------------------------------
 /** a: EVENT_* bits, b: error; local address. */
@@ -96,7 +108,7 @@ export const END = 42;
 export const CREDIT = 43;
 /** a: number of the new socket; local and peer address. */
 export const ACCEPTED = 44;
-/** a: full length; address, then the datagram. */
+/** a: full length. Payload: the datagram, address of the sender. */
 export const DATAGRAM = 45;
 
 // ---- control: 60 ---------------------------------------------------------------------------------------------------------
@@ -138,11 +150,12 @@ export interface Frame {
   a: number;
   b: number;
   c: number;
-  d: number;
   payload: Uint8Array;
+  addresses: readonly SocketAddress[];
 }
 
 export const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
+const NO_ADDRESSES: readonly SocketAddress[] = [];
 
 /** Write a header at the front of `bytes` for a payload of `length` bytes. */
 export function writeHeader(
@@ -155,7 +168,7 @@ export function writeHeader(
   a = 0,
   b = 0,
   c = 0,
-  d = 0,
+  addresses = 0,
 ): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
   view.setInt32(0, length, true);
@@ -166,7 +179,7 @@ export function writeHeader(
   view.setInt32(16, a, true);
   view.setInt32(20, b, true);
   view.setInt32(24, c, true);
-  view.setInt32(28, d, true);
+  view.setInt32(28, addresses, true);
 }
 
 /** A header of its own, for a payload that follows. */
@@ -179,10 +192,10 @@ export function headerOf(
   a = 0,
   b = 0,
   c = 0,
-  d = 0,
+  addresses = 0,
 ): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
-  writeHeader(bytes, payload?.length ?? 0, frameClass, operation, request, object, a, b, c, d);
+  writeHeader(bytes, payload?.length ?? 0, frameClass, operation, request, object, a, b, c, addresses);
   return bytes;
 }
 
@@ -196,17 +209,55 @@ export function frameOf(
   a = 0,
   b = 0,
   c = 0,
-  d = 0,
+  addresses = 0,
 ): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES + payload.length);
-  writeHeader(bytes, payload.length, frameClass, operation, request, object, a, b, c, d);
+  writeHeader(bytes, payload.length, frameClass, operation, request, object, a, b, c, addresses);
   bytes.set(payload, HEADER_BYTES);
   return bytes;
 }
 
-/** The frame in whole bytes of {@link FrameReader}; the payload shares them. */
-export function decodeFrame(bytes: Uint8Array): Frame {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+/** A payload with its addresses. */
+export function payloadOf(bytes: Uint8Array, addresses: readonly SocketAddress[]): Uint8Array {
+  if (addresses.length === 0) return bytes;
+  const payload = new Uint8Array(bytes.length + addresses.length * ADDRESS_BYTES);
+  payload.set(bytes);
+  const view = new DataView(payload.buffer);
+  addresses.forEach(({ family, w0, w1, w2, w3, scopeId, port }, i) => {
+    [family, w0, w1, w2, w3, scopeId, port].forEach((word, j) => {
+      view.setInt32(bytes.length + i * ADDRESS_BYTES + 4 * j, word, true);
+    });
+  });
+  return payload;
+}
+
+/** An address of another party; null when it is none. */
+function readAddress(view: DataView, at: number): SocketAddress | null {
+  const family = view.getInt32(at, true);
+  const scopeId = view.getInt32(at + 20, true);
+  const port = view.getInt32(at + 24, true);
+  if (port < 0 || port > 65535 || scopeId < 0) return null;
+  const word = (i: number): number => view.getInt32(at + 4 + 4 * i, true);
+  if (family === 4) return SocketAddress.ipv4(word(3), port);
+  return family === 6 ? SocketAddress.ipv6(word(0), word(1), word(2), word(3), port, scopeId) : null;
+}
+
+/** The frame in whole bytes of {@link FrameReader}, or null when its addresses are none; the payload shares the bytes. */
+export function decodeFrame(bytes: Uint8Array): Frame | null {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const count = view.getInt32(28, true);
+  const payloadEnd = bytes.length - count * ADDRESS_BYTES;
+  if (count < 0 || count > ADDRESSES_MAX || payloadEnd < HEADER_BYTES) return null;
+  let addresses = NO_ADDRESSES;
+  if (count > 0) {
+    const read: SocketAddress[] = [];
+    for (let at = payloadEnd; at < bytes.length; at += ADDRESS_BYTES) {
+      const address = readAddress(view, at);
+      if (address === null) return null;
+      read.push(address);
+    }
+    addresses = read;
+  }
   return {
     class: view.getUint16(4, true),
     operation: view.getUint16(6, true),
@@ -215,8 +266,8 @@ export function decodeFrame(bytes: Uint8Array): Frame {
     a: view.getInt32(16, true),
     b: view.getInt32(20, true),
     c: view.getInt32(24, true),
-    d: view.getInt32(28, true),
-    payload: bytes.subarray(HEADER_BYTES),
+    payload: bytes.subarray(HEADER_BYTES, payloadEnd),
+    addresses,
   };
 }
 

@@ -147,7 +147,8 @@ class Connection implements Pending {
     this.#server.admission.refuse(this, reason);
   }
 
-  #frame(frame: protocol.Frame): Refusal | null {
+  #frame(frame: protocol.Frame | null): Refusal | null {
+    if (frame === null) return 'malformed frame';
     const session = this.#session;
     if (session !== null) return session.serve(frame) ? null : session.fault;
     if (frame.class !== protocol.REQUEST) return 'not authenticated';

@@ -8,6 +8,7 @@
 
 import { Errno } from '../base/errors.ts';
 import type { Carrier } from '../host/contract.ts';
+import type { SocketAddress } from '../socket/socket.ts';
 import type { Refusal } from './admission.ts';
 import {
   ERROR,
@@ -15,6 +16,7 @@ import {
   type Frame,
   headerOf,
   NO_PAYLOAD,
+  payloadOf,
   REPLY,
   REQUEST,
   ROLE_BOTH,
@@ -22,6 +24,9 @@ import {
   ROLE_EVENTS,
 } from './protocol.ts';
 import { encodeError } from './value-codec.ts';
+
+// Taken before a program can replace the global (fake timers do).
+const microtask = queueMicrotask;
 
 export interface SessionLimits {
   /** Sockets of one client. */
@@ -58,10 +63,19 @@ export interface ClientPort {
   /** Bytes on their way to the client that it has not read. */
   readonly queuedBytes: number;
   /** Answer a request. Nothing is sent when it wanted no answer. */
-  reply(to: Frame, a: number, b?: number, c?: number, payload?: Uint8Array): void;
+  reply(to: Frame, a: number, payload?: Uint8Array, ...addresses: SocketAddress[]): void;
+  /** An answer with all its words. */
+  replyWords(to: Frame, a: number, b: number, c: number, ...addresses: SocketAddress[]): void;
   /** Answer a request with an error that has a code and a message. */
   refuse(to: Frame, error: unknown): void;
-  event(operation: number, object: number, a?: number, b?: number, payload?: Uint8Array): void;
+  event(
+    operation: number,
+    object: number,
+    a?: number,
+    b?: number,
+    payload?: Uint8Array,
+    ...addresses: SocketAddress[]
+  ): void;
   /** An event in bytes that have a header already. */
   rawEvent(frame: Uint8Array): void;
   /** A request to the client; `answered` is called with its answer, or null when the client is gone. */
@@ -150,9 +164,19 @@ export class Session implements ClientPort {
     return true;
   }
 
-  reply(to: Frame, a: number, b = 0, c = 0, payload: Uint8Array = NO_PAYLOAD): void {
+  reply(to: Frame, a: number, bytes: Uint8Array = NO_PAYLOAD, ...addresses: SocketAddress[]): void {
+    this.#reply(to, a, 0, 0, bytes, addresses);
+  }
+
+  replyWords(to: Frame, a: number, b: number, c: number, ...addresses: SocketAddress[]): void {
+    this.#reply(to, a, b, c, NO_PAYLOAD, addresses);
+  }
+
+  #reply(to: Frame, a: number, b: number, c: number, bytes: Uint8Array, addresses: readonly SocketAddress[]): void {
     if (to.request === 0) return;
-    this.#calls?.write(headerOf(payload, REPLY, to.operation, to.request, to.object, a, b, c), payload);
+    const payload = payloadOf(bytes, addresses);
+    const { operation, request, object } = to;
+    this.#calls?.write(headerOf(payload, REPLY, operation, request, object, a, b, c, addresses.length), payload);
   }
 
   refuse(to: Frame, error: unknown): void {
@@ -161,8 +185,16 @@ export class Session implements ClientPort {
     this.#calls?.write(headerOf(payload, ERROR, to.operation, to.request, to.object, Errno.EIO), payload);
   }
 
-  event(operation: number, object: number, a = 0, b = 0, payload: Uint8Array = NO_PAYLOAD): void {
-    const header = headerOf(payload, EVENT, operation, 0, object, a, b);
+  event(
+    operation: number,
+    object: number,
+    a = 0,
+    b = 0,
+    bytes: Uint8Array = NO_PAYLOAD,
+    ...addresses: SocketAddress[]
+  ): void {
+    const payload = payloadOf(bytes, addresses);
+    const header = headerOf(payload, EVENT, operation, 0, object, a, b, 0, addresses.length);
     if (this.#events !== null) {
       if (!this.closed) this.#events.write(header, payload);
       this.#checkQueue();
@@ -187,7 +219,7 @@ export class Session implements ClientPort {
     if (this.fault !== null || this.queuedBytes <= this.limits.queuedBytesMax) return;
     this.fault = 'too much buffered';
     // Not now: a service is at work.
-    queueMicrotask(() => {
+    microtask(() => {
       if (!this.closed) this.#onFault('too much buffered');
     });
   }

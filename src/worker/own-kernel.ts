@@ -11,9 +11,11 @@ import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import { Doorbell } from '../mem/doorbell.ts';
 import { SpinBudget } from '../mem/spin-budget.ts';
+import type { InterfaceAddress } from '../node/face.ts';
 import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
 import { interfaceAddresses } from './interface-addresses.ts';
+import { KernelServer } from './kernel-server.ts';
 
 /** Virtual; only pages that are used cost memory. */
 const ARENA_BYTES = 512 * 1024 * 1024;
@@ -36,4 +38,10 @@ const kernel = new Kernel({
 loop.add(kernel);
 // Programs also call their own machine by its name.
 const names = new StaticNames({ localhost: ['127.0.0.1', '::1'], [hostname()]: '127.0.0.1' });
-install({ sockets: kernel.sockets, names, interfaces: () => interfaceAddresses(kernel) });
+const interfaces = (): InterfaceAddress[] => interfaceAddresses(kernel);
+const server = new KernelServer(kernel.sockets, () => ({
+  names: names.entries(),
+  interfaces: interfaces(),
+  machine: false,
+}));
+install({ sockets: kernel.sockets, names, interfaces, exports: server.exports, serverUrl: () => server.url() });

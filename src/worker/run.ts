@@ -1,6 +1,6 @@
 /**
  * Preloaded (`node --require`) into the process of `mk run`, and into the Node processes and threads that its program, or
- * a program of a lab, starts: the first gets a kernel of its own, the others share the kernel of whoever started them.
+ * a program of a lab, starts: the first gets a kernel of its own, the others use the kernel of their parent.
  *
  * Thread: the main thread of a process, or a worker. Nothing here may load `node:net`, `node:dgram` or `node:dns` before
  * the kernel is installed.
@@ -8,22 +8,27 @@
 
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { hidePreload, inheritedSharePoint, openHiddenChannel, shareWithChildren } from '../node/children.ts';
+import { hidePreload, inheritedKernelUrl, openHiddenChannel, shareWithChildren } from '../node/children.ts';
+import { connectInherited } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
-import { SharedSockets } from '../node/share-client.ts';
 
 const preload = fileURLToPath(import.meta.url);
-const point = inheritedSharePoint();
+const url = inheritedKernelUrl();
 hidePreload(preload);
-if (point === null) {
+if (url === null) {
   // Only here: the kernel's modules are not needed where it is shared.
   createRequire(import.meta.url)(`./own-kernel${preload.endsWith('.ts') ? '.ts' : '.js'}`);
 } else {
-  const sockets = new SharedSockets(point);
-  const { interfaces } = sockets;
-  const names = new StaticNames(sockets.names);
-  install({ sockets, names, ...(interfaces === null ? {} : { interfaces: () => interfaces }) });
+  const { sockets, about } = connectInherited(url);
+  const { interfaces } = about;
+  const names = new StaticNames(about.names);
+  install({
+    sockets,
+    names,
+    serverUrl: () => url,
+    ...(interfaces === null ? {} : { interfaces: () => interfaces }),
+  });
 }
 shareWithChildren(preload);
 openHiddenChannel();

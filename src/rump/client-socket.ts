@@ -1,33 +1,35 @@
 /**
- * The common part of the two kinds of sockets of a shared kernel (share-client.ts). Thread: the client's.
+ * The common part of the two kinds of sockets of a kernel elsewhere (client-sockets.ts). Thread: the client's.
  */
 
-import { Buffer } from 'node:buffer';
 import { Errno } from '../base/errors.ts';
 import type { EventTarget } from '../socket/events.ts';
 import { EVENT_CONNECTED, EVENT_ERROR, type Family, SocketAddress, type SocketOptions } from '../socket/socket.ts';
-import type { Reply, ShareConnection } from './share-connection.ts';
-import * as protocol from './share-protocol.ts';
+import type { BlockingClient, Reply } from './blocking-client.ts';
+import * as protocol from './protocol.ts';
+import { OPTIONS, optionValue } from './socket-options.ts';
+
+const decoder = new TextDecoder();
 
 /** The layer as its sockets see it. */
-export interface RemoteLayer {
-  readonly connection: ShareConnection;
+export interface ClientLayer {
+  readonly connection: BlockingClient;
   /** From now on frames for its number go to it. */
-  register<T extends RemoteSocket>(socket: T): T;
+  register<T extends ClientSocket>(socket: T): T;
   post(target: EventTarget, events: number): void;
   forget(id: number): void;
 }
 
-export abstract class RemoteSocket implements EventTarget {
+export abstract class ClientSocket implements EventTarget {
   onEvents: ((events: number) => void) | null = null;
   pendingEvents = 0;
   error = 0;
   readonly localName: SocketAddress;
   readonly peerName: SocketAddress;
   readonly id: number;
-  protected readonly layer: RemoteLayer;
+  protected readonly layer: ClientLayer;
 
-  constructor(layer: RemoteLayer, id: number, family: Family) {
+  constructor(layer: ClientLayer, id: number, family: Family) {
     this.localName = SocketAddress.any(family);
     this.peerName = SocketAddress.any(family);
     this.layer = layer;
@@ -46,7 +48,7 @@ export abstract class RemoteSocket implements EventTarget {
   }
 
   protected call(operation: number, a = 0, b = 0, payload?: Uint8Array, ...addresses: SocketAddress[]): Reply {
-    return this.layer.connection.call(operation, this.id, a, b, 0, 0, payload, ...addresses);
+    return this.layer.connection.call(operation, this.id, a, b, payload, ...addresses);
   }
 
   /** Keep the peer of a successful connect as a socket of `family` names it. */
@@ -68,17 +70,17 @@ export abstract class RemoteSocket implements EventTarget {
   }
 
   setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number {
-    return this.call(protocol.SET_OPTION, protocol.OPTIONS.indexOf(name), Number(value)).a;
+    return this.call(protocol.SET_OPTION, OPTIONS.indexOf(name), Number(value)).a;
   }
 
   getOption<K extends keyof SocketOptions>(name: K): SocketOptions[K] {
-    const value = this.call(protocol.GET_OPTION, protocol.OPTIONS.indexOf(name)).a;
-    return protocol.optionValue(name, value) as SocketOptions[K];
+    const value = this.call(protocol.GET_OPTION, OPTIONS.indexOf(name)).a;
+    return optionValue(name, value) as SocketOptions[K];
   }
 
   /** A token with which another process can adopt this socket. */
   export(family: Family): string {
-    return Buffer.from(this.call(protocol.EXPORT, family).payload).toString();
+    return decoder.decode(this.call(protocol.EXPORT, family).payload);
   }
 
   /** The kernel is gone. */

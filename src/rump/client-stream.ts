@@ -1,5 +1,5 @@
 /**
- * A stream socket of a shared kernel. Thread: the client's.
+ * A stream socket of a kernel elsewhere. Thread: the client's.
  *
  * Bytes are sent ahead within a window, and received into a queue here; what the program has taken makes room for more.
  * Missing: `state`, `retransmits` and `unsentBytes` are not followed; urgent data stays with the kernel's own programs.
@@ -14,16 +14,16 @@ import {
   type SocketAddress,
   type StreamSocket,
 } from '../socket/socket.ts';
-import { RemoteSocket } from './remote-socket.ts';
-import * as protocol from './share-protocol.ts';
+import { ClientSocket } from './client-socket.ts';
+import * as protocol from './protocol.ts';
 
-export class RemoteStream extends RemoteSocket implements StreamSocket {
+export class ClientStream extends ClientSocket implements StreamSocket {
   state = 'CLOSED';
   readonly retransmits = 0;
   readonly unsentBytes = 0;
   readonly urgentBytes = 0;
   readonly #inbox: Uint8Array[] = [];
-  readonly #waiting: RemoteStream[] = [];
+  readonly #waiting: ClientStream[] = [];
   #inboxAt = 0;
   #inboxBytes = 0;
   #ended = false;
@@ -66,7 +66,7 @@ export class RemoteStream extends RemoteSocket implements StreamSocket {
     }
     this.#credit -= count;
     this.#blocked = count < lengthBytes;
-    const sent = this.layer.connection.send(protocol.SEND, this.id, 0, 0, 0, 0, bytes.subarray(offset, offset + count));
+    const sent = this.layer.connection.send(protocol.SEND, this.id, 0, 0, bytes.subarray(offset, offset + count));
     return sent ? count : -Errno.ECONNRESET;
   }
 
@@ -142,7 +142,7 @@ export class RemoteStream extends RemoteSocket implements StreamSocket {
   }
 
   #arrived(frame: protocol.Frame): void {
-    const stream = this.layer.register(new RemoteStream(this.layer, frame.a, this.localName.family));
+    const stream = this.layer.register(new ClientStream(this.layer, frame.a, this.localName.family));
     stream.state = 'ESTABLISHED';
     const [local, peer] = frame.addresses;
     if (local !== undefined) stream.localName.copy(local);

@@ -1,6 +1,6 @@
 /**
- * One stream socket served to another process: moves its bytes and events between the kernel and the session's
- * connections, with a window in each direction. Thread: the one that runs the kernel.
+ * One stream socket of a client: moves bytes and events between the kernel and the session, with a window in each direction.
+ * Thread: the one that runs the kernel.
  */
 
 import { Errno } from '../base/errors.ts';
@@ -10,24 +10,17 @@ import {
   EVENT_ERROR,
   EVENT_READABLE,
   EVENT_WRITABLE,
-  type SocketAddress,
   type StreamSocket,
 } from '../socket/socket.ts';
-import { ACCEPTED, CREDIT, DATA, END, EVENTS, HEADER_BYTES, WINDOW_BYTES, writeHeader } from './share-protocol.ts';
+import { ACCEPTED, CREDIT, DATA, END, EVENT, EVENTS, HEADER_BYTES, WINDOW_BYTES, writeHeader } from './protocol.ts';
+import type { ClientPort } from './session.ts';
 import { type Consumer, join, leave } from './shared-socket.ts';
 
-/** The session as its sockets see it. */
-export interface ServedSession {
-  /** A frame to the client, in order. */
-  event(
-    operation: number,
-    socket: number,
-    a?: number,
-    b?: number,
-    payload?: Uint8Array,
-    ...addresses: SocketAddress[]
-  ): void;
-  raw(frame: Uint8Array): void;
+/** The client as its sockets see it. */
+export interface SocketClient {
+  readonly client: ClientPort;
+  /** It may have no more sockets. */
+  readonly full: boolean;
   /** A number for a connection that arrived. */
   adoptAccepted(socket: StreamSocket): number;
   forget(id: number): void;
@@ -35,12 +28,14 @@ export interface ServedSession {
 
 const READ_BYTES = 65536;
 
-export class ServedStream implements Consumer {
+export class StreamServer implements Consumer {
   readonly socket: StreamSocket;
   readonly #id: number;
-  readonly #session: ServedSession;
+  readonly #owner: SocketClient;
+  readonly #client: ClientPort;
   readonly #out: Uint8Array[] = [];
   #outAt = 0;
+  #outBytes = 0;
   #window = WINDOW_BYTES;
   #ended = false;
   #shutdown = false;
@@ -49,10 +44,11 @@ export class ServedStream implements Consumer {
   readonly interested = true;
 
   /** `shared`: others have the socket open too. */
-  constructor(socket: StreamSocket, id: number, session: ServedSession, shared: boolean) {
+  constructor(socket: StreamSocket, id: number, owner: SocketClient, shared: boolean) {
     this.socket = socket;
     this.#id = id;
-    this.#session = session;
+    this.#owner = owner;
+    this.#client = owner.client;
     this.#connected = socket.peer.port !== 0;
     if (shared) join(socket, this);
     else socket.onEvents = this.onEvents;
@@ -73,16 +69,17 @@ export class ServedStream implements Consumer {
 
   #state(event: number): void {
     const { error, local } = this.socket;
-    this.#session.event(EVENTS, this.#id, event, error, undefined, local);
+    this.#client.event(EVENTS, this.#id, event, error, undefined, local);
   }
 
   #acceptAll(): void {
-    for (;;) {
+    // More stay in the backlog until a socket of the client is closed and another connection arrives.
+    while (!this.#owner.full) {
       const accepted = this.socket.accept();
       if (accepted === null) return;
       const { local, peer } = accepted;
-      const id = this.#session.adoptAccepted(accepted);
-      this.#session.event(ACCEPTED, this.#id, id, 0, undefined, local, peer);
+      const id = this.#owner.adoptAccepted(accepted);
+      this.#client.event(ACCEPTED, this.#id, id, 0, undefined, local, peer);
     }
   }
 
@@ -94,25 +91,36 @@ export class ServedStream implements Consumer {
       if (count === -Errno.EAGAIN) return;
       if (count <= 0) {
         this.#ended = true;
-        if (count === 0) this.#session.event(END, this.#id);
-        else this.#session.event(EVENTS, this.#id, EVENT_ERROR, count);
+        if (count === 0) this.#client.event(END, this.#id);
+        else this.#client.event(EVENTS, this.#id, EVENT_ERROR, count);
         return;
       }
       this.#window -= count;
-      writeHeader(frame, count, DATA, this.#id, 0, 0, 0, 0);
-      this.#session.raw(frame.subarray(0, HEADER_BYTES + count));
+      writeHeader(frame, count, EVENT, DATA, 0, this.#id);
+      this.#client.rawEvent(frame.subarray(0, HEADER_BYTES + count));
     }
   }
 
-  /** The client has read that many bytes. */
-  consumed(bytes: number): void {
+  /** The client has read that many bytes; false when it cannot have. */
+  consumed(bytes: number): boolean {
+    if (bytes < 0 || this.#window + bytes > WINDOW_BYTES) return false;
     this.#window += bytes;
     this.pump();
+    return true;
   }
 
-  send(bytes: Uint8Array): void {
-    this.#out.push(bytes.slice());
+  /** False when the client sends more than its credit. */
+  send(bytes: Uint8Array): boolean {
+    if (this.#outBytes + bytes.length > WINDOW_BYTES) return false;
+    if (bytes.length === 0) return true;
+    const out = this.#out;
+    out.push(bytes);
+    this.#outBytes += bytes.length;
     this.#flush();
+    // A few bytes that wait must not keep the whole chunk that they came in.
+    const last = out.length - 1;
+    if (out[last] === bytes && bytes.buffer.byteLength > 2 * bytes.length) out[last] = bytes.slice();
+    return true;
   }
 
   #flush(): void {
@@ -123,16 +131,18 @@ export class ServedStream implements Consumer {
       if (count === -Errno.EAGAIN) break;
       if (count < 0) {
         this.#out.length = 0;
-        this.#session.event(EVENTS, this.#id, EVENT_ERROR, count);
+        this.#outBytes = 0;
+        this.#client.event(EVENTS, this.#id, EVENT_ERROR, count);
         break;
       }
       taken += count;
+      this.#outBytes -= count;
       this.#outAt += count;
       if (this.#outAt < bytes.length) break;
       this.#out.shift();
       this.#outAt = 0;
     }
-    if (taken > 0 && !this.#closing) this.#session.event(CREDIT, this.#id, taken);
+    if (taken > 0 && !this.#closing) this.#client.event(CREDIT, this.#id, taken);
     if (this.#out.length > 0) return;
     if (this.#shutdown) {
       this.#shutdown = false;
@@ -159,7 +169,7 @@ export class ServedStream implements Consumer {
   }
 
   #end(abort: boolean): void {
-    this.#session.forget(this.#id);
+    this.#owner.forget(this.#id);
     if (!leave(this.socket, this)) return;
     if (abort) this.socket.abort();
     else this.socket.close();

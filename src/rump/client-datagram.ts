@@ -1,13 +1,13 @@
 /**
- * A datagram socket of a shared kernel: every send waits for the kernel's answer. Thread: the client's.
+ * A datagram socket of a kernel elsewhere: every send waits for the kernel's answer. Thread: the client's.
  */
 
 import { Errno } from '../base/errors.ts';
 import { type DatagramInfo, type DatagramSocket, EVENT_READABLE, type SocketAddress } from '../socket/socket.ts';
-import { RemoteSocket } from './remote-socket.ts';
-import * as protocol from './share-protocol.ts';
+import { ClientSocket } from './client-socket.ts';
+import * as protocol from './protocol.ts';
 
-export class RemoteDatagram extends RemoteSocket implements DatagramSocket {
+export class ClientDatagram extends ClientSocket implements DatagramSocket {
   connected = false;
   readonly #inbox: protocol.Frame[] = [];
   #queued = 0;

@@ -1,0 +1,50 @@
+/**
+ * The kernel of a process or thread that started this one: found by URL, used by remote calls. Thread: the client's.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { isMainThread } from 'node:worker_threads';
+import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
+import type { Rng } from '../base/rng.ts';
+import { BlockingClient } from '../rump/blocking-client.ts';
+import { ClientSockets } from '../rump/client-sockets.ts';
+import { parseServerUrl } from '../rump/url.ts';
+import type { InterfaceAddress } from './face.ts';
+import { PipeCarrier } from './pipe-carrier.ts';
+
+/** What a kernel tells the processes that use it. */
+export interface KernelAbout {
+  names: Record<string, string[]>;
+  interfaces: InterfaceAddress[] | null;
+  /** The kernel is a whole machine: when it is switched off, its processes are. Otherwise their sockets fail. */
+  machine: boolean;
+}
+
+export interface InheritedKernel {
+  readonly sockets: ClientSockets;
+  readonly about: KernelAbout;
+}
+
+// Taken before the program can replace it.
+const immediate = setImmediate;
+
+/** For nonces and the name of the session. */
+const rng: Rng = { next32: () => randomBytes(4).readInt32LE() };
+
+/** Connect to the kernel at `url`; throws when it is not there. */
+export function connectInherited(url: string): InheritedKernel {
+  const place = parseServerUrl(url);
+  if (place.kind !== 'unix')
+    throw new MultikernelError(errnoName(Errno.EOPNOTSUPP), `${url}: programs reach a kernel over unix://`);
+  const { path, key } = place;
+  const connections = { calls: new PipeCarrier(path), events: new PipeCarrier(path) };
+  const client = new BlockingClient(connections, key, rng);
+  const said = client.about as Partial<KernelAbout>;
+  const about = { names: said.names ?? {}, interfaces: said.interfaces ?? null, machine: said.machine ?? false };
+  const sockets = new ClientSockets(client, (run) => void immediate(run));
+  sockets.onGone = () => {
+    // The plug was pulled: nothing of this process may be heard of any more.
+    if (about.machine && isMainThread) process.kill(process.pid, 'SIGKILL');
+  };
+  return { sockets, about };
+}

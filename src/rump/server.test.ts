@@ -1,0 +1,156 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SeededRng } from '../base/rng.ts';
+import type { Carrier } from '../host/contract.ts';
+import type { Refusal } from './admission.ts';
+import { RumpClient } from './client.ts';
+import { encodeHello, KEY_BYTES, UNAUTHENTICATED_BYTES_MAX } from './handshake.ts';
+import { memoryPair } from './memory-pair.ts';
+import * as protocol from './protocol.ts';
+import { RumpServer } from './server.ts';
+
+const KEY = new Uint8Array(KEY_BYTES).fill(7);
+
+function newServer(): RumpServer {
+  return new RumpServer({ rng: new SeededRng(1), features: 0, services: () => [] });
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+interface Knock {
+  client: Carrier;
+  closed: boolean;
+}
+
+async function knock(server: RumpServer, bytes: Uint8Array | null): Promise<Knock> {
+  const [client, carrier] = memoryPair();
+  const state = { client, closed: false };
+  client.onClosed = () => {
+    state.closed = true;
+  };
+  server.accept(carrier, KEY, 0);
+  if (bytes !== null) client.write(bytes, null);
+  await turn();
+  return state;
+}
+
+/** A HELLO whose header says another length. */
+function withLength(length: number): Uint8Array {
+  const bytes = protocol.frameOf(new Uint8Array(8), protocol.REQUEST, protocol.HELLO, 1);
+  new DataView(bytes.buffer).setInt32(0, length, true);
+  return bytes;
+}
+
+function hello(role: number): Uint8Array {
+  const words = new Int32Array(4);
+  const said = { versionMin: 1, versionMax: 1, features: 0, role, session: words, nonce: words };
+  return protocol.frameOf(encodeHello(said), protocol.REQUEST, protocol.HELLO, 1);
+}
+
+function concat(...parts: Uint8Array[]): Uint8Array {
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
+}
+
+const badProof = protocol.frameOf(new Uint8Array(16), protocol.REQUEST, protocol.PROOF, 2);
+
+describe('a connection without the key is closed, and the reason counted', () => {
+  it.each([
+    ['negative length', withLength(-1)],
+    ['negative length', withLength(-protocol.HEADER_BYTES)],
+    ['frame too long', withLength(0x7fff_ffff)],
+    ['frame too long', withLength(UNAUTHENTICATED_BYTES_MAX + 1)],
+    ['not authenticated', hello(3)],
+    ['not authenticated', hello(-1)],
+    ['not authenticated', protocol.frameOf(new Uint8Array(48), protocol.REQUEST, protocol.HELLO, 1)],
+    ['not authenticated', protocol.frameOf(protocol.NO_PAYLOAD, protocol.REQUEST, protocol.OPEN_STREAM, 0, 1, 4)],
+    ['not authenticated', concat(hello(0), badProof)],
+    ['not authenticated', concat(hello(0), hello(0))],
+    ['malformed frame', protocol.frameOf(new Uint8Array(8), protocol.REQUEST, protocol.HELLO, 1, 0, 0, 0, 0, -1)],
+    ['malformed frame', protocol.frameOf(new Uint8Array(28), protocol.REQUEST, protocol.HELLO, 1, 0, 0, 0, 0, 1)],
+  ] as [Refusal, Uint8Array][])('%s', async (reason, bytes) => {
+    const server = newServer();
+    expect((await knock(server, bytes)).closed).toBe(true);
+    expect([...server.admission.refused]).toEqual([[reason, 1]]);
+    expect([server.admission.pending, server.sessions]).toEqual([0, 0]);
+  });
+
+  it('whatever it sends', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 200, maxLength: 300 }), async (bytes) => {
+        const server = newServer();
+        // More than a header and the longest payload of that time: never waited for.
+        expect((await knock(server, bytes)).closed).toBe(true);
+        expect([server.admission.pending, server.sessions]).toEqual([0, 0]);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('when its time is over', async () => {
+    const server = newServer();
+    const silent = await knock(server, null);
+    const begun = await knock(server, hello(0));
+    server.expire(4999);
+    await turn();
+    expect([silent.closed, begun.closed]).toEqual([false, false]);
+    server.expire(5000);
+    await turn();
+    expect([silent.closed, begun.closed]).toEqual([true, true]);
+    expect([...server.admission.refused]).toEqual([['authentication timed out', 2]]);
+  });
+
+  it('at the latest when others want its place', async () => {
+    const server = newServer();
+    const silent = await Promise.all(Array.from({ length: 20 }, () => knock(server, null)));
+    expect(silent.filter(({ closed }) => closed).length).toBe(4);
+    expect(server.admission.refused.get('too many unauthenticated connections')).toBe(4);
+    expect(server.admission.pending).toBe(16);
+  });
+});
+
+describe('a session', () => {
+  const options = (role: number, session: Int32Array): Parameters<typeof RumpClient.connect>[1] => ({
+    rng: new SeededRng(2),
+    key: KEY,
+    features: 0,
+    role,
+    session,
+  });
+
+  async function connect(server: RumpServer, role: number, session: Int32Array): Promise<RumpClient> {
+    const [client, carrier] = memoryPair();
+    server.accept(carrier, KEY, 0);
+    return RumpClient.connect(client, options(role, session));
+  }
+
+  it('has two connections, and ends with either', async () => {
+    for (const first of [0, 1]) {
+      const server = newServer();
+      const session = Int32Array.of(1, 2, 3, 4);
+      const both = [
+        await connect(server, protocol.ROLE_CALLS, session),
+        await connect(server, protocol.ROLE_EVENTS, session),
+      ];
+      expect(server.sessions).toBe(1);
+      void (both[first] as RumpClient).close();
+      await Promise.all(both.map(({ closed }) => closed));
+      expect(server.sessions).toBe(0);
+    }
+  });
+
+  it('has one connection of a role', async () => {
+    const server = newServer();
+    const session = Int32Array.of(1, 2, 3, 4);
+    await connect(server, protocol.ROLE_CALLS, session);
+    await expect(connect(server, protocol.ROLE_CALLS, session)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    await expect(connect(server, protocol.ROLE_BOTH, session)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    await connect(server, protocol.ROLE_CALLS, Int32Array.of(1, 2, 3, 5));
+    expect(server.sessions).toBe(2);
+  });
+
+  it('answers what no service knows with EOPNOTSUPP', async () => {
+    const client = await connect(newServer(), protocol.ROLE_BOTH, Int32Array.of(1, 2, 3, 4));
+    client.begin({ event: () => undefined, request: () => undefined, closed: () => undefined });
+    expect((await client.call(protocol.BIND, 1)).a).toBe(-95);
+  });
+});
