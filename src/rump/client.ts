@@ -7,6 +7,7 @@
 
 import { MultikernelError } from '../base/errors.ts';
 import type { Carrier } from '../host/contract.ts';
+import type { SocketAddress } from '../socket/socket.ts';
 import { ClientHandshake, type ClientOptions } from './client-handshake.ts';
 import type { FrameReader } from './frame-reader.ts';
 import * as protocol from './protocol.ts';
@@ -108,14 +109,18 @@ export class RumpClient {
     a = 0,
     b = 0,
     c = 0,
-    payload: Uint8Array = protocol.NO_PAYLOAD,
+    bytes: Uint8Array = protocol.NO_PAYLOAD,
+    ...addresses: SocketAddress[]
   ): Promise<protocol.Frame> {
     if (this.#ended) return Promise.reject(reset());
     const request = this.#nextRequest;
     this.#nextRequest = request === 0x7fff_ffff ? 1 : request + 1;
     return new Promise((resolve, reject) => {
       this.#waiting.set(request, { resolve, reject });
-      this.#carrier.write(protocol.headerOf(payload, protocol.REQUEST, operation, request, object, a, b, c), payload);
+      const payload = protocol.payloadOf(bytes, addresses);
+      const { REQUEST } = protocol;
+      const header = protocol.headerOf(payload, REQUEST, operation, request, object, a, b, c, addresses.length);
+      this.#carrier.write(header, payload);
     });
   }
 

@@ -5,7 +5,9 @@ import { SeededRng } from '../../src/base/rng.ts';
 import type { Carrier } from '../../src/host/contract.ts';
 import { RumpClient } from '../../src/rump/client.ts';
 import type { CallMemory } from '../../src/rump/kernel-client.ts';
+import * as protocol from '../../src/rump/protocol.ts';
 import { remoteKernel } from '../../src/rump/remote-kernel.ts';
+import { SocketAddress } from '../../src/socket/socket.ts';
 import { RemoteBench } from '../fixtures/remote-bench.ts';
 
 export interface JoinedCarriers {
@@ -111,6 +113,44 @@ export function describeCarrier(name: string, join: () => Promise<JoinedCarriers
         expect(bench.processes).toBe(1);
         await kernel.close();
         await bench.until(() => bench.processes === 0);
+      }));
+
+    it('make sockets, whose data and events come back in order', () =>
+      rig(async (bench, carrier) => {
+        const client = await RumpClient.connect(carrier, { rng: rng(), key: KEY, features: protocol.FEATURE_SOCKETS });
+        const heard: string[] = [];
+        const name = ({ addresses }: protocol.Frame): string =>
+          addresses.map((address) => `${address.format()}:${address.port}`).join(' ');
+        client.begin({
+          event: (frame) => {
+            const { operation, object, a, b, payload } = frame;
+            heard.push([operation, object, a, b, name(frame), [...payload]].join('|'));
+          },
+          request: () => undefined,
+          closed: () => undefined,
+        });
+        const at = (address: SocketAddress): [Uint8Array, SocketAddress] => [protocol.NO_PAYLOAD, address];
+        const loopback = SocketAddress.ipv4(0x7f000001, 80);
+        client.send(protocol.OPEN_STREAM, 1, 4);
+        expect(name(await client.call(protocol.BIND, 1, 0, 0, 0, ...at(loopback)))).toBe('127.0.0.1:80');
+        expect((await client.call(protocol.LISTEN, 1, 5)).a).toBe(0);
+        client.send(protocol.OPEN_STREAM, 3, 4);
+        expect((await client.call(protocol.CONNECT, 3, 0, 0, 0, ...at(loopback))).a).toBe(-115);
+        await bench.until(() => heard.length === 2);
+        client.send(protocol.SEND, 3, 0, 0, Uint8Array.of(1, 2, 3));
+        client.send(protocol.SHUTDOWN, 3);
+        await bench.until(() => heard.length === 5);
+        expect(heard).toEqual([
+          '44|1|2|0|127.0.0.1:80 127.0.0.1:32768|',
+          '40|3|4|0|127.0.0.1:32768|',
+          '43|3|3|0||',
+          '41|2|0|0||1,2,3',
+          '42|2|0|0||',
+        ]);
+        expect((await client.call(protocol.BIND, 5, 0, 0, 0, ...at(loopback))).a).toBe(-9);
+        expect(bench.openSockets).toBe(2);
+        await client.close();
+        await bench.until(() => bench.openSockets === 0);
       }));
 
     it('need the key, on both sides', () =>
