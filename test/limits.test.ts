@@ -26,7 +26,7 @@ function table(rows: readonly (readonly string[])[]): string {
 }
 
 describe('the limits of a kernel', () => {
-  const kernel = new Kernel({ name: 'limits', arena: Arena.create(96 << 20), host: new Simulation(1).host() });
+  const kernel = Kernel.create({ name: 'limits', arena: Arena.create(96 << 20), host: new Simulation(1).host() });
   const { limits } = kernel.inet.sysctl;
 
   it('are docs/limits.md (vitest -u writes it)', async () => {

@@ -4,9 +4,9 @@
  * Thread: the main thread, so nothing comes from another core. Run: `node dist/bench/micro/link.js [milliseconds per row]`.
  */
 
-import { CaptureDevice } from '#src/link/capture';
 import { type Device, FrameBatch } from '#src/link/device';
 import { LoopbackDevice } from '#src/link/loopback';
+import { Middleware } from '#src/link/middleware';
 import { createNetwork, FRAME_PAD_BYTES, type NetworkOptions } from '#src/link/network';
 import { openVni } from '#src/link/open-vni';
 import { Arena } from '#src/mem/arena';
@@ -143,14 +143,14 @@ function print(label: string, values: readonly number[]): void {
 }
 
 const loopback = new LoopbackDevice(arena);
-const watched = new CaptureDevice(new LoopbackDevice(arena, { name: 'lo1' }), bulk, { nowUs: () => 0 });
+const wrapped = new Middleware(new LoopbackDevice(arena, { name: 'lo1' }));
 const paths = [
   ringPath(),
   devicePath('vni', ...vni({ ports: 2 }), false),
   devicePath('vni, 40 ports', ...vni({ ports: 40 }), false),
   devicePath('vni, shared buffer', ...vni({ ports: 2, buffers: 'shared' }), false),
   devicePath('loopback', loopback, loopback, false),
-  devicePath('capture around loopback', watched, watched, false),
+  devicePath('middleware around loopback', wrapped, wrapped, false),
   devicePath('vni, copied in and out', ...vni({ ports: 2 }), true),
 ];
 process.stdout.write(`${'ns per frame'.padEnd(44)}${'send'.padStart(10)}${'receive'.padStart(10)}\n`);

@@ -57,7 +57,7 @@ const line = new SpinLine(arena.words, boot.controlAt, boot.side, limitMs);
 function openSide(side: 0 | 1): Side {
   const doorbellAt = boot.doorbells[side] as number;
   const clock = new SpinClock();
-  const kernel = new Kernel({
+  const kernel = Kernel.create({
     name: `bench${side}`,
     arena,
     host: { rng: new SeededRng(side + 1), nowUs: () => clock.readUs(), epochNs: 0n, requestWork: () => {} },

@@ -49,7 +49,7 @@ export class Machine {
     const arena = Arena.create(ARENA_BYTES);
     const simulation = this.#simulation;
     const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
-    this.kernel = new Kernel({ name: 'packetdrill', arena, host: simulation.host(), heap, ipv6 });
+    this.kernel = Kernel.create({ name: 'packetdrill', arena, host: simulation.host(), heap, ipv6 });
     this.book = new AddressBook(this.kernel.inet.context.interner, ipv6);
     this.localAddress = this.#parseAddress('local_ip', settings.localIp || (ipv6 ? LOCAL_IP6 : LOCAL_IP));
     this.remoteAddress = this.#parseAddress('remote_ip', settings.remoteIp || (ipv6 ? REMOTE_IP6 : REMOTE_IP));

@@ -24,6 +24,7 @@ export interface WireFrame {
 export class WireEnd implements Device {
   readonly name = 'tun0';
   readonly kind = 'packetdrill';
+  readonly linkType = 'ethernet';
   readonly mac: MacAddress = { hi: 0x026d, lo: 0x6b000001 };
   readonly counters: Counters;
   readonly capabilities = 0;

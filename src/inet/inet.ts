@@ -11,9 +11,11 @@ import type { CpuContext } from '../kern/context.ts';
 import type { Sysctl } from '../kern/sysctl.ts';
 import { type Device, FrameBatch } from '../link/device.ts';
 import type { DeviceLink } from '../net/device-link.ts';
-import { EthernetInput, RUN_FRAME_BYTES } from '../net/ethernet.ts';
-import { EthernetLink } from '../net/ethernet-link.ts';
+import { EthernetLink } from '../net/ethernet.ts';
 import { Interface } from '../net/interface.ts';
+import { IpLink } from '../net/ip-link.ts';
+import { LinkInput, RUN_SCRATCH_BYTES } from '../net/link-input.ts';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/ethernet.ts';
 import { AddressBoundary } from './ip/address-boundary.ts';
 import { AddressInterner, isIp6 } from './ip/address-interner.ts';
 import { AddressText, type Family } from './ip/address-text.ts';
@@ -47,7 +49,8 @@ export class Inet {
   readonly #interfaces: Interface[] = [];
   /** The links that are polled: those of the interfaces that have a device. */
   readonly #deviceLinks: DeviceLink[] = [];
-  readonly #ethernet: EthernetInput;
+  /** The way in of all interfaces. */
+  readonly input: LinkInput;
   readonly #batch: FrameBatch = new FrameBatch(BATCH_FRAMES);
   #nextIndex = 1;
 
@@ -63,27 +66,24 @@ export class Inet {
     const nowhere = new Interface('', 0, new EthernetLink(NO_DEVICE, arena.view));
     this.ip = new Ip(this.context, this.#interfaces, nowhere, options.ipv6 ?? false);
     this.udp = new Udp(this.context, this.ip);
-    const scratchAt = heap.allocate(RUN_FRAME_BYTES + 2);
+    const scratchAt = heap.allocate(RUN_SCRATCH_BYTES);
     assert(scratchAt >= 0, 'the kernel has no memory for one frame');
-    const { input, six, arp } = this.ip;
-    this.#ethernet = new EthernetInput(arena.view, bulk, scratchAt, counters, input, six.input, arp);
+    this.input = new LinkInput(bulk, scratchAt, counters, this.#interfaces, nowhere);
+    this.input.register(ETHERTYPE_IPV4, this.ip.input);
+    this.input.register(ETHERTYPE_IPV6, this.ip.six.input);
+    this.input.register(ETHERTYPE_ARP, this.ip.arp);
   }
 
   /** Attach a device. */
   addInterface(device: Device, name: string = device.name): Interface {
-    const link = new EthernetLink(device, this.context.shared.arena.view);
+    const { view } = this.context.shared.arena;
+    const link = device.linkType === 'ip' ? new IpLink(device, view) : new EthernetLink(device, view);
     const iface = new Interface(name, this.#nextIndex++, link);
     this.#deviceLinks.push(link);
     this.#interfaces.push(iface);
     this.ip.groups.attach(iface);
     this.ip.six.attach(iface);
     return iface;
-  }
-
-  /** Send and receive by way of `device` from now on: one that stands in front of the device of before, or that device again. */
-  setDevice(iface: Interface, device: Device): void {
-    (iface.link as DeviceLink).device = device;
-    this.ip.interfaceChanged(iface);
   }
 
   /** Take an interface away with all that hangs on it; its device is closed. */
@@ -95,6 +95,11 @@ export class Inet {
     const polled = this.#deviceLinks.indexOf(iface.link as DeviceLink);
     if (polled >= 0) this.#deviceLinks.splice(polled, 1);
     iface.link.close();
+  }
+
+  /** In the order in which they were made. */
+  list(): readonly Interface[] {
+    return this.#interfaces;
   }
 
   interface(name: string): Interface | null {
@@ -156,8 +161,7 @@ export class Inet {
       const link = this.#deviceLinks[i] as DeviceLink;
       const count = link.receive(this.#batch);
       if (count === 0) continue;
-      const { iface } = link;
-      if (iface.up) this.#ethernet.input(iface, this.#batch, count, nowUs);
+      this.input.batch(link.iface, this.#batch, count, nowUs);
       link.release();
       received += count;
     }

@@ -19,7 +19,7 @@ beforeEach(() => {
   const open = (port: number): Kernel => {
     const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
     const host = { rng: new SeededRng(port + 1), nowUs: () => 0, epochNs: 0n, requestWork: () => {} };
-    const kernel = new Kernel({ name: `k${port}`, arena, host, heap });
+    const kernel = Kernel.create({ name: `k${port}`, arena, host, heap });
     const mac = { hi: 0x0200, lo: port + 1 };
     const options = { name: `k${port}/eth0`, mac, mtuBytes: 1500, capabilities: 0, doorbellAt: 0 };
     kernel.attach(openVni(arena, kernel.bulk, network, port, options), 'eth0');

@@ -15,10 +15,9 @@ import type { KernelShared } from '../kern/context.ts';
 import { Cpu } from '../kern/cpu.ts';
 import { Softint } from '../kern/softint.ts';
 import { Sysctl } from '../kern/sysctl.ts';
-import { CaptureDevice } from '../link/capture.ts';
 import type { Device, TimedDevice } from '../link/device.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
-import type { Arena } from '../mem/arena.ts';
+import { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { Counters } from '../mem/counters.ts';
 import { Heap } from '../mem/heap.ts';
@@ -39,6 +38,7 @@ import type {
   PingOptions,
 } from './control.ts';
 import { controlTable } from './control-table.ts';
+import { ARENA_BYTES_DEFAULT, checkConfig, configure, type KernelConfig } from './create.ts';
 import { PacketCapture } from './packet-capture.ts';
 import { PING4, PING6, Ping } from './ping.ts';
 
@@ -53,7 +53,7 @@ const ROUNDS_PER_TURN = 8;
 /** A FIN is on its way or waits behind data. */
 const UNSENT_STATES: ReadonlySet<string> = new Set(['FIN_WAIT_1', 'CLOSING', 'LAST_ACK']);
 
-export interface KernelOptions {
+interface KernelOptions {
   name: string;
   arena: Arena;
   host: Host;
@@ -66,6 +66,25 @@ export interface KernelOptions {
 }
 
 export class Kernel implements Agent {
+  /**
+   * A kernel of its own in this thread. Nothing runs by itself: its host calls `doWork`. Throws MultikernelError (EINVAL,
+   * ENOMEM and others) whose message begins with the key that is wrong.
+   */
+  static create(config: KernelConfig): Kernel {
+    checkConfig(config);
+    const { heapBytes, heap } = config;
+    const arena = config.arena ?? Arena.create(Math.max(ARENA_BYTES_DEFAULT, 2 * (heapBytes ?? 0)));
+    const own = heapBytes === undefined ? heap : { at: arena.allocate(heapBytes, 4096), bytes: heapBytes };
+    const kernel = new Kernel({ ...config, arena, ...(own === undefined ? {} : { heap: own }) });
+    try {
+      configure(kernel, config);
+    } catch (error) {
+      kernel.close();
+      throw error;
+    }
+    return kernel;
+  }
+
   readonly name: string;
   readonly arena: Arena;
   readonly bulk: Bulk;
@@ -91,15 +110,14 @@ export class Kernel implements Agent {
   /** A gauge: what `mk top` shows as open connections. */
   readonly #connectionsOpen: number;
   #portsGeneration = -1;
-  /** By interface: what captures its frames, in the path only while somebody watches. */
-  readonly #captures: Map<string, CaptureDevice> = new Map();
   /** The devices that time must be brought to. */
   readonly #timed: TimedDevice[] = [];
   readonly #loopback: LoopbackDevice;
   #pingIdentifier: number;
   #closed = false;
 
-  constructor(options: KernelOptions) {
+  /** {@link Kernel.create} makes kernels. */
+  private constructor(options: KernelOptions) {
     const { arena, host, name } = options;
     this.name = name;
     this.arena = arena;
@@ -137,12 +155,9 @@ export class Kernel implements Agent {
     if (!this.names.has(this.name.toLowerCase())) this.names.set(this.name.toLowerCase(), own);
   }
 
-  /** Give the kernel one more interface, which can be captured. */
+  /** Give the kernel one more interface. */
   attach(device: Device, name: string): Interface {
     const iface = this.inet.addInterface(device, name);
-    const capture = new CaptureDevice(device, this.bulk, this.host);
-    capture.onWatched = (watched) => this.inet.setDevice(iface, watched ? capture : device);
-    this.#captures.set(name, capture);
     if ('tick' in device) this.#timed.push(device as TimedDevice);
     return iface;
   }
@@ -272,16 +287,15 @@ export class Kernel implements Agent {
    */
   capture(options: CaptureOptions, emit: (event: CaptureEvent) => void): PacketCapture {
     const name = options.interface === '' ? this.#firstInterface() : options.interface;
-    const device = this.#captures.get(name);
-    if (device === undefined) throw new MultikernelError('ENODEV', `${this.name} has no interface ${name}`);
-    const mac = device.kind === 'loopback' ? null : formatMac(device.mac.hi, device.mac.lo);
+    const iface = this.inet.interface(name);
+    if (iface === null) throw new MultikernelError('ENODEV', `${this.name} has no interface ${name}`);
+    const mac = iface.loopback ? null : formatMac(iface.macHi, iface.macLo);
     emit({ type: 'interface', name, mac, snapBytes: options.snapBytes });
-    return new PacketCapture(device, options.snapBytes, this.host, this.callouts, emit);
+    return new PacketCapture(iface, this.bulk, options.snapBytes, this.host, this.callouts, emit);
   }
 
   #firstInterface(): string {
-    for (const [name, device] of this.#captures) if (device.kind !== 'loopback') return name;
-    return 'lo0';
+    return this.inet.list().find((iface) => !iface.loopback)?.name ?? 'lo0';
   }
 
   /** Switch the machine off: devices leave their networks, nothing is said to anybody. */

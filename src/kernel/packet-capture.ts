@@ -9,8 +9,10 @@ import { checksumOf, sumView } from '../base/checksum.ts';
 import { NS_PER_US } from '../base/units.ts';
 import type { Host } from '../host/contract.ts';
 import { Callout, type CalloutTable } from '../kern/callout.ts';
-import type { Capture, CaptureDevice, CapturedFrame } from '../link/capture.ts';
-import { META_CHECKSUM_PARTIAL } from '../link/device.ts';
+import type { Bulk } from '../mem/bulk.ts';
+import { Capture, type CapturedFrame } from '../net/capture.ts';
+import type { Interface } from '../net/interface.ts';
+import { META_CHECKSUM_PARTIAL } from '../net/link-layer.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
@@ -69,7 +71,8 @@ export class PacketCapture {
 
   /** Begins at once; `emit` is called with what passed since the last call. */
   constructor(
-    device: CaptureDevice,
+    iface: Interface,
+    bulk: Bulk,
     snapBytes: number,
     host: Host,
     callouts: CalloutTable,
@@ -79,7 +82,8 @@ export class PacketCapture {
     this.#callouts = callouts;
     this.#emit = emit;
     this.#flush = new Callout(() => this.#handOn());
-    this.#capture = device.capture({
+    const context = { bulk, nowUs: () => host.nowUs() };
+    this.#capture = new Capture(iface, context, {
       ...(snapBytes > 0 ? { snapBytes } : {}),
       onFrames: () => callouts.schedule(this.#flush, host.nowUs() + BATCH_US),
     });

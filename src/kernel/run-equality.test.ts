@@ -162,7 +162,7 @@ class World {
     const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
     const nowUs = (): number => this.#now;
     const host = { rng: new SeededRng(port + 1), nowUs, epochNs: 0n, requestWork: () => {} };
-    const kernel = new Kernel({ name: `k${port}`, arena, host, heap, ipv6: scene.ipv6 });
+    const kernel = Kernel.create({ name: `k${port}`, arena, host, heap, ipv6: scene.ipv6 });
     const device = openVni(arena, kernel.bulk, network, port, {
       name: `k${port}/eth0`,
       mac: { hi: 0x0200, lo: port + 1 },

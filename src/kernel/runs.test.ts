@@ -74,7 +74,7 @@ function bring(options: Options) {
   const open = (port: number, wrap: (device: Device) => Device): Kernel => {
     const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
     const host = { rng: new SeededRng(port + 1), nowUs: () => now, epochNs: 0n, requestWork: () => {} };
-    const kernel = new Kernel({ name: `k${port}`, arena, host, heap, ipv6: options.ipv6 ?? false });
+    const kernel = Kernel.create({ name: `k${port}`, arena, host, heap, ipv6: options.ipv6 ?? false });
     const device = openVni(arena, kernel.bulk, network, port, {
       name: `k${port}/eth0`,
       mac: { hi: 0x0200, lo: port + 1 },

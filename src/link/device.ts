@@ -1,11 +1,11 @@
 /**
- * The device contract: something that takes and gives Ethernet frames.
+ * The device contract: something that takes and gives frames, Ethernet or bare IP.
  *
  * Thread: a device belongs to one kernel and is used only by the thread that runs it. What it shares with its peers lies
  * in the arena and is reached through `mem/`.
  *
  * Frames are never objects. A frame is `(at, lengthBytes, meta)`: a byte offset into the arena's one `DataView`, a length
- * that counts the Ethernet header and not the FCS, and a word of metadata ({@link META_CHECKSUM_PARTIAL} and friends).
+ * that counts the link-layer header and not the FCS, and a word of metadata ({@link META_CHECKSUM_PARTIAL} and friends).
  * Sending: `reserve` → write the frame in place → `commit`; `flush` once per batch. Receiving: `receive` fills a batch,
  * the frames are read in place, `release` gives all of them back. Implementations: vni, loopback; middleware wraps them.
  */
@@ -24,6 +24,13 @@ export const META_CHECKSUM_KNOWN: number = META_CHECKSUM_PARTIAL | META_CHECKSUM
  */
 export const META_SEGMENT_SHIFT = 16;
 
+/**
+ * Bits 4 to 15 of the metadata belong to the link layer. On a loopback device: if_index of the interface that a packet counts
+ * as received by, 0 for none. Nothing is read out of them when another kernel wrote them.
+ */
+export const META_ARRIVAL_SHIFT = 4;
+export const META_ARRIVAL_MASK = 0xfff0;
+
 /** Device takes and gives frames whose transport checksum is not filled in. */
 export const CAP_CHECKSUM_PARTIAL = 1;
 /** Device takes and gives super-frames, also longer than its MTU (up to `maxFrameBytes`). */
@@ -31,6 +38,12 @@ export const CAP_SUPER_FRAMES = 2;
 
 export const DEVICE_PROMISCUOUS = 1;
 export const DEVICE_ALL_MULTICAST = 2;
+
+/**
+ * What a frame begins with: `ethernet`: an Ethernet header; `ip`: the header of an IPv4 or IPv6 packet, told apart by its
+ * version. Such a link has no addresses.
+ */
+export type LinkType = 'ethernet' | 'ip';
 
 /** An Ethernet address in two numbers: `hi` the first 16 bits, `lo` the last 32 as int32. */
 export interface MacAddress {
@@ -70,10 +83,12 @@ export interface FrameRuns {
 export interface Device {
   readonly name: string;
   readonly kind: string;
+  readonly linkType: LinkType;
+  /** Zero where frames have no addresses. */
   readonly mac: MacAddress;
-  /** Largest network-layer packet, Ethernet header not counted. */
+  /** Largest network-layer packet, link-layer header not counted. */
   readonly mtuBytes: number;
-  /** Largest frame `reserve` accepts: `mtuBytes` + 14, or more with {@link CAP_SUPER_FRAMES}. */
+  /** Largest frame `reserve` accepts: `mtuBytes` and the link-layer header (14 or 0), or more with {@link CAP_SUPER_FRAMES}. */
   readonly maxFrameBytes: number;
   /** `CAP_*` bits in force (negotiated with the peers and switched on). */
   readonly capabilities: number;
@@ -86,7 +101,8 @@ export interface Device {
 
   /**
    * Room for one frame of `lengthBytes` to the given destination.
-   * Returns the byte offset where the frame goes (`at % 8 === 2`, so that the network header is 4-aligned), or
+   * Returns the byte offset where the frame goes (`at % 8 === 2` for Ethernet, `at % 4 === 0` for IP, so that the network
+   * header is 4-aligned), or
    * `-ENOBUFS` when the ring is full, `-EMSGSIZE` when longer than `maxFrameBytes`, `-ENETDOWN` when down.
    * At most one reservation is open at a time; `cancel` or `commit` ends it. Allocates nothing.
    */

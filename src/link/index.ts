@@ -1,6 +1,5 @@
 /** Devices: what takes and gives Ethernet frames. Public subpath `multikernel/link`. */
 
-export { Capture, CaptureDevice, type CapturedFrame, type CaptureOptions } from './capture.ts';
 export * from './device.ts';
 export { ImpairedDevice, type ImpairOptions } from './impair.ts';
 export type { Impairment } from './impairment.ts';

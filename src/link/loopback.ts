@@ -1,7 +1,7 @@
 /**
- * lo: frames come back to the kernel that sent them, through a ring to oneself.
+ * lo: packets come back to the kernel that sent them, through a ring to oneself. Link type IP: no header, no addresses.
  *
- * Thread: the kernel's. No address is filtered. MTU 16384 as on BSD; super-frames and partial checksums work by nature.
+ * Thread: the kernel's. MTU 16384 as on BSD; super-frames and partial checksums work by nature.
  */
 
 import { Errno, MultikernelError } from '../base/errors.ts';
@@ -15,13 +15,14 @@ import {
   ringBytes,
   ringCapacity,
 } from '../mem/spsc-ring.ts';
-import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device, type FrameBatch, type MacAddress } from './device.ts';
 import { FRAME_PAD_BYTES } from './network.ts';
 
 export const LOOPBACK_MTU_BYTES = 16384;
 const DEFAULT_RING_BYTES: number = 1024 * 1024;
-const SUPER_FRAME_BYTES: number = 65535 + ETHERNET_HEADER_BYTES;
+const SUPER_FRAME_BYTES = 65535;
+/** A ring keeps two bytes free in front of an Ethernet header; two more make the IP header 4-aligned. */
+const PAD_BYTES = 2;
 
 export interface LoopbackOptions {
   /** Default `lo0`. */
@@ -43,6 +44,7 @@ export interface LoopbackOptions {
 export class LoopbackDevice implements Device {
   readonly name: string;
   readonly kind = 'loopback';
+  readonly linkType = 'ip';
   readonly mac: MacAddress = { hi: 0, lo: 0 };
   readonly counters: Counters;
   readonly capabilities: number;
@@ -60,7 +62,6 @@ export class LoopbackDevice implements Device {
   readonly #txFull: number;
   #sentFrames = 0;
   #sentBytes = 0;
-  /** A sender wants room; nobody else empties the ring, so there is nobody to wake. */
 
   constructor(arena: Arena, options: LoopbackOptions = {}) {
     this.name = options.name ?? 'lo0';
@@ -88,14 +89,14 @@ export class LoopbackDevice implements Device {
   reserve(_dstHi: number, _dstLo: number, lengthBytes: number): number {
     if (!this.linkUp) return -Errno.ENETDOWN;
     if (lengthBytes > this.maxFrameBytes) return -Errno.EMSGSIZE;
-    const at = this.#producer.reserve(lengthBytes);
-    if (at >= 0) return at;
+    const at = this.#producer.reserve(lengthBytes + PAD_BYTES);
+    if (at >= 0) return at + PAD_BYTES;
     this.counters.add(this.#txFull, 1);
     return -Errno.ENOBUFS;
   }
 
   commit(lengthBytes: number, meta: number): void {
-    this.#producer.commit(lengthBytes, meta);
+    this.#producer.commit(lengthBytes + PAD_BYTES, meta);
     this.#sentFrames++;
     this.#sentBytes += lengthBytes;
   }
@@ -112,14 +113,18 @@ export class LoopbackDevice implements Device {
 
   /** The kernel itself empties the ring in its next turn, so it is awake then anyway. */
   awaitRoom(_dstHi: number, _dstLo: number): boolean {
-    return this.#producer.awaitRoom(this.mtuBytes + ETHERNET_HEADER_BYTES);
+    return this.#producer.awaitRoom(this.mtuBytes + PAD_BYTES);
   }
 
   receive(batch: FrameBatch): number {
     const count = this.#consumer.receive(batch.at, batch.length, batch.meta, 0, batch.capacity);
     if (count === 0) return 0;
     let bytes = 0;
-    for (let i = 0; i < count; i++) bytes += batch.length[i] as number;
+    for (let i = 0; i < count; i++) {
+      (batch.at[i] as number) += PAD_BYTES;
+      (batch.length[i] as number) -= PAD_BYTES;
+      bytes += batch.length[i] as number;
+    }
     this.counters.add(this.#rxFrames, count);
     this.counters.add(this.#rxBytes, bytes);
     return count;
@@ -139,13 +144,13 @@ export class LoopbackDevice implements Device {
 
   /** Throws EINVAL below 68 (RFC 791) or above what the ring holds. */
   setMtu(mtuBytes: number): void {
-    const longest = this.#producer.maxLengthBytes;
-    if (!(mtuBytes >= 68 && mtuBytes + ETHERNET_HEADER_BYTES <= longest)) {
-      throw new MultikernelError('EINVAL', `${this.name}: mtu ${mtuBytes}: 68 to ${longest - ETHERNET_HEADER_BYTES}`);
+    const longest = this.#producer.maxLengthBytes - PAD_BYTES;
+    if (!(mtuBytes >= 68 && mtuBytes <= longest)) {
+      throw new MultikernelError('EINVAL', `${this.name}: mtu ${mtuBytes}: 68 to ${longest}`);
     }
     this.mtuBytes = mtuBytes;
     const isSuper = (this.capabilities & CAP_SUPER_FRAMES) !== 0;
-    this.maxFrameBytes = isSuper ? Math.min(SUPER_FRAME_BYTES, longest) : mtuBytes + ETHERNET_HEADER_BYTES;
+    this.maxFrameBytes = isSuper ? Math.min(SUPER_FRAME_BYTES, longest) : mtuBytes;
   }
 
   close(): void {

@@ -1,12 +1,12 @@
 /**
- * A device around another device: passes every call on. What stands between overrides the calls it cares for. It has no
- * `runs`, so that each frame passes through it.
+ * A device around another device: passes every call on. A subclass overrides the calls it cares for. It has no `runs`, so
+ * that each frame passes through it.
  *
  * Thread: the kernel's.
  */
 
 import type { Counters } from '../mem/counters.ts';
-import type { Device, FrameBatch, MacAddress, TimedDevice } from './device.ts';
+import type { Device, FrameBatch, LinkType, MacAddress, TimedDevice } from './device.ts';
 
 export class Middleware implements TimedDevice {
   readonly inner: Device;
@@ -24,6 +24,9 @@ export class Middleware implements TimedDevice {
   }
   get kind(): string {
     return this.inner.kind;
+  }
+  get linkType(): LinkType {
+    return this.inner.linkType;
   }
   get mac(): MacAddress {
     return this.inner.mac;

@@ -77,6 +77,7 @@ export interface VniCounters {
 export abstract class VniPort implements Device {
   readonly name: string;
   readonly kind = 'vni';
+  readonly linkType = 'ethernet';
   readonly mac: MacAddress;
   readonly counters: Counters;
   linkUp = true;

@@ -5,18 +5,21 @@
  * kernel that call a device on the data path. Read first: link-layer.ts, link/device.ts.
  */
 
-import type { Device, FrameBatch, MacAddress } from '../link/device.ts';
+import type { Device, FrameBatch, LinkType, MacAddress } from '../link/device.ts';
+import type { FrameTap } from './link-input.ts';
 import { LinkLayer } from './link-layer.ts';
 
 export abstract class DeviceLink extends LinkLayer {
   readonly mac: MacAddress;
   readonly kind: string;
-  device: Device;
+  readonly linkType: LinkType;
+  readonly device: Device;
 
   constructor(device: Device) {
     super();
     this.device = device;
     this.kind = device.kind;
+    this.linkType = device.linkType;
     this.mac = device.mac;
   }
 
@@ -50,6 +53,8 @@ export abstract class DeviceLink extends LinkLayer {
 
   override flush(): void {
     this.device.flush();
+    const { iface } = this;
+    for (let i = 0; i < iface.taps.length; i++) (iface.taps[i] as FrameTap).flushed(iface);
   }
 
   /** As `Device.receive`, `release` and `pending`. */

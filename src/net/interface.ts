@@ -7,6 +7,7 @@
  * Read first: NetBSD if(4), ifconfig(8). Missing: point-to-point addresses, media.
  */
 
+import type { FrameHook, FrameTap } from './link-input.ts';
 import type { LinkLayer } from './link-layer.ts';
 import type { InterfaceGroup } from './source-filter.ts';
 
@@ -101,6 +102,10 @@ export class Interface {
   readonly groups: Map<number, InterfaceGroup> = new Map();
   /** Primary address, 0 when there is none: the first comparison every received packet makes. */
   primary = 0;
+  /** In the order in which they were added (link-input.ts: the chain). */
+  readonly taps: FrameTap[] = [];
+  /** By stage. */
+  readonly hooks: FrameHook[] = [];
   /** Frames were committed and not yet flushed. */
   dirty = false;
 
@@ -147,6 +152,26 @@ export class Interface {
   changeFlags(set: number, clear: number): void {
     const fixed = IFF_RUNNING | IFF_LOOPBACK | IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
     this.#flags = (this.#flags | (set & ~fixed)) & ~(clear & ~fixed);
+  }
+
+  addTap(tap: FrameTap): void {
+    this.taps.push(tap);
+  }
+
+  removeTap(tap: FrameTap): void {
+    const index = this.taps.indexOf(tap);
+    if (index >= 0) this.taps.splice(index, 1);
+  }
+
+  /** Put a hook into the chain, behind those of its stage and of earlier ones. */
+  addHook(hook: FrameHook): void {
+    const index = this.hooks.findIndex((other) => other.stage > hook.stage);
+    this.hooks.splice(index < 0 ? this.hooks.length : index, 0, hook);
+  }
+
+  removeHook(hook: FrameHook): void {
+    const index = this.hooks.indexOf(hook);
+    if (index >= 0) this.hooks.splice(index, 1);
   }
 
   /** Whether `address` is in the subnet of an address here, be that one usable yet or not. */

@@ -19,12 +19,14 @@
  * Missing: more than one queue of a device.
  */
 
-import type { MacAddress } from '../link/device.ts';
+import type { LinkType, MacAddress } from '../link/device.ts';
 import type { Interface } from './interface.ts';
+import type { FrameTap } from './link-input.ts';
 
 export {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
+  META_ARRIVAL_MASK,
   META_CHECKSUM_KNOWN,
   META_CHECKSUM_PARTIAL,
   META_CHECKSUM_VERIFIED,
@@ -42,9 +44,41 @@ export class LinkHeader {
   word10 = 0;
 }
 
+/** {@link LinkLayer.read}: the frame ends before its header does. */
+export const LINK_SHORT = -1;
+/** {@link LinkLayer.read}: the frame is for another station. */
+export const LINK_NOT_OURS = -2;
+
+/** A received packet as layer 2 hands it on; one object per kernel, filled anew for each. */
+export class LinkPacket {
+  iface: Interface;
+  /**
+   * The interface that it counts as received by. That is `iface`, except on lo0: there it is the interface through which a
+   * packet of ours went to a group we are in, or whose link-local address a packet of ours is for; null for all others.
+   */
+  arrival: Interface | null = null;
+  /** Its if_index, 0 for none. */
+  arrivalIndex = 0;
+  /** Offset of the network-layer header in the arena, and what the frame holds from there on, padding included. */
+  at = 0;
+  lengthBytes = 0;
+  /** `META_*`. */
+  meta = 0;
+  /** The frame was addressed to a group, not to us alone. */
+  group = false;
+  /** Source address; 0 on links without addresses. */
+  srcHi = 0;
+  srcLo = 0;
+
+  constructor(iface: Interface) {
+    this.iface = iface;
+  }
+}
+
 export abstract class LinkLayer {
   /** `vni`, `loopback`, `vlan` ...: what ifconfig(8) shows as the kind of an interface. */
   abstract readonly kind: string;
+  abstract readonly linkType: LinkType;
   abstract readonly mac: MacAddress;
   /** Bytes in front of each packet. */
   abstract readonly headerBytes: number;
@@ -84,6 +118,12 @@ export abstract class LinkLayer {
   /** The first `count` of them are complete; counts them. */
   abstract commitRun(count: number, packetBytes: number, meta: number): void;
 
+  /**
+   * Read the header of a received frame: fills in where the packet lies, its source, `group` and `arrivalIndex`. `packet.meta`
+   * is the frame's; bits that are the link's own are taken out. Returns the EtherType, LINK_SHORT or LINK_NOT_OURS.
+   */
+  abstract read(packet: LinkPacket, at: number, lengthBytes: number): number;
+
   /** After `-ENOBUFS`: have this kernel woken when there is room. True when there is room again already. */
   abstract awaitRoom(dstHi: number, dstLo: number): boolean;
   /** Publish the packets that were committed. */
@@ -94,6 +134,12 @@ export abstract class LinkLayer {
   /** Throws EINVAL when the link cannot carry that. */
   abstract setMtu(mtuBytes: number): void;
   abstract close(): void;
+
+  /** The frame at `at` is complete: shows it to the taps. Called before it is handed on. */
+  protected tapped(at: number, lengthBytes: number, meta: number): void {
+    const { iface } = this;
+    for (let i = 0; i < iface.taps.length; i++) (iface.taps[i] as FrameTap).sent(iface, at, lengthBytes, meta);
+  }
 
   /** `frames` were handed to the link, `bytes` long together with their headers. */
   protected sent(frames: number, bytes: number): void {

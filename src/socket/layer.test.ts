@@ -9,7 +9,7 @@ import type { SocketLayer } from './socket.ts';
 
 function layer(): SocketLayer {
   const arena = Arena.create(64 << 20);
-  const kernel = new Kernel({ name: 'k', arena, host: new Simulation(1).host(), ipv6: true });
+  const kernel = Kernel.create({ name: 'k', arena, host: new Simulation(1).host(), ipv6: true });
   kernel.attach(new LoopbackDevice(arena), 'eth0');
   kernel.control('interface.set', { name: 'eth0', addAddress: { address: '10.0.0.1', prefixLength: 24 } });
   return kernel.sockets;

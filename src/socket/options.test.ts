@@ -43,7 +43,7 @@ class Bench {
 
   constructor() {
     const arena = Arena.create(64 << 20);
-    this.kernel = new Kernel({ name: 'k', arena, host: this.simulation.host() });
+    this.kernel = Kernel.create({ name: 'k', arena, host: this.simulation.host() });
     this.device = new FakeDevice(arena, 'eth0', mac(OWN_MAC));
     const iface = this.kernel.attach(this.device, 'eth0');
     this.kernel.inet.configure(iface, ip(OWN), 24);

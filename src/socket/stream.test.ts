@@ -23,7 +23,7 @@ class Bench {
   readonly kernel: Kernel;
 
   constructor() {
-    this.kernel = new Kernel({ name: 'k', arena: Arena.create(64 << 20), host: this.simulation.host() });
+    this.kernel = Kernel.create({ name: 'k', arena: Arena.create(64 << 20), host: this.simulation.host() });
     this.simulation.add(this.kernel);
   }
 

@@ -21,7 +21,8 @@ export function bootKernel(
   host: Host,
   doorbellAt: number,
 ): Kernel {
-  const kernel = new Kernel({
+  const ipv6 = config.ipv6 || config.sysctl.some(([name]) => name === 'net.inet6.ip6.enable');
+  return Kernel.create({
     name: config.name,
     arena,
     host,
@@ -29,29 +30,26 @@ export function bootKernel(
     heap: { at: config.heapAt, bytes: config.heapBytes },
     // Every program finds `::1`; without IPv6 the interfaces stay without it.
     ipv6: true,
-  });
-  for (const [name, value] of config.sysctl) kernel.control('sysctl.set', { name, value });
-  if (config.forwarding) {
-    kernel.control('sysctl.set', { name: 'net.inet.ip.forwarding', value: 1 });
-    kernel.control('sysctl.set', { name: 'net.inet6.ip6.forwarding', value: 1 });
-  }
-  const ipv6 = config.ipv6 || config.sysctl.some(([name]) => name === 'net.inet6.ip6.enable');
-  for (const wanted of config.interfaces) {
-    const device = new VniDevice(arena, kernel.bulk, wanted.descriptor, wanted.port, {
+    sysctl: Object.fromEntries(config.sysctl),
+    forwarding: config.forwarding,
+    interfaces: config.interfaces.map((wanted) => ({
       name: wanted.name,
-      mac: parseMac(wanted.mac),
-      mtuBytes: wanted.mtuBytes,
-      capabilities: wanted.offload ? CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES : 0,
-      doorbellAt,
-      onFull: wanted.full,
-      counters: Counters.open(arena, `${config.name}/${wanted.name}`),
-    });
-    kernel.attach(device, wanted.name);
-    if (!ipv6) kernel.control('interface.set', { name: wanted.name, ipv6 });
-    for (const address of wanted.addresses) {
-      kernel.control('interface.set', { name: wanted.name, addAddress: address });
-    }
-  }
-  for (const route of config.routes) kernel.control('route.add', { ...route, kind: 'unicast' });
-  return kernel;
+      ipv6,
+      addresses: wanted.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+      device: ({ bulk }) =>
+        new VniDevice(arena, bulk, wanted.descriptor, wanted.port, {
+          name: wanted.name,
+          mac: parseMac(wanted.mac),
+          mtuBytes: wanted.mtuBytes,
+          capabilities: wanted.offload ? CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES : 0,
+          doorbellAt,
+          onFull: wanted.full,
+          counters: Counters.open(arena, `${config.name}/${wanted.name}`),
+        }),
+    })),
+    routes: config.routes.map(({ destination, prefixLength, gateway }) => ({
+      destination: `${destination}/${prefixLength}`,
+      gateway,
+    })),
+  });
 }

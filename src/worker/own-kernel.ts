@@ -28,7 +28,7 @@ const loop = new EventLoop({
   // Nobody else can send: there is nothing to poll for.
   pollUs: 0,
 });
-const kernel = new Kernel({
+const kernel = Kernel.create({
   name: 'localhost',
   arena,
   host: loop,

@@ -1,5 +1,4 @@
 import { SeededRng } from '../../src/base/rng.ts';
-import { CaptureDevice } from '../../src/link/capture.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device } from '../../src/link/device.ts';
 import { ImpairedDevice } from '../../src/link/impair.ts';
 import { LoopbackDevice } from '../../src/link/loopback.ts';
@@ -51,20 +50,6 @@ function impaired(devices: DevicesUnderTest & { bulk: Bulk }, impair: boolean): 
   return { arena, sender, receiver };
 }
 
-function captured(devices: DevicesUnderTest & { bulk: Bulk }): DevicesUnderTest {
-  const wrap = (device: Device): CaptureDevice => {
-    const capture = new CaptureDevice(device, devices.bulk, clock);
-    capture.capture({ queueBytes: 10_000 });
-    return capture;
-  };
-  const sender = wrap(devices.sender);
-  return {
-    arena: devices.arena,
-    sender,
-    receiver: devices.receiver === devices.sender ? sender : wrap(devices.receiver),
-  };
-}
-
 deviceSuite('vni, 2 ports', () => vni(2));
 deviceSuite('vni, 2 ports, the 392,200 bytes of papers/003', () => vni(2, 0, 392_200));
 deviceSuite('vni, 2 ports, super-frames', () => vni(2, CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES, 3 << 20));
@@ -75,5 +60,3 @@ deviceSuite('loopback', loopback);
 deviceSuite('impair around vni, healed', () => impaired(vni(2), false));
 deviceSuite('impair around vni', () => impaired(vni(2), true));
 deviceSuite('impair around loopback', () => impaired(loopback(), true));
-deviceSuite('capture around vni', () => captured(vni(2)));
-deviceSuite('capture around loopback', () => captured(loopback()));

@@ -55,6 +55,7 @@ export class GuardedMemory {
 
 export class GuardedDevice implements Device {
   readonly kind = 'fake';
+  readonly linkType = 'ethernet';
   readonly name: string;
   readonly mac: MacAddress;
   readonly counters: Counters;

@@ -43,8 +43,13 @@ export class Site {
     this.heapAt = this.arena.allocate(HEAP_BYTES, 4096);
     this.peerHeapAt = this.arena.allocate(HEAP_BYTES, 4096);
     // Blocks for the counters, which kernels of the same name use again.
-    new Kernel({ name: 'target', arena: this.arena, host: hostOf(1, { nowUs: 0 }), heap: this.#heap(this.heapAt) });
-    new Kernel({ name: 'peer', arena: this.arena, host: hostOf(1, { nowUs: 0 }), heap: this.#heap(this.peerHeapAt) });
+    Kernel.create({ name: 'target', arena: this.arena, host: hostOf(1, { nowUs: 0 }), heap: this.#heap(this.heapAt) });
+    Kernel.create({
+      name: 'peer',
+      arena: this.arena,
+      host: hostOf(1, { nowUs: 0 }),
+      heap: this.#heap(this.peerHeapAt),
+    });
     this.peerMemory = new GuardedMemory(this.arena, false, seed + 1);
     for (const name of [...cast.INTERFACES, 'peer0']) new GuardedDevice(this.peerMemory, name, { hi: 0, lo: 0 });
     this.memory = new GuardedMemory(this.arena, atEnd, seed);
@@ -58,7 +63,7 @@ export class Site {
   boot(name: string, seed: number, clock: Clock, ipv6: boolean): Kernel {
     const at = name === 'target' ? this.heapAt : this.peerHeapAt;
     this.memory.spoil(at, at + HEAP_BYTES);
-    return new Kernel({ name, arena: this.arena, host: hostOf(seed, clock), heap: this.#heap(at), ipv6 });
+    return Kernel.create({ name, arena: this.arena, host: hostOf(seed, clock), heap: this.#heap(at), ipv6 });
   }
 }
 

@@ -27,7 +27,7 @@ const at = (cell) => (cells >> 2) + cell;
 const [READY, SPOIL_ALL, STOP] = [at(0), at(32), at(64)];
 
 const host = { rng: new SeededRng(seed + port), nowUs, epochNs: 0n, requestWork: () => {} };
-const kernel = new Kernel({ name: `k${port}`, arena, host, heap });
+const kernel = Kernel.create({ name: `k${port}`, arena, host, heap });
 const device = new VniDevice(arena, kernel.bulk, network, port, {
   name: `k${port}/eth0`,
   mac: { hi: 0x0200, lo: port + 1 },

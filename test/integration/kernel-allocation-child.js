@@ -27,7 +27,7 @@ const devices = [];
 
 function boot(name, links, gateway) {
   const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
-  const kernel = new Kernel({ name, arena, host, heap });
+  const kernel = Kernel.create({ name, arena, host, heap });
   links.forEach(([network, port, address], i) => {
     const mac = { hi: 0x0200, lo: network.offset + port };
     const device = new VniDevice(arena, kernel.bulk, network, port, { name: `${name}/eth${i}`, mac });

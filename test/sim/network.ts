@@ -63,7 +63,7 @@ export class SimNetwork {
     kernels.forEach((name, index) => {
       const host = this.simulation.host();
       const heap = { at: this.arena.allocate(heapBytes, 4096), bytes: heapBytes };
-      const kernel = new Kernel({ name: `${name}#${id}`, arena: this.arena, host, hosts, heap, ipv6 });
+      const kernel = Kernel.create({ name: `${name}#${id}`, arena: this.arena, host, hosts, heap, ipv6 });
       const device = new VniDevice(this.arena, kernel.bulk, this.segment, index, {
         name: `${name}#${id}/eth0`,
         mac: { hi: 0x026d, lo: index + 1 },

@@ -12,6 +12,7 @@ import { assert } from '../../base/assert.ts';
 import { checksumOf } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
 import type { Interface } from '../../net/interface.ts';
+import { arrivalMeta } from '../../net/ip-link.ts';
 import { type LinkLayer, META_CHECKSUM_PARTIAL } from '../../net/link-layer.ts';
 import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
@@ -53,6 +54,8 @@ export class IpOutput {
   #where = NOWHERE;
   #path: IpPath | null = null;
   #link: LinkLayer | null = null;
+  /** Of the path of the packet begun in the ring. */
+  #meta = 0;
   #totalBytes = 0;
 
   /** Fragments still to be sent from the scratch packet: their interface, null when there are none. */
@@ -63,6 +66,7 @@ export class IpOutput {
   #jobMtu = 0;
   #jobOffset = 0;
   #jobIdentification = 0;
+  #jobMeta = 0;
 
   constructor(context: InetContext, paths: PathTable, neighbors: NeighborCache, transmitter: Transmitter) {
     this.#context = context;
@@ -94,6 +98,7 @@ export class IpOutput {
     if (headerAt < 0) return headerAt;
     this.#where = IN_RING;
     this.#link = link;
+    this.#meta = path.meta;
     this.#totalBytes = totalBytes;
     return this.writeHeader(headerAt, path, protocol, totalBytes, ttl, tos, flags);
   }
@@ -117,7 +122,7 @@ export class IpOutput {
   /** As `IpService.end`. */
   end(meta: number): void {
     if (this.#where === IN_RING) {
-      (this.#link as LinkLayer).commit(this.#totalBytes, meta);
+      (this.#link as LinkLayer).commit(this.#totalBytes, meta | this.#meta);
     } else if (this.#where === IN_SCRATCH) {
       this.#endInScratch(meta);
     }
@@ -171,6 +176,7 @@ export class IpOutput {
       this.#jobMtu,
       this.#jobOffset,
       this.#jobIdentification,
+      this.#jobMeta,
     );
     this.#jobOffset = this.#transmitter.resumeOffset;
     if (sent === -Errno.ENOBUFS) {
@@ -245,6 +251,7 @@ export class IpOutput {
       return;
     }
     if (path.loops) meta = this.#loopBack(at, meta);
+    meta |= path.meta;
     const neighbor: Neighbor = path.neighbor;
     if (!neighbor.fresh) {
       this.#cacheOf(path).enqueue(neighbor, at, this.#totalBytes, meta, this.#context.nowUs());
@@ -261,6 +268,7 @@ export class IpOutput {
       this.#jobMtu = mtu;
       this.#jobOffset = this.#transmitter.resumeOffset;
       this.#jobIdentification = this.#transmitter.resumeIdentification;
+      this.#jobMeta = meta;
       iface.link.awaitRoom(dstHi, dstLo);
     } else if (sent < 0) {
       this.#context.counters.add(this.#unsent, 1);
@@ -278,10 +286,8 @@ export class IpOutput {
     if (lo === null) return meta;
     if ((meta & META_CHECKSUM_PARTIAL) !== 0) this.#transmitter.completeChecksum(at, this.#totalBytes);
     const left = meta & ~META_CHECKSUM_PARTIAL;
-    // The link-layer address that lo0 does not need says to IPv6 input where the packet went out.
-    const { dstHi } = path.header;
-    const dstLo = six ? path.iface.index : path.header.dstLo;
-    const sent = this.#transmitter.send(lo, dstHi, dstLo, at, this.#totalBytes, left, lo.mtuBytes);
+    const arriving = left | arrivalMeta(path.iface.index);
+    const sent = this.#transmitter.send(lo, 0, 0, at, this.#totalBytes, arriving, lo.mtuBytes);
     if (sent < 0) this.#context.counters.add(this.#unsent, 1);
     return left;
   }

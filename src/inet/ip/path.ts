@@ -10,6 +10,7 @@
 
 import { Errno } from '../../base/errors.ts';
 import type { Interface } from '../../net/interface.ts';
+import { arrivalMeta } from '../../net/ip-link.ts';
 import { LinkHeader, type LinkLayer } from '../../net/link-layer.ts';
 import { Neighbor, type NeighborCache } from '../../net/neighbor-cache.ts';
 import type { PathEpoch } from '../../net/path-epoch.ts';
@@ -61,6 +62,8 @@ export class IpPath implements Path {
   fragments = false;
   /** The link-layer header of all its packets. */
   readonly header: LinkHeader = new LinkHeader();
+  /** Metadata that goes with all its packets: on lo0 the interface that they count as received by. */
+  meta = 0;
   /** {@link IP4_HEADER_BYTES} or {@link IP6_HEADER_BYTES}. */
   headerBytes: number;
   /** Sum of both addresses. */
@@ -115,6 +118,7 @@ export class IpPath implements Path {
   attach(iface: Interface, dstHi: number, dstLo: number): void {
     this.#iface = iface;
     this.#link = iface.link;
+    this.meta = 0;
     const six = this.headerBytes === IP6_HEADER_BYTES;
     iface.link.fill(this.header, dstHi, dstLo, six ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
     if (six) return;
@@ -267,6 +271,7 @@ export class PathTable {
     path.directBytes = path.loops ? 0 : path.mtu;
     if (multicast) path.attach(iface, 0x0100, 0x5e000000 | (dst & 0x7fffff));
     else path.attach(iface, 0xffff, -1);
+    if (iface.loopback) path.meta = arrivalMeta(iface.index);
     return 0;
   }
 

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Device, FrameRuns } from '../../link/device.ts';
-import { EthernetLink } from '../../net/ethernet-link.ts';
+import { EthernetLink } from '../../net/ethernet.ts';
+import type { Interface } from '../../net/interface.ts';
 import { LinkHeader } from '../../net/link-layer.ts';
 import type { InetContext } from './context.ts';
 import type { IpOutput } from './output.ts';
@@ -25,6 +26,7 @@ function begin(kind: object, room = 10, renewed: object | null = null): { at: nu
   const plain = { epoch: 1, headerBytes: 20, neighbor: { fresh: true }, directBytes: 1500, fragments: false };
   const device = { kind: 'test', mac: { hi: 0, lo: 0 }, runs, ...('runs' in kind ? kind : {}) };
   const link = new EthernetLink(device as unknown as Device, new DataView(new ArrayBuffer(8192)));
+  link.iface = { taps: [] } as unknown as Interface;
   const header = new LinkHeader();
   link.fill(header, 2, 3, 0x0800);
   const path = { ...plain, header, link, ...kind };

@@ -10,7 +10,12 @@
 import { checksumOf, foldSum, pseudoSum4 } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
 import type { Interface } from '../../net/interface.ts';
-import { CAP_CHECKSUM_PARTIAL, META_CHECKSUM_PARTIAL } from '../../net/link-layer.ts';
+import {
+  CAP_CHECKSUM_PARTIAL,
+  META_ARRIVAL_MASK,
+  META_CHECKSUM_PARTIAL,
+  META_SEGMENT_SHIFT,
+} from '../../net/link-layer.ts';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../../wire/ethernet.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
@@ -50,7 +55,7 @@ export class Segmenter {
   }
 
   /**
-   * Send the packet at `at` in segments, or datagrams, of `segmentBytes` of payload. Returns 0, `-EMSGSIZE` when a segment would not
+   * Send the packet at `at` in segments, or datagrams, as long as its metadata says. Returns 0, `-EMSGSIZE` when a segment would not
    * fit the MTU either, or the error of the link; what had no room is lost, as on any full queue.
    */
   send(
@@ -59,10 +64,11 @@ export class Segmenter {
     dstLo: number,
     at: number,
     totalBytes: number,
-    segmentBytes: number,
+    meta: number,
     mtuBytes: number,
   ): number {
     const { counters } = this.#context;
+    const segmentBytes = meta >>> META_SEGMENT_SHIFT;
     if (!this.#read(at, totalBytes)) {
       counters.add(this.#malformed, 1);
       return 0;
@@ -87,7 +93,7 @@ export class Segmenter {
       }
       const partial = (link.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
       this.#write(ipAt, offset, bytes, last, partial);
-      link.commit(packetBytes, partial ? META_CHECKSUM_PARTIAL : 0);
+      link.commit(packetBytes, (partial ? META_CHECKSUM_PARTIAL : 0) | (meta & META_ARRIVAL_MASK));
       counters.add(this.#segments, 1);
     }
     return 0;

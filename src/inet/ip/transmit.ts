@@ -15,6 +15,7 @@ import type { Interface } from '../../net/interface.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
+  META_ARRIVAL_MASK,
   META_CHECKSUM_PARTIAL,
   META_SEGMENT_SHIFT,
 } from '../../net/link-layer.ts';
@@ -51,6 +52,7 @@ export class Transmitter {
   readonly #identifierKey: number;
   readonly #fragmented6: number;
   readonly #fragments6: number;
+  #fragmentMeta = 0;
 
   constructor(context: InetContext) {
     this.#context = context;
@@ -86,13 +88,13 @@ export class Transmitter {
     if (totalBytes > mtuBytes || (segmentBytes !== 0 && !superFrame && this.#segmenter.holdsDatagrams(at))) {
       if (!superFrame || totalBytes > link.maxPacketBytes) {
         if (segmentBytes !== 0) {
-          return this.#segmenter.send(iface, dstHi, dstLo, at, totalBytes, segmentBytes, mtuBytes);
+          return this.#segmenter.send(iface, dstHi, dstLo, at, totalBytes, meta, mtuBytes);
         }
         const six = isIp6Packet(this.#view, at);
         if (!six && (this.#view.getUint16(at + 6) & DONT_FRAGMENT) !== 0) return -Errno.EMSGSIZE;
         if ((meta & META_CHECKSUM_PARTIAL) !== 0) this.completeChecksum(at, totalBytes);
         const identification = six ? this.#nextIdentification6(at) : 0;
-        return this.fragment(iface, dstHi, dstLo, at, totalBytes, mtuBytes, 0, identification);
+        return this.fragment(iface, dstHi, dstLo, at, totalBytes, mtuBytes, 0, identification, meta);
       }
     }
     if ((meta & META_CHECKSUM_PARTIAL) !== 0 && (link.capabilities & CAP_CHECKSUM_PARTIAL) === 0) {
@@ -132,7 +134,7 @@ export class Transmitter {
 
   /**
    * Send the packet in fragments, beginning with the one at `offset` bytes of its payload. A packet that is itself a
-   * fragment keeps its place. `identification` is that of IPv6. Returns 0, or `-ENOBUFS` with {@link resumeOffset} set.
+   * fragment keeps its place. `identification` is that of IPv6; of `meta` the link's own bits go with each. Returns 0, or `-ENOBUFS` with {@link resumeOffset} set.
    */
   fragment(
     iface: Interface,
@@ -143,8 +145,10 @@ export class Transmitter {
     mtuBytes: number,
     offset: number,
     identification: number,
+    meta: number,
   ): number {
     const view = this.#view;
+    this.#fragmentMeta = meta & META_ARRIVAL_MASK;
     if (isIp6Packet(view, at)) {
       return this.#fragment6(iface, dstHi, dstLo, at, totalBytes, mtuBytes, offset, identification);
     }
@@ -192,7 +196,7 @@ export class Transmitter {
     view.setUint16(ipAt + 6, flags);
     view.setUint16(ipAt + 10, 0);
     view.setUint16(ipAt + 10, checksumOf(bulk.sum(ipAt, keptBytes)));
-    iface.link.commit(keptBytes + bytes, 0);
+    iface.link.commit(keptBytes + bytes, this.#fragmentMeta);
     counters.add(this.#fragments, 1);
     return 0;
   }
@@ -249,7 +253,7 @@ export class Transmitter {
     view.setInt32(fragmentAt, (ipv6.nextHeader(view, at) << 24) | offset | (more ? 1 : 0));
     view.setInt32(fragmentAt + 4, identification);
     bulk.copy(fragmentAt + ipv6.FRAGMENT_HEADER_BYTES, at + ipv6.HEADER_BYTES + offset, bytes);
-    iface.link.commit(packetBytes, 0);
+    iface.link.commit(packetBytes, this.#fragmentMeta);
     counters.add(this.#fragments6, 1);
     return 0;
   }

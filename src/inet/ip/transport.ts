@@ -3,15 +3,16 @@
  *
  * Thread: the one that runs the kernel. A transport sends by `begin` → write header and payload in place → `end`: when
  * the next hop is known, that place is the slot of the outgoing ring itself. It receives packets in place, valid only
- * during the call. Nothing here allocates per packet.
+ * during the call. Nothing here allocates per packet. From `begin` to `end` or `cancel` the rule of reservations holds
+ * (net/link-layer.ts).
  *
  * Addresses are int32 of either family: IPv4's own, or a number that stands for an IPv6 address (inet/ip/address-interner.ts).
  * The two families differ here only in `headerBytes`, and in pseudo-headers, whose sums paths and packets bring along.
  */
 
 import type { Bulk } from '../../mem/bulk.ts';
-import type { RunInput } from '../../net/ethernet.ts';
 import type { Interface } from '../../net/interface.ts';
+import type { RunInput } from '../../net/link-input.ts';
 
 export const IP_DONT_FRAGMENT = 1;
 /** Permit a broadcast destination (SO_BROADCAST). */
@@ -34,7 +35,7 @@ export interface Path {
   readonly multicast: boolean;
   /** Largest IP packet that goes through unfragmented, as known now (interface MTU, lowered by path MTU discovery). */
   readonly mtuBytes: number;
-  /** The device's `CAP_*` bits (link/device.ts), 0 when packets may be forwarded over links without them. */
+  /** The device's `CAP_*` bits (net/link-layer.ts), 0 when packets may be forwarded over links without them. */
   readonly capabilities: number;
   /** Largest IP packet `begin` takes in one piece: above `mtuBytes` only with CAP_SUPER_FRAMES. */
   readonly maxPacketBytes: number;
@@ -56,12 +57,15 @@ export interface InPacket {
   protocol: number;
   ttl: number;
   tos: number;
-  /** Metadata of the frame (`META_*`, link/device.ts). */
+  /** Metadata of the frame (`META_*`, net/link-layer.ts). */
   meta: number;
   /** Arrived by link-layer or IP broadcast or multicast. */
   broadcast: boolean;
   /** Nothing but the header was looked at, by nobody else: what was decided holds for every packet with this header. */
   plain: boolean;
+  /** Link-layer address of the station that sent the frame, 0 on links without addresses. */
+  linkSrcHi: number;
+  linkSrcLo: number;
   iface: Interface;
 }
 

@@ -10,6 +10,8 @@ import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import { IFF_NOARP, type Interface } from '../../net/interface.ts';
+import type { PacketInput } from '../../net/link-input.ts';
+import type { LinkPacket } from '../../net/link-layer.ts';
 import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
 import * as arp from '../../wire/arp.ts';
 import * as ethernet from '../../wire/ethernet.ts';
@@ -127,7 +129,7 @@ export class ArpOutput {
   }
 }
 
-export class ArpInput {
+export class ArpInput implements PacketInput {
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #addresses: Addresses4;
@@ -163,7 +165,8 @@ export class ArpInput {
   }
 
   /** Process the ARP packet in a received frame; every field is read once. */
-  input(iface: Interface, at: number, lengthBytes: number, nowUs: number): void {
+  input(received: LinkPacket, nowUs: number): void {
+    const { iface, at, lengthBytes } = received;
     const view = this.#view;
     const reason = arp.check(view, at, lengthBytes);
     if (reason !== 0) {

@@ -1,17 +1,17 @@
 /**
  * IP input: check a received packet, then deliver it here, forward it, or drop it under a counter.
  *
- * Thread: the one that runs the kernel; called for each frame of a batch (net/ethernet.ts). The fields of the header are
+ * Thread: the one that runs the kernel; called for each packet of a batch (net/link-input.ts). The fields of the header are
  * read once each into locals, because the sender could still write to the slot, and only the locals are believed.
  * Read first: RFC 791 3.2, RFC 1122 3.2.1, RFC 1812 5.3.7 (martians). Missing: multicast routing.
  */
 
 import { sumView } from '../../base/checksum.ts';
 import type { Counters } from '../../mem/counters.ts';
-import type { RunInput } from '../../net/ethernet.ts';
 import type { Interface } from '../../net/interface.ts';
+import type { PacketInput, RunInput } from '../../net/link-input.ts';
+import type { LinkPacket } from '../../net/link-layer.ts';
 import type { RouteTable } from '../../net/route-table.ts';
-import * as ethernet from '../../wire/ethernet.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import { isLoopback, isMulticast } from '../../wire/ipv4.ts';
@@ -53,7 +53,7 @@ export interface IpInputParts {
   readonly refuser: Refuser;
 }
 
-export class IpInput {
+export class IpInput implements PacketInput {
   readonly reassembly: Reassembly;
   /** Of the transport that takes segments by the run, for the layer below. */
   runs: RunInput | null = null;
@@ -119,10 +119,10 @@ export class IpInput {
   }
 
   /**
-   * Process the IP packet in a received frame. `lengthBytes` is what the frame holds after its Ethernet header, padding
-   * included; `linkGroup` says that the frame was not addressed to us alone. The slot may be changed.
+   * Process the IP packet in a received frame. The slot may be changed.
    */
-  input(iface: Interface, at: number, lengthBytes: number, meta: number, linkGroup: boolean, nowUs: number): void {
+  input(received: LinkPacket, nowUs: number): void {
+    const { iface, at, lengthBytes, group } = received;
     if (lengthBytes < BASIC_HEADER_BYTES) {
       this.#drop(this.#short, iface);
       return;
@@ -166,8 +166,10 @@ export class IpInput {
     packet.protocol = (word2 >>> 16) & 0xff;
     packet.ttl = word2 >>> 24;
     packet.tos = (word0 >>> 16) & 0xff;
-    packet.meta = meta;
-    packet.broadcast = linkGroup;
+    packet.meta = received.meta;
+    packet.broadcast = group;
+    packet.linkSrcHi = received.srcHi;
+    packet.linkSrcLo = received.srcLo;
     packet.plain = headerBytes === BASIC_HEADER_BYTES && !this.#filter.active && !this.#raw.active;
     packet.iface = iface;
     if (this.#filter.active && !this.#filterPasses(packet, word1, nowUs)) return;
@@ -184,7 +186,7 @@ export class IpInput {
         packet.addressSum = (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff);
       }
     }
-    if ((dst !== iface.primary || linkGroup) && !this.#isForUs(packet, linkGroup, sourceRouted, nowUs)) return;
+    if ((dst !== iface.primary || group) && !this.#isForUs(packet, received, sourceRouted, nowUs)) return;
     if ((word1 & FRAGMENT_MASK) === 0) this.#deliver(packet, nowUs);
     else this.#reassemble(packet, headerBytes, word1, nowUs);
   }
@@ -206,12 +208,8 @@ export class IpInput {
   }
 
   #filterPasses(packet: IpPacket, fragmentWord: number, nowUs: number): boolean {
-    const view = this.#view;
-    const frameAt = packet.headerAt - ethernet.HEADER_BYTES;
     const onLink = packet.src === 0 || packet.src >>> 16 === LINK_LOCAL_HIGH;
-    const hi = ethernet.srcHi(view, frameAt);
-    const lo = ethernet.srcLo(view, frameAt);
-    const verdict = this.#filter.frameVerdict(packet.src, hi, lo, onLink);
+    const verdict = this.#filter.frameVerdict(packet.src, packet.linkSrcHi, packet.linkSrcLo, onLink);
     if (verdict === FILTER_PASS) return true;
     if (verdict !== FILTER_DROP) {
       const first = (fragmentWord & OFFSET_MASK) === 0;
@@ -228,7 +226,8 @@ export class IpInput {
   }
 
   /** Everything but the plain case of a packet for the interface's own address. True when it is to be delivered here. */
-  #isForUs(packet: IpPacket, linkGroup: boolean, sourceRouted: boolean, nowUs: number): boolean {
+  #isForUs(packet: IpPacket, received: LinkPacket, sourceRouted: boolean, nowUs: number): boolean {
+    const linkGroup = received.group;
     const { addresses, forwarder } = this.#parts;
     const { dst } = packet;
     if (addresses.isLocal(dst)) {
@@ -240,7 +239,7 @@ export class IpInput {
       return true;
     }
     // What we sent to a group comes back through lo0; it counts as heard where it was sent.
-    const iface = packet.iface.loopback ? (addresses.owner(packet.src) ?? packet.iface) : packet.iface;
+    const iface = received.arrival ?? packet.iface;
     packet.iface = iface;
     if (isMulticast(dst)) {
       packet.broadcast = true;

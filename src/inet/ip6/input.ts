@@ -1,7 +1,7 @@
 /**
  * IPv6 input: check a received packet, then deliver it here, forward it, or drop it under a counter.
  *
- * Thread: the one that runs the kernel; called for each frame of a batch (net/ethernet.ts). The words of the header are
+ * Thread: the one that runs the kernel; called for each packet of a batch (net/link-input.ts). The words of the header are
  * read once each into locals, because the sender could still write to the slot, and only the locals are believed. Addresses
  * become numbers here (address-interner.ts); a packet that is dropped or forwarded leaves none behind for its source.
  * Read first: RFC 8200, RFC 4291 2.5 and 2.7 (addresses that no packet has), RFC 4007 (zones). Missing: multicast routing,
@@ -10,7 +10,8 @@
 
 import type { Counters } from '../../mem/counters.ts';
 import type { Interface } from '../../net/interface.ts';
-import * as ethernet from '../../wire/ethernet.ts';
+import type { PacketInput, RunInput } from '../../net/link-input.ts';
+import type { LinkPacket } from '../../net/link-layer.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import { type AddressInterner, IP6_ANY, IP6_LOOPBACK, isZoned } from '../ip/address-interner.ts';
@@ -30,7 +31,6 @@ import { reassemblyFamily6, reassemblyNote } from './reassembly.ts';
 
 const { HEADER_BYTES } = ipv6;
 const PROTOCOLS = 256;
-const ETHERNET_DST_LO = -12;
 const MAPPED_WORD = 0xffff;
 const SCOPE_INTERFACE = 1;
 const SCOPE_LINK = 2;
@@ -48,8 +48,10 @@ export interface Ip6InputParts {
   readonly refuser: Refuser;
 }
 
-export class Ip6Input {
+export class Ip6Input implements PacketInput {
   readonly reassembly: Reassembly;
+  /** Of the transport that takes segments by the run, for the layer below. */
+  runs: RunInput | null = null;
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #parts: Ip6InputParts;
@@ -108,6 +110,7 @@ export class Ip6Input {
 
   register(transport: Transport): void {
     this.#transports[transport.protocol] = transport;
+    if (transport.runs !== undefined) this.runs = transport.runs;
   }
 
   transport(protocol: number): Transport | undefined {
@@ -115,7 +118,8 @@ export class Ip6Input {
   }
 
   /** As `IpInput.input`. */
-  input(iface: Interface, at: number, lengthBytes: number, meta: number, linkGroup: boolean, nowUs: number): void {
+  input(received: LinkPacket, nowUs: number): void {
+    const { iface, arrival, at, lengthBytes, group } = received;
     if (lengthBytes < HEADER_BYTES) {
       this.#drop(this.#short, iface);
       return;
@@ -132,13 +136,8 @@ export class Ip6Input {
       this.#drop(this.#badLength, iface);
       return;
     }
-    let on: Interface = iface;
-    let zone = iface.index;
-    if (iface.loopback) {
-      // Where our own packet would have gone out, or whose address it is for (path.ts, ../ip/output.ts).
-      zone = view.getInt32(at + ETHERNET_DST_LO);
-      on = this.#parts.links.interfaceOf(zone) ?? iface;
-    }
+    const on = arrival ?? iface;
+    const zone = arrival === null ? 0 : arrival.index;
     if (!this.#parts.links.isActive(on)) {
       this.#drop(this.#disabled, iface);
       return;
@@ -151,10 +150,12 @@ export class Ip6Input {
     packet.protocol = (second >>> 8) & 0xff;
     packet.ttl = second & 0xff;
     packet.tos = (first >>> 20) & 0xff;
-    packet.meta = meta;
-    packet.broadcast = linkGroup;
+    packet.meta = received.meta;
+    packet.broadcast = group;
+    packet.linkSrcHi = received.srcHi;
+    packet.linkSrcLo = received.srcLo;
     packet.plain = !this.#filter.active && !this.#raw.active;
-    if (!this.#readAddresses(packet, at, zone, iface.loopback, linkGroup, nowUs)) return;
+    if (!this.#readAddresses(packet, at, zone, iface.loopback, group, nowUs)) return;
     const { protocol } = packet;
     if (protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP) this.#deliver(packet, at + 6, nowUs);
     else this.#walk(packet, false, nowUs);
@@ -269,13 +270,9 @@ export class Ip6Input {
   }
 
   #filterPasses(packet: IpPacket, nowUs: number): boolean {
-    const view = this.#view;
     const { src } = packet;
-    const frameAt = packet.headerAt - ethernet.HEADER_BYTES;
     const onLink = src === IP6_ANY || this.#table.zone(src) !== 0;
-    const hi = ethernet.srcHi(view, frameAt);
-    const lo = ethernet.srcLo(view, frameAt);
-    const verdict = this.#filter.frameVerdict(src, hi, lo, onLink);
+    const verdict = this.#filter.frameVerdict(src, packet.linkSrcHi, packet.linkSrcLo, onLink);
     if (verdict === FILTER_PASS) return true;
     // Fragments and packets with extension headers are not looked into, those from nobody not answered: they just vanish.
     const plain = src !== IP6_ANY && !ipv6.isExtension(packet.protocol);

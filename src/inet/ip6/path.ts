@@ -9,6 +9,7 @@ import { Errno } from '../../base/errors.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
+import { arrivalMeta } from '../../net/ip-link.ts';
 import type { NeighborCache } from '../../net/neighbor-cache.ts';
 import { type Route, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../../net/route.ts';
 import type { RouteTable6 } from '../../net/route-table6.ts';
@@ -71,8 +72,9 @@ export class PathResolver6 implements PathResolver {
     if (lo === null || !lo.up) return -Errno.ENETUNREACH;
     path.src = wanted !== 0 ? wanted : path.dst;
     path.neighbor = paths.loopbackNeighbor;
-    // lo0 needs no link-layer address; there the zone goes along, which the packet itself does not tell.
-    this.#attach(path, lo, 0, addresses.table.zone(path.dst));
+    this.#attach(path, lo, 0, 0);
+    // The packet itself does not tell the zone of its destination.
+    path.meta = arrivalMeta(addresses.table.zone(path.dst));
     path.mtu = path.linkMtuBytes = lo.mtuBytes;
     path.directBytes = path.mtu;
     return 0;
@@ -93,6 +95,7 @@ export class PathResolver6 implements PathResolver {
     path.loops = !iface.loopback && (path.flags & PATH_NO_LOOP) === 0 && iface.groups.has(group);
     path.directBytes = path.loops ? 0 : path.mtu;
     this.#attach(path, iface, MULTICAST_MAC_HI, addresses.table.word(group, 3));
+    if (iface.loopback) path.meta = arrivalMeta(iface.index);
     return 0;
   }
 

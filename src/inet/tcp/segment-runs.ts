@@ -3,12 +3,11 @@
  *
  * Thread: the one that runs the kernel. Data path: allocates nothing. The first segment's header decides for all of them; one loop
  * (`Bulk.readRun`) compares the headers, sums and copies.
- * Read first: input.ts (`predicted`), net/ethernet.ts (`RunInput`), docs/notes/tcp-runs.md.
+ * Read first: input.ts (`predicted`), net/link-input.ts (`RunInput`), docs/notes/tcp-runs.md.
  */
 
-import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../link/device.ts';
-import type { RunInput } from '../../net/ethernet.ts';
-import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../../wire/ethernet.ts';
+import type { RunInput } from '../../net/link-input.ts';
+import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../net/link-layer.ts';
 import { HEADER_BYTES } from '../../wire/tcp.ts';
 import type { InPacket } from '../ip/transport.ts';
 import { scheduleAck } from './arrive/data.ts';
@@ -27,8 +26,8 @@ export class SegmentRuns implements RunInput {
   wanted: boolean = false;
   readonly #stack: TcpContext;
   #connection: Connection | null = null;
-  /** The frame of the first segment, in private memory; how much of it comes before TCP's header, and before the data. */
-  #frameAt = 0;
+  /** IP header of the first segment, in private memory; how far behind it TCP's header and the data begin. */
+  #ipAt = 0;
   #transportOffset = 0;
   #headerBytes = 0;
   #segmentBytes = 0;
@@ -47,13 +46,21 @@ export class SegmentRuns implements RunInput {
     this.wanted = false;
     if (!packet.plain) return;
     this.#connection = c;
-    this.#frameAt = packet.headerAt - ETHERNET_HEADER_BYTES;
-    this.#transportOffset = packet.at - this.#frameAt;
+    this.#ipAt = packet.headerAt;
+    this.#transportOffset = packet.at - packet.headerAt;
     this.#headerBytes = this.#transportOffset + tcpHeaderBytes;
     this.#segmentBytes = packet.lengthBytes - tcpHeaderBytes;
   }
 
-  take(at: number, strideBytes: number, lengthBytes: number, meta: number, count: number, nowUs: number): number {
+  take(
+    at: number,
+    linkBytes: number,
+    strideBytes: number,
+    lengthBytes: number,
+    meta: number,
+    count: number,
+    nowUs: number,
+  ): number {
     const c = this.#connection;
     this.wanted = false;
     this.#connection = null;
@@ -67,10 +74,13 @@ export class SegmentRuns implements RunInput {
     const most = Math.min(count, Math.floor(room / n), this.#untilAck(c, n));
     if (most <= 0) return 0;
     const { bulk } = this.#stack;
-    const numberAt = this.#transportOffset + NUMBER_OFFSET;
+    const headerBytes = linkBytes + this.#headerBytes;
+    const numberAt = linkBytes + this.#transportOffset + NUMBER_OFFSET;
     const sum = (meta & META_CHECKSUM_KNOWN) !== 0 ? -1 : this.#sum(c, n);
     const to = receiveBuffer.ring.at(rcvNxt);
-    const taken = bulk.readRun(to, at, strideBytes, this.#frameAt, this.#headerBytes, numberAt, n, most, sum);
+    const from = at - linkBytes;
+    const first = this.#ipAt - linkBytes;
+    const taken = bulk.readRun(to, from, strideBytes, first, headerBytes, numberAt, n, most, sum);
     if (taken > 0) this.#accept(c, taken, n, nowUs);
     return taken;
   }
@@ -84,7 +94,7 @@ export class SegmentRuns implements RunInput {
   /** Of all that a segment's checksum covers but number, checksum and data. */
   #sum(c: Connection, n: number): number {
     const { view, bulk } = this.#stack;
-    const at = this.#frameAt + this.#transportOffset;
+    const at = this.#ipAt + this.#transportOffset;
     const headerBytes = this.#headerBytes - this.#transportOffset;
     const number = view.getInt32(at + NUMBER_OFFSET);
     view.setInt32(at + NUMBER_OFFSET, 0);
@@ -100,7 +110,7 @@ export class SegmentRuns implements RunInput {
     const bytes = segments * n;
     if (c.tsOk && c.lastAckSent === c.rcvNxt) {
       // The first was acknowledged at once: the second spans Last.ACK.sent (RFC 7323 section 4.3), perhaps the first did not.
-      c.tsRecent = stack.view.getInt32(this.#frameAt + this.#transportOffset + TS_VALUE_OFFSET);
+      c.tsRecent = stack.view.getInt32(this.#ipAt + this.#transportOffset + TS_VALUE_OFFSET);
       c.tsRecentUs = nowUs;
     }
     if (segments > 1) {

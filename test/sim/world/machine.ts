@@ -69,7 +69,7 @@ export class Machine {
       return;
     }
     const heap = { at: this.#heapAt, bytes: plan.heapBytes };
-    const kernel = new Kernel({ name: node.name, arena, host, heap, ipv6: plan.families !== 'ipv4' });
+    const kernel = Kernel.create({ name: node.name, arena, host, heap, ipv6: plan.families !== 'ipv4' });
     for (const [name, value] of Object.entries(plan.sysctls[this.index] as Record<string, number>)) {
       kernel.control('sysctl.set', { name, value });
     }

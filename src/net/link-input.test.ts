@@ -1,19 +1,22 @@
 import { expect, it } from 'vitest';
+import { FakeDevice } from '../../test/fixtures/fake-device.ts';
 import { FrameBatch } from '../link/device.ts';
 import { Arena } from '../mem/arena.ts';
 import { createBulk } from '../mem/bulk.ts';
 import { Counters } from '../mem/counters.ts';
 import * as ethernet from '../wire/ethernet.ts';
-import { EthernetInput, type PacketInput, RUN_FRAME_BYTES, type RunInput } from './ethernet.ts';
-import type { Interface } from './interface.ts';
+import { EthernetLink } from './ethernet.ts';
+import { Interface } from './interface.ts';
+import { LinkInput, type PacketInput, RUN_SCRATCH_BYTES, type RunInput } from './link-input.ts';
 
-const SCRATCH_BYTES = RUN_FRAME_BYTES + 2;
+const SCRATCH_BYTES = RUN_SCRATCH_BYTES;
+const RUN_FRAME_BYTES = RUN_SCRATCH_BYTES - 2;
 const STRIDE = 32_768;
 const GUARD = 0x5a;
 
 /** Three frames of that length in a row: where the packets lay that were handed on, and how often a run began. */
 function receive(lengthBytes: number) {
-  const arena = Arena.create(1 << 20);
+  const arena = Arena.create(8 << 20);
   const { view, bytes } = arena;
   const scratchAt = arena.allocate(2 * SCRATCH_BYTES, 64);
   const framesAt = arena.allocate(4 * STRIDE, 64) + 2;
@@ -21,10 +24,12 @@ function receive(lengthBytes: number) {
   const seen: number[] = [];
   let begun = 0;
   const runs: RunInput = { begin: () => begun++, take: () => 0 };
-  const ipv4: PacketInput = { runs, input: (_iface, at) => seen.push(at) };
-  const none = { input: () => {} };
+  const ipv4: PacketInput = { runs, input: ({ at }) => seen.push(at) };
   const counters = Counters.open(arena, 'test');
-  const input = new EthernetInput(view, createBulk(arena), scratchAt, counters, ipv4, none, none);
+  const device = new FakeDevice(arena, 'eth0', { hi: 0x0200, lo: 1 });
+  const iface = new Interface('eth0', 1, new EthernetLink(device, view));
+  const input = new LinkInput(createBulk(arena), scratchAt, counters, [iface], iface);
+  input.register(ethernet.ETHERTYPE_IPV4, ipv4);
   const batch = new FrameBatch();
   for (let i = 0; i < 3; i++) {
     const at = framesAt + i * STRIDE;
@@ -36,8 +41,7 @@ function receive(lengthBytes: number) {
     batch.length[i] = lengthBytes;
     batch.meta[i] = 0;
   }
-  const iface = { loopback: false, macHi: 0x0200, macLo: 1, inPackets: 0, inBytes: 0, inDrops: 0 };
-  input.input(iface as Interface, batch, 3, 0);
+  input.batch(iface, batch, 3, 0);
   const beyond = bytes.slice(scratchAt + SCRATCH_BYTES, scratchAt + 2 * SCRATCH_BYTES);
   return { iface, begun, places: seen.map((at) => at - 14 - (at < framesAt ? scratchAt : framesAt)), beyond };
 }

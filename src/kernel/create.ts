@@ -1,0 +1,164 @@
+/**
+ * The description of a kernel, and the steps that make a new kernel match it: interfaces, addresses, routes, variables.
+ *
+ * Thread: the one that will run the kernel. Every text is checked; a wrong one is reported with its key, e.g.
+ * `interfaces[0].addresses[1]: not an address: '10.0.0.300'`.
+ * Read first: kernel.ts (`Kernel.create`), host/contract.ts. Missing: settings that can change later are changed by `control`.
+ */
+
+import { MultikernelError } from '../base/errors.ts';
+import type { Host } from '../host/contract.ts';
+import type { Device } from '../link/device.ts';
+import type { Arena } from '../mem/arena.ts';
+import type { Bulk } from '../mem/bulk.ts';
+import type { Kernel } from './kernel.ts';
+
+/** Shared memory of a kernel, and bulk operations over it: devices are made of both. */
+export interface KernelMemory {
+  readonly arena: Arena;
+  readonly bulk: Bulk;
+}
+
+export interface InterfaceConfig {
+  /** Default: `eth0`, `eth1`, ... in order. */
+  name?: string;
+  /** A device, or a function that makes it in the memory of the kernel. */
+  device: Device | ((memory: KernelMemory) => Device);
+  /** `address/prefixLength` of either family, e.g. `10.0.0.1/24`. An IPv6 address needs `ipv6` of the kernel. */
+  addresses?: readonly string[];
+  /** Default: the MTU of the device. */
+  mtuBytes?: number;
+  /** Default true. */
+  up?: boolean;
+  /** False: no IPv6 here even where the kernel has it. Default true. */
+  ipv6?: boolean;
+}
+
+export interface RouteConfig {
+  /** `default` (of the family of the gateway) or `address/prefixLength`. */
+  destination: string;
+  /** An address on a link; a link-local one needs `interface`. */
+  gateway: string;
+  interface?: string;
+}
+
+export interface KernelConfig {
+  name: string;
+  /** Clock, randomness, and the way to ask for a turn: `Simulation.host()`, an `EventLoop`, or an object of your own. */
+  host: Host;
+  /** Memory of the kernel and its devices. Default: an arena of its own, of `ARENA_BYTES_DEFAULT`. */
+  arena?: Arena;
+  /** Part of the arena for sockets and the loopback ring. Default 32 MiB. */
+  heapBytes?: number;
+  /** The same part, where it has been allocated already. */
+  heap?: { at: number; bytes: number };
+  /** Besides lo0, which every kernel has. */
+  interfaces?: readonly InterfaceConfig[];
+  routes?: readonly RouteConfig[];
+  /** Names this kernel resolves, besides `localhost` and its own, to addresses of either family. */
+  hosts?: Record<string, string[]>;
+  /** Variables, e.g. `{ 'net.inet.ip.ttl': 32 }`; `mk sysctl -a` lists them. */
+  sysctl?: Record<string, number>;
+  /** A router, of both families. Default false. */
+  forwarding?: boolean;
+  /** Whether IPv6 runs; `net.inet6.ip6.enable` switches it later. Default false. */
+  ipv6?: boolean;
+}
+
+/** Sparse: pages that nothing has written cost no memory. */
+export const ARENA_BYTES_DEFAULT: number = 64 * 1024 * 1024;
+
+function invalid(key: string, why: string, cause?: unknown): MultikernelError {
+  const code = cause instanceof MultikernelError ? cause.code : 'EINVAL';
+  return new MultikernelError(code, `${key}: ${why}`, cause === undefined ? undefined : { cause });
+}
+
+/** Runs a step; an error gets the key in front. */
+function at<T>(key: string, step: () => T): T {
+  try {
+    return step();
+  } catch (cause) {
+    throw invalid(key, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+/** Both parts of `address/prefixLength`; the family's own checks are the kernel's. */
+function splitPrefix(key: string, text: unknown): { address: string; prefixLength: number } {
+  const [, address = '', length = ''] = (typeof text === 'string' && /^([^/]+)\/(\d{1,3})$/.exec(text)) || [];
+  const prefixLength = Number(length);
+  const most = address.includes(':') ? 128 : 32;
+  if (address === '' || prefixLength > most) {
+    throw invalid(key, `not an address and a prefix length of 0 to ${most}: '${text}'`);
+  }
+  return { address, prefixLength };
+}
+
+/** Throws EINVAL on what no kernel can be made of, before any memory is taken. */
+export function checkConfig(config: KernelConfig): void {
+  const { name, host, arena, heap, heapBytes, interfaces = [] } = config;
+  if (typeof name !== 'string' || name === '') throw invalid('name', 'a kernel needs a name');
+  if (typeof host?.nowUs !== 'function' || typeof host.rng?.next32 !== 'function') {
+    throw invalid('host', 'nowUs() and rng.next32() are needed');
+  }
+  if (heap !== undefined && arena === undefined) throw invalid('heap', 'lies in no arena');
+  if (heap !== undefined && heapBytes !== undefined) throw invalid('heapBytes', 'there is a heap already');
+  if (heapBytes !== undefined && !(Number.isSafeInteger(heapBytes) && heapBytes > 0)) {
+    throw invalid('heapBytes', `not a number of bytes: ${heapBytes}`);
+  }
+  const names = new Set(['lo0']);
+  for (const [index, wanted] of interfaces.entries()) {
+    const key = `interfaces[${index}]`;
+    const own = wanted.name ?? `eth${index}`;
+    if (names.has(own)) throw invalid(`${key}.name`, `there are two interfaces ${own}`);
+    names.add(own);
+    if (typeof wanted.device !== 'function' && typeof wanted.device?.name !== 'string') {
+      throw invalid(`${key}.device`, 'neither a device nor a function that makes one');
+    }
+    if (typeof wanted.device !== 'function' && arena === undefined) {
+      throw invalid('arena', `the one that ${key}.device lies in is needed`);
+    }
+  }
+}
+
+function addInterface(kernel: Kernel, key: string, name: string, wanted: InterfaceConfig): void {
+  const { device } = wanted;
+  const made = typeof device === 'function' ? at(`${key}.device`, () => device(kernel)) : device;
+  at(key, () => kernel.attach(made, name));
+  const set = (option: string, change: object): null =>
+    at(`${key}.${option}`, () => kernel.control('interface.set', { name, ...change }));
+  if (wanted.mtuBytes !== undefined) set('mtuBytes', { mtuBytes: wanted.mtuBytes });
+  if (wanted.ipv6 === false) set('ipv6', { ipv6: false });
+  if (wanted.up === false) set('up', { up: false });
+  for (const [index, text] of (wanted.addresses ?? []).entries()) {
+    const option = `addresses[${index}]`;
+    set(option, { addAddress: splitPrefix(`${key}.${option}`, text) });
+  }
+}
+
+function addRoute(kernel: Kernel, key: string, wanted: RouteConfig): void {
+  const { destination, gateway } = wanted;
+  if (typeof gateway !== 'string' || gateway === '') throw invalid(`${key}.gateway`, 'an address is needed');
+  const everywhere = gateway.includes(':') ? '::/0' : '0.0.0.0/0';
+  const { address, prefixLength } = splitPrefix(
+    `${key}.destination`,
+    destination === 'default' ? everywhere : destination,
+  );
+  const link = wanted.interface === undefined ? {} : { interface: wanted.interface };
+  at(key, () => kernel.control('route.add', { destination: address, prefixLength, gateway, kind: 'unicast', ...link }));
+}
+
+/** Bring a new kernel to its description. Throws MultikernelError with the key that is wrong. */
+export function configure(kernel: Kernel, config: KernelConfig): void {
+  const setVariable = (key: string, name: string, value: number): void => {
+    at(key, () => kernel.control('sysctl.set', { name, value }));
+  };
+  for (const [name, value] of Object.entries(config.sysctl ?? {})) setVariable(`sysctl['${name}']`, name, value);
+  if (config.forwarding === true) {
+    setVariable('forwarding', 'net.inet.ip.forwarding', 1);
+    setVariable('forwarding', 'net.inet6.ip6.forwarding', 1);
+  }
+  for (const [index, wanted] of (config.interfaces ?? []).entries()) {
+    addInterface(kernel, `interfaces[${index}]`, wanted.name ?? `eth${index}`, wanted);
+  }
+  for (const [index, wanted] of (config.routes ?? []).entries()) addRoute(kernel, `routes[${index}]`, wanted);
+}

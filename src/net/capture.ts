@@ -1,0 +1,134 @@
+/**
+ * capture: a tap that copies the frames of one interface for a reader (`mk capture`).
+ *
+ * Thread: the kernel's, readers included. Each capture has a bounded queue in ordinary memory: nothing is lost below its
+ * limit, frames beyond it are counted. Stamps are host time in microseconds with fractions; the frames of one batch carry
+ * one stamp. Frames of a link without Ethernet header (lo0) get one with zero addresses, as on Linux, so that every capture
+ * is of link type Ethernet. Read first: link-input.ts (the chain), bpf(4).
+ */
+
+import { type FrameBatch, META_ARRIVAL_MASK } from '../link/device.ts';
+import type { Bulk } from '../mem/bulk.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import type { Interface } from './interface.ts';
+import type { FrameTap } from './link-input.ts';
+
+const DEFAULT_QUEUE_BYTES: number = 4 * 1024 * 1024;
+const DEFAULT_SNAP_BYTES = 65_550;
+/** Bookkeeping charged per frame, so that many short frames are bounded as well. */
+const FRAME_OVERHEAD_BYTES = 64;
+
+export interface CapturedFrame {
+  /** Host time of the batch. */
+  timeUs: number;
+  direction: 'in' | 'out';
+  /** Length on the wire, Ethernet header included; `bytes` may hold less. */
+  lengthBytes: number;
+  /** `META_*` of the frame: a partial checksum is not filled in here either. */
+  meta: number;
+  bytes: Uint8Array;
+}
+
+export interface CaptureOptions {
+  /** Bytes kept of each frame; default all. */
+  snapBytes?: number;
+  /** Limit of what waits to be read; default 4 MiB. */
+  queueBytes?: number;
+  /** Called once after frames came into the empty queue; read from elsewhere than inside it. */
+  onFrames?: () => void;
+}
+
+const HEADER4: Uint8Array = headerOf(ethernet.ETHERTYPE_IPV4);
+const HEADER6: Uint8Array = headerOf(ethernet.ETHERTYPE_IPV6);
+
+/** An Ethernet header with zero addresses. */
+function headerOf(etherType: number): Uint8Array {
+  const header = new Uint8Array(ethernet.HEADER_BYTES);
+  ethernet.setType(new DataView(header.buffer), 0, etherType);
+  return header;
+}
+
+/** What a capture reads with. */
+export interface CaptureContext {
+  readonly bulk: Bulk;
+  nowUs(): number;
+}
+
+/** Copies of the frames of one interface from its making on, until it is closed or the interface goes. */
+export class Capture implements FrameTap {
+  droppedFrames = 0;
+  readonly #iface: Interface;
+  readonly #context: CaptureContext;
+  readonly #snapBytes: number;
+  readonly #queueBytes: number;
+  readonly #onFrames: (() => void) | undefined;
+  #frames: CapturedFrame[] = [];
+  #bytes = 0;
+  /** First byte of an IP header. */
+  readonly #version: Uint8Array = new Uint8Array(1);
+  /** Stamp of the batch being sent; negative before its first frame. */
+  #sendUs = -1;
+
+  constructor(iface: Interface, context: CaptureContext, options: CaptureOptions = {}) {
+    this.#iface = iface;
+    this.#context = context;
+    this.#snapBytes = options.snapBytes ?? DEFAULT_SNAP_BYTES;
+    this.#queueBytes = options.queueBytes ?? DEFAULT_QUEUE_BYTES;
+    this.#onFrames = options.onFrames;
+    iface.addTap(this);
+  }
+
+  received(_iface: Interface, batch: FrameBatch, count: number): void {
+    const nowUs = this.#context.nowUs();
+    for (let i = 0; i < count; i++) {
+      this.#record(nowUs, 'in', batch.at[i] as number, batch.length[i] as number, batch.meta[i] as number);
+    }
+  }
+
+  sent(_iface: Interface, at: number, lengthBytes: number, meta: number): void {
+    if (this.#sendUs < 0) this.#sendUs = this.#context.nowUs();
+    this.#record(this.#sendUs, 'out', at, lengthBytes, meta);
+  }
+
+  flushed(_iface: Interface): void {
+    this.#sendUs = -1;
+  }
+
+  detached(_iface: Interface): void {
+    this.close();
+  }
+
+  /** Everything that waits, oldest first. */
+  read(): CapturedFrame[] {
+    const frames = this.#frames;
+    this.#frames = [];
+    this.#bytes = 0;
+    return frames;
+  }
+
+  /** Stop; what waits may still be read. */
+  close(): void {
+    this.#iface.removeTap(this);
+  }
+
+  #record(timeUs: number, direction: 'in' | 'out', at: number, packetBytes: number, meta: number): void {
+    const { bulk } = this.#context;
+    const isBare = this.#iface.link.linkType === 'ip';
+    const headerBytes = isBare ? ethernet.HEADER_BYTES : 0;
+    const lengthBytes = headerBytes + packetBytes;
+    const kept = Math.min(lengthBytes, this.#snapBytes);
+    if (this.#bytes + kept + FRAME_OVERHEAD_BYTES > this.#queueBytes) {
+      this.droppedFrames++;
+      return;
+    }
+    const bytes = new Uint8Array(kept);
+    if (kept > headerBytes) bulk.copyOut(bytes, headerBytes, at, kept - headerBytes);
+    if (isBare) {
+      bulk.copyOut(this.#version, 0, at, 1);
+      bytes.set(((this.#version[0] as number) >> 4 === 6 ? HEADER6 : HEADER4).subarray(0, kept));
+    }
+    this.#bytes += kept + FRAME_OVERHEAD_BYTES;
+    this.#frames.push({ timeUs, direction, lengthBytes, meta: meta & ~META_ARRIVAL_MASK, bytes });
+    if (this.#frames.length === 1) this.#onFrames?.();
+  }
+}
