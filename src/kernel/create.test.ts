@@ -30,8 +30,8 @@ describe('Kernel.create', () => {
   it('makes a kernel with lo0 and memory of its own out of a name and a host', () => {
     const kernel = Kernel.create({ name: 'alone', host: new Simulation(1).host() });
     expect(kernel.control('interfaces', {}).map(({ name }) => name)).toEqual(['lo0']);
-    expect(kernel.resolve('localhost')).toBe('127.0.0.1');
-    expect(kernel.resolve('alone')).toBe('127.0.0.1');
+    expect(kernel.resolve('localhost').format()).toBe('127.0.0.1');
+    expect(kernel.resolve('alone').format()).toBe('127.0.0.1');
   });
 
   it('takes a heap of the given size from the arena, or one that has been allocated', () => {
@@ -77,7 +77,7 @@ describe('Kernel.create', () => {
       .map((row) => `${row.destination}/${row.prefixLength} ${row.gateway}`);
     expect(gateways6).toContain('::/0 fd00::fe');
     expect(gateways6.some((text) => text.startsWith('2001:db8::/32 fe80::9'))).toBe(true);
-    expect(kernel.resolve('db', 'inet6')).toBe('fd00::7');
+    expect(kernel.resolve('db', 'inet6').format()).toBe('fd00::7');
     expect(kernel.control('sysctl.get', { name: 'net.inet.ip.ttl' })).toEqual([{ name: 'net.inet.ip.ttl', value: 32 }]);
     expect(kernel.control('sysctl.get', { name: 'net.inet.ip.forwarding' })[0]?.value).toBe(1);
     expect(kernel.control('sysctl.get', { name: 'net.inet6.ip6.forwarding' })[0]?.value).toBe(1);
