@@ -17,6 +17,7 @@ export {
   type PortInfo,
 } from './network.ts';
 export { openVni } from './open-vni.ts';
+export { type FrameHandler, RawDevice, type RawDeviceOptions } from './raw-device.ts';
 export { SharedVniDevice } from './shared-vni.ts';
 export { VniDevice } from './vni.ts';
 export type { VniOptions } from './vni-port.ts';

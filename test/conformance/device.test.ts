@@ -1,9 +1,10 @@
 import { SeededRng } from '../../src/base/rng.ts';
-import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device } from '../../src/link/device.ts';
+import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device, type FrameBatch } from '../../src/link/device.ts';
 import { ImpairedDevice } from '../../src/link/impair.ts';
 import { LoopbackDevice } from '../../src/link/loopback.ts';
 import { createNetwork } from '../../src/link/network.ts';
 import { openVni } from '../../src/link/open-vni.ts';
+import { RawDevice } from '../../src/link/raw-device.ts';
 import { VniDevice } from '../../src/link/vni.ts';
 import { Arena } from '../../src/mem/arena.ts';
 import { type Bulk, createBulk } from '../../src/mem/bulk.ts';
@@ -36,6 +37,20 @@ function loopback(): DevicesUnderTest & { bulk: Bulk } {
   return { arena, bulk: createBulk(arena), sender: device, receiver: device };
 }
 
+/** Frames of the sender go into the receiver, and wait in the sender while the receiver has no room. */
+function raw(): DevicesUnderTest & { bulk: Bulk } {
+  const arena = Arena.create(16 * 1024 * 1024);
+  const sender = new RawDevice(arena, { name: 'raw0', mac: { hi: 0x0200, lo: 0 } });
+  const receiver = new (class extends RawDevice {
+    override receive(batch: FrameBatch): number {
+      sender.resume();
+      return super.receive(batch);
+    }
+  })(arena, { name: 'raw1', mac: { hi: 0x0200, lo: 1 } });
+  sender.onFrame = (frame, meta) => receiver.inject(frame, meta);
+  return { arena, bulk: createBulk(arena), sender, receiver };
+}
+
 function impaired(devices: DevicesUnderTest & { bulk: Bulk }, impair: boolean): DevicesUnderTest {
   const { arena, bulk } = devices;
   const options = { clock, rng: new SeededRng(1) };
@@ -57,6 +72,8 @@ deviceSuite('vni, 12 ports', () => vni(12));
 deviceSuite('vni, shared buffer', () => shared(2, 1514));
 deviceSuite('vni, shared buffer, 20 ports, super-frames', () => shared(20, 65_549));
 deviceSuite('loopback', loopback);
+deviceSuite('raw', raw);
 deviceSuite('impair around vni, healed', () => impaired(vni(2), false));
 deviceSuite('impair around vni', () => impaired(vni(2), true));
+deviceSuite('impair around raw', () => impaired(raw(), true));
 deviceSuite('impair around loopback', () => impaired(loopback(), true));
