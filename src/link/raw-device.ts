@@ -20,6 +20,7 @@ import {
 import { HEADER_BYTES } from '../wire/ethernet.ts';
 import { type Device, FrameBatch, type MacAddress } from './device.ts';
 import { ReceiveFilter } from './filter.ts';
+import { FRAME_PAD_BYTES } from './network.ts';
 
 const DEFAULT_RING_BYTES: number = 256 * 1024;
 /** RFC 791: every link carries 68 bytes. */
@@ -47,8 +48,11 @@ export type FrameHandler = (frame: Uint8Array, meta: number) => unknown;
 function openRing(arena: Arena, roomBytes: number): [RingProducer, RingConsumer] {
   const capacity = ringCapacity(roomBytes - RING_CONTROL_BYTES);
   const at = arena.allocate(ringBytes(capacity), 128);
-  formatRing(arena, at, capacity);
-  return [new RingProducer(arena, at, capacity), new RingConsumer(arena, at, capacity)];
+  formatRing(arena, at, capacity, FRAME_PAD_BYTES);
+  return [
+    new RingProducer(arena, at, capacity, FRAME_PAD_BYTES),
+    new RingConsumer(arena, at, capacity, FRAME_PAD_BYTES),
+  ];
 }
 
 export class RawDevice implements Device {
