@@ -77,23 +77,23 @@ export class Machine {
     // The last address of the local network.
     const gateway = (this.localAddress | GATEWAY_HOST) & ~1;
     inet.configure(iface, this.localAddress, PREFIX_LENGTH);
-    inet.ip.neighbors.addStatic(iface, gateway, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
+    inet.ip4.neighbors.addStatic(iface, gateway, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
     // Where the script's addresses are all on one link, its far end answers there.
     if (iface.onLink(this.remoteAddress)) {
-      inet.ip.neighbors.addStatic(iface, this.remoteAddress, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
+      inet.ip4.neighbors.addStatic(iface, this.remoteAddress, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
     }
     inet.addRoute(0, 0, gateway, RTF_GATEWAY);
   }
 
   #configure6(iface: Interface): void {
-    const { six } = this.kernel.inet.ip;
+    const { ip6 } = this.kernel.inet;
     const [w0, w1, w2] = this.book.words(this.localAddress);
     const gateway = this.book.number([w0, w1, w2, GATEWAY_HOST]);
-    six.addAddress(iface, this.localAddress, PREFIX_LENGTH_6);
+    ip6.addAddress(iface, this.localAddress, PREFIX_LENGTH_6);
     for (const address of [gateway, this.remoteAddress]) {
-      six.neighbors.addStatic(iface, address, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
+      ip6.neighbors.addStatic(iface, address, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
     }
-    six.addRoute(IP6_ANY, 0, gateway, RTF_GATEWAY, iface);
+    this.kernel.inet.addRoute(IP6_ANY, 0, gateway, RTF_GATEWAY, iface);
   }
 
   /** Socket address of a number. */

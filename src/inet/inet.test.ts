@@ -138,8 +138,8 @@ describe('Inet: configuration', () => {
     expect(one.inet.addRoute(ip('192.0.2.0'), 24, ip('203.0.113.1'), RTF_GATEWAY)).toBe(-Errno.ENETUNREACH);
     expect(one.inet.addRoute(ip('192.0.2.0'), 24, ip(PEER), RTF_GATEWAY)).toBe(0);
     expect(one.inet.addRoute(ip('192.0.2.0'), 24, ip(PEER), RTF_GATEWAY)).toBe(-Errno.EEXIST);
-    expect(one.inet.ip.removeRoute(ip('192.0.2.0'), 24, ip('10.0.0.3'))).toBeNull();
-    expect(one.inet.ip.removeRoute(ip('192.0.2.0'), 24, ip(PEER))).not.toBeNull();
+    expect(one.inet.removeRoute(ip('192.0.2.0'), 24, ip('10.0.0.3'))).toBeNull();
+    expect(one.inet.removeRoute(ip('192.0.2.0'), 24, ip(PEER))).not.toBeNull();
   });
 
   it('announces its addresses when an interface comes up again', () => {
@@ -292,8 +292,8 @@ describe('Inet under random frames', () => {
     one.neighbor('10.0.1.2', 1);
     const endpoint = one.inet.udp.open();
     endpoint.bind(0, 5000);
-    one.inet.ip.raw.open(1);
-    one.inet.ip.filter.add({ id: 'x', from: [ip('10.0.0.3')], action: 'reject' });
+    one.inet.raw.open(1);
+    one.inet.filter.add({ id: 'x', from: [ip('10.0.0.3')], action: 'reject' });
     for (const name of ['net.inet.ip.forwarding', 'net.inet.ip.allowsrcrt', 'net.inet.ip.forwsrcrt'])
       one.sysctl(name, 1);
     one.sysctl('net.inet.icmp.errppslimit', -1);
@@ -311,8 +311,8 @@ describe('Inet under random frames', () => {
     );
     endpoint.close();
     one.advance(3_600_000_000);
-    expect(one.inet.ip.input.reassembly.count).toBe(0);
-    expect(one.inet.ip.neighbors.pendingBytes).toBe(0);
+    expect(one.inet.ip4.input.reassembly.count).toBe(0);
+    expect(one.inet.ip4.neighbors.pendingBytes).toBe(0);
   });
 
   it('never throws on noise', () => {

@@ -1,5 +1,6 @@
 /**
- * Layers 2 and 3 of one kernel, with UDP and ICMP: what the kernel's assembly makes, polls and shows.
+ * Layers 2 to 4 of one kernel, put together: interfaces, IP with both families, UDP and TCP. The only file that knows all of
+ * inet/ip, ip4, ip6, udp and tcp.
  *
  * Thread: the one that runs the kernel. `poll` takes one batch from every device and runs each frame to completion; `flush`
  * publishes what was sent. Configuration is by number here; text is the business of whoever shows it (inet/tables.ts).
@@ -15,13 +16,22 @@ import { EthernetLink } from '../net/ethernet.ts';
 import { Interface } from '../net/interface.ts';
 import { IpLink } from '../net/ip-link.ts';
 import { LinkInput, RUN_SCRATCH_BYTES } from '../net/link-input.ts';
+import type { Route } from '../net/route.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/ethernet.ts';
 import { AddressBoundary } from './ip/address-boundary.ts';
-import { AddressInterner, isIp6 } from './ip/address-interner.ts';
+import { AddressInterner } from './ip/address-interner.ts';
 import { AddressText, type Family } from './ip/address-text.ts';
 import type { InetContext } from './ip/context.ts';
-import { Ip } from './ip.ts';
+import { IngressFilter } from './ip/ingress-filter.ts';
+import { Ip } from './ip/ip.ts';
+import { RawSockets } from './ip/raw-sockets.ts';
+import { RejectPolicy } from './ip/reject.ts';
+import { Ip4 } from './ip4/ip4.ts';
+import { Autoconfigurator } from './ip6/autoconf/autoconfiguration.ts';
+import { orderDestinations } from './ip6/destination-order.ts';
+import { Ip6 } from './ip6/ip6.ts';
 import { type InterfaceRow, interfaceRow, type NeighborRow, neighborRow, type RouteRow, routeRow } from './tables.ts';
+import { TcpStack } from './tcp/stack.ts';
 import { Udp } from './udp/udp.ts';
 
 /** Frames taken from a device at a time. */
@@ -42,7 +52,13 @@ export class Inet {
   readonly context: InetContext;
   readonly sysctl: Sysctl;
   readonly ip: Ip;
+  readonly ip4: Ip4;
+  readonly ip6: Ip6;
+  readonly autoconfiguration: Autoconfigurator;
+  readonly filter: IngressFilter = new IngressFilter();
+  readonly raw: RawSockets;
   readonly udp: Udp;
+  readonly tcp: TcpStack;
   readonly addressText: AddressText;
   /** Between socket addresses and the numbers of this folder. */
   readonly addresses: AddressBoundary;
@@ -63,15 +79,25 @@ export class Inet {
     this.addressText = new AddressText(interner, this.#interfaces);
     this.addresses = new AddressBoundary(interner, this.#interfaces);
     this.context = { number, shared, bulk, heap, callouts, softints, rng, counters, interner, nowUs };
-    const nowhere = new Interface('', 0, new EthernetLink(NO_DEVICE, arena.view));
-    this.ip = new Ip(this.context, this.#interfaces, nowhere, options.ipv6 ?? false);
-    this.udp = new Udp(this.context, this.ip);
+    const { context, filter } = this;
+    const noInterface = new Interface('', 0, new EthernetLink(NO_DEVICE, arena.view));
+    const ip = new Ip(context, this.#interfaces, noInterface);
+    this.ip = ip;
+    this.raw = new RawSockets(context, ip);
+    const parts = { ip, filter, raw: this.raw, reject: new RejectPolicy(context, ip) };
+    this.ip4 = new Ip4(context, parts);
+    this.ip6 = new Ip6(context, parts, options.ipv6 ?? false);
+    ip.families.register(this.ip4, this.ip6);
+    this.autoconfiguration = new Autoconfigurator(context, this.ip6, ip.epoch);
+    this.ip6.autoconfiguration.register(this.autoconfiguration);
+    this.udp = new Udp(context, ip, ip);
+    this.tcp = new TcpStack(context, ip);
     const scratchAt = heap.allocate(RUN_SCRATCH_BYTES);
     assert(scratchAt >= 0, 'the kernel has no memory for one frame');
-    this.input = new LinkInput(bulk, scratchAt, counters, this.#interfaces, nowhere);
-    this.input.register(ETHERTYPE_IPV4, this.ip.input);
-    this.input.register(ETHERTYPE_IPV6, this.ip.six.input);
-    this.input.register(ETHERTYPE_ARP, this.ip.arp);
+    this.input = new LinkInput(bulk, scratchAt, counters, this.#interfaces, noInterface);
+    this.input.register(ETHERTYPE_IPV4, this.ip4.input);
+    this.input.register(ETHERTYPE_IPV6, this.ip6.input);
+    this.input.register(ETHERTYPE_ARP, this.ip4.arp);
   }
 
   /** Attach a device. */
@@ -81,8 +107,7 @@ export class Inet {
     const iface = new Interface(name, this.#nextIndex++, link);
     this.#deviceLinks.push(link);
     this.#interfaces.push(iface);
-    this.ip.groups.attach(iface);
-    this.ip.six.attach(iface);
+    this.ip.attach(iface);
     return iface;
   }
 
@@ -111,41 +136,54 @@ export class Inet {
     return this.#interfaces.find((iface) => iface.index === index) ?? null;
   }
 
-  /** The interface that has an address (a number), or null. */
+  /** The interface that has an address, or null. */
   interfaceWithAddress(address: number): Interface | null {
-    return isIp6(address) ? this.ip.six.addresses.owner(address) : this.ip.addresses.owner(address);
+    return this.ip.families.of(address).addresses.owner(address);
   }
 
-  /** Add an address (int32) to an interface. Errors as `Ip.addAddress`, or `Ip6.addAddress`. */
+  /** Add an address to an interface. Errors as `IpFamily.addAddress`. */
   configure(iface: Interface, address: number, prefixLength: number): number {
-    if (isIp6(address)) return this.ip.six.addAddress(iface, address, prefixLength);
-    return this.ip.addAddress(iface, address, prefixLength);
+    return this.ip.families.of(address).addAddress(iface, address, prefixLength);
   }
 
+  /** Returns 0 or `-EADDRNOTAVAIL`. */
   unconfigure(iface: Interface, address: number): number {
-    if (isIp6(address)) return this.ip.six.removeAddress(iface, address);
-    return this.ip.removeAddress(iface, address);
+    return this.ip.families.of(address).removeAddress(iface, address);
   }
 
-  /** Errors as `Ip.addRoute`; `flags` are `RTF_*` of the caller's, RTF_GATEWAY among them. */
-  addRoute(destination: number, prefixLength: number, gateway: number, flags: number): number {
-    if (isIp6(destination)) return this.ip.six.addRoute(destination, prefixLength, gateway, flags, null);
-    return this.ip.addRoute(destination, prefixLength, gateway, flags);
+  /** Errors as `Families.addRoute`; `flags` are `RTF_*` of the caller's, RTF_GATEWAY among them. */
+  addRoute(
+    destination: number,
+    prefixLength: number,
+    gateway: number,
+    flags: number,
+    via: Interface | null = null,
+  ): number {
+    return this.ip.families.addRoute(destination, prefixLength, gateway, flags, via);
+  }
+
+  /** Errors as `Families.removeRoute`. */
+  removeRoute(destination: number, prefixLength: number, gateway: number): Route | null {
+    return this.ip.families.removeRoute(destination, prefixLength, gateway);
+  }
+
+  /** Addresses of one peer, of both families, in the order in which to try them (RFC 6724 section 6). */
+  orderDestinations(destinations: readonly number[]): number[] {
+    return orderDestinations(this.ip.paths, this.ip6.addresses, destinations);
   }
 
   /** Set and clear `IFF_*`. */
   changeFlags(iface: Interface, set: number, clear: number): void {
     const wasUp = iface.up;
     iface.changeFlags(set, clear);
-    this.ip.interfaceChanged(iface);
-    if (iface.up && !wasUp) this.ip.announce(iface);
+    this.ip.interfaceChanged(iface, iface.up && !wasUp);
   }
 
   /** Returns 0 or `-EINVAL` (below 68 bytes, RFC 791). */
   setMtu(iface: Interface, mtuBytes: number): number {
     if (mtuBytes < MIN_MTU_BYTES || mtuBytes > 65535) return -Errno.EINVAL;
     iface.link.setMtu(mtuBytes);
-    this.ip.interfaceChanged(iface);
+    this.ip.interfaceChanged(iface, false);
     return 0;
   }
 
@@ -177,14 +215,13 @@ export class Inet {
   }
 
   routes(family: Family = 4): RouteRow[] {
-    const { routes, addresses, six } = this.ip;
-    if (family === 6) return six.routes.list().map((route) => routeRow(route, six.addresses, this.addressText));
+    const { routes, addresses } = family === 6 ? this.ip6 : this.ip4;
     return routes.list().map((route) => routeRow(route, addresses, this.addressText));
   }
 
   neighbors(family: Family = 4): NeighborRow[] {
     const nowUs = this.context.nowUs();
-    const { neighbors } = family === 6 ? this.ip.six : this.ip;
+    const { neighbors } = family === 6 ? this.ip6 : this.ip4;
     return neighbors.list().map((neighbor) => neighborRow(neighbor, this.addressText, nowUs));
   }
 

@@ -3,6 +3,7 @@
  *
  * Thread: the one that runs the kernel. Never on the data path. Conventions are NetBSD's since 2016: own addresses are `UHl`
  * routes through lo0 with gateway `link#N`, subnets are `UC`.
+ * Cold: answers to control requests.
  */
 
 import { type Address6Origin, type Address6State, flagNames, type Interface } from '../net/interface.ts';

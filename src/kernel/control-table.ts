@@ -36,7 +36,7 @@ function addressOf(kernel: Kernel, text: string): number {
 /** An address on an interface: a link-local one may come without its zone. */
 function addressOn(kernel: Kernel, text: string, iface: Interface): number {
   const address = addressOf(kernel, text);
-  return isIp6(address) ? kernel.inet.ip.six.addresses.onLink(address, iface) : address;
+  return isIp6(address) ? kernel.inet.ip6.addresses.onLink(address, iface) : address;
 }
 
 function macOf(text: string): { hi: number; lo: number } {
@@ -69,16 +69,16 @@ function addAddress(kernel: Kernel, iface: Interface, wanted: NewAddress): numbe
   const validUs = (validSec ?? Infinity) * US_PER_S;
   const preferredUs = (preferredSec ?? validSec ?? Infinity) * US_PER_S;
   if (!(validUs > 0 && preferredUs >= 0 && preferredUs <= validUs)) return -Errno.EINVAL;
-  const { six } = kernel.inet.ip;
-  const known = timed ? six.addresses.find(number) : null;
+  const { ip6 } = kernel.inet;
+  const known = timed ? ip6.addresses.find(number) : null;
   const same = known !== null && known.iface === iface && known.prefixLength === prefixLength;
   if (!same || known.origin !== 'manual' || known.anycast !== anycast) {
-    const added = six.addAddress(iface, number, prefixLength, 'manual', anycast);
+    const added = ip6.addAddress(iface, number, prefixLength, 'manual', anycast);
     if (added < 0) return added;
   }
-  six.setDisabled(iface, false);
-  const entry = six.addresses.find(number);
-  if (timed && entry !== null) six.lifetimes.set(entry, preferredUs, validUs);
+  ip6.setDisabled(iface, false);
+  const entry = ip6.addresses.find(number);
+  if (timed && entry !== null) ip6.lifetimes.set(entry, preferredUs, validUs);
   return 0;
 }
 
@@ -93,7 +93,7 @@ function setInterface(kernel: Kernel, change: InterfaceChange): null {
     const { address } = change.removeAddress;
     must(kernel.inet.unconfigure(iface, addressOn(kernel, address, iface)), `${change.name}: ${address}`);
   }
-  if (change.ipv6 !== undefined) kernel.inet.ip.six.setDisabled(iface, !change.ipv6);
+  if (change.ipv6 !== undefined) kernel.inet.ip6.setDisabled(iface, !change.ipv6);
   if (change.up === true) kernel.inet.changeFlags(iface, IFF_UP, 0);
   if (change.up === false) kernel.inet.changeFlags(iface, 0, IFF_UP);
   return null;
@@ -114,29 +114,27 @@ function addRoute(kernel: Kernel, change: RouteChange): null {
 
 function addRoute6(kernel: Kernel, change: RouteChange, destination: number, flags: number): number {
   const iface = change.interface === undefined ? null : interfaceOf(kernel, change.interface);
-  const { six } = kernel.inet.ip;
-  if (change.gateway === '') return six.addRoute(destination, change.prefixLength, 0, flags, iface);
+  const { inet } = kernel;
+  if (change.gateway === '') return inet.addRoute(destination, change.prefixLength, 0, flags, iface);
   const gateway = iface === null ? addressOf(kernel, change.gateway) : addressOn(kernel, change.gateway, iface);
   if (!isIp6(gateway)) return -Errno.EAFNOSUPPORT;
-  return six.addRoute(destination, change.prefixLength, gateway, flags, iface);
+  return inet.addRoute(destination, change.prefixLength, gateway, flags, iface);
 }
 
 function deleteRoute(kernel: Kernel, change: RouteChange): null {
   const gateway = change.gateway === '' ? 0 : addressOf(kernel, change.gateway);
   const destination = addressOf(kernel, change.destination);
-  const { ip } = kernel.inet;
-  const { prefixLength } = change;
-  const route = (isIp6(destination) ? ip.six : ip).removeRoute(destination, prefixLength, gateway);
+  const route = kernel.inet.removeRoute(destination, change.prefixLength, gateway);
   if (route === null) throw new MultikernelError('ENOENT', `route ${change.destination}: not in table`);
   return null;
 }
 
 function addNeighbor(kernel: Kernel, request: ControlRequests['neighbor.add']['request']): null {
   const address = addressOf(kernel, request.address);
-  const iface = kernel.inet.ip.linkOf(address);
+  const iface = kernel.inet.ip.families.of(address).linkOf(address);
   if (iface === null) throw new MultikernelError('ENETUNREACH', `${request.address}: on no subnet of this kernel`);
   const mac = macOf(request.mac);
-  const { neighbors } = isIp6(address) ? kernel.inet.ip.six : kernel.inet.ip;
+  const { neighbors } = kernel.inet.ip.families.of(address);
   must(
     neighbors.addStatic(iface, address, mac.hi, mac.lo, !request.temporary, request.published),
     `${isIp6(address) ? 'ndp' : 'arp'} ${request.address}`,
@@ -146,7 +144,7 @@ function addNeighbor(kernel: Kernel, request: ControlRequests['neighbor.add']['r
 
 function deleteNeighbor(kernel: Kernel, request: { address: string }): null {
   const address = addressOf(kernel, request.address);
-  const { neighbors } = isIp6(address) ? kernel.inet.ip.six : kernel.inet.ip;
+  const { neighbors } = kernel.inet.ip.families.of(address);
   for (const iface of kernel.inet.ip.interfaces) {
     const neighbor = neighbors.find(iface, address);
     if (neighbor === null) continue;
@@ -218,11 +216,11 @@ export const controlTable: { readonly [Op in ControlOperation]: Handler<Op> } = 
       const { hi, lo } = macOf(mac);
       return { macHi: hi, macLo: lo, all };
     });
-    kernel.inet.ip.filter.add({ id: rule.id, from, links, action: rule.action });
+    kernel.inet.filter.add({ id: rule.id, from, links, action: rule.action });
     return null;
   },
   'filter.remove': (kernel, { id }) => {
-    if (!kernel.inet.ip.filter.remove(id)) throw new MultikernelError('ENOENT', `no filter ${id}`);
+    if (!kernel.inet.filter.remove(id)) throw new MultikernelError('ENOENT', `no filter ${id}`);
     return null;
   },
   'interface.set': setInterface,

@@ -9,7 +9,7 @@ import { MultikernelError } from '../base/errors.ts';
 import type { Agent, Host } from '../host/contract.ts';
 import { BATCH_FRAMES, Inet } from '../inet/inet.ts';
 import { NO_ADDRESS } from '../inet/ip/address-boundary.ts';
-import { TcpStack } from '../inet/tcp/stack.ts';
+import type { TcpStack } from '../inet/tcp/stack.ts';
 import type { CalloutTable } from '../kern/callout.ts';
 import type { KernelShared } from '../kern/context.ts';
 import { Cpu } from '../kern/cpu.ts';
@@ -136,7 +136,7 @@ export class Kernel implements Agent {
     this.#delivery = new Softint(() => this.#deliver());
     this.inet = new Inet({ cpu: this.cpu, ipv6: options.ipv6 ?? false });
     const context: SocketContext = { events: this.#events, nowUs, requestWork: () => host.requestWork() };
-    this.tcp = new TcpStack(this.inet.context, this.inet.ip);
+    this.tcp = this.inet.tcp;
     this.sockets = new Sockets(this.inet, this.tcp, context);
     this.#pingIdentifier = host.rng.next32() & 0xffff;
     this.#addNames(options.hosts ?? {}, options.ipv6 ?? false);

@@ -2,7 +2,7 @@
  * The IPv6 routing table: longest prefix match over a binary trie without chains (a Patricia trie).
  *
  * Thread: the one that runs the kernel. Read when a path is looked up, not for each packet. Addresses are handles;
- * {@link AddressWords} gives their words. A prefix of link scope belongs to the link of its zone, which the trie keeps in the
+ * {@link AddressHandles} gives their words. A prefix of link scope belongs to the link of its zone, which the trie keeps in the
  * 16 bits that link-local prefixes leave free. One route per prefix. Missing: metrics, multipath.
  */
 
@@ -14,7 +14,7 @@ import type { Route, Routes } from './route.ts';
 const ADDRESS_BITS = 128;
 
 /** The words behind the handle of an IPv6 address (inet/ip/address-interner.ts). */
-export interface AddressWords {
+export interface AddressHandles {
   /** Word 0 to 3. */
   word(address: number, index: number): number;
   /** Interface index of an address of link scope, else 0. */
@@ -50,7 +50,7 @@ class Node {
 }
 
 export class RouteTable6 implements Routes {
-  readonly #addresses: AddressWords;
+  readonly #addresses: AddressHandles;
   readonly #epoch: PathEpoch;
   readonly #limit: () => number;
   /** A route found no room. */
@@ -58,7 +58,7 @@ export class RouteTable6 implements Routes {
   #root: Node = new Node(0, 0, 0, 0, 0);
   #count = 0;
 
-  constructor(addresses: AddressWords, epoch: PathEpoch, limit: () => number, refused: () => void) {
+  constructor(addresses: AddressHandles, epoch: PathEpoch, limit: () => number, refused: () => void) {
     this.#addresses = addresses;
     this.#epoch = epoch;
     this.#limit = limit;

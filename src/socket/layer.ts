@@ -42,7 +42,7 @@ export class Sockets implements SocketLayer {
   orderDestinations(addresses: readonly SocketAddress[]): SocketAddress[] {
     const numbers = addresses.map((address) => this.#inet.addresses.numberOf(address));
     const rank = new Map<number, number>();
-    for (const number of this.#inet.ip.orderDestinations(numbers.filter((one) => one !== NO_ADDRESS))) {
+    for (const number of this.#inet.orderDestinations(numbers.filter((one) => one !== NO_ADDRESS))) {
       rank.set(number, rank.size);
     }
     const rankAt = (index: number): number => rank.get(numbers[index] as number) ?? addresses.length;

@@ -48,7 +48,7 @@ class Bench {
     const iface = this.kernel.attach(this.device, 'eth0');
     this.kernel.inet.configure(iface, ip(OWN), 24);
     const { hi, lo } = mac(PEER_MAC);
-    this.kernel.inet.ip.neighbors.addStatic(iface, ip(PEER), hi, lo, true, false);
+    this.kernel.inet.ip4.neighbors.addStatic(iface, ip(PEER), hi, lo, true, false);
     this.simulation.add(this.kernel);
     this.run(10 * SECOND);
     this.device.take();

@@ -31,8 +31,8 @@ export class RawIpSocket implements RawSocket, EventTarget {
     this.#addresses = inet.addresses;
     this.#family = family;
     this.#bulk = inet.context.bulk;
-    this.#endpoint = inet.ip.raw.open(protocol, family === 6);
-    this.#maxBufferBytes = inet.ip.raw.maxBufferBytes;
+    this.#endpoint = inet.raw.open(protocol, family === 6);
+    this.#maxBufferBytes = inet.raw.maxBufferBytes;
     this.#endpoint.onReadable = () => context.events.post(this, EVENT_READABLE);
   }
 

@@ -82,10 +82,10 @@ describe.each([
     world.stop();
     network.simulation.run(network.simulation.nowUs() + 3600e6);
     expect(server.tcp.synEntryCount).toBe(0);
-    expect(server.inet.ip.input.reassembly.count + server.inet.ip.six.input.reassembly.count).toBe(0);
+    expect(server.inet.ip4.input.reassembly.count + server.inet.ip6.input.reassembly.count).toBe(0);
     for (const one of [4, 6] as const)
       expect(server.inet.routes(one).filter((route) => route.flags.includes('D'))).toEqual([]);
-    expect(server.inet.ip.neighbors.count + server.inet.ip.six.neighbors.count).toBeLessThanOrEqual(2);
+    expect(server.inet.ip4.neighbors.count + server.inet.ip6.neighbors.count).toBeLessThanOrEqual(2);
     expect(server.callouts.size).toBeLessThan(100);
   });
 });

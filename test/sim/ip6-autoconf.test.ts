@@ -204,7 +204,7 @@ describe('Stateless autoconfiguration between kernels (RFC 4861 6, RFC 4862 5.5)
     advertise(router.start('2001:db8:1::1'));
     listen(host);
     pass(MINUTE);
-    const link = host.kernel.inet.ip.six.links.of(host.iface);
+    const link = host.kernel.inet.ip6.links.of(host.iface);
     expect([link?.hopLimit, link?.mtuBytes]).toEqual([32, 1400]);
   });
 });
@@ -349,8 +349,7 @@ describe('Listener discovery between kernels (RFC 3810)', () => {
 
   /** Ask everybody on the link for all groups, as a router does, with ten seconds to answer. */
   function query(node: Node6): void {
-    const { ip, context } = node.kernel.inet;
-    const { six } = ip;
+    const { ip6, context } = node.kernel.inet;
     const repr: icmpv6.ListenerQueryV2Repr = {
       kind: 'listener-query-v2',
       maxResponseCode: 10_000,
@@ -360,14 +359,14 @@ describe('Listener discovery between kernels (RFC 3810)', () => {
       intervalCode: 125,
       sources: [],
     };
-    const { linkLocal } = six.links.of(node.iface) as { linkLocal: number };
-    const at = six.linkOutput.begin(node.iface, linkLocal, ALL_NODES, 0, 8 + icmpv6.lengthOf(repr), 1);
+    const { linkLocal } = ip6.links.of(node.iface) as { linkLocal: number };
+    const at = ip6.linkOutput.begin(node.iface, linkLocal, ALL_NODES, 0, 8 + icmpv6.lengthOf(repr), 1);
     expect(at).toBeGreaterThan(0);
     const { view } = context.shared.arena;
     view.setInt32(at, 0x3a000502);
     view.setInt32(at + 4, 0x00000100);
     icmpv6.emit(repr, view, at + 8);
-    six.linkOutput.endIcmp(at + 8);
+    ip6.linkOutput.endIcmp(at + 8);
     node.kernel.flush();
   }
 
@@ -377,7 +376,7 @@ describe('Listener discovery between kernels (RFC 3810)', () => {
     for (const node of nodes) node.start();
     pass(10 * S);
     const [ofA, ofB] = [reports(a), reports(b)];
-    const join = (node: Node6): number => node.kernel.inet.ip.six.groups.join(node.iface, node.number('ff05::77'));
+    const join = (node: Node6): number => node.kernel.inet.ip6.groups.join(node.iface, node.number('ff05::77'));
     expect([join(a), join(b)]).toEqual([0, 0]);
     pass(10 * S);
     for (const said of [ofA, ofB]) {

@@ -42,22 +42,22 @@ export class Node6 {
   }
 
   configure(address: string, prefixLength: number = 64): void {
-    const result = this.kernel.inet.ip.six.addAddress(this.iface, this.number(address), prefixLength);
+    const result = this.kernel.inet.ip6.addAddress(this.iface, this.number(address), prefixLength);
     if (result !== 0) throw new Error(`${address}: ${result}`);
   }
 
   /** The number of an address; a link-local one is of eth0. */
   number(text: string): number {
     const words = parseAddress(text) as Address6;
-    return this.kernel.inet.ip.six.table.internAddress(words, this.iface.index);
+    return this.kernel.inet.ip6.interner.internAddress(words, this.iface.index);
   }
 
   text(number: number): string {
-    return number === 0 ? '-' : formatAddress(this.kernel.inet.ip.six.table.words(number));
+    return number === 0 ? '-' : formatAddress(this.kernel.inet.ip6.interner.words(number));
   }
 
   get linkLocal(): string {
-    return this.text(this.kernel.inet.ip.six.links.of(this.iface)?.linkLocal ?? IP6_ANY);
+    return this.text(this.kernel.inet.ip6.links.of(this.iface)?.linkLocal ?? IP6_ANY);
   }
 
   /** Addresses of eth0 other than the link-local one, with their state. */
@@ -69,7 +69,7 @@ export class Node6 {
 
   /** Routes that are neither to ourselves nor of link scope: "destination/length gateway flags". */
   get routes(): string[] {
-    return this.kernel.inet.ip.six.routes
+    return this.kernel.inet.ip6.routes
       .list()
       .filter(({ flags }) => !routeFlagLetters(flags).includes('l'))
       .map(({ destination, prefixLength, gateway, flags }) => {
@@ -81,13 +81,13 @@ export class Node6 {
   /** Add a route by hand, through a gateway. */
   route(destination: string, prefixLength: number, gateway: string): void {
     const flags = RTF_GATEWAY | RTF_STATIC;
-    const { six } = this.kernel.inet.ip;
-    const result = six.addRoute(this.number(destination), prefixLength, this.number(gateway), flags, null);
+    const { inet } = this.kernel;
+    const result = inet.addRoute(this.number(destination), prefixLength, this.number(gateway), flags);
     if (result !== 0) throw new Error(`${destination}: ${result}`);
   }
 
   unroute(destination: string, prefixLength: number): void {
-    this.kernel.inet.ip.six.removeRoute(this.number(destination), prefixLength, 0);
+    this.kernel.inet.removeRoute(this.number(destination), prefixLength, 0);
   }
 
   /** Say hello; 0 or the negative errno why not. */

@@ -5,6 +5,7 @@
  * unless something in the kernel keeps it (inet/ip/address-interner.ts): callers parse right before a call, and format right
  * after one.
  * Read first: RFC 4007 section 11 (`fe80::1%eth0`), RFC 4291 2.2, RFC 5952.
+ * Cold: text of addresses, for control and programs.
  */
 
 import type { Interface } from '../../net/interface.ts';

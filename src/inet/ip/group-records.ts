@@ -2,6 +2,7 @@
  * The records of IGMPv3 and MLDv2 reports, which both protocols number alike, and how they are spread over messages.
  *
  * Thread: the one that runs the kernel. Read first: RFC 3376 4.2, RFC 3810 5.2.
+ * Cold: membership reports.
  */
 
 export const RECORD_IS_INCLUDE = 1;

@@ -6,6 +6,7 @@
  * answers to queries wait a random part of the time that the query grants. After a query of an older version the interface
  * speaks that version, without sources, until such queries have stayed away. The owner calls `run` at `deadlineUs`.
  * Read first: RFC 3376 sections 5 and 7.2, or RFC 3810 sections 6 and 8.2; RFC 2236 section 3 for the older ways.
+ * Cold: membership reports.
  */
 
 import { type Rng, randomUnit } from '../../base/rng.ts';

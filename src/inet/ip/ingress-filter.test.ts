@@ -18,7 +18,7 @@ function bed(action?: 'drop' | 'reject'): InetBed {
   const one = new InetBed();
   one.attach(OWN);
   one.neighbor(PEER);
-  if (action !== undefined) one.inet.ip.filter.add({ id: 'cut', from: [ip(PEER)], action });
+  if (action !== undefined) one.inet.filter.add({ id: 'cut', from: [ip(PEER)], action });
   return one;
 }
 
@@ -60,7 +60,7 @@ describe('drop', () => {
 
   it('ends when the rule goes; of two rules the other stays', () => {
     const one = bed('drop');
-    const { filter } = one.inet.ip;
+    const { filter } = one.inet;
     filter.add({ id: 'second', from: [ip(PEER), ip(OTHER)], action: 'reject' });
     expect(filter.list().map((rule) => rule.id)).toEqual(['cut', 'second']);
     expect([filter.verdict(ip(PEER)), filter.verdict(ip(OTHER)), filter.active]).toEqual([1, 2, true]);
@@ -137,8 +137,8 @@ describe('reject', () => {
     b.attach(PEER);
     a.neighbor(PEER, 0, '02:00:00:00:00:01');
     b.neighbor(OWN, 0, '02:00:00:00:00:01');
-    a.inet.ip.filter.add({ id: 'cut', from: [ip(PEER)], action: 'reject' });
-    b.inet.ip.filter.add({ id: 'cut', from: [ip(OWN)], action: 'reject' });
+    a.inet.filter.add({ id: 'cut', from: [ip(PEER)], action: 'reject' });
+    b.inet.filter.add({ id: 'cut', from: [ip(OWN)], action: 'reject' });
     const endpoint = a.inet.udp.open();
     endpoint.connect(ip(PEER), 7);
     b.inet.udp.open().bind(0, 7);
@@ -161,14 +161,14 @@ describe('a machine on the link', () => {
     one.advance(3_000_000);
     one.sent();
     const { hi, lo } = parseMac(PEER_MAC);
-    one.inet.ip.filter.add({ id: 'cut', from: [], links: [{ macHi: hi, macLo: lo, all }], action });
+    one.inet.filter.add({ id: 'cut', from: [], links: [{ macHi: hi, macLo: lo, all }], action });
     return one;
   }
   const frame = (mac: string, src: string): Uint8Array => ether(ownMac(1), mac, 0x0800, datagram(src));
 
   it('is silent under every address, also by ARP', () => {
     const one = linked(true);
-    expect(one.inet.ip.filter.active).toBe(true);
+    expect(one.inet.filter.active).toBe(true);
     one.inet.udp.open().bind(0, 5000);
     for (const src of [PEER, VISITOR, '169.254.1.1']) one.receive(frame(PEER_MAC, src));
     one.receive(frame('02:00:00:00:00:99', PEER));

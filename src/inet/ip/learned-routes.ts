@@ -3,6 +3,7 @@
  *
  * Thread: the one that runs the kernel. Read first: RFC 1122 3.3.1.4, RFC 4861 8.3. The rules for believing a redirect are
  * in inet/ip4/redirect.ts and inet/ip6/redirect.ts.
+ * Cold: redirects.
  */
 
 import { Callout, type CalloutTable } from '../../kern/callout.ts';

@@ -38,13 +38,20 @@ export class MulticastGroups {
   readonly #maxGroups: SysctlVariable;
   /** A group found no room. */
   readonly #refused: () => void;
-  listener: GroupListener | null = null;
+  readonly #listener: GroupListener;
 
-  constructor(family: GroupFamily, epoch: PathEpoch, maxGroups: SysctlVariable, refused: () => void) {
+  constructor(
+    family: GroupFamily,
+    epoch: PathEpoch,
+    maxGroups: SysctlVariable,
+    refused: () => void,
+    listener: GroupListener,
+  ) {
     this.#family = family;
     this.#epoch = epoch;
     this.#maxGroups = maxGroups;
     this.#refused = refused;
+    this.#listener = listener;
   }
 
   /** Have the interface hear the all-hosts group, as every host does (RFC 1112 4). */
@@ -55,7 +62,7 @@ export class MulticastGroups {
 
   /** The interface goes away; its members may still leave. */
   detach(iface: Interface): void {
-    this.listener?.detached(iface);
+    this.#listener.detached(iface);
   }
 
   /** Groups of this family that an interface is in. */
@@ -112,6 +119,6 @@ export class MulticastGroups {
     const state = mergeFilters(known.members);
     if (sameFilter(state, known.state)) return;
     known.state = state;
-    if (!iface.loopback && !this.#family.isSilent(group)) this.listener?.changed(iface, group, state);
+    if (!iface.loopback && !this.#family.isSilent(group)) this.#listener.changed(iface, group, state);
   }
 }

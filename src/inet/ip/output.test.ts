@@ -114,8 +114,8 @@ describe('IP output', () => {
     send(one, to, hex('00'));
     one.inet.addRoute(ip('192.0.2.1'), 32, ip('10.0.0.3'), RTF_GATEWAY);
     send(one, to, hex('00'));
-    one.inet.ip.removeRoute(ip('192.0.2.1'), 32, 0);
-    one.inet.ip.removeRoute(0, 0, 0);
+    one.inet.removeRoute(ip('192.0.2.1'), 32, 0);
+    one.inet.removeRoute(0, 0, 0);
     expect(send(one, to, hex('00'))).toBe(-Errno.ENETUNREACH);
     expect(one.sent().map((packet) => packet.dstMac)).toEqual([toHex(hex(PEER_MAC)), '020000000003']);
   });
@@ -270,7 +270,13 @@ describe('Fragmentation (RFC 791 3.2)', () => {
     const payload = counting(3000);
     send(one, path(one, '10.0.0.3'), payload);
     expect(one.sent()).toHaveLength(1);
-    one.inet.ip.neighbors.learn(one.inet.ip.neighbors.find(one.interfaces[0]!, ip('10.0.0.3'))!, 2, 3, true, one.nowUs);
+    one.inet.ip4.neighbors.learn(
+      one.inet.ip4.neighbors.find(one.interfaces[0]!, ip('10.0.0.3'))!,
+      2,
+      3,
+      true,
+      one.nowUs,
+    );
     expect(assemble(one.sent())).toEqual(payload);
   });
 });

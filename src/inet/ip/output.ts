@@ -17,7 +17,9 @@ import { type LinkLayer, META_CHECKSUM_PARTIAL } from '../../net/link-layer.ts';
 import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
 import type { InetContext } from './context.ts';
-import { IP4_HEADER_BYTES, type IpPath, type PathResolver, type PathTable } from './path.ts';
+import type { Families } from './family.ts';
+import { IP4_HEADER_BYTES, type IpPath } from './path.ts';
+import type { PathTable } from './path-table.ts';
 import type { Transmitter } from './transmit.ts';
 import { IP_DONT_FRAGMENT, IP_SEGMENTED } from './transport.ts';
 
@@ -41,7 +43,7 @@ export class IpOutput {
   readonly #context: InetContext;
   readonly #view: DataView;
   readonly #paths: PathTable;
-  readonly #neighbors: NeighborCache;
+  readonly #families: Families;
   readonly #transmitter: Transmitter;
   readonly #identifiers: Int32Array = new Int32Array(IDENTIFIERS);
   readonly #identifierKey: number;
@@ -68,11 +70,11 @@ export class IpOutput {
   #jobIdentification = 0;
   #jobMeta = 0;
 
-  constructor(context: InetContext, paths: PathTable, neighbors: NeighborCache, transmitter: Transmitter) {
+  constructor(context: InetContext, paths: PathTable, families: Families, transmitter: Transmitter) {
     this.#context = context;
     this.#view = context.shared.arena.view;
     this.#paths = paths;
-    this.#neighbors = neighbors;
+    this.#families = families;
     this.#transmitter = transmitter;
     for (let i = 0; i < IDENTIFIERS; i++) this.#identifiers[i] = context.rng.next32();
     this.#identifierKey = context.rng.next32() | 1;
@@ -223,7 +225,7 @@ export class IpOutput {
   }
 
   #cacheOf(path: IpPath): NeighborCache {
-    return path.headerBytes === IP4_HEADER_BYTES ? this.#neighbors : (this.#paths.resolver6 as PathResolver).neighbors;
+    return this.#families.of(path.dst).neighbors;
   }
 
   #scratchBusy(): boolean {
@@ -281,8 +283,7 @@ export class IpOutput {
    */
   #loopBack(at: number, meta: number): number {
     const path = this.#path as IpPath;
-    const six = path.headerBytes !== IP4_HEADER_BYTES;
-    const lo = six ? (this.#paths.resolver6?.loopback ?? null) : this.#paths.loopback;
+    const lo = this.#families.of(path.dst).addresses.loopback;
     if (lo === null) return meta;
     if ((meta & META_CHECKSUM_PARTIAL) !== 0) this.#transmitter.completeChecksum(at, this.#totalBytes);
     const left = meta & ~META_CHECKSUM_PARTIAL;

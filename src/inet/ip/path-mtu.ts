@@ -4,6 +4,7 @@
  * Thread: the one that runs the kernel. Paths read it when they are renewed; a change bumps the path epoch, so
  * every path looks again. Entries end after `net.inet.ip.mtudisctimeout` seconds, when the larger size may be tried
  * again (RFC 1191 section 6.3). TCP probes for itself where nobody says anything (tcp/mtu-search.ts).
+ * Cold: ICMP errors change it; look-ups allocate nothing.
  */
 
 import { Callout } from '../../kern/callout.ts';

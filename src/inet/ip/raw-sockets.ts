@@ -15,9 +15,7 @@ import { isIp6 } from './address-interner.ts';
 import type { InetContext } from './context.ts';
 import { DatagramQueue, socketBufferLimit } from './datagram-queue.ts';
 import { writeIcmpChecksum } from './message-checksum.ts';
-import type { IpOutput } from './output.ts';
-import type { PathTable } from './path.ts';
-import { type InPacket, IP_ALLOW_BROADCAST } from './transport.ts';
+import { type InPacket, IP_ALLOW_BROADCAST, type IpService } from './transport.ts';
 
 const MAX_PAYLOAD_BYTES: number = 65535 - ipv4.HEADER_BYTES;
 const DEFAULT_TTL = 64;
@@ -61,8 +59,7 @@ export class RawSockets {
   /** What a socket may ask for. */
   readonly maxBufferBytes: SysctlVariable;
   readonly #context: InetContext;
-  readonly #paths: PathTable;
-  readonly #output: IpOutput;
+  readonly #ip: IpService;
   readonly #delivered: number;
   readonly #full: number;
   readonly #refused: number;
@@ -72,10 +69,9 @@ export class RawSockets {
   /** Whether there is any endpoint: what the data path looks at. */
   active = false;
 
-  constructor(context: InetContext, paths: PathTable, output: IpOutput) {
+  constructor(context: InetContext, ip: IpService) {
     this.#context = context;
-    this.#paths = paths;
-    this.#output = output;
+    this.#ip = ip;
     this.#delivered = context.counters.index('raw-in');
     this.#full = context.counters.index('raw-full-socket-drops');
     this.#refused = context.counters.index('raw-sockets-refused');
@@ -162,9 +158,9 @@ export class RawSockets {
     if (endpoint.refused) return -Errno.ENOBUFS;
     if (lengthBytes > MAX_PAYLOAD_BYTES) return -Errno.EMSGSIZE;
     if (endpoint.six !== isIp6(address)) return -Errno.EAFNOSUPPORT;
-    const path = this.#paths.passing(address, 0, endpoint.broadcast ? IP_ALLOW_BROADCAST : 0, null);
+    const path = this.#ip.transientPath(address, 0, endpoint.broadcast ? IP_ALLOW_BROADCAST : 0, null);
     if (typeof path === 'number') return path;
-    const at = this.#output.begin(path, endpoint.protocol, lengthBytes, endpoint.ttl, endpoint.tos, 0);
+    const at = this.#ip.begin(path, endpoint.protocol, lengthBytes, endpoint.ttl, endpoint.tos, 0);
     if (at < 0) return at === -Errno.ENOBUFS ? -Errno.EAGAIN : at;
     bulk.copyIn(at, bytes, offset, lengthBytes);
     if (endpoint.protocol === ipv4.PROTOCOL_ICMP && lengthBytes >= 4 && arena.view.getUint16(at + 2) === 0) {
@@ -173,7 +169,7 @@ export class RawSockets {
     if (endpoint.six && endpoint.protocol === PROTOCOL_ICMPV6 && lengthBytes >= 4) {
       writeIcmpChecksum(this.#context, path, at, lengthBytes);
     }
-    this.#output.end(0);
+    this.#ip.end(0);
     return lengthBytes;
   }
 }

@@ -13,34 +13,21 @@ import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import * as tcp from '../../wire/tcp.ts';
 import type { InetContext } from './context.ts';
-import type { IpOutput } from './output.ts';
-import type { IpPath, PathTable } from './path.ts';
-import { type InPacket, IP_DONT_FRAGMENT } from './transport.ts';
+import { type InPacket, IP_DONT_FRAGMENT, type IpService, type Path } from './transport.ts';
 
 const DATA_OFFSET_FIVE = 0x5000;
 
-/** How a refusal of either family is sent. */
-export interface RefusalSender {
-  isLocal(address: number): boolean;
-  /** As `IpService.sendUnreachable`. */
-  sendUnreachable(packet: InPacket, code: number, nowUs: number): void;
-}
-
-export class Refuser {
+export class RejectPolicy {
   readonly #context: InetContext;
   readonly #view: DataView;
-  readonly #paths: PathTable;
-  readonly #output: IpOutput;
-  readonly #sender: RefusalSender;
+  readonly #ip: IpService;
   readonly #ttl: SysctlVariable;
-  readonly #refused: number;
+  readonly #rejected: number;
 
-  constructor(context: InetContext, paths: PathTable, output: IpOutput, sender: RefusalSender) {
+  constructor(context: InetContext, ip: IpService) {
     this.#context = context;
     this.#view = context.shared.arena.view;
-    this.#paths = paths;
-    this.#output = output;
-    this.#sender = sender;
+    this.#ip = ip;
     this.#ttl = context.shared.sysctl.integer(
       'net.inet.ip.ttl',
       64,
@@ -48,10 +35,10 @@ export class Refuser {
       255,
       'TTL of packets whose sender does not say',
     );
-    this.#refused = context.counters.index('ip-in-refused');
+    this.#rejected = context.counters.index('ip-in-refused');
   }
 
-  /** Whether a packet that the filter rejects is itself a refusal, which must be heard. */
+  /** Whether a packet that the filter rejects is itself a rejection: a reset, an ICMP error, or neighbor discovery. */
   mustPass(packet: InPacket): boolean {
     const { protocol, at, lengthBytes } = packet;
     if (protocol === ipv4.PROTOCOL_TCP) {
@@ -60,19 +47,19 @@ export class Refuser {
     if (lengthBytes <= 0) return false;
     const type = this.#view.getUint8(at);
     if (protocol === ipv4.PROTOCOL_ICMP) return icmpv4.isError(type);
-    // Without neighbor discovery no refusal would find its way back.
+    // Without neighbor discovery no rejection would find its way back.
     return protocol === icmpv6.PROTOCOL_ICMPV6 && (icmpv6.isError(type) || icmpv6.optionsOffset(type) !== 0);
   }
 
   /** Answer a packet (not a later fragment) that the filter rejected. */
-  refuse(packet: InPacket, nowUs: number): void {
-    this.#context.counters.add(this.#refused, 1);
-    if (packet.protocol === ipv4.PROTOCOL_TCP && this.#sender.isLocal(packet.dst)) {
+  answer(packet: InPacket, nowUs: number): void {
+    this.#context.counters.add(this.#rejected, 1);
+    if (packet.protocol === ipv4.PROTOCOL_TCP && this.#ip.isLocal(packet.dst)) {
       this.#reset(packet);
       return;
     }
     const udp = packet.protocol === ipv4.PROTOCOL_UDP;
-    this.#sender.sendUnreachable(packet, udp ? icmpv4.CODE_PORT_UNREACHABLE : icmpv4.CODE_ADMIN_PROHIBITED, nowUs);
+    this.#ip.sendUnreachable(packet, udp ? icmpv4.CODE_PORT_UNREACHABLE : icmpv4.CODE_ADMIN_PROHIBITED, nowUs);
   }
 
   /** RFC 9293 3.10.7.1: what a connection that does not exist answers. */
@@ -83,7 +70,7 @@ export class Refuser {
     const headerBytes = tcp.headerBytes(view, at);
     if (headerBytes < tcp.HEADER_BYTES || headerBytes > lengthBytes) return;
     const flags = tcp.flags(view, at);
-    const path = this.#paths.passing(packet.src, packet.dst, 0, null);
+    const path = this.#ip.transientPath(packet.src, packet.dst, 0, null);
     if (typeof path === 'number') return;
     const hasAck = (flags & tcp.FLAG_ACK) !== 0;
     const control = ((flags & tcp.FLAG_SYN) !== 0 ? 1 : 0) + ((flags & tcp.FLAG_FIN) !== 0 ? 1 : 0);
@@ -93,9 +80,9 @@ export class Refuser {
     this.#send(path, ports, seq, ack, hasAck ? tcp.FLAG_RST : tcp.FLAG_RST | tcp.FLAG_ACK);
   }
 
-  #send(path: IpPath, ports: number, seq: number, ack: number, flags: number): void {
+  #send(path: Path, ports: number, seq: number, ack: number, flags: number): void {
     const bytes = tcp.HEADER_BYTES;
-    const at = this.#output.begin(path, ipv4.PROTOCOL_TCP, bytes, this.#ttl.value, 0, IP_DONT_FRAGMENT);
+    const at = this.#ip.begin(path, ipv4.PROTOCOL_TCP, bytes, this.#ttl.value, 0, IP_DONT_FRAGMENT);
     if (at < 0) return;
     const view = this.#view;
     view.setInt32(at, ports);
@@ -105,6 +92,6 @@ export class Refuser {
     view.setInt32(at + 16, 0);
     const pseudo = path.addressSum + ipv4.PROTOCOL_TCP + bytes;
     tcp.setChecksum(view, at, checksumOf(pseudo + this.#context.bulk.sum(at, bytes)));
-    this.#output.end(0);
+    this.#ip.end(0);
   }
 }

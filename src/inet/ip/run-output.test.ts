@@ -5,7 +5,8 @@ import type { Interface } from '../../net/interface.ts';
 import { LinkHeader } from '../../net/link-layer.ts';
 import type { InetContext } from './context.ts';
 import type { IpOutput } from './output.ts';
-import type { IpPath, PathTable } from './path.ts';
+import type { IpPath } from './path.ts';
+import type { PathTable } from './path-table.ts';
 import { RunOutput } from './run-output.ts';
 
 const IP_AT = 4096 + 32;

@@ -10,7 +10,8 @@ import { assert } from '../../base/assert.ts';
 import type { Bulk } from '../../mem/bulk.ts';
 import type { InetContext } from './context.ts';
 import type { IpOutput } from './output.ts';
-import type { IpPath, PathTable } from './path.ts';
+import type { IpPath } from './path.ts';
+import type { PathTable } from './path-table.ts';
 import { IP_DONT_FRAGMENT } from './transport.ts';
 
 /** Room for the header of any link. */

@@ -1,24 +1,27 @@
 /**
- * The seam between IP and what runs on it (TCP, UDP, ICMP, raw).
+ * The seam between IP and what runs on it (TCP, UDP, ICMP, IGMP, raw sockets).
  *
  * Thread: the one that runs the kernel. A transport sends by `begin` → write header and payload in place → `end`: when
  * the next hop is known, that place is the slot of the outgoing ring itself. It receives packets in place, valid only
  * during the call. Nothing here allocates per packet. From `begin` to `end` or `cancel` the rule of reservations holds
  * (net/link-layer.ts).
  *
- * Addresses are int32 of either family: IPv4's own, or a number that stands for an IPv6 address (inet/ip/address-interner.ts).
+ * Addresses are int32 of either family: IPv4's own, or the handle of an IPv6 address (inet/ip/address-interner.ts).
  * The two families differ here only in `headerBytes`, and in pseudo-headers, whose sums paths and packets bring along.
  */
 
 import type { Bulk } from '../../mem/bulk.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { RunInput } from '../../net/link-input.ts';
+import type { SourceFilter } from '../../net/source-filter.ts';
 
 export const IP_DONT_FRAGMENT = 1;
 /** Permit a broadcast destination (SO_BROADCAST). */
 export const IP_ALLOW_BROADCAST = 2;
 /** The packet may be longer than the MTU: it goes as a super-frame, its segment size with `end` (TCP's may always). */
 export const IP_SEGMENTED = 4;
+/** For `openPath` and `transientPath`: no copy of a multicast comes back to us (IP_MULTICAST_LOOP off). */
+export const IP_NO_LOOP = 0x200;
 
 /**
  * A destination with everything that was looked up for it: route, source address, interface, next hop. Kept by a
@@ -33,6 +36,10 @@ export interface Path {
   readonly addressSum: number;
   /** To a group. */
   readonly multicast: boolean;
+  /** A copy of each packet comes back to us: broadcast, and multicast to a group we are in. */
+  readonly loops: boolean;
+  /** A blackhole route: packets are dropped without a word. */
+  readonly discards: boolean;
   /** Largest IP packet that goes through unfragmented, as known now (interface MTU, lowered by path MTU discovery). */
   readonly mtuBytes: number;
   /** The device's `CAP_*` bits (net/link-layer.ts), 0 when packets may be forwarded over links without them. */
@@ -61,7 +68,10 @@ export interface InPacket {
   meta: number;
   /** Arrived by link-layer or IP broadcast or multicast. */
   broadcast: boolean;
-  /** Nothing but the header was looked at, by nobody else: what was decided holds for every packet with this header. */
+  /**
+   * No option, filter or raw socket looked past the IP header: the verdict holds for every packet with an identical header.
+   * Runs rely on it.
+   */
   plain: boolean;
   /** Link-layer address of the station that sent the frame, 0 on links without addresses. */
   linkSrcHi: number;
@@ -87,12 +97,12 @@ export interface IcmpError {
   quotedBytes: number;
 }
 
-/** What a transport protocol registers with IP. */
+/** A transport protocol, as IP calls it. */
 export interface Transport {
   readonly protocol: number;
   input(packet: InPacket, nowUs: number): void;
   icmpError(error: IcmpError, nowUs: number): void;
-  /** What takes segments that continue each other; of one transport at most. */
+  /** Takes segments that continue each other; at most one transport has it. */
   readonly runs?: RunInput;
 }
 
@@ -105,9 +115,12 @@ export interface IpService {
 
   /**
    * Route and source address for a destination. `src` 0 lets IP choose; otherwise it must be an address of this kernel.
+   * `via` is the interface that broadcasts and multicasts leave through; without it the routes decide.
    * Returns the path, or `-ENETUNREACH`, `-EHOSTUNREACH`, `-EADDRNOTAVAIL`, `-EACCES` (broadcast not allowed).
    */
-  openPath(dst: number, src: number, flags: number): Path | number;
+  openPath(dst: number, src: number, flags: number, via?: Interface | null): Path | number;
+  /** A path for one packet, which the caller must not keep: valid until the next call. Errors as `openPath`. */
+  transientPath(dst: number, src: number, flags: number, via: Interface | null): Path | number;
   /** Forget a path (its neighbour reference). */
   closePath(path: Path): void;
 
@@ -119,6 +132,18 @@ export interface IpService {
   /** The packet begun is complete; `meta` goes with the frame. Fragments here when it is longer than the MTU. */
   end(meta: number): void;
   cancel(): void;
+  /**
+   * `begin` for an IPv4 packet with options: `optionBytes` (a multiple of 4) at the returned offset, the payload after them.
+   * It may be fragmented.
+   */
+  beginWithOptions(
+    path: Path,
+    protocol: number,
+    optionBytes: number,
+    payloadBytes: number,
+    ttl: number,
+    tos: number,
+  ): number;
 
   /**
    * Start up to `count` segments of TCP with `payloadBytes` of header and data each, none to be fragmented, that differ in
@@ -139,8 +164,23 @@ export interface IpService {
   /** Whether `address` is configured on an interface of this kernel (127/8 included). */
   isLocal(address: number): boolean;
   isBroadcast(address: number): boolean;
-  /** 32 bits that stand for an address for as long as the kernel runs; the numbers of IPv6 addresses do not. */
+  /** 32 bits of an address that stay the same for as long as the kernel runs; handles of IPv6 addresses do not. */
   fingerprint(address: number): number;
   /** Reachability confirmation from a transport (RFC 4861 7.3.1 in spirit): the next hop of this path answers. */
   confirm(path: Path, nowUs: number): void;
+}
+
+/** Multicast memberships, for transports whose sockets join groups. A group of IPv6 carries its zone ({@link groupOn}). */
+export interface GroupService {
+  isMulticast(address: number): boolean;
+  /** A group as it is known on an interface: with its zone, where it has one; 0 when there is no room for that. */
+  groupOn(group: number, iface: Interface): number;
+  /** The interface on which a membership that names none is taken; null when no route leads to the group. */
+  multicastInterface(group: number): Interface | null;
+  /** One more membership; its filter is kept. Returns 0, `-EINVAL` (no group), `-ENOBUFS` (too many groups). */
+  joinGroup(iface: Interface, group: number, filter: SourceFilter): number;
+  /** Undo `joinGroup` of the same filter. Returns 0, or `-EADDRNOTAVAIL` when there is no such membership. */
+  leaveGroup(iface: Interface, group: number, filter: SourceFilter): number;
+  /** The filter of a membership changed. */
+  updateGroup(iface: Interface, group: number): void;
 }

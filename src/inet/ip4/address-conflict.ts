@@ -4,6 +4,7 @@
  * Thread: the one that runs the kernel; all waiting is done by callouts. With `net.inet.ip.dad_count` 0 (the default here: in a
  * lab addresses are given out centrally) an address is used at once and only announced and defended.
  * Read first: RFC 5227. Missing: giving an address up while it is in use (section 2.4 (a)); like a server, we keep it.
+ * Cold: configuration of addresses.
  */
 
 import { randomUnit } from '../../base/rng.ts';
@@ -50,10 +51,15 @@ export class AddressConflicts {
   readonly #onTimer: (watch: Watch, nowUs: number) => void;
   /** Conflicts while probing, by interface index: many of them slow the next attempt down (RFC 5227 2.1.1). */
   readonly #failures: number[] = [];
-  /** An address was found free, or found taken. */
-  onResult: ((iface: Interface, entry: InterfaceAddress, free: boolean) => void) | null = null;
+  readonly #onResult: (iface: Interface, entry: InterfaceAddress, free: boolean) => void;
 
-  constructor(context: InetContext, output: ArpOutput) {
+  /** `onResult`: an address was found free, or found taken. */
+  constructor(
+    context: InetContext,
+    output: ArpOutput,
+    onResult: (iface: Interface, entry: InterfaceAddress, free: boolean) => void,
+  ) {
+    this.#onResult = onResult;
     this.#context = context;
     this.#output = output;
     this.#probeCount = context.shared.sysctl.integer(
@@ -138,7 +144,7 @@ export class AddressConflicts {
         return;
       }
       this.#failures[iface.index] = 0;
-      this.onResult?.(iface, entry, true);
+      this.#onResult(iface, entry, true);
     }
     if (watch.announcementsLeft === 0) return;
     watch.announcementsLeft--;
@@ -150,7 +156,7 @@ export class AddressConflicts {
     const { iface, entry } = watch;
     this.forget(entry.address);
     this.#failures[iface.index] = (this.#failures[iface.index] ?? 0) + 1;
-    this.onResult?.(iface, entry, false);
+    this.#onResult(iface, entry, false);
   }
 
   /** RFC 5227 2.4 (c): say whose the address is, at most once in ten seconds. */

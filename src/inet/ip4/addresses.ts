@@ -4,14 +4,16 @@
  * Thread: the one that runs the kernel. The weak host model of RFC 1122 3.3.4.2: a packet for any of our addresses is
  * ours, whichever interface it came in by. All of 127/8 is ours once a loopback interface has an address there.
  * Missing: address selection rules beyond "same subnet as the next hop, else the primary".
+ * Cold: configuration of addresses; look-ups allocate nothing.
  */
 
 import { Errno } from '../../base/errors.ts';
 import type { Interface, InterfaceAddress } from '../../net/interface.ts';
 import { maskOf } from '../../net/route-table.ts';
-import { ADDRESS_BROADCAST, isLoopback, isUnicast } from '../../wire/ipv4.ts';
+import { ADDRESS_BROADCAST, isLoopback, isMulticast, isUnicast } from '../../wire/ipv4.ts';
+import type { LocalAddresses } from '../ip/family.ts';
 
-export class Addresses4 {
+export class Addresses4 implements LocalAddresses {
   readonly #local: Map<number, Interface> = new Map();
   readonly #broadcasts: Map<number, Interface> = new Map();
   #loopback: Interface | null = null;
@@ -86,6 +88,10 @@ export class Addresses4 {
   /** Limited broadcast, or the directed broadcast of a subnet we are on. */
   isBroadcast(address: number): boolean {
     return address === ADDRESS_BROADCAST || this.#broadcasts.has(address);
+  }
+
+  isMulticast(address: number): boolean {
+    return isMulticast(address);
   }
 
   /** The interface whose subnet has that directed broadcast address, or null. */

@@ -72,13 +72,13 @@ describe('ARP resolution (RFC 826, RFC 1122 2.3.2)', () => {
     one.sysctl('net.inet.arp.maxqueuebytes', 65536);
     const big = new Uint8Array(30000);
     for (let host = 2; host < 6; host++) endpoint.send(big, 0, big.length, ip(`10.0.0.${host}`), 7);
-    expect(one.inet.ip.neighbors.pendingBytes).toBe(2 * 32768);
+    expect(one.inet.ip4.neighbors.pendingBytes).toBe(2 * 32768);
     expect(one.heldBytes).toBe(2 * 32768);
     expect(one.count('arp-pending-drops')).toBe(2);
     send(one, endpoint, 'x', '10.0.0.9');
     expect(one.count('arp-pending-drops')).toBe(3);
     one.advance(4 * SECOND);
-    expect(one.inet.ip.neighbors.pendingBytes).toBe(0);
+    expect(one.inet.ip4.neighbors.pendingBytes).toBe(0);
   });
 
   it('repeats the request once a second, gives up after three, then says EHOSTDOWN', () => {
@@ -127,7 +127,7 @@ describe('ARP resolution (RFC 826, RFC 1122 2.3.2)', () => {
     const { bed: one, endpoint } = bed();
     send(one, endpoint, 'x');
     one.advance(30 * SECOND);
-    expect(one.inet.ip.neighbors.count).toBe(0);
+    expect(one.inet.ip4.neighbors.count).toBe(0);
     one.sent();
     expect(send(one, endpoint, 'x')).toBe(1);
     expect(one.sent()).toHaveLength(1);
@@ -192,7 +192,7 @@ describe('Neighbor unreachability (RFC 1122 2.3.2.1, RFC 4861 7.3)', () => {
     expect(state(one)).toBe('incomplete');
     expect(one.sent().every((packet) => packet.arp)).toBe(true);
     one.receive(reply());
-    one.inet.ip.neighbors.find(one.interfaces[0]!, ip(PEER))!.state = 'permanent';
+    one.inet.ip4.neighbors.find(one.interfaces[0]!, ip(PEER))!.state = 'permanent';
     one.advance(100 * SECOND);
     one.inet.ip.confirm(path, one.nowUs);
     expect(state(one)).toBe('permanent');
@@ -203,9 +203,9 @@ describe('Neighbor unreachability (RFC 1122 2.3.2.1, RFC 4861 7.3)', () => {
     expect(one.inet.ip.openPath(ip(PEER), 0, 0)).toBeTypeOf('object');
     expect(one.inet.neighbors()).toMatchObject([{ state: 'incomplete', expiresSec: 1200 }]);
     one.advance(1199 * SECOND);
-    expect(one.inet.ip.neighbors.count).toBe(1);
+    expect(one.inet.ip4.neighbors.count).toBe(1);
     one.advance(SECOND);
-    expect(one.inet.ip.neighbors.count).toBe(0);
+    expect(one.inet.ip4.neighbors.count).toBe(0);
     expect(one.sent()).toEqual([]);
   });
 
@@ -268,7 +268,7 @@ describe('ARP requests', () => {
 
   it('are answered for published addresses', () => {
     const { bed: one } = bed();
-    one.inet.ip.neighbors.addStatic(one.interfaces[0]!, ip('10.0.0.9'), 0x0200, 0x99, true, true);
+    one.inet.ip4.neighbors.addStatic(one.interfaces[0]!, ip('10.0.0.9'), 0x0200, 0x99, true, true);
     const [answer] = one.receive(request(PEER, '10.0.0.9'));
     expect(answer?.arp).toMatchObject({ operation: 2, sender: '10.0.0.9', senderMac: '020000000099' });
   });
@@ -278,7 +278,7 @@ describe('ARP requests', () => {
     one.neighbor(PEER, 0, '02:00:00:00:00:cc');
     one.receive(request(PEER, OWN));
     expect(one.inet.neighbors()).toMatchObject([{ mac: '02:00:00:00:00:cc', state: 'permanent', expiresSec: null }]);
-    expect(one.inet.ip.neighbors.addStatic(one.interfaces[0]!, ip(PEER), 1, 1, true, false)).toBe(-Errno.EEXIST);
+    expect(one.inet.ip4.neighbors.addStatic(one.interfaces[0]!, ip(PEER), 1, 1, true, false)).toBe(-Errno.EEXIST);
   });
 
   it('that are malformed are dropped under a name each', () => {
@@ -310,7 +310,7 @@ describe('ARP requests', () => {
     const { bed: one } = bed();
     one.sysctl('net.inet.arp.maxentries', 16);
     for (let i = 2; i < 250; i++) one.receive(request(`10.0.0.${i}`, OWN));
-    expect(one.inet.ip.neighbors.count).toBe(16);
+    expect(one.inet.ip4.neighbors.count).toBe(16);
     expect(one.inet.neighbors().at(-1)?.address).toBe('10.0.0.249');
   });
 
@@ -319,11 +319,11 @@ describe('ARP requests', () => {
     one.sysctl('net.inet.arp.maxentries', 16);
     for (let i = 2; i < 10; i++) one.receive(request(`10.0.0.${i}`, OWN));
     for (let i = 10; i < 60; i++) send(one, endpoint, 'x', `10.0.0.${i}`);
-    expect(one.inet.ip.neighbors.count).toBe(16);
+    expect(one.inet.ip4.neighbors.count).toBe(16);
     const known = one.inet.neighbors().filter((row) => row.state === 'stale');
     expect(known.map((row) => row.address)).toEqual([2, 3, 4, 5, 6, 7, 8, 9].map((i) => `10.0.0.${i}`));
     expect(one.count('arp-cache-evicted')).toBe(42);
-    expect(one.inet.ip.neighbors.pendingBytes).toBe(8 * 4096);
+    expect(one.inet.ip4.neighbors.pendingBytes).toBe(8 * 4096);
     expect(one.heldBytes).toBe(8 * 4096);
   });
 

@@ -17,10 +17,19 @@ import * as ipv4 from '../../wire/ipv4.ts';
 import { isUnicast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
 import type { IpPacket } from '../ip/packet.ts';
-import { type IpPath, PATH_FORWARD, type PathTable } from '../ip/path.ts';
+import { type IpPath, PATH_FORWARD } from '../ip/path.ts';
+import type { PathTable } from '../ip/path-table.ts';
 import type { Transmitter } from '../ip/transmit.ts';
 import { IP_ALLOW_BROADCAST } from '../ip/transport.ts';
 import type { Icmp } from './icmp.ts';
+
+export interface ForwarderParts {
+  readonly paths: PathTable;
+  readonly neighbors: NeighborCache;
+  readonly transmitter: Transmitter;
+  readonly icmp: Icmp;
+  readonly forwarding: SysctlVariable;
+}
 
 export class Forwarder {
   readonly #view: DataView;
@@ -39,14 +48,7 @@ export class Forwarder {
   readonly #noRoom: number;
   readonly #discarded: number;
 
-  constructor(
-    context: InetContext,
-    paths: PathTable,
-    neighbors: NeighborCache,
-    transmitter: Transmitter,
-    icmp: Icmp,
-    forwarding: SysctlVariable,
-  ) {
+  constructor(context: InetContext, { paths, neighbors, transmitter, icmp, forwarding }: ForwarderParts) {
     this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#paths = paths;
@@ -82,7 +84,7 @@ export class Forwarder {
       return;
     }
     const flags = this.#directedBroadcast.value !== 0 ? PATH_FORWARD | IP_ALLOW_BROADCAST : PATH_FORWARD;
-    const path = this.#paths.passing(packet.dst, 0, flags, null);
+    const path = this.#paths.transient(packet.dst, 0, flags, null);
     if (typeof path === 'number') this.#fail(packet, path, nowUs);
     else this.#forwardAlong(path, packet, sourceRouted, nowUs);
   }

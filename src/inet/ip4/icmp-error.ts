@@ -13,9 +13,7 @@ import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import { isLoopback, isUnicast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
-import type { IpOutput } from '../ip/output.ts';
-import type { PathTable } from '../ip/path.ts';
-import type { InPacket } from '../ip/transport.ts';
+import type { InPacket, IpService } from '../ip/transport.ts';
 import type { Addresses4 } from './addresses.ts';
 
 const ICMP_HEADER_BYTES = 8;
@@ -25,8 +23,7 @@ const OFFSET_MASK = 0x1fff;
 export class IcmpErrors {
   readonly #context: InetContext;
   readonly #addresses: Addresses4;
-  readonly #paths: PathTable;
-  readonly #output: IpOutput;
+  readonly #ip: IpService;
   readonly #limit: RateLimit = new RateLimit();
   readonly #perSecond: SysctlVariable;
   readonly #returnBytes: SysctlVariable;
@@ -35,11 +32,10 @@ export class IcmpErrors {
   readonly #suppressed: number;
   readonly #unsent: number;
 
-  constructor(context: InetContext, addresses: Addresses4, paths: PathTable, output: IpOutput) {
+  constructor(context: InetContext, addresses: Addresses4, ip: IpService) {
     this.#context = context;
     this.#addresses = addresses;
-    this.#paths = paths;
-    this.#output = output;
+    this.#ip = ip;
     const { counters } = context;
     const { sysctl } = context.shared;
     this.#perSecond = sysctl.integer('net.inet.icmp.errppslimit', 100, -1, 1 << 20, 'ICMP errors a second; -1: any');
@@ -67,7 +63,7 @@ export class IcmpErrors {
       return;
     }
     const src = this.#addresses.isLocal(packet.dst) ? packet.dst : this.#addresses.sourceFor(packet.iface, packet.src);
-    const path = this.#paths.passing(packet.src, src, 0, null);
+    const path = this.#ip.transientPath(packet.src, src, 0, null);
     if (typeof path === 'number') {
       counters.add(this.#unsent, 1);
       return;
@@ -75,7 +71,7 @@ export class IcmpErrors {
     const headerBytes = packet.at - packet.headerAt;
     const quotedBytes = headerBytes + Math.min(packet.lengthBytes, this.#returnBytes.value);
     const bytes = ICMP_HEADER_BYTES + quotedBytes;
-    const at = this.#output.begin(path, ipv4.PROTOCOL_ICMP, bytes, ERROR_TTL, 0, 0);
+    const at = this.#ip.begin(path, ipv4.PROTOCOL_ICMP, bytes, ERROR_TTL, 0, 0);
     if (at < 0) {
       counters.add(this.#unsent, 1);
       return;
@@ -84,7 +80,7 @@ export class IcmpErrors {
     arena.view.setInt32(at + 4, rest);
     bulk.copy(at + ICMP_HEADER_BYTES, packet.headerAt, quotedBytes);
     arena.view.setUint16(at + 2, checksumOf(bulk.sum(at, bytes)));
-    this.#output.end(0);
+    this.#ip.end(0);
     counters.add(this.#sent, 1);
   }
 

@@ -320,8 +320,8 @@ describe('Redirects from others (RFC 1122 3.2.2.2)', () => {
   it('cannot fill the route table', () => {
     const one = routed();
     one.sysctl('net.inet.icmp.redirmax', 10);
-    const before = one.inet.ip.routes.count;
+    const before = one.inet.ip4.routes.count;
     for (let i = 1; i < 100; i++) redirect(one, { to: `192.0.2.${i}` });
-    expect(one.inet.ip.routes.count).toBe(before + 10);
+    expect(one.inet.ip4.routes.count).toBe(before + 10);
   });
 });

@@ -14,11 +14,9 @@ import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import { isLoopback, isUnicast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
-import type { IpOutput } from '../ip/output.ts';
-import { PATH_NO_LOOP, type PathTable } from '../ip/path.ts';
 import type { PathMtu } from '../ip/path-mtu.ts';
 import type { RawSockets } from '../ip/raw-sockets.ts';
-import type { IcmpError, InPacket, Transport } from '../ip/transport.ts';
+import { type IcmpError, type InPacket, IP_NO_LOOP, type IpService, type Transport } from '../ip/transport.ts';
 import type { Addresses4 } from './addresses.ts';
 import { IcmpErrors } from './icmp-error.ts';
 import { answerDestination, answerOptionBytes, writeAnswerOptions } from './options.ts';
@@ -31,13 +29,12 @@ const FOLDED_ONES = 0xffff;
 
 export interface IcmpParts {
   readonly addresses: Addresses4;
-  readonly paths: PathTable;
-  readonly output: IpOutput;
+  readonly ip: IpService;
   readonly pathMtu: PathMtu;
   readonly redirects: Redirects;
   readonly raw: RawSockets;
-  /** The transport of a protocol number. */
-  transport(protocol: number): Transport | undefined;
+  /** By protocol number. */
+  readonly transports: readonly (Transport | undefined)[];
 }
 
 export class Icmp implements Transport {
@@ -75,7 +72,7 @@ export class Icmp implements Transport {
     this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#parts = parts;
-    this.#errors = new IcmpErrors(context, parts.addresses, parts.paths, parts.output);
+    this.#errors = new IcmpErrors(context, parts.addresses, parts.ip);
     const { counters } = context;
     const { sysctl } = context.shared;
     this.#echoBroadcast = sysctl.toggle('net.inet.icmp.bmcastecho', false, 'answer echo requests to groups');
@@ -193,7 +190,7 @@ export class Icmp implements Transport {
       checksum = checksumOf(this.#context.bulk.sum(at, packet.lengthBytes));
     }
     this.#view.setUint16(at + 2, checksum);
-    this.#parts.output.end(0);
+    this.#parts.ip.end(0);
     this.#counters.add(this.#replies, 1);
   }
 
@@ -214,7 +211,7 @@ export class Icmp implements Transport {
     view.setUint32(at + 16, ms);
     view.setUint16(at + 2, 0);
     view.setUint16(at + 2, ~this.#context.bulk.sum(at, TIMESTAMP_BYTES) & 0xffff);
-    this.#parts.output.end(0);
+    this.#parts.ip.end(0);
     this.#counters.add(this.#replies, 1);
   }
 
@@ -227,25 +224,25 @@ export class Icmp implements Transport {
 
   /** Begin an answer of `bytes` to the sender of `packet`, with the options that an answer keeps. */
   #beginReply(packet: InPacket, bytes: number): number {
-    const { paths, output } = this.#parts;
+    const { ip } = this.#parts;
     const src = packet.broadcast ? packet.iface.primary : packet.dst;
     const headerBytes = packet.at - packet.headerAt;
     if (headerBytes > IP_HEADER_BYTES) return this.#beginReplyWithOptions(packet, src, headerBytes, bytes);
-    const path = paths.passing(packet.src, src, PATH_NO_LOOP, null);
+    const path = ip.transientPath(packet.src, src, IP_NO_LOOP, null);
     if (typeof path === 'number') return path;
-    return output.begin(path, this.protocol, bytes, this.#ttl.value, packet.tos, 0);
+    return ip.begin(path, this.protocol, bytes, this.#ttl.value, packet.tos, 0);
   }
 
   #beginReplyWithOptions(packet: InPacket, src: number, headerBytes: number, bytes: number): number {
-    const { paths, output } = this.#parts;
+    const { ip } = this.#parts;
     const view = this.#view;
     const { headerAt } = packet;
     const first = answerDestination(view, headerAt, headerBytes);
     if (!isUnicast(first) || (isLoopback(first) && !packet.iface.loopback)) return -Errno.ENETUNREACH;
-    const path = paths.passing(first, src, PATH_NO_LOOP, null);
+    const path = ip.transientPath(first, src, IP_NO_LOOP, null);
     if (typeof path === 'number') return path;
     const optionBytes = answerOptionBytes(view, headerAt, headerBytes);
-    const at = output.beginWithOptions(path, this.protocol, optionBytes, bytes, this.#ttl.value, packet.tos);
+    const at = ip.beginWithOptions(path, this.protocol, optionBytes, bytes, this.#ttl.value, packet.tos);
     if (at < 0) return at;
     writeAnswerOptions(view, headerAt, headerBytes, at);
     return at + optionBytes;
@@ -283,7 +280,7 @@ export class Icmp implements Transport {
     nowUs: number,
   ): void {
     const view = this.#view;
-    const transport = this.#parts.transport(ipv4.protocol(view, quoteAt));
+    const transport = this.#parts.transports[ipv4.protocol(view, quoteAt)];
     if (transport === undefined) return;
     const headerBytes = ipv4.headerBytes(view, quoteAt);
     const error = this.#error;

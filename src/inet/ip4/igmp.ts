@@ -5,6 +5,7 @@
  * version 3, or version 2 or 1 while a router of that version is about. IP messages carry the router alert option, TTL 1
  * and the precedence of internetwork control.
  * Read first: RFC 3376 sections 4, 7 and 9, RFC 2236, RFC 1112 appendix I.
+ * Cold: membership reports.
  */
 
 import { Errno } from '../../base/errors.ts';
@@ -19,9 +20,7 @@ import type { InetContext } from '../ip/context.ts';
 import { type GroupRecord, packRecords } from '../ip/group-records.ts';
 import { type GroupQuery, GroupReports } from '../ip/group-reports.ts';
 import type { GroupListener } from '../ip/multicast.ts';
-import type { IpOutput } from '../ip/output.ts';
-import { PATH_NO_LOOP, type PathTable } from '../ip/path.ts';
-import type { InPacket, Transport } from '../ip/transport.ts';
+import { type InPacket, IP_NO_LOOP, type IpService, type Transport } from '../ip/transport.ts';
 
 const IGMP_V3_ROUTERS: number = 0xe0000016 | 0;
 /** RFC 2113: option 148, length 4, value 0. */
@@ -43,8 +42,7 @@ const OLD_V1 = 2;
 export class Igmp implements Transport, GroupListener {
   readonly protocol: number = PROTOCOL_IGMP;
   readonly #context: InetContext;
-  readonly #paths: PathTable;
-  readonly #output: IpOutput;
+  readonly #ip: IpService;
   readonly #timer: Callout;
   readonly #maxSources: SysctlVariable;
   readonly #links: Map<Interface, GroupReports> = new Map();
@@ -60,10 +58,9 @@ export class Igmp implements Transport, GroupListener {
   readonly #perSecond: SysctlVariable;
   readonly #limited: number;
 
-  constructor(context: InetContext, paths: PathTable, output: IpOutput) {
+  constructor(context: InetContext, ip: IpService) {
     this.#context = context;
-    this.#paths = paths;
-    this.#output = output;
+    this.#ip = ip;
     this.#timer = new Callout((nowUs) => this.#run(nowUs));
     const { counters } = context;
     const { sysctl } = context.shared;
@@ -215,11 +212,11 @@ export class Igmp implements Transport, GroupListener {
       this.#context.counters.add(this.#limited, 1);
       return -Errno.EAGAIN;
     }
-    const path = this.#paths.passing(dst, 0, PATH_NO_LOOP, iface);
+    const path = this.#ip.transientPath(dst, 0, IP_NO_LOOP, iface);
     const options =
       typeof path === 'number'
         ? path
-        : this.#output.beginWithOptions(path, PROTOCOL_IGMP, OPTION_BYTES, bytes, 1, TOS_INTERNET_CONTROL);
+        : this.#ip.beginWithOptions(path, PROTOCOL_IGMP, OPTION_BYTES, bytes, 1, TOS_INTERNET_CONTROL);
     if (options < 0) {
       this.#context.counters.add(this.#unsent, 1);
       return options;
@@ -229,7 +226,7 @@ export class Igmp implements Transport, GroupListener {
   }
 
   #end(counter: number): void {
-    this.#output.end(0);
+    this.#ip.end(0);
     this.#context.counters.add(counter, 1);
   }
 }

@@ -18,9 +18,10 @@ import { isLoopback, isMulticast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
 import { FILTER_DROP, FILTER_PASS, type IngressFilter } from '../ip/ingress-filter.ts';
 import { IpPacket } from '../ip/packet.ts';
+import type { Protocols } from '../ip/protocols.ts';
 import type { RawSockets } from '../ip/raw-sockets.ts';
 import { Reassembly, type ReassemblyFamily } from '../ip/reassembly.ts';
-import type { Refuser } from '../ip/reject.ts';
+import type { RejectPolicy } from '../ip/reject.ts';
 import type { Transport } from '../ip/transport.ts';
 import type { Addresses4 } from './addresses.ts';
 import type { Forwarder } from './forward.ts';
@@ -37,7 +38,6 @@ const ALL_HOSTS: number = 0xe0000001 | 0;
 const ECN_MASK = 3;
 /** 169.254/16 (RFC 3927). */
 const LINK_LOCAL_HIGH = 0xa9fe;
-const PROTOCOLS = 256;
 /** The longest header is 60 bytes; the payload behind it stays aligned. */
 const REASSEMBLY_OFFSET = 64;
 const REASSEMBLY_TIMEOUT_MS = 30000;
@@ -50,13 +50,14 @@ export interface IpInputParts {
   readonly forwarder: Forwarder;
   readonly icmp: Icmp;
   readonly raw: RawSockets;
-  readonly refuser: Refuser;
+  readonly reject: RejectPolicy;
+  readonly protocols: Protocols;
+  /** Stands for the interface of packets that came by none. */
+  readonly noInterface: Interface;
 }
 
 export class IpInput implements PacketInput {
   readonly reassembly: Reassembly;
-  /** Of the transport that takes segments by the run, for the layer below. */
-  runs: RunInput | null = null;
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #parts: IpInputParts;
@@ -64,7 +65,7 @@ export class IpInput implements PacketInput {
   readonly #raw: RawSockets;
   readonly #options: IpOptions;
   readonly #packet: IpPacket;
-  readonly #transports: (Transport | undefined)[] = new Array<Transport | undefined>(PROTOCOLS).fill(undefined);
+  readonly #transports: readonly (Transport | undefined)[];
   readonly #short: number;
   readonly #badVersion: number;
   readonly #badLength: number;
@@ -79,17 +80,19 @@ export class IpInput implements PacketInput {
   readonly #filtered: number;
   readonly #fragments: number;
 
-  constructor(context: InetContext, parts: IpInputParts, nowhere: Interface) {
+  constructor(context: InetContext, parts: IpInputParts) {
+    const { noInterface } = parts;
     this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#parts = parts;
     this.#filter = parts.filter;
     this.#raw = parts.raw;
     this.#options = new IpOptions(context, parts.addresses, parts.routes);
-    this.#packet = new IpPacket(nowhere);
+    this.#transports = parts.protocols.table;
+    this.#packet = new IpPacket(noInterface);
     this.reassembly = new Reassembly(context, reassemblyFamily(context));
     this.reassembly.onTimeout = (headerAt, quotedBytes, _src, _dst, nowUs) => {
-      readPacket(this.#packet, this.#view, headerAt, nowhere);
+      readPacket(this.#packet, this.#view, headerAt, noInterface);
       this.#packet.lengthBytes = quotedBytes - (this.#packet.at - headerAt);
       parts.icmp.sendTimeExceeded(this.#packet, icmpv4.CODE_REASSEMBLY_TIMEOUT, nowUs);
     };
@@ -109,13 +112,9 @@ export class IpInput implements PacketInput {
     this.#fragments = counters.index('ip-in-fragments');
   }
 
-  register(transport: Transport): void {
-    this.#transports[transport.protocol] = transport;
-    if (transport.runs !== undefined) this.runs = transport.runs;
-  }
-
-  transport(protocol: number): Transport | undefined {
-    return this.#transports[protocol];
+  /** The transport that takes segments by the run, for the layer below. */
+  get runs(): RunInput | null {
+    return this.#parts.protocols.runs;
   }
 
   /**
@@ -213,8 +212,8 @@ export class IpInput implements PacketInput {
     if (verdict === FILTER_PASS) return true;
     if (verdict !== FILTER_DROP) {
       const first = (fragmentWord & OFFSET_MASK) === 0;
-      if (first && this.#parts.refuser.mustPass(packet)) return true;
-      if (first) this.#parts.refuser.refuse(packet, nowUs);
+      if (first && this.#parts.reject.mustPass(packet)) return true;
+      if (first) this.#parts.reject.answer(packet, nowUs);
     }
     this.#drop(this.#filtered, packet.iface);
     return false;

@@ -105,13 +105,13 @@ describe('Duplicate address detection (RFC 4862 5.4)', () => {
     one.sysctl('net.inet6.ip6.dad_count', 1);
     const link = 'fe80::ff:fe00:1';
     one.attach6(null);
-    one.inet.ip.six.setDisabled(one.interfaces[0]!, true);
-    one.inet.ip.six.setDisabled(one.interfaces[0]!, false);
+    one.inet.ip6.setDisabled(one.interfaces[0]!, true);
+    one.inet.ip6.setDisabled(one.interfaces[0]!, false);
     expect(state(one, 0)).toBe('tentative');
     firstProbe(one);
     const said = advertisement(link, 'ff02::1', { target: link, flags: 0x20, mac: PEER_MAC });
     one.receiveGroup6('333300000001', { src: link, dst: 'ff02::1', next: 58, hops: 255 }, said);
-    expect(one.inet.ip.six.links.isActive(one.interfaces[0]!)).toBe(false);
+    expect(one.inet.ip6.links.isActive(one.interfaces[0]!)).toBe(false);
   });
 
   it('is over at once with dad_count 0, and begins anew when the link comes back', () => {

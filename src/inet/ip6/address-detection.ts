@@ -4,6 +4,7 @@
  * Thread: the one that runs the kernel; all waiting is done by callouts. With `net.inet6.ip6.dad_count` 0 (the default here: in
  * a lab addresses are given out centrally) an address is used at once.
  * Read first: RFC 4862 section 5.4. Missing: RFC 7527 (looped-back probes), optimistic addresses (RFC 4429).
+ * Cold: configuration of addresses.
  */
 
 import { randomUnit } from '../../base/rng.ts';
@@ -37,11 +38,19 @@ export class AddressDetection {
   readonly #probes: Map<InterfaceAddress6, Probe> = new Map();
   readonly #duplicates: number;
   readonly #onTimer: (probe: Probe, nowUs: number) => void;
-  /** An address was found free, or found taken. */
-  onResult: ((entry: InterfaceAddress6, free: boolean) => void) | null = null;
+  readonly #onResult: (entry: InterfaceAddress6, free: boolean) => void;
 
-  /** `retransMs`: the time between probes on the link of an address (RetransTimer). */
-  constructor(context: InetContext, output: NeighborOutput6, retransMs: (entry: InterfaceAddress6) => number) {
+  /**
+   * `retransMs`: the time between probes on the link of an address (RetransTimer). `onResult`: an address was found free, or
+   * found taken.
+   */
+  constructor(
+    context: InetContext,
+    output: NeighborOutput6,
+    retransMs: (entry: InterfaceAddress6) => number,
+    onResult: (entry: InterfaceAddress6, free: boolean) => void,
+  ) {
+    this.#onResult = onResult;
     this.#context = context;
     this.#output = output;
     this.#retransMs = retransMs;
@@ -56,11 +65,11 @@ export class AddressDetection {
     this.#onTimer = (probe, nowUs) => this.#step(probe, nowUs);
   }
 
-  /** Look after a tentative address: `onResult` is called in the end, at once when nothing is to be asked. */
+  /** Look after a tentative address: the result is told in the end, at once when nothing is to be asked. */
   start(entry: InterfaceAddress6): void {
     this.stop(entry);
     if (this.#count.value === 0 || entry.iface.loopback) {
-      this.onResult?.(entry, true);
+      this.#onResult(entry, true);
       return;
     }
     const probe = new Probe(entry, this.#count.value, this.#onTimer);
@@ -97,13 +106,13 @@ export class AddressDetection {
       return;
     }
     this.#probes.delete(entry);
-    this.onResult?.(entry, true);
+    this.#onResult(entry, true);
   }
 
   #taken(entry: InterfaceAddress6): void {
     if (!this.#probes.has(entry)) return;
     this.stop(entry);
     this.#context.counters.add(this.#duplicates, 1);
-    this.onResult?.(entry, false);
+    this.#onResult(entry, false);
   }
 }

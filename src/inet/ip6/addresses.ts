@@ -4,7 +4,7 @@
  * Thread: the one that runs the kernel. A packet for any of our addresses is ours, whichever interface it came in by, except
  * that link-local addresses mean the link of their zone. An address is ours when it is preferred or deprecated; a tentative
  * one is known to duplicate address detection only (inet/ip6/address-detection.ts).
- * Read first: RFC 4291 2.8, RFC 4862 section 2 (states). Choosing among several: {@link SourceSelector}.
+ * Read first: RFC 4291 2.8, RFC 4862 section 2 (states). Choosing among several: source-selector.ts.
  */
 
 import { Errno } from '../../base/errors.ts';
@@ -12,24 +12,18 @@ import type { Address6Origin, Interface, InterfaceAddress6 } from '../../net/int
 import * as ipv6 from '../../wire/ipv6-address.ts';
 import { maskWord } from '../../wire/ipv6-address.ts';
 import { type AddressHolder, type AddressInterner, IP6_ANY, IP6_LOOPBACK } from '../ip/address-interner.ts';
+import type { LocalAddresses } from '../ip/family.ts';
 
 const ADDRESS_BITS = 128;
 
-/** Chooses our address for packets to `dst` that leave through `iface`: 0 when there is none. Allocates nothing. */
-export interface SourceSelector {
-  select(dst: number, iface: Interface): number;
-}
-
-export class Addresses6 implements AddressHolder {
-  readonly table: AddressInterner;
-  /** Replaced by whoever knows better than {@link select} below. */
-  selector: SourceSelector | null = null;
+export class Addresses6 implements AddressHolder, LocalAddresses {
+  readonly interner: AddressInterner;
   readonly #entries: Map<number, InterfaceAddress6> = new Map();
   #loopback: Interface | null = null;
 
-  constructor(table: AddressInterner) {
-    this.table = table;
-    table.addHolder(this);
+  constructor(interner: AddressInterner) {
+    this.interner = interner;
+    interner.addHolder(this);
   }
 
   /** The loopback interface, null before one has `::1`. */
@@ -53,8 +47,8 @@ export class Addresses6 implements AddressHolder {
     anycast: boolean = false,
   ): InterfaceAddress6 | number {
     if (!Number.isInteger(prefixLength) || prefixLength < 1 || prefixLength > ADDRESS_BITS) return -Errno.EINVAL;
-    const zone = this.table.zone(address);
-    const unicast = !this.isGroup(address) && address !== IP6_ANY;
+    const zone = this.interner.zone(address);
+    const unicast = !this.isMulticast(address) && address !== IP6_ANY;
     if (!unicast || (zone !== 0 && zone !== iface.index)) return -Errno.EINVAL;
     if (address === IP6_LOOPBACK && !iface.loopback) return -Errno.EINVAL;
     if (zone === 0 && this.isLinkLocal(address)) return -Errno.EINVAL;
@@ -77,7 +71,7 @@ export class Addresses6 implements AddressHolder {
   /** The address can be used from now on. */
   activate(entry: InterfaceAddress6): void {
     entry.state = 'preferred';
-    this.table.setLocal(entry.address, true);
+    this.interner.setLocal(entry.address, true);
     if (entry.address === IP6_LOOPBACK) this.#loopback = entry.iface;
   }
 
@@ -87,7 +81,7 @@ export class Addresses6 implements AddressHolder {
     if (this.#entries.get(address) !== entry) return;
     this.#entries.delete(address);
     iface.addresses6.splice(iface.addresses6.indexOf(entry), 1);
-    this.table.setLocal(address, false);
+    this.interner.setLocal(address, false);
     if (address === IP6_LOOPBACK) this.#loopback = null;
   }
 
@@ -97,7 +91,7 @@ export class Addresses6 implements AddressHolder {
   }
 
   isLocal(address: number): boolean {
-    return this.table.isLocal(address);
+    return this.interner.isLocal(address);
   }
 
   /** The interface that has `address`, usable, or null. */
@@ -106,12 +100,17 @@ export class Addresses6 implements AddressHolder {
     return entry !== undefined && isUsable(entry) ? entry.iface : null;
   }
 
-  isGroup(address: number): boolean {
-    return ipv6.isMulticast(this.table.word(address, 0));
+  /** IPv6 has no broadcast. */
+  isBroadcast(): boolean {
+    return false;
+  }
+
+  isMulticast(address: number): boolean {
+    return ipv6.isMulticast(this.interner.word(address, 0));
   }
 
   isLinkLocal(address: number): boolean {
-    return ipv6.isLinkLocal(this.table.word(address, 0));
+    return ipv6.isLinkLocal(this.interner.word(address, 0));
   }
 
   /** The first link-local address of an interface that can be used, 0 when there is none. */
@@ -122,40 +121,17 @@ export class Addresses6 implements AddressHolder {
 
   /** The same address with the zone of an interface, where it needs one: 0 when the table is full. */
   onLink(address: number, iface: Interface): number {
-    if (this.table.zone(address) !== 0) return address;
-    return this.table.internAddress(this.table.words(address), iface.index);
+    if (this.interner.zone(address) !== 0) return address;
+    return this.interner.internAddress(this.interner.words(address), iface.index);
   }
 
   /** Whether the first `bits` bits of two addresses are the same. */
   samePrefix(a: number, b: number, bits: number): boolean {
-    const { table } = this;
+    const { interner } = this;
     for (let i = 0; i < 4; i++) {
-      if (((table.word(a, i) ^ table.word(b, i)) & maskWord(bits, i)) !== 0) return false;
+      if (((interner.word(a, i) ^ interner.word(b, i)) & maskWord(bits, i)) !== 0) return false;
     }
     return true;
-  }
-
-  /**
-   * Our address for packets to `dst` that leave through `iface`, 0 when there is none: as the selector says, or else one of
-   * the right scope, preferred before deprecated, in the prefix of the destination before others.
-   */
-  select(dst: number, iface: Interface): number {
-    if (this.selector !== null) return this.selector.select(dst, iface);
-    const linkScope = this.table.zone(dst) !== 0;
-    let best = 0;
-    let bestScore = -1;
-    for (let i = 0; i < iface.addresses6.length; i++) {
-      const entry = iface.addresses6[i] as InterfaceAddress6;
-      if (!isSource(entry)) continue;
-      let score = this.isLinkLocal(entry.address) === linkScope ? 4 : 0;
-      if (entry.state === 'preferred') score += 2;
-      if (this.samePrefix(entry.address, dst, entry.prefixLength)) score += 1;
-      if (score > bestScore) {
-        best = entry.address;
-        bestScore = score;
-      }
-    }
-    return best;
   }
 }
 

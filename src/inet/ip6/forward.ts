@@ -16,18 +16,24 @@ import * as ipv6 from '../../wire/ipv6.ts';
 import { IP6_ANY } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
 import type { IpPacket } from '../ip/packet.ts';
-import { type IpPath, PATH_FORWARD, type PathTable } from '../ip/path.ts';
+import { type IpPath, PATH_FORWARD } from '../ip/path.ts';
+import type { PathTable } from '../ip/path-table.ts';
 import type { Transmitter } from '../ip/transmit.ts';
 import type { Addresses6 } from './addresses.ts';
 import type { Icmp6 } from './icmp.ts';
+import type { Redirects6 } from './redirect.ts';
 
-/** Tells a sender that there is a better first hop (RFC 4861 8.2): the packet leaves the way it came. */
-export interface RedirectSender {
-  redirect(packet: IpPacket, path: IpPath, nowUs: number): void;
+export interface ForwarderParts6 {
+  readonly addresses: Addresses6;
+  readonly paths: PathTable;
+  readonly neighbors: NeighborCache;
+  readonly transmitter: Transmitter;
+  readonly icmp: Icmp6;
+  readonly redirects: Redirects6;
+  readonly forwarding: SysctlVariable;
 }
 
 export class Forwarder6 {
-  redirects: RedirectSender | null = null;
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #addresses: Addresses6;
@@ -35,6 +41,7 @@ export class Forwarder6 {
   readonly #neighbors: NeighborCache;
   readonly #transmitter: Transmitter;
   readonly #icmp: Icmp6;
+  readonly #redirects: Redirects6;
   readonly #forwarding: SysctlVariable;
   readonly #forwarded: number;
   readonly #expired: number;
@@ -44,15 +51,8 @@ export class Forwarder6 {
   readonly #noRoom: number;
   readonly #discarded: number;
 
-  constructor(
-    context: InetContext,
-    addresses: Addresses6,
-    paths: PathTable,
-    neighbors: NeighborCache,
-    transmitter: Transmitter,
-    icmp: Icmp6,
-    forwarding: SysctlVariable,
-  ) {
+  constructor(context: InetContext, parts: ForwarderParts6) {
+    const { addresses, paths, neighbors, transmitter, icmp, redirects, forwarding } = parts;
     const { counters } = context;
     this.#view = context.shared.arena.view;
     this.#counters = counters;
@@ -61,6 +61,7 @@ export class Forwarder6 {
     this.#neighbors = neighbors;
     this.#transmitter = transmitter;
     this.#icmp = icmp;
+    this.#redirects = redirects;
     this.#forwarding = forwarding;
     this.#forwarded = counters.index('ip6-forwarded');
     this.#expired = counters.index('ip6-forward-hop-limit-exceeded');
@@ -86,7 +87,7 @@ export class Forwarder6 {
       this.#icmp.sendTimeExceeded(packet, icmpv6.CODE_HOP_LIMIT_EXCEEDED, nowUs);
       return;
     }
-    const path = this.#paths.passing(packet.dst, 0, PATH_FORWARD, null);
+    const path = this.#paths.transient(packet.dst, 0, PATH_FORWARD, null);
     if (typeof path === 'number') this.#fail(packet, nowUs, path);
     else this.#forwardAlong(path, packet, nowUs);
   }
@@ -110,7 +111,7 @@ export class Forwarder6 {
       this.#icmp.sendPacketTooBig(packet, path.mtu, nowUs);
       return;
     }
-    if (iface === packet.iface) this.redirects?.redirect(packet, path, nowUs);
+    if (iface === packet.iface) this.#redirects.redirect(packet, path, nowUs);
     ipv6.setHopLimit(this.#view, at, packet.ttl - 1);
     let sent = 0;
     const waits = neighbor.fresh ? 0 : this.#neighbors.use(neighbor, nowUs);

@@ -2,6 +2,7 @@
  * Multicast groups of IPv6, for inet/ip/multicast.ts.
  *
  * Thread: the one that runs the kernel. Read first: RFC 4291 2.7, RFC 2464 section 7, RFC 3810 section 6 (what is reported).
+ * Cold: configuration.
  */
 
 import * as ipv6 from '../../wire/ipv6-address.ts';

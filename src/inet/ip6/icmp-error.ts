@@ -13,18 +13,17 @@ import * as ipv6 from '../../wire/ipv6.ts';
 import { IP6_ANY } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
 import { writeIcmpChecksum } from '../ip/message-checksum.ts';
-import type { IpOutput } from '../ip/output.ts';
-import type { PathTable } from '../ip/path.ts';
-import type { InPacket } from '../ip/transport.ts';
+import type { InPacket, IpService } from '../ip/transport.ts';
 import type { Addresses6 } from './addresses.ts';
+import type { SourceSelector } from './source-selector.ts';
 
 const ERROR_HOP_LIMIT = 255;
 
 export class IcmpErrors6 {
   readonly #context: InetContext;
   readonly #addresses: Addresses6;
-  readonly #paths: PathTable;
-  readonly #output: IpOutput;
+  readonly #sources: SourceSelector;
+  readonly #ip: IpService;
   readonly #limit: RateLimit = new RateLimit();
   readonly #perSecond: SysctlVariable;
   readonly #sent: number;
@@ -32,11 +31,11 @@ export class IcmpErrors6 {
   readonly #suppressed: number;
   readonly #unsent: number;
 
-  constructor(context: InetContext, addresses: Addresses6, paths: PathTable, output: IpOutput) {
+  constructor(context: InetContext, addresses: Addresses6, sources: SourceSelector, ip: IpService) {
     this.#context = context;
     this.#addresses = addresses;
-    this.#paths = paths;
-    this.#output = output;
+    this.#sources = sources;
+    this.#ip = ip;
     const { counters } = context;
     const { sysctl } = context.shared;
     this.#perSecond = sysctl.integer(
@@ -65,8 +64,8 @@ export class IcmpErrors6 {
       counters.add(this.#limited, 1);
       return;
     }
-    const src = this.#addresses.isLocal(packet.dst) ? packet.dst : this.#addresses.select(packet.src, packet.iface);
-    const path = this.#paths.passing(packet.src, src, 0, null);
+    const src = this.#addresses.isLocal(packet.dst) ? packet.dst : this.#sources.select(packet.src, packet.iface);
+    const path = this.#ip.transientPath(packet.src, src, 0, null);
     if (typeof path === 'number') {
       counters.add(this.#unsent, 1);
       return;
@@ -74,7 +73,7 @@ export class IcmpErrors6 {
     const packetBytes = packet.at - packet.headerAt + packet.lengthBytes;
     const room = ipv6.MTU_BYTES_MIN - ipv6.HEADER_BYTES - icmpv6.HEADER_BYTES;
     const bytes = icmpv6.HEADER_BYTES + Math.min(packetBytes, room);
-    const at = this.#output.begin(path, icmpv6.PROTOCOL_ICMPV6, bytes, ERROR_HOP_LIMIT, 0, 0);
+    const at = this.#ip.begin(path, icmpv6.PROTOCOL_ICMPV6, bytes, ERROR_HOP_LIMIT, 0, 0);
     if (at < 0) {
       counters.add(this.#unsent, 1);
       return;
@@ -84,7 +83,7 @@ export class IcmpErrors6 {
     icmpv6.setRest(view, at, rest);
     bulk.copy(at + icmpv6.HEADER_BYTES, packet.headerAt, bytes - icmpv6.HEADER_BYTES);
     writeIcmpChecksum(this.#context, path, at, bytes);
-    this.#output.end(0);
+    this.#ip.end(0);
     counters.add(this.#sent, 1);
   }
 
@@ -99,7 +98,7 @@ export class IcmpErrors6 {
       type === icmpv6.TYPE_PACKET_TOO_BIG ||
       (type === icmpv6.TYPE_PARAMETER_PROBLEM && code === icmpv6.CODE_UNKNOWN_OPTION);
     if (packet.broadcast && !despiteGroup) return false;
-    if (src === IP6_ANY || this.#addresses.isGroup(src)) return false;
+    if (src === IP6_ANY || this.#addresses.isMulticast(src)) return false;
     if (packet.protocol !== icmpv6.PROTOCOL_ICMPV6) return true;
     if (packet.lengthBytes <= 0) return false;
     const about = view.getUint8(packet.at);

@@ -83,8 +83,8 @@ describe('echo (RFC 4443 4.1, 4.2)', () => {
 
   it('is shown to raw sockets when it is an answer', () => {
     const one = bed();
-    const raw = one.inet.ip.raw.open(58, true);
-    const four = one.inet.ip.raw.open(58);
+    const raw = one.inet.raw.open(58, true);
+    const four = one.inet.raw.open(58);
     receive(one, PEER, OWN, 129, 0, ECHO);
     expect([raw.queue.count, four.queue.count]).toEqual([1, 0]);
     expect(raw.queue.nextAddress).toBe(one.number(PEER));

@@ -2,8 +2,8 @@
  * ICMPv6: echo, errors from others handed to the transports they are about, the errors we send, and the dispatch of neighbor
  * discovery and multicast listener discovery.
  *
- * Thread: the one that runs the kernel. Messages whose handling lives elsewhere go to what is registered in
- * {@link Icmp6.discovery} and {@link Icmp6.listener}, with checksum, hop limit and format checked.
+ * Thread: the one that runs the kernel. Messages of discovery go to neighbor-discovery.ts, redirect.ts, mld.ts and
+ * autoconfiguration.ts with checksum, hop limit and format checked.
  * Read first: RFC 4443, RFC 8201 (path MTU), RFC 4861 6.1 and 7.1 (what makes a message of discovery valid). Missing: node
  * information queries (RFC 4620), RFC 8335 probes.
  */
@@ -18,47 +18,38 @@ import * as ipv6 from '../../wire/ipv6.ts';
 import { type AddressInterner, isZoned } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
 import { writeIcmpChecksum } from '../ip/message-checksum.ts';
-import type { IpOutput } from '../ip/output.ts';
-import { PATH_NO_LOOP, type PathTable } from '../ip/path.ts';
 import type { PathMtu } from '../ip/path-mtu.ts';
 import type { RawSockets } from '../ip/raw-sockets.ts';
-import type { IcmpError, InPacket, Transport } from '../ip/transport.ts';
+import { type IcmpError, type InPacket, IP_NO_LOOP, type IpService, type Transport } from '../ip/transport.ts';
 import type { Addresses6 } from './addresses.ts';
+import type { AutoconfigurationPoint } from './autoconfiguration.ts';
 import { IcmpErrors6 } from './icmp-error.ts';
+import type { Mld } from './mld.ts';
 import type { NeighborInput6 } from './neighbor-discovery.ts';
+import type { Redirects6 } from './redirect.ts';
+import type { SourceSelector } from './source-selector.ts';
 
 const FOLDED_ONES = 0xffff;
 const DISCOVERY_HOP_LIMIT = 255;
 const LISTENER_HOP_LIMIT = 1;
 const QUOTED_PAYLOAD_BYTES_MIN = 8;
 
-/** Takes router solicitations and advertisements, and redirects. Lengths, code, hop limit 255 and options are in order. */
-export interface RouterDiscovery {
-  routerSolicitation(packet: InPacket, nowUs: number): void;
-  routerAdvertisement(packet: InPacket, nowUs: number): void;
-  redirect(packet: InPacket, nowUs: number): void;
-}
-
-/** Takes multicast listener queries, reports and "done" messages. Hop limit 1, a link-local source and lengths are in order. */
-export interface ListenerDiscovery {
-  listenerMessage(packet: InPacket, nowUs: number): void;
-}
-
 export interface Icmp6Parts {
   readonly addresses: Addresses6;
-  readonly paths: PathTable;
-  readonly output: IpOutput;
+  readonly ip: IpService;
+  readonly sources: SourceSelector;
   readonly pathMtu: PathMtu;
   readonly raw: RawSockets;
-  /** The transport of a protocol number. */
-  transport(protocol: number): Transport | undefined;
+  readonly neighbors: NeighborInput6;
+  readonly redirects: Redirects6;
+  readonly mld: Mld;
+  readonly autoconfiguration: AutoconfigurationPoint;
+  /** By protocol number. */
+  readonly transports: readonly (Transport | undefined)[];
 }
 
 export class Icmp6 implements Transport {
   readonly protocol: number = icmpv6.PROTOCOL_ICMPV6;
-  neighbors: NeighborInput6 | null = null;
-  discovery: RouterDiscovery | null = null;
-  listener: ListenerDiscovery | null = null;
   readonly #context: InetContext;
   readonly #view: DataView;
   readonly #counters: Counters;
@@ -97,7 +88,7 @@ export class Icmp6 implements Transport {
     this.#counters = context.counters;
     this.#table = context.interner;
     this.#parts = parts;
-    this.#errors = new IcmpErrors6(context, parts.addresses, parts.paths, parts.output);
+    this.#errors = new IcmpErrors6(context, parts.addresses, parts.sources, parts.ip);
     const { counters } = context;
     const { sysctl } = context.shared;
     this.#echoGroups = sysctl.toggle('net.inet6.icmp6.mcastecho', true, 'answer echo requests to groups');
@@ -206,16 +197,16 @@ export class Icmp6 implements Transport {
       this.#counters.add(this.#repliesLimited, 1);
       return;
     }
-    const { addresses, paths, output } = this.#parts;
+    const { addresses, ip } = this.#parts;
     const shared = packet.broadcast || addresses.find(packet.dst)?.anycast === true;
-    const path = paths.passing(packet.src, shared ? 0 : packet.dst, PATH_NO_LOOP, null);
+    const path = ip.transientPath(packet.src, shared ? 0 : packet.dst, IP_NO_LOOP, null);
     if (typeof path === 'number') return;
-    const to = output.begin(path, this.protocol, lengthBytes, this.#hopLimit.value, packet.tos, 0);
+    const to = ip.begin(path, this.protocol, lengthBytes, this.#hopLimit.value, packet.tos, 0);
     if (to < 0) return;
     this.#context.bulk.copy(to, at, lengthBytes);
     this.#view.setUint16(to, icmpv6.TYPE_ECHO_REPLY << 8);
     writeIcmpChecksum(this.#context, path, to, lengthBytes);
-    output.end(0);
+    ip.end(0);
     this.#counters.add(this.#replies, 1);
   }
 
@@ -228,19 +219,19 @@ export class Icmp6 implements Transport {
     if (packet.iface.loopback) return;
     switch (type) {
       case icmpv6.TYPE_NEIGHBOR_SOLICITATION:
-        this.neighbors?.solicitation(packet, nowUs);
+        this.#parts.neighbors.solicitation(packet, nowUs);
         break;
       case icmpv6.TYPE_NEIGHBOR_ADVERTISEMENT:
-        this.neighbors?.advertisement(packet, nowUs);
+        this.#parts.neighbors.advertisement(packet, nowUs);
         break;
       case icmpv6.TYPE_ROUTER_SOLICITATION:
-        this.discovery?.routerSolicitation(packet, nowUs);
+        this.#parts.autoconfiguration.registered.routerSolicitation(packet, nowUs);
         break;
       case icmpv6.TYPE_ROUTER_ADVERTISEMENT:
-        this.discovery?.routerAdvertisement(packet, nowUs);
+        this.#parts.autoconfiguration.registered.routerAdvertisement(packet, nowUs);
         break;
       default:
-        this.discovery?.redirect(packet, nowUs);
+        this.#parts.redirects.input(packet, nowUs);
     }
   }
 
@@ -250,7 +241,7 @@ export class Icmp6 implements Transport {
       this.#counters.add(this.#badHopLimit, 1);
       return;
     }
-    this.listener?.listenerMessage(packet, nowUs);
+    this.#parts.mld.input(packet, nowUs);
   }
 
   #errorInput(packet: InPacket, type: number, nowUs: number): void {
@@ -327,7 +318,7 @@ export class Icmp6 implements Transport {
     const end = quoteAt + quoteBytes;
     const payloadAt = this.#quotedPayloadAt(quoteAt, end);
     if (payloadAt < 0) return;
-    const transport = this.#parts.transport(this.#quotedProtocol);
+    const transport = this.#parts.transports[this.#quotedProtocol];
     if (transport === undefined) return;
     const error = this.#error;
     if (!translate(error, type, code)) return;

@@ -251,16 +251,16 @@ describe('IPv6 switched off', () => {
   it('on one interface leaves the others alone', () => {
     const { one } = bed();
     one.attach6('2001:db8:1::1');
-    one.inet.ip.six.setDisabled(one.interfaces[0]!, true);
-    const { links } = one.inet.ip.six;
+    one.inet.ip6.setDisabled(one.interfaces[0]!, true);
+    const { links } = one.inet.ip6;
     expect(one.interfaces.map((iface) => links.isActive(iface))).toEqual([false, true]);
   });
 
   it('on interfaces comes back when the machine is told to have it', () => {
     const { one } = bed();
-    const { links } = one.inet.ip.six;
+    const { links } = one.inet.ip6;
     const [iface] = one.interfaces;
-    one.inet.ip.six.setDisabled(iface!, true);
+    one.inet.ip6.setDisabled(iface!, true);
     expect(links.isActive(iface!)).toBe(false);
     one.sysctl('net.inet6.ip6.enable', 1);
     expect(links.isActive(iface!)).toBe(true);
@@ -270,7 +270,7 @@ describe('IPv6 switched off', () => {
   it('needs a link of 1280 bytes (RFC 8200 section 5)', () => {
     const one = new Inet6Bed();
     one.attach6(null, { mtuBytes: 1279 });
-    const { links } = one.inet.ip.six;
+    const { links } = one.inet.ip6;
     expect(links.isActive(one.interfaces[0]!)).toBe(false);
     one.inet.setMtu(one.interfaces[0]!, 1280);
     expect(links.isActive(one.interfaces[0]!)).toBe(true);

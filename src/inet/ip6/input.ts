@@ -18,9 +18,10 @@ import { type AddressInterner, IP6_ANY, IP6_LOOPBACK, isZoned } from '../ip/addr
 import type { InetContext } from '../ip/context.ts';
 import { FILTER_DROP, FILTER_PASS, type IngressFilter } from '../ip/ingress-filter.ts';
 import { IpPacket } from '../ip/packet.ts';
+import type { Protocols } from '../ip/protocols.ts';
 import type { RawSockets } from '../ip/raw-sockets.ts';
 import { Reassembly } from '../ip/reassembly.ts';
-import type { Refuser } from '../ip/reject.ts';
+import type { RejectPolicy } from '../ip/reject.ts';
 import type { Transport } from '../ip/transport.ts';
 import type { Addresses6 } from './addresses.ts';
 import { Extensions6 } from './extensions.ts';
@@ -30,7 +31,6 @@ import type { Links6 } from './link.ts';
 import { reassemblyFamily6, reassemblyNote } from './reassembly.ts';
 
 const { HEADER_BYTES } = ipv6;
-const PROTOCOLS = 256;
 const MAPPED_WORD = 0xffff;
 const SCOPE_INTERFACE = 1;
 const SCOPE_LINK = 2;
@@ -45,13 +45,14 @@ export interface Ip6InputParts {
   readonly forwarder: Forwarder6;
   readonly icmp: Icmp6;
   readonly raw: RawSockets;
-  readonly refuser: Refuser;
+  readonly reject: RejectPolicy;
+  readonly protocols: Protocols;
+  /** Stands for the interface of packets that came by none. */
+  readonly noInterface: Interface;
 }
 
 export class Ip6Input implements PacketInput {
   readonly reassembly: Reassembly;
-  /** Of the transport that takes segments by the run, for the layer below. */
-  runs: RunInput | null = null;
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #parts: Ip6InputParts;
@@ -60,7 +61,7 @@ export class Ip6Input implements PacketInput {
   readonly #raw: RawSockets;
   readonly #extensions: Extensions6;
   readonly #packet: IpPacket;
-  readonly #transports: (Transport | undefined)[] = new Array<Transport | undefined>(PROTOCOLS).fill(undefined);
+  readonly #transports: readonly (Transport | undefined)[];
   readonly #disabled: number;
   readonly #short: number;
   readonly #badVersion: number;
@@ -75,7 +76,8 @@ export class Ip6Input implements PacketInput {
   readonly #filtered: number;
   readonly #fragments: number;
 
-  constructor(context: InetContext, parts: Ip6InputParts, nowhere: Interface) {
+  constructor(context: InetContext, parts: Ip6InputParts) {
+    const { noInterface } = parts;
     const { counters } = context;
     this.#view = context.shared.arena.view;
     this.#counters = counters;
@@ -84,11 +86,12 @@ export class Ip6Input implements PacketInput {
     this.#filter = parts.filter;
     this.#raw = parts.raw;
     this.#extensions = new Extensions6(context, parts.icmp);
-    this.#packet = new IpPacket(nowhere);
+    this.#transports = parts.protocols.table;
+    this.#packet = new IpPacket(noInterface);
     this.reassembly = new Reassembly(context, reassemblyFamily6(context));
     this.reassembly.onTimeout = (headerAt, quotedBytes, src, dst, nowUs) => {
       const zone = this.#table.zone(src) | this.#table.zone(dst);
-      const iface = parts.links.interfaceOf(zone) ?? parts.addresses.owner(dst) ?? nowhere;
+      const iface = parts.links.interfaceOf(zone) ?? parts.addresses.owner(dst) ?? noInterface;
       const packet = this.#describe(headerAt, iface, src, dst);
       packet.lengthBytes = quotedBytes - HEADER_BYTES;
       parts.icmp.sendTimeExceeded(packet, icmpv6.CODE_REASSEMBLY_TIMEOUT, nowUs);
@@ -108,13 +111,9 @@ export class Ip6Input implements PacketInput {
     this.#fragments = counters.index('ip6-in-fragments');
   }
 
-  register(transport: Transport): void {
-    this.#transports[transport.protocol] = transport;
-    if (transport.runs !== undefined) this.runs = transport.runs;
-  }
-
-  transport(protocol: number): Transport | undefined {
-    return this.#transports[protocol];
+  /** The transport that takes segments by the run, for the layer below. */
+  get runs(): RunInput | null {
+    return this.#parts.protocols.runs;
   }
 
   /** As `IpInput.input`. */
@@ -277,8 +276,8 @@ export class Ip6Input implements PacketInput {
     // Fragments and packets with extension headers are not looked into, those from nobody not answered: they just vanish.
     const plain = src !== IP6_ANY && !ipv6.isExtension(packet.protocol);
     if (verdict !== FILTER_DROP && plain) {
-      if (this.#parts.refuser.mustPass(packet)) return true;
-      this.#parts.refuser.refuse(packet, nowUs);
+      if (this.#parts.reject.mustPass(packet)) return true;
+      this.#parts.reject.answer(packet, nowUs);
     }
     this.#drop(this.#filtered, packet.iface);
     return false;

@@ -1,47 +1,50 @@
 /**
- * IPv6 of one kernel, put together: input, addresses, routes, neighbors, groups, and what configures them. Output and transports
- * are shared with IPv4 (inet/ip.ts), which hands over here whatever carries a number of the address table.
+ * IPv6 of one kernel, put together: input, addresses, routes, neighbors, groups, redirects. Output, paths and raw sockets are
+ * shared with IPv4 (inet/ip). Autoconfiguration registers itself ({@link Ip6.autoconfiguration}).
  *
  * Thread: the one that runs the kernel. IPv6 is off until `net.inet6.ip6.enable` is 1; switching it on gives every interface
  * that is up and carries 1280 bytes a link-local address. Nothing here keeps a timer while nothing happens.
- * Read first: ../ip/address-interner.ts, path.ts, input.ts. Seams for what lies beside: {@link Ip6.autoconfiguration},
- * `icmp.discovery`, `icmp.listener`, `groups.listener`, `addresses.selector`, `forwarder.redirects`, `neighborInput.routers`.
+ * Read first: inet/ip/family.ts (the contract), inet/ip/address-interner.ts, path.ts, input.ts.
+ * Cold: assembly and configuration.
  */
 
 import { Errno } from '../../base/errors.ts';
 import { randomUnit } from '../../base/rng.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
+import { ConnectedRoutes } from '../../net/connected-routes.ts';
 import type { Address6Origin, Interface, InterfaceAddress6 } from '../../net/interface.ts';
 import { type Neighbor, NeighborCache, type NeighborProtocol } from '../../net/neighbor-cache.ts';
-import type { PathEpoch } from '../../net/path-epoch.ts';
-import { makeRoute, type Route, RTF_CONNECTED, RTF_HOST, RTF_LOCAL, RTF_REJECT, RTF_UP } from '../../net/route.ts';
+import type { Route } from '../../net/route.ts';
 import { RouteTable6 } from '../../net/route-table6.ts';
+import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import { maskWord } from '../../wire/ipv6-address.ts';
 import { type AddressInterner, IP6_LOOPBACK } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
-import type { IngressFilter } from '../ip/ingress-filter.ts';
+import type { IpFamily } from '../ip/family.ts';
+import type { Ip } from '../ip/ip.ts';
 import { MulticastGroups } from '../ip/multicast.ts';
-import type { IpOutput } from '../ip/output.ts';
 import { IpPacket } from '../ip/packet.ts';
-import type { PathTable } from '../ip/path.ts';
-import type { PathMtu } from '../ip/path-mtu.ts';
-import type { RawSockets } from '../ip/raw-sockets.ts';
-import type { Refuser } from '../ip/reject.ts';
-import type { Transmitter } from '../ip/transmit.ts';
+import type { IpParts } from '../ip/parts.ts';
+import { Protocols } from '../ip/protocols.ts';
+import type { InPacket, Transport } from '../ip/transport.ts';
 import { AddressDetection } from './address-detection.ts';
+import { AddressLifetimes } from './address-lifetimes.ts';
 import { Addresses6, isUsable } from './addresses.ts';
-import { AddressLifetimes } from './autoconf/address-lifetimes.ts';
-import { idFromMac } from './autoconf/interface-id.ts';
+import { AutoconfigurationPoint } from './autoconfiguration.ts';
+import { idFromMac } from './eui64.ts';
 import { Forwarder6 } from './forward.ts';
 import { groupFamily6 } from './groups.ts';
 import { Icmp6 } from './icmp.ts';
 import { Ip6Input } from './input.ts';
 import { type Link6, Links6 } from './link.ts';
 import { LinkOutput6 } from './link-output.ts';
+import { Mld } from './mld.ts';
 import { NeighborInput6, NeighborOutput6 } from './neighbor-discovery.ts';
 import { PathResolver6 } from './path.ts';
+import { Redirects6 } from './redirect.ts';
+import { SourceSelector } from './source-selector.ts';
 
 const HOST_PREFIX = 128;
 const LINK_LOCAL_PREFIX = 64;
@@ -49,67 +52,49 @@ const LINK_LOCAL_WORD = 0xfe800000 | 0;
 /** RFC 4861 6.3.2: a reachable time is a random part, from a half to three halves, of what is given. */
 const MIN_RANDOM_FACTOR = 0.5;
 
-/** What IPv6 shares with IPv4. */
-export interface Ip6Parts {
-  readonly interfaces: readonly Interface[];
-  readonly epoch: PathEpoch;
-  readonly paths: PathTable;
-  readonly output: IpOutput;
-  readonly transmitter: Transmitter;
-  readonly pathMtu: PathMtu;
-  readonly raw: RawSockets;
-  readonly filter: IngressFilter;
-  readonly refuser: Refuser;
-}
-
-/** Told what happens to links and addresses; makes addresses from what routers say (RFC 4862), and interface identifiers. */
-export interface Autoconfiguration {
-  /** Last two words of the link-local address of an interface, or null for the EUI-64 of its link-layer address. */
-  interfaceIdentifier(iface: Interface): readonly [number, number] | null;
-  /** IPv6 runs on the link from now on, or no more. */
-  linkUp(link: Link6, nowUs: number): void;
-  linkDown(link: Link6): void;
-  /** An address came into use, or was found taken. */
-  addressSettled(entry: InterfaceAddress6, free: boolean, nowUs: number): void;
-  addressRemoved(entry: InterfaceAddress6): void;
-  /** A route was taken out by hand. */
-  routeRemoved(route: Route): void;
-  /** A neighbor does not answer any more (RFC 4861 7.3.3): another router may have to do. */
-  neighborLost(neighbor: Neighbor, nowUs: number): void;
-}
-
-export class Ip6 {
-  readonly table: AddressInterner;
+export class Ip6 implements IpFamily {
+  readonly hostPrefix: number = HOST_PREFIX;
+  readonly interner: AddressInterner;
   readonly links: Links6 = new Links6();
   readonly addresses: Addresses6;
+  readonly sources: SourceSelector;
   /** Of addresses configured by hand. */
   readonly lifetimes: AddressLifetimes;
   readonly routes: RouteTable6;
   readonly neighbors: NeighborCache;
   readonly groups: MulticastGroups;
+  readonly paths: PathResolver6;
   readonly linkOutput: LinkOutput6;
-  readonly neighborOutput: NeighborOutput6;
   readonly neighborInput: NeighborInput6;
   readonly icmp: Icmp6;
-  readonly forwarder: Forwarder6;
   readonly input: Ip6Input;
-  autoconfiguration: Autoconfiguration | null = null;
+  /** Where autoconfiguration registers. */
+  readonly autoconfiguration: AutoconfigurationPoint = new AutoconfigurationPoint();
+  /** `net.inet6.ip6.forwarding`. */
+  readonly forwarding: SysctlVariable;
   readonly #context: InetContext;
-  readonly #parts: Ip6Parts;
+  readonly #ip: Ip;
+  readonly #protocols: Protocols = new Protocols();
+  readonly #connected: ConnectedRoutes;
   readonly #detection: AddressDetection;
+  readonly #redirects: Redirects6;
+  readonly #mld: Mld;
   readonly #enable: SysctlVariable;
   readonly #autoLinkLocal: SysctlVariable;
   readonly #retransMs: SysctlVariable;
-  readonly #scrap: IpPacket;
+  /** Describes a packet that waited in vain for a neighbor. */
+  readonly #undelivered: IpPacket;
 
-  /** `enabled` is the first value of `net.inet6.ip6.enable`; `nowhere` stands for "no interface". */
-  constructor(context: InetContext, parts: Ip6Parts, enabled: boolean, nowhere: Interface) {
-    const { counters, interner: table } = context;
+  /** `enabled` is the first value of `net.inet6.ip6.enable`. */
+  constructor(context: InetContext, parts: IpParts, enabled: boolean) {
+    const { interner, rng } = context;
     const { sysctl } = context.shared;
-    const { paths, output, transmitter, pathMtu, raw, filter, refuser } = parts;
+    const { ip, filter, raw, reject } = parts;
+    const { epoch, interfaces, noInterface, pathMtu, transmitter } = ip;
     this.#context = context;
-    this.#parts = parts;
-    this.table = table;
+    this.#ip = ip;
+    this.interner = interner;
+    this.#undelivered = new IpPacket(noInterface);
     this.#enable = sysctl.toggle(
       'net.inet6.ip6.enable',
       enabled,
@@ -117,108 +102,178 @@ export class Ip6 {
     );
     this.#autoLinkLocal = sysctl.toggle('net.inet6.ip6.auto_linklocal', true, 'make link-local addresses');
     const forwarding = sysctl.toggle('net.inet6.ip6.forwarding', false, 'act as a router for IPv6');
-    const maxRoutes = sysctl.integer('net.inet6.ip6.maxroutes', 4096, 16, 1 << 20, 'IPv6 routes at most');
-    const routesRefused = counters.index('ip6-routes-refused');
-    const groupsRefused = counters.index('mld-groups-refused');
-    this.addresses = new Addresses6(table);
-    this.lifetimes = new AddressLifetimes(context, parts.interfaces, this);
-    this.routes = new RouteTable6(
-      table,
-      parts.epoch,
-      () => maxRoutes.value,
-      () => counters.add(routesRefused, 1),
-    );
-    this.linkOutput = new LinkOutput6(context);
+    this.forwarding = forwarding;
+    const addresses = new Addresses6(interner);
+    this.addresses = addresses;
+    const routes = makeRoutes(context, ip);
+    this.routes = routes;
+    this.#connected = new ConnectedRoutes(routes, HOST_PREFIX);
+    const { autoconfiguration, links } = this;
+    const sources = new SourceSelector({ interner, interfaces, epoch, routes, autoconfiguration, sysctl });
+    this.sources = sources;
+    const linkOutput = new LinkOutput6(context);
+    this.linkOutput = linkOutput;
     const isRouter = (): boolean => forwarding.value !== 0;
-    this.neighborOutput = new NeighborOutput6(context, this.addresses, this.linkOutput, isRouter);
-    this.neighbors = new NeighborCache(
+    const neighborOutput = new NeighborOutput6(context, {
+      addresses,
+      sources,
+      output: linkOutput,
+      forwarding: isRouter,
+    });
+    const neighbors = new NeighborCache(
       context,
-      parts.epoch,
+      epoch,
       {
-        request: (neighbor, unicast) => this.neighborOutput.solicit(neighbor, unicast),
+        request: (neighbor, unicast) => neighborOutput.solicit(neighbor, unicast),
         transmit: (neighbor, at, totalBytes, meta) => this.#transmitPending(neighbor, at, totalBytes, meta),
         undeliverable: (neighbor, at, totalBytes, nowUs) => this.#undeliverable(neighbor, at, totalBytes, nowUs),
-        lost: (neighbor, nowUs) => this.autoconfiguration?.neighborLost(neighbor, nowUs),
+        lost: (neighbor) => this.#neighborLost(neighbor),
       },
       this.#neighborProtocol(),
     );
+    this.neighbors = neighbors;
     this.#retransMs = sysctl.get('net.inet6.icmp6.nd6_retrans') as SysctlVariable;
-    this.#detection = new AddressDetection(context, this.neighborOutput, ({ iface }) => this.#retrans(iface));
-    this.#detection.onResult = (entry, free) => this.#settled(entry, free);
-    this.neighborInput = new NeighborInput6(
+    const detection = new AddressDetection(
       context,
-      this.addresses,
-      this.neighbors,
-      this.neighborOutput,
-      this.#detection,
+      neighborOutput,
+      ({ iface }) => this.#retrans(iface),
+      (entry, free) => this.#settled(entry, free),
     );
-    this.icmp = new Icmp6(context, {
-      addresses: this.addresses,
-      paths,
-      output,
+    this.#detection = detection;
+    const neighborInput = new NeighborInput6(context, {
+      addresses,
+      neighbors,
+      output: neighborOutput,
+      detection,
+      routerGone: (neighbor) => this.#routerGone(neighbor),
+    });
+    this.neighborInput = neighborInput;
+    const redirects = new Redirects6(context, {
+      epoch,
+      addresses,
+      routes,
+      links,
+      linkOutput,
+      neighborInput,
+      forwarding,
+    });
+    this.#redirects = redirects;
+    const mld = new Mld(context, linkOutput, links);
+    this.#mld = mld;
+    const protocols = this.#protocols;
+    const icmp = new Icmp6(context, {
+      addresses,
+      sources,
+      ip,
       pathMtu,
       raw,
-      transport: (protocol) => this.input.transport(protocol),
+      neighbors: neighborInput,
+      redirects,
+      mld,
+      autoconfiguration,
+      transports: protocols.table,
     });
-    this.icmp.neighbors = this.neighborInput;
-    this.forwarder = new Forwarder6(context, this.addresses, paths, this.neighbors, transmitter, this.icmp, forwarding);
-    const { addresses, links, routes, neighbors, forwarder, icmp } = this;
-    this.input = new Ip6Input(context, { addresses, links, filter, forwarder, icmp, raw, refuser }, nowhere);
-    this.input.register(icmp);
-    const maxGroups = sysctl.integer('net.inet6.mld.maxgroups', 256, 1, 65536, 'IPv6 groups of one interface');
-    this.groups = new MulticastGroups(groupFamily6(table), parts.epoch, maxGroups, () => {
-      counters.add(groupsRefused, 1);
-    });
-    this.#declareLimits(maxRoutes, maxGroups);
-    const autoFlowLabel = sysctl.toggle('net.inet6.ip6.auto_flowlabel', true, 'give flows random labels');
-    const { rng } = context;
-    paths.resolver6 = new PathResolver6({
+    this.icmp = icmp;
+    const { paths } = ip;
+    const forwarder = new Forwarder6(context, {
+      addresses,
       paths,
+      neighbors,
+      transmitter,
+      icmp,
+      redirects,
+      forwarding,
+    });
+    this.input = new Ip6Input(context, {
+      addresses,
+      links,
+      filter,
+      forwarder,
+      icmp,
+      raw,
+      reject,
+      protocols,
+      noInterface,
+    });
+    protocols.register(icmp);
+    this.groups = makeGroups(context, ip, mld);
+    const autoFlowLabel = sysctl.toggle('net.inet6.ip6.auto_flowlabel', true, 'give flows random labels');
+    this.paths = new PathResolver6({
       routes,
       addresses,
+      sourceAddresses: sources,
       links,
       neighbors,
       pathMtu,
       rng,
       autoFlowLabel,
     });
-    this.#scrap = new IpPacket(nowhere);
-    this.#hold();
+    this.lifetimes = new AddressLifetimes(context, interfaces, {
+      setDeprecated: (entry, deprecated) => this.setDeprecated(entry, deprecated),
+      removeAddress: (iface, address) => this.removeAddress(iface, address),
+    });
+    this.#addHolders(parts);
     this.#enable.onChange = (value) => {
       // As on Linux, the switch of the machine goes before those of the interfaces.
       if (value !== 0) for (const link of this.links.all()) link.disabled = false;
       this.#refreshAll();
     };
     this.#autoLinkLocal.onChange = () => this.#refreshAll();
+    forwarding.onChange = () => this.autoconfiguration.registered.forwardingChanged();
   }
 
-  #declareLimits(maxRoutes: SysctlVariable, maxGroups: SysctlVariable): void {
-    const { limits } = this.#context.shared.sysctl;
-    limits.add({
-      table: 'IPv6 routes',
-      variable: maxRoutes,
-      counter: 'ip6-routes-refused',
-      whenFull: 'adding one fails with ENOBUFS',
-      size: () => this.routes.count,
-    });
-    limits.add({
-      table: 'IPv6 multicast groups of one interface',
-      variable: maxGroups,
-      counter: 'mld-groups-refused',
-      whenFull: 'joining fails with ENOBUFS',
-      size: () => this.#parts.interfaces.reduce((most, iface) => Math.max(most, this.groups.count(iface)), 0),
-    });
+  // --- IpFamily ---
+
+  register(transport: Transport): void {
+    this.#protocols.register(transport);
+  }
+
+  /** `code` is one of ICMPv4. */
+  sendUnreachable(packet: InPacket, code: number, nowUs: number): void {
+    this.icmp.sendUnreachable(packet, code6Of(code), nowUs);
+  }
+
+  fingerprint(address: number): number {
+    return this.interner.fingerprint(address);
+  }
+
+  groupOn(group: number, iface: Interface): number {
+    return this.addresses.onLink(group, iface);
+  }
+
+  /** The link that an address is on: by its zone, or by our addresses there; null when on none. */
+  gatewayInterface(gateway: number): Interface | null {
+    if (gateway === 0) return null;
+    const zone = this.interner.zone(gateway);
+    if (zone !== 0) return this.links.interfaceOf(zone);
+    const own = this.addresses.find(gateway);
+    if (own !== null) return own.iface;
+    for (const { iface } of this.links.all()) {
+      const on = iface.addresses6.some(
+        (entry) =>
+          entry.state !== 'duplicated' && this.addresses.samePrefix(entry.address, gateway, entry.prefixLength),
+      );
+      if (on) return iface;
+    }
+    return null;
+  }
+
+  linkOf(address: number): Interface | null {
+    return this.gatewayInterface(address);
+  }
+
+  routeRemoved(route: Route): void {
+    this.#redirects.removed(route);
   }
 
   // --- Links ---
 
-  /** A device was attached. */
   attach(iface: Interface): void {
     this.refresh(this.links.add(iface));
   }
 
-  /** Before an interface is detached. */
   detach(iface: Interface): void {
+    this.autoconfiguration.registered.detached(iface);
     const link = this.links.of(iface);
     if (link === null) return;
     if (link.active) this.#stop(link);
@@ -231,7 +286,6 @@ export class Ip6 {
     this.links.remove(iface);
   }
 
-  /** An interface went up or down, or changed its MTU. */
   interfaceChanged(iface: Interface): void {
     const link = this.links.of(iface);
     if (link === null) return;
@@ -266,7 +320,7 @@ export class Ip6 {
   #start(link: Link6): void {
     const { iface } = link;
     link.active = true;
-    this.#parts.epoch.bump();
+    this.#ip.epoch.bump();
     if (iface.loopback) {
       if (this.addresses.find(IP6_LOOPBACK) === null) this.addAddress(iface, IP6_LOOPBACK, HOST_PREFIX, 'manual');
       return;
@@ -275,20 +329,20 @@ export class Ip6 {
     // What was there before the link went down has to be asked for again (RFC 4862 5.4).
     for (const entry of iface.addresses6) if (entry.state !== 'duplicated') this.#begin(entry);
     this.#makeLinkLocal(link);
-    this.autoconfiguration?.linkUp(link, this.#context.nowUs());
+    this.autoconfiguration.registered.linkUp(link);
   }
 
   #stop(link: Link6): void {
     const { iface } = link;
     link.active = false;
-    this.#parts.epoch.bump();
+    this.#ip.epoch.bump();
     if (iface.loopback) return;
     for (const entry of iface.addresses6) {
       this.#detection.stop(entry);
       this.#withdraw(entry);
     }
     link.linkLocal = 0;
-    this.autoconfiguration?.linkDown(link);
+    this.autoconfiguration.registered.linkDown(link);
   }
 
   /** RFC 4862 5.3: fe80::/64 and the interface identifier. */
@@ -296,8 +350,8 @@ export class Ip6 {
     const { iface } = link;
     const known = iface.addresses6.some((entry) => this.addresses.isLinkLocal(entry.address));
     if (known || this.#autoLinkLocal.value === 0) return;
-    const [high, low] = this.autoconfiguration?.interfaceIdentifier(iface) ?? idFromMac(iface.macHi, iface.macLo);
-    const address = this.table.intern(LINK_LOCAL_WORD, 0, high, low, iface.index);
+    const [high, low] = idFromMac(iface.macHi, iface.macLo);
+    const address = this.interner.intern(LINK_LOCAL_WORD, 0, high, low, iface.index);
     if (address !== 0) this.addAddress(iface, address, LINK_LOCAL_PREFIX, 'link-local');
   }
 
@@ -327,8 +381,8 @@ export class Ip6 {
     this.#detection.stop(entry);
     this.#withdraw(entry);
     this.addresses.remove(entry);
-    this.#parts.epoch.bump();
-    this.autoconfiguration?.addressRemoved(entry);
+    this.#ip.epoch.bump();
+    this.autoconfiguration.registered.addressRemoved(entry);
     return 0;
   }
 
@@ -336,7 +390,7 @@ export class Ip6 {
   setDeprecated(entry: InterfaceAddress6, deprecated: boolean): void {
     if (!isUsable(entry)) return;
     entry.state = deprecated ? 'deprecated' : 'preferred';
-    this.#parts.epoch.bump();
+    this.#ip.epoch.bump();
   }
 
   /** From tentative on: hear the solicited-node group, ask whether the address is free, then use it. */
@@ -358,12 +412,12 @@ export class Ip6 {
     if (link !== null && link.linkLocal === entry.address) link.linkLocal = 0;
     if (!isUsable(entry)) return;
     this.#removeRoutes(entry);
-    this.table.setLocal(entry.address, false);
+    this.interner.setLocal(entry.address, false);
     entry.state = 'tentative';
   }
 
   #solicitedNode({ address, iface }: InterfaceAddress6): number {
-    return this.table.internAddress(ipv6.solicitedNode(this.table.words(address)), iface.index);
+    return this.interner.internAddress(ipv6.solicitedNode(this.interner.words(address)), iface.index);
   }
 
   #settled(entry: InterfaceAddress6, free: boolean): void {
@@ -382,65 +436,27 @@ export class Ip6 {
         this.refresh(link);
       }
     }
-    this.#parts.epoch.bump();
-    this.autoconfiguration?.addressSettled(entry, free, this.#context.nowUs());
+    this.#ip.epoch.bump();
+    if (free && link !== null && link.linkLocal === entry.address) this.#mld.linkLocalReady(entry.iface);
+    this.autoconfiguration.registered.addressSettled(entry, free);
   }
 
-  // --- Routes ---
-
-  /**
-   * Add a route; 0, `-EEXIST`, `-EINVAL`, `-ENOBUFS`, or `-ENETUNREACH` when the gateway is on no link of ours. A link-local
-   * gateway is on the link of its zone. Without a gateway (0) `iface` is the link that the prefix is on.
-   */
-  addRoute(destination: number, prefixLength: number, gateway: number, flags: number, iface: Interface | null): number {
-    const via =
-      iface ?? this.gatewayInterface(gateway) ?? ((flags & RTF_REJECT) !== 0 ? this.addresses.loopback : null);
-    if (via === null) return -Errno.ENETUNREACH;
-    return this.routes.add(makeRoute(destination, prefixLength, gateway, via, flags | RTF_UP, HOST_PREFIX));
-  }
-
-  /** Returns the route taken out, or null when that prefix has none (or, with `gateway` not 0, another gateway). */
-  removeRoute(destination: number, prefixLength: number, gateway: number): Route | null {
-    const route = this.routes.find(destination, prefixLength);
-    if (route === null || (gateway !== 0 && route.gateway !== gateway)) return null;
-    this.autoconfiguration?.routeRemoved(route);
-    return this.routes.remove(destination, prefixLength);
-  }
-
-  /** The link that an address is on: by its zone, or by our addresses there; null when on none. */
-  gatewayInterface(gateway: number): Interface | null {
-    if (gateway === 0) return null;
-    const zone = this.table.zone(gateway);
-    if (zone !== 0) return this.links.interfaceOf(zone);
-    const own = this.addresses.find(gateway);
-    if (own !== null) return own.iface;
-    for (const { iface } of this.links.all()) {
-      const on = iface.addresses6.some(
-        (entry) =>
-          entry.state !== 'duplicated' && this.addresses.samePrefix(entry.address, gateway, entry.prefixLength),
-      );
-      if (on) return iface;
-    }
-    return null;
-  }
+  // --- Routes of our addresses ---
 
   /** An address made of an advertised prefix says nothing of what is on the link (RFC 5942 section 4). */
   #addRoutes({ address, prefixLength, iface, origin }: InterfaceAddress6): void {
-    const lo = this.addresses.loopback ?? iface;
-    this.routes.add(makeRoute(address, HOST_PREFIX, address, lo, RTF_UP | RTF_HOST | RTF_LOCAL, HOST_PREFIX));
+    this.#connected.addHost(address, this.addresses.loopback ?? iface);
     const onLink = prefixLength < HOST_PREFIX && impliesPrefix(origin);
     const network = onLink ? this.prefixOf(address, prefixLength) : 0;
-    if (network !== 0) this.routes.add(makeRoute(network, prefixLength, 0, iface, RTF_UP | RTF_CONNECTED, HOST_PREFIX));
+    if (network !== 0) this.#connected.addPrefix(network, prefixLength, iface);
   }
 
-  /** A prefix that another address is in too keeps its route. */
+  /** A prefix that another address of the interface is in too keeps its route. */
   #removeRoutes({ address, prefixLength, iface, origin }: InterfaceAddress6): void {
-    const host = this.routes.find(address, HOST_PREFIX);
-    if (host !== null && (host.flags & RTF_LOCAL) !== 0) this.routes.remove(address, HOST_PREFIX);
+    this.#connected.removeHost(address);
     const network = impliesPrefix(origin) ? this.prefixOf(address, prefixLength) : 0;
-    const connected = network === 0 ? null : this.routes.find(network, prefixLength);
-    if (connected === null || connected.iface !== iface || (connected.flags & RTF_CONNECTED) === 0) return;
-    const still = iface.addresses6.some(
+    if (network === 0) return;
+    const keeps = iface.addresses6.some(
       (other) =>
         other.address !== address &&
         isUsable(other) &&
@@ -448,22 +464,32 @@ export class Ip6 {
         other.prefixLength === prefixLength &&
         this.addresses.samePrefix(other.address, address, prefixLength),
     );
-    if (!still) this.routes.remove(network, prefixLength);
+    this.#connected.removePrefix(network, prefixLength, iface, keeps ? iface : null);
   }
 
-  /** The number of a prefix: the address with all bits behind it 0; 0 when the table is full. */
+  /** The handle of a prefix: the address with all bits behind it 0; 0 when the interner is full. */
   prefixOf(address: number, prefixLength: number): number {
-    const [w0, w1, w2, w3] = this.table.words(address);
-    return this.table.intern(
+    const [w0, w1, w2, w3] = this.interner.words(address);
+    return this.interner.intern(
       w0 & maskWord(prefixLength, 0),
       w1 & maskWord(prefixLength, 1),
       w2 & maskWord(prefixLength, 2),
       w3 & maskWord(prefixLength, 3),
-      this.table.zone(address),
+      this.interner.zone(address),
     );
   }
 
   // --- Neighbors ---
+
+  #neighborLost(neighbor: Neighbor): void {
+    this.autoconfiguration.registered.neighborLost(neighbor);
+    this.#redirects.gatewayDown(neighbor.address);
+  }
+
+  #routerGone(neighbor: Neighbor): void {
+    this.autoconfiguration.registered.routerGone(neighbor);
+    this.#redirects.gatewayDown(neighbor.address);
+  }
 
   #neighborProtocol(): NeighborProtocol {
     return {
@@ -492,25 +518,25 @@ export class Ip6 {
     const { view } = this.#context.shared.arena;
     const linkMtuBytes = this.links.of(iface)?.mtuBytes ?? iface.mtuBytes;
     const zone = iface.index;
-    const src = this.table.internAddress(ipv6.src(view, at), zone);
-    const dst = this.table.internAddress(ipv6.dst(view, at), zone);
+    const src = this.interner.internAddress(ipv6.src(view, at), zone);
+    const dst = this.interner.internAddress(ipv6.dst(view, at), zone);
     const ours = src !== 0 && dst !== 0 && this.addresses.isLocal(src);
-    const mtuBytes = ours ? this.#parts.pathMtu.lookup(dst, linkMtuBytes) : linkMtuBytes;
-    this.#parts.transmitter.send(iface, macHi, macLo, at, totalBytes, meta, mtuBytes);
+    const mtuBytes = ours ? this.#ip.pathMtu.lookup(dst, linkMtuBytes) : linkMtuBytes;
+    this.#ip.transmitter.send(iface, macHi, macLo, at, totalBytes, meta, mtuBytes);
   }
 
   /** RFC 4861 7.2.2: the sender is told, be it one of our transports or another host. */
   #undeliverable(neighbor: Neighbor, at: number, totalBytes: number, nowUs: number): void {
     const { view } = this.#context.shared.arena;
     const { iface } = neighbor;
-    const src = this.table.internAddress(ipv6.src(view, at), iface.index);
-    const dst = this.table.internAddress(ipv6.dst(view, at), iface.index);
+    const src = this.interner.internAddress(ipv6.src(view, at), iface.index);
+    const dst = this.interner.internAddress(ipv6.dst(view, at), iface.index);
     if (src === 0 || dst === 0) return;
     if (this.addresses.isLocal(src)) {
       this.icmp.reportLocally(src, dst, at, totalBytes, icmpv6.CODE_ADDRESS_UNREACHABLE, nowUs);
       return;
     }
-    const packet = this.#scrap;
+    const packet = this.#undelivered;
     packet.headerAt = at;
     packet.at = at + ipv6.HEADER_BYTES;
     packet.lengthBytes = totalBytes - ipv6.HEADER_BYTES;
@@ -518,23 +544,23 @@ export class Ip6 {
     packet.src = src;
     packet.dst = dst;
     packet.broadcast = false;
-    // Where it came in is forgotten: the error's source is of the interface that it leaves by.
-    const back = this.#parts.paths.passing(src, 0, 0, null);
+    // The arrival interface is not kept: the error's source is of the interface that it leaves by.
+    const back = this.#ip.transientPath(src, 0, 0, null);
     packet.iface = typeof back === 'number' ? iface : back.iface;
     this.icmp.sendUnreachable(packet, icmpv6.CODE_ADDRESS_UNREACHABLE, nowUs);
   }
 
-  /** What layer 3 keeps numbers of. */
-  #hold(): void {
-    const { table } = this;
-    const { interfaces, filter, paths, pathMtu } = this.#parts;
-    table.addHolder(this.routes);
-    table.addHolder(this.neighbors);
-    table.addHolder(pathMtu);
-    table.addHolder(filter);
-    table.addHolder({
+  /** The tables of layer 3 hold handles of the interner. */
+  #addHolders({ filter }: IpParts): void {
+    const { interner } = this;
+    const { interfaces, paths, pathMtu } = this.#ip;
+    interner.addHolder(this.routes);
+    interner.addHolder(this.neighbors);
+    interner.addHolder(pathMtu);
+    interner.addHolder(filter);
+    interner.addHolder({
       markAddresses: (mark) => {
-        paths.forgetPassing6();
+        paths.forgetTransient6();
         for (const { groups } of interfaces) {
           for (const [group, { members }] of groups) {
             mark(group);
@@ -548,4 +574,56 @@ export class Ip6 {
 
 function impliesPrefix(origin: Address6Origin): boolean {
   return origin === 'manual' || origin === 'link-local';
+}
+
+/** RFC 7915 section 4.2: the code of ICMPv6 that says what one of ICMPv4's destination unreachable says. */
+function code6Of(code: number): number {
+  switch (code) {
+    case icmpv4.CODE_PORT_UNREACHABLE:
+      return icmpv6.CODE_PORT_UNREACHABLE;
+    case icmpv4.CODE_NET_UNREACHABLE:
+      return icmpv6.CODE_NO_ROUTE;
+    case icmpv4.CODE_HOST_UNREACHABLE:
+      return icmpv6.CODE_ADDRESS_UNREACHABLE;
+    default:
+      return icmpv6.CODE_ADMIN_PROHIBITED;
+  }
+}
+
+function makeRoutes(context: InetContext, { epoch }: Ip): RouteTable6 {
+  const { counters, interner } = context;
+  const { sysctl } = context.shared;
+  const maxRoutes = sysctl.integer('net.inet6.ip6.maxroutes', 4096, 16, 1 << 20, 'IPv6 routes at most');
+  const refused = counters.index('ip6-routes-refused');
+  const routes = new RouteTable6(
+    interner,
+    epoch,
+    () => maxRoutes.value,
+    () => counters.add(refused, 1),
+  );
+  sysctl.limits.add({
+    table: 'IPv6 routes',
+    variable: maxRoutes,
+    counter: 'ip6-routes-refused',
+    whenFull: 'adding one fails with ENOBUFS',
+    size: () => routes.count,
+  });
+  return routes;
+}
+
+function makeGroups(context: InetContext, { epoch, interfaces }: Ip, listener: Mld): MulticastGroups {
+  const { counters, interner } = context;
+  const { sysctl } = context.shared;
+  const maxGroups = sysctl.integer('net.inet6.mld.maxgroups', 256, 1, 65536, 'IPv6 groups of one interface');
+  const refused = counters.index('mld-groups-refused');
+  const family = groupFamily6(interner);
+  const groups = new MulticastGroups(family, epoch, maxGroups, () => counters.add(refused, 1), listener);
+  sysctl.limits.add({
+    table: 'IPv6 multicast groups of one interface',
+    variable: maxGroups,
+    counter: 'mld-groups-refused',
+    whenFull: 'joining fails with ENOBUFS',
+    size: () => interfaces.reduce((most, iface) => Math.max(most, groups.count(iface)), 0),
+  });
+  return groups;
 }

@@ -31,7 +31,7 @@ function number(one: InetBed, text: string): number {
 }
 
 function joined(one: InetBed, filter: SourceFilter = ANY_SOURCE): void {
-  expect(one.inet.ip.six.groups.join(one.interfaces[0]!, number(one, 'ff05::1234'), filter)).toBe(0);
+  expect(one.inet.ip6.groups.join(one.interfaces[0]!, number(one, 'ff05::1234'), filter)).toBe(0);
 }
 
 /** Each message sent: addresses, and the ICMPv6 message with its checksum proved and blanked. */
@@ -92,7 +92,7 @@ describe('MLDv2 reports (RFC 3810 5.2)', () => {
       message: `8f00 00000001${'04000000'}${GROUP}`,
     };
     expect(said(one)).toEqual([report, report]);
-    one.inet.ip.six.groups.leave(one.interfaces[0]!, number(one, 'ff05::1234'));
+    one.inet.ip6.groups.leave(one.interfaces[0]!, number(one, 'ff05::1234'));
     one.advance(2 * S);
     expect(messages(one)).toEqual(Array(2).fill(`8f00 00000001${'03000000'}${GROUP}`));
   });
@@ -118,7 +118,7 @@ describe('MLDv2 reports (RFC 3810 5.2)', () => {
 
   it('say nothing of ff02::1 and of what stays on the machine', () => {
     const one = bed();
-    for (const text of ['ff02::1', 'ff01::5']) one.inet.ip.six.groups.join(one.interfaces[0]!, number(one, text));
+    for (const text of ['ff02::1', 'ff01::5']) one.inet.ip6.groups.join(one.interfaces[0]!, number(one, text));
     one.advance(2 * S);
     expect(one.sent()).toEqual([]);
   });
@@ -178,7 +178,7 @@ describe('Queries (RFC 3810 5.1, 6.2)', () => {
     expect(messages(one)).toEqual([`8f00 00000001${'02000000'}${GROUP}`]);
     expect(one.count('mld-query-too-many-sources')).toBe(1);
     // Nothing is kept of the sources, not even their numbers.
-    expect(one.inet.ip.six.table.find(0x20010db8, 0, 0, 7, 0)).toBe(0);
+    expect(one.inet.ip6.interner.find(0x20010db8, 0, 0, 7, 0)).toBe(0);
   });
 });
 
@@ -193,7 +193,7 @@ describe('MLDv1 (RFC 3810 8.2, RFC 2710)', () => {
     joined(one);
     one.advance(11 * S);
     expect(messages(one)).toEqual(Array(2).fill(`8300 00000000${GROUP}`));
-    one.inet.ip.six.groups.leave(one.interfaces[0]!, number(one, 'ff05::1234'));
+    one.inet.ip6.groups.leave(one.interfaces[0]!, number(one, 'ff05::1234'));
     expect(said(one)).toMatchObject([{ dst: 'ff020000000000000000000000000002', message: `8400 00000000${GROUP}` }]);
     one.advance(250 * S);
     joined(one);
@@ -219,7 +219,7 @@ describe('Numbers of addresses', () => {
     const source = number(one, '2001:db8::7');
     const filter = { exclude: false, sources: new Set([source]) };
     joined(one, filter);
-    one.inet.ip.six.groups.leave(one.interfaces[0]!, number(one, 'ff05::1234'), filter);
+    one.inet.ip6.groups.leave(one.interfaces[0]!, number(one, 'ff05::1234'), filter);
     one.sent();
     one.inet.context.interner.sweep();
     for (let i = 0; i < 100; i++) number(one, `2001:db8:9::${i}`);

@@ -5,6 +5,7 @@
  * reports: version 2, or version 1 while a router of that version is about. Reports carry the router alert option, hop limit
  * 1 and a link-local source, `::` while there is none.
  * Read first: RFC 3810 sections 5, 6.2 and 8, RFC 2710, RFC 3590 (sources).
+ * Cold: membership reports.
  */
 
 import { Callout } from '../../kern/callout.ts';
@@ -21,7 +22,6 @@ import { type GroupRecord, packRecords } from '../ip/group-records.ts';
 import { GroupReports } from '../ip/group-reports.ts';
 import type { GroupListener } from '../ip/multicast.ts';
 import type { InPacket } from '../ip/transport.ts';
-import type { ListenerDiscovery } from './icmp.ts';
 import type { Links6 } from './link.ts';
 import type { LinkOutput6 } from './link-output.ts';
 import { readMessage } from './read-message.ts';
@@ -36,7 +36,7 @@ const HOP_LIMIT = 1;
 /** The older version, as group-reports.ts numbers it. */
 const OLD_V1 = 1;
 
-export class Mld implements GroupListener, ListenerDiscovery, AddressHolder {
+export class Mld implements GroupListener, AddressHolder {
   readonly #context: InetContext;
   readonly #view: DataView;
   readonly #output: LinkOutput6;
@@ -116,8 +116,8 @@ export class Mld implements GroupListener, ListenerDiscovery, AddressHolder {
     this.#schedule();
   }
 
-  /** Hop limit 1 and the checksum were looked at. */
-  listenerMessage(packet: InPacket, nowUs: number): void {
+  /** Queries, reports and "done" messages. Hop limit 1, lengths and the checksum were checked. */
+  input(packet: InPacket, nowUs: number): void {
     const message = readMessage(this.#context, packet);
     switch (message?.kind) {
       case 'listener-query':

@@ -29,7 +29,7 @@ function bed(): Inet6Bed {
 }
 
 function entry(one: Inet6Bed, address = PEER): Neighbor | null {
-  return one.inet.ip.six.neighbors.find(one.interfaces[0]!, one.number(address));
+  return one.inet.ip6.neighbors.find(one.interfaces[0]!, one.number(address));
 }
 
 /** A solicitation for one of our addresses, as a neighbor sends it. */
@@ -108,7 +108,7 @@ describe('a solicitation for one of our addresses', () => {
     [
       'for an address that is not ours yet',
       (one) => {
-        one.inet.ip.six.addresses.find(one.number(OWN))!.state = 'tentative';
+        one.inet.ip6.addresses.find(one.number(OWN))!.state = 'tentative';
         return ask(one, { target: OWN, mac: PEER_MAC });
       },
     ],
@@ -304,7 +304,7 @@ describe('unreachability detection (RFC 4861 7.3.3)', () => {
   it('remembers who is a router, and says when one is none any more', () => {
     const one = resolved();
     const ended: number[] = [];
-    one.inet.ip.six.neighborInput.routers = { noRouter: ({ address }) => ended.push(address) };
+    one.inet.autoconfiguration.routerGone = ({ address }) => ended.push(address);
     tell(one, { target: PEER, flags: 0xe0, mac: PEER_MAC });
     expect(entry(one)!.router).toBe(true);
     tell(one, { target: PEER, flags: 0x60, mac: PEER_MAC });
@@ -326,14 +326,14 @@ describe('the cache', () => {
       const src = `2001:db8::${(i + 256).toString(16)}`;
       ask(one, { target: OWN, mac: PEER_MAC }, src);
     }
-    expect(one.inet.ip.six.neighbors.count).toBe(16);
+    expect(one.inet.ip6.neighbors.count).toBe(16);
   });
 
   it('loses what it knows of a link that goes down', () => {
     const one = bed();
     ask(one, { target: OWN, mac: PEER_MAC });
     one.inet.changeFlags(one.interfaces[0]!, 0, 1);
-    expect(one.inet.ip.six.neighbors.count).toBe(0);
+    expect(one.inet.ip6.neighbors.count).toBe(0);
   });
 });
 

@@ -20,25 +20,37 @@ import type { InPacket } from '../ip/transport.ts';
 import type { AddressDetection } from './address-detection.ts';
 import { type Addresses6, isUsable } from './addresses.ts';
 import type { LinkOutput6 } from './link-output.ts';
+import type { SourceSelector } from './source-selector.ts';
 
 const HOP_LIMIT = 255;
 const LINK_OPTION_BYTES = 8;
 const GROUP_BIT = 0x0100;
+
+export interface NeighborOutputParts6 {
+  readonly addresses: Addresses6;
+  readonly sources: SourceSelector;
+  readonly output: LinkOutput6;
+  /** Whether this kernel is a router. */
+  forwarding(): boolean;
+}
 
 /** Writes solicitations and advertisements. */
 export class NeighborOutput6 {
   readonly #view: DataView;
   readonly #context: InetContext;
   readonly #addresses: Addresses6;
+  readonly #sources: SourceSelector;
   readonly #output: LinkOutput6;
   readonly #forwarding: () => boolean;
   readonly #solicitations: number;
   readonly #advertisements: number;
 
-  constructor(context: InetContext, addresses: Addresses6, output: LinkOutput6, forwarding: () => boolean) {
+  constructor(context: InetContext, parts: NeighborOutputParts6) {
+    const { addresses, sources, output, forwarding } = parts;
     this.#view = context.shared.arena.view;
     this.#context = context;
     this.#addresses = addresses;
+    this.#sources = sources;
     this.#output = output;
     this.#forwarding = forwarding;
     this.#solicitations = context.counters.index('nd6-out-solicitations');
@@ -49,7 +61,7 @@ export class NeighborOutput6 {
   solicit(neighbor: Neighbor, unicast: boolean): void {
     const { iface, address } = neighbor;
     const target = this.#context.interner.words(address);
-    const src = this.#addresses.select(address, iface);
+    const src = this.#sources.select(address, iface);
     if (src === 0) return;
     const bytes = icmpv6.SOLICITATION_BYTES + LINK_OPTION_BYTES;
     const { PROTOCOL_ICMPV6 } = icmpv6;
@@ -117,9 +129,13 @@ export class NeighborOutput6 {
   }
 }
 
-/** Told when a neighbor that said it was a router says that it is none any more (RFC 4861 7.2.5). */
-export interface RouterListener {
-  noRouter(neighbor: Neighbor): void;
+export interface NeighborInputParts6 {
+  readonly addresses: Addresses6;
+  readonly neighbors: NeighborCache;
+  readonly output: NeighborOutput6;
+  readonly detection: AddressDetection;
+  /** A neighbor that was a router says that it is none (RFC 4861 7.2.5). */
+  routerGone(neighbor: Neighbor): void;
 }
 
 export class NeighborInput6 {
@@ -135,15 +151,11 @@ export class NeighborInput6 {
   readonly #solicitations: number;
   readonly #advertisements: number;
   readonly #bad: number;
-  routers: RouterListener | null = null;
+  readonly #routerGone: (neighbor: Neighbor) => void;
 
-  constructor(
-    context: InetContext,
-    addresses: Addresses6,
-    neighbors: NeighborCache,
-    output: NeighborOutput6,
-    detection: AddressDetection,
-  ) {
+  constructor(context: InetContext, parts: NeighborInputParts6) {
+    const { addresses, neighbors, output, detection } = parts;
+    this.#routerGone = (neighbor) => parts.routerGone(neighbor);
     this.#context = context;
     this.#view = context.shared.arena.view;
     this.#addresses = addresses;
@@ -238,7 +250,7 @@ export class NeighborInput6 {
     }
     this.#neighbors.learn(neighbor, hi, lo, solicited, nowUs);
     const router = (flags & icmpv6.FLAG_ROUTER) !== 0;
-    if (neighbor.router && !router) this.routers?.noRouter(neighbor);
+    if (neighbor.router && !router) this.#routerGone(neighbor);
     neighbor.router = router;
   }
 

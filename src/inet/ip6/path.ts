@@ -1,5 +1,5 @@
 /**
- * Paths to IPv6 addresses: route, source address, neighbor and frame header that packets take (inet/ip/path.ts keeps them).
+ * Paths to IPv6 addresses: route, source address, neighbor and frame header that packets take (inet/ip/path-table.ts keeps them).
  *
  * Thread: the one that runs the kernel. Link-local addresses and groups say by their zone where they are; all others are
  * routed. Read first: RFC 4861 5.2 (next hop), RFC 2464 (Ethernet), RFC 6437 (flow label).
@@ -15,18 +15,20 @@ import { type Route, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '..
 import type { RouteTable6 } from '../../net/route-table6.ts';
 import { MULTICAST_MAC_HI } from '../../wire/ipv6-address.ts';
 import { IP6_ANY, IP6_LOOPBACK, isIp6 } from '../ip/address-interner.ts';
-import { type IpPath, PATH_FORWARD, PATH_NO_LOOP, type PathResolver, type PathTable } from '../ip/path.ts';
+import { IMPLIED_NEIGHBOR, type IpPath, PATH_FORWARD, type PathResolver } from '../ip/path.ts';
 import type { PathMtu } from '../ip/path-mtu.ts';
+import { IP_NO_LOOP } from '../ip/transport.ts';
 import type { Addresses6 } from './addresses.ts';
 import type { Links6 } from './link.ts';
+import type { SourceSelector } from './source-selector.ts';
 
 const VERSION_WORD = 0x60000000;
 const FLOW_LABEL_MASK = 0x000fffff;
 
 export interface PathSources6 {
-  readonly paths: PathTable;
   readonly routes: RouteTable6;
   readonly addresses: Addresses6;
+  readonly sourceAddresses: SourceSelector;
   readonly links: Links6;
   readonly neighbors: NeighborCache;
   readonly pathMtu: PathMtu;
@@ -41,14 +43,6 @@ export class PathResolver6 implements PathResolver {
     this.#sources = sources;
   }
 
-  get loopback(): Interface | null {
-    return this.#sources.addresses.loopback;
-  }
-
-  get neighbors(): NeighborCache {
-    return this.#sources.neighbors;
-  }
-
   resolve(path: IpPath): number {
     const { addresses } = this.#sources;
     const { dst } = path;
@@ -57,7 +51,7 @@ export class PathResolver6 implements PathResolver {
     if (path.firstWord === 0) path.firstWord = VERSION_WORD | this.#flowLabel();
     if (addresses.isLocal(dst)) return this.#toOurselves(path, wanted);
     if (dst === IP6_LOOPBACK || wanted === IP6_LOOPBACK) return -Errno.ENETUNREACH;
-    return addresses.isGroup(dst) ? this.#toGroup(path, wanted) : this.#toNextHop(path, wanted);
+    return addresses.isMulticast(dst) ? this.#toGroup(path, wanted) : this.#toNextHop(path, wanted);
   }
 
   /** RFC 6437 section 3: one random label for each flow, which here is each path that is kept. */
@@ -67,14 +61,14 @@ export class PathResolver6 implements PathResolver {
   }
 
   #toOurselves(path: IpPath, wanted: number): number {
-    const { addresses, paths } = this.#sources;
+    const { addresses } = this.#sources;
     const lo = addresses.loopback;
     if (lo === null || !lo.up) return -Errno.ENETUNREACH;
     path.src = wanted !== 0 ? wanted : path.dst;
-    path.neighbor = paths.loopbackNeighbor;
+    path.neighbor = IMPLIED_NEIGHBOR;
     this.#attach(path, lo, 0, 0);
     // The packet itself does not tell the zone of its destination.
-    path.meta = arrivalMeta(addresses.table.zone(path.dst));
+    path.meta = arrivalMeta(addresses.interner.zone(path.dst));
     path.mtu = path.linkMtuBytes = lo.mtuBytes;
     path.directBytes = path.mtu;
     return 0;
@@ -82,19 +76,19 @@ export class PathResolver6 implements PathResolver {
 
   /** Groups: the link-layer address follows from the last word (RFC 2464 section 7). */
   #toGroup(path: IpPath, wanted: number): number {
-    const { addresses, links, paths } = this.#sources;
+    const { addresses, links } = this.#sources;
     const iface = this.#groupInterface(path, wanted);
     if (iface === null || !iface.up || !links.isActive(iface)) return -Errno.ENETUNREACH;
     const group = addresses.onLink(path.dst, iface);
     if (group === 0) return -Errno.ENOBUFS;
-    path.src = wanted !== 0 ? wanted : addresses.select(group, iface);
+    path.src = wanted !== 0 ? wanted : this.#sources.sourceAddresses.select(group, iface);
     if (path.src === 0) return -Errno.EADDRNOTAVAIL;
-    path.neighbor = paths.groupNeighbor;
+    path.neighbor = IMPLIED_NEIGHBOR;
     path.multicast = true;
     path.mtu = path.linkMtuBytes = links.of(iface)?.mtuBytes ?? iface.mtuBytes;
-    path.loops = !iface.loopback && (path.flags & PATH_NO_LOOP) === 0 && iface.groups.has(group);
+    path.loops = !iface.loopback && (path.flags & IP_NO_LOOP) === 0 && iface.groups.has(group);
     path.directBytes = path.loops ? 0 : path.mtu;
-    this.#attach(path, iface, MULTICAST_MAC_HI, addresses.table.word(group, 3));
+    this.#attach(path, iface, MULTICAST_MAC_HI, addresses.interner.word(group, 3));
     if (iface.loopback) path.meta = arrivalMeta(iface.index);
     return 0;
   }
@@ -104,7 +98,7 @@ export class PathResolver6 implements PathResolver {
     const { dst } = path;
     const forward = (path.flags & PATH_FORWARD) !== 0;
     // A link-local address without a zone is on no link (RFC 4007 section 6).
-    if (addresses.table.zone(dst) === 0 && addresses.isLinkLocal(dst)) return -Errno.EINVAL;
+    if (addresses.interner.zone(dst) === 0 && addresses.isLinkLocal(dst)) return -Errno.EINVAL;
     const route = routes.lookup(dst);
     if (route === null) return -Errno.ENETUNREACH;
     route.uses++;
@@ -135,13 +129,13 @@ export class PathResolver6 implements PathResolver {
   #source(dst: number, route: Route): number {
     const { addresses } = this.#sources;
     if (route.source !== 0 && addresses.isLocal(route.source)) return route.source;
-    return addresses.select(dst, route.iface);
+    return this.#sources.sourceAddresses.select(dst, route.iface);
   }
 
   /** The interface of the zone, or that asked for, or that of the source address, or the route's, or any. */
   #groupInterface(path: IpPath, wanted: number): Interface | null {
     const { addresses, links, routes } = this.#sources;
-    const zone = addresses.table.zone(path.dst);
+    const zone = addresses.interner.zone(path.dst);
     if (zone !== 0) return links.interfaceOf(zone);
     if (path.via !== null) return path.via;
     const owner = wanted === 0 ? null : addresses.owner(wanted);
@@ -153,18 +147,18 @@ export class PathResolver6 implements PathResolver {
   }
 
   #attach(path: IpPath, iface: Interface, dstHi: number, dstLo: number): void {
-    const { table } = this.#sources.addresses;
+    const { interner } = this.#sources.addresses;
     const { src, dst } = path;
     path.attach(iface, dstHi, dstLo);
-    path.dst0 = table.word(dst, 0);
-    path.dst1 = table.word(dst, 1);
-    path.dst2 = table.word(dst, 2);
-    path.dst3 = table.word(dst, 3);
+    path.dst0 = interner.word(dst, 0);
+    path.dst1 = interner.word(dst, 1);
+    path.dst2 = interner.word(dst, 2);
+    path.dst3 = interner.word(dst, 3);
     if (src === 0) return;
-    path.src0 = table.word(src, 0);
-    path.src1 = table.word(src, 1);
-    path.src2 = table.word(src, 2);
-    path.src3 = table.word(src, 3);
-    path.addressSum = table.sum(src) + table.sum(dst);
+    path.src0 = interner.word(src, 0);
+    path.src1 = interner.word(src, 1);
+    path.src2 = interner.word(src, 2);
+    path.src3 = interner.word(src, 3);
+    path.addressSum = interner.sum(src) + interner.sum(dst);
   }
 }

@@ -2,6 +2,7 @@
  * An ICMPv6 message as an object, for the rare ones that configure this kernel: advertisements, redirects, queries.
  *
  * Thread: the one that runs the kernel. Allocates: never for what comes with every packet.
+ * Cold: messages that configure this kernel.
  */
 
 import * as icmpv6 from '../../wire/icmpv6.ts';

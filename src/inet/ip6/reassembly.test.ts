@@ -164,7 +164,7 @@ describe('fragments received (RFC 8200 4.5)', () => {
     piece(one, whole, 0, 1000, 1);
     piece(one, whole, 1000, whole.length, 2);
     expect(received(endpoint)).toBeNull();
-    expect(one.inet.ip.six.input.reassembly.count).toBe(2);
+    expect(one.inet.ip6.input.reassembly.count).toBe(2);
   });
 
   it('whose length is no multiple of 8 are answered (pointer 4), beyond 65535 too (pointer 42)', () => {
@@ -212,14 +212,14 @@ describe('fragments received (RFC 8200 4.5)', () => {
     expect(told).toMatchObject([{ src: OWN, dst: PEER, next: 58 }]);
     expect(toHex(told[0]!.payload.slice(0, 2))).toBe('0301');
     expect(one.count('ip6-fragment-timeouts')).toBe(2);
-    expect(one.inet.ip.six.input.reassembly.bytes).toBe(0);
+    expect(one.inet.ip6.input.reassembly.bytes).toBe(0);
   });
 
   it('are bounded in number', () => {
     const { one } = bed();
     one.sysctl('net.inet6.ip6.maxfragpackets', 3);
     for (let id = 0; id < 10; id++) piece(one, whole, 0, 1000, id);
-    expect(one.inet.ip.six.input.reassembly.count).toBe(3);
+    expect(one.inet.ip6.input.reassembly.count).toBe(3);
     expect(one.count('ip6-fragment-evicted')).toBe(7);
   });
 });

@@ -19,14 +19,17 @@ import {
   RTF_MODIFIED,
   RTF_UP,
 } from '../../net/route.ts';
+import type { RouteTable6 } from '../../net/route-table6.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import type { InetContext } from '../ip/context.ts';
 import { LearnedRoutes } from '../ip/learned-routes.ts';
 import type { IpPath } from '../ip/path.ts';
 import type { InPacket } from '../ip/transport.ts';
-import type { RedirectSender } from './forward.ts';
-import type { Ip6 } from './ip6.ts';
+import type { Addresses6 } from './addresses.ts';
+import type { Links6 } from './link.ts';
+import type { LinkOutput6 } from './link-output.ts';
+import type { NeighborInput6 } from './neighbor-discovery.ts';
 import { linkAddress, readMessage } from './read-message.ts';
 
 const HOST_PREFIX = 128;
@@ -37,12 +40,20 @@ const REDIRECTED_HEADER_BYTES = 8;
 const ETHERNET_SRC_HI = -8;
 const ETHERNET_SRC_LO = -6;
 
-export class Redirects6 implements RedirectSender {
+export interface RedirectParts6 {
+  readonly epoch: PathEpoch;
+  readonly addresses: Addresses6;
+  readonly routes: RouteTable6;
+  readonly links: Links6;
+  readonly linkOutput: LinkOutput6;
+  readonly neighborInput: NeighborInput6;
+  readonly forwarding: SysctlVariable;
+}
+
+export class Redirects6 {
   readonly #context: InetContext;
   readonly #view: DataView;
-  readonly #ip6: Ip6;
-  readonly #epoch: PathEpoch;
-  readonly #forwarding: SysctlVariable;
+  readonly #parts: RedirectParts6;
   readonly #learned: LearnedRoutes;
   readonly #accept: SysctlVariable;
   readonly #send: SysctlVariable;
@@ -55,12 +66,10 @@ export class Redirects6 implements RedirectSender {
   readonly #sent: number;
   readonly #limited: number;
 
-  constructor(context: InetContext, ip6: Ip6, epoch: PathEpoch, forwarding: SysctlVariable) {
+  constructor(context: InetContext, parts: RedirectParts6) {
     this.#context = context;
     this.#view = context.shared.arena.view;
-    this.#ip6 = ip6;
-    this.#epoch = epoch;
-    this.#forwarding = forwarding;
+    this.#parts = parts;
     const { counters } = context;
     const { sysctl } = context.shared;
     this.#accept = sysctl.toggle('net.inet6.icmp6.rediraccept', true, 'believe redirects');
@@ -74,7 +83,7 @@ export class Redirects6 implements RedirectSender {
     );
     const timeoutSec = sysctl.integer('net.inet6.icmp6.redirtimeout', 600, 1, 86400, 'seconds such a route is kept');
     const maxRoutes = sysctl.integer('net.inet6.icmp6.redirmax', 256, 1, 65536, 'routes made by redirects');
-    const { routes } = ip6;
+    const { routes } = parts;
     const drop = (route: Route): void => {
       if (routes.find(route.destination, HOST_PREFIX) === route) routes.remove(route.destination, HOST_PREFIX);
     };
@@ -134,7 +143,7 @@ export class Redirects6 implements RedirectSender {
       return;
     }
     const gateway = onLink ? dst : interner.internAddress(target, iface.index);
-    if (gateway === 0 || this.#ip6.addresses.find(gateway) !== null) {
+    if (gateway === 0 || this.#parts.addresses.find(gateway) !== null) {
       counters.add(this.#ignored, 1);
       return;
     }
@@ -144,13 +153,13 @@ export class Redirects6 implements RedirectSender {
   }
 
   #listens(packet: InPacket): boolean {
-    if (this.#accept.value === 0 || this.#forwarding.value !== 0 || packet.broadcast) return false;
-    return this.#ip6.addresses.isLinkLocal(packet.src);
+    if (this.#accept.value === 0 || this.#parts.forwarding.value !== 0 || packet.broadcast) return false;
+    return this.#parts.addresses.isLinkLocal(packet.src);
   }
 
   /** Only the router that packets for the destination go to now may say where they should go. */
   #isFirstHop(packet: InPacket, dst: number): boolean {
-    const route = this.#ip6.routes.lookup(dst);
+    const route = this.#parts.routes.lookup(dst);
     if (route === null || (route.flags & RTF_GATEWAY) === 0) return false;
     return route.gateway === packet.src && route.iface === packet.iface;
   }
@@ -164,13 +173,13 @@ export class Redirects6 implements RedirectSender {
   ): void {
     const option = linkAddress(options, 'target-link-address');
     if (option === null) return;
-    const neighbor = this.#ip6.neighborInput.learn(iface, address, option.hi, option.lo, nowUs);
+    const neighbor = this.#parts.neighborInput.learn(iface, address, option.hi, option.lo, nowUs);
     if (neighbor !== null && router) neighbor.router = true;
   }
 
   /** `gateway` 0: the destination is on the link. */
   #change({ iface }: InPacket, dst: number, gateway: number, nowUs: number): void {
-    const { routes } = this.#ip6;
+    const { routes } = this.#parts;
     const flags = gateway === 0 ? RTF_UP | RTF_HOST : RTF_UP | RTF_HOST | RTF_GATEWAY;
     const known = routes.find(dst, HOST_PREFIX);
     if (known !== null) {
@@ -178,7 +187,7 @@ export class Redirects6 implements RedirectSender {
       const learned = (known.flags & RTF_DYNAMIC) !== 0;
       known.gateway = gateway;
       known.flags = flags | RTF_MODIFIED | (known.flags & ~(RTF_GATEWAY | RTF_HOST));
-      this.#epoch.bump();
+      this.#parts.epoch.bump();
       if (learned) this.#learned.keep(known, nowUs);
       return;
     }
@@ -197,7 +206,7 @@ export class Redirects6 implements RedirectSender {
     const { route, iface } = path;
     if (iface !== packet.iface || this.#send.value === 0 || route === null || packet.broadcast) return;
     if ((route.flags & (RTF_DYNAMIC | RTF_MODIFIED)) !== 0) return;
-    const { addresses, routes, links } = this.#ip6;
+    const { addresses, routes, links } = this.#parts;
     const gateway = (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : 0;
     // The router that is better must be named by its link-local address.
     if (gateway !== 0 && !addresses.isLinkLocal(gateway)) return;
@@ -235,7 +244,7 @@ export class Redirects6 implements RedirectSender {
       options,
     };
     // Back to the station that the packet came from: no resolution needed.
-    const at = this.#ip6.linkOutput.beginTo(
+    const at = this.#parts.linkOutput.beginTo(
       iface,
       view.getUint16(headerAt + ETHERNET_SRC_HI),
       view.getInt32(headerAt + ETHERNET_SRC_LO),
@@ -247,7 +256,7 @@ export class Redirects6 implements RedirectSender {
     );
     if (at < 0) return;
     icmpv6.emit(message, view, at);
-    this.#ip6.linkOutput.endIcmp(at);
+    this.#parts.linkOutput.endIcmp(at);
     this.#context.counters.add(this.#sent, 1);
   }
 }

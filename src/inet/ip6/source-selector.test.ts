@@ -6,7 +6,6 @@ import { ip } from '../../../test/fixtures/packets.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
 import { type Address6, formatAddress, parseAddress } from '../../wire/ipv6-address.ts';
 import { isIp6 } from '../ip/address-interner.ts';
-import { orderDestinations } from './destination-order.ts';
 
 const S = 1_000_000;
 
@@ -18,13 +17,13 @@ function bed(): InetBed {
   one.sysctl('net.inet6.ip6.enable', 1);
   add(one, '2001:db8:1::1');
   add(one, 'fd00:2::1', 1);
-  one.inet.ip.six.addRoute(number(one, '::'), 0, number(one, 'fe80::99'), RTF_GATEWAY, null);
+  one.inet.addRoute(number(one, '::'), 0, number(one, 'fe80::99'), RTF_GATEWAY, null);
   one.advance(2 * S);
   return one;
 }
 
 function add(one: InetBed, address: string, n = 0, origin: 'manual' | 'temporary' = 'manual'): void {
-  expect(one.inet.ip.six.addAddress(one.interfaces[n]!, number(one, address), 64, origin)).toBe(0);
+  expect(one.inet.ip6.addAddress(one.interfaces[n]!, number(one, address), 64, origin)).toBe(0);
 }
 
 function number(one: InetBed, text: string, n = 0): number {
@@ -62,8 +61,8 @@ describe('The source address of a packet (RFC 6724 5)', () => {
     if (typeof path === 'number') throw new Error('no path');
     add(one, '2001:db8:7::1');
     expect(source(one, '2001:db8:1::9')).toBe('2001:db8:1::1');
-    const { six } = one.inet.ip;
-    six.setDeprecated(six.addresses.find(number(one, '2001:db8:1::1'))!, true);
+    const { ip6 } = one.inet;
+    ip6.setDeprecated(ip6.addresses.find(number(one, '2001:db8:1::1'))!, true);
     expect(source(one, '2001:db8:1::9')).toBe('2001:db8:7::1');
     expect([path.mtuBytes, path.src]).toEqual([1500, number(one, '2001:db8:1::1')]);
   });
@@ -79,9 +78,9 @@ describe('The source address of a packet (RFC 6724 5)', () => {
 
 describe('The order of destinations (RFC 6724 6)', () => {
   function order(one: InetBed, ...destinations: string[]): string[] {
-    const { ip: core, context } = one.inet;
+    const { context } = one.inet;
     const numbers = destinations.map((text) => (text.includes(':') ? number(one, text) : ip(text)));
-    const sorted = orderDestinations(core.paths, core.six.addresses, numbers);
+    const sorted = one.inet.orderDestinations(numbers);
     return sorted.map((one) =>
       isIp6(one) ? formatAddress(context.interner.words(one)) : destinations[numbers.indexOf(one)]!,
     );
@@ -90,7 +89,7 @@ describe('The order of destinations (RFC 6724 6)', () => {
   it('IPv6 before IPv4, where there is a way', () => {
     const one = bed();
     expect(order(one, '10.0.0.7', '2001:db8:9::1')).toEqual(['2001:db8:9::1', '10.0.0.7']);
-    one.inet.ip.six.removeRoute(number(one, '::'), 0, 0);
+    one.inet.removeRoute(number(one, '::'), 0, 0);
     expect(order(one, '2001:db8:9::1', '10.0.0.7')).toEqual(['10.0.0.7', '2001:db8:9::1']);
     expect(order(one, '192.0.2.1', '2001:db8:9::1')).toEqual(['192.0.2.1', '2001:db8:9::1']);
   });

@@ -8,7 +8,6 @@ import { be16, be32, hex, join } from '../../../test/fixtures/packets.ts';
 import { packet6, sum6, udp6 } from '../../../test/fixtures/packets6.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
 import type { Connection } from '../tcp/connection/connection.ts';
-import { TcpStack } from '../tcp/stack.ts';
 import type { Listener } from '../tcp/tables/listener.ts';
 import { acceptFrom, bindPort, connectTo, listenOn } from '../tcp/user.ts';
 
@@ -120,7 +119,7 @@ describe('a sweep of the address table', () => {
 
   it('keeps the ends of TCP connections: half-open, waiting for accept, open, in TIME_WAIT, ended with an open socket', () => {
     const one = bed();
-    const stack = new TcpStack(one.inet.context, one.inet.ip);
+    const stack = one.inet.tcp;
     const work = (): void => {
       for (let i = 0; i < 5; i++) {
         one.settle();

@@ -8,7 +8,7 @@ import { Errno } from '../../base/errors.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../link/device.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
 import type { Connection } from '../tcp/connection/connection.ts';
-import { TcpStack } from '../tcp/stack.ts';
+import type { TcpStack } from '../tcp/stack.ts';
 import type { Listener } from '../tcp/tables/listener.ts';
 import { bindPort, connectTo, listenOn, send } from '../tcp/user.ts';
 
@@ -25,7 +25,7 @@ class TcpBed extends Inet6Bed {
 
   constructor(capabilities = 0) {
     super();
-    this.tcp = new TcpStack(this.inet.context, this.inet.ip);
+    this.tcp = this.inet.tcp;
     this.attach6(OWN).capabilities = capabilities;
     this.neighbor6(PEER);
     this.neighbor6(ROUTER);
@@ -198,7 +198,7 @@ describe('a connection over IPv6', () => {
   it('is not to be had with a group, or without a route', () => {
     const one = new TcpBed();
     expect(one.connect('ff0e::1')).toBe(-Errno.ENETUNREACH);
-    one.inet.ip.six.removeRoute(one.number('::'), 0, 0);
+    one.inet.removeRoute(one.number('::'), 0, 0);
     expect(one.connect(FAR)).toBe(-Errno.ENETUNREACH);
   });
 

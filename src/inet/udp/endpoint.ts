@@ -12,8 +12,8 @@ import type { Interface } from '../../net/interface.ts';
 import { admits, type SourceFilter } from '../../net/source-filter.ts';
 import { FAMILY_4 } from '../ip/any-address.ts';
 import type { DatagramQueue } from '../ip/datagram-queue.ts';
-import type { IpPath } from '../ip/path.ts';
 import type { PortBinding } from '../ip/ports.ts';
+import type { Path } from '../ip/transport.ts';
 import type { Udp } from './udp.ts';
 
 const DEFAULT_TTL = 64;
@@ -43,7 +43,7 @@ export class UdpEndpoint implements PortBinding {
 
   peerAddress = 0;
   peerPort = 0;
-  path: IpPath | null = null;
+  path: Path | null = null;
 
   broadcast = false;
   ttl: number = DEFAULT_TTL;

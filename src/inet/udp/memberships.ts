@@ -10,21 +10,21 @@ import type { Counters } from '../../mem/counters.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
 import type { InetContext } from '../ip/context.ts';
-import type { Ip } from '../ip.ts';
+import type { GroupService } from '../ip/transport.ts';
 import type { Membership, UdpEndpoint } from './endpoint.ts';
 
 export class Memberships {
-  readonly #ip: Ip;
+  readonly #groups: GroupService;
   readonly #maxMemberships: SysctlVariable;
   readonly #maxSources: SysctlVariable;
   readonly #counters: Counters;
   readonly #refused: number;
 
   /** `endpoints` lists the bound ones. */
-  constructor(ip: Ip, context: InetContext, endpoints: () => readonly UdpEndpoint[]) {
+  constructor(groups: GroupService, context: InetContext, endpoints: () => readonly UdpEndpoint[]) {
     const { counters } = context;
     const { sysctl } = context.shared;
-    this.#ip = ip;
+    this.#groups = groups;
     this.#counters = counters;
     this.#refused = counters.index('udp-memberships-refused');
     this.#maxMemberships = sysctl.integer('net.inet.udp.maxmemberships', 256, 1, 65536, 'groups of one socket');
@@ -52,17 +52,17 @@ export class Memberships {
    * too), `-ENODEV`, `-ENOBUFS`.
    */
   join(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
-    if (!this.#ip.isMulticast(group) || endpoint.closed) return -Errno.EINVAL;
-    const on = iface ?? this.#ip.multicastInterface(group);
+    if (!this.#groups.isMulticast(group) || endpoint.closed) return -Errno.EINVAL;
+    const on = iface ?? this.#groups.multicastInterface(group);
     if (on === null) return -Errno.ENODEV;
-    group = this.#ip.groupOn(group, on);
+    group = this.#groups.groupOn(group, on);
     if (group === 0) return -Errno.ENOBUFS;
     const known = endpoint.memberships.find((one) => one.group === group && one.iface === on);
     if (known !== undefined) return this.#joinMore(known, source);
     if (endpoint.memberships.length >= this.#maxMemberships.value) return this.#refuse();
     const filter: SourceFilter =
       source === 0 ? { exclude: true, sources: new Set() } : { exclude: false, sources: new Set([source]) };
-    const joined = this.#ip.groupsOf(group).join(on, group, filter);
+    const joined = this.#groups.joinGroup(on, group, filter);
     if (joined < 0) return joined;
     endpoint.memberships.push({ group, iface: on, filter });
     return 0;
@@ -74,13 +74,13 @@ export class Memberships {
     if (filter.sources.has(source)) return -Errno.EADDRNOTAVAIL;
     if (filter.sources.size >= this.#maxSources.value) return this.#refuse();
     filter.sources.add(source);
-    this.#ip.groupsOf(group).update(iface, group);
+    this.#groups.updateGroup(iface, group);
     return 0;
   }
 
   /** Undo `join`. Returns 0, `-EINVAL`, or `-EADDRNOTAVAIL` when there is no such membership. */
   leave(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
-    if (!this.#ip.isMulticast(group)) return -Errno.EINVAL;
+    if (!this.#groups.isMulticast(group)) return -Errno.EINVAL;
     const known = this.#find(endpoint, group, iface);
     if (known === undefined) return -Errno.EADDRNOTAVAIL;
     const { filter } = known;
@@ -89,12 +89,12 @@ export class Memberships {
       if (!filter.sources.has(source)) return -Errno.EADDRNOTAVAIL;
       if (filter.sources.size > 1) {
         filter.sources.delete(source);
-        this.#ip.groupsOf(known.group).update(known.iface, known.group);
+        this.#groups.updateGroup(known.iface, known.group);
         return 0;
       }
     }
     endpoint.memberships.splice(endpoint.memberships.indexOf(known), 1);
-    return this.#ip.groupsOf(known.group).leave(known.iface, known.group, filter);
+    return this.#groups.leaveGroup(known.iface, known.group, filter);
   }
 
   /**
@@ -109,7 +109,7 @@ export class Memberships {
     if (blocked && sources.size >= this.#maxSources.value) return this.#refuse();
     if (blocked) sources.add(source);
     else sources.delete(source);
-    this.#ip.groupsOf(known.group).update(known.iface, known.group);
+    this.#groups.updateGroup(known.iface, known.group);
     return 0;
   }
 
@@ -121,13 +121,13 @@ export class Memberships {
   /** The endpoint closes: leave all. */
   leaveAll(endpoint: UdpEndpoint): void {
     for (const { group, iface, filter } of endpoint.memberships.splice(0))
-      this.#ip.groupsOf(group).leave(iface, group, filter);
+      this.#groups.leaveGroup(iface, group, filter);
   }
 
   /** A group of link scope may be named without its link. */
   #find(endpoint: UdpEndpoint, group: number, iface: Interface | null): Membership | undefined {
     return endpoint.memberships.find(
-      (one) => (iface === null || one.iface === iface) && one.group === this.#ip.groupOn(group, one.iface),
+      (one) => (iface === null || one.iface === iface) && one.group === this.#groups.groupOn(group, one.iface),
     );
   }
 }

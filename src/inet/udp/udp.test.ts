@@ -377,7 +377,7 @@ describe('Connected UDP', () => {
 
   it('is deaf to errors about what another address of ours sent from the same port', () => {
     const one = bed();
-    expect(one.inet.ip.addAddress(one.interfaces[0]!, ip('10.0.0.9'), 24)).toBe(0);
+    expect(one.inet.configure(one.interfaces[0]!, ip('10.0.0.9'), 24)).toBe(0);
     const [here, there] = [bound(one, 5000, OWN, 'address'), bound(one, 5000, '10.0.0.9', 'address')];
     for (const endpoint of [here, there]) endpoint.connect(ip(PEER), 7);
     const quoted = ip4({ src: '10.0.0.9', dst: PEER, protocol: 17 }, udp('10.0.0.9', PEER, 5000, 7, hex('41')));

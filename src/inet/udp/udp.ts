@@ -20,24 +20,26 @@ import {
 import type { Counters } from '../../mem/counters.ts';
 import type { Interface } from '../../net/interface.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
-import { PROTOCOL_UDP } from '../../wire/ipv4.ts';
+import { HEADER_BYTES as IP4_HEADER_BYTES, PROTOCOL_UDP } from '../../wire/ipv4.ts';
 import { HEADER_BYTES } from '../../wire/udp.ts';
 import { IP6_ANY, isIp6 } from '../ip/address-interner.ts';
 import { anyFamilies, FAMILY_4, familyOf, isAny } from '../ip/any-address.ts';
 import type { InetContext } from '../ip/context.ts';
 import { DatagramQueue, socketBufferLimit } from '../ip/datagram-queue.ts';
-import { IP4_HEADER_BYTES, type IpPath, PATH_NO_LOOP } from '../ip/path.ts';
 import { PortTable } from '../ip/ports.ts';
 import { DATAGRAMS_MAX } from '../ip/super-frame.ts';
 import {
+  type GroupService,
   type IcmpError,
   type InPacket,
   IP_ALLOW_BROADCAST,
   IP_DONT_FRAGMENT,
+  IP_NO_LOOP,
   IP_SEGMENTED,
+  type IpService,
+  type Path,
   type Transport,
 } from '../ip/transport.ts';
-import type { Ip } from '../ip.ts';
 import { UdpDemux } from './demux.ts';
 import { UdpEndpoint } from './endpoint.ts';
 import { errnoOf } from './errors.ts';
@@ -55,7 +57,8 @@ export class Udp implements Transport {
   readonly maxBufferBytes: SysctlVariable;
   readonly memberships: Memberships;
   readonly only6: SysctlVariable;
-  readonly #ip: Ip;
+  readonly #ip: IpService;
+  readonly #groups: GroupService;
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #demux: UdpDemux;
@@ -77,16 +80,17 @@ export class Udp implements Transport {
   #waiting: UdpEndpoint[] = [];
 
   /** The datagram that was begun. */
-  #path: IpPath | null = null;
+  #path: Path | null = null;
   #endpoint: UdpEndpoint | null = null;
   #headerAt = 0;
   #destinationPort = 0;
   /** 0, or the size of each of a row of datagrams. */
   #segmentBytes = 0;
 
-  constructor(context: InetContext, ip: Ip) {
+  constructor(context: InetContext, ip: IpService, groups: GroupService) {
     this.context = context;
     this.#ip = ip;
+    this.#groups = groups;
     this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#demux = new UdpDemux(context.rng.next32());
@@ -96,7 +100,7 @@ export class Udp implements Transport {
     this.#receiveBytes = sysctl.integer('net.inet.udp.recvspace', 212992, 1024, 1 << 24, 'default receive buffer');
     this.#maxSockets = sysctl.integer('net.inet.udp.maxsockets', 65536, 16, 1 << 20, 'bound UDP sockets');
     this.only6 = sysctl.toggle('net.inet6.ip6.v6only', false, 'IPv6 sockets are not for IPv4 by default');
-    this.memberships = new Memberships(ip, context, () => this.list());
+    this.memberships = new Memberships(groups, context, () => this.list());
     this.#makeChecksum = sysctl.toggle('net.inet.udp.checksum', true, 'compute checksums');
     this.#in = counters.index('udp-in');
     this.#out = counters.index('udp-out');
@@ -248,7 +252,7 @@ export class Udp implements Transport {
     const port = ports & 0xffff;
     const srcPort = ports >>> 16;
     const { dst, src, iface } = packet;
-    const multicast = this.#ip.isMulticast(dst);
+    const multicast = this.#groups.isMulticast(dst);
     const family = familyOf(dst);
     if (!checked && !this.#verify(packet, bytes)) return;
     let heard = false;
@@ -342,7 +346,7 @@ export class Udp implements Transport {
 
   /** The payload was written in place. */
   endCopied(payloadBytes: number): void {
-    const path = this.#path as IpPath;
+    const path = this.#path as Path;
     const partial = (path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
     const sum = partial ? 0 : this.context.bulk.sum(this.#headerAt + HEADER_BYTES, payloadBytes);
     this.#end(path, payloadBytes, sum, partial);
@@ -350,7 +354,7 @@ export class Udp implements Transport {
 
   /** Copy the payload from the arena. */
   endFrom(from: number, payloadBytes: number): void {
-    const path = this.#path as IpPath;
+    const path = this.#path as Path;
     const to = this.#headerAt + HEADER_BYTES;
     if ((path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0) {
       this.context.bulk.copy(to, from, payloadBytes);
@@ -360,7 +364,7 @@ export class Udp implements Transport {
     }
   }
 
-  #end(path: IpPath, payloadBytes: number, sum: number, partial: boolean): void {
+  #end(path: Path, payloadBytes: number, sum: number, partial: boolean): void {
     const view = this.#view;
     const at = this.#headerAt;
     const srcPort = (this.#endpoint as UdpEndpoint).port;
@@ -381,10 +385,10 @@ export class Udp implements Transport {
     this.#counters.add(this.#out, datagramsIn(payloadBytes, segmentBytes));
   }
 
-  #pathFor(endpoint: UdpEndpoint, address: number, port: number): IpPath | number {
+  #pathFor(endpoint: UdpEndpoint, address: number, port: number): Path | number {
     if (endpoint.path !== null) return port === 0 ? endpoint.path : -Errno.EISCONN;
     if (port === 0) return -Errno.EDESTADDRREQ;
-    return this.#ip.passingPath(address, endpoint.source, pathFlags(endpoint), viaOf(endpoint, address));
+    return this.#ip.transientPath(address, endpoint.source, pathFlags(endpoint), viaOf(endpoint, address));
   }
 
   #wait(endpoint: UdpEndpoint, dst: number): number {
@@ -405,7 +409,7 @@ export class Udp implements Transport {
     for (const endpoint of waiting) {
       if (endpoint.closed) continue;
       const dst = endpoint.awaitedAddress;
-      const path = this.#ip.passingPath(dst, endpoint.source, pathFlags(endpoint), viaOf(endpoint, dst));
+      const path = this.#ip.transientPath(dst, endpoint.source, pathFlags(endpoint), viaOf(endpoint, dst));
       if (typeof path !== 'number' && !this.#ip.awaitRoom(path)) {
         this.#waiting.push(endpoint);
         continue;
@@ -423,7 +427,7 @@ export class Udp implements Transport {
       this.#counters.add(this.#socketsRefused, 1);
       return -Errno.ENOBUFS;
     }
-    const group = this.#ip.isMulticast(address) || this.#ip.isBroadcast(address);
+    const group = this.#groups.isMulticast(address) || this.#ip.isBroadcast(address);
     if (!isAny(address) && !group && !this.#ip.isLocal(address)) return -Errno.EADDRNOTAVAIL;
     endpoint.address = address;
     endpoint.anyFamilies = anyFamilies(address, endpoint.only6);
@@ -445,7 +449,7 @@ export class Udp implements Transport {
   connect(endpoint: UdpEndpoint, address: number, port: number): number {
     if (port === 0) return -Errno.EADDRNOTAVAIL;
     if (endpoint.closed) return -Errno.EINVAL;
-    const path = this.#ip.openPathVia(address, endpoint.source, pathFlags(endpoint), viaOf(endpoint, address));
+    const path = this.#ip.openPath(address, endpoint.source, pathFlags(endpoint), viaOf(endpoint, address));
     if (typeof path === 'number') return path;
     if (!endpoint.bound) {
       const bound = this.bind(endpoint, endpoint.six ? IP6_ANY : 0, 0);
@@ -487,7 +491,7 @@ function datagramsIn(payloadBytes: number, segmentBytes: number): number {
 }
 
 function pathFlags(endpoint: UdpEndpoint): number {
-  return (endpoint.broadcast ? IP_ALLOW_BROADCAST : 0) | (endpoint.multicastLoop ? 0 : PATH_NO_LOOP);
+  return (endpoint.broadcast ? IP_ALLOW_BROADCAST : 0) | (endpoint.multicastLoop ? 0 : IP_NO_LOOP);
 }
 
 /** For groups of IPv4, and for all of IPv6, whose other paths do not look at it. */

@@ -5,6 +5,7 @@
  * then by preference, then the one in use, then the one known longest. When all are suspect they take turns, so that each is
  * probed. A state machine over times that are arguments: the owner calls `run` at `deadlineUs`.
  * Read first: RFC 4861 sections 6.3.4 to 6.3.6, RFC 4191 section 3 (a host of type C).
+ * Cold: autoconfiguration.
  */
 
 import { type Address6, equal } from '../../../wire/ipv6-address.ts';

@@ -5,13 +5,14 @@
  * Thread: the one that runs the kernel. A state machine over times that are arguments: the owner calls `run` at `deadlineUs`.
  * What it decides goes to a sink; duplicate address detection is the sink's business, which reports what it found.
  * Read first: RFC 4862 section 5.5, RFC 7217 section 6 (duplicates), RFC 8981 section 3.
+ * Cold: autoconfiguration.
  */
 
-import type { Rng } from '../../../base/rng.ts';
-import { randomUnit } from '../../../base/rng.ts';
+import { type Rng, randomUnit } from '../../../base/rng.ts';
 import { type Address6, equal, isLinkLocal, isMulticast } from '../../../wire/ipv6-address.ts';
 import { commonPrefixLength } from '../address-selection.ts';
-import { INTERFACE_ID_BITS, type InterfaceId, joinId, randomId } from './interface-id.ts';
+import type { InterfaceId } from '../eui64.ts';
+import { INTERFACE_ID_BITS, joinId, randomId } from './interface-id.ts';
 
 const US_PER_S = 1_000_000;
 /** RFC 4862 5.5.3 e: an unauthenticated advertisement cannot make an address die sooner. */

@@ -2,14 +2,16 @@
  * What stateless autoconfiguration asks of the kernel it runs in: variables, identifiers, the time detection takes.
  *
  * Thread: the one that runs the kernel. Read first: RFC 7217 (identifiers), RFC 8981 3.8 (times of temporary addresses).
+ * Cold: autoconfiguration.
  */
 
 import type { Rng } from '../../../base/rng.ts';
 import type { SysctlVariable } from '../../../kern/sysctl.ts';
 import type { InetContext } from '../../ip/context.ts';
+import { idFromMac } from '../eui64.ts';
 import type { Link6 } from '../link.ts';
 import type { AutoAddressSettings } from './auto-addresses.ts';
-import { idFromMac, StableIds } from './interface-id.ts';
+import { StableIds } from './interface-id.ts';
 
 const US_PER_MS = 1000;
 const US_PER_S = 1_000_000;

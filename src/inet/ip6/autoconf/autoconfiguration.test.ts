@@ -91,7 +91,7 @@ function addresses(one: InetBed): string[] {
 }
 
 function routes(one: InetBed): string[] {
-  return one.inet.ip.six.routes
+  return one.inet.ip6.routes
     .list()
     .map(({ destination, prefixLength, gateway, flags }) => {
       return `${name(one, destination)}/${prefixLength} ${name(one, gateway)} ${routeFlagLetters(flags)}`;
@@ -170,11 +170,11 @@ describe('Router advertisements received (RFC 4861 6.1.2, 6.3.4)', () => {
 
   it('link-layer address, MTU, times', () => {
     const one = host();
-    const { six } = one.inet.ip;
+    const { ip6 } = one.inet;
     receive(one, `86000000 20 00 0708 00001388 000000fa 0101020000000099 0501000000000578`);
-    const link = six.links.of(one.interfaces[0]!)!;
+    const link = ip6.links.of(one.interfaces[0]!)!;
     expect([link.hopLimit, link.mtuBytes, link.reachableMs, link.retransMs]).toEqual([32, 1400, 5000, 250]);
-    const neighbor = six.neighbors.find(one.interfaces[0]!, number(one, ROUTER));
+    const neighbor = ip6.neighbors.find(one.interfaces[0]!, number(one, ROUTER));
     expect(neighbor).toMatchObject({ state: 'stale', router: true, macHi: 0x0200, macLo: 0x99 });
     for (const mtu of ['000004ff', '000005dd']) receive(one, `${HEADER}05010000${mtu}`);
     expect(link.mtuBytes).toBe(1400);
@@ -194,8 +194,8 @@ describe('Router advertisements received (RFC 4861 6.1.2, 6.3.4)', () => {
 describe('Router advertisements sent (RFC 4861 6.2.3)', () => {
   function router(): InetBed {
     const one = bed();
-    one.inet.ip.six.addAddress(one.interfaces[0]!, number(one, '2001:db8:1::1'), 64);
-    one.inet.ip.six.addAddress(one.interfaces[0]!, number(one, '2001:db8:1::2'), 64);
+    one.inet.ip6.addAddress(one.interfaces[0]!, number(one, '2001:db8:1::1'), 64);
+    one.inet.ip6.addAddress(one.interfaces[0]!, number(one, '2001:db8:1::2'), 64);
     one.sysctl('net.inet6.ip6.forwarding', 1);
     one.advance(5 * S);
     one.sent();
@@ -223,7 +223,7 @@ describe('Router advertisements sent (RFC 4861 6.2.3)', () => {
     receive(one, '85000000 00000000 0101020000000099', { dst: 'ff02::2' });
     one.advance(S / 2);
     expect(sent(one, 134)).toHaveLength(1);
-    expect(one.inet.ip.six.neighbors.find(one.interfaces[0]!, number(one, ROUTER))?.state).toBe('stale');
+    expect(one.inet.ip6.neighbors.find(one.interfaces[0]!, number(one, ROUTER))?.state).toBe('stale');
     one.advance(10 * S);
     receive(one, '85000000 00000000 0101020000000099', { dst: 'ff02::2', src: '::' });
     one.advance(S / 2);
@@ -267,7 +267,7 @@ describe('Redirects received (RFC 4861 8.1, 8.3)', () => {
     const one = routed();
     redirect(one, 'fe80::98', FAR);
     expect(routes(one)).toEqual([DEFAULT_ROUTE, '2001:db8:9::1/128 fe80::98 UGHD']);
-    const neighbor = one.inet.ip.six.neighbors.find(one.interfaces[0]!, number(one, 'fe80::98'));
+    const neighbor = one.inet.ip6.neighbors.find(one.interfaces[0]!, number(one, 'fe80::98'));
     expect(neighbor).toMatchObject({ state: 'stale', router: true, macLo: 0x98 });
     // That router may send us on.
     redirect(one, FAR, FAR);
@@ -321,7 +321,7 @@ describe('Redirects received (RFC 4861 8.1, 8.3)', () => {
     const one = routed();
     const [iface] = one.interfaces;
     const router = '2001:db8::99';
-    one.inet.ip.six.addRoute(number(one, '2001:db8:9::'), 64, number(one, router), RTF_GATEWAY, iface!);
+    one.inet.addRoute(number(one, '2001:db8:9::'), 64, number(one, router), RTF_GATEWAY, iface!);
     redirect(one, 'fe80::98', FAR, { src: router });
     expect([one.count('nd6-redirects-ignored'), one.count('nd6-redirects-accepted')]).toEqual([1, 0]);
   });
@@ -332,12 +332,12 @@ describe('Redirects sent (RFC 4861 8.2)', () => {
 
   function router(): InetBed {
     const one = bed();
-    const { six } = one.inet.ip;
+    const { ip6 } = one.inet;
     const [iface] = one.interfaces;
-    six.addAddress(iface!, number(one, '2001:db8:1::1'), 64);
+    ip6.addAddress(iface!, number(one, '2001:db8:1::1'), 64);
     one.sysctl('net.inet6.ip6.forwarding', 1);
-    six.neighborInput.learn(iface!, number(one, 'fe80::98'), 0x0200, 0x98, one.nowUs);
-    six.addRoute(number(one, '2001:db8:9::'), 64, number(one, 'fe80::98'), RTF_GATEWAY, null);
+    ip6.neighborInput.learn(iface!, number(one, 'fe80::98'), 0x0200, 0x98, one.nowUs);
+    one.inet.addRoute(number(one, '2001:db8:9::'), 64, number(one, 'fe80::98'), RTF_GATEWAY, null);
     one.advance(5 * S);
     one.sent();
     return one;
@@ -373,7 +373,7 @@ describe('Redirects sent (RFC 4861 8.2)', () => {
   it('are not sent to senders from elsewhere, nor without a link-local address of the router', () => {
     const one = router();
     pass(one, '2001:db8:9::1', '2001:db8:77::1');
-    one.inet.ip.six.addRoute(number(one, '2001:db8:8::'), 64, number(one, '2001:db8:1::98'), RTF_GATEWAY, null);
+    one.inet.addRoute(number(one, '2001:db8:8::'), 64, number(one, '2001:db8:1::98'), RTF_GATEWAY, null);
     pass(one, '2001:db8:8::1');
     expect(sent(one, 137)).toEqual([]);
   });
@@ -417,7 +417,7 @@ describe('Whatever arrives', () => {
         }
         one.sysctl('net.inet6.icmp6.redirmax', 3);
         one.sysctl('net.inet6.ip6.use_tempaddr', 1);
-        one.inet.ip.six.groups.join(one.interfaces[0]!, number(one, 'ff05::7'));
+        one.inet.ip6.groups.join(one.interfaces[0]!, number(one, 'ff05::7'));
         if (advertises) one.sysctl('net.inet6.ip6.rtadv', 1);
         for (const { sample, changes, cut, src, listener, waitSec, forward } of messages) {
           one.sysctl('net.inet6.ip6.forwarding', forward === 0 ? 1 : 0);

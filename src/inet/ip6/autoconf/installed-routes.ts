@@ -3,6 +3,7 @@
  *
  * Thread: the one that runs the kernel. A route for the same prefix that somebody configured is left alone, in putting ours in
  * and in taking it out.
+ * Cold: autoconfiguration.
  */
 
 import { Errno } from '../../../base/errors.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { SeededRng } from '../../../base/rng.ts';
 import { type Address6, formatAddress, parseAddress } from '../../../wire/ipv6-address.ts';
-import { idFromMac, isReservedId, joinId, randomId, StableIds } from './interface-id.ts';
+import { idFromMac } from '../eui64.ts';
+import { isReservedId, joinId, randomId, StableIds } from './interface-id.ts';
 
 const ip6 = (text: string): Address6 => parseAddress(text) as Address6;
 const LINK = ip6('fe80::');

@@ -3,15 +3,14 @@
  *
  * Thread: the one that runs the kernel. Stable ones are a keyed hash of where they are used: the same on every visit to a
  * network, unlike in any two networks, and telling nothing of the hardware. Temporary ones are chance.
- * Read first: RFC 7217 section 5, RFC 8981 section 3.3.1, RFC 5453 (reserved ones), RFC 2464 4 (from a MAC).
+ * Read first: RFC 7217 section 5, RFC 8981 section 3.3.1, RFC 5453 (reserved ones). From a MAC: ../eui64.ts.
+ * Cold: autoconfiguration.
  */
 
 import type { Rng } from '../../../base/rng.ts';
 import { SipKey } from '../../../base/siphash.ts';
 import type { Address6 } from '../../../wire/ipv6-address.ts';
-
-/** High and low 32 bits. */
-export type InterfaceId = readonly [number, number];
+import type { InterfaceId } from '../eui64.ts';
 
 export const INTERFACE_ID_BITS = 64;
 
@@ -20,12 +19,6 @@ export function isReservedId([high, low]: InterfaceId): boolean {
   if (high === 0 && low === 0) return true;
   if (high >>> 0 === 0x02005eff && low >>> 24 === 0xfe) return true;
   return high >>> 0 === 0xfdffffff && low >>> 0 >= 0xffffff80;
-}
-
-/** Modified EUI-64: the MAC with ff-fe in its middle and the universal bit turned over (RFC 2464 4). */
-export function idFromMac(hi: number, lo: number): InterfaceId {
-  const first = ((hi ^ 0x0200) << 16) | ((lo >>> 16) & 0xff00) | 0xff;
-  return [first | 0, 0xfe000000 | (lo & 0x00ffffff) | 0];
 }
 
 /** Makes the stable identifiers of one kernel; its secret key comes from chance at boot (RFC 7217 5, item 2). */

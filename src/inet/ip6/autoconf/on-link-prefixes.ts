@@ -3,6 +3,7 @@
  *
  * Thread: the one that runs the kernel. A state machine over times that are arguments: the owner calls `run` at `deadlineUs`.
  * Read first: RFC 4861 sections 5.1 and 6.3.4 (prefixes without the on-link flag say nothing), RFC 5942.
+ * Cold: autoconfiguration.
  */
 
 import { type Address6, equal, isLinkLocal, isMulticast } from '../../../wire/ipv6-address.ts';

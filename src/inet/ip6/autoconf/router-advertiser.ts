@@ -4,6 +4,7 @@
  * Thread: the one that runs the kernel. A state machine over times that are arguments: the owner calls `run` at `deadlineUs`.
  * What an advertisement says is the sender's business. All of them go to all nodes, also those that answer.
  * Read first: RFC 4861 sections 6.2.4 to 6.2.6 and 10.
+ * Cold: autoconfiguration.
  */
 
 import { type Rng, randomUnit } from '../../../base/rng.ts';

@@ -6,6 +6,7 @@
  * router-solicitor.ts; here they become routes, addresses and variables of links. A route or address that was configured by
  * hand is left alone.
  * Read first: RFC 4861 section 6.3, RFC 4862 section 5.5, RFC 4191. Missing: name servers (RFC 8106).
+ * Cold: autoconfiguration.
  */
 
 import { Callout } from '../../../kern/callout.ts';
@@ -193,7 +194,7 @@ export class RouterListener {
   }
 
   /** A neighbor that was a router says that it is none (RFC 4861 7.2.5). */
-  noRouter({ iface, address }: Neighbor): void {
+  routerGone({ iface, address }: Neighbor): void {
     this.routers.forget(iface.index, this.#context.interner.words(address));
     this.#schedule();
   }

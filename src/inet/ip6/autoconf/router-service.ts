@@ -4,6 +4,7 @@
  * Thread: the one that runs the kernel. Off unless `net.inet6.ip6.rtadv` is on and the kernel forwards. As rtadvd(8) does
  * without a configuration file, each link is told the prefixes of our own addresses there. When: router-advertiser.ts.
  * Read first: RFC 4861 section 6.2. Missing: values for each interface alone, looking for contradictions (6.2.7).
+ * Cold: autoconfiguration.
  */
 
 import { Callout } from '../../../kern/callout.ts';

@@ -3,6 +3,7 @@
  *
  * Thread: the one that runs the kernel. A state machine over times that are arguments: the owner calls `run` at `deadlineUs`.
  * Read first: RFC 4861 section 6.3.7. Missing: asking on for ever (RFC 7559).
+ * Cold: autoconfiguration.
  */
 
 import { type Rng, randomUnit } from '../../../base/rng.ts';

@@ -1,12 +1,12 @@
 /** Addresses configured by hand that live for a time, and those that others have too. */
 
 import { describe, expect, it } from 'vitest';
-import { ownMac, PEER_MAC } from '../../../../test/fixtures/inet-bed.ts';
-import { Inet6Bed } from '../../../../test/fixtures/inet6-bed.ts';
-import { ether, hex, toHex } from '../../../../test/fixtures/packets.ts';
-import { icmp6, packet6, solicitation } from '../../../../test/fixtures/packets6.ts';
-import { Errno } from '../../../base/errors.ts';
-import type { InterfaceAddress6 } from '../../../net/interface.ts';
+import { ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
+import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
+import { ether, hex, toHex } from '../../../test/fixtures/packets.ts';
+import { icmp6, packet6, solicitation } from '../../../test/fixtures/packets6.ts';
+import { Errno } from '../../base/errors.ts';
+import type { InterfaceAddress6 } from '../../net/interface.ts';
 
 const S = 1_000_000;
 const ECHO_REPLY = 129;
@@ -23,9 +23,9 @@ function bed(): Inet6Bed {
 }
 
 function add(one: Inet6Bed, text: string, anycast = false): InterfaceAddress6 {
-  const { six } = one.inet.ip;
-  expect(six.addAddress(one.interfaces[0]!, one.number(text), 64, 'manual', anycast)).toBe(0);
-  return six.addresses.find(one.number(text))!;
+  const { ip6 } = one.inet;
+  expect(ip6.addAddress(one.interfaces[0]!, one.number(text), 64, 'manual', anycast)).toBe(0);
+  return ip6.addresses.find(one.number(text))!;
 }
 
 function echo(one: Inet6Bed, dst: string): string[] {
@@ -36,23 +36,23 @@ function echo(one: Inet6Bed, dst: string): string[] {
 describe('an address with lifetimes (RFC 4862 5.5.4)', () => {
   it('is preferred, then deprecated, then gone', () => {
     const one = bed();
-    const { six } = one.inet.ip;
+    const { ip6 } = one.inet;
     const entry = add(one, OTHER);
-    six.lifetimes.set(entry, 10 * S, 30 * S);
+    ip6.lifetimes.set(entry, 10 * S, 30 * S);
     one.advance(10 * S - 1);
     expect(entry.state).toBe('preferred');
     one.advance(1);
     expect(entry.state).toBe('deprecated');
     expect(echo(one, OTHER)).toEqual([OTHER]);
     one.advance(20 * S);
-    expect(six.addresses.find(one.number(OTHER))).toBeNull();
+    expect(ip6.addresses.find(one.number(OTHER))).toBeNull();
     expect(echo(one, OTHER)).toEqual([]);
     expect(echo(one, OWN)).toEqual([OWN]);
   });
 
   it('gets new ones, or lives for ever again', () => {
     const one = bed();
-    const { lifetimes, addresses } = one.inet.ip.six;
+    const { lifetimes, addresses } = one.inet.ip6;
     const entry = add(one, OTHER);
     lifetimes.set(entry, 0, 30 * S);
     expect(entry.state).toBe('deprecated');
@@ -67,7 +67,7 @@ describe('an address with lifetimes (RFC 4862 5.5.4)', () => {
     const one = bed();
     one.sysctl('net.inet6.ip6.dad_count', 1);
     const entry = add(one, OTHER);
-    one.inet.ip.six.lifetimes.set(entry, 0, 30 * S);
+    one.inet.ip6.lifetimes.set(entry, 0, 30 * S);
     expect(entry.state).toBe('tentative');
     one.advance(3 * S);
     expect(entry.state).toBe('deprecated');
@@ -75,13 +75,13 @@ describe('an address with lifetimes (RFC 4862 5.5.4)', () => {
 
   it('belongs to one address: others stay, one taken away by hand leaves nothing', () => {
     const one = bed();
-    const { six } = one.inet.ip;
+    const { ip6 } = one.inet;
     const entry = add(one, OTHER);
-    six.lifetimes.set(entry, 5 * S, 5 * S);
-    expect(six.removeAddress(one.interfaces[0]!, one.number(OTHER))).toBe(0);
+    ip6.lifetimes.set(entry, 5 * S, 5 * S);
+    expect(ip6.removeAddress(one.interfaces[0]!, one.number(OTHER))).toBe(0);
     const again = add(one, OTHER);
     one.advance(10 * S);
-    expect([again.state, six.removeAddress(one.interfaces[0]!, one.number('2001:db8::3'))]).toEqual([
+    expect([again.state, ip6.removeAddress(one.interfaces[0]!, one.number('2001:db8::3'))]).toEqual([
       'preferred',
       -Errno.EADDRNOTAVAIL,
     ]);

@@ -5,9 +5,9 @@
  * next time that matters. Read first: RFC 4862 section 5.5.4.
  */
 
-import { Callout } from '../../../kern/callout.ts';
-import type { Interface, InterfaceAddress6 } from '../../../net/interface.ts';
-import type { InetContext } from '../../ip/context.ts';
+import { Callout } from '../../kern/callout.ts';
+import type { Interface, InterfaceAddress6 } from '../../net/interface.ts';
+import type { InetContext } from '../ip/context.ts';
 
 /** What is done with addresses. */
 export interface LifetimeOwner {

@@ -1,0 +1,114 @@
+/**
+ * An address family as the rest of IP sees it: the contract that inet/ip4 and inet/ip6 implement, and the two that a kernel
+ * has. Nothing in inet/ip imports a family; the assembly registers both (inet/inet.ts).
+ *
+ * Thread: the one that runs the kernel. An address tells its family by itself: a handle of the interner is IPv6.
+ */
+
+import { Errno } from '../../base/errors.ts';
+import type { Interface } from '../../net/interface.ts';
+import type { NeighborCache } from '../../net/neighbor-cache.ts';
+import { makeRoute, type Route, type Routes, RTF_REJECT, RTF_UP } from '../../net/route.ts';
+import { isIp6 } from './address-interner.ts';
+import type { MulticastGroups } from './multicast.ts';
+import type { PathResolver } from './path.ts';
+import type { InPacket, Transport } from './transport.ts';
+
+/** The addresses of this kernel in one family. */
+export interface LocalAddresses {
+  /** The loopback interface, null before one has a loopback address of this family. */
+  readonly loopback: Interface | null;
+  isLocal(address: number): boolean;
+  /** The interface that has `address`, or null. */
+  owner(address: number): Interface | null;
+  isBroadcast(address: number): boolean;
+  isMulticast(address: number): boolean;
+}
+
+export interface IpFamily {
+  /** Prefix length of a single address: 32 or 128. */
+  readonly hostPrefix: number;
+  readonly addresses: LocalAddresses;
+  readonly routes: Routes;
+  readonly neighbors: NeighborCache;
+  readonly groups: MulticastGroups;
+  readonly paths: PathResolver;
+
+  /** Packets of this protocol go to `transport` from now on. */
+  register(transport: Transport): void;
+  /** As `IpService.sendUnreachable`. */
+  sendUnreachable(packet: InPacket, code: number, nowUs: number): void;
+  /** As `IpService.fingerprint`. */
+  fingerprint(address: number): number;
+  /** A group as it is known on an interface: with its zone, where it has one; 0 when there is no room for that. */
+  groupOn(group: number, iface: Interface): number;
+
+  /** Give an interface an address, with its routes. Returns 0, `-EEXIST`, `-EINVAL`, `-ENOBUFS`. */
+  addAddress(iface: Interface, address: number, prefixLength: number): number;
+  /** Returns 0 or `-EADDRNOTAVAIL`. */
+  removeAddress(iface: Interface, address: number): number;
+  /** The interface through which `gateway` is reached, by zone or by our addresses on its link, tentative ones too; or null. */
+  gatewayInterface(gateway: number): Interface | null;
+  /** The interface on whose link an address is, by our usable addresses there; null when it is on none. */
+  linkOf(address: number): Interface | null;
+  /** A route was removed by hand. */
+  routeRemoved(route: Route): void;
+
+  /** An interface was attached. */
+  attach(iface: Interface): void;
+  /** An interface went up or down, or changed its MTU or device; `cameUp` when it was down before. */
+  interfaceChanged(iface: Interface, cameUp: boolean): void;
+  /** Before an interface is detached: everything that hangs on it goes. */
+  detach(iface: Interface): void;
+}
+
+const IP4 = 0;
+const IP6 = 1;
+
+/** The families of one kernel. Registered once, before the first address is looked at. */
+export class Families {
+  readonly #families: IpFamily[] = [];
+
+  register(ip4: IpFamily, ip6: IpFamily): void {
+    this.#families[IP4] = ip4;
+    this.#families[IP6] = ip6;
+  }
+
+  /** The family of an address. */
+  of(address: number): IpFamily {
+    return this.#families[isIp6(address) ? IP6 : IP4] as IpFamily;
+  }
+
+  get all(): readonly IpFamily[] {
+    return this.#families;
+  }
+
+  /**
+   * Add a route; `flags` are `RTF_*`. Returns 0, `-EEXIST`, `-EINVAL`, `-ENOBUFS`, or `-ENETUNREACH` when the gateway is on no
+   * link of ours. `via` is the interface where the caller names one; a reject route needs none, and no gateway.
+   */
+  addRoute(
+    destination: number,
+    prefixLength: number,
+    gateway: number,
+    flags: number,
+    via: Interface | null = null,
+  ): number {
+    const family = this.of(destination);
+    const { addresses, hostPrefix, routes } = family;
+    const loopback = (flags & RTF_REJECT) !== 0 ? addresses.loopback : null;
+    const iface = via ?? family.gatewayInterface(gateway) ?? loopback;
+    if (iface === null) return -Errno.ENETUNREACH;
+    return routes.add(makeRoute(destination, prefixLength, gateway, iface, flags | RTF_UP, hostPrefix));
+  }
+
+  /** Returns the route taken out, or null when that prefix has none (or, with `gateway` not 0, another gateway). */
+  removeRoute(destination: number, prefixLength: number, gateway: number): Route | null {
+    const family = this.of(destination);
+    const route = family.routes.find(destination, prefixLength);
+    if (route === null || (gateway !== 0 && route.gateway !== gateway)) return null;
+    family.routes.remove(destination, prefixLength);
+    family.routeRemoved(route);
+    return route;
+  }
+}

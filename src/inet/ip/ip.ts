@@ -1,0 +1,181 @@
+/**
+ * IP of one kernel: the parts that both families share, and the seam to the transports ({@link IpService}, {@link GroupService}).
+ * A question about an address goes to the family of that address (family.ts).
+ *
+ * Thread: the one that runs the kernel. Read first: transport.ts (the contract), then output.ts and path.ts.
+ */
+
+import type { Bulk } from '../../mem/bulk.ts';
+import type { Interface } from '../../net/interface.ts';
+import { PathEpoch } from '../../net/path-epoch.ts';
+import type { SourceFilter } from '../../net/source-filter.ts';
+import type { InetContext } from './context.ts';
+import { Families } from './family.ts';
+import { IpOutput } from './output.ts';
+import type { IpPath } from './path.ts';
+import { PathMtu } from './path-mtu.ts';
+import { PathTable } from './path-table.ts';
+import { RunOutput } from './run-output.ts';
+import { Transmitter } from './transmit.ts';
+import {
+  type GroupService,
+  type InPacket,
+  IP_ALLOW_BROADCAST,
+  type IpService,
+  type Path,
+  type Transport,
+} from './transport.ts';
+
+export class Ip implements IpService, GroupService {
+  readonly view: DataView;
+  readonly bytes: Uint8Array;
+  readonly bulk: Bulk;
+  /** The kernel's list, which grows as interfaces are attached. */
+  readonly interfaces: readonly Interface[];
+  /** Stands for the interface of packets that came by none. */
+  readonly noInterface: Interface;
+  readonly epoch: PathEpoch = new PathEpoch();
+  readonly families: Families = new Families();
+  readonly pathMtu: PathMtu;
+  readonly paths: PathTable;
+  readonly transmitter: Transmitter;
+  readonly output: IpOutput;
+  readonly #runs: RunOutput;
+
+  constructor(context: InetContext, interfaces: readonly Interface[], noInterface: Interface) {
+    const { arena } = context.shared;
+    this.view = arena.view;
+    this.bytes = arena.bytes;
+    this.bulk = context.bulk;
+    this.interfaces = interfaces;
+    this.noInterface = noInterface;
+    this.pathMtu = new PathMtu(context, this.epoch);
+    this.paths = new PathTable(this.epoch, this.families);
+    this.transmitter = new Transmitter(context);
+    this.output = new IpOutput(context, this.paths, this.families, this.transmitter);
+    this.#runs = new RunOutput(context, this.paths, this.output);
+  }
+
+  // --- IpService ---
+
+  register(transport: Transport): void {
+    for (const family of this.families.all) family.register(transport);
+  }
+
+  openPath(dst: number, src: number, flags: number, via: Interface | null = null): IpPath | number {
+    return this.paths.open(dst, src, flags, via);
+  }
+
+  transientPath(dst: number, src: number, flags: number, via: Interface | null): IpPath | number {
+    return this.paths.transient(dst, src, flags, via);
+  }
+
+  closePath(path: Path): void {
+    (path as IpPath).epoch = 0;
+  }
+
+  begin(path: Path, protocol: number, payloadBytes: number, ttl: number, tos: number, flags: number): number {
+    return this.output.begin(path as IpPath, protocol, payloadBytes, ttl, tos, flags);
+  }
+
+  end(meta: number): void {
+    this.output.end(meta);
+  }
+
+  cancel(): void {
+    this.output.cancel();
+  }
+
+  beginWithOptions(
+    path: Path,
+    protocol: number,
+    optionBytes: number,
+    payloadBytes: number,
+    ttl: number,
+    tos: number,
+  ): number {
+    return this.output.beginWithOptions(path as IpPath, protocol, optionBytes, payloadBytes, ttl, tos);
+  }
+
+  beginRun(path: Path, protocol: number, payloadBytes: number, count: number, ttl: number, tos: number): number {
+    return this.#runs.begin(path as IpPath, protocol, payloadBytes, count, ttl, tos);
+  }
+
+  get runCount(): number {
+    return this.#runs.count;
+  }
+
+  endRun(headerBytes: number, src: number, segmentBytes: number, sum: number, meta: number): void {
+    this.#runs.end(headerBytes, src, segmentBytes, sum, meta);
+  }
+
+  awaitRoom(path: Path): boolean {
+    return this.output.awaitRoom(path as IpPath);
+  }
+
+  sendUnreachable(packet: InPacket, code: number, nowUs: number): void {
+    this.families.of(packet.dst).sendUnreachable(packet, code, nowUs);
+  }
+
+  isLocal(address: number): boolean {
+    return this.families.of(address).addresses.isLocal(address);
+  }
+
+  isBroadcast(address: number): boolean {
+    return this.families.of(address).addresses.isBroadcast(address);
+  }
+
+  fingerprint(address: number): number {
+    return this.families.of(address).fingerprint(address);
+  }
+
+  confirm(path: Path, nowUs: number): void {
+    const { neighbor } = path as IpPath;
+    if (neighbor.address !== 0) this.families.of(neighbor.address).neighbors.confirm(neighbor, nowUs);
+  }
+
+  // --- GroupService ---
+
+  isMulticast(address: number): boolean {
+    return this.families.of(address).addresses.isMulticast(address);
+  }
+
+  groupOn(group: number, iface: Interface): number {
+    return this.families.of(group).groupOn(group, iface);
+  }
+
+  multicastInterface(group: number): Interface | null {
+    const path = this.paths.transient(group, 0, IP_ALLOW_BROADCAST, null);
+    return typeof path === 'number' ? null : path.iface;
+  }
+
+  joinGroup(iface: Interface, group: number, filter: SourceFilter): number {
+    return this.families.of(group).groups.join(iface, group, filter);
+  }
+
+  leaveGroup(iface: Interface, group: number, filter: SourceFilter): number {
+    return this.families.of(group).groups.leave(iface, group, filter);
+  }
+
+  updateGroup(iface: Interface, group: number): void {
+    this.families.of(group).groups.update(iface, group);
+  }
+
+  // --- Interfaces ---
+
+  /** An interface was attached. */
+  attach(iface: Interface): void {
+    for (const family of this.families.all) family.attach(iface);
+  }
+
+  /** An interface went up or down, or changed its MTU or device: nothing looked up before holds. */
+  interfaceChanged(iface: Interface, cameUp: boolean): void {
+    this.epoch.bump();
+    for (const family of this.families.all) family.interfaceChanged(iface, cameUp);
+  }
+
+  /** Before an interface is detached. */
+  detach(iface: Interface): void {
+    for (const family of this.families.all) family.detach(iface);
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Paths to IPv4 addresses: route, source address, neighbor and frame header that packets take (inet/ip/path-table.ts keeps them).
+ *
+ * Thread: the one that runs the kernel. Read first: RFC 1122 3.3.1 (routing outbound datagrams), RFC 1112 6.1 (groups).
+ */
+
+import { Errno } from '../../base/errors.ts';
+import type { Interface } from '../../net/interface.ts';
+import { arrivalMeta } from '../../net/ip-link.ts';
+import type { NeighborCache } from '../../net/neighbor-cache.ts';
+import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../../net/route.ts';
+import type { RouteTable } from '../../net/route-table.ts';
+import { ADDRESS_BROADCAST, isLoopback, isMulticast } from '../../wire/ipv4.ts';
+import { IMPLIED_NEIGHBOR, type IpPath, PATH_FORWARD, type PathResolver } from '../ip/path.ts';
+import type { PathMtu } from '../ip/path-mtu.ts';
+import { IP_ALLOW_BROADCAST, IP_NO_LOOP } from '../ip/transport.ts';
+import type { Addresses4 } from './addresses.ts';
+import { groupMacLo, MULTICAST_MAC_HI } from './groups.ts';
+
+/** Where paths are looked up. */
+export interface PathSources4 {
+  readonly routes: RouteTable;
+  readonly addresses: Addresses4;
+  readonly neighbors: NeighborCache;
+  readonly pathMtu: PathMtu;
+  readonly interfaces: readonly Interface[];
+}
+
+export class PathResolver4 implements PathResolver {
+  readonly #sources: PathSources4;
+
+  constructor(sources: PathSources4) {
+    this.#sources = sources;
+  }
+
+  resolve(path: IpPath): number {
+    const { addresses } = this.#sources;
+    const { dst, wantedSrc } = path;
+    if (wantedSrc !== 0 && !addresses.isLocal(wantedSrc)) return -Errno.EADDRNOTAVAIL;
+    if (addresses.isLocal(dst)) return this.#toOurselves(path);
+    if (isLoopback(dst) || (isLoopback(wantedSrc) && !isMulticast(dst))) return -Errno.ENETUNREACH;
+    if (dst >>> 28 >= 0xe) {
+      return isMulticast(dst) || dst === ADDRESS_BROADCAST ? this.#toGroup(path) : -Errno.ENETUNREACH;
+    }
+    if (addresses.isBroadcast(dst)) return this.#toGroup(path);
+    return this.#toNextHop(path);
+  }
+
+  #toOurselves(path: IpPath): number {
+    const lo = this.#sources.addresses.loopback;
+    if (lo === null || !lo.up) return -Errno.ENETUNREACH;
+    if (path.wantedSrc !== 0) path.src = path.wantedSrc;
+    else path.src = isLoopback(path.dst) ? lo.primary : path.dst;
+    path.neighbor = IMPLIED_NEIGHBOR;
+    path.attach(lo, 0, 0);
+    path.mtu = lo.mtuBytes;
+    path.directBytes = path.mtu;
+    return 0;
+  }
+
+  /** Broadcast and multicast: the link-layer address follows from the destination (RFC 1112 6.4). */
+  #toGroup(path: IpPath): number {
+    const { addresses } = this.#sources;
+    const { dst } = path;
+    const multicast = isMulticast(dst);
+    if (!multicast && (path.flags & IP_ALLOW_BROADCAST) === 0) return -Errno.EACCES;
+    const iface = multicast
+      ? this.#multicastInterface(path)
+      : (addresses.broadcastInterface(dst) ?? path.via ?? this.#broadcastInterface(path.wantedSrc));
+    if (iface === null || !iface.up) return -Errno.ENETUNREACH;
+    path.src = path.wantedSrc !== 0 ? path.wantedSrc : addresses.sourceFor(iface, dst);
+    path.neighbor = IMPLIED_NEIGHBOR;
+    path.multicast = multicast;
+    path.mtu = iface.mtuBytes;
+    path.loops = !iface.loopback && (!multicast || ((path.flags & IP_NO_LOOP) === 0 && iface.groups.has(dst)));
+    path.directBytes = path.loops ? 0 : path.mtu;
+    if (multicast) path.attach(iface, MULTICAST_MAC_HI, groupMacLo(dst));
+    else path.attach(iface, 0xffff, -1);
+    if (iface.loopback) path.meta = arrivalMeta(iface.index);
+    return 0;
+  }
+
+  #toNextHop(path: IpPath): number {
+    const { routes, addresses, neighbors, pathMtu } = this.#sources;
+    const { dst } = path;
+    const route = routes.lookup(dst);
+    if (route === null) return -Errno.ENETUNREACH;
+    route.uses++;
+    path.route = route;
+    const iface = route.iface;
+    if ((route.flags & RTF_REJECT) !== 0) {
+      return (route.flags & RTF_HOST) !== 0 ? -Errno.EHOSTUNREACH : -Errno.ENETUNREACH;
+    }
+    if (!iface.up) return -Errno.ENETUNREACH;
+    const nextHop = (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : dst;
+    path.src = path.wantedSrc !== 0 ? path.wantedSrc : route.source;
+    if (path.src === 0) path.src = addresses.sourceFor(iface, nextHop);
+    if (path.src === 0 && (path.flags & PATH_FORWARD) === 0) return -Errno.EADDRNOTAVAIL;
+    const linkMtuBytes = route.mtuBytes !== 0 ? Math.min(route.mtuBytes, iface.mtuBytes) : iface.mtuBytes;
+    // A learned path MTU holds for our own packets; other senders discover it themselves.
+    path.mtu = (path.flags & PATH_FORWARD) !== 0 ? linkMtuBytes : pathMtu.lookup(dst, linkMtuBytes);
+    path.fragments = pathMtu.allowsFragments(dst);
+    if ((route.flags & RTF_BLACKHOLE) !== 0) {
+      path.discards = true;
+      path.attach(iface, 0, 0);
+      return 0;
+    }
+    const neighbor = neighbors.findOrCreate(iface, nextHop);
+    if (neighbor === null) return -Errno.EHOSTUNREACH;
+    path.neighbor = neighbor;
+    path.attach(iface, neighbor.macHi, neighbor.macLo);
+    path.directBytes = path.mtu;
+    return 0;
+  }
+
+  #broadcastInterface(src: number): Interface | null {
+    const { addresses, interfaces } = this.#sources;
+    const owner = src === 0 ? null : addresses.owner(src);
+    if (owner !== null && !owner.loopback) return owner;
+    return interfaces.find((iface) => iface.up && !iface.loopback && iface.primary !== 0) ?? null;
+  }
+
+  /** RFC 1112 6.1: the interface asked for, else the one of the source address, else that of the route. */
+  #multicastInterface(path: IpPath): Interface | null {
+    const { addresses, interfaces, routes } = this.#sources;
+    if (path.via !== null) return path.via;
+    const owner = path.wantedSrc === 0 ? null : addresses.owner(path.wantedSrc);
+    if (owner !== null) return owner;
+    const route = routes.lookup(path.dst);
+    if (route !== null && (route.flags & (RTF_REJECT | RTF_BLACKHOLE)) === 0) return route.iface;
+    return interfaces.find((iface) => iface.up && !iface.loopback && iface.primary !== 0) ?? addresses.loopback;
+  }
+}
