@@ -8,6 +8,10 @@ import { SeededRng } from '../../src/base/rng.ts';
 import type { Carrier } from '../../src/host/contract.ts';
 import { PortCarrier } from '../../src/host/node/port-carrier.ts';
 import { connectSocket, listenSocket, type SocketPlace } from '../../src/host/node/socket-carrier.ts';
+import { Arena } from '../../src/mem/arena.ts';
+import { Channel, createChannel } from '../../src/mem/channel.ts';
+import { anonymousOwner } from '../../src/mem/owner.ts';
+import { ChannelCarrier } from '../../src/rump/channel-carrier.ts';
 import { memoryPair } from '../../src/rump/memory-pair.ts';
 import { remoteKernel } from '../../src/rump/remote-kernel.ts';
 import { RemoteBench } from '../fixtures/remote-bench.ts';
@@ -49,6 +53,30 @@ function inMemory(pieceBytes?: number): JoinedCarriers {
 describeCarrier('a unix socket', () => overSocket({ kind: 'unix', path: join(folder, 'kernel.sock') }));
 describeCarrier('TCP', () => overSocket({ kind: 'tcp', host: '127.0.0.1', port: 0 }));
 describeCarrier('a MessagePort', async () => overPorts());
+/** Over a channel whose rings hold less than an answer; both ends are driven until the test is over. */
+function overChannel(ringBytes: number): JoinedCarriers {
+  const arena = Arena.create(1 << 20);
+  const channel = createChannel(arena, { ringBytes });
+  const open = (side: 0 | 1): ChannelCarrier => {
+    const end = Channel.open(arena, channel, side, { owner: anonymousOwner(side + 1) });
+    return new ChannelCarrier({ region: arena, channel: end, capacityBytes: channel.capacityBytes });
+  };
+  const [client, server] = [open(0), open(1)];
+  let over = false;
+  const work = (): void => {
+    client.doWork();
+    server.doWork();
+    if (!over) setImmediate(work);
+  };
+  work();
+  const dispose = (): void => {
+    over = true;
+  };
+  return { client, server, dispose };
+}
+
+describeCarrier('a channel in shared memory', async () => overChannel(4096));
+describeCarrier('a long channel in shared memory', async () => overChannel(262_144));
 describeCarrier('memory', async () => inMemory());
 describeCarrier('memory, in pieces of 7 bytes', async () => inMemory(7));
 
