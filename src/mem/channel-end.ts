@@ -9,7 +9,7 @@
  */
 
 import type { Arena } from './arena.ts';
-import { ringDoorbell } from './doorbell.ts';
+import { type Carrier, ringDoorbell, ringFar } from './bell.ts';
 import { formatRing, RingConsumer, RingProducer } from './spsc-ring.ts';
 
 /** Words of an end record. */
@@ -113,6 +113,9 @@ export class ChannelEnd {
   /** It was broken, and another incarnation is at the other end now. */
   renewed = false;
 
+  /** For a peer in another process: carries wake-ups there. The opener of the end knows who the peer is. */
+  carrier: Carrier | null = null;
+
   protected readonly arena: Arena;
   protected readonly words: Int32Array;
   protected readonly places: ChannelPlaces;
@@ -172,6 +175,8 @@ export class ChannelEnd {
 
   /** Wake the peer if it sleeps; publish first. */
   wake(): void {
-    if (this.bellAt !== 0) ringDoorbell(this.words, this.bellAt);
+    if (this.bellAt === 0) return;
+    if (this.carrier === null) ringDoorbell(this.words, this.bellAt);
+    else ringFar(this.words, this.bellAt, this.carrier);
   }
 }

@@ -14,6 +14,7 @@
 import { assert } from '../base/assert.ts';
 import { Errno, MultikernelError } from '../base/errors.ts';
 import type { Arena } from './arena.ts';
+import { ringDoorbell } from './bell.ts';
 import {
   ChannelEnd,
   type ChannelPlaces,
@@ -28,7 +29,6 @@ import {
   nextLife,
   stateOf,
 } from './channel-end.ts';
-import { ringDoorbell } from './doorbell.ts';
 import { checkSeal, LINE_BYTES, magicOf, seal } from './layout.ts';
 import type { OwnerHolder } from './owner.ts';
 import { ringBytes, ringCapacity } from './spsc-ring.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Arena } from './arena.ts';
-import { Doorbell, ringDoorbell } from './doorbell.ts';
+import { ringDoorbell } from './bell.ts';
+import { Doorbell } from './doorbell.ts';
 
 function bell(): { arena: Arena; doorbell: Doorbell } {
   const arena = Arena.create(0);

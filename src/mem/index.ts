@@ -1,6 +1,7 @@
 /** Shared memory: the arena and what lies in it. Public subpath `multikernel/mem`. */
 
 export { Arena, type ArenaOptions, DOORBELL_BYTES } from './arena.ts';
+export { type Bell, type BlockingBell, type Carrier, ringDoorbell, ringFar } from './bell.ts';
 export { type Bulk, type BulkOptions, createBulk } from './bulk.ts';
 export { type BufferCopy, lendBufferCopy, lendScratch, SCRATCH_TOTAL_BYTES } from './bulk-staging.ts';
 export {
@@ -16,7 +17,7 @@ export {
   type OpenChannelOptions,
 } from './channel.ts';
 export { Counters } from './counters.ts';
-export { Doorbell, ringDoorbell } from './doorbell.ts';
+export { Doorbell } from './doorbell.ts';
 export { Heap, type HeapOptions } from './heap.ts';
 export { checkSeal, LINE_BYTES, magicOf, seal } from './layout.ts';
 export { acquireLock, inheritLock, releaseLock } from './lock.ts';

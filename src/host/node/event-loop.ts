@@ -3,54 +3,26 @@
  *
  * Thread: the one it is made on (a worker, or the main thread under `mk run`). Idle strategy, in order: while there is
  * work, one turn per event-loop iteration (`setImmediate`); then, for a bounded time, only while fewer threads spin
- * than there are cores, and only if it has paid lately (poll-trial.ts), keep polling; then arm the doorbell, look once more, and sleep in `Atomics.waitAsync` with a timer
- * for the next deadline. Neither keeps the process alive: a program ends as it would on plain Node.
+ * than there are cores, and only if it has paid lately (poll-window.ts), keep polling; then arm the bell, look once more,
+ * and sleep in `Bell.waitAsync` with a timer for the next deadline. Neither keeps the process alive: a program ends as it would on plain Node.
  *
- * What a program sends outside a turn is published at the end of its current callback (`process.nextTick`), once.
+ * Frames that a program sends outside a turn are published at the end of its current callback (`process.nextTick`), once.
  * Read first: facts on wake-up costs in docs/notes/idle.md.
  */
 
-import { randomFillSync } from 'node:crypto';
 import type { Rng } from '../../base/rng.ts';
 import { US_PER_MS } from '../../base/units.ts';
-import type { Doorbell } from '../../mem/doorbell.ts';
+import type { Bell } from '../../mem/bell.ts';
 import type { SpinBudget } from '../../mem/spin-budget.ts';
 import type { Agent, Host } from '../contract.ts';
 import { lendNodeBufferCopy } from './buffer-copy.ts';
-import { PollTrial } from './poll-trial.ts';
+import { MonotonicClock, SystemRng } from './clock.ts';
+import { POLL_US, PollWindow } from './poll-window.ts';
 
 lendNodeBufferCopy();
 
-/** Randomness from the operating system, drawn in blocks. */
-export class SystemRng implements Rng {
-  readonly #block = new Int32Array(256);
-  #next = 256;
-
-  next32(): number {
-    if (this.#next === this.#block.length) {
-      randomFillSync(this.#block);
-      this.#next = 0;
-    }
-    return this.#block[this.#next++] as number;
-  }
-}
-
-/** Monotonic microseconds with one origin for all threads and processes of the machine. */
-export class MonotonicClock {
-  readonly #originUs: number = Number(process.hrtime.bigint() / 1000n) - now() * US_PER_MS;
-
-  nowUs(): number {
-    return this.#originUs + now() * US_PER_MS;
-  }
-
-  /** Wall-clock nanoseconds at `nowUs` 0. */
-  epochNs(): bigint {
-    return BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();
-  }
-}
-
 export interface EventLoopOptions {
-  doorbell: Doorbell;
+  doorbell: Bell;
   spinBudget: SpinBudget;
   rng?: Rng;
   /** How long to poll after the last work before sleeping; 0 sleeps at once. */
@@ -62,10 +34,7 @@ const immediate = setImmediate;
 const startTimer = setTimeout;
 const stopTimer = clearTimeout;
 const nextTick = process.nextTick.bind(process);
-const now = performance.now.bind(performance);
 
-/** About what it takes a peer that sleeps to wake and answer. */
-const POLL_US = 100;
 /** Longest sleep between two looks at the deadlines, a guard against timers beyond what setTimeout takes. */
 const SLEEP_MS_MAX = 60_000;
 
@@ -73,13 +42,9 @@ export class EventLoop implements Host {
   readonly rng: Rng;
   readonly epochNs: bigint;
   readonly #clock = new MonotonicClock();
-  readonly #doorbell: Doorbell;
-  readonly #spinBudget: SpinBudget;
-  readonly #pollUs: number;
+  readonly #doorbell: Bell;
+  readonly #window: PollWindow;
   readonly #agents: Agent[] = [];
-  readonly #trial = new PollTrial();
-  /** End of the current poll, 0 when there is none. */
-  #pollUntilUs = 0;
   #turnScheduled = false;
   #flushScheduled = false;
   #inTurn = false;
@@ -91,9 +56,8 @@ export class EventLoop implements Host {
 
   constructor(options: EventLoopOptions) {
     this.#doorbell = options.doorbell;
-    this.#spinBudget = options.spinBudget;
+    this.#window = new PollWindow(options.spinBudget, options.pollUs ?? POLL_US);
     this.rng = options.rng ?? new SystemRng();
-    this.#pollUs = options.pollUs ?? POLL_US;
     this.epochNs = this.#clock.epochNs();
   }
 
@@ -123,7 +87,7 @@ export class EventLoop implements Host {
   close(): void {
     this.#closed = true;
     if (this.#timer !== null) stopTimer(this.#timer);
-    this.#spinBudget.release();
+    this.#window.close();
     this.#doorbell.disarm();
   }
 
@@ -156,10 +120,9 @@ export class EventLoop implements Host {
   #next(work: number, nowUs: number): void {
     if (work > 0) {
       this.stats.busyTurns++;
-      if (this.#pollUntilUs > 0) this.#trial.caught();
-      this.#pollUntilUs = 0;
+      this.#window.worked();
       this.#schedule();
-    } else if (this.#mayPoll(nowUs)) {
+    } else if (this.#window.mayPoll(nowUs)) {
       this.stats.idleTurns++;
       this.#schedule();
     } else {
@@ -167,19 +130,8 @@ export class EventLoop implements Host {
     }
   }
 
-  #mayPoll(nowUs: number): boolean {
-    if (this.#pollUntilUs === 0) {
-      if (this.#pollUs === 0 || !this.#trial.wanted() || !this.#spinBudget.acquire()) return false;
-      this.#pollUntilUs = nowUs + this.#pollUs;
-    }
-    if (nowUs < this.#pollUntilUs) return true;
-    this.#pollUntilUs = 0;
-    this.#trial.expired();
-    return false;
-  }
-
   #sleep(nowUs: number): void {
-    this.#spinBudget.release();
+    this.#window.close();
     this.#doorbell.arm();
     let deadlineUs = Infinity;
     for (let i = 0; i < this.#agents.length; i++) {

@@ -7,7 +7,7 @@
  * Read first: host/node/event-loop.ts, whose turns cost more and read the clock each time.
  */
 
-import { MonotonicClock } from './event-loop.ts';
+import { MonotonicClock } from './clock.ts';
 
 /** A power of two. */
 const IDLE_TURNS_PER_READING = 8;

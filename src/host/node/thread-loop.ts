@@ -1,0 +1,124 @@
+/**
+ * Runs kernels on a thread that does nothing else: blocks in `run` from start to stop.
+ *
+ * Thread: the one that calls `run`, a worker without a program. Idle strategy, in order: turn after turn while there is
+ * work; then poll for a bounded time (poll-window.ts); then arm the bell, look once more, and block in `Bell.wait` until
+ * it rings or the next deadline is due. No callback, promise or message of the thread's event loop is served meanwhile: an
+ * agent that must hear messages polls `receiveMessageOnPort`, and the sender rings the bell after it has posted.
+ * `run` returns after `stop`, which an agent calls from a turn. Compare event-loop.ts, for a thread with a program.
+ */
+
+import type { Rng } from '../../base/rng.ts';
+import type { BlockingBell } from '../../mem/bell.ts';
+import type { SpinBudget } from '../../mem/spin-budget.ts';
+import type { Agent, Host } from '../contract.ts';
+import { lendNodeBufferCopy } from './buffer-copy.ts';
+import { MonotonicClock, SystemRng } from './clock.ts';
+import { POLL_US, PollWindow } from './poll-window.ts';
+import { SpinClock } from './spin-clock.ts';
+
+lendNodeBufferCopy();
+
+/** Longest sleep between two looks, a guard against deadlines that are no numbers. */
+const SLEEP_MS_MAX = 60_000;
+
+export interface ThreadLoopOptions {
+  bell: BlockingBell;
+  spinBudget: SpinBudget;
+  rng?: Rng;
+  /** How long to poll after the last work before sleeping; 0 sleeps at once. */
+  pollUs?: number;
+}
+
+export class ThreadLoop implements Host {
+  readonly rng: Rng;
+  readonly epochNs: bigint;
+  readonly #clock = new SpinClock();
+  readonly #bell: BlockingBell;
+  readonly #window: PollWindow;
+  readonly #agents: Agent[] = [];
+  #stopped = false;
+  /** Something was sent outside a turn: the next turn comes without a sleep. */
+  #requested = false;
+  /** Turns that found work, turns that found none, sleeps. */
+  readonly stats: { busyTurns: number; idleTurns: number; sleeps: number } = { busyTurns: 0, idleTurns: 0, sleeps: 0 };
+
+  constructor(options: ThreadLoopOptions) {
+    this.#bell = options.bell;
+    this.#window = new PollWindow(options.spinBudget, options.pollUs ?? POLL_US);
+    this.rng = options.rng ?? new SystemRng();
+    this.epochNs = new MonotonicClock().epochNs();
+  }
+
+  nowUs(): number {
+    return this.#clock.readUs();
+  }
+
+  add(agent: Agent): void {
+    this.#agents.push(agent);
+    this.#requested = true;
+  }
+
+  remove(agent: Agent): void {
+    const index = this.#agents.indexOf(agent);
+    if (index >= 0) this.#agents.splice(index, 1);
+  }
+
+  requestWork(): void {
+    this.#requested = true;
+  }
+
+  /** Have `run` return at the end of the turn. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Take turns until `stop`. What an agent throws ends the loop: there is no program that could go on. */
+  run(): void {
+    try {
+      while (!this.#stopped) this.#turn();
+    } finally {
+      this.#window.close();
+      this.#bell.disarm();
+    }
+  }
+
+  #turn(): void {
+    const nowUs = this.#clock.turnUs();
+    this.#requested = false;
+    let work = 0;
+    for (let i = 0; i < this.#agents.length; i++) work += (this.#agents[i] as Agent).doWork(nowUs);
+    this.#clock.turned(work);
+    if (this.#requested) for (let i = 0; i < this.#agents.length; i++) (this.#agents[i] as Agent).flush();
+    if (work > 0 || this.#requested) {
+      this.stats.busyTurns++;
+      this.#window.worked();
+    } else if (this.#window.mayPoll(nowUs)) {
+      this.stats.idleTurns++;
+    } else if (!this.#stopped) {
+      this.#sleep();
+    }
+  }
+
+  #sleep(): void {
+    this.#window.close();
+    this.#bell.arm();
+    let deadlineUs = Infinity;
+    for (let i = 0; i < this.#agents.length; i++) {
+      const agent = this.#agents[i] as Agent;
+      if (agent.workPending()) {
+        this.#bell.disarm();
+        return;
+      }
+      deadlineUs = Math.min(deadlineUs, agent.nextDeadlineUs());
+    }
+    const waitMs = Math.min(SLEEP_MS_MAX, (deadlineUs - this.#clock.readUs()) / 1000);
+    if (!(waitMs > 0)) {
+      this.#bell.disarm();
+      return;
+    }
+    this.stats.sleeps++;
+    this.#bell.wait(waitMs);
+    this.#clock.readUs();
+  }
+}
