@@ -9,7 +9,7 @@
  *
  * Either the owner's look sees the work, or the ringer's look sees SLEEPING. A ringer pays one load while the owner is
  * awake. How the owner waits is the implementation's: {@link Doorbell} (doorbell.ts) by `Atomics` on the word, which
- * wakes within a process only; a bell that is rung from other processes also listens to a {@link Carrier}
+ * wakes within a process only; a bell that is rung from other processes also listens to a {@link Waker}
  * (host/node/socket-bell.ts). Missing: a futex, which would wake a blocked thread from another process.
  */
 
@@ -45,7 +45,7 @@ export interface BlockingBell extends Bell {
 }
 
 /** Carries a wake-up into another process: a byte on a socket or pipe that the owner of the bell listens to. */
-export interface Carrier {
+export interface Waker {
   wake(): void;
 }
 
@@ -64,9 +64,9 @@ export function ringDoorbell(words: Int32Array, at: number): void {
  * The same for an owner in another process. The wake-up leaves before the word changes: a ringer that is killed in between
  * costs a wake-up too many, not one too few.
  */
-export function ringFar(words: Int32Array, at: number, carrier: Carrier): void {
+export function ringFar(words: Int32Array, at: number, waker: Waker): void {
   const index = at >> 2;
   if (Atomics.load(words, index) !== SLEEPING) return;
-  carrier.wake();
+  waker.wake();
   Atomics.compareExchange(words, index, SLEEPING, AWAKE);
 }

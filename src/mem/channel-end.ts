@@ -9,7 +9,7 @@
  */
 
 import type { Arena } from './arena.ts';
-import { type Carrier, ringDoorbell, ringFar } from './bell.ts';
+import { ringDoorbell, ringFar, type Waker } from './bell.ts';
 import { formatRing, RingConsumer, RingProducer } from './spsc-ring.ts';
 
 /** Words of an end record. */
@@ -114,7 +114,7 @@ export class ChannelEnd {
   renewed = false;
 
   /** For a peer in another process: carries wake-ups there. The opener of the end knows who the peer is. */
-  carrier: Carrier | null = null;
+  waker: Waker | null = null;
 
   protected readonly arena: Arena;
   protected readonly words: Int32Array;
@@ -176,7 +176,7 @@ export class ChannelEnd {
   /** Wake the peer if it sleeps; publish first. */
   wake(): void {
     if (this.bellAt === 0) return;
-    if (this.carrier === null) ringDoorbell(this.words, this.bellAt);
-    else ringFar(this.words, this.bellAt, this.carrier);
+    if (this.waker === null) ringDoorbell(this.words, this.bellAt);
+    else ringFar(this.words, this.bellAt, this.waker);
   }
 }

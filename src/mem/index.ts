@@ -1,7 +1,7 @@
 /** Shared memory: the arena and what lies in it. Public subpath `multikernel/mem`. */
 
 export { Arena, type ArenaOptions, DOORBELL_BYTES } from './arena.ts';
-export { type Bell, type BlockingBell, type Carrier, ringDoorbell, ringFar } from './bell.ts';
+export { type Bell, type BlockingBell, ringDoorbell, ringFar, type Waker } from './bell.ts';
 export { type Bulk, type BulkOptions, createBulk } from './bulk.ts';
 export { type BufferCopy, lendBufferCopy, lendScratch, SCRATCH_TOTAL_BYTES } from './bulk-staging.ts';
 export {

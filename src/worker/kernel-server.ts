@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Rng } from '../base/rng.ts';
 import type { Carrier } from '../host/contract.ts';
-import { SystemRng } from '../host/node/event-loop.ts';
+import { SystemRng } from '../host/node/clock.ts';
 import { listenNow, type SocketPlace } from '../host/node/socket-carrier.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { ExportedSockets } from '../rump/exported-sockets.ts';
