@@ -14,6 +14,9 @@ const SRC = resolve(import.meta.dirname, '../src');
 
 const BELOW_TCP = ['mem', 'wire', 'kern', 'inet/ip', 'link/device'];
 
+/** Below every network layer. */
+const BELOW_IP = ['mem', 'wire', 'kern', 'net'];
+
 /** Layer (longest matching prefix of the path) → layers it may import, besides `base` and itself. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   base: [],
@@ -22,8 +25,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   kern: ['mem'],
   link: ['mem', 'wire', 'host/contract'],
   net: ['mem', 'wire', 'kern', 'link'],
-  // The device contract's META_* and CAP_* words travel with a packet up to the transport that reads them.
-  inet: ['mem', 'wire', 'kern', 'net', 'link/device'],
+  // What both families share knows neither of them; the families and the transports do not know each other.
+  'inet/ip': BELOW_IP,
+  'inet/ip4': [...BELOW_IP, 'inet/ip'],
+  'inet/ip6': [...BELOW_IP, 'inet/ip'],
+  'inet/ip6/autoconf': [...BELOW_IP, 'inet/ip', 'inet/ip6'],
+  'inet/udp': [...BELOW_IP, 'inet/ip'],
+  'inet/tcp': [...BELOW_IP, 'inet/ip', 'inet/tcp', 'link/device'],
+  // The assembly: the only files that know all of it.
+  inet: [...BELOW_IP, 'inet', 'link/device'],
   // The floors of TCP: the connection knows nobody above it; arrival and sending do not know each other.
   'inet/tcp/shared': [...BELOW_TCP],
   'inet/tcp/connection': [...BELOW_TCP, 'inet/tcp/shared'],
@@ -120,7 +130,8 @@ function importsOf(source: Source): string[] {
 }
 
 function mayImport(layer: string, target: string): boolean {
-  const allowed = [...(MAY_IMPORT[layer] ?? []), 'base', layer];
+  if (layerOf(`${target}.ts`) === layer) return true;
+  const allowed = [...(MAY_IMPORT[layer] ?? []), 'base'];
   return allowed.some((prefix) => target === prefix || target.startsWith(`${prefix}/`));
 }
 

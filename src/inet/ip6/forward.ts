@@ -8,8 +8,8 @@
 
 import { Errno } from '../../base/errors.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
-import { META_SEGMENT_SHIFT } from '../../link/device.ts';
 import type { Counters } from '../../mem/counters.ts';
+import { META_SEGMENT_SHIFT } from '../../net/link-layer.ts';
 import type { NeighborCache } from '../../net/neighbor-cache.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';

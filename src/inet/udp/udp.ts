@@ -10,15 +10,15 @@
 import { checksumOf, foldSum } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
+import type { Counters } from '../../mem/counters.ts';
+import type { Interface } from '../../net/interface.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
   META_CHECKSUM_KNOWN,
   META_CHECKSUM_PARTIAL,
   META_SEGMENT_SHIFT,
-} from '../../link/device.ts';
-import type { Counters } from '../../mem/counters.ts';
-import type { Interface } from '../../net/interface.ts';
+} from '../../net/link-layer.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import { HEADER_BYTES as IP4_HEADER_BYTES, PROTOCOL_UDP } from '../../wire/ipv4.ts';
 import { HEADER_BYTES } from '../../wire/udp.ts';
