@@ -1,0 +1,62 @@
+/** Every example that is one program is run as its README says. `examples/shop` has a test of its own (lab-cli.test.ts). */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, it } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const EXAMPLES = readdirSync(join(ROOT, 'examples')).filter((name) =>
+  existsSync(join(ROOT, 'examples', name, 'main.js')),
+);
+const LINES_MAX = 100;
+
+function run(name: string): string[] {
+  const main = join(ROOT, 'examples', name, 'main.js');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main], { encoding: 'utf8', timeout: 120_000 });
+  expect([status, stderr]).toEqual([0, '']);
+  return stdout.trimEnd().split('\n');
+}
+
+it('are known to this test, short, and explained', () => {
+  expect(EXAMPLES).toEqual(['kernel-as-library', 'raw-device', 'sim', 'sockets']);
+  for (const name of EXAMPLES) {
+    expect(readFileSync(join(ROOT, 'examples', name, 'main.js'), 'utf8').split('\n').length).toBeLessThan(LINES_MAX);
+    expect(readFileSync(join(ROOT, 'examples', name, 'README.md'), 'utf8')).toContain(`node examples/${name}/main.js`);
+  }
+});
+
+it('kernel-as-library: an echo over TCP between two kernels of one thread', () => {
+  expect(run('kernel-as-library')).toEqual(['b: 10.0.0.1 says "hello"', 'a: the echo is "hello"']);
+});
+
+it('raw-device: the program answers ARP and echoes UDP, frame by frame', () => {
+  const lines = run('raw-device');
+  expect(lines).toContain('out ARP, Reply 10.0.0.2 is-at 02:00:00:00:00:02, length 28');
+  expect(lines.slice(-3)[0]).toMatch(/^in {2}IP 10\.0\.0\.1\.\d+ > 10\.0\.0\.2\.7: UDP, length 5$/);
+  expect(lines.slice(-3)[1]).toMatch(/^out IP 10\.0\.0\.2\.7 > 10\.0\.0\.1\.\d+: UDP, length 5$/);
+  expect(lines.at(-1)).toBe('10.0.0.2 port 7: knock');
+});
+
+it('sim: loss costs time and retransmissions; equal seeds give equal runs', () => {
+  const rows = run('sim').map((line) => {
+    const [, loss, seed, seconds, retransmits] =
+      /^loss (\S+), seed (\d): 1000000 bytes in (\S+) s, (\d+) retransmissions$/.exec(line) ?? [];
+    return { loss, seed, seconds: Number(seconds), retransmits: Number(retransmits) };
+  });
+  expect(rows).toHaveLength(9);
+  for (const start of [0, 3, 6]) expect(rows[start + 1]).toEqual(rows[start + 2]);
+  expect(rows[0]?.retransmits).toBe(0);
+  expect(rows[3]?.retransmits).toBeGreaterThan(0);
+  expect(rows[6]?.seconds).toBeGreaterThan(rows[0]?.seconds as number);
+});
+
+it('sockets: counts, errno values and events', () => {
+  expect(run('sockets')).toEqual([
+    'datagram of 4 bytes from 127.0.0.1: who?',
+    'and then: EAGAIN',
+    'connect: EINPROGRESS',
+    'stream, ESTABLISHED: GET /',
+    'port 81: ECONNREFUSED',
+  ]);
+});
