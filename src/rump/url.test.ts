@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatServerUrl, parseServerUrl } from './url.ts';
+import { formatServerUrl, parseServerUrl, serverOfEnvironment } from './url.ts';
 
 const KEY = '000102030405060708090a0b0c0d0eff';
 const KEY_BYTES = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255);
@@ -26,6 +26,19 @@ describe('the URL of a server', () => {
     expect(parseServerUrl('unix://a', KEY).key).toEqual(KEY_BYTES);
     expect(parseServerUrl('unix://a', '').key).toBe(null);
     expect(parseServerUrl(`unix://a?key=${KEY}`, 'f'.repeat(32)).key).toEqual(KEY_BYTES);
+  });
+
+  it('is named by the environment, with its key beside it', () => {
+    expect(serverOfEnvironment({})).toBe(null);
+    expect(serverOfEnvironment({ RUMP_SERVER: '' })).toBe(null);
+    expect(serverOfEnvironment({ RUMP_SERVER: 'unix://a', RUMP_KEY: KEY })).toEqual({
+      kind: 'unix',
+      path: 'a',
+      key: KEY_BYTES,
+    });
+    expect(() => serverOfEnvironment({ RUMP_SERVER: 'unix://a', RUMP_KEY: 'x' })).toThrow(
+      'unix://a: a key has 32 hexadecimal digits',
+    );
   });
 
   it.each([

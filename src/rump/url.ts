@@ -62,6 +62,12 @@ function keyOf(
   }
 }
 
+/** The server that the environment names: `RUMP_SERVER`, and `RUMP_KEY` where the URL has no key. Null: none. Throws EINVAL. */
+export function serverOfEnvironment(env: Readonly<Record<string, string | undefined>>): ServerUrl | null {
+  const { RUMP_SERVER: text, RUMP_KEY: key } = env;
+  return text === undefined || text === '' ? null : parseServerUrl(text, key);
+}
+
 /** The URL, with its key. */
 export function formatServerUrl(url: ServerUrl): string {
   const query = url.key === null ? '' : `?key=${formatKey(url.key)}`;
