@@ -4,7 +4,7 @@
  * Thread: the main thread, so nothing comes from another core. Run: `node dist/bench/micro/link.js [milliseconds per row]`.
  */
 
-import { type Device, FrameBatch } from '#src/link/device';
+import { type Device, FrameBatch, onlyQueue } from '#src/link/device';
 import { LoopbackDevice } from '#src/link/loopback';
 import { Middleware } from '#src/link/middleware';
 import { createNetwork, FRAME_PAD_BYTES, type NetworkOptions } from '#src/link/network';
@@ -54,11 +54,13 @@ function ringPath(): Path {
   };
 }
 
-function devicePath(name: string, sender: Device, receiver: Device, isCopying: boolean): Path {
+function devicePath(name: string, from: Device, to: Device, isCopying: boolean): Path {
+  const sender = onlyQueue(from);
+  const receiver = onlyQueue(to);
   const { view } = arena;
   const batch = new FrameBatch();
   const app = arena.allocate(65_536, 64);
-  const { hi, lo } = receiver.mac;
+  const { hi, lo } = to.mac;
   return {
     name,
     send(count, lengthBytes) {

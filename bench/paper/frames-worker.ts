@@ -5,7 +5,7 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Device, FrameBatch, type NetworkDescriptor, openVni } from '#src/link/index';
+import { type DeviceQueue, FrameBatch, type NetworkDescriptor, openVni } from '#src/link/index';
 import { Arena, type Bulk, createBulk, type WasmMemory } from '#src/mem/index';
 import { median } from '../harness/statistics.ts';
 import { type FrameRun, SOURCES } from './frames.ts';
@@ -36,7 +36,7 @@ const { frameBytes } = run;
 const stride = Math.ceil((frameBytes + 8) / 64) * 64;
 const line = new SpinLine(arena.words, controlAt, side, performance.now() + run.ms + run.warmupMs + WORKER_GRACE_MS);
 
-function open(port: number): Device {
+function open(port: number): DeviceQueue {
   return openVni(arena, bulk, network, port, {
     name: `bench${port}`,
     mac: { hi: MAC_HI, lo: port + 1 },
@@ -61,7 +61,7 @@ function places(to: number | null): number {
 }
 
 /** Sends up to `count` frames, numbered from `sequence`; returns how many went. */
-function sendSome(device: Device, sources: number, sequence: number, count: number): number {
+function sendSome(device: DeviceQueue, sources: number, sequence: number, count: number): number {
   const to = 2 - side;
   for (let i = 0; i < count; i++) {
     const at = device.reserve(MAC_HI, to, frameBytes);
@@ -77,7 +77,7 @@ function sendSome(device: Device, sources: number, sequence: number, count: numb
   return count;
 }
 
-function sendOne(device: Device, sources: number, sequence: number): void {
+function sendOne(device: DeviceQueue, sources: number, sequence: number): void {
   for (let turns = 1; ; turns++) {
     const at = device.reserve(MAC_HI, 2 - side, frameBytes);
     if (at >= 0) {
@@ -111,7 +111,7 @@ function takeBatch(batch: FrameBatch, count: number, sinks: number, state: { nex
   return damaged;
 }
 
-function sendAll(device: Device): Record<string, number | null> {
+function sendAll(device: DeviceQueue): Record<string, number | null> {
   const sources = places(1);
   const rttBeforeNs = line.roundTrip();
   let sequence = 0;
@@ -126,7 +126,7 @@ function sendAll(device: Device): Record<string, number | null> {
   return { rttBeforeNs, rttAfterNs: line.roundTrip(), frames: sequence };
 }
 
-function receiveAll(device: Device): Record<string, number | null> {
+function receiveAll(device: DeviceQueue): Record<string, number | null> {
   const sinks = places(null);
   const batch = new FrameBatch(run.batch);
   const state = { next: 0, last: false };
@@ -157,7 +157,7 @@ function receiveAll(device: Device): Record<string, number | null> {
 }
 
 /** One frame there and back, median over batches. */
-function ask(device: Device): Record<string, number | null> {
+function ask(device: DeviceQueue): Record<string, number | null> {
   const sources = places(1);
   const batch = new FrameBatch(run.batch);
   const rttBeforeNs = line.roundTrip();
@@ -181,7 +181,7 @@ function ask(device: Device): Record<string, number | null> {
   return { rttNs: median(batches), rttBeforeNs, rttAfterNs: line.roundTrip(), damaged };
 }
 
-function answer(device: Device): Record<string, number | null> {
+function answer(device: DeviceQueue): Record<string, number | null> {
   const sources = places(0);
   const batch = new FrameBatch(run.batch);
   line.roundTrip();
@@ -196,7 +196,7 @@ function answer(device: Device): Record<string, number | null> {
 }
 
 /** Both devices on this thread, in turn: what each direction costs when nobody else holds the cache lines. */
-function alone(sender: Device, receiver: Device): Record<string, number | null> {
+function alone(sender: DeviceQueue, receiver: DeviceQueue): Record<string, number | null> {
   const sources = places(1);
   const sinks = places(null);
   const batch = new FrameBatch(run.batch);

@@ -5,7 +5,7 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Device, FrameBatch, type NetworkDescriptor, openVni } from '#src/link/index';
+import { type DeviceQueue, FrameBatch, type NetworkDescriptor, openVni } from '#src/link/index';
 import { Arena, type Bulk, createBulk, type WasmMemory } from '#src/mem/index';
 import { MEASURED_WORD, type MeshRun, RECEIVED_WORD, SENT_WORD } from './mesh.ts';
 import { WORKER_GRACE_MS } from './sides.ts';
@@ -50,7 +50,7 @@ const nextSent = new Int32Array(run.kernels * run.kernels);
 const nextReceived = new Int32Array(run.kernels * run.kernels);
 
 /** Sends up to a burst from one port to another; returns how many went. */
-function sendBurst(device: Device, from: number, to: number, place: number): number {
+function sendBurst(device: DeviceQueue, from: number, to: number, place: number): number {
   const channel = from * run.kernels + to;
   let sent = 0;
   for (; sent < BURST; sent++) {
@@ -70,7 +70,7 @@ function sendBurst(device: Device, from: number, to: number, place: number): num
 let damaged = 0;
 
 /** Receives a batch on one port; returns how many came. */
-function receiveBatch(device: Device, to: number, batch: FrameBatch, place: number): number {
+function receiveBatch(device: DeviceQueue, to: number, batch: FrameBatch, place: number): number {
   const count = device.receive(batch);
   if (count === 0) return 0;
   for (let i = 0; i < count; i++) {
@@ -118,7 +118,7 @@ function main(): Record<string, number> {
   for (let turn = 0; Atomics.load(words, control + MEASURED_WORD) < 2; turn++) {
     const to = others[turn % others.length] as number;
     for (let i = 0; i < devices.length; i++) {
-      const device = devices[i] as Device;
+      const device = devices[i] as DeviceQueue;
       const port = own[i] as number;
       sent += sendBurst(device, port, to, sent);
       received += receiveBatch(device, port, batch, received);

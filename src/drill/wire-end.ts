@@ -6,7 +6,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import type { Device, FrameBatch, MacAddress } from '../link/device.ts';
+import type { Device, DeviceQueue, FrameBatch, MacAddress } from '../link/device.ts';
 import type { Arena } from '../mem/arena.ts';
 import { Counters } from '../mem/counters.ts';
 import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
@@ -21,7 +21,9 @@ export interface WireFrame {
   bytes: Uint8Array;
 }
 
-export class WireEnd implements Device {
+export class WireEnd implements Device, DeviceQueue {
+  readonly queues: readonly DeviceQueue[] = [this];
+  doorbellAt = 0;
   readonly name = 'tun0';
   readonly kind = 'packetdrill';
   readonly linkType = 'ethernet';
@@ -115,8 +117,9 @@ export class WireEnd implements Device {
   joinMulticast(): void {}
   leaveMulticast(): void {}
 
-  setMtu(mtuBytes: number): void {
+  setMtu(mtuBytes: number): number {
     this.mtuBytes = mtuBytes;
+    return 0;
   }
 
   close(): void {

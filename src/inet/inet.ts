@@ -16,6 +16,7 @@ import { EthernetLink } from '../net/ethernet.ts';
 import { Interface } from '../net/interface.ts';
 import { IpLink } from '../net/ip-link.ts';
 import { LinkInput, RUN_SCRATCH_BYTES } from '../net/link-input.ts';
+import { NoLink } from '../net/no-link.ts';
 import type { Route } from '../net/route.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/ethernet.ts';
 import { AddressBoundary } from './ip/address-boundary.ts';
@@ -45,9 +46,6 @@ export interface InetOptions {
   ipv6?: boolean;
 }
 
-/** Stands for the interface of packets that came by none. */
-const NO_DEVICE = { name: '', kind: 'none', mac: { hi: 0, lo: 0 }, mtuBytes: 0, linkUp: false } as Device;
-
 export class Inet {
   readonly context: InetContext;
   readonly sysctl: Sysctl;
@@ -72,7 +70,7 @@ export class Inet {
 
   constructor(options: InetOptions) {
     const { number, shared, bulk, heap, callouts, softints, rng, counters } = options.cpu;
-    const { arena, sysctl } = shared;
+    const { sysctl } = shared;
     this.sysctl = sysctl;
     const nowUs = (): number => options.cpu.nowUs();
     const interner = new AddressInterner({ counters, sysctl, rng });
@@ -80,7 +78,7 @@ export class Inet {
     this.addresses = new AddressBoundary(interner, this.#interfaces);
     this.context = { number, shared, bulk, heap, callouts, softints, rng, counters, interner, nowUs };
     const { context, filter } = this;
-    const noInterface = new Interface('', 0, new EthernetLink(NO_DEVICE, arena.view));
+    const noInterface = new Interface('', 0, new NoLink());
     const ip = new Ip(context, this.#interfaces, noInterface);
     this.ip = ip;
     this.raw = new RawSockets(context, ip);
@@ -179,10 +177,11 @@ export class Inet {
     this.ip.interfaceChanged(iface, iface.up && !wasUp);
   }
 
-  /** Returns 0 or `-EINVAL` (below 68 bytes, RFC 791). */
+  /** Returns 0 or `-EINVAL` (below 68 bytes, RFC 791, or more than the link carries). */
   setMtu(iface: Interface, mtuBytes: number): number {
     if (mtuBytes < MIN_MTU_BYTES || mtuBytes > 65535) return -Errno.EINVAL;
-    iface.link.setMtu(mtuBytes);
+    const error = iface.link.setMtu(mtuBytes);
+    if (error < 0) return error;
     this.ip.interfaceChanged(iface, false);
     return 0;
   }
@@ -196,12 +195,7 @@ export class Inet {
     if (this.context.interner.sweepDue) this.context.interner.sweep();
     let received = 0;
     for (let i = 0; i < this.#deviceLinks.length; i++) {
-      const link = this.#deviceLinks[i] as DeviceLink;
-      const count = link.receive(this.#batch);
-      if (count === 0) continue;
-      this.input.batch(link.iface, this.#batch, count, nowUs);
-      link.release();
-      received += count;
+      received += (this.#deviceLinks[i] as DeviceLink).poll(this.input, this.#batch, nowUs);
     }
     if (this.ip.output.unfinished) this.ip.output.continueFragments();
     this.udp.serviceWaiting();

@@ -81,7 +81,7 @@ class Link extends CountedRuns {
     return Math.min(this.inner.maxFrameBytes, this.mostBytes);
   }
   override receive(batch: FrameBatch): number {
-    const count = this.inner.receive(batch);
+    const count = this.innerQueue.receive(batch);
     const rows: [number, number, number][] = [];
     for (let i = 0; i < count; i++) {
       const row: [number, number, number] = [batch.at[i] as number, batch.length[i] as number, batch.meta[i] as number];
@@ -97,7 +97,7 @@ class Link extends CountedRuns {
       batch.length[i] = length;
       batch.meta[i] = meta;
     });
-    if (count > 0 && rows.length === 0) this.inner.release();
+    if (count > 0 && rows.length === 0) this.innerQueue.release();
     return rows.length;
   }
 

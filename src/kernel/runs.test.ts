@@ -28,7 +28,7 @@ class Wire extends Middleware {
   }
 
   override receive(batch: FrameBatch): number {
-    const count = this.inner.receive(batch);
+    const count = this.innerQueue.receive(batch);
     for (let i = 0; i < count; i++) {
       const at = batch.at[i] as number;
       const end = at + (batch.length[i] as number);

@@ -1,7 +1,7 @@
 /**
  * The device contract: something that takes and gives frames, Ethernet or bare IP.
  *
- * Thread: a device belongs to one kernel and is used only by the thread that runs it. What it shares with its peers lies
+ * Thread: a device belongs to one kernel, each of its queues to one thread that runs it. What it shares with its peers lies
  * in the arena and is reached through `mem/`.
  *
  * Frames are never objects. A frame is `(at, lengthBytes, meta)`: a byte offset into the arena's one `DataView`, a length
@@ -80,6 +80,46 @@ export interface FrameRuns {
   commitRun(count: number, lengthBytes: number, meta: number): void;
 }
 
+/**
+ * One way out and one way in of a device, each used by one producer and one consumer: the unit that a CPU owns. A device
+ * with one queue may be that queue itself.
+ */
+export interface DeviceQueue {
+  /** For queues that take several frames at once. */
+  readonly runs?: FrameRuns | undefined;
+  /**
+   * Doorbell of the thread that works on this queue (`arena.allocateDoorbell`), 0 while it polls: rung by senders when
+   * frames wait, and by receivers when there is room that somebody asked for. Set it when another thread takes over.
+   */
+  doorbellAt: number;
+
+  /**
+   * Room for one frame of `lengthBytes` to the given destination.
+   * Returns the byte offset where the frame goes (`at % 8 === 2` for Ethernet, `at % 4 === 0` for IP, so that the network
+   * header is 4-aligned), or
+   * `-ENOBUFS` when the ring is full, `-EMSGSIZE` when longer than `maxFrameBytes`, `-ENETDOWN` when down.
+   * At most one reservation is open at a time; `cancel` or `commit` ends it. Allocates nothing.
+   */
+  reserve(dstHi: number, dstLo: number, lengthBytes: number): number;
+  /** The reserved frame is complete; `lengthBytes` may be less than reserved. Multicast and broadcast are copied to each channel here. */
+  commit(lengthBytes: number, meta: number): void;
+  cancel(): void;
+  /** Publish what was committed and ring the doorbells of sleeping receivers. Once per batch. */
+  flush(): void;
+  /**
+   * Ask to be woken (through this queue's doorbell) when room for a frame to that destination appears. Called after
+   * `reserve` returned `-ENOBUFS`. Returns true when there is room again already.
+   */
+  awaitRoom(dstHi: number, dstLo: number): boolean;
+
+  /** Up to `batch.capacity` received frames; they stay valid until `release`. Returns the count. */
+  receive(batch: FrameBatch): number;
+  /** All frames of the last `receive` were consumed. */
+  release(): void;
+  /** Whether frames wait; called with the doorbell armed, so it must look at shared memory afresh. */
+  readonly pending: boolean;
+}
+
 export interface Device {
   readonly name: string;
   readonly kind: string;
@@ -96,41 +136,26 @@ export interface Device {
   /** False when the link has no carrier or was marked down; `downReason` says why. */
   readonly linkUp: boolean;
   readonly downReason: string;
-  /** For devices that take several frames at once. */
-  readonly runs?: FrameRuns;
-
-  /**
-   * Room for one frame of `lengthBytes` to the given destination.
-   * Returns the byte offset where the frame goes (`at % 8 === 2` for Ethernet, `at % 4 === 0` for IP, so that the network
-   * header is 4-aligned), or
-   * `-ENOBUFS` when the ring is full, `-EMSGSIZE` when longer than `maxFrameBytes`, `-ENETDOWN` when down.
-   * At most one reservation is open at a time; `cancel` or `commit` ends it. Allocates nothing.
-   */
-  reserve(dstHi: number, dstLo: number, lengthBytes: number): number;
-  /** The reserved frame is complete; `lengthBytes` may be less than reserved. Multicast and broadcast are copied to each channel here. */
-  commit(lengthBytes: number, meta: number): void;
-  cancel(): void;
-  /** Publish what was committed and ring the doorbells of sleeping receivers. Once per batch. */
-  flush(): void;
-  /**
-   * Ask to be woken (through this kernel's doorbell) when room for a frame to that destination appears. Called after
-   * `reserve` returned `-ENOBUFS`. Returns true when there is room again already.
-   */
-  awaitRoom(dstHi: number, dstLo: number): boolean;
-
-  /** Up to `batch.capacity` received frames; they stay valid until `release`. Returns the count. */
-  receive(batch: FrameBatch): number;
-  /** All frames of the last `receive` were consumed. */
-  release(): void;
-  /** Whether frames wait; called with the doorbell armed, so it must look at shared memory afresh. */
-  readonly pending: boolean;
+  /** At least one; their number never changes. */
+  readonly queues: readonly DeviceQueue[];
 
   /** Receive filter: `DEVICE_*` bits. Own unicast and broadcast always pass. */
   setFilter(flags: number): void;
+  /** Memberships are counted: as many `leaveMulticast` as `joinMulticast` end one. */
   joinMulticast(hi: number, lo: number): void;
   leaveMulticast(hi: number, lo: number): void;
-  setMtu(mtuBytes: number): void;
+  /** Returns 0, or `-EINVAL` below 68 bytes (RFC 791) or above what the device can carry. */
+  setMtu(mtuBytes: number): number;
+  /** The link is down from now on. May be called twice. */
   close(): void;
+}
+
+/** The only queue of a device that has one. */
+export function onlyQueue(device: Device): DeviceQueue {
+  const [queue, other] = device.queues;
+  if (queue === undefined || other !== undefined)
+    throw new RangeError(`${device.name}: ${device.queues.length} queues`);
+  return queue;
 }
 
 /** A device that does something by itself as time passes (an impaired link). */

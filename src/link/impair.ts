@@ -21,8 +21,6 @@ import { Middleware } from './middleware.ts';
 const DEFAULT_STORE_BYTES: number = 4 * 1024 * 1024;
 const MIN_BLOCK_BYTES = 512;
 const MAX_BLOCK_BYTES = 131_072;
-/** Frames in the store lie this far into their block: `at % 8 === 2`, as devices promise. */
-const FRAME_OFFSET = 2;
 
 export interface ImpairOptions {
   /** Monotonic time in microseconds: `host`. */
@@ -58,6 +56,8 @@ class Tally {
 
 export class ImpairedDevice extends Middleware {
   readonly #arena: Arena;
+  /** Where a frame begins in a block of the store: its network header is 4-aligned. */
+  readonly #frameOffset: number;
   readonly #bulk: Bulk;
   readonly #clock: { nowUs(): number };
   readonly #rng: Rng;
@@ -90,6 +90,7 @@ export class ImpairedDevice extends Middleware {
   constructor(inner: Device, arena: Arena, bulk: Bulk, options: ImpairOptions) {
     super(inner);
     this.#arena = arena;
+    this.#frameOffset = inner.linkType === 'ip' ? 0 : 2;
     this.#bulk = bulk;
     this.#clock = options.clock;
     this.#rng = options.rng;
@@ -129,13 +130,13 @@ export class ImpairedDevice extends Middleware {
     const dice = this.#out;
     if (dice === null || dice.immediate) {
       this.#staged = false;
-      this.#openAt = this.inner.reserve(dstHi, dstLo, lengthBytes);
+      this.#openAt = this.innerQueue.reserve(dstHi, dstLo, lengthBytes);
       return this.#openAt;
     }
     if (!this.inner.linkUp) return -Errno.ENETDOWN;
     if (lengthBytes > this.inner.maxFrameBytes) return -Errno.EMSGSIZE;
     this.#staged = true;
-    this.#openAt = this.#stagingAt + FRAME_OFFSET;
+    this.#openAt = this.#stagingAt + this.#frameOffset;
     return this.#openAt;
   }
 
@@ -143,14 +144,14 @@ export class ImpairedDevice extends Middleware {
     const dice = this.#out;
     const at = this.#openAt;
     if (dice === null) {
-      this.inner.commit(lengthBytes, meta);
+      this.innerQueue.commit(lengthBytes, meta);
       return;
     }
     const tally = this.#outTally;
     const copies = dice.copies();
     if (copies === 0) {
       this.counters.add(tally.lost, 1);
-      if (!this.#staged) this.inner.cancel();
+      if (!this.#staged) this.innerQueue.cancel();
       return;
     }
     if (copies === 2) this.counters.add(tally.duplicated, 1);
@@ -160,7 +161,7 @@ export class ImpairedDevice extends Middleware {
     }
     if (copies === 2) this.#hold(this.#outLine, this.#clock.nowUs(), at, lengthBytes, meta, tally);
     if (dice.corruptFrame(this.#arena.bytes, at, lengthBytes)) this.counters.add(tally.corrupted, 1);
-    this.inner.commit(lengthBytes, meta);
+    this.innerQueue.commit(lengthBytes, meta);
   }
 
   /** Send one copy of a frame down the line of its direction. */
@@ -179,10 +180,10 @@ export class ImpairedDevice extends Middleware {
   /** Copy a frame into the store until `dueUs`. Returns where it lies, or -1 (dropped, counted). */
   #hold(line: DelayLine, dueUs: number, at: number, lengthBytes: number, meta: number, tally: Tally): number {
     const store = this.#store as Heap;
-    const block = store.allocate(lengthBytes + FRAME_OFFSET);
+    const block = store.allocate(lengthBytes + this.#frameOffset);
     if (block >= 0 && line.push(dueUs, block, lengthBytes, meta)) {
-      this.#bulk.copy(block + FRAME_OFFSET, at, lengthBytes);
-      return block + FRAME_OFFSET;
+      this.#bulk.copy(block + this.#frameOffset, at, lengthBytes);
+      return block + this.#frameOffset;
     }
     if (block >= 0) store.free(block);
     this.counters.add(tally.queueFull, 1);
@@ -190,12 +191,12 @@ export class ImpairedDevice extends Middleware {
   }
 
   override cancel(): void {
-    if (!this.#staged) this.inner.cancel();
+    if (!this.#staged) this.innerQueue.cancel();
   }
 
   override flush(): void {
     if (this.#outLine.count + this.#held.count > 0) this.#sendDue(this.#clock.nowUs());
-    this.inner.flush();
+    this.innerQueue.flush();
   }
 
   /** Bring time forward: what is due goes out, or is ready for `receive`. Returns how many frames went out. */
@@ -204,7 +205,7 @@ export class ImpairedDevice extends Middleware {
     const worked = super.tick(nowUs);
     if (this.#outLine.count + this.#held.count === 0) return worked;
     const sent = this.#sendDue(nowUs);
-    if (sent > 0) this.inner.flush();
+    if (sent > 0) this.innerQueue.flush();
     return worked + sent;
   }
 
@@ -221,7 +222,7 @@ export class ImpairedDevice extends Middleware {
   #roomAgain(): boolean {
     let room = false;
     for (let i = 0; i < this.#blockedCount; i++) {
-      if (this.inner.awaitRoom(this.#blockedHi[i] as number, this.#blockedLo[i] as number)) room = true;
+      if (this.innerQueue.awaitRoom(this.#blockedHi[i] as number, this.#blockedLo[i] as number)) room = true;
     }
     return room;
   }
@@ -240,13 +241,13 @@ export class ImpairedDevice extends Middleware {
 
   /** A frame came out of the line: send it, or hold it, or drop it. Returns how many were sent. */
   #sendOne(block: number, lengthBytes: number, meta: number): number {
-    const at = block + FRAME_OFFSET;
+    const at = block + this.#frameOffset;
     const hi = this.#arena.view.getUint16(at);
     const lo = this.#arena.view.getInt32(at + 2);
     let to = -Errno.ENOBUFS;
     if (!this.#isBlocked(hi, lo)) {
-      to = this.inner.reserve(hi, lo, lengthBytes);
-      if (to === -Errno.ENOBUFS && this.inner.awaitRoom(hi, lo)) to = this.inner.reserve(hi, lo, lengthBytes);
+      to = this.innerQueue.reserve(hi, lo, lengthBytes);
+      if (to === -Errno.ENOBUFS && this.innerQueue.awaitRoom(hi, lo)) to = this.innerQueue.reserve(hi, lo, lengthBytes);
     }
     if (to === -Errno.ENOBUFS) {
       if (this.#block(hi, lo) && this.#held.push(0, block, lengthBytes, meta)) return 0;
@@ -254,7 +255,7 @@ export class ImpairedDevice extends Middleware {
     }
     if (to >= 0) {
       this.#bulk.copy(to, at, lengthBytes);
-      this.inner.commit(lengthBytes, meta);
+      this.innerQueue.commit(lengthBytes, meta);
     }
     (this.#store as Heap).free(block);
     return to >= 0 ? 1 : 0;
@@ -284,7 +285,7 @@ export class ImpairedDevice extends Middleware {
   override receive(batch: FrameBatch): number {
     if (this.#in === null && this.#inLine.count === 0) {
       this.#passedThrough = true;
-      return this.inner.receive(batch);
+      return this.innerQueue.receive(batch);
     }
     this.#passedThrough = false;
     const nowUs = this.#clock.nowUs();
@@ -295,7 +296,7 @@ export class ImpairedDevice extends Middleware {
     let count = 0;
     while (count < limit && line.nextUs <= nowUs) {
       line.pop();
-      batch.at[count] = line.at + FRAME_OFFSET;
+      batch.at[count] = line.at + this.#frameOffset;
       batch.length[count] = line.lengthBytes;
       batch.meta[count] = line.meta;
       this.#given[count++] = line.at;
@@ -309,7 +310,7 @@ export class ImpairedDevice extends Middleware {
     const dice = this.#in;
     const batch = this.#innerBatch;
     const tally = this.#inTally;
-    const count = this.inner.receive(batch);
+    const count = this.innerQueue.receive(batch);
     for (let i = 0; i < count; i++) {
       const at = batch.at[i] as number;
       const length = batch.length[i] as number;
@@ -323,12 +324,12 @@ export class ImpairedDevice extends Middleware {
       if (copies === 2) this.counters.add(tally.duplicated, 1);
       for (let copy = 0; copy < copies; copy++) this.#delay(dice, this.#inLine, at, length, meta, tally);
     }
-    if (count > 0) this.inner.release();
+    if (count > 0) this.innerQueue.release();
   }
 
   override release(): void {
     if (this.#passedThrough) {
-      this.inner.release();
+      this.innerQueue.release();
       return;
     }
     for (let i = 0; i < this.#givenCount; i++) (this.#store as Heap).free(this.#given[i] as number);
@@ -336,6 +337,6 @@ export class ImpairedDevice extends Middleware {
   }
 
   override get pending(): boolean {
-    return this.#inLine.nextUs <= this.#nowUs || this.inner.pending;
+    return this.#inLine.nextUs <= this.#nowUs || this.innerQueue.pending;
   }
 }

@@ -15,14 +15,22 @@ import {
   ringBytes,
   ringCapacity,
 } from '../mem/spsc-ring.ts';
-import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device, type FrameBatch, type MacAddress } from './device.ts';
-import { FRAME_PAD_BYTES } from './network.ts';
+import {
+  CAP_CHECKSUM_PARTIAL,
+  CAP_SUPER_FRAMES,
+  type Device,
+  type DeviceQueue,
+  type FrameBatch,
+  type MacAddress,
+} from './device.ts';
 
 export const LOOPBACK_MTU_BYTES = 16384;
+/** RFC 791: every link carries 68 bytes. */
+const MIN_MTU_BYTES = 68;
 const DEFAULT_RING_BYTES: number = 1024 * 1024;
 const SUPER_FRAME_BYTES = 65535;
-/** A ring keeps two bytes free in front of an Ethernet header; two more make the IP header 4-aligned. */
-const PAD_BYTES = 2;
+/** Nothing stands before the IP header in a record, so it is 8-aligned. */
+const PAD_BYTES = 0;
 
 export interface LoopbackOptions {
   /** Default `lo0`. */
@@ -41,7 +49,10 @@ export interface LoopbackOptions {
   countersName?: string;
 }
 
-export class LoopbackDevice implements Device {
+export class LoopbackDevice implements Device, DeviceQueue {
+  readonly queues: readonly DeviceQueue[] = [this];
+  /** Nobody rings: the kernel that sends is awake. */
+  doorbellAt = 0;
   readonly name: string;
   readonly kind = 'loopback';
   readonly linkType = 'ip';
@@ -71,12 +82,12 @@ export class LoopbackDevice implements Device {
     const at = options.ringAt ?? arena.allocate(ringBytes(capacity), 128);
     // A kernel that died may have left its ring here.
     arena.bytes.fill(0, at, at + RING_CONTROL_BYTES);
-    formatRing(arena, at, capacity, FRAME_PAD_BYTES);
-    this.#producer = new RingProducer(arena, at, capacity, FRAME_PAD_BYTES);
-    this.#consumer = new RingConsumer(arena, at, capacity, FRAME_PAD_BYTES);
+    formatRing(arena, at, capacity, PAD_BYTES);
+    this.#producer = new RingProducer(arena, at, capacity, PAD_BYTES);
+    this.#consumer = new RingConsumer(arena, at, capacity, PAD_BYTES);
     this.mtuBytes = options.mtuBytes ?? LOOPBACK_MTU_BYTES;
     this.maxFrameBytes = 0;
-    this.setMtu(this.mtuBytes);
+    if (this.setMtu(this.mtuBytes) < 0) throw new MultikernelError('EINVAL', `${this.name}: mtu ${this.mtuBytes}`);
     const counters = options.counters ?? Counters.open(arena, options.countersName ?? this.name);
     this.counters = counters;
     this.#rxFrames = counters.index('rxFrames');
@@ -89,14 +100,14 @@ export class LoopbackDevice implements Device {
   reserve(_dstHi: number, _dstLo: number, lengthBytes: number): number {
     if (!this.linkUp) return -Errno.ENETDOWN;
     if (lengthBytes > this.maxFrameBytes) return -Errno.EMSGSIZE;
-    const at = this.#producer.reserve(lengthBytes + PAD_BYTES);
-    if (at >= 0) return at + PAD_BYTES;
+    const at = this.#producer.reserve(lengthBytes);
+    if (at >= 0) return at;
     this.counters.add(this.#txFull, 1);
     return -Errno.ENOBUFS;
   }
 
   commit(lengthBytes: number, meta: number): void {
-    this.#producer.commit(lengthBytes + PAD_BYTES, meta);
+    this.#producer.commit(lengthBytes, meta);
     this.#sentFrames++;
     this.#sentBytes += lengthBytes;
   }
@@ -113,18 +124,14 @@ export class LoopbackDevice implements Device {
 
   /** The kernel itself empties the ring in its next turn, so it is awake then anyway. */
   awaitRoom(_dstHi: number, _dstLo: number): boolean {
-    return this.#producer.awaitRoom(this.mtuBytes + PAD_BYTES);
+    return this.#producer.awaitRoom(this.mtuBytes);
   }
 
   receive(batch: FrameBatch): number {
     const count = this.#consumer.receive(batch.at, batch.length, batch.meta, 0, batch.capacity);
     if (count === 0) return 0;
     let bytes = 0;
-    for (let i = 0; i < count; i++) {
-      (batch.at[i] as number) += PAD_BYTES;
-      (batch.length[i] as number) -= PAD_BYTES;
-      bytes += batch.length[i] as number;
-    }
+    for (let i = 0; i < count; i++) bytes += batch.length[i] as number;
     this.counters.add(this.#rxFrames, count);
     this.counters.add(this.#rxBytes, bytes);
     return count;
@@ -142,15 +149,13 @@ export class LoopbackDevice implements Device {
   joinMulticast(_hi: number, _lo: number): void {}
   leaveMulticast(_hi: number, _lo: number): void {}
 
-  /** Throws EINVAL below 68 (RFC 791) or above what the ring holds. */
-  setMtu(mtuBytes: number): void {
-    const longest = this.#producer.maxLengthBytes - PAD_BYTES;
-    if (!(mtuBytes >= 68 && mtuBytes <= longest)) {
-      throw new MultikernelError('EINVAL', `${this.name}: mtu ${mtuBytes}: 68 to ${longest}`);
-    }
+  setMtu(mtuBytes: number): number {
+    const longest = this.#producer.maxLengthBytes;
+    if (!(mtuBytes >= MIN_MTU_BYTES && mtuBytes <= longest)) return -Errno.EINVAL;
     this.mtuBytes = mtuBytes;
     const isSuper = (this.capabilities & CAP_SUPER_FRAMES) !== 0;
     this.maxFrameBytes = isSuper ? Math.min(SUPER_FRAME_BYTES, longest) : mtuBytes;
+    return 0;
   }
 
   close(): void {

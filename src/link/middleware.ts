@@ -1,20 +1,32 @@
 /**
- * A device around another device: passes every call on. A subclass overrides the calls it cares for. It has no `runs`, so
+ * A device around another device of one queue: passes every call on. A subclass overrides the calls it cares for. It has no `runs`, so
  * that each frame passes through it.
  *
  * Thread: the kernel's.
  */
 
 import type { Counters } from '../mem/counters.ts';
-import type { Device, FrameBatch, LinkType, MacAddress, TimedDevice } from './device.ts';
+import {
+  type Device,
+  type DeviceQueue,
+  type FrameBatch,
+  type LinkType,
+  type MacAddress,
+  onlyQueue,
+  type TimedDevice,
+} from './device.ts';
 
-export class Middleware implements TimedDevice {
+export class Middleware implements TimedDevice, DeviceQueue {
   readonly inner: Device;
+  readonly queues: readonly DeviceQueue[] = [this];
+  /** The queue of the inner device. */
+  readonly innerQueue: DeviceQueue;
   readonly counters: Counters;
   readonly #timed: TimedDevice | null;
 
   constructor(inner: Device) {
     this.inner = inner;
+    this.innerQueue = onlyQueue(inner);
     this.counters = inner.counters;
     this.#timed = 'tick' in inner ? (inner as TimedDevice) : null;
   }
@@ -46,30 +58,36 @@ export class Middleware implements TimedDevice {
   get downReason(): string {
     return this.inner.downReason;
   }
+  get doorbellAt(): number {
+    return this.innerQueue.doorbellAt;
+  }
+  set doorbellAt(at: number) {
+    this.innerQueue.doorbellAt = at;
+  }
   get pending(): boolean {
-    return this.inner.pending;
+    return this.innerQueue.pending;
   }
 
   reserve(dstHi: number, dstLo: number, lengthBytes: number): number {
-    return this.inner.reserve(dstHi, dstLo, lengthBytes);
+    return this.innerQueue.reserve(dstHi, dstLo, lengthBytes);
   }
   commit(lengthBytes: number, meta: number): void {
-    this.inner.commit(lengthBytes, meta);
+    this.innerQueue.commit(lengthBytes, meta);
   }
   cancel(): void {
-    this.inner.cancel();
+    this.innerQueue.cancel();
   }
   flush(): void {
-    this.inner.flush();
+    this.innerQueue.flush();
   }
   awaitRoom(dstHi: number, dstLo: number): boolean {
-    return this.inner.awaitRoom(dstHi, dstLo);
+    return this.innerQueue.awaitRoom(dstHi, dstLo);
   }
   receive(batch: FrameBatch): number {
-    return this.inner.receive(batch);
+    return this.innerQueue.receive(batch);
   }
   release(): void {
-    this.inner.release();
+    this.innerQueue.release();
   }
   tick(nowUs: number): number {
     return this.#timed === null ? 0 : this.#timed.tick(nowUs);
@@ -86,8 +104,8 @@ export class Middleware implements TimedDevice {
   leaveMulticast(hi: number, lo: number): void {
     this.inner.leaveMulticast(hi, lo);
   }
-  setMtu(mtuBytes: number): void {
-    this.inner.setMtu(mtuBytes);
+  setMtu(mtuBytes: number): number {
+    return this.inner.setMtu(mtuBytes);
   }
   close(): void {
     this.inner.close();

@@ -18,7 +18,7 @@ import {
   ringCapacity,
 } from '../mem/spsc-ring.ts';
 import { HEADER_BYTES } from '../wire/ethernet.ts';
-import { type Device, FrameBatch, type MacAddress } from './device.ts';
+import { type Device, type DeviceQueue, FrameBatch, type MacAddress } from './device.ts';
 import { ReceiveFilter } from './filter.ts';
 import { FRAME_PAD_BYTES } from './network.ts';
 
@@ -55,7 +55,10 @@ function openRing(arena: Arena, roomBytes: number): [RingProducer, RingConsumer]
   ];
 }
 
-export class RawDevice implements Device {
+export class RawDevice implements Device, DeviceQueue {
+  readonly queues: readonly DeviceQueue[] = [this];
+  /** Frames are injected on the thread of the kernel: nobody rings. */
+  doorbellAt = 0;
   readonly name: string;
   readonly kind = 'raw';
   readonly linkType = 'ethernet';
@@ -98,7 +101,7 @@ export class RawDevice implements Device {
     this.#requestWork = options.requestWork ?? null;
     [this.#txProducer, this.#txConsumer] = openRing(arena, roomBytes);
     [this.#rxProducer, this.#rxConsumer] = openRing(arena, roomBytes);
-    this.setMtu(mtuBytes);
+    if (this.setMtu(mtuBytes) < 0) throw new MultikernelError('EINVAL', `${name}: mtu ${mtuBytes}`);
     this.counters = options.counters ?? Counters.open(arena, name);
     this.#rxFrames = this.counters.index('rxFrames');
     this.#rxBytes = this.counters.index('rxBytes');
@@ -201,6 +204,7 @@ export class RawDevice implements Device {
   }
 
   receive(batch: FrameBatch): number {
+    if (!this.linkUp) return 0;
     const count = this.#rxConsumer.receive(batch.at, batch.length, batch.meta, 0, batch.capacity);
     if (count === 0) return 0;
     let bytes = 0;
@@ -215,7 +219,7 @@ export class RawDevice implements Device {
   }
 
   get pending(): boolean {
-    return this.#rxConsumer.pending;
+    return this.linkUp && this.#rxConsumer.pending;
   }
 
   setFilter(flags: number): void {
@@ -230,13 +234,12 @@ export class RawDevice implements Device {
     this.#filter.leave(hi, lo);
   }
 
-  setMtu(mtuBytes: number): void {
+  setMtu(mtuBytes: number): number {
     const longest = Math.min(this.#txProducer.maxLengthBytes, this.#rxProducer.maxLengthBytes) - HEADER_BYTES;
-    if (!(mtuBytes >= MIN_MTU_BYTES && mtuBytes <= longest)) {
-      throw new MultikernelError('EINVAL', `${this.name}: mtu ${mtuBytes}: ${MIN_MTU_BYTES} to ${longest}`);
-    }
+    if (!(mtuBytes >= MIN_MTU_BYTES && mtuBytes <= longest)) return -Errno.EINVAL;
     this.mtuBytes = mtuBytes;
     this.maxFrameBytes = mtuBytes + HEADER_BYTES;
+    return 0;
   }
 
   close(): void {

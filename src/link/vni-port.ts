@@ -5,7 +5,7 @@
  * Thread: the kernel's. Members are `protected`, not `#`: the subclass's data path reads them.
  */
 
-import { MultikernelError } from '../base/errors.ts';
+import { Errno, MultikernelError } from '../base/errors.ts';
 import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { loadCell, storeCell } from '../mem/cells.ts';
@@ -13,7 +13,7 @@ import { claimEnd, END_BELL, END_LIFE, END_UP, leaveEnd, nextLife, stateOf } fro
 import { Counters } from '../mem/counters.ts';
 import { anonymousOwner } from '../mem/owner.ts';
 import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
-import { CAP_SUPER_FRAMES, type Device, type FrameBatch, type MacAddress } from './device.ts';
+import { CAP_SUPER_FRAMES, type Device, type DeviceQueue, type FrameBatch, type MacAddress } from './device.ts';
 import { ReceiveFilter } from './filter.ts';
 import {
   checkNetwork,
@@ -74,7 +74,8 @@ export interface VniCounters {
   readonly brokenRings: number;
 }
 
-export abstract class VniPort implements Device {
+export abstract class VniPort implements Device, DeviceQueue {
+  readonly queues: readonly DeviceQueue[] = [this];
   readonly name: string;
   readonly kind = 'vni';
   readonly linkType = 'ethernet';
@@ -107,6 +108,7 @@ export abstract class VniPort implements Device {
   /** Closed, or taken down by the supervisor: for good. */
   protected left = false;
   readonly #offered: number;
+  #doorbellAt = 0;
 
   protected constructor(
     arena: Arena,
@@ -162,7 +164,7 @@ export abstract class VniPort implements Device {
     if (!claimEnd(words, word, this.owner, this.isDead)) {
       throw new MultikernelError('EBUSY', `${this.name}: port ${this.port} is in use`);
     }
-    words[word + END_BELL] = doorbellAt === 0 ? 0 : this.arena.offset(doorbellAt);
+    this.#doorbellAt = doorbellAt;
     words[word + PORT_CAPABILITIES] = this.#offered;
     attach();
     this.#show();
@@ -181,6 +183,7 @@ export abstract class VniPort implements Device {
     words[word + PORT_FILTER] = this.filter.flags;
     words[word + PORT_HASH_LO] = this.filter.hashLo;
     words[word + PORT_HASH_HI] = this.filter.hashHi;
+    words[word + END_BELL] = this.#doorbellAt === 0 ? 0 : this.arena.offset(this.#doorbellAt);
   }
 
   #changed(): void {
@@ -281,21 +284,28 @@ export abstract class VniPort implements Device {
     this.#changed();
   }
 
-  /** Throws EINVAL when the network's buffers are too small for it, or below 68 (RFC 791). */
-  setMtu(mtuBytes: number): void {
+  setMtu(mtuBytes: number): number {
     const most = this.network.maxFrameBytes - ETHERNET_HEADER_BYTES;
-    if (!(mtuBytes >= MIN_MTU_BYTES && mtuBytes <= most)) {
-      throw new MultikernelError('EINVAL', `${this.name}: mtu ${mtuBytes}: ${MIN_MTU_BYTES} to ${most}`);
-    }
+    if (!(mtuBytes >= MIN_MTU_BYTES && mtuBytes <= most)) return -Errno.EINVAL;
     this.mtuBytes = mtuBytes;
     this.#sizes();
     this.#changed();
+    return 0;
   }
 
   close(): void {
     if (!this.left) leaveEnd(this.words, this.portWord, this.owner);
     touchGeneration(this.arena, this.network);
     this.leave('closed');
+  }
+
+  get doorbellAt(): number {
+    return this.#doorbellAt;
+  }
+
+  set doorbellAt(at: number) {
+    this.#doorbellAt = at;
+    this.#changed();
   }
 
   abstract reserve(dstHi: number, dstLo: number, lengthBytes: number): number;

@@ -10,7 +10,7 @@ import {
   CAP_SUPER_FRAMES,
   DEVICE_ALL_MULTICAST,
   DEVICE_PROMISCUOUS,
-  type Device,
+  type DeviceQueue,
   FrameBatch,
 } from './device.ts';
 import {
@@ -263,7 +263,7 @@ it.each([3, 40])('rings of %d ports let nobody wait for ever behind a busy port'
 
 describe('runs of frames', () => {
   const runText = (net: Segment, device: VniPort, text: string, count: number): number => {
-    const { runs } = device as Device;
+    const { runs } = device as DeviceQueue;
     if (runs === undefined) return 0;
     const reserved = runs.reserveRun(HI, 1, 14 + text.length, count);
     for (let i = 0; i < reserved; i++) {

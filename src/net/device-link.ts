@@ -5,8 +5,8 @@
  * kernel that call a device on the data path. Read first: link-layer.ts, link/device.ts.
  */
 
-import type { Device, FrameBatch, LinkType, MacAddress } from '../link/device.ts';
-import type { FrameTap } from './link-input.ts';
+import type { Device, DeviceQueue, FrameBatch, LinkType, MacAddress } from '../link/device.ts';
+import type { FrameTap, LinkInput } from './link-input.ts';
 import { LinkLayer } from './link-layer.ts';
 
 export abstract class DeviceLink extends LinkLayer {
@@ -14,10 +14,13 @@ export abstract class DeviceLink extends LinkLayer {
   readonly kind: string;
   readonly linkType: LinkType;
   readonly device: Device;
+  /** The queue that frames leave by. */
+  protected readonly queue: DeviceQueue;
 
   constructor(device: Device) {
     super();
     this.device = device;
+    this.queue = device.queues[0] as DeviceQueue;
     this.kind = device.kind;
     this.linkType = device.linkType;
     this.mac = device.mac;
@@ -44,30 +47,39 @@ export abstract class DeviceLink extends LinkLayer {
   }
 
   override cancel(): void {
-    this.device.cancel();
+    this.queue.cancel();
   }
 
   override awaitRoom(dstHi: number, dstLo: number): boolean {
-    return this.device.awaitRoom(dstHi, dstLo);
+    return this.queue.awaitRoom(dstHi, dstLo);
   }
 
   override flush(): void {
-    this.device.flush();
+    this.queue.flush();
     const { iface } = this;
     for (let i = 0; i < iface.taps.length; i++) (iface.taps[i] as FrameTap).flushed(iface);
   }
 
-  /** As `Device.receive`, `release` and `pending`. */
-  receive(batch: FrameBatch): number {
-    return this.device.receive(batch);
+  /** Receive and process at most one batch from each queue. Returns how many frames there were. */
+  poll(input: LinkInput, batch: FrameBatch, nowUs: number): number {
+    const { queues } = this.device;
+    let received = 0;
+    for (let i = 0; i < queues.length; i++) {
+      const queue = queues[i] as DeviceQueue;
+      const count = queue.receive(batch);
+      if (count === 0) continue;
+      input.batch(this.iface, batch, count, nowUs);
+      queue.release();
+      received += count;
+    }
+    return received;
   }
 
-  release(): void {
-    this.device.release();
-  }
-
+  /** Whether frames wait; called before sleeping. */
   get pending(): boolean {
-    return this.device.pending;
+    const { queues } = this.device;
+    for (let i = 0; i < queues.length; i++) if ((queues[i] as DeviceQueue).pending) return true;
+    return false;
   }
 
   override joinMulticast(hi: number, lo: number): void {
@@ -78,8 +90,8 @@ export abstract class DeviceLink extends LinkLayer {
     this.device.leaveMulticast(hi, lo);
   }
 
-  override setMtu(mtuBytes: number): void {
-    this.device.setMtu(mtuBytes);
+  override setMtu(mtuBytes: number): number {
+    return this.device.setMtu(mtuBytes);
   }
 
   override close(): void {

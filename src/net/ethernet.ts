@@ -44,7 +44,7 @@ export class EthernetLink extends DeviceLink {
   }
 
   override reserve(header: LinkHeader, packetBytes: number): number {
-    const frameAt = this.device.reserve(header.dstHi, header.dstLo, packetBytes + HEADER_BYTES);
+    const frameAt = this.queue.reserve(header.dstHi, header.dstLo, packetBytes + HEADER_BYTES);
     if (frameAt < 0) return frameAt;
     const packetAt = frameAt + HEADER_BYTES;
     this.#openAt = frameAt;
@@ -60,12 +60,12 @@ export class EthernetLink extends DeviceLink {
   override commit(packetBytes: number, meta: number): void {
     const bytes = packetBytes + HEADER_BYTES;
     if (this.iface.taps.length > 0) this.tapped(this.#openAt, bytes, meta);
-    this.device.commit(bytes, meta);
+    this.queue.commit(bytes, meta);
     this.sent(1, bytes);
   }
 
   override reserveRun(header: LinkHeader, packetBytes: number, count: number): number {
-    const { runs } = this.device;
+    const { runs } = this.queue;
     // Taps see each frame.
     if (runs === undefined || this.iface.taps.length > 0) return 0;
     const reserved = runs.reserveRun(header.dstHi, header.dstLo, packetBytes + HEADER_BYTES, count);
@@ -76,7 +76,7 @@ export class EthernetLink extends DeviceLink {
 
   override commitRun(count: number, packetBytes: number, meta: number): void {
     const bytes = packetBytes + HEADER_BYTES;
-    this.device.runs?.commitRun(count, bytes, meta);
+    this.queue.runs?.commitRun(count, bytes, meta);
     this.sent(count, count * bytes);
   }
 

@@ -36,23 +36,23 @@ export class IpLink extends DeviceLink {
   override write(_header: LinkHeader, _packetAt: number): void {}
 
   override reserve(_header: LinkHeader, packetBytes: number): number {
-    this.#openAt = this.device.reserve(0, 0, packetBytes);
+    this.#openAt = this.queue.reserve(0, 0, packetBytes);
     return this.#openAt;
   }
 
   override reserveTo(_dstHi: number, _dstLo: number, _etherType: number, packetBytes: number): number {
-    this.#openAt = this.device.reserve(0, 0, packetBytes);
+    this.#openAt = this.queue.reserve(0, 0, packetBytes);
     return this.#openAt;
   }
 
   override commit(packetBytes: number, meta: number): void {
     if (this.iface.taps.length > 0) this.tapped(this.#openAt, packetBytes, meta);
-    this.device.commit(packetBytes, meta);
+    this.queue.commit(packetBytes, meta);
     this.sent(1, packetBytes);
   }
 
   override reserveRun(_header: LinkHeader, packetBytes: number, count: number): number {
-    const { runs } = this.device;
+    const { runs } = this.queue;
     // Taps see each frame.
     if (runs === undefined || this.iface.taps.length > 0) return 0;
     const reserved = runs.reserveRun(0, 0, packetBytes, count);
@@ -62,7 +62,7 @@ export class IpLink extends DeviceLink {
   }
 
   override commitRun(count: number, packetBytes: number, meta: number): void {
-    this.device.runs?.commitRun(count, packetBytes, meta);
+    this.queue.runs?.commitRun(count, packetBytes, meta);
     this.sent(count, count * packetBytes);
   }
 

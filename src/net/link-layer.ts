@@ -16,7 +16,7 @@
  * The open packet is hidden state of the link, its queue and IP output; there is one place for it in each. A run of packets
  * (`reserveRun` → `commitRun`) is one reservation.
  *
- * Missing: more than one queue of a device.
+ * Missing: a choice among several queues to send by; the first is taken.
  */
 
 import type { LinkType, MacAddress } from '../link/device.ts';
@@ -131,8 +131,8 @@ export abstract class LinkLayer {
 
   abstract joinMulticast(hi: number, lo: number): void;
   abstract leaveMulticast(hi: number, lo: number): void;
-  /** Throws EINVAL when the link cannot carry that. */
-  abstract setMtu(mtuBytes: number): void;
+  /** Returns 0, or `-EINVAL` when the link cannot carry that. */
+  abstract setMtu(mtuBytes: number): number;
   abstract close(): void;
 
   /** The frame at `at` is complete: shows it to the taps. Called before it is handed on. */

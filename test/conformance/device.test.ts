@@ -65,15 +65,18 @@ function impaired(devices: DevicesUnderTest & { bulk: Bulk }, impair: boolean): 
   return { arena, sender, receiver };
 }
 
-deviceSuite('vni, 2 ports', () => vni(2));
-deviceSuite('vni, 2 ports, the 392,200 bytes of papers/003', () => vni(2, 0, 392_200));
-deviceSuite('vni, 2 ports, super-frames', () => vni(2, CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES, 3 << 20));
-deviceSuite('vni, 12 ports', () => vni(12));
-deviceSuite('vni, shared buffer', () => shared(2, 1514));
-deviceSuite('vni, shared buffer, 20 ports, super-frames', () => shared(20, 65_549));
+const STATIONS = { filters: true, doorbells: true };
+const RINGS = { ...STATIONS, runs: true };
+
+deviceSuite('vni, 2 ports', () => vni(2), RINGS);
+deviceSuite('vni, 2 ports, the 392,200 bytes of papers/003', () => vni(2, 0, 392_200), RINGS);
+deviceSuite('vni, 2 ports, super-frames', () => vni(2, CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES, 3 << 20), RINGS);
+deviceSuite('vni, 12 ports', () => vni(12), RINGS);
+deviceSuite('vni, shared buffer', () => shared(2, 1514), STATIONS);
+deviceSuite('vni, shared buffer, 20 ports, super-frames', () => shared(20, 65_549), STATIONS);
 deviceSuite('loopback', loopback);
-deviceSuite('raw', raw);
-deviceSuite('impair around vni, healed', () => impaired(vni(2), false));
-deviceSuite('impair around vni', () => impaired(vni(2), true));
-deviceSuite('impair around raw', () => impaired(raw(), true));
+deviceSuite('raw', raw, { filters: true });
+deviceSuite('impair around vni, healed', () => impaired(vni(2), false), STATIONS);
+deviceSuite('impair around vni', () => impaired(vni(2), true), STATIONS);
+deviceSuite('impair around raw', () => impaired(raw(), true), { filters: true });
 deviceSuite('impair around loopback', () => impaired(loopback(), true));

@@ -7,7 +7,13 @@
  */
 
 import { Errno } from '../../src/base/errors.ts';
-import { CAP_SUPER_FRAMES, type Device, type FrameBatch, type MacAddress } from '../../src/link/device.ts';
+import {
+  CAP_SUPER_FRAMES,
+  type Device,
+  type DeviceQueue,
+  type FrameBatch,
+  type MacAddress,
+} from '../../src/link/device.ts';
 import type { Arena } from '../../src/mem/arena.ts';
 import { Counters } from '../../src/mem/counters.ts';
 import { Chance } from './chance.ts';
@@ -53,7 +59,9 @@ export class GuardedMemory {
   }
 }
 
-export class GuardedDevice implements Device {
+export class GuardedDevice implements Device, DeviceQueue {
+  readonly queues: readonly DeviceQueue[] = [this];
+  doorbellAt = 0;
   readonly kind = 'fake';
   readonly linkType = 'ethernet';
   readonly name: string;
@@ -160,8 +168,9 @@ export class GuardedDevice implements Device {
   joinMulticast(): void {}
   leaveMulticast(): void {}
 
-  setMtu(mtuBytes: number): void {
+  setMtu(mtuBytes: number): number {
     this.mtuBytes = mtuBytes;
+    return 0;
   }
 
   close(): void {

@@ -45,7 +45,7 @@ class Fence extends Middleware {
   }
 
   override receive(batch: FrameBatch): number {
-    const count = this.inner.receive(batch);
+    const count = this.innerQueue.receive(batch);
     for (let i = 0; i < count; i++) {
       if (!this.#holds(batch.at[i] as number, batch.length[i] as number)) this.outside++;
     }

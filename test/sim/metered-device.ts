@@ -40,7 +40,7 @@ export class MeteredDevice extends Middleware {
     const most = Math.min(batch.capacity, 64, Math.floor(this.#left));
     if (most <= 0) return 0;
     const cut = this.#batches[most] as FrameBatch;
-    const count = this.inner.receive(cut);
+    const count = this.innerQueue.receive(cut);
     batch.at.set(cut.at.subarray(0, count));
     batch.length.set(cut.length.subarray(0, count));
     batch.meta.set(cut.meta.subarray(0, count));
@@ -52,11 +52,11 @@ export class MeteredDevice extends Middleware {
   override commit(lengthBytes: number, meta: number): void {
     this.#left--;
     this.sent++;
-    this.inner.commit(lengthBytes, meta);
+    this.innerQueue.commit(lengthBytes, meta);
   }
 
   override nextDeadlineUs(): number {
     const inner = super.nextDeadlineUs();
-    return this.inner.pending ? Math.min(inner, this.#tickUs + TICK_US) : inner;
+    return this.innerQueue.pending ? Math.min(inner, this.#tickUs + TICK_US) : inner;
   }
 }

@@ -5,27 +5,30 @@
  */
 
 import type { Agent } from '../../../src/host/contract.ts';
-import { DEVICE_PROMISCUOUS, FrameBatch, type TimedDevice } from '../../../src/link/device.ts';
+import { DEVICE_PROMISCUOUS, type DeviceQueue, FrameBatch, type TimedDevice } from '../../../src/link/device.ts';
 import type { Arena } from '../../../src/mem/arena.ts';
 import type { Bulk } from '../../../src/mem/bulk.ts';
 import * as ethernet from '../../../src/wire/ethernet.ts';
 
 const AGEING_US = 300_000_000;
 
+/** A device of one queue. */
+type BridgePort = TimedDevice & DeviceQueue;
+
 interface Learned {
-  port: TimedDevice;
+  port: BridgePort;
   atUs: number;
 }
 
 export class Bridge implements Agent {
-  readonly ports: readonly TimedDevice[];
+  readonly ports: readonly BridgePort[];
   readonly #arena: Arena;
   readonly #bulk: Bulk;
   readonly #learned: Map<number, Learned> = new Map();
   readonly #batch: FrameBatch = new FrameBatch();
   closed = false;
 
-  constructor(arena: Arena, bulk: Bulk, ports: readonly TimedDevice[]) {
+  constructor(arena: Arena, bulk: Bulk, ports: readonly BridgePort[]) {
     this.#arena = arena;
     this.#bulk = bulk;
     this.ports = ports;
@@ -45,7 +48,7 @@ export class Bridge implements Agent {
     return work;
   }
 
-  #pass(from: TimedDevice, index: number, nowUs: number): void {
+  #pass(from: BridgePort, index: number, nowUs: number): void {
     const { view } = this.#arena;
     const at = this.#batch.at[index] as number;
     const lengthBytes = this.#batch.length[index] as number;

@@ -146,7 +146,7 @@ export class LoggedDevice extends Middleware {
   }
 
   override reserve(dstHi: number, dstLo: number, lengthBytes: number): number {
-    this.#openAt = this.inner.reserve(dstHi, dstLo, lengthBytes);
+    this.#openAt = this.innerQueue.reserve(dstHi, dstLo, lengthBytes);
     return this.#openAt;
   }
 
@@ -154,11 +154,11 @@ export class LoggedDevice extends Middleware {
     this.#log.sent(this.#index, this.#arena, this.#openAt, lengthBytes);
     const fault = faultOf(this.#arena.view, this.#openAt, lengthBytes, meta, this.#own);
     if (fault !== '') this.#log.fault(`${this.#name}: ${fault}`);
-    this.inner.commit(lengthBytes, meta);
+    this.innerQueue.commit(lengthBytes, meta);
   }
 
   override receive(batch: FrameBatch): number {
-    const count = this.inner.receive(batch);
+    const count = this.innerQueue.receive(batch);
     for (let i = 0; i < count; i++) {
       this.#log.received(this.#index, this.#arena, batch.at[i] as number, batch.length[i] as number);
     }
