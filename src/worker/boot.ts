@@ -8,7 +8,7 @@ import type { Host } from '../host/contract.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { KernelBoot } from '../lab/messages.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../link/device.ts';
-import { VniDevice } from '../link/vni.ts';
+import { openVni } from '../link/open-vni.ts';
 import type { Arena } from '../mem/arena.ts';
 import { Counters } from '../mem/counters.ts';
 import { parseMac } from '../wire/ethernet.ts';
@@ -37,7 +37,7 @@ export function bootKernel(
       ipv6,
       addresses: wanted.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
       device: ({ bulk }) =>
-        new VniDevice(arena, bulk, wanted.descriptor, wanted.port, {
+        openVni(arena, bulk, wanted.descriptor, wanted.port, {
           name: wanted.name,
           mac: parseMac(wanted.mac),
           mtuBytes: wanted.mtuBytes,
