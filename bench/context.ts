@@ -63,7 +63,7 @@ export class BenchContext {
     this.startMs = means.instruments.nowMs();
   }
 
-  /** What is left of the time for the whole bench, in ms. */
+  /** Time left for the whole bench, ms. */
   budgetLeftMs(): number {
     return Math.max(0, this.startMs + this.effort.budgetMs - this.instruments.nowMs());
   }

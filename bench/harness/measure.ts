@@ -12,7 +12,7 @@ import { combined, placementOf } from './placement.ts';
 import { type Metric, missingRow, type Row, type Run, type System } from './row.ts';
 import { median, rounded, spread } from './statistics.ts';
 
-/** What one repetition of a subject gave. */
+/** Result of one repetition of a subject. */
 export interface Measured {
   /** By the metrics' keys. */
   values: Readonly<Record<string, number>>;
@@ -70,7 +70,7 @@ interface Track {
   repetitions: Repetition[];
   failures: string[];
   wanted: number;
-  /** What the longest attempt took. */
+  /** Duration of the longest attempt. */
   longestMs: number;
 }
 

@@ -90,7 +90,7 @@ const ROW: v.GenericSchema<unknown, Row> = v.pipe(
   v.check((row) => row.runs === undefined || row.runs.length === row.samples.length, 'one run per sample'),
 );
 
-/** What a row is about; the figures come from the measurement. */
+/** Subject of a result row; its values come from the measurement. */
 export interface Metric {
   /** Name in the values that a measurement returns. */
   key: string;

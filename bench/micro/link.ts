@@ -1,6 +1,6 @@
 /**
  * Role: the cost of the memory and link layers alone: one frame through a ring, through each device, and the bulk copies
- * and sums, sending and receiving apart. What the code itself costs when its data is near.
+ * and sums, sending and receiving apart. It is the cost of the code alone, with its data in the cache.
  * Thread: the main thread, so nothing comes from another core. Run: `node dist/bench/micro/link.js [milliseconds per row]`.
  */
 

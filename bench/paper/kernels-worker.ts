@@ -1,7 +1,7 @@
 /**
  * Role: one side of a measurement between two kernels: side 0 sends (and asks), side 1 receives (and answers).
  * Thread: a worker of its own that runs its kernel in a loop, spinning or asleep between packets; every wait has a time limit.
- * What arrives is checked: sequence number and last byte of datagrams, some bytes of every segment.
+ * Arrivals are checked: sequence number and last byte of datagrams, some bytes of every segment.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';

@@ -232,7 +232,7 @@ function smallTcpSubject(frameBytes: number, run: KernelRun): Subject {
   return { ...subject, missing: `its packets have ${mtuBytes} B, and IPv4 links take ${IPV4_MTU_MIN} (RFC 791)` };
 }
 
-/** What the paper left open: more kernels. */
+/** More kernels, which the paper left open. */
 export function meshSubjects(quick: boolean, durations: Durations): Subject[] {
   const organisations = ['channels', 'shared'] as const;
   return (quick ? [2, 32] : MESH_KERNELS).flatMap((kernels) =>

@@ -10,7 +10,7 @@ export type SideResult = Record<string, unknown>;
 
 /** How long workers may take beyond what they measure, ms. */
 const GRACE_MS = 100_000;
-/** What a worker allows itself: less, so that its own error, which says more, comes first. */
+/** Time limit of a worker: shorter than the harness's, so that the worker's own, more precise error comes first. */
 export const WORKER_GRACE_MS = 90_000;
 
 /** One worker per entry of `data`; their one message each, in order. Rejects when one fails, when `ms` and the grace passed, or when aborted. */

@@ -25,7 +25,7 @@ interface Load {
   label: string;
   server: ProgramCall;
   client: ProgramCall;
-  /** What the rows show: suffix of the metric, its unit, and the figure out of the pair's results. */
+  /** Metrics of the rows: suffix of the name, its unit, and the figure out of the pair's results. */
   figures: readonly { suffix: string; unit: Unit; of: (pair: PairResult) => number }[];
   socketPath?: () => string;
 }

@@ -11,7 +11,7 @@ import { Worker } from 'node:worker_threads';
 import type { System } from '../harness/row.ts';
 import { jsonLine, runTool } from '../harness/tools.ts';
 
-/** What a program printed as its one line of JSON. */
+/** The one line of JSON that a program printed. */
 export type ProgramResult = Record<string, unknown>;
 
 export interface ProgramCall {

@@ -21,7 +21,7 @@ const GRACE_MS = 15_000;
 interface Place {
   address: string;
   port(): Promise<number>;
-  /** What stands before `iperf3` on each side. */
+  /** Words in front of `iperf3` on the command line of each side. */
   serverPrefix: readonly string[];
   clientPrefix: readonly string[];
   close(): void;

@@ -15,7 +15,7 @@ interface BenchOptions {
   out?: string;
 }
 
-/** What bench/main exports. */
+/** Exports of bench/main. */
 interface Benches {
   listBenches(): { name: string; about: string }[];
   runBench(name: string, options: BenchOptions & { signal: AbortSignal }): Promise<unknown>;

@@ -15,7 +15,7 @@ export class LiveRegion {
     this.#out = out;
   }
 
-  /** Replace what the region shows. What does not fit the terminal is cut: it could not be redrawn. */
+  /** Replace the text of the region. Lines beyond the terminal's size are cut, because they could not be redrawn. */
   show(text: string): void {
     this.#lines = text.replace(/\n$/, '').split('\n');
     this.#out.write(this.#erase() + this.#draw());

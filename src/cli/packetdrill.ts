@@ -146,7 +146,7 @@ function toolOptionsOf(options: PacketdrillOptions): OptionText[] {
   return given;
 }
 
-/** What is printed of one script. */
+/** Lines printed for one script. */
 export function reportLines(report: DrillReport, quiet: boolean): string[] {
   const { outcome, file, message, notes } = report;
   const lines = [...report.output];

@@ -57,7 +57,7 @@ export function formatCounters(blocks: readonly CounterBlock[], word: string, ze
     }
   }
   const moved = rows.filter(([, , value]) => value !== 0);
-  // Who asks for counters by name wants to see that they are 0, rather than nothing.
+  // Counters asked for by name are shown even when they are 0.
   const shown = zeros || (word !== '' && moved.length === 0) ? rows : moved;
   return formatTable(
     ['BLOCK', 'COUNTER', 'VALUE'],

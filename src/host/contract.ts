@@ -1,6 +1,6 @@
 /**
- * What a kernel may ask of its host. The only list: `host/node` implements it with threads and real time, `host/sim` on
- * one thread with a virtual clock.
+ * The host of a kernel: everything a kernel may ask for, and nothing else. `host/node` implements it with threads and real
+ * time, `host/sim` on one thread with a virtual clock.
  */
 
 import type { Rng } from '../base/rng.ts';
@@ -15,7 +15,7 @@ export interface Host {
   requestWork(): void;
 }
 
-/** What a host runs: a kernel, or anything that works in turns. */
+/** A kernel, or anything else that a host runs in turns. */
 export interface Agent {
   /** Do what can be done now, bounded; returns the amount of work done, 0 when there was none. */
   doWork(nowUs: number): number;
@@ -41,7 +41,7 @@ export interface Carrier {
   onDrain: (() => void) | null;
   /** The other side, or what joins both, is gone. Called once, also after `close`; never from inside `write`. */
   onClosed: (() => void) | null;
-  /** What was written is still sent, where the other side reads. */
+  /** Written data is still sent while the other side reads. */
   close(): void;
 }
 

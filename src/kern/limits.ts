@@ -2,19 +2,19 @@
  * The limits of a kernel's tables: which table, which sysctl, which counter, what happens when it is full; and what is sent
  * at most so often.
  *
- * Thread: the one that runs the kernel. Whoever keeps a table declares its limit beside the sysctl that holds it; nothing
+ * Thread: the one that runs the kernel. The owner of a table declares its limit beside the sysctl that holds it; nothing
  * here is on the data path. docs/limits.md is this list, and the fuzzer holds every table to it.
  */
 
 import type { SysctlVariable } from './sysctl.ts';
 
 export interface TableLimit {
-  /** What is counted; of the fullest one where every interface, socket or sender has its own. */
+  /** Name of the table. Where every interface, socket or sender has its own, the numbers are of the fullest. */
   readonly table: string;
   readonly variable: SysctlVariable;
   /** The counter that grows when the limit is met. */
   readonly counter: string;
-  /** What happens to what finds no room. */
+  /** Fate of an entry that finds no room. */
   readonly whenFull: string;
   /** How much there is now, in the unit of the variable. */
   size(): number;

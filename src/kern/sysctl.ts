@@ -34,7 +34,7 @@ export class SysctlVariable {
 }
 
 export class Sysctl {
-  /** What those variables bound that are limits of tables. */
+  /** Tables and rates that variables bound. */
   readonly limits: Limits = new Limits();
   readonly #variables: Map<string, SysctlVariable> = new Map();
 

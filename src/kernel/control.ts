@@ -1,5 +1,5 @@
 /**
- * What can be asked of a kernel from outside, as plain JSON values: the requests and replies that `mk` commands, the
+ * Control requests of a kernel as plain JSON values: the requests and replies that `mk` commands, the
  * façade and the supervisor exchange with the thread that runs the kernel.
  */
 
@@ -140,7 +140,7 @@ export interface CapturedFrame {
   bytes: Uint8Array;
 }
 
-/** What passed since the last batch. */
+/** Frames since the last batch. */
 export interface CaptureBatch {
   type: 'frames';
   frames: CapturedFrame[];
@@ -170,7 +170,7 @@ export interface RouteChange {
   gateway: string;
   /** IPv6: the link of the destination or of a gateway without a zone. */
   interface?: string;
-  /** What is done with packets instead of sending them on. */
+  /** Fate of packets that match: sent on, rejected with ICMP, or dropped. */
   kind: 'unicast' | 'reject' | 'blackhole';
 }
 
@@ -184,7 +184,7 @@ export interface NewAddress {
   validSec?: number | null;
 }
 
-/** What `ifconfig IF ...` changes; absent = stays. */
+/** Changes as by `ifconfig IF ...`; absent keys stay. */
 export interface InterfaceChange {
   name: string;
   up?: boolean;

@@ -46,7 +46,7 @@ const HEAP_BYTES = 32 * 1024 * 1024;
 const LOOPBACK_RING_BYTES = 1024 * 1024;
 const COUNTERS_CAPACITY = 640;
 const LOOPBACK_NET_PREFIX = 8;
-/** Nothing is sent there. */
+/** connect(2) to discard only selects a source address. */
 const DISCARD_PORT = 9;
 /** Rounds of receiving in one turn: bounds how long a flood can keep a turn from its timers and its program. */
 const ROUNDS_PER_TURN = 8;
@@ -100,7 +100,7 @@ export class Kernel implements Agent {
   readonly names: Map<string, readonly string[]> = new Map();
   /** Called after a turn in which a socket was bound, began to listen, or was closed. */
   onSocketsChanged: (() => void) | null = null;
-  /** What a handler sent leaves before the next one runs: the peers work on it meanwhile. */
+  /** Data sent by a handler is flushed before the next handler runs: the peers work on it meanwhile. */
   readonly #events: EventQueue = new EventQueue(
     () => this.inet.flush(),
     () => this.cpu.softints.schedule(this.#delivery),
@@ -171,20 +171,20 @@ export class Kernel implements Agent {
       work += this.tcp.doWork(nowUs);
       this.inet.flush();
       if (received === 0) break;
-      // What we sent ourselves arrives within the turn: a server knows of a connection before its client does.
+      // Loopback packets arrive within the turn: a server knows of a connection before its client does.
       if (this.#loopback.pending) continue;
-      // The program first: what it does not take piles up, leaves the caches, and is lost in the end. A batch that is not
+      // The program first: data it does not take piles up, leaves the caches, and is lost in the end. A batch that is not
       // full has emptied the rings.
       if (this.cpu.softints.pending || received < BATCH_FRAMES) break;
     }
     work += this.callouts.run(nowUs);
     for (let i = 0; i < this.#timed.length; i++) work += (this.#timed[i] as TimedDevice).tick(nowUs);
-    // Whoever looks from outside sees what came, even if a handler never returns.
+    // Set before the handlers run, so that readers of counters see it even if a handler never returns.
     this.counters.set(this.#connectionsOpen, this.tcp.connectionCount);
     try {
       work += this.cpu.softints.run();
     } finally {
-      // What handlers sent leaves now, even when one of them threw.
+      // Data sent by handlers is flushed even when one of them threw.
       this.inet.flush();
     }
     this.counters.set(this.#connectionsOpen, this.tcp.connectionCount);

@@ -20,7 +20,7 @@ const MESSAGE_BYTES_MAX = 65_507;
 /** Of echo messages and errors, in both families. */
 const HEADER_BYTES = 8;
 
-/** What differs between the families. Packets come from raw sockets, IP header first, at 0 of the view. */
+/** Differences between the families. Packets come from raw sockets, IP header first, at 0 of the view. */
 export interface PingFamily {
   readonly requestType: number;
   readonly replyType: number;

@@ -72,7 +72,7 @@ export class LabConnection extends Duplex {
     constructed?.(error);
   }
 
-  /** The kernel's side is over. What was received and not yet read stays readable. */
+  /** The kernel's side is over. Received data stays readable. */
   #end(error: Error | null): void {
     this.#over = true;
     if (this.#constructed !== null) {

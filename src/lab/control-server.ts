@@ -29,7 +29,7 @@ export class ControlServer {
   readonly #server: Server;
   readonly #clients: Set<Socket> = new Set();
 
-  /** Whatever ends the process, the file goes; only a kill leaves it. */
+  /** The file goes with the process; only SIGKILL leaves it. */
   readonly #onExit = (): void => rmSync(this.path, { force: true });
 
   private constructor(path: string, server: Server) {

@@ -95,7 +95,7 @@ export class CutTable {
     await this.#kernels.ask(kernel)?.('filter.add', { id: cut.id, from, links, action });
   }
 
-  /** What can come from nodes by way of a router. */
+  /** Source addresses of packets that reach others through a router. */
   async #addressesNow(nodes: readonly string[]): Promise<string[]> {
     const interfaces = await Promise.all(nodes.map((name) => this.#kernels.interfacesOf(name)));
     return interfaces

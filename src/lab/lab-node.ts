@@ -74,22 +74,22 @@ export class LabNode {
     return nodes.find((node) => node.name === this.name) as NodeStatus;
   }
 
-  /** What `ifconfig -a` shows. */
+  /** Interfaces, as `ifconfig -a` shows them. */
   interfaces(): Promise<InterfaceInfo[]> {
     return this.#ask('interfaces', {});
   }
 
-  /** What `netstat -rn` shows; of one family, default inet. */
+  /** Routes of one family (default inet), as `netstat -rn` shows them. */
   routes(family: AddressFamily = 'inet'): Promise<RouteInfo[]> {
     return this.#ask('routes', { family });
   }
 
-  /** What `arp -an` shows, or `ndp -an` for inet6. */
+  /** Neighbors, as `arp -an` shows them, or `ndp -an` for inet6. */
   neighbors(family: AddressFamily = 'inet'): Promise<NeighborInfo[]> {
     return this.#ask('neighbors', { family });
   }
 
-  /** What `netstat -an` shows; only sockets that have all the given properties. */
+  /** Sockets, as `netstat -an` shows them; only those with all the given properties. */
   async sockets(filter: Partial<SocketInfo> = {}): Promise<SocketInfo[]> {
     const wanted = Object.entries(filter) as [keyof SocketInfo, unknown][];
     const sockets = await this.#ask('sockets', {});

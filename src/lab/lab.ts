@@ -129,7 +129,7 @@ export class Lab implements AsyncDisposable {
     return this.#backend.request('counters', { kernel: node });
   }
 
-  /** What programs wrote: the last `lines` of each node, then what follows if `follow`. */
+  /** Output of programs: the last `lines` of each node, then later lines if `follow`. */
   logs(options: { nodes?: string[]; lines?: number; follow?: boolean } = {}): StreamIterable<LogLine> {
     const { nodes = [], lines = 1000, follow = false } = options;
     return new StreamIterable((sink) => this.#backend.open('logs', { nodes, lines, follow }, sink));

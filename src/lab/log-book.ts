@@ -1,5 +1,5 @@
 /**
- * What the programs of a lab wrote and what became of its nodes: the last lines of each, and everything to those who follow.
+ * Output of the programs of a lab and changes of state of its nodes: the last lines of each, and all lines to followers.
  *
  * Thread: the supervisor's.
  */

@@ -1,10 +1,10 @@
 /**
- * What the supervisor of a lab and the workers that run its kernels say to each other.
+ * Messages between the supervisor of a lab and the workers that run its kernels.
  *
  * Thread: both sides. The supervisor starts `worker/main` with a {@link WorkerBoot} as `workerData`; after that everything
  * goes over `WorkerBoot.port` as plain values ({@link ToWorker}, {@link FromWorker}). Packets never go this way.
  *
- * What needs no message: standard output (the streams of the `Worker`), the end of a program (the `exit` and `error` events of
+ * No message is needed for standard output (the streams of the `Worker`), the end of a program (the `exit` and `error` events of
  * the `Worker`: exit code, uncaught error, ERR_WORKER_OUT_OF_MEMORY), figures (counters in the arena, below), the death of
  * a kernel (the supervisor marks its ports in the arena). `stop` is a courtesy: the supervisor terminates the worker.
  *
@@ -41,7 +41,7 @@ export interface InterfaceBoot {
   /** e.g. "02:6d:6b:00:00:0b" */
   mac: string;
   mtuBytes: number;
-  /** What a full ring means: back-pressure, or a counted drop. */
+  /** A full ring means back-pressure or a counted drop. */
   full: 'wait' | 'drop';
   /** Checksums and segmentation are left to the link. */
   offload: boolean;
@@ -75,7 +75,7 @@ export interface KernelBoot {
 export interface ProgramBoot {
   /** Absolute path of the file; it exists (checked by the supervisor). */
   script: string;
-  /** What follows the script on the command line; also given as `argv` to the Worker. */
+  /** Arguments behind the script on the command line; also `argv` of the Worker. */
   argv: string[];
   /** Absolute; `process.cwd()` of the program. */
   cwd: string;

@@ -1,5 +1,5 @@
 /**
- * What can be asked of a running lab: the one list behind the façade, in the process of the lab and over its control socket.
+ * Operations of a running lab: the one list behind the façade, in the process of the lab and over its control socket.
  *
  * Thread: any; types only. Read first: ../kernel/control.ts (what a kernel answers), messages.ts (what a worker streams).
  */
@@ -49,7 +49,7 @@ export interface NodeStatus {
   listening: { tcp: number[]; udp: number[] };
   exitCode: number | null;
   lastError: ProgramError | null;
-  /** What it waits for, e.g. "db listening:80". */
+  /** Conditions that have not come true, e.g. "db listening:80". */
   waitingFor: string[];
   /** All that in a few words, e.g. "running, listening :80". */
   state: string;
@@ -96,7 +96,7 @@ export interface LabInfo {
   cuts: CutInfo[];
 }
 
-/** What a node did in the last interval, read from shared memory only. */
+/** Activity of a node in the last interval, read from shared memory only. */
 export interface NodeFigures {
   node: string;
   /** Its kernel runs; when it does not, connections are 0 and the rest is what it left. */
@@ -135,7 +135,7 @@ export interface LogLine {
   /** Milliseconds since 1970. */
   atMs: number;
   node: string;
-  /** What the program wrote, or a change of state of the node. */
+  /** Output of the program, or a change of state of the node. */
   source: 'stdout' | 'stderr' | 'state';
   text: string;
 }
@@ -197,7 +197,7 @@ export interface LabStreams {
 
 export type LabStreamOperation = keyof LabStreams;
 
-/** Who opened a stream. Called in order; nothing follows `end`. */
+/** Receiver of a stream. Called in order; nothing follows `end`. */
 export interface StreamSink<E> {
   event(event: E): void;
   /** null: it ended as it should. */

@@ -167,7 +167,7 @@ interface FixedAddresses {
   six: bigint | null;
 }
 
-/** What routing has to know of a family of addresses. */
+/** Parts of an address family that routing needs. */
 interface Family {
   any: RoutedNetworks['any'];
   has(address: string): boolean;
@@ -449,7 +449,7 @@ class Planner {
   }
 }
 
-/** What is written as one text or as a list of them, with the path of each. */
+/** Items of a value that is one text or a list of texts, with the path of each. */
 function items(path: KeyPath, value: string | string[] | null): { path: KeyPath; item: string }[] {
   if (value === null) return [];
   if (typeof value === 'string') return [{ path, item: value }];

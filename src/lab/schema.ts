@@ -2,8 +2,8 @@
  * The shape of `multikernel.yml`, and of the object that `lab()` takes: one valibot schema, from which the JSON Schema that
  * editors use (docs/generated/multikernel.schema.json) is derived.
  *
- * Thread: any. Read first: config.ts. What the shape cannot say (names that must exist, addresses that must fit) is
- * checked in plan.ts. Missing: links between two nodes, impairments, timelines.
+ * Thread: any. Read first: config.ts. plan.ts checks all that a shape cannot say: names that must exist,
+ * addresses that must fit. Missing: links between two nodes, impairments, timelines.
  */
 
 import * as v from 'valibot';
@@ -17,7 +17,7 @@ const HEAP_BYTES_MIN = 4 * 1024 * 1024;
 const RING_BYTES_MIN = 64 * 1024;
 const RING_BYTES_MAX = 64 * 1024 * 1024;
 
-/** What was expected, in the words of the file. */
+/** Expectation in the words of the file. */
 function expected(what: string): (issue: v.BaseIssue<unknown>) => string {
   return (issue) =>
     issue.received === 'undefined' ? `missing: ${what}` : `expected ${what}, not ${brief(issue.input)}`;

@@ -48,7 +48,7 @@ function errorText(error: ProgramError | null): string {
   return first.length > ERROR_TEXT_MAX ? `${first.slice(0, ERROR_TEXT_MAX - 3)}...` : first;
 }
 
-/** Whatever a program threw, as plain values. */
+/** An exception of a program (any value) as plain values. */
 export function programError(thrown: unknown): ProgramError {
   if (typeof thrown === 'object' && thrown !== null && 'message' in thrown) {
     const { name, message, code, stack } = thrown as Partial<Record<'name' | 'message' | 'code' | 'stack', unknown>>;

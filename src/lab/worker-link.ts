@@ -13,7 +13,7 @@ import type { ControlOperation, ControlRequests } from '../kernel/control.ts';
 import type { FromWorker, StreamOperation, Streams, ToWorker } from './messages.ts';
 import type { StreamHandle, StreamSink } from './operations.ts';
 
-/** What the supervisor needs of a `Worker`; tests have their own. */
+/** The part of a `Worker` that the supervisor uses; tests have their own. */
 export interface WorkerThread {
   readonly stdout: Readable;
   readonly stderr: Readable;

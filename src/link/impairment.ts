@@ -1,5 +1,5 @@
 /**
- * What can be wrong with one direction of a link, and the dice that decide it for each frame. As tc-netem(8), except that
+ * Impairments of one direction of a link, and the dice that decide them for each frame. As tc-netem(8), except that
  * jitter alone keeps the order: only frames chosen by `reorder` overtake.
  *
  * Thread: the device's. Time and randomness come from outside, so equal seeds give equal fates.

@@ -242,7 +242,7 @@ export interface PortInfo {
   promiscuous: boolean;
 }
 
-/** What the ports say of themselves, for tools. */
+/** Entries of the ports, for tools. */
 export function listPorts(arena: Arena, network: NetworkDescriptor): PortInfo[] {
   return Array.from({ length: network.ports }, (_, port) => {
     const word = portWord(arena, network, port);

@@ -1,5 +1,5 @@
 /**
- * What one vni device knows of its peers: a private copy of the port entries, renewed when the network's generation
+ * A vni device's view of its peers: a private copy of the port entries, renewed when the network's generation
  * changes, and the lookup from destination address to the peers that get the frame.
  *
  * Thread: the device's. Entries are read from shared memory once per change, field by field, and checked here.

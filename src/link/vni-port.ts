@@ -1,6 +1,6 @@
 /**
- * What all vni devices share: the port entry, the receive filter, what is known of the peers, MTU and capabilities,
- * counters. How frames travel is the subclass's: rings per channel (vni.ts) or one shared buffer (shared-vni.ts).
+ * Common part of all vni devices: port entry, receive filter, peers, MTU, capabilities and
+ * counters. Subclasses move the frames: rings per channel (vni.ts) or one shared buffer (shared-vni.ts).
  *
  * Thread: the kernel's. Members are `protected`, not `#`: the subclass's data path reads them.
  */
@@ -51,7 +51,7 @@ export interface VniOptions {
   owner?: number;
   /** Whether an owner is dead (`OwnerTable.isDead`): a dead one's port and lock can be taken. Default: nobody is. */
   isDead?: (owner: number) => boolean;
-  /** What a full ring does: refuse (`wait`, the default) or swallow the frame (`drop`). */
+  /** A full ring refuses the frame (`wait`, the default) or drops it under a counter (`drop`). */
   onFull?: 'wait' | 'drop';
   counters?: Counters;
 }
@@ -228,7 +228,7 @@ export abstract class VniPort implements Device, DeviceQueue {
     this.downReason = broken === null ? '' : `port ${broken.port}: ${broken.broken}`;
   }
 
-  /** What a peer wrote makes no sense: give up that one channel, both ways. */
+  /** Gives up one channel, both ways, after its peer wrote nonsense. */
   protected breakPeer(peer: Peer, why: string): void {
     peer.broken = why;
     this.counters.add(this.count.brokenRings, 1);

@@ -224,7 +224,7 @@ export class Channel extends ChannelEnd {
 
   /**
    * Read up to `limit` records: place of the content, length and metadata go to the arrays. Returns how many. They stay valid
-   * until `release`, which comes before the next `receive`. What a peer that is gone left unread still comes.
+   * until `release`, which comes before the next `receive`. Records that a departed peer published still arrive.
    */
   receive(at: Int32Array, length: Int32Array, meta: Int32Array, limit: number): number {
     if (this.#peerMoved || !this.connected) this.#attend();

@@ -1,6 +1,6 @@
 /**
- * What all shared layouts have in common: they begin with a magic number and a version, written last by whoever makes the
- * structure and checked by whoever attaches. Drawings: docs/layouts/.
+ * The seal of all shared layouts: a magic number and a version at the beginning, written last by the maker of the
+ * structure and checked by each thread that attaches. Drawings: docs/layouts/.
  */
 
 /** Two words that must not be in one cache line (or in the pair of lines that processors prefetch together) lie this far apart. */

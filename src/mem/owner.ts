@@ -118,7 +118,7 @@ export class OwnerTable {
     this.#end(owner);
   }
 
-  /** Who an id is, or null when the owner is gone, or the number is no id. */
+  /** Identity behind an id; null when the owner is gone or the number is no id. */
   identity(owner: number): OwnerIdentity | null {
     if (!this.#isAlive(owner)) return null;
     const i = (owner & INDEX_MASK) - 1;

@@ -38,7 +38,7 @@ export const PAD_BYTES_MAX = 48;
 /** In place of a length: the record begins at the start of the ring instead. */
 const SKIP = -1;
 
-/** What is added to a length before it is cut to whole blocks. */
+/** Bytes added to a length before it is cut to whole blocks. */
 function roundUpOf(padBytes: number): number {
   return RECORD_HEADER_BYTES + padBytes + RECORD_ALIGN - 1;
 }

@@ -97,7 +97,7 @@ export interface Repr {
   targetAddress: number;
 }
 
-/** What follows the 28 bytes is Ethernet padding and ignored. */
+/** Bytes behind the 28 are Ethernet padding and ignored. */
 export function parse(view: DataView, at: number, lengthBytes: number): Repr | null {
   if (check(view, at, lengthBytes) !== 0) return null;
   return {

@@ -314,7 +314,7 @@ export type Repr =
   | RouterSolicitationRepr
   | UnknownRepr;
 
-/** Null when {@link check} finds a fault or the checksum is wrong. What a type does not define is left out. */
+/** Null when {@link check} finds a fault or the checksum is wrong. Fields that a type does not define are left out. */
 export function parse(view: DataView, at: number, lengthBytes: number): Repr | null {
   if (check(view, at, lengthBytes) !== 0 || !verify(view, at, lengthBytes)) return null;
   const messageType = type(view, at);

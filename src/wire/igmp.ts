@@ -43,7 +43,7 @@ export const CHECK_REASONS: readonly string[] = [
 
 /**
  * 0 when the accessors that belong to the message's type may be used on the `lengthBytes` bytes at `at`, else an index of
- * {@link CHECK_REASONS}. What follows the fields is ignored, but counts for the checksum (RFC 3376 4.1.10).
+ * {@link CHECK_REASONS}. Bytes behind the fields are ignored, but count for the checksum (RFC 3376 4.1.10).
  */
 export function check(view: DataView, at: number, lengthBytes: number): number {
   if (lengthBytes < HEADER_BYTES) return 1;

@@ -57,7 +57,7 @@ export interface TimestampOption {
   entries: { address?: number; time: number }[];
 }
 
-/** What is not among the others, or is but not in its proper form: kept byte by byte. */
+/** An option of no other kind, or malformed: kept byte by byte. */
 export interface UnknownOption {
   kind: 'unknown';
   type: number;

@@ -59,7 +59,7 @@ export const CHECK_REASONS: readonly string[] = [
 
 /**
  * 0 when the accessors may be used and `headerBytes` and `totalLength` lie within the `lengthBytes` bytes at `at`, else an
- * index of {@link CHECK_REASONS}. What follows `totalLength` is padding of the link. Options and addresses are not judged.
+ * index of {@link CHECK_REASONS}. Bytes behind `totalLength` are padding of the link. Options and addresses are not judged.
  */
 export function check(view: DataView, at: number, lengthBytes: number): number {
   if (lengthBytes < HEADER_BYTES) return 1;

@@ -37,7 +37,7 @@ export const OPTIONS_MAX = 16;
 export const OPTION_PAD1 = 0;
 export const OPTION_PADN = 1;
 export const OPTION_ROUTER_ALERT = 5;
-/** What the two upper bits of an unknown option's type ask for. */
+/** Action for an unknown option: the two upper bits of its type (RFC 8200 4.2). */
 export const OPTION_ACTION_SKIP = 0x00;
 export const OPTION_ACTION_DISCARD = 0x40;
 export const OPTION_ACTION_REPORT = 0x80;
@@ -108,7 +108,7 @@ export function extensionOptionBytes(view: DataView, at: number, end: number): n
   return at + length > end ? -1 : length;
 }
 
-/** What a walk along the extension headers found: allocated once, filled anew for each packet. Offsets are 0 when absent. */
+/** Result of a walk along the extension headers: allocated once, filled anew for each packet. Offsets are 0 when absent. */
 export class HeaderWalk {
   /** Of the payload, or of the first fragment's payload; `NEXT_NONE`, `NEXT_ESP` and `NEXT_AUTHENTICATION` end a walk too. */
   protocol: number = 0;

@@ -33,7 +33,7 @@ export const CHECK_REASONS: readonly string[] = ['', 'ip6-short', 'ip6-bad-versi
 
 /**
  * 0 when the accessors may be used and `payloadBytes` lies within the `lengthBytes` bytes at `at`, else an index of
- * {@link CHECK_REASONS}. What follows the payload is padding of the link. A multicast source is malformed (RFC 4291 2.7);
+ * {@link CHECK_REASONS}. Bytes behind the payload are padding of the link. A multicast source is malformed (RFC 4291 2.7);
  * other addresses and the extension headers are not judged.
  */
 export function check(view: DataView, at: number, lengthBytes: number): number {
@@ -153,7 +153,7 @@ export interface Repr {
   src: Address6;
   dst: Address6;
   extensions: Extension[];
-  /** What the payload is: the next header of the last extension. */
+  /** Protocol of the payload: the next header of the last extension. */
   protocol: number;
   payload: Uint8Array;
 }

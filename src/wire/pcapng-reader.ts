@@ -27,7 +27,7 @@ const TSRESOL_DEFAULT = 6;
 const TSRESOL_BINARY = 0x80;
 const STAMP_BITS = 64;
 
-/** What is needed of an interface to read its packets. */
+/** Properties of an interface that its packets are read with. */
 interface Source {
   snapBytes: number;
   unitsPerSec: bigint;

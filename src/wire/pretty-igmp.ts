@@ -8,7 +8,7 @@
 import * as igmp from './igmp.ts';
 import { formatAddress } from './ipv4.ts';
 
-/** What routers ask for unless told otherwise, and what is not worth a word: tenths of a second (RFC 3376 8.3). */
+/** Query Response Interval by default, in tenths of a second (RFC 3376 8.3); not printed. */
 const RESPONSE_DEFAULT = 100;
 const TENTHS_PER_MINUTE = 600;
 

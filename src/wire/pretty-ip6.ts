@@ -54,7 +54,7 @@ function formatFragment(view: DataView, walk: ipv6.HeaderWalk): string {
   return `${protocolName(walk.protocol)} fragment ${place}`;
 }
 
-/** What is neither TCP nor UDP. */
+/** Payloads other than TCP and UDP. */
 function formatOther(view: DataView, at: number, lengthBytes: number, protocol: number): string {
   if (protocol === ipv6.NEXT_NONE) return 'no next header';
   if (protocol !== icmpv6.PROTOCOL_ICMPV6) return `${protocolName(protocol)} ${lengthBytes}`;

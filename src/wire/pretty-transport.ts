@@ -44,7 +44,7 @@ export function fragmentPlace(identification: number, offsetBytes: number, more:
 }
 
 /**
- * What is at `at`, with the ports behind the addresses: "10.0.0.1.5000 > 10.0.0.2.6000: UDP, length 5". `prefix` goes in
+ * The segment or datagram at `at`, with the ports behind the addresses: "10.0.0.1.5000 > 10.0.0.2.6000: UDP, length 5". `prefix` goes in
  * front of what follows the addresses. Null when it is neither TCP nor UDP.
  */
 export function formatTransport(

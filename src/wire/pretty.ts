@@ -84,7 +84,7 @@ export function formatPacket4(view: DataView, at: number, lengthBytes: number): 
   return `IP ${transport ?? `${src} > ${dst}: ${formatOther4(view, payload, bytes, protocol)}`}`;
 }
 
-/** What is neither TCP nor UDP. */
+/** Payloads other than TCP and UDP. */
 function formatOther4(view: DataView, at: number, lengthBytes: number, protocol: number): string {
   if (protocol === ipv4.PROTOCOL_ICMP) {
     const reason = icmpv4.check(view, at, lengthBytes);

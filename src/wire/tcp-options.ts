@@ -30,7 +30,7 @@ export const SACK_BLOCKS_MAX = 4;
 export const OPTIONS_GOOD = 0;
 export const OPTIONS_MALFORMED = 1;
 
-/** What the options of one segment say: allocated once, filled anew for each segment. */
+/** Options of one segment: allocated once, filled anew for each segment. */
 export class TcpOptions {
   /** 0: absent. */
   mss: number = 0;

@@ -31,7 +31,7 @@ export const FLAG_URG = 0x20;
 export const FLAG_ECE = 0x40;
 export const FLAG_CWR = 0x80;
 
-/** What a sender must assume when the peer said nothing (RFC 9293 3.7.1). */
+/** MSS of a peer that sent no MSS option (RFC 9293 3.7.1). */
 export const MSS_DEFAULT = 536;
 
 /** Names of what {@link check} returns. */

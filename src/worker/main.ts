@@ -30,7 +30,7 @@ import { watchListening } from './listening.ts';
 import { drainBeforeExit, impersonate, runProgram } from './program.ts';
 import { Streams } from './streams.ts';
 
-/** What puts this kernel under the processes and threads that the program starts. */
+/** Preload that puts this kernel under the processes and threads that the program starts. */
 const CHILD_PRELOAD = fileURLToPath(
   new URL(`./run${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
 );

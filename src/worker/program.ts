@@ -33,7 +33,7 @@ export function impersonate(program: ProgramBoot, hostname: string): void {
   syncBuiltinESMExports();
 }
 
-/** What these do to a process that does not handle them: nothing. */
+/** Signals whose default action is to do nothing. */
 const IGNORED: ReadonlySet<string> = new Set(['SIGCHLD', 'SIGCONT', 'SIGURG', 'SIGWINCH']);
 
 /**

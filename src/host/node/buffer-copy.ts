@@ -1,7 +1,7 @@
 /**
  * Node's own copy between any two buffers, lent to `mem`.
  *
- * Thread: any; each lends it for itself by {@link lendNodeBufferCopy}. What JavaScript offers (`TypedArray.set`) copies to and
+ * Thread: any; each lends it for itself by {@link lendNodeBufferCopy}. `TypedArray.set` copies to and
  * from shared memory in words of 8 bytes at best. The binding behind web streams copies with memcpy, at any alignment and
  * without a view: five times as fast for 64 KiB. Checked on Node 20, 22, 24 and 26; where it is missing, or closed
  * (`--permission`), everything works by `set`.

@@ -8,7 +8,7 @@
 
 const SCORE_START = 4;
 const SCORE_MAX = 16;
-/** What a poll that caught something is worth, in polls that caught nothing. */
+/** Weight of a successful poll against an unsuccessful one. */
 const CAUGHT = 2;
 /** Of so many occasions, one is tried although polling did not pay. */
 const TRIAL_EVERY = 32;

@@ -3,7 +3,7 @@
  *
  * Thread: the loop's. Reading the machine's clock costs as much as a turn that finds nothing, and a packet that arrives
  * waits for both. So while turns find nothing the time is read at every eighth of them only; after one that did something
- * it is read at once, before the next. What is kept is never older than seven idle turns, well under a microsecond.
+ * it is read at once, before the next. The kept time is never older than seven idle turns, well under a microsecond.
  * Read first: host/node/event-loop.ts, whose turns cost more and read the clock each time.
  */
 

@@ -73,7 +73,7 @@ export class ThreadLoop implements Host {
     this.#stopped = true;
   }
 
-  /** Take turns until `stop`. What an agent throws ends the loop: there is no program that could go on. */
+  /** Take turns until `stop`. An exception of an agent ends the loop: there is no program that could go on. */
   run(): void {
     try {
       while (!this.#stopped) this.#turn();
