@@ -61,7 +61,7 @@ export function errnoName(errno: number): ErrnoName {
   return NAMES.get(Math.abs(errno)) ?? 'EIO';
 }
 
-/** What the public API throws: `code` is stable and is what callers match on. */
+/** The error of the public API; callers match on `code`, which is stable. */
 export class MultikernelError extends Error {
   readonly code: string;
 

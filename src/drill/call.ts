@@ -14,7 +14,7 @@ import { CallMistake, numberOf } from './values.ts';
 export interface CallResult {
   /** As internal calls return it: a count, a descriptor, or a negative errno. */
   value: number;
-  /** What the call gave back in its arguments and is not as the script says; null when it is. */
+  /** Difference between the arguments that the call filled and the script; null when there is none. */
   mismatch: string | null;
 }
 

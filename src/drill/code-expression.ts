@@ -10,7 +10,7 @@ import { CodeError, type CodeToken, CodeUnknown, tokenizeCode } from './code-lex
 
 export type CodeValue = number | string | boolean | null | CodeValue[];
 
-/** What names stand for. Throws CodeError for one that is not known. */
+/** Values of names. Throws CodeError for an unknown name. */
 export type Lookup = (name: string) => CodeValue;
 
 const COMPARISONS: ReadonlySet<string> = new Set(['==', '!=', '<', '<=', '>', '>=']);

@@ -12,7 +12,7 @@ import type { Flow } from './flow.ts';
 export interface StreamDescriptor {
   kind: 'stream';
   socket: StreamSocket;
-  /** What the script knows of its packets. */
+  /** The connection's packets as the script numbers them. */
   flow: Flow;
   nonBlocking: boolean;
   readShut: boolean;

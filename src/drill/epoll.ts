@@ -67,7 +67,7 @@ export class EpollSet {
     }
   }
 
-  /** What is ready now, at most `most`; edges and one-shots are used up by being told. */
+  /** At most `most` ready descriptors; reporting an edge or a one-shot uses it up. */
   collect(most: number, readiness: (descriptor: Descriptor) => number): ReadyEvent[] {
     this.note(readiness);
     const ready: ReadyEvent[] = [];

@@ -141,7 +141,7 @@ export class Flow {
     return `inconsistent flowlabels: expected 0x${known.live.toString(16)} vs actual 0x${live.toString(16)}`;
   }
 
-  /** What is added to the script's numbers to get the live ones. */
+  /** Offsets from the script's numbers to the live ones. */
   #offsets(syn: boolean): { remote: number; local: number } {
     return {
       remote: syn ? this.liveRemoteIsn - this.scriptRemoteIsn : this.liveRemoteIsn,

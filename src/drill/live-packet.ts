@@ -66,7 +66,7 @@ function flagsOf(view: DataView, at: number): number {
   return tcp.flags(view, at) | ((view.getUint8(at + 12) & 1) << 8);
 }
 
-/** What a captured frame holds; null when it is no TCP, UDP or ICMP over IP, or malformed. */
+/** The packet in a captured frame; null when it is no TCP, UDP or ICMP over IP, or malformed. */
 export function readFrame(bytes: Uint8Array, timeUs: number, book: AddressBook): LivePacket | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (ethernet.check(view, 0, bytes.length) !== 0) return null;

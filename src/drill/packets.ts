@@ -27,10 +27,10 @@ const OVERDUE_US = 120_000_000;
 /** For `*`. */
 const ANY_TIME_US = 3_600_000_000;
 const FIRST_REMOTE_PORT = 50_000;
-/** What an ICMP error quotes behind the IP header. */
+/** Bytes that an ICMP error quotes behind the IP header. */
 const QUOTED_BYTES = 8;
 
-/** What the kernel sent is not what the script says. */
+/** A packet of the kernel differs from the script's. */
 export class PacketMismatch extends Error {}
 
 export class Packets {
@@ -232,7 +232,7 @@ export class Packets {
     if (packet.body.kind === 'icmp') return body.kind === 'icmp' && live.dst === flow.remoteAddress;
     if (flow.state === 'connecting' && flow.protocol === 'tcp') {
       if (body.kind !== 'tcp' || live.dst !== flow.remoteAddress || body.dstPort !== flow.remotePort) return false;
-      // What belongs to another connection with the same far end is none of ours.
+      // Segments of another connection with the same far end do not count.
       if ((body.flags & (tcp.FLAG_SYN | tcp.FLAG_ACK)) !== tcp.FLAG_SYN) return false;
       flow.localAddress = live.src;
       flow.localPort = body.srcPort;

@@ -1,8 +1,8 @@
 /**
  * Packets of a script: `< S 0:0(0) win 32792 <mss 1000,sackOK>`, `> udp (100)`, `< icmp unreachable frag_needed mtu 1200`.
  *
- * Thread: any. What the language has and this interpreter cannot play (tunnels, options of Accurate ECN) is read and noted
- * in `unsupported`, so that the run can say so at the line concerned.
+ * Thread: any. Parts of the language that this interpreter cannot play (tunnels, options of Accurate ECN) are read and
+ * noted in `unsupported`, so that the run can say so at the line concerned.
  */
 
 import * as tcp from '../wire/tcp.ts';

@@ -1,5 +1,5 @@
 /**
- * What poll(2) says of a socket, from its state.
+ * Readiness of a socket as poll(2) reports it, from the socket's state.
  *
  * Thread: the caller's. Read first: poll(2), tcp_poll() is what scripts were written against.
  */

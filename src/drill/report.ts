@@ -15,10 +15,10 @@ export interface DrillReport {
   line: number | null;
   /** The whole text, `file:line: ...` first, several lines; empty when it passed. */
   message: string;
-  /** What was passed over, each once; failures that were not fatal. */
+  /** Ignored commands, each once; failures that were not fatal. */
   notes: string[];
   warnings: number;
-  /** What happened, line by line, when `verbose`; what the script's code printed. */
+  /** Events line by line, when `verbose`; output of the script's code. */
   output: string[];
   /** Script time at the end. */
   durationUs: number;
@@ -27,7 +27,7 @@ export interface DrillReport {
   packetsOut: number;
 }
 
-/** What crossed the wire. */
+/** Frames that crossed the wire. */
 export interface DrillTrace {
   /** Wall-clock time of script time 0, nanoseconds since 1970. */
   epochNs: bigint;

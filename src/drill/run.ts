@@ -101,7 +101,7 @@ class Run {
   readonly #code: CodeRunner;
   readonly #context: CallContext;
   #blocked: RunningCall | null = null;
-  /** What ended a blocked call badly while something else was waited for. */
+  /** Failure of a blocked call while the run waited for something else. */
   #stop: Stop | null = null;
 
   constructor(script: Script, settings: DrillSettings, machine: Machine, report: DrillReport) {
@@ -221,7 +221,7 @@ class Run {
       this.#serve();
       return this.#stop !== null || condition();
     }, untilUs);
-    // What came at the very end.
+    // Packets of the last moment.
     if (!held) this.#serve();
     if (this.#stop !== null) throw this.#stop;
     return held || condition();
@@ -268,7 +268,7 @@ class Run {
       const { outcome, message, at } = judged(error, running.line);
       this.#stop = new Stop(outcome, at, message);
     }
-    // What the call did has to leave at this time.
+    // Segments that the call caused leave at this time.
     this.#machine.kernel.flush();
   }
 
@@ -320,7 +320,7 @@ function endOf(endUs: number, start: Due): Due {
   return { type: 'absolute', us, endUs: us, sinceUs: start.us };
 }
 
-/** What a call returned against what the script says; null when they agree. */
+/** Difference between a call's result and the script; null when they agree. */
 function differenceResult(call: ScriptCall, { value, mismatch }: CallResult): string | null {
   if (call.result.kind === 'ellipsis') return mismatch;
   const expected = numberOf(call.result);
@@ -336,7 +336,7 @@ function differenceResult(call: ScriptCall, { value, mismatch }: CallResult): st
   return mismatch;
 }
 
-/** How an exception ends a run. What is nobody's fault here is passed on. */
+/** The outcome of a run that an exception ends. Unknown exceptions are passed on. */
 function judged(error: unknown, line: number): { outcome: Outcome; message: string; at: number } {
   if (error instanceof Stop) return { outcome: error.outcome, message: error.message, at: error.line };
   if (error instanceof PacketMismatch) {

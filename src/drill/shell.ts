@@ -2,7 +2,7 @@
  * The commands of scripts. Nothing is executed: what they would set up on Linux is set up in the kernel under test.
  *
  * Thread: the caller's. Known: sysctl in its forms, the tool's own `defaults.sh` and `set_sysctls.py`, an initial window or
- * MTU by `ip`, sleep. What only prints or restores is passed over with a note; anything else ends the run (Unsupported).
+ * MTU by `ip`, sleep. Commands that only print or restore are ignored with a note; any other ends the run (Unsupported).
  */
 
 import { Errno } from '../base/errors.ts';

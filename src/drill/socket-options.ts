@@ -42,7 +42,7 @@ const BUFFERS: Readonly<Record<string, 'sendBufferBytes' | 'receiveBufferBytes'>
   SO_RCVBUFFORCE: 'receiveBufferBytes',
 };
 
-/** What they ask for is so anyway, or shows nowhere on the wire. */
+/** Options whose effect is always on here, or does not show on the wire. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   'SO_PRIORITY',
   'SO_MARK',

@@ -1,5 +1,5 @@
 /**
- * What a packetdrill script is once it has been read: options, events, packets, system calls, expressions.
+ * Syntax tree of a packetdrill script: options, events, packets, system calls, expressions.
  *
  * Thread: any; plain data. Read first: the packetdrill paper (USENIX ATC 2013), section 3. Made by parser.ts.
  */
@@ -122,7 +122,7 @@ export interface IcmpBody {
   echoed: EchoedPacket | null;
 }
 
-/** What an ICMP error quotes. */
+/** Packet quoted by an ICMP error. */
 export interface EchoedPacket {
   protocol: 'tcp' | 'udp' | 'raw';
   seq: number;

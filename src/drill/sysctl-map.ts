@@ -8,7 +8,7 @@
 
 import { MS_PER_S } from '../base/units.ts';
 
-/** What to set here for a value there; null: this value cannot be had. */
+/** Settings here for a value there; null: the value has no counterpart. */
 type Translate = (value: string) => readonly Setting[] | null;
 
 export interface Setting {
@@ -166,7 +166,7 @@ export function mapSysctl(name: string, value: string): Mapped {
   return name in ONLY_VALUE ? { kind: 'bad-value' } : { kind: 'unknown' };
 }
 
-/** What the tool's `defaults.sh` sets, as far as it differs from ours: the values that public scripts were written for. */
+/** Settings of the tool's `defaults.sh` that differ from ours: the values that public scripts were written for. */
 export const LINUX_DEFAULTS: readonly (readonly [string, string])[] = [
   ['net.ipv4.tcp_rmem', '4096 540000 15728640'],
   ['net.ipv4.tcp_wmem', '4096 262144 4194304'],

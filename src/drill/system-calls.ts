@@ -1,8 +1,8 @@
 /**
  * The system calls of scripts: life and death of sockets, and the table of all calls.
  *
- * Thread: the caller's. Read first: call.ts. A call on a descriptor of the wrong kind gives the errno Linux gives. What
- * is not in the table is reported as not known here.
+ * Thread: the caller's. Read first: call.ts. A call on a descriptor of the wrong kind gives the errno Linux gives. Calls
+ * outside the table are reported as not known here.
  */
 
 import { Errno } from '../base/errors.ts';

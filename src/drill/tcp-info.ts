@@ -69,7 +69,7 @@ export function findConnection(tcp: TcpStack, flow: Flow): Connection | null {
   return value >= 0 && (value & KIND_MASK) === KIND_CONNECTION ? tcp.tables.connectionAt(value) : null;
 }
 
-/** What can be said where there is no connection: half-open, in TIME_WAIT, closed. */
+/** Fields for sockets without a connection: half-open, in TIME_WAIT, closed. */
 export function restInfo(tcp: TcpStack, flow: Flow | null): Map<string, number> {
   const info = new Map<string, number>(Object.entries(TCP_INFO_CONSTANTS));
   const ports = flow === null ? 0 : (flow.localPort << 16) | flow.remotePort;

@@ -33,7 +33,7 @@ const MAX_TRANSFER_BYTES: number = 1 << 26;
 /** Flags that change what goes over the wire and that this stack does not have. */
 const UNKNOWN_SEND_FLAGS: readonly string[] = ['MSG_MORE', 'MSG_EOR', 'MSG_ZEROCOPY', 'MSG_FASTOPEN'];
 
-/** What a transfer call says about itself. */
+/** Properties of a transfer call. */
 interface Transfer {
   lengthBytes: number;
   flags: number;

@@ -1,5 +1,5 @@
 /**
- * What the arguments of a system call mean.
+ * Values of the arguments of a system call.
  *
  * Thread: any; pure functions. A mistake of the script throws CallMistake; what is right and cannot be played here throws
  * Unsupported. Both end the run at the line of the event.
@@ -85,7 +85,7 @@ export function socketAddressOf(expression: Expression | undefined): SocketAddre
   return { family: part(family), port: part(port), address: addressText(address) };
 }
 
-/** What `inet_addr("1.2.3.4")` or `inet6_addr("::1")` is about. */
+/** The text of the address in `inet_addr("1.2.3.4")` or `inet6_addr("::1")`. */
 function addressText(expression: Expression | undefined): string | null {
   if (expression === undefined || expression.kind === 'ellipsis') return null;
   if (expression.kind === 'word' && expression.name === 'INADDR_ANY') return null;

@@ -33,7 +33,7 @@ export class WireEnd implements Device, DeviceQueue {
   mtuBytes: number;
   linkUp = true;
   downReason = '';
-  /** What the kernel sends is lost on its way to the script. */
+  /** Frames of the kernel are lost on their way to the script. */
   dropping = false;
   /** Everything that crossed the wire, oldest first, as long as somebody asked for it. */
   trace: WireFrame[] | null = null;

@@ -13,7 +13,7 @@ export interface EventTarget {
   pendingEvents: number;
 }
 
-/** What the socket layer needs besides the protocols. */
+/** Services that the socket layer needs besides the protocols. */
 export interface SocketContext {
   readonly events: EventQueue;
   /** Monotonic microseconds; the host's clock, or the virtual one. */
