@@ -93,7 +93,7 @@ export const udpWrap: ClassBinding = binding('udp_wrap');
 export const caresWrap: CaresBinding = binding('cares_wrap');
 export const uv: UvBinding = binding('uv');
 
-/** What the placeholders of descriptor.ts need of a native handle. */
+/** The part of a native handle that the placeholders of descriptor.ts use. */
 export interface NativeHandle {
   readonly fd: number;
   bind(address: string, port: number, flags: number): number;
@@ -192,7 +192,7 @@ export function watchChannelMessages(target: object, handleOf: (message: Record<
  */
 export const drainTicks: () => void = internalProcess._tickCallback?.bind(process) ?? (() => undefined);
 
-/** What the replaced classes answer in `process._getActiveHandles` and `process.getActiveResourcesInfo`. */
+/** Answers of the replaced classes to `process._getActiveHandles` and `process.getActiveResourcesInfo`. */
 export interface ActiveHandles {
   /** Objects that own a live, referenced handle (sockets, servers). */
   owners(): unknown[];

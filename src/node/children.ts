@@ -25,7 +25,7 @@ import { uvResult } from './uv-error.ts';
 const SHARE = 'MULTIKERNEL_SHARE';
 const PREFIX = 'MULTIKERNEL_';
 /**
- * What Node reads before it preloads anything, and then loads `node:net` for the channel: hidden from a child, which opens
+ * The variable that makes Node load `node:net` for the channel before any preload: hidden from a child, which opens
  * its channel itself once the kernel is in place.
  */
 const LATER = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NODE_UNIQUE_ID'];

@@ -15,7 +15,7 @@ export interface Descriptor {
   readonly kind: 'tcp' | 'udp';
   readonly socket: AnySocket;
   readonly family: Family;
-  /** Who asked for the number first; libuv refuses to open it again while its events are waited for. */
+  /** First user of the number; libuv refuses to open it again while its events are waited for. */
   readonly consumer: Consumer;
   readonly placeholder: NativeHandle;
 }

@@ -42,7 +42,7 @@ function dns(): DnsCodec {
   return codec;
 }
 
-/** What a program knows a response code as. */
+/** Response codes as Node's error codes. */
 const RCODES: Readonly<Record<string, string>> = {
   FORMERR: 'EFORMERR',
   SERVFAIL: 'ESERVFAIL',

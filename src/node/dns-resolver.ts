@@ -61,7 +61,7 @@ function arpa6Address(name: string): string | undefined {
   return digits.match(/.{4}/g)?.join(':');
 }
 
-/** What the table of the lab says to a question. */
+/** Answer of the lab's table to a question. */
 function tableAnswer(name: string, type: string): Answer {
   const arpa = type === 'PTR' ? ARPA.exec(name) : null;
   if (arpa !== null) return names(namesOf(`${arpa[4]}.${arpa[3]}.${arpa[2]}.${arpa[1]}`));

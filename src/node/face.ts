@@ -1,6 +1,6 @@
 /**
- * What the handles of one thread share: the kernel they open sockets on, the names it knows, what keeps the event loop
- * alive, and how callbacks enter the program.
+ * State that the handles of one thread share: the kernel they open sockets on, the names it knows, the count that keeps
+ * the event loop alive, and the way callbacks enter the program.
  *
  * Thread: the program's. Set once by `install`, before the program loads.
  */
@@ -15,7 +15,7 @@ import type { NameTable } from './names.ts';
 export interface Face {
   readonly sockets: SocketLayer;
   readonly names: NameTable;
-  /** What `os.networkInterfaces` shows; the host's own when absent. */
+  /** Interfaces for `os.networkInterfaces`; the host's own when absent. */
   readonly interfaces?: (() => readonly InterfaceAddress[]) | undefined;
   /** Where the kernel is this thread's: its sockets on their way to other processes. */
   readonly exports?: ExportedSockets | undefined;
@@ -62,7 +62,7 @@ type Callback = (this: unknown, a?: unknown, b?: unknown, c?: unknown, d?: unkno
 
 /**
  * Call into the program as native code does: in the asynchronous context of the handle or request, and with the ticks
- * and promise jobs it queued done before the next callback. What it throws goes up to the event loop.
+ * and promise jobs it queued done before the next callback. Its exceptions go up to the event loop.
  */
 export function callProgram(
   scope: AsyncResource,

@@ -57,7 +57,7 @@ export class FrameCutter {
     return !this.#http2 || bytes[at + TYPE_AT] !== DATA || this.#header[TYPE_AT] !== DATA;
   }
 
-  /** What follows the header. */
+  /** Bytes behind the header. */
   #length(): number {
     const [a = 0, b = 0, c = 0, d = 0, e = 0] = this.#header;
     if (!this.#http2) return d * 256 + e;

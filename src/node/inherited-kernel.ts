@@ -12,7 +12,7 @@ import { parseServerUrl } from '../rump/url.ts';
 import type { InterfaceAddress } from './face.ts';
 import { PipeCarrier } from './pipe-carrier.ts';
 
-/** What a kernel tells the processes that use it. */
+/** Description of a kernel for the processes that use it. */
 export interface KernelAbout {
   names: Record<string, string[]>;
   interfaces: InterfaceAddress[] | null;

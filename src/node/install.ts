@@ -34,7 +34,7 @@ function followTls(): void {
   };
 }
 
-/** What `os.networkInterfaces` returns. */
+/** The result of `os.networkInterfaces`. */
 function networkInterfaces(interfaces: readonly InterfaceAddress[]): NodeJS.Dict<NetworkInterfaceInfo[]> {
   const found: NodeJS.Dict<NetworkInterfaceInfo[]> = {};
   for (const { name, address, prefixLength, mac, internal, scopeId } of interfaces) {

@@ -22,7 +22,7 @@ const { streamBaseState: state, kReadBytesOrError } = streamWrap;
 const UV_EBADF = uvCode('EBADF');
 const UV_ENOTCONN = uvCode('ENOTCONN');
 
-/** What native code is attached. */
+/** The native code that is attached. */
 type Attached = 'nothing' | 'parser' | 'tls' | 'http2';
 
 export abstract class StreamHandle extends JSStream implements NativeStream, ReaderOwner, WriterOwner {
@@ -102,7 +102,7 @@ export abstract class StreamHandle extends JSStream implements NativeStream, Rea
 
   /**
    * http, tls and http2 look at this when they are about to attach. The first two say so in other ways too; for http2 it is
-   * all there is. Who looks and does not attach costs one read by the longer way.
+   * all there is. A look without an attachment costs one read by the longer way.
    */
   get isStreamBase(): boolean {
     if (this.#attached === 'nothing') this.#attach('http2');

@@ -34,7 +34,7 @@ class WriteRequest implements StreamRequest {
   writeStatus: number | null = null;
 }
 
-/** What the writer needs to know of its handle. */
+/** The part of a handle that its writer uses. */
 export interface WriterOwner {
   /** The connected socket, null before and after. */
   readonly openSocket: StreamSocket | null;

@@ -149,7 +149,7 @@ export class TcpHandle extends StreamHandle implements Deferrable, Closing, Cons
     return this.#listening || this.reader.reading;
   }
 
-  /** What another process needs to take this socket over; null when there is none. It reads here no more. */
+  /** The socket, for another process to take over; null when there is none. This handle reads no more. */
   handOver(): { socket: StreamSocket; family: Family } | null {
     const socket = this.socket;
     if (socket === null) return null;
@@ -278,7 +278,7 @@ export class TcpHandle extends StreamHandle implements Deferrable, Closing, Cons
     return this.#listening || this.reader.reading;
   }
 
-  /** What `process.getActiveResourcesInfo` calls it, '' when it does not keep the process alive. */
+  /** Its name in `process.getActiveResourcesInfo`; '' when it does not keep the process alive. */
   get activeKind(): string {
     if (!this.hasRef()) return '';
     return this.#type === SERVER ? 'TCPServerWrap' : 'TCPSocketWrap';

@@ -37,7 +37,7 @@ const RECEIVES_PER_TURN = 128;
 const DATAGRAM_BYTES_MAX = 65535;
 /** Datagrams up to this size are cut from a common block: making one costs more than copying the datagram. */
 const POOLED_BYTES = 2048;
-/** What a program that keeps one datagram keeps with it at most. */
+/** Most memory that a kept datagram keeps alive with it. */
 const BLOCK_BYTES = 32_768;
 
 let block = Buffer.allocUnsafeSlow(0);
@@ -152,7 +152,7 @@ export class UdpHandle extends DatagramHandle implements Deferrable, Closing {
     this.bound = true;
   }
 
-  /** What another process needs to take this socket over; null when there is none. */
+  /** The socket, for another process to take over; null when there is none. */
   handOver(): { socket: DatagramSocket; family: Family } | null {
     if (this.socket === null) return null;
     share(this.socket, this);

@@ -17,7 +17,7 @@ const RECORD_BYTES = 16_384;
 /** Records read at a time. */
 const BATCH = 32;
 
-/** What both kinds do with a channel. */
+/** Common part of both kinds: the use of a channel. */
 class ChannelStream {
   readonly channel: Channel;
   readonly #bytes: Uint8Array;

@@ -39,7 +39,7 @@ export class ClientHandshake {
   /** Of both sides. */
   features = 0;
   version = 0;
-  /** What the kernel says of itself. */
+  /** The kernel's description of itself. */
   about: unknown = null;
 
   constructor({ rng, key, features, role, session, versions }: ClientOptions) {

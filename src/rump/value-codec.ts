@@ -2,8 +2,8 @@
  * Values of control requests and streams as bytes: JSON, with byte arrays behind it instead of in it.
  *
  * Thread: both sides. Layout: uint32 (little-endian) length of the JSON, the JSON in UTF-8, then the bytes of all arrays. In the
- * JSON an array of bytes is `{"$bytes": [offset, length]}`, a big integer `{"$bigint": decimal}`. What is decoded was
- * written by another party: offsets are checked, arrays are copies.
+ * JSON an array of bytes is `{"$bytes": [offset, length]}`, a big integer `{"$bigint": decimal}`. The input of decoding
+ * was written by another party: offsets are checked, arrays are copies.
  */
 
 import { MultikernelError } from '../base/errors.ts';
