@@ -69,7 +69,7 @@ const CLOCKS = ['host/node', 'host/sim'];
 /** Folders every function of which handles frames or calls, unless it is marked cold (fixtures/data-path.ts). */
 const DATA_PATH = ['net', 'link', 'inet', 'socket', 'mem'];
 /** Constructs in functions of the data path that are neither removed nor marked yet. May fall, never rise. */
-const DATA_PATH_DEBT = 180;
+const DATA_PATH_DEBT = 140;
 /** Formats: values for tests, traces and control are read and written by functions of these names and files. */
 const WIRE_COLD = /^(parse|emit|format)/;
 const WIRE_COLD_FILES = /^src\/wire\/(pretty|pcap|bytes)/;
@@ -77,7 +77,7 @@ const WIRE_COLD_FILES = /^src\/wire\/(pretty|pcap|bytes)/;
 /** Files in circles of value imports. May fall, never rise; the aim is that there is none. */
 const VALUE_CIRCLE_DEBT: Record<string, number> = {};
 /** Files in circles that types close, each within one folder. May fall, never rise. */
-const TYPE_CIRCLE_DEBT = 57;
+const TYPE_CIRCLE_DEBT = 26;
 /** Folders of folders: a circle that needs one of these joins two layers. */
 const SHELVES = ['src', 'src/inet', 'src/host', 'bench'];
 

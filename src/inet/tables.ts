@@ -6,6 +6,7 @@
  * Cold: answers to control requests.
  */
 
+import { US_PER_S } from '../base/units.ts';
 import { type Address6Origin, type Address6State, flagNames, type Interface } from '../net/interface.ts';
 import type { Neighbor, NeighborState } from '../net/neighbor-cache.ts';
 import { type Route, RTF_LOCAL, routeFlagLetters } from '../net/route.ts';
@@ -14,8 +15,6 @@ import { formatAddress } from '../wire/ipv4.ts';
 import type { AddressText } from './ip/address-text.ts';
 import type { Addresses4 } from './ip4/addresses.ts';
 import type { Addresses6 } from './ip6/addresses.ts';
-
-const US_PER_S = 1_000_000;
 
 export interface InterfaceRow {
   name: string;

@@ -233,7 +233,7 @@ describe('Older versions (RFC 3376 7.2.1, RFC 2236 3)', () => {
     link.reports.changed(G, exclude(), 1 * S);
     link.until(9);
     link.reports.oldQuery(1, G, 10 * S, 10 * S);
-    link.reports.heardReport(G, 12 * S);
+    link.reports.reportReceived(G, 12 * S);
     expect(link.until(29)).toEqual([]);
     link.reports.changed(G, NO_SOURCE, 30 * S);
     expect(link.until(39)).toEqual([]);
@@ -304,7 +304,7 @@ describe('Whatever happens', () => {
             filters.set(group, filter);
             reports.changed(group, filter, nowUs);
           } else if (kind === 2) reports.oldQuery(1 + (a & 1), 0, 10 * S, nowUs);
-          else if (kind === 3) reports.heardReport(group, nowUs);
+          else if (kind === 3) reports.reportReceived(group, nowUs);
           else reports.query({ group, sources: [a], maxDelayUs: S, robustness: 0, intervalUs: 0 }, nowUs);
         }
         run(nowUs + 1000 * S);

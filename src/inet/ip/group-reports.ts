@@ -10,6 +10,7 @@
  */
 
 import { type Rng, randomUnit } from '../../base/rng.ts';
+import { US_PER_S } from '../../base/units.ts';
 import { admits, isEmpty, NO_SOURCE, type SourceFilter } from '../../net/source-filter.ts';
 import {
   type GroupRecord,
@@ -21,7 +22,6 @@ import {
   RECORD_TO_INCLUDE,
 } from './group-records.ts';
 
-const US_PER_S = 1_000_000;
 const DEFAULT_ROBUSTNESS = 2;
 const DEFAULT_QUERY_INTERVAL_US: number = 125 * US_PER_S;
 /** RFC 3376 8.11 and RFC 3810 9.11; for the older versions RFC 2236 8.10 and RFC 2710 7.10. */
@@ -211,7 +211,7 @@ export class GroupReports {
   }
 
   /** Somebody else reported the group in an older version: one report on the link is enough. */
-  heardReport(group: number, nowUs: number): void {
+  reportReceived(group: number, nowUs: number): void {
     this.#settleVersion(nowUs);
     const state = this.#groups.get(group);
     if (this.#version === 0 || state === undefined || state.answerUs === Infinity) return;

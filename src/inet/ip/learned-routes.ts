@@ -6,11 +6,10 @@
  * Cold: redirects.
  */
 
+import { US_PER_S } from '../../base/units.ts';
 import { Callout, type CalloutTable } from '../../kern/callout.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Route } from '../../net/route.ts';
-
-const US_PER_S = 1_000_000;
 
 export class LearnedRoutes {
   readonly #callouts: CalloutTable;

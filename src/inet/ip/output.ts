@@ -16,6 +16,7 @@ import { arrivalMeta } from '../../net/ip-link.ts';
 import { type LinkLayer, META_CHECKSUM_PARTIAL } from '../../net/link-layer.ts';
 import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
+import { FLAG_DONT_FRAGMENT, PROTOCOL_TCP } from '../../wire/ipv4.ts';
 import type { InetContext } from './context.ts';
 import type { Families } from './family.ts';
 import { IP4_HEADER_BYTES, type IpPath } from './path.ts';
@@ -27,15 +28,13 @@ import { IP_DONT_FRAGMENT, IP_SEGMENTED } from './transport.ts';
 const MAX_BYTES = 65535;
 /** Room for the longest packet of either family. */
 const SCRATCH_BYTES = 65536 + 64;
-const DONT_FRAGMENT = 0x4000;
 /** Segments of a super-frame carry more than 2^5 bytes. */
 const MIN_SEGMENT_SHIFT = 5;
-const PROTOCOL_TCP = 6;
 /** Identification counters, chosen by a hash of the destination (as RFC 7739 5.3 does for IPv6). */
 const IDENTIFIERS = 256;
 
 /** Where the packet that was begun lies. */
-const NOWHERE = 0;
+const NOT_BEGUN = 0;
 const IN_RING = 1;
 const IN_SCRATCH = 2;
 
@@ -53,7 +52,7 @@ export class IpOutput {
   readonly #discarded: number;
   readonly #unsent: number;
 
-  #where = NOWHERE;
+  #place = NOT_BEGUN;
   #path: IpPath | null = null;
   #link: LinkLayer | null = null;
   /** Of the path of the packet begun in the ring. */
@@ -98,7 +97,7 @@ export class IpOutput {
     const { link } = path;
     const headerAt = link.reserve(path.header, totalBytes);
     if (headerAt < 0) return headerAt;
-    this.#where = IN_RING;
+    this.#place = IN_RING;
     this.#link = link;
     this.#meta = path.meta;
     this.#totalBytes = totalBytes;
@@ -123,17 +122,17 @@ export class IpOutput {
 
   /** As `IpService.end`. */
   end(meta: number): void {
-    if (this.#where === IN_RING) {
+    if (this.#place === IN_RING) {
       (this.#link as LinkLayer).commit(this.#totalBytes, meta | this.#meta);
-    } else if (this.#where === IN_SCRATCH) {
+    } else if (this.#place === IN_SCRATCH) {
       this.#endInScratch(meta);
     }
-    this.#where = NOWHERE;
+    this.#place = NOT_BEGUN;
   }
 
   cancel(): void {
-    if (this.#where === IN_RING) (this.#link as LinkLayer).cancel();
-    this.#where = NOWHERE;
+    if (this.#place === IN_RING) (this.#link as LinkLayer).cancel();
+    this.#place = NOT_BEGUN;
   }
 
   /**
@@ -233,7 +232,7 @@ export class IpOutput {
   }
 
   #beginInScratch(path: IpPath, protocol: number, totalBytes: number, ttl: number, tos: number, flags: number): number {
-    this.#where = IN_SCRATCH;
+    this.#place = IN_SCRATCH;
     this.#path = path;
     this.#totalBytes = totalBytes;
     return this.writeHeader(this.#scratchAt, path, protocol, totalBytes, ttl, tos, flags);
@@ -310,7 +309,7 @@ export class IpOutput {
     const first = 0x4500 | tos;
     const last = (ttl << 8) | protocol;
     let identifier = 0;
-    let fragment = DONT_FRAGMENT;
+    let fragment = FLAG_DONT_FRAGMENT;
     if ((flags & IP_DONT_FRAGMENT) === 0 || path.fragments) {
       // Each piece of a super-frame takes a number of its own.
       const superFrame = protocol === PROTOCOL_TCP || (flags & IP_SEGMENTED) !== 0;

@@ -7,6 +7,7 @@
  * Cold: ICMP errors change it; look-ups allocate nothing.
  */
 
+import { US_PER_S } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { PathEpoch } from '../../net/path-epoch.ts';
@@ -15,7 +16,6 @@ import type { InetContext } from './context.ts';
 
 /** RFC 1191 section 7.1: what networks used to have, for routers that do not say the MTU of the next hop. */
 const PLATEAUS: readonly number[] = [32000, 17914, 8166, 4352, 2002, 1492, 1006, 576, 508, 296, 68];
-const US_PER_S = 1_000_000;
 
 interface Entry {
   mtuBytes: number;

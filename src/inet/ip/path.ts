@@ -119,9 +119,9 @@ export class IpPath implements Path {
     this.#iface = iface;
     this.#link = iface.link;
     this.meta = 0;
-    const six = this.headerBytes === IP6_HEADER_BYTES;
-    iface.link.fill(this.header, dstHi, dstLo, six ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
-    if (six) return;
+    const ipv6 = this.headerBytes === IP6_HEADER_BYTES;
+    iface.link.fill(this.header, dstHi, dstLo, ipv6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
+    if (ipv6) return;
     this.addressSum = (this.src >>> 16) + (this.src & 0xffff) + (this.dst >>> 16) + (this.dst & 0xffff);
     this.linkMtuBytes = iface.mtuBytes;
   }

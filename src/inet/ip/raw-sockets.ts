@@ -23,7 +23,7 @@ const DEFAULT_TTL = 64;
 export class RawEndpoint {
   readonly protocol: number;
   /** Of IPv6. */
-  readonly six: boolean;
+  readonly ipv6: boolean;
   readonly queue: DatagramQueue;
   /** There were too many: it neither receives nor sends. */
   readonly refused: boolean;
@@ -34,11 +34,11 @@ export class RawEndpoint {
   onReadable: (() => void) | null = null;
   readonly #owner: RawSockets;
 
-  constructor(owner: RawSockets, protocol: number, six: boolean, queue: DatagramQueue, refused: boolean) {
+  constructor(owner: RawSockets, protocol: number, ipv6: boolean, queue: DatagramQueue, refused: boolean) {
     this.refused = refused;
     this.#owner = owner;
     this.protocol = protocol;
-    this.six = six;
+    this.ipv6 = ipv6;
     this.queue = queue;
   }
 
@@ -107,10 +107,10 @@ export class RawSockets {
     for (const { queue } of this.#endpoints) queue.markAddresses(mark);
   }
 
-  open(protocol: number, six: boolean = false): RawEndpoint {
+  open(protocol: number, ipv6: boolean = false): RawEndpoint {
     const full = this.#endpoints.length >= this.#maxSockets.value;
     const queue = new DatagramQueue(this.#context, Math.min(this.#receiveBytes.value, this.maxBufferBytes.value));
-    const endpoint = new RawEndpoint(this, protocol, six, queue, full);
+    const endpoint = new RawEndpoint(this, protocol, ipv6, queue, full);
     if (full) {
       this.#context.counters.add(this.#refused, 1);
       return endpoint;
@@ -137,7 +137,7 @@ export class RawSockets {
     let taken = false;
     for (let i = 0; i < this.#endpoints.length; i++) {
       const endpoint = this.#endpoints[i] as RawEndpoint;
-      if (endpoint.protocol !== packet.protocol || endpoint.six !== isIp6(packet.dst)) continue;
+      if (endpoint.protocol !== packet.protocol || endpoint.ipv6 !== isIp6(packet.dst)) continue;
       taken = true;
       const at = endpoint.queue.reserve(bytes);
       if (at < 0) {
@@ -157,7 +157,7 @@ export class RawSockets {
     const { arena } = this.#context.shared;
     if (endpoint.refused) return -Errno.ENOBUFS;
     if (lengthBytes > MAX_PAYLOAD_BYTES) return -Errno.EMSGSIZE;
-    if (endpoint.six !== isIp6(address)) return -Errno.EAFNOSUPPORT;
+    if (endpoint.ipv6 !== isIp6(address)) return -Errno.EAFNOSUPPORT;
     const path = this.#ip.transientPath(address, 0, endpoint.broadcast ? IP_ALLOW_BROADCAST : 0, null);
     if (typeof path === 'number') return path;
     const at = this.#ip.begin(path, endpoint.protocol, lengthBytes, endpoint.ttl, endpoint.tos, 0);
@@ -166,7 +166,7 @@ export class RawSockets {
     if (endpoint.protocol === ipv4.PROTOCOL_ICMP && lengthBytes >= 4 && arena.view.getUint16(at + 2) === 0) {
       arena.view.setUint16(at + 2, checksumOf(bulk.sum(at, lengthBytes)));
     }
-    if (endpoint.six && endpoint.protocol === PROTOCOL_ICMPV6 && lengthBytes >= 4) {
+    if (endpoint.ipv6 && endpoint.protocol === PROTOCOL_ICMPV6 && lengthBytes >= 4) {
       writeIcmpChecksum(this.#context, path, at, lengthBytes);
     }
     this.#ip.end(0);

@@ -11,12 +11,12 @@
  *   block:  header of the first fragment, spare bytes up to `payloadOffset`, payload from there on
  */
 
+import { US_PER_MS } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { AddressHolder } from './address-interner.ts';
 import type { InetContext } from './context.ts';
 
-const US_PER_MS = 1000;
 const MAX_BYTES = 65535;
 const FIRST_BLOCK_BYTES = 4096;
 /** Pieces of one datagram with holes between them that there is memory for. */
@@ -29,7 +29,19 @@ const SEEN_CONGESTION: number = 1 << 3;
 const CONFLICT = -1;
 const TOO_MANY_RANGES = -2;
 
-/** What differs between IPv4 and IPv6. */
+/**
+ * A datagram timed out whose first fragment had come (RFC 1122 3.3.2): its header, followed by at least 8 bytes. Called before
+ * the memory is freed.
+ */
+export type ReassemblyTimeout = (
+  headerAt: number,
+  quotedBytes: number,
+  src: number,
+  dst: number,
+  nowUs: number,
+) => void;
+
+/** The differences between IPv4 and IPv6. */
 export interface ReassemblyFamily {
   /** "IPv4". */
   readonly name: string;
@@ -46,6 +58,23 @@ export interface ReassemblyFamily {
   mark(at: number): void;
   /** Make the header at `at` that of a whole packet. `note` is what {@link Reassembly.add} was given with the first fragment. */
   finish(at: number, headerBytes: number, payloadBytes: number, note: number): void;
+}
+
+/** A received fragment, as {@link Reassembly.add} takes it. One object per family and kernel. */
+export class Fragment {
+  src = 0;
+  dst = 0;
+  /** Names the datagram together with the addresses: identification and protocol. */
+  key = 0;
+  headerAt = 0;
+  headerBytes = 0;
+  /** For {@link ReassemblyFamily.finish}. */
+  note = 0;
+  dataAt = 0;
+  payloadBytes = 0;
+  /** Of `payloadBytes` in the payload of the datagram. */
+  offset = 0;
+  more = false;
 }
 
 /** An incomplete datagram. The objects are made once and used again. */
@@ -70,10 +99,12 @@ class Incomplete {
 }
 
 /** Results of {@link Reassembly.add} that are no offset. */
-export const REASSEMBLY_WAITS = 0;
-export const REASSEMBLY_DROPPED = -1;
+const REASSEMBLY_WAITS = 0;
+const REASSEMBLY_DROPPED = -1;
 
 export class Reassembly implements AddressHolder {
+  /** The argument of {@link add}. */
+  readonly fragment: Fragment = new Fragment();
   readonly #context: InetContext;
   readonly #family: ReassemblyFamily;
   /** In the order they were begun, which is the order they expire. */
@@ -92,13 +123,10 @@ export class Reassembly implements AddressHolder {
   readonly #refused: number;
   readonly #evicted: number;
   #bytes = 0;
-  /**
-   * A datagram timed out whose first fragment had come (RFC 1122 3.3.2): its header, followed by at least 8 bytes.
-   * Called before the memory is freed.
-   */
-  onTimeout: ((headerAt: number, quotedBytes: number, src: number, dst: number, nowUs: number) => void) | null = null;
+  readonly #onTimeout: ReassemblyTimeout;
 
-  constructor(context: InetContext, family: ReassemblyFamily) {
+  constructor(context: InetContext, family: ReassemblyFamily, onTimeout: ReassemblyTimeout) {
+    this.#onTimeout = onTimeout;
     this.#context = context;
     this.#family = family;
     const { counters, interner } = context;
@@ -182,23 +210,11 @@ export class Reassembly implements AddressHolder {
   }
 
   /**
-   * Take a fragment that was checked: `payloadBytes` at `dataAt` belong `offset` bytes into the payload of the datagram that
-   * `src`, `dst` and `key` name; its header is at `headerAt`. Returns the offset of a whole packet, which the caller gives
-   * back with {@link release} after use; or {@link REASSEMBLY_WAITS}, or {@link REASSEMBLY_DROPPED}.
+   * Take {@link fragment}, filled in and checked by the caller. Returns the offset of a whole packet, which the caller gives
+   * back with {@link release} after use; 0 while pieces are missing, or -1 when the fragment or its datagram was dropped.
    */
-  add(
-    src: number,
-    dst: number,
-    key: number,
-    headerAt: number,
-    headerBytes: number,
-    note: number,
-    dataAt: number,
-    payloadBytes: number,
-    offset: number,
-    more: boolean,
-    nowUs: number,
-  ): number {
+  add(nowUs: number): number {
+    const { src, dst, key, headerAt, headerBytes, note, dataAt, payloadBytes, offset, more } = this.fragment;
     const { payloadOffset } = this.#family;
     const end = offset + payloadBytes;
     const tooLong = headerBytes > payloadOffset || end + this.#family.countedBytes(headerBytes) > MAX_BYTES;
@@ -402,6 +418,6 @@ export class Reassembly implements AddressHolder {
     const at = datagram.blockAt + this.#family.payloadOffset - headerBytes;
     const { src, dst, ranges } = datagram;
     this.#context.bulk.copy(at, datagram.blockAt, headerBytes);
-    this.onTimeout?.(at, headerBytes + (ranges[1] as number), src, dst, nowUs);
+    this.#onTimeout(at, headerBytes + (ranges[1] as number), src, dst, nowUs);
   }
 }

@@ -36,7 +36,7 @@ export class Segmenter {
   readonly #malformed: number;
   /** The super-frame being cut: where it lies, and the fields that differ between its pieces. */
   #at = 0;
-  #six = false;
+  #isIpv6 = false;
   #udp = false;
   #ipBytes = 0;
   #headerBytes = 0;
@@ -80,7 +80,7 @@ export class Segmenter {
     }
     if (this.#headerBytes + segmentBytes > mtuBytes) return -Errno.EMSGSIZE;
     const { link } = iface;
-    const etherType = this.#six ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+    const etherType = this.#isIpv6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
     for (let offset = 0; offset < payloadBytes; offset += segmentBytes) {
       const last = offset + segmentBytes >= payloadBytes;
       const bytes = last ? payloadBytes - offset : segmentBytes;
@@ -107,8 +107,8 @@ export class Segmenter {
   /** Read the headers of a super-frame; false when it is neither a sound TCP nor a sound UDP packet. */
   #read(at: number, totalBytes: number): boolean {
     const view = this.#view;
-    const six = ipv4.version(view, at) === 6;
-    const ipBytes = six ? ipv6.HEADER_BYTES : ipv4.headerBytes(view, at);
+    const isIpv6 = ipv4.version(view, at) === 6;
+    const ipBytes = isIpv6 ? ipv6.HEADER_BYTES : ipv4.headerBytes(view, at);
     const segmentAt = at + ipBytes;
     const protocol = protocolOf(view, at);
     this.#udp = protocol === ipv4.PROTOCOL_UDP;
@@ -118,13 +118,13 @@ export class Segmenter {
     const segmentHeaderBytes = this.#udp ? least : tcp.headerBytes(view, segmentAt);
     if (segmentHeaderBytes < least || totalBytes < ipBytes + segmentHeaderBytes) return false;
     this.#at = at;
-    this.#six = six;
+    this.#isIpv6 = isIpv6;
     this.#ipBytes = ipBytes;
     this.#headerBytes = ipBytes + segmentHeaderBytes;
     this.#flags = this.#udp ? 0 : tcp.flags(view, segmentAt);
     this.#seq = tcp.seq(view, segmentAt);
     this.#identification = ipv4.identification(view, at);
-    this.#pseudo = six
+    this.#pseudo = isIpv6
       ? ipv6.pseudoSum(view, at, protocol, 0)
       : pseudoSum4(ipv4.src(view, at), ipv4.dst(view, at), protocol, 0);
     return true;
@@ -138,7 +138,7 @@ export class Segmenter {
     const segmentBytes = this.#headerBytes - this.#ipBytes + bytes;
     bulk.copy(ipAt, this.#at, this.#headerBytes);
     bulk.copy(ipAt + this.#headerBytes, this.#at + this.#headerBytes + offset, bytes);
-    if (this.#six) ipv6.setPayloadBytes(view, ipAt, segmentBytes);
+    if (this.#isIpv6) ipv6.setPayloadBytes(view, ipAt, segmentBytes);
     else this.#finishHeader4(ipAt, this.#headerBytes + bytes);
     if (this.#udp) {
       this.#finishDatagram(segmentAt, segmentBytes, partial);
@@ -155,7 +155,7 @@ export class Segmenter {
 
   #finishDatagram(at: number, lengthBytes: number, partial: boolean): void {
     const view = this.#view;
-    const unchecked = udp.checksum(view, at) === 0 && !this.#six;
+    const unchecked = udp.checksum(view, at) === 0 && !this.#isIpv6;
     udp.setLength(view, at, lengthBytes);
     if (unchecked) return;
     udp.setChecksum(view, at, foldSum(this.#pseudo + lengthBytes));

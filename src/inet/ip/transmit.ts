@@ -26,9 +26,6 @@ import * as ipv6 from '../../wire/ipv6.ts';
 import type { InetContext } from './context.ts';
 import { Segmenter } from './super-frame.ts';
 
-const DONT_FRAGMENT = 0x4000;
-const MORE_FRAGMENTS = 0x2000;
-const OFFSET_MASK = 0x1fff;
 /** Counters of the fragments of IPv6, chosen by a hash of the destination (RFC 7739 5.3). */
 const IDENTIFIERS6 = 256;
 /** All of the metadata but the segment size. */
@@ -90,10 +87,10 @@ export class Transmitter {
         if (segmentBytes !== 0) {
           return this.#segmenter.send(iface, dstHi, dstLo, at, totalBytes, meta, mtuBytes);
         }
-        const six = isIp6Packet(this.#view, at);
-        if (!six && (this.#view.getUint16(at + 6) & DONT_FRAGMENT) !== 0) return -Errno.EMSGSIZE;
+        const ipv6Packet = isIp6Packet(this.#view, at);
+        if (!ipv6Packet && (this.#view.getUint16(at + 6) & ipv4.FLAG_DONT_FRAGMENT) !== 0) return -Errno.EMSGSIZE;
         if ((meta & META_CHECKSUM_PARTIAL) !== 0) this.completeChecksum(at, totalBytes);
-        const identification = six ? this.#nextIdentification6(at) : 0;
+        const identification = ipv6Packet ? this.#nextIdentification6(at) : 0;
         return this.fragment(iface, dstHi, dstLo, at, totalBytes, mtuBytes, 0, identification, meta);
       }
     }
@@ -162,7 +159,9 @@ export class Transmitter {
     while (offset < payloadBytes) {
       const last = offset + pieceBytes >= payloadBytes;
       const bytes = last ? payloadBytes - offset : pieceBytes;
-      const flags = (last ? word & MORE_FRAGMENTS : MORE_FRAGMENTS) | ((word + (offset >> 3)) & OFFSET_MASK);
+      const flags =
+        (last ? word & ipv4.FLAG_MORE_FRAGMENTS : ipv4.FLAG_MORE_FRAGMENTS) |
+        ((word + (offset >> 3)) & ipv4.FRAGMENT_OFFSET_MASK);
       const sent = this.#sendFragment(iface, dstHi, dstLo, at, offset, bytes, flags);
       if (sent < 0) {
         if (sent === -Errno.ENOBUFS) this.resumeOffset = offset;

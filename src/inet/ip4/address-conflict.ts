@@ -8,13 +8,13 @@
  */
 
 import { randomUnit } from '../../base/rng.ts';
+import { US_PER_S } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface, InterfaceAddress } from '../../net/interface.ts';
 import type { InetContext } from '../ip/context.ts';
-import type { ArpOutput } from './arp.ts';
+import type { ArpOutput } from './arp-output.ts';
 
-const US_PER_S = 1_000_000;
 /** RFC 5227 section 1.1. */
 const PROBE_WAIT_US: number = US_PER_S;
 const PROBE_MIN_US: number = US_PER_S;
@@ -111,10 +111,10 @@ export class AddressConflicts {
   }
 
   /**
-   * An ARP packet of somebody else was heard. True when it concerns an address that is still being probed, or claims one of
-   * ours: then nothing is to be learned from it.
+   * An ARP packet of another host. True when it concerns an address that is still being probed, or claims one of ours: then
+   * nothing is to be learned from it.
    */
-  heard(iface: Interface, sender: number, target: number, request: boolean, nowUs: number): boolean {
+  received(iface: Interface, sender: number, target: number, request: boolean, nowUs: number): boolean {
     const claimed = this.#watches.get(sender);
     if (claimed !== undefined && claimed.iface === iface) {
       this.#context.counters.add(this.#conflicts, 1);

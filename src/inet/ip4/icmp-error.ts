@@ -18,7 +18,6 @@ import type { Addresses4 } from './addresses.ts';
 
 const ICMP_HEADER_BYTES = 8;
 const ERROR_TTL = 255;
-const OFFSET_MASK = 0x1fff;
 
 export class IcmpErrors {
   readonly #context: InetContext;
@@ -91,7 +90,7 @@ export class IcmpErrors {
     if (packet.broadcast || !isUnicast(dst) || this.#addresses.isBroadcast(dst)) return false;
     if (!isUnicast(src) || this.#addresses.isBroadcast(src)) return false;
     if (isLoopback(src) && !packet.iface.loopback) return false;
-    if ((view.getUint16(packet.headerAt + 6) & OFFSET_MASK) !== 0) return false;
+    if ((view.getUint16(packet.headerAt + 6) & ipv4.FRAGMENT_OFFSET_MASK) !== 0) return false;
     if (packet.protocol !== ipv4.PROTOCOL_ICMP) return true;
     return packet.lengthBytes > 0 && !icmpv4.isError(view.getUint8(packet.at));
   }

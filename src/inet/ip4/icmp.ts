@@ -23,7 +23,6 @@ import { answerDestination, answerOptionBytes, writeAnswerOptions } from './opti
 import type { Redirects } from './redirect.ts';
 
 const HEADER_BYTES = 8;
-const IP_HEADER_BYTES = 20;
 const TIMESTAMP_BYTES = 20;
 const FOLDED_ONES = 0xffff;
 
@@ -227,7 +226,7 @@ export class Icmp implements Transport {
     const { ip } = this.#parts;
     const src = packet.broadcast ? packet.iface.primary : packet.dst;
     const headerBytes = packet.at - packet.headerAt;
-    if (headerBytes > IP_HEADER_BYTES) return this.#beginReplyWithOptions(packet, src, headerBytes, bytes);
+    if (headerBytes > ipv4.HEADER_BYTES) return this.#beginReplyWithOptions(packet, src, headerBytes, bytes);
     const path = ip.transientPath(packet.src, src, IP_NO_LOOP, null);
     if (typeof path === 'number') return path;
     return ip.begin(path, this.protocol, bytes, this.#ttl.value, packet.tos, 0);
@@ -254,8 +253,9 @@ export class Icmp implements Transport {
     this.#counters.add(this.#errorsIn, 1);
     const quoteAt = at + HEADER_BYTES;
     const quoteBytes = lengthBytes - HEADER_BYTES;
-    const headerBytes = quoteBytes >= IP_HEADER_BYTES ? ipv4.headerBytes(view, quoteAt) : 0;
-    const sound = headerBytes >= IP_HEADER_BYTES && quoteBytes >= headerBytes + 8 && ipv4.version(view, quoteAt) === 4;
+    const headerBytes = quoteBytes >= ipv4.HEADER_BYTES ? ipv4.headerBytes(view, quoteAt) : 0;
+    const sound =
+      headerBytes >= ipv4.HEADER_BYTES && quoteBytes >= headerBytes + 8 && ipv4.version(view, quoteAt) === 4;
     if (!sound || packet.broadcast || !this.#parts.addresses.isLocal(ipv4.src(view, quoteAt))) {
       this.#counters.add(this.#badQuote, 1);
       return;
@@ -297,7 +297,7 @@ export class Icmp implements Transport {
 
   #redirectInput(packet: InPacket, nowUs: number): void {
     const { at, lengthBytes } = packet;
-    if (lengthBytes < HEADER_BYTES + IP_HEADER_BYTES) {
+    if (lengthBytes < HEADER_BYTES + ipv4.HEADER_BYTES) {
       this.#counters.add(this.#short, 1);
       return;
     }

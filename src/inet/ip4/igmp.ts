@@ -9,13 +9,19 @@
  */
 
 import { Errno } from '../../base/errors.ts';
+import { US_PER_S } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
 import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
 import * as igmp from '../../wire/igmp.ts';
-import { ADDRESS_ALL_HOSTS as ALL_HOSTS, ADDRESS_ALL_ROUTERS as ALL_ROUTERS, PROTOCOL_IGMP } from '../../wire/ipv4.ts';
+import {
+  ADDRESS_ALL_HOSTS as ALL_HOSTS,
+  ADDRESS_ALL_ROUTERS as ALL_ROUTERS,
+  HEADER_BYTES as IP_HEADER_BYTES,
+  PROTOCOL_IGMP,
+} from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
 import { type GroupRecord, packRecords } from '../ip/group-records.ts';
 import { type GroupQuery, GroupReports } from '../ip/group-reports.ts';
@@ -26,10 +32,8 @@ const IGMP_V3_ROUTERS: number = 0xe0000016 | 0;
 /** RFC 2113: option 148, length 4, value 0. */
 const ROUTER_ALERT: number = 0x94040000 | 0;
 const OPTION_BYTES = 4;
-const IP_HEADER_BYTES = 20;
 const TOS_INTERNET_CONTROL = 0xc0;
 
-const US_PER_S = 1_000_000;
 const US_PER_TENTH = 100_000;
 /** RFC 3376 7.2.1: version 1 queries grant ten seconds and cannot say so. */
 const V1_RESPONSE_US: number = 10 * US_PER_S;
@@ -49,7 +53,7 @@ export class Igmp implements Transport, GroupListener {
   readonly #malformed: number;
   readonly #queries: number;
   readonly #ignored: number;
-  readonly #heard: number;
+  readonly #reportsIn: number;
   readonly #reports: number;
   readonly #leaves: number;
   readonly #unsent: number;
@@ -68,7 +72,7 @@ export class Igmp implements Transport, GroupListener {
     this.#malformed = counters.index('igmp-in-malformed');
     this.#queries = counters.index('igmp-in-queries');
     this.#ignored = counters.index('igmp-in-ignored');
-    this.#heard = counters.index('igmp-in-reports');
+    this.#reportsIn = counters.index('igmp-in-reports');
     this.#reports = counters.index('igmp-out-reports');
     this.#leaves = counters.index('igmp-out-leaves');
     this.#unsent = counters.index('igmp-out-unsent');
@@ -117,8 +121,8 @@ export class Igmp implements Transport, GroupListener {
     if (type === igmp.TYPE_QUERY) {
       this.#query(packet, nowUs);
     } else if (type === igmp.TYPE_REPORT_V1 || type === igmp.TYPE_REPORT_V2) {
-      this.#context.counters.add(this.#heard, 1);
-      this.#links.get(iface)?.heardReport(igmp.group(view, at), nowUs);
+      this.#context.counters.add(this.#reportsIn, 1);
+      this.#links.get(iface)?.reportReceived(igmp.group(view, at), nowUs);
     }
     this.#schedule();
   }

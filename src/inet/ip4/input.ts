@@ -29,11 +29,8 @@ import type { Icmp } from './icmp.ts';
 import { IpOptions, OPTIONS_FORWARD } from './options.ts';
 import { readPacket } from './packet.ts';
 
-const BASIC_HEADER_BYTES = 20;
-const MORE_FRAGMENTS = 0x2000;
-const OFFSET_MASK = 0x1fff;
-const FRAGMENT_MASK: number = MORE_FRAGMENTS | OFFSET_MASK;
-const ALL_HOSTS: number = 0xe0000001 | 0;
+const { HEADER_BYTES } = ipv4;
+const FRAGMENT_MASK: number = ipv4.FLAG_MORE_FRAGMENTS | ipv4.FRAGMENT_OFFSET_MASK;
 /** The end of the type of service. */
 const ECN_MASK = 3;
 /** 169.254/16 (RFC 3927). */
@@ -90,12 +87,11 @@ export class IpInput implements PacketInput {
     this.#options = new IpOptions(context, parts.addresses, parts.routes);
     this.#transports = parts.protocols.table;
     this.#packet = new IpPacket(noInterface);
-    this.reassembly = new Reassembly(context, reassemblyFamily(context));
-    this.reassembly.onTimeout = (headerAt, quotedBytes, _src, _dst, nowUs) => {
+    this.reassembly = new Reassembly(context, reassemblyFamily(context), (headerAt, quotedBytes, _src, _dst, nowUs) => {
       readPacket(this.#packet, this.#view, headerAt, noInterface);
       this.#packet.lengthBytes = quotedBytes - (this.#packet.at - headerAt);
       parts.icmp.sendTimeExceeded(this.#packet, icmpv4.CODE_REASSEMBLY_TIMEOUT, nowUs);
-    };
+    });
     const { counters } = context;
     this.#short = counters.index('ip-in-short');
     this.#badVersion = counters.index('ip-in-bad-version');
@@ -122,7 +118,7 @@ export class IpInput implements PacketInput {
    */
   input(received: LinkPacket, nowUs: number): void {
     const { iface, at, lengthBytes, group } = received;
-    if (lengthBytes < BASIC_HEADER_BYTES) {
+    if (lengthBytes < HEADER_BYTES) {
       this.#drop(this.#short, iface);
       return;
     }
@@ -138,15 +134,15 @@ export class IpInput implements PacketInput {
       this.#drop(this.#badVersion, iface);
       return;
     }
-    if (headerBytes < BASIC_HEADER_BYTES || totalBytes < headerBytes || totalBytes > lengthBytes) {
+    if (headerBytes < HEADER_BYTES || totalBytes < headerBytes || totalBytes > lengthBytes) {
       this.#drop(this.#badLength, iface);
       return;
     }
     const addressSum = (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff);
     let sum = (word0 >>> 16) + (word0 & 0xffff) + (word1 >>> 16) + (word1 & 0xffff) + (word2 >>> 16) + (word2 & 0xffff);
     sum += addressSum;
-    if (headerBytes > BASIC_HEADER_BYTES) {
-      sum += sumView(view, at + BASIC_HEADER_BYTES, headerBytes - BASIC_HEADER_BYTES);
+    if (headerBytes > HEADER_BYTES) {
+      sum += sumView(view, at + HEADER_BYTES, headerBytes - HEADER_BYTES);
     }
     sum = (sum >>> 16) + (sum & 0xffff);
     if ((sum >>> 16) + (sum & 0xffff) !== 0xffff) {
@@ -169,11 +165,11 @@ export class IpInput implements PacketInput {
     packet.broadcast = group;
     packet.linkSrcHi = received.srcHi;
     packet.linkSrcLo = received.srcLo;
-    packet.plain = headerBytes === BASIC_HEADER_BYTES && !this.#filter.active && !this.#raw.active;
+    packet.plain = headerBytes === HEADER_BYTES && !this.#filter.active && !this.#raw.active;
     packet.iface = iface;
     if (this.#filter.active && !this.#filterPasses(packet, word1, nowUs)) return;
     let sourceRouted = false;
-    if (headerBytes > BASIC_HEADER_BYTES) {
+    if (headerBytes > HEADER_BYTES) {
       const done = this.#options.process(at, headerBytes, iface, nowUs);
       if (done < 0) {
         this.#refuseOptions(packet, -done, nowUs);
@@ -211,7 +207,7 @@ export class IpInput implements PacketInput {
     const verdict = this.#filter.frameVerdict(packet.src, packet.linkSrcHi, packet.linkSrcLo, onLink);
     if (verdict === FILTER_PASS) return true;
     if (verdict !== FILTER_DROP) {
-      const first = (fragmentWord & OFFSET_MASK) === 0;
+      const first = (fragmentWord & ipv4.FRAGMENT_OFFSET_MASK) === 0;
       if (first && this.#parts.reject.mustPass(packet)) return true;
       if (first) this.#parts.reject.answer(packet, nowUs);
     }
@@ -242,7 +238,7 @@ export class IpInput implements PacketInput {
     packet.iface = iface;
     if (isMulticast(dst)) {
       packet.broadcast = true;
-      if (dst === ALL_HOSTS || iface.groups.has(dst)) return true;
+      if (dst === ipv4.ADDRESS_ALL_HOSTS || iface.groups.has(dst)) return true;
       this.#drop(this.#notMember, iface);
       return false;
     }
@@ -259,24 +255,18 @@ export class IpInput implements PacketInput {
 
   #reassemble(packet: IpPacket, headerBytes: number, word1: number, nowUs: number): void {
     this.#counters.add(this.#fragments, 1);
-    const { headerAt, lengthBytes, broadcast, iface, src, dst, protocol } = packet;
-    const offset = (word1 & OFFSET_MASK) << 3;
-    const more = (word1 & MORE_FRAGMENTS) !== 0;
-    const key = ((word1 >>> 16) << 8) | protocol;
-    const dataAt = headerAt + headerBytes;
-    const whole = this.reassembly.add(
-      src,
-      dst,
-      key,
-      headerAt,
-      headerBytes,
-      0,
-      dataAt,
-      lengthBytes,
-      offset,
-      more,
-      nowUs,
-    );
+    const { broadcast, iface } = packet;
+    const { fragment } = this.reassembly;
+    fragment.src = packet.src;
+    fragment.dst = packet.dst;
+    fragment.key = ((word1 >>> 16) << 8) | packet.protocol;
+    fragment.headerAt = packet.headerAt;
+    fragment.headerBytes = headerBytes;
+    fragment.dataAt = packet.headerAt + headerBytes;
+    fragment.payloadBytes = packet.lengthBytes;
+    fragment.offset = (word1 & ipv4.FRAGMENT_OFFSET_MASK) << 3;
+    fragment.more = (word1 & ipv4.FLAG_MORE_FRAGMENTS) !== 0;
+    const whole = this.reassembly.add(nowUs);
     if (whole <= 0) return;
     readPacket(packet, this.#view, whole, iface);
     packet.broadcast = broadcast;

@@ -8,13 +8,13 @@
  */
 
 import { randomUnit } from '../../base/rng.ts';
+import { US_PER_MS } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { InterfaceAddress6 } from '../../net/interface.ts';
 import type { InetContext } from '../ip/context.ts';
-import type { NeighborOutput6 } from './neighbor-discovery.ts';
+import type { NeighborOutput6 } from './neighbor-output.ts';
 
-const US_PER_MS = 1000;
 /** MAX_RTR_SOLICITATION_DELAY (RFC 4861 section 10). */
 const MAX_DELAY_US = 1_000_000;
 
@@ -86,13 +86,13 @@ export class AddressDetection {
     this.#probes.delete(entry);
   }
 
-  /** RFC 4862 5.4.3: somebody else asks for the address, `asNobody` to have it too, or because it believes it is there. */
-  heardSolicitation(entry: InterfaceAddress6, asNobody: boolean, _nowUs: number): void {
-    if (asNobody) this.#taken(entry);
+  /** RFC 4862 5.4.3: another host solicits the address: from `::` (`probing`) to take it, otherwise to reach it. */
+  solicited(entry: InterfaceAddress6, probing: boolean): void {
+    if (probing) this.#taken(entry);
   }
 
-  /** RFC 4862 5.4.4: somebody else has the address. */
-  heardAdvertisement(entry: InterfaceAddress6, _nowUs: number): void {
+  /** RFC 4862 5.4.4: another host has the address. */
+  advertised(entry: InterfaceAddress6): void {
     if (this.#probes.has(entry)) this.#taken(entry);
     else if (entry.state !== 'duplicated') this.#context.counters.add(this.#duplicates, 1);
   }

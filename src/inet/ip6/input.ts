@@ -13,6 +13,7 @@ import type { Interface } from '../../net/interface.ts';
 import type { PacketInput, RunInput } from '../../net/link-input.ts';
 import type { LinkPacket } from '../../net/link-layer.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
+import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../wire/ipv4.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import { type AddressInterner, IP6_ANY, IP6_LOOPBACK, isZoned } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
@@ -34,8 +35,6 @@ const { HEADER_BYTES } = ipv6;
 const MAPPED_WORD = 0xffff;
 const SCOPE_INTERFACE = 1;
 const SCOPE_LINK = 2;
-const PROTOCOL_TCP = 6;
-const PROTOCOL_UDP = 17;
 
 /** What packets meet on their way in. */
 export interface Ip6InputParts {
@@ -51,16 +50,26 @@ export interface Ip6InputParts {
   readonly noInterface: Interface;
 }
 
+/** The words of an address, read once from the header. */
+class Words6 {
+  w0 = 0;
+  w1 = 0;
+  w2 = 0;
+  w3 = 0;
+}
+
 export class Ip6Input implements PacketInput {
   readonly reassembly: Reassembly;
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #parts: Ip6InputParts;
-  readonly #table: AddressInterner;
+  readonly #interner: AddressInterner;
   readonly #filter: IngressFilter;
   readonly #raw: RawSockets;
   readonly #extensions: Extensions6;
   readonly #packet: IpPacket;
+  /** Destination of the packet being looked at. */
+  readonly #destination: Words6 = new Words6();
   readonly #transports: readonly (Transport | undefined)[];
   readonly #disabled: number;
   readonly #short: number;
@@ -82,20 +91,19 @@ export class Ip6Input implements PacketInput {
     this.#view = context.shared.arena.view;
     this.#counters = counters;
     this.#parts = parts;
-    this.#table = context.interner;
+    this.#interner = context.interner;
     this.#filter = parts.filter;
     this.#raw = parts.raw;
     this.#extensions = new Extensions6(context, parts.icmp);
     this.#transports = parts.protocols.table;
     this.#packet = new IpPacket(noInterface);
-    this.reassembly = new Reassembly(context, reassemblyFamily6(context));
-    this.reassembly.onTimeout = (headerAt, quotedBytes, src, dst, nowUs) => {
-      const zone = this.#table.zone(src) | this.#table.zone(dst);
+    this.reassembly = new Reassembly(context, reassemblyFamily6(context), (headerAt, quotedBytes, src, dst, nowUs) => {
+      const zone = this.#interner.zone(src) | this.#interner.zone(dst);
       const iface = parts.links.interfaceOf(zone) ?? parts.addresses.owner(dst) ?? noInterface;
       const packet = this.#describe(headerAt, iface, src, dst);
       packet.lengthBytes = quotedBytes - HEADER_BYTES;
       parts.icmp.sendTimeExceeded(packet, icmpv6.CODE_REASSEMBLY_TIMEOUT, nowUs);
-    };
+    });
     this.#disabled = counters.index('ip6-in-disabled');
     this.#short = counters.index('ip6-in-short');
     this.#badVersion = counters.index('ip6-in-bad-version');
@@ -173,13 +181,18 @@ export class Ip6Input implements PacketInput {
     nowUs: number,
   ): boolean {
     const view = this.#view;
-    const table = this.#table;
+    const interner = this.#interner;
     const { iface } = packet;
     const d0 = view.getInt32(at + 24);
     const d1 = view.getInt32(at + 28);
     const d2 = view.getInt32(at + 32);
     const d3 = view.getInt32(at + 36);
-    const dst = table.find(d0, d1, d2, d3, isZoned(d0) ? zone : 0);
+    const destination = this.#destination;
+    destination.w0 = d0;
+    destination.w1 = d1;
+    destination.w2 = d2;
+    destination.w3 = d3;
+    const dst = interner.find(d0, d1, d2, d3, isZoned(d0) ? zone : 0);
     const group = d0 >>> 24 === 0xff;
     if (group) {
       if (!this.#groupPlausible(d0, loopback)) {
@@ -193,8 +206,8 @@ export class Ip6Input implements PacketInput {
         return false;
       }
       packet.broadcast = true;
-    } else if (dst === 0 || !table.isLocal(dst)) {
-      this.#notForUs(packet, d0, d1, d2, d3, zone, loopback, linkGroup, nowUs);
+    } else if (dst === 0 || !interner.isLocal(dst)) {
+      this.#notForUs(packet, zone, loopback, linkGroup, nowUs);
       return false;
     } else if (linkGroup && !loopback) {
       // RFC 1122 3.3.6 holds for IPv6 too: a link-layer group with one receiver is nobody's intention.
@@ -206,13 +219,13 @@ export class Ip6Input implements PacketInput {
     } else {
       packet.broadcast = false;
     }
-    packet.dst = dst !== 0 ? dst : table.intern(d0, d1, d2, d3, zone);
+    packet.dst = dst !== 0 ? dst : interner.intern(d0, d1, d2, d3, zone);
     if (!this.#readSource(packet, at, zone, loopback)) return false;
     if (packet.dst === 0 || packet.src === 0) {
       this.#drop(this.#noAddress, iface);
       return false;
     }
-    packet.addressSum = table.sum(packet.src) + table.sum(packet.dst);
+    packet.addressSum = interner.sum(packet.src) + interner.sum(packet.dst);
     return !this.#filter.active || this.#filterPasses(packet, nowUs);
   }
 
@@ -226,7 +239,7 @@ export class Ip6Input implements PacketInput {
       this.#drop(this.#badSource, packet.iface);
       return false;
     }
-    packet.src = this.#table.intern(s0, s1, s2, s3, isZoned(s0) ? zone : 0);
+    packet.src = this.#interner.intern(s0, s1, s2, s3, isZoned(s0) ? zone : 0);
     return true;
   }
 
@@ -237,25 +250,16 @@ export class Ip6Input implements PacketInput {
   }
 
   /** A unicast address that is not ours: somebody else's, or none. */
-  #notForUs(
-    packet: IpPacket,
-    d0: number,
-    d1: number,
-    d2: number,
-    d3: number,
-    zone: number,
-    loopback: boolean,
-    linkGroup: boolean,
-    nowUs: number,
-  ): void {
+  #notForUs(packet: IpPacket, zone: number, loopback: boolean, linkGroup: boolean, nowUs: number): void {
     const { forwarder } = this.#parts;
+    const { w0: d0, w1: d1, w2: d2, w3: d3 } = this.#destination;
     const { iface } = packet;
     const local = d0 === 0 && d1 === 0 && (d2 === 0 || d2 === MAPPED_WORD);
     if (local || loopback) this.#drop(this.#badDestination, iface);
     else if (linkGroup) this.#drop(this.#linkGroup, iface);
     else if (!forwarder.enabled || ipv6.isLinkLocal(d0)) this.#drop(this.#notOurs, iface);
     else if (this.#readSource(packet, packet.headerAt, zone, loopback)) {
-      packet.dst = this.#table.intern(d0, d1, d2, d3, 0);
+      packet.dst = this.#interner.intern(d0, d1, d2, d3, 0);
       if (packet.dst === 0 || packet.src === 0) this.#drop(this.#noAddress, iface);
       else if (this.#filter.active && !this.#filterPasses(packet, nowUs)) return;
       else if (this.#hopByHopPasses(packet, nowUs)) forwarder.forward(packet, nowUs);
@@ -270,7 +274,7 @@ export class Ip6Input implements PacketInput {
 
   #filterPasses(packet: IpPacket, nowUs: number): boolean {
     const { src } = packet;
-    const onLink = src === IP6_ANY || this.#table.zone(src) !== 0;
+    const onLink = src === IP6_ANY || this.#interner.zone(src) !== 0;
     const verdict = this.#filter.frameVerdict(src, packet.linkSrcHi, packet.linkSrcLo, onLink);
     if (verdict === FILTER_PASS) return true;
     // Fragments and packets with extension headers are not looked into, those from nobody not answered: they just vanish.
@@ -314,20 +318,18 @@ export class Ip6Input implements PacketInput {
     const view = this.#view;
     const { headerAt, broadcast, iface, src, dst } = packet;
     this.#counters.add(this.#fragments, 1);
-    const dataAt = fragmentAt + ipv6.FRAGMENT_HEADER_BYTES;
-    const whole = this.reassembly.add(
-      src,
-      dst,
-      ipv6.fragmentIdentification(view, fragmentAt),
-      headerAt,
-      fragmentAt - headerAt,
-      reassemblyNote(this.#extensions.walk.fragmentNameAt - headerAt, view.getUint8(fragmentAt)),
-      dataAt,
-      packet.at + packet.lengthBytes - dataAt,
-      ipv6.fragmentOffsetBytes(view, fragmentAt),
-      ipv6.moreFragments(view, fragmentAt),
-      nowUs,
-    );
+    const { fragment } = this.reassembly;
+    fragment.src = src;
+    fragment.dst = dst;
+    fragment.key = ipv6.fragmentIdentification(view, fragmentAt);
+    fragment.headerAt = headerAt;
+    fragment.headerBytes = fragmentAt - headerAt;
+    fragment.note = reassemblyNote(this.#extensions.walk.fragmentNameAt - headerAt, view.getUint8(fragmentAt));
+    fragment.dataAt = fragmentAt + ipv6.FRAGMENT_HEADER_BYTES;
+    fragment.payloadBytes = packet.at + packet.lengthBytes - fragment.dataAt;
+    fragment.offset = ipv6.fragmentOffsetBytes(view, fragmentAt);
+    fragment.more = ipv6.moreFragments(view, fragmentAt);
+    const whole = this.reassembly.add(nowUs);
     if (whole <= 0) return;
     this.#describe(whole, iface, src, dst).broadcast = broadcast;
     this.#walk(packet, true, nowUs);
@@ -350,7 +352,7 @@ export class Ip6Input implements PacketInput {
     packet.iface = iface;
     packet.src = src;
     packet.dst = dst;
-    packet.addressSum = this.#table.sum(src) + this.#table.sum(dst);
+    packet.addressSum = this.#interner.sum(src) + this.#interner.sum(dst);
     return packet;
   }
 

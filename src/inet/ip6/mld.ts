@@ -8,6 +8,7 @@
  * Cold: membership reports.
  */
 
+import { US_PER_MS, US_PER_S } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
 import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
@@ -26,8 +27,6 @@ import type { Links6 } from './link.ts';
 import type { LinkOutput6 } from './link-output.ts';
 import { readMessage } from './read-message.ts';
 
-const US_PER_MS = 1000;
-const US_PER_S = 1_000_000;
 /** Hop-by-hop header: ICMPv6 follows; router alert (type 5, 2 bytes) of value 0, listener discovery; two bytes of padding. */
 const ALERT_HI = 0x3a000502;
 const ALERT_LO = 0x00000100;
@@ -46,7 +45,7 @@ export class Mld implements GroupListener, AddressHolder {
   readonly #reports: Map<Interface, GroupReports> = new Map();
   readonly #ignored: number;
   readonly #queries: number;
-  readonly #heard: number;
+  readonly #reportsIn: number;
   readonly #sent: number;
   readonly #done: number;
   readonly #unsent: number;
@@ -66,7 +65,7 @@ export class Mld implements GroupListener, AddressHolder {
     this.#maxSources = sysctl.integer('net.inet6.mld.maxsources', 64, 1, 4096, 'sources of one query kept at most');
     this.#ignored = counters.index('mld-in-ignored');
     this.#queries = counters.index('mld-in-queries');
-    this.#heard = counters.index('mld-in-reports');
+    this.#reportsIn = counters.index('mld-in-reports');
     this.#sent = counters.index('mld-out-reports');
     this.#done = counters.index('mld-out-done');
     this.#unsent = counters.index('mld-out-unsent');
@@ -126,9 +125,9 @@ export class Mld implements GroupListener, AddressHolder {
         break;
       case 'listener-report': {
         // Where version 1 is spoken, one report on the link is enough.
-        this.#context.counters.add(this.#heard, 1);
+        this.#context.counters.add(this.#reportsIn, 1);
         const group = this.#find(message.group, packet.iface);
-        if (group !== 0) this.#reports.get(packet.iface)?.heardReport(group, nowUs);
+        if (group !== 0) this.#reports.get(packet.iface)?.reportReceived(group, nowUs);
         break;
       }
     }

@@ -1,17 +1,17 @@
 /**
- * Neighbor discovery: solicitations and advertisements in and out.
+ * Neighbor discovery: received solicitations and advertisements.
  *
- * Thread: the one that runs the kernel. What the messages mean for the neighbor cache is here, when they are sent is the
- * cache's (net/neighbor-cache.ts), what they mean for addresses that are being probed is in address-detection.ts. Messages
- * come from icmp.ts, checksum verified, hop limit 255 and format checked.
- * Read first: RFC 4861 sections 4.3, 4.4 and 7.2. Missing: proxy advertisements, the
- * random delay of advertisements of anycast addresses (7.2.7).
+ * Thread: the one that runs the kernel. The neighbor cache (net/neighbor-cache.ts) learns from them; those about addresses that
+ * are being probed go to address-detection.ts. Messages come from icmp.ts, checksum verified, hop limit 255 and format checked.
+ * Read first: RFC 4861 sections 4.3, 4.4 and 7.2. Missing: proxy advertisements, the random delay of advertisements of anycast
+ * addresses (7.2.7).
  */
 
 import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
+import { GROUP_BIT } from '../../wire/ethernet.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import { IP6_ANY } from '../ip/address-interner.ts';
@@ -19,115 +19,9 @@ import type { InetContext } from '../ip/context.ts';
 import type { InPacket } from '../ip/transport.ts';
 import type { AddressDetection } from './address-detection.ts';
 import { type Addresses6, isUsable } from './addresses.ts';
-import type { LinkOutput6 } from './link-output.ts';
-import type { SourceSelector } from './source-selector.ts';
+import type { NeighborOutput6 } from './neighbor-output.ts';
 
-const HOP_LIMIT = 255;
 const LINK_OPTION_BYTES = 8;
-const GROUP_BIT = 0x0100;
-
-export interface NeighborOutputParts6 {
-  readonly addresses: Addresses6;
-  readonly sources: SourceSelector;
-  readonly output: LinkOutput6;
-  /** Whether this kernel is a router. */
-  forwarding(): boolean;
-}
-
-/** Writes solicitations and advertisements. */
-export class NeighborOutput6 {
-  readonly #view: DataView;
-  readonly #context: InetContext;
-  readonly #addresses: Addresses6;
-  readonly #sources: SourceSelector;
-  readonly #output: LinkOutput6;
-  readonly #forwarding: () => boolean;
-  readonly #solicitations: number;
-  readonly #advertisements: number;
-
-  constructor(context: InetContext, parts: NeighborOutputParts6) {
-    const { addresses, sources, output, forwarding } = parts;
-    this.#view = context.shared.arena.view;
-    this.#context = context;
-    this.#addresses = addresses;
-    this.#sources = sources;
-    this.#output = output;
-    this.#forwarding = forwarding;
-    this.#solicitations = context.counters.index('nd6-out-solicitations');
-    this.#advertisements = context.counters.index('nd6-out-advertisements');
-  }
-
-  /** Ask for a neighbor: its solicited-node group, or the address that is known (RFC 4861 7.2.2). */
-  solicit(neighbor: Neighbor, unicast: boolean): void {
-    const { iface, address } = neighbor;
-    const target = this.#context.interner.words(address);
-    const src = this.#sources.select(address, iface);
-    if (src === 0) return;
-    const bytes = icmpv6.SOLICITATION_BYTES + LINK_OPTION_BYTES;
-    const { PROTOCOL_ICMPV6 } = icmpv6;
-    const { macHi, macLo } = neighbor;
-    const at = unicast
-      ? this.#output.beginTo(iface, macHi, macLo, src, target, PROTOCOL_ICMPV6, bytes, HOP_LIMIT)
-      : this.#output.begin(iface, src, ipv6.solicitedNode(target), PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
-    if (at < 0) return;
-    this.#write(at, icmpv6.TYPE_NEIGHBOR_SOLICITATION, 0, target);
-    this.#writeLinkOption(at, icmpv6.OPTION_SOURCE_LINK_ADDRESS, iface);
-    this.#end(at, this.#solicitations);
-  }
-
-  /** RFC 4862 5.4.2: ask for an address that we would like to have, as nobody. */
-  probe(iface: Interface, address: number): void {
-    const target = this.#context.interner.words(address);
-    const group = ipv6.solicitedNode(target);
-    const bytes = icmpv6.SOLICITATION_BYTES;
-    const at = this.#output.begin(iface, IP6_ANY, group, icmpv6.PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
-    if (at < 0) return;
-    this.#write(at, icmpv6.TYPE_NEIGHBOR_SOLICITATION, 0, target);
-    this.#end(at, this.#solicitations);
-  }
-
-  /**
-   * Say where one of our addresses is (RFC 4861 7.2.4 to 7.2.6): to everybody, or to the one at `toHi`, `toLo` who asked
-   * from the address `to`.
-   */
-  advertise(iface: Interface, address: number, to: ipv6.Address6 | null, toHi: number, toLo: number): void {
-    const target = this.#context.interner.words(address);
-    const bytes = icmpv6.ADVERTISEMENT_BYTES + LINK_OPTION_BYTES;
-    const { PROTOCOL_ICMPV6 } = icmpv6;
-    const at =
-      to === null
-        ? this.#output.begin(iface, address, ipv6.ALL_NODES, PROTOCOL_ICMPV6, bytes, HOP_LIMIT)
-        : this.#output.beginTo(iface, toHi, toLo, address, to, PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
-    if (at < 0) return;
-    // Of an anycast address another may say the same (RFC 4861 7.2.4).
-    let flags = this.#addresses.find(address)?.anycast === true ? 0 : icmpv6.FLAG_OVERRIDE;
-    if (to !== null) flags |= icmpv6.FLAG_SOLICITED;
-    if (this.#forwarding()) flags |= icmpv6.FLAG_ROUTER;
-    this.#write(at, icmpv6.TYPE_NEIGHBOR_ADVERTISEMENT, flags, target);
-    this.#writeLinkOption(at, icmpv6.OPTION_TARGET_LINK_ADDRESS, iface);
-    this.#end(at, this.#advertisements);
-  }
-
-  #write(at: number, type: number, rest: number, target: ipv6.Address6): void {
-    const view = this.#view;
-    icmpv6.setTypeAndCode(view, at, type, 0);
-    icmpv6.setRest(view, at, rest);
-    icmpv6.setTarget(view, at, target[0], target[1], target[2], target[3]);
-  }
-
-  #writeLinkOption(at: number, type: number, iface: Interface): void {
-    const view = this.#view;
-    const optionAt = at + icmpv6.SOLICITATION_BYTES;
-    view.setUint16(optionAt, (type << 8) | 1);
-    view.setUint16(optionAt + 2, iface.macHi);
-    view.setInt32(optionAt + 4, iface.macLo);
-  }
-
-  #end(at: number, counter: number): void {
-    this.#output.endIcmp(at);
-    this.#context.counters.add(counter, 1);
-  }
-}
 
 export interface NeighborInputParts6 {
   readonly addresses: Addresses6;
@@ -195,7 +89,7 @@ export class NeighborInput6 {
     const entry = target === 0 ? null : this.#addresses.find(target);
     if (entry === null || entry.iface !== iface) return;
     if (!isUsable(entry)) {
-      this.#detection.heardSolicitation(entry, src === IP6_ANY, nowUs);
+      this.#detection.solicited(entry, src === IP6_ANY);
       return;
     }
     if (!this.#replyLimit.allow(this.#repliesPerSecond.value, nowUs)) {
@@ -229,7 +123,7 @@ export class NeighborInput6 {
     if (target === 0) return;
     const own = this.#addresses.find(target);
     if (own !== null) {
-      if (own.iface === iface) this.#detection.heardAdvertisement(own, nowUs);
+      if (own.iface === iface) this.#detection.advertised(own);
       return;
     }
     const neighbor = this.#neighbors.find(iface, target);

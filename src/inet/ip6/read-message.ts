@@ -5,6 +5,7 @@
  * Cold: messages that configure this kernel.
  */
 
+import { GROUP_BIT } from '../../wire/ethernet.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import type { InetContext } from '../ip/context.ts';
 import type { InPacket } from '../ip/transport.ts';
@@ -15,8 +16,6 @@ export function readMessage(context: InetContext, packet: InPacket): icmpv6.Repr
   const bytes = context.shared.arena.bytes.slice(at, at + lengthBytes);
   return icmpv6.parse(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, lengthBytes);
 }
-
-const GROUP_BIT = 0x0100;
 
 /** The link-layer address that a message of discovery gives for its source or target; null without one that a station has. */
 export function linkAddress(

@@ -8,22 +8,38 @@
  */
 
 import { Errno } from '../../base/errors.ts';
+import type { Bulk } from '../../mem/bulk.ts';
 import type { Interface } from '../../net/interface.ts';
-import { admits, type SourceFilter } from '../../net/source-filter.ts';
+import { admits as filterAdmits, type SourceFilter } from '../../net/source-filter.ts';
 import { FAMILY_4 } from '../ip/any-address.ts';
 import type { DatagramQueue } from '../ip/datagram-queue.ts';
 import type { PortBinding } from '../ip/ports.ts';
 import type { Path } from '../ip/transport.ts';
-import type { Udp } from './udp.ts';
 
 const DEFAULT_TTL = 64;
 const DEFAULT_MULTICAST_TTL = 1;
 
-/** One group on one interface, and which sources of it are heard. */
+/** One group on one interface, and the sources from which datagrams are delivered. */
 export interface Membership {
   readonly group: number;
   readonly iface: Interface;
   readonly filter: SourceFilter;
+}
+
+/** The protocol that an endpoint belongs to (udp.ts). `port` 0 means the peer. */
+export interface UdpProtocol {
+  readonly bulk: Bulk;
+  bind(endpoint: UdpEndpoint, address: number, port: number): number;
+  connect(endpoint: UdpEndpoint, address: number, port: number): number;
+  disconnect(endpoint: UdpEndpoint): number;
+  close(endpoint: UdpEndpoint): void;
+  begin(endpoint: UdpEndpoint, payloadBytes: number, address: number, port: number): number;
+  beginRow(endpoint: UdpEndpoint, payloadBytes: number, segmentBytes: number, address: number, port: number): number;
+  endCopied(payloadBytes: number): void;
+  endFrom(from: number, payloadBytes: number): void;
+  join(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number;
+  leave(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number;
+  block(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null, blocked: boolean): number;
 }
 
 export class UdpEndpoint implements PortBinding {
@@ -35,7 +51,7 @@ export class UdpEndpoint implements PortBinding {
   anyFamilies: number = FAMILY_4;
   source = 0;
   /** A socket of IPv6: any address is `::`. */
-  readonly six: boolean;
+  readonly ipv6: boolean;
   port = 0;
   reuseAddress = false;
   reusePort = false;
@@ -73,12 +89,12 @@ export class UdpEndpoint implements PortBinding {
   /** There is room again after `-EAGAIN`. */
   onWritable: (() => void) | null = null;
 
-  readonly #udp: Udp;
+  readonly #udp: UdpProtocol;
 
-  constructor(udp: Udp, queue: DatagramQueue, six: boolean) {
+  constructor(udp: UdpProtocol, queue: DatagramQueue, ipv6: boolean) {
     this.#udp = udp;
     this.queue = queue;
-    this.six = six;
+    this.ipv6 = ipv6;
   }
 
   get connected(): boolean {
@@ -110,7 +126,7 @@ export class UdpEndpoint implements PortBinding {
   send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number {
     const at = this.#udp.begin(this, lengthBytes, address, port);
     if (at < 0) return at;
-    this.#udp.context.bulk.copyIn(at, bytes, offset, lengthBytes);
+    this.#udp.bulk.copyIn(at, bytes, offset, lengthBytes);
     this.#udp.endCopied(lengthBytes);
     return lengthBytes;
   }
@@ -139,7 +155,7 @@ export class UdpEndpoint implements PortBinding {
     const at = this.#udp.beginRow(this, lengthBytes, segmentBytes, address, port);
     if (at < 0) return at;
     if (at > 0) {
-      this.#udp.context.bulk.copyIn(at, bytes, offset, lengthBytes);
+      this.#udp.bulk.copyIn(at, bytes, offset, lengthBytes);
       this.#udp.endCopied(lengthBytes);
       return lengthBytes;
     }
@@ -178,7 +194,7 @@ export class UdpEndpoint implements PortBinding {
     if (segmentBytes >= lengthBytes || segmentBytes === 0) return this.receive(into, offset, lengthBytes);
     const address = queue.nextAddress;
     const port = queue.nextPort;
-    const { bulk } = this.#udp.context;
+    const { bulk } = this.#udp;
     let copied = 0;
     for (let next = segmentBytes; next > 0 && next <= segmentBytes && copied + next <= lengthBytes; ) {
       bulk.copyOut(into, offset + copied, queue.nextAt, next);
@@ -199,7 +215,7 @@ export class UdpEndpoint implements PortBinding {
     const fullBytes = this.queue.nextBytes;
     if (fullBytes < 0) return -Errno.EAGAIN;
     const bytes = Math.min(fullBytes, lengthBytes);
-    this.#udp.context.bulk.copyOut(into, offset, this.queue.nextAt, bytes);
+    this.#udp.bulk.copyOut(into, offset, this.queue.nextAt, bytes);
     this.queue.shift();
     return bytes;
   }
@@ -228,16 +244,16 @@ export class UdpEndpoint implements PortBinding {
 
   /** Join a group on an interface; `source` 0 for datagrams from anybody. Errors as `Memberships.join`. */
   join(group: number, source: number, iface: Interface | null): number {
-    return this.#udp.memberships.join(this, group, source, iface);
+    return this.#udp.join(this, group, source, iface);
   }
 
   leave(group: number, source: number, iface: Interface | null): number {
-    return this.#udp.memberships.leave(this, group, source, iface);
+    return this.#udp.leave(this, group, source, iface);
   }
 
   /** Hear a source of a joined group no more, or again. Errors as `Memberships.block`. */
   block(group: number, source: number, iface: Interface | null, blocked: boolean): number {
-    return this.#udp.memberships.block(this, group, source, iface, blocked);
+    return this.#udp.block(this, group, source, iface, blocked);
   }
 
   close(): void {
@@ -245,10 +261,10 @@ export class UdpEndpoint implements PortBinding {
   }
 
   /** Whether a datagram to `group`, arrived by `iface` from `source`, is for this endpoint (RFC 3376 section 3.2). */
-  hears(group: number, iface: Interface, source: number): boolean {
+  admits(group: number, iface: Interface, source: number): boolean {
     for (let i = 0; i < this.memberships.length; i++) {
       const one = this.memberships[i] as Membership;
-      if (one.group === group && one.iface === iface) return admits(one.filter, source);
+      if (one.group === group && one.iface === iface) return filterAdmits(one.filter, source);
     }
     return false;
   }

@@ -10,6 +10,7 @@
 import { checksumOf, foldSum } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
+import type { Bulk } from '../../mem/bulk.ts';
 import type { Counters } from '../../mem/counters.ts';
 import type { Interface } from '../../net/interface.ts';
 import {
@@ -41,7 +42,7 @@ import {
   type Transport,
 } from '../ip/transport.ts';
 import { UdpDemux } from './demux.ts';
-import { UdpEndpoint } from './endpoint.ts';
+import { UdpEndpoint, type UdpProtocol } from './endpoint.ts';
 import { errnoOf } from './errors.ts';
 import { Memberships } from './memberships.ts';
 
@@ -49,13 +50,14 @@ import { Memberships } from './memberships.ts';
 const MAX_PAYLOAD_BYTES = 65527;
 const FOLDED_ONES = 0xffff;
 
-export class Udp implements Transport {
+export class Udp implements Transport, UdpProtocol {
   readonly protocol: number = PROTOCOL_UDP;
   readonly context: InetContext;
   readonly ports: PortTable;
   /** What a socket may ask for. */
   readonly maxBufferBytes: SysctlVariable;
-  readonly memberships: Memberships;
+  readonly bulk: Bulk;
+  readonly #memberships: Memberships;
   readonly only6: SysctlVariable;
   readonly #ip: IpService;
   readonly #groups: GroupService;
@@ -89,6 +91,7 @@ export class Udp implements Transport {
 
   constructor(context: InetContext, ip: IpService, groups: GroupService) {
     this.context = context;
+    this.bulk = context.bulk;
     this.#ip = ip;
     this.#groups = groups;
     this.#view = context.shared.arena.view;
@@ -100,7 +103,7 @@ export class Udp implements Transport {
     this.#receiveBytes = sysctl.integer('net.inet.udp.recvspace', 212992, 1024, 1 << 24, 'default receive buffer');
     this.#maxSockets = sysctl.integer('net.inet.udp.maxsockets', 65536, 16, 1 << 20, 'bound UDP sockets');
     this.only6 = sysctl.toggle('net.inet6.ip6.v6only', false, 'IPv6 sockets are not for IPv4 by default');
-    this.memberships = new Memberships(groups, context, () => this.list());
+    this.#memberships = new Memberships(groups, context, () => this.list());
     this.#makeChecksum = sysctl.toggle('net.inet.udp.checksum', true, 'compute checksums');
     this.#in = counters.index('udp-in');
     this.#out = counters.index('udp-out');
@@ -132,10 +135,10 @@ export class Udp implements Transport {
     context.interner.addHolder(this);
   }
 
-  /** `six`: an endpoint whose "any address" is `::`. */
-  open(six: boolean = false): UdpEndpoint {
+  /** `ipv6`: an endpoint whose "any address" is `::`. */
+  open(ipv6: boolean = false): UdpEndpoint {
     const bufferBytes = Math.min(this.#receiveBytes.value, this.maxBufferBytes.value);
-    return new UdpEndpoint(this, new DatagramQueue(this.context, bufferBytes), six);
+    return new UdpEndpoint(this, new DatagramQueue(this.context, bufferBytes), ipv6);
   }
 
   /** As `AddressHolder.markAddresses`. */
@@ -223,14 +226,14 @@ export class Udp implements Transport {
       return;
     }
     if (checked) {
-      this.context.bulk.copy(to, payloadAt, payloadBytes);
+      this.bulk.copy(to, payloadAt, payloadBytes);
     } else {
       const view = this.#view;
       const header = view.getInt32(packet.at);
       const word = view.getInt32(packet.at + 4);
       const sum = (header >>> 16) + (header & 0xffff) + (word >>> 16) + (word & 0xffff);
       const pseudo = packet.addressSum + PROTOCOL_UDP + bytes;
-      const total = sum + pseudo + this.context.bulk.copySum(to, payloadAt, payloadBytes);
+      const total = sum + pseudo + this.bulk.copySum(to, payloadAt, payloadBytes);
       if (foldSum(total) !== FOLDED_ONES) {
         this.#counters.add(this.#badChecksum, 1);
         return;
@@ -242,7 +245,7 @@ export class Udp implements Transport {
   }
 
   #verify(packet: InPacket, bytes: number): boolean {
-    const sum = this.context.bulk.sum(packet.at, bytes) + packet.addressSum + PROTOCOL_UDP + bytes;
+    const sum = this.bulk.sum(packet.at, bytes) + packet.addressSum + PROTOCOL_UDP + bytes;
     if (foldSum(sum) === FOLDED_ONES) return true;
     this.#counters.add(this.#badChecksum, 1);
     return false;
@@ -255,15 +258,15 @@ export class Udp implements Transport {
     const multicast = this.#groups.isMulticast(dst);
     const family = familyOf(dst);
     if (!checked && !this.#verify(packet, bytes)) return;
-    let heard = false;
+    let delivered = false;
     for (let one = this.#demux.chain(port); one !== null; one = one.next) {
       if (one.port !== port || (one.address !== dst && (one.anyFamilies & family) === 0)) continue;
       if (one.peerPort !== 0 && (one.peerAddress !== src || one.peerPort !== srcPort)) continue;
-      if (multicast && !one.hears(dst, iface, src)) continue;
-      heard = true;
+      if (multicast && !one.admits(dst, iface, src)) continue;
+      delivered = true;
       this.#deliver(one, packet, srcPort, bytes, true);
     }
-    if (!heard) this.#counters.add(this.#noPortGroup, 1);
+    if (!delivered) this.#counters.add(this.#noPortGroup, 1);
   }
 
   /** RFC 1122 4.1.3.3: errors go to the endpoint that sent the packet; it hears of them only when connected. */
@@ -292,7 +295,7 @@ export class Udp implements Transport {
     if (endpoint.error !== 0) return endpoint.takeError();
     if (payloadBytes > MAX_PAYLOAD_BYTES) return -Errno.EMSGSIZE;
     if (!endpoint.bound) {
-      const bound = this.bind(endpoint, endpoint.six ? IP6_ANY : 0, 0);
+      const bound = this.bind(endpoint, endpoint.ipv6 ? IP6_ANY : 0, 0);
       if (bound < 0) return bound;
     }
     const path = this.#pathFor(endpoint, address, port);
@@ -320,7 +323,7 @@ export class Udp implements Transport {
     if (!(segmentBytes > 0) || payloadBytes > DATAGRAMS_MAX * segmentBytes) return -Errno.EINVAL;
     if (endpoint.error !== 0) return endpoint.takeError();
     if (!endpoint.bound) {
-      const bound = this.bind(endpoint, endpoint.six ? IP6_ANY : 0, 0);
+      const bound = this.bind(endpoint, endpoint.ipv6 ? IP6_ANY : 0, 0);
       if (bound < 0) return bound;
     }
     const path = this.#pathFor(endpoint, address, port);
@@ -348,7 +351,7 @@ export class Udp implements Transport {
   endCopied(payloadBytes: number): void {
     const path = this.#path as Path;
     const partial = (path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
-    const sum = partial ? 0 : this.context.bulk.sum(this.#headerAt + HEADER_BYTES, payloadBytes);
+    const sum = partial ? 0 : this.bulk.sum(this.#headerAt + HEADER_BYTES, payloadBytes);
     this.#end(path, payloadBytes, sum, partial);
   }
 
@@ -357,10 +360,10 @@ export class Udp implements Transport {
     const path = this.#path as Path;
     const to = this.#headerAt + HEADER_BYTES;
     if ((path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0) {
-      this.context.bulk.copy(to, from, payloadBytes);
+      this.bulk.copy(to, from, payloadBytes);
       this.#end(path, payloadBytes, 0, true);
     } else {
-      this.#end(path, payloadBytes, this.context.bulk.copySum(to, from, payloadBytes), false);
+      this.#end(path, payloadBytes, this.bulk.copySum(to, from, payloadBytes), false);
     }
   }
 
@@ -452,7 +455,7 @@ export class Udp implements Transport {
     const path = this.#ip.openPath(address, endpoint.source, pathFlags(endpoint), viaOf(endpoint, address));
     if (typeof path === 'number') return path;
     if (!endpoint.bound) {
-      const bound = this.bind(endpoint, endpoint.six ? IP6_ANY : 0, 0);
+      const bound = this.bind(endpoint, endpoint.ipv6 ? IP6_ANY : 0, 0);
       if (bound < 0) return bound;
     }
     endpoint.path = path;
@@ -471,11 +474,24 @@ export class Udp implements Transport {
     return 0;
   }
 
+  /** Errors as `Memberships.join`. */
+  join(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
+    return this.#memberships.join(endpoint, group, source, iface);
+  }
+
+  leave(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
+    return this.#memberships.leave(endpoint, group, source, iface);
+  }
+
+  block(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null, blocked: boolean): number {
+    return this.#memberships.block(endpoint, group, source, iface, blocked);
+  }
+
   close(endpoint: UdpEndpoint): void {
     if (endpoint.closed) return;
     endpoint.closed = true;
     this.disconnect(endpoint);
-    this.memberships.leaveAll(endpoint);
+    this.#memberships.leaveAll(endpoint);
     if (endpoint.bound) {
       this.#demux.remove(endpoint);
       this.ports.release(endpoint);

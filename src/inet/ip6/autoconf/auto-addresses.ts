@@ -9,12 +9,12 @@
  */
 
 import { type Rng, randomUnit } from '../../../base/rng.ts';
+import { US_PER_S } from '../../../base/units.ts';
 import { type Address6, equal, isLinkLocal, isMulticast } from '../../../wire/ipv6-address.ts';
 import { commonPrefixLength } from '../address-selection.ts';
 import type { InterfaceId } from '../eui64.ts';
 import { INTERFACE_ID_BITS, joinId, randomId } from './interface-id.ts';
 
-const US_PER_S = 1_000_000;
 /** RFC 4862 5.5.3 e: an unauthenticated advertisement cannot make an address die sooner. */
 const TWO_HOURS_US: number = 7200 * US_PER_S;
 /** RFC 7217 6: how often, and after how long, another stable identifier is tried. */

@@ -6,6 +6,7 @@
  */
 
 import type { Rng } from '../../../base/rng.ts';
+import { US_PER_MS, US_PER_S } from '../../../base/units.ts';
 import type { SysctlVariable } from '../../../kern/sysctl.ts';
 import type { InetContext } from '../../ip/context.ts';
 import { idFromMac } from '../eui64.ts';
@@ -13,8 +14,6 @@ import type { Link6 } from '../link.ts';
 import type { AutoAddressSettings } from './auto-addresses.ts';
 import { StableIds } from './interface-id.ts';
 
-const US_PER_MS = 1000;
-const US_PER_S = 1_000_000;
 const DEFAULT_RETRANSMIT_MS = 1000;
 
 export class AutoSettings {

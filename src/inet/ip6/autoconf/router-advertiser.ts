@@ -8,8 +8,8 @@
  */
 
 import { type Rng, randomUnit } from '../../../base/rng.ts';
+import { US_PER_S } from '../../../base/units.ts';
 
-const US_PER_S = 1_000_000;
 /** RFC 4861 10. */
 const INITIAL_INTERVAL_US: number = 16 * US_PER_S;
 const INITIAL_ADVERTISEMENTS = 3;

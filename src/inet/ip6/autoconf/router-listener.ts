@@ -9,6 +9,7 @@
  * Cold: autoconfiguration.
  */
 
+import { US_PER_S } from '../../../base/units.ts';
 import { Callout } from '../../../kern/callout.ts';
 import { RateLimit } from '../../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../../kern/sysctl.ts';
@@ -30,7 +31,6 @@ import { InstalledRoutes, maskedPrefix } from './installed-routes.ts';
 import { type OnLinkPrefix, OnLinkPrefixes } from './on-link-prefixes.ts';
 import { RouterSolicitor } from './router-solicitor.ts';
 
-const US_PER_S = 1_000_000;
 const FOREVER_SEC = 0xffffffff;
 const HOP_LIMIT = 255;
 const HOST_PREFIX = 128;

@@ -7,6 +7,7 @@
  * Cold: autoconfiguration.
  */
 
+import { US_PER_S } from '../../../base/units.ts';
 import { Callout } from '../../../kern/callout.ts';
 import type { SysctlVariable } from '../../../kern/sysctl.ts';
 import type { Interface } from '../../../net/interface.ts';
@@ -22,7 +23,6 @@ import { linkAddress, readMessage } from '../read-message.ts';
 import { maskedPrefix } from './installed-routes.ts';
 import { RouterAdvertiser } from './router-advertiser.ts';
 
-const US_PER_S = 1_000_000;
 const HOP_LIMIT = 255;
 const SLAAC_PREFIX = 64;
 

@@ -7,8 +7,8 @@
  */
 
 import { type Rng, randomUnit } from '../../../base/rng.ts';
+import { US_PER_S } from '../../../base/units.ts';
 
-const US_PER_S = 1_000_000;
 /** RFC 4861 10. */
 const MAX_DELAY_US: number = US_PER_S;
 const INTERVAL_US: number = 4 * US_PER_S;
