@@ -76,17 +76,33 @@ describe('CUBIC (RFC 9438)', () => {
   });
 
   it('gives up more of the window when it shrinks twice in a row (fast convergence)', () => {
-    const first = new Cubic();
-    first.reset(1000 * MSS);
-    first.onLoss(1000 * MSS, MSS);
-    first.reset(first.ssthresh);
-    first.onLoss(700 * MSS, MSS);
-    first.reset(first.ssthresh);
-    let nowUs = rounds(first, 200, 0);
-    nowUs = rounds(first, 1, nowUs);
-    const k = Math.cbrt((700 * (1.7 / 2) - 490) / 0.4);
-    expect(k).toBeLessThan(Math.cbrt((700 * 0.3) / 0.4));
-    expect(first.cwnd / MSS).toBeGreaterThan(595);
+    const cubic = new Cubic();
+    cubic.reset(1000 * MSS);
+    cubic.onLoss(1000 * MSS, MSS);
+    cubic.reset(cubic.ssthresh);
+    // Lost again at 700, below the old maximum: W_max is 700 * 1.7 / 2 = 595, where the window is flat from about K on.
+    cubic.onLoss(700 * MSS, MSS);
+    expect(cubic.ssthresh / MSS).toBeCloseTo(490, 2);
+    cubic.reset(cubic.ssthresh);
+    const k = Math.cbrt((595 - 490) / 0.4);
+    rounds(cubic, Math.ceil((k * 1e6) / RTT_US), 0);
+    expect(cubic.cwnd / MSS).toBeGreaterThan(590);
+    expect(cubic.cwnd / MSS).toBeLessThan(600);
+  });
+
+  it('keeps the window as the maximum when it had grown past the last one', () => {
+    const cubic = new Cubic();
+    cubic.reset(500 * MSS);
+    cubic.onLoss(500 * MSS, MSS);
+    cubic.reset(cubic.ssthresh);
+    cubic.onLoss(700 * MSS, MSS);
+    cubic.reset(700 * MSS);
+    cubic.onLoss(700 * MSS, MSS);
+    cubic.reset(cubic.ssthresh);
+    const k = Math.cbrt((700 - 490) / 0.4);
+    rounds(cubic, Math.ceil((k * 1e6) / RTT_US), 0);
+    expect(cubic.cwnd / MSS).toBeGreaterThan(695);
+    expect(cubic.cwnd / MSS).toBeLessThan(705);
   });
 
   it('never grows by more than half a window for a window acknowledged', () => {
