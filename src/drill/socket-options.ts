@@ -167,5 +167,5 @@ function readOption(context: CallContext, descriptor: SocketDescriptor, name: st
 
 function maximumSegment(context: CallContext, descriptor: SocketDescriptor): number {
   const c = findConnection(context.machine.kernel.tcp, descriptor.flow);
-  return c === null ? context.machine.kernel.tcp.settings.mssDefault.value : c.mss;
+  return c === null ? context.machine.kernel.tcp.settings.mssDefault.value : c.size.mss;
 }

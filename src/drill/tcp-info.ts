@@ -89,56 +89,56 @@ export function tcpInfo(c: Connection, nowUs: number): Map<string, number> {
 }
 
 function segments(c: Connection, bytes: number): number {
-  return Math.ceil(bytes / c.mss);
+  return Math.ceil(bytes / c.size.mss);
 }
 
 function congestionState(c: Connection): number {
-  if (c.recovery === RECOVERY_TIMEOUT) return TCP_INFO_CONSTANTS.TCP_CA_Loss as number;
-  if (c.recovery === RECOVERY_FAST) return TCP_INFO_CONSTANTS.TCP_CA_Recovery as number;
-  if (c.ecn.reduced && ((c.sndUna - c.ecn.reducedSeq) | 0) < 0) return TCP_INFO_CONSTANTS.TCP_CA_CWR as number;
-  const disorder = c.scoreboard.sackedBytes > 0 || c.dupAcks > 0;
+  if (c.loss.phase === RECOVERY_TIMEOUT) return TCP_INFO_CONSTANTS.TCP_CA_Loss as number;
+  if (c.loss.phase === RECOVERY_FAST) return TCP_INFO_CONSTANTS.TCP_CA_Recovery as number;
+  if (c.ecn.reduced && ((c.snd.una - c.ecn.reducedSeq) | 0) < 0) return TCP_INFO_CONSTANTS.TCP_CA_CWR as number;
+  const disorder = c.scoreboard.sackedBytes > 0 || c.loss.dupAcks > 0;
   return (disorder ? TCP_INFO_CONSTANTS.TCP_CA_Disorder : TCP_INFO_CONSTANTS.TCP_CA_Open) as number;
 }
 
 function stateFields(c: Connection): Record<string, number> {
-  const persisting = c.timerMode === TIMER_PERSIST;
+  const persisting = c.rtx.mode === TIMER_PERSIST;
   return {
     state: STATES[STATE_NAMES[c.state] as string] as number,
     ca_state: congestionState(c),
-    retransmits: persisting ? 0 : c.timeouts,
-    probes: persisting ? c.timeouts : c.keepProbes,
+    retransmits: persisting ? 0 : c.rtx.timeouts,
+    probes: persisting ? c.rtx.timeouts : c.keepProbes,
     backoff: c.rtt.backoff,
     options:
-      (c.tsOk ? OPTION_TIMESTAMPS : 0) |
+      (c.ts.ok ? OPTION_TIMESTAMPS : 0) |
       (c.sackOk ? OPTION_SACK : 0) |
-      (c.scaleOk || c.sndScale > 0 || c.rcvScale > 0 ? OPTION_WSCALE : 0) |
+      (c.scaleOk || c.snd.scale > 0 || c.rcv.scale > 0 ? OPTION_WSCALE : 0) |
       (c.ecn.ok ? OPTION_ECN : 0),
-    snd_wscale: c.sndScale,
-    rcv_wscale: c.rcvScale,
-    snd_mss: c.mss,
-    rcv_mss: c.rcvMss,
-    total_retrans: c.retransmits,
-    bytes_sent: c.bytesSent + c.bytesRetransmitted,
-    bytes_retrans: c.bytesRetransmitted,
-    bytes_received: c.bytesReceived,
-    bytes_acked: (c.sndUna - c.iss) >>> 0,
+    snd_wscale: c.snd.scale,
+    rcv_wscale: c.rcv.scale,
+    snd_mss: c.size.mss,
+    rcv_mss: c.rcv.mss,
+    total_retrans: c.totals.retransmits,
+    bytes_sent: c.totals.bytesSent + c.totals.bytesRetransmitted,
+    bytes_retrans: c.totals.bytesRetransmitted,
+    bytes_received: c.totals.bytesReceived,
+    bytes_acked: (c.snd.una - c.snd.iss) >>> 0,
   };
 }
 
 function windowFields(c: Connection): Record<string, number> {
   const { scoreboard, congestion } = c;
-  const unsent = Math.max((c.sendBuffer.endSeq - c.sndNxt) | 0, 0);
+  const unsent = Math.max((c.sendBuffer.endSeq - c.snd.nxt) | 0, 0);
   const unlimited = congestion.ssthresh >= UNLIMITED_BYTES;
   return {
-    unacked: segments(c, (c.sndNxt - c.sndUna) | 0),
-    sacked: segments(c, scoreboard.sackedBytes + c.renoSackedBytes),
+    unacked: segments(c, (c.snd.nxt - c.snd.una) | 0),
+    sacked: segments(c, scoreboard.sackedBytes + c.loss.renoSackedBytes),
     lost: segments(c, scoreboard.lostBytes),
     retrans: segments(c, scoreboard.retransmittedBytes),
     fackets: 0,
     notsent_bytes: unsent,
-    snd_cwnd: Math.floor(congestion.cwnd / c.mss),
-    snd_ssthresh: unlimited ? INFINITE_SSTHRESH : Math.floor(congestion.ssthresh / c.mss),
-    snd_wnd: c.sndWnd,
+    snd_cwnd: Math.floor(congestion.cwnd / c.size.mss),
+    snd_ssthresh: unlimited ? INFINITE_SSTHRESH : Math.floor(congestion.ssthresh / c.size.mss),
+    snd_wnd: c.snd.wnd,
     pmtu: c.path === null ? 0 : c.path.mtuBytes,
     advmss: c.path === null ? 0 : c.path.iface.mtuBytes - (isIp6(c.localAddress) ? 60 : 40),
     reord_seen: scoreboard.reorderingSeen ? 1 : 0,
@@ -154,8 +154,8 @@ function timeFields(c: Connection, nowUs: number): Record<string, number> {
     rtt: measured ? Math.round(rtt.srttUs) : 0,
     rttvar: measured ? Math.round(rtt.rttvarUs) : 0,
     min_rtt: rtt.minRttUs === Infinity ? 0 : Math.round(rtt.minRttUs),
-    last_data_sent: sinceMs(c.lastDataSentUs),
-    last_data_recv: sinceMs(c.lastDataReceivedUs),
-    last_ack_recv: sinceMs(c.lastReceivedUs),
+    last_data_sent: sinceMs(c.times.dataSentUs),
+    last_data_recv: sinceMs(c.times.dataReceivedUs),
+    last_ack_recv: sinceMs(c.times.receivedUs),
   };
 }

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { CountedRuns } from '../../test/fixtures/counted-runs.ts';
 import { addressOf } from '../../test/fixtures/socket-address.ts';
 import { SeededRng } from '../base/rng.ts';
+import type { Connection } from '../inet/tcp/connection/connection.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
@@ -116,6 +117,37 @@ class Link extends CountedRuns {
   }
 }
 
+/** Every number, flag and text of a connection and of its parts. */
+function state(c: Connection): string {
+  const parts: [string, object][] = [['', c]];
+  for (const name of PARTS) parts.push([`${name}.`, c[name]]);
+  const fields = parts.flatMap(([prefix, part]) =>
+    Object.entries(part)
+      .filter(([, value]) => typeof value !== 'object')
+      .map(([name, value]) => `${prefix}${name} ${value}`),
+  );
+  // One by one a connection may be queued for an ACK that has gone out when its turn comes; that it had one is no matter.
+  return fields.filter((field) => !field.startsWith('use.batchUna')).join(', ');
+}
+
+const PARTS = [
+  'snd',
+  'rcv',
+  'size',
+  'ts',
+  'acks',
+  'urgent',
+  'loss',
+  'prr',
+  'use',
+  'rtx',
+  'times',
+  'totals',
+  'rack',
+  'ecn',
+  'undo',
+] as const;
+
 class World {
   readonly kernels: Kernel[] = [];
   readonly links: Link[] = [];
@@ -217,10 +249,7 @@ class World {
     for (let i = 0; i < turns; i++) this.turn(what === 'wait' ? amount * 100 : 20);
     for (const kernel of this.kernels) {
       for (const c of kernel.tcp.tables.connections()) {
-        // One by one a connection may be queued for an ACK that has gone out when its turn comes; that it had one is no matter.
-        const { batchUna: _, ...rest } = c;
-        const plain = Object.entries(rest).filter(([, value]) => typeof value !== 'object');
-        this.log.push(plain.map(([name, value]) => `${name} ${value}`).join(', '));
+        this.log.push(state(c));
       }
     }
   }

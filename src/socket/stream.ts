@@ -108,7 +108,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
   }
 
   get retransmits(): number {
-    return this.#connection === null ? 0 : this.#connection.retransmits;
+    return this.#connection === null ? 0 : this.#connection.totals.retransmits;
   }
 
   get urgentBytes(): number {
@@ -179,7 +179,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     if (c === null) return null;
     // Events of the time before the socket existed.
     const accepted = socket as unknown as TcpSocket;
-    if (c.readableBytes > 0 || c.finReceived) accepted.onReadable();
+    if (c.readableBytes > 0 || c.rcv.finReceived) accepted.onReadable();
     if (urgentBytes(c) > 0) accepted.onUrgent();
     if (c.error !== 0) accepted.onError();
     else startKeepAlive(c, this.#context.nowUs());
@@ -207,7 +207,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     if (this.#closed) return -Errno.EBADF;
     if (this.#connection === null) return -Errno.ENOTCONN;
     const result = user.receive(this.#connection, into, offset, lengthBytes, this.#context.nowUs());
-    if (this.#connection.ackNow) this.#context.requestWork();
+    if (this.#connection.acks.now) this.#context.requestWork();
     return result;
   }
 

@@ -262,7 +262,7 @@ export function liveSegment(chance: Chance, n: number, kernel: Kernel, mostBytes
   }
   if (alive.length === 0) return null;
   const c = chance.pick(alive);
-  const window = (c.rcvAdv - c.rcvNxt) | 0;
+  const window = (c.rcv.adv - c.rcv.nxt) | 0;
   const flags = chance.pick([
     ACK,
     ACK,
@@ -280,18 +280,18 @@ export function liveSegment(chance: Chance, n: number, kernel: Kernel, mostBytes
     ACK | 0xc0,
     ACK | 0x20,
   ]);
-  const sndUna = c.sndUna;
+  const sndUna = c.snd.una;
   return tcpFrame(chance, n, {
     ...endsOf(c, kernel),
     srcPort: c.peerPort,
     dstPort: c.localPort,
-    seq: chance.near(chance.yes(0.8) ? c.rcvNxt : (c.rcvNxt + window) | 0),
-    ack: chance.near(chance.pick([sndUna, c.sndNxt, c.sndNxt])),
+    seq: chance.near(chance.yes(0.8) ? c.rcv.nxt : (c.rcv.nxt + window) | 0),
+    ack: chance.near(chance.pick([sndUna, c.snd.nxt, c.snd.nxt])),
     flags,
     window: chance.yes(0.7) ? 1000 + chance.below(64000) : chance.edge(16),
     dataBytes: chance.yes(0.5) ? 0 : chance.yes(0.7) ? chance.small(9) : chance.below(mostBytes),
     options: (w) => {
-      if (c.tsOk && chance.yes(0.9)) w.u32(0x0101080a).u32(chance.near(c.tsRecent)).u32(chance.next32());
+      if (c.ts.ok && chance.yes(0.9)) w.u32(0x0101080a).u32(chance.near(c.ts.recent)).u32(chance.next32());
       if (c.sackOk && chance.yes(0.3)) writeSack(chance, w, c);
       if (chance.yes(0.05)) writeTcpOptions(chance, w, true);
     },
@@ -310,8 +310,8 @@ function writeSack(chance: Chance, w: FrameWriter, c: Connection): void {
     .u8(5)
     .u8(2 + 8 * blocks);
   for (let i = 0; i < blocks; i++) {
-    const span = Math.max(1, (c.sndNxt - c.sndUna) | 0);
-    const start = chance.near((c.sndUna + chance.below(span)) | 0);
+    const span = Math.max(1, (c.snd.nxt - c.snd.una) | 0);
+    const start = chance.near((c.snd.una + chance.below(span)) | 0);
     w.u32(start).u32(chance.near((start + chance.below(span + 1)) | 0));
   }
 }

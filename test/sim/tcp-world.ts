@@ -83,7 +83,7 @@ class Peer {
       if (result < 0) this.error = result;
       else this.sent += result;
     }
-    if (this.sent === this.total && !this.c.finQueued && this.error === 0) {
+    if (this.sent === this.total && !this.c.snd.finQueued && this.error === 0) {
       if (this.closing === 'abort' && this.total > 0) {
         this.error = -Errno.ECANCELED;
         abortConnection(this.c);

@@ -138,7 +138,7 @@ describe('a connection over IPv6', () => {
     expect(toHex(answer!.payload.slice(20, 24))).toBe('020405a0');
     one.segment({ seq: 101, ack: seqOf(answer!) + 1, flags: ACK, options: hex('0101080a 00000002 00000000') });
     const c = listener.acceptQueue[0]!;
-    expect([one.inet.addressText.format(c.peerAddress), c.mss]).toEqual([PEER, 1428]);
+    expect([one.inet.addressText.format(c.peerAddress), c.size.mss]).toEqual([PEER, 1428]);
     send(c, new Uint8Array(3000), 0, 3000, one.nowUs);
     expect(one.work().map(({ payload }) => payload.length - 32)).toEqual([1428, 1428, 144]);
   });

@@ -246,9 +246,9 @@ const FIXTURES: Readonly<Record<string, (t: Transcript, options: HandshakeOption
 function letters(t: Transcript, state: string): Record<string, number> {
   const c = t.conn;
   if (c === null || state === 'SYN_RECEIVED') return { R: 1, E: 65536, U: 0, X: 1 };
-  const theirs = (seq: number): number => (seq - c.irs) | 0;
-  const ours = (seq: number): number => (seq - c.iss) | 0;
-  return { R: theirs(c.rcvNxt), E: theirs(c.rcvAdv), U: ours(c.sndUna), X: ours(c.sndNxt) };
+  const theirs = (seq: number): number => (seq - c.rcv.irs) | 0;
+  const ours = (seq: number): number => (seq - c.snd.iss) | 0;
+  return { R: theirs(c.rcv.nxt), E: theirs(c.rcv.adv), U: ours(c.snd.una), X: ours(c.snd.nxt) };
 }
 
 function fill(text: string, values: Record<string, number>): string {

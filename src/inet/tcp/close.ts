@@ -28,14 +28,14 @@ import { dispatch, push } from './dispatch.ts';
  */
 export function shutdownWrite(c: Connection, nowUs: number): number {
   if (c.state === SYN_RECEIVED) {
-    c.finQueued = true;
+    c.snd.finQueued = true;
     return 0;
   }
   if (c.state === ESTABLISHED) c.state = FIN_WAIT_1;
   else if (c.state === CLOSE_WAIT) c.state = LAST_ACK;
-  else if (c.state > CLOSE_WAIT || c.finQueued) return 0;
+  else if (c.state > CLOSE_WAIT || c.snd.finQueued) return 0;
   else return -Errno.ENOTCONN;
-  c.finQueued = true;
+  c.snd.finQueued = true;
   push(c, nowUs);
   return 0;
 }
@@ -58,7 +58,7 @@ export function closeConnection(c: Connection, nowUs: number): void {
     abortConnection(c, nowUs);
     return;
   }
-  c.readClosed = true;
+  c.rcv.readClosed = true;
   stack.callouts.stop(c.slowTimer);
   c.discardReceived();
   shutdownWrite(c, nowUs);

@@ -30,9 +30,9 @@ import { peerMssOf, type Segment } from './shared/segment.ts';
 export function startConnect(c: Connection, iss: number, nowUs: number): void {
   const { stack } = c;
   c.state = SYN_SENT;
-  c.iss = iss;
-  c.sndUna = c.sndNxt = c.sndMax = iss;
-  c.tsOffset = stack.isn.timestampOffset(c.localAddress, c.peerAddress);
+  c.snd.iss = iss;
+  c.snd.una = c.snd.nxt = c.snd.max = iss;
+  c.ts.offset = stack.isn.timestampOffset(c.localAddress, c.peerAddress);
   c.sendBuffer.begin((iss + 1) | 0);
   stack.counters.add(stack.count.connectionRequests, 1);
   c.due |= DUE_OUTPUT;
@@ -50,7 +50,7 @@ function processSynSent(c: Connection, segment: Segment, nowUs: number): void {
   const { settings } = stack;
   const { flags } = segment;
   const hasAck = (flags & FLAG_ACK) !== 0;
-  if (hasAck && (((segment.ack - c.iss) | 0) <= 0 || ((segment.ack - c.sndMax) | 0) > 0)) {
+  if (hasAck && (((segment.ack - c.snd.iss) | 0) <= 0 || ((segment.ack - c.snd.max) | 0) > 0)) {
     if (flags & FLAG_RST) stack.counters.add(stack.count.resetsIgnored, 1);
     else reject(stack, c.localAddress, c.peerAddress, c.ports, segment, nowUs);
     return;
@@ -71,14 +71,14 @@ function processSynSent(c: Connection, segment: Segment, nowUs: number): void {
     simultaneousOpen(c, segment);
     return;
   }
-  c.ecn.ok = settings.ecn.value === 1 && !c.synRetransmitted && agreesEcn(flags);
-  if (!c.synRetransmitted && c.synSentUs >= 0) c.rtt.sample(nowUs - c.synSentUs);
+  c.ecn.ok = settings.ecn.value === 1 && !c.rtx.synRetransmitted && agreesEcn(flags);
+  if (!c.rtx.synRetransmitted && c.times.synSentUs >= 0) c.rtt.sample(nowUs - c.times.synSentUs);
   else c.rtt.restartAfterSynLoss();
-  c.sndUna = segment.ack;
-  c.timeouts = 0;
+  c.snd.una = segment.ack;
+  c.rtx.timeouts = 0;
   stopRetransmit(c);
   establish(c, segment, nowUs);
-  c.ackNow = true;
+  c.acks.now = true;
   stack.work.enqueue(c);
   // Data or a FIN in the SYN-ACK comes after the SYN's own number.
   segment.seq = (segment.seq + 1) | 0;
@@ -94,30 +94,30 @@ function processSynSent(c: Connection, segment: Segment, nowUs: number): void {
 /** Takes first sequence number and options from the peer's SYN. */
 function takeSyn(c: Connection, segment: Segment, nowUs: number): void {
   const { settings } = c.stack;
-  c.irs = segment.seq;
-  c.rcvNxt = (segment.seq + 1) | 0;
-  c.rcvAdv = (c.rcvNxt + synWindow(c.receiveBuffer.limitBytes, c.rcvScale)) | 0;
-  c.lastAckSent = c.rcvNxt;
-  c.receiveBuffer.begin(c.rcvNxt);
-  c.peerMss = peerMssOf(segment, settings, (c.path as Path).headerBytes);
+  c.rcv.irs = segment.seq;
+  c.rcv.nxt = (segment.seq + 1) | 0;
+  c.rcv.adv = (c.rcv.nxt + synWindow(c.receiveBuffer.limitBytes, c.rcv.scale)) | 0;
+  c.rcv.lastAckSent = c.rcv.nxt;
+  c.receiveBuffer.begin(c.rcv.nxt);
+  c.size.peerMss = peerMssOf(segment, settings, (c.path as Path).headerBytes);
   c.scaleOk = segment.windowScale >= 0 && settings.windowScale.value === 1;
-  c.sndScale = c.scaleOk ? segment.windowScale : 0;
-  if (!c.scaleOk) c.rcvScale = 0;
+  c.snd.scale = c.scaleOk ? segment.windowScale : 0;
+  if (!c.scaleOk) c.rcv.scale = 0;
   c.sackOk = segment.sackPermitted && settings.sack.value === 1;
-  c.tsOk = segment.timestamps && settings.timestamps.value === 1;
-  if (c.tsOk) {
-    c.tsRecent = segment.tsValue;
-    c.tsRecentUs = nowUs;
+  c.ts.ok = segment.timestamps && settings.timestamps.value === 1;
+  if (c.ts.ok) {
+    c.ts.recent = segment.tsValue;
+    c.ts.recentUs = nowUs;
   }
-  c.mssMtuBytes = 0;
+  c.size.mtuBytes = 0;
   refreshMss(c);
 }
 
 /** RFC 9293 figure 8: both ends sent a SYN. */
 function simultaneousOpen(c: Connection, segment: Segment): void {
   c.state = SYN_RECEIVED;
-  c.sndNxt = c.iss;
-  c.sndWnd = segment.window;
+  c.snd.nxt = c.snd.iss;
+  c.snd.wnd = segment.window;
   stopRetransmit(c);
   c.stack.work.enqueue(c);
 }

@@ -65,8 +65,8 @@ describe('a flood of SYNs', () => {
     t.at(80);
     t.send(`P. seq 1 ack 1 len 100 win 500 ts 780 ${synAck.ts?.[0]}`);
     expect(t.state).toBe('ESTABLISHED');
-    expect(t.c).toMatchObject({ sndScale: 7, rcvScale: 7, sackOk: true, tsOk: true, sndWnd: 64_000 });
-    expect(t.c.mss).toBe(1448);
+    expect(t.c).toMatchObject({ snd: { scale: 7, wnd: 64_000 }, rcv: { scale: 7 }, sackOk: true, ts: { ok: true } });
+    expect(t.c.size.mss).toBe(1448);
     expect(t.read()).toBe(100);
     t.skip();
     t.write(10);
@@ -101,7 +101,7 @@ describe('a flood of SYNs', () => {
     const synAck = t.expect('S. seq 0 ack 1 nots');
     expect([synAck.sackok, synAck.ws]).toEqual([undefined, undefined]);
     t.send('. seq 1 ack 1');
-    expect(t.c).toMatchObject({ sackOk: false, sndScale: 0, peerMss: 536 });
+    expect(t.c).toMatchObject({ sackOk: false, snd: { scale: 0 }, size: { peerMss: 536 } });
   });
 
   it('does not let guesses in', () => {

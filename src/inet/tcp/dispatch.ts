@@ -37,7 +37,7 @@ export function dispatch(c: Connection, nowUs: number): void {
     c.due = 0;
     if ((due & DUE_ACK) !== 0) sendAck(c, nowUs);
     if ((due & DUE_BATCH_ACK) !== 0) {
-      c.ackNow = true;
+      c.acks.now = true;
       c.stack.work.enqueue(c);
     }
     if ((due & DUE_OUTPUT) !== 0) output(c, nowUs);
@@ -67,7 +67,7 @@ function sendForTimer(c: Connection, due: number, nowUs: number): void {
 function sendLast(c: Connection, due: number, nowUs: number): void {
   if ((due & DUE_RESET) !== 0) sendReset(c, nowUs);
   if ((due & DUE_TIME_WAIT) !== 0) {
-    if (c.ackNow) sendAck(c, nowUs);
+    if (c.acks.now) sendAck(c, nowUs);
     leaveToTimeWait(c, nowUs);
   }
   if ((due & (DUE_END | DUE_END_CONNECT)) !== 0) finish(c, (due & DUE_END_CONNECT) !== 0);

@@ -100,7 +100,7 @@ describe('ECN (RFC 3168)', () => {
     timedOut.skip();
     timedOut.write(1460);
     timedOut.skip();
-    const stamp = (timedOut.stack.tsNow(timedOut.nowUs) + timedOut.c.tsOffset) | 0;
+    const stamp = (timedOut.stack.tsNow(timedOut.nowUs) + timedOut.c.ts.offset) | 0;
     timedOut.at(1000);
     expect(timedOut.count('retransmitTimeouts')).toBeGreaterThan(0);
     expect(timedOut.c.ecn.cwrDue).toBe(true);

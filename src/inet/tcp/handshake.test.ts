@@ -16,8 +16,8 @@ describe('active open', () => {
     expect(ack.ts?.[1]).toBe(700);
     expect(ack.win).toBe(131072 >> 7);
     // The window of a SYN is not scaled.
-    expect(t.c.sndWnd).toBe(5792);
-    expect(t.c.mss).toBe(1388);
+    expect(t.c.snd.wnd).toBe(5792);
+    expect(t.c.size.mss).toBe(1388);
     expect(t.c.rtt.srttUs).toBe(30_000);
     expect(t.c.congestion.cwnd).toBe(10 * 1388);
   });
@@ -29,7 +29,7 @@ describe('active open', () => {
     t.send('S. seq 0 ack 1 win 1000');
     const ack = t.expect('. seq 1 ack 1 nots');
     expect(ack.win).toBe(65535);
-    expect(t.c.mss).toBe(536);
+    expect(t.c.size.mss).toBe(536);
     expect(t.c.sackOk).toBe(false);
   });
 
@@ -199,8 +199,8 @@ describe('passive open', () => {
     expect(synAck.ts?.[1]).toBe(11);
     t.send('. win 100');
     expect(t.state).toBe('ESTABLISHED');
-    expect(t.c.sndWnd).toBe(800);
-    expect(t.c.mss).toBe(1288);
+    expect(t.c.snd.wnd).toBe(800);
+    expect(t.c.size.mss).toBe(1288);
   });
 
   it('answers a plain SYN plainly', () => {
@@ -337,6 +337,6 @@ describe('passive open', () => {
     expect(stranger.isn.sequence(local, peer, ports, 1000)).not.toBe(first);
     const t = new Transcript();
     t.connect();
-    expect(t.c.iss).toBe(t.stack.isn.sequence(local, peer, t.c.ports, t.nowUs));
+    expect(t.c.snd.iss).toBe(t.stack.isn.sequence(local, peer, t.c.ports, t.nowUs));
   });
 });

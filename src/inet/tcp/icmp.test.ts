@@ -135,7 +135,7 @@ describe('fragmentation needed', () => {
     }
     t.ip.mtuBytes = 1040;
     t.icmp(UNREACHABLE, 4, 1, 1040);
-    expect([t.state, t.c.mss, t.count('mtuReductions')]).toEqual([state, 1000, 1]);
+    expect([t.state, t.c.size.mss, t.count('mtuReductions')]).toEqual([state, 1000, 1]);
     expect(t.captured.map((c) => c.len)).toEqual(state === 'ESTABLISHED' || state === 'CLOSE_WAIT' ? [1000, 460] : []);
   });
 

@@ -67,7 +67,7 @@ export function icmpArrives(stack: TcpState, error: IcmpError, nowUs: number): v
   if ((value & KIND_MASK) !== KIND_CONNECTION) return;
   const c = tables.connectionAt(value);
   // RFC 5927 section 4: it must quote something in flight.
-  if (((seq - c.sndUna) | 0) < 0 || ((seq - c.sndMax) | 0) >= 0) return;
+  if (((seq - c.snd.una) | 0) < 0 || ((seq - c.snd.max) | 0) >= 0) return;
   onIcmpError(c, error);
   dispatch(c, nowUs);
 }

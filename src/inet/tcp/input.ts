@@ -43,7 +43,7 @@ export function predicted(
   nowUs: number,
 ): boolean {
   const { reassembly } = c;
-  if (c.state !== ESTABLISHED || c.recovery !== RECOVERY_NONE) return false;
+  if (c.state !== ESTABLISHED || c.loss.phase !== RECOVERY_NONE) return false;
   // An out-of-order FIN without data is not in `reassembly.count`; test it apart.
   if (reassembly.count !== 0 || reassembly.finKnown) return false;
   if (c.ecn.ok && (ecnMarked(packet.tos) || c.ecn.reduced || c.ecn.echoed)) return false;
@@ -54,28 +54,29 @@ export function predicted(
   // ACK alone or with PSH, reserved bits clear.
   if ((last & 0x0ff7_0000) !== FLAG_ACK << 16) return false;
   const ack = view.getInt32(at + 8);
-  const advance = (ack - c.sndUna) | 0;
-  if (view.getInt32(at + 4) !== c.rcvNxt || advance < 0 || ((c.sndNxt - ack) | 0) < 0) return false;
+  const advance = (ack - c.snd.una) | 0;
+  if (view.getInt32(at + 4) !== c.rcv.nxt || advance < 0 || ((c.snd.nxt - ack) | 0) < 0) return false;
   const length = packet.lengthBytes - headerBytes;
   let tsValue = 0;
   let tsEcho = 0;
-  const spansLastAck = c.lastAckSent === c.rcvNxt;
-  if (c.tsOk) {
+  const spansLastAck = c.rcv.lastAckSent === c.rcv.nxt;
+  if (c.ts.ok) {
     if (headerBytes !== 32 || view.getInt32(at + 20) !== TIMESTAMPS_WORD) return false;
     tsValue = view.getInt32(at + 24);
     tsEcho = view.getInt32(at + 28);
-    if (((tsValue - c.tsRecent) | 0) < 0) return false;
+    if (((tsValue - c.ts.recent) | 0) < 0) return false;
   } else if (headerBytes !== 20) {
     return false;
   }
   if (length === 0) {
     // An ACK that acknowledges nothing is a duplicate or a window update: the whole procedure decides.
-    if (advance === 0 || c.dupAcks !== 0 || c.timerMode === TIMER_PERSIST) return false;
+    if (advance === 0 || c.loss.dupAcks !== 0 || c.rtx.mode === TIMER_PERSIST) return false;
     if (!checksumGood(c, packet, headerBytes, 0)) return true;
     stack.predictedAcksNow++;
   } else {
-    const { rcvNxt, receiveBuffer } = c;
-    if (length > ((c.rcvAdv - rcvNxt) | 0) || c.readClosed) return false;
+    const { receiveBuffer } = c;
+    const rcvNxt = c.rcv.nxt;
+    if (length > ((c.rcv.adv - rcvNxt) | 0) || c.rcv.readClosed) return false;
     const end = (rcvNxt + length) | 0;
     if (!receiveBuffer.ensure(end, rcvNxt)) return false;
     if (!c.holding) stack.work.holdRings(c, nowUs);
@@ -85,17 +86,17 @@ export function predicted(
       return true;
     acceptInOrder(c, packet.meta, length, nowUs);
   }
-  if (c.tsOk) {
+  if (c.ts.ok) {
     // RFC 7323 section 4.3: only a segment that spans Last.ACK.sent is echoed.
     if (spansLastAck) {
-      c.tsRecent = tsValue;
-      c.tsRecentUs = nowUs;
+      c.ts.recent = tsValue;
+      c.ts.recentUs = nowUs;
     }
-    if (length > 0) c.receiveBuffer.noteEcho(stack.tsNow(nowUs), c.tsOffset, tsEcho);
+    if (length > 0) c.receiveBuffer.noteEcho(stack.tsNow(nowUs), c.ts.offset, tsEcho);
   }
-  c.lastReceivedUs = nowUs;
+  c.times.receivedUs = nowUs;
   c.keepProbes = 0;
-  afterPredicted(c, ack, advance, (last & 0xffff) << c.sndScale, tsEcho, nowUs);
+  afterPredicted(c, ack, advance, (last & 0xffff) << c.snd.scale, tsEcho, nowUs);
   if (length > 0 && runs.wanted) runs.remember(c, packet, headerBytes);
   return true;
 }
@@ -103,8 +104,8 @@ export function predicted(
 /** The verified in-order bytes were written: they belong to the program. */
 function acceptInOrder(c: Connection, meta: number, length: number, nowUs: number): void {
   const { stack } = c;
-  c.rcvNxt = (c.rcvNxt + length) | 0;
-  c.bytesReceived += length;
+  c.rcv.nxt = (c.rcv.nxt + length) | 0;
+  c.totals.bytesReceived += length;
   stack.predictedDataNow++;
   stack.predictedBytesNow += length;
   scheduleAck(c, meta >>> META_SEGMENT_SHIFT || length, nowUs);
@@ -122,16 +123,16 @@ function afterPredicted(
   nowUs: number,
 ): void {
   if (advance > 0) {
-    const flight = (c.sndNxt - c.sndUna) | 0;
+    const flight = (c.snd.nxt - c.snd.una) | 0;
     c.stack.counters.add(c.stack.count.acksReceived, 1);
     acknowledge(c, ack, tsEcho, nowUs);
     onAdvance(c, advance, flight, nowUs);
   }
-  c.sndWl1 = c.rcvNxt;
-  c.sndWl2 = ack;
-  const opened = window > c.sndWnd;
-  c.sndWnd = window;
-  if (window > c.maxSndWnd) c.maxSndWnd = window;
+  c.snd.wl1 = c.rcv.nxt;
+  c.snd.wl2 = ack;
+  const opened = window > c.snd.wnd;
+  c.snd.wnd = window;
+  if (window > c.snd.maxWnd) c.snd.maxWnd = window;
   if ((advance > 0 || opened) && !c.sendBufferIdle) c.stack.work.enqueue(c);
 }
 
@@ -153,8 +154,8 @@ export function segmentArrives(c: Connection, segment: Segment, nowUs: number): 
 
 function process(c: Connection, segment: Segment, nowUs: number): void {
   const { stack } = c;
-  c.lastReceivedUs = nowUs;
-  const spansLastAck = ((segment.seq - c.lastAckSent) | 0) <= 0;
+  c.times.receivedUs = nowUs;
+  const spansLastAck = ((segment.seq - c.rcv.lastAckSent) | 0) <= 0;
   if (!acceptableTimestamp(c, segment, nowUs)) return;
   if (!acceptableSequence(c, segment, nowUs)) return;
   if (segment.flags & FLAG_RST) {
@@ -173,11 +174,11 @@ function process(c: Connection, segment: Segment, nowUs: number): void {
   if (c.state === SYN_RECEIVED && !completeOpen(c, segment, nowUs)) return;
   if (c.ecn.ok) receiveEcn(c, segment);
   if (!processAck(c, segment, nowUs)) return;
-  if (c.tsOk && segment.timestamps && spansLastAck) {
+  if (c.ts.ok && segment.timestamps && spansLastAck) {
     // RFC 7323 section 4.3: only a segment that spans Last.ACK.sent; and one whose ACK was believed, lest a forged time
     // from the future make PAWS refuse everything that follows.
-    c.tsRecent = segment.tsValue;
-    c.tsRecentUs = nowUs;
+    c.ts.recent = segment.tsValue;
+    c.ts.recentUs = nowUs;
   }
   if (c.ecn.ok) onEcnEcho(c, segment, nowUs);
   if (!afterOwnFin(c, nowUs)) return;
@@ -194,18 +195,18 @@ function process(c: Connection, segment: Segment, nowUs: number): void {
 /** Fourth: SYN in a synchronized state (RFC 5961 section 4). */
 function onUnexpectedSyn(c: Connection, segment: Segment, nowUs: number): void {
   const { stack } = c;
-  if (c.state === SYN_RECEIVED && segment.seq === c.irs && (segment.flags & FLAG_ACK) !== 0) {
+  if (c.state === SYN_RECEIVED && segment.seq === c.rcv.irs && (segment.flags & FLAG_ACK) !== 0) {
     // Simultaneous open: the peer's SYN-ACK also acknowledges our SYN.
     segment.seq = (segment.seq + 1) | 0;
     segment.flags &= ~FLAG_SYN;
     // A SYN's window is not scaled.
-    segment.window >>= c.sndScale;
+    segment.window >>= c.snd.scale;
     process(c, segment, nowUs);
     return;
   }
-  if (c.state === SYN_RECEIVED && segment.seq === c.irs) {
+  if (c.state === SYN_RECEIVED && segment.seq === c.rcv.irs) {
     // Its SYN again: our SYN-ACK was lost.
-    c.sndNxt = c.iss;
+    c.snd.nxt = c.snd.iss;
     stack.work.enqueue(c);
     return;
   }
@@ -214,7 +215,7 @@ function onUnexpectedSyn(c: Connection, segment: Segment, nowUs: number): void {
 
 /** Fifth, in SYN_RECEIVED (simultaneous open; passive opens complete in listen.ts). False: drop the segment. */
 function completeOpen(c: Connection, segment: Segment, nowUs: number): boolean {
-  if (((segment.ack - c.sndUna) | 0) <= 0 || ((segment.ack - c.sndMax) | 0) > 0) {
+  if (((segment.ack - c.snd.una) | 0) <= 0 || ((segment.ack - c.snd.max) | 0) > 0) {
     reject(c.stack, c.localAddress, c.peerAddress, c.ports, segment, nowUs);
     return false;
   }

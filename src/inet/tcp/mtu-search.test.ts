@@ -10,7 +10,7 @@ function searching(sysctl: Record<string, number> = {}): Transcript {
   const t = new Transcript({
     sysctl: { mtu_probing: 2, base_mss: 1000, init_win: 20, tlp: 0, ...sysctl },
   }).established();
-  expect([t.c.mss, t.c.mtuSearch?.high]).toEqual([1000, 1460]);
+  expect([t.c.size.mss, t.c.mtuSearch?.high]).toEqual([1000, 1460]);
   return t;
 }
 
@@ -21,11 +21,11 @@ describe('searching the path MTU by probes (RFC 4821)', () => {
     t.expect('. seq 1 len 1460');
     t.expect('. seq 1461 len 1000');
     t.skip();
-    expect(t.c.mss).toBe(1000);
+    expect(t.c.size.mss).toBe(1000);
     t.send('. ack 1461');
     t.skip();
     t.write(5000);
-    expect([t.c.mss, t.c.mtuSearch?.low, t.count('mtuProbesPassed')]).toEqual([1460, 1460, 1]);
+    expect([t.c.size.mss, t.c.mtuSearch?.low, t.count('mtuProbesPassed')]).toEqual([1460, 1460, 1]);
     t.skip();
     t.send('. ack 20001');
     t.write(1460);
@@ -90,7 +90,7 @@ describe('searching the path MTU by probes (RFC 4821)', () => {
   it('looks for more after ten minutes', () => {
     const t = searching();
     Object.assign(t.c.mtuSearch ?? {}, { low: 1200, high: 1204, fresh: false });
-    t.c.mssMtuBytes = 0;
+    t.c.size.mtuBytes = 0;
     t.c.congestion.cwnd = 40_000;
     const send = (): number[] => {
       t.c.congestion.cwnd = 40_000;
@@ -130,7 +130,7 @@ describe('a path that swallows long segments', () => {
     t.send('. ack 217');
     // What is left of the piece before.
     t.expect('. seq 217 len 40');
-    expect(t.c.mss).toBe(216);
+    expect(t.c.size.mss).toBe(216);
   });
 
   it('is none of IPv6 below 1280 bytes (RFC 8200 section 5)', () => {
@@ -164,7 +164,7 @@ describe('a path that swallows long segments', () => {
     off.write(2000);
     off.at(10_000);
     expect(off.count('mtuBlackHoles')).toBe(0);
-    expect(off.c.mss).toBe(1460);
+    expect(off.c.size.mss).toBe(1460);
   });
 
   it('is crossed at the largest size that passes', () => {
@@ -173,8 +173,8 @@ describe('a path that swallows long segments', () => {
     const packets = wire.a.count('mtuProbesSent');
     expect(wire.a.count('mtuBlackHoles')).toBe(1);
     // The TCP header with timestamps is 32 bytes.
-    expect(sender.mss).toBeGreaterThan(1300 - 8);
-    expect(sender.mss).toBeLessThanOrEqual(1300);
+    expect(sender.size.mss).toBeGreaterThan(1300 - 8);
+    expect(sender.size.mss).toBeLessThanOrEqual(1300);
     expect(packets).toBeLessThan(15);
   });
 
@@ -195,7 +195,7 @@ describe('a path that swallows long segments', () => {
       },
     );
     expect(wire.a.count('mtuBlackHoles')).toBeLessThanOrEqual(1);
-    expect(sender.mss).toBe(1448);
+    expect(sender.size.mss).toBe(1448);
     expect(wire.a.count('mtuProbesSent')).toBeLessThanOrEqual(1);
   });
 });

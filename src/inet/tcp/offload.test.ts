@@ -57,7 +57,7 @@ describe('super-frames', () => {
     const t = new Transcript({ sysctl: { quickack: 0 } }).established();
     t.send(`P. len 2920 meta ${1460 << META_SEGMENT_SHIFT}`);
     t.expect('. ack 2921');
-    expect(t.c.rcvMss).toBe(1460);
+    expect(t.c.rcv.mss).toBe(1460);
     t.send('. len 1460');
     t.expectNothing();
   });
@@ -111,7 +111,7 @@ describe('path MTU (RFC 1191, RFC 5927)', () => {
     expect(end).toBe(4381);
     t.send('. ack 4381');
     expect(t.c.scoreboard.empty).toBe(true);
-    expect(t.c.recovery).toBe(0);
+    expect(t.c.loss.phase).toBe(0);
   });
 
   it('does not believe a message about what is not in flight', () => {

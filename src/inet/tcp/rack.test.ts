@@ -14,16 +14,16 @@ function start(
 ): Transcript {
   const t = new Transcript({ sysctl: { congctl: 0, init_win: segments, ...sysctl } }).synSent();
   t.at(100);
-  const syn = t.c.iss;
+  const syn = t.c.snd.iss;
   t.send(
     `S. seq 0 ack 1 win 65535 mss ${MSS}${options.sack === false ? '' : ' sackok'}${options.ts ? ' ts 5000 0' : ''}`,
   );
   t.skip();
   expect(t.c.rtt.srttUs).toBe(100_000);
   t.originUs = t.nowUs;
-  expect(syn).toBe(t.c.iss);
+  expect(syn).toBe(t.c.snd.iss);
   if (total > 0) {
-    t.write(total * t.c.mss);
+    t.write(total * t.c.size.mss);
     expect(t.skip()).toBe(Math.min(segments, total));
   }
   return t;
@@ -186,8 +186,8 @@ describe('RACK (RFC 8985 section 6)', () => {
     t.at(120);
     t.send(`. ack ${at(8)}`);
     t.expectNothing();
-    expect(t.c.recovery).toBe(0);
-    expect(t.c.retransmits).toBe(0);
+    expect(t.c.loss.phase).toBe(0);
+    expect(t.c.totals.retransmits).toBe(0);
   });
 
   it('takes what one ACK reports for no reordering', () => {
@@ -237,7 +237,7 @@ describe('reduction of the window', () => {
       t.at(100);
       t.send(`. ack ${at(10)}`, false);
       t.send(`. ack ${at(10)} sack ${at(11)}-${at(20)}`, false);
-      expect(t.c.recovery).not.toBe(0);
+      expect(t.c.loss.phase).not.toBe(0);
       expect(t.c.congestion.ssthresh).toBe(10 * MSS);
     },
   );
@@ -281,18 +281,18 @@ describe('proportional rate reduction (RFC 6937)', () => {
 describe('recoveries taken back', () => {
   it('by an echo older than the retransmission (Eifel, RFC 3522)', () => {
     const t = start(10, 10, { frto: 0, tlp: 0 }, { ts: true });
-    const mss = t.c.mss;
+    const mss = t.c.size.mss;
     t.at(300);
     t.expect(`. seq 1 len ${mss} at 300`);
     const before = t.c.congestion.ssthresh;
     t.at(305);
     // The ACK of the original transmission: echo of time 0.
-    const sent = t.stack.tsNow(t.originUs) + t.c.tsOffset;
+    const sent = t.stack.tsNow(t.originUs) + t.c.ts.offset;
     t.send(`. ack ${1 + mss} ts 5305 ${sent | 0}`);
     expect(t.count('spuriousTimeouts')).toBe(1);
     expect(t.c.congestion.cwnd).toBeGreaterThanOrEqual(10 * mss);
     expect(t.c.congestion.ssthresh).toBeGreaterThan(before);
-    expect(t.c.recovery).toBe(0);
+    expect(t.c.loss.phase).toBe(0);
     t.expectNothing();
   });
 
@@ -302,12 +302,12 @@ describe('recoveries taken back', () => {
     for (let i = 2; i <= 4; i++) t.send(`. ack 1 sack ${at(1)}-${at(i)}`);
     t.expect('. seq 1');
     t.send(`. ack ${at(4)}`);
-    expect(t.c.recovery).toBe(1);
+    expect(t.c.loss.phase).toBe(1);
     t.at(200);
     t.send(`. ack ${at(4)} sack 1-${at(1)}`);
     expect(t.count('spuriousRecoveries')).toBe(1);
     expect(t.c.congestion.cwnd).toBe(10 * MSS);
-    expect(t.c.recovery).toBe(0);
+    expect(t.c.loss.phase).toBe(0);
   });
 
   it('after a timeout, when what was not resent is acknowledged (F-RTO, RFC 5682)', () => {
@@ -338,7 +338,7 @@ describe('recoveries taken back', () => {
     t.expectNothing();
     t.send(`. ack ${at(6)}`);
     expect(t.count('spuriousTimeouts')).toBe(0);
-    expect(t.c.recovery).not.toBe(0);
+    expect(t.c.loss.phase).not.toBe(0);
   });
 
   it('but not when the loss was real', () => {
@@ -351,6 +351,6 @@ describe('recoveries taken back', () => {
     t.send(`. ack ${at(1)}`);
     t.expect(`. seq ${at(1)} len ${MSS}`);
     expect(t.count('spuriousTimeouts')).toBe(0);
-    expect(t.c.recovery).toBe(2);
+    expect(t.c.loss.phase).toBe(2);
   });
 });

@@ -126,7 +126,7 @@ describe('retransmission timer (RFC 6298)', () => {
     // The rest had arrived.
     t.send('. ack 14601');
     t.expectNothing();
-    expect(t.c.recovery).toBe(0);
+    expect(t.c.loss.phase).toBe(0);
   });
 
   it('halves the threshold once for one loss, however often the timer fires', () => {
@@ -281,9 +281,9 @@ describe('fast retransmit and recovery without SACK (RFC 5681, RFC 6582)', () =>
     t.send('. ack 4381');
     expect(t.captured[0]?.text).toMatch(/^\. seq 4381 /);
     t.skip();
-    expect(t.c.recovery).toBe(1);
+    expect(t.c.loss.phase).toBe(1);
     t.send('. ack 17521');
-    expect(t.c.recovery).toBe(0);
+    expect(t.c.loss.phase).toBe(0);
     expect(t.c.congestion.cwnd).toBeLessThanOrEqual(7300);
   });
 
@@ -291,7 +291,7 @@ describe('fast retransmit and recovery without SACK (RFC 5681, RFC 6582)', () =>
     const t = start(10);
     for (let i = 0; i < 5; i++) t.send('. ack 1 len 10');
     for (let i = 1; i < 6; i++) t.send(`. ack 1 win ${60000 + i}`);
-    expect(t.c.recovery).toBe(0);
+    expect(t.c.loss.phase).toBe(0);
     expect(t.count('fastRetransmits')).toBe(0);
   });
 

@@ -48,7 +48,7 @@ function connectionRow(c: Connection): TcpSocketRow {
     ...row(STATE_NAMES[c.state] as string, c.localAddress, c.ports, c.peerAddress),
     receiveQueueBytes: c.readableBytes,
     sendQueueBytes: c.sendBuffer.usedBytes,
-    retransmits: c.retransmits,
+    retransmits: c.totals.retransmits,
     rtoMs: c.rtt.rtoUs / 1000,
     srttMs: c.rtt.srttUs > 0 ? c.rtt.srttUs / 1000 : 0,
     cwndBytes: c.congestion.cwnd,

@@ -90,13 +90,13 @@ describe('SACK: recovery (RFC 6675)', () => {
     t.expect('. seq 1 len 1460');
     // pipe: 12 - 3 sacked - 1 lost + 1 resent = 9, cwnd 5 (RFC 6675 takes FlightSize of 10 or 12 at its word).
     t.expectNothing();
-    expect(t.c.recovery).toBe(1);
+    expect(t.c.loss.phase).toBe(1);
     for (let i = 5; i < 9; i++) t.send(`. ack 1 sack ${at(1)}-${at(i)}`);
     t.expectNothing();
     t.send(`. ack 1 sack ${at(1)}-${at(9)}`);
     t.expect(`. seq ${at(12)}`);
     t.send(`. ack ${at(12)}`);
-    expect(t.c.recovery).toBe(0);
+    expect(t.c.loss.phase).toBe(0);
     expect(t.c.congestion.cwnd).toBe(5 * 1460);
   });
 
@@ -126,9 +126,9 @@ describe('SACK: recovery (RFC 6675)', () => {
     t.skip();
     t.send(`. ack ${at(4)} sack ${at(5)}-${at(8)},${at(9)}-${at(16)}`);
     t.send(`. ack ${at(8)} sack ${at(9)}-${at(16)}`);
-    expect(t.c.recovery).toBe(1);
+    expect(t.c.loss.phase).toBe(1);
     t.send(`. ack ${at(16)}`);
-    expect(t.c.recovery).toBe(0);
+    expect(t.c.loss.phase).toBe(0);
     expect(t.count('dataPacketsRetransmitted')).toBe(3);
     expect(t.count('retransmitTimeouts')).toBe(0);
   });
@@ -138,7 +138,7 @@ describe('SACK: recovery (RFC 6675)', () => {
     t.send(`. ack 1 sack ${at(1)}-${at(2)}`);
     t.send(`. ack 1 sack ${at(1)}-${at(3)}`);
     t.send(`. ack ${at(3)}`);
-    expect(t.c.recovery).toBe(0);
+    expect(t.c.loss.phase).toBe(0);
     expect(t.count('dataPacketsRetransmitted')).toBe(0);
   });
 
@@ -151,7 +151,7 @@ describe('SACK: recovery (RFC 6675)', () => {
     t.send(`. ack ${at(5)}`);
     t.send(`. ack ${at(6)}`);
     t.expectNothing();
-    expect(t.c.recovery).toBe(0);
+    expect(t.c.loss.phase).toBe(0);
   });
 
   it('waits for the timer when a resent segment is lost again', () => {

@@ -67,8 +67,9 @@ export class SegmentRuns implements RunInput {
     const n = this.#segmentBytes;
     // Padding behind the data, or a super-frame.
     if (c === null || this.#headerBytes + n !== lengthBytes || meta >>> META_SEGMENT_SHIFT !== 0) return 0;
-    const { receiveBuffer, rcvNxt } = c;
-    const window = (c.rcvAdv - rcvNxt) | 0;
+    const { receiveBuffer } = c;
+    const rcvNxt = c.rcv.nxt;
+    const window = (c.rcv.adv - rcvNxt) | 0;
     // Within the memory that the ring has: a run may turn out shorter than it looks, and must not have grown the ring.
     const room = Math.min(window, receiveBuffer.roomFrom(rcvNxt), receiveBuffer.ring.contiguous(rcvNxt));
     const most = Math.min(count, Math.floor(room / n), this.#untilAck(c, n));
@@ -87,8 +88,8 @@ export class SegmentRuns implements RunInput {
 
   /** Segments until an ACK is due in the middle of a batch, which goes out as it would without runs. */
   #untilAck(c: Connection, n: number): number {
-    const owed = (c.rcvNxt - c.lastAckSent) | 0;
-    return Math.ceil((c.stack.settings.ackBatchSegments.value * c.rcvMss - owed) / n);
+    const owed = (c.rcv.nxt - c.rcv.lastAckSent) | 0;
+    return Math.ceil((c.stack.settings.ackBatchSegments.value * c.rcv.mss - owed) / n);
   }
 
   /** Of all that a segment's checksum covers but number, checksum and data. */
@@ -108,21 +109,21 @@ export class SegmentRuns implements RunInput {
   #accept(c: Connection, segments: number, n: number, nowUs: number): void {
     const stack = this.#stack;
     const bytes = segments * n;
-    if (c.tsOk && c.lastAckSent === c.rcvNxt) {
+    if (c.ts.ok && c.rcv.lastAckSent === c.rcv.nxt) {
       // The first was acknowledged at once: the second spans Last.ACK.sent (RFC 7323 section 4.3), perhaps the first did not.
-      c.tsRecent = stack.view.getInt32(this.#ipAt + this.#transportOffset + TS_VALUE_OFFSET);
-      c.tsRecentUs = nowUs;
+      c.ts.recent = stack.view.getInt32(this.#ipAt + this.#transportOffset + TS_VALUE_OFFSET);
+      c.ts.recentUs = nowUs;
     }
     if (segments > 1) {
       // All but the last as if they had come one by one: an ACK with the batch may be due before the one of the last.
-      c.rcvNxt = (c.rcvNxt + bytes - n) | 0;
+      c.rcv.nxt = (c.rcv.nxt + bytes - n) | 0;
       scheduleAck(c, n, nowUs);
-      c.rcvNxt = (c.rcvNxt + n) | 0;
+      c.rcv.nxt = (c.rcv.nxt + n) | 0;
     } else {
-      c.rcvNxt = (c.rcvNxt + n) | 0;
+      c.rcv.nxt = (c.rcv.nxt + n) | 0;
     }
-    c.sndWl1 = c.rcvNxt;
-    c.bytesReceived += bytes;
+    c.snd.wl1 = c.rcv.nxt;
+    c.totals.bytesReceived += bytes;
     stack.receivedNow += segments;
     stack.predictedDataNow += segments;
     stack.predictedBytesNow += bytes;

@@ -167,7 +167,7 @@ describe.each(Object.entries(FIXTURES))('%s', (state, { make, rcvNxt, sndNxt, sn
     const t = make();
     t.close();
     t.skip();
-    t.send(`. seq ${rcvNxt} ack ${t.state === 'CLOSED' || state === 'TIME_WAIT' ? sndNxt : t.c.sndNxt - t.c.iss}`);
+    t.send(`. seq ${rcvNxt} ack ${t.state === 'CLOSED' || state === 'TIME_WAIT' ? sndNxt : t.c.snd.nxt - t.c.snd.iss}`);
     t.at(2_000_000);
     expect(t.stack.connectionCount).toBe(0);
     expect(t.stack.timeWait.count).toBe(0);
@@ -315,7 +315,7 @@ describe('TIME_WAIT', () => {
   it('gives way to a SYN with a newer timestamp, or a higher number', () => {
     for (const ts of [true, false]) {
       const t = new Transcript().timeWait({ ts });
-      const before = t.c.sndNxt;
+      const before = t.c.snd.nxt;
       t.after(10);
       t.send(`S seq 5000 mss 1460${ts ? ` ts ${t.peerClock} 0` : ''}`);
       const synAck = t.expect('S.');
@@ -323,7 +323,7 @@ describe('TIME_WAIT', () => {
       expect(t.stack.timeWait.count).toBe(0);
       t.send('. seq 5001 ack 1', false);
       const c = t.listener?.acceptQueue[0];
-      expect(((c?.iss ?? 0) - before) | 0).toBe(65538);
+      expect(((c?.snd.iss ?? 0) - before) | 0).toBe(65538);
     }
   });
 

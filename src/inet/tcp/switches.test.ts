@@ -27,7 +27,13 @@ describe('options of the handshake', () => {
     t.skip();
     for (const name of ['timestamps', 'win_scale', 'sack.enable']) t.sysctl.set(`net.inet.tcp.${name}`, 0);
     t.send('S. seq 0 ack 1 mss 1460 ws 7 sackok ts 5 0');
-    expect(t.c).toMatchObject({ tsOk: false, scaleOk: false, sackOk: false, sndScale: 0, rcvScale: 0 });
+    expect(t.c).toMatchObject({
+      ts: { ok: false },
+      scaleOk: false,
+      sackOk: false,
+      snd: { scale: 0 },
+      rcv: { scale: 0 },
+    });
   });
 
   it('offer the scale that the largest buffer needs', () => {
@@ -46,7 +52,7 @@ describe('options of the handshake', () => {
     t.connect();
     t.expect('S seq 0 mss 1440');
     t.send('S. seq 0 ack 1 mss 1440');
-    expect(t.c.mss).toBe(1440);
+    expect(t.c.size.mss).toBe(1440);
   });
 });
 
@@ -172,12 +178,12 @@ describe('tw_reuse_delay: connect takes over TIME_WAIT (RFC 6191 section 2)', ()
 
   it('with timestamps, a second later, and begins beyond the old numbers', () => {
     const t = waiting(true);
-    const end = t.c.sndNxt;
+    const end = t.c.snd.nxt;
     t.after(999);
     expect(t.connect()).toBe('EADDRNOTAVAIL');
     t.after(1);
     expect(t.connect()).toBe('');
-    expect([t.stack.timeWait.count, (t.c.iss - end) | 0]).toEqual([0, 65_538]);
+    expect([t.stack.timeWait.count, (t.c.snd.iss - end) | 0]).toEqual([0, 65_538]);
     t.expect('S seq 0');
   });
 
@@ -212,7 +218,7 @@ describe('limits', () => {
   it('sendspace, recvspace, sendbuf_max', () => {
     const t = new Transcript({ sysctl: { sendspace: 5000, recvspace: 7000, sendbuf_max: 9000 } });
     t.established();
-    expect((t.c.rcvAdv - t.c.rcvNxt) | 0).toBe(7000);
+    expect((t.c.rcv.adv - t.c.rcv.nxt) | 0).toBe(7000);
     expect(t.write(100_000)).toBe(5000);
     t.send('. ack 5001');
     expect(t.write(100_000)).toBe(9000);

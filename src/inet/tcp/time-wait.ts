@@ -63,12 +63,12 @@ export class TimeWaitTable {
     this.local[entry] = c.localAddress;
     this.peer[entry] = c.peerAddress;
     this.ports[entry] = c.ports;
-    this.#sndNxt[entry] = c.sndNxt;
-    this.#rcvNxt[entry] = c.rcvNxt;
-    this.#window[entry] = Math.min(c.receiveBuffer.limitBytes >> c.rcvScale, 65535);
-    this.#tsOk[entry] = c.tsOk ? 1 : 0;
-    this.#tsRecent[entry] = c.tsRecent;
-    this.#tsOffset[entry] = c.tsOffset;
+    this.#sndNxt[entry] = c.snd.nxt;
+    this.#rcvNxt[entry] = c.rcv.nxt;
+    this.#window[entry] = Math.min(c.receiveBuffer.limitBytes >> c.rcv.scale, 65535);
+    this.#tsOk[entry] = c.ts.ok ? 1 : 0;
+    this.#tsRecent[entry] = c.ts.recent;
+    this.#tsOffset[entry] = c.ts.offset;
     this.#answeredUs[entry] = Number.NEGATIVE_INFINITY;
     this.#portUses[entry] = c.portUse;
     if (c.portUse !== null) c.portUse.users++;

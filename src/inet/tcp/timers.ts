@@ -41,8 +41,8 @@ export const CONNECTION_TIMERS: ConnectionTimers = {
 };
 
 function onRetransmitTimer(c: Connection, nowUs: number): void {
-  const mode = c.timerMode;
-  c.timerMode = 0;
+  const mode = c.rtx.mode;
+  c.rtx.mode = 0;
   if (mode === TIMER_PERSIST) onPersist(c, nowUs);
   else if (mode === TIMER_RETRANSMIT) {
     if (c.state === SYN_SENT || c.state === SYN_RECEIVED) onSynTimeout(c, nowUs);
@@ -72,10 +72,10 @@ function onPaceTimer(c: Connection, nowUs: number): void {
 /** The number of timeouts in a row, or the user timeout (RFC 5482), says that the peer is gone. */
 function givenUp(c: Connection, limit: number, nowUs: number): boolean {
   // Nothing came since the timer was started.
-  if (c.timeouts === 0) c.stalledUs = nowUs - c.rtt.rtoUs;
-  c.timeouts++;
-  if (c.options.userTimeoutMs > 0) return nowUs - c.stalledUs >= c.options.userTimeoutMs * US_PER_MS;
-  return c.timeouts > limit;
+  if (c.rtx.timeouts === 0) c.rtx.stalledUs = nowUs - c.rtt.rtoUs;
+  c.rtx.timeouts++;
+  if (c.options.userTimeoutMs > 0) return nowUs - c.rtx.stalledUs >= c.options.userTimeoutMs * US_PER_MS;
+  return c.rtx.timeouts > limit;
 }
 
 function retryLimit(c: Connection): number {
@@ -93,8 +93,8 @@ function onSynTimeout(c: Connection, nowUs: number): void {
     return;
   }
   c.rtt.backOff();
-  c.synRetransmitted = true;
-  c.retransmits++;
+  c.rtx.synRetransmitted = true;
+  c.totals.retransmits++;
   c.due |= DUE_SYN;
 }
 
@@ -127,9 +127,9 @@ function onPersist(c: Connection, nowUs: number): void {
 }
 
 function onAckTimer(c: Connection, nowUs: number): void {
-  if (c.state < ESTABLISHED || c.lastAckSent === c.rcvNxt) return;
+  if (c.state < ESTABLISHED || c.rcv.lastAckSent === c.rcv.nxt) return;
   // The program did not answer in time: it is not a conversation.
-  c.interactive = false;
+  c.acks.interactive = false;
   c.stack.counters.add(c.stack.count.delayedAcksSent, 1);
   c.due |= DUE_ACK;
   dispatch(c, nowUs);
@@ -149,7 +149,7 @@ function onSlowTimer(c: Connection, nowUs: number): void {
 function onKeepAlive(c: Connection, nowUs: number): void {
   const { options, stack } = c;
   const idleUs = options.keepIdleMs * US_PER_MS;
-  const dueUs = c.lastReceivedUs + idleUs;
+  const dueUs = c.times.receivedUs + idleUs;
   if (!c.scoreboard.empty || !c.sendBufferIdle) {
     // Data is under way: its own timer watches the peer.
     armSlow(c, nowUs + idleUs);
@@ -164,7 +164,7 @@ function onKeepAlive(c: Connection, nowUs: number): void {
   const { userTimeoutMs } = options;
   const lost =
     userTimeoutMs > 0
-      ? nowUs - c.lastReceivedUs >= userTimeoutMs * US_PER_MS && c.keepProbes > 0
+      ? nowUs - c.times.receivedUs >= userTimeoutMs * US_PER_MS && c.keepProbes > 0
       : c.keepProbes >= options.keepCount;
   if (lost) {
     stack.counters.add(stack.count.keepAliveDrops, 1);

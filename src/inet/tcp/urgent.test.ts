@@ -29,7 +29,7 @@ describe('sending urgent data (RFC 9293 3.8.5, RFC 6093)', () => {
     t.send('. ack 3461');
     t.at(1000);
     t.expect('P. seq 3461 len 100');
-    expect(t.c.urgentOut).toBe(false);
+    expect(t.c.urgent.sending).toBe(false);
   });
 
   it('says as much as sixteen bits can', () => {

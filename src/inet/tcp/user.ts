@@ -207,7 +207,7 @@ function takeError(c: Connection): number {
 function sendError(c: Connection): number {
   if (canSend(c)) return 0;
   if (c.error !== 0) return takeError(c);
-  return c.state === SYN_SENT || (c.state === SYN_RECEIVED && !c.finQueued) ? -Errno.EAGAIN : -Errno.EPIPE;
+  return c.state === SYN_SENT || (c.state === SYN_RECEIVED && !c.snd.finQueued) ? -Errno.EAGAIN : -Errno.EPIPE;
 }
 
 /** Take bytes of an ordinary array into the send buffer: the count, `-EAGAIN` when nothing fits, `-EPIPE`, `-ECONNRESET`, ... */
@@ -276,14 +276,14 @@ export function commit(c: Connection, lengthBytes: number, nowUs: number): void 
 
 function afterAppend(c: Connection, nowUs: number): void {
   // Data that answers received data within the delay of an ACK makes the ACK superfluous: a conversation.
-  if (nowUs - c.lastDataReceivedUs < c.stack.settings.delayedAckMs.value * 1000) c.interactive = true;
+  if (nowUs - c.times.dataReceivedUs < c.stack.settings.delayedAckMs.value * 1000) c.acks.interactive = true;
   c.stack.work.holdRings(c, nowUs);
   push(c, nowUs);
 }
 
 /** Result of `receive` when there is nothing to read. */
 function receiveError(c: Connection): number {
-  if (c.finReceived) return 0;
+  if (c.rcv.finReceived) return 0;
   if (c.error !== 0) return takeError(c);
   if (c.state === CLOSED) return c.ended ? 0 : -Errno.ENOTCONN;
   return -Errno.EAGAIN;
@@ -325,17 +325,17 @@ export function receiveAt(c: Connection): number {
 export function consume(c: Connection, count: number, nowUs: number): void {
   const { receiveBuffer, stack } = c;
   const { receiveSpaceAuto, receiveSpaceMaxBytes } = stack.settings;
-  receiveBuffer.consumed(count, c.rcvMss, receiveSpaceAuto.value === 1 ? receiveSpaceMaxBytes.value : 0, nowUs);
+  receiveBuffer.consumed(count, c.rcv.mss, receiveSpaceAuto.value === 1 ? receiveSpaceMaxBytes.value : 0, nowUs);
   if (c.readableBytes === 0 && c.reassembly.count === 0) receiveBuffer.ring.align(receiveBuffer.readSeq, 0);
-  if (c.state < ESTABLISHED || c.finReceived) return;
+  if (c.state < ESTABLISHED || c.rcv.finReceived) return;
   const gain = windowGain(c);
   // Cap at the largest window that the scale can advertise.
-  const limit = Math.min(receiveBuffer.limitBytes, 65535 << c.rcvScale);
-  const open = (c.rcvAdv - c.rcvNxt) | 0;
-  const worthwhile = gain >= 2 * c.rcvMss && (gain >= limit >> 2 || open <= limit >> 3);
+  const limit = Math.min(receiveBuffer.limitBytes, 65535 << c.rcv.scale);
+  const open = (c.rcv.adv - c.rcv.nxt) | 0;
+  const worthwhile = gain >= 2 * c.rcv.mss && (gain >= limit >> 2 || open <= limit >> 3);
   if (worthwhile || 2 * gain >= limit) {
     if (open === 0) stack.counters.add(stack.count.windowUpdatesSent, 1);
-    c.ackNow = true;
+    c.acks.now = true;
     stack.work.enqueue(c);
   }
 }
@@ -349,5 +349,5 @@ export function setBufferSize(c: Connection, which: 'send' | 'receive', sizeByte
 
 /** Whether the program may still write. */
 export function canSend(c: Connection): boolean {
-  return (c.state === ESTABLISHED || c.state === CLOSE_WAIT) && !c.finQueued;
+  return (c.state === ESTABLISHED || c.state === CLOSE_WAIT) && !c.snd.finQueued;
 }

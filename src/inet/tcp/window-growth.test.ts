@@ -103,9 +103,9 @@ describe('byte counting (RFC 3465)', () => {
 describe('sizes and switches', () => {
   it('takes a tiny MSS for the smallest that is believed', () => {
     const t = new Transcript().established({ mss: 40 });
-    expect(t.c.mss).toBe(216);
+    expect(t.c.size.mss).toBe(216);
     const lower = new Transcript({ sysctl: { minmss: 64 } }).connected({ mss: 40 });
-    expect(lower.c.mss).toBe(64);
+    expect(lower.c.size.mss).toBe(64);
   });
 
   it.each<[4 | 6, Record<string, number>, number]>([
@@ -119,10 +119,10 @@ describe('sizes and switches', () => {
     passive.send('S seq 0');
     passive.skip();
     passive.send('.');
-    expect(passive.c.mss).toBe(mss);
+    expect(passive.c.size.mss).toBe(mss);
     const active = new Transcript({ family, sysctl }).synSent();
     active.send('S. seq 0 ack 1');
-    expect(active.c.mss).toBe(mss);
+    expect(active.c.size.mss).toBe(mss);
   });
 
   it('lets the receive buffer grow unless recvbuf_auto is off, the send buffer unless sendbuf_auto is', () => {
@@ -130,7 +130,7 @@ describe('sizes and switches', () => {
       const t = new Transcript({ sysctl: { recvspace: 20_000, sendspace: 20_000, tlp: 0, ...sysctl } });
       t.established({ ts: true, ws: 7 });
       for (let round = 0; round < 8; round++) {
-        const window = (t.c.rcvAdv - t.c.rcvNxt) | 0;
+        const window = (t.c.rcv.adv - t.c.rcv.nxt) | 0;
         for (let sent = 0; sent + 1448 <= window; sent += 1448) t.send('. len 1448', false);
         t.work();
         t.read();

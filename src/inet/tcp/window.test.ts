@@ -18,7 +18,7 @@ describe('send window', () => {
   it('uses the scale that was negotiated', () => {
     const t = new Transcript().established({ ws: 4 });
     t.send('. win 100');
-    expect(t.c.sndWnd).toBe(1600);
+    expect(t.c.snd.wnd).toBe(1600);
   });
 
   it('does not let an older segment turn the window back', () => {
@@ -26,7 +26,7 @@ describe('send window', () => {
     t.send('. seq 1 len 10 win 5000');
     t.send('. seq 11 len 10 win 8000');
     t.send('. seq 1 len 10 win 3000');
-    expect(t.c.sndWnd).toBe(8000);
+    expect(t.c.snd.wnd).toBe(8000);
   });
 
   it('keeps working when the peer takes window back', () => {
@@ -182,7 +182,7 @@ describe('receive window', () => {
     t.expect('P. seq 1 len 10 win 0');
     t.send('. seq 4097 len 1 ack 11');
     t.expect('. ack 4097 win 0');
-    expect(t.c.sndUna - t.c.iss).toBe(11);
+    expect(t.c.snd.una - t.c.snd.iss).toBe(11);
   });
 
   it('opens by worthwhile steps only (SWS), and tells the peer', () => {
@@ -215,11 +215,11 @@ describe('receive window', () => {
     const t = new Transcript({ sysctl: { recvbuf_auto: 0 } }).established({ ws: 7, ts: true });
     let sent = 0;
     for (;;) {
-      const open = (t.c.rcvAdv - t.c.rcvNxt) | 0;
+      const open = (t.c.rcv.adv - t.c.rcv.nxt) | 0;
       if (open < 100) break;
       t.send(`. len ${Math.min(open, 101)}`);
       sent += Math.min(open, 101);
-      expect((t.c.rcvAdv - t.c.receiveBuffer.readSeq) | 0).toBeLessThanOrEqual(131_072);
+      expect((t.c.rcv.adv - t.c.receiveBuffer.readSeq) | 0).toBeLessThanOrEqual(131_072);
       if (sent > 200_000) throw new Error('never closes');
     }
     expect(t.c.receiveBuffer.ring.capacity).toBe(131_072);
@@ -237,7 +237,7 @@ describe('receive window', () => {
     const t = new Transcript().established({ ts: true, ws: 7, win: 65535 });
     expect(t.c.receiveBuffer.limitBytes).toBe(131_072);
     for (let round = 0; round < 8; round++) {
-      const window = (t.c.rcvAdv - t.c.rcvNxt) | 0;
+      const window = (t.c.rcv.adv - t.c.rcv.nxt) | 0;
       for (let sent = 0; sent + 1448 <= window; sent += 1448) t.send('. len 1448', false);
       t.work();
       t.read(4 << 20);
@@ -251,7 +251,7 @@ describe('receive window', () => {
   it('does not grow for a program that does not read', () => {
     const t = new Transcript().established({ ts: true, ws: 7 });
     for (let round = 0; round < 5; round++) {
-      const window = (t.c.rcvAdv - t.c.rcvNxt) | 0;
+      const window = (t.c.rcv.adv - t.c.rcv.nxt) | 0;
       for (let sent = 0; sent + 1448 <= window; sent += 1448) t.send('. len 1448', false);
       t.work();
       t.after(100);
@@ -291,7 +291,7 @@ describe('buffers', () => {
     let acked = 1;
     for (let i = 0; i < 8; i++) {
       while (t.write(1 << 20) !== 'EAGAIN');
-      acked = 1 + t.c.sndNxt - t.c.iss - 1;
+      acked = 1 + t.c.snd.nxt - t.c.snd.iss - 1;
       t.skip();
       t.after(10);
       t.send(`. ack ${acked}`);

@@ -96,11 +96,12 @@ export class WorkQueue implements ConnectionQueue {
     for (let i = 0; i < count; i++) {
       const c = blocked[i] as Connection;
       blocked[i] = null;
-      const { sndNxt, ackNow } = c;
+      const sndNxt = c.snd.nxt;
+      const ackNow = c.acks.now;
       c.waiting = false;
       c.due |= DUE_OUTPUT;
       dispatch(c, nowUs);
-      if (!c.waiting || c.sndNxt !== sndNxt || c.ackNow !== ackNow) work++;
+      if (!c.waiting || c.snd.nxt !== sndNxt || c.acks.now !== ackNow) work++;
     }
     return work;
   }

@@ -18,14 +18,14 @@ const TS_RECENT_MAX_US = 24 * 86_400 * 1_000_000;
 
 /** PAWS (RFC 7323 section 5.3): R1, and what to do with a segment that lacks a timestamp (section 3.2). */
 export function acceptableTimestamp(c: Connection, segment: Segment, nowUs: number): boolean {
-  if (!c.tsOk || segment.flags & FLAG_RST) return true;
+  if (!c.ts.ok || segment.flags & FLAG_RST) return true;
   const { stack } = c;
   if (!segment.timestamps) {
     if (segment.flags & FLAG_SYN) return true;
     stack.counters.add(stack.count.droppedNoTimestamp, 1);
     return false;
   }
-  if (((segment.tsValue - c.tsRecent) | 0) >= 0 || nowUs - c.tsRecentUs > TS_RECENT_MAX_US) return true;
+  if (((segment.tsValue - c.ts.recent) | 0) >= 0 || nowUs - c.ts.recentUs > TS_RECENT_MAX_US) return true;
   stack.counters.add(stack.count.droppedOldTimestamp, 1);
   answerUnacceptable(c, segment.dataBytes > 0, nowUs);
   return false;
@@ -38,9 +38,9 @@ export function acceptableTimestamp(c: Connection, segment: Segment, nowUs: numb
 export function acceptableSequence(c: Connection, segment: Segment, nowUs: number): boolean {
   const { stack } = c;
   const { counters, count } = stack;
-  const before = (c.rcvNxt - segment.seq) | 0;
+  const before = (c.rcv.nxt - segment.seq) | 0;
   const fin = segment.flags & FLAG_FIN ? 1 : 0;
-  const window = (c.rcvAdv - c.rcvNxt) | 0;
+  const window = (c.rcv.adv - c.rcv.nxt) | 0;
   if (before > 0) {
     if (before >= segment.dataBytes + fin && (segment.flags & (FLAG_SYN | FLAG_RST)) === 0) {
       onOldSegment(c, segment, before, fin, nowUs);
@@ -50,8 +50,8 @@ export function acceptableSequence(c: Connection, segment: Segment, nowUs: numbe
     if (segment.flags & FLAG_SYN) return true;
     counters.add(count.partialDuplicatePackets, 1);
     counters.add(count.partialDuplicateBytes, before);
-    noteDuplicate(c, segment.seq, c.rcvNxt);
-    segment.seq = c.rcvNxt;
+    noteDuplicate(c, segment.seq, c.rcv.nxt);
+    segment.seq = c.rcv.nxt;
     segment.dataAt += before;
     segment.dataBytes -= before;
     return trimRight(c, segment, window);
@@ -83,7 +83,7 @@ function onOldSegment(c: Connection, segment: Segment, before: number, fin: numb
     counters.add(count.duplicateBytes, segment.dataBytes);
     noteDuplicate(c, segment.seq, (segment.seq + segment.dataBytes) | 0);
     // The peer resends what it has: our ACK was lost, and it is not in a quiet conversation.
-    c.quickAcks = Math.max(c.quickAcks, 2);
+    c.acks.quick = Math.max(c.acks.quick, 2);
   }
   if (before === 1 && segment.dataBytes === 0 && fin === 0) counters.add(count.windowProbesReceived, 1);
   const answer = segment.dataBytes + fin > 0;
@@ -93,7 +93,7 @@ function onOldSegment(c: Connection, segment: Segment, before: number, fin: numb
     segment.dataBytes = 0;
     segment.flags &= ~FLAG_FIN;
     // Also when the ACK ends the connection here.
-    if (answer) c.ackNow = true;
+    if (answer) c.acks.now = true;
     if (!processAck(c, segment, nowUs) || !afterOwnFin(c, nowUs)) return;
   }
   if (c.state !== CLOSED) answerUnacceptable(c, answer, nowUs);
@@ -101,13 +101,13 @@ function onOldSegment(c: Connection, segment: Segment, before: number, fin: numb
 
 function noteDuplicate(c: Connection, start: number, end: number): void {
   if (!c.sackOk || c.stack.settings.dsack.value === 0) return;
-  c.dsackStart = start;
-  c.dsackEnd = end;
+  c.acks.dsackStart = start;
+  c.acks.dsackEnd = end;
 }
 
 /** Bytes beyond the right edge, and the FIN after them, are not there. */
 function trimRight(c: Connection, segment: Segment, window: number): boolean {
-  const offset = (segment.seq - c.rcvNxt) | 0;
+  const offset = (segment.seq - c.rcv.nxt) | 0;
   const room = window - offset;
   const fin = segment.flags & FLAG_FIN ? 1 : 0;
   if (segment.dataBytes + fin <= room) return true;
@@ -118,7 +118,7 @@ function trimRight(c: Connection, segment: Segment, window: number): boolean {
   segment.dataBytes = room > 0 ? Math.min(segment.dataBytes, room) : 0;
   if (segment.dataBytes >= room) segment.flags &= ~FLAG_FIN;
   // The sender believes in a larger window: say what it is.
-  c.ackNow = true;
+  c.acks.now = true;
   c.stack.work.enqueue(c);
   return true;
 }

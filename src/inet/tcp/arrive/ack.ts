@@ -22,20 +22,20 @@ const CONFIRM_INTERVAL_US = 1_000_000;
 export function processAck(c: Connection, segment: Segment, nowUs: number): boolean {
   const { counters, count } = c.stack;
   const { ack } = segment;
-  const advance = (ack - c.sndUna) | 0;
-  if (((ack - c.sndMax) | 0) > 0) {
+  const advance = (ack - c.snd.una) | 0;
+  if (((ack - c.snd.max) | 0) > 0) {
     counters.add(count.acksForUnsentReceived, 1);
     challengeAck(c, nowUs);
     return false;
   }
   // RFC 5961 section 5.2: older than anything the peer could still be answering.
-  if (advance < 0 && advance < -Math.max(c.maxSndWnd, 65535)) {
+  if (advance < 0 && advance < -Math.max(c.snd.maxWnd, 65535)) {
     challengeAck(c, nowUs);
     return false;
   }
   counters.add(count.acksReceived, 1);
   if (advance < 0) return true;
-  const flight = (c.sndNxt - c.sndUna) | 0;
+  const flight = (c.snd.nxt - c.snd.una) | 0;
   const tsEcho = segment.timestamps ? segment.tsEcho : 0;
   const sackedBefore = c.scoreboard.sackedBytes;
   c.rack.dsackSeen = false;
@@ -47,20 +47,24 @@ export function processAck(c: Connection, segment: Segment, nowUs: number): bool
     onAdvance(c, advance, flight, nowUs);
   }
   if (c.undo.possible) tryUndo(c, advance > 0, tsEcho);
-  const windowBefore = c.sndWnd;
+  const windowBefore = c.snd.wnd;
   updateWindow(c, segment);
   const duplicate =
-    advance === 0 && segment.dataBytes === 0 && c.sndWnd === windowBefore && flight > 0 && (segment.flags & 0x07) === 0;
+    advance === 0 &&
+    segment.dataBytes === 0 &&
+    c.snd.wnd === windowBefore &&
+    flight > 0 &&
+    (segment.flags & 0x07) === 0;
   if (duplicate) counters.add(count.duplicateAcksReceived, 1);
-  const trouble = c.recovery !== RECOVERY_NONE || c.scoreboard.lostBytes > 0 || c.scoreboard.sackedBytes > 0;
+  const trouble = c.loss.phase !== RECOVERY_NONE || c.scoreboard.lostBytes > 0 || c.scoreboard.sackedBytes > 0;
   if (duplicate || sacked > 0 || trouble) {
     detectLoss(c, sacked, advance > 0, duplicate, nowUs);
     const delivered = advance + c.scoreboard.sackedBytes - sackedBefore;
-    reduceRate(c, c.sackOk || !duplicate ? Math.max(delivered, 0) : c.mss);
+    reduceRate(c, c.sackOk || !duplicate ? Math.max(delivered, 0) : c.size.mss);
   }
   if (c.rack.probeOut) onProbeAnswer(c, sacked > 0, duplicate, nowUs);
   if (advance > 0) armProbe(c, nowUs);
-  if (c.timerMode === TIMER_PERSIST) onPersistAnswer(c);
+  if (c.rtx.mode === TIMER_PERSIST) onPersistAnswer(c);
   if (!c.sendBufferIdle || c.scoreboard.lostBytes > 0 || c.scoreboard.sackedBytes > 0) c.stack.work.enqueue(c);
   return true;
 }
@@ -68,50 +72,50 @@ export function processAck(c: Connection, segment: Segment, nowUs: number): bool
 /** SND.UNA moves to `ack`: times, memory, timer. `tsEcho` is 0 without timestamps. */
 export function acknowledge(c: Connection, ack: number, tsEcho: number, nowUs: number): void {
   const { scoreboard, sendBuffer, stack } = c;
-  stack.counters.add(stack.count.ackBytesReceived, (ack - c.sndUna) | 0);
-  if (nowUs !== c.batchUs) {
-    c.batchUs = nowUs;
-    c.batchUna = c.sndUna;
+  stack.counters.add(stack.count.ackBytesReceived, (ack - c.snd.una) | 0);
+  if (nowUs !== c.use.batchUs) {
+    c.use.batchUs = nowUs;
+    c.use.batchUna = c.snd.una;
   }
   // The byte of a window probe was taken after all.
-  if (((ack - c.sndNxt) | 0) > 0) c.sndNxt = ack;
+  if (((ack - c.snd.nxt) | 0) > 0) c.snd.nxt = ack;
   scoreboard.acknowledge(ack, nowUs, echoTime(c, tsEcho, nowUs), c.rtt.minRttUs);
-  c.sndUna = ack;
+  c.snd.una = ack;
   // Data that arrived long ago and waited for a segment that was sent again has an age that is no round trip.
   if (scoreboard.sampleSentUs >= 0 && !scoreboard.ackedRetransmitted) {
-    if (((ack - c.sampleSeq) | 0) > 0) takeSample(c, nowUs - scoreboard.sampleSentUs);
+    if (((ack - c.rtx.sampleSeq) | 0) > 0) takeSample(c, nowUs - scoreboard.sampleSentUs);
   } else if (scoreboard.ackedRetransmitted) {
     // Karn's problem does not arise: the echo tells which transmission is acknowledged (RFC 7323 section 4.1).
-    const ticks = c.tsOk && tsEcho !== 0 ? (stack.tsNow(nowUs) + c.tsOffset - tsEcho) | 0 : -1;
+    const ticks = c.ts.ok && tsEcho !== 0 ? (stack.tsNow(nowUs) + c.ts.offset - tsEcho) | 0 : -1;
     if (ticks >= 0) takeSample(c, ticks > 0 ? ticks * 1000 : 1000);
     else stack.counters.add(stack.count.rttAttempts, 1);
   }
-  c.timeouts = 0;
+  c.rtx.timeouts = 0;
   c.softError = 0;
   if (scoreboard.empty) {
-    if (c.timerMode !== TIMER_PERSIST) stopRetransmit(c);
+    if (c.rtx.mode !== TIMER_PERSIST) stopRetransmit(c);
   } else {
     armRetransmit(c, nowUs);
   }
   const end = sendBuffer.endSeq;
   if (sendBuffer.acknowledge(((ack - end) | 0) > 0 ? end : ack) && c.owner !== null) c.owner.onWritable();
   if (!sendBuffer.fixed) growSendBuffer(c);
-  if (nowUs - c.confirmedUs > CONFIRM_INTERVAL_US && c.path !== null) {
-    c.confirmedUs = nowUs;
+  if (nowUs - c.times.confirmedUs > CONFIRM_INTERVAL_US && c.path !== null) {
+    c.times.confirmedUs = nowUs;
     stack.ip.confirm(c.path, nowUs);
   }
 }
 
 /** When the timestamp that is echoed was made, to the tick; below 0 without one. */
 function echoTime(c: Connection, tsEcho: number, nowUs: number): number {
-  if (!c.tsOk || tsEcho === 0) return -1;
-  const ticks = (c.stack.tsNow(nowUs) + c.tsOffset - tsEcho) | 0;
+  if (!c.ts.ok || tsEcho === 0) return -1;
+  const ticks = (c.stack.tsNow(nowUs) + c.ts.offset - tsEcho) | 0;
   return (Math.floor(nowUs / 1000) - ticks) * 1000;
 }
 
 function takeSample(c: Connection, rttUs: number): void {
   c.rtt.sample(Math.max(rttUs, 0));
-  c.sampleSeq = c.sndNxt;
+  c.rtx.sampleSeq = c.snd.nxt;
   choosePacing(c);
   c.stack.counters.add(c.stack.count.rttSamples, 1);
   c.stack.counters.add(c.stack.count.rttAttempts, 1);
@@ -128,16 +132,16 @@ function growSendBuffer(c: Connection): void {
 
 /** SND.WND, unless an older segment would turn it back (SND.WL1, SND.WL2). */
 function updateWindow(c: Connection, segment: Segment): void {
-  const newer = (segment.seq - c.sndWl1) | 0;
-  if (newer < 0 || (newer === 0 && ((segment.ack - c.sndWl2) | 0) < 0)) return;
-  const window = segment.window << c.sndScale;
-  if (window > c.sndWnd && segment.dataBytes === 0 && segment.ack === c.sndWl2) {
+  const newer = (segment.seq - c.snd.wl1) | 0;
+  if (newer < 0 || (newer === 0 && ((segment.ack - c.snd.wl2) | 0) < 0)) return;
+  const window = segment.window << c.snd.scale;
+  if (window > c.snd.wnd && segment.dataBytes === 0 && segment.ack === c.snd.wl2) {
     c.stack.counters.add(c.stack.count.windowUpdatesReceived, 1);
   }
-  c.sndWnd = window;
-  c.sndWl1 = segment.seq;
-  c.sndWl2 = segment.ack;
-  if (window > c.maxSndWnd) c.maxSndWnd = window;
+  c.snd.wnd = window;
+  c.snd.wl1 = segment.seq;
+  c.snd.wl2 = segment.ack;
+  if (window > c.snd.maxWnd) c.snd.maxWnd = window;
 }
 
 /**
@@ -146,6 +150,6 @@ function updateWindow(c: Connection, segment: Segment): void {
  */
 function onPersistAnswer(c: Connection): void {
   // A socket that nobody holds is not kept for ever by a peer that never reads.
-  if (c.owner !== null) c.timeouts = 0;
+  if (c.owner !== null) c.rtx.timeouts = 0;
   if (c.sendBufferIdle) stopRetransmit(c);
 }

@@ -42,7 +42,7 @@ export function answerUnacceptable(c: Connection, withData: boolean, nowUs: numb
     c.due |= DUE_ACK;
     return;
   }
-  if (c.invalidAckUs >= 0 && nowUs - c.invalidAckUs < stack.settings.invalidAckIntervalMs.value * 1000) return;
-  c.invalidAckUs = nowUs;
+  if (c.acks.invalidUs >= 0 && nowUs - c.acks.invalidUs < stack.settings.invalidAckIntervalMs.value * 1000) return;
+  c.acks.invalidUs = nowUs;
   c.due |= DUE_ACK;
 }

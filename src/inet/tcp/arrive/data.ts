@@ -24,21 +24,21 @@ export function receiveData(c: Connection, segment: Segment, nowUs: number): voi
     stack.counters.add(stack.count.packetsAfterClose, 1);
     return;
   }
-  if (c.readClosed) {
+  if (c.rcv.readClosed) {
     stack.counters.add(stack.count.packetsAfterClose, 1);
     refuseData(c);
     return;
   }
   if (!makeRoom(c, segment)) return;
   if (!c.holding) stack.work.holdRings(c, nowUs);
-  if (segment.seq === c.rcvNxt) receiveInOrder(c, segment, nowUs);
+  if (segment.seq === c.rcv.nxt) receiveInOrder(c, segment, nowUs);
   else receiveOutOfOrder(c, segment);
 }
 
 /** Memory for the segment, or for as much of it as there is: the window follows what the heap can give. */
 function makeRoom(c: Connection, segment: Segment): boolean {
   const { receiveBuffer, reassembly, stack } = c;
-  const held = reassembly.count > 0 ? reassembly.endSeq : c.rcvNxt;
+  const held = reassembly.count > 0 ? reassembly.endSeq : c.rcv.nxt;
   if (receiveBuffer.ensure((segment.seq + segment.dataBytes) | 0, held)) return true;
   stack.counters.add(stack.count.droppedNoMemory, 1);
   const { capacity } = receiveBuffer.ring;
@@ -59,9 +59,9 @@ function receiveInOrder(c: Connection, segment: Segment, nowUs: number): void {
   const end = (segment.seq + length) | 0;
   const hadGap = reassembly.count > 0;
   const inOrder = hadGap ? reassembly.advance(end) : end;
-  c.bytesReceived += (inOrder - c.rcvNxt) | 0;
-  c.rcvNxt = inOrder;
-  if (segment.timestamps) receiveBuffer.noteEcho(stack.tsNow(nowUs), c.tsOffset, segment.tsEcho);
+  c.totals.bytesReceived += (inOrder - c.rcv.nxt) | 0;
+  c.rcv.nxt = inOrder;
+  if (segment.timestamps) receiveBuffer.noteEcho(stack.tsNow(nowUs), c.ts.offset, segment.tsEcho);
   scheduleAck(c, segment.segmentBytes, nowUs);
   // RFC 5681 section 4.2: a segment that fills a gap is acknowledged at once.
   if (hadGap) c.due |= DUE_BATCH_ACK;
@@ -78,8 +78,8 @@ function receiveOutOfOrder(c: Connection, segment: Segment): void {
     stack.counters.add(stack.count.duplicatePackets, 1);
     stack.counters.add(stack.count.duplicateBytes, length);
     if (c.sackOk && stack.settings.dsack.value === 1) {
-      c.dsackStart = seq;
-      c.dsackEnd = end;
+      c.acks.dsackStart = seq;
+      c.acks.dsackEnd = end;
     }
   } else {
     receiveBuffer.ring.write(seq, segment.dataAt, length);
@@ -99,18 +99,19 @@ export function scheduleAck(c: Connection, segmentBytes: number, nowUs: number):
   const { stack } = c;
   const { settings } = stack;
   // Once for each batch, whose segments all have the same time.
-  if (nowUs !== c.lastDataReceivedUs) {
-    if (c.lastDataReceivedUs >= 0 && nowUs - c.lastDataReceivedUs > c.rtt.rtoUs) c.quickAcks = settings.quickAcks.value;
-    c.lastDataReceivedUs = nowUs;
+  if (nowUs !== c.times.dataReceivedUs) {
+    if (c.times.dataReceivedUs >= 0 && nowUs - c.times.dataReceivedUs > c.rtt.rtoUs)
+      c.acks.quick = settings.quickAcks.value;
+    c.times.dataReceivedUs = nowUs;
   }
-  if (segmentBytes > c.rcvMss) c.rcvMss = segmentBytes;
-  c.receiveBuffer.probeRtt(c.rcvNxt, c.rcvAdv, nowUs);
-  const owed = (c.rcvNxt - c.lastAckSent) | 0;
-  if (owed > c.rcvMss || (c.quickAcks > 0 && !c.interactive)) {
-    if (owed >= settings.ackBatchSegments.value * c.rcvMss) {
+  if (segmentBytes > c.rcv.mss) c.rcv.mss = segmentBytes;
+  c.receiveBuffer.probeRtt(c.rcv.nxt, c.rcv.adv, nowUs);
+  const owed = (c.rcv.nxt - c.rcv.lastAckSent) | 0;
+  if (owed > c.rcv.mss || (c.acks.quick > 0 && !c.acks.interactive)) {
+    if (owed >= settings.ackBatchSegments.value * c.rcv.mss) {
       c.due |= DUE_ACK;
     } else {
-      c.ackNow = true;
+      c.acks.now = true;
       stack.work.enqueue(c);
     }
   } else if (!c.ackTimer.pending) {

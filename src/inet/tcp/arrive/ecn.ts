@@ -21,18 +21,18 @@ export function receiveEcn(c: Connection, segment: Segment): void {
   ecn.echo = true;
   c.stack.counters.add(c.stack.count.ecnMarksReceived, 1);
   // The sender is to know soon.
-  c.ackNow = true;
+  c.acks.now = true;
   c.stack.work.enqueue(c);
 }
 
 /** An ACK arrived (section 6.1.2): with ECE, reduce once for each window of data. */
 export function onEcnEcho(c: Connection, segment: Segment, nowUs: number): void {
   const { ecn, stack } = c;
-  if (ecn.reduced && ((c.sndUna - ecn.reducedSeq) | 0) >= 0) ecn.reduced = false;
+  if (ecn.reduced && ((c.snd.una - ecn.reducedSeq) | 0) >= 0) ecn.reduced = false;
   if ((segment.flags & FLAG_ECE) === 0 || ecn.reduced) return;
   ecn.reduced = true;
-  ecn.reducedSeq = c.sndNxt;
+  ecn.reducedSeq = c.snd.nxt;
   ecn.cwrDue = true;
   stack.counters.add(stack.count.ecnReductions, 1);
-  if (c.recovery === RECOVERY_NONE) congestionEvent(c, nowUs);
+  if (c.loss.phase === RECOVERY_NONE) congestionEvent(c, nowUs);
 }

@@ -16,11 +16,11 @@ import type { Segment } from '../shared/segment.ts';
 /** The handshake is complete: first window, first congestion window. */
 export function establish(c: Connection, segment: Segment, nowUs: number): void {
   // Closed before the peer had answered (close.ts): the FIN goes when the ACK has been looked at.
-  c.state = c.finQueued ? FIN_WAIT_1 : ESTABLISHED;
-  c.sndWnd = segment.window << (segment.flags & FLAG_SYN ? 0 : c.sndScale);
-  c.maxSndWnd = c.sndWnd;
-  c.sndWl1 = segment.seq;
-  c.sndWl2 = segment.ack;
+  c.state = c.snd.finQueued ? FIN_WAIT_1 : ESTABLISHED;
+  c.snd.wnd = segment.window << (segment.flags & FLAG_SYN ? 0 : c.snd.scale);
+  c.snd.maxWnd = c.snd.wnd;
+  c.snd.wl1 = segment.seq;
+  c.snd.wl2 = segment.ack;
   if (c.ecn.ok) c.stack.counters.add(c.stack.count.ecnHandshakes, 1);
   const { counters, count, settings } = c.stack;
   if (settings.mtuProbing.value === 2) {
@@ -28,8 +28,8 @@ export function establish(c: Connection, segment: Segment, nowUs: number): void 
     refreshMss(c);
   }
   c.congestion.reset(initialWindow(c));
-  c.sampleSeq = c.smallEndSeq = c.sndUna;
-  c.lastReceivedUs = nowUs;
+  c.rtx.sampleSeq = c.snd.smallEnd = c.snd.una;
+  c.times.receivedUs = nowUs;
   counters.add(count.connectionsEstablished, 1);
   startKeepAlive(c, nowUs);
   if (c.owner !== null) c.owner.onConnected();

@@ -14,21 +14,21 @@ import type { Segment } from '../shared/segment.ts';
 /** Eighth: the FIN bit, of this segment or of one that had arrived out of order. */
 export function onPeerFin(c: Connection, segment: Segment): void {
   const { reassembly, stack } = c;
-  if (c.finReceived || c.state === CLOSED) return;
+  if (c.rcv.finReceived || c.state === CLOSED) return;
   if (segment.flags & FLAG_FIN) {
     reassembly.finKnown = true;
     reassembly.finSeq = (segment.seq + segment.dataBytes) | 0;
   }
-  if (c.rcvNxt !== reassembly.finSeq) {
+  if (c.rcv.nxt !== reassembly.finSeq) {
     // Data before it is missing; an empty FIN has not been answered yet. An ACK is not: two ends that both wait for what
     // stands before the other's FIN would answer each other's for ever.
     if (segment.dataBytes === 0 && segment.flags & FLAG_FIN) c.due |= DUE_ACK;
     return;
   }
   reassembly.finKnown = false;
-  c.rcvNxt = (c.rcvNxt + 1) | 0;
-  c.finReceived = true;
-  c.ackNow = true;
+  c.rcv.nxt = (c.rcv.nxt + 1) | 0;
+  c.rcv.finReceived = true;
+  c.acks.now = true;
   stack.work.enqueue(c);
   if (c.state === ESTABLISHED) c.state = CLOSE_WAIT;
   else if (c.state === FIN_WAIT_1) c.state = CLOSING;
@@ -40,7 +40,7 @@ export function onPeerFin(c: Connection, segment: Segment): void {
 
 /** After the ACK: what it means for a connection that has sent its FIN. False when the connection is gone. */
 export function afterOwnFin(c: Connection, nowUs: number): boolean {
-  if (!c.finQueued || !c.finSent || ((c.sndUna - c.sndNxt) | 0) !== 0) return true;
+  if (!c.snd.finQueued || !c.finSent || ((c.snd.una - c.snd.nxt) | 0) !== 0) return true;
   switch (c.state) {
     case FIN_WAIT_1:
       c.state = FIN_WAIT_2;

@@ -16,7 +16,7 @@ import { challengeAck } from './challenge.ts';
 export function onReset(c: Connection, segment: Segment, nowUs: number): void {
   const { counters, count } = c.stack;
   counters.add(count.resetsReceived, 1);
-  if (segment.seq !== c.rcvNxt) {
+  if (segment.seq !== c.rcv.nxt) {
     challengeAck(c, nowUs);
     return;
   }

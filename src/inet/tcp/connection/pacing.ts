@@ -40,14 +40,14 @@ function makePacer(c: Connection): Pacer {
 /** The number up to which new data may go now: SND.NXT and what the pace allows. */
 export function paceEdge(c: Connection, nowUs: number): number {
   const pacer = c.pacer ?? makePacer(c);
-  const { mss } = c;
+  const mss = c.size.mss;
   // A first flight is not held up.
   if (c.scoreboard.empty && pacer.paidUs > nowUs) pacer.paidUs = nowUs;
   const creditUs = Math.min(nowUs - pacer.paidUs, CREDIT_MAX_US);
-  if (creditUs < 0) return c.sndNxt;
+  if (creditUs < 0) return c.snd.nxt;
   const rate = rateOf(c);
   const bytes = Math.max((creditUs + QUANTUM_US) * rate, QUANTUM_SEGMENTS * mss);
-  return (c.sndNxt + Math.ceil(bytes / mss) * mss) | 0;
+  return (c.snd.nxt + Math.ceil(bytes / mss) * mss) | 0;
 }
 
 /**
@@ -58,8 +58,9 @@ export function notePaced(c: Connection, edge: number, sentBytes: number, nowUs:
   const pacer = c.pacer as Pacer;
   const fromUs = Math.max(pacer.paidUs, nowUs - CREDIT_MAX_US);
   pacer.paidUs = fromUs + sentBytes / rateOf(c);
-  const held = ((edge - c.sndNxt) | 0) < c.mss && !c.sendBufferIdle && c.congestion.cwnd - c.pipeBytes >= c.mss;
-  if (!held || ((c.sndUna + c.sndWnd - c.sndNxt) | 0) <= 0) return false;
+  const held =
+    ((edge - c.snd.nxt) | 0) < c.size.mss && !c.sendBufferIdle && c.congestion.cwnd - c.pipeBytes >= c.size.mss;
+  if (!held || ((c.snd.una + c.snd.wnd - c.snd.nxt) | 0) <= 0) return false;
   c.stack.counters.add(c.stack.count.pacingDelays, 1);
   // One quantum's time before the debt is paid there is enough to send again.
   c.stack.callouts.schedule(pacer.timer, Math.max(pacer.paidUs, nowUs + 1));

@@ -14,11 +14,11 @@ const PERSIST_MAX_US = 60_000_000;
 
 /** Start the retransmission timer afresh (RFC 6298 5.1, 5.3). */
 export function armRetransmit(c: Connection, nowUs: number): void {
-  if (c.timerMode === TIMER_PERSIST) {
-    c.timeouts = 0;
+  if (c.rtx.mode === TIMER_PERSIST) {
+    c.rtx.timeouts = 0;
     c.rtt.backoff = 0;
   }
-  c.timerMode = TIMER_RETRANSMIT;
+  c.rtx.mode = TIMER_RETRANSMIT;
   schedule(c, nowUs, c.rtt.rtoUs);
 }
 
@@ -26,14 +26,15 @@ export function armRetransmit(c: Connection, nowUs: number): void {
 function schedule(c: Connection, nowUs: number, waitUs: number): void {
   const { userTimeoutMs } = c.options;
   let deadlineUs = nowUs + waitUs;
-  if (userTimeoutMs > 0 && c.timeouts > 0) deadlineUs = Math.min(deadlineUs, c.stalledUs + userTimeoutMs * US_PER_MS);
+  if (userTimeoutMs > 0 && c.rtx.timeouts > 0)
+    deadlineUs = Math.min(deadlineUs, c.rtx.stalledUs + userTimeoutMs * US_PER_MS);
   c.stack.callouts.schedule(c.retransmitTimer, deadlineUs);
 }
 
 /** Start probing: the first probe after one timeout, then doubling. */
 export function armPersist(c: Connection, nowUs: number): void {
-  c.timerMode = TIMER_PERSIST;
-  c.timeouts = 0;
+  c.rtx.mode = TIMER_PERSIST;
+  c.rtx.timeouts = 0;
   c.rtt.backoff = 0;
   schedule(c, nowUs, Math.min(c.rtt.rtoUs, PERSIST_MAX_US));
 }
@@ -45,7 +46,7 @@ export function continuePersist(c: Connection, nowUs: number): void {
 }
 
 export function stopRetransmit(c: Connection): void {
-  c.timerMode = 0;
+  c.rtx.mode = 0;
   c.stack.callouts.stop(c.retransmitTimer);
 }
 
@@ -72,7 +73,7 @@ export function stopTimers(c: Connection): void {
   callouts.stop(c.ackTimer);
   callouts.stop(c.slowTimer);
   if (c.pacer !== null) callouts.stop(c.pacer.timer);
-  c.timerMode = 0;
+  c.rtx.mode = 0;
 }
 
 /** Added to two round trips: the peer's thread may be busy for a while, and a probe is work for it too. */
@@ -88,13 +89,13 @@ const MAX_ACK_DELAY_US = 200_000;
 export function armProbe(c: Connection, nowUs: number): void {
   const { scoreboard, stack, rtt } = c;
   if (!c.sackOk || stack.settings.lossProbe.value === 0) return;
-  if (scoreboard.sackedBytes > 0 || c.recovery !== RECOVERY_NONE) return;
+  if (scoreboard.sackedBytes > 0 || c.loss.phase !== RECOVERY_NONE) return;
   if (scoreboard.empty || c.rack.probeOut || c.state < ESTABLISHED) {
     if (c.probeTimer.pending) stack.callouts.stop(c.probeTimer);
     return;
   }
   let waitUs = rtt.srttUs < 0 ? PROBE_INITIAL_US : 2 * rtt.srttUs + PROBE_SLACK_US;
   // A lone segment may wait for a delayed acknowledgement.
-  if (scoreboard.count === 1 && scoreboard.lengthOf(scoreboard.last) <= c.mss) waitUs += MAX_ACK_DELAY_US;
+  if (scoreboard.count === 1 && scoreboard.lengthOf(scoreboard.last) <= c.size.mss) waitUs += MAX_ACK_DELAY_US;
   stack.callouts.schedule(c.probeTimer, Math.min(nowUs + waitUs, c.retransmitTimer.deadlineUs));
 }

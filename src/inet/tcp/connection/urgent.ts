@@ -13,31 +13,31 @@ const POINTER_MAX = 65535;
 
 /** The program wrote urgent data, which ends the send buffer now (MUST-31: of any length). Call it before the output. */
 export function markUrgent(c: Connection): void {
-  c.urgentOut = true;
-  c.sndUp = c.sendBuffer.endSeq;
+  c.urgent.sending = true;
+  c.urgent.sndUp = c.sendBuffer.endSeq;
   // The pointer counts from each segment's own number, so nobody else may cut a super-frame.
-  c.segmentMax = c.mss;
+  c.size.max = c.size.mss;
 }
 
 /** The window is closed, so that no data tells the peer of the urgent mark: a segment without data has to. */
 export function urgentUntold(c: Connection): boolean {
-  const closed = ((c.sndUna + c.sndWnd - c.sndNxt) | 0) <= 0;
-  return closed && c.state >= ESTABLISHED && ((c.sndUp - c.sndNxt) | 0) > 0;
+  const closed = ((c.snd.una + c.snd.wnd - c.snd.nxt) | 0) <= 0;
+  return closed && c.state >= ESTABLISHED && ((c.urgent.sndUp - c.snd.nxt) | 0) > 0;
 }
 
 /** The pointer for a segment that begins at `seq`; 0 when it lies before that. Ends when all urgent data was acknowledged. */
 export function urgentPointer(c: Connection, seq: number): number {
-  const ahead = (c.sndUp - seq) | 0;
+  const ahead = (c.urgent.sndUp - seq) | 0;
   if (ahead > 0) return ahead < POINTER_MAX ? ahead : POINTER_MAX;
-  if (((c.sndUna - c.sndUp) | 0) >= 0) {
-    c.urgentOut = false;
+  if (((c.snd.una - c.urgent.sndUp) | 0) >= 0) {
+    c.urgent.sending = false;
     // Have the segment sizes made anew.
-    c.mssMtuBytes = 0;
+    c.size.mtuBytes = 0;
   }
   return 0;
 }
 
 /** Bytes the program has to read until the end of the urgent data, 0 when there is none (MUST-33). */
 export function urgentBytes(c: Connection): number {
-  return Math.max(c.rcvUp - (c.bytesReceived - c.readableBytes), 0);
+  return Math.max(c.urgent.rcvUp - (c.totals.bytesReceived - c.readableBytes), 0);
 }

@@ -34,21 +34,21 @@ export function synWindow(limitBytes: number, scale: number): number {
  */
 export function offerWindow(c: Connection): number {
   const { limitBytes } = c.receiveBuffer;
-  const free = offerable(limitBytes, c.rcvScale) - c.readableBytes;
-  const edge = (c.rcvAdv - c.rcvNxt) | 0;
+  const free = offerable(limitBytes, c.rcv.scale) - c.readableBytes;
+  const edge = (c.rcv.adv - c.rcv.nxt) | 0;
   const open = Math.max(edge, 0);
-  const step = Math.min(limitBytes >> 1, c.rcvMss);
-  const window = Math.min(free - open >= step ? free : open, 65535 << c.rcvScale);
-  const mask = (1 << c.rcvScale) - 1;
+  const step = Math.min(limitBytes >> 1, c.rcv.mss);
+  const window = Math.min(free - open >= step ? free : open, 65535 << c.rcv.scale);
+  const mask = (1 << c.rcv.scale) - 1;
   let rounded = (window + mask) & ~mask;
   // Rounding up again and again must not promise more than the buffer holds.
   if (rounded > limitBytes - c.readableBytes && rounded > mask) rounded -= mask + 1;
-  if (rounded > open) c.rcvAdv = (c.rcvNxt + rounded) | 0;
+  if (rounded > open) c.rcv.adv = (c.rcv.nxt + rounded) | 0;
   return rounded;
 }
 
 /** How far the right edge would move now, bytes. */
 export function windowGain(c: Connection): number {
-  const free = offerable(c.receiveBuffer.limitBytes, c.rcvScale) - c.readableBytes;
-  return Math.min(free, 65535 << c.rcvScale) - ((c.rcvAdv - c.rcvNxt) | 0);
+  const free = offerable(c.receiveBuffer.limitBytes, c.rcv.scale) - c.readableBytes;
+  return Math.min(free, 65535 << c.rcv.scale) - ((c.rcv.adv - c.rcv.nxt) | 0);
 }

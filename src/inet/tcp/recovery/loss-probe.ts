@@ -16,9 +16,9 @@ import { congestionEvent, enterRecovery, reduceRate } from './recovery.ts';
 export function detectLateLoss(c: Connection, nowUs: number): void {
   const { scoreboard, rack } = c;
   if (c.state < ESTABLISHED || scoreboard.empty || !c.sackOk) return;
-  if (scoreboard.sackedBytes > 0 || c.recovery !== RECOVERY_NONE) {
+  if (scoreboard.sackedBytes > 0 || c.loss.phase !== RECOVERY_NONE) {
     rackDetect(c, nowUs);
-    if (scoreboard.lostBytes > 0 && c.recovery === RECOVERY_NONE) {
+    if (scoreboard.lostBytes > 0 && c.loss.phase === RECOVERY_NONE) {
       enterRecovery(c, nowUs);
       reduceRate(c, 0);
     }
@@ -30,14 +30,14 @@ export function detectLateLoss(c: Connection, nowUs: number): void {
 /** Section 7.4: what the ACK says about a probe that is out. `sacked`: it carried news; `duplicate`: RFC 5681's. */
 export function onProbeAnswer(c: Connection, sacked: boolean, duplicate: boolean, nowUs: number): void {
   const { rack, stack } = c;
-  if (((c.sndUna - rack.probeEndSeq) | 0) < 0) return;
+  if (((c.snd.una - rack.probeEndSeq) | 0) < 0) return;
   if (!rack.probeIsRetransmission || rack.dsackSeen) {
     rack.probeOut = false;
-  } else if (((c.sndUna - rack.probeEndSeq) | 0) > 0) {
+  } else if (((c.snd.una - rack.probeEndSeq) | 0) > 0) {
     rack.probeOut = false;
     // The probe repaired a loss that nobody else noticed: the window pays for it once.
     stack.counters.add(stack.count.lossProbeRecoveries, 1);
-    if (c.recovery === RECOVERY_NONE) congestionEvent(c, nowUs);
+    if (c.loss.phase === RECOVERY_NONE) congestionEvent(c, nowUs);
   } else if (duplicate && !sacked) {
     rack.probeOut = false;
   }

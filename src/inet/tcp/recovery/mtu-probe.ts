@@ -21,9 +21,9 @@ import { TIMESTAMPS_BYTES } from '../shared/options.ts';
 /** Begin below what the path is said to carry. */
 // cold: once per connection.
 export function beginMtuSearch(c: Connection, low: number): void {
-  const pathMss = c.mss + (c.tsOk ? TIMESTAMPS_BYTES : 0);
+  const pathMss = c.size.mss + (c.ts.ok ? TIMESTAMPS_BYTES : 0);
   c.mtuSearch = new MtuSearch(Math.min(Math.max(low, leastMss(c)), pathMss), pathMss);
-  c.mssMtuBytes = 0;
+  c.size.mtuBytes = 0;
 }
 
 /** The MSS that passes everywhere: none below it is tried. */
@@ -38,13 +38,13 @@ export function onMtuTimeout(c: Connection): void {
   const { scoreboard, stack } = c;
   const search = c.mtuSearch;
   if (search !== null && search.probe > 0) {
-    if (((c.sndUna - search.probeSeq) | 0) >= 0) probeFailed(c, search);
+    if (((c.snd.una - search.probeSeq) | 0) >= 0) probeFailed(c, search);
     else search.probe = 0;
   }
   // Nothing says why: no ICMP error, no missing route.
-  if (c.timeouts < BLACK_HOLE_TIMEOUTS || c.softError !== 0 || stack.settings.mtuProbing.value === 0) return;
+  if (c.rtx.timeouts < BLACK_HOLE_TIMEOUTS || c.softError !== 0 || stack.settings.mtuProbing.value === 0) return;
   const base = stack.settings.mtuBaseMss.value;
-  const current = c.mss + (c.tsOk ? TIMESTAMPS_BYTES : 0);
+  const current = c.size.mss + (c.ts.ok ? TIMESTAMPS_BYTES : 0);
   const floor = Math.min(leastMss(c), current);
   if (scoreboard.empty || scoreboard.lengthOf(scoreboard.first) <= floor || current <= floor) return;
   if (search === null) {
@@ -54,7 +54,7 @@ export function onMtuTimeout(c: Connection): void {
     // Not even that passes.
     search.low = Math.max(search.low > base ? base : search.low >> 1, floor);
     search.restUntilUs = -1;
-    c.mssMtuBytes = 0;
+    c.size.mtuBytes = 0;
   }
   refreshMss(c);
 }
@@ -66,17 +66,17 @@ export function onMtuTimeout(c: Connection): void {
 export function nextMtuProbe(c: Connection, nowUs: number): number {
   const search = c.mtuSearch as MtuSearch;
   if (search.probe > 0) {
-    if (((c.sndUna - search.probeEndSeq) | 0) >= 0) probePassed(c, search, nowUs);
+    if (((c.snd.una - search.probeEndSeq) | 0) >= 0) probePassed(c, search, nowUs);
     return 0;
   }
   if (!wanted(c, search, nowUs)) return 0;
   const size = search.fresh ? search.high : (search.low + search.high + 1) >> 1;
-  const payload = size - (c.tsOk ? TIMESTAMPS_BYTES : 0);
-  const needed = payload + FOLLOWING_SEGMENTS * c.mss;
-  const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
-  if (((c.sendBuffer.endSeq - c.sndNxt) | 0) < needed || usable < needed) return 0;
+  const payload = size - (c.ts.ok ? TIMESTAMPS_BYTES : 0);
+  const needed = payload + FOLLOWING_SEGMENTS * c.size.mss;
+  const usable = (c.snd.una + c.snd.wnd - c.snd.nxt) | 0;
+  if (((c.sendBuffer.endSeq - c.snd.nxt) | 0) < needed || usable < needed) return 0;
   const { cwnd } = c.congestion;
-  if (cwnd < WINDOW_SEGMENTS_MIN * c.mss || cwnd < needed) return 0;
+  if (cwnd < WINDOW_SEGMENTS_MIN * c.size.mss || cwnd < needed) return 0;
   // Acknowledgements of the data in flight make room.
   return cwnd - c.pipeBytes < payload ? -1 : payload;
 }
@@ -85,16 +85,16 @@ export function nextMtuProbe(c: Connection, nowUs: number): number {
 export function noteMtuProbe(c: Connection, seq: number, payload: number): void {
   const search = c.mtuSearch as MtuSearch;
   search.fresh = false;
-  search.probe = payload + (c.tsOk ? TIMESTAMPS_BYTES : 0);
+  search.probe = payload + (c.ts.ok ? TIMESTAMPS_BYTES : 0);
   search.probeSeq = seq;
-  search.probeEndSeq = c.sndNxt;
+  search.probeEndSeq = c.snd.nxt;
   c.stack.counters.add(c.stack.count.mtuProbesSent, 1);
 }
 
 function wanted(c: Connection, search: MtuSearch, nowUs: number): boolean {
   const { settings } = c.stack;
-  if (settings.mtuProbing.value === 0 || c.urgentOut || c.recovery !== RECOVERY_NONE) return false;
-  if (c.scoreboard.sackedBytes > 0 || c.dupAcks > 0 || sackBytesMax(c) > 0 || c.timeouts > 0) return false;
+  if (settings.mtuProbing.value === 0 || c.urgent.sending || c.loss.phase !== RECOVERY_NONE) return false;
+  if (c.scoreboard.sackedBytes > 0 || c.loss.dupAcks > 0 || sackBytesMax(c) > 0 || c.rtx.timeouts > 0) return false;
   if (search.high - search.low > ENOUGH_BYTES) return true;
   if (search.high >= search.pathMss) return false;
   if (search.restUntilUs < 0) search.restUntilUs = nowUs + settings.mtuProbeIntervalSec.value * US_PER_S;
@@ -109,7 +109,7 @@ function wanted(c: Connection, search: MtuSearch, nowUs: number): boolean {
 function probePassed(c: Connection, search: MtuSearch, nowUs: number): void {
   search.low = search.probe;
   search.probe = 0;
-  c.mssMtuBytes = 0;
+  c.size.mtuBytes = 0;
   refreshMss(c);
   c.stack.counters.add(c.stack.count.mtuProbesPassed, 1);
   if (search.high - search.low <= ENOUGH_BYTES) {
@@ -131,8 +131,8 @@ export function mtuProbeLost(c: Connection): boolean {
   const search = c.mtuSearch as MtuSearch;
   if (search.probe === 0) return false;
   const payload = (search.probeEndSeq - search.probeSeq) | 0;
-  const alone = ((c.sndUna - search.probeSeq) | 0) >= 0 && c.scoreboard.lostBytes <= payload;
-  if (!alone || ((c.sndUna - search.probeEndSeq) | 0) >= 0) {
+  const alone = ((c.snd.una - search.probeSeq) | 0) >= 0 && c.scoreboard.lostBytes <= payload;
+  if (!alone || ((c.snd.una - search.probeEndSeq) | 0) >= 0) {
     search.probe = 0;
     return false;
   }

@@ -16,9 +16,9 @@ const DUP_THRESHOLD = 3;
 export function noteDuplicateSegment(c: Connection): void {
   const { rack } = c;
   rack.dsackSeen = true;
-  if (rack.dsackRoundOpen && ((c.sndUna - rack.dsackRound) | 0) < 0) return;
+  if (rack.dsackRoundOpen && ((c.snd.una - rack.dsackRound) | 0) < 0) return;
   rack.dsackRoundOpen = true;
-  rack.dsackRound = c.sndNxt;
+  rack.dsackRound = c.snd.nxt;
   rack.multiplier++;
   rack.persist = REORDER_PERSIST;
 }
@@ -27,7 +27,7 @@ export function noteDuplicateSegment(c: Connection): void {
 function reorderWindowUs(c: Connection): number {
   const { rack, scoreboard } = c;
   if (!scoreboard.reorderingSeen) {
-    if (c.recovery !== RECOVERY_NONE || scoreboard.sackedCount(DUP_THRESHOLD) >= DUP_THRESHOLD) return 0;
+    if (c.loss.phase !== RECOVERY_NONE || scoreboard.sackedCount(DUP_THRESHOLD) >= DUP_THRESHOLD) return 0;
   }
   const { minRttUs, srttUs } = c.rtt;
   if (minRttUs === Number.POSITIVE_INFINITY) return 0;
@@ -48,5 +48,5 @@ export function rackDetect(c: Connection, nowUs: number): void {
   const { scoreboard, stack } = c;
   const waitUs = scoreboard.detectLostByTime(nowUs, reorderWindowUs(c));
   if (waitUs > 0) stack.callouts.schedule(c.probeTimer, nowUs + waitUs);
-  else if (scoreboard.sackedBytes > 0 || c.recovery !== RECOVERY_NONE) stack.callouts.stop(c.probeTimer);
+  else if (scoreboard.sackedBytes > 0 || c.loss.phase !== RECOVERY_NONE) stack.callouts.stop(c.probeTimer);
 }

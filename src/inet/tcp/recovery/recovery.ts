@@ -27,9 +27,9 @@ export function receiveSacks(c: Connection, segment: Segment, nowUs: number, ech
   for (let b = 0; b < segment.sackCount; b++) {
     const start = segment.sackStart[b] as number;
     const end = segment.sackEnd[b] as number;
-    if (((end - start) | 0) <= 0 || ((end - c.sndNxt) | 0) > 0) continue;
+    if (((end - start) | 0) <= 0 || ((end - c.snd.nxt) | 0) > 0) continue;
     // Below the cumulative ACK: a report of a duplicate (RFC 2883), not of a gap.
-    if (((start - segment.ack) | 0) < 0 || ((start - c.sndUna) | 0) < 0) {
+    if (((start - segment.ack) | 0) < 0 || ((start - c.snd.una) | 0) < 0) {
       stack.counters.add(stack.count.dsackReceived, 1);
       noteDuplicateSegment(c);
       noteDuplicateReport(c, start);
@@ -43,19 +43,19 @@ export function receiveSacks(c: Connection, segment: Segment, nowUs: number, ech
 /** SND.UNA moved by `ackedBytes`; `flightBytes` were outstanding before. */
 export function onAdvance(c: Connection, ackedBytes: number, flightBytes: number, nowUs: number): void {
   const { congestion } = c;
-  if (c.recovery === RECOVERY_NONE) {
-    c.dupAcks = 0;
-    c.renoSackedBytes = 0;
+  if (c.loss.phase === RECOVERY_NONE) {
+    c.loss.dupAcks = 0;
+    c.loss.renoSackedBytes = 0;
     const { cwnd, ssthresh } = congestion;
     // A window that was not used has proved nothing (RFC 9438 section 5.8; in slow start as Linux judges it).
     // Nor does one grow for an echo of a mark (RFC 3168 section 6.1.2), or while the marked window is acknowledged.
     if (c.ecn.reduced || c.ecn.echoed) return;
-    if (c.windowLimited || (cwnd < ssthresh && cwnd < 2 * flightBytes)) grow(c, ackedBytes, nowUs);
+    if (c.use.limited || (cwnd < ssthresh && cwnd < 2 * flightBytes)) grow(c, ackedBytes, nowUs);
     return;
   }
-  const whole = ((c.sndUna - c.recoveryPoint) | 0) >= 0;
-  if (c.recovery === RECOVERY_TIMEOUT) {
-    c.dupAcks = 0;
+  const whole = ((c.snd.una - c.loss.point) | 0) >= 0;
+  if (c.loss.phase === RECOVERY_TIMEOUT) {
+    c.loss.dupAcks = 0;
     if (whole) endRecovery(c);
     grow(c, ackedBytes, nowUs);
     return;
@@ -67,9 +67,9 @@ export function onAdvance(c: Connection, ackedBytes: number, flightBytes: number
   if (!c.sackOk) {
     // Partial acknowledgement: the next hole is lost too; what was acknowledged had been counted by duplicates, except
     // the retransmission itself.
-    c.renoSackedBytes = Math.max(0, c.renoSackedBytes - Math.max(0, ackedBytes - c.mss));
+    c.loss.renoSackedBytes = Math.max(0, c.loss.renoSackedBytes - Math.max(0, ackedBytes - c.size.mss));
     c.scoreboard.markHeadLost();
-    c.retransmitDue = true;
+    c.loss.retransmitDue = true;
   }
 }
 
@@ -78,14 +78,14 @@ function grow(c: Connection, ackedBytes: number, nowUs: number): void {
     ackedBytes = slowStartBytes(c, ackedBytes);
     if (ackedBytes <= 0) return;
   } else if (c.stack.settings.byteCounting.value === 0) {
-    ackedBytes = Math.min(ackedBytes, c.mss);
+    ackedBytes = Math.min(ackedBytes, c.size.mss);
   }
-  c.congestion.onAck(ackedBytes, c.mss, c.rtt.srttUs, nowUs);
+  c.congestion.onAck(ackedBytes, c.size.mss, c.rtt.srttUs, nowUs);
 }
 
 // cold: once per connection.
 function makeHyStart(c: Connection): HyStart {
-  c.hystart = new HyStart(c.sndNxt);
+  c.hystart = new HyStart(c.snd.nxt);
   return c.hystart;
 }
 
@@ -93,15 +93,15 @@ function makeHyStart(c: Connection): HyStart {
 function slowStartBytes(c: Connection, ackedBytes: number): number {
   const { congestion, stack, rtt } = c;
   const { byteCounting, byteCountingAggressive, hystart, pacingMinRttUs } = stack.settings;
-  if (byteCounting.value === 0) ackedBytes = Math.min(ackedBytes, c.mss);
+  if (byteCounting.value === 0) ackedBytes = Math.min(ackedBytes, c.size.mss);
   else if (byteCountingAggressive.value < 2)
-    ackedBytes = Math.min(ackedBytes, (1 + byteCountingAggressive.value) * c.mss);
+    ackedBytes = Math.min(ackedBytes, (1 + byteCountingAggressive.value) * c.size.mss);
   // In memory a round trip tells who was running, not how long a queue is.
   if (rtt.minRttUs < pacingMinRttUs.value || congestion.ssthresh < SSTHRESH_INITIAL || hystart.value === 0)
     return ackedBytes;
   const hystartState = c.hystart ?? makeHyStart(c);
-  if (!c.paced) ackedBytes = Math.min(ackedBytes, BURST_LIMIT_SEGMENTS * c.mss);
-  const bytes = hystartState.onAck(ackedBytes, c.sndUna, c.sndNxt, c.scoreboard.rackRttUs);
+  if (!c.paced) ackedBytes = Math.min(ackedBytes, BURST_LIMIT_SEGMENTS * c.size.mss);
+  const bytes = hystartState.onAck(ackedBytes, c.snd.una, c.snd.nxt, c.scoreboard.rackRttUs);
   if (bytes >= 0) return bytes;
   congestion.ssthresh = congestion.cwnd;
   stack.counters.add(stack.count.slowStartsLeft, 1);
@@ -111,20 +111,20 @@ function slowStartBytes(c: Connection, ackedBytes: number): number {
 /** Everything that was outstanding when the recovery began has arrived. */
 function endRecovery(c: Connection): void {
   const { congestion } = c;
-  const fast = c.recovery === RECOVERY_FAST;
-  c.recovery = RECOVERY_NONE;
-  c.dupAcks = 0;
-  c.renoSackedBytes = 0;
-  c.retransmitDue = false;
+  const fast = c.loss.phase === RECOVERY_FAST;
+  c.loss.phase = RECOVERY_NONE;
+  c.loss.dupAcks = 0;
+  c.loss.renoSackedBytes = 0;
+  c.loss.retransmitDue = false;
   c.undo.frto = 0;
   noteRecoveryEnd(c);
   if (!fast) return;
-  if (c.prrFlight > 0) {
+  if (c.prr.flight > 0) {
     congestion.cwnd = congestion.ssthresh;
   } else if (!c.sackOk) {
     // RFC 6582 section 3.2, full acknowledgement, option 1; with SACK the pipe limits the burst.
-    const flight = (c.sndNxt - c.sndUna) | 0;
-    congestion.cwnd = Math.min(congestion.ssthresh, Math.max(flight, c.mss) + c.mss);
+    const flight = (c.snd.nxt - c.snd.una) | 0;
+    congestion.cwnd = Math.min(congestion.ssthresh, Math.max(flight, c.size.mss) + c.size.mss);
   }
 }
 
@@ -136,25 +136,28 @@ export function detectLoss(
   duplicate: boolean,
   nowUs: number,
 ): void {
-  if (c.recovery === RECOVERY_TIMEOUT && frtoAnswer(c, advanced, newlySacked > 0, duplicate)) return;
+  if (c.loss.phase === RECOVERY_TIMEOUT && frtoAnswer(c, advanced, newlySacked > 0, duplicate)) return;
   if (c.sackOk) {
     detectBySack(c, newlySacked, duplicate, nowUs);
     return;
   }
-  if (!duplicate || c.recovery === RECOVERY_TIMEOUT) return;
-  const outstanding = (c.sndNxt - c.sndUna) | 0;
-  if (c.recovery === RECOVERY_FAST) {
-    c.renoSackedBytes = Math.min(c.renoSackedBytes + c.mss, Math.max(0, outstanding - c.scoreboard.lostBytes));
+  if (!duplicate || c.loss.phase === RECOVERY_TIMEOUT) return;
+  const outstanding = (c.snd.nxt - c.snd.una) | 0;
+  if (c.loss.phase === RECOVERY_FAST) {
+    c.loss.renoSackedBytes = Math.min(
+      c.loss.renoSackedBytes + c.size.mss,
+      Math.max(0, outstanding - c.scoreboard.lostBytes),
+    );
     return;
   }
-  c.dupAcks++;
-  if (c.dupAcks < DUP_THRESHOLD) {
+  c.loss.dupAcks++;
+  if (c.loss.dupAcks < DUP_THRESHOLD) {
     countLimitedTransmit(c);
     return;
   }
   // RFC 6582 section 3.2 step 2: duplicates of what was resent after a timeout are no loss.
-  if (c.dupAcks > DUP_THRESHOLD || (c.recoverValid && c.sndUna === c.recoveryPoint)) return;
-  c.renoSackedBytes = Math.min(DUP_THRESHOLD * c.mss, Math.max(0, outstanding - c.mss));
+  if (c.loss.dupAcks > DUP_THRESHOLD || (c.loss.pointValid && c.snd.una === c.loss.point)) return;
+  c.loss.renoSackedBytes = Math.min(DUP_THRESHOLD * c.size.mss, Math.max(0, outstanding - c.size.mss));
   c.scoreboard.markHeadLost();
   enterRecovery(c, nowUs);
 }
@@ -165,13 +168,13 @@ function detectBySack(c: Connection, newlySacked: number, duplicate: boolean, no
   if (stack.settings.rack.value === 1) {
     rackDetect(c, nowUs);
   } else if (newlySacked > 0) {
-    scoreboard.detectLost(c.mss);
+    scoreboard.detectLost(c.size.mss);
   }
-  if (c.recovery !== RECOVERY_NONE) return;
-  if (newlySacked > 0 || (duplicate && c.dupAcks > 0)) c.dupAcks++;
+  if (c.loss.phase !== RECOVERY_NONE) return;
+  if (newlySacked > 0 || (duplicate && c.loss.dupAcks > 0)) c.loss.dupAcks++;
   if (scoreboard.lostBytes > 0) {
     enterRecovery(c, nowUs);
-  } else if (c.dupAcks >= DUP_THRESHOLD && scoreboard.sackedBytes > 0 && stack.settings.rack.value === 0) {
+  } else if (c.loss.dupAcks >= DUP_THRESHOLD && scoreboard.sackedBytes > 0 && stack.settings.rack.value === 0) {
     scoreboard.markHeadLost();
     enterRecovery(c, nowUs);
   } else if (newlySacked > 0) {
@@ -193,15 +196,15 @@ function countLimitedTransmit(c: Connection): void {
  */
 function flightBytes(c: Connection, nowUs: number): number {
   const { cwnd } = c.congestion;
-  if (c.windowLimited) return cwnd;
-  const since = c.batchUs === nowUs ? c.batchUna : c.sndUna;
-  return Math.min((c.sndNxt - since) | 0, cwnd);
+  if (c.use.limited) return cwnd;
+  const since = c.use.batchUs === nowUs ? c.use.batchUna : c.snd.una;
+  return Math.min((c.snd.nxt - since) | 0, cwnd);
 }
 
 /** The window comes down for one congestion event, without a recovery (ECN, a tail loss that a probe repaired). */
 export function congestionEvent(c: Connection, nowUs: number): void {
   const { congestion } = c;
-  congestion.onLoss(Math.max(flightBytes(c, nowUs), c.mss), c.mss);
+  congestion.onLoss(Math.max(flightBytes(c, nowUs), c.size.mss), c.size.mss);
   // RFC 3168 6.1.2: the peer is told of every reduction, whatever the reason.
   c.ecn.cwrDue = c.ecn.ok;
   congestion.reset(Math.min(congestion.cwnd, congestion.ssthresh));
@@ -216,18 +219,18 @@ export function enterRecovery(c: Connection, nowUs: number): void {
   const { congestion, stack } = c;
   beginUndo(c);
   const flight = flightBytes(c, nowUs);
-  c.recovery = RECOVERY_FAST;
-  c.recoveryPoint = c.sndNxt;
-  c.recoverValid = true;
-  c.rescued = false;
-  c.retransmitDue = true;
+  c.loss.phase = RECOVERY_FAST;
+  c.loss.point = c.snd.nxt;
+  c.loss.pointValid = true;
+  c.loss.rescued = false;
+  c.loss.retransmitDue = true;
   c.rack.probeOut = false;
-  congestion.onLoss(flight, c.mss);
+  congestion.onLoss(flight, c.size.mss);
   c.ecn.cwrDue = c.ecn.ok;
   congestion.reset(congestion.ssthresh);
-  c.prrFlight = stack.settings.proportionalReduction.value === 1 ? Math.max(flight, (c.sndNxt - c.sndUna) | 0) : 0;
-  c.prrDelivered = 0;
-  c.prrStartBytes = c.bytesSent + c.bytesRetransmitted;
+  c.prr.flight = stack.settings.proportionalReduction.value === 1 ? Math.max(flight, (c.snd.nxt - c.snd.una) | 0) : 0;
+  c.prr.delivered = 0;
+  c.prr.startBytes = c.totals.bytesSent + c.totals.bytesRetransmitted;
   stack.counters.add(stack.count.fastRetransmits, 1);
   stack.counters.add(c.sackOk ? stack.count.sackRecoveries : stack.count.newRenoRecoveries, 1);
 }
@@ -237,36 +240,36 @@ export function enterRecovery(c: Connection, nowUs: number): void {
  * `deliveredBytes`; how much may be sent in return.
  */
 export function reduceRate(c: Connection, deliveredBytes: number): void {
-  if (c.recovery !== RECOVERY_FAST || c.prrFlight === 0) return;
+  if (c.loss.phase !== RECOVERY_FAST || c.prr.flight === 0) return;
   const { congestion } = c;
-  c.prrDelivered += deliveredBytes;
-  const out = c.bytesSent + c.bytesRetransmitted - c.prrStartBytes;
+  c.prr.delivered += deliveredBytes;
+  const out = c.totals.bytesSent + c.totals.bytesRetransmitted - c.prr.startBytes;
   const pipe = c.pipeBytes;
   let count: number;
   if (pipe > congestion.ssthresh) {
-    count = Math.ceil((c.prrDelivered * congestion.ssthresh) / c.prrFlight) - out;
+    count = Math.ceil((c.prr.delivered * congestion.ssthresh) / c.prr.flight) - out;
   } else {
-    const limit = Math.max(c.prrDelivered - out, deliveredBytes) + c.mss;
+    const limit = Math.max(c.prr.delivered - out, deliveredBytes) + c.size.mss;
     count = Math.min(congestion.ssthresh - pipe, limit);
   }
-  congestion.cwnd = Math.max(pipe + (count > 0 ? count : 0), c.mss);
+  congestion.cwnd = Math.max(pipe + (count > 0 ? count : 0), c.size.mss);
 }
 
 /** Segments longer than the path now carries are lost; the congestion window stays. */
 export function markOversized(c: Connection): void {
-  if (c.scoreboard.markLonger(c.mss) && c.recovery === RECOVERY_NONE) enterRepair(c);
-  c.retransmitDue = true;
+  if (c.scoreboard.markLonger(c.size.mss) && c.loss.phase === RECOVERY_NONE) enterRepair(c);
+  c.loss.retransmitDue = true;
 }
 
 /** A recovery from losses that were no sign of congestion. */
 function enterRepair(c: Connection): void {
-  c.recovery = RECOVERY_FAST;
-  c.recoveryPoint = c.sndNxt;
-  c.recoverValid = true;
-  c.rescued = true;
-  c.retransmitDue = true;
+  c.loss.phase = RECOVERY_FAST;
+  c.loss.point = c.snd.nxt;
+  c.loss.pointValid = true;
+  c.loss.rescued = true;
+  c.loss.retransmitDue = true;
   c.rack.probeOut = false;
-  c.prrFlight = 0;
+  c.prr.flight = 0;
   c.undo.possible = false;
   c.congestion.ssthresh = Math.max(c.congestion.ssthresh, c.congestion.cwnd);
 }

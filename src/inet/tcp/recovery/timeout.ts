@@ -19,23 +19,23 @@ export function loseOutstanding(c: Connection): void {
     scoreboard.forgetSacks();
   }
   // A segment lost again says nothing new about the window (RFC 5681 section 3.1).
-  if (c.timeouts === 1 && c.recovery !== RECOVERY_TIMEOUT) {
-    if (c.recovery === RECOVERY_NONE) beginUndo(c);
+  if (c.rtx.timeouts === 1 && c.loss.phase !== RECOVERY_TIMEOUT) {
+    if (c.loss.phase === RECOVERY_NONE) beginUndo(c);
     else c.undo.possible = false;
-    congestion.onLoss((c.sndNxt - c.sndUna) | 0, c.mss);
+    congestion.onLoss((c.snd.nxt - c.snd.una) | 0, c.size.mss);
     beginFrto(c);
   } else {
     c.undo.frto = 0;
   }
   onMtuTimeout(c);
   c.ecn.cwrDue = c.ecn.ok;
-  congestion.reset(c.mss);
-  c.recovery = RECOVERY_TIMEOUT;
-  c.recoveryPoint = c.sndNxt;
-  c.recoverValid = true;
-  c.renoSackedBytes = 0;
-  c.dupAcks = 0;
-  c.retransmitDue = false;
+  congestion.reset(c.size.mss);
+  c.loss.phase = RECOVERY_TIMEOUT;
+  c.loss.point = c.snd.nxt;
+  c.loss.pointValid = true;
+  c.loss.renoSackedBytes = 0;
+  c.loss.dupAcks = 0;
+  c.loss.retransmitDue = false;
   c.rack.probeOut = false;
   scoreboard.markAllLost();
   c.rtt.backOff();

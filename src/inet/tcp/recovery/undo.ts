@@ -16,7 +16,7 @@ export function beginUndo(c: Connection): void {
   undo.possible = true;
   undo.cwnd = congestion.cwnd;
   undo.ssthresh = congestion.ssthresh;
-  undo.startSeq = c.sndUna;
+  undo.startSeq = c.snd.una;
   undo.outstanding = 0;
   undo.anyRetransmitted = false;
   congestion.remember();
@@ -28,7 +28,7 @@ export function noteRetransmission(c: Connection, nowUs: number): void {
   if (!undo.possible) return;
   if (!undo.anyRetransmitted) {
     undo.anyRetransmitted = true;
-    undo.tsValue = (stack.tsNow(nowUs) + c.tsOffset) | 0;
+    undo.tsValue = (stack.tsNow(nowUs) + c.ts.offset) | 0;
   }
   undo.outstanding++;
 }
@@ -47,7 +47,7 @@ export function tryUndo(c: Connection, advanced: boolean, tsEcho: number): boole
   const { undo } = c;
   if (!undo.possible || !undo.anyRetransmitted) return false;
   const allDuplicates = undo.outstanding === 0;
-  const olderEcho = advanced && c.tsOk && tsEcho !== 0 && ((tsEcho - undo.tsValue) | 0) < 0;
+  const olderEcho = advanced && c.ts.ok && tsEcho !== 0 && ((tsEcho - undo.tsValue) | 0) < 0;
   if (!allDuplicates && !olderEcho) return false;
   takeBack(c);
   return true;
@@ -57,7 +57,7 @@ export function tryUndo(c: Connection, advanced: boolean, tsEcho: number): boole
 function takeBack(c: Connection): void {
   const { undo, congestion, stack } = c;
   const { count, counters } = stack;
-  counters.add(c.recovery === RECOVERY_TIMEOUT ? count.spuriousTimeouts : count.spuriousRecoveries, 1);
+  counters.add(c.loss.phase === RECOVERY_TIMEOUT ? count.spuriousTimeouts : count.spuriousRecoveries, 1);
   congestion.restore();
   congestion.cwnd = Math.max(congestion.cwnd, undo.cwnd);
   congestion.ssthresh = Math.max(congestion.ssthresh, undo.ssthresh);
@@ -65,11 +65,11 @@ function takeBack(c: Connection): void {
   undo.frto = 0;
   c.ecn.cwrDue = false;
   c.scoreboard.forgetLost();
-  c.renoSackedBytes = 0;
-  c.retransmitDue = false;
-  c.recovery = RECOVERY_NONE;
-  c.dupAcks = 0;
-  c.timeouts = 0;
+  c.loss.renoSackedBytes = 0;
+  c.loss.retransmitDue = false;
+  c.loss.phase = RECOVERY_NONE;
+  c.loss.dupAcks = 0;
+  c.rtx.timeouts = 0;
   c.rtt.backoff = 0;
 }
 
@@ -95,12 +95,15 @@ export function frtoAnswer(c: Connection, advanced: boolean, news: boolean, dupl
     // Step 3a: the loss was real.
     if (duplicate || news) {
       undo.frto = 0;
-      c.congestion.cwnd = Math.min(Math.max(c.congestion.cwnd, 3 * c.mss), Math.max(c.congestion.ssthresh, 3 * c.mss));
+      c.congestion.cwnd = Math.min(
+        Math.max(c.congestion.cwnd, 3 * c.size.mss),
+        Math.max(c.congestion.ssthresh, 3 * c.size.mss),
+      );
     }
     return false;
   }
-  const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
-  const whole = ((c.sndUna - c.recoveryPoint) | 0) >= 0;
+  const usable = (c.snd.una + c.snd.wnd - c.snd.nxt) | 0;
+  const whole = ((c.snd.una - c.loss.point) | 0) >= 0;
   // Step 2b: go on with new data, if there is any; step 2a otherwise.
   undo.frtoSent = 0;
   undo.frto = advanced && !whole && !c.sendBufferIdle && usable > 0 ? 2 : 0;

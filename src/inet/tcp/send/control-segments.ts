@@ -27,68 +27,68 @@ export function sendSyn(c: Connection, nowUs: number): void {
   const { control, synOptions, settings } = stack;
   const answer = c.state === SYN_RECEIVED;
   beginControl(c);
-  control.seq = c.iss;
-  control.ack = c.rcvNxt;
+  control.seq = c.snd.iss;
+  control.ack = c.rcv.nxt;
   control.flags = answer ? FLAG_SYN | FLAG_ACK : FLAG_SYN;
   // A SYN that had to be repeated does without: something on the path may dislike it (RFC 3168 section 6.1.1.1).
-  if (!answer && settings.ecn.value === 1 && !c.synRetransmitted) control.flags |= FLAG_ECE | FLAG_CWR;
+  if (!answer && settings.ecn.value === 1 && !c.rtx.synRetransmitted) control.flags |= FLAG_ECE | FLAG_CWR;
   const path = c.path as Path;
   synOptions.mss = path.linkMtuBytes - path.headerBytes - HEADER_BYTES;
-  c.rcvScale = scaleFor(c.receiveBuffer.fixed ? c.receiveBuffer.limitBytes : settings.receiveSpaceMaxBytes.value);
-  if (answer && !c.scaleOk) c.rcvScale = 0;
-  const window = synWindow(c.receiveBuffer.limitBytes, c.rcvScale);
+  c.rcv.scale = scaleFor(c.receiveBuffer.fixed ? c.receiveBuffer.limitBytes : settings.receiveSpaceMaxBytes.value);
+  if (answer && !c.scaleOk) c.rcv.scale = 0;
+  const window = synWindow(c.receiveBuffer.limitBytes, c.rcv.scale);
   control.window = window;
-  synOptions.scale = (answer ? c.scaleOk : settings.windowScale.value === 1) ? c.rcvScale : -1;
+  synOptions.scale = (answer ? c.scaleOk : settings.windowScale.value === 1) ? c.rcv.scale : -1;
   synOptions.sackPermitted = answer ? c.sackOk : settings.sack.value === 1;
-  synOptions.timestamps = answer ? c.tsOk : settings.timestamps.value === 1;
-  synOptions.tsValue = (stack.tsNow(nowUs) + c.tsOffset) | 0;
-  synOptions.tsEcho = answer ? c.tsRecent : 0;
+  synOptions.timestamps = answer ? c.ts.ok : settings.timestamps.value === 1;
+  synOptions.tsValue = (stack.tsNow(nowUs) + c.ts.offset) | 0;
+  synOptions.tsEcho = answer ? c.ts.recent : 0;
   const sent = sendControl(stack, path);
   if (sent < 0) {
     refused(c, sent, nowUs);
     return;
   }
-  c.lastSentUs = nowUs;
-  c.ackNow = false;
+  c.times.sentUs = nowUs;
+  c.acks.now = false;
   if (answer) {
-    c.lastAckSent = c.rcvNxt;
-    c.rcvAdv = (c.rcvNxt + window) | 0;
+    c.rcv.lastAckSent = c.rcv.nxt;
+    c.rcv.adv = (c.rcv.nxt + window) | 0;
   }
-  if (c.sndNxt === c.iss) {
-    c.sndNxt = c.sndMax = (c.iss + 1) | 0;
-    c.synSentUs = nowUs;
+  if (c.snd.nxt === c.snd.iss) {
+    c.snd.nxt = c.snd.max = (c.snd.iss + 1) | 0;
+    c.times.synSentUs = nowUs;
   }
-  if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
+  if (c.rtx.mode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
 }
 
 /** The SYN again, after a timeout. */
 export function resendSyn(c: Connection, nowUs: number): void {
   sendSyn(c, nowUs);
-  if (c.timerMode === 0 && c.state !== CLOSED) armRetransmit(c, nowUs);
+  if (c.rtx.mode === 0 && c.state !== CLOSED) armRetransmit(c, nowUs);
 }
 
 /** A segment without data. */
 export function sendAck(c: Connection, nowUs: number): void {
   const { stack } = c;
-  const sent = sendSegment(c, c.sndNxt, 0, FLAG_ACK, nowUs);
+  const sent = sendSegment(c, c.snd.nxt, 0, FLAG_ACK, nowUs);
   if (sent < 0) {
     if (sent === -Errno.ENOBUFS) {
-      c.ackNow = true;
+      c.acks.now = true;
       stack.work.awaitRoom(c);
     } else {
-      c.ackNow = false;
+      c.acks.now = false;
       failPath(c, sent);
     }
     return;
   }
-  if (c.quickAcks > 0) c.quickAcks--;
-  const urgent = c.urgentOut && ((c.sndUp - c.sndNxt) | 0) > 0;
+  if (c.acks.quick > 0) c.acks.quick--;
+  const urgent = c.urgent.sending && ((c.urgent.sndUp - c.snd.nxt) | 0) > 0;
   stack.counters.add(urgent ? stack.count.urgentOnlyPacketsSent : stack.count.ackOnlyPacketsSent, 1);
 }
 
 /** A keep-alive probe: a sequence number already acknowledged, which draws an ACK (RFC 9293 3.8.4). */
 export function sendKeepAlive(c: Connection, nowUs: number): void {
-  const sent = sendSegment(c, (c.sndUna - 1) | 0, 0, FLAG_ACK, nowUs);
+  const sent = sendSegment(c, (c.snd.una - 1) | 0, 0, FLAG_ACK, nowUs);
   if (sent < 0 && sent !== -Errno.ENOBUFS) failPath(c, sent);
 }
 
@@ -97,13 +97,13 @@ export function sendReset(c: Connection, nowUs: number): void {
   const { stack } = c;
   if (c.path === null) return;
   beginControl(c);
-  stack.control.seq = c.sndNxt;
-  stack.control.ack = c.rcvNxt;
+  stack.control.seq = c.snd.nxt;
+  stack.control.ack = c.rcv.nxt;
   stack.control.flags = FLAG_RST | FLAG_ACK;
   stack.control.window = 0;
-  stack.control.timestamps = c.tsOk;
-  stack.control.tsValue = (stack.tsNow(nowUs) + c.tsOffset) | 0;
-  stack.control.tsEcho = c.tsRecent;
+  stack.control.timestamps = c.ts.ok;
+  stack.control.tsValue = (stack.tsNow(nowUs) + c.ts.offset) | 0;
+  stack.control.tsEcho = c.ts.recent;
   sendControl(stack, c.path);
 }
 

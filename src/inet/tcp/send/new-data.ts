@@ -18,15 +18,15 @@ import { sendSegment } from './segment-writer.ts';
 export function noteNew(c: Connection, dataBytes: number, fin: boolean, full: boolean, nowUs: number): void {
   const { stack } = c;
   const space = fin ? dataBytes + 1 : dataBytes;
-  c.scoreboard.push(c.sndNxt, space, nowUs);
-  c.sndNxt = (c.sndNxt + space) | 0;
-  if (((c.sndNxt - c.sndMax) | 0) > 0) c.sndMax = c.sndNxt;
-  if (!full) c.smallEndSeq = c.sndNxt;
-  c.lastDataSentUs = nowUs;
-  c.bytesSent += dataBytes;
+  c.scoreboard.push(c.snd.nxt, space, nowUs);
+  c.snd.nxt = (c.snd.nxt + space) | 0;
+  if (((c.snd.nxt - c.snd.max) | 0) > 0) c.snd.max = c.snd.nxt;
+  if (!full) c.snd.smallEnd = c.snd.nxt;
+  c.times.dataSentUs = nowUs;
+  c.totals.bytesSent += dataBytes;
   stack.counters.add(stack.count.dataPacketsSent, 1);
   stack.counters.add(stack.count.dataBytesSent, dataBytes);
-  if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
+  if (c.rtx.mode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
 }
 
 /**
@@ -34,28 +34,28 @@ export function noteNew(c: Connection, dataBytes: number, fin: boolean, full: bo
  * RFC 9293 3.8.6.2.1).
  */
 export function sendForced(c: Connection, usable: number, nowUs: number): void {
-  const unsent = (c.sendBuffer.endSeq - c.sndNxt) | 0;
-  const length = Math.min(unsent, usable, c.mss - sackBytesMax(c));
-  const fin = c.finQueued && length === unsent && length < usable;
+  const unsent = (c.sendBuffer.endSeq - c.snd.nxt) | 0;
+  const length = Math.min(unsent, usable, c.size.mss - sackBytesMax(c));
+  const fin = c.snd.finQueued && length === unsent && length < usable;
   let flags = fin ? FLAG_ACK | FLAG_FIN : FLAG_ACK;
   if (length === unsent) flags |= FLAG_PSH;
-  const error = sendSegment(c, c.sndNxt, length, flags, nowUs);
+  const error = sendSegment(c, c.snd.nxt, length, flags, nowUs);
   if (error < 0) refused(c, error, nowUs);
   else noteNew(c, length, fin, false, nowUs);
 }
 
 /** A probe of the path's MTU: a segment of `payload` bytes of new data, longer than the others. */
 export function sendMtuProbe(c: Connection, payload: number, nowUs: number): void {
-  const { mss } = c;
+  const mss = c.size.mss;
   // For the moment a segment may be that long.
-  c.mss = payload;
-  const error = sendSegment(c, c.sndNxt, payload, FLAG_ACK, nowUs);
-  c.mss = mss;
+  c.size.mss = payload;
+  const error = sendSegment(c, c.snd.nxt, payload, FLAG_ACK, nowUs);
+  c.size.mss = mss;
   if (error < 0) {
     refused(c, error, nowUs);
     return;
   }
-  const seq = c.sndNxt;
+  const seq = c.snd.nxt;
   noteNew(c, payload, false, true, nowUs);
   noteMtuProbe(c, seq, payload);
 }

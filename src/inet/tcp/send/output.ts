@@ -36,21 +36,21 @@ const BURST_SEGMENTS = 512;
 /** Everything that can be sent now. */
 export function output(c: Connection, nowUs: number): void {
   if (c.state === SYN_SENT || c.state === SYN_RECEIVED) {
-    if (c.sndNxt === c.iss) sendSyn(c, nowUs);
-    else if (c.ackNow) sendAck(c, nowUs);
+    if (c.snd.nxt === c.snd.iss) sendSyn(c, nowUs);
+    else if (c.acks.now) sendAck(c, nowUs);
     return;
   }
   if (c.state < ESTABLISHED || c.path === null) return;
   c.blocked = false;
-  c.batchUna = c.sndUna;
+  c.use.batchUna = c.snd.una;
   refreshMss(c);
   // F-RTO sends new data, not the rest of what may be lost (RFC 5682 section 2.1, step 2b).
-  const testing = c.recovery === RECOVERY_TIMEOUT && c.undo.frto === 2;
-  if (testing ? sendTwoNew(c, nowUs) : c.recovery === RECOVERY_NONE || sendRetransmissions(c, nowUs)) {
+  const testing = c.loss.phase === RECOVERY_TIMEOUT && c.undo.frto === 2;
+  if (testing ? sendTwoNew(c, nowUs) : c.loss.phase === RECOVERY_NONE || sendRetransmissions(c, nowUs)) {
     if (!c.sendBufferIdle && (c.mtuSearch === null || !waitsForMtuProbe(c, nowUs))) sendNew(c, nowUs);
-    if (c.recovery === RECOVERY_FAST) while (sendRescue(c, nowUs));
+    if (c.loss.phase === RECOVERY_FAST) while (sendRescue(c, nowUs));
   }
-  if (c.ackNow && !c.blocked) sendAck(c, nowUs);
+  if (c.acks.now && !c.blocked) sendAck(c, nowUs);
 }
 
 /** Sends the probe of the path's MTU that is due. Returns whether new data should wait for the room that it needs. */
@@ -62,8 +62,8 @@ function waitsForMtuProbe(c: Connection, nowUs: number): boolean {
 
 /** RFC 5681 section 4.1: after an idle time of more than a timeout the window says nothing about the network any more. */
 function restartAfterIdle(c: Connection, nowUs: number): void {
-  if (c.lastDataSentUs < 0 || c.stack.settings.slowStartAfterIdle.value === 0) return;
-  const idleUs = nowUs - c.lastDataSentUs;
+  if (c.times.dataSentUs < 0 || c.stack.settings.slowStartAfterIdle.value === 0) return;
+  const idleUs = nowUs - c.times.dataSentUs;
   if (idleUs <= c.rtt.rtoUs) return;
   const { congestion } = c;
   congestion.onIdle(idleUs);
@@ -75,13 +75,13 @@ function restartAfterIdle(c: Connection, nowUs: number): void {
 function sendNew(c: Connection, nowUs: number): void {
   const { sendBuffer, scoreboard } = c;
   if (scoreboard.empty) restartAfterIdle(c, nowUs);
-  const first = c.sndNxt;
+  const first = c.snd.nxt;
   const paceUntil = c.paced ? paceEdge(c, nowUs) : 0;
   // Most of a bulk transfer: whole segments, nothing to report, nothing to decide.
-  if (sackBytesMax(c) === 0 && c.dupAcks === 0 && !sendWhole(c, paceUntil, nowUs)) return;
+  if (sackBytesMax(c) === 0 && c.loss.dupAcks === 0 && !sendWhole(c, paceUntil, nowUs)) return;
   for (;;) {
-    const unsent = (sendBuffer.endSeq - c.sndNxt) | 0;
-    const finDue = c.finQueued && unsent >= 0;
+    const unsent = (sendBuffer.endSeq - c.snd.nxt) | 0;
+    const finDue = c.snd.finQueued && unsent >= 0;
     if (unsent <= 0 && !finDue) break;
     const usable = usableBytes(c, paceUntil);
     const length = allowedBytes(c, unsent, usable);
@@ -91,20 +91,20 @@ function sendNew(c: Connection, nowUs: number): void {
     let flags = FLAG_ACK;
     if (fin) flags |= FLAG_FIN;
     if (length === unsent && length > 0) flags |= FLAG_PSH;
-    const full = length >= c.mss - sackBytesMax(c);
-    const error = sendSegment(c, c.sndNxt, length, flags, nowUs);
+    const full = length >= c.size.mss - sackBytesMax(c);
+    const error = sendSegment(c, c.snd.nxt, length, flags, nowUs);
     if (error < 0) {
       refused(c, error, nowUs);
       return;
     }
     noteNew(c, length, fin, full, nowUs);
   }
-  c.windowLimited = c.congestion.cwnd - c.pipeBytes < c.mss;
-  if (c.paced && notePaced(c, paceUntil, (c.sndNxt - first) | 0, nowUs)) c.windowLimited = true;
+  c.use.limited = c.congestion.cwnd - c.pipeBytes < c.size.mss;
+  if (c.paced && notePaced(c, paceUntil, (c.snd.nxt - first) | 0, nowUs)) c.use.limited = true;
   armProbe(c, nowUs);
   // Nothing in flight and yet data that may not go: the window must be probed (RFC 9293 3.8.6.1), and the override of
   // silly-window avoidance is the same timer.
-  if (scoreboard.empty && !c.sendBufferIdle && c.timerMode !== TIMER_PERSIST) armPersist(c, nowUs);
+  if (scoreboard.empty && !c.sendBufferIdle && c.rtx.mode !== TIMER_PERSIST) armPersist(c, nowUs);
 }
 
 /**
@@ -112,13 +112,14 @@ function sendNew(c: Connection, nowUs: number): void {
  * stop.
  */
 function sendWhole(c: Connection, paceUntil: number, nowUs: number): boolean {
-  const { stack, segmentMax, scoreboard } = c;
+  const { stack, scoreboard } = c;
+  const segmentMax = c.size.max;
   const windows = Math.min(usableBytes(c, paceUntil), c.congestion.cwnd - c.pipeBytes);
-  const unsent = (c.sendBuffer.endSeq - c.sndNxt) | 0;
+  const unsent = (c.sendBuffer.endSeq - c.snd.nxt) | 0;
   const many = Math.floor(Math.min(windows, unsent - 1) / segmentMax);
   const count = many < BURST_SEGMENTS ? many : BURST_SEGMENTS;
   if (count <= 0) return true;
-  let seq = c.sndNxt;
+  let seq = c.snd.nxt;
   let sent = 0;
   let error = 0;
   while (sent < count) {
@@ -135,13 +136,13 @@ function sendWhole(c: Connection, paceUntil: number, nowUs: number): boolean {
     }
   }
   if (sent > 0) {
-    c.sndNxt = seq;
-    if (((seq - c.sndMax) | 0) > 0) c.sndMax = seq;
-    c.lastDataSentUs = nowUs;
-    c.bytesSent += sent * segmentMax;
+    c.snd.nxt = seq;
+    if (((seq - c.snd.max) | 0) > 0) c.snd.max = seq;
+    c.times.dataSentUs = nowUs;
+    c.totals.bytesSent += sent * segmentMax;
     stack.counters.add(stack.count.dataPacketsSent, sent);
     stack.counters.add(stack.count.dataBytesSent, sent * segmentMax);
-    if (c.timerMode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
+    if (c.rtx.mode !== TIMER_RETRANSMIT) armRetransmit(c, nowUs);
   }
   if (error < 0) {
     refused(c, error, nowUs);
@@ -155,8 +156,8 @@ function sendWhole(c: Connection, paceUntil: number, nowUs: number): boolean {
 
 /** Of the peer's window, and of what the pace allows. */
 function usableBytes(c: Connection, paceUntil: number): number {
-  const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
-  return c.paced ? Math.min(usable, (paceUntil - c.sndNxt) | 0) : usable;
+  const usable = (c.snd.una + c.snd.wnd - c.snd.nxt) | 0;
+  return c.paced ? Math.min(usable, (paceUntil - c.snd.nxt) | 0) : usable;
 }
 
 /**
@@ -166,12 +167,12 @@ function usableBytes(c: Connection, paceUntil: number): number {
 function allowedBytes(c: Connection, unsent: number, usable: number): number {
   if (usable <= 0) return -1;
   const sackBytes = sackBytesMax(c);
-  const mss = c.mss - sackBytes;
-  let length = Math.min(unsent, usable, c.segmentMax - sackBytes);
+  const mss = c.size.mss - sackBytes;
+  let length = Math.min(unsent, usable, c.size.max - sackBytes);
   const pipe = c.pipeBytes;
   let room = c.congestion.cwnd - pipe;
   // Limited transmit: one new segment for each of the first two duplicate ACKs (RFC 3042).
-  if (c.dupAcks > 0 && c.dupAcks < 3 && c.recovery === RECOVERY_NONE) room += limitedTransmitBytes(c);
+  if (c.loss.dupAcks > 0 && c.loss.dupAcks < 3 && c.loss.phase === RECOVERY_NONE) room += limitedTransmitBytes(c);
   if (length > room) {
     if (room < mss && pipe > 0) return -1;
     length = Math.min(length, room > mss ? room - (room % mss) : mss);
@@ -180,14 +181,14 @@ function allowedBytes(c: Connection, unsent: number, usable: number): number {
   if (length > mss && length < unsent) length -= length % mss;
   if (length >= mss) return length;
   if (length === unsent) {
-    if (c.options.noDelay || c.finQueued || c.scoreboard.empty) return length;
+    if (c.options.noDelay || c.snd.finQueued || c.scoreboard.empty) return length;
     // Only one segment that is not full may be unacknowledged.
-    return ((c.sndUna - c.smallEndSeq) | 0) >= 0 ? length : -1;
+    return ((c.snd.una - c.snd.smallEnd) | 0) >= 0 ? length : -1;
   }
-  return length > 0 && length >= c.maxSndWnd >> 1 ? length : -1;
+  return length > 0 && length >= c.snd.maxWnd >> 1 ? length : -1;
 }
 
 function limitedTransmitBytes(c: Connection): number {
   // With SACK the pipe has shrunk by what was sacked already.
-  return c.sackOk || c.stack.settings.limitedTransmit.value === 0 ? 0 : c.dupAcks * c.mss;
+  return c.sackOk || c.stack.settings.limitedTransmit.value === 0 ? 0 : c.loss.dupAcks * c.size.mss;
 }

@@ -26,6 +26,6 @@ export function refused(c: Connection, error: number, nowUs: number): number {
   }
   failPath(c, error);
   // With something in flight the retransmission timer runs, or is armed by whoever sent this: it must go on counting.
-  if (c.state >= ESTABLISHED && c.timerMode === 0 && c.scoreboard.empty) armPersist(c, nowUs);
+  if (c.state >= ESTABLISHED && c.rtx.mode === 0 && c.scoreboard.empty) armPersist(c, nowUs);
   return error;
 }

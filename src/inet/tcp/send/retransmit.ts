@@ -25,9 +25,9 @@ export function sendRetransmissions(c: Connection, nowUs: number): boolean {
     const index = scoreboard.nextLost();
     if (index < 0) break;
     const room = congestion.cwnd - c.pipeBytes;
-    if (!c.retransmitDue && room < Math.min(c.mss, scoreboard.lengthOf(index))) return false;
+    if (!c.loss.retransmitDue && room < Math.min(c.size.mss, scoreboard.lengthOf(index))) return false;
     if (retransmit(c, index, nowUs) < 0) return false;
-    c.retransmitDue = false;
+    c.loss.retransmitDue = false;
   }
   return true;
 }
@@ -37,9 +37,9 @@ function retransmit(c: Connection, index: number, nowUs: number): number {
   const { scoreboard, stack } = c;
   const seq = scoreboard.seqOf(index);
   const sackBytes = sackBytesMax(c);
-  const mss = c.mss - sackBytes;
+  const mss = c.size.mss - sackBytes;
   // As much as both windows have room for, but always one segment.
-  const room = Math.min(c.congestion.cwnd - c.pipeBytes, (c.sndUna + c.sndWnd - seq) | 0, c.segmentMax - sackBytes);
+  const room = Math.min(c.congestion.cwnd - c.pipeBytes, (c.snd.una + c.snd.wnd - seq) | 0, c.size.max - sackBytes);
   const most = room > mss ? room - (room % mss) : mss;
   if (scoreboard.lengthOf(index) < mss) scoreboard.joinLost(index, Math.min(room, mss));
   const length = scoreboard.lengthOf(index);
@@ -56,14 +56,14 @@ function retransmit(c: Connection, index: number, nowUs: number): number {
   const sent = sendSegment(c, seq, dataBytes, flags, nowUs);
   if (sent < 0) return refused(c, sent, nowUs);
   scoreboard.retransmitted(index, nowUs);
-  c.lastDataSentUs = nowUs;
-  c.retransmits++;
-  c.bytesRetransmitted += dataBytes;
+  c.times.dataSentUs = nowUs;
+  c.totals.retransmits++;
+  c.totals.bytesRetransmitted += dataBytes;
   noteRetransmission(c, nowUs);
   stack.counters.add(stack.count.dataPacketsRetransmitted, 1);
   stack.counters.add(stack.count.dataBytesRetransmitted, dataBytes);
   // The timer waits for the oldest segment: that one has another round trip to go (RFC 6298 section 5).
-  if (c.timerMode !== TIMER_RETRANSMIT || index === scoreboard.first) armRetransmit(c, nowUs);
+  if (c.rtx.mode !== TIMER_RETRANSMIT || index === scoreboard.first) armRetransmit(c, nowUs);
   return 0;
 }
 
@@ -71,14 +71,14 @@ function retransmit(c: Connection, index: number, nowUs: number): number {
 export function sendRescue(c: Connection, nowUs: number): boolean {
   if (!c.sackOk || c.blocked) return false;
   const { scoreboard, congestion } = c;
-  if (congestion.cwnd - c.pipeBytes < c.mss) return false;
+  if (congestion.cwnd - c.pipeBytes < c.size.mss) return false;
   let index = scoreboard.nextUnsacked();
   if (index < 0) {
     index = scoreboard.last;
-    if (c.rescued || scoreboard.empty || scoreboard.sackedBytes === 0) return false;
+    if (c.loss.rescued || scoreboard.empty || scoreboard.sackedBytes === 0) return false;
     if (((scoreboard.seqOf(index) - scoreboard.highSackedSeq) | 0) < 0) return false;
     if (scoreboard.everRetransmitted(index)) return false;
-    c.rescued = true;
+    c.loss.rescued = true;
   }
   return retransmit(c, index, nowUs) >= 0;
 }
@@ -86,8 +86,8 @@ export function sendRescue(c: Connection, nowUs: number): boolean {
 /** F-RTO's two new segments, beyond the congestion window of one. Returns false: nothing else goes. */
 export function sendTwoNew(c: Connection, nowUs: number): boolean {
   for (let i = 0; i < 2 && c.undo.frtoSent < 2; i++) {
-    const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
-    if (usable <= 0 || ((c.sendBuffer.endSeq - c.sndNxt) | 0) <= 0) break;
+    const usable = (c.snd.una + c.snd.wnd - c.snd.nxt) | 0;
+    if (usable <= 0 || ((c.sendBuffer.endSeq - c.snd.nxt) | 0) <= 0) break;
     c.undo.frtoSent++;
     sendForced(c, usable, nowUs);
     if (c.blocked) break;
@@ -104,11 +104,11 @@ export function resendFirst(c: Connection, nowUs: number): void {
 /** A tail loss probe (RFC 8985 section 7.3), unless the link takes nothing. */
 export function sendLossProbe(c: Connection, nowUs: number): void {
   const { rack, stack } = c;
-  const before = c.sndNxt;
+  const before = c.snd.nxt;
   if (!sendProbeSegment(c, nowUs)) return;
   rack.probeOut = true;
-  rack.probeIsRetransmission = c.sndNxt === before;
-  rack.probeEndSeq = c.sndNxt;
+  rack.probeIsRetransmission = c.snd.nxt === before;
+  rack.probeEndSeq = c.snd.nxt;
   stack.counters.add(stack.count.lossProbesSent, 1);
   armRetransmit(c, nowUs);
 }
@@ -116,8 +116,8 @@ export function sendLossProbe(c: Connection, nowUs: number): void {
 /** RFC 8985 section 7.3: one new segment if there is one, else the last one again. Returns whether anything was sent. */
 function sendProbeSegment(c: Connection, nowUs: number): boolean {
   refreshMss(c);
-  const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
-  if (usable > 0 && ((c.sendBuffer.endSeq - c.sndNxt) | 0) > 0) {
+  const usable = (c.snd.una + c.snd.wnd - c.snd.nxt) | 0;
+  if (usable > 0 && ((c.sendBuffer.endSeq - c.snd.nxt) | 0) > 0) {
     sendForced(c, usable, nowUs);
     return !c.blocked;
   }
@@ -125,6 +125,6 @@ function sendProbeSegment(c: Connection, nowUs: number): boolean {
   // The last segment's worth of what was sent last.
   const last = scoreboard.last;
   const length = scoreboard.lengthOf(last);
-  if (length > c.mss) scoreboard.split(last, length - c.mss);
+  if (length > c.size.mss) scoreboard.split(last, length - c.size.mss);
   return retransmit(c, scoreboard.last, nowUs) >= 0;
 }

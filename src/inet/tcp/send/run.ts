@@ -22,21 +22,22 @@ const CHECKSUM_OFFSET = 16;
  * `sendSegment` must decide. There is nothing to be reported by SACK.
  */
 export function sendRun(c: Connection, seq: number, want: number, nowUs: number): number {
-  const { stack, mss } = c;
+  const { stack } = c;
+  const mss = c.size.mss;
   const { ring } = c.sendBuffer;
-  if (c.ecn.ok || c.urgentOut || c.segmentMax !== mss) return 0;
+  if (c.ecn.ok || c.urgent.sending || c.size.max !== mss) return 0;
   const most = Math.min(want, Math.floor(ring.contiguous(seq) / mss));
   if (most < 2) return 0;
   const { ip, view } = stack;
   const { ttl, tos } = c.options;
-  const headerBytes = HEADER_BYTES + (c.tsOk ? TIMESTAMPS_BYTES : 0);
+  const headerBytes = HEADER_BYTES + (c.ts.ok ? TIMESTAMPS_BYTES : 0);
   const at = ip.beginRun(c.path as Path, PROTOCOL_TCP, headerBytes + mss, most, ttl, tos);
   if (at === 0) return 0;
   const pseudoSum = c.pseudoSum + headerBytes + mss;
   const sum = pseudoSum + writeHeader(c, at, seq, headerBytes, FLAG_ACK, nowUs);
   view.setInt32(at + CHECKSUM_OFFSET, foldSum(pseudoSum) << 16);
   const count = ip.runCount;
-  if (c.checksumPartial) ip.endRun(headerBytes, ring.at(seq), mss, -1, META_CHECKSUM_PARTIAL);
+  if (c.size.checksumPartial) ip.endRun(headerBytes, ring.at(seq), mss, -1, META_CHECKSUM_PARTIAL);
   else ip.endRun(headerBytes, ring.at(seq), mss, sum, 0);
   noteSent(c, count, nowUs);
   return count;

@@ -26,9 +26,9 @@ function halves(word: number): number {
 
 /** Bytes the SACK option takes in the next segment, 0 when there is nothing to report. Chooses the blocks. */
 function chooseSackBlocks(c: Connection): number {
-  const duplicate = c.dsackStart !== c.dsackEnd ? 1 : 0;
+  const duplicate = c.acks.dsackStart !== c.acks.dsackEnd ? 1 : 0;
   if (duplicate === 0 && c.reassembly.count === 0) return 0;
-  const blocks = duplicate + c.reassembly.report(sackBlocksMax(c.tsOk) - duplicate);
+  const blocks = duplicate + c.reassembly.report(sackBlocksMax(c.ts.ok) - duplicate);
   return blocks === 0 ? 0 : 4 + 8 * blocks;
 }
 
@@ -36,11 +36,11 @@ function writeSack(c: Connection, view: DataView, at: number, optionBytes: numbe
   const blocks = (optionBytes - 4) >> 3;
   view.setInt32(at, (OPTION_NOP << 24) | (OPTION_NOP << 16) | (OPTION_SACK << 8) | (2 + 8 * blocks));
   let written = 0;
-  if (c.dsackStart !== c.dsackEnd) {
+  if (c.acks.dsackStart !== c.acks.dsackEnd) {
     // RFC 2883: the duplicate is reported once, first.
-    view.setInt32(at + 4, c.dsackStart);
-    view.setInt32(at + 8, c.dsackEnd);
-    c.dsackStart = c.dsackEnd;
+    view.setInt32(at + 4, c.acks.dsackStart);
+    view.setInt32(at + 8, c.acks.dsackEnd);
+    c.acks.dsackStart = c.acks.dsackEnd;
     written = 1;
   }
   for (let b = 0; written < blocks; b++, written++) {
@@ -63,21 +63,22 @@ export function writeHeader(
   flags: number,
   nowUs: number,
 ): number {
-  const { stack, ports, rcvNxt } = c;
+  const { stack, ports } = c;
+  const rcvNxt = c.rcv.nxt;
   const { view } = stack;
-  const last = (headerBytes << 26) | (flags << 16) | (offerWindow(c) >> c.rcvScale);
+  const last = (headerBytes << 26) | (flags << 16) | (offerWindow(c) >> c.rcv.scale);
   view.setInt32(at, ports);
   view.setInt32(at + 4, seq);
   view.setInt32(at + 8, rcvNxt);
   view.setInt32(at + 12, last);
   const sum = halves(ports) + halves(rcvNxt) + halves(last);
-  if (!c.tsOk) return sum;
+  if (!c.ts.ok) return sum;
   const optionAt = at + HEADER_BYTES;
-  const value = (stack.tsNow(nowUs) + c.tsOffset) | 0;
+  const value = (stack.tsNow(nowUs) + c.ts.offset) | 0;
   view.setInt32(optionAt, TIMESTAMPS_WORD);
   view.setInt32(optionAt + 4, value);
-  view.setInt32(optionAt + 8, c.tsRecent);
-  return sum + halves(TIMESTAMPS_WORD) + halves(value) + halves(c.tsRecent);
+  view.setInt32(optionAt + 8, c.ts.recent);
+  return sum + halves(TIMESTAMPS_WORD) + halves(value) + halves(c.ts.recent);
 }
 
 /**
@@ -88,27 +89,27 @@ export function sendSegment(c: Connection, seq: number, dataBytes: number, flags
   const { stack } = c;
   const { ip, view } = stack;
   const sackBytes = c.sackOk ? chooseSackBlocks(c) : 0;
-  const plainBytes = HEADER_BYTES + (c.tsOk ? TIMESTAMPS_BYTES : 0);
+  const plainBytes = HEADER_BYTES + (c.ts.ok ? TIMESTAMPS_BYTES : 0);
   const headerBytes = plainBytes + sackBytes;
   const path = c.path as Path;
   const { ttl } = c.options;
   let { tos } = c.options;
   if (c.ecn.ok) {
     // Only data that goes out for the first time is ECN-capable (RFC 3168 sections 6.1.4 and 6.1.5).
-    const newData = dataBytes > 0 && seq === c.sndNxt;
+    const newData = dataBytes > 0 && seq === c.snd.nxt;
     flags |= ecnFlags(c, newData);
     if (newData) tos = capableTos(tos);
   }
-  const urgent = c.urgentOut ? urgentPointer(c, seq) : 0;
+  const urgent = c.urgent.sending ? urgentPointer(c, seq) : 0;
   if (urgent > 0) flags |= FLAG_URG;
   const at = ip.begin(path, PROTOCOL_TCP, headerBytes + dataBytes, ttl, tos, IP_DONT_FRAGMENT);
   if (at < 0) return at;
   const pseudoSum = c.pseudoSum + headerBytes + dataBytes;
   let sum = writeHeader(c, at, seq, headerBytes, flags, nowUs);
   if (sackBytes > 0) sum += writeSack(c, view, at + plainBytes, sackBytes);
-  const segmentBytes = c.mss - sackBytes;
+  const segmentBytes = c.size.mss - sackBytes;
   let meta = dataBytes > segmentBytes ? segmentBytes << META_SEGMENT_SHIFT : 0;
-  if (c.checksumPartial) {
+  if (c.size.checksumPartial) {
     view.setInt32(at + 16, (foldSum(pseudoSum) << 16) | urgent);
     if (dataBytes > 0) c.sendBuffer.ring.read(seq, at + headerBytes, dataBytes);
     meta |= META_CHECKSUM_PARTIAL;
@@ -125,9 +126,9 @@ export function sendSegment(c: Connection, seq: number, dataBytes: number, flags
 /** Every segment carries an acknowledgement: none is owed any more. */
 export function noteSent(c: Connection, segments: number, nowUs: number): void {
   const { stack } = c;
-  c.lastAckSent = c.rcvNxt;
-  c.ackNow = false;
+  c.rcv.lastAckSent = c.rcv.nxt;
+  c.acks.now = false;
   if (c.ackTimer.pending) stack.callouts.stop(c.ackTimer);
-  c.lastSentUs = nowUs;
+  c.times.sentUs = nowUs;
   stack.sentNow += segments;
 }

@@ -16,21 +16,21 @@ import { sendSegment } from './segment-writer.ts';
 /** A probe of the window: one byte beyond it (or the FIN), without moving SND.NXT (RFC 9293 3.8.6.1). */
 function sendProbe(c: Connection, nowUs: number): void {
   const { sendBuffer, stack } = c;
-  const data = ((sendBuffer.endSeq - c.sndNxt) | 0) > 0;
-  const sent = sendSegment(c, c.sndNxt, data ? 1 : 0, data ? FLAG_ACK : FLAG_ACK | FLAG_FIN, nowUs);
+  const data = ((sendBuffer.endSeq - c.snd.nxt) | 0) > 0;
+  const sent = sendSegment(c, c.snd.nxt, data ? 1 : 0, data ? FLAG_ACK : FLAG_ACK | FLAG_FIN, nowUs);
   if (sent < 0) {
     refused(c, sent, nowUs);
     return;
   }
-  c.sndMax = (c.sndNxt + 1) | 0;
+  c.snd.max = (c.snd.nxt + 1) | 0;
   stack.counters.add(stack.count.windowProbesSent, 1);
 }
 
 /** The persist timer fired: what fits in a small window, a probe of a closed one; the next probe later, unless data went. */
 export function probeWindow(c: Connection, nowUs: number): void {
-  c.timerMode = TIMER_PERSIST;
-  const usable = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+  c.rtx.mode = TIMER_PERSIST;
+  const usable = (c.snd.una + c.snd.wnd - c.snd.nxt) | 0;
   if (usable > 0) sendForced(c, usable, nowUs);
   else sendProbe(c, nowUs);
-  if (c.timerMode === TIMER_PERSIST) continuePersist(c, nowUs);
+  if (c.rtx.mode === TIMER_PERSIST) continuePersist(c, nowUs);
 }

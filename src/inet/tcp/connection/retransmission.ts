@@ -1,0 +1,27 @@
+/**
+ * Retransmission of a connection: the purpose of its timer, timeouts in a row, the next round-trip sample.
+ *
+ * Thread: the one that runs the kernel. Armed by timers.ts.
+ * Read first: RFC 6298 section 5.
+ */
+
+import { assert } from '../../../base/assert.ts';
+import type { Callout } from '../../../kern/callout.ts';
+
+/** Invariants: the timer is pending exactly while `mode` is not 0; `timeouts` is not negative. */
+export class RetransmissionState {
+  /** `TIMER_*`; 0: not armed. */
+  mode: number = 0;
+  /** Timeouts in a row without progress. */
+  timeouts: number = 0;
+  /** When that row began. */
+  stalledUs: number = -0.5;
+  /** No further round-trip sample until this is acknowledged. */
+  sampleSeq: number = 0;
+  synRetransmitted: boolean = false;
+}
+
+export function checkRetransmission(rtx: RetransmissionState, timer: Callout): void {
+  assert(timer.pending === (rtx.mode !== 0), 'the retransmission timer is pending while it has a purpose');
+  assert(rtx.timeouts >= 0, 'timeouts in a row');
+}

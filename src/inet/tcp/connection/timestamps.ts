@@ -1,0 +1,24 @@
+/**
+ * Timestamps of a connection.
+ *
+ * Thread: the one that runs the kernel. Values are int32 and compared by signed difference, as sequence numbers are.
+ * Read first: RFC 7323 sections 3 to 5.
+ */
+
+import { assert } from '../../../base/assert.ts';
+
+/** Invariant: while `ok`, TS.Recent has been set, at `recentUs`. */
+export class TimestampState {
+  /** Both ends sent the option in their SYN. */
+  ok: boolean = false;
+  /** Added to the timestamp clock in everything that is sent. */
+  offset: number = 0;
+  /** TS.Recent. */
+  recent: number = 0;
+  /** When `recent` was set; it expires after 24 days (RFC 7323 5.5). */
+  recentUs: number = -0.5;
+}
+
+export function checkTimestamps(ts: TimestampState): void {
+  if (ts.ok) assert(ts.recentUs >= 0, 'TS.Recent has been set');
+}
