@@ -11,24 +11,7 @@
  */
 
 export { MultikernelError } from './base/errors.ts';
-export type {
-  Address6Info,
-  AddressFamily,
-  AddressInfo,
-  CapturedFrame,
-  CaptureEvent,
-  InterfaceChange,
-  InterfaceInfo,
-  NeighborInfo,
-  NewAddress,
-  PingEvent,
-  PingOptions,
-  RouteChange,
-  RouteInfo,
-  SocketInfo,
-} from './kernel/control.ts';
 export type { CheckOptions, LabOptions, NetworkOptions, NodeOptions } from './lab/config.ts';
-export type { LabConnection } from './lab/connection.ts';
 export type { HttpOptions } from './lab/http-client.ts';
 export {
   attach,
@@ -42,7 +25,7 @@ export {
   type StartOptions,
 } from './lab/lab.ts';
 export { formatProblem, LabFileError, type Position, type Problem } from './lab/lab-file.ts';
-export { type CaptureRequest, LabNode, type ProgramOptions } from './lab/lab-node.ts';
+export { LabNode, type ProgramOptions } from './lab/lab-node.ts';
 export type {
   CheckResult,
   CounterBlock,
@@ -59,4 +42,14 @@ export type {
 } from './lab/operations.ts';
 export type { LabPlan } from './lab/plan.ts';
 export { durationMs, formatDuration } from './lab/quantity.ts';
-export type { StreamIterable } from './lab/stream-iterable.ts';
+export type { KernelClient } from './rump/kernel-client.ts';
+export type { AddressFamily } from './tools/address-text.ts';
+export type { CaptureBatch, CapturedFrame, CaptureEvent, CaptureRequest } from './tools/capture-stream.ts';
+export type { InterfaceChange, NeighborEntry, NewAddress, RouteChange } from './tools/change-requests.ts';
+export type { PingEvent, PingOptions } from './tools/echo.ts';
+export type { Address6Info, AddressInfo, InterfaceInfo } from './tools/interface-text.ts';
+export type { NeighborInfo } from './tools/neighbor-text.ts';
+export type { RouteInfo } from './tools/route-text.ts';
+export type { SocketInfo } from './tools/socket-text.ts';
+export type { StreamIterable } from './tools/stream-iterable.ts';
+export type { TcpConnection } from './tools/tcp-connection.ts';

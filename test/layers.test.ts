@@ -55,14 +55,40 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'host/sim': ['host/contract', 'mem'],
   // A script is at once the program above a kernel and the wire below it, and the clock between them.
   drill: ['mem', 'wire', 'link', 'net', 'inet', 'socket', 'kernel', 'host/sim'],
-  worker: ['mem', 'wire', 'link', 'socket', 'rump', 'kernel', 'host/node', 'host/contract', 'node', 'lab/messages'],
+  worker: [
+    'mem',
+    'wire',
+    'link',
+    'socket',
+    'sys/control',
+    'rump',
+    'kernel',
+    'host/node',
+    'host/contract',
+    'node',
+    'lab/messages',
+  ],
+  // A kernel by its client, its requests by their types and numbers: no lab, no kernel, no command line.
+  tools: ['rump/kernel-client', 'sys/control', 'wire'],
   // The supervisor lays out shared memory and reads captures: the public subpaths, and the worker entries by URL.
-  lab: ['index', 'mem', 'link', 'wire', 'kernel/control', 'host/node', 'host/contract'],
-  cli: ['index', 'wire/index', 'drill/index'],
-  index: ['lab', 'mem', 'kernel', 'link', 'wire', 'socket', 'host/node', 'host/sim', 'host/contract'],
+  lab: ['index', 'mem', 'link', 'wire', 'sys/control', 'rump', 'tools', 'host/node', 'host/contract'],
+  cli: ['index', 'tools', 'wire/index', 'drill/index'],
+  index: [
+    'lab',
+    'tools',
+    'rump/kernel-client',
+    'mem',
+    'kernel',
+    'link',
+    'wire',
+    'socket',
+    'host/node',
+    'host/sim',
+    'host/contract',
+  ],
 };
 
-const NODE_IMPORTS = ['host/node', 'node', 'cli', 'lab', 'worker'];
+const NODE_IMPORTS = ['host/node', 'node', 'tools', 'cli', 'lab', 'worker'];
 const ATOMICS = ['mem', 'kern'];
 const CLOCKS = ['host/node', 'host/sim'];
 

@@ -7,6 +7,7 @@ import { formatStatistics } from '../src/cli/tools/netstat-statistics.ts';
 import { Simulation } from '../src/host/sim/simulation.ts';
 import { Kernel } from '../src/kernel/kernel.ts';
 import { Arena } from '../src/mem/arena.ts';
+import { textControl } from './fixtures/text-control.ts';
 
 const INTRODUCTION = `# Limits
 
@@ -50,7 +51,7 @@ describe('the limits of a kernel', () => {
   it('are shown by sysctl, and their counters by netstat -s', () => {
     const counters = kernel.counters.snapshot();
     for (const { variable, counter } of [...limits.list(), ...limits.rates()]) {
-      expect(kernel.control('sysctl.get', { name: variable.name })).toEqual([
+      expect(textControl(kernel, 'sysctl.get', { name: variable.name })).toEqual([
         { name: variable.name, value: variable.initial },
       ]);
       expect([counter, counters[counter]]).toEqual([counter, 0]);

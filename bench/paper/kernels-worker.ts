@@ -10,6 +10,7 @@ import { SpinClock } from '#src/host/node/spin-clock';
 import { Kernel } from '#src/kernel/kernel';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type NetworkDescriptor, openVni } from '#src/link/index';
 import { Arena, Doorbell, type WasmMemory } from '#src/mem/index';
+import { parseAddress } from '#src/wire/ipv4';
 import type { KernelRun } from './kernels.ts';
 import { WORKER_GRACE_MS } from './sides.ts';
 import { SpinLine } from './spin-line.ts';
@@ -70,11 +71,16 @@ function openSide(side: 0 | 1): Side {
     capabilities: (run.checksum === 'flag' ? CAP_CHECKSUM_PARTIAL : 0) | (run.superFrames ? CAP_SUPER_FRAMES : 0),
     doorbellAt,
   });
-  kernel.attach(device, 'eth0');
-  kernel.control('interface.set', {
-    name: 'eth0',
-    addAddress: { address: ADDRESSES[side] as string, prefixLength: 24 },
-  });
+  const { index } = kernel.attach(device, 'eth0');
+  const address = {
+    family: 4,
+    w0: 0,
+    w1: 0,
+    w2: 0,
+    w3: parseAddress(ADDRESSES[side] as string) as number,
+    scopeId: 0,
+  } as const;
+  kernel.control('address.add', { index, address, prefixLength: 24 });
   const doorbell = new Doorbell(arena, doorbellAt);
   let idle = 0;
   const work = (): number => {

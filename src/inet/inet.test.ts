@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../test/fixtures/inet-bed.ts';
+import { interfaceRows, neighborRows, routeRows } from '../../test/fixtures/inet-text.ts';
 import { arp, checksum, ether, hex, icmp, ip, ip4, tcp, udp } from '../../test/fixtures/packets.ts';
 import { Errno } from '../base/errors.ts';
 import { RTF_GATEWAY, RTF_STATIC } from '../net/route.ts';
@@ -17,7 +18,7 @@ function bed(): InetBed {
 describe('Inet: what tools show', () => {
   it('interfaces, as ifconfig', () => {
     const one = bed();
-    expect(one.inet.interfaces()).toMatchObject([
+    expect(interfaceRows(one.inet)).toMatchObject([
       {
         name: 'lo0',
         index: 1,
@@ -41,15 +42,19 @@ describe('Inet: what tools show', () => {
     ]);
     one.devices[0]!.linkUp = false;
     one.devices[0]!.downReason = 'cable';
-    expect(one.inet.interfaces()[1]).toMatchObject({ flags: 0x8803, linkState: 'down', downReason: 'cable' });
+    expect(interfaceRows(one.inet)[1]).toMatchObject({ flags: 0x8803, linkState: 'down', downReason: 'cable' });
   });
 
   it('routes, as netstat -rn', () => {
     const one = bed();
     expect(one.inet.addRoute(0, 0, ip(PEER), RTF_GATEWAY | RTF_STATIC)).toBe(0);
-    const rows = one.inet
-      .routes()
-      .map((row) => [row.destination, row.prefixLength, row.gateway, row.flags, row.interface]);
+    const rows = routeRows(one.inet).map((row) => [
+      row.destination,
+      row.prefixLength,
+      row.gateway,
+      row.flags,
+      row.interface,
+    ]);
     expect(rows).toEqual([
       ['0.0.0.0', 0, PEER, 'UGS', 'eth0'],
       ['10.0.0.0', 24, 'link#2', 'UC', 'eth0'],
@@ -58,7 +63,7 @@ describe('Inet: what tools show', () => {
       ['127.0.0.1', 32, 'link#1', 'UHl', 'lo0'],
     ]);
     one.inet.ip.openPath(ip('192.0.2.1'), 0, 0);
-    expect(one.inet.routes()[0]).toMatchObject({ uses: 1, mtuBytes: 1500 });
+    expect(routeRows(one.inet)[0]).toMatchObject({ uses: 1, mtuBytes: 1500 });
   });
 
   it('neighbors, as arp -an', () => {
@@ -66,7 +71,7 @@ describe('Inet: what tools show', () => {
     one.neighbor(PEER);
     const endpoint = one.inet.udp.open();
     endpoint.send(hex('00'), 0, 1, ip('10.0.0.3'), 7);
-    expect(one.inet.neighbors()).toEqual([
+    expect(neighborRows(one.inet)).toEqual([
       {
         address: PEER,
         mac: PEER_MAC,
@@ -108,7 +113,11 @@ describe('Inet: configuration', () => {
       expect([address, one.inet.configure(eth0, ip(address), prefixLength)]).toEqual([address, -Errno.EINVAL]);
     }
     expect(one.inet.configure(eth0, ip('10.0.9.0'), 31)).toBe(0);
-    expect(one.inet.interfaces()[1]?.addresses[1]).toEqual({ address: '10.0.9.0', prefixLength: 31, broadcast: null });
+    expect(interfaceRows(one.inet)[1]?.addresses[1]).toEqual({
+      address: '10.0.9.0',
+      prefixLength: 31,
+      broadcast: null,
+    });
     expect(one.inet.unconfigure(eth0, ip('10.0.9.1'))).toBe(-Errno.EADDRNOTAVAIL);
   });
 
@@ -116,7 +125,7 @@ describe('Inet: configuration', () => {
     const one = bed();
     one.attach('10.0.0.7');
     const row = (): string | undefined =>
-      one.inet.routes().find((route) => route.destination === '10.0.0.0')?.interface;
+      routeRows(one.inet).find((route) => route.destination === '10.0.0.0')?.interface;
     expect(row()).toBe('eth0');
     one.inet.unconfigure(one.interfaces[0]!, ip(OWN));
     expect(row()).toBe('eth1');
@@ -156,9 +165,9 @@ describe('Inet: configuration', () => {
     one.inet.addRoute(0, 0, ip(PEER), RTF_GATEWAY);
     one.inet.udp.open().send(hex('00'), 0, 1, ip('10.0.0.3'), 7);
     one.inet.removeInterface(one.interfaces[0]!);
-    expect(one.inet.interfaces().map((row) => row.name)).toEqual(['lo0']);
-    expect(one.inet.routes().map((row) => row.interface)).toEqual(['lo0', 'lo0']);
-    expect([one.inet.neighbors(), one.heapBytes]).toEqual([[], 0]);
+    expect(interfaceRows(one.inet).map((row) => row.name)).toEqual(['lo0']);
+    expect(routeRows(one.inet).map((row) => row.interface)).toEqual(['lo0', 'lo0']);
+    expect([neighborRows(one.inet), one.heapBytes]).toEqual([[], 0]);
     expect(one.devices[0]!.linkUp).toBe(false);
     one.advance(60_000_000);
   });

@@ -3,7 +3,7 @@
  * inet/ip, ip4, ip6, udp and tcp.
  *
  * Thread: the one that runs the kernel. `poll` takes one batch from every device and runs each frame to completion; `flush`
- * publishes what was sent. Configuration is by number here; text is the business of whoever shows it (inet/tables.ts).
+ * publishes what was sent. Configuration is by number here.
  */
 
 import { assert } from '../base/assert.ts';
@@ -18,10 +18,11 @@ import { IpLink } from '../net/ip-link.ts';
 import { LinkInput, RUN_SCRATCH_BYTES } from '../net/link-input.ts';
 import { NoLink } from '../net/no-link.ts';
 import type { Route } from '../net/route.ts';
+import { TableEvents } from '../net/table-events.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/ethernet.ts';
 import { AddressBoundary } from './ip/address-boundary.ts';
 import { AddressInterner } from './ip/address-interner.ts';
-import { AddressText, type Family } from './ip/address-text.ts';
+import { AddressText } from './ip/address-text.ts';
 import type { InetContext } from './ip/context.ts';
 import { IngressFilter } from './ip/ingress-filter.ts';
 import { Ip } from './ip/ip.ts';
@@ -31,7 +32,6 @@ import { Ip4 } from './ip4/ip4.ts';
 import { Autoconfigurator } from './ip6/autoconf/autoconfiguration.ts';
 import { orderDestinations } from './ip6/destination-order.ts';
 import { Ip6 } from './ip6/ip6.ts';
-import { type InterfaceRow, interfaceRow, type NeighborRow, neighborRow, type RouteRow, routeRow } from './tables.ts';
 import { TcpStack } from './tcp/stack.ts';
 import { Udp } from './udp/udp.ts';
 
@@ -60,6 +60,8 @@ export class Inet {
   readonly addressText: AddressText;
   /** Between socket addresses and the numbers of this folder. */
   readonly addresses: AddressBoundary;
+  /** Changes of interfaces, addresses and routes. */
+  readonly tableEvents: TableEvents = new TableEvents();
   readonly #interfaces: Interface[] = [];
   /** The links that are polled: those of the interfaces that have a device. */
   readonly #deviceLinks: DeviceLink[] = [];
@@ -90,6 +92,8 @@ export class Inet {
     this.ip6.autoconfiguration.register(this.autoconfiguration);
     this.udp = new Udp(context, ip, ip);
     this.tcp = new TcpStack(context, ip);
+    const { ip4, ip6 } = this;
+    for (const table of [ip4.routes, ip4.addresses, ip6.routes, ip6.addresses]) table.events = this.tableEvents;
     const scratchAt = heap.allocate(RUN_SCRATCH_BYTES);
     assert(scratchAt >= 0, 'the kernel has no memory for one frame');
     this.input = new LinkInput(bulk, scratchAt, counters, this.#interfaces, noInterface);
@@ -105,6 +109,7 @@ export class Inet {
     const iface = new Interface(name, this.#nextIndex++, link);
     this.#deviceLinks.push(link);
     this.#interfaces.push(iface);
+    this.tableEvents.listener?.interfaceArrived(iface);
     this.ip.attach(iface);
     return iface;
   }
@@ -117,6 +122,7 @@ export class Inet {
     this.#interfaces.splice(index, 1);
     const polled = this.#deviceLinks.indexOf(iface.link as DeviceLink);
     if (polled >= 0) this.#deviceLinks.splice(polled, 1);
+    this.tableEvents.listener?.interfaceDeparted(iface);
     iface.link.close();
   }
 
@@ -174,6 +180,7 @@ export class Inet {
   changeFlags(iface: Interface, set: number, clear: number): void {
     const wasUp = iface.up;
     iface.changeFlags(set, clear);
+    this.tableEvents.listener?.interfaceChanged(iface);
     this.ip.interfaceChanged(iface, iface.up && !wasUp);
   }
 
@@ -182,6 +189,7 @@ export class Inet {
     if (mtuBytes < MIN_MTU_BYTES || mtuBytes > 65535) return -Errno.EINVAL;
     const error = iface.link.setMtu(mtuBytes);
     if (error < 0) return error;
+    this.tableEvents.listener?.interfaceChanged(iface);
     this.ip.interfaceChanged(iface, false);
     return 0;
   }
@@ -200,23 +208,6 @@ export class Inet {
     if (this.ip.output.unfinished) this.ip.output.continueFragments();
     this.udp.serviceWaiting();
     return received;
-  }
-
-  /** Rows of ifconfig, netstat -rn and arp -an (kernel/control.ts). */
-  interfaces(): InterfaceRow[] {
-    const nowUs = this.context.nowUs();
-    return this.#interfaces.map((iface) => interfaceRow(iface, this.addressText, nowUs));
-  }
-
-  routes(family: Family = 4): RouteRow[] {
-    const { routes, addresses } = family === 6 ? this.ip6 : this.ip4;
-    return routes.list().map((route) => routeRow(route, addresses, this.addressText));
-  }
-
-  neighbors(family: Family = 4): NeighborRow[] {
-    const nowUs = this.context.nowUs();
-    const { neighbors } = family === 6 ? this.ip6 : this.ip4;
-    return neighbors.list().map((neighbor) => neighborRow(neighbor, this.addressText, nowUs));
   }
 
   /** Publish the frames that were sent since the last call. */

@@ -1,220 +1,190 @@
 /**
- * Control requests of a kernel as plain JSON values: the requests and replies that `mk` commands, the
- * façade and the supervisor exchange with the thread that runs the kernel.
+ * Control of one kernel: answers requests, opens streams, and is the in-process {@link KernelClient}.
+ *
+ * Thread: the one that runs the kernel. `control` answers at once; the client is the same with promises. Read first:
+ * sys/control.ts (operations and streams), sys/control-table.ts (answers).
  */
 
-export interface AddressInfo {
-  /** Dotted, e.g. "10.0.0.11". */
-  address: string;
-  prefixLength: number;
-  broadcast: string | null;
+import { MultikernelError } from '../base/errors.ts';
+import type { Host } from '../host/contract.ts';
+import type { Inet } from '../inet/inet.ts';
+import type { TcpStack } from '../inet/tcp/stack.ts';
+import type { CalloutTable } from '../kern/callout.ts';
+import type { Bulk } from '../mem/bulk.ts';
+import type { Counters } from '../mem/counters.ts';
+import type { CallMemory, KernelClient } from '../rump/kernel-client.ts';
+import type { SocketLayer } from '../socket/socket.ts';
+import type {
+  CaptureEvent,
+  CaptureRequest,
+  ControlOperation,
+  ControlReply,
+  ControlRequest,
+  ControlStream,
+  ControlStreams,
+  HostRecord,
+  IpAddress,
+  StreamHandle,
+  StreamSink,
+} from '../sys/control.ts';
+import { openStream, type StreamTarget } from '../sys/control-streams.ts';
+import { answerControl } from '../sys/control-table.ts';
+import { linkAddressRecord } from '../sys/records.ts';
+import { RoutingMessages } from '../sys/routing-messages.ts';
+import { parseIp } from '../wire/ip-address.ts';
+import { PacketCapture } from './packet-capture.ts';
+
+const OWN_ADDRESSES: readonly string[] = ['127.0.0.1', '::1'];
+
+function ipAddresses(texts: readonly string[]): IpAddress[] {
+  return texts
+    .map(parseIp)
+    .filter((words) => words !== null)
+    .map((words) => ({ ...words, scopeId: 0 }));
 }
 
-/** An IPv6 address of an interface. */
-export interface Address6Info {
-  /** With its zone where it has one: "fe80::1%eth0". */
-  address: string;
-  prefixLength: number;
-  state: 'tentative' | 'duplicated' | 'deprecated' | 'preferred';
-  origin: 'manual' | 'link-local' | 'autoconf' | 'temporary';
-  anycast: boolean;
-  /** Seconds until it is deprecated, and until it goes; null: never. */
-  preferredSec: number | null;
-  validSec: number | null;
+/** `localhost`, the table, and the kernel's own name where the table has not got it. */
+function hostRecords(name: string, table: Record<string, string[]>, ipv6: boolean): HostRecord[] {
+  const own = ipv6 ? OWN_ADDRESSES : OWN_ADDRESSES.slice(0, 1);
+  const names = new Map<string, readonly string[]>([['localhost', own]]);
+  for (const [host, addresses] of Object.entries(table)) names.set(host.toLowerCase(), addresses);
+  if (!names.has(name.toLowerCase())) names.set(name.toLowerCase(), own);
+  return [...names].map(([host, addresses]) => ({ name: host, addresses: ipAddresses(addresses) }));
 }
 
-/** One row of `ifconfig`. */
-export interface InterfaceInfo {
-  name: string;
-  index: number;
-  kind: string;
-  /** NetBSD flag word and its names, e.g. 0x8843 and ["UP","BROADCAST","RUNNING","SIMPLEX","MULTICAST"]. */
-  flags: number;
-  flagNames: string[];
-  mtuBytes: number;
-  mac: string | null;
-  linkState: 'up' | 'down' | 'unknown';
-  /** Why the link was marked down, empty when it was not. */
-  downReason: string;
-  addresses: AddressInfo[];
-  addresses6: Address6Info[];
-  inPackets: number;
-  inBytes: number;
-  inErrors: number;
-  inDrops: number;
-  outPackets: number;
-  outBytes: number;
-  outErrors: number;
-  outDrops: number;
+/** The kernel under control. */
+export interface ControlledKernel {
+  readonly name: string;
+  readonly inet: Inet;
+  readonly tcp: TcpStack;
+  readonly counters: Counters;
+  readonly sockets: SocketLayer;
+  readonly bulk: Bulk;
+  readonly host: Host;
+  readonly callouts: CalloutTable;
 }
 
-/** One row of `netstat -rn`; addresses of either family. */
-export interface RouteInfo {
-  destination: string;
-  prefixLength: number;
-  /** An address, or "link#N" for a connected route, or an interface's own address. */
-  gateway: string;
-  /** Letters as netstat prints them, e.g. "UGS". */
-  flags: string;
-  interface: string;
-  mtuBytes: number;
-  uses: number;
-}
+export class KernelControl implements StreamTarget, KernelClient {
+  readonly name: string;
+  readonly hosts: readonly HostRecord[];
+  readonly inet: Inet;
+  readonly tcp: TcpStack;
+  readonly counters: Counters;
+  readonly sockets: SocketLayer;
+  readonly routingMessages: RoutingMessages;
+  readonly closed: Promise<void>;
+  readonly #kernel: ControlledKernel;
+  readonly #streams: Set<StreamHandle<never>> = new Set();
+  #resolveClosed: () => void = () => {};
 
-/** One row of `arp -an`, or of `ndp -an`. */
-export interface NeighborInfo {
-  address: string;
-  mac: string | null;
-  interface: string;
-  state: 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'permanent';
-  published: boolean;
-  /** It is an IPv6 router (RFC 4861). */
-  router: boolean;
-  expiresSec: number | null;
-}
+  constructor(kernel: ControlledKernel, hosts: Record<string, string[]>, ipv6: boolean) {
+    const { name, inet, tcp, counters, sockets } = kernel;
+    this.name = name;
+    this.inet = inet;
+    this.tcp = tcp;
+    this.counters = counters;
+    this.sockets = sockets;
+    this.hosts = hostRecords(name, hosts, ipv6);
+    this.routingMessages = new RoutingMessages(inet);
+    this.#kernel = kernel;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
 
-/** One row of `netstat -an`. */
-export interface SocketInfo {
-  protocol: 'tcp' | 'udp' | 'icmp';
-  /** Of the local address; a socket of IPv6 with an IPv4 peer is `inet`. */
-  family: 'inet' | 'inet6';
-  receiveQueueBytes: number;
-  sendQueueBytes: number;
-  localAddress: string;
-  localPort: number;
-  peerAddress: string;
-  peerPort: number;
-  /** RFC 9293 state for TCP, empty otherwise. */
-  state: string;
-  retransmits: number;
-  /** Current retransmission timeout and smoothed round trip, milliseconds; 0 when not applicable. */
-  rtoMs: number;
-  srttMs: number;
-  cwndBytes: number;
-}
+  nowUs(): number {
+    return this.#kernel.host.nowUs();
+  }
 
-export interface PingOptions {
-  host: string;
-  /** Which address of a name to take; absent: the first. An address is of its own family. */
-  family?: AddressFamily;
-  count: number;
-  intervalMs: number;
-  payloadBytes: number;
-  ttl: number;
-  /** How long to wait for the last answers. */
-  waitMs: number;
-}
-
-/** One event of a running ping. */
-export type PingEvent =
-  /** `source`: our address, IPv6 only; absent when nothing leads there. */
-  | { type: 'start'; host: string; address: string; payloadBytes: number; source?: string }
-  | { type: 'reply'; from: string; bytes: number; sequence: number; ttl: number; timeMs: number; duplicate: boolean }
-  /** An ICMP error about a request. `timeMs`: since that was sent, -1 when it is not known any more. */
-  | {
-      type: 'error';
-      from: string;
-      sequence: number;
-      text: string;
-      icmpType: number;
-      icmpCode: number;
-      timeMs: number;
+  /** One request, answered at once. Throws `MultikernelError`. */
+  answer<Op extends ControlOperation>(operation: Op, request: ControlRequest<Op>): ControlReply<Op> {
+    try {
+      return answerControl(this, operation, request) as ControlReply<Op>;
+    } finally {
+      // Messages about a change come before its reply.
+      this.flush();
     }
-  | { type: 'sendError'; sequence: number; code: string }
-  | { type: 'end'; transmitted: number; received: number; duplicates: number; timesMs: number[] };
+  }
 
-export interface CaptureOptions {
-  /** "eth0"; empty: the first interface that is not lo0. */
-  interface: string;
-  /** Bytes kept of each frame. */
-  snapBytes: number;
+  /** Routing messages that wait leave now. */
+  flush(): void {
+    if (this.routingMessages.pending) this.routingMessages.flush();
+  }
+
+  async control<Op extends ControlOperation>(operation: Op, request: ControlRequest<Op>): Promise<ControlReply<Op>> {
+    this.#kernel.host.requestWork();
+    return this.answer(operation, request);
+  }
+
+  /** Throws what a stream that cannot begin refuses. */
+  openNow<Op extends ControlStream>(
+    stream: Op,
+    request: ControlStreams[Op]['request'],
+    sink: StreamSink<ControlStreams[Op]['event']>,
+  ): StreamHandle<ControlStreams[Op]['input']> {
+    let ended = false;
+    const host = this.#kernel.host;
+    const opened = openStream(this, stream, request, {
+      event: (event: never) => sink.event(event),
+      end: (error) => {
+        ended = true;
+        this.#streams.delete(handle);
+        sink.end(error);
+      },
+      get queuedBytes() {
+        return sink.queuedBytes ?? 0;
+      },
+    });
+    const handle: StreamHandle<never> = {
+      send: (input) => {
+        opened.send(input);
+        host.requestWork();
+      },
+      close: () => {
+        opened.close();
+        host.requestWork();
+      },
+    };
+    if (!ended) this.#streams.add(handle);
+    host.requestWork();
+    return handle as StreamHandle<ControlStreams[Op]['input']>;
+  }
+
+  open<Op extends ControlStream>(
+    stream: Op,
+    request: ControlStreams[Op]['request'],
+    sink: StreamSink<ControlStreams[Op]['event']>,
+  ): StreamHandle<ControlStreams[Op]['input']> {
+    try {
+      return this.openNow(stream, request, sink);
+    } catch (error) {
+      queueMicrotask(() => sink.end(error as Error));
+      return { send: () => {}, close: () => {} };
+    }
+  }
+
+  call(_number: number, _args: readonly number[], _memory: CallMemory): Promise<number> {
+    return Promise.reject(new MultikernelError('ENOSYS', 'no system calls this way'));
+  }
+
+  capture(request: CaptureRequest, sink: StreamSink<CaptureEvent>): () => void {
+    const name = request.interface === '' ? this.#firstInterface() : request.interface;
+    const iface = this.inet.interface(name);
+    if (iface === null) throw new MultikernelError('ENODEV', `${this.name} has no interface ${name}`);
+    const linkAddress = iface.loopback ? null : linkAddressRecord(iface.macHi, iface.macLo);
+    sink.event({ type: 'interface', name, linkAddress, snapBytes: request.snapBytes });
+    const { bulk, host, callouts } = this.#kernel;
+    const capture = new PacketCapture(iface, bulk, request.snapBytes, host, callouts, sink);
+    return () => capture.stop();
+  }
+
+  #firstInterface(): string {
+    return this.inet.list().find((iface) => !iface.loopback)?.name ?? 'lo0';
+  }
+
+  /** Ends every stream; the kernel itself is closed by its owner. */
+  async close(): Promise<void> {
+    for (const handle of [...this.#streams]) handle.close();
+    this.#resolveClosed();
+  }
 }
-
-export interface CapturedFrame {
-  /** Nanoseconds since 1970. */
-  timeNs: bigint;
-  direction: 'in' | 'out';
-  /** Length on the wire, Ethernet header included. */
-  lengthBytes: number;
-  /** The first `snapBytes` of it; a copy. */
-  bytes: Uint8Array;
-}
-
-/** Frames since the last batch. */
-export interface CaptureBatch {
-  type: 'frames';
-  frames: CapturedFrame[];
-  droppedFrames: number;
-}
-
-export type CaptureEvent = { type: 'interface'; name: string; mac: string | null; snapBytes: number } | CaptureBatch;
-
-export type AddressFamily = 'inet' | 'inet6';
-
-/**
- * A cut towards other machines: packets whose source is one of `from` vanish at (or are refused by) this kernel, and what
- * comes from the MAC addresses `links`: everything if `all`, else what that machine did not forward (link-local sources).
- */
-export interface FilterRule {
-  id: string;
-  from: string[];
-  links?: { mac: string; all: boolean }[];
-  action: 'drop' | 'reject';
-}
-
-/** A route of either family to put in or take out; errors as route(4) gives them: EEXIST, ENOENT ("not in table"), ENETUNREACH. */
-export interface RouteChange {
-  destination: string;
-  prefixLength: number;
-  /** Empty when deleting whatever route leads there, or with `interface`, when the destination is on that link. */
-  gateway: string;
-  /** IPv6: the link of the destination or of a gateway without a zone. */
-  interface?: string;
-  /** Fate of packets that match: sent on, rejected with ICMP, or dropped. */
-  kind: 'unicast' | 'reject' | 'blackhole';
-}
-
-/** The rest is for IPv6 alone. With lifetimes an address that is there already gets these. */
-export interface NewAddress {
-  address: string;
-  prefixLength: number;
-  anycast?: boolean;
-  /** Seconds until it is deprecated, and until it goes; null, and when absent: never. EINVAL: valid for 0, preferred for longer. */
-  preferredSec?: number | null;
-  validSec?: number | null;
-}
-
-/** Changes as by `ifconfig IF ...`; absent keys stay. */
-export interface InterfaceChange {
-  name: string;
-  up?: boolean;
-  mtuBytes?: number;
-  /** Whether IPv6 runs on the interface, where it runs at all (`net.inet6.ip6.enable`). */
-  ipv6?: boolean;
-  /** Of either family; link-local ones with or without their zone. One of IPv6 switches IPv6 on there. */
-  addAddress?: NewAddress;
-  removeAddress?: { address: string };
-}
-
-/** Requests with one reply. `ping` and `capture` are streams of their own (kernel.ts). */
-export interface ControlRequests {
-  interfaces: { request: Record<never, never>; reply: InterfaceInfo[] };
-  /** Default `inet`. */
-  routes: { request: { family?: AddressFamily }; reply: RouteInfo[] };
-  neighbors: { request: { family?: AddressFamily }; reply: NeighborInfo[] };
-  sockets: { request: Record<never, never>; reply: SocketInfo[] };
-  counters: { request: Record<never, never>; reply: Record<string, number> };
-  'filter.add': { request: FilterRule; reply: null };
-  'filter.remove': { request: { id: string }; reply: null };
-  'interface.set': { request: InterfaceChange; reply: null };
-  'route.add': { request: RouteChange; reply: null };
-  'route.delete': { request: RouteChange; reply: null };
-  /** Static entry: permanent unless `temporary`. A link-local address needs its zone. */
-  'neighbor.add': { request: { address: string; mac: string; temporary: boolean; published: boolean }; reply: null };
-  /** ENOENT when there is none. */
-  'neighbor.delete': { request: { address: string }; reply: null };
-  'sysctl.get': { request: { name: string }; reply: { name: string; value: number }[] };
-  'sysctl.set': { request: { name: string; value: number }; reply: { before: number; after: number } };
-}
-
-export type ControlOperation = keyof ControlRequests;

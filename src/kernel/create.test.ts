@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { textControl } from '../../test/fixtures/text-control.ts';
 import { Simulation } from '../host/sim/simulation.ts';
 import type { Device } from '../link/device.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
@@ -6,6 +7,8 @@ import { createNetwork } from '../link/network.ts';
 import { VniDevice } from '../link/vni.ts';
 import { Arena } from '../mem/arena.ts';
 import { IFF_UP } from '../net/interface.ts';
+import type { AddressFamily } from '../tools/address-text.ts';
+import { HostTable } from '../tools/resolver.ts';
 import type { InterfaceConfig, KernelConfig, KernelMemory } from './create.ts';
 import { Kernel } from './kernel.ts';
 
@@ -26,12 +29,16 @@ function bed() {
   return { arena, network, simulation, device, create };
 }
 
+function hostAddress(kernel: Kernel, host: string, family: AddressFamily): string | null {
+  return new HostTable(kernel.control('host.list', {}).hosts).addressOf(host, family);
+}
+
 describe('Kernel.create', () => {
   it('makes a kernel with lo0 and memory of its own out of a name and a host', () => {
     const kernel = Kernel.create({ name: 'alone', host: new Simulation(1).host() });
-    expect(kernel.control('interfaces', {}).map(({ name }) => name)).toEqual(['lo0']);
-    expect(kernel.resolve('localhost').format()).toBe('127.0.0.1');
-    expect(kernel.resolve('alone').format()).toBe('127.0.0.1');
+    expect(textControl(kernel, 'interfaces', {}).map(({ name }) => name)).toEqual(['lo0']);
+    expect(hostAddress(kernel, 'localhost', 'inet')).toBe('127.0.0.1');
+    expect(hostAddress(kernel, 'alone', 'inet')).toBe('127.0.0.1');
   });
 
   it('takes a heap of the given size from the arena, or one that has been allocated', () => {
@@ -64,30 +71,34 @@ describe('Kernel.create', () => {
         { destination: '2001:db8::/32', gateway: 'fe80::9', interface: 'eth0' },
       ],
     });
-    const [, eth0, wan0] = kernel.control('interfaces', {});
+    const [, eth0, wan0] = textControl(kernel, 'interfaces', {});
     expect([eth0?.name, eth0?.mtuBytes, eth0?.addresses[0]?.address]).toEqual(['eth0', 1280, '10.0.0.1']);
     expect(eth0?.flags ?? 0).toSatisfy((flags: number) => (flags & IFF_UP) !== 0);
     expect([wan0?.name, wan0?.addresses[0]?.address]).toEqual(['wan0', '192.0.2.1']);
     expect(wan0?.flags ?? IFF_UP).toSatisfy((flags: number) => (flags & IFF_UP) === 0);
-    const gateways = kernel.control('routes', {}).map((row) => `${row.destination}/${row.prefixLength} ${row.gateway}`);
+    const gateways = textControl(kernel, 'routes', {}).map(
+      (row) => `${row.destination}/${row.prefixLength} ${row.gateway}`,
+    );
     expect(gateways).toContain('0.0.0.0/0 10.0.0.254');
     expect(gateways).toContain('198.51.100.0/24 10.0.0.253');
-    const gateways6 = kernel
-      .control('routes', { family: 'inet6' })
-      .map((row) => `${row.destination}/${row.prefixLength} ${row.gateway}`);
+    const gateways6 = textControl(kernel, 'routes', { family: 'inet6' }).map(
+      (row) => `${row.destination}/${row.prefixLength} ${row.gateway}`,
+    );
     expect(gateways6).toContain('::/0 fd00::fe');
     expect(gateways6.some((text) => text.startsWith('2001:db8::/32 fe80::9'))).toBe(true);
-    expect(kernel.resolve('db', 'inet6').format()).toBe('fd00::7');
-    expect(kernel.control('sysctl.get', { name: 'net.inet.ip.ttl' })).toEqual([{ name: 'net.inet.ip.ttl', value: 32 }]);
-    expect(kernel.control('sysctl.get', { name: 'net.inet.ip.forwarding' })[0]?.value).toBe(1);
-    expect(kernel.control('sysctl.get', { name: 'net.inet6.ip6.forwarding' })[0]?.value).toBe(1);
+    expect(hostAddress(kernel, 'db', 'inet6')).toBe('fd00::7');
+    expect(textControl(kernel, 'sysctl.get', { name: 'net.inet.ip.ttl' })).toEqual([
+      { name: 'net.inet.ip.ttl', value: 32 },
+    ]);
+    expect(textControl(kernel, 'sysctl.get', { name: 'net.inet.ip.forwarding' })[0]?.value).toBe(1);
+    expect(textControl(kernel, 'sysctl.get', { name: 'net.inet6.ip6.forwarding' })[0]?.value).toBe(1);
   });
 
   it('takes a device that has been made', () => {
     const { arena, network, create } = bed();
     const helper = create({ name: 'memory' });
     const device = new VniDevice(arena, helper.bulk, network, 0, { name: 'p0', mac: { hi: 0x0200, lo: 1 } });
-    expect(create({ interfaces: [{ device }] }).control('interfaces', {})[1]?.name).toBe('eth0');
+    expect(textControl(create({ interfaces: [{ device }] }), 'interfaces', {})[1]?.name).toBe('eth0');
   });
 });
 

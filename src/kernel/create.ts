@@ -11,6 +11,10 @@ import type { Host } from '../host/contract.ts';
 import type { Device } from '../link/device.ts';
 import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
+import { IFF_UP } from '../net/interface.ts';
+import { SocketAddress } from '../socket/socket.ts';
+import { type IpAddress, ROUTE_UNICAST } from '../sys/control.ts';
+import { ipAddressOf } from '../sys/control-address.ts';
 import type { Kernel } from './kernel.ts';
 
 /** Shared memory of a kernel, and bulk operations over it: devices are made of both. */
@@ -123,16 +127,29 @@ export function checkConfig(config: KernelConfig): void {
 function addInterface(kernel: Kernel, key: string, name: string, wanted: InterfaceConfig): void {
   const { device } = wanted;
   const made = typeof device === 'function' ? at(`${key}.device`, () => device(kernel)) : device;
-  at(key, () => kernel.attach(made, name));
-  const set = (option: string, change: object): null =>
-    at(`${key}.${option}`, () => kernel.control('interface.set', { name, ...change }));
-  if (wanted.mtuBytes !== undefined) set('mtuBytes', { mtuBytes: wanted.mtuBytes });
-  if (wanted.ipv6 === false) set('ipv6', { ipv6: false });
-  if (wanted.up === false) set('up', { up: false });
-  for (const [index, text] of (wanted.addresses ?? []).entries()) {
-    const option = `addresses[${index}]`;
-    set(option, { addAddress: splitPrefix(`${key}.${option}`, text) });
+  const { index } = at(key, () => kernel.attach(made, name));
+  const { mtuBytes } = wanted;
+  if (mtuBytes !== undefined) at(`${key}.mtuBytes`, () => kernel.control('interface.change', { index, mtuBytes }));
+  if (wanted.ipv6 === false) at(`${key}.ipv6`, () => kernel.control('interface.change', { index, ipv6: false }));
+  if (wanted.up === false) at(`${key}.up`, () => kernel.control('interface.change', { index, clearFlags: IFF_UP }));
+  for (const [n, text] of (wanted.addresses ?? []).entries()) {
+    const option = `${key}.addresses[${n}]`;
+    const { address, prefixLength } = splitPrefix(option, text);
+    at(option, () => kernel.control('address.add', { index, address: addressOf(kernel, address), prefixLength }));
   }
+}
+
+/** Zones are names of the kernel's interfaces. */
+function addressOf(kernel: Kernel, text: string): IpAddress {
+  const address = SocketAddress.from(text, 0, kernel.sockets);
+  if (address === null) throw new MultikernelError('EINVAL', `not an address: '${text}'`);
+  return ipAddressOf(address.unmap());
+}
+
+function interfaceIndex(kernel: Kernel, name: string): number {
+  const iface = kernel.inet.interface(name);
+  if (iface === null) throw new MultikernelError('ENXIO', `interface ${name} does not exist`);
+  return iface.index;
 }
 
 function addRoute(kernel: Kernel, key: string, wanted: RouteConfig): void {
@@ -143,14 +160,22 @@ function addRoute(kernel: Kernel, key: string, wanted: RouteConfig): void {
     `${key}.destination`,
     destination === 'default' ? everywhere : destination,
   );
-  const link = wanted.interface === undefined ? {} : { interface: wanted.interface };
-  at(key, () => kernel.control('route.add', { destination: address, prefixLength, gateway, kind: 'unicast', ...link }));
+  at(`${key}: route ${address}/${prefixLength}`, () => {
+    const request = {
+      destination: addressOf(kernel, address),
+      prefixLength,
+      gateway: addressOf(kernel, gateway),
+      interfaceIndex: wanted.interface === undefined ? 0 : interfaceIndex(kernel, wanted.interface),
+      action: ROUTE_UNICAST,
+    };
+    kernel.control('route.add', request);
+  });
 }
 
 /** Bring a new kernel to its description. Throws MultikernelError with the key that is wrong. */
 export function configure(kernel: Kernel, config: KernelConfig): void {
   const setVariable = (key: string, name: string, value: number): void => {
-    at(key, () => kernel.control('sysctl.set', { name, value }));
+    at(`${key}: sysctl ${name}`, () => kernel.control('sysctl.set', { name, value }));
   };
   for (const [name, value] of Object.entries(config.sysctl ?? {})) setVariable(`sysctl['${name}']`, name, value);
   if (config.forwarding === true) {

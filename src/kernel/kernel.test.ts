@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { textControl } from '../../test/fixtures/text-control.ts';
 import { SeededRng } from '../base/rng.ts';
 import { createNetwork, networkBytes, openVni } from '../link/index.ts';
 import { Arena } from '../mem/index.ts';
@@ -23,7 +24,7 @@ beforeEach(() => {
     const mac = { hi: 0x0200, lo: port + 1 };
     const options = { name: `k${port}/eth0`, mac, mtuBytes: 1500, capabilities: 0, doorbellAt: 0 };
     kernel.attach(openVni(arena, kernel.bulk, network, port, options), 'eth0');
-    kernel.control('interface.set', {
+    textControl(kernel, 'interface.set', {
       name: 'eth0',
       addAddress: { address: `192.0.2.${port + 1}`, prefixLength: 24 },
     });

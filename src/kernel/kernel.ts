@@ -2,13 +2,12 @@
  * One kernel: devices, IP, TCP, UDP, sockets and tables put together, and one turn of its work.
  *
  * Thread: the one whose host runs it; everything is called there. An object: a thread can run many. Read first:
- * host/contract.ts (what it asks of its host), socket/socket.ts (its system calls), control.ts (what can be asked of it).
+ * host/contract.ts (what it asks of its host), socket/socket.ts (its system calls), control.ts (control requests).
  */
 
 import { MultikernelError } from '../base/errors.ts';
 import type { Agent, Host } from '../host/contract.ts';
 import { BATCH_FRAMES, Inet } from '../inet/inet.ts';
-import { NO_ADDRESS } from '../inet/ip/address-boundary.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import type { CalloutTable } from '../kern/callout.ts';
 import type { KernelShared } from '../kern/context.ts';
@@ -24,30 +23,16 @@ import { Heap } from '../mem/heap.ts';
 import type { Interface } from '../net/interface.ts';
 import { EventQueue, type SocketContext } from '../socket/events.ts';
 import { Sockets } from '../socket/layer.ts';
-import { SocketAddress, type SocketLayer } from '../socket/socket.ts';
-import { formatMac } from '../wire/ethernet.ts';
-import { PROTOCOL_ICMPV6 } from '../wire/icmpv6.ts';
-import { PROTOCOL_ICMP, parseAddress } from '../wire/ipv4.ts';
-import type {
-  AddressFamily,
-  CaptureEvent,
-  CaptureOptions,
-  ControlOperation,
-  ControlRequests,
-  PingEvent,
-  PingOptions,
-} from './control.ts';
-import { controlTable } from './control-table.ts';
+import type { SocketLayer } from '../socket/socket.ts';
+import type { ControlOperation, ControlReply, ControlRequest } from '../sys/control.ts';
+import { parseAddress } from '../wire/ipv4.ts';
+import { KernelControl } from './control.ts';
 import { ARENA_BYTES_DEFAULT, checkConfig, configure, type KernelConfig } from './create.ts';
-import { PacketCapture } from './packet-capture.ts';
-import { PING4, PING6, Ping } from './ping.ts';
 
 const HEAP_BYTES = 32 * 1024 * 1024;
 const LOOPBACK_RING_BYTES = 1024 * 1024;
 const COUNTERS_CAPACITY = 640;
 const LOOPBACK_NET_PREFIX = 8;
-/** connect(2) to discard only selects a source address. */
-const DISCARD_PORT = 9;
 /** Rounds of receiving in one turn: bounds how long a flood can keep a turn from its timers and its program. */
 const ROUNDS_PER_TURN = 8;
 /** A FIN is on its way or waits behind data. */
@@ -96,8 +81,8 @@ export class Kernel implements Agent {
   readonly inet: Inet;
   readonly tcp: TcpStack;
   readonly sockets: SocketLayer;
-  /** Lower-case name → addresses, of either family. */
-  readonly names: Map<string, readonly string[]> = new Map();
+  /** Control requests and streams of this kernel, in this thread. */
+  readonly client: KernelControl;
   /** Called after a turn in which a socket was bound, began to listen, or was closed. */
   onSocketsChanged: (() => void) | null = null;
   /** Data sent by a handler is flushed before the next handler runs: the peers work on it meanwhile. */
@@ -113,7 +98,6 @@ export class Kernel implements Agent {
   /** The devices that time must be brought to. */
   readonly #timed: TimedDevice[] = [];
   readonly #loopback: LoopbackDevice;
-  #pingIdentifier: number;
   #closed = false;
 
   /** {@link Kernel.create} makes kernels. */
@@ -138,21 +122,13 @@ export class Kernel implements Agent {
     const context: SocketContext = { events: this.#events, nowUs, requestWork: () => host.requestWork() };
     this.tcp = this.inet.tcp;
     this.sockets = new Sockets(this.inet, this.tcp, context);
-    this.#pingIdentifier = host.rng.next32() & 0xffff;
-    this.#addNames(options.hosts ?? {}, options.ipv6 ?? false);
+    this.client = new KernelControl(this, options.hosts ?? {}, options.ipv6 ?? false);
     const ringAt = heap.allocate(LOOPBACK_RING_BYTES);
     if (ringAt < 0) throw new MultikernelError('ENOMEM', `${name}: ${heap.byteLength} bytes are too few for a kernel`);
     const loopback = { countersName: `${name}/lo0`, ringAt, ringBytes: LOOPBACK_RING_BYTES };
     this.#loopback = new LoopbackDevice(arena, loopback);
     const lo = this.attach(this.#loopback, 'lo0');
     this.inet.configure(lo, parseAddress('127.0.0.1') as number, LOOPBACK_NET_PREFIX);
-  }
-
-  #addNames(hosts: Record<string, string[]>, ipv6: boolean): void {
-    const own = ipv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
-    this.names.set('localhost', own);
-    for (const [name, addresses] of Object.entries(hosts)) this.names.set(name.toLowerCase(), addresses);
-    if (!this.names.has(this.name.toLowerCase())) this.names.set(this.name.toLowerCase(), own);
   }
 
   /** Give the kernel one more interface. */
@@ -193,6 +169,7 @@ export class Kernel implements Agent {
       this.#portsGeneration = generation;
       this.onSocketsChanged?.();
     }
+    this.client.flush();
     return work;
   }
 
@@ -230,78 +207,16 @@ export class Kernel implements Agent {
     return [...new Set(ports)].sort((a, b) => a - b);
   }
 
-  /** Answer one request. Throws MultikernelError with the code the caller deserves. */
-  control<Op extends ControlOperation>(
-    operation: Op,
-    request: ControlRequests[Op]['request'],
-  ): ControlRequests[Op]['reply'] {
-    const handler = controlTable[operation];
-    if (handler === undefined) throw new MultikernelError('EINVAL', `no such request: ${operation}`);
-    return handler(this, request);
-  }
-
-  /**
-   * The first address of a name, of one family when that is given, or of a text that is an address. IPv4 addresses are of
-   * family 4 however they are written. Throws ENOTFOUND.
-   */
-  resolve(host: string, family?: AddressFamily): SocketAddress {
-    const wanted = (text: string): boolean => family === undefined || text.includes(':') === (family === 'inet6');
-    const text = (this.names.get(host.toLowerCase()) ?? [host]).find(wanted);
-    const address = text === undefined ? null : SocketAddress.from(text, 0, this.sockets);
-    if (address === null || this.inet.addresses.numberOf(address) === NO_ADDRESS) {
-      throw new MultikernelError('ENOTFOUND', `${host}: no such host in this lab`);
-    }
-    return address.unmap();
-  }
-
-  /** A ping that begins with `start()`. Throws ENOTFOUND. */
-  ping(options: PingOptions, emit: (event: PingEvent) => void): Ping {
-    const address = this.resolve(options.host, options.family);
-    const six = address.family === 6;
-    this.#pingIdentifier = (this.#pingIdentifier + 1) & 0xffff;
-    const socket = this.sockets.raw(six ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP, six ? 6 : 4);
-    const source = six ? this.#sourceTowards(address) : null;
-    const context = {
-      callouts: this.callouts,
-      nowUs: () => this.host.nowUs(),
-      socket,
-      zones: this.sockets,
-      ...(source === null ? {} : { source }),
-    };
-    return new Ping(context, options, six ? PING6 : PING4, address, this.#pingIdentifier, emit);
-  }
-
-  /** Source address of packets to another IPv6 address, as text, or null when there is no route. */
-  #sourceTowards(address: SocketAddress): string | null {
-    const socket = this.sockets.datagram(6);
-    const to = address.clone();
-    to.port = DISCARD_PORT;
-    const source = socket.connect(to) < 0 ? null : socket.local.format(this.sockets);
-    socket.close();
-    return source;
-  }
-
-  /**
-   * Copies of the frames of one interface from now on, until `stop`. An empty name is the first interface that is not
-   * lo0. Throws ENODEV.
-   */
-  capture(options: CaptureOptions, emit: (event: CaptureEvent) => void): PacketCapture {
-    const name = options.interface === '' ? this.#firstInterface() : options.interface;
-    const iface = this.inet.interface(name);
-    if (iface === null) throw new MultikernelError('ENODEV', `${this.name} has no interface ${name}`);
-    const mac = iface.loopback ? null : formatMac(iface.macHi, iface.macLo);
-    emit({ type: 'interface', name, mac, snapBytes: options.snapBytes });
-    return new PacketCapture(iface, this.bulk, options.snapBytes, this.host, this.callouts, emit);
-  }
-
-  #firstInterface(): string {
-    return this.inet.list().find((iface) => !iface.loopback)?.name ?? 'lo0';
+  /** One control request, answered at once. Throws `MultikernelError`. */
+  control<Op extends ControlOperation>(operation: Op, request: ControlRequest<Op>): ControlReply<Op> {
+    return this.client.answer(operation, request);
   }
 
   /** Switch the machine off: devices leave their networks, nothing is said to anybody. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    void this.client.close();
     this.inet.close();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * `mk capture`: frames of one interface, with wall-clock stamps and complete checksums, in batches.
+ * The `capture` stream: frames of one interface, with wall-clock stamps and complete checksums, in batches.
  *
  * Thread: the one that runs the kernel. Between kernels a transport checksum may travel as a promise (META_CHECKSUM_PARTIAL):
  * it is filled in here, so that what a reader sees is what a wire would have carried.
@@ -13,13 +13,16 @@ import type { Bulk } from '../mem/bulk.ts';
 import { Capture, type CapturedFrame } from '../net/capture.ts';
 import type { Interface } from '../net/interface.ts';
 import { META_CHECKSUM_PARTIAL } from '../net/link-layer.ts';
+import type { CaptureEvent, CaptureFrame, StreamSink } from '../sys/control.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
-import type { CaptureBatch } from './control.ts';
 
 /** How long frames may wait before they are handed on together. */
 const BATCH_US = 10_000;
+/** More than this in front of a slow reader, and frames stay in the bounded queue of the capture, which counts those it drops. */
+const UNREAD_BYTES_MAX = 4 * 1024 * 1024;
+const NS_PER_S = 1_000_000_000n;
 
 /** Offset of the checksum field in the transport header, -1 for protocols without one here. */
 function checksumOffset(protocol: number): number {
@@ -66,22 +69,22 @@ export class PacketCapture {
   readonly #capture: Capture;
   readonly #host: Host;
   readonly #callouts: CalloutTable;
-  readonly #emit: (batch: CaptureBatch) => void;
+  readonly #sink: StreamSink<CaptureEvent>;
   readonly #flush: Callout;
 
-  /** Begins at once; `emit` is called with what passed since the last call. */
+  /** Begins at once; `sink` is given the frames since the batch before. */
   constructor(
     iface: Interface,
     bulk: Bulk,
     snapBytes: number,
     host: Host,
     callouts: CalloutTable,
-    emit: (batch: CaptureBatch) => void,
+    sink: StreamSink<CaptureEvent>,
   ) {
     this.#host = host;
     this.#callouts = callouts;
-    this.#emit = emit;
-    this.#flush = new Callout(() => this.#handOn());
+    this.#sink = sink;
+    this.#flush = new Callout(() => this.#handOnLater());
     const context = { bulk, nowUs: () => host.nowUs() };
     this.#capture = new Capture(iface, context, {
       ...(snapBytes > 0 ? { snapBytes } : {}),
@@ -89,11 +92,16 @@ export class PacketCapture {
     });
   }
 
-  /** Stop; what was seen until now is handed on first. */
+  /** Stop; the frames seen until now are handed on first. */
   stop(): void {
     this.#callouts.stop(this.#flush);
     this.#capture.close();
     this.#handOn();
+  }
+
+  #handOnLater(): void {
+    if ((this.#sink.queuedBytes ?? 0) <= UNREAD_BYTES_MAX) this.#handOn();
+    else this.#callouts.schedule(this.#flush, this.#host.nowUs() + BATCH_US);
   }
 
   #handOn(): void {
@@ -101,19 +109,15 @@ export class PacketCapture {
     const droppedFrames = this.#capture.droppedFrames;
     if (frames.length === 0 && droppedFrames === 0) return;
     this.#capture.droppedFrames = 0;
-    this.#emit({
-      type: 'frames',
-      frames: frames.map((frame) => {
-        completeChecksum(frame);
-        const { direction, lengthBytes, bytes } = frame;
-        return {
-          timeNs: this.#host.epochNs + BigInt(Math.round(frame.timeUs * NS_PER_US)),
-          direction,
-          lengthBytes,
-          bytes,
-        };
-      }),
-      droppedFrames,
-    });
+    this.#sink.event({ type: 'frames', frames: frames.map((frame) => this.#record(frame)), droppedFrames });
+  }
+
+  #record(frame: CapturedFrame): CaptureFrame {
+    completeChecksum(frame);
+    const { direction, lengthBytes, bytes } = frame;
+    const sinceEpochNs = this.#host.epochNs + BigInt(Math.round(frame.timeUs * NS_PER_US));
+    const timeSec = Number(sinceEpochNs / NS_PER_S);
+    const timeNs = Number(sinceEpochNs % NS_PER_S);
+    return { timeSec, timeNs, outgoing: direction === 'out', lengthBytes, bytes };
   }
 }

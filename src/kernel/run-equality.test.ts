@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { CountedRuns } from '../../test/fixtures/counted-runs.ts';
 import { addressOf } from '../../test/fixtures/socket-address.ts';
+import { textControl } from '../../test/fixtures/text-control.ts';
 import { SeededRng } from '../base/rng.ts';
 import type { Connection } from '../inet/tcp/connection/connection.ts';
 import {
@@ -14,8 +15,8 @@ import {
 import { createNetwork, networkBytes, openVni } from '../link/index.ts';
 import { Arena } from '../mem/index.ts';
 import { DatagramInfo, type RawSocket, SocketAddress, type StreamSocket } from '../socket/socket.ts';
+import type { StreamHandle } from '../sys/control.ts';
 import { Kernel } from './kernel.ts';
-import type { PacketCapture } from './packet-capture.ts';
 
 /*
  * Two kernels, up to three connections in one batch, whatever programs and the link may do to them: by the run and one by
@@ -156,7 +157,7 @@ class World {
   readonly log: string[] = [];
   inRuns = 0;
   #now = 1_000_000;
-  readonly #captures: (PacketCapture | null)[] = [null, null];
+  readonly #captures: (StreamHandle<never> | null)[] = [null, null];
   readonly #raw: (RawSocket | null)[] = [null, null];
   readonly #family: 4 | 6;
   readonly #sent: number[] = [];
@@ -210,9 +211,9 @@ class World {
     kernel.attach(link, 'eth0');
     const address = scene.ipv6 ? `2001:db8::${port + 1}` : `192.0.2.${port + 1}`;
     const prefixLength = scene.ipv6 ? 64 : 24;
-    kernel.control('interface.set', { name: 'eth0', addAddress: { address, prefixLength } });
+    textControl(kernel, 'interface.set', { name: 'eth0', addAddress: { address, prefixLength } });
     for (const [name, value] of Object.entries(scene.sysctl)) {
-      kernel.control('sysctl.set', { name: `net.inet.tcp.${name}`, value });
+      textControl(kernel, 'sysctl.set', { name: `net.inet.tcp.${name}`, value });
     }
     const { readRun } = kernel.bulk;
     const counted = (...args: Parameters<typeof readRun>): number => {
@@ -283,13 +284,16 @@ class World {
 
   #watch(side: number): void {
     const capture = this.#captures[side] ?? null;
-    capture?.stop();
+    capture?.close();
     const options = { interface: 'eth0', snapBytes: 0 };
     this.#captures[side] =
       capture !== null
         ? null
-        : (this.kernels[side] as Kernel).capture(options, (event) => {
-            if (event.type === 'frames') this.log.push(`${event.frames.length} seen`);
+        : (this.kernels[side] as Kernel).client.openNow('capture', options, {
+            event: (event) => {
+              if (event.type === 'frames') this.log.push(`${event.frames.length} seen`);
+            },
+            end: () => {},
           });
   }
 
@@ -320,7 +324,7 @@ class World {
   outcome() {
     const [a, b] = this.kernels.map((kernel) => ({
       counters: kernel.counters.snapshot(),
-      interfaces: kernel.control('interfaces', {}),
+      interfaces: textControl(kernel, 'interfaces', {}),
       usedBytes: kernel.inet.context.heap.usedBytes,
     }));
     const frames = this.links.map((link) => [link.frames, link.inner.counters.snapshot()]);

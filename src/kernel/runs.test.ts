@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CountedRuns } from '../../test/fixtures/counted-runs.ts';
 import { addressOf } from '../../test/fixtures/socket-address.ts';
+import { textControl } from '../../test/fixtures/text-control.ts';
 import { Errno } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
 import { CAP_CHECKSUM_PARTIAL, type Device, type FrameBatch } from '../link/device.ts';
@@ -85,8 +86,8 @@ function bring(options: Options) {
     kernel.attach(wrap(device), 'eth0');
     const address = options.ipv6 ? `2001:db8::${port + 1}` : `192.0.2.${port + 1}`;
     const prefixLength = options.ipv6 ? 64 : 24;
-    kernel.control('interface.set', { name: 'eth0', addAddress: { address, prefixLength } });
-    if (options.timestamps === false) kernel.control('sysctl.set', { name: 'net.inet.tcp.timestamps', value: 0 });
+    textControl(kernel, 'interface.set', { name: 'eth0', addAddress: { address, prefixLength } });
+    if (options.timestamps === false) textControl(kernel, 'sysctl.set', { name: 'net.inet.tcp.timestamps', value: 0 });
     return kernel;
   };
   const front = { counted: null as CountedRuns | null, wire: null as Wire | null };

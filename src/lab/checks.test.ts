@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { until } from '../../test/fixtures/fake-workers.ts';
+import type { KernelClient } from '../rump/kernel-client.ts';
 import { CheckRunner, checkTitle } from './checks.ts';
 import type { CheckConfig } from './config.ts';
 import type { LabBackend, NodeFigures, NodeStatus, StreamSink } from './operations.ts';
@@ -16,6 +17,8 @@ const BASE: CheckConfig = {
   expect: null,
   body: null,
 };
+
+const B = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0x0a000002, scopeId: 0 };
 
 interface Answers {
   state?: Partial<NodeStatus>;
@@ -38,19 +41,14 @@ function labOf(answers: Answers): LabBackend {
   const open = (operation: string, _params: unknown, sink: StreamSink<never>) => {
     const event = (value: unknown): void => sink.event(value as never);
     queueMicrotask(() => {
-      if (operation === 'ping') {
-        event({ type: 'end', received: answers.received ?? 0 });
-        sink.end(null);
-      } else if (operation === 'figures') {
-        event({ atMs: 0, nodes: [{ node: 'a', ...answers.figures }] });
-      } else if (typeof answers.http === 'object') {
+      if (operation === 'figures') event({ atMs: 0, nodes: [{ node: 'a', ...answers.figures }] });
+      else if (operation === 'connection' && typeof answers.http === 'object') {
         sink.end(Object.assign(new Error('no'), answers.http));
-      } else {
-        event({ type: 'connected', localAddress: '', localPort: 0 });
-      }
+      } else if (operation === 'connection') event({ type: 'connected', local: B, localPort: 0 });
     });
     return {
-      send: (input: { type: string }) => {
+      send: (input: Input) => {
+        if (operation === 'raw') echo(input, answers.received ?? 0, event);
         if (input.type !== 'write' || typeof answers.http !== 'string') return;
         event({ type: 'written' });
         event({ type: 'data', bytes: new TextEncoder().encode(answers.http) });
@@ -60,12 +58,35 @@ function labOf(answers: Answers): LabBackend {
       close: () => sink.end(null),
     };
   };
+  const kernel = {
+    control: async (operation: string) =>
+      operation === 'host.list' ? { name: 'a', hosts: [{ name: 'b', addresses: [B] }] } : [],
+    open,
+  };
   return {
     request: async (operation: string) =>
       (operation === 'info' ? { nodes: [status] } : [{ name: 'a', values: { 'ip-forwarded': 7 } }]) as never,
     open: open as LabBackend['open'],
+    kernel: () => kernel as unknown as KernelClient,
     close: async () => {},
   };
+}
+
+interface Input {
+  type?: string;
+  id: number;
+  bytes: Uint8Array;
+}
+
+/** The raw socket says that the request went out, and gives it back as a reply of an IPv4 host, if one is to come. */
+function echo({ id, bytes }: Input, replies: number, event: (value: unknown) => void): void {
+  event({ type: 'sent', id, timeUs: 0, errno: 0, source: null });
+  if (replies === 0) return;
+  const packet = new Uint8Array(20 + bytes.length);
+  packet.set([0x45, 0, 0, packet.length, 0, 0, 0, 0, 64, 1]);
+  packet.set(bytes, 20);
+  packet[20] = 0;
+  event({ type: 'packet', timeUs: 1000, from: B, bytes: packet });
 }
 
 /** `passed`, or why it failed. */

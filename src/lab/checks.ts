@@ -4,8 +4,9 @@
  * Thread: the supervisor's. Read first: CheckConfig in config.ts.
  */
 
+import { pingStream } from '../tools/ping-stream.ts';
+import { TcpConnection } from '../tools/tcp-connection.ts';
 import type { CheckConfig } from './config.ts';
-import { openConnection } from './connection.ts';
 import { httpGet } from './http-client.ts';
 import type { CheckResult, LabBackend, NodeFigures } from './operations.ts';
 import { formatDuration } from './quantity.ts';
@@ -126,7 +127,7 @@ async function evaluate(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
 
 async function checkHttp(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
   const signal = AbortSignal.timeout(ATTEMPT_MS);
-  const response = await httpGet(lab, check.from as string, check.target, { signal });
+  const response = await httpGet(lab.kernel(check.from as string), check.target, { signal });
   const wanted = Number(check.expect ?? 200);
   if (response.status !== wanted) return `status ${response.status}, expected ${wanted}`;
   if (check.body !== null && !response.body.includes(check.body)) return `the body does not contain "${check.body}"`;
@@ -138,7 +139,7 @@ async function checkTcp(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
   const [host, port] = [withoutBrackets(check.target.slice(0, colon)), Number(check.target.slice(colon + 1))];
   const wanted = check.expect ?? 'open';
   const found = await new Promise<string>((resolve) => {
-    const socket = openConnection(lab, check.from as string, host, port);
+    const socket = new TcpConnection(lab.kernel(check.from as string), host, port);
     const timer = setTimeout(() => socket.destroy(new Error('timeout')), ATTEMPT_MS);
     socket.once('connect', () => resolve('open'));
     socket.once('error', (error: NodeJS.ErrnoException) => {
@@ -151,20 +152,12 @@ async function checkTcp(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
 }
 
 async function checkPing(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
-  const options = { host: check.target, count: 1, intervalMs: 1000, payloadBytes: 56, ttl: 0, waitMs: 1000 };
-  const found = await new Promise<string>((resolve, reject) => {
-    let received = 0;
-    lab.open(
-      'ping',
-      { kernel: check.from as string, options },
-      {
-        event: (event) => {
-          if (event.type === 'end') received = event.received;
-        },
-        end: (error) => (error === null ? resolve(received > 0 ? 'reply' : 'none') : reject(error)),
-      },
-    );
-  });
+  const options = { host: check.target, count: 1, intervalMs: 1000, payloadBytes: 56, ttl: 64, waitMs: 1000 };
+  let received = 0;
+  for await (const event of pingStream(lab.kernel(check.from as string), options)) {
+    if (event.type === 'end') received = event.received;
+  }
+  const found = received > 0 ? 'reply' : 'none';
   const wanted = check.expect ?? 'reply';
   return found === wanted ? '' : `${found}, expected ${wanted}`;
 }

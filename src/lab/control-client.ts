@@ -6,15 +6,10 @@
 
 import { connect, type Socket } from 'node:net';
 import { MultikernelError } from '../base/errors.ts';
-import {
-  encodeLine,
-  type FromClient,
-  type FromServer,
-  fromWireError,
-  type Hello,
-  PROTOCOL_VERSION,
-  readLines,
-} from './control-protocol.ts';
+import type { KernelClient } from '../rump/kernel-client.ts';
+import { Requester, type ToClient } from '../rump/multiplexer.ts';
+import { encodeLine, type Hello, PROTOCOL_VERSION, readLines } from './control-protocol.ts';
+import { kernelThrough } from './kernel-through.ts';
 import type {
   LabBackend,
   LabOperation,
@@ -26,28 +21,24 @@ import type {
 } from './operations.ts';
 import { controlNames, controlPath } from './runtime-folder.ts';
 
-interface Pending {
-  resolve(reply: unknown): void;
-  reject(error: Error): void;
-}
-
 export class ControlClient implements LabBackend {
   readonly lab: string;
   readonly pid: number;
   /** Settles when the lab hung up, or we did. */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
-  readonly #pending: Map<number, Pending> = new Map();
-  readonly #streams: Map<number, StreamSink<never>> = new Map();
-  #nextId = 1;
+  readonly #requester: Requester;
 
   private constructor(socket: Socket, hello: Hello) {
     this.#socket = socket;
     this.lab = hello.lab;
     this.pid = hello.pid;
+    this.#requester = new Requester((message) => {
+      if (socket.writable) socket.write(encodeLine(message));
+    });
     this.closed = new Promise((resolve) => {
       socket.on('close', () => {
-        this.#hungUp();
+        this.#requester.fail(this.#down());
         resolve();
       });
     });
@@ -63,7 +54,7 @@ export class ControlClient implements LabBackend {
       socket.on('close', notUp);
       readLines(socket, (value) => {
         if (client !== null) {
-          client.#take(value as FromServer);
+          client.#requester.take(value as ToClient);
           return;
         }
         const hello = value as Hello;
@@ -82,15 +73,8 @@ export class ControlClient implements LabBackend {
     operation: Op,
     params: LabRequests[Op]['params'],
   ): Promise<LabRequests[Op]['reply']> {
-    return new Promise((resolve, reject) => {
-      if (!this.#socket.writable) {
-        reject(this.#down());
-        return;
-      }
-      const id = this.#nextId++;
-      this.#pending.set(id, { resolve: resolve as (reply: unknown) => void, reject });
-      this.#send({ id, request: operation, params });
-    });
+    if (!this.#socket.writable) return Promise.reject(this.#down());
+    return this.#requester.request(operation, params) as Promise<LabRequests[Op]['reply']>;
   }
 
   open<Op extends LabStreamOperation>(
@@ -98,48 +82,17 @@ export class ControlClient implements LabBackend {
     params: LabStreams[Op]['params'],
     sink: StreamSink<LabStreams[Op]['event']>,
   ): StreamHandle<LabStreams[Op]['input']> {
-    const id = this.#nextId++;
-    if (!this.#socket.writable) {
-      queueMicrotask(() => sink.end(this.#down()));
-      return { send: () => {}, close: () => {} };
-    }
-    this.#streams.set(id, sink as StreamSink<never>);
-    this.#send({ id, open: operation, params });
-    return {
-      send: (input) => this.#send({ id, input }),
-      close: () => this.#send({ id, close: true }),
-    };
+    if (!this.#socket.writable) this.#requester.fail(this.#down());
+    return this.#requester.open(operation, params, sink as StreamSink<never>);
+  }
+
+  kernel(name: string): KernelClient {
+    return kernelThrough(this, name, this.closed);
   }
 
   async close(): Promise<void> {
     this.#socket.destroySoon();
     await this.closed;
-  }
-
-  #send(message: FromClient): void {
-    if (this.#socket.writable) this.#socket.write(encodeLine(message));
-  }
-
-  #take(message: FromServer): void {
-    if ('event' in message) {
-      this.#streams.get(message.id)?.event(message.event as never);
-    } else if ('end' in message) {
-      const sink = this.#streams.get(message.id);
-      this.#streams.delete(message.id);
-      sink?.end(message.error === null ? null : fromWireError(message.error));
-    } else {
-      const pending = this.#pending.get(message.id);
-      this.#pending.delete(message.id);
-      if ('error' in message) pending?.reject(fromWireError(message.error));
-      else pending?.resolve(message.reply);
-    }
-  }
-
-  #hungUp(): void {
-    for (const { reject } of this.#pending.values()) reject(this.#down());
-    for (const sink of this.#streams.values()) sink.end(this.#down());
-    this.#pending.clear();
-    this.#streams.clear();
   }
 
   #down(): MultikernelError {

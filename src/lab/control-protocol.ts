@@ -1,12 +1,8 @@
 /**
  * The control protocol of a lab: JSON values, one a line, over a unix socket.
  *
- * Thread: any. The server begins with {@link Hello}. The client numbers its requests and streams; everything about one carries
- * its number. Bytes travel as `{"$bytes": base64}`, big integers as `{"$bigint": decimal}`.
- *
- *     > {"id":1,"request":"info","params":{}}          < {"id":1,"reply":{...}}   or   {"id":1,"error":{"code","message"}}
- *     > {"id":2,"open":"ping","params":{...}}          < {"id":2,"event":{...}} ...   {"id":2,"end":true,"error":null}
- *     > {"id":2,"input":{...}}   > {"id":2,"close":true}
+ * Thread: any. The server begins with {@link Hello}; then come messages of rump/multiplexer.ts. Bytes travel as
+ * `{"$bytes": base64}`, big integers as `{"$bigint": decimal}`.
  */
 
 import type { Socket } from 'node:net';
@@ -21,23 +17,6 @@ export interface Hello {
   lab: string;
   pid: number;
 }
-
-export interface WireError {
-  code: string;
-  message: string;
-}
-
-export type FromClient =
-  | { id: number; request: string; params: unknown }
-  | { id: number; open: string; params: unknown }
-  | { id: number; input: unknown }
-  | { id: number; close: true };
-
-export type FromServer =
-  | { id: number; reply: unknown }
-  | { id: number; error: WireError }
-  | { id: number; event: unknown }
-  | { id: number; end: true; error: WireError | null };
 
 export function encodeLine(value: unknown): string {
   return `${JSON.stringify(value, replace)}\n`;
@@ -61,17 +40,7 @@ export function decodeLine(line: string): unknown {
   });
 }
 
-export function wireError(error: unknown): WireError {
-  const code = (error as { code?: unknown } | null)?.code;
-  const message = error instanceof Error ? error.message : String(error);
-  return { code: typeof code === 'string' ? code : 'EIO', message };
-}
-
-export function fromWireError(error: WireError): MultikernelError {
-  return new MultikernelError(error.code, error.message);
-}
-
-/** Calls `take` for every line that arrives; what is no JSON, or never ends, destroys the socket. */
+/** Calls `take` for every line that arrives. A line that is no JSON, or does not end, destroys the socket. */
 export function readLines(socket: Socket, take: (value: unknown) => void): void {
   const decoder = new StringDecoder('utf8');
   let rest: string[] = [];

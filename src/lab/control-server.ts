@@ -8,21 +8,14 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { MultikernelError } from '../base/errors.ts';
-import type { CaptureEvent } from '../kernel/control.ts';
-import {
-  encodeLine,
-  type FromClient,
-  type FromServer,
-  type Hello,
-  PROTOCOL_VERSION,
-  readLines,
-  wireError,
-} from './control-protocol.ts';
-import type { LabBackend, LabOperation, LabStreamOperation, StreamHandle } from './operations.ts';
+import type { StreamHandle, StreamSink } from '../rump/kernel-client.ts';
+import { type Answers, Responder, type ToClient } from '../rump/multiplexer.ts';
+import { encodeLine, type Hello, PROTOCOL_VERSION, readLines } from './control-protocol.ts';
+import type { LabBackend, LabOperation, LabStreamOperation } from './operations.ts';
 import { controlPath } from './runtime-folder.ts';
 
-/** A client that reads more slowly than this loses frames of its captures, counted. */
-const BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
+/** Bytes that may wait for a slow client before its streams end. */
+const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 
 export class ControlServer {
   readonly path: string;
@@ -72,12 +65,14 @@ export class ControlServer {
     this.#clients.add(socket);
     const hello: Hello = { multikernel: PROTOCOL_VERSION, lab, pid: process.pid };
     socket.write(encodeLine(hello));
-    const session = new Session(socket, backend);
-    readLines(socket, (value) => session.take(value as FromClient));
+    const responder = session(socket, backend);
+    readLines(socket, (value) => {
+      if (!responder.take(value)) socket.destroy();
+    });
     socket.on('error', () => {});
     socket.on('close', () => {
       this.#clients.delete(socket);
-      session.close();
+      responder.close();
     });
   }
 }
@@ -106,73 +101,41 @@ function probe(path: string): Promise<number | null> {
   });
 }
 
-/** One client. */
-class Session {
-  readonly #socket: Socket;
-  readonly #backend: LabBackend;
-  readonly #streams: Map<number, StreamHandle<never>> = new Map();
+/** One client: lab operations, and the traffic of kernels, which passes through unseen. */
+function session(socket: Socket, backend: LabBackend): Responder {
+  const answers: Answers = {
+    request: (operation, params) => backend.request(operation as LabOperation, params as never),
+    open: (operation, params, sink) => {
+      const bounded = new BoundedSink(sink);
+      bounded.handle = backend.open(operation as LabStreamOperation, params as never, bounded);
+      return bounded.handle;
+    },
+  };
+  const post = (message: ToClient): void => {
+    if (socket.writable) socket.write(encodeLine(message));
+  };
+  return new Responder(post, answers, () => socket.writableLength);
+}
 
-  constructor(socket: Socket, backend: LabBackend) {
-    this.#socket = socket;
-    this.#backend = backend;
+/** Ends a stream whose client reads more slowly than events come. */
+class BoundedSink implements StreamSink<unknown> {
+  handle: StreamHandle<never> | null = null;
+  readonly #sink: StreamSink<unknown>;
+
+  constructor(sink: StreamSink<unknown>) {
+    this.#sink = sink;
   }
 
-  take(message: FromClient | null): void {
-    if (typeof message !== 'object' || message === null || !Number.isInteger(message.id)) {
-      this.#socket.destroy();
-    } else if ('request' in message) {
-      this.#request(message.id, message.request as LabOperation, message.params);
-    } else if ('open' in message) {
-      this.#open(message.id, message.open as LabStreamOperation, message.params);
-    } else if ('input' in message) {
-      this.#streams.get(message.id)?.send(message.input as never);
-    } else {
-      this.#streams.get(message.id)?.close();
+  event(event: unknown): void {
+    if ((this.#sink.queuedBytes ?? 0) <= BACKLOG_BYTES_MAX) {
+      this.#sink.event(event);
+      return;
     }
+    this.#sink.end(new MultikernelError('ENOBUFS', 'the events of this stream come faster than they are read'));
+    this.handle?.close();
   }
 
-  /** The client is gone: so is what it listened to. */
-  close(): void {
-    for (const handle of [...this.#streams.values()]) handle.close();
-    this.#streams.clear();
-  }
-
-  #send(message: FromServer): void {
-    if (this.#socket.writable) this.#socket.write(encodeLine(message));
-  }
-
-  #request(id: number, operation: LabOperation, params: unknown): void {
-    const fail = (error: unknown): void => this.#send({ id, error: wireError(error) });
-    try {
-      this.#backend.request(operation, (params ?? {}) as never).then((reply) => this.#send({ id, reply }), fail);
-    } catch (error) {
-      fail(error);
-    }
-  }
-
-  #open(id: number, operation: LabStreamOperation, params: unknown): void {
-    let dropped = 0;
-    let ended = false;
-    const handle = this.#backend.open(operation, (params ?? {}) as never, {
-      event: (event: unknown) => {
-        if (operation === 'capture' && (event as CaptureEvent).type === 'frames') {
-          const batch = event as Extract<CaptureEvent, { type: 'frames' }>;
-          if (this.#socket.writableLength > BACKLOG_BYTES_MAX) {
-            dropped += batch.frames.length + batch.droppedFrames;
-            return;
-          }
-          this.#send({ id, event: { ...batch, droppedFrames: batch.droppedFrames + dropped } });
-          dropped = 0;
-        } else {
-          this.#send({ id, event });
-        }
-      },
-      end: (error) => {
-        ended = true;
-        this.#streams.delete(id);
-        this.#send({ id, end: true, error: error === null ? null : wireError(error) });
-      },
-    });
-    if (!ended) this.#streams.set(id, handle as StreamHandle<never>);
+  end(error: Error | null): void {
+    this.#sink.end(error);
   }
 }

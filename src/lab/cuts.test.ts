@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { InterfaceInfo } from '../kernel/control.ts';
+import type { InterfaceInfo } from '../tools/interface-text.ts';
 import { CutTable } from './cuts.ts';
 
 /** Two nodes whose kernels keep the rules they are given, and what addresses the kernels have. */
@@ -20,13 +20,12 @@ class Nodes {
         return this.down.has(name) ? [] : interfaces(this.has[name] as string[]);
       },
       linksOf: () => [],
-      ask: (name) =>
+      filterOf: (name) =>
         this.down.has(name)
           ? null
-          : async (operation, request) => {
-              const rule = request as { id: string; from: string[]; action: string };
-              if (operation === 'filter.remove') this.rules.delete(name);
-              else this.rules.set(name, rule);
+          : {
+              add: async (rule) => void this.rules.set(name, rule),
+              remove: async () => void this.rules.delete(name),
             },
     });
   }

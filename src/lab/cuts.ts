@@ -5,16 +5,24 @@
  * between two nodes vanish although both still reach everybody else. On a network that both are on it is made by MAC address too,
  * so that it holds for link-local addresses and all others that the lab file does not give. Behind a router it holds for the
  * addresses that a node has when the cut is made, and for those that `ifconfig` gives it later. Read first: FilterRule in
- * ../kernel/control.ts. Missing: behind a router, addresses that a node makes for itself (SLAAC) after it was cut off.
+ * ../tools/change-requests.ts. Missing: behind a router, addresses that a node makes for itself (SLAAC) after it was cut off.
  */
 
 import { MultikernelError } from '../base/errors.ts';
-import type { InterfaceInfo } from '../kernel/control.ts';
+import type { FilterRule } from '../tools/change-requests.ts';
+import type { InterfaceInfo } from '../tools/interface-text.ts';
 import type { CutInfo } from './operations.ts';
 
 export interface LinkFilter {
   mac: string;
   all: boolean;
+}
+
+/** The ingress filter of a node's kernel. */
+export interface NodeFilter {
+  /** A rule of the same id is replaced. */
+  add(rule: FilterRule): Promise<void>;
+  remove(id: string): Promise<void>;
 }
 
 /** How the table reaches the kernels. */
@@ -27,7 +35,7 @@ export interface Kernels {
   /** Its interfaces; `all`: what they send is the node's own, because it forwards nothing. */
   linksOf(node: string): LinkFilter[];
   /** Null while the kernel is down. */
-  ask(node: string): ((operation: 'filter.add' | 'filter.remove', request: object) => Promise<unknown>) | null;
+  filterOf(node: string): NodeFilter | null;
 }
 
 /** The cuts of a lab. A kernel that is down filters when it comes up again. */
@@ -69,7 +77,12 @@ export class CutTable {
     for (const cut of this.#cuts.values()) await this.#apply(cut, kernel);
   }
 
-  /** A node has got or lost addresses: those that it is cut from have to know. */
+  /** Whether a cut names this node. */
+  names(node: string): boolean {
+    return this.list().some(({ a, b }) => a.includes(node) || b.includes(node));
+  }
+
+  /** A node has got or lost addresses: the nodes on the other side of its cuts filter the new ones too. */
   async addressesChanged(node: string): Promise<void> {
     for (const cut of this.#cuts.values()) {
       const others = cut.a.includes(node) ? cut.b : cut.b.includes(node) ? cut.a : [];
@@ -92,7 +105,7 @@ export class CutTable {
     if (this.#cuts.get(cut.id) !== cut) return;
     const links = senders.flatMap((name) => this.#kernels.linksOf(name));
     const action = cut.how === 'reject' ? 'reject' : 'drop';
-    await this.#kernels.ask(kernel)?.('filter.add', { id: cut.id, from, links, action });
+    await this.#kernels.filterOf(kernel)?.add({ id: cut.id, from, links, action });
   }
 
   /** Source addresses of packets that reach others through a router. */
@@ -108,7 +121,7 @@ export class CutTable {
 
   async #remove(cut: CutInfo, kernel: string): Promise<void> {
     if (cut.oneWay && cut.a.includes(kernel)) return;
-    await this.#kernels.ask(kernel)?.('filter.remove', { id: cut.id });
+    await this.#kernels.filterOf(kernel)?.remove(cut.id);
   }
 }
 

@@ -1,13 +1,13 @@
 /**
- * HTTP from a kernel of the lab, with Node's own client over a {@link LabConnection}: for checks, `mk exec`, and the façade.
+ * HTTP from a kernel of the lab, with Node's own client over a {@link TcpConnection}: for checks and the façade.
  *
  * Thread: any that holds a lab. Missing: https, keep-alive, redirects.
  */
 
 import { type IncomingMessage, request } from 'node:http';
 import { MultikernelError } from '../base/errors.ts';
-import { openConnection } from './connection.ts';
-import type { LabBackend } from './operations.ts';
+import type { KernelClient } from '../rump/kernel-client.ts';
+import { TcpConnection } from '../tools/tcp-connection.ts';
 import { withoutBrackets } from './references.ts';
 
 export interface HttpOptions {
@@ -24,12 +24,7 @@ export interface HttpReply {
   body: string;
 }
 
-export async function httpGet(
-  lab: LabBackend,
-  kernel: string,
-  url: string,
-  options: HttpOptions = {},
-): Promise<HttpReply> {
+export async function httpGet(client: KernelClient, url: string, options: HttpOptions = {}): Promise<HttpReply> {
   const { protocol, hostname, port } = new URL(url);
   if (protocol !== 'http:') throw new MultikernelError('EPROTONOSUPPORT', `${url}: only http:// is supported`);
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -37,7 +32,7 @@ export async function httpGet(
       method: options.method ?? 'GET',
       headers: { connection: 'close', ...options.headers },
       createConnection: () =>
-        openConnection(lab, kernel, withoutBrackets(hostname), port === '' ? 80 : Number(port)) as never,
+        new TcpConnection(client, withoutBrackets(hostname), port === '' ? 80 : Number(port)) as never,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     outgoing.on('response', resolve);

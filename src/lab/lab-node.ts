@@ -7,24 +7,21 @@
 
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type {
-  AddressFamily,
-  CaptureEvent,
-  ControlOperation,
-  ControlRequests,
-  InterfaceChange,
-  InterfaceInfo,
-  NeighborInfo,
-  PingEvent,
-  PingOptions,
-  RouteChange,
-  RouteInfo,
-  SocketInfo,
-} from '../kernel/control.ts';
-import { type LabConnection, openConnection } from './connection.ts';
+import type { KernelClient } from '../rump/kernel-client.ts';
+import type { AddressFamily } from '../tools/address-text.ts';
+import { type CaptureEvent, type CaptureRequest, captureStream } from '../tools/capture-stream.ts';
+import type { InterfaceChange, NeighborEntry, RouteChange } from '../tools/change-requests.ts';
+import type { PingEvent, PingOptions } from '../tools/echo.ts';
+import type { InterfaceInfo } from '../tools/interface-text.ts';
+import { KernelText } from '../tools/kernel-text.ts';
+import type { NeighborInfo } from '../tools/neighbor-text.ts';
+import { pingStream } from '../tools/ping-stream.ts';
+import type { RouteInfo } from '../tools/route-text.ts';
+import type { SocketInfo } from '../tools/socket-text.ts';
+import type { StreamIterable } from '../tools/stream-iterable.ts';
+import { TcpConnection } from '../tools/tcp-connection.ts';
 import { type HttpOptions, httpGet } from './http-client.ts';
 import type { LabBackend, NodeStatus } from './operations.ts';
-import { StreamIterable } from './stream-iterable.ts';
 
 export interface ProgramOptions {
   argv?: string[];
@@ -35,13 +32,6 @@ export interface ProgramOptions {
   cwd?: string;
 }
 
-export interface CaptureRequest {
-  /** e.g. "eth0"; default: the first interface that is not lo0. */
-  interface?: string;
-  /** Bytes kept of each frame; default 262,144: all of it. */
-  snapBytes?: number;
-}
-
 const PING_DEFAULTS: Omit<PingOptions, 'host'> = {
   count: 0,
   intervalMs: 1000,
@@ -49,23 +39,19 @@ const PING_DEFAULTS: Omit<PingOptions, 'host'> = {
   ttl: 255,
   waitMs: 10_000,
 };
-const SNAP_BYTES = 262_144;
 
 export class LabNode {
   readonly name: string;
+  /** The kernel itself: control requests in numbers, streams, system calls. */
+  readonly client: KernelClient;
   readonly #lab: LabBackend;
+  readonly #text: KernelText;
 
   constructor(lab: LabBackend, name: string) {
     this.#lab = lab;
     this.name = name;
-  }
-
-  #ask<Op extends ControlOperation>(
-    operation: Op,
-    request: ControlRequests[Op]['request'],
-  ): Promise<ControlRequests[Op]['reply']> {
-    const reply = this.#lab.request('control', { kernel: this.name, operation, request });
-    return reply as Promise<ControlRequests[Op]['reply']>;
+    this.client = lab.kernel(name);
+    this.#text = new KernelText(this.client);
   }
 
   /** State, addresses, program. Answered by the supervisor, also while the program blocks. */
@@ -76,89 +62,84 @@ export class LabNode {
 
   /** Interfaces, as `ifconfig -a` shows them. */
   interfaces(): Promise<InterfaceInfo[]> {
-    return this.#ask('interfaces', {});
+    return this.#text.interfaces();
   }
 
   /** Routes of one family (default inet), as `netstat -rn` shows them. */
   routes(family: AddressFamily = 'inet'): Promise<RouteInfo[]> {
-    return this.#ask('routes', { family });
+    return this.#text.routes(family);
   }
 
   /** Neighbors, as `arp -an` shows them, or `ndp -an` for inet6. */
   neighbors(family: AddressFamily = 'inet'): Promise<NeighborInfo[]> {
-    return this.#ask('neighbors', { family });
+    return this.#text.neighbors(family);
   }
 
   /** Sockets, as `netstat -an` shows them; only those with all the given properties. */
   async sockets(filter: Partial<SocketInfo> = {}): Promise<SocketInfo[]> {
     const wanted = Object.entries(filter) as [keyof SocketInfo, unknown][];
-    const sockets = await this.#ask('sockets', {});
+    const sockets = await this.#text.sockets();
     return sockets.filter((socket) => wanted.every(([key, value]) => socket[key] === value));
   }
 
   /** Counters of the stack by name. For those of interfaces and program too, without asking the kernel: `lab.counters()`. */
   counters(): Promise<Record<string, number>> {
-    return this.#ask('counters', {});
+    return this.#text.counters();
   }
 
   /** Values below a name, all for ''. Throws ENOENT. */
   sysctl(name: string): Promise<{ name: string; value: number }[]> {
-    return this.#ask('sysctl.get', { name });
+    return this.#text.sysctl(name);
   }
 
   /** Throws ENOENT, EPERM (read-only), EINVAL (out of range). */
   setSysctl(name: string, value: number): Promise<{ before: number; after: number }> {
-    return this.#ask('sysctl.set', { name, value });
+    return this.#text.setSysctl(name, value);
   }
 
   async setInterface(change: InterfaceChange): Promise<void> {
-    await this.#ask('interface.set', change);
+    await this.#text.setInterface(change);
   }
 
   /** Throws EEXIST, ENETUNREACH. */
   async addRoute(route: RouteChange): Promise<void> {
-    await this.#ask('route.add', route);
+    await this.#text.addRoute(route);
   }
 
   /** Throws ENOENT. */
   async deleteRoute(route: RouteChange): Promise<void> {
-    await this.#ask('route.delete', route);
+    await this.#text.deleteRoute(route);
   }
 
-  async addNeighbor(entry: ControlRequests['neighbor.add']['request']): Promise<void> {
-    await this.#ask('neighbor.add', entry);
+  async addNeighbor(entry: NeighborEntry): Promise<void> {
+    await this.#text.addNeighbor(entry);
   }
 
   /** Throws ENOENT. */
   async deleteNeighbor(address: string): Promise<void> {
-    await this.#ask('neighbor.delete', { address });
+    await this.#text.deleteNeighbor(address);
   }
 
   /** ICMP echo, until `count` answers came (0: for ever) or the iterator is closed. */
   ping(host: string, options: Partial<Omit<PingOptions, 'host'>> = {}): StreamIterable<PingEvent> {
-    const merged = { ...PING_DEFAULTS, ...options };
-    const count = merged.count > 0 ? merged.count : Number.MAX_SAFE_INTEGER;
-    return new StreamIterable((sink) =>
-      this.#lab.open('ping', { kernel: this.name, options: { ...merged, count, host } }, sink),
-    );
+    return pingStream(this.client, { ...PING_DEFAULTS, ...options, host });
   }
 
   /** A TCP connection from this kernel. Emits `connect`; errors have POSIX codes. */
-  connect(port: number, host: string): LabConnection {
-    return openConnection(this.#lab, this.name, host, port);
+  connect(port: number, host: string): TcpConnection {
+    return new TcpConnection(this.client, host, port);
   }
 
   /** An HTTP request from this kernel (http:// only, redirects are not followed). */
   async fetch(url: string | URL, options: HttpOptions = {}): Promise<Response> {
-    const reply = await httpGet(this.#lab, this.name, String(url), options);
+    const reply = await httpGet(this.client, String(url), options);
     const empty = reply.status === 204 || reply.status === 304;
     return new Response(empty ? null : reply.bytes, { status: reply.status, headers: reply.headers });
   }
 
   /** Every frame that an interface sends and receives from now on. */
   capture(request: CaptureRequest = {}): StreamIterable<CaptureEvent> {
-    const options = { interface: request.interface ?? '', snapBytes: request.snapBytes ?? SNAP_BYTES };
-    return new StreamIterable((sink) => this.#lab.open('capture', { kernel: this.name, options }, sink));
+    return captureStream(this.client, request);
   }
 
   /** Run a program here, in a thread of its own. Throws EBUSY while another runs, ENOENT when there is no such file. */

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MultikernelError } from '../base/errors.ts';
+import { StreamIterable } from '../tools/stream-iterable.ts';
 import type { LabOptions } from './config.ts';
 import { ControlClient, connectAll } from './control-client.ts';
 import { ControlServer } from './control-server.ts';
@@ -24,7 +25,6 @@ import type {
   NodeStatus,
 } from './operations.ts';
 import { type LabPlan, planLab } from './plan.ts';
-import { StreamIterable } from './stream-iterable.ts';
 import { Supervisor } from './supervisor.ts';
 
 /** A node, or its name; or several. */

@@ -14,19 +14,9 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
-import type {
-  CaptureEvent,
-  CaptureOptions,
-  ControlOperation,
-  ControlRequests,
-  PingEvent,
-  PingOptions,
-} from '../kernel/control.ts';
-
-export type { CaptureBatch, CapturedFrame, CaptureEvent, CaptureOptions } from '../kernel/control.ts';
-
 import type { NetworkDescriptor } from '../link/network.ts';
 import type { WasmMemory } from '../mem/webassembly.ts';
+import type { ToClient, ToServer } from '../rump/multiplexer.ts';
 
 /** One interface of a kernel: a port of a network that the supervisor created in the arena. */
 export interface InterfaceBoot {
@@ -101,65 +91,12 @@ export interface WorkerBoot {
   program: ProgramBoot | null;
 }
 
-// ---- streams -------------------------------------------------------------------------------------------------------
-
-/** A TCP connection that a kernel makes for somebody outside the lab (HTTP checks, `nc`). */
-export interface ConnectionOptions {
-  /** Of either family; names are resolved by the supervisor. */
-  address: string;
-  port: number;
-}
-
-export type ConnectionEvent =
-  | { type: 'connected'; localAddress: string; localPort: number }
-  /** At most 64 KiB in events that were not credited yet. */
-  | { type: 'data'; bytes: Uint8Array }
-  /** The peer sent FIN. */
-  | { type: 'end' }
-  /** The bytes of one `write` were taken by the socket. */
-  | { type: 'written' };
-
-export type ConnectionInput =
-  | { type: 'write'; bytes: Uint8Array }
-  /** Half-close. */
-  | { type: 'end' }
-  /** So many bytes of `data` events were consumed. */
-  | { type: 'credit'; bytes: number };
-
-export const CONNECTION_WINDOW_BYTES = 65_536;
-
-export interface Streams {
-  ping: { options: PingOptions; event: PingEvent; input: never };
-  capture: { options: CaptureOptions; event: CaptureEvent; input: never };
-  connection: { options: ConnectionOptions; event: ConnectionEvent; input: ConnectionInput };
-}
-
-export type StreamOperation = keyof Streams;
-
 // ---- messages ------------------------------------------------------------------------------------------------------
 
-type Requests = {
-  [Op in ControlOperation]: {
-    type: 'request';
-    id: number;
-    kernel: string;
-    operation: Op;
-    request: ControlRequests[Op]['request'];
-  };
-}[ControlOperation];
-
-type Opens = {
-  [Op in StreamOperation]: { type: 'open'; id: number; kernel: string; operation: Op; options: Streams[Op]['options'] };
-}[StreamOperation];
-
-/** Ids are drawn by the supervisor and unique per worker over requests and streams. */
 export type ToWorker =
   | { type: 'start' }
-  | Requests
-  | Opens
-  | { type: 'input'; id: number; input: ConnectionInput }
-  /** The supervisor wants no more of this stream; answered by `closed` (a ping emits its `end` event first). */
-  | { type: 'close'; id: number }
+  /** Request or stream of a client of one kernel (rump/multiplexer.ts); looked at by the kernel alone. */
+  | { type: 'kernel'; kernel: string; message: ToServer }
   /** Shut one kernel down: its devices are closed and its sockets gone. Answered by `stopped`. */
   | { type: 'stop'; kernel: string };
 
@@ -168,12 +105,7 @@ export type FromWorker =
   | { type: 'ready' }
   /** The whole set of ports on which sockets of the kernel listen (TCP) or are bound (UDP), sorted. */
   | { type: 'listening'; kernel: string; tcp: number[]; udp: number[] }
-  | { type: 'reply'; id: number; reply: ControlRequests[ControlOperation]['reply'] }
-  /** Of a request. `code` is a POSIX name or of our own, e.g. ENOENT. */
-  | { type: 'failure'; id: number; code: string; message: string }
-  | { type: 'event'; id: number; event: Streams[StreamOperation]['event'] }
-  /** A stream is over; nothing follows. `code` is null when it ended as it should. */
-  | { type: 'closed'; id: number; code: string | null; message: string }
+  | { type: 'kernel'; kernel: string; message: ToClient }
   | { type: 'stopped'; kernel: string };
 
 // ---- figures of a program ------------------------------------------------------------------------------------------

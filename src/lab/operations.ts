@@ -1,18 +1,12 @@
 /**
  * Operations of a running lab: the one list behind the façade, in the process of the lab and over its control socket.
  *
- * Thread: any; types only. Read first: ../kernel/control.ts (what a kernel answers), messages.ts (what a worker streams).
+ * Thread: any; types only. What a kernel answers is not listed here: its requests pass through untouched (sys/control.ts).
  */
 
-import type {
-  CaptureEvent,
-  CaptureOptions,
-  ControlOperation,
-  ControlRequests,
-  PingEvent,
-  PingOptions,
-} from '../kernel/control.ts';
-import type { ConnectionEvent, ConnectionInput } from './messages.ts';
+import type { KernelClient, StreamHandle, StreamSink } from '../rump/kernel-client.ts';
+
+export type { StreamHandle, StreamSink } from '../rump/kernel-client.ts';
 
 /**
  * booting: the kernel comes up; ready: it runs without a program; waiting: for other nodes; running: its program runs;
@@ -161,10 +155,8 @@ export interface RunOptions {
 
 export interface LabRequests {
   info: { params: Record<never, never>; reply: LabInfo };
-  control: {
-    params: { kernel: string; operation: ControlOperation; request: ControlRequests[ControlOperation]['request'] };
-    reply: ControlRequests[ControlOperation]['reply'];
-  };
+  /** One request to a kernel: any of sys/control.ts, looked at by the kernel alone. */
+  kernel: { params: { kernel: string; operation: string; request: unknown }; reply: unknown };
   /** The counter blocks of one node, or of all. */
   counters: { params: { kernel: string | null }; reply: CounterBlock[] };
   cut: { params: Omit<CutInfo, 'id'>; reply: CutInfo };
@@ -186,29 +178,11 @@ export interface LabStreams {
   logs: { params: { nodes: string[]; lines: number; follow: boolean }; event: LogLine; input: never };
   /** Every change of state of a node, the present states first. */
   states: { params: Record<never, never>; event: NodeStatus; input: never };
-  ping: { params: { kernel: string; options: PingOptions }; event: PingEvent; input: never };
-  capture: { params: { kernel: string; options: CaptureOptions }; event: CaptureEvent; input: never };
-  connection: {
-    params: { kernel: string; host: string; port: number };
-    event: ConnectionEvent;
-    input: ConnectionInput;
-  };
+  /** One stream of a kernel: any of sys/control.ts. */
+  kernel: { params: { kernel: string; stream: string; request: unknown }; event: unknown; input: unknown };
 }
 
 export type LabStreamOperation = keyof LabStreams;
-
-/** Receiver of a stream. Called in order; nothing follows `end`. */
-export interface StreamSink<E> {
-  event(event: E): void;
-  /** null: it ended as it should. */
-  end(error: Error | null): void;
-}
-
-export interface StreamHandle<I> {
-  send(input: I): void;
-  /** No more is wanted; `end` follows. */
-  close(): void;
-}
 
 /** A lab that can be asked: the supervisor itself, or a client of its control socket. Errors are `MultikernelError`s. */
 export interface LabBackend {
@@ -218,6 +192,8 @@ export interface LabBackend {
     params: LabStreams[Op]['params'],
     sink: StreamSink<LabStreams[Op]['event']>,
   ): StreamHandle<LabStreams[Op]['input']>;
+  /** The kernel of a node. Throws nothing; its calls reject with ENOENT, EHOSTDOWN, ETIMEDOUT. */
+  kernel(name: string): KernelClient;
   /** The supervisor: takes the lab down. A client: hangs up. */
   close(): Promise<void>;
 }

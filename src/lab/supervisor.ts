@@ -6,10 +6,13 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
-import type { InterfaceInfo } from '../kernel/control.ts';
-import { parseAddress } from './addressing.ts';
+import type { KernelClient } from '../rump/kernel-client.ts';
+import { NO_INTERFACES } from '../tools/address-text.ts';
+import { filterRequest } from '../tools/change-requests.ts';
+import { KernelText } from '../tools/kernel-text.ts';
+import { AddressWatch } from './address-watch.ts';
 import { CheckRunner } from './checks.ts';
-import { CutTable } from './cuts.ts';
+import { CutTable, type NodeFilter } from './cuts.ts';
 import { FigureMeter } from './figures.ts';
 import { LogBook } from './log-book.ts';
 import { LabMemory } from './memory.ts';
@@ -25,7 +28,7 @@ import type {
   StreamHandle,
   StreamSink,
 } from './operations.ts';
-import { findScript, hostsFor, type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
+import { findScript, type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
 import { nearest } from './suggest.ts';
 import { SupervisedNode } from './supervised-node.ts';
 import { notRunning, type WorkerEvents, type WorkerLink } from './worker-link.ts';
@@ -44,6 +47,19 @@ type Openers = {
   ) => StreamHandle<LabStreams[Op]['input']>;
 };
 
+/** Addresses of a filter have no zones. */
+function filterOver(client: KernelClient): NodeFilter {
+  return {
+    add: async (rule) => {
+      const { operation, request } = filterRequest(rule, NO_INTERFACES);
+      await client.control(operation, request as never);
+    },
+    remove: async (id) => {
+      await client.control('filter.delete', { id });
+    },
+  };
+}
+
 export class Supervisor implements LabBackend {
   readonly plan: LabPlan;
   readonly logs: LogBook = new LogBook();
@@ -53,6 +69,7 @@ export class Supervisor implements LabBackend {
   readonly #nodes: Map<string, SupervisedNode>;
   readonly #workers: Set<WorkerLink> = new Set();
   readonly #cuts: CutTable;
+  readonly #watch: AddressWatch;
   readonly #stateSinks: Set<StreamSink<NodeStatus>> = new Set();
   /** How to end the streams that live here and not in a worker. */
   readonly #openStreams: Set<() => void> = new Set();
@@ -82,19 +99,21 @@ export class Supervisor implements LabBackend {
         const { worker, up } = this.#node(name);
         // It may go down before it answers.
         if (worker === null || !up) return Promise.resolve([]);
-        return worker.request(name, 'interfaces', {}).then(
-          (reply) => reply as InterfaceInfo[],
-          () => [],
-        );
+        return new KernelText(worker.kernel(name)).interfaces().catch(() => []);
       },
       linksOf: (name) => this.#node(name).links,
-      ask: (name) => {
+      filterOf: (name) => {
         const { worker, up } = this.#node(name);
-        return worker === null || !up
-          ? null
-          : (operation, request) => worker.request(name, operation, request as never);
+        return worker === null || !up ? null : filterOver(worker.kernel(name));
       },
     });
+    this.#watch = new AddressWatch(
+      (name) => this.kernel(name),
+      (name) => {
+        // A node that goes down meanwhile filters when it comes up again.
+        this.#cuts.addressesChanged(name).catch(() => {});
+      },
+    );
     this.#checks = new CheckRunner(plan.checks, this);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -140,6 +159,24 @@ export class Supervisor implements LabBackend {
     }
   }
 
+  /** The kernel that the node has when it is asked. */
+  kernel(name: string): KernelClient {
+    return {
+      control: async (operation, request) => this.#running(name).kernel(name).control(operation, request),
+      open: (stream, request, sink) => {
+        try {
+          return this.#running(name).kernel(name).open(stream, request, sink);
+        } catch (error) {
+          queueMicrotask(() => sink.end(error as Error));
+          return NOTHING;
+        }
+      },
+      call: async (number, args, memory) => this.#running(name).kernel(name).call(number, args, memory),
+      closed: this.ended,
+      close: () => Promise.resolve(),
+    };
+  }
+
   /** Take the lab down: every thread ends, at once. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -174,16 +211,18 @@ export class Supervisor implements LabBackend {
 
   readonly #handlers: Handlers = {
     info: async () => this.info,
-    control: async ({ kernel, operation, request }) => {
-      const reply = await this.#running(kernel).request(kernel, operation, request);
-      if (operation === 'interface.set') await this.#cuts.addressesChanged(kernel);
-      return reply;
-    },
+    kernel: ({ kernel, operation, request }) => this.kernel(kernel).control(operation as never, request as never),
     counters: async ({ kernel }) => this.#memory.counters(kernel === null ? null : this.#node(kernel).name),
-    cut: ({ a, b, oneWay, how }) => this.#cuts.add({ a, b, oneWay, how }),
+    cut: async ({ a, b, oneWay, how }) => {
+      const cut = this.#cuts.add({ a, b, oneWay, how });
+      this.#watch.watch([...a, ...b]);
+      return cut;
+    },
     heal: async ({ id, between }) => {
       for (const name of [...(between?.a ?? []), ...(between?.b ?? [])]) this.#node(name);
-      return this.#cuts.heal(id, between);
+      const healed = await this.#cuts.heal(id, between);
+      if (this.#cuts.list().length === 0) this.#watch.stop();
+      return healed;
     },
     run: async (options) => this.#run(options),
     stop: async ({ kernel }) => this.#stop(this.#node(kernel)),
@@ -208,12 +247,8 @@ export class Supervisor implements LabBackend {
       const stop = this.logs.follow(nodes, (line) => sink.event(line));
       return this.#closable(sink, stop);
     },
-    ping: ({ kernel, options }, sink) => this.#running(kernel).open(kernel, 'ping', options, sink),
-    capture: ({ kernel, options }, sink) => this.#running(kernel).open(kernel, 'capture', options, sink),
-    connection: ({ kernel, host, port }, sink) => {
-      const address = this.#resolve(kernel, host);
-      return this.#running(kernel).open(kernel, 'connection', { address, port }, sink);
-    },
+    kernel: ({ kernel, stream, request }, sink) =>
+      this.kernel(kernel).open(stream as never, request as never, sink as never),
   };
 
   #node(name: string): SupervisedNode {
@@ -229,14 +264,6 @@ export class Supervisor implements LabBackend {
     const node = this.#node(name);
     if (!node.up || node.worker === null) throw notRunning(name);
     return node.worker;
-  }
-
-  #resolve(kernel: string, host: string): string {
-    if (parseAddress(host) !== null || host.includes(':')) return host;
-    if (host === 'localhost') return '127.0.0.1';
-    const addresses = hostsFor(this.plan, this.#node(kernel).plan)[host.toLowerCase()];
-    if (addresses === undefined) throw new MultikernelError('ENOTFOUND', `no host ${host} in the lab`);
-    return addresses[0] as string;
   }
 
   // ---- life of nodes -----------------------------------------------------------------------------------------------
@@ -263,6 +290,7 @@ export class Supervisor implements LabBackend {
         waitingFor: node.program === null ? [] : ['the others'],
       });
       await this.#cuts.applyTo(node.name);
+      if (this.#cuts.names(node.name)) this.#watch.watch([node.name]);
     }
   }
 

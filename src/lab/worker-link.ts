@@ -1,5 +1,5 @@
 /**
- * One worker thread as its supervisor sees it: its messages, its streams, its output, its end.
+ * One worker thread as its supervisor sees it: its messages, its kernels, its output, its end.
  *
  * Thread: the supervisor's. Read first: messages.ts. Requests that a worker does not answer fail after a while (a program
  * that computes for seconds blocks the kernel beside it, as it blocks its own sockets).
@@ -9,9 +9,9 @@ import type { Readable } from 'node:stream';
 import type { MessagePort } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
 import { MS_PER_S } from '../base/units.ts';
-import type { ControlOperation, ControlRequests } from '../kernel/control.ts';
-import type { FromWorker, StreamOperation, Streams, ToWorker } from './messages.ts';
-import type { StreamHandle, StreamSink } from './operations.ts';
+import type { KernelClient } from '../rump/kernel-client.ts';
+import { kernelOver, Requester } from '../rump/multiplexer.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
 
 /** The part of a `Worker` that the supervisor uses; tests have their own. */
 export interface WorkerThread {
@@ -28,18 +28,6 @@ export interface WorkerEvents {
   gone(exitCode: number, error: unknown): void;
 }
 
-interface Pending {
-  kernel: string;
-  resolve(reply: unknown): void;
-  reject(error: Error): void;
-  timer: NodeJS.Timeout;
-}
-
-interface OpenStream {
-  kernel: string;
-  sink: StreamSink<never>;
-}
-
 const ANSWER_MS = 5000;
 
 export class WorkerLink {
@@ -51,11 +39,9 @@ export class WorkerLink {
   alive = true;
   readonly #port: MessagePort;
   readonly #events: WorkerEvents;
-  readonly #pending: Map<number, Pending> = new Map();
-  readonly #streams: Map<number, OpenStream> = new Map();
+  readonly #requesters: Map<string, Requester> = new Map();
   readonly #stopping: Map<string, () => void> = new Map();
   readonly #exited: Promise<void>;
-  #nextId = 1;
   #error: unknown;
   #resolveReady: () => void = () => {};
   #rejectReady: (error: Error) => void = () => {};
@@ -102,49 +88,21 @@ export class WorkerLink {
     await this.#exited;
   }
 
-  request(
-    kernel: string,
-    operation: ControlOperation,
-    request: ControlRequests[ControlOperation]['request'],
-  ): Promise<ControlRequests[ControlOperation]['reply']> {
-    if (!this.alive) return Promise.reject(notRunning(kernel));
-    return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
-      const late = (): void => {
-        if (!this.#pending.delete(id)) return;
-        const seconds = ANSWER_MS / MS_PER_S;
-        reject(
-          new MultikernelError('ETIMEDOUT', `${kernel}: no answer in ${seconds} s: its program blocks the thread`),
-        );
-      };
-      // If it was this thread that was busy, answers that came meanwhile are still to be read: they are, before the immediate.
-      const timer = setTimeout(() => setImmediate(late), ANSWER_MS);
-      this.#pending.set(id, { kernel, resolve: resolve as (reply: unknown) => void, reject, timer });
-      this.#post({ type: 'request', id, kernel, operation, request } as ToWorker);
-    });
+  /** One kernel of the worker. Requests without an answer for a while reject with ETIMEDOUT. */
+  kernel(name: string): KernelClient {
+    const client = kernelOver(this.#requester(name), this.#exited, () => Promise.resolve());
+    const control: KernelClient['control'] = (operation, request) =>
+      answerInTime(name, client.control(operation, request));
+    return { ...client, control };
   }
 
-  open<Op extends StreamOperation>(
-    kernel: string,
-    operation: Op,
-    options: Streams[Op]['options'],
-    sink: StreamSink<Streams[Op]['event']>,
-  ): StreamHandle<Streams[Op]['input']> {
-    if (!this.alive) {
-      queueMicrotask(() => sink.end(notRunning(kernel)));
-      return { send: () => {}, close: () => {} };
-    }
-    const id = this.#nextId++;
-    this.#streams.set(id, { kernel, sink: sink as StreamSink<never> });
-    this.#post({ type: 'open', id, kernel, operation, options } as ToWorker);
-    return {
-      send: (input) => {
-        if (this.#streams.has(id)) this.#post({ type: 'input', id, input });
-      },
-      close: () => {
-        if (this.#streams.has(id)) this.#post({ type: 'close', id });
-      },
-    };
+  #requester(name: string): Requester {
+    const known = this.#requesters.get(name);
+    if (known !== undefined) return known;
+    const requester = new Requester((message) => this.#post({ type: 'kernel', kernel: name, message }));
+    if (this.alive) this.#requesters.set(name, requester);
+    else requester.fail(notRunning(name));
+    return requester;
   }
 
   #post(message: ToWorker): void {
@@ -160,45 +118,22 @@ export class WorkerLink {
         this.#events.listening(message.kernel, message.tcp, message.udp);
         break;
       case 'stopped':
+        this.#requesters.get(message.kernel)?.fail(notRunning(message.kernel));
+        this.#requesters.delete(message.kernel);
         this.#stopping.get(message.kernel)?.();
         this.#stopping.delete(message.kernel);
         break;
-      case 'reply':
-        this.#take(message.id)?.resolve(message.reply);
-        break;
-      case 'failure':
-        this.#take(message.id)?.reject(new MultikernelError(message.code, message.message));
-        break;
-      case 'event':
-        this.#streams.get(message.id)?.sink.event(message.event as never);
-        break;
-      case 'closed': {
-        const stream = this.#streams.get(message.id);
-        this.#streams.delete(message.id);
-        stream?.sink.end(message.code === null ? null : new MultikernelError(message.code, message.message));
-      }
+      case 'kernel':
+        this.#requesters.get(message.kernel)?.take(message.message);
     }
-  }
-
-  #take(id: number): Pending | undefined {
-    const pending = this.#pending.get(id);
-    this.#pending.delete(id);
-    if (pending !== undefined) clearTimeout(pending.timer);
-    return pending;
   }
 
   #gone(exitCode: number): void {
     this.alive = false;
     this.#port.close();
-    for (const { kernel, reject, timer } of this.#pending.values()) {
-      clearTimeout(timer);
-      reject(notRunning(kernel));
-    }
-    this.#pending.clear();
+    for (const [name, requester] of this.#requesters) requester.fail(notRunning(name));
+    this.#requesters.clear();
     for (const resolve of this.#stopping.values()) resolve();
-    const streams = [...this.#streams.values()];
-    this.#streams.clear();
-    for (const { kernel, sink } of streams) sink.end(notRunning(kernel));
     this.#rejectReady(this.#error instanceof Error ? this.#error : new Error(`worker ended with code ${exitCode}`));
     this.#events.gone(exitCode, this.#error);
     this.#resolveExited();
@@ -207,4 +142,17 @@ export class WorkerLink {
 
 export function notRunning(kernel: string): MultikernelError {
   return new MultikernelError('EHOSTDOWN', `${kernel} is not running`);
+}
+
+/** The answer, or ETIMEDOUT after a while. */
+function answerInTime<T>(kernel: string, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => {
+      const seconds = ANSWER_MS / MS_PER_S;
+      reject(new MultikernelError('ETIMEDOUT', `${kernel}: no answer in ${seconds} s: its program blocks the thread`));
+    };
+    // If this thread was the busy one, answers that came meanwhile are still to be read: they are, before the immediate.
+    const timer = setTimeout(() => setImmediate(late), ANSWER_MS);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }

@@ -28,29 +28,6 @@ export const IFF_LINK1 = 0x2000;
 export const IFF_LINK2 = 0x4000;
 export const IFF_MULTICAST = 0x8000;
 
-const FLAG_NAMES: readonly (readonly [number, string])[] = [
-  [IFF_UP, 'UP'],
-  [IFF_BROADCAST, 'BROADCAST'],
-  [IFF_DEBUG, 'DEBUG'],
-  [IFF_LOOPBACK, 'LOOPBACK'],
-  [IFF_POINTOPOINT, 'POINTOPOINT'],
-  [IFF_RUNNING, 'RUNNING'],
-  [IFF_NOARP, 'NOARP'],
-  [IFF_PROMISC, 'PROMISC'],
-  [IFF_ALLMULTI, 'ALLMULTI'],
-  [IFF_OACTIVE, 'OACTIVE'],
-  [IFF_SIMPLEX, 'SIMPLEX'],
-  [IFF_LINK0, 'LINK0'],
-  [IFF_LINK1, 'LINK1'],
-  [IFF_LINK2, 'LINK2'],
-  [IFF_MULTICAST, 'MULTICAST'],
-];
-
-/** The names ifconfig prints for a flag word, lowest bit first. */
-export function flagNames(flags: number): string[] {
-  return FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name);
-}
-
 /** State of an interface address (RFC 5227): usable, being probed, or found in use by somebody else. */
 export type AddressState = 'valid' | 'tentative' | 'duplicated';
 

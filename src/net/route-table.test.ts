@@ -3,16 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../base/errors.ts';
 import type { Interface } from './interface.ts';
 import { PathEpoch } from './path-epoch.ts';
-import {
-  type Route,
-  RTF_CONNECTED,
-  RTF_GATEWAY,
-  RTF_HOST,
-  RTF_LOCAL,
-  RTF_STATIC,
-  RTF_UP,
-  routeFlagLetters,
-} from './route.ts';
+import { type Route, RTF_UP } from './route.ts';
 import { maskOf, RouteTable } from './route-table.ts';
 
 const IFACE = { name: 'eth0' } as Interface;
@@ -116,13 +107,5 @@ describe('RouteTable', () => {
       ),
       { numRuns: 300 },
     );
-  });
-});
-
-describe('routeFlagLetters', () => {
-  it('prints the letters of netstat -r in its order', () => {
-    expect(routeFlagLetters(RTF_UP | RTF_GATEWAY | RTF_STATIC)).toBe('UGS');
-    expect(routeFlagLetters(RTF_UP | RTF_CONNECTED)).toBe('UC');
-    expect(routeFlagLetters(RTF_LOCAL | RTF_HOST | RTF_UP)).toBe('UHl');
   });
 });

@@ -15,6 +15,7 @@
 import { Errno } from '../base/errors.ts';
 import { PathEpoch } from './path-epoch.ts';
 import type { Route, Routes } from './route.ts';
+import type { TableEvents } from './table-events.ts';
 
 const STRIDE = 8;
 const FRINGE = 1 << STRIDE;
@@ -28,6 +29,7 @@ export function maskOf(prefixLength: number): number {
 
 export class RouteTable implements Routes {
   limit: number;
+  events: TableEvents | null = null;
   readonly #epoch: PathEpoch;
   /** A route found no room. */
   readonly #refused: () => void;
@@ -89,6 +91,7 @@ export class RouteTable implements Routes {
     const k = baseIndex(destination, prefixLength);
     this.#paint(node, k, this.#nodes[node + k] as number, id);
     this.#epoch.bump();
+    this.events?.listener?.routeAdded(route);
     return 0;
   }
 
@@ -107,6 +110,7 @@ export class RouteTable implements Routes {
     this.#count--;
     this.#prune(destination, level);
     this.#epoch.bump();
+    this.events?.listener?.routeDeleted(route);
     return route;
   }
 

@@ -10,6 +10,7 @@ import { Errno } from '../base/errors.ts';
 import { maskWord } from '../wire/ipv6-address.ts';
 import type { PathEpoch } from './path-epoch.ts';
 import type { Route, Routes } from './route.ts';
+import type { TableEvents } from './table-events.ts';
 
 const ADDRESS_BITS = 128;
 
@@ -50,6 +51,7 @@ class Node {
 }
 
 export class RouteTable6 implements Routes {
+  events: TableEvents | null = null;
   readonly #addresses: AddressHandles;
   readonly #epoch: PathEpoch;
   readonly #limit: () => number;
@@ -113,6 +115,7 @@ export class RouteTable6 implements Routes {
     this.#insert(wanted).route = route;
     this.#count++;
     this.#epoch.bump();
+    this.events?.listener?.routeAdded(route);
     return 0;
   }
 
@@ -124,6 +127,7 @@ export class RouteTable6 implements Routes {
     this.#prune(node);
     this.#count--;
     this.#epoch.bump();
+    this.events?.listener?.routeDeleted(route);
     return route;
   }
 

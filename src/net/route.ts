@@ -20,27 +20,6 @@ export const RTF_BLACKHOLE = 0x1000;
 export const RTF_LOCAL = 0x40000;
 export const RTF_BROADCAST = 0x80000;
 
-/** The letters of netstat -r, in the order it prints them. */
-const FLAG_LETTERS: readonly (readonly [number, string])[] = [
-  [RTF_UP, 'U'],
-  [RTF_GATEWAY, 'G'],
-  [RTF_HOST, 'H'],
-  [RTF_REJECT, 'R'],
-  [RTF_DYNAMIC, 'D'],
-  [RTF_MODIFIED, 'M'],
-  [RTF_CONNECTED, 'C'],
-  [RTF_STATIC, 'S'],
-  [RTF_BLACKHOLE, 'B'],
-  [RTF_LOCAL, 'l'],
-  [RTF_BROADCAST, 'b'],
-];
-
-export function routeFlagLetters(flags: number): string {
-  let letters = '';
-  for (const [bit, letter] of FLAG_LETTERS) if ((flags & bit) !== 0) letters += letter;
-  return letters;
-}
-
 export interface Route {
   readonly destination: number;
   readonly prefixLength: number;

@@ -7,22 +7,17 @@
  * Read first: sys/control.ts (operations and streams).
  */
 
-import type { ControlOperation, ControlReply, ControlRequest, ControlStream, ControlStreams } from '../sys/control.ts';
+import type {
+  ControlOperation,
+  ControlReply,
+  ControlRequest,
+  ControlStream,
+  ControlStreams,
+  StreamHandle,
+  StreamSink,
+} from '../sys/control.ts';
 
-/** Receiver of a stream. Called in order; nothing follows `end`. */
-export interface StreamSink<E> {
-  event(event: E): void;
-  /** null: a regular end. */
-  end(error: Error | null): void;
-  /** Bytes that wait in front of a slow reader; a stream that may drop looks at it. Absent: 0. */
-  readonly queuedBytes?: number;
-}
-
-export interface StreamHandle<I> {
-  send(input: I): void;
-  /** Asks the stream to end; `end` follows. */
-  close(): void;
-}
+export type { StreamHandle, StreamSink } from '../sys/control.ts';
 
 /** Memory of a caller that system calls copy from and to; addresses are the caller's own. */
 export interface CallMemory {

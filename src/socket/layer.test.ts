@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { addressOf } from '../../test/fixtures/socket-address.ts';
+import { textControl } from '../../test/fixtures/text-control.ts';
 import { Errno } from '../base/errors.ts';
 import { Simulation } from '../host/sim/simulation.ts';
 import { Kernel } from '../kernel/kernel.ts';
@@ -11,7 +12,7 @@ function layer(): SocketLayer {
   const arena = Arena.create(64 << 20);
   const kernel = Kernel.create({ name: 'k', arena, host: new Simulation(1).host(), ipv6: true });
   kernel.attach(new LoopbackDevice(arena), 'eth0');
-  kernel.control('interface.set', { name: 'eth0', addAddress: { address: '10.0.0.1', prefixLength: 24 } });
+  textControl(kernel, 'interface.set', { name: 'eth0', addAddress: { address: '10.0.0.1', prefixLength: 24 } });
   return kernel.sockets;
 }
 

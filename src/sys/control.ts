@@ -7,13 +7,16 @@
  * Read next: control-table.ts (the answers), control-input.ts (checks of untrusted requests), routing-messages.ts (events).
  */
 
-/** Address family: version number of IP. */
+/** IP version number as address family. */
 export type IpFamily = 4 | 6;
 
-/** An IP address. `words`: one int32 for IPv4, four for IPv6. */
+/** An IP address: int32 words, most significant first; an IPv4 address is `w3`, its other words are 0. */
 export interface IpAddress {
   family: IpFamily;
-  words: readonly number[];
+  w0: number;
+  w1: number;
+  w2: number;
+  w3: number;
   /** Index of the interface on whose link a link-local address is; 0 for all others. */
   scopeId: number;
 }
@@ -339,6 +342,21 @@ export type ConnectionInput =
   | { type: 'credit'; bytes: number };
 
 export const CONNECTION_WINDOW_BYTES = 65_536;
+
+/** Receiver of a stream. Called in order; nothing follows `end`. */
+export interface StreamSink<E> {
+  event(event: E): void;
+  /** null: a regular end. */
+  end(error: Error | null): void;
+  /** Bytes that wait in front of a slow reader; a stream that may drop looks at it. Absent: 0. */
+  readonly queuedBytes?: number;
+}
+
+export interface StreamHandle<I> {
+  send(input: I): void;
+  /** Asks the stream to end; `end` follows. */
+  close(): void;
+}
 
 /** Streams: a request opens one, events come until it ends; some take input. */
 export interface ControlStreams {

@@ -2,19 +2,22 @@
 
 import type { Kernel } from '../kernel/kernel.ts';
 import type { InterfaceAddress } from '../node/face.ts';
+import { IN6_IFF_DUPLICATED, type LinkAddress } from '../sys/control.ts';
+import { formatIp } from '../wire/ip-address.ts';
 
-const NO_MAC = '00:00:00:00:00:00';
+const NO_LINK_ADDRESS: LinkAddress = [0, 0, 0, 0, 0, 0];
+
+function macText(bytes: LinkAddress): string {
+  return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
 
 export function interfaceAddresses(kernel: Kernel): InterfaceAddress[] {
   const rows: InterfaceAddress[] = [];
-  for (const { name, index, kind, mac, addresses, addresses6 } of kernel.control('interfaces', {})) {
-    const about = { name, mac: mac ?? NO_MAC, internal: kind === 'loopback' };
-    for (const { address, prefixLength } of addresses) rows.push({ ...about, address, prefixLength, scopeId: 0 });
-    for (const { address, prefixLength, state } of addresses6) {
-      if (state === 'duplicated') continue;
-      const zoneAt = address.indexOf('%');
-      const text = zoneAt < 0 ? address : address.slice(0, zoneAt);
-      rows.push({ ...about, address: text, prefixLength, scopeId: zoneAt < 0 ? 0 : index });
+  for (const { name, kind, linkAddress, addresses } of kernel.control('interface.list', {})) {
+    const about = { name, mac: macText(linkAddress ?? NO_LINK_ADDRESS), internal: kind === 'loopback' };
+    for (const { address, prefixLength, flags } of addresses) {
+      if (address.family === 6 && (flags & IN6_IFF_DUPLICATED) !== 0) continue;
+      rows.push({ ...about, address: formatIp(address), prefixLength, scopeId: address.scopeId });
     }
   }
   return rows;

@@ -22,13 +22,13 @@ import type { InterfaceAddress } from '../node/face.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
+import { type Answers, Responder } from '../rump/multiplexer.ts';
 import { bootKernel } from './boot.ts';
 import { countHttp } from './http-figures.ts';
 import { interfaceAddresses } from './interface-addresses.ts';
 import { KernelServer } from './kernel-server.ts';
 import { watchListening } from './listening.ts';
 import { drainBeforeExit, impersonate, runProgram } from './program.ts';
-import { Streams } from './streams.ts';
 
 /** Preload that puts this kernel under the processes and threads that the program starts. */
 const CHILD_PRELOAD = fileURLToPath(
@@ -53,17 +53,35 @@ for (const config of boot.kernels) {
   loop.add(kernel);
   watchListening(kernel, (tcp, udp) => send({ type: 'listening', kernel: kernel.name, tcp, udp }));
 }
-const streams = new Streams(send);
+/** The clients of each kernel behind the port: one, the supervisor. */
+const responders = new Map<string, Responder>();
 
-function kernelOf(name: string): Kernel {
+function responderOf(name: string): Responder {
+  const known = responders.get(name);
+  if (known !== undefined) return known;
   const kernel = kernels.get(name);
-  if (kernel === undefined) throw new MultikernelError('ENOENT', `no kernel ${name} here`);
-  return kernel;
+  const answers = kernel === undefined ? absent(name) : answersOf(kernel);
+  const responder = new Responder((message) => send({ type: 'kernel', kernel: name, message }), answers);
+  if (kernel !== undefined) responders.set(name, responder);
+  return responder;
 }
 
-function failure(error: unknown): { code: string; message: string } {
-  const code = error instanceof MultikernelError ? error.code : 'EIO';
-  return { code, message: error instanceof Error ? error.message : String(error) };
+/** Answers at once, so that events of a change leave before its reply. */
+function answersOf({ client }: Kernel): Answers {
+  return {
+    request: (operation, params) => {
+      loop.requestWork();
+      return client.answer(operation as never, params as never);
+    },
+    open: (stream, request, sink) => client.openNow(stream as never, request as never, sink as never),
+  };
+}
+
+function absent(name: string): Answers {
+  const refuse = (): never => {
+    throw new MultikernelError('ENOENT', `no kernel ${name} here`);
+  };
+  return { request: refuse, open: refuse };
 }
 
 function start(): void {
@@ -87,7 +105,8 @@ function stop(name: string): void {
   const kernel = kernels.get(name);
   if (kernel !== undefined) {
     kernels.delete(name);
-    streams.closeAll(kernel);
+    responders.get(name)?.close();
+    responders.delete(name);
     loop.remove(kernel);
     kernel.close();
   }
@@ -106,30 +125,8 @@ function handle(message: ToWorker): void {
     case 'stop':
       stop(message.kernel);
       return;
-    case 'request':
-      try {
-        const reply = kernelOf(message.kernel).control(message.operation, message.request);
-        send({ type: 'reply', id: message.id, reply });
-      } catch (error) {
-        send({ type: 'failure', id: message.id, ...failure(error) });
-      }
-      loop.requestWork();
-      return;
-    case 'open':
-      try {
-        streams.open(kernelOf(message.kernel), message);
-      } catch (error) {
-        send({ type: 'closed', id: message.id, ...failure(error) });
-      }
-      loop.requestWork();
-      return;
-    case 'input':
-      streams.input(message.id, message.input);
-      loop.requestWork();
-      return;
-    case 'close':
-      streams.close(message.id);
-      loop.requestWork();
+    case 'kernel':
+      responderOf(message.kernel).take(message.message);
   }
 }
 

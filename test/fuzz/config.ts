@@ -2,6 +2,7 @@
 
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../src/link/device.ts';
+import { textControl } from '../fixtures/text-control.ts';
 import type { Chance } from './chance.ts';
 
 export interface Config {
@@ -137,7 +138,7 @@ const FIXED: readonly string[] = ['net.inet6.ip6.enable', 'net.inet6.ip6.auto_li
 export function flipSwitches(chance: Chance, kernel: Kernel): void {
   for (const { name, min, max, initial, readOnly } of kernel.inet.sysctl.list('')) {
     if (readOnly || min !== 0 || max !== 1 || FIXED.includes(name) || !chance.yes(0.25)) continue;
-    kernel.control('sysctl.set', { name, value: 1 - initial });
+    textControl(kernel, 'sysctl.set', { name, value: 1 - initial });
   }
 }
 

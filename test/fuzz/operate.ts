@@ -4,21 +4,21 @@
  */
 
 import { MultikernelError } from '../../src/base/errors.ts';
-import type { ControlOperation, ControlRequests } from '../../src/kernel/control.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { formatAddress } from '../../src/wire/ipv4.ts';
+import { type TextOperation, type TextRequests, textControl } from '../fixtures/text-control.ts';
 import * as cast from './cast.ts';
 import type { Chance } from './chance.ts';
 import { randomSysctl } from './config.ts';
 
-type Request = { [Op in ControlOperation]: readonly [Op, ControlRequests[Op]['request']] }[ControlOperation];
+type Request = { [Op in TextOperation]: readonly [Op, TextRequests[Op]['request']] }[TextOperation];
 
 /** Something done to every kernel of the list alike. */
 export function operate(chance: Chance, kernels: readonly Kernel[]): void {
   const [operation, request] = drawRequest(chance);
   for (const kernel of kernels) {
     try {
-      kernel.control(operation, request as never);
+      textControl(kernel, operation, request as never);
     } catch (error) {
       // What cannot be done now is refused, to all alike.
       if (!(error instanceof MultikernelError)) throw error;
@@ -64,7 +64,7 @@ function drawRequest(chance: Chance): Request {
   }
 }
 
-function drawRoute(chance: Chance): ControlRequests['route.add']['request'] {
+function drawRoute(chance: Chance): TextRequests['route.add']['request'] {
   const prefixLength = chance.pick([8, 16, 24, 32]);
   const mask = -1 << (32 - prefixLength);
   const net = chance.pick([cast.ROUTED_NET, cast.ip('172.16.0.0'), cast.ip('10.0.0.0'), cast.ip('8.8.8.8')]) & mask;

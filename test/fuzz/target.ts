@@ -6,12 +6,13 @@
 
 import { SeededRng } from '../../src/base/rng.ts';
 import type { Host } from '../../src/host/contract.ts';
-import type { RouteChange } from '../../src/kernel/control.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import { Arena } from '../../src/mem/arena.ts';
 import type { StreamSocket } from '../../src/socket/socket.ts';
+import type { RouteChange } from '../../src/tools/change-requests.ts';
 import { formatAddress } from '../../src/wire/ipv4.ts';
 import { addressOf } from '../fixtures/socket-address.ts';
+import { textControl } from '../fixtures/text-control.ts';
 import * as cast from './cast.ts';
 import * as cast6 from './cast6.ts';
 import { Chance } from './chance.ts';
@@ -80,12 +81,12 @@ export function settle(kernel: Kernel, clock: Clock): void {
 
 function configure(kernel: Kernel, name: string, address: number): void {
   const addAddress = { address: formatAddress(address), prefixLength: cast.PREFIX_LENGTH };
-  kernel.control('interface.set', { name, addAddress });
+  textControl(kernel, 'interface.set', { name, addAddress });
 }
 
 function configure6(kernel: Kernel, name: string, address: cast6.Address): void {
   const addAddress = { address: cast6.text(address), prefixLength: cast6.ADDRESS_PREFIX_LENGTH };
-  kernel.control('interface.set', { name, addAddress });
+  textControl(kernel, 'interface.set', { name, addAddress });
 }
 
 function route(
@@ -95,7 +96,7 @@ function route(
   gateway: number,
   kind: RouteChange['kind'],
 ): void {
-  kernel.control('route.add', {
+  textControl(kernel, 'route.add', {
     destination: formatAddress(destination),
     prefixLength,
     gateway: formatAddress(gateway),
@@ -126,10 +127,10 @@ export class Target {
       honest.push(cast6.text(cast6.HONEST));
     }
     for (const address of honest) {
-      kernel.control('neighbor.add', { address, mac: '02:00:00:00:00:ee', temporary: false, published: false });
+      textControl(kernel, 'neighbor.add', { address, mac: '02:00:00:00:00:ee', temporary: false, published: false });
     }
     if (config.seed !== RECORDING_SEED) flipSwitches(new Chance(config.seed), kernel);
-    for (const [name, value] of config.sysctls) kernel.control('sysctl.set', { name, value });
+    for (const [name, value] of config.sysctls) textControl(kernel, 'sysctl.set', { name, value });
     for (const n of [0, 1]) {
       const name = cast.INTERFACES[n] as string;
       configure(kernel, name, cast.OWN_ADDRESSES[n] as number);
@@ -140,7 +141,7 @@ export class Target {
     if (config.ipv6) {
       const gateway = cast6.text(cast6.GATEWAY);
       const destination = { destination: '::', prefixLength: 0, gateway, interface: 'eth0', kind: 'unicast' } as const;
-      if (config.seed % 2 === 0) kernel.control('route.add', destination);
+      if (config.seed % 2 === 0) textControl(kernel, 'route.add', destination);
     }
     route(kernel, cast.ROUTED_NET, 16, cast.OTHER_GATEWAY, 'unicast');
     route(kernel, cast.REJECTED_NET, 16, cast.ip('127.0.0.1'), 'reject');
@@ -178,7 +179,7 @@ export class PeerMachine {
     const targets = [formatAddress(cast.OWN_ADDRESSES[2] as number)];
     if (ipv6) targets.push(cast6.text(cast6.globalAddress(2, 1)));
     for (const address of targets) {
-      kernel.control('neighbor.add', { address, mac: '02:00:00:00:00:03', temporary: false, published: false });
+      textControl(kernel, 'neighbor.add', { address, mac: '02:00:00:00:00:03', temporary: false, published: false });
     }
   }
 }

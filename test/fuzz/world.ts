@@ -7,6 +7,8 @@
  * Everything follows from the seed.
  */
 
+import { interfaceRows, neighborRows, routeRows } from '../fixtures/inet-text.ts';
+import { textControl } from '../fixtures/text-control.ts';
 import { ETHERTYPE_IPV4, get16, get32, repair, set32 } from './bytes.ts';
 import * as cast from './cast.ts';
 import * as cast6 from './cast6.ts';
@@ -334,18 +336,18 @@ export class World {
       raw: inet.raw.count,
       fragments: inet.ip4.input.reassembly.count,
       fragments6: inet.ip6.input.reassembly.count,
-      neighbors: [...inet.neighbors(4), ...inet.neighbors(6)].filter((one) => one.state !== 'permanent').length,
+      neighbors: [...neighborRows(inet, 4), ...neighborRows(inet, 6)].filter((one) => one.state !== 'permanent').length,
       waiting: inet.ip4.neighbors.pendingBytes + inet.ip6.neighbors.pendingBytes,
-      dynamicRoutes: inet.routes().filter((route) => route.flags.includes('D')).length,
+      dynamicRoutes: routeRows(inet).filter((route) => route.flags.includes('D')).length,
       heapBytes: inet.context.heap.usedBytes - this.#heapBytes,
     };
     const what = Object.entries(left).filter(([, count]) => count !== 0);
     if (what.length === 0) return;
     const rows = JSON.stringify([
       tcp.sockets(),
-      inet.neighbors(4),
-      inet.neighbors(6),
-      inet.routes(6),
+      neighborRows(inet, 4),
+      neighborRows(inet, 6),
+      routeRows(inet, 6),
       this.config.sysctls,
     ]);
     throw new Error(`left behind: ${what.map(([name, count]) => `${count} ${name}`).join(', ')}: ${rows}`);
@@ -364,11 +366,11 @@ function stateOf(target: Target): string {
     counters: kernel.counters.snapshot(),
     heap: kernel.inet.context.heap.usedBytes,
     callouts: kernel.callouts.size,
-    sockets: kernel.control('sockets', {}),
-    neighbors: [kernel.inet.neighbors(4), kernel.inet.neighbors(6)],
-    routes: [kernel.inet.routes(4), kernel.inet.routes(6)],
+    sockets: textControl(kernel, 'sockets', {}),
+    neighbors: [neighborRows(kernel.inet, 4), neighborRows(kernel.inet, 6)],
+    routes: [routeRows(kernel.inet, 4), routeRows(kernel.inet, 6)],
     addresses: kernel.inet.context.interner.count,
-    interfaces: kernel.inet.interfaces(),
+    interfaces: interfaceRows(kernel.inet),
   });
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,13 @@ import type { LabStreamOperation, LabStreams, NodeStatus } from '../../src/lab/o
 import { Supervisor } from '../../src/lab/supervisor.ts';
 import { listPorts } from '../../src/link/index.ts';
 import { Arena, SpinBudget } from '../../src/mem/index.ts';
+import type { ToClient } from '../../src/rump/multiplexer.ts';
+import { FILTER_DROP, FILTER_REJECT } from '../../src/sys/control.ts';
+import { TcpConnection } from '../../src/tools/tcp-connection.ts';
 import { FakeWorkers, until } from '../fixtures/fake-workers.ts';
+
+const IPV4_A = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0x0a00000a, scopeId: 0 } as const;
+const IPV4_B = { ...IPV4_A, w3: 0x0a00000b } as const;
 
 let folder = '';
 let workers = new FakeWorkers();
@@ -195,22 +202,22 @@ describe('programs', () => {
 describe('questions', () => {
   it('go to the kernel and come back, or fail with its code', async () => {
     await bring(TWO);
-    workers.of('a').replies.set('routes', [1]);
-    await expect(lab.request('control', { kernel: 'a', operation: 'routes', request: {} })).resolves.toEqual([1]);
-    await expect(lab.request('control', { kernel: 'q', operation: 'routes', request: {} })).rejects.toMatchObject({
+    workers.of('a').replies.set('route.list', [1]);
+    await expect(lab.request('kernel', { kernel: 'a', operation: 'route.list', request: {} })).resolves.toEqual([1]);
+    await expect(lab.request('kernel', { kernel: 'q', operation: 'route.list', request: {} })).rejects.toMatchObject({
       code: 'ENOENT',
       message: 'no node q; there are a, b, r',
     });
     workers.of('b').end(0);
-    const late = lab.request('control', { kernel: 'b', operation: 'routes', request: {} });
+    const late = lab.request('kernel', { kernel: 'b', operation: 'route.list', request: {} });
     await expect(late).rejects.toMatchObject({ code: 'EHOSTDOWN', message: 'b is not running' });
   });
 
   it('fail when nobody answers, not when it is the supervisor that was busy meanwhile', async () => {
     await bring(TWO);
-    const ask = (): Promise<unknown> => lab.request('control', { kernel: 'a', operation: 'routes', request: {} });
+    const ask = (): Promise<unknown> => lab.request('kernel', { kernel: 'a', operation: 'route.list', request: {} });
     const { port } = workers.of('a').boot;
-    workers.of('a').replies.set('routes', [1]);
+    workers.of('a').replies.set('route.list', [1]);
     const { setTimeout: realTimer } = globalThis;
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     /** Once the worker has the request, this thread computes: timers that are due come before messages. */
@@ -236,8 +243,8 @@ describe('questions', () => {
     await bring(TWO);
     const worker = workers.of('a');
     worker.boot.port.removeAllListeners('message');
-    const asked = lab.request('control', { kernel: 'a', operation: 'routes', request: {} });
-    const ping = collect('capture', { kernel: 'a', options: { interface: '', snapBytes: 99 } });
+    const asked = lab.request('kernel', { kernel: 'a', operation: 'route.list', request: {} });
+    const ping = collect('kernel', { kernel: 'a', stream: 'capture', request: { interface: '', snapBytes: 99 } });
     worker.end(0);
     await expect(asked).rejects.toMatchObject({ code: 'EHOSTDOWN' });
     expect(ping.ends).toMatchObject([{ code: 'EHOSTDOWN' }]);
@@ -246,27 +253,30 @@ describe('questions', () => {
   it('as streams carry events both ways', async () => {
     await bring(TWO);
     const worker = workers.of('a');
-    const { events, ends, handle } = collect('connection', { kernel: 'a', host: 'b', port: 80 });
-    await until(() => worker.received.some((message) => message.type === 'open'));
-    const open = worker.received.find((message) => message.type === 'open');
-    expect(open).toMatchObject({ operation: 'connection', options: { address: '10.0.0.11', port: 80 } });
+    const request = { address: IPV4_B, port: 80 };
+    const { events, ends, handle } = collect('kernel', { kernel: 'a', stream: 'connection', request });
+    const messages = () => worker.received.flatMap((one) => (one.type === 'kernel' ? [one.message] : []));
+    await until(() => messages().some((message) => 'open' in message));
+    const open = messages().find((message) => 'open' in message);
+    expect(open).toMatchObject({ open: 'connection', params: request });
     const id = (open as { id: number }).id;
-    worker.send({ type: 'event', id, event: { type: 'connected', localAddress: '10.0.0.10', localPort: 1 } });
+    const answer = (message: ToClient): void => worker.send({ type: 'kernel', kernel: 'a', message });
+    answer({ id, event: { type: 'connected', local: IPV4_B, localPort: 1 } });
     handle.send({ type: 'end' });
     handle.close();
-    await until(() => worker.received.some((message) => message.type === 'close'));
-    worker.send({ type: 'closed', id, code: 'ECONNRESET', message: 'gone' });
+    await until(() => messages().some((message) => 'close' in message));
+    answer({ id, end: true, error: { code: 'ECONNRESET', message: 'gone' } });
     await until(() => ends.length > 0);
     expect(events).toHaveLength(1);
     expect(ends).toMatchObject([{ code: 'ECONNRESET', message: 'gone' }]);
-    expect(worker.received).toContainEqual({ type: 'input', id, input: { type: 'end' } });
+    expect(messages()).toContainEqual({ id, input: { type: 'end' } });
   });
 
   it('for unknown hosts fail', async () => {
     await bring(TWO);
-    const { ends } = collect('connection', { kernel: 'a', host: 'nowhere', port: 80 });
-    await until(() => ends.length > 0);
-    expect(ends).toMatchObject([{ code: 'ENOTFOUND' }]);
+    workers.of('a').replies.set('host.list', { name: 'a', hosts: [{ name: 'b', addresses: [IPV4_B] }] });
+    const found = await once(new TcpConnection(lab.kernel('a'), 'nowhere', 80), 'error');
+    expect(found).toMatchObject([{ code: 'ENOTFOUND', message: 'connect ENOTFOUND nowhere:80' }]);
   });
 });
 
@@ -275,19 +285,19 @@ describe('cuts', () => {
     await bring(TWO);
     const cut = await lab.request('cut', { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' });
     expect(workers.of('a').requests('filter.add')).toMatchObject([
-      { request: { id: cut.id, from: ['10.0.0.11'], action: 'drop' } },
+      { request: { id: cut.id, from: [IPV4_B], action: FILTER_DROP } },
     ]);
     expect(workers.of('b').requests('filter.add')).toMatchObject([
-      { request: { id: cut.id, from: ['10.0.0.10'], action: 'drop' } },
+      { request: { id: cut.id, from: [IPV4_A], action: FILTER_DROP } },
     ]);
     await lab.request('cut', { a: ['a', 'b'], b: ['r'], oneWay: true, how: 'reject' });
     expect(workers.of('r').requests('filter.add')).toMatchObject([
-      { request: { from: ['10.0.0.10', '10.0.0.11'], action: 'reject' } },
+      { request: { from: [IPV4_A, IPV4_B], action: FILTER_REJECT } },
     ]);
     expect(workers.of('a').requests('filter.add')).toHaveLength(1);
     const healed = await lab.request('heal', { id: null, between: { a: ['b'], b: ['a'] } });
     expect(healed).toEqual([cut]);
-    expect(workers.of('a').requests('filter.remove')).toMatchObject([{ request: { id: cut.id } }]);
+    expect(workers.of('a').requests('filter.delete')).toMatchObject([{ request: { id: cut.id } }]);
     expect(lab.info.cuts).toHaveLength(1);
     await lab.request('heal', { id: null, between: null });
     expect(lab.info.cuts).toEqual([]);
@@ -299,7 +309,7 @@ describe('cuts', () => {
     await lab.request('cut', { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' });
     expect(workers.of('a').requests('filter.add')).toMatchObject([{ kernel: 'b' }]);
     await lab.request('run', { kernel: 'a', script: 'a.js', argv: [], nodeFlags: [], env: {}, cwd: folder });
-    expect(workers.of('a').requests('filter.add')).toMatchObject([{ kernel: 'a', request: { from: ['10.0.0.11'] } }]);
+    expect(workers.of('a').requests('filter.add')).toMatchObject([{ kernel: 'a', request: { from: [IPV4_B] } }]);
   });
 
   it('need two sides that differ', async () => {

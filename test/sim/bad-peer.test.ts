@@ -14,6 +14,7 @@ import { Counters } from '../../src/mem/counters.ts';
 import { RING_CONTROL_BYTES } from '../../src/mem/spsc-ring.ts';
 import { DatagramInfo, SocketAddress } from '../../src/socket/socket.ts';
 import { parseAddress } from '../../src/wire/ipv4.ts';
+import { textControl } from '../fixtures/text-control.ts';
 import { headWord, spoil, writableBy } from '../fixtures/vandal.ts';
 import { SimNetwork } from './network.ts';
 import { End, serve } from './transfer.ts';
@@ -145,7 +146,7 @@ function run(seed: number, arena: Arena, vandal: boolean) {
 
 /** What `ifconfig` and `mk stat` show of a kernel's link. */
 function linkOf(network: SimNetwork, name: string) {
-  const rows = network.kernel(name).control('interfaces', {});
+  const rows = textControl(network.kernel(name), 'interfaces', {});
   const { linkState, downReason } = rows.find((row) => row.name === 'eth0') as (typeof rows)[number];
   const blocks = Counters.list(network.arena);
   const block = blocks.find((one) => one.name === network.links.get(name)?.counters.name) as Counters;

@@ -5,8 +5,9 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errors.ts';
 import { SeededRng } from '../../src/base/rng.ts';
-import type { SocketInfo } from '../../src/kernel/control.ts';
 import { SocketAddress, type StreamSocket } from '../../src/socket/socket.ts';
+import type { SocketInfo } from '../../src/tools/socket-text.ts';
+import { textControl } from '../fixtures/text-control.ts';
 import { SimNetwork } from './network.ts';
 import { End, serve } from './transfer.ts';
 
@@ -39,14 +40,11 @@ function transfer(seed: number): World {
 }
 
 function cut(network: SimNetwork, kernel: 'a' | 'b', action: 'drop' | 'reject'): void {
-  network.kernel(kernel).control('filter.add', { id: 'cut', from: [kernel === 'a' ? B : A], action });
+  textControl(network.kernel(kernel), 'filter.add', { id: 'cut', from: [kernel === 'a' ? B : A], action });
 }
 
 function row(network: SimNetwork): SocketInfo | undefined {
-  return network
-    .kernel('a')
-    .control('sockets', {})
-    .find((socket) => socket.protocol === 'tcp');
+  return textControl(network.kernel('a'), 'sockets', {}).find((socket) => socket.protocol === 'tcp');
 }
 
 describe('a cut that drops', () => {
@@ -65,7 +63,7 @@ describe('a cut that drops', () => {
       expect(later?.state).toBe('ESTABLISHED');
       expect(later!.retransmits).toBeGreaterThan(first!.retransmits);
       expect(later!.rtoMs).toBeGreaterThanOrEqual(2 * first!.rtoMs);
-      for (const name of ['a', 'b'] as const) network.kernel(name).control('filter.remove', { id: 'cut' });
+      for (const name of ['a', 'b'] as const) textControl(network.kernel(name), 'filter.remove', { id: 'cut' });
       const untilUs = simulation.nowUs() + 300 * SECOND_US;
       expect(simulation.runUntil(() => client.finished && ends[0]!.finished, untilUs)).toBe(true);
       expect([client.error, ends[0]!.wrongAt, ends[0]!.received]).toEqual([0, -1, BYTES]);
@@ -80,7 +78,7 @@ describe('a cut that drops', () => {
     const afterCut = ends[0]!.received;
     simulation.run(simulation.nowUs() + 10 * SECOND_US);
     expect(ends[0]!.received).toBe(afterCut);
-    network.kernel('a').control('filter.remove', { id: 'cut' });
+    textControl(network.kernel('a'), 'filter.remove', { id: 'cut' });
     expect(simulation.runUntil(() => ends[0]!.finished, simulation.nowUs() + 100 * SECOND_US)).toBe(true);
     expect(ends[0]!.received).toBe(BYTES);
   });

@@ -15,6 +15,7 @@ import { VniDevice } from '../../src/link/index.ts';
 import { createBulk } from '../../src/mem/bulk.ts';
 import { SocketAddress, type StreamSocket } from '../../src/socket/socket.ts';
 import { addressOf } from '../fixtures/socket-address.ts';
+import { textControl } from '../fixtures/text-control.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV6, FrameWriter, get16, get32, repair } from '../fuzz/bytes.ts';
 import { text } from '../fuzz/cast6.ts';
 import { Chance } from '../fuzz/chance.ts';
@@ -161,14 +162,14 @@ export class FloodWorld {
     this.flooder = new Flooder(this.network, seed);
     this.flooder.claims = claims;
     this.network.simulation.add(this.flooder);
-    this.server.control('route.add', {
+    textControl(this.server, 'route.add', {
       destination: ipv6 ? '::' : '0.0.0.0',
       prefixLength: 0,
       gateway: ipv6 ? text(GATEWAY6) : '10.0.0.254',
       kind: 'unicast',
       ...(ipv6 ? { interface: 'eth0' } : {}),
     });
-    if (ipv6) this.server.control('sysctl.set', { name: 'net.inet6.ip6.accept_rtadv', value: 1 });
+    if (ipv6) textControl(this.server, 'sysctl.set', { name: 'net.inet6.ip6.accept_rtadv', value: 1 });
     this.#listener = this.server.sockets.stream(family);
     this.#listener.bind(SocketAddress.any(family, PORT));
     this.#listener.listen(128);

@@ -4,6 +4,8 @@
  */
 
 import { describe, expect, it } from 'vitest';
+import { routeRows } from '../fixtures/inet-text.ts';
+import { textControl } from '../fixtures/text-control.ts';
 import { FLOODS, type Flood } from './flood-frames.ts';
 import { FLOODS_6 } from './flood-frames-6.ts';
 import { FloodWorld } from './flood-world.ts';
@@ -40,7 +42,7 @@ describe.each([
   ['IPv6', 'the flooder claims', FLOODS_6, 6, true],
 ] as const)('%s: a flood from addresses that %s', (_, __, floods, family, claims) => {
   const world = new FloodWorld(claims ? 2 : 1, claims, family);
-  for (const [name, value] of LIMITS) world.server.control('sysctl.set', { name, value });
+  for (const [name, value] of LIMITS) textControl(world.server, 'sysctl.set', { name, value });
   world.goodput(1);
   const quiet = world.metered.sent;
   const undisturbed = world.goodput(SECONDS);
@@ -84,7 +86,7 @@ describe.each([
     expect(server.tcp.synEntryCount).toBe(0);
     expect(server.inet.ip4.input.reassembly.count + server.inet.ip6.input.reassembly.count).toBe(0);
     for (const one of [4, 6] as const)
-      expect(server.inet.routes(one).filter((route) => route.flags.includes('D'))).toEqual([]);
+      expect(routeRows(server.inet, one).filter((route) => route.flags.includes('D'))).toEqual([]);
     expect(server.inet.ip4.neighbors.count + server.inet.ip6.neighbors.count).toBeLessThanOrEqual(2);
     expect(server.callouts.size).toBeLessThan(100);
   });

@@ -1,6 +1,7 @@
 /** Routers advertise, hosts configure themselves: real kernels on a simulated segment, in virtual time. */
 
 import { describe, expect, it } from 'vitest';
+import type { CaptureEvent } from '../../src/sys/control.ts';
 import * as icmpv6 from '../../src/wire/icmpv6.ts';
 import { ALL_NODES } from '../../src/wire/ipv6-address.ts';
 import { Node6 } from './ip6-node.ts';
@@ -335,15 +336,17 @@ describe('Listener discovery between kernels (RFC 3810)', () => {
   function reports(node: Node6): { sec: number; record: string }[] {
     const found: { sec: number; record: string }[] = [];
     const options = { interface: 'eth0', snapBytes: 200 };
-    node.kernel.capture(options, (event) => {
-      if (event.type !== 'frames') return;
-      for (const { direction, timeNs, bytes } of event.frames) {
+    const event = (batch: CaptureEvent): void => {
+      if (batch.type !== 'frames') return;
+      for (const { outgoing, timeSec, timeNs, bytes } of batch.frames) {
         const isReport = bytes[12] === 0x86 && bytes[20] === 0 && bytes[62] === 143;
-        if (direction !== 'out' || !isReport) continue;
-        const sec = Number(timeNs - node.kernel.host.epochNs) / 1e9;
+        if (!outgoing || !isReport) continue;
+        const sinceEpochNs = BigInt(timeSec) * 1_000_000_000n + BigInt(timeNs) - node.kernel.host.epochNs;
+        const sec = Number(sinceEpochNs) / 1e9;
         found.push({ sec, record: Buffer.from(bytes.slice(70, 94)).toString('hex') });
       }
-    });
+    };
+    node.kernel.client.openNow('capture', options, { event, end: () => {} });
     return found;
   }
 

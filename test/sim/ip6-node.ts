@@ -6,7 +6,8 @@
 import { IP6_ANY } from '../../src/inet/ip/address-interner.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { Interface } from '../../src/net/interface.ts';
-import { RTF_GATEWAY, RTF_STATIC, routeFlagLetters } from '../../src/net/route.ts';
+import { RTF_GATEWAY, RTF_STATIC } from '../../src/net/route.ts';
+import { routeFlagLetters } from '../../src/tools/route-text.ts';
 import { type Address6, formatAddress, parseAddress } from '../../src/wire/ipv6-address.ts';
 import type { SimNetwork } from './network.ts';
 

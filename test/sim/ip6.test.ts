@@ -4,9 +4,11 @@
 
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errors.ts';
-import type { PingEvent } from '../../src/kernel/control.ts';
 import { DatagramInfo, SocketAddress, type StreamSocket } from '../../src/socket/socket.ts';
+import type { PingEvent } from '../../src/tools/echo.ts';
+import { startPing } from '../fixtures/kernel-ping.ts';
 import { addressOf } from '../fixtures/socket-address.ts';
+import { textControl } from '../fixtures/text-control.ts';
 import { SimNetwork, type SimNetworkOptions } from './network.ts';
 
 const SECOND_US = 1_000_000;
@@ -21,10 +23,7 @@ function network(options: Partial<SimNetworkOptions> = {}): SimNetwork {
 function ping(one: SimNetwork, from: string, host: string, options = {}): PingEvent[] {
   const events: PingEvent[] = [];
   const ended = (): boolean => events.at(-1)?.type === 'end';
-  one
-    .kernel(from)
-    .ping({ host, ...OPTIONS, ...options }, (event) => events.push(event))
-    .start();
+  startPing(one.kernel(from), { host, ...OPTIONS, ...options }, (event) => events.push(event));
   one.simulation.runUntil(ended, one.simulation.nowUs() + 60 * SECOND_US);
   return events;
 }
@@ -153,7 +152,7 @@ describe('TCP sockets of IPv6', () => {
       ['::ffff:10.0.0.2', '::ffff:10.0.0.1', '::ffff:10.0.0.1', '::ffff:10.0.0.2'],
       [`${LINK_B}%eth0`, `${LINK_A}%eth0`, `${LINK_A}%eth0`, `${LINK_B}%eth0`],
     ]);
-    const rows = one.kernel('b').control('sockets', {});
+    const rows = textControl(one.kernel('b'), 'sockets', {});
     expect(rows.filter(({ state }) => state === 'LISTEN')).toMatchObject([
       { family: 'inet6', localAddress: '::', peerAddress: '::', localPort: 80 },
     ]);
@@ -280,24 +279,24 @@ describe('control of IPv6', () => {
     const one = network();
     const a = one.kernel('a');
     const shown = (): unknown[] => {
-      const rows = a.control('interfaces', {}).find(({ name }) => name === 'eth0')?.addresses6 ?? [];
+      const rows = textControl(a, 'interfaces', {}).find(({ name }) => name === 'eth0')?.addresses6 ?? [];
       return rows.map(({ address, prefixLength, state, origin }) => `${address}/${prefixLength} ${state} ${origin}`);
     };
     const own = [`${LINK_A}%eth0/64 preferred link-local`, '2001:db8::1/64 preferred manual'];
     expect(shown()).toEqual(own);
-    a.control('interface.set', { name: 'eth0', addAddress: { address: 'fe80::5', prefixLength: 64 } });
-    a.control('interface.set', { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 48 } });
+    textControl(a, 'interface.set', { name: 'eth0', addAddress: { address: 'fe80::5', prefixLength: 64 } });
+    textControl(a, 'interface.set', { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 48 } });
     expect(shown()).toEqual([...own, 'fe80::5%eth0/64 preferred manual', 'fd00::5/48 preferred manual']);
     const again = { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 48 } };
-    expect(() => a.control('interface.set', again)).toThrow(/EEXIST/);
+    expect(() => textControl(a, 'interface.set', again)).toThrow(/EEXIST/);
     expect(() =>
-      a.control('interface.set', { ...again, addAddress: { address: 'ff02::5', prefixLength: 64 } }),
+      textControl(a, 'interface.set', { ...again, addAddress: { address: 'ff02::5', prefixLength: 64 } }),
     ).toThrow(/EINVAL/);
     expect(() =>
-      a.control('interface.set', { ...again, addAddress: { address: '240.0.0.1', prefixLength: 8 } }),
+      textControl(a, 'interface.set', { ...again, addAddress: { address: '240.0.0.1', prefixLength: 8 } }),
     ).toThrow("not an address: '240.0.0.1'");
-    a.control('interface.set', { name: 'eth0', removeAddress: { address: 'fe80::5' } });
-    a.control('interface.set', { name: 'eth0', removeAddress: { address: 'fd00::5' } });
+    textControl(a, 'interface.set', { name: 'eth0', removeAddress: { address: 'fe80::5' } });
+    textControl(a, 'interface.set', { name: 'eth0', removeAddress: { address: 'fd00::5' } });
     expect(shown()).toEqual(own);
   });
 
@@ -305,9 +304,9 @@ describe('control of IPv6', () => {
     const one = network();
     const a = one.kernel('a');
     const shown = (): string[] =>
-      a
-        .control('routes', { family: 'inet6' })
-        .map((row) => `${row.destination}/${row.prefixLength} ${row.gateway} ${row.flags} ${row.interface}`);
+      textControl(a, 'routes', { family: 'inet6' }).map(
+        (row) => `${row.destination}/${row.prefixLength} ${row.gateway} ${row.flags} ${row.interface}`,
+      );
     const own = [
       '::1/128 link#1 UHl lo0',
       '2001:db8::/64 link#2 UC eth0',
@@ -317,7 +316,7 @@ describe('control of IPv6', () => {
     ];
     expect(shown()).toEqual(own);
     const route = (destination: string, prefixLength: number, gateway: string, more = {}): void => {
-      a.control('route.add', { destination, prefixLength, gateway, kind: 'unicast', ...more });
+      textControl(a, 'route.add', { destination, prefixLength, gateway, kind: 'unicast', ...more });
     };
     route('::', 0, 'fe80::9%eth0');
     route('2001:db8:5::', 48, '2001:db8::2');
@@ -333,36 +332,36 @@ describe('control of IPv6', () => {
     expect(() => route('2001:db8:5::', 48, '2001:db8::3')).toThrow(/EEXIST/);
     expect(() => route('2001:db8:5::1', 48, '2001:db8::3')).toThrow(/EINVAL/);
     const unroute = { destination: '2001:db8:5::', prefixLength: 48, gateway: '', kind: 'unicast' } as const;
-    a.control('route.delete', unroute);
-    expect(() => a.control('route.delete', unroute)).toThrow('not in table');
-    expect(a.control('routes', {}).every(({ destination }) => !destination.includes(':'))).toBe(true);
+    textControl(a, 'route.delete', unroute);
+    expect(() => textControl(a, 'route.delete', unroute)).toThrow('not in table');
+    expect(textControl(a, 'routes', {}).every(({ destination }) => !destination.includes(':'))).toBe(true);
   });
 
   it('shows and changes neighbors', () => {
     const one = network();
     const a = one.kernel('a');
     ping(one, 'a', '2001:db8::2', { count: 1 });
-    a.control('neighbor.add', {
+    textControl(a, 'neighbor.add', {
       address: 'fe80::9%eth0',
       mac: '02:00:00:00:00:09',
       temporary: false,
       published: false,
     });
     const shown = (): unknown[] =>
-      a.control('neighbors', { family: 'inet6' }).map(({ address, mac, state }) => [address, mac, state]);
+      textControl(a, 'neighbors', { family: 'inet6' }).map(({ address, mac, state }) => [address, mac, state]);
     expect(shown()).toEqual([
       ['2001:db8::2', '02:6d:00:00:00:02', 'reachable'],
       ['fe80::9%eth0', '02:00:00:00:00:09', 'permanent'],
     ]);
-    a.control('neighbor.delete', { address: 'fe80::9%eth0' });
-    expect(() => a.control('neighbor.delete', { address: 'fe80::9%eth0' })).toThrow(/ENOENT|no entry/);
+    textControl(a, 'neighbor.delete', { address: 'fe80::9%eth0' });
+    expect(() => textControl(a, 'neighbor.delete', { address: 'fe80::9%eth0' })).toThrow(/ENOENT|no entry/);
     expect(shown()).toHaveLength(1);
   });
 
   it('cuts by IPv6 address', () => {
     const one = network();
     const b = one.kernel('b');
-    b.control('filter.add', { id: 'cut', from: ['2001:db8::1'], action: 'reject' });
+    textControl(b, 'filter.add', { id: 'cut', from: ['2001:db8::1'], action: 'reject' });
     const socket = one.kernel('a').sockets.stream(6);
     socket.connect(address(one, 'a', '2001:db8::2', 80));
     settle(one);
@@ -370,17 +369,17 @@ describe('control of IPv6', () => {
     expect(ping(one, 'a', '2001:db8::2', { count: 1 }).filter(({ type }) => type === 'error')).toMatchObject([
       { text: 'Destination Administratively Unreachable' },
     ]);
-    b.control('filter.add', { id: 'cut', from: ['2001:db8::1'], action: 'drop' });
+    textControl(b, 'filter.add', { id: 'cut', from: ['2001:db8::1'], action: 'drop' });
     expect(ping(one, 'a', '2001:db8::2', { count: 1 }).at(-1)).toMatchObject({ received: 0 });
-    b.control('filter.remove', { id: 'cut' });
+    textControl(b, 'filter.remove', { id: 'cut' });
     expect(ping(one, 'a', '2001:db8::2', { count: 1 }).at(-1)).toMatchObject({ received: 1 });
   });
 
   it('switches IPv6 off on an interface, and on again', () => {
     const one = network();
-    one.kernel('b').control('interface.set', { name: 'eth0', ipv6: false });
+    textControl(one.kernel('b'), 'interface.set', { name: 'eth0', ipv6: false });
     expect(ping(one, 'a', '2001:db8::2', { count: 1 }).at(-1)).toMatchObject({ received: 0 });
-    one.kernel('b').control('interface.set', { name: 'eth0', ipv6: true });
+    textControl(one.kernel('b'), 'interface.set', { name: 'eth0', ipv6: true });
     one.simulation.run(one.simulation.nowUs() + 30 * SECOND_US);
     expect(ping(one, 'a', '2001:db8::2', { count: 1 }).at(-1)).toMatchObject({ received: 1 });
     expect(ping(one, 'a', '10.0.0.2', { count: 1 }).at(-1)).toMatchObject({ received: 1 });

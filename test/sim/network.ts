@@ -11,6 +11,7 @@ import { ImpairedDevice } from '../../src/link/impair.ts';
 import type { Impairment } from '../../src/link/impairment.ts';
 import { createNetwork, type NetworkDescriptor, VniDevice } from '../../src/link/index.ts';
 import { Arena } from '../../src/mem/arena.ts';
+import { textControl } from '../fixtures/text-control.ts';
 
 export interface SimNetworkOptions {
   seed: number;
@@ -72,12 +73,12 @@ export class SimNetwork {
       });
       const link = new ImpairedDevice(wrap(device, index), this.arena, kernel.bulk, { clock: host, rng: host.rng });
       kernel.attach(link, 'eth0');
-      kernel.control('interface.set', {
+      textControl(kernel, 'interface.set', {
         name: 'eth0',
         addAddress: { address: SimNetwork.address(index), prefixLength: 24 },
       });
       if (ipv6) {
-        kernel.control('interface.set', {
+        textControl(kernel, 'interface.set', {
           name: 'eth0',
           addAddress: { address: SimNetwork.address6(index), prefixLength: 64 },
         });

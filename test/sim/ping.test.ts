@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { PingEvent } from '../../src/kernel/control.ts';
+import type { PingEvent } from '../../src/tools/echo.ts';
+import { startPing } from '../fixtures/kernel-ping.ts';
+import { textControl } from '../fixtures/text-control.ts';
 import { SimNetwork } from './network.ts';
 
 const SECOND_US = 1_000_000;
@@ -7,10 +9,7 @@ const OPTIONS = { count: 3, intervalMs: 1000, payloadBytes: 56, ttl: 64, waitMs:
 
 function ping(network: SimNetwork, from: string, host: string, options = {}): PingEvent[] {
   const events: PingEvent[] = [];
-  network
-    .kernel(from)
-    .ping({ host, ...OPTIONS, ...options }, (event) => events.push(event))
-    .start();
+  startPing(network.kernel(from), { host, ...OPTIONS, ...options }, (event) => events.push(event));
   network.simulation.runUntil(() => events.at(-1)?.type === 'end', network.simulation.nowUs() + 60 * SECOND_US);
   return events;
 }
@@ -45,9 +44,9 @@ describe('ping on the virtual clock', () => {
 
   it('hears nothing across a cut, and again when it is healed', () => {
     const network = new SimNetwork({ seed: 4, kernels: ['a', 'b'] });
-    network.kernel('b').control('filter.add', { id: 'cut', from: ['10.0.0.1'], action: 'drop' });
+    textControl(network.kernel('b'), 'filter.add', { id: 'cut', from: ['10.0.0.1'], action: 'drop' });
     expect(ping(network, 'a', 'b').at(-1)).toMatchObject({ received: 0 });
-    network.kernel('b').control('filter.remove', { id: 'cut' });
+    textControl(network.kernel('b'), 'filter.remove', { id: 'cut' });
     network.simulation.run(network.simulation.nowUs() + 60 * SECOND_US);
     expect(ping(network, 'a', 'b').at(-1)).toMatchObject({ received: 3 });
   });

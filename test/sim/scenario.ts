@@ -6,6 +6,7 @@ import { randomBelow, randomUnit, SeededRng } from '../../src/base/rng.ts';
 import type { Impairment } from '../../src/link/impairment.ts';
 import type { Arena } from '../../src/mem/arena.ts';
 import { addressOf } from '../fixtures/socket-address.ts';
+import { textControl } from '../fixtures/text-control.ts';
 import { SimNetwork } from './network.ts';
 import { End, serve } from './transfer.ts';
 
@@ -67,7 +68,7 @@ function partition(network: SimNetwork, rng: SeededRng, normal: Impairment): voi
 function leftovers(network: SimNetwork, bootBytes: readonly number[]): string[] {
   return NAMES.flatMap((name, index) => {
     const kernel = network.kernel(name);
-    const sockets = kernel.control('sockets', {}).filter((row) => row.state !== 'LISTEN');
+    const sockets = textControl(kernel, 'sockets', {}).filter((row) => row.state !== 'LISTEN');
     const heldBytes = kernel.inet.context.heap.usedBytes - (bootBytes[index] as number);
     return [
       ...sockets.map((row) => `${name}: ${row.state} ${row.localPort}-${row.peerPort}`),

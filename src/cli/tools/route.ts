@@ -1,6 +1,7 @@
 /** `route show`, `get`, `add`, `delete` with NetBSD's arguments and text. Thread: the command's. Missing: change, flush, monitor. */
 
 import { type AddressFamily, MultikernelError, type RouteChange, type RouteInfo } from '../../index.ts';
+import { ROUTE_FLAGS } from '../../tools/route-text.ts';
 import { UsageError } from './getopt.ts';
 import { routesOf } from './netstat.ts';
 import { addressOf, ERROR_TEXT, fromBigInt6, isAddress, type Tool, type ToolContext, toBigInt6 } from './tool.ts';
@@ -11,21 +12,6 @@ const USAGE = `usage: route [-n] show [-inet | -inet6]
        route [-q] delete [-inet6] [-net | -host] DESTINATION[/N] [-prefixlen N] [GATEWAY]`;
 const NET6_BITS = 64;
 
-/** `RTF_*` of netstat's letters, as `route get` shows them. */
-const FLAGS: readonly (readonly [string, number, string])[] = [
-  ['U', 0x1, 'UP'],
-  ['G', 0x2, 'GATEWAY'],
-  ['H', 0x4, 'HOST'],
-  ['R', 0x8, 'REJECT'],
-  ['D', 0x10, 'DYNAMIC'],
-  ['M', 0x20, 'MODIFIED'],
-  ['C', 0x100, 'CONNECTED'],
-  ['L', 0x400, 'LLDATA'],
-  ['S', 0x800, 'STATIC'],
-  ['B', 0x1000, 'BLACKHOLE'],
-  ['l', 0x40000, 'LOCAL'],
-  ['b', 0x80000, 'BROADCAST'],
-];
 const RTF_DONE = 0x40;
 
 interface Destination {
@@ -183,12 +169,12 @@ function maskText(address: string, prefixLength: number): string {
 /** Labels right-aligned to column 12, as route(8) prints them. */
 export function formatRouteGet(address: string, route: RouteInfo, localAddress: string): string {
   const isDefault = route.prefixLength === 0;
-  const known = FLAGS.filter(([letter]) => route.flags.includes(letter));
-  const word = known.reduce((sum, [, bit]) => sum | bit, RTF_DONE);
+  const known = ROUTE_FLAGS.filter(([, letter]) => route.flags.includes(letter));
+  const word = known.reduce((sum, [bit]) => sum | bit, RTF_DONE);
   const names = [
-    ...known.filter(([, bit]) => bit < RTF_DONE),
-    ['', 0, 'DONE'] as const,
-    ...known.filter(([, bit]) => bit > RTF_DONE),
+    ...known.filter(([bit]) => bit < RTF_DONE),
+    [RTF_DONE, '', 'DONE'] as const,
+    ...known.filter(([bit]) => bit > RTF_DONE),
   ];
   const rows: [string, string][] = [
     ['route to', address],

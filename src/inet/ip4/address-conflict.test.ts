@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
+import { neighborRows, routeRows } from '../../../test/fixtures/inet-text.ts';
 import { arp, ether, hex, ip, toHex } from '../../../test/fixtures/packets.ts';
 import type { Interface } from '../../net/interface.ts';
 
@@ -138,7 +139,7 @@ describe('An address in use (RFC 5227 2.3, 2.4)', () => {
     bed.advance(6 * SECOND);
     expect(bed.receive(claim(OWN, '10.0.0.7'))).toHaveLength(1);
     expect(bed.count('arp-conflicts')).toBe(6);
-    expect(bed.inet.neighbors()).toEqual([]);
+    expect(neighborRows(bed.inet)).toEqual([]);
     expect(bed.inet.ip.isLocal(ip(OWN))).toBe(true);
   });
 
@@ -155,6 +156,6 @@ describe('An address in use (RFC 5227 2.3, 2.4)', () => {
     bed.attach(OWN);
     bed.inet.unconfigure(bed.interfaces[0]!, ip(OWN));
     expect(bed.receive(claim('10.0.0.2', OWN))).toEqual([]);
-    expect(bed.inet.routes().map((route) => route.destination)).toEqual(['127.0.0.0', '127.0.0.1']);
+    expect(routeRows(bed.inet).map((route) => route.destination)).toEqual(['127.0.0.0', '127.0.0.1']);
   });
 });

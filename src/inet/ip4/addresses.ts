@@ -10,10 +10,13 @@
 import { Errno } from '../../base/errors.ts';
 import type { Interface, InterfaceAddress } from '../../net/interface.ts';
 import { maskOf } from '../../net/route-table.ts';
+import type { TableEvents } from '../../net/table-events.ts';
 import { ADDRESS_BROADCAST, isLoopback, isMulticast, isUnicast } from '../../wire/ipv4.ts';
 import type { LocalAddresses } from '../ip/family.ts';
 
 export class Addresses4 implements LocalAddresses {
+  /** Told of every change. */
+  events: TableEvents | null = null;
   readonly #local: Map<number, Interface> = new Map();
   readonly #broadcasts: Map<number, Interface> = new Map();
   #loopback: Interface | null = null;
@@ -49,7 +52,10 @@ export class Addresses4 implements LocalAddresses {
     if (entry.broadcast === address || (hasBroadcast && entry.network === address)) return -Errno.EINVAL;
     iface.addresses.push(entry);
     if (state === 'valid') this.activate(iface, entry);
-    else entry.state = state;
+    else {
+      entry.state = state;
+      this.events?.listener?.addressAdded(iface, address, prefixLength);
+    }
     return entry;
   }
 
@@ -60,6 +66,7 @@ export class Addresses4 implements LocalAddresses {
     if (entry.broadcast !== 0) this.#broadcasts.set(entry.broadcast, iface);
     if (isLoopback(entry.address)) this.#loopback = iface;
     if (iface.primary === 0) iface.primary = entry.address;
+    this.events?.listener?.addressAdded(iface, entry.address, entry.prefixLength);
   }
 
   /** Take an address from an interface. Returns the entry, or null when it has no such address. */
@@ -73,6 +80,7 @@ export class Addresses4 implements LocalAddresses {
       if (this.#broadcasts.get(entry.broadcast) === iface) this.#broadcasts.delete(entry.broadcast);
     }
     if (this.#loopback === iface && !iface.addresses.some((one) => isLoopback(one.address))) this.#loopback = null;
+    this.events?.listener?.addressDeleted(iface, address, entry.prefixLength);
     return entry;
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
+import { neighborRows } from '../../../test/fixtures/inet-text.ts';
 import { arp, ether, hex, ip, ip4, toHex, udp } from '../../../test/fixtures/packets.ts';
 import { Errno } from '../../base/errors.ts';
 import type { UdpEndpoint } from '../udp/endpoint.ts';
@@ -142,7 +143,7 @@ describe('Neighbor unreachability (RFC 1122 2.3.2.1, RFC 4861 7.3)', () => {
     return made;
   }
 
-  const state = (one: InetBed): string => one.inet.neighbors()[0]?.state ?? 'gone';
+  const state = (one: InetBed): string => neighborRows(one.inet)[0]?.state ?? 'gone';
 
   it('is reachable, stale, then used for a while and asked by unicast', () => {
     const { bed: one, endpoint } = known();
@@ -201,7 +202,7 @@ describe('Neighbor unreachability (RFC 1122 2.3.2.1, RFC 4861 7.3)', () => {
   it('goes after 20 minutes when nothing was ever sent there', () => {
     const { bed: one } = bed();
     expect(one.inet.ip.openPath(ip(PEER), 0, 0)).toBeTypeOf('object');
-    expect(one.inet.neighbors()).toMatchObject([{ state: 'incomplete', expiresSec: 1200 }]);
+    expect(neighborRows(one.inet)).toMatchObject([{ state: 'incomplete', expiresSec: 1200 }]);
     one.advance(1199 * SECOND);
     expect(one.inet.ip4.neighbors.count).toBe(1);
     one.advance(SECOND);
@@ -241,19 +242,19 @@ describe('ARP requests', () => {
       dstMac: PEER_HEX,
       arp: { operation: 2, senderMac: OWN_HEX, sender: OWN, targetMac: PEER_HEX, target: PEER },
     });
-    expect(one.inet.neighbors()).toMatchObject([{ address: PEER, mac: PEER_MAC, state: 'stale', interface: 'eth0' }]);
+    expect(neighborRows(one.inet)).toMatchObject([{ address: PEER, mac: PEER_MAC, state: 'stale', interface: 'eth0' }]);
   });
 
   it('for others neither are answered nor enter anybody', () => {
     const { bed: one } = bed();
     expect(one.receive(request(PEER, '10.0.0.9'))).toEqual([]);
-    expect(one.inet.neighbors()).toEqual([]);
+    expect(neighborRows(one.inet)).toEqual([]);
   });
 
   it('from a sender outside our subnets enter nobody', () => {
     const { bed: one } = bed();
     one.receive(request('192.0.2.7', OWN));
-    expect(one.inet.neighbors()).toEqual([]);
+    expect(neighborRows(one.inet)).toEqual([]);
   });
 
   it('are answered at most so often a second', () => {
@@ -277,7 +278,7 @@ describe('ARP requests', () => {
     const { bed: one } = bed();
     one.neighbor(PEER, 0, '02:00:00:00:00:cc');
     one.receive(request(PEER, OWN));
-    expect(one.inet.neighbors()).toMatchObject([{ mac: '02:00:00:00:00:cc', state: 'permanent', expiresSec: null }]);
+    expect(neighborRows(one.inet)).toMatchObject([{ mac: '02:00:00:00:00:cc', state: 'permanent', expiresSec: null }]);
     expect(one.inet.ip4.neighbors.addStatic(one.interfaces[0]!, ip(PEER), 1, 1, true, false)).toBe(-Errno.EEXIST);
   });
 
@@ -311,7 +312,7 @@ describe('ARP requests', () => {
     one.sysctl('net.inet.arp.maxentries', 16);
     for (let i = 2; i < 250; i++) one.receive(request(`10.0.0.${i}`, OWN));
     expect(one.inet.ip4.neighbors.count).toBe(16);
-    expect(one.inet.neighbors().at(-1)?.address).toBe('10.0.0.249');
+    expect(neighborRows(one.inet).at(-1)?.address).toBe('10.0.0.249');
   });
 
   it('makes room at the cost of those who never answered, and frees what waited for them', () => {
@@ -320,7 +321,7 @@ describe('ARP requests', () => {
     for (let i = 2; i < 10; i++) one.receive(request(`10.0.0.${i}`, OWN));
     for (let i = 10; i < 60; i++) send(one, endpoint, 'x', `10.0.0.${i}`);
     expect(one.inet.ip4.neighbors.count).toBe(16);
-    const known = one.inet.neighbors().filter((row) => row.state === 'stale');
+    const known = neighborRows(one.inet).filter((row) => row.state === 'stale');
     expect(known.map((row) => row.address)).toEqual([2, 3, 4, 5, 6, 7, 8, 9].map((i) => `10.0.0.${i}`));
     expect(one.count('arp-cache-evicted')).toBe(42);
     expect(one.inet.ip4.neighbors.pendingBytes).toBe(8 * 4096);

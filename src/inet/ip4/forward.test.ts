@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
+import { interfaceRows } from '../../../test/fixtures/inet-text.ts';
 import {
   ether,
   hex,
@@ -140,7 +141,7 @@ describe('Forwarding (RFC 1812 5.2)', () => {
     const one = router();
     one.devices[1]!.room = 0;
     expect(pass(one, datagram())).toEqual({ back: [], on: [] });
-    expect([one.count('ip-forward-no-room'), one.inet.interfaces()[2]?.outDrops]).toEqual([1, 1]);
+    expect([one.count('ip-forward-no-room'), interfaceRows(one.inet)[2]?.outDrops]).toEqual([1, 1]);
   });
 });
 

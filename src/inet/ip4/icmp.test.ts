@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
+import { routeRows } from '../../../test/fixtures/inet-text.ts';
 import { be32, checksum, ether, hex, icmp, ip, ip4, join, type Packet, toHex } from '../../../test/fixtures/packets.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
 import type { IcmpError, Transport } from '../ip/transport.ts';
@@ -261,7 +262,7 @@ describe('Redirects from others (RFC 1122 3.2.2.2)', () => {
   }
 
   const row = (one: InetBed): object | undefined =>
-    one.inet.routes().find((route) => route.destination === '192.0.2.1');
+    routeRows(one.inet).find((route) => route.destination === '192.0.2.1');
 
   it('make a route to that host, for ten minutes', () => {
     const one = routed();

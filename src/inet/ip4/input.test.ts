@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
+import { interfaceRows } from '../../../test/fixtures/inet-text.ts';
 import { be16, ether, hex, type Ip4Fields, icmp, ip, ip4, udp } from '../../../test/fixtures/packets.ts';
 
 const OWN = '10.0.0.1';
@@ -69,7 +70,7 @@ describe('IP input: malformed packets are dropped under a name each (RFC 1122 3.
       expect(one.receive(frame(packet))).toEqual([]);
       expect(one.count(counter)).toBe(1);
       expect(one.count('udp-in')).toBe(0);
-      expect(one.inet.interfaces()[1]?.inDrops).toBe(1);
+      expect(interfaceRows(one.inet)[1]?.inDrops).toBe(1);
     });
   }
 
@@ -123,9 +124,9 @@ describe('IP input: what is delivered', () => {
 
   it('counts frames and bytes of the interface', () => {
     const one = bed();
-    const before = one.inet.interfaces()[1]!;
+    const before = interfaceRows(one.inet)[1]!;
     one.receive(frame(datagram()));
-    const after = one.inet.interfaces()[1]!;
+    const after = interfaceRows(one.inet)[1]!;
     expect([after.inPackets - before.inPackets, after.inBytes - before.inBytes]).toEqual([1, 14 + 20 + 8 + 5]);
   });
 
@@ -133,13 +134,16 @@ describe('IP input: what is delivered', () => {
     const one = bed();
     one.inet.changeFlags(one.interfaces[0]!, 0, 1);
     expect(one.receive(frame(ip4({ src: PEER, dst: OWN, protocol: 1 }, icmp(8, 0, 0))))).toEqual([]);
-    expect(one.inet.interfaces()[1]).toMatchObject({ flags: 0x8802, flagNames: ['BROADCAST', 'SIMPLEX', 'MULTICAST'] });
+    expect(interfaceRows(one.inet)[1]).toMatchObject({
+      flags: 0x8802,
+      flagNames: ['BROADCAST', 'SIMPLEX', 'MULTICAST'],
+    });
     one.inet.changeFlags(one.interfaces[0]!, 1, 0);
     one.settle();
     one.sent();
     expect(one.receive(frame(ip4({ src: PEER, dst: OWN, protocol: 1 }, icmp(8, 0, 0))))).toHaveLength(1);
-    expect(one.inet.interfaces()[1]).toMatchObject({ flags: 0x8843 });
-    expect(one.inet.interfaces()[0]).toMatchObject({ flags: 0x8049 });
+    expect(interfaceRows(one.inet)[1]).toMatchObject({ flags: 0x8843 });
+    expect(interfaceRows(one.inet)[0]).toMatchObject({ flags: 0x8049 });
     expect(ip(OWN)).toBe(0x0a000001);
   });
 });

@@ -84,7 +84,10 @@ export class PathResolver4 implements PathResolver {
     const { routes, addresses, neighbors, pathMtu } = this.#sources;
     const { dst } = path;
     const route = routes.lookup(dst);
-    if (route === null) return -Errno.ENETUNREACH;
+    if (route === null) {
+      routes.events?.listener?.missed(dst);
+      return -Errno.ENETUNREACH;
+    }
     route.uses++;
     path.route = route;
     const iface = route.iface;

@@ -71,6 +71,7 @@ export class Redirects {
     if (known !== null) {
       known.gateway = gateway;
       known.flags |= RTF_GATEWAY | RTF_MODIFIED;
+      this.#routes.events?.listener?.routeChanged(known);
       this.#epoch.bump();
       if ((known.flags & RTF_DYNAMIC) !== 0) this.#learned.keep(known, nowUs);
     } else {
@@ -80,6 +81,7 @@ export class Redirects {
       const route = makeRoute(dst, HOST_PREFIX, gateway, iface, flags, HOST_PREFIX);
       if (this.#routes.add(route) === 0) this.#learned.keep(route, nowUs);
     }
+    this.#routes.events?.listener?.redirected(dst, gateway, packet.iface);
     this.#context.counters.add(this.#accepted, 1);
   }
 

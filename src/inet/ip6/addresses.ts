@@ -9,6 +9,7 @@
 
 import { Errno } from '../../base/errors.ts';
 import type { Address6Origin, Interface, InterfaceAddress6 } from '../../net/interface.ts';
+import type { TableEvents } from '../../net/table-events.ts';
 import * as ipv6 from '../../wire/ipv6-address.ts';
 import { maskWord } from '../../wire/ipv6-address.ts';
 import { type AddressHolder, type AddressInterner, IP6_ANY, IP6_LOOPBACK } from '../ip/address-interner.ts';
@@ -17,6 +18,8 @@ import type { LocalAddresses } from '../ip/family.ts';
 const ADDRESS_BITS = 128;
 
 export class Addresses6 implements AddressHolder, LocalAddresses {
+  /** Told of every change. */
+  events: TableEvents | null = null;
   readonly interner: AddressInterner;
   readonly #entries: Map<number, InterfaceAddress6> = new Map();
   #loopback: Interface | null = null;
@@ -65,6 +68,7 @@ export class Addresses6 implements AddressHolder, LocalAddresses {
     };
     iface.addresses6.push(entry);
     this.#entries.set(address, entry);
+    this.events?.listener?.addressAdded(iface, address, prefixLength);
     return entry;
   }
 
@@ -73,6 +77,7 @@ export class Addresses6 implements AddressHolder, LocalAddresses {
     entry.state = 'preferred';
     this.interner.setLocal(entry.address, true);
     if (entry.address === IP6_LOOPBACK) this.#loopback = entry.iface;
+    this.events?.listener?.addressAdded(entry.iface, entry.address, entry.prefixLength);
   }
 
   /** Take an address away. */
@@ -83,6 +88,7 @@ export class Addresses6 implements AddressHolder, LocalAddresses {
     iface.addresses6.splice(iface.addresses6.indexOf(entry), 1);
     this.interner.setLocal(address, false);
     if (address === IP6_LOOPBACK) this.#loopback = null;
+    this.events?.listener?.addressDeleted(iface, address, entry.prefixLength);
   }
 
   /** The entry of an address of ours, tentative ones too, or null. */

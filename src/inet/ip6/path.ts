@@ -100,7 +100,10 @@ export class PathResolver6 implements PathResolver {
     // A link-local address without a zone is on no link (RFC 4007 section 6).
     if (addresses.interner.zone(dst) === 0 && addresses.isLinkLocal(dst)) return -Errno.EINVAL;
     const route = routes.lookup(dst);
-    if (route === null) return -Errno.ENETUNREACH;
+    if (route === null) {
+      routes.events?.listener?.missed(dst);
+      return -Errno.ENETUNREACH;
+    }
     route.uses++;
     path.route = route;
     const { iface } = route;

@@ -149,6 +149,7 @@ export class Redirects6 {
     }
     this.#learnNeighbor(iface, gateway, message.options, !onLink, nowUs);
     this.#change(packet, dst, onLink ? 0 : gateway, nowUs);
+    this.#parts.routes.events?.listener?.redirected(dst, gateway, iface);
     counters.add(this.#accepted, 1);
   }
 
@@ -187,6 +188,7 @@ export class Redirects6 {
       const learned = (known.flags & RTF_DYNAMIC) !== 0;
       known.gateway = gateway;
       known.flags = flags | RTF_MODIFIED | (known.flags & ~(RTF_GATEWAY | RTF_HOST));
+      routes.events?.listener?.routeChanged(known);
       this.#parts.epoch.bump();
       if (learned) this.#learned.keep(known, nowUs);
       return;

@@ -3,6 +3,7 @@
  */
 
 import { describe, expect, it } from 'vitest';
+import { interfaceRows, neighborRows, routeRows } from '../../../test/fixtures/inet-text.ts';
 import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
 import { be16, be32, hex, join } from '../../../test/fixtures/packets.ts';
 import { packet6, sum6, udp6 } from '../../../test/fixtures/packets6.ts';
@@ -64,7 +65,7 @@ describe('a sweep of the address table', () => {
   it('keeps our addresses, groups, routes and neighbors', () => {
     const one = bed();
     one.inet.addRoute(one.number('2001:db8:7::'), 48, one.number(ROUTER), RTF_GATEWAY);
-    const rows = (): unknown => [one.inet.interfaces(), one.inet.routes(6), one.inet.neighbors(6)];
+    const rows = (): unknown => [interfaceRows(one.inet), routeRows(one.inet, 6), neighborRows(one.inet, 6)];
     const before = rows();
     sweep(one);
     expect(rows()).toEqual(before);

@@ -3,6 +3,7 @@
  */
 
 import { equal, parseAddress } from '../../../src/wire/ipv6-address.ts';
+import { textControl } from '../../fixtures/text-control.ts';
 import { type Machine, routesOf } from './machine.ts';
 import { type NodePlan, PREFIX_LENGTH6 } from './topology.ts';
 
@@ -14,7 +15,7 @@ export function leftovers(machine: Machine): string[] {
   const none = (what: string, count: number): void => {
     if (count !== 0) left.push(`${node.name}: ${count} ${what} left`);
   };
-  const rows = kernel.control('sockets', {});
+  const rows = textControl(kernel, 'sockets', {});
   for (const row of rows) left.push(`${node.name}: ${row.protocol} ${row.state} ${row.localPort}-${row.peerPort} left`);
   none('bytes of buffers', kernel.inet.context.heap.usedBytes - machine.boot.heapBytes);
   none('connections', kernel.tcp.connectionCount);
@@ -22,8 +23,8 @@ export function leftovers(machine: Machine): string[] {
   none('connections in TIME_WAIT', kernel.tcp.timeWait.count);
   none('TCP ports', kernel.tcp.ports.count);
   none('UDP ports', kernel.inet.udp.ports.count);
-  none('neighbors', kernel.control('neighbors', { family: 'inet' }).length);
-  none('IPv6 neighbors', kernel.control('neighbors', { family: 'inet6' }).length);
+  none('neighbors', textControl(kernel, 'neighbors', { family: 'inet' }).length);
+  none('IPv6 neighbors', textControl(kernel, 'neighbors', { family: 'inet6' }).length);
   for (const route of changedRoutes(machine.boot.routes, routesOf(kernel))) {
     if (!ownRoute(node, route)) left.push(`${node.name}: route ${route} was not there, or is no more`);
   }

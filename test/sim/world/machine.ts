@@ -9,6 +9,7 @@ import type { Impairment } from '../../../src/link/impairment.ts';
 import { createNetwork, type NetworkDescriptor, VniDevice } from '../../../src/link/index.ts';
 import { Arena } from '../../../src/mem/arena.ts';
 import { type Bulk, createBulk } from '../../../src/mem/bulk.ts';
+import { textControl } from '../../fixtures/text-control.ts';
 import { Bridge } from './bridge.ts';
 import { type FrameLog, LoggedDevice, OwnAddresses } from './frame-log.ts';
 import type { WorldPlan } from './plan.ts';
@@ -71,11 +72,11 @@ export class Machine {
     const heap = { at: this.#heapAt, bytes: plan.heapBytes };
     const kernel = Kernel.create({ name: node.name, arena, host, heap, ipv6: plan.families !== 'ipv4' });
     for (const [name, value] of Object.entries(plan.sysctls[this.index] as Record<string, number>)) {
-      kernel.control('sysctl.set', { name, value });
+      textControl(kernel, 'sysctl.set', { name, value });
     }
     if (node.kind === 'router') {
-      kernel.control('sysctl.set', { name: 'net.inet.ip.forwarding', value: 1 });
-      kernel.control('sysctl.set', { name: 'net.inet6.ip6.forwarding', value: 1 });
+      textControl(kernel, 'sysctl.set', { name: 'net.inet.ip.forwarding', value: 1 });
+      textControl(kernel, 'sysctl.set', { name: 'net.inet6.ip6.forwarding', value: 1 });
     }
     const own = new OwnAddresses(
       node.ports.flatMap((port) => [port.address, port.address6]),
@@ -88,16 +89,16 @@ export class Machine {
       const index = this.#network.interfaceIndex(`${node.name}/${name}`);
       kernel.attach(new LoggedDevice(link, arena, this.#network.log, index, own, `${node.name}/${name}`), name);
       if (address !== '') {
-        kernel.control('interface.set', { name, addAddress: { address, prefixLength: PREFIX_LENGTH } });
+        textControl(kernel, 'interface.set', { name, addAddress: { address, prefixLength: PREFIX_LENGTH } });
       }
       if (address6 !== '') {
         const prefixLength = PREFIX_LENGTH6;
-        kernel.control('interface.set', { name, addAddress: { address: address6, prefixLength } });
+        textControl(kernel, 'interface.set', { name, addAddress: { address: address6, prefixLength } });
       }
     }
-    for (const route of node.routes) kernel.control('route.add', { ...route, kind: 'unicast' });
+    for (const route of node.routes) textControl(kernel, 'route.add', { ...route, kind: 'unicast' });
     this.kernel = kernel;
-    const [eth0] = kernel.control('interfaces', {}).filter((one) => one.name === 'eth0');
+    const [eth0] = textControl(kernel, 'interfaces', {}).filter((one) => one.name === 'eth0');
     const link = eth0?.addresses6.find((one) => one.origin === 'link-local');
     this.linkLocal = link?.address.split('%')[0] ?? '';
     this.boot = { heapBytes: kernel.inet.context.heap.usedBytes, routes: routesOf(kernel) };
@@ -125,7 +126,8 @@ export class Machine {
   /** Its address of IPv6: of its plan, or the last one known that it has made; empty before there is one. */
   get address6(): string {
     if (!this.node.auto) return this.node.ports[0]?.address6 ?? '';
-    const [eth0] = this.kernel?.control('interfaces', {}).filter((one) => one.name === 'eth0') ?? [];
+    const [eth0] =
+      this.kernel === null ? [] : textControl(this.kernel, 'interfaces', {}).filter((one) => one.name === 'eth0');
     const made = eth0?.addresses6.find((one) => one.origin === 'autoconf' && one.state === 'preferred');
     this.#advertised = made?.address ?? this.#advertised;
     return this.#advertised;
@@ -159,7 +161,7 @@ export class Machine {
 
   /** Switch an interface off or on, as its administrator would. */
   switchInterface(port: number, up: boolean): void {
-    this.kernel?.control('interface.set', { name: `eth${port}`, up });
+    if (this.kernel !== null) textControl(this.kernel, 'interface.set', { name: `eth${port}`, up });
   }
 
   #now(port: number): Impairment {
@@ -172,7 +174,10 @@ export class Machine {
 }
 
 export function routesOf(kernel: Kernel): string {
-  const rows = [...kernel.control('routes', { family: 'inet' }), ...kernel.control('routes', { family: 'inet6' })];
+  const rows = [
+    ...textControl(kernel, 'routes', { family: 'inet' }),
+    ...textControl(kernel, 'routes', { family: 'inet6' }),
+  ];
   return rows
     .map((row) => `${row.destination}/${row.prefixLength} ${row.gateway} ${row.flags}`)
     .sort()

@@ -7,6 +7,7 @@ import { type Rng, randomBelow, SeededRng } from '../../../src/base/rng.ts';
 import { Simulation } from '../../../src/host/sim/simulation.ts';
 import type { Kernel } from '../../../src/kernel/kernel.ts';
 import { type Family, SocketAddress, type StreamSocket } from '../../../src/socket/socket.ts';
+import { textControl } from '../../fixtures/text-control.ts';
 import { DatagramEnd, startSending } from './datagram-end.ts';
 import { FrameLog } from './frame-log.ts';
 import { leftovers } from './leftovers.ts';
@@ -311,7 +312,8 @@ export class World {
     for (const machine of this.network.machines) {
       const { kernel, node } = machine;
       if (this.plan.seed % 2 === 0) for (const port of node.ports.keys()) machine.cut(port);
-      kernel?.control('sysctl.set', { name: 'net.inet6.ip6.rtadv', value: 0 });
+      if (kernel !== null && kernel !== undefined)
+        textControl(kernel, 'sysctl.set', { name: 'net.inet6.ip6.rtadv', value: 0 });
     }
   }
 }

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../../../test/fixtures/inet-bed.ts';
 import { be16, checksum, ether, hex, join, type Packet, toHex } from '../../../../test/fixtures/packets.ts';
-import { RTF_GATEWAY, routeFlagLetters } from '../../../net/route.ts';
+import { RTF_GATEWAY } from '../../../net/route.ts';
+import { routeFlagLetters } from '../../../tools/route-text.ts';
 import { type Address6, formatAddress, parseAddress } from '../../../wire/ipv6-address.ts';
 
 const S = 1_000_000;

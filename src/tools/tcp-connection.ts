@@ -1,18 +1,20 @@
 /**
- * A TCP connection that a kernel of the lab makes for somebody outside: a `Duplex` here, a socket there.
+ * A TCP connection that a kernel makes for a program outside of it: a `Duplex` here, a socket there.
  *
- * Thread: any that holds a lab. Emits `connect` once the handshake is done. Read first: ConnectionEvent in messages.ts (the
- * window that keeps a fast kernel from flooding a slow reader).
+ * Thread: the client's. Emits `connect` once the handshake is done. Read first: ConnectionEvent in sys/control.ts (the window that
+ * keeps a fast kernel from flooding a slow reader).
  */
 
 import { Duplex } from 'node:stream';
 import { MultikernelError } from '../base/errors.ts';
-import type { ConnectionEvent, ConnectionInput } from './messages.ts';
-import type { LabBackend, StreamHandle, StreamSink } from './operations.ts';
+import type { KernelClient, StreamHandle, StreamSink } from '../rump/kernel-client.ts';
+import type { ConnectionEvent, ConnectionInput } from '../sys/control.ts';
+import { openLater } from './late-stream.ts';
+import { resolveHost } from './resolver.ts';
 
 const WRITE_BYTES_MAX = 65_536;
 
-export class LabConnection extends Duplex {
+export class TcpConnection extends Duplex {
   readonly #open: (sink: StreamSink<ConnectionEvent>) => StreamHandle<ConnectionInput>;
   /** For messages. */
   readonly #target: string;
@@ -25,10 +27,14 @@ export class LabConnection extends Duplex {
   /** The kernel's side is over. */
   #over = false;
 
-  constructor(lab: LabBackend, kernel: string, host: string, port: number) {
+  constructor(client: KernelClient, host: string, port: number) {
     super({ allowHalfOpen: true });
     this.#target = `${host}:${port}`;
-    this.#open = (sink) => lab.open('connection', { kernel, host, port }, sink);
+    this.#open = (sink) =>
+      openLater(sink, async () => {
+        const address = await resolveHost(client, host);
+        return () => client.open('connection', { address, port }, sink);
+      });
   }
 
   /** http.Agent and friends ask for these of a socket. */
@@ -130,9 +136,4 @@ export class LabConnection extends Duplex {
     if (!this.#over) this.#handle?.close();
     callback(error);
   }
-}
-
-/** Connect from a kernel of the lab. Errors come as `error` events with their POSIX code. */
-export function openConnection(lab: LabBackend, kernel: string, host: string, port: number): LabConnection {
-  return new LabConnection(lab, kernel, host, port);
 }

@@ -1,64 +1,66 @@
 /**
- * A TCP connection that the kernel makes for somebody outside the lab: HTTP checks, `mk exec NODE -- nc`.
+ * A TCP connection that the kernel makes for a program outside of it: HTTP checks, `nc`.
  *
- * Thread: the worker that runs the kernel. Incoming data waits in the socket until the reader has credit, so a slow reader
- * closes the window as a slow program would.
+ * Thread: the one that runs the kernel. Incoming data waits in the socket until the reader gives credit, so a slow reader closes
+ * the window as a slow program does.
  */
 
-import { Errno } from '../base/errors.ts';
-import type { Kernel } from '../kernel/kernel.ts';
-import {
-  CONNECTION_WINDOW_BYTES,
-  type ConnectionEvent,
-  type ConnectionInput,
-  type ConnectionOptions,
-} from '../lab/messages.ts';
+import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
 import {
   EVENT_CONNECTED,
   EVENT_ERROR,
   EVENT_READABLE,
   EVENT_WRITABLE,
-  SocketAddress,
+  type SocketAddress,
   type StreamSocket,
 } from '../socket/socket.ts';
+import { CONNECTION_WINDOW_BYTES, type ConnectionEvent, type StreamHandle, type StreamSink } from './control.ts';
+import { ipAddressOf } from './control-address.ts';
+import * as input from './control-input.ts';
 
-export class ConnectionStream {
-  readonly #kernel: Kernel;
+/** Bytes of one `write` of a client. */
+const WRITE_BYTES_MAX = 1024 * 1024;
+
+export class ConnectionStream implements StreamHandle<unknown> {
   readonly #socket: StreamSocket;
-  readonly #emit: (event: ConnectionEvent) => void;
-  readonly #end: (error: number) => void;
+  readonly #sink: StreamSink<ConnectionEvent>;
   readonly #writes: { bytes: Uint8Array; sent: number }[] = [];
   #credit = CONNECTION_WINDOW_BYTES;
   #peerEnded = false;
   #ending = false;
   #closed = false;
 
-  /** To be connected to `address`. `end` is called once, with 0 or -errno, when the connection is over. */
-  constructor(kernel: Kernel, address: string, emit: (event: ConnectionEvent) => void, end: (error: number) => void) {
-    this.#kernel = kernel;
-    this.#socket = kernel.sockets.stream(address.includes(':') ? 6 : 4);
-    this.#emit = emit;
-    this.#end = end;
-    this.#socket.onEvents = (events) => this.#events(events);
+  /** `socket` is new and not connected. */
+  constructor(socket: StreamSocket, sink: StreamSink<ConnectionEvent>) {
+    this.#socket = socket;
+    this.#sink = sink;
+    socket.onEvents = (events) => this.#events(events);
   }
 
-  connect(options: ConnectionOptions): void {
-    const address = SocketAddress.from(options.address, options.port, this.#kernel.sockets);
-    const result = address === null ? -Errno.EINVAL : this.#socket.connect(address);
+  connect(address: SocketAddress): void {
+    const result = this.#socket.connect(address);
     if (result < 0 && result !== -Errno.EINPROGRESS) this.#finish(result);
   }
 
-  input(input: ConnectionInput): void {
+  /** A {@link ConnectionInput}, unchecked. Throws EINVAL. */
+  send(message: unknown): void {
     if (this.#closed) return;
-    if (input.type === 'write') {
-      this.#writes.push({ bytes: input.bytes, sent: 0 });
-      this.#write();
-    } else if (input.type === 'credit') {
-      this.#credit += input.bytes;
-      this.#read();
-    } else {
-      this.#ending = true;
-      this.#write();
+    const fields = input.fieldsOf(message, 'input');
+    switch (fields.type) {
+      case 'write':
+        this.#writes.push({ bytes: input.bytes(fields, 'bytes', WRITE_BYTES_MAX), sent: 0 });
+        this.#write();
+        return;
+      case 'credit':
+        this.#credit += input.integer(fields, 'bytes', 0, CONNECTION_WINDOW_BYTES - this.#credit);
+        this.#read();
+        return;
+      case 'end':
+        this.#ending = true;
+        this.#write();
+        return;
+      default:
+        throw new MultikernelError('EINVAL', 'type: no input of a connection');
     }
   }
 
@@ -72,7 +74,7 @@ export class ConnectionStream {
     this.#socket.onEvents = null;
     if (error === 0) this.#socket.close();
     else this.#socket.abort();
-    this.#end(error);
+    this.#sink.end(error === 0 ? null : new MultikernelError(errnoName(error), errnoName(error)));
   }
 
   #events(events: number): void {
@@ -82,7 +84,7 @@ export class ConnectionStream {
     }
     if (events & EVENT_CONNECTED) {
       const local = this.#socket.local.unmap();
-      this.#emit({ type: 'connected', localAddress: local.format(this.#kernel.sockets), localPort: local.port });
+      this.#sink.event({ type: 'connected', local: ipAddressOf(local), localPort: local.port });
     }
     if (events & EVENT_READABLE) this.#read();
     if (!this.#closed && events & (EVENT_WRITABLE | EVENT_CONNECTED)) this.#write();
@@ -97,11 +99,11 @@ export class ConnectionStream {
         this.#finish(count);
       } else if (count === 0) {
         this.#peerEnded = true;
-        this.#emit({ type: 'end' });
+        this.#sink.event({ type: 'end' });
         if (this.#ending && this.#writes.length === 0) this.#finish(0);
       } else {
         this.#credit -= count;
-        this.#emit({ type: 'data', bytes: bytes.slice(0, count) });
+        this.#sink.event({ type: 'data', bytes: bytes.slice(0, count) });
       }
     }
   }
@@ -117,7 +119,7 @@ export class ConnectionStream {
       head.sent += count;
       if (head.sent < head.bytes.length) return;
       this.#writes.shift();
-      this.#emit({ type: 'written' });
+      this.#sink.event({ type: 'written' });
     }
     if (!this.#ending) return;
     this.#socket.shutdown();

@@ -1,10 +1,10 @@
 /**
- * A stream of a lab as an async iterable: `for await` it; leaving the loop closes it.
+ * A stream as an async iterable: `for await` it; leaving the loop closes it.
  *
  * Thread: any. Events wait in memory while nobody asks for them.
  */
 
-import type { StreamHandle, StreamSink } from './operations.ts';
+import type { StreamHandle, StreamSink } from '../rump/kernel-client.ts';
 
 export class StreamIterable<E, I = never> implements AsyncIterableIterator<E> {
   readonly #handle: StreamHandle<I>;

@@ -1,0 +1,124 @@
+/**
+ * Streams of the control boundary: one function per stream of control.ts, each with a handle that takes unchecked input.
+ *
+ * Thread: the one that runs the kernel. A stream that cannot begin throws; a stream that began ends once, by its sink.
+ */
+
+import { MultikernelError } from '../base/errors.ts';
+import type { SocketAddress, SocketLayer } from '../socket/socket.ts';
+import { ConnectionStream } from './connection-stream.ts';
+import type {
+  CaptureEvent,
+  CaptureRequest,
+  ConnectionEvent,
+  ControlStream,
+  RawEvent,
+  RouteMessages,
+  StreamHandle,
+  StreamSink,
+} from './control.ts';
+import { socketAddressOf } from './control-address.ts';
+import * as input from './control-input.ts';
+import type { ControlTarget } from './control-table.ts';
+import { RawStream } from './raw-stream.ts';
+import { QUEUE_MESSAGES_DEFAULT, QUEUE_MESSAGES_MAX, type RoutingMessages } from './routing-messages.ts';
+
+const PORT_MAX = 65_535;
+const PROTOCOL_MAX = 255;
+const SNAP_BYTES_MAX = 0x7fffffff;
+/** Port of connect() for a source address; no packet goes there. */
+const DISCARD_PORT = 9;
+
+/** The kernel that streams are about. */
+export interface StreamTarget extends ControlTarget {
+  readonly sockets: SocketLayer;
+  readonly routingMessages: RoutingMessages;
+  nowUs(): number;
+  /** Copies of the frames of an interface, until the returned function is called. Throws ENODEV. */
+  capture(request: CaptureRequest, sink: StreamSink<CaptureEvent>): () => void;
+}
+
+type Fields = ReturnType<typeof input.fieldsOf>;
+type Opener = (target: StreamTarget, fields: Fields, sink: StreamSink<never>) => StreamHandle<unknown>;
+
+/** A handle without input whose `close` calls `release` and ends the stream, once. */
+function closable(sink: StreamSink<never>, release: () => void): StreamHandle<unknown> {
+  let open = true;
+  return {
+    send: () => {
+      throw new MultikernelError('EINVAL', 'this stream takes no input');
+    },
+    close: () => {
+      if (!open) return;
+      open = false;
+      release();
+      sink.end(null);
+    },
+  };
+}
+
+function openRouteEvents(target: StreamTarget, fields: Fields, sink: StreamSink<RouteMessages>): StreamHandle<unknown> {
+  const limit = input.optionalInteger(fields, 'queueMessages', 1, QUEUE_MESSAGES_MAX) ?? QUEUE_MESSAGES_DEFAULT;
+  const unreadBytes = (): number => sink.queuedBytes ?? 0;
+  const stop = target.routingMessages.read(limit, (batch) => sink.event(batch), unreadBytes);
+  return closable(sink as StreamSink<never>, stop);
+}
+
+function openRaw(target: StreamTarget, fields: Fields, sink: StreamSink<RawEvent>): StreamHandle<unknown> {
+  const family = input.family(fields);
+  const protocol = input.integer(fields, 'protocol', 0, PROTOCOL_MAX);
+  const { sockets } = target;
+  const sourceTowards = (address: SocketAddress): SocketAddress | null => {
+    const probe = sockets.datagram(family);
+    const to = address.clone();
+    to.port = DISCARD_PORT;
+    const source = probe.connect(to) < 0 ? null : probe.local;
+    probe.close();
+    return source;
+  };
+  const raw = { nowUs: () => target.nowUs(), sourceTowards };
+  return new RawStream(raw, sockets.raw(protocol, family), family, sink);
+}
+
+function openCapture(target: StreamTarget, fields: Fields, sink: StreamSink<CaptureEvent>): StreamHandle<unknown> {
+  const name = input.name(fields, 'interface');
+  const snapBytes = input.integer(fields, 'snapBytes', 0, SNAP_BYTES_MAX);
+  const stop = target.capture({ interface: name, snapBytes }, sink);
+  return closable(sink as StreamSink<never>, stop);
+}
+
+function openConnection(
+  target: StreamTarget,
+  fields: Fields,
+  sink: StreamSink<ConnectionEvent>,
+): StreamHandle<unknown> {
+  const address = input.address(fields, 'address');
+  const port = input.integer(fields, 'port', 1, PORT_MAX);
+  const stream = new ConnectionStream(target.sockets.stream(address.family), sink);
+  stream.connect(socketAddressOf(address, port));
+  return stream;
+}
+
+const OPENERS: ReadonlyMap<string, Opener> = new Map<string, Opener>(
+  Object.entries({
+    routeEvents: openRouteEvents,
+    raw: openRaw,
+    capture: openCapture,
+    connection: openConnection,
+  } satisfies Record<ControlStream, Opener>),
+);
+
+/** Every stream there is. */
+export const CONTROL_STREAMS: readonly ControlStream[] = [...OPENERS.keys()] as ControlStream[];
+
+/** Opens a stream. `stream` and `request` may be anything. Throws EOPNOTSUPP, EINVAL and what each stream refuses. */
+export function openStream(
+  target: StreamTarget,
+  stream: string,
+  request: unknown,
+  sink: StreamSink<never>,
+): StreamHandle<unknown> {
+  const opener = OPENERS.get(stream);
+  if (opener === undefined) throw new MultikernelError('EOPNOTSUPP', `no stream ${String(stream)}`);
+  return opener(target, input.fieldsOf(request, 'request'), sink);
+}

@@ -1,0 +1,254 @@
+/**
+ * The answers to control requests: one function per operation of control.ts.
+ *
+ * Thread: the one that runs the kernel. Requests are untrusted: each handler takes its fields through control-input.ts and looks
+ * at nothing else. Refusals are `MultikernelError`s with the name of an errno.
+ */
+
+import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
+import { US_PER_S } from '../base/units.ts';
+import type { Inet } from '../inet/inet.ts';
+import { isIp6 } from '../inet/ip/address-interner.ts';
+import type { TcpStack } from '../inet/tcp/stack.ts';
+import type { Counters } from '../mem/counters.ts';
+import { IFF_UP } from '../net/interface.ts';
+import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../net/route.ts';
+import {
+  type ControlOperation,
+  type ControlReply,
+  FILTER_REJECT,
+  type HostRecord,
+  type IpAddress,
+  ROUTE_BLACKHOLE,
+  ROUTE_REJECT,
+} from './control.ts';
+import { interfaceOf, macWords, numberOf } from './control-address.ts';
+import * as input from './control-input.ts';
+import { interfaceRecord, neighborRecord, routeRecord, socketRecords } from './records.ts';
+
+const INDEX_MAX = 0x7fffffff;
+const MTU_BYTES_MAX = 0xffffffff;
+
+/** The kernel that control requests are about. */
+export interface ControlTarget {
+  readonly name: string;
+  readonly inet: Inet;
+  readonly tcp: TcpStack;
+  readonly counters: Counters;
+  readonly hosts: readonly HostRecord[];
+}
+
+type Fields = ReturnType<typeof input.fieldsOf>;
+type Handler<Op extends ControlOperation> = (target: ControlTarget, fields: Fields) => ControlReply<Op>;
+
+function must(result: number): void {
+  if (result < 0) throw new MultikernelError(errnoName(result), errnoName(result));
+}
+
+function changeInterface(target: ControlTarget, fields: Fields): null {
+  const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
+  const set = input.optionalWord(fields, 'setFlags');
+  const clear = input.optionalWord(fields, 'clearFlags');
+  const mtuBytes = input.optionalInteger(fields, 'mtuBytes', 0, MTU_BYTES_MAX);
+  const ipv6 = input.optionalBoolean(fields, 'ipv6');
+  // Of the flags UP alone is the administrator's; the others follow the device.
+  if (((set | clear) & ~IFF_UP) !== 0) throw new MultikernelError('EINVAL', 'flags: only UP can change');
+  if (mtuBytes !== undefined) must(target.inet.setMtu(iface, mtuBytes));
+  if (ipv6 !== undefined) target.inet.ip6.setDisabled(iface, !ipv6);
+  if ((set | clear) !== 0) target.inet.changeFlags(iface, set, clear);
+  return null;
+}
+
+function addAddress(target: ControlTarget, fields: Fields): null {
+  const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
+  const address = input.address(fields, 'address');
+  const prefixLength = input.prefixLength(fields, address.family);
+  const anycast = input.optionalBoolean(fields, 'anycast') ?? false;
+  const preferredSec = input.lifetime(fields, 'preferredSec');
+  const validSec = input.lifetime(fields, 'validSec');
+  const number = numberOf(target, address, iface);
+  const timed = preferredSec !== undefined || validSec !== undefined;
+  const { inet } = target;
+  if (!isIp6(number)) {
+    must(timed || anycast ? -Errno.EINVAL : inet.configure(iface, number, prefixLength));
+    return null;
+  }
+  const validUs = (validSec ?? Infinity) * US_PER_S;
+  const preferredUs = (preferredSec ?? validSec ?? Infinity) * US_PER_S;
+  if (!(validUs > 0 && preferredUs <= validUs)) throw new MultikernelError('EINVAL', 'EINVAL');
+  const { ip6 } = inet;
+  const known = timed ? ip6.addresses.find(number) : null;
+  const same = known !== null && known.iface === iface && known.prefixLength === prefixLength;
+  if (!same || known.origin !== 'manual' || known.anycast !== anycast) {
+    must(ip6.addAddress(iface, number, prefixLength, 'manual', anycast));
+  }
+  ip6.setDisabled(iface, false);
+  const entry = ip6.addresses.find(number);
+  if (timed && entry !== null) ip6.lifetimes.set(entry, preferredUs, validUs);
+  return null;
+}
+
+function deleteAddress(target: ControlTarget, fields: Fields): null {
+  const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
+  const number = numberOf(target, input.address(fields, 'address'), iface);
+  must(target.inet.unconfigure(iface, number));
+  return null;
+}
+
+function addRoute(target: ControlTarget, fields: Fields): null {
+  const to = input.address(fields, 'destination');
+  const prefixLength = input.prefixLength(fields, to.family);
+  const via = input.optionalAddress(fields, 'gateway');
+  const index = input.optionalInteger(fields, 'interfaceIndex', 0, INDEX_MAX) ?? 0;
+  const action = input.integer(fields, 'action', 0, ROUTE_BLACKHOLE);
+  let flags = via === null ? RTF_STATIC : RTF_STATIC | RTF_GATEWAY;
+  if (prefixLength === input.PREFIX_BITS[to.family]) flags |= RTF_HOST;
+  if (action === ROUTE_REJECT) flags |= RTF_REJECT;
+  if (action === ROUTE_BLACKHOLE) flags |= RTF_BLACKHOLE;
+  const iface = index === 0 ? null : interfaceOf(target, index);
+  if (via !== null && via.family !== to.family) must(-Errno.EAFNOSUPPORT);
+  const destination = numberOf(target, to);
+  const { inet } = target;
+  if (!isIp6(destination)) {
+    if (via === null) throw new MultikernelError('EINVAL', 'gateway: an IPv4 route has one');
+    must(inet.addRoute(destination, prefixLength, numberOf(target, via), flags));
+    return null;
+  }
+  const gateway = via === null ? 0 : numberOf(target, via, iface);
+  must(inet.addRoute(destination, prefixLength, gateway, flags, iface));
+  return null;
+}
+
+function deleteRoute(target: ControlTarget, fields: Fields): null {
+  const to = input.address(fields, 'destination');
+  const prefixLength = input.prefixLength(fields, to.family);
+  const via = input.optionalAddress(fields, 'gateway');
+  const gateway = via === null ? 0 : numberOf(target, via);
+  const destination = numberOf(target, to);
+  const route = target.inet.removeRoute(destination, prefixLength, gateway);
+  if (route === null) throw new MultikernelError('ENOENT', 'not in table');
+  return null;
+}
+
+function addNeighbor(target: ControlTarget, fields: Fields): null {
+  const address = input.address(fields, 'address');
+  const { macHi, macLo } = macWords(input.linkAddress(fields, 'linkAddress'));
+  const temporary = input.boolean(fields, 'temporary');
+  const published = input.boolean(fields, 'published');
+  const number = numberOf(target, address);
+  const family = target.inet.ip.families.of(number);
+  const iface = family.linkOf(number);
+  if (iface === null) throw new MultikernelError('ENETUNREACH', 'on no subnet of this kernel');
+  must(family.neighbors.addStatic(iface, number, macHi, macLo, !temporary, published));
+  return null;
+}
+
+function deleteNeighbor(target: ControlTarget, fields: Fields): null {
+  const number = numberOf(target, input.address(fields, 'address'));
+  const { ip } = target.inet;
+  const { neighbors } = ip.families.of(number);
+  for (const iface of ip.interfaces) {
+    const neighbor = neighbors.find(iface, number);
+    if (neighbor === null) continue;
+    neighbors.remove(neighbor);
+    return null;
+  }
+  throw new MultikernelError('ENOENT', 'no entry');
+}
+
+function addFilter(target: ControlTarget, fields: Fields): null {
+  const id = input.name(fields, 'id');
+  const from = input.addresses(fields, 'from').map((address) => numberOf(target, address));
+  const action = input.integer(fields, 'action', 0, FILTER_REJECT) === FILTER_REJECT ? 'reject' : 'drop';
+  const links = input.objects(fields, 'links').map((link) => ({
+    ...macWords(input.linkAddress(link, 'linkAddress')),
+    all: input.boolean(link, 'all'),
+  }));
+  target.inet.filter.add({ id, from, links, action });
+  return null;
+}
+
+function deleteFilter(target: ControlTarget, fields: Fields): null {
+  const id = input.name(fields, 'id');
+  if (!target.inet.filter.remove(id)) throw new MultikernelError('ENOENT', `no filter ${id}`);
+  return null;
+}
+
+function getVariables({ inet }: ControlTarget, fields: Fields): ControlReply<'sysctl.get'> {
+  const name = input.name(fields, 'name');
+  const found = inet.sysctl.list(name);
+  if (found.length === 0) throw new MultikernelError('ENOENT', 'no such variable');
+  return found.map(({ name, value, min, max }) => ({ name, value, min, max }));
+}
+
+function setVariable({ inet }: ControlTarget, fields: Fields): ControlReply<'sysctl.set'> {
+  const name = input.name(fields, 'name');
+  const value = fields.value;
+  const variable = inet.sysctl.get(name);
+  if (variable === undefined) throw new MultikernelError('ENOENT', 'no such variable');
+  const before = variable.value;
+  const result = typeof value === 'number' ? inet.sysctl.set(name, value) : -Errno.EINVAL;
+  if (result === -Errno.EINVAL) {
+    throw new MultikernelError('EINVAL', `${String(value)} is not in ${variable.min} to ${variable.max}`);
+  }
+  must(result);
+  return { before, after: variable.value };
+}
+
+/** Addresses on our own links before others. */
+function hostList(target: ControlTarget): ControlReply<'host.list'> {
+  const { name, hosts, inet } = target;
+  const near = (address: IpAddress): boolean => {
+    const number = numberOf(target, address);
+    return inet.ip.families.of(number).linkOf(number) !== null;
+  };
+  return {
+    name,
+    hosts: hosts.map((host) => ({
+      name: host.name,
+      addresses: host.addresses
+        .map((address) => ({ address, far: Number(!near(address)) }))
+        .sort((a, b) => a.far - b.far)
+        .map(({ address }) => address),
+    })),
+  };
+}
+
+const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
+  'interface.list': ({ inet }) => inet.ip.interfaces.map((iface) => interfaceRecord(inet, iface)),
+  'interface.names': ({ inet }) => inet.ip.interfaces.map(({ index, name }) => ({ index, name })),
+  'interface.change': changeInterface,
+  'address.add': addAddress,
+  'address.delete': deleteAddress,
+  'route.list': ({ inet }, fields) => {
+    const { routes } = input.family(fields) === 6 ? inet.ip6 : inet.ip4;
+    return routes.list().map((route) => routeRecord(inet, route));
+  },
+  'route.add': addRoute,
+  'route.delete': deleteRoute,
+  'neighbor.list': ({ inet }, fields) => {
+    const { neighbors } = input.family(fields) === 6 ? inet.ip6 : inet.ip4;
+    return neighbors.list().map((neighbor) => neighborRecord(inet, neighbor));
+  },
+  'neighbor.add': addNeighbor,
+  'neighbor.delete': deleteNeighbor,
+  'socket.list': ({ inet, tcp }) => socketRecords(inet, tcp),
+  'counter.list': ({ counters }) => counters.snapshot(),
+  'sysctl.get': getVariables,
+  'sysctl.set': setVariable,
+  'filter.add': addFilter,
+  'filter.delete': deleteFilter,
+  'host.list': hostList,
+};
+
+const TABLE: ReadonlyMap<string, Handler<never>> = new Map(Object.entries(HANDLERS) as [string, Handler<never>][]);
+
+/** Every operation there is. */
+export const CONTROL_OPERATIONS: readonly ControlOperation[] = [...TABLE.keys()] as ControlOperation[];
+
+/** Answers one request. `operation` and `request` may be anything. Throws EOPNOTSUPP, EINVAL and what each operation refuses. */
+export function answerControl(target: ControlTarget, operation: string, request: unknown): unknown {
+  const handler = TABLE.get(operation);
+  if (handler === undefined) throw new MultikernelError('EOPNOTSUPP', `no control operation ${String(operation)}`);
+  return handler(target, input.fieldsOf(request, 'request'));
+}

@@ -1,0 +1,210 @@
+/**
+ * Tables of the kernel as records of numbers (control.ts).
+ *
+ * Thread: the one that runs the kernel. Never on the data path.
+ */
+
+import { US_PER_MS, US_PER_S } from '../base/units.ts';
+import type { Inet } from '../inet/inet.ts';
+import { STATE_NAMES } from '../inet/tcp/connection/states.ts';
+import type { TcpSocketRow } from '../inet/tcp/rows.ts';
+import type { TcpStack } from '../inet/tcp/stack.ts';
+import type { Address6Origin, AddressState, Interface, InterfaceAddress6 } from '../net/interface.ts';
+import type { Neighbor, NeighborState } from '../net/neighbor-cache.ts';
+import { type Route, RTF_LOCAL } from '../net/route.ts';
+import {
+  type AddressRecord,
+  IN6_IFF_ANYCAST,
+  IN6_IFF_AUTOCONF,
+  IN6_IFF_DEPRECATED,
+  IN6_IFF_DUPLICATED,
+  IN6_IFF_TEMPORARY,
+  IN6_IFF_TENTATIVE,
+  type InterfaceRecord,
+  type IpAddress,
+  type IpFamily,
+  LINK_STATE_DOWN,
+  LINK_STATE_UNKNOWN,
+  LINK_STATE_UP,
+  type LinkAddress,
+  ND_LLINFO_DELAY,
+  ND_LLINFO_INCOMPLETE,
+  ND_LLINFO_PROBE,
+  ND_LLINFO_REACHABLE,
+  ND_LLINFO_STALE,
+  type NeighborRecord,
+  ORIGIN_AUTOCONF,
+  ORIGIN_LINK_LOCAL,
+  ORIGIN_MANUAL,
+  ORIGIN_TEMPORARY,
+  type RouteRecord,
+  RTF_ANNOUNCE,
+  RTF_STATIC,
+  type SocketRecord,
+} from './control.ts';
+
+const PROTOCOL_TCP = 6;
+const PROTOCOL_UDP = 17;
+
+const ORIGINS: Readonly<Record<Address6Origin, readonly [origin: number, flags: number]>> = {
+  manual: [ORIGIN_MANUAL, 0],
+  'link-local': [ORIGIN_LINK_LOCAL, 0],
+  autoconf: [ORIGIN_AUTOCONF, IN6_IFF_AUTOCONF],
+  temporary: [ORIGIN_TEMPORARY, IN6_IFF_AUTOCONF | IN6_IFF_TEMPORARY],
+};
+
+const STATE_FLAGS: Readonly<Record<AddressState | InterfaceAddress6['state'], number>> = {
+  valid: 0,
+  preferred: 0,
+  tentative: IN6_IFF_TENTATIVE,
+  duplicated: IN6_IFF_DUPLICATED,
+  deprecated: IN6_IFF_DEPRECATED,
+};
+
+const NEIGHBOR_STATES: Readonly<Record<NeighborState, number>> = {
+  incomplete: ND_LLINFO_INCOMPLETE,
+  reachable: ND_LLINFO_REACHABLE,
+  stale: ND_LLINFO_STALE,
+  delay: ND_LLINFO_DELAY,
+  probe: ND_LLINFO_PROBE,
+  permanent: ND_LLINFO_REACHABLE,
+};
+
+/** Whole seconds until then, null for never. */
+function secondsUntil(atUs: number, nowUs: number): number | null {
+  return atUs === Infinity ? null : Math.max(0, Math.ceil((atUs - nowUs) / US_PER_S));
+}
+
+/** The address that a number of inet/ stands for. `family` 6 makes `::` of 0. */
+export function addressRecord(inet: Inet, number: number, family: IpFamily = 4): IpAddress {
+  const record = { family, w0: 0, w1: 0, w2: 0, w3: 0, scopeId: 0 };
+  inet.addresses.wordsOf(number, number === 0 ? family : 4, record);
+  return record;
+}
+
+export function linkAddressRecord(hi: number, lo: number): LinkAddress {
+  return [(hi >>> 8) & 0xff, hi & 0xff, lo >>> 24, (lo >>> 16) & 0xff, (lo >>> 8) & 0xff, lo & 0xff];
+}
+
+export function linkStateOf(iface: Interface): number {
+  if (iface.loopback) return LINK_STATE_UNKNOWN;
+  return iface.link.linkUp ? LINK_STATE_UP : LINK_STATE_DOWN;
+}
+
+function addressRecords(inet: Inet, iface: Interface, nowUs: number): AddressRecord[] {
+  const four = iface.addresses.map(({ address, prefixLength, broadcast, state }) => ({
+    address: addressRecord(inet, address),
+    prefixLength,
+    broadcast,
+    flags: STATE_FLAGS[state],
+    origin: ORIGIN_MANUAL,
+    preferredSec: null,
+    validSec: null,
+  }));
+  const six = iface.addresses6.map((entry) => {
+    const [origin, flags] = ORIGINS[entry.origin];
+    return {
+      address: addressRecord(inet, entry.address),
+      prefixLength: entry.prefixLength,
+      broadcast: 0,
+      flags: flags | STATE_FLAGS[entry.state] | (entry.anycast ? IN6_IFF_ANYCAST : 0),
+      origin,
+      preferredSec: secondsUntil(entry.preferredUntilUs, nowUs),
+      validSec: secondsUntil(entry.validUntilUs, nowUs),
+    };
+  });
+  return [...four, ...six];
+}
+
+export function interfaceRecord(inet: Inet, iface: Interface): InterfaceRecord {
+  const { link } = iface;
+  return {
+    name: iface.name,
+    index: iface.index,
+    kind: link.kind,
+    flags: iface.flags,
+    mtuBytes: iface.mtuBytes,
+    linkAddress: iface.loopback ? null : linkAddressRecord(iface.macHi, iface.macLo),
+    linkState: linkStateOf(iface),
+    downReason: link.downReason,
+    addresses: addressRecords(inet, iface, inet.context.nowUs()),
+    inPackets: iface.inPackets,
+    inBytes: iface.inBytes,
+    inErrors: iface.inErrors,
+    inDrops: iface.inDrops,
+    outPackets: iface.outPackets,
+    outBytes: iface.outBytes,
+    outErrors: iface.outErrors,
+    outDrops: iface.outDrops,
+  };
+}
+
+/** Own addresses are routes through lo0 whose link is the interface of the address, as in NetBSD since 2016. */
+export function routeRecord(inet: Inet, route: Route): RouteRecord {
+  const { destination, gateway, flags, iface } = route;
+  const { addresses } = inet.ip.families.of(destination);
+  const local = (flags & RTF_LOCAL) !== 0;
+  return {
+    destination: addressRecord(inet, destination),
+    prefixLength: route.prefixLength,
+    gateway: gateway === 0 || local ? null : addressRecord(inet, gateway),
+    linkIndex: local ? (addresses.owner(destination)?.index ?? iface.index) : iface.index,
+    interfaceIndex: iface.index,
+    flags,
+    mtuBytes: route.mtuBytes !== 0 ? route.mtuBytes : iface.mtuBytes,
+    uses: route.uses,
+  };
+}
+
+export function neighborRecord(inet: Inet, neighbor: Neighbor): NeighborRecord {
+  const { state, published } = neighbor;
+  return {
+    address: addressRecord(inet, neighbor.address),
+    interfaceIndex: neighbor.iface.index,
+    linkAddress: state === 'incomplete' ? null : linkAddressRecord(neighbor.macHi, neighbor.macLo),
+    state: NEIGHBOR_STATES[state],
+    flags: (state === 'permanent' ? RTF_STATIC : 0) | (published ? RTF_ANNOUNCE : 0),
+    router: neighbor.router,
+    expiresSec: secondsUntil(neighbor.timer.deadlineUs, inet.context.nowUs()),
+  };
+}
+
+function tcpRecord(inet: Inet, row: TcpSocketRow): SocketRecord {
+  const local = addressRecord(inet, row.localAddress);
+  return {
+    protocol: PROTOCOL_TCP,
+    receiveQueueBytes: row.receiveQueueBytes,
+    sendQueueBytes: row.sendQueueBytes,
+    local,
+    localPort: row.localPort,
+    peer: addressRecord(inet, row.peerAddress, local.family),
+    peerPort: row.peerPort,
+    state: STATE_NAMES.indexOf(row.state),
+    retransmits: row.retransmits,
+    rtoUs: row.rtoMs * US_PER_MS,
+    srttUs: row.srttMs * US_PER_MS,
+    cwndBytes: row.cwndBytes,
+  };
+}
+
+/** TCP first, then UDP. */
+export function socketRecords(inet: Inet, tcp: TcpStack): SocketRecord[] {
+  const udp = inet.udp.list().map((endpoint): SocketRecord => {
+    const local = addressRecord(inet, endpoint.address);
+    return {
+      protocol: PROTOCOL_UDP,
+      receiveQueueBytes: endpoint.queue.queuedBytes,
+      sendQueueBytes: 0,
+      local,
+      localPort: endpoint.port,
+      peer: addressRecord(inet, endpoint.peerAddress, local.family),
+      peerPort: endpoint.peerPort,
+      state: 0,
+      retransmits: 0,
+      rtoUs: 0,
+      srttUs: 0,
+      cwndBytes: 0,
+    };
+  });
+  return [...tcp.sockets().map((row) => tcpRecord(inet, row)), ...udp];
+}

@@ -1,0 +1,176 @@
+/**
+ * Changes as people write them, as control requests: addresses, zones and interface names become words and indexes.
+ *
+ * Thread: any; pure functions. Each refusal of a text is a `MultikernelError` EINVAL or ENXIO; {@link explained} puts the subject in
+ * front of the kernel's own refusals.
+ */
+
+import { MultikernelError } from '../base/errors.ts';
+import {
+  type ControlOperation,
+  type ControlRequest,
+  FILTER_DROP,
+  FILTER_REJECT,
+  type IpAddress,
+  type LinkAddress,
+  ROUTE_BLACKHOLE,
+  ROUTE_REJECT,
+  ROUTE_UNICAST,
+} from '../sys/control.ts';
+import { type InterfaceNames, parseAddress, parseLinkAddress } from './address-text.ts';
+
+const IFF_UP = 0x1;
+
+/** One control request, and what a refusal of it is about. */
+export type Request = {
+  [Op in ControlOperation]: { operation: Op; request: ControlRequest<Op>; subject: string };
+}[ControlOperation];
+
+/** A route of either family to put in or take out; errors as route(4) gives them: EEXIST, ENOENT ("not in table"), ENETUNREACH. */
+export interface RouteChange {
+  destination: string;
+  prefixLength: number;
+  /** Empty when deleting whatever route leads there, or with `interface`, when the destination is on that link. */
+  gateway: string;
+  /** IPv6: the link of the destination or of a gateway without a zone. */
+  interface?: string;
+  /** What is done with packets instead of sending them on. */
+  kind: 'unicast' | 'reject' | 'blackhole';
+}
+
+/** The rest is for IPv6 alone. With lifetimes an address that is there already gets these. */
+export interface NewAddress {
+  address: string;
+  prefixLength: number;
+  anycast?: boolean;
+  /** Seconds until it is deprecated, and until it is removed; null, and when absent: never. EINVAL: valid for 0, preferred for longer. */
+  preferredSec?: number | null;
+  validSec?: number | null;
+}
+
+/** What `ifconfig IF ...` changes; absent = stays. */
+export interface InterfaceChange {
+  name: string;
+  up?: boolean;
+  mtuBytes?: number;
+  /** Whether IPv6 runs on the interface, where it runs at all (`net.inet6.ip6.enable`). */
+  ipv6?: boolean;
+  /** Of either family; link-local ones with or without their zone. One of IPv6 switches IPv6 on there. */
+  addAddress?: NewAddress;
+  removeAddress?: { address: string };
+}
+
+/** Static entry: permanent unless `temporary`. A link-local address needs its zone. */
+export interface NeighborEntry {
+  address: string;
+  mac: string;
+  temporary: boolean;
+  published: boolean;
+}
+
+/**
+ * A partition towards other machines: packets whose source is one of `from` vanish at (or are refused by) this kernel, and those
+ * from the MAC addresses `links`: all of them if `all`, else what that machine did not forward (link-local sources).
+ */
+export interface FilterRule {
+  id: string;
+  from: string[];
+  links?: { mac: string; all: boolean }[];
+  action: 'drop' | 'reject';
+}
+
+const ROUTE_ACTIONS: Readonly<Record<RouteChange['kind'], number>> = {
+  unicast: ROUTE_UNICAST,
+  reject: ROUTE_REJECT,
+  blackhole: ROUTE_BLACKHOLE,
+};
+
+/** The kernel's refusal of a request, with its subject in front. */
+export function explained(error: unknown, subject: string): unknown {
+  if (!(error instanceof MultikernelError) || subject === '') return error;
+  return new MultikernelError(error.code, `${subject}: ${error.message}`, { cause: error });
+}
+
+export function addressOf(text: string, names: InterfaceNames): IpAddress {
+  const address = parseAddress(text, names);
+  if (address === null) throw new MultikernelError('EINVAL', `not an address: '${text}'`);
+  return address;
+}
+
+function linkAddressOf(text: string): LinkAddress {
+  const bytes = parseLinkAddress(text);
+  if (bytes === null) throw new MultikernelError('EINVAL', `not an Ethernet address: '${text}'`);
+  return bytes;
+}
+
+function indexOf(name: string, names: InterfaceNames): number {
+  const index = names.index(name);
+  if (index === 0) throw new MultikernelError('ENXIO', `interface ${name} does not exist`);
+  return index;
+}
+
+/** In the order: MTU, new address, old address, IPv6, up or down. */
+export function interfaceRequests(change: InterfaceChange, names: InterfaceNames): Request[] {
+  const { name, up, mtuBytes, ipv6, addAddress, removeAddress } = change;
+  const index = indexOf(name, names);
+  const requests: Request[] = [];
+  if (mtuBytes !== undefined) {
+    requests.push({ operation: 'interface.change', request: { index, mtuBytes }, subject: `${name}: mtu` });
+  }
+  if (addAddress !== undefined) {
+    const { address, prefixLength, ...rest } = addAddress;
+    const request = { index, address: addressOf(address, names), prefixLength, ...rest };
+    requests.push({ operation: 'address.add', request, subject: `${name}: ${address}/${prefixLength}` });
+  }
+  if (removeAddress !== undefined) {
+    const { address } = removeAddress;
+    const request = { index, address: addressOf(address, names) };
+    requests.push({ operation: 'address.delete', request, subject: `${name}: ${address}` });
+  }
+  if (ipv6 !== undefined) {
+    requests.push({ operation: 'interface.change', request: { index, ipv6 }, subject: name });
+  }
+  if (up !== undefined) {
+    const request = up ? { index, setFlags: IFF_UP } : { index, clearFlags: IFF_UP };
+    requests.push({ operation: 'interface.change', request, subject: name });
+  }
+  return requests;
+}
+
+export function routeRequest(verb: 'add' | 'delete', change: RouteChange, names: InterfaceNames): Request {
+  const { destination, prefixLength, gateway, kind } = change;
+  const route = {
+    destination: addressOf(destination, names),
+    prefixLength,
+    gateway: gateway === '' ? null : addressOf(gateway, names),
+  };
+  if (verb === 'delete') return { operation: 'route.delete', request: route, subject: `route ${destination}` };
+  const interfaceIndex = change.interface === undefined ? 0 : indexOf(change.interface, names);
+  const request = { ...route, interfaceIndex, action: ROUTE_ACTIONS[kind] };
+  return { operation: 'route.add', request, subject: `route ${destination}/${prefixLength}` };
+}
+
+function neighborSubject(address: string): string {
+  return `${address.includes(':') ? 'ndp' : 'arp'} ${address}`;
+}
+
+export function neighborAddRequest(entry: NeighborEntry, names: InterfaceNames): Request {
+  const { address, mac, temporary, published } = entry;
+  const request = { address: addressOf(address, names), linkAddress: linkAddressOf(mac), temporary, published };
+  return { operation: 'neighbor.add', request, subject: neighborSubject(address) };
+}
+
+export function neighborDeleteRequest(address: string, names: InterfaceNames): Request {
+  const request = { address: addressOf(address, names) };
+  return { operation: 'neighbor.delete', request, subject: neighborSubject(address) };
+}
+
+export function filterRequest(rule: FilterRule, names: InterfaceNames): Request {
+  const request = {
+    id: rule.id,
+    from: rule.from.map((text) => addressOf(text, names)),
+    links: (rule.links ?? []).map(({ mac, all }) => ({ linkAddress: linkAddressOf(mac), all })),
+    action: rule.action === 'reject' ? FILTER_REJECT : FILTER_DROP,
+  };
+  return { operation: 'filter.add', request, subject: `filter ${rule.id}` };
+}

@@ -1,0 +1,220 @@
+/**
+ * ICMP echo as a program over a raw socket of the kernel, in NetBSD's numbering (sequence from 0), reported as events: the core of
+ * ping, ping6 and traceroute.
+ *
+ * Thread: the client's. Round trips are differences of the kernel's own stamps; timers and the identifier are arguments, so that
+ * the same program runs on a virtual clock. Read first: RFC 792 (echo), RFC 1122 section 3.2.2.6, RFC 4443 section 4.
+ */
+
+import { checksumOf, sumView } from '../base/checksum.ts';
+import { errnoName } from '../base/errors.ts';
+import { US_PER_MS } from '../base/units.ts';
+import type { KernelClient } from '../rump/kernel-client.ts';
+import type { IpAddress, RawEvent, RawInput, StreamHandle } from '../sys/control.ts';
+import { type AddressFamily, formatAddress, type InterfaceNames } from './address-text.ts';
+import { ECHO4, ECHO6, type EchoFormat, HEADER_BYTES } from './echo-format.ts';
+
+const MESSAGE_BYTES_MAX = 65_507;
+const HOPS_DEFAULT = 64;
+const HOPS_MAX = 255;
+
+export interface PingOptions {
+  host: string;
+  /** Which address of a name to take; absent: the first. An address is of its own family. */
+  family?: AddressFamily;
+  count: number;
+  intervalMs: number;
+  payloadBytes: number;
+  ttl: number;
+  /** How long to wait for the last answers. */
+  waitMs: number;
+}
+
+/** One event of a running ping. */
+export type PingEvent =
+  /** `source`: our address, IPv6 only; absent when nothing leads there. */
+  | { type: 'start'; host: string; address: string; payloadBytes: number; source?: string }
+  | { type: 'reply'; from: string; bytes: number; sequence: number; ttl: number; timeMs: number; duplicate: boolean }
+  /** An ICMP error about a request. `timeMs`: since that was sent, -1 when it is not known any more. */
+  | {
+      type: 'error';
+      from: string;
+      sequence: number;
+      text: string;
+      icmpType: number;
+      icmpCode: number;
+      timeMs: number;
+    }
+  | { type: 'sendError'; sequence: number; code: string }
+  | { type: 'end'; transmitted: number; received: number; duplicates: number; timesMs: number[] };
+
+/** Runs a function once after a delay; the returned function cancels it. */
+export type StartTimer = (delayMs: number, run: () => void) => () => void;
+
+export interface EchoContext {
+  client: Pick<KernelClient, 'open'>;
+  startTimer: StartTimer;
+  names: InterfaceNames;
+  /** Tells the answers of this echo from others'; 16 bits. */
+  identifier: number;
+}
+
+export class Echo {
+  readonly #context: EchoContext;
+  readonly #options: PingOptions;
+  readonly #format: EchoFormat;
+  readonly #to: IpAddress;
+  readonly #emit: (event: PingEvent) => void;
+  readonly #message: DataView;
+  readonly #identifier: number;
+  readonly #hops: number;
+  /** By sequence: the kernel's time of sending. */
+  readonly #sentUs: number[] = [];
+  readonly #answered: boolean[] = [];
+  readonly #timesMs: number[] = [];
+  #raw: StreamHandle<RawInput> | null = null;
+  #transmitted = 0;
+  #duplicates = 0;
+  #cancelTimer: () => void = () => {};
+  #begun = false;
+  #ended = false;
+
+  /** `to` is the address of `options.host`. */
+  constructor(context: EchoContext, options: PingOptions, to: IpAddress, emit: (event: PingEvent) => void) {
+    this.#context = context;
+    this.#options = options;
+    this.#format = to.family === 6 ? ECHO6 : ECHO4;
+    this.#to = to;
+    this.#identifier = context.identifier & 0xffff;
+    this.#emit = emit;
+    const { ttl } = options;
+    this.#hops = ttl >= 1 && ttl <= HOPS_MAX ? Math.floor(ttl) : HOPS_DEFAULT;
+    const bytes = HEADER_BYTES + Math.min(options.payloadBytes, MESSAGE_BYTES_MAX - HEADER_BYTES);
+    this.#message = new DataView(new ArrayBuffer(bytes));
+    for (let i = HEADER_BYTES; i < bytes; i++) this.#message.setUint8(i, i & 0xff);
+  }
+
+  /** `failed` is called when the kernel ends the socket. */
+  start(failed: (error: Error) => void): void {
+    const { family, protocol } = this.#format;
+    const sink = {
+      event: (event: RawEvent): void => this.#event(event),
+      end: (error: Error | null): void => {
+        if (this.#ended) return;
+        if (error === null) this.stop();
+        else this.#fail(error, failed);
+      },
+    };
+    this.#raw = this.#context.client.open('raw', { family, protocol }, sink);
+    this.#cancelTimer = this.#context.startTimer(0, () => this.#tick());
+  }
+
+  /** End now, with the statistics so far. */
+  stop(): void {
+    if (this.#ended) return;
+    if (!this.#begun) this.#begin(null);
+    this.#ended = true;
+    this.#cancelTimer();
+    this.#raw?.close();
+    this.#emit({
+      type: 'end',
+      transmitted: this.#transmitted,
+      received: this.#timesMs.length,
+      duplicates: this.#duplicates,
+      timesMs: this.#timesMs,
+    });
+  }
+
+  #fail(error: Error, failed: (error: Error) => void): void {
+    this.#ended = true;
+    this.#cancelTimer();
+    failed(error);
+  }
+
+  #tick(): void {
+    const { count, intervalMs, waitMs } = this.#options;
+    if (this.#transmitted >= count) {
+      this.stop();
+      return;
+    }
+    this.#send();
+    if (this.#ended) return;
+    const delayMs = this.#transmitted >= count ? waitMs : intervalMs;
+    this.#cancelTimer = this.#context.startTimer(delayMs, () => this.#tick());
+  }
+
+  #send(): void {
+    const message = this.#message;
+    const id = this.#transmitted++;
+    message.setUint8(0, this.#format.requestType);
+    message.setUint8(1, 0);
+    message.setUint16(2, 0);
+    message.setUint16(4, this.#identifier);
+    message.setUint16(6, id & 0xffff);
+    if (this.#format.ownChecksum) message.setUint16(2, checksumOf(sumView(message, 0, message.byteLength)));
+    const bytes = new Uint8Array(message.buffer.slice(0));
+    this.#raw?.send({ id, to: this.#to, hops: this.#hops, bytes });
+  }
+
+  #begin(source: IpAddress | null): void {
+    this.#begun = true;
+    const { names } = this.#context;
+    const { host, payloadBytes } = this.#options;
+    const own = source === null || source.family === 4 ? {} : { source: formatAddress(source, names) };
+    this.#emit({ type: 'start', host, address: formatAddress(this.#to, names), payloadBytes, ...own });
+  }
+
+  #event(event: RawEvent): void {
+    if (this.#ended) return;
+    if (event.type === 'packet') {
+      this.#packetArrived(event);
+      return;
+    }
+    if (!this.#begun) this.#begin(event.source);
+    this.#sentUs[event.id] = event.timeUs;
+    this.#answered[event.id] = false;
+    if (event.errno < 0) {
+      this.#emit({ type: 'sendError', sequence: event.id & 0xffff, code: errnoName(event.errno) });
+    }
+  }
+
+  /** One IP packet: an answer to this echo, an error about a request of it, or a packet for another program. */
+  #packetArrived(event: Extract<RawEvent, { type: 'packet' }>): void {
+    const { bytes, timeUs } = event;
+    const length = bytes.length;
+    const packet = new DataView(bytes.buffer, bytes.byteOffset, length);
+    const { replyType, errorText } = this.#format;
+    const at = this.#format.messageAt(packet, 0, length);
+    if (at < 0 || length < at + HEADER_BYTES) return;
+    const type = packet.getUint8(at);
+    const from = formatAddress(event.from, this.#context.names);
+    if (type === replyType) {
+      if (packet.getUint16(at + 4) === this.#identifier) this.#reply(packet, at, length, timeUs, from);
+      return;
+    }
+    const code = packet.getUint8(at + 1);
+    const text = errorText[`${type}.${code}`];
+    if (text === undefined) return;
+    const inner = at + HEADER_BYTES;
+    const quoted = this.#format.messageAt(packet, inner, length - inner);
+    if (quoted < 0 || length < quoted + HEADER_BYTES || packet.getUint16(quoted + 4) !== this.#identifier) return;
+    const sequence = packet.getUint16(quoted + 6);
+    const sentUs = this.#sentUs[sequence];
+    const timeMs = sentUs === undefined ? -1 : (timeUs - sentUs) / US_PER_MS;
+    this.#emit({ type: 'error', from, sequence, text, icmpType: type, icmpCode: code, timeMs });
+  }
+
+  #reply(packet: DataView, at: number, length: number, timeUs: number, from: string): void {
+    const sequence = packet.getUint16(at + 6);
+    const sentUs = this.#sentUs[sequence];
+    if (sentUs === undefined) return;
+    const duplicate = this.#answered[sequence] === true;
+    const timeMs = (timeUs - sentUs) / US_PER_MS;
+    if (duplicate) this.#duplicates++;
+    else this.#timesMs.push(timeMs);
+    this.#answered[sequence] = true;
+    const ttl = this.#format.hops(packet);
+    this.#emit({ type: 'reply', from, bytes: length - at, sequence, ttl, timeMs, duplicate });
+    if (this.#timesMs.length >= this.#options.count) this.stop();
+  }
+}

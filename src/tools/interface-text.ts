@@ -1,0 +1,138 @@
+/** Interfaces in text: names of flags and states. Thread: any; pure functions. Read first: ifconfig(8). */
+
+import {
+  type AddressRecord,
+  IN6_IFF_ANYCAST,
+  IN6_IFF_DEPRECATED,
+  IN6_IFF_DUPLICATED,
+  IN6_IFF_TENTATIVE,
+  type InterfaceRecord,
+} from '../sys/control.ts';
+import { formatIp } from '../wire/ip-address.ts';
+import { formatAddress, formatLinkAddress, InterfaceNames } from './address-text.ts';
+
+export interface AddressInfo {
+  /** Dotted, e.g. "10.0.0.11". */
+  address: string;
+  prefixLength: number;
+  broadcast: string | null;
+}
+
+/** An IPv6 address of an interface. */
+export interface Address6Info {
+  /** With its zone where it has one: "fe80::1%eth0". */
+  address: string;
+  prefixLength: number;
+  state: 'tentative' | 'duplicated' | 'deprecated' | 'preferred';
+  origin: 'manual' | 'link-local' | 'autoconf' | 'temporary';
+  anycast: boolean;
+  /** Seconds until it is deprecated, and until it is removed; null: never. */
+  preferredSec: number | null;
+  validSec: number | null;
+}
+
+/** One row of `ifconfig`. */
+export interface InterfaceInfo {
+  name: string;
+  index: number;
+  kind: string;
+  /** NetBSD flag word and its names, e.g. 0x8843 and ["UP","BROADCAST","RUNNING","SIMPLEX","MULTICAST"]. */
+  flags: number;
+  flagNames: string[];
+  mtuBytes: number;
+  mac: string | null;
+  linkState: 'up' | 'down' | 'unknown';
+  /** Why the link was marked down, empty when it was not. */
+  downReason: string;
+  addresses: AddressInfo[];
+  addresses6: Address6Info[];
+  inPackets: number;
+  inBytes: number;
+  inErrors: number;
+  inDrops: number;
+  outPackets: number;
+  outBytes: number;
+  outErrors: number;
+  outDrops: number;
+}
+
+/** `IFF_*`, lowest bit first. */
+const INTERFACE_FLAGS: readonly (readonly [bit: number, name: string])[] = [
+  [0x1, 'UP'],
+  [0x2, 'BROADCAST'],
+  [0x4, 'DEBUG'],
+  [0x8, 'LOOPBACK'],
+  [0x10, 'POINTOPOINT'],
+  [0x40, 'RUNNING'],
+  [0x80, 'NOARP'],
+  [0x100, 'PROMISC'],
+  [0x200, 'ALLMULTI'],
+  [0x400, 'OACTIVE'],
+  [0x800, 'SIMPLEX'],
+  [0x1000, 'LINK0'],
+  [0x2000, 'LINK1'],
+  [0x4000, 'LINK2'],
+  [0x8000, 'MULTICAST'],
+];
+
+/** By `LINK_STATE_*`. */
+const LINK_STATES: readonly InterfaceInfo['linkState'][] = ['unknown', 'down', 'up'];
+/** By `ORIGIN_*`. */
+const ORIGINS: readonly Address6Info['origin'][] = ['manual', 'link-local', 'autoconf', 'temporary'];
+
+/** The names ifconfig prints for a flag word. */
+export function flagNames(flags: number): string[] {
+  return INTERFACE_FLAGS.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name);
+}
+
+function addressState(flags: number): Address6Info['state'] {
+  if ((flags & IN6_IFF_TENTATIVE) !== 0) return 'tentative';
+  if ((flags & IN6_IFF_DUPLICATED) !== 0) return 'duplicated';
+  return (flags & IN6_IFF_DEPRECATED) !== 0 ? 'deprecated' : 'preferred';
+}
+
+function addressInfo({ address, prefixLength, broadcast }: AddressRecord): AddressInfo {
+  const shown = broadcast === 0 ? null : formatIp({ ...address, w3: broadcast });
+  return { address: formatIp(address), prefixLength, broadcast: shown };
+}
+
+function address6Info(record: AddressRecord, names: InterfaceNames): Address6Info {
+  const { address, prefixLength, flags, origin, preferredSec, validSec } = record;
+  return {
+    address: formatAddress(address, names),
+    prefixLength,
+    state: addressState(flags),
+    origin: ORIGINS[origin] ?? 'manual',
+    anycast: (flags & IN6_IFF_ANYCAST) !== 0,
+    preferredSec,
+    validSec,
+  };
+}
+
+export function interfaceInfo(record: InterfaceRecord): InterfaceInfo {
+  const { name, index, kind, flags, mtuBytes, linkAddress, linkState, downReason } = record;
+  const names = new InterfaceNames([record]);
+  return {
+    name,
+    index,
+    kind,
+    flags,
+    flagNames: flagNames(flags),
+    mtuBytes,
+    mac: linkAddress === null ? null : formatLinkAddress(linkAddress),
+    linkState: LINK_STATES[linkState] ?? 'unknown',
+    downReason,
+    addresses: record.addresses.filter(({ address }) => address.family === 4).map(addressInfo),
+    addresses6: record.addresses
+      .filter(({ address }) => address.family === 6)
+      .map((entry) => address6Info(entry, names)),
+    inPackets: record.inPackets,
+    inBytes: record.inBytes,
+    inErrors: record.inErrors,
+    inDrops: record.inDrops,
+    outPackets: record.outPackets,
+    outBytes: record.outBytes,
+    outErrors: record.outErrors,
+    outDrops: record.outDrops,
+  };
+}

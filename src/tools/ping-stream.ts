@@ -1,0 +1,40 @@
+/** A ping as a stream of events, with the timers of this thread. Thread: the client's. */
+
+import type { KernelClient } from '../rump/kernel-client.ts';
+import { InterfaceNames } from './address-text.ts';
+import { Echo, type PingEvent, type PingOptions, type StartTimer } from './echo.ts';
+import { openLater } from './late-stream.ts';
+import { resolveHost } from './resolver.ts';
+import { StreamIterable } from './stream-iterable.ts';
+
+const IDENTIFIERS = 0x10000;
+
+const startTimer: StartTimer = (delayMs, run) => {
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
+};
+
+let lastIdentifier: number = Math.floor(Math.random() * IDENTIFIERS);
+
+/** ICMP echo, until `count` answers came or the iterator is closed. `count` 0: for ever. */
+export function pingStream(client: KernelClient, options: PingOptions): StreamIterable<PingEvent> {
+  const count = options.count > 0 ? options.count : Number.MAX_SAFE_INTEGER;
+  return new StreamIterable((sink) =>
+    openLater(sink, async () => {
+      const [to, list] = await Promise.all([
+        resolveHost(client, options.host, options.family),
+        client.control('interface.names', {}),
+      ]);
+      lastIdentifier = (lastIdentifier + 1) % IDENTIFIERS;
+      const context = { client, startTimer, names: new InterfaceNames(list), identifier: lastIdentifier };
+      return () => {
+        const echo = new Echo(context, { ...options, count }, to, (event) => {
+          sink.event(event);
+          if (event.type === 'end') sink.end(null);
+        });
+        echo.start((error) => sink.end(error));
+        return { send: () => {}, close: () => echo.stop() };
+      };
+    }),
+  );
+}

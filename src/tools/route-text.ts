@@ -1,0 +1,52 @@
+/** Routes in text: netstat's letters, route(8)'s names. Thread: any; pure functions. */
+
+import type { RouteRecord } from '../sys/control.ts';
+import { formatAddress, type InterfaceNames } from './address-text.ts';
+
+/** One row of `netstat -rn`; addresses of either family. */
+export interface RouteInfo {
+  destination: string;
+  prefixLength: number;
+  /** An address, or "link#N" for a connected route, or an interface's own address. */
+  gateway: string;
+  /** Letters as netstat prints them, e.g. "UGS". */
+  flags: string;
+  interface: string;
+  mtuBytes: number;
+  uses: number;
+}
+
+/** `RTF_*` with netstat's letters and route(8)'s names, in the order in which both print them. */
+export const ROUTE_FLAGS: readonly (readonly [bit: number, letter: string, name: string])[] = [
+  [0x1, 'U', 'UP'],
+  [0x2, 'G', 'GATEWAY'],
+  [0x4, 'H', 'HOST'],
+  [0x8, 'R', 'REJECT'],
+  [0x10, 'D', 'DYNAMIC'],
+  [0x20, 'M', 'MODIFIED'],
+  [0x100, 'C', 'CONNECTED'],
+  [0x400, 'L', 'LLDATA'],
+  [0x800, 'S', 'STATIC'],
+  [0x1000, 'B', 'BLACKHOLE'],
+  [0x40000, 'l', 'LOCAL'],
+  [0x80000, 'b', 'BROADCAST'],
+];
+
+export function routeFlagLetters(flags: number): string {
+  return ROUTE_FLAGS.filter(([bit]) => (flags & bit) !== 0)
+    .map(([, letter]) => letter)
+    .join('');
+}
+
+export function routeInfo(record: RouteRecord, names: InterfaceNames): RouteInfo {
+  const { destination, prefixLength, gateway, linkIndex, flags, interfaceIndex, mtuBytes, uses } = record;
+  return {
+    destination: formatAddress(destination, names),
+    prefixLength,
+    gateway: gateway === null ? `link#${linkIndex}` : formatAddress(gateway, names),
+    flags: routeFlagLetters(flags),
+    interface: names.name(interfaceIndex),
+    mtuBytes,
+    uses,
+  };
+}
