@@ -7,7 +7,7 @@
  *     +-------------+------------------+-----+-----+-------------+-------+--------+----------+--------------+--------
  *
  * Thread: any; pure functions over `(view, at)`, `at` being where the segment begins. Sequence numbers are int32, compared
- * by the sign of their int32 difference.
+ * by the sign of their int32 difference (base/sequence.ts).
  * Read first: RFC 9293 3.1; options are in tcp-options.ts. Missing: Accurate ECN (the NS bit of RFC 3540 is ignored).
  */
 
