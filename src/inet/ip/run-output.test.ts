@@ -25,7 +25,8 @@ function begin(kind: object, room = 10, renewed: object | null = null): { at: nu
     commitRun: () => {},
   };
   const plain = { epoch: 1, headerBytes: 20, neighbor: { fresh: true }, directBytes: 1500, fragments: false };
-  const device = { kind: 'test', mac: { hi: 0, lo: 0 }, runs, ...('runs' in kind ? kind : {}) };
+  const queue = { runs, ...('runs' in kind ? kind : {}) };
+  const device = { kind: 'test', mac: { hi: 0, lo: 0 }, queues: [queue] };
   const link = new EthernetLink(device as unknown as Device, new DataView(new ArrayBuffer(8192)));
   link.iface = { taps: [] } as unknown as Interface;
   const header = new LinkHeader();
@@ -33,7 +34,7 @@ function begin(kind: object, room = 10, renewed: object | null = null): { at: nu
   const path = { ...plain, header, link, ...kind };
   const renew = (one: object) => {
     Object.assign(one, renewed);
-    if (renewed !== null && 'runs' in renewed) Object.assign(device, renewed);
+    if (renewed !== null && 'runs' in renewed) Object.assign(queue, renewed);
   };
   const paths = { epoch: renewed === null ? 1 : 2, renew };
   const context = { heap: { allocate: () => 4096 } };

@@ -10,23 +10,21 @@ import { updateChecksum } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
-import type { NeighborCache } from '../../net/neighbor-cache.ts';
 import { RTF_DYNAMIC, RTF_GATEWAY, RTF_MODIFIED } from '../../net/route.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import { isUnicast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
+import type { ForwardOutput } from '../ip/forward-output.ts';
 import type { IpPacket } from '../ip/packet.ts';
 import { type IpPath, PATH_FORWARD } from '../ip/path.ts';
 import type { PathTable } from '../ip/path-table.ts';
-import type { Transmitter } from '../ip/transmit.ts';
 import { IP_ALLOW_BROADCAST } from '../ip/transport.ts';
 import type { Icmp } from './icmp.ts';
 
 export interface ForwarderParts {
   readonly paths: PathTable;
-  readonly neighbors: NeighborCache;
-  readonly transmitter: Transmitter;
+  readonly output: ForwardOutput;
   readonly icmp: Icmp;
   readonly forwarding: SysctlVariable;
 }
@@ -35,36 +33,30 @@ export class Forwarder {
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #paths: PathTable;
-  readonly #neighbors: NeighborCache;
-  readonly #transmitter: Transmitter;
+  readonly #output: ForwardOutput;
   readonly #icmp: Icmp;
   readonly #forwarding: SysctlVariable;
   readonly #directedBroadcast: SysctlVariable;
   readonly #sendRedirects: SysctlVariable;
-  readonly #forwarded: number;
   readonly #expired: number;
   readonly #unreachable: number;
   readonly #tooBig: number;
-  readonly #noRoom: number;
   readonly #discarded: number;
 
-  constructor(context: InetContext, { paths, neighbors, transmitter, icmp, forwarding }: ForwarderParts) {
+  constructor(context: InetContext, { paths, output, icmp, forwarding }: ForwarderParts) {
     this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#paths = paths;
-    this.#neighbors = neighbors;
-    this.#transmitter = transmitter;
+    this.#output = output;
     this.#icmp = icmp;
     this.#forwarding = forwarding;
     const { counters } = context;
     const { sysctl } = context.shared;
     this.#directedBroadcast = sysctl.toggle('net.inet.ip.directed-broadcast', false, 'forward directed broadcasts');
     this.#sendRedirects = sysctl.toggle('net.inet.ip.redirect', true, 'send ICMP redirects');
-    this.#forwarded = counters.index('ip-forwarded');
     this.#expired = counters.index('ip-forward-ttl-exceeded');
     this.#unreachable = counters.index('ip-forward-unreachable');
     this.#tooBig = counters.index('ip-forward-too-big');
-    this.#noRoom = counters.index('ip-forward-no-room');
     this.#discarded = counters.index('ip-forward-discarded');
   }
 
@@ -97,26 +89,18 @@ export class Forwarder {
     const view = this.#view;
     const at = packet.headerAt;
     const totalBytes = packet.at - at + packet.lengthBytes;
-    const { neighbor, iface, mtu } = path;
+    const { iface, mtu } = path;
     const back = iface === packet.iface && !sourceRouted && this.#sendRedirects.value !== 0;
     const gateway = back ? this.#betterGateway(path, packet) : 0;
     const word = (packet.ttl << 8) | packet.protocol;
     const checksum = ipv4.headerChecksum(view, at);
     view.setUint8(at + 8, packet.ttl - 1);
     view.setUint16(at + 10, updateChecksum(checksum, word, word - 0x100));
-    let sent = 0;
-    const waits = neighbor.fresh ? 0 : this.#neighbors.use(neighbor, nowUs);
-    if (waits < 0) sent = waits;
-    else if (waits > 0) this.#neighbors.enqueue(neighbor, at, totalBytes, packet.meta, nowUs);
-    else {
-      sent = this.#transmitter.send(iface, path.header.dstHi, path.header.dstLo, at, totalBytes, packet.meta, mtu);
-    }
-    if (sent === 0) this.#counters.add(this.#forwarded, 1);
-    else if (sent === -Errno.ENOBUFS) this.#counters.add(this.#noRoom, 1);
-    else if (sent === -Errno.EMSGSIZE) {
+    const sent = this.#output.send(path, packet, totalBytes, nowUs);
+    if (sent === -Errno.EMSGSIZE) {
       this.#counters.add(this.#tooBig, 1);
       this.#icmp.sendFragmentationNeeded(packet, icmpv4.CODE_FRAGMENTATION_NEEDED, mtu, nowUs);
-    } else {
+    } else if (sent < 0 && sent !== -Errno.ENOBUFS) {
       this.#fail(packet, sent, nowUs);
     }
     // Last, because a message of our own may take the path's place, or its neighbor's.

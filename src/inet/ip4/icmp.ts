@@ -14,11 +14,12 @@ import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import { isLoopback, isUnicast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
+import { IcmpErrorSender } from '../ip/icmp-error.ts';
 import type { PathMtu } from '../ip/path-mtu.ts';
 import type { RawSockets } from '../ip/raw-sockets.ts';
 import { type IcmpError, type InPacket, IP_NO_LOOP, type IpService, type Transport } from '../ip/transport.ts';
 import type { Addresses4 } from './addresses.ts';
-import { IcmpErrors } from './icmp-error.ts';
+import { icmpErrorFamily } from './icmp-error.ts';
 import { answerDestination, answerOptionBytes, writeAnswerOptions } from './options.ts';
 import type { Redirects } from './redirect.ts';
 
@@ -42,7 +43,7 @@ export class Icmp implements Transport {
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #parts: IcmpParts;
-  readonly #errors: IcmpErrors;
+  readonly #errors: IcmpErrorSender;
   readonly #echoBroadcast: SysctlVariable;
   readonly #ttl: SysctlVariable;
   readonly #replyLimit: RateLimit = new RateLimit();
@@ -71,7 +72,7 @@ export class Icmp implements Transport {
     this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#parts = parts;
-    this.#errors = new IcmpErrors(context, parts.addresses, parts.ip);
+    this.#errors = new IcmpErrorSender(context, parts.ip, icmpErrorFamily(context, parts.addresses));
     const { counters } = context;
     const { sysctl } = context.shared;
     this.#echoBroadcast = sysctl.toggle('net.inet.icmp.bmcastecho', false, 'answer echo requests to groups');

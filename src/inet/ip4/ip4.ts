@@ -17,6 +17,7 @@ import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
 import type { IpFamily } from '../ip/family.ts';
+import { ForwardOutput } from '../ip/forward-output.ts';
 import type { Ip } from '../ip/ip.ts';
 import { MulticastGroups } from '../ip/multicast.ts';
 import { IpPacket } from '../ip/packet.ts';
@@ -82,7 +83,8 @@ export class Ip4 implements IpFamily {
     const { table } = this.#protocols;
     const icmp = new Icmp(context, { addresses, ip, pathMtu, redirects, raw, transports: table });
     this.icmp = icmp;
-    const forwarder = new Forwarder(context, { paths: ip.paths, neighbors, transmitter, icmp, forwarding });
+    const forwardOutput = new ForwardOutput(context, neighbors, transmitter, 'ip');
+    const forwarder = new Forwarder(context, { paths: ip.paths, output: forwardOutput, icmp, forwarding });
     const { noInterface } = ip;
     const protocols = this.#protocols;
     this.input = new IpInput(context, {

@@ -10,15 +10,14 @@ import { Errno } from '../../base/errors.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import { META_SEGMENT_SHIFT } from '../../net/link-layer.ts';
-import type { NeighborCache } from '../../net/neighbor-cache.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import { IP6_ANY } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
+import type { ForwardOutput } from '../ip/forward-output.ts';
 import type { IpPacket } from '../ip/packet.ts';
 import { type IpPath, PATH_FORWARD } from '../ip/path.ts';
 import type { PathTable } from '../ip/path-table.ts';
-import type { Transmitter } from '../ip/transmit.ts';
 import type { Addresses6 } from './addresses.ts';
 import type { Icmp6 } from './icmp.ts';
 import type { Redirects6 } from './redirect.ts';
@@ -26,8 +25,7 @@ import type { Redirects6 } from './redirect.ts';
 export interface ForwarderParts6 {
   readonly addresses: Addresses6;
   readonly paths: PathTable;
-  readonly neighbors: NeighborCache;
-  readonly transmitter: Transmitter;
+  readonly output: ForwardOutput;
   readonly icmp: Icmp6;
   readonly redirects: Redirects6;
   readonly forwarding: SysctlVariable;
@@ -38,37 +36,31 @@ export class Forwarder6 {
   readonly #counters: Counters;
   readonly #addresses: Addresses6;
   readonly #paths: PathTable;
-  readonly #neighbors: NeighborCache;
-  readonly #transmitter: Transmitter;
+  readonly #output: ForwardOutput;
   readonly #icmp: Icmp6;
   readonly #redirects: Redirects6;
   readonly #forwarding: SysctlVariable;
-  readonly #forwarded: number;
   readonly #expired: number;
   readonly #unreachable: number;
   readonly #beyondScope: number;
   readonly #tooBig: number;
-  readonly #noRoom: number;
   readonly #discarded: number;
 
   constructor(context: InetContext, parts: ForwarderParts6) {
-    const { addresses, paths, neighbors, transmitter, icmp, redirects, forwarding } = parts;
+    const { addresses, paths, output, icmp, redirects, forwarding } = parts;
     const { counters } = context;
     this.#view = context.shared.arena.view;
     this.#counters = counters;
     this.#addresses = addresses;
     this.#paths = paths;
-    this.#neighbors = neighbors;
-    this.#transmitter = transmitter;
+    this.#output = output;
     this.#icmp = icmp;
     this.#redirects = redirects;
     this.#forwarding = forwarding;
-    this.#forwarded = counters.index('ip6-forwarded');
     this.#expired = counters.index('ip6-forward-hop-limit-exceeded');
     this.#unreachable = counters.index('ip6-forward-unreachable');
     this.#beyondScope = counters.index('ip6-forward-beyond-scope');
     this.#tooBig = counters.index('ip6-forward-too-big');
-    this.#noRoom = counters.index('ip6-forward-no-room');
     this.#discarded = counters.index('ip6-forward-discarded');
   }
 
@@ -97,7 +89,7 @@ export class Forwarder6 {
       this.#counters.add(this.#discarded, 1);
       return;
     }
-    const { neighbor, iface } = path;
+    const { iface } = path;
     // A link-local source means nothing beyond its link (RFC 4007 section 9).
     if (iface !== packet.iface && this.#addresses.isLinkLocal(packet.src)) {
       this.#counters.add(this.#beyondScope, 1);
@@ -113,18 +105,11 @@ export class Forwarder6 {
     }
     if (iface === packet.iface) this.#redirects.redirect(packet, path, nowUs);
     ipv6.setHopLimit(this.#view, at, packet.ttl - 1);
-    let sent = 0;
-    const waits = neighbor.fresh ? 0 : this.#neighbors.use(neighbor, nowUs);
-    if (waits < 0) sent = waits;
-    else if (waits > 0) this.#neighbors.enqueue(neighbor, at, totalBytes, packet.meta, nowUs);
-    else
-      sent = this.#transmitter.send(iface, path.header.dstHi, path.header.dstLo, at, totalBytes, packet.meta, path.mtu);
-    if (sent === 0) this.#counters.add(this.#forwarded, 1);
-    else if (sent === -Errno.ENOBUFS) this.#counters.add(this.#noRoom, 1);
-    else if (sent === -Errno.EMSGSIZE) {
+    const sent = this.#output.send(path, packet, totalBytes, nowUs);
+    if (sent === -Errno.EMSGSIZE) {
       this.#counters.add(this.#tooBig, 1);
       this.#icmp.sendPacketTooBig(packet, path.mtu, nowUs);
-    } else {
+    } else if (sent < 0 && sent !== -Errno.ENOBUFS) {
       this.#fail(packet, nowUs, sent);
     }
   }

@@ -23,6 +23,7 @@ import { maskWord } from '../../wire/ipv6-address.ts';
 import { type AddressInterner, IP6_LOOPBACK } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
 import type { IpFamily } from '../ip/family.ts';
+import { ForwardOutput } from '../ip/forward-output.ts';
 import type { Ip } from '../ip/ip.ts';
 import { MulticastGroups } from '../ip/multicast.ts';
 import { IpPacket } from '../ip/packet.ts';
@@ -179,8 +180,7 @@ export class Ip6 implements IpFamily {
     const forwarder = new Forwarder6(context, {
       addresses,
       paths,
-      neighbors,
-      transmitter,
+      output: new ForwardOutput(context, neighbors, transmitter, 'ip6'),
       icmp,
       redirects,
       forwarding,
