@@ -164,7 +164,7 @@ describe('Inet: configuration', () => {
     const one = bed();
     one.inet.addRoute(0, 0, ip(PEER), RTF_GATEWAY);
     one.inet.udp.open().send(hex('00'), 0, 1, ip('10.0.0.3'), 7);
-    one.inet.removeInterface(one.interfaces[0]!);
+    one.inet.interfaceTable.remove(one.interfaces[0]!);
     expect(interfaceRows(one.inet).map((row) => row.name)).toEqual(['lo0']);
     expect(routeRows(one.inet).map((row) => row.interface)).toEqual(['lo0', 'lo0']);
     expect([neighborRows(one.inet), one.heapBytes]).toEqual([[], 0]);

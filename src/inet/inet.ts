@@ -10,11 +10,9 @@ import { assert } from '../base/assert.ts';
 import { Errno } from '../base/errors.ts';
 import type { CpuContext } from '../kern/context.ts';
 import type { Sysctl } from '../kern/sysctl.ts';
-import { type Device, FrameBatch } from '../link/device.ts';
-import type { DeviceLink } from '../net/device-link.ts';
-import { EthernetLink } from '../net/ethernet.ts';
+import type { Device } from '../link/device.ts';
 import { Interface } from '../net/interface.ts';
-import { IpLink } from '../net/ip-link.ts';
+import { InterfaceTable } from '../net/interface-table.ts';
 import { LinkInput, RUN_SCRATCH_BYTES } from '../net/link-input.ts';
 import { NoLink } from '../net/no-link.ts';
 import type { Route } from '../net/route.ts';
@@ -35,8 +33,6 @@ import { Ip6 } from './ip6/ip6.ts';
 import { TcpStack } from './tcp/stack.ts';
 import { Udp } from './udp/udp.ts';
 
-/** Frames taken from a device at a time. */
-export const BATCH_FRAMES = 64;
 const MIN_MTU_BYTES = 68;
 
 export interface InetOptions {
@@ -62,13 +58,9 @@ export class Inet {
   readonly addresses: AddressBoundary;
   /** Changes of interfaces, addresses and routes. */
   readonly tableEvents: TableEvents = new TableEvents();
-  readonly #interfaces: Interface[] = [];
-  /** The links that are polled: those of the interfaces that have a device. */
-  readonly #deviceLinks: DeviceLink[] = [];
+  readonly interfaceTable: InterfaceTable;
   /** The way in of all interfaces. */
   readonly input: LinkInput;
-  readonly #batch: FrameBatch = new FrameBatch(BATCH_FRAMES);
-  #nextIndex = 1;
 
   constructor(options: InetOptions) {
     const { number, shared, bulk, heap, callouts, softints, rng, counters } = options.cpu;
@@ -76,12 +68,14 @@ export class Inet {
     this.sysctl = sysctl;
     const nowUs = (): number => options.cpu.nowUs();
     const interner = new AddressInterner({ counters, sysctl, rng });
-    this.addressText = new AddressText(interner, this.#interfaces);
-    this.addresses = new AddressBoundary(interner, this.#interfaces);
+    const table = new InterfaceTable(shared.arena.view);
+    this.interfaceTable = table;
+    this.addressText = new AddressText(interner, table.list);
+    this.addresses = new AddressBoundary(interner, table.list);
     this.context = { number, shared, bulk, heap, callouts, softints, rng, counters, interner, nowUs };
     const { context, filter } = this;
     const noInterface = new Interface('', 0, new NoLink());
-    const ip = new Ip(context, this.#interfaces, noInterface);
+    const ip = new Ip(context, table.list, noInterface);
     this.ip = ip;
     this.raw = new RawSockets(context, ip);
     const parts = { ip, filter, raw: this.raw, reject: new RejectPolicy(context, ip) };
@@ -96,48 +90,43 @@ export class Inet {
     for (const table of [ip4.routes, ip4.addresses, ip6.routes, ip6.addresses]) table.events = this.tableEvents;
     const scratchAt = heap.allocate(RUN_SCRATCH_BYTES);
     assert(scratchAt >= 0, 'the kernel has no memory for one frame');
-    this.input = new LinkInput(bulk, scratchAt, counters, this.#interfaces, noInterface);
+    this.input = new LinkInput(bulk, scratchAt, counters, table.list, noInterface);
     this.input.register(ETHERTYPE_IPV4, this.ip4.input);
     this.input.register(ETHERTYPE_IPV6, this.ip6.input);
     this.input.register(ETHERTYPE_ARP, this.ip4.arp);
+    table.input = this.input;
+    table.listener = {
+      attached: (iface) => {
+        this.tableEvents.listener?.interfaceArrived(iface);
+        ip.attach(iface);
+      },
+      detaching: (iface) => {
+        this.udp.detach(iface);
+        ip.detach(iface);
+        this.tableEvents.listener?.interfaceDeparted(iface);
+      },
+    };
   }
 
-  /** Attach a device. */
+  /** An interface over a device, for callers that give good names. */
   addInterface(device: Device, name: string = device.name): Interface {
-    const { view } = this.context.shared.arena;
-    const link = device.linkType === 'ip' ? new IpLink(device, view) : new EthernetLink(device, view);
-    const iface = new Interface(name, this.#nextIndex++, link);
-    this.#deviceLinks.push(link);
-    this.#interfaces.push(iface);
-    this.tableEvents.listener?.interfaceArrived(iface);
-    this.ip.attach(iface);
+    const iface = this.interfaceTable.attachDevice(device, name);
+    assert(typeof iface !== 'number', `${name}: no such interface can be made`);
     return iface;
   }
 
-  /** Take an interface away with all that hangs on it; its device is closed. */
-  removeInterface(iface: Interface): void {
-    const index = this.#interfaces.indexOf(iface);
-    if (index < 0) return;
-    this.ip.detach(iface);
-    this.#interfaces.splice(index, 1);
-    const polled = this.#deviceLinks.indexOf(iface.link as DeviceLink);
-    if (polled >= 0) this.#deviceLinks.splice(polled, 1);
-    this.tableEvents.listener?.interfaceDeparted(iface);
-    iface.link.close();
-  }
-
-  /** In the order in which they were made. */
+  /** In the order in which they were attached. */
   list(): readonly Interface[] {
-    return this.#interfaces;
+    return this.interfaceTable.list;
   }
 
   interface(name: string): Interface | null {
-    return this.#interfaces.find((iface) => iface.name === name) ?? null;
+    return this.interfaceTable.named(name);
   }
 
   // cold: configuration, group membership
   interfaceAt(index: number): Interface | null {
-    return this.#interfaces.find((iface) => iface.index === index) ?? null;
+    return this.interfaceTable.at(index);
   }
 
   /** The interface that has an address, or null. */
@@ -201,10 +190,7 @@ export class Inet {
   poll(nowUs: number): number {
     // Nothing is on its way through the layers now: the time to free addresses that nobody keeps.
     if (this.context.interner.sweepDue) this.context.interner.sweep();
-    let received = 0;
-    for (let i = 0; i < this.#deviceLinks.length; i++) {
-      received += (this.#deviceLinks[i] as DeviceLink).poll(this.input, this.#batch, nowUs);
-    }
+    const received = this.interfaceTable.poll(nowUs);
     if (this.ip.output.unfinished) this.ip.output.continueFragments();
     this.udp.serviceWaiting();
     return received;
@@ -212,23 +198,16 @@ export class Inet {
 
   /** Publish the frames that were sent since the last call. */
   flush(): void {
-    for (let i = 0; i < this.#interfaces.length; i++) {
-      const iface = this.#interfaces[i] as Interface;
-      if (!iface.dirty) continue;
-      iface.dirty = false;
-      iface.link.flush();
-    }
+    this.interfaceTable.flush();
   }
 
   /** Whether any device has frames; called before sleeping. */
   get pending(): boolean {
-    for (let i = 0; i < this.#deviceLinks.length; i++) if ((this.#deviceLinks[i] as DeviceLink).pending) return true;
-    return false;
+    return this.interfaceTable.pending;
   }
 
-  /** Detach every device; nothing is said to anybody. */
+  /** Close every link; nothing is said to anybody. */
   close(): void {
-    this.#deviceLinks.length = 0;
-    for (const iface of this.#interfaces.splice(0)) iface.link.close();
+    this.interfaceTable.close();
   }
 }

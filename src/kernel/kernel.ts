@@ -5,9 +5,9 @@
  * host/contract.ts (what it asks of its host), socket/socket.ts (its system calls), control.ts (control requests).
  */
 
-import { MultikernelError } from '../base/errors.ts';
+import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
 import type { Agent, Host } from '../host/contract.ts';
-import { BATCH_FRAMES, Inet } from '../inet/inet.ts';
+import { Inet } from '../inet/inet.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import type { CalloutTable } from '../kern/callout.ts';
 import type { KernelShared } from '../kern/context.ts';
@@ -20,7 +20,10 @@ import { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { Counters } from '../mem/counters.ts';
 import { Heap } from '../mem/heap.ts';
+import { DeviceLink } from '../net/device-link.ts';
 import type { Interface } from '../net/interface.ts';
+import { BATCH_FRAMES } from '../net/interface-table.ts';
+import type { LinkLayer } from '../net/link-layer.ts';
 import { EventQueue, type SocketContext } from '../socket/events.ts';
 import { Sockets } from '../socket/layer.ts';
 import type { SocketLayer } from '../socket/socket.ts';
@@ -97,7 +100,7 @@ export class Kernel implements Agent {
   #portsGeneration = -1;
   /** The devices that time must be brought to. */
   readonly #timed: TimedDevice[] = [];
-  readonly #loopback: LoopbackDevice;
+  readonly #loopback: DeviceLink;
   #closed = false;
 
   /** {@link Kernel.create} makes kernels. */
@@ -126,16 +129,52 @@ export class Kernel implements Agent {
     const ringAt = heap.allocate(LOOPBACK_RING_BYTES);
     if (ringAt < 0) throw new MultikernelError('ENOMEM', `${name}: ${heap.byteLength} bytes are too few for a kernel`);
     const loopback = { countersName: `${name}/lo0`, ringAt, ringBytes: LOOPBACK_RING_BYTES };
-    this.#loopback = new LoopbackDevice(arena, loopback);
-    const lo = this.attach(this.#loopback, 'lo0');
+    const loopbackDevice = new LoopbackDevice(arena, loopback);
+    const lo = this.attach(loopbackDevice, 'lo0');
+    this.#loopback = lo.link as DeviceLink;
     this.inet.configure(lo, parseAddress('127.0.0.1') as number, LOOPBACK_NET_PREFIX);
   }
 
-  /** Give the kernel one more interface. */
+  /** Give the kernel one more interface, over a device. Throws EEXIST, EINVAL (name), ENOBUFS (4095 of them). */
   attach(device: Device, name: string): Interface {
-    const iface = this.inet.addInterface(device, name);
-    if ('tick' in device) this.#timed.push(device as TimedDevice);
+    return this.#attached(this.inet.interfaceTable.attachDevice(device, name), name);
+  }
+
+  /** The same over a link of any kind. */
+  attachLink(link: LinkLayer, name: string): Interface {
+    return this.#attached(this.inet.interfaceTable.attach(link, name), name);
+  }
+
+  #attached(iface: Interface | number, name: string): Interface {
+    if (typeof iface === 'number') throw errnoError(-iface, `${this.name}: interface ${name}`);
+    const device = deviceOf(iface.link);
+    if (device !== null && 'tick' in device) this.#timed.push(device as TimedDevice);
     return iface;
+  }
+
+  /**
+   * The opposite of {@link attach}: take an interface away with its addresses, routes, neighbors, groups and captures. What
+   * was sent has left. Returns its link, which another kernel may attach or the caller close. Throws EINVAL for lo0, ENXIO
+   * for an interface of another kernel.
+   */
+  detach(iface: Interface): LinkLayer {
+    const { name } = iface;
+    if (iface.link === this.#loopback) throw errnoError(Errno.EINVAL, `${this.name}: ${name} stays`);
+    const link = this.inet.interfaceTable.detach(iface);
+    if (typeof link === 'number') throw errnoError(-link, `${this.name}: interface ${name}`);
+    const timed = this.#timed.indexOf(deviceOf(link) as TimedDevice);
+    if (timed >= 0) this.#timed.splice(timed, 1);
+    return link;
+  }
+
+  /**
+   * Give an interface to another kernel of the same arena and thread, where it is new: up, without addresses. Throws as
+   * `detach`, and as `attach` of the other kernel, before anything changed; EINVAL for a kernel of another arena.
+   */
+  moveTo(other: Kernel, iface: Interface, name: string = iface.name): Interface {
+    if (other.arena !== this.arena) throw errnoError(Errno.EINVAL, `${this.name}: ${other.name} is elsewhere`);
+    if (other.inet.interface(name) !== null) throw errnoError(Errno.EEXIST, `${other.name}: interface ${name}`);
+    return other.attachLink(this.detach(iface), name);
   }
 
   doWork(nowUs: number): number {
@@ -219,4 +258,14 @@ export class Kernel implements Agent {
     void this.client.close();
     this.inet.close();
   }
+}
+
+/** The device of a link, null for one without. */
+function deviceOf(link: LinkLayer): Device | null {
+  return link instanceof DeviceLink ? link.device : null;
+}
+
+/** `errno` may have either sign. */
+function errnoError(errno: number, message: string): MultikernelError {
+  return new MultikernelError(errnoName(errno), message);
 }

@@ -7,7 +7,7 @@
  * Read first: NetBSD if(4), ifconfig(8). Missing: point-to-point addresses, media.
  */
 
-import type { FrameHook, FrameTap } from './link-input.ts';
+import type { FrameHook, FrameTap, LinkInput } from './link-input.ts';
 import type { LinkLayer } from './link-layer.ts';
 import type { InterfaceGroup } from './source-filter.ts';
 
@@ -63,9 +63,12 @@ export interface InterfaceAddress6 {
 }
 
 export class Interface {
-  readonly name: string;
+  /** Changed by `InterfaceTable.rename` only. */
+  name: string;
   /** Position in the kernel's list, from 1 as if_index. */
   readonly index: number;
+  /** The way in of its kernel: where a link without a device hands its frames. Set when it is attached. */
+  input!: LinkInput;
   /** What its packets leave through. */
   readonly link: LinkLayer;
   readonly loopback: boolean;
@@ -96,6 +99,7 @@ export class Interface {
   outDrops = 0;
 
   #flags: number;
+  #attached = true;
 
   constructor(name: string, index: number, link: LinkLayer) {
     this.name = name;
@@ -116,6 +120,17 @@ export class Interface {
     return running ? this.#flags | IFF_RUNNING : this.#flags;
   }
 
+  /** False once it was taken away, for good: paths and sockets may still name it. */
+  get attached(): boolean {
+    return this.#attached;
+  }
+
+  /** It has been taken away, and its link with it. */
+  detached(): void {
+    this.#attached = false;
+    this.#flags &= ~IFF_UP;
+  }
+
   get up(): boolean {
     return (this.#flags & IFF_UP) !== 0;
   }
@@ -128,7 +143,7 @@ export class Interface {
   /** Set and clear flag bits, as SIOCSIFFLAGS does. RUNNING, LOOPBACK and BROADCAST cannot be changed. */
   changeFlags(set: number, clear: number): void {
     const fixed = IFF_RUNNING | IFF_LOOPBACK | IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
-    this.#flags = (this.#flags | (set & ~fixed)) & ~(clear & ~fixed);
+    if (this.#attached) this.#flags = (this.#flags | (set & ~fixed)) & ~(clear & ~fixed);
   }
 
   addTap(tap: FrameTap): void {

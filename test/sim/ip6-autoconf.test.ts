@@ -427,8 +427,8 @@ describe('Whatever happens on the link', () => {
     host.sysctl('net.inet6.ip6.use_tempaddr', 1);
     listen(host);
     pass(MINUTE);
-    host.kernel.inet.removeInterface(host.iface);
-    router.kernel.inet.removeInterface(router.iface);
+    host.kernel.inet.interfaceTable.remove(host.iface);
+    router.kernel.inet.interfaceTable.remove(router.iface);
     pass(DAY);
     expect([host.addresses, host.routes, router.routes]).toEqual([[], [], []]);
     expect([host.kernel.callouts.nextDeadlineUs(), router.kernel.callouts.nextDeadlineUs()]).toEqual([

@@ -177,5 +177,7 @@ export class Ip implements IpService, GroupService {
   /** Before an interface is detached. */
   detach(iface: Interface): void {
     for (const family of this.families.all) family.detach(iface);
+    this.output.detach(iface);
+    this.paths.detach(iface);
   }
 }

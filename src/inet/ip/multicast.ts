@@ -60,9 +60,16 @@ export class MulticastGroups {
     if (!iface.loopback) iface.link.joinMulticast(linkHi, allHostsLinkLo);
   }
 
-  /** The interface goes away; its members may still leave. */
+  /** The interface goes away: its link hears no group of this family any more. Members may leave later. */
   detach(iface: Interface): void {
     this.#listener.detached(iface);
+    const family = this.#family;
+    const { linkHi } = family;
+    for (const group of iface.groups.keys()) {
+      if (family.isGroup(group) && !family.isSilent(group)) iface.link.leaveMulticast(linkHi, family.linkLo(group));
+    }
+    if (!iface.loopback) iface.link.leaveMulticast(linkHi, family.allHostsLinkLo);
+    this.#epoch.bump();
   }
 
   /** Groups of this family that an interface is in. */
@@ -106,7 +113,7 @@ export class MulticastGroups {
     this.update(iface, group);
     if (known.members.length > 0) return 0;
     iface.groups.delete(group);
-    if (this.#family.isSilent(group)) return 0;
+    if (this.#family.isSilent(group) || !iface.attached) return 0;
     iface.link.leaveMulticast(this.#family.linkHi, this.#family.linkLo(group));
     this.#epoch.bump();
     return 0;
@@ -115,7 +122,7 @@ export class MulticastGroups {
   /** A member's filter changed. */
   update(iface: Interface, group: number): void {
     const known = iface.groups.get(group);
-    if (known === undefined) return;
+    if (known === undefined || !iface.attached) return;
     const state = mergeFilters(known.members);
     if (sameFilter(state, known.state)) return;
     known.state = state;

@@ -189,6 +189,14 @@ export class IpOutput {
     return true;
   }
 
+  /** The interface goes: fragments that wait for room on it are lost (counted). */
+  // cold: configuration
+  detach(iface: Interface): void {
+    if (this.#jobInterface !== iface) return;
+    this.#jobInterface = null;
+    this.#context.counters.add(this.#unsent, 1);
+  }
+
   /** Whether fragments wait for room. */
   get unfinished(): boolean {
     return this.#jobInterface !== null;

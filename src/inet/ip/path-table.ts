@@ -70,6 +70,16 @@ export class PathTable implements PathOwner {
     }
   }
 
+  /** The interface goes: forget the transient paths through it. Kept paths are renewed, by the epoch. */
+  // cold: configuration
+  detach(iface: Interface): void {
+    for (let slot = 0; slot < TRANSIENT_PATHS; slot++) {
+      const path = this.#transient[slot];
+      if (path != null && (path.via === iface || path.iface === iface)) this.#transient[slot] = null;
+    }
+    this.#epoch.bump();
+  }
+
   renew(path: IpPath): void {
     path.route = null;
     path.loops = false;

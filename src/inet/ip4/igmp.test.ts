@@ -196,7 +196,7 @@ describe('IGMP (RFC 3376)', () => {
   it('forgets an interface that is taken away', () => {
     const one = bed();
     const endpoint = member(one);
-    one.inet.removeInterface(one.interfaces[0]!);
+    one.inet.interfaceTable.remove(one.interfaces[0]!);
     one.advance(20 * SECOND);
     expect(endpoint.leave(ip(GROUP), 0, null)).toBe(0);
     one.advance(20 * SECOND);

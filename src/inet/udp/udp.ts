@@ -487,6 +487,14 @@ export class Udp implements Transport, UdpProtocol {
     return this.#memberships.block(endpoint, group, source, iface, blocked);
   }
 
+  /** An interface goes: no endpoint sends to groups there any more (in_pcbpurgeif). Memberships stay, for the endpoint to leave. */
+  // cold: configuration
+  detach(iface: Interface): void {
+    for (const endpoint of this.list()) {
+      if (endpoint.multicastInterface === iface) endpoint.multicastInterface = null;
+    }
+  }
+
   close(endpoint: UdpEndpoint): void {
     if (endpoint.closed) return;
     endpoint.closed = true;

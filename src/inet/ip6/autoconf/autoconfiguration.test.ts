@@ -433,7 +433,7 @@ describe('Whatever arrives', () => {
           }
           one.sent();
         }
-        one.inet.removeInterface(one.interfaces[0]!);
+        one.inet.interfaceTable.remove(one.interfaces[0]!);
         one.advance(1000 * S);
         expect([one.callouts.nextDeadlineUs(), addresses(one)]).toEqual([Infinity, []]);
       }),

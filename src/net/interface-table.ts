@@ -1,0 +1,191 @@
+/**
+ * The interfaces of one kernel: made, named, numbered, polled, flushed and taken away.
+ *
+ * Thread: the one that runs the kernel. An interface may go while traffic flows, but not between `reserve` and `commit`, nor
+ * from inside its own input (link-layer.ts: the rule of reservations). What layer 3 keeps on an interface is told through
+ * {@link InterfaceListener}. Read first: interface.ts, link-layer.ts, if_attach(9).
+ */
+
+import { Errno } from '../base/errors.ts';
+import { type Device, FrameBatch } from '../link/device.ts';
+import { DeviceLink } from './device-link.ts';
+import { EthernetLink } from './ethernet.ts';
+import { Interface } from './interface.ts';
+import { ClonerTable } from './interface-cloner.ts';
+import { IpLink } from './ip-link.ts';
+import type { LinkInput } from './link-input.ts';
+import type { LinkLayer } from './link-layer.ts';
+
+/** Frames taken from a queue at a time. */
+export const BATCH_FRAMES = 64;
+/** As many if_indexes as the metadata of lo0 can carry. */
+export const INDEX_MAX = 4095;
+/** IFNAMSIZ with its NUL. */
+const NAME_MAX = 15;
+
+/** What hangs on interfaces, above them. */
+export interface InterfaceListener {
+  attached(iface: Interface): void;
+  /** Everything kept on the interface goes; it still sends. */
+  detaching(iface: Interface): void;
+}
+
+export class InterfaceTable {
+  readonly cloners: ClonerTable = new ClonerTable();
+  readonly #view: DataView;
+  readonly #list: Interface[] = [];
+  /** The links that are polled: those of the interfaces that have a device. */
+  readonly #polled: DeviceLink[] = [];
+  readonly #batch: FrameBatch = new FrameBatch(BATCH_FRAMES);
+  /** Interfaces that a cloner made. */
+  readonly #cloned: Set<Interface> = new Set();
+  #nextIndex = 1;
+
+  /** Both are set once, before the first interface is attached. */
+  input!: LinkInput;
+  listener!: InterfaceListener;
+
+  /** `view` is that of the arena in which the frames of all devices lie. */
+  constructor(view: DataView) {
+    this.#view = view;
+  }
+
+  /** In the order in which they were attached. */
+  get list(): readonly Interface[] {
+    return this.#list;
+  }
+
+  named(name: string): Interface | null {
+    return this.#list.find((iface) => iface.name === name) ?? null;
+  }
+
+  at(index: number): Interface | null {
+    return this.#list.find((iface) => iface.index === index) ?? null;
+  }
+
+  /** An interface over a device. Errors as {@link attach}. */
+  attachDevice(device: Device, name: string): Interface | number {
+    return this.attach(
+      device.linkType === 'ip' ? new IpLink(device, this.#view) : new EthernetLink(device, this.#view),
+      name,
+    );
+  }
+
+  /**
+   * An interface over a link that no other interface has; it is up. Returns it, or `-EEXIST` (name), `-EINVAL` (no name),
+   * `-ENOBUFS` (too many).
+   */
+  attach(link: LinkLayer, name: string): Interface | number {
+    const error = this.#nameError(name);
+    if (error !== 0) return error;
+    if (this.#list.length >= INDEX_MAX) return -Errno.ENOBUFS;
+    const iface = new Interface(name, this.#freeIndex(), link);
+    iface.input = this.input;
+    this.#list.push(iface);
+    if (link instanceof DeviceLink) this.#polled.push(link);
+    this.listener.attached(iface);
+    return iface;
+  }
+
+  /**
+   * Take an interface away with everything that hangs on it. Its link is left as it is, for another kernel to attach or to
+   * be closed: returned. Frames that were committed have left. Returns `-ENXIO` when it is none of this table.
+   */
+  detach(iface: Interface): LinkLayer | number {
+    const place = this.#list.indexOf(iface);
+    if (place < 0) return -Errno.ENXIO;
+    for (const hook of [...iface.hooks]) hook.detached(iface);
+    iface.hooks.length = 0;
+    this.listener.detaching(iface);
+    iface.dirty = false;
+    iface.link.flush();
+    for (const tap of [...iface.taps]) tap.detached(iface);
+    iface.taps.length = 0;
+    this.#list.splice(place, 1);
+    const polled = this.#polled.indexOf(iface.link as DeviceLink);
+    if (polled >= 0) this.#polled.splice(polled, 1);
+    this.#cloned.delete(iface);
+    iface.detached();
+    return iface.link;
+  }
+
+  /** `ifconfig NAME create`; a prefix alone takes the lowest unit. Returns the interface, or the errors of `attach` and the cloner. */
+  create(name: string): Interface | number {
+    const full = this.cloners.nameOf(name, (other) => this.named(other) !== null);
+    if (full === null) return -Errno.EINVAL;
+    if (this.named(full) !== null) return -Errno.EEXIST;
+    const link = this.cloners.create(full);
+    if (typeof link === 'number') return link;
+    const iface = this.attach(link, full);
+    if (typeof iface === 'number') link.close();
+    else this.#cloned.add(iface);
+    return iface;
+  }
+
+  /** `ifconfig NAME destroy`. Returns 0, `-EINVAL` for one that was not created so, `-ENXIO`. */
+  destroy(iface: Interface): number {
+    if (!this.#list.includes(iface)) return -Errno.ENXIO;
+    if (!this.#cloned.has(iface)) return -Errno.EINVAL;
+    this.remove(iface);
+    return 0;
+  }
+
+  /** Detach an interface and close its link. */
+  remove(iface: Interface): void {
+    const link = this.detach(iface);
+    if (typeof link !== 'number') link.close();
+  }
+
+  /** Returns 0, `-EEXIST`, `-EINVAL`, `-ENXIO`. */
+  rename(iface: Interface, name: string): number {
+    if (!this.#list.includes(iface)) return -Errno.ENXIO;
+    if (iface.name === name) return 0;
+    const error = this.#nameError(name);
+    if (error === 0) iface.name = name;
+    return error;
+  }
+
+  /** Receive and process at most one batch from each queue of each device. Returns how many frames there were. */
+  poll(nowUs: number): number {
+    let received = 0;
+    for (let i = 0; i < this.#polled.length; i++) {
+      received += (this.#polled[i] as DeviceLink).poll(this.input, this.#batch, nowUs);
+    }
+    return received;
+  }
+
+  /** Publish the frames that were sent since the last call. */
+  flush(): void {
+    for (let i = 0; i < this.#list.length; i++) {
+      const iface = this.#list[i] as Interface;
+      if (!iface.dirty) continue;
+      iface.dirty = false;
+      iface.link.flush();
+    }
+  }
+
+  /** Whether any device has frames; called before sleeping. */
+  get pending(): boolean {
+    for (let i = 0; i < this.#polled.length; i++) if ((this.#polled[i] as DeviceLink).pending) return true;
+    return false;
+  }
+
+  /** Close every link; nothing is said to anybody. */
+  close(): void {
+    this.#polled.length = 0;
+    for (const iface of this.#list.splice(0)) iface.link.close();
+  }
+
+  #nameError(name: string): number {
+    if (name === '' || name.length > NAME_MAX || /[\s%/]/.test(name)) return -Errno.EINVAL;
+    return this.named(name) === null ? 0 : -Errno.EEXIST;
+  }
+
+  /** The next number that no interface has: one that was given back comes again only after all others. */
+  #freeIndex(): number {
+    let index = this.#nextIndex;
+    while (this.at(index) !== null) index = index === INDEX_MAX ? 1 : index + 1;
+    this.#nextIndex = index === INDEX_MAX ? 1 : index + 1;
+    return index;
+  }
+}
