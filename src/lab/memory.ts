@@ -12,8 +12,17 @@ import {
   type NetworkDescriptor,
   type NetworkOptions,
   networkBytes,
+  networkHolder,
 } from '../link/index.ts';
-import { Arena, Counters, SCRATCH_TOTAL_BYTES, SpinBudget, spinBudgetBytes } from '../mem/index.ts';
+import {
+  Arena,
+  Counters,
+  OWNER_THREAD,
+  OwnerTable,
+  SCRATCH_TOTAL_BYTES,
+  SpinBudget,
+  spinBudgetBytes,
+} from '../mem/index.ts';
 import type { CounterBlock } from './operations.ts';
 import type { LabPlan, NetworkPlan, NodePlan } from './plan.ts';
 
@@ -34,7 +43,8 @@ export class LabMemory {
   readonly spinBudgetAt: number;
   /** Never more threads spin than there are cores. */
   readonly spinLimit: number = availableParallelism();
-  readonly #spinBudget: SpinBudget;
+  /** The supervisor sees threads end, so it buries them; nobody needs a probe. */
+  readonly #owners: OwnerTable;
   readonly #heaps: Map<string, number> = new Map();
   readonly #doorbells: Map<string, number> = new Map();
   readonly #scratches: Map<string, number> = new Map();
@@ -49,10 +59,13 @@ export class LabMemory {
     );
     const rings = options.reduce((sum, option) => sum + networkBytes(option) + 4096, 0);
     const total = MIB + rings + nodes * (this.heapBytes + COUNTERS_BYTES + 65_536);
-    this.arena = Arena.create(total, { doorbells: Math.max(512, nodes * 2) });
+    this.arena = Arena.create(total, { doorbells: Math.max(512, nodes * 2), owners: Math.max(256, nodes * 2) });
     this.spinBudgetAt = this.arena.allocate(spinBudgetBytes(this.spinLimit));
-    this.#spinBudget = new SpinBudget(this.arena.words, this.spinBudgetAt, this.spinLimit);
     this.networks = options.map((option) => createNetwork(this.arena, option));
+    this.#owners = new OwnerTable(this.arena);
+    const spinBudget = new SpinBudget(this.arena.words, this.spinBudgetAt, this.spinLimit);
+    this.#owners.add({ bury: (owner) => spinBudget.evict(owner) });
+    for (const network of this.networks) this.#owners.add(networkHolder(this.arena, network));
     for (const node of plan.nodes) this.#heaps.set(node.name, this.arena.allocate(this.heapBytes, 65_536));
   }
 
@@ -74,9 +87,14 @@ export class LabMemory {
     return at;
   }
 
-  /** The thread whose doorbell that is has ended: nobody waits for it any more. */
-  threadGone(doorbellAt: number): void {
-    this.#spinBudget.evict(doorbellAt);
+  /** The id of a thread that is about to start. Throws ENOMEM. */
+  claimOwner(): number {
+    return this.#owners.claim({ kind: OWNER_THREAD, pid: process.pid, threadId: 0, startTime: 0 });
+  }
+
+  /** The thread of that id has ended: what it held is free, its ports are dead, nobody waits for it any more. */
+  threadGone(owner: number): void {
+    this.#owners.bury(owner);
   }
 
   /** The kernel is gone: for its peers it is a machine without power. */

@@ -77,9 +77,11 @@ export interface WorkerBoot {
   port: MessagePort;
   /** The doorbell of this worker's event loop (mem/doorbell). */
   doorbellAt: number;
+  /** The id by which shared memory knows this thread (mem/owner). */
+  owner: number;
   /** Scratch memory of this thread (mem/bulk-staging). */
   scratchAt: number;
-  /** The seats of the lab's spin budget (mem/spin-budget) and how many; this worker sits there as `doorbellAt`. */
+  /** The seats of the lab's spin budget (mem/spin-budget) and how many; this worker sits there as `owner`. */
   spinBudgetAt: number;
   spinLimit: number;
   /** Seed for the kernels' rng; null: randomness from the operating system. */

@@ -296,7 +296,7 @@ export class Supervisor implements LabBackend {
 
   #workerGone(worker: WorkerLink, group: readonly SupervisedNode[], exitCode: number, error: unknown): void {
     this.#workers.delete(worker);
-    this.#memory.threadGone(worker.doorbellAt);
+    this.#memory.threadGone(worker.owner);
     for (const node of group) {
       if (node.worker !== worker) continue;
       node.worker = null;

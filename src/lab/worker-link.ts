@@ -32,8 +32,8 @@ const ANSWER_MS = 5000;
 
 export class WorkerLink {
   readonly thread: WorkerThread;
-  /** Its doorbell, by which shared memory knows it. */
-  readonly doorbellAt: number;
+  /** Its id in shared memory (mem/owner). */
+  readonly owner: number;
   /** Settles when every kernel of the worker is booted, or it is gone before that. */
   readonly ready: Promise<void>;
   alive = true;
@@ -47,9 +47,9 @@ export class WorkerLink {
   #rejectReady: (error: Error) => void = () => {};
   #resolveExited: () => void = () => {};
 
-  constructor(thread: WorkerThread, port: MessagePort, doorbellAt: number, events: WorkerEvents) {
+  constructor(thread: WorkerThread, port: MessagePort, owner: number, events: WorkerEvents) {
     this.thread = thread;
-    this.doorbellAt = doorbellAt;
+    this.owner = owner;
     this.#port = port;
     this.#events = events;
     this.ready = new Promise((resolve, reject) => {

@@ -85,6 +85,7 @@ export function startWorker(
     memory: memory.arena.memory,
     port: port2,
     doorbellAt: memory.doorbellAt(name),
+    owner: memory.claimOwner(),
     scratchAt: memory.scratchAt(name),
     spinBudgetAt: memory.spinBudgetAt,
     spinLimit: memory.spinLimit,
@@ -95,9 +96,10 @@ export function startWorker(
   };
   try {
     const thread = start(boot, workerOptions(program === null ? null : first));
-    return new WorkerLink(thread, port1, boot.doorbellAt, events);
+    return new WorkerLink(thread, port1, boot.owner, events);
   } catch (error) {
     port1.close();
+    memory.threadGone(boot.owner);
     const message = error instanceof Error ? error.message : String(error);
     throw new MultikernelError('EINVAL', `${first.name}: ${message}`, { cause: error });
   }

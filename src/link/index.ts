@@ -14,6 +14,7 @@ export {
   type NetworkDescriptor,
   type NetworkOptions,
   networkBytes,
+  networkHolder,
   type PortInfo,
 } from './network.ts';
 export { openVni } from './open-vni.ts';

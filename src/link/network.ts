@@ -10,8 +10,8 @@
 
 import { assert } from '../base/assert.ts';
 import type { Arena } from '../mem/arena.ts';
-import { addCell, loadCell } from '../mem/cells.ts';
-import { END_DEAD, END_LIFE, END_OWNER, END_UP, freeEnd, markEndDead, stateOf } from '../mem/channel-end.ts';
+import { addCell, loadCell, replaceCell } from '../mem/cells.ts';
+import { END_DEAD, END_LIFE, END_OWNER, END_UP, freeEnd, markEndDead, stateOf, withState } from '../mem/channel-end.ts';
 import { checkSeal, LINE_BYTES, magicOf, seal } from '../mem/layout.ts';
 import type { OwnerHolder } from '../mem/owner.ts';
 import { formatSlotPool, SlotPool, type SlotPoolShape, slotBytes, slotPoolBytes } from '../mem/slot-pool.ts';
@@ -220,8 +220,11 @@ function buryPort(arena: Arena, network: NetworkDescriptor, port: number, owner:
 
 /** The kernel behind a port is gone, says the caller: its peers stop writing to it and frames to it vanish. */
 export function markPortDead(arena: Arena, network: NetworkDescriptor, port: number): void {
-  const owner = loadCell(arena.words, portWord(arena, network, port) + END_OWNER);
+  const word = portWord(arena, network, port);
+  const life = loadCell(arena.words, word + END_LIFE);
+  const owner = loadCell(arena.words, word + END_OWNER);
   if (owner !== 0) buryPort(arena, network, port, owner);
+  else if (replaceCell(arena.words, word + END_LIFE, life, withState(life, END_DEAD))) touchGeneration(arena, network);
 }
 
 /** Takes the ports of dead owners from them; for `OwnerTable.add` in a process that outlives them. */

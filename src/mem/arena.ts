@@ -9,6 +9,7 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import { OWNER_BYTES, OWNERS_MAX } from './owner.ts';
 import { REGION_ALIGN, Region, viewsOf } from './region.ts';
 import { type WasmMemory, wasm } from './webassembly.ts';
 
@@ -24,6 +25,7 @@ const WORD_NEXT = 3;
 const WORD_DOORBELL_COUNT = 4;
 const WORD_DOORBELL_NEXT = 5;
 const WORD_COUNTERS_FIRST = 6;
+const WORD_OWNER_COUNT = 7;
 
 const HEADER_BYTES = 4096;
 const PAGE_BYTES = 65536;
@@ -33,17 +35,28 @@ const MAX_BYTES = 0x8000_0000 - PAGE_BYTES;
 /** A doorbell owns one block of this size, so that no two share a cache line (mem/doorbell.ts). */
 export const DOORBELL_BYTES = 128;
 const DEFAULT_DOORBELLS = 512;
+const DEFAULT_OWNERS = 256;
 
 export interface ArenaOptions {
   /** How many doorbells the lab can have at most; 128 bytes each. */
   doorbells?: number;
+  /** How many threads and processes can hold something in it at a time (mem/owner.ts), at most 1023; 64 bytes each. */
+  owners?: number;
   /** Place in the memory at which the arena begins, a multiple of 128; default 0. */
   base?: number;
+}
+
+/** Header, doorbells, owner table. */
+function tablesBytes(doorbells: number, owners: number): number {
+  return HEADER_BYTES + doorbells * DOORBELL_BYTES + owners * OWNER_BYTES;
 }
 
 export class Arena extends Region {
   readonly memory: WasmMemory;
   readonly doorbellCount: number;
+  /** Place of the owner table. */
+  readonly ownersAt: number;
+  readonly ownerCount: number;
   readonly #header: number;
   readonly #doorbellsAt: number;
 
@@ -53,13 +66,16 @@ export class Arena extends Region {
     this.#header = base >> 2;
     this.#doorbellsAt = base + HEADER_BYTES;
     this.doorbellCount = this.words[this.#header + WORD_DOORBELL_COUNT] as number;
+    this.ownersAt = this.#doorbellsAt + this.doorbellCount * DOORBELL_BYTES;
+    this.ownerCount = this.words[this.#header + WORD_OWNER_COUNT] as number;
   }
 
   /** A new arena of at least `byteLength` bytes (rounded up to 64 KiB pages). Throws ENOMEM when the host refuses, EINVAL above 2 GiB. */
   static create(byteLength: number, options: ArenaOptions = {}): Arena {
     const base = options.base ?? 0;
     const doorbells = options.doorbells ?? DEFAULT_DOORBELLS;
-    const atLeast = HEADER_BYTES + doorbells * DOORBELL_BYTES;
+    const owners = Math.min(OWNERS_MAX, options.owners ?? DEFAULT_OWNERS);
+    const atLeast = tablesBytes(doorbells, owners);
     const pages = Math.ceil((base + Math.max(byteLength, atLeast)) / PAGE_BYTES);
     if (pages * PAGE_BYTES > MAX_BYTES)
       throw new MultikernelError('EINVAL', `arena of ${byteLength} bytes: above 2 GiB`);
@@ -75,6 +91,7 @@ export class Arena extends Region {
     words[header + WORD_BYTE_LENGTH] = pages * PAGE_BYTES - base;
     words[header + WORD_NEXT] = atLeast;
     words[header + WORD_DOORBELL_COUNT] = doorbells;
+    words[header + WORD_OWNER_COUNT] = owners;
     Atomics.store(words, header + WORD_MAGIC, MAGIC);
     return new Arena(memory, base, pages * PAGE_BYTES - base);
   }
@@ -93,11 +110,14 @@ export class Arena extends Region {
     if (version !== VERSION) throw new MultikernelError('EPROTO', `arena version ${version}, expected ${VERSION}`);
     const byteLength = words[header + WORD_BYTE_LENGTH] as number;
     const doorbells = words[header + WORD_DOORBELL_COUNT] as number;
+    const owners = words[header + WORD_OWNER_COUNT] as number;
     if (
       byteLength < HEADER_BYTES ||
       base + byteLength > memory.buffer.byteLength ||
       doorbells < 0 ||
-      doorbells > (byteLength - HEADER_BYTES) / DOORBELL_BYTES
+      owners < 0 ||
+      owners > OWNERS_MAX ||
+      tablesBytes(doorbells, owners) > byteLength
     ) {
       throw new MultikernelError('EPROTO', 'not an arena: sizes in the header do not fit the memory');
     }

@@ -29,7 +29,6 @@ export {
   type OwnerHolder,
   type OwnerIdentity,
   OwnerTable,
-  ownerTableBytes,
 } from './owner.ts';
 export { Region, type Views, viewsOf } from './region.ts';
 export { formatSlotPool, SlotPool, type SlotPoolShape, slotPoolBytes } from './slot-pool.ts';

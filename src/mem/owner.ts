@@ -47,7 +47,7 @@ export function anonymousOwner(number: number): number {
 export interface OwnerIdentity {
   readonly kind: typeof OWNER_THREAD | typeof OWNER_PROCESS;
   readonly pid: number;
-  /** 0 is the process's first thread. */
+  /** 0: the process's first thread, or one that the claimer cannot number. */
   readonly threadId: number;
   /** When the process began, as the host says it: tells two processes of one pid apart. */
   readonly startTime: number;
@@ -62,12 +62,13 @@ export interface OwnerHolder {
   bury(owner: number): void;
 }
 
-/** Bytes of a table of `count` records. */
-export function ownerTableBytes(count: number): number {
-  return count * OWNER_BYTES;
+/** The region that has the table: an arena. */
+export interface OwnerRegion extends Region {
+  readonly ownersAt: number;
+  readonly ownerCount: number;
 }
 
-/** One thread's view of the owner table of a region. */
+/** One thread's view of the owner table of an arena. */
 export class OwnerTable {
   readonly #words: Int32Array;
   readonly #floats: Float64Array;
@@ -76,12 +77,12 @@ export class OwnerTable {
   readonly #probe: DeathProbe;
   readonly #holders: Set<OwnerHolder> = new Set();
 
-  /** Over `count` records, zeroed when the region was made, from place `at` on. Without a probe only `bury` ends an owner. */
-  constructor(region: Region, at: number, count: number, probe: DeathProbe = () => false) {
-    this.#words = region.words;
-    this.#floats = region.floats;
-    this.#at = at;
-    this.#count = Math.min(count, OWNERS_MAX);
+  /** Without a probe only `release` and `bury` end an owner. */
+  constructor(arena: OwnerRegion, probe: DeathProbe = () => false) {
+    this.#words = arena.words;
+    this.#floats = arena.floats;
+    this.#at = arena.ownersAt;
+    this.#count = arena.ownerCount;
     this.#probe = probe;
   }
 

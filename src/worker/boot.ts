@@ -6,21 +6,23 @@
 
 import type { Host } from '../host/contract.ts';
 import { Kernel } from '../kernel/kernel.ts';
-import type { KernelBoot } from '../lab/messages.ts';
+import type { KernelBoot, WorkerBoot } from '../lab/messages.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../link/device.ts';
 import { openVni } from '../link/open-vni.ts';
 import type { Arena } from '../mem/arena.ts';
 import { Counters } from '../mem/counters.ts';
+import { OwnerTable } from '../mem/owner.ts';
 import { parseMac } from '../wire/ethernet.ts';
 
-/** Boot a kernel on the calling thread, whose doorbell is at `doorbellAt`. */
+/** Boot a kernel on the calling thread, whose doorbell and id are given. */
 export function bootKernel(
   config: KernelBoot,
   hosts: Record<string, string[]>,
   arena: Arena,
   host: Host,
-  doorbellAt: number,
+  thread: Pick<WorkerBoot, 'doorbellAt' | 'owner'>,
 ): Kernel {
+  const owners = new OwnerTable(arena);
   const ipv6 = config.ipv6 || config.sysctl.some(([name]) => name === 'net.inet6.ip6.enable');
   return Kernel.create({
     name: config.name,
@@ -42,7 +44,9 @@ export function bootKernel(
           mac: parseMac(wanted.mac),
           mtuBytes: wanted.mtuBytes,
           capabilities: wanted.offload ? CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES : 0,
-          doorbellAt,
+          doorbellAt: thread.doorbellAt,
+          owner: thread.owner,
+          isDead: (owner) => owners.isDead(owner),
           onFull: wanted.full,
           counters: Counters.open(arena, `${config.name}/${wanted.name}`),
         }),

@@ -43,12 +43,12 @@ const arena = Arena.attach(boot.memory);
 lendScratch(arena, boot.scratchAt);
 const loop = new EventLoop({
   doorbell: new Doorbell(arena, boot.doorbellAt),
-  spinBudget: new SpinBudget(arena.words, boot.spinBudgetAt, boot.spinLimit, boot.doorbellAt),
+  spinBudget: new SpinBudget(arena.words, boot.spinBudgetAt, boot.spinLimit, boot.owner),
   ...(boot.seed === null ? {} : { rng: new SeededRng(boot.seed + boot.doorbellAt) }),
 });
 const kernels = new Map<string, Kernel>();
 for (const config of boot.kernels) {
-  const kernel = bootKernel(config, boot.hosts, arena, loop, boot.doorbellAt);
+  const kernel = bootKernel(config, boot.hosts, arena, loop, boot);
   kernels.set(config.name, kernel);
   loop.add(kernel);
   watchListening(kernel, (tcp, udp) => send({ type: 'listening', kernel: kernel.name, tcp, udp }));

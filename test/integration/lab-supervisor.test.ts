@@ -92,7 +92,7 @@ describe('placement and boot', () => {
     const nodes = Array.from({ length: cores + 2 }, (_, i) => [`n${i}`, { run: 'node a.js' }]);
     await bring({ ...TWO, nodes: Object.fromEntries(nodes) });
     const budgets = workers.all.map(
-      ({ boot }) => new SpinBudget(Arena.attach(boot.memory).words, boot.spinBudgetAt, boot.spinLimit, boot.doorbellAt),
+      ({ boot }) => new SpinBudget(Arena.attach(boot.memory).words, boot.spinBudgetAt, boot.spinLimit, boot.owner),
     );
     expect(budgets).toHaveLength(cores + 2);
     expect(budgets.filter((budget) => budget.acquire())).toHaveLength(cores);
