@@ -6,6 +6,7 @@
  */
 
 import { availableParallelism } from 'node:os';
+import { isGone, ownIdentity } from '../host/node/death-probe.ts';
 import {
   createNetwork,
   markPortDead,
@@ -43,7 +44,7 @@ export class LabMemory {
   readonly spinBudgetAt: number;
   /** Never more threads spin than there are cores. */
   readonly spinLimit: number = availableParallelism();
-  /** The supervisor sees threads end, so it buries them; nobody needs a probe. */
+  /** The supervisor sees the threads of its process end, and buries them. */
   readonly #owners: OwnerTable;
   readonly #heaps: Map<string, number> = new Map();
   readonly #doorbells: Map<string, number> = new Map();
@@ -62,7 +63,7 @@ export class LabMemory {
     this.arena = Arena.create(total, { doorbells: Math.max(512, nodes * 2), owners: Math.max(256, nodes * 2) });
     this.spinBudgetAt = this.arena.allocate(spinBudgetBytes(this.spinLimit));
     this.networks = options.map((option) => createNetwork(this.arena, option));
-    this.#owners = new OwnerTable(this.arena);
+    this.#owners = new OwnerTable(this.arena, isGone);
     const spinBudget = new SpinBudget(this.arena.words, this.spinBudgetAt, this.spinLimit);
     this.#owners.add({ bury: (owner) => spinBudget.evict(owner) });
     for (const network of this.networks) this.#owners.add(networkHolder(this.arena, network));
@@ -89,7 +90,7 @@ export class LabMemory {
 
   /** The id of a thread that is about to start. Throws ENOMEM. */
   claimOwner(): number {
-    return this.#owners.claim({ kind: OWNER_THREAD, pid: process.pid, threadId: 0, startTime: 0 });
+    return this.#owners.claim(ownIdentity(OWNER_THREAD));
   }
 
   /** The thread of that id has ended: what it held is free, its ports are dead, nobody waits for it any more. */

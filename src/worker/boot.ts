@@ -5,6 +5,7 @@
  */
 
 import type { Host } from '../host/contract.ts';
+import { isGone } from '../host/node/death-probe.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { KernelBoot, WorkerBoot } from '../lab/messages.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../link/device.ts';
@@ -22,7 +23,7 @@ export function bootKernel(
   host: Host,
   thread: Pick<WorkerBoot, 'doorbellAt' | 'owner'>,
 ): Kernel {
-  const owners = new OwnerTable(arena);
+  const owners = new OwnerTable(arena, isGone);
   const ipv6 = config.ipv6 || config.sysctl.some(([name]) => name === 'net.inet6.ip6.enable');
   return Kernel.create({
     name: config.name,
