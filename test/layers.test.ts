@@ -69,7 +69,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'lab/messages',
   ],
   // A kernel by its client, its requests by their types and numbers: no lab, no kernel, no command line.
-  tools: ['rump/kernel-client', 'sys/control', 'wire'],
+  tools: ['rump', 'sys/control', 'wire', 'host/node', 'host/contract'],
   // The supervisor lays out shared memory and reads captures: the public subpaths, and the worker entries by URL.
   lab: ['index', 'mem', 'link', 'wire', 'sys/control', 'rump', 'tools', 'host/node', 'host/contract'],
   cli: ['index', 'tools', 'wire/index', 'drill/index'],

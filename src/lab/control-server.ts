@@ -12,21 +12,27 @@ import type { StreamHandle, StreamSink } from '../rump/kernel-client.ts';
 import { type Answers, Responder, type ToClient } from '../rump/multiplexer.ts';
 import { encodeLine, type Hello, PROTOCOL_VERSION, readLines } from './control-protocol.ts';
 import type { LabBackend, LabOperation, LabStreamOperation } from './operations.ts';
-import { controlPath } from './runtime-folder.ts';
+import { controlPath, kernelFolder } from './runtime-folder.ts';
 
 /** Bytes that may wait for a slow client before its streams end. */
 const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 
 export class ControlServer {
   readonly path: string;
+  /** Folder of the socket files of the lab's kernels (runtime-folder.ts). */
+  readonly kernelFolder: string | null;
   readonly #server: Server;
   readonly #clients: Set<Socket> = new Set();
 
-  /** The file goes with the process; only SIGKILL leaves it. */
-  readonly #onExit = (): void => rmSync(this.path, { force: true });
+  /** The files go with the process; only SIGKILL leaves them. */
+  readonly #onExit = (): void => {
+    rmSync(this.path, { force: true });
+    this.#removeKernels();
+  };
 
-  private constructor(path: string, server: Server) {
+  private constructor(lab: string, path: string, server: Server) {
     this.path = path;
+    this.kernelFolder = kernelFolder(lab);
     this.#server = server;
     process.on('exit', this.#onExit);
   }
@@ -38,7 +44,7 @@ export class ControlServer {
       const server = createServer();
       try {
         await bind(server, path);
-        const control = new ControlServer(path, server);
+        const control = new ControlServer(lab, path, server);
         server.on('connection', (socket) => control.#serve(socket, lab, backend));
         return control;
       } catch (error) {
@@ -58,7 +64,12 @@ export class ControlServer {
     process.off('exit', this.#onExit);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#clients) socket.destroySoon();
+    this.#removeKernels();
     await closed;
+  }
+
+  #removeKernels(): void {
+    if (this.kernelFolder !== null) rmSync(this.kernelFolder, { recursive: true, force: true });
   }
 
   #serve(socket: Socket, lab: string, backend: LabBackend): void {

@@ -217,7 +217,7 @@ export async function lab(source: string | URL | LabOptions, options: StartOptio
   const ended = supervisor.ended.then(() => control?.close());
   options.signal?.addEventListener('abort', () => supervisor.close(), { once: true });
   try {
-    await supervisor.boot();
+    await supervisor.boot(control?.kernelFolder ?? null);
   } catch (error) {
     await ended;
     throw error;

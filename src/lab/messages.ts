@@ -91,6 +91,8 @@ export interface WorkerBoot {
   hosts: Record<string, string[]>;
   /** Only with exactly one kernel. */
   program: ProgramBoot | null;
+  /** Socket files at which kernels answer remote calls, by name; the others answer the supervisor alone. */
+  socketFiles: Record<string, string>;
 }
 
 // ---- messages ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /**
- * Where the control sockets of running labs lie: `NAME.sock` in the user's runtime directory, one per lab name.
+ * Where the control sockets of running labs lie: `NAME.sock` in the user's runtime directory, one per lab name, and beside it
+ * `NAME.kernels/KERNEL.sock` for each kernel.
  *
  * Thread: any. `XDG_RUNTIME_DIR/multikernel`, else a folder of the user's own under the system's temporary directory; either way
  * of mode 0700, so that nobody else can ask. On Windows these are named pipes, which have no folder.
@@ -45,6 +46,23 @@ export function controlPath(lab: string, env: NodeJS.ProcessEnv = process.env): 
     throw new MultikernelError('ENAMETOOLONG', `${path}: too long for a socket; set XDG_RUNTIME_DIR to a shorter one`);
   }
   return path;
+}
+
+/**
+ * Folder of the socket files of a lab's kernels, made if need be; null where sockets are no files. It is the lab's that has the
+ * control socket of that name.
+ */
+export function kernelFolder(lab: string, env: NodeJS.ProcessEnv = process.env): string | null {
+  if (WINDOWS) return null;
+  const folder = join(runtimeFolder(env), `${lab}.kernels`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
+
+/** Path of the socket file of a kernel. Null when it would be too long for a socket: the kernel is reached through its lab. */
+export function kernelPath(folder: string, kernel: string): string | null {
+  const path = join(folder, `${kernel}.sock`);
+  return Buffer.byteLength(path) > SOCKET_PATH_MAX ? null : path;
 }
 
 /** Names of the labs that have a control socket, some of which may be stale. */

@@ -79,6 +79,7 @@ export class Supervisor implements LabBackend {
   /** The same on a clock that nobody sets. */
   readonly #startedMs: number = performance.now();
   #bootMs = 0;
+  #kernelFolder: string | null = null;
   /** Every kernel has come up: from now on a change may start a program. */
   #booted = false;
   #closing: Promise<void> | null = null;
@@ -120,8 +121,12 @@ export class Supervisor implements LabBackend {
     });
   }
 
-  /** Start every kernel, then the programs whose dependencies hold. Throws, with nothing left behind, when a kernel does not come up. */
-  async boot(): Promise<void> {
+  /**
+   * Start every kernel, then the programs whose dependencies hold. Throws, with nothing left behind, when a kernel does not come
+   * up. `kernelFolder`: where they put their socket files, or null.
+   */
+  async boot(kernelFolder: string | null = null): Promise<void> {
+    this.#kernelFolder = kernelFolder;
     try {
       const groups = placement([...this.#nodes.values()]);
       await Promise.all(groups.map((group) => this.#startGroup(group)));
@@ -273,7 +278,7 @@ export class Supervisor implements LabBackend {
       listening: (kernel, tcp, udp) => this.#nodes.get(kernel)?.listens(tcp, udp),
       gone: (exitCode, error) => this.#workerGone(worker, group, exitCode, error),
     };
-    const worker = startWorker(group, this.plan, this.#memory, events, this.#startThread);
+    const worker = startWorker(group, this.plan, this.#memory, events, this.#startThread, this.#kernelFolder);
     this.#workers.add(worker);
     const first = group[0] as SupervisedNode;
     for (const node of group) node.worker = worker;

@@ -12,6 +12,7 @@ import { MultikernelError } from '../base/errors.ts';
 import type { LabMemory } from './memory.ts';
 import type { WorkerBoot } from './messages.ts';
 import { hostsFor, type LabPlan } from './plan.ts';
+import { kernelPath } from './runtime-folder.ts';
 import type { SupervisedNode } from './supervised-node.ts';
 import { type WorkerEvents, WorkerLink, type WorkerThread } from './worker-link.ts';
 
@@ -69,6 +70,15 @@ export function workerOptions(node: SupervisedNode | null): WorkerOptions {
   return options;
 }
 
+function socketFiles(group: readonly SupervisedNode[], folder: string | null): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const { name } of group) {
+    const path = folder === null ? null : kernelPath(folder, name);
+    if (path !== null) files[name] = path;
+  }
+  return files;
+}
+
 /** Start the thread of one group. Throws EINVAL when Node refuses the program's flags. */
 export function startWorker(
   group: readonly SupervisedNode[],
@@ -76,6 +86,7 @@ export function startWorker(
   memory: LabMemory,
   events: WorkerEvents,
   start: StartThread,
+  kernelFolder: string | null,
 ): WorkerLink {
   const { port1, port2 } = new MessageChannel();
   const first = group[0] as SupervisedNode;
@@ -93,6 +104,7 @@ export function startWorker(
     kernels: group.map((node) => node.kernelBoot(plan, memory)),
     hosts: hostsFor(plan, group.length === 1 ? first.plan : null),
     program,
+    socketFiles: socketFiles(group, kernelFolder),
   };
   try {
     const thread = start(boot, workerOptions(program === null ? null : first));

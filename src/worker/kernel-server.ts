@@ -9,17 +9,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Rng } from '../base/rng.ts';
-import type { Carrier } from '../host/contract.ts';
+import type { Carrier, Host } from '../host/contract.ts';
 import { SystemRng } from '../host/node/clock.ts';
 import { listenNow, type SocketPlace } from '../host/node/socket-carrier.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
+import { ControlService } from '../rump/control-service.ts';
 import { ExportedSockets } from '../rump/exported-sockets.ts';
 import { formatKey, randomWords } from '../rump/handshake.ts';
-import { FEATURE_SOCKETS } from '../rump/protocol.ts';
+import type { Answers } from '../rump/multiplexer.ts';
+import { FEATURE_CONTROL, FEATURE_SOCKETS } from '../rump/protocol.ts';
 import { RumpServer } from '../rump/server.ts';
 import { SocketService } from '../rump/socket-service.ts';
 import { formatServerUrl } from '../rump/url.ts';
-import type { SocketLayer } from '../socket/socket.ts';
 
 // Taken before the program can replace the globals (fake timers do).
 const startTimer = setTimeout;
@@ -33,21 +35,49 @@ function nowMs(): number {
   return clock.now();
 }
 
+/** Answers of a kernel of this thread; at once, so that events of a change leave before its reply. */
+export function answersOf({ client }: Kernel, host: Pick<Host, 'requestWork'>): Answers {
+  return {
+    request: (operation, params) => {
+      host.requestWork();
+      return client.answer(operation as never, params as never);
+    },
+    open: (stream, request, sink) => client.openNow(stream as never, request as never, sink as never),
+  };
+}
+
 export class KernelServer {
   readonly exports: ExportedSockets;
   readonly #rng: Rng = new SystemRng();
   readonly #server: RumpServer;
+  readonly #listening: { close(): void }[] = [];
   #url = '';
   #expiring = false;
 
-  constructor(sockets: SocketLayer, about: () => KernelAbout) {
+  constructor(kernel: Kernel, host: Pick<Host, 'requestWork'>, about: () => KernelAbout) {
+    const answers = answersOf(kernel, host);
     this.exports = new ExportedSockets(this.#rng, after);
     this.#server = new RumpServer({
       rng: this.#rng,
-      features: FEATURE_SOCKETS,
-      services: (client) => [new SocketService(client, sockets, this.exports)],
+      features: FEATURE_SOCKETS | FEATURE_CONTROL,
+      services: (client) => [
+        new SocketService(client, kernel.sockets, this.exports),
+        new ControlService(client, answers),
+      ],
       about,
     });
+  }
+
+  /** Listen at a socket file, in a folder that is its owner's alone. A file that is there was left by a kernel that died. */
+  listenAt(path: string): void {
+    rmSync(path, { force: true });
+    this.#listening.push(listenNow({ kind: 'unix', path }, (carrier) => this.#accept(carrier, null)));
+  }
+
+  /** The kernel goes: sessions end, nothing is listened at. */
+  close(): void {
+    for (const listening of this.#listening) listening.close();
+    this.#server.close();
   }
 
   /** Where processes that the program starts reach the kernel; listens from the first call on. */
@@ -55,7 +85,7 @@ export class KernelServer {
     if (this.#url !== '') return this.#url;
     const key = new Uint8Array(randomWords(this.#rng).buffer);
     const place = privatePlace(formatKey(new Uint8Array(randomWords(this.#rng, 2).buffer)));
-    listenNow(place, (carrier) => this.#accept(carrier, key));
+    this.#listening.push(listenNow(place, (carrier) => this.#accept(carrier, key)));
     this.#url = formatServerUrl({ ...place, key });
     return this.#url;
   }

@@ -26,7 +26,7 @@ import { type Answers, Responder } from '../rump/multiplexer.ts';
 import { bootKernel } from './boot.ts';
 import { countHttp } from './http-figures.ts';
 import { interfaceAddresses } from './interface-addresses.ts';
-import { KernelServer } from './kernel-server.ts';
+import { answersOf, KernelServer } from './kernel-server.ts';
 import { watchListening } from './listening.ts';
 import { drainBeforeExit, impersonate, runProgram } from './program.ts';
 
@@ -60,21 +60,30 @@ function responderOf(name: string): Responder {
   const known = responders.get(name);
   if (known !== undefined) return known;
   const kernel = kernels.get(name);
-  const answers = kernel === undefined ? absent(name) : answersOf(kernel);
+  const answers = kernel === undefined ? absent(name) : answersOf(kernel, loop);
   const responder = new Responder((message) => send({ type: 'kernel', kernel: name, message }), answers);
   if (kernel !== undefined) responders.set(name, responder);
   return responder;
 }
 
-/** Answers at once, so that events of a change leave before its reply. */
-function answersOf({ client }: Kernel): Answers {
-  return {
-    request: (operation, params) => {
-      loop.requestWork();
-      return client.answer(operation as never, params as never);
-    },
-    open: (stream, request, sink) => client.openNow(stream as never, request as never, sink as never),
-  };
+/** Each kernel as a server of remote calls. */
+const servers = new Map<string, KernelServer>();
+
+function serve(kernel: Kernel): KernelServer {
+  const names = new StaticNames(boot.hosts);
+  const about = (): KernelAbout => ({
+    names: names.entries(),
+    interfaces: interfaceAddresses(kernel),
+    machine: true,
+  });
+  const server = new KernelServer(kernel, loop, about);
+  servers.set(kernel.name, server);
+  return server;
+}
+
+function listen(kernel: Kernel): void {
+  const path = boot.socketFiles[kernel.name];
+  if (path !== undefined) servers.get(kernel.name)?.listenAt(path);
 }
 
 function absent(name: string): Answers {
@@ -91,9 +100,10 @@ function start(): void {
   countHttp(Counters.open(arena, `${kernel.name}/program`, PROGRAM_COUNTERS_CAPACITY));
   const interfaces = (): InterfaceAddress[] => interfaceAddresses(kernel);
   const names = new StaticNames(boot.hosts);
-  const about = (): KernelAbout => ({ names: names.entries(), interfaces: interfaces(), machine: true });
-  const server = new KernelServer(kernel.sockets, about);
+  const server = servers.get(kernel.name) as KernelServer;
   install({ sockets: kernel.sockets, names, interfaces, exports: server.exports, serverUrl: () => server.url() });
+  // Now that `node:net` may be loaded.
+  listen(kernel);
   shareWithChildren(CHILD_PRELOAD, { cwd: program.cwd });
   impersonate(program, kernel.name);
   drainBeforeExit(() => kernel.drained);
@@ -105,6 +115,8 @@ function stop(name: string): void {
   const kernel = kernels.get(name);
   if (kernel !== undefined) {
     kernels.delete(name);
+    servers.get(name)?.close();
+    servers.delete(name);
     responders.get(name)?.close();
     responders.delete(name);
     loop.remove(kernel);
@@ -130,5 +142,9 @@ function handle(message: ToWorker): void {
   }
 }
 
+for (const kernel of kernels.values()) {
+  serve(kernel);
+  if (boot.program === null) listen(kernel);
+}
 port.on('message', handle);
 send({ type: 'ready' });

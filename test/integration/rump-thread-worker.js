@@ -1,7 +1,8 @@
 // A thread without a kernel: its sockets are those of the kernel behind two channels.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { EventLoop, SystemRng } from '#src/host/node/event-loop';
+import { SystemRng } from '#src/host/node/clock';
+import { EventLoop } from '#src/host/node/event-loop';
 import { Arena } from '#src/mem/arena';
 import { Channel } from '#src/mem/channel';
 import { Doorbell } from '#src/mem/doorbell';

@@ -164,11 +164,13 @@ function startListening(place: SocketPlace, accept: (carrier: Carrier) => void):
 }
 
 /**
- * {@link listenSocket} on an abstract socket or a path that is new, which answers at once: connections are taken as soon as
- * this returns.
+ * {@link listenSocket} at an abstract socket or at a path where no file is, which answers at once: connections are taken as
+ * soon as this returns.
  */
-export function listenNow(place: SocketPlace, accept: (carrier: Carrier) => void): void {
-  startListening(place, accept).on('error', (error) => {
+export function listenNow(place: SocketPlace, accept: (carrier: Carrier) => void): { close(): void } {
+  const server = startListening(place, accept);
+  server.on('error', (error) => {
     throw failure(error, place);
   });
+  return { close: () => void server.close() };
 }

@@ -1,0 +1,125 @@
+/** The kernels of a lab at their own sockets: one connection, one hop. */
+
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type * as Facade from '../../src/index.ts';
+import { kernelFolder, kernelPath } from '../../src/lab/runtime-folder.ts';
+import type { KernelClient } from '../../src/rump/kernel-client.ts';
+import { kernelAt } from '../../src/tools/kernel-at.ts';
+import { until } from '../fixtures/fake-workers.ts';
+
+const mk = (await import('#src/index')) as typeof Facade;
+
+/** `TCPS_ESTABLISHED` */
+const ESTABLISHED = 4;
+
+let folder = '';
+const before = process.env.XDG_RUNTIME_DIR;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mk-k-'));
+  process.env.XDG_RUNTIME_DIR = folder;
+  writeFileSync(join(folder, 'server.cjs'), `require('node:net').createServer((c) => c.pipe(c)).listen(80);`);
+  writeFileSync(join(folder, 'busy.cjs'), 'setTimeout(() => { for (;;); }, 100);');
+});
+let up: Facade.Lab | null = null;
+afterEach(async () => {
+  await up?.down();
+  up = null;
+});
+afterAll(() => {
+  if (before === undefined) delete process.env.XDG_RUNTIME_DIR;
+  else process.env.XDG_RUNTIME_DIR = before;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(options: Facade.LabOptions): Promise<Facade.Lab> {
+  up = await mk.lab({ name: 'own', ...options }, { folder, control: true });
+  return up;
+}
+
+function fileOf(lab: string, kernel: string): string {
+  return kernelPath(kernelFolder(lab) as string, kernel) as string;
+}
+
+function clientOf(lab: string, kernel: string, answerMs?: number): Promise<KernelClient> {
+  return kernelAt({ kind: 'unix', path: fileOf(lab, kernel), key: null }, answerMs);
+}
+
+describe('the kernels of a lab', () => {
+  it('answer at their own sockets, beside a program and without one, and close them', async () => {
+    const nodes = { gate: {}, api: { run: 'node server.cjs' } };
+    const lab = await start({ nodes });
+    await until(async () => (await lab.info()).nodes.some(({ listening }) => JSON.stringify(listening).includes('80')));
+    for (const name of ['gate', 'api']) {
+      expect(statSync(fileOf('own', name)).mode & 0o777).toBe(0o600);
+      const kernel = await clientOf('own', name);
+      expect((await kernel.control('host.list', {})).name).toBe(name);
+      expect((await kernel.control('interface.list', {})).map((row) => row.name)).toContain('lo0');
+      await expect(kernel.control('sysctl.get', { name: 'net.none' })).rejects.toMatchObject({ code: 'ENOENT' });
+      await expect(kernel.control('nothing' as never, {} as never)).rejects.toThrow();
+      await kernel.close();
+    }
+    const kernel = await clientOf('own', 'gate');
+    const events: unknown[] = [];
+    kernel.open('routeEvents', {}, { event: (event) => void events.push(...event.messages), end: () => undefined });
+    const [lo0] = (await kernel.control('interface.list', {})).filter((row) => row.name === 'lo0');
+    await kernel.control('interface.change', { index: lo0?.index ?? 0, mtuBytes: 9000 });
+    await until(() => events.length > 0);
+    await lab.down();
+    await kernel.closed;
+    await expect(kernel.control('interface.list', {})).rejects.toMatchObject({ code: 'ECONNRESET' });
+    await expect(clientOf('own', 'gate')).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(existsSync(fileOf('own', 'gate'))).toBe(false);
+  });
+
+  it('carry connections of a tool to a program', async () => {
+    const lab = await start({ nodes: { a: {}, api: { run: 'node server.cjs' } } });
+    await until(async () => (await lab.info()).nodes.some(({ listening }) => JSON.stringify(listening).includes('80')));
+    const kernel = await clientOf('own', 'a');
+    const { hosts } = await kernel.control('host.list', {});
+    const address = hosts.find(({ name }) => name === 'api')?.addresses[0];
+    const got: number[] = [];
+    const stream = kernel.open(
+      'connection',
+      { address: address as never, port: 80 },
+      { event: (event) => event.type === 'data' && void got.push(...event.bytes), end: () => undefined },
+    );
+    stream.send({ type: 'write', bytes: Uint8Array.of(1, 2, 3) });
+    await until(() => got.length === 3);
+    expect(got).toEqual([1, 2, 3]);
+    // Hanging up is enough: the kernel closes what the client had open.
+    await kernel.close();
+    const other = await clientOf('own', 'a');
+    await until(async () => (await other.control('socket.list', {})).every(({ state }) => state !== ESTABLISHED));
+    await other.close();
+  });
+
+  it('are not reached while a program computes, and say so', async () => {
+    await start({ nodes: { a: {}, b: { run: 'node busy.cjs' } } });
+    await until(() => existsSync(fileOf('own', 'b')));
+    await until(() =>
+      clientOf('own', 'b', 200).then(
+        (kernel) => kernel.close().then(() => false),
+        (error) => error.code === 'ETIMEDOUT',
+      ),
+    );
+  });
+
+  it('are not disturbed by strangers', async () => {
+    await start({ nodes: { a: {}, b: {} } });
+    const closed: Promise<void>[] = [];
+    for (let i = 0; i < 30; i++) {
+      const socket = connect(fileOf('own', 'a'));
+      socket.on('error', () => undefined);
+      closed.push(new Promise((resolve) => socket.once('close', () => resolve())));
+      socket.write(new Uint8Array(100_000).fill(0xff));
+      socket.resume();
+    }
+    await Promise.all(closed);
+    const kernel = await clientOf('own', 'a');
+    expect((await kernel.control('host.list', {})).name).toBe('a');
+  });
+});
