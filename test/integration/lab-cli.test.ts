@@ -194,7 +194,7 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
   });
 
   it('goes down when told, leaving nothing', async () => {
-    expect(terminal.sockets).toEqual(['shop.sock']);
+    expect(terminal.sockets).toEqual(['shop.kernels', 'shop.sock']);
     expect(await terminal.run('down')).toMatchObject({ code: 0, out: 'shop is down\n' });
     const { code, out, err } = await up.done;
     expect([code, err]).toEqual([0, '']);
