@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { seqDiff, seqLe, seqLt, seqMax, seqMin } from './sequence.ts';
+import { seqDiff, seqGe, seqGt, seqLe, seqLt } from './sequence.ts';
 
 describe('sequence numbers', () => {
   it('are ordered across 0 and across 2^31', () => {
@@ -14,9 +14,10 @@ describe('sequence numbers', () => {
     ] as const) {
       expect([seqLt(before, after), seqLt(after, before)]).toEqual([true, false]);
       expect([seqLe(before, after), seqLe(after, before)]).toEqual([true, false]);
-      expect([seqMax(before, after), seqMin(before, after)]).toEqual([after, before]);
+      expect([seqGt(before, after), seqGt(after, before)]).toEqual([false, true]);
+      expect([seqGe(before, after), seqGe(after, before)]).toEqual([false, true]);
     }
-    expect([seqLt(5, 5), seqLe(5, 5), seqDiff(5, 5)]).toEqual([false, true, 0]);
+    expect([seqLt(5, 5), seqLe(5, 5), seqGt(5, 5), seqGe(5, 5), seqDiff(5, 5)]).toEqual([false, true, false, true, 0]);
   });
 
   it('differ by what was added', () => {
@@ -26,8 +27,8 @@ describe('sequence numbers', () => {
         const end = (start + by) | 0;
         expect(seqDiff(end, start)).toBe(by);
         expect(seqLt(start, end)).toBe(by > 0);
-        expect(seqMax(start, end)).toBe(by > 0 ? end : start);
-        expect(seqMin(start, end)).toBe(by < 0 ? end : start);
+        expect(seqGt(end, start)).toBe(by > 0);
+        expect(seqGe(end, start)).toBe(by >= 0);
       }),
     );
   });

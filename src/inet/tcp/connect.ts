@@ -6,6 +6,7 @@
  */
 
 import { Errno } from '../../base/errors.ts';
+import { seqGt, seqLe } from '../../base/sequence.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
 import type { Path } from '../ip/transport.ts';
 import { receiveData } from './arrive/data.ts';
@@ -50,7 +51,7 @@ function processSynSent(c: Connection, segment: Segment, nowUs: number): void {
   const { settings } = stack;
   const { flags } = segment;
   const hasAck = (flags & FLAG_ACK) !== 0;
-  if (hasAck && (((segment.ack - c.snd.iss) | 0) <= 0 || ((segment.ack - c.snd.max) | 0) > 0)) {
+  if (hasAck && (seqLe(segment.ack, c.snd.iss) || seqGt(segment.ack, c.snd.max))) {
     if (flags & FLAG_RST) stack.counters.add(stack.count.resetsIgnored, 1);
     else reject(stack, c.localAddress, c.peerAddress, c.ports, segment, nowUs);
     return;

@@ -7,6 +7,7 @@
  */
 
 import { Errno } from '../../base/errors.ts';
+import { seqGe, seqLt } from '../../base/sequence.ts';
 import {
   CODE_FRAGMENTATION_NEEDED,
   CODE_PORT_UNREACHABLE,
@@ -67,7 +68,7 @@ export function icmpArrives(stack: TcpState, error: IcmpError, nowUs: number): v
   if ((value & KIND_MASK) !== KIND_CONNECTION) return;
   const c = tables.connectionAt(value);
   // RFC 5927 section 4: it must quote something in flight.
-  if (((seq - c.snd.una) | 0) < 0 || ((seq - c.snd.max) | 0) >= 0) return;
+  if (seqLt(seq, c.snd.una) || seqGe(seq, c.snd.max)) return;
   onIcmpError(c, error);
   dispatch(c, nowUs);
 }

@@ -8,6 +8,7 @@
  */
 
 import { foldSum } from '../../base/checksum.ts';
+import { seqGt, seqLe, seqLt } from '../../base/sequence.ts';
 import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../link/device.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG } from '../../wire/tcp.ts';
 import type { InPacket } from '../ip/transport.ts';
@@ -55,7 +56,7 @@ export function predicted(
   if ((last & 0x0ff7_0000) !== FLAG_ACK << 16) return false;
   const ack = view.getInt32(at + 8);
   const advance = (ack - c.snd.una) | 0;
-  if (view.getInt32(at + 4) !== c.rcv.nxt || advance < 0 || ((c.snd.nxt - ack) | 0) < 0) return false;
+  if (view.getInt32(at + 4) !== c.rcv.nxt || advance < 0 || seqLt(c.snd.nxt, ack)) return false;
   const length = packet.lengthBytes - headerBytes;
   let tsValue = 0;
   let tsEcho = 0;
@@ -64,7 +65,7 @@ export function predicted(
     if (headerBytes !== 32 || view.getInt32(at + 20) !== TIMESTAMPS_WORD) return false;
     tsValue = view.getInt32(at + 24);
     tsEcho = view.getInt32(at + 28);
-    if (((tsValue - c.ts.recent) | 0) < 0) return false;
+    if (seqLt(tsValue, c.ts.recent)) return false;
   } else if (headerBytes !== 20) {
     return false;
   }
@@ -155,7 +156,7 @@ export function segmentArrives(c: Connection, segment: Segment, nowUs: number): 
 function process(c: Connection, segment: Segment, nowUs: number): void {
   const { stack } = c;
   c.times.receivedUs = nowUs;
-  const spansLastAck = ((segment.seq - c.rcv.lastAckSent) | 0) <= 0;
+  const spansLastAck = seqLe(segment.seq, c.rcv.lastAckSent);
   if (!acceptableTimestamp(c, segment, nowUs)) return;
   if (!acceptableSequence(c, segment, nowUs)) return;
   if (segment.flags & FLAG_RST) {
@@ -215,7 +216,7 @@ function onUnexpectedSyn(c: Connection, segment: Segment, nowUs: number): void {
 
 /** Fifth, in SYN_RECEIVED (simultaneous open; passive opens complete in listen.ts). False: drop the segment. */
 function completeOpen(c: Connection, segment: Segment, nowUs: number): boolean {
-  if (((segment.ack - c.snd.una) | 0) <= 0 || ((segment.ack - c.snd.max) | 0) > 0) {
+  if (seqLe(segment.ack, c.snd.una) || seqGt(segment.ack, c.snd.max)) {
     reject(c.stack, c.localAddress, c.peerAddress, c.ports, segment, nowUs);
     return false;
   }

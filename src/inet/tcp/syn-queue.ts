@@ -5,6 +5,7 @@
  * Read first: RFC 9293 3.10.7.4 (SYN-RECEIVED), RFC 5961, RFC 4987.
  */
 
+import { seqLt } from '../../base/sequence.ts';
 import { FLAG_ACK, FLAG_ECE, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
 import type { Path } from '../ip/transport.ts';
 import { mayChallenge, maySynAck } from './arrive/challenge.ts';
@@ -102,7 +103,7 @@ export function synEntryArrives(stack: TcpState, entry: SynEntry, segment: Segme
     armSynAck(stack, entry, nowUs);
     return;
   }
-  const old = entry.tsOk && segment.timestamps && ((segment.tsValue - entry.tsRecent) | 0) < 0;
+  const old = entry.tsOk && segment.timestamps && seqLt(segment.tsValue, entry.tsRecent);
   const window = Math.min(receiveLimit(stack, entry.listener), 65535);
   const outside = offset < 0 || offset >= window;
   if (flags & FLAG_RST) {

@@ -6,6 +6,7 @@
  * Read first: RFC 9293 3.10.7.4 (TIME-WAIT), RFC 6191 (reuse), RFC 1337 (resets).
  */
 
+import { seqLt } from '../../base/sequence.ts';
 import { Callout } from '../../kern/callout.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
 import { mayChallenge } from './arrive/challenge.ts';
@@ -99,7 +100,7 @@ export class TimeWaitTable {
       return false;
     }
     const old =
-      this.#tsOk[entry] === 1 && segment.timestamps && ((segment.tsValue - (this.#tsRecent[entry] as number)) | 0) < 0;
+      this.#tsOk[entry] === 1 && segment.timestamps && seqLt(segment.tsValue, this.#tsRecent[entry] as number);
     if (old) counters.add(count.droppedOldTimestamp, 1);
     const fin = (segment.flags & FLAG_FIN) !== 0;
     // The peer's FIN again: our ACK was lost, so the wait starts again.

@@ -5,6 +5,7 @@
  * Read first: RFC 9293 3.10.7.4 (first), RFC 7323 section 5, RFC 5961 section 5.
  */
 
+import { seqGe } from '../../../base/sequence.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
 import { CLOSED, SYN_RECEIVED } from '../connection/states.ts';
@@ -25,7 +26,7 @@ export function acceptableTimestamp(c: Connection, segment: Segment, nowUs: numb
     stack.counters.add(stack.count.droppedNoTimestamp, 1);
     return false;
   }
-  if (((segment.tsValue - c.ts.recent) | 0) >= 0 || nowUs - c.ts.recentUs > TS_RECENT_MAX_US) return true;
+  if (seqGe(segment.tsValue, c.ts.recent) || nowUs - c.ts.recentUs > TS_RECENT_MAX_US) return true;
   stack.counters.add(stack.count.droppedOldTimestamp, 1);
   answerUnacceptable(c, segment.dataBytes > 0, nowUs);
   return false;

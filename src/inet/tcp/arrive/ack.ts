@@ -6,6 +6,7 @@
  * Read first: RFC 9293 3.10.7.4 (fifth, check the ACK field), RFC 5961 section 5, RFC 6298 section 5, RFC 7323 section 4.
  */
 
+import { seqGt, seqLt } from '../../../base/sequence.ts';
 import type { Connection } from '../connection/connection.ts';
 import { choosePacing } from '../connection/pacing.ts';
 import { RECOVERY_NONE, TIMER_PERSIST } from '../connection/states.ts';
@@ -23,7 +24,7 @@ export function processAck(c: Connection, segment: Segment, nowUs: number): bool
   const { counters, count } = c.stack;
   const { ack } = segment;
   const advance = (ack - c.snd.una) | 0;
-  if (((ack - c.snd.max) | 0) > 0) {
+  if (seqGt(ack, c.snd.max)) {
     counters.add(count.acksForUnsentReceived, 1);
     challengeAck(c, nowUs);
     return false;
@@ -78,12 +79,12 @@ export function acknowledge(c: Connection, ack: number, tsEcho: number, nowUs: n
     c.use.batchUna = c.snd.una;
   }
   // The byte of a window probe was taken after all.
-  if (((ack - c.snd.nxt) | 0) > 0) c.snd.nxt = ack;
+  if (seqGt(ack, c.snd.nxt)) c.snd.nxt = ack;
   scoreboard.acknowledge(ack, nowUs, echoTime(c, tsEcho, nowUs), c.rtt.minRttUs);
   c.snd.una = ack;
   // Data that arrived long ago and waited for a segment that was sent again has an age that is no round trip.
   if (scoreboard.sampleSentUs >= 0 && !scoreboard.ackedRetransmitted) {
-    if (((ack - c.rtx.sampleSeq) | 0) > 0) takeSample(c, nowUs - scoreboard.sampleSentUs);
+    if (seqGt(ack, c.rtx.sampleSeq)) takeSample(c, nowUs - scoreboard.sampleSentUs);
   } else if (scoreboard.ackedRetransmitted) {
     // Karn's problem does not arise: the echo tells which transmission is acknowledged (RFC 7323 section 4.1).
     const ticks = c.ts.ok && tsEcho !== 0 ? (stack.tsNow(nowUs) + c.ts.offset - tsEcho) | 0 : -1;
@@ -98,7 +99,7 @@ export function acknowledge(c: Connection, ack: number, tsEcho: number, nowUs: n
     armRetransmit(c, nowUs);
   }
   const end = sendBuffer.endSeq;
-  if (sendBuffer.acknowledge(((ack - end) | 0) > 0 ? end : ack) && c.owner !== null) c.owner.onWritable();
+  if (sendBuffer.acknowledge(seqGt(ack, end) ? end : ack) && c.owner !== null) c.owner.onWritable();
   if (!sendBuffer.fixed) growSendBuffer(c);
   if (nowUs - c.times.confirmedUs > CONFIRM_INTERVAL_US && c.path !== null) {
     c.times.confirmedUs = nowUs;
@@ -133,7 +134,7 @@ function growSendBuffer(c: Connection): void {
 /** SND.WND, unless an older segment would turn it back (SND.WL1, SND.WL2). */
 function updateWindow(c: Connection, segment: Segment): void {
   const newer = (segment.seq - c.snd.wl1) | 0;
-  if (newer < 0 || (newer === 0 && ((segment.ack - c.snd.wl2) | 0) < 0)) return;
+  if (newer < 0 || (newer === 0 && seqLt(segment.ack, c.snd.wl2))) return;
   const window = segment.window << c.snd.scale;
   if (window > c.snd.wnd && segment.dataBytes === 0 && segment.ack === c.snd.wl2) {
     c.stack.counters.add(c.stack.count.windowUpdatesReceived, 1);

@@ -5,6 +5,7 @@
  * Read first: RFC 3168 sections 6.1.2 and 6.1.3.
  */
 
+import { seqGe } from '../../../base/sequence.ts';
 import { FLAG_CWR, FLAG_ECE } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
 import { ecnMarked } from '../connection/ecn.ts';
@@ -28,7 +29,7 @@ export function receiveEcn(c: Connection, segment: Segment): void {
 /** An ACK arrived (section 6.1.2): with ECE, reduce once for each window of data. */
 export function onEcnEcho(c: Connection, segment: Segment, nowUs: number): void {
   const { ecn, stack } = c;
-  if (ecn.reduced && ((c.snd.una - ecn.reducedSeq) | 0) >= 0) ecn.reduced = false;
+  if (ecn.reduced && seqGe(c.snd.una, ecn.reducedSeq)) ecn.reduced = false;
   if ((segment.flags & FLAG_ECE) === 0 || ecn.reduced) return;
   ecn.reduced = true;
   ecn.reducedSeq = c.snd.nxt;

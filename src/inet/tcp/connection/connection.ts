@@ -7,6 +7,7 @@
  * Read first: RFC 9293 sections 3.3 and 3.10.
  */
 
+import { seqGt } from '../../../base/sequence.ts';
 import { Callout } from '../../../kern/callout.ts';
 import { PROTOCOL_TCP } from '../../../wire/ipv4.ts';
 import type { Path } from '../../ip/transport.ts';
@@ -200,7 +201,7 @@ export class Connection {
 
   /** Whether the FIN has been sent. */
   get finSent(): boolean {
-    return this.snd.finQueued && ((this.snd.nxt - this.sendBuffer.endSeq) | 0) > 0;
+    return this.snd.finQueued && seqGt(this.snd.nxt, this.sendBuffer.endSeq);
   }
 
   /** In-order bytes not read yet. The FIN takes a sequence number and is no byte. */

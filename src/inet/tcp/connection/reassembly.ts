@@ -7,6 +7,8 @@
  * Read first: RFC 2018 section 4.
  */
 
+import { seqGe, seqGt, seqLe, seqLt } from '../../../base/sequence.ts';
+
 const MIN_RANGES = 8;
 /** How many ranges an ACK can report at most (without timestamps). */
 const RECENT = 4;
@@ -42,8 +44,8 @@ export class ReassemblyQueue {
   /** Whether all of `[start, end)` is there already. */
   covers(start: number, end: number): boolean {
     for (let i = 0; i < this.count; i++) {
-      if (((start - (this.#starts[i] as number)) | 0) < 0) return false;
-      if (((end - (this.#ends[i] as number)) | 0) <= 0) return true;
+      if (seqLt(start, this.#starts[i] as number)) return false;
+      if (seqLe(end, this.#ends[i] as number)) return true;
     }
     return false;
   }
@@ -51,13 +53,13 @@ export class ReassemblyQueue {
   /** Enter `[start, end)`, joined with what it touches. False when there are `most` ranges already. */
   add(start: number, end: number, most: number): boolean {
     let from = 0;
-    while (from < this.count && ((start - (this.#ends[from] as number)) | 0) > 0) from++;
+    while (from < this.count && seqGt(start, this.#ends[from] as number)) from++;
     let to = from;
     let newStart = start;
     let newEnd = end;
-    for (; to < this.count && ((end - (this.#starts[to] as number)) | 0) >= 0; to++) {
-      if ((((this.#starts[to] as number) - newStart) | 0) < 0) newStart = this.#starts[to] as number;
-      if ((((this.#ends[to] as number) - newEnd) | 0) > 0) newEnd = this.#ends[to] as number;
+    for (; to < this.count && seqGe(end, this.#starts[to] as number); to++) {
+      if (seqLt(this.#starts[to] as number, newStart)) newStart = this.#starts[to] as number;
+      if (seqGt(this.#ends[to] as number, newEnd)) newEnd = this.#ends[to] as number;
     }
     const shift = 1 - (to - from);
     if (shift > 0) {
@@ -78,8 +80,8 @@ export class ReassemblyQueue {
   /** RCV.NXT reached `seq`: the end of what is now in order, `seq` itself when a gap follows. Ranges passed are forgotten. */
   advance(seq: number): number {
     let passed = 0;
-    while (passed < this.count && ((seq - (this.#starts[passed] as number)) | 0) >= 0) {
-      if ((((this.#ends[passed] as number) - seq) | 0) > 0) seq = this.#ends[passed] as number;
+    while (passed < this.count && seqGe(seq, this.#starts[passed] as number)) {
+      if (seqGt(this.#ends[passed] as number, seq)) seq = this.#ends[passed] as number;
       passed++;
     }
     if (passed > 0) {
@@ -110,8 +112,8 @@ export class ReassemblyQueue {
   /** Index of the range that holds `seq`, -1 when none does. */
   #rangeOf(seq: number): number {
     for (let i = 0; i < this.count; i++) {
-      if (((seq - (this.#starts[i] as number)) | 0) < 0) return -1;
-      if (((seq - (this.#ends[i] as number)) | 0) < 0) return i;
+      if (seqLt(seq, this.#starts[i] as number)) return -1;
+      if (seqLt(seq, this.#ends[i] as number)) return i;
     }
     return -1;
   }
@@ -122,7 +124,7 @@ export class ReassemblyQueue {
     let kept = 0;
     for (let r = 0; r < this.#recentCount; r++) {
       const other = this.#recent[r] as number;
-      const inside = ((other - start) | 0) >= 0 && ((other - end) | 0) < 0;
+      const inside = seqGe(other, start) && seqLt(other, end);
       if (!inside) this.#recent[kept++] = other;
     }
     if (kept === RECENT) kept--;

@@ -7,6 +7,7 @@
  * smaller than the limit until data needs it.
  */
 
+import { seqLt } from '../../../base/sequence.ts';
 import type { Bulk } from '../../../mem/bulk.ts';
 import type { Heap } from '../../../mem/heap.ts';
 import { ByteRing } from './byte-ring.ts';
@@ -99,7 +100,7 @@ export class ReceiveBuffer {
    */
   probeRtt(rcvNxt: number, windowEndSeq: number, nowUs: number): void {
     if (nowUs === this.#probeUs) return;
-    if (this.#probeUs >= 0 && ((rcvNxt - this.#probeSeq) | 0) < 0) return;
+    if (this.#probeUs >= 0 && seqLt(rcvNxt, this.#probeSeq)) return;
     if (this.#probeUs >= 0) {
       const rttUs = Math.max(nowUs - this.#probeUs, 1);
       if (this.rttUs < 0 || rttUs < this.rttUs) this.rttUs = rttUs;

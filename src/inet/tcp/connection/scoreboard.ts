@@ -8,6 +8,7 @@
  * Read first: RFC 6675 sections 2 to 4, RFC 8985 section 6.
  */
 
+import { seqGe, seqGt, seqLe, seqLt } from '../../../base/sequence.ts';
 import { SentRecords } from './sent-records.ts';
 
 const SACKED = 1;
@@ -70,7 +71,7 @@ export class Scoreboard extends SentRecords {
 
   /** Whether earlier ACKs reported what lies above `end` (RFC 8985 section 6.2, step 3). */
   #passedOver(end: number): boolean {
-    return this.#fackKnown && ((end - this.#fackSeq) | 0) < 0;
+    return this.#fackKnown && seqLt(end, this.#fackSeq);
   }
 
   /**
@@ -114,7 +115,7 @@ export class Scoreboard extends SentRecords {
       this.head++;
     }
     if (latest >= 0) this.#delivered(latest, latestEnd, nowUs);
-    if (this.#fackKnown && ((ack - this.#fackSeq) | 0) >= 0) this.#fackKnown = false;
+    if (this.#fackKnown && seqGe(ack, this.#fackSeq)) this.#fackKnown = false;
     if (this.head === this.tail) {
       this.head = this.tail = this.#hint = this.#lostEdge = 0;
       return;
@@ -125,7 +126,7 @@ export class Scoreboard extends SentRecords {
 
   /** RACK step 2: `sentUs` and `end` of a delivered segment, if it was sent after the others. */
   #delivered(sentUs: number, end: number, nowUs: number): void {
-    if (sentUs < this.rackSentUs || (sentUs === this.rackSentUs && ((end - this.rackEndSeq) | 0) <= 0)) return;
+    if (sentUs < this.rackSentUs || (sentUs === this.rackSentUs && seqLe(end, this.rackEndSeq))) return;
     this.rackSentUs = sentUs;
     this.rackEndSeq = end;
     this.rackRttUs = nowUs - sentUs;
@@ -144,7 +145,7 @@ export class Scoreboard extends SentRecords {
     for (let n = this.indexAt(startSeq); n < this.tail; n++) {
       let i = n & this.mask;
       const before = (startSeq - (this.seqs[i] as number)) | 0;
-      if (((endSeq - (this.seqs[i] as number)) | 0) <= 0) break;
+      if (seqLe(endSeq, this.seqs[i] as number)) break;
       if (before > 0) {
         // Starts inside this record: what follows the cut is a record of its own.
         if ((this.flags[i] as number) & SACKED) continue;
@@ -170,7 +171,7 @@ export class Scoreboard extends SentRecords {
         this.originalDelivered = true;
         if (this.#passedOver(end)) this.reorderingSeen = true;
       }
-      if (this.sackedBytes === 0 || ((end - this.highSackedSeq) | 0) > 0) this.highSackedSeq = end;
+      if (this.sackedBytes === 0 || seqGt(end, this.highSackedSeq)) this.highSackedSeq = end;
       this.sackedBytes += length;
       news += length;
     }
@@ -229,7 +230,7 @@ export class Scoreboard extends SentRecords {
       if (flags & SACKED || (flags & (LOST | RETRANSMITTED)) === LOST) continue;
       const sentUs = this.times[i] as number;
       const end = ((this.seqs[i] as number) + (this.lengths[i] as number)) | 0;
-      const before = sentUs < this.rackSentUs || (sentUs === this.rackSentUs && ((end - this.rackEndSeq) | 0) < 0);
+      const before = sentUs < this.rackSentUs || (sentUs === this.rackSentUs && seqLt(end, this.rackEndSeq));
       if (!before) {
         // Records that were sent once lie in the order of their times.
         if ((flags & EVER_RETRANSMITTED) === 0) break;
@@ -328,7 +329,7 @@ export class Scoreboard extends SentRecords {
     if (this.sackedBytes === 0) return -1;
     for (let n = this.head; n < this.tail; n++) {
       const i = n & this.mask;
-      if ((((this.seqs[i] as number) - this.highSackedSeq) | 0) >= 0) return -1;
+      if (seqGe(this.seqs[i] as number, this.highSackedSeq)) return -1;
       if (((this.flags[i] as number) & (SACKED | LOST | RETRANSMITTED)) === 0) return n;
     }
     return -1;

@@ -5,6 +5,8 @@
  * the scoreboard's.
  */
 
+import { seqGe } from '../../../base/sequence.ts';
+
 /** Arrays of up to 64 bytes lie in the engine's own heap: cheap for connections that send little. */
 const MIN_RECORDS = 8;
 /** An emptied ring larger than this gives its memory back when the connection ends. */
@@ -65,7 +67,7 @@ export class SentRecords {
     let high = this.tail;
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
-      if (((seq - (this.seqs[middle & this.mask] as number)) | 0) >= 0) low = middle;
+      if (seqGe(seq, this.seqs[middle & this.mask] as number)) low = middle;
       else high = middle;
     }
     return low;

@@ -6,6 +6,7 @@
  * Read first: RFC 6093, RFC 9293 3.8.5.
  */
 
+import { seqGe, seqGt, seqLe } from '../../../base/sequence.ts';
 import type { Connection } from './connection.ts';
 import { ESTABLISHED } from './states.ts';
 
@@ -21,15 +22,15 @@ export function markUrgent(c: Connection): void {
 
 /** The window is closed, so that no data tells the peer of the urgent mark: a segment without data has to. */
 export function urgentUntold(c: Connection): boolean {
-  const closed = ((c.snd.una + c.snd.wnd - c.snd.nxt) | 0) <= 0;
-  return closed && c.state >= ESTABLISHED && ((c.urgent.sndUp - c.snd.nxt) | 0) > 0;
+  const closed = seqLe(c.snd.una + c.snd.wnd, c.snd.nxt);
+  return closed && c.state >= ESTABLISHED && seqGt(c.urgent.sndUp, c.snd.nxt);
 }
 
 /** The pointer for a segment that begins at `seq`; 0 when it lies before that. Ends when all urgent data was acknowledged. */
 export function urgentPointer(c: Connection, seq: number): number {
   const ahead = (c.urgent.sndUp - seq) | 0;
   if (ahead > 0) return ahead < POINTER_MAX ? ahead : POINTER_MAX;
-  if (((c.snd.una - c.urgent.sndUp) | 0) >= 0) {
+  if (seqGe(c.snd.una, c.urgent.sndUp)) {
     c.urgent.sending = false;
     // Have the segment sizes made anew.
     c.size.mtuBytes = 0;

@@ -6,6 +6,7 @@
  * Read first: RFC 8985 section 7.
  */
 
+import { seqGt, seqLt } from '../../../base/sequence.ts';
 import type { Connection } from '../connection/connection.ts';
 import { DUE_LOSS_PROBE, DUE_OUTPUT } from '../connection/due.ts';
 import { ESTABLISHED, RECOVERY_NONE } from '../connection/states.ts';
@@ -30,10 +31,10 @@ export function detectLateLoss(c: Connection, nowUs: number): void {
 /** Section 7.4: what the ACK says about a probe that is out. `sacked`: it carried news; `duplicate`: RFC 5681's. */
 export function onProbeAnswer(c: Connection, sacked: boolean, duplicate: boolean, nowUs: number): void {
   const { rack, stack } = c;
-  if (((c.snd.una - rack.probeEndSeq) | 0) < 0) return;
+  if (seqLt(c.snd.una, rack.probeEndSeq)) return;
   if (!rack.probeIsRetransmission || rack.dsackSeen) {
     rack.probeOut = false;
-  } else if (((c.snd.una - rack.probeEndSeq) | 0) > 0) {
+  } else if (seqGt(c.snd.una, rack.probeEndSeq)) {
     rack.probeOut = false;
     // The probe repaired a loss that nobody else noticed: the window pays for it once.
     stack.counters.add(stack.count.lossProbeRecoveries, 1);

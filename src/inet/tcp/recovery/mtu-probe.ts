@@ -9,6 +9,7 @@
  * Read first: RFC 4821 sections 7 and 10.1. Missing: what was found is not shared with other connections (section 3).
  */
 
+import { seqGe } from '../../../base/sequence.ts';
 import { US_PER_S } from '../../../base/units.ts';
 import { HEADER_BYTES } from '../../../wire/tcp.ts';
 import type { Path } from '../../ip/transport.ts';
@@ -38,7 +39,7 @@ export function onMtuTimeout(c: Connection): void {
   const { scoreboard, stack } = c;
   const search = c.mtuSearch;
   if (search !== null && search.probe > 0) {
-    if (((c.snd.una - search.probeSeq) | 0) >= 0) probeFailed(c, search);
+    if (seqGe(c.snd.una, search.probeSeq)) probeFailed(c, search);
     else search.probe = 0;
   }
   // Nothing says why: no ICMP error, no missing route.
@@ -66,7 +67,7 @@ export function onMtuTimeout(c: Connection): void {
 export function nextMtuProbe(c: Connection, nowUs: number): number {
   const search = c.mtuSearch as MtuSearch;
   if (search.probe > 0) {
-    if (((c.snd.una - search.probeEndSeq) | 0) >= 0) probePassed(c, search, nowUs);
+    if (seqGe(c.snd.una, search.probeEndSeq)) probePassed(c, search, nowUs);
     return 0;
   }
   if (!wanted(c, search, nowUs)) return 0;
@@ -131,8 +132,8 @@ export function mtuProbeLost(c: Connection): boolean {
   const search = c.mtuSearch as MtuSearch;
   if (search.probe === 0) return false;
   const payload = (search.probeEndSeq - search.probeSeq) | 0;
-  const alone = ((c.snd.una - search.probeSeq) | 0) >= 0 && c.scoreboard.lostBytes <= payload;
-  if (!alone || ((c.snd.una - search.probeEndSeq) | 0) >= 0) {
+  const alone = seqGe(c.snd.una, search.probeSeq) && c.scoreboard.lostBytes <= payload;
+  if (!alone || seqGe(c.snd.una, search.probeEndSeq)) {
     search.probe = 0;
     return false;
   }

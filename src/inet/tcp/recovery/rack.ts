@@ -7,6 +7,7 @@
  * Read first: RFC 8985 sections 5 and 6.
  */
 
+import { seqLt } from '../../../base/sequence.ts';
 import type { Connection } from '../connection/connection.ts';
 import { REORDER_PERSIST } from '../connection/rack-state.ts';
 import { RECOVERY_NONE } from '../connection/states.ts';
@@ -16,7 +17,7 @@ const DUP_THRESHOLD = 3;
 export function noteDuplicateSegment(c: Connection): void {
   const { rack } = c;
   rack.dsackSeen = true;
-  if (rack.dsackRoundOpen && ((c.snd.una - rack.dsackRound) | 0) < 0) return;
+  if (rack.dsackRoundOpen && seqLt(c.snd.una, rack.dsackRound)) return;
   rack.dsackRoundOpen = true;
   rack.dsackRound = c.snd.nxt;
   rack.multiplier++;

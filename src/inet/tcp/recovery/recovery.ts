@@ -8,6 +8,7 @@
  * Read first: RFC 5681 section 3.2, RFC 6582, RFC 6675, RFC 6937.
  */
 
+import { seqGe, seqGt, seqLe, seqLt } from '../../../base/sequence.ts';
 import { BURST_LIMIT_SEGMENTS, HyStart } from '../connection/congestion/hystart.ts';
 import { SSTHRESH_INITIAL } from '../connection/congestion/newreno.ts';
 import type { Connection } from '../connection/connection.ts';
@@ -27,9 +28,9 @@ export function receiveSacks(c: Connection, segment: Segment, nowUs: number, ech
   for (let b = 0; b < segment.sackCount; b++) {
     const start = segment.sackStart[b] as number;
     const end = segment.sackEnd[b] as number;
-    if (((end - start) | 0) <= 0 || ((end - c.snd.nxt) | 0) > 0) continue;
+    if (seqLe(end, start) || seqGt(end, c.snd.nxt)) continue;
     // Below the cumulative ACK: a report of a duplicate (RFC 2883), not of a gap.
-    if (((start - segment.ack) | 0) < 0 || ((start - c.snd.una) | 0) < 0) {
+    if (seqLt(start, segment.ack) || seqLt(start, c.snd.una)) {
       stack.counters.add(stack.count.dsackReceived, 1);
       noteDuplicateSegment(c);
       noteDuplicateReport(c, start);
@@ -53,7 +54,7 @@ export function onAdvance(c: Connection, ackedBytes: number, flightBytes: number
     if (c.use.limited || (cwnd < ssthresh && cwnd < 2 * flightBytes)) grow(c, ackedBytes, nowUs);
     return;
   }
-  const whole = ((c.snd.una - c.loss.point) | 0) >= 0;
+  const whole = seqGe(c.snd.una, c.loss.point);
   if (c.loss.phase === RECOVERY_TIMEOUT) {
     c.loss.dupAcks = 0;
     if (whole) endRecovery(c);

@@ -7,6 +7,7 @@
  * Read first: RFC 4015, RFC 5682 section 2 and 3.
  */
 
+import { seqGe, seqLt } from '../../../base/sequence.ts';
 import type { Connection } from '../connection/connection.ts';
 import { RECOVERY_NONE, RECOVERY_TIMEOUT } from '../connection/states.ts';
 
@@ -36,7 +37,7 @@ export function noteRetransmission(c: Connection, nowUs: number): void {
 /** The peer reports that what begins at `seq` arrived twice. */
 export function noteDuplicateReport(c: Connection, seq: number): void {
   const { undo } = c;
-  if (undo.possible && undo.outstanding > 0 && ((seq - undo.startSeq) | 0) >= 0) undo.outstanding--;
+  if (undo.possible && undo.outstanding > 0 && seqGe(seq, undo.startSeq)) undo.outstanding--;
 }
 
 /**
@@ -47,7 +48,7 @@ export function tryUndo(c: Connection, advanced: boolean, tsEcho: number): boole
   const { undo } = c;
   if (!undo.possible || !undo.anyRetransmitted) return false;
   const allDuplicates = undo.outstanding === 0;
-  const olderEcho = advanced && c.ts.ok && tsEcho !== 0 && ((tsEcho - undo.tsValue) | 0) < 0;
+  const olderEcho = advanced && c.ts.ok && tsEcho !== 0 && seqLt(tsEcho, undo.tsValue);
   if (!allDuplicates && !olderEcho) return false;
   takeBack(c);
   return true;
@@ -103,7 +104,7 @@ export function frtoAnswer(c: Connection, advanced: boolean, news: boolean, dupl
     return false;
   }
   const usable = (c.snd.una + c.snd.wnd - c.snd.nxt) | 0;
-  const whole = ((c.snd.una - c.loss.point) | 0) >= 0;
+  const whole = seqGe(c.snd.una, c.loss.point);
   // Step 2b: go on with new data, if there is any; step 2a otherwise.
   undo.frtoSent = 0;
   undo.frto = advanced && !whole && !c.sendBufferIdle && usable > 0 ? 2 : 0;

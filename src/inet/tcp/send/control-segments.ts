@@ -7,6 +7,7 @@
 
 import { checksumOf, sumView } from '../../../base/checksum.ts';
 import { Errno } from '../../../base/errors.ts';
+import { seqGt } from '../../../base/sequence.ts';
 import { PROTOCOL_TCP } from '../../../wire/ipv4.ts';
 import { FLAG_ACK, FLAG_CWR, FLAG_ECE, FLAG_FIN, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../../wire/tcp.ts';
 import { IP_DONT_FRAGMENT, type Path } from '../../ip/transport.ts';
@@ -82,7 +83,7 @@ export function sendAck(c: Connection, nowUs: number): void {
     return;
   }
   if (c.acks.quick > 0) c.acks.quick--;
-  const urgent = c.urgent.sending && ((c.urgent.sndUp - c.snd.nxt) | 0) > 0;
+  const urgent = c.urgent.sending && seqGt(c.urgent.sndUp, c.snd.nxt);
   stack.counters.add(urgent ? stack.count.urgentOnlyPacketsSent : stack.count.ackOnlyPacketsSent, 1);
 }
 

@@ -5,6 +5,7 @@
  * Read first: output.ts.
  */
 
+import { seqGt } from '../../../base/sequence.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_PSH } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
 import { sackBytesMax } from '../connection/segment-size.ts';
@@ -20,7 +21,7 @@ export function noteNew(c: Connection, dataBytes: number, fin: boolean, full: bo
   const space = fin ? dataBytes + 1 : dataBytes;
   c.scoreboard.push(c.snd.nxt, space, nowUs);
   c.snd.nxt = (c.snd.nxt + space) | 0;
-  if (((c.snd.nxt - c.snd.max) | 0) > 0) c.snd.max = c.snd.nxt;
+  if (seqGt(c.snd.nxt, c.snd.max)) c.snd.max = c.snd.nxt;
   if (!full) c.snd.smallEnd = c.snd.nxt;
   c.times.dataSentUs = nowUs;
   c.totals.bytesSent += dataBytes;

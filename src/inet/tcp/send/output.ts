@@ -7,6 +7,7 @@
  * Read first: RFC 9293 3.7.4, 3.8.6.2.1; RFC 5681 section 3; RFC 6675 section 5.
  */
 
+import { seqGe, seqGt } from '../../../base/sequence.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_PSH } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
 import { notePaced, paceEdge } from '../connection/pacing.ts';
@@ -137,7 +138,7 @@ function sendWhole(c: Connection, paceUntil: number, nowUs: number): boolean {
   }
   if (sent > 0) {
     c.snd.nxt = seq;
-    if (((seq - c.snd.max) | 0) > 0) c.snd.max = seq;
+    if (seqGt(seq, c.snd.max)) c.snd.max = seq;
     c.times.dataSentUs = nowUs;
     c.totals.bytesSent += sent * segmentMax;
     stack.counters.add(stack.count.dataPacketsSent, sent);
@@ -183,7 +184,7 @@ function allowedBytes(c: Connection, unsent: number, usable: number): number {
   if (length === unsent) {
     if (c.options.noDelay || c.snd.finQueued || c.scoreboard.empty) return length;
     // Only one segment that is not full may be unacknowledged.
-    return ((c.snd.una - c.snd.smallEnd) | 0) >= 0 ? length : -1;
+    return seqGe(c.snd.una, c.snd.smallEnd) ? length : -1;
   }
   return length > 0 && length >= c.snd.maxWnd >> 1 ? length : -1;
 }

@@ -5,6 +5,7 @@
  * Read first: RFC 6675 section 4 (NextSeg), RFC 5682 section 2.1, RFC 8985 section 7.3.
  */
 
+import { seqGt, seqLe, seqLt } from '../../../base/sequence.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_PSH } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
 import { refreshMss, sackBytesMax } from '../connection/segment-size.ts';
@@ -43,7 +44,7 @@ function retransmit(c: Connection, index: number, nowUs: number): number {
   const most = room > mss ? room - (room % mss) : mss;
   if (scoreboard.lengthOf(index) < mss) scoreboard.joinLost(index, Math.min(room, mss));
   const length = scoreboard.lengthOf(index);
-  let fin = c.finSent && ((seq + length - c.sendBuffer.endSeq) | 0) > 0;
+  let fin = c.finSent && seqGt(seq + length, c.sendBuffer.endSeq);
   let dataBytes = fin ? length - 1 : length;
   if (dataBytes > most) {
     scoreboard.split(index, most);
@@ -76,7 +77,7 @@ export function sendRescue(c: Connection, nowUs: number): boolean {
   if (index < 0) {
     index = scoreboard.last;
     if (c.loss.rescued || scoreboard.empty || scoreboard.sackedBytes === 0) return false;
-    if (((scoreboard.seqOf(index) - scoreboard.highSackedSeq) | 0) < 0) return false;
+    if (seqLt(scoreboard.seqOf(index), scoreboard.highSackedSeq)) return false;
     if (scoreboard.everRetransmitted(index)) return false;
     c.loss.rescued = true;
   }
@@ -87,7 +88,7 @@ export function sendRescue(c: Connection, nowUs: number): boolean {
 export function sendTwoNew(c: Connection, nowUs: number): boolean {
   for (let i = 0; i < 2 && c.undo.frtoSent < 2; i++) {
     const usable = (c.snd.una + c.snd.wnd - c.snd.nxt) | 0;
-    if (usable <= 0 || ((c.sendBuffer.endSeq - c.snd.nxt) | 0) <= 0) break;
+    if (usable <= 0 || seqLe(c.sendBuffer.endSeq, c.snd.nxt)) break;
     c.undo.frtoSent++;
     sendForced(c, usable, nowUs);
     if (c.blocked) break;
@@ -117,7 +118,7 @@ export function sendLossProbe(c: Connection, nowUs: number): void {
 function sendProbeSegment(c: Connection, nowUs: number): boolean {
   refreshMss(c);
   const usable = (c.snd.una + c.snd.wnd - c.snd.nxt) | 0;
-  if (usable > 0 && ((c.sendBuffer.endSeq - c.snd.nxt) | 0) > 0) {
+  if (usable > 0 && seqGt(c.sendBuffer.endSeq, c.snd.nxt)) {
     sendForced(c, usable, nowUs);
     return !c.blocked;
   }

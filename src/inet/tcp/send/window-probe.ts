@@ -5,6 +5,7 @@
  * Read first: RFC 9293 3.8.6.1 and 3.8.6.2.1.
  */
 
+import { seqGt } from '../../../base/sequence.ts';
 import { FLAG_ACK, FLAG_FIN } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
 import { TIMER_PERSIST } from '../connection/states.ts';
@@ -16,7 +17,7 @@ import { sendSegment } from './segment-writer.ts';
 /** A probe of the window: one byte beyond it (or the FIN), without moving SND.NXT (RFC 9293 3.8.6.1). */
 function sendProbe(c: Connection, nowUs: number): void {
   const { sendBuffer, stack } = c;
-  const data = ((sendBuffer.endSeq - c.snd.nxt) | 0) > 0;
+  const data = seqGt(sendBuffer.endSeq, c.snd.nxt);
   const sent = sendSegment(c, c.snd.nxt, data ? 1 : 0, data ? FLAG_ACK : FLAG_ACK | FLAG_FIN, nowUs);
   if (sent < 0) {
     refused(c, sent, nowUs);

@@ -8,6 +8,7 @@
  */
 
 import type { Rng } from '../../../base/rng.ts';
+import { seqGt } from '../../../base/sequence.ts';
 import { SipKey } from '../../../base/siphash.ts';
 
 /** The clock ticks once a minute or so; a cookie is good for two ticks. */
@@ -69,7 +70,7 @@ export class SynCookies {
   stamp(tsValue: number, scale: number, sackOk: boolean, ecnOk: boolean): number {
     const bits = (scale < 0 ? NO_SCALE : Math.min(scale, 14)) | (sackOk ? SACK_BIT : 0) | (ecnOk ? ECN_BIT : 0);
     const stamped = (tsValue & ~OPTION_MASK) | bits;
-    return ((stamped - tsValue) | 0) > 0 ? (stamped - OPTION_MASK - 1) | 0 : stamped;
+    return seqGt(stamped, tsValue) ? (stamped - OPTION_MASK - 1) | 0 : stamped;
   }
 
   /** Reads the options that `stamp` put into the timestamp that is echoed. */

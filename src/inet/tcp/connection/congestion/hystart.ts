@@ -7,6 +7,8 @@
  * Only for the first slow start of a connection. Read first: RFC 9406 section 4.
  */
 
+import { seqGt } from '../../../../base/sequence.ts';
+
 /** RFC 9406 section 4.3, microseconds. */
 const MIN_RTT_THRESH_US = 4000;
 const MAX_RTT_THRESH_US = 16_000;
@@ -41,7 +43,7 @@ export class HyStart {
    * many of the `ackedBytes` the window may grow, or -1 when slow start is over.
    */
   onAck(ackedBytes: number, sndUna: number, sndNxt: number, rttUs: number): number {
-    if (((sndUna - this.#windowEnd) | 0) > 0 && this.#beginRound(sndNxt)) return -1;
+    if (seqGt(sndUna, this.#windowEnd) && this.#beginRound(sndNxt)) return -1;
     if (rttUs < this.#currentMinUs) this.#currentMinUs = rttUs;
     this.#samples++;
     if (this.#samples >= N_RTT_SAMPLE) this.#judge();
