@@ -5,12 +5,13 @@
  * SLEEPING. No wake-up is lost because both sides store first and look second, sequentially consistent:
  *
  *   owner:  state = SLEEPING; look at every source of work; nothing → wait while state is SLEEPING
- *   ringer: publish the work; look at state; SLEEPING → state = AWAKE, wake the owner
+ *   ringer: publish the work; look at state; SLEEPING → wake the owner
  *
  * Either the owner's look sees the work, or the ringer's look sees SLEEPING. A ringer pays one load while the owner is
- * awake. How the owner waits is the implementation's: {@link Doorbell} (doorbell.ts) by `Atomics` on the word, which
- * wakes within a process only; a bell that is rung from other processes also listens to a {@link Waker}
- * (host/node/socket-bell.ts). Missing: a futex, which would wake a blocked thread from another process.
+ * awake. How the owner waits is the implementation's: `Doorbell` (doorbell.ts) waits by `Atomics` on the word, which wakes
+ * within a process only. A bell that is rung from other processes also listens to a descriptor, to which their
+ * {@link Waker} writes (test/conformance/bell.test.ts has one over a socket). Missing: a futex, which would wake a blocked
+ * thread from another process.
  */
 
 export const AWAKE = 0;
@@ -26,7 +27,8 @@ export interface Bell {
   /** Work was found after `arm`, or the owner woke by other means. */
   disarm(): void;
   /**
-   * Call `onRing` when rung (at once, if it was rung since `arm`). Must be armed. It does not keep the process alive, and
+   * Call `onRing` when rung (at once, if it was rung since `arm`); the owner disarms then. Must be armed. It does not keep
+   * the process alive, and
    * it cannot be withdrawn: an owner that wakes by other means disarms and ignores the call. A second `waitAsync` before
    * the first came replaces `onRing`.
    */
@@ -61,12 +63,10 @@ export function ringDoorbell(words: Int32Array, at: number): void {
 }
 
 /**
- * The same for an owner in another process. The wake-up leaves before the word changes: a ringer that is killed in between
- * costs a wake-up too many, not one too few.
+ * The same for an owner in another process. The word stays SLEEPING until the owner disarms: so a ringer that is killed
+ * here leaves no word that says AWAKE over an owner that sleeps, and a late one does not undo the owner's next `arm`.
+ * Meanwhile each ringer wakes the owner once more, which costs it a look.
  */
 export function ringFar(words: Int32Array, at: number, waker: Waker): void {
-  const index = at >> 2;
-  if (Atomics.load(words, index) !== SLEEPING) return;
-  waker.wake();
-  Atomics.compareExchange(words, index, SLEEPING, AWAKE);
+  if (Atomics.load(words, at >> 2) === SLEEPING) waker.wake();
 }

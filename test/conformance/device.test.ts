@@ -12,8 +12,8 @@ import { type DevicesUnderTest, deviceSuite } from './device-suite.ts';
 
 const clock = { nowUs: () => 1000 };
 
-function vni(ports: number, capabilities = 0, ringBytes = 256 * 1024): DevicesUnderTest & { bulk: Bulk } {
-  const arena = Arena.create(48 * 1024 * 1024);
+function vni(ports: number, capabilities = 0, ringBytes = 256 * 1024, base = 0): DevicesUnderTest & { bulk: Bulk } {
+  const arena = Arena.create(48 * 1024 * 1024, { base });
   const bulk = createBulk(arena);
   const network = createNetwork(arena, { ports, ringBytes });
   const device = (port: number): Device =>
@@ -21,8 +21,8 @@ function vni(ports: number, capabilities = 0, ringBytes = 256 * 1024): DevicesUn
   return { arena, bulk, sender: device(0), receiver: device(ports - 1) };
 }
 
-function shared(ports: number, frameBytes: number): DevicesUnderTest {
-  const arena = Arena.create(48 * 1024 * 1024);
+function shared(ports: number, frameBytes: number, base = 0): DevicesUnderTest {
+  const arena = Arena.create(48 * 1024 * 1024, { base });
   const bulk = createBulk(arena);
   const network = createNetwork(arena, { ports, buffers: 'shared', frameBytes });
   const capabilities = frameBytes > 1514 ? CAP_SUPER_FRAMES : 0;
@@ -72,6 +72,8 @@ deviceSuite('vni, 2 ports', () => vni(2), RINGS);
 deviceSuite('vni, 2 ports, the 392,200 bytes of papers/003', () => vni(2, 0, 392_200), RINGS);
 deviceSuite('vni, 2 ports, super-frames', () => vni(2, CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES, 3 << 20), RINGS);
 deviceSuite('vni, 12 ports', () => vni(12), RINGS);
+deviceSuite('vni, in an arena at another base', () => vni(2, 0, 256 * 1024, 5 << 16), RINGS);
+deviceSuite('vni, shared buffer, in an arena at another base', () => shared(2, 1514, 5 << 16), STATIONS);
 deviceSuite('vni, shared buffer', () => shared(2, 1514), STATIONS);
 deviceSuite('vni, shared buffer, 20 ports, super-frames', () => shared(20, 65_549), STATIONS);
 deviceSuite('loopback', loopback);
