@@ -48,7 +48,10 @@ listener.onEvents = () => {
     for (;;) {
       const count = accepted.receive(into, 0, into.length);
       if (count > 0) got.push(into.slice(0, count));
-      else if (count === 0) finish();
+      else if (count === 0) {
+        accepted.onEvents = null;
+        finish();
+      }
       if (count <= 0) return;
     }
   };
