@@ -13,7 +13,9 @@ import { Channel, createChannel } from '../../src/mem/channel.ts';
 import { anonymousOwner } from '../../src/mem/owner.ts';
 import { ChannelCarrier } from '../../src/rump/channel-carrier.ts';
 import { memoryPair } from '../../src/rump/memory-pair.ts';
+import * as protocol from '../../src/rump/protocol.ts';
 import { remoteKernel } from '../../src/rump/remote-kernel.ts';
+import { SocketAddress } from '../../src/socket/socket.ts';
 import { RemoteBench } from '../fixtures/remote-bench.ts';
 import { arrayMemory, BASE, describeCarrier, type JoinedCarriers } from './carrier-suite.ts';
 
@@ -92,6 +94,17 @@ async function recorded(): Promise<Uint8Array> {
   const bench = new RemoteBench();
   bench.server.accept(server, null, 0);
   await conversation(client);
+  const at = protocol.payloadOf(protocol.NO_PAYLOAD, [SocketAddress.ipv4(0x7f000001, 80)]);
+  const sockets: [operation: number, socket: number, a: number, payload: Uint8Array, addresses: number][] = [
+    [protocol.OPEN_STREAM, 1, 4, protocol.NO_PAYLOAD, 0],
+    [protocol.BIND, 1, 0, at, 1],
+    [protocol.LISTEN, 1, 5, protocol.NO_PAYLOAD, 0],
+    [protocol.OPEN_DATAGRAM, 3, 4, protocol.NO_PAYLOAD, 0],
+    [protocol.BIND, 3, 0, at, 1],
+  ];
+  let request = 100;
+  for (const [operation, socket, a, payload, addresses] of sockets)
+    client.write(protocol.frameOf(payload, protocol.REQUEST, operation, request++, socket, a, 0, 0, addresses), null);
   return Uint8Array.from(written);
 }
 
@@ -117,13 +130,24 @@ async function replay(bytes: Uint8Array, at: number): Promise<{ bench: RemoteBen
   return { bench, client, said };
 }
 
+/** The frames of a stream, sorted: a call that waits is answered after those behind it where they came with it. */
+function framesOf(bytes: readonly number[]): string[] {
+  const frames: string[] = [];
+  const reader = protocol.newFrameReader();
+  reader.push(Uint8Array.from(bytes));
+  for (let frame = reader.next(); frame !== null; frame = reader.next()) frames.push(frame.join());
+  expect(reader.bufferedBytes).toBe(0);
+  return frames.sort();
+}
+
 describe('a server', () => {
   it('says the same wherever the bytes of its client are cut', async () => {
     const bytes = await recorded();
     const whole = await replay(bytes, bytes.length);
     expect(whole.said.length).toBeGreaterThan(300);
-    expect([whole.bench.openStreams, whole.bench.processes]).toEqual([1, 1]);
-    for (let at = 1; at < bytes.length; at++) expect((await replay(bytes, at)).said).toEqual(whole.said);
+    expect([whole.bench.openStreams, whole.bench.processes, whole.bench.openSockets]).toEqual([1, 1, 2]);
+    const frames = framesOf(whole.said);
+    for (let at = 1; at < bytes.length; at++) expect(framesOf((await replay(bytes, at)).said)).toEqual(frames);
   });
 
   it('has nothing left of a client that dies, whatever its last byte was', async () => {
@@ -133,7 +157,7 @@ describe('a server', () => {
       client.close();
       await new Promise((resolve) => setImmediate(resolve));
       expect([bench.server.sessions, bench.server.admission.pending]).toEqual([0, 0]);
-      expect([bench.openStreams, bench.processes]).toEqual([0, 0]);
+      expect([bench.openStreams, bench.processes, bench.openSockets]).toEqual([0, 0, 0]);
     }
   });
 
