@@ -62,6 +62,12 @@ export class ClientDatagram extends ClientSocket implements DatagramSocket {
     return this.receive(into, offset, lengthBytes, info);
   }
 
+  peek(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
+    const frame = this.#inbox[0];
+    if (frame === undefined) return this.receive(into, offset, lengthBytes, info);
+    return this.#give(frame, into, offset, lengthBytes, info);
+  }
+
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
     const frame = this.#inbox.shift();
     if (frame === undefined) {
@@ -69,13 +75,18 @@ export class ClientDatagram extends ClientSocket implements DatagramSocket {
       this.error = 0;
       return error < 0 ? error : -Errno.EAGAIN;
     }
+    const count = this.#give(frame, into, offset, lengthBytes, info);
+    this.#queued -= frame.payload.length;
+    this.layer.connection.send(protocol.CONSUMED, this.id, Math.max(frame.payload.length, 1));
+    return count;
+  }
+
+  #give(frame: protocol.Frame, into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
     const count = Math.min(lengthBytes, frame.payload.length);
     into.set(frame.payload.subarray(0, count), offset);
     const [from] = frame.addresses;
     if (from !== undefined) info.from.copy(from);
     info.fullBytes = frame.a;
-    this.#queued -= frame.payload.length;
-    this.layer.connection.send(protocol.CONSUMED, this.id, Math.max(frame.payload.length, 1));
     return count;
   }
 

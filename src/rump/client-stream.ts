@@ -32,6 +32,10 @@ export class ClientStream extends ClientSocket implements StreamSocket {
   #blocked = false;
   #shut = false;
 
+  get acceptable(): number {
+    return this.#waiting.length;
+  }
+
   get readableBytes(): number {
     return this.#inboxBytes;
   }
@@ -72,6 +76,15 @@ export class ClientStream extends ClientSocket implements StreamSocket {
 
   sendUrgent(): number {
     return -Errno.EOPNOTSUPP;
+  }
+
+  /** From the first piece that arrived. */
+  peek(into: Uint8Array, offset: number, lengthBytes: number): number {
+    const first = this.#inbox[0];
+    if (first === undefined) return this.receive(into, offset, 0);
+    const count = Math.min(first.length - this.#inboxAt, lengthBytes);
+    into.set(first.subarray(this.#inboxAt, this.#inboxAt + count), offset);
+    return count;
   }
 
   receive(into: Uint8Array, offset: number, lengthBytes: number): number {

@@ -181,6 +181,17 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     return this.#describe(info) ? this.endpoint.receive(into, offset, lengthBytes) : -Errno.EBADF;
   }
 
+  peek(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
+    const { queue } = this.endpoint;
+    if (this.endpoint.closed || this.endpoint.error !== 0 || queue.count === 0) {
+      return this.receive(into, offset, lengthBytes, info);
+    }
+    this.#describe(info);
+    const count = Math.min(info.fullBytes, lengthBytes);
+    this.#inet.context.bulk.copyOut(into, offset, queue.nextAt, count);
+    return count;
+  }
+
   receiveRow(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
     return this.#describe(info) ? this.endpoint.receiveRow(into, offset, lengthBytes) : -Errno.EBADF;
   }

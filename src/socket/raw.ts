@@ -36,6 +36,10 @@ export class RawIpSocket implements RawSocket, EventTarget {
     this.#endpoint.onReadable = () => context.events.post(this, EVENT_READABLE);
   }
 
+  get nextBytes(): number {
+    return this.#endpoint.queue.nextBytes;
+  }
+
   /** Also `-EBADF` after close. */
   send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress): number {
     if (this.#closed) return -Errno.EBADF;

@@ -76,6 +76,8 @@ export interface StreamSocket {
   readonly unsentBytes: number;
   /** Times any segment of this connection was retransmitted. */
   readonly retransmits: number;
+  /** Connections that wait for `accept`. */
+  readonly acceptable: number;
   /** Bytes to read until the end of the urgent data, 0 when there is none: `sockatmark` is `urgentBytes === 0`. */
   readonly urgentBytes: number;
 
@@ -91,6 +93,8 @@ export interface StreamSocket {
   sendUrgent(bytes: Uint8Array, offset: number, lengthBytes: number): number;
   /** The count, 0 at end of stream, `-EAGAIN`, `-ECONNRESET`, `-ETIMEDOUT`, ... */
   receive(into: Uint8Array, offset: number, lengthBytes: number): number;
+  /** `receive` that leaves the bytes where they are (MSG_PEEK). */
+  peek(into: Uint8Array, offset: number, lengthBytes: number): number;
   /** Half-close: no more sending; FIN goes after what is buffered. */
   shutdown(): number;
   /** Orderly close; unread received data makes it a reset (RFC 9293 3.6.1, RFC 2525 2.17), `lingerMs` 0 too. */
@@ -138,6 +142,8 @@ export interface DatagramSocket {
   ): number;
   /** The bytes copied, `-EAGAIN` when none waits, or a pending error (ICMP, connected sockets). Longer datagrams are cut. */
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
+  /** `receive` that leaves the datagram where it is (MSG_PEEK). */
+  peek(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
   /**
    * `receive` of a row: datagrams of one sender and one size (the last perhaps shorter), one after the other in `into` (as
    * UDP_GRO). `info.fullBytes` is the size of the first: what is longer than `into` is cut only when it stands alone.
@@ -157,6 +163,8 @@ export interface DatagramSocket {
 /** Raw ICMP (ping, traceroute): sends whole ICMP messages, receives IP packets with their header. */
 export interface RawSocket {
   onEvents: ((events: number) => void) | null;
+  /** Length of the next packet, -1 when none waits. */
+  readonly nextBytes: number;
   send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress): number;
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
   close(): void;

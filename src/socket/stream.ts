@@ -111,6 +111,10 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     return this.#connection === null ? 0 : this.#connection.totals.retransmits;
   }
 
+  get acceptable(): number {
+    return this.#listener === null ? 0 : this.#listener.acceptQueue.length;
+  }
+
   get urgentBytes(): number {
     return this.#connection === null ? 0 : urgentBytes(this.#connection);
   }
@@ -209,6 +213,14 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     const result = user.receive(this.#connection, into, offset, lengthBytes, this.#context.nowUs());
     if (this.#connection.acks.now) this.#context.requestWork();
     return result;
+  }
+
+  peek(into: Uint8Array, offset: number, lengthBytes: number): number {
+    const c = this.#connection;
+    if (c === null || c.readableBytes <= 0) return this.receive(into, offset, lengthBytes);
+    const count = Math.min(c.readableBytes, lengthBytes);
+    c.receiveBuffer.ring.copyOut(c.receiveBuffer.readSeq, into, offset, count);
+    return count;
   }
 
   shutdown(): number {
