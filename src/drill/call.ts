@@ -37,7 +37,7 @@ export interface CallContext {
   note(text: string): void;
 }
 
-export type CallHandler = (context: CallContext, call: ScriptCall) => PendingCall;
+export type ScriptCallHandler = (context: CallContext, call: ScriptCall) => PendingCall;
 
 /** A call that has its result at once. */
 export function done(value: number, mismatch: string | null = null): PendingCall {

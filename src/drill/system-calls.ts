@@ -11,7 +11,7 @@ import {
   addressNumber,
   argument,
   type CallContext,
-  type CallHandler,
+  type ScriptCallHandler,
   done,
   expectedDescriptor,
   flagsArgument,
@@ -41,7 +41,7 @@ const IPPROTO_MPTCP = 262;
 const SHUT_RD = 0;
 const SHUT_WR = 1;
 
-const HANDLERS: Readonly<Record<string, CallHandler>> = {
+const HANDLERS: Readonly<Record<string, ScriptCallHandler>> = {
   socket: socketCall,
   bind: bindCall,
   listen: listenCall,

@@ -67,7 +67,7 @@ export function fieldOf(expression: Expression, name: string): Expression | unde
   return fieldsOf(expression).find((field) => field.name === name)?.value;
 }
 
-export interface SocketAddress {
+export interface GivenAddress {
   family: number;
   /** Text; null: any. */
   address: string | null;
@@ -75,7 +75,7 @@ export interface SocketAddress {
 }
 
 /** `{sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("1.2.3.4")}`; null for `...`. */
-export function socketAddressOf(expression: Expression | undefined): SocketAddress | null {
+export function socketAddressOf(expression: Expression | undefined): GivenAddress | null {
   if (expression === undefined || expression.kind === 'ellipsis') return null;
   const family = fieldOf(expression, 'sa_family') ?? fieldOf(expression, 'sin_family');
   const port = fieldOf(expression, 'sin_port');

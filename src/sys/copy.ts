@@ -1,0 +1,201 @@
+/**
+ * The memory of a program, seen by system calls: copyin(9) and copyout(9) over four kinds of memory.
+ *
+ * Thread: the one that runs the kernel. Pointers are non-negative integers below 2^53; the range of a call is checked against
+ * the memory before a byte moves, and an address outside is -EFAULT, never an exception. A program may write its memory while
+ * a call runs (shared regions, other threads of an instance): a call copies a structure once and decides on the copy. Data of
+ * sockets moves without a copy in between: {@link UserMemory.resolve} names array and offset.
+ */
+
+import { Errno } from '../base/errors.ts';
+
+export abstract class UserMemory {
+  /** Array and offset of the range that was resolved last; good until the program runs again. */
+  array: Uint8Array = NO_BYTES;
+  at = 0;
+
+  /** Find a range for reading, or for writing: 0 with `array` and `at` set, or -EFAULT. An empty range is everywhere. */
+  abstract resolve(address: number, lengthBytes: number, write: boolean): number;
+
+  /** copyin(9): 0 or -EFAULT. */
+  copyIn(address: number, into: Uint8Array, offset: number, lengthBytes: number): number {
+    const error = this.resolve(address, lengthBytes, false);
+    if (error !== 0) return error;
+    const { array, at } = this;
+    for (let i = 0; i < lengthBytes; i++) into[offset + i] = array[at + i] as number;
+    return 0;
+  }
+
+  /** copyout(9): 0 or -EFAULT. */
+  copyOut(bytes: Uint8Array, offset: number, address: number, lengthBytes: number): number {
+    const error = this.resolve(address, lengthBytes, true);
+    if (error !== 0) return error;
+    const { array, at } = this;
+    for (let i = 0; i < lengthBytes; i++) array[at + i] = bytes[offset + i] as number;
+    return 0;
+  }
+}
+
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+/** Whether a range lies in a memory of so many bytes: false for negative, fractional and huge numbers. */
+function within(address: number, lengthBytes: number, memoryBytes: number): boolean {
+  return (
+    Number.isSafeInteger(address) &&
+    Number.isSafeInteger(lengthBytes) &&
+    address >= 0 &&
+    lengthBytes >= 0 &&
+    address + lengthBytes <= memoryBytes
+  );
+}
+
+/** An ordinary array of this thread; addresses are offsets in it. */
+export class ArrayMemory extends UserMemory {
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    super();
+    this.#bytes = bytes;
+  }
+
+  override resolve(address: number, lengthBytes: number, _write: boolean): number {
+    if (!within(address, lengthBytes, this.#bytes.length)) return -Errno.EFAULT;
+    this.array = this.#bytes;
+    this.at = address;
+    return 0;
+  }
+}
+
+/** Part of a region that others write too; addresses are relative to the part. */
+export class RegionMemory extends UserMemory {
+  readonly #region: Uint8Array;
+  readonly #base: number;
+  readonly #lengthBytes: number;
+
+  /** `region` is a view over the whole shared memory; the program has the bytes from `base` on. */
+  constructor(region: Uint8Array, base: number, lengthBytes: number) {
+    super();
+    this.#region = region;
+    this.#base = base;
+    this.#lengthBytes = Math.max(0, Math.min(lengthBytes, region.length - base));
+  }
+
+  override resolve(address: number, lengthBytes: number, _write: boolean): number {
+    if (!within(address, lengthBytes, this.#lengthBytes)) return -Errno.EFAULT;
+    this.array = this.#region;
+    this.at = this.#base + address;
+    return 0;
+  }
+}
+
+/** `WebAssembly.Memory`, as far as it matters here: growing it replaces the buffer and detaches the old one. */
+export interface GrowableMemory {
+  readonly buffer: ArrayBufferLike;
+}
+
+/** The memory of a WebAssembly instance; addresses are its own. */
+export class WasmMemory extends UserMemory {
+  readonly #memory: GrowableMemory;
+  #bytes: Uint8Array;
+
+  constructor(memory: GrowableMemory) {
+    super();
+    this.#memory = memory;
+    this.#bytes = new Uint8Array(memory.buffer);
+  }
+
+  override resolve(address: number, lengthBytes: number, _write: boolean): number {
+    const { buffer } = this.#memory;
+    if (this.#bytes.buffer !== buffer) this.#bytes = new Uint8Array(buffer);
+    if (!within(address, lengthBytes, this.#bytes.length)) return -Errno.EFAULT;
+    this.array = this.#bytes;
+    this.at = address;
+    return 0;
+  }
+}
+
+interface Piece {
+  readonly address: number;
+  readonly bytes: Uint8Array;
+  /** The call may write it. */
+  readonly writable: boolean;
+  written: boolean;
+}
+
+/**
+ * The pieces of a remote program's memory that came with its request, by the program's own addresses. A call that reads
+ * elsewhere fails with -EFAULT and leaves {@link FrameMemory.wantedBytes}: the caller fetches that range, adds it and begins
+ * the call again; calls read all their arguments before they change anything. Writes go to pieces made for them, which are
+ * sent back after the call ({@link FrameMemory.written}).
+ */
+export class FrameMemory extends UserMemory {
+  readonly #pieces: Piece[] = [];
+  readonly #limitBytes: number;
+  #heldBytes = 0;
+  /** Range that was read and is not here; 0 bytes: none. */
+  wantedAddress = 0;
+  wantedBytes = 0;
+
+  /** `limitBytes`: all pieces together; a program cannot have more held for it. */
+  constructor(limitBytes: number) {
+    super();
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Forget all pieces: another request. */
+  clear(): void {
+    this.#pieces.length = 0;
+    this.#heldBytes = 0;
+    this.wantedBytes = 0;
+  }
+
+  /** Enter bytes of the program at `address`. False when there are too many. The array is kept, not copied. */
+  add(address: number, bytes: Uint8Array, writable: boolean = false): boolean {
+    if (this.#heldBytes + bytes.length > this.#limitBytes) return false;
+    if (!within(address, bytes.length, Number.MAX_SAFE_INTEGER)) return false;
+    this.#heldBytes += bytes.length;
+    this.#pieces.push({ address, bytes, writable, written: false });
+    this.wantedBytes = 0;
+    return true;
+  }
+
+  /** Every piece that a call wrote, in the order in which they were first touched. */
+  written(each: (address: number, bytes: Uint8Array) => void): void {
+    for (const { address, bytes, written } of this.#pieces) if (written) each(address, bytes);
+  }
+
+  override resolve(address: number, lengthBytes: number, write: boolean): number {
+    if (lengthBytes === 0 && within(address, 0, Number.MAX_SAFE_INTEGER)) {
+      this.array = NO_BYTES;
+      this.at = 0;
+      return 0;
+    }
+    // The newest first: a range that a call wrote is read back as written.
+    for (let i = this.#pieces.length - 1; i >= 0; i--) {
+      const piece = this.#pieces[i] as Piece;
+      if (write && !piece.writable) continue;
+      const offset = address - piece.address;
+      if (!within(offset, lengthBytes, piece.bytes.length)) continue;
+      if (write) piece.written = true;
+      this.array = piece.bytes;
+      this.at = offset;
+      return 0;
+    }
+    return write ? this.#extend(address, lengthBytes) : this.#want(address, lengthBytes);
+  }
+
+  #want(address: number, lengthBytes: number): number {
+    if (within(address, lengthBytes, Number.MAX_SAFE_INTEGER) && lengthBytes <= this.#limitBytes) {
+      this.wantedAddress = address;
+      this.wantedBytes = lengthBytes;
+    }
+    return -Errno.EFAULT;
+  }
+
+  #extend(address: number, lengthBytes: number): number {
+    if (!within(address, lengthBytes, Number.MAX_SAFE_INTEGER)) return -Errno.EFAULT;
+    if (this.#heldBytes + lengthBytes > this.#limitBytes) return -Errno.EFAULT;
+    this.add(address, new Uint8Array(lengthBytes), true);
+    return this.resolve(address, lengthBytes, true);
+  }
+}
