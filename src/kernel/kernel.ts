@@ -28,6 +28,7 @@ import { EventQueue, type SocketContext } from '../socket/events.ts';
 import { Sockets } from '../socket/layer.ts';
 import type { SocketLayer } from '../socket/socket.ts';
 import type { ControlOperation, ControlReply, ControlRequest } from '../sys/control.ts';
+import { ProcessTable } from '../sys/process.ts';
 import { parseAddress } from '../wire/ipv4.ts';
 import { KernelControl } from './control.ts';
 import { ARENA_BYTES_DEFAULT, checkConfig, configure, type KernelConfig } from './create.ts';
@@ -86,6 +87,8 @@ export class Kernel implements Agent {
   readonly sockets: SocketLayer;
   /** Control requests and streams of this kernel, in this thread. */
   readonly client: KernelControl;
+  /** Processes of this kernel; system calls are made for them (sys/). */
+  readonly processes: ProcessTable;
   /** Called after a turn in which a socket was bound, began to listen, or was closed. */
   onSocketsChanged: (() => void) | null = null;
   /** Data sent by a handler is flushed before the next handler runs: the peers work on it meanwhile. */
@@ -125,6 +128,8 @@ export class Kernel implements Agent {
     const context: SocketContext = { events: this.#events, nowUs, requestWork: () => host.requestWork() };
     this.tcp = this.inet.tcp;
     this.sockets = new Sockets(this.inet, this.tcp, context);
+    const { sockets, callouts } = this;
+    this.processes = new ProcessTable({ sockets, callouts, nowUs });
     this.client = new KernelControl(this, options.hosts ?? {}, options.ipv6 ?? false);
     const ringAt = heap.allocate(LOOPBACK_RING_BYTES);
     if (ringAt < 0) throw new MultikernelError('ENOMEM', `${name}: ${heap.byteLength} bytes are too few for a kernel`);
@@ -256,6 +261,7 @@ export class Kernel implements Agent {
     if (this.#closed) return;
     this.#closed = true;
     void this.client.close();
+    this.processes.close();
     this.inet.close();
   }
 }

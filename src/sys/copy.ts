@@ -17,6 +17,9 @@ export abstract class UserMemory {
   /** Find a range for reading, or for writing: 0 with `array` and `at` set, or -EFAULT. An empty range is everywhere. */
   abstract resolve(address: number, lengthBytes: number, write: boolean): number;
 
+  /** The first bytes of the range that was resolved last were written. */
+  wrote(_lengthBytes: number): void {}
+
   /** copyin(9): 0 or -EFAULT. */
   copyIn(address: number, into: Uint8Array, offset: number, lengthBytes: number): number {
     const error = this.resolve(address, lengthBytes, false);
@@ -32,6 +35,7 @@ export abstract class UserMemory {
     if (error !== 0) return error;
     const { array, at } = this;
     for (let i = 0; i < lengthBytes; i++) array[at + i] = bytes[offset + i] as number;
+    this.wrote(lengthBytes);
     return 0;
   }
 }
@@ -94,7 +98,7 @@ export interface GrowableMemory {
 }
 
 /** The memory of a WebAssembly instance; addresses are its own. */
-export class WasmMemory extends UserMemory {
+export class InstanceMemory extends UserMemory {
   readonly #memory: GrowableMemory;
   #bytes: Uint8Array;
 
@@ -119,7 +123,9 @@ interface Piece {
   readonly bytes: Uint8Array;
   /** The call may write it. */
   readonly writable: boolean;
-  written: boolean;
+  /** Bytes from, and up to, which it was written. */
+  writtenFrom: number;
+  writtenTo: number;
 }
 
 /**
@@ -132,6 +138,7 @@ export class FrameMemory extends UserMemory {
   readonly #pieces: Piece[] = [];
   readonly #limitBytes: number;
   #heldBytes = 0;
+  #last: Piece | null = null;
   /** Range that was read and is not here; 0 bytes: none. */
   wantedAddress = 0;
   wantedBytes = 0;
@@ -145,6 +152,7 @@ export class FrameMemory extends UserMemory {
   /** Forget all pieces: another request. */
   clear(): void {
     this.#pieces.length = 0;
+    this.#last = null;
     this.#heldBytes = 0;
     this.wantedBytes = 0;
   }
@@ -154,18 +162,28 @@ export class FrameMemory extends UserMemory {
     if (this.#heldBytes + bytes.length > this.#limitBytes) return false;
     if (!within(address, bytes.length, Number.MAX_SAFE_INTEGER)) return false;
     this.#heldBytes += bytes.length;
-    this.#pieces.push({ address, bytes, writable, written: false });
+    this.#pieces.push({ address, bytes, writable, writtenFrom: bytes.length, writtenTo: 0 });
     this.wantedBytes = 0;
     return true;
   }
 
-  /** Every piece that a call wrote, in the order in which they were first touched. */
+  override wrote(lengthBytes: number): void {
+    const piece = this.#last;
+    if (piece === null || lengthBytes === 0) return;
+    piece.writtenFrom = Math.min(piece.writtenFrom, this.at);
+    piece.writtenTo = Math.max(piece.writtenTo, this.at + lengthBytes);
+  }
+
+  /** Each range that a call wrote, in the order in which its piece was made. */
   written(each: (address: number, bytes: Uint8Array) => void): void {
-    for (const { address, bytes, written } of this.#pieces) if (written) each(address, bytes);
+    for (const { address, bytes, writtenFrom: from, writtenTo: to } of this.#pieces) {
+      if (from < to) each(address + from, bytes.subarray(from, to));
+    }
   }
 
   override resolve(address: number, lengthBytes: number, write: boolean): number {
     if (lengthBytes === 0 && within(address, 0, Number.MAX_SAFE_INTEGER)) {
+      this.#last = null;
       this.array = NO_BYTES;
       this.at = 0;
       return 0;
@@ -176,7 +194,7 @@ export class FrameMemory extends UserMemory {
       if (write && !piece.writable) continue;
       const offset = address - piece.address;
       if (!within(offset, lengthBytes, piece.bytes.length)) continue;
-      if (write) piece.written = true;
+      this.#last = piece;
       this.array = piece.bytes;
       this.at = offset;
       return 0;

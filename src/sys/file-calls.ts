@@ -33,7 +33,7 @@ function duplicateAt(call: SystemCall, flags: number): number {
   if (file === null) return -Errno.EBADF;
   const { descriptors } = call.process;
   const to = call.int(1);
-  if (descriptors.get(to) !== file) {
+  if (to !== call.int(0)) {
     const fd = descriptors.addAt(to, file, (flags & abi.O_CLOEXEC) !== 0);
     if (fd < 0) return fd;
   }

@@ -11,7 +11,7 @@ import { type WakeQueue, Watchable } from './watch.ts';
 /** `poll(2)`. POLLWRNORM is POLLOUT on NetBSD. */
 export const POLLIN = 0x1;
 export const POLLPRI = 0x2;
-export const POLLOUT = 0x4;
+const POLLOUT = 0x4;
 export const POLLERR = 0x8;
 export const POLLHUP = 0x10;
 export const POLLNVAL = 0x20;

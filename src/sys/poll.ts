@@ -137,6 +137,7 @@ function clearBit(call: SystemCall, set: number, fd: number): void {
   call.memory.resolve(set + (fd >>> 5) * 4, 4, true);
   const at = call.memory.at + ((fd & (BITS - 1)) >>> 3);
   call.memory.array[at] = (call.memory.array[at] as number) & ~(1 << (fd & 7));
+  call.memory.wrote(4);
 }
 
 /** Microseconds of a `struct timeval`; Infinity for none, -EINVAL, -EFAULT. */

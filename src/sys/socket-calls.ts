@@ -12,7 +12,7 @@ import { type OpenFile, READABLE, WRITABLE } from './file.ts';
 import { PairFile } from './pipe-file.ts';
 import { DatagramFile, RawFile, SocketFile, StreamFile } from './socket-file.ts';
 import type { SystemCall } from './system-call.ts';
-import { giveAddress, loadAddress, NO_FAMILY, storeInt } from './user-struct.ts';
+import { checkLength, giveAddress, loadAddress, NO_FAMILY, storeInt } from './user-struct.ts';
 
 const scratch: SocketAddress = new SocketAddress();
 const BACKLOG_MAX = 0x7fff_ffff;
@@ -109,6 +109,8 @@ function acceptWith(call: SystemCall, flags: number): number {
   const file = call.file(call.int(0));
   if (!(file instanceof StreamFile)) return file instanceof SocketFile ? -Errno.EOPNOTSUPP : socketError(file);
   if (!file.listening) return -Errno.EINVAL;
+  const unreadable = checkLength(call.memory, call.arg(1), call.arg(2));
+  if (unreadable !== 0) return unreadable;
   const { descriptors, table } = call.process;
   // Before a connection is taken: with no number for it, it stays in the queue.
   if (file.socket.acceptable > 0 && descriptors.full) return -Errno.EMFILE;

@@ -33,7 +33,7 @@ function entry(number: number, name: string, args: string, handler: CallHandler)
   return { number, name, args: (args === '' ? [] : args.split(' ')) as ArgumentKind[], handler };
 }
 
-export const SYSTEM_CALLS: readonly CallEntry[] = [
+const SYSTEM_CALLS: readonly CallEntry[] = [
   entry(1, 'exit', 'int', process.exit),
   entry(3, 'read', 'int out int', transfer.read),
   entry(4, 'write', 'int in int', transfer.write),

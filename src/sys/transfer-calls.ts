@@ -16,7 +16,17 @@ import { PairFile } from './pipe-file.ts';
 import { socketError } from './socket-calls.ts';
 import { DatagramFile, RawFile, SocketFile, StreamFile } from './socket-file.ts';
 import type { SystemCall } from './system-call.ts';
-import { giveAddress, int32At, load, loadAddress, NO_FAMILY, storeAddress, struct, uint64At } from './user-struct.ts';
+import {
+  checkLength,
+  giveAddress,
+  int32At,
+  load,
+  loadAddress,
+  NO_FAMILY,
+  storeAddress,
+  struct,
+  uint64At,
+} from './user-struct.ts';
 
 const DATAGRAM_BYTES_MAX = 65_535;
 const block: Uint8Array = new Uint8Array(DATAGRAM_BYTES_MAX);
@@ -86,7 +96,8 @@ function readFile(call: SystemCall, flags: number): number {
 export function receiveFrom(call: SystemCall): number {
   const file = call.file(call.int(0));
   if (!(file instanceof SocketFile || file instanceof PairFile)) return socketError(file);
-  const error = onePiece(call.arg(1), call.arg(2)) || checkPieces(call, true);
+  const error =
+    onePiece(call.arg(1), call.arg(2)) || checkPieces(call, true) || checkLength(call.memory, call.arg(4), call.arg(5));
   if (error !== 0) return error;
   const flags = call.int(3);
   if ((flags & abi.MSG_OOB) !== 0) return -Errno.EINVAL;
@@ -169,6 +180,7 @@ function moveIn(call: SystemCall, file: OpenFile, peek: boolean): number {
       : file.read(memory.array, memory.at, want);
     if (count === -Errno.EAGAIN) return count;
     if (count <= 0) return call.progress > 0 ? call.progress : count;
+    memory.wrote(count);
     call.progress += count;
     if (peek) return call.progress;
     if (count < want) return call.progress < totalBytes ? -Errno.EAGAIN : call.progress;
@@ -193,7 +205,9 @@ function takeMessage(call: SystemCall, file: DatagramFile | RawFile, peek: boole
   info.fullBytes = 0;
   if (pieces === 1) {
     memory.resolve(starts[0] as number, lengths[0] as number, true);
-    return messageInto(file, peek, memory.array, memory.at, lengths[0] as number);
+    const count = messageInto(file, peek, memory.array, memory.at, lengths[0] as number);
+    if (count > 0) memory.wrote(count);
+    return count;
   }
   const count = messageInto(file, peek, block, 0, Math.min(totalBytes, DATAGRAM_BYTES_MAX));
   let at = 0;
@@ -272,27 +286,44 @@ function sendBytes(call: SystemCall, file: OpenFile, flags: number): number {
 
 /** Send the pieces after the first `call.progress` bytes: the total, -EAGAIN when there is no room, an error. */
 function moveOut(call: SystemCall, file: OpenFile, urgent: boolean): number {
-  let skip = call.progress;
-  for (let i = 0; i < pieces; i++) {
+  do {
+    const { memory } = call;
+    const left = totalBytes - call.progress;
+    let count: number;
+    if (pieces === 1) {
+      const error = memory.resolve((starts[0] as number) + call.progress, left, false);
+      if (error !== 0) return call.progress > 0 ? call.progress : error;
+      count = pushBytes(file, urgent, memory.array, memory.at, left);
+    } else {
+      // Gathered, so that pieces do not become segments of their own.
+      const gathered = gather(call, call.progress);
+      if (gathered < 0) return call.progress > 0 ? call.progress : gathered;
+      count = pushBytes(file, urgent, block, 0, gathered);
+    }
+    if (count === -Errno.EAGAIN || (count === 0 && left > 0)) return -Errno.EAGAIN;
+    if (count < 0) return call.progress > 0 ? call.progress : count;
+    call.progress += count;
+  } while (call.progress < totalBytes);
+  return call.progress;
+}
+
+/** Copy the pieces from byte `from` on into the block, as much as it takes: the count or -EFAULT. */
+function gather(call: SystemCall, from: number): number {
+  let skip = from;
+  let at = 0;
+  for (let i = 0; i < pieces && at < DATAGRAM_BYTES_MAX; i++) {
     const length = lengths[i] as number;
-    if (skip >= length && length > 0) {
+    if (skip >= length) {
       skip -= length;
       continue;
     }
-    while (skip < length || length === 0) {
-      const { memory } = call;
-      const error = memory.resolve((starts[i] as number) + skip, length - skip, false);
-      if (error !== 0) return call.progress > 0 ? call.progress : error;
-      const count = pushBytes(file, urgent, memory.array, memory.at, length - skip);
-      if (count === -Errno.EAGAIN || (count === 0 && length > 0)) return -Errno.EAGAIN;
-      if (count < 0) return call.progress > 0 ? call.progress : count;
-      call.progress += count;
-      skip += count;
-      if (length === 0) break;
-    }
+    const part = Math.min(length - skip, DATAGRAM_BYTES_MAX - at);
+    const error = call.memory.copyIn((starts[i] as number) + skip, block, at, part);
+    if (error !== 0) return error;
+    at += part;
     skip = 0;
   }
-  return call.progress;
+  return at;
 }
 
 function pushBytes(file: OpenFile, urgent: boolean, bytes: Uint8Array, at: number, length: number): number {
@@ -310,13 +341,9 @@ function sendMessage(call: SystemCall, file: DatagramFile | RawFile, flags: numb
     count = messageFrom(file, memory.array, memory.at, lengths[0] as number, to);
   } else {
     if (totalBytes > DATAGRAM_BYTES_MAX) return -Errno.EMSGSIZE;
-    let at = 0;
-    for (let i = 0; i < pieces; i++) {
-      const error = memory.copyIn(starts[i] as number, block, at, lengths[i] as number);
-      if (error !== 0) return error;
-      at += lengths[i] as number;
-    }
-    count = messageFrom(file, block, 0, totalBytes, to);
+    const gathered = gather(call, 0);
+    if (gathered < 0) return gathered;
+    count = messageFrom(file, block, 0, gathered, to);
   }
   if (count !== -Errno.EAGAIN || file.nonBlocking || (flags & abi.MSG_DONTWAIT) !== 0) return count;
   call.limit(file.sendTimeoutUs);

@@ -97,6 +97,11 @@ export function storeAddress(memory: UserMemory, to: number, lengthBytes: number
   return store(memory, to, Math.min(full, lengthBytes));
 }
 
+/** Whether {@link giveAddress} will find its length, asked before anything changes: 0 or -EFAULT. */
+export function checkLength(memory: UserMemory, to: number, lengthAt: number): number {
+  return to === 0 ? 0 : load(memory, lengthAt, 4);
+}
+
 /**
  * Answer a call with an address and an in-out length: nothing when `to` is 0. 0, -EFAULT, or -EINVAL for a negative length.
  */

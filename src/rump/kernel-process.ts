@@ -1,0 +1,89 @@
+/**
+ * A process of this kernel whose program is elsewhere: its system calls, with memory fetched as the calls ask for it.
+ *
+ * Thread: the server's, which runs the kernel. A call begins with no memory at all; the range that it misses is copied in and
+ * the call begins again, which is safe because calls read their arguments before they change anything. Results are copied out
+ * before the reply. Read first: sys/copy.ts (FrameMemory), system-call-service.ts.
+ */
+
+import { Errno } from '../base/errors.ts';
+import { FrameMemory } from '../sys/copy.ts';
+import type { Process, ProcessTable } from '../sys/process.ts';
+import { systemCall } from '../sys/syscalls.ts';
+import { BLOCKED, SystemCall } from '../sys/system-call.ts';
+import type { RemoteMemory, RemoteProcess } from './system-call-service.ts';
+
+/** Memory of a program that is held for one call. */
+const HELD_BYTES_MAX = 1 << 20;
+/** Ranges that one call may miss: the pieces of the longest vector, and its structures. */
+const RANGES_MAX = 2 * 1024 + 8;
+
+export class KernelProcess implements RemoteProcess {
+  readonly #process: Process;
+  readonly #idle: SystemCall[] = [];
+
+  constructor(process: Process) {
+    this.#process = process;
+  }
+
+  /** A new process under `init`; null when the kernel has too many. */
+  static spawn(table: ProcessTable, name: string): KernelProcess | null {
+    const process = table.spawn(name);
+    return process === null ? null : new KernelProcess(process);
+  }
+
+  call(number: number, args: Float64Array, remote: RemoteMemory): Promise<number> {
+    const memory = new FrameMemory(HELD_BYTES_MAX);
+    const call = this.#idle.pop() ?? new SystemCall(this.#process, memory);
+    call.memory = memory;
+    return this.#run(call, number, args, memory, remote).finally(() => {
+      if (!call.blocked) this.#idle.push(call);
+    });
+  }
+
+  exit(): void {
+    this.#process.table.exit(this.#process, 0);
+  }
+
+  async #run(
+    call: SystemCall,
+    number: number,
+    args: Float64Array,
+    memory: FrameMemory,
+    remote: RemoteMemory,
+  ): Promise<number> {
+    const [a0, a1, a2, a3, a4, a5] = args;
+    for (let ranges = 0; ranges < RANGES_MAX; ranges++) {
+      const result = await finished(call, () => systemCall(call, number, a0, a1, a2, a3, a4, a5));
+      const { wantedAddress, wantedBytes } = memory;
+      if (result !== -Errno.EFAULT || wantedBytes === 0) return (await copyOut(memory, remote)) || result;
+      const bytes = await remote.copyin(wantedAddress, wantedBytes);
+      if (typeof bytes === 'number') return bytes;
+      if (!memory.add(wantedAddress, bytes)) return -Errno.EFAULT;
+    }
+    return -Errno.EFAULT;
+  }
+}
+
+/** The result of a call, now or when it has waited. */
+function finished(call: SystemCall, begin: () => number): number | Promise<number> {
+  const result = begin();
+  if (result !== BLOCKED) return result;
+  return new Promise((resolve) => {
+    call.onDone = (late) => {
+      call.onDone = null;
+      resolve(late);
+    };
+  });
+}
+
+/** Send back the ranges that the call wrote: 0 or -errno. */
+async function copyOut(memory: FrameMemory, remote: RemoteMemory): Promise<number> {
+  const ranges: [number, Uint8Array][] = [];
+  memory.written((address, bytes) => ranges.push([address, bytes]));
+  for (const [address, bytes] of ranges) {
+    const error = await remote.copyout(address, bytes);
+    if (error < 0) return error;
+  }
+  return 0;
+}
