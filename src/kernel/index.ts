@@ -9,11 +9,16 @@
  *
  * The host gives time and randomness: an object of your own, the simulated host (`multikernel/sim`), or an {@link EventLoop},
  * which works for kernels between the callbacks of a Node program. Devices: `multikernel/link`. Sockets: `multikernel/socket`.
+ * Programs that are no JavaScript make system calls by number, with pointers into a memory: `kernel.processes`.
  */
 
 export { MultikernelError } from '../base/errors.ts';
 export { type Rng, SeededRng } from '../base/rng.ts';
 export type { Agent, Host } from '../host/contract.ts';
 export { EventLoop, type EventLoopOptions } from '../host/node/event-loop.ts';
+export { ArrayMemory, FrameMemory, InstanceMemory, RegionMemory, UserMemory } from '../sys/copy.ts';
+export { type Process, ProcessTable } from '../sys/process.ts';
+export { SYS, systemCall } from '../sys/syscalls.ts';
+export { BLOCKED, SystemCall } from '../sys/system-call.ts';
 export type { InterfaceConfig, KernelConfig, KernelMemory, RouteConfig } from './create.ts';
 export { Kernel } from './kernel.ts';
