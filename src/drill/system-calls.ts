@@ -11,13 +11,13 @@ import {
   addressNumber,
   argument,
   type CallContext,
-  type ScriptCallHandler,
   done,
   expectedDescriptor,
   flagsArgument,
   numberArgument,
   type PendingCall,
   retried,
+  type ScriptCallHandler,
 } from './call.ts';
 import { fcntlCall, ioctlCall } from './control-calls.ts';
 import { type StreamDescriptor, takeError } from './descriptors.ts';
