@@ -48,7 +48,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   lwp: ['mem', 'kern', 'socket', 'host/contract'],
   kernel: ['mem', 'wire', 'kern', 'link', 'net', 'inet', 'socket', 'sys', 'rump', 'mbcf', 'lwp', 'host/contract'],
   // A public subpath: kernels, and the loop that runs them beside a Node program.
-  'kernel/index': ['kernel', 'host/contract', 'host/node/event-loop'],
+  'kernel/index': ['kernel', 'sys', 'host/contract', 'host/node/event-loop'],
   node: ['socket', 'rump', 'host/contract'],
   'host/contract': [],
   'host/node': ['host/contract', 'mem'],
