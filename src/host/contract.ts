@@ -17,9 +17,9 @@ export interface Host {
 
 /** A kernel, or anything else that a host runs in turns. */
 export interface Agent {
-  /** Do what can be done now, bounded; returns the amount of work done, 0 when there was none. */
+  /** Do the work that is there now, bounded; returns the amount of work done, 0 when there was none. */
   doWork(nowUs: number): number;
-  /** Publish what was sent outside `doWork`; cheap when there is nothing. */
+  /** Publish frames sent outside `doWork`; cheap when there are none. */
   flush(): void;
   /** When `doWork` must be called even if nothing arrives; `Infinity` when never. */
   nextDeadlineUs(): number;

@@ -1,5 +1,5 @@
 /**
- * One CPU of one kernel: what it does not share with the kernel's other CPUs.
+ * One CPU of one kernel: the state that it does not share with the kernel's other CPUs.
  *
  * Thread: the one that runs the CPU; a thread can run CPUs of several kernels. `beginTurn` opens each turn of work: between
  * two turns a CPU holds no reference into shared tables, so the turn counter marks its quiescent states, which

@@ -38,7 +38,7 @@ export class SoftintQueue {
   }
 
   /**
-   * Run what was scheduled before the call. Returns the sum of what the handlers return. When one throws, those behind it
+   * Run the handlers scheduled before the call. Returns the sum of what the handlers return. When one throws, those behind it
    * stay scheduled.
    */
   run(): number {

@@ -1,8 +1,8 @@
 /**
  * Which Ethernet destinations a device takes: its own address, broadcast, the multicast groups it joined, or all.
  *
- * Thread: the device's. The exact set lies in private memory; a 64-bit hash of the groups is what a port shows its peers,
- * so that they need not send what would be thrown away (as network cards' hash filters; false positives are harmless).
+ * Thread: the device's. The exact set lies in private memory; a port shows its peers a 64-bit hash of the groups, so that
+ * they need not send frames that it would drop (as network cards' hash filters; false positives are harmless).
  */
 
 import { GROUP_BIT } from '../wire/ethernet.ts';

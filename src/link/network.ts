@@ -5,7 +5,7 @@
  *
  * Thread: the lab's supervisor creates it and marks dead ports; each device (vni-port.ts) writes its own port entry and reads
  * the others'. Layout and the life cycle of a port: docs/layouts/network.md. The descriptor is plain JSON, handed to every
- * kernel by whoever made the network; it is trusted, what lies in shared memory is not.
+ * kernel by the network's maker; it is trusted, the contents of shared memory are not.
  */
 
 import { assert } from '../base/assert.ts';
@@ -153,7 +153,7 @@ export function createNetwork(arena: Arena, options: NetworkOptions): NetworkDes
   return network;
 }
 
-/** '' when the descriptor fits what lies in the arena, otherwise why not. */
+/** '' when the descriptor fits the network in the arena, otherwise why not. */
 export function checkNetwork(arena: Arena, network: NetworkDescriptor): string {
   if (!arena.holds(network.offset, network.byteLength)) return 'network outside the arena';
   const at = arena.place(network.offset);

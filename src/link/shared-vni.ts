@@ -32,7 +32,7 @@ export class SharedVniDevice extends VniPort {
   /** The slot of the open reservation, and its receiver; `NO_SLOT` while the frame lies in the staging place. */
   #open: number = NO_SLOT;
   #openPeer: Peer | null = null;
-  #swallow = false;
+  #discard = false;
 
   /** Committed frames, not yet in a queue. */
   readonly #stagedSlot: Int32Array = new Int32Array(MAX_STAGED);
@@ -62,7 +62,7 @@ export class SharedVniDevice extends VniPort {
 
   reserve(dstHi: number, dstLo: number, lengthBytes: number): number {
     this.#open = NO_SLOT;
-    this.#swallow = false;
+    this.#discard = false;
     if (this.words[this.generationIndex] !== this.generation) this.rescan();
     if (this.#pool.broken !== '' && !this.left) this.leave(`shared buffer: ${this.#pool.broken}`);
     if (!this.linkUp) return -Errno.ENETDOWN;
@@ -73,7 +73,7 @@ export class SharedVniDevice extends VniPort {
     const peer = map.targets[0] as Peer;
     const slot = this.#slotFor(peer);
     if (slot === NO_SLOT) {
-      this.#swallow = true;
+      this.#discard = true;
       this.counters.add(this.dropWhenFull ? this.count.txFull : this.count.txBlocked, 1);
       return this.dropWhenFull ? this.stagingAt : -Errno.ENOBUFS;
     }
@@ -102,7 +102,7 @@ export class SharedVniDevice extends VniPort {
       this.#sentBytes += lengthBytes;
       return;
     }
-    if (this.#swallow) return;
+    if (this.#discard) return;
     const map = this.map;
     if (map.targetCount === 0) this.counters.add(this.count.txNoPeer, 1);
     let copies = 0;
@@ -122,7 +122,7 @@ export class SharedVniDevice extends VniPort {
     this.#sentBytes += lengthBytes;
   }
 
-  /** Take the slot out of the stock and remember what is in it until `flush`. */
+  /** Take the slot out of the stock and remember its content until `flush`. */
   #stage(slot: number, peer: Peer, lengthBytes: number, meta: number): void {
     this.#stockCount--;
     const i = this.#stagedCount++;
@@ -139,7 +139,7 @@ export class SharedVniDevice extends VniPort {
 
   cancel(): void {
     this.#open = NO_SLOT;
-    this.#swallow = true;
+    this.#discard = true;
   }
 
   flush(): void {
@@ -204,7 +204,7 @@ export class SharedVniDevice extends VniPort {
     if (isPlenty || this.#pool.queued(this.port) === 0) this.#wakeWaiting();
   }
 
-  /** Ring whoever asked for room. */
+  /** Wake the ports that asked for room. */
   #wakeWaiting(): void {
     for (let word = 0; word * 32 < this.network.ports; word++) {
       let waiting = this.#pool.takeWaiting(word);

@@ -173,7 +173,7 @@ export abstract class VniPort implements Device, DeviceQueue {
     this.rescan();
   }
 
-  /** Write what peers may know of this port. */
+  /** Write the part of the port entry that peers read. */
   #show(): void {
     const words = this.words;
     const word = this.portWord;
@@ -235,7 +235,7 @@ export abstract class VniPort implements Device, DeviceQueue {
     this.rescan();
   }
 
-  /** Leave out what this port does not take, and count. Returns how many frames are left in the batch. */
+  /** Drop the frames that this port does not take, and count. Returns how many frames are left in the batch. */
   protected filterBatch(batch: FrameBatch, count: number): number {
     const view = this.view;
     const macHi = this.mac.hi;

@@ -32,8 +32,8 @@ export class VniDevice extends VniPort implements FrameRuns {
 
   /** The ring in which the open reservation lies; null while it lies in the staging place. */
   #open: RingProducer | null = null;
-  /** The open reservation is not to be copied anywhere. */
-  #swallow = false;
+  /** `commit` drops the open reservation: its ring is full, and `onFull` says drop. */
+  #discard = false;
   /** The last destination with exactly one receiver; `#lastHi` -1 when none is remembered. */
   #lastHi = -1;
   #lastLo = 0;
@@ -108,7 +108,7 @@ export class VniDevice extends VniPort implements FrameRuns {
 
   #reserveAnew(dstHi: number, dstLo: number, lengthBytes: number): number {
     this.#open = null;
-    this.#swallow = false;
+    this.#discard = false;
     if (!this.linkUp) return -Errno.ENETDOWN;
     const map = this.map;
     if (this.words[this.generationIndex] !== this.generation) this.rescan();
@@ -129,7 +129,7 @@ export class VniDevice extends VniPort implements FrameRuns {
 
   #refused(peer: Peer, producer: RingProducer, lengthBytes: number): number {
     this.#wantedBytes = lengthBytes;
-    this.#swallow = true;
+    this.#discard = true;
     if (producer.broken !== '') {
       this.breakPeer(peer, producer.broken);
       return this.linkUp ? this.stagingAt : -Errno.ENETDOWN;
@@ -159,7 +159,7 @@ export class VniDevice extends VniPort implements FrameRuns {
 
   /** Copy the staged frame to every target that has room. */
   #commitStaged(lengthBytes: number, meta: number): void {
-    if (this.#swallow) return;
+    if (this.#discard) return;
     const map = this.map;
     if (map.targetCount === 0) this.counters.add(this.count.txNoPeer, 1);
     let copies = 0;
@@ -183,7 +183,7 @@ export class VniDevice extends VniPort implements FrameRuns {
 
   cancel(): void {
     this.#open = null;
-    this.#swallow = true;
+    this.#discard = true;
   }
 
   flush(): void {
@@ -240,7 +240,7 @@ export class VniDevice extends VniPort implements FrameRuns {
     return count;
   }
 
-  /** Many ports: only the rings whose senders set their bit, and those that were not emptied last time. */
+  /** Many ports: only rings whose senders set their bit, and rings that were not emptied last time. */
   #receivePending(batch: FrameBatch): number {
     if ((++this.#polls & LOOK_AROUND_MASK) === 0) this.#lookAround();
     const active = this.#active;

@@ -1,5 +1,5 @@
 /**
- * Waking: the contract between a thread that sleeps and those that have work for it.
+ * Waking: the contract between a thread that sleeps and the threads that have work for it.
  *
  * Thread: a bell has one owner, which sleeps; any thread or process may ring it. One word in shared memory says AWAKE or
  * SLEEPING. No wake-up is lost because both sides store first and look second, sequentially consistent:

@@ -32,7 +32,7 @@ let lentCopy: BufferCopy | null = null;
 
 /**
  * Let this thread's bulks made from now on copy longer arrays by `copy`. Returns false, with nothing changed, when it does not
- * do what it should between shared and ordinary memory.
+ * copy between shared and ordinary memory.
  */
 export function lendBufferCopy(copy: BufferCopy): boolean {
   const shared = new Uint8Array(new SharedArrayBuffer(8));

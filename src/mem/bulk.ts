@@ -24,7 +24,7 @@ export interface Bulk {
    * byte counts as the high half of a word (RFC 1071 section 4.1).
    */
   sum(at: number, n: number): number;
-  /** `copy`, and the `sum` of what was copied, in one pass. The ranges must not overlap. */
+  /** `copy`, and the `sum` of the copied bytes, in one pass. The ranges must not overlap. */
   copySum(dst: number, src: number, n: number): number;
   /** Into the arena from an ordinary array. */
   copyIn(dst: number, src: Uint8Array, srcOffset: number, n: number): void;

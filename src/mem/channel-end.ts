@@ -1,5 +1,5 @@
 /**
- * One end of a channel: the ring to the peer, the ring from it, and what the peer's end record says.
+ * One end of a channel: the ring to the peer, the ring from it, and the state of the peer's end record.
  *
  * Thread: the end's. An *end record* is three words in shared memory that the party at an end writes: its owner id, its life (the epoch of
  * the incarnation and its state, in one word, so that one compare-and-swap tells a dead incarnation from its successor),
@@ -160,8 +160,8 @@ export class ChannelEnd {
   }
 
   /**
-   * The ring from the peer, or null while nothing ever came that way. `takeOver`: a new party is at this end; what was
-   * sent to the last one is dropped.
+   * The ring from the peer, or null while nothing ever came that way. `takeOver`: a new party is at this end;
+   * records for the last one are dropped.
    */
   in(takeOver: boolean): RingConsumer | null {
     if (this.consumer !== null) return this.consumer;

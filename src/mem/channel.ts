@@ -80,7 +80,7 @@ export function formatChannel(arena: Arena, at: number, options: ChannelOptions)
   return { kind: 'channel', offset, capacityBytes, padBytes };
 }
 
-/** '' when the descriptor fits what lies in the arena, otherwise why not. */
+/** '' when the descriptor fits the channel in the arena, otherwise why not. */
 export function checkChannel(arena: Arena, channel: ChannelDescriptor): string {
   const { offset, capacityBytes, padBytes } = channel;
   if (offset % LINE_BYTES !== 0 || !arena.holds(offset, RINGS_OFFSET + 2 * ringBytes(capacityBytes)))
@@ -158,7 +158,7 @@ export class Channel extends ChannelEnd {
     return stateOf(this.life) === END_DEAD ? 'the peer died' : 'the peer is not there';
   }
 
-  /** Look for another incarnation of the peer; what is sent from now on is for that one. */
+  /** Look for another incarnation of the peer; records are for that one from now on. */
   #attend(): void {
     const isNew = this.look();
     if (isNew) {
@@ -183,7 +183,7 @@ export class Channel extends ChannelEnd {
     this.connected = false;
   }
 
-  /** Whether the peer's life differs from what is known here. A plain load: before sleeping, `pending` takes an ordered one. */
+  /** Whether the peer's life differs from the one known here. A plain load: before sleeping, `pending` takes an ordered one. */
   get #peerMoved(): boolean {
     return this.words[this.peerWord + END_LIFE] !== this.life;
   }
@@ -207,7 +207,7 @@ export class Channel extends ChannelEnd {
     return lengthBytes > producer.maxLengthBytes ? -Errno.EMSGSIZE : -Errno.ENOBUFS;
   }
 
-  /** The record reserved last is complete; `lengthBytes` at most what was reserved, `meta` any int32. */
+  /** The record reserved last is complete; `lengthBytes` at most the reserved length, `meta` any int32. */
   commit(lengthBytes: number, meta: number): void {
     (this.producer as NonNullable<typeof this.producer>).commit(lengthBytes, meta);
   }

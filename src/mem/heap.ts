@@ -75,7 +75,7 @@ export class Heap {
 
   /**
    * A block of at least `byteLength` bytes: its offset in the arena, aligned to the smallest block; -1 when none is free
-   * or it is longer than `maxBytes`. The content is what the last user left.
+   * or it is longer than `maxBytes`. The content is the last user's.
    */
   allocate(byteLength: number): number {
     if (!(byteLength > 0 && byteLength <= this.maxBytes)) return -1;

@@ -1,4 +1,4 @@
-/** Shared memory: the arena and what lies in it. Public subpath `multikernel/mem`. */
+/** Shared memory: the arena and the structures in it. Public subpath `multikernel/mem`. */
 
 export { Arena, type ArenaOptions, DOORBELL_BYTES } from './arena.ts';
 export { type Bell, type BlockingBell, ringDoorbell, ringFar, type Waker } from './bell.ts';

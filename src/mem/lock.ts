@@ -3,8 +3,8 @@
  * the next one. Guards the shared packet buffer (slot-pool.ts).
  *
  * Thread: any; held for a few hundred nanoseconds. Spins, then sleeps on the word; a sleeper in another process than the
- * holder wakes by its own time-out. Not re-entrant. As pthread's robust mutexes: who takes over a dead owner's lock is told so,
- * and mends what the lock guards.
+ * holder wakes by its own time-out. Not re-entrant. As with pthread's robust mutexes, the heir of a dead owner's
+ * lock is told so, and mends the structure that the lock guards.
  */
 
 /** Somebody sleeps on the word. */
@@ -15,7 +15,7 @@ const LOOK_AGAIN_MS = 10;
 
 /**
  * Take the lock for `owner`, an id of 1 to 2^30 - 1. `isDead`: whether an id is dead; asked after each time-out only.
- * Returns true when the lock was taken from a dead owner: what it guards may be half done.
+ * Returns true when the lock was taken from a dead owner: the guarded structure may be half changed.
  */
 export function acquireLock(
   words: Int32Array,

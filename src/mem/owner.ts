@@ -5,7 +5,7 @@
  * Thread: any. An id names a record and its epoch; the epoch moves on with each claim, so an id never comes to mean somebody
  * else (2^20 claims of one record later it would). A record says who the owner is: kind, process, thread, start time.
  * {@link OwnerTable.isDead} asks a probe of the host; {@link OwnerTable.bury} ends the record for good and has every holder
- * registered here give up what that owner held. Burial is idempotent and may run in several processes at once: the record
+ * registered here give up that owner's things. Burial is idempotent and may run in several processes at once: the record
  * is ended by one compare-and-swap, and each holder decides by the id that it finds in its own structure. A structure
  * whose burier died too is mended by the next party that meets the dead id. Layout: docs/layouts/owners.md.
  * Missing: a claimer that dies between its first and its last store takes its record with it.
@@ -149,7 +149,7 @@ export class OwnerTable {
   }
 
   /**
-   * End a dead owner, and have the holders of this thread give up what it held. Returns whether this call ended it; the
+   * End a dead owner, and have the holders of this thread give up its things. Returns whether this call ended it; the
    * holders are asked in any case, because an earlier burier may have died on the way.
    */
   bury(owner: number): boolean {

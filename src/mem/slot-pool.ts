@@ -4,7 +4,7 @@
  *
  * Thread: any number, each with a `SlotPool` of its own; take the lock once per batch. Read docs/layouts/slot-pool.md.
  * Every slot has a state that says who has it; the stack and the queues are only the order, and an entry that contradicts
- * the state is skipped. So what a dead owner left behind can be collected ({@link SlotPool.reclaim}). All parties must
+ * the state is skipped. So the slots of a dead owner can be collected ({@link SlotPool.reclaim}). All parties must
  * be trusted with each other's frames: that is the price of this organisation.
  */
 
@@ -70,7 +70,7 @@ export function formatSlotPool(region: Region, at: number, shape: SlotPoolShape)
   words[(at >> 2) + 3] = shape.contentBytes;
   words[(at >> 2) + 4] = shape.queues;
   const stack = (at + tablesOffset(shape)) >> 2;
-  // The lowest slots on top: what is used again and again stays in the caches.
+  // The lowest slots on top: slots in constant use stay in the caches.
   for (let i = 0; i < shape.slots; i++) words[stack + i] = shape.slots - 1 - i;
   words[(at + FREE_OFFSET) >> 2] = shape.slots;
   seal(words, at, MAGIC, VERSION);
@@ -241,7 +241,7 @@ export class SlotPool {
     Atomics.or(this.#words, this.#freeIndex + WAITING_WORD + (this.#party >> 5), 1 << (this.#party & 31));
   }
 
-  /** Take the parties that wait, 32 per `word`; whoever gave slots back wakes them. */
+  /** Take the parties that wait, 32 per `word`; the party that gave slots back wakes them. */
   takeWaiting(word: number): number {
     const index = this.#freeIndex + WAITING_WORD + word;
     return this.#words[index] === 0 ? 0 : Atomics.exchange(this.#words, index, 0);

@@ -2,7 +2,7 @@
  * How many threads of a lab may spin at once: as many seats in shared memory as there are cores to spin on.
  *
  * Thread: any. A thread takes a seat before it polls without work and leaves it when it sleeps or finds work. A seat carries the
- * number of who sits there, so that the seat of a thread that died can be freed by others.
+ * owner id of its thread (owner.ts), so that others can free the seat of a dead one.
  */
 
 /** Bytes that `seats` seats take. */
@@ -19,8 +19,8 @@ export class SpinBudget {
   #seat = -1;
 
   /**
-   * `at` is the byte offset of `seats` zeroed words shared by all threads of the lab; `owner` a number other than 0 that no other
-   * thread has.
+   * `at` is the byte offset of `seats` zeroed words shared by all threads of the lab; `owner` the id of this
+   * thread, not 0.
    */
   constructor(words: Int32Array, at: number, seats: number, owner: number = 1) {
     this.#words = words;

@@ -115,7 +115,7 @@ export class RingProducer {
   /** Place of the next record in the ring. */
   #offset: number;
   #unpublished = 0;
-  /** Free bytes as of the last look at the tail, less what was committed since. */
+  /** Free bytes as of the last look at the tail, less the bytes committed since. */
   #room = 0;
   /** False after `takeOver` until the consumer's index makes sense: counts as full till then. */
   #settled = true;
@@ -168,7 +168,7 @@ export class RingProducer {
   }
 
   /**
-   * Become the producer after one that died, or that was broken: continue where it stopped, or, when what it left makes no
+   * Become the producer after one that died, or that was broken: continue where it stopped, or, when its index makes no
    * sense, at the consumer's index. Until the consumer's index makes sense too, the ring counts as full.
    */
   takeOver(): void {
@@ -224,7 +224,7 @@ export class RingProducer {
     return this.#contentAt;
   }
 
-  /** The record reserved last is complete; `lengthBytes` at most what was reserved, `meta` any int32. */
+  /** The record reserved last is complete; `lengthBytes` at most the reserved length, `meta` any int32. */
   commit(lengthBytes: number, meta: number): void {
     const size = (lengthBytes + this.#roundUp) & -RECORD_ALIGN;
     const offset = this.#offset;
@@ -267,7 +267,7 @@ export class RingProducer {
   }
 
   /**
-   * Records published from now on are for the consumer's incarnation `epoch`. Drops what was committed and not published.
+   * Records published from now on are for the consumer's incarnation `epoch`. Drops records committed and not published.
    */
   mark(epoch: number): void {
     const header = (this.#dataAt - RING_CONTROL_BYTES) >> 2;
@@ -499,7 +499,7 @@ export class RingConsumer {
   }
 
   /**
-   * Become the consumer after one that died, or that was broken: drop what was sent to it. When the producer's index makes
+   * Become the consumer after one that died, or that was broken: drop the records sent to it. When the producer's index makes
    * no sense, the ring counts as empty until it does.
    */
   takeOver(): void {

@@ -1,5 +1,5 @@
 /**
- * Whether polling after work pays, judged by what past polls caught.
+ * Whether polling after work pays, judged by the catch of past polls.
  *
  * Thread: any that runs an event loop. Polling catches the answer of a peer that runs on another core within the time of a
  * wake-up. Where the peer has to wait for this core, or nobody answers, it catches nothing and keeps others from working:
