@@ -1,0 +1,346 @@
+/**
+ * Interfaces come, go, get other names and other kernels while traffic flows: 1,000 random orders.
+ *
+ * Three kernels on one thread and a virtual clock. Each keeps `eth0` for good; the ends of a second segment wander from
+ * kernel to kernel; interfaces without a device are cloned on top of eth0 (test/fixtures/tag-link.ts). After every order
+ * nothing may be left of what went, and what stayed must work.
+ */
+
+import { expect, it } from 'vitest';
+import { Errno } from '../../src/base/errors.ts';
+import { SeededRng } from '../../src/base/rng.ts';
+import { Simulation } from '../../src/host/sim/simulation.ts';
+import type { UdpEndpoint } from '../../src/inet/udp/endpoint.ts';
+import { Kernel } from '../../src/kernel/kernel.ts';
+import type { ReceiveFilter } from '../../src/link/filter.ts';
+import { createNetwork, VniDevice } from '../../src/link/index.ts';
+import { Arena } from '../../src/mem/arena.ts';
+import { Counters } from '../../src/mem/counters.ts';
+import type { Heap } from '../../src/mem/heap.ts';
+import { Capture } from '../../src/net/capture.ts';
+import type { DeviceLink } from '../../src/net/device-link.ts';
+import { IFF_UP, type Interface } from '../../src/net/interface.ts';
+import { RTF_GATEWAY } from '../../src/net/route.ts';
+import { TagLink } from '../fixtures/tag-link.ts';
+
+const ORDERS = 1000;
+const STEPS = 10;
+const PORT = 7;
+const GROUP: number = 0xef010203 | 0;
+const SECOND = 1_000_000;
+const HEAP_BYTES = 8 << 20;
+const KERNELS = 3;
+const TAGS = 4;
+
+/** 10.NET.0.HOST */
+const address = (net: number, host: number): number => (10 << 24) | (net << 16) | host;
+
+interface Member {
+  kernel: Kernel;
+  heap: Heap;
+  echo: UdpEndpoint;
+  echo6: UdpEndpoint;
+  eth0: Interface;
+  heard: number;
+}
+
+class World {
+  readonly simulation: Simulation = new Simulation(1);
+  readonly arena: Arena = Arena.create(160 << 20);
+  readonly members: Member[] = [];
+  readonly #counters: Counters[] = [];
+  readonly #movable: ReturnType<typeof createNetwork>;
+  readonly #baseline: number[][];
+  #rng = new SeededRng(1);
+  #captures: Capture[] = [];
+  #endpoints: [UdpEndpoint, Member][] = [];
+  #names = 0;
+
+  constructor() {
+    const { arena } = this;
+    const segment = createNetwork(arena, { ports: KERNELS, ringBytes: 256 * 1024 });
+    this.#movable = createNetwork(arena, { ports: 2, ringBytes: 256 * 1024 });
+    for (let i = 0; i < KERNELS; i++) this.#join(segment, i);
+    for (let i = 0; i < 2; i++) this.#counters.push(Counters.open(arena, `mov${i}`));
+    for (let i = 0; i < 2; i++) this.#plug(i, this.members[i] as Member);
+    this.#quiesce();
+    this.#baseline = this.#kept();
+  }
+
+  #join(segment: ReturnType<typeof createNetwork>, index: number): void {
+    const { arena } = this;
+    const heapAt = arena.allocate(HEAP_BYTES, 4096);
+    const kernel = Kernel.create({
+      name: `k${index}`,
+      arena,
+      host: this.simulation.host(),
+      heap: { at: heapAt, bytes: HEAP_BYTES },
+      ipv6: true,
+    });
+    const mac = { hi: 0x0200, lo: index + 1 };
+    const device = new VniDevice(arena, kernel.bulk, segment, index, { name: `k${index}/eth0`, mac });
+    const eth0 = kernel.attach(device, 'eth0');
+    kernel.inet.configure(eth0, address(0, index + 1), 24);
+    kernel.inet.interfaceTable.cloners.register({
+      prefix: 'tag',
+      create: (unit) => {
+        // Half of them hang on a wanderer, which may leave under them.
+        const under =
+          unit % 2 === 0 ? eth0 : kernel.inet.list().find(({ link }) => link.kind === 'vni' && link.iface !== eth0);
+        return under === undefined ? -Errno.ENXIO : new TagLink(under, arena.view, unit + 1);
+      },
+    });
+    const echo = kernel.inet.udp.open();
+    const echo6 = kernel.inet.udp.open(true);
+    const member: Member = { kernel, heap: kernel.cpu.heap, echo, echo6, eth0, heard: 0 };
+    echo.bind(0, PORT);
+    echo.onDatagram = () => member.heard++;
+    this.members.push(member);
+    this.simulation.add(kernel);
+  }
+
+  /** A device at that port of the second segment, attached to that kernel. */
+  #plug(port: number, { kernel }: Member): void {
+    const counters = this.#counters[port] as Counters;
+    const mac = { hi: 0x0201, lo: port + 1 };
+    const device = new VniDevice(this.arena, kernel.bulk, this.#movable, port, { name: `mov${port}`, mac, counters });
+    kernel.attach(device, `mov${port}`);
+  }
+
+  /** What each kernel keeps when nothing goes on: memory, timers but those of neighbors, and groups that devices hear. */
+  #kept(): number[][] {
+    return this.members.map(({ kernel, heap }) => {
+      const { ip4, ip6 } = kernel.inet;
+      const neighbors = ip4.neighbors.count + ip6.neighbors.count;
+      const filters = kernel.inet
+        .list()
+        .filter(({ link }) => link.kind === 'vni')
+        .map(({ link }) => ((link as DeviceLink).device as unknown as { filter: ReceiveFilter }).filter);
+      const hashes = filters.flatMap(({ hashLo, hashHi }) => [hashLo, hashHi]);
+      return [heap.usedBytes, kernel.callouts.size - neighbors, ...hashes];
+    });
+  }
+
+  #below(n: number): number {
+    return (this.#rng.next32() >>> 0) % n;
+  }
+
+  #any(): Member {
+    return this.members[this.#below(KERNELS)] as Member;
+  }
+
+  #pick<T>(list: readonly T[]): T | null {
+    return list.length === 0 ? null : (list[this.#below(list.length)] as T);
+  }
+
+  /** Interfaces that may go: neither lo0 nor eth0. */
+  #guests({ kernel, eth0 }: Member): Interface[] {
+    return kernel.inet.list().filter((iface) => !iface.loopback && iface !== eth0);
+  }
+
+  #isTag(iface: Interface): boolean {
+    return iface.link.kind === 'vlan';
+  }
+
+  order(seed: number): void {
+    this.#rng = new SeededRng(seed);
+    for (let step = 0; step < STEPS; step++) {
+      this.#step();
+      if (this.#below(3) === 0) this.simulation.settle();
+      this.#check();
+    }
+    this.#quiesce();
+    this.#check();
+    expect(this.#kept()).toEqual(this.#baseline);
+    this.#works();
+  }
+
+  #step(): void {
+    const member = this.#any();
+    const { kernel } = member;
+    const { inet } = kernel;
+    const guest = this.#pick(this.#guests(member));
+    switch (this.#below(14)) {
+      case 0:
+      case 1: {
+        const made = inet.interfaceTable.create(this.#below(2) === 0 ? 'tag' : `tag${this.#below(TAGS)}`);
+        if (typeof made !== 'number') inet.configure(made, address(20 + this.#below(TAGS), this.#host(member)), 24);
+        break;
+      }
+      case 2:
+        if (guest !== null) {
+          const cloned = this.#isTag(guest);
+          const said = inet.interfaceTable.destroy(guest);
+          if (!cloned) expect(said).toBeLessThan(0);
+        }
+        break;
+      case 3:
+        if (guest !== null) expect(inet.interfaceTable.rename(guest, `n${this.#names++ % 100_000}`)).toBe(0);
+        break;
+      case 4:
+      case 5:
+        if (guest !== null) kernel.moveTo(this.#any().kernel, guest, `m${this.#names++ % 100_000}`);
+        break;
+      case 6:
+        if (guest !== null) {
+          const net = this.#isTag(guest) ? 20 + this.#below(TAGS) : 9;
+          inet.configure(guest, address(net, this.#host(member)), 24);
+        }
+        break;
+      case 7: {
+        const entry = guest === null ? null : this.#pick(guest.addresses);
+        if (guest !== null && entry !== null) expect(inet.unconfigure(guest, entry.address)).toBe(0);
+        break;
+      }
+      case 8:
+        this.simulation.run(this.simulation.nowUs() + this.#below(4 * SECOND));
+        break;
+      case 9:
+        if (guest !== null) {
+          const endpoint = inet.udp.open();
+          endpoint.bind(0, 0);
+          endpoint.join(GROUP, 0, guest);
+          endpoint.multicastInterface = guest;
+          this.#endpoints.push([endpoint, member]);
+        }
+        break;
+      case 10:
+        if (guest !== null) {
+          const context = { bulk: kernel.bulk, nowUs: () => this.simulation.nowUs() };
+          this.#captures.push(new Capture(guest, context, { queueBytes: 4096 }));
+        }
+        break;
+      case 11:
+        if (guest !== null)
+          inet.addRoute(
+            address(100 + this.#below(3), 0),
+            24,
+            address(9, 1 + (this.#host(member) % KERNELS)),
+            RTF_GATEWAY,
+          );
+        break;
+      case 12:
+        if (guest !== null) inet.changeFlags(guest, guest.up ? 0 : IFF_UP, guest.up ? IFF_UP : 0);
+        break;
+      default:
+        this.#replug(member, guest);
+    }
+    this.#traffic();
+  }
+
+  /** The device goes for good, and another one takes its port. */
+  #replug(member: Member, guest: Interface | null): void {
+    if (guest === null || this.#isTag(guest)) return;
+    const port = guest.macLo - 1;
+    member.kernel.detach(guest).close();
+    const name = `mov${port}`;
+    const to = this.#any();
+    if (to.kernel.inet.interface(name) === null) this.#plug(port, to);
+    else this.#plug(port, this.members.find(({ kernel }) => kernel.inet.interface(name) === null) as Member);
+  }
+
+  #host(member: Member): number {
+    return this.members.indexOf(member) + 1;
+  }
+
+  #traffic(): void {
+    for (let i = this.#below(5); i > 0; i--) {
+      const { kernel, echo, echo6 } = this.#any();
+      const nets = [0, 9, 20, 21, 22, 23, 100, 101];
+      const to = this.#below(6) === 0 ? GROUP : address(this.#pick(nets) as number, 1 + this.#below(5));
+      const sender = this.#below(3) === 0 ? (this.#pick(this.#endpoints)?.[0] ?? echo) : echo;
+      sender.send(new Uint8Array(this.#below(3000)), 0, this.#below(3000), to, PORT);
+      const iface = this.#pick(kernel.inet.list());
+      const to6 = kernel.inet.addressText.parse(`${this.#below(4) === 0 ? 'ff02::1' : 'fe80::77'}%${iface?.name}`);
+      if (to6 !== null) echo6.send(new Uint8Array(40), 0, 40, to6, PORT);
+      if (this.#below(2) === 0) kernel.doWork(this.simulation.nowUs());
+    }
+  }
+
+  /** What holds at any time, in the middle of an order too. */
+  #check(): void {
+    for (const { kernel } of this.members) {
+      const { ip4, ip6 } = kernel.inet;
+      const list = kernel.inet.list();
+      const here = new Set(list);
+      expect(new Set(list.map((iface) => iface.name)).size).toBe(list.length);
+      expect(new Set(list.map((iface) => iface.index)).size).toBe(list.length);
+      for (const { iface } of [...ip4.routes.list(), ...ip6.routes.list()]) expect(here.has(iface)).toBe(true);
+      for (const { iface } of [...ip4.neighbors.list(), ...ip6.neighbors.list()]) expect(here.has(iface)).toBe(true);
+      for (const link of ip6.links.all()) expect(here.has(link.iface)).toBe(true);
+      for (const iface of list) {
+        expect(iface.attached && iface.link.iface === iface).toBe(true);
+        if (iface.link instanceof TagLink && !iface.link.parent.attached) expect(iface.link.linkUp).toBe(false);
+        for (const { address: own } of iface.addresses) expect(ip4.addresses.owner(own)?.attached).toBe(true);
+        expect(Math.min(iface.inPackets, iface.inDrops, iface.outPackets, iface.outDrops)).toBeGreaterThanOrEqual(0);
+        expect(iface.outBytes).toBeGreaterThanOrEqual(20 * iface.outPackets);
+        expect(iface.inBytes).toBeGreaterThanOrEqual(iface.loopback ? 20 * iface.inPackets : 14 * iface.inPackets);
+      }
+    }
+  }
+
+  /** Take everything away but what stays, and wait until nothing remembers it. */
+  #quiesce(): void {
+    for (const capture of this.#captures.splice(0)) capture.close();
+    for (const [endpoint] of this.#endpoints.splice(0)) endpoint.close();
+    for (const member of this.members) {
+      const { kernel } = member;
+      for (const iface of this.#guests(member)) {
+        if (this.#isTag(iface)) kernel.inet.interfaceTable.remove(iface);
+      }
+      for (const route of kernel.inet.ip4.routes.list()) {
+        if ((route.flags & RTF_GATEWAY) !== 0) kernel.inet.removeRoute(route.destination, route.prefixLength, 0);
+      }
+    }
+    for (const member of this.members) {
+      for (const iface of this.#guests(member)) {
+        const home = this.members[iface.macLo - 1] as Member;
+        const name = `mov${iface.macLo - 1}`;
+        const moved = home === member ? iface : member.kernel.moveTo(home.kernel, iface, `x${this.#names++ % 100_000}`);
+        for (const own of [...moved.addresses]) home.kernel.inet.unconfigure(moved, own.address);
+        home.kernel.inet.changeFlags(moved, IFF_UP, 0);
+        expect(home.kernel.inet.interfaceTable.rename(moved, name)).toBe(0);
+      }
+    }
+    this.simulation.run(this.simulation.nowUs() + 65 * SECOND);
+  }
+
+  /** eth0 of everybody carries datagrams to everybody, and the wanderers carry them to each other. */
+  #works(): void {
+    const say = (from: Member, to: Member, dst: number): void => {
+      const before = to.heard;
+      expect(from.echo.send(new Uint8Array(8), 0, 8, dst, PORT)).toBeGreaterThanOrEqual(0);
+      from.kernel.flush();
+      this.simulation.settle();
+      expect(to.heard).toBe(before + 1);
+    };
+    for (const from of this.members) {
+      for (const to of this.members) if (from !== to) say(from, to, address(0, this.#host(to)));
+    }
+    const [a, b] = this.members as [Member, Member];
+    const ends = [a, b].map((member, i) => {
+      const iface = member.kernel.inet.interface(`mov${i}`) as Interface;
+      expect(member.kernel.inet.configure(iface, address(9, i + 1), 24)).toBe(0);
+      return iface;
+    });
+    say(a, b, address(9, 2));
+    say(b, a, address(9, 1));
+    ends.forEach((iface, i) => {
+      expect((i === 0 ? a : b).kernel.inet.unconfigure(iface, address(9, i + 1))).toBe(0);
+    });
+    this.simulation.settle();
+  }
+}
+
+it(`survives ${ORDERS} orders of create, destroy, rename, move, addresses, groups, captures and traffic`, {
+  timeout: 240_000,
+}, () => {
+  const world = new World();
+  for (let seed = 1; seed <= ORDERS; seed++) {
+    try {
+      world.order(seed);
+    } catch (cause) {
+      throw new Error(`order ${seed}: ${(cause as Error).message}`, { cause });
+    }
+  }
+});
