@@ -69,7 +69,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'lab/messages',
   ],
   // A kernel by its client, its requests by their types and numbers: no lab, no kernel, no command line.
-  tools: ['rump', 'sys/control', 'wire', 'host/node', 'host/contract'],
+  tools: ['rump/kernel-client', 'sys/control', 'wire'],
+  // Commands of their own: a tool, and the connection that RUMP_SERVER names.
+  'tools/bin': ['tools', 'rump', 'host/node', 'host/contract'],
   // The supervisor lays out shared memory and reads captures: the public subpaths, and the worker entries by URL.
   lab: ['index', 'mem', 'link', 'wire', 'sys/control', 'rump', 'tools', 'host/node', 'host/contract'],
   cli: ['index', 'tools', 'wire/index', 'drill/index'],
@@ -88,7 +90,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
 };
 
-const NODE_IMPORTS = ['host/node', 'node', 'tools', 'cli', 'lab', 'worker'];
+const NODE_IMPORTS = ['host/node', 'node', 'tools', 'tools/bin', 'cli', 'lab', 'worker'];
 const ATOMICS = ['mem', 'kern'];
 const CLOCKS = ['host/node', 'host/sim'];
 

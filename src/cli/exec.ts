@@ -1,10 +1,10 @@
 /** `mk exec NODE -- TOOL`: a network tool on a node of a lab; and the same as `mk TOOL -k NODE`. Thread: the command's. */
 
 import { Command, Option } from 'commander';
+import type { Tool } from '../tools/tool.ts';
 import { CommandFailure } from './failure.ts';
-import { labOption, withLab } from './target.ts';
-import { runTool, TOOLS } from './tools/index.ts';
-import type { Tool } from './tools/tool.ts';
+import { runOn, TOOLS, toolNamed } from './run-tool.ts';
+import { labOption } from './target.ts';
 
 export function execCommand(): Command {
   const list = TOOLS.map((tool) => `  ${tool.name.padEnd(10)} ${tool.about}`).join('\n');
@@ -16,13 +16,11 @@ export function execCommand(): Command {
     .addOption(labOption())
     .passThroughOptions()
     .addHelpText('after', `\nTools (NetBSD's arguments and output; --json for data):\n${list}`)
-    .action((node: string, words: string[], options: { lab?: string }) =>
-      withLab(options.lab, async (lab) => {
-        const [name, ...args] = words[0] === '--' ? words.slice(1) : words;
-        if (name === undefined) throw new CommandFailure(`what shall run on ${node}? See mk help exec`);
-        process.exitCode = await runTool(lab, node, name, args);
-      }),
-    );
+    .action(async (node: string, words: string[], options: { lab?: string }) => {
+      const [name, ...args] = words[0] === '--' ? words.slice(1) : words;
+      if (name === undefined) throw new CommandFailure(`what shall run on ${node}? See mk help exec`);
+      await runOn(options.lab, node, toolNamed(name), args);
+    });
 }
 
 export function toolCommand(tool: Tool): Command {
@@ -37,14 +35,6 @@ export function toolCommand(tool: Tool): Command {
     .allowUnknownOption()
     .addHelpText('after', `\n${tool.usage.replace(/^usage:/, "The tool's own arguments:")}`)
     .action((args: string[], options: { k?: string; lab?: string }) =>
-      withLab(options.lab, async (lab) => {
-        const only = lab.nodes.length === 1 ? lab.nodes[0]?.name : undefined;
-        const node = options.k ?? only;
-        if (node === undefined) {
-          const names = lab.nodes.map((node) => node.name).join(', ');
-          throw new CommandFailure(`which kernel? Say -k NODE (${names})`);
-        }
-        process.exitCode = await runTool(lab, node, tool.name, args);
-      }),
+      runOn(options.lab, options.k ?? null, tool, args),
     );
 }

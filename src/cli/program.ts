@@ -19,8 +19,8 @@ import { output, quietOnClosedPipe } from './output.ts';
 import { packetdrillCommand } from './packetdrill.ts';
 import { psCommand } from './ps.ts';
 import { runCommand } from './run.ts';
+import { TOOLS } from './run-tool.ts';
 import { statCommand, topCommand } from './stat.ts';
-import { TOOLS } from './tools/index.ts';
 import { upCommand } from './up.ts';
 
 export function createProgram(): Command {

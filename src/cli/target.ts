@@ -7,7 +7,8 @@
 
 import { existsSync } from 'node:fs';
 import { Option } from 'commander';
-import { attach, type Lab, labs, readLab } from '../index.ts';
+import { attach, type KernelClient, kernelSocket, type Lab, type LabNode, labs, readLab } from '../index.ts';
+import { kernelAt } from '../tools/bin/kernel-at.ts';
 import { CommandFailure } from './failure.ts';
 
 export const LAB_FILES: readonly string[] = ['multikernel.yml', 'multikernel.yaml'];
@@ -40,4 +41,42 @@ export async function withLab<T>(name: string | undefined, what: (lab: Lab) => P
   } finally {
     await lab.detach();
   }
+}
+
+/**
+ * The kernel of a node: at its own socket where a look into the runtime folder finds that, else through its lab, which also says
+ * what is wrong. `node` null: the only one of the lab.
+ */
+export async function withKernel<T>(
+  lab: string | undefined,
+  node: string | null,
+  what: (client: KernelClient) => Promise<T>,
+): Promise<T> {
+  const client = node === null ? null : await directly(node, lab);
+  if (client === null) return withLab(lab, (attached) => what(nodeOf(attached, node).client));
+  try {
+    return await what(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** Null: the kernel has no socket, or nobody answers there. */
+async function directly(node: string, lab: string | undefined): Promise<KernelClient | null> {
+  const path = kernelSocket(node, lab);
+  if (path === null) return null;
+  try {
+    return await kernelAt({ kind: 'unix', path, key: null }, undefined, node);
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ETIMEDOUT') throw error;
+    return null;
+  }
+}
+
+function nodeOf(lab: Lab, name: string | null): LabNode {
+  const [only, ...others] = lab.nodes;
+  if (name !== null) return lab.node(name);
+  if (only !== undefined && others.length === 0) return only;
+  const names = lab.nodes.map((node) => node.name).join(', ');
+  throw new CommandFailure(`which kernel? Say -k NODE (${names})`);
 }

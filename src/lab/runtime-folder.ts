@@ -8,7 +8,7 @@
 
 import { lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { basename, isAbsolute, join } from 'node:path';
 import { MultikernelError } from '../base/errors.ts';
 
 /** `sun_path` has 108 bytes on Linux and 104 on macOS, a zero at the end. */
@@ -48,13 +48,17 @@ export function controlPath(lab: string, env: NodeJS.ProcessEnv = process.env): 
   return path;
 }
 
+function kernelFolderName(lab: string): string {
+  return `${lab}.kernels`;
+}
+
 /**
  * Folder of the socket files of a lab's kernels, made if need be; null where sockets are no files. It is the lab's that has the
  * control socket of that name.
  */
 export function kernelFolder(lab: string, env: NodeJS.ProcessEnv = process.env): string | null {
   if (WINDOWS) return null;
-  const folder = join(runtimeFolder(env), `${lab}.kernels`);
+  const folder = join(runtimeFolder(env), kernelFolderName(lab));
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folder;
 }
@@ -76,4 +80,19 @@ export function controlNames(env: NodeJS.ProcessEnv = process.env): string[] {
     .filter((file) => file.endsWith('.sock'))
     .map((file) => file.slice(0, -'.sock'.length))
     .sort();
+}
+
+/**
+ * The socket of a kernel, found without asking anybody: of the named lab, or of the only one. Null: there is none, or several
+ * labs may be meant; the lab itself is to be asked then.
+ */
+export function kernelSocket(node: string, lab?: string): string | null {
+  const [only, ...others] = lab === undefined ? controlNames() : [lab];
+  if (WINDOWS || only === undefined || others.length > 0 || node !== basename(node)) return null;
+  const path = kernelPath(join(runtimeFolder(), kernelFolderName(only)), node);
+  return path !== null && isSocket(path) ? path : null;
+}
+
+function isSocket(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
 }

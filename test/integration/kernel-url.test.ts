@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type * as Facade from '../../src/index.ts';
 import { kernelFolder, kernelPath } from '../../src/lab/runtime-folder.ts';
 import type { KernelClient } from '../../src/rump/kernel-client.ts';
-import { kernelAt } from '../../src/tools/kernel-at.ts';
+import { kernelAt } from '../../src/tools/bin/kernel-at.ts';
 import { until } from '../fixtures/fake-workers.ts';
 
 const mk = (await import('#src/index')) as typeof Facade;

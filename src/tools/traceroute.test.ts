@@ -1,23 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { toolRun } from '../../../test/fixtures/tool-context.ts';
-import type { LabInfo, LabNode, PingEvent } from '../../index.ts';
+import { EchoKernel, hostRecord, virtually } from '../../test/fixtures/echo-kernel.ts';
+import { toolRun } from '../../test/fixtures/tool-context.ts';
+import type { PingEvent } from './echo.ts';
+import type { KernelText } from './kernel-text.ts';
 import type { Tool } from './tool.ts';
 import { traceroute, traceroute6 } from './traceroute.ts';
 
-const address = (network: string, text: string): { network: string; address: string; prefixLength: number } => ({
-  network,
-  address: text,
-  prefixLength: 24,
-});
-const LAB = {
-  domain: 'lab',
-  networks: [],
-  nodes: [
-    { name: 'a', addresses: [address('front', '10.0.0.10')] },
-    { name: 'gw', addresses: [address('front', '10.0.0.1'), address('back', '10.0.1.1')] },
-    { name: 'b', addresses: [address('back', '10.0.1.10'), address('back', 'fd00:1::b')] },
-  ],
-} as unknown as LabInfo;
+const HOSTS = [
+  hostRecord('a', '10.0.0.10'),
+  hostRecord('gw', '10.0.0.1', '10.0.1.1'),
+  hostRecord('b', '10.0.1.10', 'fd00:1::b'),
+];
 
 const error = (from: string, icmpType: number, icmpCode: number): PingEvent => {
   return { type: 'error', from, sequence: 0, text: '', icmpType, icmpCode, timeMs: 0.25 };
@@ -26,26 +19,18 @@ const reply = (from: string): PingEvent => {
   return { type: 'reply', from, bytes: 20, sequence: 0, ttl: 63, timeMs: 1.5, duplicate: false };
 };
 
-/** A kernel whose pings are answered by what `answers` has for their TTL, in turn; `asked` has what was asked for. */
+/** A kernel whose requests are answered by what `answers` has for their TTL, in turn; `asked` has the requests. */
 async function run(tool: Tool, args: string, answers: Record<number, (PingEvent | null)[]>, json = false) {
-  const asked: object[] = [];
   const turns: Record<number, number> = {};
-  const ping = (host: string, options: { ttl: number }): unknown => {
-    const { ttl } = options;
-    asked.push({ host, ...options });
-    turns[ttl] = (turns[ttl] ?? -1) + 1;
-    const row = answers[ttl] ?? [];
-    const event = row[turns[ttl] % Math.max(row.length, 1)] ?? null;
-    const stream = (async function* () {
-      yield { type: 'start' };
-      if (event !== null) yield event;
-      yield { type: 'end' };
-    })();
-    return Object.assign(stream, { close: () => {} });
-  };
-  const { context, said } = toolRun({ name: 'a', ping } as unknown as LabNode, LAB, json);
-  const code = await tool.run(context, args.split(' '));
-  return { ...said, code, asked };
+  const kernel = new EchoKernel(HOSTS, (_n, { hops }) => {
+    turns[hops] = (turns[hops] ?? -1) + 1;
+    const row = answers[hops] ?? [];
+    const event = row[turns[hops] % Math.max(row.length, 1)] ?? null;
+    return event === null ? [] : [event];
+  });
+  const { context, said } = toolRun({ client: kernel.client } as Partial<KernelText>, HOSTS, json);
+  const code = await virtually(() => tool.run(context, args.split(' ')));
+  return { ...said, code, asked: kernel.asked };
 }
 
 describe('traceroute', () => {
@@ -60,7 +45,7 @@ describe('traceroute', () => {
 `);
     expect(code).toBe(0);
     expect(asked.length).toBe(6);
-    expect(asked[0]).toEqual({ host: 'b', count: 1, family: 'inet', payloadBytes: 12, ttl: 1, waitMs: 5000 });
+    expect(asked[0]).toEqual({ to: '10.0.1.10', hops: 1, payloadBytes: 12 });
   });
 
   it('prints stars for silence, addresses alone with -n, others that answer by themselves, and ends at -m', async () => {
@@ -108,7 +93,7 @@ describe('traceroute', () => {
  1  fe80::1%eth0  0.250 ms  0.250 ms  0.250 ms
  2  fd00:1::b  0.250 ms  0.250 ms  0.250 ms
 `);
-    expect(asked[0]).toMatchObject({ family: 'inet6', payloadBytes: 12 });
+    expect(asked[0]).toMatchObject({ to: 'fd00:1::b', payloadBytes: 12 });
     expect((await run(traceroute, '-n fd00:1::b', answers)).text).toContain('traceroute6 to fd00:1::b (fd00:1::b)');
   });
 

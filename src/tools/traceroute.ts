@@ -4,14 +4,19 @@
  * Thread: the command's.
  */
 
-import type { AddressFamily, PingEvent } from '../../index.ts';
+import type { AddressFamily } from './address-text.ts';
+import type { PingEvent } from './echo.ts';
+import { ERROR_TEXT } from './error-text.ts';
 import { getopt, numberOption, UsageError } from './getopt.ts';
-import { addressOf, ERROR_TEXT, nameOf, type Tool, type ToolContext } from './tool.ts';
+import { pingStream } from './ping-stream.ts';
+import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = 'usage: traceroute [-In] [-f first_ttl] [-m max_ttl] [-q nqueries] [-w waittime] host [packetlen]';
 const USAGE6 = 'usage: traceroute6 [-In] [-f firsthop] [-m hoplimit] [-q probes] [-w waittime] target [datalen]';
 const HOPS_MAX = 64;
 const PROBES = 3;
+/** Of one request each, so it does not matter. */
+const INTERVAL_MS = 1000;
 const WAIT_SEC = 5;
 const PACKET_BYTES = 40;
 const HEADERS_BYTES = 28;
@@ -46,7 +51,8 @@ type Answer = Extract<PingEvent, { type: 'reply' | 'error' | 'sendError' }>;
 /** Send one request that may go `ttl` links far. Returns what came of it, null when nothing did. */
 async function probe(trace: Trace, ttl: number): Promise<Answer | null> {
   const { context, host, family, payloadBytes, waitMs } = trace;
-  const events = context.kernel.ping(host, { count: 1, family, payloadBytes, ttl, waitMs });
+  const options = { host, count: 1, intervalMs: INTERVAL_MS, family, payloadBytes, ttl, waitMs };
+  const events = pingStream(context.kernel.client, options);
   const stop = (): void => events.close();
   context.signal.addEventListener('abort', stop, { once: true });
   let answer: Answer | null = null;
@@ -86,7 +92,7 @@ async function hop(trace: Trace, ttl: number, probes: number): Promise<boolean |
     }
     if (answer.from !== from) {
       from = answer.from;
-      out.write(numeric ? ` ${from}` : ` ${nameOf(context.lab, from) ?? from} (${from})`);
+      out.write(numeric ? ` ${from}` : ` ${context.resolver.nameOf(from) ?? from} (${from})`);
     }
     out.write(`  ${answer.timeMs.toFixed(3)} ms${mark ?? ''}`);
   }
@@ -107,7 +113,7 @@ async function trace(context: ToolContext, args: string[], family6: boolean): Pr
   const last = numberOption(options, 'm', HOPS_MAX, 1);
   const probes = numberOption(options, 'q', PROBES, 1);
   const waitMs = numberOption(options, 'w', WAIT_SEC, 0.001) * 1000;
-  const address = addressOf(context.lab, context.kernel.name, host, family);
+  const address = context.resolver.addressOf(host, family);
   if (address === null) {
     context.out.error(`${name}: unknown host ${host}\n`);
     return 1;

@@ -4,10 +4,14 @@
  * Missing: -m, -g, repetition by interval.
  */
 
-import type { AddressFamily, InterfaceInfo, RouteInfo, SocketInfo } from '../../index.ts';
+import { fromBigInt6, toBigInt6 } from './address-bits.ts';
+import type { AddressFamily } from './address-text.ts';
 import { getopt, UsageError } from './getopt.ts';
+import type { InterfaceInfo } from './interface-text.ts';
 import { formatStatistics } from './netstat-statistics.ts';
-import { fromBigInt6, nameOf, type Tool, type ToolContext, toBigInt6 } from './tool.ts';
+import { networkName, routesOf } from './route-tables.ts';
+import type { SocketInfo } from './socket-text.ts';
+import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = `usage: netstat [-anv] [-f inet | inet6] [-p protocol]
        netstat -r [-n] [-f inet | inet6]
@@ -15,38 +19,6 @@ const USAGE = `usage: netstat [-anv] [-f inet | inet6] [-p protocol]
        netstat -s [-s] [-f inet | inet6] [-p protocol]`;
 
 const PROTOCOLS6: readonly string[] = ['ip6', 'icmp6', 'nd6', 'mld', 'tcp', 'udp'];
-
-/** Networks lose the octets that their length makes superfluous: `10.0.1/24`, `127/8`. */
-export function networkName(destination: string, prefixLength: number): string {
-  if (prefixLength === 0) return 'default';
-  if (destination.includes(':')) return `${destination}/${prefixLength}`;
-  const octets = prefixLength < 9 ? 1 : prefixLength < 17 ? 2 : prefixLength < 25 ? 3 : 4;
-  return `${destination.split('.').slice(0, octets).join('.')}/${prefixLength}`;
-}
-
-/** `routes` of one family. */
-export function formatRoutes(routes: readonly RouteInfo[], family: AddressFamily = 'inet'): string {
-  const [wide, narrow, bits, title] = family === 'inet6' ? [34, 30, 128, 'Internet6'] : [18, 18, 32, 'Internet'];
-  const heading = `${'Destination'.padEnd(wide)} ${'Gateway'.padEnd(narrow)} ${'Flags'.padEnd(6)} ${'Refs'.padStart(6)} ${'Use'.padStart(8)} ${'Mtu'.padStart(6)} Interface`;
-  const lines = routes.map((route) => {
-    const host = route.prefixLength === bits;
-    const destination = host ? route.destination : networkName(route.destination, route.prefixLength);
-    const mtu = route.mtuBytes > 0 ? String(route.mtuBytes) : '-';
-    return `${destination.padEnd(wide)} ${route.gateway.padEnd(narrow)} ${route.flags.padEnd(6)} ${'-'.padStart(6)} ${'-'.padStart(8)} ${mtu.padStart(6)}  ${route.interface}`;
-  });
-  return `\n${title}:\n${[heading, ...lines].join('\n')}\n`;
-}
-
-/** The tables of one family, or of both: null. */
-export async function routesOf(context: ToolContext, family: AddressFamily | null): Promise<[RouteInfo[], string]> {
-  const families: AddressFamily[] = family === null ? ['inet', 'inet6'] : [family];
-  const tables = await Promise.all(families.map((one) => context.kernel.routes(one)));
-  const shown = families.flatMap((one, i) => {
-    const routes = tables[i] as RouteInfo[];
-    return one === 'inet6' && family === null && routes.length === 0 ? [] : [formatRoutes(routes, one)];
-  });
-  return [tables.flat(), `Routing tables\n${shown.join('')}`];
-}
 
 function endpoint(address: string, port: number): string {
   return `${address === '0.0.0.0' || address === '::' ? '*' : address}.${port === 0 ? '*' : port}`;
@@ -167,7 +139,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     return print(counters, () => formatStatistics(counters, values.get('p') ?? null, !double, protocols));
   }
   const sockets = await kernel.sockets();
-  const name = (address: string): string => (flags.has('n') ? address : (nameOf(context.lab, address) ?? address));
+  const name = (address: string): string => (flags.has('n') ? address : (context.resolver.nameOf(address) ?? address));
   return print(sockets, () => formatSockets(sockets, { all: flags.has('a'), verbose: flags.has('v'), family, name }));
 }
 

@@ -3,9 +3,12 @@
  * addresses too, as `ping6`. Thread: the command's.
  */
 
-import type { AddressFamily, PingEvent } from '../../index.ts';
+import type { AddressFamily } from './address-text.ts';
+import type { PingEvent } from './echo.ts';
+import { ERROR_TEXT } from './error-text.ts';
 import { getopt, numberOption, type Options, UsageError } from './getopt.ts';
-import { addressOf, ERROR_TEXT, type Tool, type ToolContext } from './tool.ts';
+import { pingStream } from './ping-stream.ts';
+import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = 'usage: ping [-noqv] [-c count] [-i interval] [-s size] [-T ttl] [-w maxwait] host';
 const USAGE6 = 'usage: ping6 [-noqv] [-c count] [-i interval] [-s size] [-h hoplimit] [-X maxwait] host[%interface]';
@@ -122,13 +125,14 @@ async function send(
   const name = family === 'inet6' ? 'ping6' : 'ping';
   const format = family === 'inet6' ? formatPing6Event : formatPingEvent;
   const host = options.rest[0] as string;
-  if (addressOf(context.lab, context.kernel.name, host, family) === null) {
+  if (context.resolver.addressOf(host, family) === null) {
     const why = `Cannot resolve "${host}" (Unknown host)`;
     context.out.error(`${name}: ${why}\n`);
     return 1;
   }
   const one = options.flags.has('o');
-  const events = context.kernel.ping(host, {
+  const events = pingStream(context.kernel.client, {
+    host,
     count: numberOption(options, 'c', 0, 1),
     intervalMs: numberOption(options, 'i', 1, 0.001) * 1000,
     family,

@@ -4,15 +4,14 @@
  * Missing: what the kernels have not: media, tunnels, vlans, cloning, link-layer addresses.
  */
 
-import {
-  type Address6Info,
-  type InterfaceChange,
-  type InterfaceInfo,
-  MultikernelError,
-  type NewAddress,
-} from '../../index.ts';
+import { MultikernelError } from '../base/errors.ts';
+import type { InterfaceChange, NewAddress } from './change-requests.ts';
+import { ERROR_TEXT } from './error-text.ts';
 import { getopt, UsageError } from './getopt.ts';
-import { canonical6, counted, ERROR_TEXT, formatSeconds, isAddress, type Tool, type ToolContext } from './tool.ts';
+import type { Address6Info, InterfaceInfo } from './interface-text.ts';
+import { counted, formatSeconds } from './quantity-text.ts';
+import { canonical6, isAddress } from './resolver.ts';
+import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = `usage: ifconfig [-Lv] [-a] [-bdsu] [interface [inet | inet6 | link]]
        ifconfig -l [-bdsu]

@@ -5,19 +5,25 @@
  * rump/kernel-client.ts.
  */
 
-import { MultikernelError } from '../base/errors.ts';
-import { MS_PER_S } from '../base/units.ts';
-import { SystemRng } from '../host/node/clock.ts';
-import { connectSocket } from '../host/node/socket-carrier.ts';
-import type { KernelClient } from '../rump/kernel-client.ts';
-import { remoteKernel } from '../rump/remote-kernel.ts';
-import { formatServerUrl, type ServerUrl } from '../rump/url.ts';
+import { MultikernelError } from '../../base/errors.ts';
+import { MS_PER_S } from '../../base/units.ts';
+import { SystemRng } from '../../host/node/clock.ts';
+import { connectSocket } from '../../host/node/socket-carrier.ts';
+import type { KernelClient } from '../../rump/kernel-client.ts';
+import { remoteKernel } from '../../rump/remote-kernel.ts';
+import { formatServerUrl, type ServerUrl } from '../../rump/url.ts';
 
 const ANSWER_MS = 5000;
 
-/** Throws the host's code when nobody listens there (ENOENT, ECONNREFUSED), EACCES for a wrong key, ETIMEDOUT. */
-export async function kernelAt(url: ServerUrl, answerMs: number = ANSWER_MS): Promise<KernelClient> {
-  const name = formatServerUrl({ ...url, key: null });
+/**
+ * Throws the host's code when nobody listens there (ENOENT, ECONNREFUSED), EACCES for a wrong key, ETIMEDOUT. `name` stands in
+ * messages; default: the URL.
+ */
+export async function kernelAt(
+  url: ServerUrl,
+  answerMs: number = ANSWER_MS,
+  name: string = formatServerUrl({ ...url, key: null }),
+): Promise<KernelClient> {
   const carrier = await connectSocket(url);
   const kernel = await inTime(remoteKernel(carrier, url.key, new SystemRng()), name, answerMs, () => carrier.close());
   return {

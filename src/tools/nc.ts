@@ -1,15 +1,16 @@
 /** `nc HOST PORT`: standard input to a TCP connection of the kernel, and back. Thread: the command's. */
 
 import { getopt, UsageError } from './getopt.ts';
-import { addressOf, type Tool, type ToolContext } from './tool.ts';
+import { TcpConnection } from './tcp-connection.ts';
+import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = 'usage: nc [-46Nvz] [-w seconds] host port';
 
 /** What to connect to: the host as the node would, or its address of the family that was asked for. Null: it has none. */
 function reach(context: ToolContext, host: string, flags: ReadonlySet<string>): string | null {
-  const { lab, kernel } = context;
-  const four = flags.has('6') ? null : addressOf(lab, kernel.name, host, 'inet');
-  const six = flags.has('4') ? null : addressOf(lab, kernel.name, host, 'inet6');
+  const { resolver } = context;
+  const four = flags.has('6') ? null : resolver.addressOf(host, 'inet');
+  const six = flags.has('4') ? null : resolver.addressOf(host, 'inet6');
   return four !== null && six !== null ? host : (four ?? six);
 }
 
@@ -23,7 +24,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     context.out.error(`nc: ${host}: Unknown host\n`);
     return 1;
   }
-  const socket = context.kernel.connect(port, found);
+  const socket = new TcpConnection(context.kernel.client, found, port);
   const stop = (): void => void socket.destroy();
   context.signal.addEventListener('abort', stop, { once: true });
   const waitMs = Number(values.get('w') ?? 0) * 1000;
@@ -42,7 +43,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     else context.stdin.pipe(socket, { end: flags.has('N') });
   });
   socket.on('end', () => socket.end());
-  socket.on('data', (chunk: Buffer) => process.stdout.write(chunk));
+  socket.on('data', (chunk: Buffer) => context.out.writeBytes(chunk));
   const error = await failure;
   if (timer !== null) clearTimeout(timer);
   context.stdin.unpipe(socket);

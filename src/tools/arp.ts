@@ -1,8 +1,11 @@
 /** `arp` with NetBSD's arguments and text. Thread: the command's. Missing: `-f`, proxying. */
 
-import { MultikernelError, type NeighborInfo } from '../../index.ts';
+import { MultikernelError } from '../base/errors.ts';
+import { parseLinkAddress } from './address-text.ts';
+import { ERROR_TEXT } from './error-text.ts';
 import { getopt, UsageError } from './getopt.ts';
-import { addressOf, ERROR_TEXT, isMac, nameOf, type Tool, type ToolContext } from './tool.ts';
+import type { NeighborInfo } from './neighbor-text.ts';
+import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = `usage: arp [-n] hostname
        arp [-n] -a
@@ -21,8 +24,8 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   const { flags, rest } = getopt(args, 'andsv');
   if (flags.has('s')) return set(context, rest);
   if (flags.has('d')) return remove(context, rest, flags.has('a'), flags.has('v'));
-  const shown = (address: string): string | null => (flags.has('n') ? null : nameOf(context.lab, address));
-  const entries = await context.kernel.neighbors();
+  const shown = (address: string): string | null => (flags.has('n') ? null : context.resolver.nameOf(address));
+  const entries = await context.kernel.neighbors('inet');
   if (flags.has('a')) {
     if (context.json) context.out.write(`${JSON.stringify(entries)}\n`);
     else for (const entry of entries) context.out.write(formatNeighbor(entry, shown(entry.address)));
@@ -42,7 +45,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
 }
 
 function resolve(context: ToolContext, host: string): string | null {
-  const address = addressOf(context.lab, context.kernel.name, host);
+  const address = context.resolver.addressOf(host, 'inet');
   if (address === null) context.out.error(`arp: ${host}: Unknown host\n`);
   return address;
 }
@@ -50,7 +53,7 @@ function resolve(context: ToolContext, host: string): string | null {
 async function set(context: ToolContext, words: string[]): Promise<number> {
   const [host, mac, ...options] = words;
   if (host === undefined || mac === undefined) throw new UsageError(USAGE);
-  if (!isMac(mac)) throw new UsageError(`invalid link-level address '${mac}'`);
+  if (parseLinkAddress(mac) === null) throw new UsageError(`invalid link-level address '${mac}'`);
   const address = resolve(context, host);
   if (address === null) return 1;
   const temporary = options.some((option) => option.startsWith('temp'));
@@ -62,7 +65,7 @@ async function remove(context: ToolContext, words: string[], all: boolean, verbo
   const [host] = words;
   if (all === (host !== undefined)) throw new UsageError(USAGE);
   const addresses = all
-    ? (await context.kernel.neighbors()).map((entry) => entry.address)
+    ? (await context.kernel.neighbors('inet')).map((entry) => entry.address)
     : [resolve(context, host as string)];
   for (const address of addresses) {
     if (address === null) return 1;

@@ -1,10 +1,15 @@
 /** `route show`, `get`, `add`, `delete` with NetBSD's arguments and text. Thread: the command's. Missing: change, flush, monitor. */
 
-import { type AddressFamily, MultikernelError, type RouteChange, type RouteInfo } from '../../index.ts';
-import { ROUTE_FLAGS } from '../../tools/route-text.ts';
+import { MultikernelError } from '../base/errors.ts';
+import { fromBigInt6, toBigInt6 } from './address-bits.ts';
+import type { AddressFamily } from './address-text.ts';
+import type { RouteChange } from './change-requests.ts';
+import { ERROR_TEXT } from './error-text.ts';
 import { UsageError } from './getopt.ts';
-import { routesOf } from './netstat.ts';
-import { addressOf, ERROR_TEXT, fromBigInt6, isAddress, type Tool, type ToolContext, toBigInt6 } from './tool.ts';
+import { isAddress } from './resolver.ts';
+import { routesOf } from './route-tables.ts';
+import { ROUTE_FLAGS, type RouteInfo } from './route-text.ts';
+import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = `usage: route [-n] show [-inet | -inet6]
        route [-n] get [-inet6] DESTINATION
@@ -52,7 +57,7 @@ function destination(
   if (family === 'inet6') return destination6(context, text, host, bits);
   if (text === 'default') return { text, address: '0.0.0.0', prefixLength: 0 };
   const [name, length = bits] = text.split('/') as [string, string?];
-  const address = expand(name) ?? addressOf(context.lab, context.kernel.name, name);
+  const address = expand(name) ?? context.resolver.addressOf(name, 'inet');
   if (address === null || (length !== undefined && !(Number(length) <= 32))) return null;
   const guess = host || !address.endsWith('.0') ? 32 : 24;
   return { text, address, prefixLength: length === undefined ? guess : Number(length) };
@@ -62,7 +67,7 @@ function destination(
 function destination6(context: ToolContext, text: string, host: boolean, bits: string | undefined): Destination | null {
   if (text === 'default') return { text, address: '::', prefixLength: 0 };
   const [name, length = bits] = text.split('/') as [string, string?];
-  const address = addressOf(context.lab, context.kernel.name, name, 'inet6');
+  const address = context.resolver.addressOf(name, 'inet6');
   if (address === null || (length !== undefined && !(Number(length) <= 128))) return null;
   const guess = host || !name.endsWith('::') ? 128 : NET6_BITS;
   return { text, address, prefixLength: length === undefined ? guess : Number(length) };
@@ -94,7 +99,7 @@ async function change(context: ToolContext, verb: 'add' | 'delete', args: string
   const [to, via] = words.filter((word) => !word.startsWith('-'));
   if (to === undefined || (verb === 'add' && via === undefined)) throw new UsageError(USAGE);
   const target = destination(context, to, options.includes('-host'), family, bits);
-  const gateway = via === undefined ? '' : addressOf(context.lab, context.kernel.name, via, family);
+  const gateway = via === undefined ? '' : context.resolver.addressOf(via, family);
   if (target === null || gateway === null) {
     context.out.error(`route: ${target === null ? to : via}: bad address\n`);
     return 1;

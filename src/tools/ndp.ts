@@ -1,8 +1,12 @@
 /** `ndp` with NetBSD's arguments and text. Thread: the command's. Missing: `-f`, `-i`, `-p`, `-r`, proxying, repetition. */
 
-import { MultikernelError, type NeighborInfo } from '../../index.ts';
+import { MultikernelError } from '../base/errors.ts';
+import { parseLinkAddress } from './address-text.ts';
+import { ERROR_TEXT } from './error-text.ts';
 import { getopt, UsageError } from './getopt.ts';
-import { addressOf, ERROR_TEXT, formatSeconds, isMac, nameOf, type Tool, type ToolContext } from './tool.ts';
+import type { NeighborInfo } from './neighbor-text.ts';
+import { formatSeconds } from './quantity-text.ts';
+import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = `usage: ndp [-n] hostname
        ndp [-n] -a | -c
@@ -41,7 +45,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   if (flags.has('d')) return remove(context, rest);
   const entries = await context.kernel.neighbors('inet6');
   if (flags.has('c')) return flush(context, entries);
-  const shown = (address: string): string => (flags.has('n') ? null : nameOf(context.lab, address)) ?? address;
+  const shown = (address: string): string => (flags.has('n') ? null : context.resolver.nameOf(address)) ?? address;
   if (flags.has('a')) {
     context.out.write(context.json ? `${JSON.stringify(entries)}\n` : formatNeighbors6(entries, shown));
     return 0;
@@ -60,7 +64,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
 }
 
 function resolve(context: ToolContext, host: string): string | null {
-  const address = addressOf(context.lab, context.kernel.name, host, 'inet6');
+  const address = context.resolver.addressOf(host, 'inet6');
   if (address === null) context.out.error(`ndp: ${host}: Unknown host\n`);
   return address;
 }
@@ -68,7 +72,7 @@ function resolve(context: ToolContext, host: string): string | null {
 async function set(context: ToolContext, words: string[]): Promise<number> {
   const [host, mac, ...options] = words;
   if (host === undefined || mac === undefined) throw new UsageError(USAGE);
-  if (!isMac(mac)) throw new UsageError(`invalid link-level address '${mac}'`);
+  if (parseLinkAddress(mac) === null) throw new UsageError(`invalid link-level address '${mac}'`);
   const address = resolve(context, host);
   if (address === null) return 1;
   const temporary = options.some((option) => option.startsWith('temp'));

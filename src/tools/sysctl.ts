@@ -1,8 +1,9 @@
 /** `sysctl` with NetBSD's arguments and text. Thread: the command's. */
 
-import { MultikernelError } from '../../index.ts';
+import { MultikernelError } from '../base/errors.ts';
+import { ERROR_TEXT } from './error-text.ts';
 import { getopt, UsageError } from './getopt.ts';
-import { ERROR_TEXT, type Tool, type ToolContext } from './tool.ts';
+import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = `usage: sysctl [-n] -a
        sysctl [-nq] name ...

@@ -1,0 +1,52 @@
+/** The tools that `mk exec NODE -- TOOL` and `mk TOOL -k NODE` run, and how they are run. Thread: the command's. */
+
+import { arp } from '../tools/arp.ts';
+import { ifconfig } from '../tools/ifconfig.ts';
+import { nc } from '../tools/nc.ts';
+import { ndp } from '../tools/ndp.ts';
+import { netstat } from '../tools/netstat.ts';
+import { ping, ping6 } from '../tools/ping.ts';
+import { route } from '../tools/route.ts';
+import { runTool } from '../tools/run.ts';
+import { sysctl } from '../tools/sysctl.ts';
+import type { TextSink, Tool } from '../tools/tool.ts';
+import { traceroute, traceroute6 } from '../tools/traceroute.ts';
+import { CommandFailure } from './failure.ts';
+import { output } from './output.ts';
+import { withKernel } from './target.ts';
+
+export const TOOLS: readonly Tool[] = [
+  ifconfig,
+  netstat,
+  arp,
+  ndp,
+  ping,
+  ping6,
+  traceroute,
+  traceroute6,
+  route,
+  sysctl,
+  nc,
+];
+
+/** As shells say "command not found". */
+const EXIT_NOT_FOUND = 127;
+
+const sink: TextSink = {
+  write: (text) => output.write(text),
+  writeBytes: (bytes) => void process.stdout.write(bytes),
+  error: (text) => output.error(text),
+};
+
+/** Throws the failure of an unknown command. */
+export function toolNamed(name: string): Tool {
+  const tool = TOOLS.find((candidate) => candidate.name === name.replace(/^rump\./, ''));
+  if (tool !== undefined) return tool;
+  const known = TOOLS.map((candidate) => candidate.name).join(', ');
+  throw new CommandFailure(`${name}: no such command here; there are ${known}`, EXIT_NOT_FOUND);
+}
+
+/** Run a tool against a node of a lab; null: its only one. Sets the exit code of the process. */
+export async function runOn(lab: string | undefined, node: string | null, tool: Tool, args: string[]): Promise<void> {
+  process.exitCode = await withKernel(lab, node, (client) => runTool(tool, client, args, sink));
+}

@@ -1,0 +1,7 @@
+#!/usr/bin/env node
+/** Entry of `ping6` as a command of its own. Thread: the main thread of the command. */
+
+import { ping6 } from '../ping.ts';
+import { main } from './main.ts';
+
+await main(ping6);

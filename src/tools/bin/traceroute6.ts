@@ -1,0 +1,7 @@
+#!/usr/bin/env node
+/** Entry of `traceroute6` as a command of its own. Thread: the main thread of the command. */
+
+import { traceroute6 } from '../traceroute.ts';
+import { main } from './main.ts';
+
+await main(traceroute6);

@@ -1,0 +1,19 @@
+/** Messages of strerror(3). Thread: any. */
+
+/** Messages of strerror(3) for the codes tools print. */
+export const ERROR_TEXT: Readonly<Record<string, string>> = {
+  EACCES: 'Permission denied',
+  EADDRNOTAVAIL: "Can't assign requested address",
+  EBUSY: 'Device busy',
+  EEXIST: 'File exists',
+  EHOSTDOWN: 'Host is down',
+  EHOSTUNREACH: 'No route to host',
+  EINVAL: 'Invalid argument',
+  EMSGSIZE: 'Message too long',
+  ENETDOWN: 'Network is down',
+  ENETUNREACH: 'Network is unreachable',
+  ENOBUFS: 'No buffer space available',
+  ENOENT: 'No such file or directory',
+  ENXIO: 'Device not configured',
+  EPERM: 'Operation not permitted',
+};

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { ETH0, ETH6, refusing, run } from '../../test/fixtures/tool-tables.ts';
+import { changes, ifconfig } from './ifconfig.ts';
+import type { Address6Info, InterfaceInfo } from './interface-text.ts';
+
+describe('ifconfig', () => {
+  const eth0 = 'eth0: flags=0x8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500\n\taddress: 02:6d:6b:00:03:00\n';
+  const inet = '\tinet 10.0.1.10/24 broadcast 10.0.1.255 flags 0x0\n';
+  const lo0 = 'lo0: flags=0x8049<UP,LOOPBACK,RUNNING,MULTICAST> mtu 33624\n\tinet 127.0.0.1/8 flags 0x0\n';
+
+  it('prints interfaces as NetBSD does', async () => {
+    expect(await run(ifconfig, '-a')).toEqual({ text: lo0 + eth0 + inet, errors: '', code: 0 });
+    expect((await run(ifconfig, '')).text).toBe(lo0 + eth0 + inet);
+    expect((await run(ifconfig, 'eth0')).text).toBe(eth0 + inet);
+    expect((await run(ifconfig, '-l')).text).toBe('lo0 eth0\n');
+    expect((await run(ifconfig, '-l -b')).text).toBe('eth0\n');
+    expect((await run(ifconfig, '-a -d')).text).toBe('');
+    expect((await run(ifconfig, 'eth0 link')).text).toBe(eth0);
+  });
+
+  it('prints traffic with -v: one is singular', async () => {
+    const traffic =
+      '\tlinkstate: up\n\tinput: 1 packet, 60 bytes\n\toutput: 2 packets, 1 byte, 1 error, 3 queue drops\n';
+    expect((await run(ifconfig, '-v eth0')).text).toBe(eth0 + traffic + inet);
+  });
+
+  it('says what does not exist', async () => {
+    expect(await run(ifconfig, 'eth9')).toEqual({ text: '', errors: 'ifconfig: eth9: no such interface\n', code: 1 });
+  });
+
+  it('changes what it is told', async () => {
+    const asked: object[] = [];
+    const setInterface = async (change: object): Promise<void> => void asked.push(change);
+    await run(ifconfig, 'eth0 inet 10.0.5.1 netmask 0xffff0000 broadcast 10.0.255.255 alias up mtu 9000', {
+      setInterface,
+    });
+    expect(asked).toEqual([
+      { name: 'eth0', up: true },
+      { name: 'eth0', mtuBytes: 9000 },
+      { name: 'eth0', addAddress: { address: '10.0.5.1', prefixLength: 16 } },
+    ]);
+    expect(changes('eth0', ['10.0.5.1/28', '-alias'])).toEqual([
+      { name: 'eth0', removeAddress: { address: '10.0.5.1' } },
+    ]);
+    expect(changes('eth0', ['192.168.1.1'])).toEqual([
+      { name: 'eth0', addAddress: { address: '192.168.1.1', prefixLength: 24 } },
+    ]);
+    expect(() => changes('eth0', ['frob'])).toThrow('frob: not understood');
+    expect(await run(ifconfig, 'eth0 down', { setInterface: refusing('EBUSY') })).toEqual({
+      text: '',
+      errors: 'ifconfig: SIOCAIFADDR: Device busy\n',
+      code: 1,
+    });
+  });
+
+  it('gives data with --json', async () => {
+    expect(JSON.parse((await run(ifconfig, 'eth0', {}, true)).text)).toEqual(ETH0);
+  });
+
+  it('ifconfig prints zones, flags, and lifetimes with -L', async () => {
+    const interfaces = async (): Promise<InterfaceInfo[]> => [ETH6];
+    const heading = 'eth0: flags=0x8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500\n';
+    expect((await run(ifconfig, 'eth0 inet6', { interfaces })).text).toBe(
+      `${heading}\tinet6 fe80::1%eth0/64 flags 0x0 scopeid 0x2\n\tinet6 fd00::a/64 flags 0x2<TENTATIVE>\n` +
+        '\tinet6 fd00::b/64 flags 0xd0<DEPRECATED,AUTOCONF,TEMPORARY>\n',
+    );
+    const long = (await run(ifconfig, '-L eth0', { interfaces })).text;
+    expect(long).toContain('fd00::a/64 flags 0x2<TENTATIVE> pltime infty vltime infty\n');
+    expect(long).toContain('TEMPORARY> pltime 0s vltime 1d1h1m1s\n');
+    const shared = { ...(ETH6.addresses6[2] as Address6Info), origin: 'manual' as const, anycast: true };
+    const one = async (): Promise<InterfaceInfo[]> => [{ ...ETH6, addresses6: [shared] }];
+    expect((await run(ifconfig, 'eth0 inet6', { interfaces: one })).text).toContain(
+      '\tinet6 fd00::b/64 flags 0x11<ANYCAST,DEPRECATED>\n',
+    );
+  });
+
+  it('ifconfig sets and deletes addresses', async () => {
+    expect(changes('eth0', ['inet6', 'FD00::0:5/48', 'alias'])).toEqual([
+      { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 48 } },
+    ]);
+    expect(changes('eth0', ['inet6', 'fd00::5', 'prefixlen', '80'])).toMatchObject([
+      { addAddress: { prefixLength: 80 } },
+    ]);
+    expect(changes('eth0', ['inet6', 'fe80::5'])).toMatchObject([{ addAddress: { prefixLength: 64 } }]);
+    expect(changes('eth0', ['inet6', 'fd00::5', 'delete'])).toEqual([
+      { name: 'eth0', removeAddress: { address: 'fd00::5' } },
+    ]);
+    const timed = 'inet6 fd00::5 prefixlen 80 anycast pltime 60 vltime 4294967295 alias'.split(' ');
+    expect(changes('eth0', timed)).toEqual([
+      {
+        name: 'eth0',
+        addAddress: { address: 'fd00::5', prefixLength: 80, anycast: true, preferredSec: 60, validSec: null },
+      },
+    ]);
+    expect(() => changes('eth0', ['inet6', 'fd00::5', 'pltime', 'soon'])).toThrow('pltime: not understood');
+    expect(() => changes('eth0', ['inet6', 'fd00::5/129'])).toThrow('fd00::5/129: bad prefix length');
+    expect((await run(ifconfig, 'eth0 inet6 fd00::5/64', { setInterface: refusing('EEXIST') })).errors).toBe(
+      'ifconfig: SIOCAIFADDR_IN6: File exists\n',
+    );
+  });
+});

@@ -1,0 +1,13 @@
+/** Numbers of things and spans of time in the words of NetBSD's tools. Thread: any; pure functions. */
+
+/** Seconds as ndp and ifconfig write them: `23h59m58s`. */
+export function formatSeconds(total: number): string {
+  const parts = [Math.floor(total / 86_400), Math.floor(total / 3600) % 24, Math.floor(total / 60) % 60, total % 60];
+  const first = parts.findIndex((part) => part > 0);
+  return parts.map((part, i) => (i >= (first < 0 ? 3 : first) ? `${part}${'dhms'[i]}` : '')).join('');
+}
+
+/** `n thing` or `n things`. */
+export function counted(n: number, singular: string, plural: string = `${singular}s`): string {
+  return `${n} ${n === 1 ? singular : plural}`;
+}

@@ -1,0 +1,37 @@
+/** Routing tables as `netstat -r` and `route show` print them. Thread: any. */
+
+import type { AddressFamily } from './address-text.ts';
+import type { RouteInfo } from './route-text.ts';
+import type { ToolContext } from './tool.ts';
+
+/** Networks lose the octets that their length makes superfluous: `10.0.1/24`, `127/8`. */
+export function networkName(destination: string, prefixLength: number): string {
+  if (prefixLength === 0) return 'default';
+  if (destination.includes(':')) return `${destination}/${prefixLength}`;
+  const octets = prefixLength < 9 ? 1 : prefixLength < 17 ? 2 : prefixLength < 25 ? 3 : 4;
+  return `${destination.split('.').slice(0, octets).join('.')}/${prefixLength}`;
+}
+
+/** `routes` of one family. */
+export function formatRoutes(routes: readonly RouteInfo[], family: AddressFamily = 'inet'): string {
+  const [wide, narrow, bits, title] = family === 'inet6' ? [34, 30, 128, 'Internet6'] : [18, 18, 32, 'Internet'];
+  const heading = `${'Destination'.padEnd(wide)} ${'Gateway'.padEnd(narrow)} ${'Flags'.padEnd(6)} ${'Refs'.padStart(6)} ${'Use'.padStart(8)} ${'Mtu'.padStart(6)} Interface`;
+  const lines = routes.map((route) => {
+    const host = route.prefixLength === bits;
+    const destination = host ? route.destination : networkName(route.destination, route.prefixLength);
+    const mtu = route.mtuBytes > 0 ? String(route.mtuBytes) : '-';
+    return `${destination.padEnd(wide)} ${route.gateway.padEnd(narrow)} ${route.flags.padEnd(6)} ${'-'.padStart(6)} ${'-'.padStart(8)} ${mtu.padStart(6)}  ${route.interface}`;
+  });
+  return `\n${title}:\n${[heading, ...lines].join('\n')}\n`;
+}
+
+/** The tables of one family, or of both: null. */
+export async function routesOf(context: ToolContext, family: AddressFamily | null): Promise<[RouteInfo[], string]> {
+  const families: AddressFamily[] = family === null ? ['inet', 'inet6'] : [family];
+  const tables = await Promise.all(families.map((one) => context.kernel.routes(one)));
+  const shown = families.flatMap((one, i) => {
+    const routes = tables[i] as RouteInfo[];
+    return one === 'inet6' && family === null && routes.length === 0 ? [] : [formatRoutes(routes, one)];
+  });
+  return [tables.flat(), `Routing tables\n${shown.join('')}`];
+}
