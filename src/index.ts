@@ -41,8 +41,8 @@ export type {
   ProgramError,
 } from './lab/operations.ts';
 export type { LabPlan } from './lab/plan.ts';
-export { kernelSocket } from './lab/runtime-folder.ts';
 export { durationMs, formatDuration } from './lab/quantity.ts';
+export { kernelSocket } from './lab/runtime-folder.ts';
 export type { KernelClient } from './rump/kernel-client.ts';
 export type { AddressFamily } from './tools/address-text.ts';
 export type { CaptureBatch, CapturedFrame, CaptureEvent, CaptureRequest } from './tools/capture-stream.ts';

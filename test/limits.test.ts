@@ -3,10 +3,10 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import { formatStatistics } from '../src/tools/netstat-statistics.ts';
 import { Simulation } from '../src/host/sim/simulation.ts';
 import { Kernel } from '../src/kernel/kernel.ts';
 import { Arena } from '../src/mem/arena.ts';
+import { formatStatistics } from '../src/tools/netstat-statistics.ts';
 import { textControl } from './fixtures/text-control.ts';
 
 const INTRODUCTION = `# Limits
