@@ -54,7 +54,7 @@ export class Inet {
   readonly udp: Udp;
   readonly tcp: TcpStack;
   readonly addressText: AddressText;
-  /** Between socket addresses and the numbers of this folder. */
+  /** Translates between socket addresses and the int32 addresses of this folder. */
   readonly addresses: AddressBoundary;
   /** Changes of interfaces, addresses and routes. */
   readonly tableEvents: TableEvents = new TableEvents();
@@ -134,7 +134,7 @@ export class Inet {
     return this.ip.families.of(address).addresses.owner(address);
   }
 
-  /** Add an address to an interface. Errors as `IpFamily.addAddress`. */
+  /** Add an address to an interface. Errors as `ProtocolFamily.addAddress`. */
   configure(iface: Interface, address: number, prefixLength: number): number {
     return this.ip.families.of(address).addAddress(iface, address, prefixLength);
   }
@@ -184,11 +184,11 @@ export class Inet {
   }
 
   /**
-   * Receive and process at most one batch from each device. Returns how many frames there were. What was sent meanwhile
-   * leaves with `flush`.
+   * Receive and process at most one batch from each device. Returns how many frames there were. Packets sent meanwhile
+   * leave with `flush`.
    */
   poll(nowUs: number): number {
-    // Nothing is on its way through the layers now: the time to free addresses that nobody keeps.
+    // No handle is in use between turns: the sweep may free those that no holder keeps.
     if (this.context.interner.sweepDue) this.context.interner.sweep();
     const received = this.interfaceTable.poll(nowUs);
     if (this.ip.output.unfinished) this.ip.output.continueFragments();
@@ -206,7 +206,7 @@ export class Inet {
     return this.interfaceTable.pending;
   }
 
-  /** Close every link; nothing is said to anybody. */
+  /** Close every link. Peers and neighbors are not told. */
   close(): void {
     this.interfaceTable.close();
   }

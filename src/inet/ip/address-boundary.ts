@@ -1,8 +1,8 @@
 /**
- * The border of the interned addresses: words, family and zone on one side, the int32 numbers of inet/ on the other.
+ * The border of the interned addresses: words, family and zone outside, int32 addresses inside inet/.
  *
- * Thread: the one that runs the kernel. Sockets and control requests translate here, at the call; a number never leaves
- * inet/, because it means its address only until the next sweep of the table (address-interner.ts).
+ * Thread: the one that runs the kernel. Sockets and control requests translate here, at the call. A handle never leaves inet/:
+ * it is valid until the next sweep only (address-interner.ts).
  * Read first: RFC 3493 3.3 (sockaddr_in6) and 3.7 (mapped addresses), RFC 4007 section 6 (zones).
  */
 
@@ -28,17 +28,17 @@ export interface AddressWords {
 }
 
 export class AddressBoundary {
-  readonly #table: AddressInterner;
+  readonly #interner: AddressInterner;
   readonly #interfaces: readonly Interface[];
 
-  constructor(table: AddressInterner, interfaces: readonly Interface[]) {
-    this.#table = table;
+  constructor(interner: AddressInterner, interfaces: readonly Interface[]) {
+    this.#interner = interner;
     this.#interfaces = interfaces;
   }
 
   /**
    * The number of an address; a mapped address has the number of its IPv4 address. {@link NO_ADDRESS} for 240.0.0.0/4 without
-   * the broadcast address, for a zone that is no interface, and while the table of IPv6 addresses is full. Allocates nothing.
+   * the broadcast address, for a zone that is no interface, and while the interner is full. Allocates nothing.
    */
   numberOf(address: AddressWords): number {
     const { family, w0, w1, w2, w3 } = address;
@@ -47,11 +47,11 @@ export class AddressBoundary {
     }
     const zone = isZoned(w0) ? address.scopeId : 0;
     if (zone !== 0 && !this.#isInterface(zone)) return NO_ADDRESS;
-    const number = this.#table.intern(w0, w1, w2, w3, zone);
+    const number = this.#interner.intern(w0, w1, w2, w3, zone);
     return number === 0 ? NO_ADDRESS : number;
   }
 
-  /** Whether {@link numberOf} fails for want of room in the table, and not because of the address. */
+  /** Whether {@link numberOf} fails because the interner is full, and not because of the address. */
   isFull(address: AddressWords): boolean {
     if (address.family === 4 || (address.w0 === 0 && address.w1 === 0 && address.w2 === MAPPED_WORD)) return false;
     return !isZoned(address.w0) || address.scopeId === 0 || this.#isInterface(address.scopeId);
@@ -63,13 +63,13 @@ export class AddressBoundary {
    */
   wordsOf(number: number, family: number, into: AddressWords): void {
     if (isIp6(number)) {
-      const table = this.#table;
+      const interner = this.#interner;
       into.family = 6;
-      into.w0 = table.word(number, 0);
-      into.w1 = table.word(number, 1);
-      into.w2 = table.word(number, 2);
-      into.w3 = table.word(number, 3);
-      into.scopeId = table.zone(number);
+      into.w0 = interner.word(number, 0);
+      into.w1 = interner.word(number, 1);
+      into.w2 = interner.word(number, 2);
+      into.w3 = interner.word(number, 3);
+      into.scopeId = interner.zone(number);
       return;
     }
     into.family = family;

@@ -1,13 +1,13 @@
 /**
- * IPv6 addresses as int32 numbers: the table that gives each address in use a number in 240.0.0.0/8, which no IPv4 address
- * is. Everything above IP carries such a number as it carries an IPv4 address; only layer 3, checksums and text look behind it.
+ * The interner of IPv6 addresses: int32 handles 0xf0nnnnnn for 128 bits and a zone. No IPv4 address is in 240.0.0.0/8, so a
+ * handle travels through inet/ as an IPv4 address does; only layer 3, checksums and text read the words behind it.
  *
- * Thread: the one that runs the kernel. An entry is four words and a zone: the interface index for addresses that mean
- * something on one link only, else 0. There are no reference counts: when the table fills, every holder of numbers marks
- * what it keeps and the rest is freed ({@link AddressInterner.sweep}), at the start of a turn, when no number is on its way
- * through the layers. So a number may be passed about within a turn; whoever keeps one longer is an {@link AddressHolder} or
- * keeps text. IPv4-mapped addresses are never entered: they are the IPv4 address.
- * Read first: ARCHITECTURE.md (interned addresses), RFC 4291, RFC 4007 (zones).
+ * Thread: the one that runs the kernel. An entry is four words and a zone: the interface index for addresses of link scope,
+ * else 0. There are no reference counts. When the table fills, every holder marks the handles that it keeps and the rest is
+ * freed ({@link AddressInterner.sweep}), at the start of a turn, when no packet is in the layers. A handle is valid within a
+ * turn; a module that keeps one longer is an {@link AddressHolder}. IPv4-mapped addresses are never entered: they are the IPv4
+ * address.
+ * Read first: ARCHITECTURE.md ("Interned addresses"), RFC 4291, RFC 4007 (zones).
  *
  *   entry (8 words):  four words of the address, zone, checksum sum, next in bucket or free list, state bits
  */
@@ -21,7 +21,7 @@ import type { Address6 } from '../../wire/ipv6-address.ts';
 
 const BLOCK = 0xf0000000 | 0;
 const INDEX_MASK = 0x00ffffff;
-/** `::`, a number of its own like the next. */
+/** `::`. Its handle is fixed, as is the next. */
 export const IP6_ANY: number = BLOCK;
 /** `::1`. */
 export const IP6_LOOPBACK: number = BLOCK | 1;
@@ -41,19 +41,19 @@ const FIXED_ENTRIES = 2;
 const FIRST_ENTRIES = 64;
 const MAX_LIMIT = 1 << 20;
 
-/** Whether a number is an IPv6 address of the table, `::` among them. */
+/** Whether an address is the handle of an IPv6 address, `::` among them. */
 export function isIp6(address: number): boolean {
   return address >>> 24 === 0xf0;
 }
 
-/** Keeps numbers from one turn to the next. */
+/** Keeps handles from one turn to the next. */
 export interface AddressHolder {
   /** Call `mark` with every address kept, of whatever family. */
   markAddresses(mark: (address: number) => void): void;
 }
 
-/** What the table needs of its kernel. */
-export interface AddressTableContext {
+/** The parts of a kernel that the interner uses. */
+export interface InternerContext {
   readonly counters: Counters;
   readonly sysctl: Sysctl;
   readonly rng: Rng;
@@ -75,11 +75,11 @@ export class AddressInterner {
   #end = 0;
   #free: number = NONE;
   #count = 0;
-  /** As many entries make a sweep worth while. */
+  /** Number of entries at which a sweep is due. */
   #sweepAt = 0;
   #starved = false;
 
-  constructor(context: AddressTableContext) {
+  constructor(context: InternerContext) {
     const { counters, sysctl, rng } = context;
     this.#counters = counters;
     this.#limit = sysctl.integer('net.inet6.ip6.maxaddresses', 16384, 256, MAX_LIMIT, 'IPv6 addresses known at a time');
@@ -108,7 +108,7 @@ export class AddressInterner {
     return this.#count;
   }
 
-  /** The number of an address that is entered already, 0 for any other. Allocates nothing. */
+  /** The handle of an address that is entered already, 0 for any other. Allocates nothing. */
   find(w0: number, w1: number, w2: number, w3: number, zone: number): number {
     const entries = this.#entries;
     let index = this.#buckets[this.#hash(w0, w1, w2, w3, zone) & this.#mask] as number;
@@ -129,15 +129,15 @@ export class AddressInterner {
   }
 
   /**
-   * The number of an address, entered when it is new: 0 when the table is full (counted), which is no IPv6 address. `zone`
-   * is an interface index when {@link isZoned} says so of the first word, else 0; mapped addresses do not belong here.
+   * The handle of an address, entered when it is new; 0 when the table is full (counted). `zone` is an interface index when
+   * {@link isZoned} says so of the first word, else 0. Mapped addresses must not be entered.
    */
   intern(w0: number, w1: number, w2: number, w3: number, zone: number): number {
     const known = this.find(w0, w1, w2, w3, zone);
     return known !== 0 ? known : this.#enter(w0, w1, w2, w3, zone);
   }
 
-  /** {@link intern} of words in an array; `zone` is left out where it means nothing. */
+  /** {@link intern} of words in an array; `zone` is ignored for addresses that are not of link scope. */
   internAddress(address: Address6, zone: number): number {
     return this.intern(address[0], address[1], address[2], address[3], isZoned(address[0]) ? zone : 0);
   }
@@ -147,7 +147,7 @@ export class AddressInterner {
     return this.#entries[this.#at(address) + index] as number;
   }
 
-  /** Interface index, 0 for addresses that are the same everywhere. */
+  /** Interface index of an address of link scope, else 0. */
   zone(address: number): number {
     return this.#entries[this.#at(address) + ZONE] as number;
   }
@@ -179,7 +179,7 @@ export class AddressInterner {
     return ((this.#entries[this.#at(address) + STATE] as number) & LOCAL) !== 0;
   }
 
-  /** Say that an address is, or is no more, one of this kernel's. Such an entry is not freed. */
+  /** Mark an address as one of this kernel's, or not. The entry of a local address is not freed. */
   setLocal(address: number, local: boolean): void {
     const at = this.#at(address) + STATE;
     const state = this.#entries[at] as number;
@@ -187,8 +187,8 @@ export class AddressInterner {
   }
 
   /**
-   * A number that stands for the address for as long as the kernel runs, whatever number it has at the time: a keyed hash.
-   * For what outlives a sweep without being held: sequence numbers, cookies.
+   * A keyed hash of the address, which stays the same for as long as the kernel runs while the handle changes. For values that
+   * outlive a sweep without being held: sequence numbers, cookies.
    */
   fingerprint(address: number): number {
     const at = this.#at(address);
@@ -197,7 +197,7 @@ export class AddressInterner {
     return this.#key.hash3(e[at + 2] as number, e[at + 3] as number, front);
   }
 
-  /** Have `holder` asked in every sweep from now on. */
+  /** Ask `holder` in every sweep from now on. */
   addHolder(holder: AddressHolder): void {
     this.#holders.push(holder);
   }
@@ -207,7 +207,7 @@ export class AddressInterner {
     return this.#starved || this.#count >= this.#sweepAt;
   }
 
-  /** Free every entry that no holder marks. Only while no number is on its way. Returns how many were freed. */
+  /** Free every entry that no holder marks. Only between turns. Returns how many were freed. */
   sweep(): number {
     for (const holder of this.#holders) holder.markAddresses(this.#mark);
     const entries = this.#entries;
@@ -282,6 +282,7 @@ export class AddressInterner {
     this.#buckets[bucket] = index;
   }
 
+  // cold: the table doubles
   #grow(): void {
     const entries = new Int32Array(this.#entries.length * 2);
     entries.set(this.#entries);
@@ -297,7 +298,7 @@ export class AddressInterner {
     return (address & INDEX_MASK) << ENTRY_SHIFT;
   }
 
-  /** Multiply and mix over the words, keyed so that nobody can choose addresses that collide. */
+  /** Multiply and mix over the words, keyed so that a peer cannot choose addresses that collide. */
   #hash(w0: number, w1: number, w2: number, w3: number, zone: number): number {
     let h = Math.imul(this.#seed ^ w3, 0x9e3779b1) ^ w2;
     h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ w1;
@@ -307,7 +308,7 @@ export class AddressInterner {
   }
 }
 
-/** Whether an address with this first word means something on one link only: fe80::/10, groups of interface or link scope. */
+/** Whether an address with this first word is of link scope: fe80::/10, groups of interface or link scope. */
 export function isZoned(w0: number): boolean {
   return w0 >>> 22 === 0x3fa || (w0 >>> 24 === 0xff && ((w0 >>> 16) & 15) <= 2);
 }

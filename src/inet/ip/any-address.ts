@@ -1,8 +1,8 @@
 /**
- * What a local address stands for when it is "any": the rules of binding and finding sockets of both families.
+ * "Any" as a local address: the rules of binding and finding sockets of both families.
  *
- * Thread: any; pure functions. 0 is any address of IPv4; `::` is any of IPv6, and of IPv4 too unless the socket says that it
- * wants IPv6 alone. Read first: RFC 3493 sections 3.7 and 5.3.
+ * Thread: any; pure functions. 0 is any address of IPv4; `::` is any of IPv6, and of IPv4 too unless the socket has
+ * IPV6_V6ONLY. Read first: RFC 3493 sections 3.7 and 5.3.
  */
 
 import { IP6_ANY, isIp6 } from './address-interner.ts';
@@ -32,7 +32,7 @@ export interface LocalAddress {
   readonly only6: boolean;
 }
 
-/** Whether something could be for both. */
+/** Whether a packet could be for both. */
 export function overlap(a: LocalAddress, b: LocalAddress): boolean {
   const anyA = anyFamilies(a.address, a.only6);
   const anyB = anyFamilies(b.address, b.only6);

@@ -1,5 +1,5 @@
 /**
- * What every part of layers 3 and 4 of one kernel is built from; made once by `Inet` (inet/inet.ts).
+ * The context of layers 3 and 4 on one CPU; made once by `Inet` (inet/inet.ts).
  *
  * Thread: the one that runs the kernel.
  */

@@ -36,7 +36,7 @@ export class DatagramQueue {
   #count = 0;
   #payloadBytes = 0;
   #reserved = 0;
-  /** What of the first record was given out already. */
+  /** Bytes of the first record that were given out already. */
   #taken = 0;
   /** Records may take this many bytes, headers included. */
   limitBytes: number;
@@ -154,7 +154,7 @@ export class DatagramQueue {
     }
   }
 
-  /** Give the memory back; what waited is lost. */
+  /** Give the memory back; datagrams that waited are lost. */
   close(): void {
     if (this.#capacity > 0) this.#context.heap.free(this.#blockAt);
     this.#capacity = 0;

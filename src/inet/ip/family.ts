@@ -25,7 +25,7 @@ export interface LocalAddresses {
   isMulticast(address: number): boolean;
 }
 
-export interface IpFamily {
+export interface ProtocolFamily {
   /** Prefix length of a single address: 32 or 128. */
   readonly hostPrefix: number;
   readonly addresses: LocalAddresses;
@@ -67,19 +67,19 @@ const IP6 = 1;
 
 /** The families of one kernel. Registered once, before the first address is looked at. */
 export class Families {
-  readonly #families: IpFamily[] = [];
+  readonly #families: ProtocolFamily[] = [];
 
-  register(ip4: IpFamily, ip6: IpFamily): void {
+  register(ip4: ProtocolFamily, ip6: ProtocolFamily): void {
     this.#families[IP4] = ip4;
     this.#families[IP6] = ip6;
   }
 
   /** The family of an address. */
-  of(address: number): IpFamily {
-    return this.#families[isIp6(address) ? IP6 : IP4] as IpFamily;
+  of(address: number): ProtocolFamily {
+    return this.#families[isIp6(address) ? IP6 : IP4] as ProtocolFamily;
   }
 
-  get all(): readonly IpFamily[] {
+  get all(): readonly ProtocolFamily[] {
     return this.#families;
   }
 

@@ -1,6 +1,6 @@
 /**
- * Which of several sockets on one port a peer belongs to (SO_REUSEPORT): the same for all its segments, about as many peers
- * for each socket, and not to be chosen by a peer who does not know the seed.
+ * The choice among several sockets on one port (SO_REUSEPORT): the same socket for all segments of a peer, about as many peers
+ * for each socket, and not to be chosen by a peer that does not know the seed.
  *
  * Thread: the one that runs the kernel.
  */

@@ -20,7 +20,7 @@ export interface GroupRecord {
 
 /**
  * Spread records over messages with `room` bytes for them. A list of sources that is too long is continued in further
- * records, but cut when it says what is not heard, because such records do not add up (RFC 3376 4.2.16).
+ * records, but cut when it names excluded sources, because such records do not add up (RFC 3376 4.2.16).
  */
 export function packRecords(
   records: readonly GroupRecord[],

@@ -1,6 +1,6 @@
 /**
- * The host side of IGMP and MLD: what is reported of the groups of one interface, and when. Both protocols are this one
- * state machine with other addresses; inet/ip4/igmp.ts and inet/ip6/mld.ts write its reports as messages.
+ * The host side of IGMP and MLD: the reports about the groups of one interface. Both protocols are this one state machine with
+ * other addresses; inet/ip4/igmp.ts and inet/ip6/mld.ts write its reports as messages.
  *
  * Thread: the one that runs the kernel. Changes are reported at once and again until the robustness variable is reached;
  * answers to queries wait a random part of the time that the query grants. After a query of an older version the interface

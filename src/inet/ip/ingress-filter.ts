@@ -1,10 +1,10 @@
 /**
- * The ingress filter: packets from given addresses vanish, or are refused, before anything else sees them.
+ * The ingress filter: packets from given addresses are dropped or rejected before anything else sees them.
  *
- * Thread: the one that runs the kernel. `mk break` puts one rule on each side of a cut. `drop` swallows ARP too, so that
+ * Thread: the one that runs the kernel. `mk break` puts one rule on each side of a cut. `drop` covers ARP too, so that
  * the other machine looks dead. `reject` answers TCP with a reset and the rest with an ICMP error (inet/ip/reject.ts), and lets
- * resets and ICMP errors through, because they are how a refusal is heard. An empty filter costs one comparison per packet.
- * A machine on the link is known by its MAC address as well: it may have addresses that nobody told us of (link-local,
+ * resets and ICMP errors through, because they carry the rejection. An empty filter costs one comparison per packet.
+ * A machine on the link is known by its MAC address as well: it may have addresses that are not in the rule (link-local,
  * autoconfigured, added later).
  */
 
@@ -16,7 +16,7 @@ export const FILTER_REJECT = 2;
 export interface IngressLink {
   readonly macHi: number;
   readonly macLo: number;
-  /** Also what it forwards for others? Else only packets that come from the link itself, by their source. */
+  /** Whether packets that it forwards for others are covered too, besides those whose source is on the link. */
   readonly all: boolean;
 }
 
@@ -37,7 +37,7 @@ export class IngressFilter {
   readonly #verdicts: Map<number, number> = new Map();
   /** Few: searched in line. */
   #links: LinkVerdict[] = [];
-  /** Whether there is any rule: what the data path looks at. */
+  /** Whether there is any rule; read on the data path. */
   active = false;
 
   /** Add a rule; one of the same id is replaced. */
@@ -58,6 +58,7 @@ export class IngressFilter {
     for (const src of this.#verdicts.keys()) mark(src);
   }
 
+  // cold: control
   list(): IngressRule[] {
     return [...this.#rules.values()];
   }
@@ -68,7 +69,7 @@ export class IngressFilter {
   }
 
   /**
-   * `FILTER_*` for a packet from `src` in a frame from that MAC address. `onLink`: nobody can have forwarded it (ARP, or a
+   * `FILTER_*` for a packet from `src` in a frame from that MAC address. `onLink`: it cannot have been forwarded (ARP, or a
    * link-local or unspecified source).
    */
   frameVerdict(src: number, macHi: number, macLo: number, onLink: boolean): number {
@@ -80,6 +81,7 @@ export class IngressFilter {
     return found;
   }
 
+  // cold: configuration
   #rebuild(): void {
     this.#verdicts.clear();
     this.#links = [];

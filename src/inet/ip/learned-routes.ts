@@ -1,5 +1,5 @@
 /**
- * Routes that redirects made, of either family: how many there are, and when they end.
+ * Routes that redirects made, of either family: their number and their expiry.
  *
  * Thread: the one that runs the kernel. Read first: RFC 1122 3.3.1.4, RFC 4861 8.3. The rules for believing a redirect are
  * in inet/ip4/redirect.ts and inet/ip6/redirect.ts.
@@ -17,7 +17,7 @@ export class LearnedRoutes {
   readonly #maxRoutes: SysctlVariable;
   /** Takes a route out of its table. */
   readonly #drop: (route: Route) => void;
-  /** One was given up to make room. */
+  /** A route was removed to make room. */
   readonly #evicted: () => void;
   readonly #expiry: Callout;
   /** In the order they were made or renewed. */
@@ -42,7 +42,7 @@ export class LearnedRoutes {
     return this.#routes.length;
   }
 
-  /** Give up the oldest ones until one more may be made. */
+  /** Remove the oldest ones until one more may be made. */
   makeRoom(): void {
     while (this.#routes.length >= this.#maxRoutes.value) {
       this.#forget(this.#routes[0] as Route);
@@ -58,12 +58,12 @@ export class LearnedRoutes {
     if (route.expiresUs < this.#expiry.deadlineUs) this.#callouts.schedule(this.#expiry, route.expiresUs);
   }
 
-  /** The route was taken out of its table by somebody else. */
+  /** The route was removed from its table by other code. */
   removed(route: Route): void {
     this.#routes = this.#routes.filter((one) => one !== route);
   }
 
-  /** A next hop does not answer: the routes through it are given up (RFC 1122 3.3.1.5). */
+  /** A next hop does not answer: the routes through it are removed (RFC 1122 3.3.1.5). */
   gatewayDown(gateway: number): void {
     if (this.#routes.length === 0) return;
     for (const route of [...this.#routes]) if (route.gateway === gateway) this.#forget(route);

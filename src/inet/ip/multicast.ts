@@ -1,9 +1,9 @@
 /**
- * Multicast groups of the interfaces: who is in which, and what the device and the routers are told.
+ * Multicast groups of the interfaces: memberships, the device's filter, and reports to routers.
  *
- * Thread: the one that runs the kernel. The first member of a group opens the device's filter, the last one closes it; which
- * sources the interface has to hear follows from all members, and every change of that is told to the listener, which
- * reports it. What each socket hears is its own business (inet/udp). One class for both families: {@link GroupFamily}.
+ * Thread: the one that runs the kernel. The first member of a group opens the device's filter, the last one closes it. The
+ * interface's source filter is the merger of all members' filters; the listener reports every change of it. Sockets filter by
+ * themselves (inet/udp). One class for both families: {@link GroupFamily}.
  * Read first: RFC 1112, RFC 3376 section 3.
  */
 
@@ -13,11 +13,11 @@ import type { Interface } from '../../net/interface.ts';
 import type { PathEpoch } from '../../net/path-epoch.ts';
 import { ANY_SOURCE, mergeFilters, NO_SOURCE, type SourceFilter, sameFilter } from '../../net/source-filter.ts';
 
-/** What differs between IPv4 and IPv6. */
+/** The differences between IPv4 and IPv6. */
 export interface GroupFamily {
-  /** Last 32 bits of the Ethernet address of all hosts (IPv4) or all nodes, which is heard always. */
+  /** Last 32 bits of the Ethernet address of all hosts (IPv4) or all nodes, which is always received. */
   readonly allHostsLinkLo: number;
-  /** Whether a group needs no filter and is reported never: all hosts, all nodes, what stays on the machine. */
+  /** Whether a group needs no filter and is never reported: all hosts, all nodes, groups of interface scope. */
   isSilent(group: number): boolean;
   /** Whether an address is a group of this family. */
   isGroup(address: number): boolean;
@@ -26,7 +26,7 @@ export interface GroupFamily {
   linkLo(group: number): number;
 }
 
-/** Told what an interface hears of a group from now on, {@link NO_SOURCE} when it left, to report it. */
+/** Reports the source filter of a group on an interface; {@link NO_SOURCE} when it left. */
 export interface GroupListener {
   changed(iface: Interface, group: number, filter: SourceFilter): void;
   detached(iface: Interface): void;
@@ -54,7 +54,7 @@ export class MulticastGroups {
     this.#listener = listener;
   }
 
-  /** Have the interface hear the all-hosts group, as every host does (RFC 1112 4). */
+  /** Open the interface's filter for the all-hosts group, in which every host is (RFC 1112 4). */
   attach(iface: Interface): void {
     const { linkHi, allHostsLinkLo } = this.#family;
     if (!iface.loopback) iface.link.joinMulticast(linkHi, allHostsLinkLo);

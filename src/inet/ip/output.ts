@@ -202,7 +202,7 @@ export class IpOutput {
     return this.#jobInterface !== null;
   }
 
-  /** What the fast path does not take: IN_RING after all, IN_SCRATCH, or an error. */
+  /** Packets that the fast path does not take. Returns IN_RING after all, IN_SCRATCH, or an error. */
   #beginOtherwise(path: IpPath, protocol: number, totalBytes: number, flags: number): number {
     if (path.error !== 0) {
       this.#context.counters.add(this.#noRoute, 1);

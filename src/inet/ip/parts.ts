@@ -1,5 +1,5 @@
 /**
- * What both families of one kernel are built on, made once by the assembly (inet/inet.ts).
+ * The parts that both families of one kernel are built on, made once by the assembly (inet/inet.ts).
  *
  * Thread: the one that runs the kernel.
  */

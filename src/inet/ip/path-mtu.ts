@@ -1,9 +1,9 @@
 /**
- * What path MTU discovery has learned, by destination, of either family (RFC 1191, RFC 8201).
+ * The path MTUs that were discovered, by destination, of either family (RFC 1191, RFC 8201).
  *
  * Thread: the one that runs the kernel. Paths read it when they are renewed; a change bumps the path epoch, so
  * every path looks again. Entries end after `net.inet.ip.mtudisctimeout` seconds, when the larger size may be tried
- * again (RFC 1191 section 6.3). TCP probes for itself where nobody says anything (tcp/mtu-search.ts).
+ * again (RFC 1191 section 6.3). TCP probes by itself where no router tells the MTU (tcp/recovery/mtu-probe.ts).
  * Cold: ICMP errors change it; look-ups allocate nothing.
  */
 
@@ -14,7 +14,7 @@ import type { PathEpoch } from '../../net/path-epoch.ts';
 import { isIp6 } from './address-interner.ts';
 import type { InetContext } from './context.ts';
 
-/** RFC 1191 section 7.1: what networks used to have, for routers that do not say the MTU of the next hop. */
+/** RFC 1191 section 7.1: common MTUs, for routers that do not name the MTU of the next hop. */
 const PLATEAUS: readonly number[] = [32000, 17914, 8166, 4352, 2002, 1492, 1006, 576, 508, 296, 68];
 
 interface Entry {
@@ -86,7 +86,7 @@ export class PathMtu {
    * `net.inet.ip.mtudiscmin` (then the minimum is taken, and packets go without DF).
    */
   tooBig(destination: number, packetBytes: number, nextHopMtuBytes: number, nowUs: number): number {
-    // No router cuts packets of IPv6: its sender has to know.
+    // Routers do not fragment IPv6: the sender has to know.
     if (this.#enabled.value === 0 && !isIp6(destination)) return 0;
     const saidBytes = nextHopMtuBytes || (PLATEAUS.find((plateau) => plateau < packetBytes) ?? 68);
     const mtuBytes = Math.max(saidBytes, this.#minBytes.value);

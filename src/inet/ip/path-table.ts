@@ -32,6 +32,7 @@ export class PathTable implements PathOwner {
    * As `IpService.openPath`; `via` is the interface for broadcasts and multicasts, null lets the routes decide. The source
    * chosen now stays, whatever becomes of the routes: connections are known by it.
    */
+  // cold: one path per connection
   open(dst: number, src: number, flags: number, via: Interface | null): IpPath | number {
     const path = new IpPath(this, anyToLoopback(dst), src, flags, via);
     this.renew(path);
@@ -49,6 +50,7 @@ export class PathTable implements PathOwner {
     const slot = (Math.imul(dst ^ (src << 5) ^ flags, 0x9e3779b1) >>> 16) & (TRANSIENT_PATHS - 1);
     let path = this.#transient[slot] as IpPath | null;
     if (path === null) {
+      // cold: once per place of the table
       path = new IpPath(this, dst, src, flags, via);
       this.#transient[slot] = path;
     } else if (path.dst !== dst || path.wantedSrc !== src || path.flags !== flags || path.via !== via) {

@@ -96,7 +96,7 @@ export class IpPath implements Path {
     return this.#iface as Interface;
   }
 
-  /** What packets leave through: the link of `iface`. */
+  /** The link of `iface`. */
   get link(): LinkLayer {
     return this.#link as LinkLayer;
   }

@@ -11,7 +11,7 @@ import { type Rng, randomBelow } from '../../base/rng.ts';
 import type { Sysctl, SysctlVariable } from '../../kern/sysctl.ts';
 import { overlap } from './any-address.ts';
 
-/** What occupies a local port; kept by a socket, entered in one {@link PortTable}. */
+/** The use of a local port; kept by a socket, entered in one {@link PortTable}. */
 export interface PortBinding {
   /** Local address; 0 or `::` for any. */
   address: number;
@@ -39,8 +39,9 @@ export class PortTable {
   /**
    * Enter a binding; with `port` 0 an ephemeral one is chosen and stored in it. Returns 0 or `-EADDRINUSE`.
    * Two bindings may share a port when no packet is for both addresses, or when both say `reuseAddress`, or
-   * both `reusePort`. `mayShare`, when given, is asked instead of those two (TCP: a listener makes a port exclusive).
+   * both `reusePort`. `mayShare`, when given, decides instead of those two (TCP: a listener makes a port exclusive).
    */
+  // cold: sockets are bound
   bind(binding: PortBinding, mayShare: (a: PortBinding, b: PortBinding) => boolean = bothReuse): number {
     if (binding.port === 0) {
       const port = this.chooseEphemeral((candidate) => !this.#bindings.has(candidate));

@@ -22,7 +22,7 @@ const DEFAULT_TTL = 64;
 
 export class RawEndpoint {
   readonly protocol: number;
-  /** Of IPv6. */
+  /** A socket of IPv6. */
   readonly ipv6: boolean;
   readonly queue: DatagramQueue;
   /** There were too many: it neither receives nor sends. */
@@ -56,7 +56,7 @@ export class RawEndpoint {
 }
 
 export class RawSockets {
-  /** What a socket may ask for. */
+  /** Upper bound of a socket's receive buffer. */
   readonly maxBufferBytes: SysctlVariable;
   readonly #context: InetContext;
   readonly #ip: IpService;
@@ -66,7 +66,7 @@ export class RawSockets {
   readonly #maxSockets: SysctlVariable;
   readonly #receiveBytes: SysctlVariable;
   #endpoints: RawEndpoint[] = [];
-  /** Whether there is any endpoint: what the data path looks at. */
+  /** Whether there is any endpoint; read on the data path. */
   active = false;
 
   constructor(context: InetContext, ip: IpService) {
@@ -107,6 +107,7 @@ export class RawSockets {
     for (const { queue } of this.#endpoints) queue.markAddresses(mark);
   }
 
+  // cold: sockets are opened
   open(protocol: number, ipv6: boolean = false): RawEndpoint {
     const full = this.#endpoints.length >= this.#maxSockets.value;
     const queue = new DatagramQueue(this.#context, Math.min(this.#receiveBytes.value, this.maxBufferBytes.value));
@@ -120,6 +121,7 @@ export class RawSockets {
     return endpoint;
   }
 
+  // cold: sockets are closed
   close(endpoint: RawEndpoint): void {
     this.#endpoints = this.#endpoints.filter((one) => one !== endpoint);
     this.active = this.#endpoints.length > 0;

@@ -4,7 +4,7 @@
  * Thread: the one that runs the kernel. Each incomplete datagram has one block of the heap, into which fragments are copied
  * at their place, and a list of the byte ranges that are there. An overlap that says something else than what came before
  * drops the whole datagram (RFC 5722, for IPv4 in its spirit); repetition is harmless. Limits: datagrams, bytes, datagrams per
- * source, ranges per datagram. Whatever exceeds them is dropped and counted; the oldest datagram goes first.
+ * source, ranges per datagram. Fragments beyond them are dropped and counted; the oldest datagram goes first.
  * A mark of congestion on one fragment is one on the whole (RFC 3168 5.3).
  * Read first: RFC 791 3.2, RFC 815, RFC 1122 3.3.2, RFC 8200 4.5. Missing: nothing of these.
  *
@@ -61,7 +61,7 @@ export interface ReassemblyFamily {
 }
 
 /** A received fragment, as {@link Reassembly.add} takes it. One object per family and kernel. */
-export class Fragment {
+class Fragment {
   src = 0;
   dst = 0;
   /** Names the datagram together with the addresses: identification and protocol. */
@@ -160,6 +160,7 @@ export class Reassembly implements AddressHolder {
     this.#declareLimits();
   }
 
+  // cold: assembly
   #declareLimits(): void {
     const { sysctl } = this.#context.shared;
     const { name, counterPrefix } = this.#family;
@@ -262,6 +263,7 @@ export class Reassembly implements AddressHolder {
     for (let i = 0; i < this.#datagrams.length; i++) if ((this.#datagrams[i] as Incomplete).src === src) ofSource++;
     if (ofSource >= this.#maxPerSource.value) return null;
     while (this.#datagrams.length >= this.#maxPackets.value) this.#evictOldest();
+    // cold: objects are used again
     const datagram = this.#spare.pop() ?? new Incomplete();
     datagram.src = src;
     datagram.dst = dst;
@@ -277,6 +279,7 @@ export class Reassembly implements AddressHolder {
     return datagram;
   }
 
+  // cold: control
   #mostOfOneSource(): number {
     const counts = new Map<number, number>();
     for (const { src } of this.#datagrams) counts.set(src, (counts.get(src) ?? 0) + 1);
@@ -349,7 +352,7 @@ export class Reassembly implements AddressHolder {
   #complete(datagram: Incomplete): number {
     const { headerBytes, payloadBytes, codepoints } = datagram;
     const marked = (codepoints & SEEN_CONGESTION) !== 0;
-    // RFC 3168 5.3: the sender that must hear of congestion would not.
+    // RFC 3168 5.3: fragments of one datagram disagree about ECN; the sender would not learn of the congestion.
     if (marked && (codepoints & SEEN_NOT_CAPABLE) !== 0) return this.#abandon(datagram, this.#malformed);
     if (this.#family.countedBytes(headerBytes) + payloadBytes > MAX_BYTES) {
       return this.#abandon(datagram, this.#malformed);

@@ -1,9 +1,9 @@
 /**
- * How a `reject` rule of the ingress filter answers.
+ * The answers of a `reject` rule of the ingress filter.
  *
  * Thread: the one that runs the kernel. TCP gets the reset that a closed port would send, UDP a port unreachable, everything
- * else "administratively prohibited". Resets and ICMP errors pass the filter: where both ends reject each other, they are
- * what tells both ends that their connection is over. Read first: RFC 9293 3.10.7.1, RFC 1812 5.2.7.1.
+ * else "administratively prohibited". Resets and ICMP errors pass the filter: where both ends reject each other, they end the
+ * connection on both sides. Read first: RFC 9293 3.10.7.1, RFC 1812 5.2.7.1.
  */
 
 import { checksumOf } from '../../base/checksum.ts';
@@ -62,7 +62,7 @@ export class RejectPolicy {
     this.#ip.sendUnreachable(packet, udp ? icmpv4.CODE_PORT_UNREACHABLE : icmpv4.CODE_ADMIN_PROHIBITED, nowUs);
   }
 
-  /** RFC 9293 3.10.7.1: what a connection that does not exist answers. */
+  /** RFC 9293 3.10.7.1: the reset of a connection that does not exist. */
   #reset(packet: InPacket): void {
     const view = this.#view;
     const { at, lengthBytes } = packet;

@@ -1,7 +1,7 @@
 /**
  * Cutting a super-frame into TCP segments or UDP datagrams, for a link that does not take it whole.
  *
- * Thread: the one that runs the kernel. What a network card does as segmentation offload: each piece gets a copy of the
+ * Thread: the one that runs the kernel. As in the segmentation offload of a network card, each piece gets a copy of the
  * headers with its own length, sequence number, identification and checksum; FIN and PSH stay for the last one, CWR goes
  * with the first (RFC 3168 6.1.2). For IPv6 the transport's header must follow the IP header at once, as it does in our own.
  * Missing: urgent data (URG is kept on every piece, as cards do; inet/tcp sends none in super-frames).
@@ -56,7 +56,7 @@ export class Segmenter {
 
   /**
    * Send the packet at `at` in segments, or datagrams, as long as its metadata says. Returns 0, `-EMSGSIZE` when a segment would not
-   * fit the MTU either, or the error of the link; what had no room is lost, as on any full queue.
+   * fit the MTU either, or the error of the link; pieces without room are lost, as on any full queue.
    */
   send(
     iface: Interface,

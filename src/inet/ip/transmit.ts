@@ -5,7 +5,7 @@
  * Thread: the one that runs the kernel. Forwarding, packets that waited for a neighbor and packets built in scratch memory
  * come here; packets written straight into the ring do not (inet/ip/output.ts). One copy, ring to ring. The packet at
  * `at` may be changed (checksum completed before it is cut), so it must be ours to change. Packets of both families come here;
- * IPv6 ones are cut into fragments only at their source, so whoever forwards them looks at their length before.
+ * IPv6 ones are cut into fragments only at their source, so a router compares their length with the MTU before.
  * Read first: RFC 791 3.2 and RFC 8200 4.5 (fragmentation), virtio's checksum rules in link/device.ts.
  */
 
@@ -102,7 +102,7 @@ export class Transmitter {
     const ipAt = this.#reserve(iface, dstHi, dstLo, totalBytes, etherType);
     if (ipAt < 0) return ipAt;
     this.#context.bulk.copy(ipAt, at, totalBytes);
-    // Segments that are short enough together go on as one, of which a plain link knows nothing more.
+    // Segments that are short enough together go on as one packet; a plain link keeps no segment size.
     if (!superFrame) meta &= META_FLAGS;
     link.commit(totalBytes, meta);
     return 0;

@@ -1,5 +1,5 @@
 /**
- * The seam between IP and what runs on it (TCP, UDP, ICMP, IGMP, raw sockets).
+ * The seam between IP and the protocols above it (TCP, UDP, ICMP, IGMP, raw sockets).
  *
  * Thread: the one that runs the kernel. A transport sends by `begin` → write header and payload in place → `end`: when
  * the next hop is known, that place is the slot of the outgoing ring itself. It receives packets in place, valid only
@@ -38,7 +38,7 @@ export interface Path {
   readonly multicast: boolean;
   /** A copy of each packet comes back to us: broadcast, and multicast to a group we are in. */
   readonly loops: boolean;
-  /** A blackhole route: packets are dropped without a word. */
+  /** A blackhole route: packets are dropped silently. */
   readonly discards: boolean;
   /** Largest IP packet that goes through unfragmented, as known now (interface MTU, lowered by path MTU discovery). */
   readonly mtuBytes: number;
@@ -46,7 +46,7 @@ export interface Path {
   readonly capabilities: number;
   /** Largest IP packet `begin` takes in one piece: above `mtuBytes` only with CAP_SUPER_FRAMES. */
   readonly maxPacketBytes: number;
-  /** What the link itself carries: the MSS to announce follows from it (RFC 6691). */
+  /** MTU of the link itself, from which the MSS to announce follows (RFC 6691). */
   readonly linkMtuBytes: number;
   readonly iface: Interface;
 }
@@ -91,7 +91,7 @@ export interface IcmpError {
   /** Addresses of the quoted packet: `src` is ours. */
   src: number;
   dst: number;
-  /** Who sent the ICMP message. */
+  /** Sender of the ICMP message. */
   from: number;
   quotedAt: number;
   quotedBytes: number;

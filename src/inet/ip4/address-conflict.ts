@@ -93,7 +93,7 @@ export class AddressConflicts {
     this.#context.callouts.schedule(watch.timer, nowUs + slow + randomUnit(this.#context.rng) * PROBE_WAIT_US);
   }
 
-  /** The interface came up: whoever asked before got no answer, so say again what addresses are here. */
+  /** The interface came up: announce its addresses again, because earlier requests got no answer. */
   announceAll(iface: Interface): void {
     for (const watch of this.#watches.values()) {
       if (watch.iface !== iface || watch.entry.state !== 'valid') continue;
@@ -112,7 +112,7 @@ export class AddressConflicts {
 
   /**
    * An ARP packet of another host. True when it concerns an address that is still being probed, or claims one of ours: then
-   * nothing is to be learned from it.
+   * the neighbor cache must not learn from it.
    */
   received(iface: Interface, sender: number, target: number, request: boolean, nowUs: number): boolean {
     const claimed = this.#watches.get(sender);
@@ -124,7 +124,7 @@ export class AddressConflicts {
     }
     const asked = this.#watches.get(target);
     if (asked === undefined || asked.iface !== iface || asked.entry.state !== 'tentative') return false;
-    // Somebody probes for the address that we are probing (RFC 5227 2.1.1): neither may have it.
+    // Another host probes for the address that we are probing (RFC 5227 2.1.1): neither may have it.
     if (sender === 0 && request) {
       this.#context.counters.add(this.#conflicts, 1);
       this.#taken(asked);
@@ -159,7 +159,7 @@ export class AddressConflicts {
     this.#onResult(iface, entry, false);
   }
 
-  /** RFC 5227 2.4 (c): say whose the address is, at most once in ten seconds. */
+  /** RFC 5227 2.4 (c): announce the address, at most once in ten seconds. */
   #defend(watch: Watch, nowUs: number): void {
     if (nowUs - watch.defendedUs < DEFEND_INTERVAL_US) return;
     watch.defendedUs = nowUs;

@@ -1,5 +1,5 @@
 /**
- * The IPv4 addresses of one kernel: what is ours, what is a broadcast, and which of ours speaks to whom.
+ * The IPv4 addresses of one kernel: local addresses, broadcast addresses, and the choice of a source address.
  *
  * Thread: the one that runs the kernel. The weak host model of RFC 1122 3.3.4.2: a packet for any of our addresses is
  * ours, whichever interface it came in by. All of 127/8 is ours once a loopback interface has an address there.

@@ -81,7 +81,7 @@ export class ArpOutput {
     this.#send(iface, BROADCAST_HI, BROADCAST_LO);
   }
 
-  /** RFC 5227 1.1: an announcement (gratuitous ARP) claims an address, and refreshes what others know. */
+  /** RFC 5227 1.1: an announcement (gratuitous ARP) claims an address, and refreshes the caches of others. */
   announce(iface: Interface, address: number): void {
     this.#ask(iface, address, address);
     this.#send(iface, BROADCAST_HI, BROADCAST_LO);

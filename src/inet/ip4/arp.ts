@@ -89,7 +89,7 @@ export class ArpInput implements PacketInput {
     }
   }
 
-  /** RFC 826: what is known is renewed; what is not known is entered only when the packet is for us. */
+  /** RFC 826: a known neighbor is renewed; an unknown one is entered only when the packet is for us. */
   #merge(
     iface: Interface,
     sender: number,

@@ -1,5 +1,5 @@
 /**
- * Forwarding: what a router does with packets that are not its own.
+ * Forwarding of IPv4: a router's treatment of packets that are not its own.
  *
  * Thread: the one that runs the kernel. TTL, ICMP errors, redirects, and one copy from ring to ring. Links may differ in MTU
  * and capabilities: the transmitter completes checksums and cuts super-frames where the next link needs it.

@@ -1,7 +1,7 @@
 /**
  * Multicast groups of IPv4, for inet/ip/multicast.ts.
  *
- * Thread: the one that runs the kernel. Read first: RFC 1112 section 4 (who is in which), 6.4 (link-layer addresses).
+ * Thread: the one that runs the kernel. Read first: RFC 1112 section 4 (memberships), 6.4 (link-layer addresses).
  */
 
 import { ADDRESS_ALL_HOSTS, isMulticast } from '../../wire/ipv4.ts';

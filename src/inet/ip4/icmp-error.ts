@@ -1,5 +1,5 @@
 /**
- * Which ICMP errors this kernel sends: about what, from which address, with how much of the packet.
+ * The rules of ICMP errors: the packets that they may be about, their source address, the length of the quotation.
  *
  * Thread: the one that runs the kernel. Errors are never about errors, groups, later fragments, or senders that are no single
  * host. Read first: inet/ip/icmp-error.ts; RFC 1122 3.2.2, RFC 1812 4.3.2. Missing: RFC 4884 extensions.

@@ -133,7 +133,7 @@ export class Icmp implements Transport {
     if (this.#parts.raw.active) this.#parts.raw.input(packet);
   }
 
-  /** Nobody asks ICMP about errors in its own packets; raw sockets see the message itself. */
+  /** ICMP has no use for errors about its own packets; raw sockets receive the message itself. */
   icmpError(): void {}
 
   sendUnreachable(packet: InPacket, code: number, nowUs: number): void {
@@ -154,7 +154,7 @@ export class Icmp implements Transport {
     this.#errors.send(icmpv4.TYPE_REDIRECT, icmpv4.CODE_REDIRECT_HOST, gateway, packet, nowUs);
   }
 
-  /** What was wrong with the options: `typeAndCode` is `type << 8 | code`, the pointer matters to parameter problems. */
+  /** An error in the options: `typeAndCode` is `type << 8 | code`; `pointer` is for parameter problems. */
   sendOptionError(packet: InPacket, typeAndCode: number, pointer: number, nowUs: number): void {
     const type = typeAndCode >> 8;
     const rest = type === icmpv4.TYPE_PARAMETER_PROBLEM ? pointer << 24 : 0;
@@ -194,7 +194,7 @@ export class Icmp implements Transport {
     this.#counters.add(this.#replies, 1);
   }
 
-  /** RFC 792 timestamp: our clock does not count from midnight UT, which the high bit says. */
+  /** RFC 792 timestamp: the high bit says that our clock does not count from midnight UT. */
   #timestamp(packet: InPacket, nowUs: number): void {
     if (packet.lengthBytes < TIMESTAMP_BYTES || packet.broadcast) {
       this.#counters.add(this.#ignored, 1);

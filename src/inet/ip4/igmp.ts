@@ -1,7 +1,7 @@
 /**
- * IGMP: telling multicast routers which groups we are in, and of which sources.
+ * IGMP: reports of memberships and their sources to multicast routers.
  *
- * Thread: the one that runs the kernel. What is said when is group-reports.ts; this file reads queries and writes reports:
+ * Thread: the one that runs the kernel. group-reports.ts decides when to report; this file reads queries and writes reports:
  * version 3, or version 2 or 1 while a router of that version is about. IP messages carry the router alert option, TTL 1
  * and the precedence of internetwork control.
  * Read first: RFC 3376 sections 4, 7 and 9, RFC 2236, RFC 1112 appendix I.
@@ -35,7 +35,7 @@ const OPTION_BYTES = 4;
 const TOS_INTERNET_CONTROL = 0xc0;
 
 const US_PER_TENTH = 100_000;
-/** RFC 3376 7.2.1: version 1 queries grant ten seconds and cannot say so. */
+/** RFC 3376 7.2.1: version 1 queries carry no response time; it is ten seconds. */
 const V1_RESPONSE_US: number = 10 * US_PER_S;
 const RECORD_HEADER_BYTES = 8;
 
@@ -109,7 +109,7 @@ export class Igmp implements Transport, GroupListener {
     this.#schedule();
   }
 
-  /** Queries ask for our groups; reports of others matter where an older version is spoken. */
+  /** Queries ask for our groups; reports of others count where an older version is in use. */
   input(packet: InPacket, nowUs: number): void {
     const { view } = this.#context.shared.arena;
     const { at, lengthBytes, iface } = packet;

@@ -39,7 +39,7 @@ const LINK_LOCAL_HIGH = 0xa9fe;
 const REASSEMBLY_OFFSET = 64;
 const REASSEMBLY_TIMEOUT_MS = 30000;
 
-/** What packets meet on their way in. */
+/** The parts of IPv4 that a received packet may go to. */
 export interface IpInputParts {
   readonly addresses: Addresses4;
   readonly routes: RouteTable;
@@ -233,7 +233,7 @@ export class IpInput implements PacketInput {
       packet.broadcast = false;
       return true;
     }
-    // What we sent to a group comes back through lo0; it counts as heard where it was sent.
+    // A copy of our own packet to a group comes back through lo0; it counts as received where it was sent.
     const iface = received.arrival ?? packet.iface;
     packet.iface = iface;
     if (isMulticast(dst)) {
@@ -277,7 +277,7 @@ export class IpInput implements PacketInput {
   #deliver(packet: IpPacket, nowUs: number): void {
     const raw = this.#raw;
     const transport = this.#transports[packet.protocol];
-    // ICMP shows raw sockets what it did not answer itself.
+    // ICMP hands messages that it does not answer itself to raw sockets.
     const taken = raw.active && packet.protocol !== ipv4.PROTOCOL_ICMP && raw.input(packet);
     if (transport !== undefined) {
       transport.input(packet, nowUs);
@@ -293,6 +293,7 @@ export class IpInput implements PacketInput {
   }
 }
 
+// cold: assembly
 function reassemblyFamily(context: InetContext): ReassemblyFamily {
   const { bulk } = context;
   const { view } = context.shared.arena;

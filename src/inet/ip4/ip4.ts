@@ -16,7 +16,7 @@ import { RouteTable } from '../../net/route-table.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
-import type { IpFamily } from '../ip/family.ts';
+import type { ProtocolFamily } from '../ip/family.ts';
 import { ForwardOutput } from '../ip/forward-output.ts';
 import type { Ip } from '../ip/ip.ts';
 import { MulticastGroups } from '../ip/multicast.ts';
@@ -39,7 +39,7 @@ import { Redirects } from './redirect.ts';
 
 const HOST_PREFIX = 32;
 
-export class Ip4 implements IpFamily {
+export class Ip4 implements ProtocolFamily {
   readonly hostPrefix: number = HOST_PREFIX;
   readonly addresses: Addresses4 = new Addresses4();
   readonly routes: RouteTable;
@@ -108,7 +108,7 @@ export class Ip4 implements IpFamily {
     protocols.register(igmp);
   }
 
-  // --- IpFamily ---
+  // --- ProtocolFamily ---
 
   register(transport: Transport): void {
     this.#protocols.register(transport);
@@ -147,7 +147,7 @@ export class Ip4 implements IpFamily {
   }
 
   gatewayInterface(gateway: number): Interface | null {
-    // A subnet whose address is still being probed will do: the route is used when the address is valid.
+    // A subnet whose address is still being probed counts: the route is used once the address is valid.
     return this.addresses.owner(gateway) ?? this.#ip.interfaces.find((iface) => iface.onLink(gateway)) ?? null;
   }
 

@@ -1,7 +1,7 @@
 /**
  * IPv4 options: record route, timestamp, source routes.
  *
- * Thread: the one that runs the kernel. Options are rare; whoever has a header without them never comes here. Source
+ * Thread: the one that runs the kernel. Called for headers with options only. Source
  * routes are refused unless `net.inet.ip.allowsrcrt` (to us) and `net.inet.ip.forwsrcrt` (through us) say otherwise.
  * Read first: RFC 791 3.1, RFC 1122 3.2.1.8, RFC 1812 5.2.4. Missing: security options (skipped).
  */
@@ -39,10 +39,10 @@ import type { Addresses4 } from './addresses.ts';
 const TIMESTAMP_NONSTANDARD = 0x80000000;
 
 /** Results of {@link IpOptions.process}: go on as the destination says; the destination was changed, forward. */
-export const OPTIONS_DONE = 0;
+const OPTIONS_DONE = 0;
 export const OPTIONS_FORWARD = 1;
 
-/** Whether an answer carries the option too (RFC 1122 3.2.2.6): what records the way, and source routes, turned round. */
+/** Whether an answer carries the option too (RFC 1122 3.2.2.6): record route, timestamp, and the reversed source route. */
 function isAnswered(type: number): boolean {
   return type === OPTION_RECORD_ROUTE || type === OPTION_TIMESTAMP || isSourceRoute(type);
 }
@@ -118,7 +118,7 @@ export class IpOptions {
 
   /**
    * Do what the options of a received header ask for, in place, and make its checksum right again.
-   * Returns {@link OPTIONS_DONE}, {@link OPTIONS_FORWARD}, or minus `(ICMP type << 8 | code)` when the packet is refused.
+   * Returns 0, {@link OPTIONS_FORWARD}, or minus `(ICMP type << 8 | code)` when the packet is refused.
    */
   process(at: number, headerBytes: number, iface: Interface, nowUs: number): number {
     const view = this.#view;

@@ -116,21 +116,31 @@ export class PathResolver4 implements PathResolver {
     return 0;
   }
 
+  /** The first interface that is up and has an address, lo0 excepted. */
+  #firstUsable(): Interface | null {
+    const { interfaces } = this.#sources;
+    for (let i = 0; i < interfaces.length; i++) {
+      const iface = interfaces[i] as Interface;
+      if (iface.up && !iface.loopback && iface.primary !== 0) return iface;
+    }
+    return null;
+  }
+
   #broadcastInterface(src: number): Interface | null {
-    const { addresses, interfaces } = this.#sources;
+    const { addresses } = this.#sources;
     const owner = src === 0 ? null : addresses.owner(src);
     if (owner !== null && !owner.loopback) return owner;
-    return interfaces.find((iface) => iface.up && !iface.loopback && iface.primary !== 0) ?? null;
+    return this.#firstUsable();
   }
 
   /** RFC 1112 6.1: the interface asked for, else the one of the source address, else that of the route. */
   #multicastInterface(path: IpPath): Interface | null {
-    const { addresses, interfaces, routes } = this.#sources;
+    const { addresses, routes } = this.#sources;
     if (path.via !== null) return path.via;
     const owner = path.wantedSrc === 0 ? null : addresses.owner(path.wantedSrc);
     if (owner !== null) return owner;
     const route = routes.lookup(path.dst);
     if (route !== null && (route.flags & (RTF_REJECT | RTF_BLACKHOLE)) === 0) return route.iface;
-    return interfaces.find((iface) => iface.up && !iface.loopback && iface.primary !== 0) ?? addresses.loopback;
+    return this.#firstUsable() ?? addresses.loopback;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * ICMP redirects: which are believed, and the routes that follow from them. How long those last: learned-routes.ts.
+ * Received ICMP redirects: the rules for believing one, and the route that follows from it. Expiry: inet/ip/learned-routes.ts.
  *
  * Thread: the one that runs the kernel. Read first: RFC 1122 3.2.2.2 and 3.3.1.4.
  */
@@ -61,7 +61,7 @@ export class Redirects {
     this.#ignored = counters.index('icmp-redirect-ignored');
   }
 
-  /** A redirect said: packets to `dst` go by way of `gateway`. Only our present first hop may say so. */
+  /** A redirect: packets to `dst` go by way of `gateway`. Believed from our present first hop only. */
   input(packet: InPacket, dst: number, gateway: number, nowUs: number): void {
     if (!this.#believable(packet, dst, gateway)) {
       this.#context.counters.add(this.#ignored, 1);
@@ -90,7 +90,7 @@ export class Redirects {
     this.#learned.removed(route);
   }
 
-  /** A next hop does not answer: routes through it that redirects made are given up (RFC 1122 3.3.1.5). */
+  /** A next hop does not answer: routes through it that redirects made are removed (RFC 1122 3.3.1.5). */
   gatewayDown(gateway: number): void {
     this.#learned.gatewayDown(gateway);
   }

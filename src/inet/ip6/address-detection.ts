@@ -1,5 +1,5 @@
 /**
- * Duplicate address detection: an IPv6 address is asked for before it is used.
+ * Duplicate address detection: probes for an IPv6 address before it is used.
  *
  * Thread: the one that runs the kernel; all waiting is done by callouts. With `net.inet6.ip6.dad_count` 0 (the default here: in
  * a lab addresses are given out centrally) an address is used at once.
@@ -65,7 +65,7 @@ export class AddressDetection {
     this.#onTimer = (probe, nowUs) => this.#step(probe, nowUs);
   }
 
-  /** Look after a tentative address: the result is told in the end, at once when nothing is to be asked. */
+  /** Probe a tentative address. The result comes later, or at once when no probe is sent. */
   start(entry: InterfaceAddress6): void {
     this.stop(entry);
     if (this.#count.value === 0 || entry.iface.loopback) {

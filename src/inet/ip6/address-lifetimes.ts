@@ -9,7 +9,7 @@ import { Callout } from '../../kern/callout.ts';
 import type { Interface, InterfaceAddress6 } from '../../net/interface.ts';
 import type { InetContext } from '../ip/context.ts';
 
-/** What is done with addresses. */
+/** Deprecates and removes addresses. */
 export interface LifetimeOwner {
   setDeprecated(entry: InterfaceAddress6, deprecated: boolean): void;
   removeAddress(iface: Interface, address: number): number;

@@ -1,5 +1,5 @@
 /**
- * Which of our addresses speaks to a destination, and which of several destinations is tried first.
+ * The choice of a source address for a destination, and the order in which destinations are tried.
  *
  * Thread: the one that runs the kernel. Pure functions over words that allocate nothing, except sorting; asked when a path is looked up. IPv4
  * addresses take part as mapped ones (::ffff:a.b.c.d). Read first: RFC 6724, whose rule numbers the comments give.
@@ -162,6 +162,7 @@ export interface Destination {
 }
 
 /** The destinations in the order in which they are to be tried (RFC 6724 6); equal ones keep their order. */
+// cold: name look-ups of programs
 export function sortDestinations<T extends Destination>(
   destinations: readonly T[],
   policies: readonly Policy[] = DEFAULT_POLICIES,

@@ -1,5 +1,5 @@
 /**
- * The IPv6 addresses of one kernel: which are ours, in what state, and which of ours speaks to whom.
+ * The IPv6 addresses of one kernel and their states.
  *
  * Thread: the one that runs the kernel. A packet for any of our addresses is ours, whichever interface it came in by, except
  * that link-local addresses mean the link of their zone. An address is ours when it is preferred or deprecated; a tentative
@@ -146,7 +146,7 @@ export function isUsable(entry: InterfaceAddress6): boolean {
   return entry.state === 'preferred' || entry.state === 'deprecated';
 }
 
-/** Whether packets may come from an address without anybody asking for it. */
+/** Whether an address may be chosen as a source. */
 export function isSource(entry: InterfaceAddress6): boolean {
   return isUsable(entry) && !entry.anycast;
 }

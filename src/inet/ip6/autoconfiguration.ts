@@ -1,5 +1,5 @@
 /**
- * The registration point of autoconfiguration: what IPv6 tells it, and what IPv6 asks it. Without one registered, a kernel
+ * The registration point of autoconfiguration: the calls that IPv6 makes to it. Without one registered, a kernel
  * has the addresses and routes that were configured by hand, and link-local addresses.
  *
  * Thread: the one that runs the kernel. Implemented by autoconf/autoconfiguration.ts; registered by the assembly (inet/inet.ts).
@@ -24,7 +24,7 @@ export interface Autoconfiguration {
   forwardingChanged(): void;
   /** A neighbor does not answer any more (RFC 4861 7.3.3): another router may have to do. */
   neighborLost(neighbor: Neighbor): void;
-  /** A neighbor that was a router says that it is none (RFC 4861 7.2.5). */
+  /** A neighbor advertised that it is no router any more (RFC 4861 7.2.5). */
   routerGone(neighbor: Neighbor): void;
   /** Checksum, lengths, code, hop limit 255 and options of these messages were checked. */
   routerSolicitation(packet: InPacket, nowUs: number): void;

@@ -2,7 +2,7 @@
  * Several addresses of one peer, of both families, in the order in which they are to be tried.
  *
  * Thread: the one that runs the kernel. Each is looked up as a packet to it would be; the rules are those of
- * address-selection.ts. Read first: RFC 6724 section 6; RFC 8305 (what a program does with the list).
+ * address-selection.ts. Read first: RFC 6724 section 6; RFC 8305 (the program's use of the list).
  * Cold: name look-ups of programs.
  */
 
@@ -15,7 +15,7 @@ import type { Addresses6 } from './addresses.ts';
 
 const MAPPED_PREFIX = 96;
 
-/** Addresses are numbers of either family. */
+/** Addresses are int32 of either family. */
 export function orderDestinations(paths: PathTable, addresses: Addresses6, destinations: readonly number[]): number[] {
   const wordsOf = (address: number): ipv6.Address6 => {
     return isIp6(address) ? addresses.interner.words(address) : ipv6.mapped4(address);

@@ -1,5 +1,5 @@
 /**
- * Extension headers of received packets: which are stepped over, which end the packet, and what its sender is told.
+ * Extension headers of received packets: headers to step over, headers that end the packet, and the errors to its sender.
  *
  * Thread: the one that runs the kernel. The walk itself is wire/ipv6-extensions.ts; options that are not known are treated
  * as the two upper bits of their type ask.
@@ -42,8 +42,8 @@ export class Extensions6 {
   }
 
   /**
-   * Step along the headers of a packet whose first header is an extension header. True when what stands behind them may be
-   * used: `walk` says what and where. `hopByHopOnly`: the packet is somebody else's, so only the options for us are looked at.
+   * Step along the headers of a packet whose first header is an extension header. True when the payload behind them may be
+   * used: `walk` has its protocol and place. `hopByHopOnly`: the packet is to be forwarded, so only hop-by-hop options count.
    */
   process(packet: InPacket, hopByHopOnly: boolean, nowUs: number): boolean {
     const { walk } = this;
@@ -66,7 +66,7 @@ export class Extensions6 {
     return walk.destinationAt === 0 || !early || this.#options(packet, walk.destinationAt, nowUs);
   }
 
-  /** Whether the fragment header that was found says that this is all. */
+  /** Whether the fragment header is that of an atomic fragment: the whole datagram. */
   isAtomic(): boolean {
     const { fragmentAt } = this.walk;
     return ipv6.fragmentOffsetBytes(this.#view, fragmentAt) === 0 && !ipv6.moreFragments(this.#view, fragmentAt);
@@ -97,7 +97,7 @@ export class Extensions6 {
     }
   }
 
-  /** RFC 8200 4.2: what is to be done about options that are not known. False: the packet is dropped. */
+  /** RFC 8200 4.2: the action for unknown options. False: the packet is dropped. */
   #options(packet: InPacket, headerAt: number, nowUs: number): boolean {
     const view = this.#view;
     const end = Math.min(headerAt + ipv6.extensionBytes(view, headerAt), packet.at + packet.lengthBytes);

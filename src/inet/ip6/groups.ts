@@ -1,7 +1,7 @@
 /**
  * Multicast groups of IPv6, for inet/ip/multicast.ts.
  *
- * Thread: the one that runs the kernel. Read first: RFC 4291 2.7, RFC 2464 section 7, RFC 3810 section 6 (what is reported).
+ * Thread: the one that runs the kernel. Read first: RFC 4291 2.7, RFC 2464 section 7, RFC 3810 section 6 (reports).
  * Cold: configuration.
  */
 
@@ -12,18 +12,18 @@ import type { GroupFamily } from '../ip/multicast.ts';
 const SCOPE_INTERFACE = 1;
 const ALL_NODES_LINK_LO = 1;
 
-export function groupFamily6(table: AddressInterner): GroupFamily {
+export function groupFamily6(interner: AddressInterner): GroupFamily {
   return {
     linkHi: ipv6.MULTICAST_MAC_HI,
     allHostsLinkLo: ALL_NODES_LINK_LO,
-    isGroup: (address) => isIp6(address) && ipv6.isMulticast(table.word(address, 0)),
-    // ff02::1, and what never leaves the machine.
+    isGroup: (address) => isIp6(address) && ipv6.isMulticast(interner.word(address, 0)),
+    // ff02::1, and groups of interface scope.
     isSilent: (group) => {
-      const w0 = table.word(group, 0);
+      const w0 = interner.word(group, 0);
       const scope = ipv6.multicastScope(w0);
-      const allNodes = table.word(group, 1) === 0 && table.word(group, 2) === 0 && table.word(group, 3) === 1;
+      const allNodes = interner.word(group, 1) === 0 && interner.word(group, 2) === 0 && interner.word(group, 3) === 1;
       return scope <= SCOPE_INTERFACE || (w0 === ipv6.ALL_NODES[0] && allNodes);
     },
-    linkLo: (group) => table.word(group, 3),
+    linkLo: (group) => interner.word(group, 3),
   };
 }

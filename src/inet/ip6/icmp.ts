@@ -4,7 +4,7 @@
  *
  * Thread: the one that runs the kernel. Messages of discovery go to neighbor-discovery.ts, redirect.ts, mld.ts and
  * autoconfiguration.ts with checksum, hop limit and format checked.
- * Read first: RFC 4443, RFC 8201 (path MTU), RFC 4861 6.1 and 7.1 (what makes a message of discovery valid). Missing: node
+ * Read first: RFC 4443, RFC 8201 (path MTU), RFC 4861 6.1 and 7.1 (valid messages of discovery). Missing: node
  * information queries (RFC 4620), RFC 8335 probes.
  */
 
@@ -54,14 +54,14 @@ export class Icmp6 implements Transport {
   readonly #context: InetContext;
   readonly #view: DataView;
   readonly #counters: Counters;
-  readonly #table: AddressInterner;
+  readonly #interner: AddressInterner;
   readonly #parts: Icmp6Parts;
   readonly #errors: IcmpErrorSender;
   readonly #echoGroups: SysctlVariable;
   readonly #hopLimit: SysctlVariable;
   readonly #replyLimit: RateLimit = new RateLimit();
   readonly #repliesPerSecond: SysctlVariable;
-  /** What the quoted packet carries, after {@link #quotedPayloadAt}. */
+  /** Protocol of the quoted packet's payload, after {@link #quotedPayloadAt}. */
   #quotedProtocol = 0;
   readonly #error: IcmpError = {
     type: 0,
@@ -87,7 +87,7 @@ export class Icmp6 implements Transport {
     this.#context = context;
     this.#view = context.shared.arena.view;
     this.#counters = context.counters;
-    this.#table = context.interner;
+    this.#interner = context.interner;
     this.#parts = parts;
     this.#errors = new IcmpErrorSender(context, parts.ip, icmpErrorFamily6(context, parts.addresses, parts.sources));
     const { counters } = context;
@@ -130,7 +130,7 @@ export class Icmp6 implements Transport {
       return;
     }
     const type = this.#view.getUint8(at);
-    // The slot is the sender's still: what belongs to a type is there only when the length says so now.
+    // The sender could still write to the slot: the fixed part of this type must fit the length read before.
     if (lengthBytes < icmpv6.optionsOffset(type)) return;
     switch (type) {
       case icmpv6.TYPE_ECHO_REQUEST:
@@ -157,7 +157,7 @@ export class Icmp6 implements Transport {
     if (this.#parts.raw.active) this.#parts.raw.input(packet);
   }
 
-  /** Nobody asks ICMPv6 about errors in its own packets; raw sockets see the message itself. */
+  /** ICMPv6 has no use for errors about its own packets; raw sockets receive the message itself. */
   icmpError(): void {}
 
   /** `code` is one of ICMPv6. */
@@ -277,12 +277,12 @@ export class Icmp6 implements Transport {
     this.#dispatch(type, code, mtuBytes, packet.src, src, dst, quoteAt, quoteBytes, nowUs);
   }
 
-  /** The number of an address in a quoted header, 0 when it is none that we know: then no packet of ours had it. */
+  /** The handle of an address in a quoted header; 0 when the interner has none: then no packet of ours had it. */
   #quotedAddress(at: number, zone: number): number {
     const view = this.#view;
     const w0 = view.getInt32(at);
     const scoped = isZoned(w0) ? zone : 0;
-    return this.#table.find(w0, view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12), scoped);
+    return this.#interner.find(w0, view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12), scoped);
   }
 
   /**
@@ -333,7 +333,7 @@ export class Icmp6 implements Transport {
   }
 }
 
-/** RFC 7915 5.2, but that "no route" stays an unreachable network. False: nothing to be told. */
+/** RFC 7915 5.2, but that "no route" stays an unreachable network. False: the transport is not called. */
 function translate(error: IcmpError, type: number, code: number): boolean {
   error.type = icmpv4.TYPE_DESTINATION_UNREACHABLE;
   error.code = icmpv4.CODE_HOST_UNREACHABLE;

@@ -3,7 +3,7 @@
  *
  * Thread: the one that runs the kernel; called for each packet of a batch (net/link-input.ts). The words of the header are
  * read once each into locals, because the sender could still write to the slot, and only the locals are believed. Addresses
- * become numbers here (address-interner.ts); a packet that is dropped or forwarded leaves none behind for its source.
+ * become handles here (address-interner.ts); a packet that is dropped leaves none behind for its source.
  * Read first: RFC 8200, RFC 4291 2.5 and 2.7 (addresses that no packet has), RFC 4007 (zones). Missing: multicast routing,
  * jumbograms.
  */
@@ -36,7 +36,7 @@ const MAPPED_WORD = 0xffff;
 const SCOPE_INTERFACE = 1;
 const SCOPE_LINK = 2;
 
-/** What packets meet on their way in. */
+/** The parts of IPv6 that a received packet may go to. */
 export interface Ip6InputParts {
   readonly addresses: Addresses6;
   readonly links: Links6;
@@ -169,8 +169,8 @@ export class Ip6Input implements PacketInput {
   }
 
   /**
-   * Judge the addresses and make numbers of them. True when the packet is for us; `packet.src`, `dst` and their sum are
-   * filled in then. A packet to be forwarded is.
+   * Check the addresses and intern them. True when the packet is for us; `packet.src`, `dst` and their sum are
+   * filled in then. A packet for another host is forwarded here.
    */
   #readAddresses(
     packet: IpPacket,
@@ -199,7 +199,7 @@ export class Ip6Input implements PacketInput {
         this.#drop(this.#badDestination, iface);
         return false;
       }
-      // All nodes of the link are heard always, whatever was joined.
+      // The all-nodes group of the link needs no membership.
       const allNodes = d3 === 1 && d2 === 0 && d1 === 0 && d0 === ipv6.ALL_NODES[0];
       if (!allNodes && (dst === 0 || !iface.groups.has(dst))) {
         this.#drop(this.#notMember, iface);
@@ -210,7 +210,7 @@ export class Ip6Input implements PacketInput {
       this.#notForUs(packet, zone, loopback, linkGroup, nowUs);
       return false;
     } else if (linkGroup && !loopback) {
-      // RFC 1122 3.3.6 holds for IPv6 too: a link-layer group with one receiver is nobody's intention.
+      // RFC 1122 3.3.6, applied to IPv6: a unicast packet in a link-layer multicast frame is dropped.
       this.#drop(this.#linkGroup, iface);
       return false;
     } else if (dst === IP6_LOOPBACK && !loopback) {
@@ -249,7 +249,7 @@ export class Ip6Input implements PacketInput {
     return scope >= SCOPE_LINK || (scope === SCOPE_INTERFACE && loopback);
   }
 
-  /** A unicast address that is not ours: somebody else's, or none. */
+  /** The destination is a unicast address that is not ours: another host's, or an invalid one. */
   #notForUs(packet: IpPacket, zone: number, loopback: boolean, linkGroup: boolean, nowUs: number): void {
     const { forwarder } = this.#parts;
     const { w0: d0, w1: d1, w2: d2, w3: d3 } = this.#destination;
@@ -277,7 +277,7 @@ export class Ip6Input implements PacketInput {
     const onLink = src === IP6_ANY || this.#interner.zone(src) !== 0;
     const verdict = this.#filter.frameVerdict(src, packet.linkSrcHi, packet.linkSrcLo, onLink);
     if (verdict === FILTER_PASS) return true;
-    // Fragments and packets with extension headers are not looked into, those from nobody not answered: they just vanish.
+    // Fragments, packets with extension headers and packets from `::` are dropped without an answer.
     const plain = src !== IP6_ANY && !ipv6.isExtension(packet.protocol);
     if (verdict !== FILTER_DROP && plain) {
       if (this.#parts.reject.mustPass(packet)) return true;
@@ -360,7 +360,7 @@ export class Ip6Input implements PacketInput {
   #deliver(packet: IpPacket, nameAt: number, nowUs: number): void {
     const raw = this.#raw;
     const transport = this.#transports[packet.protocol];
-    // ICMPv6 shows raw sockets what it did not answer itself.
+    // ICMPv6 hands messages that it does not answer itself to raw sockets.
     const taken = raw.active && packet.protocol !== icmpv6.PROTOCOL_ICMPV6 && raw.input(packet);
     if (transport !== undefined) {
       transport.input(packet, nowUs);

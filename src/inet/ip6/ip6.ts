@@ -22,7 +22,7 @@ import * as ipv6 from '../../wire/ipv6.ts';
 import { maskWord } from '../../wire/ipv6-address.ts';
 import { type AddressInterner, IP6_LOOPBACK } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
-import type { IpFamily } from '../ip/family.ts';
+import type { ProtocolFamily } from '../ip/family.ts';
 import { ForwardOutput } from '../ip/forward-output.ts';
 import type { Ip } from '../ip/ip.ts';
 import { MulticastGroups } from '../ip/multicast.ts';
@@ -54,7 +54,7 @@ const LINK_LOCAL_WORD = 0xfe800000 | 0;
 /** RFC 4861 6.3.2: a reachable time is a random part, from a half to three halves, of what is given. */
 const MIN_RANDOM_FACTOR = 0.5;
 
-export class Ip6 implements IpFamily {
+export class Ip6 implements ProtocolFamily {
   readonly hostPrefix: number = HOST_PREFIX;
   readonly interner: AddressInterner;
   readonly links: Links6 = new Links6();
@@ -223,7 +223,7 @@ export class Ip6 implements IpFamily {
     forwarding.onChange = () => this.autoconfiguration.registered.forwardingChanged();
   }
 
-  // --- IpFamily ---
+  // --- ProtocolFamily ---
 
   register(transport: Transport): void {
     this.#protocols.register(transport);
@@ -327,7 +327,7 @@ export class Ip6 implements IpFamily {
       return;
     }
     this.groups.attach(iface);
-    // What was there before the link went down has to be asked for again (RFC 4862 5.4).
+    // Addresses from before the link went down are probed again (RFC 4862 5.4).
     for (const entry of iface.addresses6) if (entry.state !== 'duplicated') this.#begin(entry);
     this.#makeLinkLocal(link);
     this.autoconfiguration.registered.linkUp(link);
@@ -444,7 +444,7 @@ export class Ip6 implements IpFamily {
 
   // --- Routes of our addresses ---
 
-  /** An address made of an advertised prefix says nothing of what is on the link (RFC 5942 section 4). */
+  /** An address made of an advertised prefix implies no on-link prefix (RFC 5942 section 4). */
   #addRoutes({ address, prefixLength, iface, origin }: InterfaceAddress6): void {
     this.#connected.addHost(address, this.addresses.loopback ?? iface);
     const onLink = prefixLength < HOST_PREFIX && impliesPrefix(origin);

@@ -28,8 +28,8 @@ export class LinkOutput6 {
   }
 
   /**
-   * Start a packet to a group of this link. `src` is a number of ours, {@link IP6_ANY} for none; `nextHeader` names what
-   * stands first in the payload. Returns the offset of the payload, or a negative errno (the link's, `-ENETDOWN` when down; counted).
+   * Start a packet to a group of this link. `src` is an address of ours, {@link IP6_ANY} for none; `nextHeader` is the
+   * protocol of the payload. Returns the offset of the payload, or a negative errno (the link's, `-ENETDOWN` when down; counted).
    */
   begin(
     iface: Interface,

@@ -1,5 +1,5 @@
 /**
- * What IPv6 knows of a link besides what the interface says: the variables of RFC 4861 section 6.3.2, which routers may set.
+ * The IPv6 state of a link: the variables of RFC 4861 section 6.3.2, which routers may set.
  *
  * Thread: the one that runs the kernel. One {@link Link6} for each interface, made when the interface is attached.
  */
@@ -45,6 +45,7 @@ export class Links6 {
   /** By interface index, for zones. */
   readonly #byIndex: (Interface | undefined)[] = [];
 
+  // cold: configuration
   add(iface: Interface): Link6 {
     const link = new Link6(iface);
     this.#links.set(iface, link);

@@ -1,7 +1,7 @@
 /**
  * Multicast listener discovery: telling multicast routers of a link which groups we are in, and of which sources.
  *
- * Thread: the one that runs the kernel. What is said when is inet/ip/group-reports.ts; this file reads queries and writes
+ * Thread: the one that runs the kernel. inet/ip/group-reports.ts decides when to report; this file reads queries and writes
  * reports: version 2, or version 1 while a router of that version is about. Reports carry the router alert option, hop limit
  * 1 and a link-local source, `::` while there is none.
  * Read first: RFC 3810 sections 5, 6.2 and 8, RFC 2710, RFC 3590 (sources).
@@ -107,7 +107,7 @@ export class Mld implements GroupListener, AddressHolder {
     this.#schedule();
   }
 
-  /** RFC 3590 4: now that there is a link-local address, what was said as nobody is said again. */
+  /** RFC 3590 4: reports that were sent from `::` are repeated from the link-local address. */
   linkLocalReady(iface: Interface): void {
     const reports = this.#reports.get(iface);
     if (reports === undefined) return;
@@ -174,7 +174,7 @@ export class Mld implements GroupListener, AddressHolder {
     return false;
   }
 
-  /** The number of a group that this link is in, 0 for others. */
+  /** The handle of a group that this link is in, 0 for others. */
   #find(words: ipv6.Address6, iface: Interface): number {
     const [w0, w1, w2, w3] = words;
     const group = this.#context.interner.find(w0, w1, w2, w3, isZoned(w0) ? iface.index : 0);

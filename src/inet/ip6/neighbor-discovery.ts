@@ -28,7 +28,7 @@ export interface NeighborInputParts6 {
   readonly neighbors: NeighborCache;
   readonly output: NeighborOutput6;
   readonly detection: AddressDetection;
-  /** A neighbor that was a router says that it is none (RFC 4861 7.2.5). */
+  /** A neighbor advertised that it is no router any more (RFC 4861 7.2.5). */
   routerGone(neighbor: Neighbor): void;
 }
 
@@ -149,8 +149,8 @@ export class NeighborInput6 {
   }
 
   /**
-   * A message of discovery told its sender's link-layer address (solicitations, advertisements of routers, redirects):
-   * the entry is made, or renewed. Returns it, null when the cache is full.
+   * Enter or renew a neighbor whose link-layer address came with a message of discovery (solicitation, router advertisement,
+   * redirect). Returns it, null when the cache is full.
    */
   learn(iface: Interface, address: number, hi: number, lo: number, nowUs: number): Neighbor | null {
     const neighbor = this.#neighbors.findOrCreate(iface, address);
@@ -163,7 +163,7 @@ export class NeighborInput6 {
     this.learn(iface, src, icmpv6.linkAddressHi(view, optionAt), icmpv6.linkAddressLo(view, optionAt), nowUs);
   }
 
-  /** The target as a number, 0 when nobody here knows it (then it is neither ours nor a neighbor). */
+  /** The handle of the target; 0 when the interner has none: then it is neither ours nor a neighbor. */
   #target(at: number, iface: Interface): number {
     const view = this.#view;
     const w0 = icmpv6.targetWord(view, at, 0);

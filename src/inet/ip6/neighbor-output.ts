@@ -67,7 +67,7 @@ export class NeighborOutput6 {
     this.#end(at, this.#solicitations);
   }
 
-  /** RFC 4862 5.4.2: ask for an address that we would like to have, as nobody. */
+  /** RFC 4862 5.4.2: solicit an address that we want to use, from `::`. */
   probe(iface: Interface, address: number): void {
     const target = this.#context.interner.words(address);
     const group = ipv6.solicitedNode(target);
@@ -79,7 +79,7 @@ export class NeighborOutput6 {
   }
 
   /**
-   * Say where one of our addresses is (RFC 4861 7.2.4 to 7.2.6): to everybody, or to the one at `toHi`, `toLo` who asked
+   * Advertise one of our addresses (RFC 4861 7.2.4 to 7.2.6): to all nodes, or to the neighbor at `toHi`, `toLo` that solicited
    * from the address `to`.
    */
   advertise(iface: Interface, address: number, to: ipv6.Address6 | null, toHi: number, toLo: number): void {
@@ -91,7 +91,7 @@ export class NeighborOutput6 {
         ? this.#output.begin(iface, address, ipv6.ALL_NODES, PROTOCOL_ICMPV6, bytes, HOP_LIMIT)
         : this.#output.beginTo(iface, toHi, toLo, address, to, PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
     if (at < 0) return;
-    // Of an anycast address another may say the same (RFC 4861 7.2.4).
+    // An anycast address may be advertised by others too (RFC 4861 7.2.4).
     let flags = this.#addresses.find(address)?.anycast === true ? 0 : icmpv6.FLAG_OVERRIDE;
     if (to !== null) flags |= icmpv6.FLAG_SOLICITED;
     if (this.#forwarding()) flags |= icmpv6.FLAG_ROUTER;

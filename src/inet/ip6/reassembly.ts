@@ -1,8 +1,8 @@
 /**
- * Fragments of IPv6: what differs from IPv4 (inet/ip/reassembly.ts does the work).
+ * The IPv6 part of reassembly (inet/ip/reassembly.ts does the work).
  *
  * Thread: the one that runs the kernel. The unfragmentable part of the first fragment becomes the header of the whole packet,
- * without the fragment header; what that named comes next.
+ * without the fragment header; the header that followed it comes next.
  * Read first: RFC 8200 4.5, RFC 5722 (overlaps), RFC 6946 (atomic fragments, which do not come here).
  */
 
@@ -16,11 +16,12 @@ const TIMEOUT_MS = 60000;
 /** The end of the traffic class, in the header's second byte. */
 const ECN_BITS = 0x30;
 
-/** What the finished header needs: where it names the fragment header, and what that named. */
+/** The note of {@link ReassemblyFamily.finish}: where the header names the fragment header, and the protocol that followed. */
 export function reassemblyNote(nameOffset: number, nextHeader: number): number {
   return (nameOffset << 8) | nextHeader;
 }
 
+// cold: assembly
 export function reassemblyFamily6(context: InetContext): ReassemblyFamily {
   const { view } = context.shared.arena;
   return {

@@ -1,5 +1,5 @@
 /**
- * Redirects of IPv6: which a host believes and the routes that follow from them, and when a router sends one.
+ * Redirects of IPv6: a host's rules for believing one and the route that follows, and a router's for sending one.
  *
  * Thread: the one that runs the kernel. How long the routes last: inet/ip/learned-routes.ts.
  * Read first: RFC 4861 sections 4.5 and 8.
@@ -34,7 +34,7 @@ import { linkAddress, readMessage } from './read-message.ts';
 
 const HOST_PREFIX = 128;
 const HOP_LIMIT = 255;
-/** RFC 4861 4.5: a redirect is no longer than what every link carries. */
+/** RFC 4861 4.5: a redirect is no longer than the minimum MTU. */
 const MAX_BYTES: number = ipv6.MTU_BYTES_MIN - ipv6.HEADER_BYTES;
 const REDIRECTED_HEADER_BYTES = 8;
 const ETHERNET_SRC_HI = -8;
@@ -158,7 +158,7 @@ export class Redirects6 {
     return this.#parts.addresses.isLinkLocal(packet.src);
   }
 
-  /** Only the router that packets for the destination go to now may say where they should go. */
+  /** A redirect is believed from the router that packets for the destination go to now. */
   #isFirstHop(packet: InPacket, dst: number): boolean {
     const route = this.#parts.routes.lookup(dst);
     if (route === null || (route.flags & RTF_GATEWAY) === 0) return false;
@@ -202,7 +202,7 @@ export class Redirects6 {
 
   /**
    * RFC 4861 8.2: a packet to be forwarded leaves as it came; its sender, if it is on that link, could have reached the next
-   * hop itself and is told so. Call before the packet is changed.
+   * hop itself and gets a redirect. Call before the packet is changed.
    */
   redirect(packet: InPacket, path: IpPath, nowUs: number): void {
     const { route, iface } = path;
@@ -223,6 +223,7 @@ export class Redirects6 {
     this.#write(packet, path, src, gateway === 0 ? packet.dst : gateway);
   }
 
+  // cold: redirects are rate-limited
   #write(packet: InPacket, path: IpPath, src: number, target: number): void {
     const view = this.#view;
     const { headerAt, iface } = packet;

@@ -23,7 +23,7 @@ interface Candidate extends SourceCandidate {
   fromNextHop: boolean;
 }
 
-/** What the choice is made from. */
+/** The tables that the choice is made from. */
 export interface SourceSelectorParts {
   readonly interner: AddressInterner;
   readonly interfaces: readonly Interface[];
@@ -72,6 +72,7 @@ export class SourceSelector {
     return best === null ? 0 : best.number;
   }
 
+  // cold: once per path epoch
   #collect(): void {
     this.#collectedAt = this.#epoch.value;
     this.#candidates = [];

@@ -1,5 +1,5 @@
 /**
- * Which UDP endpoint a datagram is for: buckets by local port, each a chain of endpoints.
+ * Look-up of the UDP endpoint of a datagram: buckets by local port, each a chain of endpoints.
  *
  * Thread: the one that runs the kernel. Chains are short, so a lookup is a few comparisons; nothing is allocated.
  */
@@ -19,7 +19,7 @@ export class UdpDemux {
     this.#seed = seed;
   }
 
-  /** First endpoint of the chain in which those of `port` are; it holds others too. Follow `next`. */
+  /** First endpoint of the chain of `port`, which holds endpoints of other ports too. Follow `next`. */
   chain(port: number): UdpEndpoint | null {
     return this.#buckets[port & (BUCKETS - 1)] as UdpEndpoint | null;
   }

@@ -47,7 +47,7 @@ export class UdpEndpoint implements PortBinding {
   address = 0;
   /** IPV6_V6ONLY: `::` is not for IPv4. */
   only6 = false;
-  /** What `address` stands for, and what packets have as their source: kept by `Udp.bind`. */
+  /** Families for which `address` is "any", and the source address of packets: set by `Udp.bind`. */
   anyFamilies: number = FAMILY_4;
   source = 0;
   /** A socket of IPv6: any address is `::`. */
@@ -75,7 +75,7 @@ export class UdpEndpoint implements PortBinding {
   closed = false;
   /** Chain of the port table's bucket. */
   next: UdpEndpoint | null = null;
-  /** Where the packet that found no room was to go; `awaits` says whether anybody waits. */
+  /** Destination of the packet that found no room, while `awaits`. */
   awaits = false;
   awaitedAddress = 0;
 
@@ -207,7 +207,7 @@ export class UdpEndpoint implements PortBinding {
   }
 
   /**
-   * The first datagram that waits, copied and removed; what is longer than `lengthBytes` is cut. Returns the bytes copied,
+   * The first datagram that waits, copied and removed; bytes beyond `lengthBytes` are dropped. Returns the bytes copied,
    * `-EAGAIN` when none waits, or a pending ICMP error. Look at `queue` for sender and full length before calling.
    */
   receive(into: Uint8Array, offset: number, lengthBytes: number): number {
@@ -242,7 +242,7 @@ export class UdpEndpoint implements PortBinding {
     return error;
   }
 
-  /** Join a group on an interface; `source` 0 for datagrams from anybody. Errors as `Memberships.join`. */
+  /** Join a group on an interface; `source` 0 for any source. Errors as `Memberships.join`. */
   join(group: number, source: number, iface: Interface | null): number {
     return this.#udp.join(this, group, source, iface);
   }

@@ -1,5 +1,5 @@
 /**
- * What a connected UDP socket is told when an ICMP error comes.
+ * The error code that an ICMP error gives a connected UDP socket.
  *
  * Thread: any; a pure function. Read first: RFC 1122 4.1.3.3, udp(7) of Linux (errors that pass without IP_RECVERR).
  */
@@ -8,7 +8,7 @@ import { Errno } from '../../base/errors.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import type { IcmpError } from '../ip/transport.ts';
 
-/** Errors that end a conversation, as Linux tells a connected socket; 0 for those that may pass. */
+/** The errno that Linux reports to a connected socket; 0 for errors that may be temporary. */
 export function errnoOf(error: IcmpError): number {
   if (error.type === icmpv4.TYPE_PARAMETER_PROBLEM) return Errno.EPROTO;
   if (error.type !== icmpv4.TYPE_DESTINATION_UNREACHABLE) return 0;

@@ -1,7 +1,7 @@
 /**
  * Group memberships of UDP endpoints: joining and leaving, of any source, of all but some, or of named ones.
  *
- * Thread: the one that runs the kernel. Read first: RFC 3678 4.1 (the calls), inet/ip/multicast.ts (what interfaces do about it).
+ * Thread: the one that runs the kernel. Read first: RFC 3678 4.1 (the calls), inet/ip/multicast.ts (the groups of interfaces).
  */
 
 import { Errno } from '../../base/errors.ts';
@@ -51,6 +51,7 @@ export class Memberships {
    * `-EINVAL` (no group; any-source and source-specific mixed), `-EADDRINUSE` (joined already), `-EADDRNOTAVAIL` (that source
    * too), `-ENODEV`, `-ENOBUFS`.
    */
+  // cold: memberships
   join(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number {
     if (!this.#groups.isMulticast(group) || endpoint.closed) return -Errno.EINVAL;
     const on = iface ?? this.#groups.multicastInterface(group);
@@ -125,6 +126,7 @@ export class Memberships {
   }
 
   /** A group of link scope may be named without its link. */
+  // cold: memberships
   #find(endpoint: UdpEndpoint, group: number, iface: Interface | null): Membership | undefined {
     return endpoint.memberships.find(
       (one) => (iface === null || one.iface === iface) && one.group === this.#groups.groupOn(group, one.iface),

@@ -46,7 +46,7 @@ import { UdpEndpoint, type UdpProtocol } from './endpoint.ts';
 import { errnoOf } from './errors.ts';
 import { Memberships } from './memberships.ts';
 
-/** What IPv6 takes; IPv4 takes 20 bytes less, which IP says. */
+/** Longest payload over IPv6; over IPv4 it is 20 bytes less, which IP checks. */
 const MAX_PAYLOAD_BYTES = 65527;
 const FOLDED_ONES = 0xffff;
 
@@ -54,7 +54,7 @@ export class Udp implements Transport, UdpProtocol {
   readonly protocol: number = PROTOCOL_UDP;
   readonly context: InetContext;
   readonly ports: PortTable;
-  /** What a socket may ask for. */
+  /** Upper bound of a socket's receive buffer. */
   readonly maxBufferBytes: SysctlVariable;
   readonly bulk: Bulk;
   readonly #memberships: Memberships;
@@ -136,6 +136,7 @@ export class Udp implements Transport, UdpProtocol {
   }
 
   /** `ipv6`: an endpoint whose "any address" is `::`. */
+  // cold: sockets are opened
   open(ipv6: boolean = false): UdpEndpoint {
     const bufferBytes = Math.min(this.#receiveBytes.value, this.maxBufferBytes.value);
     return new UdpEndpoint(this, new DatagramQueue(this.context, bufferBytes), ipv6);
@@ -152,6 +153,7 @@ export class Udp implements Transport, UdpProtocol {
     return this.#demux.list();
   }
 
+  // cold: control
   boundPorts(): number[] {
     return this.list().map((endpoint) => endpoint.port);
   }
@@ -404,7 +406,7 @@ export class Udp implements Transport, UdpProtocol {
     return -Errno.EAGAIN;
   }
 
-  /** Tell those who found no room that there is some. Called once per turn; costs nothing when nobody waits. */
+  /** Call `onWritable` of endpoints that found no room and now have some. Called once per turn; one comparison when none waits. */
   serviceWaiting(): void {
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
@@ -518,7 +520,7 @@ function pathFlags(endpoint: UdpEndpoint): number {
   return (endpoint.broadcast ? IP_ALLOW_BROADCAST : 0) | (endpoint.multicastLoop ? 0 : IP_NO_LOOP);
 }
 
-/** For groups of IPv4, and for all of IPv6, whose other paths do not look at it. */
+/** The interface for groups; given for all IPv6 destinations, whose unicast paths ignore it. */
 function viaOf(endpoint: UdpEndpoint, dst: number): Interface | null {
   return dst >>> 28 >= 0xe ? endpoint.multicastInterface : null;
 }

@@ -22,7 +22,7 @@ export interface AdvertisedRoute {
   readonly interfaceIndex: number;
   preference: number;
   untilUs: number;
-  /** It was found not to answer, and has not been heard since. */
+  /** It does not answer, and no advertisement of it has come since. */
   suspect: boolean;
   /** The one of its prefix that is used. */
   chosen: boolean;
@@ -64,7 +64,7 @@ export class AdvertisedRoutes {
     return this.#routes.some((one) => one.prefixLength === 0 && isBy(one, router, interfaceIndex));
   }
 
-  /** A router says that it leads to a prefix for so long; a lifetime of 0 takes that back. */
+  /** A router advertises a route to a prefix with a lifetime; 0 withdraws it. */
   advertise(
     prefix: Address6,
     prefixLength: number,
@@ -126,7 +126,7 @@ export class AdvertisedRoutes {
     }
   }
 
-  /** The interface went down or changes sides: what was heard there is forgotten; so is what a neighbor said that is no router any more. */
+  /** Remove the routes of an interface, or of one router there that is no router any more. */
   forget(interfaceIndex: number, router: Address6 | null = null): void {
     const gone = this.#routes.filter(
       (one) => one.interfaceIndex === interfaceIndex && (router === null || equal(one.router, router)),

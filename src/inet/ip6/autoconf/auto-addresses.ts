@@ -3,7 +3,7 @@
  * temporary ones beside it, with their lifetimes.
  *
  * Thread: the one that runs the kernel. A state machine over times that are arguments: the owner calls `run` at `deadlineUs`.
- * What it decides goes to a sink; duplicate address detection is the sink's business, which reports what it found.
+ * Decisions go to a sink, which runs duplicate address detection and reports the result.
  * Read first: RFC 4862 section 5.5, RFC 7217 section 6 (duplicates), RFC 8981 section 3.
  * Cold: autoconfiguration.
  */
@@ -27,13 +27,13 @@ const DESYNC_PART = 0.4;
 /** As many are remembered for one address. */
 const ROUTERS_MAX = 8;
 
-/** What a prefix information option says; times are `Infinity` for ever. */
+/** A prefix information option; times are `Infinity` for ever. */
 export interface AdvertisedPrefix {
   readonly prefix: Address6;
   readonly prefixLength: number;
   readonly validUs: number;
   readonly preferredUs: number;
-  /** Who says so. */
+  /** The router that sent it. */
   readonly router: Address6;
 }
 
@@ -77,7 +77,7 @@ export interface AutoAddress {
   succeeded: boolean;
 }
 
-/** What {@link AutoAddresses.prefix} did. */
+/** Results of {@link AutoAddresses.prefix}. */
 export type PrefixVerdict = 'used' | 'ignored' | 'too-many';
 
 export class AutoAddresses {
@@ -116,7 +116,7 @@ export class AutoAddresses {
     return verdict;
   }
 
-  /** The address was found in use by somebody else. */
+  /** Another host has the address. */
   duplicate(address: Address6, nowUs: number): void {
     const one = this.#addresses.find((entry) => entry.configured && equal(entry.address, address));
     if (one === undefined) return;

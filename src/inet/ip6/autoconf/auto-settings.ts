@@ -1,5 +1,5 @@
 /**
- * What stateless autoconfiguration asks of the kernel it runs in: variables, identifiers, the time detection takes.
+ * The settings of stateless autoconfiguration: variables, identifiers, the duration of duplicate address detection.
  *
  * Thread: the one that runs the kernel. Read first: RFC 7217 (identifiers), RFC 8981 3.8 (times of temporary addresses).
  * Cold: autoconfiguration.
@@ -38,7 +38,7 @@ export class AutoSettings {
     this.#detections = sysctl.integer('net.inet6.ip6.dad_count', 0, 0, 10, 'probes before an address is used');
   }
 
-  /** Those of one link. */
+  /** The settings of one link. */
   of(link: Link6): AutoAddressSettings {
     const { name, macHi, macLo } = link.iface;
     return {

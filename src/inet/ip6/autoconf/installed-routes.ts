@@ -1,8 +1,8 @@
 /**
- * What routers advertise, as routes in the table: those put there by router discovery, told from those of others.
+ * The routes that router discovery put into the table, kept apart from routes of other origin.
  *
- * Thread: the one that runs the kernel. A route for the same prefix that somebody configured is left alone, in putting ours in
- * and in taking it out.
+ * Thread: the one that runs the kernel. A route for the same prefix that was configured by hand is left alone, in installing and
+ * in removing.
  * Cold: autoconfiguration.
  */
 
@@ -32,8 +32,8 @@ export class InstalledRoutes {
   }
 
   /**
-   * `router` null: the prefix is on the link, which says more than a router for it. Returns 0, also when somebody else has a
-   * route for it; or `-ENOBUFS`.
+   * `router` null: the prefix is on the link, which takes precedence over a router for it. Returns 0, also when a route of other
+   * origin is there; or `-ENOBUFS`.
    */
   install(prefix: ipv6.Address6, prefixLength: number, router: ipv6.Address6 | null, interfaceIndex: number): number {
     const { interner } = this.#context;
@@ -62,7 +62,7 @@ export class InstalledRoutes {
     const route = this.#routes.get(key);
     if (route === undefined || (route.gateway === 0) !== onLink) return;
     this.#routes.delete(key);
-    // An address configured by hand says that the prefix is on the link, too.
+    // An address configured by hand implies the on-link prefix, too.
     if (onLink && this.#hasManual(route)) return;
     const { routes } = this.#ip6;
     if (routes.find(route.destination, prefixLength) === route) routes.remove(route.destination, prefixLength);

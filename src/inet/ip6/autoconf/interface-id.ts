@@ -14,7 +14,7 @@ import type { InterfaceId } from '../eui64.ts';
 
 export const INTERFACE_ID_BITS = 64;
 
-/** Those that belong to everybody (RFC 5453): subnet-router anycast, other anycast, the block of the IANA MAC prefix. */
+/** Reserved identifiers (RFC 5453): subnet-router anycast, other anycast, the block of the IANA MAC prefix. */
 export function isReservedId([high, low]: InterfaceId): boolean {
   if (high === 0 && low === 0) return true;
   if (high >>> 0 === 0x02005eff && low >>> 24 === 0xfe) return true;

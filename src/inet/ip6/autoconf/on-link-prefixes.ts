@@ -1,5 +1,5 @@
 /**
- * The prefix list of a host: what routers said to be on a link, and for how long.
+ * The prefix list of a host: the prefixes that routers advertised as on-link, and their lifetimes.
  *
  * Thread: the one that runs the kernel. A state machine over times that are arguments: the owner calls `run` at `deadlineUs`.
  * Read first: RFC 4861 sections 5.1 and 6.3.4 (prefixes without the on-link flag say nothing), RFC 5942.

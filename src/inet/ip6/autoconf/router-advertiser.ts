@@ -2,7 +2,7 @@
  * Being a router on a link: when router advertisements are sent.
  *
  * Thread: the one that runs the kernel. A state machine over times that are arguments: the owner calls `run` at `deadlineUs`.
- * What an advertisement says is the sender's business. All of them go to all nodes, also those that answer.
+ * The contents of an advertisement are the sender's. Every one goes to all nodes, answers to solicitations too.
  * Read first: RFC 4861 sections 6.2.4 to 6.2.6 and 10.
  * Cold: autoconfiguration.
  */
@@ -47,7 +47,7 @@ export class RouterAdvertiser {
     this.deadlineUs = Math.max(nowUs, this.#lastUs + MIN_BETWEEN_US);
   }
 
-  /** Say a few times that we are no router any more. */
+  /** Send the final advertisements, with a lifetime of 0. */
   stop(nowUs: number): void {
     if (this.#state !== 'on') return;
     if (this.#sent === 0) {
@@ -65,7 +65,7 @@ export class RouterAdvertiser {
     this.deadlineUs = Infinity;
   }
 
-  /** Somebody asked: answered within half a second, but not more than every three seconds. */
+  /** A solicitation came: answered within half a second, but not more than every three seconds. */
   solicited(nowUs: number): void {
     if (this.#state !== 'on') return;
     const delayUs = randomUnit(this.#rng) * MAX_DELAY_US;

@@ -1,5 +1,5 @@
 /**
- * The host side of router discovery: what this kernel does with router advertisements, and how it asks for them.
+ * The host side of router discovery: router solicitations out, router advertisements in.
  *
  * Thread: the one that runs the kernel. Off unless `net.inet6.ip6.accept_rtadv` says otherwise, and on routers always. The
  * decisions are those of the machines this file puts together: advertised-routes.ts, on-link-prefixes.ts, auto-addresses.ts,
@@ -41,7 +41,7 @@ export interface RouterListenerParts {
   readonly forwarding: SysctlVariable;
 }
 
-/** What is kept of one link. */
+/** State of one link. */
 interface HostLink {
   readonly link: Link6;
   readonly addresses: AutoAddresses;
@@ -173,7 +173,7 @@ export class RouterListener {
     this.#schedule();
   }
 
-  /** The link is down; what was learned stays until it ends. */
+  /** The link is down; learned routes and addresses stay for their lifetimes. */
   stopped(iface: Interface): void {
     this.#hostLinks.get(iface)?.solicitor.stop();
   }
@@ -187,13 +187,13 @@ export class RouterListener {
     this.#schedule();
   }
 
-  /** Nothing is heard of a neighbor any more. */
+  /** A neighbor does not answer any more. */
   lost({ iface, address }: Neighbor): void {
     if (this.routers.list.length === 0) return;
     this.routers.unreachable(this.#context.interner.words(address), iface.index);
   }
 
-  /** A neighbor that was a router says that it is none (RFC 4861 7.2.5). */
+  /** A neighbor advertised that it is no router any more (RFC 4861 7.2.5). */
   routerGone({ iface, address }: Neighbor): void {
     this.routers.forget(iface.index, this.#context.interner.words(address));
     this.#schedule();
@@ -244,7 +244,7 @@ export class RouterListener {
     if (neighbor !== null) neighbor.router = true;
     for (const option of message.options) this.#option(option, host, router, nowUs);
     this.#reinstall();
-    // Who advertised what has a say in the choice of source addresses.
+    // The choice of source addresses depends on the routers that advertised their prefixes.
     this.#parts.epoch.bump();
     this.#syncLifetimes(iface);
     this.#schedule();
@@ -320,7 +320,7 @@ export class RouterListener {
     }
   }
 
-  /** What was taken out of the table, or had no place in it, is put in when routers still say so. */
+  /** Install routes that are advertised and not in the table: removed by hand, or refused when it was full. */
   #reinstall(): void {
     for (const { prefix, prefixLength, router, interfaceIndex, chosen } of this.routers.list) {
       if (chosen && !this.#installed.has(prefix, prefixLength))
@@ -388,7 +388,7 @@ export class RouterListener {
     this.#context.counters.add(this.#solicitations, 1);
   }
 
-  /** Listening begins with asking; when it ends, what was learned stays until its time is over. */
+  /** Listening begins with a solicitation; when it ends, learned routes and addresses stay for their lifetimes. */
   #acceptChanged(): void {
     const nowUs = this.#context.nowUs();
     for (const link of this.#ip6.links.all()) {

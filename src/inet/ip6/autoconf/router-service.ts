@@ -2,7 +2,7 @@
  * The router side of router discovery: advertisements on the links of a router, answers to solicitations.
  *
  * Thread: the one that runs the kernel. Off unless `net.inet6.ip6.rtadv` is on and the kernel forwards. As rtadvd(8) does
- * without a configuration file, each link is told the prefixes of our own addresses there. When: router-advertiser.ts.
+ * without a configuration file, the advertisements of a link carry the prefixes of our own addresses there. Times: router-advertiser.ts.
  * Read first: RFC 4861 section 6.2. Missing: values for each interface alone, looking for contradictions (6.2.7).
  * Cold: autoconfiguration.
  */
@@ -84,8 +84,8 @@ export class RouterService {
   }
 
   /**
-   * A link came up or went down, an address of it came or went: say so, or stop. Of all links (null) when forwarding or a
-   * variable changed.
+   * A link came up or went down, an address of it came or went: advertise, or stop. `only` null: all links, because forwarding
+   * or a variable changed.
    */
   changed(only: Interface | null): void {
     const nowUs = this.#context.nowUs();

@@ -1,5 +1,5 @@
 /**
- * Asking for routers on a link: when router solicitations are sent.
+ * The times at which router solicitations are sent on a link.
  *
  * Thread: the one that runs the kernel. A state machine over times that are arguments: the owner calls `run` at `deadlineUs`.
  * Read first: RFC 4861 section 6.3.7. Missing: asking on for ever (RFC 7559).
@@ -37,7 +37,7 @@ export class RouterSolicitor {
     this.deadlineUs = Infinity;
   }
 
-  /** A router advertised itself. One solicitation is sent all the same: unsolicited advertisements need not say all. */
+  /** A router advertised itself. One solicitation is sent all the same: unsolicited advertisements may leave options out. */
   advertised(): void {
     this.#answered = true;
     if (this.#sent > 0) this.stop();
