@@ -61,7 +61,7 @@ export class Neighbor {
   }
 }
 
-/** What the cache has others do. */
+/** The calls of the cache to its family. */
 export interface NeighborActions {
   /** Send an ARP request: to everybody, or to the known address of a neighbor. */
   request(neighbor: Neighbor, unicast: boolean): void;
@@ -69,11 +69,11 @@ export interface NeighborActions {
   transmit(neighbor: Neighbor, at: number, totalBytes: number, meta: number): void;
   /** A waiting packet is given up. */
   undeliverable(neighbor: Neighbor, at: number, totalBytes: number, nowUs: number): void;
-  /** Nothing is heard of a neighbor any more; it is taken out, or remembered as failed. */
+  /** A neighbor does not answer any more; it is removed, or remembered as failed. */
   lost?(neighbor: Neighbor, nowUs: number): void;
 }
 
-/** What differs between ARP and neighbor discovery. */
+/** The differences between ARP and neighbor discovery. */
 export interface NeighborProtocol {
   /** Of the addresses: "IPv4". */
   readonly name: string;
@@ -127,7 +127,7 @@ export class NeighborCache {
   readonly #refused: number;
   readonly #moved: number;
   readonly #evicted: number;
-  /** Those that nothing is known of, and those not heard of for a while, oldest first: where room is made. */
+  /** Eviction order: unresolved ones first, then stale ones; oldest first. */
   readonly #unresolved: Set<Neighbor> = new Set();
   readonly #stale: Set<Neighbor> = new Set();
   #count = 0;
@@ -161,6 +161,7 @@ export class NeighborCache {
     this.#declareLimits();
   }
 
+  // cold: assembly
   #declareLimits(): void {
     const { limits } = this.#context.shared.sysctl;
     const { counterPrefix, name } = this.#protocol;
@@ -209,9 +210,11 @@ export class NeighborCache {
       this.#context.counters.add(this.#refused, 1);
       return null;
     }
+    // cold: once per neighbor
     const neighbor = new Neighbor(iface, address, this.#onTimer);
     let table = this.#tables[iface.index];
     if (table === undefined) {
+      // cold: once per interface
       table = new Map();
       this.#tables[iface.index] = table;
     }
@@ -341,7 +344,8 @@ export class NeighborCache {
     this.#epoch.bump();
   }
 
-  /** Forget what is known on an interface; permanent entries too when `all`. */
+  /** Remove the entries of an interface; permanent ones too when `all`. */
+  // cold: configuration
   flush(iface: Interface, all: boolean): void {
     const table = this.#tables[iface.index];
     if (table === undefined) return;
@@ -349,6 +353,7 @@ export class NeighborCache {
   }
 
   /** All entries, interface by interface, in the order they were made. */
+  // cold: control
   list(): Neighbor[] {
     const found: Neighbor[] = [];
     for (const table of this.#tables) if (table !== undefined) found.push(...table.values());

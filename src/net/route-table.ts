@@ -114,6 +114,7 @@ export class RouteTable implements Routes {
     return route;
   }
 
+  // cold: control
   list(): Route[] {
     const found = this.#routes.filter((route) => route !== null);
     return found.sort((a, b) => (a.destination >>> 0) - (b.destination >>> 0) || a.prefixLength - b.prefixLength);
@@ -135,6 +136,7 @@ export class RouteTable implements Routes {
     return node;
   }
 
+  // cold: configuration
   #newNode(): number {
     const free = this.#freeNodes.pop();
     if (free !== undefined) return free;

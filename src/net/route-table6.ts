@@ -99,6 +99,7 @@ export class RouteTable6 implements Routes {
     return this.#findNode(destination, prefixLength)?.route ?? null;
   }
 
+  // cold: configuration
   add(route: Route): number {
     const { destination, prefixLength } = route;
     const w0 = this.#key0(destination);
@@ -131,6 +132,7 @@ export class RouteTable6 implements Routes {
     return route;
   }
 
+  // cold: control
   list(): Route[] {
     const found: Route[] = [];
     const visit = (node: Node | null): void => {
@@ -162,6 +164,7 @@ export class RouteTable6 implements Routes {
   }
 
   /** The node of a prefix, made where it is missing. */
+  // cold: configuration
   #insert(wanted: Node): Node {
     let above = this.#root;
     for (;;) {
