@@ -8,10 +8,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MultikernelError } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Carrier, Host } from '../host/contract.ts';
 import { SystemRng } from '../host/node/clock.ts';
-import { listenNow, type SocketPlace } from '../host/node/socket-carrier.ts';
+import { listenNow, listenSocket, type SocketPlace } from '../host/node/socket-carrier.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { ControlService } from '../rump/control-service.ts';
@@ -21,7 +22,7 @@ import type { Answers } from '../rump/multiplexer.ts';
 import { FEATURE_CONTROL, FEATURE_SOCKETS } from '../rump/protocol.ts';
 import { RumpServer } from '../rump/server.ts';
 import { SocketService } from '../rump/socket-service.ts';
-import { formatServerUrl } from '../rump/url.ts';
+import { formatServerUrl, type ServerUrl } from '../rump/url.ts';
 
 // Taken before the program can replace the globals (fake timers do).
 const startTimer = setTimeout;
@@ -72,6 +73,18 @@ export class KernelServer {
   listenAt(path: string): void {
     rmSync(path, { force: true });
     this.#listening.push(listenNow({ kind: 'unix', path }, (carrier) => this.#accept(carrier, null)));
+  }
+
+  /**
+   * Listen at a URL; returns it with the port that the host chose. Every user of the machine reaches TCP and abstract sockets, so
+   * these need a key: throws EINVAL without one, else the host's code, e.g. EADDRINUSE.
+   */
+  async listen(url: ServerUrl): Promise<ServerUrl> {
+    if (url.key === null && (url.kind === 'tcp' || url.path.startsWith('\0')))
+      throw new MultikernelError('EINVAL', `${formatServerUrl(url)}: a key is wanted (?key=DIGITS, or RUMP_KEY)`);
+    const server = await listenSocket(url, (carrier) => this.#accept(carrier, url.key));
+    this.#listening.push(server);
+    return { ...server.place, key: url.key };
   }
 
   /** The kernel goes: sessions end, nothing is listened at. */
