@@ -31,12 +31,13 @@ export class SystemCallService implements SessionService {
   readonly first: number = protocol.SYSCALL;
   readonly last: number = protocol.SYSCALL;
   readonly #client: ClientPort;
-  readonly #newProcess: () => RemoteProcess;
+  readonly #newProcess: () => RemoteProcess | null;
   #process: RemoteProcess | null = null;
   #waiting = 0;
   #closed = false;
 
-  constructor(client: ClientPort, newProcess: () => RemoteProcess) {
+  /** `newProcess`: null when the kernel has too many. */
+  constructor(client: ClientPort, newProcess: () => RemoteProcess | null) {
     this.#client = client;
     this.#newProcess = newProcess;
   }
@@ -48,10 +49,15 @@ export class SystemCallService implements SessionService {
       this.#client.reply(frame, -Errno.EAGAIN);
       return true;
     }
-    this.#process ??= this.#newProcess();
+    const process = this.#process ?? this.#newProcess();
+    if (process === null) {
+      this.#client.reply(frame, -Errno.EAGAIN);
+      return true;
+    }
+    this.#process = process;
     this.#waiting++;
     const args = new Float64Array(payload.slice().buffer);
-    const result = this.#process.call(frame.a, args, this.#memoryOf(frame.object));
+    const result = process.call(frame.a, args, this.#memoryOf(frame.object));
     if (typeof result === 'number') this.#done(frame, result);
     else result.then((count) => this.#done(frame, count));
     return true;

@@ -8,6 +8,8 @@ import { Arena } from '../mem/arena.ts';
 import { Doorbell } from '../mem/doorbell.ts';
 import { SpinBudget } from '../mem/spin-budget.ts';
 import { parseServerUrl } from '../rump/url.ts';
+import { AF_INET, SOCK_DGRAM } from '../sys/abi.ts';
+import { SYS } from '../sys/syscalls.ts';
 import { kernelAt } from '../tools/kernel-at.ts';
 import { KernelServer } from './kernel-server.ts';
 
@@ -16,6 +18,7 @@ const OTHER_KEY = '000102030405060708090a0b0c0d0e0e';
 
 let folder = '';
 let loop: EventLoop;
+let kernel: Kernel;
 let server: KernelServer;
 
 beforeAll(() => {
@@ -26,7 +29,7 @@ beforeAll(() => {
     spinBudget: new SpinBudget(arena.words, arena.allocate(4), 1),
     pollUs: 0,
   });
-  const kernel = Kernel.create({ name: 'served', arena, host: loop });
+  kernel = Kernel.create({ name: 'served', arena, host: loop });
   loop.add(kernel);
   server = new KernelServer(kernel, loop, () => ({ names: {}, interfaces: null, machine: false }));
 });
@@ -40,20 +43,42 @@ it.each([`tcp://127.0.0.1:0/?key=${KEY}`, `unix://@mk-server-test-${process.pid}
   'a kernel answers at %s who knows the key',
   async (text) => {
     const url = await server.listen(parseServerUrl(text));
-    const kernel = await kernelAt(url);
-    expect((await kernel.control('interface.list', {})).map(({ name }) => name)).toEqual(['lo0']);
-    await kernel.close();
+    const client = await kernelAt(url);
+    expect((await client.control('interface.list', {})).map(({ name }) => name)).toEqual(['lo0']);
+    await client.close();
     const wrong = parseServerUrl('unix://x', OTHER_KEY).key;
     await expect(kernelAt({ ...url, key: wrong })).rejects.toMatchObject({ code: 'EACCES' });
     await expect(kernelAt({ ...url, key: null })).rejects.toMatchObject({ code: 'EACCES' });
   },
 );
 
+it('a client elsewhere is a process of the kernel, with descriptors of its own, until it hangs up', async () => {
+  const url = await server.listen(parseServerUrl(`tcp://127.0.0.1:0/?key=${KEY}`));
+  const client = await kernelAt(url);
+  const bytes = new Uint8Array(64);
+  const memory = {
+    read: (address: number, length: number): Uint8Array => bytes.slice(address, address + length),
+    write: (address: number, written: Uint8Array): void => bytes.set(written, address),
+  };
+  const call = (name: string, ...args: number[]): Promise<number> => client.call(SYS[name] as number, args, memory);
+  expect(kernel.processes.count).toBe(1);
+  const fd = await call('socket', AF_INET, SOCK_DGRAM, 0);
+  bytes.set([16, AF_INET, 0, 53, 127, 0, 0, 1]);
+  expect(await call('bind', fd, 0, 16)).toBe(0);
+  bytes[60] = 16;
+  expect(await call('getsockname', fd, 16, 60)).toBe(0);
+  expect([...bytes.slice(16, 24)]).toEqual([16, AF_INET, 0, 53, 127, 0, 0, 1]);
+  expect([kernel.processes.count, kernel.listeningPorts('udp')]).toEqual([2, [53]]);
+  await client.close();
+  while (kernel.processes.count > 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(kernel.listeningPorts('udp')).toEqual([]);
+});
+
 it('a kernel answers at a socket file, whose folder keeps others out', async () => {
   const url = await server.listen(parseServerUrl(`unix://${join(folder, 'kernel.sock')}`));
-  const kernel = await kernelAt(url);
-  expect((await kernel.control('host.list', {})).name).toBe('served');
-  await kernel.close();
+  const client = await kernelAt(url);
+  expect((await client.control('host.list', {})).name).toBe('served');
+  await client.close();
   await expect(server.listen(url)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
 

@@ -18,10 +18,12 @@ import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { ControlService } from '../rump/control-service.ts';
 import { ExportedSockets } from '../rump/exported-sockets.ts';
 import { formatKey, randomWords } from '../rump/handshake.ts';
+import { KernelProcess } from '../rump/kernel-process.ts';
 import type { Answers } from '../rump/multiplexer.ts';
-import { FEATURE_CONTROL, FEATURE_SOCKETS } from '../rump/protocol.ts';
+import { FEATURE_CONTROL, FEATURE_SOCKETS, FEATURE_SYSCALLS } from '../rump/protocol.ts';
 import { RumpServer } from '../rump/server.ts';
 import { SocketService } from '../rump/socket-service.ts';
+import { SystemCallService } from '../rump/system-call-service.ts';
 import { formatServerUrl, type ServerUrl } from '../rump/url.ts';
 
 // Taken before the program can replace the globals (fake timers do).
@@ -60,10 +62,11 @@ export class KernelServer {
     this.exports = new ExportedSockets(this.#rng, after);
     this.#server = new RumpServer({
       rng: this.#rng,
-      features: FEATURE_SOCKETS | FEATURE_CONTROL,
+      features: FEATURE_SOCKETS | FEATURE_CONTROL | FEATURE_SYSCALLS,
       services: (client) => [
         new SocketService(client, kernel.sockets, this.exports),
         new ControlService(client, answers),
+        new SystemCallService(client, () => KernelProcess.spawn(kernel.processes, 'client')),
       ],
       about,
     });
