@@ -10,7 +10,7 @@ import { SpinBudget } from '../mem/spin-budget.ts';
 import { parseServerUrl } from '../rump/url.ts';
 import { AF_INET, SOCK_DGRAM } from '../sys/abi.ts';
 import { SYS } from '../sys/syscalls.ts';
-import { kernelAt } from '../tools/kernel-at.ts';
+import { kernelAt } from '../tools/bin/kernel-at.ts';
 import { KernelServer } from './kernel-server.ts';
 
 const KEY = '000102030405060708090a0b0c0d0e0f';
