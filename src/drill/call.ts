@@ -1,10 +1,15 @@
 /**
- * The form of a system call under way: tried until it has a result, as a blocked thread would be woken.
+ * System calls of a script: made for the process under test by number, with their structures laid out in its memory.
  *
- * Thread: the caller's.
+ * Thread: the caller's. A call that waits is tried again in every turn, as a blocked thread would be woken.
  */
 
-import type { Descriptors } from './descriptors.ts';
+import type { SocketAddress } from '../socket/socket.ts';
+import { ArrayMemory } from '../sys/copy.ts';
+import { SYS, systemCall } from '../sys/syscalls.ts';
+import { BLOCKED, type CallHandler, SystemCall } from '../sys/system-call.ts';
+import { storeAddress } from '../sys/user-struct.ts';
+import type { ScriptProcess } from './descriptors.ts';
 import type { Flow } from './flow.ts';
 import type { Machine } from './machine.ts';
 import type { DrillSettings } from './settings.ts';
@@ -14,21 +19,19 @@ import { CallMistake, numberOf } from './values.ts';
 export interface CallResult {
   /** As internal calls return it: a count, a descriptor, or a negative errno. */
   value: number;
-  /** Difference between the arguments that the call filled and the script; null when there is none. */
+  /** Difference between what the call gave back in its arguments and the script; null when there is none. */
   mismatch: string | null;
 }
 
 export interface PendingCall {
-  /** Null: it would block now; try again when something has happened, or at `deadlineUs`. */
+  /** Null: it would block now; try again when something has happened. */
   attempt(): CallResult | null;
-  /** Script time at which a time-out of the call itself ends it; Infinity when none does. */
-  deadlineUs: number;
 }
 
 export interface CallContext {
   readonly machine: Machine;
   readonly settings: DrillSettings;
-  readonly descriptors: Descriptors;
+  readonly process: ScriptProcess;
   /** From now on the script's packets are this flow's. */
   watch(flow: Flow): void;
   /** The flow whose far end is at this address and port. */
@@ -41,16 +44,62 @@ export type ScriptCallHandler = (context: CallContext, call: ScriptCall) => Pend
 
 /** A call that has its result at once. */
 export function done(value: number, mismatch: string | null = null): PendingCall {
-  return { attempt: () => ({ value, mismatch }), deadlineUs: Infinity };
+  return { attempt: () => ({ value, mismatch }) };
 }
 
-/** A call that is tried until it returns something other than null. */
-export function retried(attempt: () => number | null): PendingCall {
-  const tryOnce = (): CallResult | null => {
-    const value = attempt();
-    return value === null ? null : { value, mismatch: null };
+/** Structures of a call are laid out below this address of its memory, data from it on. */
+export const DATA: number = 64 * 1024;
+
+/** Memory of the process for one call: `dataBytes` of data, all zero. */
+export class CallMemory extends ArrayMemory {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+
+  constructor(dataBytes: number = 0) {
+    const bytes = new Uint8Array(DATA + dataBytes);
+    super(bytes);
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer);
+  }
+
+  /** Lay out a `struct sockaddr` at an address. */
+  putAddress(at: number, address: SocketAddress): void {
+    storeAddress(this, at, address.family === 4 ? 16 : 28, address);
+  }
+}
+
+/** What is made of the result of a call. */
+export type Judge = (result: number) => number | CallResult;
+
+/** A system call of the process under test, by name. */
+export function made(
+  context: CallContext,
+  memory: CallMemory,
+  name: string,
+  args: readonly number[],
+  judge: Judge = (result) => result,
+): PendingCall {
+  const call = new SystemCall(context.process.process, memory);
+  const [a0 = 0, a1 = 0, a2 = 0, a3 = 0, a4 = 0, a5 = 0] = args;
+  return pending(call, () => systemCall(call, SYS[name] as number, a0, a1, a2, a3, a4, a5), judge);
+}
+
+/** A call of the process under test that has no number: the handler does what epoll(7) does. */
+export function madeBy(context: CallContext, handler: CallHandler, judge: Judge): PendingCall {
+  const call = new SystemCall(context.process.process, new CallMemory());
+  return pending(call, () => call.run(handler), judge);
+}
+
+function pending(call: SystemCall, begin: () => number, judge: Judge): PendingCall {
+  let begun = false;
+  const attempt = (): CallResult | null => {
+    const result = begun ? call.retry() : begin();
+    begun = true;
+    if (result === BLOCKED) return null;
+    const judged = judge(result);
+    return typeof judged === 'number' ? { value: judged, mismatch: null } : judged;
   };
-  return { attempt: tryOnce, deadlineUs: Infinity };
+  return { attempt };
 }
 
 export function argument(call: ScriptCall, index: number): Expression {

@@ -1,8 +1,11 @@
-/** fcntl(2) and ioctl(2) of sockets. Thread: the caller's. */
+/** fcntl(2) and ioctl(2) of sockets, with Linux's names. Thread: the caller's. */
 
 import { Errno } from '../base/errors.ts';
-import { argument, type CallContext, done, numberArgument, type PendingCall } from './call.ts';
-import type { StreamDescriptor } from './descriptors.ts';
+import * as abi from '../sys/abi.ts';
+import type { OpenFile } from '../sys/file.ts';
+import { bytesOf } from '../sys/file-calls.ts';
+import { StreamFile } from '../sys/socket-file.ts';
+import { argument, type CallContext, CallMemory, done, made, numberArgument, type PendingCall } from './call.ts';
 import type { ScriptCall } from './syntax.ts';
 import { listedNumber, Unsupported, wordOf } from './values.ts';
 
@@ -10,52 +13,46 @@ const O_RDWR = 2;
 const O_NONBLOCK = 0o4000;
 
 export function fcntlCall(context: CallContext, call: ScriptCall): PendingCall {
-  const descriptor = context.descriptors.get(numberArgument(call, 0));
-  if (typeof descriptor === 'number') return done(descriptor);
+  const fd = numberArgument(call, 0);
   const command = wordOf(argument(call, 1));
-  if (command === 'F_GETFL') return done(O_RDWR | (descriptor.nonBlocking ? O_NONBLOCK : 0));
+  const memory = new CallMemory();
+  if (command === 'F_GETFL') {
+    const judge = (flags: number): number =>
+      flags < 0 ? flags : O_RDWR | ((flags & abi.O_NONBLOCK) === 0 ? 0 : O_NONBLOCK);
+    return made(context, memory, 'fcntl', [fd, abi.F_GETFL, 0], judge);
+  }
   if (command !== 'F_SETFL') throw new Unsupported(`fcntl ${command} is not known here`);
-  descriptor.nonBlocking = (numberArgument(call, 2) & O_NONBLOCK) !== 0;
-  return done(0);
+  const flags = (numberArgument(call, 2) & O_NONBLOCK) === 0 ? 0 : abi.O_NONBLOCK;
+  return made(context, memory, 'fcntl', [fd, abi.F_SETFL, flags]);
 }
 
 export function ioctlCall(context: CallContext, call: ScriptCall): PendingCall {
-  const descriptor = context.descriptors.get(numberArgument(call, 0));
-  if (typeof descriptor === 'number') return done(descriptor);
-  if (descriptor.kind === 'epoll') return done(-Errno.EINVAL);
+  const fd = numberArgument(call, 0);
+  const file = context.process.get(fd);
+  if (file === null) return done(-Errno.EBADF);
+  if (context.process.socket(fd) === null) return done(-Errno.EINVAL);
   const request = wordOf(argument(call, 1));
   if (request === 'FIONBIO') {
-    descriptor.nonBlocking = listedNumber(argument(call, 2)) !== 0;
+    file.nonBlocking = listedNumber(argument(call, 2)) !== 0;
     return done(0);
   }
-  const value =
-    descriptor.kind === 'stream'
-      ? streamCount(descriptor, request)
-      : datagramCount(request, Math.max(descriptor.socket.nextBytes, 0));
+  const value = countOf(file, request);
   if (value < 0) return done(value);
   const expected = listedNumber(argument(call, 2));
   if (expected === null || expected === value) return done(0);
   return done(0, `expected ${request} value ${expected} but got ${value}`);
 }
 
-function streamCount(descriptor: StreamDescriptor, request: string): number {
-  const { socket } = descriptor;
-  if (socket.state === 'LISTEN') return -Errno.EINVAL;
+function countOf(file: OpenFile, request: string): number {
   switch (request) {
     case 'SIOCINQ':
     case 'FIONREAD':
-      return socket.readableBytes;
+      return bytesOf(file, abi.FIONREAD);
     case 'SIOCOUTQ':
     case 'TIOCOUTQ':
+      return bytesOf(file, abi.FIONWRITE);
     case 'FIONWRITE':
-      return socket.unsentBytes;
-    default:
-      throw new Unsupported(`ioctl ${request} is not known here`);
+      if (file instanceof StreamFile) return bytesOf(file, abi.FIONWRITE);
   }
-}
-
-function datagramCount(request: string, waitingBytes: number): number {
-  if (request === 'SIOCINQ' || request === 'FIONREAD') return waitingBytes;
-  if (request === 'SIOCOUTQ' || request === 'TIOCOUTQ') return 0;
   throw new Unsupported(`ioctl ${request} is not known here`);
 }

@@ -1,73 +1,58 @@
 /**
- * The script's file descriptors: sockets of the kernel under test and epoll instances, by the numbers the script gives.
+ * The process under test: its descriptors by the numbers the script gives, and the packets of its sockets.
  *
- * Thread: the caller's.
+ * Thread: the caller's. Descriptors 0 to 2 are taken, as a shell leaves them, so that the first socket is 3.
  */
 
-import { Errno } from '../base/errors.ts';
-import type { DatagramSocket, StreamSocket } from '../socket/socket.ts';
-import type { EpollSet } from './epoll.ts';
+import type { OpenFile } from '../sys/file.ts';
+import { InterestList } from '../sys/kqueue.ts';
+import type { Process, ProcessTable } from '../sys/process.ts';
+import { DatagramFile, StreamFile } from '../sys/socket-file.ts';
 import type { Flow } from './flow.ts';
 
-export interface StreamDescriptor {
-  kind: 'stream';
-  socket: StreamSocket;
-  /** The connection's packets as the script numbers them. */
-  flow: Flow;
-  nonBlocking: boolean;
-  readShut: boolean;
-  writeShut: boolean;
-  /** SO_RCVTIMEO and SO_SNDTIMEO, microseconds; 0: none. */
+const FIRST_FREE = 3;
+
+export class ScriptProcess {
+  readonly process: Process;
+  readonly #flows: WeakMap<OpenFile, Flow> = new WeakMap();
   /** TCP_INQ: recvmsg reports what is left. */
-  reportsQueue: boolean;
-  receiveTimeoutUs: number;
-  sendTimeoutUs: number;
-}
+  readonly reportsQueue: WeakSet<OpenFile> = new WeakSet();
 
-export interface DatagramDescriptor {
-  kind: 'datagram';
-  socket: DatagramSocket;
-  flow: Flow;
-  nonBlocking: boolean;
-}
-
-export interface EpollDescriptor {
-  kind: 'epoll';
-  set: EpollSet;
-  nonBlocking: boolean;
-}
-
-export type Descriptor = StreamDescriptor | DatagramDescriptor | EpollDescriptor;
-
-export class Descriptors {
-  readonly #open: Map<number, Descriptor> = new Map();
-
-  /** Returns the descriptor, or `-EBADF`. */
-  get(fd: number): Descriptor | number {
-    return this.#open.get(fd) ?? -Errno.EBADF;
+  constructor(table: ProcessTable) {
+    const process = table.spawn('script');
+    if (process === null) throw new Error('a new kernel has room for one process');
+    this.process = process;
+    for (let fd = 0; fd < FIRST_FREE; fd++) {
+      process.descriptors.add(new InterestList(table.wakeups, process.descriptors));
+    }
   }
 
-  /** Enter under the number the script expects; the lowest free one from 3 on when it expects none. */
-  add(descriptor: Descriptor, expected: number): number {
-    let fd = expected;
-    if (fd < 0) for (fd = 3; this.#open.has(fd); fd++);
-    this.#open.set(fd, descriptor);
-    return fd;
+  get(fd: number): OpenFile | null {
+    return this.process.descriptors.get(fd);
   }
 
-  remove(fd: number): void {
-    this.#open.delete(fd);
+  /** The socket of a descriptor; null for anything else. */
+  socket(fd: number): StreamFile | DatagramFile | null {
+    const file = this.get(fd);
+    return file instanceof StreamFile || file instanceof DatagramFile ? file : null;
   }
 
-  all(): IterableIterator<[number, Descriptor]> {
-    return this.#open.entries();
+  /** Move a new descriptor to the number that the script expects: that number, or an error as it was. */
+  place(fd: number, expected: number): number {
+    const file = this.get(fd);
+    if (file === null || expected < 0 || fd === expected) return fd;
+    const { descriptors } = this.process;
+    const placed = descriptors.addAt(expected, file);
+    descriptors.close(fd);
+    return placed;
   }
-}
 
-/** The socket's pending error, which is reported once. */
-export function takeError(socket: StreamSocket): number {
-  const { error } = socket;
-  // Reading nothing is what clears it.
-  if (error !== 0) socket.receive(new Uint8Array(0), 0, 0);
-  return error;
+  setFlow(file: OpenFile, flow: Flow): void {
+    this.#flows.set(file, flow);
+  }
+
+  /** Packets of a socket that the script opened. */
+  flow(file: OpenFile): Flow {
+    return this.#flows.get(file) as Flow;
+  }
 }

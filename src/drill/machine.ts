@@ -139,11 +139,6 @@ export class Machine {
     return this.#simulation.runUntil(condition, untilUs + this.#startUs);
   }
 
-  /** Have the clock stop at script time `us` on its way. */
-  wakeAt(us: number): void {
-    this.#simulation.at(us + this.#startUs, () => {});
-  }
-
   /** Script time of the next thing the kernel does by itself; Infinity when never. */
   nextDeadlineUs(): number {
     return this.#simulation.nextDeadlineUs() - this.#startUs;

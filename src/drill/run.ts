@@ -10,11 +10,10 @@ import { US_PER_S } from '../base/units.ts';
 import type { CallContext, CallResult, PendingCall } from './call.ts';
 import { CodeRunner } from './code.ts';
 import { CodeError, CodeUnknown } from './code-lexer.ts';
-import { Descriptors } from './descriptors.ts';
+import { ScriptProcess } from './descriptors.ts';
 import { errnoNumber, resultText } from './errno-text.ts';
 import { Machine } from './machine.ts';
 import { PacketMismatch, Packets } from './packets.ts';
-import { readiness } from './readiness.ts';
 import type { DrillReport, DrillTrace, Outcome } from './report.ts';
 import { type DrillSettings, OptionError } from './settings.ts';
 import { runCommand } from './shell.ts';
@@ -97,7 +96,6 @@ class Run {
   readonly #machine: Machine;
   readonly #report: DrillReport;
   readonly #packets: Packets;
-  readonly #descriptors: Descriptors = new Descriptors();
   readonly #code: CodeRunner;
   readonly #context: CallContext;
   #blocked: RunningCall | null = null;
@@ -116,7 +114,7 @@ class Run {
     this.#context = {
       machine,
       settings,
-      descriptors: this.#descriptors,
+      process: new ScriptProcess(machine.kernel.processes),
       watch: (flow) => packets.watch(flow),
       flowOf: (address, port) => packets.flowOf(address, port),
       note: (text) => this.#note(text),
@@ -247,16 +245,12 @@ class Run {
       throw new Stop('fail', line, `runtime error in ${call.name} call: it blocks, and the script gives it no time to`);
     } else {
       this.#blocked = running;
-      if (pending.deadlineUs !== Infinity) this.#machine.wakeAt(pending.deadlineUs);
     }
     this.#settle();
   }
 
   /** Try the blocked call again. */
   #serve(): void {
-    for (const [, descriptor] of this.#descriptors.all()) {
-      if (descriptor.kind === 'epoll') descriptor.set.note((one) => readiness(one, this.#machine.kernel.tcp));
-    }
     const running = this.#blocked;
     if (running === null || this.#stop !== null) return;
     const result = running.pending.attempt();

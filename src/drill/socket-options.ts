@@ -7,13 +7,13 @@
 import { Errno } from '../base/errors.ts';
 import { MS_PER_S, US_PER_S } from '../base/units.ts';
 import type { SocketOptions } from '../socket/socket.ts';
+import { type DatagramFile, StreamFile } from '../sys/socket-file.ts';
 import { argument, type CallContext, done, numberArgument, type PendingCall } from './call.ts';
-import { type DatagramDescriptor, type StreamDescriptor, takeError } from './descriptors.ts';
 import type { Expression, ScriptCall } from './syntax.ts';
 import { findConnection } from './tcp-info.ts';
 import { fieldOf, fieldsOf, listedNumber, numberOf, Unsupported, wordOf } from './values.ts';
 
-type SocketDescriptor = StreamDescriptor | DatagramDescriptor;
+type SocketFile = StreamFile | DatagramFile;
 
 /** Options that are the stack's own: name of the script → name here and how many of ours are one of theirs. */
 const SCALED: Readonly<Record<string, readonly [keyof SocketOptions, number]>> = {
@@ -54,21 +54,21 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
 ]);
 
 export function setSocketOptionCall(context: CallContext, call: ScriptCall): PendingCall {
-  const descriptor = context.descriptors.get(numberArgument(call, 0));
-  if (typeof descriptor === 'number') return done(descriptor);
-  if (descriptor.kind === 'epoll') return done(-Errno.ENOTSOCK);
+  const fd = numberArgument(call, 0);
+  const file = context.process.socket(fd);
+  if (file === null) return done(context.process.get(fd) === null ? -Errno.EBADF : -Errno.ENOTSOCK);
   const name = wordOf(argument(call, 2));
   const value = argument(call, 3);
   if (WITHOUT_EFFECT.has(name)) {
     context.note(`${name} makes no difference here`);
     return done(0);
   }
-  if (name === 'TCP_CONGESTION') return done(setCongestionControl(context, descriptor, value));
-  return done(setOption(descriptor, name, value));
+  if (name === 'TCP_CONGESTION') return done(setCongestionControl(context, file, value));
+  return done(setOption(context, file, name, value));
 }
 
-function setOption(descriptor: SocketDescriptor, name: string, value: Expression): number {
-  const { socket } = descriptor;
+function setOption(context: CallContext, file: SocketFile, name: string, value: Expression): number {
+  const { socket } = file;
   const onOff = SWITCHES[name];
   if (onOff !== undefined) return socket.setOption(onOff, switched(value));
   const scaled = SCALED[name];
@@ -76,24 +76,26 @@ function setOption(descriptor: SocketDescriptor, name: string, value: Expression
   const buffer = BUFFERS[name];
   if (buffer !== undefined) return socket.setOption(buffer, listedNumber(value) ?? 0);
   if (name === 'SO_LINGER') return socket.setOption('lingerMs', lingerMs(value));
-  if (descriptor.kind === 'stream') {
-    if (name === 'SO_RCVTIMEO') return setCallTimeout(descriptor, 'receiveTimeoutUs', value);
+  if (file instanceof StreamFile) {
+    if (name === 'SO_RCVTIMEO') return setCallTimeout(file, 'receiveTimeoutUs', value);
+    if (name === 'SO_SNDTIMEO') return setCallTimeout(file, 'sendTimeoutUs', value);
     if (name === 'TCP_INQ') {
-      descriptor.reportsQueue = switched(value);
+      const { reportsQueue } = context.process;
+      if (switched(value)) reportsQueue.add(file);
+      else reportsQueue.delete(file);
       return 0;
     }
-    if (name === 'SO_SNDTIMEO') return setCallTimeout(descriptor, 'sendTimeoutUs', value);
   }
   throw new Unsupported(`socket option ${name} is not known here`);
 }
 
 /** The algorithm of connections made from now on; of one that exists it cannot be changed. */
-function setCongestionControl(context: CallContext, descriptor: SocketDescriptor, value: Expression): number {
+function setCongestionControl(context: CallContext, file: SocketFile, value: Expression): number {
   const { tcp, inet } = context.machine.kernel;
   const name = value.kind === 'string' ? value.value : wordOf(value);
   const number = { reno: 0, cubic: 1 }[name];
   if (number === undefined) throw new Unsupported(`congestion control ${name} is not known here`);
-  const c = findConnection(tcp, descriptor.flow);
+  const c = findConnection(tcp, context.process.flow(file));
   const current = inet.sysctl.get('net.inet.tcp.congctl')?.value;
   if (c !== null && current !== number) {
     throw new Unsupported('the congestion control of a connection cannot be changed here');
@@ -115,34 +117,30 @@ function lingerMs(value: Expression): number {
 }
 
 /** `struct timeval`: `{tv_sec=1, tv_usec=0}` or the two values alone. */
-function setCallTimeout(
-  descriptor: StreamDescriptor,
-  which: 'receiveTimeoutUs' | 'sendTimeoutUs',
-  value: Expression,
-): number {
+function setCallTimeout(file: StreamFile, which: 'receiveTimeoutUs' | 'sendTimeoutUs', value: Expression): number {
   const fields = fieldsOf(value);
   const [seconds, microseconds] = fields;
-  descriptor[which] =
+  file[which] =
     (seconds === undefined ? 0 : numberOf(seconds.value) * US_PER_S) +
     (microseconds === undefined ? 0 : numberOf(microseconds.value));
   return 0;
 }
 
 export function getSocketOptionCall(context: CallContext, call: ScriptCall): PendingCall {
-  const descriptor = context.descriptors.get(numberArgument(call, 0));
-  if (typeof descriptor === 'number') return done(descriptor);
-  if (descriptor.kind === 'epoll') return done(-Errno.ENOTSOCK);
+  const fd = numberArgument(call, 0);
+  const file = context.process.socket(fd);
+  if (file === null) return done(context.process.get(fd) === null ? -Errno.EBADF : -Errno.ENOTSOCK);
   const name = wordOf(argument(call, 2));
   const expression = argument(call, 3);
-  const actual = readOption(context, descriptor, name);
+  const actual = readOption(context, file, name);
   const expected = name === 'SO_LINGER' ? lingerMs(expression) : listedNumber(expression);
   if (expected === null || expected === actual) return done(0);
   if (name in BUFFERS && expected === 2 * actual) return done(0);
   return done(0, `expected ${name} value ${expected} but got ${actual}`);
 }
 
-function readOption(context: CallContext, descriptor: SocketDescriptor, name: string): number {
-  const { socket } = descriptor;
+function readOption(context: CallContext, file: SocketFile, name: string): number {
+  const { socket } = file;
   const onOff = SWITCHES[name];
   if (onOff !== undefined) return socket.getOption(onOff) ? 1 : 0;
   const scaled = SCALED[name];
@@ -151,21 +149,21 @@ function readOption(context: CallContext, descriptor: SocketDescriptor, name: st
   if (buffer !== undefined) return socket.getOption(buffer);
   switch (name) {
     case 'SO_ERROR':
-      return descriptor.kind === 'stream' ? -takeError(descriptor.socket) : -socket.error;
+      return -file.takeError();
     case 'SO_LINGER':
       return socket.getOption('lingerMs');
     case 'SO_TYPE':
-      return descriptor.kind === 'stream' ? 1 : 2;
+      return file instanceof StreamFile ? 1 : 2;
     case 'SO_ACCEPTCONN':
-      return descriptor.kind === 'stream' && descriptor.socket.state === 'LISTEN' ? 1 : 0;
+      return file instanceof StreamFile && file.listening ? 1 : 0;
     case 'TCP_MAXSEG':
-      return maximumSegment(context, descriptor);
+      return maximumSegment(context, file);
     default:
       throw new Unsupported(`socket option ${name} is not known here`);
   }
 }
 
-function maximumSegment(context: CallContext, descriptor: SocketDescriptor): number {
-  const c = findConnection(context.machine.kernel.tcp, descriptor.flow);
+function maximumSegment(context: CallContext, file: SocketFile): number {
+  const c = findConnection(context.machine.kernel.tcp, context.process.flow(file));
   return c === null ? context.machine.kernel.tcp.settings.mssDefault.value : c.size.mss;
 }

@@ -6,25 +6,28 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import type { Family, StreamSocket } from '../socket/socket.ts';
+import type { Family } from '../socket/socket.ts';
+import * as abi from '../sys/abi.ts';
+import { StreamFile } from '../sys/socket-file.ts';
+import { addressBytes } from '../sys/user-struct.ts';
 import {
   addressNumber,
   argument,
   type CallContext,
+  CallMemory,
   done,
   expectedDescriptor,
   flagsArgument,
+  made,
   numberArgument,
   type PendingCall,
-  retried,
   type ScriptCallHandler,
 } from './call.ts';
 import { fcntlCall, ioctlCall } from './control-calls.ts';
-import { type StreamDescriptor, takeError } from './descriptors.ts';
+import type { ScriptProcess } from './descriptors.ts';
 import { Flow } from './flow.ts';
 import { epollControlCall, epollCreateCall, epollWaitCall, pollCall } from './poll-calls.ts';
 import { getSocketOptionCall, setSocketOptionCall } from './socket-options.ts';
-import { symbolValue } from './symbols.ts';
 import type { ScriptCall } from './syntax.ts';
 import { receiveCall, sendCall } from './transfer-calls.ts';
 import { socketAddressOf, Unsupported } from './values.ts';
@@ -38,8 +41,8 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const IPPROTO_ICMP = 1;
 const IPPROTO_MPTCP = 262;
-const SHUT_RD = 0;
-const SHUT_WR = 1;
+/** Address of the structures of a call. */
+const AT = 64;
 
 const HANDLERS: Readonly<Record<string, ScriptCallHandler>> = {
   socket: socketCall,
@@ -78,20 +81,6 @@ export function beginCall(context: CallContext, call: ScriptCall): PendingCall {
   return handler(context, call);
 }
 
-function streamDescriptor(socket: StreamSocket, flow: Flow, nonBlocking: boolean): StreamDescriptor {
-  return {
-    kind: 'stream',
-    socket,
-    flow,
-    nonBlocking,
-    readShut: false,
-    writeShut: false,
-    reportsQueue: false,
-    receiveTimeoutUs: 0,
-    sendTimeoutUs: 0,
-  };
-}
-
 /** `...` is the family that `--ip_version` names; IPv4 as IPv6 sockets see it is a matter of the socket alone. */
 function familyArgument(context: CallContext, call: ScriptCall): Family {
   const expression = argument(call, 0);
@@ -102,142 +91,136 @@ function familyArgument(context: CallContext, call: ScriptCall): Family {
 }
 
 function socketCall(context: CallContext, call: ScriptCall): PendingCall {
-  const { machine, descriptors } = context;
   const family = familyArgument(context, call);
   const type = numberArgument(call, 1);
   const protocol = flagsArgument(call, 2);
   if (protocol === IPPROTO_MPTCP) throw new Unsupported('MPTCP is not known here');
-  const nonBlocking = (type & SOCK_NONBLOCK) !== 0;
-  const { localAddress, remoteAddress, kernel } = machine;
-  const expected = expectedDescriptor(call);
+  const { localAddress, remoteAddress } = context.machine;
   const kind = type & SOCK_TYPE_MASK;
-  if (kind === SOCK_STREAM) {
-    const flow = new Flow('tcp', localAddress, remoteAddress);
-    context.watch(flow);
-    return done(descriptors.add(streamDescriptor(kernel.sockets.stream(family), flow, nonBlocking), expected));
+  const stream = kind === SOCK_STREAM;
+  if (!stream && (kind !== SOCK_DGRAM || protocol === IPPROTO_ICMP)) {
+    throw new Unsupported('sockets are TCP or UDP here');
   }
-  if (kind !== SOCK_DGRAM || protocol === IPPROTO_ICMP) throw new Unsupported('sockets are TCP or UDP here');
-  const flow = new Flow('udp', localAddress, remoteAddress);
-  flow.remotePort = context.settings.connectPort;
+  const flow = new Flow(stream ? 'tcp' : 'udp', localAddress, remoteAddress);
+  if (!stream) flow.remotePort = context.settings.connectPort;
   context.watch(flow);
-  return done(
-    descriptors.add({ kind: 'datagram', socket: kernel.sockets.datagram(family), flow, nonBlocking }, expected),
-  );
+  const expected = expectedDescriptor(call);
+  const domain = family === 4 ? abi.AF_INET : abi.AF_INET6;
+  const args = [domain, kind | flagsOf(type), 0];
+  return made(context, new CallMemory(), 'socket', args, (fd) => opened(context, fd, expected, flow));
+}
+
+/** Linux's flags of socket(2) and accept4(2) as the kernel's. */
+function flagsOf(type: number): number {
+  return (type & SOCK_NONBLOCK) === 0 ? 0 : abi.SOCK_NONBLOCK;
+}
+
+/** A new descriptor goes where the script expects it, and its packets are those of `flow`. */
+function opened(context: CallContext, fd: number, expected: number, flow: Flow): number {
+  const file = context.process.get(fd);
+  if (file !== null) context.process.setFlow(file, flow);
+  return context.process.place(fd, expected);
 }
 
 function bindCall(context: CallContext, call: ScriptCall): PendingCall {
-  const descriptor = context.descriptors.get(numberArgument(call, 0));
-  if (typeof descriptor === 'number') return done(descriptor);
-  if (descriptor.kind === 'epoll') return done(-Errno.ENOTSOCK);
+  const fd = numberArgument(call, 0);
   const given = socketAddressOf(argument(call, 1));
-  const { localAddress, book } = context.machine;
-  const address = given === null ? localAddress : addressNumber(context, given.address, book.any);
-  const port = given === null ? context.settings.bindPort : given.port;
-  const result = descriptor.socket.bind(context.machine.socketAddress(address, port));
-  if (result === 0) descriptor.flow.localPort = descriptor.socket.local.port;
-  return done(result);
+  const { machine, settings, process } = context;
+  const { localAddress, book } = machine;
+  const number = given === null ? localAddress : addressNumber(context, given.address, book.any);
+  const address = machine.socketAddress(number, given === null ? settings.bindPort : given.port);
+  const memory = new CallMemory();
+  memory.putAddress(AT, address);
+  return made(context, memory, 'bind', [fd, AT, addressBytes(address)], (result) => {
+    const file = process.socket(fd);
+    if (result === 0 && file !== null) process.flow(file).localPort = file.socket.local.port;
+    return result;
+  });
 }
 
 function listenCall(context: CallContext, call: ScriptCall): PendingCall {
-  const descriptor = context.descriptors.get(numberArgument(call, 0));
-  if (typeof descriptor === 'number') return done(descriptor);
-  if (descriptor.kind !== 'stream') return done(-Errno.EOPNOTSUPP);
-  const result = descriptor.socket.listen(numberArgument(call, 1));
-  if (result === 0) {
-    descriptor.flow.state = 'listening';
-    descriptor.flow.localPort = descriptor.socket.local.port;
-  }
-  return done(result);
+  const fd = numberArgument(call, 0);
+  const { process } = context;
+  return made(context, new CallMemory(), 'listen', [fd, numberArgument(call, 1)], (result) => {
+    const file = process.socket(fd);
+    if (result !== 0 || file === null) return notStream(process, fd, result);
+    const flow = process.flow(file);
+    flow.state = 'listening';
+    flow.localPort = file.socket.local.port;
+    return result;
+  });
+}
+
+/** Linux has EOPNOTSUPP for stream calls on any other file. */
+function notStream(process: ScriptProcess, fd: number, result: number): number {
+  return result === -Errno.ENOTSOCK && process.get(fd) !== null ? -Errno.EOPNOTSUPP : result;
 }
 
 function acceptCall(context: CallContext, call: ScriptCall): PendingCall {
-  const listener = context.descriptors.get(numberArgument(call, 0));
-  if (typeof listener === 'number') return done(listener);
-  if (listener.kind !== 'stream') return done(-Errno.EOPNOTSUPP);
-  const nonBlocking = (flagsArgument(call, 3) & SOCK_NONBLOCK) !== 0;
-  return retried(() => {
-    if (listener.socket.state !== 'LISTEN') return -Errno.EINVAL;
-    const socket = listener.socket.accept();
-    if (socket === null) return listener.nonBlocking ? -Errno.EAGAIN : null;
-    const { peer, local } = socket;
-    const { machine } = context;
+  const listener = numberArgument(call, 0);
+  const expected = expectedDescriptor(call);
+  const { machine, process } = context;
+  const args = [listener, 0, 0, 0, flagsOf(flagsArgument(call, 3))];
+  return made(context, new CallMemory(), 'paccept', args, (fd) => {
+    const file = fd < 0 ? null : process.socket(fd);
+    if (file === null) return notStream(process, listener, fd);
+    const { peer, local } = file.socket;
     let flow = context.flowOf(machine.numberOf(peer), peer.port);
     if (flow === null) {
       flow = new Flow('tcp', machine.numberOf(local), machine.numberOf(peer));
       flow.localPort = local.port;
       flow.remotePort = peer.port;
     }
-    return context.descriptors.add(streamDescriptor(socket, flow, nonBlocking), expectedDescriptor(call));
+    return opened(context, fd, expected, flow);
   });
 }
 
 function connectCall(context: CallContext, call: ScriptCall): PendingCall {
-  const descriptor = context.descriptors.get(numberArgument(call, 0));
-  if (typeof descriptor === 'number') return done(descriptor);
-  if (descriptor.kind === 'epoll') return done(-Errno.ENOTSOCK);
-  const { machine, settings } = context;
+  const fd = numberArgument(call, 0);
+  const { machine, settings, process } = context;
+  const file = process.socket(fd);
+  if (file === null) return done(process.get(fd) === null ? -Errno.EBADF : -Errno.ENOTSOCK);
   const given = socketAddressOf(argument(call, 1));
+  const memory = new CallMemory();
   if (given !== null && given.family === AF_UNSPEC) {
-    if (descriptor.kind === 'stream') throw new Unsupported('connect() of AF_UNSPEC on a stream is not known here');
-    return done(descriptor.socket.disconnect());
+    if (file instanceof StreamFile) throw new Unsupported('connect() of AF_UNSPEC on a stream is not known here');
+    return made(context, memory, 'connect', [fd, AT, 16]);
   }
-  const address = addressNumber(context, given?.address ?? null, machine.remoteAddress);
+  const number = addressNumber(context, given?.address ?? null, machine.remoteAddress);
   const port = given === null || given.port === 0 ? settings.connectPort : given.port;
-  const { flow, socket } = descriptor;
-  if (descriptor.kind === 'datagram') {
-    const result = socket.connect(machine.socketAddress(address, port));
-    flow.remoteAddress = address;
-    flow.remotePort = port;
-    flow.localPort = socket.local.port;
-    return done(result);
+  const address = machine.socketAddress(number, port);
+  memory.putAddress(AT, address);
+  const flow = process.flow(file);
+  if (file instanceof StreamFile && file.socket.state === 'CLOSED') {
+    flow.state = 'connecting';
+    context.watch(flow);
   }
-  return connectStream(context, descriptor, address, port);
-}
-
-function connectStream(context: CallContext, descriptor: StreamDescriptor, address: number, port: number): PendingCall {
-  const { socket, flow, nonBlocking } = descriptor;
-  let started = false;
-  return retried(() => {
-    if (!started) {
-      started = true;
-      if (socket.state === 'CLOSED') {
-        flow.state = 'connecting';
-        flow.remoteAddress = address;
-        flow.remotePort = port;
-        context.watch(flow);
-      }
-      const result = socket.connect(context.machine.socketAddress(address, port));
-      return result === -Errno.EINPROGRESS && !nonBlocking ? null : result;
-    }
-    if (socket.state === 'SYN_SENT' || socket.state === 'SYN_RECEIVED') return null;
-    return takeError(socket);
+  if (!(file instanceof StreamFile) || flow.state === 'connecting') {
+    flow.remoteAddress = number;
+    flow.remotePort = port;
+  }
+  return made(context, memory, 'connect', [fd, AT, addressBytes(address)], (result) => {
+    if (!(file instanceof StreamFile)) flow.localPort = file.socket.local.port;
+    return result;
   });
 }
 
 function shutdownCall(context: CallContext, call: ScriptCall): PendingCall {
-  const descriptor = context.descriptors.get(numberArgument(call, 0));
-  if (typeof descriptor === 'number') return done(descriptor);
-  if (descriptor.kind !== 'stream') return done(-Errno.ENOTCONN);
-  const how = numberArgument(call, 1);
-  const { socket } = descriptor;
-  if (socket.state === 'LISTEN') throw new Unsupported('shutdown() of a listening socket is not known here');
-  if (how !== SHUT_WR && how !== SHUT_RD && how !== (symbolValue('SHUT_RDWR') as number)) return done(-Errno.EINVAL);
-  if (socket.state === 'CLOSED') return done(-Errno.ENOTCONN);
-  if (how !== SHUT_WR) descriptor.readShut = true;
-  if (how === SHUT_RD) return done(0);
-  descriptor.writeShut = true;
-  return done(socket.shutdown());
+  const fd = numberArgument(call, 0);
+  const file = context.process.socket(fd);
+  if (file instanceof StreamFile && file.listening) {
+    throw new Unsupported('shutdown() of a listening socket is not known here');
+  }
+  if (file === null && context.process.get(fd) !== null) return done(-Errno.ENOTCONN);
+  return made(context, new CallMemory(), 'shutdown', [fd, numberArgument(call, 1)]);
 }
 
 function closeCall(context: CallContext, call: ScriptCall): PendingCall {
   const fd = numberArgument(call, 0);
-  const descriptor = context.descriptors.get(fd);
-  if (typeof descriptor === 'number') return done(descriptor);
-  for (const [, other] of context.descriptors.all()) if (other.kind === 'epoll') other.set.remove(fd);
-  context.descriptors.remove(fd);
-  if (descriptor.kind !== 'epoll') {
-    if (descriptor.flow.state === 'listening') descriptor.flow.state = 'idle';
-    descriptor.socket.close();
+  const file = context.process.socket(fd);
+  if (file !== null) {
+    const flow = context.process.flow(file);
+    if (flow.state === 'listening') flow.state = 'idle';
   }
-  return done(0);
+  return made(context, new CallMemory(), 'close', [fd]);
 }
