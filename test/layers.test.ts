@@ -54,7 +54,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'host/node': ['host/contract', 'mem'],
   'host/sim': ['host/contract', 'mem'],
   // A script is at once the program above a kernel and the wire below it, and the clock between them.
-  drill: ['mem', 'wire', 'link', 'net', 'inet', 'socket', 'kernel', 'host/sim'],
+  drill: ['mem', 'wire', 'link', 'net', 'inet', 'socket', 'sys', 'kernel', 'host/sim'],
   worker: [
     'mem',
     'wire',
