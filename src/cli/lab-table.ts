@@ -1,11 +1,11 @@
-/** The table of a lab and its figures, as `mk up`, `mk ps` and `mk top` print them. Thread: the command's. */
+/** The table of a lab and its metrics, as `mk up`, `mk ps` and `mk top` print them. Thread: the command's. */
 
-import type { CutInfo, FiguresSample, NodeFigures, NodeStatus } from '../index.ts';
+import type { CutInfo, MetricsSample, NodeMetrics, NodeStatus } from '../index.ts';
 import { formatCut } from './break.ts';
 import { formatTable } from './output.ts';
 
 export const LAB_HEADING: readonly string[] = ['NAME', 'KIND', 'ADDRESSES', 'PROGRAM', 'STATE'];
-const FIGURES_HEADING: readonly string[] = ['REQ/S', 'P50', 'CONNS', 'REXMT'];
+const METRICS_HEADING: readonly string[] = ['REQ/S', 'P50', 'CONNS', 'REXMT'];
 
 export function labRow(node: NodeStatus): string[] {
   const addresses = node.addresses.map((entry) => `${entry.address}/${entry.prefixLength}`).join(' ');
@@ -31,42 +31,42 @@ export function latencyText(ms: number | null): string {
   return `${ms < 1 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }
 
-function figureCells(figures: NodeFigures | undefined): string[] {
-  if (figures === undefined || !figures.up) return ['-', '-', '-', '-'];
-  const more = figures.retransmitsInInterval > 0 ? ` (+${figures.retransmitsInInterval})` : '';
+function metricCells(metrics: NodeMetrics | undefined): string[] {
+  if (metrics === undefined || !metrics.up) return ['-', '-', '-', '-'];
+  const more = metrics.retransmitsInInterval > 0 ? ` (+${metrics.retransmitsInInterval})` : '';
   return [
-    rateText(figures.requestsPerSec),
-    latencyText(figures.p50Ms),
-    String(figures.connections),
-    `${figures.retransmits}${more}`,
+    rateText(metrics.requestsPerSec),
+    latencyText(metrics.p50Ms),
+    String(metrics.connections),
+    `${metrics.retransmits}${more}`,
   ];
 }
 
-/** Lab and figures in one table, for a terminal; the cuts below it. */
+/** Lab and metrics in one table, for a terminal; the cuts below it. */
 export function formatLive(
   nodes: readonly NodeStatus[],
-  sample: FiguresSample | null,
+  sample: MetricsSample | null,
   cuts: readonly CutInfo[] = [],
 ): string {
   const rows = nodes.map((node) => {
     const [name, kind, addresses, program, state] = labRow(node) as [string, string, string, string, string];
-    const figures = sample?.nodes.find((candidate) => candidate.node === node.name);
-    return [name, kind, addresses, program, ...figureCells(figures), state];
+    const metrics = sample?.nodes.find((candidate) => candidate.node === node.name);
+    return [name, kind, addresses, program, ...metricCells(metrics), state];
   });
-  const table = formatTable([...LAB_HEADING.slice(0, 4), ...FIGURES_HEADING, 'STATE'], rows);
+  const table = formatTable([...LAB_HEADING.slice(0, 4), ...METRICS_HEADING, 'STATE'], rows);
   return table + cuts.map(formatCut).join('');
 }
 
-/** All figures on one line, for a pipe. A kernel that has no connections, a router, shows the frames it moves. */
-export function formatFiguresLine(sample: FiguresSample): string {
+/** All metrics on one line, for a pipe. A kernel that has no connections, a router, shows the frames it moves. */
+export function formatMetricsLine(sample: MetricsSample): string {
   const seconds = `${Math.round(sample.atMs / 1000)}s`.padStart(4);
-  const parts = sample.nodes.map((figures) => {
-    const [rate, p50, connections, retransmits] = figureCells(figures) as [string, string, string, string];
-    const http = figures.requestsPerSec === null ? '' : ` ${rate} req/s p50 ${p50}`;
-    if (!figures.up) return `${figures.node} down`;
-    const idle = figures.connections === 0 && figures.requestsPerSec === null && figures.retransmits === 0;
-    if (idle) return `${figures.node} ${rateText(figures.inPacketsPerSec + figures.outPacketsPerSec)} frames/s`;
-    return `${figures.node}${http} ${connections} conns ${retransmits} rexmt`;
+  const parts = sample.nodes.map((metrics) => {
+    const [rate, p50, connections, retransmits] = metricCells(metrics) as [string, string, string, string];
+    const http = metrics.requestsPerSec === null ? '' : ` ${rate} req/s p50 ${p50}`;
+    if (!metrics.up) return `${metrics.node} down`;
+    const idle = metrics.connections === 0 && metrics.requestsPerSec === null && metrics.retransmits === 0;
+    if (idle) return `${metrics.node} ${rateText(metrics.inPacketsPerSec + metrics.outPacketsPerSec)} frames/s`;
+    return `${metrics.node}${http} ${connections} conns ${retransmits} rexmt`;
   });
   return `${seconds}  ${parts.join(' | ')}\n`;
 }

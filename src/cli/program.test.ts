@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { CutInfo, FiguresSample, NodeFigures, NodeStatus } from '../index.ts';
+import type { CutInfo, MetricsSample, NodeMetrics, NodeStatus } from '../index.ts';
 import { formatCut } from './break.ts';
 import { describeFailure } from './failure.ts';
-import { formatFiguresLine, formatLive, latencyText, rateText } from './lab-table.ts';
+import { formatLive, formatMetricsLine, latencyText, rateText } from './lab-table.ts';
 import { LiveRegion } from './live.ts';
 import { formatTable } from './output.ts';
 import { createProgram } from './program.ts';
@@ -46,7 +46,7 @@ describe('tables', () => {
     sinceMs: 0,
     ...more,
   });
-  const figures = (name: string, more: Partial<NodeFigures> = {}): NodeFigures => ({
+  const metrics = (name: string, more: Partial<NodeMetrics> = {}): NodeMetrics => ({
     node: name,
     up: true,
     requestsPerSec: null,
@@ -61,14 +61,14 @@ describe('tables', () => {
     outPacketsPerSec: 5,
     ...more,
   });
-  const busy = figures('api', {
+  const busy = metrics('api', {
     requestsPerSec: 812.4,
     p50Ms: 3.14,
     connections: 9,
     retransmits: 7,
     retransmitsInInterval: 2,
   });
-  const sample: FiguresSample = { atMs: 3001, nodes: [busy, figures('gw'), figures('db', { up: false })] };
+  const sample: MetricsSample = { atMs: 3001, nodes: [busy, metrics('gw'), metrics('db', { up: false })] };
 
   it('line up and end without blanks', () => {
     expect(
@@ -82,8 +82,8 @@ describe('tables', () => {
     ).toBe('A    LONG\naaa  b\nc\n');
   });
 
-  it('show figures in a line and in a table', () => {
-    expect(formatFiguresLine(sample)).toBe(
+  it('show metrics in a line and in a table', () => {
+    expect(formatMetricsLine(sample)).toBe(
       '  3s  api 812 req/s p50 3.1 ms 9 conns 7 (+2) rexmt | gw 15 frames/s | db down\n',
     );
     const cut: CutInfo = { id: 'cut1', a: ['api'], b: ['db'], oneWay: true, how: 'blackhole' };

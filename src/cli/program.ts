@@ -33,7 +33,7 @@ export function createProgram(): Command {
   program.commandsGroup('A lab:');
   for (const command of [upCommand(), downCommand(), psCommand(), logsCommand(), execCommand()])
     program.addCommand(command);
-  program.commandsGroup('Faults and figures:');
+  program.commandsGroup('Faults and metrics:');
   for (const command of [breakCommand(), healCommand(), captureCommand(), statCommand(), topCommand()])
     program.addCommand(command);
   program.commandsGroup('Without a lab:');

@@ -1,9 +1,9 @@
-/** `mk stat`, `mk top`: counters and figures of a running lab, read from its shared memory only. Thread: the command's. */
+/** `mk stat`, `mk top`: counters and metrics of a running lab, read from its shared memory only. Thread: the command's. */
 
 import { Command } from 'commander';
 import type { CounterBlock } from '../index.ts';
 import { CommandFailure } from './failure.ts';
-import { formatFiguresLine, formatLive } from './lab-table.ts';
+import { formatLive, formatMetricsLine } from './lab-table.ts';
 import { LiveRegion } from './live.ts';
 import { formatTable, output, printJson } from './output.ts';
 import { labOption, withLab } from './target.ts';
@@ -19,7 +19,7 @@ export function statCommand(): Command {
     .summary('show the counters of a lab')
     .description(
       'Show every counter that is not 0, as the shared memory holds them: no kernel is asked, so a busy or hung program ' +
-        'does not matter. Blocks: NODE (its stack), NODE/eth0 (a device), NODE/program (HTTP figures).',
+        'does not matter. Blocks: NODE (its stack), NODE/eth0 (a device), NODE/program (HTTP metrics).',
     )
     .argument('[node]', 'only this node')
     .argument('[word]', 'only counters whose name contains this; also zeros when all of them are')
@@ -74,7 +74,7 @@ interface TopOptions {
 
 export function topCommand(): Command {
   return new Command('top')
-    .summary('watch the figures of a lab')
+    .summary('watch the metrics of a lab')
     .description(
       'Watch requests per second, median latency, open connections and retransmissions of every node, from shared memory: no ' +
         'kernel is asked. Redrawn on a terminal; one line an interval in a pipe, where a node without connections shows ' +
@@ -90,7 +90,7 @@ export function topCommand(): Command {
         let left = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count);
         if (!(interval > 0)) throw new CommandFailure(`--interval ${options.interval}: not a number of seconds`);
         if (!(left > 0)) throw new CommandFailure(`--count ${options.count}: not a number`);
-        const stream = lab.figures({ intervalMs: interval * 1000 });
+        const stream = lab.metrics({ intervalMs: interval * 1000 });
         const region = new LiveRegion(output);
         const stop = (): void => stream.close();
         process.once('SIGINT', stop);
@@ -99,7 +99,7 @@ export function topCommand(): Command {
           else if (output.terminal) {
             const { nodes, cuts } = await lab.info();
             region.show(formatLive(nodes, sample, cuts));
-          } else output.write(formatFiguresLine(sample));
+          } else output.write(formatMetricsLine(sample));
           if (--left <= 0) break;
         }
         process.off('SIGINT', stop);

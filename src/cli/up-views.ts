@@ -4,16 +4,16 @@
  * Thread: the command's.
  */
 
-import type { CheckResult, CutInfo, FiguresSample, LogLine, NodeStatus } from '../index.ts';
+import type { CheckResult, CutInfo, LogLine, MetricsSample, NodeStatus } from '../index.ts';
 import { formatCut } from './break.ts';
-import { formatFiguresLine, formatLab, formatLive } from './lab-table.ts';
+import { formatLab, formatLive, formatMetricsLine } from './lab-table.ts';
 import { LiveRegion } from './live.ts';
 import type { Output } from './output.ts';
 
 export interface View {
   up(text: string, nodes: NodeStatus[], lab: object): void;
   state(node: NodeStatus): void;
-  figures(sample: FiguresSample, cuts: CutInfo[]): void;
+  metrics(sample: MetricsSample, cuts: CutInfo[]): void;
   log(line: LogLine): void;
   down(results: CheckResult[], exitCode: number): void;
 }
@@ -42,8 +42,8 @@ export class JsonView implements View {
     this.#print({ type: 'state', ...node });
   }
 
-  figures(sample: FiguresSample, cuts: CutInfo[]): void {
-    this.#print({ type: 'figures', ...sample, cuts });
+  metrics(sample: MetricsSample, cuts: CutInfo[]): void {
+    this.#print({ type: 'metrics', ...sample, cuts });
   }
 
   log(line: LogLine): void {
@@ -75,14 +75,14 @@ export class PipeView implements View {
     this.#out.write(`${node.name}: ${node.state}\n`);
   }
 
-  figures(sample: FiguresSample, cuts: CutInfo[]): void {
+  metrics(sample: MetricsSample, cuts: CutInfo[]): void {
     for (const cut of cuts) if (!this.#cuts.has(cut.id)) this.#out.write(formatCut(cut));
     const present = new Map(cuts.map((cut) => [cut.id, cut]));
     for (const cut of this.#cuts.values()) {
       if (!present.has(cut.id)) this.#out.write(`${cut.a.join(',')} - ${cut.b.join(',')}: healed\n`);
     }
     this.#cuts = present;
-    this.#out.write(formatFiguresLine(sample));
+    this.#out.write(formatMetricsLine(sample));
   }
 
   log(line: LogLine): void {
@@ -98,7 +98,7 @@ export class TerminalView implements View {
   readonly #region: LiveRegion;
   readonly #out: Output;
   #nodes: NodeStatus[] = [];
-  #sample: FiguresSample | null = null;
+  #sample: MetricsSample | null = null;
   #cuts: CutInfo[] = [];
   #title = '';
 
@@ -122,7 +122,7 @@ export class TerminalView implements View {
     this.#draw();
   }
 
-  figures(sample: FiguresSample, cuts: CutInfo[]): void {
+  metrics(sample: MetricsSample, cuts: CutInfo[]): void {
     this.#sample = sample;
     this.#cuts = cuts;
     this.#draw();

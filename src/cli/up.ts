@@ -29,7 +29,7 @@ export function upCommand(): Command {
   return new Command('up')
     .summary('bring a lab up')
     .description(
-      'Bring up the lab of a file (default: multikernel.yml here), show its kernels and their live figures, and take it ' +
+      'Bring up the lab of a file (default: multikernel.yml here), show its kernels and their live metrics, and take it ' +
         'down on Ctrl-C, `mk down`, or after --for. The exit code is 0, or 1 when one of its checks did not hold.',
     )
     .argument('[file]', 'lab file')
@@ -106,7 +106,7 @@ async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean,
   await settle(net);
   view.up(title, (await net.info()).nodes, info);
   const states = net.states();
-  const figures = net.figures();
+  const metrics = net.metrics();
   const logs = net.logs({ follow: true });
   const streams = [
     forEach(states, (node) => {
@@ -116,7 +116,7 @@ async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean,
         ending.abort();
       }
     }),
-    forEach(figures, async (sample) => view.figures(sample, (await net.info()).cuts)),
+    forEach(metrics, async (sample) => view.metrics(sample, (await net.info()).cuts)),
     forEach(logs, (line) => {
       if (!quiet || line.source === 'state') view.log(line);
     }),
@@ -125,7 +125,7 @@ async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean,
   if (timer !== null) clearTimeout(timer);
   const results = (await net.checks()).map(conclude);
   await net.down();
-  for (const stream of [states, figures, logs]) stream.close();
+  for (const stream of [states, metrics, logs]) stream.close();
   await Promise.all(streams);
   if (portInUse !== null) throw new CommandFailure(portInUse, EXIT_USAGE);
   const failed = results.some((result) => result.state === 'failed' || (forMs !== null && result.state === 'pending'));

@@ -3,7 +3,7 @@ import { until } from '../../test/fixtures/fake-workers.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import { CheckRunner, checkTitle } from './checks.ts';
 import type { CheckConfig } from './config.ts';
-import type { LabBackend, NodeFigures, NodeStatus, StreamSink } from './operations.ts';
+import type { LabBackend, NodeMetrics, NodeStatus, StreamSink } from './operations.ts';
 
 const BASE: CheckConfig = {
   kind: 'state',
@@ -23,7 +23,7 @@ const B = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0x0a000002, scopeId: 0 };
 interface Answers {
   state?: Partial<NodeStatus>;
   received?: number;
-  figures?: Partial<NodeFigures>;
+  metrics?: Partial<NodeMetrics>;
   /** What the connection sends back, or the code it fails with. */
   http?: string | { code: string };
 }
@@ -41,7 +41,7 @@ function labOf(answers: Answers): LabBackend {
   const open = (operation: string, _params: unknown, sink: StreamSink<never>) => {
     const event = (value: unknown): void => sink.event(value as never);
     queueMicrotask(() => {
-      if (operation === 'figures') event({ atMs: 0, nodes: [{ node: 'a', ...answers.figures }] });
+      if (operation === 'metrics') event({ atMs: 0, nodes: [{ node: 'a', ...answers.metrics }] });
       else if (operation === 'connection' && typeof answers.http === 'object') {
         sink.end(Object.assign(new Error('no'), answers.http));
       } else if (operation === 'connection') event({ type: 'connected', local: B, localPort: 0 });
@@ -126,15 +126,15 @@ describe('checks', () => {
     expect(await verdict(tcp, {})).toBe('passed');
   });
 
-  it('of figures and counters', async () => {
+  it('of metrics and counters', async () => {
     const metric: Partial<CheckConfig> = { kind: 'metric', of: 'a', target: 'requests/s', above: 10 };
-    expect(await verdict(metric, { figures: { requestsPerSec: 11 } })).toBe('passed');
-    expect(await verdict(metric, { figures: { requestsPerSec: 9.12345 } })).toBe('9.123 is not above 10');
-    expect(await verdict({ ...metric, target: 'p50', above: null, below: 5 }, { figures: { p50Ms: 4 } })).toBe(
+    expect(await verdict(metric, { metrics: { requestsPerSec: 11 } })).toBe('passed');
+    expect(await verdict(metric, { metrics: { requestsPerSec: 9.12345 } })).toBe('9.123 is not above 10');
+    expect(await verdict({ ...metric, target: 'p50', above: null, below: 5 }, { metrics: { p50Ms: 4 } })).toBe(
       'passed',
     );
     expect(await verdict({ ...metric, target: 'ip-forwarded', above: 7 }, {})).toBe('7 is not above 7');
-    expect(await verdict({ ...metric, target: 'nonsense' }, {})).toBe('no figure "nonsense" of a');
+    expect(await verdict({ ...metric, target: 'nonsense' }, {})).toBe('no metric "nonsense" of a');
   });
 
   it('look again until they hold', async () => {

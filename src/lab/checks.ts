@@ -8,7 +8,7 @@ import { pingStream } from '../tools/ping-stream.ts';
 import { TcpConnection } from '../tools/tcp-connection.ts';
 import type { CheckConfig } from './config.ts';
 import { httpGet } from './http-client.ts';
-import type { CheckResult, LabBackend, NodeFigures } from './operations.ts';
+import type { CheckResult, LabBackend, NodeMetrics } from './operations.ts';
 import { formatDuration } from './quantity.ts';
 import { withoutBrackets } from './references.ts';
 import { stateHolds } from './state.ts';
@@ -172,7 +172,7 @@ async function checkState(check: CheckConfig, lab: LabBackend): Promise<Verdict>
 async function checkMetric(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
   const node = check.of as string;
   const value = await metricOf(node, check.target, lab);
-  if (value === null) return `no figure "${check.target}" of ${node}`;
+  if (value === null) return `no metric "${check.target}" of ${node}`;
   if (check.above !== null && !(value > check.above)) return `${round(value)} is not above ${check.above}`;
   if (check.below !== null && !(value < check.below)) return `${round(value)} is not below ${check.below}`;
   return '';
@@ -182,31 +182,31 @@ function round(value: number): number {
   return Number(value.toFixed(3));
 }
 
-const FIGURES: Readonly<Record<string, (figures: NodeFigures) => number | null>> = {
-  'requests/s': (figures) => figures.requestsPerSec ?? 0,
-  p50: (figures) => figures.p50Ms,
-  p99: (figures) => figures.p99Ms,
-  connections: (figures) => figures.connections,
-  retransmits: (figures) => figures.retransmits,
-  inFlight: (figures) => figures.inFlight,
+const METRICS: Readonly<Record<string, (metrics: NodeMetrics) => number | null>> = {
+  'requests/s': (metrics) => metrics.requestsPerSec ?? 0,
+  p50: (metrics) => metrics.p50Ms,
+  p99: (metrics) => metrics.p99Ms,
+  connections: (metrics) => metrics.connections,
+  retransmits: (metrics) => metrics.retransmits,
+  inFlight: (metrics) => metrics.inFlight,
 };
 
-/** A figure over one second, or the value of a counter. */
+/** A metric over one second, or the value of a counter. */
 async function metricOf(node: string, metric: string, lab: LabBackend): Promise<number | null> {
-  const figure = FIGURES[metric];
-  if (figure === undefined) {
+  const read = METRICS[metric];
+  if (read === undefined) {
     const blocks = await lab.request('counters', { kernel: node });
     return blocks.find((block) => block.values[metric] !== undefined)?.values[metric] ?? null;
   }
   return new Promise((resolve) => {
     let found: number | null = null;
     const handle = lab.open(
-      'figures',
+      'metrics',
       { intervalMs: METRIC_INTERVAL_MS },
       {
         event: (sample) => {
-          const figures = sample.nodes.find((candidate) => candidate.node === node);
-          found = figures === undefined ? null : figure(figures);
+          const metrics = sample.nodes.find((candidate) => candidate.node === node);
+          found = metrics === undefined ? null : read(metrics);
           handle.close();
         },
         end: () => resolve(found),

@@ -65,7 +65,7 @@ export interface CheckOptions {
   ping?: string;
   /** Node whose state is looked at. */
   state?: string;
-  /** A figure of the node `of`: "requests/s", "p50", "connections", "retransmits", "inFlight", or a counter. */
+  /** A metric of the node `of`: "requests/s", "p50", "connections", "retransmits", "inFlight", or a counter. */
   metric?: string;
   of?: string;
   above?: number;

@@ -18,10 +18,10 @@ import type {
   CheckResult,
   CounterBlock,
   CutInfo,
-  FiguresSample,
   LabBackend,
   LabInfo,
   LogLine,
+  MetricsSample,
   NodeStatus,
 } from './operations.ts';
 import { type LabPlan, planLab } from './plan.ts';
@@ -118,10 +118,10 @@ export class Lab implements AsyncDisposable {
     return this.#backend.request('heal', { id: null, between });
   }
 
-  /** Live figures of all nodes, once per interval, from shared memory alone. */
-  figures(options: { intervalMs?: number } = {}): StreamIterable<FiguresSample> {
+  /** Live metrics of all nodes, once per interval, from shared memory alone. */
+  metrics(options: { intervalMs?: number } = {}): StreamIterable<MetricsSample> {
     const intervalMs = options.intervalMs ?? 1000;
-    return new StreamIterable((sink) => this.#backend.open('figures', { intervalMs }, sink));
+    return new StreamIterable((sink) => this.#backend.open('metrics', { intervalMs }, sink));
   }
 
   /** Counters of all nodes, or one, from shared memory alone. */

@@ -5,7 +5,7 @@
  * goes over `WorkerBoot.port` as plain values ({@link ToWorker}, {@link FromWorker}). Packets never go this way.
  *
  * No message is needed for standard output (the streams of the `Worker`), the end of a program (the `exit` and `error` events of
- * the `Worker`: exit code, uncaught error, ERR_WORKER_OUT_OF_MEMORY), figures (counters in the arena, below), the death of
+ * the `Worker`: exit code, uncaught error, ERR_WORKER_OUT_OF_MEMORY), metrics (counters in the arena, below), the death of
  * a kernel (the supervisor marks its ports in the arena). `stop` is a courtesy: the supervisor terminates the worker.
  *
  * Life of a worker: attach the arena → boot every kernel → `ready` → (`start` → the program's module is loaded) → `listening`
@@ -112,7 +112,7 @@ export type FromWorker =
   | { type: 'kernel'; kernel: string; message: ToClient }
   | { type: 'stopped'; kernel: string };
 
-// ---- figures of a program ------------------------------------------------------------------------------------------
+// ---- metrics of a program ------------------------------------------------------------------------------------------
 // Written by the worker into the counter block `NAME/program` from node:diagnostics_channel, read by the supervisor.
 
 /** HTTP exchanges the program finished as a server and as a client, and how many of the latter are under way. */

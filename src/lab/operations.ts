@@ -91,7 +91,7 @@ export interface LabInfo {
 }
 
 /** Activity of a node in the last interval, read from shared memory only. */
-export interface NodeFigures {
+export interface NodeMetrics {
   node: string;
   /** Its kernel runs; when it does not, connections are 0 and the rest is what it left. */
   up: boolean;
@@ -113,10 +113,10 @@ export interface NodeFigures {
   outPacketsPerSec: number;
 }
 
-export interface FiguresSample {
+export interface MetricsSample {
   /** Since the lab is up. */
   atMs: number;
-  nodes: NodeFigures[];
+  nodes: NodeMetrics[];
 }
 
 export interface CounterBlock {
@@ -173,7 +173,7 @@ export interface LabRequests {
 export type LabOperation = keyof LabRequests;
 
 export interface LabStreams {
-  figures: { params: { intervalMs: number }; event: FiguresSample; input: never };
+  metrics: { params: { intervalMs: number }; event: MetricsSample; input: never };
   /** The last `lines` lines, then what follows when `follow`. `nodes` empty: all. */
   logs: { params: { nodes: string[]; lines: number; follow: boolean }; event: LogLine; input: never };
   /** Every change of state of a node, the present states first. */

@@ -208,13 +208,13 @@ const check = v.pipe(
     state: v.optional(v.pipe(name, v.description('node whose state is looked at'))),
     metric: v.optional(
       v.pipe(
-        text('a figure'),
-        v.description('figure of the node "of": requests/s, p50, connections, retransmits, inFlight, or a counter'),
+        text('a metric'),
+        v.description('metric of the node "of": requests/s, p50, connections, retransmits, inFlight, or a counter'),
       ),
     ),
-    of: v.optional(v.pipe(name, v.description('the node the figure belongs to'))),
-    above: v.optional(v.pipe(v.number(expected('a number')), v.description('the figure must be above this'))),
-    below: v.optional(v.pipe(v.number(expected('a number')), v.description('the figure must be below this'))),
+    of: v.optional(v.pipe(name, v.description('the node the metric belongs to'))),
+    above: v.optional(v.pipe(v.number(expected('a number')), v.description('the metric must be above this'))),
+    below: v.optional(v.pipe(v.number(expected('a number')), v.description('the metric must be below this'))),
     expect: v.optional(
       v.pipe(
         v.union([v.number(), v.string()], expected('a status or a state')),
@@ -229,7 +229,7 @@ const check = v.pipe(
   ),
   v.check((c) => c.at === undefined || c.within === undefined, '"at" or "within", not both'),
   v.check((c) => c.from !== undefined || (c.http ?? c.tcp ?? c.ping) === undefined, 'missing "from": which node asks?'),
-  v.check((c) => c.metric === undefined || c.of !== undefined, 'missing "of": whose figure?'),
+  v.check((c) => c.metric === undefined || c.of !== undefined, 'missing "of": whose metric?'),
   v.check(
     (c) => c.metric === undefined || c.above !== undefined || c.below !== undefined,
     'missing "above" or "below"',

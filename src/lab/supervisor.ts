@@ -13,9 +13,9 @@ import { KernelText } from '../tools/kernel-text.ts';
 import { AddressWatch } from './address-watch.ts';
 import { CheckRunner } from './checks.ts';
 import { CutTable, type NodeFilter } from './cuts.ts';
-import { FigureMeter } from './figures.ts';
 import { LogBook } from './log-book.ts';
 import { LabMemory } from './memory.ts';
+import { MetricMeter } from './metrics.ts';
 import type {
   LabBackend,
   LabInfo,
@@ -34,7 +34,7 @@ import { SupervisedNode } from './supervised-node.ts';
 import { notRunning, type WorkerEvents, type WorkerLink } from './worker-link.ts';
 import { placement, type StartThread, startThread, startWorker } from './worker-start.ts';
 
-const FIGURES_MS_MIN = 100;
+const METRICS_MS_MIN = 100;
 const NOTHING: StreamHandle<never> = { send: () => {}, close: () => {} };
 
 type Handlers = {
@@ -240,7 +240,7 @@ export class Supervisor implements LabBackend {
   };
 
   readonly #openers: Openers = {
-    figures: ({ intervalMs }, sink) => this.#openFigures(intervalMs, sink),
+    metrics: ({ intervalMs }, sink) => this.#openMetrics(intervalMs, sink),
     states: (_params, sink) => this.#openStates(sink),
     logs: ({ nodes, lines, follow }, sink) => {
       for (const name of nodes) this.#node(name);
@@ -391,8 +391,8 @@ export class Supervisor implements LabBackend {
     return this.#closable(sink, () => this.#stateSinks.delete(sink));
   }
 
-  #openFigures(intervalMs: number, sink: StreamSink<LabStreams['figures']['event']>): StreamHandle<never> {
-    const meter = new FigureMeter([...this.#nodes.keys()], (name) => this.#node(name).up);
+  #openMetrics(intervalMs: number, sink: StreamSink<LabStreams['metrics']['event']>): StreamHandle<never> {
+    const meter = new MetricMeter([...this.#nodes.keys()], (name) => this.#node(name).up);
     const upMs = this.#startedMs + this.#bootMs;
     meter.sample(this.#memory.counters(null), performance.now());
     const timer = setInterval(
@@ -400,7 +400,7 @@ export class Supervisor implements LabBackend {
         const nodes = meter.sample(this.#memory.counters(null), performance.now());
         sink.event({ atMs: Math.round(performance.now() - upMs), nodes });
       },
-      Math.max(FIGURES_MS_MIN, intervalMs),
+      Math.max(METRICS_MS_MIN, intervalMs),
     );
     timer.unref();
     return this.#closable(sink, () => clearInterval(timer));

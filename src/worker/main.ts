@@ -24,7 +24,7 @@ import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
 import { type Answers, Responder } from '../rump/multiplexer.ts';
 import { bootKernel } from './boot.ts';
-import { countHttp } from './http-figures.ts';
+import { countHttp } from './http-metrics.ts';
 import { interfaceAddresses } from './interface-addresses.ts';
 import { answersOf, KernelServer } from './kernel-server.ts';
 import { watchListening } from './listening.ts';

@@ -36,7 +36,7 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
     ]);
   });
 
-  it('has live figures: requests/s, p50, connections, retransmissions', async () => {
+  it('has live metrics: requests/s, p50, connections, retransmissions', async () => {
     await up.until(
       // A machine with much else to do is slower than our retransmission timers now and then.
       /^ +\d+s {2}client [\d.]+ req\/s p50 [\d.]+ m?s \d+ conns \d+( \(\+\d+\))? rexmt \| gw [\d.]+k? frames\/s \| api [\d.]+ req\/s p50 /m,
@@ -44,7 +44,7 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
     await until(async () => {
       const { out } = await terminal.run('top', '-n', '1', '-i', '0.3', '--json');
       const sample = JSON.parse(out) as { nodes: { node: string; requestsPerSec: number; connections: number }[] };
-      const api = sample.nodes.find((figures) => figures.node === 'api');
+      const api = sample.nodes.find((metrics) => metrics.node === 'api');
       return api !== undefined && api.requestsPerSec > 0 && api.connections > 1;
     });
   });
@@ -225,7 +225,7 @@ describe('mk up', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { type: string; [key: string]: unknown });
-    expect(new Set(lines.map((line) => line.type))).toEqual(new Set(['up', 'state', 'figures', 'log', 'down']));
+    expect(new Set(lines.map((line) => line.type))).toEqual(new Set(['up', 'state', 'metrics', 'log', 'down']));
     expect(lines.at(-1)).toMatchObject({
       type: 'down',
       exitCode: 0,

@@ -207,7 +207,7 @@ describe('a client', () => {
     handle.close();
     await until(() => ends.length === 1);
     expect(ends).toEqual([null]);
-    client.open('figures', { intervalMs: 5 }, sink);
+    client.open('metrics', { intervalMs: 5 }, sink);
     await until(() => lab.streams.length === 2);
     await client.close();
     await until(() => lab.streams[1]?.closed === true);

@@ -184,8 +184,8 @@ describe('faults', () => {
     expect((await lab.node('a').status()).state).toBe('running, listening :9');
     const blocks = await lab.counters('a');
     expect(blocks.map((block) => block.name)).toEqual(['a', 'a/eth0', 'a/lo0', 'a/program']);
-    const figures = await lab.figures({ intervalMs: 100 }).next();
-    expect(figures.value.nodes).toHaveLength(2);
+    const metrics = await lab.metrics({ intervalMs: 100 }).next();
+    expect(metrics.value.nodes).toHaveLength(2);
     // Whoever asks the kernel itself hears in the end that nobody is there to answer.
     expect(await answer).toBe('ETIMEDOUT');
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FigureMeter, quantileMs } from './figures.ts';
 import { LATENCY_BUCKETS, latencyBucket, latencyOfBucketUs } from './messages.ts';
+import { MetricMeter, quantileMs } from './metrics.ts';
 
 describe('latency buckets', () => {
   it('hold durations within 6 %', () => {
@@ -20,7 +20,7 @@ describe('latency buckets', () => {
   });
 });
 
-describe('figures', () => {
+describe('metrics', () => {
   const blocks = (requests: number, extra: Record<string, number> = {}, frames = requests) => [
     { name: 'api', values: { 'tcp-connections-open': 3, 'tcp-data-packets-retransmitted': requests / 10 } },
     { name: 'api/eth0', values: { rxFrames: frames * 2, txFrames: frames } },
@@ -32,7 +32,7 @@ describe('figures', () => {
   ];
 
   it('are rates since the last look', () => {
-    const meter = new FigureMeter(['api', 'gw'], () => true);
+    const meter = new MetricMeter(['api', 'gw'], () => true);
     expect(meter.sample(blocks(100), 1000)[0]).toMatchObject({ requestsPerSec: 0, p50Ms: null, retransmits: 10 });
     const [api, gw] = meter.sample(blocks(300), 3000);
     expect(api).toMatchObject({
@@ -49,13 +49,13 @@ describe('figures', () => {
   });
 
   it('survive a program that was started anew', () => {
-    const meter = new FigureMeter(['api'], () => true);
+    const meter = new MetricMeter(['api'], () => true);
     meter.sample(blocks(1000), 0);
     expect(meter.sample(blocks(50), 1000)[0]?.requestsPerSec).toBe(50);
   });
 
   it('take the client side of a program that serves nobody', () => {
-    const meter = new FigureMeter(['api'], () => true);
+    const meter = new MetricMeter(['api'], () => true);
     const client = {
       'http.client.requests': 7,
       'http.client.inFlight': 2,
@@ -68,7 +68,7 @@ describe('figures', () => {
   });
 
   it('count no connections of a machine that is off', () => {
-    const meter = new FigureMeter(['api'], () => false);
+    const meter = new MetricMeter(['api'], () => false);
     expect(meter.sample(blocks(0), 0)[0]).toMatchObject({ up: false, connections: 0 });
   });
 });

@@ -1,8 +1,8 @@
 /**
- * Live figures of a lab, computed from the counters in shared memory: nobody is asked, so a busy or hung program is seen
+ * Live metrics of a lab, computed from the counters in shared memory: nobody is asked, so a busy or hung program is seen
  * as it is.
  *
- * Thread: the supervisor's. Read first: messages.ts (figures of a program), mem/counters.ts.
+ * Thread: the supervisor's. Read first: messages.ts (metrics of a program), mem/counters.ts.
  */
 
 import { MS_PER_S, US_PER_MS } from '../base/units.ts';
@@ -15,7 +15,7 @@ import {
   LATENCY_BUCKETS,
   latencyOfBucketUs,
 } from './messages.ts';
-import type { CounterBlock, NodeFigures } from './operations.ts';
+import type { CounterBlock, NodeMetrics } from './operations.ts';
 
 type Values = Readonly<Record<string, number>>;
 
@@ -26,7 +26,7 @@ const CONNECTIONS_OPEN = 'tcp-connections-open';
 const RETRANSMITS = ['tcp-data-packets-retransmitted', 'tcp-syn-acks-retransmitted'];
 
 /** Turns successive readings of the counters into rates; one per reader. */
-export class FigureMeter {
+export class MetricMeter {
   readonly #nodes: readonly string[];
   readonly #isUp: (node: string) => boolean;
   #before: Map<string, Values> = new Map();
@@ -37,17 +37,17 @@ export class FigureMeter {
     this.#isUp = isUp;
   }
 
-  /** The figures since the last call; rates of the first call are 0. */
-  sample(blocks: readonly CounterBlock[], nowMs: number): NodeFigures[] {
+  /** The metrics since the last call; rates of the first call are 0. */
+  sample(blocks: readonly CounterBlock[], nowMs: number): NodeMetrics[] {
     const now = new Map(blocks.map((block) => [block.name, block.values]));
     const seconds = this.#beforeMs === null ? 0 : Math.max(0.001, (nowMs - this.#beforeMs) / MS_PER_S);
-    const figures = this.#nodes.map((node) => this.#node(node, now, seconds));
+    const metrics = this.#nodes.map((node) => this.#node(node, now, seconds));
     this.#before = now;
     this.#beforeMs = nowMs;
-    return figures;
+    return metrics;
   }
 
-  #node(node: string, now: Map<string, Values>, seconds: number): NodeFigures {
+  #node(node: string, now: Map<string, Values>, seconds: number): NodeMetrics {
     const kernel = now.get(node) ?? NONE;
     const program = now.get(`${node}/program`) ?? NONE;
     const kernelBefore = this.#before.get(node) ?? NONE;

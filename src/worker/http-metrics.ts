@@ -1,5 +1,5 @@
 /**
- * HTTP figures of a program that knows nothing of us: Node's own diagnostics channels, counted in shared memory.
+ * HTTP metrics of a program that knows nothing of us: Node's own diagnostics channels, counted in shared memory.
  *
  * Thread: the worker that runs the program. The counters and their names are drawn in lab/messages.ts; the supervisor reads
  * them from the arena. Covers node:http as server and client, and fetch (undici's channels). A request that ends without a
