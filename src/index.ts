@@ -4,9 +4,9 @@
  * ```ts
  * import { lab } from 'multikernel';
  * await using net = await lab('multikernel.yml');
- * const cut = await net.partition('api', 'db');
+ * const partition = await net.partition('api', 'db');
  * await net.until(async () => (await net.node('api').sockets({ state: 'ESTABLISHED' })).some((s) => s.retransmits > 0));
- * await cut.heal();
+ * await partition.heal();
  * ```
  */
 
@@ -29,7 +29,6 @@ export { LabNode, type ProgramOptions } from './lab/lab-node.ts';
 export type {
   CheckResult,
   CounterBlock,
-  CutInfo,
   LabInfo,
   LogLine,
   MetricsSample,
@@ -37,6 +36,7 @@ export type {
   NodeAddress,
   NodeMetrics,
   NodeStatus,
+  PartitionInfo,
   Phase,
   ProgramError,
 } from './lab/operations.ts';

@@ -1,7 +1,7 @@
 /** `mk break`, `mk heal`: cut nodes from each other, and let them meet again. Thread: the command's. */
 
 import { Command } from 'commander';
-import type { CutInfo } from '../index.ts';
+import type { PartitionInfo } from '../index.ts';
 import { CommandFailure } from './failure.ts';
 import { output, printJson } from './output.ts';
 import { labOption, withLab } from './target.ts';
@@ -33,20 +33,20 @@ export function breakCommand(): Command {
         const how = options.reject ? 'reject' : 'blackhole';
         const { info } = await lab.partition(a.split(','), b.split(','), { how, oneWay: options.oneWay === true });
         if (options.json) printJson(output, info);
-        else output.write(formatCut(info));
+        else output.write(formatPartition(info));
       }),
     );
 }
 
-function sides(cut: CutInfo): [string, string] {
-  return [cut.a.join(','), cut.b.join(',')];
+function sides(partition: PartitionInfo): [string, string] {
+  return [partition.a.join(','), partition.b.join(',')];
 }
 
-export function formatCut(cut: CutInfo): string {
-  const [a, b] = sides(cut);
-  const arrow = cut.oneWay ? '->' : 'x';
-  const ways = cut.oneWay ? `one way, from ${a}` : 'both ways';
-  return `${a} ${arrow} ${b}: ${cut.how}, ${ways}; heal with: mk heal ${a} ${b}\n`;
+export function formatPartition(partition: PartitionInfo): string {
+  const [a, b] = sides(partition);
+  const arrow = partition.oneWay ? '->' : 'x';
+  const ways = partition.oneWay ? `one way, from ${a}` : 'both ways';
+  return `${a} ${arrow} ${b}: ${partition.how}, ${ways}; heal with: mk heal ${a} ${b}\n`;
 }
 
 export function healCommand(): Command {
@@ -55,7 +55,7 @@ export function healCommand(): Command {
     .description('Let the packets between two nodes through again.')
     .argument('[a]', SIDE)
     .argument('[b]', SIDE)
-    .option('--all', 'undo every cut')
+    .option('--all', 'undo every partition')
     .addOption(labOption())
     .option('--json', 'print JSON')
     .action((a: string | undefined, b: string | undefined, options: { all?: true; lab?: string; json?: true }) =>
@@ -69,7 +69,7 @@ export function healCommand(): Command {
         if (healed.length === 0 && !options.all) throw new CommandFailure(`nothing is cut between ${a} and ${b}`, 1);
         if (options.json) printJson(output, healed);
         else if (healed.length === 0) output.write('nothing was cut\n');
-        else for (const cut of healed) output.write(`${sides(cut).join(' - ')}: healed\n`);
+        else for (const partition of healed) output.write(`${sides(partition).join(' - ')}: healed\n`);
       }),
     );
 }

@@ -1,7 +1,7 @@
 /** The table of a lab and its metrics, as `mk up`, `mk ps` and `mk top` print them. Thread: the command's. */
 
-import type { CutInfo, MetricsSample, NodeMetrics, NodeStatus } from '../index.ts';
-import { formatCut } from './break.ts';
+import type { MetricsSample, NodeMetrics, NodeStatus, PartitionInfo } from '../index.ts';
+import { formatPartition } from './break.ts';
 import { formatTable } from './output.ts';
 
 export const LAB_HEADING: readonly string[] = ['NAME', 'KIND', 'ADDRESSES', 'PROGRAM', 'STATE'];
@@ -42,11 +42,11 @@ function metricCells(metrics: NodeMetrics | undefined): string[] {
   ];
 }
 
-/** Lab and metrics in one table, for a terminal; the cuts below it. */
+/** Lab and metrics in one table, for a terminal; the partitions below it. */
 export function formatLive(
   nodes: readonly NodeStatus[],
   sample: MetricsSample | null,
-  cuts: readonly CutInfo[] = [],
+  partitions: readonly PartitionInfo[] = [],
 ): string {
   const rows = nodes.map((node) => {
     const [name, kind, addresses, program, state] = labRow(node) as [string, string, string, string, string];
@@ -54,7 +54,7 @@ export function formatLive(
     return [name, kind, addresses, program, ...metricCells(metrics), state];
   });
   const table = formatTable([...LAB_HEADING.slice(0, 4), ...METRICS_HEADING, 'STATE'], rows);
-  return table + cuts.map(formatCut).join('');
+  return table + partitions.map(formatPartition).join('');
 }
 
 /** All metrics on one line, for a pipe. A kernel that has no connections, a router, shows the frames it moves. */

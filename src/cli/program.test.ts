@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { CutInfo, MetricsSample, NodeMetrics, NodeStatus } from '../index.ts';
-import { formatCut } from './break.ts';
+import type { MetricsSample, NodeMetrics, NodeStatus, PartitionInfo } from '../index.ts';
+import { formatPartition } from './break.ts';
 import { describeFailure } from './failure.ts';
 import { formatLive, formatMetricsLine, latencyText, rateText } from './lab-table.ts';
 import { LiveRegion } from './live.ts';
@@ -86,8 +86,8 @@ describe('tables', () => {
     expect(formatMetricsLine(sample)).toBe(
       '  3s  api 812 req/s p50 3.1 ms 9 conns 7 (+2) rexmt | gw 15 frames/s | db down\n',
     );
-    const cut: CutInfo = { id: 'cut1', a: ['api'], b: ['db'], oneWay: true, how: 'blackhole' };
-    expect(formatLive([node('api'), node('db', { phase: 'exited', state: 'exited 0' })], sample, [cut])).toBe(
+    const partition: PartitionInfo = { id: 'partition1', a: ['api'], b: ['db'], oneWay: true, how: 'blackhole' };
+    expect(formatLive([node('api'), node('db', { phase: 'exited', state: 'exited 0' })], sample, [partition])).toBe(
       'NAME  KIND  ADDRESSES     PROGRAM  REQ/S  P50     CONNS  REXMT   STATE\n' +
         'api   node  10.0.0.10/24  -        812    3.1 ms  9      7 (+2)  ready\n' +
         'db    node  10.0.0.10/24  -        -      -       -      -       exited 0\n' +
@@ -100,9 +100,9 @@ describe('tables', () => {
     expect([null, 0.4242, 3.14, 250.4, 1234].map(latencyText)).toEqual(['-', '0.42 ms', '3.1 ms', '250 ms', '1.2 s']);
   });
 
-  it('name cuts and how to heal them', () => {
-    const cut: CutInfo = { id: 'c', a: ['a', 'b'], b: ['c'], oneWay: false, how: 'reject' };
-    expect(formatCut(cut)).toBe('a,b x c: reject, both ways; heal with: mk heal a,b c\n');
+  it('name partitions and how to heal them', () => {
+    const partition: PartitionInfo = { id: 'c', a: ['a', 'b'], b: ['c'], oneWay: false, how: 'reject' };
+    expect(formatPartition(partition)).toBe('a,b x c: reject, both ways; heal with: mk heal a,b c\n');
   });
 
   it('list counters that are not 0', () => {

@@ -1,7 +1,7 @@
 /** `mk ps`: the nodes of a lab and the state of each. Thread: the command's. */
 
 import { Command } from 'commander';
-import { formatCut } from './break.ts';
+import { formatPartition } from './break.ts';
 import { formatLab } from './lab-table.ts';
 import { output, printJson } from './output.ts';
 import { labOption, withLab } from './target.ts';
@@ -18,13 +18,13 @@ export function psCommand(): Command {
     .option('--json', 'print JSON')
     .action((options: { lab?: string; errors?: true; json?: true }) =>
       withLab(options.lab, async (lab) => {
-        const { nodes, cuts } = await lab.info();
+        const { nodes, partitions } = await lab.info();
         if (options.json) {
           printJson(output, nodes);
           return;
         }
         output.write(formatLab(nodes));
-        for (const cut of cuts) output.write(formatCut(cut));
+        for (const partition of partitions) output.write(formatPartition(partition));
         for (const { name, lastError } of options.errors ? nodes : []) {
           if (lastError === null) continue;
           const text = lastError.stack === '' ? `${lastError.name}: ${lastError.message}` : lastError.stack;

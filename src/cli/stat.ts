@@ -97,8 +97,8 @@ export function topCommand(): Command {
         for await (const sample of stream) {
           if (options.json) output.write(`${JSON.stringify(sample)}\n`);
           else if (output.terminal) {
-            const { nodes, cuts } = await lab.info();
-            region.show(formatLive(nodes, sample, cuts));
+            const { nodes, partitions } = await lab.info();
+            region.show(formatLive(nodes, sample, partitions));
           } else output.write(formatMetricsLine(sample));
           if (--left <= 0) break;
         }

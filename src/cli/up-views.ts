@@ -4,8 +4,8 @@
  * Thread: the command's.
  */
 
-import type { CheckResult, CutInfo, LogLine, MetricsSample, NodeStatus } from '../index.ts';
-import { formatCut } from './break.ts';
+import type { CheckResult, LogLine, MetricsSample, NodeStatus, PartitionInfo } from '../index.ts';
+import { formatPartition } from './break.ts';
 import { formatLab, formatLive, formatMetricsLine } from './lab-table.ts';
 import { LiveRegion } from './live.ts';
 import type { Output } from './output.ts';
@@ -13,7 +13,7 @@ import type { Output } from './output.ts';
 export interface View {
   up(text: string, nodes: NodeStatus[], lab: object): void;
   state(node: NodeStatus): void;
-  metrics(sample: MetricsSample, cuts: CutInfo[]): void;
+  metrics(sample: MetricsSample, partitions: PartitionInfo[]): void;
   log(line: LogLine): void;
   down(results: CheckResult[], exitCode: number): void;
 }
@@ -42,8 +42,8 @@ export class JsonView implements View {
     this.#print({ type: 'state', ...node });
   }
 
-  metrics(sample: MetricsSample, cuts: CutInfo[]): void {
-    this.#print({ type: 'metrics', ...sample, cuts });
+  metrics(sample: MetricsSample, partitions: PartitionInfo[]): void {
+    this.#print({ type: 'metrics', ...sample, partitions });
   }
 
   log(line: LogLine): void {
@@ -58,7 +58,7 @@ export class JsonView implements View {
 export class PipeView implements View {
   readonly #out: Output;
   readonly #states: Map<string, string> = new Map();
-  #cuts: Map<string, CutInfo> = new Map();
+  #partitions: Map<string, PartitionInfo> = new Map();
 
   constructor(out: Output) {
     this.#out = out;
@@ -75,13 +75,14 @@ export class PipeView implements View {
     this.#out.write(`${node.name}: ${node.state}\n`);
   }
 
-  metrics(sample: MetricsSample, cuts: CutInfo[]): void {
-    for (const cut of cuts) if (!this.#cuts.has(cut.id)) this.#out.write(formatCut(cut));
-    const present = new Map(cuts.map((cut) => [cut.id, cut]));
-    for (const cut of this.#cuts.values()) {
-      if (!present.has(cut.id)) this.#out.write(`${cut.a.join(',')} - ${cut.b.join(',')}: healed\n`);
+  metrics(sample: MetricsSample, partitions: PartitionInfo[]): void {
+    for (const partition of partitions)
+      if (!this.#partitions.has(partition.id)) this.#out.write(formatPartition(partition));
+    const present = new Map(partitions.map((partition) => [partition.id, partition]));
+    for (const partition of this.#partitions.values()) {
+      if (!present.has(partition.id)) this.#out.write(`${partition.a.join(',')} - ${partition.b.join(',')}: healed\n`);
     }
-    this.#cuts = present;
+    this.#partitions = present;
     this.#out.write(formatMetricsLine(sample));
   }
 
@@ -99,7 +100,7 @@ export class TerminalView implements View {
   readonly #out: Output;
   #nodes: NodeStatus[] = [];
   #sample: MetricsSample | null = null;
-  #cuts: CutInfo[] = [];
+  #partitions: PartitionInfo[] = [];
   #title = '';
 
   constructor(out: Output) {
@@ -108,7 +109,7 @@ export class TerminalView implements View {
   }
 
   #draw(): void {
-    this.#region.show(`${this.#title}\n${formatLive(this.#nodes, this.#sample, this.#cuts)}`);
+    this.#region.show(`${this.#title}\n${formatLive(this.#nodes, this.#sample, this.#partitions)}`);
   }
 
   up(title: string, nodes: NodeStatus[]): void {
@@ -122,9 +123,9 @@ export class TerminalView implements View {
     this.#draw();
   }
 
-  metrics(sample: MetricsSample, cuts: CutInfo[]): void {
+  metrics(sample: MetricsSample, partitions: PartitionInfo[]): void {
     this.#sample = sample;
-    this.#cuts = cuts;
+    this.#partitions = partitions;
     this.#draw();
   }
 

@@ -116,7 +116,7 @@ async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean,
         ending.abort();
       }
     }),
-    forEach(metrics, async (sample) => view.metrics(sample, (await net.info()).cuts)),
+    forEach(metrics, async (sample) => view.metrics(sample, (await net.info()).partitions)),
     forEach(logs, (line) => {
       if (!quiet || line.source === 'state') view.log(line);
     }),

@@ -17,12 +17,12 @@ import { LabNode } from './lab-node.ts';
 import type {
   CheckResult,
   CounterBlock,
-  CutInfo,
   LabBackend,
   LabInfo,
   LogLine,
   MetricsSample,
   NodeStatus,
+  PartitionInfo,
 } from './operations.ts';
 import { type LabPlan, planLab } from './plan.ts';
 import { Supervisor } from './supervisor.ts';
@@ -53,12 +53,12 @@ function names(nodes: Nodes): string[] {
   return list.map((node) => (typeof node === 'string' ? node : node.name));
 }
 
-/** A cut between two sets of nodes, as long as nobody heals it. */
+/** A partition between two sets of nodes, as long as nobody heals it. */
 export class Partition implements AsyncDisposable {
-  readonly info: CutInfo;
+  readonly info: PartitionInfo;
   readonly #lab: LabBackend;
 
-  constructor(lab: LabBackend, info: CutInfo) {
+  constructor(lab: LabBackend, info: PartitionInfo) {
     this.#lab = lab;
     this.info = info;
   }
@@ -108,12 +108,17 @@ export class Lab implements AsyncDisposable {
   /** Cut nodes from each other. Throws ENOENT, EINVAL. */
   async partition(a: Nodes, b: Nodes, options: PartitionOptions = {}): Promise<Partition> {
     const how = options.how ?? 'blackhole';
-    const cut = await this.#backend.request('cut', { a: names(a), b: names(b), oneWay: options.oneWay ?? false, how });
-    return new Partition(this.#backend, cut);
+    const partition = await this.#backend.request('partition', {
+      a: names(a),
+      b: names(b),
+      oneWay: options.oneWay ?? false,
+      how,
+    });
+    return new Partition(this.#backend, partition);
   }
 
-  /** Undo the cuts between two sets of nodes, or all when none are named. Returns those that were. */
-  heal(a?: Nodes, b?: Nodes): Promise<CutInfo[]> {
+  /** Undo the partitions between two sets of nodes, or all when none are named. Returns those that were. */
+  heal(a?: Nodes, b?: Nodes): Promise<PartitionInfo[]> {
     const between = a === undefined || b === undefined ? null : { a: names(a), b: names(b) };
     return this.#backend.request('heal', { id: null, between });
   }

@@ -50,7 +50,7 @@ export interface NodeStatus {
   sinceMs: number;
 }
 
-export interface CutInfo {
+export interface PartitionInfo {
   id: string;
   a: string[];
   b: string[];
@@ -87,7 +87,7 @@ export interface LabInfo {
   workers: number;
   nodes: NodeStatus[];
   networks: NetworkInfo[];
-  cuts: CutInfo[];
+  partitions: PartitionInfo[];
 }
 
 /** Activity of a node in the last interval, read from shared memory only. */
@@ -159,9 +159,9 @@ export interface LabRequests {
   kernel: { params: { kernel: string; operation: string; request: unknown }; reply: unknown };
   /** The counter blocks of one node, or of all. */
   counters: { params: { kernel: string | null }; reply: CounterBlock[] };
-  cut: { params: Omit<CutInfo, 'id'>; reply: CutInfo };
+  partition: { params: Omit<PartitionInfo, 'id'>; reply: PartitionInfo };
   /** By id, between two sets of nodes, or all (both null). */
-  heal: { params: { id: string | null; between: { a: string[]; b: string[] } | null }; reply: CutInfo[] };
+  heal: { params: { id: string | null; between: { a: string[]; b: string[] } | null }; reply: PartitionInfo[] };
   /** Start a program on a kernel that runs none. */
   run: { params: RunOptions; reply: NodeStatus };
   /** Switch a node off, as by pulling the plug. */

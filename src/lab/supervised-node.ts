@@ -4,10 +4,10 @@
  * Thread: the supervisor's.
  */
 
-import type { LinkFilter } from './cuts.ts';
 import type { LabMemory } from './memory.ts';
 import type { KernelBoot, ProgramBoot } from './messages.ts';
 import type { NodeAddress, NodeStatus, Phase, ProgramError } from './operations.ts';
+import type { LinkFilter } from './partitions.ts';
 import type { LabPlan, NetworkPlan, NodePlan, ProgramPlan } from './plan.ts';
 import { programError, stateHolds, stateText } from './state.ts';
 import type { WorkerLink } from './worker-link.ts';
@@ -46,7 +46,7 @@ export class SupervisedNode {
     return this.plan.name;
   }
 
-  /** Its interfaces, for a cut. */
+  /** Its interfaces, for a partition. */
   get links(): LinkFilter[] {
     const { forwarding, sysctl, interfaces } = this.plan;
     const router = forwarding || sysctl.some(([name, value]) => name.endsWith('.forwarding') && value !== 0);

@@ -12,7 +12,6 @@ import { filterRequest } from '../tools/change-requests.ts';
 import { KernelText } from '../tools/kernel-text.ts';
 import { AddressWatch } from './address-watch.ts';
 import { CheckRunner } from './checks.ts';
-import { CutTable, type NodeFilter } from './cuts.ts';
 import { LogBook } from './log-book.ts';
 import { LabMemory } from './memory.ts';
 import { MetricMeter } from './metrics.ts';
@@ -28,6 +27,7 @@ import type {
   StreamHandle,
   StreamSink,
 } from './operations.ts';
+import { type NodeFilter, PartitionTable } from './partitions.ts';
 import { findScript, type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
 import { nearest } from './suggest.ts';
 import { SupervisedNode } from './supervised-node.ts';
@@ -68,7 +68,7 @@ export class Supervisor implements LabBackend {
   readonly #memory: LabMemory;
   readonly #nodes: Map<string, SupervisedNode>;
   readonly #workers: Set<WorkerLink> = new Set();
-  readonly #cuts: CutTable;
+  readonly #partitions: PartitionTable;
   readonly #watch: AddressWatch;
   readonly #stateSinks: Set<StreamSink<NodeStatus>> = new Set();
   /** How to end the streams that live here and not in a worker. */
@@ -93,7 +93,7 @@ export class Supervisor implements LabBackend {
     this.#nodes = new Map(
       plan.nodes.map((node) => [node.name, new SupervisedNode(plan, node, (n) => this.#changed(n))]),
     );
-    this.#cuts = new CutTable({
+    this.#partitions = new PartitionTable({
       exists: (name) => this.#node(name) !== null,
       addressesOf: (name) => this.#node(name).addresses.map((entry) => entry.address),
       interfacesOf: (name) => {
@@ -112,7 +112,7 @@ export class Supervisor implements LabBackend {
       (name) => this.kernel(name),
       (name) => {
         // A node that goes down meanwhile filters when it comes up again.
-        this.#cuts.addressesChanged(name).catch(() => {});
+        this.#partitions.addressesChanged(name).catch(() => {});
       },
     );
     this.#checks = new CheckRunner(plan.checks, this);
@@ -210,7 +210,7 @@ export class Supervisor implements LabBackend {
         domain: network.domain,
         nodes: network.ports,
       })),
-      cuts: this.#cuts.list(),
+      partitions: this.#partitions.list(),
     };
   }
 
@@ -218,15 +218,15 @@ export class Supervisor implements LabBackend {
     info: async () => this.info,
     kernel: ({ kernel, operation, request }) => this.kernel(kernel).control(operation as never, request as never),
     counters: async ({ kernel }) => this.#memory.counters(kernel === null ? null : this.#node(kernel).name),
-    cut: async ({ a, b, oneWay, how }) => {
-      const cut = this.#cuts.add({ a, b, oneWay, how });
+    partition: async ({ a, b, oneWay, how }) => {
+      const partition = this.#partitions.add({ a, b, oneWay, how });
       this.#watch.watch([...a, ...b]);
-      return cut;
+      return partition;
     },
     heal: async ({ id, between }) => {
       for (const name of [...(between?.a ?? []), ...(between?.b ?? [])]) this.#node(name);
-      const healed = await this.#cuts.heal(id, between);
-      if (this.#cuts.list().length === 0) this.#watch.stop();
+      const healed = await this.#partitions.heal(id, between);
+      if (this.#partitions.list().length === 0) this.#watch.stop();
       return healed;
     },
     run: async (options) => this.#run(options),
@@ -294,8 +294,8 @@ export class Supervisor implements LabBackend {
       node.enter(node.program === null ? 'ready' : 'waiting', {
         waitingFor: node.program === null ? [] : ['the others'],
       });
-      await this.#cuts.applyTo(node.name);
-      if (this.#cuts.names(node.name)) this.#watch.watch([node.name]);
+      await this.#partitions.applyTo(node.name);
+      if (this.#partitions.names(node.name)) this.#watch.watch([node.name]);
     }
   }
 

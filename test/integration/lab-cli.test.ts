@@ -110,8 +110,8 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
 
   it('is cut and healed: half-open, the retransmission timer doubles, then the same connection goes on', async () => {
     const before = up.out.length;
-    const cut = await terminal.run('break', 'api', 'db');
-    expect(cut.out).toBe('api x db: blackhole, both ways; heal with: mk heal api db\n');
+    const partition = await terminal.run('break', 'api', 'db');
+    expect(partition.out).toBe('api x db: blackhole, both ways; heal with: mk heal api db\n');
     await up.until(/client \| api: 504 Gateway Timeout/, before);
     type Row = {
       localPort: number;

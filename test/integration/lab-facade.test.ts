@@ -148,10 +148,10 @@ describe('faults', () => {
     const established = async (): Promise<Facade.SocketInfo | undefined> =>
       (await a.sockets({ state: 'ESTABLISHED' }))[0];
     await lab.until(async () => (await established()) !== undefined);
-    const cut = await lab.partition(a, 'b');
+    const partition = await lab.partition(a, 'b');
     await lab.until(async () => ((await established())?.retransmits ?? 0) >= 2);
-    expect((await lab.info()).cuts).toEqual([cut.info]);
-    await cut.heal();
+    expect((await lab.info()).partitions).toEqual([partition.info]);
+    await partition.heal();
     await lab.until(async () => (await established())?.sendQueueBytes === 0);
     await b.stop();
     const before = (await established())?.retransmits ?? 0;
@@ -198,9 +198,9 @@ describe('attach()', () => {
     const other = await mk.attach('found');
     expect((await other.node('a').interfaces()).length).toBe(2);
     const partition = await other.partition(['a'], ['b'], { how: 'reject', oneWay: true });
-    expect((await lab.info()).cuts).toEqual([partition.info]);
+    expect((await lab.info()).partitions).toEqual([partition.info]);
     await other.detach();
-    expect((await lab.info()).cuts).toHaveLength(1);
+    expect((await lab.info()).partitions).toHaveLength(1);
     const again = await mk.attach();
     await again.down();
     await lab.ended;

@@ -280,33 +280,33 @@ describe('questions', () => {
   });
 });
 
-describe('cuts', () => {
+describe('partitions', () => {
   it('filter at both ends, or at one', async () => {
     await bring(TWO);
-    const cut = await lab.request('cut', { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' });
+    const partition = await lab.request('partition', { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' });
     expect(workers.of('a').requests('filter.add')).toMatchObject([
-      { request: { id: cut.id, from: [IPV4_B], action: FILTER_DROP } },
+      { request: { id: partition.id, from: [IPV4_B], action: FILTER_DROP } },
     ]);
     expect(workers.of('b').requests('filter.add')).toMatchObject([
-      { request: { id: cut.id, from: [IPV4_A], action: FILTER_DROP } },
+      { request: { id: partition.id, from: [IPV4_A], action: FILTER_DROP } },
     ]);
-    await lab.request('cut', { a: ['a', 'b'], b: ['r'], oneWay: true, how: 'reject' });
+    await lab.request('partition', { a: ['a', 'b'], b: ['r'], oneWay: true, how: 'reject' });
     expect(workers.of('r').requests('filter.add')).toMatchObject([
       { request: { from: [IPV4_A, IPV4_B], action: FILTER_REJECT } },
     ]);
     expect(workers.of('a').requests('filter.add')).toHaveLength(1);
     const healed = await lab.request('heal', { id: null, between: { a: ['b'], b: ['a'] } });
-    expect(healed).toEqual([cut]);
-    expect(workers.of('a').requests('filter.delete')).toMatchObject([{ request: { id: cut.id } }]);
-    expect(lab.info.cuts).toHaveLength(1);
+    expect(healed).toEqual([partition]);
+    expect(workers.of('a').requests('filter.delete')).toMatchObject([{ request: { id: partition.id } }]);
+    expect(lab.info.partitions).toHaveLength(1);
     await lab.request('heal', { id: null, between: null });
-    expect(lab.info.cuts).toEqual([]);
+    expect(lab.info.partitions).toEqual([]);
   });
 
   it('wait for kernels that are down', async () => {
     await bring({ nodes: { a: {}, b: {} } });
     await lab.request('stop', { kernel: 'a' });
-    await lab.request('cut', { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' });
+    await lab.request('partition', { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' });
     expect(workers.of('a').requests('filter.add')).toMatchObject([{ kernel: 'b' }]);
     await lab.request('run', { kernel: 'a', script: 'a.js', argv: [], nodeFlags: [], env: {}, cwd: folder });
     expect(workers.of('a').requests('filter.add')).toMatchObject([{ kernel: 'a', request: { from: [IPV4_B] } }]);
@@ -314,10 +314,10 @@ describe('cuts', () => {
 
   it('need two sides that differ', async () => {
     await bring(TWO);
-    const cut = (a: string[], b: string[]) => lab.request('cut', { a, b, oneWay: false, how: 'blackhole' });
-    await expect(cut(['a'], ['a'])).rejects.toThrow('a cannot be cut from itself');
-    await expect(cut(['a'], ['c'])).rejects.toThrow('no node c');
-    await expect(cut([], ['a'])).rejects.toThrow('two sides');
+    const partition = (a: string[], b: string[]) => lab.request('partition', { a, b, oneWay: false, how: 'blackhole' });
+    await expect(partition(['a'], ['a'])).rejects.toThrow('a cannot be cut from itself');
+    await expect(partition(['a'], ['c'])).rejects.toThrow('no node c');
+    await expect(partition([], ['a'])).rejects.toThrow('two sides');
   });
 });
 

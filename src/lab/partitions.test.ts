@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { InterfaceInfo } from '../tools/interface-text.ts';
-import { CutTable } from './cuts.ts';
+import { PartitionTable } from './partitions.ts';
 
 /** Two nodes whose kernels keep the rules they are given, and what addresses the kernels have. */
 class Nodes {
   readonly rules: Map<string, { id: string; from: string[]; action: string }> = new Map();
   readonly has: Record<string, string[]> = { a: ['10.0.0.1'], b: ['10.0.1.1'] };
   readonly down: Set<string> = new Set();
-  readonly cuts: CutTable;
+  readonly partitions: PartitionTable;
   /** Called while a kernel is asked for its addresses. */
   onAsked: () => void = () => {};
 
   constructor() {
-    this.cuts = new CutTable({
+    this.partitions = new PartitionTable({
       exists: (name) => name in this.has,
       addressesOf: (name) => [name === 'a' ? '10.0.0.1' : '10.0.1.1'],
       interfacesOf: async (name) => {
@@ -58,34 +58,34 @@ function interfaces(texts: readonly string[]): InterfaceInfo[] {
   ];
 }
 
-const CUT = { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' as const };
+const PARTITION = { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' as const };
 
-describe('a cut', () => {
+describe('a partition', () => {
   it('is made by all addresses that the nodes have, those of the lab file and others, but no link-local ones', async () => {
     const nodes = new Nodes();
     nodes.has.a = ['10.0.0.9', 'fd00::9', 'fe80::9%eth0'];
-    await nodes.cuts.add(CUT);
+    await nodes.partitions.add(PARTITION);
     expect([nodes.from('b'), nodes.from('a')]).toEqual([['10.0.0.1', '10.0.0.9', 'fd00::9'], ['10.0.1.1']]);
   });
 
   it('covers addresses that a node gets later', async () => {
     const nodes = new Nodes();
-    await nodes.cuts.add({ ...CUT, oneWay: true });
+    await nodes.partitions.add({ ...PARTITION, oneWay: true });
     expect([nodes.from('b'), nodes.from('a')]).toEqual([['10.0.0.1'], undefined]);
     (nodes.has.a as string[]).push('10.0.0.77');
-    await nodes.cuts.addressesChanged('a');
+    await nodes.partitions.addressesChanged('a');
     expect([nodes.from('b'), nodes.from('a')]).toEqual([['10.0.0.1', '10.0.0.77'], undefined]);
-    await nodes.cuts.addressesChanged('b');
+    await nodes.partitions.addressesChanged('b');
     expect(nodes.from('a')).toBeUndefined();
   });
 
   it('of a kernel that is down goes by the lab file, and is made when it comes up', async () => {
     const nodes = new Nodes();
     nodes.down.add('a');
-    await nodes.cuts.add(CUT);
+    await nodes.partitions.add(PARTITION);
     expect([nodes.from('b'), nodes.from('a')]).toEqual([['10.0.0.1'], undefined]);
     nodes.down.clear();
-    await nodes.cuts.applyTo('a');
+    await nodes.partitions.applyTo('a');
     expect(nodes.from('a')).toEqual(['10.0.1.1']);
   });
 
@@ -94,9 +94,9 @@ describe('a cut', () => {
     for (const addresses of Object.values(nodes.has)) addresses.push('10.0.9.9');
     let healed: Promise<unknown> | null = null;
     nodes.onAsked = () => {
-      healed ??= nodes.cuts.heal(null, null);
+      healed ??= nodes.partitions.heal(null, null);
     };
-    await nodes.cuts.add(CUT);
+    await nodes.partitions.add(PARTITION);
     await healed;
     expect(nodes.rules.size).toBe(0);
   });

@@ -1,0 +1,145 @@
+/**
+ * Partitions between nodes of a lab: which kernel has to filter what.
+ *
+ * Thread: the supervisor's. A partition is made at the receiving kernels, by source address, so that it holds whatever the path: frames
+ * between two nodes vanish although both still reach everybody else. On a network that both are on it is made by MAC address too,
+ * so that it holds for link-local addresses and all others that the lab file does not give. Behind a router it holds for the
+ * addresses that a node has when the partition is made, and for those that `ifconfig` gives it later. Read first: FilterRule in
+ * ../tools/change-requests.ts. Missing: behind a router, addresses that a node makes for itself (SLAAC) after it was cut off.
+ */
+
+import { MultikernelError } from '../base/errors.ts';
+import type { FilterRule } from '../tools/change-requests.ts';
+import type { InterfaceInfo } from '../tools/interface-text.ts';
+import type { PartitionInfo } from './operations.ts';
+
+export interface LinkFilter {
+  mac: string;
+  all: boolean;
+}
+
+/** The ingress filter of a node's kernel. */
+export interface NodeFilter {
+  /** A rule of the same id is replaced. */
+  add(rule: FilterRule): Promise<void>;
+  remove(id: string): Promise<void>;
+}
+
+/** How the table reaches the kernels. */
+export interface Kernels {
+  exists(node: string): boolean;
+  /** Those of the lab file. */
+  addressesOf(node: string): string[];
+  /** As they are now; none while the kernel is down. */
+  interfacesOf(node: string): Promise<readonly InterfaceInfo[]>;
+  /** Its interfaces; `all`: what they send is the node's own, because it forwards nothing. */
+  linksOf(node: string): LinkFilter[];
+  /** Null while the kernel is down. */
+  filterOf(node: string): NodeFilter | null;
+}
+
+/** The partitions of a lab. A kernel that is down filters when it comes up again. */
+export class PartitionTable {
+  readonly #partitions: Map<string, PartitionInfo> = new Map();
+  readonly #kernels: Kernels;
+  #nextId = 1;
+
+  constructor(kernels: Kernels) {
+    this.#kernels = kernels;
+  }
+
+  list(): PartitionInfo[] {
+    return [...this.#partitions.values()];
+  }
+
+  async add(wanted: Omit<PartitionInfo, 'id'>): Promise<PartitionInfo> {
+    checkPartition(wanted, (name) => this.#kernels.exists(name));
+    const partition: PartitionInfo = { id: `partition${this.#nextId++}`, ...wanted };
+    this.#partitions.set(partition.id, partition);
+    await Promise.all([...partition.a, ...partition.b].map((name) => this.#apply(partition, name)));
+    return partition;
+  }
+
+  /** By id, between two sets, or all: both null. Returns what was healed. */
+  async heal(id: string | null, between: { a: string[]; b: string[] } | null): Promise<PartitionInfo[]> {
+    const healed = this.list().filter(
+      (partition) =>
+        (id === null || partition.id === id) && (between === null || isBetween(partition, between.a, between.b)),
+    );
+    for (const partition of healed) {
+      this.#partitions.delete(partition.id);
+      await Promise.all([...partition.a, ...partition.b].map((name) => this.#remove(partition, name)));
+    }
+    return healed;
+  }
+
+  /** A kernel came up: let it filter what it has to. */
+  async applyTo(kernel: string): Promise<void> {
+    for (const partition of this.#partitions.values()) await this.#apply(partition, kernel);
+  }
+
+  /** Whether a partition names this node. */
+  names(node: string): boolean {
+    return this.list().some(({ a, b }) => a.includes(node) || b.includes(node));
+  }
+
+  /** A node has got or lost addresses: the nodes on the other side of its partitions filter the new ones too. */
+  async addressesChanged(node: string): Promise<void> {
+    for (const partition of this.#partitions.values()) {
+      const others = partition.a.includes(node) ? partition.b : partition.b.includes(node) ? partition.a : [];
+      await Promise.all(others.map((name) => this.#apply(partition, name)));
+    }
+  }
+
+  /** At once by what the lab file says, then by what the senders' kernels say: one whose program blocks it takes its time. */
+  async #apply(partition: PartitionInfo, kernel: string): Promise<void> {
+    if (partition.oneWay && !partition.b.includes(kernel)) return;
+    const senders = partition.b.includes(kernel) ? partition.a : partition.b;
+    const known = senders.flatMap((name) => this.#kernels.addressesOf(name));
+    const [, now] = await Promise.all([this.#filter(partition, kernel, senders, known), this.#addressesNow(senders)]);
+    const all = [...new Set([...known, ...now])];
+    if (all.length > known.length) await this.#filter(partition, kernel, senders, all);
+  }
+
+  async #filter(partition: PartitionInfo, kernel: string, senders: readonly string[], from: string[]): Promise<void> {
+    // Healed meanwhile.
+    if (this.#partitions.get(partition.id) !== partition) return;
+    const links = senders.flatMap((name) => this.#kernels.linksOf(name));
+    const action = partition.how === 'reject' ? 'reject' : 'drop';
+    await this.#kernels.filterOf(kernel)?.add({ id: partition.id, from, links, action });
+  }
+
+  /** Source addresses of packets that reach others through a router. */
+  async #addressesNow(nodes: readonly string[]): Promise<string[]> {
+    const interfaces = await Promise.all(nodes.map((name) => this.#kernels.interfacesOf(name)));
+    return interfaces
+      .flat()
+      .filter(({ flagNames }) => !flagNames.includes('LOOPBACK'))
+      .flatMap(({ addresses, addresses6 }) => [...addresses, ...addresses6])
+      .map(({ address }) => address)
+      .filter((address) => !address.includes('%'));
+  }
+
+  async #remove(partition: PartitionInfo, kernel: string): Promise<void> {
+    if (partition.oneWay && partition.a.includes(kernel)) return;
+    await this.#kernels.filterOf(kernel)?.remove(partition.id);
+  }
+}
+
+/** Whether a partition is the one between these two sets, whichever was named first. */
+export function isBetween(partition: PartitionInfo, a: readonly string[], b: readonly string[]): boolean {
+  const same = (x: readonly string[], y: readonly string[]): boolean =>
+    x.length === y.length && x.every((node) => y.includes(node));
+  return (same(partition.a, a) && same(partition.b, b)) || (same(partition.a, b) && same(partition.b, a));
+}
+
+/** Throws EINVAL for a partition that makes no sense; every node must be known to `exists`. */
+export function checkPartition(partition: Omit<PartitionInfo, 'id'>, exists: (node: string) => boolean): void {
+  const all = [...partition.a, ...partition.b];
+  const stranger = all.find((node) => !exists(node));
+  if (stranger !== undefined) throw new MultikernelError('ENOENT', `no node ${stranger}`);
+  if (partition.a.length === 0 || partition.b.length === 0)
+    throw new MultikernelError('EINVAL', 'a partition needs two sides');
+  const both = partition.a.find((node) => partition.b.includes(node));
+  if (both !== undefined) throw new MultikernelError('EINVAL', `${both} cannot be cut from itself`);
+}
