@@ -8,7 +8,6 @@
  * Cold: assembly and configuration.
  */
 
-import { Errno } from '../../base/errors.ts';
 import { randomUnit } from '../../base/rng.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import { ConnectedRoutes } from '../../net/connected-routes.ts';
@@ -19,8 +18,7 @@ import { RouteTable6 } from '../../net/route-table6.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
-import { maskWord } from '../../wire/ipv6-address.ts';
-import { type AddressInterner, IP6_LOOPBACK } from '../ip/address-interner.ts';
+import type { AddressInterner } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
 import type { ProtocolFamily } from '../ip/family.ts';
 import { ForwardOutput } from '../ip/forward-output.ts';
@@ -31,15 +29,15 @@ import type { IpParts } from '../ip/parts.ts';
 import { Protocols } from '../ip/protocols.ts';
 import type { InPacket, Transport } from '../ip/transport.ts';
 import { AddressDetection } from './address-detection.ts';
-import { AddressLifetimes } from './address-lifetimes.ts';
-import { Addresses6, isUsable } from './addresses.ts';
+import type { AddressLifetimes } from './address-lifetimes.ts';
+import { Addresses6 } from './addresses.ts';
 import { AutoconfigurationPoint } from './autoconfiguration.ts';
-import { idFromMac } from './eui64.ts';
 import { Forwarder6 } from './forward.ts';
 import { groupFamily6 } from './groups.ts';
 import { Icmp6 } from './icmp.ts';
 import { Ip6Input } from './input.ts';
-import { type Link6, Links6 } from './link.ts';
+import { Links6 } from './link.ts';
+import { LinkControl6 } from './link-control.ts';
 import { LinkOutput6 } from './link-output.ts';
 import { Mld } from './mld.ts';
 import { NeighborInput6 } from './neighbor-discovery.ts';
@@ -49,8 +47,6 @@ import { Redirects6 } from './redirect.ts';
 import { SourceSelector } from './source-selector.ts';
 
 const HOST_PREFIX = 128;
-const LINK_LOCAL_PREFIX = 64;
-const LINK_LOCAL_WORD = 0xfe800000 | 0;
 /** RFC 4861 6.3.2: a reachable time is a random part, from a half to three halves, of what is given. */
 const MIN_RANDOM_FACTOR = 0.5;
 
@@ -60,8 +56,6 @@ export class Ip6 implements ProtocolFamily {
   readonly links: Links6 = new Links6();
   readonly addresses: Addresses6;
   readonly sources: SourceSelector;
-  /** Of addresses configured by hand. */
-  readonly lifetimes: AddressLifetimes;
   readonly routes: RouteTable6;
   readonly neighbors: NeighborCache;
   readonly groups: MulticastGroups;
@@ -77,12 +71,8 @@ export class Ip6 implements ProtocolFamily {
   readonly #context: InetContext;
   readonly #ip: Ip;
   readonly #protocols: Protocols = new Protocols();
-  readonly #connected: ConnectedRoutes;
-  readonly #detection: AddressDetection;
+  readonly #control: LinkControl6;
   readonly #redirects: Redirects6;
-  readonly #mld: Mld;
-  readonly #enable: SysctlVariable;
-  readonly #autoLinkLocal: SysctlVariable;
   readonly #retransMs: SysctlVariable;
   /** Describes a packet that waited in vain for a neighbor. */
   readonly #undelivered: IpPacket;
@@ -97,19 +87,18 @@ export class Ip6 implements ProtocolFamily {
     this.#ip = ip;
     this.interner = interner;
     this.#undelivered = new IpPacket(noInterface);
-    this.#enable = sysctl.toggle(
+    const enable = sysctl.toggle(
       'net.inet6.ip6.enable',
       enabled,
       'IPv6 on this machine; setting it to 1 switches it on for every interface',
     );
-    this.#autoLinkLocal = sysctl.toggle('net.inet6.ip6.auto_linklocal', true, 'make link-local addresses');
+    const autoLinkLocal = sysctl.toggle('net.inet6.ip6.auto_linklocal', true, 'make link-local addresses');
     const forwarding = sysctl.toggle('net.inet6.ip6.forwarding', false, 'act as a router for IPv6');
     this.forwarding = forwarding;
     const addresses = new Addresses6(interner);
     this.addresses = addresses;
     const routes = makeRoutes(context, ip);
     this.routes = routes;
-    this.#connected = new ConnectedRoutes(routes, HOST_PREFIX);
     const { autoconfiguration, links } = this;
     const sources = new SourceSelector({ interner, interfaces, epoch, routes, autoconfiguration, sysctl });
     this.sources = sources;
@@ -135,13 +124,24 @@ export class Ip6 implements ProtocolFamily {
     );
     this.neighbors = neighbors;
     this.#retransMs = sysctl.get('net.inet6.icmp6.nd6_retrans') as SysctlVariable;
-    const detection = new AddressDetection(
-      context,
-      neighborOutput,
-      ({ iface }) => this.#retrans(iface),
-      (entry, free) => this.#settled(entry, free),
-    );
-    this.#detection = detection;
+    const mld = new Mld(context, linkOutput, links);
+    this.groups = makeGroups(context, ip, mld);
+    const retransMs = ({ iface }: InterfaceAddress6): number => this.#retrans(iface);
+    this.#control = new LinkControl6(context, {
+      interfaces,
+      epoch,
+      interner,
+      links,
+      addresses,
+      groups: this.groups,
+      connected: new ConnectedRoutes(routes, HOST_PREFIX),
+      mld,
+      autoconfiguration,
+      enable,
+      autoLinkLocal,
+      detection: (settled) => new AddressDetection(context, neighborOutput, retransMs, settled),
+    });
+    const { detection } = this.#control;
     const neighborInput = new NeighborInput6(context, {
       addresses,
       neighbors,
@@ -160,8 +160,6 @@ export class Ip6 implements ProtocolFamily {
       forwarding,
     });
     this.#redirects = redirects;
-    const mld = new Mld(context, linkOutput, links);
-    this.#mld = mld;
     const protocols = this.#protocols;
     const icmp = new Icmp6(context, {
       addresses,
@@ -197,7 +195,6 @@ export class Ip6 implements ProtocolFamily {
       noInterface,
     });
     protocols.register(icmp);
-    this.groups = makeGroups(context, ip, mld);
     const autoFlowLabel = sysctl.toggle('net.inet6.ip6.auto_flowlabel', true, 'give flows random labels');
     this.paths = new PathResolver6({
       routes,
@@ -209,18 +206,13 @@ export class Ip6 implements ProtocolFamily {
       rng,
       autoFlowLabel,
     });
-    this.lifetimes = new AddressLifetimes(context, interfaces, {
-      setDeprecated: (entry, deprecated) => this.setDeprecated(entry, deprecated),
-      removeAddress: (iface, address) => this.removeAddress(iface, address),
-    });
     this.#addHolders(parts);
-    this.#enable.onChange = (value) => {
-      // As on Linux, the switch of the machine goes before those of the interfaces.
-      if (value !== 0) for (const link of this.links.all()) link.disabled = false;
-      this.#refreshAll();
-    };
-    this.#autoLinkLocal.onChange = () => this.#refreshAll();
     forwarding.onChange = () => this.autoconfiguration.registered.forwardingChanged();
+  }
+
+  /** Lifetimes of addresses configured by hand. */
+  get lifetimes(): AddressLifetimes {
+    return this.#control.lifetimes;
   }
 
   // --- ProtocolFamily ---
@@ -267,18 +259,17 @@ export class Ip6 implements ProtocolFamily {
     this.#redirects.removed(route);
   }
 
-  // --- Links ---
+  // --- Interfaces and addresses ---
 
   attach(iface: Interface): void {
-    this.refresh(this.links.add(iface));
+    this.#control.refresh(this.links.add(iface));
   }
 
   detach(iface: Interface): void {
     this.autoconfiguration.registered.detached(iface);
     const link = this.links.of(iface);
     if (link === null) return;
-    if (link.active) this.#stop(link);
-    for (const entry of [...iface.addresses6]) this.removeAddress(iface, entry.address);
+    this.#control.detach(link);
     for (const route of this.routes.list()) {
       if (route.iface === iface) this.routes.remove(route.destination, route.prefixLength);
     }
@@ -291,77 +282,15 @@ export class Ip6 implements ProtocolFamily {
     const link = this.links.of(iface);
     if (link === null) return;
     if (!iface.up) this.neighbors.flush(iface, false);
-    this.refresh(link);
-  }
-
-  /** Start or stop IPv6 on a link, as switches, link and MTU say now. */
-  refresh(link: Link6): void {
-    const { iface } = link;
-    const runs = this.#enable.value !== 0 && !link.disabled && iface.up && iface.mtuBytes >= ipv6.MTU_BYTES_MIN;
-    if (runs && !link.active) this.#start(link);
-    else if (!runs && link.active) this.#stop(link);
+    this.#control.refresh(link);
   }
 
   /** Switch IPv6 off on one interface, or on again. Off, it has no link-local address that was made for it. */
   setDisabled(iface: Interface, disabled: boolean): void {
-    const link = this.links.of(iface);
-    if (link === null) return;
-    link.disabled = disabled;
-    this.refresh(link);
-    if (!disabled) return;
-    for (const { address, origin } of [...iface.addresses6]) {
-      if (origin === 'link-local') this.removeAddress(iface, address);
-    }
+    this.#control.setDisabled(iface, disabled);
   }
 
-  #refreshAll(): void {
-    for (const link of this.links.all()) this.refresh(link);
-  }
-
-  #start(link: Link6): void {
-    const { iface } = link;
-    link.active = true;
-    this.#ip.epoch.bump();
-    if (iface.loopback) {
-      if (this.addresses.find(IP6_LOOPBACK) === null) this.addAddress(iface, IP6_LOOPBACK, HOST_PREFIX, 'manual');
-      return;
-    }
-    this.groups.attach(iface);
-    // Addresses from before the link went down are probed again (RFC 4862 5.4).
-    for (const entry of iface.addresses6) if (entry.state !== 'duplicated') this.#begin(entry);
-    this.#makeLinkLocal(link);
-    this.autoconfiguration.registered.linkUp(link);
-  }
-
-  #stop(link: Link6): void {
-    const { iface } = link;
-    link.active = false;
-    this.#ip.epoch.bump();
-    if (iface.loopback) return;
-    for (const entry of iface.addresses6) {
-      this.#detection.stop(entry);
-      this.#withdraw(entry);
-    }
-    link.linkLocal = 0;
-    this.autoconfiguration.registered.linkDown(link);
-  }
-
-  /** RFC 4862 5.3: fe80::/64 and the interface identifier. */
-  #makeLinkLocal(link: Link6): void {
-    const { iface } = link;
-    const known = iface.addresses6.some((entry) => this.addresses.isLinkLocal(entry.address));
-    if (known || this.#autoLinkLocal.value === 0) return;
-    const [high, low] = idFromMac(iface.macHi, iface.macLo);
-    const address = this.interner.intern(LINK_LOCAL_WORD, 0, high, low, iface.index);
-    if (address !== 0) this.addAddress(iface, address, LINK_LOCAL_PREFIX, 'link-local');
-  }
-
-  // --- Addresses ---
-
-  /**
-   * Give an interface an address, with its host route through lo0 and the route to its prefix. While IPv6 does not run
-   * there, or duplicate address detection does, it is tentative. Returns 0, `-EEXIST`, `-EINVAL`, `-ENOBUFS`.
-   */
+  /** As `LinkControl6.addAddress`. */
   addAddress(
     iface: Interface,
     address: number,
@@ -369,115 +298,16 @@ export class Ip6 implements ProtocolFamily {
     origin: Address6Origin = 'manual',
     anycast: boolean = false,
   ): number {
-    const entry = this.addresses.add(iface, address, prefixLength, origin, anycast);
-    if (typeof entry === 'number') return entry;
-    if (this.links.isActive(iface)) this.#begin(entry);
-    return 0;
+    return this.#control.addAddress(iface, address, prefixLength, origin, anycast);
   }
 
-  /** Returns 0 or `-EADDRNOTAVAIL`. */
   removeAddress(iface: Interface, address: number): number {
-    const entry = this.addresses.find(address);
-    if (entry === null || entry.iface !== iface) return -Errno.EADDRNOTAVAIL;
-    this.#detection.stop(entry);
-    this.#withdraw(entry);
-    this.addresses.remove(entry);
-    this.#ip.epoch.bump();
-    this.autoconfiguration.registered.addressRemoved(entry);
-    return 0;
+    return this.#control.removeAddress(iface, address);
   }
 
   /** A preferred lifetime ended, or began anew. */
   setDeprecated(entry: InterfaceAddress6, deprecated: boolean): void {
-    if (!isUsable(entry)) return;
-    entry.state = deprecated ? 'deprecated' : 'preferred';
-    this.#ip.epoch.bump();
-  }
-
-  /** From tentative on: hear the solicited-node group, ask whether the address is free, then use it. */
-  #begin(entry: InterfaceAddress6): void {
-    entry.state = 'tentative';
-    const group = this.#solicitedNode(entry);
-    if (group !== 0 && !entry.iface.loopback) this.groups.join(entry.iface, group);
-    // RFC 4862 5.4: of an anycast address there may be several.
-    if (entry.anycast) this.#settled(entry, true);
-    else this.#detection.start(entry);
-  }
-
-  /** The address is used no more, for now or for good. */
-  #withdraw(entry: InterfaceAddress6): void {
-    const { iface } = entry;
-    const group = this.#solicitedNode(entry);
-    if (group !== 0 && !iface.loopback) this.groups.leave(iface, group);
-    const link = this.links.of(iface);
-    if (link !== null && link.linkLocal === entry.address) link.linkLocal = 0;
-    if (!isUsable(entry)) return;
-    this.#removeRoutes(entry);
-    this.interner.setLocal(entry.address, false);
-    entry.state = 'tentative';
-  }
-
-  #solicitedNode({ address, iface }: InterfaceAddress6): number {
-    return this.interner.internAddress(ipv6.solicitedNode(this.interner.words(address)), iface.index);
-  }
-
-  #settled(entry: InterfaceAddress6, free: boolean): void {
-    const link = this.links.of(entry.iface);
-    if (free) {
-      this.addresses.activate(entry);
-      this.#addRoutes(entry);
-      if (entry.preferredUntilUs !== Infinity) this.lifetimes.run(this.#context.nowUs());
-      if (link !== null && !entry.anycast && this.addresses.isLinkLocal(entry.address))
-        link.linkLocal ||= entry.address;
-    } else {
-      entry.state = 'duplicated';
-      // RFC 4862 5.4.5: two of the same link-layer address; nothing good comes of going on.
-      if (link !== null && entry.origin === 'link-local') {
-        link.disabled = true;
-        this.refresh(link);
-      }
-    }
-    this.#ip.epoch.bump();
-    if (free && link !== null && link.linkLocal === entry.address) this.#mld.linkLocalReady(entry.iface);
-    this.autoconfiguration.registered.addressSettled(entry, free);
-  }
-
-  // --- Routes of our addresses ---
-
-  /** An address made of an advertised prefix implies no on-link prefix (RFC 5942 section 4). */
-  #addRoutes({ address, prefixLength, iface, origin }: InterfaceAddress6): void {
-    this.#connected.addHost(address, this.addresses.loopback ?? iface);
-    const onLink = prefixLength < HOST_PREFIX && impliesPrefix(origin);
-    const network = onLink ? this.prefixOf(address, prefixLength) : 0;
-    if (network !== 0) this.#connected.addPrefix(network, prefixLength, iface);
-  }
-
-  /** A prefix that another address of the interface is in too keeps its route. */
-  #removeRoutes({ address, prefixLength, iface, origin }: InterfaceAddress6): void {
-    this.#connected.removeHost(address);
-    const network = impliesPrefix(origin) ? this.prefixOf(address, prefixLength) : 0;
-    if (network === 0) return;
-    const keeps = iface.addresses6.some(
-      (other) =>
-        other.address !== address &&
-        isUsable(other) &&
-        impliesPrefix(other.origin) &&
-        other.prefixLength === prefixLength &&
-        this.addresses.samePrefix(other.address, address, prefixLength),
-    );
-    this.#connected.removePrefix(network, prefixLength, iface, keeps ? iface : null);
-  }
-
-  /** The handle of a prefix: the address with all bits behind it 0; 0 when the interner is full. */
-  prefixOf(address: number, prefixLength: number): number {
-    const [w0, w1, w2, w3] = this.interner.words(address);
-    return this.interner.intern(
-      w0 & maskWord(prefixLength, 0),
-      w1 & maskWord(prefixLength, 1),
-      w2 & maskWord(prefixLength, 2),
-      w3 & maskWord(prefixLength, 3),
-      this.interner.zone(address),
-    );
+    this.#control.setDeprecated(entry, deprecated);
   }
 
   // --- Neighbors ---
@@ -571,10 +401,6 @@ export class Ip6 implements ProtocolFamily {
       },
     });
   }
-}
-
-function impliesPrefix(origin: Address6Origin): boolean {
-  return origin === 'manual' || origin === 'link-local';
 }
 
 /** RFC 7915 section 4.2: the code of ICMPv6 that says what one of ICMPv4's destination unreachable says. */
