@@ -198,6 +198,15 @@ describe('layers', () => {
     expect(findings).toEqual([]);
   });
 
+  it('keeps the numbers of IPv6 addresses in inet', () => {
+    const interner = /inet\/ip\/address-interner(\.ts)?$/;
+    const findings = files
+      .filter(({ path, layer }) => !path.startsWith('inet/') && layer !== 'inet')
+      .filter((file) => importsOf(file).some((specifier) => interner.test(specifier)))
+      .map(({ path }) => `${path}: socket addresses are words (inet/ip/address-boundary.ts)`);
+    expect(findings).toEqual([]);
+  });
+
   it('keeps node:* , Atomics, clocks and randomness where they belong', () => {
     const findings: string[] = [];
     for (const { path, code, layer } of files) {

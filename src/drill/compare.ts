@@ -4,8 +4,8 @@
  * Thread: any; pure functions. `actual` has the script's numbers already (flow.ts).
  */
 
-import { isIp6 } from '../inet/ip/address-interner.ts';
 import * as tcp from '../wire/tcp.ts';
+import { isIp6 } from './address-book.ts';
 import { icmpCode, icmpType } from './icmp-names.ts';
 import { type LivePacket, type LiveTcp, optionBytes } from './live-packet.ts';
 import { optionsText } from './packet-text.ts';

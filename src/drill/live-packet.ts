@@ -5,7 +5,6 @@
  */
 
 import { checksumOf, sumView } from '../base/checksum.ts';
-import { isIp6 } from '../inet/ip/address-interner.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as icmpv4 from '../wire/icmpv4.ts';
 import * as icmpv6 from '../wire/icmpv6.ts';
@@ -13,7 +12,7 @@ import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 import * as tcp from '../wire/tcp.ts';
 import * as udp from '../wire/udp.ts';
-import type { AddressBook } from './address-book.ts';
+import { type AddressBook, isIp6 } from './address-book.ts';
 import type { ScriptTcpOption } from './syntax.ts';
 
 export interface LiveTcp {

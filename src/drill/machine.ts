@@ -7,14 +7,11 @@
  */
 
 import { Simulation } from '../host/sim/simulation.ts';
-import { IP6_ANY, isIp6 } from '../inet/ip/address-interner.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
-import type { Interface } from '../net/interface.ts';
-import { RTF_GATEWAY } from '../net/route.ts';
-import { SocketAddress } from '../socket/socket.ts';
+import { ROUTE_UNICAST } from '../sys/control.ts';
 import * as ethernet from '../wire/ethernet.ts';
-import { AddressBook } from './address-book.ts';
+import { AddressBook, isIp6 } from './address-book.ts';
 import { type DrillSettings, OptionError } from './settings.ts';
 import { WireEnd } from './wire-end.ts';
 
@@ -32,6 +29,7 @@ const REMOTE_IP = '192.0.2.1';
 const LOCAL_IP6 = 'fd3d:fa7b:d17d::1';
 const REMOTE_IP6 = '2001:db8::1';
 const GATEWAY_MAC: { readonly hi: number; readonly lo: number } = { hi: 0x026d, lo: 0x6b000002 };
+const GATEWAY_MAC_BYTES: readonly number[] = [0x02, 0x6d, 0x6b, 0, 0, 2];
 
 export class Machine {
   readonly kernel: Kernel;
@@ -50,7 +48,7 @@ export class Machine {
     const simulation = this.#simulation;
     const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
     this.kernel = Kernel.create({ name: 'packetdrill', arena, host: simulation.host(), heap, ipv6 });
-    this.book = new AddressBook(this.kernel.inet.context.interner, ipv6);
+    this.book = new AddressBook(ipv6);
     this.localAddress = this.#parseAddress('local_ip', settings.localIp || (ipv6 ? LOCAL_IP6 : LOCAL_IP));
     this.remoteAddress = this.#parseAddress('remote_ip', settings.remoteIp || (ipv6 ? REMOTE_IP6 : REMOTE_IP));
     this.wire = new WireEnd(arena, settings.mtuBytes, () => simulation.nowUs());
@@ -67,46 +65,46 @@ export class Machine {
     inet.sysctl.set('net.inet.tcp.pacing', 0);
     // And without pacing HyStart++ would take no more than eight segments of an ACK into account (RFC 9406 section 4.2).
     inet.sysctl.set('net.inet.tcp.hystart', 0);
-    const iface = this.kernel.attach(this.wire, 'tun0');
-    if (this.book.ip6) this.#configure6(iface);
-    else this.#configure4(iface);
-  }
-
-  #configure4(iface: Interface): void {
-    const { inet } = this.kernel;
-    // The last address of the local network.
-    const gateway = (this.localAddress | GATEWAY_HOST) & ~1;
-    inet.configure(iface, this.localAddress, PREFIX_LENGTH);
-    inet.ip4.neighbors.addStatic(iface, gateway, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
-    // Where the script's addresses are all on one link, its far end answers there.
-    if (iface.onLink(this.remoteAddress)) {
-      inet.ip4.neighbors.addStatic(iface, this.remoteAddress, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
+    const { index } = this.kernel.attach(this.wire, 'tun0');
+    this.kernel.control('address.add', {
+      index,
+      address: this.book.ipAddress(this.localAddress),
+      prefixLength: this.book.ip6 ? PREFIX_LENGTH_6 : PREFIX_LENGTH,
+    });
+    const gateway = this.#gateway();
+    for (const address of this.#neighbors(gateway)) {
+      this.kernel.control('neighbor.add', {
+        address: this.book.ipAddress(address),
+        linkAddress: GATEWAY_MAC_BYTES,
+        temporary: false,
+        published: false,
+      });
     }
-    inet.addRoute(0, 0, gateway, RTF_GATEWAY);
+    this.kernel.control('route.add', {
+      destination: this.book.ipAddress(this.book.any),
+      prefixLength: 0,
+      gateway: this.book.ipAddress(gateway),
+      interfaceIndex: index,
+      action: ROUTE_UNICAST,
+    });
   }
 
-  #configure6(iface: Interface): void {
-    const { ip6 } = this.kernel.inet;
+  /** The last address of the local network. */
+  #gateway(): number {
+    if (!this.book.ip6) return (this.localAddress | GATEWAY_HOST) & ~1;
     const [w0, w1, w2] = this.book.words(this.localAddress);
-    const gateway = this.book.number([w0, w1, w2, GATEWAY_HOST]);
-    ip6.addAddress(iface, this.localAddress, PREFIX_LENGTH_6);
-    for (const address of [gateway, this.remoteAddress]) {
-      ip6.neighbors.addStatic(iface, address, GATEWAY_MAC.hi, GATEWAY_MAC.lo, true, false);
-    }
-    this.kernel.inet.addRoute(IP6_ANY, 0, gateway, RTF_GATEWAY, iface);
+    return this.book.number([w0, w1, w2, GATEWAY_HOST]);
   }
 
-  /** Socket address of a number. */
-  socketAddress(number: number, port: number): SocketAddress {
-    const address = new SocketAddress();
-    this.kernel.inet.addresses.wordsOf(number, isIp6(number) ? 6 : 4, address);
-    address.port = port;
-    return address;
+  /** Addresses whose link-layer address is known: the gateway, and the far end where it is on the link. */
+  #neighbors(gateway: number): number[] {
+    return this.#onLink(this.remoteAddress) ? [gateway, this.remoteAddress] : [gateway];
   }
 
-  /** Number of a socket address. */
-  numberOf(address: SocketAddress): number {
-    return this.kernel.inet.addresses.numberOf(address);
+  #onLink(address: number): boolean {
+    if (!this.book.ip6) return (this.localAddress ^ address) >>> PREFIX_LENGTH === 0;
+    const [own, other] = [this.book.words(this.localAddress), this.book.words(address)];
+    return own[0] === other[0] && own[1] === other[1];
   }
 
   /** Microseconds of the script's clock. */

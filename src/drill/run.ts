@@ -194,9 +194,9 @@ class Run {
 
   #runCode(text: string): void {
     const flow = this.#packets.current;
-    const { tcp } = this.#machine.kernel;
-    const c = flow === null ? null : findConnection(tcp, flow);
-    const info = c === null ? restInfo(tcp, flow) : tcpInfo(c, this.#machine.kernelUs);
+    const machine = this.#machine;
+    const c = flow === null ? null : findConnection(machine, flow);
+    const info = c === null ? restInfo(machine, flow) : tcpInfo(c, machine.kernelUs, machine.book.ip6);
     this.#code.run(text, info, c !== null);
   }
 

@@ -91,11 +91,11 @@ function setOption(context: CallContext, file: SocketFile, name: string, value: 
 
 /** The algorithm of connections made from now on; of one that exists it cannot be changed. */
 function setCongestionControl(context: CallContext, file: SocketFile, value: Expression): number {
-  const { tcp, inet } = context.machine.kernel;
+  const { inet } = context.machine.kernel;
   const name = value.kind === 'string' ? value.value : wordOf(value);
   const number = { reno: 0, cubic: 1 }[name];
   if (number === undefined) throw new Unsupported(`congestion control ${name} is not known here`);
-  const c = findConnection(tcp, context.process.flow(file));
+  const c = findConnection(context.machine, context.process.flow(file));
   const current = inet.sysctl.get('net.inet.tcp.congctl')?.value;
   if (c !== null && current !== number) {
     throw new Unsupported('the congestion control of a connection cannot be changed here');
@@ -164,6 +164,6 @@ function readOption(context: CallContext, file: SocketFile, name: string): numbe
 }
 
 function maximumSegment(context: CallContext, file: SocketFile): number {
-  const c = findConnection(context.machine.kernel.tcp, context.process.flow(file));
+  const c = findConnection(context.machine, context.process.flow(file));
   return c === null ? context.machine.kernel.tcp.settings.mssDefault.value : c.size.mss;
 }

@@ -128,7 +128,7 @@ function bindCall(context: CallContext, call: ScriptCall): PendingCall {
   const { machine, settings, process } = context;
   const { localAddress, book } = machine;
   const number = given === null ? localAddress : addressNumber(context, given.address, book.any);
-  const address = machine.socketAddress(number, given === null ? settings.bindPort : given.port);
+  const address = machine.book.socketAddress(number, given === null ? settings.bindPort : given.port);
   const memory = new CallMemory();
   memory.putAddress(AT, address);
   return made(context, memory, 'bind', [fd, AT, addressBytes(address)], (result) => {
@@ -165,9 +165,9 @@ function acceptCall(context: CallContext, call: ScriptCall): PendingCall {
     const file = fd < 0 ? null : process.socket(fd);
     if (file === null) return notStream(process, listener, fd);
     const { peer, local } = file.socket;
-    let flow = context.flowOf(machine.numberOf(peer), peer.port);
+    let flow = context.flowOf(machine.book.numberOf(peer), peer.port);
     if (flow === null) {
-      flow = new Flow('tcp', machine.numberOf(local), machine.numberOf(peer));
+      flow = new Flow('tcp', machine.book.numberOf(local), machine.book.numberOf(peer));
       flow.localPort = local.port;
       flow.remotePort = peer.port;
     }
@@ -188,7 +188,7 @@ function connectCall(context: CallContext, call: ScriptCall): PendingCall {
   }
   const number = addressNumber(context, given?.address ?? null, machine.remoteAddress);
   const port = given === null || given.port === 0 ? settings.connectPort : given.port;
-  const address = machine.socketAddress(number, port);
+  const address = machine.book.socketAddress(number, port);
   memory.putAddress(AT, address);
   const flow = process.flow(file);
   if (file instanceof StreamFile && file.socket.state === 'CLOSED') {

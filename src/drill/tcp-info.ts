@@ -6,12 +6,11 @@
  */
 
 import { US_PER_MS } from '../base/units.ts';
-import { isIp6 } from '../inet/ip/address-interner.ts';
 import type { Connection } from '../inet/tcp/connection/connection.ts';
 import { RECOVERY_FAST, RECOVERY_TIMEOUT, STATE_NAMES, TIMER_PERSIST } from '../inet/tcp/connection/states.ts';
-import type { TcpStack } from '../inet/tcp/stack.ts';
 import { KIND_CONNECTION, KIND_MASK, KIND_SYN, KIND_TIME_WAIT } from '../inet/tcp/tables/tables.ts';
 import type { Flow } from './flow.ts';
+import type { Machine } from './machine.ts';
 
 /** Linux's word for "no threshold yet", and what stands for it here, bytes. */
 const INFINITE_SSTHRESH = 0x7fffffff;
@@ -63,26 +62,33 @@ export const TCP_INFO_CONSTANTS: Readonly<Record<string, number>> = {
 };
 
 /** The connection with a flow's four numbers; null when there is none (closed, half-open, in TIME_WAIT). */
-export function findConnection(tcp: TcpStack, flow: Flow): Connection | null {
-  const ports = (flow.localPort << 16) | flow.remotePort;
-  const value = tcp.tables.find(flow.localAddress, flow.remoteAddress, ports);
+export function findConnection(machine: Machine, flow: Flow): Connection | null {
+  const { tcp } = machine.kernel;
+  const value = find(machine, flow);
   return value >= 0 && (value & KIND_MASK) === KIND_CONNECTION ? tcp.tables.connectionAt(value) : null;
 }
 
+/** Value of the kernel's table for a flow's four numbers, -1 when there is none. */
+function find({ kernel, book }: Machine, flow: Flow): number {
+  const { addresses } = kernel.inet;
+  const local = addresses.numberOf(book.socketAddress(flow.localAddress, 0));
+  const remote = addresses.numberOf(book.socketAddress(flow.remoteAddress, 0));
+  return kernel.tcp.tables.find(local, remote, (flow.localPort << 16) | flow.remotePort);
+}
+
 /** Fields for sockets without a connection: half-open, in TIME_WAIT, closed. */
-export function restInfo(tcp: TcpStack, flow: Flow | null): Map<string, number> {
+export function restInfo(machine: Machine, flow: Flow | null): Map<string, number> {
   const info = new Map<string, number>(Object.entries(TCP_INFO_CONSTANTS));
-  const ports = flow === null ? 0 : (flow.localPort << 16) | flow.remotePort;
-  const value = flow === null ? -1 : tcp.tables.find(flow.localAddress, flow.remoteAddress, ports);
+  const value = flow === null ? -1 : find(machine, flow);
   const kind = value < 0 ? -1 : value & KIND_MASK;
   const state = kind === KIND_TIME_WAIT ? 'TIME_WAIT' : kind === KIND_SYN ? 'SYN_RECEIVED' : 'CLOSED';
   return info.set('tcpi_state', STATES[state] as number);
 }
 
 /** Field → value now. `nowUs` is the kernel's time. */
-export function tcpInfo(c: Connection, nowUs: number): Map<string, number> {
+export function tcpInfo(c: Connection, nowUs: number, ip6: boolean): Map<string, number> {
   const info = new Map<string, number>(Object.entries(TCP_INFO_CONSTANTS));
-  for (const [name, value] of Object.entries({ ...stateFields(c), ...windowFields(c), ...timeFields(c, nowUs) })) {
+  for (const [name, value] of Object.entries({ ...stateFields(c), ...windowFields(c, ip6), ...timeFields(c, nowUs) })) {
     info.set(`tcpi_${name}`, value);
   }
   return info;
@@ -125,7 +131,7 @@ function stateFields(c: Connection): Record<string, number> {
   };
 }
 
-function windowFields(c: Connection): Record<string, number> {
+function windowFields(c: Connection, ip6: boolean): Record<string, number> {
   const { scoreboard, congestion } = c;
   const unsent = Math.max((c.sendBuffer.endSeq - c.snd.nxt) | 0, 0);
   const unlimited = congestion.ssthresh >= UNLIMITED_BYTES;
@@ -140,7 +146,7 @@ function windowFields(c: Connection): Record<string, number> {
     snd_ssthresh: unlimited ? INFINITE_SSTHRESH : Math.floor(congestion.ssthresh / c.size.mss),
     snd_wnd: c.snd.wnd,
     pmtu: c.path === null ? 0 : c.path.mtuBytes,
-    advmss: c.path === null ? 0 : c.path.iface.mtuBytes - (isIp6(c.localAddress) ? 60 : 40),
+    advmss: c.path === null ? 0 : c.path.iface.mtuBytes - (ip6 ? 60 : 40),
     reord_seen: scoreboard.reorderingSeen ? 1 : 0,
   };
 }

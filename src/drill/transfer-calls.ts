@@ -167,7 +167,7 @@ function destinationOf(context: CallContext, call: ScriptCall, file: DatagramFil
   const flow = context.process.flow(file);
   flow.remoteAddress = number;
   flow.remotePort = port;
-  return machine.socketAddress(number, port);
+  return machine.book.socketAddress(number, port);
 }
 
 function messageName(call: ScriptCall): ScriptCall['args'][number] | undefined {

@@ -8,7 +8,6 @@
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
 import { US_PER_S } from '../base/units.ts';
 import type { Inet } from '../inet/inet.ts';
-import { isIp6 } from '../inet/ip/address-interner.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import type { Counters } from '../mem/counters.ts';
 import { IFF_UP } from '../net/interface.ts';
@@ -69,7 +68,7 @@ function addAddress(target: ControlTarget, fields: Fields): null {
   const number = numberOf(target, address, iface);
   const timed = preferredSec !== undefined || validSec !== undefined;
   const { inet } = target;
-  if (!isIp6(number)) {
+  if (inet.addresses.familyOf(number) === 4) {
     must(timed || anycast ? -Errno.EINVAL : inet.configure(iface, number, prefixLength));
     return null;
   }
@@ -109,7 +108,7 @@ function addRoute(target: ControlTarget, fields: Fields): null {
   if (via !== null && via.family !== to.family) must(-Errno.EAFNOSUPPORT);
   const destination = numberOf(target, to);
   const { inet } = target;
-  if (!isIp6(destination)) {
+  if (inet.addresses.familyOf(destination) === 4) {
     if (via === null) throw new MultikernelError('EINVAL', 'gateway: an IPv4 route has one');
     must(inet.addRoute(destination, prefixLength, numberOf(target, via), flags));
     return null;

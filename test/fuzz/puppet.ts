@@ -3,7 +3,6 @@
  * connections that are alive, with numbers that are nearly right.
  */
 
-import { isIp6 } from '../../src/inet/ip/address-interner.ts';
 import type { Connection } from '../../src/inet/tcp/connection/connection.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, FrameWriter, get16, get32, repair, set16 } from './bytes.ts';
@@ -300,7 +299,7 @@ export function liveSegment(chance: Chance, n: number, kernel: Kernel, mostBytes
 
 function endsOf(c: Connection, kernel: Kernel): Ends {
   const { interner } = kernel.inet.context;
-  if (!isIp6(c.peerAddress)) return { src: c.peerAddress, dst: c.localAddress };
+  if (kernel.inet.addresses.familyOf(c.peerAddress) === 4) return { src: c.peerAddress, dst: c.localAddress };
   return { src: interner.words(c.peerAddress), dst: interner.words(c.localAddress) };
 }
 

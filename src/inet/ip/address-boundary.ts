@@ -80,6 +80,11 @@ export class AddressBoundary {
     into.scopeId = 0;
   }
 
+  /** Family of a number: 4 or 6. */
+  familyOf(number: number): number {
+    return isIp6(number) ? 6 : 4;
+  }
+
   /** The number of "any" in a family. */
   any(family: number): number {
     return family === 6 ? IP6_ANY : 0;
