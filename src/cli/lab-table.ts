@@ -4,10 +4,10 @@ import type { MetricsSample, NodeMetrics, NodeStatus, PartitionInfo } from '../i
 import { formatPartition } from './break.ts';
 import { formatTable } from './output.ts';
 
-export const LAB_HEADING: readonly string[] = ['NAME', 'KIND', 'ADDRESSES', 'PROGRAM', 'STATE'];
+const LAB_HEADING: readonly string[] = ['NAME', 'KIND', 'ADDRESSES', 'PROGRAM', 'STATE'];
 const METRICS_HEADING: readonly string[] = ['REQ/S', 'P50', 'CONNS', 'REXMT'];
 
-export function labRow(node: NodeStatus): string[] {
+function labRow(node: NodeStatus): string[] {
   const addresses = node.addresses.map((entry) => `${entry.address}/${entry.prefixLength}`).join(' ');
   return [node.name, node.kind, addresses === '' ? '-' : addresses, node.program ?? '-', node.state];
 }

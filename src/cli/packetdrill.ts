@@ -147,7 +147,7 @@ function toolOptionsOf(options: PacketdrillOptions): OptionText[] {
 }
 
 /** Lines printed for one script. */
-export function reportLines(report: DrillReport, quiet: boolean): string[] {
+function reportLines(report: DrillReport, quiet: boolean): string[] {
   const { outcome, file, message, notes } = report;
   const lines = [...report.output];
   if (outcome === 'pass' && quiet && report.warnings === 0) return lines;
@@ -161,7 +161,7 @@ export function reportLines(report: DrillReport, quiet: boolean): string[] {
 }
 
 /** "12 scripts: 10 pass, 1 fail, 1 unsupported". */
-export function summary(reports: readonly DrillReport[]): string {
+function summary(reports: readonly DrillReport[]): string {
   const count = (outcome: Outcome): number => reports.filter((report) => report.outcome === outcome).length;
   const outcomes: readonly Outcome[] = ['pass', 'fail', 'unsupported', 'error'];
   const parts = outcomes.filter((outcome) => count(outcome) > 0).map((outcome) => `${count(outcome)} ${outcome}`);

@@ -68,7 +68,7 @@ export class CallMemory extends ArrayMemory {
   }
 }
 
-/** What is made of the result of a call. */
+/** Turns the result of a call into the script's view of it. */
 export type Judge = (result: number) => number | CallResult;
 
 /** A system call of the process under test, by name. */

@@ -18,9 +18,9 @@ const LETTERS: readonly (readonly [number, string])[] = [
   [tcp.FLAG_ACK, '.'],
 ];
 
-export const ECN_NAMES: readonly string[] = ['noecn', 'ect1', 'ect0', 'ce'];
+const ECN_NAMES: readonly string[] = ['noecn', 'ect1', 'ect0', 'ce'];
 
-export function flagsText(flags: number): string {
+function flagsText(flags: number): string {
   const text = LETTERS.filter(([flag]) => (flags & flag) !== 0).map(([, letter]) => letter);
   return text.length === 0 ? '-' : text.join('');
 }

@@ -1,6 +1,6 @@
 /** Names of C that scripts use for numbers, with Linux's values. Thread: any. */
 
-export const symbols: ReadonlyMap<string, number> = new Map(
+const symbols: ReadonlyMap<string, number> = new Map(
   Object.entries({
     AF_UNSPEC: 0,
     AF_INET: 2,

@@ -37,7 +37,7 @@ const STATES: Readonly<Record<string, number>> = {
 };
 
 /** Names that code may compare fields with. */
-export const TCP_INFO_CONSTANTS: Readonly<Record<string, number>> = {
+const TCP_INFO_CONSTANTS: Readonly<Record<string, number>> = {
   TCP_ESTABLISHED: 1,
   TCP_SYN_SENT: 2,
   TCP_SYN_RECV: 3,

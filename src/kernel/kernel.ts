@@ -158,8 +158,8 @@ export class Kernel implements Agent {
   }
 
   /**
-   * The opposite of {@link attach}: take an interface away with its addresses, routes, neighbors, groups and captures. What
-   * was sent has left. Returns its link, which another kernel may attach or the caller close. Throws EINVAL for lo0, ENXIO
+   * The opposite of {@link attach}: take an interface away with its addresses, routes, neighbors, groups and captures. Packets
+   * that were sent have left. Returns its link, which another kernel may attach or the caller close. Throws EINVAL for lo0, ENXIO
    * for an interface of another kernel.
    */
   detach(iface: Interface): LinkLayer {

@@ -23,11 +23,11 @@ export function formatAddress(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
 }
 
-export function sizeOf(prefix: Prefix): number {
+function sizeOf(prefix: Prefix): number {
   return 2 ** (32 - prefix.length);
 }
 
-export function contains(prefix: Prefix, address: number): boolean {
+function contains(prefix: Prefix, address: number): boolean {
   return address >= prefix.network && address < prefix.network + sizeOf(prefix);
 }
 

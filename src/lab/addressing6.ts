@@ -35,11 +35,11 @@ export function formatPrefix6({ network, length }: Prefix6): string {
   return `${formatAddress6(network)}/${length}`;
 }
 
-export function sizeOf6(prefix: Prefix6): bigint {
+function sizeOf6(prefix: Prefix6): bigint {
   return 1n << BigInt(ADDRESS_BITS - prefix.length);
 }
 
-export function contains6(prefix: Prefix6, address: bigint): boolean {
+function contains6(prefix: Prefix6, address: bigint): boolean {
   return address >= prefix.network && address < prefix.network + sizeOf6(prefix);
 }
 

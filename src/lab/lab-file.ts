@@ -60,7 +60,7 @@ export class LabFileError extends MultikernelError {
   }
 }
 
-export function formatPath(path: KeyPath): string {
+function formatPath(path: KeyPath): string {
   return path
     .map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`))
     .join('')

@@ -1,7 +1,7 @@
 /**
  * Operations of a running lab: the one list behind the façade, in the process of the lab and over its control socket.
  *
- * Thread: any; types only. What a kernel answers is not listed here: its requests pass through untouched (sys/control.ts).
+ * Thread: any; types only. Requests of kernels are not listed here: they pass through untouched (sys/control.ts).
  */
 
 import type { KernelClient, StreamHandle, StreamSink } from '../rump/kernel-client.ts';

@@ -127,14 +127,14 @@ export class PartitionTable {
 }
 
 /** Whether a partition is the one between these two sets, whichever was named first. */
-export function isBetween(partition: PartitionInfo, a: readonly string[], b: readonly string[]): boolean {
+function isBetween(partition: PartitionInfo, a: readonly string[], b: readonly string[]): boolean {
   const same = (x: readonly string[], y: readonly string[]): boolean =>
     x.length === y.length && x.every((node) => y.includes(node));
   return (same(partition.a, a) && same(partition.b, b)) || (same(partition.a, b) && same(partition.b, a));
 }
 
 /** Throws EINVAL for a partition that makes no sense; every node must be known to `exists`. */
-export function checkPartition(partition: Omit<PartitionInfo, 'id'>, exists: (node: string) => boolean): void {
+function checkPartition(partition: Omit<PartitionInfo, 'id'>, exists: (node: string) => boolean): void {
   const all = [...partition.a, ...partition.b];
   const stranger = all.find((node) => !exists(node));
   if (stranger !== undefined) throw new MultikernelError('ENOENT', `no node ${stranger}`);

@@ -51,7 +51,7 @@ const LIMIT_FLAGS: Readonly<Record<string, 'maxOldGenerationSizeMb' | 'maxYoungG
 };
 
 /** Options of the thread that runs one program, or kernels alone (`node` null). */
-export function workerOptions(node: SupervisedNode | null): WorkerOptions {
+function workerOptions(node: SupervisedNode | null): WorkerOptions {
   const options: WorkerOptions = { stdout: true, stderr: true, execArgv: [], name: node?.name ?? 'kernels' };
   if (node === null || node.program === null) return options;
   const limits: NonNullable<WorkerOptions['resourceLimits']> = {};

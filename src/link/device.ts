@@ -1,7 +1,7 @@
 /**
  * The device contract: something that takes and gives frames, Ethernet or bare IP.
  *
- * Thread: a device belongs to one kernel, each of its queues to one thread that runs it. What it shares with its peers lies
+ * Thread: a device belongs to one kernel, each of its queues to one thread that runs it. State shared with its peers lies
  * in the arena and is reached through `mem/`.
  *
  * Frames are never objects. A frame is `(at, lengthBytes, meta)`: a byte offset into the arena's one `DataView`, a length
@@ -40,7 +40,7 @@ export const DEVICE_PROMISCUOUS = 1;
 export const DEVICE_ALL_MULTICAST = 2;
 
 /**
- * What a frame begins with: `ethernet`: an Ethernet header; `ip`: the header of an IPv4 or IPv6 packet, told apart by its
+ * First header of a frame. `ethernet`: an Ethernet header; `ip`: the header of an IPv4 or IPv6 packet, told apart by its
  * version. Such a link has no addresses.
  */
 export type LinkType = 'ethernet' | 'ip';

@@ -31,7 +31,7 @@ export interface Impairment {
 }
 
 const DEFAULT_QUEUE_FRAMES = 1000;
-export const MAX_QUEUE_FRAMES = 65536;
+const MAX_QUEUE_FRAMES = 65536;
 const CORRUPT_FROM = 14;
 
 function chance(value: number | undefined, what: string): number {

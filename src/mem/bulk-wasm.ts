@@ -15,7 +15,7 @@ type Kernel = (a: number, b: number, c: number) => void;
 type SumKernel = (at: number, n: number) => number;
 type CopySumKernel = (dst: number, src: number, n: number) => number;
 
-export function decodeBase64(text: string): Uint8Array {
+function decodeBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 

@@ -34,7 +34,7 @@ export const RECORD_ALIGN = 64;
 /** Length and metadata; the padding of the ring follows, then the content. */
 export const RECORD_HEADER_BYTES = 8;
 /** Longest padding before each content. */
-export const PAD_BYTES_MAX = 48;
+const PAD_BYTES_MAX = 48;
 /** In place of a length: the record begins at the start of the ring instead. */
 const SKIP = -1;
 

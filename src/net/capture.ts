@@ -48,7 +48,7 @@ function headerOf(etherType: number): Uint8Array {
   return header;
 }
 
-/** What a capture reads with. */
+/** Clock and memory that a capture reads with. */
 export interface CaptureContext {
   readonly bulk: Bulk;
   nowUs(): number;

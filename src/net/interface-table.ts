@@ -2,7 +2,7 @@
  * The interfaces of one kernel: made, named, numbered, polled, flushed and taken away.
  *
  * Thread: the one that runs the kernel. An interface may go while traffic flows, but not between `reserve` and `commit`, nor
- * from inside its own input (link-layer.ts: the rule of reservations). What layer 3 keeps on an interface is told through
+ * from inside its own input (link-layer.ts: the rule of reservations). Layer 3, which keeps state of its own per interface, is told through
  * {@link InterfaceListener}. Read first: interface.ts, link-layer.ts, if_attach(9).
  */
 
@@ -23,7 +23,7 @@ export const INDEX_MAX = 4095;
 /** IFNAMSIZ with its NUL. */
 const NAME_MAX = 15;
 
-/** What hangs on interfaces, above them. */
+/** Layers above, with state that hangs on interfaces. */
 export interface InterfaceListener {
   attached(iface: Interface): void;
   /** Everything kept on the interface goes; it still sends. */

@@ -69,7 +69,7 @@ export class Interface {
   readonly index: number;
   /** The way in of its kernel: where a link without a device hands its frames. Set when it is attached. */
   input!: LinkInput;
-  /** What its packets leave through. */
+  /** The link that its packets leave through. */
   readonly link: LinkLayer;
   readonly loopback: boolean;
   readonly macHi: number;

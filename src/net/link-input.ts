@@ -65,7 +65,7 @@ export interface RunInput {
   ): number;
 }
 
-/** What takes the packets of one EtherType. */
+/** Input of the packets of one EtherType. */
 export interface PacketInput {
   readonly runs?: RunInput | null;
   /** `packet` is filled anew for each; what is kept of it is copied. The bytes may be changed. */
@@ -181,7 +181,7 @@ export class LinkInput {
     this.#frames(iface, batch, i, end - i, nowUs);
   }
 
-  /** What may take runs of frames like that one. */
+  /** The protocol's input for runs of frames like that one, or null. */
   #runsOf(iface: Interface, at: number, lengthBytes: number, meta: number): RunInput | null {
     const packet = this.#packet;
     packet.meta = meta;

@@ -249,7 +249,7 @@ export class NeighborCache {
     while (neighbor.pendingCount >= this.#queueLength.value) this.#dropOldest(neighbor);
     const { heap, bulk } = this.#context;
     const { arena } = this.#context.shared;
-    // What counts is the memory: a short packet takes a whole block.
+    // Memory is limited, not payload: a short packet takes a whole block.
     const blockBytes = heap.blockBytes(PENDING_HEADER_BYTES + totalBytes);
     if (this.#pendingBytes + blockBytes > this.#queueBytes.value) {
       this.#context.counters.add(this.#pendingDrops, 1);

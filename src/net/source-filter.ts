@@ -39,7 +39,7 @@ export function sameFilter(a: SourceFilter, b: SourceFilter): boolean {
 }
 
 /**
- * What an interface has to hear so that each of its members gets what it asks for (RFC 3376 3.2): with an `exclude` member,
+ * The reception state of an interface, from the filters of its members (RFC 3376 3.2): with an `exclude` member,
  * all but what every such member excludes and no `include` member wants; else the union.
  */
 export function mergeFilters(members: readonly SourceFilter[]): SourceFilter {

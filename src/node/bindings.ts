@@ -64,7 +64,7 @@ interface InternalProcess {
 const internalProcess: InternalProcess = process as unknown as InternalProcess;
 
 /** A binding by name. Never prints a deprecation warning, whatever flags the program was started with. */
-export function binding<T>(name: string): T {
+function binding<T>(name: string): T {
   const before = internalProcess.noDeprecation;
   // Under --no-deprecation it is set and cannot be changed.
   if (before === true) return internalProcess.binding(name) as T;

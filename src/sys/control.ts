@@ -54,12 +54,12 @@ export const ND_LLINFO_PROBE = 4;
 export const RTF_STATIC = 0x800;
 export const RTF_ANNOUNCE = 0x20000;
 
-/** What a route does with its packets. */
+/** Fate of the packets of a route. */
 export const ROUTE_UNICAST = 0;
 export const ROUTE_REJECT = 1;
 export const ROUTE_BLACKHOLE = 2;
 
-/** What a filter does with the packets that it matches. */
+/** Fate of packets that a filter matches. */
 export const FILTER_DROP = 0;
 export const FILTER_REJECT = 1;
 

@@ -1,8 +1,8 @@
 /**
  * Open files: the objects behind descriptors, shared by all descriptors that were duplicated from one (struct file).
  *
- * Thread: the one that runs the kernel. A file says what is ready (`poll`) and tells its watchers of changes (watch.ts). What
- * is written and read is up to the kinds: socket-file.ts, pipe-file.ts, kqueue.ts.
+ * Thread: the one that runs the kernel. A file says what is ready (`poll`) and tells its watchers of changes (watch.ts). Reading
+ * and writing are up to the kinds: socket-file.ts, pipe-file.ts, kqueue.ts.
  */
 
 import { Errno } from '../base/errors.ts';

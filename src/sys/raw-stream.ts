@@ -14,7 +14,7 @@ const PACKET_BYTES_MAX = 65_535;
 const ID_MAX = Number.MAX_SAFE_INTEGER;
 const HOPS_MAX = 255;
 
-/** What a raw stream needs of its kernel. */
+/** The part of a kernel that a raw stream uses. */
 export interface RawTarget {
   nowUs(): number;
   /** Own address towards another, or null. */

@@ -1,5 +1,5 @@
 /**
- * Who waits for what: things that change (open files, processes) and the watchers on their lists.
+ * Lists of watchers on things that change: open files, processes.
  *
  * Thread: the one that runs the kernel. A change walks the watchers of that one thing and nothing else. Watchers only mark in
  * `changed`: calls that can go on are collected in the {@link WakeQueue} and run after the walk, so that a list never changes

@@ -13,7 +13,7 @@ const USAGE = `usage: arp [-n] hostname
        arp -s hostname ether_addr [temp] [pub]`;
 
 /** `HOST (IP) at MAC on IF [permanent] [published]`. */
-export function formatNeighbor(entry: NeighborInfo, host: string | null): string {
+function formatNeighbor(entry: NeighborInfo, host: string | null): string {
   const parts = [`${host ?? '?'} (${entry.address}) at ${entry.mac ?? '(incomplete)'} on ${entry.interface}`];
   if (entry.state === 'permanent') parts.push('permanent');
   if (entry.published) parts.push('published');

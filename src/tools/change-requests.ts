@@ -34,7 +34,7 @@ export interface RouteChange {
   gateway: string;
   /** IPv6: the link of the destination or of a gateway without a zone. */
   interface?: string;
-  /** What is done with packets instead of sending them on. */
+  /** Fate of the packets: sent on, rejected with ICMP, or dropped. */
   kind: 'unicast' | 'reject' | 'blackhole';
 }
 
@@ -48,7 +48,7 @@ export interface NewAddress {
   validSec?: number | null;
 }
 
-/** What `ifconfig IF ...` changes; absent = stays. */
+/** Changes as by `ifconfig IF ...`; absent keys stay. */
 export interface InterfaceChange {
   name: string;
   up?: boolean;
@@ -91,7 +91,7 @@ export function explained(error: unknown, subject: string): unknown {
   return new MultikernelError(error.code, `${subject}: ${error.message}`, { cause: error });
 }
 
-export function addressOf(text: string, names: InterfaceNames): IpAddress {
+function addressOf(text: string, names: InterfaceNames): IpAddress {
   const address = parseAddress(text, names);
   if (address === null) throw new MultikernelError('EINVAL', `not an address: '${text}'`);
   return address;

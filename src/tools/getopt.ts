@@ -1,6 +1,6 @@
 /** BSD getopt(3) over an argument list: clusters (`-an`), values joined or apart (`-c3`, `-c 3`), `--`. Thread: any. */
 
-/** What is wrong with the arguments of a tool. */
+/** A mistake in the arguments of a tool. */
 export class UsageError extends Error {}
 
 export interface Options {

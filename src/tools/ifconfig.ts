@@ -45,7 +45,7 @@ export interface InterfaceView {
   family?: string | null;
 }
 
-export function formatInterface(info: InterfaceInfo, view: InterfaceView = {}): string {
+function formatInterface(info: InterfaceInfo, view: InterfaceView = {}): string {
   const { verbose = false, lifetimes = false, family = null } = view;
   const flags = `flags=0x${info.flags.toString(16)}<${info.flagNames.join(',')}>`;
   const lines = [`${info.name}: ${flags} mtu ${info.mtuBytes}`];

@@ -6,7 +6,7 @@ import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = 'usage: nc [-46Nvz] [-w seconds] host port';
 
-/** What to connect to: the host as the node would, or its address of the family that was asked for. Null: it has none. */
+/** Destination: the host as the node resolves it, or its address of the family that was asked for; null when it has none. */
 function reach(context: ToolContext, host: string, flags: ReadonlySet<string>): string | null {
   const { resolver } = context;
   const four = flags.has('6') ? null : resolver.addressOf(host, 'inet');

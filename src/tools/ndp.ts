@@ -24,7 +24,7 @@ const STATE_LETTERS: Readonly<Record<NeighborInfo['state'], string>> = {
   permanent: 'R',
 };
 
-export function formatNeighbors6(entries: readonly NeighborInfo[], shown: (address: string) => string): string {
+function formatNeighbors6(entries: readonly NeighborInfo[], shown: (address: string) => string): string {
   const line = (address: string, mac: string, name: string, rest: string): string =>
     `${address.padEnd(ADDRESS_COLUMNS)} ${mac.padEnd(MAC_COLUMNS)} ${name.padStart(INTERFACE_COLUMNS)} ${rest}`.trimEnd();
   const lines = entries.map((entry) => {
@@ -89,7 +89,7 @@ async function remove(context: ToolContext, words: string[]): Promise<number> {
   return code;
 }
 
-/** What was set by hand stays. */
+/** Entries set by hand stay. */
 async function flush(context: ToolContext, entries: readonly NeighborInfo[]): Promise<number> {
   for (const { address, state } of entries) {
     if (state === 'permanent') continue;

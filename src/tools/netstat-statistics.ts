@@ -176,7 +176,7 @@ function belongs(name: string, protocol: string): boolean {
   return name === protocol || (protocol === 'icmp6' && (name === 'nd6' || name === 'mld'));
 }
 
-/** What NetBSD counts and the kernel does not, for it can be added up. */
+/** Counters of NetBSD that are sums of the kernel's. */
 const SUMS: Readonly<Record<string, readonly string[]>> = {
   'udp-received': [
     'udp-in',

@@ -39,7 +39,7 @@ export interface SocketsView {
   name(address: string): string;
 }
 
-export function formatSockets(sockets: readonly SocketInfo[], view: SocketsView): string {
+function formatSockets(sockets: readonly SocketInfo[], view: SocketsView): string {
   const { all } = view;
   const shown = sockets.filter((socket) => all || (socket.peerPort !== 0 && socket.state !== 'LISTEN'));
   const four = shown.filter((socket) => socket.family === 'inet');
@@ -71,7 +71,7 @@ function formatFamily(sockets: readonly SocketInfo[], view: SocketsView, six: bo
   return title + heading + lines.map((line) => `${line}\n`).join('');
 }
 
-export function formatInterfaces(interfaces: readonly InterfaceInfo[], bytes: boolean, drops: boolean): string {
+function formatInterfaces(interfaces: readonly InterfaceInfo[], bytes: boolean, drops: boolean): string {
   const left = (cells: string[]): string => {
     const [name, mtu, network, address] = cells as [string, string, string, string];
     return `${name.padEnd(5)} ${mtu.padEnd(5)} ${network.padEnd(13)} ${address.padEnd(17)} `;

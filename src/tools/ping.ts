@@ -22,7 +22,7 @@ const ERROR_BYTES = 36;
 const DECIMALS = 6;
 
 /** The lines of one event; errors of sending go to stderr and are not among them. */
-export function formatPingEvent(event: PingEvent, host: string, quiet: boolean): string {
+function formatPingEvent(event: PingEvent, host: string, quiet: boolean): string {
   switch (event.type) {
     case 'start':
       return `PING ${host} (${event.address}): ${event.payloadBytes} data bytes\n`;
@@ -61,7 +61,7 @@ function formatStatistics(end: Extract<PingEvent, { type: 'end' }>, host: string
 }
 
 /** As {@link formatPingEvent}, in the words of ping6. */
-export function formatPing6Event(event: PingEvent, host: string, quiet: boolean): string {
+function formatPing6Event(event: PingEvent, host: string, quiet: boolean): string {
   switch (event.type) {
     case 'start': {
       const total = event.payloadBytes + HEADERS6_BYTES;

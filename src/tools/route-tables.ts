@@ -13,7 +13,7 @@ export function networkName(destination: string, prefixLength: number): string {
 }
 
 /** `routes` of one family. */
-export function formatRoutes(routes: readonly RouteInfo[], family: AddressFamily = 'inet'): string {
+function formatRoutes(routes: readonly RouteInfo[], family: AddressFamily = 'inet'): string {
   const [wide, narrow, bits, title] = family === 'inet6' ? [34, 30, 128, 'Internet6'] : [18, 18, 32, 'Internet'];
   const heading = `${'Destination'.padEnd(wide)} ${'Gateway'.padEnd(narrow)} ${'Flags'.padEnd(6)} ${'Refs'.padStart(6)} ${'Use'.padStart(8)} ${'Mtu'.padStart(6)} Interface`;
   const lines = routes.map((route) => {

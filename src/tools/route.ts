@@ -172,7 +172,7 @@ function maskText(address: string, prefixLength: number): string {
 }
 
 /** Labels right-aligned to column 12, as route(8) prints them. */
-export function formatRouteGet(address: string, route: RouteInfo, localAddress: string): string {
+function formatRouteGet(address: string, route: RouteInfo, localAddress: string): string {
   const isDefault = route.prefixLength === 0;
   const known = ROUTE_FLAGS.filter(([, letter]) => route.flags.includes(letter));
   const word = known.reduce((sum, [bit]) => sum | bit, RTF_DONE);

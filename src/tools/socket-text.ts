@@ -31,7 +31,7 @@ const PROTOCOLS: ReadonlyMap<number, SocketInfo['protocol']> = new Map([
 ]);
 
 /** By `TCPS_*`. */
-export const TCP_STATES: readonly string[] = [
+const TCP_STATES: readonly string[] = [
   'CLOSED',
   'LISTEN',
   'SYN_SENT',

@@ -1,5 +1,5 @@
 /**
- * What a network tool is given: a kernel, names, a place to write. Tools take NetBSD's arguments and print NetBSD's text; with
+ * The context of a network tool: a kernel, names, a place to write. Tools take NetBSD's arguments and print NetBSD's text; with
  * `--json` they print the tables of the kernel.
  *
  * Thread: the command's. Read first: kernel-text.ts.

@@ -22,7 +22,7 @@ const PACKET_BYTES = 40;
 const HEADERS_BYTES = 28;
 const DATA6_BYTES = 12;
 
-/** What is put behind the time when an error says that the packet got no further, by "type.code"; '' where it got there. */
+/** Mark behind the time when an error says that the packet got no further, by "type.code"; '' at the destination. */
 const MARKS: Readonly<Record<AddressFamily, Readonly<Record<string, string>>>> = {
   inet: {
     '3.0': ' !N',

@@ -13,11 +13,11 @@
 import { MultikernelError } from '../base/errors.ts';
 import { copyOut } from './bytes.ts';
 
-export const HEADER_BYTES = 24;
-export const RECORD_HEADER_BYTES = 16;
-export const MAGIC_MICROSECONDS = 0xa1b2c3d4;
-export const MAGIC_NANOSECONDS = 0xa1b23c4d;
-export const VERSION_MAJOR = 2;
+const HEADER_BYTES = 24;
+const RECORD_HEADER_BYTES = 16;
+const MAGIC_MICROSECONDS = 0xa1b2c3d4;
+const MAGIC_NANOSECONDS = 0xa1b23c4d;
+const VERSION_MAJOR = 2;
 
 /** The upper bits say whether and how long an FCS ends each frame. */
 const LINK_TYPE_MASK = 0xffff;

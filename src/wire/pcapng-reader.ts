@@ -20,7 +20,7 @@ export type PcapngBlock =
   | { type: 'other'; blockType: number; body: Uint8Array };
 
 /** Longer blocks are taken for garbage. */
-export const BLOCK_BYTES_MAX = 16_777_216;
+const BLOCK_BYTES_MAX = 16_777_216;
 
 const NS_PER_SEC = 1_000_000_000n;
 const TSRESOL_DEFAULT = 6;
