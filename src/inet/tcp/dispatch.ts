@@ -2,7 +2,7 @@
  * The one place that looks at what is due for a connection and sends it.
  *
  * Thread: the one that runs the kernel. A segment, a timer, an ICMP message or a call of the program changes the connection
- * and marks what is due (connection/due.ts); whoever drove that procedure calls `dispatch` before it goes on. Segments that
+ * and marks what is due (connection/due.ts); the driver of that procedure calls `dispatch` before it goes on. Segments that
  * can wait for the end of the batch are not marked: the work queue asks for `DUE_OUTPUT` then. A connection that is over ends
  * here, after its last segment.
  * Read first: connection/due.ts, send/output.ts, end.ts.
@@ -29,6 +29,9 @@ import { output } from './send/output.ts';
 import { resendFirst, sendLossProbe } from './send/retransmit.ts';
 import { probeWindow } from './send/window-probe.ts';
 
+const DUE_TIMERS: number = DUE_SYN | DUE_RETRANSMIT | DUE_WINDOW_PROBE | DUE_LOSS_PROBE | DUE_KEEP_ALIVE;
+const DUE_ENDS: number = DUE_RESET | DUE_TIME_WAIT | DUE_END | DUE_END_CONNECT;
+
 /** Send what is marked, in the order of the marks; then end the connection if it is over. */
 export function dispatch(c: Connection, nowUs: number): void {
   // Sending may find that there is no path any more, which ends a connection that is being opened.
@@ -52,9 +55,6 @@ export function push(c: Connection, nowUs: number): void {
   c.due |= DUE_OUTPUT;
   dispatch(c, nowUs);
 }
-
-const DUE_TIMERS: number = DUE_SYN | DUE_RETRANSMIT | DUE_WINDOW_PROBE | DUE_LOSS_PROBE | DUE_KEEP_ALIVE;
-const DUE_ENDS: number = DUE_RESET | DUE_TIME_WAIT | DUE_END | DUE_END_CONNECT;
 
 function sendForTimer(c: Connection, due: number, nowUs: number): void {
   if ((due & DUE_SYN) !== 0) resendSyn(c, nowUs);

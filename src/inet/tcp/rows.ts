@@ -5,6 +5,7 @@
  * Cold: made for the tools.
  */
 
+import { US_PER_MS } from '../../base/units.ts';
 import type { Connection } from './connection/connection.ts';
 import { CLOSED, STATE_NAMES } from './connection/states.ts';
 import type { TcpTables } from './tables/tables.ts';
@@ -49,8 +50,8 @@ function connectionRow(c: Connection): TcpSocketRow {
     receiveQueueBytes: c.readableBytes,
     sendQueueBytes: c.sendBuffer.usedBytes,
     retransmits: c.totals.retransmits,
-    rtoMs: c.rtt.rtoUs / 1000,
-    srttMs: c.rtt.srttUs > 0 ? c.rtt.srttUs / 1000 : 0,
+    rtoMs: c.rtt.rtoUs / US_PER_MS,
+    srttMs: c.rtt.srttUs > 0 ? c.rtt.srttUs / US_PER_MS : 0,
     cwndBytes: c.congestion.cwnd,
   };
 }

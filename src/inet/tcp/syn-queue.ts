@@ -6,6 +6,7 @@
  */
 
 import { seqLt } from '../../base/sequence.ts';
+import { US_PER_MS } from '../../base/units.ts';
 import { FLAG_ACK, FLAG_ECE, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
 import type { Path } from '../ip/transport.ts';
 import { mayChallenge, maySynAck } from './arrive/challenge.ts';
@@ -40,7 +41,7 @@ function unlink(stack: TcpState, entry: SynEntry): void {
 
 export function armSynAck(stack: TcpState, entry: SynEntry, nowUs: number): void {
   const rtoMs = stack.settings.rtoInitialMs.value * 2 ** entry.retransmits;
-  stack.callouts.schedule(entry.timer, nowUs + Math.min(rtoMs, stack.settings.rtoMaxMs.value) * 1000);
+  stack.callouts.schedule(entry.timer, nowUs + Math.min(rtoMs, stack.settings.rtoMaxMs.value) * US_PER_MS);
 }
 
 function onSynAckTimer(stack: TcpState, entry: SynEntry, nowUs: number): void {

@@ -7,6 +7,7 @@
  */
 
 import { seqLt } from '../../base/sequence.ts';
+import { US_PER_MS } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
 import { mayChallenge } from './arrive/challenge.ts';
@@ -137,7 +138,7 @@ export class TimeWaitTable {
   /** An empty segment that should not be is not answered again at once: the peer's end might do the same with our answer. */
   #mayAnswer(entry: number, nowUs: number): boolean {
     const sinceUs = nowUs - (this.#answeredUs[entry] as number);
-    if (sinceUs < this.#stack.settings.invalidAckIntervalMs.value * 1000) return false;
+    if (sinceUs < this.#stack.settings.invalidAckIntervalMs.value * US_PER_MS) return false;
     this.#answeredUs[entry] = nowUs;
     return true;
   }
@@ -159,7 +160,7 @@ export class TimeWaitTable {
   /** Whether `connect` may take the place of the entry (RFC 6191 section 2): timestamps, and old enough. */
   mayReplace(entry: number, nowUs: number): boolean {
     const ageUs = nowUs - (this.#sinceUs[entry] as number);
-    return this.#tsOk[entry] === 1 && ageUs >= this.#stack.settings.timeWaitReuseMs.value * 1000;
+    return this.#tsOk[entry] === 1 && ageUs >= this.#stack.settings.timeWaitReuseMs.value * US_PER_MS;
   }
 
   remove(entry: number): void {

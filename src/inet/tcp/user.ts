@@ -7,6 +7,7 @@
  */
 
 import { Errno } from '../../base/errors.ts';
+import { US_PER_MS } from '../../base/units.ts';
 import { isAny } from '../ip/any-address.ts';
 import type { Path } from '../ip/transport.ts';
 import { abortConnection } from './close.ts';
@@ -276,7 +277,7 @@ export function commit(c: Connection, lengthBytes: number, nowUs: number): void 
 
 function afterAppend(c: Connection, nowUs: number): void {
   // Data that answers received data within the delay of an ACK makes the ACK superfluous: a conversation.
-  if (nowUs - c.times.dataReceivedUs < c.stack.settings.delayedAckMs.value * 1000) c.acks.interactive = true;
+  if (nowUs - c.times.dataReceivedUs < c.stack.settings.delayedAckMs.value * US_PER_MS) c.acks.interactive = true;
   c.stack.work.holdRings(c, nowUs);
   push(c, nowUs);
 }

@@ -6,6 +6,7 @@
  */
 
 import { seqGe } from '../../../base/sequence.ts';
+import { US_PER_S } from '../../../base/units.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
 import { CLOSED, SYN_RECEIVED } from '../connection/states.ts';
@@ -15,7 +16,7 @@ import { answerUnacceptable } from './challenge.ts';
 import { afterOwnFin } from './fin.ts';
 
 /** RFC 7323 section 5.5: an older TS.Recent is no longer compared. */
-const TS_RECENT_MAX_US = 24 * 86_400 * 1_000_000;
+const TS_RECENT_MAX_US = 24 * 86_400 * US_PER_S;
 
 /** PAWS (RFC 7323 section 5.3): R1, and what to do with a segment that lacks a timestamp (section 3.2). */
 export function acceptableTimestamp(c: Connection, segment: Segment, nowUs: number): boolean {

@@ -7,6 +7,7 @@
  */
 
 import { seqGt, seqLt } from '../../../base/sequence.ts';
+import { US_PER_MS, US_PER_S } from '../../../base/units.ts';
 import type { Connection } from '../connection/connection.ts';
 import { choosePacing } from '../connection/pacing.ts';
 import { RECOVERY_NONE, TIMER_PERSIST } from '../connection/states.ts';
@@ -17,7 +18,7 @@ import { tryUndo } from '../recovery/undo.ts';
 import type { Segment } from '../shared/segment.ts';
 import { challengeAck } from './challenge.ts';
 
-const CONFIRM_INTERVAL_US = 1_000_000;
+const CONFIRM_INTERVAL_US = US_PER_S;
 
 /** Returns false when the segment must be dropped. */
 export function processAck(c: Connection, segment: Segment, nowUs: number): boolean {
@@ -88,7 +89,7 @@ export function acknowledge(c: Connection, ack: number, tsEcho: number, nowUs: n
   } else if (scoreboard.ackedRetransmitted) {
     // Karn's problem does not arise: the echo tells which transmission is acknowledged (RFC 7323 section 4.1).
     const ticks = c.ts.ok && tsEcho !== 0 ? (stack.tsNow(nowUs) + c.ts.offset - tsEcho) | 0 : -1;
-    if (ticks >= 0) takeSample(c, ticks > 0 ? ticks * 1000 : 1000);
+    if (ticks >= 0) takeSample(c, Math.max(ticks, 1) * US_PER_MS);
     else stack.counters.add(stack.count.rttAttempts, 1);
   }
   c.rtx.timeouts = 0;
@@ -111,7 +112,7 @@ export function acknowledge(c: Connection, ack: number, tsEcho: number, nowUs: n
 function echoTime(c: Connection, tsEcho: number, nowUs: number): number {
   if (!c.ts.ok || tsEcho === 0) return -1;
   const ticks = (c.stack.tsNow(nowUs) + c.ts.offset - tsEcho) | 0;
-  return (Math.floor(nowUs / 1000) - ticks) * 1000;
+  return (Math.floor(nowUs / US_PER_MS) - ticks) * US_PER_MS;
 }
 
 function takeSample(c: Connection, rttUs: number): void {

@@ -6,6 +6,7 @@
  * Read first: RFC 5961 sections 3 to 7, RFC 9293 3.10.7.1.
  */
 
+import { US_PER_MS } from '../../../base/units.ts';
 import type { Connection } from '../connection/connection.ts';
 import { DUE_ACK } from '../connection/due.ts';
 import type { TcpContext } from '../shared/context.ts';
@@ -42,7 +43,7 @@ export function answerUnacceptable(c: Connection, withData: boolean, nowUs: numb
     c.due |= DUE_ACK;
     return;
   }
-  if (c.acks.invalidUs >= 0 && nowUs - c.acks.invalidUs < stack.settings.invalidAckIntervalMs.value * 1000) return;
+  if (c.acks.invalidUs >= 0 && nowUs - c.acks.invalidUs < stack.settings.invalidAckIntervalMs.value * US_PER_MS) return;
   c.acks.invalidUs = nowUs;
   c.due |= DUE_ACK;
 }

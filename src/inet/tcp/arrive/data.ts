@@ -8,12 +8,11 @@
  */
 
 import { Errno } from '../../../base/errors.ts';
+import { US_PER_MS } from '../../../base/units.ts';
 import type { Connection } from '../connection/connection.ts';
 import { DUE_ACK, DUE_BATCH_ACK, DUE_RESET, endConnection } from '../connection/due.ts';
 import { ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from '../connection/states.ts';
 import type { Segment } from '../shared/segment.ts';
-
-const US_PER_MS = 1000;
 
 /** The segment's data, checksum verified, trimmed to the window, `seq` not before RCV.NXT. */
 export function receiveData(c: Connection, segment: Segment, nowUs: number): void {

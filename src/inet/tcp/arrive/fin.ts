@@ -5,6 +5,7 @@
  * Read first: RFC 9293 3.6 and 3.10.7.4 (fifth and eighth).
  */
 
+import { US_PER_MS } from '../../../base/units.ts';
 import { FLAG_FIN } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
 import { beginTimeWait, DUE_ACK, endConnection } from '../connection/due.ts';
@@ -45,7 +46,7 @@ export function afterOwnFin(c: Connection, nowUs: number): boolean {
     case FIN_WAIT_1:
       c.state = FIN_WAIT_2;
       if (c.owner !== null) c.owner.onSent();
-      else c.stack.callouts.schedule(c.slowTimer, nowUs + c.stack.settings.finTimeoutMs.value * 1000);
+      else c.stack.callouts.schedule(c.slowTimer, nowUs + c.stack.settings.finTimeoutMs.value * US_PER_MS);
       return true;
     case CLOSING:
       if (c.owner !== null) c.owner.onSent();

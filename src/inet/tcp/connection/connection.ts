@@ -137,7 +137,7 @@ export class Connection {
   readonly ackTimer: Callout;
   /** Keep-alive; FIN_WAIT_2 and linger of a closed socket. */
   readonly slowTimer: Callout;
-  /** Keep-alive probes since the peer was last heard. */
+  /** Keep-alive probes since the last segment of the peer. */
   keepProbes: number = 0;
 
   readonly times: ActivityTimes = new ActivityTimes();

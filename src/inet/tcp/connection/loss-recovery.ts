@@ -10,6 +10,9 @@ import { seqLe, seqLt } from '../../../base/sequence.ts';
 import type { SendSequence } from './send-sequence.ts';
 import { RECOVERY_FAST, RECOVERY_NONE } from './states.ts';
 
+/** Duplicate ACKs, or ranges above, that make a segment lost (RFC 6675 section 2, DupThresh). */
+export const DUP_THRESHOLD = 3;
+
 /** Invariants: in a recovery SND.UNA < `point` <= SND.NXT; counts are not negative; `renoSackedBytes` is 0 with SACK. */
 export class LossRecovery {
   /** `RECOVERY_*`. */

@@ -9,10 +9,10 @@
  */
 
 import { seqLe } from '../../../base/sequence.ts';
+import { US_PER_MS } from '../../../base/units.ts';
 import type { Connection } from './connection.ts';
 import { Pacer } from './pacer.ts';
 
-const US_PER_MS = 1000;
 const QUANTUM_US: number = US_PER_MS;
 const QUANTUM_SEGMENTS = 2;
 /** Time that passed unused counts up to this, so that a late timer costs nothing. */

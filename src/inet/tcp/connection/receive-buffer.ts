@@ -8,6 +8,7 @@
  */
 
 import { seqLt } from '../../../base/sequence.ts';
+import { US_PER_MS } from '../../../base/units.ts';
 import type { Bulk } from '../../../mem/bulk.ts';
 import type { Heap } from '../../../mem/heap.ts';
 import { ByteRing } from './byte-ring.ts';
@@ -88,7 +89,7 @@ export class ReceiveBuffer {
     this.#lastEcho = echo;
     const ticks = (nowTicks + offset - echo) | 0;
     if (ticks < MIN_TICKS) return;
-    const rttUs = ticks * 1000;
+    const rttUs = ticks * US_PER_MS;
     if (this.rttUs < 0) this.rttUs = rttUs;
     // A peer that stood still for some milliseconds is no path of a hundred times the length.
     else this.rttUs += (Math.min(rttUs, 2 * this.rttUs) - this.rttUs) / 8;

@@ -6,6 +6,8 @@
  * Read first: RFC 6298 sections 2, 3 and 5.
  */
 
+import { US_PER_MS } from '../../../base/units.ts';
+
 export class RttEstimator {
   /** Smoothed round trip and its variation, microseconds; `srttUs` below 0: nothing measured yet. */
   srttUs: number = -0.5;
@@ -22,9 +24,9 @@ export class RttEstimator {
   #maxUs: number;
 
   constructor(initialMs: number, minMs: number, maxMs: number) {
-    this.#baseUs = initialMs * 1000;
-    this.#minUs = minMs * 1000;
-    this.#maxUs = maxMs * 1000;
+    this.#baseUs = initialMs * US_PER_MS;
+    this.#minUs = minMs * US_PER_MS;
+    this.#maxUs = maxMs * US_PER_MS;
   }
 
   /** RFC 6298 (2.2), (2.3); the clock's granularity G is one microsecond. */

@@ -4,11 +4,13 @@
  * Thread: the one that runs the kernel. Records are ordered by sequence number in a ring of typed arrays; an index counts
  * up and is masked. A record remembers when it was last sent and what became of it; the totals give the `pipe`
  * of RFC 6675 without a walk: outstanding - sacked - lost + retransmitted. A record may be longer than a segment
- * (super-frames) and is cut when only a part of it was selectively acknowledged or must be sent again smaller.
+ * (super-frames) and is split when only a part of it was selectively acknowledged or must be sent again smaller.
  * Read first: RFC 6675 sections 2 to 4, RFC 8985 section 6.
  */
 
 import { seqGe, seqGt, seqLe, seqLt } from '../../../base/sequence.ts';
+import { US_PER_MS } from '../../../base/units.ts';
+import { DUP_THRESHOLD } from './loss-recovery.ts';
 import { SentRecords } from './sent-records.ts';
 
 const SACKED = 1;
@@ -17,8 +19,6 @@ const LOST = 2;
 const RETRANSMITTED = 4;
 /** Was sent more than once: gives no round-trip sample (Karn). */
 const EVER_RETRANSMITTED = 8;
-
-const DUP_THRESHOLD = 3;
 
 export class Scoreboard extends SentRecords {
   /** Sequence space selectively acknowledged, presumed lost (and not sacked), and of retransmissions in flight. */
@@ -134,7 +134,7 @@ export class Scoreboard extends SentRecords {
 
   /** The same for one that was sent again: it counts only when the retransmission can be what arrived. */
   #deliveredAgain(sentUs: number, end: number, nowUs: number, echoUs: number, minRttUs: number): void {
-    if (echoUs >= 0 && echoUs < Math.floor(sentUs / 1000) * 1000) return;
+    if (echoUs >= 0 && echoUs < Math.floor(sentUs / US_PER_MS) * US_PER_MS) return;
     if (nowUs - sentUs < minRttUs) return;
     this.#delivered(sentUs, end, nowUs);
   }
@@ -147,15 +147,15 @@ export class Scoreboard extends SentRecords {
       const before = (startSeq - (this.seqs[i] as number)) | 0;
       if (seqLe(endSeq, this.seqs[i] as number)) break;
       if (before > 0) {
-        // Starts inside this record: what follows the cut is a record of its own.
+        // Starts inside this record: the rest after the split is a record of its own.
         if ((this.flags[i] as number) & SACKED) continue;
-        this.cut(n, before);
+        this.split(n, before);
         continue;
       }
       const inside = (endSeq - (this.seqs[i] as number)) | 0;
       if ((this.flags[i] as number) & SACKED) continue;
       if (inside < (this.lengths[i] as number)) {
-        this.cut(n, inside);
+        this.split(n, inside);
         i = n & this.mask;
       }
       const length = this.lengths[i] as number;
@@ -339,11 +339,6 @@ export class Scoreboard extends SentRecords {
     return ((this.flags[index & this.mask] as number) & EVER_RETRANSMITTED) !== 0;
   }
 
-  /** Shorten record `index` to `length`; the rest becomes the next record. */
-  split(index: number, length: number): void {
-    this.cut(index, length);
-  }
-
   /**
    * Record `index`, lost, takes in the lost ones that follow it, up to `most` of sequence space: many small segments go again
    * as one (RFC 1122 4.2.2.15 calls it repacketization).
@@ -398,8 +393,8 @@ export class Scoreboard extends SentRecords {
     return this.lostBytes > before;
   }
 
-  protected override cut(index: number, length: number): void {
-    super.cut(index, length);
+  override split(index: number, length: number): void {
+    super.split(index, length);
     if (this.#hint > index) this.#hint++;
     if (this.#lostEdge > index) this.#lostEdge++;
   }

@@ -74,7 +74,7 @@ export class SentRecords {
   }
 
   /** Make two records of one; later records move up by one place. */
-  protected cut(index: number, length: number): void {
+  split(index: number, length: number): void {
     if (this.tail - this.head > this.mask) this.grow();
     const mask = this.mask;
     for (let n = this.tail; n > index; n--) {

@@ -5,12 +5,18 @@
  * Read first: RFC 6298 section 5, RFC 9293 3.8.3, 3.8.4 and 3.8.6.1, RFC 8985 section 7.2.
  */
 
-import { US_PER_MS } from '../../../base/units.ts';
+import { US_PER_MS, US_PER_S } from '../../../base/units.ts';
 import type { Connection } from './connection.ts';
 import { ESTABLISHED, RECOVERY_NONE, TIMER_PERSIST, TIMER_RETRANSMIT } from './states.ts';
 
 /** RFC 9293 3.8.6.1 leaves the bounds open; BSD's five seconds at least would make a stalled window slow to reopen. */
 const PERSIST_MAX_US = 60_000_000;
+/** Added to two round trips: the peer's thread may be busy for a while, and a probe is work for it too. */
+const PROBE_SLACK_US = 10_000;
+/** Section 7.2: before anything was measured. */
+const PROBE_INITIAL_US = US_PER_S;
+/** Worst case of a delayed acknowledgement (section 7.2, TLP.max_ack_delay). */
+const MAX_ACK_DELAY_US = 200_000;
 
 /** Start the retransmission timer afresh (RFC 6298 5.1, 5.3). */
 export function armRetransmit(c: Connection, nowUs: number): void {
@@ -75,15 +81,6 @@ export function stopTimers(c: Connection): void {
   if (c.pacer !== null) callouts.stop(c.pacer.timer);
   c.rtx.mode = 0;
 }
-
-/** Added to two round trips: the peer's thread may be busy for a while, and a probe is work for it too. */
-const PROBE_SLACK_US = 10_000;
-
-/** Section 7.2: before anything was measured. */
-const PROBE_INITIAL_US = 1_000_000;
-
-/** Worst case of a delayed acknowledgement (section 7.2, TLP.max_ack_delay). */
-const MAX_ACK_DELAY_US = 200_000;
 
 /** Section 7.2: after sending new data, and after each ACK that leaves some outstanding. */
 export function armProbe(c: Connection, nowUs: number): void {

@@ -16,7 +16,7 @@ const POINTER_MAX = 65535;
 export function markUrgent(c: Connection): void {
   c.urgent.sending = true;
   c.urgent.sndUp = c.sendBuffer.endSeq;
-  // The pointer counts from each segment's own number, so nobody else may cut a super-frame.
+  // The pointer counts from each segment's own number, so a super-frame, which the link would split, cannot carry it.
   c.size.max = c.size.mss;
 }
 

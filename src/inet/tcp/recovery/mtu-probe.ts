@@ -11,6 +11,7 @@
 
 import { seqGe } from '../../../base/sequence.ts';
 import { US_PER_S } from '../../../base/units.ts';
+import { HEADER_BYTES as IP6_HEADER_BYTES } from '../../../wire/ipv6.ts';
 import { HEADER_BYTES } from '../../../wire/tcp.ts';
 import type { Path } from '../../ip/transport.ts';
 import type { Connection } from '../connection/connection.ts';
@@ -18,6 +19,17 @@ import { MtuSearch } from '../connection/mtu-search.ts';
 import { refreshMss, sackBytesMax } from '../connection/segment-size.ts';
 import { RECOVERY_NONE } from '../connection/states.ts';
 import { TIMESTAMPS_BYTES } from '../shared/options.ts';
+
+/** Timeouts in a row that make a black hole of an outage. */
+const BLACK_HOLE_TIMEOUTS = 3;
+/** An interval that is not worth another probe. */
+const ENOUGH_BYTES = 8;
+/** Full segments that must follow a probe, so that its loss is found by what they draw (RFC 4821 section 7.4). */
+const FOLLOWING_SEGMENTS = 4;
+/** Window below which the loss of a probe could cost a timeout. */
+const WINDOW_SEGMENTS_MIN = 11;
+/** RFC 8200 section 5: every link of IPv6 carries packets of this size. */
+const IP6_MTU_MIN = 1280;
 
 /** Begin below what the path is said to carry. */
 // cold: once per connection.
@@ -140,20 +152,3 @@ export function mtuProbeLost(c: Connection): boolean {
   probeFailed(c, search);
   return true;
 }
-
-const IP6_HEADER_BYTES = 40;
-
-/** Timeouts in a row that make a black hole of an outage. */
-const BLACK_HOLE_TIMEOUTS = 3;
-
-/** An interval that is not worth another probe. */
-const ENOUGH_BYTES = 8;
-
-/** Full segments that must follow a probe, so that its loss is found by what they draw (RFC 4821 section 7.4). */
-const FOLLOWING_SEGMENTS = 4;
-
-/** Window below which the loss of a probe could cost a timeout. */
-const WINDOW_SEGMENTS_MIN = 11;
-
-/** RFC 8200 section 5: every link of IPv6 carries packets of this size. */
-const IP6_MTU_MIN = 1280;

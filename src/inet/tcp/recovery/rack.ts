@@ -9,10 +9,10 @@
 
 import { seqLt } from '../../../base/sequence.ts';
 import type { Connection } from '../connection/connection.ts';
+import { DUP_THRESHOLD } from '../connection/loss-recovery.ts';
 import { REORDER_PERSIST } from '../connection/rack-state.ts';
 import { RECOVERY_NONE } from '../connection/states.ts';
 
-const DUP_THRESHOLD = 3;
 /** The peer reported a duplicate: what was resent had only been overtaken (step 4), once a round trip. */
 export function noteDuplicateSegment(c: Connection): void {
   const { rack } = c;

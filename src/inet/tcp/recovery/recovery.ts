@@ -12,13 +12,12 @@ import { seqGe, seqGt, seqLe, seqLt } from '../../../base/sequence.ts';
 import { BURST_LIMIT_SEGMENTS, HyStart } from '../connection/congestion/hystart.ts';
 import { SSTHRESH_INITIAL } from '../connection/congestion/newreno.ts';
 import type { Connection } from '../connection/connection.ts';
+import { DUP_THRESHOLD } from '../connection/loss-recovery.ts';
 import { RECOVERY_FAST, RECOVERY_NONE, RECOVERY_TIMEOUT } from '../connection/states.ts';
 import type { Segment } from '../shared/segment.ts';
 import { mtuProbeLost } from './mtu-probe.ts';
 import { noteDuplicateSegment, noteRecoveryEnd, rackDetect } from './rack.ts';
 import { beginUndo, frtoAnswer, noteDuplicateReport } from './undo.ts';
-
-const DUP_THRESHOLD = 3;
 
 /** Enter the segment's SACK blocks in the scoreboard. Returns the bytes newly reported. */
 export function receiveSacks(c: Connection, segment: Segment, nowUs: number, echoUs: number): number {

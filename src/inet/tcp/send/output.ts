@@ -1,6 +1,6 @@
 /**
  * Deciding what to send: retransmissions first, then new data as far as the windows, Nagle and silly-window avoidance
- * allow, then a FIN, then a bare ACK if one is still owed.
+ * allow, then a FIN, then an ACK alone if one is still owed.
  *
  * Thread: the one that runs the kernel. Data path: allocates nothing. Called by dispatch.ts: for the work queue, timers and the
  * user calls; never from the middle of segment arrival, so a batch of ACKs leads to one look.

@@ -33,7 +33,7 @@ export function sendRetransmissions(c: Connection, nowUs: number): boolean {
   return true;
 }
 
-/** Send record `index` again, cut to what a segment may hold now. Returns 0 or a negative errno. */
+/** Send record `index` again, split to what a segment may hold now. Returns 0 or a negative errno. */
 function retransmit(c: Connection, index: number, nowUs: number): number {
   const { scoreboard, stack } = c;
   const seq = scoreboard.seqOf(index);

@@ -7,6 +7,7 @@
  */
 
 import { META_SEGMENT_SHIFT } from '../../../link/device.ts';
+import { HEADER_BYTES as IP6_HEADER_BYTES } from '../../../wire/ipv6.ts';
 import * as tcp from '../../../wire/tcp.ts';
 import { TcpOptions } from '../../../wire/tcp.ts';
 import type { InPacket } from '../../ip/transport.ts';
@@ -38,8 +39,6 @@ export function peerMssOf(segment: Segment, settings: TcpSettings, headerBytes: 
   if (segment.mss > 0) return Math.max(segment.mss, settings.mssMin.value);
   return headerBytes === IP6_HEADER_BYTES ? settings.mssDefault6.value : settings.mssDefault.value;
 }
-
-const IP6_HEADER_BYTES = 40;
 
 /** Read the segment in `packet`, whose TCP header and options take `headerBytes`. */
 export function readSegment(view: DataView, packet: InPacket, headerBytes: number, into: Segment): void {

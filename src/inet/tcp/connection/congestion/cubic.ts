@@ -6,6 +6,7 @@
  * Read first: RFC 9438 sections 4 and 5.
  */
 
+import { US_PER_S } from '../../../../base/units.ts';
 import type { CongestionControl } from './control.ts';
 import { SSTHRESH_INITIAL } from './newreno.ts';
 
@@ -14,7 +15,6 @@ const C = 0.4;
 const BETA = 0.7;
 /** Section 4.3: additive increase of the Reno-friendly estimate. */
 const ALPHA = (3 * (1 - BETA)) / (1 + BETA);
-const US_PER_S = 1_000_000;
 
 export class Cubic implements CongestionControl {
   readonly name: string = 'cubic';
