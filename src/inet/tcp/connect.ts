@@ -16,7 +16,7 @@ import { receiveUrgent } from './arrive/urgent.ts';
 import type { Connection } from './connection/connection.ts';
 import { DUE_OUTPUT, endConnection } from './connection/due.ts';
 import { agreesEcn } from './connection/ecn.ts';
-import { refreshMss } from './connection/segment-size.ts';
+import { refreshMss } from './connection/mss.ts';
 import { SYN_RECEIVED, SYN_SENT } from './connection/states.ts';
 import { stopRetransmit } from './connection/timers.ts';
 import { synWindow } from './connection/window.ts';

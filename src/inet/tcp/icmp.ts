@@ -19,7 +19,7 @@ import {
 import type { IcmpError } from '../ip/transport.ts';
 import type { Connection } from './connection/connection.ts';
 import { DUE_OUTPUT, endConnection } from './connection/due.ts';
-import { refreshMss } from './connection/segment-size.ts';
+import { refreshMss } from './connection/mss.ts';
 import { SYN_RECEIVED, SYN_SENT } from './connection/states.ts';
 import { dispatch } from './dispatch.ts';
 import { markOversized } from './recovery/recovery.ts';

@@ -12,7 +12,7 @@ import type { Path } from '../ip/transport.ts';
 import { mayChallenge, maySynAck } from './arrive/challenge.ts';
 import { establish } from './arrive/establish.ts';
 import { Connection } from './connection/connection.ts';
-import { refreshMss } from './connection/segment-size.ts';
+import { refreshMss } from './connection/mss.ts';
 import { synWindow } from './connection/window.ts';
 import { segmentArrives } from './input.ts';
 import { reject, sendControl } from './send/control-segments.ts';

@@ -17,7 +17,7 @@ import type { ConnectionOptions } from './connection/connection-options.ts';
 import { DUE_ACK } from './connection/due.ts';
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from './connection/states.ts';
 import { markUrgent, urgentUntold } from './connection/urgent.ts';
-import { windowGain } from './connection/window.ts';
+import { windowUpdateDue } from './connection/window.ts';
 import { dispatch, push } from './dispatch.ts';
 import type { PortUse } from './shared/port-use.ts';
 import type { TcpState } from './state.ts';
@@ -329,16 +329,10 @@ export function consume(c: Connection, count: number, nowUs: number): void {
   receiveBuffer.consumed(count, c.rcv.mss, receiveSpaceAuto.value === 1 ? receiveSpaceMaxBytes.value : 0, nowUs);
   if (c.readableBytes === 0 && c.reassembly.count === 0) receiveBuffer.ring.align(receiveBuffer.readSeq, 0);
   if (c.state < ESTABLISHED || c.rcv.finReceived) return;
-  const gain = windowGain(c);
-  // Cap at the largest window that the scale can advertise.
-  const limit = Math.min(receiveBuffer.limitBytes, 65535 << c.rcv.scale);
-  const open = (c.rcv.adv - c.rcv.nxt) | 0;
-  const worthwhile = gain >= 2 * c.rcv.mss && (gain >= limit >> 2 || open <= limit >> 3);
-  if (worthwhile || 2 * gain >= limit) {
-    if (open === 0) stack.counters.add(stack.count.windowUpdatesSent, 1);
-    c.acks.now = true;
-    stack.work.enqueue(c);
-  }
+  if (!windowUpdateDue(c)) return;
+  if (c.rcv.adv === c.rcv.nxt) stack.counters.add(stack.count.windowUpdatesSent, 1);
+  c.acks.now = true;
+  stack.work.enqueue(c);
 }
 
 /** Set SO_SNDBUF or SO_RCVBUF, bytes: a fixed size from now on. The receive window never shrinks. */
@@ -349,6 +343,6 @@ export function setBufferSize(c: Connection, which: 'send' | 'receive', sizeByte
 }
 
 /** Whether the program may still write. */
-export function canSend(c: Connection): boolean {
+function canSend(c: Connection): boolean {
   return (c.state === ESTABLISHED || c.state === CLOSE_WAIT) && !c.snd.finQueued;
 }

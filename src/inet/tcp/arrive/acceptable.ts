@@ -18,7 +18,7 @@ import { afterOwnFin } from './fin.ts';
 /** RFC 7323 section 5.5: an older TS.Recent is no longer compared. */
 const TS_RECENT_MAX_US = 24 * 86_400 * US_PER_S;
 
-/** PAWS (RFC 7323 section 5.3): R1, and what to do with a segment that lacks a timestamp (section 3.2). */
+/** PAWS (RFC 7323 section 5.3): R1, and the treatment of a segment without a timestamp (section 3.2). */
 export function acceptableTimestamp(c: Connection, segment: Segment, nowUs: number): boolean {
   if (!c.ts.ok || segment.flags & FLAG_RST) return true;
   const { stack } = c;

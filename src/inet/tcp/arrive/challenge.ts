@@ -25,7 +25,7 @@ export function maySynAck(stack: TcpContext, nowUs: number): boolean {
   return false;
 }
 
-/** RFC 5961: tell the peer where we are, so that only the real one can reset or go on. */
+/** RFC 5961: an ACK tells the peer our numbers, so that only the real peer can reset or go on. */
 export function challengeAck(c: Connection, nowUs: number): void {
   const { stack } = c;
   if (!mayChallenge(stack, nowUs)) return;

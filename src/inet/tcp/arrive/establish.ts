@@ -7,7 +7,7 @@
 
 import { FLAG_SYN } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
-import { initialWindow, refreshMss } from '../connection/segment-size.ts';
+import { initialWindow, refreshMss } from '../connection/mss.ts';
 import { ESTABLISHED, FIN_WAIT_1 } from '../connection/states.ts';
 import { startKeepAlive } from '../connection/timers.ts';
 import { beginMtuSearch } from '../recovery/mtu-probe.ts';

@@ -39,7 +39,7 @@ export function onPeerFin(c: Connection, segment: Segment): void {
   if (c.owner !== null) c.owner.onReadable();
 }
 
-/** After the ACK: what it means for a connection that has sent its FIN. False when the connection is gone. */
+/** Moves the state on when the ACK covers our FIN. False when the connection is gone. */
 export function afterOwnFin(c: Connection, nowUs: number): boolean {
   if (!c.snd.finQueued || !c.finSent || ((c.snd.una - c.snd.nxt) | 0) !== 0) return true;
   switch (c.state) {

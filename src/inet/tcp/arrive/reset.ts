@@ -26,7 +26,7 @@ export function onReset(c: Connection, segment: Segment, nowUs: number): void {
       endConnection(c, -Errno.ECONNREFUSED);
       break;
     case CLOSE_WAIT:
-      // The peer had said that it sends no more: what fails is our writing.
+      // The peer had said that it sends no more: our writing fails.
       endConnection(c, -Errno.EPIPE);
       break;
     case CLOSING:

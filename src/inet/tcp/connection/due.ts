@@ -1,8 +1,9 @@
 /**
- * Segments and ends that are due for a connection. Procedures that change a connection mark it here and send nothing; dispatch.ts sends it.
+ * Segments and ends that are due for a connection. Procedures that change a connection mark them here and send nothing;
+ * dispatch.ts sends them.
  *
  * Thread: the one that runs the kernel. The marks are bits of `Connection.due`. Work that waits for the end of the batch is
- * not marked here but in the connection itself (`ackNow`, lost records, unsent data), and the connection is enqueued.
+ * not marked here but in the connection itself (`acks.now`, lost records, unsent data), and the connection is enqueued.
  * Read first: dispatch.ts.
  */
 

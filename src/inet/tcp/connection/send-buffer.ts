@@ -1,5 +1,5 @@
 /**
- * Send buffer: what the program wrote and the peer has not acknowledged.
+ * Send buffer: bytes that the program wrote and the peer has not acknowledged.
  *
  * Thread: the one that runs the kernel. Bytes `[startSeq, endSeq)` lie in a {@link ByteRing}; `startSeq` follows SND.UNA.
  * The limit is what `send` may fill; it grows with the congestion window (twice of it, so that a window in flight leaves

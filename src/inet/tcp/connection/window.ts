@@ -47,8 +47,18 @@ export function offerWindow(c: Connection): number {
   return rounded;
 }
 
+/** Whether the window has opened by so much that the peer should be told (RFC 9293 3.8.6.2.2). */
+export function windowUpdateDue(c: Connection): boolean {
+  const gain = windowGain(c);
+  // Cap at the largest window that the scale can advertise.
+  const limit = Math.min(c.receiveBuffer.limitBytes, 65535 << c.rcv.scale);
+  const open = (c.rcv.adv - c.rcv.nxt) | 0;
+  const worthwhile = gain >= 2 * c.rcv.mss && (gain >= limit >> 2 || open <= limit >> 3);
+  return worthwhile || 2 * gain >= limit;
+}
+
 /** How far the right edge would move now, bytes. */
-export function windowGain(c: Connection): number {
+function windowGain(c: Connection): number {
   const free = offerable(c.receiveBuffer.limitBytes, c.rcv.scale) - c.readableBytes;
   return Math.min(free, 65535 << c.rcv.scale) - ((c.rcv.adv - c.rcv.nxt) | 0);
 }

@@ -15,8 +15,8 @@ import { HEADER_BYTES as IP6_HEADER_BYTES } from '../../../wire/ipv6.ts';
 import { HEADER_BYTES } from '../../../wire/tcp.ts';
 import type { Path } from '../../ip/transport.ts';
 import type { Connection } from '../connection/connection.ts';
+import { refreshMss, sackBytesMax } from '../connection/mss.ts';
 import { MtuSearch } from '../connection/mtu-search.ts';
-import { refreshMss, sackBytesMax } from '../connection/segment-size.ts';
 import { RECOVERY_NONE } from '../connection/states.ts';
 import { TIMESTAMPS_BYTES } from '../shared/options.ts';
 

@@ -8,7 +8,7 @@
 import { seqGt } from '../../../base/sequence.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_PSH } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
-import { sackBytesMax } from '../connection/segment-size.ts';
+import { sackBytesMax } from '../connection/mss.ts';
 import { TIMER_RETRANSMIT } from '../connection/states.ts';
 import { armRetransmit } from '../connection/timers.ts';
 import { noteMtuProbe } from '../recovery/mtu-probe.ts';

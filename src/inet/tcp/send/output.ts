@@ -10,8 +10,8 @@
 import { seqGe, seqGt } from '../../../base/sequence.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_PSH } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
+import { initialWindow, refreshMss, sackBytesMax } from '../connection/mss.ts';
 import { notePaced, paceEdge } from '../connection/pacing.ts';
-import { initialWindow, refreshMss, sackBytesMax } from '../connection/segment-size.ts';
 import {
   ESTABLISHED,
   RECOVERY_FAST,

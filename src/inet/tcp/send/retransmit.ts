@@ -8,7 +8,7 @@
 import { seqGt, seqLe, seqLt } from '../../../base/sequence.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_PSH } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
-import { refreshMss, sackBytesMax } from '../connection/segment-size.ts';
+import { refreshMss, sackBytesMax } from '../connection/mss.ts';
 import { TIMER_RETRANSMIT } from '../connection/states.ts';
 import { armRetransmit } from '../connection/timers.ts';
 import { noteRetransmission } from '../recovery/undo.ts';
