@@ -5,10 +5,8 @@
  * Read first: RFC 9293 section 3.3.2.
  */
 
-/** States, in the order in which "at least ESTABLISHED" and the like are comparisons. */
+/** States, in the order in which "at least ESTABLISHED" and the like are comparisons; 1 is LISTEN, which no connection is in. */
 export const CLOSED = 0;
-
-export const LISTEN = 1;
 
 export const SYN_SENT = 2;
 
