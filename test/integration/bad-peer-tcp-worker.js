@@ -27,15 +27,27 @@ const at = (cell) => (cells >> 2) + cell;
 const [READY, SPOIL_ALL, STOP] = [at(0), at(32), at(64)];
 
 const host = { rng: new SeededRng(seed + port), nowUs, epochNs: 0n, requestWork: () => {} };
-const kernel = Kernel.create({ name: `k${port}`, arena, host, heap });
-const device = new VniDevice(arena, kernel.bulk, network, port, {
-  name: `k${port}/eth0`,
-  mac: { hi: 0x0200, lo: port + 1 },
-  capabilities: partial ? CAP_CHECKSUM_PARTIAL : 0,
+let device;
+const kernel = Kernel.create({
+  name: `k${port}`,
+  arena,
+  host,
+  heap,
+  interfaces: [
+    {
+      name: 'eth0',
+      addresses: [`10.0.0.${port + 1}/24`],
+      device: ({ bulk }) => {
+        device = new VniDevice(arena, bulk, network, port, {
+          name: `k${port}/eth0`,
+          mac: { hi: 0x0200, lo: port + 1 },
+          capabilities: partial ? CAP_CHECKSUM_PARTIAL : 0,
+        });
+        return device;
+      },
+    },
+  ],
 });
-kernel.attach(device, 'eth0');
-const address = { address: `10.0.0.${port + 1}`, prefixLength: 24 };
-kernel.control('interface.set', { name: 'eth0', addAddress: address });
 
 const inside = ([start, bytes], from, n) => from >= start && from + n <= start + bytes;
 const heapArea = [heap.at, heap.bytes];

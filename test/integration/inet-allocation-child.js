@@ -4,7 +4,8 @@
 import { PerformanceObserver } from 'node:perf_hooks';
 import { SeededRng } from '../../dist/base/rng.js';
 import { Inet } from '../../dist/inet/inet.js';
-import { CalloutTable } from '../../dist/kern/callout.js';
+import { Cpu } from '../../dist/kern/cpu.js';
+import { Sysctl } from '../../dist/kern/sysctl.js';
 import { createNetwork } from '../../dist/link/network.js';
 import { VniDevice } from '../../dist/link/vni.js';
 import { Arena } from '../../dist/mem/arena.js';
@@ -27,16 +28,15 @@ const ip = (text) => text.split('.').reduce((address, part) => (address << 8) | 
 
 function node(name, links) {
   const bulk = createBulk(arena);
-  const inet = new Inet({
-    arena,
+  const cpu = new Cpu({
+    shared: { arena, sysctl: new Sysctl() },
     bulk,
     heap: new Heap(arena.allocate(HEAP_BYTES, 4096), HEAP_BYTES),
-    callouts: new CalloutTable(),
     rng: new SeededRng(1),
     counters: Counters.open(arena, name, 512),
     nowUs: () => nowUs,
-    ipv6: true,
   });
+  const inet = new Inet({ cpu, ipv6: true });
   for (const [network, port, address, address6] of links) {
     const mac = { hi: 0x0200, lo: network.offset + port };
     const device = new VniDevice(arena, bulk, network, port, { name: `${name}${port}${network.offset}`, mac });

@@ -27,17 +27,18 @@ const devices = [];
 
 function boot(name, links, gateway) {
   const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
-  const kernel = Kernel.create({ name, arena, host, heap });
-  links.forEach(([network, port, address], i) => {
-    const mac = { hi: 0x0200, lo: network.offset + port };
-    const device = new VniDevice(arena, kernel.bulk, network, port, { name: `${name}/eth${i}`, mac });
-    devices.push(device);
-    kernel.attach(device, `eth${i}`);
-    kernel.control('interface.set', { name: `eth${i}`, addAddress: { address, prefixLength: 24 } });
-  });
-  if (gateway !== undefined) {
-    kernel.control('route.add', { destination: '0.0.0.0', prefixLength: 0, gateway, kind: 'unicast' });
-  }
+  const interfaces = links.map(([network, port, address], i) => ({
+    name: `eth${i}`,
+    addresses: [`${address}/24`],
+    device: ({ bulk }) => {
+      const mac = { hi: 0x0200, lo: network.offset + port };
+      const device = new VniDevice(arena, bulk, network, port, { name: `${name}/eth${i}`, mac });
+      devices.push(device);
+      return device;
+    },
+  }));
+  const routes = gateway === undefined ? [] : [{ destination: '0.0.0.0/0', gateway }];
+  const kernel = Kernel.create({ name, arena, host, heap, interfaces, routes });
   kernels.push(kernel);
   return kernel;
 }
