@@ -1,0 +1,192 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Simulation } from '../host/sim/simulation.ts';
+import { createNetwork } from '../link/network.ts';
+import { VniDevice } from '../link/vni.ts';
+import { Arena } from '../mem/arena.ts';
+import {
+  type CaptureEvent,
+  type IpAddress,
+  type RouteMessage,
+  type RouteMessages,
+  RTM_ADD,
+  RTM_DELADDR,
+  RTM_DELETE,
+  RTM_IFANNOUNCE,
+  RTM_IFINFO,
+  RTM_MISS,
+  RTM_NEWADDR,
+} from '../sys/control.ts';
+import { Kernel } from './kernel.ts';
+
+const HEAP_BYTES = 4 << 20;
+const SECOND_US = 1_000_000;
+
+function four(w3: number): IpAddress {
+  return { family: 4, w0: 0, w1: 0, w2: 0, w3, scopeId: 0 };
+}
+
+const OWN = four(0x0a000001);
+const SECOND = four(0x0a090001);
+const FAR = four(0xc0000201 | 0);
+
+let simulation: Simulation;
+let kernel: Kernel;
+let attach: () => void;
+
+beforeEach(() => {
+  const arena = Arena.create(64 << 20);
+  const network = createNetwork(arena, { ports: 4, ringBytes: 1 << 16 });
+  simulation = new Simulation(1);
+  let port = 0;
+  const device = (): VniDevice =>
+    new VniDevice(arena, kernel.bulk, network, port, { name: `k/eth${port}`, mac: { hi: 0x0200, lo: ++port } });
+  kernel = Kernel.create({ name: 'k', host: simulation.host(), arena, heapBytes: HEAP_BYTES });
+  attach = () => void kernel.attach(device(), `eth${port - 1}`);
+  kernel.attach(device(), 'eth0');
+  kernel.control('address.add', { index: 2, address: OWN, prefixLength: 24 });
+  simulation.add(kernel);
+  simulation.run(SECOND_US);
+});
+
+/** A reader of routing messages; `unread` is what its carrier holds. */
+function reader(queueMessages: number = 100) {
+  const batches: RouteMessages[] = [];
+  const carrier = { unread: 0 };
+  const stream = kernel.client.openNow(
+    'routeEvents',
+    { queueMessages },
+    {
+      event: (batch) => batches.push(batch),
+      end: () => {},
+      get queuedBytes() {
+        return carrier.unread;
+      },
+    },
+  );
+  const messages = (): RouteMessage[] => batches.flatMap((batch) => batch.messages);
+  return { stream, batches, messages, carrier };
+}
+
+describe('routing messages', () => {
+  it('tell of an address, with its routes, before the reply of the request that made it', () => {
+    const { messages } = reader();
+    kernel.control('address.add', { index: 2, address: SECOND, prefixLength: 16 });
+    expect(messages()).toEqual([
+      { type: RTM_NEWADDR, interfaceIndex: 2, address: SECOND, prefixLength: 16 },
+      { type: RTM_ADD, route: expect.objectContaining({ destination: SECOND, prefixLength: 32, gateway: null }) },
+      { type: RTM_ADD, route: expect.objectContaining({ destination: four(0x0a090000), prefixLength: 16 }) },
+    ]);
+  });
+
+  it('tell of its end, of routes, flags, MTU and interfaces', () => {
+    const { messages } = reader();
+    kernel.control('address.delete', { index: 2, address: OWN });
+    kernel.control('interface.change', { index: 2, clearFlags: 1 });
+    kernel.control('interface.change', { index: 2, mtuBytes: 1400 });
+    attach();
+    kernel.client.flush();
+    expect(messages().map(({ type }) => type)).toEqual([
+      RTM_DELADDR,
+      RTM_DELETE,
+      RTM_DELETE,
+      RTM_IFINFO,
+      RTM_IFINFO,
+      RTM_IFANNOUNCE,
+    ]);
+    expect(messages()[3]).toMatchObject({ interfaceIndex: 2, mtuBytes: 1500 });
+    expect(messages()[4]).toMatchObject({ interfaceIndex: 2, mtuBytes: 1400 });
+    expect(messages()[5]).toMatchObject({ interfaceIndex: 3, name: 'eth1', what: 0 });
+  });
+
+  it('tell of a destination without a route, at the end of the turn', () => {
+    const { messages } = reader();
+    const raw = kernel.client.openNow('raw', { family: 4, protocol: 1 }, { event: () => {}, end: () => {} });
+    raw.send({ id: 0, to: FAR, hops: 64, bytes: new Uint8Array(8) });
+    expect(messages()).toEqual([]);
+    kernel.doWork(simulation.nowUs());
+    expect(messages()).toEqual([{ type: RTM_MISS, destination: FAR }]);
+  });
+
+  it('are counted when they find no room, for each reader alone', () => {
+    const small = reader(2);
+    const large = reader(100);
+    kernel.control('address.add', { index: 2, address: SECOND, prefixLength: 16 });
+    expect(small.batches).toMatchObject([{ dropped: 1, messages: [{ type: RTM_NEWADDR }, { type: RTM_ADD }] }]);
+    expect(large.batches).toMatchObject([{ dropped: 0 }]);
+    expect(large.messages()).toHaveLength(3);
+  });
+
+  it('wait for a reader that is slow', () => {
+    const { batches, carrier } = reader(4);
+    carrier.unread = 2 << 20;
+    kernel.control('address.add', { index: 2, address: SECOND, prefixLength: 16 });
+    kernel.control('address.delete', { index: 2, address: SECOND });
+    expect(batches).toEqual([]);
+    carrier.unread = 0;
+    kernel.doWork(simulation.nowUs());
+    expect(batches).toHaveLength(1);
+    expect(batches[0]?.messages).toHaveLength(4);
+    expect(batches[0]?.dropped).toBe(2);
+  });
+
+  it('cost nothing without a reader', () => {
+    const { stream } = reader();
+    expect(kernel.inet.tableEvents.listener).not.toBeNull();
+    stream.close();
+    expect(kernel.inet.tableEvents.listener).toBeNull();
+  });
+});
+
+describe('a capture', () => {
+  it('leaves frames in its bounded queue while its reader is slow, and counts the rest', () => {
+    let frames = 0;
+    let dropped = 0;
+    let unread = 0;
+    const event = (batch: CaptureEvent): void => {
+      if (batch.type !== 'frames') return;
+      frames += batch.frames.length;
+      dropped += batch.droppedFrames;
+    };
+    const sink = {
+      event,
+      end: () => {},
+      get queuedBytes() {
+        return unread;
+      },
+    };
+    const capture = kernel.client.openNow('capture', { interface: 'lo0', snapBytes: 0 }, sink);
+    const raw = kernel.client.openNow('raw', { family: 4, protocol: 253 }, { event: () => {}, end: () => {} });
+    const send = (count: number): void => {
+      for (let i = 0; i < count; i++) {
+        raw.send({ id: i, to: OWN, hops: 64, bytes: new Uint8Array(8000) });
+        kernel.doWork(simulation.nowUs());
+      }
+      simulation.run(simulation.nowUs() + SECOND_US);
+    };
+    send(10);
+    expect([frames, dropped]).toEqual([20, 0]);
+    unread = 8 << 20;
+    send(500);
+    expect([frames, dropped]).toEqual([20, 0]);
+    unread = 0;
+    simulation.run(simulation.nowUs() + SECOND_US);
+    expect(dropped).toBeGreaterThan(0);
+    expect(frames + dropped).toBe(2 * 510);
+    capture.close();
+  });
+});
+
+describe('a kernel that is closed', () => {
+  it('ends the streams of its clients, and settles', async () => {
+    const ends: unknown[] = [];
+    kernel.client.openNow('routeEvents', {}, { event: () => {}, end: (error) => ends.push(error) });
+    kernel.client.openNow(
+      'capture',
+      { interface: '', snapBytes: 0 },
+      { event: () => {}, end: (error) => ends.push(error) },
+    );
+    kernel.close();
+    expect(ends).toEqual([null, null]);
+    await kernel.client.closed;
+  });
+});
