@@ -20,7 +20,7 @@ export interface CaptureTotal {
   dropped: number;
 }
 
-/** What to capture, and where to: a file, or `-` for standard output. */
+/** One capture: interface, limits, and the file, or `-` for standard output. */
 export interface CaptureOrder extends CaptureRequest {
   file: string;
   /** Frames after which it ends. */
