@@ -12,7 +12,7 @@ import { circles, readSources, unusedExports } from './fixtures/source-tree.ts';
 
 const SRC = resolve(import.meta.dirname, '../src');
 
-const BELOW_TCP = ['mem', 'wire', 'kern', 'inet/ip', 'link/device'];
+const BELOW_TCP = ['mem', 'wire', 'kern', 'inet/ip', 'net/packet-meta'];
 
 /** Below every network layer. */
 const BELOW_IP = ['mem', 'wire', 'kern', 'net'];
@@ -31,9 +31,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'inet/ip6': [...BELOW_IP, 'inet/ip'],
   'inet/ip6/autoconf': [...BELOW_IP, 'inet/ip', 'inet/ip6'],
   'inet/udp': [...BELOW_IP, 'inet/ip'],
-  'inet/tcp': [...BELOW_IP, 'inet/ip', 'inet/tcp', 'link/device'],
+  'inet/tcp': [...BELOW_IP, 'inet/ip', 'inet/tcp'],
   // The assembly: the only files that know all of it.
-  inet: [...BELOW_IP, 'inet', 'link/device'],
+  inet: [...BELOW_IP, 'inet'],
   // The floors of TCP: the connection knows nobody above it; arrival and sending do not know each other.
   'inet/tcp/shared': [...BELOW_TCP],
   'inet/tcp/connection': [...BELOW_TCP, 'inet/tcp/shared'],
@@ -89,6 +89,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'host/contract',
   ],
 };
+
+/** A call of a device or a queue: only link/ and net/ make any. The queues of datagrams that sockets have are others. */
+const DEVICE_CALL =
+  /\b(?:device|(?<!endpoint\.)queue)\??\.(?:reserve|commit|cancel|flush|awaitRoom|receive|release|reserveRun|commitRun|setFilter|joinMulticast|leaveMulticast|setMtu)\(|\.queues\b/;
+/** Frames are made and read in net/ alone; a network layer names EtherTypes. */
+const FRAME_KNOWLEDGE = /\bethernet\.(?!ETHERTYPE_|ts\b)\w+|\bETHERNET_HEADER_BYTES\b|\bheaderAt - 14\b/;
 
 const NODE_IMPORTS = ['host/node', 'node', 'tools', 'tools/bin', 'cli', 'lab', 'worker'];
 const ATOMICS = ['mem', 'kern'];
@@ -204,6 +210,19 @@ describe('layers', () => {
       .filter(({ path, layer }) => !path.startsWith('inet/') && layer !== 'inet')
       .filter((file) => importsOf(file).some((specifier) => interner.test(specifier)))
       .map(({ path }) => `${path}: socket addresses are words (inet/ip/address-boundary.ts)`);
+    expect(findings).toEqual([]);
+  });
+
+  it('calls devices in net/ and link/ only, and knows frames there alone', () => {
+    const findings: string[] = [];
+    for (const { path, code } of files) {
+      if (!/^(inet|socket|sys|kernel|rump|node|tools)\//.test(path)) continue;
+      code.split('\n').forEach((line, index) => {
+        if (DEVICE_CALL.test(line)) findings.push(`${path}:${index + 1}: calls a device: ${line.trim()}`);
+        if (/^(inet|socket|sys)\//.test(path) && FRAME_KNOWLEDGE.test(line))
+          findings.push(`${path}:${index + 1}: knows a frame: ${line.trim()}`);
+      });
+    }
     expect(findings).toEqual([]);
   });
 

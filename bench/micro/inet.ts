@@ -17,6 +17,7 @@ import { Arena } from '#src/mem/arena';
 import { createBulk } from '#src/mem/bulk';
 import { Counters } from '#src/mem/counters';
 import { Heap } from '#src/mem/heap';
+import type { Interface } from '#src/net/interface';
 
 const HEAP_BYTES = 8 << 20;
 const RING_BYTES = 3 << 20;
@@ -53,7 +54,7 @@ function node(arena: Arena, name: string, links: [NetworkDescriptor, number, str
   links.forEach(([network, port, address], i) => {
     const mac = { hi: 0x0200, lo: (network.offset << 8) | port };
     const device = new VniDevice(arena, bulk, network, port, { name: `${name}${i}`, mac, capabilities });
-    inet.configure(inet.addInterface(device), number(inet, address), six ? 64 : 24);
+    inet.configure(inet.interfaceTable.attachDevice(device, device.name) as Interface, number(inet, address), six ? 64 : 24);
   });
   return { inet, callouts };
 }

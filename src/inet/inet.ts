@@ -10,7 +10,6 @@ import { assert } from '../base/assert.ts';
 import { Errno } from '../base/errors.ts';
 import type { CpuContext } from '../kern/context.ts';
 import type { Sysctl } from '../kern/sysctl.ts';
-import type { Device } from '../link/device.ts';
 import { Interface } from '../net/interface.ts';
 import { InterfaceTable } from '../net/interface-table.ts';
 import { LinkInput, RUN_SCRATCH_BYTES } from '../net/link-input.ts';
@@ -106,13 +105,6 @@ export class Inet {
         this.tableEvents.listener?.interfaceDeparted(iface);
       },
     };
-  }
-
-  /** An interface over a device, for callers that give good names. */
-  addInterface(device: Device, name: string = device.name): Interface {
-    const iface = this.interfaceTable.attachDevice(device, name);
-    assert(typeof iface !== 'number', `${name}: no such interface can be made`);
-    return iface;
   }
 
   /** In the order in which they were attached. */

@@ -12,7 +12,7 @@ import { Callout, type CalloutTable } from '../kern/callout.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { Capture, type CapturedFrame } from '../net/capture.ts';
 import type { Interface } from '../net/interface.ts';
-import { META_CHECKSUM_PARTIAL } from '../net/link-layer.ts';
+import { META_CHECKSUM_PARTIAL } from '../net/packet-meta.ts';
 import type { CaptureEvent, CaptureFrame, StreamSink } from '../sys/control.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';

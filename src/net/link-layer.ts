@@ -23,16 +23,6 @@ import type { LinkType, MacAddress } from '../link/device.ts';
 import type { Interface } from './interface.ts';
 import type { FrameTap } from './link-input.ts';
 
-export {
-  CAP_CHECKSUM_PARTIAL,
-  CAP_SUPER_FRAMES,
-  META_ARRIVAL_MASK,
-  META_CHECKSUM_KNOWN,
-  META_CHECKSUM_PARTIAL,
-  META_CHECKSUM_VERIFIED,
-  META_SEGMENT_SHIFT,
-} from '../link/device.ts';
-
 /**
  * A link-layer header made ahead, for the packets of one path. Only the link that filled it in reads the words; the
  * destination is for layer 3 to hand on.

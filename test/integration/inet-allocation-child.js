@@ -40,7 +40,7 @@ function node(name, links) {
   for (const [network, port, address, address6] of links) {
     const mac = { hi: 0x0200, lo: network.offset + port };
     const device = new VniDevice(arena, bulk, network, port, { name: `${name}${port}${network.offset}`, mac });
-    const iface = inet.addInterface(device);
+    const iface = inet.interfaceTable.attachDevice(device, device.name);
     inet.configure(iface, ip(address), 24);
     inet.configure(iface, inet.addressText.parse(address6), 64);
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { InetBed, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
 import { hex, icmp, ip, ip4, join, type Packet, parse, toHex, transportSound } from '../../../test/fixtures/packets.ts';
 import { Errno } from '../../base/errors.ts';
-import { META_CHECKSUM_PARTIAL } from '../../link/device.ts';
+import { META_CHECKSUM_PARTIAL } from '../../net/packet-meta.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_REJECT } from '../../net/route.ts';
 import { IP_DONT_FRAGMENT, type Path } from './transport.ts';
 

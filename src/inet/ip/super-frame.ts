@@ -15,7 +15,7 @@ import {
   META_ARRIVAL_MASK,
   META_CHECKSUM_PARTIAL,
   META_SEGMENT_SHIFT,
-} from '../../net/link-layer.ts';
+} from '../../net/packet-meta.ts';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../../wire/ethernet.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import * as ipv6 from '../../wire/ipv6.ts';

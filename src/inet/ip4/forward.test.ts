@@ -21,7 +21,7 @@ import {
   CAP_SUPER_FRAMES,
   META_CHECKSUM_PARTIAL,
   META_SEGMENT_SHIFT,
-} from '../../link/device.ts';
+} from '../../net/packet-meta.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_REJECT } from '../../net/route.ts';
 
 const A = '10.0.0.2';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
 import { type Bytes, be32, hex, join, toHex } from '../../../test/fixtures/packets.ts';
 import { icmp6, type Packet6, packet6, udp6 } from '../../../test/fixtures/packets6.ts';
-import { META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from '../../link/device.ts';
+import { META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from '../../net/packet-meta.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_REJECT } from '../../net/route.ts';
 
 const LEFT = '2001:db8:1::1';

@@ -9,7 +9,7 @@
 import { Errno } from '../../base/errors.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
-import { META_SEGMENT_SHIFT } from '../../net/link-layer.ts';
+import { META_SEGMENT_SHIFT } from '../../net/packet-meta.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import { IP6_ANY } from '../ip/address-interner.ts';

@@ -5,7 +5,7 @@ import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
 import { type Bytes, be16, be32, hex, join, toHex } from '../../../test/fixtures/packets.ts';
 import { icmp6, type Packet6, packet6, sum6 } from '../../../test/fixtures/packets6.ts';
 import { Errno } from '../../base/errors.ts';
-import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../link/device.ts';
+import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../net/packet-meta.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
 import type { Connection } from '../tcp/connection/connection.ts';
 import type { TcpStack } from '../tcp/stack.ts';

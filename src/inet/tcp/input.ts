@@ -9,7 +9,7 @@
 
 import { foldSum } from '../../base/checksum.ts';
 import { seqGt, seqLe, seqLt } from '../../base/sequence.ts';
-import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../link/device.ts';
+import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../net/packet-meta.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG } from '../../wire/tcp.ts';
 import type { InPacket } from '../ip/transport.ts';
 import { acceptableSequence, acceptableTimestamp } from './arrive/acceptable.ts';

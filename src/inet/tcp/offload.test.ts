@@ -5,7 +5,7 @@ import {
   CAP_SUPER_FRAMES,
   META_CHECKSUM_PARTIAL,
   META_SEGMENT_SHIFT,
-} from '../../link/device.ts';
+} from '../../net/packet-meta.ts';
 
 describe('super-frames', () => {
   const start = (): Transcript => {

@@ -7,7 +7,7 @@
  */
 
 import type { RunInput } from '../../net/link-input.ts';
-import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../net/link-layer.ts';
+import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../net/packet-meta.ts';
 import { HEADER_BYTES } from '../../wire/tcp.ts';
 import type { InPacket } from '../ip/transport.ts';
 import { scheduleAck } from './arrive/data.ts';

@@ -8,7 +8,7 @@
  */
 
 import { foldSum } from '../../base/checksum.ts';
-import { META_CHECKSUM_KNOWN } from '../../link/device.ts';
+import { META_CHECKSUM_KNOWN } from '../../net/packet-meta.ts';
 import { PROTOCOL_TCP } from '../../wire/ipv4.ts';
 import { HEADER_BYTES, headerBytes as headerBytesOf } from '../../wire/tcp.ts';
 import type { InetContext } from '../ip/context.ts';

@@ -10,7 +10,7 @@ import {
   CAP_SUPER_FRAMES,
   META_CHECKSUM_VERIFIED,
   META_SEGMENT_SHIFT,
-} from '../../link/device.ts';
+} from '../../net/packet-meta.ts';
 import { IP6_LOOPBACK } from '../ip/address-interner.ts';
 import type { UdpEndpoint } from './endpoint.ts';
 

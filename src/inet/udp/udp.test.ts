@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
 import { ether, hex, icmp, ip, ip4, parse, toHex, transportSound, udp } from '../../../test/fixtures/packets.ts';
 import { Errno } from '../../base/errors.ts';
-import { CAP_CHECKSUM_PARTIAL, META_CHECKSUM_PARTIAL, META_CHECKSUM_VERIFIED } from '../../link/device.ts';
+import { CAP_CHECKSUM_PARTIAL, META_CHECKSUM_PARTIAL, META_CHECKSUM_VERIFIED } from '../../net/packet-meta.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
 import type { UdpEndpoint } from './endpoint.ts';
 

@@ -19,7 +19,7 @@ import {
   META_CHECKSUM_KNOWN,
   META_CHECKSUM_PARTIAL,
   META_SEGMENT_SHIFT,
-} from '../../net/link-layer.ts';
+} from '../../net/packet-meta.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import { HEADER_BYTES as IP4_HEADER_BYTES, PROTOCOL_UDP } from '../../wire/ipv4.ts';
 import { HEADER_BYTES } from '../../wire/udp.ts';

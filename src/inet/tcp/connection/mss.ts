@@ -5,7 +5,7 @@
  * Read first: RFC 9293 3.7.1, RFC 6691, RFC 6928.
  */
 
-import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../../link/device.ts';
+import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../../../net/packet-meta.ts';
 import { HEADER_BYTES } from '../../../wire/tcp.ts';
 import type { Path } from '../../ip/transport.ts';
 import { sackBlocksMax, TIMESTAMPS_BYTES } from '../shared/options.ts';

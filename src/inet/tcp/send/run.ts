@@ -7,7 +7,7 @@
  */
 
 import { foldSum } from '../../../base/checksum.ts';
-import { META_CHECKSUM_PARTIAL } from '../../../link/device.ts';
+import { META_CHECKSUM_PARTIAL } from '../../../net/packet-meta.ts';
 import { PROTOCOL_TCP } from '../../../wire/ipv4.ts';
 import { FLAG_ACK, HEADER_BYTES } from '../../../wire/tcp.ts';
 import type { Path } from '../../ip/transport.ts';

@@ -8,7 +8,7 @@
  */
 
 import { checksumOf, foldSum, sumView } from '../../../base/checksum.ts';
-import { META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from '../../../link/device.ts';
+import { META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from '../../../net/packet-meta.ts';
 import { PROTOCOL_TCP } from '../../../wire/ipv4.ts';
 import { FLAG_URG, HEADER_BYTES, OPTION_NOP, OPTION_SACK } from '../../../wire/tcp.ts';
 import { IP_DONT_FRAGMENT, type Path } from '../../ip/transport.ts';

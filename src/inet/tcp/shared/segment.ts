@@ -6,7 +6,7 @@
  * Read first: RFC 9293 section 3.1.
  */
 
-import { META_SEGMENT_SHIFT } from '../../../link/device.ts';
+import { META_SEGMENT_SHIFT } from '../../../net/packet-meta.ts';
 import { HEADER_BYTES as IP6_HEADER_BYTES } from '../../../wire/ipv6.ts';
 import * as tcp from '../../../wire/tcp.ts';
 import { TcpOptions } from '../../../wire/tcp.ts';
