@@ -54,7 +54,11 @@ function node(arena: Arena, name: string, links: [NetworkDescriptor, number, str
   links.forEach(([network, port, address], i) => {
     const mac = { hi: 0x0200, lo: (network.offset << 8) | port };
     const device = new VniDevice(arena, bulk, network, port, { name: `${name}${i}`, mac, capabilities });
-    inet.configure(inet.interfaceTable.attachDevice(device, device.name) as Interface, number(inet, address), six ? 64 : 24);
+    inet.configure(
+      inet.interfaceTable.attachDevice(device, device.name) as Interface,
+      number(inet, address),
+      six ? 64 : 24,
+    );
   });
   return { inet, callouts };
 }
