@@ -23,6 +23,7 @@ export class ControlService implements SessionService {
       (message) => this.#post(message),
       answers,
       () => client.queuedBytes,
+      client.limits.streamsMax,
     );
   }
 

@@ -131,14 +131,21 @@ export class Responder {
   readonly #send: (message: ToClient) => void;
   readonly #answers: Answers;
   readonly #queuedBytes: () => number;
+  readonly #streamsMax: number;
   readonly #streams: Map<number, StreamHandle<never>> = new Map();
   #closed = false;
 
-  /** `queuedBytes`: bytes that wait for the client in the carrier. */
-  constructor(send: (message: ToClient) => void, answers: Answers, queuedBytes: () => number = () => 0) {
+  /** `queuedBytes`: bytes that wait for the client in the carrier. `streamsMax`: streams of the client at one time. */
+  constructor(
+    send: (message: ToClient) => void,
+    answers: Answers,
+    queuedBytes: () => number = () => 0,
+    streamsMax: number = STREAMS_MAX,
+  ) {
     this.#send = send;
     this.#answers = answers;
     this.#queuedBytes = queuedBytes;
+    this.#streamsMax = streamsMax;
   }
 
   /** A message of the client. False: no message of this protocol; the carrier should hang up. */
@@ -187,8 +194,8 @@ export class Responder {
       this.#post({ id, end: true, error: error === null ? null : errorRecord(error) });
     };
     if (this.#streams.has(id)) return;
-    if (this.#streams.size >= STREAMS_MAX) {
-      end(new MultikernelError('EMFILE', `a client has ${STREAMS_MAX} streams at most`));
+    if (this.#streams.size >= this.#streamsMax) {
+      end(new MultikernelError('EMFILE', `a client has ${this.#streamsMax} streams at most`));
       return;
     }
     const queued = this.#queuedBytes;

@@ -16,6 +16,7 @@ import { BlockingClient } from './blocking-client.ts';
 import { ClientSockets } from './client-sockets.ts';
 import type { ClientStream } from './client-stream.ts';
 import * as protocol from './protocol.ts';
+import type { SessionLimits } from './session.ts';
 
 const LOOPBACK = 0x7f000001;
 
@@ -24,6 +25,8 @@ interface Rig {
   client: BlockingClient;
   sockets: ClientSockets;
 }
+
+const LIMITS: SessionLimits = { socketsMax: 10, streamsMax: 1, requestsMax: 10, queuedBytesMax: 100_000 };
 
 let seed = 10;
 
@@ -227,9 +230,26 @@ describe('a client that breaks the rules', () => {
     expect(other.sockets.interfaceIndex('lo0')).toBe(1);
   });
 
+  it('gets connections beyond its sockets when it has closed some', async () => {
+    const bench = new RemoteBench({ limits: { ...LIMITS, socketsMax: 3 } });
+    const [rig, other] = [connect(bench), connect(bench)];
+    const listener = rig.sockets.stream();
+    listener.bind(at(80));
+    listener.listen(10);
+    const accepted: ClientStream[] = [];
+    listener.onEvents = () => {
+      for (let next = listener.accept(); next !== null; next = listener.accept()) accepted.push(next as ClientStream);
+    };
+    for (let i = 0; i < 3; i++) other.sockets.stream().connect(at(80));
+    await bench.until(() => accepted.length === 2);
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect(accepted.length).toBe(2);
+    accepted[0]?.close();
+    await bench.until(() => accepted.length === 3);
+  });
+
   it('has so many sockets, and EMFILE for more', () => {
-    const limits = { socketsMax: 2, streamsMax: 1, requestsMax: 10, queuedBytesMax: 100_000 };
-    const { sockets } = connect(new RemoteBench({ limits }));
+    const { sockets } = connect(new RemoteBench({ limits: { ...LIMITS, socketsMax: 2 } }));
     const all = [sockets.stream(), sockets.datagram(), sockets.stream()];
     expect(all.map((socket, i) => socket.bind(at(i + 1)))).toEqual([0, 0, -24]);
     (all[0] as ClientStream).close();

@@ -29,7 +29,10 @@ export class SocketService implements SessionService, SocketClient {
   readonly #layer: SocketLayer;
   readonly #exports: ExportedSockets;
   readonly #sockets = new Map<number, Served>();
+  /** Listening sockets whose client has all the sockets that it may have. */
+  readonly #waiting = new Set<StreamServer>();
   #nextId = 2;
+  #closed = false;
 
   constructor(client: ClientPort, layer: SocketLayer, exports: ExportedSockets) {
     this.client = client;
@@ -38,6 +41,7 @@ export class SocketService implements SessionService, SocketClient {
   }
 
   close(): void {
+    this.#closed = true;
     for (const served of [...this.#sockets.values()]) served.close();
   }
 
@@ -55,8 +59,19 @@ export class SocketService implements SessionService, SocketClient {
     return id;
   }
 
+  acceptLater(listener: StreamServer): void {
+    this.#waiting.add(listener);
+  }
+
   forget(id: number): void {
     this.#sockets.delete(id);
+    if (this.#waiting.size === 0 || this.#closed) return;
+    const listeners = [...this.#waiting];
+    this.#waiting.clear();
+    // Not now: a socket of this client is at work.
+    microtask(() => {
+      if (!this.#closed) for (const listener of listeners) listener.acceptAll();
+    });
   }
 
   serve(frame: protocol.Frame): boolean {

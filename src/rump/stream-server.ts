@@ -21,6 +21,8 @@ export interface SocketClient {
   readonly client: ClientPort;
   /** It may have no more sockets. */
   readonly full: boolean;
+  /** A listening socket that may go on when the client has closed another. */
+  acceptLater(listener: StreamServer): void;
   /** A number for a connection that arrived. */
   adoptAccepted(socket: StreamSocket): number;
   forget(id: number): void;
@@ -60,7 +62,7 @@ export class StreamServer implements Consumer {
       this.#connected = socket.error === 0;
       this.#state(EVENT_CONNECTED);
     }
-    if ((events & EVENT_ACCEPTABLE) !== 0) this.#acceptAll();
+    if ((events & EVENT_ACCEPTABLE) !== 0) this.acceptAll();
     if (!this.#connected) return;
     if ((events & (EVENT_READABLE | EVENT_ERROR)) !== 0) this.pump();
     if ((events & (EVENT_WRITABLE | EVENT_ERROR)) !== 0) this.#flush();
@@ -72,9 +74,13 @@ export class StreamServer implements Consumer {
     this.#client.event(EVENTS, this.#id, event, error, undefined, local);
   }
 
-  #acceptAll(): void {
-    // More stay in the backlog until a socket of the client is closed and another connection arrives.
-    while (!this.#owner.full) {
+  /** Accept what waits, as far as the client may have more sockets; the rest stays in the backlog until it closes one. */
+  acceptAll(): void {
+    while (!this.#closing) {
+      if (this.#owner.full) {
+        this.#owner.acceptLater(this);
+        return;
+      }
       const accepted = this.socket.accept();
       if (accepted === null) return;
       const { local, peer } = accepted;

@@ -72,10 +72,14 @@ export class KernelServer {
     });
   }
 
-  /** Listen at a socket file, in a folder that is its owner's alone. A file that is there was left by a kernel that died. */
+  /**
+   * Listen at a socket file, in a folder that is its owner's alone. A file that is there was left by a kernel that died. Where the
+   * host refuses (the folder went), the kernel is reached through its lab only.
+   */
   listenAt(path: string): void {
     rmSync(path, { force: true });
-    this.#listening.push(listenNow({ kind: 'unix', path }, (carrier) => this.#accept(carrier, null)));
+    const ignore = (): void => undefined;
+    this.#listening.push(listenNow({ kind: 'unix', path }, (carrier) => this.#accept(carrier, null), ignore));
   }
 
   /**
@@ -101,7 +105,10 @@ export class KernelServer {
     if (this.#url !== '') return this.#url;
     const key = new Uint8Array(randomWords(this.#rng).buffer);
     const place = privatePlace(formatKey(new Uint8Array(randomWords(this.#rng, 2).buffer)));
-    this.#listening.push(listenNow(place, (carrier) => this.#accept(carrier, key)));
+    const fail = (error: Error): never => {
+      throw error;
+    };
+    this.#listening.push(listenNow(place, (carrier) => this.#accept(carrier, key), fail));
     this.#url = formatServerUrl({ ...place, key });
     return this.#url;
   }

@@ -196,6 +196,20 @@ describe('a server', () => {
   });
 });
 
+it('a client has so many streams, and is told when it wants more', async () => {
+  const [client, server] = memoryPair();
+  const limits = { socketsMax: 1, streamsMax: 2, requestsMax: 3, queuedBytesMax: 100_000 };
+  const bench = new RemoteBench({ limits });
+  bench.server.accept(server, null, 0);
+  const kernel = await remoteKernel(client, null, new SeededRng(3));
+  const ends: unknown[] = [];
+  for (let i = 0; i < 3; i++)
+    kernel.open('doubles' as never, i as never, { event: () => undefined, end: (error) => void ends.push(error) });
+  await bench.until(() => ends.length === 1);
+  expect(ends[0]).toMatchObject({ code: 'EMFILE', message: 'a client has 2 streams at most' });
+  expect(bench.openStreams).toBe(2);
+});
+
 describe('a client', () => {
   it('whose server dies at any byte of its answers is told', async () => {
     const bytes = await recorded();

@@ -165,12 +165,14 @@ function startListening(place: SocketPlace, accept: (carrier: Carrier) => void):
 
 /**
  * {@link listenSocket} at an abstract socket or at a path where no file is, which answers at once: connections are taken as
- * soon as this returns.
+ * soon as this returns. `failed` is called later when the host refuses.
  */
-export function listenNow(place: SocketPlace, accept: (carrier: Carrier) => void): { close(): void } {
+export function listenNow(
+  place: SocketPlace,
+  accept: (carrier: Carrier) => void,
+  failed: (error: MultikernelError) => void,
+): { close(): void } {
   const server = startListening(place, accept);
-  server.on('error', (error) => {
-    throw failure(error, place);
-  });
+  server.on('error', (error) => failed(failure(error, place)));
   return { close: () => void server.close() };
 }
