@@ -442,6 +442,31 @@ const watched: Scene = {
   acts: [...[0, 1].map((): Act => ({ ...sends(0), what: 'raw', side: 1 })).flatMap((one) => [one, sends(30_000)])],
 };
 
+/** Two connections that fill buffers as small as they come: rings grow with what arrives, not with what a run may hold. */
+const smallBuffers: Scene = {
+  ...quiet,
+  connections: 2,
+  ringBytes: 1024 * 1024,
+  sysctl: { timestamps: 0, 'sack.enable': 0, ack_batch: 2, quickack: 0, recvspace: 4096 },
+  acts: [
+    { what: 'bulk', connection: 0, side: 0, amount: 5049, turns: 0 },
+    { what: 'abort', connection: 0, side: 0, amount: 0, turns: 0 },
+    ...[0, 0, 1, 1].map((side): Act => ({ what: 'receive', connection: 0, side, amount: 0, turns: 0 })),
+  ],
+};
+/** ACKs of two connections are due with one batch, the first of which was also acknowledged in its middle. */
+const alternating: Scene = {
+  ...quiet,
+  connections: 2,
+  sysctl: { quickack: 0, ack_batch: 10 },
+  acts: [
+    { what: 'bulk', connection: 0, side: 0, amount: 60_000, turns: 9 },
+    { ...sends(14_481), turns: 0 },
+    { ...sends(5000), connection: 1, turns: 0 },
+    { ...sends(5000), turns: 3 },
+  ],
+};
+
 it('by the run and one by one, everything happens alike', () => {
   let [sent, received] = [0, 0];
   fc.assert(
@@ -463,7 +488,16 @@ it('by the run and one by one, everything happens alike', () => {
     }),
     {
       numRuns: Number(process.env.FC_RUNS ?? 60),
-      examples: [[plain], [delayed], [beyondWindow], [vouchedFor], [ofTwoLengths], [watched]],
+      examples: [
+        [plain],
+        [delayed],
+        [beyondWindow],
+        [vouchedFor],
+        [ofTwoLengths],
+        [watched],
+        [smallBuffers],
+        [alternating],
+      ],
     },
   );
   expect(sent).toBeGreaterThan(500);

@@ -7,23 +7,14 @@
 
 /** States, in the order in which "at least ESTABLISHED" and the like are comparisons; 1 is LISTEN, which no connection is in. */
 export const CLOSED = 0;
-
 export const SYN_SENT = 2;
-
 export const SYN_RECEIVED = 3;
-
 export const ESTABLISHED = 4;
-
 export const CLOSE_WAIT = 5;
-
 export const FIN_WAIT_1 = 6;
-
 export const CLOSING = 7;
-
 export const LAST_ACK = 8;
-
 export const FIN_WAIT_2 = 9;
-
 export const TIME_WAIT = 10;
 
 /** As netstat prints them. */
@@ -43,12 +34,9 @@ export const STATE_NAMES: readonly string[] = [
 
 /** Purposes for which the retransmission callout is armed. */
 export const TIMER_RETRANSMIT = 1;
-
 export const TIMER_PERSIST = 2;
 
 /** Loss recovery: nothing lost; fast recovery (RFC 6675, RFC 6582); slow start after a timeout. */
 export const RECOVERY_NONE = 0;
-
 export const RECOVERY_FAST = 1;
-
 export const RECOVERY_TIMEOUT = 2;
