@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Errno } from '../base/errors.ts';
 import { Simulation } from '../host/sim/simulation.ts';
 import { createNetwork } from '../link/network.ts';
 import { VniDevice } from '../link/vni.ts';
@@ -16,6 +17,7 @@ import {
   RTM_MISS,
   RTM_NEWADDR,
 } from '../sys/control.ts';
+import { SYS } from '../sys/syscalls.ts';
 import { Kernel } from './kernel.ts';
 
 const HEAP_BYTES = 4 << 20;
@@ -188,5 +190,58 @@ describe('a kernel that is closed', () => {
     kernel.close();
     expect(ends).toEqual([null, null]);
     await kernel.client.closed;
+  });
+});
+
+describe('system calls of a client', () => {
+  const AF_LOCAL = 1;
+  const AF_INET = 2;
+  const SOCK_STREAM = 1;
+  const SOCK_DGRAM = 2;
+
+  /** 64 bytes from address 1000 on. */
+  function memory() {
+    const bytes = new Uint8Array(64);
+    const check = (address: number, length: number): void => {
+      if (address < 1000 || address + length > 1064) throw new RangeError('no such memory');
+    };
+    return {
+      bytes,
+      view: new DataView(bytes.buffer),
+      read: (address: number, length: number) => {
+        check(address, length);
+        return bytes.slice(address - 1000, address - 1000 + length);
+      },
+      write: (address: number, from: Uint8Array) => {
+        check(address, from.length);
+        bytes.set(from, address - 1000);
+      },
+    };
+  }
+
+  it('are made by one process, with its descriptors and the memory of the caller', async () => {
+    const own = memory();
+    const pid = await kernel.client.call(SYS.getpid as number, [], own);
+    expect(pid).toBeGreaterThan(1);
+    expect(await kernel.client.call(SYS.socket as number, [AF_INET, SOCK_DGRAM, 0], own)).toBe(0);
+    expect(await kernel.client.call(SYS.socket as number, [AF_INET, SOCK_DGRAM, 0], own)).toBe(1);
+    expect(await kernel.client.call(SYS.bind as number, [0, 5, 16], own)).toBe(-Errno.EFAULT);
+    expect(await kernel.client.call(9999, [], own)).toBe(-Errno.ENOSYS);
+    expect(await kernel.client.call(SYS.close as number, ['0' as never], own)).toBe(-Errno.EINVAL);
+  });
+
+  it('wait, and end with the kernel', async () => {
+    const own = memory();
+    const pair = await kernel.client.call(SYS.socketpair as number, [AF_LOCAL, SOCK_STREAM, 0, 1000], own);
+    expect(pair).toBe(0);
+    const [one, two] = [own.view.getInt32(0, true), own.view.getInt32(4, true)];
+    const reading = kernel.client.call(SYS.read as number, [one, 1032, 8], own);
+    own.bytes.set([1, 2, 3], 16);
+    expect(await kernel.client.call(SYS.write as number, [two, 1016, 3], own)).toBe(3);
+    expect(await reading).toBe(3);
+    expect([...own.bytes.slice(32, 36)]).toEqual([1, 2, 3, 0]);
+    const waiting = kernel.client.call(SYS.read as number, [one, 1032, 8], own);
+    kernel.close();
+    expect(await waiting).toBe(-Errno.EINTR);
   });
 });

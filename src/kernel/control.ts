@@ -29,9 +29,11 @@ import type {
 } from '../sys/control.ts';
 import { openStream, type StreamTarget } from '../sys/control-streams.ts';
 import { answerControl } from '../sys/control-table.ts';
+import type { ProcessTable } from '../sys/process.ts';
 import { linkAddressRecord } from '../sys/records.ts';
 import { RoutingMessages } from '../sys/routing-messages.ts';
 import { parseIp } from '../wire/ip-address.ts';
+import { ClientProcess } from './client-process.ts';
 import { PacketCapture } from './packet-capture.ts';
 
 const OWN_ADDRESSES: readonly string[] = ['127.0.0.1', '::1'];
@@ -62,6 +64,7 @@ export interface ControlledKernel {
   readonly bulk: Bulk;
   readonly host: Host;
   readonly callouts: CalloutTable;
+  readonly processes: ProcessTable;
 }
 
 export class KernelControl implements StreamTarget, KernelClient {
@@ -74,6 +77,7 @@ export class KernelControl implements StreamTarget, KernelClient {
   readonly routingMessages: RoutingMessages;
   readonly closed: Promise<void>;
   readonly #kernel: ControlledKernel;
+  readonly #process: ClientProcess;
   readonly #streams: Set<StreamHandle<never>> = new Set();
   #resolveClosed: () => void = () => {};
 
@@ -87,6 +91,7 @@ export class KernelControl implements StreamTarget, KernelClient {
     this.hosts = hostRecords(name, hosts, ipv6);
     this.routingMessages = new RoutingMessages(inet);
     this.#kernel = kernel;
+    this.#process = new ClientProcess(kernel.processes, `client of ${name}`);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -163,8 +168,9 @@ export class KernelControl implements StreamTarget, KernelClient {
     }
   }
 
-  call(_number: number, _args: readonly number[], _memory: CallMemory): Promise<number> {
-    return Promise.reject(new MultikernelError('ENOSYS', 'no system calls this way'));
+  async call(number: number, args: readonly number[], memory: CallMemory): Promise<number> {
+    this.#kernel.host.requestWork();
+    return this.#process.call(number, args, memory);
   }
 
   capture(request: CaptureRequest, sink: StreamSink<CaptureEvent>): () => void {
@@ -184,6 +190,7 @@ export class KernelControl implements StreamTarget, KernelClient {
 
   /** Ends every stream; the kernel itself is closed by its owner. */
   async close(): Promise<void> {
+    this.#process.exit();
     for (const handle of [...this.#streams]) handle.close();
     this.#resolveClosed();
   }
