@@ -14,9 +14,11 @@
  * A session has one connection (`ROLE_BOTH`), or two: one for requests and replies, which its client reads blocking, and
  * one for events (`ROLE_CALLS`, `ROLE_EVENTS`).
  *
- * Room for programs as processes (next step): `SYSCALL`, `COPYIN`, `COPYOUT` and `RAISE` are numbered here. A session then
- * is a process: its number is `object` of a `SYSCALL`, its memory is read by `COPYIN`. With the feature `SHARED_REGION` the
- * arguments of `COPYIN` and `COPYOUT` are offsets into a region that both sides map, and no frame is sent for them.
+ * A session is a process of the kernel from its first `SYSCALL` on (kernel-process.ts): `object` numbers the calls that are
+ * under way, and `COPYIN` and `COPYOUT` of the kernel say by it which call's memory they mean. Room for the next step, programs as
+ * processes of their own threads: with the feature `SHARED_REGION` the addresses of a call are offsets into a region that
+ * both sides map, the kernel reads and writes there (sys/copy.ts, `RegionMemory`), and no COPYIN or COPYOUT is sent; the frames
+ * themselves go by a channel of that region (channel-carrier.ts). `RAISE` is for signals.
  * Read first: handshake.ts, host/contract.ts (carriers), server.ts.
  */
 
