@@ -7,7 +7,7 @@
 import { type Device, FrameBatch, onlyQueue } from '#src/link/device';
 import { LoopbackDevice } from '#src/link/loopback';
 import { Middleware } from '#src/link/middleware';
-import { createNetwork, FRAME_PAD_BYTES, type NetworkOptions } from '#src/link/network';
+import { createNetwork, FRAME_PAD_BYTES, type VniNetworkOptions } from '#src/link/network';
 import { openVni } from '#src/link/open-vni';
 import { Arena } from '#src/mem/arena';
 import { createBulk } from '#src/mem/bulk';
@@ -86,7 +86,7 @@ function devicePath(name: string, from: Device, to: Device, isCopying: boolean):
 
 let networks = 0;
 
-function vni(options: NetworkOptions): [Device, Device] {
+function vni(options: VniNetworkOptions): [Device, Device] {
   const network = createNetwork(arena, { ringBytes: RING_BYTES, bufferBytes: 8 * RING_BYTES, ...options });
   const device = (port: number): Device =>
     openVni(arena, bulk, network, port, { name: `n${networks}p${port}`, mac: { hi: 0x0200, lo: port } });

@@ -4,7 +4,7 @@
  * Thread: the harness's main thread; the work is in frames-worker.ts. Each repetition has an arena and two workers of its own.
  */
 
-import { createNetwork, type NetworkDescriptor, type NetworkOptions, networkBytes } from '#src/link/index';
+import { createNetwork, type NetworkDescriptor, networkBytes, type VniNetworkOptions } from '#src/link/index';
 import { Arena } from '#src/mem/index';
 import { entryUrl } from '../harness/entry.ts';
 import type { Measured, Subject } from '../harness/measure.ts';
@@ -64,7 +64,7 @@ function subject(name: string, metrics: readonly Metric[], run: FrameRun): Subje
 export function networkOptions(
   ports: number,
   { buffers, ringBytes, frameBytes }: Pick<FrameRun, 'buffers' | 'ringBytes' | 'frameBytes'>,
-): NetworkOptions {
+): VniNetworkOptions {
   if (buffers === 'channels') return { ports, ...(ringBytes === null ? {} : { ringBytes }) };
   const longest = Math.max(1514, frameBytes);
   return { ports, buffers, frameBytes: longest, ...(ringBytes === null ? {} : { bufferBytes: ringBytes }) };

@@ -51,7 +51,7 @@ export function done(value: number, mismatch: string | null = null): PendingCall
 export const DATA: number = 64 * 1024;
 
 /** Memory of the process for one call: `dataBytes` of data, all zero. */
-export class CallMemory extends ArrayMemory {
+export class ScriptMemory extends ArrayMemory {
   readonly bytes: Uint8Array;
   readonly view: DataView;
 
@@ -74,7 +74,7 @@ export type Judge = (result: number) => number | CallResult;
 /** A system call of the process under test, by name. */
 export function made(
   context: CallContext,
-  memory: CallMemory,
+  memory: ScriptMemory,
   name: string,
   args: readonly number[],
   judge: Judge = (result) => result,
@@ -86,7 +86,7 @@ export function made(
 
 /** A call of the process under test that has no number: the handler does what epoll(7) does. */
 export function madeBy(context: CallContext, handler: CallHandler, judge: Judge): PendingCall {
-  const call = new SystemCall(context.process.process, new CallMemory());
+  const call = new SystemCall(context.process.process, new ScriptMemory());
   return pending(call, () => call.run(handler), judge);
 }
 

@@ -5,7 +5,7 @@ import * as abi from '../sys/abi.ts';
 import type { OpenFile } from '../sys/file.ts';
 import { bytesOf } from '../sys/file-calls.ts';
 import { StreamFile } from '../sys/socket-file.ts';
-import { argument, type CallContext, CallMemory, done, made, numberArgument, type PendingCall } from './call.ts';
+import { argument, type CallContext, done, made, numberArgument, type PendingCall, ScriptMemory } from './call.ts';
 import type { ScriptCall } from './syntax.ts';
 import { listedNumber, Unsupported, wordOf } from './values.ts';
 
@@ -15,7 +15,7 @@ const O_NONBLOCK = 0o4000;
 export function fcntlCall(context: CallContext, call: ScriptCall): PendingCall {
   const fd = numberArgument(call, 0);
   const command = wordOf(argument(call, 1));
-  const memory = new CallMemory();
+  const memory = new ScriptMemory();
   if (command === 'F_GETFL') {
     const judge = (flags: number): number =>
       flags < 0 ? flags : O_RDWR | ((flags & abi.O_NONBLOCK) === 0 ? 0 : O_NONBLOCK);

@@ -12,7 +12,6 @@ import type { SystemCall } from '../sys/system-call.ts';
 import {
   argument,
   type CallContext,
-  CallMemory,
   type CallResult,
   done,
   expectedDescriptor,
@@ -20,6 +19,7 @@ import {
   madeBy,
   numberArgument,
   type PendingCall,
+  ScriptMemory,
 } from './call.ts';
 import type { Expression, ScriptCall } from './syntax.ts';
 import { CallMistake, fieldOf, fieldsOf, numberOf } from './values.ts';
@@ -58,7 +58,7 @@ function polledOf(expression: Expression): Polled {
 export function pollCall(context: CallContext, call: ScriptCall): PendingCall {
   const list = argument(call, 0);
   const polled = list.kind === 'list' ? list.items.map(polledOf) : [];
-  const memory = new CallMemory();
+  const memory = new ScriptMemory();
   for (const [i, { fd, events }] of polled.entries()) {
     memory.view.setInt32(AT + i * POLLFD_BYTES, fd, true);
     memory.view.setInt16(AT + i * POLLFD_BYTES + 4, events, true);
@@ -80,7 +80,7 @@ function hex(value: number): string {
 
 export function epollCreateCall(context: CallContext, call: ScriptCall): PendingCall {
   const expected = expectedDescriptor(call);
-  return made(context, new CallMemory(), 'kqueue', [], (fd) => context.process.place(fd, expected));
+  return made(context, new ScriptMemory(), 'kqueue', [], (fd) => context.process.place(fd, expected));
 }
 
 function epollList(context: CallContext, call: ScriptCall): InterestList | number {

@@ -14,7 +14,6 @@ import {
   addressNumber,
   argument,
   type CallContext,
-  CallMemory,
   done,
   expectedDescriptor,
   flagsArgument,
@@ -22,6 +21,7 @@ import {
   numberArgument,
   type PendingCall,
   type ScriptCallHandler,
+  ScriptMemory,
 } from './call.ts';
 import { fcntlCall, ioctlCall } from './control-calls.ts';
 import type { ScriptProcess } from './descriptors.ts';
@@ -107,7 +107,7 @@ function socketCall(context: CallContext, call: ScriptCall): PendingCall {
   const expected = expectedDescriptor(call);
   const domain = family === 4 ? abi.AF_INET : abi.AF_INET6;
   const args = [domain, kind | flagsOf(type), 0];
-  return made(context, new CallMemory(), 'socket', args, (fd) => opened(context, fd, expected, flow));
+  return made(context, new ScriptMemory(), 'socket', args, (fd) => opened(context, fd, expected, flow));
 }
 
 /** Linux's flags of socket(2) and accept4(2) as the kernel's. */
@@ -129,7 +129,7 @@ function bindCall(context: CallContext, call: ScriptCall): PendingCall {
   const { localAddress, book } = machine;
   const number = given === null ? localAddress : addressNumber(context, given.address, book.any);
   const address = machine.book.socketAddress(number, given === null ? settings.bindPort : given.port);
-  const memory = new CallMemory();
+  const memory = new ScriptMemory();
   memory.putAddress(AT, address);
   return made(context, memory, 'bind', [fd, AT, addressBytes(address)], (result) => {
     const file = process.socket(fd);
@@ -141,7 +141,7 @@ function bindCall(context: CallContext, call: ScriptCall): PendingCall {
 function listenCall(context: CallContext, call: ScriptCall): PendingCall {
   const fd = numberArgument(call, 0);
   const { process } = context;
-  return made(context, new CallMemory(), 'listen', [fd, numberArgument(call, 1)], (result) => {
+  return made(context, new ScriptMemory(), 'listen', [fd, numberArgument(call, 1)], (result) => {
     const file = process.socket(fd);
     if (result !== 0 || file === null) return notStream(process, fd, result);
     const flow = process.flow(file);
@@ -161,7 +161,7 @@ function acceptCall(context: CallContext, call: ScriptCall): PendingCall {
   const expected = expectedDescriptor(call);
   const { machine, process } = context;
   const args = [listener, 0, 0, 0, flagsOf(flagsArgument(call, 3))];
-  return made(context, new CallMemory(), 'paccept', args, (fd) => {
+  return made(context, new ScriptMemory(), 'paccept', args, (fd) => {
     const file = fd < 0 ? null : process.socket(fd);
     if (file === null) return notStream(process, listener, fd);
     const { peer, local } = file.socket;
@@ -181,7 +181,7 @@ function connectCall(context: CallContext, call: ScriptCall): PendingCall {
   const file = process.socket(fd);
   if (file === null) return done(process.get(fd) === null ? -Errno.EBADF : -Errno.ENOTSOCK);
   const given = socketAddressOf(argument(call, 1));
-  const memory = new CallMemory();
+  const memory = new ScriptMemory();
   if (given !== null && given.family === AF_UNSPEC) {
     if (file instanceof StreamFile) throw new Unsupported('connect() of AF_UNSPEC on a stream is not known here');
     return made(context, memory, 'connect', [fd, AT, 16]);
@@ -212,7 +212,7 @@ function shutdownCall(context: CallContext, call: ScriptCall): PendingCall {
     throw new Unsupported('shutdown() of a listening socket is not known here');
   }
   if (file === null && context.process.get(fd) !== null) return done(-Errno.ENOTCONN);
-  return made(context, new CallMemory(), 'shutdown', [fd, numberArgument(call, 1)]);
+  return made(context, new ScriptMemory(), 'shutdown', [fd, numberArgument(call, 1)]);
 }
 
 function closeCall(context: CallContext, call: ScriptCall): PendingCall {
@@ -222,5 +222,5 @@ function closeCall(context: CallContext, call: ScriptCall): PendingCall {
     const flow = context.process.flow(file);
     if (flow.state === 'listening') flow.state = 'idle';
   }
-  return made(context, new CallMemory(), 'close', [fd]);
+  return made(context, new ScriptMemory(), 'close', [fd]);
 }

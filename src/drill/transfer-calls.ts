@@ -13,7 +13,6 @@ import {
   addressNumber,
   argument,
   type CallContext,
-  CallMemory,
   DATA,
   done,
   flagsArgument,
@@ -21,6 +20,7 @@ import {
   made,
   numberArgument,
   type PendingCall,
+  ScriptMemory,
 } from './call.ts';
 import { symbolValue } from './symbols.ts';
 import type { Expression, ScriptCall } from './syntax.ts';
@@ -77,7 +77,7 @@ export function receiveCall(context: CallContext, call: ScriptCall): PendingCall
   if (flags & MSG_ERRQUEUE) return receiveErrorQueue(call);
   if (flags & MSG_OOB) throw new Unsupported('MSG_OOB is not known here: urgent data is ordinary data (RFC 6093)');
   const lengthBytes = Math.min(transfer.lengthBytes, MAX_TRANSFER_BYTES);
-  const memory = new CallMemory(lengthBytes);
+  const memory = new ScriptMemory(lengthBytes);
   const args = [fd, DATA, lengthBytes, receiveFlags(flags), 0, 0];
   const judge = call.name === 'recvmsg' ? messageJudge(context, call, file) : undefined;
   return made(context, memory, 'recvfrom', args, judge);
@@ -144,7 +144,7 @@ export function sendCall(context: CallContext, call: ScriptCall): PendingCall {
   const lengthBytes = Math.min(transfer.lengthBytes, MAX_TRANSFER_BYTES);
   const { flags } = transfer;
   const given = (flags & MSG_DONTWAIT ? abi.MSG_DONTWAIT : 0) | (flags & MSG_OOB ? abi.MSG_OOB : 0);
-  const memory = new CallMemory(lengthBytes);
+  const memory = new ScriptMemory(lengthBytes);
   if (file instanceof StreamFile) return made(context, memory, 'sendto', [fd, DATA, lengthBytes, given, 0, 0]);
   const to = destinationOf(context, call, file);
   if (to !== null) memory.putAddress(AT, to);

@@ -5,7 +5,7 @@ import { createNetwork } from '../link/network.ts';
 import { VniDevice } from '../link/vni.ts';
 import { Arena } from '../mem/arena.ts';
 import {
-  type CaptureEvent,
+  type CaptureRecord,
   type IpAddress,
   type RouteMessage,
   type RouteMessages,
@@ -144,7 +144,7 @@ describe('a capture', () => {
     let frames = 0;
     let dropped = 0;
     let unread = 0;
-    const event = (batch: CaptureEvent): void => {
+    const event = (batch: CaptureRecord): void => {
       if (batch.type !== 'frames') return;
       frames += batch.frames.length;
       dropped += batch.droppedFrames;

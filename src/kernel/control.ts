@@ -15,8 +15,8 @@ import type { Counters } from '../mem/counters.ts';
 import type { CallMemory, KernelClient } from '../rump/kernel-client.ts';
 import type { SocketLayer } from '../socket/socket.ts';
 import type {
-  CaptureEvent,
-  CaptureRequest,
+  CaptureRecord,
+  CaptureRecordRequest,
   ControlOperation,
   ControlReply,
   ControlRequest,
@@ -173,7 +173,7 @@ export class KernelControl implements StreamTarget, KernelClient {
     return this.#process.call(number, args, memory);
   }
 
-  capture(request: CaptureRequest, sink: StreamSink<CaptureEvent>): () => void {
+  capture(request: CaptureRecordRequest, sink: StreamSink<CaptureRecord>): () => void {
     const name = request.interface === '' ? this.#firstInterface() : request.interface;
     const iface = this.inet.interface(name);
     if (iface === null) throw new MultikernelError('ENODEV', `${this.name} has no interface ${name}`);

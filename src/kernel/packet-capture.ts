@@ -10,10 +10,10 @@ import { NS_PER_US } from '../base/units.ts';
 import type { Host } from '../host/contract.ts';
 import { Callout, type CalloutTable } from '../kern/callout.ts';
 import type { Bulk } from '../mem/bulk.ts';
-import { Capture, type CapturedFrame } from '../net/capture.ts';
+import { Capture, type TappedFrame } from '../net/capture.ts';
 import type { Interface } from '../net/interface.ts';
 import { META_CHECKSUM_PARTIAL } from '../net/packet-meta.ts';
-import type { CaptureEvent, CaptureFrame, StreamSink } from '../sys/control.ts';
+import type { CaptureFrame, CaptureRecord, StreamSink } from '../sys/control.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
@@ -53,7 +53,7 @@ function transportOf(view: DataView): TransportPart | null {
 }
 
 /** Fill in the transport checksum of a whole frame whose field holds the pseudo-header sum. */
-function completeChecksum(frame: CapturedFrame): void {
+function completeChecksum(frame: TappedFrame): void {
   if ((frame.meta & META_CHECKSUM_PARTIAL) === 0 || frame.bytes.length < frame.lengthBytes) return;
   const view = new DataView(frame.bytes.buffer, frame.bytes.byteOffset, frame.bytes.length);
   const part = transportOf(view);
@@ -69,7 +69,7 @@ export class PacketCapture {
   readonly #capture: Capture;
   readonly #host: Host;
   readonly #callouts: CalloutTable;
-  readonly #sink: StreamSink<CaptureEvent>;
+  readonly #sink: StreamSink<CaptureRecord>;
   readonly #flush: Callout;
 
   /** Begins at once; `sink` is given the frames since the batch before. */
@@ -79,7 +79,7 @@ export class PacketCapture {
     snapBytes: number,
     host: Host,
     callouts: CalloutTable,
-    sink: StreamSink<CaptureEvent>,
+    sink: StreamSink<CaptureRecord>,
   ) {
     this.#host = host;
     this.#callouts = callouts;
@@ -112,7 +112,7 @@ export class PacketCapture {
     this.#sink.event({ type: 'frames', frames: frames.map((frame) => this.#record(frame)), droppedFrames });
   }
 
-  #record(frame: CapturedFrame): CaptureFrame {
+  #record(frame: TappedFrame): CaptureFrame {
     completeChecksum(frame);
     const { direction, lengthBytes, bytes } = frame;
     const sinceEpochNs = this.#host.epochNs + BigInt(Math.round(frame.timeUs * NS_PER_US));

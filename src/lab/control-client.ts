@@ -8,7 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { MultikernelError } from '../base/errors.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import { Requester, type ToClient } from '../rump/multiplexer.ts';
-import { encodeLine, type Hello, PROTOCOL_VERSION, readLines } from './control-protocol.ts';
+import { encodeLine, type LabHello, PROTOCOL_VERSION, readLines } from './control-protocol.ts';
 import { kernelThrough } from './kernel-through.ts';
 import type {
   LabBackend,
@@ -29,7 +29,7 @@ export class ControlClient implements LabBackend {
   readonly #socket: Socket;
   readonly #requester: Requester;
 
-  private constructor(socket: Socket, hello: Hello) {
+  private constructor(socket: Socket, hello: LabHello) {
     this.#socket = socket;
     this.lab = hello.lab;
     this.pid = hello.pid;
@@ -57,7 +57,7 @@ export class ControlClient implements LabBackend {
           client.#requester.take(value as ToClient);
           return;
         }
-        const hello = value as Hello;
+        const hello = value as LabHello;
         if (hello?.multikernel !== PROTOCOL_VERSION) {
           socket.destroy();
           reject(new MultikernelError('EPROTO', `lab ${lab} speaks another version of the control protocol`));

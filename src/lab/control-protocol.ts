@@ -1,7 +1,7 @@
 /**
  * The control protocol of a lab: JSON values, one a line, over a unix socket.
  *
- * Thread: any. The server begins with {@link Hello}; then come messages of rump/multiplexer.ts. Bytes travel as
+ * Thread: any. The server begins with {@link LabHello}; then come messages of rump/multiplexer.ts. Bytes travel as
  * `{"$bytes": base64}`, big integers as `{"$bigint": decimal}`.
  */
 
@@ -12,7 +12,7 @@ import { MultikernelError } from '../base/errors.ts';
 export const PROTOCOL_VERSION = 1;
 const LINE_CHARACTERS_MAX = 16 * 1024 * 1024;
 
-export interface Hello {
+export interface LabHello {
   multikernel: number;
   lab: string;
   pid: number;

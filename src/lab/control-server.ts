@@ -10,7 +10,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { MultikernelError } from '../base/errors.ts';
 import type { StreamHandle, StreamSink } from '../rump/kernel-client.ts';
 import { type Answers, Responder, type ToClient } from '../rump/multiplexer.ts';
-import { encodeLine, type Hello, PROTOCOL_VERSION, readLines } from './control-protocol.ts';
+import { encodeLine, type LabHello, PROTOCOL_VERSION, readLines } from './control-protocol.ts';
 import type { LabBackend, LabOperation, LabStreamOperation } from './operations.ts';
 import { controlPath, kernelFolder } from './runtime-folder.ts';
 
@@ -74,7 +74,7 @@ export class ControlServer {
 
   #serve(socket: Socket, lab: string, backend: LabBackend): void {
     this.#clients.add(socket);
-    const hello: Hello = { multikernel: PROTOCOL_VERSION, lab, pid: process.pid };
+    const hello: LabHello = { multikernel: PROTOCOL_VERSION, lab, pid: process.pid };
     socket.write(encodeLine(hello));
     const responder = session(socket, backend);
     readLines(socket, (value) => {
@@ -106,7 +106,7 @@ function probe(path: string): Promise<number | null> {
     socket.on('error', () => resolve(null));
     socket.on('close', () => resolve(0));
     readLines(socket, (hello) => {
-      resolve((hello as Hello | null)?.pid ?? 0);
+      resolve((hello as LabHello | null)?.pid ?? 0);
       socket.destroy();
     });
   });

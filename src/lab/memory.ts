@@ -11,9 +11,9 @@ import {
   createNetwork,
   markPortDead,
   type NetworkDescriptor,
-  type NetworkOptions,
   networkBytes,
   networkHolder,
+  type VniNetworkOptions,
 } from '../link/index.ts';
 import {
   Arena,
@@ -115,7 +115,7 @@ export class LabMemory {
 }
 
 /** Ring sizes as given, the others from what is left, shared alike. */
-function networkOptions(plan: LabPlan): NetworkOptions[] {
+function networkOptions(plan: LabPlan): VniNetworkOptions[] {
   const budgetBytes = Math.floor(RINGS_BYTES_MAX / Math.max(2, plan.networks.length));
   return plan.networks.map((network: NetworkPlan) => {
     const ports = Math.max(2, network.ports.length);

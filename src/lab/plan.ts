@@ -32,7 +32,7 @@ import type { CheckConfig, Dependency, LabConfig, NetworkConfig, NodeConfig } fr
 import { type KeyPath, LabFileError, type Locate, type Problem } from './lab-file.ts';
 import { type ProgramCommand, parseProgramCommand } from './program-command.ts';
 import { referenceProblems, unknownName } from './references.ts';
-import { type Route, type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
+import { type PlannedRoute, type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
 
 const NODES_MAX = 65_000;
 const PORTS_MAX = 256;
@@ -81,7 +81,7 @@ export interface NodePlan {
   env: Record<string, string>;
   memoryBytes: number | null;
   interfaces: InterfacePlan[];
-  routes: Route[];
+  routes: PlannedRoute[];
   forwarding: boolean;
   dependsOn: Dependency[];
   sysctl: [name: string, value: number][];

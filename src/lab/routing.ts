@@ -19,7 +19,7 @@ export interface RoutedNetworks {
   any: '0.0.0.0' | '::';
 }
 
-export interface Route {
+export interface PlannedRoute {
   destination: string;
   prefixLength: number;
   gateway: string;
@@ -61,11 +61,11 @@ function defaultGateway(node: RoutingNode, nodes: readonly RoutingNode[]): strin
 }
 
 /** The routes to put into `node`, its connected ones not counted. */
-export function routesOf(node: RoutingNode, nodes: readonly RoutingNode[], networks: RoutedNetworks): Route[] {
+export function routesOf(node: RoutingNode, nodes: readonly RoutingNode[], networks: RoutedNetworks): PlannedRoute[] {
   const { prefixes, any } = networks;
   const hops = nextHops(node, nodes, prefixes.length);
   const fallback = node.forwarding ? null : defaultGateway(node, nodes);
-  const routes: Route[] = [];
+  const routes: PlannedRoute[] = [];
   if (fallback !== null) routes.push({ destination: any, prefixLength: 0, gateway: fallback });
   hops.forEach((gateway, network) => {
     const prefix = prefixes[network];

@@ -12,10 +12,10 @@ export {
   MAX_PORTS,
   markPortDead,
   type NetworkDescriptor,
-  type NetworkOptions,
   networkBytes,
   networkHolder,
   type PortInfo,
+  type VniNetworkOptions,
 } from './network.ts';
 export { openVni } from './open-vni.ts';
 export { type FrameHandler, RawDevice, type RawDeviceOptions } from './raw-device.ts';

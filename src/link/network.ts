@@ -49,7 +49,7 @@ export const PORT_HASH_HI = 10;
 /** Pending map: bit of each sending port, on a line of its own. */
 export const PORT_PENDING: number = LINE_BYTES / 4;
 
-export interface NetworkOptions {
+export interface VniNetworkOptions {
   /** Most kernels that can be on it at a time, 2 to 256. */
   ports: number;
   /** Buffer of each directed channel; default {@link defaultRingBytes}. */
@@ -98,7 +98,7 @@ function stagingBytes(maxFrameBytes: number): number {
 
 type Shape = Omit<NetworkDescriptor, 'offset' | 'byteLength'>;
 
-function shapeOf(options: NetworkOptions): Shape {
+function shapeOf(options: VniNetworkOptions): Shape {
   const { ports } = options;
   assert(Number.isInteger(ports) && ports >= 2 && ports <= MAX_PORTS, 'network: 2 to 256 ports');
   if (options.buffers === 'shared') {
@@ -123,13 +123,13 @@ function buffersBytes(shape: Shape): number {
 }
 
 /** Bytes of arena that `createNetwork` with these options takes. */
-export function networkBytes(options: NetworkOptions): number {
+export function networkBytes(options: VniNetworkOptions): number {
   const shape = shapeOf(options);
   return controlBytes(shape) + buffersBytes(shape);
 }
 
 /** Lay out a network in the arena. Touches only the pages of headers; throws ENOMEM. */
-export function createNetwork(arena: Arena, options: NetworkOptions): NetworkDescriptor {
+export function createNetwork(arena: Arena, options: VniNetworkOptions): NetworkDescriptor {
   const shape = shapeOf(options);
   const byteLength = controlBytes(shape) + buffersBytes(shape);
   const at = arena.allocate(byteLength, 4096);

@@ -21,11 +21,11 @@ import {
   listPorts,
   markPortDead,
   type NetworkDescriptor,
-  type NetworkOptions,
   networkBytes,
   PORT_BYTES,
   portOffset,
   ringOffset,
+  type VniNetworkOptions,
 } from './network.ts';
 import { openVni } from './open-vni.ts';
 import type { VniOptions, VniPort } from './vni-port.ts';
@@ -39,7 +39,7 @@ interface Segment {
 }
 
 function segment(ports: number, ringSize = 65536, frameBytes = 0): Segment {
-  const options: NetworkOptions =
+  const options: VniNetworkOptions =
     frameBytes > 0
       ? { ports, buffers: 'shared', frameBytes, bufferBytes: frameBytes > 1514 ? 8 << 20 : 1 << 20 }
       : { ports, ringBytes: ringSize };

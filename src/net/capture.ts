@@ -18,7 +18,7 @@ const DEFAULT_SNAP_BYTES = 65_550;
 /** Bookkeeping charged per frame, so that many short frames are bounded as well. */
 const FRAME_OVERHEAD_BYTES = 64;
 
-export interface CapturedFrame {
+export interface TappedFrame {
   /** Host time of the batch. */
   timeUs: number;
   direction: 'in' | 'out';
@@ -62,7 +62,7 @@ export class Capture implements FrameTap {
   readonly #snapBytes: number;
   readonly #queueBytes: number;
   readonly #onFrames: (() => void) | undefined;
-  #frames: CapturedFrame[] = [];
+  #frames: TappedFrame[] = [];
   #bytes = 0;
   /** First byte of an IP header. */
   readonly #version: Uint8Array = new Uint8Array(1);
@@ -99,7 +99,7 @@ export class Capture implements FrameTap {
   }
 
   /** Everything that waits, oldest first. */
-  read(): CapturedFrame[] {
+  read(): TappedFrame[] {
     const frames = this.#frames;
     this.#frames = [];
     this.#bytes = 0;

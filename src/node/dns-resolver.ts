@@ -95,7 +95,7 @@ function arpa6Name(ip: string): string {
   return `${[...digits].reverse().join('.')}.ip6.arpa`;
 }
 
-export class Resolver {
+export class DnsResolver {
   #servers: [string, number][] = [['127.0.0.1', 53]];
   #ownServers = false;
   readonly #timeoutMs: number;
@@ -161,14 +161,14 @@ export class Resolver {
 }
 
 for (const type of ['A', 'Aaaa', 'Any', 'Caa', 'Cname', 'Mx', 'Ns', 'Txt', 'Srv', 'Ptr', 'Naptr', 'Soa', 'Tlsa'])
-  Object.defineProperty(Resolver.prototype, `query${type}`, {
-    value(this: Resolver, request: Request, name: string): number {
+  Object.defineProperty(DnsResolver.prototype, `query${type}`, {
+    value(this: DnsResolver, request: Request, name: string): number {
       return this.query(request, name, type.toUpperCase());
     },
     configurable: true,
     writable: true,
   });
-Object.defineProperty(Resolver, 'name', { value: 'ChannelWrap' });
+Object.defineProperty(DnsResolver, 'name', { value: 'ChannelWrap' });
 
 function familyOf(text: string): 0 | 4 | 6 {
   if (!Number.isNaN(parseIpv4(text))) return 4;

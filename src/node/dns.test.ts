@@ -5,8 +5,8 @@ import { SocketDouble } from '../../test/fixtures/socket-double.ts';
 import { DatagramInfo, SocketAddress } from '../socket/socket.ts';
 import { caresWrap } from './bindings.ts';
 import { getaddrinfo, getnameinfo, lookupAddresses } from './dns.ts';
-import { Resolver } from './dns-resolver.ts';
-import { type InterfaceAddress, setFace } from './face.ts';
+import { DnsResolver } from './dns-resolver.ts';
+import { type HostInterfaceAddress, setFace } from './face.ts';
 import { StaticNames } from './names.ts';
 
 const V4MAPPED = Number(caresWrap.AI_V4MAPPED);
@@ -20,7 +20,7 @@ const names = new StaticNames({
   near: 'fe80::2%lo0',
 });
 
-function on(name: string, address: string): InterfaceAddress {
+function on(name: string, address: string): HostInterfaceAddress {
   const internal = name === 'lo0';
   return { name, address, prefixLength: 64, mac: '02:00:00:00:00:01', internal, scopeId: 0 };
 }
@@ -28,7 +28,7 @@ function on(name: string, address: string): InterfaceAddress {
 const LO = [on('lo0', '127.0.0.1'), on('lo0', '::1')];
 
 /** A kernel that prefers `first`, with these interfaces. */
-function install(first: string | null, interfaces: InterfaceAddress[] | null): void {
+function install(first: string | null, interfaces: HostInterfaceAddress[] | null): void {
   const sockets = new SocketDouble(() => {});
   if (first !== null) sockets.own.add(first);
   setFace({ sockets, names, ...(interfaces === null ? {} : { interfaces: () => interfaces }) });
@@ -105,7 +105,7 @@ describe('a lookup', () => {
 
 describe('a resolver', () => {
   const query = (name: string, type: string): Promise<unknown[]> =>
-    answer((request) => new Resolver().query(request, name, type));
+    answer((request) => new DnsResolver().query(request, name, type));
   const NIBBLES = '2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2';
 
   it('has A and AAAA records', async () => {
@@ -126,12 +126,12 @@ describe('a resolver', () => {
   });
 
   it('finds the names of an address', async () => {
-    const names = (ip: string): Promise<unknown[]> => answer((request) => new Resolver().getHostByAddr(request, ip));
+    const names = (ip: string): Promise<unknown[]> => answer((request) => new DnsResolver().getHostByAddr(request, ip));
     expect(await names('2001:DB8:0::2')).toEqual([null, ['both'], []]);
     expect(await names('::1')).toEqual([null, ['localhost'], []]);
     expect(await names('fe80::2%lo0')).toEqual([null, ['near'], []]);
     expect(await names('fd00::99')).toEqual(['ENOTFOUND']);
-    expect(new Resolver().getHostByAddr({}, 'both')).toBe(-22);
+    expect(new DnsResolver().getHostByAddr({}, 'both')).toBe(-22);
   });
 
   it('finds the name of an address and of a port', async () => {
@@ -146,7 +146,7 @@ describe('a question to a server', () => {
   it('that is cancelled is not answered, whatever arrives before its turn', async () => {
     const sockets: SocketDouble = new SocketDouble(() => queueMicrotask(() => sockets.deliver()));
     setFace({ sockets, names });
-    const resolver = new Resolver();
+    const resolver = new DnsResolver();
     resolver.setServers([[4, '127.0.0.1', 5353]]);
     const server = sockets.datagram();
     server.bind(SocketAddress.any(4, 5353));

@@ -16,7 +16,7 @@ export interface Face {
   readonly sockets: SocketLayer;
   readonly names: NameTable;
   /** Interfaces for `os.networkInterfaces`; the host's own when absent. */
-  readonly interfaces?: (() => readonly InterfaceAddress[]) | undefined;
+  readonly interfaces?: (() => readonly HostInterfaceAddress[]) | undefined;
   /** Where the kernel is this thread's: its sockets on their way to other processes. */
   readonly exports?: ExportedSockets | undefined;
   /** URL at which processes that the program starts reach the kernel; the kernel listens from the first call on. */
@@ -24,7 +24,7 @@ export interface Face {
 }
 
 /** One address of an interface. */
-export interface InterfaceAddress {
+export interface HostInterfaceAddress {
   name: string;
   /** Without a zone. */
   address: string;

@@ -9,13 +9,13 @@ import type { Rng } from '../base/rng.ts';
 import { BlockingClient } from '../rump/blocking-client.ts';
 import { ClientSockets } from '../rump/client-sockets.ts';
 import { parseServerUrl } from '../rump/url.ts';
-import type { InterfaceAddress } from './face.ts';
+import type { HostInterfaceAddress } from './face.ts';
 import { PipeCarrier } from './pipe-carrier.ts';
 
 /** Description of a kernel for the processes that use it. */
 export interface KernelAbout {
   names: Record<string, string[]>;
-  interfaces: InterfaceAddress[] | null;
+  interfaces: HostInterfaceAddress[] | null;
   /** The kernel is a whole machine: when it is switched off, its processes are. Otherwise their sockets fail. */
   machine: boolean;
 }

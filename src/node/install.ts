@@ -12,8 +12,8 @@ import { activeHandles } from './active-handles.ts';
 import { formatIpv4 } from './address.ts';
 import { caresWrap, optionalBinding, type ReadCallback, reportActiveHandles, tcpWrap, udpWrap } from './bindings.ts';
 import { getaddrinfo, getnameinfo } from './dns.ts';
-import { Resolver } from './dns-resolver.ts';
-import { type Face, type InterfaceAddress, setFace } from './face.ts';
+import { DnsResolver } from './dns-resolver.ts';
+import { type Face, type HostInterfaceAddress, setFace } from './face.ts';
 import { watchParsers } from './http-parser.ts';
 import { TcpHandle } from './tcp-handle.ts';
 import { UdpHandle } from './udp-handle.ts';
@@ -35,7 +35,7 @@ function followTls(): void {
 }
 
 /** The result of `os.networkInterfaces`. */
-function networkInterfaces(interfaces: readonly InterfaceAddress[]): NodeJS.Dict<NetworkInterfaceInfo[]> {
+function networkInterfaces(interfaces: readonly HostInterfaceAddress[]): NodeJS.Dict<NetworkInterfaceInfo[]> {
   const found: NodeJS.Dict<NetworkInterfaceInfo[]> = {};
   for (const { name, address, prefixLength, mac, internal, scopeId } of interfaces) {
     const cidr = `${address}/${prefixLength}`;
@@ -56,7 +56,7 @@ function netmask6(prefixLength: number): string {
   return groups.length === 8 ? groups.join(':') : `${groups.join(':')}::`;
 }
 
-function replaceInterfaces(interfaces: () => readonly InterfaceAddress[]): void {
+function replaceInterfaces(interfaces: () => readonly HostInterfaceAddress[]): void {
   const os = createRequire(import.meta.url)('node:os') as { networkInterfaces: () => unknown };
   os.networkInterfaces = () => networkInterfaces(interfaces());
   syncBuiltinESMExports();
@@ -79,7 +79,7 @@ export function install(options: Face): void {
   udpWrap.UDP = UdpHandle;
   caresWrap.getaddrinfo = getaddrinfo;
   caresWrap.getnameinfo = getnameinfo;
-  caresWrap.ChannelWrap = Resolver;
+  caresWrap.ChannelWrap = DnsResolver;
   followTls();
   watchParsers((stream) => {
     if (stream instanceof TcpHandle) stream._consumed = true;

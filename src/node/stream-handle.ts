@@ -25,7 +25,7 @@ const UV_ENOTCONN = uvCode('ENOTCONN');
 /** The native code that is attached. */
 type Attached = 'nothing' | 'parser' | 'tls' | 'http2';
 
-export abstract class StreamHandle extends JSStream implements NativeStream, ReaderOwner, WriterOwner {
+export abstract class NodeStreamHandle extends JSStream implements NativeStream, ReaderOwner, WriterOwner {
   readonly #scope: AsyncResource;
   protected readonly reader: StreamReader;
   protected readonly writer: StreamWriter;
@@ -273,7 +273,7 @@ export abstract class StreamHandle extends JSStream implements NativeStream, Rea
 
 /** The native stream has data and no listener but itself: whoever was attached is gone. */
 function nativeOnread(this: unknown, bytes: ArrayBuffer | undefined): unknown {
-  const handle = this as StreamHandle;
+  const handle = this as NodeStreamHandle;
   if ((state[kReadBytesOrError] as number) > 0) handle.nativeDetached();
   return handle.onread?.call(handle, bytes);
 }

@@ -33,7 +33,7 @@ import {
   inRoot,
   liveness,
 } from './face.ts';
-import { StreamHandle } from './stream-handle.ts';
+import { NodeStreamHandle } from './stream-handle.ts';
 import { uvCode, uvResult } from './uv-error.ts';
 
 const { SOCKET = 0, SERVER = 1, UV_TCP_IPV6ONLY = 1, UV_TCP_REUSEPORT = 2 } = tcpWrap.constants;
@@ -56,7 +56,7 @@ interface ConnectRequest {
 
 const parsed = new SocketAddress();
 
-export class TcpHandle extends StreamHandle implements Deferrable, Closing, Consumer {
+export class TcpHandle extends NodeStreamHandle implements Deferrable, Closing, Consumer {
   deferred = false;
   onconnection: unknown = undefined;
   readonly #type: number;

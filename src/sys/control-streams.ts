@@ -8,8 +8,8 @@ import { MultikernelError } from '../base/errors.ts';
 import type { SocketAddress, SocketLayer } from '../socket/socket.ts';
 import { ConnectionStream } from './connection-stream.ts';
 import type {
-  CaptureEvent,
-  CaptureRequest,
+  CaptureRecord,
+  CaptureRecordRequest,
   ConnectionEvent,
   ControlStream,
   RawEvent,
@@ -35,7 +35,7 @@ export interface StreamTarget extends ControlTarget {
   readonly routingMessages: RoutingMessages;
   nowUs(): number;
   /** Copies of the frames of an interface, until the returned function is called. Throws ENODEV. */
-  capture(request: CaptureRequest, sink: StreamSink<CaptureEvent>): () => void;
+  capture(request: CaptureRecordRequest, sink: StreamSink<CaptureRecord>): () => void;
 }
 
 type Fields = ReturnType<typeof input.fieldsOf>;
@@ -80,7 +80,7 @@ function openRaw(target: StreamTarget, fields: Fields, sink: StreamSink<RawEvent
   return new RawStream(raw, sockets.raw(protocol, family), family, sink);
 }
 
-function openCapture(target: StreamTarget, fields: Fields, sink: StreamSink<CaptureEvent>): StreamHandle<unknown> {
+function openCapture(target: StreamTarget, fields: Fields, sink: StreamSink<CaptureRecord>): StreamHandle<unknown> {
   const name = input.name(fields, 'interface');
   const snapBytes = input.integer(fields, 'snapBytes', 0, SNAP_BYTES_MAX);
   const stop = target.capture({ interface: name, snapBytes }, sink);

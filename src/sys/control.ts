@@ -297,7 +297,7 @@ export interface RawInput {
   bytes: Uint8Array;
 }
 
-export interface CaptureRequest {
+export interface CaptureRecordRequest {
   /** Name of an interface; '': the first that is not lo0. */
   interface: string;
   /** Bytes kept of each frame; 0: all. */
@@ -315,7 +315,7 @@ export interface CaptureFrame {
   bytes: Uint8Array;
 }
 
-export type CaptureEvent =
+export type CaptureRecord =
   | { type: 'interface'; name: string; linkAddress: LinkAddress | null; snapBytes: number }
   | { type: 'frames'; frames: CaptureFrame[]; droppedFrames: number };
 
@@ -362,7 +362,7 @@ export interface StreamHandle<I> {
 export interface ControlStreams {
   routeEvents: { request: RouteEventsRequest; event: RouteMessages; input: never };
   raw: { request: RawRequest; event: RawEvent; input: RawInput };
-  capture: { request: CaptureRequest; event: CaptureEvent; input: never };
+  capture: { request: CaptureRecordRequest; event: CaptureRecord; input: never };
   connection: { request: ConnectionRequest; event: ConnectionEvent; input: ConnectionInput };
 }
 

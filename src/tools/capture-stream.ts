@@ -1,7 +1,7 @@
 /** Captured frames with wall-clock stamps as a stream. Thread: the client's. */
 
 import type { KernelClient, StreamSink } from '../rump/kernel-client.ts';
-import type { CaptureEvent as CaptureRecord, CaptureRequest as CaptureRecordRequest } from '../sys/control.ts';
+import type { CaptureRecord, CaptureRecordRequest } from '../sys/control.ts';
 import { formatLinkAddress } from './address-text.ts';
 import { StreamIterable } from './stream-iterable.ts';
 

@@ -1,7 +1,7 @@
 /** The addresses of a kernel as `os.networkInterfaces` shows them to its program. Thread: the one that runs the kernel. */
 
 import type { Kernel } from '../kernel/kernel.ts';
-import type { InterfaceAddress } from '../node/face.ts';
+import type { HostInterfaceAddress } from '../node/face.ts';
 import { IN6_IFF_DUPLICATED, type LinkAddress } from '../sys/control.ts';
 import { formatIp } from '../wire/ip-address.ts';
 
@@ -11,8 +11,8 @@ function macText(bytes: LinkAddress): string {
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
-export function interfaceAddresses(kernel: Kernel): InterfaceAddress[] {
-  const rows: InterfaceAddress[] = [];
+export function interfaceAddresses(kernel: Kernel): HostInterfaceAddress[] {
+  const rows: HostInterfaceAddress[] = [];
   for (const { name, kind, linkAddress, addresses } of kernel.control('interface.list', {})) {
     const about = { name, mac: macText(linkAddress ?? NO_LINK_ADDRESS), internal: kind === 'loopback' };
     for (const { address, prefixLength, flags } of addresses) {

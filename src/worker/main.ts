@@ -18,7 +18,7 @@ import { Counters } from '../mem/counters.ts';
 import { Doorbell } from '../mem/doorbell.ts';
 import { SpinBudget } from '../mem/spin-budget.ts';
 import { shareWithChildren } from '../node/children.ts';
-import type { InterfaceAddress } from '../node/face.ts';
+import type { HostInterfaceAddress } from '../node/face.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
@@ -98,7 +98,7 @@ function start(): void {
   if (program === null) return;
   const kernel = [...kernels.values()][0] as Kernel;
   countHttp(Counters.open(arena, `${kernel.name}/program`, PROGRAM_COUNTERS_CAPACITY));
-  const interfaces = (): InterfaceAddress[] => interfaceAddresses(kernel);
+  const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);
   const names = new StaticNames(boot.hosts);
   const server = servers.get(kernel.name) as KernelServer;
   install({ sockets: kernel.sockets, names, interfaces, exports: server.exports, serverUrl: () => server.url() });

@@ -11,7 +11,7 @@ import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import { Doorbell } from '../mem/doorbell.ts';
 import { SpinBudget } from '../mem/spin-budget.ts';
-import type { InterfaceAddress } from '../node/face.ts';
+import type { HostInterfaceAddress } from '../node/face.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
@@ -39,7 +39,7 @@ const kernel = Kernel.create({
 loop.add(kernel);
 // Programs also call their own machine by its name.
 const names = new StaticNames({ localhost: ['127.0.0.1', '::1'], [hostname()]: '127.0.0.1' });
-const interfaces = (): InterfaceAddress[] => interfaceAddresses(kernel);
+const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);
 const about = (): KernelAbout => ({ names: names.entries(), interfaces: interfaces(), machine: false });
 const server = new KernelServer(kernel, loop, about);
 install({ sockets: kernel.sockets, names, interfaces, exports: server.exports, serverUrl: () => server.url() });

@@ -1,7 +1,7 @@
 /** Routers advertise, hosts configure themselves: real kernels on a simulated segment, in virtual time. */
 
 import { describe, expect, it } from 'vitest';
-import type { CaptureEvent } from '../../src/sys/control.ts';
+import type { CaptureRecord } from '../../src/sys/control.ts';
 import * as icmpv6 from '../../src/wire/icmpv6.ts';
 import { ALL_NODES } from '../../src/wire/ipv6-address.ts';
 import { Node6 } from './ip6-node.ts';
@@ -336,7 +336,7 @@ describe('Listener discovery between kernels (RFC 3810)', () => {
   function reports(node: Node6): { sec: number; record: string }[] {
     const found: { sec: number; record: string }[] = [];
     const options = { interface: 'eth0', snapBytes: 200 };
-    const event = (batch: CaptureEvent): void => {
+    const event = (batch: CaptureRecord): void => {
       if (batch.type !== 'frames') return;
       for (const { outgoing, timeSec, timeNs, bytes } of batch.frames) {
         const isReport = bytes[12] === 0x86 && bytes[20] === 0 && bytes[62] === 143;
