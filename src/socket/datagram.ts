@@ -8,7 +8,7 @@
 
 import { Errno } from '../base/errors.ts';
 import type { Inet } from '../inet/inet.ts';
-import { NO_ADDRESS } from '../inet/ip/address-boundary.ts';
+import { type AddressBoundary, NO_ADDRESS } from '../inet/ip/address-boundary.ts';
 import { isAny } from '../inet/ip/any-address.ts';
 import type { UdpEndpoint } from '../inet/udp/endpoint.ts';
 import type { EventTarget, SocketContext } from './events.ts';
@@ -54,6 +54,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   /** For in-kernel programs: datagrams in place, sends from the arena. */
   readonly endpoint: UdpEndpoint;
   readonly #inet: Inet;
+  readonly #addresses: AddressBoundary;
   readonly #family: Family;
   readonly #context: SocketContext;
   #sendBufferBytes: number = UNUSED.sendBufferBytes;
@@ -62,6 +63,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
 
   constructor(inet: Inet, context: SocketContext, family: Family = 4) {
     this.#inet = inet;
+    this.#addresses = inet.addresses;
     this.#context = context;
     this.#family = family;
     const endpoint = inet.udp.open(family === 6);
@@ -90,7 +92,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   // cold: once per question for a name
   #named(number: number, port: number): SocketAddress {
     const name = new SocketAddress();
-    this.#inet.addresses.wordsOf(number, this.#family, name);
+    this.#addresses.wordsOf(number, this.#family, name);
     name.port = port;
     return name;
   }
@@ -110,7 +112,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   bind(address: SocketAddress): number {
     const refused = refusedFamily(this.#family, this.endpoint.only6, address, Errno.EINVAL);
     if (refused !== 0) return refused;
-    const { addresses } = this.#inet;
+    const addresses = this.#addresses;
     const number = addresses.numberOf(address);
     if (number === NO_ADDRESS) return unnamedErrno(addresses, address, Errno.EADDRNOTAVAIL);
     const result = this.endpoint.bind(number, address.port);
@@ -122,7 +124,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   connect(address: SocketAddress): number {
     const refused = refusedFamily(this.#family, this.endpoint.only6, address, Errno.ENETUNREACH);
     if (refused !== 0) return refused;
-    const { addresses } = this.#inet;
+    const addresses = this.#addresses;
     const number = addresses.numberOf(address);
     if (number === NO_ADDRESS) return unnamedErrno(addresses, address, Errno.ENETUNREACH);
     return this.endpoint.connect(number, address.port);
@@ -172,7 +174,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   #destination(to: SocketAddress): number {
     const refused = refusedFamily(this.#family, this.endpoint.only6, to, Errno.ENETUNREACH);
     if (refused !== 0) return refused;
-    const { addresses } = this.#inet;
+    const addresses = this.#addresses;
     this.#to = addresses.numberOf(to);
     return this.#to === NO_ADDRESS ? unnamedErrno(addresses, to, Errno.ENETUNREACH) : 0;
   }
@@ -202,7 +204,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     if (endpoint.closed) return false;
     const { queue } = endpoint;
     if (endpoint.error === 0 && queue.count > 0) {
-      this.#inet.addresses.wordsOf(queue.nextAddress, this.#family, info.from);
+      this.#addresses.wordsOf(queue.nextAddress, this.#family, info.from);
       info.from.port = queue.nextPort;
       info.fullBytes = queue.nextBytes;
     }
@@ -283,7 +285,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     const iface = interfaceIndex === 0 ? null : this.#inet.interfaceAt(interfaceIndex);
     if (iface === null && interfaceIndex !== 0) return join ? -Errno.ENODEV : -Errno.EADDRNOTAVAIL;
     const { endpoint } = this;
-    const { addresses } = this.#inet;
+    const addresses = this.#addresses;
     const to = addresses.numberOf(group);
     if (to === NO_ADDRESS) return unnamedErrno(addresses, group, Errno.EINVAL);
     const from = source === null ? 0 : addresses.numberOf(source);

@@ -55,6 +55,22 @@ describe('the border of the interned addresses', () => {
     expect(out).toEqual(words(4, 0, 0, 0, 0x0a000001));
   });
 
+  it('does not give a number that was freed, or that another address has now', () => {
+    const { inet } = bed();
+    const { addresses } = inet;
+    const { interner } = inet.context;
+    const before = addresses.numberOf(words(6, 1, 0, 0, 1));
+    interner.sweep();
+    const other = addresses.numberOf(words(6, 1, 0, 0, 2));
+    expect(other).toBe(before);
+    const again = addresses.numberOf(words(6, 1, 0, 0, 1));
+    expect(again).not.toBe(other);
+    interner.sweep();
+    const out = words(4, 0, 0, 0, 0);
+    addresses.wordsOf(addresses.numberOf(words(6, 1, 0, 0, 1)), 6, out);
+    expect(out).toEqual(words(6, 1, 0, 0, 1));
+  });
+
   it('says so when the table is full', () => {
     const { inet } = bed();
     inet.sysctl.set('net.inet6.ip6.maxaddresses', 256);

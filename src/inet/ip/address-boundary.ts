@@ -30,6 +30,8 @@ export interface AddressWords {
 export class AddressBoundary {
   readonly #interner: AddressInterner;
   readonly #interfaces: readonly Interface[];
+  /** The number that was given last; whether it still stands for its address is asked. */
+  #last: number = IP6_ANY;
 
   constructor(interner: AddressInterner, interfaces: readonly Interface[]) {
     this.#interner = interner;
@@ -41,14 +43,18 @@ export class AddressBoundary {
    * the broadcast address, for a zone that is no interface, and while the interner is full. Allocates nothing.
    */
   numberOf(address: AddressWords): number {
-    const { family, w0, w1, w2, w3 } = address;
-    if (family === 4 || (w0 === 0 && w1 === 0 && w2 === MAPPED_WORD)) {
-      return w3 >>> 28 === CLASS_E && w3 !== -1 ? NO_ADDRESS : w3;
-    }
+    const { w3 } = address;
+    if (address.family === 4) return w3 >>> 28 === CLASS_E && w3 !== -1 ? NO_ADDRESS : w3;
+    const { w0, w1, w2 } = address;
+    if (w0 === 0 && w1 === 0 && w2 === MAPPED_WORD) return w3 >>> 28 === CLASS_E && w3 !== -1 ? NO_ADDRESS : w3;
     const zone = isZoned(w0) ? address.scopeId : 0;
     if (zone !== 0 && !this.#isInterface(zone)) return NO_ADDRESS;
+    // A program mostly names one address.
+    if (this.#interner.isNumberOf(this.#last, w0, w1, w2, w3, zone)) return this.#last;
     const number = this.#interner.intern(w0, w1, w2, w3, zone);
-    return number === 0 ? NO_ADDRESS : number;
+    if (number === 0) return NO_ADDRESS;
+    this.#last = number;
+    return number;
   }
 
   /** Whether {@link numberOf} fails because the interner is full, and not because of the address. */
@@ -63,13 +69,8 @@ export class AddressBoundary {
    */
   wordsOf(number: number, family: number, into: AddressWords): void {
     if (isIp6(number)) {
-      const interner = this.#interner;
       into.family = 6;
-      into.w0 = interner.word(number, 0);
-      into.w1 = interner.word(number, 1);
-      into.w2 = interner.word(number, 2);
-      into.w3 = interner.word(number, 3);
-      into.scopeId = interner.zone(number);
+      this.#interner.read(number, into);
       return;
     }
     into.family = family;

@@ -147,6 +147,31 @@ export class AddressInterner {
     return this.#entries[this.#at(address) + index] as number;
   }
 
+  /** Whether a number, which may be an old one, is that of an address now. */
+  isNumberOf(number: number, w0: number, w1: number, w2: number, w3: number, zone: number): boolean {
+    const at = this.#at(number);
+    const e = this.#entries;
+    return (
+      e[at + 3] === w3 &&
+      e[at + 2] === w2 &&
+      e[at + 1] === w1 &&
+      e[at] === w0 &&
+      e[at + ZONE] === zone &&
+      ((e[at + STATE] as number) & USED) !== 0
+    );
+  }
+
+  /** Write words and zone of an address into an object. */
+  read(address: number, into: { w0: number; w1: number; w2: number; w3: number; scopeId: number }): void {
+    const at = this.#at(address);
+    const entries = this.#entries;
+    into.w0 = entries[at] as number;
+    into.w1 = entries[at + 1] as number;
+    into.w2 = entries[at + 2] as number;
+    into.w3 = entries[at + 3] as number;
+    into.scopeId = entries[at + ZONE] as number;
+  }
+
   /** Interface index of an address of link scope, else 0. */
   zone(address: number): number {
     return this.#entries[this.#at(address) + ZONE] as number;
