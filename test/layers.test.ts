@@ -96,6 +96,10 @@ const DEVICE_CALL =
 /** Frames are made and read in net/ alone; a network layer names EtherTypes. */
 const FRAME_KNOWLEDGE = /\bethernet\.(?!ETHERTYPE_|ts\b)\w+|\bETHERNET_HEADER_BYTES\b|\bheaderAt - 14\b/;
 
+/** Functions of inet/tcp/send/ and end.ts that act for a connection: procedures mark what is due instead (connection/due.ts). */
+const TCP_SENDERS =
+  /\b(?:output|sendSegment|sendRun|sendSyn|resendSyn|sendAck|sendKeepAlive|sendReset|resendFirst|sendLossProbe|probeWindow|sendForced|sendMtuProbe|finish|leaveToTimeWait)\(c\b/;
+
 const NODE_IMPORTS = ['host/node', 'node', 'tools', 'tools/bin', 'cli', 'lab', 'worker'];
 const ATOMICS = ['mem', 'kern'];
 const CLOCKS = ['host/node', 'host/sim'];
@@ -293,6 +297,16 @@ describe('layers', () => {
   it('begins sentences with their subject', () => {
     const found = [...all, ...bench].flatMap(riddles);
     if (found.length > PROSE_DEBT) expect(found).toEqual([]);
+  });
+
+  it('sends for a TCP connection in one place, and ends it in one place', () => {
+    const findings: string[] = [];
+    for (const { path, code } of files) {
+      if (path.startsWith('inet/tcp/send/') || path === 'inet/tcp/dispatch.ts') continue;
+      if (path === 'inet/tcp/end.ts') continue;
+      if (TCP_SENDERS.test(code)) findings.push(`${path}: sends or ends without dispatch.ts`);
+    }
+    expect(findings).toEqual([]);
   });
 
   it('has a header in every file, and no file over the limit', () => {
