@@ -8,7 +8,7 @@
 import type { Device } from '../link/device.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import { DeviceLink } from './device-link.ts';
-import { LINK_NOT_OURS, LINK_SHORT, LinkHeader, type LinkPacket } from './link-layer.ts';
+import { LINK_NOT_OURS, LINK_SHORT, type LinkHeader, type LinkPacket } from './link-layer.ts';
 
 const { HEADER_BYTES } = ethernet;
 /** Individual/group bit of an address, in its first 16 bits (IEEE 802-2014 section 8.2.2). */
@@ -19,20 +19,27 @@ export class EthernetLink extends DeviceLink {
   readonly #view: DataView;
   /** Where the frame lies that was reserved last. */
   #openAt = 0;
-  /** Header of the packets that bring none. */
-  readonly #header: LinkHeader = new LinkHeader();
+  /** Our address, and how it lies in a header: bytes 6 to 9, and 10 to 11 above the EtherType. */
+  readonly #macHi: number;
+  readonly #macLo: number;
+  readonly #word6: number;
+  readonly #word10: number;
 
   constructor(device: Device, view: DataView) {
     super(device);
     this.#view = view;
+    const { hi, lo } = device.mac;
+    this.#macHi = hi;
+    this.#macLo = lo;
+    this.#word6 = (hi << 16) | (lo >>> 16);
+    this.#word10 = lo << 16;
   }
 
   override fill(header: LinkHeader, dstHi: number, dstLo: number, etherType: number): void {
-    const { hi, lo } = this.mac;
     header.dstHi = dstHi;
     header.dstLo = dstLo;
-    header.word6 = (hi << 16) | (lo >>> 16);
-    header.word10 = (lo << 16) | etherType;
+    header.word6 = this.#word6;
+    header.word10 = this.#word10 | etherType;
   }
 
   override write(header: LinkHeader, packetAt: number): void {
@@ -53,8 +60,15 @@ export class EthernetLink extends DeviceLink {
   }
 
   override reserveTo(dstHi: number, dstLo: number, etherType: number, packetBytes: number): number {
-    this.fill(this.#header, dstHi, dstLo, etherType);
-    return this.reserve(this.#header, packetBytes);
+    const frameAt = this.queue.reserve(dstHi, dstLo, packetBytes + HEADER_BYTES);
+    if (frameAt < 0) return frameAt;
+    this.#openAt = frameAt;
+    const view = this.#view;
+    view.setUint16(frameAt, dstHi);
+    view.setInt32(frameAt + 2, dstLo);
+    view.setInt32(frameAt + 6, this.#word6);
+    view.setInt32(frameAt + 10, this.#word10 | etherType);
+    return frameAt + HEADER_BYTES;
   }
 
   override commit(packetBytes: number, meta: number): void {
@@ -84,15 +98,14 @@ export class EthernetLink extends DeviceLink {
   override read(packet: LinkPacket, at: number, lengthBytes: number): number {
     if (lengthBytes < HEADER_BYTES) return LINK_SHORT;
     const view = this.#view;
-    const { hi, lo } = this.mac;
     const dstHi = ethernet.dstHi(view, at);
     packet.group = (dstHi & GROUP_BIT) !== 0;
-    if (!packet.group && (dstHi !== hi || ethernet.dstLo(view, at) !== lo)) return LINK_NOT_OURS;
+    if (!packet.group && (dstHi !== this.#macHi || ethernet.dstLo(view, at) !== this.#macLo)) return LINK_NOT_OURS;
     packet.at = at + HEADER_BYTES;
     packet.lengthBytes = lengthBytes - HEADER_BYTES;
     packet.srcHi = ethernet.srcHi(view, at);
     packet.srcLo = ethernet.srcLo(view, at);
-    packet.arrivalIndex = this.iface.index;
+    packet.arrival = this.iface;
     return ethernet.type(view, at);
   }
 }

@@ -74,7 +74,8 @@ export class IpLink extends DeviceLink {
     packet.srcHi = 0;
     packet.srcLo = 0;
     const { iface } = this;
-    packet.arrivalIndex = iface.loopback ? (packet.meta & META_ARRIVAL_MASK) >>> META_ARRIVAL_SHIFT : iface.index;
+    const arrival = (packet.meta & META_ARRIVAL_MASK) >>> META_ARRIVAL_SHIFT;
+    packet.arrival = iface.loopback ? iface.input.interfaceAt(arrival) : iface;
     packet.meta &= ~META_ARRIVAL_MASK;
     const version = this.#view.getUint8(at) >> 4;
     if (version === 4) return ETHERTYPE_IPV4;

@@ -202,7 +202,6 @@ export class LinkInput {
       this.#drop(iface, type);
       return;
     }
-    packet.arrival = packet.arrivalIndex === iface.index ? iface : this.#interfaceAt(packet.arrivalIndex);
     const protocol = type === this.#lastType ? this.#lastProtocol : this.#protocolOf(type);
     if (protocol === null) this.#drop(iface, 0);
     else protocol.input(packet, nowUs);
@@ -214,7 +213,8 @@ export class LinkInput {
     return this.#lastProtocol;
   }
 
-  #interfaceAt(index: number): Interface | null {
+  /** The interface of that if_index; null for 0, and for one that is gone. */
+  interfaceAt(index: number): Interface | null {
     if (index === 0) return null;
     for (let i = 0; i < this.#interfaces.length; i++) {
       const iface = this.#interfaces[i] as Interface;

@@ -47,8 +47,6 @@ export class LinkPacket {
    * packet of ours went to a group we are in, or whose link-local address a packet of ours is for; null for all others.
    */
   arrival: Interface | null = null;
-  /** Its if_index, 0 for none. */
-  arrivalIndex = 0;
   /** Offset of the network-layer header in the arena, and what the frame holds from there on, padding included. */
   at = 0;
   lengthBytes = 0;
@@ -109,7 +107,7 @@ export abstract class LinkLayer {
   abstract commitRun(count: number, packetBytes: number, meta: number): void;
 
   /**
-   * Read the header of a received frame: fills in where the packet lies, its source, `group` and `arrivalIndex`. `packet.meta`
+   * Read the header of a received frame: fills in where the packet lies, its source, `group` and `arrival`. `packet.meta`
    * is the frame's; bits that are the link's own are taken out. Returns the EtherType, LINK_SHORT or LINK_NOT_OURS.
    */
   abstract read(packet: LinkPacket, at: number, lengthBytes: number): number;
