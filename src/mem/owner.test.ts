@@ -24,8 +24,6 @@ describe('owners', () => {
     const [a, b] = [one.claim(identity(5)), two.claim(thread)];
     expect([one.identity(b), two.identity(a)]).toEqual([thread, identity(5)]);
     expect([one.isDead(a), one.isDead(b)]).toEqual([false, false]);
-    two.beat(b);
-    expect([one.pulse(a), one.pulse(b)]).toEqual([0, 1]);
   });
 
   it('lie where docs/layouts/owners.md says', () => {

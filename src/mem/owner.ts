@@ -29,7 +29,6 @@ const WORD_LIFE = 0;
 const WORD_KIND = 1;
 const WORD_PID = 2;
 const WORD_THREAD = 3;
-const WORD_PULSE = 4;
 /** Start time, a 64-bit float, in the unit of the host that wrote it. */
 const START_OFFSET = 32;
 
@@ -106,7 +105,6 @@ export class OwnerTable {
       this.#words[word + WORD_KIND] = identity.kind;
       this.#words[word + WORD_PID] = identity.pid;
       this.#words[word + WORD_THREAD] = identity.threadId;
-      this.#words[word + WORD_PULSE] = 0;
       this.#floats[(this.#at + i * OWNER_BYTES + START_OFFSET) >> 3] = identity.startTime;
       Atomics.store(this.#words, word + WORD_LIFE, (epoch << 2) | ALIVE);
       return (epoch << INDEX_BITS) | (i + 1);
@@ -137,15 +135,6 @@ export class OwnerTable {
     if ((owner & INDEX_MASK) === 0) return false;
     const identity = this.identity(owner);
     return identity === null || this.#probe(identity);
-  }
-
-  /** The owner shows that it works; `pulse` returns how often it has. */
-  beat(owner: number): void {
-    if (this.#isAlive(owner)) Atomics.add(this.#words, this.#word((owner & INDEX_MASK) - 1) + WORD_PULSE, 1);
-  }
-
-  pulse(owner: number): number {
-    return this.#isAlive(owner) ? Atomics.load(this.#words, this.#word((owner & INDEX_MASK) - 1) + WORD_PULSE) : 0;
   }
 
   /**
