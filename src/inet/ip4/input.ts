@@ -84,7 +84,7 @@ export class IpInput implements PacketInput {
     this.#parts = parts;
     this.#filter = parts.filter;
     this.#raw = parts.raw;
-    this.#options = new IpOptions(context, parts.addresses, parts.routes);
+    this.#options = new IpOptions(context.shared, parts.addresses, parts.routes);
     this.#transports = parts.protocols.table;
     this.#packet = new IpPacket(noInterface);
     this.reassembly = new Reassembly(context, reassemblyFamily(context), (headerAt, quotedBytes, _src, _dst, nowUs) => {

@@ -7,6 +7,7 @@
  */
 
 import { checksumOf, sumView } from '../../base/checksum.ts';
+import type { KernelShared } from '../../kern/context.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
@@ -32,7 +33,6 @@ import {
   TIMESTAMP_ONLY,
   TIMESTAMP_PRESPECIFIED,
 } from '../../wire/ipv4.ts';
-import type { InetContext } from '../ip/context.ts';
 import type { Addresses4 } from './addresses.ts';
 
 /** RFC 792: the time is not midnight UT based. */
@@ -107,11 +107,11 @@ export class IpOptions {
   /** After an ICMP parameter problem: offset in the IP header that it is about. */
   problemPointer = 0;
 
-  constructor(context: InetContext, addresses: Addresses4, routes: RouteTable) {
-    this.#view = context.shared.arena.view;
+  constructor(shared: KernelShared, addresses: Addresses4, routes: RouteTable) {
+    this.#view = shared.arena.view;
     this.#addresses = addresses;
     this.#routes = routes;
-    const { sysctl } = context.shared;
+    const { sysctl } = shared;
     this.#allowSourceRoute = sysctl.toggle('net.inet.ip.allowsrcrt', false, 'accept source-routed packets');
     this.#forwardSourceRoute = sysctl.toggle('net.inet.ip.forwsrcrt', false, 'forward source-routed packets');
   }

@@ -97,13 +97,17 @@ export class Ip6Input implements PacketInput {
     this.#extensions = new Extensions6(context, parts.icmp);
     this.#transports = parts.protocols.table;
     this.#packet = new IpPacket(noInterface);
-    this.reassembly = new Reassembly(context, reassemblyFamily6(context), (headerAt, quotedBytes, src, dst, nowUs) => {
-      const zone = this.#interner.zone(src) | this.#interner.zone(dst);
-      const iface = parts.links.interfaceOf(zone) ?? parts.addresses.owner(dst) ?? noInterface;
-      const packet = this.#describe(headerAt, iface, src, dst);
-      packet.lengthBytes = quotedBytes - HEADER_BYTES;
-      parts.icmp.sendTimeExceeded(packet, icmpv6.CODE_REASSEMBLY_TIMEOUT, nowUs);
-    });
+    this.reassembly = new Reassembly(
+      context,
+      reassemblyFamily6(context.shared),
+      (headerAt, quotedBytes, src, dst, nowUs) => {
+        const zone = this.#interner.zone(src) | this.#interner.zone(dst);
+        const iface = parts.links.interfaceOf(zone) ?? parts.addresses.owner(dst) ?? noInterface;
+        const packet = this.#describe(headerAt, iface, src, dst);
+        packet.lengthBytes = quotedBytes - HEADER_BYTES;
+        parts.icmp.sendTimeExceeded(packet, icmpv6.CODE_REASSEMBLY_TIMEOUT, nowUs);
+      },
+    );
     this.#disabled = counters.index('ip6-in-disabled');
     this.#short = counters.index('ip6-in-short');
     this.#badVersion = counters.index('ip6-in-bad-version');

@@ -117,7 +117,7 @@ export class Mld implements GroupListener, AddressHolder {
 
   /** Queries, reports and "done" messages. Hop limit 1, lengths and the checksum were checked. */
   input(packet: InPacket, nowUs: number): void {
-    const message = readMessage(this.#context, packet);
+    const message = readMessage(this.#context.shared, packet);
     switch (message?.kind) {
       case 'listener-query':
       case 'listener-query-v2':

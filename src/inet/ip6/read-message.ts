@@ -5,15 +5,15 @@
  * Cold: messages that configure this kernel.
  */
 
+import type { KernelShared } from '../../kern/context.ts';
 import { GROUP_BIT } from '../../wire/ethernet.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
-import type { InetContext } from '../ip/context.ts';
 import type { InPacket } from '../ip/transport.ts';
 
 /** Copied first, because the sender could still write to the slot; then checked, then read. Null when it is malformed. */
-export function readMessage(context: InetContext, packet: InPacket): icmpv6.Repr | null {
+export function readMessage(shared: KernelShared, packet: InPacket): icmpv6.Repr | null {
   const { at, lengthBytes } = packet;
-  const bytes = context.shared.arena.bytes.slice(at, at + lengthBytes);
+  const bytes = shared.arena.bytes.slice(at, at + lengthBytes);
   return icmpv6.parse(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, lengthBytes);
 }
 

@@ -6,8 +6,8 @@
  * Read first: RFC 8200 4.5, RFC 5722 (overlaps), RFC 6946 (atomic fragments, which do not come here).
  */
 
+import type { KernelShared } from '../../kern/context.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
-import type { InetContext } from '../ip/context.ts';
 import type { ReassemblyFamily } from '../ip/reassembly.ts';
 
 /** Longest unfragmentable part that is kept: the IPv6 header and 216 bytes of extension headers. */
@@ -22,8 +22,8 @@ export function reassemblyNote(nameOffset: number, nextHeader: number): number {
 }
 
 // cold: assembly
-export function reassemblyFamily6(context: InetContext): ReassemblyFamily {
-  const { view } = context.shared.arena;
+export function reassemblyFamily6(shared: KernelShared): ReassemblyFamily {
+  const { view } = shared.arena;
   return {
     name: 'IPv6',
     sysctlPrefix: 'net.inet6.ip6.',

@@ -132,7 +132,7 @@ export class Redirects6 {
       counters.add(this.#limited, 1);
       return;
     }
-    const message = readMessage(this.#context, packet);
+    const message = readMessage(this.#context.shared, packet);
     if (message?.kind !== 'redirect') return;
     const { target, destination } = message;
     const onLink = ipv6.equal(target, destination);

@@ -225,7 +225,7 @@ export class RouterListener {
       return;
     }
     const listens = this.#listens(iface) && ipv6.isLinkLocal(interner.word(src, 0));
-    const message = listens ? readMessage(this.#context, packet) : null;
+    const message = listens ? readMessage(this.#context.shared, packet) : null;
     if (link === null || message?.kind !== 'router-advertisement') {
       counters.add(this.#ignored, 1);
       return;

@@ -115,7 +115,7 @@ export class RouterService {
     counters.add(this.#received, 1);
     const advertiser = this.#advertisers.get(iface);
     if (advertiser?.active !== true) return;
-    const message = readMessage(this.#context, packet);
+    const message = readMessage(this.#context.shared, packet);
     if (message?.kind !== 'router-solicitation') return;
     const option = linkAddress(message.options, 'source-link-address');
     if (option !== null && src === IP6_ANY) {
