@@ -61,10 +61,10 @@ describe('the border of the interned addresses', () => {
     const { interner } = inet.context;
     const before = addresses.numberOf(words(6, 1, 0, 0, 1));
     interner.sweep();
-    const other = addresses.numberOf(words(6, 1, 0, 0, 2));
-    expect(other).toBe(before);
+    const others = Array.from({ length: 100 }, (_, i) => addresses.numberOf(words(6, 1, 0, 0, 2 + i)));
+    expect(others).toContain(before);
     const again = addresses.numberOf(words(6, 1, 0, 0, 1));
-    expect(again).not.toBe(other);
+    expect(others).not.toContain(again);
     interner.sweep();
     const out = words(4, 0, 0, 0, 0);
     addresses.wordsOf(addresses.numberOf(words(6, 1, 0, 0, 1)), 6, out);
