@@ -9,8 +9,6 @@ import type { ControlReply } from '../sys/control.ts';
 import { type AddressFamily, familyNumber, InterfaceNames } from './address-text.ts';
 import {
   explained,
-  type FilterRule,
-  filterRequest,
   type InterfaceChange,
   interfaceRequests,
   type NeighborEntry,
@@ -104,9 +102,5 @@ export class KernelText {
 
   async deleteNeighbor(address: string): Promise<void> {
     await this.#perform(neighborDeleteRequest(address, await this.names()));
-  }
-
-  async addFilter(rule: FilterRule): Promise<void> {
-    await this.#perform(filterRequest(rule, await this.names()));
   }
 }

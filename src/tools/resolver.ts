@@ -29,6 +29,8 @@ export function isAddress(text: string): boolean {
   return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((octet) => Number(octet) < 256);
 }
 
+const NO_HOSTS: ControlReply<'host.list'> = { name: '', hosts: [] };
+
 export class HostTable implements Resolver {
   readonly #hosts: readonly HostRecord[];
 
@@ -68,8 +70,12 @@ export function chooseAddress(
   return address;
 }
 
-/** The address of a host as the kernel's own programs find it. Rejects with ENOTFOUND. */
+/** The address of a host as the kernel's own programs find it; the table is asked for names alone. Rejects with ENOTFOUND. */
 export async function resolveHost(client: KernelClient, host: string, family?: AddressFamily): Promise<IpAddress> {
-  const [table, names] = await Promise.all([client.control('host.list', {}), client.control('interface.names', {})]);
+  const literal = parseIp(host.split('%', 1)[0] as string) !== null;
+  const [table, names] = await Promise.all([
+    literal ? NO_HOSTS : client.control('host.list', {}),
+    client.control('interface.names', {}),
+  ]);
   return chooseAddress(table, new InterfaceNames(names), host, family);
 }

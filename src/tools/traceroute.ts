@@ -39,7 +39,7 @@ const MARKS: Readonly<Record<AddressFamily, Readonly<Record<string, string>>>> =
 
 interface Trace {
   readonly context: ToolContext;
-  readonly host: string;
+  readonly address: string;
   readonly family: AddressFamily;
   readonly numeric: boolean;
   readonly payloadBytes: number;
@@ -50,8 +50,8 @@ type Answer = Extract<PingEvent, { type: 'reply' | 'error' | 'sendError' }>;
 
 /** Send one request that may go `ttl` links far. Returns what came of it, null when nothing did. */
 async function probe(trace: Trace, ttl: number): Promise<Answer | null> {
-  const { context, host, family, payloadBytes, waitMs } = trace;
-  const options = { host, count: 1, intervalMs: INTERVAL_MS, family, payloadBytes, ttl, waitMs };
+  const { context, address, family, payloadBytes, waitMs } = trace;
+  const options = { host: address, count: 1, intervalMs: INTERVAL_MS, family, payloadBytes, ttl, waitMs };
   const events = pingStream(context.kernel.client, options);
   const stop = (): void => events.close();
   context.signal.addEventListener('abort', stop, { once: true });
@@ -121,7 +121,7 @@ async function trace(context: ToolContext, args: string[], family6: boolean): Pr
   const line = `${name} to ${host} (${address}), ${last} hops max, ${size} byte packets\n`;
   if (!context.json) context.out.write(line);
   const numeric = options.flags.has('n');
-  const route: Trace = { context, host, family, numeric, payloadBytes: size - least, waitMs };
+  const route: Trace = { context, address, family, numeric, payloadBytes: size - least, waitMs };
   for (let ttl = first; ttl <= last && !context.signal.aborted; ttl++) {
     const over = await hop(route, ttl, probes);
     if (over === null) return 1;
