@@ -105,9 +105,9 @@ const ATOMICS = ['mem', 'kern'];
 const CLOCKS = ['host/node', 'host/sim'];
 
 /** Folders every function of which handles frames or calls, unless it is marked cold (fixtures/data-path.ts). */
-const DATA_PATH = ['net', 'link', 'inet', 'socket', 'mem'];
+const DATA_PATH = ['net', 'link', 'inet', 'socket', 'mem', 'sys'];
 /** Constructs in functions of the data path that are neither removed nor marked yet. May fall, never rise. */
-const DATA_PATH_DEBT = 84;
+const DATA_PATH_DEBT = 0;
 /** Formats: values for tests, traces and control are read and written by functions of these names and files. */
 const WIRE_COLD = /^(parse|emit|format)/;
 const WIRE_COLD_FILES = /^src\/wire\/(pretty|pcap|bytes)/;

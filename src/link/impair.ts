@@ -105,6 +105,7 @@ export class ImpairedDevice extends Middleware {
    * Impair one direction, or with null heal it. Frames that wait keep their time. Throws EINVAL on values out of range,
    * ENOMEM when the arena has no room for the store.
    */
+  // cold: once per change of the impairment
   impair(direction: 'in' | 'out', impairment: Impairment | null): void {
     const dice = impairment === null ? null : new Dice(impairment, this.#rng);
     if (dice !== null) this.#openStore();
@@ -112,6 +113,7 @@ export class ImpairedDevice extends Middleware {
     else this.#out = dice;
   }
 
+  // cold: once, when the link is first impaired
   #openStore(): void {
     if (this.#store !== null) return;
     const at = this.#storeAt ?? this.#arena.allocate(this.#storeBytes, 4096);

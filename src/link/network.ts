@@ -129,6 +129,7 @@ export function networkBytes(options: VniNetworkOptions): number {
 }
 
 /** Lay out a network in the arena. Touches only the pages of headers; throws ENOMEM. */
+// cold: once per network
 export function createNetwork(arena: Arena, options: VniNetworkOptions): NetworkDescriptor {
   const shape = shapeOf(options);
   const byteLength = controlBytes(shape) + buffersBytes(shape);
@@ -207,6 +208,7 @@ function portWord(arena: Arena, network: NetworkDescriptor, port: number): numbe
 }
 
 /** Take the port from `owner`, who is dead: peers stop writing to it, frames to it vanish, its slots are free again. */
+// cold: once per death of an owner
 function buryPort(arena: Arena, network: NetworkDescriptor, port: number, owner: number): void {
   const word = portWord(arena, network, port);
   if (!markEndDead(arena.words, word, owner)) return;
@@ -228,6 +230,7 @@ export function markPortDead(arena: Arena, network: NetworkDescriptor, port: num
 }
 
 /** Takes the ports of dead owners from them; for `OwnerTable.add` in a process that outlives them. */
+// cold: once per death of an owner
 export function networkHolder(arena: Arena, network: NetworkDescriptor): OwnerHolder {
   return {
     bury(owner: number): void {
@@ -246,6 +249,7 @@ export interface PortInfo {
 }
 
 /** Entries of the ports, for tools. */
+// cold: for tools
 export function listPorts(arena: Arena, network: NetworkDescriptor): PortInfo[] {
   return Array.from({ length: network.ports }, (_, port) => {
     const word = portWord(arena, network, port);

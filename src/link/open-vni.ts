@@ -12,6 +12,7 @@ import { VniDevice } from './vni.ts';
 import type { VniOptions, VniPort } from './vni-port.ts';
 
 /** Join the network at `port`. Throws EBUSY when another kernel is up there, EPROTO when the network is none. */
+// cold: once per device
 export function openVni(
   arena: Arena,
   bulk: Bulk,

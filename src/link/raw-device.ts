@@ -45,6 +45,7 @@ export interface RawDeviceOptions {
  */
 export type FrameHandler = (frame: Uint8Array, meta: number) => unknown;
 
+// cold: once per device
 function openRing(arena: Arena, roomBytes: number): [RingProducer, RingConsumer] {
   const capacity = ringCapacity(roomBytes - RING_CONTROL_BYTES);
   const at = arena.allocate(ringBytes(capacity), 128);

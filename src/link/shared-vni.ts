@@ -177,6 +177,7 @@ export class SharedVniDevice extends VniPort {
     return queued < this.#queueLimit && this.#stockCount + this.#pool.freeCount > 0;
   }
 
+  // cold: the array grows once, to the capacity of the batch
   receive(batch: FrameBatch): number {
     if (this.words[this.generationIndex] !== this.generation) this.rescan();
     const pool = this.#pool;

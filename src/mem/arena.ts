@@ -71,6 +71,7 @@ export class Arena extends Region {
   }
 
   /** A new arena of at least `byteLength` bytes (rounded up to 64 KiB pages). Throws ENOMEM when the host refuses, EINVAL above 2 GiB. */
+  // cold: once per arena, region or thread
   static create(byteLength: number, options: ArenaOptions = {}): Arena {
     const base = options.base ?? 0;
     const doorbells = options.doorbells ?? DEFAULT_DOORBELLS;
@@ -100,6 +101,7 @@ export class Arena extends Region {
    * The arena at place `base` of a memory, created there by another thread or mapped there from another process. Throws
    * EPROTO when there is none, or one of another version.
    */
+  // cold: once per arena, region or thread
   static attach(memory: WasmMemory, base: number = 0): Arena {
     const words = new Int32Array(memory.buffer);
     const header = base >> 2;
@@ -147,6 +149,7 @@ export class Arena extends Region {
   }
 
   /** `allocate`, as a region. */
+  // cold: once per arena, region or thread
   allocateRegion(byteLength: number, align: number = REGION_ALIGN): Region {
     return new Region(this, this.allocate(byteLength, Math.max(align, REGION_ALIGN)), byteLength);
   }

@@ -103,6 +103,7 @@ export class ScriptBulk implements Bulk {
     return this.sum(dst, n);
   }
 
+  // cold: without WebAssembly a copy needs a view
   copyIn(dst: number, src: Uint8Array, srcOffset: number, n: number): void {
     const bytes = this.#bytes;
     if (n <= BY_LOOP_BYTES) {
@@ -112,6 +113,7 @@ export class ScriptBulk implements Bulk {
     }
   }
 
+  // cold: without WebAssembly a copy needs a view
   copyOut(dst: Uint8Array, dstOffset: number, src: number, n: number): void {
     const bytes = this.#bytes;
     if (n <= BY_LOOP_BYTES) {

@@ -34,6 +34,7 @@ let lentCopy: BufferCopy | null = null;
  * Let this thread's bulks made from now on copy longer arrays by `copy`. Returns false, with nothing changed, when it does not
  * copy between shared and ordinary memory.
  */
+// cold: once per thread
 export function lendBufferCopy(copy: BufferCopy): boolean {
   const shared = new Uint8Array(new SharedArrayBuffer(8));
   const own = Uint8Array.of(1, 2, 3, 4);
@@ -92,6 +93,7 @@ export class Staging {
     this.#scratchAt = scratchOf(arena);
   }
 
+  // cold: without the memcpy of the host a copy needs a view
   copyIn(dst: number, src: Uint8Array, srcOffset: number, n: number): void {
     const bytes = this.#bytes;
     if (n <= BY_LOOP_BYTES) {
@@ -120,6 +122,7 @@ export class Staging {
     }
   }
 
+  // cold: without the memcpy of the host a copy needs a view
   copyOut(dst: Uint8Array, dstOffset: number, src: number, n: number): void {
     const bytes = this.#bytes;
     if (n <= BY_LOOP_BYTES) {
@@ -152,6 +155,7 @@ export class Staging {
     }
   }
 
+  // cold: without the memcpy of the host a copy needs a view
   #view(phase: number, n: number): Uint8Array {
     const view = this.#bytes.subarray(this.#scratchAt + phase, this.#scratchAt + phase + n);
     this.#views[phase * (KEPT_VIEW_BYTES + 1) + n] = view;

@@ -15,6 +15,7 @@ type Kernel = (a: number, b: number, c: number) => void;
 type SumKernel = (at: number, n: number) => number;
 type CopySumKernel = (dst: number, src: number, n: number) => number;
 
+// cold: once per thread
 function decodeBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
@@ -22,6 +23,7 @@ function decodeBase64(text: string): Uint8Array {
 let module: object | null | undefined;
 
 /** The compiled module, once per thread; null where the engine does not take it. */
+// cold: once per thread
 function compiled(): object | null {
   if (module === undefined) {
     const bytes = decodeBase64(WASM_BASE64);
@@ -30,6 +32,7 @@ function compiled(): object | null {
   return module;
 }
 
+// cold: once per thread
 export function createWasmBulk(arena: Arena): Bulk | null {
   const code = compiled();
   return code === null ? null : new WasmBulk(arena, code);

@@ -73,6 +73,7 @@ export interface BulkOptions {
 }
 
 /** Bulk operations over this arena for the calling thread. */
+// cold: once per thread
 export function createBulk(arena: Arena, options: BulkOptions = {}): Bulk {
   if (options.simd !== false) {
     const bulk = createWasmBulk(arena);

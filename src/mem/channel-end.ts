@@ -149,6 +149,7 @@ export class ChannelEnd {
   }
 
   /** The ring to the peer. */
+  // cold: once per connection of a channel
   out(): RingProducer {
     if (this.producer !== null) return this.producer;
     const { outAt, capacityBytes, padBytes } = this.places;
@@ -163,6 +164,7 @@ export class ChannelEnd {
    * The ring from the peer, or null while nothing ever came that way. `takeOver`: a new party is at this end;
    * records for the last one are dropped.
    */
+  // cold: once per connection of a channel
   in(takeOver: boolean): RingConsumer | null {
     if (this.consumer !== null) return this.consumer;
     const { inAt, capacityBytes, padBytes } = this.places;

@@ -125,6 +125,7 @@ export class Channel extends ChannelEnd {
   #closed = false;
 
   /** Open an end. Throws EPROTO when the channel is none, EBUSY when a living owner has this end. */
+  // cold: once per end of a channel
   static open(arena: Arena, channel: ChannelDescriptor, side: ChannelSide, options: OpenChannelOptions): Channel {
     const why = checkChannel(arena, channel);
     if (why !== '') throw new MultikernelError('EPROTO', why);
@@ -262,6 +263,7 @@ export class Channel extends ChannelEnd {
 }
 
 /** Gives up the ends that dead owners held; for `OwnerTable.add` in a process that outlives them. */
+// cold: once per end of a channel
 export function channelHolder(arena: Arena, channel: ChannelDescriptor): OwnerHolder {
   const { words } = arena;
   return {

@@ -69,6 +69,7 @@ export class Counters {
    * The block of that name, for its one writer: a new one, or the one a dead owner of the same name left, set to zero.
    * `name` is printable ASCII of at most 47 characters ('api/eth0'). Set-up only; throws ENOMEM.
    */
+  // cold: once per block
   static open(arena: Arena, name: string, capacity: number = DEFAULT_CAPACITY): Counters {
     for (const at of blocks(arena)) {
       if (readLabel(arena.bytes, at + NAME_OFFSET) !== name || arena.words[(at >> 2) + WORD_CAPACITY] !== capacity)
@@ -91,6 +92,7 @@ export class Counters {
   }
 
   /** Every block of the arena, for readers. Blocks that do not look like one are left out. */
+  // cold: for tools
   static list(arena: Arena): Counters[] {
     return blocks(arena).map((at) => new Counters(arena, at, arena.words[(at >> 2) + WORD_CAPACITY] as number));
   }

@@ -42,6 +42,7 @@ export class Doorbell implements BlockingBell {
     return Atomics.exchange(this.#words, this.#index, AWAKE) === AWAKE;
   }
 
+  // cold: once per sleep
   waitAsync(onRing: () => void): void {
     this.#onRing = onRing;
     if (this.#waiting) {
@@ -60,6 +61,7 @@ export class Doorbell implements BlockingBell {
     });
   }
 
+  // cold: once per sleep
   #deliverSoon(): void {
     queueMicrotask(() => this.#deliver());
   }

@@ -22,6 +22,7 @@ export interface Views {
   readonly floats: Float64Array;
 }
 
+// cold: once per region and thread
 export function viewsOf(buffer: SharedArrayBuffer): Views {
   const words = new Int32Array(buffer, 0, buffer.byteLength >> 2);
   const floats = new Float64Array(buffer, 0, buffer.byteLength >> 3);
@@ -67,6 +68,7 @@ export class Region {
   }
 
   /** A region within this one, at an offset. */
+  // cold: once per region and thread
   part(offset: number, byteLength: number): Region {
     assert(this.holds(offset, byteLength), `region: no part of ${byteLength} bytes at ${offset}`);
     return new Region(this, this.base + offset, byteLength);

@@ -251,6 +251,7 @@ export class SlotPool {
    * Collect everything that the dead `owner` of a party held or had in its queue; takes the lock over if it died holding it.
    * `stillHeld` is asked under the lock whether the party is that owner's yet: somebody else may have done this before.
    */
+  // cold: once per death of a party
   reclaim(party: number, owner: number, stillHeld: () => boolean = () => true): void {
     if (!inheritLock(this.#words, this.#lockIndex, owner, this.#owner)) this.lock();
     else this.#mend(NO_PARTY);
@@ -262,6 +263,7 @@ export class SlotPool {
    * *Locked.* Make stack and counts anew from the states of the slots, without what `party` held or had in its queue. Slots
    * that a dead owner queued or freed halfway are found again: under the lock nobody else is halfway.
    */
+  // cold: once per death of a party
   #mend(party: number): void {
     const words = this.#words;
     const { slots, queues } = this.shape;

@@ -42,6 +42,7 @@ const HEADER4: Uint8Array = headerOf(ethernet.ETHERTYPE_IPV4);
 const HEADER6: Uint8Array = headerOf(ethernet.ETHERTYPE_IPV6);
 
 /** An Ethernet header with zero addresses. */
+// cold: captures copy each frame
 function headerOf(etherType: number): Uint8Array {
   const header = new Uint8Array(ethernet.HEADER_BYTES);
   ethernet.setType(new DataView(header.buffer), 0, etherType);
@@ -111,6 +112,7 @@ export class Capture implements FrameTap {
     this.#iface.removeTap(this);
   }
 
+  // cold: captures copy each frame
   #record(timeUs: number, direction: 'in' | 'out', at: number, packetBytes: number, meta: number): void {
     const { bulk } = this.#context;
     const isBare = this.#iface.link.linkType === 'ip';

@@ -27,6 +27,7 @@ export class ClonerTable {
   }
 
   /** The prefixes, sorted: `ifconfig -C`. */
+  // cold: once per interface
   prefixes(): string[] {
     return [...this.#cloners.keys()].sort();
   }
@@ -51,6 +52,7 @@ export class ClonerTable {
 }
 
 /** `unit` is -1 when the name has none, or one with leading zeros. */
+// cold: once per interface
 function split(name: string): { prefix: string; unit: number } {
   const digits = /(?:0|[1-9][0-9]*)$/.exec(name)?.[0] ?? '';
   const prefix = name.slice(0, name.length - digits.length);

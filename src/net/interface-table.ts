@@ -55,15 +55,18 @@ export class InterfaceTable {
     return this.#list;
   }
 
+  // cold: configuration
   named(name: string): Interface | null {
     return this.#list.find((iface) => iface.name === name) ?? null;
   }
 
+  // cold: configuration
   at(index: number): Interface | null {
     return this.#list.find((iface) => iface.index === index) ?? null;
   }
 
   /** An interface over a device. Errors as {@link attach}. */
+  // cold: configuration
   attachDevice(device: Device, name: string): Interface | number {
     return this.attach(
       device.linkType === 'ip' ? new IpLink(device, this.#view) : new EthernetLink(device, this.#view),
@@ -75,6 +78,7 @@ export class InterfaceTable {
    * An interface over a link that no other interface has; it is up. Returns it, or `-EEXIST` (name), `-EINVAL` (no name),
    * `-ENOBUFS` (too many).
    */
+  // cold: configuration
   attach(link: LinkLayer, name: string): Interface | number {
     const error = this.#nameError(name);
     if (error !== 0) return error;
@@ -91,6 +95,7 @@ export class InterfaceTable {
    * Take an interface away with everything that hangs on it. Its link is left as it is, for another kernel to attach or to
    * be closed: returned. Frames that were committed have left. Returns `-ENXIO` when it is none of this table.
    */
+  // cold: configuration
   detach(iface: Interface): LinkLayer | number {
     const place = this.#list.indexOf(iface);
     if (place < 0) return -Errno.ENXIO;
@@ -110,6 +115,7 @@ export class InterfaceTable {
   }
 
   /** `ifconfig NAME create`; a prefix alone takes the lowest unit. Returns the interface, or the errors of `attach` and the cloner. */
+  // cold: configuration
   create(name: string): Interface | number {
     const full = this.cloners.nameOf(name, (other) => this.named(other) !== null);
     if (full === null) return -Errno.EINVAL;

@@ -156,6 +156,7 @@ export class Interface {
   }
 
   /** Put a hook into the chain, behind those of its stage and of earlier ones. */
+  // cold: configuration
   addHook(hook: FrameHook): void {
     const index = this.hooks.findIndex((other) => other.stage > hook.stage);
     this.hooks.splice(index < 0 ? this.hooks.length : index, 0, hook);

@@ -42,6 +42,7 @@ export function sameFilter(a: SourceFilter, b: SourceFilter): boolean {
  * The reception state of an interface, from the filters of its members (RFC 3376 3.2): with an `exclude` member,
  * all but what every such member excludes and no `include` member wants; else the union.
  */
+// cold: once per change of a membership
 export function mergeFilters(members: readonly SourceFilter[]): SourceFilter {
   const excluding = members.filter((one) => one.exclude);
   if (excluding.some((one) => one.sources.size === 0)) return ANY_SOURCE;

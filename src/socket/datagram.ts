@@ -262,6 +262,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     }
   }
 
+  // cold: options
   getOption<K extends keyof SocketOptions>(name: K): SocketOptions[K] {
     const { endpoint } = this;
     const options: SocketOptions = {

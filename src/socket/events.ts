@@ -39,6 +39,7 @@ class EventList {
     this.#count++;
   }
 
+  // cold: a handler may throw: the others still run
   deliver(handled: () => void): number {
     const targets = this.#posted;
     const count = this.#count;

@@ -173,6 +173,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     return -Errno.EINPROGRESS;
   }
 
+  // cold: once per connection
   accept(): StreamSocket | null {
     if (this.#listener === null) return null;
     let socket: TcpSocket | null = null;

@@ -3,6 +3,7 @@
  *
  * Thread: the one that runs the kernel. Incoming data waits in the socket until the reader gives credit, so a slow reader closes
  * the window as a slow program does.
+ * Cold: connections by hand, for tools.
  */
 
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';

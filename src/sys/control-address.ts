@@ -2,6 +2,7 @@
  * Addresses and interfaces of control requests as inet/ knows them. Thread: the one that runs the kernel.
  *
  * A number of inet/ is used at once and not kept: it may stand for another address after the next turn.
+ * Cold: control requests.
  */
 
 import { MultikernelError } from '../base/errors.ts';

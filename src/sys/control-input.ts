@@ -3,6 +3,7 @@
  * of the request is kept. A request that is none throws EINVAL with the name of the field.
  *
  * Thread: the one that runs the kernel. Read first: control.ts.
+ * Cold: control requests.
  */
 
 import { MultikernelError } from '../base/errors.ts';

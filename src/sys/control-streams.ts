@@ -2,6 +2,7 @@
  * Streams of the control boundary: one function per stream of control.ts, each with a handle that takes unchecked input.
  *
  * Thread: the one that runs the kernel. A stream that cannot begin throws; a stream that began ends once, by its sink.
+ * Cold: control streams.
  */
 
 import { MultikernelError } from '../base/errors.ts';

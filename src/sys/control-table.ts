@@ -3,6 +3,7 @@
  *
  * Thread: the one that runs the kernel. Requests are untrusted: each handler takes its fields through control-input.ts and looks
  * at nothing else. Refusals are `MultikernelError`s with the name of an errno.
+ * Cold: control requests.
  */
 
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';

@@ -108,6 +108,7 @@ export class InstanceMemory extends UserMemory {
     this.#bytes = new Uint8Array(memory.buffer);
   }
 
+  // cold: once per memory, or when a WebAssembly memory grew
   override resolve(address: number, lengthBytes: number, _write: boolean): number {
     const { buffer } = this.#memory;
     if (this.#bytes.buffer !== buffer) this.#bytes = new Uint8Array(buffer);
@@ -175,6 +176,7 @@ export class FrameMemory extends UserMemory {
   }
 
   /** Each range that a call wrote, in the order in which its piece was made. */
+  // cold: once per memory, or when a WebAssembly memory grew
   written(each: (address: number, bytes: Uint8Array) => void): void {
     for (const { address, bytes, writtenFrom: from, writtenTo: to } of this.#pieces) {
       if (from < to) each(address + from, bytes.subarray(from, to));
@@ -210,6 +212,7 @@ export class FrameMemory extends UserMemory {
     return -Errno.EFAULT;
   }
 
+  // cold: once per memory, or when a WebAssembly memory grew
   #extend(address: number, lengthBytes: number): number {
     if (!within(address, lengthBytes, Number.MAX_SAFE_INTEGER)) return -Errno.EFAULT;
     if (this.#heldBytes + lengthBytes > this.#limitBytes) return -Errno.EFAULT;

@@ -21,6 +21,7 @@ export class DescriptorTable {
   }
 
   /** Open descriptors. */
+  // cold: once per process
   get count(): number {
     return this.#files.reduce((sum, file) => sum + (file === null ? 0 : 1), 0);
   }
@@ -86,6 +87,7 @@ export class DescriptorTable {
   }
 
   /** The same files under the same numbers, as a child gets them. */
+  // cold: once per process
   fork(): DescriptorTable {
     const child = new DescriptorTable(this.limit);
     this.#files.forEach((file, fd) => {

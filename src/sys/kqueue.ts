@@ -74,6 +74,7 @@ export class InterestList extends OpenFile {
   }
 
   /** A new interest, without events yet; the caller sets it up and calls {@link arm}. */
+  // cold: once per interest
   add(fd: number, filter: number, file: OpenFile): Interest {
     const interest = new Interest(this, fd, filter, file);
     this.#interests.set(fd * FILTERS + filter, interest);

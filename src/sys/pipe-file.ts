@@ -27,6 +27,7 @@ export class PairFile extends OpenFile {
     b.#other = a;
   }
 
+  // cold: once per pair
   static pair(wakeups: WakeQueue): [PairFile, PairFile] {
     const ends: [PairFile, PairFile] = [new PairFile(wakeups), new PairFile(wakeups)];
     PairFile.join(...ends);

@@ -150,12 +150,14 @@ function timevalOf(call: SystemCall, at: number): number {
 }
 
 /** kqueue() */
+// cold: once per kqueue or epoll
 export function kqueue(call: SystemCall): number {
   const { process } = call;
   return enter(call, new InterestList(process.table.wakeups, process.descriptors), 0);
 }
 
 /** kqueue1(flags): O_CLOEXEC, O_NONBLOCK. */
+// cold: once per kqueue or epoll
 export function kqueueFlags(call: SystemCall): number {
   const flags = call.int(0);
   const { process } = call;

@@ -100,6 +100,7 @@ export class ProcessTable {
    * A child of `parent` that runs the program `name`: it has the parent's descriptors, without those marked close-on-exec,
    * its credentials and working state. Null when there are too many (-EAGAIN of fork(2)).
    */
+  // cold: once per process
   spawn(name: string, parent: Process = this.init): Process | null {
     if (this.#processes.size >= PROCESSES_MAX || parent.state !== 'running') return null;
     const child = new Process(this, this.#freePid(), name, parent);
@@ -110,6 +111,7 @@ export class ProcessTable {
   }
 
   /** The process ends with a status of 0 to 255. */
+  // cold: once per process
   exit(process: Process, status: number): void {
     if (process.state !== 'running' || process === this.init) return;
     process.state = 'zombie';
@@ -147,6 +149,7 @@ export class ProcessTable {
   }
 
   /** The kernel goes. */
+  // cold: once per process
   close(): void {
     for (const process of [...this.#processes.values()]) this.exit(process, 0);
     for (const call of [...this.init.calls]) call.cancel();

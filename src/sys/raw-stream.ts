@@ -3,6 +3,7 @@
  * that round trips do not contain the way between the kernel and the program.
  *
  * Thread: the one that runs the kernel.
+ * Cold: raw sockets by hand, for tools.
  */
 
 import { DatagramInfo, EVENT_READABLE, type RawSocket, type SocketAddress } from '../socket/socket.ts';

@@ -2,6 +2,7 @@
  * Tables of the kernel as records of numbers (control.ts).
  *
  * Thread: the one that runs the kernel. Never on the data path.
+ * Cold: control requests.
  */
 
 import { US_PER_MS, US_PER_S } from '../base/units.ts';

@@ -5,6 +5,7 @@
  * there only while somebody reads. Each reader has a bounded queue; messages that find no room are counted, and the next
  * batch says how many. Batches leave before the reply of the control request that caused them, and at the end of a turn.
  * Read first: route(4).
+ * Cold: changes of configuration.
  */
 
 import type { Inet } from '../inet/inet.ts';

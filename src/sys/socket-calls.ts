@@ -32,6 +32,7 @@ export function enter(call: SystemCall, file: OpenFile, flags: number): number {
 }
 
 /** socket(domain, type, protocol) */
+// cold: once per socket
 export function socket(call: SystemCall): number {
   const domain = call.int(0);
   const type = call.int(1);
@@ -105,6 +106,7 @@ export function acceptFlags(call: SystemCall): number {
   return acceptWith(call, call.int(4));
 }
 
+// cold: once per socket
 function acceptWith(call: SystemCall, flags: number): number {
   const file = call.file(call.int(0));
   if (!(file instanceof StreamFile)) return file instanceof SocketFile ? -Errno.EOPNOTSUPP : socketError(file);

@@ -111,6 +111,7 @@ export class SystemCall implements Wakeable, Cancellable {
   }
 
   /** Wait for some of `events` (POLL* bits) of a file, or of a file that is no more: BLOCKED, or the interruption. */
+  // cold: once per blocked call
   wait(on: Watchable, events: number): number {
     if (this.interruption !== 0) return this.interruption;
     const at = this.#waitCount++;
@@ -153,6 +154,7 @@ export class SystemCall implements Wakeable, Cancellable {
     if (!this.blocked) this.onDone?.(this.result);
   }
 
+  // cold: once per blocked call
   #attempt(): void {
     for (let i = 0; i < this.#waitCount; i++) (this.#waits[i] as Wait).unwatch();
     this.#waitCount = 0;

@@ -134,6 +134,7 @@ export function receiveMessageCall(call: SystemCall): number {
 }
 
 /** Results in a `struct msghdr`: length of the name, no control data, flags. */
+// cold: once per thread
 function giveMessage(call: SystemCall, message: number, nameBytes: number, flags: number): number {
   const { memory } = call;
   struct.setInt32(0, nameBytes, true);

@@ -54,6 +54,7 @@ export function storeInt(memory: UserMemory, address: number, value: number): nu
 export const NO_FAMILY = 1;
 
 /** Read a `struct sockaddr`: 0, NO_FAMILY, -EFAULT, -EINVAL (too short), -EAFNOSUPPORT. */
+// cold: an address of six words
 export function loadAddress(memory: UserMemory, address: number, lengthBytes: number, into: SocketAddress): number {
   if (lengthBytes < 2 || lengthBytes > SCRATCH_BYTES) return -Errno.EINVAL;
   const error = load(memory, address, lengthBytes);

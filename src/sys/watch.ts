@@ -88,6 +88,7 @@ export class WakeQueue {
   }
 
   /** Wake all, those that are added meanwhile too. A drain within a drain leaves the work to the outer one. */
+  // cold: a watcher may throw: the others are still told
   drain(): void {
     if (this.#draining || this.#held > 0 || this.#count === 0) return;
     this.#draining = true;
