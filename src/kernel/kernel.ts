@@ -178,7 +178,10 @@ export class Kernel implements Agent {
    */
   moveTo(other: Kernel, iface: Interface, name: string = iface.name): Interface {
     if (other.arena !== this.arena) throw errnoError(Errno.EINVAL, `${this.name}: ${other.name} is elsewhere`);
-    if (other.inet.interface(name) !== null) throw errnoError(Errno.EEXIST, `${other.name}: interface ${name}`);
+    // The other kernel may be this one: then its own name is free again by the time it is asked for.
+    const error = other.inet.interfaceTable.canAttach(name);
+    if (error < 0 && !(other === this && name === iface.name))
+      throw errnoError(-error, `${other.name}: interface ${name}`);
     return other.attachLink(this.detach(iface), name);
   }
 

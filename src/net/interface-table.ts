@@ -74,15 +74,19 @@ export class InterfaceTable {
     );
   }
 
+  /** Whether {@link attach} would take another interface of that name: 0, or its error. */
+  canAttach(name: string): number {
+    return this.#list.length >= INDEX_MAX ? -Errno.ENOBUFS : this.#nameError(name);
+  }
+
   /**
    * An interface over a link that no other interface has; it is up. Returns it, or `-EEXIST` (name), `-EINVAL` (no name),
    * `-ENOBUFS` (too many).
    */
   // cold: configuration
   attach(link: LinkLayer, name: string): Interface | number {
-    const error = this.#nameError(name);
+    const error = this.canAttach(name);
     if (error !== 0) return error;
-    if (this.#list.length >= INDEX_MAX) return -Errno.ENOBUFS;
     const iface = new Interface(name, this.#freeIndex(), link);
     iface.input = this.input;
     this.#list.push(iface);
