@@ -228,14 +228,14 @@ export class Udp implements Transport, UdpProtocol {
       return;
     }
     if (checked) {
-      this.bulk.copy(to, payloadAt, payloadBytes);
+      this.context.bulk.copy(to, payloadAt, payloadBytes);
     } else {
       const view = this.#view;
       const header = view.getInt32(packet.at);
       const word = view.getInt32(packet.at + 4);
       const sum = (header >>> 16) + (header & 0xffff) + (word >>> 16) + (word & 0xffff);
       const pseudo = packet.addressSum + PROTOCOL_UDP + bytes;
-      const total = sum + pseudo + this.bulk.copySum(to, payloadAt, payloadBytes);
+      const total = sum + pseudo + this.context.bulk.copySum(to, payloadAt, payloadBytes);
       if (foldSum(total) !== FOLDED_ONES) {
         this.#counters.add(this.#badChecksum, 1);
         return;
@@ -247,7 +247,7 @@ export class Udp implements Transport, UdpProtocol {
   }
 
   #verify(packet: InPacket, bytes: number): boolean {
-    const sum = this.bulk.sum(packet.at, bytes) + packet.addressSum + PROTOCOL_UDP + bytes;
+    const sum = this.context.bulk.sum(packet.at, bytes) + packet.addressSum + PROTOCOL_UDP + bytes;
     if (foldSum(sum) === FOLDED_ONES) return true;
     this.#counters.add(this.#badChecksum, 1);
     return false;
@@ -353,7 +353,7 @@ export class Udp implements Transport, UdpProtocol {
   endCopied(payloadBytes: number): void {
     const path = this.#path as Path;
     const partial = (path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0;
-    const sum = partial ? 0 : this.bulk.sum(this.#headerAt + HEADER_BYTES, payloadBytes);
+    const sum = partial ? 0 : this.context.bulk.sum(this.#headerAt + HEADER_BYTES, payloadBytes);
     this.#end(path, payloadBytes, sum, partial);
   }
 
@@ -362,10 +362,10 @@ export class Udp implements Transport, UdpProtocol {
     const path = this.#path as Path;
     const to = this.#headerAt + HEADER_BYTES;
     if ((path.capabilities & CAP_CHECKSUM_PARTIAL) !== 0) {
-      this.bulk.copy(to, from, payloadBytes);
+      this.context.bulk.copy(to, from, payloadBytes);
       this.#end(path, payloadBytes, 0, true);
     } else {
-      this.#end(path, payloadBytes, this.bulk.copySum(to, from, payloadBytes), false);
+      this.#end(path, payloadBytes, this.context.bulk.copySum(to, from, payloadBytes), false);
     }
   }
 
