@@ -18,6 +18,7 @@ import { createBulk } from '#src/mem/bulk';
 import { Counters } from '#src/mem/counters';
 import { Heap } from '#src/mem/heap';
 import type { Interface } from '#src/net/interface';
+import { type IpWords, parseIp } from '#src/wire/ip-address';
 
 const HEAP_BYTES = 8 << 20;
 const RING_BYTES = 3 << 20;
@@ -66,7 +67,8 @@ function node(arena: Arena, name: string, links: [NetworkDescriptor, number, str
 /** 10.0.1.2, or for IPv6 2001:db8:1::2 in its place. */
 function number(inet: Inet, text: string): number {
   const [, , network, host] = text.split('.');
-  return inet.addressText.parse(six ? `2001:db8:${network}::${host}` : text) as number;
+  const words = parseIp(six ? `2001:db8:${network}::${host}` : text) as IpWords;
+  return inet.addresses.numberOf({ ...words, scopeId: 0 });
 }
 
 function work(...nodes: Node[]): void {

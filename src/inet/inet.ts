@@ -19,7 +19,6 @@ import { TableEvents } from '../net/table-events.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/ethernet.ts';
 import { AddressBoundary } from './ip/address-boundary.ts';
 import { AddressInterner } from './ip/address-interner.ts';
-import { AddressText } from './ip/address-text.ts';
 import type { InetContext } from './ip/context.ts';
 import { IngressFilter } from './ip/ingress-filter.ts';
 import { Ip } from './ip/ip.ts';
@@ -52,7 +51,6 @@ export class Inet {
   readonly raw: RawSockets;
   readonly udp: Udp;
   readonly tcp: TcpStack;
-  readonly addressText: AddressText;
   /** Translates between socket addresses and the int32 addresses of this folder. */
   readonly addresses: AddressBoundary;
   /** Changes of interfaces, addresses and routes. */
@@ -69,7 +67,6 @@ export class Inet {
     const interner = new AddressInterner({ counters, sysctl, rng });
     const table = new InterfaceTable(shared.arena.view);
     this.interfaceTable = table;
-    this.addressText = new AddressText(interner, table.list);
     this.addresses = new AddressBoundary(interner, table.list);
     this.context = { number, shared, bulk, heap, callouts, softints, rng, counters, interner, nowUs };
     const { context, filter } = this;

@@ -21,6 +21,7 @@ import { Capture } from '../../src/net/capture.ts';
 import type { DeviceLink } from '../../src/net/device-link.ts';
 import { IFF_UP, type Interface } from '../../src/net/interface.ts';
 import { RTF_GATEWAY } from '../../src/net/route.ts';
+import { AddressText } from '../fixtures/address-text.ts';
 import { TagLink } from '../fixtures/tag-link.ts';
 
 const ORDERS = 1000;
@@ -251,7 +252,7 @@ class World {
       const sender = this.#below(3) === 0 ? (this.#pick(this.#endpoints)?.[0] ?? echo) : echo;
       sender.send(new Uint8Array(this.#below(3000)), 0, this.#below(3000), to, PORT);
       const iface = this.#pick(kernel.inet.list());
-      const to6 = kernel.inet.addressText.parse(`${this.#below(4) === 0 ? 'ff02::1' : 'fe80::77'}%${iface?.name}`);
+      const to6 = new AddressText(kernel.inet).parse(`${this.#below(4) === 0 ? 'ff02::1' : 'fe80::77'}%${iface?.name}`);
       if (to6 !== null) echo6.send(new Uint8Array(40), 0, 40, to6, PORT);
       if (this.#below(2) === 0) kernel.doWork(this.simulation.nowUs());
     }

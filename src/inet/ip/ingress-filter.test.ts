@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { numberOf } from '../../../test/fixtures/address-text.ts';
 import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
 import { arp, ether, hex, icmp, ip, ip4, tcp, toHex, transportSound, udp } from '../../../test/fixtures/packets.ts';
 import { icmp6, packet6 } from '../../../test/fixtures/packets6.ts';
@@ -188,7 +189,7 @@ describe('a machine on the link', () => {
     for (const all of [true, false]) {
       const one = linked(all);
       const { inet } = one;
-      inet.configure(inet.interface('eth0') as never, inet.addressText.parse('2001:db8::1') as number, 64);
+      inet.configure(inet.interface('eth0') as never, numberOf(inet, '2001:db8::1'), 64);
       one.advance(3_000_000);
       one.sent();
       const echo = (mac: string, src: string): number => {

@@ -3,6 +3,7 @@
  */
 
 import { describe, expect, it } from 'vitest';
+import { textOf } from '../../../test/fixtures/address-text.ts';
 import { interfaceRows, neighborRows, routeRows } from '../../../test/fixtures/inet-text.ts';
 import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
 import { be16, be32, hex, join } from '../../../test/fixtures/packets.ts';
@@ -84,14 +85,13 @@ describe('a sweep of the address table', () => {
     member.join(one.number('ff0e::77'), one.number('2001:db8:f::b'), iface);
     member.bind(one.number('ff0e::77'), 8);
     sweep(one);
-    const { addressText } = one.inet;
-    expect(addressText.format(waiting.queue.nextAddress)).toBe(FAR);
-    expect(addressText.format(connected.peerAddress)).toBe('2001:db8:f::a');
+    expect(textOf(one.inet, waiting.queue.nextAddress)).toBe(FAR);
+    expect(textOf(one.inet, connected.peerAddress)).toBe('2001:db8:f::a');
     expect(connected.send(hex('00'), 0, 1, 0, 0)).toBe(1);
     one.settle();
     expect(one.sent6().filter(({ next }) => next === 17)).toMatchObject([{ src: OWN, dst: '2001:db8:f::a' }]);
     expect(['ff0e::77', '2001:db8:f::b'].every((text) => known(one, text))).toBe(true);
-    expect(addressText.format(member.address)).toBe('ff0e::77');
+    expect(textOf(one.inet, member.address)).toBe('ff0e::77');
   });
 
   it('keeps what was learned of a path, and fragments that wait', () => {
@@ -149,7 +149,7 @@ describe('a sweep of the address table', () => {
     expect(listener.acceptQueue).toHaveLength(2);
     sweep(one);
     const shown = (): string[] =>
-      stack.sockets().map(({ state, peerAddress }) => `${state} ${one.inet.addressText.format(peerAddress, 6)}`);
+      stack.sockets().map(({ state, peerAddress }) => `${state} ${textOf(one.inet, peerAddress, 6)}`);
     expect(shown().sort()).toEqual([
       'ESTABLISHED 2001:db8:f::12',
       'ESTABLISHED 2001:db8:f::13',
@@ -163,7 +163,7 @@ describe('a sweep of the address table', () => {
     work();
     expect(second.error).toBe(-104);
     sweep(one);
-    expect(one.inet.addressText.format(second.peerAddress)).toBe(peers[2]);
+    expect(textOf(one.inet, second.peerAddress)).toBe(peers[2]);
     stack.tables.releaseAddresses(second);
     sweep(one);
     expect(known(one, peers[2]!)).toBe(false);
@@ -172,7 +172,7 @@ describe('a sweep of the address table', () => {
     const connecting = connectTo(stack, null, one.number('2001:db8:f::14'), 9, stack.newOptions(), none, one.nowUs);
     work();
     sweep(one);
-    expect(one.inet.addressText.format((connecting as Connection).peerAddress)).toBe('2001:db8:f::14');
+    expect(textOf(one.inet, (connecting as Connection).peerAddress)).toBe('2001:db8:f::14');
   });
 
   it('happens by itself when strangers fill the table, and honest traffic goes on', () => {
@@ -187,7 +187,7 @@ describe('a sweep of the address table', () => {
       if (i % 100 !== 0) continue;
       one.receiveIp6({ src: FAR, dst: OWN, next: 17 }, udp6(FAR, OWN, 5, 7, hex('00')));
       expect(endpoint.queue.count).toBe(1);
-      expect(one.inet.addressText.format(endpoint.queue.nextAddress)).toBe(FAR);
+      expect(textOf(one.inet, endpoint.queue.nextAddress)).toBe(FAR);
       endpoint.receive(new Uint8Array(1), 0, 1);
     }
     expect(one.count('ip6-address-sweeps')).toBeGreaterThan(5);

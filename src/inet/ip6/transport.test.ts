@@ -1,6 +1,7 @@
 /** TCP over IPv6: what differs from IPv4, on real IP with literal segments. */
 
 import { describe, expect, it } from 'vitest';
+import { textOf } from '../../../test/fixtures/address-text.ts';
 import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
 import { type Bytes, be16, be32, hex, join, toHex } from '../../../test/fixtures/packets.ts';
 import { icmp6, type Packet6, packet6, sum6 } from '../../../test/fixtures/packets6.ts';
@@ -138,7 +139,7 @@ describe('a connection over IPv6', () => {
     expect(toHex(answer!.payload.slice(20, 24))).toBe('020405a0');
     one.segment({ seq: 101, ack: seqOf(answer!) + 1, flags: ACK, options: hex('0101080a 00000002 00000000') });
     const c = listener.acceptQueue[0]!;
-    expect([one.inet.addressText.format(c.peerAddress), c.size.mss]).toEqual([PEER, 1428]);
+    expect([textOf(one.inet, c.peerAddress), c.size.mss]).toEqual([PEER, 1428]);
     send(c, new Uint8Array(3000), 0, 3000, one.nowUs);
     expect(one.work().map(({ payload }) => payload.length - 32)).toEqual([1428, 1428, 144]);
   });
@@ -215,7 +216,7 @@ describe('a connection over IPv6', () => {
     interner.sweep();
     for (let i = 0; i < 20; i++) one.number(`2001:db8:dead::${(i + 1).toString(16)}`);
     one.segment({ src, seq: 101, ack: seqOf(answer!) + 1, flags: ACK });
-    expect(listener.acceptQueue.map((c) => one.inet.addressText.format(c.peerAddress))).toEqual([FAR]);
+    expect(listener.acceptQueue.map((c) => textOf(one.inet, c.peerAddress))).toEqual([FAR]);
   });
 });
 

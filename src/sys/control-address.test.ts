@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
-import { IP6_ANY, IP6_LOOPBACK } from './address-interner.ts';
+import { AddressText } from '../../test/fixtures/address-text.ts';
+import { Inet6Bed } from '../../test/fixtures/inet6-bed.ts';
+import { IP6_ANY, IP6_LOOPBACK } from '../inet/ip/address-interner.ts';
 
 function bed(): Inet6Bed {
   const one = new Inet6Bed();
@@ -10,9 +11,9 @@ function bed(): Inet6Bed {
   return one;
 }
 
-describe('text of addresses', () => {
+describe('addresses from text to the numbers of inet/ and back', () => {
   const one = bed();
-  const text = one.inet.addressText;
+  const text = new AddressText(one.inet);
 
   it.each([
     ['10.0.0.1', '10.0.0.1'],
