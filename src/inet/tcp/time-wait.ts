@@ -80,7 +80,10 @@ export class TimeWaitTable {
     counters.add(count.timeWaitEntered, 1);
   }
 
-  /** A segment for an entry, its checksum verified. Returns true when it is a SYN that may open a new connection in its place. */
+  /**
+   * A segment for an entry, its checksum verified. Returns true when it is a SYN that may open a new connection in its
+   * place.
+   */
   arrives(entry: number, segment: Segment, nowUs: number): boolean {
     const { counters, count } = this.#stack;
     const offset = (segment.seq - (this.#rcvNxt[entry] as number)) | 0;

@@ -1,8 +1,9 @@
 /**
- * The timers of a connection when they fire: retransmission, persist, loss probe, delayed ACK, keep-alive, pace, and the ends
- * of closed sockets.
+ * The timers of a connection when they fire: retransmission, persist, loss probe, delayed ACK, keep-alive, pace, and the
+ * ends of closed sockets.
  *
- * Thread: the one that runs the kernel. Segments that a timer finds due are sent at once (dispatch.ts); the kernel flushes afterwards.
+ * Thread: the one that runs the kernel. Segments that a timer finds due are sent at once (dispatch.ts); the kernel
+ * flushes afterwards.
  * Read first: RFC 6298 section 5, RFC 9293 3.8.3, 3.8.4 and 3.8.6.1.
  */
 
@@ -51,7 +52,10 @@ function onRetransmitTimer(c: Connection, nowUs: number): void {
   dispatch(c, nowUs);
 }
 
-/** A loss probe that is as late as the timeout goes in its place, and starts the timer afresh (RFC 8985 section 7.2). False: none was due. */
+/**
+ * A loss probe that is as late as the timeout goes in its place, and starts the timer afresh (RFC 8985 section 7.2).
+ * False: none was due.
+ */
 function probeInstead(c: Connection, nowUs: number): boolean {
   if (c.probeTimer.deadlineUs > nowUs) return false;
   c.stack.callouts.stop(c.probeTimer);

@@ -41,7 +41,10 @@ function mayShare(a: PortUse, b: PortUse): boolean {
   return a.reuseAddress && b.reuseAddress && !a.listening && !b.listening;
 }
 
-/** Take a local address (0 or `::` for any) and port (0: an ephemeral one). Returns the use, or `-EADDRINUSE`, `-EADDRNOTAVAIL`, `-EINVAL`. */
+/**
+ * Take a local address (0 or `::` for any) and port (0: an ephemeral one). Returns the use, or `-EADDRINUSE`,
+ * `-EADDRNOTAVAIL`, `-EINVAL`.
+ */
 // cold: once per socket.
 export function bindPort(stack: TcpState, address: number, port: number, options: BindOptions): PortUse | number {
   if (!isAny(address) && !stack.ip.isLocal(address)) return -Errno.EADDRNOTAVAIL;
@@ -211,7 +214,10 @@ function sendError(c: Connection): number {
   return c.state === SYN_SENT || (c.state === SYN_RECEIVED && !c.snd.finQueued) ? -Errno.EAGAIN : -Errno.EPIPE;
 }
 
-/** Take bytes of an ordinary array into the send buffer: the count, `-EAGAIN` when nothing fits, `-EPIPE`, `-ECONNRESET`, ... */
+/**
+ * Take bytes of an ordinary array into the send buffer: the count, `-EAGAIN` when nothing fits, `-EPIPE`, `-ECONNRESET`,
+ * ...
+ */
 export function send(c: Connection, from: Uint8Array, offset: number, lengthBytes: number, nowUs: number): number {
   const error = sendError(c);
   if (error !== 0) return error;

@@ -10,7 +10,10 @@
 import type { Bulk } from '../../../mem/bulk.ts';
 import type { Heap } from '../../../mem/heap.ts';
 
-/** Combine the sum of a piece with that of the piece that follows it: after an odd number of bytes, words are swapped (RFC 1071 section 2 (B)). */
+/**
+ * Combine the sum of a piece with that of the piece that follows it: after an odd number of bytes, words are swapped
+ * (RFC 1071 section 2 (B)).
+ */
 function addSum(sum: number, lengthBefore: number, next: number): number {
   return sum + (lengthBefore & 1 ? ((next & 0xff) << 8) | (next >>> 8) : next);
 }

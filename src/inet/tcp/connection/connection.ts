@@ -40,7 +40,10 @@ import { TimestampState } from './timestamps.ts';
 import { UndoState } from './undo-state.ts';
 import { UrgentState } from './urgent-state.ts';
 
-/** The user of a connection: the socket layer, or a program inside the kernel. Called while segments are processed, so it only takes note. */
+/**
+ * The user of a connection: the socket layer, or a program inside the kernel. Called while segments are processed, so it
+ * only takes note.
+ */
 export interface ConnectionOwner {
   onReadable(): void;
   onWritable(): void;

@@ -2,8 +2,8 @@
  * Pacing: a window is spread over the round trip instead of leaving as one burst.
  *
  * Thread: the one that runs the kernel. The rate is a window per smoothed round trip, and somewhat more, so that the
- * congestion window and not the pace remains the limit. A millisecond's worth, two segments at
- * least, may go at once; the time for it is then paid off before more goes. A connection with a short round trip is not paced at all: its
+ * congestion window and not the pace remains the limit. A millisecond's worth, two segments at least, may go at once;
+ * the time for it is then paid off before more goes. A connection with a short round trip is not paced at all: its
  * bursts are what the link's ring is for, and a timer would cost more than it saves.
  * Read first: RFC 9002 section 7.7, which gives the rate (for QUIC); RFC 9406 section 4.2 counts on it.
  */

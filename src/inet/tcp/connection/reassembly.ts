@@ -93,7 +93,10 @@ export class ReassemblyQueue {
     return seq;
   }
 
-  /** Choose up to `limit` blocks to report, most recent first, into {@link blockStart} and {@link blockEnd}. Returns how many. */
+  /**
+   * Choose up to `limit` blocks to report, most recent first, into {@link blockStart} and {@link blockEnd}. Returns how
+   * many.
+   */
   report(limit: number): number {
     let blocks = 0;
     for (let r = 0; r < this.#recentCount && blocks < limit; r++) {

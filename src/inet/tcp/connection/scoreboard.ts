@@ -50,7 +50,10 @@ export class Scoreboard extends SentRecords {
   /** Data that was sent once was (selectively) acknowledged since this was last cleared. */
   originalDelivered: boolean = false;
 
-  /** Results of `acknowledge`: when the oldest record that gives a sample was sent (below 0: none), and whether one was retransmitted. */
+  /**
+   * Results of `acknowledge`: when the oldest record that gives a sample was sent (below 0: none), and whether one was
+   * retransmitted.
+   */
   sampleSentUs: number = -0.5;
   ackedRetransmitted: boolean = false;
 
@@ -178,7 +181,10 @@ export class Scoreboard extends SentRecords {
     return news;
   }
 
-  /** Whether the first outstanding record was sacked: the receiver then threw away what it had reported (RFC 2018 section 8). */
+  /**
+   * Whether the first outstanding record was sacked: the receiver then threw away what it had reported (RFC 2018 section
+   * 8).
+   */
   get headSacked(): boolean {
     return this.head !== this.tail && ((this.flags[this.head & this.mask] as number) & SACKED) !== 0;
   }
@@ -324,7 +330,10 @@ export class Scoreboard extends SentRecords {
     return -1;
   }
 
-  /** Index of the first record that is neither sacked nor lost nor retransmitted, below the highest sacked. NextSeg rule (3). */
+  /**
+   * Index of the first record that is neither sacked nor lost nor retransmitted, below the highest sacked. NextSeg rule
+   * (3).
+   */
   nextUnsacked(): number {
     if (this.sackedBytes === 0) return -1;
     for (let n = this.head; n < this.tail; n++) {

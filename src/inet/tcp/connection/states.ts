@@ -5,7 +5,10 @@
  * Read first: RFC 9293 section 3.3.2.
  */
 
-/** States, in the order in which "at least ESTABLISHED" and the like are comparisons; 1 is LISTEN, which no connection is in. */
+/**
+ * States, in the order in which "at least ESTABLISHED" and the like are comparisons; 1 is LISTEN, which no connection is
+ * in.
+ */
 export const CLOSED = 0;
 export const SYN_SENT = 2;
 export const SYN_RECEIVED = 3;

@@ -1,8 +1,8 @@
 /**
  * Tail loss probe: when it is due, and what its answer says. The reordering timer of RACK is the same callout.
  *
- * Thread: the one that runs the kernel. When nothing comes back at all, the probe makes the peer say what it has, long before the
- * retransmission timer would. SACK is required.
+ * Thread: the one that runs the kernel. When nothing comes back at all, the probe makes the peer say what it has, long
+ * before the retransmission timer would. SACK is required.
  * Read first: RFC 8985 section 7.
  */
 

@@ -46,7 +46,7 @@ function leastMss(c: Connection): number {
   return headerBytes === IP6_HEADER_BYTES ? Math.max(mssMin, IP6_MTU_MIN - headerBytes - HEADER_BYTES) : mssMin;
 }
 
-/** The retransmission timer fired again, the oldest segment having been sent `c.timeouts` times in vain. */
+/** The retransmission timer fired again, the oldest segment having been sent `rtx.timeouts` times in vain. */
 export function onMtuTimeout(c: Connection): void {
   const { scoreboard, stack } = c;
   const search = c.mtuSearch;
@@ -73,8 +73,8 @@ export function onMtuTimeout(c: Connection): void {
 }
 
 /**
- * Before new data goes: the fate of the probe, and whether the next one is due. Returns its payload, 0 when none is due, or -1
- * when new data should wait for the room that it needs.
+ * Before new data goes: the fate of the probe, and whether the next one is due. Returns its payload, 0 when none is due,
+ * or -1 when new data should wait for the room that it needs.
  */
 export function nextMtuProbe(c: Connection, nowUs: number): number {
   const search = c.mtuSearch as MtuSearch;

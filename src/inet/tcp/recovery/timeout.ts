@@ -11,7 +11,10 @@ import { RECOVERY_NONE, RECOVERY_TIMEOUT } from '../connection/states.ts';
 import { onMtuTimeout } from './mtu-probe.ts';
 import { beginFrto, beginUndo } from './undo.ts';
 
-/** The timer fired with data outstanding, `c.timeouts` times in a row: the windows come down, and the oldest segment is due again. */
+/**
+ * The timer fired with data outstanding, `rtx.timeouts` times in a row: the windows come down, and the oldest segment is
+ * due again.
+ */
 export function loseOutstanding(c: Connection): void {
   const { scoreboard, congestion, stack } = c;
   if (scoreboard.headSacked) {

@@ -144,7 +144,10 @@ export function sendControl(stack: TcpContext, path: Path): number {
   return 0;
 }
 
-/** RFC 9293 3.10.7.1 and 3.5.2: a reset that its receiver will believe, for a segment that belongs to nothing. Never in answer to one. */
+/**
+ * RFC 9293 3.10.7.1 and 3.5.2: a reset that its receiver will believe, for a segment that belongs to nothing. Never in
+ * answer to one.
+ */
 export function reject(
   stack: TcpContext,
   local: number,

@@ -31,8 +31,8 @@ export function noteNew(c: Connection, dataBytes: number, fin: boolean, full: bo
 }
 
 /**
- * New data that fits in a window too small for a worthwhile segment, when waiting has not made it larger (the override timeout of
- * RFC 9293 3.8.6.2.1).
+ * New data that fits in a window too small for a worthwhile segment, when waiting has not made it larger (the override
+ * timeout of RFC 9293 3.8.6.2.1).
  */
 export function sendForced(c: Connection, usable: number, nowUs: number): void {
   const unsent = (c.sendBuffer.endSeq - c.snd.nxt) | 0;

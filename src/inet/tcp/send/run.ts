@@ -1,8 +1,9 @@
 /**
  * Sending runs: segments that differ in sequence number and data only. Most of a bulk transfer is that.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing. The header is written once; one loop (`Bulk.writeRun`) does
- * the rest: numbers, checksums, copies. A segment with options of its own is left to segment-writer.ts.
+ * Thread: the one that runs the kernel. Data path: allocates nothing. The header is written once; one loop
+ * (`Bulk.writeRun`) does the rest: numbers, checksums, copies. A segment with options of its own is left to
+ * segment-writer.ts.
  * Read first: segment-writer.ts, docs/notes/tcp-runs.md.
  */
 
@@ -18,7 +19,7 @@ import { noteSent, writeHeader } from './segment-writer.ts';
 const CHECKSUM_OFFSET = 16;
 
 /**
- * Send up to `want` segments of new data, each of `segmentMax` bytes, from `seq` on. Returns how many went; 0 when
+ * Send up to `want` segments of new data, each of `size.max` bytes, from `seq` on. Returns how many went; 0 when
  * `sendSegment` must decide. There is nothing to be reported by SACK.
  */
 export function sendRun(c: Connection, seq: number, want: number, nowUs: number): number {

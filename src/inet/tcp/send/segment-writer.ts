@@ -83,7 +83,7 @@ export function writeHeader(
 
 /**
  * Send a segment of a synchronized connection, with `dataBytes` from the send buffer at `seq`. Returns 0 or what
- * `IpService.begin` refused with. Preconditions: `dataBytes` is at most `segmentMax - sackBytesMax(c)`.
+ * `IpService.begin` refused with. Preconditions: `dataBytes` is at most `size.max - sackBytesMax(c)`.
  */
 export function sendSegment(c: Connection, seq: number, dataBytes: number, flags: number, nowUs: number): number {
   const { stack } = c;
