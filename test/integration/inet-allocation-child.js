@@ -12,6 +12,10 @@ import { Arena } from '../../dist/mem/arena.js';
 import { createBulk } from '../../dist/mem/bulk.js';
 import { Counters } from '../../dist/mem/counters.js';
 import { Heap } from '../../dist/mem/heap.js';
+import { SocketAddress } from '../../dist/socket/socket.js';
+
+/** The number by which an inet knows an address. */
+const numberOf = (inet, text) => inet.addresses.numberOf(SocketAddress.from(text));
 
 const FRAMES = 100_000;
 const PASSES = 4;
@@ -42,7 +46,7 @@ function node(name, links) {
     const device = new VniDevice(arena, bulk, network, port, { name: `${name}${port}${network.offset}`, mac });
     const iface = inet.interfaceTable.attachDevice(device, device.name);
     inet.configure(iface, ip(address), 24);
-    inet.configure(iface, inet.addressText.parse(address6), 64);
+    inet.configure(iface, numberOf(inet, address6), 64);
   }
   return inet;
 }
@@ -59,8 +63,7 @@ const nodes = [a, router, b];
 router.sysctl.set('net.inet.ip.forwarding', 1);
 a.addRoute(0, 0, ip('10.0.0.1'), RTF_GATEWAY);
 b.addRoute(0, 0, ip('10.0.1.1'), RTF_GATEWAY);
-const default6 = (inet, gateway) =>
-  inet.addRoute(inet.addressText.parse('::'), 0, inet.addressText.parse(gateway), RTF_GATEWAY);
+const default6 = (inet, gateway) => inet.addRoute(numberOf(inet, '::'), 0, numberOf(inet, gateway), RTF_GATEWAY);
 router.sysctl.set('net.inet6.ip6.forwarding', 1);
 default6(a, '2001:db8::1');
 default6(b, '2001:db8:1::1');
@@ -83,7 +86,7 @@ const array = new Uint8Array(40);
 
 function receiver(port, inPlace, six) {
   const endpoint = b.udp.open(six);
-  endpoint.bind(six ? b.addressText.parse('::') : 0, port);
+  endpoint.bind(six ? numberOf(b, '::') : 0, port);
   if (inPlace) {
     endpoint.onDatagram = () => {
       received++;
@@ -94,7 +97,7 @@ function receiver(port, inPlace, six) {
 
 /** Each way: send one datagram; take what arrived. */
 function ways(six) {
-  const target = six ? a.addressText.parse('2001:db8:1::2') : ip('10.0.1.2');
+  const target = six ? numberOf(a, '2001:db8:1::2') : ip('10.0.1.2');
   const first = six ? 11 : 1;
   const [inPlace, queued, fragmented, closed] = [0, 1, 2, 3].map(() => a.udp.open(six));
   receiver(first, true, six);
