@@ -6,7 +6,7 @@
  * come here; packets written straight into the ring do not (inet/ip/output.ts). One copy, ring to ring. The packet at
  * `at` may be changed (checksum completed before it is cut), so it must be ours to change. Packets of both families come here;
  * IPv6 ones are cut into fragments only at their source, so a router compares their length with the MTU before.
- * Read first: RFC 791 3.2 and RFC 8200 4.5 (fragmentation), virtio's checksum rules in link/device.ts.
+ * Read first: RFC 791 3.2 and RFC 8200 4.5 (fragmentation), virtio's checksum rules in net/packet-meta.ts.
  */
 
 import { checksumOf } from '../../base/checksum.ts';
