@@ -108,7 +108,7 @@ class World {
     kernel.attach(device, `mov${port}`);
   }
 
-  /** What each kernel keeps when nothing goes on: memory, timers but those of neighbors, and groups that devices hear. */
+  /** State of each kernel at rest: memory, timers but those of neighbors, and groups that devices hear. */
   #kept(): number[][] {
     return this.members.map(({ kernel, heap }) => {
       const { ip4, ip6 } = kernel.inet;
@@ -258,7 +258,7 @@ class World {
     }
   }
 
-  /** What holds at any time, in the middle of an order too. */
+  /** Invariants of any time, the middle of an order too. */
   #check(): void {
     for (const { kernel } of this.members) {
       const { ip4, ip6 } = kernel.inet;
