@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Errno } from '../base/errors.ts';
+import { Errno, type MultikernelError } from '../base/errors.ts';
 import { Simulation } from '../host/sim/simulation.ts';
 import { createNetwork } from '../link/network.ts';
 import { VniDevice } from '../link/vni.ts';
@@ -175,6 +175,17 @@ describe('a capture', () => {
     expect(dropped).toBeGreaterThan(0);
     expect(frames + dropped).toBe(2 * 510);
     capture.close();
+  });
+});
+
+describe('a connection', () => {
+  it('that cannot begin ends with the reason, once, and takes no input', () => {
+    const ends: unknown[] = [];
+    const sink = { event: () => {}, end: (error: Error | null) => ends.push((error as MultikernelError).code) };
+    const stream = kernel.client.openNow('connection', { address: FAR, port: 80 }, sink);
+    stream.send({ type: 'end' });
+    stream.close();
+    expect(ends).toEqual(['ENETUNREACH']);
   });
 });
 

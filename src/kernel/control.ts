@@ -128,19 +128,21 @@ export class KernelControl implements StreamTarget, KernelClient {
     sink: StreamSink<ControlStreams[Op]['event']>,
   ): StreamHandle<ControlStreams[Op]['input']> {
     let ended = false;
+    // A stream may end while it opens.
+    let handle: StreamHandle<never> | null = null;
     const host = this.#kernel.host;
     const opened = openStream(this, stream, request, {
       event: (event: never) => sink.event(event),
       end: (error) => {
         ended = true;
-        this.#streams.delete(handle);
+        if (handle !== null) this.#streams.delete(handle);
         sink.end(error);
       },
       get queuedBytes() {
         return sink.queuedBytes ?? 0;
       },
     });
-    const handle: StreamHandle<never> = {
+    handle = {
       send: (input) => {
         opened.send(input);
         host.requestWork();
