@@ -101,6 +101,9 @@ export class Inet {
         ip.detach(iface);
         this.tableEvents.listener?.interfaceDeparted(iface);
       },
+      // To readers of routing messages one interface goes and another comes.
+      renaming: (iface) => this.tableEvents.listener?.interfaceDeparted(iface),
+      renamed: (iface) => this.tableEvents.listener?.interfaceArrived(iface),
     };
   }
 

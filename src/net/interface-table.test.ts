@@ -28,6 +28,8 @@ function setUp() {
   table.listener = {
     attached: ({ name }) => log.push(`+${name}`),
     detaching: ({ name, attached }) => log.push(`-${name}${attached ? '' : '!'}`),
+    renaming: ({ name }) => log.push(`${name}>`),
+    renamed: ({ name }) => log.push(`>${name}`),
   };
   const packets: string[] = [];
   input.register(ETHERTYPE_IPV4, {
@@ -66,7 +68,7 @@ describe('the table of interfaces', () => {
   });
 
   it('renames, to a name that is free', () => {
-    const { table, fake } = setUp();
+    const { table, fake, log } = setUp();
     const [a, b] = ['a0', 'b0'].map((name) => table.attachDevice(fake(name), name) as Interface) as [
       Interface,
       Interface,
@@ -74,7 +76,9 @@ describe('the table of interfaces', () => {
     expect(table.rename(a, 'b0')).toBe(-Errno.EEXIST);
     expect(table.rename(a, 'a b')).toBe(-Errno.EINVAL);
     expect(table.rename(a, 'a0')).toBe(0);
+    expect(log).toEqual(['+a0', '+b0']);
     expect(table.rename(a, 'c0')).toBe(0);
+    expect(log.slice(2)).toEqual(['a0>', '>c0']);
     expect([table.named('a0'), table.named('c0'), table.named('b0')]).toEqual([null, a, b]);
     table.remove(a);
     expect(table.rename(a, 'd0')).toBe(-Errno.ENXIO);

@@ -28,6 +28,9 @@ export interface InterfaceListener {
   attached(iface: Interface): void;
   /** Everything kept on the interface goes; it still sends. */
   detaching(iface: Interface): void;
+  /** Before and after an interface gets another name. */
+  renaming(iface: Interface): void;
+  renamed(iface: Interface): void;
 }
 
 export class InterfaceTable {
@@ -151,8 +154,11 @@ export class InterfaceTable {
     if (!this.#list.includes(iface)) return -Errno.ENXIO;
     if (iface.name === name) return 0;
     const error = this.#nameError(name);
-    if (error === 0) iface.name = name;
-    return error;
+    if (error !== 0) return error;
+    this.listener.renaming(iface);
+    iface.name = name;
+    this.listener.renamed(iface);
+    return 0;
   }
 
   /** Receive and process at most one batch from each queue of each device. Returns how many frames there were. */
