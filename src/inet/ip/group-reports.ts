@@ -34,16 +34,16 @@ export interface ReportWriter {
   records(records: readonly GroupRecord[], nowUs: number): void;
   /** A report without sources, of an older version. */
   oldReport(group: number, version: number, nowUs: number): void;
-  /** The older version's word for leaving; version 1 of IGMP has none. */
+  /** The leave message of an older version; version 1 of IGMP has none. */
   oldLeave(group: number, version: number, nowUs: number): void;
 }
 
 interface Group {
   filter: SourceFilter;
-  /** When a query about this group is answered, and about which sources; null for all. */
+  /** Time of the answer to a query about this group, and the sources it asks for; null for all. */
   answerUs: number;
   asked: Set<number> | null;
-  /** When the change is reported again, in how many more reports as a change of mode, and which sources in how many. */
+  /** Time of the next report of a change; the reports left as a change of mode, and those left for each source. */
   changeUs: number;
   modeLeft: number;
   readonly sourcesLeft: Map<number, number>;
@@ -55,10 +55,10 @@ interface Group {
 export interface GroupQuery {
   /** 0: all groups. */
   group: number;
-  /** Empty: about the group whoever sends. */
+  /** Empty: about the group with any source. */
   sources: readonly number[];
   maxDelayUs: number;
-  /** 0: not said. Robustness variable and query interval, which hosts take over from the querier. */
+  /** 0: not given. Robustness variable and query interval, which hosts take over from the querier. */
   robustness: number;
   intervalUs: number;
 }
@@ -66,19 +66,19 @@ export interface GroupQuery {
 export class GroupReports {
   readonly #rng: Rng;
   readonly #writer: ReportWriter;
-  /** Sources of one query that are remembered; with more, the answer is about all. */
+  /** Most sources of one query that are kept; with more, the answer is about all. */
   readonly #maxSources: () => number;
   /** A query named more. */
   readonly #tooMany: () => void;
   readonly #groups: Map<number, Group> = new Map();
-  /** When a general query is answered. */
+  /** Time of the answer to a general query. */
   #generalUs = Infinity;
   #robustness = DEFAULT_ROBUSTNESS;
   #queryIntervalUs = DEFAULT_QUERY_INTERVAL_US;
-  /** By version: until when a querier of it is taken to be there. */
+  /** By version: end of the older version querier present time. */
   readonly #oldUntilUs: number[] = [];
   #version = 0;
-  /** When `run` has something to do. */
+  /** Next time at which `run` has work. */
   deadlineUs: number = Infinity;
 
   constructor(rng: Rng, writer: ReportWriter, maxSources: () => number, tooMany: () => void = () => {}) {
@@ -95,7 +95,7 @@ export class GroupReports {
     return Math.max(0, version);
   }
 
-  /** Groups with something to say; those that were left stay until that was said. */
+  /** Groups with reports to send; groups that were left stay until their last report. */
   get size(): number {
     return this.#groups.size;
   }
@@ -117,7 +117,7 @@ export class GroupReports {
     }
   }
 
-  /** The interface hears other sources of a group than before (RFC 3376 5.1). The filter is kept and must not change. */
+  /** The source filter of a group changed on the interface (RFC 3376 5.1). The filter is kept and must not change. */
   changed(group: number, filter: SourceFilter, nowUs: number): void {
     this.#settleVersion(nowUs);
     let state = this.#groups.get(group);
@@ -194,7 +194,7 @@ export class GroupReports {
     state.answerUs = Math.min(state.answerUs, atUs);
   }
 
-  /** A query of an older version: from now on it is spoken here (RFC 3376 7.2.1, RFC 3810 8.2.1). */
+  /** A query of an older version: the interface reports in it from now on (RFC 3376 7.2.1, RFC 3810 8.2.1). */
   oldQuery(version: number, group: number, maxDelayUs: number, nowUs: number): void {
     this.#oldUntilUs[version] = nowUs + this.#robustness * this.#queryIntervalUs + maxDelayUs;
     this.#settleVersion(nowUs);
@@ -210,7 +210,7 @@ export class GroupReports {
     }
   }
 
-  /** Somebody else reported the group in an older version: one report on the link is enough. */
+  /** Another host reported the group in an older version: one report on the link is enough. */
   reportReceived(group: number, nowUs: number): void {
     this.#settleVersion(nowUs);
     const state = this.#groups.get(group);
@@ -221,7 +221,7 @@ export class GroupReports {
     this.#renewDeadline();
   }
 
-  /** Report every group as if it had just been joined: earlier reports were not such as routers take. */
+  /** Report every group as if it had just been joined: routers ignored the earlier reports, which came from `::`. */
   repeat(nowUs: number): void {
     for (const [group, state] of this.#groups) {
       if (isEmpty(state.filter)) continue;
@@ -286,7 +286,7 @@ export class GroupReports {
     state.changeUs = more ? nowUs + randomUnit(this.#rng) * UNSOLICITED_US : Infinity;
   }
 
-  /** A version that begins or ends takes everything planned with it. */
+  /** The version in use changed: pending answers and reports are dropped. */
   #settleVersion(nowUs: number): void {
     const version = this.version(nowUs);
     if (version === this.#version) return;

@@ -165,7 +165,7 @@ export class IpOutput {
     return path.link.awaitRoom(path.header.dstHi, path.header.dstLo) && !this.#scratchBusy();
   }
 
-  /** Go on with fragments that had no room. True when none are left. */
+  /** Send fragments that found no room before. True when none are left. */
   continueFragments(): boolean {
     const iface = this.#jobInterface;
     if (iface === null) return true;
@@ -226,7 +226,7 @@ export class IpOutput {
     return this.#scratchBusy() ? -Errno.ENOBUFS : IN_SCRATCH;
   }
 
-  /** RFC 1122 3.3.4.2 leaves the code open; BSD tells a silent host from a silent gateway. */
+  /** RFC 1122 3.3.4.2 leaves the code open; BSD has one for a silent host and one for a silent gateway. */
   #hostDown(path: IpPath): number {
     const gateway = path.route !== null && (path.route.flags & RTF_GATEWAY) !== 0;
     return gateway ? -Errno.EHOSTUNREACH : -Errno.EHOSTDOWN;

@@ -38,7 +38,7 @@ export interface PathOwner {
 }
 
 export class IpPath implements Path {
-  /** As asked for by `openPath`; `src` below is what was chosen. */
+  /** Arguments of `openPath`; `src` below is the source chosen. */
   dst: number;
   wantedSrc: number;
   flags: number;
@@ -52,13 +52,13 @@ export class IpPath implements Path {
   neighbor: Neighbor = NO_NEIGHBOR;
   route: Route | null = null;
   mtu = 0;
-  /** Largest packet written straight into the ring; 0 when every packet needs a closer look (copies to ourselves, blackholes). */
+  /** Largest packet written straight into the ring; 0 when no packet may be (copies to ourselves, blackholes). */
   directBytes = 0;
   /** A copy of each packet comes back to us: broadcast, and multicast to a group we are in. */
   loops = false;
   multicast = false;
   discards = false;
-  /** Routers may fragment what goes this way, whatever the sender asks for: there is no path MTU discovery. */
+  /** Routers may fragment packets of this path, whatever their sender asks for: there is no path MTU discovery. */
   fragments = false;
   /** The link-layer header of all its packets. */
   readonly header: LinkHeader = new LinkHeader();

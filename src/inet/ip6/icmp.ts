@@ -266,7 +266,7 @@ export class Icmp6 implements Transport {
     let mtuBytes = 0;
     if (type === icmpv6.TYPE_PACKET_TOO_BIG) {
       mtuBytes = icmpv6.mtuBytes(view, at);
-      // RFC 8201 section 4: less than every link carries is a lie, or an attack.
+      // RFC 8201 section 4: an MTU below the minimum is an error or an attack.
       if (mtuBytes < ipv6.MTU_BYTES_MIN) {
         this.#counters.add(this.#badQuote, 1);
         return;

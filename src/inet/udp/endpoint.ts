@@ -43,7 +43,7 @@ export interface UdpProtocol {
 }
 
 export class UdpEndpoint implements PortBinding {
-  /** Local address, 0 or `::` for any; a group or broadcast address may be bound too, to hear only that. */
+  /** Local address, 0 or `::` for any; a group or broadcast address may be bound too, to receive only that. */
   address = 0;
   /** IPV6_V6ONLY: `::` is not for IPv4. */
   only6 = false;
@@ -251,7 +251,7 @@ export class UdpEndpoint implements PortBinding {
     return this.#udp.leave(this, group, source, iface);
   }
 
-  /** Hear a source of a joined group no more, or again. Errors as `Memberships.block`. */
+  /** Block or unblock a source of a joined group. Errors as `Memberships.block`. */
   block(group: number, source: number, iface: Interface | null, blocked: boolean): number {
     return this.#udp.block(this, group, source, iface, blocked);
   }

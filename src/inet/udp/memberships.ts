@@ -99,7 +99,7 @@ export class Memberships {
   }
 
   /**
-   * RFC 3678 4.1.3, IP_BLOCK_SOURCE and IP_UNBLOCK_SOURCE: hear one source of an any-source membership no more, or again.
+   * RFC 3678 4.1.3, IP_BLOCK_SOURCE and IP_UNBLOCK_SOURCE: block or unblock one source of an any-source membership.
    * Returns 0, `-EINVAL` (no membership, or one of named sources), `-EADDRNOTAVAIL` (it is so already), `-ENOBUFS`.
    */
   block(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null, blocked: boolean): number {

@@ -271,7 +271,7 @@ export class Udp implements Transport, UdpProtocol {
     if (!delivered) this.#counters.add(this.#noPortGroup, 1);
   }
 
-  /** RFC 1122 4.1.3.3: errors go to the endpoint that sent the packet; it hears of them only when connected. */
+  /** RFC 1122 4.1.3.3: errors go to the endpoint that sent the packet, when it is connected. */
   icmpError(error: IcmpError): void {
     const view = this.#view;
     const srcPort = view.getUint16(error.quotedAt);
