@@ -48,7 +48,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   lwp: ['mem', 'kern', 'socket', 'host/contract'],
   kernel: ['mem', 'wire', 'kern', 'link', 'net', 'inet', 'socket', 'sys', 'rump', 'mbcf', 'lwp', 'host/contract'],
   // A public subpath: kernels, and the loop that runs them beside a Node program.
-  'kernel/index': ['kernel', 'sys', 'host/contract', 'host/node/event-loop'],
+  'kernel/index': ['kernel', 'sys', 'host/contract', 'host/node/event-loop', 'host/node/thread-loop'],
   node: ['socket', 'rump', 'host/contract'],
   'host/contract': [],
   'host/node': ['host/contract', 'mem'],
@@ -115,14 +115,14 @@ const WIRE_COLD_FILES = /^src\/wire\/(pretty|pcap|bytes)/;
 /** Files in circles of value imports. May fall, never rise; the aim is that there is none. */
 const VALUE_CIRCLE_DEBT: Record<string, number> = {};
 /** Files in circles that types close, each within one folder. May fall, never rise. */
-const TYPE_CIRCLE_DEBT = 26;
+const TYPE_CIRCLE_DEBT = 22;
 /** Folders of folders: a circle that needs one of these joins two layers. */
 const SHELVES = ['src', 'src/inet', 'src/host', 'bench'];
 
 /** Names of exported types that stand in several files; `wire` is read by namespace (`tcp.Repr`). May fall, never rise. */
 const SAME_NAME_DEBT = 0;
 /** Exports that nothing imports, and those that tests alone import. May fall, never rise. */
-const UNUSED_DEBT = 90;
+const UNUSED_DEBT = 4;
 const TESTS_ONLY_DEBT = 50;
 /** Public subpaths (package.json, `exports`): their exports are used by others. */
 const PUBLIC = ['src', 'src/kernel', 'src/socket', 'src/host/sim', 'src/wire', 'src/mem', 'src/link'].map(

@@ -10,7 +10,6 @@ import { SpinClock } from '#src/host/node/spin-clock';
 import { Kernel } from '#src/kernel/kernel';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type NetworkDescriptor, openVni } from '#src/link/index';
 import { Arena, Doorbell, type WasmMemory } from '#src/mem/index';
-import { parseAddress } from '#src/wire/ipv4';
 import type { KernelRun } from './kernels.ts';
 import { WORKER_GRACE_MS } from './sides.ts';
 import { SpinLine } from './spin-line.ts';
@@ -63,24 +62,21 @@ function openSide(side: 0 | 1): Side {
     arena,
     host: { rng: new SeededRng(side + 1), nowUs: () => clock.readUs(), epochNs: 0n, requestWork: () => {} },
     heap: { at: boot.heaps[side] as number, bytes: boot.heapBytes },
+    interfaces: [
+      {
+        addresses: [`${ADDRESSES[side]}/24`],
+        device: ({ bulk }) =>
+          openVni(arena, bulk, boot.network, side, {
+            name: `bench${side}/eth0`,
+            mac: { hi: 0x0200, lo: side + 1 },
+            mtuBytes: run.mtuBytes,
+            capabilities:
+              (run.checksum === 'flag' ? CAP_CHECKSUM_PARTIAL : 0) | (run.superFrames ? CAP_SUPER_FRAMES : 0),
+            doorbellAt,
+          }),
+      },
+    ],
   });
-  const device = openVni(arena, kernel.bulk, boot.network, side, {
-    name: `bench${side}/eth0`,
-    mac: { hi: 0x0200, lo: side + 1 },
-    mtuBytes: run.mtuBytes,
-    capabilities: (run.checksum === 'flag' ? CAP_CHECKSUM_PARTIAL : 0) | (run.superFrames ? CAP_SUPER_FRAMES : 0),
-    doorbellAt,
-  });
-  const { index } = kernel.attach(device, 'eth0');
-  const address = {
-    family: 4,
-    w0: 0,
-    w1: 0,
-    w2: 0,
-    w3: parseAddress(ADDRESSES[side] as string) as number,
-    scopeId: 0,
-  } as const;
-  kernel.control('address.add', { index, address, prefixLength: 24 });
   const doorbell = new Doorbell(arena, doorbellAt);
   let idle = 0;
   const work = (): number => {

@@ -8,7 +8,7 @@
  * ```
  *
  * The host gives time and randomness: an object of your own, the simulated host (`multikernel/sim`), or an {@link EventLoop},
- * which works for kernels between the callbacks of a Node program. Devices: `multikernel/link`. Sockets: `multikernel/socket`.
+ * which works for kernels between the callbacks of a Node program, or a {@link ThreadLoop}, which has a thread of its own. Devices: `multikernel/link`. Sockets: `multikernel/socket`.
  * Programs that are no JavaScript make system calls by number, with pointers into a memory: `kernel.processes`.
  */
 
@@ -16,6 +16,7 @@ export { MultikernelError } from '../base/errors.ts';
 export { type Rng, SeededRng } from '../base/rng.ts';
 export type { Agent, Host } from '../host/contract.ts';
 export { EventLoop, type EventLoopOptions } from '../host/node/event-loop.ts';
+export { ThreadLoop, type ThreadLoopOptions } from '../host/node/thread-loop.ts';
 export { ArrayMemory, FrameMemory, InstanceMemory, RegionMemory, UserMemory } from '../sys/copy.ts';
 export { type Process, ProcessTable } from '../sys/process.ts';
 export { SYS, systemCall } from '../sys/syscalls.ts';

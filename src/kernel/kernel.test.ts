@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { textControl } from '../../test/fixtures/text-control.ts';
 import { SeededRng } from '../base/rng.ts';
+import type { Device } from '../link/device.ts';
 import { createNetwork, networkBytes, openVni } from '../link/index.ts';
 import { Arena } from '../mem/index.ts';
 import { DatagramInfo, SocketAddress } from '../socket/socket.ts';
+import type { KernelMemory } from './create.ts';
 import { Kernel } from './kernel.ts';
 
 const HEAP_BYTES = 16 << 20;
@@ -20,15 +21,10 @@ beforeEach(() => {
   const open = (port: number): Kernel => {
     const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
     const host = { rng: new SeededRng(port + 1), nowUs: () => 0, epochNs: 0n, requestWork: () => {} };
-    const kernel = Kernel.create({ name: `k${port}`, arena, host, heap });
-    const mac = { hi: 0x0200, lo: port + 1 };
-    const options = { name: `k${port}/eth0`, mac, mtuBytes: 1500, capabilities: 0, doorbellAt: 0 };
-    kernel.attach(openVni(arena, kernel.bulk, network, port, options), 'eth0');
-    textControl(kernel, 'interface.set', {
-      name: 'eth0',
-      addAddress: { address: `192.0.2.${port + 1}`, prefixLength: 24 },
-    });
-    return kernel;
+    const options = { name: `k${port}/eth0`, mac: { hi: 0x0200, lo: port + 1 } };
+    const device = ({ bulk }: KernelMemory): Device => openVni(arena, bulk, network, port, options);
+    const interfaces = [{ device, addresses: [`192.0.2.${port + 1}/24`] }];
+    return Kernel.create({ name: `k${port}`, arena, host, heap, interfaces });
   };
   client = open(0);
   server = open(1);

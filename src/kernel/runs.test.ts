@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CountedRuns } from '../../test/fixtures/counted-runs.ts';
 import { addressOf } from '../../test/fixtures/socket-address.ts';
-import { textControl } from '../../test/fixtures/text-control.ts';
 import { Errno } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
 import { CAP_CHECKSUM_PARTIAL, type Device, type FrameBatch } from '../link/device.ts';
@@ -10,6 +9,7 @@ import { createNetwork, networkBytes, openVni } from '../link/index.ts';
 import { Middleware } from '../link/middleware.ts';
 import { Arena } from '../mem/index.ts';
 import { SocketAddress, type StreamSocket } from '../socket/socket.ts';
+import type { KernelMemory } from './create.ts';
 import { Kernel } from './kernel.ts';
 
 const HEAP_BYTES = 16 << 20;
@@ -75,20 +75,25 @@ function bring(options: Options) {
   const open = (port: number, wrap: (device: Device) => Device): Kernel => {
     const heap = { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES };
     const host = { rng: new SeededRng(port + 1), nowUs: () => now, epochNs: 0n, requestWork: () => {} };
-    const kernel = Kernel.create({ name: `k${port}`, arena, host, heap, ipv6: options.ipv6 ?? false });
-    const device = openVni(arena, kernel.bulk, network, port, {
-      name: `k${port}/eth0`,
-      mac: { hi: 0x0200, lo: port + 1 },
-      mtuBytes: options.mtuBytes ?? 1500,
-      capabilities: options.partial ? CAP_CHECKSUM_PARTIAL : 0,
-      doorbellAt: 0,
+    const { ipv6 = false, mtuBytes = 1500 } = options;
+    const device = ({ bulk }: KernelMemory): Device =>
+      wrap(
+        openVni(arena, bulk, network, port, {
+          name: `k${port}/eth0`,
+          mac: { hi: 0x0200, lo: port + 1 },
+          mtuBytes,
+          capabilities: options.partial ? CAP_CHECKSUM_PARTIAL : 0,
+        }),
+      );
+    return Kernel.create({
+      name: `k${port}`,
+      arena,
+      host,
+      heap,
+      ipv6,
+      interfaces: [{ device, addresses: [ipv6 ? `2001:db8::${port + 1}/64` : `192.0.2.${port + 1}/24`] }],
+      sysctl: options.timestamps === false ? { 'net.inet.tcp.timestamps': 0 } : {},
     });
-    kernel.attach(wrap(device), 'eth0');
-    const address = options.ipv6 ? `2001:db8::${port + 1}` : `192.0.2.${port + 1}`;
-    const prefixLength = options.ipv6 ? 64 : 24;
-    textControl(kernel, 'interface.set', { name: 'eth0', addAddress: { address, prefixLength } });
-    if (options.timestamps === false) textControl(kernel, 'sysctl.set', { name: 'net.inet.tcp.timestamps', value: 0 });
-    return kernel;
   };
   const front = { counted: null as CountedRuns | null, wire: null as Wire | null };
   const sender = open(0, (device) => (front.counted = new CountedRuns(device, options.runs)));

@@ -14,7 +14,7 @@ export interface InterfaceCloner {
   create(unit: number): LinkLayer | number;
 }
 
-export const UNIT_MAX = 32767;
+const UNIT_MAX = 32767;
 
 export class ClonerTable {
   readonly #cloners: Map<string, InterfaceCloner> = new Map();

@@ -20,7 +20,7 @@ import { ROLE_BOTH, ROLE_EVENTS } from './protocol.ts';
 
 /** "RUMP" */
 const MAGIC = 0x504d5552;
-export const HELLO_BYTES = 48;
+const HELLO_BYTES = 48;
 const ACCEPT_BYTES = 28;
 export const PROOF_BYTES = 16;
 /** Longest payload before a connection is authenticated. */

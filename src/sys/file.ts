@@ -16,7 +16,7 @@ export const POLLERR = 0x8;
 export const POLLHUP = 0x10;
 export const POLLNVAL = 0x20;
 export const POLLRDNORM = 0x40;
-export const POLLWRBAND = 0x100;
+const POLLWRBAND = 0x100;
 /** The peer has ended its direction: an addition of Linux. */
 export const POLLRDHUP = 0x2000;
 

@@ -143,7 +143,7 @@ function dissolve(file: DatagramFile): number {
 }
 
 /** Connect a socket to an address; a stream that blocks waits for the handshake. */
-export function connectTo(call: SystemCall, file: StreamFile | DatagramFile, to: SocketAddress): number {
+function connectTo(call: SystemCall, file: StreamFile | DatagramFile, to: SocketAddress): number {
   if (call.stage === CONNECT_STARTED) return connected(call, file as StreamFile);
   const result = file.socket.connect(to);
   if (result !== -Errno.EINPROGRESS || file.nonBlocking) return result;

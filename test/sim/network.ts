@@ -5,13 +5,13 @@
  */
 
 import { Simulation } from '../../src/host/sim/simulation.ts';
+import type { KernelMemory } from '../../src/kernel/create.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import type { Device } from '../../src/link/device.ts';
 import { ImpairedDevice } from '../../src/link/impair.ts';
 import type { Impairment } from '../../src/link/impairment.ts';
 import { createNetwork, type NetworkDescriptor, VniDevice } from '../../src/link/index.ts';
 import { Arena } from '../../src/mem/arena.ts';
-import { textControl } from '../fixtures/text-control.ts';
 
 export interface SimNetworkOptions {
   seed: number;
@@ -64,28 +64,22 @@ export class SimNetwork {
     kernels.forEach((name, index) => {
       const host = this.simulation.host();
       const heap = { at: this.arena.allocate(heapBytes, 4096), bytes: heapBytes };
-      const kernel = Kernel.create({ name: `${name}#${id}`, arena: this.arena, host, hosts, heap, ipv6 });
-      const device = new VniDevice(this.arena, kernel.bulk, this.segment, index, {
-        name: `${name}#${id}/eth0`,
-        mac: { hi: 0x026d, lo: index + 1 },
-        onFull: options.full ?? 'wait',
-        ...(options.mtuBytes === undefined ? {} : { mtuBytes: options.mtuBytes }),
-      });
-      const link = new ImpairedDevice(wrap(device, index), this.arena, kernel.bulk, { clock: host, rng: host.rng });
-      kernel.attach(link, 'eth0');
-      textControl(kernel, 'interface.set', {
-        name: 'eth0',
-        addAddress: { address: SimNetwork.address(index), prefixLength: 24 },
-      });
-      if (ipv6) {
-        textControl(kernel, 'interface.set', {
-          name: 'eth0',
-          addAddress: { address: SimNetwork.address6(index), prefixLength: 64 },
+      const device = ({ bulk }: KernelMemory): Device => {
+        const vni = new VniDevice(this.arena, bulk, this.segment, index, {
+          name: `${name}#${id}/eth0`,
+          mac: { hi: 0x026d, lo: index + 1 },
+          onFull: options.full ?? 'wait',
+          ...(options.mtuBytes === undefined ? {} : { mtuBytes: options.mtuBytes }),
         });
-      }
-      if (options.impairment !== undefined) link.impair('out', options.impairment);
+        const link = new ImpairedDevice(wrap(vni, index), this.arena, bulk, { clock: host, rng: host.rng });
+        this.links.set(name, link);
+        return link;
+      };
+      const addresses = [`${SimNetwork.address(index)}/24`, ...(ipv6 ? [`${SimNetwork.address6(index)}/64`] : [])];
+      const interfaces = [{ device, addresses }];
+      const kernel = Kernel.create({ name: `${name}#${id}`, arena: this.arena, host, hosts, heap, ipv6, interfaces });
+      if (options.impairment !== undefined) this.links.get(name)?.impair('out', options.impairment);
       this.kernels.set(name, kernel);
-      this.links.set(name, link);
       this.simulation.add(kernel);
     });
   }
