@@ -13,6 +13,12 @@ export abstract class UserMemory {
   /** Array and offset of the range that was resolved last; good until the program runs again. */
   array: Uint8Array = NO_BYTES;
   at = 0;
+  /** Bytes of one range that a call should ask for at most. */
+  readonly mostBytes: number;
+
+  constructor(mostBytes: number = Infinity) {
+    this.mostBytes = mostBytes;
+  }
 
   /** Find a range for reading, or for writing: 0 with `array` and `at` set, or -EFAULT. An empty range is everywhere. */
   abstract resolve(address: number, lengthBytes: number, write: boolean): number;
@@ -146,7 +152,7 @@ export class FrameMemory extends UserMemory {
 
   /** `limitBytes`: all pieces together; a program cannot have more held for it. */
   constructor(limitBytes: number) {
-    super();
+    super(limitBytes >> 1);
     this.#limitBytes = limitBytes;
   }
 

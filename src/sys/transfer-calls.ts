@@ -39,11 +39,13 @@ const lengths: Float64Array = new Float64Array(abi.UIO_MAXIOV);
 let pieces = 0;
 let totalBytes = 0;
 
-function onePiece(address: number, lengthBytes: number): number {
+function onePiece(call: SystemCall, address: number, lengthBytes: number): number {
+  // A memory that cannot be held as a whole makes the transfer shorter.
+  const moved = Math.min(lengthBytes, call.memory.mostBytes);
   starts[0] = address;
-  lengths[0] = lengthBytes;
+  lengths[0] = moved;
   pieces = 1;
-  totalBytes = lengthBytes;
+  totalBytes = moved;
   return lengthBytes >= 0 ? 0 : -Errno.EINVAL;
 }
 
@@ -75,7 +77,7 @@ function checkPieces(call: SystemCall, write: boolean): number {
 
 /** read(fd, buffer, bytes) */
 export function read(call: SystemCall): number {
-  return onePiece(call.arg(1), call.arg(2)) || readFile(call, 0);
+  return onePiece(call, call.arg(1), call.arg(2)) || readFile(call, 0);
 }
 
 /** readv(fd, iov, count) */
@@ -97,7 +99,9 @@ export function receiveFrom(call: SystemCall): number {
   const file = call.file(call.int(0));
   if (!(file instanceof SocketFile || file instanceof PairFile)) return socketError(file);
   const error =
-    onePiece(call.arg(1), call.arg(2)) || checkPieces(call, true) || checkLength(call.memory, call.arg(4), call.arg(5));
+    onePiece(call, call.arg(1), call.arg(2)) ||
+    checkPieces(call, true) ||
+    checkLength(call.memory, call.arg(4), call.arg(5));
   if (error !== 0) return error;
   const flags = call.int(3);
   if ((flags & abi.MSG_OOB) !== 0) return -Errno.EINVAL;
@@ -230,7 +234,7 @@ function messageInto(file: DatagramFile | RawFile, peek: boolean, into: Uint8Arr
 
 /** write(fd, buffer, bytes) */
 export function write(call: SystemCall): number {
-  return onePiece(call.arg(1), call.arg(2)) || writeFile(call);
+  return onePiece(call, call.arg(1), call.arg(2)) || writeFile(call);
 }
 
 /** writev(fd, iov, count) */
@@ -249,7 +253,7 @@ function writeFile(call: SystemCall): number {
 
 /** sendto(fd, buffer, bytes, flags, address, length) */
 export function sendTo(call: SystemCall): number {
-  const error = onePiece(call.arg(1), call.arg(2));
+  const error = onePiece(call, call.arg(1), call.arg(2));
   return error !== 0 ? error : send(call, call.int(3), call.arg(4), call.int(5));
 }
 
