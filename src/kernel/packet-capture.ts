@@ -6,7 +6,7 @@
  */
 
 import { checksumOf, sumView } from '../base/checksum.ts';
-import { NS_PER_US } from '../base/units.ts';
+import { NS_PER_S, NS_PER_US } from '../base/units.ts';
 import type { Host } from '../host/contract.ts';
 import { Callout, type CalloutTable } from '../kern/callout.ts';
 import type { Bulk } from '../mem/bulk.ts';
@@ -22,7 +22,6 @@ import * as ipv6 from '../wire/ipv6.ts';
 const BATCH_US = 10_000;
 /** More than this in front of a slow reader, and frames stay in the bounded queue of the capture, which counts those it drops. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024;
-const NS_PER_S = 1_000_000_000n;
 
 /** Offset of the checksum field in the transport header, -1 for protocols without one here. */
 function checksumOffset(protocol: number): number {

@@ -7,12 +7,12 @@
 
 import type { Device } from '../link/device.ts';
 import * as ethernet from '../wire/ethernet.ts';
+import { GROUP_BIT } from '../wire/ethernet.ts';
 import { DeviceLink } from './device-link.ts';
 import { LINK_NOT_OURS, LINK_SHORT, type LinkHeader, type LinkPacket } from './link-layer.ts';
 
 const { HEADER_BYTES } = ethernet;
 /** Individual/group bit of an address, in its first 16 bits (IEEE 802-2014 section 8.2.2). */
-const GROUP_BIT = 0x0100;
 
 export class EthernetLink extends DeviceLink {
   readonly headerBytes: number = HEADER_BYTES;

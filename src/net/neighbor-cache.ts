@@ -14,14 +14,13 @@
  */
 
 import { Errno } from '../base/errors.ts';
+import { US_PER_MS, US_PER_S } from '../base/units.ts';
 import { Callout } from '../kern/callout.ts';
 import type { CpuContext } from '../kern/context.ts';
 import type { SysctlVariable } from '../kern/sysctl.ts';
 import type { Interface } from './interface.ts';
 import type { PathEpoch } from './path-epoch.ts';
 
-const US_PER_S = 1_000_000;
-const US_PER_MS = 1000;
 /** RFC 1122 2.3.2.1: at most one request per second and destination. */
 const REQUEST_INTERVAL_US = US_PER_S;
 /** A confirmation younger than this is not renewed, so that an acknowledgement costs two comparisons. */

@@ -1,11 +1,11 @@
 /** Captured frames with wall-clock stamps as a stream. Thread: the client's. */
 
+import { NS_PER_S } from '../base/units.ts';
 import type { KernelClient, StreamSink } from '../rump/kernel-client.ts';
 import type { CaptureRecord, CaptureRecordRequest } from '../sys/control.ts';
 import { formatLinkAddress } from './address-text.ts';
 import { StreamIterable } from './stream-iterable.ts';
 
-const NS_PER_S = 1_000_000_000n;
 const SNAP_BYTES = 262_144;
 
 export interface CaptureRequest {

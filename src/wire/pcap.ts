@@ -11,6 +11,7 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import { NS_PER_S } from '../base/units.ts';
 import { copyOut } from './bytes.ts';
 
 const HEADER_BYTES = 24;
@@ -21,7 +22,6 @@ const VERSION_MAJOR = 2;
 
 /** The upper bits say whether and how long an FCS ends each frame. */
 const LINK_TYPE_MASK = 0xffff;
-const NS_PER_SEC = 1_000_000_000n;
 
 export interface PcapRecord {
   /** Nanoseconds since 1970-01-01 UTC. */
@@ -70,7 +70,7 @@ export function readPcap(bytes: Uint8Array): PcapFile {
     if (keptBytes > bytes.length - at - RECORD_HEADER_BYTES) throw failure(`half a frame at offset ${at}`);
     if (keptBytes > lengthBytes) throw failure(`${keptBytes} bytes of a frame of ${lengthBytes} at offset ${at}`);
     records.push({
-      timeNs: BigInt(view.getUint32(at, little)) * NS_PER_SEC + BigInt(view.getUint32(at + 4, little)) * unitNs,
+      timeNs: BigInt(view.getUint32(at, little)) * NS_PER_S + BigInt(view.getUint32(at + 4, little)) * unitNs,
       lengthBytes,
       bytes: copyOut(view, at + RECORD_HEADER_BYTES, keptBytes),
     });

@@ -7,6 +7,7 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import { NS_PER_S } from '../base/units.ts';
 import { formatMac } from './ethernet.ts';
 import * as pcapng from './pcapng.ts';
 
@@ -22,7 +23,6 @@ export type PcapngBlock =
 /** Longer blocks are taken for garbage. */
 const BLOCK_BYTES_MAX = 16_777_216;
 
-const NS_PER_SEC = 1_000_000_000n;
 const TSRESOL_DEFAULT = 6;
 const TSRESOL_BINARY = 0x80;
 const STAMP_BITS = 64;
@@ -139,7 +139,7 @@ export class PcapngReader {
         block.filter = text(view, { code, at: at + 1, length: length - 1 });
       else if (code === pcapng.OPTION_IF_OS) block.os = text(view, option);
       else if (code === pcapng.OPTION_IF_TSOFFSET && length === 8)
-        source.offsetNs = view.getBigInt64(at, le) * NS_PER_SEC;
+        source.offsetNs = view.getBigInt64(at, le) * NS_PER_S;
     }
     this.#sources.push(source);
     return block;
@@ -219,7 +219,7 @@ export class PcapngReader {
   #stamp(view: DataView, at: number, source: Source): bigint {
     const high = BigInt(view.getUint32(at, this.#littleEndian));
     const units = (high << 32n) | BigInt(view.getUint32(at + 4, this.#littleEndian));
-    return (units * NS_PER_SEC) / source.unitsPerSec + source.offsetNs;
+    return (units * NS_PER_S) / source.unitsPerSec + source.offsetNs;
   }
 
   #source(index: number): Source {
