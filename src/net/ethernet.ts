@@ -12,7 +12,6 @@ import { DeviceLink } from './device-link.ts';
 import { LINK_NOT_OURS, LINK_SHORT, type LinkHeader, type LinkPacket } from './link-layer.ts';
 
 const { HEADER_BYTES } = ethernet;
-/** Individual/group bit of an address, in its first 16 bits (IEEE 802-2014 section 8.2.2). */
 
 export class EthernetLink extends DeviceLink {
   readonly headerBytes: number = HEADER_BYTES;
@@ -55,7 +54,11 @@ export class EthernetLink extends DeviceLink {
     if (frameAt < 0) return frameAt;
     const packetAt = frameAt + HEADER_BYTES;
     this.#openAt = frameAt;
-    this.write(header, packetAt);
+    const view = this.#view;
+    view.setUint16(frameAt, header.dstHi);
+    view.setInt32(frameAt + 2, header.dstLo);
+    view.setInt32(frameAt + 6, header.word6);
+    view.setInt32(frameAt + 10, header.word10);
     return packetAt;
   }
 
@@ -73,9 +76,12 @@ export class EthernetLink extends DeviceLink {
 
   override commit(packetBytes: number, meta: number): void {
     const bytes = packetBytes + HEADER_BYTES;
-    if (this.iface.taps.length > 0) this.tapped(this.#openAt, bytes, meta);
+    const { iface } = this;
+    if (iface.taps.length > 0) this.tapped(this.#openAt, bytes, meta);
     this.queue.commit(bytes, meta);
-    this.sent(1, bytes);
+    iface.dirty = true;
+    iface.outPackets++;
+    iface.outBytes += bytes;
   }
 
   override reserveRun(header: LinkHeader, packetBytes: number, count: number): number {
@@ -103,9 +109,12 @@ export class EthernetLink extends DeviceLink {
     if (!packet.group && (dstHi !== this.#macHi || ethernet.dstLo(view, at) !== this.#macLo)) return LINK_NOT_OURS;
     packet.at = at + HEADER_BYTES;
     packet.lengthBytes = lengthBytes - HEADER_BYTES;
-    packet.srcHi = ethernet.srcHi(view, at);
-    packet.srcLo = ethernet.srcLo(view, at);
-    packet.arrival = this.iface;
+    if (packet.arrival !== this.iface) packet.arrival = this.iface;
     return ethernet.type(view, at);
+  }
+  override readSource(packet: LinkPacket): void {
+    const at = packet.at - HEADER_BYTES;
+    packet.srcHi = ethernet.srcHi(this.#view, at);
+    packet.srcLo = ethernet.srcLo(this.#view, at);
   }
 }

@@ -33,8 +33,12 @@ function setUp() {
   };
   const packets: string[] = [];
   input.register(ETHERTYPE_IPV4, {
-    input: ({ iface, arrival, lengthBytes, group, srcHi, srcLo }: LinkPacket) =>
-      packets.push(`${iface.name} ${arrival?.name} ${lengthBytes} ${group} ${srcHi.toString(16)}:${srcLo}`),
+    input: (packet: LinkPacket) => {
+      const { iface, arrival, lengthBytes, group } = packet;
+      iface.link.readSource(packet);
+      const { srcHi, srcLo } = packet;
+      packets.push(`${iface.name} ${arrival?.name} ${lengthBytes} ${group} ${srcHi.toString(16)}:${srcLo}`);
+    },
   });
   const fake = (name: string): FakeDevice => new FakeDevice(arena, name, OWN);
   return { arena, bulk, table, log, input, packets, counters, fake };

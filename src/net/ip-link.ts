@@ -71,8 +71,6 @@ export class IpLink extends DeviceLink {
     packet.at = at;
     packet.lengthBytes = lengthBytes;
     packet.group = false;
-    packet.srcHi = 0;
-    packet.srcLo = 0;
     const { iface } = this;
     const arrival = (packet.meta & META_ARRIVAL_MASK) >>> META_ARRIVAL_SHIFT;
     packet.arrival = iface.loopback ? iface.input.interfaceAt(arrival) : iface;

@@ -195,7 +195,8 @@ export class LinkInput {
       if ((hooks[i] as FrameHook).input(iface, at, lengthBytes, meta, nowUs)) return;
     }
     const packet = this.#packet;
-    packet.iface = iface;
+    // A store of an object costs a write barrier.
+    if (packet.iface !== iface) packet.iface = iface;
     packet.meta = meta;
     const type = iface.link.read(packet, at, lengthBytes);
     if (type < 0) {

@@ -54,7 +54,7 @@ export class LinkPacket {
   meta = 0;
   /** The frame was addressed to a group, not to us alone. */
   group = false;
-  /** Source address; 0 on links without addresses. */
+  /** Source address, after {@link LinkLayer.readSource}; 0 on links without addresses. */
   srcHi = 0;
   srcLo = 0;
 
@@ -107,10 +107,16 @@ export abstract class LinkLayer {
   abstract commitRun(count: number, packetBytes: number, meta: number): void;
 
   /**
-   * Read the header of a received frame: fills in where the packet lies, its source, `group` and `arrival`. `packet.meta`
+   * Read the header of a received frame: fills in where the packet lies, `group` and `arrival`. `packet.meta`
    * is the frame's; bits that are the link's own are taken out. Returns the EtherType, LINK_SHORT or LINK_NOT_OURS.
    */
   abstract read(packet: LinkPacket, at: number, lengthBytes: number): number;
+
+  /** Fill in the source of a packet that `read` has read. Apart from it, because filters alone want to know. */
+  readSource(packet: LinkPacket): void {
+    packet.srcHi = 0;
+    packet.srcLo = 0;
+  }
 
   /** After `-ENOBUFS`: have this kernel woken when there is room. True when there is room again already. */
   abstract awaitRoom(dstHi: number, dstLo: number): boolean;

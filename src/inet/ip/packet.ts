@@ -20,8 +20,6 @@ export class IpPacket implements InPacket {
   meta = 0;
   broadcast = false;
   plain = false;
-  linkSrcHi = 0;
-  linkSrcLo = 0;
   iface: Interface;
 
   constructor(iface: Interface) {

@@ -73,9 +73,6 @@ export interface InPacket {
    * Runs rely on it.
    */
   plain: boolean;
-  /** Link-layer address of the station that sent the frame, 0 on links without addresses. */
-  linkSrcHi: number;
-  linkSrcLo: number;
   iface: Interface;
 }
 

@@ -163,11 +163,9 @@ export class IpInput implements PacketInput {
     packet.tos = (word0 >>> 16) & 0xff;
     packet.meta = received.meta;
     packet.broadcast = group;
-    packet.linkSrcHi = received.srcHi;
-    packet.linkSrcLo = received.srcLo;
     packet.plain = headerBytes === HEADER_BYTES && !this.#filter.active && !this.#raw.active;
-    packet.iface = iface;
-    if (this.#filter.active && !this.#filterPasses(packet, word1, nowUs)) return;
+    if (packet.iface !== iface) packet.iface = iface;
+    if (this.#filter.active && !this.#filterPasses(packet, received, word1, nowUs)) return;
     let sourceRouted = false;
     if (headerBytes > HEADER_BYTES) {
       const done = this.#options.process(at, headerBytes, iface, nowUs);
@@ -202,9 +200,10 @@ export class IpInput implements PacketInput {
     return true;
   }
 
-  #filterPasses(packet: IpPacket, fragmentWord: number, nowUs: number): boolean {
+  #filterPasses(packet: IpPacket, received: LinkPacket, fragmentWord: number, nowUs: number): boolean {
     const onLink = packet.src === 0 || packet.src >>> 16 === LINK_LOCAL_HIGH;
-    const verdict = this.#filter.frameVerdict(packet.src, packet.linkSrcHi, packet.linkSrcLo, onLink);
+    received.iface.link.readSource(received);
+    const verdict = this.#filter.frameVerdict(packet.src, received.srcHi, received.srcLo, onLink);
     if (verdict === FILTER_PASS) return true;
     if (verdict !== FILTER_DROP) {
       const first = (fragmentWord & ipv4.FRAGMENT_OFFSET_MASK) === 0;

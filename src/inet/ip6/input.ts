@@ -68,6 +68,8 @@ export class Ip6Input implements PacketInput {
   readonly #raw: RawSockets;
   readonly #extensions: Extensions6;
   readonly #packet: IpPacket;
+  /** The frame of that packet, as the link read it. */
+  #received: LinkPacket | null = null;
   /** Destination of the packet being looked at. */
   readonly #destination: Words6 = new Words6();
   readonly #transports: readonly (Transport | undefined)[];
@@ -154,7 +156,8 @@ export class Ip6Input implements PacketInput {
       return;
     }
     const packet = this.#packet;
-    packet.iface = on;
+    if (this.#received !== received) this.#received = received;
+    if (packet.iface !== on) packet.iface = on;
     packet.headerAt = at;
     packet.at = at + HEADER_BYTES;
     packet.lengthBytes = payloadBytes;
@@ -163,8 +166,6 @@ export class Ip6Input implements PacketInput {
     packet.tos = (first >>> 20) & 0xff;
     packet.meta = received.meta;
     packet.broadcast = group;
-    packet.linkSrcHi = received.srcHi;
-    packet.linkSrcLo = received.srcLo;
     packet.plain = !this.#filter.active && !this.#raw.active;
     if (!this.#readAddresses(packet, at, zone, iface.loopback, group, nowUs)) return;
     const { protocol } = packet;
@@ -279,7 +280,9 @@ export class Ip6Input implements PacketInput {
   #filterPasses(packet: IpPacket, nowUs: number): boolean {
     const { src } = packet;
     const onLink = src === IP6_ANY || this.#interner.zone(src) !== 0;
-    const verdict = this.#filter.frameVerdict(src, packet.linkSrcHi, packet.linkSrcLo, onLink);
+    const received = this.#received as LinkPacket;
+    received.iface.link.readSource(received);
+    const verdict = this.#filter.frameVerdict(src, received.srcHi, received.srcLo, onLink);
     if (verdict === FILTER_PASS) return true;
     // Fragments, packets with extension headers and packets from `::` are dropped without an answer.
     const plain = src !== IP6_ANY && !ipv6.isExtension(packet.protocol);
