@@ -7,7 +7,11 @@
  * Read first: host/node/event-loop.ts, whose turns cost more and read the clock each time.
  */
 
+import { lendNodeBufferCopy } from './buffer-copy.ts';
 import { MonotonicClock } from './clock.ts';
+
+// Each loop that runs kernels lends its thread Node's copy: bulks made before that copy by `TypedArray.set`.
+lendNodeBufferCopy();
 
 /** A power of two. */
 const IDLE_TURNS_PER_READING = 8;
