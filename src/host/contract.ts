@@ -15,7 +15,10 @@ export interface Host {
   requestWork(): void;
 }
 
-/** A kernel, or anything else that a host runs in turns. */
+/**
+ * The turns of one CPU of one kernel, or of anything else that works in turns. A loop runs each of its agents once per round,
+ * on its thread; agents of one kernel may lie in different loops. A kernel of one CPU is the agent of that CPU.
+ */
 export interface Agent {
   /** Do the work that is there now, bounded; returns the amount of work done, 0 when there was none. */
   doWork(nowUs: number): number;

@@ -1,8 +1,9 @@
 /**
  * One kernel: devices, IP, TCP, UDP, sockets and tables put together, and one turn of its work.
  *
- * Thread: the one whose host runs it; everything is called there. An object: a thread can run many. Read first:
- * host/contract.ts (what it asks of its host), socket/socket.ts (its system calls), control.ts (control requests).
+ * Thread: the one whose host runs it; everything is called there. An object: a thread can run many. A kernel has one CPU
+ * today, and is itself the agent (host/contract.ts) of that CPU. Read first: host/contract.ts (what it asks of its host),
+ * socket/socket.ts (its system calls), control.ts (control requests). Missing: an agent per CPU.
  */
 
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
@@ -79,8 +80,8 @@ export class Kernel implements Agent {
   readonly bulk: Bulk;
   readonly host: Host;
   readonly counters: Counters;
-  /** The only CPU of this kernel. */
-  readonly cpu: Cpu;
+  /** The CPUs of this kernel, `cpus[i].number` is i; today one. */
+  readonly cpus: readonly Cpu[];
   readonly callouts: CalloutTable;
   readonly inet: Inet;
   readonly tcp: TcpStack;
@@ -94,8 +95,10 @@ export class Kernel implements Agent {
   /** Data sent by a handler is flushed before the next handler runs: the peers work on it meanwhile. */
   readonly #events: EventQueue = new EventQueue(
     () => this.inet.flush(),
-    () => this.cpu.softints.schedule(this.#delivery),
+    () => this.#cpu.softints.schedule(this.#delivery),
   );
+  /** `cpus[0]`, whose turn `doWork` is. */
+  readonly #cpu: Cpu;
   /** Delivers socket events at the end of the turn. */
   readonly #delivery: Softint;
   /** A gauge: what `mk top` shows as open connections. */
@@ -120,11 +123,12 @@ export class Kernel implements Agent {
         : new Heap(options.heap.at, options.heap.bytes);
     const nowUs = (): number => host.nowUs();
     const shared: KernelShared = { arena, sysctl: new Sysctl() };
-    this.cpu = new Cpu({ shared, heap, rng: host.rng, counters: this.counters, nowUs });
-    this.bulk = this.cpu.bulk;
-    this.callouts = this.cpu.callouts;
+    this.#cpu = new Cpu({ shared, heap, rng: host.rng, counters: this.counters, nowUs });
+    this.cpus = [this.#cpu];
+    this.bulk = this.#cpu.bulk;
+    this.callouts = this.#cpu.callouts;
     this.#delivery = new Softint(() => this.#deliver());
-    this.inet = new Inet({ cpu: this.cpu, ipv6: options.ipv6 ?? false });
+    this.inet = new Inet({ cpu: this.#cpu, ipv6: options.ipv6 ?? false });
     const context: SocketContext = { events: this.#events, nowUs, requestWork: () => host.requestWork() };
     this.tcp = this.inet.tcp;
     this.sockets = new Sockets(this.inet, this.tcp, context);
@@ -187,7 +191,7 @@ export class Kernel implements Agent {
 
   doWork(nowUs: number): number {
     let work = 0;
-    this.cpu.beginTurn();
+    this.#cpu.beginTurn();
     for (let round = 0; round < ROUNDS_PER_TURN; round++) {
       const received = this.inet.poll(nowUs);
       work += received;
@@ -198,14 +202,14 @@ export class Kernel implements Agent {
       if (this.#loopback.pending) continue;
       // The program first: data it does not take piles up, leaves the caches, and is lost in the end. A batch that is not
       // full has emptied the rings.
-      if (this.cpu.softints.pending || received < BATCH_FRAMES) break;
+      if (this.#cpu.softints.pending || received < BATCH_FRAMES) break;
     }
     work += this.callouts.run(nowUs);
     for (let i = 0; i < this.#timed.length; i++) work += (this.#timed[i] as TimedDevice).tick(nowUs);
     // Set before the handlers run, so that readers of counters see it even if a handler never returns.
     this.counters.set(this.#connectionsOpen, this.tcp.connectionCount);
     try {
-      work += this.cpu.softints.run();
+      work += this.#cpu.softints.run();
     } finally {
       // Data sent by handlers is flushed even when one of them threw.
       this.inet.flush();
@@ -225,7 +229,7 @@ export class Kernel implements Agent {
       return this.#events.deliver();
     } finally {
       // Events that handlers posted, and those behind a handler that threw.
-      if (this.#events.pending) this.cpu.softints.schedule(this.#delivery);
+      if (this.#events.pending) this.#cpu.softints.schedule(this.#delivery);
     }
   }
 
@@ -240,7 +244,7 @@ export class Kernel implements Agent {
   }
 
   workPending(): boolean {
-    return this.cpu.softints.pending || this.tcp.workPending || this.inet.pending;
+    return this.#cpu.softints.pending || this.tcp.workPending || this.inet.pending;
   }
 
   /** No connection holds bytes that the peer has not acknowledged, nor a FIN. */

@@ -11,6 +11,7 @@ import { Errno } from '../../src/base/errors.ts';
 import { SeededRng } from '../../src/base/rng.ts';
 import { Simulation } from '../../src/host/sim/simulation.ts';
 import type { UdpEndpoint } from '../../src/inet/udp/endpoint.ts';
+import type { Cpu } from '../../src/kern/cpu.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import type { ReceiveFilter } from '../../src/link/filter.ts';
 import { createNetwork, VniDevice } from '../../src/link/index.ts';
@@ -93,7 +94,7 @@ class World {
     });
     const echo = kernel.inet.udp.open();
     const echo6 = kernel.inet.udp.open(true);
-    const member: Member = { kernel, heap: kernel.cpu.heap, echo, echo6, eth0, heard: 0 };
+    const member: Member = { kernel, heap: (kernel.cpus[0] as Cpu).heap, echo, echo6, eth0, heard: 0 };
     echo.bind(0, PORT);
     echo.onDatagram = () => member.heard++;
     this.members.push(member);

@@ -1,5 +1,5 @@
 /**
- * Runs kernels on the event loop of a Node thread, beside the program of that thread.
+ * Runs CPUs of kernels on the event loop of a Node thread, beside the program of that thread.
  *
  * Thread: the one it is made on (a worker, or the main thread under `mk run`). Idle strategy, in order: while there is
  * work, one turn per event-loop iteration (`setImmediate`); then, for a bounded time, only while fewer threads spin

@@ -1,5 +1,5 @@
 /**
- * Runs kernels on a thread that does nothing else: blocks in `run` from start to stop.
+ * Runs CPUs of kernels on a thread that does nothing else: blocks in `run` from start to stop.
  *
  * Thread: the one that calls `run`, a worker without a program. Idle strategy, in order: turn after turn while there is
  * work; then poll for a bounded time (poll-window.ts); then arm the bell, look once more, and block in `Bell.wait` until
