@@ -11,7 +11,7 @@ import { Errno } from '../base/errors.ts';
 import type { CpuContext } from '../kern/context.ts';
 import type { Sysctl } from '../kern/sysctl.ts';
 import { Interface } from '../net/interface.ts';
-import { InterfaceTable } from '../net/interface-table.ts';
+import type { InterfaceTable } from '../net/interface-table.ts';
 import { LinkInput, RUN_SCRATCH_BYTES } from '../net/link-input.ts';
 import { NoLink } from '../net/no-link.ts';
 import type { Route } from '../net/route.ts';
@@ -24,6 +24,7 @@ import { IngressFilter } from './ip/ingress-filter.ts';
 import { Ip } from './ip/ip.ts';
 import { RawSockets } from './ip/raw-sockets.ts';
 import { RejectPolicy } from './ip/reject.ts';
+import { InetShared } from './ip/shared.ts';
 import { Ip4 } from './ip4/ip4.ts';
 import { Autoconfigurator } from './ip6/autoconf/autoconfiguration.ts';
 import { orderDestinations } from './ip6/destination-order.ts';
@@ -41,6 +42,9 @@ export interface InetOptions {
 }
 
 export class Inet {
+  /** One per kernel. */
+  readonly shared: InetShared;
+  /** Of its only CPU. */
   readonly context: InetContext;
   readonly sysctl: Sysctl;
   readonly ip: Ip;
@@ -60,25 +64,26 @@ export class Inet {
   readonly input: LinkInput;
 
   constructor(options: InetOptions) {
-    const { number, shared, bulk, heap, callouts, softints, rng, counters } = options.cpu;
-    const { sysctl } = shared;
+    const { number, bulk, heap, callouts, softints, rng, counters } = options.cpu;
+    const shared = new InetShared(options.cpu.shared);
+    this.shared = shared;
+    const { sysctl, interfaces: table } = shared;
     this.sysctl = sysctl;
     const nowUs = (): number => options.cpu.nowUs();
     const interner = new AddressInterner({ counters, sysctl, rng });
-    const table = new InterfaceTable(shared.arena.view);
     this.interfaceTable = table;
     this.addresses = new AddressBoundary(interner, table.list);
     this.context = { number, shared, bulk, heap, callouts, softints, rng, counters, interner, nowUs };
     const { context, filter } = this;
     const noInterface = new Interface('', 0, new NoLink());
-    const ip = new Ip(context, table.list, noInterface);
+    const ip = new Ip(context, noInterface);
     this.ip = ip;
     this.raw = new RawSockets(context, ip);
     const parts = { ip, filter, raw: this.raw, reject: new RejectPolicy(context, ip) };
     this.ip4 = new Ip4(context, parts);
     this.ip6 = new Ip6(context, parts, options.ipv6 ?? false);
     ip.families.register(this.ip4, this.ip6);
-    this.autoconfiguration = new Autoconfigurator(context, this.ip6, ip.epoch);
+    this.autoconfiguration = new Autoconfigurator(context, this.ip6);
     this.ip6.autoconfiguration.register(this.autoconfiguration);
     this.udp = new Udp(context, ip, ip);
     this.tcp = new TcpStack(context, ip);

@@ -3,7 +3,7 @@
  * type that a module is given tells which half it may touch.
  *
  * Thread: `KernelShared` is read by every CPU of the kernel; `CpuContext` belongs to the thread that runs the CPU. Today a
- * kernel has one CPU (cpu.ts). Layers add their own per-CPU members (inet/ip/context.ts).
+ * kernel has one CPU (cpu.ts). Layers 2 to 4 add their own to each half (inet/ip/shared.ts, inet/ip/context.ts).
  */
 
 import type { Rng } from '../base/rng.ts';

@@ -104,7 +104,7 @@ const ARP: NeighborProtocol = {
 };
 
 export class NeighborCache {
-  readonly #context: CpuContext;
+  readonly #cpu: CpuContext;
   readonly #epoch: PathEpoch;
   readonly #actions: NeighborActions;
   readonly #protocol: NeighborProtocol;
@@ -132,14 +132,14 @@ export class NeighborCache {
   #count = 0;
   #pendingBytes = 0;
 
-  constructor(context: CpuContext, epoch: PathEpoch, actions: NeighborActions, protocol: NeighborProtocol = ARP) {
-    this.#context = context;
+  constructor(cpu: CpuContext, epoch: PathEpoch, actions: NeighborActions, protocol: NeighborProtocol = ARP) {
+    this.#cpu = cpu;
     this.#epoch = epoch;
     this.#actions = actions;
     this.#protocol = protocol;
     this.#onTimer = (neighbor, nowUs) => this.#timeout(neighbor, nowUs);
-    const { counters } = context;
-    const { sysctl } = context.shared;
+    const { counters } = cpu;
+    const { sysctl } = cpu.shared;
     const { sysctlPrefix, counterPrefix, groupTriesName, queueBytesName, keepName, downName, maxEntriesName } =
       protocol;
     this.#delaySec = sysctl.integer(`${sysctlPrefix}delay`, 5, 1, 3600, 'seconds a stale entry is used unasked');
@@ -162,7 +162,7 @@ export class NeighborCache {
 
   // cold: assembly
   #declareLimits(): void {
-    const { limits } = this.#context.shared.sysctl;
+    const { limits } = this.#cpu.shared.sysctl;
     const { counterPrefix, name } = this.#protocol;
     limits.add({
       table: `${name} neighbors`,
@@ -206,7 +206,7 @@ export class NeighborCache {
     const known = this.find(iface, address);
     if (known !== null) return known;
     if (this.#count >= this.#maxEntries.value && !this.#evict()) {
-      this.#context.counters.add(this.#refused, 1);
+      this.#cpu.counters.add(this.#refused, 1);
       return null;
     }
     // cold: once per neighbor
@@ -221,7 +221,7 @@ export class NeighborCache {
     this.#unresolved.add(neighbor);
     this.#count++;
     // Nothing may ever be sent there: the entry ends like one that is not used any more.
-    this.#context.callouts.schedule(neighbor.timer, this.#context.nowUs() + this.#keepSec.value * US_PER_S);
+    this.#cpu.callouts.schedule(neighbor.timer, this.#cpu.nowUs() + this.#keepSec.value * US_PER_S);
     return neighbor;
   }
 
@@ -234,7 +234,7 @@ export class NeighborCache {
       this.#stale.delete(neighbor);
       neighbor.state = 'delay';
       neighbor.fresh = true;
-      this.#context.callouts.schedule(neighbor.timer, nowUs + this.#delaySec.value * US_PER_S);
+      this.#cpu.callouts.schedule(neighbor.timer, nowUs + this.#delaySec.value * US_PER_S);
       return 0;
     }
     if (neighbor.state !== 'incomplete') return 0;
@@ -246,16 +246,16 @@ export class NeighborCache {
   /** Keep a copy of an IP packet until the neighbor answers (RFC 1122 2.3.2.2); the oldest one makes room. */
   enqueue(neighbor: Neighbor, at: number, totalBytes: number, meta: number, nowUs: number): void {
     while (neighbor.pendingCount >= this.#queueLength.value) this.#dropOldest(neighbor);
-    const { heap, bulk } = this.#context;
-    const { arena } = this.#context.shared;
+    const { heap, bulk } = this.#cpu;
+    const { arena } = this.#cpu.shared;
     // Memory is limited, not payload: a short packet takes a whole block.
     const blockBytes = heap.blockBytes(PENDING_HEADER_BYTES + totalBytes);
     if (this.#pendingBytes + blockBytes > this.#queueBytes.value) {
-      this.#context.counters.add(this.#pendingDrops, 1);
+      this.#cpu.counters.add(this.#pendingDrops, 1);
     } else {
       const block = heap.allocate(PENDING_HEADER_BYTES + totalBytes);
       if (block < 0) {
-        this.#context.counters.add(this.#pendingDrops, 1);
+        this.#cpu.counters.add(this.#pendingDrops, 1);
       } else {
         arena.view.setInt32(block, 0);
         arena.view.setInt32(block + 4, totalBytes);
@@ -280,7 +280,7 @@ export class NeighborCache {
     if (neighbor.state === 'permanent') return;
     const resolved = neighbor.state !== 'incomplete';
     const changed = neighbor.macHi !== macHi || neighbor.macLo !== macLo;
-    if (resolved && changed) this.#context.counters.add(this.#moved, 1);
+    if (resolved && changed) this.#cpu.counters.add(this.#moved, 1);
     neighbor.macHi = macHi;
     neighbor.macLo = macLo;
     neighbor.failed = false;
@@ -315,7 +315,7 @@ export class NeighborCache {
     permanent: boolean,
     published: boolean,
   ): number {
-    const nowUs = this.#context.nowUs();
+    const nowUs = this.#cpu.nowUs();
     const neighbor = this.findOrCreate(iface, address);
     if (neighbor === null) return -Errno.ENOBUFS;
     if (neighbor.state === 'permanent') return -Errno.EEXIST;
@@ -324,7 +324,7 @@ export class NeighborCache {
     if (permanent) {
       neighbor.state = 'permanent';
       neighbor.fresh = true;
-      this.#context.callouts.stop(neighbor.timer);
+      this.#cpu.callouts.stop(neighbor.timer);
     }
     return 0;
   }
@@ -339,7 +339,7 @@ export class NeighborCache {
     this.#count--;
     while (neighbor.pendingCount > 0) this.#dropOldest(neighbor);
     neighbor.fresh = false;
-    this.#context.callouts.stop(neighbor.timer);
+    this.#cpu.callouts.stop(neighbor.timer);
     this.#epoch.bump();
   }
 
@@ -374,7 +374,7 @@ export class NeighborCache {
     neighbor.fresh = true;
     neighbor.confirmedUs = nowUs;
     const reachableMs = this.#protocol.reachableMs(neighbor.iface, this.#reachableMs.value);
-    this.#context.callouts.schedule(neighbor.timer, nowUs + reachableMs * US_PER_MS);
+    this.#cpu.callouts.schedule(neighbor.timer, nowUs + reachableMs * US_PER_MS);
   }
 
   #becomeStale(neighbor: Neighbor, nowUs: number): void {
@@ -382,7 +382,7 @@ export class NeighborCache {
     this.#stale.add(neighbor);
     neighbor.state = 'stale';
     neighbor.fresh = false;
-    this.#context.callouts.schedule(neighbor.timer, nowUs + this.#keepSec.value * US_PER_S);
+    this.#cpu.callouts.schedule(neighbor.timer, nowUs + this.#keepSec.value * US_PER_S);
   }
 
   #timeout(neighbor: Neighbor, nowUs: number): void {
@@ -420,7 +420,7 @@ export class NeighborCache {
   #solicit(neighbor: Neighbor, unicast: boolean, nowUs: number): void {
     neighbor.tries++;
     const retransMs = this.#protocol.retransMs(neighbor.iface, this.#retransMs.value);
-    this.#context.callouts.schedule(neighbor.timer, nowUs + retransMs * US_PER_MS);
+    this.#cpu.callouts.schedule(neighbor.timer, nowUs + retransMs * US_PER_MS);
     this.#request(neighbor, nowUs, unicast);
   }
 
@@ -432,20 +432,20 @@ export class NeighborCache {
   #fail(neighbor: Neighbor, nowUs: number): void {
     neighbor.failed = true;
     this.#actions.lost?.(neighbor, nowUs);
-    this.#context.counters.add(this.#failures, 1);
-    this.#context.callouts.schedule(neighbor.timer, nowUs + this.#downSec.value * US_PER_S);
-    const { view } = this.#context.shared.arena;
+    this.#cpu.counters.add(this.#failures, 1);
+    this.#cpu.callouts.schedule(neighbor.timer, nowUs + this.#downSec.value * US_PER_S);
+    const { view } = this.#cpu.shared.arena;
     while (neighbor.pendingCount > 0) {
       // Out of the queue first: telling the sender may need an entry, for which this one may have to go.
       const block = this.#unlinkOldest(neighbor);
-      this.#context.counters.add(this.#pendingDrops, 1);
+      this.#cpu.counters.add(this.#pendingDrops, 1);
       this.#actions.undeliverable(neighbor, block + PENDING_HEADER_BYTES, view.getInt32(block + 4), nowUs);
-      this.#context.heap.free(block);
+      this.#cpu.heap.free(block);
     }
   }
 
   #transmitPending(neighbor: Neighbor, nowUs: number): void {
-    const { view } = this.#context.shared.arena;
+    const { view } = this.#cpu.shared.arena;
     if (neighbor.pendingCount > 0 && !neighbor.fresh) this.use(neighbor, nowUs);
     while (neighbor.pendingCount > 0) {
       const block = neighbor.pendingHead;
@@ -456,16 +456,16 @@ export class NeighborCache {
   }
 
   #dropOldest(neighbor: Neighbor): void {
-    this.#context.counters.add(this.#pendingDrops, 1);
+    this.#cpu.counters.add(this.#pendingDrops, 1);
     this.#takeOldest(neighbor);
   }
 
   #takeOldest(neighbor: Neighbor): void {
-    this.#context.heap.free(this.#unlinkOldest(neighbor));
+    this.#cpu.heap.free(this.#unlinkOldest(neighbor));
   }
 
   #unlinkOldest(neighbor: Neighbor): number {
-    const { view } = this.#context.shared.arena;
+    const { view } = this.#cpu.shared.arena;
     const block = neighbor.pendingHead;
     this.#pendingBytes -= view.getInt32(block + 12);
     neighbor.pendingHead = view.getInt32(block);
@@ -480,12 +480,12 @@ export class NeighborCache {
    */
   #evict(): boolean {
     for (const neighbor of this.#unresolved) {
-      this.#context.counters.add(this.#evicted, 1);
+      this.#cpu.counters.add(this.#evicted, 1);
       this.remove(neighbor);
       return true;
     }
     for (const neighbor of this.#stale) {
-      this.#context.counters.add(this.#evicted, 1);
+      this.#cpu.counters.add(this.#evicted, 1);
       this.remove(neighbor);
       return true;
     }

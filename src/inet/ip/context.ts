@@ -1,13 +1,16 @@
 /**
- * The context of layers 3 and 4 on one CPU; made once by `Inet` (inet/inet.ts).
+ * The context of layers 3 and 4 on one CPU: its own parts, and `shared`, which leads to those of the whole kernel; made once
+ * per CPU by `Inet` (inet/inet.ts).
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  */
 
 import type { CpuContext } from '../../kern/context.ts';
 import type { AddressInterner } from './address-interner.ts';
+import type { InetShared } from './shared.ts';
 
 export interface InetContext extends CpuContext {
+  readonly shared: InetShared;
   /** Interner of IPv6 addresses: int32 handle 0xf0nnnnnn for 128 bits and a zone. */
   readonly interner: AddressInterner;
 }

@@ -7,7 +7,7 @@
 
 import type { Bulk } from '../../mem/bulk.ts';
 import type { Interface } from '../../net/interface.ts';
-import { PathEpoch } from '../../net/path-epoch.ts';
+import type { PathEpoch } from '../../net/path-epoch.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
 import type { InetContext } from './context.ts';
 import { Families } from './family.ts';
@@ -34,7 +34,7 @@ export class Ip implements IpService, GroupService {
   readonly interfaces: readonly Interface[];
   /** Stands for the interface of packets that came by none. */
   readonly noInterface: Interface;
-  readonly epoch: PathEpoch = new PathEpoch();
+  readonly epoch: PathEpoch;
   readonly families: Families = new Families();
   readonly pathMtu: PathMtu;
   readonly paths: PathTable;
@@ -42,15 +42,16 @@ export class Ip implements IpService, GroupService {
   readonly output: IpOutput;
   readonly #runs: RunOutput;
 
-  constructor(context: InetContext, interfaces: readonly Interface[], noInterface: Interface) {
-    const { arena } = context.shared;
+  constructor(context: InetContext, noInterface: Interface) {
+    const { arena, epoch, interfaces } = context.shared;
+    this.epoch = epoch;
     this.view = arena.view;
     this.bytes = arena.bytes;
     this.bulk = context.bulk;
-    this.interfaces = interfaces;
+    this.interfaces = interfaces.list;
     this.noInterface = noInterface;
-    this.pathMtu = new PathMtu(context, this.epoch);
-    this.paths = new PathTable(this.epoch, this.families);
+    this.pathMtu = new PathMtu(context, epoch);
+    this.paths = new PathTable(epoch, this.families);
     this.transmitter = new Transmitter(context);
     this.output = new IpOutput(context, this.paths, this.families, this.transmitter);
     this.#runs = new RunOutput(context, this.paths, this.output);

@@ -1,7 +1,7 @@
 /**
  * The path MTUs that were discovered, by destination, of either family (RFC 1191, RFC 8201).
  *
- * Thread: the one that runs the kernel. Paths read it when they are renewed; a change bumps the path epoch, so
+ * Thread: the one that runs the kernel; entries are timed and counted on the CPU that is given. Paths read it when they are renewed; a change bumps the path epoch, so
  * every path looks again. Entries end after `net.inet.ip.mtudisctimeout` seconds, when the larger size may be tried
  * again (RFC 1191 section 6.3). TCP probes by itself where no router tells the MTU (tcp/recovery/mtu-probe.ts).
  * Cold: ICMP errors change it; look-ups allocate nothing.
@@ -9,10 +9,10 @@
 
 import { US_PER_S } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
+import type { CpuContext } from '../../kern/context.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { PathEpoch } from '../../net/path-epoch.ts';
 import { isIp6 } from './address-interner.ts';
-import type { InetContext } from './context.ts';
 
 /** RFC 1191 section 7.1: common MTUs, for routers that do not name the MTU of the next hop. */
 const PLATEAUS: readonly number[] = [32000, 17914, 8166, 4352, 2002, 1492, 1006, 576, 508, 296, 68];
@@ -25,7 +25,7 @@ interface Entry {
 }
 
 export class PathMtu {
-  readonly #context: InetContext;
+  readonly #cpu: CpuContext;
   readonly #epoch: PathEpoch;
   readonly #enabled: SysctlVariable;
   readonly #timeoutSec: SysctlVariable;
@@ -37,11 +37,11 @@ export class PathMtu {
   readonly #entries: Map<number, Entry> = new Map();
   readonly #expiry: Callout;
 
-  constructor(context: InetContext, epoch: PathEpoch) {
-    this.#context = context;
+  constructor(cpu: CpuContext, epoch: PathEpoch) {
+    this.#cpu = cpu;
     this.#epoch = epoch;
-    const { counters } = context;
-    const { sysctl } = context.shared;
+    const { counters } = cpu;
+    const { sysctl } = cpu.shared;
     this.#enabled = sysctl.toggle('net.inet.ip.mtudisc', true, 'path MTU discovery of IPv4 (IPv6 always has it)');
     this.#timeoutSec = sysctl.integer('net.inet.ip.mtudisctimeout', 600, 1, 86400, 'seconds a learned MTU is kept');
     this.#minBytes = sysctl.integer('net.inet.ip.mtudiscmin', 552, 68, 65535, 'smallest MTU that is believed');
@@ -94,18 +94,18 @@ export class PathMtu {
     const known = this.#entries.get(destination);
     const news = known === undefined || known.mtuBytes > mtuBytes || (tooSmall && !known.tooSmall);
     if (!news || saidBytes >= packetBytes) {
-      this.#context.counters.add(this.#ignored, 1);
+      this.#cpu.counters.add(this.#ignored, 1);
       return 0;
     }
     if (known === undefined && this.#entries.size >= this.#maxEntries.value) {
       this.#entries.delete(this.#oldest());
-      this.#context.counters.add(this.#evicted, 1);
+      this.#cpu.counters.add(this.#evicted, 1);
     }
     const expiresUs = nowUs + this.#timeoutSec.value * US_PER_S;
     this.#entries.set(destination, { mtuBytes, expiresUs, tooSmall });
-    this.#context.counters.add(this.#learned, 1);
+    this.#cpu.counters.add(this.#learned, 1);
     if (!this.#expiry.pending || this.#expiry.deadlineUs > expiresUs) {
-      this.#context.callouts.schedule(this.#expiry, expiresUs);
+      this.#cpu.callouts.schedule(this.#expiry, expiresUs);
     }
     this.#epoch.bump();
     return mtuBytes;
@@ -123,6 +123,6 @@ export class PathMtu {
       else if (entry.expiresUs < next) next = entry.expiresUs;
     }
     this.#epoch.bump();
-    if (next !== Infinity) this.#context.callouts.schedule(this.#expiry, next);
+    if (next !== Infinity) this.#cpu.callouts.schedule(this.#expiry, next);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Local ports of one transport protocol: who is bound where, and which ephemeral port comes next.
  *
- * Thread: the one that runs the kernel. UDP and TCP each have a table of their own and share the rules. Lookup of a
+ * Thread: the one that runs the kernel; shared by its CPUs (shared.ts), so callers bring their own CPU's `rng`. UDP and TCP each have a table of their own and share the rules. Lookup of a
  * received packet's socket is the protocol's own business (inet/udp/udp.ts, inet/tcp).
  * Read first: RFC 6056 (random ephemeral ports), bind(2) and SO_REUSEADDR / SO_REUSEPORT as Linux has them.
  */
@@ -25,13 +25,11 @@ export interface PortBinding {
 export class PortTable {
   /** Grows with every binding entered or taken out. */
   generation = 0;
-  readonly #rng: Rng;
   readonly #first: SysctlVariable;
   readonly #last: SysctlVariable;
   readonly #bindings: Map<number, PortBinding[]> = new Map();
 
-  constructor(rng: Rng, sysctl: Sysctl) {
-    this.#rng = rng;
+  constructor(sysctl: Sysctl) {
     this.#first = sysctl.integer('net.inet.ip.anonportmin', 49152, 1, 65535, 'lowest ephemeral port');
     this.#last = sysctl.integer('net.inet.ip.anonportmax', 65535, 1, 65535, 'highest ephemeral port');
   }
@@ -42,9 +40,9 @@ export class PortTable {
    * both `reusePort`. `mayShare`, when given, decides instead of those two (TCP: a listener makes a port exclusive).
    */
   // cold: sockets are bound
-  bind(binding: PortBinding, mayShare: (a: PortBinding, b: PortBinding) => boolean = bothReuse): number {
+  bind(binding: PortBinding, rng: Rng, mayShare: (a: PortBinding, b: PortBinding) => boolean = bothReuse): number {
     if (binding.port === 0) {
-      const port = this.chooseEphemeral((candidate) => !this.#bindings.has(candidate));
+      const port = this.chooseEphemeral(rng, (candidate) => !this.#bindings.has(candidate));
       if (port < 0) return port;
       binding.port = port;
     } else if (this.#conflict(binding, mayShare)) {
@@ -100,10 +98,10 @@ export class PortTable {
   /**
    * An ephemeral port for which `isFree` holds: random start, then upwards (RFC 6056 algorithm 1). Returns the port, or `-EADDRINUSE` when none is free.
    */
-  chooseEphemeral(isFree: (port: number) => boolean): number {
+  chooseEphemeral(rng: Rng, isFree: (port: number) => boolean): number {
     const first = this.firstEphemeral;
     const count = this.ephemeralCount;
-    const start = randomBelow(this.#rng, count);
+    const start = randomBelow(rng, count);
     for (let i = 0; i < count; i++) {
       const port = first + ((start + i) % count);
       if (isFree(port)) return port;

@@ -8,6 +8,7 @@
 
 import { Errno } from '../../base/errors.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
+import type { Counters } from '../../mem/counters.ts';
 import { ConnectedRoutes } from '../../net/connected-routes.ts';
 import type { Interface, InterfaceAddress } from '../../net/interface.ts';
 import { type Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
@@ -23,6 +24,7 @@ import { MulticastGroups } from '../ip/multicast.ts';
 import { IpPacket } from '../ip/packet.ts';
 import type { IpParts } from '../ip/parts.ts';
 import { Protocols } from '../ip/protocols.ts';
+import type { InetShared } from '../ip/shared.ts';
 import type { InPacket, Transport } from '../ip/transport.ts';
 import { AddressConflicts } from './address-conflict.ts';
 import { Addresses4 } from './addresses.ts';
@@ -67,7 +69,7 @@ export class Ip4 implements ProtocolFamily {
     this.#view = context.shared.arena.view;
     this.#undelivered = new IpPacket(ip.noInterface);
     const forwarding = sysctl.toggle('net.inet.ip.forwarding', false, 'act as a router');
-    const routes = makeRoutes(context, ip);
+    const routes = makeRoutes(context.shared, context.counters);
     const arpOutput = new ArpOutput(context, addresses);
     const neighbors = new NeighborCache(context, epoch, {
       request: (neighbor, unicast) => arpOutput.request(neighbor, unicast),
@@ -78,7 +80,7 @@ export class Ip4 implements ProtocolFamily {
     this.neighbors = neighbors;
     this.#connected = new ConnectedRoutes(routes, HOST_PREFIX);
     this.paths = new PathResolver4({ routes, addresses, neighbors, pathMtu, interfaces });
-    const redirects = new Redirects(context, epoch, routes, addresses, forwarding);
+    const redirects = new Redirects(context, routes, addresses, forwarding);
     this.#redirects = redirects;
     const { table } = this.#protocols;
     const icmp = new Icmp(context, { addresses, ip, pathMtu, redirects, raw, transports: table });
@@ -99,7 +101,7 @@ export class Ip4 implements ProtocolFamily {
       noInterface,
     });
     const igmp = new Igmp(context, ip);
-    this.groups = makeGroups(context, ip, igmp);
+    this.groups = makeGroups(context.shared, context.counters, igmp);
     this.#conflicts = new AddressConflicts(context, arpOutput, (iface, entry, free) =>
       this.#probed(iface, entry, free),
     );
@@ -232,9 +234,8 @@ export class Ip4 implements ProtocolFamily {
   }
 }
 
-function makeRoutes(context: InetContext, { epoch }: Ip): RouteTable {
-  const { counters } = context;
-  const { sysctl } = context.shared;
+function makeRoutes(shared: InetShared, counters: Counters): RouteTable {
+  const { sysctl, epoch } = shared;
   const maxRoutes: SysctlVariable = sysctl.integer('net.inet.ip.maxroutes', 16384, 16, 1 << 20, 'routes at most');
   const refused = counters.index('ip-routes-refused');
   const routes = new RouteTable(epoch, maxRoutes.value, () => counters.add(refused, 1));
@@ -251,9 +252,8 @@ function makeRoutes(context: InetContext, { epoch }: Ip): RouteTable {
   return routes;
 }
 
-function makeGroups(context: InetContext, { epoch, interfaces }: Ip, listener: Igmp): MulticastGroups {
-  const { counters } = context;
-  const { sysctl } = context.shared;
+function makeGroups(shared: InetShared, counters: Counters, listener: Igmp): MulticastGroups {
+  const { sysctl, epoch, interfaces } = shared;
   const maxGroups = sysctl.integer('net.inet.igmp.maxgroups', 256, 1, 65536, 'groups of one interface');
   const refused = counters.index('igmp-groups-refused');
   const groups = new MulticastGroups(groupFamily4, epoch, maxGroups, () => counters.add(refused, 1), listener);
@@ -262,7 +262,7 @@ function makeGroups(context: InetContext, { epoch, interfaces }: Ip, listener: I
     variable: maxGroups,
     counter: 'igmp-groups-refused',
     whenFull: 'joining fails with ENOBUFS',
-    size: () => interfaces.reduce((most, iface) => Math.max(most, groups.count(iface)), 0),
+    size: () => interfaces.list.reduce((most, iface) => Math.max(most, groups.count(iface)), 0),
   });
   return groups;
 }

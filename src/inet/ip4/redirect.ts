@@ -5,7 +5,6 @@
  */
 
 import type { SysctlVariable } from '../../kern/sysctl.ts';
-import type { PathEpoch } from '../../net/path-epoch.ts';
 import { makeRoute, type Route, RTF_DYNAMIC, RTF_GATEWAY, RTF_HOST, RTF_MODIFIED, RTF_UP } from '../../net/route.ts';
 import type { RouteTable } from '../../net/route-table.ts';
 import { isUnicast } from '../../wire/ipv4.ts';
@@ -19,7 +18,6 @@ const HOST_PREFIX = 32;
 export class Redirects {
   readonly #context: InetContext;
   readonly #routes: RouteTable;
-  readonly #epoch: PathEpoch;
   readonly #addresses: Addresses4;
   readonly #forwarding: SysctlVariable;
   readonly #accept: SysctlVariable;
@@ -27,15 +25,8 @@ export class Redirects {
   readonly #ignored: number;
   readonly #learned: LearnedRoutes;
 
-  constructor(
-    context: InetContext,
-    epoch: PathEpoch,
-    routes: RouteTable,
-    addresses: Addresses4,
-    forwarding: SysctlVariable,
-  ) {
+  constructor(context: InetContext, routes: RouteTable, addresses: Addresses4, forwarding: SysctlVariable) {
     this.#context = context;
-    this.#epoch = epoch;
     this.#routes = routes;
     this.#addresses = addresses;
     this.#forwarding = forwarding;
@@ -72,7 +63,7 @@ export class Redirects {
       known.gateway = gateway;
       known.flags |= RTF_GATEWAY | RTF_MODIFIED;
       this.#routes.events?.listener?.routeChanged(known);
-      this.#epoch.bump();
+      this.#context.shared.epoch.bump();
       if ((known.flags & RTF_DYNAMIC) !== 0) this.#learned.keep(known, nowUs);
     } else {
       this.#learned.makeRoom();

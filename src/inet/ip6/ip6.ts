@@ -10,6 +10,7 @@
 
 import { randomUnit } from '../../base/rng.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
+import type { Counters } from '../../mem/counters.ts';
 import { ConnectedRoutes } from '../../net/connected-routes.ts';
 import type { Address6Origin, Interface, InterfaceAddress6 } from '../../net/interface.ts';
 import { type Neighbor, NeighborCache, type NeighborProtocol } from '../../net/neighbor-cache.ts';
@@ -27,6 +28,7 @@ import { MulticastGroups } from '../ip/multicast.ts';
 import { IpPacket } from '../ip/packet.ts';
 import type { IpParts } from '../ip/parts.ts';
 import { Protocols } from '../ip/protocols.ts';
+import type { InetShared } from '../ip/shared.ts';
 import type { InPacket, Transport } from '../ip/transport.ts';
 import { AddressDetection } from './address-detection.ts';
 import type { AddressLifetimes } from './address-lifetimes.ts';
@@ -97,7 +99,7 @@ export class Ip6 implements ProtocolFamily {
     this.forwarding = forwarding;
     const addresses = new Addresses6(interner);
     this.addresses = addresses;
-    const routes = makeRoutes(context, ip);
+    const routes = makeRoutes(context.shared, interner, context.counters);
     this.routes = routes;
     const { autoconfiguration, links } = this;
     const sources = new SourceSelector({ interner, interfaces, epoch, routes, autoconfiguration, sysctl });
@@ -125,11 +127,10 @@ export class Ip6 implements ProtocolFamily {
     this.neighbors = neighbors;
     this.#retransMs = sysctl.get('net.inet6.icmp6.nd6_retrans') as SysctlVariable;
     const mld = new Mld(context, linkOutput, links);
-    this.groups = makeGroups(context, ip, mld);
+    this.groups = makeGroups(context.shared, interner, context.counters, mld);
     const retransMs = ({ iface }: InterfaceAddress6): number => this.#retrans(iface);
     this.#control = new LinkControl6(context, {
       interfaces,
-      epoch,
       interner,
       links,
       addresses,
@@ -151,7 +152,6 @@ export class Ip6 implements ProtocolFamily {
     });
     this.neighborInput = neighborInput;
     const redirects = new Redirects6(context, {
-      epoch,
       addresses,
       routes,
       links,
@@ -417,9 +417,8 @@ function code6Of(code: number): number {
   }
 }
 
-function makeRoutes(context: InetContext, { epoch }: Ip): RouteTable6 {
-  const { counters, interner } = context;
-  const { sysctl } = context.shared;
+function makeRoutes(shared: InetShared, interner: AddressInterner, counters: Counters): RouteTable6 {
+  const { sysctl, epoch } = shared;
   const maxRoutes = sysctl.integer('net.inet6.ip6.maxroutes', 4096, 16, 1 << 20, 'IPv6 routes at most');
   const refused = counters.index('ip6-routes-refused');
   const routes = new RouteTable6(
@@ -438,9 +437,8 @@ function makeRoutes(context: InetContext, { epoch }: Ip): RouteTable6 {
   return routes;
 }
 
-function makeGroups(context: InetContext, { epoch, interfaces }: Ip, listener: Mld): MulticastGroups {
-  const { counters, interner } = context;
-  const { sysctl } = context.shared;
+function makeGroups(shared: InetShared, interner: AddressInterner, counters: Counters, listener: Mld): MulticastGroups {
+  const { sysctl, epoch, interfaces } = shared;
   const maxGroups = sysctl.integer('net.inet6.mld.maxgroups', 256, 1, 65536, 'IPv6 groups of one interface');
   const refused = counters.index('mld-groups-refused');
   const family = groupFamily6(interner);
@@ -450,7 +448,7 @@ function makeGroups(context: InetContext, { epoch, interfaces }: Ip, listener: M
     variable: maxGroups,
     counter: 'mld-groups-refused',
     whenFull: 'joining fails with ENOBUFS',
-    size: () => interfaces.reduce((most, iface) => Math.max(most, groups.count(iface)), 0),
+    size: () => interfaces.list.reduce((most, iface) => Math.max(most, groups.count(iface)), 0),
   });
   return groups;
 }

@@ -10,7 +10,6 @@ import { Errno } from '../../base/errors.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { ConnectedRoutes } from '../../net/connected-routes.ts';
 import type { Address6Origin, Interface, InterfaceAddress6 } from '../../net/interface.ts';
-import type { PathEpoch } from '../../net/path-epoch.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import { maskWord } from '../../wire/ipv6-address.ts';
 import { type AddressInterner, IP6_LOOPBACK } from '../ip/address-interner.ts';
@@ -30,7 +29,6 @@ const LINK_LOCAL_WORD = 0xfe800000 | 0;
 
 export interface LinkControlParts6 {
   readonly interfaces: readonly Interface[];
-  readonly epoch: PathEpoch;
   readonly interner: AddressInterner;
   readonly links: Links6;
   readonly addresses: Addresses6;
@@ -109,7 +107,7 @@ export class LinkControl6 {
   #start(link: Link6): void {
     const { iface } = link;
     link.active = true;
-    this.#parts.epoch.bump();
+    this.#context.shared.epoch.bump();
     if (iface.loopback) {
       if (this.#parts.addresses.find(IP6_LOOPBACK) === null)
         this.addAddress(iface, IP6_LOOPBACK, HOST_PREFIX, 'manual', false);
@@ -125,7 +123,7 @@ export class LinkControl6 {
   #stop(link: Link6): void {
     const { iface } = link;
     link.active = false;
-    this.#parts.epoch.bump();
+    this.#context.shared.epoch.bump();
     if (iface.loopback) return;
     for (const entry of iface.addresses6) {
       this.detection.stop(entry);
@@ -171,7 +169,7 @@ export class LinkControl6 {
     this.detection.stop(entry);
     this.#withdraw(entry);
     this.#parts.addresses.remove(entry);
-    this.#parts.epoch.bump();
+    this.#context.shared.epoch.bump();
     this.#parts.autoconfiguration.registered.addressRemoved(entry);
     return 0;
   }
@@ -180,7 +178,7 @@ export class LinkControl6 {
   setDeprecated(entry: InterfaceAddress6, deprecated: boolean): void {
     if (!isUsable(entry)) return;
     entry.state = deprecated ? 'deprecated' : 'preferred';
-    this.#parts.epoch.bump();
+    this.#context.shared.epoch.bump();
   }
 
   /** Join the solicited-node group and probe the address, which is tentative until the result. */
@@ -227,7 +225,7 @@ export class LinkControl6 {
         this.refresh(link);
       }
     }
-    this.#parts.epoch.bump();
+    this.#context.shared.epoch.bump();
     if (free && link !== null && link.linkLocal === entry.address) this.#parts.mld.linkLocalReady(entry.iface);
     this.#parts.autoconfiguration.registered.addressSettled(entry, free);
   }

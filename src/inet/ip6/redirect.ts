@@ -8,7 +8,6 @@
 import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
-import type { PathEpoch } from '../../net/path-epoch.ts';
 import {
   makeRoute,
   type Route,
@@ -41,7 +40,6 @@ const ETHERNET_SRC_HI = -8;
 const ETHERNET_SRC_LO = -6;
 
 export interface RedirectParts6 {
-  readonly epoch: PathEpoch;
   readonly addresses: Addresses6;
   readonly routes: RouteTable6;
   readonly links: Links6;
@@ -189,7 +187,7 @@ export class Redirects6 {
       known.gateway = gateway;
       known.flags = flags | RTF_MODIFIED | (known.flags & ~(RTF_GATEWAY | RTF_HOST));
       routes.events?.listener?.routeChanged(known);
-      this.#parts.epoch.bump();
+      this.#context.shared.epoch.bump();
       if (learned) this.#learned.keep(known, nowUs);
       return;
     }

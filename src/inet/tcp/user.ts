@@ -52,7 +52,7 @@ export function bindPort(stack: TcpState, address: number, port: number, options
   const { only6 = false, reuseAddress, reusePort } = options;
   const explicit = port !== 0;
   const use: PortUse = { address, only6, port, reuseAddress, reusePort, listening: false, explicit, users: 1 };
-  const error = stack.ports.bind(use, (a, b) => mayShare(a as PortUse, b as PortUse));
+  const error = stack.ports.bind(use, stack.rng, (a, b) => mayShare(a as PortUse, b as PortUse));
   return error < 0 ? error : use;
 }
 
@@ -171,7 +171,7 @@ function placeConnection(
       users: 0,
     };
     // Connections may share an ephemeral port when their peers differ: `choosePort` has seen to that.
-    const error = stack.ports.bind(chosen, (a, b) => !(a as PortUse).explicit && !(b as PortUse).explicit);
+    const error = stack.ports.bind(chosen, stack.rng, (a, b) => !(a as PortUse).explicit && !(b as PortUse).explicit);
     if (error < 0) return error;
   } else if (!tupleFree(stack, local, peerAddress, packPorts(chosen.port, peerPort), nowUs)) {
     return -Errno.EADDRNOTAVAIL;

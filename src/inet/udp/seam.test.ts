@@ -13,6 +13,7 @@ import type { Interface } from '../../net/interface.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
 import { AddressInterner } from '../ip/address-interner.ts';
 import { IpPacket } from '../ip/packet.ts';
+import { InetShared } from '../ip/shared.ts';
 import type { GroupService, IpService, Path, Transport } from '../ip/transport.ts';
 import { Udp } from './udp.ts';
 
@@ -112,7 +113,10 @@ function bed(): { ip: FakeIp; udp: Udp; receive: (hex: string) => void } {
   const rng = new SeededRng(1);
   const callouts = new CalloutTable();
   const cpu = new Cpu({ shared: { arena, sysctl }, bulk: ip.bulk, heap, callouts, rng, counters, nowUs: () => 0 });
-  const context = Object.assign(cpu, { interner: new AddressInterner({ counters, sysctl, rng }) });
+  const context = Object.assign(cpu, {
+    shared: new InetShared(cpu.shared),
+    interner: new AddressInterner({ counters, sysctl, rng }),
+  });
   const udp = new Udp(context, ip, ip);
   const packet = new IpPacket(ETH0);
   const receive = (hex: string): void => {

@@ -27,7 +27,7 @@ import { IP6_ANY, isIp6 } from '../ip/address-interner.ts';
 import { anyFamilies, FAMILY_4, familyOf, isAny } from '../ip/any-address.ts';
 import type { InetContext } from '../ip/context.ts';
 import { DatagramQueue, socketBufferLimit } from '../ip/datagram-queue.ts';
-import { PortTable } from '../ip/ports.ts';
+import type { PortTable } from '../ip/ports.ts';
 import { DATAGRAMS_MAX } from '../ip/super-frame.ts';
 import {
   type GroupService,
@@ -97,7 +97,7 @@ export class Udp implements Transport, UdpProtocol {
     this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#demux = new UdpDemux(context.rng.next32());
-    this.ports = new PortTable(context.rng, context.shared.sysctl);
+    this.ports = context.shared.udpPorts;
     const { counters } = context;
     const { sysctl } = context.shared;
     this.#receiveBytes = sysctl.integer('net.inet.udp.recvspace', 212992, 1024, 1 << 24, 'default receive buffer');
@@ -438,7 +438,7 @@ export class Udp implements Transport, UdpProtocol {
     endpoint.anyFamilies = anyFamilies(address, endpoint.only6);
     endpoint.source = group || isAny(address) ? 0 : address;
     endpoint.port = port;
-    const bound = this.ports.bind(endpoint);
+    const bound = this.ports.bind(endpoint, this.context.rng);
     if (bound < 0) {
       endpoint.address = 0;
       endpoint.anyFamilies = FAMILY_4;

@@ -9,7 +9,6 @@
 
 import type { Interface, InterfaceAddress6 } from '../../../net/interface.ts';
 import type { Neighbor } from '../../../net/neighbor-cache.ts';
-import type { PathEpoch } from '../../../net/path-epoch.ts';
 import type { Address6 } from '../../../wire/ipv6-address.ts';
 import type { InetContext } from '../../ip/context.ts';
 import type { InPacket } from '../../ip/transport.ts';
@@ -24,9 +23,9 @@ export class Autoconfigurator implements Autoconfiguration {
   readonly service: RouterService;
   readonly #ip6: Ip6;
 
-  constructor(context: InetContext, ip6: Ip6, epoch: PathEpoch) {
+  constructor(context: InetContext, ip6: Ip6) {
     this.#ip6 = ip6;
-    this.listener = new RouterListener(context, { ip6, epoch, forwarding: ip6.forwarding });
+    this.listener = new RouterListener(context, { ip6, forwarding: ip6.forwarding });
     this.service = new RouterService(context, ip6, ip6.forwarding);
   }
 

@@ -15,7 +15,6 @@ import { RateLimit } from '../../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../../kern/sysctl.ts';
 import type { Interface, InterfaceAddress6 } from '../../../net/interface.ts';
 import type { Neighbor } from '../../../net/neighbor-cache.ts';
-import type { PathEpoch } from '../../../net/path-epoch.ts';
 import * as icmpv6 from '../../../wire/icmpv6.ts';
 import * as ipv6 from '../../../wire/ipv6.ts';
 import { IP6_ANY } from '../../ip/address-interner.ts';
@@ -37,7 +36,6 @@ const HOST_PREFIX = 128;
 
 export interface RouterListenerParts {
   readonly ip6: Ip6;
-  readonly epoch: PathEpoch;
   readonly forwarding: SysctlVariable;
 }
 
@@ -245,7 +243,7 @@ export class RouterListener {
     for (const option of message.options) this.#option(option, host, router, nowUs);
     this.#reinstall();
     // The choice of source addresses depends on the routers that advertised their prefixes.
-    this.#parts.epoch.bump();
+    this.#context.shared.epoch.bump();
     this.#syncLifetimes(iface);
     this.#schedule();
   }
@@ -289,7 +287,7 @@ export class RouterListener {
   #mtu(link: Link6, mtuBytes: number): void {
     if (mtuBytes < ipv6.MTU_BYTES_MIN || mtuBytes > link.iface.mtuBytes || mtuBytes === link.advertisedMtuBytes) return;
     link.advertisedMtuBytes = mtuBytes;
-    this.#parts.epoch.bump();
+    this.#context.shared.epoch.bump();
   }
 
   #prefix(option: icmpv6.PrefixOption, host: HostLink, router: ipv6.Address6, nowUs: number): void {

@@ -14,7 +14,7 @@ import type { Bulk } from '../../../mem/bulk.ts';
 import type { Counters } from '../../../mem/counters.ts';
 import type { Heap } from '../../../mem/heap.ts';
 import type { InetContext } from '../../ip/context.ts';
-import { PortTable } from '../../ip/ports.ts';
+import type { PortTable } from '../../ip/ports.ts';
 import type { IpService } from '../../ip/transport.ts';
 import { ControlSegment } from './control-segment.ts';
 import { SynCookies } from './cookies.ts';
@@ -75,7 +75,7 @@ export class TcpContext {
       false,
       'IPv6 sockets are not for IPv4 by default',
     );
-    this.ports = new PortTable(context.rng, context.shared.sysctl);
+    this.ports = context.shared.tcpPorts;
     this.ephemeral = new EphemeralPorts(context.rng, context.shared.sysctl);
     const fingerprint = (address: number): number => ip.fingerprint(address);
     this.isn = new IsnGenerator(context.rng, fingerprint);
