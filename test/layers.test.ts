@@ -44,9 +44,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   socket: ['mem', 'wire', 'inet'],
   sys: ['mem', 'kern', 'net', 'inet', 'socket'],
   rump: ['mem', 'kern', 'wire', 'sys', 'socket', 'host/contract'],
-  mbcf: ['mem', 'kern', 'socket', 'host/contract'],
-  lwp: ['mem', 'kern', 'socket', 'host/contract'],
-  kernel: ['mem', 'wire', 'kern', 'link', 'net', 'inet', 'socket', 'sys', 'rump', 'mbcf', 'lwp', 'host/contract'],
+  kernel: ['mem', 'wire', 'kern', 'link', 'net', 'inet', 'socket', 'sys', 'rump', 'host/contract'],
   // A public subpath: kernels, and the loop that runs them beside a Node program.
   'kernel/index': ['kernel', 'sys', 'host/contract', 'host/node/event-loop', 'host/node/thread-loop'],
   node: ['socket', 'rump', 'host/contract'],
@@ -105,7 +103,7 @@ const ATOMICS = ['mem', 'kern'];
 const CLOCKS = ['host/node', 'host/sim'];
 
 /** Folders every function of which handles frames or calls, unless it is marked cold (fixtures/data-path.ts). */
-const DATA_PATH = ['net', 'link', 'inet', 'socket', 'mem', 'sys'];
+const DATA_PATH = ['kern', 'net', 'link', 'inet', 'socket', 'mem', 'sys'];
 /** Constructs in functions of the data path that are neither removed nor marked yet. May fall, never rise. */
 const DATA_PATH_DEBT = 0;
 /** Formats: values for tests, traces and control are read and written by functions of these names and files. */
@@ -122,8 +120,8 @@ const SHELVES = ['src', 'src/inet', 'src/host', 'bench'];
 /** Names of exported types that stand in several files; `wire` is read by namespace (`tcp.Repr`). May fall, never rise. */
 const SAME_NAME_DEBT = 0;
 /** Exports that nothing imports, and those that tests alone import. May fall, never rise. */
-const UNUSED_DEBT = 4;
-const TESTS_ONLY_DEBT = 50;
+const UNUSED_DEBT = 0;
+const TESTS_ONLY_DEBT = 44;
 /** Public subpaths (package.json, `exports`): their exports are used by others. */
 const PUBLIC = ['src', 'src/kernel', 'src/socket', 'src/host/sim', 'src/wire', 'src/mem', 'src/link'].map(
   (folder) => `${folder}/index.ts`,
@@ -223,7 +221,7 @@ describe('layers', () => {
       if (!/^(inet|socket|sys|kernel|rump|node|tools)\//.test(path)) continue;
       code.split('\n').forEach((line, index) => {
         if (DEVICE_CALL.test(line)) findings.push(`${path}:${index + 1}: calls a device: ${line.trim()}`);
-        if (/^(inet|socket|sys)\//.test(path) && FRAME_KNOWLEDGE.test(line))
+        if (/^(inet|socket|sys|kernel)\//.test(path) && FRAME_KNOWLEDGE.test(line))
           findings.push(`${path}:${index + 1}: knows a frame: ${line.trim()}`);
       });
     }

@@ -74,13 +74,13 @@ describe('commands', () => {
   it('pass over what makes no difference, and say so', () => {
     shell('sysctl -q net.ipv4.tcp_min_tso_segs=4');
     shell(
-      'ip tcp_metrics flush all; tc qdisc add dev tun0 root pfifo; ip neigh add 192.168.0.2 dev tun0; /tmp/sysctl_restore_${PPID}.sh',
+      `ip tcp_metrics flush all; tc qdisc add dev tun0 root pfifo; ip neigh add 192.168.0.2 dev tun0; /tmp/sysctl_restore_\${PPID}.sh`,
     );
     expect(notes).toEqual([
       'net.ipv4.tcp_min_tso_segs=4 makes no difference here: no super-frames on this wire',
       'not executed: ip tcp_metrics flush all',
       'not executed: ip neigh add 192.168.0.2 dev tun0',
-      'not executed: /tmp/sysctl_restore_${PPID}.sh',
+      `not executed: /tmp/sysctl_restore_\${PPID}.sh`,
     ]);
   });
 

@@ -2,7 +2,7 @@
  * The limits of a kernel's tables: which table, which sysctl, which counter, which policy when it is full; and the rate
  * limits of messages.
  *
- * Thread: the one that runs the kernel. The owner of a table declares its limit beside the sysctl that holds it; nothing
+ * Thread: the one that runs the kernel. Cold: declarations and reports. The owner of a table declares its limit beside the sysctl that holds it; nothing
  * here is on the data path. docs/limits.md is this list, and the fuzzer holds every table to it.
  */
 

@@ -1,7 +1,7 @@
 /**
  * The tunable values of one kernel, under the names sysctl(8) knows from NetBSD.
  *
- * Thread: the one that runs the kernel. Every module declares its variables once, with a range, and keeps the variable:
+ * Thread: the one that runs the kernel. Cold: declarations and configuration. Every module declares its variables once, with a range, and keeps the variable:
  * reading one on the data path is reading a field. Values are integers; switches are 0 and 1; times name their unit in
  * the description. Missing: strings, nodes created at run time.
  */

@@ -10,7 +10,7 @@
 
 import { MultikernelError } from '../base/errors.ts';
 import { OWNER_BYTES, OWNERS_MAX } from './owner.ts';
-import { REGION_ALIGN, Region, viewsOf } from './region.ts';
+import { Region, viewsOf } from './region.ts';
 import { type WasmMemory, wasm } from './webassembly.ts';
 
 /** 'MKAR', big-endian in the words of the header. */
@@ -146,12 +146,6 @@ export class Arena extends Region {
       }
       if (Atomics.compareExchange(this.words, index, next, end) === next) return this.base + offset;
     }
-  }
-
-  /** `allocate`, as a region. */
-  // cold: once per arena, region or thread
-  allocateRegion(byteLength: number, align: number = REGION_ALIGN): Region {
-    return new Region(this, this.allocate(byteLength, Math.max(align, REGION_ALIGN)), byteLength);
   }
 
   /** Take a doorbell that nobody uses yet. Returns its place; throws ENOMEM when all are taken. */

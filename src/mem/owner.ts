@@ -147,18 +147,6 @@ export class OwnerTable {
     return ended;
   }
 
-  /** Bury everybody that the probe says is gone. Returns their ids. */
-  buryDead(): number[] {
-    const dead: number[] = [];
-    for (let i = 0; i < this.#count; i++) {
-      const life = Atomics.load(this.#words, this.#word(i) + WORD_LIFE);
-      if ((life & STATE_MASK) !== ALIVE) continue;
-      const owner = (((life >>> 2) & EPOCH_MASK) << INDEX_BITS) | (i + 1);
-      if (this.isDead(owner) && this.bury(owner)) dead.push(owner);
-    }
-    return dead;
-  }
-
   #word(i: number): number {
     return (this.#at + i * OWNER_BYTES) >> 2;
   }

@@ -4,14 +4,19 @@
  * Thread: the kernel's, readers included. Each capture has a bounded queue in ordinary memory: nothing is lost below its
  * limit, frames beyond it are counted. Stamps are host time in microseconds with fractions; the frames of one batch carry
  * one stamp. Frames of a link without Ethernet header (lo0) get one with zero addresses, as on Linux, so that every capture
- * is of link type Ethernet. Read first: link-input.ts (the chain), bpf(4).
+ * is of link type Ethernet. Between kernels a transport checksum may travel as a promise (META_CHECKSUM_PARTIAL): reading
+ * fills it in, so that a reader sees what a wire would have carried. Read first: link-input.ts (the chain), bpf(4).
  */
 
+import { checksumOf, sumView } from '../base/checksum.ts';
 import { type FrameBatch, META_ARRIVAL_MASK } from '../link/device.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import * as ethernet from '../wire/ethernet.ts';
+import * as ipv4 from '../wire/ipv4.ts';
+import * as ipv6 from '../wire/ipv6.ts';
 import type { Interface } from './interface.ts';
 import type { FrameTap } from './link-input.ts';
+import { META_CHECKSUM_PARTIAL } from './packet-meta.ts';
 
 const DEFAULT_QUEUE_BYTES: number = 4 * 1024 * 1024;
 const DEFAULT_SNAP_BYTES = 65_550;
@@ -24,7 +29,7 @@ export interface TappedFrame {
   direction: 'in' | 'out';
   /** Length on the wire, Ethernet header included; `bytes` may hold less. */
   lengthBytes: number;
-  /** `META_*` of the frame: a partial checksum is not filled in here either. */
+  /** `META_*` of the frame as it was sent. */
   meta: number;
   bytes: Uint8Array;
 }
@@ -47,6 +52,49 @@ function headerOf(etherType: number): Uint8Array {
   const header = new Uint8Array(ethernet.HEADER_BYTES);
   ethernet.setType(new DataView(header.buffer), 0, etherType);
   return header;
+}
+
+/** Offset of the checksum field in the transport header, -1 for protocols without one here. */
+function checksumOffset(protocol: number): number {
+  if (protocol === ipv4.PROTOCOL_TCP) return 16;
+  return protocol === ipv4.PROTOCOL_UDP ? 6 : -1;
+}
+
+interface TransportPart {
+  protocol: number;
+  at: number;
+  end: number;
+}
+
+/** The transport header of a frame with a whole IP packet of either family, null when there is none. */
+// cold: captures copy each frame
+function transportOf(view: DataView): TransportPart | null {
+  const ip = ethernet.HEADER_BYTES;
+  const bytes = view.byteLength - ip;
+  if (bytes < ipv4.HEADER_BYTES) return null;
+  if (ethernet.type(view, 0) === ethernet.ETHERTYPE_IPV4) {
+    const at = ip + ipv4.headerBytes(view, ip);
+    return { protocol: ipv4.protocol(view, ip), at, end: ip + ipv4.totalLength(view, ip) };
+  }
+  if (ethernet.type(view, 0) !== ethernet.ETHERTYPE_IPV6 || ipv6.check(view, ip, bytes) !== 0) return null;
+  const walk = new ipv6.HeaderWalk();
+  const end = ip + ipv6.HEADER_BYTES + ipv6.payloadBytes(view, ip);
+  const fault = walk.walk(view, ip + ipv6.HEADER_BYTES, end, ipv6.nextHeader(view, ip));
+  return fault !== 0 || walk.fragmentAt !== 0 ? null : { protocol: walk.protocol, at: walk.payloadAt, end };
+}
+
+/** Fill in the transport checksum of a whole frame whose field holds the pseudo-header sum. */
+// cold: captures copy each frame
+function completeChecksum(frame: TappedFrame): void {
+  if ((frame.meta & META_CHECKSUM_PARTIAL) === 0 || frame.bytes.length < frame.lengthBytes) return;
+  const view = new DataView(frame.bytes.buffer, frame.bytes.byteOffset, frame.bytes.length);
+  const part = transportOf(view);
+  if (part === null) return;
+  const { protocol, at, end } = part;
+  const offset = checksumOffset(protocol);
+  if (offset < 0 || end > view.byteLength || at + offset + 2 > end) return;
+  const checksum = checksumOf(sumView(view, at, end - at));
+  view.setUint16(at + offset, checksum === 0 && protocol === ipv4.PROTOCOL_UDP ? 0xffff : checksum);
 }
 
 /** Clock and memory that a capture reads with. */
@@ -99,11 +147,12 @@ export class Capture implements FrameTap {
     this.close();
   }
 
-  /** Everything that waits, oldest first. */
+  /** Everything that waits, oldest first, with complete transport checksums. */
   read(): TappedFrame[] {
     const frames = this.#frames;
     this.#frames = [];
     this.#bytes = 0;
+    for (const frame of frames) completeChecksum(frame);
     return frames;
   }
 

@@ -182,7 +182,7 @@ export class FrameMemory extends UserMemory {
   }
 
   /** Each range that a call wrote, in the order in which its piece was made. */
-  // cold: once per memory, or when a WebAssembly memory grew
+  // cold: per call from another thread, process or machine; what it wrote goes into one reply
   written(each: (address: number, bytes: Uint8Array) => void): void {
     for (const { address, bytes, writtenFrom: from, writtenTo: to } of this.#pieces) {
       if (from < to) each(address + from, bytes.subarray(from, to));
@@ -218,7 +218,7 @@ export class FrameMemory extends UserMemory {
     return -Errno.EFAULT;
   }
 
-  // cold: once per memory, or when a WebAssembly memory grew
+  // cold: once per range that a call from elsewhere writes; the bytes travel in the reply
   #extend(address: number, lengthBytes: number): number {
     if (!within(address, lengthBytes, Number.MAX_SAFE_INTEGER)) return -Errno.EFAULT;
     if (this.#heldBytes + lengthBytes > this.#limitBytes) return -Errno.EFAULT;

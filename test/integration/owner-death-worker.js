@@ -47,7 +47,7 @@ function frames() {
   // Above every number of its predecessors at the port.
   let id = Atomics.add(words, ROUNDS + 1 + port, 1) << 26;
   parentPort.postMessage('begun');
-  for (let turn = 0; Atomics.load(words, STOP) === 0; turn++) {
+  while (Atomics.load(words, STOP) === 0) {
     for (let to = 0; to < ports; to++) {
       if (to === port) continue;
       const at = device.reserve(0x0200, to, 64);

@@ -251,7 +251,8 @@ class World {
       const nets = [0, 9, 20, 21, 22, 23, 100, 101];
       const to = this.#below(6) === 0 ? GROUP : address(this.#pick(nets) as number, 1 + this.#below(5));
       const sender = this.#below(3) === 0 ? (this.#pick(this.#endpoints)?.[0] ?? echo) : echo;
-      sender.send(new Uint8Array(this.#below(3000)), 0, this.#below(3000), to, PORT);
+      const bytes = this.#below(3000);
+      sender.send(new Uint8Array(bytes), 0, bytes, to, PORT);
       const iface = this.#pick(kernel.inet.list());
       const to6 = new AddressText(kernel.inet).parse(`${this.#below(4) === 0 ? 'ff02::1' : 'fe80::77'}%${iface?.name}`);
       if (to6 !== null) echo6.send(new Uint8Array(40), 0, 40, to6, PORT);

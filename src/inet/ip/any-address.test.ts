@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { IP6_ANY } from './address-interner.ts';
-import { anyFamilies, FAMILY_4, FAMILY_6, familyOf, fit, overlap } from './any-address.ts';
+import { anyFamilies, FAMILY_4, FAMILY_6, familyOf, matchScore, overlap } from './any-address.ts';
 
 const FOUR = 0x0a000001;
 const OTHER_FOUR = 0x0a000002;
@@ -37,7 +37,7 @@ describe('"any address"', () => {
 
   it('fits less than an address, and :: less than 0.0.0.0 for IPv4', () => {
     const score = (address: number, dst: number, only6 = false): number =>
-      fit(address, anyFamilies(address, only6), dst, familyOf(dst));
+      matchScore(address, anyFamilies(address, only6), dst, familyOf(dst));
     expect([FOUR, 0, IP6_ANY, OTHER_FOUR, SIX].map((address) => score(address, FOUR))).toEqual([3, 2, 1, 0, 0]);
     expect([SIX, IP6_ANY, 0, OTHER_SIX].map((address) => score(address, SIX))).toEqual([3, 2, 0, 0]);
     expect([score(IP6_ANY, FOUR, true), score(IP6_ANY, SIX, true)]).toEqual([0, 2]);

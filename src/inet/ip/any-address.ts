@@ -46,7 +46,7 @@ export function overlap(a: LocalAddress, b: LocalAddress): boolean {
  * How well a local address fits a packet for `dst`: 0 not at all, 1 `::` for IPv4, 2 any address of the family, 3 the
  * address itself. `any` is {@link anyFamilies} of `address`, `family` {@link familyOf} of `dst`.
  */
-export function fit(address: number, any: number, dst: number, family: number): number {
+export function matchScore(address: number, any: number, dst: number, family: number): number {
   if (address === dst) return 3;
   if ((any & family) === 0) return 0;
   return address === 0 || family === FAMILY_6 ? 2 : 1;

@@ -1,9 +1,9 @@
 /**
  * The user's calls (RFC 9293 3.10.1 to 3.10.6): bind, listen, connect, accept, send, receive. Close is in close.ts.
  *
- * Thread: the one that runs the kernel. The socket layer (socket/stream.ts) is a thin face over these; programs inside the
- * kernel and benchmarks use them directly, with data that lies in the arena: `sendFrom` and `receiveTo` copy between
- * arena places, `reserve`/`commit` and `peek`/`consume` work in place. Results are counts or negative errnos.
+ * Thread: the one that runs the kernel. The socket layer (socket/stream.ts) is a thin face over these. For data that lies
+ * in the arena, `sendFrom` and `receiveTo` copy between arena places, and `reserve`/`commit` and `peek`/`consume` work in
+ * place: sockets do not use them yet, the transfers of the tests do. Results are counts or negative errnos.
  */
 
 import { Errno } from '../../base/errors.ts';

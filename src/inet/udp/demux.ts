@@ -4,7 +4,7 @@
  * Thread: the one that runs the kernel. Chains are short, so a lookup is a few comparisons; nothing is allocated.
  */
 
-import { familyOf, fit } from '../ip/any-address.ts';
+import { familyOf, matchScore } from '../ip/any-address.ts';
 import { flowShare } from '../ip/flow-share.ts';
 import type { UdpEndpoint } from './endpoint.ts';
 
@@ -84,7 +84,7 @@ function scoreOf(
   srcPort: number,
 ): number {
   if (endpoint.port !== port) return 0;
-  let score = fit(endpoint.address, endpoint.anyFamilies, dst, family);
+  let score = matchScore(endpoint.address, endpoint.anyFamilies, dst, family);
   if (score === 0) return 0;
   if (endpoint.peerPort !== 0) {
     if (endpoint.peerPort !== srcPort || endpoint.peerAddress !== src) return 0;

@@ -166,21 +166,6 @@ export class UdpEndpoint implements PortBinding {
     return lengthBytes;
   }
 
-  /** `sendRow` from a place in the arena. Allocates nothing. */
-  sendRowFrom(from: number, lengthBytes: number, segmentBytes: number, address: number, port: number): number {
-    const at = this.#udp.beginRow(this, lengthBytes, segmentBytes, address, port);
-    if (at < 0) return at;
-    if (at > 0) {
-      this.#udp.endFrom(from, lengthBytes);
-      return lengthBytes;
-    }
-    for (let sent = 0; sent < lengthBytes || sent === 0; sent += segmentBytes) {
-      const result = this.sendFrom(from + sent, Math.min(segmentBytes, lengthBytes - sent), address, port);
-      if (result < 0) return sent > 0 ? sent : result;
-    }
-    return lengthBytes;
-  }
-
   /**
    * As many datagrams as wait one behind the other, come from one sender, and have the size of the first (the last may be
    * shorter), as far as they fit into `lengthBytes`: one after the other, without gaps. Returns the bytes copied, or as

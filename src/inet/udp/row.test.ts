@@ -66,14 +66,12 @@ describe('sending a row of datagrams', () => {
     expect(one.count('udp-out')).toBe(3);
   });
 
-  it('sends from the arena too, and to a connected peer', () => {
+  it('sends to a connected peer, in one frame or in several', () => {
     for (const capabilities of [0, SUPER]) {
       const one = bed(capabilities);
       const endpoint = bound(one, 9);
       expect(endpoint.connect(ip(PEER), 7)).toBe(0);
-      const at = one.arena.allocate(4096);
-      one.arena.bytes.set(counting(3000), at);
-      expect(endpoint.sendRowFrom(at, 3000, 1000, 0, 0)).toBe(3000);
+      expect(endpoint.sendRow(counting(3000), 0, 3000, 1000, 0, 0)).toBe(3000);
       one.settle();
       const payloads = one.devices[0]!.sent.splice(0).map((frame) => frame.bytes.slice(14 + 28));
       expect(join(...payloads)).toEqual(counting(3000));

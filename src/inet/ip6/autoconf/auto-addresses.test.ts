@@ -281,7 +281,10 @@ describe('Whatever routers say', () => {
         const auto = new AutoAddresses(
           rng,
           {
-            add: (address) => (has.set(formatAddress(address), false), 0),
+            add: (address) => {
+              has.set(formatAddress(address), false);
+              return 0;
+            },
             deprecate: (address, deprecated) => void has.set(formatAddress(address), deprecated),
             remove: (address) => expect(has.delete(formatAddress(address))).toBe(true),
           },

@@ -8,7 +8,7 @@
  * Read first: RFC 9002 section 7.7, which gives the rate (for QUIC); RFC 9406 section 4.2 counts on it.
  */
 
-import { seqLe } from '../../../base/sequence.ts';
+import { seqDiff, seqLe } from '../../../base/sequence.ts';
 import { US_PER_MS } from '../../../base/units.ts';
 import type { Connection } from './connection.ts';
 import { Pacer } from './pacer.ts';
@@ -60,7 +60,7 @@ export function notePaced(c: Connection, edge: number, sentBytes: number, nowUs:
   const fromUs = Math.max(pacer.paidUs, nowUs - CREDIT_MAX_US);
   pacer.paidUs = fromUs + sentBytes / rateOf(c);
   const held =
-    ((edge - c.snd.nxt) | 0) < c.size.mss && !c.sendBufferIdle && c.congestion.cwnd - c.pipeBytes >= c.size.mss;
+    seqDiff(edge, c.snd.nxt) < c.size.mss && !c.sendBufferIdle && c.congestion.cwnd - c.pipeBytes >= c.size.mss;
   if (!held || seqLe(c.snd.una + c.snd.wnd, c.snd.nxt)) return false;
   c.stack.counters.add(c.stack.count.pacingDelays, 1);
   // One quantum's time before the debt is paid there is enough to send again.

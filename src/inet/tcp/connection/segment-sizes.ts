@@ -1,5 +1,5 @@
 /**
- * How long a connection's segments may be; made by segment-size.ts.
+ * How long a connection's segments may be; made by mss.ts.
  *
  * Thread: the one that runs the kernel.
  * Read first: RFC 9293 3.7.1.

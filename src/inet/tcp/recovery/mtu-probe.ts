@@ -9,7 +9,7 @@
  * Read first: RFC 4821 sections 7 and 10.1. Missing: what was found is not shared with other connections (section 3).
  */
 
-import { seqGe } from '../../../base/sequence.ts';
+import { seqDiff, seqGe } from '../../../base/sequence.ts';
 import { US_PER_S } from '../../../base/units.ts';
 import { HEADER_BYTES as IP6_HEADER_BYTES } from '../../../wire/ipv6.ts';
 import { HEADER_BYTES } from '../../../wire/tcp.ts';
@@ -86,8 +86,8 @@ export function nextMtuProbe(c: Connection, nowUs: number): number {
   const size = search.fresh ? search.high : (search.low + search.high + 1) >> 1;
   const payload = size - (c.ts.ok ? TIMESTAMPS_BYTES : 0);
   const needed = payload + FOLLOWING_SEGMENTS * c.size.mss;
-  const usable = (c.snd.una + c.snd.wnd - c.snd.nxt) | 0;
-  if (((c.sendBuffer.endSeq - c.snd.nxt) | 0) < needed || usable < needed) return 0;
+  const usable = seqDiff(c.snd.una + c.snd.wnd, c.snd.nxt);
+  if (seqDiff(c.sendBuffer.endSeq, c.snd.nxt) < needed || usable < needed) return 0;
   const { cwnd } = c.congestion;
   if (cwnd < WINDOW_SEGMENTS_MIN * c.size.mss || cwnd < needed) return 0;
   // Acknowledgements of the data in flight make room.

@@ -6,7 +6,7 @@
  */
 
 import { isIp6 } from '../../ip/address-interner.ts';
-import { anyFamilies, familyOf, fit, overlap } from '../../ip/any-address.ts';
+import { anyFamilies, familyOf, matchScore, overlap } from '../../ip/any-address.ts';
 import { flowShare } from '../../ip/flow-share.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { PortUse } from '../shared/port-use.ts';
@@ -192,7 +192,7 @@ class ListenerTable {
     let equals = 0;
     for (const listener of listeners) {
       const { address, only6 } = listener.portUse;
-      const fits = fit(address, anyFamilies(address, only6), local, family);
+      const fits = matchScore(address, anyFamilies(address, only6), local, family);
       if (fits > bestFit) {
         best = listener;
         bestFit = fits;

@@ -2,7 +2,7 @@
  * The contract between a connection and its congestion control.
  *
  * Thread: the one that runs the kernel. The algorithm owns `cwnd` and `ssthresh` while nothing is lost; loss recovery
- * (tcp/recovery.ts) decides when, and asks how far down. Windows are bytes.
+ * (tcp/recovery/recovery.ts) decides when, and asks how far down. Windows are bytes.
  */
 
 export interface CongestionControl {
