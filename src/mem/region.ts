@@ -11,7 +11,7 @@
 import { assert } from '../base/assert.ts';
 
 /** A base is a multiple of this, so that alignment within the region is alignment in memory. */
-export const REGION_ALIGN = 128;
+const REGION_ALIGN = 128;
 
 /** The views of one buffer, made once per thread. */
 export interface Views {

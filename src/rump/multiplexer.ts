@@ -238,11 +238,3 @@ export function kernelOver(requester: Requester, closed: Promise<void>, close: (
     close,
   };
 }
-
-/** Answers of a kernel that is reached through `client`. */
-export function answersOf(client: KernelClient): Answers {
-  return {
-    request: (operation, params) => client.control(operation as never, params as never),
-    open: (operation, params, sink) => client.open(operation as never, params as never, sink as never),
-  };
-}

@@ -26,7 +26,7 @@ function net(): typeof NodeNet {
   return loaded;
 }
 
-export class SocketCarrier implements Carrier {
+class SocketCarrier implements Carrier {
   onBytes: ((bytes: Uint8Array) => void) | null = null;
   onDrain: (() => void) | null = null;
   onClosed: (() => void) | null = null;
