@@ -51,7 +51,8 @@ export class ControlService implements SessionService {
   }
 
   #post(message: ToClient): void {
-    if ('reply' in message || 'error' in message) this.#waiting--;
+    // The end of a stream has an error too, and is no answer to a request.
+    if ('reply' in message || ('error' in message && !('end' in message))) this.#waiting--;
     let payload = encodeValue(message);
     if (payload.length > protocol.FRAME_BYTES_MAX)
       payload = encodeValue({ id: message.id, error: refusal(Errno.EMSGSIZE, 'the answer is longer than a frame') });
