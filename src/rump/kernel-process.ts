@@ -7,7 +7,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import { FrameMemory } from '../sys/copy.ts';
+import { FrameMemory, type MemoryBudget } from '../sys/copy.ts';
 import type { Process, ProcessTable } from '../sys/process.ts';
 import { systemCall } from '../sys/syscalls.ts';
 import { BLOCKED, SystemCall } from '../sys/system-call.ts';
@@ -15,12 +15,19 @@ import type { RemoteMemory, RemoteProcess } from './system-call-service.ts';
 
 /** Memory of a program that is held for one call. */
 const HELD_BYTES_MAX = 1 << 20;
+/** Memory of a program that is held for all its calls under way. */
+export const PROCESS_HELD_BYTES_MAX: number = 16 << 20;
+/** Finished calls that are kept for the next ones. */
+const IDLE_MAX = 16;
+/** The memory of a call that is not under way. */
+const NO_MEMORY = new FrameMemory(0);
 /** Ranges that one call may miss: the pieces of the longest vector, and its structures. */
 const RANGES_MAX = 2 * 1024 + 8;
 
 export class KernelProcess implements RemoteProcess {
   readonly #process: Process;
   readonly #idle: SystemCall[] = [];
+  readonly #budget: MemoryBudget = { leftBytes: PROCESS_HELD_BYTES_MAX };
 
   constructor(process: Process) {
     this.#process = process;
@@ -32,12 +39,15 @@ export class KernelProcess implements RemoteProcess {
     return process === null ? null : new KernelProcess(process);
   }
 
+  /** Count or -errno. -ENOBUFS: the calls under way hold {@link PROCESS_HELD_BYTES_MAX} already. */
   call(number: number, args: Float64Array, remote: RemoteMemory): Promise<number> {
-    const memory = new FrameMemory(HELD_BYTES_MAX);
+    const memory = new FrameMemory(HELD_BYTES_MAX, this.#budget);
     const call = this.#idle.pop() ?? new SystemCall(this.#process, memory);
     call.memory = memory;
     return this.#run(call, number, args, memory, remote).finally(() => {
-      if (!call.blocked) this.#idle.push(call);
+      memory.clear();
+      call.memory = NO_MEMORY;
+      if (!call.blocked && this.#idle.length < IDLE_MAX) this.#idle.push(call);
     });
   }
 
@@ -57,8 +67,11 @@ export class KernelProcess implements RemoteProcess {
       const result = await finished(call, () => systemCall(call, number, a0, a1, a2, a3, a4, a5));
       const { wantedAddress, wantedBytes } = memory;
       if (result !== -Errno.EFAULT || wantedBytes === 0) return (await copyOut(memory, remote)) || result;
+      if (wantedBytes > this.#budget.leftBytes) return -Errno.ENOBUFS;
       const bytes = await remote.copyin(wantedAddress, wantedBytes);
       if (typeof bytes === 'number') return bytes;
+      // Other calls had their memory copied in meanwhile.
+      if (bytes.length > this.#budget.leftBytes) return -Errno.ENOBUFS;
       if (!memory.add(wantedAddress, bytes)) return -Errno.EFAULT;
     }
     return -Errno.EFAULT;

@@ -20,7 +20,10 @@ export abstract class UserMemory {
     this.mostBytes = mostBytes;
   }
 
-  /** Find a range for reading, or for writing: 0 with `array` and `at` set, or -EFAULT. An empty range is everywhere. */
+  /**
+   * Find a range for reading, or for writing: 0 with `array` and `at` set, -EFAULT, or -ENOBUFS when there is no room to hold it. An
+   * empty range is everywhere.
+   */
   abstract resolve(address: number, lengthBytes: number, write: boolean): number;
 
   /** The first bytes of the range that was resolved last were written. */
@@ -135,6 +138,11 @@ interface Piece {
   writtenTo: number;
 }
 
+/** Bytes that the memories of several calls may hold together. */
+export interface MemoryBudget {
+  leftBytes: number;
+}
+
 /**
  * The pieces of a remote program's memory that came with its request, by the program's own addresses. A call that reads
  * elsewhere fails with -EFAULT and leaves {@link FrameMemory.wantedBytes}: the caller fetches that range, adds it and begins
@@ -144,20 +152,26 @@ interface Piece {
 export class FrameMemory extends UserMemory {
   readonly #pieces: Piece[] = [];
   readonly #limitBytes: number;
+  readonly #budget: MemoryBudget;
   #heldBytes = 0;
   #last: Piece | null = null;
   /** Range that was read and is not here; 0 bytes: none. */
   wantedAddress = 0;
   wantedBytes = 0;
 
-  /** `limitBytes`: all pieces together; a program cannot have more held for it. */
-  constructor(limitBytes: number) {
+  /**
+   * `limitBytes`: all pieces together; a program cannot have more held for it. `budget`: shared with other memories; a write
+   * that it has no room for is -ENOBUFS.
+   */
+  constructor(limitBytes: number, budget: MemoryBudget = { leftBytes: Infinity }) {
     super(limitBytes >> 1);
     this.#limitBytes = limitBytes;
+    this.#budget = budget;
   }
 
-  /** Forget all pieces: another request. */
+  /** Forget all pieces, and give their bytes back to the budget: another request. */
   clear(): void {
+    this.#budget.leftBytes += this.#heldBytes;
     this.#pieces.length = 0;
     this.#last = null;
     this.#heldBytes = 0;
@@ -166,9 +180,10 @@ export class FrameMemory extends UserMemory {
 
   /** Enter bytes of the program at `address`. False when there are too many. The array is kept, not copied. */
   add(address: number, bytes: Uint8Array, writable: boolean = false): boolean {
-    if (this.#heldBytes + bytes.length > this.#limitBytes) return false;
+    if (this.#heldBytes + bytes.length > this.#limitBytes || bytes.length > this.#budget.leftBytes) return false;
     if (!within(address, bytes.length, Number.MAX_SAFE_INTEGER)) return false;
     this.#heldBytes += bytes.length;
+    this.#budget.leftBytes -= bytes.length;
     this.#pieces.push({ address, bytes, writable, writtenFrom: bytes.length, writtenTo: 0 });
     this.wantedBytes = 0;
     return true;
@@ -222,6 +237,7 @@ export class FrameMemory extends UserMemory {
   #extend(address: number, lengthBytes: number): number {
     if (!within(address, lengthBytes, Number.MAX_SAFE_INTEGER)) return -Errno.EFAULT;
     if (this.#heldBytes + lengthBytes > this.#limitBytes) return -Errno.EFAULT;
+    if (lengthBytes > this.#budget.leftBytes) return -Errno.ENOBUFS;
     this.add(address, new Uint8Array(lengthBytes), true);
     return this.resolve(address, lengthBytes, true);
   }
