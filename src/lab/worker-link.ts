@@ -8,7 +8,7 @@
 import type { Readable } from 'node:stream';
 import type { MessagePort } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
-import { MS_PER_S } from '../base/units.ts';
+import { inTime } from '../host/node/in-time.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import { kernelOver, Requester } from '../rump/multiplexer.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
@@ -27,8 +27,6 @@ export interface WorkerEvents {
   /** The thread is gone; `error` is what was not caught, undefined when it ended by itself. */
   gone(exitCode: number, error: unknown): void;
 }
-
-const ANSWER_MS = 5000;
 
 export class WorkerLink {
   readonly thread: WorkerThread;
@@ -91,8 +89,7 @@ export class WorkerLink {
   /** One kernel of the worker. Requests without an answer for a while reject with ETIMEDOUT. */
   kernel(name: string): KernelClient {
     const client = kernelOver(this.#requester(name), this.#exited, () => Promise.resolve());
-    const control: KernelClient['control'] = (operation, request) =>
-      answerInTime(name, client.control(operation, request));
+    const control: KernelClient['control'] = (operation, request) => inTime(client.control(operation, request), name);
     return { ...client, control };
   }
 
@@ -142,17 +139,4 @@ export class WorkerLink {
 
 export function notRunning(kernel: string): MultikernelError {
   return new MultikernelError('EHOSTDOWN', `${kernel} is not running`);
-}
-
-/** The answer, or ETIMEDOUT after a while. */
-function answerInTime<T>(kernel: string, answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const late = (): void => {
-      const seconds = ANSWER_MS / MS_PER_S;
-      reject(new MultikernelError('ETIMEDOUT', `${kernel}: no answer in ${seconds} s: its program blocks the thread`));
-    };
-    // If this thread was the busy one, answers that came meanwhile are still to be read: they are, before the immediate.
-    const timer = setTimeout(() => setImmediate(late), ANSWER_MS);
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

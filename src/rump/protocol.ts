@@ -15,10 +15,9 @@
  * one for events (`ROLE_CALLS`, `ROLE_EVENTS`).
  *
  * A session is a process of the kernel from its first `SYSCALL` on (kernel-process.ts): `object` numbers the calls that are
- * under way, and `COPYIN` and `COPYOUT` of the kernel say by it which call's memory they mean. Room for the next step, programs as
- * processes of their own threads: with the feature `SHARED_REGION` the addresses of a call are offsets into a region that
- * both sides map, the kernel reads and writes there (sys/copy.ts, `RegionMemory`), and no COPYIN or COPYOUT is sent; the frames
- * themselves go by a channel of that region (channel-carrier.ts). `RAISE` is for signals.
+ * under way, and `COPYIN` and `COPYOUT` of the kernel say by it which call's memory they mean. Reserved, and offered by no server:
+ * the feature `SHARED_REGION` (addresses of a call are offsets into a region that both sides map, and no COPYIN or COPYOUT is
+ * sent) and the event `RAISE` (a signal for the process).
  * Read first: handshake.ts, host/contract.ts (carriers), server.ts.
  */
 
@@ -127,7 +126,7 @@ export const SYSCALL = 80;
 export const COPYIN = 81;
 /** Request of the server. a, b: address, payload: bytes → nothing. */
 export const COPYOUT = 82;
-/** Event. a: signal for the process. */
+/** Reserved. Event of the server. a: signal for the process. */
 export const RAISE = 83;
 
 /** An address of 53 bits in two words, low first. */

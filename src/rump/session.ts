@@ -23,7 +23,6 @@ import {
   ROLE_CALLS,
   ROLE_EVENTS,
 } from './protocol.ts';
-import { encodeError } from './value-codec.ts';
 
 // Taken before a program can replace the global (fake timers do).
 const microtask = queueMicrotask;
@@ -66,8 +65,6 @@ export interface ClientPort {
   reply(to: Frame, a: number, payload?: Uint8Array, ...addresses: SocketAddress[]): void;
   /** An answer with all its words. */
   replyWords(to: Frame, a: number, b: number, c: number, ...addresses: SocketAddress[]): void;
-  /** Answer a request with an error that has a code and a message. */
-  refuse(to: Frame, error: unknown): void;
   event(
     operation: number,
     object: number,
@@ -177,12 +174,6 @@ export class Session implements ClientPort {
     const payload = payloadOf(bytes, addresses);
     const { operation, request, object } = to;
     this.#calls?.write(headerOf(payload, REPLY, operation, request, object, a, b, c, addresses.length), payload);
-  }
-
-  refuse(to: Frame, error: unknown): void {
-    if (to.request === 0) return;
-    const payload = encodeError(error);
-    this.#calls?.write(headerOf(payload, ERROR, to.operation, to.request, to.object, Errno.EIO), payload);
   }
 
   event(

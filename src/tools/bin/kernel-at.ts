@@ -5,15 +5,12 @@
  * rump/kernel-client.ts.
  */
 
-import { MultikernelError } from '../../base/errors.ts';
-import { MS_PER_S } from '../../base/units.ts';
 import { SystemRng } from '../../host/node/clock.ts';
+import { ANSWER_MS, inTime } from '../../host/node/in-time.ts';
 import { connectSocket } from '../../host/node/socket-carrier.ts';
 import type { KernelClient } from '../../rump/kernel-client.ts';
 import { remoteKernel } from '../../rump/remote-kernel.ts';
 import { formatServerUrl, type ServerUrl } from '../../rump/url.ts';
-
-const ANSWER_MS = 5000;
 
 /**
  * Throws the host's code when nobody listens there (ENOENT, ECONNREFUSED), EACCES for a wrong key, ETIMEDOUT. `name` stands in
@@ -30,17 +27,4 @@ export async function kernelAt(
     ...kernel,
     control: (operation, request) => inTime(kernel.control(operation, request), name, answerMs),
   };
-}
-
-function inTime<T>(answer: Promise<T>, name: string, answerMs: number, late?: () => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const fail = (): void => {
-      const seconds = answerMs / MS_PER_S;
-      reject(new MultikernelError('ETIMEDOUT', `${name}: no answer in ${seconds} s: its program blocks the thread`));
-      late?.();
-    };
-    // If it was this thread that was busy, answers that came meanwhile are still to be read: they are, before the immediate.
-    const timer = setTimeout(() => setImmediate(fail), answerMs);
-    answer.finally(() => clearTimeout(timer)).then(resolve, reject);
-  });
 }

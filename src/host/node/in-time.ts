@@ -1,0 +1,28 @@
+/**
+ * Answers of kernels within a time: a program that computes blocks the kernel beside it. Thread: any with an event loop.
+ */
+
+import { MultikernelError } from '../../base/errors.ts';
+import { MS_PER_S } from '../../base/units.ts';
+
+/** The time that a kernel has for an answer. */
+export const ANSWER_MS = 5000;
+
+/** The answer, or ETIMEDOUT in the name of `kernel` after `answerMs`; then `late` is called. */
+export function inTime<T>(
+  answer: Promise<T>,
+  kernel: string,
+  answerMs: number = ANSWER_MS,
+  late?: () => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const fail = (): void => {
+      const seconds = answerMs / MS_PER_S;
+      reject(new MultikernelError('ETIMEDOUT', `${kernel}: no answer in ${seconds} s: its program blocks the thread`));
+      late?.();
+    };
+    // If this thread was the busy one, answers that came meanwhile are still to be read: they are, before the immediate.
+    const timer = setTimeout(() => setImmediate(fail), answerMs);
+    answer.finally(() => clearTimeout(timer)).then(resolve, reject);
+  });
+}
