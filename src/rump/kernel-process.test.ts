@@ -6,7 +6,7 @@ import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import * as abi from '../sys/abi.ts';
 import { SYS } from '../sys/syscalls.ts';
-import { KernelProcess, PROCESS_HELD_BYTES_MAX } from './kernel-process.ts';
+import { KernelProcess } from './kernel-process.ts';
 import type { RemoteMemory } from './system-call-service.ts';
 
 /** A program elsewhere: its memory is reached by messages. `log` has them. */
@@ -99,6 +99,8 @@ it('a program elsewhere talks to one here, and moves only the memory that its ca
   expect(here.call('read', client, got, 8)).toBe(0);
 });
 
+const HELD_BYTES_MAX = 16 << 20;
+
 it('holds a bounded part of the memory of a program, and none of it after the calls', async () => {
   const simulation = new Simulation(1);
   const kernel = Kernel.create({ name: 'k', arena: Arena.create(64 << 20), host: simulation.host() });
@@ -111,7 +113,7 @@ it('holds a bounded part of the memory of a program, and none of it after the ca
   remote.memory.copyin = async (_address, length) => new Uint8Array(length);
   // More bytes than the limit, one call after the other.
   const lengthBytes = 60_000;
-  for (let sent = 0; sent <= PROCESS_HELD_BYTES_MAX; sent += lengthBytes) {
+  for (let sent = 0; sent <= HELD_BYTES_MAX; sent += lengthBytes) {
     expect([lengthBytes, -Errno.ECONNREFUSED]).toContain(await remote.call('write', socket, 0, lengthBytes));
     kernel.flush();
     simulation.settle();
@@ -121,7 +123,7 @@ it('holds a bounded part of the memory of a program, and none of it after the ca
   const reads = Array.from({ length: 40 }, () => remote.call('read', bound, 0, half));
   for (const read of reads) void read.then((result) => results.push(result));
   await settle(simulation, kernel);
-  expect(results).toEqual(Array.from({ length: 40 - PROCESS_HELD_BYTES_MAX / half }, () => -Errno.ENOBUFS));
+  expect(results).toEqual(Array.from({ length: 40 - HELD_BYTES_MAX / half }, () => -Errno.ENOBUFS));
   remote.exit();
   await Promise.all(reads);
   expect(results.slice(8)).toEqual(Array.from({ length: 32 }, () => -Errno.EINTR));

@@ -16,7 +16,7 @@ import type { RemoteMemory, RemoteProcess } from './system-call-service.ts';
 /** Memory of a program that is held for one call. */
 const HELD_BYTES_MAX = 1 << 20;
 /** Memory of a program that is held for all its calls under way. */
-export const PROCESS_HELD_BYTES_MAX: number = 16 << 20;
+const PROCESS_HELD_BYTES_MAX = 16 << 20;
 /** Finished calls that are kept for the next ones. */
 const IDLE_MAX = 16;
 /** The memory of a call that is not under way. */
@@ -39,7 +39,7 @@ export class KernelProcess implements RemoteProcess {
     return process === null ? null : new KernelProcess(process);
   }
 
-  /** Count or -errno. -ENOBUFS: the calls under way hold {@link PROCESS_HELD_BYTES_MAX} already. */
+  /** Count or -errno. -ENOBUFS: the calls under way hold 16 MiB already. */
   call(number: number, args: Float64Array, remote: RemoteMemory): Promise<number> {
     const memory = new FrameMemory(HELD_BYTES_MAX, this.#budget);
     const call = this.#idle.pop() ?? new SystemCall(this.#process, memory);
