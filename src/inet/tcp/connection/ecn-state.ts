@@ -5,7 +5,11 @@
  * Read first: RFC 3168 section 6.1.
  */
 
-/** Per connection, once agreed. */
+import { assert } from '../../../base/assert.ts';
+import { seqLe } from '../../../base/sequence.ts';
+import type { SendSequence } from './send-sequence.ts';
+
+/** Invariants: without agreement nothing is echoed, reduced or due; a reduction ends at or below SND.NXT. */
 export class EcnState {
   ok: boolean = false;
   /** Receiver: echo ECE until the sender says that it has slowed down. */
@@ -16,4 +20,9 @@ export class EcnState {
   /** Sender: the ACK at hand echoes a mark. */
   echoed: boolean = false;
   cwrDue: boolean = false;
+}
+
+export function checkEcn(ecn: EcnState, snd: SendSequence): void {
+  assert(ecn.ok || !(ecn.echo || ecn.echoed || ecn.reduced || ecn.cwrDue), 'ECN was agreed on');
+  assert(!ecn.reduced || seqLe(ecn.reducedSeq, snd.nxt), 'a reduction ends at or below SND.NXT');
 }

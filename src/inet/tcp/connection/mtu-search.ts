@@ -6,6 +6,11 @@
  * Read first: RFC 4821 section 7.
  */
 
+import { assert } from '../../../base/assert.ts';
+import { seqLe, seqLt } from '../../../base/sequence.ts';
+import type { SendSequence } from './send-sequence.ts';
+
+/** Invariants: 0 < `low` <= `high` <= `pathMss`; a probe that is out covers numbers below SND.NXT. */
 export class MtuSearch {
   /** Passes; may pass. */
   low: number;
@@ -37,4 +42,12 @@ export class MtuSearch {
     }
     return this.low;
   }
+}
+
+export function checkMtuSearch(search: MtuSearch, snd: SendSequence): void {
+  const { low, high, pathMss, probe, probeSeq, probeEndSeq } = search;
+  assert(low > 0 && low <= high && high <= pathMss, '0 < low <= high <= pathMss');
+  assert(probe >= 0, 'size of the probe');
+  if (probe === 0) return;
+  assert(seqLt(probeSeq, probeEndSeq) && seqLe(probeEndSeq, snd.nxt), 'the probe covers numbers below SND.NXT');
 }

@@ -4,8 +4,10 @@
  * Thread: the one that runs the kernel.
  */
 
+import { assert } from '../../../base/assert.ts';
 import { Callout } from '../../../kern/callout.ts';
 
+/** Invariants: `paidUs` is finite (no byte was divided by a rate of 0); the timer is pending only while data is in flight or waits. */
 export class Pacer {
   readonly timer: Callout;
   /** Up to when what was sent is paid for, microseconds. */
@@ -15,4 +17,9 @@ export class Pacer {
   constructor(onTimer: (nowUs: number) => void) {
     this.timer = new Callout(onTimer);
   }
+}
+
+export function checkPacer(pacer: Pacer, hasData: boolean): void {
+  assert(Number.isFinite(pacer.paidUs), 'what was sent is paid for at some time');
+  assert(!pacer.timer.pending || hasData, 'the pace holds up data that is there');
 }

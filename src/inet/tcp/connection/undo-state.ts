@@ -4,7 +4,15 @@
  * Thread: the one that runs the kernel.
  */
 
-/** Per connection, from the beginning of a recovery. */
+import { assert } from '../../../base/assert.ts';
+import { seqLe } from '../../../base/sequence.ts';
+import type { SendSequence } from './send-sequence.ts';
+import { RECOVERY_TIMEOUT } from './states.ts';
+
+/**
+ * Per connection, from the beginning of a recovery. Invariants: `startSeq` <= SND.UNA; `outstanding` is 0 before the first
+ * retransmission; F-RTO is under way only after a timeout that can be taken back, and sends at most two new segments.
+ */
 export class UndoState {
   /** The windows before. Valid while `possible`. */
   possible: boolean = false;
@@ -21,4 +29,13 @@ export class UndoState {
   frto: number = 0;
   /** New segments sent in step 2b. */
   frtoSent: number = 0;
+}
+
+export function checkUndo(undo: UndoState, snd: SendSequence, phase: number): void {
+  assert(undo.outstanding >= 0, 'retransmissions not reported');
+  assert(undo.frto >= 0 && undo.frto <= 2 && undo.frtoSent >= 0 && undo.frtoSent <= 2, 'steps of F-RTO');
+  assert(undo.frto === 0 || (undo.possible && phase === RECOVERY_TIMEOUT), 'F-RTO follows a timeout');
+  if (!undo.possible) return;
+  assert(undo.anyRetransmitted || undo.outstanding === 0, 'retransmissions were noted');
+  assert(seqLe(undo.startSeq, snd.una), 'the recovery began at or below SND.UNA');
 }

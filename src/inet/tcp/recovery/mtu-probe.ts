@@ -120,7 +120,8 @@ function wanted(c: Connection, search: MtuSearch, nowUs: number): boolean {
 }
 
 function probePassed(c: Connection, search: MtuSearch, nowUs: number): void {
-  search.low = search.probe;
+  // The path's MTU may have shrunk meanwhile.
+  search.low = Math.min(search.probe, search.high);
   search.probe = 0;
   c.size.mtuBytes = 0;
   refreshMss(c);
@@ -143,7 +144,7 @@ function probeFailed(c: Connection, search: MtuSearch): void {
 export function mtuProbeLost(c: Connection): boolean {
   const search = c.mtuSearch as MtuSearch;
   if (search.probe === 0) return false;
-  const payload = (search.probeEndSeq - search.probeSeq) | 0;
+  const payload = seqDiff(search.probeEndSeq, search.probeSeq);
   const alone = seqGe(c.snd.una, search.probeSeq) && c.scoreboard.lostBytes <= payload;
   if (!alone || seqGe(c.snd.una, search.probeEndSeq)) {
     search.probe = 0;
