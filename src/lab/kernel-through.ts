@@ -4,22 +4,21 @@
  * One more hop than the kernel's own socket; for those who hold a lab anyway.
  */
 
-import { MultikernelError } from '../base/errors.ts';
 import type { KernelClient, StreamHandle, StreamSink } from '../rump/kernel-client.ts';
+import { withCalls } from '../rump/process-stream.ts';
 import type { LabBackend } from './operations.ts';
 
-/** `closed`: settles with the connection to the lab. `close` of the client does nothing: the connection is the lab's. */
+/** `closed`: settles with the connection to the lab. `close` of the client ends its process; the connection is the lab's. */
 export function kernelThrough(
   lab: Pick<LabBackend, 'request' | 'open'>,
   kernel: string,
   closed: Promise<void>,
 ): KernelClient {
-  return {
+  return withCalls({
     control: (operation, request) => lab.request('kernel', { kernel, operation, request }) as Promise<never>,
     open: (stream, request, sink) =>
       lab.open('kernel', { kernel, stream, request }, sink as StreamSink<unknown>) as StreamHandle<never>,
-    call: () => Promise.reject(new MultikernelError('ENOSYS', 'a lab forwards no system calls')),
     closed,
     close: () => Promise.resolve(),
-  };
+  });
 }

@@ -7,6 +7,7 @@
 
 import { MultikernelError } from '../base/errors.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
+import { withCalls } from '../rump/process-stream.ts';
 import { NO_INTERFACES } from '../tools/address-text.ts';
 import { filterRequest } from '../tools/change-requests.ts';
 import { KernelText } from '../tools/kernel-text.ts';
@@ -166,7 +167,7 @@ export class Supervisor implements LabBackend {
 
   /** The kernel that the node has when it is asked. */
   kernel(name: string): KernelClient {
-    return {
+    return withCalls({
       control: async (operation, request) => this.#running(name).kernel(name).control(operation, request),
       open: (stream, request, sink) => {
         try {
@@ -176,10 +177,9 @@ export class Supervisor implements LabBackend {
           return NOTHING;
         }
       },
-      call: async (number, args, memory) => this.#running(name).kernel(name).call(number, args, memory),
       closed: this.ended,
       close: () => Promise.resolve(),
-    };
+    });
   }
 
   /** Take the lab down: every thread ends, at once. */

@@ -11,6 +11,7 @@ import { MultikernelError } from '../base/errors.ts';
 import { inTime } from '../host/node/in-time.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import { kernelOver, Requester } from '../rump/multiplexer.ts';
+import { withCalls } from '../rump/process-stream.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 
 /** The part of a `Worker` that the supervisor uses; tests have their own. */
@@ -90,7 +91,7 @@ export class WorkerLink {
   kernel(name: string): KernelClient {
     const client = kernelOver(this.#requester(name), this.#exited, () => Promise.resolve());
     const control: KernelClient['control'] = (operation, request) => inTime(client.control(operation, request), name);
-    return { ...client, control };
+    return withCalls({ ...client, control });
   }
 
   #requester(name: string): Requester {

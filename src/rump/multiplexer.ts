@@ -10,7 +10,7 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
-import type { CallMemory, KernelClient, StreamHandle, StreamSink } from './kernel-client.ts';
+import type { KernelClient, StreamHandle, StreamSink } from './kernel-client.ts';
 
 export interface ErrorRecord {
   /** POSIX name, or one of ours. */
@@ -227,13 +227,15 @@ export class Responder {
   }
 }
 
-/** The client of a kernel whose messages go through `requester`. `close` hangs up; `closed` follows the carrier. */
-export function kernelOver(requester: Requester, closed: Promise<void>, close: () => Promise<void>): KernelClient {
+/** The client of a kernel whose messages go through `requester`, without `call`. `close` hangs up; `closed` follows the carrier. */
+export function kernelOver(
+  requester: Requester,
+  closed: Promise<void>,
+  close: () => Promise<void>,
+): Omit<KernelClient, 'call'> {
   return {
     control: (operation, request) => requester.request(operation, request) as Promise<never>,
     open: (stream, request, sink) => requester.open(stream, request, sink as StreamSink<never>) as StreamHandle<never>,
-    call: (_number: number, _args: readonly number[], _memory: CallMemory) =>
-      Promise.reject(new MultikernelError('ENOSYS', 'system calls do not go this way')),
     closed,
     close,
   };

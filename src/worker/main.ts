@@ -22,7 +22,9 @@ import type { HostInterfaceAddress } from '../node/face.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
+import { KernelProcess } from '../rump/kernel-process.ts';
 import { type Answers, Responder } from '../rump/multiplexer.ts';
+import { withProcesses } from '../rump/process-stream.ts';
 import { bootKernel } from './boot.ts';
 import { countHttp } from './http-metrics.ts';
 import { interfaceAddresses } from './interface-addresses.ts';
@@ -60,7 +62,10 @@ function responderOf(name: string): Responder {
   const known = responders.get(name);
   if (known !== undefined) return known;
   const kernel = kernels.get(name);
-  const answers = kernel === undefined ? absent(name) : answersOf(kernel, loop);
+  const answers =
+    kernel === undefined
+      ? absent(name)
+      : withProcesses(answersOf(kernel, loop), () => KernelProcess.spawn(kernel.processes, 'client'));
   const responder = new Responder((message) => send({ type: 'kernel', kernel: name, message }), answers);
   if (kernel !== undefined) responders.set(name, responder);
   return responder;

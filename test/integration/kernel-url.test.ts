@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type * as Facade from '../../src/index.ts';
 import { kernelFolder, kernelPath } from '../../src/lab/runtime-folder.ts';
-import type { KernelClient } from '../../src/rump/kernel-client.ts';
+import type { CallMemory, KernelClient } from '../../src/rump/kernel-client.ts';
+import { AF_INET, SOCK_DGRAM } from '../../src/sys/abi.ts';
+import { SYS } from '../../src/sys/syscalls.ts';
 import { kernelAt } from '../../src/tools/bin/kernel-at.ts';
 import { until } from '../fixtures/fake-workers.ts';
 
@@ -73,6 +75,40 @@ describe('the kernels of a lab', () => {
     await expect(kernel.control('interface.list', {})).rejects.toMatchObject({ code: 'ECONNRESET' });
     await expect(clientOf('own', 'gate')).rejects.toMatchObject({ code: 'ENOENT' });
     expect(existsSync(fileOf('own', 'gate'))).toBe(false);
+  });
+
+  it('take system calls by a worker, through the socket of the lab, and at their own', async () => {
+    const lab = await start({ nodes: { gate: {} } });
+    const attached = await mk.attach('own');
+    const atUrl = await clientOf('own', 'gate');
+    const bytes = new Uint8Array(256);
+    const memory: CallMemory = {
+      read: (address, length) => bytes.subarray(address, address + length),
+      write: (address, written) => bytes.set(written, address),
+    };
+    let port = 4000;
+    for (const kernel of [lab.node('gate').client, attached.node('gate').client, atUrl]) {
+      const call = (name: string, ...args: number[]): Promise<number> => kernel.call(SYS[name] as number, args, memory);
+      port++;
+      bytes.fill(0).set([16, AF_INET, port >> 8, port & 0xff, 127, 0, 0, 1]);
+      const [bound, sender] = [
+        await call('socket', AF_INET, SOCK_DGRAM, 0),
+        await call('socket', AF_INET, SOCK_DGRAM, 0),
+      ];
+      expect([await call('bind', bound, 0, 16), await call('connect', sender, 0, 16)]).toEqual([0, 0]);
+      const reading = call('read', bound, 100, 10);
+      bytes.set([5, 6, 7], 200);
+      expect(await call('write', sender, 200, 3)).toBe(3);
+      expect([await reading, ...bytes.slice(100, 104)]).toEqual([3, 5, 6, 7, 0]);
+      const waiting = call('read', bound, 100, 10).catch((error: { code: string }) => error.code);
+      await call('getpid');
+      await kernel.close();
+      expect(await waiting).toBe('ECONNRESET');
+    }
+    const other = await clientOf('own', 'gate');
+    await until(async () => (await other.control('socket.list', {})).length === 0);
+    await other.close();
+    await attached[Symbol.asyncDispose]();
   });
 
   it('carry connections of a tool to a program', async () => {
