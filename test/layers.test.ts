@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dataPathFindings } from './fixtures/data-path.ts';
+import { danglingNames } from './fixtures/file-names.ts';
 import { riddles } from './fixtures/prose.ts';
 import { circles, readSources, unusedExports } from './fixtures/source-tree.ts';
 
@@ -295,6 +296,29 @@ describe('layers', () => {
   it('begins sentences with their subject', () => {
     const found = [...all, ...bench].flatMap(riddles);
     if (found.length > PROSE_DEBT) expect(found).toEqual([]);
+  });
+
+  it('names files that exist, in comments and in documents', () => {
+    const root = resolve(SRC, '..');
+    const wasm = readdirSync(join(SRC, 'wasm'), { encoding: 'utf8' }).map((name) => `src/wasm/${name}`);
+    const paths = [...everything.map(({ path }) => path), ...wasm];
+    const comments = [...all, ...bench].flatMap(({ path, comments }) =>
+      comments.map(({ text, line }) => ({ path, text, line })),
+    );
+    const documents = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+      .map((name) => `docs/${name.replaceAll('\\', '/')}`)
+      .concat('ARCHITECTURE.md', 'CONTRIBUTING.md', 'README.md')
+      .filter((path) => path.endsWith('.md'))
+      .flatMap((path) =>
+        readFileSync(join(root, path), 'utf8')
+          .split('\n')
+          .map((text, index) => ({ path, text, line: index + 1 })),
+      );
+    expect([...comments, ...documents].flatMap((prose) => danglingNames(prose, paths))).toEqual([]);
+    // A name that is no file's is found.
+    expect(danglingNames({ path: 'src/inet/tcp/input.ts', text: 'tcp/nowhere.ts, ack.ts', line: 7 }, paths)).toEqual([
+      'src/inet/tcp/input.ts:7: tcp/nowhere.ts',
+    ]);
   });
 
   it('sends for a TCP connection in one place, and ends it in one place', () => {

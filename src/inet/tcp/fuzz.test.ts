@@ -73,12 +73,18 @@ function play(seed: number): void {
   const t = new Transcript({
     heapBytes: 1 << 20,
     seed,
-    sysctl: { msl: 100, fin_timeout: 1000, retries: 3, syn_retries: 2 },
+    sysctl: {
+      ...{ msl: 100, fin_timeout: 1000, retries: 3, syn_retries: 2 },
+      ...{ pacing: seed & 1, pacing_min_rtt: 0, mtu_probing: seed & 2, base_mss: 512 },
+    },
   });
   t[pick(rng, STATES)]({ ts: randomUnit(rng) < 0.5, sack: randomUnit(rng) < 0.7, ws: randomBelow(rng, 15) });
+  // As though it had been agreed on in the handshake.
+  if (t.conn !== null) t.conn.ecn.ok = (seed & 4) !== 0;
   for (let i = 0; i < 150; i++) {
     const what = randomUnit(rng);
     if (what < 0.7) t.send(nearlyRight(rng, t), randomUnit(rng) < 0.7);
+    else if (t.conn !== null && what < 0.72) t.writeUrgent(1 + randomBelow(rng, 100));
     else if (t.conn !== null && what < 0.8) t.write(1 + randomBelow(rng, 5000));
     else if (t.conn !== null && what < 0.9) t.read(1 + randomBelow(rng, 5000));
     else t.after(randomBelow(rng, 300));

@@ -39,7 +39,7 @@ export function checkConnection(c: Connection): void {
   checkUndo(c.undo, c.snd, c.loss.phase);
   checkUrgent(c.urgent, c.sendBuffer.endSeq);
   if (c.mtuSearch !== null) checkMtuSearch(c.mtuSearch, c.snd);
-  if (c.pacer !== null) checkPacer(c.pacer, seqDiff(c.sendBuffer.endSeq, c.snd.una) > 0);
+  if (c.pacer !== null) checkPacer(c.pacer);
   checkActivity(c.times, c.totals);
   assert(c.pipeBytes >= -c.loss.renoSackedBytes, 'pipe');
   assert(c.congestion.cwnd > 0, 'cwnd > 0');

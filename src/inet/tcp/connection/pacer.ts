@@ -7,7 +7,7 @@
 import { assert } from '../../../base/assert.ts';
 import { Callout } from '../../../kern/callout.ts';
 
-/** Invariants: `paidUs` is finite (no byte was divided by a rate of 0); the timer is pending only while data is in flight or waits. */
+/** Invariant: `paidUs` is finite: no byte is ever divided by a rate of 0. */
 export class Pacer {
   readonly timer: Callout;
   /** Up to when what was sent is paid for, microseconds. */
@@ -19,7 +19,6 @@ export class Pacer {
   }
 }
 
-export function checkPacer(pacer: Pacer, hasData: boolean): void {
+export function checkPacer(pacer: Pacer): void {
   assert(Number.isFinite(pacer.paidUs), 'what was sent is paid for at some time');
-  assert(!pacer.timer.pending || hasData, 'the pace holds up data that is there');
 }
