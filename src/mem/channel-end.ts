@@ -113,18 +113,18 @@ export class ChannelEnd {
   /** It was broken, and another incarnation is at the other end now. */
   renewed = false;
 
-  /** For a peer in another process: carries wake-ups there. The opener of the end knows who the peer is. */
-  waker: Waker | null = null;
-
   protected readonly arena: Arena;
   protected readonly words: Int32Array;
   protected readonly places: ChannelPlaces;
   protected readonly peerWord: number;
+  readonly #waker: Waker | null;
 
-  constructor(arena: Arena, places: ChannelPlaces) {
+  /** `waker`: for a peer in another process, carries wake-ups there; null for one in this process. */
+  constructor(arena: Arena, places: ChannelPlaces, waker: Waker | null = null) {
     this.arena = arena;
     this.words = arena.words;
     this.places = places;
+    this.#waker = waker;
     this.peerWord = places.peerAt >> 2;
   }
 
@@ -178,7 +178,7 @@ export class ChannelEnd {
   /** Wake the peer if it sleeps; publish first. */
   wake(): void {
     if (this.bellAt === 0) return;
-    if (this.waker === null) ringDoorbell(this.words, this.bellAt);
-    else ringFar(this.words, this.bellAt, this.waker);
+    if (this.#waker === null) ringDoorbell(this.words, this.bellAt);
+    else ringFar(this.words, this.bellAt, this.#waker);
   }
 }

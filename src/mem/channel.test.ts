@@ -157,6 +157,41 @@ describe('channel', () => {
     expect(take(heir)).toEqual([51]);
   });
 
+  it('wakes a peer in another process by its waker alone: on opening, publishing, burial and close', () => {
+    const set = setUp();
+    const [bell, other] = [0, 1].map(() => new Doorbell(set.arena, set.arena.allocateDoorbell())) as [
+      Doorbell,
+      Doorbell,
+    ];
+    const wakes = [0, 0];
+    const waker = (side: ChannelSide) => ({ wake: () => void (wakes[side] as number)++ });
+    const openFar = (side: ChannelSide, owner: number): Channel =>
+      Channel.open(set.arena, set.channel, side, {
+        owner,
+        bellAt: (side === 0 ? bell : other).at,
+        waker: waker(side === 0 ? 1 : 0),
+      });
+    const a = openFar(0, CLIENT);
+    bell.arm();
+    const b = openFar(1, SERVER);
+    expect(wakes[0]).toBeGreaterThan(0);
+    expect(take(a)).toEqual([]);
+    wakes[0] = 0;
+    send(b, 1);
+    expect(wakes).toEqual([1, expect.any(Number)]);
+    channelHolder(set.arena, set.channel, [waker(0), waker(1)]).bury(SERVER);
+    expect(wakes[0]).toBe(2);
+    const heir = openFar(1, SERVER);
+    wakes[0] = 0;
+    heir.close();
+    expect(wakes[0]).toBe(1);
+    // No ringer touched the word: the owner alone says that it is awake.
+    expect(bell.sleeping).toBe(true);
+    bell.disarm();
+    send(b, 2);
+    expect(wakes[0]).toBe(1);
+  });
+
   it('drops a reservation and records that were not published when the peer is another one', () => {
     const set = setUp();
     const a = open(set, 0);

@@ -14,7 +14,7 @@
 import { assert } from '../base/assert.ts';
 import { Errno, MultikernelError } from '../base/errors.ts';
 import type { Arena } from './arena.ts';
-import { ringDoorbell } from './bell.ts';
+import { ringDoorbell, ringFar, type Waker } from './bell.ts';
 import {
   ChannelEnd,
   type ChannelPlaces,
@@ -112,6 +112,8 @@ export interface OpenChannelOptions {
   bellAt?: number;
   /** Whether an owner is dead (`OwnerTable.isDead`): a dead one's end may be taken. Default: nobody is. */
   isDead?: (owner: number) => boolean;
+  /** Wakes the peer, which lies in another process. Default: it lies in this one. */
+  waker?: Waker;
 }
 
 export class Channel extends ChannelEnd {
@@ -135,7 +137,7 @@ export class Channel extends ChannelEnd {
   }
 
   private constructor(arena: Arena, channel: ChannelDescriptor, side: ChannelSide, options: OpenChannelOptions) {
-    super(arena, placesOf(arena, channel, side));
+    super(arena, placesOf(arena, channel, side), options.waker);
     this.side = side;
     this.owner = options.owner;
     const words = this.words;
@@ -262,9 +264,16 @@ export class Channel extends ChannelEnd {
   }
 }
 
-/** Gives up the ends that dead owners held; for `OwnerTable.add` in a process that outlives them. */
+/**
+ * Gives up the ends that dead owners held, and wakes the party at the other end; for `OwnerTable.add` in a process that outlives
+ * them. `wakers`: by side, for parties in other processes.
+ */
 // cold: once per end of a channel
-export function channelHolder(arena: Arena, channel: ChannelDescriptor): OwnerHolder {
+export function channelHolder(
+  arena: Arena,
+  channel: ChannelDescriptor,
+  wakers: readonly (Waker | null)[] = [null, null],
+): OwnerHolder {
   const { words } = arena;
   return {
     bury(owner: number): void {
@@ -272,7 +281,11 @@ export function channelHolder(arena: Arena, channel: ChannelDescriptor): OwnerHo
         const word = endAt(arena, channel, side) >> 2;
         if (!markEndDead(words, word, owner)) continue;
         const bellAt = arena.place(words[(endAt(arena, channel, 1 - side) >> 2) + END_BELL] as number);
-        if (arena.isDoorbell(bellAt)) ringDoorbell(words, bellAt);
+        if (arena.isDoorbell(bellAt)) {
+          const waker = wakers[1 - side] ?? null;
+          if (waker === null) ringDoorbell(words, bellAt);
+          else ringFar(words, bellAt, waker);
+        }
         freeEnd(words, word, owner);
       }
     },

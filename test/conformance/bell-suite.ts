@@ -41,6 +41,14 @@ export function bellSuite(name: string, blocks: boolean, make: () => Promise<Bel
       expect(bell.sleeping).toBe(false);
     });
 
+    test('keeps a ring that comes between arm and waitAsync, turns before the latter', async ({ bell, ring }) => {
+      bell.arm();
+      ring();
+      for (let i = 0; i < 10; i++) await turn();
+      await new Promise<void>((resolve) => bell.waitAsync(resolve));
+      bell.disarm();
+    });
+
     test('does not call an owner who is awake', async ({ bell, ring }) => {
       let calls = 0;
       bell.arm();

@@ -85,14 +85,18 @@ function failure(error: unknown, place: SocketPlace): MultikernelError {
   return new MultikernelError(code, `${nameOf(place)}: ${code}`, { cause: error });
 }
 
-/** Connect to a server; rejects with the host's code, e.g. ENOENT, ECONNREFUSED. */
-export function connectSocket(place: SocketPlace): Promise<Carrier> {
+/**
+ * Connect to a server; rejects with the host's code, e.g. ENOENT, ECONNREFUSED. With `keepsAlive` false the process may end
+ * while connected.
+ */
+export function connectSocket(place: SocketPlace, keepsAlive: boolean = true): Promise<Carrier> {
   return new Promise((resolve, reject) => {
     const socket = net().connect({ ...options(place), noDelay: true });
     const fail = (error: Error): void => reject(failure(error, place));
     socket.once('error', fail);
     socket.once('connect', () => {
       socket.off('error', fail);
+      if (!keepsAlive) socket.unref();
       resolve(new SocketCarrier(socket));
     });
   });
