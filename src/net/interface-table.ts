@@ -19,7 +19,7 @@ import type { LinkLayer } from './link-layer.ts';
 /** Frames taken from a queue at a time. */
 export const BATCH_FRAMES = 64;
 /** As many if_indexes as the metadata of lo0 can carry. */
-export const INDEX_MAX = 4095;
+const INDEX_MAX = 4095;
 /** IFNAMSIZ with its NUL. */
 const NAME_MAX = 15;
 

@@ -133,7 +133,7 @@ export function sameProof(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0;
 }
 
-export const KEY_BYTES = 16;
+const KEY_BYTES = 16;
 
 /** A key from its 32 hexadecimal digits; throws EINVAL. */
 export function parseKey(text: string): Uint8Array {

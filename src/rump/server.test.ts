@@ -4,12 +4,12 @@ import { SeededRng } from '../base/rng.ts';
 import type { Carrier } from '../host/contract.ts';
 import type { Refusal } from './admission.ts';
 import { RumpClient } from './client.ts';
-import { encodeHello, KEY_BYTES, UNAUTHENTICATED_BYTES_MAX } from './handshake.ts';
+import { encodeHello, UNAUTHENTICATED_BYTES_MAX } from './handshake.ts';
 import { memoryPair } from './memory-pair.ts';
 import * as protocol from './protocol.ts';
 import { RumpServer } from './server.ts';
 
-const KEY = new Uint8Array(KEY_BYTES).fill(7);
+const KEY = new Uint8Array(16).fill(7);
 
 function newServer(): RumpServer {
   return new RumpServer({ rng: new SeededRng(1), features: 0, services: () => [] });
