@@ -82,7 +82,7 @@ export interface BenchOptions {
   stderr?: ProgressStream;
 }
 
-/** Where and with what it was measured. */
+/** Machine and software that it was measured with. */
 export interface Environment {
   date: string;
   node: string;

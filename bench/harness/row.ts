@@ -22,7 +22,7 @@ export const UNITS = [
 ] as const;
 export type Unit = (typeof UNITS)[number];
 
-/** Whose figure it is. */
+/** Systems that figures are of. */
 export const SYSTEMS = ['multikernel', 'C', 'Node', 'Linux'] as const;
 export type System = (typeof SYSTEMS)[number];
 

@@ -22,7 +22,7 @@ export interface FrameBoot {
 
 const { memory, network, controlAt, side, run } = workerData as FrameBoot;
 const MAC_HI = 0x0200;
-/** Where the sequence number stands: behind the Ethernet header. */
+/** Offset of the sequence number: behind the Ethernet header. */
 const SEQUENCE_AT = 14;
 /** Sequence number of the frame after which nothing comes. */
 const LAST = -1;

@@ -20,7 +20,7 @@ export const UDP_HEADERS_BYTES = 28;
 
 export interface KernelRun {
   kind: 'udp' | 'udpRoundTrip' | 'udpAlone' | 'tcp' | 'tcpRoundTrip' | 'tcpAlone';
-  /** Of one datagram; of one write for TCP. */
+  /** Payload of one datagram; of one write for TCP. */
   payloadBytes: number;
   mtuBytes: number;
   /** Buffer of each direction; null is the default. */

@@ -22,7 +22,7 @@ export interface MeshBoot {
 const { memory, network, controlAt, side, run } = workerData as MeshBoot;
 const { frameBytes } = run;
 const MAC_HI = 0x0200;
-/** Where the last four bytes of the source address and the sequence number stand. */
+/** Offsets of the last four bytes of the source address and of the sequence number. */
 const SOURCE_AT = 8;
 const SEQUENCE_AT = 14;
 const PLACES = 64;

@@ -81,7 +81,7 @@ export function udpCostMetric(payloadBytes: number): string {
   return `cost of a UDP datagram of ${payloadBytes} B`;
 }
 
-/** Of a segment with data, by the frames it travels in. */
+/** Metric of the cost of a segment with data, by the frames it travels in. */
 export function tcpCostMetric(link: TcpLink): string {
   return `cost of a TCP segment, ${link}`;
 }

@@ -21,7 +21,7 @@ interface Benches {
   runBench(name: string, options: BenchOptions & { signal: AbortSignal }): Promise<unknown>;
 }
 
-/** Those of bench/main, whose loading costs more than a help text is worth. */
+/** Names of the benches of bench/main, repeated here: loading it costs more than a help text is worth. */
 export const BENCH_NAMES: readonly string[] = ['mint', 'stream', 'dgram', 'http', 'connect', 'boot', 'peers'];
 
 const HELP = `

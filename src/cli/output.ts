@@ -1,5 +1,5 @@
 /**
- * Where a command writes: text, tables, JSON. A reader that goes away (`| head`) ends the command quietly.
+ * Output of a command: text, tables, JSON. A reader that goes away (`| head`) ends the command quietly.
  *
  * Thread: the command's.
  */

@@ -132,7 +132,7 @@ export class CodeRunner {
   }
 }
 
-/** Where the condition ends: the first colon outside strings and brackets. */
+/** End of the condition: the first colon outside strings and brackets. */
 function branchColon(line: string): number {
   let depth = 0;
   let quote = '';

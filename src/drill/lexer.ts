@@ -23,7 +23,7 @@ export interface Token extends Place {
   kind: TokenKind;
   /** As written; without its delimiters for strings, commands and code; `name=value` for options. */
   text: string;
-  /** Of integers and floats. */
+  /** Value of an integer or a float. */
   value: number;
 }
 

@@ -230,7 +230,7 @@ function writePacket4(packet: LivePacket, payload: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Where the checksum of each protocol lies. */
+/** Offset of the checksum in the header of each protocol. */
 const CHECKSUM_AT: Readonly<Record<LivePacket['body']['kind'], number>> = { tcp: 16, udp: 6, icmp: 2 };
 
 function writePacket6(packet: LivePacket, payload: Uint8Array, book: AddressBook): Uint8Array {

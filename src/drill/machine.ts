@@ -35,7 +35,7 @@ export class Machine {
   readonly kernel: Kernel;
   readonly wire: WireEnd;
   readonly book: AddressBook;
-  /** Of the family that the settings name. */
+  /** Address of the family that the settings name. */
   readonly localAddress: number;
   readonly remoteAddress: number;
   readonly #simulation: Simulation = new Simulation(SEED);

@@ -11,7 +11,7 @@ export type Outcome = 'pass' | 'fail' | 'unsupported' | 'error';
 export interface DrillReport {
   file: string;
   outcome: Outcome;
-  /** Where it ended; null when it passed. */
+  /** Line at which it ended; null when it passed. */
   line: number | null;
   /** The whole text, `file:line: ...` first, several lines; empty when it passed. */
   message: string;

@@ -27,7 +27,7 @@ export class DrillSettings {
   connectPort: number = 8080;
   mtuBytes: number = 1500;
   toleranceUs: number = 4000;
-  /** Of the time since the event before. */
+  /** Tolerance in percent of the time since the event before. */
   tolerancePercent: number = 12.5;
   /** An inbound TS ecr that matches no outbound TS val is computed from the first pair. */
   tsEcrScaled: boolean = false;
@@ -39,7 +39,7 @@ export class DrillSettings {
   nonFatalCall: boolean = false;
   dryRun: boolean = false;
   verbose: boolean = false;
-  /** Where the PSH flag is, is not compared: how Linux cuts its super-frames shows in it. */
+  /** The PSH flag is not compared: how Linux cuts its super-frames shows in it. */
   ignorePush: boolean = false;
   /** TCP options may come in another order and padded otherwise: systems differ in it. */
   anyOptionOrder: boolean = false;

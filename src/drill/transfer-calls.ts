@@ -155,7 +155,7 @@ export function sendCall(context: CallContext, call: ScriptCall): PendingCall {
   });
 }
 
-/** Where a datagram goes: the script's address or the remote end; null: the connected peer. */
+/** Destination of a datagram: the script's address or the remote end; null: the connected peer. */
 function destinationOf(context: CallContext, call: ScriptCall, file: DatagramFile): SocketAddress | null {
   const { machine, settings } = context;
   const named = call.name === 'sendto' ? call.args[4] : call.name === 'sendmsg' ? messageName(call) : undefined;

@@ -44,7 +44,7 @@ export interface InetOptions {
 export class Inet {
   /** One per kernel. */
   readonly shared: InetShared;
-  /** Of its only CPU. */
+  /** Context of its only CPU. */
   readonly context: InetContext;
   readonly sysctl: Sysctl;
   readonly ip: Ip;

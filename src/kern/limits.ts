@@ -9,7 +9,7 @@
 import type { SysctlVariable } from './sysctl.ts';
 
 export interface TableLimit {
-  /** Name of the table. Where every interface, socket or sender has its own, the numbers are of the fullest. */
+  /** Name of the table. When every interface, socket or sender has its own, the numbers are of the fullest. */
   readonly table: string;
   readonly variable: SysctlVariable;
   /** The counter that grows when the limit is met. */

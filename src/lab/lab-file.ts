@@ -133,7 +133,7 @@ function withoutEchoes(problems: Problem[]): Problem[] {
   return problems.filter(({ path, message }) => message !== 'missing' || !meant.has(formatPath(path)));
 }
 
-/** Where in the text a path is: its value, its key, or the nearest thing around it. */
+/** Position of a path in the text: its value, its key, or the nearest thing around it. */
 function positionOf(document: Document, problem: Problem, at: (offset: number) => Position): Position {
   let node: unknown = document.contents;
   let offset = offsetOf(node);

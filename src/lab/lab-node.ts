@@ -28,7 +28,7 @@ export interface ProgramOptions {
   /** Flags of Node in front of the script. */
   nodeFlags?: string[];
   env?: Record<string, string>;
-  /** Where the script and its relative paths start; default: the current folder. */
+  /** Folder in which the script and its relative paths start; default: the current folder. */
   cwd?: string;
 }
 

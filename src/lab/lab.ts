@@ -40,7 +40,7 @@ export interface PartitionOptions {
 export interface StartOptions {
   /** Open a control socket, so that `mk` commands and `attach()` find the lab by its name. Default: no. */
   control?: boolean;
-  /** Where relative paths start when the lab is given as an object; default: the current folder. */
+  /** Folder at which relative paths start when the lab is given as an object; default: the current folder. */
   folder?: string;
   /** Overrides the seed of the lab. */
   seed?: number;

@@ -28,7 +28,7 @@ import type { CounterBlock } from './operations.ts';
 import type { LabPlan, NetworkPlan, NodePlan } from './plan.ts';
 
 const MIB = 1024 * 1024;
-/** Of the 2 GiB an arena can have: for rings, and for the kernels' regions. */
+/** Shares of the 2 GiB an arena can have: for rings, and for the kernels' regions. */
 const RINGS_BYTES_MAX = 1024 * MIB;
 const HEAPS_BYTES_MAX = 768 * MIB;
 const HEAP_BYTES = 64 * MIB;

@@ -24,7 +24,7 @@ export interface InterfaceBoot {
   name: string;
   /** Name of the network, for people. */
   network: string;
-  /** Where the network lies in the arena. */
+  /** Place of the network in the arena. */
   descriptor: NetworkDescriptor;
   /** Which port of the network is ours. */
   port: number;

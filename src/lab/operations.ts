@@ -17,7 +17,7 @@ export type Phase = 'booting' | 'ready' | 'waiting' | 'running' | 'exited' | 'cr
 export interface NodeAddress {
   interface: string;
   network: string;
-  /** Of either family. */
+  /** Address of either family. */
   address: string;
   prefixLength: number;
   mac: string;

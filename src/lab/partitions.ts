@@ -28,7 +28,7 @@ export interface NodeFilter {
 /** How the table reaches the kernels. */
 export interface Kernels {
   exists(node: string): boolean;
-  /** Those of the lab file. */
+  /** Addresses that the lab file gives the node. */
   addressesOf(node: string): string[];
   /** As they are now; none while the kernel is down. */
   interfacesOf(node: string): Promise<readonly InterfaceInfo[]>;

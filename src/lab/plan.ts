@@ -93,7 +93,7 @@ export interface LabPlan {
   seed: number | null;
   /** The file, for people; null for `lab({...})`. */
   file: string | null;
-  /** Where relative paths of the lab start. */
+  /** Folder at which relative paths of the lab start. */
   folder: string;
   networks: NetworkPlan[];
   nodes: NodePlan[];

@@ -1,5 +1,5 @@
 /**
- * Where the control sockets of running labs lie: `NAME.sock` in the user's runtime directory, one per lab name, and beside it
+ * The folder of the control sockets of running labs: `NAME.sock` in the user's runtime directory, one per lab name, and beside it
  * `NAME.kernels/KERNEL.sock` for each kernel.
  *
  * Thread: any. `XDG_RUNTIME_DIR/multikernel`, else a folder of the user's own under the system's temporary directory; either way

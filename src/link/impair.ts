@@ -28,7 +28,7 @@ export interface ImpairOptions {
   rng: Rng;
   /** Room for frames that wait, both directions together; default 4 MiB, taken from the arena at the first impairment. */
   storeBytes?: number;
-  /** Where the store lies: `storeBytes` of memory that belongs to this kernel alone, 64-aligned. */
+  /** Place of the store: `storeBytes` of memory that belongs to this kernel alone, 64-aligned. */
   storeAt?: number;
 }
 
@@ -56,7 +56,7 @@ class Tally {
 
 export class ImpairedDevice extends Middleware {
   readonly #arena: Arena;
-  /** Where a frame begins in a block of the store: its network header is 4-aligned. */
+  /** Offset of a frame in a block of the store: its network header is 4-aligned. */
   readonly #frameOffset: number;
   readonly #bulk: Bulk;
   readonly #clock: { nowUs(): number };
@@ -77,7 +77,7 @@ export class ImpairedDevice extends Middleware {
   readonly #blockedHi: Int32Array = new Int32Array(BLOCKED_RECEIVERS);
   readonly #blockedLo: Int32Array = new Int32Array(BLOCKED_RECEIVERS);
   #blockedCount = 0;
-  /** Where an outgoing frame is written before its fate is known, and whether the open reservation lies there. */
+  /** Place at which an outgoing frame is written before its fate is known, and whether the open reservation lies there. */
   #stagingAt = 0;
   #staged = false;
   #openAt = 0;

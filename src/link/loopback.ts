@@ -38,7 +38,7 @@ export interface LoopbackOptions {
   mtuBytes?: number;
   ringBytes?: number;
   /**
-   * Where the ring lies: `ringBytes` of memory that belongs to this kernel alone, 128-aligned, control words included.
+   * Place of the ring: `ringBytes` of memory that belongs to this kernel alone, 128-aligned, control words included.
    * Taken from the arena when absent.
    */
   ringAt?: number;

@@ -178,7 +178,7 @@ export function portOffset(network: NetworkDescriptor, port: number): number {
   return network.offset + HEADER_BYTES + port * PORT_BYTES;
 }
 
-/** Where a port writes frames that go to nobody or to several. */
+/** Offset at which a port writes frames that go to nobody or to several. */
 export function stagingOffset(network: NetworkDescriptor, port: number): number {
   return portOffset(network, network.ports) + port * stagingBytes(network.maxFrameBytes);
 }
@@ -189,7 +189,7 @@ export function ringOffset(network: NetworkDescriptor, from: number, to: number)
   return stagingOffset(network, network.ports) + channel * ringBytes(network.ringBytes);
 }
 
-/** Where the shared buffer lies. */
+/** Offset of the shared buffer. */
 export function poolOffset(network: NetworkDescriptor): number {
   return stagingOffset(network, network.ports);
 }

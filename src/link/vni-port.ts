@@ -97,7 +97,7 @@ export abstract class VniPort implements Device, DeviceQueue {
   protected readonly isDead: ((owner: number) => boolean) | undefined;
   protected readonly portWord: number;
   protected readonly generationIndex: number;
-  /** Where a frame for none or for several is written. */
+  /** Place at which a frame for none or for several is written. */
   protected readonly stagingAt: number;
   protected readonly filter: ReceiveFilter;
   protected readonly map: PortMap;

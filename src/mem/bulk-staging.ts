@@ -12,7 +12,7 @@ import type { Arena } from './arena.ts';
 
 /** Larger copies go in pieces of this size; the scratch has 64 bytes more. */
 const SCRATCH_BYTES = 32768;
-/** Where making a view begins to cost less than a byte at a time. */
+/** Length from which making a view costs less than copying a byte at a time. */
 const BY_LOOP_BYTES = 32;
 /** Views of the scratch up to this length are made once and kept. */
 const KEPT_VIEW_BYTES = 2048;

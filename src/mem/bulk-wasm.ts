@@ -1,7 +1,7 @@
 /**
  * `Bulk` by the SIMD module of src/wasm/bulk.ts.
  *
- * Thread: one instance per thread; the module works straight on the arena's memory. A call costs about 5 ns. Where the
+ * Thread: one instance per thread; the module works straight on the arena's memory. A call costs about 5 ns. When the
  * engine refuses the module (no SIMD), {@link createWasmBulk} says so with null and `ScriptBulk` takes its place.
  */
 

@@ -136,7 +136,7 @@ export class SlotPool {
     releaseLock(this.#words, this.#lockIndex);
   }
 
-  /** Where the content of a slot goes; 2 modulo 8. */
+  /** Place of the content of a slot; 2 modulo 8. */
   contentAt(slot: number): number {
     return this.#contentAt + slot * this.#strideBytes;
   }

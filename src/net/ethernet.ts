@@ -16,7 +16,7 @@ const { HEADER_BYTES } = ethernet;
 export class EthernetLink extends DeviceLink {
   readonly headerBytes: number = HEADER_BYTES;
   readonly #view: DataView;
-  /** Where the frame lies that was reserved last. */
+  /** Place of the frame that was reserved last. */
   #openAt = 0;
   /** Our address, and how it lies in a header: bytes 6 to 9, and 10 to 11 above the EtherType. */
   readonly #macHi: number;

@@ -45,7 +45,7 @@ export interface InterfaceAddress {
 /** State of an IPv6 address (RFC 4862 section 2): `preferred` and `deprecated` ones are ours. */
 export type Address6State = 'tentative' | 'duplicated' | 'deprecated' | 'preferred';
 
-/** Where an IPv6 address came from: configured by hand, made from the link-layer address, or from a router's prefix. */
+/** Origin of an IPv6 address: configured by hand, made from the link-layer address, or from a router's prefix. */
 export type Address6Origin = 'manual' | 'link-local' | 'autoconf' | 'temporary';
 
 /** One IPv6 address of an interface; `address` is a number of the kernel's table (inet/ip/address-interner.ts). */

@@ -20,7 +20,7 @@ export function arrivalMeta(index: number): number {
 export class IpLink extends DeviceLink {
   readonly headerBytes: number = 0;
   readonly #view: DataView;
-  /** Where the packet lies that was reserved last. */
+  /** Place of the packet that was reserved last. */
   #openAt = 0;
 
   constructor(device: Device, view: DataView) {

@@ -74,7 +74,7 @@ export interface NeighborActions {
 
 /** The differences between ARP and neighbor discovery. */
 export interface NeighborProtocol {
-  /** Of the addresses: "IPv4". */
+  /** Family of the addresses: "IPv4". */
   readonly name: string;
   /** Beginnings of the names of variables and counters. */
   readonly sysctlPrefix: string;

@@ -164,7 +164,7 @@ export interface IpcChannel {
   writeBuffer(this: IpcChannel, request: object, bytes: Uint8Array, handle: unknown): unknown;
 }
 
-/** Where to replace the methods of every pipe. */
+/** The prototype on which the methods of every pipe are replaced. */
 export function channelPrototype(): IpcChannel {
   return pipeWrap.Pipe.prototype as IpcChannel;
 }

@@ -17,7 +17,7 @@ export interface Face {
   readonly names: NameTable;
   /** Interfaces for `os.networkInterfaces`; the host's own when absent. */
   readonly interfaces?: (() => readonly HostInterfaceAddress[]) | undefined;
-  /** Where the kernel is this thread's: its sockets on their way to other processes. */
+  /** Only when the kernel is this thread's: its sockets on their way to other processes. */
   readonly exports?: ExportedSockets | undefined;
   /** URL at which processes that the program starts reach the kernel; the kernel listens from the first call on. */
   readonly serverUrl?: (() => string) | undefined;
@@ -31,7 +31,7 @@ export interface HostInterfaceAddress {
   prefixLength: number;
   mac: string;
   internal: boolean;
-  /** Of link-local addresses the index of the interface, else 0. */
+  /** Index of the interface of a link-local address, else 0. */
   scopeId: number;
 }
 

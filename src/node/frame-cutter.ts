@@ -1,5 +1,5 @@
 /**
- * Where to cut what has arrived before native code gets it: between the frames of HTTP/2, between the records of TLS.
+ * Cuts received bytes before native code gets them: between the frames of HTTP/2, between the records of TLS.
  *
  * Thread: the program's. Native code calls into the program once per frame. Reading from libuv it runs the program's ticks
  * after each call, but not when the bytes come from JavaScript, as ours do: given a whole chunk at once, a program would

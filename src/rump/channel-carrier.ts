@@ -98,7 +98,7 @@ class ChannelStream {
 export interface ChannelCarrierOptions {
   readonly region: Region;
   readonly channel: Channel;
-  /** Of each ring (`ChannelDescriptor.capacityBytes`). */
+  /** Capacity of each ring (`ChannelDescriptor.capacityBytes`). */
   readonly capacityBytes: number;
 }
 

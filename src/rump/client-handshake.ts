@@ -36,7 +36,7 @@ export class ClientHandshake {
   readonly #hello: Hello;
   #accepted: Accept | null = null;
   done = false;
-  /** Of both sides. */
+  /** Features that both sides have. */
   features = 0;
   version = 0;
   /** The kernel's description of itself. */

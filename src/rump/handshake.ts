@@ -8,7 +8,7 @@
  *                                                     ← REPLY  MAC by the server, then what it says of itself
  *
  * Thread: both sides. The MAC is SipHash-2-4 with the 128-bit key, twice with different labels, over everything that was
- * said; each side has its own labels, so an answer cannot be sent back. Where the carrier authenticates by itself (a socket
+ * said; each side has its own labels, so an answer cannot be sent back. When the carrier authenticates by itself (a socket
  * file in a folder of its owner, a MessagePort) there is no key and the MAC is of the key of zeros. Frames are not
  * encrypted: over TCP the key keeps other users out, not those who read the wire.
  */

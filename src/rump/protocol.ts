@@ -114,8 +114,8 @@ export const DATAGRAM = 45;
 
 // ---- control: 60 ---------------------------------------------------------------------------------------------------------
 /**
- * A message of multiplexer.ts as a value (value-codec.ts): control requests, replies and streams. Of the client a REQUEST without
- * number, of the server an EVENT.
+ * A message of multiplexer.ts as a value (value-codec.ts): control requests, replies and streams. The client sends a REQUEST without
+ * number, the server an EVENT.
  */
 export const CONTROL = 60;
 

@@ -1,5 +1,5 @@
 /**
- * Where a server of remote calls is: `unix://PATH` and `tcp://HOST:PORT/`, as NetBSD's RUMP_SERVER has them. Thread: any.
+ * The URL of a server of remote calls: `unix://PATH` and `tcp://HOST:PORT/`, as NetBSD's RUMP_SERVER has them. Thread: any.
  *
  *     unix:///run/lab/api.sock       a socket file; relative paths too: unix://commsock
  *     unix://@NAME                   an abstract socket (Linux)

@@ -183,6 +183,6 @@ export interface SocketLayer extends ZoneNames {
   /** Default family 4. */
   stream(family?: Family): StreamSocket;
   datagram(family?: Family): DatagramSocket;
-  /** Of family 6 the checksum of ICMPv6 is filled in. */
+  /** A raw socket. In family 6 the checksum of ICMPv6 is filled in. */
   raw(protocol: number, family?: Family): RawSocket;
 }

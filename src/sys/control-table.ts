@@ -51,7 +51,7 @@ function changeInterface(target: ControlTarget, fields: Fields): null {
   const clear = input.optionalWord(fields, 'clearFlags');
   const mtuBytes = input.optionalInteger(fields, 'mtuBytes', 0, MTU_BYTES_MAX);
   const ipv6 = input.optionalBoolean(fields, 'ipv6');
-  // Of the flags UP alone is the administrator's; the others follow the device.
+  // The flag UP alone is the administrator's; the others follow the device.
   if (((set | clear) & ~IFF_UP) !== 0) throw new MultikernelError('EINVAL', 'flags: only UP can change');
   if (mtuBytes !== undefined) must(target.inet.setMtu(iface, mtuBytes));
   if (ipv6 !== undefined) target.inet.ip6.setDisabled(iface, !ipv6);

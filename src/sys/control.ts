@@ -37,7 +37,7 @@ export const IN6_IFF_DEPRECATED = 0x10;
 export const IN6_IFF_AUTOCONF = 0x40;
 export const IN6_IFF_TEMPORARY = 0x80;
 
-/** Where an address came from. */
+/** Origin of an address. */
 export const ORIGIN_MANUAL = 0;
 export const ORIGIN_LINK_LOCAL = 1;
 export const ORIGIN_AUTOCONF = 2;
@@ -92,7 +92,7 @@ export interface InterfaceRecord {
   linkState: number;
   /** The driver's reason for a link that it marked down; '' for any other state. */
   downReason: string;
-  /** Of both families, IPv4 first, each in the order of configuration. */
+  /** Addresses of both families, IPv4 first, each in the order of configuration. */
   addresses: AddressRecord[];
   inPackets: number;
   inBytes: number;
@@ -167,7 +167,7 @@ export interface VariableRecord {
 export interface HostRecord {
   /** Lower case. */
   name: string;
-  /** Of both families, in the order in which to try them. */
+  /** Addresses of both families, in the order in which to try them. */
   addresses: IpAddress[];
 }
 

@@ -25,7 +25,7 @@ export interface CaptureOrder extends CaptureRequest {
   file: string;
   /** Frames after which it ends. */
   count: number;
-  /** Of an interface, in the file. */
+  /** Name of an interface in the file. */
   title(name: string): string;
 }
 

@@ -55,7 +55,7 @@ export interface InterfaceChange {
   mtuBytes?: number;
   /** Whether IPv6 runs on the interface, where it runs at all (`net.inet6.ip6.enable`). */
   ipv6?: boolean;
-  /** Of either family; link-local ones with or without their zone. One of IPv6 switches IPv6 on there. */
+  /** Address of either family; link-local ones with or without their zone. One of IPv6 switches IPv6 on there. */
   addAddress?: NewAddress;
   removeAddress?: { address: string };
 }

@@ -5,7 +5,7 @@ import * as icmpv6 from '../wire/icmpv6.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
 
-/** Of echo messages and errors, in both families. */
+/** Header of echo messages and errors, in both families. */
 export const HEADER_BYTES = 8;
 
 /** Differences of the families. Packets come from raw sockets, IP header first, at 0 of the view. */
@@ -16,9 +16,9 @@ export interface EchoFormat {
   readonly replyType: number;
   /** The sender fills in the checksum; that of ICMPv6 needs the source address, so the raw socket does. */
   readonly ownChecksum: boolean;
-  /** Of errors, by "type.code". */
+  /** Text of an error, by "type.code". */
   readonly errorText: Readonly<Record<string, string>>;
-  /** Where the ICMP message in an IP packet of `lengthBytes` at `at` begins, -1 when there is none. */
+  /** Place of the ICMP message in an IP packet of `lengthBytes` at `at`, -1 when there is none. */
   messageAt(packet: DataView, at: number, lengthBytes: number): number;
   /** TTL or hop limit. */
   hops(packet: DataView): number;

@@ -7,7 +7,7 @@ import { type AddressFamily, familyName, formatAddress, type InterfaceNames } fr
 /** One row of `netstat -an`. */
 export interface SocketInfo {
   protocol: 'tcp' | 'udp' | 'icmp';
-  /** Of the local address; a socket of IPv6 with an IPv4 peer is `inet`. */
+  /** Family of the local address; a socket of IPv6 with an IPv4 peer is `inet`. */
   family: AddressFamily;
   receiveQueueBytes: number;
   sendQueueBytes: number;

@@ -15,7 +15,7 @@ const USAGE = 'usage: traceroute [-In] [-f first_ttl] [-m max_ttl] [-q nqueries]
 const USAGE6 = 'usage: traceroute6 [-In] [-f firsthop] [-m hoplimit] [-q probes] [-w waittime] target [datalen]';
 const HOPS_MAX = 64;
 const PROBES = 3;
-/** Of one request each, so it does not matter. */
+/** Every echo has one request, so the interval does not matter. */
 const INTERVAL_MS = 1000;
 const WAIT_SEC = 5;
 const PACKET_BYTES = 40;

@@ -138,32 +138,32 @@ export function rest(view: DataView, at: number): number {
   return view.getInt32(at + 4);
 }
 
-/** Of queries and their replies. */
+/** Identifier of queries and their replies. */
 export function identifier(view: DataView, at: number): number {
   return view.getUint16(at + 4);
 }
 
-/** Of queries and their replies. */
+/** Sequence number of queries and their replies. */
 export function sequence(view: DataView, at: number): number {
   return view.getUint16(at + 6);
 }
 
-/** Of a redirect. */
+/** Gateway of a redirect. */
 export function gateway(view: DataView, at: number): number {
   return view.getInt32(at + 4);
 }
 
-/** Of "fragmentation needed": 0 when the router knows no RFC 1191. */
+/** Next-hop MTU of "fragmentation needed": 0 when the router knows no RFC 1191. */
 export function nextHopMtuBytes(view: DataView, at: number): number {
   return view.getUint16(at + 6);
 }
 
-/** Of a parameter problem: the offending byte, counted from the start of the quoted IP header. */
+/** Pointer of a parameter problem: the offending byte, counted from the start of the quoted IP header. */
 export function pointer(view: DataView, at: number): number {
   return view.getUint8(at + 4);
 }
 
-/** Of timestamp messages: ms since midnight UT, or anything with the uppermost bit set. */
+/** Originate timestamp of timestamp messages: ms since midnight UT, or anything with the uppermost bit set. */
 export function originateTimestamp(view: DataView, at: number): number {
   return view.getUint32(at + 8);
 }
@@ -176,7 +176,7 @@ export function transmitTimestamp(view: DataView, at: number): number {
   return view.getUint32(at + 16);
 }
 
-/** Of address mask messages. */
+/** Mask of address mask messages. */
 export function addressMask(view: DataView, at: number): number {
   return view.getInt32(at + 8);
 }

@@ -84,7 +84,7 @@ const BAD_TARGET = 5;
 const BAD_OPTION = 6;
 
 const QUOTED_HEADER_BYTES = 40;
-/** Where the options of each message of neighbor discovery begin. */
+/** Offsets of the options in each message of neighbor discovery. */
 export const SOLICITATION_BYTES = 24;
 export const ADVERTISEMENT_BYTES = 24;
 export const ROUTER_SOLICITATION_BYTES = 8;
@@ -96,7 +96,7 @@ export function isError(type: number): boolean {
   return type < 128;
 }
 
-/** Where the options of a message of neighbor discovery of this type begin; 0 for other types. */
+/** Offset of the options in a message of neighbor discovery of this type; 0 for other types. */
 export function optionsOffset(type: number): number {
   switch (type) {
     case TYPE_ROUTER_SOLICITATION:
@@ -173,42 +173,42 @@ export function rest(view: DataView, at: number): number {
   return view.getInt32(at + 4);
 }
 
-/** Of echo messages. */
+/** Identifier of echo messages. */
 export function identifier(view: DataView, at: number): number {
   return view.getUint16(at + 4);
 }
 
-/** Of echo messages. */
+/** Sequence number of echo messages. */
 export function sequence(view: DataView, at: number): number {
   return view.getUint16(at + 6);
 }
 
-/** Of "packet too big". */
+/** MTU of "packet too big". */
 export function mtuBytes(view: DataView, at: number): number {
   return view.getUint32(at + 4);
 }
 
-/** Of a parameter problem: the offending byte, counted from the start of the quoted IPv6 header. */
+/** Pointer of a parameter problem: the offending byte, counted from the start of the quoted IPv6 header. */
 export function pointer(view: DataView, at: number): number {
   return view.getUint32(at + 4);
 }
 
-/** Of neighbor solicitations, advertisements and redirects: word 0 to 3 of the target. */
+/** Word 0 to 3 of the target of neighbor solicitations, advertisements and redirects. */
 export function targetWord(view: DataView, at: number, word: number): number {
   return view.getInt32(at + 8 + 4 * word);
 }
 
-/** Of redirects: word 0 to 3 of the destination. */
+/** Word 0 to 3 of the destination of redirects. */
 export function destinationWord(view: DataView, at: number, word: number): number {
   return view.getInt32(at + 24 + 4 * word);
 }
 
-/** Of neighbor advertisements: {@link FLAG_ROUTER}, {@link FLAG_SOLICITED}, {@link FLAG_OVERRIDE}. */
+/** Flags of neighbor advertisements: {@link FLAG_ROUTER}, {@link FLAG_SOLICITED}, {@link FLAG_OVERRIDE}. */
 export function neighborFlags(view: DataView, at: number): number {
   return view.getInt32(at + 4) & (FLAG_ROUTER | FLAG_SOLICITED | FLAG_OVERRIDE);
 }
 
-/** Of router advertisements: 0 means unspecified, in the times too. */
+/** Hop limit of router advertisements: 0 means unspecified, in the times too. */
 export function currentHopLimit(view: DataView, at: number): number {
   return view.getUint8(at + 4);
 }

@@ -39,7 +39,7 @@ export function checkListenerRecords(view: DataView, at: number, lengthBytes: nu
   return true;
 }
 
-/** Of a query: as it stands; {@link decodeDelayMs} gives milliseconds. */
+/** Maximum Response Code of a query, as it stands; {@link decodeDelayMs} gives milliseconds. */
 export function maxResponseCode(view: DataView, at: number): number {
   return view.getUint16(at + 4);
 }
@@ -49,12 +49,12 @@ export function decodeDelayMs(code: number): number {
   return code < 0x8000 ? code : ((code & 0xfff) | 0x1000) << (((code >> 12) & 7) + 3);
 }
 
-/** Of a version 2 report. */
+/** Number of records of a version 2 report. */
 export function listenerRecordCount(view: DataView, at: number): number {
   return view.getUint16(at + 6);
 }
 
-/** Of the record at `at`, which is the first one at 8 bytes of the message or follows another by this many bytes. */
+/** Length of the record at `at`, which is the first one at 8 bytes of the message or follows another by this many bytes. */
 export function listenerRecordBytes(view: DataView, at: number): number {
   return RECORD_HEADER_BYTES + 16 * view.getUint16(at + 2) + 4 * view.getUint8(at + 1);
 }

@@ -49,7 +49,7 @@ export function neighborOptionBytes(view: DataView, at: number, end: number): nu
   return bytes === 0 || at + bytes > end ? -1 : bytes;
 }
 
-/** Where the first option of this type begins between `at` and `end`, -1 when there is none. Allocates nothing. */
+/** Place of the first option of this type between `at` and `end`, -1 when there is none. Allocates nothing. */
 export function findNeighborOption(view: DataView, at: number, end: number, type: number): number {
   while (at < end) {
     const bytes = neighborOptionBytes(view, at, end);
@@ -60,12 +60,12 @@ export function findNeighborOption(view: DataView, at: number, end: number, type
   return -1;
 }
 
-/** Of the link-layer address option at `at`: first 16 bits of an Ethernet address. */
+/** First 16 bits of the Ethernet address in the link-layer address option at `at`. */
 export function linkAddressHi(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
 
-/** Of the link-layer address option at `at`: last 32 bits of an Ethernet address. */
+/** Last 32 bits of the Ethernet address in the link-layer address option at `at`. */
 export function linkAddressLo(view: DataView, at: number): number {
   return view.getInt32(at + 4);
 }

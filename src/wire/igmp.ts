@@ -84,7 +84,7 @@ export function type(view: DataView, at: number): number {
   return view.getUint8(at);
 }
 
-/** Of a query: as it stands; {@link decodeTime} gives tenths of a second. */
+/** Max Resp Code of a query, as it stands; {@link decodeTime} gives tenths of a second. */
 export function maxResponseCode(view: DataView, at: number): number {
   return view.getUint8(at + 1);
 }
@@ -93,7 +93,7 @@ export function checksum(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
 
-/** Of a query (0: general), a version 1 or 2 report, a leave message. */
+/** Group of a query (0: general), a version 1 or 2 report, a leave message. */
 export function group(view: DataView, at: number): number {
   return view.getInt32(at + 4);
 }
@@ -104,7 +104,7 @@ export function queryVersion(view: DataView, at: number, lengthBytes: number): n
   return view.getUint8(at + 1) === 0 ? 1 : 2;
 }
 
-/** Of a version 3 query. */
+/** Number of sources of a version 3 query. */
 export function sourceCount(view: DataView, at: number): number {
   return view.getUint16(at + 10);
 }
@@ -114,12 +114,12 @@ export function decodeTime(code: number): number {
   return code < 128 ? code : ((code & 15) | 16) << (((code >> 4) & 7) + 3);
 }
 
-/** Of a version 3 report. */
+/** Number of records of a version 3 report. */
 export function recordCount(view: DataView, at: number): number {
   return view.getUint16(at + 6);
 }
 
-/** Of the record at `at`, which is the first one at `HEADER_BYTES` of the message or follows another by this many bytes. */
+/** Length of the record at `at`, which is the first one at `HEADER_BYTES` of the message or follows another by this many bytes. */
 export function recordBytes(view: DataView, at: number): number {
   return RECORD_HEADER_BYTES + 4 * view.getUint16(at + 2) + 4 * view.getUint8(at + 1);
 }

@@ -10,7 +10,7 @@
 
 import { copyIn, copyOut, zero } from './bytes.ts';
 
-/** Of the header in front of the options. */
+/** Length of the header in front of the options. */
 const HEADER_BYTES = 20;
 
 export const OPTION_END = 0;

@@ -72,7 +72,7 @@ export function mapped4(address: number): Address6 {
   return [0, 0, MAPPED_WORD, address];
 }
 
-/** Where neighbor solicitations for an address go (RFC 4291 2.7.1): ff02::1:ff and its last 24 bits. */
+/** The solicited-node group of an address (RFC 4291 2.7.1): ff02::1:ff and its last 24 bits. */
 export function solicitedNode(address: Address6): Address6 {
   return [0xff020000 | 0, 0, 1, 0xff000000 | (address[3] & 0x00ffffff)];
 }

@@ -78,7 +78,7 @@ export function extensionBytes(view: DataView, at: number): number {
   return 8 + 8 * view.getUint8(at + 1);
 }
 
-/** Of the fragment header at `at`. */
+/** Fragment offset in the fragment header at `at`. */
 export function fragmentOffsetBytes(view: DataView, at: number): number {
   return view.getUint16(at + 2) & 0xfff8;
 }
@@ -91,7 +91,7 @@ export function fragmentIdentification(view: DataView, at: number): number {
   return view.getInt32(at + 4);
 }
 
-/** Of the routing header at `at`. */
+/** Routing type of the routing header at `at`. */
 export function routingType(view: DataView, at: number): number {
   return view.getUint8(at + 2);
 }
@@ -110,17 +110,17 @@ export function extensionOptionBytes(view: DataView, at: number, end: number): n
 
 /** Result of a walk along the extension headers: allocated once, filled anew for each packet. Offsets are 0 when absent. */
 export class HeaderWalk {
-  /** Of the payload, or of the first fragment's payload; `NEXT_NONE`, `NEXT_ESP` and `NEXT_AUTHENTICATION` end a walk too. */
+  /** Protocol of the payload, or of the first fragment's payload; `NEXT_NONE`, `NEXT_ESP` and `NEXT_AUTHENTICATION` end a walk too. */
   protocol: number = 0;
   payloadAt: number = 0;
   hopByHopAt: number = 0;
   routingAt: number = 0;
   fragmentAt: number = 0;
-  /** Where the byte is that names the fragment header. */
+  /** Place of the byte that names the fragment header. */
   fragmentNameAt: number = 0;
   /** The last destination options header. */
   destinationAt: number = 0;
-  /** Where the byte is that names `protocol`, or after a fault the header that is faulty. */
+  /** Place of the byte that names `protocol`, or after a fault the header that is faulty. */
   nextHeaderAt: number = 0;
   /** After a fault: where the field is that it is about, for an ICMPv6 parameter problem. */
   problemAt: number = 0;

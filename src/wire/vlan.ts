@@ -49,7 +49,7 @@ export function id(view: DataView, at: number): number {
   return view.getUint16(at) & ID_MASK;
 }
 
-/** Of what is in the frame. */
+/** EtherType of the packet in the frame. */
 export function type(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }

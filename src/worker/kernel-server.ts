@@ -73,7 +73,7 @@ export class KernelServer {
   }
 
   /**
-   * Listen at a socket file, in a folder that is its owner's alone. A file that is there was left by a kernel that died. Where the
+   * Listen at a socket file, in a folder that is its owner's alone. A file that is there was left by a kernel that died. When the
    * host refuses (the folder went), the kernel is reached through its lab only.
    */
   listenAt(path: string): void {
@@ -100,7 +100,7 @@ export class KernelServer {
     this.#server.close();
   }
 
-  /** Where processes that the program starts reach the kernel; listens from the first call on. */
+  /** The URL by which processes that the program starts reach the kernel; listens from the first call on. */
   url(): string {
     if (this.#url !== '') return this.#url;
     const key = new Uint8Array(randomWords(this.#rng).buffer);

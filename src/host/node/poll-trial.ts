@@ -2,7 +2,7 @@
  * Whether polling after work pays, judged by the catch of past polls.
  *
  * Thread: any that runs an event loop. Polling catches the answer of a peer that runs on another core within the time of a
- * wake-up. Where the peer has to wait for this core, or nobody answers, it catches nothing and keeps others from working:
+ * wake-up. When the peer has to wait for this core, or nobody answers, it catches nothing and keeps others from working:
  * then it is given up, and tried again now and then.
  */
 
@@ -10,7 +10,7 @@ const SCORE_START = 4;
 const SCORE_MAX = 16;
 /** Weight of a successful poll against an unsuccessful one. */
 const CAUGHT = 2;
-/** Of so many occasions, one is tried although polling did not pay. */
+/** Polling that did not pay is tried again on one of so many occasions. */
 const TRIAL_EVERY = 32;
 
 export class PollTrial {

@@ -166,12 +166,12 @@ export class DatagramQueue {
     this.#taken = 0;
   }
 
-  /** Where the first record begins. */
+  /** Place of the first record. */
   #first(): number {
     return this.#blockAt + this.#head;
   }
 
-  /** Where a record of that size can begin, -1 when nowhere; moves the tail to the start when the end is too short. */
+  /** Place for a record of that size, -1 when there is none; moves the tail to the start when the end is too short. */
   #place(bytes: number): number {
     if (this.#tail < this.#head || this.#used === 0) {
       const room = this.#used === 0 ? this.#capacity : this.#head - this.#tail;

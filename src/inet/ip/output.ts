@@ -34,7 +34,7 @@ const MIN_SEGMENT_SHIFT = 5;
 /** Identification counters, chosen by a hash of the destination (as RFC 7739 5.3 does for IPv6). */
 const IDENTIFIERS = 256;
 
-/** Where the packet that was begun lies. */
+/** Places of the packet that was begun. */
 const NOT_BEGUN = 0;
 const IN_RING = 1;
 const IN_SCRATCH = 2;
@@ -56,7 +56,7 @@ export class IpOutput {
   #place = NOT_BEGUN;
   #path: IpPath | null = null;
   #link: LinkLayer | null = null;
-  /** Of the path of the packet begun in the ring. */
+  /** Metadata of the path of the packet begun in the ring. */
   #meta = 0;
   #totalBytes = 0;
 

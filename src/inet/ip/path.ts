@@ -19,13 +19,13 @@ import type { Path } from './transport.ts';
 export const PATH_FORWARD = 0x100;
 
 const MAX_PACKET_BYTES = 65535;
-/** Of the IP headers of both families: which family a path is of. */
+/** Lengths of the IP headers of both families; they tell which family a path is of. */
 export const IP4_HEADER_BYTES = 20;
 export const IP6_HEADER_BYTES = 40;
 
 /** Stands for "no neighbor": never fresh, so that the fast path is not taken. */
 export const NO_NEIGHBOR: Neighbor = new Neighbor({ name: '' } as Interface, 0, () => {});
-/** Of destinations whose link-layer address follows from the address (groups, loopback): always fresh. */
+/** Neighbor of destinations whose link-layer address follows from the address (groups, loopback): always fresh. */
 export const IMPLIED_NEIGHBOR: Neighbor = new Neighbor({ name: '' } as Interface, 0, () => {});
 IMPLIED_NEIGHBOR.fresh = true;
 

@@ -72,7 +72,7 @@ class Fragment {
   note = 0;
   dataAt = 0;
   payloadBytes = 0;
-  /** Of `payloadBytes` in the payload of the datagram. */
+  /** Offset of `payloadBytes` in the payload of the datagram. */
   offset = 0;
   more = false;
 }

@@ -18,7 +18,7 @@ import { IP_DONT_FRAGMENT } from './transport.ts';
 const LINK_HEADER_BYTES = 32;
 /** That, IPv6, and TCP with all its options. */
 const HEADERS_BYTES: number = LINK_HEADER_BYTES + 40 + 60;
-/** Of TCP's header: the sequence number. */
+/** Offset of the sequence number in TCP's header. */
 const NUMBER_OFFSET = 4;
 /** Fewer are as fast one by one. */
 const RUN_MIN = 2;

@@ -30,7 +30,7 @@ export const IP_NO_LOOP = 0x200;
 export interface Path {
   readonly src: number;
   readonly dst: number;
-  /** Of the IP header in front of the transport's: 20 or 40. */
+  /** Length of the IP header in front of the transport's: 20 or 40. */
   readonly headerBytes: number;
   /** Sum of both addresses, for the pseudo-header. */
   readonly addressSum: number;

@@ -63,7 +63,7 @@ export function answerOptionBytes(view: DataView, at: number, headerBytes: numbe
   return (bytes + 3) & ~3;
 }
 
-/** Where an answer to the packet at `at` goes first: to its sender, or to the last hop of its source route. */
+/** First destination of an answer to the packet at `at`: its sender, or the last hop of its source route. */
 export function answerDestination(view: DataView, at: number, headerBytes: number): number {
   const end = at + headerBytes;
   for (let i = at + BASIC_HEADER_BYTES, length = 0; i < end; i += length) {

@@ -17,7 +17,7 @@ import { IP_ALLOW_BROADCAST, IP_NO_LOOP } from '../ip/transport.ts';
 import type { Addresses4 } from './addresses.ts';
 import { groupMacLo, MULTICAST_MAC_HI } from './groups.ts';
 
-/** Where paths are looked up. */
+/** Tables in which paths are looked up. */
 export interface PathSources4 {
   readonly routes: RouteTable;
   readonly addresses: Addresses4;

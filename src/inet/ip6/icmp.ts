@@ -286,7 +286,7 @@ export class Icmp6 implements Transport {
   }
 
   /**
-   * Where the transport header begins in a quoted packet, -1 when it is not there. The packet is ours and may be cut
+   * Place of the transport header in a quoted packet, -1 when it is not there. The packet is ours and may be cut
    * anywhere, so its extension headers are only stepped over.
    */
   #quotedPayloadAt(quoteAt: number, end: number): number {

@@ -66,7 +66,7 @@ export class Ip6 implements ProtocolFamily {
   readonly neighborInput: NeighborInput6;
   readonly icmp: Icmp6;
   readonly input: Ip6Input;
-  /** Where autoconfiguration registers. */
+  /** Autoconfiguration registers here. */
   readonly autoconfiguration: AutoconfigurationPoint = new AutoconfigurationPoint();
   /** `net.inet6.ip6.forwarding`. */
   readonly forwarding: SysctlVariable;

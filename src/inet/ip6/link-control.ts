@@ -44,7 +44,7 @@ export interface LinkControlParts6 {
 }
 
 export class LinkControl6 {
-  /** Of addresses configured by hand. */
+  /** Lifetimes of addresses configured by hand. */
   readonly lifetimes: AddressLifetimes;
   readonly #context: InetContext;
   readonly #parts: LinkControlParts6;

@@ -124,7 +124,7 @@ export class Mld implements GroupListener, AddressHolder {
         this.#query(packet, message, nowUs);
         break;
       case 'listener-report': {
-        // Where version 1 is spoken, one report on the link is enough.
+        // When version 1 is spoken, one report on the link is enough.
         this.#context.counters.add(this.#reportsIn, 1);
         const group = this.#find(message.group, packet.iface);
         if (group !== 0) this.#reports.get(packet.iface)?.reportReceived(group, nowUs);
@@ -147,7 +147,7 @@ export class Mld implements GroupListener, AddressHolder {
     const group = general ? 0 : this.#find(query.group, iface);
     const unknown = !general && group === 0;
     if (query.kind !== 'listener-query-v2') {
-      // Of an unknown group it still tells which version is spoken here.
+      // A query for an unknown group still tells which version is spoken here.
       reports.oldQuery(OLD_V1, unknown ? IP6_ANY : group, query.maxResponseCode * US_PER_MS, nowUs);
     } else if (!unknown) {
       const maxDelayUs = icmpv6.decodeDelayMs(query.maxResponseCode) * US_PER_MS;

@@ -176,7 +176,7 @@ export class NeighborInput6 {
     );
   }
 
-  /** Where a usable link-layer address option is, -1 when there is none. */
+  /** Place of a usable link-layer address option, -1 when there is none. */
   #linkOption(at: number, lengthBytes: number, type: number): number {
     const view = this.#view;
     const found = icmpv6.findNeighborOption(view, at + icmpv6.SOLICITATION_BYTES, at + lengthBytes, type);

@@ -17,7 +17,7 @@ import type { TcpContext } from './shared/context.ts';
 
 const NUMBER_OFFSET = 4;
 const CHECKSUM_OFFSET = 16;
-/** Of the value in timestamps that stand alone and aligned. */
+/** Offset of the value in timestamps that stand alone and aligned. */
 const TS_VALUE_OFFSET: number = HEADER_BYTES + 4;
 
 /** Received segments that continue one that `predicted` took. */
@@ -92,7 +92,7 @@ export class SegmentRuns implements RunInput {
     return Math.ceil((c.stack.settings.ackBatchSegments.value * c.rcv.mss - owed) / n);
   }
 
-  /** Of all that a segment's checksum covers but number, checksum and data. */
+  /** Sum of all that a segment's checksum covers but number, checksum and data. */
   #sum(c: Connection, n: number): number {
     const { view, bulk } = this.#stack;
     const at = this.#ipAt + this.#transportOffset;

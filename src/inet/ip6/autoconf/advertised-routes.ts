@@ -28,7 +28,7 @@ export interface AdvertisedRoute {
   chosen: boolean;
 }
 
-/** Where decisions go. */
+/** Receiver of the decisions. */
 export interface AdvertisedRouteSink {
   /** Packets for the prefix go to that router from now on. */
   use(route: AdvertisedRoute): void;

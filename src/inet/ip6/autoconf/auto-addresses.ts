@@ -37,7 +37,7 @@ export interface AdvertisedPrefix {
   readonly router: Address6;
 }
 
-/** Where decisions go. */
+/** Receiver of the decisions. */
 export interface AutoAddressSink {
   /** Configure the address. Anything but 0 means that it cannot be had. */
   add(address: Address6, prefixLength: number, temporary: boolean): number;
@@ -72,7 +72,7 @@ export interface AutoAddress {
   /** Whether the sink has it; not after a duplicate was found, until another identifier is tried. */
   configured: boolean;
   retryUs: number;
-  /** Of temporary ones: no more preferred than this after its creation; a successor was made, or could not be. */
+  /** A temporary address is preferred until this at most, counted from its creation; a successor was made, or could not be. */
   readonly mostPreferredUs: number;
   succeeded: boolean;
 }

@@ -20,7 +20,7 @@ export class AutoSettings {
   readonly #rng: Rng;
   #ids: StableIds | null = null;
   readonly #stable: SysctlVariable;
-  /** Of one interface. */
+  /** Limits of one interface. */
   readonly maxAddresses: SysctlVariable;
   readonly #useTemporary: SysctlVariable;
   readonly #validSec: SysctlVariable;

@@ -15,7 +15,7 @@ export interface OnLinkPrefix {
   untilUs: number;
 }
 
-/** Where decisions go. */
+/** Receiver of the decisions. */
 export interface PrefixSink {
   /** Destinations of the prefix are on the link. Anything but 0 means that it is not taken. */
   added(prefix: OnLinkPrefix): number;

@@ -278,7 +278,7 @@ export class RouterListener {
         const { prefixLength, preference } = option;
         const { index } = iface;
         const verdict = this.routers.advertise(prefix, prefixLength, router, index, lifetimeUs, preference, nowUs);
-        // Of length 0 it is a default router.
+        // A route of length 0 is a default router.
         this.#count(verdict, prefixLength === 0 ? this.#routersRefused : this.#routesRefused);
       }
     }

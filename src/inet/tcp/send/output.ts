@@ -155,7 +155,7 @@ function sendWhole(c: Connection, paceUntil: number, nowUs: number): boolean {
   return false;
 }
 
-/** Of the peer's window, and of what the pace allows. */
+/** Bytes left of the peer's window and of what the pace allows. */
 function usableBytes(c: Connection, paceUntil: number): number {
   const usable = (c.snd.una + c.snd.wnd - c.snd.nxt) | 0;
   return c.paced ? Math.min(usable, (paceUntil - c.snd.nxt) | 0) : usable;
