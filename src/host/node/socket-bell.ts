@@ -17,7 +17,7 @@ import { connectSocket, listenSocket, type SocketPlace, type SocketServer } from
 const LOOK: Uint8Array = Uint8Array.of(1);
 
 export class SocketBell implements Bell {
-  /** Where wakers connect to. */
+  /** Path that wakers connect to. */
   readonly place: SocketPlace;
   readonly at: number;
   readonly #near: Doorbell;
