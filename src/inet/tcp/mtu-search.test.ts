@@ -87,6 +87,21 @@ describe('searching the path MTU by probes (RFC 4821)', () => {
     t.expect('. seq 1 len 1100');
   });
 
+  it('stays within a path that shrinks while a probe is out, although the probe arrives', () => {
+    const t = searching();
+    t.write(20_000);
+    t.expect('. seq 1 len 1460');
+    t.skip();
+    t.ip.mtuBytes = 1240;
+    t.write(1000);
+    t.send('. ack 1461');
+    t.skip();
+    t.send('. ack 20001');
+    t.write(10_000);
+    expect([t.c.mtuSearch?.pathMss, t.c.mtuSearch?.high, t.c.mtuSearch?.low]).toEqual([1200, 1200, 1200]);
+    expect([t.c.size.mss, Math.max(...t.captured.map((c) => c.len as number))]).toEqual([1200, 1200]);
+  });
+
   it('looks for more after ten minutes', () => {
     const t = searching();
     Object.assign(t.c.mtuSearch ?? {}, { low: 1200, high: 1204, fresh: false });
