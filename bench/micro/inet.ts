@@ -5,7 +5,6 @@
  */
 
 import { SeededRng } from '#src/base/rng';
-import { raiseInliningBudget } from '#src/host/node/inlining';
 import { Inet } from '#src/inet/inet';
 import { IP6_ANY } from '#src/inet/ip/address-interner';
 import { CalloutTable } from '#src/kern/callout';
@@ -20,9 +19,6 @@ import { Counters } from '#src/mem/counters';
 import { Heap } from '#src/mem/heap';
 import type { Interface } from '#src/net/interface';
 import { type IpWords, parseIp } from '#src/wire/ip-address';
-
-// As in the process of a lab.
-raiseInliningBudget();
 
 const HEAP_BYTES = 8 << 20;
 const RING_BYTES = 3 << 20;

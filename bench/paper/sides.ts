@@ -5,7 +5,6 @@
 
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { raiseInliningBudget } from '#src/host/node/inlining';
 
 export type SideResult = Record<string, unknown>;
 
@@ -13,9 +12,6 @@ export type SideResult = Record<string, unknown>;
 const GRACE_MS = 100_000;
 /** Time limit of a worker: shorter than the harness's, so that the worker's own, more precise error comes first. */
 export const WORKER_GRACE_MS = 90_000;
-
-// As in the process of a lab.
-raiseInliningBudget();
 
 /** One worker per entry of `data`; their one message each, in order. Rejects when one fails, when `ms` and the grace passed, or when aborted. */
 export async function runSides(

@@ -9,7 +9,6 @@ import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
-import { raiseInliningBudget } from '../host/node/inlining.ts';
 import type { LabMemory } from './memory.ts';
 import type { WorkerBoot } from './messages.ts';
 import { hostsFor, type LabPlan } from './plan.ts';
@@ -30,7 +29,6 @@ const ENTRY: URL = new URL(`../worker/main${import.meta.url.endsWith('.ts') ? '.
  */
 const FIRST_COLLECTION_MIB = 128;
 setFlagsFromString(`--initial-old-space-size=${FIRST_COLLECTION_MIB}`);
-raiseInliningBudget();
 
 export type StartThread = (boot: WorkerBoot, options: WorkerOptions) => WorkerThread;
 

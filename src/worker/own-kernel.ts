@@ -7,7 +7,6 @@
 
 import { hostname } from 'node:os';
 import { EventLoop } from '../host/node/event-loop.ts';
-import { raiseInliningBudget } from '../host/node/inlining.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import { Doorbell } from '../mem/doorbell.ts';
@@ -23,7 +22,6 @@ import { KernelServer } from './kernel-server.ts';
 const ARENA_BYTES = 512 * 1024 * 1024;
 const HEAP_BYTES = 256 * 1024 * 1024;
 
-raiseInliningBudget();
 const arena = Arena.create(ARENA_BYTES);
 const loop = new EventLoop({
   doorbell: new Doorbell(arena, arena.allocateDoorbell()),
