@@ -24,7 +24,12 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'mk-k-'));
   process.env.XDG_RUNTIME_DIR = folder;
   writeFileSync(join(folder, 'server.cjs'), `require('node:net').createServer((c) => c.pipe(c)).listen(80);`);
-  writeFileSync(join(folder, 'busy.cjs'), 'setTimeout(() => { for (;;); }, 100);');
+  // Computes from its first connection on.
+  writeFileSync(
+    join(folder, 'busy.cjs'),
+    `require('node:net').createServer(() => { for (;;); }).listen(80);
+require('node:net').connect(80, '127.0.0.1');`,
+  );
 });
 let up: Facade.Lab | null = null;
 afterEach(async () => {

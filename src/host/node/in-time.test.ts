@@ -23,9 +23,12 @@ it('gives the answer, or ETIMEDOUT with the name of the kernel', async () => {
 
 it('takes an answer that came while this thread was busy', async () => {
   let answered: (value: number) => void = () => {};
-  const answer = inTime(new Promise<number>((resolve) => (answered = resolve)), 'gw', 2000);
-  // The timer is due; the answer is read before the immediate.
-  setTimeout(() => answered(7), 2000);
+  let lates = 0;
+  const answer = inTime(new Promise<number>((resolve) => (answered = resolve)), 'gw', 2000, () => void lates++);
+  // The timer has fired and its immediate waits; the answer is read in between.
   vi.advanceTimersToNextTimer();
+  expect(vi.getTimerCount()).toBe(1);
+  answered(7);
   expect(await answer).toBe(7);
+  expect(lates).toBe(0);
 });
