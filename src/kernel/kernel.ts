@@ -9,6 +9,7 @@
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
 import type { Agent, Host } from '../host/contract.ts';
 import { Inet } from '../inet/inet.ts';
+import { CLOSING, FIN_WAIT_1, LAST_ACK } from '../inet/tcp/connection/states.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import type { CalloutTable } from '../kern/callout.ts';
 import type { KernelShared } from '../kern/context.ts';
@@ -41,7 +42,7 @@ const LOOPBACK_NET_PREFIX = 8;
 /** Rounds of receiving in one turn: bounds how long a flood can keep a turn from its timers and its program. */
 const ROUNDS_PER_TURN = 8;
 /** A FIN is on its way or waits behind data. */
-const UNSENT_STATES: ReadonlySet<string> = new Set(['FIN_WAIT_1', 'CLOSING', 'LAST_ACK']);
+const UNSENT_STATES: ReadonlySet<number> = new Set([FIN_WAIT_1, CLOSING, LAST_ACK]);
 
 interface KernelOptions {
   name: string;

@@ -5,9 +5,8 @@
  * Cold: control requests.
  */
 
-import { US_PER_MS, US_PER_S } from '../base/units.ts';
+import { US_PER_S } from '../base/units.ts';
 import type { Inet } from '../inet/inet.ts';
-import { STATE_NAMES } from '../inet/tcp/connection/states.ts';
 import type { TcpSocketRow } from '../inet/tcp/rows.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import type { Address6Origin, AddressState, Interface, InterfaceAddress6 } from '../net/interface.ts';
@@ -180,10 +179,10 @@ function tcpRecord(inet: Inet, row: TcpSocketRow): SocketRecord {
     localPort: row.localPort,
     peer: addressRecord(inet, row.peerAddress, local.family),
     peerPort: row.peerPort,
-    state: STATE_NAMES.indexOf(row.state),
+    state: row.state,
     retransmits: row.retransmits,
-    rtoUs: row.rtoMs * US_PER_MS,
-    srttUs: row.srttMs * US_PER_MS,
+    rtoUs: row.rtoUs,
+    srttUs: row.srttUs,
     cwndBytes: row.cwndBytes,
   };
 }

@@ -5,15 +5,15 @@
  * Cold: made for the tools.
  */
 
-import { US_PER_MS } from '../../base/units.ts';
 import type { Connection } from './connection/connection.ts';
-import { CLOSED, STATE_NAMES } from './connection/states.ts';
+import { CLOSED, LISTEN, SYN_RECEIVED, TIME_WAIT } from './connection/states.ts';
 import type { TcpTables } from './tables/tables.ts';
 import type { TimeWaitTable } from './time-wait.ts';
 
 /** One line of `netstat -an` for TCP; addresses are int32. */
 export interface TcpSocketRow {
-  state: string;
+  /** As in connection/states.ts. */
+  state: number;
   localAddress: number;
   localPort: number;
   peerAddress: number;
@@ -21,8 +21,9 @@ export interface TcpSocketRow {
   receiveQueueBytes: number;
   sendQueueBytes: number;
   retransmits: number;
-  rtoMs: number;
-  srttMs: number;
+  rtoUs: number;
+  /** 0 before the first sample. */
+  srttUs: number;
   cwndBytes: number;
 }
 
@@ -31,32 +32,32 @@ export function socketRows(tables: TcpTables, timeWait: TimeWaitTable): TcpSocke
   const rows: TcpSocketRow[] = [];
   for (const listener of tables.listeners.all()) {
     rows.push({
-      ...row('LISTEN', listener.address, listener.port << 16, 0),
+      ...row(LISTEN, listener.address, listener.port << 16, 0),
       receiveQueueBytes: listener.acceptQueue.length,
     });
-    for (const entry of listener.synQueue) rows.push(row('SYN_RECEIVED', entry.local, entry.ports, entry.peer));
+    for (const entry of listener.synQueue) rows.push(row(SYN_RECEIVED, entry.local, entry.ports, entry.peer));
   }
   for (const c of tables.connections()) if (c.state !== CLOSED) rows.push(connectionRow(c));
   const { local, peer, ports } = timeWait;
   for (const entry of timeWait.entries()) {
-    rows.push(row('TIME_WAIT', local[entry] as number, ports[entry] as number, peer[entry] as number));
+    rows.push(row(TIME_WAIT, local[entry] as number, ports[entry] as number, peer[entry] as number));
   }
   return rows;
 }
 
 function connectionRow(c: Connection): TcpSocketRow {
   return {
-    ...row(STATE_NAMES[c.state] as string, c.localAddress, c.ports, c.peerAddress),
+    ...row(c.state, c.localAddress, c.ports, c.peerAddress),
     receiveQueueBytes: c.readableBytes,
     sendQueueBytes: c.sendBuffer.usedBytes,
     retransmits: c.totals.retransmits,
-    rtoMs: c.rtt.rtoUs / US_PER_MS,
-    srttMs: c.rtt.srttUs > 0 ? c.rtt.srttUs / US_PER_MS : 0,
+    rtoUs: c.rtt.rtoUs,
+    srttUs: Math.max(0, c.rtt.srttUs),
     cwndBytes: c.congestion.cwnd,
   };
 }
 
-function row(state: string, localAddress: number, ports: number, peerAddress: number): TcpSocketRow {
+function row(state: number, localAddress: number, ports: number, peerAddress: number): TcpSocketRow {
   return {
     state,
     localAddress,
@@ -66,8 +67,8 @@ function row(state: string, localAddress: number, ports: number, peerAddress: nu
     receiveQueueBytes: 0,
     sendQueueBytes: 0,
     retransmits: 0,
-    rtoMs: 0,
-    srttMs: 0,
+    rtoUs: 0,
+    srttUs: 0,
     cwndBytes: 0,
   };
 }

@@ -6,10 +6,11 @@
  */
 
 /**
- * States, in the order in which "at least ESTABLISHED" and the like are comparisons; 1 is LISTEN, which no connection is
- * in.
+ * States, in the order in which "at least ESTABLISHED" and the like are comparisons. No connection is in LISTEN; rows of
+ * listeners are.
  */
 export const CLOSED = 0;
+export const LISTEN = 1;
 export const SYN_SENT = 2;
 export const SYN_RECEIVED = 3;
 export const ESTABLISHED = 4;
