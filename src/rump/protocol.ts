@@ -200,23 +200,15 @@ export function headerOf(
   return bytes;
 }
 
-/** Header and payload in bytes of their own. */
-export function frameOf(
-  payload: Uint8Array,
-  frameClass: number,
-  operation: number,
-  request = 0,
-  object = 0,
-  a = 0,
-  b = 0,
-  c = 0,
-  addresses = 0,
-): Uint8Array {
+/** Header and payload in bytes of their own; `fields` as for {@link headerOf}. */
+export function frameOf(payload: Uint8Array, ...fields: FrameFields): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES + payload.length);
-  writeHeader(bytes, payload.length, frameClass, operation, request, object, a, b, c, addresses);
+  bytes.set(headerOf(payload, ...fields), 0);
   bytes.set(payload, HEADER_BYTES);
   return bytes;
 }
+
+type FrameFields = Parameters<typeof headerOf> extends [unknown, ...infer Fields] ? Fields : never;
 
 /** A payload with its addresses. */
 export function payloadOf(bytes: Uint8Array, addresses: readonly SocketAddress[]): Uint8Array {
