@@ -6,6 +6,8 @@
  */
 
 import { US_PER_S } from '../base/units.ts';
+import type { Counters } from '../mem/counters.ts';
+import type { Sysctl, SysctlVariable } from './sysctl.ts';
 
 export class RateLimit {
   #beginUs = -Infinity;
@@ -21,5 +23,41 @@ export class RateLimit {
     if (this.#count >= perSecond) return false;
     this.#count++;
     return true;
+  }
+}
+
+export interface RateLimitOptions {
+  /** Name of the sysctl that holds the events per second; -1: any. */
+  name: string;
+  perSecond: number;
+  description: string;
+  /** The events, in the list of limits. */
+  what: string;
+  /** Counts events that were refused. */
+  counter: string;
+}
+
+const PER_SECOND_MAX = 1 << 20;
+
+/** A rate limit with its sysctl, its counter and its row in the list of limits (limits.ts). */
+export class CountedRateLimit {
+  readonly #limit: RateLimit = new RateLimit();
+  readonly #perSecond: SysctlVariable;
+  readonly #counters: Counters;
+  readonly #refused: number;
+
+  constructor(sysctl: Sysctl, counters: Counters, options: RateLimitOptions) {
+    const { name, perSecond, description, what, counter } = options;
+    this.#perSecond = sysctl.integer(name, perSecond, -1, PER_SECOND_MAX, description);
+    this.#counters = counters;
+    this.#refused = counters.index(counter);
+    sysctl.limits.addRate({ what, variable: this.#perSecond, counter });
+  }
+
+  /** Whether one more may happen now; counts it when not. */
+  allow(nowUs: number): boolean {
+    if (this.#limit.allow(this.#perSecond.value, nowUs)) return true;
+    this.#counters.add(this.#refused, 1);
+    return false;
   }
 }

@@ -5,8 +5,7 @@
  * rules of each family).
  */
 
-import { RateLimit } from '../../kern/rate-limit.ts';
-import type { SysctlVariable } from '../../kern/sysctl.ts';
+import { CountedRateLimit } from '../../kern/rate-limit.ts';
 import type { InetContext } from './context.ts';
 import { writeIcmpChecksum } from './message-checksum.ts';
 import type { InPacket, IpService } from './transport.ts';
@@ -35,10 +34,8 @@ export class IcmpErrorSender {
   readonly #context: InetContext;
   readonly #family: IcmpErrorFamily;
   readonly #ip: IpService;
-  readonly #limit: RateLimit = new RateLimit();
-  readonly #perSecond: SysctlVariable;
+  readonly #limit: CountedRateLimit;
   readonly #sent: number;
-  readonly #limited: number;
   readonly #suppressed: number;
   readonly #unsent: number;
 
@@ -49,11 +46,14 @@ export class IcmpErrorSender {
     const { counters } = context;
     const { sysctl } = context.shared;
     const { counterPrefix, limitName, name } = family;
-    this.#perSecond = sysctl.integer(limitName, 100, -1, 1 << 20, `${name} errors a second; -1: any`);
-    const counter = `${counterPrefix}-out-rate-limited`;
-    sysctl.limits.addRate({ what: `${name} errors`, variable: this.#perSecond, counter });
+    this.#limit = new CountedRateLimit(sysctl, counters, {
+      name: limitName,
+      perSecond: 100,
+      description: `${name} errors a second; -1: any`,
+      what: `${name} errors`,
+      counter: `${counterPrefix}-out-rate-limited`,
+    });
     this.#sent = counters.index(`${counterPrefix}-out-errors`);
-    this.#limited = counters.index(counter);
     this.#suppressed = counters.index(`${counterPrefix}-out-suppressed`);
     this.#unsent = counters.index(`${counterPrefix}-out-unsent`);
   }
@@ -63,9 +63,7 @@ export class IcmpErrorSender {
     const { counters } = this.#context;
     if (!this.#family.mayAnswer(packet, type, code)) {
       counters.add(this.#suppressed, 1);
-    } else if (!this.#limit.allow(this.#perSecond.value, nowUs)) {
-      counters.add(this.#limited, 1);
-    } else {
+    } else if (this.#limit.allow(nowUs)) {
       counters.add(this.#write(type, code, rest, packet) ? this.#sent : this.#unsent, 1);
     }
   }

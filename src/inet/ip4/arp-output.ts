@@ -4,8 +4,7 @@
  * Thread: the one that runs the kernel. Read first: RFC 826, RFC 5227 1.1 and 1.2 (kinds of ARP packets).
  */
 
-import { RateLimit } from '../../kern/rate-limit.ts';
-import type { SysctlVariable } from '../../kern/sysctl.ts';
+import { CountedRateLimit } from '../../kern/rate-limit.ts';
 import type { Counters } from '../../mem/counters.ts';
 import { IFF_NOARP, type Interface } from '../../net/interface.ts';
 import type { Neighbor } from '../../net/neighbor-cache.ts';
@@ -39,23 +38,15 @@ export class ArpOutput {
   readonly #replies: number;
   readonly #noRoom: number;
   readonly #message: ArpMessage = new ArpMessage();
-  readonly #replyLimit: RateLimit = new RateLimit();
-  readonly #repliesPerSecond: SysctlVariable;
-  readonly #repliesLimited: number;
+  readonly #replyLimit: CountedRateLimit;
 
   constructor(context: InetContext, addresses: Addresses4) {
     const { sysctl } = context.shared;
-    this.#repliesPerSecond = sysctl.integer(
-      'net.inet.arp.replyppslimit',
-      10_000,
-      -1,
-      1 << 20,
-      'ARP replies a second; -1: any',
-    );
-    this.#repliesLimited = context.counters.index('arp-out-replies-limited');
-    sysctl.limits.addRate({
+    this.#replyLimit = new CountedRateLimit(sysctl, context.counters, {
+      name: 'net.inet.arp.replyppslimit',
+      perSecond: 10_000,
+      description: 'ARP replies a second; -1: any',
       what: 'ARP replies',
-      variable: this.#repliesPerSecond,
       counter: 'arp-out-replies-limited',
     });
     this.#view = context.shared.arena.view;
@@ -89,9 +80,7 @@ export class ArpOutput {
 
   /** Whether one more request may be answered this second. */
   mayReply(nowUs: number): boolean {
-    if (this.#replyLimit.allow(this.#repliesPerSecond.value, nowUs)) return true;
-    this.#counters.add(this.#repliesLimited, 1);
-    return false;
+    return this.#replyLimit.allow(nowUs);
   }
 
   /** Answer the sender of a request, who is `to` at `toHi`, `toLo`: `address` is at the link-layer address `hi`, `lo`. */

@@ -7,7 +7,7 @@
 
 import { checksumOf, updateChecksum } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
-import { RateLimit } from '../../kern/rate-limit.ts';
+import { CountedRateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
@@ -46,8 +46,7 @@ export class Icmp implements Transport {
   readonly #errors: IcmpErrorSender;
   readonly #echoBroadcast: SysctlVariable;
   readonly #ttl: SysctlVariable;
-  readonly #replyLimit: RateLimit = new RateLimit();
-  readonly #repliesPerSecond: SysctlVariable;
+  readonly #replyLimit: CountedRateLimit;
   readonly #error: IcmpError = {
     type: 0,
     code: 0,
@@ -63,7 +62,6 @@ export class Icmp implements Transport {
   readonly #badQuote: number;
   readonly #echoes: number;
   readonly #replies: number;
-  readonly #repliesLimited: number;
   readonly #errorsIn: number;
   readonly #ignored: number;
 
@@ -76,16 +74,11 @@ export class Icmp implements Transport {
     const { counters } = context;
     const { sysctl } = context.shared;
     this.#echoBroadcast = sysctl.toggle('net.inet.icmp.bmcastecho', false, 'answer echo requests to groups');
-    this.#repliesPerSecond = sysctl.integer(
-      'net.inet.icmp.replyppslimit',
-      10_000,
-      -1,
-      1 << 20,
-      'ICMP replies a second; -1: any',
-    );
-    sysctl.limits.addRate({
+    this.#replyLimit = new CountedRateLimit(sysctl, counters, {
+      name: 'net.inet.icmp.replyppslimit',
+      perSecond: 10_000,
+      description: 'ICMP replies a second; -1: any',
       what: 'ICMP replies: echo, timestamp',
-      variable: this.#repliesPerSecond,
       counter: 'icmp-out-replies-limited',
     });
     this.#ttl = sysctl.integer('net.inet.ip.ttl', 64, 1, 255, 'TTL of packets whose sender does not say');
@@ -94,7 +87,6 @@ export class Icmp implements Transport {
     this.#badQuote = counters.index('icmp-in-bad-quote');
     this.#echoes = counters.index('icmp-in-echo');
     this.#replies = counters.index('icmp-out-replies');
-    this.#repliesLimited = counters.index('icmp-out-replies-limited');
     this.#errorsIn = counters.index('icmp-in-errors');
     this.#ignored = counters.index('icmp-in-ignored');
   }
@@ -177,7 +169,7 @@ export class Icmp implements Transport {
       this.#counters.add(this.#ignored, 1);
       return;
     }
-    if (!this.#mayReply(nowUs)) return;
+    if (!this.#replyLimit.allow(nowUs)) return;
     const at = this.#beginReply(packet, packet.lengthBytes);
     if (at < 0) return;
     this.#context.bulk.copy(at, packet.at, packet.lengthBytes);
@@ -200,7 +192,7 @@ export class Icmp implements Transport {
       this.#counters.add(this.#ignored, 1);
       return;
     }
-    if (!this.#mayReply(nowUs)) return;
+    if (!this.#replyLimit.allow(nowUs)) return;
     const at = this.#beginReply(packet, TIMESTAMP_BYTES);
     if (at < 0) return;
     const view = this.#view;
@@ -213,13 +205,6 @@ export class Icmp implements Transport {
     view.setUint16(at + 2, ~this.#context.bulk.sum(at, TIMESTAMP_BYTES) & 0xffff);
     this.#parts.ip.end(0);
     this.#counters.add(this.#replies, 1);
-  }
-
-  /** Whether one more answer may be sent this second. */
-  #mayReply(nowUs: number): boolean {
-    if (this.#replyLimit.allow(this.#repliesPerSecond.value, nowUs)) return true;
-    this.#counters.add(this.#repliesLimited, 1);
-    return false;
   }
 
   /** Begin an answer of `bytes` to the sender of `packet`, with the options that an answer keeps. */

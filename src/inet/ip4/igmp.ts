@@ -11,7 +11,7 @@
 import { Errno } from '../../base/errors.ts';
 import { US_PER_S } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
-import { RateLimit } from '../../kern/rate-limit.ts';
+import { CountedRateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
@@ -58,9 +58,7 @@ export class Igmp implements Transport, GroupListener {
   readonly #leaves: number;
   readonly #unsent: number;
   readonly #manySources: number;
-  readonly #limit: RateLimit = new RateLimit();
-  readonly #perSecond: SysctlVariable;
-  readonly #limited: number;
+  readonly #limit: CountedRateLimit;
 
   constructor(context: InetContext, ip: IpService) {
     this.#context = context;
@@ -77,17 +75,11 @@ export class Igmp implements Transport, GroupListener {
     this.#leaves = counters.index('igmp-out-leaves');
     this.#unsent = counters.index('igmp-out-unsent');
     this.#manySources = counters.index('igmp-query-too-many-sources');
-    this.#perSecond = sysctl.integer(
-      'net.inet.igmp.reportppslimit',
-      1000,
-      -1,
-      1 << 20,
-      'membership reports a second; -1: any',
-    );
-    this.#limited = counters.index('igmp-out-rate-limited');
-    sysctl.limits.addRate({
+    this.#limit = new CountedRateLimit(sysctl, counters, {
+      name: 'net.inet.igmp.reportppslimit',
+      perSecond: 1000,
+      description: 'membership reports a second; -1: any',
       what: 'IGMP reports, which queries may ask for at once',
-      variable: this.#perSecond,
       counter: 'igmp-out-rate-limited',
     });
     sysctl.limits.add({
@@ -212,10 +204,7 @@ export class Igmp implements Transport, GroupListener {
   }
 
   #begin(iface: Interface, dst: number, bytes: number): number {
-    if (!this.#limit.allow(this.#perSecond.value, this.#context.nowUs())) {
-      this.#context.counters.add(this.#limited, 1);
-      return -Errno.EAGAIN;
-    }
+    if (!this.#limit.allow(this.#context.nowUs())) return -Errno.EAGAIN;
     const path = this.#ip.transientPath(dst, 0, IP_NO_LOOP, iface);
     const options =
       typeof path === 'number'

@@ -9,7 +9,7 @@
  */
 
 import { foldSum } from '../../base/checksum.ts';
-import { RateLimit } from '../../kern/rate-limit.ts';
+import { CountedRateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
@@ -59,8 +59,7 @@ export class Icmp6 implements Transport {
   readonly #errors: IcmpErrorSender;
   readonly #echoGroups: SysctlVariable;
   readonly #hopLimit: SysctlVariable;
-  readonly #replyLimit: RateLimit = new RateLimit();
-  readonly #repliesPerSecond: SysctlVariable;
+  readonly #replyLimit: CountedRateLimit;
   /** Protocol of the quoted packet's payload, after {@link #quotedPayloadAt}. */
   #quotedProtocol = 0;
   readonly #error: IcmpError = {
@@ -79,7 +78,6 @@ export class Icmp6 implements Transport {
   readonly #badQuote: number;
   readonly #echoes: number;
   readonly #replies: number;
-  readonly #repliesLimited: number;
   readonly #errorsIn: number;
   readonly #ignored: number;
 
@@ -94,17 +92,11 @@ export class Icmp6 implements Transport {
     const { sysctl } = context.shared;
     this.#echoGroups = sysctl.toggle('net.inet6.icmp6.mcastecho', true, 'answer echo requests to groups');
     this.#hopLimit = sysctl.integer('net.inet6.ip6.hlim', 64, 1, 255, 'hop limit of packets whose sender does not say');
-    this.#repliesPerSecond = sysctl.integer(
-      'net.inet6.icmp6.replyppslimit',
-      10_000,
-      -1,
-      1 << 20,
-      'ICMPv6 replies a second; -1: any',
-    );
-    this.#repliesLimited = counters.index('icmp6-out-replies-limited');
-    sysctl.limits.addRate({
+    this.#replyLimit = new CountedRateLimit(sysctl, counters, {
+      name: 'net.inet6.icmp6.replyppslimit',
+      perSecond: 10_000,
+      description: 'ICMPv6 replies a second; -1: any',
       what: 'ICMPv6 replies: echo',
-      variable: this.#repliesPerSecond,
       counter: 'icmp6-out-replies-limited',
     });
     this.#badChecksum = counters.index('icmp6-in-bad-checksum');
@@ -194,10 +186,7 @@ export class Icmp6 implements Transport {
       this.#counters.add(this.#ignored, 1);
       return;
     }
-    if (!this.#replyLimit.allow(this.#repliesPerSecond.value, nowUs)) {
-      this.#counters.add(this.#repliesLimited, 1);
-      return;
-    }
+    if (!this.#replyLimit.allow(nowUs)) return;
     const { addresses, ip } = this.#parts;
     const shared = packet.broadcast || addresses.find(packet.dst)?.anycast === true;
     const path = ip.transientPath(packet.src, shared ? 0 : packet.dst, IP_NO_LOOP, null);

@@ -10,7 +10,7 @@
 
 import { US_PER_MS, US_PER_S } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
-import { RateLimit } from '../../kern/rate-limit.ts';
+import { CountedRateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
@@ -50,9 +50,7 @@ export class Mld implements GroupListener, AddressHolder {
   readonly #done: number;
   readonly #unsent: number;
   readonly #manySources: number;
-  readonly #limit: RateLimit = new RateLimit();
-  readonly #perSecond: SysctlVariable;
-  readonly #limited: number;
+  readonly #limit: CountedRateLimit;
 
   constructor(context: InetContext, output: LinkOutput6, links: Links6) {
     this.#context = context;
@@ -70,17 +68,11 @@ export class Mld implements GroupListener, AddressHolder {
     this.#done = counters.index('mld-out-done');
     this.#unsent = counters.index('mld-out-unsent');
     this.#manySources = counters.index('mld-query-too-many-sources');
-    this.#perSecond = sysctl.integer(
-      'net.inet6.mld.reportppslimit',
-      1000,
-      -1,
-      1 << 20,
-      'listener reports a second; -1: any',
-    );
-    this.#limited = counters.index('mld-out-rate-limited');
-    sysctl.limits.addRate({
+    this.#limit = new CountedRateLimit(sysctl, counters, {
+      name: 'net.inet6.mld.reportppslimit',
+      perSecond: 1000,
+      description: 'listener reports a second; -1: any',
       what: 'MLD reports, which queries may ask for at once',
-      variable: this.#perSecond,
       counter: 'mld-out-rate-limited',
     });
     context.interner.addHolder(this);
@@ -244,10 +236,7 @@ export class Mld implements GroupListener, AddressHolder {
   }
 
   #send(iface: Interface, to: ipv6.Address6, message: icmpv6.Repr, counter: number): void {
-    if (!this.#limit.allow(this.#perSecond.value, this.#context.nowUs())) {
-      this.#context.counters.add(this.#limited, 1);
-      return;
-    }
+    if (!this.#limit.allow(this.#context.nowUs())) return;
     const src = this.#links.of(iface)?.linkLocal ?? 0;
     const bytes = ALERT_BYTES + icmpv6.lengthOf(message);
     const from = src === 0 ? IP6_ANY : src;

@@ -7,8 +7,7 @@
  * addresses (7.2.7).
  */
 
-import { RateLimit } from '../../kern/rate-limit.ts';
-import type { SysctlVariable } from '../../kern/sysctl.ts';
+import { CountedRateLimit } from '../../kern/rate-limit.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
 import { GROUP_BIT } from '../../wire/ethernet.ts';
@@ -39,9 +38,7 @@ export class NeighborInput6 {
   readonly #neighbors: NeighborCache;
   readonly #output: NeighborOutput6;
   readonly #detection: AddressDetection;
-  readonly #replyLimit: RateLimit = new RateLimit();
-  readonly #repliesPerSecond: SysctlVariable;
-  readonly #repliesLimited: number;
+  readonly #replyLimit: CountedRateLimit;
   readonly #solicitations: number;
   readonly #advertisements: number;
   readonly #bad: number;
@@ -57,17 +54,11 @@ export class NeighborInput6 {
     this.#output = output;
     this.#detection = detection;
     const { sysctl } = context.shared;
-    this.#repliesPerSecond = sysctl.integer(
-      'net.inet6.icmp6.nd6_replyppslimit',
-      10_000,
-      -1,
-      1 << 20,
-      'neighbor solicitations answered a second; -1: any',
-    );
-    this.#repliesLimited = context.counters.index('nd6-out-replies-limited');
-    sysctl.limits.addRate({
+    this.#replyLimit = new CountedRateLimit(sysctl, context.counters, {
+      name: 'net.inet6.icmp6.nd6_replyppslimit',
+      perSecond: 10_000,
+      description: 'neighbor solicitations answered a second; -1: any',
       what: 'answers to neighbor solicitations',
-      variable: this.#repliesPerSecond,
       counter: 'nd6-out-replies-limited',
     });
     this.#solicitations = context.counters.index('nd6-in-solicitations');
@@ -92,10 +83,7 @@ export class NeighborInput6 {
       this.#detection.solicited(entry, src === IP6_ANY);
       return;
     }
-    if (!this.#replyLimit.allow(this.#repliesPerSecond.value, nowUs)) {
-      this.#context.counters.add(this.#repliesLimited, 1);
-      return;
-    }
+    if (!this.#replyLimit.allow(nowUs)) return;
     if (src === IP6_ANY) {
       this.#output.advertise(iface, target, null, 0, 0);
       return;

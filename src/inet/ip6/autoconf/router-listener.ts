@@ -11,7 +11,7 @@
 
 import { US_PER_S } from '../../../base/units.ts';
 import { Callout } from '../../../kern/callout.ts';
-import { RateLimit } from '../../../kern/rate-limit.ts';
+import { CountedRateLimit } from '../../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../../kern/sysctl.ts';
 import type { Interface, InterfaceAddress6 } from '../../../net/interface.ts';
 import type { Neighbor } from '../../../net/neighbor-cache.ts';
@@ -58,14 +58,12 @@ export class RouterListener {
   readonly #ip6: Ip6;
   readonly #settings: AutoSettings;
   readonly #accept: SysctlVariable;
-  readonly #perSecond: SysctlVariable;
-  readonly #limit: RateLimit = new RateLimit();
+  readonly #limit: CountedRateLimit;
   readonly #timer: Callout;
   readonly #hostLinks: Map<Interface, HostLink> = new Map();
   readonly #installed: InstalledRoutes;
   readonly #received: number;
   readonly #ignored: number;
-  readonly #limited: number;
   readonly #routersRefused: number;
   readonly #routesRefused: number;
   readonly #prefixesRefused: number;
@@ -82,7 +80,13 @@ export class RouterListener {
     this.#installed = new InstalledRoutes(context, parts.ip6);
     this.#accept = sysctl.toggle('net.inet6.ip6.accept_rtadv', false, 'configure from router advertisements');
     this.#accept.onChange = () => this.#acceptChanged();
-    this.#perSecond = sysctl.integer('net.inet6.icmp6.rappslimit', 100, -1, 1 << 20, 'advertisements heeded a second');
+    this.#limit = new CountedRateLimit(sysctl, counters, {
+      name: 'net.inet6.icmp6.rappslimit',
+      perSecond: 100,
+      description: 'advertisements heeded a second',
+      what: 'router advertisements heeded',
+      counter: 'nd6-router-advertisements-rate-limited',
+    });
     const maxRouters = sysctl.integer('net.inet6.ip6.maxifdefrouters', 16, 1, 4096, 'default routers at most');
     const maxRoutes = sysctl.integer('net.inet6.ip6.maxdynroutes', 256, 0, 65536, 'other routes of routers at most');
     const maxPrefixes = sysctl.integer('net.inet6.ip6.maxifprefixes', 16, 1, 4096, 'on-link prefixes of one interface');
@@ -104,7 +108,6 @@ export class RouterListener {
     );
     this.#received = counters.index('nd6-in-router-advertisements');
     this.#ignored = counters.index('nd6-router-advertisements-ignored');
-    this.#limited = counters.index('nd6-router-advertisements-rate-limited');
     this.#routersRefused = counters.index('nd6-default-routers-refused');
     this.#routesRefused = counters.index('nd6-advertised-routes-refused');
     this.#prefixesRefused = counters.index('nd6-prefixes-refused');
@@ -148,8 +151,6 @@ export class RouterListener {
       whenFull,
       size: () => links().reduce((most, { addresses }) => Math.max(most, addresses.list.length), 0),
     });
-    const what = 'router advertisements heeded';
-    limits.addRate({ what, variable: this.#perSecond, counter: 'nd6-router-advertisements-rate-limited' });
   }
 
   /** Addresses made of prefixes on an interface. */
@@ -218,10 +219,7 @@ export class RouterListener {
     const { iface, src } = packet;
     counters.add(this.#received, 1);
     const link = this.#ip6.links.of(iface);
-    if (this.#listens(iface) && !this.#limit.allow(this.#perSecond.value, nowUs)) {
-      counters.add(this.#limited, 1);
-      return;
-    }
+    if (this.#listens(iface) && !this.#limit.allow(nowUs)) return;
     const listens = this.#listens(iface) && ipv6.isLinkLocal(interner.word(src, 0));
     const message = listens ? readMessage(this.#context.shared, packet) : null;
     if (link === null || message?.kind !== 'router-advertisement') {
