@@ -44,7 +44,7 @@ export class ClientDatagram extends ClientSocket implements DatagramSocket {
     return this.named(this.call(protocol.SEND_TO, 0, 0, payload, to));
   }
 
-  sendRow(
+  sendSegments(
     bytes: Uint8Array,
     offset: number,
     lengthBytes: number,
@@ -58,7 +58,7 @@ export class ClientDatagram extends ClientSocket implements DatagramSocket {
     return lengthBytes;
   }
 
-  receiveRow(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
+  receiveSegments(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
     return this.receive(into, offset, lengthBytes, info);
   }
 

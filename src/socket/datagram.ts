@@ -60,6 +60,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   #sendBufferBytes: number = UNUSED.sendBufferBytes;
   /** The number of the destination of the call that runs. */
   #to = 0;
+  #toPort = 0;
 
   constructor(inet: Inet, context: SocketContext, family: Family = 4) {
     this.#inet = inet;
@@ -136,20 +137,14 @@ export class UdpSocket implements DatagramSocket, EventTarget {
 
   send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress | null): number {
     if (this.endpoint.closed) return -Errno.EBADF;
-    let number = 0;
-    let port = 0;
-    if (to !== null && to.port !== 0) {
-      const refused = this.#destination(to);
-      if (refused !== 0) return refused;
-      number = this.#to;
-      port = to.port;
-    }
-    const sent = this.endpoint.send(bytes, offset, lengthBytes, number, port);
+    const refused = this.#destination(to);
+    if (refused !== 0) return refused;
+    const sent = this.endpoint.send(bytes, offset, lengthBytes, this.#to, this.#toPort);
     if (sent >= 0) this.#context.requestWork();
     return sent;
   }
 
-  sendRow(
+  sendSegments(
     bytes: Uint8Array,
     offset: number,
     lengthBytes: number,
@@ -157,21 +152,18 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     to: SocketAddress | null,
   ): number {
     if (this.endpoint.closed) return -Errno.EBADF;
-    let number = 0;
-    let port = 0;
-    if (to !== null && to.port !== 0) {
-      const refused = this.#destination(to);
-      if (refused !== 0) return refused;
-      number = this.#to;
-      port = to.port;
-    }
-    const sent = this.endpoint.sendRow(bytes, offset, lengthBytes, segmentBytes, number, port);
+    const refused = this.#destination(to);
+    if (refused !== 0) return refused;
+    const sent = this.endpoint.sendSegments(bytes, offset, lengthBytes, segmentBytes, this.#to, this.#toPort);
     if (sent >= 0) this.#context.requestWork();
     return sent;
   }
 
-  /** Leave the number of a destination in `#to`: 0 or a negative errno. */
-  #destination(to: SocketAddress): number {
+  /** Leave number and port of a destination in `#to` and `#toPort`, port 0 for the peer. Returns 0 or a negative errno. */
+  #destination(to: SocketAddress | null): number {
+    this.#to = 0;
+    this.#toPort = to === null ? 0 : to.port;
+    if (to === null || to.port === 0) return 0;
     const refused = refusedFamily(this.#family, this.endpoint.only6, to, Errno.ENETUNREACH);
     if (refused !== 0) return refused;
     const addresses = this.#addresses;
@@ -194,8 +186,8 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     return count;
   }
 
-  receiveRow(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
-    return this.#describe(info) ? this.endpoint.receiveRow(into, offset, lengthBytes) : -Errno.EBADF;
+  receiveSegments(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {
+    return this.#describe(info) ? this.endpoint.receiveSegments(into, offset, lengthBytes) : -Errno.EBADF;
   }
 
   /** The first datagram's sender and size; false when the socket is closed. */

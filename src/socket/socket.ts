@@ -105,7 +105,7 @@ export interface StreamSocket {
   getOption<K extends keyof SocketOptions>(name: K): SocketOptions[K];
 }
 
-/** Filled by `DatagramSocket.receive` and `receiveRow`. */
+/** Filled by `DatagramSocket.receive` and `receiveSegments`. */
 export class DatagramInfo {
   readonly from: SocketAddress = new SocketAddress();
   /** Length of the datagram as it arrived; more than was copied when it was truncated. */
@@ -130,10 +130,10 @@ export interface DatagramSocket {
   /** To `to`, or null: to the connected peer. The count, `-EAGAIN` (no room on the link), `-EMSGSIZE`, `-EACCES`, `-ECONNREFUSED`, ... */
   send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress | null): number;
   /**
-   * `send` of a row of datagrams: `segmentBytes` each, the last perhaps shorter, 128 at most (as UDP_SEGMENT). Returns the bytes
+   * `send` of several datagrams: `segmentBytes` each, the last perhaps shorter, 128 at most (as UDP_SEGMENT). Returns the bytes
    * of those sent; `-EMSGSIZE` when one alone would have to be cut into fragments.
    */
-  sendRow(
+  sendSegments(
     bytes: Uint8Array,
     offset: number,
     lengthBytes: number,
@@ -145,10 +145,10 @@ export interface DatagramSocket {
   /** `receive` that leaves the datagram where it is (MSG_PEEK). */
   peek(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
   /**
-   * `receive` of a row: datagrams of one sender and one size (the last perhaps shorter), one after the other in `into` (as
-   * UDP_GRO). `info.fullBytes` is the size of the first: what is longer than `into` is cut only when it stands alone.
+   * `receive` of several datagrams of one sender and one size (the last perhaps shorter), one after the other in `into` (as
+   * UDP_GRO). `info.fullBytes` is the size of the first, which is cut only when it alone is longer than `into`.
    */
-  receiveRow(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
+  receiveSegments(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
   /** On one interface; index 0: the routes decide. `-ENODEV` (joining) or `-EADDRNOTAVAIL` (leaving) when there is none. */
   joinGroup(group: SocketAddress, interfaceIndex: number): number;
   leaveGroup(group: SocketAddress, interfaceIndex: number): number;

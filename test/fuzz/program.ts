@@ -216,7 +216,7 @@ export class Program {
       for (let k = 0; k < 4; k++) {
         const count =
           i === 1
-            ? socket.receiveRow(this.#scratch, 0, SCRATCH_BYTES, info)
+            ? socket.receiveSegments(this.#scratch, 0, SCRATCH_BYTES, info)
             : socket.receive(this.#scratch, 0, SCRATCH_BYTES, info);
         if (count < 0) break;
         if (i === 0) socket.send(this.#scratch, 0, count, info.from);
@@ -270,7 +270,7 @@ export class Program {
       case 2:
         if (chance.yes(0.5))
           (this.#datagrams[1] as DatagramSocket).send(this.#scratch, 0, this.#someBytes(), at(to, 1024));
-        else this.#sendRow(to);
+        else this.#sendSegments(to);
         return;
       case 3:
         (this.#datagrams[4] as DatagramSocket).send(this.#scratch, 0, chance.small(8), null);
@@ -293,10 +293,10 @@ export class Program {
     return chance.yes(0.7) ? chance.small(12) : chance.pick([1472, 1452, 1252, 1232, 548]) + chance.below(17) - 8;
   }
 
-  /** Several datagrams in one call. */
-  #sendRow(to: SocketAddress): void {
+  /** Datagrams of one size in one call. */
+  #sendSegments(to: SocketAddress): void {
     const segmentBytes = 1 + this.#chance.small(11);
-    (this.#datagrams[1] as DatagramSocket).sendRow(this.#scratch, 0, SCRATCH_BYTES, segmentBytes, at(to, 1024));
+    (this.#datagrams[1] as DatagramSocket).sendSegments(this.#scratch, 0, SCRATCH_BYTES, segmentBytes, at(to, 1024));
   }
 
   #changeMembership(group: number): void {

@@ -71,7 +71,7 @@ export class DatagramQueue {
   }
 
   /**
-   * The datagram reserved last is complete; without this call it is not there. With `segmentBytes` it is a row of datagrams
+   * The datagram reserved last is complete; without this call it is not there. With `segmentBytes` it is several datagrams
    * of that size, of which the last may be shorter.
    */
   commit(address: number, port: number, segmentBytes: number = 0): void {

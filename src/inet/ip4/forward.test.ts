@@ -290,12 +290,12 @@ describe('Forwarding between links of different capabilities', () => {
   });
 });
 
-describe('Forwarding rows of datagrams', () => {
+describe('Forwarding datagrams that share a frame', () => {
   const SEGMENT = 600;
-  const rowMeta = META_CHECKSUM_PARTIAL | (SEGMENT << META_SEGMENT_SHIFT);
+  const segmentsMeta = META_CHECKSUM_PARTIAL | (SEGMENT << META_SEGMENT_SHIFT);
 
   /** As our own stack writes it: the checksum field holds the sum of the pseudo-header. */
-  function row(bytes: number): Uint8Array {
+  function segments(bytes: number): Uint8Array {
     const packet = datagram({ id: 7, fragment: 0x4000 }, bytes);
     const pseudo = [...hex('0a0000020a000102'), 0, 17, ...packet.slice(24, 26)];
     let sum = 0;
@@ -313,7 +313,7 @@ describe('Forwarding rows of datagrams', () => {
     it(`parts ${bytes} bytes for a link of capabilities ${capabilities}`, () => {
       const one = router();
       one.devices[1]!.capabilities = capabilities;
-      one.receive(ether(ownMac(1), PEER_MAC, 0x0800, row(bytes)), 0, rowMeta);
+      one.receive(ether(ownMac(1), PEER_MAC, 0x0800, segments(bytes)), 0, segmentsMeta);
       const on = one.sent(1);
       const sizes = Array.from({ length: Math.ceil(bytes / SEGMENT) }, (_, i) =>
         Math.min(SEGMENT, bytes - i * SEGMENT),
@@ -329,21 +329,25 @@ describe('Forwarding rows of datagrams', () => {
 
   it('leaves datagrams without a checksum without one', () => {
     const one = router();
-    const packet = row(2000);
+    const packet = segments(2000);
     packet.set([0, 0], 26);
     one.receive(ether(ownMac(1), PEER_MAC, 0x0800, packet), 0, SEGMENT << META_SEGMENT_SHIFT);
     expect(one.sent(1).map((sent) => toHex(sent.payload.slice(6, 8)))).toEqual(['0000', '0000', '0000', '0000']);
   });
 
-  it('sends a row whole where the link takes it, and drops one of too many', () => {
+  it('sends the frame whole where the link takes it, and drops one of too many datagrams', () => {
     const one = router();
     one.devices[1]!.capabilities = CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES;
-    one.receive(ether(ownMac(1), PEER_MAC, 0x0800, row(2000)), 0, rowMeta);
+    one.receive(ether(ownMac(1), PEER_MAC, 0x0800, segments(2000)), 0, segmentsMeta);
     expect(one.devices[1]!.sent.splice(0).map((frame) => [frame.bytes.length, frame.meta])).toEqual([
-      [14 + 28 + 2000, rowMeta],
+      [14 + 28 + 2000, segmentsMeta],
     ]);
     one.devices[1]!.capabilities = 0;
-    one.receive(ether(ownMac(1), PEER_MAC, 0x0800, row(2000)), 0, META_CHECKSUM_PARTIAL | (3 << META_SEGMENT_SHIFT));
+    one.receive(
+      ether(ownMac(1), PEER_MAC, 0x0800, segments(2000)),
+      0,
+      META_CHECKSUM_PARTIAL | (3 << META_SEGMENT_SHIFT),
+    );
     expect([one.sent(1).length, one.count('ip-segments-malformed')]).toEqual([0, 1]);
   });
 });

@@ -14,6 +14,7 @@ import { admits as filterAdmits, type SourceFilter } from '../../net/source-filt
 import { FAMILY_4 } from '../ip/any-address.ts';
 import type { DatagramQueue } from '../ip/datagram-queue.ts';
 import type { PortBinding } from '../ip/ports.ts';
+import { DATAGRAMS_MAX } from '../ip/super-frame.ts';
 import type { Path } from '../ip/transport.ts';
 
 const DEFAULT_TTL = 64;
@@ -33,8 +34,7 @@ export interface UdpProtocol {
   connect(endpoint: UdpEndpoint, address: number, port: number): number;
   disconnect(endpoint: UdpEndpoint): number;
   close(endpoint: UdpEndpoint): void;
-  begin(endpoint: UdpEndpoint, payloadBytes: number, address: number, port: number): number;
-  beginRow(endpoint: UdpEndpoint, payloadBytes: number, segmentBytes: number, address: number, port: number): number;
+  begin(endpoint: UdpEndpoint, payloadBytes: number, segmentBytes: number, address: number, port: number): number;
   endCopied(payloadBytes: number): void;
   endFrom(from: number, payloadBytes: number): void;
   join(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number;
@@ -124,7 +124,7 @@ export class UdpEndpoint implements PortBinding {
    * `-EDESTADDRREQ`, `-EISCONN` (connected, and a destination given), a pending ICMP error, or an error of the path.
    */
   send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number {
-    const at = this.#udp.begin(this, lengthBytes, address, port);
+    const at = this.#udp.begin(this, lengthBytes, 0, address, port);
     if (at < 0) return at;
     this.#udp.bulk.copyIn(at, bytes, offset, lengthBytes);
     this.#udp.endCopied(lengthBytes);
@@ -133,18 +133,18 @@ export class UdpEndpoint implements PortBinding {
 
   /** As `send`, from a place in the arena: copied and summed in one pass. Allocates nothing. */
   sendFrom(from: number, lengthBytes: number, address: number, port: number): number {
-    const at = this.#udp.begin(this, lengthBytes, address, port);
+    const at = this.#udp.begin(this, lengthBytes, 0, address, port);
     if (at < 0) return at;
     this.#udp.endFrom(from, lengthBytes);
     return lengthBytes;
   }
 
   /**
-   * A row of datagrams of `segmentBytes` each, the last perhaps shorter, in one call (and where the link takes super-frames,
-   * in one frame). Returns the bytes of those that were sent, all unless the link filled up; errors as `send`, `-EINVAL` for
+   * Datagrams of `segmentBytes` each, the last perhaps shorter, in one call (UDP_SEGMENT), and where the link takes super-frames
+   * in one frame. Returns the bytes of those that were sent, all unless the link filled up; errors as `send`, `-EINVAL` for
    * more than 128, `-EMSGSIZE` when one alone would have to be cut into fragments.
    */
-  sendRow(
+  sendSegments(
     bytes: Uint8Array,
     offset: number,
     lengthBytes: number,
@@ -152,7 +152,8 @@ export class UdpEndpoint implements PortBinding {
     address: number,
     port: number,
   ): number {
-    const at = this.#udp.beginRow(this, lengthBytes, segmentBytes, address, port);
+    if (!(segmentBytes > 0) || lengthBytes > DATAGRAMS_MAX * segmentBytes) return -Errno.EINVAL;
+    const at = this.#udp.begin(this, lengthBytes, segmentBytes, address, port);
     if (at < 0) return at;
     if (at > 0) {
       this.#udp.bulk.copyIn(at, bytes, offset, lengthBytes);
@@ -171,7 +172,7 @@ export class UdpEndpoint implements PortBinding {
    * shorter), as far as they fit into `lengthBytes`: one after the other, without gaps. Returns the bytes copied, or as
    * `receive`; look at `queue` for sender and size before calling.
    */
-  receiveRow(into: Uint8Array, offset: number, lengthBytes: number): number {
+  receiveSegments(into: Uint8Array, offset: number, lengthBytes: number): number {
     if (this.error !== 0) return this.takeError();
     const { queue } = this;
     const segmentBytes = queue.nextBytes;

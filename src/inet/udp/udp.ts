@@ -86,7 +86,7 @@ export class Udp implements Transport, UdpProtocol {
   #endpoint: UdpEndpoint | null = null;
   #headerAt = 0;
   #destinationPort = 0;
-  /** 0, or the size of each of a row of datagrams. */
+  /** 0, or the size of each of the datagrams that share the frame. */
   #segmentBytes = 0;
 
   constructor(context: InetContext, ip: IpService, groups: GroupService) {
@@ -291,51 +291,27 @@ export class Udp implements Transport, UdpProtocol {
 
   /**
    * Start a datagram of `payloadBytes`: the offset where they go, with the header before them still to be written by
-   * {@link endCopied} or {@link endFrom}; or a negative errno.
+   * {@link endCopied} or {@link endFrom}; or a negative errno. `segmentBytes` not 0: datagrams of that size, the last perhaps
+   * shorter, that go as one frame. Then 0 where the link takes none such, so that they go one by one; `-EMSGSIZE` when one
+   * alone is too long for the path, since none of them is cut into fragments.
    */
-  begin(endpoint: UdpEndpoint, payloadBytes: number, address: number, port: number): number {
+  begin(endpoint: UdpEndpoint, payloadBytes: number, segmentBytes: number, address: number, port: number): number {
     if (endpoint.error !== 0) return endpoint.takeError();
-    if (payloadBytes > MAX_PAYLOAD_BYTES) return -Errno.EMSGSIZE;
+    if (segmentBytes === 0 && payloadBytes > MAX_PAYLOAD_BYTES) return -Errno.EMSGSIZE;
     if (!endpoint.bound) {
-      const bound = this.bind(endpoint, endpoint.ipv6 ? IP6_ANY : 0, 0);
+      const bound = this.#bindAny(endpoint);
       if (bound < 0) return bound;
     }
     const path = this.#pathFor(endpoint, address, port);
     if (typeof path === 'number') return path;
-    const ttl = path.multicast ? endpoint.multicastTtl : endpoint.ttl;
-    let at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, 0);
-    if (at === -Errno.ENOBUFS && this.#ip.awaitRoom(path)) {
-      at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, 0);
+    let flags = 0;
+    if (segmentBytes !== 0) {
+      if (path.headerBytes + HEADER_BYTES + Math.min(segmentBytes, payloadBytes) > path.mtuBytes)
+        return -Errno.EMSGSIZE;
+      if (payloadBytes <= segmentBytes || !takesTogether(path, payloadBytes)) return 0;
+      flags = IP_DONT_FRAGMENT | IP_SEGMENTED;
     }
-    if (at < 0) return at === -Errno.ENOBUFS ? this.#wait(endpoint, path.dst) : at;
-    this.#path = path;
-    this.#endpoint = endpoint;
-    this.#headerAt = at;
-    this.#segmentBytes = 0;
-    this.#destinationPort = port !== 0 ? port : endpoint.peerPort;
-    return at + HEADER_BYTES;
-  }
-
-  /**
-   * `begin` for a row of datagrams of `segmentBytes` each, the last perhaps shorter, that go as one frame. Returns 0 where
-   * the link takes none such: they go one by one then. `-EINVAL`: more than 128; `-EMSGSIZE`: one alone is too long for the
-   * path, and rows are not cut into fragments.
-   */
-  beginRow(endpoint: UdpEndpoint, payloadBytes: number, segmentBytes: number, address: number, port: number): number {
-    if (!(segmentBytes > 0) || payloadBytes > DATAGRAMS_MAX * segmentBytes) return -Errno.EINVAL;
-    if (endpoint.error !== 0) return endpoint.takeError();
-    if (!endpoint.bound) {
-      const bound = this.bind(endpoint, endpoint.ipv6 ? IP6_ANY : 0, 0);
-      if (bound < 0) return bound;
-    }
-    const path = this.#pathFor(endpoint, address, port);
-    if (typeof path === 'number') return path;
-    const totalBytes = path.headerBytes + HEADER_BYTES + payloadBytes;
-    if (path.headerBytes + HEADER_BYTES + Math.min(segmentBytes, payloadBytes) > path.mtuBytes) return -Errno.EMSGSIZE;
-    const together = (path.capabilities & CAP_SUPER_FRAMES) !== 0 && totalBytes <= path.maxPacketBytes;
-    if (!together || path.loops || path.discards || payloadBytes <= segmentBytes) return 0;
     const ttl = path.multicast ? endpoint.multicastTtl : endpoint.ttl;
-    const flags = IP_DONT_FRAGMENT | IP_SEGMENTED;
     let at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, flags);
     if (at === -Errno.ENOBUFS && this.#ip.awaitRoom(path)) {
       at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, flags);
@@ -451,13 +427,18 @@ export class Udp implements Transport, UdpProtocol {
     return 0;
   }
 
+  /** An endpoint that sends before it was bound gets an ephemeral port. */
+  #bindAny(endpoint: UdpEndpoint): number {
+    return this.bind(endpoint, endpoint.ipv6 ? IP6_ANY : 0, 0);
+  }
+
   connect(endpoint: UdpEndpoint, address: number, port: number): number {
     if (port === 0) return -Errno.EADDRNOTAVAIL;
     if (endpoint.closed) return -Errno.EINVAL;
     const path = this.#ip.openPath(address, endpoint.source, pathFlags(endpoint), viaOf(endpoint, address));
     if (typeof path === 'number') return path;
     if (!endpoint.bound) {
-      const bound = this.bind(endpoint, endpoint.ipv6 ? IP6_ANY : 0, 0);
+      const bound = this.#bindAny(endpoint);
       if (bound < 0) return bound;
     }
     endpoint.path = path;
@@ -511,9 +492,15 @@ export class Udp implements Transport, UdpProtocol {
   }
 }
 
-/** How many datagrams a payload is, in rows of `segmentBytes` each (0: it is one). */
+/** How many datagrams of `segmentBytes` each a payload is (0: it is one). */
 function datagramsIn(payloadBytes: number, segmentBytes: number): number {
   return segmentBytes === 0 || segmentBytes >= payloadBytes ? 1 : Math.ceil(payloadBytes / segmentBytes);
+}
+
+/** Whether a path takes several datagrams, `payloadBytes` in all, as one frame. */
+function takesTogether(path: Path, payloadBytes: number): boolean {
+  if ((path.capabilities & CAP_SUPER_FRAMES) === 0 || path.loops || path.discards) return false;
+  return path.headerBytes + HEADER_BYTES + payloadBytes <= path.maxPacketBytes;
 }
 
 function pathFlags(endpoint: UdpEndpoint): number {

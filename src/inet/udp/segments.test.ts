@@ -33,7 +33,7 @@ function bound(one: InetBed, port: number): UdpEndpoint {
 
 const counting = (bytes: number): Uint8Array => Uint8Array.from({ length: bytes }, (_, i) => (i * 7 + (i >> 8)) & 0xff);
 
-/** A row arrives, or with segment size 0 one datagram. */
+/** Datagrams of that size arrive in one frame; with 0 one datagram. */
 function arrive(one: InetBed, payload: Uint8Array, segmentBytes: number, fromPort: number = 7): void {
   const packet = ip4({ src: PEER, dst: OWN, protocol: 17 }, udp(PEER, OWN, fromPort, 9, payload));
   const meta = segmentBytes === 0 ? 0 : META_CHECKSUM_VERIFIED | (segmentBytes << META_SEGMENT_SHIFT);
@@ -41,11 +41,11 @@ function arrive(one: InetBed, payload: Uint8Array, segmentBytes: number, fromPor
   one.settle();
 }
 
-describe('sending a row of datagrams', () => {
+describe('sending datagrams of one size in one call', () => {
   it('sends them one by one where the link takes no super-frames', () => {
     const one = bed();
     const endpoint = bound(one, 9);
-    expect(endpoint.sendRow(counting(2500), 0, 2500, 1000, ip(PEER), 7)).toBe(2500);
+    expect(endpoint.sendSegments(counting(2500), 0, 2500, 1000, ip(PEER), 7)).toBe(2500);
     one.settle();
     const sent = one.sent();
     expect(sent.map((packet) => packet.payload.length - 8)).toEqual([1000, 1000, 500]);
@@ -57,7 +57,7 @@ describe('sending a row of datagrams', () => {
   it('sends one frame where the link takes it, with the size of a datagram beside it', () => {
     const one = bed(SUPER);
     const endpoint = bound(one, 9);
-    expect(endpoint.sendRow(counting(2500), 0, 2500, 1000, ip(PEER), 7)).toBe(2500);
+    expect(endpoint.sendSegments(counting(2500), 0, 2500, 1000, ip(PEER), 7)).toBe(2500);
     one.settle();
     const [frame, ...others] = one.devices[0]!.sent.splice(0);
     expect(others).toEqual([]);
@@ -71,7 +71,7 @@ describe('sending a row of datagrams', () => {
       const one = bed(capabilities);
       const endpoint = bound(one, 9);
       expect(endpoint.connect(ip(PEER), 7)).toBe(0);
-      expect(endpoint.sendRow(counting(3000), 0, 3000, 1000, 0, 0)).toBe(3000);
+      expect(endpoint.sendSegments(counting(3000), 0, 3000, 1000, 0, 0)).toBe(3000);
       one.settle();
       const payloads = one.devices[0]!.sent.splice(0).map((frame) => frame.bytes.slice(14 + 28));
       expect(join(...payloads)).toEqual(counting(3000));
@@ -82,7 +82,7 @@ describe('sending a row of datagrams', () => {
     const one = new InetBed();
     one.attach(OWN).capabilities = SUPER;
     const endpoint = bound(one, 9);
-    expect(endpoint.sendRow(counting(2500), 0, 2500, 1000, ip(PEER), 7)).toBe(2500);
+    expect(endpoint.sendSegments(counting(2500), 0, 2500, 1000, ip(PEER), 7)).toBe(2500);
     one.settle();
     expect(one.sent().map((packet) => packet.type)).toEqual([0x0806]);
     one.neighbor(PEER);
@@ -95,15 +95,15 @@ describe('sending a row of datagrams', () => {
       const one = bed(capabilities);
       const endpoint = bound(one, 9);
       const send = (length: number, segment: number): number =>
-        endpoint.sendRow(counting(length), 0, length, segment, ip(PEER), 7);
+        endpoint.sendSegments(counting(length), 0, length, segment, ip(PEER), 7);
       expect(send(1000, 0)).toBe(-Errno.EINVAL);
       expect(send(1290, 10)).toBe(-Errno.EINVAL);
       expect(send(5000, 1473)).toBe(-Errno.EMSGSIZE);
       expect(send(5000, 1472)).toBe(5000);
       expect(send(0, 10)).toBe(0);
       expect(send(70_000, 1400)).toBe(capabilities === 0 ? 70_000 : 70_000);
-      expect(endpoint.sendRow(counting(10), 0, 10, 5, 0, 0)).toBe(-Errno.EDESTADDRREQ);
-      expect(endpoint.sendRow(counting(10), 0, 10, 5, ip('192.0.2.1'), 7)).toBe(-Errno.ENETUNREACH);
+      expect(endpoint.sendSegments(counting(10), 0, 10, 5, 0, 0)).toBe(-Errno.EDESTADDRREQ);
+      expect(endpoint.sendSegments(counting(10), 0, 10, 5, ip('192.0.2.1'), 7)).toBe(-Errno.ENETUNREACH);
     }
   });
 
@@ -111,12 +111,12 @@ describe('sending a row of datagrams', () => {
     const one = bed();
     const endpoint = bound(one, 9);
     one.devices[0]!.room = 2;
-    expect(endpoint.sendRow(counting(5000), 0, 5000, 1000, ip(PEER), 7)).toBe(2000);
-    expect(endpoint.sendRow(counting(5000), 0, 5000, 1000, ip(PEER), 7)).toBe(-Errno.EAGAIN);
+    expect(endpoint.sendSegments(counting(5000), 0, 5000, 1000, ip(PEER), 7)).toBe(2000);
+    expect(endpoint.sendSegments(counting(5000), 0, 5000, 1000, ip(PEER), 7)).toBe(-Errno.EAGAIN);
   });
 });
 
-describe('receiving a row of datagrams', () => {
+describe('receiving datagrams of one size in one call', () => {
   it('gives them out one by one', () => {
     const one = bed();
     const endpoint = bound(one, 9);
@@ -138,10 +138,10 @@ describe('receiving a row of datagrams', () => {
     const endpoint = bound(one, 9);
     arrive(one, counting(2500), 1000);
     const into = new Uint8Array(4000);
-    expect(endpoint.receiveRow(into, 0, 2400)).toBe(2000);
-    expect(endpoint.receiveRow(into, 2000, 2000)).toBe(500);
+    expect(endpoint.receiveSegments(into, 0, 2400)).toBe(2000);
+    expect(endpoint.receiveSegments(into, 2000, 2000)).toBe(500);
     expect(into.slice(0, 2500)).toEqual(counting(2500));
-    expect(endpoint.receiveRow(into, 0, 4000)).toBe(-Errno.EAGAIN);
+    expect(endpoint.receiveSegments(into, 0, 4000)).toBe(-Errno.EAGAIN);
   });
 
   it('joins datagrams that arrived one by one: same sender, same size, a shorter one at the end', () => {
@@ -150,8 +150,8 @@ describe('receiving a row of datagrams', () => {
     for (const bytes of [100, 100, 100, 60, 100, 200]) arrive(one, counting(bytes), 0);
     arrive(one, counting(200), 0, 8);
     const into = new Uint8Array(4000);
-    const rows = Array.from({ length: 5 }, () => endpoint.receiveRow(into, 0, 4000));
-    expect(rows).toEqual([360, 100, 200, 200, -Errno.EAGAIN]);
+    const counts = Array.from({ length: 5 }, () => endpoint.receiveSegments(into, 0, 4000));
+    expect(counts).toEqual([360, 100, 200, 200, -Errno.EAGAIN]);
   });
 
   it('cuts a datagram that is too long for the place only when it stands alone', () => {
@@ -161,9 +161,9 @@ describe('receiving a row of datagrams', () => {
     arrive(one, new Uint8Array(0), 0);
     arrive(one, counting(10), 0);
     const into = new Uint8Array(100);
-    expect(endpoint.receiveRow(into, 0, 100)).toBe(100);
-    expect(endpoint.receiveRow(into, 0, 100)).toBe(0);
-    expect(endpoint.receiveRow(into, 0, 100)).toBe(10);
+    expect(endpoint.receiveSegments(into, 0, 100)).toBe(100);
+    expect(endpoint.receiveSegments(into, 0, 100)).toBe(0);
+    expect(endpoint.receiveSegments(into, 0, 100)).toBe(10);
   });
 
   it('hands them over one by one where somebody takes them in place', () => {
@@ -176,7 +176,7 @@ describe('receiving a row of datagrams', () => {
     expect(seen).toEqual([1000, 1000, 500, 0]);
   });
 
-  it('believes no row of more than 128', () => {
+  it('believes no frame of more than 128', () => {
     const one = bed();
     const endpoint = bound(one, 9);
     arrive(one, counting(1290), 10);
@@ -194,7 +194,7 @@ describe('receiving a row of datagrams', () => {
     expect(one.count('udp-full-socket-drops')).toBe(4);
   });
 
-  it('carries any row over loopback as it was', () => {
+  it('carries datagrams of any size over loopback as they were', () => {
     const one = bed();
     const receiver = bound(one, 9);
     const sender = bound(one, 10);
@@ -203,7 +203,9 @@ describe('receiving a row of datagrams', () => {
       fc.property(fc.integer({ min: 1, max: 60_000 }), fc.integer({ min: 1, max: 9000 }), (length, segment) => {
         const lengthBytes = Math.min(length, 128 * segment);
         receiver.queue.limitBytes = 1 << 20;
-        expect(sender.sendRow(counting(lengthBytes), 0, lengthBytes, segment, ip('127.0.0.1'), 9)).toBe(lengthBytes);
+        expect(sender.sendSegments(counting(lengthBytes), 0, lengthBytes, segment, ip('127.0.0.1'), 9)).toBe(
+          lengthBytes,
+        );
         one.settle();
         let received = 0;
         for (let n = 1; n > 0; ) {
@@ -212,7 +214,7 @@ describe('receiving a row of datagrams', () => {
           n =
             received % 2 === 0
               ? receiver.receive(into, received, 70_000)
-              : receiver.receiveRow(into, received, 70_000 - received);
+              : receiver.receiveSegments(into, received, 70_000 - received);
           if (n > 0) received += n;
         }
         expect(received).toBe(lengthBytes);
@@ -223,13 +225,13 @@ describe('receiving a row of datagrams', () => {
   });
 });
 
-describe('rows of datagrams over IPv6', () => {
+describe('datagrams of one size over IPv6', () => {
   it('go as one frame where the link takes it, one by one elsewhere, and are parted on the way', () => {
     const one = new Inet6Bed();
     const device = one.attach6('2001:db8::1');
     one.neighbor6('2001:db8::2');
     const endpoint = one.inet.udp.open(true);
-    const send = (): number => endpoint.sendRow(counting(2500), 0, 2500, 1000, one.number('2001:db8::2'), 7);
+    const send = (): number => endpoint.sendSegments(counting(2500), 0, 2500, 1000, one.number('2001:db8::2'), 7);
     expect(send()).toBe(2500);
     one.settle();
     expect(one.sent6().map((packet) => packet.payload.length - 8)).toEqual([1000, 1000, 500]);
@@ -239,7 +241,7 @@ describe('rows of datagrams over IPv6', () => {
     const [frame] = device.sent.splice(0);
     expect([frame?.bytes.length, frame?.meta]).toEqual([14 + 48 + 2500, 1 | (1000 << META_SEGMENT_SHIFT)]);
     // A datagram that waited for its neighbor finds a link that has lost the ability.
-    expect(endpoint.sendRow(counting(2500), 0, 2500, 1000, one.number('2001:db8::3'), 7)).toBe(2500);
+    expect(endpoint.sendSegments(counting(2500), 0, 2500, 1000, one.number('2001:db8::3'), 7)).toBe(2500);
     one.settle();
     device.sent.length = 0;
     device.capabilities = 0;
@@ -256,11 +258,11 @@ describe('rows of datagrams over IPv6', () => {
     const receiver = one.inet.udp.open(true);
     expect(receiver.bind(IP6_LOOPBACK, 9)).toBe(0);
     const sender = one.inet.udp.open(true);
-    expect(sender.sendRow(counting(9000), 0, 9000, 1400, IP6_LOOPBACK, 9)).toBe(9000);
+    expect(sender.sendSegments(counting(9000), 0, 9000, 1400, IP6_LOOPBACK, 9)).toBe(9000);
     one.settle();
     const into = new Uint8Array(10_000);
     expect(receiver.queue.nextBytes).toBe(1400);
-    expect(receiver.receiveRow(into, 0, 10_000)).toBe(9000);
+    expect(receiver.receiveSegments(into, 0, 10_000)).toBe(9000);
     expect(into.slice(0, 9000)).toEqual(counting(9000));
   });
 });
