@@ -5,9 +5,10 @@
  * that this stack has no counterpart for is absent: code that asks for it is told that it is not known here.
  */
 
+import { TCP_STATE_NAMES } from '../base/tcp-state-names.ts';
 import { US_PER_MS } from '../base/units.ts';
 import type { Connection } from '../inet/tcp/connection/connection.ts';
-import { RECOVERY_FAST, RECOVERY_TIMEOUT, STATE_NAMES, TIMER_PERSIST } from '../inet/tcp/connection/states.ts';
+import { RECOVERY_FAST, RECOVERY_TIMEOUT, TIMER_PERSIST } from '../inet/tcp/connection/states.ts';
 import { KIND_CONNECTION, KIND_MASK, KIND_SYN, KIND_TIME_WAIT } from '../inet/tcp/tables/tables.ts';
 import type { Flow } from './flow.ts';
 import type { Machine } from './machine.ts';
@@ -109,7 +110,7 @@ function congestionState(c: Connection): number {
 function stateFields(c: Connection): Record<string, number> {
   const persisting = c.rtx.mode === TIMER_PERSIST;
   return {
-    state: STATES[STATE_NAMES[c.state] as string] as number,
+    state: STATES[TCP_STATE_NAMES[c.state] as string] as number,
     ca_state: congestionState(c),
     retransmits: persisting ? 0 : c.rtx.timeouts,
     probes: persisting ? c.rtx.timeouts : c.keepProbes,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../base/errors.ts';
+import { TCP_STATE_NAMES } from '../base/tcp-state-names.ts';
 import { Simulation } from '../host/sim/simulation.ts';
-import { STATE_NAMES } from '../inet/tcp/connection/states.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import {
@@ -333,7 +333,7 @@ describe('bind and listen', () => {
     client.send(bytes(10), 0, 10);
     bench.settle();
     const rows = bench.kernel.tcp.sockets();
-    expect(rows.map((row) => STATE_NAMES[row.state]).sort()).toEqual(['ESTABLISHED', 'ESTABLISHED', 'LISTEN']);
+    expect(rows.map((row) => TCP_STATE_NAMES[row.state]).sort()).toEqual(['ESTABLISHED', 'ESTABLISHED', 'LISTEN']);
     expect(rows.find((row) => row.receiveQueueBytes === 10)?.localPort).toBe(80);
   });
 });

@@ -7,11 +7,11 @@
  */
 
 import { Errno } from '../base/errors.ts';
+import { TCP_STATE_NAMES } from '../base/tcp-state-names.ts';
 import { type AddressBoundary, NO_ADDRESS } from '../inet/ip/address-boundary.ts';
 import { abortConnection, closeConnection, shutdownWrite } from '../inet/tcp/close.ts';
 import type { Connection, ConnectionOwner } from '../inet/tcp/connection/connection.ts';
 import type { ConnectionOptions } from '../inet/tcp/connection/connection-options.ts';
-import { STATE_NAMES } from '../inet/tcp/connection/states.ts';
 import { startKeepAlive } from '../inet/tcp/connection/timers.ts';
 import { urgentBytes } from '../inet/tcp/connection/urgent.ts';
 import { push } from '../inet/tcp/dispatch.ts';
@@ -73,7 +73,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
 
   get state(): string {
     if (this.#listener !== null) return 'LISTEN';
-    return this.#connection === null ? 'CLOSED' : (STATE_NAMES[this.#connection.state] as string);
+    return this.#connection === null ? 'CLOSED' : (TCP_STATE_NAMES[this.#connection.state] as string);
   }
 
   get local(): SocketAddress {

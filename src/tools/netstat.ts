@@ -24,11 +24,6 @@ function endpoint(address: string, port: number): string {
   return `${address === '0.0.0.0' || address === '::' ? '*' : address}.${port === 0 ? '*' : port}`;
 }
 
-/** NetBSD writes the states with underscores. */
-function stateName(state: string): string {
-  return state.replaceAll('-', '_');
-}
-
 export interface SocketsView {
   /** Listening ones too. */
   all: boolean;
@@ -64,7 +59,7 @@ function formatFamily(sockets: readonly SocketInfo[], view: SocketsView, six: bo
     const connected = verbose && socket.protocol === 'tcp' && socket.state !== 'LISTEN';
     const timers = [socket.retransmits, Math.round(socket.rtoMs), socket.srttMs.toFixed(3), socket.cwndBytes];
     const tail = connected ? timers.map((cell, i) => String(cell).padStart(i === 0 ? 6 : 9)).join('') : '';
-    const state = socket.protocol === 'tcp' ? ` ${stateName(socket.state).padEnd(12)}${tail}` : '';
+    const state = socket.protocol === 'tcp' ? ` ${socket.state.padEnd(12)}${tail}` : '';
     const protocol = `${socket.protocol}${six ? '6' : ''}`;
     return `${protocol.padEnd(5)} ${queues}  ${local.padEnd(width)} ${peer.padEnd(width)}${state}`.trimEnd();
   });

@@ -1,5 +1,6 @@
 /** Sockets in text, for netstat(1). Thread: any; pure functions. */
 
+import { TCP_STATE_NAMES } from '../base/tcp-state-names.ts';
 import { US_PER_MS } from '../base/units.ts';
 import type { SocketRecord } from '../sys/control.ts';
 import { type AddressFamily, familyName, formatAddress, type InterfaceNames } from './address-text.ts';
@@ -30,21 +31,6 @@ const PROTOCOLS: ReadonlyMap<number, SocketInfo['protocol']> = new Map([
   [17, 'udp'],
 ]);
 
-/** By `TCPS_*`. */
-const TCP_STATES: readonly string[] = [
-  'CLOSED',
-  'LISTEN',
-  'SYN_SENT',
-  'SYN_RECEIVED',
-  'ESTABLISHED',
-  'CLOSE_WAIT',
-  'FIN_WAIT_1',
-  'CLOSING',
-  'LAST_ACK',
-  'FIN_WAIT_2',
-  'TIME_WAIT',
-];
-
 export function socketInfo(record: SocketRecord, names: InterfaceNames): SocketInfo {
   const protocol = PROTOCOLS.get(record.protocol) ?? 'icmp';
   return {
@@ -56,7 +42,7 @@ export function socketInfo(record: SocketRecord, names: InterfaceNames): SocketI
     localPort: record.localPort,
     peerAddress: formatAddress(record.peer, names),
     peerPort: record.peerPort,
-    state: protocol === 'tcp' ? (TCP_STATES[record.state] ?? '') : '',
+    state: protocol === 'tcp' ? (TCP_STATE_NAMES[record.state] ?? '') : '',
     retransmits: record.retransmits,
     rtoMs: record.rtoUs / US_PER_MS,
     srttMs: record.srttUs / US_PER_MS,

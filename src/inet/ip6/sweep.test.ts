@@ -8,9 +8,9 @@ import { interfaceRows, neighborRows, routeRows } from '../../../test/fixtures/i
 import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
 import { be16, be32, hex, join } from '../../../test/fixtures/packets.ts';
 import { packet6, sum6, udp6 } from '../../../test/fixtures/packets6.ts';
+import { TCP_STATE_NAMES } from '../../base/tcp-state-names.ts';
 import { RTF_GATEWAY } from '../../net/route.ts';
 import type { Connection } from '../tcp/connection/connection.ts';
-import { STATE_NAMES } from '../tcp/connection/states.ts';
 import type { Listener } from '../tcp/tables/listener.ts';
 import { acceptFrom, bindPort, connectTo, listenOn } from '../tcp/user.ts';
 
@@ -150,7 +150,7 @@ describe('a sweep of the address table', () => {
     expect(listener.acceptQueue).toHaveLength(2);
     sweep(one);
     const shown = (): string[] =>
-      stack.sockets().map(({ state, peerAddress }) => `${STATE_NAMES[state]} ${textOf(one.inet, peerAddress, 6)}`);
+      stack.sockets().map(({ state, peerAddress }) => `${TCP_STATE_NAMES[state]} ${textOf(one.inet, peerAddress, 6)}`);
     expect(shown().sort()).toEqual([
       'ESTABLISHED 2001:db8:f::12',
       'ESTABLISHED 2001:db8:f::13',

@@ -7,7 +7,7 @@
 
 /**
  * States, in the order in which "at least ESTABLISHED" and the like are comparisons. No connection is in LISTEN; rows of
- * listeners are.
+ * listeners are. Names: base/tcp-state-names.ts.
  */
 export const CLOSED = 0;
 export const LISTEN = 1;
@@ -20,21 +20,6 @@ export const CLOSING = 7;
 export const LAST_ACK = 8;
 export const FIN_WAIT_2 = 9;
 export const TIME_WAIT = 10;
-
-/** As netstat prints them. */
-export const STATE_NAMES: readonly string[] = [
-  'CLOSED',
-  'LISTEN',
-  'SYN_SENT',
-  'SYN_RECEIVED',
-  'ESTABLISHED',
-  'CLOSE_WAIT',
-  'FIN_WAIT_1',
-  'CLOSING',
-  'LAST_ACK',
-  'FIN_WAIT_2',
-  'TIME_WAIT',
-];
 
 /** Purposes for which the retransmission callout is armed. */
 export const TIMER_RETRANSMIT = 1;
