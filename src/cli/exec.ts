@@ -7,7 +7,7 @@ import { runOn, TOOLS, toolNamed } from './run-tool.ts';
 import { labOption } from './target.ts';
 
 export function execCommand(): Command {
-  const list = TOOLS.map((tool) => `  ${tool.name.padEnd(10)} ${tool.about}`).join('\n');
+  const list = TOOLS.map((tool) => `  ${tool.name.padEnd(11)} ${tool.about}`).join('\n');
   return new Command('exec')
     .summary('run a network tool on a node')
     .description('Run a network tool on a node, as in: mk exec client -- ping -c 3 api')

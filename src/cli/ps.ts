@@ -10,8 +10,8 @@ export function psCommand(): Command {
   return new Command('ps')
     .summary('list the nodes of a lab and their states')
     .description(
-      'List the nodes of a lab: kind, addresses, program, and state with exit code or last error; and what is cut. With --errors, the ' +
-        'stack of what ended a program.',
+      'List the nodes of a lab: kind, addresses, program, and state with exit code or last error; then the partitions between them. ' +
+        'With --errors, the stack of the error that ended a program.',
     )
     .addOption(labOption())
     .option('--errors', 'show the whole last error of programs that crashed')

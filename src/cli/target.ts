@@ -7,7 +7,7 @@
 
 import { existsSync } from 'node:fs';
 import { Option } from 'commander';
-import { attach, type KernelClient, kernelSocket, type Lab, type LabNode, labs, readLab } from '../index.ts';
+import { attach, type KernelClient, kernelSocket, type Lab, type LabNode, readLab } from '../index.ts';
 import { kernelAt } from '../tools/bin/kernel-at.ts';
 import { CommandFailure } from './failure.ts';
 
@@ -24,13 +24,28 @@ export function labOption(): Option {
 
 export async function attachTo(name: string | undefined): Promise<Lab> {
   if (name !== undefined) return attach(name);
-  const up = await labs();
-  if (up.length <= 1) return attach();
-  const file = labFileHere();
-  const here = file === null ? null : readLab(file).name;
-  const names = up.map((lab) => lab.name);
-  if (here !== null && names.includes(here)) return attach(here);
-  throw new CommandFailure(`several labs are up (${names.join(', ')}): say which with --lab`);
+  try {
+    return await attach();
+  } catch (error) {
+    if (!isError(error, 'EINVAL')) throw error;
+    const file = labFileHere();
+    const here = file === null ? null : await attachIfUp(readLab(file).name);
+    if (here !== null) return here;
+    throw new CommandFailure(`${error.message} with --lab`);
+  }
+}
+
+async function attachIfUp(name: string): Promise<Lab | null> {
+  try {
+    return await attach(name);
+  } catch (error) {
+    if (isError(error, 'ENOENT')) return null;
+    throw error;
+  }
+}
+
+function isError(error: unknown, code: string): error is Error {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
 }
 
 /** Attach, do something, hang up. */
@@ -68,7 +83,7 @@ async function directly(node: string, lab: string | undefined): Promise<KernelCl
   try {
     return await kernelAt({ kind: 'unix', path, key: null }, undefined, node);
   } catch (error) {
-    if ((error as { code?: string }).code === 'ETIMEDOUT') throw error;
+    if (isError(error, 'ETIMEDOUT')) throw error;
     return null;
   }
 }

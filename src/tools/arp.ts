@@ -23,8 +23,8 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   const command = new NeighborCommand(context, 'arp', 'inet', USAGE);
   if (flags.has('s')) return command.set(rest, true);
   if (flags.has('d')) return remove(command, rest, flags.has('a'), flags.has('v'));
-  const shown = (address: string): string | null => (flags.has('n') ? null : context.resolver.nameOf(address));
-  const format = (entry: NeighborInfo): string => formatNeighbor(entry, shown(entry.address));
+  const hosts = flags.has('n') ? null : await context.hosts();
+  const format = (entry: NeighborInfo): string => formatNeighbor(entry, hosts?.nameOf(entry.address) ?? null);
   if (!flags.has('a')) return command.show(rest, format);
   const entries = await command.entries();
   if (context.json) context.out.write(`${JSON.stringify(entries)}\n`);
@@ -35,7 +35,9 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
 async function remove(command: NeighborCommand, words: string[], all: boolean, verbose: boolean): Promise<number> {
   const [host] = words;
   if (all === (host !== undefined)) throw new UsageError(USAGE);
-  const addresses = all ? (await command.entries()).map((entry) => entry.address) : [command.resolve(host as string)];
+  const addresses = all
+    ? (await command.entries()).map((entry) => entry.address)
+    : [await command.resolve(host as string)];
   for (const address of addresses) {
     if (address === null) return 1;
     const code = await command.delete(host ?? address, address);

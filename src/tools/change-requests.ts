@@ -1,8 +1,7 @@
 /**
  * Changes as people write them, as control requests: addresses, zones and interface names become words and indexes.
  *
- * Thread: any; pure functions. Each refusal of a text is a `MultikernelError` EINVAL or ENXIO; {@link explained} puts the subject in
- * front of the kernel's own refusals.
+ * Thread: any; pure functions. Each refusal of a text is a `MultikernelError` EINVAL or ENXIO.
  */
 
 import { MultikernelError } from '../base/errors.ts';
@@ -84,12 +83,6 @@ const ROUTE_ACTIONS: Readonly<Record<RouteChange['kind'], number>> = {
   reject: ROUTE_REJECT,
   blackhole: ROUTE_BLACKHOLE,
 };
-
-/** The kernel's refusal of a request, with its subject in front. */
-export function explained(error: unknown, subject: string): unknown {
-  if (!(error instanceof MultikernelError) || subject === '') return error;
-  return new MultikernelError(error.code, `${subject}: ${error.message}`, { cause: error });
-}
 
 function addressOf(text: string, names: InterfaceNames): IpAddress {
   const address = parseAddress(text, names);

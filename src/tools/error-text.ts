@@ -1,4 +1,6 @@
-/** Messages of strerror(3). Thread: any. */
+/** Refusals in text. Thread: any; pure functions. */
+
+import { MultikernelError } from '../base/errors.ts';
 
 /** Messages of strerror(3) for the codes tools print. */
 export const ERROR_TEXT: Readonly<Record<string, string>> = {
@@ -17,3 +19,9 @@ export const ERROR_TEXT: Readonly<Record<string, string>> = {
   ENXIO: 'Device not configured',
   EPERM: 'Operation not permitted',
 };
+
+/** The kernel's refusal of a request, with its subject in front. */
+export function explained(error: unknown, subject: string): unknown {
+  if (!(error instanceof MultikernelError) || subject === '') return error;
+  return new MultikernelError(error.code, `${subject}: ${error.message}`, { cause: error });
+}

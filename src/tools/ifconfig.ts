@@ -5,6 +5,14 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import {
+  IN6_IFF_ANYCAST,
+  IN6_IFF_AUTOCONF,
+  IN6_IFF_DEPRECATED,
+  IN6_IFF_DUPLICATED,
+  IN6_IFF_TEMPORARY,
+  IN6_IFF_TENTATIVE,
+} from '../sys/control.ts';
 import type { InterfaceChange, NewAddress } from './change-requests.ts';
 import { ERROR_TEXT } from './error-text.ts';
 import { getopt, UsageError } from './getopt.ts';
@@ -21,12 +29,12 @@ const PREFIX6_BITS = 64;
 const FAMILIES: ReadonlySet<string> = new Set(['inet', 'inet6', 'link']);
 /** `IN6_IFF_*`. */
 const STATES: Readonly<Record<string, readonly [bit: number, name: string]>> = {
-  anycast: [0x1, 'ANYCAST'],
-  tentative: [0x2, 'TENTATIVE'],
-  duplicated: [0x4, 'DUPLICATED'],
-  deprecated: [0x10, 'DEPRECATED'],
-  autoconf: [0x40, 'AUTOCONF'],
-  temporary: [0x80, 'TEMPORARY'],
+  anycast: [IN6_IFF_ANYCAST, 'ANYCAST'],
+  tentative: [IN6_IFF_TENTATIVE, 'TENTATIVE'],
+  duplicated: [IN6_IFF_DUPLICATED, 'DUPLICATED'],
+  deprecated: [IN6_IFF_DEPRECATED, 'DEPRECATED'],
+  autoconf: [IN6_IFF_AUTOCONF, 'AUTOCONF'],
+  temporary: [IN6_IFF_TEMPORARY, 'TEMPORARY'],
 };
 
 const NETMASKS: ReadonlyMap<string, number> = new Map(

@@ -1,27 +1,19 @@
 /**
  * The tables of a kernel in text, and changes of them: what tools print and what the handle of a node returns.
  *
- * Thread: the client's. Interface names are asked for once per call that needs them. Errors: sys/control.ts, with their subject.
+ * Thread: the client's. Interface names are asked for once per call that needs them; the text of a noun is loaded with its first
+ * table, so that each tool loads its own alone. Errors: sys/control.ts, with their subject.
  */
 
 import type { KernelClient } from '../rump/kernel-client.ts';
-import type { ControlReply } from '../sys/control.ts';
+import type { ControlOperation, ControlReply, ControlRequest } from '../sys/control.ts';
 import { type AddressFamily, familyNumber, InterfaceNames } from './address-text.ts';
-import {
-  explained,
-  type InterfaceChange,
-  interfaceRequests,
-  type NeighborEntry,
-  neighborAddRequest,
-  neighborDeleteRequest,
-  type Request,
-  type RouteChange,
-  routeRequest,
-} from './change-requests.ts';
-import { type InterfaceInfo, interfaceInfo } from './interface-text.ts';
-import { type NeighborInfo, neighborInfo } from './neighbor-text.ts';
-import { type RouteInfo, routeInfo } from './route-text.ts';
-import { type SocketInfo, socketInfo } from './socket-text.ts';
+import type { InterfaceChange, NeighborEntry, Request, RouteChange } from './change-requests.ts';
+import { explained } from './error-text.ts';
+import type { InterfaceInfo } from './interface-text.ts';
+import type { NeighborInfo } from './neighbor-text.ts';
+import type { RouteInfo } from './route-text.ts';
+import type { SocketInfo } from './socket-text.ts';
 
 export class KernelText {
   readonly client: KernelClient;
@@ -34,31 +26,43 @@ export class KernelText {
     return new InterfaceNames(await this.client.control('interface.names', {}));
   }
 
-  async #perform({ operation, request, subject }: Request): Promise<void> {
+  async #ask<Op extends ControlOperation>(
+    operation: Op,
+    request: ControlRequest<Op>,
+    subject: string,
+  ): Promise<ControlReply<Op>> {
     try {
-      await this.client.control(operation, request as never);
+      return await this.client.control(operation, request);
     } catch (error) {
       throw explained(error, subject);
     }
   }
 
+  async #perform({ operation, request, subject }: Request): Promise<void> {
+    await this.#ask(operation, request as never, subject);
+  }
+
   async interfaces(): Promise<InterfaceInfo[]> {
+    const { interfaceInfo } = await import('./interface-text.ts');
     return (await this.client.control('interface.list', {})).map(interfaceInfo);
   }
 
   async routes(family: AddressFamily): Promise<RouteInfo[]> {
+    const { routeInfo } = await import('./route-text.ts');
     const records = this.client.control('route.list', { family: familyNumber(family) });
     const [names, rows] = await Promise.all([this.names(), records]);
     return rows.map((row) => routeInfo(row, names));
   }
 
   async neighbors(family: AddressFamily): Promise<NeighborInfo[]> {
+    const { neighborInfo } = await import('./neighbor-text.ts');
     const records = this.client.control('neighbor.list', { family: familyNumber(family) });
     const [names, rows] = await Promise.all([this.names(), records]);
     return rows.map((row) => neighborInfo(row, names));
   }
 
   async sockets(): Promise<SocketInfo[]> {
+    const { socketInfo } = await import('./socket-text.ts');
     const [names, rows] = await Promise.all([this.names(), this.client.control('socket.list', {})]);
     return rows.map((row) => socketInfo(row, names));
   }
@@ -68,39 +72,36 @@ export class KernelText {
   }
 
   async sysctl(name: string): Promise<{ name: string; value: number }[]> {
-    try {
-      const variables = await this.client.control('sysctl.get', { name });
-      return variables.map(({ name, value }) => ({ name, value }));
-    } catch (error) {
-      throw explained(error, `sysctl ${name}`);
-    }
+    const variables = await this.#ask('sysctl.get', { name }, `sysctl ${name}`);
+    return variables.map(({ name, value }) => ({ name, value }));
   }
 
-  async setSysctl(name: string, value: number): Promise<ControlReply<'sysctl.set'>> {
-    try {
-      return await this.client.control('sysctl.set', { name, value });
-    } catch (error) {
-      throw explained(error, `sysctl ${name}`);
-    }
+  setSysctl(name: string, value: number): Promise<ControlReply<'sysctl.set'>> {
+    return this.#ask('sysctl.set', { name, value }, `sysctl ${name}`);
   }
 
   async setInterface(change: InterfaceChange): Promise<void> {
+    const { interfaceRequests } = await import('./change-requests.ts');
     for (const request of interfaceRequests(change, await this.names())) await this.#perform(request);
   }
 
   async addRoute(route: RouteChange): Promise<void> {
+    const { routeRequest } = await import('./change-requests.ts');
     await this.#perform(routeRequest('add', route, await this.names()));
   }
 
   async deleteRoute(route: RouteChange): Promise<void> {
+    const { routeRequest } = await import('./change-requests.ts');
     await this.#perform(routeRequest('delete', route, await this.names()));
   }
 
   async addNeighbor(entry: NeighborEntry): Promise<void> {
+    const { neighborAddRequest } = await import('./change-requests.ts');
     await this.#perform(neighborAddRequest(entry, await this.names()));
   }
 
   async deleteNeighbor(address: string): Promise<void> {
+    const { neighborDeleteRequest } = await import('./change-requests.ts');
     await this.#perform(neighborDeleteRequest(address, await this.names()));
   }
 }

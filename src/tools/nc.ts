@@ -1,17 +1,17 @@
 /** `nc HOST PORT`: standard input to a TCP connection of the kernel, and back. Thread: the command's. */
 
 import { getopt, UsageError } from './getopt.ts';
+import type { Resolver } from './resolver.ts';
 import { TcpConnection } from './tcp-connection.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = 'usage: nc [-46Nvz] [-w seconds] host port';
 
 /** Destination: the host as the node resolves it, or its address of the family that was asked for; null when it has none. */
-function reach(context: ToolContext, host: string, flags: ReadonlySet<string>): string | null {
-  const { resolver } = context;
-  const four = flags.has('6') ? null : resolver.addressOf(host, 'inet');
-  const six = flags.has('4') ? null : resolver.addressOf(host, 'inet6');
-  return four !== null && six !== null ? host : (four ?? six);
+function reach(hosts: Resolver, host: string, flags: ReadonlySet<string>): string | null {
+  const inet = flags.has('6') ? null : hosts.addressOf(host, 'inet');
+  const inet6 = flags.has('4') ? null : hosts.addressOf(host, 'inet6');
+  return inet !== null && inet6 !== null ? host : (inet ?? inet6);
 }
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
@@ -19,7 +19,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   const [host, portText] = rest;
   const port = Number(portText);
   if (host === undefined || rest.length !== 2 || !(port > 0 && port < 65_536)) throw new UsageError(USAGE);
-  const found = reach(context, host, flags);
+  const found = reach(await context.hosts(), host, flags);
   if (found === null) {
     context.out.error(`nc: ${host}: Unknown host\n`);
     return 1;

@@ -43,7 +43,8 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   if (flags.has('s')) return command.set(rest, false);
   if (flags.has('d')) return remove(command, rest);
   if (flags.has('c')) return flush(command);
-  const shown = (address: string): string => (flags.has('n') ? null : context.resolver.nameOf(address)) ?? address;
+  const hosts = flags.has('n') ? null : await context.hosts();
+  const shown = (address: string): string => hosts?.nameOf(address) ?? address;
   if (!flags.has('a')) return command.show(rest, (entry) => formatNeighbors6([entry], shown));
   const entries = await command.entries();
   context.out.write(context.json ? `${JSON.stringify(entries)}\n` : formatNeighbors6(entries, shown));
@@ -53,7 +54,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
 async function remove(command: NeighborCommand, words: string[]): Promise<number> {
   const [host] = words;
   if (host === undefined || words.length > 1) throw new UsageError(USAGE);
-  const address = command.resolve(host);
+  const address = await command.resolve(host);
   if (address === null) return 1;
   const code = await command.delete(host, address);
   if (code === 0) command.context.out.write(`${host} (${address}) deleted\n`);

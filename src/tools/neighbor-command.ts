@@ -29,8 +29,9 @@ export class NeighborCommand {
   }
 
   /** The address of a host; null when there is none, which was said. */
-  resolve(host: string): string | null {
-    const address = this.context.resolver.addressOf(host, this.#family);
+  async resolve(host: string): Promise<string | null> {
+    const hosts = await this.context.hosts();
+    const address = hosts.addressOf(host, this.#family);
     if (address === null) this.context.out.error(`${this.#name}: ${host}: Unknown host\n`);
     return address;
   }
@@ -41,7 +42,7 @@ export class NeighborCommand {
     const [host] = words;
     if (host === undefined || words.length > 1) throw new UsageError(this.#usage);
     const entries = await this.entries();
-    const address = this.resolve(host);
+    const address = await this.resolve(host);
     if (address === null) return 1;
     const entry = entries.find((candidate) => candidate.address === address);
     if (entry === undefined) {
@@ -57,7 +58,7 @@ export class NeighborCommand {
     const [host, mac, ...options] = words;
     if (host === undefined || mac === undefined) throw new UsageError(this.#usage);
     if (parseLinkAddress(mac) === null) throw new UsageError(`invalid link-level address '${mac}'`);
-    const address = this.resolve(host);
+    const address = await this.resolve(host);
     if (address === null) return 1;
     const temporary = options.some((option) => option.startsWith('temp'));
     const published = publishes && options.some((option) => option.startsWith('pub'));

@@ -37,21 +37,23 @@ export interface SocketsView {
 function formatSockets(sockets: readonly SocketInfo[], view: SocketsView): string {
   const { all } = view;
   const shown = sockets.filter((socket) => all || (socket.peerPort !== 0 && socket.state !== 'LISTEN'));
-  const four = shown.filter((socket) => socket.family === 'inet');
-  const six = shown.filter((socket) => socket.family === 'inet6');
-  const families =
-    view.family === null ? [four, ...(six.length > 0 ? [six] : [])] : [view.family === 'inet6' ? six : four];
-  return families.map((sockets) => formatFamily(sockets, view, sockets === six)).join('');
+  const families: AddressFamily[] = view.family === null ? ['inet', 'inet6'] : [view.family];
+  const tables = families.map((family) => {
+    const rows = shown.filter((socket) => socket.family === family);
+    return view.family === null && family === 'inet6' && rows.length === 0 ? '' : formatFamily(rows, view, family);
+  });
+  return tables.join('');
 }
 
-function formatFamily(sockets: readonly SocketInfo[], view: SocketsView, six: boolean): string {
+function formatFamily(sockets: readonly SocketInfo[], view: SocketsView, family: AddressFamily): string {
   const { all, verbose, name } = view;
+  const version = family === 'inet6' ? '6' : '';
   const ends = sockets.map((socket) => ({
     local: endpoint(name(socket.localAddress), socket.localPort),
     peer: endpoint(name(socket.peerAddress), socket.peerPort),
   }));
   const width = Math.max(22, ...ends.flatMap(({ local, peer }) => [local.length, peer.length]));
-  const title = `Active Internet${six ? '6' : ''} connections${all ? ' (including servers)' : ''}\n`;
+  const title = `Active Internet${version} connections${all ? ' (including servers)' : ''}\n`;
   const heading = `Proto Recv-Q Send-Q  ${'Local Address'.padEnd(width)} ${'Foreign Address'.padEnd(width)} State${verbose ? '        Rexmt   RTO,ms  SRTT,ms     Cwnd' : ''}\n`;
   const lines = sockets.map((socket, i) => {
     const { local, peer } = ends[i] as { local: string; peer: string };
@@ -60,7 +62,7 @@ function formatFamily(sockets: readonly SocketInfo[], view: SocketsView, six: bo
     const timers = [socket.retransmits, Math.round(socket.rtoMs), socket.srttMs.toFixed(3), socket.cwndBytes];
     const tail = connected ? timers.map((cell, i) => String(cell).padStart(i === 0 ? 6 : 9)).join('') : '';
     const state = socket.protocol === 'tcp' ? ` ${socket.state.padEnd(12)}${tail}` : '';
-    const protocol = `${socket.protocol}${six ? '6' : ''}`;
+    const protocol = `${socket.protocol}${version}`;
     return `${protocol.padEnd(5)} ${queues}  ${local.padEnd(width)} ${peer.padEnd(width)}${state}`.trimEnd();
   });
   return title + heading + lines.map((line) => `${line}\n`).join('');
@@ -78,10 +80,10 @@ function formatInterfaces(interfaces: readonly InterfaceInfo[], bytes: boolean, 
   const lines = [left(['Name', 'Mtu', 'Network', 'Address']) + right(titles, widths) + (drops ? ' Drops' : '')];
   for (const info of interfaces) {
     const name = info.flagNames.includes('UP') ? info.name : `${info.name}*`;
-    const figures = bytes
+    const counts = bytes
       ? [info.inBytes, info.outBytes]
       : [info.inPackets, info.inErrors, info.outPackets, info.outErrors, 0];
-    const tail = right(figures, widths) + (drops ? ` ${String(info.inDrops + info.outDrops).padStart(5)}` : '');
+    const tail = right(counts, widths) + (drops ? ` ${String(info.inDrops + info.outDrops).padStart(5)}` : '');
     const rows: [string, string][] = [
       ['<Link>', info.mac ?? ''],
       ...info.addresses.map((entry): [string, string] => [
@@ -134,7 +136,8 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     return print(counters, () => formatStatistics(counters, values.get('p') ?? null, !double, protocols));
   }
   const sockets = await kernel.sockets();
-  const name = (address: string): string => (flags.has('n') ? address : (context.resolver.nameOf(address) ?? address));
+  const hosts = flags.has('n') ? null : await context.hosts();
+  const name = (address: string): string => hosts?.nameOf(address) ?? address;
   return print(sockets, () => formatSockets(sockets, { all: flags.has('a'), verbose: flags.has('v'), family, name }));
 }
 

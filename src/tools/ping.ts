@@ -54,8 +54,8 @@ function formatStatistics(end: Extract<PingEvent, { type: 'end' }>, host: string
     const n = timesMs.length;
     const average = timesMs.reduce((sum, time) => sum + time, 0) / n;
     const variance = n > 1 ? timesMs.reduce((sum, time) => sum + (time - average) ** 2, 0) / (n - 1) : 0;
-    const figures = [Math.min(...timesMs), average, Math.max(...timesMs), Math.sqrt(variance)];
-    lines.push(`round-trip min/avg/max/stddev = ${figures.map((ms) => ms.toFixed(DECIMALS)).join('/')} ms`);
+    const summary = [Math.min(...timesMs), average, Math.max(...timesMs), Math.sqrt(variance)];
+    lines.push(`round-trip min/avg/max/stddev = ${summary.map((ms) => ms.toFixed(DECIMALS)).join('/')} ms`);
   }
   return `${lines.join('\n')}\n`;
 }
@@ -86,8 +86,8 @@ function formatStatistics6(end: Extract<PingEvent, { type: 'end' }>, host: strin
   const [, , counts, times] = formatStatistics(end, host).split('\n') as [string, string, string, string];
   const lines = ['', `--- ${host} ping6 statistics ---`, counts];
   if (times !== '') {
-    const [, ...figures] = times.match(/= ([\d.]+)\/([\d.]+)\/([\d.]+)\/([\d.]+) ms/) as RegExpMatchArray;
-    const text = figures.map((figure) => Number(figure).toFixed(DECIMALS6)).join('/');
+    const [, ...summary] = times.match(/= ([\d.]+)\/([\d.]+)\/([\d.]+)\/([\d.]+) ms/) as RegExpMatchArray;
+    const text = summary.map((ms) => Number(ms).toFixed(DECIMALS6)).join('/');
     lines.push(`round-trip min/avg/max/std-dev = ${text} ms`);
   }
   return `${lines.join('\n')}\n`;
@@ -125,7 +125,8 @@ async function send(
   const name = family === 'inet6' ? 'ping6' : 'ping';
   const format = family === 'inet6' ? formatPing6Event : formatPingEvent;
   const host = options.rest[0] as string;
-  if (context.resolver.addressOf(host, family) === null) {
+  const hosts = await context.hosts();
+  if (hosts.addressOf(host, family) === null) {
     const why = `Cannot resolve "${host}" (Unknown host)`;
     context.out.error(`${name}: ${why}\n`);
     return 1;

@@ -47,27 +47,32 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   }
 }
 
-function destination(
+async function destination(
   context: ToolContext,
   text: string,
   host: boolean,
   family: AddressFamily,
   bits: string | undefined,
-): Destination | null {
+): Promise<Destination | null> {
   if (family === 'inet6') return destination6(context, text, host, bits);
   if (text === 'default') return { text, address: '0.0.0.0', prefixLength: 0 };
   const [name, length = bits] = text.split('/') as [string, string?];
-  const address = expand(name) ?? context.resolver.addressOf(name, 'inet');
+  const address = expand(name) ?? (await context.hosts()).addressOf(name, 'inet');
   if (address === null || (length !== undefined && !(Number(length) <= 32))) return null;
   const guess = host || !address.endsWith('.0') ? 32 : 24;
   return { text, address, prefixLength: length === undefined ? guess : Number(length) };
 }
 
 /** Without a length `::` at the end makes it a network of 64 bits, as route(8) takes it. */
-function destination6(context: ToolContext, text: string, host: boolean, bits: string | undefined): Destination | null {
+async function destination6(
+  context: ToolContext,
+  text: string,
+  host: boolean,
+  bits: string | undefined,
+): Promise<Destination | null> {
   if (text === 'default') return { text, address: '::', prefixLength: 0 };
   const [name, length = bits] = text.split('/') as [string, string?];
-  const address = context.resolver.addressOf(name, 'inet6');
+  const address = (await context.hosts()).addressOf(name, 'inet6');
   if (address === null || (length !== undefined && !(Number(length) <= 128))) return null;
   const guess = host || !name.endsWith('::') ? 128 : NET6_BITS;
   return { text, address, prefixLength: length === undefined ? guess : Number(length) };
@@ -98,8 +103,8 @@ async function change(context: ToolContext, verb: 'add' | 'delete', args: string
   const options = words.filter((word) => word.startsWith('-'));
   const [to, via] = words.filter((word) => !word.startsWith('-'));
   if (to === undefined || (verb === 'add' && via === undefined)) throw new UsageError(USAGE);
-  const target = destination(context, to, options.includes('-host'), family, bits);
-  const gateway = via === undefined ? '' : context.resolver.addressOf(via, family);
+  const target = await destination(context, to, options.includes('-host'), family, bits);
+  const gateway = via === undefined ? '' : (await context.hosts()).addressOf(via, family);
   if (target === null || gateway === null) {
     context.out.error(`route: ${target === null ? to : via}: bad address\n`);
     return 1;
@@ -146,7 +151,7 @@ async function get(context: ToolContext, words: string[]): Promise<number> {
   const [to] = words.filter((word) => !word.startsWith('-'));
   if (to === undefined) throw new UsageError(USAGE);
   const family = familyOf(words);
-  const target = destination(context, to, true, family, undefined);
+  const target = await destination(context, to, true, family, undefined);
   const [routes, interfaces] = await Promise.all([context.kernel.routes(family), context.kernel.interfaces()]);
   const route = target === null ? null : lookup(routes, target.address);
   if (target === null || route === null) {

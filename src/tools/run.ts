@@ -3,10 +3,19 @@
 import type { KernelClient } from '../rump/kernel-client.ts';
 import { UsageError } from './getopt.ts';
 import { KernelText } from './kernel-text.ts';
-import { HostTable } from './resolver.ts';
+import { HostTable, type Resolver } from './resolver.ts';
 import type { TextSink, Tool } from './tool.ts';
 
-/** Exit code of the tool; Ctrl-C ends it as it ends NetBSD's. Names are those of the kernel's own table. */
+/** The kernel's own table of hosts, asked for once, by the first that needs a name. */
+function hostsOf(client: KernelClient): () => Promise<Resolver> {
+  let table: Promise<Resolver> | null = null;
+  return () => {
+    table ??= client.control('host.list', {}).then(({ hosts }) => new HostTable(hosts));
+    return table;
+  };
+}
+
+/** Exit code of the tool; Ctrl-C ends it as it ends NetBSD's. */
 export async function runTool(
   tool: Tool,
   client: KernelClient,
@@ -19,11 +28,10 @@ export async function runTool(
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   try {
-    const { hosts } = await client.control('host.list', {});
     const json = words.length < args.length;
     const context = {
       kernel: new KernelText(client),
-      resolver: new HostTable(hosts),
+      hosts: hostsOf(client),
       out,
       json,
       signal: interrupt.signal,

@@ -18,7 +18,8 @@ export interface TextSink {
 
 export interface ToolContext {
   kernel: KernelText;
-  resolver: Resolver;
+  /** Names of hosts; the kernel is asked for them at the first call. */
+  hosts(): Promise<Resolver>;
   out: TextSink;
   json: boolean;
   /** Aborted by Ctrl-C. */

@@ -92,7 +92,7 @@ async function hop(trace: Trace, ttl: number, probes: number): Promise<boolean |
     }
     if (answer.from !== from) {
       from = answer.from;
-      out.write(numeric ? ` ${from}` : ` ${context.resolver.nameOf(from) ?? from} (${from})`);
+      out.write(numeric ? ` ${from}` : ` ${(await context.hosts()).nameOf(from) ?? from} (${from})`);
     }
     out.write(`  ${answer.timeMs.toFixed(3)} ms${mark ?? ''}`);
   }
@@ -113,7 +113,8 @@ async function trace(context: ToolContext, args: string[], family6: boolean): Pr
   const last = numberOption(options, 'm', HOPS_MAX, 1);
   const probes = numberOption(options, 'q', PROBES, 1);
   const waitMs = numberOption(options, 'w', WAIT_SEC, 0.001) * 1000;
-  const address = context.resolver.addressOf(host, family);
+  const hosts = await context.hosts();
+  const address = hosts.addressOf(host, family);
   if (address === null) {
     context.out.error(`${name}: unknown host ${host}\n`);
     return 1;
