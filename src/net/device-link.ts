@@ -10,7 +10,6 @@ import type { FrameTap, LinkInput } from './link-input.ts';
 import { LinkLayer } from './link-layer.ts';
 
 export abstract class DeviceLink extends LinkLayer {
-  readonly mac: MacAddress;
   readonly kind: string;
   readonly linkType: LinkType;
   readonly device: Device;
@@ -23,7 +22,10 @@ export abstract class DeviceLink extends LinkLayer {
     this.queue = device.queues[0] as DeviceQueue;
     this.kind = device.kind;
     this.linkType = device.linkType;
-    this.mac = device.mac;
+  }
+
+  get mac(): MacAddress {
+    return this.device.mac;
   }
 
   get mtuBytes(): number {

@@ -72,8 +72,6 @@ export class Interface {
   /** The link that its packets leave through. */
   readonly link: LinkLayer;
   readonly loopback: boolean;
-  readonly macHi: number;
-  readonly macLo: number;
   /** In the order they were added; the first valid one is the primary. */
   readonly addresses: InterfaceAddress[] = [];
   /** In the order they were added (inet/ip6/addresses.ts). */
@@ -107,11 +105,18 @@ export class Interface {
     this.link = link;
     link.iface = this;
     this.loopback = link.kind === 'loopback';
-    this.macHi = link.mac.hi;
-    this.macLo = link.mac.lo;
     this.#flags = this.loopback
       ? IFF_UP | IFF_LOOPBACK | IFF_MULTICAST
       : IFF_UP | IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
+  }
+
+  /** Link-layer address, kept by the link alone: first 16 and last 32 bits, 0 on links without addresses. */
+  get macHi(): number {
+    return this.link.mac.hi;
+  }
+
+  get macLo(): number {
+    return this.link.mac.lo;
   }
 
   /** `IFF_*` bits; RUNNING follows the carrier of the link. */
