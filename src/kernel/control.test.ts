@@ -100,6 +100,15 @@ describe('routing messages', () => {
     expect(messages()[5]).toMatchObject({ interfaceIndex: 3, name: 'eth1', what: 0 });
   });
 
+  it('tell of interfaces that are created, renamed and destroyed', () => {
+    const { messages } = reader();
+    const { index } = kernel.control('interface.create', { name: 'lo1' });
+    kernel.control('interface.rename', { index, name: 'own0' });
+    kernel.control('interface.destroy', { name: 'own0' });
+    const announced = (name: string, what: number) => ({ type: RTM_IFANNOUNCE, interfaceIndex: index, name, what });
+    expect(messages()).toEqual([announced('lo1', 0), announced('lo1', 1), announced('own0', 0), announced('own0', 1)]);
+  });
+
   it('tell of a destination without a route, at the end of the turn', () => {
     const { messages } = reader();
     const raw = kernel.client.openNow('raw', { family: 4, protocol: 1 }, { event: () => {}, end: () => {} });

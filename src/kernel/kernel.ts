@@ -26,6 +26,7 @@ import { DeviceLink } from '../net/device-link.ts';
 import type { Interface } from '../net/interface.ts';
 import { BATCH_FRAMES } from '../net/interface-table.ts';
 import type { LinkLayer } from '../net/link-layer.ts';
+import { LoopbackCloner } from '../net/loopback-cloner.ts';
 import { EventQueue, type SocketContext } from '../socket/events.ts';
 import { Sockets } from '../socket/layer.ts';
 import type { SocketLayer } from '../socket/socket.ts';
@@ -130,6 +131,7 @@ export class Kernel implements Agent {
     this.callouts = this.#cpu.callouts;
     this.#delivery = new Softint(() => this.#deliver());
     this.inet = new Inet({ cpu: this.#cpu, ipv6: options.ipv6 ?? false });
+    this.inet.interfaceTable.cloners.register(new LoopbackCloner(arena, heap, name));
     const context: SocketContext = { events: this.#events, nowUs, requestWork: () => host.requestWork() };
     this.tcp = this.inet.tcp;
     this.sockets = new Sockets(this.inet, this.tcp, context);
@@ -164,12 +166,12 @@ export class Kernel implements Agent {
 
   /**
    * The opposite of {@link attach}: take an interface away with its addresses, routes, neighbors, groups and captures. Packets
-   * that were sent have left. Returns its link, which another kernel may attach or the caller close. Throws EINVAL for lo0, ENXIO
-   * for an interface of another kernel.
+   * that were sent have left. Returns its link, which another kernel may attach or the caller close. Throws EINVAL for
+   * a loopback interface, whose memory is the kernel's, ENXIO for an interface of another kernel.
    */
   detach(iface: Interface): LinkLayer {
     const { name } = iface;
-    if (iface.link === this.#loopback) throw errnoError(Errno.EINVAL, `${this.name}: ${name} stays`);
+    if (iface.loopback) throw errnoError(Errno.EINVAL, `${this.name}: ${name} stays`);
     const link = this.inet.interfaceTable.detach(iface);
     if (typeof link === 'number') throw errnoError(-link, `${this.name}: interface ${name}`);
     const timed = this.#timed.indexOf(deviceOf(link) as TimedDevice);

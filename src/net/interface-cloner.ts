@@ -32,6 +32,11 @@ export class ClonerTable {
     return [...this.#cloners.keys()].sort();
   }
 
+  /** Whether there is a cloner for interfaces of that name, with or without a unit. */
+  has(name: string): boolean {
+    return this.#cloners.has(split(name).prefix);
+  }
+
   /**
    * The full name that `name` asks for: a prefix alone takes the lowest unit for which `taken` is false. Returns null when
    * there is no such cloner or unit.

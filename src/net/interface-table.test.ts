@@ -136,7 +136,9 @@ describe('the table of interfaces', () => {
     expect(['vlan0', 'gif01', 'gif32768', '7'].map(named)).toEqual(new Array(4).fill(-Errno.EINVAL));
     expect(made).toEqual([1, 0, 2]);
     const eth0 = table.attachDevice(fake('eth0'), 'eth0') as Interface;
-    expect(table.destroy(eth0)).toBe(-Errno.EINVAL);
+    const gif5 = table.attachDevice(fake('gif5'), 'gif5') as Interface;
+    expect([table.destroy(eth0), table.destroy(gif5)]).toEqual([-Errno.EINVAL, -Errno.EPERM]);
+    expect([gif5, table.named('gif0')].map((iface) => table.isCloned(iface as Interface))).toEqual([false, true]);
     const gif0 = table.named('gif0') as Interface;
     expect([table.destroy(gif0), table.destroy(gif0)]).toEqual([0, -Errno.ENXIO]);
     expect(named('gif')).toBe('gif0');
@@ -208,6 +210,8 @@ describe('the chain', () => {
     const parent = table.attachDevice(device, 'eth0') as Interface;
     table.cloners.register({ prefix: 'vlan', create: (unit) => new TagLink(parent, arena.view, unit) });
     const vlan5 = table.create('vlan5') as Interface;
+    expect(vlan5.up).toBe(false);
+    vlan5.changeFlags(1, 0);
     expect(vlan5.mtuBytes).toBe(1496);
     device.put(frame(28, 5));
     device.put(frame(28, 6));

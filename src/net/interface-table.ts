@@ -10,7 +10,7 @@ import { Errno } from '../base/errors.ts';
 import { type Device, FrameBatch } from '../link/device.ts';
 import { DeviceLink } from './device-link.ts';
 import { EthernetLink } from './ethernet.ts';
-import { Interface } from './interface.ts';
+import { IFF_UP, Interface } from './interface.ts';
 import { ClonerTable } from './interface-cloner.ts';
 import { IpLink } from './ip-link.ts';
 import type { LinkInput } from './link-input.ts';
@@ -83,14 +83,14 @@ export class InterfaceTable {
   }
 
   /**
-   * An interface over a link that no other interface has; it is up. Returns it, or `-EEXIST` (name), `-EINVAL` (no name),
-   * `-ENOBUFS` (too many).
+   * An interface over a link that no other interface has; it is up unless `flags` say otherwise. Returns it, or `-EEXIST`
+   * (name), `-EINVAL` (no name), `-ENOBUFS` (too many).
    */
   // cold: configuration
-  attach(link: LinkLayer, name: string): Interface | number {
+  attach(link: LinkLayer, name: string, flags: number = IFF_UP): Interface | number {
     const error = this.canAttach(name);
     if (error !== 0) return error;
-    const iface = new Interface(name, this.#freeIndex(), link);
+    const iface = new Interface(name, this.#freeIndex(), link, flags);
     iface.input = this.input;
     this.#list.push(iface);
     if (link instanceof DeviceLink) this.#polled.push(link);
@@ -121,7 +121,10 @@ export class InterfaceTable {
     return iface.link;
   }
 
-  /** `ifconfig NAME create`; a prefix alone takes the lowest unit. Returns the interface, or the errors of `attach` and the cloner. */
+  /**
+   * `ifconfig NAME create`; a prefix alone takes the lowest unit. The interface is down at first, as in NetBSD. Returns it,
+   * `-EINVAL` when there is no such cloner, or the errors of `attach` and of the cloner.
+   */
   // cold: configuration
   create(name: string): Interface | number {
     const full = this.cloners.nameOf(name, (other) => this.named(other) !== null);
@@ -129,18 +132,26 @@ export class InterfaceTable {
     if (this.named(full) !== null) return -Errno.EEXIST;
     const link = this.cloners.create(full);
     if (typeof link === 'number') return link;
-    const iface = this.attach(link, full);
+    const iface = this.attach(link, full, 0);
     if (typeof iface === 'number') link.close();
     else this.#cloned.add(iface);
     return iface;
   }
 
-  /** `ifconfig NAME destroy`. Returns 0, `-EINVAL` for one that was not created so, `-ENXIO`. */
+  /**
+   * `ifconfig NAME destroy`. Returns 0, `-ENXIO` (gone), or for one that was not created so `-EINVAL`, `-EPERM` when its kind
+   * has a cloner (lo0).
+   */
   destroy(iface: Interface): number {
     if (!this.#list.includes(iface)) return -Errno.ENXIO;
-    if (!this.#cloned.has(iface)) return -Errno.EINVAL;
+    if (!this.#cloned.has(iface)) return this.cloners.has(iface.name) ? -Errno.EPERM : -Errno.EINVAL;
     this.remove(iface);
     return 0;
+  }
+
+  /** Whether {@link create} made it. */
+  isCloned(iface: Interface): boolean {
+    return this.#cloned.has(iface);
   }
 
   /** Detach an interface and close its link. */

@@ -27,6 +27,8 @@ export const IFF_LINK0 = 0x1000;
 export const IFF_LINK1 = 0x2000;
 export const IFF_LINK2 = 0x4000;
 export const IFF_MULTICAST = 0x8000;
+/** Flags that follow the link and that nobody sets. */
+const IFF_FIXED: number = IFF_RUNNING | IFF_LOOPBACK | IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
 
 /** State of an interface address (RFC 5227): usable, being probed, or found in use by somebody else. */
 export type AddressState = 'valid' | 'tentative' | 'duplicated';
@@ -99,15 +101,15 @@ export class Interface {
   #flags: number;
   #attached = true;
 
-  constructor(name: string, index: number, link: LinkLayer) {
+  /** `flags`: `IFF_*` that an administrator sets. */
+  constructor(name: string, index: number, link: LinkLayer, flags: number = IFF_UP) {
     this.name = name;
     this.index = index;
     this.link = link;
     link.iface = this;
     this.loopback = link.kind === 'loopback';
-    this.#flags = this.loopback
-      ? IFF_UP | IFF_LOOPBACK | IFF_MULTICAST
-      : IFF_UP | IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
+    const own = this.loopback ? IFF_LOOPBACK | IFF_MULTICAST : IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
+    this.#flags = own | (flags & ~IFF_FIXED);
   }
 
   /** Link-layer address, kept by the link alone: first 16 and last 32 bits, 0 on links without addresses. */
@@ -147,8 +149,7 @@ export class Interface {
 
   /** Set and clear flag bits, as SIOCSIFFLAGS does. RUNNING, LOOPBACK and BROADCAST cannot be changed. */
   changeFlags(set: number, clear: number): void {
-    const fixed = IFF_RUNNING | IFF_LOOPBACK | IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
-    if (this.#attached) this.#flags = (this.#flags | (set & ~fixed)) & ~(clear & ~fixed);
+    if (this.#attached) this.#flags = (this.#flags | (set & ~IFF_FIXED)) & ~(clear & ~IFF_FIXED);
   }
 
   addTap(tap: FrameTap): void {

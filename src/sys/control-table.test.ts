@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MultikernelError } from '../base/errors.ts';
 import { Simulation } from '../host/sim/simulation.ts';
+import type { Cpu } from '../kern/cpu.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { createNetwork, networkBytes, openVni } from '../link/index.ts';
 import { Arena } from '../mem/index.ts';
@@ -147,6 +148,52 @@ describe('control requests', () => {
     for (const [operation, request, code] of cases) expect(codeOf(operation, request), operation).toBe(code);
   });
 
+  it('create, rename and destroy interfaces of cloners, and nothing else', () => {
+    expect(kernel.control('interface.cloners', {})).toEqual(['lo']);
+    expect(kernel.control('interface.create', { name: 'lo' })).toEqual({ index: 3, name: 'lo1' });
+    expect(kernel.control('interface.create', { name: 'lo7' })).toEqual({ index: 4, name: 'lo7' });
+    const find = (name: string) => kernel.control('interface.list', {}).find((one) => one.name === name);
+    expect(find('lo1')).toMatchObject({ kind: 'loopback', flags: 0x8008, mtuBytes: 16384, linkAddress: null });
+    kernel.control('address.add', { index: 3, address: four(0x0a090909), prefixLength: 32 });
+    expect(find('lo1')).toMatchObject({ flags: 0x8049, addresses: [{ address: four(0x0a090909) }] });
+    kernel.control('interface.rename', { index: 3, name: 'own0' });
+    expect([find('lo1'), find('own0')?.index]).toEqual([undefined, 3]);
+    const cases: [string, object, string][] = [
+      ['interface.create', { name: 'lo0' }, 'EEXIST'],
+      ['interface.create', { name: 'eth1' }, 'EINVAL'],
+      ['interface.create', { name: 'lo01' }, 'EINVAL'],
+      ['interface.create', { name: 'lo32768' }, 'EINVAL'],
+      ['interface.rename', { index: 3, name: 'eth0' }, 'EEXIST'],
+      ['interface.rename', { index: 3, name: '' }, 'EINVAL'],
+      ['interface.rename', { index: 3, name: 'x'.repeat(16) }, 'EINVAL'],
+      ['interface.rename', { index: 9, name: 'x' }, 'ENXIO'],
+      ['interface.destroy', { name: 'lo0' }, 'EPERM'],
+      ['interface.destroy', { name: 'lo1' }, 'ENXIO'],
+      ['interface.destroy', { name: 'eth0' }, 'EINVAL'],
+      ['interface.destroy', { name: 'eth7' }, 'EINVAL'],
+    ];
+    for (const [operation, request, code] of cases) expect(codeOf(operation, request), operation).toBe(code);
+    for (const name of ['own0', 'lo7']) kernel.control('interface.destroy', { name });
+    expect(kernel.control('interface.names', {}).map(({ name }) => name)).toEqual(['lo0', 'eth0']);
+    expect(kernel.control('route.list', { family: 4 }).some((one) => one.destination.w3 === 0x0a090909)).toBe(false);
+  });
+
+  it('give the memory of cloned interfaces back', () => {
+    const heap = (kernel.cpus[0] as Cpu).heap;
+    kernel.control('interface.create', { name: 'lo1' });
+    kernel.control('interface.destroy', { name: 'lo1' });
+    const { usedBytes } = heap;
+    const { usedBytes: arenaBytes } = kernel.arena;
+    for (let unit = 1; ; unit++) {
+      if (codeOf('interface.create', { name: `lo${unit}` }) === '') continue;
+      expect(codeOf('interface.create', { name: `lo${unit}` })).toBe('ENOBUFS');
+      expect(unit).toBeGreaterThan(20);
+      while (--unit > 0) kernel.control('interface.destroy', { name: `lo${unit}` });
+      break;
+    }
+    expect([heap.usedBytes, kernel.arena.usedBytes]).toEqual([usedBytes, arenaBytes]);
+  });
+
   it('list hosts with addresses on our links first', () => {
     const { name, hosts } = kernel.control('host.list', {});
     expect(name).toBe('k');
@@ -159,6 +206,9 @@ describe('control requests', () => {
 /** A good request of each operation that takes fields. */
 const GOOD: Partial<Record<ControlOperation, Record<string, unknown>>> = {
   'interface.change': { index: 2, setFlags: 1, clearFlags: 0, mtuBytes: 1400, ipv6: true },
+  'interface.create': { name: 'lo1' },
+  'interface.destroy': { name: 'lo1' },
+  'interface.rename': { index: 2, name: 'net0' },
   'address.add': {
     index: 2,
     address: six(0xfd000000, 3),
@@ -199,6 +249,7 @@ const BAD: readonly unknown[] = [
 
 /** Values that some field takes although they are bad for others. */
 const FITS: Readonly<Record<string, readonly unknown[]>> = {
+  'interface.rename.name': ['1'],
   'filter.add.from': [[]],
   'filter.add.links': [[]],
   'filter.add.id': ['1'],

@@ -11,7 +11,7 @@ import { US_PER_S } from '../base/units.ts';
 import type { Inet } from '../inet/inet.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import type { Counters } from '../mem/counters.ts';
-import { IFF_UP } from '../net/interface.ts';
+import { IFF_UP, type Interface } from '../net/interface.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../net/route.ts';
 import {
   type ControlOperation,
@@ -59,6 +59,33 @@ function changeInterface(target: ControlTarget, fields: Fields): null {
   return null;
 }
 
+function createInterface({ inet }: ControlTarget, fields: Fields): ControlReply<'interface.create'> {
+  const made = inet.interfaceTable.create(input.name(fields, 'name'));
+  if (typeof made === 'number') throw new MultikernelError(errnoName(made), errnoName(made));
+  const { index, name } = made;
+  return { index, name };
+}
+
+function destroyInterface({ inet }: ControlTarget, fields: Fields): null {
+  const name = input.name(fields, 'name');
+  const { interfaceTable: table } = inet;
+  const iface = table.named(name);
+  if (iface !== null) must(table.destroy(iface));
+  else must(table.cloners.has(name) ? -Errno.ENXIO : -Errno.EINVAL);
+  return null;
+}
+
+function renameInterface(target: ControlTarget, fields: Fields): null {
+  const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
+  must(target.inet.interfaceTable.rename(iface, input.name(fields, 'name')));
+  return null;
+}
+
+/** A cloned interface comes up with an address, as NetBSD's drivers do (SIOCINITIFADDR). */
+function upByAddress({ inet }: ControlTarget, iface: Interface): void {
+  if (!iface.up && inet.interfaceTable.isCloned(iface)) inet.changeFlags(iface, IFF_UP, 0);
+}
+
 function addAddress(target: ControlTarget, fields: Fields): null {
   const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
   const address = input.address(fields, 'address');
@@ -71,6 +98,7 @@ function addAddress(target: ControlTarget, fields: Fields): null {
   const { inet } = target;
   if (inet.addresses.familyOf(number) === 4) {
     must(timed || anycast ? -Errno.EINVAL : inet.configure(iface, number, prefixLength));
+    upByAddress(target, iface);
     return null;
   }
   const validUs = (validSec ?? Infinity) * US_PER_S;
@@ -85,6 +113,7 @@ function addAddress(target: ControlTarget, fields: Fields): null {
   ip6.setDisabled(iface, false);
   const entry = ip6.addresses.find(number);
   if (timed && entry !== null) ip6.lifetimes.set(entry, preferredUs, validUs);
+  upByAddress(target, iface);
   return null;
 }
 
@@ -218,6 +247,10 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'interface.list': ({ inet }) => inet.ip.interfaces.map((iface) => interfaceRecord(inet, iface)),
   'interface.names': ({ inet }) => inet.ip.interfaces.map(({ index, name }) => ({ index, name })),
   'interface.change': changeInterface,
+  'interface.cloners': ({ inet }) => inet.interfaceTable.cloners.prefixes(),
+  'interface.create': createInterface,
+  'interface.destroy': destroyInterface,
+  'interface.rename': renameInterface,
   'address.add': addAddress,
   'address.delete': deleteAddress,
   'route.list': ({ inet }, fields) => {

@@ -236,6 +236,12 @@ export interface FilterAddRequest {
   action: number;
 }
 
+/** A new interface of a cloner. */
+export interface InterfaceCreateRequest {
+  /** `lo1`; a prefix alone (`lo`) takes the lowest unit. */
+  name: string;
+}
+
 type Nothing = Record<never, never>;
 
 /** Requests with one reply. */
@@ -244,6 +250,14 @@ export interface ControlRequests {
   /** if_nameindex(3). */
   'interface.names': { request: Nothing; reply: InterfaceName[] };
   'interface.change': { request: InterfaceChangeRequest; reply: null };
+  /** Prefixes of names that `interface.create` takes, sorted. */
+  'interface.cloners': { request: Nothing; reply: string[] };
+  /** It is down until it is set up or gets an address. EINVAL (no cloner), EEXIST, ENOBUFS, and what its cloner refuses. */
+  'interface.create': { request: InterfaceCreateRequest; reply: InterfaceName };
+  /** Only what was created so. EINVAL (no cloner), EPERM (the kernel's own: lo0), ENXIO. */
+  'interface.destroy': { request: { name: string }; reply: null };
+  /** EEXIST, EINVAL (no name), ENXIO. To readers of routing messages one interface departs and another arrives. */
+  'interface.rename': { request: { index: number; name: string }; reply: null };
   'address.add': { request: AddressAddRequest; reply: null };
   'address.delete': { request: AddressDeleteRequest; reply: null };
   'route.list': { request: { family: IpFamily }; reply: RouteRecord[] };

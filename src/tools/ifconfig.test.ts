@@ -53,6 +53,37 @@ describe('ifconfig', () => {
     });
   });
 
+  it('lists cloners, creates and destroys', async () => {
+    const asked: string[] = [];
+    const kernel = {
+      cloners: async () => ['bridge', 'lo'],
+      createInterface: async (name: string) => {
+        asked.push(`+${name}`);
+        return name === 'lo' ? 'lo1' : name;
+      },
+      destroyInterface: async (name: string) => void asked.push(`-${name}`),
+    };
+    const done = { text: '', errors: '', code: 0 };
+    expect(await run(ifconfig, '-C', kernel)).toEqual({ ...done, text: 'bridge lo\n' });
+    expect((await run(ifconfig, '-C', kernel, true)).text).toBe('["bridge","lo"]\n');
+    expect(await run(ifconfig, 'lo2 create', kernel)).toEqual(done);
+    expect(await run(ifconfig, 'lo create', kernel)).toEqual({ ...done, text: 'lo1\n' });
+    expect(await run(ifconfig, 'lo2 destroy', kernel)).toEqual(done);
+    expect(asked).toEqual(['+lo2', '+lo', '-lo2']);
+    await expect(run(ifconfig, 'lo2 create up', kernel)).rejects.toThrow('up: not understood');
+  });
+
+  it.each([
+    ['EEXIST', 'File exists'],
+    ['EINVAL', 'Invalid argument'],
+    ['ENXIO', 'Device not configured'],
+    ['EPERM', 'Operation not permitted'],
+  ])('says what creating and destroying are refused with: %s', async (code, text) => {
+    const failed = { text: '', errors: `ifconfig: clone_command: ${text}\n`, code: 1 };
+    expect(await run(ifconfig, 'lo0 create', { createInterface: refusing(code) })).toEqual(failed);
+    expect(await run(ifconfig, 'lo0 destroy', { destroyInterface: refusing(code) })).toEqual(failed);
+  });
+
   it('gives data with --json', async () => {
     expect(JSON.parse((await run(ifconfig, 'eth0', {}, true)).text)).toEqual(ETH0);
   });

@@ -1,7 +1,7 @@
 /**
  * `ifconfig` with NetBSD's arguments and text (8 and later: `inet A/N broadcast B flags 0x0`). Thread: the command's.
  *
- * Missing: what the kernels have not: media, tunnels, vlans, cloning, link-layer addresses.
+ * Missing: what the kernels have not: media, tunnels, vlans, link-layer addresses.
  */
 
 import { MultikernelError } from '../base/errors.ts';
@@ -23,6 +23,8 @@ import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = `usage: ifconfig [-Lv] [-a] [-bdsu] [interface [inet | inet6 | link]]
        ifconfig -l [-bdsu]
+       ifconfig -C
+       ifconfig interface create | destroy
        ifconfig interface [up | down | mtu N | [inet] ADDRESS/N [alias | -alias | delete] | ADDRESS netmask MASK] ...
        ifconfig interface inet6 ADDRESS[/N | prefixlen N] [anycast] [pltime S] [vltime S] [alias | -alias | delete] ...`;
 const PREFIX6_BITS = 64;
@@ -105,9 +107,14 @@ function chosen(infos: InterfaceInfo[], flags: ReadonlySet<string>): InterfaceIn
 }
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
-  const { flags, rest } = getopt(args, 'ablLmNhdsuvz');
+  const { flags, rest } = getopt(args, 'abClLmNhdsuvz');
   const view: InterfaceView = { verbose: flags.has('v'), lifetimes: flags.has('L') };
   const [name, ...words] = rest;
+  if (flags.has('C')) return listCloners(context);
+  if (name !== undefined && (words[0] === 'create' || words[0] === 'destroy')) {
+    if (words.length > 1) throw new UsageError(`${words[1]}: not understood`);
+    return clone(context, name, words[0]);
+  }
   const infos = await context.kernel.interfaces();
   if (name === undefined || flags.has('a')) {
     const shown = chosen(infos, flags);
@@ -128,6 +135,28 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     return 0;
   }
   return change(context, name, words);
+}
+
+async function listCloners(context: ToolContext): Promise<number> {
+  const prefixes = await context.kernel.cloners();
+  context.out.write(context.json ? `${JSON.stringify(prefixes)}\n` : `${prefixes.join(' ')}\n`);
+  return 0;
+}
+
+/** A name without a unit gets one, which is printed, as FreeBSD's does; NetBSD wants the unit. */
+async function clone(context: ToolContext, name: string, word: 'create' | 'destroy'): Promise<number> {
+  try {
+    if (word === 'destroy') await context.kernel.destroyInterface(name);
+    else {
+      const made = await context.kernel.createInterface(name);
+      if (made !== name) context.out.write(`${made}\n`);
+    }
+  } catch (error) {
+    if (!(error instanceof MultikernelError)) throw error;
+    context.out.error(`ifconfig: clone_command: ${ERROR_TEXT[error.code] ?? error.message}\n`);
+    return 1;
+  }
+  return 0;
 }
 
 async function change(context: ToolContext, name: string, words: string[]): Promise<number> {

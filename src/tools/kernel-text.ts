@@ -85,6 +85,24 @@ export class KernelText {
     for (const request of interfaceRequests(change, await this.names())) await this.#perform(request);
   }
 
+  /** Prefixes of interfaces that can be created. */
+  cloners(): Promise<string[]> {
+    return this.client.control('interface.cloners', {});
+  }
+
+  /** Its full name. */
+  async createInterface(name: string): Promise<string> {
+    try {
+      return (await this.client.control('interface.create', { name })).name;
+    } catch (error) {
+      throw explained(error, name);
+    }
+  }
+
+  async destroyInterface(name: string): Promise<void> {
+    await this.#perform({ operation: 'interface.destroy', request: { name }, subject: name });
+  }
+
   async addRoute(route: RouteChange): Promise<void> {
     const { routeRequest } = await import('./change-requests.ts');
     await this.#perform(routeRequest('add', route, await this.names()));

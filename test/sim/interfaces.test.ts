@@ -166,7 +166,9 @@ class World {
       case 0:
       case 1: {
         const made = inet.interfaceTable.create(this.#below(2) === 0 ? 'tag' : `tag${this.#below(TAGS)}`);
-        if (typeof made !== 'number') inet.configure(made, address(20 + this.#below(TAGS), this.#host(member)), 24);
+        if (typeof made === 'number') break;
+        inet.changeFlags(made, IFF_UP, 0);
+        inet.configure(made, address(20 + this.#below(TAGS), this.#host(member)), 24);
         break;
       }
       case 2:

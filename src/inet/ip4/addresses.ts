@@ -21,7 +21,7 @@ export class Addresses4 implements LocalAddresses {
   readonly #broadcasts: Map<number, Interface> = new Map();
   #loopback: Interface | null = null;
 
-  /** The loopback interface, null before one has an address of 127/8. */
+  /** The loopback interface, null before one has an address of 127/8; the first of several. */
   get loopback(): Interface | null {
     return this.#loopback;
   }
@@ -64,7 +64,7 @@ export class Addresses4 implements LocalAddresses {
     entry.state = 'valid';
     this.#local.set(entry.address, iface);
     if (entry.broadcast !== 0) this.#broadcasts.set(entry.broadcast, iface);
-    if (isLoopback(entry.address)) this.#loopback = iface;
+    if (isLoopback(entry.address)) this.#loopback ??= iface;
     if (iface.primary === 0) iface.primary = entry.address;
     this.events?.listener?.addressAdded(iface, entry.address, entry.prefixLength);
   }
@@ -79,9 +79,15 @@ export class Addresses4 implements LocalAddresses {
     if (entry.broadcast !== 0 && !iface.addresses.some((one) => one.broadcast === entry.broadcast)) {
       if (this.#broadcasts.get(entry.broadcast) === iface) this.#broadcasts.delete(entry.broadcast);
     }
-    if (this.#loopback === iface && !iface.addresses.some((one) => isLoopback(one.address))) this.#loopback = null;
+    if (this.#loopback === iface && isLoopback(address)) this.#loopback = this.#loopbackOwner();
     this.events?.listener?.addressDeleted(iface, address, entry.prefixLength);
     return entry;
+  }
+
+  /** The first interface with a usable address of 127/8. */
+  #loopbackOwner(): Interface | null {
+    for (const [address, iface] of this.#local) if (isLoopback(address)) return iface;
+    return null;
   }
 
   isLocal(address: number): boolean {
