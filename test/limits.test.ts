@@ -49,7 +49,7 @@ describe('the limits of a kernel', () => {
   });
 
   it('are shown by sysctl, and their counters by netstat -s', () => {
-    const counters = kernel.counters.snapshot();
+    const counters = kernel.cpus[0].cpu.counters.snapshot();
     for (const { variable, counter } of [...limits.list(), ...limits.rates()]) {
       expect(textControl(kernel, 'sysctl.get', { name: variable.name })).toEqual([
         { name: variable.name, value: variable.initial },

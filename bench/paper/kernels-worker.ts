@@ -80,7 +80,7 @@ function openSide(side: 0 | 1): Side {
   const doorbell = new Doorbell(arena, doorbellAt);
   let idle = 0;
   const work = (): number => {
-    const done = kernel.doWork(clock.turnUs());
+    const done = kernel.cpus[0].doWork(clock.turnUs());
     clock.turned(done);
     if (done > 0) idle = 0;
     else if ((++idle & 0xfff) === 0) line.checkLimit();
@@ -89,11 +89,11 @@ function openSide(side: 0 | 1): Side {
   const turn = (): void => {
     if (work() > 0 || !run.asleep) return;
     doorbell.arm();
-    if (kernel.workPending()) {
+    if (kernel.cpus[0].workPending()) {
       doorbell.disarm();
       return;
     }
-    const untilMs = (kernel.nextDeadlineUs() - clock.readUs()) / 1000;
+    const untilMs = (kernel.cpus[0].nextDeadlineUs() - clock.readUs()) / 1000;
     doorbell.wait(Math.min(SLEEP_MS, Math.max(0, untilMs)));
     line.checkLimit();
   };

@@ -50,7 +50,7 @@ export function sendTcp(side: Side): Record<string, number> {
     const sent = socket.send(data, at, run.payloadBytes);
     if (sent > 0) total += sent;
     else if (sent !== EAGAIN) throw new Error(`send: error ${sent}`);
-    kernel.flush();
+    kernel.cpus[0].flush();
     side.work();
     if ((turns & 15) !== 0) continue;
     if (line.enough) break;
@@ -73,7 +73,7 @@ export function receiveTcp(side: Side): Record<string, number> {
   const firstMs = performance.now();
   let [startMs, endMs, from, to, total, damaged] = [0, 0, 0, 0, 0, 0];
   for (let length = EAGAIN; length !== 0; ) {
-    kernel.flush();
+    kernel.cpus[0].flush();
     side.work();
     const before = total;
     // All there is, as a program does that is told that there is something.
@@ -90,7 +90,7 @@ export function receiveTcp(side: Side): Record<string, number> {
       line.tellEnough();
     } else if (nowMs - firstMs >= run.warmupMs) [startMs, from] = [nowMs, total];
   }
-  kernel.flush();
+  kernel.cpus[0].flush();
   side.work();
   line.finish();
   return { received: to - from, seconds: (endMs - startMs) / 1000, damaged };
@@ -114,7 +114,7 @@ function writeAll(side: Side, socket: StreamSocket, bytes: Uint8Array): void {
     else if (length === EAGAIN) side.work();
     else throw new Error(`send: error ${length}`);
   }
-  side.kernel.flush();
+  side.kernel.cpus[0].flush();
 }
 
 export function askTcp(side: Side): Record<string, number> {

@@ -74,7 +74,7 @@ function openReceiver({ kernel, run }: Side, tally: Tally): () => void {
     endpoint.bind(0, PORT);
     endpoint.onDatagram = (at, length) => {
       const to = sink + (tally.received & (PLACES - 1)) * 2048 + (at & 7);
-      kernel.bulk.copy(to, at, length);
+      kernel.cpus[0].cpu.bulk.copy(to, at, length);
       take(length, view.getInt32(to, true), view.getUint8(to + length - 1));
     };
     return () => {};
@@ -101,13 +101,13 @@ export function sendUdp(side: Side): Record<string, number> {
   let sequence = 0;
   for (let turns = 1; ; turns++) {
     for (let i = 0; i < BATCH && send(sequence) >= 0; i++) sequence++;
-    kernel.flush();
+    kernel.cpus[0].flush();
     side.work();
     if ((turns & 15) !== 0) continue;
     if (line.enough) break;
     line.checkLimit();
   }
-  kernel.flush();
+  kernel.cpus[0].flush();
   line.finish();
   return { sent: sequence };
 }
@@ -138,7 +138,7 @@ export function receiveUdp(side: Side): Record<string, number> {
 /** Sends until it is taken: the path may still be resolved, or the ring full. */
 function sendSurely(side: Side, send: Send, sequence: number): void {
   while (send(sequence) < 0) side.work();
-  side.kernel.flush();
+  side.kernel.cpus[0].flush();
 }
 
 /** One end of a round trip. */
@@ -250,8 +250,8 @@ export function aloneUdp(sender: Side, receiver: Side): Record<string, number> {
   for (let startMs = performance.now(); startMs < untilMs || sent === 0; ) {
     const before = sequence;
     for (let i = 0; i < 4 * BATCH && send(sequence) >= 0; i++)
-      if ((++sequence & (BATCH - 1)) === 0) sender.kernel.flush();
-    sender.kernel.flush();
+      if ((++sequence & (BATCH - 1)) === 0) sender.kernel.cpus[0].flush();
+    sender.kernel.cpus[0].flush();
     const middleMs = performance.now();
     receiver.work();
     drain();

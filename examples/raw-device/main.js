@@ -58,7 +58,7 @@ device.onFrame = (bytes) => {
 const simulation = new Simulation(1);
 const interfaces = [{ device, addresses: ['10.0.0.1/24'] }];
 const kernel = Kernel.create({ name: 'k', arena, host: simulation.host(), interfaces });
-simulation.add(kernel);
+simulation.add(...kernel.cpus);
 simulation.run(5_000_000);
 
 const socket = kernel.sockets.datagram();

@@ -28,7 +28,7 @@ function transfer(seed, loss) {
     };
     const interfaces = [{ device, addresses: [`10.0.0.${port + 1}/24`] }];
     const kernel = Kernel.create({ name, arena, host, interfaces });
-    simulation.add(kernel);
+    simulation.add(...kernel.cpus);
     return kernel;
   });
   simulation.run(5_000_000);

@@ -22,7 +22,7 @@ const host = new EventLoop({
   spinBudget: new SpinBudget(arena.words, arena.allocate(4), 1),
 });
 const kernel = Kernel.create({ name: 'k', host, arena });
-host.add(kernel);
+host.add(...kernel.cpus);
 // A kernel keeps no process alive: that is for the program to say.
 const alive = setInterval(() => {}, 60_000);
 

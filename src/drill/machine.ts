@@ -53,7 +53,7 @@ export class Machine {
     this.remoteAddress = this.#parseAddress('remote_ip', settings.remoteIp || (ipv6 ? REMOTE_IP6 : REMOTE_IP));
     this.wire = new WireEnd(arena, settings.mtuBytes, () => simulation.nowUs());
     this.#configure();
-    simulation.add(this.kernel);
+    simulation.add(...this.kernel.cpus);
     simulation.run(BOOT_US);
     while (this.wire.take() !== null);
     this.#startUs = simulation.nowUs();

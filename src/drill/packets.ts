@@ -149,7 +149,7 @@ export class Packets {
     if (current.protocol === 'tcp' && (current.state === 'listening' || current.state === 'idle')) return true;
     if (current.protocol !== 'tcp' || (body.flags & (tcp.FLAG_SYN | tcp.FLAG_ACK)) !== tcp.FLAG_SYN) return false;
     if (!this.#flows.some((flow) => flow.state === 'listening')) return false;
-    const { tables } = this.#machine.kernel.tcp;
+    const { tables } = this.#machine.kernel.cpus[0].tcp;
     const ports = (current.localPort << 16) | current.remotePort;
     return current.state === 'open' && tables.find(current.localAddress, current.remoteAddress, ports) < 0;
   }

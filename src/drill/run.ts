@@ -263,7 +263,7 @@ class Run {
       this.#stop = new Stop(outcome, at, message);
     }
     // Segments that the call caused leave at this time.
-    this.#machine.kernel.flush();
+    this.#machine.kernel.cpus[0].flush();
   }
 
   /** The next call waits for the one before. */

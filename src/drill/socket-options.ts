@@ -165,5 +165,5 @@ function readOption(context: CallContext, file: SocketFile, name: string): numbe
 
 function maximumSegment(context: CallContext, file: SocketFile): number {
   const c = findConnection(context.machine, context.process.flow(file));
-  return c === null ? context.machine.kernel.tcp.settings.mssDefault.value : c.size.mss;
+  return c === null ? context.machine.kernel.cpus[0].tcp.settings.mssDefault.value : c.size.mss;
 }

@@ -64,7 +64,7 @@ const TCP_INFO_CONSTANTS: Readonly<Record<string, number>> = {
 
 /** The connection with a flow's four numbers; null when there is none (closed, half-open, in TIME_WAIT). */
 export function findConnection(machine: Machine, flow: Flow): Connection | null {
-  const { tcp } = machine.kernel;
+  const { tcp } = machine.kernel.cpus[0];
   const value = find(machine, flow);
   return value >= 0 && (value & KIND_MASK) === KIND_CONNECTION ? tcp.tables.connectionAt(value) : null;
 }
@@ -74,7 +74,7 @@ function find({ kernel, book }: Machine, flow: Flow): number {
   const { addresses } = kernel.inet;
   const local = addresses.numberOf(book.socketAddress(flow.localAddress, 0));
   const remote = addresses.numberOf(book.socketAddress(flow.remoteAddress, 0));
-  return kernel.tcp.tables.find(local, remote, (flow.localPort << 16) | flow.remotePort);
+  return kernel.cpus[0].tcp.tables.find(local, remote, (flow.localPort << 16) | flow.remotePort);
 }
 
 /** Fields for sockets without a connection: half-open, in TIME_WAIT, closed. */

@@ -11,13 +11,13 @@ export interface Host {
   nowUs(): number;
   /** Wall-clock time of `nowUs` 0, nanoseconds since 1970 (for captures). */
   readonly epochNs: bigint;
-  /** Have `doWork` called soon; callable from anywhere on the kernel's thread, any number of times. */
+  /** Have `doWork` of the CPU called soon; callable from anywhere on the kernel's thread, any number of times. */
   requestWork(): void;
 }
 
 /**
- * The turns of one CPU of one kernel, or of anything else that works in turns. A loop runs each of its agents once per round,
- * on its thread; agents of one kernel may lie in different loops. A kernel of one CPU is the agent of that CPU.
+ * The turns of one CPU of one kernel (`Kernel.cpus`), or of anything else that works in turns. A loop runs each of its agents
+ * once per round, on its thread; the CPUs of one kernel may lie in different loops.
  */
 export interface Agent {
   /** Do the work that is there now, bounded; returns the amount of work done, 0 when there was none. */

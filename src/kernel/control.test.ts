@@ -41,12 +41,15 @@ beforeEach(() => {
   simulation = new Simulation(1);
   let port = 0;
   const device = (): VniDevice =>
-    new VniDevice(arena, kernel.bulk, network, port, { name: `k/eth${port}`, mac: { hi: 0x0200, lo: ++port } });
+    new VniDevice(arena, kernel.cpus[0].cpu.bulk, network, port, {
+      name: `k/eth${port}`,
+      mac: { hi: 0x0200, lo: ++port },
+    });
   kernel = Kernel.create({ name: 'k', host: simulation.host(), arena, heapBytes: HEAP_BYTES });
   attach = () => void kernel.attach(device(), `eth${port - 1}`);
   kernel.attach(device(), 'eth0');
   kernel.control('address.add', { index: 2, address: OWN, prefixLength: 24 });
-  simulation.add(kernel);
+  simulation.add(...kernel.cpus);
   simulation.run(SECOND_US);
 });
 
@@ -114,7 +117,7 @@ describe('routing messages', () => {
     const raw = kernel.client.openNow('raw', { family: 4, protocol: 1 }, { event: () => {}, end: () => {} });
     raw.send({ id: 0, to: FAR, hops: 64, bytes: new Uint8Array(8) });
     expect(messages()).toEqual([]);
-    kernel.doWork(simulation.nowUs());
+    kernel.cpus[0].doWork(simulation.nowUs());
     expect(messages()).toEqual([{ type: RTM_MISS, destination: FAR }]);
   });
 
@@ -134,7 +137,7 @@ describe('routing messages', () => {
     kernel.control('address.delete', { index: 2, address: SECOND });
     expect(batches).toEqual([]);
     carrier.unread = 0;
-    kernel.doWork(simulation.nowUs());
+    kernel.cpus[0].doWork(simulation.nowUs());
     expect(batches).toHaveLength(1);
     expect(batches[0]?.messages).toHaveLength(4);
     expect(batches[0]?.dropped).toBe(2);
@@ -170,7 +173,7 @@ describe('a capture', () => {
     const send = (count: number): void => {
       for (let i = 0; i < count; i++) {
         raw.send({ id: i, to: OWN, hops: 64, bytes: new Uint8Array(8000) });
-        kernel.doWork(simulation.nowUs());
+        kernel.cpus[0].doWork(simulation.nowUs());
       }
       simulation.run(simulation.nowUs() + SECOND_US);
     };

@@ -9,8 +9,6 @@ import { MultikernelError } from '../base/errors.ts';
 import type { Host } from '../host/contract.ts';
 import type { Inet } from '../inet/inet.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
-import type { CalloutTable } from '../kern/callout.ts';
-import type { Bulk } from '../mem/bulk.ts';
 import type { Counters } from '../mem/counters.ts';
 import type { CallMemory, KernelClient } from '../rump/kernel-client.ts';
 import type { SocketLayer } from '../socket/socket.ts';
@@ -34,6 +32,7 @@ import { linkAddressRecord } from '../sys/records.ts';
 import { RoutingMessages } from '../sys/routing-messages.ts';
 import { parseIp } from '../wire/ip-address.ts';
 import { ClientProcess } from './client-process.ts';
+import type { KernelCpu } from './kernel-cpu.ts';
 import { PacketCapture } from './packet-capture.ts';
 
 const OWN_ADDRESSES: readonly string[] = ['127.0.0.1', '::1'];
@@ -58,12 +57,9 @@ function hostRecords(name: string, table: Record<string, string[]>, ipv6: boolea
 export interface ControlledKernel {
   readonly name: string;
   readonly inet: Inet;
-  readonly tcp: TcpStack;
-  readonly counters: Counters;
+  readonly cpus: readonly [KernelCpu, ...KernelCpu[]];
   readonly sockets: SocketLayer;
-  readonly bulk: Bulk;
   readonly host: Host;
-  readonly callouts: CalloutTable;
   readonly processes: ProcessTable;
 }
 
@@ -82,11 +78,12 @@ export class KernelControl implements StreamTarget, KernelClient {
   #resolveClosed: () => void = () => {};
 
   constructor(kernel: ControlledKernel, hosts: Record<string, string[]>, ipv6: boolean) {
-    const { name, inet, tcp, counters, sockets } = kernel;
+    const { name, inet, sockets } = kernel;
+    const { cpu, tcp } = kernel.cpus[0];
     this.name = name;
     this.inet = inet;
     this.tcp = tcp;
-    this.counters = counters;
+    this.counters = cpu.counters;
     this.sockets = sockets;
     this.hosts = hostRecords(name, hosts, ipv6);
     this.routingMessages = new RoutingMessages(inet);
@@ -181,7 +178,8 @@ export class KernelControl implements StreamTarget, KernelClient {
     if (iface === null) throw new MultikernelError('ENODEV', `${this.name} has no interface ${name}`);
     const linkAddress = iface.loopback ? null : linkAddressRecord(iface.macHi, iface.macLo);
     sink.event({ type: 'interface', name, linkAddress, snapBytes: request.snapBytes });
-    const { bulk, host, callouts } = this.#kernel;
+    const { host } = this.#kernel;
+    const { bulk, callouts } = this.#kernel.cpus[0].cpu;
     const capture = new PacketCapture(iface, bulk, request.snapBytes, host, callouts, sink);
     return () => capture.stop();
   }

@@ -6,6 +6,7 @@ import { LoopbackDevice } from '../link/loopback.ts';
 import { createNetwork } from '../link/network.ts';
 import { VniDevice } from '../link/vni.ts';
 import { Arena } from '../mem/arena.ts';
+import { createBulk } from '../mem/bulk.ts';
 import { IFF_UP } from '../net/interface.ts';
 import type { AddressFamily } from '../tools/address-text.ts';
 import { HostTable } from '../tools/resolver.ts';
@@ -23,7 +24,7 @@ function bed() {
     new VniDevice(arena, bulk, network, ports, { name: `p${ports}`, mac: { hi: 0x0200, lo: ++ports } });
   const create = (config: Partial<KernelConfig>): Kernel => {
     const kernel = Kernel.create({ name: 'k', host: simulation.host(), arena, heapBytes: HEAP_BYTES, ...config });
-    simulation.add(kernel);
+    simulation.add(...kernel.cpus);
     return kernel;
   };
   return { arena, network, simulation, device, create };
@@ -97,7 +98,10 @@ describe('Kernel.create', () => {
   it('takes a device that has been made', () => {
     const { arena, network, create } = bed();
     const helper = create({ name: 'memory' });
-    const device = new VniDevice(arena, helper.bulk, network, 0, { name: 'p0', mac: { hi: 0x0200, lo: 1 } });
+    const device = new VniDevice(arena, helper.cpus[0].cpu.bulk, network, 0, {
+      name: 'p0',
+      mac: { hi: 0x0200, lo: 1 },
+    });
     expect(textControl(create({ interfaces: [{ device }] }), 'interfaces', {})[1]?.name).toBe('eth0');
   });
 });
@@ -154,8 +158,8 @@ describe('Kernel.create says which key is wrong', () => {
   });
 
   it('wants the arena of devices that have been made', () => {
-    const { create, simulation } = bed();
-    const interfaces = [{ device: device(create({ name: 'memory' })) }];
+    const { arena, device, simulation } = bed();
+    const interfaces = [{ device: device({ arena, bulk: createBulk(arena) }) }];
     expect(() => Kernel.create({ name: 'k', host: simulation.host(), interfaces })).toThrow(/^arena: /);
   });
 });

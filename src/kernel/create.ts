@@ -126,7 +126,10 @@ export function checkConfig(config: KernelConfig): void {
 
 function addInterface(kernel: Kernel, key: string, name: string, wanted: InterfaceConfig): void {
   const { device } = wanted;
-  const made = typeof device === 'function' ? at(`${key}.device`, () => device(kernel)) : device;
+  const made =
+    typeof device === 'function'
+      ? at(`${key}.device`, () => device({ arena: kernel.arena, bulk: kernel.cpus[0].cpu.bulk }))
+      : device;
   const { index } = at(key, () => kernel.attach(made, name));
   const { mtuBytes } = wanted;
   if (mtuBytes !== undefined) at(`${key}.mtuBytes`, () => kernel.control('interface.change', { index, mtuBytes }));

@@ -4,11 +4,12 @@
  * ```ts
  * import { Kernel } from 'multikernel/kernel';
  * const kernel = Kernel.create({ name: 'a', host, interfaces: [{ device, addresses: ['10.0.0.1/24'] }] });
- * kernel.doWork(host.nowUs());
+ * kernel.cpus[0].doWork(host.nowUs());
  * ```
  *
  * The host gives time and randomness: an object of your own, the simulated host (`multikernel/sim`), or an {@link EventLoop},
- * which works for kernels between the callbacks of a Node program, or a {@link ThreadLoop}, which has a thread of its own. Devices: `multikernel/link`. Sockets: `multikernel/socket`.
+ * which works for kernels between the callbacks of a Node program, or a {@link ThreadLoop}, which has a thread of its own:
+ * `loop.add(...kernel.cpus)`. Devices: `multikernel/link`. Sockets: `multikernel/socket`.
  * Programs that are no JavaScript make system calls by number, with pointers into a memory: `kernel.processes`.
  */
 
@@ -23,3 +24,4 @@ export { SYS, systemCall } from '../sys/syscalls.ts';
 export { BLOCKED, SystemCall } from '../sys/system-call.ts';
 export type { InterfaceConfig, KernelConfig, KernelMemory, RouteConfig } from './create.ts';
 export { Kernel } from './kernel.ts';
+export type { KernelCpu } from './kernel-cpu.ts';

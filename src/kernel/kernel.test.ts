@@ -32,8 +32,8 @@ beforeEach(() => {
 
 function settle(): void {
   for (let turns = 0; turns < 4; turns++) {
-    client.doWork(0);
-    server.doWork(0);
+    client.cpus[0].doWork(0);
+    server.cpus[0].doWork(0);
   }
 }
 
@@ -54,14 +54,14 @@ describe('one turn of a kernel', () => {
     socket.send(bytes, 0, 4, SocketAddress.ipv4(SERVER, 9));
     settle(); // both know each other's addresses
     for (const port of [7, 8]) socket.send(bytes, 0, 4, SocketAddress.ipv4(SERVER, port));
-    client.flush();
+    client.cpus[0].flush();
     expect(client.inet.pending).toBe(false);
-    server.doWork(0);
+    server.cpus[0].doWork(0);
     expect(there).toEqual([false, true]);
   });
 
   it('shows the connections there are before a handler runs, which may not return for long', () => {
-    const open = (): number => server.counters.snapshot()['tcp-connections-open'] as number;
+    const open = (): number => server.cpus[0].cpu.counters.snapshot()['tcp-connections-open'] as number;
     const listener = server.sockets.stream();
     listener.bind(SocketAddress.any(4, 7));
     listener.listen(1);
@@ -90,14 +90,14 @@ describe('one turn of a kernel', () => {
     };
     let received = 0;
     for (let i = 0; i < 200; i++) sender.send(bytes, 0, 100, SocketAddress.ipv4(SERVER, 7));
-    client.flush();
-    server.doWork(0);
+    client.cpus[0].flush();
+    server.cpus[0].doWork(0);
     expect(calls).toBe(1);
     expect(received).toBeGreaterThan(0);
     expect(received).toBeLessThan(200);
     // The rest waits in the ring, where the sender sees that it waits.
-    expect(server.workPending()).toBe(true);
-    while (server.workPending()) server.doWork(0);
+    expect(server.cpus[0].workPending()).toBe(true);
+    while (server.cpus[0].workPending()) server.cpus[0].doWork(0);
     expect(received).toBe(200);
   });
 });

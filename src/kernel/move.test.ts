@@ -18,11 +18,12 @@ function setUp() {
   const segment = createNetwork(arena, { ports: 2 });
   const kernels = ['one', 'peer', 'other'].map((name) => {
     const kernel = Kernel.create({ name, arena, host: simulation.host(), heapBytes: 8 << 20 });
-    simulation.add(kernel);
+    simulation.add(...kernel.cpus);
     return kernel;
   }) as [Kernel, Kernel, Kernel];
   const links = [0, 1].map((port) => {
-    const { bulk, host } = kernels[port] as Kernel;
+    const { cpus, host } = kernels[port] as Kernel;
+    const { bulk } = cpus[0].cpu;
     const device = new VniDevice(arena, bulk, segment, port, { name: `eth${port}`, mac: { hi: 0x0200, lo: port + 1 } });
     return new ImpairedDevice(device, arena, bulk, { clock: host, rng: host.rng });
   }) as [ImpairedDevice, ImpairedDevice];
@@ -66,7 +67,7 @@ describe('Kernel.detach and moveTo', () => {
     expect(heard()).toBe(1);
     simulation.run(1_300_000);
     expect(heard()).toBe(2);
-    expect(one.nextDeadlineUs()).toBe(Infinity);
+    expect(one.cpus[0].nextDeadlineUs()).toBe(Infinity);
   });
 
   it('lets nothing go that must stay, and changes nothing then', () => {

@@ -196,7 +196,7 @@ class World {
     const nowUs = (): number => this.#now;
     const host = { rng: new SeededRng(port + 1), nowUs, epochNs: 0n, requestWork: () => {} };
     const kernel = Kernel.create({ name: `k${port}`, arena, host, heap, ipv6: scene.ipv6 });
-    const device = openVni(arena, kernel.bulk, network, port, {
+    const device = openVni(arena, kernel.cpus[0].cpu.bulk, network, port, {
       name: `k${port}/eth0`,
       mac: { hi: 0x0200, lo: port + 1 },
       mtuBytes: scene.mtuBytes,
@@ -215,20 +215,20 @@ class World {
     for (const [name, value] of Object.entries(scene.sysctl)) {
       textControl(kernel, 'sysctl.set', { name: `net.inet.tcp.${name}`, value });
     }
-    const { readRun } = kernel.bulk;
+    const { readRun } = kernel.cpus[0].cpu.bulk;
     const counted = (...args: Parameters<typeof readRun>): number => {
-      const taken = runs ? readRun.apply(kernel.bulk, args) : 0;
+      const taken = runs ? readRun.apply(kernel.cpus[0].cpu.bulk, args) : 0;
       this.inRuns += taken;
       return taken;
     };
-    Object.defineProperty(kernel.bulk, 'readRun', { value: counted });
+    Object.defineProperty(kernel.cpus[0].cpu.bulk, 'readRun', { value: counted });
     this.kernels.push(kernel);
   }
 
   turn(us: number): void {
     for (const kernel of this.kernels) {
-      kernel.doWork(this.#now);
-      kernel.flush();
+      kernel.cpus[0].doWork(this.#now);
+      kernel.cpus[0].flush();
     }
     this.#now += us;
   }
@@ -249,7 +249,7 @@ class World {
     else if (what === 'noDelay') socket?.setOption('noDelay', amount % 2 === 0);
     for (let i = 0; i < turns; i++) this.turn(what === 'wait' ? amount * 100 : 20);
     for (const kernel of this.kernels) {
-      for (const c of kernel.tcp.tables.connections()) {
+      for (const c of kernel.cpus[0].tcp.tables.connections()) {
         this.log.push(state(c));
       }
     }
@@ -323,7 +323,7 @@ class World {
 
   outcome() {
     const [a, b] = this.kernels.map((kernel) => ({
-      counters: kernel.counters.snapshot(),
+      counters: kernel.cpus[0].cpu.counters.snapshot(),
       interfaces: textControl(kernel, 'interfaces', {}),
       usedBytes: kernel.inet.context.heap.usedBytes,
     }));

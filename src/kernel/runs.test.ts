@@ -101,8 +101,8 @@ function bring(options: Options) {
   const wire = front.wire as unknown as Wire;
   const turn = (us = 50): void => {
     for (const kernel of [sender, receiver]) {
-      kernel.doWork(now);
-      kernel.flush();
+      kernel.cpus[0].doWork(now);
+      kernel.cpus[0].flush();
     }
     now += us;
   };
@@ -112,13 +112,13 @@ function bring(options: Options) {
 function transfer(options: Options): Result {
   const { sender, receiver, wire, counted, turn } = bring(options);
   let segmentsByRun = 0;
-  const { readRun } = receiver.bulk;
+  const { readRun } = receiver.cpus[0].cpu.bulk;
   const count = (...args: Parameters<typeof readRun>): number => {
-    const taken = options.single ? 0 : readRun.apply(receiver.bulk, args);
+    const taken = options.single ? 0 : readRun.apply(receiver.cpus[0].cpu.bulk, args);
     segmentsByRun += taken;
     return taken;
   };
-  Object.defineProperty(receiver.bulk, 'readRun', { value: count });
+  Object.defineProperty(receiver.cpus[0].cpu.bulk, 'readRun', { value: count });
   const family = options.ipv6 ? 6 : 4;
   const listener = receiver.sockets.stream(family);
   expect(listener.bind(SocketAddress.any(options.ipv6 ? 6 : 4, PORT))).toBe(0);
@@ -148,7 +148,9 @@ function transfer(options: Options): Result {
   }
   for (let turns = 0; turns < 10; turns++) turn();
   const tcp = (kernel: Kernel): Record<string, number> =>
-    Object.fromEntries(Object.entries(kernel.counters.snapshot()).filter(([name]) => name.startsWith('tcp')));
+    Object.fromEntries(
+      Object.entries(kernel.cpus[0].cpu.counters.snapshot()).filter(([name]) => name.startsWith('tcp')),
+    );
   return {
     frames: wire.frames,
     framesInRuns: counted.inRuns,

@@ -45,7 +45,7 @@ class RemoteProgram {
 
 async function settle(simulation: Simulation, kernel: Kernel): Promise<void> {
   for (let turn = 0; turn < 8; turn++) {
-    kernel.flush();
+    kernel.cpus[0].flush();
     simulation.settle();
     await Promise.resolve();
     await new Promise(setImmediate);
@@ -55,7 +55,7 @@ async function settle(simulation: Simulation, kernel: Kernel): Promise<void> {
 it('a program elsewhere talks to one here, and moves only the memory that its calls name', async () => {
   const simulation = new Simulation(1);
   const kernel = Kernel.create({ name: 'k', arena: Arena.create(64 << 20), host: simulation.host() });
-  simulation.add(kernel);
+  simulation.add(...kernel.cpus);
   const here = new Program(kernel.processes);
   const remote = new RemoteProgram(kernel);
   const { there } = remote;
@@ -104,7 +104,7 @@ const HELD_BYTES_MAX = 16 << 20;
 it('holds a bounded part of the memory of a program, and none of it after the calls', async () => {
   const simulation = new Simulation(1);
   const kernel = Kernel.create({ name: 'k', arena: Arena.create(64 << 20), host: simulation.host() });
-  simulation.add(kernel);
+  simulation.add(...kernel.cpus);
   const remote = new RemoteProgram(kernel);
   const socket = await remote.call('socket', abi.AF_INET, abi.SOCK_DGRAM, 0);
   expect(await remote.call('connect', socket, ...remote.there.sockaddr('127.0.0.1', 9))).toBe(0);
@@ -115,7 +115,7 @@ it('holds a bounded part of the memory of a program, and none of it after the ca
   const lengthBytes = 60_000;
   for (let sent = 0; sent <= HELD_BYTES_MAX; sent += lengthBytes) {
     expect([lengthBytes, -Errno.ECONNREFUSED]).toContain(await remote.call('write', socket, 0, lengthBytes));
-    kernel.flush();
+    kernel.cpus[0].flush();
     simulation.settle();
   }
   const results: number[] = [];

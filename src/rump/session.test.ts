@@ -20,7 +20,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 const simulation = new Simulation(1);
 const kernel = Kernel.create({ name: 'k', arena: Arena.create(64 << 20), host: simulation.host() });
-simulation.add(kernel);
+simulation.add(...kernel.cpus);
 const expiries: (() => void)[] = [];
 const exports = new ExportedSockets(new SeededRng(3), (_ms, run) => void expiries.push(run));
 const server = new RumpServer({
@@ -162,7 +162,7 @@ async function play(frames: readonly Written[]): Promise<void> {
   client.begin({ event: () => undefined, request: (asked) => client.answer(asked, -14), closed: () => undefined });
   for (const given of frames) {
     if (!carrier.write(bytesOf(given), null)) break;
-    kernel.flush();
+    kernel.cpus[0].flush();
     simulation.settle();
     await Promise.resolve();
   }

@@ -49,7 +49,7 @@ class Bench {
     this.kernel.inet.configure(iface, ip(OWN), 24);
     const { hi, lo } = mac(PEER_MAC);
     this.kernel.inet.ip4.neighbors.addStatic(iface, ip(PEER), hi, lo, true, false);
-    this.simulation.add(this.kernel);
+    this.simulation.add(...this.kernel.cpus);
     this.run(10 * SECOND);
     this.device.take();
     this.#startUs = this.simulation.nowUs();
@@ -61,7 +61,7 @@ class Bench {
   }
 
   run(us: number): void {
-    this.kernel.flush();
+    this.kernel.cpus[0].flush();
     this.simulation.run(this.simulation.nowUs() + us);
   }
 

@@ -25,7 +25,7 @@ class Bench {
 
   constructor() {
     this.kernel = Kernel.create({ name: 'k', arena: Arena.create(64 << 20), host: this.simulation.host() });
-    this.simulation.add(this.kernel);
+    this.simulation.add(...this.kernel.cpus);
   }
 
   stream(): StreamSocket {
@@ -34,7 +34,7 @@ class Bench {
 
   /** What was sent by calls from outside has to be flushed first, as the host does on `requestWork`. */
   settle(): void {
-    this.kernel.flush();
+    this.kernel.cpus[0].flush();
     this.simulation.settle();
   }
 
@@ -100,7 +100,7 @@ describe('a stream socket over loopback', () => {
     peer.close();
     server.close();
     bench.simulation.run(bench.simulation.nowUs() + 120_000_000);
-    expect(bench.kernel.tcp.sockets()).toEqual([]);
+    expect(bench.kernel.cpus[0].tcp.sockets()).toEqual([]);
   });
 
   it('carries a megabyte through send buffers that fill', () => {
@@ -128,7 +128,7 @@ describe('a stream socket over loopback', () => {
     push(0);
     expect(sent).toBeLessThan(data.length);
     expect(client.send(data, sent, 1)).toBe(-Errno.EAGAIN);
-    bench.kernel.flush();
+    bench.kernel.cpus[0].flush();
     bench.simulation.runUntil(() => received === data.length, 10_000_000);
     expect(Buffer.compare(got, data)).toBe(0);
     expect(writable).toBeGreaterThan(0);
@@ -303,7 +303,7 @@ describe('bind and listen', () => {
     bench.settle();
     client.close();
     bench.settle();
-    expect(bench.kernel.tcp.timeWait.count).toBe(1);
+    expect(bench.kernel.cpus[0].tcp.timeWait.count).toBe(1);
     expect(strict.bind(SocketAddress.any(4, 80))).toBe(-Errno.EADDRINUSE);
     const reuse = bench.stream();
     reuse.setOption('reuseAddress', true);
@@ -332,7 +332,7 @@ describe('bind and listen', () => {
     const { client } = bench.pair();
     client.send(bytes(10), 0, 10);
     bench.settle();
-    const rows = bench.kernel.tcp.sockets();
+    const rows = bench.kernel.cpus[0].tcp.sockets();
     expect(rows.map((row) => TCP_STATE_NAMES[row.state]).sort()).toEqual(['ESTABLISHED', 'ESTABLISHED', 'LISTEN']);
     expect(rows.find((row) => row.receiveQueueBytes === 10)?.localPort).toBe(80);
   });

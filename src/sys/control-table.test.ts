@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MultikernelError } from '../base/errors.ts';
 import { Simulation } from '../host/sim/simulation.ts';
-import type { Cpu } from '../kern/cpu.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { createNetwork, networkBytes, openVni } from '../link/index.ts';
 import { Arena } from '../mem/index.ts';
@@ -179,7 +178,7 @@ describe('control requests', () => {
   });
 
   it('give the memory of cloned interfaces back', () => {
-    const heap = (kernel.cpus[0] as Cpu).heap;
+    const { heap } = kernel.cpus[0].cpu;
     kernel.control('interface.create', { name: 'lo1' });
     kernel.control('interface.destroy', { name: 'lo1' });
     const { usedBytes } = heap;

@@ -35,7 +35,7 @@ it('whatever is called with whatever, in whichever order', () => {
       (calls, bytes) => {
         const simulation = new Simulation(1);
         const kernel = Kernel.create({ name: 'k', arena: Arena.create(40 << 20), host: simulation.host() });
-        simulation.add(kernel);
+        simulation.add(...kernel.cpus);
         const program = new Program(kernel.processes);
         const fds = program.allocate(8);
         program.call('socketpair', abi.AF_LOCAL, abi.SOCK_STREAM, 0, fds);
@@ -49,12 +49,12 @@ it('whatever is called with whatever, in whichever order', () => {
             Number.isSafeInteger(result) && (result === BLOCKED || result > -ERRNO_MAX),
             `${name}: ${result}`,
           ).toBe(true);
-          kernel.flush();
+          kernel.cpus[0].flush();
           simulation.settle();
         }
         const { process } = program;
         kernel.processes.exit(process, 0);
-        kernel.flush();
+        kernel.cpus[0].flush();
         simulation.settle();
         expect([process.calls.size, process.descriptors.count, kernel.processes.get(process.pid)]).toEqual([
           0,

@@ -20,7 +20,7 @@ let b: number;
 beforeEach(() => {
   simulation = new Simulation(1);
   const kernel = Kernel.create({ name: 'k', arena: Arena.create(64 << 20), host: simulation.host() });
-  simulation.add(kernel);
+  simulation.add(...kernel.cpus);
   program = new Program(kernel.processes);
   [a, b] = pair();
 });

@@ -18,12 +18,12 @@ let program: Program;
 beforeEach(() => {
   simulation = new Simulation(1);
   kernel = Kernel.create({ name: 'k', arena: Arena.create(64 << 20), host: simulation.host(), ipv6: true });
-  simulation.add(kernel);
+  simulation.add(...kernel.cpus);
   program = new Program(kernel.processes);
 });
 
 function settle(): void {
-  kernel.flush();
+  kernel.cpus[0].flush();
   simulation.settle();
 }
 

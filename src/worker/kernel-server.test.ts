@@ -30,7 +30,7 @@ beforeAll(() => {
     pollUs: 0,
   });
   kernel = Kernel.create({ name: 'served', arena, host: loop });
-  loop.add(kernel);
+  loop.add(...kernel.cpus);
   server = new KernelServer(kernel, loop, () => ({ names: {}, interfaces: null, machine: false }));
 });
 afterAll(() => {

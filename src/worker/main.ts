@@ -52,7 +52,7 @@ const kernels = new Map<string, Kernel>();
 for (const config of boot.kernels) {
   const kernel = bootKernel(config, boot.hosts, arena, loop, boot);
   kernels.set(config.name, kernel);
-  loop.add(kernel);
+  loop.add(...kernel.cpus);
   watchListening(kernel, (tcp, udp) => send({ type: 'listening', kernel: kernel.name, tcp, udp }));
 }
 /** The clients of each kernel behind the port: one, the supervisor. */
@@ -124,7 +124,7 @@ function stop(name: string): void {
     servers.delete(name);
     responders.get(name)?.close();
     responders.delete(name);
-    loop.remove(kernel);
+    loop.remove(...kernel.cpus);
     kernel.close();
   }
   send({ type: 'stopped', kernel: name });

@@ -36,7 +36,7 @@ const kernel = Kernel.create({
   ipv6: true,
   heap: { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES },
 });
-loop.add(kernel);
+loop.add(...kernel.cpus);
 // Programs also call their own machine by its name.
 const names = new StaticNames({ localhost: ['127.0.0.1', '::1'], [hostname()]: '127.0.0.1' });
 const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);

@@ -10,5 +10,5 @@ export function checkLimits(kernel: Kernel): void {
     const now = size();
     if (now > variable.value) throw new Error(`${table}: ${now} where ${variable.name} allows ${variable.value}`);
   }
-  if (kernel.callouts.size > CALLOUTS_MAX) throw new Error(`${kernel.callouts.size} callouts`);
+  if (kernel.cpus[0].cpu.callouts.size > CALLOUTS_MAX) throw new Error(`${kernel.cpus[0].cpu.callouts.size} callouts`);
 }

@@ -256,7 +256,7 @@ function echoed(
  */
 export function liveSegment(chance: Chance, n: number, kernel: Kernel, mostBytes: number): Uint8Array | null {
   const alive: Connection[] = [];
-  for (const c of kernel.tcp.tables.connections()) {
+  for (const c of kernel.cpus[0].tcp.tables.connections()) {
     if (c.localPort !== cast.HONEST_PORT && c.localPort !== cast6.HONEST_PORT) alive.push(c);
   }
   if (alive.length === 0) return null;

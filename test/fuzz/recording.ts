@@ -50,7 +50,7 @@ class Wire {
     const endUs = this.clock.nowUs + us;
     for (;;) {
       this.#round();
-      const nextUs = Math.min(...this.kernels.map((kernel) => kernel.nextDeadlineUs()));
+      const nextUs = Math.min(...this.kernels.map((kernel) => kernel.cpus[0].nextDeadlineUs()));
       if (nextUs > endUs) break;
       this.clock.nowUs = Math.max(this.clock.nowUs, nextUs);
     }

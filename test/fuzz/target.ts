@@ -74,7 +74,7 @@ function hostOf(seed: number, clock: Clock): Host {
 
 /** Let a kernel work until nothing is left to do. */
 export function settle(kernel: Kernel, clock: Clock): void {
-  for (let turn = 0; kernel.doWork(clock.nowUs) > 0; turn++) {
+  for (let turn = 0; kernel.cpus[0].doWork(clock.nowUs) > 0; turn++) {
     if (turn > MOST_TURNS) throw new Error(`${kernel.name} does not come to rest at ${clock.nowUs} us`);
   }
 }

@@ -297,7 +297,7 @@ export class World {
       this.#round();
       if (done()) return;
       const kernels = [...this.#targets.map((target) => target.kernel), this.#peer.kernel];
-      const nextUs = Math.min(...kernels.map((kernel) => kernel.nextDeadlineUs()));
+      const nextUs = Math.min(...kernels.map((kernel) => kernel.cpus[0].nextDeadlineUs()));
       if (nextUs > endUs) break;
       this.clock.nowUs = Math.max(this.clock.nowUs, nextUs);
     }
@@ -327,7 +327,8 @@ export class World {
 
   /** Nothing is left of what was there for a while. */
   #checkEmpty(target: Target): void {
-    const { inet, tcp } = target.kernel;
+    const { inet } = target.kernel;
+    const { tcp } = target.kernel.cpus[0];
     const left = {
       connections: tcp.connectionCount,
       halfOpen: tcp.synEntryCount,
@@ -363,9 +364,9 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
 function stateOf(target: Target): string {
   const { kernel } = target;
   return JSON.stringify({
-    counters: kernel.counters.snapshot(),
+    counters: kernel.cpus[0].cpu.counters.snapshot(),
     heap: kernel.inet.context.heap.usedBytes,
-    callouts: kernel.callouts.size,
+    callouts: kernel.cpus[0].cpu.callouts.size,
     sockets: textControl(kernel, 'sockets', {}),
     neighbors: [neighborRows(kernel.inet, 4), neighborRows(kernel.inet, 6)],
     routes: [routeRows(kernel.inet, 4), routeRows(kernel.inet, 6)],

@@ -11,7 +11,6 @@ import { Errno } from '../../src/base/errors.ts';
 import { SeededRng } from '../../src/base/rng.ts';
 import { Simulation } from '../../src/host/sim/simulation.ts';
 import type { UdpEndpoint } from '../../src/inet/udp/endpoint.ts';
-import type { Cpu } from '../../src/kern/cpu.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import type { ReceiveFilter } from '../../src/link/filter.ts';
 import { createNetwork, VniDevice } from '../../src/link/index.ts';
@@ -80,7 +79,7 @@ class World {
       ipv6: true,
     });
     const mac = { hi: 0x0200, lo: index + 1 };
-    const device = new VniDevice(arena, kernel.bulk, segment, index, { name: `k${index}/eth0`, mac });
+    const device = new VniDevice(arena, kernel.cpus[0].cpu.bulk, segment, index, { name: `k${index}/eth0`, mac });
     const eth0 = kernel.attach(device, 'eth0');
     kernel.inet.configure(eth0, address(0, index + 1), 24);
     kernel.inet.interfaceTable.cloners.register({
@@ -94,18 +93,22 @@ class World {
     });
     const echo = kernel.inet.udp.open();
     const echo6 = kernel.inet.udp.open(true);
-    const member: Member = { kernel, heap: (kernel.cpus[0] as Cpu).heap, echo, echo6, eth0, heard: 0 };
+    const member: Member = { kernel, heap: kernel.cpus[0].cpu.heap, echo, echo6, eth0, heard: 0 };
     echo.bind(0, PORT);
     echo.onDatagram = () => member.heard++;
     this.members.push(member);
-    this.simulation.add(kernel);
+    this.simulation.add(...kernel.cpus);
   }
 
   /** A device at that port of the second segment, attached to that kernel. */
   #plug(port: number, { kernel }: Member): void {
     const counters = this.#counters[port] as Counters;
     const mac = { hi: 0x0201, lo: port + 1 };
-    const device = new VniDevice(this.arena, kernel.bulk, this.#movable, port, { name: `mov${port}`, mac, counters });
+    const device = new VniDevice(this.arena, kernel.cpus[0].cpu.bulk, this.#movable, port, {
+      name: `mov${port}`,
+      mac,
+      counters,
+    });
     kernel.attach(device, `mov${port}`);
   }
 
@@ -119,7 +122,7 @@ class World {
         .filter(({ link }) => link.kind === 'vni')
         .map(({ link }) => ((link as DeviceLink).device as unknown as { filter: ReceiveFilter }).filter);
       const hashes = filters.flatMap(({ hashLo, hashHi }) => [hashLo, hashHi]);
-      return [heap.usedBytes, kernel.callouts.size - neighbors, ...hashes];
+      return [heap.usedBytes, kernel.cpus[0].cpu.callouts.size - neighbors, ...hashes];
     });
   }
 
@@ -210,7 +213,7 @@ class World {
         break;
       case 10:
         if (guest !== null) {
-          const context = { bulk: kernel.bulk, nowUs: () => this.simulation.nowUs() };
+          const context = { bulk: kernel.cpus[0].cpu.bulk, nowUs: () => this.simulation.nowUs() };
           this.#captures.push(new Capture(guest, context, { queueBytes: 4096 }));
         }
         break;
@@ -258,7 +261,7 @@ class World {
       const iface = this.#pick(kernel.inet.list());
       const to6 = new AddressText(kernel.inet).parse(`${this.#below(4) === 0 ? 'ff02::1' : 'fe80::77'}%${iface?.name}`);
       if (to6 !== null) echo6.send(new Uint8Array(40), 0, 40, to6, PORT);
-      if (this.#below(2) === 0) kernel.doWork(this.simulation.nowUs());
+      if (this.#below(2) === 0) kernel.cpus[0].doWork(this.simulation.nowUs());
     }
   }
 
@@ -315,7 +318,7 @@ class World {
     const say = (from: Member, to: Member, dst: number): void => {
       const before = to.heard;
       expect(from.echo.send(new Uint8Array(8), 0, 8, dst, PORT)).toBeGreaterThanOrEqual(0);
-      from.kernel.flush();
+      from.kernel.cpus[0].flush();
       this.simulation.settle();
       expect(to.heard).toBe(before + 1);
     };

@@ -370,7 +370,7 @@ describe('Listener discovery between kernels (RFC 3810)', () => {
     view.setInt32(at + 4, 0x00000100);
     icmpv6.emit(repr, view, at + 8);
     ip6.linkOutput.endIcmp(at + 8);
-    node.kernel.flush();
+    node.kernel.cpus[0].flush();
   }
 
   it('joining is said at once and again within a second; queries are answered within their time, by each host', () => {
@@ -395,7 +395,7 @@ describe('Listener discovery between kernels (RFC 3810)', () => {
     const answers = [...ofA, ...ofB].map(({ sec }) => sec - 20);
     expect(answers).toHaveLength(2);
     expect(answers.every((sec) => sec >= 0 && sec <= 10)).toBe(true);
-    expect(network.kernel('router').counters.snapshot()['mld-in-queries']).toBe(0);
+    expect(network.kernel('router').cpus[0].cpu.counters.snapshot()['mld-in-queries']).toBe(0);
     expect([a.count('mld-in-queries'), b.count('mld-in-queries')]).toEqual([1, 1]);
   });
 });
@@ -431,10 +431,10 @@ describe('Whatever happens on the link', () => {
     router.kernel.inet.interfaceTable.remove(router.iface);
     pass(DAY);
     expect([host.addresses, host.routes, router.routes]).toEqual([[], [], []]);
-    expect([host.kernel.callouts.nextDeadlineUs(), router.kernel.callouts.nextDeadlineUs()]).toEqual([
-      Infinity,
-      Infinity,
-    ]);
+    expect([
+      host.kernel.cpus[0].cpu.callouts.nextDeadlineUs(),
+      router.kernel.cpus[0].cpu.callouts.nextDeadlineUs(),
+    ]).toEqual([Infinity, Infinity]);
   });
 
   it('equal seeds make equal addresses, others do not', () => {

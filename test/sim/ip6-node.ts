@@ -100,11 +100,11 @@ export class Node6 {
     if (at < 0) return at;
     ip.view.setInt32(at, 0x68656c6f);
     ip.end(0);
-    this.kernel.flush();
+    this.kernel.cpus[0].flush();
     return 0;
   }
 
   count(name: string): number {
-    return this.kernel.counters.snapshot()[name] ?? 0;
+    return this.kernel.cpus[0].cpu.counters.snapshot()[name] ?? 0;
   }
 }

@@ -80,7 +80,7 @@ export class SimNetwork {
       const kernel = Kernel.create({ name: `${name}#${id}`, arena: this.arena, host, hosts, heap, ipv6, interfaces });
       if (options.impairment !== undefined) this.links.get(name)?.impair('out', options.impairment);
       this.kernels.set(name, kernel);
-      this.simulation.add(kernel);
+      this.simulation.add(...kernel.cpus);
     });
   }
 

@@ -111,7 +111,7 @@ describe.each(['wait', 'drop'] as const)('a kernel that takes no turns, rings th
     runFor(SECOND_US);
     const usual = [toB.received - (before[0] as number), backToA.received - (before[1] as number)];
 
-    simulation.remove(c);
+    simulation.remove(...c.cpus);
     runFor(SECOND_US / 10);
     toC.write();
     const stalled = [toC.sent, toC.received];
@@ -125,7 +125,7 @@ describe.each(['wait', 'drop'] as const)('a kernel that takes no turns, rings th
     expect((toB.received - (atStall[0] as number)) / (usual[0] as number)).toBeGreaterThan(0.9);
     expect((backToA.received - (atStall[1] as number)) / (usual[1] as number)).toBeGreaterThan(0.9);
 
-    simulation.add(c);
+    simulation.add(...c.cpus);
     runFor(SECOND_US);
     expect(toC.received).toBeGreaterThan(stalled[0] as number);
     for (const stream of [toC, toB, backToA]) stream.stop();
@@ -162,7 +162,7 @@ describe.each(['wait', 'drop'] as const)('a kernel that takes no turns, rings th
     // Who has which hardware address is known before.
     burst();
     expect(got).toEqual({ b: 10, c: 10 });
-    simulation.remove(c);
+    simulation.remove(...c.cpus);
     const counted = full === 'wait' ? 'txBlocked' : 'txFull';
     const other = full === 'wait' ? 'txFull' : 'txBlocked';
     const before = counter(counted);
@@ -174,7 +174,7 @@ describe.each(['wait', 'drop'] as const)('a kernel that takes no turns, rings th
     const refused = results.c.filter((result) => result === -Errno.EAGAIN).length;
     expect(results.c.filter((result) => result === 1000).length + refused).toBe(510);
     if (full === 'drop') expect(refused).toBe(0);
-    simulation.add(c);
+    simulation.add(...c.cpus);
     runFor(SECOND_US);
     // What was taken and did not arrive was counted.
     expect(got.c).toBe(510 - refused - counter('txFull') - counter('outQueueFull'));

@@ -65,14 +65,17 @@ export class EventLoop implements Host {
     return this.#clock.nowUs();
   }
 
-  add(agent: Agent): void {
-    this.#agents.push(agent);
+  /** Run these from now on: of a kernel, its `cpus`. */
+  add(...agents: readonly Agent[]): void {
+    this.#agents.push(...agents);
     this.requestWork();
   }
 
-  remove(agent: Agent): void {
-    const index = this.#agents.indexOf(agent);
-    if (index >= 0) this.#agents.splice(index, 1);
+  remove(...agents: readonly Agent[]): void {
+    for (const agent of agents) {
+      const index = this.#agents.indexOf(agent);
+      if (index >= 0) this.#agents.splice(index, 1);
+    }
   }
 
   requestWork(): void {

@@ -54,14 +54,17 @@ export class ThreadLoop implements Host {
     return this.#clock.readUs();
   }
 
-  add(agent: Agent): void {
-    this.#agents.push(agent);
+  /** Run these from now on: of a kernel, its `cpus`. */
+  add(...agents: readonly Agent[]): void {
+    this.#agents.push(...agents);
     this.#requested = true;
   }
 
-  remove(agent: Agent): void {
-    const index = this.#agents.indexOf(agent);
-    if (index >= 0) this.#agents.splice(index, 1);
+  remove(...agents: readonly Agent[]): void {
+    for (const agent of agents) {
+      const index = this.#agents.indexOf(agent);
+      if (index >= 0) this.#agents.splice(index, 1);
+    }
   }
 
   requestWork(): void {

@@ -39,14 +39,17 @@ export class Simulation {
     };
   }
 
-  add(agent: Agent): void {
-    this.#agents.push(agent);
+  /** Run these from now on: of a kernel, its `cpus`. */
+  add(...agents: readonly Agent[]): void {
+    this.#agents.push(...agents);
   }
 
   /** A machine that is switched off: it is not polled again. */
-  remove(agent: Agent): void {
-    const index = this.#agents.indexOf(agent);
-    if (index >= 0) this.#agents.splice(index, 1);
+  remove(...agents: readonly Agent[]): void {
+    for (const agent of agents) {
+      const index = this.#agents.indexOf(agent);
+      if (index >= 0) this.#agents.splice(index, 1);
+    }
   }
 
   /** Run `what` when the virtual clock reaches `atUs` (equal times in order of this call). */

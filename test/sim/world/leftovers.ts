@@ -18,21 +18,21 @@ export function leftovers(machine: Machine): string[] {
   const rows = textControl(kernel, 'sockets', {});
   for (const row of rows) left.push(`${node.name}: ${row.protocol} ${row.state} ${row.localPort}-${row.peerPort} left`);
   none('bytes of buffers', kernel.inet.context.heap.usedBytes - machine.boot.heapBytes);
-  none('connections', kernel.tcp.connectionCount);
-  none('half-open connections', kernel.tcp.synEntryCount);
-  none('connections in TIME_WAIT', kernel.tcp.timeWait.count);
-  none('TCP ports', kernel.tcp.ports.count);
+  none('connections', kernel.cpus[0].tcp.connectionCount);
+  none('half-open connections', kernel.cpus[0].tcp.synEntryCount);
+  none('connections in TIME_WAIT', kernel.cpus[0].tcp.timeWait.count);
+  none('TCP ports', kernel.cpus[0].tcp.ports.count);
   none('UDP ports', kernel.inet.udp.ports.count);
   none('neighbors', textControl(kernel, 'neighbors', { family: 'inet' }).length);
   none('IPv6 neighbors', textControl(kernel, 'neighbors', { family: 'inet6' }).length);
   for (const route of changedRoutes(machine.boot.routes, routesOf(kernel))) {
     if (!ownRoute(node, route)) left.push(`${node.name}: route ${route} was not there, or is no more`);
   }
-  const next = kernel.callouts.nextDeadlineUs();
+  const next = kernel.cpus[0].cpu.callouts.nextDeadlineUs();
   if (next !== Number.POSITIVE_INFINITY) left.push(`${node.name}: a timer left, due at ${next} us`);
-  none('callouts', kernel.callouts.size);
-  if (kernel.workPending()) left.push(`${node.name}: work left`);
-  if (kernel.nextDeadlineUs() !== next) left.push(`${node.name}: frames left in a link`);
+  none('callouts', kernel.cpus[0].cpu.callouts.size);
+  if (kernel.cpus[0].workPending()) left.push(`${node.name}: work left`);
+  if (kernel.cpus[0].nextDeadlineUs() !== next) left.push(`${node.name}: frames left in a link`);
   return left;
 }
 

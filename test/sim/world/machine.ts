@@ -83,7 +83,7 @@ export class Machine {
       node.auto,
     );
     for (const [p, { address, address6 }] of node.ports.entries()) {
-      const link = this.#link(p, kernel.bulk, host);
+      const link = this.#link(p, kernel.cpus[0].cpu.bulk, host);
       this.links[p] = link;
       const name = `eth${p}`;
       const index = this.#network.interfaceIndex(`${node.name}/${name}`);
@@ -102,7 +102,7 @@ export class Machine {
     const link = eth0?.addresses6.find((one) => one.origin === 'link-local');
     this.linkLocal = link?.address.split('%')[0] ?? '';
     this.boot = { heapBytes: kernel.inet.context.heap.usedBytes, routes: routesOf(kernel) };
-    simulation.add(kernel);
+    simulation.add(...kernel.cpus);
   }
 
   #link(p: number, bulk: Bulk, host: ReturnType<Simulation['host']>): ImpairedDevice {
@@ -135,10 +135,10 @@ export class Machine {
 
   /** Power fails: nothing is said to anybody. */
   stop(): void {
-    const agent = this.kernel ?? this.bridge;
-    if (agent === null) return;
-    this.#network.simulation.remove(agent);
-    agent.close();
+    const { bridge, kernel } = this;
+    if (bridge === null && kernel === null) return;
+    this.#network.simulation.remove(...(kernel?.cpus ?? []), ...(bridge === null ? [] : [bridge]));
+    (kernel ?? bridge)?.close();
     this.kernel = null;
     this.bridge = null;
     this.reboots++;
