@@ -93,7 +93,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const DEVICE_CALL =
   /\b(?:device|(?<!endpoint\.)queue)\??\.(?:reserve|commit|cancel|flush|awaitRoom|receive|release|reserveRun|commitRun|setFilter|joinMulticast|leaveMulticast|setMtu)\(|\.queues\b/;
 /** Frames are made and read in net/ alone; a network layer names EtherTypes. */
-const FRAME_KNOWLEDGE = /\bethernet\.(?!ETHERTYPE_|ts\b)\w+|\bETHERNET_HEADER_BYTES\b|\bheaderAt - 14\b/;
+const FRAME_KNOWLEDGE = /\bethernet\.(?!ETHERTYPE_|ts\b)\w+|\bETHERNET_HEADER_BYTES\b|\bheaderAt - \d|\bETHERNET_[A-Z]/;
 
 /** Functions of inet/tcp/send/ and end.ts that act for a connection: procedures mark what is due instead (connection/due.ts). */
 const TCP_SENDERS =

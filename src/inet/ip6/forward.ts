@@ -9,6 +9,7 @@
 import { Errno } from '../../base/errors.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
+import type { LinkPacket } from '../../net/link-layer.ts';
 import { META_SEGMENT_SHIFT } from '../../net/packet-meta.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
@@ -68,8 +69,11 @@ export class Forwarder6 {
     return this.#forwarding.value !== 0;
   }
 
-  /** Send a checked packet for a unicast address on. It lies in the slot it arrived in, which is changed (hop limit). */
-  forward(packet: IpPacket, nowUs: number): void {
+  /**
+   * Send a checked packet for a unicast address on. It lies in the slot it arrived in, which is changed (hop limit); `received`
+   * is its frame.
+   */
+  forward(packet: IpPacket, received: LinkPacket, nowUs: number): void {
     if (packet.src === IP6_ANY) {
       this.#counters.add(this.#discarded, 1);
       return;
@@ -81,10 +85,10 @@ export class Forwarder6 {
     }
     const path = this.#paths.transient(packet.dst, 0, PATH_FORWARD, null);
     if (typeof path === 'number') this.#fail(packet, nowUs, path);
-    else this.#forwardAlong(path, packet, nowUs);
+    else this.#forwardAlong(path, packet, received, nowUs);
   }
 
-  #forwardAlong(path: IpPath, packet: IpPacket, nowUs: number): void {
+  #forwardAlong(path: IpPath, packet: IpPacket, received: LinkPacket, nowUs: number): void {
     if (path.discards) {
       this.#counters.add(this.#discarded, 1);
       return;
@@ -103,7 +107,7 @@ export class Forwarder6 {
       this.#icmp.sendPacketTooBig(packet, path.mtu, nowUs);
       return;
     }
-    if (iface === packet.iface) this.#redirects.redirect(packet, path, nowUs);
+    if (iface === packet.iface) this.#redirects.redirect(packet, received, path, nowUs);
     ipv6.setHopLimit(this.#view, at, packet.ttl - 1);
     const sent = this.#output.send(path, packet, totalBytes, nowUs);
     if (sent === -Errno.EMSGSIZE) {

@@ -267,7 +267,7 @@ export class Ip6Input implements PacketInput {
       packet.dst = this.#interner.intern(d0, d1, d2, d3, 0);
       if (packet.dst === 0 || packet.src === 0) this.#drop(this.#noAddress, iface);
       else if (this.#filter.active && !this.#filterPasses(packet, nowUs)) return;
-      else if (this.#hopByHopPasses(packet, nowUs)) forwarder.forward(packet, nowUs);
+      else if (this.#hopByHopPasses(packet, nowUs)) forwarder.forward(packet, this.#received as LinkPacket, nowUs);
     }
   }
 

@@ -8,6 +8,7 @@
 import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
+import type { LinkPacket } from '../../net/link-layer.ts';
 import {
   makeRoute,
   type Route,
@@ -36,8 +37,6 @@ const HOP_LIMIT = 255;
 /** RFC 4861 4.5: a redirect is no longer than the minimum MTU. */
 const MAX_BYTES: number = ipv6.MTU_BYTES_MIN - ipv6.HEADER_BYTES;
 const REDIRECTED_HEADER_BYTES = 8;
-const ETHERNET_SRC_HI = -8;
-const ETHERNET_SRC_LO = -6;
 
 export interface RedirectParts6 {
   readonly addresses: Addresses6;
@@ -200,9 +199,9 @@ export class Redirects6 {
 
   /**
    * RFC 4861 8.2: a packet to be forwarded leaves as it came; its sender, if it is on that link, could have reached the next
-   * hop itself and gets a redirect. Call before the packet is changed.
+   * hop itself and gets a redirect. Call before the packet is changed; `received` is its frame.
    */
-  redirect(packet: InPacket, path: IpPath, nowUs: number): void {
+  redirect(packet: InPacket, received: LinkPacket, path: IpPath, nowUs: number): void {
     const { route, iface } = path;
     if (iface !== packet.iface || this.#send.value === 0 || route === null || packet.broadcast) return;
     if ((route.flags & (RTF_DYNAMIC | RTF_MODIFIED)) !== 0) return;
@@ -218,11 +217,12 @@ export class Redirects6 {
       this.#context.counters.add(this.#limited, 1);
       return;
     }
-    this.#write(packet, path, src, gateway === 0 ? packet.dst : gateway);
+    received.iface.link.readSource(received);
+    this.#write(packet, received, path, src, gateway === 0 ? packet.dst : gateway);
   }
 
   // cold: redirects are rate-limited
-  #write(packet: InPacket, path: IpPath, src: number, target: number): void {
+  #write(packet: InPacket, received: LinkPacket, path: IpPath, src: number, target: number): void {
     const view = this.#view;
     const { headerAt, iface } = packet;
     const { interner } = this.#context;
@@ -247,8 +247,8 @@ export class Redirects6 {
     // Back to the station that the packet came from: no resolution needed.
     const at = this.#parts.linkOutput.beginTo(
       iface,
-      view.getUint16(headerAt + ETHERNET_SRC_HI),
-      view.getInt32(headerAt + ETHERNET_SRC_LO),
+      received.srcHi,
+      received.srcLo,
       src,
       interner.words(packet.src),
       icmpv6.PROTOCOL_ICMPV6,
