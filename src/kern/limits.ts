@@ -37,7 +37,9 @@ export class Limits {
     this.#limits.push(limit);
   }
 
+  /** A variable that bounds a rate already has one row. */
   addRate(rate: RateLimitRow): void {
+    if (this.#rates.some(({ variable }) => variable === rate.variable)) return;
     this.#rates.push(rate);
   }
 

@@ -9,23 +9,6 @@ import { US_PER_S } from '../base/units.ts';
 import type { Counters } from '../mem/counters.ts';
 import type { Sysctl, SysctlVariable } from './sysctl.ts';
 
-export class RateLimit {
-  #beginUs = -Infinity;
-  #count = 0;
-
-  /** Whether one more may happen now. A limit of 0 forbids everything, a negative one allows everything. */
-  allow(perSecond: number, nowUs: number): boolean {
-    if (perSecond < 0) return true;
-    if (nowUs - this.#beginUs >= US_PER_S) {
-      this.#beginUs = nowUs;
-      this.#count = 0;
-    }
-    if (this.#count >= perSecond) return false;
-    this.#count++;
-    return true;
-  }
-}
-
 export interface RateLimitOptions {
   /** Name of the sysctl that holds the events per second; -1: any. */
   name: string;
@@ -39,13 +22,15 @@ export interface RateLimitOptions {
 
 const PER_SECOND_MAX = 1 << 20;
 
-/** A rate limit with its sysctl, its counter and its row in the list of limits (limits.ts). */
-export class CountedRateLimit {
-  readonly #limit: RateLimit = new RateLimit();
+/** A rate limit is its sysctl, its counter and its row in the list of limits (limits.ts). */
+export class RateLimit {
   readonly #perSecond: SysctlVariable;
   readonly #counters: Counters;
   readonly #refused: number;
+  #beginUs = -Infinity;
+  #count = 0;
 
+  /** Two limits of the same options share sysctl, counter and row, and count their events apart. */
   constructor(sysctl: Sysctl, counters: Counters, options: RateLimitOptions) {
     const { name, perSecond, description, what, counter } = options;
     this.#perSecond = sysctl.integer(name, perSecond, -1, PER_SECOND_MAX, description);
@@ -54,10 +39,19 @@ export class CountedRateLimit {
     sysctl.limits.addRate({ what, variable: this.#perSecond, counter });
   }
 
-  /** Whether one more may happen now; counts it when not. */
+  /** Whether one more may happen now; counts it when not. A limit of 0 forbids everything, -1 allows everything. */
   allow(nowUs: number): boolean {
-    if (this.#limit.allow(this.#perSecond.value, nowUs)) return true;
-    this.#counters.add(this.#refused, 1);
-    return false;
+    const perSecond = this.#perSecond.value;
+    if (perSecond < 0) return true;
+    if (nowUs - this.#beginUs >= US_PER_S) {
+      this.#beginUs = nowUs;
+      this.#count = 0;
+    }
+    if (this.#count >= perSecond) {
+      this.#counters.add(this.#refused, 1);
+      return false;
+    }
+    this.#count++;
+    return true;
   }
 }

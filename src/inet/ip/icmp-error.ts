@@ -5,7 +5,7 @@
  * rules of each family).
  */
 
-import { CountedRateLimit } from '../../kern/rate-limit.ts';
+import { RateLimit } from '../../kern/rate-limit.ts';
 import type { InetContext } from './context.ts';
 import { writeIcmpChecksum } from './message-checksum.ts';
 import type { InPacket, IpService } from './transport.ts';
@@ -34,7 +34,7 @@ export class IcmpErrorSender {
   readonly #context: InetContext;
   readonly #family: IcmpErrorFamily;
   readonly #ip: IpService;
-  readonly #limit: CountedRateLimit;
+  readonly #limit: RateLimit;
   readonly #sent: number;
   readonly #suppressed: number;
   readonly #unsent: number;
@@ -46,7 +46,7 @@ export class IcmpErrorSender {
     const { counters } = context;
     const { sysctl } = context.shared;
     const { counterPrefix, limitName, name } = family;
-    this.#limit = new CountedRateLimit(sysctl, counters, {
+    this.#limit = new RateLimit(sysctl, counters, {
       name: limitName,
       perSecond: 100,
       description: `${name} errors a second; -1: any`,

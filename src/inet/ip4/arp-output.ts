@@ -4,7 +4,7 @@
  * Thread: the one that runs the kernel. Read first: RFC 826, RFC 5227 1.1 and 1.2 (kinds of ARP packets).
  */
 
-import { CountedRateLimit } from '../../kern/rate-limit.ts';
+import { RateLimit } from '../../kern/rate-limit.ts';
 import type { Counters } from '../../mem/counters.ts';
 import { IFF_NOARP, type Interface } from '../../net/interface.ts';
 import type { Neighbor } from '../../net/neighbor-cache.ts';
@@ -38,11 +38,11 @@ export class ArpOutput {
   readonly #replies: number;
   readonly #noRoom: number;
   readonly #message: ArpMessage = new ArpMessage();
-  readonly #replyLimit: CountedRateLimit;
+  readonly #replyLimit: RateLimit;
 
   constructor(context: InetContext, addresses: Addresses4) {
     const { sysctl } = context.shared;
-    this.#replyLimit = new CountedRateLimit(sysctl, context.counters, {
+    this.#replyLimit = new RateLimit(sysctl, context.counters, {
       name: 'net.inet.arp.replyppslimit',
       perSecond: 10_000,
       description: 'ARP replies a second; -1: any',

@@ -7,7 +7,7 @@
 
 import { checksumOf, updateChecksum } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
-import { CountedRateLimit } from '../../kern/rate-limit.ts';
+import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
@@ -46,7 +46,7 @@ export class Icmp implements Transport {
   readonly #errors: IcmpErrorSender;
   readonly #echoBroadcast: SysctlVariable;
   readonly #ttl: SysctlVariable;
-  readonly #replyLimit: CountedRateLimit;
+  readonly #replyLimit: RateLimit;
   readonly #error: IcmpError = {
     type: 0,
     code: 0,
@@ -74,7 +74,7 @@ export class Icmp implements Transport {
     const { counters } = context;
     const { sysctl } = context.shared;
     this.#echoBroadcast = sysctl.toggle('net.inet.icmp.bmcastecho', false, 'answer echo requests to groups');
-    this.#replyLimit = new CountedRateLimit(sysctl, counters, {
+    this.#replyLimit = new RateLimit(sysctl, counters, {
       name: 'net.inet.icmp.replyppslimit',
       perSecond: 10_000,
       description: 'ICMP replies a second; -1: any',

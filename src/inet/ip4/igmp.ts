@@ -11,7 +11,7 @@
 import { Errno } from '../../base/errors.ts';
 import { US_PER_S } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
-import { CountedRateLimit } from '../../kern/rate-limit.ts';
+import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
@@ -58,7 +58,7 @@ export class Igmp implements Transport, GroupListener {
   readonly #leaves: number;
   readonly #unsent: number;
   readonly #manySources: number;
-  readonly #limit: CountedRateLimit;
+  readonly #limit: RateLimit;
 
   constructor(context: InetContext, ip: IpService) {
     this.#context = context;
@@ -75,7 +75,7 @@ export class Igmp implements Transport, GroupListener {
     this.#leaves = counters.index('igmp-out-leaves');
     this.#unsent = counters.index('igmp-out-unsent');
     this.#manySources = counters.index('igmp-query-too-many-sources');
-    this.#limit = new CountedRateLimit(sysctl, counters, {
+    this.#limit = new RateLimit(sysctl, counters, {
       name: 'net.inet.igmp.reportppslimit',
       perSecond: 1000,
       description: 'membership reports a second; -1: any',

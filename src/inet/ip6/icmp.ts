@@ -9,7 +9,7 @@
  */
 
 import { foldSum } from '../../base/checksum.ts';
-import { CountedRateLimit } from '../../kern/rate-limit.ts';
+import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
@@ -59,7 +59,7 @@ export class Icmp6 implements Transport {
   readonly #errors: IcmpErrorSender;
   readonly #echoGroups: SysctlVariable;
   readonly #hopLimit: SysctlVariable;
-  readonly #replyLimit: CountedRateLimit;
+  readonly #replyLimit: RateLimit;
   /** Protocol of the quoted packet's payload, after {@link #quotedPayloadAt}. */
   #quotedProtocol = 0;
   readonly #error: IcmpError = {
@@ -92,7 +92,7 @@ export class Icmp6 implements Transport {
     const { sysctl } = context.shared;
     this.#echoGroups = sysctl.toggle('net.inet6.icmp6.mcastecho', true, 'answer echo requests to groups');
     this.#hopLimit = sysctl.integer('net.inet6.ip6.hlim', 64, 1, 255, 'hop limit of packets whose sender does not say');
-    this.#replyLimit = new CountedRateLimit(sysctl, counters, {
+    this.#replyLimit = new RateLimit(sysctl, counters, {
       name: 'net.inet6.icmp6.replyppslimit',
       perSecond: 10_000,
       description: 'ICMPv6 replies a second; -1: any',

@@ -10,7 +10,7 @@
 
 import { US_PER_MS, US_PER_S } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
-import { CountedRateLimit } from '../../kern/rate-limit.ts';
+import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
@@ -50,7 +50,7 @@ export class Mld implements GroupListener, AddressHolder {
   readonly #done: number;
   readonly #unsent: number;
   readonly #manySources: number;
-  readonly #limit: CountedRateLimit;
+  readonly #limit: RateLimit;
 
   constructor(context: InetContext, output: LinkOutput6, links: Links6) {
     this.#context = context;
@@ -68,7 +68,7 @@ export class Mld implements GroupListener, AddressHolder {
     this.#done = counters.index('mld-out-done');
     this.#unsent = counters.index('mld-out-unsent');
     this.#manySources = counters.index('mld-query-too-many-sources');
-    this.#limit = new CountedRateLimit(sysctl, counters, {
+    this.#limit = new RateLimit(sysctl, counters, {
       name: 'net.inet6.mld.reportppslimit',
       perSecond: 1000,
       description: 'listener reports a second; -1: any',

@@ -7,7 +7,7 @@
  * addresses (7.2.7).
  */
 
-import { CountedRateLimit } from '../../kern/rate-limit.ts';
+import { RateLimit } from '../../kern/rate-limit.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
 import { GROUP_BIT } from '../../wire/ethernet.ts';
@@ -38,7 +38,7 @@ export class NeighborInput6 {
   readonly #neighbors: NeighborCache;
   readonly #output: NeighborOutput6;
   readonly #detection: AddressDetection;
-  readonly #replyLimit: CountedRateLimit;
+  readonly #replyLimit: RateLimit;
   readonly #solicitations: number;
   readonly #advertisements: number;
   readonly #bad: number;
@@ -54,7 +54,7 @@ export class NeighborInput6 {
     this.#output = output;
     this.#detection = detection;
     const { sysctl } = context.shared;
-    this.#replyLimit = new CountedRateLimit(sysctl, context.counters, {
+    this.#replyLimit = new RateLimit(sysctl, context.counters, {
       name: 'net.inet6.icmp6.nd6_replyppslimit',
       perSecond: 10_000,
       description: 'neighbor solicitations answered a second; -1: any',

@@ -54,14 +54,12 @@ export class Redirects6 {
   readonly #learned: LearnedRoutes;
   readonly #accept: SysctlVariable;
   readonly #send: SysctlVariable;
-  readonly #perSecond: SysctlVariable;
-  readonly #limitIn: RateLimit = new RateLimit();
-  readonly #limitOut: RateLimit = new RateLimit();
+  readonly #limitIn: RateLimit;
+  readonly #limitOut: RateLimit;
   readonly #received: number;
   readonly #accepted: number;
   readonly #ignored: number;
   readonly #sent: number;
-  readonly #limited: number;
 
   constructor(context: InetContext, parts: RedirectParts6) {
     this.#context = context;
@@ -71,13 +69,15 @@ export class Redirects6 {
     const { sysctl } = context.shared;
     this.#accept = sysctl.toggle('net.inet6.icmp6.rediraccept', true, 'believe redirects');
     this.#send = sysctl.toggle('net.inet6.ip6.redirect', true, 'send redirects');
-    this.#perSecond = sysctl.integer(
-      'net.inet6.icmp6.redirppslimit',
-      100,
-      -1,
-      1 << 20,
-      'redirects a second, each way; -1: any',
-    );
+    const rate = {
+      name: 'net.inet6.icmp6.redirppslimit',
+      perSecond: 100,
+      description: 'redirects a second, each way; -1: any',
+      what: 'ICMPv6 redirects sent, and as many believed',
+      counter: 'nd6-redirects-rate-limited',
+    };
+    this.#limitIn = new RateLimit(sysctl, counters, rate);
+    this.#limitOut = new RateLimit(sysctl, counters, rate);
     const timeoutSec = sysctl.integer('net.inet6.icmp6.redirtimeout', 600, 1, 86400, 'seconds such a route is kept');
     const maxRoutes = sysctl.integer('net.inet6.icmp6.redirmax', 256, 1, 65536, 'routes made by redirects');
     const { routes } = parts;
@@ -94,13 +94,10 @@ export class Redirects6 {
       whenFull: 'the oldest one is removed',
       size: () => this.#learned.count,
     });
-    const what = 'ICMPv6 redirects sent, and as many believed';
-    sysctl.limits.addRate({ what, variable: this.#perSecond, counter: 'nd6-redirects-rate-limited' });
     this.#received = counters.index('nd6-in-redirects');
     this.#accepted = counters.index('nd6-redirects-accepted');
     this.#ignored = counters.index('nd6-redirects-ignored');
     this.#sent = counters.index('nd6-out-redirects');
-    this.#limited = counters.index('nd6-redirects-rate-limited');
   }
 
   /** Routes that redirects made. */
@@ -125,10 +122,7 @@ export class Redirects6 {
     const { iface } = packet;
     const { counters, interner } = this.#context;
     counters.add(this.#received, 1);
-    if (!this.#limitIn.allow(this.#perSecond.value, nowUs)) {
-      counters.add(this.#limited, 1);
-      return;
-    }
+    if (!this.#limitIn.allow(nowUs)) return;
     const message = readMessage(this.#context.shared, packet);
     if (message?.kind !== 'redirect') return;
     const { target, destination } = message;
@@ -213,10 +207,7 @@ export class Redirects6 {
     if (back === null || back.iface !== iface || (back.flags & RTF_GATEWAY) !== 0) return;
     const src = links.of(iface)?.linkLocal ?? 0;
     if (src === 0) return;
-    if (!this.#limitOut.allow(this.#perSecond.value, nowUs)) {
-      this.#context.counters.add(this.#limited, 1);
-      return;
-    }
+    if (!this.#limitOut.allow(nowUs)) return;
     received.iface.link.readSource(received);
     this.#write(packet, received, path, src, gateway === 0 ? packet.dst : gateway);
   }

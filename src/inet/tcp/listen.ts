@@ -9,7 +9,6 @@
  */
 
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
-import { maySynAck } from './arrive/challenge.ts';
 import { asksEcn } from './connection/ecn.ts';
 import { scaleFor } from './connection/window.ts';
 import { reject } from './send/control-segments.ts';
@@ -50,7 +49,7 @@ export function listenArrives(
     return;
   }
   const crowded = queueFull(stack, listener);
-  if (crowded && !maySynAck(stack, nowUs)) {
+  if (crowded && !stack.rateLimits.synAcks.allow(nowUs)) {
     counters.add(count.synQueueOverflows, 1);
     counters.add(count.synsDropped, 1);
     return;

@@ -17,7 +17,6 @@ import { synSentArrives } from './connect.ts';
 import { SYN_SENT } from './connection/states.ts';
 import { icmpArrives } from './icmp.ts';
 import { predicted, segmentArrives } from './input.ts';
-import { declareTcpLimits } from './limits.ts';
 import { listenArrives } from './listen.ts';
 import { socketRows, type TcpSocketRow } from './rows.ts';
 import { SegmentRuns } from './segment-runs.ts';
@@ -25,6 +24,7 @@ import { reject } from './send/control-segments.ts';
 import { readSegment, Segment } from './shared/segment.ts';
 import { TcpState } from './state.ts';
 import { synEntryArrives } from './syn-queue.ts';
+import { declareTcpLimits } from './table-limits.ts';
 import { KIND_CONNECTION, KIND_MASK, KIND_SHIFT, KIND_SYN, KIND_TIME_WAIT } from './tables/tables.ts';
 
 export class TcpStack extends TcpState implements Transport {

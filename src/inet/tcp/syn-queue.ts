@@ -9,7 +9,6 @@ import { seqLt } from '../../base/sequence.ts';
 import { US_PER_MS } from '../../base/units.ts';
 import { FLAG_ACK, FLAG_ECE, FLAG_RST, FLAG_SYN, HEADER_BYTES } from '../../wire/tcp.ts';
 import type { Path } from '../ip/transport.ts';
-import { mayChallenge, maySynAck } from './arrive/challenge.ts';
 import { establish } from './arrive/establish.ts';
 import { Connection } from './connection/connection.ts';
 import { refreshMss } from './connection/mss.ts';
@@ -96,7 +95,7 @@ export function synEntryArrives(stack: TcpState, entry: SynEntry, segment: Segme
   if ((flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) === FLAG_SYN && offset === -1) {
     // The SYN again: our SYN-ACK was lost, or is slow.
     counters.add(count.duplicateSyns, 1);
-    if (!maySynAck(stack, nowUs)) return;
+    if (!stack.rateLimits.synAcks.allow(nowUs)) return;
     counters.add(count.synAcksRetransmitted, 1);
     if (entry.tsOk && segment.timestamps) entry.tsRecent = segment.tsValue;
     sendSynAck(stack, entry, nowUs);
@@ -125,7 +124,7 @@ export function synEntryArrives(stack: TcpState, entry: SynEntry, segment: Segme
   }
   if (outside || old) {
     if (old) counters.add(count.droppedOldTimestamp, 1);
-    if (mayChallenge(stack, nowUs)) acknowledgeEntry(stack, entry, nowUs);
+    if (stack.rateLimits.challengeAcks.allow(nowUs)) acknowledgeEntry(stack, entry, nowUs);
     return;
   }
   if ((flags & FLAG_ACK) === 0) {
@@ -157,7 +156,7 @@ function backToListen(stack: TcpState, entry: SynEntry): void {
 }
 
 function challengeEntry(stack: TcpState, entry: SynEntry, nowUs: number): void {
-  if (!mayChallenge(stack, nowUs)) return;
+  if (!stack.rateLimits.challengeAcks.allow(nowUs)) return;
   stack.counters.add(stack.count.challengeAcksSent, 1);
   acknowledgeEntry(stack, entry, nowUs);
 }

@@ -10,7 +10,6 @@ import { seqLt } from '../../base/sequence.ts';
 import { US_PER_MS } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
-import { mayChallenge } from './arrive/challenge.ts';
 import type { Connection } from './connection/connection.ts';
 import { sendControl } from './send/control-segments.ts';
 import type { TcpContext } from './shared/context.ts';
@@ -133,7 +132,7 @@ export class TimeWaitTable {
 
   #challenge(entry: number, nowUs: number): void {
     const { counters, count } = this.#stack;
-    if (!mayChallenge(this.#stack, nowUs)) return;
+    if (!this.#stack.rateLimits.challengeAcks.allow(nowUs)) return;
     counters.add(count.challengeAcksSent, 1);
     this.#answer(entry, nowUs);
   }

@@ -11,7 +11,7 @@
 
 import { US_PER_S } from '../../../base/units.ts';
 import { Callout } from '../../../kern/callout.ts';
-import { CountedRateLimit } from '../../../kern/rate-limit.ts';
+import { RateLimit } from '../../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../../kern/sysctl.ts';
 import type { Interface, InterfaceAddress6 } from '../../../net/interface.ts';
 import type { Neighbor } from '../../../net/neighbor-cache.ts';
@@ -58,7 +58,7 @@ export class RouterListener {
   readonly #ip6: Ip6;
   readonly #settings: AutoSettings;
   readonly #accept: SysctlVariable;
-  readonly #limit: CountedRateLimit;
+  readonly #limit: RateLimit;
   readonly #timer: Callout;
   readonly #hostLinks: Map<Interface, HostLink> = new Map();
   readonly #installed: InstalledRoutes;
@@ -80,7 +80,7 @@ export class RouterListener {
     this.#installed = new InstalledRoutes(context, parts.ip6);
     this.#accept = sysctl.toggle('net.inet6.ip6.accept_rtadv', false, 'configure from router advertisements');
     this.#accept.onChange = () => this.#acceptChanged();
-    this.#limit = new CountedRateLimit(sysctl, counters, {
+    this.#limit = new RateLimit(sysctl, counters, {
       name: 'net.inet6.icmp6.rappslimit',
       perSecond: 100,
       description: 'advertisements heeded a second',

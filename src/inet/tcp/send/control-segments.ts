@@ -157,10 +157,7 @@ export function reject(
   nowUs: number,
 ): void {
   if (segment.flags & FLAG_RST) return;
-  if (!stack.resetLimit.allow(stack.settings.resetLimit.value, nowUs)) {
-    stack.counters.add(stack.count.resetsLimited, 1);
-    return;
-  }
+  if (!stack.rateLimits.resets.allow(nowUs)) return;
   const path = stack.ip.openPath(peer, local, 0);
   if (typeof path === 'number') return;
   const { control } = stack;

@@ -8,7 +8,6 @@
 import type { Rng } from '../../../base/rng.ts';
 import { US_PER_MS } from '../../../base/units.ts';
 import type { CalloutTable } from '../../../kern/callout.ts';
-import { RateLimit } from '../../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../../kern/sysctl.ts';
 import type { Bulk } from '../../../mem/bulk.ts';
 import type { Counters } from '../../../mem/counters.ts';
@@ -23,6 +22,7 @@ import { EphemeralPorts } from './ephemeral.ts';
 import { IsnGenerator } from './isn.ts';
 import { SynOptions } from './options.ts';
 import type { PortUse } from './port-use.ts';
+import { TcpRateLimits } from './rate-limits.ts';
 import { TcpSettings } from './settings.ts';
 
 export class TcpContext {
@@ -43,9 +43,7 @@ export class TcpContext {
   readonly ephemeral: EphemeralPorts;
   readonly isn: IsnGenerator;
   readonly cookies: SynCookies;
-  readonly challengeLimit: RateLimit = new RateLimit();
-  readonly synAckLimit: RateLimit = new RateLimit();
-  readonly resetLimit: RateLimit = new RateLimit();
+  readonly rateLimits: TcpRateLimits;
   /** The control segment that is sent next, filled anew for each. */
   readonly control: ControlSegment = new ControlSegment();
   readonly synOptions: SynOptions = new SynOptions();
@@ -70,6 +68,7 @@ export class TcpContext {
     this.counters = context.counters;
     this.count = defineTcpCounters(context.counters);
     this.settings = new TcpSettings(context.shared.sysctl);
+    this.rateLimits = new TcpRateLimits(context.shared.sysctl, context.counters);
     this.only6 = context.shared.sysctl.toggle(
       'net.inet6.ip6.v6only',
       false,

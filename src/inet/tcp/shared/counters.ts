@@ -23,9 +23,7 @@ export interface TcpCounters {
   readonly windowUpdatesSent: number;
   readonly controlPacketsSent: number;
   readonly resetsSent: number;
-  readonly resetsLimited: number;
   readonly challengeAcksSent: number;
-  readonly challengeAcksLimited: number;
   readonly outputBlocked: number;
   readonly sendBufferFull: number;
 
@@ -82,7 +80,6 @@ export interface TcpCounters {
   readonly synQueueUnreachable: number;
   readonly synQueueOverflows: number;
   readonly synAcksRetransmitted: number;
-  readonly synAcksLimited: number;
   readonly duplicateSyns: number;
   readonly synsDropped: number;
   readonly timeWaitEntered: number;
@@ -139,9 +136,7 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   windowUpdatesSent: 'tcp-window-updates-sent',
   controlPacketsSent: 'tcp-control-packets-sent',
   resetsSent: 'tcp-resets-sent',
-  resetsLimited: 'tcp-resets-limited',
   challengeAcksSent: 'tcp-challenge-acks-sent',
-  challengeAcksLimited: 'tcp-challenge-acks-limited',
   outputBlocked: 'tcp-output-blocked',
   sendBufferFull: 'tcp-send-buffer-full',
   packetsReceived: 'tcp-packets-received',
@@ -196,7 +191,6 @@ const NAMES: Readonly<Record<keyof TcpCounters, string>> = {
   synQueueUnreachable: 'tcp-syn-cache-dropped-unreachable',
   synQueueOverflows: 'tcp-syn-cache-overflows',
   synAcksRetransmitted: 'tcp-syn-acks-retransmitted',
-  synAcksLimited: 'tcp-syn-acks-limited',
   duplicateSyns: 'tcp-duplicate-syns',
   synsDropped: 'tcp-syns-dropped',
   timeWaitEntered: 'tcp-time-wait-entered',

@@ -155,10 +155,7 @@ export class TcpSettings extends SenderSettings {
   readonly backlogMax: SysctlVariable;
   readonly synQueueMax: SysctlVariable;
   readonly reassemblyMax: SysctlVariable;
-  readonly challengeAckLimit: SysctlVariable;
   readonly invalidAckIntervalMs: SysctlVariable;
-  readonly resetLimit: SysctlVariable;
-  readonly synAckLimit: SysctlVariable;
 
   /** Initial limit of a send buffer, bytes, unless SO_SNDBUF sets it. */
   get sendBytes(): number {
@@ -223,27 +220,12 @@ export class TcpSettings extends SenderSettings {
     this.backlogMax = tcp.integer('somaxconn', 4096, 1, 65536, 'largest listen backlog');
     this.synQueueMax = tcp.integer('syn_cache_limit', 8192, 1, 1 << 20, 'half-open connections of this kernel');
     this.reassemblyMax = tcp.integer('reass_limit', 1024, 1, 65536, 'pieces beyond a gap of one connection');
-    this.challengeAckLimit = tcp.integer(
-      'challenge_ack_limit',
-      1000,
-      0,
-      1 << 20,
-      'challenge ACKs per second (RFC 5961)',
-    );
     this.invalidAckIntervalMs = tcp.integer(
       'invalid_ack',
       500,
       0,
       10_000,
       'least time between two answers to invalid segments of one connection, ms',
-    );
-    this.resetLimit = tcp.integer('rstppslimit', 1000, 0, 1 << 20, 'resets per second to nobody');
-    this.synAckLimit = tcp.integer(
-      'synackppslimit',
-      10_000,
-      0,
-      1 << 20,
-      'SYN-ACKs per second while the SYN queue is full, and to repeated SYNs',
     );
   }
 }

@@ -65,21 +65,6 @@ export function declareTcpLimits(stack: TcpState, limits: Limits): void {
     whenFull: 'a write takes what fits, or fails with EAGAIN',
     size: () => mostOf(tables, (c) => c.sendBuffer.usedBytes),
   });
-  limits.addRate({
-    what: 'TCP resets to nobody',
-    variable: settings.resetLimit,
-    counter: 'tcp-resets-limited',
-  });
-  limits.addRate({
-    what: 'challenge ACKs (RFC 5961)',
-    variable: settings.challengeAckLimit,
-    counter: 'tcp-challenge-acks-limited',
-  });
-  limits.addRate({
-    what: 'SYN-ACKs while the SYN queue is full, and to SYNs that come again',
-    variable: settings.synAckLimit,
-    counter: 'tcp-syn-acks-limited',
-  });
 }
 
 /** The most that any connection has of something. */
