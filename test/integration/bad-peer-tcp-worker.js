@@ -28,6 +28,7 @@ const [READY, SPOIL_ALL, STOP] = [at(0), at(32), at(64)];
 
 const host = { rng: new SeededRng(seed + port), nowUs, epochNs: 0n, requestWork: () => {} };
 let device;
+let bulk;
 const kernel = Kernel.create({
   name: `k${port}`,
   arena,
@@ -37,7 +38,8 @@ const kernel = Kernel.create({
     {
       name: 'eth0',
       addresses: [`10.0.0.${port + 1}/24`],
-      device: ({ bulk }) => {
+      device: (context) => {
+        bulk = context.bulk;
         device = new VniDevice(arena, bulk, network, port, {
           name: `k${port}/eth0`,
           mac: { hi: 0x0200, lo: port + 1 },
@@ -57,7 +59,7 @@ let runsOfGood = 0;
 
 /** Looks at every place that `readRun` is told to read and to write. */
 function fence() {
-  const { readRun } = kernel.bulk;
+  const { readRun } = bulk;
   const fenced = (dst, src, stride, header, headerBytes, numberAt, n, count, sum) => {
     const last = src + (count - 1) * stride;
     const from = rings.find((ring) => inside(ring, src, headerBytes + n));
@@ -68,12 +70,12 @@ function fence() {
     else runsOfGood += taken;
     return taken;
   };
-  Object.defineProperty(kernel.bulk, 'readRun', { value: fenced });
+  Object.defineProperty(bulk, 'readRun', { value: fenced });
 }
 
 function turn() {
-  kernel.doWork(nowUs());
-  kernel.flush();
+  kernel.cpus[0].doWork(nowUs());
+  kernel.cpus[0].flush();
 }
 
 function begin() {

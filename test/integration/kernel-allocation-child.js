@@ -55,7 +55,7 @@ router.control('sysctl.set', { name: 'net.inet.ip.forwarding', value: 1 });
 
 function turn() {
   nowUs += TURN_US;
-  for (let i = 0; i < kernels.length; i++) kernels[i].doWork(nowUs);
+  for (let i = 0; i < kernels.length; i++) kernels[i].cpus[0].doWork(nowUs);
 }
 
 /** Frames that arrived anywhere so far: 16 bytes of heap for each reader of a counter. */
@@ -192,6 +192,6 @@ for (const [name, open] of WAYS) {
   }
   results.push(passes.sort((x, y) => x.collections - y.collections || x.heapBytes - y.heapBytes)[0]);
   for (const socket of sockets) (socket.abort ?? socket.close).call(socket);
-  until('silence', () => kernels.every((kernel) => kernel.tcp.connectionCount === 0));
+  until('silence', () => kernels.every((kernel) => kernel.cpus[0].tcp.connectionCount === 0));
 }
 process.stdout.write(JSON.stringify(results));
