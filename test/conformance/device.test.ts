@@ -2,7 +2,7 @@ import { SeededRng } from '../../src/base/rng.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device, type FrameBatch } from '../../src/link/device.ts';
 import { ImpairedDevice } from '../../src/link/impair.ts';
 import { LoopbackDevice } from '../../src/link/loopback.ts';
-import { createNetwork } from '../../src/link/network.ts';
+import { createNetwork, type NetworkDescriptor } from '../../src/link/network.ts';
 import { openVni } from '../../src/link/open-vni.ts';
 import { RawDevice } from '../../src/link/raw-device.ts';
 import { VniDevice } from '../../src/link/vni.ts';
@@ -39,8 +39,9 @@ function twoQueues(): DevicesUnderTest {
   const networks = [0, 1].map(() => createNetwork(arena, { ports: 2, ringBytes: 256 * 1024 }));
   const device = (port: number): Device => {
     const options = { name: `eth${port}`, mac: { hi: 0x0200, lo: port }, counters: Counters.open(arena, `eth${port}`) };
-    const halves = networks.map((network) => new VniDevice(arena, bulk, network, port, options));
-    return new TwoQueueDevice(...(halves as [Device, Device]));
+    const half = (network: number): Device =>
+      new VniDevice(arena, bulk, networks[network] as NetworkDescriptor, port, options);
+    return new TwoQueueDevice(half(0), half(1));
   };
   return { arena, sender: device(0), receiver: device(1) };
 }
