@@ -10,7 +10,7 @@ const stock = new Map([
 const server = createServer((socket) => {
   let rest = '';
   socket.setEncoding('utf8');
-  socket.on('error', (error) => console.log(`${socket.remoteAddress}: ${error.code}`));
+  socket.on('error', (error) => console.log(`${socket.remoteAddress}: ${error.message}`));
   socket.on('data', (text) => {
     const lines = (rest + text).split('\n');
     rest = lines.pop();

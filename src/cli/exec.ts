@@ -3,7 +3,7 @@
 import { Command, Option } from 'commander';
 import type { Tool } from '../tools/tool.ts';
 import { CommandFailure } from './failure.ts';
-import { runOn, TOOLS, toolNamed } from './run-tool.ts';
+import { runOn, TOOLS, toolNamed } from './network-tools.ts';
 import { labOption } from './target.ts';
 
 export function execCommand(): Command {

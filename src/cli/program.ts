@@ -15,11 +15,11 @@ import { execCommand, toolCommand } from './exec.ts';
 import { describeFailure, EXIT_USAGE } from './failure.ts';
 import { helpCommand } from './help.ts';
 import { logsCommand } from './logs.ts';
+import { TOOLS } from './network-tools.ts';
 import { output, quietOnClosedPipe } from './output.ts';
 import { packetdrillCommand } from './packetdrill.ts';
 import { psCommand } from './ps.ts';
 import { runCommand } from './run.ts';
-import { TOOLS } from './run-tool.ts';
 import { statCommand, topCommand } from './stat.ts';
 import { upCommand } from './up.ts';
 

@@ -1,7 +1,7 @@
 /**
  * `mk run -- program.js`: one program as the main thread of a process of its own, on a kernel of its own with lo0 only.
  *
- * Thread: the command's. Node itself runs the program; what is preloaded (worker/run) puts the kernel under it. Streams,
+ * Thread: the command's. Node itself runs the program; what is preloaded (worker/preload.ts) puts the kernel under it. Streams,
  * arguments, signals and the exit code pass through.
  */
 
@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { CommandFailure } from './failure.ts';
 
-const PRELOAD: URL = new URL(`../worker/run${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+const PRELOAD: URL = new URL(`../worker/preload${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 /** Signals that a terminal or a service manager sends; those of a terminal reach the program by themselves. */
 const PASSED_ON: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGINT', 'SIGQUIT'];
 

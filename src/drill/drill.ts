@@ -5,7 +5,7 @@
  */
 
 import { parseOptions, parseScript } from './parser.ts';
-import { type DrillResult, runScript } from './run.ts';
+import { type DrillResult, runScript } from './run-script.ts';
 import { applyOption, DrillSettings, OptionError, type OptionText } from './settings.ts';
 import { type Place, ScriptError, type ScriptOption } from './syntax.ts';
 

@@ -158,13 +158,13 @@ interface Prefixes {
 }
 
 interface Pools {
-  four: AddressPool | null;
-  six: AddressPool6 | null;
+  pool4: AddressPool | null;
+  pool6: AddressPool6 | null;
 }
 
 interface FixedAddresses {
-  four: number | null;
-  six: bigint | null;
+  address4: number | null;
+  address6: bigint | null;
 }
 
 /** Parts of an address family that routing needs. */
@@ -270,12 +270,12 @@ class Planner {
   #givenPrefixes({ name, prefix: text, mtuBytes }: NetworkConfig): Prefixes {
     const found: Prefixes = { prefix: null, prefix6: null };
     for (const { path, item } of items(['networks', name, 'prefix'], text)) {
-      const six = item.includes(':');
-      const prefix = six ? parsePrefix6(item) : parsePrefix(item);
+      const isIpv6 = item.includes(':');
+      const prefix = isIpv6 ? parsePrefix6(item) : parsePrefix(item);
       if (typeof prefix === 'string') this.#problem(path, prefix);
-      else if ((six ? found.prefix6 : found.prefix) !== null) {
-        this.#problem(path, `a second ${six ? 'IPv6' : 'IPv4'} prefix`);
-      } else if (six) found.prefix6 = prefix as Prefix6;
+      else if ((isIpv6 ? found.prefix6 : found.prefix) !== null) {
+        this.#problem(path, `a second ${isIpv6 ? 'IPv6' : 'IPv4'} prefix`);
+      } else if (isIpv6) found.prefix6 = prefix as Prefix6;
       else found.prefix = prefix as Prefix;
     }
     if (found.prefix6 !== null && mtuBytes < MTU6_BYTES_MIN) {
@@ -374,8 +374,8 @@ class Planner {
   /** Fixed addresses first, so that allocation goes around them; then in file order, IPv4 before IPv6, which follows it. */
   #addresses(nodes: NodePlan[], networks: NetworkPlan[]): void {
     const pools = networks.map(({ prefix, prefix6 }) => ({
-      four: prefix === null ? null : new AddressPool(prefix),
-      six: prefix6 === null ? null : new AddressPool6(prefix6),
+      pool4: prefix === null ? null : new AddressPool(prefix),
+      pool6: prefix6 === null ? null : new AddressPool6(prefix6),
     }));
     const fixed = new Map<InterfacePlan, FixedAddresses>();
     this.#config.nodes.forEach((config, index) => {
@@ -387,7 +387,7 @@ class Planner {
           this.#problem(path, `${node.name} is not on a network "${network}"`, true);
           continue;
         }
-        const found: FixedAddresses = { four: null, six: null };
+        const found: FixedAddresses = { address4: null, address6: null };
         fixed.set(entry, found);
         for (const one of items(path, text)) this.#fixedAddress(node, pools[entry.network] as Pools, one, found);
       }
@@ -395,22 +395,22 @@ class Planner {
     const each = nodes.flatMap((node) => node.interfaces.map((entry) => ({ node, entry })));
     const hosts = new Map<InterfacePlan, number>();
     for (const { node, entry } of each) {
-      const { four } = pools[entry.network] as Pools;
-      if (four === null) continue;
-      const address = fixed.get(entry)?.four ?? four.allocate(node.name, node.kind === 'router');
-      if (address === null) this.#full(entry, node, networks, formatPrefix(four.prefix));
+      const { pool4 } = pools[entry.network] as Pools;
+      if (pool4 === null) continue;
+      const address = fixed.get(entry)?.address4 ?? pool4.allocate(node.name, node.kind === 'router');
+      if (address === null) this.#full(entry, node, networks, formatPrefix(pool4.prefix));
       else {
-        entry.addresses.push({ address: formatAddress(address), prefixLength: four.prefix.length });
-        hosts.set(entry, address - four.prefix.network);
+        entry.addresses.push({ address: formatAddress(address), prefixLength: pool4.prefix.length });
+        hosts.set(entry, address - pool4.prefix.network);
       }
     }
     for (const { node, entry } of each) {
-      const { six } = pools[entry.network] as Pools;
-      if (six === null) continue;
+      const { pool6 } = pools[entry.network] as Pools;
+      if (pool6 === null) continue;
       const router = node.kind === 'router';
-      const address = fixed.get(entry)?.six ?? six.allocate(node.name, router, hosts.get(entry) ?? 0);
-      if (address === null) this.#full(entry, node, networks, formatPrefix6(six.prefix));
-      else entry.addresses.push({ address: formatAddress6(address), prefixLength: six.prefix.length });
+      const address = fixed.get(entry)?.address6 ?? pool6.allocate(node.name, router, hosts.get(entry) ?? 0);
+      if (address === null) this.#full(entry, node, networks, formatPrefix6(pool6.prefix));
+      else entry.addresses.push({ address: formatAddress6(address), prefixLength: pool6.prefix.length });
     }
   }
 
@@ -421,31 +421,31 @@ class Planner {
 
   #fixedAddress(node: NodePlan, pools: Pools, one: { path: KeyPath; item: string }, found: FixedAddresses): void {
     const { path, item } = one;
-    const { four, six } = pools;
+    const { pool4, pool6 } = pools;
     const [addressText, lengthText] = item.split('/') as [string, string?];
-    const isSix = item.includes(':');
-    const pool = isSix ? six : four;
-    const address = isSix ? parseAddress6(addressText) : parseAddress(addressText);
+    const isIpv6 = item.includes(':');
+    const pool = isIpv6 ? pool6 : pool4;
+    const address = isIpv6 ? parseAddress6(addressText) : parseAddress(addressText);
     const wrongLength = lengthText !== undefined && Number(lengthText) !== pool?.prefix.length;
     if (pool === null || address === null || wrongLength) {
       const examples = [
-        four === null ? null : formatAddress(four.prefix.network + EXAMPLE_HOST),
-        six === null ? null : formatAddress6(six.prefix.network + BigInt(EXAMPLE_HOST)),
+        pool4 === null ? null : formatAddress(pool4.prefix.network + EXAMPLE_HOST),
+        pool6 === null ? null : formatAddress6(pool6.prefix.network + BigInt(EXAMPLE_HOST)),
       ].filter((text) => text !== null);
       this.#problem(path, `"${item}" is no address of the network; one looks like ${examples.join(' or ')}`);
       return;
     }
-    if ((isSix ? found.six : found.four) !== null) {
-      this.#problem(path, `a second ${isSix ? 'IPv6' : 'IPv4'} address`);
+    if ((isIpv6 ? found.address6 : found.address4) !== null) {
+      this.#problem(path, `a second ${isIpv6 ? 'IPv6' : 'IPv4'} address`);
       return;
     }
     const why =
       typeof address === 'bigint'
-        ? (six as AddressPool6).reserve(address, node.name)
-        : (four as AddressPool).reserve(address, node.name);
+        ? (pool6 as AddressPool6).reserve(address, node.name)
+        : (pool4 as AddressPool).reserve(address, node.name);
     if (why !== null) this.#problem(path, why);
-    if (typeof address === 'bigint') found.six = address;
-    else found.four = address;
+    if (typeof address === 'bigint') found.address6 = address;
+    else found.address4 = address;
   }
 }
 

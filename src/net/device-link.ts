@@ -13,7 +13,7 @@ export abstract class DeviceLink extends LinkLayer {
   readonly kind: string;
   readonly linkType: LinkType;
   readonly device: Device;
-  /** The queue that frames leave by: that of CPU 0, the only one (`Device.queues`). */
+  /** The queue that frames leave by. */
   protected readonly queue: DeviceQueue;
 
   constructor(device: Device) {

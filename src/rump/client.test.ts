@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { blockingConnections } from '../../test/fixtures/blocking-pair.ts';
+import { memoryPair } from '../../test/fixtures/memory-pair.ts';
 import { RemoteBench } from '../../test/fixtures/remote-bench.ts';
 import { MultikernelError } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
@@ -9,7 +10,6 @@ import { SocketAddress } from '../socket/socket.ts';
 import { BlockingClient } from './blocking-client.ts';
 import { RumpClient } from './client.ts';
 import { ClientSockets } from './client-sockets.ts';
-import { memoryPair } from './memory-pair.ts';
 import * as protocol from './protocol.ts';
 import { remoteKernel } from './remote-kernel.ts';
 

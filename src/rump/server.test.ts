@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { memoryPair } from '../../test/fixtures/memory-pair.ts';
 import { SeededRng } from '../base/rng.ts';
 import type { Carrier } from '../host/contract.ts';
 import type { Refusal } from './admission.ts';
 import { RumpClient } from './client.ts';
 import { encodeHello, UNAUTHENTICATED_BYTES_MAX } from './handshake.ts';
-import { memoryPair } from './memory-pair.ts';
 import * as protocol from './protocol.ts';
 import { RumpServer } from './server.ts';
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { memoryPair } from '../../test/fixtures/memory-pair.ts';
 import { SeededRng } from '../base/rng.ts';
 import { Simulation } from '../host/sim/simulation.ts';
 import { Kernel } from '../kernel/kernel.ts';
@@ -9,7 +10,6 @@ import { RumpClient } from './client.ts';
 import { ControlService } from './control-service.ts';
 import { ExportedSockets } from './exported-sockets.ts';
 import { KernelProcess } from './kernel-process.ts';
-import { memoryPair } from './memory-pair.ts';
 import * as protocol from './protocol.ts';
 import { RumpServer } from './server.ts';
 import { SocketService } from './socket-service.ts';

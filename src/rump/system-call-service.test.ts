@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { memoryPair } from '../../test/fixtures/memory-pair.ts';
 import { SocketDouble } from '../../test/fixtures/socket-double.ts';
 import { SeededRng } from '../base/rng.ts';
 import { CalloutTable } from '../kern/callout.ts';
@@ -7,7 +8,6 @@ import { ProcessTable } from '../sys/process.ts';
 import { SYS } from '../sys/syscalls.ts';
 import type { CallMemory, KernelClient } from './kernel-client.ts';
 import { KernelProcess } from './kernel-process.ts';
-import { memoryPair } from './memory-pair.ts';
 import { FEATURE_SYSCALLS } from './protocol.ts';
 import { remoteKernel } from './remote-kernel.ts';
 import { RumpServer } from './server.ts';

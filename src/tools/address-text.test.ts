@@ -9,22 +9,22 @@ const NAMES = new InterfaceNames([
 ]);
 const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 
-function six(w0: number, w3: number, scopeId: number): IpAddress {
+function address6(w0: number, w3: number, scopeId: number): IpAddress {
   return { family: 6, w0: w0 | 0, w1: 0, w2: 0, w3, scopeId };
 }
 
 describe('addresses', () => {
   it('of link scope have the name of their interface, or its number', () => {
-    expect(formatAddress(six(0xfe800000, 9, 2), NAMES)).toBe('fe80::9%eth0');
-    expect(formatAddress(six(0xfe800000, 9, 7), NAMES)).toBe('fe80::9%7');
-    expect(parseAddress('fe80::9%eth0', NAMES)).toEqual(six(0xfe800000, 9, 2));
-    expect(parseAddress('fe80::9%2', NAMES)).toEqual(six(0xfe800000, 9, 2));
-    expect(parseAddress('ff02::1%eth0', NAMES)).toEqual(six(0xff020000, 1, 2));
-    expect(parseAddress('fe80::9', NAMES)).toEqual(six(0xfe800000, 9, 0));
+    expect(formatAddress(address6(0xfe800000, 9, 2), NAMES)).toBe('fe80::9%eth0');
+    expect(formatAddress(address6(0xfe800000, 9, 7), NAMES)).toBe('fe80::9%7');
+    expect(parseAddress('fe80::9%eth0', NAMES)).toEqual(address6(0xfe800000, 9, 2));
+    expect(parseAddress('fe80::9%2', NAMES)).toEqual(address6(0xfe800000, 9, 2));
+    expect(parseAddress('ff02::1%eth0', NAMES)).toEqual(address6(0xff020000, 1, 2));
+    expect(parseAddress('fe80::9', NAMES)).toEqual(address6(0xfe800000, 9, 0));
   });
 
   it('of other scopes have no zone, and one that is given is only checked', () => {
-    expect(parseAddress('fd00::1%eth0', NAMES)).toEqual(six(0xfd000000, 1, 0));
+    expect(parseAddress('fd00::1%eth0', NAMES)).toEqual(address6(0xfd000000, 1, 0));
     expect(parseAddress('fd00::1%eth9', NAMES)).toBeNull();
   });
 
@@ -51,15 +51,15 @@ describe('addresses', () => {
   });
 
   it('survive text', () => {
-    const four = word
+    const global4 = word
       .filter((w3) => w3 >>> 28 !== 0xf)
       .map((w3): IpAddress => ({ family: 4, w0: 0, w1: 0, w2: 0, w3, scopeId: 0 }));
     const global6 = fc
       .tuple(word, word, word)
       .map(([w1, w2, w3]): IpAddress => ({ family: 6, w0: 0x20010db8, w1, w2, w3, scopeId: 0 }));
-    const link6 = word.map((w3) => six(0xfe800000, w3, 2));
+    const link6 = word.map((w3) => address6(0xfe800000, w3, 2));
     fc.assert(
-      fc.property(fc.oneof(four, global6, link6), (address) => {
+      fc.property(fc.oneof(global4, global6, link6), (address) => {
         expect(parseAddress(formatAddress(address, NAMES), NAMES)).toEqual(address);
       }),
     );

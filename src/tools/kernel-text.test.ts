@@ -36,16 +36,19 @@ describe('changes in text', () => {
 
   it('of routes, neighbors and filters', async () => {
     const { asked, text } = kernel(null);
-    const four = (w3: number) => ({ family: 4, w0: 0, w1: 0, w2: 0, w3, scopeId: 0 });
+    const address4 = (w3: number) => ({ family: 4, w0: 0, w1: 0, w2: 0, w3, scopeId: 0 });
     await text.addRoute({ destination: '10.9.0.0', prefixLength: 16, gateway: '', interface: 'eth0', kind: 'reject' });
     await text.deleteRoute({ destination: '10.9.0.0', prefixLength: 16, gateway: '10.0.0.1', kind: 'unicast' });
     await text.addNeighbor({ address: '10.0.0.1', mac: '2:0:0:0:0:9', temporary: true, published: false });
     expect(asked).toEqual([
-      ['route.add', { destination: four(0x0a090000), prefixLength: 16, gateway: null, interfaceIndex: 2, action: 1 }],
-      ['route.delete', { destination: four(0x0a090000), prefixLength: 16, gateway: four(0x0a000001) }],
+      [
+        'route.add',
+        { destination: address4(0x0a090000), prefixLength: 16, gateway: null, interfaceIndex: 2, action: 1 },
+      ],
+      ['route.delete', { destination: address4(0x0a090000), prefixLength: 16, gateway: address4(0x0a000001) }],
       [
         'neighbor.add',
-        { address: four(0x0a000001), linkAddress: [2, 0, 0, 0, 0, 9], temporary: true, published: false },
+        { address: address4(0x0a000001), linkAddress: [2, 0, 0, 0, 0, 9], temporary: true, published: false },
       ],
     ]);
   });

@@ -103,13 +103,13 @@ fd00::/64                          link#2                         UC          - 
 fe80::%eth0/64                     link#2                         UC          -        -   1500  eth0
 fd00::a                            link#2                         UHl         -        -   1500  lo0
 `);
-    const six: SocketInfo[] = (SOCKETS as SocketInfo[]).slice(0, 2).map((socket, i) => ({
+    const sockets6: SocketInfo[] = (SOCKETS as SocketInfo[]).slice(0, 2).map((socket, i) => ({
       ...socket,
       family: 'inet6',
       localAddress: i === 0 ? '::' : 'fd00::a',
       peerAddress: i === 0 ? '::' : 'fd00::1',
     }));
-    const text = (await run(netstat, '-an', { sockets: async () => [...SOCKETS, ...six] })).text;
+    const text = (await run(netstat, '-an', { sockets: async () => [...SOCKETS, ...sockets6] })).text;
     expect(text.slice(text.indexOf('Active Internet6'))).toBe(`Active Internet6 connections (including servers)
 Proto Recv-Q Send-Q  Local Address          Foreign Address        State
 tcp6       0      0  *.80                   *.*                    LISTEN

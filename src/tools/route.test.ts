@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ROUTES, ROUTES6, refusing, run } from '../../test/fixtures/tool-tables.ts';
-import { lookup, route } from './route.ts';
+import { ROUTES, refusing, run } from '../../test/fixtures/tool-tables.ts';
+import { route } from './route.ts';
+
+/** The route of `route get`, as data. */
+async function found(address: string): Promise<object> {
+  return JSON.parse((await run(route, `get ${address}`, {}, true)).text);
+}
 
 describe('route', () => {
   it('show prints the table, get the route with labels right-aligned', async () => {
@@ -20,10 +25,14 @@ destination: default
     );
   });
 
-  it('finds the longest prefix', () => {
-    expect(lookup(ROUTES, '10.0.1.10')?.prefixLength).toBe(32);
-    expect(lookup(ROUTES, '10.0.1.11')?.prefixLength).toBe(24);
-    expect(lookup(ROUTES.slice(1), '10.0.2.1')).toBeNull();
+  it('finds the longest prefix', async () => {
+    expect(await found('10.0.1.10')).toMatchObject({ prefixLength: 32 });
+    expect(await found('10.0.1.11')).toMatchObject({ prefixLength: 24 });
+    expect(await run(route, 'get 10.0.2.1', { routes: async () => ROUTES.slice(1) })).toEqual({
+      text: '',
+      errors: 'route: writing to routing socket: not in table\n',
+      code: 1,
+    });
   });
 
   it('add and delete say what they did, or why not', async () => {
@@ -60,8 +69,8 @@ destination: default
     expect((await run(route, 'get -inet6 fd00::7')).text).toContain(
       'destination: fd00::\n       mask: ffff:ffff:ffff:ffff::\n',
     );
-    expect(lookup(ROUTES6, 'fe80::9%eth0')?.destination).toBe('fe80::%eth0');
-    expect(lookup(ROUTES6, 'fe80::9%eth1')?.destination).toBe('::');
+    expect(await found('fe80::9%eth0')).toMatchObject({ destination: 'fe80::%eth0' });
+    expect(await found('fe80::9%eth1')).toMatchObject({ destination: '::' });
     expect((await run(route, '-n show -inet6')).text).toContain('fd00::a                            link#2');
   });
 });

@@ -132,7 +132,7 @@ function toNumber(address: string): bigint {
 }
 
 /** The route with the longest prefix that holds the address. */
-export function lookup(routes: readonly RouteInfo[], address: string): RouteInfo | null {
+function lookup(routes: readonly RouteInfo[], address: string): RouteInfo | null {
   const wanted = toNumber(address);
   const zone = address.split('%')[1];
   const bits = address.includes(':') ? 128 : 32;

@@ -2,7 +2,7 @@
  * A kernel of its own under the program that this process is about to run: the only interface is lo0, so the program can
  * talk to itself, as 127.0.0.1 and `localhost`, and to nobody else.
  *
- * Thread: the main thread. Loaded by worker/run.
+ * Thread: the main thread. Loaded by worker/preload.ts.
  */
 
 import { hostname } from 'node:os';

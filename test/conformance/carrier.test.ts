@@ -12,10 +12,10 @@ import { Arena } from '../../src/mem/arena.ts';
 import { Channel, createChannel } from '../../src/mem/channel.ts';
 import { anonymousOwner } from '../../src/mem/owner.ts';
 import { ChannelCarrier } from '../../src/rump/channel-carrier.ts';
-import { memoryPair } from '../../src/rump/memory-pair.ts';
 import * as protocol from '../../src/rump/protocol.ts';
 import { remoteKernel } from '../../src/rump/remote-kernel.ts';
 import { SocketAddress } from '../../src/socket/socket.ts';
+import { memoryPair } from '../fixtures/memory-pair.ts';
 import { RemoteBench } from '../fixtures/remote-bench.ts';
 import { arrayMemory, BASE, describeCarrier, type JoinedCarriers } from './carrier-suite.ts';
 

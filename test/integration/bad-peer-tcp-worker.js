@@ -51,7 +51,7 @@ const kernel = Kernel.create({
   ],
 });
 
-const inside = ([start, bytes], from, n) => from >= start && from + n <= start + bytes;
+const inside = (area, from, n) => from >= area[0] && from + n <= area[0] + area[1];
 const heapArea = [heap.at, heap.bytes];
 let outside = 0;
 let runsOfBad = 0;

@@ -45,6 +45,7 @@ function node(name, links) {
     const mac = { hi: 0x0200, lo: network.offset + port };
     const device = new VniDevice(arena, bulk, network, port, { name: `${name}${port}${network.offset}`, mac });
     const iface = inet.interfaceTable.attachDevice(device, device.name);
+    if (typeof iface === 'number') throw new Error(`${device.name}: ${iface}`);
     inet.configure(iface, ip(address), 24);
     inet.configure(iface, numberOf(inet, address6), 64);
   }

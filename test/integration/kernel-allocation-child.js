@@ -155,7 +155,11 @@ function datagrams(port) {
   return [step, ...sockets];
 }
 
-/** Each opens its sockets and returns them behind one step of its traffic. */
+/**
+ * Each opens its sockets and returns them behind one step of its traffic.
+ *
+ * @type {[string, () => any[]][]}
+ */
 const WAYS = [
   ['datagrams, both ways', () => datagrams(1)],
   ['a stream to b', () => stream(2, 65_536, 0)],

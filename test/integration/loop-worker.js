@@ -4,63 +4,31 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { EventLoop } from '../../dist/host/node/event-loop.js';
 import { ThreadLoop } from '../../dist/host/node/thread-loop.js';
 import { Arena } from '../../dist/mem/arena.js';
-import { Channel } from '../../dist/mem/channel.js';
 import { Doorbell } from '../../dist/mem/doorbell.js';
 import { SpinBudget } from '../../dist/mem/spin-budget.js';
+import { tokenAgent } from './token-agent.js';
 
 const { memory, kind, role, bellAt, spinAt, seats, pollUs, port, channel, side, hops } = workerData;
 const arena = Arena.attach(memory);
 const bell = new Doorbell(arena, bellAt);
 const spinBudget = new SpinBudget(arena.words, spinAt, seats, bellAt);
-const loop =
-  kind === 'thread'
-    ? new ThreadLoop({ bell, spinBudget, pollUs })
-    : new EventLoop({ doorbell: bell, spinBudget, pollUs });
+const threadLoop = kind === 'thread' ? new ThreadLoop({ bell, spinBudget, pollUs }) : null;
+const eventLoop = kind === 'event' ? new EventLoop({ doorbell: bell, spinBudget, pollUs }) : null;
+const loop = threadLoop ?? eventLoop;
 const idle = { doWork: () => 0, flush: () => {}, nextDeadlineUs: () => Infinity, workPending: () => false };
 
 /** Keeps a thread with an event loop alive until the agent is done. */
-const alive = kind === 'event' ? setInterval(() => {}, 1 << 30) : null;
+const alive = eventLoop !== null ? setInterval(() => {}, 1 << 30) : null;
 
 function finish(result) {
   parentPort.postMessage({ ...result, ...loop.stats, spinners: spinBudget.spinners });
-  if (kind === 'thread') {
-    loop.stop();
-    return;
-  }
+  threadLoop?.stop();
+  eventLoop?.close();
   clearInterval(alive);
-  loop.close();
 }
 
-/** Sends back each record with the next number, until there were enough. */
 function token() {
-  const end = Channel.open(arena, channel, side, { owner: (side + 1) << 10, bellAt });
-  const [at, length, meta] = [new Int32Array(8), new Int32Array(8), new Int32Array(8)];
-  const send = (id) => {
-    if (end.reserve(4) < 0) return 0;
-    end.commit(4, id);
-    end.publish();
-    return 1;
-  };
-  let begun = side === 1;
-  let last = -1;
-  return {
-    ...idle,
-    doWork() {
-      // Side 0 begins as soon as the other side is there.
-      let work = begun ? 0 : send(0);
-      if (work > 0) begun = true;
-      const count = end.receive(at, length, meta, 8);
-      for (let i = 0; i < count; i++) {
-        last = meta[i];
-        if (last < hops && send(last + 1) !== 1) throw new Error(`no room after ${last}`);
-        work++;
-      }
-      end.release();
-      if (last >= hops - 1) finish({ last });
-      return work;
-    },
-    workPending: () => end.pending,
-  };
+  return tokenAgent({ arena, channel, side, bellAt, hops }, (last) => finish({ last }));
 }
 
 /** Does nothing before its deadline, which no bell announces. */
@@ -138,4 +106,4 @@ function outside() {
 
 const roles = { token, deadline, lastLook, messages, outside };
 loop.add(roles[role]());
-if (kind === 'thread') loop.run();
+threadLoop?.run();

@@ -7,7 +7,7 @@
 
 import { MultikernelError } from '../../base/errors.ts';
 import { serverOfEnvironment } from '../../rump/url.ts';
-import { runTool } from '../run.ts';
+import { runTool } from '../run-tool.ts';
 import type { TextSink, Tool } from '../tool.ts';
 import { kernelAt } from './kernel-at.ts';
 

@@ -7,7 +7,7 @@ import { ndp } from '../tools/ndp.ts';
 import { netstat } from '../tools/netstat.ts';
 import { ping, ping6 } from '../tools/ping.ts';
 import { route } from '../tools/route.ts';
-import { runTool } from '../tools/run.ts';
+import { runTool } from '../tools/run-tool.ts';
 import { sysctl } from '../tools/sysctl.ts';
 import type { TextSink, Tool } from '../tools/tool.ts';
 import { traceroute, traceroute6 } from '../tools/traceroute.ts';
