@@ -16,8 +16,9 @@ import { isLoopback, isUnicast } from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
 import { IcmpErrorSender } from '../ip/icmp-error.ts';
 import type { PathMtu } from '../ip/path-mtu.ts';
+import type { Protocols } from '../ip/protocols.ts';
 import type { RawSockets } from '../ip/raw-sockets.ts';
-import { type IcmpError, type InPacket, IP_NO_LOOP, type IpService, type Transport } from '../ip/transport.ts';
+import { type InPacket, IP_NO_LOOP, type IpService, type Transport } from '../ip/transport.ts';
 import type { Addresses4 } from './addresses.ts';
 import { icmpErrorFamily } from './icmp-error.ts';
 import { answerDestination, answerOptionBytes, writeAnswerOptions } from './options.ts';
@@ -33,8 +34,7 @@ export interface IcmpParts {
   readonly pathMtu: PathMtu;
   readonly redirects: Redirects;
   readonly raw: RawSockets;
-  /** By protocol number. */
-  readonly transports: readonly (Transport | undefined)[];
+  readonly protocols: Protocols;
 }
 
 export class Icmp implements Transport {
@@ -47,16 +47,6 @@ export class Icmp implements Transport {
   readonly #echoBroadcast: SysctlVariable;
   readonly #ttl: SysctlVariable;
   readonly #replyLimit: RateLimit;
-  readonly #error: IcmpError = {
-    type: 0,
-    code: 0,
-    nextHopMtuBytes: 0,
-    src: 0,
-    dst: 0,
-    from: 0,
-    quotedAt: 0,
-    quotedBytes: 0,
-  };
   readonly #short: number;
   readonly #badChecksum: number;
   readonly #badQuote: number;
@@ -266,19 +256,16 @@ export class Icmp implements Transport {
     nowUs: number,
   ): void {
     const view = this.#view;
-    const transport = this.#parts.transports[ipv4.protocol(view, quoteAt)];
-    if (transport === undefined) return;
-    const headerBytes = ipv4.headerBytes(view, quoteAt);
-    const error = this.#error;
+    const { protocols } = this.#parts;
+    const { error } = protocols;
     error.type = type;
     error.code = code;
     error.nextHopMtuBytes = nextHopMtuBytes;
     error.src = ipv4.src(view, quoteAt);
     error.dst = ipv4.dst(view, quoteAt);
     error.from = from;
-    error.quotedAt = quoteAt + headerBytes;
-    error.quotedBytes = quoteBytes - headerBytes;
-    transport.icmpError(error, nowUs);
+    const payloadAt = quoteAt + ipv4.headerBytes(view, quoteAt);
+    protocols.deliverError(ipv4.protocol(view, quoteAt), payloadAt, quoteAt + quoteBytes, nowUs);
   }
 
   #redirectInput(packet: InPacket, nowUs: number): void {

@@ -82,13 +82,12 @@ export class Ip4 implements ProtocolFamily {
     this.paths = new PathResolver4({ routes, addresses, neighbors, pathMtu, interfaces });
     const redirects = new Redirects(context, routes, addresses, forwarding);
     this.#redirects = redirects;
-    const { table } = this.#protocols;
-    const icmp = new Icmp(context, { addresses, ip, pathMtu, redirects, raw, transports: table });
+    const protocols = this.#protocols;
+    const icmp = new Icmp(context, { addresses, ip, pathMtu, redirects, raw, protocols });
     this.icmp = icmp;
     const forwardOutput = new ForwardOutput(context, neighbors, transmitter, 'ip');
     const forwarder = new Forwarder(context, { paths: ip.paths, output: forwardOutput, icmp, forwarding });
     const { noInterface } = ip;
-    const protocols = this.#protocols;
     this.input = new IpInput(context, {
       addresses,
       routes,

@@ -20,6 +20,7 @@ import type { InetContext } from '../ip/context.ts';
 import { IcmpErrorSender } from '../ip/icmp-error.ts';
 import { writeIcmpChecksum } from '../ip/message-checksum.ts';
 import type { PathMtu } from '../ip/path-mtu.ts';
+import type { Protocols } from '../ip/protocols.ts';
 import type { RawSockets } from '../ip/raw-sockets.ts';
 import { type IcmpError, type InPacket, IP_NO_LOOP, type IpService, type Transport } from '../ip/transport.ts';
 import type { Addresses6 } from './addresses.ts';
@@ -45,8 +46,7 @@ export interface Icmp6Parts {
   readonly redirects: Redirects6;
   readonly mld: Mld;
   readonly autoconfiguration: AutoconfigurationPoint;
-  /** By protocol number. */
-  readonly transports: readonly (Transport | undefined)[];
+  readonly protocols: Protocols;
 }
 
 export class Icmp6 implements Transport {
@@ -62,16 +62,6 @@ export class Icmp6 implements Transport {
   readonly #replyLimit: RateLimit;
   /** Protocol of the quoted packet's payload, after {@link #quotedPayloadAt}. */
   #quotedProtocol = 0;
-  readonly #error: IcmpError = {
-    type: 0,
-    code: 0,
-    nextHopMtuBytes: 0,
-    src: 0,
-    dst: 0,
-    from: 0,
-    quotedAt: 0,
-    quotedBytes: 0,
-  };
   readonly #badChecksum: number;
   readonly #reasons: readonly number[];
   readonly #badHopLimit: number;
@@ -308,17 +298,14 @@ export class Icmp6 implements Transport {
     const end = quoteAt + quoteBytes;
     const payloadAt = this.#quotedPayloadAt(quoteAt, end);
     if (payloadAt < 0) return;
-    const transport = this.#parts.transports[this.#quotedProtocol];
-    if (transport === undefined) return;
-    const error = this.#error;
+    const { protocols } = this.#parts;
+    const { error } = protocols;
     if (!translate(error, type, code)) return;
     error.nextHopMtuBytes = nextHopMtuBytes;
     error.src = src;
     error.dst = dst;
     error.from = from;
-    error.quotedAt = payloadAt;
-    error.quotedBytes = end - payloadAt;
-    transport.icmpError(error, nowUs);
+    protocols.deliverError(this.#quotedProtocol, payloadAt, end, nowUs);
   }
 }
 

@@ -171,7 +171,7 @@ export class Ip6 implements ProtocolFamily {
       redirects,
       mld,
       autoconfiguration,
-      transports: protocols.table,
+      protocols,
     });
     this.icmp = icmp;
     const { paths } = ip;
