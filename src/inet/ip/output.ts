@@ -20,6 +20,7 @@ import { RTF_GATEWAY } from '../../net/route.ts';
 import { FLAG_DONT_FRAGMENT, PROTOCOL_TCP } from '../../wire/ipv4.ts';
 import type { InetContext } from './context.ts';
 import type { Families } from './family.ts';
+import { Fragmentation } from './fragmenter.ts';
 import { IP4_HEADER_BYTES, type IpPath } from './path.ts';
 import type { PathTable } from './path-table.ts';
 import type { Transmitter } from './transmit.ts';
@@ -60,15 +61,8 @@ export class IpOutput {
   #meta = 0;
   #totalBytes = 0;
 
-  /** Fragments still to be sent from the scratch packet: their interface, null when there are none. */
-  #jobInterface: Interface | null = null;
-  #jobHi = 0;
-  #jobLo = 0;
-  #jobBytes = 0;
-  #jobMtu = 0;
-  #jobOffset = 0;
-  #jobIdentification = 0;
-  #jobMeta = 0;
+  /** The scratch packet with fragments that wait for room; without an interface there are none. */
+  #fragmentation: Fragmentation = new Fragmentation();
 
   constructor(context: InetContext, paths: PathTable, families: Families, transmitter: Transmitter) {
     this.#context = context;
@@ -167,40 +161,29 @@ export class IpOutput {
 
   /** Send fragments that found no room before. True when none are left. */
   continueFragments(): boolean {
-    const iface = this.#jobInterface;
-    if (iface === null) return true;
-    const sent = this.#transmitter.fragment(
-      iface,
-      this.#jobHi,
-      this.#jobLo,
-      this.#scratchAt,
-      this.#jobBytes,
-      this.#jobMtu,
-      this.#jobOffset,
-      this.#jobIdentification,
-      this.#jobMeta,
-    );
-    this.#jobOffset = this.#transmitter.resumeOffset;
+    const packet = this.#fragmentation;
+    if (packet.iface === null) return true;
+    const sent = this.#transmitter.resume(packet);
     if (sent === -Errno.ENOBUFS) {
-      iface.link.awaitRoom(this.#jobHi, this.#jobLo);
+      packet.iface.link.awaitRoom(packet.dstHi, packet.dstLo);
       return false;
     }
     if (sent < 0) this.#context.counters.add(this.#unsent, 1);
-    this.#jobInterface = null;
+    packet.iface = null;
     return true;
   }
 
   /** The interface goes: fragments that wait for room on it are lost (counted). */
   // cold: configuration
   detach(iface: Interface): void {
-    if (this.#jobInterface !== iface) return;
-    this.#jobInterface = null;
+    if (this.#fragmentation.iface !== iface) return;
+    this.#fragmentation.iface = null;
     this.#context.counters.add(this.#unsent, 1);
   }
 
   /** Whether fragments wait for room. */
   get unfinished(): boolean {
-    return this.#jobInterface !== null;
+    return this.#fragmentation.iface !== null;
   }
 
   /** Packets that the fast path does not take. Returns IN_RING after all, IN_SCRATCH, or an error. */
@@ -237,7 +220,7 @@ export class IpOutput {
   }
 
   #scratchBusy(): boolean {
-    return this.#jobInterface !== null && !this.continueFragments();
+    return this.#fragmentation.iface !== null && !this.continueFragments();
   }
 
   #beginInScratch(path: IpPath, protocol: number, totalBytes: number, ttl: number, tos: number, flags: number): number {
@@ -270,19 +253,14 @@ export class IpOutput {
     const { iface, mtu } = path;
     const { dstHi, dstLo } = path.header;
     const sent = this.#transmitter.send(iface, dstHi, dstLo, at, this.#totalBytes, meta, mtu);
-    if (sent === -Errno.ENOBUFS && this.#transmitter.resumeOffset >= 0) {
-      this.#jobInterface = iface;
-      this.#jobHi = dstHi;
-      this.#jobLo = dstLo;
-      this.#jobBytes = this.#totalBytes;
-      this.#jobMtu = mtu;
-      this.#jobOffset = this.#transmitter.resumeOffset;
-      this.#jobIdentification = this.#transmitter.resumeIdentification;
-      this.#jobMeta = meta;
-      iface.link.awaitRoom(dstHi, dstLo);
-    } else if (sent < 0) {
+    if (sent >= 0) return;
+    const left = this.#transmitter.suspended(this.#fragmentation);
+    if (left === null) {
       this.#context.counters.add(this.#unsent, 1);
+      return;
     }
+    this.#fragmentation = left;
+    iface.link.awaitRoom(dstHi, dstLo);
   }
 
   /**

@@ -1,11 +1,11 @@
 /**
  * One finished IP packet, lying anywhere in the arena, goes out through an interface: as it is, with its checksum
- * completed, cut into TCP segments, or cut into fragments, whatever the link needs.
+ * completed, in TCP segments, or in fragments, whatever the link needs.
  *
  * Thread: the one that runs the kernel. Forwarding, packets that waited for a neighbor and packets built in scratch memory
  * come here; packets written straight into the ring do not (inet/ip/output.ts). One copy, ring to ring. The packet at
- * `at` may be changed (checksum completed before it is cut), so it must be ours to change. Packets of both families come here;
- * IPv6 ones are cut into fragments only at their source, so a router compares their length with the MTU before.
+ * `at` may be changed (checksum completed before it is fragmented), so it must be ours to change. Packets of both families come here;
+ * IPv6 ones are fragmented only at their source, so a router compares their length with the MTU before.
  * Read first: RFC 791 3.2 and RFC 8200 4.5 (fragmentation), virtio's checksum rules in net/packet-meta.ts.
  */
 
@@ -15,19 +15,16 @@ import type { Interface } from '../../net/interface.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
-  META_ARRIVAL_MASK,
   META_CHECKSUM_PARTIAL,
   META_SEGMENT_SHIFT,
 } from '../../net/packet-meta.ts';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../../wire/ethernet.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
-import { copiedOptions } from '../../wire/ipv4-options.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import type { InetContext } from './context.ts';
+import { Fragmentation, Fragmenter } from './fragmenter.ts';
 import { Segmenter } from './super-frame.ts';
 
-/** Counters of the fragments of IPv6, chosen by a hash of the destination (RFC 7739 5.3). */
-const IDENTIFIERS6 = 256;
 /** All of the metadata but the segment size. */
 const META_FLAGS: number = (1 << META_SEGMENT_SHIFT) - 1;
 const UDP_CHECKSUM_OFFSET = 6;
@@ -37,31 +34,19 @@ export class Transmitter {
   readonly #context: InetContext;
   readonly #view: DataView;
   readonly #segmenter: Segmenter;
-  readonly #fragmented: number;
-  readonly #fragments: number;
+  readonly #fragmenter: Fragmenter;
   readonly #noRoom: number;
-  /** After `-ENOBUFS` amid fragments: payload offset of the first one that was not sent; otherwise -1. */
-  resumeOffset = -1;
-  /** Then also what identifies the fragments of an IPv6 packet. */
-  resumeIdentification = 0;
   readonly #walk: ipv6.HeaderWalk = new ipv6.HeaderWalk();
-  readonly #identifiers6: Int32Array = new Int32Array(IDENTIFIERS6);
-  readonly #identifierKey: number;
-  readonly #fragmented6: number;
-  readonly #fragments6: number;
-  #fragmentMeta = 0;
+  /** The packet that {@link send} sends in fragments, and whether some of them are left. */
+  #fragmentation: Fragmentation = new Fragmentation();
+  #interrupted = false;
 
   constructor(context: InetContext) {
     this.#context = context;
     this.#view = context.shared.arena.view;
     this.#segmenter = new Segmenter(context);
-    this.#fragmented = context.counters.index('ip-fragmented');
-    this.#fragments = context.counters.index('ip-fragments-sent');
+    this.#fragmenter = new Fragmenter(context);
     this.#noRoom = context.counters.index('ip-out-no-room');
-    this.#fragmented6 = context.counters.index('ip6-fragmented');
-    this.#fragments6 = context.counters.index('ip6-fragments-sent');
-    for (let i = 0; i < IDENTIFIERS6; i++) this.#identifiers6[i] = context.rng.next32();
-    this.#identifierKey = context.rng.next32() | 1;
   }
 
   /**
@@ -77,7 +62,7 @@ export class Transmitter {
     meta: number,
     mtuBytes: number,
   ): number {
-    this.resumeOffset = -1;
+    this.#interrupted = false;
     const { link } = iface;
     const segmentBytes = meta >>> META_SEGMENT_SHIFT;
     const superFrame = segmentBytes !== 0 && (link.capabilities & CAP_SUPER_FRAMES) !== 0;
@@ -87,11 +72,10 @@ export class Transmitter {
         if (segmentBytes !== 0) {
           return this.#segmenter.send(iface, dstHi, dstLo, at, totalBytes, meta, mtuBytes);
         }
-        const ipv6Packet = isIp6Packet(this.#view, at);
-        if (!ipv6Packet && (this.#view.getUint16(at + 6) & ipv4.FLAG_DONT_FRAGMENT) !== 0) return -Errno.EMSGSIZE;
+        if (!isIp6Packet(this.#view, at) && (this.#view.getUint16(at + 6) & ipv4.FLAG_DONT_FRAGMENT) !== 0)
+          return -Errno.EMSGSIZE;
         if ((meta & META_CHECKSUM_PARTIAL) !== 0) this.completeChecksum(at, totalBytes);
-        const identification = ipv6Packet ? this.#nextIdentification6(at) : 0;
-        return this.fragment(iface, dstHi, dstLo, at, totalBytes, mtuBytes, 0, identification, meta);
+        return this.#fragment(iface, dstHi, dstLo, at, totalBytes, meta, mtuBytes);
       }
     }
     if ((meta & META_CHECKSUM_PARTIAL) !== 0 && (link.capabilities & CAP_CHECKSUM_PARTIAL) === 0) {
@@ -99,8 +83,8 @@ export class Transmitter {
       meta &= ~META_CHECKSUM_PARTIAL;
     }
     const etherType = isIp6Packet(this.#view, at) ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
-    const ipAt = this.#reserve(iface, dstHi, dstLo, totalBytes, etherType);
-    if (ipAt < 0) return ipAt;
+    const ipAt = link.reserveTo(dstHi, dstLo, etherType, totalBytes);
+    if (ipAt < 0) return this.#counted(iface, ipAt);
     this.#context.bulk.copy(ipAt, at, totalBytes);
     // Segments that are short enough together go on as one packet; a plain link keeps no segment size.
     if (!superFrame) meta &= META_FLAGS;
@@ -129,150 +113,53 @@ export class Transmitter {
     view.setUint16(at + offset, checksum === 0 && !tcp ? 0xffff : checksum);
   }
 
+  /** Send the fragments that are left of a packet. Returns 0, `-ENOBUFS` when some are left again, or as {@link send}. */
+  resume(packet: Fragmentation): number {
+    return this.#counted(packet.iface as Interface, this.#fragmenter.send(packet));
+  }
+
   /**
-   * Send the packet in fragments, beginning with the one at `offset` bytes of its payload. A packet that is itself a
-   * fragment keeps its place. `identification` is that of IPv6; of `meta` the link's own bits go with each. Returns 0, or `-ENOBUFS` with {@link resumeOffset} set.
+   * After `-ENOBUFS` from {@link send}: the packet whose fragments found no room, in exchange for a `spare` object; null when
+   * nothing of the packet is left to be sent.
    */
-  fragment(
+  suspended(spare: Fragmentation): Fragmentation | null {
+    if (!this.#interrupted) return null;
+    const packet = this.#fragmentation;
+    this.#fragmentation = spare;
+    this.#interrupted = false;
+    return packet;
+  }
+
+  #fragment(
     iface: Interface,
     dstHi: number,
     dstLo: number,
     at: number,
     totalBytes: number,
-    mtuBytes: number,
-    offset: number,
-    identification: number,
     meta: number,
-  ): number {
-    const view = this.#view;
-    this.#fragmentMeta = meta & META_ARRIVAL_MASK;
-    if (isIp6Packet(view, at)) {
-      return this.#fragment6(iface, dstHi, dstLo, at, totalBytes, mtuBytes, offset, identification);
-    }
-    const headerBytes = ipv4.headerBytes(view, at);
-    const payloadBytes = totalBytes - headerBytes;
-    const word = view.getUint16(at + 6);
-    const pieceBytes = (mtuBytes - headerBytes) & ~7;
-    if (pieceBytes <= 0) return -Errno.EMSGSIZE;
-    this.resumeOffset = -1;
-    if (offset === 0) this.#context.counters.add(this.#fragmented, 1);
-    while (offset < payloadBytes) {
-      const last = offset + pieceBytes >= payloadBytes;
-      const bytes = last ? payloadBytes - offset : pieceBytes;
-      const flags =
-        (last ? word & ipv4.FLAG_MORE_FRAGMENTS : ipv4.FLAG_MORE_FRAGMENTS) |
-        ((word + (offset >> 3)) & ipv4.FRAGMENT_OFFSET_MASK);
-      const sent = this.#sendFragment(iface, dstHi, dstLo, at, offset, bytes, flags);
-      if (sent < 0) {
-        if (sent === -Errno.ENOBUFS) this.resumeOffset = offset;
-        return sent;
-      }
-      offset += bytes;
-    }
-    return 0;
-  }
-
-  #sendFragment(
-    iface: Interface,
-    dstHi: number,
-    dstLo: number,
-    at: number,
-    offset: number,
-    bytes: number,
-    flags: number,
-  ): number {
-    const view = this.#view;
-    const { bulk, counters } = this.#context;
-    const headerBytes = ipv4.headerBytes(view, at);
-    const ipAt = this.#reserve(iface, dstHi, dstLo, headerBytes + bytes, ETHERTYPE_IPV4);
-    if (ipAt < 0) return ipAt;
-    bulk.copy(ipAt, at, headerBytes);
-    // Options that are not to be copied go in the first fragment only (RFC 791 3.1).
-    const keptBytes = offset === 0 ? headerBytes : 20 + copiedOptions(view, ipAt, headerBytes);
-    bulk.copy(ipAt + keptBytes, at + headerBytes + offset, bytes);
-    view.setUint8(ipAt, 0x40 | (keptBytes >> 2));
-    view.setUint16(ipAt + 2, keptBytes + bytes);
-    view.setUint16(ipAt + 6, flags);
-    view.setUint16(ipAt + 10, 0);
-    view.setUint16(ipAt + 10, checksumOf(bulk.sum(ipAt, keptBytes)));
-    iface.link.commit(keptBytes + bytes, this.#fragmentMeta);
-    counters.add(this.#fragments, 1);
-    return 0;
-  }
-
-  /** RFC 8200 4.5: the header of each fragment is that of the packet; nothing of ours stands between it and the payload. */
-  #fragment6(
-    iface: Interface,
-    dstHi: number,
-    dstLo: number,
-    at: number,
-    totalBytes: number,
     mtuBytes: number,
-    offset: number,
-    identification: number,
   ): number {
-    const payloadBytes = totalBytes - ipv6.HEADER_BYTES;
-    const pieceBytes = (mtuBytes - ipv6.HEADER_BYTES - ipv6.FRAGMENT_HEADER_BYTES) & ~7;
-    if (pieceBytes <= 0) return -Errno.EMSGSIZE;
-    this.resumeOffset = -1;
-    if (offset === 0) this.#context.counters.add(this.#fragmented6, 1);
-    while (offset < payloadBytes) {
-      const last = offset + pieceBytes >= payloadBytes;
-      const bytes = last ? payloadBytes - offset : pieceBytes;
-      const sent = this.#sendFragment6(iface, dstHi, dstLo, at, offset, bytes, !last, identification);
-      if (sent < 0) {
-        if (sent === -Errno.ENOBUFS) this.resumeOffset = offset;
-        this.resumeIdentification = identification;
-        return sent;
-      }
-      offset += bytes;
-    }
-    return 0;
+    const packet = this.#fragmentation;
+    packet.iface = iface;
+    packet.dstHi = dstHi;
+    packet.dstLo = dstLo;
+    packet.at = at;
+    packet.totalBytes = totalBytes;
+    packet.meta = meta;
+    packet.mtuBytes = mtuBytes;
+    const sent = this.#counted(iface, this.#fragmenter.begin(packet));
+    this.#interrupted = sent === -Errno.ENOBUFS;
+    if (!this.#interrupted) packet.iface = null;
+    return sent;
   }
 
-  #sendFragment6(
-    iface: Interface,
-    dstHi: number,
-    dstLo: number,
-    at: number,
-    offset: number,
-    bytes: number,
-    more: boolean,
-    identification: number,
-  ): number {
-    const view = this.#view;
-    const { bulk, counters } = this.#context;
-    const packetBytes = ipv6.HEADER_BYTES + ipv6.FRAGMENT_HEADER_BYTES + bytes;
-    const ipAt = this.#reserve(iface, dstHi, dstLo, packetBytes, ETHERTYPE_IPV6);
-    if (ipAt < 0) return ipAt;
-    const fragmentAt = ipAt + ipv6.HEADER_BYTES;
-    bulk.copy(ipAt, at, ipv6.HEADER_BYTES);
-    ipv6.setPayloadBytes(view, ipAt, ipv6.FRAGMENT_HEADER_BYTES + bytes);
-    ipv6.setNextHeader(view, ipAt, ipv6.NEXT_FRAGMENT);
-    view.setInt32(fragmentAt, (ipv6.nextHeader(view, at) << 24) | offset | (more ? 1 : 0));
-    view.setInt32(fragmentAt + 4, identification);
-    bulk.copy(fragmentAt + ipv6.FRAGMENT_HEADER_BYTES, at + ipv6.HEADER_BYTES + offset, bytes);
-    iface.link.commit(packetBytes, this.#fragmentMeta);
-    counters.add(this.#fragments6, 1);
-    return 0;
-  }
-
-  #nextIdentification6(at: number): number {
-    const view = this.#view;
-    const slot = Math.imul(ipv6.dstWord(view, at, 3) ^ ipv6.dstWord(view, at, 1), this.#identifierKey) >>> 24;
-    const next = ((this.#identifiers6[slot] as number) + 1) | 0;
-    this.#identifiers6[slot] = next;
-    return next;
-  }
-
-  /** Room for a packet; where there is none, that is counted. */
-  #reserve(iface: Interface, dstHi: number, dstLo: number, packetBytes: number, etherType: number): number {
-    const at = iface.link.reserveTo(dstHi, dstLo, etherType, packetBytes);
-    if (at < 0) {
+  /** A packet, or a fragment, for which the link had no place is counted. */
+  #counted(iface: Interface, sent: number): number {
+    if (sent < 0 && sent !== -Errno.EMSGSIZE) {
       this.#context.counters.add(this.#noRoom, 1);
       iface.outDrops++;
     }
-    return at;
+    return sent;
   }
 }
 
