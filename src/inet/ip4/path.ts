@@ -8,9 +8,10 @@ import { Errno } from '../../base/errors.ts';
 import type { Interface } from '../../net/interface.ts';
 import { arrivalMeta } from '../../net/ip-link.ts';
 import type { NeighborCache } from '../../net/neighbor-cache.ts';
-import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../../net/route.ts';
+import { type Route, RTF_BLACKHOLE, RTF_GATEWAY, RTF_REJECT } from '../../net/route.ts';
 import type { RouteTable } from '../../net/route-table.ts';
 import { ADDRESS_BROADCAST, isLoopback, isMulticast } from '../../wire/ipv4.ts';
+import { attachToNextHop, findRoute, routeMtuBytes } from '../ip/next-hop.ts';
 import { IMPLIED_NEIGHBOR, type IpPath, PATH_FORWARD, type PathResolver } from '../ip/path.ts';
 import type { PathMtu } from '../ip/path-mtu.ts';
 import { IP_ALLOW_BROADCAST, IP_NO_LOOP } from '../ip/transport.ts';
@@ -83,37 +84,20 @@ export class PathResolver4 implements PathResolver {
   #toNextHop(path: IpPath): number {
     const { routes, addresses, neighbors, pathMtu } = this.#sources;
     const { dst } = path;
-    const route = routes.lookup(dst);
-    if (route === null) {
-      routes.events?.listener?.missed(dst);
-      return -Errno.ENETUNREACH;
-    }
-    route.uses++;
-    path.route = route;
-    const iface = route.iface;
-    if ((route.flags & RTF_REJECT) !== 0) {
-      return (route.flags & RTF_HOST) !== 0 ? -Errno.EHOSTUNREACH : -Errno.ENETUNREACH;
-    }
+    const forward = (path.flags & PATH_FORWARD) !== 0;
+    const error = findRoute(path, routes);
+    if (error < 0) return error;
+    const route = path.route as Route;
+    const { iface } = route;
     if (!iface.up) return -Errno.ENETUNREACH;
-    const nextHop = (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : dst;
     path.src = path.wantedSrc !== 0 ? path.wantedSrc : route.source;
-    if (path.src === 0) path.src = addresses.sourceFor(iface, nextHop);
-    if (path.src === 0 && (path.flags & PATH_FORWARD) === 0) return -Errno.EADDRNOTAVAIL;
-    const linkMtuBytes = route.mtuBytes !== 0 ? Math.min(route.mtuBytes, iface.mtuBytes) : iface.mtuBytes;
+    if (path.src === 0) path.src = addresses.sourceFor(iface, (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : dst);
+    if (path.src === 0 && !forward) return -Errno.EADDRNOTAVAIL;
+    const linkMtuBytes = routeMtuBytes(route, iface.mtuBytes);
     // A learned path MTU holds for our own packets; other senders discover it themselves.
-    path.mtu = (path.flags & PATH_FORWARD) !== 0 ? linkMtuBytes : pathMtu.lookup(dst, linkMtuBytes);
+    path.mtu = forward ? linkMtuBytes : pathMtu.lookup(dst, linkMtuBytes);
     path.fragments = pathMtu.allowsFragments(dst);
-    if ((route.flags & RTF_BLACKHOLE) !== 0) {
-      path.discards = true;
-      path.attach(iface, 0, 0);
-      return 0;
-    }
-    const neighbor = neighbors.findOrCreate(iface, nextHop);
-    if (neighbor === null) return -Errno.EHOSTUNREACH;
-    path.neighbor = neighbor;
-    path.attach(iface, neighbor.macHi, neighbor.macLo);
-    path.directBytes = path.mtu;
-    return 0;
+    return attachToNextHop(path, route, neighbors);
   }
 
   /** The first interface that is up and has an address, lo0 excepted. */

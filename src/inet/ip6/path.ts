@@ -11,10 +11,11 @@ import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Interface } from '../../net/interface.ts';
 import { arrivalMeta } from '../../net/ip-link.ts';
 import type { NeighborCache } from '../../net/neighbor-cache.ts';
-import { type Route, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../../net/route.ts';
+import { type Route, RTF_BLACKHOLE, RTF_REJECT } from '../../net/route.ts';
 import type { RouteTable6 } from '../../net/route-table6.ts';
 import { MULTICAST_MAC_HI } from '../../wire/ipv6-address.ts';
 import { IP6_ANY, IP6_LOOPBACK, isIp6 } from '../ip/address-interner.ts';
+import { attachToNextHop, findRoute, routeMtuBytes } from '../ip/next-hop.ts';
 import { IMPLIED_NEIGHBOR, type IpPath, PATH_FORWARD, type PathResolver } from '../ip/path.ts';
 import type { PathMtu } from '../ip/path-mtu.ts';
 import { IP_NO_LOOP } from '../ip/transport.ts';
@@ -66,7 +67,8 @@ export class PathResolver6 implements PathResolver {
     if (lo === null || !lo.up) return -Errno.ENETUNREACH;
     path.src = wanted !== 0 ? wanted : path.dst;
     path.neighbor = IMPLIED_NEIGHBOR;
-    this.#attach(path, lo, 0, 0);
+    this.#writeAddresses(path);
+    path.attach(lo, 0, 0);
     // The packet itself does not tell the zone of its destination.
     path.meta = arrivalMeta(addresses.interner.zone(path.dst));
     path.mtu = path.linkMtuBytes = lo.mtuBytes;
@@ -88,7 +90,8 @@ export class PathResolver6 implements PathResolver {
     path.mtu = path.linkMtuBytes = links.of(iface)?.mtuBytes ?? iface.mtuBytes;
     path.loops = !iface.loopback && (path.flags & IP_NO_LOOP) === 0 && iface.groups.has(group);
     path.directBytes = path.loops ? 0 : path.mtu;
-    this.#attach(path, iface, MULTICAST_MAC_HI, addresses.interner.word(group, 3));
+    this.#writeAddresses(path);
+    path.attach(iface, MULTICAST_MAC_HI, addresses.interner.word(group, 3));
     if (iface.loopback) path.meta = arrivalMeta(iface.index);
     return 0;
   }
@@ -99,34 +102,17 @@ export class PathResolver6 implements PathResolver {
     const forward = (path.flags & PATH_FORWARD) !== 0;
     // A link-local address without a zone is on no link (RFC 4007 section 6).
     if (addresses.interner.zone(dst) === 0 && addresses.isLinkLocal(dst)) return -Errno.EINVAL;
-    const route = routes.lookup(dst);
-    if (route === null) {
-      routes.events?.listener?.missed(dst);
-      return -Errno.ENETUNREACH;
-    }
-    route.uses++;
-    path.route = route;
+    const error = findRoute(path, routes);
+    if (error < 0) return error;
+    const route = path.route as Route;
     const { iface } = route;
-    if ((route.flags & RTF_REJECT) !== 0) {
-      return (route.flags & RTF_HOST) !== 0 ? -Errno.EHOSTUNREACH : -Errno.ENETUNREACH;
-    }
     if (!iface.up || !links.isActive(iface)) return -Errno.ENETUNREACH;
     path.src = wanted !== 0 || forward ? wanted : this.#source(dst, route);
     if (path.src === 0 && !forward) return -Errno.EADDRNOTAVAIL;
-    const ifaceMtuBytes = links.of(iface)?.mtuBytes ?? iface.mtuBytes;
-    path.linkMtuBytes = route.mtuBytes !== 0 ? Math.min(route.mtuBytes, ifaceMtuBytes) : ifaceMtuBytes;
+    path.linkMtuBytes = routeMtuBytes(route, links.of(iface)?.mtuBytes ?? iface.mtuBytes);
     path.mtu = forward ? path.linkMtuBytes : pathMtu.lookup(dst, path.linkMtuBytes);
-    if ((route.flags & RTF_BLACKHOLE) !== 0) {
-      path.discards = true;
-      this.#attach(path, iface, 0, 0);
-      return 0;
-    }
-    const neighbor = neighbors.findOrCreate(iface, (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : dst);
-    if (neighbor === null) return -Errno.EHOSTUNREACH;
-    path.neighbor = neighbor;
-    this.#attach(path, iface, neighbor.macHi, neighbor.macLo);
-    path.directBytes = path.mtu;
-    return 0;
+    this.#writeAddresses(path);
+    return attachToNextHop(path, route, neighbors);
   }
 
   #source(dst: number, route: Route): number {
@@ -149,10 +135,10 @@ export class PathResolver6 implements PathResolver {
     return addresses.loopback;
   }
 
-  #attach(path: IpPath, iface: Interface, dstHi: number, dstLo: number): void {
+  /** The words of both addresses, as headers have them, and their sum. */
+  #writeAddresses(path: IpPath): void {
     const { interner } = this.#sources.addresses;
     const { src, dst } = path;
-    path.attach(iface, dstHi, dstLo);
     path.dst0 = interner.word(dst, 0);
     path.dst1 = interner.word(dst, 1);
     path.dst2 = interner.word(dst, 2);
