@@ -9,8 +9,8 @@
  */
 
 import { seqGe, seqGt, seqLe, seqLt } from '../../../base/sequence.ts';
+import { SSTHRESH_INITIAL } from '../connection/congestion/control.ts';
 import { BURST_LIMIT_SEGMENTS, HyStart } from '../connection/congestion/hystart.ts';
-import { SSTHRESH_INITIAL } from '../connection/congestion/newreno.ts';
 import type { Connection } from '../connection/connection.ts';
 import { DUP_THRESHOLD } from '../connection/loss-recovery.ts';
 import { RECOVERY_FAST, RECOVERY_NONE, RECOVERY_TIMEOUT } from '../connection/states.ts';

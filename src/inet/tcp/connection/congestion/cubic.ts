@@ -7,8 +7,7 @@
  */
 
 import { US_PER_S } from '../../../../base/units.ts';
-import type { CongestionControl } from './control.ts';
-import { SSTHRESH_INITIAL } from './newreno.ts';
+import { type CongestionControl, SSTHRESH_INITIAL, slowStart } from './control.ts';
 
 /** RFC 9438 section 4.1 and 4.6. */
 const C = 0.4;
@@ -49,15 +48,8 @@ export class Cubic implements CongestionControl {
   }
 
   onAck(ackedBytes: number, mss: number, rttUs: number, nowUs: number): void {
-    if (this.cwnd < this.ssthresh) {
-      const room = this.ssthresh - this.cwnd;
-      if (ackedBytes <= room) {
-        this.cwnd += ackedBytes;
-        return;
-      }
-      this.cwnd = this.ssthresh;
-      ackedBytes -= room;
-    }
+    ackedBytes = slowStart(this, ackedBytes);
+    if (ackedBytes === 0) return;
     const window = this.cwnd / mss;
     if (this.#epochUs < 0) this.#begin(window, nowUs);
     const seconds = (nowUs - this.#epochUs) / US_PER_S;

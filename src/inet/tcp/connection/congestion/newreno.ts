@@ -1,14 +1,11 @@
 /**
- * NewReno's window arithmetic: slow start, congestion avoidance by bytes acknowledged.
+ * NewReno's window arithmetic: congestion avoidance by bytes acknowledged.
  *
  * Thread: the one that runs the kernel. The recovery procedure itself is in tcp/recovery/recovery.ts.
  * Read first: RFC 5681 section 3.1, RFC 3465 (appropriate byte counting), RFC 6582.
  */
 
-import type { CongestionControl } from './control.ts';
-
-/** Larger than any window: "arbitrarily high" (RFC 5681 section 3.1). */
-export const SSTHRESH_INITIAL = 0x3fff_ffff;
+import { type CongestionControl, SSTHRESH_INITIAL, slowStart } from './control.ts';
 
 export class NewReno implements CongestionControl {
   readonly name: string = 'newreno';
@@ -23,17 +20,8 @@ export class NewReno implements CongestionControl {
   }
 
   onAck(ackedBytes: number, mss: number, _rttUs: number, _nowUs: number): void {
-    if (this.cwnd < this.ssthresh) {
-      // No limit L on stretch ACKs: one ACK may cover a whole poll batch, and the receiver is not an attacker's tool
-      // here as RFC 3465 section 2.3 feared, since bytes are counted.
-      const room = this.ssthresh - this.cwnd;
-      if (ackedBytes <= room) {
-        this.cwnd += ackedBytes;
-        return;
-      }
-      this.cwnd = this.ssthresh;
-      ackedBytes -= room;
-    }
+    ackedBytes = slowStart(this, ackedBytes);
+    if (ackedBytes === 0) return;
     this.#credit += ackedBytes;
     while (this.#credit >= this.cwnd) {
       this.#credit -= this.cwnd;
