@@ -6,7 +6,7 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
-import type { ExportedSockets } from '../rump/exported-sockets.ts';
+import type { PassedFiles } from '../rump/passed-files.ts';
 import type { SocketLayer } from '../socket/socket.ts';
 import { drainTicks, NativeTcp } from './bindings.ts';
 import { Liveness } from './liveness.ts';
@@ -17,8 +17,8 @@ export interface Face {
   readonly names: NameTable;
   /** Interfaces for `os.networkInterfaces`; the host's own when absent. */
   readonly interfaces?: (() => readonly HostInterfaceAddress[]) | undefined;
-  /** Only when the kernel is this thread's: its sockets on their way to other processes. */
-  readonly exports?: ExportedSockets | undefined;
+  /** Only when the kernel is this thread's: its files on their way to other processes. */
+  readonly passed?: PassedFiles | undefined;
   /** URL at which processes that the program starts reach the kernel; the kernel listens from the first call on. */
   readonly serverUrl?: (() => string) | undefined;
 }

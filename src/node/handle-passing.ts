@@ -8,7 +8,6 @@
 import { Errno } from '../base/errors.ts';
 import { ClientSocket } from '../rump/client-socket.ts';
 import { ClientSockets } from '../rump/client-sockets.ts';
-import { type AnySocket, IN_TRANSIT, leave } from '../rump/shared-socket.ts';
 import { channelPrototype, type IpcChannel, watchChannelMessages } from './bindings.ts';
 import { face } from './face.ts';
 import { TcpHandle } from './tcp-handle.ts';
@@ -30,20 +29,17 @@ function tokenOf(handle: Handle): string | null {
   if (found === null) return null;
   const { socket, family } = found;
   if (socket instanceof ClientSocket) return socket.export(family);
-  return face().exports?.add(socket, 'state' in socket ? 'stream' : 'datagram', family) ?? null;
+  return face().passed?.addSocket(socket, family) ?? null;
 }
 
 /** A handle for a socket that another process sent, null when it is gone. */
 function handleFor(token: string): Handle | null {
-  const { sockets, exports } = face();
-  const client = sockets instanceof ClientSockets;
-  const found = client ? sockets.adopt(token) : (exports?.take(token) ?? null);
+  const { sockets, passed } = face();
+  const found = sockets instanceof ClientSockets ? sockets.adopt(token) : (passed?.takeSocket(token) ?? null);
   if (found === null) return null;
   const { socket, kind, family } = found;
   const handle = kind === 'stream' ? new TcpHandle() : new UdpHandle();
   handle.adopt(socket as never, family);
-  // `take` left a reference behind; a client's socket has none.
-  if (!client) leave(socket as AnySocket, IN_TRANSIT);
   return handle;
 }
 

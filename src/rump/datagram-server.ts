@@ -1,41 +1,46 @@
 /**
  * One datagram socket of a client: datagrams go to the client as long as it keeps up.
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the kernel. Read first: served-socket.ts.
  */
 
-import { DatagramInfo, type DatagramSocket, EVENT_ERROR, EVENT_READABLE, EVENT_WRITABLE } from '../socket/socket.ts';
+import { Errno } from '../base/errors.ts';
+import { DatagramInfo, EVENT_ERROR, EVENT_WRITABLE, type SocketAddress } from '../socket/socket.ts';
+import { READABLE, WRITABLE } from '../sys/file.ts';
+import type { DatagramFile } from '../sys/socket-file.ts';
 import { DATAGRAM, DATAGRAM_WINDOW_BYTES, EVENTS } from './protocol.ts';
-import type { ClientPort } from './session.ts';
-import { type Consumer, join, leave } from './shared-socket.ts';
-import type { SocketClient } from './stream-server.ts';
+import { ServedSocket, type SocketOwner } from './served-socket.ts';
 
 const info = new DatagramInfo();
 const DATAGRAM_BYTES_MAX = 65535;
 
-export class DatagramServer implements Consumer {
-  readonly socket: DatagramSocket;
-  readonly #id: number;
-  readonly #owner: SocketClient;
-  readonly #client: ClientPort;
+export class DatagramServer extends ServedSocket {
+  readonly file: DatagramFile;
   #window = DATAGRAM_WINDOW_BYTES;
-  readonly interested = true;
+  /** The last datagram found no room; the client waits for some. */
+  #blocked = false;
 
-  constructor(socket: DatagramSocket, id: number, owner: SocketClient, shared: boolean) {
-    this.socket = socket;
-    this.#id = id;
-    this.#owner = owner;
-    this.#client = owner.client;
-    if (shared) join(socket, this);
-    else socket.onEvents = this.onEvents;
+  constructor(file: DatagramFile, id: number, fd: number, owner: SocketOwner) {
+    super(id, fd, owner);
+    this.file = file;
+    file.watch(this);
   }
 
-  readonly onEvents = (events: number): void => {
-    if ((events & (EVENT_READABLE | EVENT_ERROR)) !== 0) this.pump();
-    if ((events & EVENT_WRITABLE) !== 0) this.#client.event(EVENTS, this.#id, EVENT_WRITABLE);
-  };
+  protected override ready(events: number): void {
+    if ((events & READABLE) !== 0) this.pump();
+    if (!this.#blocked || (events & WRITABLE) === 0) return;
+    this.#blocked = false;
+    this.client.event(EVENTS, this.id, EVENT_WRITABLE);
+  }
 
-  pump(): void {
-    const { socket } = this;
+  /** One datagram, to an address or (null) to the peer: the count or -errno. */
+  send(bytes: Uint8Array, to: SocketAddress | null): number {
+    const count = this.file.socket.send(bytes, 0, bytes.length, to);
+    if (count === -Errno.EAGAIN) this.#blocked = true;
+    return count;
+  }
+
+  override pump(): void {
+    const { socket } = this.file;
     while (this.#window > 0) {
       const length = Math.min(Math.max(socket.nextBytes, 0), DATAGRAM_BYTES_MAX);
       const waits = socket.nextBytes >= 0;
@@ -43,24 +48,27 @@ export class DatagramServer implements Consumer {
       const bytes = new Uint8Array(length);
       const count = socket.receive(bytes, 0, length, info);
       if (count < 0) {
-        this.#client.event(EVENTS, this.#id, EVENT_ERROR, count);
+        this.client.event(EVENTS, this.id, EVENT_ERROR, count);
         return;
       }
       this.#window -= Math.max(count, 1);
-      this.#client.event(DATAGRAM, this.#id, info.fullBytes, 0, bytes, info.from);
+      this.client.event(DATAGRAM, this.id, info.fullBytes, 0, bytes, info.from);
+      this.takeTurns();
     }
   }
 
-  /** The client has read that many bytes; false when it cannot have. */
-  consumed(bytes: number): boolean {
+  override consumed(bytes: number): boolean {
     if (bytes < 0 || this.#window + bytes > DATAGRAM_WINDOW_BYTES) return false;
     this.#window += bytes;
     this.pump();
     return true;
   }
 
-  close(): void {
-    this.#owner.forget(this.#id);
-    if (leave(this.socket, this)) this.socket.close();
+  override close(): void {
+    this.end();
+  }
+
+  override abandon(): void {
+    this.end();
   }
 }

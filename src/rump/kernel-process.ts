@@ -35,7 +35,11 @@ export class KernelProcess implements RemoteProcess {
 
   /** A new process under `init`; null when the kernel has too many. */
   static spawn(table: ProcessTable, name: string): KernelProcess | null {
-    const process = table.spawn(name);
+    return KernelProcess.of(table.spawn(name));
+  }
+
+  /** A process by its system calls; null for none. */
+  static of(process: Process | null): KernelProcess | null {
     return process === null ? null : new KernelProcess(process);
   }
 

@@ -8,10 +8,11 @@ import { Arena } from '../mem/arena.ts';
 import { SYS } from '../sys/syscalls.ts';
 import { RumpClient } from './client.ts';
 import { ControlService } from './control-service.ts';
-import { ExportedSockets } from './exported-sockets.ts';
 import { KernelProcess } from './kernel-process.ts';
+import { PassedFiles } from './passed-files.ts';
 import * as protocol from './protocol.ts';
 import { RumpServer } from './server.ts';
+import { SessionProcess } from './session-process.ts';
 import { SocketService } from './socket-service.ts';
 import { SystemCallService } from './system-call-service.ts';
 import { encodeValue } from './value-codec.ts';
@@ -22,18 +23,21 @@ const simulation = new Simulation(1);
 const kernel = Kernel.create({ name: 'k', arena: Arena.create(64 << 20), host: simulation.host() });
 simulation.add(...kernel.cpus);
 const expiries: (() => void)[] = [];
-const exports = new ExportedSockets(new SeededRng(3), (_ms, run) => void expiries.push(run));
+const passed = new PassedFiles(kernel.processes.wakeups, new SeededRng(3), (_ms, run) => void expiries.push(run));
 const server = new RumpServer({
   rng: new SeededRng(1),
   features: protocol.FEATURE_SOCKETS | protocol.FEATURE_CONTROL | protocol.FEATURE_SYSCALLS,
-  services: (client) => [
-    new SocketService(client, kernel.sockets, exports),
-    new ControlService(client, {
-      request: (operation, params) => kernel.client.answer(operation as never, params as never),
-      open: (stream, request, sink) => kernel.client.openNow(stream as never, request as never, sink as never),
-    }),
-    new SystemCallService(client, () => KernelProcess.spawn(kernel.processes, 'fuzz')),
-  ],
+  services: (client) => {
+    const process = new SessionProcess(kernel.processes, 'fuzz', client.limits.descriptorsMax);
+    return [
+      new SocketService(client, process, passed),
+      new ControlService(client, {
+        request: (operation, params) => kernel.client.answer(operation as never, params as never),
+        open: (stream, request, sink) => kernel.client.openNow(stream as never, request as never, sink as never),
+      }),
+      new SystemCallService(client, () => KernelProcess.of(process.get())),
+    ];
+  },
 });
 
 const LOOPBACK = 0x7f000001;

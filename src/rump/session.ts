@@ -28,8 +28,8 @@ import {
 const microtask = queueMicrotask;
 
 export interface SessionLimits {
-  /** Sockets of one client. */
-  readonly socketsMax: number;
+  /** Descriptors of a client's process (RLIMIT_NOFILE): sockets, and the files of system calls. */
+  readonly descriptorsMax: number;
   /** Streams of events of one client. */
   readonly streamsMax: number;
   /** Requests that wait for an answer. */
@@ -39,7 +39,7 @@ export interface SessionLimits {
 }
 
 export const SESSION_LIMITS: SessionLimits = {
-  socketsMax: 16_384,
+  descriptorsMax: 16_384,
   streamsMax: 256,
   requestsMax: 1024,
   queuedBytesMax: 268_435_456,

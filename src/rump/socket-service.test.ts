@@ -26,7 +26,7 @@ interface Rig {
   sockets: ClientSockets;
 }
 
-const LIMITS: SessionLimits = { socketsMax: 10, streamsMax: 1, requestsMax: 10, queuedBytesMax: 100_000 };
+const LIMITS: SessionLimits = { descriptorsMax: 10, streamsMax: 1, requestsMax: 10, queuedBytesMax: 100_000 };
 
 let seed = 10;
 
@@ -231,7 +231,7 @@ describe('a client that breaks the rules', () => {
   });
 
   it('gets connections beyond its sockets when it has closed some', async () => {
-    const bench = new RemoteBench({ limits: { ...LIMITS, socketsMax: 3 } });
+    const bench = new RemoteBench({ limits: { ...LIMITS, descriptorsMax: 3 } });
     const [rig, other] = [connect(bench), connect(bench)];
     const listener = rig.sockets.stream();
     listener.bind(at(80));
@@ -249,7 +249,7 @@ describe('a client that breaks the rules', () => {
   });
 
   it('has so many sockets, and EMFILE for more', () => {
-    const { sockets } = connect(new RemoteBench({ limits: { ...LIMITS, socketsMax: 2 } }));
+    const { sockets } = connect(new RemoteBench({ limits: { ...LIMITS, descriptorsMax: 2 } }));
     const all = [sockets.stream(), sockets.datagram(), sockets.stream()];
     expect(all.map((socket, i) => socket.bind(at(i + 1)))).toEqual([0, 0, -24]);
     (all[0] as ClientStream).close();

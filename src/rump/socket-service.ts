@@ -1,19 +1,27 @@
 /**
  * Sockets of a kernel for a client elsewhere: its calls in, events and data out. Thread: the one that runs the kernel.
  *
+ * The session is a process of the kernel, and its sockets are descriptors of that process. Frames have words, addresses and bytes, so
+ * that calls go to the typed functions under the handlers of the system calls (sys/process-sockets.ts, the methods of open files);
+ * pointers into a memory would be made here only to be taken apart there.
  * The client draws the numbers of the sockets that it opens (odd), this side those of connections that arrive (even). A
- * client that is gone leaves nothing open: its sockets close as those of a process that exits. Read first: protocol.ts.
+ * client that is gone leaves nothing open: its process exits. Bytes that it had sent before are still written. Read first: protocol.ts.
  */
 
 import { Errno } from '../base/errors.ts';
-import type { DatagramSocket, Family, SocketLayer, StreamSocket } from '../socket/socket.ts';
+import type { DatagramSocket, SocketAddress, SocketLayer } from '../socket/socket.ts';
+import { SOCK_NONBLOCK } from '../sys/abi.ts';
+import type { Process } from '../sys/process.ts';
+import { acceptConnection, openDatagramSocket, openStreamSocket } from '../sys/process-sockets.ts';
+import { StreamFile } from '../sys/socket-file.ts';
 import { DatagramServer } from './datagram-server.ts';
-import type { ExportedSockets } from './exported-sockets.ts';
+import type { PassedFile, PassedFiles } from './passed-files.ts';
 import * as protocol from './protocol.ts';
+import type { Acceptor, SocketOwner } from './served-socket.ts';
 import type { ClientPort, SessionService } from './session.ts';
-import { IN_TRANSIT, leave, share } from './shared-socket.ts';
+import type { SessionProcess } from './session-process.ts';
 import { MEMBERSHIPS, OPTIONS, optionValue } from './socket-options.ts';
-import { type SocketClient, StreamServer } from './stream-server.ts';
+import { StreamServer } from './stream-server.ts';
 
 type Served = StreamServer | DatagramServer;
 
@@ -22,45 +30,61 @@ const microtask = queueMicrotask;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export class SocketService implements SessionService, SocketClient {
+export class SocketService implements SessionService, SocketOwner {
   readonly first: number = protocol.OPEN_STREAM;
   readonly last: number = protocol.SOCKETS_LAST;
   readonly client: ClientPort;
+  readonly process: SessionProcess;
   readonly #layer: SocketLayer;
-  readonly #exports: ExportedSockets;
+  readonly #passed: PassedFiles;
   readonly #sockets = new Map<number, Served>();
-  /** Listening sockets whose client has all the sockets that it may have. */
-  readonly #waiting = new Set<StreamServer>();
+  /** Listening sockets whose client has all the descriptors that it may have. */
+  readonly #waiting = new Set<Acceptor>();
   #nextId = 2;
   #closed = false;
 
-  constructor(client: ClientPort, layer: SocketLayer, exports: ExportedSockets) {
+  /** `process`: the session's. */
+  constructor(client: ClientPort, process: SessionProcess, passed: PassedFiles) {
     this.client = client;
-    this.#layer = layer;
-    this.#exports = exports;
+    this.process = process;
+    this.#layer = process.table.host.sockets;
+    this.#passed = passed;
   }
 
   close(): void {
     this.#closed = true;
-    for (const served of [...this.#sockets.values()]) served.close();
+    for (const served of [...this.#sockets.values()]) served.abandon();
+    this.process.exit();
   }
 
-  get full(): boolean {
-    return this.#sockets.size >= this.client.limits.socketsMax;
+  /** The process while it may have another socket. */
+  #room(): Process | null {
+    const process = this.process.get();
+    return process === null || process.descriptors.full ? null : process;
   }
 
-  adoptAccepted(socket: StreamSocket): number {
+  accept(listener: Acceptor): boolean {
+    const process = this.process.get();
+    if (process === null) return false;
+    const fd = acceptConnection(process, listener.file, SOCK_NONBLOCK);
+    if (fd === -Errno.EMFILE) this.#waiting.add(listener);
+    if (fd < 0) return false;
     const id = this.#nextId;
     this.#nextId += 2;
-    const served = new StreamServer(socket, id, this, false);
-    this.#sockets.set(id, served);
-    // After ACCEPTED, which the caller sends now.
-    microtask(() => served.pump());
-    return id;
+    const served = this.#serve(process, fd, id);
+    const { local, peer } = served.file.socket;
+    this.client.event(protocol.ACCEPTED, listener.id, id, 0, undefined, local, peer);
+    served.pump();
+    return true;
   }
 
-  acceptLater(listener: StreamServer): void {
-    this.#waiting.add(listener);
+  /** Serve the file of a descriptor under a number of the client. */
+  #serve(process: Process, fd: number, id: number): Served {
+    const file = process.descriptors.get(fd) as PassedFile;
+    const served =
+      file instanceof StreamFile ? new StreamServer(file, id, fd, this) : new DatagramServer(file, id, fd, this);
+    this.#sockets.set(id, served);
+    return served;
   }
 
   forget(id: number): void {
@@ -88,7 +112,7 @@ export class SocketService implements SessionService, SocketClient {
         return this.#interface(frame);
       default: {
         const served = this.#sockets.get(frame.object);
-        if (served === undefined) this.client.reply(frame, this.full ? -Errno.EMFILE : -Errno.EBADF);
+        if (served === undefined) this.client.reply(frame, this.#room() === null ? -Errno.EMFILE : -Errno.EBADF);
         else if (served instanceof StreamServer) return this.#common(served, frame) ?? this.#stream(served, frame);
         else return this.#common(served, frame) ?? this.#datagram(served, frame);
         return true;
@@ -103,35 +127,31 @@ export class SocketService implements SessionService, SocketClient {
 
   #open({ operation, object: id, a: family }: protocol.Frame): boolean {
     if (!this.#free(id) || (family !== 4 && family !== 6)) return false;
+    const process = this.#room();
     // The calls that follow find no such socket.
-    if (this.full) return true;
-    const served =
-      operation === protocol.OPEN_STREAM
-        ? new StreamServer(this.#layer.stream(family), id, this, false)
-        : new DatagramServer(this.#layer.datagram(family), id, this, false);
-    this.#sockets.set(id, served);
+    if (process === null) return true;
+    const open = operation === protocol.OPEN_STREAM ? openStreamSocket : openDatagramSocket;
+    this.#serve(process, open(process, family, SOCK_NONBLOCK), id);
     return true;
   }
 
   #adopt(frame: protocol.Frame): boolean {
     const id = frame.object;
     if (!this.#free(id)) return false;
-    const found = this.full ? null : this.#exports.take(decoder.decode(frame.payload));
-    if (found === null) {
-      this.client.reply(frame, this.full ? -Errno.EMFILE : -Errno.EBADF);
+    const process = this.#room();
+    const file = process === null ? null : this.#passed.take(decoder.decode(frame.payload));
+    if (process === null || file === null) {
+      this.client.reply(frame, process === null ? -Errno.EMFILE : -Errno.EBADF);
       return true;
     }
-    const { socket, kind, family } = found;
-    const stream = kind === 'stream';
-    const served = stream
-      ? new StreamServer(socket as StreamSocket, id, this, true)
-      : new DatagramServer(socket as DatagramSocket, id, this, true);
-    leave(socket, IN_TRANSIT);
-    this.#sockets.set(id, served);
-    const { local, peer } = socket;
+    const served = this.#serve(process, process.descriptors.add(file), id);
+    const { local, peer } = file.socket;
+    const stream = served instanceof StreamServer;
     const number = stream ? protocol.KIND_STREAM : protocol.KIND_DATAGRAM;
-    this.client.replyWords(frame, 0, number, family, local, peer);
-    if (!stream || peer.port !== 0) served.pump();
+    this.client.replyWords(frame, 0, number, file.family, local, peer);
+    served.pump();
+    // The reference that it travelled with.
+    file.release();
     return true;
   }
 
@@ -148,13 +168,13 @@ export class SocketService implements SessionService, SocketClient {
 
   /** A call that both kinds of sockets have; null: it is none. */
   #common(served: Served, frame: protocol.Frame): boolean | null {
-    const { socket } = served;
+    const { socket } = served.file;
     switch (frame.operation) {
       case protocol.BIND:
       case protocol.CONNECT: {
         const [address] = frame.addresses;
         if (address === undefined) return false;
-        const result = frame.operation === protocol.BIND ? socket.bind(address) : socket.connect(address);
+        const result = frame.operation === protocol.BIND ? socket.bind(address) : this.#connect(served, address);
         this.client.reply(frame, result, undefined, socket.local);
         return true;
       }
@@ -182,19 +202,21 @@ export class SocketService implements SessionService, SocketClient {
     }
   }
 
+  #connect(served: Served, address: SocketAddress): number {
+    return served instanceof StreamServer ? served.connect(address) : served.file.socket.connect(address);
+  }
+
   #export(served: Served, frame: protocol.Frame): boolean {
-    const family = frame.a;
-    if (family !== 4 && family !== 6) return false;
-    share(served.socket, served);
-    const kind = served instanceof StreamServer ? 'stream' : 'datagram';
-    this.client.reply(frame, 0, encoder.encode(this.#exports.add(served.socket, kind, family as Family)));
+    if (frame.a !== 4 && frame.a !== 6) return false;
+    if (served instanceof StreamServer) served.pass();
+    this.client.reply(frame, 0, encoder.encode(this.#passed.add(served.file)));
     return true;
   }
 
   #stream(served: StreamServer, frame: protocol.Frame): boolean {
     switch (frame.operation) {
       case protocol.LISTEN:
-        this.client.reply(frame, served.socket.listen(frame.a), undefined, served.socket.local);
+        this.client.reply(frame, served.file.socket.listen(frame.a), undefined, served.file.socket.local);
         return true;
       case protocol.SEND:
         return served.send(frame.payload);
@@ -210,19 +232,18 @@ export class SocketService implements SessionService, SocketClient {
     }
   }
 
-  #datagram({ socket }: DatagramServer, frame: protocol.Frame): boolean {
+  #datagram(served: DatagramServer, frame: protocol.Frame): boolean {
     switch (frame.operation) {
       case protocol.DISCONNECT:
-        this.client.reply(frame, socket.disconnect());
+        this.client.reply(frame, served.file.socket.disconnect());
         return true;
       case protocol.SEND_TO: {
-        const { payload, addresses } = frame;
-        const sent = socket.send(payload, 0, payload.length, addresses[0] ?? null);
-        this.client.reply(frame, sent, undefined, socket.local);
+        const sent = served.send(frame.payload, frame.addresses[0] ?? null);
+        this.client.reply(frame, sent, undefined, served.file.socket.local);
         return true;
       }
       case protocol.MEMBERSHIP:
-        return this.#membership(socket, frame);
+        return this.#membership(served.file.socket, frame);
       default:
         this.client.reply(frame, -Errno.EOPNOTSUPP);
         return true;

@@ -1,40 +1,19 @@
 /**
  * One stream socket of a client: moves bytes and events between the kernel and the session, with a window in each direction.
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the kernel. Read first: served-socket.ts.
  */
 
 import { Errno } from '../base/errors.ts';
-import {
-  EVENT_ACCEPTABLE,
-  EVENT_CONNECTED,
-  EVENT_ERROR,
-  EVENT_READABLE,
-  EVENT_WRITABLE,
-  type StreamSocket,
-} from '../socket/socket.ts';
-import { ACCEPTED, CREDIT, DATA, END, EVENT, EVENTS, HEADER_BYTES, WINDOW_BYTES, writeHeader } from './protocol.ts';
-import type { ClientPort } from './session.ts';
-import { type Consumer, join, leave } from './shared-socket.ts';
-
-/** The client as its sockets see it. */
-export interface SocketClient {
-  readonly client: ClientPort;
-  /** It may have no more sockets. */
-  readonly full: boolean;
-  /** A listening socket that may go on when the client has closed another. */
-  acceptLater(listener: StreamServer): void;
-  /** A number for a connection that arrived. */
-  adoptAccepted(socket: StreamSocket): number;
-  forget(id: number): void;
-}
+import { EVENT_CONNECTED, EVENT_ERROR, type SocketAddress } from '../socket/socket.ts';
+import { POLLERR, POLLNVAL, READABLE, WRITABLE } from '../sys/file.ts';
+import type { StreamFile } from '../sys/socket-file.ts';
+import { CREDIT, DATA, END, EVENT, EVENTS, HEADER_BYTES, WINDOW_BYTES, writeHeader } from './protocol.ts';
+import { type Acceptor, ServedSocket, type SocketOwner } from './served-socket.ts';
 
 const READ_BYTES = 65536;
 
-export class StreamServer implements Consumer {
-  readonly socket: StreamSocket;
-  readonly #id: number;
-  readonly #owner: SocketClient;
-  readonly #client: ClientPort;
+export class StreamServer extends ServedSocket implements Acceptor {
+  readonly file: StreamFile;
   readonly #out: Uint8Array[] = [];
   #outAt = 0;
   #outBytes = 0;
@@ -42,77 +21,77 @@ export class StreamServer implements Consumer {
   #ended = false;
   #shutdown = false;
   #closing = false;
+  #connecting = false;
   #connected: boolean;
-  readonly interested = true;
+  /** Another process has got the connection: it reads, as long as it has it. */
+  #passed = false;
 
-  /** `shared`: others have the socket open too. */
-  constructor(socket: StreamSocket, id: number, owner: SocketClient, shared: boolean) {
-    this.socket = socket;
-    this.#id = id;
-    this.#owner = owner;
-    this.#client = owner.client;
-    this.#connected = socket.peer.port !== 0;
-    if (shared) join(socket, this);
-    else socket.onEvents = this.onEvents;
+  constructor(file: StreamFile, id: number, fd: number, owner: SocketOwner) {
+    super(id, fd, owner);
+    this.file = file;
+    this.#connected = file.socket.peer.port !== 0;
+    file.watch(this);
   }
 
-  readonly onEvents = (events: number): void => {
-    const { socket } = this;
-    if ((events & EVENT_CONNECTED) !== 0) {
-      this.#connected = socket.error === 0;
+  protected override ready(events: number): void {
+    const { file } = this;
+    if (this.#connecting && (events & WRITABLE) !== 0 && !file.connecting) {
+      this.#connecting = false;
+      this.#connected = file.socket.error === 0;
       this.#state(EVENT_CONNECTED);
     }
-    if ((events & EVENT_ACCEPTABLE) !== 0) this.acceptAll();
+    if (file.listening && (events & READABLE) !== 0) this.acceptAll();
     if (!this.#connected) return;
-    if ((events & (EVENT_READABLE | EVENT_ERROR)) !== 0) this.pump();
-    if ((events & (EVENT_WRITABLE | EVENT_ERROR)) !== 0) this.#flush();
-    if ((events & EVENT_ERROR) !== 0 && !this.#closing) this.#state(EVENT_ERROR);
-  };
+    if ((events & POLLNVAL) !== 0 && file.references === 1) this.#passed = false;
+    if ((events & (READABLE | POLLNVAL)) !== 0) this.pump();
+    if ((events & WRITABLE) !== 0) this.#flush();
+    if ((events & POLLERR) !== 0 && !this.#closing) this.#state(EVENT_ERROR);
+  }
 
   #state(event: number): void {
-    const { error, local } = this.socket;
-    this.#client.event(EVENTS, this.#id, event, error, undefined, local);
+    const { error, local } = this.file.socket;
+    this.client.event(EVENTS, this.id, event, error, undefined, local);
   }
 
-  /** Accept what waits, as far as the client may have more sockets; the rest stays in the backlog until it closes one. */
+  connect(address: SocketAddress): number {
+    const result = this.file.socket.connect(address);
+    if (result === -Errno.EINPROGRESS) this.#connecting = true;
+    return result;
+  }
+
+  /** The rest stays in the backlog until the client closes a socket. */
   acceptAll(): void {
-    while (!this.#closing) {
-      if (this.#owner.full) {
-        this.#owner.acceptLater(this);
-        return;
-      }
-      const accepted = this.socket.accept();
-      if (accepted === null) return;
-      const { local, peer } = accepted;
-      const id = this.#owner.adoptAccepted(accepted);
-      this.#client.event(ACCEPTED, this.#id, id, 0, undefined, local, peer);
-    }
+    while (!this.#closing && this.owner.accept(this)) this.takeTurns();
   }
 
-  /** Send the client what has arrived, as far as its window goes. */
-  pump(): void {
-    while (this.#connected && this.#window > 0 && !this.#ended) {
-      const frame = new Uint8Array(HEADER_BYTES + Math.min(this.#window, READ_BYTES, this.socket.readableBytes || 1));
-      const count = this.socket.receive(frame, HEADER_BYTES, frame.length - HEADER_BYTES);
+  override pump(): void {
+    const { file } = this;
+    while (this.#connected && this.#window > 0 && !this.#ended && !this.#passed) {
+      const frame = new Uint8Array(HEADER_BYTES + Math.min(this.#window, READ_BYTES, file.readableBytes || 1));
+      const count = file.read(frame, HEADER_BYTES, frame.length - HEADER_BYTES);
       if (count === -Errno.EAGAIN) return;
       if (count <= 0) {
         this.#ended = true;
-        if (count === 0) this.#client.event(END, this.#id);
-        else this.#client.event(EVENTS, this.#id, EVENT_ERROR, count);
+        if (count === 0) this.client.event(END, this.id);
+        else this.client.event(EVENTS, this.id, EVENT_ERROR, count);
         return;
       }
       this.#window -= count;
-      writeHeader(frame, count, EVENT, DATA, 0, this.#id);
-      this.#client.rawEvent(frame.subarray(0, HEADER_BYTES + count));
+      writeHeader(frame, count, EVENT, DATA, 0, this.id);
+      this.client.rawEvent(frame.subarray(0, HEADER_BYTES + count));
     }
   }
 
-  /** The client has read that many bytes; false when it cannot have. */
-  consumed(bytes: number): boolean {
+  override consumed(bytes: number): boolean {
     if (bytes < 0 || this.#window + bytes > WINDOW_BYTES) return false;
     this.#window += bytes;
     this.pump();
     return true;
+  }
+
+  /** The client gives the file to another process. */
+  pass(): void {
+    this.#passed = this.#connected;
   }
 
   /** False when the client sends more than its credit. */
@@ -133,12 +112,12 @@ export class StreamServer implements Consumer {
     let taken = 0;
     while (this.#out.length > 0) {
       const bytes = this.#out[0] as Uint8Array;
-      const count = this.socket.send(bytes, this.#outAt, bytes.length - this.#outAt);
+      const count = this.file.write(bytes, this.#outAt, bytes.length - this.#outAt);
       if (count === -Errno.EAGAIN) break;
       if (count < 0) {
         this.#out.length = 0;
         this.#outBytes = 0;
-        this.#client.event(EVENTS, this.#id, EVENT_ERROR, count);
+        this.client.event(EVENTS, this.id, EVENT_ERROR, count);
         break;
       }
       taken += count;
@@ -148,13 +127,13 @@ export class StreamServer implements Consumer {
       this.#out.shift();
       this.#outAt = 0;
     }
-    if (taken > 0 && !this.#closing) this.#client.event(CREDIT, this.#id, taken);
+    if (taken > 0 && !this.#closing) this.client.event(CREDIT, this.id, taken);
     if (this.#out.length > 0) return;
     if (this.#shutdown) {
       this.#shutdown = false;
-      this.socket.shutdown();
+      this.file.shutdown(false, true);
     }
-    if (this.#closing) this.#end(false);
+    if (this.#closing) this.end();
   }
 
   shutdown(): void {
@@ -163,21 +142,23 @@ export class StreamServer implements Consumer {
   }
 
   /** Close once everything before it is on its way; at once, and with a reset, when something was left unread. */
-  close(): void {
+  override close(): void {
     this.#closing = true;
     this.#ended = true;
-    if (this.#connected && this.socket.readableBytes > 0) this.#end(true);
+    if (this.#connected && this.file.readableBytes > 0) this.end();
     else this.#flush();
   }
 
+  /** Close with a reset, unless another process has the file. */
   abort(): void {
-    this.#end(true);
+    this.#closing = true;
+    if (this.file.references === 1) this.file.socket.abort();
+    this.end();
   }
 
-  #end(abort: boolean): void {
-    this.#owner.forget(this.#id);
-    if (!leave(this.socket, this)) return;
-    if (abort) this.socket.abort();
-    else this.socket.close();
+  /** Output that the client has sent is still written. */
+  override abandon(): void {
+    if (this.#out.length > 0) this.outlive();
+    this.close();
   }
 }

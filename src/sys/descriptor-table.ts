@@ -6,11 +6,16 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import { type OpenFile, POLLNVAL } from './file.ts';
+import type { OpenFile } from './file.ts';
+
+/** Descriptors that a process may ask for at most. */
+const DESCRIPTORS_MOST = 65_536;
 
 export class DescriptorTable {
-  /** Highest number, plus one. */
+  /** Highest number of a new descriptor, plus one. */
   limit: number;
+  /** The most that `limit` may be raised to. */
+  limitMax: number = DESCRIPTORS_MOST;
   readonly #files: (OpenFile | null)[] = [];
   readonly #closeOnExec: boolean[] = [];
   /** No number below is free. */
@@ -18,6 +23,12 @@ export class DescriptorTable {
 
   constructor(limit: number) {
     this.limit = limit;
+  }
+
+  /** `max` is the limit, and the most that it may be raised to. */
+  setLimits(max: number): void {
+    this.limit = max;
+    this.limitMax = max;
   }
 
   /** Open descriptors. */
@@ -49,7 +60,7 @@ export class DescriptorTable {
     if (!(Number.isInteger(fd) && fd >= 0 && fd < this.limit)) return -Errno.EBADF;
     const before = this.get(fd);
     // The file is held before the other goes: they may be one.
-    file.references++;
+    file.hold();
     if (before !== null) this.close(fd);
     this.#enter(fd, file, closeOnExec);
     file.references--;
@@ -71,9 +82,7 @@ export class DescriptorTable {
     this.#files[fd] = null;
     this.#closeOnExec[fd] = false;
     this.#lowestFree = Math.min(this.#lowestFree, fd);
-    file.references--;
-    file.notify(POLLNVAL);
-    if (file.references === 0) file.end();
+    file.release();
     return 0;
   }
 
@@ -90,6 +99,7 @@ export class DescriptorTable {
   // cold: once per process
   fork(): DescriptorTable {
     const child = new DescriptorTable(this.limit);
+    child.limitMax = this.limitMax;
     this.#files.forEach((file, fd) => {
       if (file?.inherited === true) child.#enter(fd, file, this.closeOnExec(fd));
     });
@@ -106,6 +116,6 @@ export class DescriptorTable {
     while (this.#files.length < fd) this.#files.push(null);
     this.#files[fd] = file;
     this.#closeOnExec[fd] = closeOnExec;
-    file.references++;
+    file.hold();
   }
 }

@@ -26,7 +26,7 @@ export const WRITABLE: number = POLLOUT | POLLWRBAND;
 export const POLL_ALWAYS: number = POLLERR | POLLHUP | POLLNVAL;
 
 export abstract class OpenFile extends Watchable {
-  /** Descriptors of it; the last one that goes closes it. */
+  /** Descriptors of it, and holders that have none; the last one that goes closes it. */
   references = 0;
   /** O_NONBLOCK. */
   nonBlocking = false;
@@ -77,6 +77,18 @@ export abstract class OpenFile extends Watchable {
     this.#wakeups.drain();
   }
 
-  /** The last descriptor is gone. */
+  /** A reference without a descriptor: the file is on its way to another process, or has output left. */
+  hold(): void {
+    this.references++;
+  }
+
+  /** A descriptor or another reference is gone. Watchers are told POLLNVAL; calls of that descriptor end with -EBADF. */
+  release(): void {
+    this.references--;
+    this.notify(POLLNVAL);
+    if (this.references === 0) this.end();
+  }
+
+  /** The last reference is gone. */
   abstract end(): void;
 }

@@ -20,7 +20,7 @@ import {
   WRITABLE,
 } from './file.ts';
 import { type Interest, InterestList } from './kqueue.ts';
-import { enter } from './socket-calls.ts';
+import { enterFile } from './process-sockets.ts';
 import { DatagramFile, SocketFile, StreamFile } from './socket-file.ts';
 import type { SystemCall } from './system-call.ts';
 import { int32At, int64At, load, setInt64, store, struct, uint64At } from './user-struct.ts';
@@ -153,7 +153,7 @@ function timevalOf(call: SystemCall, at: number): number {
 // cold: once per kqueue or epoll
 export function kqueue(call: SystemCall): number {
   const { process } = call;
-  return enter(call, new InterestList(process.table.wakeups, process.descriptors), 0);
+  return enterFile(process, new InterestList(process.table.wakeups, process.descriptors), 0);
 }
 
 /** kqueue1(flags): O_CLOEXEC, O_NONBLOCK. */
@@ -162,7 +162,7 @@ export function kqueueFlags(call: SystemCall): number {
   const flags = call.int(0);
   const { process } = call;
   const type = (flags & abi.O_CLOEXEC) !== 0 ? abi.SOCK_CLOEXEC : 0;
-  return enter(call, new InterestList(process.table.wakeups, process.descriptors), type);
+  return enterFile(process, new InterestList(process.table.wakeups, process.descriptors), type);
 }
 
 const CHANGED = 1;

@@ -5,8 +5,6 @@ import * as abi from './abi.ts';
 import type { SystemCall } from './system-call.ts';
 import { load, setInt64, store, storeInt, uint64At } from './user-struct.ts';
 
-/** Descriptors that a process may ask for at most. */
-const DESCRIPTORS_MOST = 65_536;
 const MODE_BITS = 0o777;
 
 /** exit(status) */
@@ -59,17 +57,21 @@ export function umask(call: SystemCall): number {
 export function getLimit(call: SystemCall): number {
   if (call.int(0) !== abi.RLIMIT_NOFILE) return -Errno.EINVAL;
   setInt64(0, call.process.descriptors.limit);
-  setInt64(8, DESCRIPTORS_MOST);
+  setInt64(8, call.process.descriptors.limitMax);
   return store(call.memory, call.arg(1), abi.RLIMIT_BYTES);
 }
 
-/** setrlimit(resource, struct rlimit *) */
+/** setrlimit(resource, struct rlimit *); the maximum may be lowered and is not raised. */
 export function setLimit(call: SystemCall): number {
   if (call.int(0) !== abi.RLIMIT_NOFILE) return -Errno.EINVAL;
   const error = load(call.memory, call.arg(1), abi.RLIMIT_BYTES);
   if (error !== 0) return error;
   const limit = uint64At(0);
-  if (limit > DESCRIPTORS_MOST) return -Errno.EPERM;
-  call.process.descriptors.limit = limit;
+  const most = uint64At(8);
+  const { descriptors } = call.process;
+  if (limit > most) return -Errno.EINVAL;
+  if (most > descriptors.limitMax) return -Errno.EPERM;
+  descriptors.limit = limit;
+  descriptors.limitMax = most;
   return 0;
 }

@@ -171,8 +171,17 @@ describe('processes', () => {
     const limit = parent.allocate(16);
     expect(parent.call('getrlimit', abi.RLIMIT_NOFILE, limit)).toBe(0);
     expect(parent.view.getBigUint64(limit, true)).toBe(1024n);
-    parent.view.setBigUint64(limit, 2n, true);
-    expect(parent.call('setrlimit', abi.RLIMIT_NOFILE, limit)).toBe(0);
+    const set = (current: bigint, most: bigint): number => {
+      parent.view.setBigUint64(limit, current, true);
+      parent.view.setBigUint64(limit + 8, most, true);
+      return parent.call('setrlimit', abi.RLIMIT_NOFILE, limit) as number;
+    };
+    expect([set(3n, 2n), set(2n, 65_537n), set(2n, 2000n), set(2n, 2001n)]).toEqual([
+      -Errno.EINVAL,
+      -Errno.EPERM,
+      0,
+      -Errno.EPERM,
+    ]);
     const fds = parent.allocate(8);
     expect(parent.call('kqueue')).toBe(0);
     expect(parent.call('socketpair', abi.AF_LOCAL, abi.SOCK_STREAM, 0, fds)).toBe(-Errno.EMFILE);

@@ -2,7 +2,7 @@
  * socket, bind, listen, accept, connect, shutdown, socketpair and the names of sockets.
  *
  * Thread: the one that runs the kernel. Handlers of the table in syscalls.ts: tried again from the start while they wait
- * (system-call.ts). Read first: the man pages of the calls, section 2.
+ * (system-call.ts). Read first: process-sockets.ts; the man pages of the calls, section 2.
  */
 
 import { Errno } from '../base/errors.ts';
@@ -10,6 +10,7 @@ import { SocketAddress } from '../socket/socket.ts';
 import * as abi from './abi.ts';
 import { type OpenFile, READABLE, WRITABLE } from './file.ts';
 import { PairFile } from './pipe-file.ts';
+import { acceptConnection, enterFile, openDatagramSocket, openRawSocket, openStreamSocket } from './process-sockets.ts';
 import { DatagramFile, RawFile, SocketFile, StreamFile } from './socket-file.ts';
 import type { SystemCall } from './system-call.ts';
 import { checkLength, giveAddress, loadAddress, NO_FAMILY, storeInt } from './user-struct.ts';
@@ -23,35 +24,22 @@ export function socketError(file: OpenFile | null): number {
   return file === null ? -Errno.EBADF : -Errno.ENOTSOCK;
 }
 
-/** Enter a new file: its descriptor, or -EMFILE with the file closed again. */
-export function enter(call: SystemCall, file: OpenFile, flags: number): number {
-  file.nonBlocking = (flags & abi.SOCK_NONBLOCK) !== 0;
-  const fd = call.process.descriptors.add(file, (flags & abi.SOCK_CLOEXEC) !== 0);
-  if (fd < 0) file.end();
-  return fd;
-}
-
 /** socket(domain, type, protocol) */
-// cold: once per socket
 export function socket(call: SystemCall): number {
   const domain = call.int(0);
   const type = call.int(1);
   const protocol = call.int(2);
   if (domain !== abi.AF_INET && domain !== abi.AF_INET6) return -Errno.EAFNOSUPPORT;
   const family = domain === abi.AF_INET ? 4 : 6;
-  const { sockets } = call.process.table.host;
-  const { wakeups } = call.process.table;
   switch (type & 0xff) {
     case abi.SOCK_STREAM:
       if (protocol !== 0 && protocol !== abi.IPPROTO_TCP) return -Errno.EPROTONOSUPPORT;
-      return enter(call, new StreamFile(wakeups, family, sockets.stream(family)), type);
+      return openStreamSocket(call.process, family, type);
     case abi.SOCK_DGRAM:
       if (protocol !== 0 && protocol !== abi.IPPROTO_UDP) return -Errno.EPROTONOSUPPORT;
-      return enter(call, new DatagramFile(wakeups, family, sockets.datagram(family)), type);
+      return openDatagramSocket(call.process, family, type);
     case abi.SOCK_RAW:
-      if (call.process.credentials.uid !== 0) return -Errno.EACCES;
-      if (!(protocol > 0 && protocol <= 0xff)) return -Errno.EPROTONOSUPPORT;
-      return enter(call, new RawFile(wakeups, family, sockets.raw(protocol, family)), type);
+      return openRawSocket(call.process, family, protocol, type);
     default:
       return -Errno.EPROTOTYPE;
   }
@@ -66,9 +54,9 @@ export function socketPair(call: SystemCall): number {
   const error = call.memory.resolve(to, 8, true);
   if (error !== 0) return error;
   const [a, b] = PairFile.pair(call.process.table.wakeups);
-  const first = enter(call, a, type);
+  const first = enterFile(call.process, a, type);
   if (first < 0) return first;
-  const second = enter(call, b, type);
+  const second = enterFile(call.process, b, type);
   if (second < 0) {
     call.process.descriptors.close(first);
     return second;
@@ -106,23 +94,19 @@ export function acceptFlags(call: SystemCall): number {
   return acceptWith(call, call.int(4));
 }
 
-// cold: once per socket
 function acceptWith(call: SystemCall, flags: number): number {
   const file = call.file(call.int(0));
   if (!(file instanceof StreamFile)) return file instanceof SocketFile ? -Errno.EOPNOTSUPP : socketError(file);
   if (!file.listening) return -Errno.EINVAL;
   const unreadable = checkLength(call.memory, call.arg(1), call.arg(2));
   if (unreadable !== 0) return unreadable;
-  const { descriptors, table } = call.process;
-  // Before a connection is taken: with no number for it, it stays in the queue.
-  if (file.socket.acceptable > 0 && descriptors.full) return -Errno.EMFILE;
-  const accepted = file.socket.accept();
-  if (accepted === null) return file.nonBlocking ? -Errno.EAGAIN : call.wait(file, READABLE);
-  const fd = enter(call, new StreamFile(table.wakeups, file.family, accepted), flags);
+  const fd = acceptConnection(call.process, file, flags);
+  if (fd === -Errno.EAGAIN && !file.nonBlocking) return call.wait(file, READABLE);
   if (fd < 0) return fd;
-  const error = giveAddress(call.memory, call.arg(1), call.arg(2), accepted.peer);
+  const accepted = call.file(fd) as StreamFile;
+  const error = giveAddress(call.memory, call.arg(1), call.arg(2), accepted.socket.peer);
   if (error === 0) return fd;
-  descriptors.close(fd);
+  call.process.descriptors.close(fd);
   return error;
 }
 

@@ -51,7 +51,8 @@ export abstract class SocketFile extends OpenFile {
   /** The pending error, told once: 0 or -errno. */
   abstract takeError(): number;
 
-  protected readonly onEvents = (events: number): void => this.notify(pollEvents(events));
+  /** The handler of the socket's events: the file's, unless handles share the socket with it (rump/shared-socket.ts). */
+  readonly onEvents = (events: number): void => this.notify(pollEvents(events));
 }
 
 export class StreamFile extends SocketFile {
@@ -59,6 +60,8 @@ export class StreamFile extends SocketFile {
   /** shutdown(SHUT_RD) and shutdown(SHUT_WR) were called. */
   readShut = false;
   writeShut = false;
+  /** The last close resets the connection. */
+  resets = false;
 
   constructor(wakeups: WakeQueue, family: Family, socket: StreamSocket) {
     super(wakeups, family);
@@ -137,7 +140,8 @@ export class StreamFile extends SocketFile {
   }
 
   override end(): void {
-    this.socket.close();
+    if (this.resets) this.socket.abort();
+    else this.socket.close();
   }
 }
 

@@ -22,20 +22,24 @@ export abstract class Watcher {
 
 export abstract class Watchable {
   #first: Watcher | null = null;
+  #last: Watcher | null = null;
 
+  /** The watcher is the last of the list, also when it was on it: watchers that begin again after each success take turns. */
   watch(watcher: Watcher): void {
     watcher.unwatch();
     watcher.watched = this;
-    watcher.next = this.#first;
-    if (this.#first !== null) this.#first.previous = watcher;
-    this.#first = watcher;
+    watcher.previous = this.#last;
+    if (this.#last === null) this.#first = watcher;
+    else this.#last.next = watcher;
+    this.#last = watcher;
   }
 
   remove(watcher: Watcher): void {
     if (watcher.watched !== this) return;
     if (watcher.previous === null) this.#first = watcher.next;
     else watcher.previous.next = watcher.next;
-    if (watcher.next !== null) watcher.next.previous = watcher.previous;
+    if (watcher.next === null) this.#last = watcher.previous;
+    else watcher.next.previous = watcher.previous;
     watcher.watched = null;
     watcher.next = null;
     watcher.previous = null;

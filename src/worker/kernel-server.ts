@@ -16,12 +16,13 @@ import { listenNow, listenSocket, type SocketPlace } from '../host/node/socket-c
 import type { Kernel } from '../kernel/kernel.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { ControlService } from '../rump/control-service.ts';
-import { ExportedSockets } from '../rump/exported-sockets.ts';
 import { formatKey, randomWords } from '../rump/handshake.ts';
 import { KernelProcess } from '../rump/kernel-process.ts';
 import type { Answers } from '../rump/multiplexer.ts';
+import { PassedFiles } from '../rump/passed-files.ts';
 import { FEATURE_CONTROL, FEATURE_SOCKETS, FEATURE_SYSCALLS } from '../rump/protocol.ts';
 import { RumpServer } from '../rump/server.ts';
+import { SessionProcess } from '../rump/session-process.ts';
 import { SocketService } from '../rump/socket-service.ts';
 import { SystemCallService } from '../rump/system-call-service.ts';
 import { formatServerUrl, type ServerUrl } from '../rump/url.ts';
@@ -50,7 +51,8 @@ export function answersOf({ client }: Kernel, host: Pick<Host, 'requestWork'>): 
 }
 
 export class KernelServer {
-  readonly exports: ExportedSockets;
+  /** Files on their way between the kernel's processes. */
+  readonly passed: PassedFiles;
   readonly #rng: Rng = new SystemRng();
   readonly #server: RumpServer;
   readonly #listening: { close(): void }[] = [];
@@ -59,15 +61,20 @@ export class KernelServer {
 
   constructor(kernel: Kernel, host: Pick<Host, 'requestWork'>, about: () => KernelAbout) {
     const answers = answersOf(kernel, host);
-    this.exports = new ExportedSockets(this.#rng, after);
+    const { processes } = kernel;
+    this.passed = new PassedFiles(processes.wakeups, this.#rng, after);
     this.#server = new RumpServer({
       rng: this.#rng,
       features: FEATURE_SOCKETS | FEATURE_CONTROL | FEATURE_SYSCALLS,
-      services: (client) => [
-        new SocketService(client, kernel.sockets, this.exports),
-        new ControlService(client, answers),
-        new SystemCallService(client, () => KernelProcess.spawn(kernel.processes, 'client')),
-      ],
+      services: (client) => {
+        const process = new SessionProcess(processes, 'client', client.limits.descriptorsMax);
+        return [
+          // First to be closed: it keeps what it has to write, and ends the process.
+          new SocketService(client, process, this.passed),
+          new ControlService(client, answers),
+          new SystemCallService(client, () => KernelProcess.of(process.get())),
+        ];
+      },
       about,
     });
   }

@@ -106,7 +106,7 @@ function start(): void {
   const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);
   const names = new StaticNames(boot.hosts);
   const server = servers.get(kernel.name) as KernelServer;
-  install({ sockets: kernel.sockets, names, interfaces, exports: server.exports, serverUrl: () => server.url() });
+  install({ sockets: kernel.sockets, names, interfaces, passed: server.passed, serverUrl: () => server.url() });
   // Now that `node:net` may be loaded.
   listen(kernel);
   shareWithChildren(CHILD_PRELOAD, { cwd: program.cwd });

@@ -42,4 +42,4 @@ const names = new StaticNames({ localhost: ['127.0.0.1', '::1'], [hostname()]: '
 const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);
 const about = (): KernelAbout => ({ names: names.entries(), interfaces: interfaces(), machine: false });
 const server = new KernelServer(kernel, loop, about);
-install({ sockets: kernel.sockets, names, interfaces, exports: server.exports, serverUrl: () => server.url() });
+install({ sockets: kernel.sockets, names, interfaces, passed: server.passed, serverUrl: () => server.url() });

@@ -172,7 +172,7 @@ describe('a server', () => {
 
   it('ends a session that it cannot get rid of its bytes for', async () => {
     const [client, server] = memoryPair();
-    const limits = { socketsMax: 1, streamsMax: 1, requestsMax: 10, queuedBytesMax: 10_000 };
+    const limits = { descriptorsMax: 1, streamsMax: 1, requestsMax: 10, queuedBytesMax: 10_000 };
     const bench = new RemoteBench({ limits });
     bench.server.accept(server, null, 0);
     const kernel = await remoteKernel(client, null, new SeededRng(3));
@@ -184,7 +184,7 @@ describe('a server', () => {
 
   it('answers so many requests at a time, and refuses more', async () => {
     const [client, server] = memoryPair();
-    const limits = { socketsMax: 1, streamsMax: 1, requestsMax: 3, queuedBytesMax: 100_000 };
+    const limits = { descriptorsMax: 1, streamsMax: 1, requestsMax: 3, queuedBytesMax: 100_000 };
     const bench = new RemoteBench({ limits });
     bench.server.accept(server, null, 0);
     const kernel = await remoteKernel(client, null, new SeededRng(3));
@@ -198,7 +198,7 @@ describe('a server', () => {
 
 it('a client has so many streams, and is told when it wants more', async () => {
   const [client, server] = memoryPair();
-  const limits = { socketsMax: 1, streamsMax: 2, requestsMax: 3, queuedBytesMax: 100_000 };
+  const limits = { descriptorsMax: 1, streamsMax: 2, requestsMax: 3, queuedBytesMax: 100_000 };
   const bench = new RemoteBench({ limits });
   bench.server.accept(server, null, 0);
   const kernel = await remoteKernel(client, null, new SeededRng(3));
