@@ -12,53 +12,69 @@ import type { Rng } from './rng.ts';
 /** v0..v3 as (high, low) pairs. */
 const v = new Int32Array(8);
 
-function add(a: number, b: number): void {
-  const low = ((v[a + 1] as number) >>> 0) + ((v[b + 1] as number) >>> 0);
-  v[a] = ((v[a] as number) + (v[b] as number) + (low > 0xffff_ffff ? 1 : 0)) | 0;
-  v[a + 1] = low | 0;
-}
-
-function xor(a: number, b: number): void {
-  v[a] = (v[a] as number) ^ (v[b] as number);
-  v[a + 1] = (v[a + 1] as number) ^ (v[b + 1] as number);
-}
-
-/** Rotate left by `n`, 0 < n < 32. */
-function rotate(a: number, n: number): void {
-  const high = v[a] as number;
-  const low = v[a + 1] as number;
-  v[a] = (high << n) | (low >>> (32 - n));
-  v[a + 1] = (low << n) | (high >>> (32 - n));
-}
-
-function swapHalves(a: number): void {
-  const high = v[a] as number;
-  v[a] = v[a + 1] as number;
-  v[a + 1] = high;
-}
-
-function round(): void {
-  add(0, 2);
-  add(4, 6);
-  rotate(2, 13);
-  rotate(6, 16);
-  xor(2, 0);
-  xor(6, 4);
-  swapHalves(0);
-  add(4, 2);
-  add(0, 6);
-  rotate(2, 17);
-  rotate(6, 21);
-  xor(2, 4);
-  xor(6, 0);
-  swapHalves(4);
+/**
+ * SipRound, `count` times. One function without calls: a program's first connections run it uncompiled, where a call costs more
+ * than the arithmetic.
+ */
+function rounds(count: number): void {
+  let h0 = v[0] as number;
+  let l0 = v[1] as number;
+  let h1 = v[2] as number;
+  let l1 = v[3] as number;
+  let h2 = v[4] as number;
+  let l2 = v[5] as number;
+  let h3 = v[6] as number;
+  let l3 = v[7] as number;
+  let low = 0;
+  let high = 0;
+  for (let i = 0; i < count; i++) {
+    // v0 += v1, v2 += v3
+    low = (l0 >>> 0) + (l1 >>> 0);
+    h0 = (h0 + h1 + (low > 0xffff_ffff ? 1 : 0)) | 0;
+    l0 = low | 0;
+    low = (l2 >>> 0) + (l3 >>> 0);
+    h2 = (h2 + h3 + (low > 0xffff_ffff ? 1 : 0)) | 0;
+    l2 = low | 0;
+    // v1 = rotl(v1, 13) ^ v0, v3 = rotl(v3, 16) ^ v2
+    high = ((h1 << 13) | (l1 >>> 19)) ^ h0;
+    l1 = ((l1 << 13) | (h1 >>> 19)) ^ l0;
+    h1 = high;
+    high = ((h3 << 16) | (l3 >>> 16)) ^ h2;
+    l3 = ((l3 << 16) | (h3 >>> 16)) ^ l2;
+    h3 = high;
+    // v0 = rotl(v0, 32); v2 += v1, v0 += v3
+    low = (l2 >>> 0) + (l1 >>> 0);
+    h2 = (h2 + h1 + (low > 0xffff_ffff ? 1 : 0)) | 0;
+    l2 = low | 0;
+    low = (h0 >>> 0) + (l3 >>> 0);
+    h0 = (l0 + h3 + (low > 0xffff_ffff ? 1 : 0)) | 0;
+    l0 = low | 0;
+    // v1 = rotl(v1, 17) ^ v2, v3 = rotl(v3, 21) ^ v0
+    high = ((h1 << 17) | (l1 >>> 15)) ^ h2;
+    l1 = ((l1 << 17) | (h1 >>> 15)) ^ l2;
+    h1 = high;
+    high = ((h3 << 21) | (l3 >>> 11)) ^ h0;
+    l3 = ((l3 << 21) | (h3 >>> 11)) ^ l0;
+    h3 = high;
+    // v2 = rotl(v2, 32)
+    high = l2;
+    l2 = h2;
+    h2 = high;
+  }
+  v[0] = h0;
+  v[1] = l0;
+  v[2] = h1;
+  v[3] = l1;
+  v[4] = h2;
+  v[5] = l2;
+  v[6] = h3;
+  v[7] = l3;
 }
 
 function absorb(high: number, low: number): void {
   v[6] = (v[6] as number) ^ high;
   v[7] = (v[7] as number) ^ low;
-  round();
-  round();
+  rounds(2);
   v[0] = (v[0] as number) ^ high;
   v[1] = (v[1] as number) ^ low;
 }
@@ -111,10 +127,7 @@ export class SipKey {
 
 function finish(): void {
   v[5] = (v[5] as number) ^ 0xff;
-  round();
-  round();
-  round();
-  round();
+  rounds(4);
 }
 
 function low(): number {

@@ -306,23 +306,27 @@ export class Udp implements Transport, UdpProtocol {
     if (typeof path === 'number') return path;
     let flags = 0;
     if (segmentBytes !== 0) {
-      if (path.headerBytes + HEADER_BYTES + Math.min(segmentBytes, payloadBytes) > path.mtuBytes)
-        return -Errno.EMSGSIZE;
-      if (payloadBytes <= segmentBytes || !takesTogether(path, payloadBytes)) return 0;
+      const together = goTogether(path, payloadBytes, segmentBytes);
+      if (together <= 0) return together;
       flags = IP_DONT_FRAGMENT | IP_SEGMENTED;
     }
     const ttl = path.multicast ? endpoint.multicastTtl : endpoint.ttl;
     let at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, flags);
-    if (at === -Errno.ENOBUFS && this.#ip.awaitRoom(path)) {
-      at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, flags);
-    }
-    if (at < 0) return at === -Errno.ENOBUFS ? this.#wait(endpoint, path.dst) : at;
+    if (at === -Errno.ENOBUFS) at = this.#beginAgain(endpoint, path, payloadBytes, ttl, flags);
+    if (at < 0) return at;
     this.#path = path;
     this.#endpoint = endpoint;
     this.#headerAt = at;
     this.#segmentBytes = segmentBytes;
     this.#destinationPort = port !== 0 ? port : endpoint.peerPort;
     return at + HEADER_BYTES;
+  }
+
+  /** There was no room: the offset where there is by now, or `-EAGAIN` with the endpoint waiting. */
+  #beginAgain(endpoint: UdpEndpoint, path: Path, payloadBytes: number, ttl: number, flags: number): number {
+    if (!this.#ip.awaitRoom(path)) return this.#wait(endpoint, path.dst);
+    const at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, flags);
+    return at === -Errno.ENOBUFS ? this.#wait(endpoint, path.dst) : at;
   }
 
   /** The payload was written in place. */
@@ -497,10 +501,13 @@ function datagramsIn(payloadBytes: number, segmentBytes: number): number {
   return segmentBytes === 0 || segmentBytes >= payloadBytes ? 1 : Math.ceil(payloadBytes / segmentBytes);
 }
 
-/** Whether a path takes several datagrams, `payloadBytes` in all, as one frame. */
-function takesTogether(path: Path, payloadBytes: number): boolean {
-  if ((path.capabilities & CAP_SUPER_FRAMES) === 0 || path.loops || path.discards) return false;
-  return path.headerBytes + HEADER_BYTES + payloadBytes <= path.maxPacketBytes;
+/** Whether datagrams, `payloadBytes` in all, go as one frame: 1; 0 one by one; `-EMSGSIZE`, one alone is too long. */
+function goTogether(path: Path, payloadBytes: number, segmentBytes: number): number {
+  const headerBytes = path.headerBytes + HEADER_BYTES;
+  if (headerBytes + Math.min(segmentBytes, payloadBytes) > path.mtuBytes) return -Errno.EMSGSIZE;
+  if (payloadBytes <= segmentBytes || (path.capabilities & CAP_SUPER_FRAMES) === 0) return 0;
+  if (path.loops || path.discards) return 0;
+  return headerBytes + payloadBytes <= path.maxPacketBytes ? 1 : 0;
 }
 
 function pathFlags(endpoint: UdpEndpoint): number {
