@@ -28,7 +28,7 @@ export interface Effort {
   retries: number;
   /** No repetition starts later than this after the bench began, nor one that took too long before to end by then. */
   budgetMs: number;
-  /** How long to wait for strangers to be quiet, after they disturbed a repetition. */
+  /** Wait for strangers to be quiet, after they disturbed a repetition. */
   patienceMs: number;
 }
 

@@ -52,7 +52,7 @@ export interface MeasureOptions {
   retries: number;
   /** After this long no further repetition starts, nor one that would by what it took before last longer than that. */
   budgetMs: number;
-  /** How long to wait, after a repetition that strangers disturbed, for them to be quiet. Default: not at all. */
+  /** Wait, after a repetition that strangers disturbed, for them to be quiet. Default: not at all. */
   patienceMs?: number;
   signal: AbortSignal;
   instruments: Instruments;

@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 
 export type SideResult = Record<string, unknown>;
 
-/** How long workers may take beyond what they measure, ms. */
+/** Time that workers may take beyond what they measure, ms. */
 const GRACE_MS = 100_000;
 /** Time limit of a worker: shorter than the harness's, so that the worker's own, more precise error comes first. */
 export const WORKER_GRACE_MS = 90_000;

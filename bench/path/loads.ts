@@ -10,7 +10,7 @@ import type { Metric, Unit } from '../harness/row.ts';
 import { numberOf } from '../harness/tools.ts';
 import { type PairResult, type ProgramCall, runPair, type Stage } from './stages.ts';
 
-/** How long one repetition measures. */
+/** Duration of one repetition. */
 export interface Duration {
   seconds: number;
   warmupMs: number;

@@ -1,4 +1,4 @@
-/** How commands fail: with an exit code and one line. Thread: the command's. */
+/** Failures of commands: an exit code and one line. Thread: the command's. */
 
 import { LabFileError } from '../index.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Which lab a command means: `--lab NAME` (or MK_LAB), else the one that is up, else, when several are, the one of the lab
+ * The lab that a command means: `--lab NAME` (or MK_LAB), else the one that is up, else, when several are, the one of the lab
  * file in this folder.
  *
  * Thread: the command's.

@@ -1,5 +1,5 @@
 /**
- * How `mk up` shows a lab: a table that is redrawn on a terminal, a table and then a line a second in a pipe, or JSON lines.
+ * Views of a lab for `mk up`: a table that is redrawn on a terminal, a table and then a line a second in a pipe, or JSON lines.
  *
  * Thread: the command's.
  */

@@ -1,8 +1,8 @@
 /**
  * The words of a packetdrill script.
  *
- * Thread: any; a pure function. Comments are `//`, C's, and `#` at the start of a line. Which words are keywords depends
- * on where they stand, so that is left to the parser. `--define` replaces words here, as the tool does.
+ * Thread: any; a pure function. Comments are `//`, C's, and `#` at the start of a line. The place of a word decides
+ * whether it is a keyword, so that is left to the parser. `--define` replaces words here, as the tool does.
  */
 
 import { type Place, ScriptError } from './syntax.ts';

@@ -22,7 +22,7 @@ import { CallMistake, Unsupported } from './values.ts';
 
 /** Time to live of injected packets. */
 const INJECTED_TTL = 255;
-/** How long an overdue packet is waited for, so that the report can say when it came. */
+/** Wait for an overdue packet, so that the report can say when it came. */
 const OVERDUE_US = 120_000_000;
 /** For `*`. */
 const ANY_TIME_US = 3_600_000_000;

@@ -1,4 +1,4 @@
-/** How a run ended, as data. Thread: any. */
+/** The end of a run, as data. Thread: any. */
 
 import type { WireFrame } from './wire-end.ts';
 

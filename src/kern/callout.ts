@@ -85,7 +85,7 @@ export class CalloutTable {
     }
   }
 
-  /** How many callouts hold a place in the heap (armed ones, and stopped ones that have not surfaced). */
+  /** Callouts that hold a place in the heap (armed ones, and stopped ones that have not surfaced). */
   get size(): number {
     return this.#heap.length;
   }

@@ -16,16 +16,16 @@ export interface TableLimit {
   readonly counter: string;
   /** Fate of an entry that finds no room. */
   readonly whenFull: string;
-  /** How much there is now, in the unit of the variable. */
+  /** Present size, in the unit of the variable. */
   size(): number;
 }
 
-/** Something that happens at most so often. */
+/** Events whose rate is limited. */
 export interface RateLimitRow {
   readonly what: string;
-  /** How many in a second. */
+  /** Events per second. */
   readonly variable: SysctlVariable;
-  /** The counter that grows when one was left out. */
+  /** The counter that grows with each event that was refused. */
   readonly counter: string;
 }
 

@@ -12,7 +12,7 @@ import { Capture, type TappedFrame } from '../net/capture.ts';
 import type { Interface } from '../net/interface.ts';
 import type { CaptureFrame, CaptureRecord, StreamSink } from '../sys/control.ts';
 
-/** How long frames may wait before they are handed on together. */
+/** Longest wait of frames that are handed on together. */
 const BATCH_US = 10_000;
 /** More than this in front of a slow reader, and frames stay in the bounded queue of the capture, which counts those it drops. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024;

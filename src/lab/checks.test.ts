@@ -24,7 +24,7 @@ interface Answers {
   state?: Partial<NodeStatus>;
   received?: number;
   metrics?: Partial<NodeMetrics>;
-  /** What the connection sends back, or the code it fails with. */
+  /** The answer of the connection, or the code it fails with. */
   http?: string | { code: string };
 }
 

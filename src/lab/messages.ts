@@ -26,7 +26,7 @@ export interface InterfaceBoot {
   network: string;
   /** Place of the network in the arena. */
   descriptor: NetworkDescriptor;
-  /** Which port of the network is ours. */
+  /** Our port of the network. */
   port: number;
   /** e.g. "02:6d:6b:00:00:0b" */
   mac: string;

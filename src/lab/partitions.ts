@@ -25,7 +25,7 @@ export interface NodeFilter {
   remove(id: string): Promise<void>;
 }
 
-/** How the table reaches the kernels. */
+/** The way of the table to the kernels. */
 export interface Kernels {
   exists(node: string): boolean;
   /** Addresses that the lab file gives the node. */

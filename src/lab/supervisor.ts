@@ -72,7 +72,7 @@ export class Supervisor implements LabBackend {
   readonly #partitions: PartitionTable;
   readonly #watch: AddressWatch;
   readonly #stateSinks: Set<StreamSink<NodeStatus>> = new Set();
-  /** How to end the streams that live here and not in a worker. */
+  /** Ends of the streams that live here and not in a worker. */
   readonly #openStreams: Set<() => void> = new Set();
   readonly #startThread: StartThread;
   readonly #checks: CheckRunner;

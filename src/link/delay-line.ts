@@ -14,7 +14,7 @@ export class DelayLine {
   meta = 0;
 
   readonly #dueUs: Float64Array;
-  /** Which record is at that place of the heap. */
+  /** The record at that place of the heap. */
   readonly #heap: Int32Array;
   readonly #order: Float64Array;
   readonly #at: Int32Array;

@@ -1,5 +1,5 @@
 /**
- * Which Ethernet destinations a device takes: its own address, broadcast, the multicast groups it joined, or all.
+ * The Ethernet destinations that a device takes: its own address, broadcast, the multicast groups it joined, or all.
  *
  * Thread: the device's. The exact set lies in private memory; a port shows its peers a 64-bit hash of the groups, so that
  * they need not send frames that it would drop (as network cards' hash filters; false positives are harmless).

@@ -96,7 +96,7 @@ export class Dice {
     return p > 0 && (p === 1 || randomUnit(this.#rng) < p);
   }
 
-  /** How many copies of the next frame go on: 0 (lost), 1, or 2. */
+  /** Copies of the next frame that go on: 0 (lost), 1, or 2. */
   copies(): number {
     const copies = this.#happens(this.duplicate) ? 2 : 1;
     if (this.#enter > 0 && this.#happens(this.#inside ? this.#leave : this.#enter)) this.#inside = !this.#inside;

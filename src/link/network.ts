@@ -57,7 +57,7 @@ export interface VniNetworkOptions {
   /** Most bytes that all buffers together take when `ringBytes` is not given; default 512 MiB. */
   budgetBytes?: number;
   /**
-   * How packet buffers are organised (papers/003, section 3): `channels`, one per directed channel, no locks (the default);
+   * Organisation of packet buffers (papers/003, section 3): `channels`, one per directed channel, no locks (the default);
    * `shared`, one for all ports under a lock, for many ports in little memory.
    */
   buffers?: 'channels' | 'shared';

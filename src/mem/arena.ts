@@ -38,9 +38,9 @@ const DEFAULT_DOORBELLS = 512;
 const DEFAULT_OWNERS = 256;
 
 export interface ArenaOptions {
-  /** How many doorbells the lab can have at most; 128 bytes each. */
+  /** Doorbells of the lab at most; 128 bytes each. */
   doorbells?: number;
-  /** How many threads and processes can hold something in it at a time (mem/owner.ts), at most 1023; 64 bytes each. */
+  /** Threads and processes that can hold something in it at a time (mem/owner.ts), at most 1023; 64 bytes each. */
   owners?: number;
   /** Place in the memory at which the arena begins, a multiple of 128; default 0. */
   base?: number;

@@ -8,7 +8,7 @@
  *   ringer: publish the work; look at state; SLEEPING → wake the owner
  *
  * Either the owner's look sees the work, or the ringer's look sees SLEEPING. A ringer pays one load while the owner is
- * awake. How the owner waits is the implementation's: `Doorbell` (doorbell.ts) waits by `Atomics` on the word, which wakes
+ * awake. The wait of the owner is the implementation's: `Doorbell` (doorbell.ts) waits by `Atomics` on the word, which wakes
  * within a process only. A bell that is rung from other processes also listens to a descriptor, to which their
  * {@link Waker} writes (host/node/socket-bell.ts). Missing: a futex, which would wake a blocked thread from another
  * process.

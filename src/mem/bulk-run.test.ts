@@ -12,7 +12,7 @@ const dataAt = arena.allocate(AREA, 64);
 const framesAt = arena.allocate(AREA, 64);
 const outAt = arena.allocate(AREA, 64);
 
-/** Of the checksum behind the number. */
+/** Distance of the checksum from the number. */
 const CHECKSUM = 12;
 
 interface Run {
@@ -48,7 +48,7 @@ function strideOf({ header, n }: Run): number {
   return (header.length + n + 10 + 63) & -64;
 }
 
-/** What a segment's checksum must be, by the book: its number, its data, and `sum` for the rest. */
+/** A segment's checksum by the book: its number, its data, and `sum` for the rest. */
 function checksumFor(sum: number, number: number, data: Uint8Array): number {
   let total = foldSum(sum) + (number >>> 16) + (number & 0xffff);
   for (let i = 0; i < data.length; i += 2) total += ((data[i] as number) << 8) | (data[i + 1] ?? 0);

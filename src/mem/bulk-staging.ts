@@ -3,7 +3,7 @@
  *
  * Thread: any; the scratch belongs to the calling thread. The host may lend a copy of its own ({@link lendBufferCopy}, in
  * Node a memcpy). Without it: JavaScript copies to or from shared memory in words of 8 bytes when both ends are congruent
- * modulo 8, and byte by byte otherwise (V8's Relaxed_Memmove). So when they are not, the bytes take two steps: between the
+ * modulo 8, and byte by byte otherwise (V8's Relaxed_Memmove). Bytes whose ends are not congruent take two steps: between the
  * array and a congruent place in the scratch by `set`, between the scratch and their place by `Bulk.copy`. Measured on Node
  * 20: a view costs 30 ns, so few bytes go one by one; views of the scratch are kept.
  */

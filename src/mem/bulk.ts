@@ -14,7 +14,7 @@ import { createWasmBulk } from './bulk-wasm.ts';
 
 /** Offsets (`dst`, `src`, `at`) are bytes into the arena; `n` counts bytes. Ranges are the caller's responsibility. */
 export interface Bulk {
-  /** Which implementation this is. */
+  /** Name of the implementation. */
   readonly kind: 'wasm' | 'script';
   /** Like memmove: the ranges may overlap. */
   copy(dst: number, src: number, n: number): void;

@@ -31,7 +31,7 @@ export function stateOf(life: number): number {
   return life & STATE_MASK;
 }
 
-/** 0 while nobody ever was at the end. */
+/** 0 until an owner has taken the end. */
 export function epochOf(life: number): number {
   return life >>> EPOCH_SHIFT;
 }
@@ -82,7 +82,7 @@ export function markEndDead(words: Int32Array, word: number, owner: number): boo
   return true;
 }
 
-/** The last step of a burial: the end is nobody's. */
+/** The last step of a burial: the end has no owner. */
 export function freeEnd(words: Int32Array, word: number, owner: number): void {
   Atomics.compareExchange(words, word + END_OWNER, owner, 0);
 }
@@ -110,7 +110,7 @@ export class ChannelEnd {
   consumer: RingConsumer | null = null;
   /** '' or why this channel was given up. */
   broken = '';
-  /** It was broken, and another incarnation is at the other end now. */
+  /** The channel was broken, and another incarnation is at the other end now. */
   renewed = false;
 
   protected readonly arena: Arena;

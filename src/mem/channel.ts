@@ -55,7 +55,7 @@ export interface ChannelDescriptor {
   readonly padBytes: number;
 }
 
-/** Which end: the one that asked for the channel is 0 by custom. */
+/** One of the two ends; by custom 0 is the one that asked for the channel. */
 export type ChannelSide = 0 | 1;
 
 /** Bytes of arena that a channel takes. */

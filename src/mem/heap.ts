@@ -1,5 +1,5 @@
 /**
- * Heap: buddy allocator over a kernel's own region, for socket buffers and whatever else comes and goes.
+ * Heap: buddy allocator over a kernel's own region, for socket buffers and other memory of unequal lifetimes.
  *
  * Thread: the kernel's. Blocks are powers of two from `minBytes` to `maxBytes`. All bookkeeping lies in private memory:
  * no other party can corrupt it, and a peer that scribbles over the region damages contents only. Free blocks of an order

@@ -1,5 +1,5 @@
 /**
- * How many threads of a lab may spin at once: as many seats in shared memory as there are cores to spin on.
+ * Bound on the threads of a lab that spin at once: as many seats in shared memory as there are cores to spin on.
  *
  * Thread: any. A thread takes a seat before it polls without work and leaves it when it sleeps or finds work. A seat carries the
  * owner id of its thread (owner.ts), so that others can free the seat of a dead one.

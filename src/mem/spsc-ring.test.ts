@@ -190,7 +190,7 @@ describe('attaching', () => {
         if (consumerFirst) consumer.takeOver();
         producer.takeOver();
         if (!consumerFirst) consumer.takeOver();
-        // What the dead producer seemed to have published may still come; then the ring works.
+        // Records that the dead producer seemed to have published may still come; then the ring works.
         while (consumer.receive(at, length, meta, 0, 64) > 0) consumer.release();
         for (let i = 0; i < 100 && consumer.broken === ''; i++) {
           expect(producer.reserve(200)).toBeGreaterThan(0);
@@ -260,7 +260,7 @@ describe('runs of records', () => {
     expect(ring.producer.reserveRun(502, 100)).toBe(8);
     expect(ring.producer.reserveRun(600, 100)).toBe(6);
     ring.producer.commitRun(6, 600, 0);
-    // What is left before the end is for `reserve` to skip.
+    // `reserve` skips the bytes left before the end.
     expect(ring.producer.reserveRun(600, 100)).toBe(0);
     expect(ring.producer.reserve(600)).toBe(-1);
     expect(ring.producer.reserveRun(100, 100)).toBe(2);

@@ -134,7 +134,7 @@ export class LinkInput {
     this.batch(iface, one, 1, nowUs);
   }
 
-  /** How many frames from `i` on have one length, one metadata word, and one distance from each other. */
+  /** Number of frames from `i` on that have one length, one metadata word, and one distance from each other. */
   #alike(batch: FrameBatch, i: number, count: number): number {
     const { at, length, meta } = batch;
     let end = i + 1;

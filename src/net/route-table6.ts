@@ -41,7 +41,7 @@ class Node {
     this.bits = bits;
   }
 
-  /** How many leading bits an address and the node's have in common. */
+  /** Leading bits that an address and the node's have in common. */
   common(w0: number, w1: number, w2: number, w3: number): number {
     if (w0 !== this.w0) return Math.clz32(w0 ^ this.w0);
     if (w1 !== this.w1) return 32 + Math.clz32(w1 ^ this.w1);

@@ -19,7 +19,7 @@ const UV_EINVAL = uvCode('EINVAL');
 const PENDING_QUERIES = -1000;
 const TIMEOUT_MS = 5000;
 const TRIES = 4;
-/** How long an answer of the lab's table may be kept: not at all. */
+/** Lifetime of an answer of the lab's table: none. */
 const TTL_SEC = 0;
 
 interface Request {

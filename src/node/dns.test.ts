@@ -1,4 +1,4 @@
-/** What `node:dns` is told: orders and hints of lookups, records, reverse names. */
+/** Answers to `node:dns`: orders and hints of lookups, records, reverse names. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SocketDouble } from '../../test/fixtures/socket-double.ts';

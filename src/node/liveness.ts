@@ -20,7 +20,7 @@ export class Liveness {
     port2.unref();
   }
 
-  /** How many handles and requests the event loop waits for. */
+  /** Handles and requests that the event loop waits for. */
   get count(): number {
     return this.#count;
   }

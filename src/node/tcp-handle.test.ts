@@ -59,7 +59,7 @@ async function pair(): Promise<{ client: TcpHandle; server: TcpHandle; close: ()
   };
 }
 
-/** What arrives at a handle: strings, and UV numbers when it ends. */
+/** Arrivals at a handle: strings, and UV numbers when it ends. */
 function read(handle: TcpHandle): (string | number)[] {
   const got: (string | number)[] = [];
   handle.onread = (bytes) => {

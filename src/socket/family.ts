@@ -1,5 +1,5 @@
 /**
- * Which addresses a socket of a family takes. Thread: the one that runs the kernel. Read first: RFC 3493 sections 3.7 and 5.3.
+ * The addresses that a socket of a family takes. Thread: the one that runs the kernel. Read first: RFC 3493 sections 3.7 and 5.3.
  */
 
 import { Errno } from '../base/errors.ts';

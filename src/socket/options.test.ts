@@ -8,7 +8,7 @@ import { Arena } from '../mem/arena.ts';
 import { DatagramInfo, EVENT_ERROR, SocketAddress, type StreamSocket } from './socket.ts';
 
 /**
- * What each option of a socket does to the packets, or to the times at which they leave: one kernel whose neighbor is played
+ * Effects of each option of a socket on the packets, or on the times at which they leave: one kernel whose neighbor is played
  * by the test.
  */
 const OWN = '10.0.0.1';
@@ -69,7 +69,7 @@ class Bench {
     return this.simulation.nowUs() - this.#startUs;
   }
 
-  /** What was sent to the peer since last asked. */
+  /** Packets sent to the peer since the last call. */
   packets(): Packet[] {
     this.run(0);
     return this.device.take().map(parse);

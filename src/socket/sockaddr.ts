@@ -131,7 +131,7 @@ export class SocketAddress {
     return this.family === 4 || this.isMapped;
   }
 
-  /** `::ffff:a.b.c.d`: what a socket of IPv6 has for an IPv4 peer. */
+  /** `::ffff:a.b.c.d`, by which a socket of IPv6 names an IPv4 peer. */
   get isMapped(): boolean {
     return this.family === 6 && this.w2 === MAPPED_WORD && this.w1 === 0 && this.w0 === 0;
   }

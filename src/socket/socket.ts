@@ -131,7 +131,7 @@ export interface DatagramSocket {
   send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress | null): number;
   /**
    * `send` of several datagrams: `segmentBytes` each, the last perhaps shorter, 128 at most (as UDP_SEGMENT). Returns the bytes
-   * of those sent; `-EMSGSIZE` when one alone would have to be cut into fragments.
+   * of those sent; `-EMSGSIZE` when one alone would have to be fragmented.
    */
   sendSegments(
     bytes: Uint8Array,
@@ -140,13 +140,13 @@ export interface DatagramSocket {
     segmentBytes: number,
     to: SocketAddress | null,
   ): number;
-  /** The bytes copied, `-EAGAIN` when none waits, or a pending error (ICMP, connected sockets). Longer datagrams are cut. */
+  /** The bytes copied, `-EAGAIN` when none waits, or a pending error (ICMP, connected sockets). Longer datagrams are truncated. */
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
   /** `receive` that leaves the datagram where it is (MSG_PEEK). */
   peek(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
   /**
    * `receive` of several datagrams of one sender and one size (the last perhaps shorter), one after the other in `into` (as
-   * UDP_GRO). `info.fullBytes` is the size of the first, which is cut only when it alone is longer than `into`.
+   * UDP_GRO). `info.fullBytes` is the size of the first, which is truncated only when it alone is longer than `into`.
    */
   receiveSegments(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
   /** On one interface; index 0: the routes decide. `-ENODEV` (joining) or `-EADDRNOTAVAIL` (leaving) when there is none. */

@@ -32,7 +32,7 @@ class Bench {
     return this.kernel.sockets.stream();
   }
 
-  /** What was sent by calls from outside has to be flushed first, as the host does on `requestWork`. */
+  /** Packets of calls from outside have to be flushed first, as the host does on `requestWork`. */
   settle(): void {
     this.kernel.cpus[0].flush();
     this.simulation.settle();
@@ -296,7 +296,7 @@ describe('bind and listen', () => {
     const bench = new Bench();
     const { client, peer, server } = bench.pair();
     server.close();
-    // The connection goes on, and holds the port for those who do not reuse.
+    // The connection goes on, and holds the port against sockets that do not reuse it.
     const strict = bench.stream();
     expect(strict.bind(SocketAddress.any(4, 80))).toBe(-Errno.EADDRINUSE);
     peer.close();

@@ -20,13 +20,13 @@ const HOPS_MAX = 255;
 
 export interface PingOptions {
   host: string;
-  /** Which address of a name to take; absent: the first. An address is of its own family. */
+  /** The address of a name to take; absent: the first. An address is of its own family. */
   family?: AddressFamily;
   count: number;
   intervalMs: number;
   payloadBytes: number;
   ttl: number;
-  /** How long to wait for the last answers. */
+  /** Wait for the last answers. */
   waitMs: number;
 }
 

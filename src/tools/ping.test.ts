@@ -14,7 +14,7 @@ const REPLY: PingEvent = {
   timeMs: 0.5,
   duplicate: false,
 };
-/** Of an error of IPv4. */
+/** Fields of an error of IPv4. */
 const EXPIRED = { icmpType: 11, icmpCode: 0, timeMs: 0.25 };
 
 /** Run against a kernel that answers the n-th request with the n-th list. */

@@ -87,7 +87,7 @@ export function isError(type: number): boolean {
 /**
  * 0 when the accessors that belong to the message's type may be used on the `lengthBytes` bytes at `at` (in errors: those of
  * ipv4.ts on the header of the quoted packet too), else an index of {@link CHECK_REASONS}. Unknown types pass. The
- * checksum is the business of {@link verify} or of whoever copies the message.
+ * checksum is the business of {@link verify}, or of the copy of the message.
  */
 export function check(view: DataView, at: number, lengthBytes: number): number {
   if (lengthBytes < HEADER_BYTES) return 1;

@@ -1,5 +1,5 @@
 /**
- * Fields of ICMPv6 messages, and what `check` says of a message.
+ * Fields of ICMPv6 messages, and the verdict of `check` on a message.
  *
  *      0      1      2          4                       8
  *     +------+------+----------+-----------------------+------------------------------------------------

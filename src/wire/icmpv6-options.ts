@@ -74,7 +74,7 @@ export function linkAddressLo(view: DataView, at: number): number {
 export type NeighborOption =
   | { kind: 'source-link-address' | 'target-link-address'; hi: number; lo: number }
   | PrefixOption
-  /** As much as was sent of the packet that caused a redirect. */
+  /** The part that was sent of the packet that caused a redirect. */
   | { kind: 'redirected'; packet: Uint8Array }
   | { kind: 'mtu'; mtuBytes: number }
   | RouteOption

@@ -5,7 +5,7 @@
  * `icmpv6.fillChecksum` do the rest.
  *
  * Thread: any; not for the data path.
- * Read first: icmpv6-fields.ts (offsets, checks). Missing: what is missing there; auxiliary data of listener records is left out.
+ * Read first: icmpv6-fields.ts (offsets, checks). Missing: the same as there, and auxiliary data of listener records.
  */
 
 import { copyIn, copyOut } from './bytes.ts';

@@ -58,7 +58,7 @@ export function isUniqueLocal(word0: number): boolean {
   return word0 >>> 25 === 0x7e;
 }
 
-/** How far a multicast group reaches (RFC 4291 2.7): 1 interface, 2 link, 5 site, 14 global. */
+/** The scope of a multicast group (RFC 4291 2.7): 1 interface, 2 link, 5 site, 14 global. */
 export function multicastScope(word0: number): number {
   return (word0 >>> 16) & 15;
 }

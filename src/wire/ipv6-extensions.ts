@@ -6,7 +6,7 @@
  *     | next header | length  | 6 + 8 * length bytes, as the kind says
  *     +-------------+---------+----------------------------------------
  *
- * A chain of headers costs whoever walks it, so its length is bounded: at most {@link HEADERS_MAX} headers, of which none is
+ * Each header costs a step of the walk, so a chain is bounded: at most {@link HEADERS_MAX} headers, of which none is
  * longer than {@link HEADER_BYTES_LIMIT}, with at most {@link OPTIONS_MAX} options (RFC 8504 5.3 permits such limits).
  *
  * Thread: any. Reached through `ipv6.ts`, which re-exports it.

@@ -1,5 +1,5 @@
 /**
- * pcapng blocks, written: what `mk capture` puts out and Wireshark and tcpdump read.
+ * pcapng blocks, written: the output of `mk capture`, which Wireshark and tcpdump read.
  *
  * Thread: any; pure functions that return whole blocks to be written one after the other: one section header, one
  * interface block per interface, then packets. Everything is little-endian, stamps count nanoseconds since 1970.
@@ -67,13 +67,13 @@ export interface InterfaceRecord {
   description?: string;
   /** "02:6d:6b:00:00:0b". */
   mac?: string;
-  /** As the one who captured wrote it, e.g. "tcp port 80". */
+  /** The filter expression of the capture, e.g. "tcp port 80". */
   filter?: string;
   os?: string;
 }
 
 export interface PacketRecord {
-  /** Which interface block of the section, counted from 0. */
+  /** Number of the interface block in the section, from 0. */
   interfaceIndex: number;
   /** Nanoseconds since 1970-01-01 UTC. */
   timeNs: bigint;
@@ -151,7 +151,7 @@ export function sectionBlock(section: SectionRecord = {}): Uint8Array {
   view.setUint32(8, BYTE_ORDER_MAGIC, true);
   view.setUint16(12, VERSION_MAJOR, true);
   view.setUint16(14, VERSION_MINOR, true);
-  // How long the section will be is not known.
+  // The length of the section is not known yet.
   view.setBigInt64(16, -1n, true);
   return block;
 }
@@ -221,7 +221,7 @@ function newBlock(type: number, bodyBytes: number, options: OptionList): Uint8Ar
   return block;
 }
 
-/** High word first, whatever the byte order. */
+/** High word first in both byte orders. */
 function setStamp(view: DataView, at: number, timeNs: bigint): void {
   if (timeNs < 0n || timeNs > STAMP_MAX) throw new RangeError(`${timeNs} ns does not fit a pcapng stamp`);
   view.setUint32(at, Number(timeNs >> 32n), true);

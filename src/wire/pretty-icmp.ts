@@ -126,7 +126,7 @@ function prohibited(dst: string, code: number): string {
   }
 }
 
-/** Which port the quoted packet was for, as far as it was quoted; `end` is the end of the message. */
+/** The port that the quoted packet was for, as far as it was quoted; `end` is the end of the message. */
 function quotedPort(view: DataView, quote: number, end: number): string {
   const protocol = ipv4.protocol(view, quote);
   const ports = quote + ipv4.headerBytes(view, quote);

@@ -98,7 +98,7 @@ function unreachable(view: DataView, at: number, lengthBytes: number): string {
   }
 }
 
-/** Which port the quoted packet was for, when the transport header follows the IPv6 header and was quoted. */
+/** The port that the quoted packet was for, when the transport header follows the IPv6 header and was quoted. */
 function quotedPort(view: DataView, quote: number, end: number): string {
   const name = PORT_NAMES[ipv6.nextHeader(view, quote)];
   const ports = quote + ipv6.HEADER_BYTES;

@@ -11,7 +11,7 @@ import * as ipv6 from './ipv6.ts';
 import { formatIcmp6 } from './pretty-icmp6.ts';
 import { formatTransport, fragmentPlace, malformed, protocolName } from './pretty-transport.ts';
 
-/** The IPv6 packet at `at`; what follows it within `lengthBytes` is padding of the link. */
+/** The IPv6 packet at `at`; bytes behind it within `lengthBytes` are padding of the link. */
 export function formatPacket6(view: DataView, at: number, lengthBytes: number): string {
   const reason = ipv6.check(view, at, lengthBytes);
   if (lengthBytes < ipv6.HEADER_BYTES) return malformed('IP6', ipv6.CHECK_REASONS, reason, lengthBytes);

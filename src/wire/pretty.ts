@@ -65,7 +65,7 @@ export function formatArp(view: DataView, at: number, lengthBytes: number): stri
   return `ARP, Request who-has ${target}${known} tell ${sender}, length ${lengthBytes}`;
 }
 
-/** The IPv4 packet at `at`; what follows it within `lengthBytes` is padding of the link. */
+/** The IPv4 packet at `at`; bytes behind it within `lengthBytes` are padding of the link. */
 export function formatPacket4(view: DataView, at: number, lengthBytes: number): string {
   const reason = ipv4.check(view, at, lengthBytes);
   if (lengthBytes < ipv4.HEADER_BYTES) return `IP, malformed (${ipv4.CHECK_REASONS[reason]}), length ${lengthBytes}`;

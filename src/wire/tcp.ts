@@ -39,7 +39,7 @@ export const CHECK_REASONS: readonly string[] = ['', 'tcp-short', 'tcp-bad-offse
 
 /**
  * 0 when the accessors may be used and `headerBytes` lies within the `lengthBytes` bytes at `at`, else an index of
- * {@link CHECK_REASONS}. Options are not judged; the checksum is the business of {@link verify} or of whoever copies the
+ * {@link CHECK_REASONS}. Options are not judged; the checksum is the business of {@link verify}, or of the copy of the
  * payload.
  */
 export function check(view: DataView, at: number, lengthBytes: number): number {
@@ -73,7 +73,7 @@ export function flags(view: DataView, at: number): number {
   return view.getUint8(at + 13);
 }
 
-/** As it stands in the header, not scaled. */
+/** Window as it stands in the header, not scaled. */
 export function window(view: DataView, at: number): number {
   return view.getUint16(at + 14);
 }

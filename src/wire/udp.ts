@@ -22,7 +22,7 @@ export const CHECK_REASONS: readonly string[] = ['', 'udp-short', 'udp-bad-lengt
 
 /**
  * 0 when the accessors may be used and `length` lies within the `lengthBytes` bytes at `at`, else an index of
- * {@link CHECK_REASONS}. The checksum is the business of {@link verify} or of whoever copies the payload.
+ * {@link CHECK_REASONS}. The checksum is the business of {@link verify}, or of the copy of the payload.
  */
 export function check(view: DataView, at: number, lengthBytes: number): number {
   if (lengthBytes < HEADER_BYTES) return 1;

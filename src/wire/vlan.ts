@@ -1,5 +1,5 @@
 /**
- * IEEE 802.1Q tags: what follows an Ethernet header whose type is `ETHERTYPE_VLAN` or `ETHERTYPE_QINQ`.
+ * IEEE 802.1Q tags: the four bytes behind an Ethernet header whose type is `ETHERTYPE_VLAN` or `ETHERTYPE_QINQ`.
  *
  *      0                                    2               4
  *     +-----------+-----------+------------+---------------+---------

@@ -12,7 +12,7 @@ import type { ProgramBoot } from '../lab/messages.ts';
 
 const require = createRequire(import.meta.url);
 
-/** How often, and how long at most, a program that ended waits for its sockets to deliver. */
+/** Period of the look at the sockets of a program that ended, and the time that they have to deliver. */
 const DRAIN_POLL_MS = 10;
 const DRAIN_MS_MAX = 3_000;
 

@@ -25,7 +25,7 @@ export interface EventLoopOptions {
   doorbell: Bell;
   spinBudget: SpinBudget;
   rng?: Rng;
-  /** How long to poll after the last work before sleeping; 0 sleeps at once. */
+  /** Time of polling after the last work, before sleeping; 0 sleeps at once. */
   pollUs?: number;
 }
 

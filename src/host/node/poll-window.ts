@@ -1,5 +1,5 @@
 /**
- * How long a loop that found no work polls for more before it sleeps: for a bounded time, only while fewer threads spin
+ * The time for which a loop that found no work polls for more before it sleeps: for a bounded time, only while fewer threads spin
  * than there are cores (mem/spin-budget.ts), and only if polling has paid lately (poll-trial.ts).
  *
  * Thread: the loop's.

@@ -26,7 +26,7 @@ export interface ThreadLoopOptions {
   bell: BlockingBell;
   spinBudget: SpinBudget;
   rng?: Rng;
-  /** How long to poll after the last work before sleeping; 0 sleeps at once. */
+  /** Time of polling after the last work, before sleeping; 0 sleeps at once. */
   pollUs?: number;
 }
 

@@ -43,7 +43,7 @@ export function overlap(a: LocalAddress, b: LocalAddress): boolean {
 }
 
 /**
- * How well a local address fits a packet for `dst`: 0 not at all, 1 `::` for IPv4, 2 any address of the family, 3 the
+ * Rank of a local address for a packet to `dst`: 0 not at all, 1 `::` for IPv4, 2 any address of the family, 3 the
  * address itself. `any` is {@link anyFamilies} of `address`, `family` {@link familyOf} of `dst`.
  */
 export function matchScore(address: number, any: number, dst: number, family: number): number {

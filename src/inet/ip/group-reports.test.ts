@@ -1,4 +1,4 @@
-/** What a host reports of a group and when, second by second (RFC 3376 5 and 7.2, RFC 3810 6 and 8.2). */
+/** Reports of a host about a group, second by second (RFC 3376 5 and 7.2, RFC 3810 6 and 8.2). */
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

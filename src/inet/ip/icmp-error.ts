@@ -26,7 +26,7 @@ export interface IcmpErrorFamily {
   mayAnswer(packet: InPacket, type: number, code: number): boolean;
   /** Our address that the error comes from. */
   source(packet: InPacket): number;
-  /** How many bytes of the packet are quoted, its header included. */
+  /** Bytes of the packet that are quoted, its header included. */
   quotedBytes(packet: InPacket): number;
 }
 

@@ -30,7 +30,7 @@ export class PathTable implements PathOwner {
 
   /**
    * As `IpService.openPath`; `via` is the interface for broadcasts and multicasts, null lets the routes decide. The source
-   * chosen now stays, whatever becomes of the routes: connections are known by it.
+   * chosen now outlasts every change of routes: connections are known by it.
    */
   // cold: one path per connection
   open(dst: number, src: number, flags: number, via: Interface | null): IpPath | number {

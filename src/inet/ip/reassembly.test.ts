@@ -88,7 +88,7 @@ describe('Reassembly (RFC 791 3.2, RFC 815)', () => {
           const more = !(last && at + units >= 60);
           feed(one, { offset: at * 8, bytes, more });
         }
-        // Whatever came out is the datagram itself: a mixture would have failed the checksum.
+        // Every payload that came out is the datagram itself: a mixture would have failed the checksum.
         expect(received.every((payload) => payload.length === 8 * 60 - 8)).toBe(true);
         expect(one.count('udp-in-bad-checksum') + received.length).toBe(one.count('ip-reassembled'));
         one.advance(60 * SECOND);

@@ -51,7 +51,7 @@ export interface ReassemblyFamily {
   readonly timeoutMs: number;
   /** Room in front of the payload; no header is longer. */
   readonly payloadOffset: number;
-  /** How many bytes of the header count towards the 65535 that a packet may have. */
+  /** Bytes of the header that count towards the 65535 that a packet may have. */
   countedBytes(headerBytes: number): number;
   /** The two bits of congestion notification in the header at `at`; {@link mark} sets both. */
   ecn(at: number): number;
@@ -87,7 +87,7 @@ class Incomplete {
   blockBytes = 0;
   headerBytes = 0;
   note = 0;
-  /** Which ECN codepoints its fragments had, as bits. */
+  /** ECN codepoints of its fragments, as bits. */
   codepoints = 0;
   /** Payload length, -1 until the last fragment came. */
   payloadBytes = -1;

@@ -24,7 +24,7 @@ const NUMBER_OFFSET = 4;
 const RUN_MIN = 2;
 
 export class RunOutput {
-  /** How many segments `begin` found room for. */
+  /** Segments that `begin` found room for. */
   count: number = 0;
   readonly #bulk: Bulk;
   readonly #paths: PathTable;

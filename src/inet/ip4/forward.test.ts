@@ -206,7 +206,7 @@ describe('Forwarding between links of different capabilities', () => {
     ] as const) {
       const one = router();
       const packet = ip4({ src: A, dst: B, protocol }, counting(bytes));
-      // What follows the packet in its frame is not the packet's.
+      // Bytes behind the packet in its frame are not the packet's.
       const frame = ether(ownMac(1), PEER_MAC, 0x0800, join(packet, hex('eeee')));
       one.receive(frame, 0, META_CHECKSUM_PARTIAL);
       expect(toHex(one.sent(1)[0]!.payload)).toBe(toHex(counting(bytes)));
@@ -398,7 +398,7 @@ describe('ICMP redirects (RFC 1812 5.2.7.2)', () => {
   it('are not sent when switched off, or to a sender from elsewhere', () => {
     const one = router();
     one.neighbor('10.0.0.9', 0, '02:00:00:00:00:99');
-    // There is a way back to whoever sent it.
+    // There is a way back to its sender.
     one.inet.addRoute(ip('0.0.0.0'), 0, ip('10.0.0.9'), RTF_GATEWAY);
     expect(pass(one, datagram({ dst: '192.0.2.5', src: '203.0.113.1' })).back).toHaveLength(1);
     expect(pass(one, datagram({ dst: '192.0.2.5' })).back).toHaveLength(2);

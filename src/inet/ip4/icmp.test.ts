@@ -216,7 +216,7 @@ describe('ICMP errors we send (RFC 1122 3.2.2)', () => {
     expect(sent).toEqual([]);
     expect(one.count('icmp-out-suppressed')).toBe(1);
     expect(one.receiveIp({ src: PEER, dst: '192.0.2.7', protocol: 1, ttl: 1 }, icmp(8, 0, 0))).toHaveLength(1);
-    // What begins like one but is of another protocol.
+    // A packet that begins like one but is of another protocol.
     expect(one.receiveIp({ src: PEER, dst: '192.0.2.7', protocol: 200, ttl: 1 }, hex('0301000000000000'))).toHaveLength(
       1,
     );

@@ -1,4 +1,4 @@
-/** IGMP messages of a host, byte by byte. What is said when: group-reports.test.ts. */
+/** IGMP messages of a host, byte by byte. Their times: group-reports.test.ts. */
 
 import { describe, expect, it } from 'vitest';
 import { InetBed, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
@@ -25,7 +25,7 @@ function member(one: InetBed, source = '0.0.0.0'): UdpEndpoint {
 }
 
 const igmp = (packets: Packet[]): Packet[] => packets.filter((packet) => packet.protocol === 2);
-/** What a report says after its header, each packet's in hex. */
+/** Each report behind its header, in hex. */
 const records = (one: InetBed): string[] => igmp(one.sent()).map((report) => toHex(report.payload.slice(6)));
 
 function message(one: InetBed, bytes: Uint8Array, dst = '224.0.0.1'): void {

@@ -75,7 +75,7 @@ describe('Duplicate address detection (RFC 4862 5.4)', () => {
     expect(endpoint.queue.count).toBe(0);
     const asked = solicitation(PEER, GROUP, { target: OWN, mac: PEER_MAC });
     expect(one.receiveGroup6(groupMac(GROUP), { src: PEER, dst: GROUP, next: 58, hops: 255 }, asked)).toEqual([]);
-    // Somebody who believes to find us there does not mean that somebody else is.
+    // A host that believes to find us there is no sign that another one has the address.
     one.advance(5 * SECOND);
     expect(state(one)).toBe('preferred');
   });

@@ -69,7 +69,7 @@ export function commonPrefixLength(a: Address6, b: Address6): number {
   return 128;
 }
 
-/** How far an address reaches, unicast and multicast on one scale (RFC 6724 3.1 to 3.4). */
+/** The scope of an address, unicast and multicast on one scale (RFC 6724 3.1 to 3.4). */
 export function scopeOf(address: Address6): number {
   const word = address[0];
   if (isMulticast(word)) return multicastScope(word);

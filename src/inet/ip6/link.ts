@@ -23,7 +23,7 @@ export class Link6 {
   hopLimit: number = DEFAULT_HOP_LIMIT;
   /** LinkMTU as a router says; 0: the interface's. */
   advertisedMtuBytes = 0;
-  /** BaseReachableTime and RetransTimer as a router says, milliseconds; 0: what the variables say. */
+  /** BaseReachableTime and RetransTimer as a router says, milliseconds; 0: the variables hold. */
   reachableMs = 0;
   retransMs = 0;
 

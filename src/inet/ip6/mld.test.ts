@@ -1,4 +1,4 @@
-/** Listener discovery of a host, byte by byte. What is said when: inet/ip/group-reports.test.ts. */
+/** Listener discovery of a host, byte by byte. Their times: inet/ip/group-reports.test.ts. */
 
 import { describe, expect, it } from 'vitest';
 import { InetBed, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';

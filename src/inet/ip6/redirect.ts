@@ -1,7 +1,7 @@
 /**
  * Redirects of IPv6: a host's rules for believing one and the route that follows, and a router's for sending one.
  *
- * Thread: the one that runs the kernel. How long the routes last: inet/ip/learned-routes.ts.
+ * Thread: the one that runs the kernel. Lifetimes of the routes: inet/ip/learned-routes.ts.
  * Read first: RFC 4861 sections 4.5 and 8.
  */
 

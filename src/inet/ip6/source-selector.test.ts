@@ -1,4 +1,4 @@
-/** Which address a kernel speaks from, and in what order it tries those of a peer. */
+/** The address that a kernel speaks from, and the order in which it tries those of a peer. */
 
 import { describe, expect, it } from 'vitest';
 import { InetBed } from '../../../test/fixtures/inet-bed.ts';

@@ -1,8 +1,8 @@
 /**
  * The source address of packets of ours: the rules of address-selection.ts over the addresses that this kernel has.
  *
- * Thread: the one that runs the kernel. Asked when a path is looked up; the list of candidates is made anew when something
- * that paths depend on changed. Read first: RFC 6724 section 4.
+ * Thread: the one that runs the kernel. A path asks when it is looked up; the list of candidates is made anew when the path
+ * epoch has moved. Read first: RFC 6724 section 4.
  */
 
 import type { Sysctl, SysctlVariable } from '../../kern/sysctl.ts';

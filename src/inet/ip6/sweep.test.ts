@@ -1,5 +1,5 @@
 /**
- * Who keeps numbers of addresses says so: after a sweep everything that is in use is still there, and what is not is gone.
+ * Holders of numbers of addresses mark them: after a sweep every address in use is still there, and the others are gone.
  */
 
 import { describe, expect, it } from 'vitest';

@@ -49,7 +49,7 @@ export function dispatch(c: Connection, nowUs: number): void {
   }
 }
 
-/** For user calls: what may be sent goes now, unless the work queue is about to look anyway. */
+/** For user calls: segments that may be sent go now, unless the work queue is about to look anyway. */
 export function push(c: Connection, nowUs: number): void {
   if (c.queued || c.waiting) return;
   c.due |= DUE_OUTPUT;

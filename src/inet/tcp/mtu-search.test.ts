@@ -143,7 +143,7 @@ describe('a path that swallows long segments', () => {
     t.at(12_600);
     t.expect('. seq 1 len 216 at 12600');
     t.send('. ack 217');
-    // What is left of the piece before.
+    // The rest of the piece before.
     t.expect('. seq 217 len 40');
     expect(t.c.size.mss).toBe(216);
   });

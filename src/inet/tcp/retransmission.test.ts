@@ -181,7 +181,7 @@ describe('retransmission timer (RFC 6298)', () => {
     const t = new Transcript().established();
     t.c.options.userTimeoutMs = 2500;
     t.write(10);
-    // The probe at 200 starts the timer afresh. What is asked for is not rounded up to a timeout: the next is at 3200.
+    // The probe at 200 starts the timer afresh. The time asked for is not rounded up to a timeout: the next is at 3200.
     t.at(2699);
     expect(t.state).toBe('ESTABLISHED');
     t.expect('P. seq 1 len 10 at 0');

@@ -3,7 +3,7 @@ import { PEER, Transcript } from '../../../test/fixtures/tcp-transcript.ts';
 import { Errno } from '../../base/errors.ts';
 import * as user from './user.ts';
 
-/** What `net.inet.tcp.*` changes that no other transcript shows. */
+/** Effects of `net.inet.tcp.*` that no other transcript shows. */
 const MSS = 1460;
 
 describe('options of the handshake', () => {

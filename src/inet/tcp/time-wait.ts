@@ -19,7 +19,7 @@ import type { TcpTables } from './tables/tables.ts';
 
 const MIN_ENTRIES = 64;
 const NONE = -1;
-/** How far beyond the old connection a successor's first sequence number lies: more than any window without scale. */
+/** Distance of a successor's first sequence number from the old connection's last: more than any window without scale. */
 const SUCCESSOR_OFFSET = 65536 + 2;
 
 export class TimeWaitTable {
@@ -118,7 +118,7 @@ export class TimeWaitTable {
     return false;
   }
 
-  /** As in the other states (RFC 5961 section 3.2), unless RFC 1337 is to be followed. */
+  /** A reset counts as in the other states (RFC 5961 section 3.2), unless RFC 1337 is to be followed. */
   #onReset(entry: number, offset: number, nowUs: number): void {
     const { settings, counters, count } = this.#stack;
     if (offset < 0 || offset > (this.#window[entry] as number)) {

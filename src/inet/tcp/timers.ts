@@ -73,7 +73,7 @@ function onPaceTimer(c: Connection, nowUs: number): void {
   dispatch(c, nowUs);
 }
 
-/** The number of timeouts in a row, or the user timeout (RFC 5482), says that the peer is gone. */
+/** The number of consecutive timeouts, or the user timeout (RFC 5482), says that the peer is gone. */
 function givenUp(c: Connection, limit: number, nowUs: number): boolean {
   // Nothing came since the timer was started.
   if (c.rtx.timeouts === 0) c.rtx.stalledUs = nowUs - c.rtt.rtoUs;

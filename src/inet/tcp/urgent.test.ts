@@ -24,7 +24,7 @@ describe('sending urgent data (RFC 9293 3.8.5, RFC 6093)', () => {
     t.write(100);
     t.expect('P. seq 3461 len 100');
     t.at(200);
-    // What precedes the urgent data says so too: the reader is to hurry.
+    // The segment before the urgent data says so too: the reader is to hurry.
     t.expect('U. seq 1 len 1460 urg 3460');
     t.send('. ack 3461');
     t.at(1000);

@@ -25,7 +25,7 @@ import { removeSynEntry } from './syn-queue.ts';
 import { packPorts } from './tables/demux.ts';
 import { Listener, type ListenerOwner } from './tables/listener.ts';
 
-/** As Linux's smallest. */
+/** Smallest buffer, as Linux has it. */
 export const MIN_BUFFER_BYTES = 2048;
 
 export interface BindOptions {

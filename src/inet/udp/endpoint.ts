@@ -142,7 +142,7 @@ export class UdpEndpoint implements PortBinding {
   /**
    * Datagrams of `segmentBytes` each, the last perhaps shorter, in one call (UDP_SEGMENT), and where the link takes super-frames
    * in one frame. Returns the bytes of those that were sent, all unless the link filled up; errors as `send`, `-EINVAL` for
-   * more than 128, `-EMSGSIZE` when one alone would have to be cut into fragments.
+   * more than 128, `-EMSGSIZE` when one alone would have to be fragmented.
    */
   sendSegments(
     bytes: Uint8Array,
@@ -168,7 +168,7 @@ export class UdpEndpoint implements PortBinding {
   }
 
   /**
-   * As many datagrams as wait one behind the other, come from one sender, and have the size of the first (the last may be
+   * Take datagrams that wait one behind the other, come from one sender and have the size of the first (the last may be
    * shorter), as far as they fit into `lengthBytes`: one after the other, without gaps. Returns the bytes copied, or as
    * `receive`; look at `queue` for sender and size before calling.
    */

@@ -292,8 +292,8 @@ export class Udp implements Transport, UdpProtocol {
   /**
    * Start a datagram of `payloadBytes`: the offset where they go, with the header before them still to be written by
    * {@link endCopied} or {@link endFrom}; or a negative errno. `segmentBytes` not 0: datagrams of that size, the last perhaps
-   * shorter, that go as one frame. Then 0 where the link takes none such, so that they go one by one; `-EMSGSIZE` when one
-   * alone is too long for the path, since none of them is cut into fragments.
+   * shorter, that go as one frame. The result is 0 where the link takes no such frame, so that they go one by one; `-EMSGSIZE` when one
+   * alone is too long for the path, since none of them is fragmented.
    */
   begin(endpoint: UdpEndpoint, payloadBytes: number, segmentBytes: number, address: number, port: number): number {
     if (endpoint.error !== 0) return endpoint.takeError();
@@ -496,7 +496,7 @@ export class Udp implements Transport, UdpProtocol {
   }
 }
 
-/** How many datagrams of `segmentBytes` each a payload is (0: it is one). */
+/** Number of datagrams of `segmentBytes` that a payload is (0: it is one). */
 function datagramsIn(payloadBytes: number, segmentBytes: number): number {
   return segmentBytes === 0 || segmentBytes >= payloadBytes ? 1 : Math.ceil(payloadBytes / segmentBytes);
 }

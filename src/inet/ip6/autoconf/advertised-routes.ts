@@ -22,9 +22,9 @@ export interface AdvertisedRoute {
   readonly interfaceIndex: number;
   preference: number;
   untilUs: number;
-  /** It does not answer, and no advertisement of it has come since. */
+  /** The router does not answer, and no advertisement of it has come since. */
   suspect: boolean;
-  /** The one of its prefix that is used. */
+  /** The route of its prefix that is used. */
   chosen: boolean;
 }
 

@@ -51,7 +51,7 @@ class Host {
     );
   }
 
-  /** What was decided until `sec`. */
+  /** Decisions made until `sec`. */
   until(sec: number): string[] {
     while (this.auto.deadlineUs <= sec * S) {
       this.nowUs = this.auto.deadlineUs;
@@ -104,7 +104,7 @@ describe('Stateless autoconfiguration (RFC 4862 5.5)', () => {
   });
 
   it.each<[string, number, number, number]>([
-    // What is left, what is advertised, what is left then (RFC 4862 5.5.3 e).
+    // Lifetime left, lifetime advertised, lifetime left then (RFC 4862 5.5.3 e).
     ['more than two hours', 3 * HOUR, 2 * HOUR + 1, 2 * HOUR + 1],
     ['more than is left', 100, 200, 200],
     ['less, and less than two hours are left', 2 * HOUR, 60, 2 * HOUR],

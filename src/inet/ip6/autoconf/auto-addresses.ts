@@ -24,7 +24,7 @@ const ID_DELAY_US: number = US_PER_S;
 const TEMPORARY_RETRIES = 3;
 const REGEN_ADVANCE_S = 2;
 const DESYNC_PART = 0.4;
-/** As many are remembered for one address. */
+/** Routers remembered for one address. */
 const ROUTERS_MAX = 8;
 
 /** A prefix information option; times are `Infinity` for ever. */
@@ -39,7 +39,7 @@ export interface AdvertisedPrefix {
 
 /** Receiver of the decisions. */
 export interface AutoAddressSink {
-  /** Configure the address. Anything but 0 means that it cannot be had. */
+  /** Configure the address. Returns 0, or an errno when the interface cannot have it. */
   add(address: Address6, prefixLength: number, temporary: boolean): number;
   deprecate(address: Address6, deprecated: boolean): void;
   remove(address: Address6): void;
@@ -53,7 +53,7 @@ export interface AutoAddressSettings {
   useTemporary(): boolean;
   temporaryValidUs(): number;
   temporaryPreferredUs(): number;
-  /** How long duplicate address detection takes. */
+  /** Duration of duplicate address detection. */
   detectionUs(): number;
 }
 
@@ -67,7 +67,7 @@ export interface AutoAddress {
   validUntilUs: number;
   preferredUntilUs: number;
   deprecated: boolean;
-  /** How many identifiers were found in use before this one. */
+  /** Identifiers that were found in use before this one. */
   attempt: number;
   /** Whether the sink has it; not after a duplicate was found, until another identifier is tried. */
   configured: boolean;

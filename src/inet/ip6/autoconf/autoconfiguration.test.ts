@@ -66,7 +66,7 @@ function receive(one: InetBed, message: string, { src = ROUTER, dst = 'ff02::1',
   one.settle();
 }
 
-/** Of a packet sent: "source > destination hop-limit" and the ICMPv6 message without its checksum, which is right. */
+/** A packet sent, as text: "source > destination hop-limit" and the ICMPv6 message without its checksum, which is right. */
 function said({ payload }: Packet): [string, string] {
   const message = payload.slice(40);
   const pseudo = join(payload.slice(8, 40), hex('0000'), be16(message.length), hex('0000003a'));

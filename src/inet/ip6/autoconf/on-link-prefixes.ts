@@ -17,7 +17,7 @@ export interface OnLinkPrefix {
 
 /** Receiver of the decisions. */
 export interface PrefixSink {
-  /** Destinations of the prefix are on the link. Anything but 0 means that it is not taken. */
+  /** Destinations of the prefix are on the link. Returns 0, or an errno when it is not taken. */
   added(prefix: OnLinkPrefix): number;
   removed(prefix: OnLinkPrefix): void;
 }

@@ -89,12 +89,12 @@ function onOldSegment(c: Connection, segment: Segment, before: number, fin: numb
   }
   if (before === 1 && segment.dataBytes === 0 && fin === 0) counters.add(count.windowProbesReceived, 1);
   const answer = segment.dataBytes + fin > 0;
-  // Not older than a window: a forged segment should have to guess both numbers (RFC 5961 section 5).
+  // An ACK of a segment older than a window is not taken: forgers must guess both numbers (RFC 5961 section 5).
   const recent = before <= Math.max(c.receiveBuffer.limitBytes, 65535);
   if (recent && c.state !== SYN_RECEIVED && (segment.flags & FLAG_ACK) !== 0) {
     segment.dataBytes = 0;
     segment.flags &= ~FLAG_FIN;
-    // Also when the ACK ends the connection here.
+    // The answer is due also when the ACK ends the connection here.
     if (answer) c.acks.now = true;
     if (!processAck(c, segment, nowUs) || !afterOwnFin(c, nowUs)) return;
   }

@@ -1,5 +1,5 @@
 /**
- * The ACK field: what it acknowledges, the window it offers, the loss it reveals.
+ * The ACK field: bytes acknowledged, the window offered, the loss revealed.
  *
  * Thread: the one that runs the kernel. Called for each acceptable segment of a synchronized connection; queues the
  * connection for output instead of sending.

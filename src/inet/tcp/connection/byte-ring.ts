@@ -74,7 +74,7 @@ export class ByteRing {
     return this.#at + ((seq + this.#bias) & (this.capacity - 1));
   }
 
-  /** How many bytes from `seq` on lie in one piece. */
+  /** Bytes from `seq` on that lie in one piece. */
   contiguous(seq: number): number {
     return this.capacity - ((seq + this.#bias) & (this.capacity - 1));
   }

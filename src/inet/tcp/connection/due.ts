@@ -19,19 +19,19 @@ export const DUE_ACK = 4;
 /** An ACK with the batch, after the one that goes out now. */
 export const DUE_BATCH_ACK = 8;
 export const DUE_KEEP_ALIVE = 16;
-/** The first lost record, whatever the window: a timeout. */
+/** The first lost record, past the window too: a timeout. */
 export const DUE_RETRANSMIT = 32;
 /** A probe of the peer's window. */
 export const DUE_WINDOW_PROBE = 64;
 /** A tail loss probe. */
 export const DUE_LOSS_PROBE = 128;
-/** Everything that the windows allow. */
+/** Segments that the windows allow. */
 export const DUE_OUTPUT = 256;
-/** Both sides have closed, we first. */
+/** TIME_WAIT: both sides have closed, we first. */
 export const DUE_TIME_WAIT = 512;
 /** The connection is over. */
 export const DUE_END = 1024;
-/** The same, while the program waits for connect. */
+/** The connection is over, and the program waits for connect. */
 export const DUE_END_CONNECT = 2048;
 
 /**

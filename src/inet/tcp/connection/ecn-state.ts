@@ -1,5 +1,5 @@
 /**
- * ECN of one connection: what was agreed, what is to be echoed, which reduction the peer has yet to be told.
+ * ECN of one connection: agreement, the mark to be echoed, the reduction that the peer has yet to be told.
  *
  * Thread: the one that runs the kernel.
  * Read first: RFC 3168 section 6.1.

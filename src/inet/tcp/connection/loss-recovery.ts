@@ -25,7 +25,7 @@ export class LossRecovery {
   renoSackedBytes: number = 0;
   /** RFC 6675's rescue retransmission was made in this recovery. */
   rescued: boolean = false;
-  /** The first retransmission of a recovery goes whatever the window (RFC 6675 section 5, step 4.3). */
+  /** The first retransmission of a recovery goes without regard to the window (RFC 6675 section 5, step 4.3). */
   retransmitDue: boolean = false;
 }
 

@@ -10,7 +10,7 @@
 import { seqGe, seqGt, seqLe, seqLt } from '../../../base/sequence.ts';
 
 const MIN_RANGES = 8;
-/** How many ranges an ACK can report at most (without timestamps). */
+/** Ranges that an ACK can report at most (without timestamps). */
 const RECENT = 4;
 const EMPTY: Int32Array = new Int32Array(0);
 
@@ -21,7 +21,7 @@ export const blockEnd: Int32Array = new Int32Array(RECENT);
 export class ReassemblyQueue {
   #starts: Int32Array = EMPTY;
   #ends: Int32Array = EMPTY;
-  /** How many ranges there are. */
+  /** Number of ranges. */
   count: number = 0;
   /** A sequence number inside each recently touched range, latest first. */
   #recent: Int32Array = EMPTY;

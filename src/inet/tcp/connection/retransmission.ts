@@ -1,5 +1,5 @@
 /**
- * Retransmission of a connection: the purpose of its timer, timeouts in a row, the next round-trip sample.
+ * Retransmission of a connection: the purpose of its timer, consecutive timeouts, the next round-trip sample.
  *
  * Thread: the one that runs the kernel. Armed by timers.ts.
  * Read first: RFC 6298 section 5.
@@ -12,9 +12,9 @@ import type { Callout } from '../../../kern/callout.ts';
 export class RetransmissionState {
   /** `TIMER_*`; 0: not armed. */
   mode: number = 0;
-  /** Timeouts in a row without progress. */
+  /** Consecutive timeouts, without progress. */
   timeouts: number = 0;
-  /** When that row began. */
+  /** Time of the first of them. */
   stalledUs: number = -0.5;
   /** No further round-trip sample until this is acknowledged. */
   sampleSeq: number = 0;
@@ -23,5 +23,5 @@ export class RetransmissionState {
 
 export function checkRetransmission(rtx: RetransmissionState, timer: Callout): void {
   assert(timer.pending === (rtx.mode !== 0), 'the retransmission timer is pending while it has a purpose');
-  assert(rtx.timeouts >= 0, 'timeouts in a row');
+  assert(rtx.timeouts >= 0, 'consecutive timeouts');
 }

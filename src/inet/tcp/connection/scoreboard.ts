@@ -1,5 +1,5 @@
 /**
- * Retransmission queue and SACK scoreboard: what became of each segment that was sent and not yet acknowledged.
+ * Retransmission queue and SACK scoreboard: the fate of each segment that was sent and not yet acknowledged.
  *
  * Thread: the one that runs the kernel. Records are ordered by sequence number in a ring of typed arrays; an index counts
  * up and is masked. A record remembers when it was last sent and what became of it; the totals give the `pipe`
@@ -135,7 +135,7 @@ export class Scoreboard extends SentRecords {
     this.rackRttUs = nowUs - sentUs;
   }
 
-  /** The same for one that was sent again: it counts only when the retransmission can be what arrived. */
+  /** The same for a record that was sent again: it counts only when the retransmission can be the copy that arrived. */
   #deliveredAgain(sentUs: number, end: number, nowUs: number, echoUs: number, minRttUs: number): void {
     if (echoUs >= 0 && echoUs < Math.floor(sentUs / US_PER_MS) * US_PER_MS) return;
     if (nowUs - sentUs < minRttUs) return;

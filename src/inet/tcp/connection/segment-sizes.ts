@@ -1,5 +1,5 @@
 /**
- * How long a connection's segments may be; made by mss.ts.
+ * Lengths that a connection's segments may have; made by mss.ts.
  *
  * Thread: the one that runs the kernel.
  * Read first: RFC 9293 3.7.1.
@@ -7,7 +7,7 @@
 
 import { assert } from '../../../base/assert.ts';
 
-/** Smallest MSS we work with, whatever is advertised or learned (as Linux's min_snd_mss of 48 leaves for data). */
+/** Smallest MSS we work with, if less is advertised or learned (as Linux's min_snd_mss of 48 leaves for data). */
 export const MSS_MIN = 32;
 
 /** Invariants: `MSS_MIN` <= `mss` <= `max`; `max` is a whole number of segments. */

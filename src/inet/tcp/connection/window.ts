@@ -57,7 +57,7 @@ export function windowUpdateDue(c: Connection): boolean {
   return worthwhile || 2 * gain >= limit;
 }
 
-/** How far the right edge would move now, bytes. */
+/** Bytes that the right edge would move now. */
 function windowGain(c: Connection): number {
   const free = offerable(c.receiveBuffer.limitBytes, c.rcv.scale) - c.readableBytes;
   return Math.min(free, 65535 << c.rcv.scale) - ((c.rcv.adv - c.rcv.nxt) | 0);

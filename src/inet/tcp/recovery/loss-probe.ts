@@ -1,5 +1,5 @@
 /**
- * Tail loss probe: when it is due, and what its answer says. The reordering timer of RACK is the same callout.
+ * Tail loss probe: its time, and the meaning of its answer. The reordering timer of RACK is the same callout.
  *
  * Thread: the one that runs the kernel. When nothing comes back at all, the probe makes the peer say what it has, long
  * before the retransmission timer would. SACK is required.
@@ -28,7 +28,7 @@ export function detectLateLoss(c: Connection, nowUs: number): void {
   }
   if (!rack.probeOut) c.due |= DUE_LOSS_PROBE;
 }
-/** Section 7.4: what the ACK says about a probe that is out. `sacked`: it carried news; `duplicate`: RFC 5681's. */
+/** Section 7.4: the ACK's word about a probe that is out. `sacked`: it carried news; `duplicate`: RFC 5681's. */
 export function onProbeAnswer(c: Connection, sacked: boolean, duplicate: boolean, nowUs: number): void {
   const { rack, stack } = c;
   if (seqLt(c.snd.una, rack.probeEndSeq)) return;
@@ -36,7 +36,7 @@ export function onProbeAnswer(c: Connection, sacked: boolean, duplicate: boolean
     rack.probeOut = false;
   } else if (seqGt(c.snd.una, rack.probeEndSeq)) {
     rack.probeOut = false;
-    // The probe repaired a loss that nobody else noticed: the window pays for it once.
+    // The probe repaired a loss that no ACK had shown: the window pays for it once.
     stack.counters.add(stack.count.lossProbeRecoveries, 1);
     if (c.loss.phase === RECOVERY_NONE) congestionEvent(c, nowUs);
   } else if (duplicate && !sacked) {

@@ -1,12 +1,12 @@
 /**
  * Packetization layer path MTU discovery: the largest segment that passes, found by sending one, without ICMP.
  *
- * Thread: the one that runs the kernel. Sizes are those of an MSS: payload and options. Begun when full segments time out
- * again and again while nothing says why (a black hole), or with the connection (`net.inet.tcp.mtu_probing`): segments
- * become as small as passes nearly everywhere, and one of them at a time is sent larger, with data like any other. It is
- * acknowledged, or, lost alone, is no sign of congestion. The first try is the size that had been assumed, since an outage
+ * Thread: the one that runs the kernel. Sizes are those of an MSS: payload and options. A search begins when full segments
+ * time out again and again without an ICMP error (a black hole), or with the connection (`net.inet.tcp.mtu_probing`):
+ * segments become small enough for nearly every path, and one of them at a time, the probe, is sent larger, with data like
+ * any other. A probe is acknowledged, or, lost alone, is no sign of congestion. The first try is the size that had been assumed, since an outage
  * is more common than a black hole; then the interval is halved.
- * Read first: RFC 4821 sections 7 and 10.1. Missing: what was found is not shared with other connections (section 3).
+ * Read first: RFC 4821 sections 7 and 10.1. Missing: connections do not share the size that was found (section 3).
  */
 
 import { seqDiff, seqGe } from '../../../base/sequence.ts';
@@ -20,7 +20,7 @@ import { MtuSearch } from '../connection/mtu-search.ts';
 import { RECOVERY_NONE } from '../connection/states.ts';
 import { TIMESTAMPS_BYTES } from '../shared/options.ts';
 
-/** Timeouts in a row that make a black hole of an outage. */
+/** Consecutive timeouts that make a black hole of an outage. */
 const BLACK_HOLE_TIMEOUTS = 3;
 /** An interval that is not worth another probe. */
 const ENOUGH_BYTES = 8;
@@ -54,7 +54,7 @@ export function onMtuTimeout(c: Connection): void {
     if (seqGe(c.snd.una, search.probeSeq)) probeFailed(c, search);
     else search.probe = 0;
   }
-  // Nothing says why: no ICMP error, no missing route.
+  // A black hole: timeouts without an ICMP error or a missing route.
   if (c.rtx.timeouts < BLACK_HOLE_TIMEOUTS || c.softError !== 0 || stack.settings.mtuProbing.value === 0) return;
   const base = stack.settings.mtuBaseMss.value;
   const current = c.size.mss + (c.ts.ok ? TIMESTAMPS_BYTES : 0);
@@ -64,7 +64,7 @@ export function onMtuTimeout(c: Connection): void {
     stack.counters.add(stack.count.mtuBlackHoles, 1);
     beginMtuSearch(c, Math.min(base, current));
   } else {
-    // Not even that passes.
+    // The base size does not pass either.
     search.low = Math.max(search.low > base ? base : search.low >> 1, floor);
     search.restUntilUs = -1;
     c.size.mtuBytes = 0;

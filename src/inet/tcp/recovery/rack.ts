@@ -13,7 +13,7 @@ import { DUP_THRESHOLD } from '../connection/loss-recovery.ts';
 import { REORDER_PERSIST } from '../connection/rack-state.ts';
 import { RECOVERY_NONE } from '../connection/states.ts';
 
-/** The peer reported a duplicate: what was resent had only been overtaken (step 4), once a round trip. */
+/** The peer reported a duplicate: a segment that was resent had only been overtaken (step 4), once a round trip. */
 export function noteDuplicateSegment(c: Connection): void {
   const { rack } = c;
   rack.dsackSeen = true;

@@ -1,10 +1,9 @@
 /**
  * Loss detection and recovery: duplicate ACKs, SACK, fast retransmit and fast recovery, return from a timeout.
  *
- * Thread: the one that runs the kernel. With SACK this is RFC 6675; without it, NewReno written in the same terms: what
- * RFC 6582 does by inflating the window, is done here by counting the segments that duplicate ACKs report as no longer in
- * flight (`renoSackedBytes`), so that one rule, cwnd against pipe, governs sending. How fast the window comes down in a
- * recovery is RFC 6937's (PRR). RACK (rack.ts) finds losses by time instead of counting, undo.ts takes back mistakes.
+ * Thread: the one that runs the kernel. With SACK this is RFC 6675; without it, NewReno in the same terms: where RFC 6582
+ * inflates the window, segments that duplicate ACKs report as no longer in flight are counted (`renoSackedBytes`), so that
+ * one rule, cwnd against pipe, governs sending. The window comes down in a recovery as RFC 6937 says (PRR). RACK (rack.ts) finds losses by time instead of counting, undo.ts takes back mistakes.
  * Read first: RFC 5681 section 3.2, RFC 6582, RFC 6675, RFC 6937.
  */
 
@@ -65,8 +64,8 @@ export function onAdvance(c: Connection, ackedBytes: number, flightBytes: number
     return;
   }
   if (!c.sackOk) {
-    // Partial acknowledgement: the next hole is lost too; what was acknowledged had been counted by duplicates, except
-    // the retransmission itself.
+    // Partial acknowledgement: the next hole is lost too; duplicates had counted the bytes acknowledged, except those of
+    // the retransmission.
     c.loss.renoSackedBytes = Math.max(0, c.loss.renoSackedBytes - Math.max(0, ackedBytes - c.size.mss));
     c.scoreboard.markHeadLost();
     c.loss.retransmitDue = true;
@@ -205,7 +204,7 @@ function flightBytes(c: Connection, nowUs: number): number {
 export function congestionEvent(c: Connection, nowUs: number): void {
   const { congestion } = c;
   congestion.onLoss(Math.max(flightBytes(c, nowUs), c.size.mss), c.size.mss);
-  // RFC 3168 6.1.2: the peer is told of every reduction, whatever the reason.
+  // RFC 3168 6.1.2: the peer is told of every reduction, for any reason.
   c.ecn.cwrDue = c.ecn.ok;
   congestion.reset(Math.min(congestion.cwnd, congestion.ssthresh));
 }

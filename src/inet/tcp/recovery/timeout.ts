@@ -12,7 +12,7 @@ import { onMtuTimeout } from './mtu-probe.ts';
 import { beginFrto, beginUndo } from './undo.ts';
 
 /**
- * The timer fired with data outstanding, `rtx.timeouts` times in a row: the windows come down, and the oldest segment is
+ * The timer fired with data outstanding, `rtx.timeouts` times without progress: the windows come down, and the oldest segment is
  * due again.
  */
 export function loseOutstanding(c: Connection): void {

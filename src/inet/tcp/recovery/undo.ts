@@ -87,7 +87,7 @@ export function beginFrto(c: Connection): void {
 export function frtoAnswer(c: Connection, advanced: boolean, news: boolean, duplicate: boolean): boolean {
   const { undo, scoreboard } = c;
   if (undo.frto === 0) return false;
-  // Step 3b: what was never resent has arrived, so the original transmissions are coming through.
+  // Step 3b: a segment that was never resent has arrived, so the original transmissions are coming through.
   if (scoreboard.originalDelivered && (undo.frto === 2 || c.sackOk)) {
     takeBack(c);
     return true;

@@ -162,7 +162,7 @@ function usableBytes(c: Connection, paceUntil: number): number {
 }
 
 /**
- * How many bytes of new data may go in one segment now; -1 when none may, 0 when there are none (a FIN may go).
+ * Bytes of new data that may go in one segment now; -1 when none may, 0 when there are none (a FIN may go).
  * RFC 9293 3.8.6.2.1 (sender's silly-window avoidance), RFC 896 as Minshall amended it, RFC 5681 (cwnd).
  */
 function allowedBytes(c: Connection, unsent: number, usable: number): number {

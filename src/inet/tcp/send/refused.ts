@@ -25,7 +25,7 @@ export function refused(c: Connection, error: number, nowUs: number): number {
     return error;
   }
   failPath(c, error);
-  // With something in flight the retransmission timer runs, or is armed by whoever sent this: it must go on counting.
+  // With data in flight the retransmission timer runs, or the sender of this segment arms it: it must go on counting.
   if (c.state >= ESTABLISHED && c.rtx.mode === 0 && c.scoreboard.empty) armPersist(c, nowUs);
   return error;
 }

@@ -39,7 +39,7 @@ function retransmit(c: Connection, index: number, nowUs: number): number {
   const seq = scoreboard.seqOf(index);
   const sackBytes = sackBytesMax(c);
   const mss = c.size.mss - sackBytes;
-  // As much as both windows have room for, but always one segment.
+  // Limit: the room of both windows, but always one segment.
   const room = Math.min(c.congestion.cwnd - c.pipeBytes, (c.snd.una + c.snd.wnd - seq) | 0, c.size.max - sackBytes);
   const most = room > mss ? room - (room % mss) : mss;
   if (scoreboard.lengthOf(index) < mss) scoreboard.joinLost(index, Math.min(room, mss));
@@ -96,7 +96,7 @@ export function sendTwoNew(c: Connection, nowUs: number): boolean {
   return false;
 }
 
-/** After a timeout: the first lost record, whatever the windows allow (RFC 6298 section 5.4). */
+/** After a timeout: the first lost record, without regard to the windows (RFC 6298 section 5.4). */
 export function resendFirst(c: Connection, nowUs: number): void {
   retransmit(c, c.scoreboard.nextLost(), nowUs);
   armRetransmit(c, nowUs);

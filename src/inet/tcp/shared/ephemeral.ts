@@ -21,7 +21,7 @@ export class EphemeralPorts {
   readonly #algorithm: SysctlVariable;
   readonly #offsetKey: SipKey;
   readonly #indexKey: SipKey;
-  /** How far the sequences of the destinations that hash to a place have come; algorithm 3 uses the first place only. */
+  /** Position in the sequence of ports, by the hash of the destination; algorithm 3 uses the first place only. */
   readonly #table: Int32Array = new Int32Array(TABLE_LENGTH);
 
   constructor(rng: Rng, sysctl: Sysctl) {

@@ -32,7 +32,7 @@ export class IsnGenerator {
     return (hash + Math.floor(nowUs * TICKS_PER_US)) | 0;
   }
 
-  /** The same for all connections between two hosts, so that timestamps of a successor are higher (RFC 6191). */
+  /** Offset of timestamps, the same for all connections between two hosts, so that timestamps of a successor are higher (RFC 6191). */
   timestampOffset(localAddress: number, peerAddress: number): number {
     return this.#timestampKey.hash3(this.#fingerprint(localAddress), this.#fingerprint(peerAddress), 0);
   }

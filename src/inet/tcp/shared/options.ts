@@ -18,7 +18,7 @@ import {
 export const TIMESTAMPS_WORD = 0x0101080a;
 export const TIMESTAMPS_BYTES = 12;
 
-/** How many SACK blocks fit beside the other options. */
+/** SACK blocks that fit beside the other options. */
 export function sackBlocksMax(timestamps: boolean): number {
   return (OPTION_BYTES_MAX - (timestamps ? TIMESTAMPS_BYTES : 0) - 4) >> 3;
 }

@@ -32,7 +32,7 @@ export class Segment extends TcpOptions {
 }
 
 /**
- * The largest payload the peer of a SYN takes: what it says, within reason, or what must be assumed of its family, which the
+ * The largest payload that the peer of a SYN takes: its MSS option, within reason, or the default of its family, which the
  * size of the IP header tells (RFC 9293 3.7.1).
  */
 export function peerMssOf(segment: Segment, settings: TcpSettings, headerBytes: number): number {

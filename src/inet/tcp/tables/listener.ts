@@ -37,7 +37,7 @@ export class Listener {
     this.owner = owner;
   }
 
-  /** As Linux counts: one more than the backlog may wait. */
+  /** The accept queue is full when it holds one more than the backlog, as Linux counts. */
   get full(): boolean {
     return this.acceptQueue.length > this.backlog;
   }
@@ -62,7 +62,7 @@ export class SynEntry {
   tsRecent: number = 0;
   tsOffset: number = 0;
   ecnOk: boolean = false;
-  /** Not remembered: the SYN-ACK carries it all. */
+  /** The entry is in no table: the SYN-ACK carries all of it. */
   cookie: boolean = false;
   retransmits: number = 0;
   sentUs: number = -0.5;
