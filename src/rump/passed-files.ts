@@ -21,7 +21,7 @@ export interface TakenSocket {
   readonly family: Family;
 }
 
-/** How long a file on its way waits for its new process. */
+/** Wait of a file on its way for its new process. */
 const PASS_MS = 60_000;
 const TOKEN_WORDS = 4;
 
