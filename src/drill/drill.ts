@@ -5,6 +5,7 @@
  */
 
 import { parseOptions, parseScript } from './parser.ts';
+import { newReport } from './report.ts';
 import { type DrillResult, runScript } from './run-script.ts';
 import { applyOption, DrillSettings, OptionError, type OptionText } from './settings.ts';
 import { type Place, ScriptError, type ScriptOption } from './syntax.ts';
@@ -41,17 +42,5 @@ function applyScriptOption(file: string, settings: DrillSettings, option: Script
 }
 
 function unreadable(file: string, place: Place, message: string): DrillResult['report'] {
-  return {
-    file,
-    outcome: 'error',
-    line: place.line,
-    message,
-    notes: [],
-    warnings: 0,
-    output: [],
-    durationUs: 0,
-    events: 0,
-    packetsIn: 0,
-    packetsOut: 0,
-  };
+  return { ...newReport(file), outcome: 'error', line: place.line, message };
 }

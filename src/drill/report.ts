@@ -27,6 +27,23 @@ export interface DrillReport {
   packetsOut: number;
 }
 
+/** The report of a script that passed, before its first event. */
+export function newReport(file: string): DrillReport {
+  return {
+    file,
+    outcome: 'pass',
+    line: null,
+    message: '',
+    notes: [],
+    warnings: 0,
+    output: [],
+    durationUs: 0,
+    events: 0,
+    packetsIn: 0,
+    packetsOut: 0,
+  };
+}
+
 /** Frames that crossed the wire. */
 export interface DrillTrace {
   /** Wall-clock time of script time 0, nanoseconds since 1970. */

@@ -14,7 +14,7 @@ import { ScriptProcess } from './descriptors.ts';
 import { errnoNumber, resultText } from './errno-text.ts';
 import { Machine } from './machine.ts';
 import { PacketMismatch, Packets } from './packets.ts';
-import type { DrillReport, DrillTrace, Outcome } from './report.ts';
+import { type DrillReport, type DrillTrace, newReport, type Outcome } from './report.ts';
 import { type DrillSettings, OptionError } from './settings.ts';
 import { runCommand } from './shell.ts';
 import type { EventTime, Script, ScriptCall, ScriptEvent } from './syntax.ts';
@@ -52,19 +52,7 @@ export interface DrillResult {
 
 /** Run a script that was read. Never throws for what a script or the kernel does. */
 export function runScript(script: Script, settings: DrillSettings, options: { trace?: boolean } = {}): DrillResult {
-  const report: DrillReport = {
-    file: script.file,
-    outcome: 'pass',
-    line: null,
-    message: '',
-    notes: [],
-    warnings: 0,
-    output: [],
-    durationUs: 0,
-    events: 0,
-    packetsIn: 0,
-    packetsOut: 0,
-  };
+  const report = newReport(script.file);
   if (settings.dryRun) return { report, trace: null };
   let machine: Machine;
   try {

@@ -77,7 +77,19 @@ export interface AddressRecord {
   validSec: number | null;
 }
 
-export interface InterfaceRecord {
+/** Counts of an interface since it came. */
+export interface InterfaceTraffic {
+  inPackets: number;
+  inBytes: number;
+  inErrors: number;
+  inDrops: number;
+  outPackets: number;
+  outBytes: number;
+  outErrors: number;
+  outDrops: number;
+}
+
+export interface InterfaceRecord extends InterfaceTraffic {
   name: string;
   /** From 1, as if_index. */
   index: number;
@@ -94,14 +106,6 @@ export interface InterfaceRecord {
   downReason: string;
   /** Addresses of both families, IPv4 first, each in the order of configuration. */
   addresses: AddressRecord[];
-  inPackets: number;
-  inBytes: number;
-  inErrors: number;
-  inDrops: number;
-  outPackets: number;
-  outBytes: number;
-  outErrors: number;
-  outDrops: number;
 }
 
 export interface InterfaceName {

@@ -6,6 +6,7 @@
 
 import { MultikernelError } from '../base/errors.ts';
 import {
+  type AddressAddRequest,
   type ControlOperation,
   type ControlRequest,
   FILTER_DROP,
@@ -37,15 +38,8 @@ export interface RouteChange {
   kind: 'unicast' | 'reject' | 'blackhole';
 }
 
-/** The rest is for IPv6 alone. With lifetimes an address that is there already gets these. */
-export interface NewAddress {
-  address: string;
-  prefixLength: number;
-  anycast?: boolean;
-  /** Seconds until it is deprecated, and until it is removed; null, and when absent: never. EINVAL: valid for 0, preferred for longer. */
-  preferredSec?: number | null;
-  validSec?: number | null;
-}
+/** EINVAL: valid for 0 seconds, or preferred for longer than valid. */
+export type NewAddress = Omit<AddressAddRequest, 'index' | 'address'> & { address: string };
 
 /** Changes as by `ifconfig IF ...`; absent keys stay. */
 export interface InterfaceChange {

@@ -7,6 +7,7 @@ import {
   IN6_IFF_DUPLICATED,
   IN6_IFF_TENTATIVE,
   type InterfaceRecord,
+  type InterfaceTraffic,
 } from '../sys/control.ts';
 import { formatIp } from '../wire/ip-address.ts';
 import { formatAddress, formatLinkAddress, InterfaceNames } from './address-text.ts';
@@ -32,7 +33,7 @@ export interface Address6Info {
 }
 
 /** One row of `ifconfig`. */
-export interface InterfaceInfo {
+export interface InterfaceInfo extends InterfaceTraffic {
   name: string;
   index: number;
   kind: string;
@@ -46,14 +47,6 @@ export interface InterfaceInfo {
   downReason: string;
   addresses: AddressInfo[];
   addresses6: Address6Info[];
-  inPackets: number;
-  inBytes: number;
-  inErrors: number;
-  inDrops: number;
-  outPackets: number;
-  outBytes: number;
-  outErrors: number;
-  outDrops: number;
 }
 
 /** `IFF_*`, lowest bit first. */
@@ -110,7 +103,7 @@ function address6Info(record: AddressRecord, names: InterfaceNames): Address6Inf
 }
 
 export function interfaceInfo(record: InterfaceRecord): InterfaceInfo {
-  const { name, index, kind, flags, mtuBytes, linkAddress, linkState, downReason } = record;
+  const { name, index, kind, flags, mtuBytes, linkAddress, linkState, downReason, addresses, ...traffic } = record;
   const names = new InterfaceNames([record]);
   return {
     name,
@@ -122,17 +115,8 @@ export function interfaceInfo(record: InterfaceRecord): InterfaceInfo {
     mac: linkAddress === null ? null : formatLinkAddress(linkAddress),
     linkState: LINK_STATES[linkState] ?? 'unknown',
     downReason,
-    addresses: record.addresses.filter(({ address }) => address.family === 4).map(addressInfo),
-    addresses6: record.addresses
-      .filter(({ address }) => address.family === 6)
-      .map((entry) => address6Info(entry, names)),
-    inPackets: record.inPackets,
-    inBytes: record.inBytes,
-    inErrors: record.inErrors,
-    inDrops: record.inDrops,
-    outPackets: record.outPackets,
-    outBytes: record.outBytes,
-    outErrors: record.outErrors,
-    outDrops: record.outDrops,
+    addresses: addresses.filter(({ address }) => address.family === 4).map(addressInfo),
+    addresses6: addresses.filter(({ address }) => address.family === 6).map((entry) => address6Info(entry, names)),
+    ...traffic,
   };
 }
