@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LabFileError, parseLabFile } from './lab-file.ts';
-import { hostsFor, type LabPlan, planLab } from './plan.ts';
+import { hostsFor, type LabPlan } from './plan.ts';
+import { planLab } from './planner.ts';
 import { LAB_SCHEMA } from './schema.ts';
 
 let folder = '';

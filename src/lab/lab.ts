@@ -24,7 +24,8 @@ import type {
   NodeStatus,
   PartitionInfo,
 } from './operations.ts';
-import { type LabPlan, planLab } from './plan.ts';
+import type { LabPlan } from './plan.ts';
+import { planLab } from './planner.ts';
 import { Supervisor } from './supervisor.ts';
 
 /** A node, or its name; or several. */

@@ -4,6 +4,9 @@
  * Thread: any. Missing: shell syntax (pipes, variables, globs), which is refused, and programs other than Node's.
  */
 
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+
 export interface ProgramCommand {
   /** Flags for Node, in front of the script. */
   nodeFlags: string[];
@@ -83,4 +86,14 @@ export function parseProgramCommand(text: string): ProgramCommand | string {
   const script = words[at];
   if (script === undefined) return 'no script after "node"';
   return { nodeFlags, script, argv: words.slice(at + 1) };
+}
+
+/** Path of a script as `node SCRIPT` would find it, or null. */
+export function findScript(script: string, cwd: string): string | null {
+  const path = resolve(cwd, script);
+  try {
+    return createRequire(join(cwd, 'noop.js')).resolve(path);
+  } catch {
+    return null;
+  }
 }

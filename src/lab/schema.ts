@@ -2,7 +2,7 @@
  * The shape of `multikernel.yml`, and of the object that `lab()` takes: one valibot schema, from which the JSON Schema that
  * editors use (docs/generated/multikernel.schema.json) is derived.
  *
- * Thread: any. Read first: config.ts. plan.ts checks all that a shape cannot say: names that must exist,
+ * Thread: any. Read first: config.ts. planner.ts checks all that a shape cannot say: names that must exist,
  * addresses that must fit. Missing: links between two nodes, impairments, timelines.
  */
 

@@ -8,7 +8,7 @@ import type { LabMemory } from './memory.ts';
 import type { KernelBoot, ProgramBoot } from './messages.ts';
 import type { NodeAddress, NodeStatus, Phase, ProgramError } from './operations.ts';
 import type { LinkFilter } from './partitions.ts';
-import type { LabPlan, NetworkPlan, NodePlan, ProgramPlan } from './plan.ts';
+import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
 import { programError, stateHolds, stateText } from './state.ts';
 import type { WorkerLink } from './worker-link.ts';
 
@@ -125,7 +125,7 @@ export class SupervisedNode {
       }),
       routes: plan.routes,
       forwarding: plan.forwarding,
-      ipv6: plan.interfaces.some((entry) => entry.addresses.some(({ address }) => address.includes(':'))),
+      ipv6: plan.interfaces.some((entry) => addressesOf(entry).some(isIpv6)),
       sysctl: plan.sysctl,
     };
   }

@@ -29,7 +29,8 @@ import type {
   StreamSink,
 } from './operations.ts';
 import { type NodeFilter, PartitionTable } from './partitions.ts';
-import { findScript, type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
+import { type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
+import { findScript } from './program-command.ts';
 import { nearest } from './suggest.ts';
 import { SupervisedNode } from './supervised-node.ts';
 import { notRunning, type WorkerEvents, type WorkerLink } from './worker-link.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PEER, Transcript } from '../../../../test/fixtures/tcp-transcript.ts';
+import { PEER } from '../../../../test/fixtures/capturing-ip.ts';
+import { Transcript } from '../../../../test/fixtures/tcp-transcript.ts';
 import { SeededRng } from '../../../base/rng.ts';
 import { Sysctl } from '../../../kern/sysctl.ts';
 import * as user from '../user.ts';

@@ -1,0 +1,196 @@
+/**
+ * Plans a lab: everything that can be wrong with a lab file beyond its shape is found here, before anything is started.
+ *
+ * Thread: the supervisor's. Read first: config.ts, plan.ts, address-planner.ts, routing.ts.
+ */
+
+import { statSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { type Prefixes, planAddresses, planPrefixes, type ReportProblem } from './address-planner.ts';
+import { formatAddress, macAddress } from './addressing.ts';
+import { formatAddress6 } from './addressing6.ts';
+import type { LabConfig, NetworkConfig, NodeConfig } from './config.ts';
+import { type KeyPath, LabFileError, type Locate, type Problem } from './lab-file.ts';
+import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
+import { findScript, type ProgramCommand, parseProgramCommand } from './program-command.ts';
+import { referenceProblems, unknownName } from './references.ts';
+import { type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
+
+const NODES_MAX = 65_000;
+const PORTS_MAX = 256;
+
+interface PlanContext {
+  /** For messages. */
+  file: string;
+  /** null: not from a file. */
+  path: string | null;
+  folder: string;
+  locate: Locate;
+}
+
+/** Throws {@link LabFileError} with everything that is wrong. */
+export function planLab(config: LabConfig, context: PlanContext): LabPlan {
+  return new Planner(config, context).plan();
+}
+
+/** Parts of an address family that routing needs. */
+interface RoutedFamily {
+  any: RoutedNetworks['any'];
+  has(address: string): boolean;
+  prefixOf(network: NetworkPlan): { address: string; length: number } | null;
+}
+
+const IPV4: RoutedFamily = {
+  any: '0.0.0.0',
+  has: (address) => !isIpv6(address),
+  prefixOf: ({ prefix }) => prefix && { address: formatAddress(prefix.network), length: prefix.length },
+};
+const IPV6: RoutedFamily = {
+  any: '::',
+  has: isIpv6,
+  prefixOf: ({ prefix6 }) => prefix6 && { address: formatAddress6(prefix6.network), length: prefix6.length },
+};
+
+class Planner {
+  readonly #config: LabConfig;
+  readonly #context: PlanContext;
+  readonly #problems: Problem[] = [];
+  readonly #networkIndex: Map<string, number>;
+
+  constructor(config: LabConfig, context: PlanContext) {
+    this.#config = config;
+    this.#context = context;
+    this.#networkIndex = new Map(config.networks.map((network, index) => [network.name, index]));
+  }
+
+  plan(): LabPlan {
+    const config = this.#config;
+    const name = config.name ?? this.#nameFromFolder();
+    const domain = config.domain ?? `${name}.lan`;
+    if (config.nodes.length === 0) this.#problem(['nodes'], 'a lab needs at least one node');
+    if (config.nodes.length > NODES_MAX) this.#problem(['nodes'], `more than ${NODES_MAX} nodes`);
+    const problem: ReportProblem = (path, message, atKey) => this.#problem(path, message, atKey);
+    const prefixes = planPrefixes(config.networks, problem);
+    const networks = config.networks.map((network, index) => networkPlan(network, prefixes[index] as Prefixes));
+    const nodes = config.nodes.map((node, index) => this.#node(node, index, networks));
+    planAddresses(config, nodes, networks, problem);
+    this.#problems.push(...referenceProblems(config, domain));
+    if (this.#problems.length > 0) throw this.#error();
+    this.#routes(nodes, networks);
+    const { path, folder } = this.#context;
+    return { name, domain, seed: config.seed, file: path, folder, networks, nodes, checks: config.checks };
+  }
+
+  #routes(nodes: NodePlan[], networks: NetworkPlan[]): void {
+    for (const family of [IPV4, IPV6]) {
+      const routing = nodes.map((node) => routingNode(node, family));
+      if (routing.every((node) => node.ports.length === 0)) continue;
+      const routed: RoutedNetworks = { prefixes: networks.map(family.prefixOf), any: family.any };
+      nodes.forEach((node, index) => {
+        node.routes.push(...routesOf(routing[index] as RoutingNode, routing, routed));
+      });
+    }
+  }
+
+  #error(): LabFileError {
+    return new LabFileError(this.#context.file, this.#problems, this.#context.locate);
+  }
+
+  #problem(path: KeyPath, message: string, atKey = false): void {
+    this.#problems.push({ path, message, atKey });
+  }
+
+  #unknown(path: KeyPath, what: string, name: string, known: readonly string[]): void {
+    this.#problems.push(unknownName(path, what, name, known));
+  }
+
+  #nameFromFolder(): string {
+    if (this.#context.path === null) return 'lab';
+    const cleaned = basename(dirname(this.#context.path))
+      .toLowerCase()
+      .replace(/[^a-z0-9-]+/g, '-')
+      .replace(/^[^a-z]+|-+$/g, '')
+      .slice(0, 32);
+    return cleaned === '' ? 'lab' : cleaned;
+  }
+
+  #node(node: NodeConfig, index: number, networks: NetworkPlan[]): NodePlan {
+    const path = ['nodes', node.name];
+    const cwd = resolve(this.#context.folder, node.cwd ?? '.');
+    if (node.cwd !== null && !isFolder(cwd)) this.#problem([...path, 'cwd'], `no folder ${cwd}`);
+    const interfaces = this.#networksOf(node).map((network, i) => {
+      const { ports } = networks[network] as NetworkPlan;
+      ports.push(node.name);
+      if (ports.length === PORTS_MAX + 1) {
+        this.#problem(
+          [...path, 'networks'],
+          `more than ${PORTS_MAX} nodes on ${(networks[network] as NetworkPlan).name}`,
+        );
+      }
+      return {
+        name: `eth${i}`,
+        network,
+        port: ports.length - 1,
+        mac: macAddress(index, i),
+        addresses: [],
+      };
+    });
+    return {
+      name: node.name,
+      kind: node.kind,
+      program: node.run === null ? null : this.#program(node.run, [...path, 'run'], cwd),
+      env: node.env,
+      memoryBytes: node.memoryBytes,
+      interfaces,
+      routes: [],
+      forwarding: node.forwarding,
+      dependsOn: node.dependsOn,
+      sysctl: node.sysctl,
+    };
+  }
+
+  #networksOf(node: NodeConfig): number[] {
+    const path = ['nodes', node.name, 'networks'];
+    const known = this.#config.networks.map((network) => network.name);
+    if (node.networks === null) {
+      if (known.length === 1) return [0];
+      this.#problem(path.slice(0, 2), `missing "networks": which of ${known.join(', ')}?`, true);
+      return [];
+    }
+    const found: number[] = [];
+    node.networks.forEach((name, i) => {
+      const index = this.#networkIndex.get(name);
+      if (index === undefined) this.#unknown([...path, i], 'network', name, known);
+      else if (found.includes(index)) this.#problem([...path, i], `"${name}" twice`);
+      else found.push(index);
+    });
+    return found;
+  }
+
+  #program(text: string, path: KeyPath, cwd: string): ProgramPlan | null {
+    const command = parseProgramCommand(text) as ProgramCommand;
+    const script = findScript(command.script, cwd);
+    if (script === null) {
+      this.#problem(path, `no program ${resolve(cwd, command.script)}`);
+      return null;
+    }
+    return { text, script, nodeFlags: command.nodeFlags, argv: command.argv, cwd };
+  }
+}
+
+function networkPlan(network: NetworkConfig, { prefix, prefix6 }: Prefixes): NetworkPlan {
+  const { name, mtuBytes, ringBytes, full, offload, domain } = network;
+  return { name, prefix, prefix6, mtuBytes, ringBytes, full, offload, domain, ports: [] };
+}
+
+function routingNode(node: NodePlan, family: RoutedFamily): RoutingNode {
+  const ports = node.interfaces.flatMap((entry) => {
+    const address = addressesOf(entry).find(family.has);
+    return address === undefined ? [] : [{ network: entry.network, address }];
+  });
+  return { name: node.name, kind: node.kind, forwarding: node.forwarding, ports };
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
