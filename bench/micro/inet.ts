@@ -74,10 +74,10 @@ function number(inet: Inet, text: string): number {
 function work(...nodes: Node[]): void {
   for (let round = 0; round < 4; round++) {
     for (const { inet, callouts } of nodes) {
-      inet.flush();
-      inet.poll(nowUs);
+      inet.cpus[0].flush();
+      inet.cpus[0].poll(nowUs);
       callouts.run(nowUs);
-      inet.flush();
+      inet.cpus[0].flush();
     }
   }
 }
@@ -114,8 +114,8 @@ function udp(ms: number, payloadBytes: number, capabilities: number, inPlace: bo
   const network = createNetwork(arena, { ports: 2, ringBytes: RING_BYTES });
   const a = node(arena, 'a', [[network, 0, '10.0.0.1']], capabilities);
   const b = node(arena, 'b', [[network, 1, '10.0.0.2']], capabilities);
-  const sender = a.inet.udp.open(six);
-  const receiver = b.inet.udp.open(six);
+  const sender = a.inet.cpus[0].udp.open(six);
+  const receiver = b.inet.cpus[0].udp.open(six);
   receiver.queue.limitBytes = 4 << 20;
   receiver.bind(six ? IP6_ANY : 0, PORT);
   sender.connect(number(a.inet, '10.0.0.2'), PORT);
@@ -123,7 +123,7 @@ function udp(ms: number, payloadBytes: number, capabilities: number, inPlace: bo
   const into = new Uint8Array(2048);
   const places = arena.allocate(64 * 2048, 64) + 2;
   const sink = arena.allocate(64 * 2048, 64);
-  const { bulk } = b.inet.context;
+  const { bulk } = b.inet.cpus[0].context;
   let [received, place] = [0, 0];
   if (inPlace) {
     receiver.onDatagram = (at, length) => {
@@ -138,13 +138,13 @@ function udp(ms: number, payloadBytes: number, capabilities: number, inPlace: bo
       if (inPlace) sender.sendFrom(places + (place++ & 63) * 2048, payloadBytes, 0, 0);
       else sender.send(bytes, 0, payloadBytes, 0, 0);
     }
-    a.inet.flush();
+    a.inet.cpus[0].flush();
   };
   const receive = (): void => {
-    while (b.inet.poll(nowUs) > 0);
+    while (b.inet.cpus[0].poll(nowUs) > 0);
     if (!inPlace) while (receiver.receive(into, 0, into.length) >= 0) received++;
     nowUs += 10;
-    a.inet.ip.confirm(sender.path!, nowUs);
+    a.inet.cpus[0].ip.confirm(sender.path!, nowUs);
   };
   measure(ms / 2, send, receive);
   const before = received;
@@ -171,8 +171,8 @@ function forward(ms: number, payloadBytes: number): [number, number] {
   gw.inet.sysctl.set('net.inet.ip.forwarding', 1);
   gw.inet.sysctl.set('net.inet6.ip6.forwarding', 1);
   a.inet.addRoute(six ? IP6_ANY : 0, 0, number(a.inet, '10.0.0.1'), 2);
-  const sender = a.inet.udp.open(six);
-  const receiver = b.inet.udp.open(six);
+  const sender = a.inet.cpus[0].udp.open(six);
+  const receiver = b.inet.cpus[0].udp.open(six);
   receiver.bind(six ? IP6_ANY : 0, PORT);
   let received = 0;
   receiver.onDatagram = () => received++;
@@ -182,10 +182,10 @@ function forward(ms: number, payloadBytes: number): [number, number] {
   work(a, gw, b);
   const send = (): void => {
     for (let i = 0; i < BATCH; i++) sender.sendFrom(at, payloadBytes, 0, 0);
-    a.inet.flush();
+    a.inet.cpus[0].flush();
   };
   const pass = (): void => {
-    while (gw.inet.poll(nowUs) > 0) gw.inet.flush();
+    while (gw.inet.cpus[0].poll(nowUs) > 0) gw.inet.cpus[0].flush();
   };
   const run = (forMs: number): [number, number] => {
     const samples: number[] = [];
@@ -195,7 +195,7 @@ function forward(ms: number, payloadBytes: number): [number, number] {
       const startMs = performance.now();
       pass();
       samples.push(((performance.now() - startMs) * 1e6) / (STRETCH * BATCH));
-      while (b.inet.poll(nowUs) > 0);
+      while (b.inet.cpus[0].poll(nowUs) > 0);
       nowUs += 10;
       work(a, gw, b);
     }

@@ -34,7 +34,7 @@ function openSender({ kernel, run, peer }: Side): Send {
     const stride = Math.ceil((payloadBytes + 8) / 64) * 64;
     const at = kernel.arena.allocate(PLACES * stride, 64) + 2;
     for (let i = 0; i < PLACES; i++) kernel.arena.bytes.set(template, at + i * stride);
-    const endpoint = kernel.inet.udp.open();
+    const endpoint = kernel.inet.cpus[0].udp.open();
     endpoint.connect(peer, PORT);
     return (sequence) => {
       const place = at + (sequence & (PLACES - 1)) * stride;
@@ -70,7 +70,7 @@ function openReceiver({ kernel, run }: Side, tally: Tally): () => void {
   if (run.inPlace) {
     const { view } = kernel.arena;
     const sink = kernel.arena.allocate(PLACES * 65_536, 64);
-    const endpoint = kernel.inet.udp.open();
+    const endpoint = kernel.inet.cpus[0].udp.open();
     endpoint.bind(0, PORT);
     endpoint.onDatagram = (at, length) => {
       const to = sink + (tally.received & (PLACES - 1)) * 2048 + (at & 7);
@@ -174,7 +174,7 @@ function converseInPlace(side: Side, peer: number): Conversation {
   const { kernel, run } = side;
   const { view } = kernel.arena;
   const at = kernel.arena.allocate(Math.ceil((run.payloadBytes + 8) / 64) * 64, 64) + 2;
-  const endpoint = kernel.inet.udp.open();
+  const endpoint = kernel.inet.cpus[0].udp.open();
   let arrived = false;
   let number = 0;
   let fromAddress = 0;

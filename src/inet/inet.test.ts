@@ -62,14 +62,14 @@ describe('Inet: what tools show', () => {
       ['127.0.0.0', 8, 'link#1', 'UC', 'lo0'],
       ['127.0.0.1', 32, 'link#1', 'UHl', 'lo0'],
     ]);
-    one.inet.ip.openPath(ip('192.0.2.1'), 0, 0);
+    one.cpu.ip.openPath(ip('192.0.2.1'), 0, 0);
     expect(routeRows(one.inet)[0]).toMatchObject({ uses: 1, mtuBytes: 1500 });
   });
 
   it('neighbors, as arp -an', () => {
     const one = bed();
     one.neighbor(PEER);
-    const endpoint = one.inet.udp.open();
+    const endpoint = one.cpu.udp.open();
     endpoint.send(hex('00'), 0, 1, ip('10.0.0.3'), 7);
     expect(neighborRows(one.inet)).toEqual([
       {
@@ -129,7 +129,7 @@ describe('Inet: configuration', () => {
     expect(row()).toBe('eth0');
     one.inet.unconfigure(one.interfaces[0]!, ip(OWN));
     expect(row()).toBe('eth1');
-    expect(one.inet.ip.isLocal(ip(OWN))).toBe(false);
+    expect(one.cpu.ip.isLocal(ip(OWN))).toBe(false);
     one.inet.unconfigure(one.interfaces[1]!, ip('10.0.0.7'));
     expect(row()).toBeUndefined();
   });
@@ -139,7 +139,7 @@ describe('Inet: configuration', () => {
     one.inet.configure(one.interfaces[0]!, ip('10.0.0.9'), 24);
     one.inet.unconfigure(one.interfaces[0]!, ip(OWN));
     expect(one.interfaces[0]!.primary).toBe(ip('10.0.0.9'));
-    expect(one.inet.ip.isBroadcast(ip('10.0.0.255'))).toBe(true);
+    expect(one.cpu.ip.isBroadcast(ip('10.0.0.255'))).toBe(true);
   });
 
   it('needs a gateway on one of its subnets', () => {
@@ -163,7 +163,7 @@ describe('Inet: configuration', () => {
   it('forgets an interface that is removed, with its routes, neighbors and timers', () => {
     const one = bed();
     one.inet.addRoute(0, 0, ip(PEER), RTF_GATEWAY);
-    one.inet.udp.open().send(hex('00'), 0, 1, ip('10.0.0.3'), 7);
+    one.cpu.udp.open().send(hex('00'), 0, 1, ip('10.0.0.3'), 7);
     one.inet.interfaceTable.remove(one.interfaces[0]!);
     expect(interfaceRows(one.inet).map((row) => row.name)).toEqual(['lo0']);
     expect(routeRows(one.inet).map((row) => row.interface)).toEqual(['lo0', 'lo0']);
@@ -176,16 +176,16 @@ describe('Inet: configuration', () => {
     const one = bed();
     const device = one.devices[0]!;
     device.flushes = 0;
-    one.inet.flush();
+    one.cpu.flush();
     expect(device.flushes).toBe(0);
     one.neighbor(PEER);
-    const endpoint = one.inet.udp.open();
+    const endpoint = one.cpu.udp.open();
     for (let i = 0; i < 5; i++) endpoint.send(hex('00'), 0, 1, ip(PEER), 7);
-    one.inet.flush();
+    one.cpu.flush();
     expect(device.flushes).toBe(1);
-    expect(one.inet.pending).toBe(false);
+    expect(one.cpu.pending).toBe(false);
     device.put(hex('00'));
-    expect(one.inet.pending).toBe(true);
+    expect(one.cpu.pending).toBe(true);
   });
 });
 
@@ -299,9 +299,9 @@ describe('Inet under random frames', () => {
     one.attach('10.0.1.1');
     one.neighbor(PEER);
     one.neighbor('10.0.1.2', 1);
-    const endpoint = one.inet.udp.open();
+    const endpoint = one.cpu.udp.open();
     endpoint.bind(0, 5000);
-    one.inet.raw.open(1);
+    one.cpu.raw.open(1);
     one.inet.filter.add({ id: 'x', from: [ip('10.0.0.3')], action: 'reject' });
     for (const name of ['net.inet.ip.forwarding', 'net.inet.ip.allowsrcrt', 'net.inet.ip.forwsrcrt'])
       one.sysctl(name, 1);
@@ -312,7 +312,7 @@ describe('Inet under random frames', () => {
         for (const [one_, meta] of frames) one.devices[0]!.put(damaged(one_), meta);
         one.advance(1_000_000);
         for (const packet of [...one.sent(0), ...one.sent(1)]) {
-          const ours = packet.protocol === 1 && one.inet.ip.isLocal(ip(packet.src)) && packet.fragment === 0;
+          const ours = packet.protocol === 1 && one.cpu.ip.isLocal(ip(packet.src)) && packet.fragment === 0;
           if (ours) expect(checksum(packet.payload)).toBe(0);
         }
       }),
@@ -320,7 +320,7 @@ describe('Inet under random frames', () => {
     );
     endpoint.close();
     one.advance(3_600_000_000);
-    expect(one.inet.ip4.input.reassembly.count).toBe(0);
+    expect(one.cpu.ip4.input.reassembly.count).toBe(0);
     expect(one.inet.ip4.neighbors.pendingBytes).toBe(0);
   });
 

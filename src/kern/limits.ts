@@ -9,7 +9,7 @@
 import type { SysctlVariable } from './sysctl.ts';
 
 export interface TableLimit {
-  /** Name of the table. When every interface, socket or sender has its own, the numbers are of the fullest. */
+  /** Name of the table. When every interface, socket, sender or CPU has its own, the numbers are of the fullest. */
   readonly table: string;
   readonly variable: SysctlVariable;
   /** The counter that grows when the limit is met. */
@@ -33,8 +33,12 @@ export class Limits {
   readonly #limits: TableLimit[] = [];
   readonly #rates: RateLimitRow[] = [];
 
+  /** A table that each CPU has for itself has one row, declared by each. */
   add(limit: TableLimit): void {
-    this.#limits.push(limit);
+    const index = this.#limits.findIndex(({ table, counter }) => table === limit.table && counter === limit.counter);
+    const known = this.#limits[index];
+    if (known === undefined) this.#limits.push(limit);
+    else this.#limits[index] = { ...known, size: () => Math.max(known.size(), limit.size()) };
   }
 
   /** A variable that bounds a rate already has one row. */

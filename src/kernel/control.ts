@@ -8,8 +8,6 @@
 import { MultikernelError } from '../base/errors.ts';
 import type { Host } from '../host/contract.ts';
 import type { Inet } from '../inet/inet.ts';
-import type { TcpStack } from '../inet/tcp/stack.ts';
-import type { Counters } from '../mem/counters.ts';
 import type { CallMemory, KernelClient } from '../rump/kernel-client.ts';
 import type { SocketLayer } from '../socket/socket.ts';
 import type {
@@ -67,8 +65,6 @@ export class KernelControl implements StreamTarget, KernelClient {
   readonly name: string;
   readonly hosts: readonly HostRecord[];
   readonly inet: Inet;
-  readonly tcp: TcpStack;
-  readonly counters: Counters;
   readonly sockets: SocketLayer;
   readonly routingMessages: RoutingMessages;
   readonly closed: Promise<void>;
@@ -79,11 +75,8 @@ export class KernelControl implements StreamTarget, KernelClient {
 
   constructor(kernel: ControlledKernel, hosts: Record<string, string[]>, ipv6: boolean) {
     const { name, inet, sockets } = kernel;
-    const { cpu, tcp } = kernel.cpus[0];
     this.name = name;
     this.inet = inet;
-    this.tcp = tcp;
-    this.counters = cpu.counters;
     this.sockets = sockets;
     this.hosts = hostRecords(name, hosts, ipv6);
     this.routingMessages = new RoutingMessages(inet);

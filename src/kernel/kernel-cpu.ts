@@ -8,12 +8,13 @@
 
 import type { Agent } from '../host/contract.ts';
 import type { Inet } from '../inet/inet.ts';
+import type { InetCpu } from '../inet/inet-cpu.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import type { Cpu } from '../kern/cpu.ts';
 import { Softint } from '../kern/softint.ts';
 import type { TimedDevice } from '../link/device.ts';
 import type { DeviceLink } from '../net/device-link.ts';
-import { BATCH_FRAMES } from '../net/interface-table.ts';
+import { BATCH_FRAMES } from '../net/link-poller.ts';
 import { EventQueue } from '../socket/events.ts';
 import { Sockets } from '../socket/layer.ts';
 import type { SocketLayer } from '../socket/socket.ts';
@@ -23,7 +24,9 @@ const ROUNDS_PER_TURN = 8;
 
 interface KernelCpuOptions {
   cpu: Cpu;
-  inet: Inet;
+  /** The kernel's half, and that of this CPU. */
+  kernel: Inet;
+  inet: InetCpu;
   /** Link of lo0. */
   loopback: DeviceLink;
   /** A program did something outside a turn. */
@@ -34,7 +37,7 @@ interface KernelCpuOptions {
 
 export class KernelCpu implements Agent {
   readonly cpu: Cpu;
-  readonly inet: Inet;
+  readonly inet: InetCpu;
   readonly tcp: TcpStack;
   readonly sockets: SocketLayer;
   readonly #loopback: DeviceLink;
@@ -63,7 +66,7 @@ export class KernelCpu implements Agent {
     );
     this.#events = events;
     const context = { events, nowUs: () => cpu.nowUs(), requestWork: () => options.requestWork() };
-    this.sockets = new Sockets(inet, inet.tcp, context);
+    this.sockets = new Sockets(options.kernel, inet, context);
   }
 
   doWork(nowUs: number): number {

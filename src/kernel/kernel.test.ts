@@ -46,7 +46,7 @@ describe('one turn of a kernel', () => {
       const socket = server.sockets.datagram();
       socket.bind(SocketAddress.any(4, port));
       socket.onEvents = () => {
-        there.push(client.inet.pending);
+        there.push(client.inet.cpus[0].pending);
         if (socket.receive(bytes, 0, 4, info) >= 0) socket.send(bytes, 0, 4, info.from);
       };
     }
@@ -55,7 +55,7 @@ describe('one turn of a kernel', () => {
     settle(); // both know each other's addresses
     for (const port of [7, 8]) socket.send(bytes, 0, 4, SocketAddress.ipv4(SERVER, port));
     client.cpus[0].flush();
-    expect(client.inet.pending).toBe(false);
+    expect(client.inet.cpus[0].pending).toBe(false);
     server.cpus[0].doWork(0);
     expect(there).toEqual([false, true]);
   });

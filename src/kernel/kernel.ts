@@ -107,7 +107,8 @@ export class Kernel {
     this.#loopback = makeLoopback(name, arena, heap);
     const first = new KernelCpu({
       cpu,
-      inet: this.inet,
+      kernel: this.inet,
+      inet: this.inet.cpus[0],
       loopback: this.#loopback,
       requestWork: () => host.requestWork(),
       turned: () => this.#turned(),
@@ -166,8 +167,8 @@ export class Kernel {
 
   /** A CPU ends its turn. */
   #turned(): void {
-    const { ports } = this.cpus[0].tcp;
-    const generation = ports.generation + this.inet.udp.ports.generation;
+    const { tcpPorts, udpPorts } = this.inet.shared;
+    const generation = tcpPorts.generation + udpPorts.generation;
     if (generation !== this.#portsGeneration) {
       this.#portsGeneration = generation;
       this.onSocketsChanged?.();
@@ -183,7 +184,9 @@ export class Kernel {
 
   /** Ports on which somebody listens (TCP) or that are bound (UDP), sorted. */
   listeningPorts(protocol: 'tcp' | 'udp'): number[] {
-    const ports = protocol === 'udp' ? this.inet.udp.boundPorts() : this.cpus[0].tcp.listeningPorts();
+    const ports = this.inet.cpus.flatMap(({ udp, tcp }) =>
+      protocol === 'udp' ? udp.boundPorts() : tcp.listeningPorts(),
+    );
     return [...new Set(ports)].sort((a, b) => a - b);
   }
 

@@ -31,11 +31,11 @@ function setUp() {
   kernels[0].inet.configure(eth0, OWN, 24);
   kernels[1].inet.configure(eth1, PEER, 24);
   let heard = 0;
-  const server = kernels[1].inet.udp.open();
+  const server = kernels[1].inet.cpus[0].udp.open();
   server.bind(0, PORT);
   server.onDatagram = () => heard++;
   const send = (kernel: Kernel): number => {
-    const endpoint = kernel.inet.udp.open();
+    const endpoint = kernel.inet.cpus[0].udp.open();
     const said = endpoint.send(new Uint8Array(8), 0, 8, PEER, PORT);
     endpoint.close();
     return said;

@@ -325,7 +325,7 @@ class World {
     const [a, b] = this.kernels.map((kernel) => ({
       counters: kernel.cpus[0].cpu.counters.snapshot(),
       interfaces: textControl(kernel, 'interfaces', {}),
-      usedBytes: kernel.inet.context.heap.usedBytes,
+      usedBytes: kernel.inet.cpus[0].context.heap.usedBytes,
     }));
     const frames = this.links.map((link) => [link.frames, link.inner.counters.snapshot()]);
     return { log: this.log, frames, a, b };

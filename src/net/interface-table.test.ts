@@ -12,6 +12,7 @@ import { Interface } from './interface.ts';
 import { InterfaceTable } from './interface-table.ts';
 import { type FrameHook, LinkInput, RUN_SCRATCH_BYTES, STAGE_BRIDGE, STAGE_VLAN } from './link-input.ts';
 import type { LinkPacket } from './link-layer.ts';
+import { LinkPoller } from './link-poller.ts';
 import { NoLink } from './no-link.ts';
 
 const OWN = { hi: 0x0200, lo: 1 };
@@ -24,7 +25,8 @@ function setUp() {
   const counters = Counters.open(arena, 'test');
   const nowhere = new Interface('', 0, new NoLink());
   const input = new LinkInput(bulk, arena.allocate(RUN_SCRATCH_BYTES, 8), counters, table.list, nowhere);
-  table.input = input;
+  const poller = new LinkPoller(input);
+  table.addPoller(poller);
   table.listener = {
     attached: ({ name }) => log.push(`+${name}`),
     detaching: ({ name, attached }) => log.push(`-${name}${attached ? '' : '!'}`),
@@ -41,7 +43,7 @@ function setUp() {
     },
   });
   const fake = (name: string): FakeDevice => new FakeDevice(arena, name, OWN);
-  return { arena, bulk, table, log, input, packets, counters, fake };
+  return { arena, bulk, table, poller, log, input, packets, counters, fake };
 }
 
 /** An Ethernet frame to us from 02ff:7, of IPv4 or with a tag in front. */
@@ -89,7 +91,7 @@ describe('the table of interfaces', () => {
   });
 
   it('detaches without closing, once, and says so to all that hangs on it', () => {
-    const { table, log, fake, bulk } = setUp();
+    const { table, poller, log, fake, bulk } = setUp();
     const device = fake('eth0');
     const iface = table.attachDevice(device, 'eth0') as Interface;
     const capture = new Capture(iface, { bulk, nowUs: () => 0 });
@@ -103,7 +105,7 @@ describe('the table of interfaces', () => {
     expect([log, gone, iface.taps, iface.hooks]).toEqual([['+eth0', '-eth0'], ['eth0'], [], []]);
     expect(capture.read()).toHaveLength(1);
     device.put(frame(20));
-    expect([table.pending, table.poll(0)]).toEqual([false, 0]);
+    expect([poller.pending, poller.poll(0)]).toEqual([false, 0]);
     expect(table.detach(iface)).toBe(-Errno.ENXIO);
     iface.changeFlags(1, 0);
     expect(iface.up).toBe(false);
@@ -147,7 +149,7 @@ describe('the table of interfaces', () => {
 
 describe('the chain', () => {
   it('shows a frame to taps, then to hooks by stage, then to the protocol; the first that takes it ends its way', () => {
-    const { table, fake, packets, counters } = setUp();
+    const { table, poller, fake, packets, counters } = setUp();
     const device = fake('eth0');
     const iface = table.attachDevice(device, 'eth0') as Interface;
     const order: string[] = [];
@@ -169,25 +171,25 @@ describe('the chain', () => {
       detached: () => {},
     });
     device.put(frame(20));
-    table.poll(0);
+    poller.poll(0);
     expect([order, packets]).toEqual([['tap 1', 'bridge', 'vlan'], ['eth0 eth0 20 false 2ff:7']]);
     bridged = true;
     order.length = 0;
     device.put(frame(20));
     device.put(frame(20));
-    table.poll(0);
+    poller.poll(0);
     expect([order, packets.length]).toEqual([['tap 2', 'bridge', 'bridge'], 1]);
     expect([iface.inPackets, iface.inBytes]).toEqual([3, 3 * 34]);
     iface.changeFlags(0, 1);
     order.length = 0;
     device.put(frame(20));
-    table.poll(0);
+    poller.poll(0);
     expect([order, iface.inPackets]).toEqual([['tap 1'], 3]);
     expect(counters.snapshot()).toMatchObject({ 'ether-in-unknown-type': 0 });
   });
 
   it('names why a frame goes no further', () => {
-    const { table, fake, packets, counters } = setUp();
+    const { table, poller, fake, packets, counters } = setUp();
     const device = fake('eth0');
     const iface = table.attachDevice(device, 'eth0') as Interface;
     const others = frame(20);
@@ -195,7 +197,7 @@ describe('the chain', () => {
     const unknown = frame(20);
     unknown[13] = 0x99;
     for (const bytes of [frame(0).subarray(0, 13), others, unknown]) device.put(bytes);
-    table.poll(0);
+    poller.poll(0);
     expect(counters.snapshot()).toMatchObject({
       'ether-in-short': 1,
       'ether-in-not-ours': 1,
@@ -205,7 +207,7 @@ describe('the chain', () => {
   });
 
   it('carries the frames of an interface that has no device, both ways', () => {
-    const { arena, table, fake, packets } = setUp();
+    const { arena, table, poller, fake, packets } = setUp();
     const device = fake('eth0');
     const parent = table.attachDevice(device, 'eth0') as Interface;
     table.cloners.register({ prefix: 'vlan', create: (unit) => new TagLink(parent, arena.view, unit) });
@@ -216,7 +218,7 @@ describe('the chain', () => {
     device.put(frame(28, 5));
     device.put(frame(28, 6));
     device.put(frame(20));
-    table.poll(0);
+    poller.poll(0);
     expect(packets).toEqual(['vlan5 vlan5 28 false 2ff:7', 'eth0 eth0 20 false 2ff:7']);
     const at = vlan5.link.reserveTo(0x02ff, 7, ETHERTYPE_IPV4, 20);
     expect(at % 4).toBe(0);
@@ -254,7 +256,7 @@ describe('the chain', () => {
   });
 
   it('believes lo0, and no other link, by which interface a packet counts as received', () => {
-    const { arena, table, fake, packets } = setUp();
+    const { arena, table, poller, fake, packets } = setUp();
     const device = fake('eth0');
     const eth0 = table.attachDevice(device, 'eth0') as Interface;
     const lo0 = table.attachDevice(new LoopbackDevice(arena), 'lo0') as Interface;
@@ -265,7 +267,7 @@ describe('the chain', () => {
     }
     table.flush();
     device.put(frame(20), lo0.index << 4);
-    table.poll(0);
+    poller.poll(0);
     expect(packets).toEqual([
       'eth0 eth0 20 false 2ff:7',
       'lo0 undefined 24 false 0:0',

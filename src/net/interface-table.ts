@@ -1,23 +1,22 @@
 /**
- * The interfaces of one kernel: made, named, numbered, polled, flushed and taken away.
+ * The interfaces of one kernel: made, named, numbered, given to a CPU to be polled, flushed and taken away.
  *
  * Thread: the one that runs the kernel. An interface may go while traffic flows, but not between `reserve` and `commit`, nor
  * from inside its own input (link-layer.ts: the rule of reservations). Layer 3, which keeps state of its own per interface, is told through
- * {@link InterfaceListener}. Read first: interface.ts, link-layer.ts, if_attach(9).
+ * {@link InterfaceListener}. All CPUs of the kernel share the table; each polls links of its own (link-poller.ts). Missing: transmit
+ * queues per CPU; until then CPUs that send by one interface run on one thread. Read first: interface.ts, link-layer.ts, if_attach(9).
  */
 
 import { Errno } from '../base/errors.ts';
-import { type Device, FrameBatch } from '../link/device.ts';
+import type { Device } from '../link/device.ts';
 import { DeviceLink } from './device-link.ts';
 import { EthernetLink } from './ethernet.ts';
 import { IFF_UP, Interface } from './interface.ts';
 import { ClonerTable } from './interface-cloner.ts';
 import { IpLink } from './ip-link.ts';
-import type { LinkInput } from './link-input.ts';
 import type { LinkLayer } from './link-layer.ts';
+import type { LinkPoller } from './link-poller.ts';
 
-/** Frames taken from a queue at a time. */
-export const BATCH_FRAMES = 64;
 /** As many if_indexes as the metadata of lo0 can carry. */
 const INDEX_MAX = 4095;
 /** IFNAMSIZ with its NUL. */
@@ -37,15 +36,13 @@ export class InterfaceTable {
   readonly cloners: ClonerTable = new ClonerTable();
   readonly #view: DataView;
   readonly #list: Interface[] = [];
-  /** The links that are polled: those of the interfaces that have a device. */
-  readonly #polled: DeviceLink[] = [];
-  readonly #batch: FrameBatch = new FrameBatch(BATCH_FRAMES);
+  /** By number of the CPU. */
+  readonly #pollers: LinkPoller[] = [];
   /** Interfaces that a cloner made. */
   readonly #cloned: Set<Interface> = new Set();
   #nextIndex = 1;
 
-  /** Both are set once, before the first interface is attached. */
-  input!: LinkInput;
+  /** Set once, before the first interface is attached. */
   listener!: InterfaceListener;
 
   /** `view` is that of the arena in which the frames of all devices lie. */
@@ -91,9 +88,8 @@ export class InterfaceTable {
     const error = this.canAttach(name);
     if (error !== 0) return error;
     const iface = new Interface(name, this.#freeIndex(), link, flags);
-    iface.input = this.input;
     this.#list.push(iface);
-    if (link instanceof DeviceLink) this.#polled.push(link);
+    this.assign(iface, 0);
     this.listener.attached(iface);
     return iface;
   }
@@ -114,8 +110,7 @@ export class InterfaceTable {
     for (const tap of [...iface.taps]) tap.detached(iface);
     iface.taps.length = 0;
     this.#list.splice(place, 1);
-    const polled = this.#polled.indexOf(iface.link as DeviceLink);
-    if (polled >= 0) this.#polled.splice(polled, 1);
+    this.#unpoll(iface.link);
     this.#cloned.delete(iface);
     iface.detached();
     return iface.link;
@@ -172,13 +167,19 @@ export class InterfaceTable {
     return 0;
   }
 
-  /** Receive and process at most one batch from each queue of each device. Returns how many frames there were. */
-  poll(nowUs: number): number {
-    let received = 0;
-    for (let i = 0; i < this.#polled.length; i++) {
-      received += (this.#polled[i] as DeviceLink).poll(this.input, this.#batch, nowUs);
-    }
-    return received;
+  /** The way in of one more CPU, the first of them before the first interface is attached. */
+  // cold: assembly
+  addPoller(poller: LinkPoller): void {
+    this.#pollers.push(poller);
+  }
+
+  /** Give an interface to a CPU, which receives for it from now on; a new one is CPU 0's. Not from inside its own input. */
+  // cold: configuration
+  assign(iface: Interface, cpu: number): void {
+    const poller = this.#pollers[cpu] as LinkPoller;
+    iface.input = poller.input;
+    this.#unpoll(iface.link);
+    if (iface.link instanceof DeviceLink) poller.add(iface.link);
   }
 
   /** Publish the frames that were sent since the last call. */
@@ -191,16 +192,16 @@ export class InterfaceTable {
     }
   }
 
-  /** Whether any device has frames; called before sleeping. */
-  get pending(): boolean {
-    for (let i = 0; i < this.#polled.length; i++) if ((this.#polled[i] as DeviceLink).pending) return true;
-    return false;
-  }
-
   /** Close every link; nothing is said to anybody. */
   close(): void {
-    this.#polled.length = 0;
-    for (const iface of this.#list.splice(0)) iface.link.close();
+    for (const { link } of this.#list.splice(0)) {
+      this.#unpoll(link);
+      link.close();
+    }
+  }
+
+  #unpoll(link: LinkLayer): void {
+    for (const poller of this.#pollers) poller.remove(link as DeviceLink);
   }
 
   #nameError(name: string): number {

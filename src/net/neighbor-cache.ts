@@ -64,12 +64,16 @@ export class Neighbor {
 export interface NeighborActions {
   /** Send an ARP request: to everybody, or to the known address of a neighbor. */
   request(neighbor: Neighbor, unicast: boolean): void;
+  /** A neighbor does not answer any more; it is removed, or remembered as failed. */
+  lost?(neighbor: Neighbor, nowUs: number): void;
+}
+
+/** The fate of packets that waited for a neighbor: decided on the CPU that owns the cache. */
+export interface PendingPackets {
   /** A waiting packet can go now. */
   transmit(neighbor: Neighbor, at: number, totalBytes: number, meta: number): void;
   /** A waiting packet is given up. */
   undeliverable(neighbor: Neighbor, at: number, totalBytes: number, nowUs: number): void;
-  /** A neighbor does not answer any more; it is removed, or remembered as failed. */
-  lost?(neighbor: Neighbor, nowUs: number): void;
 }
 
 /** The differences between ARP and neighbor discovery. */
@@ -104,6 +108,8 @@ const ARP: NeighborProtocol = {
 };
 
 export class NeighborCache {
+  /** Set once, before the first packet waits. */
+  pending!: PendingPackets;
   readonly #cpu: CpuContext;
   readonly #epoch: PathEpoch;
   readonly #actions: NeighborActions;
@@ -439,7 +445,7 @@ export class NeighborCache {
       // Out of the queue first: telling the sender may need an entry, for which this one may have to go.
       const block = this.#unlinkOldest(neighbor);
       this.#cpu.counters.add(this.#pendingDrops, 1);
-      this.#actions.undeliverable(neighbor, block + PENDING_HEADER_BYTES, view.getInt32(block + 4), nowUs);
+      this.pending.undeliverable(neighbor, block + PENDING_HEADER_BYTES, view.getInt32(block + 4), nowUs);
       this.#cpu.heap.free(block);
     }
   }
@@ -450,7 +456,7 @@ export class NeighborCache {
     while (neighbor.pendingCount > 0) {
       const block = neighbor.pendingHead;
       const totalBytes = view.getInt32(block + 4);
-      this.#actions.transmit(neighbor, block + PENDING_HEADER_BYTES, totalBytes, view.getInt32(block + 8));
+      this.pending.transmit(neighbor, block + PENDING_HEADER_BYTES, totalBytes, view.getInt32(block + 8));
       this.#takeOldest(neighbor);
     }
   }

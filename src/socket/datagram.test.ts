@@ -35,7 +35,7 @@ function arrive(bed: InetBed, text: string, port: number): void {
 describe('UdpSocket', () => {
   it('sends, asks for work, receives with the sender and the full length', () => {
     const { bed, context, work } = setup();
-    const socket = new UdpSocket(bed.inet, context);
+    const socket = new UdpSocket(bed.cpu, context);
     expect(socket.bind(SocketAddress.any(4, 5000))).toBe(0);
     expect(socket.local).toEqual(SocketAddress.any(4, 5000));
     expect(socket.send(hex('414243'), 1, 2, SocketAddress.ipv4(ip(PEER), 7))).toBe(2);
@@ -54,7 +54,7 @@ describe('UdpSocket', () => {
 
   it('delivers events after the work, several as one', () => {
     const { bed, context } = setup();
-    const socket = new UdpSocket(bed.inet, context);
+    const socket = new UdpSocket(bed.cpu, context);
     socket.bind(SocketAddress.any(4, 5000));
     const seen: number[] = [];
     socket.onEvents = (events) => seen.push(events);
@@ -86,7 +86,7 @@ describe('UdpSocket', () => {
 
   it('knows its names when connected', () => {
     const { bed, context } = setup();
-    const socket = new UdpSocket(bed.inet, context);
+    const socket = new UdpSocket(bed.cpu, context);
     expect(socket.connected).toBe(false);
     socket.connect(SocketAddress.ipv4(ip(PEER), 7));
     expect(socket.local.w3).toBe(ip(OWN));
@@ -98,7 +98,7 @@ describe('UdpSocket', () => {
 
   it('keeps options and uses them', () => {
     const { bed, context } = setup();
-    const socket = new UdpSocket(bed.inet, context);
+    const socket = new UdpSocket(bed.cpu, context);
     expect(socket.send(hex('41'), 0, 1, SocketAddress.ipv4(ip('10.0.0.255'), 7))).toBe(-Errno.EACCES);
     for (const [name, value] of [
       ['broadcast', true],
@@ -126,7 +126,7 @@ describe('UdpSocket', () => {
 
   it('joins and leaves groups by the address of the interface', () => {
     const { bed, context } = setup();
-    const socket = new UdpSocket(bed.inet, context);
+    const socket = new UdpSocket(bed.cpu, context);
     const group = ip('239.1.2.3');
     expect(socket.joinGroup(SocketAddress.ipv4(group), 99)).toBe(-Errno.ENODEV);
     expect(socket.joinGroup(SocketAddress.ipv4(group), 1)).toBe(0);
@@ -142,7 +142,7 @@ describe('UdpSocket', () => {
 describe('RawIpSocket', () => {
   it('sends ICMP messages with their checksum filled in, and receives packets with their header', () => {
     const { bed, context } = setup();
-    const socket = new RawIpSocket(bed.inet, context, 1);
+    const socket = new RawIpSocket(bed.cpu, context, 1);
     socket.setOption('ttl', 5);
     const message = icmp(8, 0, 0x00070001, hex('0102'));
     const blank = message.slice();
@@ -168,7 +168,7 @@ describe('RawIpSocket', () => {
 
   it('sees ICMP errors and not the echo requests that the kernel answers', () => {
     const { bed, context } = setup();
-    const socket = new RawIpSocket(bed.inet, context, 1);
+    const socket = new RawIpSocket(bed.cpu, context, 1);
     bed.receiveIp({ src: PEER, dst: OWN, protocol: 1 }, icmp(8, 0, 1));
     expect(socket.receive(new Uint8Array(100), 0, 100, info())).toBe(-Errno.EAGAIN);
     const quoted = ip4({ src: OWN, dst: '192.0.2.1', protocol: 1 }, icmp(8, 0, 1));
@@ -178,7 +178,7 @@ describe('RawIpSocket', () => {
 
   it('takes other protocols, so that they are not answered as unknown', () => {
     const { bed, context } = setup();
-    const socket = new RawIpSocket(bed.inet, context, 200);
+    const socket = new RawIpSocket(bed.cpu, context, 200);
     expect(bed.receiveIp({ src: PEER, dst: OWN, protocol: 200 }, hex('0102030405060708'))).toEqual([]);
     const into = new Uint8Array(100);
     expect(socket.receive(into, 0, 100, info())).toBe(28);
@@ -193,7 +193,7 @@ describe('RawIpSocket', () => {
 
   it('says what is wrong', () => {
     const { bed, context } = setup();
-    const socket = new RawIpSocket(bed.inet, context, 1);
+    const socket = new RawIpSocket(bed.cpu, context, 1);
     expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip('192.0.2.1')))).toBe(-Errno.ENETUNREACH);
     expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip('10.0.0.255')))).toBe(-Errno.EACCES);
     expect(socket.setOption('broadcast', true)).toBe(0);

@@ -7,7 +7,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import type { Inet } from '../inet/inet.ts';
+import type { InetCpu } from '../inet/inet-cpu.ts';
 import { type AddressBoundary, NO_ADDRESS } from '../inet/ip/address-boundary.ts';
 import { isAny } from '../inet/ip/any-address.ts';
 import type { UdpEndpoint } from '../inet/udp/endpoint.ts';
@@ -53,7 +53,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   pendingEvents = 0;
   /** For in-kernel programs: datagrams in place, sends from the arena. */
   readonly endpoint: UdpEndpoint;
-  readonly #inet: Inet;
+  readonly #inet: InetCpu;
   readonly #addresses: AddressBoundary;
   readonly #family: Family;
   readonly #context: SocketContext;
@@ -62,7 +62,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   #to = 0;
   #toPort = 0;
 
-  constructor(inet: Inet, context: SocketContext, family: Family = 4) {
+  constructor(inet: InetCpu, context: SocketContext, family: Family = 4) {
     this.#inet = inet;
     this.#addresses = inet.addresses;
     this.#context = context;
@@ -275,7 +275,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   }
 
   #membership(group: SocketAddress, source: SocketAddress | null, interfaceIndex: number, join: boolean): number {
-    const iface = interfaceIndex === 0 ? null : this.#inet.interfaceAt(interfaceIndex);
+    const iface = interfaceIndex === 0 ? null : this.#inet.context.shared.interfaces.at(interfaceIndex);
     if (iface === null && interfaceIndex !== 0) return join ? -Errno.ENODEV : -Errno.EADDRNOTAVAIL;
     const { endpoint } = this;
     const addresses = this.#addresses;
@@ -296,7 +296,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   }
 
   #setMulticastInterface(index: number): number {
-    const iface = index === 0 ? null : this.#inet.interfaceAt(index);
+    const iface = index === 0 ? null : this.#inet.context.shared.interfaces.at(index);
     if (iface === null && index !== 0) return -Errno.EADDRNOTAVAIL;
     this.endpoint.multicastInterface = iface;
     return 0;

@@ -1,12 +1,13 @@
 /**
- * The socket layer of one kernel: makes the sockets of socket.ts over TCP, UDP and raw IP.
+ * The socket layer of one CPU: makes the sockets of socket.ts over its TCP, UDP and raw IP. Interfaces and addresses are the
+ * kernel's.
  *
- * Thread: the one that runs the kernel. Cold: once per socket.
+ * Thread: the one that runs the CPU. Cold: once per socket.
  */
 
 import type { Inet } from '../inet/inet.ts';
+import type { InetCpu } from '../inet/inet-cpu.ts';
 import { NO_ADDRESS } from '../inet/ip/address-boundary.ts';
-import type { TcpStack } from '../inet/tcp/stack.ts';
 import { UdpSocket } from './datagram.ts';
 import type { SocketContext } from './events.ts';
 import { RawIpSocket } from './raw.ts';
@@ -16,12 +17,12 @@ import { TcpSocket } from './stream.ts';
 
 export class Sockets implements SocketLayer {
   readonly #inet: Inet;
-  readonly #tcp: TcpStack;
+  readonly #cpu: InetCpu;
   readonly #context: SocketContext;
 
-  constructor(inet: Inet, tcp: TcpStack, context: SocketContext) {
+  constructor(inet: Inet, cpu: InetCpu, context: SocketContext) {
     this.#inet = inet;
-    this.#tcp = tcp;
+    this.#cpu = cpu;
     this.#context = context;
   }
 
@@ -42,7 +43,7 @@ export class Sockets implements SocketLayer {
   orderDestinations(addresses: readonly SocketAddress[]): SocketAddress[] {
     const numbers = addresses.map((address) => this.#inet.addresses.numberOf(address));
     const rank = new Map<number, number>();
-    for (const number of this.#inet.orderDestinations(numbers.filter((one) => one !== NO_ADDRESS))) {
+    for (const number of this.#cpu.orderDestinations(numbers.filter((one) => one !== NO_ADDRESS))) {
       rank.set(number, rank.size);
     }
     const rankAt = (index: number): number => rank.get(numbers[index] as number) ?? addresses.length;
@@ -51,14 +52,14 @@ export class Sockets implements SocketLayer {
   }
 
   stream(family: Family = 4): StreamSocket {
-    return new TcpSocket(this.#tcp, this.#inet.addresses, this.#context, family);
+    return new TcpSocket(this.#cpu.tcp, this.#inet.addresses, this.#context, family);
   }
 
   datagram(family: Family = 4): DatagramSocket {
-    return new UdpSocket(this.#inet, this.#context, family);
+    return new UdpSocket(this.#cpu, this.#context, family);
   }
 
   raw(protocol: number, family: Family = 4): RawSocket {
-    return new RawIpSocket(this.#inet, this.#context, protocol, family);
+    return new RawIpSocket(this.#cpu, this.#context, protocol, family);
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import type { Inet } from '../inet/inet.ts';
+import type { InetCpu } from '../inet/inet-cpu.ts';
 import { NO_ADDRESS } from '../inet/ip/address-boundary.ts';
 import type { RawEndpoint } from '../inet/ip/raw-sockets.ts';
 import type { EventTarget, SocketContext } from './events.ts';
@@ -19,14 +19,14 @@ export class RawIpSocket implements RawSocket, EventTarget {
   onEvents: ((events: number) => void) | null = null;
   pendingEvents = 0;
   readonly #context: SocketContext;
-  readonly #addresses: Inet['addresses'];
+  readonly #addresses: InetCpu['addresses'];
   readonly #family: Family;
   readonly #endpoint: RawEndpoint;
-  readonly #bulk: Inet['context']['bulk'];
+  readonly #bulk: InetCpu['context']['bulk'];
   readonly #maxBufferBytes: { readonly value: number };
   #closed = false;
 
-  constructor(inet: Inet, context: SocketContext, protocol: number, family: Family = 4) {
+  constructor(inet: InetCpu, context: SocketContext, protocol: number, family: Family = 4) {
     this.#context = context;
     this.#addresses = inet.addresses;
     this.#family = family;

@@ -13,8 +13,8 @@ import { SocketAddress } from '../socket/socket.ts';
 import type { IpAddress, LinkAddress } from './control.ts';
 
 export function interfaceOf({ inet }: { readonly inet: Inet }, index: number): Interface {
-  const iface = inet.ip.interfaces.find((candidate) => candidate.index === index);
-  if (iface === undefined) throw new MultikernelError('ENXIO', `interface ${index} does not exist`);
+  const iface = inet.interfaceAt(index);
+  if (iface === null) throw new MultikernelError('ENXIO', `interface ${index} does not exist`);
   return iface;
 }
 

@@ -9,8 +9,6 @@
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
 import { US_PER_S } from '../base/units.ts';
 import type { Inet } from '../inet/inet.ts';
-import type { TcpStack } from '../inet/tcp/stack.ts';
-import type { Counters } from '../mem/counters.ts';
 import { IFF_UP, type Interface } from '../net/interface.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../net/route.ts';
 import {
@@ -24,7 +22,7 @@ import {
 } from './control.ts';
 import { interfaceOf, macWords, numberOf } from './control-address.ts';
 import * as input from './control-input.ts';
-import { interfaceRecord, neighborRecord, routeRecord, socketRecords } from './records.ts';
+import { counterRecords, interfaceRecord, neighborRecord, routeRecord, socketRecords } from './records.ts';
 
 const INDEX_MAX = 0x7fffffff;
 const MTU_BYTES_MAX = 0xffffffff;
@@ -33,8 +31,6 @@ const MTU_BYTES_MAX = 0xffffffff;
 export interface ControlTarget {
   readonly name: string;
   readonly inet: Inet;
-  readonly tcp: TcpStack;
-  readonly counters: Counters;
   readonly hosts: readonly HostRecord[];
 }
 
@@ -165,7 +161,7 @@ function addNeighbor(target: ControlTarget, fields: Fields): null {
   const temporary = input.boolean(fields, 'temporary');
   const published = input.boolean(fields, 'published');
   const number = numberOf(target, address);
-  const family = target.inet.ip.families.of(number);
+  const family = target.inet.families.of(number);
   const iface = family.linkOf(number);
   if (iface === null) throw new MultikernelError('ENETUNREACH', 'on no subnet of this kernel');
   must(family.neighbors.addStatic(iface, number, macHi, macLo, !temporary, published));
@@ -174,9 +170,9 @@ function addNeighbor(target: ControlTarget, fields: Fields): null {
 
 function deleteNeighbor(target: ControlTarget, fields: Fields): null {
   const number = numberOf(target, input.address(fields, 'address'));
-  const { ip } = target.inet;
-  const { neighbors } = ip.families.of(number);
-  for (const iface of ip.interfaces) {
+  const { inet } = target;
+  const { neighbors } = inet.families.of(number);
+  for (const iface of inet.list()) {
     const neighbor = neighbors.find(iface, number);
     if (neighbor === null) continue;
     neighbors.remove(neighbor);
@@ -229,7 +225,7 @@ function hostList(target: ControlTarget): ControlReply<'host.list'> {
   const { name, hosts, inet } = target;
   const near = (address: IpAddress): boolean => {
     const number = numberOf(target, address);
-    return inet.ip.families.of(number).linkOf(number) !== null;
+    return inet.families.of(number).linkOf(number) !== null;
   };
   return {
     name,
@@ -244,8 +240,8 @@ function hostList(target: ControlTarget): ControlReply<'host.list'> {
 }
 
 const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
-  'interface.list': ({ inet }) => inet.ip.interfaces.map((iface) => interfaceRecord(inet, iface)),
-  'interface.names': ({ inet }) => inet.ip.interfaces.map(({ index, name }) => ({ index, name })),
+  'interface.list': ({ inet }) => inet.list().map((iface) => interfaceRecord(inet, iface)),
+  'interface.names': ({ inet }) => inet.list().map(({ index, name }) => ({ index, name })),
   'interface.change': changeInterface,
   'interface.cloners': ({ inet }) => inet.interfaceTable.cloners.prefixes(),
   'interface.create': createInterface,
@@ -265,8 +261,8 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   },
   'neighbor.add': addNeighbor,
   'neighbor.delete': deleteNeighbor,
-  'socket.list': ({ inet, tcp }) => socketRecords(inet, tcp),
-  'counter.list': ({ counters }) => counters.snapshot(),
+  'socket.list': ({ inet }) => socketRecords(inet),
+  'counter.list': ({ inet }) => counterRecords(inet),
   'sysctl.get': getVariables,
   'sysctl.set': setVariable,
   'filter.add': addFilter,

@@ -8,7 +8,6 @@
 import { US_PER_S } from '../base/units.ts';
 import type { Inet } from '../inet/inet.ts';
 import type { TcpSocketRow } from '../inet/tcp/rows.ts';
-import type { TcpStack } from '../inet/tcp/stack.ts';
 import type { Address6Origin, AddressState, Interface, InterfaceAddress6 } from '../net/interface.ts';
 import type { Neighbor, NeighborState } from '../net/neighbor-cache.ts';
 import { type Route, RTF_LOCAL } from '../net/route.ts';
@@ -127,7 +126,7 @@ export function interfaceRecord(inet: Inet, iface: Interface): InterfaceRecord {
     linkAddress: iface.loopback ? null : linkAddressRecord(iface.macHi, iface.macLo),
     linkState: linkStateOf(iface),
     downReason: link.downReason,
-    addresses: addressRecords(inet, iface, inet.context.nowUs()),
+    addresses: addressRecords(inet, iface, inet.cpus[0].context.nowUs()),
     inPackets: iface.inPackets,
     inBytes: iface.inBytes,
     inErrors: iface.inErrors,
@@ -142,7 +141,7 @@ export function interfaceRecord(inet: Inet, iface: Interface): InterfaceRecord {
 /** Own addresses are routes through lo0 whose link is the interface of the address, as in NetBSD since 2016. */
 export function routeRecord(inet: Inet, route: Route): RouteRecord {
   const { destination, gateway, flags, iface } = route;
-  const { addresses } = inet.ip.families.of(destination);
+  const { addresses } = inet.families.of(destination);
   const local = (flags & RTF_LOCAL) !== 0;
   return {
     destination: addressRecord(inet, destination),
@@ -165,7 +164,7 @@ export function neighborRecord(inet: Inet, neighbor: Neighbor): NeighborRecord {
     state: NEIGHBOR_STATES[state],
     flags: (state === 'permanent' ? RTF_STATIC : 0) | (published ? RTF_ANNOUNCE : 0),
     router: neighbor.router,
-    expiresSec: secondsUntil(neighbor.timer.deadlineUs, inet.context.nowUs()),
+    expiresSec: secondsUntil(neighbor.timer.deadlineUs, inet.cpus[0].context.nowUs()),
   };
 }
 
@@ -187,9 +186,10 @@ function tcpRecord(inet: Inet, row: TcpSocketRow): SocketRecord {
   };
 }
 
-/** TCP first, then UDP. */
-export function socketRecords(inet: Inet, tcp: TcpStack): SocketRecord[] {
-  const udp = inet.udp.list().map((endpoint): SocketRecord => {
+/** Sockets of all CPUs: TCP first, then UDP. */
+export function socketRecords(inet: Inet): SocketRecord[] {
+  const endpoints = inet.cpus.flatMap(({ udp }) => udp.list());
+  const udp = endpoints.map((endpoint): SocketRecord => {
     const local = addressRecord(inet, endpoint.address);
     return {
       protocol: PROTOCOL_UDP,
@@ -206,5 +206,15 @@ export function socketRecords(inet: Inet, tcp: TcpStack): SocketRecord[] {
       cwndBytes: 0,
     };
   });
-  return [...tcp.sockets().map((row) => tcpRecord(inet, row)), ...udp];
+  const rows = inet.cpus.flatMap(({ tcp }) => tcp.sockets());
+  return [...rows.map((row) => tcpRecord(inet, row)), ...udp];
+}
+
+/** Counters by name: the sum over the blocks of all CPUs. */
+export function counterRecords(inet: Inet): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { context } of inet.cpus) {
+    for (const [name, value] of Object.entries(context.counters.snapshot())) sums[name] = (sums[name] ?? 0) + value;
+  }
+  return sums;
 }

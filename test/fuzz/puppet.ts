@@ -298,7 +298,7 @@ export function liveSegment(chance: Chance, n: number, kernel: Kernel, mostBytes
 }
 
 function endsOf(c: Connection, kernel: Kernel): Ends {
-  const { interner } = kernel.inet.context;
+  const { interner } = kernel.inet.shared;
   if (kernel.inet.addresses.familyOf(c.peerAddress) === 4) return { src: c.peerAddress, dst: c.localAddress };
   return { src: interner.words(c.peerAddress), dst: interner.words(c.localAddress) };
 }

@@ -150,15 +150,17 @@ export class Target {
 
   /** Whether the kernel has that address. */
   isOwn(address: number): boolean {
-    return this.kernel.inet.ip.isLocal(address);
+    return this.kernel.inet.cpus[0].ip.isLocal(address);
   }
 
   /** The same for IPv6, whatever state the address is in. */
   isOwn6(address: cast6.Address): boolean {
-    const { interner: table } = this.kernel.inet.context;
-    return this.kernel.inet.ip.interfaces.some((iface) =>
-      iface.addresses6.some((entry) => table.words(entry.address).every((word, i) => word === address[i])),
-    );
+    const { interner: table } = this.kernel.inet.shared;
+    return this.kernel.inet
+      .list()
+      .some((iface) =>
+        iface.addresses6.some((entry) => table.words(entry.address).every((word, i) => word === address[i])),
+      );
   }
 }
 

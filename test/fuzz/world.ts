@@ -83,7 +83,7 @@ export class World {
     const first = new Target(sites.first, config, this.clock);
     const second = new Target(sites.second, config, this.clock);
     this.#targets = [first, second];
-    this.#heapBytes = first.kernel.inet.context.heap.usedBytes;
+    this.#heapBytes = first.kernel.inet.cpus[0].context.heap.usedBytes;
     this.#programs = [
       new Program(first.kernel, config.seed, config.ipv6),
       new Program(second.kernel, config.seed, config.ipv6),
@@ -333,14 +333,14 @@ export class World {
       connections: tcp.connectionCount,
       halfOpen: tcp.synEntryCount,
       timeWait: tcp.timeWait.count,
-      endpoints: inet.udp.endpointCount,
-      raw: inet.raw.count,
-      fragments: inet.ip4.input.reassembly.count,
-      fragments6: inet.ip6.input.reassembly.count,
+      endpoints: inet.cpus[0].udp.endpointCount,
+      raw: inet.cpus[0].raw.count,
+      fragments: inet.cpus[0].ip4.input.reassembly.count,
+      fragments6: inet.cpus[0].ip6.input.reassembly.count,
       neighbors: [...neighborRows(inet, 4), ...neighborRows(inet, 6)].filter((one) => one.state !== 'permanent').length,
       waiting: inet.ip4.neighbors.pendingBytes + inet.ip6.neighbors.pendingBytes,
       dynamicRoutes: routeRows(inet).filter((route) => route.flags.includes('D')).length,
-      heapBytes: inet.context.heap.usedBytes - this.#heapBytes,
+      heapBytes: inet.cpus[0].context.heap.usedBytes - this.#heapBytes,
     };
     const what = Object.entries(left).filter(([, count]) => count !== 0);
     if (what.length === 0) return;
@@ -365,12 +365,12 @@ function stateOf(target: Target): string {
   const { kernel } = target;
   return JSON.stringify({
     counters: kernel.cpus[0].cpu.counters.snapshot(),
-    heap: kernel.inet.context.heap.usedBytes,
+    heap: kernel.inet.cpus[0].context.heap.usedBytes,
     callouts: kernel.cpus[0].cpu.callouts.size,
     sockets: textControl(kernel, 'sockets', {}),
     neighbors: [neighborRows(kernel.inet, 4), neighborRows(kernel.inet, 6)],
     routes: [routeRows(kernel.inet, 4), routeRows(kernel.inet, 6)],
-    addresses: kernel.inet.context.interner.count,
+    addresses: kernel.inet.shared.interner.count,
     interfaces: interfaceRows(kernel.inet),
   });
 }

@@ -60,7 +60,7 @@ const router = node('router', [
   [right, 0, '10.0.1.1', '2001:db8:1::1'],
 ]);
 const b = node('b', [[right, 1, '10.0.1.2', '2001:db8:1::2']]);
-const nodes = [a, router, b];
+const cpus = [a, router, b].map((node) => node.cpus[0]);
 router.sysctl.set('net.inet.ip.forwarding', 1);
 a.addRoute(0, 0, ip('10.0.0.1'), RTF_GATEWAY);
 b.addRoute(0, 0, ip('10.0.1.1'), RTF_GATEWAY);
@@ -73,10 +73,10 @@ default6(b, '2001:db8:1::1');
 function work() {
   for (let moved = 1; moved > 0; ) {
     moved = 0;
-    for (let i = 0; i < nodes.length; i++) {
-      nodes[i].flush();
-      moved += nodes[i].poll(nowUs);
-      nodes[i].flush();
+    for (let i = 0; i < cpus.length; i++) {
+      cpus[i].flush();
+      moved += cpus[i].poll(nowUs);
+      cpus[i].flush();
     }
   }
 }
@@ -86,7 +86,7 @@ const place = arena.allocate(65536) + 2;
 const array = new Uint8Array(40);
 
 function receiver(port, inPlace, six) {
-  const endpoint = b.udp.open(six);
+  const endpoint = b.cpus[0].udp.open(six);
   endpoint.bind(six ? numberOf(b, '::') : 0, port);
   if (inPlace) {
     endpoint.onDatagram = () => {
@@ -100,7 +100,7 @@ function receiver(port, inPlace, six) {
 function ways(six) {
   const target = six ? numberOf(a, '2001:db8:1::2') : ip('10.0.1.2');
   const first = six ? 11 : 1;
-  const [inPlace, queued, fragmented, closed] = [0, 1, 2, 3].map(() => a.udp.open(six));
+  const [inPlace, queued, fragmented, closed] = [0, 1, 2, 3].map(() => a.cpus[0].udp.open(six));
   receiver(first, true, six);
   const queue = receiver(first + 1, false, six);
   receiver(first + 2, true, six);

@@ -66,7 +66,7 @@ describe.each([
     expect(goodput).toBeGreaterThan(undisturbed / 2);
     // Some slack for more acknowledgements of our own, for questions and repetitions.
     expect(answers).toBeLessThan((MORE_ANSWERS[name] ?? MOST_ANSWERS) + 250);
-    expect(server.inet.context.heap.usedBytes).toBeLessThan(HEAP_BYTES_MAX);
+    expect(server.inet.cpus[0].context.heap.usedBytes).toBeLessThan(HEAP_BYTES_MAX);
     expect(server.cpus[0].cpu.callouts.size).toBeLessThan(CALLOUTS_MAX);
     for (const { table, variable, size } of server.inet.sysctl.limits.list()) {
       expect([table, Math.max(size(), variable.value)]).toEqual([table, variable.value]);
@@ -84,7 +84,7 @@ describe.each([
     world.stop();
     network.simulation.run(network.simulation.nowUs() + 3600e6);
     expect(server.cpus[0].tcp.synEntryCount).toBe(0);
-    expect(server.inet.ip4.input.reassembly.count + server.inet.ip6.input.reassembly.count).toBe(0);
+    expect(server.inet.cpus[0].ip4.input.reassembly.count + server.inet.cpus[0].ip6.input.reassembly.count).toBe(0);
     for (const one of [4, 6] as const)
       expect(routeRows(server.inet, one).filter((route) => route.flags.includes('D'))).toEqual([]);
     expect(server.inet.ip4.neighbors.count + server.inet.ip6.neighbors.count).toBeLessThanOrEqual(2);

@@ -91,8 +91,8 @@ class World {
         return under === undefined ? -Errno.ENXIO : new TagLink(under, arena.view, unit + 1);
       },
     });
-    const echo = kernel.inet.udp.open();
-    const echo6 = kernel.inet.udp.open(true);
+    const echo = kernel.inet.cpus[0].udp.open();
+    const echo6 = kernel.inet.cpus[0].udp.open(true);
     const member: Member = { kernel, heap: kernel.cpus[0].cpu.heap, echo, echo6, eth0, heard: 0 };
     echo.bind(0, PORT);
     echo.onDatagram = () => member.heard++;
@@ -204,7 +204,7 @@ class World {
         break;
       case 9:
         if (guest !== null) {
-          const endpoint = inet.udp.open();
+          const endpoint = inet.cpus[0].udp.open();
           endpoint.bind(0, 0);
           endpoint.join(GROUP, 0, guest);
           endpoint.multicastInterface = guest;

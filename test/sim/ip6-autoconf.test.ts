@@ -352,7 +352,8 @@ describe('Listener discovery between kernels (RFC 3810)', () => {
 
   /** Ask everybody on the link for all groups, as a router does, with ten seconds to answer. */
   function query(node: Node6): void {
-    const { ip6, context } = node.kernel.inet;
+    const { ip6 } = node.kernel.inet;
+    const { context } = node.kernel.inet.cpus[0];
     const repr: icmpv6.ListenerQueryV2Repr = {
       kind: 'listener-query-v2',
       maxResponseCode: 10_000,

@@ -22,7 +22,7 @@ export class Node6 {
   constructor(network: SimNetwork, name: string) {
     this.kernel = network.kernel(name);
     this.iface = this.kernel.inet.interface('eth0') as Interface;
-    this.kernel.inet.ip.register({
+    this.kernel.inet.cpus[0].ip.register({
       protocol: PROTOCOL_HELLO,
       input: ({ src, dst, ttl }) => this.heard.push(`${this.text(src)} > ${this.text(dst)} ${ttl}`),
       icmpError: () => {},
@@ -93,7 +93,7 @@ export class Node6 {
 
   /** Say hello; 0 or the negative errno why not. */
   hello(to: string): number {
-    const { ip } = this.kernel.inet;
+    const { ip } = this.kernel.inet.cpus[0];
     const path = ip.openPath(this.number(to), 0, 0);
     if (typeof path === 'number') return path;
     const at = ip.begin(path, PROTOCOL_HELLO, 4, 64, 0, 0);

@@ -69,7 +69,7 @@ function leftovers(network: SimNetwork, bootBytes: readonly number[]): string[] 
   return NAMES.flatMap((name, index) => {
     const kernel = network.kernel(name);
     const sockets = textControl(kernel, 'sockets', {}).filter((row) => row.state !== 'LISTEN');
-    const heldBytes = kernel.inet.context.heap.usedBytes - (bootBytes[index] as number);
+    const heldBytes = kernel.inet.cpus[0].context.heap.usedBytes - (bootBytes[index] as number);
     return [
       ...sockets.map((row) => `${name}: ${row.state} ${row.localPort}-${row.peerPort}`),
       ...(heldBytes === 0 ? [] : [`${name}: ${heldBytes} bytes of buffers`]),
@@ -86,7 +86,7 @@ function forgetAddresses(network: SimNetwork): void {
   for (let i = 1; i <= SWEEPS; i++) {
     simulation.at(i * SWEEP_US, () => {
       for (const name of NAMES) {
-        const { interner } = network.kernel(name).inet.context;
+        const { interner } = network.kernel(name).inet.shared;
         interner.sweep();
         for (let n = 0; n < STRANGERS; n++) interner.intern(0x20010db9, i, n, 1, 0);
       }
@@ -102,7 +102,7 @@ export function runScenario(seed: number, arena: Arena, ipv6: boolean = false): 
   const rng = new SeededRng(seed);
   const network = new SimNetwork({ seed, kernels: NAMES, arena, heapBytes: HEAP_BYTES, ringBytes: 256 * 1024, ipv6 });
   const { simulation } = network;
-  const bootBytes = NAMES.map((name) => network.kernel(name).inet.context.heap.usedBytes);
+  const bootBytes = NAMES.map((name) => network.kernel(name).inet.cpus[0].context.heap.usedBytes);
   const normal = badLink(rng);
   for (const name of NAMES) network.cut(name, normal);
   // Bursts are counted in frames: one can swallow all the retransmissions that a closed socket is usually worth.

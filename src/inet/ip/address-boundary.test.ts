@@ -58,7 +58,7 @@ describe('the border of the interned addresses', () => {
   it('does not give a number that was freed, or that another address has now', () => {
     const { inet } = bed();
     const { addresses } = inet;
-    const { interner } = inet.context;
+    const { interner } = inet.shared;
     const before = addresses.numberOf(words(6, 1, 0, 0, 1));
     interner.sweep();
     const others = Array.from({ length: 100 }, (_, i) => addresses.numberOf(words(6, 1, 0, 0, 2 + i)));

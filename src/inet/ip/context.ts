@@ -6,11 +6,8 @@
  */
 
 import type { CpuContext } from '../../kern/context.ts';
-import type { AddressInterner } from './address-interner.ts';
 import type { InetShared } from './shared.ts';
 
 export interface InetContext extends CpuContext {
   readonly shared: InetShared;
-  /** Interner of IPv6 addresses: int32 handle 0xf0nnnnnn for 128 bits and a zone. */
-  readonly interner: AddressInterner;
 }

@@ -1,6 +1,7 @@
 /**
- * An address family as the rest of IP sees it: the contract that inet/ip4 and inet/ip6 implement, and the two that a kernel
- * has. Nothing in inet/ip imports a family; the assembly registers both (inet/inet.ts).
+ * An address family as the rest of IP sees it: the contracts that inet/ip4 and inet/ip6 implement, and the two families that a
+ * kernel has. {@link ProtocolFamily} is the kernel's half (tables, configuration), {@link FamilyCpu} a CPU's (paths, protocols,
+ * errors). Nothing in inet/ip imports a family; the assembly registers both (inet/inet.ts, inet/inet-cpu.ts).
  *
  * Thread: the one that runs the kernel. An address tells its family by itself: a handle of the interner is IPv6.
  */
@@ -25,6 +26,7 @@ export interface LocalAddresses {
   isMulticast(address: number): boolean;
 }
 
+/** The half that the CPUs of a kernel share. */
 export interface ProtocolFamily {
   /** Prefix length of a single address: 32 or 128. */
   readonly hostPrefix: number;
@@ -32,12 +34,7 @@ export interface ProtocolFamily {
   readonly routes: Routes;
   readonly neighbors: NeighborCache;
   readonly groups: MulticastGroups;
-  readonly paths: PathResolver;
 
-  /** Packets of this protocol go to `transport` from now on. */
-  register(transport: Transport): void;
-  /** As `IpService.sendUnreachable`. */
-  sendUnreachable(packet: InPacket, code: number, nowUs: number): void;
   /** As `IpService.fingerprint`. */
   fingerprint(address: number): number;
   /** A group as it is known on an interface: with its zone, where it has one; 0 when there is no room for that. */
@@ -62,27 +59,42 @@ export interface ProtocolFamily {
   detach(iface: Interface): void;
 }
 
+/** The half that is a CPU's own. */
+export interface FamilyCpu {
+  readonly paths: PathResolver;
+  /** Packets of this protocol go to `transport` from now on. */
+  register(transport: Transport): void;
+  /** As `IpService.sendUnreachable`. */
+  sendUnreachable(packet: InPacket, code: number, nowUs: number): void;
+}
+
 const IP4 = 0;
 const IP6 = 1;
 
-/** The families of one kernel. Registered once, before the first address is looked at. */
-export class Families {
-  readonly #families: ProtocolFamily[] = [];
+/** One half of both families. Registered once, before the first address is looked at. */
+class BothFamilies<Half> {
+  readonly #families: Half[] = [];
 
-  register(ip4: ProtocolFamily, ip6: ProtocolFamily): void {
+  register(ip4: Half, ip6: Half): void {
     this.#families[IP4] = ip4;
     this.#families[IP6] = ip6;
   }
 
   /** The family of an address. */
-  of(address: number): ProtocolFamily {
-    return this.#families[isIp6(address) ? IP6 : IP4] as ProtocolFamily;
+  of(address: number): Half {
+    return this.#families[isIp6(address) ? IP6 : IP4] as Half;
   }
 
-  get all(): readonly ProtocolFamily[] {
+  get all(): readonly Half[] {
     return this.#families;
   }
+}
 
+/** The families on one CPU. */
+export class FamiliesCpu extends BothFamilies<FamilyCpu> {}
+
+/** The families of one kernel. */
+export class Families extends BothFamilies<ProtocolFamily> {
   /**
    * Add a route; `flags` are `RTF_*`. Returns 0, `-EEXIST`, `-EINVAL`, `-ENOBUFS`, or `-ENETUNREACH` when the gateway is on no
    * link of ours. `via` is the interface where the caller names one; a reject route needs none, and no gateway.

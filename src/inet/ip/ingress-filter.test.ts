@@ -30,7 +30,7 @@ function datagram(src: string): Uint8Array {
 describe('drop', () => {
   it('swallows every packet of that address, and only of that', () => {
     const one = bed('drop');
-    one.inet.udp.open().bind(0, 5000);
+    one.cpu.udp.open().bind(0, 5000);
     for (const src of [PEER, OTHER]) one.receive(ether(ownMac(1), PEER_MAC, 0x0800, datagram(src)));
     one.receiveIp({ src: PEER, dst: OWN, protocol: 6 }, tcp(PEER, OWN, [1, 2], 0, 0, SYN));
     one.receiveIp({ src: PEER, dst: OWN, protocol: 1 }, icmp(8, 0, 0));
@@ -68,7 +68,7 @@ describe('drop', () => {
     expect(filter.remove('cut')).toBe(true);
     expect(filter.verdict(ip(PEER))).toBe(2);
     expect([filter.remove('second'), filter.remove('second'), filter.active]).toEqual([true, false, false]);
-    one.inet.udp.open().bind(0, 5000);
+    one.cpu.udp.open().bind(0, 5000);
     one.receive(ether(ownMac(1), PEER_MAC, 0x0800, datagram(PEER)));
     expect(one.count('udp-in')).toBe(1);
   });
@@ -100,7 +100,7 @@ describe('reject', () => {
       input: (packet: InPacket) => seen.push(packet.lengthBytes),
       icmpError: () => seen.push(-1),
     };
-    one.inet.ip.register(transport);
+    one.cpu.ip.register(transport);
     expect(one.receiveIp({ src: PEER, dst: OWN, protocol: 6 }, tcp(PEER, OWN, [1, 2], 0, 0, RST))).toEqual([]);
     const quoted = ip4({ src: OWN, dst: PEER, protocol: 6 }, hex('0102030405060708'));
     one.receiveIp({ src: PEER, dst: OWN, protocol: 1 }, icmp(3, 13, 0, quoted));
@@ -140,9 +140,9 @@ describe('reject', () => {
     b.neighbor(OWN, 0, '02:00:00:00:00:01');
     a.inet.filter.add({ id: 'cut', from: [ip(PEER)], action: 'reject' });
     b.inet.filter.add({ id: 'cut', from: [ip(OWN)], action: 'reject' });
-    const endpoint = a.inet.udp.open();
+    const endpoint = a.inet.cpus[0].udp.open();
     endpoint.connect(ip(PEER), 7);
-    b.inet.udp.open().bind(0, 7);
+    b.inet.cpus[0].udp.open().bind(0, 7);
     endpoint.send(hex('41'), 0, 1, 0, 0);
     for (const frame of a.devices[0]!.take()) b.devices[0]!.put(frame);
     b.settle();
@@ -170,7 +170,7 @@ describe('a machine on the link', () => {
   it('is silent under every address, also by ARP', () => {
     const one = linked(true);
     expect(one.inet.filter.active).toBe(true);
-    one.inet.udp.open().bind(0, 5000);
+    one.cpu.udp.open().bind(0, 5000);
     for (const src of [PEER, VISITOR, '169.254.1.1']) one.receive(frame(PEER_MAC, src));
     one.receive(frame('02:00:00:00:00:99', PEER));
     expect([one.count('udp-in'), one.count('ip-in-filtered')]).toEqual([1, 3]);
@@ -180,7 +180,7 @@ describe('a machine on the link', () => {
 
   it('that forwards is silent for itself alone', () => {
     const one = linked(false);
-    one.inet.udp.open().bind(0, 5000);
+    one.cpu.udp.open().bind(0, 5000);
     for (const src of ['192.0.2.1', '169.254.1.1']) one.receive(frame(PEER_MAC, src));
     expect([one.count('udp-in'), one.count('ip-in-filtered')]).toEqual([1, 1]);
   });

@@ -1,19 +1,18 @@
 /**
- * IP of one kernel: the parts that both families share, and the seam to the transports ({@link IpService}, {@link GroupService}).
- * A question about an address goes to the family of that address (family.ts).
+ * IP on one CPU: the parts that both families share, and the seam to the transports ({@link IpService}, {@link GroupService}).
+ * A question about an address goes to the family of that address (family.ts): to the kernel's tables for what is shared, to
+ * the CPU's half for paths and errors.
  *
- * Thread: the one that runs the kernel. Read first: transport.ts (the contract), then output.ts and path.ts.
+ * Thread: the one that runs the CPU. Read first: transport.ts (the contract), then output.ts and path.ts.
  */
 
 import type { Bulk } from '../../mem/bulk.ts';
 import type { Interface } from '../../net/interface.ts';
-import type { PathEpoch } from '../../net/path-epoch.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
 import type { InetContext } from './context.ts';
-import { Families } from './family.ts';
+import { type Families, FamiliesCpu } from './family.ts';
 import { IpOutput } from './output.ts';
 import type { IpPath } from './path.ts';
-import { PathMtu } from './path-mtu.ts';
 import { PathTable } from './path-table.ts';
 import { RunOutput } from './run-output.ts';
 import { Transmitter } from './transmit.ts';
@@ -30,30 +29,24 @@ export class Ip implements IpService, GroupService {
   readonly view: DataView;
   readonly bytes: Uint8Array;
   readonly bulk: Bulk;
-  /** The kernel's list, which grows as interfaces are attached. */
-  readonly interfaces: readonly Interface[];
-  /** Stands for the interface of packets that came by none. */
-  readonly noInterface: Interface;
-  readonly epoch: PathEpoch;
-  readonly families: Families = new Families();
-  readonly pathMtu: PathMtu;
+  /** The halves of this CPU. */
+  readonly families: FamiliesCpu = new FamiliesCpu();
   readonly paths: PathTable;
   readonly transmitter: Transmitter;
   readonly output: IpOutput;
+  /** The kernel's halves: its tables. */
+  readonly #tables: Families;
   readonly #runs: RunOutput;
 
-  constructor(context: InetContext, noInterface: Interface) {
-    const { arena, epoch, interfaces } = context.shared;
-    this.epoch = epoch;
+  constructor(context: InetContext) {
+    const { arena, epoch, families } = context.shared;
+    this.#tables = families;
     this.view = arena.view;
     this.bytes = arena.bytes;
     this.bulk = context.bulk;
-    this.interfaces = interfaces.list;
-    this.noInterface = noInterface;
-    this.pathMtu = new PathMtu(context, epoch);
     this.paths = new PathTable(epoch, this.families);
     this.transmitter = new Transmitter(context);
-    this.output = new IpOutput(context, this.paths, this.families, this.transmitter);
+    this.output = new IpOutput(context, this.paths, this.transmitter);
     this.#runs = new RunOutput(context, this.paths, this.output);
   }
 
@@ -119,30 +112,30 @@ export class Ip implements IpService, GroupService {
   }
 
   isLocal(address: number): boolean {
-    return this.families.of(address).addresses.isLocal(address);
+    return this.#tables.of(address).addresses.isLocal(address);
   }
 
   isBroadcast(address: number): boolean {
-    return this.families.of(address).addresses.isBroadcast(address);
+    return this.#tables.of(address).addresses.isBroadcast(address);
   }
 
   fingerprint(address: number): number {
-    return this.families.of(address).fingerprint(address);
+    return this.#tables.of(address).fingerprint(address);
   }
 
   confirm(path: Path, nowUs: number): void {
     const { neighbor } = path as IpPath;
-    if (neighbor.address !== 0) this.families.of(neighbor.address).neighbors.confirm(neighbor, nowUs);
+    if (neighbor.address !== 0) this.#tables.of(neighbor.address).neighbors.confirm(neighbor, nowUs);
   }
 
   // --- GroupService ---
 
   isMulticast(address: number): boolean {
-    return this.families.of(address).addresses.isMulticast(address);
+    return this.#tables.of(address).addresses.isMulticast(address);
   }
 
   groupOn(group: number, iface: Interface): number {
-    return this.families.of(group).groupOn(group, iface);
+    return this.#tables.of(group).groupOn(group, iface);
   }
 
   multicastInterface(group: number): Interface | null {
@@ -151,33 +144,21 @@ export class Ip implements IpService, GroupService {
   }
 
   joinGroup(iface: Interface, group: number, filter: SourceFilter): number {
-    return this.families.of(group).groups.join(iface, group, filter);
+    return this.#tables.of(group).groups.join(iface, group, filter);
   }
 
   leaveGroup(iface: Interface, group: number, filter: SourceFilter): number {
-    return this.families.of(group).groups.leave(iface, group, filter);
+    return this.#tables.of(group).groups.leave(iface, group, filter);
   }
 
   updateGroup(iface: Interface, group: number): void {
-    this.families.of(group).groups.update(iface, group);
+    this.#tables.of(group).groups.update(iface, group);
   }
 
   // --- Interfaces ---
 
-  /** An interface was attached. */
-  attach(iface: Interface): void {
-    for (const family of this.families.all) family.attach(iface);
-  }
-
-  /** An interface went up or down, or changed its MTU or device: nothing looked up before holds. */
-  interfaceChanged(iface: Interface, cameUp: boolean): void {
-    this.epoch.bump();
-    for (const family of this.families.all) family.interfaceChanged(iface, cameUp);
-  }
-
-  /** Before an interface is detached. */
+  /** Before an interface is detached; its addresses and routes are gone. */
   detach(iface: Interface): void {
-    for (const family of this.families.all) family.detach(iface);
     this.output.detach(iface);
     this.paths.detach(iface);
   }

@@ -17,7 +17,7 @@ function bed(): InetBed {
 }
 
 function member(one: InetBed, source = '0.0.0.0'): UdpEndpoint {
-  const endpoint = one.inet.udp.open();
+  const endpoint = one.cpu.udp.open();
   endpoint.reuseAddress = true;
   expect(endpoint.bind(0, 5000)).toBe(0);
   expect(endpoint.join(ip(GROUP), ip(source), null)).toBe(0);
@@ -54,7 +54,7 @@ describe('Multicast reception (RFC 1112, RFC 3678)', () => {
   it('delivers to members only, one copy each', () => {
     const one = bed();
     const [a, b] = [member(one), member(one)];
-    const outsider = one.inet.udp.open();
+    const outsider = one.cpu.udp.open();
     outsider.reuseAddress = true;
     outsider.bind(0, 5000);
     arrive(one);
@@ -64,7 +64,7 @@ describe('Multicast reception (RFC 1112, RFC 3678)', () => {
   it('delivers only what came by the interface of the membership', () => {
     const one = bed();
     one.attach('10.0.1.1');
-    const endpoint = one.inet.udp.open();
+    const endpoint = one.cpu.udp.open();
     endpoint.bind(0, 5000);
     expect(endpoint.join(ip(GROUP), 0, one.interfaces[1]!)).toBe(0);
     arrive(one, PEER, GROUP, 0);
@@ -148,7 +148,7 @@ describe('Multicast sending (RFC 1112 6)', () => {
   it('leaves by the interface asked for, else that of the source, else that of the route', () => {
     const one = bed();
     one.attach('10.0.1.1');
-    const endpoint = one.inet.udp.open();
+    const endpoint = one.cpu.udp.open();
     const sentBy = (): number[] => {
       endpoint.send(hex('42'), 0, 1, ip(GROUP), 5000);
       one.settle();
@@ -159,7 +159,7 @@ describe('Multicast sending (RFC 1112 6)', () => {
     expect(sentBy()).toEqual([0, 1]);
     endpoint.multicastInterface = one.interfaces[0]!;
     expect(sentBy()).toEqual([1, 0]);
-    const fromSecond = one.inet.udp.open();
+    const fromSecond = one.cpu.udp.open();
     fromSecond.bind(ip('10.0.1.1'), 0);
     fromSecond.send(hex('42'), 0, 1, ip(GROUP), 5000);
     one.settle();

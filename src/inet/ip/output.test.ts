@@ -18,18 +18,18 @@ function bed(): InetBed {
 }
 
 function path(one: InetBed, dst: string, src = '0.0.0.0', flags = 0): Path {
-  const found = one.inet.ip.openPath(ip(dst), ip(src), flags);
+  const found = one.cpu.ip.openPath(ip(dst), ip(src), flags);
   if (typeof found === 'number') throw new Error(`no path: ${found}`);
   return found;
 }
 
 /** Send `payload` as protocol 200; what `begin` said when it refused, else 0. */
 function send(one: InetBed, to: Path, payload: Uint8Array, flags = 0): number {
-  const at = one.inet.ip.begin(to, 200, payload.length, 9, 0x10, flags);
+  const at = one.cpu.ip.begin(to, 200, payload.length, 9, 0x10, flags);
   if (at < 0) return at;
   expect(at % 4).toBe(0);
   one.arena.bytes.set(payload, at);
-  one.inet.ip.end(0);
+  one.cpu.ip.end(0);
   one.settle();
   return 0;
 }
@@ -80,12 +80,12 @@ describe('IP output', () => {
     expect(path(one, '192.0.2.9').src).toBe(ip('10.0.1.1'));
     expect(path(one, PEER).src).toBe(ip(OWN));
     expect(path(one, '192.0.2.9', OWN).src).toBe(ip(OWN));
-    expect(one.inet.ip.openPath(ip(PEER), ip('10.0.0.77'), 0)).toBe(-Errno.EADDRNOTAVAIL);
+    expect(one.cpu.ip.openPath(ip(PEER), ip('10.0.0.77'), 0)).toBe(-Errno.EADDRNOTAVAIL);
   });
 
   it('says why there is no path', () => {
     const one = bed();
-    const error = (dst: string, flags = 0): Path | number => one.inet.ip.openPath(ip(dst), 0, flags);
+    const error = (dst: string, flags = 0): Path | number => one.cpu.ip.openPath(ip(dst), 0, flags);
     expect(error('192.0.2.1')).toBe(-Errno.ENETUNREACH);
     expect(error('10.0.0.255')).toBe(-Errno.EACCES);
     expect(error('255.255.255.255')).toBe(-Errno.EACCES);
@@ -138,17 +138,17 @@ describe('IP output', () => {
     one.devices[0]!.room = 1;
     expect(send(one, to, hex('00'))).toBe(0);
     expect(send(one, to, hex('00'))).toBe(-Errno.ENOBUFS);
-    expect(one.inet.ip.awaitRoom(to)).toBe(false);
+    expect(one.cpu.ip.awaitRoom(to)).toBe(false);
     one.devices[0]!.room = 5;
-    expect(one.inet.ip.awaitRoom(to)).toBe(true);
+    expect(one.cpu.ip.awaitRoom(to)).toBe(true);
     expect(send(one, to, hex('00'))).toBe(0);
   });
 
   it('sends nothing that was cancelled', () => {
     const one = bed();
-    expect(one.inet.ip.begin(path(one, PEER), 200, 10, 1, 0, 0)).toBeGreaterThan(0);
-    one.inet.ip.cancel();
-    one.inet.ip.end(0);
+    expect(one.cpu.ip.begin(path(one, PEER), 200, 10, 1, 0, 0)).toBeGreaterThan(0);
+    one.cpu.ip.cancel();
+    one.cpu.ip.end(0);
     expect(one.sent()).toEqual([]);
   });
 });
@@ -156,11 +156,11 @@ describe('IP output', () => {
 describe('Loopback', () => {
   it('brings packets to our own addresses and all of 127/8 back through lo0', () => {
     const one = bed();
-    const endpoint = one.inet.udp.open();
+    const endpoint = one.cpu.udp.open();
     endpoint.bind(0, 5000);
     const seen: string[] = [];
     endpoint.onDatagram = (_at, lengthBytes, src) => seen.push(`${src >>> 0}:${lengthBytes}`);
-    const sender = one.inet.udp.open();
+    const sender = one.cpu.udp.open();
     for (const to of [OWN, '127.0.0.1', '127.9.9.9', '0.0.0.0']) sender.send(hex('00'), 0, 1, ip(to), 5000);
     one.settle();
     expect(seen).toEqual([`${ip(OWN)}:1`, `${ip('127.0.0.1')}:1`, `${ip('127.0.0.1')}:1`, `${ip('127.0.0.1')}:1`]);
@@ -170,14 +170,14 @@ describe('Loopback', () => {
 
   it('keeps 127/8 off the wire', () => {
     const one = bed();
-    expect(one.inet.ip.openPath(ip(PEER), ip('127.0.0.1'), 0)).toBe(-Errno.ENETUNREACH);
+    expect(one.cpu.ip.openPath(ip(PEER), ip('127.0.0.1'), 0)).toBe(-Errno.ENETUNREACH);
   });
 });
 
 describe('Broadcast', () => {
   it('goes to the link and comes back to us', () => {
     const one = bed();
-    const endpoint = one.inet.udp.open();
+    const endpoint = one.cpu.udp.open();
     endpoint.bind(0, 5000);
     endpoint.broadcast = true;
     for (const to of ['10.0.0.255', '255.255.255.255']) {
@@ -192,7 +192,7 @@ describe('Broadcast', () => {
   it('completes the checksum for the copy and for the wire alike', () => {
     const one = bed();
     one.devices[0]!.capabilities = 1;
-    const endpoint = one.inet.udp.open();
+    const endpoint = one.cpu.udp.open();
     endpoint.bind(0, 5000);
     endpoint.broadcast = true;
     endpoint.send(hex('4142'), 0, 2, ip('10.0.0.255'), 5000);
@@ -236,7 +236,7 @@ describe('Fragmentation (RFC 791 3.2)', () => {
   it('completes a partial checksum before it cuts', () => {
     const one = bed();
     one.devices[0]!.capabilities = 1;
-    const endpoint = one.inet.udp.open();
+    const endpoint = one.cpu.udp.open();
     endpoint.send(counting(4001), 0, 4001, ip(PEER), 7);
     one.settle();
     const fragments = one.sent();
@@ -255,12 +255,12 @@ describe('Fragmentation (RFC 791 3.2)', () => {
     const payload = counting(6000);
     expect(send(one, path(one, PEER), payload)).toBe(0);
     expect(device.sent).toHaveLength(2);
-    expect(one.inet.ip.output.unfinished).toBe(true);
+    expect(one.cpu.ip.output.unfinished).toBe(true);
     expect(send(one, path(one, PEER), counting(3000))).toBe(-Errno.ENOBUFS);
-    expect(one.inet.ip.awaitRoom(path(one, PEER))).toBe(false);
+    expect(one.cpu.ip.awaitRoom(path(one, PEER))).toBe(false);
     device.room = 100;
     one.settle();
-    expect(one.inet.ip.output.unfinished).toBe(false);
+    expect(one.cpu.ip.output.unfinished).toBe(false);
     expect(assemble(one.sent())).toEqual(payload);
     expect(send(one, path(one, PEER), counting(3000))).toBe(0);
   });

@@ -64,11 +64,11 @@ export class IpOutput {
   /** The scratch packet with fragments that wait for room; without an interface there are none. */
   #fragmentation: Fragmentation = new Fragmentation();
 
-  constructor(context: InetContext, paths: PathTable, families: Families, transmitter: Transmitter) {
+  constructor(context: InetContext, paths: PathTable, transmitter: Transmitter) {
     this.#context = context;
     this.#view = context.shared.arena.view;
     this.#paths = paths;
-    this.#families = families;
+    this.#families = context.shared.families;
     this.#transmitter = transmitter;
     for (let i = 0; i < IDENTIFIERS; i++) this.#identifiers[i] = context.rng.next32();
     this.#identifierKey = context.rng.next32() | 1;

@@ -1,8 +1,8 @@
 /**
  * The path MTUs that were discovered, by destination, of either family (RFC 1191, RFC 8201).
  *
- * Thread: the one that runs the kernel; entries are timed and counted on the CPU that is given. Paths read it when they are renewed; a change bumps the path epoch, so
- * every path looks again. Entries end after `net.inet.ip.mtudisctimeout` seconds, when the larger size may be tried
+ * Thread: the one that runs the kernel. All its CPUs share it (shared.ts); entries are timed and counted on the CPU that owns it.
+ * Paths read it when they are renewed; a change bumps the path epoch, so every path looks again. Entries end after `net.inet.ip.mtudisctimeout` seconds, when the larger size may be tried
  * again (RFC 1191 section 6.3). TCP probes by itself where no router tells the MTU (tcp/recovery/mtu-probe.ts).
  * Cold: ICMP errors change it; look-ups allocate nothing.
  */

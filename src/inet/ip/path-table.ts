@@ -1,5 +1,5 @@
 /**
- * The paths of one kernel: long-lived ones, which connections keep, and a small table of transient ones, which answers and
+ * The paths of one CPU: long-lived ones, which connections keep, and a small table of transient ones, which answers and
  * unconnected sockets share.
  *
  * Thread: the one that runs the kernel. Read first: path.ts.
@@ -9,17 +9,17 @@ import type { Interface } from '../../net/interface.ts';
 import type { PathEpoch } from '../../net/path-epoch.ts';
 import { ADDRESS_LOOPBACK } from '../../wire/ipv4.ts';
 import { IP6_ANY, IP6_LOOPBACK, isIp6 } from './address-interner.ts';
-import type { Families } from './family.ts';
+import type { FamiliesCpu } from './family.ts';
 import { IP4_HEADER_BYTES, IP6_HEADER_BYTES, IpPath, NO_NEIGHBOR, type PathOwner } from './path.ts';
 
 const TRANSIENT_PATHS = 64;
 
 export class PathTable implements PathOwner {
   readonly #epoch: PathEpoch;
-  readonly #families: Families;
+  readonly #families: FamiliesCpu;
   readonly #transient: (IpPath | null)[] = new Array<IpPath | null>(TRANSIENT_PATHS).fill(null);
 
-  constructor(epoch: PathEpoch, families: Families) {
+  constructor(epoch: PathEpoch, families: FamiliesCpu) {
     this.#epoch = epoch;
     this.#families = families;
   }

@@ -99,7 +99,7 @@ export class RawSockets {
       whenFull: 'the packet is dropped',
       size: () => this.#endpoints.reduce((most, one) => Math.max(most, one.queue.queuedBytes), 0),
     });
-    context.interner.addHolder(this);
+    context.shared.interner.addHolder(this);
   }
 
   /** As `AddressHolder.markAddresses`. */

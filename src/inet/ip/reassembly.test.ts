@@ -17,7 +17,7 @@ function bed(): { bed: InetBed; received: Uint8Array[] } {
   const one = new InetBed();
   one.attach(OWN);
   one.neighbor(PEER);
-  const endpoint = one.inet.udp.open();
+  const endpoint = one.cpu.udp.open();
   endpoint.bind(0, 5000);
   const received: Uint8Array[] = [];
   endpoint.onDatagram = (at, lengthBytes) => received.push(one.arena.bytes.slice(at, at + lengthBytes));
@@ -63,7 +63,7 @@ describe('Reassembly (RFC 791 3.2, RFC 815)', () => {
             feed(one, piece);
           feed(one, shuffled.at(-1)!);
           expect(received).toEqual([payload]);
-          expect(one.inet.ip4.input.reassembly.count).toBe(0);
+          expect(one.cpu.ip4.input.reassembly.count).toBe(0);
           expect(one.heldBytes).toBe(0);
         },
       ),
@@ -104,7 +104,7 @@ describe('Reassembly (RFC 791 3.2, RFC 815)', () => {
     feed(one, { offset: 0, bytes: whole.slice(0, 32), more: true });
     feed(one, { offset: 24, bytes: whole.slice(24, 64), more: false });
     expect(received).toEqual([]);
-    expect([one.count('ip-fragment-overlaps'), one.inet.ip4.input.reassembly.count]).toEqual([1, 0]);
+    expect([one.count('ip-fragment-overlaps'), one.cpu.ip4.input.reassembly.count]).toEqual([1, 0]);
   });
 
   it('drops it too when the same piece comes again with other bytes', () => {
@@ -116,7 +116,7 @@ describe('Reassembly (RFC 791 3.2, RFC 815)', () => {
     feed(one, { offset: 32, bytes: whole.slice(32, 48), more: true });
     expect(one.count('ip-fragment-overlaps')).toBe(0);
     feed(one, { offset: 32, bytes: other, more: true });
-    expect([one.count('ip-fragment-overlaps'), one.inet.ip4.input.reassembly.count]).toEqual([1, 0]);
+    expect([one.count('ip-fragment-overlaps'), one.cpu.ip4.input.reassembly.count]).toEqual([1, 0]);
     feed(one, { offset: 48, bytes: whole.slice(48), more: false });
     expect(received).toEqual([]);
   });
@@ -160,7 +160,7 @@ describe('Reassembly (RFC 791 3.2, RFC 815)', () => {
     it(`drops a fragment ${what}`, () => {
       const { bed: one } = bed();
       feed(one, piece);
-      expect([one.count('ip-fragment-malformed'), one.inet.ip4.input.reassembly.count]).toEqual([1, 0]);
+      expect([one.count('ip-fragment-malformed'), one.cpu.ip4.input.reassembly.count]).toEqual([1, 0]);
     });
   }
 
@@ -216,7 +216,7 @@ describe('Reassembly time-out (RFC 1122 3.3.2)', () => {
     feed(one, a0!, 2);
     feed(one, a2!, 2);
     one.advance(11 * SECOND);
-    expect([one.count('ip-fragment-timeouts'), one.inet.ip4.input.reassembly.count]).toEqual([1, 1]);
+    expect([one.count('ip-fragment-timeouts'), one.cpu.ip4.input.reassembly.count]).toEqual([1, 1]);
     feed(one, a1!, 2);
     expect(received).toHaveLength(1);
     feed(one, a2!, 1);
@@ -242,7 +242,7 @@ describe('Reassembly limits', () => {
     const whole = udp(PEER, OWN, 7, 5000, counting(100));
     const [first, second] = cut(whole, [5]);
     for (let id = 0; id < 30; id++) feed(one, first!, id);
-    expect([one.inet.ip4.input.reassembly.count, one.count('ip-fragment-evicted')]).toEqual([10, 20]);
+    expect([one.cpu.ip4.input.reassembly.count, one.count('ip-fragment-evicted')]).toEqual([10, 20]);
     feed(one, second!, 25);
     expect(received).toHaveLength(1);
     feed(one, second!, 3);
@@ -253,7 +253,7 @@ describe('Reassembly limits', () => {
     const { bed: one, received } = bed();
     one.sysctl('net.inet.ip.maxfragspersource', 5);
     for (let id = 0; id < 30; id++) feed(one, { offset: 0, bytes: counting(64), more: true }, id);
-    expect([one.inet.ip4.input.reassembly.count, one.count('ip-fragment-no-room')]).toEqual([5, 25]);
+    expect([one.cpu.ip4.input.reassembly.count, one.count('ip-fragment-no-room')]).toEqual([5, 25]);
     for (const piece of cut(udp('10.0.0.3', OWN, 7, 5000, counting(100)), [3])) feed(one, piece, 1, '10.0.0.3');
     expect(received).toHaveLength(1);
   });
@@ -265,8 +265,8 @@ describe('Reassembly limits', () => {
     for (let id = 0; id < 100; id++) {
       feed(one, { offset: 65528 - 1480, bytes: counting(1480), more: true }, id);
       feed(one, { offset: 8 * id, bytes: counting(1480), more: true }, 1000 + id);
-      expect(one.inet.ip4.input.reassembly.bytes).toBeLessThanOrEqual(65536 * 2);
-      expect(one.heldBytes).toBe(one.inet.ip4.input.reassembly.bytes);
+      expect(one.cpu.ip4.input.reassembly.bytes).toBeLessThanOrEqual(65536 * 2);
+      expect(one.heldBytes).toBe(one.cpu.ip4.input.reassembly.bytes);
     }
     one.advance(31 * SECOND);
     expect(one.heldBytes).toBe(0);
@@ -275,7 +275,7 @@ describe('Reassembly limits', () => {
   it('bounds the holes of one datagram', () => {
     const { bed: one } = bed();
     for (let i = 0; i < 200; i++) feed(one, { offset: i * 16, bytes: counting(8), more: true });
-    expect(one.inet.ip4.input.reassembly.count).toBeLessThanOrEqual(1);
+    expect(one.cpu.ip4.input.reassembly.count).toBeLessThanOrEqual(1);
     expect(one.count('ip-fragment-no-room')).toBeGreaterThan(0);
   });
 

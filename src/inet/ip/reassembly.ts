@@ -129,7 +129,8 @@ export class Reassembly implements AddressHolder {
     this.#onTimeout = onTimeout;
     this.#context = context;
     this.#family = family;
-    const { counters, interner } = context;
+    const { counters } = context;
+    const { interner } = context.shared;
     const { sysctl } = context.shared;
     const { sysctlPrefix, counterPrefix, timeoutMs } = family;
     this.#maxPackets = sysctl.integer(`${sysctlPrefix}maxfragpackets`, 200, 0, 65535, 'incomplete datagrams kept');

@@ -31,7 +31,7 @@ describe('Address probing (RFC 5227 2.1)', () => {
     const times: number[] = [];
     const startUs = bed.nowUs;
     while (state(iface) === 'tentative') {
-      expect(bed.inet.ip.isLocal(ip(NEW))).toBe(false);
+      expect(bed.cpu.ip.isLocal(ip(NEW))).toBe(false);
       bed.advance(SECOND / 100);
       for (const packet of bed.sent()) {
         expect(packet.dstMac).toBe('ffffffffffff');
@@ -55,7 +55,7 @@ describe('Address probing (RFC 5227 2.1)', () => {
       const gap = times[i]! - times[i - 1]!;
       expect(gap >= 0.99 && gap <= 2.02).toBe(true);
     }
-    expect(bed.inet.ip.isLocal(ip(NEW))).toBe(true);
+    expect(bed.cpu.ip.isLocal(ip(NEW))).toBe(true);
     expect((bed.nowUs - startUs) / SECOND - times[2]!).toBeGreaterThanOrEqual(1.98);
     bed.advance(2.1 * SECOND);
     expect(bed.sent().map((packet) => packet.arp?.sender)).toEqual([NEW]);
@@ -67,9 +67,9 @@ describe('Address probing (RFC 5227 2.1)', () => {
     const { bed, iface } = probing();
     bed.inet.configure(iface, ip('10.7.0.1'), 24);
     expect(bed.inet.addRoute(ip('192.0.2.0'), 24, ip('10.7.0.9'), 2)).toBe(0);
-    expect(bed.inet.ip.openPath(ip('192.0.2.1'), 0, 0)).toMatchObject({ src: ip(OWN) });
+    expect(bed.cpu.ip.openPath(ip('192.0.2.1'), 0, 0)).toMatchObject({ src: ip(OWN) });
     bed.advance(10 * SECOND);
-    expect(bed.inet.ip.openPath(ip('192.0.2.1'), 0, 0)).toMatchObject({ src: ip('10.7.0.1') });
+    expect(bed.cpu.ip.openPath(ip('192.0.2.1'), 0, 0)).toMatchObject({ src: ip('10.7.0.1') });
   });
 
   it('does not answer for an address that is still tentative', () => {
@@ -87,7 +87,7 @@ describe('Address probing (RFC 5227 2.1)', () => {
     bed.sent();
     bed.advance(20 * SECOND);
     expect(bed.sent()).toEqual([]);
-    expect(bed.inet.ip.isLocal(ip(NEW))).toBe(false);
+    expect(bed.cpu.ip.isLocal(ip(NEW))).toBe(false);
     expect(bed.count('arp-conflicts')).toBe(1);
   });
 
@@ -120,7 +120,7 @@ describe('An address in use (RFC 5227 2.3, 2.4)', () => {
     bed.attach(OWN);
     bed.inet.configure(bed.interfaces[0]!, ip(NEW), 24);
     bed.settle();
-    expect(bed.inet.ip.isLocal(ip(NEW))).toBe(true);
+    expect(bed.cpu.ip.isLocal(ip(NEW))).toBe(true);
     expect(bed.sent()).toMatchObject([{ dstMac: 'ffffffffffff', arp: { operation: 1, sender: NEW, target: NEW } }]);
     bed.advance(1.9 * SECOND);
     expect(bed.sent()).toEqual([]);
@@ -140,7 +140,7 @@ describe('An address in use (RFC 5227 2.3, 2.4)', () => {
     expect(bed.receive(claim(OWN, '10.0.0.7'))).toHaveLength(1);
     expect(bed.count('arp-conflicts')).toBe(6);
     expect(neighborRows(bed.inet)).toEqual([]);
-    expect(bed.inet.ip.isLocal(ip(OWN))).toBe(true);
+    expect(bed.cpu.ip.isLocal(ip(OWN))).toBe(true);
   });
 
   it('is not defended against our own frame coming back', () => {

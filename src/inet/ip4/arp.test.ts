@@ -15,7 +15,7 @@ const SECOND = 1_000_000;
 function bed(): { bed: InetBed; endpoint: UdpEndpoint } {
   const one = new InetBed();
   one.attach(OWN);
-  const endpoint = one.inet.udp.open();
+  const endpoint = one.cpu.udp.open();
   endpoint.bind(0, 5000);
   return { bed: one, endpoint };
 }
@@ -174,11 +174,11 @@ describe('Neighbor unreachability (RFC 1122 2.3.2.1, RFC 4861 7.3)', () => {
 
   it('needs no request while a transport confirms', () => {
     const { bed: one } = known();
-    const path = one.inet.ip.openPath(ip(PEER), 0, 0);
+    const path = one.cpu.ip.openPath(ip(PEER), 0, 0);
     if (typeof path === 'number') throw new Error('no path');
     for (let i = 0; i < 100; i++) {
       one.advance(2 * SECOND);
-      one.inet.ip.confirm(path, one.nowUs);
+      one.cpu.ip.confirm(path, one.nowUs);
     }
     expect(state(one)).toBe('reachable');
     expect(one.sent()).toHaveLength(0);
@@ -186,22 +186,22 @@ describe('Neighbor unreachability (RFC 1122 2.3.2.1, RFC 4861 7.3)', () => {
 
   it('takes no confirmation for an address that is not known, nor for one entered by hand', () => {
     const { bed: one, endpoint } = bed();
-    const path = one.inet.ip.openPath(ip(PEER), 0, 0);
+    const path = one.cpu.ip.openPath(ip(PEER), 0, 0);
     if (typeof path === 'number') throw new Error('no path');
-    one.inet.ip.confirm(path, one.nowUs);
+    one.cpu.ip.confirm(path, one.nowUs);
     send(one, endpoint, 'a');
     expect(state(one)).toBe('incomplete');
     expect(one.sent().every((packet) => packet.arp)).toBe(true);
     one.receive(reply());
     one.inet.ip4.neighbors.find(one.interfaces[0]!, ip(PEER))!.state = 'permanent';
     one.advance(100 * SECOND);
-    one.inet.ip.confirm(path, one.nowUs);
+    one.cpu.ip.confirm(path, one.nowUs);
     expect(state(one)).toBe('permanent');
   });
 
   it('goes after 20 minutes when nothing was ever sent there', () => {
     const { bed: one } = bed();
-    expect(one.inet.ip.openPath(ip(PEER), 0, 0)).toBeTypeOf('object');
+    expect(one.cpu.ip.openPath(ip(PEER), 0, 0)).toBeTypeOf('object');
     expect(neighborRows(one.inet)).toMatchObject([{ state: 'incomplete', expiresSec: 1200 }]);
     one.advance(1199 * SECOND);
     expect(one.inet.ip4.neighbors.count).toBe(1);

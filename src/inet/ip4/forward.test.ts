@@ -149,7 +149,7 @@ describe('Forwarding between links of different MTU', () => {
   function narrow(mtu: number): InetBed {
     const one = router();
     one.devices[1]!.mtuBytes = mtu;
-    one.inet.ip.interfaceChanged(one.interfaces[1]!, false);
+    one.inet.interfaceChanged(one.interfaces[1]!, false);
     return one;
   }
 
@@ -271,7 +271,7 @@ describe('Forwarding between links of different capabilities', () => {
   it('says fragmentation needed when the segments do not fit either', () => {
     const one = router();
     one.devices[1]!.mtuBytes = 800;
-    one.inet.ip.interfaceChanged(one.interfaces[1]!, false);
+    one.inet.interfaceChanged(one.interfaces[1]!, false);
     const { back, on } = pass(one, superFrame(), superMeta);
     expect(on).toEqual([]);
     expect(toHex(back[0]!.payload.slice(0, 8))).toMatch(/^0304....00000320$/);

@@ -27,7 +27,7 @@ function listener(one: InetBed): (IcmpError & { quoted: string })[] {
       errors.push({ ...error, quoted });
     },
   };
-  one.inet.ip.register(transport);
+  one.cpu.ip.register(transport);
   return errors;
 }
 
@@ -191,11 +191,11 @@ describe('ICMP errors about our packets (RFC 1122 3.2.2)', () => {
   it('are made here when the next hop does not answer', () => {
     const one = bed();
     const errors = listener(one);
-    const path = one.inet.ip.openPath(ip('10.0.0.77'), 0, 0);
+    const path = one.cpu.ip.openPath(ip('10.0.0.77'), 0, 0);
     if (typeof path === 'number') throw new Error('no path');
-    const at = one.inet.ip.begin(path, 200, 8, 64, 0, 0);
+    const at = one.cpu.ip.begin(path, 200, 8, 64, 0, 0);
     one.arena.bytes.set(hex('a1a2a3a4a5a6a7a8'), at);
-    one.inet.ip.end(0);
+    one.cpu.ip.end(0);
     one.advance(4 * SECOND);
     expect(errors).toMatchObject([
       { type: 3, code: 1, src: ip(OWN), dst: ip('10.0.0.77'), quoted: 'a1a2a3a4a5a6a7a8' },
@@ -268,9 +268,9 @@ describe('Redirects from others (RFC 1122 3.2.2.2)', () => {
     const one = routed();
     redirect(one);
     expect(row(one)).toMatchObject({ prefixLength: 32, gateway: NEW_GATEWAY, flags: 'UGHD', interface: 'eth0' });
-    const path = one.inet.ip.openPath(ip('192.0.2.1'), 0, 0);
-    expect(typeof path !== 'number' && one.inet.ip.begin(path, 200, 1, 1, 0, 0)).toBeGreaterThan(0);
-    one.inet.ip.end(0);
+    const path = one.cpu.ip.openPath(ip('192.0.2.1'), 0, 0);
+    expect(typeof path !== 'number' && one.cpu.ip.begin(path, 200, 1, 1, 0, 0)).toBeGreaterThan(0);
+    one.cpu.ip.end(0);
     one.settle();
     expect(one.sent()[0]?.dstMac).toBe('020000000099');
     one.advance(599 * SECOND);
@@ -295,10 +295,10 @@ describe('Redirects from others (RFC 1122 3.2.2.2)', () => {
   it('go when the new gateway is silent', () => {
     const one = routed();
     redirect(one, { gateway: '10.0.0.8' });
-    const path = one.inet.ip.openPath(ip('192.0.2.1'), 0, 0);
+    const path = one.cpu.ip.openPath(ip('192.0.2.1'), 0, 0);
     if (typeof path === 'number') throw new Error('no path');
-    one.inet.ip.begin(path, 200, 1, 1, 0, 0);
-    one.inet.ip.end(0);
+    one.cpu.ip.begin(path, 200, 1, 1, 0, 0);
+    one.cpu.ip.end(0);
     one.advance(4 * SECOND);
     expect(row(one)).toBeUndefined();
   });

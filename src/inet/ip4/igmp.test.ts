@@ -18,7 +18,7 @@ function bed(): InetBed {
 }
 
 function member(one: InetBed, source = '0.0.0.0'): UdpEndpoint {
-  const endpoint = one.inet.udp.open();
+  const endpoint = one.cpu.udp.open();
   expect(endpoint.bind(0, 5000)).toBe(0);
   expect(endpoint.join(ip(GROUP), ip(source), null)).toBe(0);
   return endpoint;
@@ -158,7 +158,7 @@ describe('IGMP (RFC 3376)', () => {
 
   it('stays silent about the group of all hosts, and on queries that a host must not see', () => {
     const one = bed();
-    const endpoint = one.inet.udp.open();
+    const endpoint = one.cpu.udp.open();
     endpoint.join(ip('224.0.0.1'), 0, null);
     one.advance(2 * SECOND);
     member(one);

@@ -11,7 +11,7 @@ function bed(): InetBed {
   const one = new InetBed();
   one.attach(OWN);
   one.neighbor(PEER);
-  const endpoint = one.inet.udp.open();
+  const endpoint = one.cpu.udp.open();
   endpoint.bind(0, 5000);
   return one;
 }

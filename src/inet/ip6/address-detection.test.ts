@@ -69,7 +69,7 @@ describe('Duplicate address detection (RFC 4862 5.4)', () => {
   it('neither hears nor answers for an address that is not certain yet', () => {
     const one = probing();
     firstProbe(one);
-    const endpoint = one.inet.udp.open(true);
+    const endpoint = one.cpu.udp.open(true);
     endpoint.bind(one.number('::'), 7);
     one.receiveIp6({ src: PEER, dst: OWN, next: 17 }, udp6(PEER, OWN, 5, 7, hex('00')));
     expect(endpoint.queue.count).toBe(0);
@@ -87,7 +87,7 @@ describe('Duplicate address detection (RFC 4862 5.4)', () => {
     one.receiveGroup6('333300000001', { src: OWN, dst: 'ff02::1', next: 58, hops: 255 }, said);
     one.advance(10 * SECOND);
     expect(state(one)).toBe('duplicated');
-    expect(one.inet.ip.isLocal(one.number(OWN))).toBe(false);
+    expect(one.cpu.ip.isLocal(one.number(OWN))).toBe(false);
     expect(one.count('nd6-duplicate-addresses')).toBe(1);
   });
 
@@ -120,7 +120,7 @@ describe('Duplicate address detection (RFC 4862 5.4)', () => {
     one.sysctl('net.inet6.ip6.dad_count', 1);
     one.inet.changeFlags(one.interfaces[0]!, 0, 1);
     expect(state(one)).toBe('tentative');
-    expect(one.inet.ip.isLocal(one.number(OWN))).toBe(false);
+    expect(one.cpu.ip.isLocal(one.number(OWN))).toBe(false);
     one.inet.changeFlags(one.interfaces[0]!, 1, 0);
     expect(state(one)).toBe('tentative');
     one.advance(5 * SECOND);

@@ -28,7 +28,7 @@ function receive(one: Inet6Bed, src: string, dst: string, type: number, code: nu
 
 /** A UDP endpoint connected to `to`, and the packet of it that an error can quote. */
 function connected(one: Inet6Bed, to = FAR): { endpoint: UdpEndpoint; quote: Bytes } {
-  const endpoint = one.inet.udp.open(true);
+  const endpoint = one.cpu.udp.open(true);
   expect(endpoint.connect(one.number(to), 9)).toBe(0);
   const quote = packet6({ src: OWN, dst: to, next: 17 }, udp6(OWN, to, endpoint.port, 9, hex('00')));
   return { endpoint, quote };
@@ -83,8 +83,8 @@ describe('echo (RFC 4443 4.1, 4.2)', () => {
 
   it('is shown to raw sockets when it is an answer', () => {
     const one = bed();
-    const raw = one.inet.raw.open(58, true);
-    const four = one.inet.raw.open(58);
+    const raw = one.cpu.raw.open(58, true);
+    const four = one.cpu.raw.open(58);
     receive(one, PEER, OWN, 129, 0, ECHO);
     expect([raw.queue.count, four.queue.count]).toEqual([1, 0]);
     expect(raw.queue.nextAddress).toBe(one.number(PEER));

@@ -75,7 +75,7 @@ export class Icmp6 implements Transport {
     this.#context = context;
     this.#view = context.shared.arena.view;
     this.#counters = context.counters;
-    this.#interner = context.interner;
+    this.#interner = context.shared.interner;
     this.#parts = parts;
     this.#errors = new IcmpErrorSender(context, parts.ip, icmpErrorFamily6(context, parts.addresses, parts.sources));
     const { counters } = context;

@@ -17,7 +17,7 @@ function bed(): { one: Inet6Bed; endpoint: UdpEndpoint } {
   const one = new Inet6Bed();
   one.attach6(OWN);
   one.neighbor6(PEER);
-  const endpoint = one.inet.udp.open(true);
+  const endpoint = one.cpu.udp.open(true);
   endpoint.bind(one.number('::'), 7);
   return { one, endpoint };
 }
@@ -100,7 +100,7 @@ describe('headers', () => {
   it('traffic class and hop limit are told to the transport', () => {
     const { one } = bed();
     const seen: number[][] = [];
-    one.inet.ip.register({
+    one.cpu.ip.register({
       protocol: 200,
       input: ({ tos, ttl, lengthBytes }) => seen.push([tos, ttl, lengthBytes]),
       icmpError: () => {},
@@ -209,7 +209,7 @@ describe('UDP over IPv6', () => {
   it('has one even where IPv4 does without, and 0xffff for 0', () => {
     const { one } = bed();
     one.sysctl('net.inet.udp.checksum', 0);
-    const endpoint = one.inet.udp.open(true);
+    const endpoint = one.cpu.udp.open(true);
     endpoint.bind(one.number(OWN), 1);
     // parse6 verifies.
     for (let i = 0; i < 300; i++)
@@ -241,7 +241,7 @@ describe('IPv6 switched off', () => {
     one.sent6();
     expect(receive(one, UDP, DATAGRAM)).toEqual([]);
     expect([one.count('ip6-in-disabled'), endpoint.queue.count]).toEqual([1, 0]);
-    expect(one.inet.udp.open(true).send(hex('00'), 0, 1, one.number(PEER), 9)).toBeLessThan(0);
+    expect(one.cpu.udp.open(true).send(hex('00'), 0, 1, one.number(PEER), 9)).toBeLessThan(0);
     one.sysctl('net.inet6.ip6.enable', 1);
     one.neighbor6(PEER);
     receive(one, UDP, DATAGRAM);

@@ -93,7 +93,7 @@ export class Ip6Input implements PacketInput {
     this.#view = context.shared.arena.view;
     this.#counters = counters;
     this.#parts = parts;
-    this.#interner = context.interner;
+    this.#interner = context.shared.interner;
     this.#filter = parts.filter;
     this.#raw = parts.raw;
     this.#extensions = new Extensions6(context, parts.icmp);

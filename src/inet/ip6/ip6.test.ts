@@ -47,7 +47,7 @@ describe('a link with IPv6', () => {
 
   it('asks for a neighbor before it sends, and then sends what waited', () => {
     const one = bed();
-    const endpoint = one.inet.udp.open(true);
+    const endpoint = one.cpu.udp.open(true);
     expect(endpoint.send(hex('aabb'), 0, 2, one.number(PEER), 9)).toBe(2);
     one.settle();
     const group = solicitedNode(PEER);
@@ -65,12 +65,12 @@ describe('a link with IPv6', () => {
   it('gives each flow a label of its own, or none (RFC 6437 3)', () => {
     const one = bed();
     one.neighbor6(PEER);
-    const label = (endpoint: ReturnType<typeof one.inet.udp.open>): number => {
+    const label = (endpoint: ReturnType<typeof one.cpu.udp.open>): number => {
       expect(endpoint.send(hex('aa'), 0, 1, 0, 0)).toBe(1);
       one.settle();
       return one.sent6()[0]!.label;
     };
-    const sockets = [0, 1, 2].map(() => one.inet.udp.open(true));
+    const sockets = [0, 1, 2].map(() => one.cpu.udp.open(true));
     const labels = sockets.map((endpoint) => {
       expect(endpoint.connect(one.number(PEER), 9)).toBe(0);
       return label(endpoint);
@@ -78,7 +78,7 @@ describe('a link with IPv6', () => {
     expect(new Set(labels).size).toBe(3);
     expect(sockets.map(label)).toEqual(labels);
     one.inet.sysctl.set('net.inet6.ip6.auto_flowlabel', 0);
-    const plain = one.inet.udp.open(true);
+    const plain = one.cpu.udp.open(true);
     plain.connect(one.number(PEER), 9);
     expect(label(plain)).toBe(0);
   });
@@ -86,7 +86,7 @@ describe('a link with IPv6', () => {
   it('delivers UDP to a socket bound to any address of IPv6', () => {
     const one = bed();
     one.neighbor6(PEER);
-    const endpoint = one.inet.udp.open(true);
+    const endpoint = one.cpu.udp.open(true);
     expect(endpoint.bind(one.number('::'), 7)).toBe(0);
     one.receiveIp6({ src: PEER, dst: OWN, next: 17 }, udp6(PEER, OWN, 5000, 7, hex('c0ffee')));
     const into = new Uint8Array(10);
@@ -97,9 +97,9 @@ describe('a link with IPv6', () => {
 
   it('speaks to itself', () => {
     const one = bed();
-    const endpoint = one.inet.udp.open(true);
+    const endpoint = one.cpu.udp.open(true);
     endpoint.bind(one.number('::'), 7);
-    const sender = one.inet.udp.open(true);
+    const sender = one.cpu.udp.open(true);
     for (const to of ['::1', OWN, OWN_LINK]) {
       expect(sender.send(hex('01'), 0, 1, one.number(to), 7)).toBe(1);
       one.settle();

@@ -62,7 +62,7 @@ export class LinkOutput6 {
     const view = this.#view;
     view.setInt32(headerAt, VERSION_WORD);
     view.setInt32(headerAt + 4, (payloadBytes << 16) | (nextHeader << 8) | hopLimit);
-    this.#context.interner.write(src, view, headerAt + ipv6.SRC_OFFSET);
+    this.#context.shared.interner.write(src, view, headerAt + ipv6.SRC_OFFSET);
     ipv6.setDst(view, headerAt, dst);
     this.#iface = iface;
     this.#headerAt = headerAt;

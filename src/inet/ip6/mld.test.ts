@@ -27,7 +27,7 @@ function bed(): InetBed {
 }
 
 function number(one: InetBed, text: string): number {
-  return one.inet.context.interner.internAddress(parseAddress(text) as Address6, one.interfaces[0]!.index);
+  return one.inet.shared.interner.internAddress(parseAddress(text) as Address6, one.interfaces[0]!.index);
 }
 
 function joined(one: InetBed, filter: SourceFilter = ANY_SOURCE): void {
@@ -221,7 +221,7 @@ describe('Numbers of addresses', () => {
     joined(one, filter);
     one.inet.ip6.groups.leave(one.interfaces[0]!, number(one, 'ff05::1234'), filter);
     one.sent();
-    one.inet.context.interner.sweep();
+    one.inet.shared.interner.sweep();
     for (let i = 0; i < 100; i++) number(one, `2001:db8:9::${i}`);
     one.advance(2 * S);
     expect(messages(one)).toEqual([`8f00 00000001${'06000001'}${GROUP}${SOURCE}`]);

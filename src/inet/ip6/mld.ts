@@ -75,7 +75,7 @@ export class Mld implements GroupListener, AddressHolder {
       what: 'MLD reports, which queries may ask for at once',
       counter: 'mld-out-rate-limited',
     });
-    context.interner.addHolder(this);
+    context.shared.interner.addHolder(this);
     sysctl.limits.add({
       table: 'sources that queries about one IPv6 group have asked for',
       variable: this.#maxSources,
@@ -169,7 +169,7 @@ export class Mld implements GroupListener, AddressHolder {
   /** The handle of a group that this link is in, 0 for others. */
   #find(words: ipv6.Address6, iface: Interface): number {
     const [w0, w1, w2, w3] = words;
-    const group = this.#context.interner.find(w0, w1, w2, w3, isZoned(w0) ? iface.index : 0);
+    const group = this.#context.shared.interner.find(w0, w1, w2, w3, isZoned(w0) ? iface.index : 0);
     return group !== 0 && iface.groups.has(group) ? group : 0;
   }
 
@@ -179,7 +179,7 @@ export class Mld implements GroupListener, AddressHolder {
       this.#context.counters.add(this.#manySources, 1);
       return [];
     }
-    const sources = words.map((source) => this.#context.interner.internAddress(source, iface.index));
+    const sources = words.map((source) => this.#context.shared.interner.internAddress(source, iface.index));
     return sources.includes(0) ? [] : sources;
   }
 
@@ -212,7 +212,7 @@ export class Mld implements GroupListener, AddressHolder {
   }
 
   #sendRecords(iface: Interface, records: readonly GroupRecord[]): void {
-    const { interner } = this.#context;
+    const { interner } = this.#context.shared;
     const room = iface.mtuBytes - ipv6.HEADER_BYTES - ALERT_BYTES - icmpv6.HEADER_BYTES;
     for (const packed of packRecords(records, room, icmpv6.RECORD_HEADER_BYTES, ipv6.ADDRESS_BYTES)) {
       const message: icmpv6.ListenerReportV2Repr = {
@@ -228,7 +228,7 @@ export class Mld implements GroupListener, AddressHolder {
   }
 
   #sendOld(iface: Interface, type: number, group: number): void {
-    const words = this.#context.interner.words(group);
+    const words = this.#context.shared.interner.words(group);
     const done = type === icmpv6.TYPE_LISTENER_DONE;
     const kind = done ? 'listener-done' : 'listener-report';
     const message: icmpv6.ListenerRepr = { kind, maxResponseCode: 0, group: words };

@@ -44,7 +44,7 @@ function tell(one: Inet6Bed, message: NeighborMessage, src = PEER, hops = 255): 
 }
 
 function send(one: Inet6Bed, to = PEER): number {
-  return one.inet.udp.open(true).send(hex('00'), 0, 1, one.number(to), 9);
+  return one.cpu.udp.open(true).send(hex('00'), 0, 1, one.number(to), 9);
 }
 
 /** Types of ICMPv6 messages, or protocols, and where they went. */
@@ -151,7 +151,7 @@ describe('a solicitation for one of our addresses', () => {
 describe('resolution', () => {
   it('asks three times, a second apart, then tells the sender (RFC 4861 7.2.2)', () => {
     const one = bed();
-    const endpoint = one.inet.udp.open(true);
+    const endpoint = one.cpu.udp.open(true);
     endpoint.connect(one.number(PEER), 9);
     expect(endpoint.send(hex('00'), 0, 1, 0, 0)).toBe(1);
     const asked: string[][] = [];
@@ -169,7 +169,7 @@ describe('resolution', () => {
   it('keeps a limited number of packets, the newest ones', () => {
     const one = bed();
     one.sysctl('net.inet6.icmp6.nd6_maxqueuelen', 2);
-    const endpoint = one.inet.udp.open(true);
+    const endpoint = one.cpu.udp.open(true);
     for (const byte of ['01', '02', '03']) endpoint.send(hex(byte), 0, 1, one.number(PEER), 9);
     one.settle();
     one.sent6();
@@ -269,9 +269,9 @@ describe('unreachability detection (RFC 4861 7.3.3)', () => {
     tell(one, { target: PEER, flags: 0x60 });
     expect(entry(one)!.state).toBe('reachable');
     one.advance(50 * SECOND);
-    const path = one.inet.ip.openPath(one.number(PEER), 0, 0);
+    const path = one.cpu.ip.openPath(one.number(PEER), 0, 0);
     if (typeof path === 'number') throw new Error(String(path));
-    one.inet.ip.confirm(path, one.nowUs);
+    one.cpu.ip.confirm(path, one.nowUs);
     expect(entry(one)!.state).toBe('reachable');
   });
 

@@ -155,7 +155,7 @@ export class NeighborInput6 {
   #target(at: number, iface: Interface): number {
     const view = this.#view;
     const w0 = icmpv6.targetWord(view, at, 0);
-    return this.#context.interner.find(
+    return this.#context.shared.interner.find(
       w0,
       icmpv6.targetWord(view, at, 1),
       icmpv6.targetWord(view, at, 2),

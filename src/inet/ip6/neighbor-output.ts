@@ -52,7 +52,7 @@ export class NeighborOutput6 {
   /** Ask for a neighbor: its solicited-node group, or the address that is known (RFC 4861 7.2.2). */
   solicit(neighbor: Neighbor, unicast: boolean): void {
     const { iface, address } = neighbor;
-    const target = this.#context.interner.words(address);
+    const target = this.#context.shared.interner.words(address);
     const src = this.#sources.select(address, iface);
     if (src === 0) return;
     const bytes = icmpv6.SOLICITATION_BYTES + LINK_OPTION_BYTES;
@@ -69,7 +69,7 @@ export class NeighborOutput6 {
 
   /** RFC 4862 5.4.2: solicit an address that we want to use, from `::`. */
   probe(iface: Interface, address: number): void {
-    const target = this.#context.interner.words(address);
+    const target = this.#context.shared.interner.words(address);
     const group = ipv6.solicitedNode(target);
     const bytes = icmpv6.SOLICITATION_BYTES;
     const at = this.#output.begin(iface, IP6_ANY, group, icmpv6.PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
@@ -83,7 +83,7 @@ export class NeighborOutput6 {
    * from the address `to`.
    */
   advertise(iface: Interface, address: number, to: ipv6.Address6 | null, toHi: number, toLo: number): void {
-    const target = this.#context.interner.words(address);
+    const target = this.#context.shared.interner.words(address);
     const bytes = icmpv6.ADVERTISEMENT_BYTES + LINK_OPTION_BYTES;
     const { PROTOCOL_ICMPV6 } = icmpv6;
     const at =

@@ -15,7 +15,7 @@ function bed(): { one: Inet6Bed; endpoint: UdpEndpoint } {
   const one = new Inet6Bed();
   one.attach6(OWN);
   one.neighbor6(PEER);
-  const endpoint = one.inet.udp.open(true);
+  const endpoint = one.cpu.udp.open(true);
   endpoint.bind(one.number('::'), 7);
   return { one, endpoint };
 }
@@ -95,7 +95,7 @@ describe('fragments received (RFC 8200 4.5)', () => {
   it('keep what stands before the fragment header and forget the header itself', () => {
     const { one } = bed();
     const seen: string[] = [];
-    one.inet.ip.register({
+    one.cpu.ip.register({
       protocol: 200,
       input: ({ headerAt, at, lengthBytes }) => {
         seen.push(toHex(one.arena.bytes.slice(headerAt, at + lengthBytes)));
@@ -164,7 +164,7 @@ describe('fragments received (RFC 8200 4.5)', () => {
     piece(one, whole, 0, 1000, 1);
     piece(one, whole, 1000, whole.length, 2);
     expect(received(endpoint)).toBeNull();
-    expect(one.inet.ip6.input.reassembly.count).toBe(2);
+    expect(one.cpu.ip6.input.reassembly.count).toBe(2);
   });
 
   it('whose length is no multiple of 8 are answered (pointer 4), beyond 65535 too (pointer 42)', () => {
@@ -212,14 +212,14 @@ describe('fragments received (RFC 8200 4.5)', () => {
     expect(told).toMatchObject([{ src: OWN, dst: PEER, next: 58 }]);
     expect(toHex(told[0]!.payload.slice(0, 2))).toBe('0301');
     expect(one.count('ip6-fragment-timeouts')).toBe(2);
-    expect(one.inet.ip6.input.reassembly.bytes).toBe(0);
+    expect(one.cpu.ip6.input.reassembly.bytes).toBe(0);
   });
 
   it('are bounded in number', () => {
     const { one } = bed();
     one.sysctl('net.inet6.ip6.maxfragpackets', 3);
     for (let id = 0; id < 10; id++) piece(one, whole, 0, 1000, id);
-    expect(one.inet.ip6.input.reassembly.count).toBe(3);
+    expect(one.cpu.ip6.input.reassembly.count).toBe(3);
     expect(one.count('ip6-fragment-evicted')).toBe(7);
   });
 });
@@ -227,7 +227,7 @@ describe('fragments received (RFC 8200 4.5)', () => {
 describe('fragments sent', () => {
   it('carry a datagram that is longer than the link', () => {
     const { one } = bed();
-    const endpoint = one.inet.udp.open(true);
+    const endpoint = one.cpu.udp.open(true);
     endpoint.bind(one.number(OWN), 1000);
     const data = bytes(4000);
     expect(endpoint.send(data, 0, data.length, one.number(PEER), 9)).toBe(4000);
@@ -248,7 +248,7 @@ describe('fragments sent', () => {
 
   it('go on where the ring was full', () => {
     const { one } = bed();
-    const endpoint = one.inet.udp.open(true);
+    const endpoint = one.cpu.udp.open(true);
     const device = one.devices[0]!;
     device.room = 1;
     const data = bytes(4000);
@@ -265,7 +265,7 @@ describe('fragments sent', () => {
 
   it('come back to ourselves whole, up to the longest datagram', () => {
     const { one, endpoint } = bed();
-    const sender = one.inet.udp.open(true);
+    const sender = one.cpu.udp.open(true);
     for (const length of [16336, 16337, 65527]) {
       const data = bytes(length);
       expect(sender.send(data, 0, length, one.number('::1'), 7), String(length)).toBe(length);

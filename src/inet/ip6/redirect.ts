@@ -120,7 +120,8 @@ export class Redirects6 {
   /** RFC 4861 8.1 and 8.3. The message passed `icmpv6.check` and came with a hop limit of 255. */
   input(packet: InPacket, nowUs: number): void {
     const { iface } = packet;
-    const { counters, interner } = this.#context;
+    const { counters } = this.#context;
+    const { interner } = this.#context.shared;
     counters.add(this.#received, 1);
     if (!this.#limitIn.allow(nowUs)) return;
     const message = readMessage(this.#context.shared, packet);
@@ -216,7 +217,7 @@ export class Redirects6 {
   #write(packet: InPacket, received: LinkPacket, path: IpPath, src: number, target: number): void {
     const view = this.#view;
     const { headerAt, iface } = packet;
-    const { interner } = this.#context;
+    const { interner } = this.#context.shared;
     const options: icmpv6.NeighborOption[] = [];
     const { neighbor } = path;
     if (neighbor.state !== 'incomplete') {

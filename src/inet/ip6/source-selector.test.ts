@@ -27,12 +27,12 @@ function add(one: InetBed, address: string, n = 0, origin: 'manual' | 'temporary
 }
 
 function number(one: InetBed, text: string, n = 0): number {
-  return one.inet.context.interner.internAddress(parseAddress(text) as Address6, one.interfaces[n]!.index);
+  return one.inet.shared.interner.internAddress(parseAddress(text) as Address6, one.interfaces[n]!.index);
 }
 
 function source(one: InetBed, destination: string, n = 0): string | number {
-  const path = one.inet.ip.openPath(number(one, destination, n), 0, 0);
-  return typeof path === 'number' ? path : formatAddress(one.inet.context.interner.words(path.src));
+  const path = one.cpu.ip.openPath(number(one, destination, n), 0, 0);
+  return typeof path === 'number' ? path : formatAddress(one.inet.shared.interner.words(path.src));
 }
 
 describe('The source address of a packet (RFC 6724 5)', () => {
@@ -57,7 +57,7 @@ describe('The source address of a packet (RFC 6724 5)', () => {
 
   it('changes when an address is deprecated, but not under a path that is open', () => {
     const one = bed();
-    const path = one.inet.ip.openPath(number(one, '2001:db8:1::9'), 0, 0);
+    const path = one.cpu.ip.openPath(number(one, '2001:db8:1::9'), 0, 0);
     if (typeof path === 'number') throw new Error('no path');
     add(one, '2001:db8:7::1');
     expect(source(one, '2001:db8:1::9')).toBe('2001:db8:1::1');
@@ -78,12 +78,10 @@ describe('The source address of a packet (RFC 6724 5)', () => {
 
 describe('The order of destinations (RFC 6724 6)', () => {
   function order(one: InetBed, ...destinations: string[]): string[] {
-    const { context } = one.inet;
+    const { interner } = one.inet.shared;
     const numbers = destinations.map((text) => (text.includes(':') ? number(one, text) : ip(text)));
-    const sorted = one.inet.orderDestinations(numbers);
-    return sorted.map((one) =>
-      isIp6(one) ? formatAddress(context.interner.words(one)) : destinations[numbers.indexOf(one)]!,
-    );
+    const sorted = one.cpu.orderDestinations(numbers);
+    return sorted.map((one) => (isIp6(one) ? formatAddress(interner.words(one)) : destinations[numbers.indexOf(one)]!));
   }
 
   it('IPv6 before IPv4, where there is a way', () => {

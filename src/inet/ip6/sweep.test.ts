@@ -28,13 +28,13 @@ function bed(): Inet6Bed {
 
 /** Sweep, and give the free numbers to others. */
 function sweep(one: Inet6Bed): void {
-  one.inet.context.interner.sweep();
+  one.inet.shared.interner.sweep();
   for (let i = 0; i < 50; i++) one.number(`2001:db8:dead::${(i + 1).toString(16)}`);
 }
 
 function known(one: Inet6Bed, text: string): boolean {
   const number = one.number('::');
-  const { interner } = one.inet.context;
+  const { interner } = one.inet.shared;
   const before = interner.count;
   const found = one.number(text);
   expect(number).toBeLessThan(0);
@@ -76,12 +76,12 @@ describe('a sweep of the address table', () => {
 
   it('keeps the sender of a datagram that waits, the peer of a socket, what a socket is bound to', () => {
     const one = bed();
-    const waiting = one.inet.udp.open(true);
+    const waiting = one.cpu.udp.open(true);
     waiting.bind(one.number('::'), 7);
     one.receiveIp6({ src: FAR, dst: OWN, next: 17 }, udp6(FAR, OWN, 5, 7, hex('00')));
-    const connected = one.inet.udp.open(true);
+    const connected = one.cpu.udp.open(true);
     connected.connect(one.number('2001:db8:f::a'), 9);
-    const member = one.inet.udp.open(true);
+    const member = one.cpu.udp.open(true);
     const iface = one.interfaces[0]!;
     member.join(one.number('ff0e::77'), one.number('2001:db8:f::b'), iface);
     member.bind(one.number('ff0e::77'), 8);
@@ -104,7 +104,7 @@ describe('a sweep of the address table', () => {
     one.receiveIp6({ src: ROUTER, dst: OWN, next: 58 }, error);
     expect(one.count('ip-path-mtu-learned')).toBe(1);
     const whole = udp6('2001:db8:f::c', OWN, 5, 7, new Uint8Array(32));
-    const endpoint = one.inet.udp.open(true);
+    const endpoint = one.cpu.udp.open(true);
     endpoint.bind(one.number('::'), 7);
     const part = (offset: number, more: boolean): void => {
       const header = join(hex('1100'), be16(offset | (more ? 1 : 0)), be32(3));
@@ -115,13 +115,13 @@ describe('a sweep of the address table', () => {
     sweep(one);
     part(24, false);
     expect(endpoint.queue.count).toBe(1);
-    const path = one.inet.ip.openPath(one.number(FAR), 0, 0);
+    const path = one.cpu.ip.openPath(one.number(FAR), 0, 0);
     expect(typeof path === 'number' ? path : path.mtuBytes).toBe(1300);
   });
 
   it('keeps the ends of TCP connections: half-open, waiting for accept, open, in TIME_WAIT, ended with an open socket', () => {
     const one = bed();
-    const stack = one.inet.tcp;
+    const stack = one.cpu.tcp;
     const work = (): void => {
       for (let i = 0; i < 5; i++) {
         one.settle();
@@ -179,7 +179,7 @@ describe('a sweep of the address table', () => {
   it('happens by itself when strangers fill the table, and honest traffic goes on', () => {
     const one = bed();
     one.sysctl('net.inet6.ip6.maxaddresses', 256);
-    const endpoint = one.inet.udp.open(true);
+    const endpoint = one.cpu.udp.open(true);
     endpoint.bind(one.number('::'), 7);
     for (let i = 0; i < 2000; i++) {
       const src = `2001:db8:f:${(i % 997).toString(16)}::${i.toString(16)}`;
@@ -192,6 +192,6 @@ describe('a sweep of the address table', () => {
       endpoint.receive(new Uint8Array(1), 0, 1);
     }
     expect(one.count('ip6-address-sweeps')).toBeGreaterThan(5);
-    expect(one.inet.context.interner.count).toBeLessThanOrEqual(256);
+    expect(one.inet.shared.interner.count).toBeLessThanOrEqual(256);
   });
 });

@@ -26,7 +26,7 @@ class TcpBed extends Inet6Bed {
 
   constructor(capabilities = 0) {
     super();
-    this.tcp = this.inet.tcp;
+    this.tcp = this.cpu.tcp;
     this.attach6(OWN).capabilities = capabilities;
     this.neighbor6(PEER);
     this.neighbor6(ROUTER);
@@ -212,7 +212,7 @@ describe('a connection over IPv6', () => {
     const src = FAR;
     const [answer] = one.segment({ src, seq: 100, flags: SYN, options: hex('020405a0') });
     expect(flagsOf(answer!)).toBe(SYN | ACK);
-    const { interner } = one.inet.context;
+    const { interner } = one.inet.shared;
     interner.sweep();
     for (let i = 0; i < 20; i++) one.number(`2001:db8:dead::${(i + 1).toString(16)}`);
     one.segment({ src, seq: 101, ack: seqOf(answer!) + 1, flags: ACK });

@@ -38,7 +38,7 @@ export class TcpStack extends TcpState implements Transport {
     declareTcpLimits(this, context.shared.sysctl.limits);
     this.runs = new SegmentRuns(this);
     ip.register(this);
-    context.interner.addHolder(this);
+    context.shared.interner.addHolder(this);
   }
 
   /** Whether `doWork` has something to do although nothing arrived. */

@@ -11,7 +11,6 @@ import { Counters } from '../../mem/counters.ts';
 import { Heap } from '../../mem/heap.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { SourceFilter } from '../../net/source-filter.ts';
-import { AddressInterner } from '../ip/address-interner.ts';
 import { IpPacket } from '../ip/packet.ts';
 import { InetShared } from '../ip/shared.ts';
 import type { GroupService, IpService, Path, Transport } from '../ip/transport.ts';
@@ -113,10 +112,7 @@ function bed(): { ip: FakeIp; udp: Udp; receive: (hex: string) => void } {
   const rng = new SeededRng(1);
   const callouts = new CalloutTable();
   const cpu = new Cpu({ shared: { arena, sysctl }, bulk: ip.bulk, heap, callouts, rng, counters, nowUs: () => 0 });
-  const context = Object.assign(cpu, {
-    shared: new InetShared(cpu.shared),
-    interner: new AddressInterner({ counters, sysctl, rng }),
-  });
+  const context = Object.assign(cpu, { shared: new InetShared(cpu) });
   const udp = new Udp(context, ip, ip);
   const packet = new IpPacket(ETH0);
   const receive = (hex: string): void => {

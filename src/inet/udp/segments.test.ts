@@ -26,7 +26,7 @@ function bed(capabilities: number = 0): InetBed {
 }
 
 function bound(one: InetBed, port: number): UdpEndpoint {
-  const endpoint = one.inet.udp.open();
+  const endpoint = one.cpu.udp.open();
   expect(endpoint.bind(0, port)).toBe(0);
   return endpoint;
 }
@@ -230,7 +230,7 @@ describe('datagrams of one size over IPv6', () => {
     const one = new Inet6Bed();
     const device = one.attach6('2001:db8::1');
     one.neighbor6('2001:db8::2');
-    const endpoint = one.inet.udp.open(true);
+    const endpoint = one.cpu.udp.open(true);
     const send = (): number => endpoint.sendSegments(counting(2500), 0, 2500, 1000, one.number('2001:db8::2'), 7);
     expect(send()).toBe(2500);
     one.settle();
@@ -255,9 +255,9 @@ describe('datagrams of one size over IPv6', () => {
 
   it('arrive as they were sent over loopback', () => {
     const one = new Inet6Bed();
-    const receiver = one.inet.udp.open(true);
+    const receiver = one.cpu.udp.open(true);
     expect(receiver.bind(IP6_LOOPBACK, 9)).toBe(0);
-    const sender = one.inet.udp.open(true);
+    const sender = one.cpu.udp.open(true);
     expect(sender.sendSegments(counting(9000), 0, 9000, 1400, IP6_LOOPBACK, 9)).toBe(9000);
     one.settle();
     const into = new Uint8Array(10_000);

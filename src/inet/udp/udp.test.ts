@@ -18,7 +18,7 @@ function bed(): InetBed {
 }
 
 function bound(one: InetBed, port: number, address = '0.0.0.0', reuse = ''): UdpEndpoint {
-  const endpoint = one.inet.udp.open();
+  const endpoint = one.cpu.udp.open();
   endpoint.reuseAddress = reuse === 'address';
   endpoint.reusePort = reuse === 'port';
   expect(endpoint.bind(ip(address), port)).toBe(0);
@@ -107,10 +107,10 @@ describe('UDP sending (RFC 768)', () => {
 
   it('binds to an ephemeral port by itself', () => {
     const one = bed();
-    const endpoint = one.inet.udp.open();
+    const endpoint = one.cpu.udp.open();
     send(endpoint, 'x', PEER, 7);
     expect(endpoint.port >= 49152 && endpoint.port <= 65535).toBe(true);
-    expect(one.inet.udp.boundPorts()).toEqual([endpoint.port]);
+    expect(one.cpu.udp.boundPorts()).toEqual([endpoint.port]);
   });
 
   it('says what is wrong', () => {
@@ -125,9 +125,9 @@ describe('UDP sending (RFC 768)', () => {
     endpoint.connect(ip(PEER), 7);
     expect(send(endpoint, 'x', PEER, 7)).toBe(-Errno.EISCONN);
     expect(endpoint.bind(0, 1)).toBe(-Errno.EINVAL);
-    expect(one.inet.udp.open().bind(ip('10.0.0.9'), 1)).toBe(-Errno.EADDRNOTAVAIL);
-    expect(one.inet.udp.open().bind(0, 5000)).toBe(-Errno.EADDRINUSE);
-    expect(one.inet.udp.open().connect(ip(PEER), 0)).toBe(-Errno.EADDRNOTAVAIL);
+    expect(one.cpu.udp.open().bind(ip('10.0.0.9'), 1)).toBe(-Errno.EADDRNOTAVAIL);
+    expect(one.cpu.udp.open().bind(0, 5000)).toBe(-Errno.EADDRINUSE);
+    expect(one.cpu.udp.open().connect(ip(PEER), 0)).toBe(-Errno.EADDRNOTAVAIL);
   });
 
   it('asks to wait when the link is full, and says when there is room', () => {

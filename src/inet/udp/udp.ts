@@ -132,7 +132,7 @@ export class Udp implements Transport, UdpProtocol {
       size: () => this.list().reduce((most, one) => Math.max(most, one.queue.queuedBytes), 0),
     });
     ip.register(this);
-    context.interner.addHolder(this);
+    context.shared.interner.addHolder(this);
   }
 
   /** `ipv6`: an endpoint whose "any address" is `::`. */

@@ -17,12 +17,12 @@ export function leftovers(machine: Machine): string[] {
   };
   const rows = textControl(kernel, 'sockets', {});
   for (const row of rows) left.push(`${node.name}: ${row.protocol} ${row.state} ${row.localPort}-${row.peerPort} left`);
-  none('bytes of buffers', kernel.inet.context.heap.usedBytes - machine.boot.heapBytes);
+  none('bytes of buffers', kernel.inet.cpus[0].context.heap.usedBytes - machine.boot.heapBytes);
   none('connections', kernel.cpus[0].tcp.connectionCount);
   none('half-open connections', kernel.cpus[0].tcp.synEntryCount);
   none('connections in TIME_WAIT', kernel.cpus[0].tcp.timeWait.count);
   none('TCP ports', kernel.cpus[0].tcp.ports.count);
-  none('UDP ports', kernel.inet.udp.ports.count);
+  none('UDP ports', kernel.inet.cpus[0].udp.ports.count);
   none('neighbors', textControl(kernel, 'neighbors', { family: 'inet' }).length);
   none('IPv6 neighbors', textControl(kernel, 'neighbors', { family: 'inet6' }).length);
   for (const route of changedRoutes(machine.boot.routes, routesOf(kernel))) {

@@ -101,7 +101,7 @@ export class Machine {
     const [eth0] = textControl(kernel, 'interfaces', {}).filter((one) => one.name === 'eth0');
     const link = eth0?.addresses6.find((one) => one.origin === 'link-local');
     this.linkLocal = link?.address.split('%')[0] ?? '';
-    this.boot = { heapBytes: kernel.inet.context.heap.usedBytes, routes: routesOf(kernel) };
+    this.boot = { heapBytes: kernel.inet.cpus[0].context.heap.usedBytes, routes: routesOf(kernel) };
     simulation.add(...kernel.cpus);
   }
 

@@ -38,11 +38,11 @@ function host(): InetBed {
 }
 
 function number(one: InetBed, text: string): number {
-  return one.inet.context.interner.internAddress(parseAddress(text) as Address6, one.interfaces[0]!.index);
+  return one.inet.shared.interner.internAddress(parseAddress(text) as Address6, one.interfaces[0]!.index);
 }
 
 function name(one: InetBed, address: number): string {
-  return address === 0 ? '-' : formatAddress(one.inet.context.interner.words(address));
+  return address === 0 ? '-' : formatAddress(one.inet.shared.interner.words(address));
 }
 
 interface Fields {

@@ -36,7 +36,7 @@ export class InstalledRoutes {
    * origin is there; or `-ENOBUFS`.
    */
   install(prefix: ipv6.Address6, prefixLength: number, router: ipv6.Address6 | null, interfaceIndex: number): number {
-    const { interner } = this.#context;
+    const { interner } = this.#context.shared;
     const { routes, links } = this.#ip6;
     const iface = links.interfaceOf(interfaceIndex);
     const destination = interner.internAddress(prefix, 0);

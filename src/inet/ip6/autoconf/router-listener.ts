@@ -160,7 +160,7 @@ export class RouterListener {
 
   /** The routers that advertised the prefix of an address of ours. */
   routersOf({ iface, address }: InterfaceAddress6): readonly ipv6.Address6[] {
-    const words = this.#context.interner.words(address);
+    const words = this.#context.shared.interner.words(address);
     const list = this.#hostLinks.get(iface)?.addresses.list ?? [];
     return list.find((one) => one.configured && ipv6.equal(one.address, words))?.routers ?? [];
   }
@@ -189,18 +189,18 @@ export class RouterListener {
   /** A neighbor does not answer any more. */
   lost({ iface, address }: Neighbor): void {
     if (this.routers.list.length === 0) return;
-    this.routers.unreachable(this.#context.interner.words(address), iface.index);
+    this.routers.unreachable(this.#context.shared.interner.words(address), iface.index);
   }
 
   /** A neighbor advertised that it is no router any more (RFC 4861 7.2.5). */
   routerGone({ iface, address }: Neighbor): void {
-    this.routers.forget(iface.index, this.#context.interner.words(address));
+    this.routers.forget(iface.index, this.#context.shared.interner.words(address));
     this.#schedule();
   }
 
   /** Duplicate address detection found an address of ours in use. */
   duplicate(iface: Interface, address: number): void {
-    const words = this.#context.interner.words(address);
+    const words = this.#context.shared.interner.words(address);
     this.#hostLinks.get(iface)?.addresses.duplicate(words, this.#context.nowUs());
     this.#syncLifetimes(iface);
     this.#schedule();
@@ -215,7 +215,8 @@ export class RouterListener {
 
   /** RFC 4861 6.1.2 and 6.3.4. The message passed `icmpv6.check` and came with a hop limit of 255. */
   advertisement(packet: InPacket, nowUs: number): void {
-    const { counters, interner } = this.#context;
+    const { counters } = this.#context;
+    const { interner } = this.#context.shared;
     const { iface, src } = packet;
     counters.add(this.#received, 1);
     const link = this.#ip6.links.of(iface);
@@ -343,7 +344,7 @@ export class RouterListener {
   }
 
   #addressSink(iface: Interface): ConstructorParameters<typeof AutoAddresses>[1] {
-    const { interner } = this.#context;
+    const { interner } = this.#context.shared;
     return {
       add: (address, prefixLength, temporary) => {
         const number = interner.internAddress(address, 0);
@@ -361,7 +362,7 @@ export class RouterListener {
   #syncLifetimes(iface: Interface): void {
     for (const one of this.#hostLinks.get(iface)?.addresses.list ?? []) {
       if (!one.configured) continue;
-      const entry = this.#ip6.addresses.find(this.#context.interner.internAddress(one.address, 0));
+      const entry = this.#ip6.addresses.find(this.#context.shared.interner.internAddress(one.address, 0));
       if (entry === null) continue;
       entry.preferredUntilUs = one.preferredUntilUs;
       entry.validUntilUs = one.validUntilUs;

@@ -134,7 +134,7 @@ export class RouterService {
   #joinRouters({ iface, active }: Link6): void {
     const wanted = active && this.#forwarding.value !== 0;
     if (wanted === this.#joined.has(iface)) return;
-    const group = this.#context.interner.internAddress(ipv6.ALL_ROUTERS, iface.index);
+    const group = this.#context.shared.interner.internAddress(ipv6.ALL_ROUTERS, iface.index);
     if (group === 0) return;
     if (!wanted) {
       this.#joined.delete(iface);
@@ -196,7 +196,7 @@ export class RouterService {
     options.push({ kind: 'mtu', mtuBytes: this.#mtuBytes.value || iface.mtuBytes });
     const told = new Set<string>();
     for (const entry of iface.addresses6) {
-      const words = this.#context.interner.words(entry.address);
+      const words = this.#context.shared.interner.words(entry.address);
       if (!isUsable(entry) || ipv6.isLinkLocal(words[0]) || entry.prefixLength === 128) continue;
       const { prefixLength } = entry;
       const prefix = maskedPrefix(words, prefixLength);
