@@ -34,7 +34,7 @@ import { drainBeforeExit, impersonate, runProgram } from './program.ts';
 
 /** Preload that puts this kernel under the processes and threads that the program starts. */
 const CHILD_PRELOAD = fileURLToPath(
-  new URL(`./run${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+  new URL(`./preload${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
 );
 
 const boot = workerData as WorkerBoot;
