@@ -3,7 +3,7 @@
  *
  * Thread: the one that runs the kernel. A socket is unbound, bound, listening, or has a connection; the work is done in
  * inet/tcp. Events are posted while segments are processed and delivered by the kernel afterwards (events.ts).
- * Read first: socket.ts, inet/tcp/user.ts; bind(2), listen(2), connect(2), accept(2), socket(7) of Linux for the errors.
+ * Read first: socket.ts, inet/tcp/user.ts, inet/tcp/transfer.ts; bind(2), listen(2), connect(2), accept(2), socket(7) of Linux for the errors.
  */
 
 import { Errno } from '../base/errors.ts';
@@ -18,6 +18,7 @@ import { push } from '../inet/tcp/dispatch.ts';
 import type { PortUse } from '../inet/tcp/shared/port-use.ts';
 import type { TcpStack } from '../inet/tcp/stack.ts';
 import type { Listener, ListenerOwner } from '../inet/tcp/tables/listener.ts';
+import * as transfer from '../inet/tcp/transfer.ts';
 import * as user from '../inet/tcp/user.ts';
 import type { EventTarget, SocketContext } from './events.ts';
 import { refusedFamily, unnamedErrno } from './family.ts';
@@ -195,7 +196,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
   send(bytes: Uint8Array, offset: number, lengthBytes: number): number {
     if (this.#closed) return -Errno.EBADF;
     if (this.#connection === null) return -Errno.EPIPE;
-    const result = user.send(this.#connection, bytes, offset, lengthBytes, this.#context.nowUs());
+    const result = transfer.send(this.#connection, bytes, offset, lengthBytes, this.#context.nowUs());
     if (result > 0) this.#context.requestWork();
     return result;
   }
@@ -203,7 +204,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
   sendUrgent(bytes: Uint8Array, offset: number, lengthBytes: number): number {
     if (this.#closed) return -Errno.EBADF;
     if (this.#connection === null) return -Errno.EPIPE;
-    const result = user.sendUrgent(this.#connection, bytes, offset, lengthBytes, this.#context.nowUs());
+    const result = transfer.sendUrgent(this.#connection, bytes, offset, lengthBytes, this.#context.nowUs());
     if (result > 0) this.#context.requestWork();
     return result;
   }
@@ -211,7 +212,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
   receive(into: Uint8Array, offset: number, lengthBytes: number): number {
     if (this.#closed) return -Errno.EBADF;
     if (this.#connection === null) return -Errno.ENOTCONN;
-    const result = user.receive(this.#connection, into, offset, lengthBytes, this.#context.nowUs());
+    const result = transfer.receive(this.#connection, into, offset, lengthBytes, this.#context.nowUs());
     if (this.#connection.acks.now) this.#context.requestWork();
     return result;
   }

@@ -7,7 +7,7 @@ export * as icmpv6 from './icmpv6.ts';
 export * as igmp from './igmp.ts';
 export * as ipv4 from './ipv4.ts';
 export * as ipv6 from './ipv6.ts';
-export { type PcapFile, type PcapRecord, readPcap } from './pcap.ts';
+export { isPcap, type PcapFile, type PcapRecord, readPcap } from './pcap.ts';
 export * as pcapng from './pcapng.ts';
 export { type PcapngBlock, PcapngReader, readPcapng } from './pcapng-reader.ts';
 export * as pretty from './pretty.ts';

@@ -8,6 +8,7 @@
 import type { Connection } from '../../src/inet/tcp/connection/connection.ts';
 import type { PortUse } from '../../src/inet/tcp/shared/port-use.ts';
 import type { Listener } from '../../src/inet/tcp/tables/listener.ts';
+import * as transfer from '../../src/inet/tcp/transfer.ts';
 import * as user from '../../src/inet/tcp/user.ts';
 import { PERFECT, Wire } from '../fixtures/tcp-wire.ts';
 
@@ -73,13 +74,13 @@ export function measureGoodput(options: GoodputOptions): Goodput {
       const c = user.connectTo(wire.a.stack, null, wire.b.address, 80, wire.a.stack.newOptions(), null, wire.nowUs);
       senders.push(c as Connection);
     }
-    for (const sender of senders) while (user.sendFrom(sender, from, CHUNK_BYTES, wire.nowUs) > 0);
+    for (const sender of senders) while (transfer.sendFrom(sender, from, CHUNK_BYTES, wire.nowUs) > 0);
     for (let c = user.acceptFrom(listener, () => null); c !== null; c = user.acceptFrom(listener, () => null)) {
       receivers.push(c);
     }
     for (const [i, receiver] of receivers.entries()) {
-      for (let count = user.peek(receiver); count > 0; count = user.peek(receiver)) {
-        user.consume(receiver, count, wire.nowUs);
+      for (let count = transfer.peek(receiver); count > 0; count = transfer.peek(receiver)) {
+        transfer.consume(receiver, count, wire.nowUs);
         received[i] = (received[i] as number) + count;
       }
     }

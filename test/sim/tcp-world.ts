@@ -11,6 +11,7 @@ import type { Connection } from '../../src/inet/tcp/connection/connection.ts';
 import { startKeepAlive } from '../../src/inet/tcp/connection/timers.ts';
 import type { PortUse } from '../../src/inet/tcp/shared/port-use.ts';
 import type { Listener } from '../../src/inet/tcp/tables/listener.ts';
+import * as transfer from '../../src/inet/tcp/transfer.ts';
 import * as user from '../../src/inet/tcp/user.ts';
 import { PERFECT, type Side, Wire, type WireOptions } from '../fixtures/tcp-wire.ts';
 
@@ -78,7 +79,7 @@ class Peer {
     while (this.sent < this.total && this.error === 0) {
       const length = Math.min(this.chunk, this.total - this.sent, this.c.sendBuffer.freeBytes || 1);
       for (let i = 0; i < length; i++) scratch[i] = pattern(this.sendId, this.sent + i);
-      const result = user.send(this.c, scratch, 0, length, nowUs);
+      const result = transfer.send(this.c, scratch, 0, length, nowUs);
       if (result === -Errno.EAGAIN || result === -Errno.ENOBUFS) return;
       if (result < 0) this.error = result;
       else this.sent += result;
@@ -97,7 +98,7 @@ class Peer {
     const { nowUs } = this.wire;
     if (nowUs < this.#nextReadUs || this.closed) return;
     for (;;) {
-      const result = user.receive(this.c, scratch, 0, this.readMost, nowUs);
+      const result = transfer.receive(this.c, scratch, 0, this.readMost, nowUs);
       if (result === -Errno.EAGAIN) return;
       if (result === 0) {
         this.ended = true;

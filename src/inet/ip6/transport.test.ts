@@ -11,7 +11,8 @@ import { RTF_GATEWAY } from '../../net/route.ts';
 import type { Connection } from '../tcp/connection/connection.ts';
 import type { TcpStack } from '../tcp/stack.ts';
 import type { Listener } from '../tcp/tables/listener.ts';
-import { bindPort, connectTo, listenOn, send } from '../tcp/user.ts';
+import { send } from '../tcp/transfer.ts';
+import { bindPort, connectTo, listenOn } from '../tcp/user.ts';
 
 const OWN = '2001:db8::1';
 const PEER = '2001:db8::2';

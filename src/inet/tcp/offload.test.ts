@@ -135,24 +135,24 @@ describe('path MTU (RFC 1191, RFC 5927)', () => {
 
 describe('work in place', () => {
   it('sends from and receives to places in the arena, and inside the rings', async () => {
-    const user = await import('./user.ts');
+    const transfer = await import('./transfer.ts');
     const { ours, theirs } = await import('../../../test/fixtures/tcp-transcript.ts');
     const t = new Transcript().established();
     const at = t.arena.allocate(4096);
     for (let i = 0; i < 300; i++) t.arena.bytes[at + i] = ours(i);
-    expect(user.sendFrom(t.c, at, 100, t.nowUs)).toBe(100);
+    expect(transfer.sendFrom(t.c, at, 100, t.nowUs)).toBe(100);
     t.expect('P. seq 1 len 100');
     t.send('. ack 101');
-    expect(user.reserve(t.c, 200)).toBe(200);
-    for (let i = 0; i < 200; i++) t.arena.bytes[user.sendAt(t.c) + i] = ours(100 + i);
-    user.commit(t.c, 200, t.nowUs);
+    expect(transfer.reserve(t.c, 200)).toBe(200);
+    for (let i = 0; i < 200; i++) t.arena.bytes[transfer.sendAt(t.c) + i] = ours(100 + i);
+    transfer.commit(t.c, 200, t.nowUs);
     t.expect('P. seq 101 len 200');
     t.send('. len 150');
-    expect(user.receiveTo(t.c, at, 50, t.nowUs)).toBe(50);
+    expect(transfer.receiveTo(t.c, at, 50, t.nowUs)).toBe(50);
     expect(t.arena.bytes[at + 49]).toBe(theirs(49));
-    expect(user.peek(t.c)).toBe(100);
-    expect(t.arena.bytes[user.receiveAt(t.c)]).toBe(theirs(50));
-    user.consume(t.c, 100, t.nowUs);
-    expect(user.peek(t.c)).toBe(-11);
+    expect(transfer.peek(t.c)).toBe(100);
+    expect(t.arena.bytes[transfer.receiveAt(t.c)]).toBe(theirs(50));
+    transfer.consume(t.c, 100, t.nowUs);
+    expect(transfer.peek(t.c)).toBe(-11);
   });
 });
