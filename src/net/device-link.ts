@@ -5,8 +5,8 @@
  * kernel that call a device on the data path. Read first: link-layer.ts, link/device.ts.
  */
 
-import type { Device, DeviceQueue, FrameBatch, LinkType, MacAddress } from '../link/device.ts';
-import type { FrameTap, LinkInput } from './link-input.ts';
+import type { Device, DeviceQueue, LinkType, MacAddress } from '../link/device.ts';
+import type { FrameTap } from './link-input.ts';
 import { LinkLayer } from './link-layer.ts';
 
 export abstract class DeviceLink extends LinkLayer {
@@ -60,21 +60,6 @@ export abstract class DeviceLink extends LinkLayer {
     this.queue.flush();
     const { iface } = this;
     for (let i = 0; i < iface.taps.length; i++) (iface.taps[i] as FrameTap).flushed(iface);
-  }
-
-  /** Receive and process at most one batch from each queue. Returns how many frames there were. */
-  poll(input: LinkInput, batch: FrameBatch, nowUs: number): number {
-    const { queues } = this.device;
-    let received = 0;
-    for (let i = 0; i < queues.length; i++) {
-      const queue = queues[i] as DeviceQueue;
-      const count = queue.receive(batch);
-      if (count === 0) continue;
-      input.batch(this.iface, batch, count, nowUs);
-      queue.release();
-      received += count;
-    }
-    return received;
   }
 
   /** Whether frames wait; called before sleeping. */

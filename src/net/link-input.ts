@@ -150,8 +150,13 @@ export class LinkInput {
 
   #frames(iface: Interface, batch: FrameBatch, start: number, count: number, nowUs: number): void {
     const end = start + count;
+    const hooked = iface.hooks.length > 0;
     for (let i = start; i < end; i++) {
-      this.#frame(iface, batch.at[i] as number, batch.length[i] as number, batch.meta[i] as number, nowUs);
+      const at = batch.at[i] as number;
+      const lengthBytes = batch.length[i] as number;
+      const meta = batch.meta[i] as number;
+      if (!hooked || !this.#taken(iface, at, lengthBytes, meta, nowUs))
+        this.#frame(iface, at, lengthBytes, meta, nowUs);
     }
   }
 
@@ -189,11 +194,16 @@ export class LinkInput {
     return type < 0 ? null : (this.#protocolOf(type)?.runs ?? null);
   }
 
-  #frame(iface: Interface, at: number, lengthBytes: number, meta: number, nowUs: number): void {
+  /** Whether a hook takes the frame. */
+  #taken(iface: Interface, at: number, lengthBytes: number, meta: number, nowUs: number): boolean {
     const { hooks } = iface;
     for (let i = 0; i < hooks.length; i++) {
-      if ((hooks[i] as FrameHook).input(iface, at, lengthBytes, meta, nowUs)) return;
+      if ((hooks[i] as FrameHook).input(iface, at, lengthBytes, meta, nowUs)) return true;
     }
+    return false;
+  }
+
+  #frame(iface: Interface, at: number, lengthBytes: number, meta: number, nowUs: number): void {
     const packet = this.#packet;
     // A store of an object costs a write barrier.
     if (packet.iface !== iface) packet.iface = iface;
