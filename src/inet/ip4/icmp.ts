@@ -148,8 +148,10 @@ export class Icmp implements Transport {
    * neighbor does not answer.
    */
   reportLocally(at: number, totalBytes: number, code: number, nowUs: number): void {
-    const view = this.#view;
-    this.#dispatch(icmpv4.TYPE_DESTINATION_UNREACHABLE, code, 0, ipv4.src(view, at), at, totalBytes, nowUs);
+    const { error } = this.#parts.protocols;
+    error.nextHopMtuBytes = 0;
+    error.from = ipv4.src(this.#view, at);
+    this.#dispatch(icmpv4.TYPE_DESTINATION_UNREACHABLE, code, at, totalBytes, nowUs);
   }
 
   /** RFC 1122 3.2.2.6: an echo goes back to its sender with the same data, and with its record-route and timestamp. */
@@ -242,28 +244,21 @@ export class Icmp implements Transport {
       mtuBytes = view.getUint16(at + 6);
       this.#parts.pathMtu.tooBig(ipv4.dst(view, quoteAt), ipv4.totalLength(view, quoteAt), mtuBytes, nowUs);
     }
-    this.#dispatch(type, code, mtuBytes, packet.src, quoteAt, quoteBytes, nowUs);
+    const { error } = this.#parts.protocols;
+    error.nextHopMtuBytes = mtuBytes;
+    error.from = packet.src;
+    this.#dispatch(type, code, quoteAt, quoteBytes, nowUs);
   }
 
-  /** Hand an error to the transport of the packet at `quoteAt`. */
-  #dispatch(
-    type: number,
-    code: number,
-    nextHopMtuBytes: number,
-    from: number,
-    quoteAt: number,
-    quoteBytes: number,
-    nowUs: number,
-  ): void {
+  /** Hand an error, with sender and MTU set, to the transport of the packet at `quoteAt`. */
+  #dispatch(type: number, code: number, quoteAt: number, quoteBytes: number, nowUs: number): void {
     const view = this.#view;
     const { protocols } = this.#parts;
     const { error } = protocols;
     error.type = type;
     error.code = code;
-    error.nextHopMtuBytes = nextHopMtuBytes;
     error.src = ipv4.src(view, quoteAt);
     error.dst = ipv4.dst(view, quoteAt);
-    error.from = from;
     const payloadAt = quoteAt + ipv4.headerBytes(view, quoteAt);
     protocols.deliverError(ipv4.protocol(view, quoteAt), payloadAt, quoteAt + quoteBytes, nowUs);
   }

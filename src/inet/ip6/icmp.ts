@@ -165,7 +165,12 @@ export class Icmp6 implements Transport {
    * neighbor does not answer.
    */
   reportLocally(src: number, dst: number, at: number, totalBytes: number, code: number, nowUs: number): void {
-    this.#dispatch(icmpv6.TYPE_DESTINATION_UNREACHABLE, code, 0, src, src, dst, at, totalBytes, nowUs);
+    const { error } = this.#parts.protocols;
+    error.nextHopMtuBytes = 0;
+    error.src = src;
+    error.dst = dst;
+    error.from = src;
+    this.#dispatch(icmpv6.TYPE_DESTINATION_UNREACHABLE, code, at, totalBytes, nowUs);
   }
 
   /** RFC 4443 4.2: the same data back; from the address that was asked, or one of ours when that was a group or an anycast address. */
@@ -252,8 +257,12 @@ export class Icmp6 implements Transport {
       }
       this.#parts.pathMtu.tooBig(dst, ipv6.HEADER_BYTES + ipv6.payloadBytes(view, quoteAt), mtuBytes, nowUs);
     }
-    const code = icmpv6.code(view, at);
-    this.#dispatch(type, code, mtuBytes, packet.src, src, dst, quoteAt, quoteBytes, nowUs);
+    const { error } = this.#parts.protocols;
+    error.nextHopMtuBytes = mtuBytes;
+    error.src = src;
+    error.dst = dst;
+    error.from = packet.src;
+    this.#dispatch(type, icmpv6.code(view, at), quoteAt, quoteBytes, nowUs);
   }
 
   /** The handle of an address in a quoted header; 0 when the interner has none: then no packet of ours had it. */
@@ -283,28 +292,12 @@ export class Icmp6 implements Transport {
     return at + QUOTED_PAYLOAD_BYTES_MIN > end ? -1 : at;
   }
 
-  /** Hand an error to the transport of the packet at `quoteAt`, in the words of ICMPv4. */
-  #dispatch(
-    type: number,
-    code: number,
-    nextHopMtuBytes: number,
-    from: number,
-    src: number,
-    dst: number,
-    quoteAt: number,
-    quoteBytes: number,
-    nowUs: number,
-  ): void {
+  /** Hand an error, with addresses and MTU set, to the transport of the packet at `quoteAt`, in the words of ICMPv4. */
+  #dispatch(type: number, code: number, quoteAt: number, quoteBytes: number, nowUs: number): void {
+    const { protocols } = this.#parts;
     const end = quoteAt + quoteBytes;
     const payloadAt = this.#quotedPayloadAt(quoteAt, end);
-    if (payloadAt < 0) return;
-    const { protocols } = this.#parts;
-    const { error } = protocols;
-    if (!translate(error, type, code)) return;
-    error.nextHopMtuBytes = nextHopMtuBytes;
-    error.src = src;
-    error.dst = dst;
-    error.from = from;
+    if (payloadAt < 0 || !translate(protocols.error, type, code)) return;
     protocols.deliverError(this.#quotedProtocol, payloadAt, end, nowUs);
   }
 }
