@@ -21,6 +21,7 @@ import { orderDestinations } from './ip6/destination-order.ts';
 import type { Ip6 } from './ip6/ip6.ts';
 import { Ip6Cpu } from './ip6/ip6-cpu.ts';
 import { TcpStack } from './tcp/stack.ts';
+import type { ListenerTable } from './tcp/tables/listener-table.ts';
 import { Udp } from './udp/udp.ts';
 
 /** The halves that the kernel's CPUs share. */
@@ -28,6 +29,7 @@ export interface InetKernelParts {
   readonly ip4: Ip4;
   readonly ip6: Ip6;
   readonly addresses: AddressBoundary;
+  readonly tcpListeners: ListenerTable;
 }
 
 export class InetCpu {
@@ -56,7 +58,7 @@ export class InetCpu {
     ip.families.register(this.ip4, this.ip6);
     shared.interner.addHolder({ markAddresses: () => ip.paths.forgetTransient6() });
     this.udp = new Udp(context, ip, ip);
-    this.tcp = new TcpStack(context, ip);
+    this.tcp = new TcpStack(context, ip, kernel.tcpListeners);
     const scratchAt = heap.allocate(RUN_SCRATCH_BYTES);
     assert(scratchAt >= 0, 'the kernel has no memory for one frame');
     const input = new LinkInput(bulk, scratchAt, counters, shared.interfaces.list, shared.noInterface);

@@ -23,6 +23,7 @@ import { InetShared } from './ip/shared.ts';
 import { Ip4 } from './ip4/ip4.ts';
 import { Autoconfigurator } from './ip6/autoconf/autoconfiguration.ts';
 import { Ip6 } from './ip6/ip6.ts';
+import { ListenerTable } from './tcp/tables/listener-table.ts';
 
 const MIN_MTU_BYTES = 68;
 
@@ -43,6 +44,7 @@ export class Inet {
   readonly filter: IngressFilter;
   /** Translates between socket addresses and the int32 addresses of this folder. */
   readonly addresses: AddressBoundary;
+  readonly tcpListeners: ListenerTable;
   readonly tableEvents: TableEvents;
   readonly interfaceTable: InterfaceTable;
   readonly #cpus: [InetCpu, ...InetCpu[]];
@@ -56,6 +58,7 @@ export class Inet {
     this.tableEvents = shared.tableEvents;
     this.interfaceTable = shared.interfaces;
     this.addresses = new AddressBoundary(shared.interner, shared.interfaces.list);
+    this.tcpListeners = new ListenerTable(options.cpu.rng);
     const owner = contextOf(options.cpu, shared);
     const ip = new Ip(owner);
     this.ip4 = new Ip4(owner, ip);

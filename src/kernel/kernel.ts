@@ -184,9 +184,8 @@ export class Kernel {
 
   /** Ports on which somebody listens (TCP) or that are bound (UDP), sorted. */
   listeningPorts(protocol: 'tcp' | 'udp'): number[] {
-    const ports = this.inet.cpus.flatMap(({ udp, tcp }) =>
-      protocol === 'udp' ? udp.boundPorts() : tcp.listeningPorts(),
-    );
+    const { cpus, tcpListeners } = this.inet;
+    const ports = protocol === 'udp' ? cpus.flatMap(({ udp }) => udp.boundPorts()) : tcpListeners.ports();
     return [...new Set(ports)].sort((a, b) => a - b);
   }
 

@@ -61,7 +61,7 @@ export function icmpArrives(stack: TcpState, error: IcmpError, nowUs: number): v
     const hard = error.type === ICMP_UNREACHABLE && isHardCode(error.code);
     if (hard && seq === entry.iss) {
       stack.counters.add(stack.count.synQueueUnreachable, 1);
-      removeSynEntry(stack, entry);
+      removeSynEntry(entry);
     }
     return;
   }

@@ -69,7 +69,7 @@ export function listenArrives(
     counters.add(count.synQueueOverflows, 1);
     const cookies = stack.settings.synCookies.value === 1;
     if (cookies) sendCookie(stack, entry, nowUs);
-    if (cookies || !dropOldest(stack, listener)) {
+    if (cookies || !dropOldest(listener)) {
       if (!cookies) counters.add(count.synsDropped, 1);
       stack.ip.closePath(path);
       return;
@@ -107,9 +107,9 @@ function queueFull(stack: TcpState, listener: Listener): boolean {
 }
 
 /** Make room in the SYN queue. False when other listeners' entries are what fills the kernel's limit. */
-function dropOldest(stack: TcpState, listener: Listener): boolean {
+function dropOldest(listener: Listener): boolean {
   for (const oldest of listener.synQueue) {
-    removeSynEntry(stack, oldest);
+    removeSynEntry(oldest);
     return true;
   }
   return false;

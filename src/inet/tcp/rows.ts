@@ -27,10 +27,11 @@ export interface TcpSocketRow {
   cwndBytes: number;
 }
 
-/** Every socket there is, TIME_WAIT included. */
-export function socketRows(tables: TcpTables, timeWait: TimeWaitTable): TcpSocketRow[] {
+/** Every socket of a CPU, TIME_WAIT included; of the kernel's listeners those that listen there. */
+export function socketRows(cpu: number, tables: TcpTables, timeWait: TimeWaitTable): TcpSocketRow[] {
   const rows: TcpSocketRow[] = [];
   for (const listener of tables.listeners.all()) {
+    if (listener.cpu !== cpu) continue;
     rows.push({
       ...row(LISTEN, listener.address, listener.port << 16, 0),
       receiveQueueBytes: listener.acceptQueue.length,

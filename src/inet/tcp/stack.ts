@@ -1,7 +1,7 @@
 /**
- * TCP of one kernel: the transport registered with IP.
+ * TCP on one CPU: the transport registered with IP.
  *
- * Thread: the one that runs the kernel. `input` is called for each received segment, `doWork` once after each batch: it
+ * Thread: the one that runs the CPU. `input` is called for each received segment, `doWork` once after each batch: it
  * sends what the batch made possible and the acknowledgements it left owing, one for all segments of a connection. Links
  * without room put connections on a list that is tried again with every `doWork`.
  * Read first: transport.ts, connection/connection.ts, RFC 9293 section 3.10.
@@ -25,6 +25,7 @@ import { readSegment, Segment } from './shared/segment.ts';
 import { TcpState } from './state.ts';
 import { synEntryArrives } from './syn-queue.ts';
 import { declareTcpLimits } from './table-limits.ts';
+import type { ListenerTable } from './tables/listener-table.ts';
 import { KIND_CONNECTION, KIND_MASK, KIND_SHIFT, KIND_SYN, KIND_TIME_WAIT } from './tables/tables.ts';
 
 export class TcpStack extends TcpState implements Transport {
@@ -32,9 +33,9 @@ export class TcpStack extends TcpState implements Transport {
   readonly runs: SegmentRuns;
   readonly #segment: Segment = new Segment();
 
-  /** `context` is the one layer 3 was built from. Registers itself with `ip`. */
-  constructor(context: InetContext, ip: IpService) {
-    super(context, ip);
+  /** `context` is the one layer 3 was built from, `listeners` the kernel's. Registers itself with `ip`. */
+  constructor(context: InetContext, ip: IpService, listeners: ListenerTable) {
+    super(context, ip, listeners);
     declareTcpLimits(this, context.shared.sysctl.limits);
     this.runs = new SegmentRuns(this);
     ip.register(this);
@@ -125,14 +126,8 @@ export class TcpStack extends TcpState implements Transport {
     icmpArrives(this, error, nowUs);
   }
 
-  /** Ports on which somebody listens, in no order. */
-  // cold: for the tools.
-  listeningPorts(): number[] {
-    return Array.from(this.tables.listeners.all(), ({ port }) => port);
-  }
-
-  /** Every socket that TCP knows of, TIME_WAIT included. */
+  /** Every socket of this CPU that TCP knows of, TIME_WAIT included. */
   sockets(): TcpSocketRow[] {
-    return socketRows(this.tables, this.timeWait);
+    return socketRows(this.cpu, this.tables, this.timeWait);
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The state of TCP of one kernel: connections, half-open ones, TIME_WAIT, listeners, and the queue of work.
+ * The state of TCP on one CPU: connections, half-open ones, TIME_WAIT, and the queue of work; listeners and ports are the kernel's.
  *
- * Thread: the one that runs the kernel. `TcpStack` adds what IP calls. Procedures that have no connection (passive opens,
+ * Thread: the one that runs the CPU. `TcpStack` adds what IP calls. Procedures that have no connection (passive opens,
  * user calls) take this.
  */
 
@@ -10,6 +10,7 @@ import type { IpService } from '../ip/transport.ts';
 import type { ConnectionStack, ConnectionTimers } from './connection/connection.ts';
 import { ConnectionOptions } from './connection/connection-options.ts';
 import { TcpContext } from './shared/context.ts';
+import type { ListenerTable } from './tables/listener-table.ts';
 import { TcpTables } from './tables/tables.ts';
 import { TimeWaitTable } from './time-wait.ts';
 import { CONNECTION_TIMERS } from './timers.ts';
@@ -21,9 +22,9 @@ export class TcpState extends TcpContext implements ConnectionStack {
   readonly work: WorkQueue;
   readonly timeWait: TimeWaitTable;
 
-  constructor(context: InetContext, ip: IpService) {
+  constructor(context: InetContext, ip: IpService, listeners: ListenerTable) {
     super(context, ip);
-    this.tables = new TcpTables(context.rng.next32());
+    this.tables = new TcpTables(context.rng.next32(), listeners);
     this.work = new WorkQueue(ip, context.callouts);
     this.timeWait = new TimeWaitTable(this, this.tables);
   }

@@ -22,16 +22,17 @@ import { type Listener, SynEntry } from './tables/listener.ts';
 /** A half-open connection of `listener` over `path`; not in the tables yet. */
 // cold: once per SYN.
 export function newSynEntry(stack: TcpState, listener: Listener, path: Path): SynEntry {
-  return new SynEntry(listener, path, (entry, nowUs) => onSynAckTimer(stack, entry, nowUs));
+  return new SynEntry(stack, listener, path, (entry, nowUs) => onSynAckTimer(stack, entry, nowUs));
 }
 
-export function removeSynEntry(stack: TcpState, entry: SynEntry): void {
-  unlink(stack, entry);
-  stack.ip.closePath(entry.path);
+export function removeSynEntry(entry: SynEntry): void {
+  unlink(entry);
+  entry.stack.ip.closePath(entry.path);
 }
 
 /** Out of the tables, if it is there; the path is the caller's. */
-function unlink(stack: TcpState, entry: SynEntry): void {
+function unlink(entry: SynEntry): void {
+  const { stack } = entry;
   if (entry.index < 0) return;
   stack.callouts.stop(entry.timer);
   entry.listener.synQueue.delete(entry);
@@ -47,7 +48,7 @@ function onSynAckTimer(stack: TcpState, entry: SynEntry, nowUs: number): void {
   if (entry.retransmits >= stack.settings.synAckRetries.value) {
     stack.counters.add(stack.count.embryonicDropped, 1);
     stack.counters.add(stack.count.synQueueTimedOut, 1);
-    removeSynEntry(stack, entry);
+    removeSynEntry(entry);
     return;
   }
   entry.retransmits++;
@@ -152,7 +153,7 @@ export function synEntryArrives(stack: TcpState, entry: SynEntry, segment: Segme
 /** The peer has given up, or begun again: the entry is forgotten, the listener waits as before. */
 function backToListen(stack: TcpState, entry: SynEntry): void {
   stack.counters.add(stack.count.embryonicDropped, 1);
-  removeSynEntry(stack, entry);
+  removeSynEntry(entry);
 }
 
 function challengeEntry(stack: TcpState, entry: SynEntry, nowUs: number): void {
@@ -182,7 +183,7 @@ export function promote(stack: TcpState, entry: SynEntry, segment: Segment, nowU
   listener.options.copyTo(options);
   const c = new Connection(stack, options);
   c.setTuple(entry.local, entry.ports >>> 16, entry.peer, entry.ports & 0xffff, entry.path.addressSum);
-  unlink(stack, entry);
+  unlink(entry);
   c.path = entry.path;
   c.portUse = listener.portUse;
   listener.portUse.users++;

@@ -46,7 +46,17 @@ export function bindPort(stack: TcpState, address: number, port: number, options
   if (!(port >= 0 && port <= 65535)) return -Errno.EINVAL;
   const { only6 = false, reuseAddress, reusePort } = options;
   const explicit = port !== 0;
-  const use: PortUse = { address, only6, port, reuseAddress, reusePort, listening: false, explicit, users: 1 };
+  const use: PortUse = {
+    cpu: stack.cpu,
+    address,
+    only6,
+    port,
+    reuseAddress,
+    reusePort,
+    listening: false,
+    explicit,
+    users: 1,
+  };
   const error = stack.ports.bind(use, stack.rng, (a, b) => mayShare(a as PortUse, b as PortUse));
   return error < 0 ? error : use;
 }
@@ -63,7 +73,7 @@ export function listenOn(
   if (stack.tables.listeners.conflicts(use)) return -Errno.EADDRINUSE;
   use.listening = true;
   const limit = stack.settings.backlogMax.value;
-  const listener = new Listener(use, options, Math.min(Math.max(backlog, 0), limit), owner);
+  const listener = new Listener(stack.cpu, use, options, Math.min(Math.max(backlog, 0), limit), owner);
   stack.tables.listeners.add(listener);
   return listener;
 }
@@ -73,7 +83,7 @@ export function listenOn(
 export function closeListener(stack: TcpState, listener: Listener): void {
   listener.owner = null;
   stack.tables.listeners.remove(listener);
-  for (const entry of [...listener.synQueue]) removeSynEntry(stack, entry);
+  for (const entry of [...listener.synQueue]) removeSynEntry(entry);
   for (const c of listener.acceptQueue) abortConnection(c);
   listener.acceptQueue.length = 0;
   listener.portUse.listening = false;
@@ -156,6 +166,7 @@ function placeConnection(
     const port = choosePort(stack, local, peerAddress, peerPort, nowUs);
     if (port < 0) return -Errno.EADDRNOTAVAIL;
     chosen = {
+      cpu: stack.cpu,
       address: local,
       only6: false,
       port,
@@ -184,9 +195,14 @@ function choosePort(stack: TcpState, local: number, peer: number, peerPort: numb
   const { ports, ephemeral, tables } = stack;
   return ephemeral.choose(ports.firstEphemeral, ports.ephemeralCount, local, peer, peerPort, (port) => {
     if (!ports.has(port)) return true;
-    if (!ports.every(port, (use) => !(use as PortUse).explicit && !(use as PortUse).listening)) return false;
+    // Connections of another CPU are not in our tables.
+    if (!ports.every(port, (use) => isShareable(use as PortUse, stack.cpu))) return false;
     return !tables.listeners.has(port) && tupleFree(stack, local, peer, packPorts(port, peerPort), nowUs);
   });
+}
+
+function isShareable({ cpu, explicit, listening }: PortUse, ours: number): boolean {
+  return cpu === ours && !explicit && !listening;
 }
 
 function tupleFree(stack: TcpState, local: number, peer: number, ports: number, nowUs: number): boolean {

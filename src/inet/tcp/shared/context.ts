@@ -1,8 +1,8 @@
 /**
- * State that all connections of one kernel share and that knows no connection: IP, memory, clock ticks, settings, counters,
+ * State that all connections of one CPU share and that knows no connection: IP, memory, clock ticks, settings, counters,
  * rate limits.
  *
- * Thread: the one that runs the kernel. `TcpState` (tcp/state.ts) adds the tables, `TcpStack` (tcp/stack.ts) the input.
+ * Thread: the one that runs the CPU. `TcpState` (tcp/state.ts) adds the tables, `TcpStack` (tcp/stack.ts) the input.
  */
 
 import type { Rng } from '../../../base/rng.ts';
@@ -26,6 +26,8 @@ import { TcpRateLimits } from './rate-limits.ts';
 import { TcpSettings } from './settings.ts';
 
 export class TcpContext {
+  /** Number of the CPU. */
+  readonly cpu: number;
   readonly ip: IpService;
   readonly view: DataView;
   readonly bulk: Bulk;
@@ -58,6 +60,7 @@ export class TcpContext {
   #tsValue: number = 0;
 
   constructor(context: InetContext, ip: IpService) {
+    this.cpu = context.number;
     this.ip = ip;
     this.view = ip.view;
     this.bulk = context.bulk;

@@ -6,8 +6,8 @@
  * Read first: RFC 4987 section 3.
  */
 
-import { Callout } from '../../../kern/callout.ts';
-import type { Path } from '../../ip/transport.ts';
+import { Callout, type CalloutTable } from '../../../kern/callout.ts';
+import type { IpService, Path } from '../../ip/transport.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { ConnectionOptions } from '../connection/connection-options.ts';
 import type { PortUse } from '../shared/port-use.ts';
@@ -18,6 +18,8 @@ export interface ListenerOwner {
 }
 
 export class Listener {
+  /** Number of the CPU whose program listens. */
+  readonly cpu: number;
   readonly address: number;
   readonly port: number;
   readonly portUse: PortUse;
@@ -28,7 +30,8 @@ export class Listener {
   /** Half-open connections, oldest first. */
   readonly synQueue: Set<SynEntry> = new Set();
 
-  constructor(portUse: PortUse, options: ConnectionOptions, backlog: number, owner: ListenerOwner | null) {
+  constructor(cpu: number, portUse: PortUse, options: ConnectionOptions, backlog: number, owner: ListenerOwner | null) {
+    this.cpu = cpu;
     this.address = portUse.address;
     this.port = portUse.port;
     this.portUse = portUse;
@@ -43,7 +46,15 @@ export class Listener {
   }
 }
 
+/** TCP of the CPU on which a half-open connection lives. */
+export interface SynEntryStack {
+  readonly ip: IpService;
+  readonly callouts: CalloutTable;
+  readonly tables: { removeSynEntry(entry: SynEntry): void };
+}
+
 export class SynEntry {
+  readonly stack: SynEntryStack;
   readonly listener: Listener;
   readonly timer: Callout;
   index: number = -1;
@@ -68,7 +79,8 @@ export class SynEntry {
   sentUs: number = -0.5;
 
   /** `onTimer` repeats the SYN-ACK, or gives up. */
-  constructor(listener: Listener, path: Path, onTimer: (entry: SynEntry, nowUs: number) => void) {
+  constructor(stack: SynEntryStack, listener: Listener, path: Path, onTimer: (entry: SynEntry, nowUs: number) => void) {
+    this.stack = stack;
     this.listener = listener;
     this.path = path;
     this.timer = new Callout((nowUs) => onTimer(this, nowUs));

@@ -1,17 +1,16 @@
 /**
- * Holders of the four numbers of a segment: connections, half-open ones, entries in TIME_WAIT; and listeners by port.
+ * Holders of the four numbers of a segment on one CPU: connections, half-open ones, entries in TIME_WAIT. Listeners are the
+ * kernel's (listener-table.ts).
  *
- * Thread: the one that runs the kernel. Connections and half-open entries lie in arrays with free places; the
+ * Thread: the one that runs the CPU. Connections and half-open entries lie in arrays with free places; the
  * demultiplexer's value is an index into one of them and says which in its low two bits.
  */
 
 import { isIp6 } from '../../ip/address-interner.ts';
-import { anyFamilies, familyOf, matchScore, overlap } from '../../ip/any-address.ts';
-import { flowShare } from '../../ip/flow-share.ts';
 import type { Connection } from '../connection/connection.ts';
-import type { PortUse } from '../shared/port-use.ts';
 import { Demux } from './demux.ts';
-import type { Listener, SynEntry } from './listener.ts';
+import type { SynEntry } from './listener.ts';
+import type { ListenerTable } from './listener-table.ts';
 
 /** Kind of a demultiplexer's value: its low two bits; the rest is an index. */
 export const KIND_CONNECTION = 0;
@@ -21,6 +20,7 @@ export const KIND_MASK = 3;
 export const KIND_SHIFT = 2;
 
 export class TcpTables {
+  /** The kernel's. */
   readonly listeners: ListenerTable;
   connectionCount: number = 0;
   synEntryCount: number = 0;
@@ -31,8 +31,8 @@ export class TcpTables {
   readonly #synEntries: (SynEntry | null)[] = [];
   readonly #freeSynEntries: number[] = [];
 
-  constructor(seed: number) {
-    this.listeners = new ListenerTable(seed);
+  constructor(seed: number, listeners: ListenerTable) {
+    this.listeners = listeners;
     this.#demux = new Demux(seed);
   }
 
@@ -137,73 +137,5 @@ export class TcpTables {
     const value = this.#demux.find(local, peer, ports);
     if (value < 0) return -1;
     return (value & KIND_MASK) === KIND_TIME_WAIT ? value >> KIND_SHIFT : -2;
-  }
-}
-
-/** Listening sockets by port. */
-class ListenerTable {
-  readonly #byPort: Map<number, Listener[]> = new Map();
-  readonly #seed: number;
-
-  constructor(seed: number) {
-    this.#seed = seed | 0;
-  }
-
-  add(listener: Listener): void {
-    const listeners = this.#byPort.get(listener.port);
-    if (listeners === undefined) this.#byPort.set(listener.port, [listener]);
-    else listeners.push(listener);
-  }
-
-  remove(listener: Listener): void {
-    const listeners = this.#byPort.get(listener.port);
-    const index = listeners === undefined ? -1 : listeners.indexOf(listener);
-    if (listeners === undefined || index < 0) return;
-    listeners.splice(index, 1);
-    if (listeners.length === 0) this.#byPort.delete(listener.port);
-  }
-
-  *all(): Generator<Listener> {
-    for (const listeners of this.#byPort.values()) yield* listeners;
-  }
-
-  has(port: number): boolean {
-    return this.#byPort.has(port);
-  }
-
-  /** Whether somebody listens on exactly that address and port who does not share it (SO_REUSEPORT). */
-  conflicts(use: PortUse): boolean {
-    for (const other of this.#byPort.get(use.port) ?? []) {
-      if (overlap(other.portUse, use) && !(other.portUse.reusePort && use.reusePort)) return true;
-    }
-    return false;
-  }
-
-  /**
-   * The listener for a new connection: one with that address before one with any, of the family before both; several share by
-   * a hash of the peer (SO_REUSEPORT).
-   */
-  find(local: number, peer: number, ports: number): Listener | null {
-    const listeners = this.#byPort.get(ports >>> 16);
-    if (listeners === undefined) return null;
-    const family = familyOf(local);
-    let best: Listener | null = null;
-    let bestFit = 0;
-    let equals = 0;
-    for (const listener of listeners) {
-      const { address, only6 } = listener.portUse;
-      const fits = matchScore(address, anyFamilies(address, only6), local, family);
-      if (fits > bestFit) {
-        best = listener;
-        bestFit = fits;
-        equals = 1;
-      } else if (best !== null && best.address === address) {
-        equals++;
-      }
-    }
-    if (best === null || equals < 2) return best;
-    let pick = flowShare(this.#seed, peer, ports & 0xffff, equals);
-    for (const listener of listeners) if (listener.address === best.address && pick-- === 0) return listener;
-    return best;
   }
 }
