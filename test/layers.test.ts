@@ -3,7 +3,7 @@
  * file may be. Every finding is printed as `file: rule`.
  */
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dataPathFindings } from './fixtures/data-path.ts';
@@ -176,6 +176,19 @@ function mayImport(layer: string, target: string): boolean {
   return allowed.some((prefix) => target === prefix || target.startsWith(`${prefix}/`));
 }
 
+/** Modules that loading `path` loads at once: files of src/, and names of packages. */
+function loadedBy(path: string, byPath: ReadonlyMap<string, Source>): Set<string> {
+  const loaded = new Set([path]);
+  for (const from of loaded) {
+    const code = byPath.get(from)?.code ?? '';
+    for (const [, specifier] of code.matchAll(/^(?:import|export) (?!type\b)[^;]*?\bfrom '([^']+)'/gm)) {
+      const name = specifier as string;
+      loaded.add(name.startsWith('.') ? relative(SRC, resolve(SRC, dirname(from), name)).replaceAll('\\', '/') : name);
+    }
+  }
+  return loaded;
+}
+
 /** The deepest folder that holds all of a circle. */
 function folderOf(circle: readonly string[]): string {
   const [first = [], ...rest] = circle.map((path) => path.split('/').slice(0, -1));
@@ -320,6 +333,35 @@ describe('layers', () => {
     expect(danglingNames({ path: 'src/inet/tcp/input.ts', text: 'tcp/nowhere.ts, ack.ts', line: 7 }, paths)).toEqual([
       'src/inet/tcp/input.ts:7: tcp/nowhere.ts',
     ]);
+  });
+
+  it('lets a tool of its own load no other tool, no lab and no package', () => {
+    const byPath = new Map(files.map((file) => [file.path, file]));
+    const isTool = (path: string): boolean =>
+      /^tools\/\w+\.ts$/.test(path) && / (\w+): Tool = \{/.test(byPath.get(path)?.text ?? '');
+    for (const { path } of files.filter((file) => /^tools\/bin\/(?!main|kernel-at)/.test(file.path))) {
+      const loaded = loadedBy(path, byPath);
+      const strange = [...loaded].filter(
+        (name) => /^(lab|node|kernel|worker)\//.test(name) || !/^(node:|\w+\/)/.test(name),
+      );
+      expect([path, strange, [...loaded].filter(isTool).length]).toEqual([path, [], 1]);
+    }
+  });
+
+  it('starts and loads modules that exist', () => {
+    const started = files.flatMap(({ path, text }) =>
+      [...text.matchAll(/\bmoduleUrl\('([^']+)', import\.meta\.url\)/g)].map(([, name]) => ({
+        path,
+        name: name as string,
+      })),
+    );
+    const missing = started.filter(({ path, name }) => {
+      const module = join(SRC, dirname(path), `${name}.ts`);
+      // The benches are built into the package's folder of that name.
+      return !existsSync(module) && !existsSync(module.replace(`${SRC}/bench/`, `${SRC}/../bench/`));
+    });
+    expect(started.length).toBeGreaterThan(3);
+    expect(missing).toEqual([]);
   });
 
   it('sends for a TCP connection in one place, and ends it in one place', () => {

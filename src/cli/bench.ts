@@ -6,6 +6,8 @@
 
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
+import { moduleUrl } from '../base/module-url.ts';
+import { untilInterrupted } from '../tools/interrupt.ts';
 import { CommandFailure } from './failure.ts';
 import { output, printJson } from './output.ts';
 
@@ -36,7 +38,8 @@ figure of the paper.
   mk bench http --json > rows.json
 `;
 
-const BENCHES: URL = new URL(`../bench/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+/** Built beside this package, from bench/ (tsconfig.bench.json). */
+const BENCHES: URL = moduleUrl('../bench/main', import.meta.url);
 
 export function benchCommand(): Command {
   return new Command('bench')
@@ -59,15 +62,6 @@ export function benchCommand(): Command {
         else for (const bench of list) output.write(`${bench.name.padEnd(10)} ${bench.about}\n`);
         return;
       }
-      const interrupted = new AbortController();
-      const interrupt = (): void => interrupted.abort();
-      process.on('SIGINT', interrupt);
-      process.on('SIGTERM', interrupt);
-      try {
-        await benches.runBench(name, { ...options, signal: interrupted.signal });
-      } finally {
-        process.off('SIGINT', interrupt);
-        process.off('SIGTERM', interrupt);
-      }
+      await untilInterrupted((signal) => benches.runBench(name, { ...options, signal }));
     });
 }

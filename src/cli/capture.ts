@@ -6,11 +6,13 @@
 
 import { Command } from 'commander';
 import { type CaptureOrder, writeCapture } from '../tools/capture.ts';
+import { SNAP_BYTES } from '../tools/capture-stream.ts';
+import { untilInterrupted } from '../tools/interrupt.ts';
 import { CommandFailure } from './failure.ts';
 import { output } from './output.ts';
 import { labOption, withKernel } from './target.ts';
 
-interface CaptureOptions {
+interface CaptureArguments {
   write?: string;
   count?: string;
   snaplen?: string;
@@ -30,7 +32,7 @@ export function captureCommand(): Command {
     .option('-s, --snaplen <bytes>', 'keep only so much of each frame')
     .option('-q, --quiet', 'no summary at the end')
     .addOption(labOption())
-    .action(async (target: string, options: CaptureOptions) => {
+    .action(async (target: string, options: CaptureArguments) => {
       const file = options.write ?? (output.terminal ? null : '-');
       if (file === null) throw new CommandFailure('where to? Say -w FILE, or -w - in front of a pipe');
       if (file === '-' && output.terminal)
@@ -38,20 +40,14 @@ export function captureCommand(): Command {
       const [node, name] = target.split(':') as [string, string?];
       const order: CaptureOrder = {
         ...(name === undefined ? {} : { interface: name }),
-        snapBytes: positive('--snaplen', options.snaplen, 262_144),
+        snapBytes: positive('--snaplen', options.snaplen, SNAP_BYTES),
         file,
         count: positive('--count', options.count, Number.POSITIVE_INFINITY),
         title: (found) => (name === undefined ? `${target}:${found}` : target),
       };
-      const interrupt = new AbortController();
-      const stop = (): void => interrupt.abort();
-      process.once('SIGINT', stop);
-      process.once('SIGTERM', stop);
-      const { frames, dropped } = await withKernel(options.lab, node, (client) =>
-        writeCapture(client, order, interrupt.signal),
+      const { frames, dropped } = await untilInterrupted((signal) =>
+        withKernel(options.lab, node, (client) => writeCapture(client, order, signal)),
       );
-      process.off('SIGINT', stop);
-      process.off('SIGTERM', stop);
       if (!options.quiet) output.error(`${frames} frames captured, ${dropped} dropped\n`);
     });
 }

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import type { LogLine } from '../index.ts';
+import { untilInterrupted } from '../tools/interrupt.ts';
 import { CommandFailure } from './failure.ts';
 import { type Output, output } from './output.ts';
 import { labOption, withLab } from './target.ts';
@@ -29,10 +30,13 @@ export function logsCommand(): Command {
         const lines = Number(options.lines);
         if (!(lines >= 0)) throw new CommandFailure(`--lines ${options.lines}: not a number`);
         const stream = lab.logs({ nodes, lines, follow: options.follow === true });
-        const stop = (): void => stream.close();
-        process.once('SIGINT', stop);
-        for await (const line of stream) print(output, line, options);
-        process.off('SIGINT', stop);
+        await untilInterrupted(
+          async (signal) => {
+            signal.addEventListener('abort', () => stream.close());
+            for await (const line of stream) print(output, line, options);
+          },
+          ['SIGINT'],
+        );
       }),
     );
 }

@@ -11,9 +11,10 @@ import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { moduleUrl } from '../base/module-url.ts';
 import { CommandFailure } from './failure.ts';
 
-const PRELOAD: URL = new URL(`../worker/preload${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+const PRELOAD: URL = moduleUrl('../worker/preload', import.meta.url);
 /** Signals that a terminal or a service manager sends; those of a terminal reach the program by themselves. */
 const PASSED_ON: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGINT', 'SIGQUIT'];
 

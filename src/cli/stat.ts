@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import type { CounterBlock } from '../index.ts';
+import { untilInterrupted } from '../tools/interrupt.ts';
 import { CommandFailure } from './failure.ts';
 import { formatLive, formatMetricsLine } from './lab-table.ts';
 import { LiveRegion } from './live.ts';
@@ -92,17 +93,20 @@ export function topCommand(): Command {
         if (!(left > 0)) throw new CommandFailure(`--count ${options.count}: not a number`);
         const stream = lab.metrics({ intervalMs: interval * 1000 });
         const region = new LiveRegion(output);
-        const stop = (): void => stream.close();
-        process.once('SIGINT', stop);
-        for await (const sample of stream) {
-          if (options.json) output.write(`${JSON.stringify(sample)}\n`);
-          else if (output.terminal) {
-            const { nodes, partitions } = await lab.info();
-            region.show(formatLive(nodes, sample, partitions));
-          } else output.write(formatMetricsLine(sample));
-          if (--left <= 0) break;
-        }
-        process.off('SIGINT', stop);
+        await untilInterrupted(
+          async (signal) => {
+            signal.addEventListener('abort', () => stream.close());
+            for await (const sample of stream) {
+              if (options.json) output.write(`${JSON.stringify(sample)}\n`);
+              else if (output.terminal) {
+                const { nodes, partitions } = await lab.info();
+                region.show(formatLive(nodes, sample, partitions));
+              } else output.write(formatMetricsLine(sample));
+              if (--left <= 0) break;
+            }
+          },
+          ['SIGINT'],
+        );
       }),
     );
 }

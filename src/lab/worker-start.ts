@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
+import { moduleUrl } from '../base/module-url.ts';
 import type { LabMemory } from './memory.ts';
 import type { WorkerBoot } from './messages.ts';
 import { hostsFor, type LabPlan } from './plan.ts';
@@ -19,8 +20,7 @@ import { type WorkerEvents, WorkerLink, type WorkerThread } from './worker-link.
 const MIB = 1024 * 1024;
 /** Kernels without a program share threads: a second one for so many, and no more than there are cores. */
 const KERNELS_PER_WORKER = 64;
-/** The worker entry, with the extension of this file: .ts where sources run unbuilt. */
-const ENTRY: URL = new URL(`../worker/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+const ENTRY: URL = moduleUrl('../worker/main', import.meta.url);
 
 /**
  * Threads started from now on collect their old space for the first time at this size, MiB. V8 would lower its first limit

@@ -6,12 +6,13 @@ import type { CaptureRecord, CaptureRecordRequest } from '../sys/control.ts';
 import { formatLinkAddress } from './address-text.ts';
 import { StreamIterable } from './stream-iterable.ts';
 
-const SNAP_BYTES = 262_144;
+/** Every frame whole, as tcpdump's default. */
+export const SNAP_BYTES = 262_144;
 
 export interface CaptureRequest {
   /** e.g. "eth0"; default: the first interface that is not lo0. */
   interface?: string;
-  /** Bytes kept of each frame; default 262,144: all of it. */
+  /** Bytes kept of each frame; default {@link SNAP_BYTES}. */
   snapBytes?: number;
 }
 

@@ -8,12 +8,11 @@ import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import * as pcapng from '../wire/pcapng.ts';
-import { type CaptureEvent, type CaptureRequest, captureStream } from './capture-stream.ts';
+import { type CaptureEvent, type CaptureRequest, captureStream, SNAP_BYTES } from './capture-stream.ts';
 import { getopt, numberOption, UsageError } from './getopt.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = 'usage: capture [-q] [-c count] [-i interface] [-s snaplen] -w file';
-const SNAP_BYTES = 262_144;
 
 export interface CaptureTotal {
   frames: number;

@@ -2,6 +2,7 @@
 
 import type { KernelClient } from '../rump/kernel-client.ts';
 import { UsageError } from './getopt.ts';
+import { untilInterrupted } from './interrupt.ts';
 import { KernelText } from './kernel-text.ts';
 import { HostTable, type Resolver } from './resolver.ts';
 import type { TextSink, Tool } from './tool.ts';
@@ -23,28 +24,16 @@ export async function runTool(
   out: TextSink,
 ): Promise<number> {
   const words = args.filter((word) => word !== '--json');
-  const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort();
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  const json = words.length < args.length;
+  const { stdin } = process;
   try {
-    const json = words.length < args.length;
-    const context = {
-      kernel: new KernelText(client),
-      hosts: hostsOf(client),
-      out,
-      json,
-      signal: interrupt.signal,
-      stdin: process.stdin,
-    };
-    return await tool.run(context, words);
+    return await untilInterrupted((signal) =>
+      tool.run({ kernel: new KernelText(client), hosts: hostsOf(client), out, json, signal, stdin }, words),
+    );
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const usage = error.message.startsWith('usage:') ? error.message : `${tool.name}: ${error.message}\n${tool.usage}`;
     out.error(`${usage}\n`);
     return 1;
-  } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
   }
 }

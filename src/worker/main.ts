@@ -8,6 +8,7 @@
 import { fileURLToPath } from 'node:url';
 import { workerData } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
+import { moduleUrl } from '../base/module-url.ts';
 import { SeededRng } from '../base/rng.ts';
 import { EventLoop } from '../host/node/event-loop.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -33,9 +34,7 @@ import { watchListening } from './listening.ts';
 import { drainBeforeExit, impersonate, runProgram } from './program.ts';
 
 /** Preload that puts this kernel under the processes and threads that the program starts. */
-const CHILD_PRELOAD = fileURLToPath(
-  new URL(`./preload${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
-);
+const CHILD_PRELOAD = fileURLToPath(moduleUrl('./preload', import.meta.url));
 
 const boot = workerData as WorkerBoot;
 const port = boot.port;

@@ -8,6 +8,7 @@
 
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { moduleUrl } from '../base/module-url.ts';
 import { hidePreload, inheritedKernelUrl, openHiddenChannel, shareWithChildren } from '../node/children.ts';
 import { connectInherited } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
@@ -18,7 +19,7 @@ const url = inheritedKernelUrl();
 hidePreload(preload);
 if (url === null) {
   // Only here: the kernel's modules are not needed where it is shared.
-  createRequire(import.meta.url)(`./own-kernel${preload.endsWith('.ts') ? '.ts' : '.js'}`);
+  createRequire(import.meta.url)(fileURLToPath(moduleUrl('./own-kernel', import.meta.url)));
 } else {
   const { sockets, about } = connectInherited(url);
   const { interfaces } = about;
