@@ -201,6 +201,30 @@ describe('a connection', () => {
   });
 });
 
+describe('a stream with a socket', () => {
+  const descriptors = (): Record<string, number> =>
+    Object.fromEntries([...kernel.processes.all()].map((process) => [process.name, process.descriptors.count]));
+  const sink = { event: () => {}, end: () => {} };
+
+  it('is a process with one descriptor, which exits when the stream ends', () => {
+    const connection = kernel.client.openNow('connection', { address: OWN, port: 80 }, sink);
+    const raw = kernel.client.openNow('raw', { family: 6, protocol: 58 }, sink);
+    raw.send({ id: 1, to: { family: 6, w0: 0, w1: 0, w2: 0, w3: 1, scopeId: 0 }, hops: 1, bytes: new Uint8Array(8) });
+    expect(descriptors()).toEqual({ init: 0, connection: 1, raw: 1 });
+    raw.close();
+    expect(descriptors()).toEqual({ init: 0, connection: 1 });
+    // Nobody listens there.
+    simulation.run(simulation.nowUs() + SECOND_US);
+    expect(descriptors()).toEqual({ init: 0 });
+    connection.close();
+  });
+
+  it('that is refused leaves no process', () => {
+    expect(() => kernel.client.openNow('raw', { family: 4, protocol: 0 }, sink)).toThrow('EPROTONOSUPPORT');
+    expect(descriptors()).toEqual({ init: 0 });
+  });
+});
+
 describe('a kernel that is closed', () => {
   it('ends the streams of its clients, and settles', async () => {
     const ends: unknown[] = [];

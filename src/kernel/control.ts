@@ -9,7 +9,6 @@ import { MultikernelError } from '../base/errors.ts';
 import type { Host } from '../host/contract.ts';
 import type { Inet } from '../inet/inet.ts';
 import type { CallMemory, KernelClient } from '../rump/kernel-client.ts';
-import type { SocketLayer } from '../socket/socket.ts';
 import type {
   CaptureRecord,
   CaptureRecordRequest,
@@ -56,7 +55,6 @@ export interface ControlledKernel {
   readonly name: string;
   readonly inet: Inet;
   readonly cpus: readonly [KernelCpu, ...KernelCpu[]];
-  readonly sockets: SocketLayer;
   readonly host: Host;
   readonly processes: ProcessTable;
 }
@@ -65,7 +63,7 @@ export class KernelControl implements StreamTarget, KernelClient {
   readonly name: string;
   readonly hosts: readonly HostRecord[];
   readonly inet: Inet;
-  readonly sockets: SocketLayer;
+  readonly processes: ProcessTable;
   readonly routingMessages: RoutingMessages;
   readonly closed: Promise<void>;
   readonly #kernel: ControlledKernel;
@@ -74,10 +72,10 @@ export class KernelControl implements StreamTarget, KernelClient {
   #resolveClosed: () => void = () => {};
 
   constructor(kernel: ControlledKernel, hosts: Record<string, string[]>, ipv6: boolean) {
-    const { name, inet, sockets } = kernel;
+    const { name, inet, processes } = kernel;
     this.name = name;
     this.inet = inet;
-    this.sockets = sockets;
+    this.processes = processes;
     this.hosts = hostRecords(name, hosts, ipv6);
     this.routingMessages = new RoutingMessages(inet);
     this.#kernel = kernel;
@@ -85,10 +83,6 @@ export class KernelControl implements StreamTarget, KernelClient {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-  }
-
-  nowUs(): number {
-    return this.#kernel.host.nowUs();
   }
 
   /** One request, answered at once. Throws `MultikernelError`. */

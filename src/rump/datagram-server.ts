@@ -25,7 +25,7 @@ export class DatagramServer extends ServedSocket {
     file.watch(this);
   }
 
-  protected override ready(events: number): void {
+  protected override becomesReady(events: number): void {
     if ((events & READABLE) !== 0) this.pump();
     if (!this.#blocked || (events & WRITABLE) === 0) return;
     this.#blocked = false;

@@ -7,7 +7,7 @@
 
 import { POLLNVAL } from '../sys/file.ts';
 import type { StreamFile } from '../sys/socket-file.ts';
-import { type Wakeable, Watcher } from '../sys/watch.ts';
+import { EventWatcher } from '../sys/watch.ts';
 import type { PassedFile } from './passed-files.ts';
 import type { ClientPort } from './session.ts';
 import type { SessionProcess } from './session-process.ts';
@@ -30,42 +30,31 @@ export interface SocketOwner {
   forget(id: number): void;
 }
 
-export abstract class ServedSocket extends Watcher implements Wakeable {
-  queued = false;
+export abstract class ServedSocket extends EventWatcher {
   readonly id: number;
   abstract readonly file: PassedFile;
   protected readonly owner: SocketOwner;
   protected readonly client: ClientPort;
   /** Descriptor of the file in the session's process; -1: the process exits, and the socket has a reference of its own. */
   #fd: number;
-  #marked = 0;
-  #over = false;
 
   constructor(id: number, fd: number, owner: SocketOwner) {
-    super();
+    super(owner.process.table.wakeups);
     this.id = id;
     this.#fd = fd;
     this.owner = owner;
     this.client = owner.client;
   }
 
-  override changed(events: number): void {
-    this.#marked |= events;
-    this.owner.process.table.wakeups.add(this);
-  }
-
-  wake(): void {
-    const events = this.#marked;
-    this.#marked = 0;
-    if (this.#over) return;
+  protected override ready(events: number): void {
     // A system call of the same process may close the descriptor.
     if ((events & POLLNVAL) !== 0 && this.#fd >= 0 && !this.owner.process.has(this.#fd, this.file)) this.end();
-    else this.ready(events);
+    else this.becomesReady(events);
   }
 
   /** Another process that has the file is told of the next change before this one. */
   protected takeTurns(): void {
-    if (this.file.references > 1 && !this.#over) this.file.watch(this);
+    if (this.file.references > 1 && this.watched !== null) this.file.watch(this);
   }
 
   /** The file stays open when the process exits, until {@link end}. */
@@ -76,16 +65,15 @@ export abstract class ServedSocket extends Watcher implements Wakeable {
 
   /** The descriptor goes, and with the last reference the socket. */
   protected end(): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.watched === null) return;
     this.unwatch();
     if (this.#fd < 0) this.file.release();
     else this.owner.process.close(this.#fd, this.file);
     this.owner.forget(this.id);
   }
 
-  /** POLL* bits that may have become true. */
-  protected abstract ready(events: number): void;
+  /** The part of {@link ready} of the kind of socket. */
+  protected abstract becomesReady(events: number): void;
   /** Send the client what has arrived, as far as its window goes. */
   abstract pump(): void;
   /** The client has read that many bytes; false when it cannot have. */

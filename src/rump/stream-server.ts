@@ -33,7 +33,7 @@ export class StreamServer extends ServedSocket implements Acceptor {
     file.watch(this);
   }
 
-  protected override ready(events: number): void {
+  protected override becomesReady(events: number): void {
     const { file } = this;
     if (this.#connecting && (events & WRITABLE) !== 0 && !file.connecting) {
       this.#connecting = false;

@@ -1,45 +1,46 @@
 /**
  * A TCP connection that the kernel makes for a program outside of it: HTTP checks, `nc`.
  *
- * Thread: the one that runs the kernel. Incoming data waits in the socket until the reader gives credit, so a slow reader closes
- * the window as a slow program does.
+ * Thread: the one that runs the kernel. The stream is a process with one descriptor. Incoming data waits in the socket until the
+ * reader gives credit, so a slow reader closes the window as a slow program does. Read first: process-sockets.ts, watch.ts.
  * Cold: connections by hand, for tools.
  */
 
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
-import {
-  EVENT_CONNECTED,
-  EVENT_ERROR,
-  EVENT_READABLE,
-  EVENT_WRITABLE,
-  type SocketAddress,
-  type StreamSocket,
-} from '../socket/socket.ts';
+import type { SocketAddress } from '../socket/socket.ts';
+import { SOCK_NONBLOCK } from './abi.ts';
 import { CONNECTION_WINDOW_BYTES, type ConnectionEvent, type StreamHandle, type StreamSink } from './control.ts';
 import { ipAddressOf } from './control-address.ts';
 import * as input from './control-input.ts';
+import { POLLERR, READABLE, WRITABLE } from './file.ts';
+import type { Process } from './process.ts';
+import { openStreamSocket } from './process-sockets.ts';
+import type { StreamFile } from './socket-file.ts';
+import { EventWatcher } from './watch.ts';
 
 /** Bytes of one `write` of a client. */
 const WRITE_BYTES_MAX = 1024 * 1024;
 
-export class ConnectionStream implements StreamHandle<unknown> {
-  readonly #socket: StreamSocket;
+export class ConnectionStream extends EventWatcher implements StreamHandle<unknown> {
+  readonly #process: Process;
+  readonly #file: StreamFile;
   readonly #sink: StreamSink<ConnectionEvent>;
   readonly #writes: { bytes: Uint8Array; sent: number }[] = [];
   #credit = CONNECTION_WINDOW_BYTES;
+  #connected = false;
   #peerEnded = false;
   #ending = false;
   #closed = false;
 
-  /** `socket` is new and not connected. */
-  constructor(socket: StreamSocket, sink: StreamSink<ConnectionEvent>) {
-    this.#socket = socket;
+  /** `process` is new, and exits with the stream. */
+  constructor(process: Process, address: SocketAddress, sink: StreamSink<ConnectionEvent>) {
+    super(process.table.wakeups);
+    this.#process = process;
     this.#sink = sink;
-    socket.onEvents = (events) => this.#events(events);
-  }
-
-  connect(address: SocketAddress): void {
-    const result = this.#socket.connect(address);
+    const fd = openStreamSocket(process, address.family, SOCK_NONBLOCK);
+    this.#file = process.descriptors.get(fd) as StreamFile;
+    this.#file.watch(this);
+    const result = this.#file.socket.connect(address);
     if (result < 0 && result !== -Errno.EINPROGRESS) this.#finish(result);
   }
 
@@ -72,29 +73,32 @@ export class ConnectionStream implements StreamHandle<unknown> {
   #finish(error: number): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#socket.onEvents = null;
-    if (error === 0) this.#socket.close();
-    else this.#socket.abort();
+    this.unwatch();
+    if (error !== 0) this.#file.socket.abort();
+    this.#process.table.exit(this.#process, 0);
     this.#sink.end(error === 0 ? null : new MultikernelError(errnoName(error), errnoName(error)));
   }
 
-  #events(events: number): void {
-    if ((events & (EVENT_CONNECTED | EVENT_ERROR)) !== 0 && this.#socket.error < 0) {
-      this.#finish(this.#socket.error);
+  protected override ready(events: number): void {
+    const { socket, connecting } = this.#file;
+    if ((events & (WRITABLE | POLLERR)) !== 0 && socket.error < 0) {
+      this.#finish(socket.error);
       return;
     }
-    if (events & EVENT_CONNECTED) {
-      const local = this.#socket.local.unmap();
+    if (connecting) return;
+    if (!this.#connected) {
+      this.#connected = true;
+      const local = socket.local.unmap();
       this.#sink.event({ type: 'connected', local: ipAddressOf(local), localPort: local.port });
     }
-    if (events & EVENT_READABLE) this.#read();
-    if (!this.#closed && events & (EVENT_WRITABLE | EVENT_CONNECTED)) this.#write();
+    if (events & READABLE) this.#read();
+    if (!this.#closed && events & WRITABLE) this.#write();
   }
 
   #read(): void {
     while (!this.#closed && !this.#peerEnded && this.#credit > 0) {
       const bytes = new Uint8Array(Math.min(this.#credit, CONNECTION_WINDOW_BYTES));
-      const count = this.#socket.receive(bytes, 0, bytes.length);
+      const count = this.#file.read(bytes, 0, bytes.length);
       if (count === -Errno.EAGAIN) return;
       if (count < 0) {
         this.#finish(count);
@@ -110,9 +114,10 @@ export class ConnectionStream implements StreamHandle<unknown> {
   }
 
   #write(): void {
+    if (this.#file.connecting) return;
     for (let head = this.#writes[0]; head !== undefined; head = this.#writes[0]) {
-      const count = this.#socket.send(head.bytes, head.sent, head.bytes.length - head.sent);
-      if (count === -Errno.EAGAIN || count === -Errno.ENOTCONN) return;
+      const count = this.#file.write(head.bytes, head.sent, head.bytes.length - head.sent);
+      if (count === -Errno.EAGAIN) return;
       if (count < 0) {
         this.#finish(count);
         return;
@@ -123,7 +128,7 @@ export class ConnectionStream implements StreamHandle<unknown> {
       this.#sink.event({ type: 'written' });
     }
     if (!this.#ending) return;
-    this.#socket.shutdown();
+    this.#file.shutdown(false, true);
     if (this.#peerEnded) this.#finish(0);
   }
 }

@@ -6,7 +6,6 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
-import type { SocketAddress, SocketLayer } from '../socket/socket.ts';
 import { ConnectionStream } from './connection-stream.ts';
 import type {
   CaptureRecord,
@@ -21,20 +20,18 @@ import type {
 import { socketAddressOf } from './control-address.ts';
 import * as input from './control-input.ts';
 import type { ControlTarget } from './control-table.ts';
+import type { Process, ProcessTable } from './process.ts';
 import { RawStream } from './raw-stream.ts';
 import { QUEUE_MESSAGES_DEFAULT, QUEUE_MESSAGES_MAX, type RoutingMessages } from './routing-messages.ts';
 
 const PORT_MAX = 65_535;
 const PROTOCOL_MAX = 255;
 const SNAP_BYTES_MAX = 0x7fffffff;
-/** Port of connect() for a source address; no packet goes there. */
-const DISCARD_PORT = 9;
 
 /** The kernel that streams are about. */
 export interface StreamTarget extends ControlTarget {
-  readonly sockets: SocketLayer;
+  readonly processes: ProcessTable;
   readonly routingMessages: RoutingMessages;
-  nowUs(): number;
   /** Copies of the frames of an interface, until the returned function is called. Throws ENODEV. */
   capture(request: CaptureRecordRequest, sink: StreamSink<CaptureRecord>): () => void;
 }
@@ -65,20 +62,17 @@ function openRouteEvents(target: StreamTarget, fields: Fields, sink: StreamSink<
   return closable(sink as StreamSink<never>, stop);
 }
 
+/** The process that a stream with a socket is. Throws EAGAIN. */
+function newProcess({ processes }: StreamTarget, name: ControlStream): Process {
+  const process = processes.spawn(name);
+  if (process === null) throw new MultikernelError('EAGAIN', 'the kernel has too many processes');
+  return process;
+}
+
 function openRaw(target: StreamTarget, fields: Fields, sink: StreamSink<RawEvent>): StreamHandle<unknown> {
   const family = input.family(fields);
   const protocol = input.integer(fields, 'protocol', 0, PROTOCOL_MAX);
-  const { sockets } = target;
-  const sourceTowards = (address: SocketAddress): SocketAddress | null => {
-    const probe = sockets.datagram(family);
-    const to = address.clone();
-    to.port = DISCARD_PORT;
-    const source = probe.connect(to) < 0 ? null : probe.local;
-    probe.close();
-    return source;
-  };
-  const raw = { nowUs: () => target.nowUs(), sourceTowards };
-  return new RawStream(raw, sockets.raw(protocol, family), family, sink);
+  return new RawStream(newProcess(target, 'raw'), family, protocol, sink);
 }
 
 function openCapture(target: StreamTarget, fields: Fields, sink: StreamSink<CaptureRecord>): StreamHandle<unknown> {
@@ -95,9 +89,7 @@ function openConnection(
 ): StreamHandle<unknown> {
   const address = input.address(fields, 'address');
   const port = input.integer(fields, 'port', 1, PORT_MAX);
-  const stream = new ConnectionStream(target.sockets.stream(address.family), sink);
-  stream.connect(socketAddressOf(address, port));
-  return stream;
+  return new ConnectionStream(newProcess(target, 'connection'), socketAddressOf(address, port), sink);
 }
 
 const OPENERS: ReadonlyMap<string, Opener> = new Map<string, Opener>(

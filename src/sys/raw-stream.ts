@@ -2,43 +2,49 @@
  * A raw socket for a program outside of the kernel: ping and traceroute. Packets carry the kernel's time of sending and arrival, so
  * that round trips do not contain the way between the kernel and the program.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the kernel. The stream is a process, whose first descriptor is the socket. Read first:
+ * process-sockets.ts, watch.ts.
  * Cold: raw sockets by hand, for tools.
  */
 
-import { DatagramInfo, EVENT_READABLE, type RawSocket, type SocketAddress } from '../socket/socket.ts';
-import type { IpFamily, RawEvent, StreamHandle, StreamSink } from './control.ts';
+import { errnoName, MultikernelError } from '../base/errors.ts';
+import { DatagramInfo, type SocketAddress } from '../socket/socket.ts';
+import { SOCK_NONBLOCK } from './abi.ts';
+import type { IpAddress, IpFamily, RawEvent, StreamHandle, StreamSink } from './control.ts';
 import { ipAddressOf, socketAddressOf } from './control-address.ts';
 import * as input from './control-input.ts';
+import { READABLE } from './file.ts';
+import type { Process } from './process.ts';
+import { openDatagramSocket, openRawSocket } from './process-sockets.ts';
+import type { DatagramFile, RawFile } from './socket-file.ts';
+import { EventWatcher } from './watch.ts';
 
 const PACKET_BYTES_MAX = 65_535;
 const ID_MAX = Number.MAX_SAFE_INTEGER;
 const HOPS_MAX = 255;
+/** Port of connect() for a source address; no packet goes there. */
+const DISCARD_PORT = 9;
 
-/** The part of a kernel that a raw stream uses. */
-export interface RawTarget {
-  nowUs(): number;
-  /** Own address towards another, or null. */
-  sourceTowards(to: SocketAddress): SocketAddress | null;
-}
-
-export class RawStream implements StreamHandle<unknown> {
-  readonly #target: RawTarget;
-  readonly #socket: RawSocket;
-  readonly #family: IpFamily;
+export class RawStream extends EventWatcher implements StreamHandle<unknown> {
+  readonly #process: Process;
+  readonly #file: RawFile;
   readonly #sink: StreamSink<RawEvent>;
   readonly #buffer: Uint8Array = new Uint8Array(PACKET_BYTES_MAX + 1);
   readonly #info: DatagramInfo = new DatagramInfo();
   #closed = false;
 
-  constructor(target: RawTarget, socket: RawSocket, family: IpFamily, sink: StreamSink<RawEvent>) {
-    this.#target = target;
-    this.#socket = socket;
-    this.#family = family;
+  /** `process` is new, and exits with the stream. Throws the errno of socket(2), and then the process has exited. */
+  constructor(process: Process, family: IpFamily, protocol: number, sink: StreamSink<RawEvent>) {
+    super(process.table.wakeups);
+    const fd = openRawSocket(process, family, protocol, SOCK_NONBLOCK);
+    if (fd < 0) {
+      process.table.exit(process, 1);
+      throw new MultikernelError(errnoName(fd), `no raw socket of protocol ${protocol}: ${errnoName(fd)}`);
+    }
+    this.#process = process;
     this.#sink = sink;
-    socket.onEvents = (events) => {
-      if (events & EVENT_READABLE) this.#receive();
-    };
+    this.#file = process.descriptors.get(fd) as RawFile;
+    this.#file.watch(this);
   }
 
   /** A {@link RawInput}, unchecked. Throws EINVAL. */
@@ -49,29 +55,46 @@ export class RawStream implements StreamHandle<unknown> {
     const to = socketAddressOf(input.address(fields, 'to'), 0);
     const hops = input.integer(fields, 'hops', 1, HOPS_MAX);
     const bytes = input.bytes(fields, 'bytes', PACKET_BYTES_MAX);
-    const target = this.#target;
-    this.#socket.setOption('ttl', hops);
-    const timeUs = target.nowUs();
-    const result = this.#socket.send(bytes, 0, bytes.length, to);
-    const own = this.#family === 6 ? target.sourceTowards(to) : null;
-    const source = own === null ? null : ipAddressOf(own);
+    const { socket, family } = this.#file;
+    socket.setOption('ttl', hops);
+    const timeUs = this.#process.table.host.nowUs();
+    const result = socket.send(bytes, 0, bytes.length, to);
+    const source = family === 6 ? this.#sourceTowards(to) : null;
     this.#sink.event({ type: 'sent', id, timeUs, errno: Math.min(0, result), source });
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#socket.close();
+    this.unwatch();
+    this.#process.table.exit(this.#process, 0);
     this.#sink.end(null);
   }
 
+  protected override ready(events: number): void {
+    if (events & READABLE) this.#receive();
+  }
+
   #receive(): void {
+    const { host } = this.#process.table;
     while (!this.#closed) {
-      const length = this.#socket.receive(this.#buffer, 0, this.#buffer.length, this.#info);
+      const length = this.#file.socket.receive(this.#buffer, 0, this.#buffer.length, this.#info);
       if (length < 0) return;
       const from = ipAddressOf(this.#info.from);
       const bytes = this.#buffer.slice(0, length);
-      this.#sink.event({ type: 'packet', timeUs: this.#target.nowUs(), from, bytes });
+      this.#sink.event({ type: 'packet', timeUs: host.nowUs(), from, bytes });
     }
+  }
+
+  /** Own address towards another, as connect(2) of a datagram socket chooses it; null without a route. */
+  #sourceTowards(to: SocketAddress): IpAddress | null {
+    const { descriptors } = this.#process;
+    const fd = openDatagramSocket(this.#process, this.#file.family, SOCK_NONBLOCK);
+    const { socket } = descriptors.get(fd) as DatagramFile;
+    const peer = to.clone();
+    peer.port = DISCARD_PORT;
+    const source = socket.connect(peer) < 0 ? null : ipAddressOf(socket.local);
+    descriptors.close(fd);
+    return source;
   }
 }

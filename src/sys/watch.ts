@@ -62,6 +62,32 @@ export interface Wakeable {
   wake(): void;
 }
 
+/** Stays on a list, and is woken after each walk that marked it. A wake-up that comes after `unwatch` is dropped. */
+export abstract class EventWatcher extends Watcher implements Wakeable {
+  queued = false;
+  readonly #wakeups: WakeQueue;
+  #marked = 0;
+
+  constructor(wakeups: WakeQueue) {
+    super();
+    this.#wakeups = wakeups;
+  }
+
+  override changed(events: number): void {
+    this.#marked |= events;
+    this.#wakeups.add(this);
+  }
+
+  wake(): void {
+    const events = this.#marked;
+    this.#marked = 0;
+    if (this.watched !== null) this.ready(events);
+  }
+
+  /** POLL* bits that may have become true since the last call. */
+  protected abstract ready(events: number): void;
+}
+
 /** A call that waits, as its process sees it. */
 export interface Cancellable {
   cancel(): void;
