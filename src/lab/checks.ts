@@ -17,18 +17,20 @@ const AGAIN_MS = 100;
 const ATTEMPT_MS = 2000;
 const METRIC_INTERVAL_MS = 1000;
 
+type CheckedLab = Pick<LabBackend, 'request' | 'open' | 'kernel'>;
+
 /** '' when the check holds, otherwise why it does not. */
 type Verdict = string;
 
 export class CheckRunner {
   readonly #results: CheckResult[];
   readonly #checks: readonly CheckConfig[];
-  readonly #lab: LabBackend;
+  readonly #lab: CheckedLab;
   readonly #timers: Set<NodeJS.Timeout> = new Set();
   #startedMs = 0;
   #stopped = false;
 
-  constructor(checks: readonly CheckConfig[], lab: LabBackend) {
+  constructor(checks: readonly CheckConfig[], lab: CheckedLab) {
     this.#checks = checks;
     this.#lab = lab;
     this.#results = checks.map((check, index) => ({
@@ -110,7 +112,7 @@ export function checkTitle(check: CheckConfig): string {
   }
 }
 
-async function evaluate(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
+async function evaluate(check: CheckConfig, lab: CheckedLab): Promise<Verdict> {
   switch (check.kind) {
     case 'http':
       return checkHttp(check, lab);
@@ -125,7 +127,7 @@ async function evaluate(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
   }
 }
 
-async function checkHttp(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
+async function checkHttp(check: CheckConfig, lab: CheckedLab): Promise<Verdict> {
   const signal = AbortSignal.timeout(ATTEMPT_MS);
   const response = await httpGet(lab.kernel(check.from as string), check.target, { signal });
   const wanted = Number(check.expect ?? 200);
@@ -134,7 +136,7 @@ async function checkHttp(check: CheckConfig, lab: LabBackend): Promise<Verdict> 
   return '';
 }
 
-async function checkTcp(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
+async function checkTcp(check: CheckConfig, lab: CheckedLab): Promise<Verdict> {
   const colon = check.target.lastIndexOf(':');
   const [host, port] = [withoutBrackets(check.target.slice(0, colon)), Number(check.target.slice(colon + 1))];
   const wanted = check.expect ?? 'open';
@@ -151,7 +153,7 @@ async function checkTcp(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
   return found === wanted ? '' : `${found}, expected ${wanted}`;
 }
 
-async function checkPing(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
+async function checkPing(check: CheckConfig, lab: CheckedLab): Promise<Verdict> {
   const options = { host: check.target, count: 1, intervalMs: 1000, payloadBytes: 56, ttl: 64, waitMs: 1000 };
   let received = 0;
   for await (const event of pingStream(lab.kernel(check.from as string), options)) {
@@ -162,14 +164,14 @@ async function checkPing(check: CheckConfig, lab: LabBackend): Promise<Verdict> 
   return found === wanted ? '' : `${found}, expected ${wanted}`;
 }
 
-async function checkState(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
+async function checkState(check: CheckConfig, lab: CheckedLab): Promise<Verdict> {
   const { nodes } = await lab.request('info', {});
   const status = nodes.find((node) => node.name === check.target);
   if (status === undefined) return 'no such node';
   return stateHolds(status, check.expect as string) ? '' : status.state;
 }
 
-async function checkMetric(check: CheckConfig, lab: LabBackend): Promise<Verdict> {
+async function checkMetric(check: CheckConfig, lab: CheckedLab): Promise<Verdict> {
   const node = check.of as string;
   const value = await metricOf(node, check.target, lab);
   if (value === null) return `no metric "${check.target}" of ${node}`;
@@ -192,7 +194,7 @@ const METRICS: Readonly<Record<string, (metrics: NodeMetrics) => number | null>>
 };
 
 /** A metric over one second, or the value of a counter. */
-async function metricOf(node: string, metric: string, lab: LabBackend): Promise<number | null> {
+async function metricOf(node: string, metric: string, lab: CheckedLab): Promise<number | null> {
   const read = METRICS[metric];
   if (read === undefined) {
     const blocks = await lab.request('counters', { kernel: node });

@@ -1,15 +1,19 @@
 /**
- * A lab in another process, reached over its control socket.
+ * A lab in another process: the lab itself over its control socket, its kernels at their own sockets.
  *
- * Thread: any. Read first: control-protocol.ts. When the lab goes down, what is asked fails and streams end.
+ * Thread: any. The control socket is a server of remote calls (control-server.ts), whose requests and streams are operations.ts.
+ * A kernel without a socket of its own is reached through the lab, which passes the bytes of its connection on. When the lab goes
+ * down, what is asked fails and streams end.
  */
 
-import { connect, type Socket } from 'node:net';
 import { MultikernelError } from '../base/errors.ts';
+import type { Carrier } from '../host/contract.ts';
+import { SystemRng } from '../host/node/clock.ts';
+import { connectSocket } from '../host/node/socket-carrier.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
-import { Requester, type ToClient } from '../rump/multiplexer.ts';
-import { encodeLine, type LabHello, PROTOCOL_VERSION, readLines } from './control-protocol.ts';
-import { kernelThrough } from './kernel-through.ts';
+import * as protocol from '../rump/protocol.ts';
+import { type RemoteKernel, remoteKernel } from '../rump/remote-kernel.ts';
+import { labKernel } from './lab-kernel.ts';
 import type {
   LabBackend,
   LabOperation,
@@ -19,62 +23,51 @@ import type {
   StreamHandle,
   StreamSink,
 } from './operations.ts';
-import { controlNames, controlPath } from './runtime-folder.ts';
+import { controlNames, controlPath, kernelSocket } from './runtime-folder.ts';
+
+/** Codes of a socket that nobody serves. */
+const NOT_UP: readonly string[] = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'ENOTSOCK'];
+
+/** What a lab says of itself. */
+export interface LabAbout {
+  lab: string;
+  pid: number;
+}
 
 export class ControlClient implements LabBackend {
   readonly lab: string;
   readonly pid: number;
   /** Settles when the lab hung up, or we did. */
   readonly closed: Promise<void>;
-  readonly #socket: Socket;
-  readonly #requester: Requester;
+  /** The lab answers as a kernel does, but to other operations. */
+  readonly #remote: RemoteKernel;
+  readonly #kernels: KernelClient[] = [];
 
-  private constructor(socket: Socket, hello: LabHello) {
-    this.#socket = socket;
-    this.lab = hello.lab;
-    this.pid = hello.pid;
-    this.#requester = new Requester((message) => {
-      if (socket.writable) socket.write(encodeLine(message));
-    });
-    this.closed = new Promise((resolve) => {
-      socket.on('close', () => {
-        this.#requester.fail(this.#down());
-        resolve();
-      });
-    });
+  private constructor(remote: RemoteKernel) {
+    const { lab, pid } = remote.about as LabAbout;
+    this.lab = lab;
+    this.pid = pid;
+    this.closed = remote.closed;
+    this.#remote = remote;
   }
 
   /** Throws ENOENT when no lab of that name is up. */
-  static connect(lab: string): Promise<ControlClient> {
-    return new Promise((resolve, reject) => {
-      const socket = connect(controlPath(lab));
-      let client: ControlClient | null = null;
-      const notUp = (): void => reject(new MultikernelError('ENOENT', `no lab ${lab} is up`));
-      socket.on('error', notUp);
-      socket.on('close', notUp);
-      readLines(socket, (value) => {
-        if (client !== null) {
-          client.#requester.take(value as ToClient);
-          return;
-        }
-        const hello = value as LabHello;
-        if (hello?.multikernel !== PROTOCOL_VERSION) {
-          socket.destroy();
-          reject(new MultikernelError('EPROTO', `lab ${lab} speaks another version of the control protocol`));
-          return;
-        }
-        client = new ControlClient(socket, hello);
-        resolve(client);
-      });
-    });
+  static async connect(lab: string): Promise<ControlClient> {
+    const down = (): MultikernelError => new MultikernelError('ECONNRESET', `lab ${lab} went down`);
+    try {
+      const carrier = await connectSocket({ kind: 'unix', path: controlPath(lab) });
+      return new ControlClient(await remoteKernel(carrier, null, new SystemRng(), down));
+    } catch (error) {
+      if (!NOT_UP.includes((error as MultikernelError).code)) throw error;
+      throw new MultikernelError('ENOENT', `no lab ${lab} is up`, { cause: error });
+    }
   }
 
   request<Op extends LabOperation>(
     operation: Op,
     params: LabRequests[Op]['params'],
   ): Promise<LabRequests[Op]['reply']> {
-    if (!this.#socket.writable) return Promise.reject(this.#down());
-    return this.#requester.request(operation, params) as Promise<LabRequests[Op]['reply']>;
+    return this.#remote.control(operation as never, params as never);
   }
 
   open<Op extends LabStreamOperation>(
@@ -82,21 +75,35 @@ export class ControlClient implements LabBackend {
     params: LabStreams[Op]['params'],
     sink: StreamSink<LabStreams[Op]['event']>,
   ): StreamHandle<LabStreams[Op]['input']> {
-    if (!this.#socket.writable) this.#requester.fail(this.#down());
-    return this.#requester.open(operation, params, sink as StreamSink<never>);
+    return this.#remote.open(operation as never, params as never, sink as never) as StreamHandle<never>;
   }
 
   kernel(name: string): KernelClient {
-    return kernelThrough(this, name, this.closed);
+    const connect = async (): Promise<KernelClient> =>
+      remoteKernel(await this.#carrierTo(name), null, new SystemRng());
+    const kernel = labKernel(name, connect, this.closed);
+    this.#kernels.push(kernel);
+    return kernel;
   }
 
   async close(): Promise<void> {
-    this.#socket.destroySoon();
-    await this.closed;
+    for (const kernel of this.#kernels) void kernel.close();
+    await this.#remote.close();
   }
 
-  #down(): MultikernelError {
-    return new MultikernelError('ECONNRESET', `lab ${this.lab} went down`);
+  /** Straight to the kernel where it has a socket that answers, else through the lab. */
+  async #carrierTo(kernel: string): Promise<Carrier> {
+    const path = kernelSocket(kernel, this.lab);
+    if (path !== null) {
+      try {
+        return await connectSocket({ kind: 'unix', path }, false);
+      } catch {
+        // Its thread is gone, or not as far yet: the lab knows.
+      }
+    }
+    const carrier = await connectSocket({ kind: 'unix', path: controlPath(this.lab) }, false);
+    carrier.write(protocol.frameOf(new TextEncoder().encode(kernel), protocol.REQUEST, protocol.RELAY, 1), null);
+    return carrier;
   }
 }
 

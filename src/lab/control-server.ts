@@ -1,28 +1,44 @@
 /**
- * The control socket of a lab: lets the commands of a second terminal ask what its own process could.
+ * The control socket of a lab: lets the commands of a second terminal ask what its own process could, and relays connections to
+ * kernels that have no socket of their own.
  *
- * Thread: the supervisor's. Read first: control-protocol.ts. One lab per name: whoever binds the socket has the name. A socket
- * file that nobody listens behind was left by a lab that was killed, and is removed.
+ * Thread: the supervisor's. A server of remote calls (rump/server.ts) whose requests and streams are operations.ts. One lab per
+ * name: whoever binds the socket has the name. A socket file that nobody listens behind was left by a lab that was killed, and is
+ * removed.
  */
 
-import { chmodSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { rmSync } from 'node:fs';
+import type { MessagePort } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
+import type { Carrier } from '../host/contract.ts';
+import { SystemRng } from '../host/node/clock.ts';
+import { ExpiryTimer, expiryNowMs } from '../host/node/expiry-timer.ts';
+import { PortCarrier } from '../host/node/port-carrier.ts';
+import { listenSocket, type SocketServer } from '../host/node/socket-carrier.ts';
+import { ControlService } from '../rump/control-service.ts';
 import type { StreamHandle, StreamSink } from '../rump/kernel-client.ts';
-import { type Answers, Responder, type ToClient } from '../rump/multiplexer.ts';
-import { encodeLine, type LabHello, PROTOCOL_VERSION, readLines } from './control-protocol.ts';
+import type { Answers } from '../rump/multiplexer.ts';
+import { FEATURE_CONTROL } from '../rump/protocol.ts';
+import { RumpServer } from '../rump/server.ts';
+import { ControlClient, type LabAbout } from './control-client.ts';
 import type { LabBackend, LabOperation, LabStreamOperation } from './operations.ts';
-import { controlPath, kernelFolder } from './runtime-folder.ts';
+import { controlPath, isSocket, kernelFolder } from './runtime-folder.ts';
 
 /** Bytes that may wait for a slow client before its streams end. */
 const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
+
+/** A lab that can be served. */
+export interface ServedLab extends Pick<LabBackend, 'request' | 'open'> {
+  /** A connection for remote calls to the kernel of a node. Throws ENOENT, EHOSTDOWN. */
+  connect(kernel: string): MessagePort;
+}
 
 export class ControlServer {
   readonly path: string;
   /** Folder of the socket files of the lab's kernels (runtime-folder.ts). */
   readonly kernelFolder: string | null;
-  readonly #server: Server;
-  readonly #clients: Set<Socket> = new Set();
+  readonly #server: RumpServer;
+  readonly #listening: SocketServer;
 
   /** The files go with the process; only SIGKILL leaves them. */
   readonly #onExit = (): void => {
@@ -30,90 +46,56 @@ export class ControlServer {
     this.#removeKernels();
   };
 
-  private constructor(lab: string, path: string, server: Server) {
+  private constructor(lab: string, path: string, server: RumpServer, listening: SocketServer) {
     this.path = path;
     this.kernelFolder = kernelFolder(lab);
     this.#server = server;
+    this.#listening = listening;
     process.on('exit', this.#onExit);
   }
 
   /** Take the name `lab`. Throws EEXIST when a lab of that name is up. */
-  static async listen(lab: string, backend: LabBackend): Promise<ControlServer> {
+  static async listen(lab: string, backend: ServedLab): Promise<ControlServer> {
     const path = controlPath(lab);
+    const server = serverOf(lab, backend);
+    const expiry = new ExpiryTimer(server);
+    const accept = (carrier: Carrier): void => {
+      server.accept(carrier, null, expiryNowMs());
+      expiry.arm();
+    };
     for (let attempt = 0; ; attempt++) {
-      const server = createServer();
       try {
-        await bind(server, path);
-        const control = new ControlServer(lab, path, server);
-        server.on('connection', (socket) => control.#serve(socket, lab, backend));
-        return control;
+        return new ControlServer(lab, path, server, await listenSocket({ kind: 'unix', path }, accept, true));
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-        const pid = await probe(path);
-        if (pid !== null || attempt === 2) {
-          const who = pid === null ? '' : ` (process ${pid})`;
-          throw new MultikernelError('EEXIST', `lab ${lab} is already up${who}; take it down with: mk down ${lab}`);
-        }
+        if ((error as MultikernelError).code !== 'EADDRINUSE') throw error;
+        // A socket that nobody listens behind was replaced already.
+        if (attempt === 2 || isSocket(path)) throw await alreadyUp(lab);
         rmSync(path, { force: true });
       }
     }
   }
 
   /** Hang up on everybody and remove the socket file. */
-  async close(): Promise<void> {
+  close(): void {
     process.off('exit', this.#onExit);
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#clients) socket.destroySoon();
+    this.#listening.close();
+    this.#server.close();
     this.#removeKernels();
-    await closed;
   }
 
   #removeKernels(): void {
     if (this.kernelFolder !== null) rmSync(this.kernelFolder, { recursive: true, force: true });
   }
-
-  #serve(socket: Socket, lab: string, backend: LabBackend): void {
-    this.#clients.add(socket);
-    const hello: LabHello = { multikernel: PROTOCOL_VERSION, lab, pid: process.pid };
-    socket.write(encodeLine(hello));
-    const responder = session(socket, backend);
-    readLines(socket, (value) => {
-      if (!responder.take(value)) socket.destroy();
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => {
-      this.#clients.delete(socket);
-      responder.close();
-    });
-  }
 }
 
-async function bind(server: Server, path: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      server.removeListener('error', reject);
-      resolve();
-    });
-  });
-  if (process.platform !== 'win32') chmodSync(path, 0o600);
+async function alreadyUp(lab: string): Promise<MultikernelError> {
+  const other = await ControlClient.connect(lab).catch(() => null);
+  void other?.close();
+  const who = other === null ? '' : ` (process ${other.pid})`;
+  return new MultikernelError('EEXIST', `lab ${lab} is already up${who}; take it down with: mk down ${lab}`);
 }
 
-/** The process behind a socket, or null when nobody listens there. */
-function probe(path: string): Promise<number | null> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.on('error', () => resolve(null));
-    socket.on('close', () => resolve(0));
-    readLines(socket, (hello) => {
-      resolve((hello as LabHello | null)?.pid ?? 0);
-      socket.destroy();
-    });
-  });
-}
-
-/** One client: lab operations, and the traffic of kernels, which passes through unseen. */
-function session(socket: Socket, backend: LabBackend): Responder {
+function serverOf(lab: string, backend: ServedLab): RumpServer {
   const answers: Answers = {
     request: (operation, params) => backend.request(operation as LabOperation, params as never),
     open: (operation, params, sink) => {
@@ -122,10 +104,13 @@ function session(socket: Socket, backend: LabBackend): Responder {
       return bounded.handle;
     },
   };
-  const post = (message: ToClient): void => {
-    if (socket.writable) socket.write(encodeLine(message));
-  };
-  return new Responder(post, answers, () => socket.writableLength);
+  return new RumpServer({
+    rng: new SystemRng(),
+    features: FEATURE_CONTROL,
+    services: (client) => [new ControlService(client, answers)],
+    about: (): LabAbout => ({ lab, pid: process.pid }),
+    relay: (kernel, client) => new PortCarrier(backend.connect(kernel), client),
+  });
 }
 
 /** Ends a stream whose client reads more slowly than events come. */

@@ -1,8 +1,9 @@
 /**
  * Messages between the supervisor of a lab and the workers that run its kernels.
  *
- * Thread: both sides. The supervisor starts `worker/main` with a {@link WorkerBoot} as `workerData`; after that everything
- * goes over `WorkerBoot.port` as plain values ({@link ToWorker}, {@link FromWorker}). Packets never go this way.
+ * Thread: both sides. The supervisor starts `worker/main` with a {@link WorkerBoot} as `workerData`; after that the
+ * life of kernels and programs goes over `WorkerBoot.port` as plain values ({@link ToWorker}, {@link FromWorker}). Requests to a
+ * kernel have a port of their own (`connect`). Packets go neither way.
  *
  * No message is needed for standard output (the streams of the `Worker`), the end of a program (the `exit` and `error` events of
  * the `Worker`: exit code, uncaught error, ERR_WORKER_OUT_OF_MEMORY), metrics (counters in the arena, below), the death of
@@ -16,7 +17,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { NetworkDescriptor } from '../link/network.ts';
 import type { WasmMemory } from '../mem/webassembly.ts';
-import type { ToClient, ToServer } from '../rump/multiplexer.ts';
 
 /** One interface of a kernel: a port of a network that the supervisor created in the arena. */
 export interface InterfaceBoot {
@@ -99,8 +99,8 @@ export interface WorkerBoot {
 
 export type ToWorker =
   | { type: 'start' }
-  /** Request or stream of a client of one kernel (rump/multiplexer.ts); looked at by the kernel alone. */
-  | { type: 'kernel'; kernel: string; message: ToServer }
+  /** A connection for remote calls to one kernel (host/node/port-carrier.ts), closed when there is none of that name. */
+  | { type: 'connect'; kernel: string; port: MessagePort }
   /** Shut one kernel down: its devices are closed and its sockets gone. Answered by `stopped`. */
   | { type: 'stop'; kernel: string };
 
@@ -109,7 +109,6 @@ export type FromWorker =
   | { type: 'ready' }
   /** The whole set of ports on which sockets of the kernel listen (TCP) or are bound (UDP), sorted. */
   | { type: 'listening'; kernel: string; tcp: number[]; udp: number[] }
-  | { type: 'kernel'; kernel: string; message: ToClient }
   | { type: 'stopped'; kernel: string };
 
 // ---- metrics of a program ------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 /**
  * Operations of a running lab: the one list behind the façade, in the process of the lab and over its control socket.
  *
- * Thread: any; types only. Requests of kernels are not listed here: they pass through untouched (sys/control.ts).
+ * Thread: any; types only. Requests of kernels are sys/control.ts.
  */
 
 import type { KernelClient, StreamHandle, StreamSink } from '../rump/kernel-client.ts';
@@ -155,8 +155,6 @@ export interface RunOptions {
 
 export interface LabRequests {
   info: { params: Record<never, never>; reply: LabInfo };
-  /** One request to a kernel: any of sys/control.ts, looked at by the kernel alone. */
-  kernel: { params: { kernel: string; operation: string; request: unknown }; reply: unknown };
   /** The counter blocks of one node, or of all. */
   counters: { params: { kernel: string | null }; reply: CounterBlock[] };
   partition: { params: Omit<PartitionInfo, 'id'>; reply: PartitionInfo };
@@ -178,8 +176,6 @@ export interface LabStreams {
   logs: { params: { nodes: string[]; lines: number; follow: boolean }; event: LogLine; input: never };
   /** Every change of state of a node, the present states first. */
   states: { params: Record<never, never>; event: NodeStatus; input: never };
-  /** One stream of a kernel: any of sys/control.ts. */
-  kernel: { params: { kernel: string; stream: string; request: unknown }; event: unknown; input: unknown };
 }
 
 export type LabStreamOperation = keyof LabStreams;
@@ -192,7 +188,10 @@ export interface LabBackend {
     params: LabStreams[Op]['params'],
     sink: StreamSink<LabStreams[Op]['event']>,
   ): StreamHandle<LabStreams[Op]['input']>;
-  /** The kernel of a node. Throws nothing; its calls reject with ENOENT, EHOSTDOWN, ETIMEDOUT. */
+  /**
+   * A client of the kernel of a node, with a connection of its own, made when it is first used. Throws nothing; its calls reject
+   * with ENOENT, EHOSTDOWN, ETIMEDOUT.
+   */
   kernel(name: string): KernelClient;
   /** The supervisor: takes the lab down. A client: hangs up. */
   close(): Promise<void>;

@@ -93,6 +93,8 @@ export function kernelSocket(node: string, lab?: string): string | null {
   return path !== null && isSocket(path) ? path : null;
 }
 
-function isSocket(path: string): boolean {
+/** On Windows sockets have no files, and all are. */
+export function isSocket(path: string): boolean {
+  if (WINDOWS) return true;
   return lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
 }

@@ -4,6 +4,7 @@
  * Thread: the supervisor's.
  */
 
+import type { KernelClient } from '../rump/kernel-client.ts';
 import type { LabMemory } from './memory.ts';
 import type { KernelBoot, ProgramBoot } from './messages.ts';
 import type { NodeAddress, NodeStatus, Phase, ProgramError } from './operations.ts';
@@ -15,6 +16,8 @@ import type { WorkerLink } from './worker-link.ts';
 export class SupervisedNode {
   readonly plan: NodePlan;
   readonly addresses: NodeAddress[];
+  /** Its kernel, for the supervisor's own requests. */
+  readonly client: KernelClient;
   program: ProgramPlan | null;
   env: Record<string, string>;
   worker: WorkerLink | null = null;
@@ -26,8 +29,9 @@ export class SupervisedNode {
   sinceMs: number = Date.now();
   readonly #changed: (node: SupervisedNode) => void;
 
-  constructor(lab: LabPlan, plan: NodePlan, changed: (node: SupervisedNode) => void) {
+  constructor(lab: LabPlan, plan: NodePlan, client: KernelClient, changed: (node: SupervisedNode) => void) {
     this.plan = plan;
+    this.client = client;
     this.program = plan.program;
     this.env = plan.env;
     this.#changed = changed;

@@ -5,15 +5,19 @@
  * nothing else. Read first: plan.ts, operations.ts, messages.ts.
  */
 
+import type { MessagePort } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
+import { SystemRng } from '../host/node/clock.ts';
+import { PortCarrier } from '../host/node/port-carrier.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
-import { withCalls } from '../rump/process-stream.ts';
+import { remoteKernel } from '../rump/remote-kernel.ts';
 import { NO_INTERFACES } from '../tools/address-text.ts';
 import { filterRequest } from '../tools/change-requests.ts';
 import { KernelText } from '../tools/kernel-text.ts';
 import { AddressWatch } from './address-watch.ts';
 import { CheckRunner } from './checks.ts';
 import { LogBook } from './log-book.ts';
+import { labKernel } from './lab-kernel.ts';
 import { LabMemory } from './memory.ts';
 import { MetricMeter } from './metrics.ts';
 import type {
@@ -33,7 +37,7 @@ import { type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
 import { findScript } from './program-command.ts';
 import { nearest } from './suggest.ts';
 import { SupervisedNode } from './supervised-node.ts';
-import { notRunning, type WorkerEvents, type WorkerLink } from './worker-link.ts';
+import type { WorkerEvents, WorkerLink } from './worker-link.ts';
 import { placement, type StartThread, startThread, startWorker } from './worker-start.ts';
 
 const METRICS_MS_MIN = 100;
@@ -48,6 +52,10 @@ type Openers = {
     sink: StreamSink<LabStreams[Op]['event']>,
   ) => StreamHandle<LabStreams[Op]['input']>;
 };
+
+function notRunning(kernel: string): MultikernelError {
+  return new MultikernelError('EHOSTDOWN', `${kernel} is not running`);
+}
 
 /** Addresses of a filter have no zones. */
 function filterOver(client: KernelClient): NodeFilter {
@@ -90,36 +98,42 @@ export class Supervisor implements LabBackend {
   /** Lays out the shared memory; throws ENOMEM. `boot` starts the kernels. */
   constructor(plan: LabPlan, start: StartThread = startThread) {
     this.plan = plan;
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
     this.#startThread = start;
     this.#memory = new LabMemory(plan);
     this.#nodes = new Map(
-      plan.nodes.map((node) => [node.name, new SupervisedNode(plan, node, (n) => this.#changed(n))]),
+      plan.nodes.map((node) => [
+        node.name,
+        new SupervisedNode(plan, node, this.kernel(node.name), (n) => this.#changed(n)),
+      ]),
     );
     this.#partitions = new PartitionTable({
       exists: (name) => this.#node(name) !== null,
       addressesOf: (name) => this.#node(name).addresses.map((entry) => entry.address),
       interfacesOf: (name) => {
-        const { worker, up } = this.#node(name);
+        const { client, up } = this.#node(name);
         // It may go down before it answers.
-        if (worker === null || !up) return Promise.resolve([]);
-        return new KernelText(worker.kernel(name)).interfaces().catch(() => []);
+        return up ? new KernelText(client).interfaces().catch(() => []) : Promise.resolve([]);
       },
       linksOf: (name) => this.#node(name).links,
       filterOf: (name) => {
-        const { worker, up } = this.#node(name);
-        return worker === null || !up ? null : filterOver(worker.kernel(name));
+        const { client, up } = this.#node(name);
+        return up ? filterOver(client) : null;
       },
     });
     this.#watch = new AddressWatch(
-      (name) => this.kernel(name),
+      (name) => this.#client(name),
       (name) => {
         // A node that goes down meanwhile filters when it comes up again.
         this.#partitions.addressesChanged(name).catch(() => {});
       },
     );
-    this.#checks = new CheckRunner(plan.checks, this);
-    this.ended = new Promise((resolve) => {
-      this.#resolveEnded = resolve;
+    this.#checks = new CheckRunner(plan.checks, {
+      request: (operation, params) => this.request(operation, params),
+      open: (operation, params, sink) => this.open(operation, params, sink),
+      kernel: (name) => this.#client(name),
     });
   }
 
@@ -166,21 +180,18 @@ export class Supervisor implements LabBackend {
     }
   }
 
-  /** The kernel that the node has when it is asked. */
   kernel(name: string): KernelClient {
-    return withCalls({
-      control: async (operation, request) => this.#running(name).kernel(name).control(operation, request),
-      open: (stream, request, sink) => {
-        try {
-          return this.#running(name).kernel(name).open(stream, request, sink);
-        } catch (error) {
-          queueMicrotask(() => sink.end(error as Error));
-          return NOTHING;
-        }
-      },
-      closed: this.ended,
-      close: () => Promise.resolve(),
-    });
+    const gone = (): MultikernelError => notRunning(name);
+    const connect = async (): Promise<KernelClient> =>
+      remoteKernel(new PortCarrier(this.connect(name)), null, new SystemRng(), gone);
+    return labKernel(name, connect, this.ended);
+  }
+
+  /** A connection for remote calls to the kernel that the node has now. Throws ENOENT, EHOSTDOWN. */
+  connect(name: string): MessagePort {
+    const { up, worker } = this.#node(name);
+    if (!up || worker === null) throw notRunning(name);
+    return worker.connect(name);
   }
 
   /** Take the lab down: every thread ends, at once. */
@@ -217,7 +228,6 @@ export class Supervisor implements LabBackend {
 
   readonly #handlers: Handlers = {
     info: async () => this.info,
-    kernel: ({ kernel, operation, request }) => this.kernel(kernel).control(operation as never, request as never),
     counters: async ({ kernel }) => this.#memory.counters(kernel === null ? null : this.#node(kernel).name),
     partition: async ({ a, b, oneWay, how }) => {
       const partition = this.#partitions.add({ a, b, oneWay, how });
@@ -253,8 +263,6 @@ export class Supervisor implements LabBackend {
       const stop = this.logs.follow(nodes, (line) => sink.event(line));
       return this.#closable(sink, stop);
     },
-    kernel: ({ kernel, stream, request }, sink) =>
-      this.kernel(kernel).open(stream as never, request as never, sink as never),
   };
 
   #node(name: string): SupervisedNode {
@@ -266,10 +274,9 @@ export class Supervisor implements LabBackend {
     throw new MultikernelError('ENOENT', `no node ${name}; ${hint}`);
   }
 
-  #running(name: string): WorkerLink {
-    const node = this.#node(name);
-    if (!node.up || node.worker === null) throw notRunning(name);
-    return node.worker;
+  /** For our own requests. */
+  #client(name: string): KernelClient {
+    return this.#nodes.get(name)?.client ?? this.kernel(name);
   }
 
   // ---- life of nodes -----------------------------------------------------------------------------------------------

@@ -1,17 +1,11 @@
 /**
- * One worker thread as its supervisor sees it: its messages, its kernels, its output, its end.
+ * One worker thread as its supervisor sees it: its messages, the ways to its kernels, its output, its end.
  *
- * Thread: the supervisor's. Read first: messages.ts. Requests that a worker does not answer fail after a while (a program
- * that computes for seconds blocks the kernel beside it, as it blocks its own sockets).
+ * Thread: the supervisor's. Read first: messages.ts.
  */
 
 import type { Readable } from 'node:stream';
-import type { MessagePort } from 'node:worker_threads';
-import { MultikernelError } from '../base/errors.ts';
-import { inTime } from '../host/node/in-time.ts';
-import type { KernelClient } from '../rump/kernel-client.ts';
-import { kernelOver, Requester } from '../rump/multiplexer.ts';
-import { withCalls } from '../rump/process-stream.ts';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { FromWorker, ToWorker } from './messages.ts';
 
 /** The part of a `Worker` that the supervisor uses; tests have their own. */
@@ -38,7 +32,8 @@ export class WorkerLink {
   alive = true;
   readonly #port: MessagePort;
   readonly #events: WorkerEvents;
-  readonly #requesters: Map<string, Requester> = new Map();
+  /** Our ends of the connections to kernels. */
+  readonly #connections: Set<MessagePort> = new Set();
   readonly #stopping: Map<string, () => void> = new Map();
   readonly #exited: Promise<void>;
   #error: unknown;
@@ -87,20 +82,14 @@ export class WorkerLink {
     await this.#exited;
   }
 
-  /** One kernel of the worker. Requests without an answer for a while reject with ETIMEDOUT. */
-  kernel(name: string): KernelClient {
-    const client = kernelOver(this.#requester(name), this.#exited, () => Promise.resolve());
-    const control: KernelClient['control'] = (operation, request) => inTime(client.control(operation, request), name);
-    return withCalls({ ...client, control });
-  }
-
-  #requester(name: string): Requester {
-    const known = this.#requesters.get(name);
-    if (known !== undefined) return known;
-    const requester = new Requester((message) => this.#post({ type: 'kernel', kernel: name, message }));
-    if (this.alive) this.#requesters.set(name, requester);
-    else requester.fail(notRunning(name));
-    return requester;
+  /** A new connection for remote calls to one kernel of the worker. It closes with the kernel. */
+  connect(kernel: string): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#connections.add(port1);
+    port1.on('close', () => this.#connections.delete(port1));
+    if (this.alive) this.#port.postMessage({ type: 'connect', kernel, port: port2 } satisfies ToWorker, [port2]);
+    else port1.close();
+    return port1;
   }
 
   #post(message: ToWorker): void {
@@ -116,28 +105,18 @@ export class WorkerLink {
         this.#events.listening(message.kernel, message.tcp, message.udp);
         break;
       case 'stopped':
-        this.#requesters.get(message.kernel)?.fail(notRunning(message.kernel));
-        this.#requesters.delete(message.kernel);
         this.#stopping.get(message.kernel)?.();
         this.#stopping.delete(message.kernel);
-        break;
-      case 'kernel':
-        this.#requesters.get(message.kernel)?.take(message.message);
     }
   }
 
   #gone(exitCode: number): void {
     this.alive = false;
     this.#port.close();
-    for (const [name, requester] of this.#requesters) requester.fail(notRunning(name));
-    this.#requesters.clear();
+    for (const connection of this.#connections) connection.close();
     for (const resolve of this.#stopping.values()) resolve();
     this.#rejectReady(this.#error instanceof Error ? this.#error : new Error(`worker ended with code ${exitCode}`));
     this.#events.gone(exitCode, this.#error);
     this.#resolveExited();
   }
-}
-
-export function notRunning(kernel: string): MultikernelError {
-  return new MultikernelError('EHOSTDOWN', `${kernel} is not running`);
 }

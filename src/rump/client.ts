@@ -2,7 +2,7 @@
  * A client that does not block: one connection for requests, replies and events.
  *
  * Thread: the client's, with an event loop. Requests may be under way in any number; a connection that ends fails all of them
- * with ECONNRESET. Read first: protocol.ts.
+ * with one error, `gone`. Read first: protocol.ts.
  */
 
 import { MultikernelError } from '../base/errors.ts';
@@ -37,6 +37,7 @@ export class RumpClient {
   readonly #waiting = new Map<number, Waiting>();
   /** Bytes that came before `begin`. */
   readonly #early: Uint8Array[] = [];
+  readonly #gone: () => Error;
   #handlers: ClientHandlers | null = null;
   #nextRequest = 1;
   #ended = false;
@@ -46,6 +47,7 @@ export class RumpClient {
   static connect(carrier: Carrier, options: ClientOptions): Promise<RumpClient> {
     const handshake = new ClientHandshake(options);
     const reader = protocol.newFrameReader();
+    const gone = options.gone ?? connectionGone;
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void => {
         carrier.onBytes = null;
@@ -53,7 +55,7 @@ export class RumpClient {
         carrier.close();
         reject(error);
       };
-      carrier.onClosed = () => fail(reset());
+      carrier.onClosed = () => fail(gone());
       carrier.onBytes = (bytes) => {
         reader.push(bytes);
         try {
@@ -61,7 +63,7 @@ export class RumpClient {
             const next = handshake.take(whole);
             if (next !== null) carrier.write(next, null);
             if (!handshake.done) continue;
-            const client = new RumpClient(carrier, reader, handshake);
+            const client = new RumpClient(carrier, reader, handshake, gone);
             resolve(client);
             return;
           }
@@ -74,9 +76,10 @@ export class RumpClient {
     });
   }
 
-  private constructor(carrier: Carrier, reader: FrameReader, handshake: ClientHandshake) {
+  private constructor(carrier: Carrier, reader: FrameReader, handshake: ClientHandshake, gone: () => Error) {
     this.#carrier = carrier;
     this.#reader = reader;
+    this.#gone = gone;
     this.about = handshake.about;
     this.features = handshake.features;
     carrier.onBytes = (bytes) => this.#early.push(bytes);
@@ -112,7 +115,7 @@ export class RumpClient {
     bytes: Uint8Array = protocol.NO_PAYLOAD,
     ...addresses: SocketAddress[]
   ): Promise<protocol.Frame> {
-    if (this.#ended) return Promise.reject(reset());
+    if (this.#ended) return Promise.reject(this.#gone());
     const request = this.#nextRequest;
     this.#nextRequest = request === 0x7fff_ffff ? 1 : request + 1;
     return new Promise((resolve, reject) => {
@@ -173,7 +176,7 @@ export class RumpClient {
   #end(): void {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const { reject } of waiting) reject(reset());
+    for (const { reject } of waiting) reject(this.#gone());
     const handlers = this.#handlers;
     if (handlers === null || this.#told) return;
     this.#told = true;
@@ -181,6 +184,7 @@ export class RumpClient {
   }
 }
 
-function reset(): MultikernelError {
+/** The error of a connection that has ended. */
+export function connectionGone(): MultikernelError {
   return new MultikernelError('ECONNRESET', 'the connection to the kernel is gone');
 }

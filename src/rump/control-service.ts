@@ -53,10 +53,12 @@ export class ControlService implements SessionService {
   #post(message: ToClient): void {
     // The end of a stream has an error too, and is no answer to a request.
     if ('reply' in message || ('error' in message && !('end' in message))) this.#waiting--;
-    let payload = encodeValue(message);
-    if (payload.length > protocol.FRAME_BYTES_MAX)
-      payload = encodeValue({ id: message.id, error: refusal(Errno.EMSGSIZE, 'the answer is longer than a frame') });
-    this.#client.event(protocol.CONTROL, 0, 0, 0, payload);
+    const payload = encodeValue(message);
+    const max = protocol.FRAME_BYTES_MAX;
+    let at = 0;
+    for (; payload.length - at > max; at += max)
+      this.#client.event(protocol.CONTROL, 0, 1, 0, payload.subarray(at, at + max));
+    this.#client.event(protocol.CONTROL, 0, 0, 0, at === 0 ? payload : payload.subarray(at));
   }
 }
 

@@ -75,6 +75,14 @@ export class FrameReader {
     return this.#continue(frame);
   }
 
+  /** The bytes behind the last frame, which are taken away. */
+  rest(): Uint8Array {
+    const rest = this.#chunk.subarray(this.#at);
+    this.#chunk = NO_BYTES;
+    this.#at = 0;
+    return rest;
+  }
+
   #accepts(length: number): boolean {
     if (length >= 0 && length <= this.limitBytes) return true;
     this.fault = length < 0 ? 'negative length' : 'frame too long';

@@ -1,8 +1,8 @@
 /**
- * Requests and streams over one ordered way for messages: numbered by the client, answered by number. The same two ends serve a
- * MessagePort, a socket and a pair in one thread; neither knows an operation.
+ * Requests and streams over one ordered way for messages: numbered by the client, answered by number; neither end knows an
+ * operation.
  *
- * Thread: each end its own. The carrier delivers messages in order and says when it is gone; bytes in messages are its business.
+ * Thread: each end its own. Frames of class 60 carry the messages (remote-kernel.ts, control-service.ts).
  * Read first: kernel-client.ts.
  *
  *     client → server   {id, request, params}   {id, open, params}   {id, input}   {id, close: true}
@@ -10,7 +10,7 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
-import type { KernelClient, StreamHandle, StreamSink } from './kernel-client.ts';
+import type { StreamHandle, StreamSink } from './kernel-client.ts';
 
 export interface ErrorRecord {
   /** POSIX name, or one of ours. */
@@ -225,18 +225,4 @@ export class Responder {
       handle?.close();
     }
   }
-}
-
-/** The client of a kernel whose messages go through `requester`, without `call`. `close` hangs up; `closed` follows the carrier. */
-export function kernelOver(
-  requester: Requester,
-  closed: Promise<void>,
-  close: () => Promise<void>,
-): Omit<KernelClient, 'call'> {
-  return {
-    control: (operation, request) => requester.request(operation, request) as Promise<never>,
-    open: (stream, request, sink) => requester.open(stream, request, sink as StreamSink<never>) as StreamHandle<never>,
-    closed,
-    close,
-  };
 }

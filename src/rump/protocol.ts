@@ -49,6 +49,11 @@ export const EVENT = 4;
 // ---- session: 1 to 9 ---------------------------------------------------------------------------------------------------
 export const HELLO = 1;
 export const PROOF = 2;
+/**
+ * In front of everything else, to a server that knows the way to kernels (a lab). Payload: the name of one. All that follows is between
+ * that kernel and the client. No reply; an ERROR when the kernel cannot be reached.
+ */
+export const RELAY = 3;
 
 export const ROLE_BOTH = 0;
 export const ROLE_CALLS = 1;
@@ -115,7 +120,7 @@ export const DATAGRAM = 45;
 // ---- control: 60 ---------------------------------------------------------------------------------------------------------
 /**
  * A message of multiplexer.ts as a value (value-codec.ts): control requests, replies and streams. The client sends a REQUEST without
- * number, the server an EVENT.
+ * number, the server an EVENT. a of the server: 1 when the value goes on in the next frame.
  */
 export const CONTROL = 60;
 

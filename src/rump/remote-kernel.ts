@@ -1,5 +1,5 @@
 /**
- * The kernel client of another process: one connection, control requests, streams and system calls.
+ * The kernel client of another thread or process: one connection, control requests, streams and system calls.
  *
  * Thread: the client's. A frame of the kernel that makes no sense ends the connection. Read first: kernel-client.ts, client.ts.
  */
@@ -7,32 +7,80 @@
 import { Errno, MultikernelError } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Carrier } from '../host/contract.ts';
-import { RumpClient } from './client.ts';
-import type { CallMemory, KernelClient } from './kernel-client.ts';
-import { kernelOver, Requester, type ToClient } from './multiplexer.ts';
+import { connectionGone, RumpClient } from './client.ts';
+import type { CallMemory, KernelClient, StreamHandle, StreamSink } from './kernel-client.ts';
+import { Requester, type ToClient } from './multiplexer.ts';
 import * as protocol from './protocol.ts';
 import { decodeValue, encodeValue } from './value-codec.ts';
 
-/** A client of the kernel at the other end of `carrier`; rejects when the handshake fails. */
-export async function remoteKernel(carrier: Carrier, key: Uint8Array | null, rng: Rng): Promise<KernelClient> {
+/** Longest value of the kernel that is put together of several frames. */
+const VALUE_BYTES_MAX = 67_108_864;
+
+/** A kernel, or whoever else answers requests of class 60 (a lab), and what it says of itself. */
+export interface RemoteKernel extends KernelClient {
+  readonly about: unknown;
+}
+
+/**
+ * A client of the kernel at the other end of `carrier`; rejects when the handshake fails. `gone`: the error of what is under way
+ * when the connection ends, and of what is asked later; default: ECONNRESET.
+ */
+export async function remoteKernel(
+  carrier: Carrier,
+  key: Uint8Array | null,
+  rng: Rng,
+  gone: () => Error = connectionGone,
+): Promise<RemoteKernel> {
   const features = protocol.FEATURE_CONTROL | protocol.FEATURE_SYSCALLS;
-  const client = await RumpClient.connect(carrier, { rng, key, features });
+  const client = await RumpClient.connect(carrier, { rng, key, features, gone });
   const requester = new Requester((message) => client.send(protocol.CONTROL, 0, 0, 0, encodeValue(message)));
+  const values = new LongValues();
   const calls = new CallMemories(client);
   client.begin({
     event: (frame) => {
       if (frame.operation !== protocol.CONTROL) return;
       try {
-        requester.take(decodeValue(frame.payload) as ToClient);
+        const value = values.take(frame);
+        if (value !== null) requester.take(decodeValue(value) as ToClient);
       } catch {
         void client.close();
       }
     },
     request: (frame) => calls.serve(frame),
-    closed: () => requester.fail(new MultikernelError('ECONNRESET', 'the connection to the kernel is gone')),
+    closed: () => requester.fail(gone()),
   });
-  const kernel = kernelOver(requester, client.closed, () => client.close());
-  return { ...kernel, call: (number, args, memory) => calls.call(number, args, memory) };
+  return {
+    about: client.about,
+    control: (operation, request) => requester.request(operation, request) as Promise<never>,
+    open: (stream, request, sink) => requester.open(stream, request, sink as StreamSink<never>) as StreamHandle<never>,
+    call: (number, args, memory) => calls.call(number, args, memory),
+    closed: client.closed,
+    close: () => client.close(),
+  };
+}
+
+/** Puts values together that are longer than a frame. */
+class LongValues {
+  #pieces: Uint8Array[] = [];
+  #bytes = 0;
+
+  /** The whole value, or null when more of it follows. Throws EPROTO for one that does not end. */
+  take({ a: more, payload }: protocol.Frame): Uint8Array | null {
+    if (more === 0 && this.#pieces.length === 0) return payload;
+    this.#pieces.push(payload);
+    this.#bytes += payload.length;
+    if (this.#bytes > VALUE_BYTES_MAX) throw new MultikernelError('EPROTO', 'a value that does not end');
+    if (more !== 0) return null;
+    const whole = new Uint8Array(this.#bytes);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    this.#pieces = [];
+    this.#bytes = 0;
+    return whole;
+  }
 }
 
 /** The memories of the system calls that are under way: the kernel asks for parts of them by the number of the call. */

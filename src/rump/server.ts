@@ -36,6 +36,8 @@ export interface ServerOptions {
   services(client: ClientPort): SessionService[];
   /** Told to each authenticated client: any value (value-codec.ts). */
   about?(): unknown;
+  /** The way to a kernel by its name, for clients that say RELAY. Throws a `MultikernelError` when there is none. */
+  relay?(kernel: string, client: Carrier): Carrier;
   readonly admission?: AdmissionLimits;
   readonly limits?: SessionLimits;
 }
@@ -58,6 +60,15 @@ export class RumpServer {
 
   /** A connection. `key` null: the carrier itself keeps strangers out. */
   accept(carrier: Carrier, key: Uint8Array | null, nowMs: number): void {
+    this.admission.enter(this.#connect(carrier, key), nowMs);
+  }
+
+  /** A connection from this program: it needs no key and none of the places, and has time. */
+  acceptTrusted(carrier: Carrier): void {
+    this.#connect(carrier, null);
+  }
+
+  #connect(carrier: Carrier, key: Uint8Array | null): Connection {
     const connection = new Connection(this, this.#options, carrier, key);
     this.#connections.add(connection);
     carrier.onClosed = () => {
@@ -65,7 +76,12 @@ export class RumpServer {
       this.admission.leave(connection);
       connection.lost();
     };
-    this.admission.enter(connection, nowMs);
+    return connection;
+  }
+
+  /** When `expire` has something to do, `Infinity` when never. */
+  nextDeadlineMs(): number {
+    return this.admission.nextDeadlineMs();
   }
 
   /** Time passes for connections that have not authenticated. */
@@ -108,6 +124,8 @@ class Connection implements Pending {
   #hello: Hello | null = null;
   #accepted: Accept | null = null;
   #session: Session | null = null;
+  /** The kernel that the client speaks with. */
+  #relayed: Carrier | null = null;
   #closed = false;
 
   constructor(server: RumpServer, options: ServerOptions, carrier: Carrier, key: Uint8Array | null) {
@@ -122,6 +140,7 @@ class Connection implements Pending {
     if (this.#closed) return;
     this.#closed = true;
     this.#session?.close();
+    this.#relayed?.close();
     this.#carrier.close();
   }
 
@@ -129,16 +148,25 @@ class Connection implements Pending {
   lost(): void {
     this.#closed = true;
     this.#session?.close();
+    this.#relayed?.close();
   }
 
   #read(bytes: Uint8Array): void {
     if (this.#closed) return;
+    if (this.#relayed !== null) {
+      this.#passOn(this.#relayed, bytes);
+      return;
+    }
     const reader = this.#reader;
     reader.push(bytes);
     for (let whole = reader.next(); whole !== null; whole = reader.next()) {
       const refusal = this.#frame(protocol.decodeFrame(whole));
       if (refusal !== null) this.#refuse(refusal);
       if (this.#closed) return;
+      if (this.#relayed !== null) {
+        this.#passOn(this.#relayed, reader.rest());
+        return;
+      }
     }
     if (reader.fault !== null) this.#refuse(reader.fault);
   }
@@ -152,8 +180,33 @@ class Connection implements Pending {
     const session = this.#session;
     if (session !== null) return session.serve(frame) ? null : session.fault;
     if (frame.class !== protocol.REQUEST) return 'not authenticated';
+    if (frame.operation === protocol.RELAY) return this.#relay(frame);
     if (this.#hello === null || this.#accepted === null) return this.#greet(frame);
     return this.#prove(frame, this.#hello, this.#accepted);
+  }
+
+  /** Whoever needs no key may speak with the kernel of that name: it answers for itself. */
+  #relay(frame: protocol.Frame): Refusal | null {
+    const { relay } = this.#options;
+    if (relay === undefined || this.#key !== null || this.#hello !== null) return 'not authenticated';
+    try {
+      const kernel = relay(new TextDecoder().decode(frame.payload), this.#carrier);
+      kernel.onBytes = (bytes) => void this.#carrier.write(bytes, null);
+      kernel.onClosed = () => this.close();
+      this.#relayed = kernel;
+      this.#server.admission.leave(this);
+    } catch (error) {
+      this.#error(frame, Errno.EHOSTUNREACH, error as Error);
+      this.#server.admission.leave(this);
+      this.close();
+    }
+    return null;
+  }
+
+  #passOn(kernel: Carrier, bytes: Uint8Array): void {
+    if (bytes.length > 0) kernel.write(bytes, null);
+    const { queuedBytesMax } = this.#options.limits ?? SESSION_LIMITS;
+    if (kernel.queuedBytes > queuedBytesMax) this.#refuse('too much buffered');
   }
 
   #greet(frame: protocol.Frame): Refusal | null {

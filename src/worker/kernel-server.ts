@@ -12,6 +12,7 @@ import { MultikernelError } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Carrier, Host } from '../host/contract.ts';
 import { SystemRng } from '../host/node/clock.ts';
+import { ExpiryTimer, expiryNowMs } from '../host/node/expiry-timer.ts';
 import { listenNow, listenSocket, type SocketPlace } from '../host/node/socket-carrier.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
@@ -29,14 +30,9 @@ import { formatServerUrl, type ServerUrl } from '../rump/url.ts';
 
 // Taken before the program can replace the globals (fake timers do).
 const startTimer = setTimeout;
-const clock = performance;
 
 function after(ms: number, run: () => void): void {
   startTimer(run, ms).unref();
-}
-
-function nowMs(): number {
-  return clock.now();
 }
 
 /** Answers of a kernel of this thread; at once, so that events of a change leave before its reply. */
@@ -56,8 +52,8 @@ export class KernelServer {
   readonly #rng: Rng = new SystemRng();
   readonly #server: RumpServer;
   readonly #listening: { close(): void }[] = [];
+  readonly #expiry: ExpiryTimer;
   #url = '';
-  #expiring = false;
 
   constructor(kernel: Kernel, host: Pick<Host, 'requestWork'>, about: () => KernelAbout) {
     const answers = answersOf(kernel, host);
@@ -77,6 +73,12 @@ export class KernelServer {
       },
       about,
     });
+    this.#expiry = new ExpiryTimer(this.#server);
+  }
+
+  /** A connection from a thread of this program. */
+  connect(carrier: Carrier): void {
+    this.#server.acceptTrusted(carrier);
   }
 
   /**
@@ -121,20 +123,8 @@ export class KernelServer {
   }
 
   #accept(carrier: Carrier, key: Uint8Array | null): void {
-    this.#server.accept(carrier, key, nowMs());
-    this.#expireLater();
-  }
-
-  /** Look again when the time of the oldest unauthenticated connection is over. */
-  #expireLater(): void {
-    const deadlineMs = this.#server.admission.nextDeadlineMs();
-    if (this.#expiring || deadlineMs === Number.POSITIVE_INFINITY) return;
-    this.#expiring = true;
-    after(Math.max(1, deadlineMs - nowMs()), () => {
-      this.#expiring = false;
-      this.#server.expire(nowMs());
-      this.#expireLater();
-    });
+    this.#server.accept(carrier, key, expiryNowMs());
+    this.#expiry.arm();
   }
 }
 

@@ -6,11 +6,11 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import { workerData } from 'node:worker_threads';
-import { MultikernelError } from '../base/errors.ts';
+import { type MessagePort, workerData } from 'node:worker_threads';
 import { moduleUrl } from '../base/module-url.ts';
 import { SeededRng } from '../base/rng.ts';
 import { EventLoop } from '../host/node/event-loop.ts';
+import { PortCarrier } from '../host/node/port-carrier.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { type FromWorker, PROGRAM_COUNTERS_CAPACITY, type ToWorker, type WorkerBoot } from '../lab/messages.ts';
 import { Arena } from '../mem/arena.ts';
@@ -23,13 +23,10 @@ import type { HostInterfaceAddress } from '../node/face.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
-import { KernelProcess } from '../rump/kernel-process.ts';
-import { type Answers, Responder } from '../rump/multiplexer.ts';
-import { withProcesses } from '../rump/process-stream.ts';
 import { bootKernel } from './boot.ts';
 import { countHttp } from './http-metrics.ts';
 import { interfaceAddresses } from './interface-addresses.ts';
-import { answersOf, KernelServer } from './kernel-server.ts';
+import { KernelServer } from './kernel-server.ts';
 import { watchListening } from './listening.ts';
 import { drainBeforeExit, impersonate, runProgram } from './program.ts';
 
@@ -54,22 +51,6 @@ for (const config of boot.kernels) {
   loop.add(...kernel.cpus);
   watchListening(kernel, (tcp, udp) => send({ type: 'listening', kernel: kernel.name, tcp, udp }));
 }
-/** The clients of each kernel behind the port: one, the supervisor. */
-const responders = new Map<string, Responder>();
-
-function responderOf(name: string): Responder {
-  const known = responders.get(name);
-  if (known !== undefined) return known;
-  const kernel = kernels.get(name);
-  const answers =
-    kernel === undefined
-      ? absent(name)
-      : withProcesses(answersOf(kernel, loop), () => KernelProcess.spawn(kernel.processes, 'client'));
-  const responder = new Responder((message) => send({ type: 'kernel', kernel: name, message }), answers);
-  if (kernel !== undefined) responders.set(name, responder);
-  return responder;
-}
-
 /** Each kernel as a server of remote calls. */
 const servers = new Map<string, KernelServer>();
 
@@ -90,11 +71,10 @@ function listen(kernel: Kernel): void {
   if (path !== undefined) servers.get(kernel.name)?.listenAt(path);
 }
 
-function absent(name: string): Answers {
-  const refuse = (): never => {
-    throw new MultikernelError('ENOENT', `no kernel ${name} here`);
-  };
-  return { request: refuse, open: refuse };
+function connect(name: string, connection: MessagePort): void {
+  const server = servers.get(name);
+  if (server === undefined) connection.close();
+  else server.connect(new PortCarrier(connection));
 }
 
 function start(): void {
@@ -121,8 +101,6 @@ function stop(name: string): void {
     kernels.delete(name);
     servers.get(name)?.close();
     servers.delete(name);
-    responders.get(name)?.close();
-    responders.delete(name);
     loop.remove(...kernel.cpus);
     kernel.close();
   }
@@ -141,8 +119,8 @@ function handle(message: ToWorker): void {
     case 'stop':
       stop(message.kernel);
       return;
-    case 'kernel':
-      responderOf(message.kernel).take(message.message);
+    case 'connect':
+      connect(message.kernel, message.port);
   }
 }
 

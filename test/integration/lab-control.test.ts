@@ -1,18 +1,26 @@
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { MultikernelError } from '../../src/base/errors.ts';
+import { SeededRng } from '../../src/base/rng.ts';
+import type { Carrier } from '../../src/host/contract.ts';
+import { PortCarrier } from '../../src/host/node/port-carrier.ts';
+import { listenSocket } from '../../src/host/node/socket-carrier.ts';
 import { ControlClient, connectAll } from '../../src/lab/control-client.ts';
-import { decodeLine, encodeLine } from '../../src/lab/control-protocol.ts';
-import { ControlServer } from '../../src/lab/control-server.ts';
-import { kernelThrough } from '../../src/lab/kernel-through.ts';
+import { ControlServer, type ServedLab } from '../../src/lab/control-server.ts';
 import { attach } from '../../src/lab/lab.ts';
-import type { LabBackend, StreamSink } from '../../src/lab/operations.ts';
-import { controlNames, controlPath, runtimeFolder } from '../../src/lab/runtime-folder.ts';
-import type { KernelClient } from '../../src/rump/kernel-client.ts';
+import type { StreamSink } from '../../src/lab/operations.ts';
+import { controlNames, controlPath, kernelFolder, kernelPath, runtimeFolder } from '../../src/lab/runtime-folder.ts';
+import { ControlService } from '../../src/rump/control-service.ts';
+import type { Answers } from '../../src/rump/multiplexer.ts';
+import { CONTROL, FEATURE_CONTROL, frameOf, RELAY, REQUEST } from '../../src/rump/protocol.ts';
+import { remoteKernel } from '../../src/rump/remote-kernel.ts';
+import { RumpServer } from '../../src/rump/server.ts';
+import { encodeValue } from '../../src/rump/value-codec.ts';
 import { TcpConnection } from '../../src/tools/tcp-connection.ts';
 import { until } from '../fixtures/fake-workers.ts';
 
@@ -31,30 +39,32 @@ afterAll(() => {
 const B = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0x0a000002, scopeId: 0 };
 const HOSTS = { name: 'a', hosts: [{ name: 'b', addresses: [B] }] };
 
-/** A lab that answers with what it was asked, and keeps its streams where a test can reach them. */
-class FakeLab implements LabBackend {
+interface FakeStream {
+  operation: string;
+  params: unknown;
+  sink: StreamSink<unknown>;
+  inputs: unknown[];
+  closed: boolean;
+}
+
+/** Answers with what a test gave it, and keeps its streams where the test can reach them. */
+class FakeAnswers implements Answers {
   readonly asked: unknown[] = [];
-  readonly streams: {
-    operation: string;
-    params: unknown;
-    sink: StreamSink<unknown>;
-    inputs: unknown[];
-    closed: boolean;
-  }[] = [];
-  kernelReplies: Record<string, unknown> = { 'interface.names': [], 'host.list': HOSTS };
-  replies: Record<string, unknown> = { info: { name: 'fake', nodes: [{ name: 'a' }, { name: 'b' }] } };
+  readonly streams: FakeStream[] = [];
+  readonly replies: Record<string, unknown>;
+
+  constructor(replies: Record<string, unknown>) {
+    this.replies = replies;
+  }
 
   request(operation: string, params: unknown): Promise<never> {
     this.asked.push([operation, params]);
     if (operation === 'stop') return Promise.reject(new MultikernelError('EHOSTDOWN', 'a is not running'));
-    if (operation === 'kernel') {
-      return Promise.resolve(this.kernelReplies[(params as { operation: string }).operation] as never);
-    }
     return Promise.resolve((this.replies[operation] ?? null) as never);
   }
 
   open(operation: string, params: unknown, sink: StreamSink<never>) {
-    const stream = { operation, params, sink: sink as StreamSink<unknown>, inputs: [] as unknown[], closed: false };
+    const stream: FakeStream = { operation, params, sink: sink as StreamSink<unknown>, inputs: [], closed: false };
     this.streams.push(stream);
     return {
       send: (input: unknown) => void stream.inputs.push(input),
@@ -65,13 +75,30 @@ class FakeLab implements LabBackend {
       },
     } as never;
   }
+}
 
-  kernel(name: string): KernelClient {
-    return kernelThrough(this as LabBackend, name, new Promise(() => {}));
+/** A lab of two nodes, of which one runs. */
+class FakeLab extends FakeAnswers implements ServedLab {
+  readonly a: FakeAnswers = new FakeAnswers({ 'interface.names': [], 'host.list': HOSTS });
+  readonly kernel: RumpServer = new RumpServer({
+    rng: new SeededRng(1),
+    features: FEATURE_CONTROL,
+    services: (client) => [new ControlService(client, this.a)],
+  });
+  /** Kernels that clients were relayed to. */
+  readonly relayed: string[] = [];
+
+  constructor() {
+    super({ info: { name: 'fake', nodes: [{ name: 'a' }, { name: 'b' }] } });
   }
 
-  close(): Promise<void> {
-    return Promise.resolve();
+  connect(name: string): MessagePort {
+    this.relayed.push(name);
+    if (name === 'b') throw new MultikernelError('EHOSTDOWN', 'b is not running');
+    if (name !== 'a') throw new MultikernelError('ENOENT', `no node ${name}`);
+    const { port1, port2 } = new MessageChannel();
+    this.kernel.acceptTrusted(new PortCarrier(port2));
+    return port1;
   }
 }
 
@@ -84,21 +111,24 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
-describe('lines', () => {
-  it('carry bytes and big integers', () => {
-    const value = {
-      bytes: new Uint8Array([0, 255]),
-      time: 2n ** 63n,
-      list: [new Uint8Array(0)],
-      text: '\n',
-      none: null,
-    };
-    const line = encodeLine(value);
-    expect(line.indexOf('\n')).toBe(line.length - 1);
-    expect(decodeLine(line)).toEqual(value);
-    expect(decodeLine(encodeLine({ b: Buffer.from('hi') }))).toEqual({ b: new Uint8Array([104, 105]) });
-  });
-});
+/** A carrier over a socket that a test can pause. */
+function carrierOver(socket: Socket): Carrier {
+  const carrier: Carrier = {
+    write: (head, body) => {
+      socket.write(head);
+      if (body !== null) socket.write(body);
+      return true;
+    },
+    queuedBytes: 0,
+    onBytes: null,
+    onDrain: null,
+    onClosed: null,
+    close: () => void socket.destroy(),
+  };
+  socket.on('data', (bytes) => carrier.onBytes?.(new Uint8Array(bytes)));
+  socket.on('close', () => carrier.onClosed?.());
+  return carrier;
+}
 
 describe('the runtime folder', () => {
   it("is this user's alone", () => {
@@ -190,20 +220,17 @@ describe('a client', () => {
     await expect(client.request('info', {})).rejects.toMatchObject({ code: 'ECONNRESET' });
   });
 
-  it('has streams both ways, which end with it', async () => {
+  it('has streams, which end with it', async () => {
     const lab = await serve('fake');
     const client = await ControlClient.connect('fake');
-    const events: unknown[] = [];
     const ends: unknown[] = [];
+    const events: unknown[] = [];
     const sink = { event: (e: unknown) => void events.push(e), end: (e: unknown) => void ends.push(e) };
-    const handle = client.open('kernel', { kernel: 'a', stream: 'connection', request: {} }, sink);
+    const handle = client.open('metrics', { intervalMs: 5 }, sink);
     await until(() => lab.streams.length === 1);
-    const stream = lab.streams[0] as (typeof lab.streams)[number];
-    stream.sink.event({ type: 'data', bytes: new Uint8Array([1, 2]) });
-    handle.send({ type: 'write', bytes: new Uint8Array([3]) });
-    await until(() => events.length === 1 && stream.inputs.length === 1);
-    expect(events).toEqual([{ type: 'data', bytes: new Uint8Array([1, 2]) }]);
-    expect(stream.inputs).toEqual([{ type: 'write', bytes: new Uint8Array([3]) }]);
+    lab.streams[0]?.sink.event({ atMs: 1, nodes: [] });
+    await until(() => events.length === 1);
+    expect(events).toEqual([{ atMs: 1, nodes: [] }]);
     handle.close();
     await until(() => ends.length === 1);
     expect(ends).toEqual([null]);
@@ -211,38 +238,56 @@ describe('a client', () => {
     await until(() => lab.streams.length === 2);
     await client.close();
     await until(() => lab.streams[1]?.closed === true);
-    expect(ends[1]).toMatchObject({ code: 'ECONNRESET' });
+    expect(ends[1]).toMatchObject({ code: 'ECONNRESET', message: 'lab fake went down' });
+  });
+
+  it('gets answers that are longer than a frame', async () => {
+    const lab = await serve('fake');
+    const client = await ControlClient.connect('fake');
+    const long = Array.from({ length: 9 }, (_, i) => ({ name: `${i}`.repeat(1_000_000), values: {} }));
+    lab.replies.counters = long;
+    const [counters, info] = await Promise.all([
+      client.request('counters', { kernel: null }),
+      client.request('info', {}),
+    ]);
+    expect(counters).toEqual(long);
+    expect(info.name).toBe('fake');
+    await client.close();
   });
 
   it('that reads too slowly loses its stream, and nothing else', async () => {
     const lab = await serve('fake');
     const socket = connect(controlPath('fake'));
-    await once(socket, 'data');
-    socket.pause();
-    socket.write(encodeLine({ id: 1, open: 'kernel', params: {} }));
+    await once(socket, 'connect');
+    const client = await remoteKernel(carrierOver(socket), null, new SeededRng(1));
+    const ends: unknown[] = [];
+    client.open('logs' as never, {} as never, { event: () => {}, end: (error: unknown) => ends.push(error) } as never);
     await until(() => lab.streams.length === 1);
+    socket.pause();
     const event = { type: 'data', bytes: new Uint8Array(1_000_000) };
     for (let i = 0; i < 100 && lab.streams[0]?.closed === false; i++) lab.streams[0]?.sink.event(event);
     expect(lab.streams[0]?.closed).toBe(true);
-    let text = '';
-    socket.on('data', (chunk) => {
-      text += chunk.toString();
-    });
     socket.resume();
-    socket.write(encodeLine({ id: 2, request: 'info', params: {} }));
-    await until(() => text.includes('"reply"') && text.endsWith('\n'));
-    const ends = text.split('\n').filter((line) => line.includes('"end":true'));
-    expect(ends.map((line) => decodeLine(line))).toMatchObject([{ id: 1, error: { code: 'ENOBUFS' } }]);
+    expect(await client.control('info' as never, {} as never)).toMatchObject({ name: 'fake' });
+    expect(ends).toMatchObject([{ code: 'ENOBUFS' }]);
     socket.destroy();
   });
 
   it('that talks nonsense is hung up on, and nobody else', async () => {
     await serve('fake');
-    for (const nonsense of ['hello\n', 'null\n', '{"id":"x"}\n', '[]\n', '{}\n']) {
+    const frame = (length: number, words: number[]): Buffer => Buffer.from(Int32Array.of(length, ...words).buffer);
+    const nonsense = [
+      Buffer.from('hello\n'.repeat(10)),
+      frame(-1, [1, 1, 0, 0, 0, 0, 0]),
+      frame(0, [1, 1, 0, 0, 0, 0, 0]),
+      frame(0, [60 << 16, 1, 0, 0, 0, 0, 0]),
+      frame(1 << 30, [(3 << 16) | 1, 1, 0, 0, 0, 0, 0]),
+    ];
+    for (const bytes of nonsense) {
       const socket = connect(controlPath('fake'));
       socket.on('error', () => {});
-      await once(socket, 'data');
-      socket.write(nonsense);
+      socket.resume();
+      socket.write(bytes);
       await once(socket, 'close');
     }
     const client = await ControlClient.connect('fake');
@@ -267,12 +312,112 @@ describe('a client', () => {
   });
 });
 
+describe('the kernel of a node', () => {
+  /** What happens to a stream of it. */
+  function recorder() {
+    const events: unknown[] = [];
+    const ends: unknown[] = [];
+    const sink = { event: (e: unknown) => void events.push(e), end: (e: unknown) => void ends.push(e) };
+    return { events, ends, sink };
+  }
+
+  it('is reached through the lab, with streams both ways, which end with the client', async () => {
+    const lab = await serve('fake');
+    const client = await ControlClient.connect('fake');
+    const kernel = client.kernel('a');
+    expect(await kernel.control('host.list', {})).toEqual(HOSTS);
+    const { events, ends, sink } = recorder();
+    const handle = kernel.open('connection', { address: B as never, port: 80 }, sink);
+    await until(() => lab.a.streams.length === 1);
+    const stream = lab.a.streams[0] as FakeStream;
+    expect(stream).toMatchObject({ operation: 'connection', params: { address: B, port: 80 } });
+    stream.sink.event({ type: 'data', bytes: new Uint8Array([1, 2]) });
+    handle.send({ type: 'write', bytes: new Uint8Array([3]) });
+    await until(() => events.length === 1 && stream.inputs.length === 1);
+    expect(events).toEqual([{ type: 'data', bytes: new Uint8Array([1, 2]) }]);
+    expect(stream.inputs).toEqual([{ type: 'write', bytes: new Uint8Array([3]) }]);
+    handle.close();
+    await until(() => ends.length === 1);
+    expect(ends).toEqual([null]);
+    kernel.open('capture', { interface: '', snapBytes: 0 }, sink);
+    await until(() => lab.a.streams.length === 2);
+    expect(lab.relayed).toEqual(['a']);
+    await client.close();
+    await until(() => lab.a.streams[1]?.closed === true && ends.length === 2);
+    expect(ends[1]).toMatchObject({ code: 'ECONNRESET' });
+    await until(() => lab.kernel.sessions === 0);
+  });
+
+  it('that is not there, or does not run, is told by the lab; one that came back is connected to again', async () => {
+    const lab = await serve('fake');
+    const client = await ControlClient.connect('fake');
+    const down = { code: 'EHOSTDOWN', message: 'b is not running' };
+    await expect(client.kernel('b').control('host.list', {})).rejects.toMatchObject(down);
+    await expect(client.kernel('c').control('host.list', {})).rejects.toMatchObject({ code: 'ENOENT' });
+    const { ends, sink } = recorder();
+    client.kernel('b').open('routeEvents', {}, sink);
+    await until(() => ends.length === 1);
+    expect(ends).toMatchObject([down]);
+    const kernel = client.kernel('a');
+    expect(await kernel.control('host.list', {})).toEqual(HOSTS);
+    lab.a.replies['host.list'] = new Promise(() => {});
+    const asked = kernel.control('host.list', {});
+    await until(() => lab.a.asked.length === 2);
+    lab.kernel.close();
+    await expect(asked).rejects.toMatchObject({ code: 'ECONNRESET' });
+    lab.a.replies['host.list'] = HOSTS;
+    expect(await kernel.control('host.list', {})).toEqual(HOSTS);
+    await client.close();
+  });
+
+  it('sees how much a client has not read', async () => {
+    const lab = await serve('fake');
+    const socket = connect(controlPath('fake'));
+    await once(socket, 'connect');
+    const carrier = carrierOver(socket);
+    carrier.write(frameOf(Buffer.from('a'), REQUEST, RELAY, 1), null);
+    const kernel = await remoteKernel(carrier, null, new SeededRng(1));
+    const { events, sink } = recorder();
+    kernel.open('capture', { interface: '', snapBytes: 0 }, sink);
+    await until(() => lab.a.streams.length === 1);
+    socket.pause();
+    const stream = (lab.a.streams[0] as FakeStream).sink;
+    for (let i = 0; i < 20; i++) stream.event(new Uint8Array(500_000));
+    // A request that comes later: by then the lab has taken what it takes.
+    const asked = lab.a.asked.length;
+    carrier.write(frameOf(encodeValue({ id: 9, request: 'host.list', params: {} }), REQUEST, CONTROL), null);
+    await until(() => lab.a.asked.length > asked);
+    expect(stream.queuedBytes).toBeGreaterThan(5_000_000);
+    socket.resume();
+    await until(() => events.length === 20);
+    stream.event(1);
+    await until(() => events.length === 21 && (stream.queuedBytes ?? 0) < 1000);
+    socket.destroy();
+    await until(() => lab.kernel.sessions === 0);
+  });
+
+  it('is reached without the lab where it has a socket', async () => {
+    const lab = await serve('fake');
+    const path = kernelPath(kernelFolder('fake') as string, 'a') as string;
+    const listening = await listenSocket({ kind: 'unix', path }, (carrier) => lab.kernel.accept(carrier, null, 0));
+    const client = await ControlClient.connect('fake');
+    const kernel = client.kernel('a');
+    expect(await kernel.control('host.list', {})).toEqual(HOSTS);
+    expect([lab.relayed, lab.kernel.sessions]).toEqual([[], 1]);
+    await client.close();
+    await until(() => lab.kernel.sessions === 0);
+    listening.close();
+  });
+});
+
 describe('a connection through a lab', () => {
   it('is a duplex: writes wait for the kernel, reads give credit, ends are halves', async () => {
-    const lab = new FakeLab();
-    const socket = new TcpConnection(lab.kernel('a'), 'b', 80);
-    await until(() => lab.streams.length === 1);
-    const { sink, inputs } = lab.streams[0] as (typeof lab.streams)[number];
+    const lab = await serve('fake');
+    const client = await ControlClient.connect('fake');
+    const socket = new TcpConnection(client.kernel('a'), 'b', 80);
+    await until(() => lab.a.streams.length === 1);
+    const { sink, inputs } = lab.a.streams[0] as FakeStream;
+    const closed = once(socket, 'close');
     let connected = false;
     socket.on('connect', () => {
       connected = true;
@@ -294,16 +439,19 @@ describe('a connection through a lab', () => {
     socket.end();
     await until(() => inputs.some((input) => (input as { type: string }).type === 'end'));
     sink.end(null);
-    await once(socket, 'close');
+    await closed;
     expect(Buffer.concat(received)).toEqual(Buffer.from([1, 2, 3]));
+    await client.close();
   });
 
   it('that is refused fails with its code', async () => {
-    const lab = new FakeLab();
-    const socket = new TcpConnection(lab.kernel('a'), 'b', 80);
-    await until(() => lab.streams.length === 1);
-    lab.streams[0]?.sink.end(new MultikernelError('ECONNREFUSED', 'ECONNREFUSED'));
+    const lab = await serve('fake');
+    const client = await ControlClient.connect('fake');
+    const socket = new TcpConnection(client.kernel('a'), 'b', 80);
+    await until(() => lab.a.streams.length === 1);
+    lab.a.streams[0]?.sink.end(new MultikernelError('ECONNREFUSED', 'ECONNREFUSED'));
     const [error] = (await once(socket, 'error')) as [MultikernelError];
     expect(error).toMatchObject({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED b:80' });
+    await client.close();
   });
 });

@@ -3,19 +3,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { MultikernelError } from '../../src/base/errors.ts';
 import type { LabOptions } from '../../src/lab/config.ts';
 import { readLab } from '../../src/lab/lab.ts';
 import type { LabStreamOperation, LabStreams, NodeStatus } from '../../src/lab/operations.ts';
 import { Supervisor } from '../../src/lab/supervisor.ts';
 import { listPorts } from '../../src/link/index.ts';
 import { Arena, SpinBudget } from '../../src/mem/index.ts';
-import type { ToClient } from '../../src/rump/multiplexer.ts';
-import { FILTER_DROP, FILTER_REJECT } from '../../src/sys/control.ts';
+import { type ConnectionEvent, FILTER_DROP, FILTER_REJECT } from '../../src/sys/control.ts';
 import { TcpConnection } from '../../src/tools/tcp-connection.ts';
 import { FakeWorkers, until } from '../fixtures/fake-workers.ts';
 
 const IPV4_A = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0x0a00000a, scopeId: 0 } as const;
 const IPV4_B = { ...IPV4_A, w3: 0x0a00000b } as const;
+
+const INET = { family: 4 } as const;
 
 let folder = '';
 let workers = new FakeWorkers();
@@ -203,33 +205,33 @@ describe('questions', () => {
   it('go to the kernel and come back, or fail with its code', async () => {
     await bring(TWO);
     workers.of('a').replies.set('route.list', [1]);
-    await expect(lab.request('kernel', { kernel: 'a', operation: 'route.list', request: {} })).resolves.toEqual([1]);
-    await expect(lab.request('kernel', { kernel: 'q', operation: 'route.list', request: {} })).rejects.toMatchObject({
+    await expect(lab.kernel('a').control('route.list', INET)).resolves.toEqual([1]);
+    await expect(lab.kernel('q').control('route.list', INET)).rejects.toMatchObject({
       code: 'ENOENT',
       message: 'no node q; there are a, b, r',
     });
     workers.of('b').end(0);
-    const late = lab.request('kernel', { kernel: 'b', operation: 'route.list', request: {} });
-    await expect(late).rejects.toMatchObject({ code: 'EHOSTDOWN', message: 'b is not running' });
+    await expect(lab.kernel('b').control('route.list', INET)).rejects.toMatchObject({ code: 'EHOSTDOWN', message: 'b is not running' });
   });
 
   it('fail when nobody answers, not when it is the supervisor that was busy meanwhile', async () => {
     await bring(TWO);
-    const ask = (): Promise<unknown> => lab.request('kernel', { kernel: 'a', operation: 'route.list', request: {} });
-    const { port } = workers.of('a').boot;
-    workers.of('a').replies.set('route.list', [1]);
+    const kernel = lab.kernel('a');
+    const ask = (): Promise<unknown> => kernel.control('route.list', INET);
+    const worker = workers.of('a');
+    worker.replies.set('route.list', [1]);
     const { setTimeout: realTimer } = globalThis;
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     /** Once the worker has the request, this thread computes: timers that are due come before messages. */
-    const busy = (): void => {
+    const busy = (): Promise<void> => {
       realTimer(() => vi.advanceTimersByTime(60_000), 1);
       for (const endMs = performance.now() + 5; performance.now() < endMs; );
+      return new Promise((resolve) => setImmediate(resolve));
     };
     try {
-      port.once('message', busy);
+      worker.onRequest = busy;
       await expect(ask()).resolves.toEqual([1]);
-      port.removeAllListeners('message');
-      port.once('message', busy);
+      worker.silent.add('route.list');
       await expect(ask()).rejects.toMatchObject({
         code: 'ETIMEDOUT',
         message: 'a: no answer in 5 s: its program blocks the thread',
@@ -242,34 +244,47 @@ describe('questions', () => {
   it('of programs that die unanswered fail', async () => {
     await bring(TWO);
     const worker = workers.of('a');
-    worker.boot.port.removeAllListeners('message');
-    const asked = lab.request('kernel', { kernel: 'a', operation: 'route.list', request: {} });
-    const ping = collect('kernel', { kernel: 'a', stream: 'capture', request: { interface: '', snapBytes: 99 } });
+    worker.silent.add('route.list');
+    const kernel = lab.kernel('a');
+    const asked = kernel.control('route.list', INET);
+    const ends: (Error | null)[] = [];
+    kernel.open('capture', { interface: '', snapBytes: 99 }, { event: () => {}, end: (error) => void ends.push(error) });
+    // One has asked, the other is not connected yet.
+    await until(() => worker.requests('route.list').length === 1 && worker.streams.length === 1);
+    const other = lab.kernel('a').control('route.list', INET);
     worker.end(0);
-    await expect(asked).rejects.toMatchObject({ code: 'EHOSTDOWN' });
-    expect(ping.ends).toMatchObject([{ code: 'EHOSTDOWN' }]);
+    const reason = { code: 'EHOSTDOWN', message: 'a is not running' };
+    await expect(Promise.allSettled([asked, other])).resolves.toMatchObject([{ reason }, { reason }]);
+    await until(() => ends.length > 0);
+    expect(ends).toMatchObject([{ code: 'EHOSTDOWN' }]);
   });
 
   it('as streams carry events both ways', async () => {
     await bring(TWO);
     const worker = workers.of('a');
     const request = { address: IPV4_B, port: 80 };
-    const { events, ends, handle } = collect('kernel', { kernel: 'a', stream: 'connection', request });
-    const messages = () => worker.received.flatMap((one) => (one.type === 'kernel' ? [one.message] : []));
-    await until(() => messages().some((message) => 'open' in message));
-    const open = messages().find((message) => 'open' in message);
-    expect(open).toMatchObject({ open: 'connection', params: request });
-    const id = (open as { id: number }).id;
-    const answer = (message: ToClient): void => worker.send({ type: 'kernel', kernel: 'a', message });
-    answer({ id, event: { type: 'connected', local: IPV4_B, localPort: 1 } });
+    const events: ConnectionEvent[] = [];
+    const ends: (Error | null)[] = [];
+    const sink = {
+      event: (event: ConnectionEvent): void => void events.push(event),
+      end: (error: Error | null): void => void ends.push(error),
+    };
+    const handle = lab.kernel('a').open('connection', request, sink);
+    // Before the kernel is connected.
     handle.send({ type: 'end' });
+    await until(() => worker.streams.length === 1);
+    const stream = worker.streams[0] as (typeof worker.streams)[number];
+    expect(stream).toMatchObject({ stream: 'connection', request });
+    stream.sink.event({ type: 'connected', local: IPV4_B, localPort: 1 });
+    await until(() => events.length === 1);
+    handle.send({ type: 'credit', bytes: 7 });
     handle.close();
-    await until(() => messages().some((message) => 'close' in message));
-    answer({ id, end: true, error: { code: 'ECONNRESET', message: 'gone' } });
+    await until(() => stream.closed);
+    stream.sink.end(new MultikernelError('ECONNRESET', 'gone'));
     await until(() => ends.length > 0);
     expect(events).toHaveLength(1);
     expect(ends).toMatchObject([{ code: 'ECONNRESET', message: 'gone' }]);
-    expect(messages()).toContainEqual({ id, input: { type: 'end' } });
+    expect(stream.inputs).toEqual([{ type: 'end' }, { type: 'credit', bytes: 7 }]);
   });
 
   it('for unknown hosts fail', async () => {

@@ -1,5 +1,5 @@
 /**
- * A carrier over a MessagePort, between threads of one process. Thread: either end's.
+ * A carrier over a MessagePort, between threads of one process. Thread: either end's. It keeps no thread alive.
  *
  * Messages are Uint8Array (bytes, handed over, not copied), a number (so many bytes were read) or null (the end).
  */
@@ -7,19 +7,29 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Carrier } from '../contract.ts';
 
+/** What a slow carrier may hold before bytes for it count as unread. */
+const HELD_BYTES_MAX = 65_536;
+
 export class PortCarrier implements Carrier {
   onBytes: ((bytes: Uint8Array) => void) | null = null;
   onDrain: (() => void) | null = null;
   onClosed: (() => void) | null = null;
   readonly #port: MessagePort;
+  readonly #onto: Carrier | null;
   #queued = 0;
+  /** Bytes given to `#onto` that the sender takes for unread. */
+  #unread = 0;
   #closed = false;
   #told = false;
 
-  constructor(port: MessagePort) {
+  /** `onto`: what arrives here is passed on to that carrier, and read when that has sent it. */
+  constructor(port: MessagePort, onto: Carrier | null = null) {
     this.#port = port;
+    this.#onto = onto;
+    if (onto !== null) onto.onDrain = () => this.#read();
     port.on('message', (message) => this.#message(message));
     port.on('close', () => this.#end());
+    port.unref();
   }
 
   get queuedBytes(): number {
@@ -48,12 +58,20 @@ export class PortCarrier implements Carrier {
       this.#queued = Math.max(0, this.#queued - message);
       if (this.#queued === 0) this.onDrain?.();
     } else if (message instanceof Uint8Array) {
-      if (!this.#closed) this.#port.postMessage(message.length);
+      this.#unread += message.length;
+      if (this.#onto === null) this.#read();
       this.onBytes?.(message);
+      if (this.#onto !== null && this.#onto.queuedBytes <= HELD_BYTES_MAX) this.#read();
     } else {
       this.#closed = true;
       this.#port.close();
     }
+  }
+
+  /** Tell the sender that its bytes were read. */
+  #read(): void {
+    if (!this.#closed && this.#unread > 0) this.#port.postMessage(this.#unread);
+    this.#unread = 0;
   }
 
   #end(): void {

@@ -2,7 +2,7 @@
  * Carriers over the host's own sockets: unix and TCP. Thread: any with an event loop.
  *
  * `node:net` is loaded when it is first needed: a kernel that is put under a program must be in place before that. A server
- * and its connections keep no process alive; a client's connection does.
+ * and its connections keep no process alive unless asked to; a client's connection does.
  */
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
@@ -110,15 +110,20 @@ export interface SocketServer {
 
 /**
  * Listen, and give each connection to `accept`. A socket file is for its owner alone (0600; its folder should be 0700), and one
- * whose server is gone is replaced. Rejects with the host's code, e.g. EADDRINUSE.
+ * whose server is gone is replaced. Rejects with the host's code, e.g. EADDRINUSE. With `keepsAlive` the process does not end
+ * while it listens.
  */
-export async function listenSocket(place: SocketPlace, accept: (carrier: Carrier) => void): Promise<SocketServer> {
+export async function listenSocket(
+  place: SocketPlace,
+  accept: (carrier: Carrier) => void,
+  keepsAlive: boolean = false,
+): Promise<SocketServer> {
   try {
-    return await listenOnce(place, accept);
+    return await listenOnce(place, accept, keepsAlive);
   } catch (error) {
     if (!(await isAbandoned(place, error))) throw error;
     unlinkSync((place as { path: string }).path);
-    return listenOnce(place, accept);
+    return listenOnce(place, accept, keepsAlive);
   }
 }
 
@@ -134,9 +139,14 @@ async function isAbandoned(place: SocketPlace, error: unknown): Promise<boolean>
   }
 }
 
-function listenOnce(place: SocketPlace, accept: (carrier: Carrier) => void): Promise<SocketServer> {
+function listenOnce(
+  place: SocketPlace,
+  accept: (carrier: Carrier) => void,
+  keepsAlive: boolean,
+): Promise<SocketServer> {
   return new Promise((resolve, reject) => {
     const server = startListening(place, accept);
+    if (keepsAlive) server.ref();
     server.once('error', (error) => reject(failure(error, place)));
     server.once('listening', () => {
       const address = server.address();
