@@ -28,7 +28,7 @@ import { controlNames, controlPath, kernelSocket } from './runtime-folder.ts';
 /** Codes of a socket that nobody serves. */
 const NOT_UP: readonly string[] = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'ENOTSOCK'];
 
-/** What a lab says of itself. */
+/** A lab's description of itself. */
 export interface LabAbout {
   lab: string;
   pid: number;
@@ -79,8 +79,7 @@ export class ControlClient implements LabBackend {
   }
 
   kernel(name: string): KernelClient {
-    const connect = async (): Promise<KernelClient> =>
-      remoteKernel(await this.#carrierTo(name), null, new SystemRng());
+    const connect = async (): Promise<KernelClient> => remoteKernel(await this.#carrierTo(name), null, new SystemRng());
     const kernel = labKernel(name, connect, this.closed);
     this.#kernels.push(kernel);
     return kernel;

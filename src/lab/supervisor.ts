@@ -16,8 +16,8 @@ import { filterRequest } from '../tools/change-requests.ts';
 import { KernelText } from '../tools/kernel-text.ts';
 import { AddressWatch } from './address-watch.ts';
 import { CheckRunner } from './checks.ts';
-import { LogBook } from './log-book.ts';
 import { labKernel } from './lab-kernel.ts';
+import { LogBook } from './log-book.ts';
 import { LabMemory } from './memory.ts';
 import { MetricMeter } from './metrics.ts';
 import type {

@@ -1,10 +1,9 @@
 /**
- * A kernel as its clients see it: control requests, streams, system calls. One interface, four ways in:
+ * A kernel as its clients see it: control requests, streams, system calls. One interface, three ways in:
  *
- *     of this thread      kernel/control.ts                    calls at once (client-process.ts), the memory at hand
- *     of a worker         multiplexer.ts over a MessagePort    calls by the stream `process` (process-stream.ts)
- *     through a lab       multiplexer.ts over its socket       the same stream, passed on by the supervisor
- *     at a URL            remote-kernel.ts over a carrier      frames SYSCALL, COPYIN, COPYOUT (protocol.ts)
+ *     of this thread      kernel/control.ts: calls at once, with the memory at hand (client-process.ts)
+ *     of a worker         remote-kernel.ts over a MessagePort (host/node/port-carrier.ts)
+ *     at a URL            remote-kernel.ts over a unix socket or TCP (host/node/socket-carrier.ts)
  *
  * Thread: the client's. Errors are `MultikernelError`s with the POSIX name of the errno: ECONNRESET after the kernel or the
  * connection is gone, ETIMEDOUT for a kernel that does not answer, otherwise the answer of the kernel itself.

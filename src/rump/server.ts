@@ -185,7 +185,7 @@ class Connection implements Pending {
     return this.#prove(frame, this.#hello, this.#accepted);
   }
 
-  /** Whoever needs no key may speak with the kernel of that name: it answers for itself. */
+  /** The client needs no key here; the kernel of that name answers for itself. */
   #relay(frame: protocol.Frame): Refusal | null {
     const { relay } = this.#options;
     if (relay === undefined || this.#key !== null || this.#hello !== null) return 'not authenticated';

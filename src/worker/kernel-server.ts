@@ -36,7 +36,7 @@ function after(ms: number, run: () => void): void {
 }
 
 /** Answers of a kernel of this thread; at once, so that events of a change leave before its reply. */
-export function answersOf({ client }: Kernel, host: Pick<Host, 'requestWork'>): Answers {
+function answersOf({ client }: Kernel, host: Pick<Host, 'requestWork'>): Answers {
   return {
     request: (operation, params) => {
       host.requestWork();

@@ -211,7 +211,10 @@ describe('questions', () => {
       message: 'no node q; there are a, b, r',
     });
     workers.of('b').end(0);
-    await expect(lab.kernel('b').control('route.list', INET)).rejects.toMatchObject({ code: 'EHOSTDOWN', message: 'b is not running' });
+    await expect(lab.kernel('b').control('route.list', INET)).rejects.toMatchObject({
+      code: 'EHOSTDOWN',
+      message: 'b is not running',
+    });
   });
 
   it('fail when nobody answers, not when it is the supervisor that was busy meanwhile', async () => {
@@ -248,7 +251,11 @@ describe('questions', () => {
     const kernel = lab.kernel('a');
     const asked = kernel.control('route.list', INET);
     const ends: (Error | null)[] = [];
-    kernel.open('capture', { interface: '', snapBytes: 99 }, { event: () => {}, end: (error) => void ends.push(error) });
+    kernel.open(
+      'capture',
+      { interface: '', snapBytes: 99 },
+      { event: () => {}, end: (error) => void ends.push(error) },
+    );
     // One has asked, the other is not connected yet.
     await until(() => worker.requests('route.list').length === 1 && worker.streams.length === 1);
     const other = lab.kernel('a').control('route.list', INET);

@@ -7,7 +7,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Carrier } from '../contract.ts';
 
-/** What a slow carrier may hold before bytes for it count as unread. */
+/** A slow carrier may hold so much before bytes for it count as unread. */
 const HELD_BYTES_MAX = 65_536;
 
 export class PortCarrier implements Carrier {
