@@ -27,7 +27,7 @@ export interface ClientOptions {
   readonly role?: number;
   /** Four words, the same for each connection of a session; drawn when absent. */
   readonly session?: Int32Array;
-  /** The error of what is under way, and asked later, when the connection has ended. Default: ECONNRESET. */
+  /** The error of requests under way, and of later ones, when the connection has ended. Default: ECONNRESET. */
   readonly gone?: () => Error;
   /** For tests of other versions. */
   readonly versions?: { readonly min: number; readonly max: number };

@@ -2,7 +2,7 @@
  * A client that does not block: one connection for requests, replies and events.
  *
  * Thread: the client's, with an event loop. Requests may be under way in any number; a connection that ends fails all of them
- * with one error, `gone`. Read first: protocol.ts.
+ * with one error. Read first: protocol.ts.
  */
 
 import { MultikernelError } from '../base/errors.ts';
@@ -22,8 +22,8 @@ export interface ClientHandlers {
   event(frame: protocol.Frame): void;
   /** A request of the kernel (COPYIN, COPYOUT), to be answered with `answer`. */
   request(frame: protocol.Frame): void;
-  /** The connection has ended. */
-  closed(): void;
+  /** The connection has ended; requests fail with `error` from now on. */
+  closed(error: Error): void;
 }
 
 export class RumpClient {
@@ -37,7 +37,7 @@ export class RumpClient {
   readonly #waiting = new Map<number, Waiting>();
   /** Bytes that came before `begin`. */
   readonly #early: Uint8Array[] = [];
-  readonly #gone: () => Error;
+  #gone: () => Error;
   #handlers: ClientHandlers | null = null;
   #nextRequest = 1;
   #ended = false;
@@ -139,7 +139,9 @@ export class RumpClient {
     this.#carrier.write(protocol.headerOf(payload, protocol.REPLY, to.operation, to.request, to.object, a), payload);
   }
 
+  /** Hang up; requests under way and later ones fail with ECONNRESET. */
   close(): Promise<void> {
+    this.#gone = connectionGone;
     this.#carrier.close();
     return this.closed;
   }
@@ -180,11 +182,10 @@ export class RumpClient {
     const handlers = this.#handlers;
     if (handlers === null || this.#told) return;
     this.#told = true;
-    handlers.closed();
+    handlers.closed(this.#gone());
   }
 }
 
-/** The error of a connection that has ended. */
-export function connectionGone(): MultikernelError {
+function connectionGone(): MultikernelError {
   return new MultikernelError('ECONNRESET', 'the connection to the kernel is gone');
 }

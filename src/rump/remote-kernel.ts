@@ -7,7 +7,7 @@
 import { Errno, MultikernelError } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Carrier } from '../host/contract.ts';
-import { connectionGone, RumpClient } from './client.ts';
+import { RumpClient } from './client.ts';
 import type { CallMemory, KernelClient, StreamHandle, StreamSink } from './kernel-client.ts';
 import { Requester, type ToClient } from './multiplexer.ts';
 import * as protocol from './protocol.ts';
@@ -22,17 +22,18 @@ export interface RemoteKernel extends KernelClient {
 }
 
 /**
- * A client of the kernel at the other end of `carrier`; rejects when the handshake fails. `gone`: the error of what is under way
- * when the connection ends, and of what is asked later; default: ECONNRESET.
+ * A client of the kernel at the other end of `carrier`; rejects when the handshake fails. `gone`: the error of requests under way
+ * when the kernel hangs up, and of later ones; default: ECONNRESET, which is also the error after `close`.
  */
 export async function remoteKernel(
   carrier: Carrier,
   key: Uint8Array | null,
   rng: Rng,
-  gone: () => Error = connectionGone,
+  gone?: () => Error,
 ): Promise<RemoteKernel> {
   const features = protocol.FEATURE_CONTROL | protocol.FEATURE_SYSCALLS;
-  const client = await RumpClient.connect(carrier, { rng, key, features, gone });
+  const options = { rng, key, features };
+  const client = await RumpClient.connect(carrier, gone === undefined ? options : { ...options, gone });
   const requester = new Requester((message) => client.send(protocol.CONTROL, 0, 0, 0, encodeValue(message)));
   const values = new LongValues();
   const calls = new CallMemories(client);
@@ -47,7 +48,7 @@ export async function remoteKernel(
       }
     },
     request: (frame) => calls.serve(frame),
-    closed: () => requester.fail(gone()),
+    closed: (error) => requester.fail(error),
   });
   return {
     about: client.about,

@@ -1,6 +1,6 @@
 /** The kernels of a lab at their own sockets: one connection, one hop. */
 
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -86,13 +86,15 @@ describe('the kernels of a lab', () => {
     const lab = await start({ nodes: { gate: {} } });
     const attached = await mk.attach('own');
     const atUrl = await clientOf('own', 'gate');
+    const relayed = await mk.attach('own');
     const bytes = new Uint8Array(256);
     const memory: CallMemory = {
       read: (address, length) => bytes.subarray(address, address + length),
       write: (address, written) => bytes.set(written, address),
     };
     let port = 4000;
-    for (const kernel of [lab.node('gate').client, attached.node('gate').client, atUrl]) {
+    for (const kernel of [lab.node('gate').client, attached.node('gate').client, atUrl, relayed.node('gate').client]) {
+      if (kernel === relayed.node('gate').client) renameSync(fileOf('own', 'gate'), `${fileOf('own', 'gate')}.away`);
       const call = (name: string, ...args: number[]): Promise<number> => kernel.call(SYS[name] as number, args, memory);
       port++;
       bytes.fill(0).set([16, AF_INET, port >> 8, port & 0xff, 127, 0, 0, 1]);
@@ -110,10 +112,12 @@ describe('the kernels of a lab', () => {
       await kernel.close();
       expect(await waiting).toBe('ECONNRESET');
     }
+    renameSync(`${fileOf('own', 'gate')}.away`, fileOf('own', 'gate'));
     const other = await clientOf('own', 'gate');
     await until(async () => (await other.control('socket.list', {})).length === 0);
     await other.close();
     await attached[Symbol.asyncDispose]();
+    await relayed[Symbol.asyncDispose]();
   });
 
   it('carry connections of a tool to a program', async () => {

@@ -128,7 +128,7 @@ it('ends the process with the client, and the calls with the way', async () => {
   const first = await accept();
   expect([rig.layer.streams.size, rig.table.count]).toEqual([1, 2]);
   await rig.kernel.close();
-  expect(await first.accepted).toBe('EHOSTDOWN');
+  expect(await first.accepted).toBe('ECONNRESET');
   await until(() => rig.table.count === 1);
   expect(rig.layer.streams.size).toBe(0);
   // The next call begins another.
