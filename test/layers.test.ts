@@ -131,6 +131,25 @@ const PUBLIC = ['src', 'src/kernel', 'src/socket', 'src/host/sim', 'src/wire', '
 /** Sentences of comments that begin with a relative clause. May fall, never rise. */
 const PROSE_DEBT = 0;
 
+/** State that the CPUs of a kernel share, and its keepers: they may know the context of a CPU, but none of its parts. */
+const KERNEL_HALF = [
+  /^inet\/ip\/(shared|context|family|address-interner|address-boundary|path-mtu|ports|ingress-filter|multicast)$/,
+  /^inet\/ip4\/(ip4|addresses|groups|address-conflict|arp-output|redirect|igmp)$/,
+  /^inet\/ip6\/(ip6|addresses|groups|link|link-control|link-output|address-detection|address-lifetimes|source-selector)$/,
+  /^inet\/ip6\/(mld|neighbor-discovery|neighbor-output|redirect|autoconfiguration|autoconf\/.*)$/,
+  /^inet\/tcp\/tables\/listener-table$/,
+  /^net\/(neighbor-cache|route-table6?|connected-routes|path-epoch|table-events)$/,
+  /^kern\/(context|sysctl|limits)$/,
+];
+/** Parts of one CPU: its way in, its way out, its sockets. */
+const CPU_HALF = [
+  /-cpu$/,
+  /^inet\/ip\/(ip|output|run-output|transmit|path-table|parts|protocols|reassembly|raw-sockets|reject|datagram-queue)$/,
+  /^inet\/ip[46]\/(input|forward|icmp|icmp-error|path|arp|reassembly)$/,
+  /^inet\/(udp\/.*|tcp\/(?!shared\/|tables\/listener).*)$/,
+  /^net\/link-(poller|input)$/,
+];
+
 const LINES_MAX = 700;
 
 interface Source {
@@ -219,6 +238,23 @@ describe('layers', () => {
       }
     }
     expect(findings).toEqual([]);
+  });
+
+  it('keeps the state that CPUs share from knowing parts of a CPU', () => {
+    const findings: string[] = [];
+    const halves = { kernel: 0, cpu: 0 };
+    for (const file of files) {
+      const name = file.path.replace(/\.ts$/, '');
+      if (CPU_HALF.some((half) => half.test(name))) halves.cpu++;
+      if (!KERNEL_HALF.some((half) => half.test(name))) continue;
+      halves.kernel++;
+      for (const specifier of importsOf(file).filter((s) => s.startsWith('.'))) {
+        const target = join(dirname(name), specifier).replaceAll('\\', '/').replace(/\.ts$/, '');
+        if (CPU_HALF.some((half) => half.test(target))) findings.push(`${name}: is the kernel's, knows ${target}`);
+      }
+    }
+    expect(findings).toEqual([]);
+    expect(Math.min(halves.kernel, halves.cpu)).toBeGreaterThan(30);
   });
 
   it('keeps the numbers of IPv6 addresses in inet', () => {

@@ -1,7 +1,7 @@
 /**
- * Timers of one kernel: callout(9) on a clock that is an argument.
+ * Timers of one CPU: callout(9) on a clock that is an argument.
  *
- * Thread: the one that runs the kernel. A binary heap of {@link Callout} objects ordered by deadline. Moving a deadline
+ * Thread: the one that runs the CPU. A binary heap of {@link Callout} objects ordered by deadline. Moving a deadline
  * later (TCP does on every acknowledgement) only stores the new time: the entry is found early in the heap and
  * re-sorted when it surfaces. So `schedule` on a pending callout is O(1) unless the deadline moves earlier. Stopped entries
  * lie in the heap until they surface, or until they are more than the others: a flood of objects that come and go before

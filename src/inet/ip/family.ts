@@ -1,7 +1,7 @@
 /**
- * An address family as the rest of IP sees it: the contracts that inet/ip4 and inet/ip6 implement, and the two families that a
- * kernel has. {@link ProtocolFamily} is the kernel's half (tables, configuration), {@link FamilyCpu} a CPU's (paths, protocols,
- * errors). Nothing in inet/ip imports a family; the assembly registers both (inet/inet.ts, inet/inet-cpu.ts).
+ * An address family as the rest of IP sees it: the contract that inet/ip4 and inet/ip6 implement, and the two families that a
+ * kernel has. {@link ProtocolFamily} is the half that CPUs share: tables, configuration. A CPU's half is family-cpu.ts.
+ * Nothing in inet/ip imports a family; the assembly registers both (inet/inet.ts).
  *
  * Thread: the one that runs the kernel. An address tells its family by itself: a handle of the interner is IPv6.
  */
@@ -12,8 +12,6 @@ import type { NeighborCache } from '../../net/neighbor-cache.ts';
 import { makeRoute, type Route, type Routes, RTF_REJECT, RTF_UP } from '../../net/route.ts';
 import { isIp6 } from './address-interner.ts';
 import type { MulticastGroups } from './multicast.ts';
-import type { PathResolver } from './path.ts';
-import type { InPacket, Transport } from './transport.ts';
 
 /** The addresses of this kernel in one family. */
 export interface LocalAddresses {
@@ -59,20 +57,11 @@ export interface ProtocolFamily {
   detach(iface: Interface): void;
 }
 
-/** The half that is a CPU's own. */
-export interface FamilyCpu {
-  readonly paths: PathResolver;
-  /** Packets of this protocol go to `transport` from now on. */
-  register(transport: Transport): void;
-  /** As `IpService.sendUnreachable`. */
-  sendUnreachable(packet: InPacket, code: number, nowUs: number): void;
-}
-
 const IP4 = 0;
 const IP6 = 1;
 
 /** One half of both families. Registered once, before the first address is looked at. */
-class BothFamilies<Half> {
+export class BothFamilies<Half> {
   readonly #families: Half[] = [];
 
   register(ip4: Half, ip6: Half): void {
@@ -89,9 +78,6 @@ class BothFamilies<Half> {
     return this.#families;
   }
 }
-
-/** The families on one CPU. */
-export class FamiliesCpu extends BothFamilies<FamilyCpu> {}
 
 /** The families of one kernel. */
 export class Families extends BothFamilies<ProtocolFamily> {

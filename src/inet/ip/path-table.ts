@@ -9,7 +9,7 @@ import type { Interface } from '../../net/interface.ts';
 import type { PathEpoch } from '../../net/path-epoch.ts';
 import { ADDRESS_LOOPBACK } from '../../wire/ipv4.ts';
 import { IP6_ANY, IP6_LOOPBACK, isIp6 } from './address-interner.ts';
-import type { FamiliesCpu } from './family.ts';
+import type { FamiliesCpu } from './family-cpu.ts';
 import { IP4_HEADER_BYTES, IP6_HEADER_BYTES, IpPath, NO_NEIGHBOR, type PathOwner } from './path.ts';
 
 const TRANSIENT_PATHS = 64;

@@ -2,7 +2,7 @@
  * IPv4 on one CPU: input, paths, forwarding, ICMP, over the tables of the kernel (ip4.ts). Output and raw sockets are shared with
  * IPv6 (inet/ip).
  *
- * Thread: the one that runs the CPU. Read first: inet/ip/family.ts (the contract), then input.ts and path.ts.
+ * Thread: the one that runs the CPU. Read first: inet/ip/family-cpu.ts (the contract), then input.ts and path.ts.
  * Cold: assembly. Missing: a way to the owner of the tables for ARP, redirects and IGMP that arrive at another CPU's thread;
  * on one thread they are calls.
  */
@@ -11,7 +11,7 @@ import type { Neighbor, PendingPackets } from '../../net/neighbor-cache.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
 import type { InetContext } from '../ip/context.ts';
-import type { FamilyCpu } from '../ip/family.ts';
+import type { FamilyCpu } from '../ip/family-cpu.ts';
 import { ForwardOutput } from '../ip/forward-output.ts';
 import type { Ip } from '../ip/ip.ts';
 import { IpPacket } from '../ip/packet.ts';

@@ -2,7 +2,7 @@
  * IPv6 on one CPU: input, paths, forwarding, ICMPv6, over the tables of the kernel (ip6.ts). Output and raw sockets are shared
  * with IPv4 (inet/ip).
  *
- * Thread: the one that runs the CPU. Read first: inet/ip/family.ts (the contract), path.ts, input.ts. Cold: assembly.
+ * Thread: the one that runs the CPU. Read first: inet/ip/family-cpu.ts (the contract), path.ts, input.ts. Cold: assembly.
  * Missing: a way to the owner of the tables for neighbor discovery, redirects and MLD that arrive at another CPU's thread; on
  * one thread they are calls.
  */
@@ -12,7 +12,7 @@ import * as icmpv4 from '../../wire/icmpv4.ts';
 import * as icmpv6 from '../../wire/icmpv6.ts';
 import * as ipv6 from '../../wire/ipv6.ts';
 import type { InetContext } from '../ip/context.ts';
-import type { FamilyCpu } from '../ip/family.ts';
+import type { FamilyCpu } from '../ip/family-cpu.ts';
 import { ForwardOutput } from '../ip/forward-output.ts';
 import type { Ip } from '../ip/ip.ts';
 import { IpPacket } from '../ip/packet.ts';
