@@ -13,6 +13,8 @@ export interface Host {
   readonly epochNs: bigint;
   /** Have `doWork` of the CPU called soon; callable from anywhere on the kernel's thread, any number of times. */
   requestWork(): void;
+  /** Place of the doorbell on which the loop sleeps: devices ring it. Absent where the loop does not sleep on one. */
+  readonly doorbellAt?: number;
 }
 
 /**

@@ -43,6 +43,8 @@ export class InetCpu {
   readonly udp: Udp;
   readonly tcp: TcpStack;
   readonly #kernel: InetKernelParts;
+  /** The way in of the CPU's interfaces. */
+  readonly input: LinkInput;
   readonly #links: LinkPoller;
 
   constructor(context: InetContext, ip: Ip, kernel: InetKernelParts) {
@@ -65,6 +67,7 @@ export class InetCpu {
     input.register(ETHERTYPE_IPV4, this.ip4.input);
     input.register(ETHERTYPE_IPV6, this.ip6.input);
     input.register(ETHERTYPE_ARP, this.ip4.arp);
+    this.input = input;
     this.#links = new LinkPoller(input);
     shared.interfaces.addPoller(this.#links);
   }

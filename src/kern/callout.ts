@@ -90,6 +90,11 @@ export class CalloutTable {
     return this.#heap.length;
   }
 
+  /** How many are armed. */
+  get armed(): number {
+    return this.#heap.length - this.#stopped;
+  }
+
   /** The top entry's key is earlier than its deadline: move it to where it belongs, or out. */
   #settle(top: Callout): void {
     if (top.deadlineUs === Infinity) {

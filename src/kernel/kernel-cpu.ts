@@ -65,6 +65,7 @@ export class KernelCpu implements Agent {
       () => cpu.softints.schedule(this.#delivery),
     );
     this.#events = events;
+    inet.input.wake = () => options.requestWork();
     const context = { events, nowUs: () => cpu.nowUs(), requestWork: () => options.requestWork() };
     this.sockets = new Sockets(options.kernel, inet, context);
   }

@@ -9,6 +9,7 @@
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
 import type { Host } from '../host/contract.ts';
 import { Inet } from '../inet/inet.ts';
+import { applySettings, settingsError, settingsOf } from '../inet/interface-settings.ts';
 import { CLOSING, FIN_WAIT_1, LAST_ACK } from '../inet/tcp/connection/states.ts';
 import type { KernelShared } from '../kern/context.ts';
 import { Cpu } from '../kern/cpu.ts';
@@ -133,9 +134,20 @@ export class Kernel {
 
   #attached(iface: Interface | number, name: string): Interface {
     if (typeof iface === 'number') throw errnoError(-iface, `${this.name}: interface ${name}`);
-    const device = deviceOf(iface.link);
-    if (device !== null && 'tick' in device) this.cpus[0].addTimed(device as TimedDevice);
+    this.#linked(iface.link);
     return iface;
+  }
+
+  /** A link is ours: its frames wake this kernel, and time is brought to its device. */
+  #linked(link: LinkLayer): void {
+    if (!(link instanceof DeviceLink)) return;
+    const { doorbellAt } = this.host;
+    if (doorbellAt !== undefined) link.ringAt(doorbellAt);
+    if ('tick' in link.device) this.cpus[0].addTimed(link.device as TimedDevice);
+  }
+
+  #unlinked(link: LinkLayer): void {
+    if (link instanceof DeviceLink) this.cpus[0].removeTimed(link.device as TimedDevice);
   }
 
   /**
@@ -148,21 +160,32 @@ export class Kernel {
     if (iface.loopback) throw errnoError(Errno.EINVAL, `${this.name}: ${name} stays`);
     const link = this.inet.interfaceTable.detach(iface);
     if (typeof link === 'number') throw errnoError(-link, `${this.name}: interface ${name}`);
-    this.cpus[0].removeTimed(deviceOf(link) as TimedDevice);
+    this.#unlinked(link);
     return link;
   }
 
   /**
-   * Give an interface to another kernel of the same arena and thread, where it is new: up, without addresses. Throws as
-   * `detach`, and as `attach` of the other kernel, before anything changed; EINVAL for a kernel of another arena.
+   * Give an interface to another kernel of the same arena and thread, with its settings (inet/interface-settings.ts), captures and
+   * hooks. It is a new interface there; this kernel keeps nothing of it. Throws before anything changed: EINVAL (loopback,
+   * or a kernel of another arena), ENXIO (none of this kernel), EEXIST or EINVAL (name), EADDRINUSE (an address of it is in use
+   * there), EEXIST (a route of it is there), ENOBUFS (no room).
    */
   moveTo(other: Kernel, iface: Interface, name: string = iface.name): Interface {
     if (other.arena !== this.arena) throw errnoError(Errno.EINVAL, `${this.name}: ${other.name} is elsewhere`);
-    // The other kernel may be this one: then its own name is free again by the time it is asked for.
-    const error = other.inet.interfaceTable.canAttach(name);
-    if (error < 0 && !(other === this && name === iface.name))
-      throw errnoError(-error, `${other.name}: interface ${name}`);
-    return other.attachLink(this.detach(iface), name);
+    if (iface.loopback) throw errnoError(Errno.EINVAL, `${this.name}: ${iface.name} stays`);
+    const settings = settingsOf(this.inet, iface);
+    const conflict = settingsError(other.inet, settings, iface);
+    if (conflict < 0) {
+      const table = conflict === -Errno.EADDRINUSE ? 'an address' : 'a route';
+      const reason = conflict === -Errno.ENOBUFS ? 'no room' : `${table} of it is there`;
+      throw errnoError(conflict, `${other.name}: interface ${name}: ${reason}`);
+    }
+    const moved = this.inet.interfaceTable.move(iface, other.inet.interfaceTable, name);
+    if (typeof moved === 'number') throw errnoError(moved, `${other.name}: interface ${name}`);
+    this.#unlinked(moved.link);
+    other.#linked(moved.link);
+    applySettings(other.inet, moved, settings);
+    return moved;
   }
 
   /** A CPU ends its turn. */
@@ -211,11 +234,6 @@ function makeLoopback(kernelName: string, arena: Arena, heap: Heap): DeviceLink 
   }
   const device = { countersName: `${kernelName}/lo0`, ringAt, ringBytes: LOOPBACK_RING_BYTES };
   return new IpLink(new LoopbackDevice(arena, device), arena.view);
-}
-
-/** The device of a link, null for one without. */
-function deviceOf(link: LinkLayer): Device | null {
-  return link instanceof DeviceLink ? link.device : null;
 }
 
 /** `errno` may have either sign. */

@@ -8,6 +8,7 @@
 
 import { Errno, MultikernelError } from '../base/errors.ts';
 import type { Arena } from '../mem/arena.ts';
+import { ringDoorbell } from '../mem/bell.ts';
 import { Counters } from '../mem/counters.ts';
 import {
   formatRing,
@@ -35,7 +36,7 @@ export interface RawDeviceOptions {
   /** Memory of each direction's ring; default 256 KiB. */
   ringBytes?: number;
   counters?: Counters;
-  /** Called after `inject`: pass the host's `requestWork` where the kernel may be asleep. */
+  /** Called after `inject`, beside the bell: for a host that has none (host/contract.ts, `doorbellAt`) and may be asleep. */
   requestWork?: () => void;
 }
 
@@ -58,7 +59,7 @@ function openRing(arena: Arena, roomBytes: number): [RingProducer, RingConsumer]
 
 export class RawDevice implements Device, DeviceQueue {
   readonly queues: readonly DeviceQueue[] = [this];
-  /** Frames are injected on the thread of the kernel: nobody rings. */
+  /** Rung when a frame was injected, and when there is room again. */
   doorbellAt = 0;
   readonly name: string;
   readonly kind = 'raw';
@@ -139,13 +140,18 @@ export class RawDevice implements Device, DeviceQueue {
     }
     this.#rxProducer.commit(length, meta);
     this.#rxProducer.publish();
-    this.#requestWork?.();
+    this.#wake();
     return true;
   }
 
   /** Hand on the frames that `onFrame` left in the ring. Senders that wait for room go on in the kernel's next turn. */
   resume(): void {
     this.#deliver();
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.doorbellAt !== 0) ringDoorbell(this.#arena.words, this.doorbellAt);
     this.#requestWork?.();
   }
 

@@ -106,7 +106,7 @@ export interface CaptureContext {
 /** Copies of the frames of one interface from its making on, until it is closed or the interface goes. */
 export class Capture implements FrameTap {
   droppedFrames = 0;
-  readonly #iface: Interface;
+  #iface: Interface;
   readonly #context: CaptureContext;
   readonly #snapBytes: number;
   readonly #queueBytes: number;
@@ -145,6 +145,10 @@ export class Capture implements FrameTap {
 
   detached(_iface: Interface): void {
     this.close();
+  }
+
+  moved(to: Interface): void {
+    this.#iface = to;
   }
 
   /** Everything that waits, oldest first, with complete transport checksums. */

@@ -81,6 +81,11 @@ export abstract class DeviceLink extends LinkLayer {
     return this.device.setMtu(mtuBytes);
   }
 
+  /** Frames that arrive ring the doorbell at `doorbellAt` from now on. */
+  ringAt(doorbellAt: number): void {
+    for (const queue of this.device.queues) queue.doorbellAt = doorbellAt;
+  }
+
   override close(): void {
     this.device.close();
   }

@@ -8,7 +8,8 @@ import { createBulk } from '../mem/bulk.ts';
 import { Counters } from '../mem/counters.ts';
 import { ETHERTYPE_IPV4 } from '../wire/ethernet.ts';
 import { Capture } from './capture.ts';
-import { Interface } from './interface.ts';
+import type { EthernetLink } from './ethernet.ts';
+import { IFF_UP, Interface } from './interface.ts';
 import { InterfaceTable } from './interface-table.ts';
 import { type FrameHook, LinkInput, RUN_SCRATCH_BYTES, STAGE_BRIDGE, STAGE_VLAN } from './link-input.ts';
 import type { LinkPacket } from './link-layer.ts';
@@ -96,7 +97,7 @@ describe('the table of interfaces', () => {
     const iface = table.attachDevice(device, 'eth0') as Interface;
     const capture = new Capture(iface, { bulk, nowUs: () => 0 });
     const gone: string[] = [];
-    iface.addHook({ stage: STAGE_VLAN, input: () => false, detached: ({ name }) => gone.push(name) });
+    iface.addHook({ stage: STAGE_VLAN, input: () => false, detached: ({ name }) => gone.push(name), moved: () => {} });
     iface.link.reserveTo(0, 2, ETHERTYPE_IPV4, 60);
     iface.link.commit(60, 0);
     const { flushes } = device;
@@ -109,6 +110,42 @@ describe('the table of interfaces', () => {
     expect(table.detach(iface)).toBe(-Errno.ENXIO);
     iface.changeFlags(1, 0);
     expect(iface.up).toBe(false);
+  });
+
+  it('moves to another table with its captures and hooks, and what was created can be destroyed there', () => {
+    const [from, to] = [setUp(), setUp()];
+    const eth0 = from.table.attachDevice(from.fake('eth0'), 'eth0') as Interface;
+    const capture = new Capture(eth0, { bulk: from.bulk, nowUs: () => 0 });
+    const told: (Interface | string)[] = [];
+    eth0.addHook({
+      stage: STAGE_VLAN,
+      input: () => false,
+      detached: () => told.push('gone'),
+      moved: (iface) => told.push(iface),
+    });
+    to.table.attachDevice(to.fake('eth0'), 'eth0');
+    expect(from.table.move(eth0, to.table, 'eth0')).toBe(-Errno.EEXIST);
+    expect(from.table.move(eth0, to.table, 'a b')).toBe(-Errno.EINVAL);
+    expect([eth0.attached, eth0.taps.length, eth0.hooks.length, from.log]).toEqual([true, 1, 1, ['+eth0']]);
+    const eth1 = from.table.move(eth0, to.table, 'eth1') as Interface;
+    expect([eth0.attached, eth0.up, eth0.taps, eth0.hooks]).toEqual([false, false, [], []]);
+    expect([eth1.link, eth1.link.iface, eth1.input, eth1.up]).toEqual([eth0.link, eth1, to.input, false]);
+    expect([from.log, to.log, told]).toEqual([['+eth0', '-eth0'], ['+eth0', '+eth1'], [eth1]]);
+    eth1.changeFlags(IFF_UP, 0);
+    ((eth1.link as EthernetLink).device as FakeDevice).put(frame(20));
+    expect([from.table.pending, to.table.poll(0), to.packets]).toEqual([false, 1, ['eth1 eth1 20 false 2ff:7']]);
+    expect(capture.read()).toHaveLength(1);
+    capture.close();
+    expect(eth1.taps).toEqual([]);
+    expect(from.table.move(eth0, to.table, 'eth2')).toBe(-Errno.ENXIO);
+    expect(to.table.destroy(eth1)).toBe(-Errno.EINVAL);
+
+    from.table.cloners.register({ prefix: 'gif', create: () => new NoLink() });
+    const again = to.table.move(eth1, to.table, 'eth1') as Interface;
+    expect([again.name, again.index !== eth1.index, eth1.attached]).toEqual(['eth1', true, false]);
+    const made = from.table.create('gif') as Interface;
+    const moved = from.table.move(made, to.table, 'gif7') as Interface;
+    expect([from.table.isCloned(made), to.table.isCloned(moved), to.table.destroy(moved)]).toEqual([false, true, 0]);
   });
 
   it('creates by prefix or full name, and destroys nothing else', () => {
@@ -161,6 +198,7 @@ describe('the chain', () => {
         return name === 'bridge' && bridged;
       },
       detached: () => {},
+      moved: () => {},
     });
     iface.addHook(hook(STAGE_VLAN, 'vlan'));
     iface.addHook(hook(STAGE_BRIDGE, 'bridge'));
@@ -169,6 +207,7 @@ describe('the chain', () => {
       sent: () => {},
       flushed: () => {},
       detached: () => {},
+      moved: () => {},
     });
     device.put(frame(20));
     poller.poll(0);

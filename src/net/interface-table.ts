@@ -100,20 +100,46 @@ export class InterfaceTable {
    */
   // cold: configuration
   detach(iface: Interface): LinkLayer | number {
-    const place = this.#list.indexOf(iface);
-    if (place < 0) return -Errno.ENXIO;
+    if (!this.#list.includes(iface)) return -Errno.ENXIO;
     for (const hook of [...iface.hooks]) hook.detached(iface);
     iface.hooks.length = 0;
+    this.#withdraw(iface);
+    for (const tap of [...iface.taps]) tap.detached(iface);
+    iface.taps.length = 0;
+    return iface.link;
+  }
+
+  /** An interface goes; its captures and hooks stay with it. */
+  // cold: configuration
+  #withdraw(iface: Interface): void {
     this.listener.detaching(iface);
     iface.dirty = false;
     iface.link.flush();
-    for (const tap of [...iface.taps]) tap.detached(iface);
-    iface.taps.length = 0;
-    this.#list.splice(place, 1);
+    this.#list.splice(this.#list.indexOf(iface), 1);
     this.#unpoll(iface.link);
     this.#cloned.delete(iface);
     iface.detached();
-    return iface.link;
+  }
+
+  /**
+   * Give an interface to another table, or another name and index to one of this: its link, its captures and hooks, and whether
+   * it was created. It is down there, without addresses (inet/interface-settings.ts). Returns the new interface, `-ENXIO` when it
+   * is none of this table, or an error of `attach` before anything changed.
+   */
+  // cold: configuration
+  move(iface: Interface, to: InterfaceTable, name: string): Interface | number {
+    if (!this.#list.includes(iface)) return -Errno.ENXIO;
+    const error = to === this && name === iface.name ? 0 : to.canAttach(name);
+    if (error !== 0) return error;
+    const wasCloned = this.#cloned.has(iface);
+    this.#withdraw(iface);
+    const moved = to.attach(iface.link, name, 0) as Interface;
+    if (wasCloned) to.#cloned.add(moved);
+    moved.taps.push(...iface.taps.splice(0));
+    moved.hooks.push(...iface.hooks.splice(0));
+    for (const tap of moved.taps) tap.moved(moved);
+    for (const hook of moved.hooks) hook.moved(moved);
+    return moved;
   }
 
   /**

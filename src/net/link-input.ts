@@ -35,6 +35,8 @@ export interface FrameTap {
   flushed(iface: Interface): void;
   /** The interface is going. */
   detached(iface: Interface): void;
+  /** The interface moved to another kernel, where it is this one. */
+  moved(to: Interface): void;
 }
 
 /** May take frames of one interface before a protocol sees them (bridge, vlan). */
@@ -44,6 +46,8 @@ export interface FrameHook {
   input(iface: Interface, at: number, lengthBytes: number, meta: number, nowUs: number): boolean;
   /** The interface is going. */
   detached(iface: Interface): void;
+  /** The interface moved to another kernel, where it is this one. */
+  moved(to: Interface): void;
 }
 
 /** A transport that takes segments which continue the one before. */
@@ -86,6 +90,8 @@ export class LinkInput {
   readonly #short: number;
   readonly #notOurs: number;
   readonly #unknownType: number;
+  /** Has the CPU take a turn soon; set by the CPU. */
+  wake: () => void = () => {};
 
   /** `scratchAt`: {@link RUN_SCRATCH_BYTES} of private memory, 8-aligned. `interfaces` is the kernel's list; `nowhere` stands for none. */
   constructor(bulk: Bulk, scratchAt: number, counters: Counters, interfaces: readonly Interface[], nowhere: Interface) {
@@ -125,13 +131,17 @@ export class LinkInput {
     iface.inBytes += bytes;
   }
 
-  /** A frame that came to an interface by software: out of a vlan tag, a tunnel, a bridge. It must stay valid during the call. */
+  /**
+   * A frame that came to an interface by software: out of a vlan tag, a tunnel, a bridge. It must stay valid during the call.
+   * The other end of the link may be in another kernel, whose turn this is: `wake` is called.
+   */
   frame(iface: Interface, at: number, lengthBytes: number, meta: number, nowUs: number): void {
     const one = this.#one;
     one.at[0] = at;
     one.length[0] = lengthBytes;
     one.meta[0] = meta;
     this.batch(iface, one, 1, nowUs);
+    this.wake();
   }
 
   /** Number of frames from `i` on that have one length, one metadata word, and one distance from each other. */

@@ -369,6 +369,11 @@ export class NeighborCache {
     return this.#count;
   }
 
+  /** How many more there can be before one is evicted. */
+  get room(): number {
+    return this.#maxEntries.value - this.#count;
+  }
+
   get pendingBytes(): number {
     return this.#pendingBytes;
   }

@@ -50,6 +50,10 @@ export class RouteTable implements Routes {
     return this.#count;
   }
 
+  get room(): number {
+    return this.limit - this.#count;
+  }
+
   lookup(address: number): Route | null {
     const nodes = this.#nodes;
     let best = nodes[1] as number;

@@ -71,6 +71,10 @@ export class RouteTable6 implements Routes {
     return this.#count;
   }
 
+  get room(): number {
+    return this.#limit() - this.#count;
+  }
+
   /** Call `mark` with every address kept. */
   markAddresses(mark: (address: number) => void): void {
     for (const { destination, gateway, source } of this.list()) {

@@ -62,6 +62,8 @@ export function makeRoute(
 /** A routing table of one family: one route per prefix. Every change bumps the path epoch. */
 export interface Routes {
   readonly count: number;
+  /** How many more are taken. */
+  readonly room: number;
   /** The most specific route to an address, or null. Allocates nothing. */
   lookup(address: number): Route | null;
   /** The route of exactly that prefix, or null. */

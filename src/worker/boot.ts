@@ -15,13 +15,13 @@ import { Counters } from '../mem/counters.ts';
 import { OwnerTable } from '../mem/owner.ts';
 import { parseMac } from '../wire/ethernet.ts';
 
-/** Boot a kernel on the calling thread, whose doorbell and id are given. */
+/** Boot a kernel on the calling thread, whose id is given. */
 export function bootKernel(
   config: KernelBoot,
   hosts: Record<string, string[]>,
   arena: Arena,
   host: Host,
-  thread: Pick<WorkerBoot, 'doorbellAt' | 'owner'>,
+  thread: Pick<WorkerBoot, 'owner'>,
 ): Kernel {
   const owners = new OwnerTable(arena, isGone);
   const ipv6 = config.ipv6 || config.sysctl.some(([name]) => name === 'net.inet6.ip6.enable');
@@ -45,7 +45,6 @@ export function bootKernel(
           mac: parseMac(wanted.mac),
           mtuBytes: wanted.mtuBytes,
           capabilities: wanted.offload ? CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES : 0,
-          doorbellAt: thread.doorbellAt,
           owner: thread.owner,
           isDead: (owner) => owners.isDead(owner),
           onFull: wanted.full,

@@ -77,8 +77,8 @@ deviceSuite('vni, shared buffer, in an arena at another base', () => shared(2, 1
 deviceSuite('vni, shared buffer', () => shared(2, 1514), STATIONS);
 deviceSuite('vni, shared buffer, 20 ports, super-frames', () => shared(20, 65_549), STATIONS);
 deviceSuite('loopback', loopback);
-deviceSuite('raw', raw, { filters: true });
+deviceSuite('raw', raw, STATIONS);
 deviceSuite('impair around vni, healed', () => impaired(vni(2), false), STATIONS);
 deviceSuite('impair around vni', () => impaired(vni(2), true), STATIONS);
-deviceSuite('impair around raw', () => impaired(raw(), true), { filters: true });
+deviceSuite('impair around raw', () => impaired(raw(), true), STATIONS);
 deviceSuite('impair around loopback', () => impaired(loopback(), true));

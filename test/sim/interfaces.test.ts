@@ -2,14 +2,17 @@
  * Interfaces come, go, get other names and other kernels while traffic flows: 1,000 random orders.
  *
  * Three kernels on one thread and a virtual clock. Each keeps `eth0` for good; the ends of a second segment wander from
- * kernel to kernel; interfaces without a device are cloned on top of eth0 (test/fixtures/tag-link.ts). After every order
- * nothing may be left of what went, and what stayed must work.
+ * kernel to kernel; interfaces without a device are cloned on top of either (test/fixtures/tag-link.ts). After every step
+ * the tables of each kernel agree with each other and with the messages about their changes. A move takes the settings along,
+ * or is refused and changes nothing. After every order nothing is left of the interfaces that went, timers at once and memory
+ * after a while, and the others work.
  */
 
 import { expect, it } from 'vitest';
-import { Errno } from '../../src/base/errors.ts';
+import { Errno, type MultikernelError } from '../../src/base/errors.ts';
 import { SeededRng } from '../../src/base/rng.ts';
 import { Simulation } from '../../src/host/sim/simulation.ts';
+import type { Inet } from '../../src/inet/inet.ts';
 import type { UdpEndpoint } from '../../src/inet/udp/endpoint.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import type { ReceiveFilter } from '../../src/link/filter.ts';
@@ -19,25 +22,38 @@ import { Counters } from '../../src/mem/counters.ts';
 import type { Heap } from '../../src/mem/heap.ts';
 import { Capture } from '../../src/net/capture.ts';
 import type { DeviceLink } from '../../src/net/device-link.ts';
-import { IFF_UP, type Interface } from '../../src/net/interface.ts';
+import { IFF_LINK0, IFF_UP, type Interface } from '../../src/net/interface.ts';
+import type { LinkLayer } from '../../src/net/link-layer.ts';
 import { RTF_GATEWAY } from '../../src/net/route.ts';
 import { AddressText } from '../fixtures/address-text.ts';
 import { TagLink } from '../fixtures/tag-link.ts';
+import { checkGone, checkTables, same, settingsIn, Told } from './interface-invariants.ts';
 
 const ORDERS = 1000;
 const STEPS = 10;
 const PORT = 7;
 const GROUP: number = 0xef010203 | 0;
+/** ff02::4242 */
+const GROUP6 = 4242;
 const SECOND = 1_000_000;
 const HEAP_BYTES = 8 << 20;
 const KERNELS = 3;
 const TAGS = 4;
 
 /** 10.NET.0.HOST */
-const address = (net: number, host: number): number => (10 << 24) | (net << 16) | host;
+function address(net: number, host: number): number {
+  return (10 << 24) | (net << 16) | host;
+}
+
+const NETS = [0, 9, 20, 21, 22, 23] as const;
+const ADDRESSES: readonly number[] = NETS.flatMap((net) => [1, 2, 3, 4, 5].map((host) => address(net, host)));
+const BROADCASTS: readonly number[] = NETS.map((net) => address(net, 255));
+/** Refusals of a move. */
+const CONFLICTS: ReadonlySet<string> = new Set(['EEXIST', 'EADDRINUSE']);
 
 interface Member {
   kernel: Kernel;
+  told: Told;
   heap: Heap;
   echo: UdpEndpoint;
   echo6: UdpEndpoint;
@@ -53,22 +69,26 @@ class World {
   readonly #movable: ReturnType<typeof createNetwork>;
   readonly #baseline: number[][];
   #rng = new SeededRng(1);
+  /** Interfaces that went in this order. */
+  #gone: Interface[] = [];
   #captures: Capture[] = [];
-  #endpoints: [UdpEndpoint, Member][] = [];
+  #endpoints: UdpEndpoint[] = [];
   #names = 0;
+  /** Armed timers of kernels at rest. */
+  #idle: number[] | null = null;
 
   constructor() {
     const { arena } = this;
     const segment = createNetwork(arena, { ports: KERNELS, ringBytes: 256 * 1024 });
     this.#movable = createNetwork(arena, { ports: 2, ringBytes: 256 * 1024 });
-    for (let i = 0; i < KERNELS; i++) this.#join(segment, i);
+    for (let i = 0; i < KERNELS; i++) this.#add(segment, i);
     for (let i = 0; i < 2; i++) this.#counters.push(Counters.open(arena, `mov${i}`));
     for (let i = 0; i < 2; i++) this.#plug(i, this.members[i] as Member);
     this.#quiesce();
     this.#baseline = this.#kept();
   }
 
-  #join(segment: ReturnType<typeof createNetwork>, index: number): void {
+  #add(segment: ReturnType<typeof createNetwork>, index: number): void {
     const { arena } = this;
     const heapAt = arena.allocate(HEAP_BYTES, 4096);
     const kernel = Kernel.create({
@@ -93,7 +113,10 @@ class World {
     });
     const echo = kernel.inet.cpus[0].udp.open();
     const echo6 = kernel.inet.cpus[0].udp.open(true);
-    const member: Member = { kernel, heap: kernel.cpus[0].cpu.heap, echo, echo6, eth0, heard: 0 };
+    // One of them probes for addresses before it uses them.
+    kernel.inet.sysctl.set('net.inet.ip.dad_count', index === 2 ? 1 : 0);
+    const told = new Told(kernel.inet);
+    const member: Member = { kernel, told, heap: kernel.cpus[0].cpu.heap, echo, echo6, eth0, heard: 0 };
     echo.bind(0, PORT);
     echo.onDatagram = () => member.heard++;
     this.members.push(member);
@@ -112,17 +135,23 @@ class World {
     kernel.attach(device, `mov${port}`);
   }
 
-  /** State of each kernel at rest: memory, timers but those of neighbors, and groups that devices hear. */
+  /** Armed timers of each kernel, without those of neighbors. */
+  #timers(): number[] {
+    return this.members.map(({ kernel }) => {
+      const { ip4, ip6 } = kernel.inet;
+      return kernel.cpus[0].cpu.callouts.armed - ip4.neighbors.count - ip6.neighbors.count;
+    });
+  }
+
+  /** State of each kernel at rest: memory, and groups that devices hear. */
   #kept(): number[][] {
     return this.members.map(({ kernel, heap }) => {
-      const { ip4, ip6 } = kernel.inet;
-      const neighbors = ip4.neighbors.count + ip6.neighbors.count;
       const filters = kernel.inet
         .list()
         .filter(({ link }) => link.kind === 'vni')
         .map(({ link }) => ((link as DeviceLink).device as unknown as { filter: ReceiveFilter }).filter);
       const hashes = filters.flatMap(({ hashLo, hashHi }) => [hashLo, hashHi]);
-      return [heap.usedBytes, kernel.cpus[0].cpu.callouts.size - neighbors, ...hashes];
+      return [heap.usedBytes, ...hashes];
     });
   }
 
@@ -141,6 +170,17 @@ class World {
   /** Interfaces that may go: neither lo0 nor eth0. */
   #guests({ kernel, eth0 }: Member): Interface[] {
     return kernel.inet.list().filter((iface) => !iface.loopback && iface !== eth0);
+  }
+
+  /** A member of groups of both families there. */
+  #join(inet: Inet, iface: Interface): void {
+    for (const group of [GROUP, new AddressText(inet).parse(`ff02::${GROUP6}%${iface.name}`) as number]) {
+      const endpoint = inet.cpus[0].udp.open(group !== GROUP);
+      endpoint.bind(0, 0);
+      endpoint.join(group, 0, iface);
+      endpoint.multicastInterface = iface;
+      this.#endpoints.push(endpoint);
+    }
   }
 
   #isTag(iface: Interface): boolean {
@@ -165,7 +205,7 @@ class World {
     const { kernel } = member;
     const { inet } = kernel;
     const guest = this.#pick(this.#guests(member));
-    switch (this.#below(14)) {
+    switch (this.#below(17)) {
       case 0:
       case 1: {
         const made = inet.interfaceTable.create(this.#below(2) === 0 ? 'tag' : `tag${this.#below(TAGS)}`);
@@ -176,9 +216,8 @@ class World {
       }
       case 2:
         if (guest !== null) {
-          const cloned = this.#isTag(guest);
-          const said = inet.interfaceTable.destroy(guest);
-          if (!cloned) expect(said).toBeLessThan(0);
+          expect(inet.interfaceTable.destroy(guest) === 0).toBe(this.#isTag(guest));
+          if (!guest.attached) this.#gone.push(guest);
         }
         break;
       case 3:
@@ -186,7 +225,7 @@ class World {
         break;
       case 4:
       case 5:
-        if (guest !== null) kernel.moveTo(this.#any().kernel, guest, `m${this.#names++ % 100_000}`);
+        if (guest !== null) this.#move(member, this.#any(), guest, `m${this.#names++ % 100_000}`);
         break;
       case 6:
         if (guest !== null) {
@@ -204,11 +243,7 @@ class World {
         break;
       case 9:
         if (guest !== null) {
-          const endpoint = inet.cpus[0].udp.open();
-          endpoint.bind(0, 0);
-          endpoint.join(GROUP, 0, guest);
-          endpoint.multicastInterface = guest;
-          this.#endpoints.push([endpoint, member]);
+          this.#join(inet, guest);
         }
         break;
       case 10:
@@ -218,16 +253,37 @@ class World {
         }
         break;
       case 11:
-        if (guest !== null)
+        if (guest !== null) {
+          const gateway = address(9, 1 + (this.#host(member) % KERNELS));
           inet.addRoute(
             address(100 + this.#below(3), 0),
             24,
-            address(9, 1 + (this.#host(member) % KERNELS)),
+            gateway,
             RTF_GATEWAY,
+            this.#below(2) === 0 ? guest : null,
           );
+        }
         break;
       case 12:
         if (guest !== null) inet.changeFlags(guest, guest.up ? 0 : IFF_UP, guest.up ? IFF_UP : 0);
+        break;
+      case 13:
+        if (guest !== null) {
+          const text = this.#below(3) === 0 ? `fe80::9%${guest.name}` : `2001:db8:${this.#below(2)}::${this.#below(4)}`;
+          const number = new AddressText(inet).parse(text) as number;
+          if (inet.configure(guest, number, 64) < 0) inet.unconfigure(guest, number);
+        }
+        break;
+      case 14:
+        if (guest !== null) inet.changeFlags(guest, IFF_LINK0 & -this.#below(2), IFF_LINK0);
+        break;
+      case 15:
+        if (guest !== null) {
+          const at = new AddressText(inet).parse(
+            this.#below(2) === 0 ? '10.9.0.77' : `fe80::7%${guest.name}`,
+          ) as number;
+          inet.ip.families.of(at).neighbors.addStatic(guest, at, 0x0202, this.#below(9), true, this.#below(2) === 0);
+        }
         break;
       default:
         this.#replug(member, guest);
@@ -235,15 +291,47 @@ class World {
     this.#traffic();
   }
 
+  /** A move takes everything along that was set, or is refused and changes nothing. */
+  #move(from: Member, to: Member, iface: Interface, name: string): void {
+    const before = settingsIn(from.kernel, iface);
+    const { taps, hooks } = iface;
+    const carried = [...taps, ...hooks];
+    let moved: Interface;
+    try {
+      moved = from.kernel.moveTo(to.kernel, iface, name);
+    } catch (error) {
+      expect(CONFLICTS).toContain((error as MultikernelError).code);
+      expect([iface.attached, settingsIn(from.kernel, iface)]).toEqual([true, before]);
+      expect(same(new Set([...taps, ...hooks]), carried)).toBe(true);
+      return;
+    }
+    this.#gone.push(iface);
+    expect(same(new Set([...moved.taps, ...moved.hooks]), carried)).toBe(true);
+    expect(settingsIn(to.kernel, moved)).toEqual(before);
+  }
+
   /** The device goes for good, and another one takes its port. */
   #replug(member: Member, guest: Interface | null): void {
     if (guest === null || this.#isTag(guest)) return;
     const port = guest.macLo - 1;
     member.kernel.detach(guest).close();
+    this.#gone.push(guest);
     const name = `mov${port}`;
     const to = this.#any();
     if (to.kernel.inet.interface(name) === null) this.#plug(port, to);
     else this.#plug(port, this.members.find(({ kernel }) => kernel.inet.interface(name) === null) as Member);
+  }
+
+  /** Start timers of all kinds: probes and announcements of addresses, reports of groups, solicitations. */
+  #stir(member: Member, iface: Interface): void {
+    const { inet } = member.kernel;
+    inet.changeFlags(iface, IFF_UP, 0);
+    inet.configure(iface, address(9, this.#host(member)), 24);
+    const number = new AddressText(inet).parse('2001:db8:7::1') as number;
+    inet.configure(iface, number, 64);
+    const entry = inet.ip6.addresses.find(number);
+    if (entry !== null) inet.ip6.lifetimes.set(entry, 100 * SECOND, 200 * SECOND);
+    this.#join(inet, iface);
   }
 
   #host(member: Member): number {
@@ -255,7 +343,7 @@ class World {
       const { kernel, echo, echo6 } = this.#any();
       const nets = [0, 9, 20, 21, 22, 23, 100, 101];
       const to = this.#below(6) === 0 ? GROUP : address(this.#pick(nets) as number, 1 + this.#below(5));
-      const sender = this.#below(3) === 0 ? (this.#pick(this.#endpoints)?.[0] ?? echo) : echo;
+      const sender = this.#below(3) === 0 ? (this.#pick(this.#endpoints) ?? echo) : echo;
       const bytes = this.#below(3000);
       sender.send(new Uint8Array(bytes), 0, bytes, to, PORT);
       const iface = this.#pick(kernel.inet.list());
@@ -267,50 +355,42 @@ class World {
 
   /** Invariants of any time, the middle of an order too. */
   #check(): void {
-    for (const { kernel } of this.members) {
-      const { ip4, ip6 } = kernel.inet;
-      const list = kernel.inet.list();
-      const here = new Set(list);
-      expect(new Set(list.map((iface) => iface.name)).size).toBe(list.length);
-      expect(new Set(list.map((iface) => iface.index)).size).toBe(list.length);
-      for (const { iface } of [...ip4.routes.list(), ...ip6.routes.list()]) expect(here.has(iface)).toBe(true);
-      for (const { iface } of [...ip4.neighbors.list(), ...ip6.neighbors.list()]) expect(here.has(iface)).toBe(true);
-      for (const link of ip6.links.all()) expect(here.has(link.iface)).toBe(true);
-      for (const iface of list) {
-        expect(iface.attached && iface.link.iface === iface).toBe(true);
-        if (iface.link instanceof TagLink && !iface.link.parent.attached) expect(iface.link.linkUp).toBe(false);
-        for (const { address: own } of iface.addresses) expect(ip4.addresses.owner(own)?.attached).toBe(true);
-        expect(Math.min(iface.inPackets, iface.inDrops, iface.outPackets, iface.outDrops)).toBeGreaterThanOrEqual(0);
-        expect(iface.outBytes).toBeGreaterThanOrEqual(20 * iface.outPackets);
-        expect(iface.inBytes).toBeGreaterThanOrEqual(iface.loopback ? 20 * iface.inPackets : 14 * iface.inPackets);
-      }
+    this.#gone.forEach(checkGone);
+    for (const { kernel, told } of this.members) {
+      told.check(kernel.inet);
+      checkTables(kernel, ADDRESSES, BROADCASTS);
     }
   }
 
-  /** Take everything away but what stays, and wait until nothing remembers it. */
+  /**
+   * Take everything away but what stays: no timer is left, at once. Then plug the wanderers in at home, and wait until nothing
+   * remembers the order.
+   */
   #quiesce(): void {
+    // Timers of reassembly belong to no interface.
+    this.simulation.run(this.simulation.nowUs() + 61 * SECOND);
+    for (const member of this.members) for (const iface of this.#guests(member)) this.#stir(member, iface);
+    this.simulation.run(this.simulation.nowUs() + this.#below(3 * SECOND));
     for (const capture of this.#captures.splice(0)) capture.close();
-    for (const [endpoint] of this.#endpoints.splice(0)) endpoint.close();
+    const links: LinkLayer[] = [];
     for (const member of this.members) {
       const { kernel } = member;
       for (const iface of this.#guests(member)) {
-        if (this.#isTag(iface)) kernel.inet.interfaceTable.remove(iface);
-      }
-      for (const route of kernel.inet.ip4.routes.list()) {
-        if ((route.flags & RTF_GATEWAY) !== 0) kernel.inet.removeRoute(route.destination, route.prefixLength, 0);
-      }
-    }
-    for (const member of this.members) {
-      for (const iface of this.#guests(member)) {
-        const home = this.members[iface.macLo - 1] as Member;
-        const name = `mov${iface.macLo - 1}`;
-        const moved = home === member ? iface : member.kernel.moveTo(home.kernel, iface, `x${this.#names++ % 100_000}`);
-        for (const own of [...moved.addresses]) home.kernel.inet.unconfigure(moved, own.address);
-        home.kernel.inet.changeFlags(moved, IFF_UP, 0);
-        expect(home.kernel.inet.interfaceTable.rename(moved, name)).toBe(0);
+        this.#gone.push(iface);
+        if (this.#isTag(iface)) expect(kernel.inet.interfaceTable.destroy(iface)).toBe(0);
+        else links.push(kernel.detach(iface));
       }
     }
-    this.simulation.run(this.simulation.nowUs() + 65 * SECOND);
+    this.#check();
+    for (const endpoint of this.#endpoints.splice(0)) endpoint.close();
+    if (this.#idle !== null) expect(this.#timers()).toEqual(this.#idle);
+    for (const link of links) {
+      const port = link.mac.lo - 1;
+      (this.members[port] as Member).kernel.attachLink(link, `mov${port}`);
+    }
+    this.simulation.run(this.simulation.nowUs() + 20 * SECOND);
+    this.#idle = this.#timers();
+    this.#gone.length = 0;
   }
 
   /** eth0 of everybody carries datagrams to everybody, and the wanderers carry them to each other. */

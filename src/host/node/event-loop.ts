@@ -61,6 +61,10 @@ export class EventLoop implements Host {
     this.epochNs = this.#clock.epochNs();
   }
 
+  get doorbellAt(): number {
+    return this.#doorbell.at;
+  }
+
   nowUs(): number {
     return this.#clock.nowUs();
   }

@@ -50,6 +50,10 @@ export class ThreadLoop implements Host {
     this.epochNs = new MonotonicClock().epochNs();
   }
 
+  get doorbellAt(): number {
+    return this.#bell.at;
+  }
+
   nowUs(): number {
     return this.#clock.readUs();
   }

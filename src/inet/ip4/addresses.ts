@@ -17,6 +17,8 @@ import type { LocalAddresses } from '../ip/family.ts';
 export class Addresses4 implements LocalAddresses {
   /** Told of every change. */
   events: TableEvents | null = null;
+  /** Addresses of all interfaces, in whatever state. */
+  readonly #held: Set<number> = new Set();
   readonly #local: Map<number, Interface> = new Map();
   readonly #broadcasts: Map<number, Interface> = new Map();
   #loopback: Interface | null = null;
@@ -38,7 +40,7 @@ export class Addresses4 implements LocalAddresses {
   ): InterfaceAddress | number {
     if (!Number.isInteger(prefixLength) || prefixLength < 1 || prefixLength > 32) return -Errno.EINVAL;
     if (!isUnicast(address) || (isLoopback(address) && !iface.loopback)) return -Errno.EINVAL;
-    if (this.#local.has(address) || iface.addresses.some((one) => one.address === address)) return -Errno.EEXIST;
+    if (this.#held.has(address)) return -Errno.EEXIST;
     const mask = maskOf(prefixLength);
     const hasBroadcast = prefixLength <= 30 && !iface.loopback;
     const entry: InterfaceAddress = {
@@ -51,6 +53,7 @@ export class Addresses4 implements LocalAddresses {
     };
     if (entry.broadcast === address || (hasBroadcast && entry.network === address)) return -Errno.EINVAL;
     iface.addresses.push(entry);
+    this.#held.add(address);
     if (state === 'valid') this.activate(iface, entry);
     else {
       entry.state = state;
@@ -74,6 +77,7 @@ export class Addresses4 implements LocalAddresses {
     const index = iface.addresses.findIndex((one) => one.address === address);
     if (index < 0) return null;
     const [entry] = iface.addresses.splice(index, 1) as [InterfaceAddress];
+    this.#held.delete(address);
     if (this.#local.get(address) === iface) this.#local.delete(address);
     iface.primary = iface.addresses.find((one) => one.state === 'valid')?.address ?? 0;
     if (entry.broadcast !== 0 && !iface.addresses.some((one) => one.broadcast === entry.broadcast)) {

@@ -102,6 +102,7 @@ export class LinkControl6 {
     const { iface } = link;
     if (link.active) this.#stop(link);
     for (const entry of [...iface.addresses6]) this.removeAddress(iface, entry.address);
+    this.lifetimes.run(this.#context.nowUs());
   }
 
   #start(link: Link6): void {
