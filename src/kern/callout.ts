@@ -90,7 +90,7 @@ export class CalloutTable {
     return this.#heap.length;
   }
 
-  /** How many are armed. */
+  /** The number of armed callouts. */
   get armed(): number {
     return this.#heap.length - this.#stopped;
   }

@@ -136,7 +136,11 @@ export interface Device {
   /** False when the link has no carrier or was marked down; `downReason` says why. */
   readonly linkUp: boolean;
   readonly downReason: string;
-  /** At least one; their number never changes. */
+  /**
+   * At least one; their number never changes. All packets of a flow leave by one queue, which keeps their order: a CPU sends by
+   * `queues[number % queues.length]`, flows being bound to CPUs; a kernel of one CPU sends by the first. The device chooses the
+   * queue that a frame arrives by, the same for all frames of a flow. Frames of different queues have no order.
+   */
   readonly queues: readonly DeviceQueue[];
 
   /** Receive filter: `DEVICE_*` bits. Own unicast and broadcast always pass. */

@@ -13,7 +13,7 @@ export abstract class DeviceLink extends LinkLayer {
   readonly kind: string;
   readonly linkType: LinkType;
   readonly device: Device;
-  /** The queue that frames leave by. */
+  /** The queue that frames leave by: that of CPU 0 (`Device.queues`). */
   protected readonly queue: DeviceQueue;
 
   constructor(device: Device) {

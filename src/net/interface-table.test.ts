@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FakeDevice } from '../../test/fixtures/fake-device.ts';
 import { TagLink } from '../../test/fixtures/tag-link.ts';
+import { TwoQueueDevice } from '../../test/fixtures/two-queue-device.ts';
 import { Errno } from '../base/errors.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
 import { Arena } from '../mem/arena.ts';
@@ -133,7 +134,7 @@ describe('the table of interfaces', () => {
     expect([from.log, to.log, told]).toEqual([['+eth0', '-eth0'], ['+eth0', '+eth1'], [eth1]]);
     eth1.changeFlags(IFF_UP, 0);
     ((eth1.link as EthernetLink).device as FakeDevice).put(frame(20));
-    expect([from.table.pending, to.table.poll(0), to.packets]).toEqual([false, 1, ['eth1 eth1 20 false 2ff:7']]);
+    expect([from.poller.pending, to.poller.poll(0), to.packets]).toEqual([false, 1, ['eth1 eth1 20 false 2ff:7']]);
     expect(capture.read()).toHaveLength(1);
     capture.close();
     expect(eth1.taps).toEqual([]);
@@ -181,6 +182,38 @@ describe('the table of interfaces', () => {
     const gif0 = table.named('gif0') as Interface;
     expect([table.destroy(gif0), table.destroy(gif0)]).toEqual([0, -Errno.ENXIO]);
     expect(named('gif')).toBe('gif0');
+  });
+});
+
+describe('a device with two queues', () => {
+  function twoQueues() {
+    const bed = setUp();
+    const halves = ['q0', 'q1'].map((name) => bed.fake(name)) as [FakeDevice, FakeDevice];
+    const iface = bed.table.attachDevice(new TwoQueueDevice(...halves), 'eth0') as Interface;
+    return { ...bed, halves, iface };
+  }
+
+  it('is received from by both, a batch of each at a time', () => {
+    const { poller, halves, iface, packets } = twoQueues();
+    halves[1].put(frame(21));
+    expect([poller.pending, poller.poll(0)]).toEqual([true, 1]);
+    for (let i = 0; i < 70; i++) for (const half of halves) half.put(frame(20));
+    expect([poller.poll(0), poller.pending, poller.poll(0), poller.pending]).toEqual([128, true, 12, false]);
+    expect([packets.length, iface.inPackets, packets[0]]).toEqual([141, 141, 'eth0 eth0 21 false 2ff:7']);
+  });
+
+  it('sends by the first', () => {
+    const { table, halves, iface } = twoQueues();
+    iface.link.reserveTo(0x02ff, 7, ETHERTYPE_IPV4, 20);
+    iface.link.commit(20, 0);
+    halves[0].room = 0;
+    expect(iface.link.reserveTo(0x02ff, 7, ETHERTYPE_IPV4, 20)).toBe(-Errno.ENOBUFS);
+    expect(iface.link.awaitRoom(0x02ff, 7)).toBe(false);
+    table.flush();
+    expect(halves.map((half) => [half.take().length, half.flushes, half.awaited])).toEqual([
+      [1, 1, 1],
+      [0, 0, 0],
+    ]);
   });
 });
 

@@ -16,7 +16,7 @@
  * The open packet is hidden state of the link, its queue and IP output; there is one place for it in each. A run of packets
  * (`reserveRun` → `commitRun`) is one reservation.
  *
- * Missing: a choice among several queues to send by; the first is taken.
+ * Missing: a link per CPU; a device with several queues sends by the first (link/device.ts: the rule).
  */
 
 import type { LinkType, MacAddress } from '../link/device.ts';

@@ -369,7 +369,7 @@ export class NeighborCache {
     return this.#count;
   }
 
-  /** How many more there can be before one is evicted. */
+  /** Entries that fit before one is evicted. */
   get room(): number {
     return this.#maxEntries.value - this.#count;
   }

@@ -62,7 +62,7 @@ export function makeRoute(
 /** A routing table of one family: one route per prefix. Every change bumps the path epoch. */
 export interface Routes {
   readonly count: number;
-  /** How many more are taken. */
+  /** Routes that still fit. */
   readonly room: number;
   /** The most specific route to an address, or null. Allocates nothing. */
   lookup(address: number): Route | null;

@@ -1,5 +1,5 @@
 /**
- * What every device promises (src/link/device.ts), whatever it is made of.
+ * The contract of devices (src/link/device.ts) as a suite. It works on the last queue of a device.
  */
 
 import fc from 'fast-check';
@@ -10,8 +10,8 @@ import {
   DEVICE_ALL_MULTICAST,
   DEVICE_PROMISCUOUS,
   type Device,
+  type DeviceQueue,
   FrameBatch,
-  onlyQueue,
 } from '../../src/link/device.ts';
 import type { Arena } from '../../src/mem/arena.ts';
 import { Doorbell } from '../../src/mem/doorbell.ts';
@@ -26,6 +26,11 @@ export interface DevicesUnderTest {
 export const BROADCAST_HI = 0xffff;
 export const BROADCAST_LO = -1;
 
+/** The queue under test: the last one; a device with one queue has no other. */
+function queueOf(device: Device): DeviceQueue {
+  return device.queues.at(-1) as DeviceQueue;
+}
+
 /** Reserve, write and commit one frame; `id` goes into every byte of the payload. Returns 0 or what `reserve` said. */
 export function sendFrame(
   arena: Arena,
@@ -36,7 +41,7 @@ export function sendFrame(
   id: number,
   meta = 0,
 ): number {
-  const queue = onlyQueue(device);
+  const queue = queueOf(device);
   const at = queue.reserve(dstHi, dstLo, lengthBytes);
   if (at < 0) return at;
   if (device.linkType === 'ip' ? at % 4 !== 0 : at % 8 !== 2) expect.fail(`frame at ${at}: network header not aligned`);
@@ -55,7 +60,7 @@ export interface ReceivedFrame {
 
 /** Take in everything that is there; fails when a frame's bytes are not all the same. */
 export function receiveFrames(arena: Arena, device: Device, capacity = 64): ReceivedFrame[] {
-  const queue = onlyQueue(device);
+  const queue = queueOf(device);
   const batch = new FrameBatch(capacity);
   const frames: ReceivedFrame[] = [];
   for (;;) {
@@ -86,6 +91,8 @@ export interface DeviceTraits {
   filters?: boolean;
   /** Its peers work on other threads, and are woken. */
   doorbells?: boolean;
+  /** How many queues it has, default 1; a frame arrives by the queue that it left by. */
+  queues?: number;
 }
 
 export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: DeviceTraits = {}): void {
@@ -101,10 +108,10 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
       const devices = make();
       expect(toReceiver(devices, 100, 7, 0x0123_0001)).toBe(0);
       expect(receiveFrames(devices.arena, devices.receiver)).toEqual([]);
-      onlyQueue(devices.sender).flush();
-      expect(onlyQueue(devices.receiver).pending).toBe(true);
+      queueOf(devices.sender).flush();
+      expect(queueOf(devices.receiver).pending).toBe(true);
       expect(receiveFrames(devices.arena, devices.receiver)).toEqual([{ id: 7, lengthBytes: 100, meta: 0x0123_0001 }]);
-      expect(onlyQueue(devices.receiver).pending).toBe(false);
+      expect(queueOf(devices.receiver).pending).toBe(false);
     });
 
     it('says what it is', () => {
@@ -119,9 +126,9 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
     it('takes the longest frame and refuses a longer one', () => {
       const devices = make();
       const longest = devices.sender.maxFrameBytes;
-      expect(onlyQueue(devices.sender).reserve(0x0200, 1, longest + 1)).toBe(-Errno.EMSGSIZE);
+      expect(queueOf(devices.sender).reserve(0x0200, 1, longest + 1)).toBe(-Errno.EMSGSIZE);
       expect(toReceiver(devices, longest, 3)).toBe(0);
-      onlyQueue(devices.sender).flush();
+      queueOf(devices.sender).flush();
       expect(receiveFrames(devices.arena, devices.receiver)).toEqual([{ id: 3, lengthBytes: longest, meta: 0 }]);
     });
 
@@ -133,7 +140,7 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
       for (const bad of [10, 67, 10_000_000]) expect(devices.sender.setMtu(bad)).toBe(-Errno.EINVAL);
       expect(devices.sender.mtuBytes).toBe(576);
       expect(toReceiver(devices, 576 + headerBytes(devices.sender), 3)).toBe(0);
-      onlyQueue(devices.sender).flush();
+      queueOf(devices.sender).flush();
       expect(receiveFrames(devices.arena, devices.receiver)).toHaveLength(1);
       if ((devices.sender.capabilities & CAP_SUPER_FRAMES) !== 0) return;
       expect(devices.sender.maxFrameBytes).toBe(576 + headerBytes(devices.sender));
@@ -143,33 +150,33 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
     it('carries a shorter frame than was reserved, and nothing when cancelled', () => {
       const devices = make();
       const { arena, sender, receiver } = devices;
-      const at = onlyQueue(sender).reserve(receiver.mac.hi, receiver.mac.lo, 500);
+      const at = queueOf(sender).reserve(receiver.mac.hi, receiver.mac.lo, 500);
       arena.view.setUint16(at, receiver.mac.hi);
       arena.view.setInt32(at + 2, receiver.mac.lo);
       arena.bytes.fill(9, at + 6, at + 60);
-      onlyQueue(sender).commit(60, 1);
-      expect(onlyQueue(sender).reserve(receiver.mac.hi, receiver.mac.lo, 300)).toBeGreaterThan(0);
-      onlyQueue(sender).cancel();
+      queueOf(sender).commit(60, 1);
+      expect(queueOf(sender).reserve(receiver.mac.hi, receiver.mac.lo, 300)).toBeGreaterThan(0);
+      queueOf(sender).cancel();
       expect(toReceiver(devices, 61, 4)).toBe(0);
-      onlyQueue(sender).flush();
+      queueOf(sender).flush();
       expect(receiveFrames(arena, receiver).map((frame) => frame.lengthBytes)).toEqual([60, 61]);
     });
 
     it('delivers broadcast', () => {
       const { arena, sender, receiver } = make();
       expect(sendFrame(arena, sender, BROADCAST_HI, BROADCAST_LO, 60, 5)).toBe(0);
-      onlyQueue(sender).flush();
+      queueOf(sender).flush();
       expect(receiveFrames(arena, receiver)).toHaveLength(1);
     });
 
     it('fills a batch and keeps the rest for the next', () => {
       const devices = make();
       for (let id = 0; id < 10; id++) toReceiver(devices, 60 + id, id);
-      onlyQueue(devices.sender).flush();
+      queueOf(devices.sender).flush();
       const batch = new FrameBatch(4);
-      expect(onlyQueue(devices.receiver).receive(batch)).toBe(4);
-      onlyQueue(devices.receiver).release();
-      expect(onlyQueue(devices.receiver).pending).toBe(true);
+      expect(queueOf(devices.receiver).receive(batch)).toBe(4);
+      queueOf(devices.receiver).release();
+      expect(queueOf(devices.receiver).pending).toBe(true);
       expect(receiveFrames(devices.arena, devices.receiver, 4).map((frame) => frame.id)).toEqual([4, 5, 6, 7, 8, 9]);
     });
 
@@ -179,21 +186,21 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
       let said = 0;
       while ((said = toReceiver(devices, 1000, sent)) === 0 && sent < 100_000) {
         sent++;
-        if (sent % 64 === 0) onlyQueue(devices.sender).flush();
+        if (sent % 64 === 0) queueOf(devices.sender).flush();
       }
       expect(said).toBe(-Errno.ENOBUFS);
-      onlyQueue(devices.sender).flush();
-      expect(onlyQueue(devices.sender).awaitRoom(devices.receiver.mac.hi, devices.receiver.mac.lo)).toBe(false);
+      queueOf(devices.sender).flush();
+      expect(queueOf(devices.sender).awaitRoom(devices.receiver.mac.hi, devices.receiver.mac.lo)).toBe(false);
       const frames = receiveFrames(devices.arena, devices.receiver);
       expect(frames.map((frame) => frame.id)).toEqual(Array.from({ length: sent }, (_, i) => i & 0xff));
-      expect(onlyQueue(devices.sender).awaitRoom(devices.receiver.mac.hi, devices.receiver.mac.lo)).toBe(true);
+      expect(queueOf(devices.sender).awaitRoom(devices.receiver.mac.hi, devices.receiver.mac.lo)).toBe(true);
       expect(toReceiver(devices, 1000, 1)).toBe(0);
     });
 
     it('counts frames and bytes both ways', () => {
       const devices = make();
       for (let i = 0; i < 3; i++) toReceiver(devices, 100, i);
-      onlyQueue(devices.sender).flush();
+      queueOf(devices.sender).flush();
       receiveFrames(devices.arena, devices.receiver);
       expect(devices.sender.counters.snapshot()).toMatchObject({ txFrames: 3, txBytes: 300 });
       expect(devices.receiver.counters.snapshot()).toMatchObject({ rxFrames: 3, rxBytes: 300 });
@@ -211,7 +218,7 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
           let id = 0;
           for (const step of sequence) {
             if (step >= 14 && toReceiver(devices, step, id) === 0) sent.push([id++ & 0xff, step]);
-            else if (step === 0) onlyQueue(devices.sender).flush();
+            else if (step === 0) queueOf(devices.sender).flush();
             else
               got.push(
                 ...receiveFrames(devices.arena, devices.receiver, 7).map((f): [number, number] => [
@@ -220,7 +227,7 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
                 ]),
               );
           }
-          onlyQueue(devices.sender).flush();
+          queueOf(devices.sender).flush();
           got.push(
             ...receiveFrames(devices.arena, devices.receiver, 7).map((f): [number, number] => [f.id, f.lengthBytes]),
           );
@@ -233,17 +240,42 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
     it('has queues, the same for good', () => {
       const { sender } = make();
       const before = [...sender.queues];
-      expect(before).toHaveLength(1);
+      expect(before).toHaveLength(traits.queues ?? 1);
       sender.setMtu(700);
       expect(sender.queues).toEqual(before);
-      expect(onlyQueue(sender).runs !== undefined).toBe(traits.runs === true);
+      expect(queueOf(sender).runs !== undefined).toBe(traits.runs === true);
+    });
+
+    it.runIf((traits.queues ?? 1) > 1)('keeps what is reserved, published and pending in each queue apart', () => {
+      const { arena, sender, receiver } = make();
+      const { hi, lo } = receiver.mac;
+      const batch = new FrameBatch();
+      const places = sender.queues.map((queue, i) => queue.reserve(hi, lo, 60 + i));
+      places.forEach((at, i) => {
+        arena.view.setUint16(at, hi);
+        arena.view.setInt32(at + 2, lo);
+        (sender.queues[i] as DeviceQueue).commit(60 + i, 0);
+      });
+      const pending = (): boolean[] => receiver.queues.map((queue) => queue.pending);
+      const all = sender.queues.map((_, i) => i);
+      expect(pending()).toEqual(all.map(() => false));
+      for (const i of all) {
+        (sender.queues[i] as DeviceQueue).flush();
+        expect(pending()).toEqual(all.map((other) => other <= i));
+      }
+      for (const i of all) {
+        const queue = receiver.queues[i] as DeviceQueue;
+        expect([queue.receive(batch), batch.length[0]]).toEqual([1, 60 + i]);
+        queue.release();
+        expect(pending()).toEqual(all.map((other) => other > i));
+      }
     });
 
     it.runIf(traits.runs)('takes frames of one length at once, as many as there is room for or fewer', () => {
       const devices = make();
       const { arena, sender, receiver } = devices;
       const { hi, lo } = receiver.mac;
-      const { runs } = onlyQueue(sender);
+      const { runs } = queueOf(sender);
       if (runs === undefined) return expect.fail('no runs');
       // A run goes to the receiver of the frame before.
       expect(toReceiver(devices, 300, 0)).toBe(0);
@@ -263,7 +295,7 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
       expect(send(201, 8, 6, 3)).toBe(3);
       expect(send(sender.maxFrameBytes + 1, 2, 0, 2)).toBe(0);
       expect(toReceiver(devices, 60, 9)).toBe(0);
-      onlyQueue(sender).flush();
+      queueOf(sender).flush();
       const frames = receiveFrames(arena, receiver);
       expect(frames.map((frame) => frame.id)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
       expect(frames.map((frame) => frame.lengthBytes)).toEqual([300, 200, 200, 200, 200, 200, 201, 201, 201, 60]);
@@ -271,7 +303,7 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
       let sent = 0;
       for (let more = 1; more > 0; sent += more) {
         more = send(1000, 16, sent, 16);
-        onlyQueue(sender).flush();
+        queueOf(sender).flush();
       }
       expect(sent).toBeGreaterThan(16);
       expect(receiveFrames(arena, receiver).map((frame) => frame.id)).toEqual(
@@ -285,7 +317,7 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
       const GROUP = 0x0100;
       const pass = (hi: number, lo: number): number => {
         expect(sendFrame(arena, sender, hi, lo, 60, 1)).toBe(0);
-        onlyQueue(sender).flush();
+        queueOf(sender).flush();
         return receiveFrames(arena, receiver).length;
       };
       const others = traits.filters ? 0 : 1;
@@ -316,19 +348,19 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
       const { arena, sender, receiver } = devices;
       const bells = [0, 1].map(() => new Doorbell(arena, arena.allocateDoorbell()));
       for (const bell of bells) {
-        onlyQueue(receiver).doorbellAt = bell.at;
-        expect(onlyQueue(receiver).doorbellAt).toBe(bell.at);
+        queueOf(receiver).doorbellAt = bell.at;
+        expect(queueOf(receiver).doorbellAt).toBe(bell.at);
         for (const each of bells) each.arm();
         expect(toReceiver(devices, 60, 1)).toBe(0);
         expect(bell.sleeping).toBe(true);
-        onlyQueue(sender).flush();
+        queueOf(sender).flush();
         expect(bells.map((each) => each.sleeping)).toEqual(bells.map((each) => each !== bell));
         receiveFrames(arena, receiver);
       }
-      onlyQueue(receiver).doorbellAt = 0;
+      queueOf(receiver).doorbellAt = 0;
       for (const each of bells) each.arm();
       toReceiver(devices, 60, 1);
-      onlyQueue(sender).flush();
+      queueOf(sender).flush();
       expect(bells.every((bell) => bell.sleeping)).toBe(true);
       expect(receiveFrames(arena, receiver)).toHaveLength(1);
     });
@@ -337,9 +369,9 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
       const devices = make();
       const { arena, sender, receiver } = devices;
       const bell = new Doorbell(arena, arena.allocateDoorbell());
-      onlyQueue(sender).doorbellAt = bell.at;
-      while (toReceiver(devices, 1000, 1) === 0) onlyQueue(sender).flush();
-      expect(onlyQueue(sender).awaitRoom(receiver.mac.hi, receiver.mac.lo)).toBe(false);
+      queueOf(sender).doorbellAt = bell.at;
+      while (toReceiver(devices, 1000, 1) === 0) queueOf(sender).flush();
+      expect(queueOf(sender).awaitRoom(receiver.mac.hi, receiver.mac.lo)).toBe(false);
       bell.arm();
       receiveFrames(arena, receiver);
       expect(bell.sleeping).toBe(false);
@@ -350,15 +382,15 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
       const devices = make();
       const { arena, sender, receiver } = devices;
       toReceiver(devices, 60, 1);
-      onlyQueue(sender).flush();
+      queueOf(sender).flush();
       sender.close();
       sender.close();
       if (receiver !== sender) {
         receiver.close();
         expect(receiveFrames(arena, receiver)).toEqual([]);
-        expect(onlyQueue(receiver).pending).toBe(false);
+        expect(queueOf(receiver).pending).toBe(false);
       }
-      expect(onlyQueue(sender).reserve(receiver.mac.hi, receiver.mac.lo, 60)).toBe(-Errno.ENETDOWN);
+      expect(queueOf(sender).reserve(receiver.mac.hi, receiver.mac.lo, 60)).toBe(-Errno.ENETDOWN);
       expect(sender.linkUp).toBe(false);
     });
 
@@ -367,7 +399,7 @@ export function deviceSuite(name: string, make: () => DevicesUnderTest, traits: 
       sender.close();
       expect(sender.linkUp).toBe(false);
       expect(sender.downReason).toBe('closed');
-      expect(onlyQueue(sender).reserve(BROADCAST_HI, BROADCAST_LO, 60)).toBe(-Errno.ENETDOWN);
+      expect(queueOf(sender).reserve(BROADCAST_HI, BROADCAST_LO, 60)).toBe(-Errno.ENETDOWN);
     });
   });
 }

@@ -2,12 +2,14 @@ import { SeededRng } from '../../src/base/rng.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device, type FrameBatch } from '../../src/link/device.ts';
 import { ImpairedDevice } from '../../src/link/impair.ts';
 import { LoopbackDevice } from '../../src/link/loopback.ts';
-import { createNetwork } from '../../src/link/network.ts';
+import { createNetwork, type NetworkDescriptor } from '../../src/link/network.ts';
 import { openVni } from '../../src/link/open-vni.ts';
 import { RawDevice } from '../../src/link/raw-device.ts';
 import { VniDevice } from '../../src/link/vni.ts';
 import { Arena } from '../../src/mem/arena.ts';
 import { type Bulk, createBulk } from '../../src/mem/bulk.ts';
+import { Counters } from '../../src/mem/counters.ts';
+import { TwoQueueDevice } from '../fixtures/two-queue-device.ts';
 import { type DevicesUnderTest, deviceSuite } from './device-suite.ts';
 
 const clock = { nowUs: () => 1000 };
@@ -29,6 +31,19 @@ function shared(ports: number, frameBytes: number, base = 0): DevicesUnderTest {
   const device = (port: number): Device =>
     openVni(arena, bulk, network, port, { name: `eth${port}`, mac: { hi: 0x0200, lo: port }, capabilities });
   return { arena, sender: device(0), receiver: device(ports - 1) };
+}
+
+function twoQueues(): DevicesUnderTest {
+  const arena = Arena.create(48 * 1024 * 1024);
+  const bulk = createBulk(arena);
+  const networks = [0, 1].map(() => createNetwork(arena, { ports: 2, ringBytes: 256 * 1024 }));
+  const device = (port: number): Device => {
+    const options = { name: `eth${port}`, mac: { hi: 0x0200, lo: port }, counters: Counters.open(arena, `eth${port}`) };
+    const half = (network: number): Device =>
+      new VniDevice(arena, bulk, networks[network] as NetworkDescriptor, port, options);
+    return new TwoQueueDevice(half(0), half(1));
+  };
+  return { arena, sender: device(0), receiver: device(1) };
 }
 
 function loopback(): DevicesUnderTest & { bulk: Bulk } {
@@ -76,6 +91,7 @@ deviceSuite('vni, in an arena at another base', () => vni(2, 0, 256 * 1024, 5 <<
 deviceSuite('vni, shared buffer, in an arena at another base', () => shared(2, 1514, 5 << 16), STATIONS);
 deviceSuite('vni, shared buffer', () => shared(2, 1514), STATIONS);
 deviceSuite('vni, shared buffer, 20 ports, super-frames', () => shared(20, 65_549), STATIONS);
+deviceSuite('two queues', twoQueues, { ...RINGS, queues: 2 });
 deviceSuite('loopback', loopback);
 deviceSuite('raw', raw, STATIONS);
 deviceSuite('impair around vni, healed', () => impaired(vni(2), false), STATIONS);

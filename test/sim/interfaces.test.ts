@@ -282,7 +282,7 @@ class World {
           const at = new AddressText(inet).parse(
             this.#below(2) === 0 ? '10.9.0.77' : `fe80::7%${guest.name}`,
           ) as number;
-          inet.ip.families.of(at).neighbors.addStatic(guest, at, 0x0202, this.#below(9), true, this.#below(2) === 0);
+          inet.families.of(at).neighbors.addStatic(guest, at, 0x0202, this.#below(9), true, this.#below(2) === 0);
         }
         break;
       default:
