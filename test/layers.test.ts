@@ -245,7 +245,10 @@ describe('layers', () => {
     const halves = { kernel: 0, cpu: 0 };
     for (const file of files) {
       const name = file.path.replace(/\.ts$/, '');
-      if (CPU_HALF.some((half) => half.test(name))) halves.cpu++;
+      if (CPU_HALF.some((half) => half.test(name))) {
+        halves.cpu++;
+        if (file.text.includes('Thread: the one that runs the kernel')) findings.push(`${name}: is run by a CPU`);
+      }
       if (!KERNEL_HALF.some((half) => half.test(name))) continue;
       halves.kernel++;
       for (const specifier of importsOf(file).filter((s) => s.startsWith('.'))) {

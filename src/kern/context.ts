@@ -2,8 +2,8 @@
  * The two halves of a kernel's state: {@link KernelShared}, one for all its CPUs, and {@link CpuContext}, one per CPU. The
  * type that a module is given tells which half it may touch.
  *
- * Thread: `KernelShared` is read by every CPU of the kernel; `CpuContext` belongs to the thread that runs the CPU. Today a
- * kernel has one CPU (cpu.ts). Layers 2 to 4 add their own to each half (inet/ip/shared.ts, inet/ip/context.ts).
+ * Thread: `KernelShared` is read by every CPU of the kernel; `CpuContext` belongs to the thread that runs the CPU. Today
+ * `Kernel` makes one CPU. Layers 2 to 4 add their own to each half (inet/ip/shared.ts, inet/ip/context.ts).
  */
 
 import type { Rng } from '../base/rng.ts';

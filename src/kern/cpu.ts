@@ -3,7 +3,7 @@
  *
  * Thread: the one that runs the CPU; a thread can run CPUs of several kernels. `beginTurn` opens each turn of work: between
  * two turns a CPU holds no reference into shared tables, so the turn counter marks its quiescent states, which
- * pserialize(9) waits for. Read first: context.ts. Missing: more than one CPU per kernel.
+ * pserialize(9) waits for. Read first: context.ts. Missing: CPUs of one kernel on several threads.
  */
 
 import type { Rng } from '../base/rng.ts';

@@ -3,7 +3,8 @@
  *
  * Thread: the one whose loop runs it; a thread can run CPUs of many kernels. Private to the CPU are its sockets, their
  * events, connections, callouts and the devices that time is brought to; interfaces and the other tables are the kernel's.
- * Read first: host/contract.ts ({@link Agent}), kern/cpu.ts. Missing: more than one per kernel.
+ * Read first: host/contract.ts ({@link Agent}), kern/cpu.ts. Missing: a `Kernel` that makes more than one
+ * (`Inet.addCpu` does for layers 2 to 4).
  */
 
 import type { Agent } from '../host/contract.ts';

@@ -1,7 +1,7 @@
 /**
  * The way in: what happens to a frame between the device of its interface and the protocol that its EtherType names.
  *
- * Thread: the one that runs the kernel. One object per kernel. The order of the chain is fixed, its members are registered:
+ * Thread: the one that runs the CPU. One object per kernel. The order of the chain is fixed, its members are registered:
  *   1. taps (`Interface.addTap`): capture and bpf see every frame, also what nobody takes;
  *   2. hooks (`Interface.addHook`) by stage: STAGE_BRIDGE, then STAGE_VLAN; the first that takes a frame ends its way;
  *   3. the link reads its header (`LinkLayer.read`): length, whether the frame is for us, source, EtherType;

@@ -1,7 +1,7 @@
 /**
  * Datagram sockets: the BSD face of a UDP endpoint.
  *
- * Thread: the one that runs the kernel. Adds to the endpoint (inet/udp/endpoint.ts) what the system-call level is about:
+ * Thread: the one that runs the CPU. Adds to the endpoint (inet/udp/endpoint.ts) what the system-call level is about:
  * options by name, events delivered after the work is done, socket addresses. Sends are in the ring when the call
  * returns and leave with the kernel's next flush. Missing: SO_RCVTIMEO and other options Node cannot reach.
  */

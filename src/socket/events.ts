@@ -1,7 +1,7 @@
 /**
  * Deferred delivery of socket events.
  *
- * Thread: the one that runs the kernel. Protocol code posts while it works; the kernel delivers once at the end of
+ * Thread: the one that runs the CPU. Protocol code posts while it works; the kernel delivers once at the end of
  * `doWork`, so no handler ever runs inside protocol code and several events of one socket arrive as one call.
  */
 

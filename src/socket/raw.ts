@@ -1,7 +1,7 @@
 /**
  * Raw sockets: the BSD face of a raw IP endpoint, for ping and traceroute.
  *
- * Thread: the one that runs the kernel. Sends whole messages of its protocol, receives IP packets with their header.
+ * Thread: the one that runs the CPU. Sends whole messages of its protocol, receives IP packets with their header.
  */
 
 import { Errno } from '../base/errors.ts';

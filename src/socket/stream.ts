@@ -1,7 +1,7 @@
 /**
  * Stream sockets: the BSD face of TCP.
  *
- * Thread: the one that runs the kernel. A socket is unbound, bound, listening, or has a connection; the work is done in
+ * Thread: the one that runs the CPU. A socket is unbound, bound, listening, or has a connection; the work is done in
  * inet/tcp. Events are posted while segments are processed and delivered by the kernel afterwards (events.ts).
  * Read first: socket.ts, inet/tcp/user.ts, inet/tcp/transfer.ts; bind(2), listen(2), connect(2), accept(2), socket(7) of Linux for the errors.
  */

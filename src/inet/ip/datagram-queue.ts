@@ -1,7 +1,7 @@
 /**
  * The receive queue of a datagram or raw socket: whole datagrams in a byte ring of private memory.
  *
- * Thread: the one that runs the kernel. Nothing is allocated per datagram: the ring is one block of the heap, taken when
+ * Thread: the one that runs the CPU. Nothing is allocated per datagram: the ring is one block of the heap, taken when
  * the first datagram comes and doubled until the socket's limit is reached. A datagram lies in one piece. Datagrams of equal
  * size that came together (a super-frame) are one record, and are given out one by one or together.
  *

@@ -1,7 +1,7 @@
 /**
  * Packets of other hosts on their way out: the part of forwarding that is the same in both families.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing. Read first: inet/ip4/forward.ts, inet/ip6/forward.ts.
+ * Thread: the one that runs the CPU. Data path: allocates nothing. Read first: inet/ip4/forward.ts, inet/ip6/forward.ts.
  */
 
 import { Errno } from '../../base/errors.ts';

@@ -1,7 +1,7 @@
 /**
  * ICMP errors on their way out: the part that is the same in both families. A limit per second, the quotation, counters.
  *
- * Thread: the one that runs the kernel. Read first: RFC 792, RFC 4443; inet/ip4/icmp-error.ts and inet/ip6/icmp-error.ts (the
+ * Thread: the one that runs the CPU. Read first: RFC 792, RFC 4443; inet/ip4/icmp-error.ts and inet/ip6/icmp-error.ts (the
  * rules of each family).
  */
 

@@ -1,7 +1,7 @@
 /**
  * The checksum of an ICMP or ICMPv6 message on its way out along a path.
  *
- * Thread: the one that runs the kernel. Read first: RFC 792, RFC 4443 2.3 (the pseudo-header, which ICMP has not).
+ * Thread: the one that runs the CPU. Read first: RFC 792, RFC 4443 2.3 (the pseudo-header, which ICMP has not).
  */
 
 import { checksumOf } from '../../base/checksum.ts';

@@ -1,7 +1,7 @@
 /**
  * IP output: `begin` → the transport writes its header and payload in place → `end`.
  *
- * Thread: the one that runs the kernel. When the path's neighbor is known and the packet fits the link, the place is the
+ * Thread: the one that runs the CPU. When the path's neighbor is known and the packet fits the link, the place is the
  * slot of the outgoing ring, with Ethernet and IP header already written: no copy. Otherwise it is one scratch packet of
  * private memory, from where `end` takes it: to the queue of the neighbor, through the fragmenter, or back to ourselves.
  * Fragments that find the ring full stay in the scratch packet until there is room; until then other packets that need

@@ -1,7 +1,7 @@
 /**
  * The received packet as the layers see it: one object per family and kernel, filled anew for each packet.
  *
- * Thread: the one that runs the kernel. Read first: transport.ts ({@link InPacket}).
+ * Thread: the one that runs the CPU. Read first: transport.ts ({@link InPacket}).
  */
 
 import type { Interface } from '../../net/interface.ts';

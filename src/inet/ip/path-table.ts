@@ -2,7 +2,7 @@
  * The paths of one CPU: long-lived ones, which connections keep, and a small table of transient ones, which answers and
  * unconnected sockets share.
  *
- * Thread: the one that runs the kernel. Read first: path.ts.
+ * Thread: the one that runs the CPU. Read first: path.ts.
  */
 
 import type { Interface } from '../../net/interface.ts';

@@ -1,7 +1,7 @@
 /**
  * A path: for one destination, the route, source address, neighbor and frame header that packets to it take.
  *
- * Thread: the one that runs the kernel. Everything that is looked up for a packet is looked up once and kept in an
+ * Thread: the one that runs the CPU. Everything that is looked up for a packet is looked up once and kept in an
  * {@link IpPath}; the path epoch (net/path-epoch.ts) says when to look again. A path is of the family of its destination, which
  * looks it up (inet/ip4/path.ts, inet/ip6/path.ts). The paths of a kernel: path-table.ts.
  * Read first: RFC 1122 3.3.1 (routing outbound datagrams). Missing: multipath, policy routing.

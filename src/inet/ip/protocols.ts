@@ -1,7 +1,7 @@
 /**
  * The protocols of one family, by the number in the IP header (NetBSD's `inetsw`), and the errors that ICMP hands them.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  */
 
 import type { RunInput } from '../../net/link-input.ts';

@@ -1,7 +1,7 @@
 /**
  * Raw IP endpoints: packets of one protocol, received whole, sent without their IP header.
  *
- * Thread: the one that runs the kernel. ping and traceroute are made of these; the socket face is socket/raw.ts.
+ * Thread: the one that runs the CPU. ping and traceroute are made of these; the socket face is socket/raw.ts.
  * Packets of both families are given with their IP header; those with an ICMPv6 checksum get it from us.
  * Read first: raw(7), RFC 1122 3.4. Missing: IP_HDRINCL, binding to a local address.
  */

@@ -1,7 +1,7 @@
 /**
  * Reassembly of fragments, in a bounded piece of private memory. One class for both families ({@link ReassemblyFamily}).
  *
- * Thread: the one that runs the kernel. Each incomplete datagram has one block of the heap, into which fragments are copied
+ * Thread: the one that runs the CPU. Each incomplete datagram has one block of the heap, into which fragments are copied
  * at their place, and a list of the byte ranges that are there. An overlap that says something else than what came before
  * drops the whole datagram (RFC 5722, for IPv4 in its spirit); repetition is harmless. Limits: datagrams, bytes, datagrams per
  * source, ranges per datagram. Fragments beyond them are dropped and counted; the oldest datagram goes first.

@@ -1,7 +1,7 @@
 /**
  * The answers of a `reject` rule of the ingress filter.
  *
- * Thread: the one that runs the kernel. TCP gets the reset that a closed port would send, UDP a port unreachable, everything
+ * Thread: the one that runs the CPU. TCP gets the reset that a closed port would send, UDP a port unreachable, everything
  * else "administratively prohibited". Resets and ICMP errors pass the filter: where both ends reject each other, they end the
  * connection on both sides. Read first: RFC 9293 3.10.7.1, RFC 1812 5.2.7.1.
  */

@@ -2,7 +2,7 @@
  * Many segments of one TCP connection at once: headers are written once, in private memory, and one loop (`Bulk.writeRun`)
  * makes the frames in the outgoing ring, where the device reserves several together.
  *
- * Thread: the one that runs the kernel. `begin` → the transport writes its header → `end`, as with single packets
+ * Thread: the one that runs the CPU. `begin` → the transport writes its header → `end`, as with single packets
  * (output.ts), to which everything that is not plain is left. Data path: allocates nothing.
  */
 

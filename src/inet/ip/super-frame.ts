@@ -1,7 +1,7 @@
 /**
  * Cutting a super-frame into TCP segments or UDP datagrams, for a link that does not take it whole.
  *
- * Thread: the one that runs the kernel. As in the segmentation offload of a network card, each piece gets a copy of the
+ * Thread: the one that runs the CPU. As in the segmentation offload of a network card, each piece gets a copy of the
  * headers with its own length, sequence number, identification and checksum; FIN and PSH stay for the last one, CWR goes
  * with the first (RFC 3168 6.1.2). For IPv6 the transport's header must follow the IP header at once, as it does in our own.
  * Missing: urgent data (URG is kept on every piece, as cards do; inet/tcp sends none in super-frames).

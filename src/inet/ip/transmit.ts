@@ -2,7 +2,7 @@
  * One finished IP packet, lying anywhere in the arena, goes out through an interface: as it is, with its checksum
  * completed, in TCP segments, or in fragments, whatever the link needs.
  *
- * Thread: the one that runs the kernel. Forwarding, packets that waited for a neighbor and packets built in scratch memory
+ * Thread: the one that runs the CPU. Forwarding, packets that waited for a neighbor and packets built in scratch memory
  * come here; packets written straight into the ring do not (inet/ip/output.ts). One copy, ring to ring. The packet at
  * `at` may be changed (checksum completed before it is fragmented), so it must be ours to change. Packets of both families come here;
  * IPv6 ones are fragmented only at their source, so a router compares their length with the MTU before.

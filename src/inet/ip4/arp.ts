@@ -1,7 +1,7 @@
 /**
  * ARP: received packets.
  *
- * Thread: the one that runs the kernel. The neighbor cache (net/neighbor-cache.ts) learns from them; those that concern our own
+ * Thread: the one that runs the CPU. The neighbor cache (net/neighbor-cache.ts) learns from them; those that concern our own
  * addresses go to address-conflict.ts.
  * Read first: RFC 826, RFC 1122 2.3.2. Missing: other hardware types.
  */

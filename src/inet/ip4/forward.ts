@@ -1,7 +1,7 @@
 /**
  * Forwarding of IPv4: a router's treatment of packets that are not its own.
  *
- * Thread: the one that runs the kernel. TTL, ICMP errors, redirects, and one copy from ring to ring. Links may differ in MTU
+ * Thread: the one that runs the CPU. TTL, ICMP errors, redirects, and one copy from ring to ring. Links may differ in MTU
  * and capabilities: the transmitter completes checksums and cuts super-frames where the next link needs it.
  * Read first: RFC 1812 5.2 and 5.3. Missing: multicast routing, policy, load sharing.
  */

@@ -1,7 +1,7 @@
 /**
  * The rules of ICMP errors: the packets that they may be about, their source address, the length of the quotation.
  *
- * Thread: the one that runs the kernel. Errors are never about errors, groups, later fragments, or senders that are no single
+ * Thread: the one that runs the CPU. Errors are never about errors, groups, later fragments, or senders that are no single
  * host. Read first: inet/ip/icmp-error.ts; RFC 1122 3.2.2, RFC 1812 4.3.2. Missing: RFC 4884 extensions.
  */
 

@@ -1,7 +1,7 @@
 /**
  * ICMP for IPv4: echo, errors from others handed to the transports they are about, redirects, and the errors we send.
  *
- * Thread: the one that runs the kernel. Read first: RFC 792, RFC 1122 3.2.2, RFC 1191 (path MTU), RFC 6633 (source quench is
+ * Thread: the one that runs the CPU. Read first: RFC 792, RFC 1122 3.2.2, RFC 1191 (path MTU), RFC 6633 (source quench is
  * ignored). Missing: address mask, router discovery, RFC 8335 probes.
  */
 

@@ -1,7 +1,7 @@
 /**
  * IP input: check a received packet, then deliver it here, forward it, or drop it under a counter.
  *
- * Thread: the one that runs the kernel; called for each packet of a batch (net/link-input.ts). The fields of the header are
+ * Thread: the one that runs the CPU; called for each packet of a batch (net/link-input.ts). The fields of the header are
  * read once each into locals, because the sender could still write to the slot, and only the locals are believed.
  * Read first: RFC 791 3.2, RFC 1122 3.2.1, RFC 1812 5.3.7 (martians). Missing: multicast routing.
  */

@@ -1,7 +1,7 @@
 /**
  * IPv4 options: record route, timestamp, source routes.
  *
- * Thread: the one that runs the kernel. Called for headers with options only. Source
+ * Thread: the one that runs the CPU. Called for headers with options only. Source
  * routes are refused unless `net.inet.ip.allowsrcrt` (to us) and `net.inet.ip.forwsrcrt` (through us) say otherwise.
  * Read first: RFC 791 3.1, RFC 1122 3.2.1.8, RFC 1812 5.2.4. Missing: security options (skipped).
  */

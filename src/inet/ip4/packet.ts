@@ -1,7 +1,7 @@
 /**
  * Description of an IPv4 packet that lies in our own memory: reassembled, or waiting for a neighbor that does not answer.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  */
 
 import type { Interface } from '../../net/interface.ts';

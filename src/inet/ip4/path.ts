@@ -1,7 +1,7 @@
 /**
  * Paths to IPv4 addresses: route, source address, neighbor and frame header that packets take (inet/ip/path-table.ts keeps them).
  *
- * Thread: the one that runs the kernel. Read first: RFC 1122 3.3.1 (routing outbound datagrams), RFC 1112 6.1 (groups).
+ * Thread: the one that runs the CPU. Read first: RFC 1122 3.3.1 (routing outbound datagrams), RFC 1112 6.1 (groups).
  */
 
 import { Errno } from '../../base/errors.ts';

@@ -1,7 +1,7 @@
 /**
  * Extension headers of received packets: headers to step over, headers that end the packet, and the errors to its sender.
  *
- * Thread: the one that runs the kernel. The walk itself is wire/ipv6-extensions.ts; options that are not known are treated
+ * Thread: the one that runs the CPU. The walk itself is wire/ipv6-extensions.ts; options that are not known are treated
  * as the two upper bits of their type ask.
  * Read first: RFC 8200 section 4, RFC 5095 (routing type 0), RFC 7112 (first fragments). Missing: options with a meaning
  * besides padding and the router alert, routing headers with segments left, AH, ESP.

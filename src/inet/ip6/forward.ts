@@ -1,7 +1,7 @@
 /**
  * Forwarding of IPv6: a router's treatment of packets that are not its own.
  *
- * Thread: the one that runs the kernel. Hop limit, ICMPv6 errors, and one copy from ring to ring; routers never cut packets
+ * Thread: the one that runs the CPU. Hop limit, ICMPv6 errors, and one copy from ring to ring; routers never cut packets
  * into fragments. Read first: RFC 8200 sections 3 and 5, RFC 4443 3.1 to 3.3, RFC 4007 section 9 (scopes). Missing: multicast
  * routing, policy, load sharing.
  */

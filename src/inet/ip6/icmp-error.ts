@@ -2,7 +2,7 @@
  * The rules of ICMPv6 errors: the packets that they may be about, their source address, the length of the quotation. An error
  * quotes as much as a message of 1280 bytes holds.
  *
- * Thread: the one that runs the kernel. Read first: inet/ip/icmp-error.ts; RFC 4443 sections 2.2, 2.4 and 3. Missing: RFC 4884
+ * Thread: the one that runs the CPU. Read first: inet/ip/icmp-error.ts; RFC 4443 sections 2.2, 2.4 and 3. Missing: RFC 4884
  * extensions.
  */
 

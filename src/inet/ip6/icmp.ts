@@ -2,7 +2,7 @@
  * ICMPv6: echo, errors from others handed to the transports they are about, the errors we send, and the dispatch of neighbor
  * discovery and multicast listener discovery.
  *
- * Thread: the one that runs the kernel. Messages of discovery go to neighbor-discovery.ts, redirect.ts, mld.ts and
+ * Thread: the one that runs the CPU. Messages of discovery go to neighbor-discovery.ts, redirect.ts, mld.ts and
  * autoconfiguration.ts with checksum, hop limit and format checked.
  * Read first: RFC 4443, RFC 8201 (path MTU), RFC 4861 6.1 and 7.1 (valid messages of discovery). Missing: node
  * information queries (RFC 4620), RFC 8335 probes.

@@ -1,7 +1,7 @@
 /**
  * IPv6 input: check a received packet, then deliver it here, forward it, or drop it under a counter.
  *
- * Thread: the one that runs the kernel; called for each packet of a batch (net/link-input.ts). The words of the header are
+ * Thread: the one that runs the CPU; called for each packet of a batch (net/link-input.ts). The words of the header are
  * read once each into locals, because the sender could still write to the slot, and only the locals are believed. Addresses
  * become handles here (address-interner.ts); a packet that is dropped leaves none behind for its source.
  * Read first: RFC 8200, RFC 4291 2.5 and 2.7 (addresses that no packet has), RFC 4007 (zones). Missing: multicast routing,

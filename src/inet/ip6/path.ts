@@ -1,7 +1,7 @@
 /**
  * Paths to IPv6 addresses: route, source address, neighbor and frame header that packets take (inet/ip/path-table.ts keeps them).
  *
- * Thread: the one that runs the kernel. Link-local addresses and groups say by their zone where they are; all others are
+ * Thread: the one that runs the CPU. Link-local addresses and groups say by their zone where they are; all others are
  * routed. Read first: RFC 4861 5.2 (next hop), RFC 2464 (Ethernet), RFC 6437 (flow label).
  */
 

@@ -1,7 +1,7 @@
 /**
  * An ICMPv6 message as an object, for the rare ones that configure this kernel: advertisements, redirects, queries.
  *
- * Thread: the one that runs the kernel. Allocates: not for messages that come with every packet.
+ * Thread: the one that runs the CPU. Allocates: not for messages that come with every packet.
  * Cold: messages that configure this kernel.
  */
 

@@ -1,7 +1,7 @@
 /**
  * The IPv6 part of reassembly (inet/ip/reassembly.ts does the work).
  *
- * Thread: the one that runs the kernel. The unfragmentable part of the first fragment becomes the header of the whole packet,
+ * Thread: the one that runs the CPU. The unfragmentable part of the first fragment becomes the header of the whole packet,
  * without the fragment header; the header that followed it comes next.
  * Read first: RFC 8200 4.5, RFC 5722 (overlaps), RFC 6946 (atomic fragments, which do not come here).
  */

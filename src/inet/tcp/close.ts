@@ -1,7 +1,7 @@
 /**
  * The program's end of a connection: half-close, close, and reset on close.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 9293 3.6, 3.10.4, 3.10.5; RFC 2525 section 2.17 (reset on close with unread data).
  */
 

@@ -1,7 +1,7 @@
 /**
  * Active open: the SYN, and the segments that answer it.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 9293 3.10.1 and 3.10.7.3 (SYN-SENT), RFC 7323 section 2, RFC 5961 section 4.
  */
 

@@ -1,7 +1,7 @@
 /**
  * The one place that looks at what is due for a connection and sends it.
  *
- * Thread: the one that runs the kernel. A segment, a timer, an ICMP message or a call of the program changes the connection
+ * Thread: the one that runs the CPU. A segment, a timer, an ICMP message or a call of the program changes the connection
  * and marks what is due (connection/due.ts); the driver of that procedure calls `dispatch` before it goes on. Segments that
  * can wait for the end of the batch are not marked: the work queue asks for `DUE_OUTPUT` then. A connection that is over ends
  * here, after its last segment.

@@ -1,7 +1,7 @@
 /**
  * The one place that ends connections: timers off, out of the tables, memory given back, the program told.
  *
- * Thread: the one that runs the kernel. Called by dispatch.ts for a connection whose end was marked (connection/due.ts).
+ * Thread: the one that runs the CPU. Called by dispatch.ts for a connection whose end was marked (connection/due.ts).
  * Read first: RFC 9293 3.9.1.5 and 3.10.4.
  */
 

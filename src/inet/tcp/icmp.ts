@@ -1,7 +1,7 @@
 /**
  * ICMP errors about segments that were sent: which end a connection, and which only advise.
  *
- * Thread: the one that runs the kernel. The error numbers are those a program on Linux sees; docs of the socket layer say
+ * Thread: the one that runs the CPU. The error numbers are those a program on Linux sees; docs of the socket layer say
  * which call reports them.
  * Read first: RFC 9293 3.9.2.2 (ICMP), RFC 5927 (attacks by ICMP), RFC 1122 4.2.3.9.
  */

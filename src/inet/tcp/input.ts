@@ -2,7 +2,7 @@
  * Segment arrival for connections in a synchronized state, in the order of RFC 9293 section 3.10.7.4, and before it the
  * shortcut for the two kinds of segment that make up nearly all traffic.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing. Answers are left to the end of the poll batch
+ * Thread: the one that runs the CPU. Data path: allocates nothing. Answers are left to the end of the poll batch
  * (`WorkQueue.enqueue`), except those that must go out one for one: duplicate ACKs, challenge ACKs, resets.
  * Read first: RFC 9293 3.10.7.4, RFC 5961, RFC 7323 section 5, Jacobson's header prediction (RFC 1323 appendix A in essence).
  */

@@ -1,7 +1,7 @@
 /**
  * Passive open: listeners, the SYN queue of half-open connections, the accept queue of complete ones.
  *
- * Thread: the one that runs the kernel. A half-open connection is a {@link SynEntry}, a fraction of a connection's size,
+ * Thread: the one that runs the CPU. A half-open connection is a {@link SynEntry}, a fraction of a connection's size,
  * and becomes a connection with the ACK of our SYN-ACK. Both queues are bounded: a full accept queue makes the kernel deaf
  * to SYNs and to final ACKs (the peer repeats them); a full SYN queue makes it answer by cookies (cookies.ts), or drop its
  * oldest entry where those are off.

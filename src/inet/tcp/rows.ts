@@ -1,7 +1,7 @@
 /**
  * Rows of TCP's sockets for the tools (netstat -an), collected on demand.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Cold: made for the tools.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Receiving runs: segments that continue one that header prediction took, read many at a time.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing. The first segment's header decides for all of
+ * Thread: the one that runs the CPU. Data path: allocates nothing. The first segment's header decides for all of
  * them; one loop (`Bulk.readRun`) compares the headers, sums and copies.
  * Read first: input.ts (`predicted`), net/link-input.ts (`RunInput`), docs/notes/tcp-runs.md.
  */

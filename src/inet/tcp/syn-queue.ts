@@ -1,7 +1,7 @@
 /**
  * Half-open connections of passive opens: the SYN-ACK, its repetition, and the ACK that makes a connection of one.
  *
- * Thread: the one that runs the kernel. A {@link SynEntry} is a fraction of a connection's size.
+ * Thread: the one that runs the CPU. A {@link SynEntry} is a fraction of a connection's size.
  * Read first: RFC 9293 3.10.7.4 (SYN-RECEIVED), RFC 5961, RFC 4987.
  */
 

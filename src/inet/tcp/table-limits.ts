@@ -1,7 +1,7 @@
 /**
  * The limits of TCP's tables, for docs/limits.md.
  *
- * Thread: the one that runs the kernel. Never on the data path.
+ * Thread: the one that runs the CPU. Never on the data path.
  * Cold: declared once, read by tools.
  */
 

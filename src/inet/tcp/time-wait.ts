@@ -1,7 +1,7 @@
 /**
  * TIME_WAIT: a few numbers for each connection that is over, answering for it for twice the segment lifetime.
  *
- * Thread: the one that runs the kernel. Entries are indices into typed arrays, in a doubly linked list by age; since all
+ * Thread: the one that runs the CPU. Entries are indices into typed arrays, in a doubly linked list by age; since all
  * stay equally long, the head of the list is the next to expire and one callout serves all.
  * Read first: RFC 9293 3.10.7.4 (TIME-WAIT), RFC 6191 (reuse), RFC 1337 (resets).
  */

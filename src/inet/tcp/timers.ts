@@ -2,7 +2,7 @@
  * The timers of a connection when they fire: retransmission, persist, loss probe, delayed ACK, keep-alive, pace, and the
  * ends of closed sockets.
  *
- * Thread: the one that runs the kernel. Segments that a timer finds due are sent at once (dispatch.ts); the kernel
+ * Thread: the one that runs the CPU. Segments that a timer finds due are sent at once (dispatch.ts); the kernel
  * flushes afterwards.
  * Read first: RFC 6298 section 5, RFC 9293 3.8.3, 3.8.4 and 3.8.6.1.
  */

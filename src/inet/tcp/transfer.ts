@@ -1,7 +1,7 @@
 /**
  * The user's calls that move data (RFC 9293 3.10.2 and 3.10.3): send and receive.
  *
- * Thread: the one that runs the kernel. Sockets (socket/stream.ts) copy from and to ordinary arrays. For data that lies in the
+ * Thread: the one that runs the CPU. Sockets (socket/stream.ts) copy from and to ordinary arrays. For data that lies in the
  * arena, `sendFrom` and `receiveTo` copy between arena places, and `reserve`/`commit` and `peek`/`consume` work in place: sockets
  * do not use them yet, the transfers of the tests do. Results are counts or negative errnos.
  */

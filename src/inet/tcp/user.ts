@@ -2,7 +2,7 @@
  * The user's calls that make connections (RFC 9293 3.10.1): bind, listen, connect, accept. Data moves by transfer.ts, and
  * close.ts closes.
  *
- * Thread: the one that runs the kernel. The socket layer (socket/stream.ts) is a thin face over these. Results are 0 or negative
+ * Thread: the one that runs the CPU. The socket layer (socket/stream.ts) is a thin face over these. Results are 0 or negative
  * errnos.
  */
 

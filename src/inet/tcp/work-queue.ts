@@ -1,7 +1,7 @@
 /**
  * Work that TCP has still to do: connections that may send, connections waiting for room on a link, rings that may be idle.
  *
- * Thread: the one that runs the kernel. Segment arrival only puts connections here; `run` sends once per batch.
+ * Thread: the one that runs the CPU. Segment arrival only puts connections here; `run` sends once per batch.
  */
 
 import { Callout, type CalloutTable } from '../../kern/callout.ts';

@@ -1,7 +1,7 @@
 /**
  * Look-up of the UDP endpoint of a datagram: buckets by local port, each a chain of endpoints.
  *
- * Thread: the one that runs the kernel. Chains are short, so a lookup is a few comparisons; nothing is allocated.
+ * Thread: the one that runs the CPU. Chains are short, so a lookup is a few comparisons; nothing is allocated.
  */
 
 import { familyOf, matchScore } from '../ip/any-address.ts';

@@ -1,7 +1,7 @@
 /**
  * A UDP endpoint: the protocol side of a datagram socket.
  *
- * Thread: the one that runs the kernel. Receiving: datagrams wait in a byte ring ({@link UdpEndpoint.queue}), or go in place to
+ * Thread: the one that runs the CPU. Receiving: datagrams wait in a byte ring ({@link UdpEndpoint.queue}), or go in place to
  * `onDatagram` when that is set. Sending: `send` copies from an ordinary array, `sendFrom` from the arena; both write straight
  * into the outgoing ring when the neighbor is known. The socket face is socket/datagram.ts.
  * Read first: RFC 768, RFC 1122 4.1, RFC 3678 (memberships). Missing: UDP-Lite.

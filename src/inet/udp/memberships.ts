@@ -1,7 +1,7 @@
 /**
  * Group memberships of UDP endpoints: joining and leaving, of any source, of all but some, or of named ones.
  *
- * Thread: the one that runs the kernel. Read first: RFC 3678 4.1 (the calls), inet/ip/multicast.ts (the groups of interfaces).
+ * Thread: the one that runs the CPU. Read first: RFC 3678 4.1 (the calls), inet/ip/multicast.ts (the groups of interfaces).
  */
 
 import { Errno } from '../../base/errors.ts';

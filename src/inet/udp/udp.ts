@@ -1,7 +1,7 @@
 /**
  * UDP: from packets to endpoints and back.
  *
- * Thread: the one that runs the kernel. Endpoints hang in buckets by local port; a datagram goes to the endpoint that matches
+ * Thread: the one that runs the CPU. Endpoints hang in buckets by local port; a datagram goes to the endpoint that matches
  * it best (connected before bound before any), a broadcast or multicast to all that match. Nothing is allocated per datagram.
  * Both families come here; a datagram of IPv6 must have a checksum.
  * Read first: RFC 768, RFC 1122 4.1, RFC 8085, RFC 8200 8.1. Missing: UDP-Lite, encapsulation.

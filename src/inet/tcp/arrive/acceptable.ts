@@ -1,7 +1,7 @@
 /**
  * First checks of an arriving segment: timestamp and window. Data outside the window is trimmed.
  *
- * Thread: the one that runs the kernel. Unacceptable segments are answered by an ACK that is marked as due.
+ * Thread: the one that runs the CPU. Unacceptable segments are answered by an ACK that is marked as due.
  * Read first: RFC 9293 3.10.7.4 (first), RFC 7323 section 5, RFC 5961 section 5.
  */
 

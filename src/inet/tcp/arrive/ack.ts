@@ -1,7 +1,7 @@
 /**
  * The ACK field: bytes acknowledged, the window offered, the loss revealed.
  *
- * Thread: the one that runs the kernel. Called for each acceptable segment of a synchronized connection; queues the
+ * Thread: the one that runs the CPU. Called for each acceptable segment of a synchronized connection; queues the
  * connection for output instead of sending.
  * Read first: RFC 9293 3.10.7.4 (fifth, check the ACK field), RFC 5961 section 5, RFC 6298 section 5, RFC 7323 section 4.
  */

@@ -1,7 +1,7 @@
 /**
  * Answers to segments that a connection does not accept: challenge ACKs, and ACKs for what lies outside the window.
  *
- * Thread: the one that runs the kernel. Both are limited: globally per second (shared/rate-limits.ts), so that a flood of
+ * Thread: the one that runs the CPU. Both are limited: globally per second (shared/rate-limits.ts), so that a flood of
  * forged segments costs little, and per connection in time, so that two ends that misunderstand each other do not answer for
  * ever. Read first: RFC 5961 sections 3 to 7, RFC 9293 3.10.7.1.
  */

@@ -1,7 +1,7 @@
 /**
  * Segment text: data to its place in the receive buffer, and when to acknowledge it.
  *
- * Thread: the one that runs the kernel. Out-of-order data is written where it belongs and acknowledged at once, so that
+ * Thread: the one that runs the CPU. Out-of-order data is written where it belongs and acknowledged at once, so that
  * the sender can count duplicates; in-order data is acknowledged every second full segment, or for a whole poll batch
  * together (as a host with receive offload does), or after a delay.
  * Read first: RFC 9293 3.10.7.4 (seventh), RFC 5681 section 4.2, RFC 1122 4.2.3.2.

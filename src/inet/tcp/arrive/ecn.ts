@@ -1,7 +1,7 @@
 /**
  * ECN of arriving segments: marks start the echo, the peer's echo brings the window down.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 3168 sections 6.1.2 and 6.1.3.
  */
 

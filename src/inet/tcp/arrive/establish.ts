@@ -1,7 +1,7 @@
 /**
  * The handshake is complete: first windows.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 9293 3.10.7.4 (fifth, SYN-RECEIVED), RFC 6928.
  */
 

@@ -1,7 +1,7 @@
 /**
  * FIN: the peer's, and the acknowledgement of ours.
  *
- * Thread: the one that runs the kernel. Changes the state and marks what is due.
+ * Thread: the one that runs the CPU. Changes the state and marks what is due.
  * Read first: RFC 9293 3.6 and 3.10.7.4 (fifth and eighth).
  */
 

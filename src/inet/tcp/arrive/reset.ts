@@ -1,7 +1,7 @@
 /**
  * Resets that arrive: which are believed, and how they end the connection.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 9293 3.5.3 and 3.10.7.4 (second), RFC 5961 section 3.
  */
 

@@ -1,7 +1,7 @@
 /**
  * The urgent pointer of arriving segments.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 6093, RFC 9293 3.10.7.4 (sixth).
  */
 

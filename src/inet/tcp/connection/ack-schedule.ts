@@ -1,7 +1,7 @@
 /**
  * When a connection acknowledges, and which duplicate it has to report.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 9293 3.8.6.3, RFC 2883.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Activity of a connection: when something last happened, how much went through, and what limited it.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  */
 
 import { assert } from '../../../base/assert.ts';

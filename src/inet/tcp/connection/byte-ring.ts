@@ -1,7 +1,7 @@
 /**
- * A ring of bytes in the kernel's heap, addressed by sequence number.
+ * A ring of bytes in the CPU's heap, addressed by sequence number.
  *
- * Thread: the one that runs the kernel. The byte with sequence number `seq` lies at `(seq + bias) mod capacity`: there is
+ * Thread: the one that runs the CPU. The byte with sequence number `seq` lies at `(seq + bias) mod capacity`: there is
  * no head and no tail to keep, an out-of-order segment is written straight to where it belongs, and growing means copying
  * each byte to its place in the larger ring. The capacity is a power of two; nothing is allocated until it is needed and
  * an empty ring can be given back.

@@ -1,7 +1,7 @@
 /**
  * Options of a socket that a connection obeys.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  */
 
 /** Options of a socket that a connection obeys; inherited from the listener on accept. */

@@ -1,7 +1,7 @@
 /**
  * The transmission control block: everything TCP knows of one connection.
  *
- * Thread: the one that runs the kernel. Names are those of RFC 9293 section 3.3.1 (SND.UNA is `snd.una`) and of the RFCs
+ * Thread: the one that runs the CPU. Names are those of RFC 9293 section 3.3.1 (SND.UNA is `snd.una`) and of the RFCs
  * cited beside them. Each part is a class in a file beside this one, with its invariants; invariants.ts checks them all. The
  * procedures are functions in the folders above, each taking the connection first.
  * Read first: RFC 9293 sections 3.3 and 3.10.

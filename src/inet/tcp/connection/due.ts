@@ -2,7 +2,7 @@
  * Segments and ends that are due for a connection. Procedures that change a connection mark them here and send nothing;
  * dispatch.ts sends them.
  *
- * Thread: the one that runs the kernel. The marks are bits of `Connection.due`. Work that waits for the end of the batch is
+ * Thread: the one that runs the CPU. The marks are bits of `Connection.due`. Work that waits for the end of the batch is
  * not marked here but in the connection itself (`acks.now`, lost records, unsent data), and the connection is enqueued.
  * Read first: dispatch.ts.
  */

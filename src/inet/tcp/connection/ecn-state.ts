@@ -1,7 +1,7 @@
 /**
  * ECN of one connection: agreement, the mark to be echoed, the reduction that the peer has yet to be told.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 3168 section 6.1.
  */
 

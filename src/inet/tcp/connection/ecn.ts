@@ -1,7 +1,7 @@
 /**
  * Explicit congestion notification: a router marks instead of dropping, the receiver echoes, the sender slows down.
  *
- * Thread: the one that runs the kernel. Agreed on in the handshake (`net.inet.tcp.ecn.enable`: 0 never, 1 offered and
+ * Thread: the one that runs the CPU. Agreed on in the handshake (`net.inet.tcp.ecn.enable`: 0 never, 1 offered and
  * accepted, 2 accepted). New data goes out as ECN-capable; retransmissions and pure ACKs do not.
  * Read first: RFC 3168 section 6.1.
  */

@@ -1,7 +1,7 @@
 /**
  * Loss recovery of a connection: its phase, duplicate ACKs, and the rate at which the window comes down.
  *
- * Thread: the one that runs the kernel. The procedures are in recovery/.
+ * Thread: the one that runs the CPU. The procedures are in recovery/.
  * Read first: RFC 6582, RFC 6675, RFC 6937.
  */
 

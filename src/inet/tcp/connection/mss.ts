@@ -1,7 +1,7 @@
 /**
  * The length that segments may have: from the path, the peer's MSS and the options that go along.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing.
+ * Thread: the one that runs the CPU. Data path: allocates nothing.
  * Read first: RFC 9293 3.7.1, RFC 6691, RFC 6928.
  */
 

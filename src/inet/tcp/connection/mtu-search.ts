@@ -1,7 +1,7 @@
 /**
  * Packetization layer path MTU discovery of one connection: the interval that is searched, and the probe that is out.
  *
- * Thread: the one that runs the kernel. Sizes are those of an MSS: payload and options. The procedure is in
+ * Thread: the one that runs the CPU. Sizes are those of an MSS: payload and options. The procedure is in
  * recovery/mtu-probe.ts.
  * Read first: RFC 4821 section 7.
  */

@@ -1,7 +1,7 @@
 /**
  * The pace of one connection: when what it sent is paid for, and the timer that goes on.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  */
 
 import { assert } from '../../../base/assert.ts';

@@ -1,7 +1,7 @@
 /**
  * Pacing: a window is spread over the round trip instead of leaving as one burst.
  *
- * Thread: the one that runs the kernel. The rate is a window per smoothed round trip, and somewhat more, so that the
+ * Thread: the one that runs the CPU. The rate is a window per smoothed round trip, and somewhat more, so that the
  * congestion window and not the pace remains the limit. A millisecond's worth, two segments at least, may go at once;
  * the time for it is then paid off before more goes. A connection with a short round trip is not paced at all: its
  * bursts are what the link's ring is for, and a timer would cost more than it saves.

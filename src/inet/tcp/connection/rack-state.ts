@@ -1,7 +1,7 @@
 /**
  * RACK-TLP of one connection: the reordering window and the probe that is out.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 8985 sections 5 and 7.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Out-of-order data: which ranges beyond RCV.NXT are there, and which of them to report.
  *
- * Thread: the one that runs the kernel. The bytes themselves lie in the receive buffer's ring where they belong; here are
+ * Thread: the one that runs the CPU. The bytes themselves lie in the receive buffer's ring where they belong; here are
  * only the ranges, sorted and disjoint, and the order in which they were last touched, since the first SACK block must
  * report the segment that triggered the ACK and the following ones repeat the most recent reports.
  * Read first: RFC 2018 section 4.

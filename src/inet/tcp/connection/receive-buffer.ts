@@ -1,7 +1,7 @@
 /**
  * Receive buffer: in-order bytes the program has not read, and room for what is still to come.
  *
- * Thread: the one that runs the kernel. Bytes `[readSeq, RCV.NXT)` are readable; segments beyond RCV.NXT are written to
+ * Thread: the one that runs the CPU. Bytes `[readSeq, RCV.NXT)` are readable; segments beyond RCV.NXT are written to
  * their place in the same {@link ByteRing}. The limit bounds the advertised window and grows to what the reader takes in
  * a round trip (dynamic right-sizing, as Fisk and Feng describe) unless the program set SO_RCVBUF. The ring itself is
  * smaller than the limit until data needs it.

@@ -1,7 +1,7 @@
 /**
  * Receive sequence space of a connection (RFC 9293 section 3.3.1).
  *
- * Thread: the one that runs the kernel. Numbers are int32 modulo 2^32 (base/sequence.ts).
+ * Thread: the one that runs the CPU. Numbers are int32 modulo 2^32 (base/sequence.ts).
  */
 
 import { assert } from '../../../base/assert.ts';

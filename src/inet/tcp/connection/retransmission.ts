@@ -1,7 +1,7 @@
 /**
  * Retransmission of a connection: the purpose of its timer, consecutive timeouts, the next round-trip sample.
  *
- * Thread: the one that runs the kernel. Armed by timers.ts.
+ * Thread: the one that runs the CPU. Armed by timers.ts.
  * Read first: RFC 6298 section 5.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Round-trip time and retransmission timeout.
  *
- * Thread: the one that runs the kernel. Samples are in microseconds and taken at most once per round trip
+ * Thread: the one that runs the CPU. Samples are in microseconds and taken at most once per round trip
  * (`rtx.sampleSeq`), so the gains of RFC 6298 hold without the correction of RFC 7323 appendix G.
  * Read first: RFC 6298 sections 2, 3 and 5.
  */

@@ -1,7 +1,7 @@
 /**
  * Retransmission queue and SACK scoreboard: the fate of each segment that was sent and not yet acknowledged.
  *
- * Thread: the one that runs the kernel. Records are ordered by sequence number in a ring of typed arrays; an index counts
+ * Thread: the one that runs the CPU. Records are ordered by sequence number in a ring of typed arrays; an index counts
  * up and is masked. A record remembers when it was last sent and what became of it; the totals give the `pipe`
  * of RFC 6675 without a walk: outstanding - sacked - lost + retransmitted. A record may be longer than a segment
  * (super-frames) and is split when only a part of it was selectively acknowledged or must be sent again smaller.

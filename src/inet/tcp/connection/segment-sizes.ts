@@ -1,7 +1,7 @@
 /**
  * Lengths that a connection's segments may have; made by mss.ts.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 9293 3.7.1.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Send buffer: bytes that the program wrote and the peer has not acknowledged.
  *
- * Thread: the one that runs the kernel. Bytes `[startSeq, endSeq)` lie in a {@link ByteRing}; `startSeq` follows SND.UNA.
+ * Thread: the one that runs the CPU. Bytes `[startSeq, endSeq)` lie in a {@link ByteRing}; `startSeq` follows SND.UNA.
  * The limit is what `send` may fill; it grows with the congestion window (twice of it, so that a window in flight leaves
  * one to be written) unless the program set SO_SNDBUF.
  */

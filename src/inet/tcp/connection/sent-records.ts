@@ -1,7 +1,7 @@
 /**
  * One record for each segment that was sent and not yet acknowledged, in the order of sequence numbers.
  *
- * Thread: the one that runs the kernel. A ring of typed arrays; an index counts up and is masked. The meaning of the flags is
+ * Thread: the one that runs the CPU. A ring of typed arrays; an index counts up and is masked. The meaning of the flags is
  * the scoreboard's.
  */
 

@@ -1,7 +1,7 @@
 /**
  * The states of a connection, of its retransmission timer and of loss recovery.
  *
- * Thread: the one that runs the kernel. Numbers, so that a group of states is a comparison.
+ * Thread: the one that runs the CPU. Numbers, so that a group of states is a comparison.
  * Read first: RFC 9293 section 3.3.2.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Arming and stopping the timers of a connection. Their handlers are in tcp/timers.ts.
  *
- * Thread: the one that runs the kernel. Re-arming the retransmission timer on every ACK stores a number (kern/callout.ts).
+ * Thread: the one that runs the CPU. Re-arming the retransmission timer on every ACK stores a number (kern/callout.ts).
  * Read first: RFC 6298 section 5, RFC 9293 3.8.3, 3.8.4 and 3.8.6.1, RFC 8985 section 7.2.
  */
 

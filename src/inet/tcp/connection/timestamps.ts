@@ -1,7 +1,7 @@
 /**
  * Timestamps of a connection.
  *
- * Thread: the one that runs the kernel. Values are int32 and compared by signed difference, as sequence numbers are.
+ * Thread: the one that runs the CPU. Values are int32 and compared by signed difference, as sequence numbers are.
  * Read first: RFC 7323 sections 3 to 5.
  */
 

@@ -1,7 +1,7 @@
 /**
  * State from before a recovery, so that it can be taken back (recovery/undo.ts).
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  */
 
 import { assert } from '../../../base/assert.ts';

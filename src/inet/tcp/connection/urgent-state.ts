@@ -1,7 +1,7 @@
 /**
  * Urgent data of a connection, both ways.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 6093.
  */
 

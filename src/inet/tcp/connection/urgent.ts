@@ -1,7 +1,7 @@
 /**
  * Urgent data: a mark in the stream that says "read up to here soon". The bytes stay in the stream.
  *
- * Thread: the one that runs the kernel. The pointer names the byte after the last urgent one, as RFC 6093 section 4 settles
+ * Thread: the one that runs the CPU. The pointer names the byte after the last urgent one, as RFC 6093 section 4 settles
  * it, and there is no taking of a byte out of the stream: every socket behaves as with SO_OOBINLINE (section 6).
  * Read first: RFC 6093, RFC 9293 3.8.5.
  */

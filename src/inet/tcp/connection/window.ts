@@ -1,7 +1,7 @@
 /**
  * The receive window: what is offered with the next segment, and how a window is expressed in the header.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing.
+ * Thread: the one that runs the CPU. Data path: allocates nothing.
  * Read first: RFC 9293 3.8.6.2.2, RFC 7323 section 2.
  */
 

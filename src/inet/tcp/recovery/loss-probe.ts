@@ -1,7 +1,7 @@
 /**
  * Tail loss probe: its time, and the meaning of its answer. The reordering timer of RACK is the same callout.
  *
- * Thread: the one that runs the kernel. When nothing comes back at all, the probe makes the peer say what it has, long
+ * Thread: the one that runs the CPU. When nothing comes back at all, the probe makes the peer say what it has, long
  * before the retransmission timer would. SACK is required.
  * Read first: RFC 8985 section 7.
  */

@@ -1,7 +1,7 @@
 /**
  * Packetization layer path MTU discovery: the largest segment that passes, found by sending one, without ICMP.
  *
- * Thread: the one that runs the kernel. Sizes are those of an MSS: payload and options. A search begins when full segments
+ * Thread: the one that runs the CPU. Sizes are those of an MSS: payload and options. A search begins when full segments
  * time out again and again without an ICMP error (a black hole), or with the connection (`net.inet.tcp.mtu_probing`):
  * segments become small enough for nearly every path, and one of them at a time, the probe, is sent larger, with data like
  * any other. A probe is acknowledged, or, lost alone, is no sign of congestion. The first try is the size that had been assumed, since an outage

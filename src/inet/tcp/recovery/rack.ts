@@ -1,7 +1,7 @@
 /**
  * RACK: loss detection by time.
  *
- * Thread: the one that runs the kernel. The scoreboard keeps when each segment was last sent; a segment is lost when one
+ * Thread: the one that runs the CPU. The scoreboard keeps when each segment was last sent; a segment is lost when one
  * sent later was delivered, a round trip ago and a little more. One callout serves the reordering timer and the probe
  * (loss-probe.ts): the former runs only while something was delivered out of order, the latter only while nothing was.
  * Read first: RFC 8985 sections 5 and 6.

@@ -1,7 +1,7 @@
 /**
  * Loss detection and recovery: duplicate ACKs, SACK, fast retransmit and fast recovery, return from a timeout.
  *
- * Thread: the one that runs the kernel. With SACK this is RFC 6675; without it, NewReno in the same terms: where RFC 6582
+ * Thread: the one that runs the CPU. With SACK this is RFC 6675; without it, NewReno in the same terms: where RFC 6582
  * inflates the window, segments that duplicate ACKs report as no longer in flight are counted (`renoSackedBytes`), so that
  * one rule, cwnd against pipe, governs sending. The window comes down in a recovery as RFC 6937 says (PRR). RACK (rack.ts) finds losses by time instead of counting, undo.ts takes back mistakes.
  * Read first: RFC 5681 section 3.2, RFC 6582, RFC 6675, RFC 6937.

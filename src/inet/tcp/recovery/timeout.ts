@@ -1,7 +1,7 @@
 /**
  * The retransmission timeout: everything that is outstanding counts as lost.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 6298 section 5.4 to 5.6, RFC 5681 section 3.1, RFC 6675 section 5.1.
  */
 

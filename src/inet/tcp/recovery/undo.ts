@@ -1,7 +1,7 @@
 /**
  * Recoveries that were not needed: the segments were late, not lost. Three ways to find out, and how to take it back.
  *
- * Thread: the one that runs the kernel. The echo of a timestamp older than the first retransmission (Eifel, RFC 3522);
+ * Thread: the one that runs the CPU. The echo of a timestamp older than the first retransmission (Eifel, RFC 3522);
  * every retransmission reported as a duplicate (RFC 2883, RFC 3708); after a timeout, data that was sent once only being
  * acknowledged (F-RTO, RFC 5682 with SACK and without).
  * Read first: RFC 4015, RFC 5682 section 2 and 3.

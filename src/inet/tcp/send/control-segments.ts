@@ -1,7 +1,7 @@
 /**
  * Segments without data: SYN, SYN-ACK of a simultaneous open, ACK, keep-alive probe, reset.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 9293 section 3.5 and 3.8.4, RFC 3168 section 6.1.1.
  */
 

@@ -1,7 +1,7 @@
 /**
  * New data outside the ordinary course: account for it, and the segments that timers and the search for the path's MTU send.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing.
+ * Thread: the one that runs the CPU. Data path: allocates nothing.
  * Read first: output.ts.
  */
 

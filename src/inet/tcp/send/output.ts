@@ -2,7 +2,7 @@
  * Deciding what to send: retransmissions first, then new data as far as the windows, Nagle and silly-window avoidance
  * allow, then a FIN, then an ACK alone if one is still owed.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing. Called by dispatch.ts: for the work queue, timers
+ * Thread: the one that runs the CPU. Data path: allocates nothing. Called by dispatch.ts: for the work queue, timers
  * and the user calls; never from the middle of segment arrival, so a batch of ACKs leads to one look.
  * Read first: RFC 9293 3.7.4, 3.8.6.2.1; RFC 5681 section 3; RFC 6675 section 5.
  */

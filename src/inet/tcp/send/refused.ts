@@ -1,7 +1,7 @@
 /**
  * A segment that IP did not take: no room on the link, no path, or a path that has become smaller.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  */
 
 import { Errno } from '../../../base/errors.ts';

@@ -1,7 +1,7 @@
 /**
  * Sending again: lost segments, the probes of F-RTO, RFC 6675 and RFC 8985.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing. Called from output.ts and dispatch.ts.
+ * Thread: the one that runs the CPU. Data path: allocates nothing. Called from output.ts and dispatch.ts.
  * Read first: RFC 6675 section 4 (NextSeg), RFC 5682 section 2.1, RFC 8985 section 7.3.
  */
 

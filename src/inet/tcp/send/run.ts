@@ -1,7 +1,7 @@
 /**
  * Sending runs: segments that differ in sequence number and data only. Most of a bulk transfer is that.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing. The header is written once; one loop
+ * Thread: the one that runs the CPU. Data path: allocates nothing. The header is written once; one loop
  * (`Bulk.writeRun`) does the rest: numbers, checksums, copies. A segment with options of its own is left to
  * segment-writer.ts.
  * Read first: segment-writer.ts, docs/notes/tcp-runs.md.

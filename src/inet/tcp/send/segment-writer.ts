@@ -2,7 +2,7 @@
  * Writing segments: header, options and payload straight into the place IP gives, which is the outgoing ring's slot
  * when the next hop is known.
  *
- * Thread: the one that runs the kernel. Data path: allocates nothing. The header's part of the checksum is summed from
+ * Thread: the one that runs the CPU. Data path: allocates nothing. The header's part of the checksum is summed from
  * the words as they are written; the payload's comes from the copy.
  * Read first: RFC 9293 section 3.1, transport.ts.
  */

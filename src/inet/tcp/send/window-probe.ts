@@ -1,7 +1,7 @@
 /**
  * Probes of the peer's window, sent by the persist timer.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 9293 3.8.6.1 and 3.8.6.2.1.
  */
 

@@ -2,7 +2,7 @@
  * A segment without data that does not come from a connection's state: SYN, SYN-ACK, reset, and what half-open
  * connections and TIME_WAIT answer.
  *
- * Thread: the one that runs the kernel. The stack has one, filled anew for each segment (`TcpContext.control`); sent by
+ * Thread: the one that runs the CPU. The stack has one, filled anew for each segment (`TcpContext.control`); sent by
  * send/control-segments.ts.
  */
 

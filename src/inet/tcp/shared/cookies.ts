@@ -1,7 +1,7 @@
 /**
  * SYN cookies: when the SYN queue is full, the half-open connection is kept in the numbers of our SYN-ACK instead.
  *
- * Thread: the one that runs the kernel. The first sequence number is five bits of a slow clock, three of the MSS, 24 of a
+ * Thread: the one that runs the CPU. The first sequence number is five bits of a slow clock, three of the MSS, 24 of a
  * keyed hash over the connection and the peer's number; with timestamps, the low six bits of ours carry scale and SACK.
  * The ACK brings both back. Only believed for a while after a queue has overflowed.
  * Read first: RFC 4987 section 3.6.

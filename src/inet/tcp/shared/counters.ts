@@ -1,7 +1,7 @@
 /**
  * Counters of TCP, under the words `netstat -s -p tcp` prints.
  *
- * Thread: the one that runs the kernel; readers see the values through shared memory (mem/counters.ts). Each field is the
+ * Thread: the one that runs the CPU; readers see the values through shared memory (mem/counters.ts). Each field is the
  * index of a counter, to be used with `counters.add`.
  * Cold: defined once.
  */

@@ -1,7 +1,7 @@
 /**
  * The local port of an active open: hard to guess, and long until the same four numbers come again.
  *
- * Thread: the one that runs the kernel. By default the double hash of RFC 6056 section 3.3.4: for one destination ports
+ * Thread: the one that runs the CPU. By default the double hash of RFC 6056 section 3.3.4: for one destination ports
  * follow one another from a secret start, so that a connection in TIME_WAIT there meets its successor only after all the
  * others; for different destinations the sequences have nothing to do with each other.
  * Read first: RFC 6056 section 3.3. UDP and bind to port 0 choose at random (inet/ip/ports.ts, algorithm 1).

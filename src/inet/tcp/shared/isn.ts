@@ -1,7 +1,7 @@
 /**
  * Initial sequence numbers and timestamp offsets: keyed hashes of the connection's four numbers.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 6528 section 3, RFC 7323 section 7.1.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Options of a segment to be sent.
  *
- * Thread: the one that runs the kernel.
+ * Thread: the one that runs the CPU.
  * Read first: RFC 9293 section 3.2, RFC 7323 section 2 and 3, RFC 2018 section 2.
  */
 

@@ -1,7 +1,7 @@
 /**
  * The rate limits of TCP: answers that a flood of forged segments asks for.
  *
- * Thread: the one that runs the kernel. Read first: RFC 5961 section 7, RFC 4987 section 3.
+ * Thread: the one that runs the CPU. Read first: RFC 5961 section 7, RFC 4987 section 3.
  */
 
 import { RateLimit } from '../../../kern/rate-limit.ts';

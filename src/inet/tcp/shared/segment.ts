@@ -1,7 +1,7 @@
 /**
  * A received segment: header fields and options, read once into the stack's one {@link Segment}.
  *
- * Thread: the one that runs the kernel. Nothing is allocated per segment. A malformed option ends the list
+ * Thread: the one that runs the CPU. Nothing is allocated per segment. A malformed option ends the list
  * (RFC 9293 3.1, MUST-68: lengths are checked); the segment itself is still processed.
  * Read first: RFC 9293 section 3.1.
  */

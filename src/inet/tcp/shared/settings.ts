@@ -1,7 +1,7 @@
 /**
  * The tunable values of TCP, as sysctl variables.
  *
- * Thread: the one that runs the kernel. Names are NetBSD's where it has the value, Linux's word otherwise; times are in
+ * Thread: the one that runs the CPU. Names are NetBSD's where it has the value, Linux's word otherwise; times are in
  * milliseconds. Buffer sizes, timer limits and switches are read where they are used, so a change takes effect at the
  * next segment; what is negotiated in the handshake holds for the life of a connection.
  */

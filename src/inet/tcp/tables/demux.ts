@@ -1,7 +1,7 @@
 /**
  * Hash table from the four numbers of a segment to the number of their holder.
  *
- * Thread: the one that runs the kernel. Open addressing with linear probing over typed arrays; deleting moves later
+ * Thread: the one that runs the CPU. Open addressing with linear probing over typed arrays; deleting moves later
  * entries back, so there are no tombstones. The value is a number whose meaning is the caller's (tables.ts packs a kind
  * and an index). The seed keeps peers from choosing colliding ports.
  */

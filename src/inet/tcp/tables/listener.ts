@@ -1,7 +1,7 @@
 /**
  * Listeners and their half-open connections.
  *
- * Thread: the one that runs the kernel. A half-open connection is a {@link SynEntry}, a fraction of a connection's size. The
+ * Thread: the one that runs the CPU. A half-open connection is a {@link SynEntry}, a fraction of a connection's size. The
  * procedures are in tcp/listen.ts and tcp/syn-queue.ts.
  * Read first: RFC 4987 section 3.
  */

@@ -1,7 +1,7 @@
 /**
  * The contract between a connection and its congestion control, and slow start, which all algorithms share.
  *
- * Thread: the one that runs the kernel. The algorithm owns `cwnd` and `ssthresh` while nothing is lost; loss recovery
+ * Thread: the one that runs the CPU. The algorithm owns `cwnd` and `ssthresh` while nothing is lost; loss recovery
  * (tcp/recovery/recovery.ts) decides when, and asks how far down. Windows are bytes.
  * Read first: RFC 5681 section 3.1, RFC 3465 (appropriate byte counting).
  */

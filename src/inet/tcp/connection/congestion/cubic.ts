@@ -1,7 +1,7 @@
 /**
  * CUBIC: the window as a cubic function of the time since the last reduction, never slower than Reno.
  *
- * Thread: the one that runs the kernel. Windows of the formulas are in segments, times in seconds, as in the RFC; `cwnd`
+ * Thread: the one that runs the CPU. Windows of the formulas are in segments, times in seconds, as in the RFC; `cwnd`
  * and `ssthresh` are bytes. Fields begin as fractions so that the engine keeps them as doubles from the start.
  * Read first: RFC 9438 sections 4 and 5.
  */

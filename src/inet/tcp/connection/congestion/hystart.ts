@@ -1,7 +1,7 @@
 /**
  * HyStart++: leaves slow start when the round trip grows, before a queue overflows.
  *
- * Thread: the one that runs the kernel. A round is the time in which what was outstanding at its start is acknowledged. When
+ * Thread: the one that runs the CPU. A round is the time in which what was outstanding at its start is acknowledged. When
  * a round's shortest round trip exceeds that of the round before by an eighth, growth slows down for some rounds
  * (conservative slow start); if the increase was a hiccup it goes on as before, otherwise the window is the threshold now.
  * Only for the first slow start of a connection. Read first: RFC 9406 section 4.

@@ -1,7 +1,7 @@
 /**
  * NewReno's window arithmetic: congestion avoidance by bytes acknowledged.
  *
- * Thread: the one that runs the kernel. The recovery procedure itself is in tcp/recovery/recovery.ts.
+ * Thread: the one that runs the CPU. The recovery procedure itself is in tcp/recovery/recovery.ts.
  * Read first: RFC 5681 section 3.1, RFC 3465 (appropriate byte counting), RFC 6582.
  */
 
