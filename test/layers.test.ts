@@ -50,8 +50,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'kernel/index': ['kernel', 'sys', 'host/contract', 'host/node/event-loop', 'host/node/thread-loop'],
   node: ['socket', 'rump', 'host/contract'],
   'host/contract': [],
-  'host/node': ['host/contract', 'mem'],
-  'host/sim': ['host/contract', 'mem'],
+  'host/agent-group': ['host/contract'],
+  'host/node': ['host/contract', 'host/agent-group', 'mem'],
+  'host/sim': ['host/contract', 'host/agent-group', 'mem'],
   // A script is at once the program above a kernel and the wire below it, and the clock between them.
   drill: ['mem', 'wire', 'link', 'net', 'inet', 'socket', 'sys', 'kernel', 'host/sim'],
   worker: [

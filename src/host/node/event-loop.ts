@@ -14,6 +14,7 @@ import type { Rng } from '../../base/rng.ts';
 import { US_PER_MS } from '../../base/units.ts';
 import type { Bell } from '../../mem/bell.ts';
 import type { SpinBudget } from '../../mem/spin-budget.ts';
+import { AgentGroup } from '../agent-group.ts';
 import type { Agent, Host } from '../contract.ts';
 import { lendNodeBufferCopy } from './buffer-copy.ts';
 import { MonotonicClock, SystemRng } from './clock.ts';
@@ -44,7 +45,7 @@ export class EventLoop implements Host {
   readonly #clock = new MonotonicClock();
   readonly #doorbell: Bell;
   readonly #window: PollWindow;
-  readonly #agents: Agent[] = [];
+  readonly #agents = new AgentGroup();
   #turnScheduled = false;
   #flushScheduled = false;
   #inTurn = false;
@@ -71,15 +72,12 @@ export class EventLoop implements Host {
 
   /** Run these from now on: of a kernel, its `cpus`. */
   add(...agents: readonly Agent[]): void {
-    this.#agents.push(...agents);
+    this.#agents.add(agents);
     this.requestWork();
   }
 
   remove(...agents: readonly Agent[]): void {
-    for (const agent of agents) {
-      const index = this.#agents.indexOf(agent);
-      if (index >= 0) this.#agents.splice(index, 1);
-    }
+    this.#agents.remove(agents);
   }
 
   requestWork(): void {
@@ -106,17 +104,18 @@ export class EventLoop implements Host {
 
   readonly #flush = (): void => {
     this.#flushScheduled = false;
-    for (let i = 0; i < this.#agents.length; i++) (this.#agents[i] as Agent).flush();
+    this.#agents.flush();
   };
 
   readonly #turn = (): void => {
     this.#turnScheduled = false;
     if (this.#closed) return;
     const nowUs = this.#clock.nowUs();
-    let work = 0;
+    // A turn that throws has worked.
+    let work = 1;
     this.#inTurn = true;
     try {
-      for (let i = 0; i < this.#agents.length; i++) work += (this.#agents[i] as Agent).doWork(nowUs);
+      work = this.#agents.doWork(nowUs);
     } finally {
       this.#inTurn = false;
       // A program's handler may throw out of the turn: the kernel must go on whatever becomes of the program.
@@ -140,16 +139,12 @@ export class EventLoop implements Host {
   #sleep(nowUs: number): void {
     this.#window.close();
     this.#doorbell.arm();
-    let deadlineUs = Infinity;
-    for (let i = 0; i < this.#agents.length; i++) {
-      const agent = this.#agents[i] as Agent;
-      if (agent.workPending()) {
-        this.#doorbell.disarm();
-        this.#schedule();
-        return;
-      }
-      deadlineUs = Math.min(deadlineUs, agent.nextDeadlineUs());
+    if (this.#agents.workPending()) {
+      this.#doorbell.disarm();
+      this.#schedule();
+      return;
     }
+    const deadlineUs = this.#agents.nextDeadlineUs();
     this.stats.sleeps++;
     this.#doorbell.waitAsync(this.#wake);
     this.#setTimer(deadlineUs, nowUs);

@@ -9,8 +9,10 @@
  */
 
 import type { Rng } from '../../base/rng.ts';
+import { US_PER_MS } from '../../base/units.ts';
 import type { BlockingBell } from '../../mem/bell.ts';
 import type { SpinBudget } from '../../mem/spin-budget.ts';
+import { AgentGroup } from '../agent-group.ts';
 import type { Agent, Host } from '../contract.ts';
 import { lendNodeBufferCopy } from './buffer-copy.ts';
 import { MonotonicClock, SystemRng } from './clock.ts';
@@ -36,7 +38,7 @@ export class ThreadLoop implements Host {
   readonly #clock = new SpinClock();
   readonly #bell: BlockingBell;
   readonly #window: PollWindow;
-  readonly #agents: Agent[] = [];
+  readonly #agents = new AgentGroup();
   #stopped = false;
   /** Something was sent outside a turn: the next turn comes without a sleep. */
   #requested = false;
@@ -60,15 +62,12 @@ export class ThreadLoop implements Host {
 
   /** Run these from now on: of a kernel, its `cpus`. */
   add(...agents: readonly Agent[]): void {
-    this.#agents.push(...agents);
+    this.#agents.add(agents);
     this.#requested = true;
   }
 
   remove(...agents: readonly Agent[]): void {
-    for (const agent of agents) {
-      const index = this.#agents.indexOf(agent);
-      if (index >= 0) this.#agents.splice(index, 1);
-    }
+    this.#agents.remove(agents);
   }
 
   requestWork(): void {
@@ -93,10 +92,9 @@ export class ThreadLoop implements Host {
   #turn(): void {
     const nowUs = this.#clock.turnUs();
     this.#requested = false;
-    let work = 0;
-    for (let i = 0; i < this.#agents.length; i++) work += (this.#agents[i] as Agent).doWork(nowUs);
+    const work = this.#agents.doWork(nowUs);
     this.#clock.turned(work);
-    if (this.#requested) for (let i = 0; i < this.#agents.length; i++) (this.#agents[i] as Agent).flush();
+    if (this.#requested) this.#agents.flush();
     if (work > 0 || this.#requested) {
       this.stats.busyTurns++;
       this.#window.worked();
@@ -110,17 +108,9 @@ export class ThreadLoop implements Host {
   #sleep(): void {
     this.#window.close();
     this.#bell.arm();
-    let deadlineUs = Infinity;
-    for (let i = 0; i < this.#agents.length; i++) {
-      const agent = this.#agents[i] as Agent;
-      if (agent.workPending()) {
-        this.#bell.disarm();
-        return;
-      }
-      deadlineUs = Math.min(deadlineUs, agent.nextDeadlineUs());
-    }
-    const waitMs = Math.min(SLEEP_MS_MAX, (deadlineUs - this.#clock.readUs()) / 1000);
-    if (!(waitMs > 0)) {
+    const pending = this.#agents.workPending();
+    const waitMs = Math.min(SLEEP_MS_MAX, (this.#agents.nextDeadlineUs() - this.#clock.readUs()) / US_PER_MS);
+    if (pending || !(waitMs > 0)) {
       this.#bell.disarm();
       return;
     }

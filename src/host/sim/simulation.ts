@@ -6,6 +6,7 @@
  */
 
 import { type Rng, SeededRng } from '../../base/rng.ts';
+import { AgentGroup } from '../agent-group.ts';
 import type { Agent, Host } from '../contract.ts';
 
 /** Rounds without time moving after which a simulation is considered to spin (two agents feeding each other for ever). */
@@ -16,7 +17,7 @@ export class Simulation {
   readonly rng: Rng;
   readonly epochNs: bigint = 1_700_000_000_000_000_000n;
   #nowUs = 0;
-  readonly #agents: Agent[] = [];
+  readonly #agents = new AgentGroup();
   readonly #events: { atUs: number; run: () => void }[] = [];
 
   constructor(seed: number) {
@@ -41,15 +42,12 @@ export class Simulation {
 
   /** Run these from now on: of a kernel, its `cpus`. */
   add(...agents: readonly Agent[]): void {
-    this.#agents.push(...agents);
+    this.#agents.add(agents);
   }
 
   /** A machine that is switched off: it is not polled again. */
   remove(...agents: readonly Agent[]): void {
-    for (const agent of agents) {
-      const index = this.#agents.indexOf(agent);
-      if (index >= 0) this.#agents.splice(index, 1);
-    }
+    this.#agents.remove(agents);
   }
 
   /** Run `what` when the virtual clock reaches `atUs` (equal times in order of this call). */
@@ -62,23 +60,18 @@ export class Simulation {
   /** Let everybody work at the present time until nobody has anything to do. */
   settle(): void {
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      let work = 0;
-      for (let i = 0; i < this.#agents.length; i++) work += (this.#agents[i] as Agent).doWork(this.#nowUs);
-      if (work === 0) return;
+      if (this.#agents.doWork(this.#nowUs) === 0) return;
     }
     throw new Error(this.#stuck());
   }
 
   #stuck(): string {
-    const due = this.#agents.map((agent) => agent.nextDeadlineUs());
-    return `simulation does not move on at ${this.#nowUs} us (seed ${this.seed}; agents due at ${due.join(', ')})`;
+    return `simulation does not move on at ${this.#nowUs} us (seed ${this.seed}; due at ${this.nextDeadlineUs()})`;
   }
 
   /** The next time anything happens by itself; `Infinity` when never. */
   nextDeadlineUs(): number {
-    let next = this.#events[0]?.atUs ?? Infinity;
-    for (let i = 0; i < this.#agents.length; i++) next = Math.min(next, (this.#agents[i] as Agent).nextDeadlineUs());
-    return next;
+    return Math.min(this.#events[0]?.atUs ?? Infinity, this.#agents.nextDeadlineUs());
   }
 
   /** Move time to `untilUs`, stopping at every deadline on the way. */
