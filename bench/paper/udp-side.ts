@@ -261,7 +261,7 @@ export function aloneUdp(sender: Side, receiver: Side): Record<string, number> {
       receiveMs += endMs - middleMs;
       sent += sequence - before;
     }
-    sender.work(); // answers of the neighbour cache, timers
+    sender.work(); // answers of the neighbor cache, timers
     startMs = performance.now();
   }
   return { sendNs: (sendMs * 1e6) / sent, receiveNs: (receiveMs * 1e6) / sent, damaged: tally.damaged };

@@ -6,6 +6,7 @@
 
 import type { SocketAddress } from '../socket/socket.ts';
 import { ArrayMemory } from '../sys/copy.ts';
+import type { DatagramFile, StreamFile } from '../sys/socket-file.ts';
 import { SYS, systemCall } from '../sys/syscalls.ts';
 import { BLOCKED, type CallHandler, SystemCall } from '../sys/system-call.ts';
 import { storeAddress } from '../sys/user-struct.ts';
@@ -15,6 +16,9 @@ import type { Machine } from './machine.ts';
 import type { DrillSettings } from './settings.ts';
 import type { Expression, ScriptCall } from './syntax.ts';
 import { CallMistake, numberOf } from './values.ts';
+
+/** Sockets of scripts. */
+export type TransportFile = StreamFile | DatagramFile;
 
 export interface CallResult {
   /** As internal calls return it: a count, a descriptor, or a negative errno. */

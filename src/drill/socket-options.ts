@@ -7,13 +7,11 @@
 import { Errno } from '../base/errors.ts';
 import { MS_PER_S, US_PER_S } from '../base/units.ts';
 import type { SocketOptions } from '../socket/socket.ts';
-import { type DatagramFile, StreamFile } from '../sys/socket-file.ts';
-import { argument, type CallContext, done, numberArgument, type PendingCall } from './call.ts';
+import { StreamFile } from '../sys/socket-file.ts';
+import { argument, type CallContext, done, numberArgument, type PendingCall, type TransportFile } from './call.ts';
 import type { Expression, ScriptCall } from './syntax.ts';
 import { findConnection } from './tcp-info.ts';
 import { fieldOf, fieldsOf, listedNumber, numberOf, Unsupported, wordOf } from './values.ts';
-
-type SocketFile = StreamFile | DatagramFile;
 
 /** Options that are the stack's own: name of the script → name here and how many of ours are one of theirs. */
 const SCALED: Readonly<Record<string, readonly [keyof SocketOptions, number]>> = {
@@ -67,7 +65,7 @@ export function setSocketOptionCall(context: CallContext, call: ScriptCall): Pen
   return done(setOption(context, file, name, value));
 }
 
-function setOption(context: CallContext, file: SocketFile, name: string, value: Expression): number {
+function setOption(context: CallContext, file: TransportFile, name: string, value: Expression): number {
   const { socket } = file;
   const onOff = SWITCHES[name];
   if (onOff !== undefined) return socket.setOption(onOff, switched(value));
@@ -90,7 +88,7 @@ function setOption(context: CallContext, file: SocketFile, name: string, value: 
 }
 
 /** The algorithm of connections made from now on; of one that exists it cannot be changed. */
-function setCongestionControl(context: CallContext, file: SocketFile, value: Expression): number {
+function setCongestionControl(context: CallContext, file: TransportFile, value: Expression): number {
   const { inet } = context.machine.kernel;
   const name = value.kind === 'string' ? value.value : wordOf(value);
   const number = { reno: 0, cubic: 1 }[name];
@@ -139,7 +137,7 @@ export function getSocketOptionCall(context: CallContext, call: ScriptCall): Pen
   return done(0, `expected ${name} value ${expected} but got ${actual}`);
 }
 
-function readOption(context: CallContext, file: SocketFile, name: string): number {
+function readOption(context: CallContext, file: TransportFile, name: string): number {
   const { socket } = file;
   const onOff = SWITCHES[name];
   if (onOff !== undefined) return socket.getOption(onOff) ? 1 : 0;
@@ -163,7 +161,7 @@ function readOption(context: CallContext, file: SocketFile, name: string): numbe
   }
 }
 
-function maximumSegment(context: CallContext, file: SocketFile): number {
+function maximumSegment(context: CallContext, file: TransportFile): number {
   const c = findConnection(context.machine, context.process.flow(file));
   return c === null ? context.machine.kernel.cpus[0].tcp.settings.mssDefault.value : c.size.mss;
 }

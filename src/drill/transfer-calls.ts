@@ -21,12 +21,11 @@ import {
   numberArgument,
   type PendingCall,
   ScriptMemory,
+  type TransportFile,
 } from './call.ts';
 import { symbolValue } from './symbols.ts';
 import type { Expression, ScriptCall } from './syntax.ts';
 import { CallMistake, fieldOf, iovecLengths, numberOf, socketAddressOf, Unsupported, wordOf } from './values.ts';
-
-type SocketFile = StreamFile | DatagramFile;
 
 /** Address of the structures of a call. */
 const AT = 64;
@@ -100,7 +99,7 @@ function receiveErrorQueue(call: ScriptCall): PendingCall {
 }
 
 /** recvmsg() gives back `msg_flags` and control messages. */
-function messageJudge(context: CallContext, call: ScriptCall, file: SocketFile): Judge {
+function messageJudge(context: CallContext, call: ScriptCall, file: TransportFile): Judge {
   const message = argument(call, 1);
   const flags = fieldOf(message, 'msg_flags');
   const control = fieldOf(message, 'msg_control');
@@ -123,7 +122,7 @@ function controlOf(item: Expression): number {
   return numberOf(data);
 }
 
-function controlMismatch(context: CallContext, file: SocketFile, expected: readonly number[]): string | null {
+function controlMismatch(context: CallContext, file: TransportFile, expected: readonly number[]): string | null {
   const reports = file instanceof StreamFile && context.process.reportsQueue.has(file);
   if (!reports) return expected.length === 0 ? null : 'expected a control message but got none';
   const { readableBytes } = file.socket;

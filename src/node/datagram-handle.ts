@@ -10,11 +10,7 @@ import type { Consumer } from '../rump/shared-socket.ts';
 import { type DatagramSocket, SocketAddress, type SocketOptions } from '../socket/socket.ts';
 import { type Family, parseInto } from './address.ts';
 import { face, liveness } from './face.ts';
-import { uvCode, uvResult } from './uv-error.ts';
-
-const UV_EBADF = uvCode('EBADF');
-const UV_EINVAL = uvCode('EINVAL');
-const UV_ENOPROTOOPT = uvCode('ENOPROTOOPT');
+import { UV_EBADF, UV_EINVAL, UV_ENOPROTOOPT, uvResult } from './uv-error.ts';
 
 export interface BufferSizeContext {
   errno?: number;

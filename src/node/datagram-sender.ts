@@ -5,12 +5,9 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import { Errno } from '../base/errors.ts';
-import type { DatagramSocket, SocketAddress } from '../socket/socket.ts';
+import { DATAGRAM_BYTES_MAX, type DatagramSocket, type SocketAddress } from '../socket/socket.ts';
 import { callProgram, type Deferrable, defer, liveness } from './face.ts';
-import { uvCode, uvResult } from './uv-error.ts';
-
-const UV_EMSGSIZE = uvCode('EMSGSIZE');
-const DATAGRAM_BYTES_MAX = 65535;
+import { UV_EMSGSIZE, uvResult } from './uv-error.ts';
 
 /** Node's own switch for its tests: every send is finished on a later turn. */
 const sendsLater = process.execArgv.includes('--test-udp-no-try-send');

@@ -12,9 +12,8 @@ import { caresWrap } from './bindings.ts';
 import { namesOf } from './dns.ts';
 import { type Answer, DnsQuery } from './dns-query.ts';
 import { callProgram, face } from './face.ts';
-import { uvCode } from './uv-error.ts';
+import { UV_EINVAL } from './uv-error.ts';
 
-const UV_EINVAL = uvCode('EINVAL');
 /** Node's own number for "There are pending queries". */
 const PENDING_QUERIES = -1000;
 const TIMEOUT_MS = 5000;
@@ -22,18 +21,18 @@ const TRIES = 4;
 /** Lifetime of an answer of the lab's table: none. */
 const TTL_SEC = 0;
 
-interface Request {
+interface QueryRequest {
   oncomplete?: unknown;
 }
 
-interface Cancellable {
+interface PendingQuery {
   cancel(): void;
 }
 
 const immediate = setImmediate;
 
 /** An answer out of the table, which still comes later. */
-class TableQuery implements Cancellable {
+class TableQuery implements PendingQuery {
   #cancelled = false;
 
   constructor(find: () => Answer, complete: (answer: Answer) => void) {
@@ -100,7 +99,7 @@ export class DnsResolver {
   #ownServers = false;
   readonly #timeoutMs: number;
   readonly #tries: number;
-  readonly #pending = new Set<Cancellable>();
+  readonly #pending = new Set<PendingQuery>();
 
   constructor(timeoutMs: number = -1, tries: number = TRIES) {
     this.#timeoutMs = timeoutMs < 0 ? TIMEOUT_MS : timeoutMs;
@@ -129,25 +128,25 @@ export class DnsResolver {
     for (const query of [...this.#pending]) query.cancel();
   }
 
-  getHostByAddr(request: Request, ip: string): number {
+  getHostByAddr(request: QueryRequest, ip: string): number {
     const family = familyOf(ip);
     if (family === 0) return UV_EINVAL;
     if (this.#ownServers) return this.query(request, arpaName(canonicalText(ip) ?? ip), 'PTR');
     return this.#table(request, () => names(namesOf(ip)));
   }
 
-  query(request: Request, name: string, type: string): number {
+  query(request: QueryRequest, name: string, type: string): number {
     const ascii = domainToASCII(name) || name;
     if (!this.#ownServers) return this.#table(request, () => tableAnswer(ascii, type));
     const options = { servers: this.#servers, timeoutMs: this.#timeoutMs, tries: this.#tries };
     return this.#start(request, (complete) => new DnsQuery(ascii, type, options, complete));
   }
 
-  #table(request: Request, find: () => Answer): number {
+  #table(request: QueryRequest, find: () => Answer): number {
     return this.#start(request, (complete) => new TableQuery(find, complete));
   }
 
-  #start(request: Request, make: (complete: (answer: Answer) => void) => Cancellable): number {
+  #start(request: QueryRequest, make: (complete: (answer: Answer) => void) => PendingQuery): number {
     const scope = new AsyncResource('QUERYWRAP', { requireManualDestroy: true });
     const query = make((answer) => {
       this.#pending.delete(query);
@@ -162,7 +161,7 @@ export class DnsResolver {
 
 for (const type of ['A', 'Aaaa', 'Any', 'Caa', 'Cname', 'Mx', 'Ns', 'Txt', 'Srv', 'Ptr', 'Naptr', 'Soa', 'Tlsa'])
   Object.defineProperty(DnsResolver.prototype, `query${type}`, {
-    value(this: DnsResolver, request: Request, name: string): number {
+    value(this: DnsResolver, request: QueryRequest, name: string): number {
       return this.query(request, name, type.toUpperCase());
     },
     configurable: true,

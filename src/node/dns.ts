@@ -11,16 +11,15 @@ import { SocketAddress } from '../socket/socket.ts';
 import { canonicalText } from './address.ts';
 import { caresWrap } from './bindings.ts';
 import { callLater, face } from './face.ts';
-import { uvCode } from './uv-error.ts';
+import { UV_NONAME } from './uv-error.ts';
 
-const UV_NONAME = uvCode('EAI_NONAME');
 const AI_V4MAPPED = Number(caresWrap.AI_V4MAPPED ?? 8);
 const AI_ADDRCONFIG = Number(caresWrap.AI_ADDRCONFIG ?? 32);
 const AI_ALL = Number(caresWrap.AI_ALL ?? 16);
 
 const { DNS_ORDER_IPV4_FIRST, DNS_ORDER_IPV6_FIRST } = caresWrap;
 
-interface Request {
+interface LookupRequest {
   oncomplete?: unknown;
 }
 
@@ -71,7 +70,7 @@ export function lookupAddresses(name: string, family: number, hints: number, ord
 }
 
 export function getaddrinfo(
-  request: Request,
+  request: LookupRequest,
   hostname: string,
   family: number,
   hints: number,
@@ -105,7 +104,7 @@ export function namesOf(ip: string): readonly string[] {
   return canonical === undefined ? [] : face().names.reverse(canonical);
 }
 
-export function getnameinfo(request: Request & { callback?: unknown }, ip: string, port: number): number {
+export function getnameinfo(request: LookupRequest & { callback?: unknown }, ip: string, port: number): number {
   const scope = new AsyncResource('GETNAMEINFOREQWRAP', { requireManualDestroy: true });
   const name = namesOf(ip)[0];
   const complete = request.oncomplete;

@@ -16,11 +16,9 @@ import { feed, parserAttached } from './http-parser.ts';
 import { finishLater } from './native-requests.ts';
 import { type ReaderOwner, StreamReader } from './stream-reader.ts';
 import { type StreamRequest, StreamWriter, type WriterOwner } from './stream-writer.ts';
-import { uvCode } from './uv-error.ts';
+import { UV_EBADF, UV_ENOTCONN } from './uv-error.ts';
 
 const { streamBaseState: state, kReadBytesOrError } = streamWrap;
-const UV_EBADF = uvCode('EBADF');
-const UV_ENOTCONN = uvCode('ENOTCONN');
 
 /** The native code that is attached. */
 type Attached = 'nothing' | 'parser' | 'tls' | 'http2';

@@ -13,10 +13,9 @@ import { Errno } from '../base/errors.ts';
 import type { StreamSocket } from '../socket/socket.ts';
 import { type ReadCallback, streamWrap } from './bindings.ts';
 import { callProgram, type Deferrable, defer } from './face.ts';
-import { uvCode, uvResult } from './uv-error.ts';
+import { UV_EOF, uvResult } from './uv-error.ts';
 
 const { streamBaseState: state, kReadBytesOrError, kArrayBufferOffset } = streamWrap;
-const UV_EOF = uvCode('EOF');
 
 const READ_BYTES = 65536;
 /** Reads up to this size share a slab of `READ_BYTES`. */

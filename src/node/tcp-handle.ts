@@ -34,16 +34,9 @@ import {
   liveness,
 } from './face.ts';
 import { NodeStreamHandle } from './stream-handle.ts';
-import { uvCode, uvResult } from './uv-error.ts';
+import { UV_EALREADY, UV_EBADF, UV_ECANCELED, UV_EEXIST, UV_EINVAL, UV_ENOTCONN, uvResult } from './uv-error.ts';
 
 const { SOCKET = 0, SERVER = 1, UV_TCP_IPV6ONLY = 1, UV_TCP_REUSEPORT = 2 } = tcpWrap.constants;
-
-const UV_EBADF = uvCode('EBADF');
-const UV_EINVAL = uvCode('EINVAL');
-const UV_EEXIST = uvCode('EEXIST');
-const UV_EALREADY = uvCode('EALREADY');
-const UV_ECANCELED = uvCode('ECANCELED');
-const UV_ENOTCONN = uvCode('ENOTCONN');
 
 const KEEP_INTERVAL_SEC = 1;
 const KEEP_COUNT = 10;

@@ -9,6 +9,7 @@ import { Buffer } from 'node:buffer';
 import { Errno } from '../base/errors.ts';
 import { join, leave, share } from '../rump/shared-socket.ts';
 import {
+  DATAGRAM_BYTES_MAX,
   DatagramInfo,
   type DatagramSocket,
   EVENT_ERROR,
@@ -23,18 +24,12 @@ import { DatagramHandle } from './datagram-handle.ts';
 import { DatagramSender, type SendRequest } from './datagram-sender.ts';
 import { type Descriptor, describe, find, forget } from './descriptor.ts';
 import { type Closing, callProgram, closeAtTurnEnd, type Deferrable, defer, eventsBegin } from './face.ts';
-import { uvCode, uvResult } from './uv-error.ts';
+import { UV_EBADF, UV_ECANCELED, UV_EEXIST, UV_EINVAL, UV_ENOTCONN, uvResult } from './uv-error.ts';
 
 const { UV_UDP_IPV6ONLY = 1, UV_UDP_REUSEADDR = 4, UV_UDP_REUSEPORT = 64 } = udpWrap.constants;
-const UV_EBADF = uvCode('EBADF');
-const UV_EINVAL = uvCode('EINVAL');
-const UV_EEXIST = uvCode('EEXIST');
-const UV_ENOTCONN = uvCode('ENOTCONN');
-const UV_ECANCELED = uvCode('ECANCELED');
 
 /** Datagrams per turn, then others get theirs: more than a kernel takes from its device in one. */
 const RECEIVES_PER_TURN = 128;
-const DATAGRAM_BYTES_MAX = 65535;
 /** Datagrams up to this size are cut from a common block: making one costs more than copying the datagram. */
 const POOLED_BYTES = 2048;
 /** Most memory that a kept datagram keeps alive with it. */

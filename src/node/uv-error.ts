@@ -17,7 +17,18 @@ export function uvResult(result: number): number {
   return result < 0 ? (table[-result] ?? UNKNOWN) : result;
 }
 
-/** The UV number of a name, e.g. `uvCode('EOF')`. */
-export function uvCode(name: string): number {
+/** By the name behind `UV_`. */
+function uvCode(name: string): number {
   return uv[`UV_${name}`] ?? UNKNOWN;
 }
+
+export const UV_EALREADY: number = uvCode('EALREADY');
+export const UV_EBADF: number = uvCode('EBADF');
+export const UV_ECANCELED: number = uvCode('ECANCELED');
+export const UV_EEXIST: number = uvCode('EEXIST');
+export const UV_EINVAL: number = uvCode('EINVAL');
+export const UV_EMSGSIZE: number = uvCode('EMSGSIZE');
+export const UV_ENOPROTOOPT: number = uvCode('ENOPROTOOPT');
+export const UV_ENOTCONN: number = uvCode('ENOTCONN');
+export const UV_EOF: number = uvCode('EOF');
+export const UV_NONAME: number = uvCode('EAI_NONAME');

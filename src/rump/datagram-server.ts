@@ -4,14 +4,13 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import { DatagramInfo, EVENT_ERROR, EVENT_WRITABLE, type SocketAddress } from '../socket/socket.ts';
+import { DATAGRAM_BYTES_MAX, DatagramInfo, EVENT_ERROR, EVENT_WRITABLE, type SocketAddress } from '../socket/socket.ts';
 import { READABLE, WRITABLE } from '../sys/file.ts';
 import type { DatagramFile } from '../sys/socket-file.ts';
 import { DATAGRAM, DATAGRAM_WINDOW_BYTES, EVENTS } from './protocol.ts';
 import { ServedSocket, type SocketOwner } from './served-socket.ts';
 
 const info = new DatagramInfo();
-const DATAGRAM_BYTES_MAX = 65535;
 
 export class DatagramServer extends ServedSocket {
   readonly file: DatagramFile;

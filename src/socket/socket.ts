@@ -16,6 +16,9 @@ import { type Family, SocketAddress, type ZoneNames } from './sockaddr.ts';
 export type { Family, ZoneNames };
 export { SocketAddress };
 
+/** No datagram is longer, of either family. */
+export const DATAGRAM_BYTES_MAX = 65_535;
+
 export const EVENT_READABLE = 1;
 export const EVENT_WRITABLE = 2;
 /** connect() finished; `error` says how (0 or -errno). */

@@ -147,13 +147,13 @@ function setMembership(
   lengthBytes: number,
 ): number | null {
   const join = number === abi.IP_ADD_MEMBERSHIP || number === abi.IPV6_JOIN_GROUP;
-  const four = level === IPPROTO_IP && (number === abi.IP_ADD_MEMBERSHIP || number === abi.IP_DROP_MEMBERSHIP);
-  const six = level === IPPROTO_IPV6 && (number === abi.IPV6_JOIN_GROUP || number === abi.IPV6_LEAVE_GROUP);
-  if (!four && !six) return null;
+  const ofIpv4 = level === IPPROTO_IP && (number === abi.IP_ADD_MEMBERSHIP || number === abi.IP_DROP_MEMBERSHIP);
+  const ofIpv6 = level === IPPROTO_IPV6 && (number === abi.IPV6_JOIN_GROUP || number === abi.IPV6_LEAVE_GROUP);
+  if (!ofIpv4 && !ofIpv6) return null;
   if (!(file instanceof DatagramFile)) return -Errno.EOPNOTSUPP;
-  if (lengthBytes < (four ? MREQ_BYTES : MREQ6_BYTES)) return -Errno.EINVAL;
+  if (lengthBytes < (ofIpv4 ? MREQ_BYTES : MREQ6_BYTES)) return -Errno.EINVAL;
   let index: number;
-  if (four) {
+  if (ofIpv4) {
     const group = struct.getInt32(0);
     index = interfaceOf(call, struct.getInt32(4));
     scratch.setIpv4(group, 0);

@@ -91,7 +91,7 @@ export function linkStateOf(iface: Interface): number {
 }
 
 function addressRecords(inet: Inet, iface: Interface, nowUs: number): AddressRecord[] {
-  const four = iface.addresses.map(({ address, prefixLength, broadcast, state }) => ({
+  const addresses4 = iface.addresses.map(({ address, prefixLength, broadcast, state }) => ({
     address: addressRecord(inet, address),
     prefixLength,
     broadcast,
@@ -100,7 +100,7 @@ function addressRecords(inet: Inet, iface: Interface, nowUs: number): AddressRec
     preferredSec: null,
     validSec: null,
   }));
-  const six = iface.addresses6.map((entry) => {
+  const addresses6 = iface.addresses6.map((entry) => {
     const [origin, flags] = ORIGINS[entry.origin];
     return {
       address: addressRecord(inet, entry.address),
@@ -112,7 +112,7 @@ function addressRecords(inet: Inet, iface: Interface, nowUs: number): AddressRec
       validSec: secondsUntil(entry.validUntilUs, nowUs),
     };
   });
-  return [...four, ...six];
+  return [...addresses4, ...addresses6];
 }
 
 export function interfaceRecord(inet: Inet, iface: Interface): InterfaceRecord {

@@ -8,7 +8,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import { DatagramInfo, SocketAddress } from '../socket/socket.ts';
+import { DATAGRAM_BYTES_MAX, DatagramInfo, SocketAddress } from '../socket/socket.ts';
 import * as abi from './abi.ts';
 import type { OpenFile } from './file.ts';
 import { READABLE, WRITABLE } from './file.ts';
@@ -28,7 +28,6 @@ import {
   uint64At,
 } from './user-struct.ts';
 
-const DATAGRAM_BYTES_MAX = 65_535;
 const block: Uint8Array = new Uint8Array(DATAGRAM_BYTES_MAX);
 const info: DatagramInfo = new DatagramInfo();
 const destination: SocketAddress = new SocketAddress();

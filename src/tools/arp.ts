@@ -47,4 +47,4 @@ async function remove(command: NeighborCommand, words: string[], all: boolean, v
   return 0;
 }
 
-export const arp: Tool = { name: 'arp', about: 'show and change the neighbour cache', usage: USAGE, run };
+export const arp: Tool = { name: 'arp', about: 'show and change the neighbor cache', usage: USAGE, run };

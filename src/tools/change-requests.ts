@@ -21,8 +21,8 @@ import { type InterfaceNames, parseAddress, parseLinkAddress } from './address-t
 
 const IFF_UP = 0x1;
 
-/** One control request, and what a refusal of it is about. */
-export type Request = {
+/** One control request, and the subject of its refusal. */
+export type ChangeRequest = {
   [Op in ControlOperation]: { operation: Op; request: ControlRequest<Op>; subject: string };
 }[ControlOperation];
 
@@ -97,10 +97,10 @@ function indexOf(name: string, names: InterfaceNames): number {
 }
 
 /** In the order: MTU, new address, old address, IPv6, up or down. */
-export function interfaceRequests(change: InterfaceChange, names: InterfaceNames): Request[] {
+export function interfaceRequests(change: InterfaceChange, names: InterfaceNames): ChangeRequest[] {
   const { name, up, mtuBytes, ipv6, addAddress, removeAddress } = change;
   const index = indexOf(name, names);
-  const requests: Request[] = [];
+  const requests: ChangeRequest[] = [];
   if (mtuBytes !== undefined) {
     requests.push({ operation: 'interface.change', request: { index, mtuBytes }, subject: `${name}: mtu` });
   }
@@ -124,7 +124,7 @@ export function interfaceRequests(change: InterfaceChange, names: InterfaceNames
   return requests;
 }
 
-export function routeRequest(verb: 'add' | 'delete', change: RouteChange, names: InterfaceNames): Request {
+export function routeRequest(verb: 'add' | 'delete', change: RouteChange, names: InterfaceNames): ChangeRequest {
   const { destination, prefixLength, gateway, kind } = change;
   const route = {
     destination: addressOf(destination, names),
@@ -141,18 +141,18 @@ function neighborSubject(address: string): string {
   return `${address.includes(':') ? 'ndp' : 'arp'} ${address}`;
 }
 
-export function neighborAddRequest(entry: NeighborEntry, names: InterfaceNames): Request {
+export function neighborAddRequest(entry: NeighborEntry, names: InterfaceNames): ChangeRequest {
   const { address, mac, temporary, published } = entry;
   const request = { address: addressOf(address, names), linkAddress: linkAddressOf(mac), temporary, published };
   return { operation: 'neighbor.add', request, subject: neighborSubject(address) };
 }
 
-export function neighborDeleteRequest(address: string, names: InterfaceNames): Request {
+export function neighborDeleteRequest(address: string, names: InterfaceNames): ChangeRequest {
   const request = { address: addressOf(address, names) };
   return { operation: 'neighbor.delete', request, subject: neighborSubject(address) };
 }
 
-export function filterRequest(rule: FilterRule, names: InterfaceNames): Request {
+export function filterRequest(rule: FilterRule, names: InterfaceNames): ChangeRequest {
   const request = {
     id: rule.id,
     from: rule.from.map((text) => addressOf(text, names)),

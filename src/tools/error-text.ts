@@ -20,6 +20,12 @@ export const ERROR_TEXT: Readonly<Record<string, string>> = {
   EPERM: 'Operation not permitted',
 };
 
+/** Text of the kernel's refusal of a request; `own`: texts of the tool, by code. Throws any other error. */
+export function refusalText(error: unknown, own: Readonly<Record<string, string>> = {}): string {
+  if (!(error instanceof MultikernelError)) throw error;
+  return own[error.code] ?? ERROR_TEXT[error.code] ?? error.message;
+}
+
 /** The kernel's refusal of a request, with its subject in front. */
 export function explained(error: unknown, subject: string): unknown {
   if (!(error instanceof MultikernelError) || subject === '') return error;

@@ -1,10 +1,9 @@
 /**
  * `ifconfig` with NetBSD's arguments and text (8 and later: `inet A/N broadcast B flags 0x0`). Thread: the command's.
  *
- * Missing: what the kernels have not: media, tunnels, vlans, link-layer addresses.
+ * Missing: media, tunnels, vlans and changes of link-layer addresses, which the kernels do not have.
  */
 
-import { MultikernelError } from '../base/errors.ts';
 import {
   IN6_IFF_ANYCAST,
   IN6_IFF_AUTOCONF,
@@ -14,7 +13,7 @@ import {
   IN6_IFF_TENTATIVE,
 } from '../sys/control.ts';
 import type { InterfaceChange, NewAddress } from './change-requests.ts';
-import { ERROR_TEXT } from './error-text.ts';
+import { refusalText } from './error-text.ts';
 import { getopt, UsageError } from './getopt.ts';
 import type { Address6Info, InterfaceInfo } from './interface-text.ts';
 import { counted, formatSeconds } from './quantity-text.ts';
@@ -152,8 +151,7 @@ async function clone(context: ToolContext, name: string, word: 'create' | 'destr
       if (made !== name) context.out.write(`${made}\n`);
     }
   } catch (error) {
-    if (!(error instanceof MultikernelError)) throw error;
-    context.out.error(`ifconfig: clone_command: ${ERROR_TEXT[error.code] ?? error.message}\n`);
+    context.out.error(`ifconfig: clone_command: ${refusalText(error)}\n`);
     return 1;
   }
   return 0;
@@ -164,11 +162,10 @@ async function change(context: ToolContext, name: string, words: string[]): Prom
     try {
       await context.kernel.setInterface(request);
     } catch (error) {
-      if (!(error instanceof MultikernelError)) throw error;
       const { addAddress, removeAddress } = request;
       const what = removeAddress === undefined ? 'SIOCAIFADDR' : 'SIOCDIFADDR';
       const suffix = (addAddress ?? removeAddress)?.address.includes(':') ? '_IN6' : '';
-      context.out.error(`ifconfig: ${what}${suffix}: ${ERROR_TEXT[error.code] ?? error.message}\n`);
+      context.out.error(`ifconfig: ${what}${suffix}: ${refusalText(error)}\n`);
       return 1;
     }
   }

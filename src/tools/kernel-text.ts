@@ -8,7 +8,7 @@
 import type { KernelClient } from '../rump/kernel-client.ts';
 import type { ControlOperation, ControlReply, ControlRequest } from '../sys/control.ts';
 import { type AddressFamily, familyNumber, InterfaceNames } from './address-text.ts';
-import type { InterfaceChange, NeighborEntry, Request, RouteChange } from './change-requests.ts';
+import type { ChangeRequest, InterfaceChange, NeighborEntry, RouteChange } from './change-requests.ts';
 import { explained } from './error-text.ts';
 import type { InterfaceInfo } from './interface-text.ts';
 import type { NeighborInfo } from './neighbor-text.ts';
@@ -38,7 +38,7 @@ export class KernelText {
     }
   }
 
-  async #perform({ operation, request, subject }: Request): Promise<void> {
+  async #perform({ operation, request, subject }: ChangeRequest): Promise<void> {
     await this.#ask(operation, request as never, subject);
   }
 

@@ -72,4 +72,4 @@ async function flush(command: NeighborCommand): Promise<number> {
   return 0;
 }
 
-export const ndp: Tool = { name: 'ndp', about: 'show and change the IPv6 neighbour cache', usage: USAGE, run };
+export const ndp: Tool = { name: 'ndp', about: 'show and change the IPv6 neighbor cache', usage: USAGE, run };

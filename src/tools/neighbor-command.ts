@@ -4,9 +4,8 @@
  * Thread: the command's. Each tool brings its usage, its family and the text of an entry.
  */
 
-import { MultikernelError } from '../base/errors.ts';
 import { type AddressFamily, parseLinkAddress } from './address-text.ts';
-import { ERROR_TEXT } from './error-text.ts';
+import { refusalText } from './error-text.ts';
 import { UsageError } from './getopt.ts';
 import type { NeighborInfo } from './neighbor-text.ts';
 import type { ToolContext } from './tool.ts';
@@ -75,9 +74,7 @@ export class NeighborCommand {
       await change();
       return 0;
     } catch (error) {
-      if (!(error instanceof MultikernelError)) throw error;
-      const text = error.code === 'ENOENT' ? 'no entry' : (ERROR_TEXT[error.code] ?? error.message);
-      this.context.out.error(`${this.#name}: ${host}: ${text}\n`);
+      this.context.out.error(`${this.#name}: ${host}: ${refusalText(error, { ENOENT: 'no entry' })}\n`);
       return 1;
     }
   }

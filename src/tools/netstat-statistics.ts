@@ -155,10 +155,10 @@ const ENDINGS: Readonly<Record<string, readonly [one: string, many: string]>> = 
   y: ['y', 'ies'],
 };
 
-type Counters = Readonly<Record<string, number>>;
+type CounterValues = Readonly<Record<string, number>>;
 
 /** A sentence with its numbers, or null when the kernel counts none of them, or all are 0 and `zeros` is false. */
-function sentence(template: string, counters: Counters, zeros: boolean): string | null {
+function sentence(template: string, counters: CounterValues, zeros: boolean): string | null {
   const names = [...template.matchAll(/\{([a-z0-9]+-[a-z0-9-]+)\}/g)].map((match) => match[1] as string);
   if (!names.some((name) => counters[name] !== undefined)) return null;
   if (!zeros && names.every((name) => (counters[name] ?? 0) === 0)) return null;
@@ -189,7 +189,7 @@ const SUMS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-function withSums(counters: Counters): Counters {
+function withSums(counters: CounterValues): CounterValues {
   const sums: Record<string, number> = {};
   for (const [name, parts] of Object.entries(SUMS)) {
     if (parts.some((part) => counters[part] !== undefined)) {
@@ -201,7 +201,7 @@ function withSums(counters: Counters): Counters {
 
 /** All protocols, some, or one. Counters that are 0 are left out unless `zeros`. */
 export function formatStatistics(
-  counted: Counters,
+  counted: CounterValues,
   protocol: string | null,
   zeros: boolean,
   protocols: readonly string[] | null = null,

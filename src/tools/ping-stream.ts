@@ -1,7 +1,6 @@
 /** A ping as a stream of events, with the timers of this thread. Thread: the client's. */
 
 import type { KernelClient } from '../rump/kernel-client.ts';
-import { InterfaceNames } from './address-text.ts';
 import { Echo, type PingEvent, type PingOptions, type StartTimer } from './echo.ts';
 import { openLater } from './late-stream.ts';
 import { resolveHost } from './resolver.ts';
@@ -21,14 +20,11 @@ export function pingStream(client: KernelClient, options: PingOptions): StreamIt
   const count = options.count > 0 ? options.count : Number.MAX_SAFE_INTEGER;
   return new StreamIterable((sink) =>
     openLater(sink, async () => {
-      const [to, list] = await Promise.all([
-        resolveHost(client, options.host, options.family),
-        client.control('interface.names', {}),
-      ]);
+      const { address, names } = await resolveHost(client, options.host, options.family);
       lastIdentifier = (lastIdentifier + 1) % IDENTIFIERS;
-      const context = { client, startTimer, names: new InterfaceNames(list), identifier: lastIdentifier };
+      const context = { client, startTimer, names, identifier: lastIdentifier };
       return () => {
-        const echo = new Echo(context, { ...options, count }, to, (event) => {
+        const echo = new Echo(context, { ...options, count }, address, (event) => {
           sink.event(event);
           if (event.type === 'end') sink.end(null);
         });

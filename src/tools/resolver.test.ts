@@ -39,10 +39,10 @@ describe('resolveHost', () => {
   const { client } = new EchoKernel(HOSTS, () => []);
 
   it('finds names, of any family or of one, and takes addresses', async () => {
-    expect(await resolveHost(client, 'gw')).toMatchObject({ family: 4, w3: 0x0a000001 });
-    expect(await resolveHost(client, 'gw', 'inet6')).toMatchObject({ family: 6, w3: 1 });
-    expect(await resolveHost(client, 'fe80::9%eth0')).toMatchObject({ family: 6, w3: 9, scopeId: 2 });
-    expect(await resolveHost(client, '10.9.9.9', 'inet')).toMatchObject({ family: 4 });
+    expect(await resolveHost(client, 'gw')).toMatchObject({ address: { family: 4, w3: 0x0a000001 } });
+    expect(await resolveHost(client, 'gw', 'inet6')).toMatchObject({ address: { family: 6, w3: 1 } });
+    expect(await resolveHost(client, 'fe80::9%eth0')).toMatchObject({ address: { family: 6, w3: 9, scopeId: 2 } });
+    expect(await resolveHost(client, '10.9.9.9', 'inet')).toMatchObject({ address: { family: 4 } });
   });
 
   it('rejects others with ENOTFOUND', async () => {

@@ -70,12 +70,20 @@ export function chooseAddress(
   return address;
 }
 
-/** The address of a host as the kernel's own programs find it; the table is asked for names alone. Rejects with ENOTFOUND. */
-export async function resolveHost(client: KernelClient, host: string, family?: AddressFamily): Promise<IpAddress> {
+/**
+ * The address of a host as the kernel's own programs find it, and the names of interfaces that its zone is one of; the table of
+ * hosts is asked for names alone. Rejects with ENOTFOUND.
+ */
+export async function resolveHost(
+  client: KernelClient,
+  host: string,
+  family?: AddressFamily,
+): Promise<{ address: IpAddress; names: InterfaceNames }> {
   const literal = parseIp(host.split('%', 1)[0] as string) !== null;
-  const [table, names] = await Promise.all([
+  const [table, list] = await Promise.all([
     literal ? NO_HOSTS : client.control('host.list', {}),
     client.control('interface.names', {}),
   ]);
-  return chooseAddress(table, new InterfaceNames(names), host, family);
+  const names = new InterfaceNames(list);
+  return { address: chooseAddress(table, names, host, family), names };
 }

@@ -1,10 +1,9 @@
 /** `route show`, `get`, `add`, `delete` with NetBSD's arguments and text. Thread: the command's. Missing: change, flush, monitor. */
 
-import { MultikernelError } from '../base/errors.ts';
 import { fromBigInt6, toBigInt6 } from './address-bits.ts';
 import type { AddressFamily } from './address-text.ts';
 import type { RouteChange } from './change-requests.ts';
-import { ERROR_TEXT } from './error-text.ts';
+import { refusalText } from './error-text.ts';
 import { UsageError } from './getopt.ts';
 import { isAddress } from './resolver.ts';
 import { routesOf } from './route-tables.ts';
@@ -19,7 +18,7 @@ const NET6_BITS = 64;
 
 const RTF_DONE = 0x40;
 
-interface Destination {
+interface RouteTarget {
   text: string;
   address: string;
   prefixLength: number;
@@ -53,7 +52,7 @@ async function destination(
   host: boolean,
   family: AddressFamily,
   bits: string | undefined,
-): Promise<Destination | null> {
+): Promise<RouteTarget | null> {
   if (family === 'inet6') return destination6(context, text, host, bits);
   if (text === 'default') return { text, address: '0.0.0.0', prefixLength: 0 };
   const [name, length = bits] = text.split('/') as [string, string?];
@@ -69,7 +68,7 @@ async function destination6(
   text: string,
   host: boolean,
   bits: string | undefined,
-): Promise<Destination | null> {
+): Promise<RouteTarget | null> {
   if (text === 'default') return { text, address: '::', prefixLength: 0 };
   const [name, length = bits] = text.split('/') as [string, string?];
   const address = (await context.hosts()).addressOf(name, 'inet6');
@@ -117,9 +116,8 @@ async function change(context: ToolContext, verb: 'add' | 'delete', args: string
     if (verb === 'add') await context.kernel.addRoute(request);
     else await context.kernel.deleteRoute(request);
   } catch (error) {
-    if (!(error instanceof MultikernelError)) throw error;
-    const why = error.code === 'ENOENT' || error.code === 'ESRCH' ? 'not in table' : ERROR_TEXT[error.code];
-    context.out.error(`${line}: ${why ?? error.message}\n`);
+    const why = refusalText(error, { ENOENT: 'not in table', ESRCH: 'not in table' });
+    context.out.error(`${line}: ${why}\n`);
     return 1;
   }
   if (!quiet) context.out.write(`${line}\n`);

@@ -1,7 +1,6 @@
 /** `sysctl` with NetBSD's arguments and text. Thread: the command's. */
 
-import { MultikernelError } from '../base/errors.ts';
-import { ERROR_TEXT } from './error-text.ts';
+import { refusalText } from './error-text.ts';
 import { getopt, UsageError } from './getopt.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
@@ -52,10 +51,10 @@ async function set(context: ToolContext, word: string, flags: ReadonlySet<string
 }
 
 function refused(context: ToolContext, name: string, error: unknown, flags: ReadonlySet<string>): boolean {
-  if (!(error instanceof MultikernelError)) throw error;
   const level = name.split('.').pop() ?? name;
   const unknown = `second level name '${level}' in '${name}' is invalid`;
-  const text = error.code === 'ENOENT' ? unknown : `${name}: ${ERROR_TEXT[error.code] ?? error.message}`;
+  const why = refusalText(error, { ENOENT: unknown });
+  const text = why === unknown ? unknown : `${name}: ${why}`;
   if (!flags.has('q')) context.out.error(`sysctl: ${text}\n`);
   return false;
 }

@@ -32,7 +32,7 @@ export class TcpConnection extends Duplex {
     this.#target = `${host}:${port}`;
     this.#open = (sink) =>
       openLater(sink, async () => {
-        const address = await resolveHost(client, host);
+        const { address } = await resolveHost(client, host);
         return () => client.open('connection', { address, port }, sink);
       });
   }

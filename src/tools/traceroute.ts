@@ -46,16 +46,16 @@ interface Trace {
   readonly waitMs: number;
 }
 
-type Answer = Extract<PingEvent, { type: 'reply' | 'error' | 'sendError' }>;
+type ProbeAnswer = Extract<PingEvent, { type: 'reply' | 'error' | 'sendError' }>;
 
 /** Send one request that may go `ttl` links far. Returns what came of it, null when nothing did. */
-async function probe(trace: Trace, ttl: number): Promise<Answer | null> {
+async function probe(trace: Trace, ttl: number): Promise<ProbeAnswer | null> {
   const { context, address, family, payloadBytes, waitMs } = trace;
   const options = { host: address, count: 1, intervalMs: INTERVAL_MS, family, payloadBytes, ttl, waitMs };
   const events = pingStream(context.kernel.client, options);
   const stop = (): void => events.close();
   context.signal.addEventListener('abort', stop, { once: true });
-  let answer: Answer | null = null;
+  let answer: ProbeAnswer | null = null;
   for await (const event of events) {
     if (answer !== null || event.type === 'start' || event.type === 'end') continue;
     answer = event;

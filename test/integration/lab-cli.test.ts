@@ -67,7 +67,7 @@ db      node    10.0.1.11/24             node db.js      running, listening :80
     );
   });
 
-  it('shows interfaces, routes, neighbours, sockets', async () => {
+  it('shows interfaces, routes, neighbors, sockets', async () => {
     const ifconfig = await terminal.run('exec', 'api', '--', 'ifconfig', '-a');
     expect(ifconfig.out).toMatch(
       /^lo0: flags=0x8049<UP,LOOPBACK,RUNNING,MULTICAST> mtu \d+\n\tinet 127\.0\.0\.1\/8 flags 0x0\n/,

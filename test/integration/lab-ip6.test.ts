@@ -63,7 +63,7 @@ describe('a lab of both families', () => {
     expect((await expired.done).code).toBe(2);
   });
 
-  it('shows and changes addresses, routes, neighbours', async () => {
+  it('shows and changes addresses, routes, neighbors', async () => {
     expect((await on('a', 'ifconfig', 'eth0', 'inet6')).out).toContain('\tinet6 fd00:0:0:a::a/64 flags 0x0\n');
     expect((await on('a', 'netstat', '-rn', '-f', 'inet6')).out).toMatch(/^default +fd00:0:0:a::1 +UGS /m);
     expect((await on('gw', 'ndp', '-an')).out).toMatch(/^fd00:0:0:b::a +02:6d:6b:00:03:00 +eth1 /m);

@@ -25,7 +25,7 @@ export const IP_NO_LOOP = 0x200;
 
 /**
  * A destination with everything that was looked up for it: route, source address, interface, next hop. Kept by a
- * connection or a connected socket; `IpService.begin` renews it by itself when routes, addresses or neighbours changed.
+ * connection or a connected socket; `IpService.begin` renews it by itself when routes, addresses or neighbors changed.
  */
 export interface Path {
   readonly src: number;
@@ -118,7 +118,7 @@ export interface IpService {
   openPath(dst: number, src: number, flags: number, via?: Interface | null): Path | number;
   /** A path for one packet, which the caller must not keep: valid until the next call. Errors as `openPath`. */
   transientPath(dst: number, src: number, flags: number, via: Interface | null): Path | number;
-  /** Forget a path (its neighbour reference). */
+  /** Forget a path (its neighbor reference). */
   closePath(path: Path): void;
 
   /**
