@@ -15,7 +15,7 @@ import { FAMILY_4 } from '../ip/any-address.ts';
 import type { DatagramQueue } from '../ip/datagram-queue.ts';
 import type { PortBinding } from '../ip/ports.ts';
 import { DATAGRAMS_MAX } from '../ip/super-frame.ts';
-import type { Path } from '../ip/transport.ts';
+import { IP_ALLOW_BROADCAST, IP_NO_LOOP, type Path } from '../ip/transport.ts';
 
 const DEFAULT_TTL = 64;
 const DEFAULT_MULTICAST_TTL = 1;
@@ -27,19 +27,23 @@ export interface Membership {
   readonly filter: SourceFilter;
 }
 
-/** The protocol that an endpoint belongs to (udp.ts). `port` 0 means the peer. */
+/** The protocol that an endpoint belongs to (udp.ts). */
 export interface UdpProtocol {
-  readonly bulk: Bulk;
   bind(endpoint: UdpEndpoint, address: number, port: number): number;
   connect(endpoint: UdpEndpoint, address: number, port: number): number;
   disconnect(endpoint: UdpEndpoint): number;
   close(endpoint: UdpEndpoint): void;
-  begin(endpoint: UdpEndpoint, payloadBytes: number, segmentBytes: number, address: number, port: number): number;
-  endCopied(payloadBytes: number): void;
-  endFrom(from: number, payloadBytes: number): void;
   join(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number;
   leave(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null): number;
   block(endpoint: UdpEndpoint, group: number, source: number, iface: Interface | null, blocked: boolean): number;
+}
+
+/** The way out of an endpoint's datagrams (output.ts). `port` 0 means the peer. */
+export interface UdpSender {
+  readonly bulk: Bulk;
+  begin(endpoint: UdpEndpoint, payloadBytes: number, segmentBytes: number, address: number, port: number): number;
+  endCopied(payloadBytes: number): void;
+  endFrom(from: number, payloadBytes: number): void;
 }
 
 export class UdpEndpoint implements PortBinding {
@@ -90,15 +94,27 @@ export class UdpEndpoint implements PortBinding {
   onWritable: (() => void) | null = null;
 
   readonly #udp: UdpProtocol;
+  readonly #output: UdpSender;
 
-  constructor(udp: UdpProtocol, queue: DatagramQueue, ipv6: boolean) {
+  constructor(udp: UdpProtocol, output: UdpSender, queue: DatagramQueue, ipv6: boolean) {
     this.#udp = udp;
+    this.#output = output;
     this.queue = queue;
     this.ipv6 = ipv6;
   }
 
   get connected(): boolean {
     return this.peerPort !== 0;
+  }
+
+  /** Flags of the paths that its datagrams take. */
+  get pathFlags(): number {
+    return (this.broadcast ? IP_ALLOW_BROADCAST : 0) | (this.multicastLoop ? 0 : IP_NO_LOOP);
+  }
+
+  /** The interface for a group; given for all IPv6 destinations, whose unicast paths ignore it. */
+  viaFor(dst: number): Interface | null {
+    return dst >>> 28 >= 0xe ? this.multicastInterface : null;
   }
 
   /**
@@ -124,18 +140,18 @@ export class UdpEndpoint implements PortBinding {
    * `-EDESTADDRREQ`, `-EISCONN` (connected, and a destination given), a pending ICMP error, or an error of the path.
    */
   send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number {
-    const at = this.#udp.begin(this, lengthBytes, 0, address, port);
+    const at = this.#output.begin(this, lengthBytes, 0, address, port);
     if (at < 0) return at;
-    this.#udp.bulk.copyIn(at, bytes, offset, lengthBytes);
-    this.#udp.endCopied(lengthBytes);
+    this.#output.bulk.copyIn(at, bytes, offset, lengthBytes);
+    this.#output.endCopied(lengthBytes);
     return lengthBytes;
   }
 
   /** As `send`, from a place in the arena: copied and summed in one pass. Allocates nothing. */
   sendFrom(from: number, lengthBytes: number, address: number, port: number): number {
-    const at = this.#udp.begin(this, lengthBytes, 0, address, port);
+    const at = this.#output.begin(this, lengthBytes, 0, address, port);
     if (at < 0) return at;
-    this.#udp.endFrom(from, lengthBytes);
+    this.#output.endFrom(from, lengthBytes);
     return lengthBytes;
   }
 
@@ -153,11 +169,11 @@ export class UdpEndpoint implements PortBinding {
     port: number,
   ): number {
     if (!(segmentBytes > 0) || lengthBytes > DATAGRAMS_MAX * segmentBytes) return -Errno.EINVAL;
-    const at = this.#udp.begin(this, lengthBytes, segmentBytes, address, port);
+    const at = this.#output.begin(this, lengthBytes, segmentBytes, address, port);
     if (at < 0) return at;
     if (at > 0) {
-      this.#udp.bulk.copyIn(at, bytes, offset, lengthBytes);
-      this.#udp.endCopied(lengthBytes);
+      this.#output.bulk.copyIn(at, bytes, offset, lengthBytes);
+      this.#output.endCopied(lengthBytes);
       return lengthBytes;
     }
     for (let sent = 0; sent < lengthBytes || sent === 0; sent += segmentBytes) {
@@ -180,7 +196,7 @@ export class UdpEndpoint implements PortBinding {
     if (segmentBytes >= lengthBytes || segmentBytes === 0) return this.receive(into, offset, lengthBytes);
     const address = queue.nextAddress;
     const port = queue.nextPort;
-    const { bulk } = this.#udp;
+    const { bulk } = this.#output;
     let copied = 0;
     for (let next = segmentBytes; next > 0 && next <= segmentBytes && copied + next <= lengthBytes; ) {
       bulk.copyOut(into, offset + copied, queue.nextAt, next);
@@ -201,7 +217,7 @@ export class UdpEndpoint implements PortBinding {
     const fullBytes = this.queue.nextBytes;
     if (fullBytes < 0) return -Errno.EAGAIN;
     const bytes = Math.min(fullBytes, lengthBytes);
-    this.#udp.bulk.copyOut(into, offset, this.queue.nextAt, bytes);
+    this.#output.bulk.copyOut(into, offset, this.queue.nextAt, bytes);
     this.queue.shift();
     return bytes;
   }
