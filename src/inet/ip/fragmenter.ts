@@ -1,7 +1,7 @@
 /**
  * Sending a packet in fragments, of either family.
  *
- * Thread: the one that runs the kernel. A packet that is itself a fragment keeps its place in the whole. When the link has no
+ * Thread: the one that runs the CPU. A packet that is itself a fragment keeps its place in the whole. When the link has no
  * room amid the fragments, the {@link Fragmentation} says what is left, and may be sent later.
  * Read first: RFC 791 3.2, RFC 8200 4.5.
  */

@@ -1,7 +1,7 @@
 /**
  * From the route of a path to its next hop, for both families.
  *
- * Thread: the one that runs the kernel. Read first: path.ts, RFC 1122 3.3.1, RFC 4861 5.2.
+ * Thread: the one that runs the CPU. Read first: path.ts, RFC 1122 3.3.1, RFC 4861 5.2.
  */
 
 import { Errno } from '../../base/errors.ts';
