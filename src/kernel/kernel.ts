@@ -201,7 +201,7 @@ export class Kernel {
 
   /** No connection holds bytes that the peer has not acknowledged, nor a FIN. */
   get drained(): boolean {
-    const rows = this.cpus.flatMap(({ tcp }) => tcp.sockets());
+    const rows = this.inet.cpus.flatMap(({ tcp }) => tcp.sockets());
     return rows.every((row) => row.sendQueueBytes === 0 && !UNSENT_STATES.has(row.state));
   }
 
