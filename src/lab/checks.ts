@@ -197,7 +197,7 @@ const METRICS: Readonly<Record<string, (metrics: NodeMetrics) => number | null>>
 async function metricOf(node: string, metric: string, lab: CheckedLab): Promise<number | null> {
   const read = METRICS[metric];
   if (read === undefined) {
-    const blocks = await lab.request('counters', { kernel: node });
+    const blocks = await lab.request('counters', { node });
     return blocks.find((block) => block.values[metric] !== undefined)?.values[metric] ?? null;
   }
   return new Promise((resolve) => {

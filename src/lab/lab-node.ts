@@ -147,7 +147,7 @@ export class LabNode {
     const cwd = resolve(options.cwd ?? '.');
     const path = script instanceof URL || script.startsWith('file:') ? fileURLToPath(script) : script;
     return this.#lab.request('run', {
-      kernel: this.name,
+      node: this.name,
       script: path,
       argv: options.argv ?? [],
       nodeFlags: options.nodeFlags ?? [],
@@ -158,6 +158,6 @@ export class LabNode {
 
   /** Switch the machine off, as by pulling its plug. */
   stop(): Promise<NodeStatus> {
-    return this.#lab.request('stop', { kernel: this.name });
+    return this.#lab.request('stop', { node: this.name });
   }
 }

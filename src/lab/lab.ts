@@ -132,7 +132,7 @@ export class Lab implements AsyncDisposable {
 
   /** Counters of all nodes, or one, from shared memory alone. */
   counters(node: string | null = null): Promise<CounterBlock[]> {
-    return this.#backend.request('counters', { kernel: node });
+    return this.#backend.request('counters', { node });
   }
 
   /** Output of programs: the last `lines` of each node, then later lines if `follow`. */

@@ -145,7 +145,7 @@ export interface CheckResult {
 }
 
 export interface RunOptions {
-  kernel: string;
+  node: string;
   script: string;
   argv: string[];
   nodeFlags: string[];
@@ -156,14 +156,14 @@ export interface RunOptions {
 export interface LabRequests {
   info: { params: Record<never, never>; reply: LabInfo };
   /** The counter blocks of one node, or of all. */
-  counters: { params: { kernel: string | null }; reply: CounterBlock[] };
+  counters: { params: { node: string | null }; reply: CounterBlock[] };
   partition: { params: Omit<PartitionInfo, 'id'>; reply: PartitionInfo };
   /** By id, between two sets of nodes, or all (both null). */
   heal: { params: { id: string | null; between: { a: string[]; b: string[] } | null }; reply: PartitionInfo[] };
-  /** Start a program on a kernel that runs none. */
+  /** Start a program on a node that runs none. */
   run: { params: RunOptions; reply: NodeStatus };
   /** Switch a node off, as by pulling the plug. */
-  stop: { params: { kernel: string }; reply: NodeStatus };
+  stop: { params: { node: string }; reply: NodeStatus };
   checks: { params: Record<never, never>; reply: CheckResult[] };
   down: { params: Record<never, never>; reply: null };
 }

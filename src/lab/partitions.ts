@@ -74,8 +74,8 @@ export class PartitionTable {
   }
 
   /** A kernel came up: let it filter what it has to. */
-  async applyTo(kernel: string): Promise<void> {
-    for (const partition of this.#partitions.values()) await this.#apply(partition, kernel);
+  async applyTo(node: string): Promise<void> {
+    for (const partition of this.#partitions.values()) await this.#apply(partition, node);
   }
 
   /** Whether a partition names this node. */
@@ -92,21 +92,21 @@ export class PartitionTable {
   }
 
   /** At once by what the lab file says, then by what the senders' kernels say: one whose program blocks it takes its time. */
-  async #apply(partition: PartitionInfo, kernel: string): Promise<void> {
-    if (partition.oneWay && !partition.b.includes(kernel)) return;
-    const senders = partition.b.includes(kernel) ? partition.a : partition.b;
+  async #apply(partition: PartitionInfo, node: string): Promise<void> {
+    if (partition.oneWay && !partition.b.includes(node)) return;
+    const senders = partition.b.includes(node) ? partition.a : partition.b;
     const known = senders.flatMap((name) => this.#kernels.addressesOf(name));
-    const [, now] = await Promise.all([this.#filter(partition, kernel, senders, known), this.#addressesNow(senders)]);
+    const [, now] = await Promise.all([this.#filter(partition, node, senders, known), this.#addressesNow(senders)]);
     const all = [...new Set([...known, ...now])];
-    if (all.length > known.length) await this.#filter(partition, kernel, senders, all);
+    if (all.length > known.length) await this.#filter(partition, node, senders, all);
   }
 
-  async #filter(partition: PartitionInfo, kernel: string, senders: readonly string[], from: string[]): Promise<void> {
+  async #filter(partition: PartitionInfo, node: string, senders: readonly string[], from: string[]): Promise<void> {
     // Healed meanwhile.
     if (this.#partitions.get(partition.id) !== partition) return;
     const links = senders.flatMap((name) => this.#kernels.linksOf(name));
     const action = partition.how === 'reject' ? 'reject' : 'drop';
-    await this.#kernels.filterOf(kernel)?.add({ id: partition.id, from, links, action });
+    await this.#kernels.filterOf(node)?.add({ id: partition.id, from, links, action });
   }
 
   /** Source addresses of packets that reach others through a router. */
@@ -120,9 +120,9 @@ export class PartitionTable {
       .filter((address) => !address.includes('%'));
   }
 
-  async #remove(partition: PartitionInfo, kernel: string): Promise<void> {
-    if (partition.oneWay && partition.a.includes(kernel)) return;
-    await this.#kernels.filterOf(kernel)?.remove(partition.id);
+  async #remove(partition: PartitionInfo, node: string): Promise<void> {
+    if (partition.oneWay && partition.a.includes(node)) return;
+    await this.#kernels.filterOf(node)?.remove(partition.id);
   }
 }
 

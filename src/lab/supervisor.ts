@@ -53,8 +53,8 @@ type Openers = {
   ) => StreamHandle<LabStreams[Op]['input']>;
 };
 
-function notRunning(kernel: string): MultikernelError {
-  return new MultikernelError('EHOSTDOWN', `${kernel} is not running`);
+function notRunning(node: string): MultikernelError {
+  return new MultikernelError('EHOSTDOWN', `${node} is not running`);
 }
 
 /** Addresses of a filter have no zones. */
@@ -228,7 +228,7 @@ export class Supervisor implements LabBackend {
 
   readonly #handlers: Handlers = {
     info: async () => this.info,
-    counters: async ({ kernel }) => this.#memory.counters(kernel === null ? null : this.#node(kernel).name),
+    counters: async ({ node }) => this.#memory.counters(node === null ? null : this.#node(node).name),
     partition: async ({ a, b, oneWay, how }) => {
       const partition = this.#partitions.add({ a, b, oneWay, how });
       this.#watch.watch([...a, ...b]);
@@ -241,7 +241,7 @@ export class Supervisor implements LabBackend {
       return healed;
     },
     run: async (options) => this.#run(options),
-    stop: async ({ kernel }) => this.#stop(this.#node(kernel)),
+    stop: async ({ node }) => this.#stop(this.#node(node)),
     checks: async () => this.#checks.results(),
     down: async () => {
       // Answered first: the asker sits on a socket that goes away with the lab.
@@ -345,7 +345,7 @@ export class Supervisor implements LabBackend {
   }
 
   async #run(options: RunOptions): Promise<NodeStatus> {
-    const node = this.#node(options.kernel);
+    const node = this.#node(options.node);
     if (node.worker !== null && node.program !== null && node.up) {
       throw new MultikernelError('EBUSY', `${node.name} already runs ${node.program.text}`);
     }

@@ -207,14 +207,14 @@ describe('a client', () => {
     const lab = await serve('fake');
     const client = await ControlClient.connect('fake');
     lab.replies.counters = [{ name: 'a', values: { x: 1 } }];
-    expect(await client.request('counters', { kernel: null })).toEqual([{ name: 'a', values: { x: 1 } }]);
-    await expect(client.request('stop', { kernel: 'a' })).rejects.toMatchObject({
+    expect(await client.request('counters', { node: null })).toEqual([{ name: 'a', values: { x: 1 } }]);
+    await expect(client.request('stop', { node: 'a' })).rejects.toMatchObject({
       code: 'EHOSTDOWN',
       message: 'a is not running',
     });
     expect(lab.asked).toEqual([
-      ['counters', { kernel: null }],
-      ['stop', { kernel: 'a' }],
+      ['counters', { node: null }],
+      ['stop', { node: 'a' }],
     ]);
     await client.close();
     await expect(client.request('info', {})).rejects.toMatchObject({ code: 'ECONNRESET' });
@@ -252,7 +252,7 @@ describe('a client', () => {
     const long = Array.from({ length: 9 }, (_, i) => ({ name: `${i}`.repeat(1_000_000), values: {} }));
     lab.replies.counters = long;
     const [counters, info] = await Promise.all([
-      client.request('counters', { kernel: null }),
+      client.request('counters', { node: null }),
       client.request('info', {}),
     ]);
     expect(counters).toEqual(long);

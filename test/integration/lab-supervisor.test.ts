@@ -174,7 +174,7 @@ describe('programs', () => {
 
   it('can be run later, on a kernel of the shared thread', async () => {
     await bring({ nodes: { r: {}, s: {} } });
-    const options = { kernel: 's', script: 'a.js', argv: ['1'], nodeFlags: [], env: { E: '2' }, cwd: folder };
+    const options = { node: 's', script: 'a.js', argv: ['1'], nodeFlags: [], env: { E: '2' }, cwd: folder };
     await lab.request('run', options);
     expect(workers.all.map((worker) => worker.names)).toEqual([['r', 's'], ['s']]);
     expect(workers.of('r').received).toContainEqual({ type: 'stop', kernel: 's' });
@@ -185,19 +185,19 @@ describe('programs', () => {
     await until(() => state('s') === 'exited 0');
     await lab.request('run', options);
     expect(workers.all).toHaveLength(3);
-    await expect(lab.request('run', { ...options, kernel: 'r', script: 'x.js' })).rejects.toMatchObject({
+    await expect(lab.request('run', { ...options, node: 'r', script: 'x.js' })).rejects.toMatchObject({
       code: 'ENOENT',
     });
   });
 
   it('can be switched off', async () => {
     await bring(TWO);
-    await lab.request('stop', { kernel: 'a' });
+    await lab.request('stop', { node: 'a' });
     expect(state('a')).toBe('stopped');
     expect(workers.of('a').ended).toBe(true);
-    await lab.request('stop', { kernel: 'r' });
+    await lab.request('stop', { node: 'r' });
     expect(workers.of('r').ended).toBe(true);
-    await expect(lab.request('stop', { kernel: 'a' })).rejects.toMatchObject({ code: 'EHOSTDOWN' });
+    await expect(lab.request('stop', { node: 'a' })).rejects.toMatchObject({ code: 'EHOSTDOWN' });
   });
 });
 
@@ -327,10 +327,10 @@ describe('partitions', () => {
 
   it('wait for kernels that are down', async () => {
     await bring({ nodes: { a: {}, b: {} } });
-    await lab.request('stop', { kernel: 'a' });
+    await lab.request('stop', { node: 'a' });
     await lab.request('partition', { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' });
     expect(workers.of('a').requests('filter.add')).toMatchObject([{ kernel: 'b' }]);
-    await lab.request('run', { kernel: 'a', script: 'a.js', argv: [], nodeFlags: [], env: {}, cwd: folder });
+    await lab.request('run', { node: 'a', script: 'a.js', argv: [], nodeFlags: [], env: {}, cwd: folder });
     expect(workers.of('a').requests('filter.add')).toMatchObject([{ kernel: 'a', request: { from: [IPV4_B] } }]);
   });
 
