@@ -47,6 +47,16 @@ describe('frames', () => {
     }
   });
 
+  it('leave what is behind them', () => {
+    const reader = new FrameReader(HEADER_BYTES, 40);
+    reader.push(Uint8Array.from([...frame([1]), 7, 8]));
+    expect([...(reader.next() ?? [])].slice(HEADER_BYTES)).toEqual([1]);
+    expect([...reader.rest()]).toEqual([7, 8]);
+    expect([...reader.rest(), reader.bufferedBytes]).toEqual([0]);
+    reader.push(frame([2]));
+    expect([...(reader.next() ?? [])].slice(HEADER_BYTES)).toEqual([2]);
+  });
+
   it('are not copied when they arrive whole', () => {
     const reader = new FrameReader(HEADER_BYTES, 10);
     const bytes = frame([1, 2]);

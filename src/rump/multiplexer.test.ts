@@ -12,10 +12,15 @@ function pair(answers: Partial<Answers>) {
     ...answers,
   };
   let requester: Requester;
-  const responder = new Responder((message) => {
-    log.push(message);
-    requester.take(structuredClone(message));
-  }, all);
+  const responder = new Responder(
+    (message) => {
+      log.push(message);
+      requester.take(structuredClone(message));
+    },
+    all,
+    () => 0,
+    1024,
+  );
   requester = new Requester((message) => {
     log.push(message);
     responder.take(structuredClone(message));
@@ -128,13 +133,19 @@ describe('streams', () => {
   it('are bounded in number, and a repeated number does not open another', () => {
     let opened = 0;
     const sent: ToClient[] = [];
-    const responder = new Responder((message) => sent.push(message), {
+    const answers: Answers = {
       request: () => null,
       open: () => {
         opened++;
         return { send: () => {}, close: () => {} };
       },
-    });
+    };
+    const responder = new Responder(
+      (message) => sent.push(message),
+      answers,
+      () => 0,
+      1024,
+    );
     for (let id = 0; id < 1024; id++) responder.take({ id, open: 's', params: {} });
     responder.take({ id: 5, open: 's', params: {} });
     responder.take({ id: 5000, open: 's', params: {} });

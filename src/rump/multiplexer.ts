@@ -124,8 +124,6 @@ export interface Answers {
   open(operation: string, params: unknown, sink: StreamSink<unknown>): StreamHandle<never>;
 }
 
-const STREAMS_MAX = 1024;
-
 /** The serving end for one client. */
 export class Responder {
   readonly #send: (message: ToClient) => void;
@@ -136,12 +134,7 @@ export class Responder {
   #closed = false;
 
   /** `queuedBytes`: bytes that wait for the client in the carrier. `streamsMax`: streams of the client at one time. */
-  constructor(
-    send: (message: ToClient) => void,
-    answers: Answers,
-    queuedBytes: () => number = () => 0,
-    streamsMax: number = STREAMS_MAX,
-  ) {
+  constructor(send: (message: ToClient) => void, answers: Answers, queuedBytes: () => number, streamsMax: number) {
     this.#send = send;
     this.#answers = answers;
     this.#queuedBytes = queuedBytes;

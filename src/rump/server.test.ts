@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { memoryPair } from '../../test/fixtures/memory-pair.ts';
+import { MultikernelError } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
 import type { Carrier } from '../host/contract.ts';
 import type { Refusal } from './admission.ts';
@@ -8,6 +9,7 @@ import { RumpClient } from './client.ts';
 import { encodeHello, UNAUTHENTICATED_BYTES_MAX } from './handshake.ts';
 import * as protocol from './protocol.ts';
 import { RumpServer } from './server.ts';
+import { SESSION_LIMITS } from './session.ts';
 
 const KEY = new Uint8Array(16).fill(7);
 
@@ -152,5 +154,107 @@ describe('a session', () => {
     const client = await connect(newServer(), protocol.ROLE_BOTH, Int32Array.of(1, 2, 3, 4));
     client.begin({ event: () => undefined, request: () => undefined, closed: () => undefined });
     expect((await client.call(protocol.BIND, 1)).a).toBe(-95);
+  });
+});
+
+describe('a connection that is relayed', () => {
+  const relayTo = (name: string): Uint8Array =>
+    protocol.frameOf(new TextEncoder().encode(name), protocol.REQUEST, protocol.RELAY, 1);
+
+  /** A lab with one kernel, `a`; the far end of the kernel's connection comes to `kernels`. */
+  function newLab(queuedBytesMax: number = 1000): { lab: RumpServer; kernels: Carrier[]; got: number[] } {
+    const kernels: Carrier[] = [];
+    const got: number[] = [];
+    const relay = (name: string): Carrier => {
+      if (name !== 'a') throw new MultikernelError('EHOSTDOWN', `${name} is not running`);
+      const [near, far] = memoryPair();
+      far.onBytes = (bytes) => void got.push(...bytes);
+      kernels.push(far);
+      return near;
+    };
+    const limits = { ...SESSION_LIMITS, queuedBytesMax };
+    return {
+      lab: new RumpServer({ rng: new SeededRng(1), features: 0, services: () => [], limits, relay }),
+      kernels,
+      got,
+    };
+  }
+
+  function connect(
+    lab: RumpServer,
+    key: Uint8Array | null = null,
+  ): { client: Carrier; heard: number[]; ended: boolean } {
+    const [client, carrier] = memoryPair();
+    const state = { client, heard: [] as number[], ended: false };
+    client.onBytes = (bytes) => void state.heard.push(...bytes);
+    client.onClosed = () => {
+      state.ended = true;
+    };
+    lab.accept(carrier, key, 0);
+    return state;
+  }
+
+  it('carries all other bytes both ways untouched, and ends at both ends', async () => {
+    for (const last of ['client', 'kernel', 'lab']) {
+      const { lab, kernels, got } = newLab();
+      const one = connect(lab);
+      one.client.write(concat(relayTo('a'), Uint8Array.of(1, 2)), null);
+      await turn();
+      expect([lab.admission.pending, lab.sessions, kernels.length]).toEqual([0, 0, 1]);
+      const kernel = kernels[0] as Carrier;
+      let ended = false;
+      kernel.onClosed = () => {
+        ended = true;
+      };
+      one.client.write(relayTo('b'), null);
+      kernel.write(Uint8Array.of(9, 8, 7), null);
+      await turn();
+      expect([got, one.heard]).toEqual([
+        [1, 2, ...relayTo('b')],
+        [9, 8, 7],
+      ]);
+      if (last === 'client') one.client.close();
+      else if (last === 'kernel') kernel.close();
+      else lab.close();
+      await turn();
+      await turn();
+      expect([one.ended, ended]).toEqual([true, true]);
+    }
+  });
+
+  it('is refused with a reason when there is no such kernel', async () => {
+    const { lab, kernels } = newLab();
+    const [client, carrier] = memoryPair();
+    client.write(relayTo('b'), null);
+    lab.accept(carrier, null, 0);
+    const refused = RumpClient.connect(client, { rng: new SeededRng(2), key: null, features: 0 });
+    await expect(refused).rejects.toMatchObject({ code: 'EHOSTDOWN', message: 'b is not running' });
+    expect([lab.admission.pending, lab.admission.refused.size, kernels.length]).toEqual([0, 0, 0]);
+  });
+
+  it('needs a server that relays and wants no key, and is asked for first', async () => {
+    const cases: [RumpServer, Uint8Array | null, Uint8Array][] = [
+      [newServer(), null, relayTo('a')],
+      [newLab().lab, KEY, relayTo('a')],
+      [newLab().lab, null, concat(hello(0), relayTo('a'))],
+      [newLab().lab, null, protocol.frameOf(new Uint8Array(65), protocol.REQUEST, protocol.RELAY, 1)],
+    ];
+    for (const [server, key, bytes] of cases) {
+      const one = connect(server, key);
+      one.client.write(bytes, null);
+      await turn();
+      expect([one.ended, server.admission.refused.size]).toEqual([true, 1]);
+    }
+  });
+
+  it('is hung up on when the kernel does not read', async () => {
+    const { lab } = newLab(1000);
+    const one = connect(lab);
+    one.client.write(relayTo('a'), null);
+    await turn();
+    // Handed to the kernel's carrier before it delivers any.
+    one.client.write(new Uint8Array(600), new Uint8Array(600));
+    await turn();
+    expect([one.ended, ...lab.admission.refused]).toEqual([true, ['too much buffered', 1]]);
   });
 });

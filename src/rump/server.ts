@@ -34,8 +34,8 @@ export interface ServerOptions {
   readonly features: number;
   /** The services of a new session. */
   services(client: ClientPort): SessionService[];
-  /** Told to each authenticated client: any value (value-codec.ts). */
-  about?(): unknown;
+  /** Told to each authenticated client, by the features of both sides: any value (value-codec.ts). */
+  about?(features: number): unknown;
   /** The way to a kernel by its name, for clients that say RELAY. Throws a `MultikernelError` when there is none. */
   relay?(kernel: string, client: Carrier): Carrier;
   readonly admission?: AdmissionLimits;
@@ -239,7 +239,7 @@ class Connection implements Pending {
     this.#server.admission.leave(this);
     this.#session = session;
     this.#reader.limitBytes = protocol.FRAME_BYTES_MAX;
-    const about = encodeValue(this.#options.about?.());
+    const about = encodeValue(this.#options.about?.(accepted.features));
     const answer = new Uint8Array(PROOF_BYTES + about.length);
     answer.set(proof(this.#key, 'server', hello, accepted));
     answer.set(about, PROOF_BYTES);

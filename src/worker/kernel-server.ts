@@ -71,7 +71,8 @@ export class KernelServer {
           new SystemCallService(client, () => KernelProcess.of(process.get())),
         ];
       },
-      about,
+      // Names and addresses are for programs; tools ask for what they need.
+      about: (features) => ((features & FEATURE_SOCKETS) === 0 ? null : about()),
     });
     this.#expiry = new ExpiryTimer(this.#server);
   }
