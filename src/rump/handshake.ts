@@ -9,7 +9,7 @@
  *
  * Thread: both sides. The MAC is SipHash-2-4 with the 128-bit key, twice with different labels, over everything that was
  * said; each side has its own labels, so an answer cannot be sent back. When the carrier authenticates by itself (a socket
- * file in a folder of its owner, a MessagePort) there is no key and the MAC is of the key of zeros. Frames are not
+ * file in a folder of its owner, a MessagePort) there is no key and the MAC is zeros. Frames are not
  * encrypted: over TCP the key keeps other users out, not those who read the wire.
  */
 
@@ -105,17 +105,16 @@ export function commonVersion(hello: Hello, versionMin: number, versionMax: numb
 
 const LABELS = { client: [0x636c6931, 0x636c6932], server: [0x73727631, 0x73727632] } as const;
 
-/** The MAC of one side over the whole handshake. */
+/** The MAC of one side over the whole handshake; zeros where no key is wanted. */
 export function proof(key: Uint8Array | null, side: 'client' | 'server', hello: Hello, accept: Accept): Uint8Array {
+  const bytes = new Uint8Array(PROOF_BYTES);
+  if (key === null) return bytes;
   const sip = new SipKey();
-  if (key !== null) {
-    const view = new DataView(key.buffer, key.byteOffset, key.length);
-    for (let i = 0; i < 4; i++) sip.words[i] = view.getInt32(4 * i, true);
-  }
+  const keyView = new DataView(key.buffer, key.byteOffset, key.length);
+  for (let i = 0; i < 4; i++) sip.words[i] = keyView.getInt32(4 * i, true);
   const { versionMin, versionMax, features, role, session, nonce } = hello;
   const said = [versionMin, versionMax, features, role, ...session, ...nonce];
   said.push(accept.version, accept.features, ...accept.nonce);
-  const bytes = new Uint8Array(PROOF_BYTES);
   const view = new DataView(bytes.buffer);
   LABELS[side].forEach((label, i) => {
     const [high, low] = sip.hash([label, ...said]);
