@@ -144,6 +144,16 @@ describe('a session', () => {
     expect(await client.socketCall(protocol.BIND, 5, 0, PORT_80)).toBe(0);
   });
 
+  it('has 16,384 sockets at most', async () => {
+    const rig = new Rig(SESSION_LIMITS.descriptorsMax);
+    const client = await rig.session();
+    for (let i = 0; i < 16_384; i++) client.rump.send(protocol.OPEN_DATAGRAM, 2 * i + 1, 4);
+    expect(await client.socketCall(protocol.BIND, 2 * 16_383 + 1, 0, PORT_80)).toBe(0);
+    client.rump.send(protocol.OPEN_DATAGRAM, 2 * 16_384 + 1, 4);
+    expect(await client.socketCall(protocol.BIND, 2 * 16_384 + 1, 0, PORT_80)).toBe(-Errno.EMFILE);
+    expect(rig.processes[0]?.descriptors.count).toBe(16_384);
+  });
+
   it('loses a socket with its descriptor, and closes no other file of that number', async () => {
     const rig = new Rig(10);
     const client = await listening(rig);

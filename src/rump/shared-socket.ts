@@ -34,7 +34,7 @@ class FileConsumer implements Consumer {
   }
 
   get interested(): boolean {
-    return this.file.hasWatchers;
+    return this.passed && this.file.hasWatchers;
   }
 
   /** Whether another process has the file, or is about to. */

@@ -168,11 +168,11 @@ export class SocketService implements SessionService, SocketOwner {
 
   /** A call that both kinds of sockets have; null: it is none. */
   #common(served: Served, frame: protocol.Frame): boolean | null {
-    const { socket } = served.file;
     switch (frame.operation) {
       case protocol.BIND:
       case protocol.CONNECT: {
         const [address] = frame.addresses;
+        const { socket } = served.file;
         if (address === undefined) return false;
         const result = frame.operation === protocol.BIND ? socket.bind(address) : this.#connect(served, address);
         this.client.reply(frame, result, undefined, socket.local);
@@ -181,13 +181,13 @@ export class SocketService implements SessionService, SocketOwner {
       case protocol.SET_OPTION: {
         const name = OPTIONS[frame.a];
         if (name === undefined) return false;
-        this.client.reply(frame, socket.setOption(name, optionValue(name, frame.b) as never));
+        this.client.reply(frame, served.file.socket.setOption(name, optionValue(name, frame.b) as never));
         return true;
       }
       case protocol.GET_OPTION: {
         const name = OPTIONS[frame.a];
         if (name === undefined) return false;
-        this.client.reply(frame, Number(socket.getOption(name)));
+        this.client.reply(frame, Number(served.file.socket.getOption(name)));
         return true;
       }
       case protocol.CLOSE:
