@@ -35,7 +35,7 @@ interface Node {
 
 let nowUs = 0;
 /** The family of the rows that are being made. */
-let six = false;
+let ipv6 = false;
 
 function node(arena: Arena, name: string, links: [NetworkDescriptor, number, string][], capabilities: number): Node {
   const callouts = new CalloutTable();
@@ -50,7 +50,7 @@ function node(arena: Arena, name: string, links: [NetworkDescriptor, number, str
       counters: Counters.open(arena, name, 512),
       nowUs: () => nowUs,
     }),
-    ipv6: six,
+    ipv6,
   });
   links.forEach(([network, port, address], i) => {
     const mac = { hi: 0x0200, lo: (network.offset << 8) | port };
@@ -58,7 +58,7 @@ function node(arena: Arena, name: string, links: [NetworkDescriptor, number, str
     inet.configure(
       inet.interfaceTable.attachDevice(device, device.name) as Interface,
       number(inet, address),
-      six ? 64 : 24,
+      ipv6 ? 64 : 24,
     );
   });
   return { inet, callouts };
@@ -67,7 +67,7 @@ function node(arena: Arena, name: string, links: [NetworkDescriptor, number, str
 /** 10.0.1.2, or for IPv6 2001:db8:1::2 in its place. */
 function number(inet: Inet, text: string): number {
   const [, , network, host] = text.split('.');
-  const words = parseIp(six ? `2001:db8:${network}::${host}` : text) as IpWords;
+  const words = parseIp(ipv6 ? `2001:db8:${network}::${host}` : text) as IpWords;
   return inet.addresses.numberOf({ ...words, scopeId: 0 });
 }
 
@@ -114,10 +114,10 @@ function udp(ms: number, payloadBytes: number, capabilities: number, inPlace: bo
   const network = createNetwork(arena, { ports: 2, ringBytes: RING_BYTES });
   const a = node(arena, 'a', [[network, 0, '10.0.0.1']], capabilities);
   const b = node(arena, 'b', [[network, 1, '10.0.0.2']], capabilities);
-  const sender = a.inet.cpus[0].udp.open(six);
-  const receiver = b.inet.cpus[0].udp.open(six);
+  const sender = a.inet.cpus[0].udp.open(ipv6);
+  const receiver = b.inet.cpus[0].udp.open(ipv6);
   receiver.queue.limitBytes = 4 << 20;
-  receiver.bind(six ? IP6_ANY : 0, PORT);
+  receiver.bind(ipv6 ? IP6_ANY : 0, PORT);
   sender.connect(number(a.inet, '10.0.0.2'), PORT);
   const bytes = new Uint8Array(payloadBytes).fill(7);
   const into = new Uint8Array(2048);
@@ -170,10 +170,10 @@ function forward(ms: number, payloadBytes: number): [number, number] {
   const b = node(arena, 'b', [[right, 1, '10.0.1.2']], 0);
   gw.inet.sysctl.set('net.inet.ip.forwarding', 1);
   gw.inet.sysctl.set('net.inet6.ip6.forwarding', 1);
-  a.inet.addRoute(six ? IP6_ANY : 0, 0, number(a.inet, '10.0.0.1'), 2);
-  const sender = a.inet.cpus[0].udp.open(six);
-  const receiver = b.inet.cpus[0].udp.open(six);
-  receiver.bind(six ? IP6_ANY : 0, PORT);
+  a.inet.addRoute(ipv6 ? IP6_ANY : 0, 0, number(a.inet, '10.0.0.1'), 2);
+  const sender = a.inet.cpus[0].udp.open(ipv6);
+  const receiver = b.inet.cpus[0].udp.open(ipv6);
+  receiver.bind(ipv6 ? IP6_ANY : 0, PORT);
   let received = 0;
   receiver.onDatagram = () => received++;
   sender.connect(number(a.inet, '10.0.1.2'), PORT);
@@ -211,9 +211,9 @@ function forward(ms: number, payloadBytes: number): [number, number] {
 const ms = Number(process.argv[2] ?? 1) * 1000;
 process.stdout.write(`${'nanoseconds per datagram'.padEnd(56)} ${'send'.padStart(8)} ${'receive'.padStart(8)}\n`);
 for (const family of process.argv[3] ?? '4') {
-  six = family === '6';
+  ipv6 = family === '6';
   // The longest datagram that one packet of 1500 bytes holds.
-  for (const bytes of [18, six ? 1452 : 1472]) {
+  for (const bytes of [18, ipv6 ? 1452 : 1472]) {
     const what = `IPv${family}, ${bytes} B`;
     print(`${what}, in place, checksum made and verified`, udp(ms, bytes, 0, true));
     print(`${what}, in place, checksum flag`, udp(ms, bytes, ALL_CAPABILITIES, true));

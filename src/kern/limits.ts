@@ -21,7 +21,7 @@ export interface TableLimit {
 }
 
 /** Events whose rate is limited. */
-export interface RateLimitRow {
+export interface RateLimitInfo {
   readonly what: string;
   /** Events per second. */
   readonly variable: SysctlVariable;
@@ -31,7 +31,7 @@ export interface RateLimitRow {
 
 export class Limits {
   readonly #limits: TableLimit[] = [];
-  readonly #rates: RateLimitRow[] = [];
+  readonly #rates: RateLimitInfo[] = [];
 
   /** A table that each CPU has for itself has one row, declared by each. */
   add(limit: TableLimit): void {
@@ -41,8 +41,8 @@ export class Limits {
     else this.#limits[index] = { ...known, size: () => Math.max(known.size(), limit.size()) };
   }
 
-  /** A variable that bounds a rate already has one row. */
-  addRate(rate: RateLimitRow): void {
+  /** Limits that share a variable are listed once. */
+  addRate(rate: RateLimitInfo): void {
     if (this.#rates.some(({ variable }) => variable === rate.variable)) return;
     this.#rates.push(rate);
   }
@@ -52,7 +52,7 @@ export class Limits {
     return [...this.#limits].sort(byName);
   }
 
-  rates(): RateLimitRow[] {
+  rates(): RateLimitInfo[] {
     return [...this.#rates].sort(byName);
   }
 }

@@ -22,7 +22,7 @@ export interface RateLimitOptions {
 
 const PER_SECOND_MAX = 1 << 20;
 
-/** A rate limit is its sysctl, its counter and its row in the list of limits (limits.ts). */
+/** A rate limit is its sysctl, its counter and its entry in the list of limits (limits.ts). */
 export class RateLimit {
   readonly #perSecond: SysctlVariable;
   readonly #counters: Counters;
@@ -30,7 +30,7 @@ export class RateLimit {
   #beginUs = -Infinity;
   #count = 0;
 
-  /** Two limits of the same options share sysctl, counter and row, and count their events apart. */
+  /** Two limits of the same options share sysctl, counter and entry, and count their events apart. */
   constructor(sysctl: Sysctl, counters: Counters, options: RateLimitOptions) {
     const { name, perSecond, description, what, counter } = options;
     this.#perSecond = sysctl.integer(name, perSecond, -1, PER_SECOND_MAX, description);

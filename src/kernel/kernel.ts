@@ -201,8 +201,8 @@ export class Kernel {
 
   /** No connection holds bytes that the peer has not acknowledged, nor a FIN. */
   get drained(): boolean {
-    const rows = this.inet.cpus.flatMap(({ tcp }) => tcp.sockets());
-    return rows.every((row) => row.sendQueueBytes === 0 && !UNSENT_STATES.has(row.state));
+    const sockets = this.inet.cpus.flatMap(({ tcp }) => tcp.sockets());
+    return sockets.every(({ sendQueueBytes, state }) => sendQueueBytes === 0 && !UNSENT_STATES.has(state));
   }
 
   /** Ports on which somebody listens (TCP) or that are bound (UDP), sorted. */

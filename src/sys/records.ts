@@ -7,7 +7,7 @@
 
 import { US_PER_S } from '../base/units.ts';
 import type { Inet } from '../inet/inet.ts';
-import type { TcpSocketRow } from '../inet/tcp/rows.ts';
+import type { TcpSocketInfo } from '../inet/tcp/socket-list.ts';
 import type { Address6Origin, AddressState, Interface, InterfaceAddress6 } from '../net/interface.ts';
 import type { Neighbor, NeighborState } from '../net/neighbor-cache.ts';
 import { type Route, RTF_LOCAL } from '../net/route.ts';
@@ -168,21 +168,21 @@ export function neighborRecord(inet: Inet, neighbor: Neighbor): NeighborRecord {
   };
 }
 
-function tcpRecord(inet: Inet, row: TcpSocketRow): SocketRecord {
-  const local = addressRecord(inet, row.localAddress);
+function tcpRecord(inet: Inet, info: TcpSocketInfo): SocketRecord {
+  const local = addressRecord(inet, info.localAddress);
   return {
     protocol: PROTOCOL_TCP,
-    receiveQueueBytes: row.receiveQueueBytes,
-    sendQueueBytes: row.sendQueueBytes,
+    receiveQueueBytes: info.receiveQueueBytes,
+    sendQueueBytes: info.sendQueueBytes,
     local,
-    localPort: row.localPort,
-    peer: addressRecord(inet, row.peerAddress, local.family),
-    peerPort: row.peerPort,
-    state: row.state,
-    retransmits: row.retransmits,
-    rtoUs: row.rtoUs,
-    srttUs: row.srttUs,
-    cwndBytes: row.cwndBytes,
+    localPort: info.localPort,
+    peer: addressRecord(inet, info.peerAddress, local.family),
+    peerPort: info.peerPort,
+    state: info.state,
+    retransmits: info.retransmits,
+    rtoUs: info.rtoUs,
+    srttUs: info.srttUs,
+    cwndBytes: info.cwndBytes,
   };
 }
 
@@ -206,8 +206,8 @@ export function socketRecords(inet: Inet): SocketRecord[] {
       cwndBytes: 0,
     };
   });
-  const rows = inet.cpus.flatMap(({ tcp }) => tcp.sockets());
-  return [...rows.map((row) => tcpRecord(inet, row)), ...udp];
+  const tcp = inet.cpus.flatMap((cpu) => cpu.tcp.sockets().map((info) => tcpRecord(inet, info)));
+  return [...tcp, ...udp];
 }
 
 /** Counters by name: the sum over the blocks of all CPUs. */

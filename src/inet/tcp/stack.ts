@@ -18,10 +18,10 @@ import { SYN_SENT } from './connection/states.ts';
 import { icmpArrives } from './icmp.ts';
 import { predicted, segmentArrives } from './input.ts';
 import { listenArrives } from './listen.ts';
-import { socketRows, type TcpSocketRow } from './rows.ts';
 import { SegmentRuns } from './segment-runs.ts';
 import { reject } from './send/control-segments.ts';
 import { readSegment, Segment } from './shared/segment.ts';
+import { listSockets, type TcpSocketInfo } from './socket-list.ts';
 import { TcpState } from './state.ts';
 import { synEntryArrives } from './syn-queue.ts';
 import { declareTcpLimits } from './table-limits.ts';
@@ -127,7 +127,7 @@ export class TcpStack extends TcpState implements Transport {
   }
 
   /** Every socket of this CPU that TCP knows of, TIME_WAIT included. */
-  sockets(): TcpSocketRow[] {
-    return socketRows(this.cpu, this.tables, this.timeWait);
+  sockets(): TcpSocketInfo[] {
+    return listSockets(this.cpu, this.tables, this.timeWait);
   }
 }

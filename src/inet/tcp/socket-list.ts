@@ -1,5 +1,5 @@
 /**
- * Rows of TCP's sockets for the tools (netstat -an), collected on demand.
+ * The list of TCP's sockets for the tools (netstat -an), made on demand.
  *
  * Thread: the one that runs the CPU.
  * Cold: made for the tools.
@@ -10,9 +10,9 @@ import { CLOSED, LISTEN, SYN_RECEIVED, TIME_WAIT } from './connection/states.ts'
 import type { TcpTables } from './tables/tables.ts';
 import type { TimeWaitTable } from './time-wait.ts';
 
-/** One line of `netstat -an` for TCP; addresses are int32. */
-export interface TcpSocketRow {
-  /** As in connection/states.ts. */
+/** State of one socket of TCP; addresses are int32. */
+export interface TcpSocketInfo {
+  /** A state of connection/states.ts. */
   state: number;
   localAddress: number;
   localPort: number;
@@ -28,27 +28,27 @@ export interface TcpSocketRow {
 }
 
 /** Every socket of a CPU, TIME_WAIT included; of the kernel's listeners those that listen there. */
-export function socketRows(cpu: number, tables: TcpTables, timeWait: TimeWaitTable): TcpSocketRow[] {
-  const rows: TcpSocketRow[] = [];
+export function listSockets(cpu: number, tables: TcpTables, timeWait: TimeWaitTable): TcpSocketInfo[] {
+  const list: TcpSocketInfo[] = [];
   for (const listener of tables.listeners.all()) {
     if (listener.cpu !== cpu) continue;
-    rows.push({
-      ...row(LISTEN, listener.address, listener.port << 16, 0),
+    list.push({
+      ...infoOf(LISTEN, listener.address, listener.port << 16, 0),
       receiveQueueBytes: listener.acceptQueue.length,
     });
-    for (const entry of listener.synQueue) rows.push(row(SYN_RECEIVED, entry.local, entry.ports, entry.peer));
+    for (const entry of listener.synQueue) list.push(infoOf(SYN_RECEIVED, entry.local, entry.ports, entry.peer));
   }
-  for (const c of tables.connections()) if (c.state !== CLOSED) rows.push(connectionRow(c));
+  for (const c of tables.connections()) if (c.state !== CLOSED) list.push(infoOfConnection(c));
   const { local, peer, ports } = timeWait;
   for (const entry of timeWait.entries()) {
-    rows.push(row(TIME_WAIT, local[entry] as number, ports[entry] as number, peer[entry] as number));
+    list.push(infoOf(TIME_WAIT, local[entry] as number, ports[entry] as number, peer[entry] as number));
   }
-  return rows;
+  return list;
 }
 
-function connectionRow(c: Connection): TcpSocketRow {
+function infoOfConnection(c: Connection): TcpSocketInfo {
   return {
-    ...row(c.state, c.localAddress, c.ports, c.peerAddress),
+    ...infoOf(c.state, c.localAddress, c.ports, c.peerAddress),
     receiveQueueBytes: c.readableBytes,
     sendQueueBytes: c.sendBuffer.usedBytes,
     retransmits: c.totals.retransmits,
@@ -58,7 +58,7 @@ function connectionRow(c: Connection): TcpSocketRow {
   };
 }
 
-function row(state: number, localAddress: number, ports: number, peerAddress: number): TcpSocketRow {
+function infoOf(state: number, localAddress: number, ports: number, peerAddress: number): TcpSocketInfo {
   return {
     state,
     localAddress,
