@@ -9,7 +9,7 @@
 import { FOREIGN_CORES_MAX, foreignCores, type LoadReading, readLoad, waitForQuiet } from './foreign-load.ts';
 import { PingPong } from './pingpong.ts';
 import { combined, placementOf } from './placement.ts';
-import { type Metric, missingRow, type Row, type Run, type System } from './row.ts';
+import { type Circumstances, type Metric, missingRow, type Row, type System } from './row.ts';
 import { median, rounded, spread } from './statistics.ts';
 
 /** Result of one repetition of a subject. */
@@ -61,7 +61,7 @@ export interface MeasureOptions {
 
 interface Repetition {
   values: Readonly<Record<string, number>>;
-  run: Run;
+  run: Circumstances;
   quiet: boolean;
 }
 
@@ -147,7 +147,7 @@ function repetitionOf(
   const before = measured.rttBeforeNs === undefined ? rttBeforeNs : measured.rttBeforeNs;
   const after = measured.rttAfterNs === undefined ? rttAfterNs : measured.rttAfterNs;
   const placement = placementOf(before, after);
-  const run: Run = {
+  const run: Circumstances = {
     rttBeforeNs: before === null ? null : rounded(before),
     rttAfterNs: after === null ? null : rounded(after),
     placement,
@@ -200,7 +200,7 @@ function noteOf(row: {
   subject: Subject;
   leftOut: number;
   disturbed: boolean;
-  runs: readonly Run[];
+  runs: readonly Circumstances[];
   failures: readonly string[];
 }): string {
   const { subject, leftOut, disturbed, runs, failures } = row;

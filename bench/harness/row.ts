@@ -27,7 +27,7 @@ export const SYSTEMS = ['multikernel', 'C', 'Node', 'Linux'] as const;
 export type System = (typeof SYSTEMS)[number];
 
 /** The circumstances of one repetition; `runs` of a row is parallel to its `samples`. */
-export interface Run {
+export interface Circumstances {
   /** Spin round trip just before and just after; null when it could not be measured. */
   rttBeforeNs: number | null;
   rttAfterNs: number | null;
@@ -50,7 +50,7 @@ export interface Row {
   /** Lowest and highest sample. */
   low?: number | undefined;
   high?: number | undefined;
-  runs?: Run[] | undefined;
+  runs?: Circumstances[] | undefined;
   /** Metric of the row that `ratio` divides by. */
   baseline?: string | undefined;
   /** value / value of the baseline. */
@@ -62,7 +62,7 @@ export interface Row {
 
 const finite = v.pipe(v.number(), v.finite());
 const placement = v.picklist(['near', 'far', 'mixed', 'unknown']);
-const RUN = v.strictObject({
+const CIRCUMSTANCES = v.strictObject({
   rttBeforeNs: v.nullable(finite),
   rttAfterNs: v.nullable(finite),
   placement,
@@ -80,7 +80,7 @@ const ROW: v.GenericSchema<unknown, Row> = v.pipe(
     quiet: v.boolean(),
     low: v.optional(finite),
     high: v.optional(finite),
-    runs: v.optional(v.array(RUN)),
+    runs: v.optional(v.array(CIRCUMSTANCES)),
     baseline: v.optional(v.string()),
     ratio: v.optional(finite),
     paper: v.optional(finite),

@@ -113,7 +113,7 @@ function subject(
   };
 }
 
-/** One iperf3 run; figures are the receiver's. */
+/** One iperf3 run; rates are the receiver's. */
 async function runIperf(place: Place, test: Test, seconds: number, stop: AbortSignal): Promise<Record<string, number>> {
   const port = String(await place.port());
   const limitMs = seconds * 1000 + GRACE_MS;
@@ -135,7 +135,7 @@ async function runIperf(place: Place, test: Test, seconds: number, stop: AbortSi
     const time = ['-t', String(seconds), '-J'];
     const output = await run(place.clientPrefix, ['-c', place.address, '-p', port, ...time, ...test.args]);
     await server;
-    return figures(output, test.udp === true);
+    return iperfRates(output, test.udp === true);
   } catch (error) {
     either.abort();
     await Promise.allSettled([server]);
@@ -151,7 +151,7 @@ interface IperfSum {
 }
 
 /** Receiver's rate out of iperf3's JSON. Throws with iperf3's own error. */
-export function figures(output: string, udp: boolean): Record<string, number> {
+export function iperfRates(output: string, udp: boolean): Record<string, number> {
   const report = JSON.parse(output) as { error?: string; end?: { sum?: IperfSum; sum_received?: IperfSum } };
   if (report.error !== undefined) throw new Error(`iperf3: ${report.error}`);
   const received = report.end?.sum_received;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CompiledPeers, findTool, runTool } from '../harness/tools.ts';
 import { cSubjects } from './c-peers.ts';
-import { figures, iperfSubjects } from './iperf3.ts';
+import { iperfRates, iperfSubjects } from './iperf3.ts';
 import { messagePortSubjects } from './messageport.ts';
 import { namespacesMissing, VethPair } from './namespaces.ts';
 
@@ -36,17 +36,17 @@ describe('with a PATH without tools', () => {
 describe('what iperf3 reports', () => {
   it('is what the receiver got', () => {
     const tcp = { end: { sum_received: { bits_per_second: 24e9, seconds: 1 } } };
-    expect(figures(JSON.stringify(tcp), false)).toEqual({ gbps: 24 });
+    expect(iperfRates(JSON.stringify(tcp), false)).toEqual({ gbps: 24 });
     const udp = { end: { sum: { bits_per_second: 4e9, seconds: 2, packets: 800_000, lost_packets: 200_000 } } };
-    expect(figures(JSON.stringify(udp), true)).toEqual({ gbps: 3, mpps: 0.3 });
+    expect(iperfRates(JSON.stringify(udp), true)).toEqual({ gbps: 3, mpps: 0.3 });
   });
 
   it('or its own error', () => {
-    expect(() => figures('{"error":"unable to connect to server"}', false)).toThrow(
+    expect(() => iperfRates('{"error":"unable to connect to server"}', false)).toThrow(
       'iperf3: unable to connect to server',
     );
-    expect(() => figures('{"end":{}}', true)).toThrow('iperf3: no result');
-    expect(() => figures('{"end":{}}', false)).toThrow('iperf3: no result');
+    expect(() => iperfRates('{"end":{}}', true)).toThrow('iperf3: no result');
+    expect(() => iperfRates('{"end":{}}', false)).toThrow('iperf3: no result');
   });
 });
 

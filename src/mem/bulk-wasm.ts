@@ -11,9 +11,9 @@ import { Staging } from './bulk-staging.ts';
 import { WASM_BASE64 } from './generated/bulk-wasm.ts';
 import { wasm } from './webassembly.ts';
 
-type Kernel = (a: number, b: number, c: number) => void;
-type SumKernel = (at: number, n: number) => number;
-type CopySumKernel = (dst: number, src: number, n: number) => number;
+type MoveFunction = (a: number, b: number, c: number) => void;
+type SumFunction = (at: number, n: number) => number;
+type CopySumFunction = (dst: number, src: number, n: number) => number;
 
 // cold: once per thread
 function decodeBase64(text: string): Uint8Array {
@@ -40,20 +40,20 @@ export function createWasmBulk(arena: Arena): Bulk | null {
 
 class WasmBulk implements Bulk {
   readonly kind = 'wasm';
-  readonly copy: Kernel;
-  readonly fill: Kernel;
-  readonly sum: SumKernel;
-  readonly copySum: CopySumKernel;
+  readonly copy: MoveFunction;
+  readonly fill: MoveFunction;
+  readonly sum: SumFunction;
+  readonly copySum: CopySumFunction;
   readonly writeRun: Bulk['writeRun'];
   readonly readRun: Bulk['readRun'];
   readonly #staging: Staging;
 
   constructor(arena: Arena, code: object) {
     const { exports } = new wasm.Instance(code, { env: { memory: arena.memory } });
-    this.copy = exports.copy as Kernel;
-    this.fill = exports.fill as Kernel;
-    this.sum = exports.sum as SumKernel;
-    this.copySum = exports.copySum as CopySumKernel;
+    this.copy = exports.copy as MoveFunction;
+    this.fill = exports.fill as MoveFunction;
+    this.sum = exports.sum as SumFunction;
+    this.copySum = exports.copySum as CopySumFunction;
     this.writeRun = exports.writeRun as Bulk['writeRun'];
     this.readRun = exports.readRun as Bulk['readRun'];
     this.#staging = new Staging(arena, this.copy);

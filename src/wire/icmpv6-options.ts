@@ -77,7 +77,7 @@ export type NeighborOption =
   /** The part that was sent of the packet that caused a redirect. */
   | { kind: 'redirected'; packet: Uint8Array }
   | { kind: 'mtu'; mtuBytes: number }
-  | RouteOption
+  | RouteInformationOption
   | { kind: 'rdnss'; lifetimeSec: number; servers: Address6[] }
   | { kind: 'unknown'; type: number; data: Uint8Array };
 
@@ -93,7 +93,7 @@ export interface PrefixOption {
 }
 
 /** RFC 4191 2.3: the router leads there too. */
-export interface RouteOption {
+export interface RouteInformationOption {
   kind: 'route';
   prefixLength: number;
   /** -1 low, 0 medium, 1 high. */
@@ -159,7 +159,7 @@ function parsePrefix(view: DataView, at: number): PrefixOption {
 }
 
 /** Null when it is too short for its prefix, or its preference is the reserved one, which RFC 4191 2.3 has ignored. */
-function parseRoute(view: DataView, at: number, bytes: number): RouteOption | null {
+function parseRoute(view: DataView, at: number, bytes: number): RouteInformationOption | null {
   const prefixLength = view.getUint8(at + 2);
   const flags = view.getUint8(at + 3);
   const reserved = ((flags >> PREFERENCE_SHIFT) & PREFERENCE_MASK) === PREFERENCE_RESERVED_BITS;

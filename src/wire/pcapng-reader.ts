@@ -13,7 +13,7 @@ import * as pcapng from './pcapng.ts';
 
 export type PcapngBlock =
   | ({ type: 'section'; littleEndian: boolean } & pcapng.SectionRecord)
-  | ({ type: 'interface' } & pcapng.InterfaceRecord)
+  | ({ type: 'interface' } & pcapng.InterfaceDescription)
   | ({ type: 'packet' } & pcapng.PacketRecord)
   | ({ type: 'statistics' } & pcapng.StatisticsRecord)
   /** A frame of interface 0 without a stamp (simple packet block). */

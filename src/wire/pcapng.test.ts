@@ -44,7 +44,7 @@ const STATISTICS = hex(`
   0000 0000
   34000000`);
 
-const ETHERNET: pcapng.InterfaceRecord = { linkType: pcapng.LINKTYPE_ETHERNET, snapBytes: 262_144 };
+const ETHERNET: pcapng.InterfaceDescription = { linkType: pcapng.LINKTYPE_ETHERNET, snapBytes: 262_144 };
 
 function concat(...parts: Uint8Array[]): Uint8Array {
   return Uint8Array.from(parts.flatMap((part) => [...part]));

@@ -58,7 +58,7 @@ export interface SectionRecord {
   application?: string;
 }
 
-export interface InterfaceRecord {
+export interface InterfaceDescription {
   linkType: number;
   /** Most bytes kept of a frame; 0: no limit. */
   snapBytes: number;
@@ -157,7 +157,7 @@ export function sectionBlock(section: SectionRecord = {}): Uint8Array {
 }
 
 /** An interface; packets name it by how many came before it. Throws SyntaxError when `mac` is none. */
-export function interfaceBlock(iface: InterfaceRecord): Uint8Array {
+export function interfaceBlock(iface: InterfaceDescription): Uint8Array {
   const options = new OptionList();
   options.text(OPTION_COMMENT, iface.comment);
   options.text(OPTION_IF_NAME, iface.name);
