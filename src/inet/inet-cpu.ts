@@ -7,10 +7,12 @@
  */
 
 import { assert } from '../base/assert.ts';
+import type { InterfaceTable } from '../net/interface-table.ts';
 import { LinkInput, RUN_SCRATCH_BYTES } from '../net/link-input.ts';
 import { LinkPoller } from '../net/link-poller.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/ethernet.ts';
 import type { AddressBoundary } from './ip/address-boundary.ts';
+import type { AddressInterner } from './ip/address-interner.ts';
 import type { InetContext } from './ip/context.ts';
 import type { Ip } from './ip/ip.ts';
 import { RawSockets } from './ip/raw-sockets.ts';
@@ -42,9 +44,12 @@ export class InetCpu {
   readonly raw: RawSockets;
   readonly udp: Udp;
   readonly tcp: TcpStack;
-  readonly #kernel: InetKernelParts;
   /** The way in of the CPU's interfaces. */
   readonly input: LinkInput;
+  readonly #kernel: InetKernelParts;
+  readonly #interfaces: InterfaceTable;
+  /** On CPU 0, which sweeps it. */
+  readonly #interner: AddressInterner | null;
   readonly #links: LinkPoller;
 
   constructor(context: InetContext, ip: Ip, kernel: InetKernelParts) {
@@ -53,6 +58,8 @@ export class InetCpu {
     this.addresses = kernel.addresses;
     this.ip = ip;
     this.#kernel = kernel;
+    this.#interfaces = shared.interfaces;
+    this.#interner = context.number === 0 ? shared.interner : null;
     this.raw = new RawSockets(context, ip);
     const parts = { ip, raw: this.raw, reject: new RejectPolicy(context, ip) };
     this.ip4 = new Ip4Cpu(context, parts, kernel.ip4);
@@ -82,9 +89,8 @@ export class InetCpu {
    * leave with `flush`.
    */
   poll(nowUs: number): number {
-    const { number, shared } = this.context;
     // No handle is in use between turns: the sweep may free those that no holder keeps.
-    if (number === 0 && shared.interner.sweepDue) shared.interner.sweep();
+    if (this.#interner?.sweepDue === true) this.#interner.sweep();
     const received = this.#links.poll(nowUs);
     if (this.ip.output.unfinished) this.ip.output.continueFragments();
     this.udp.serviceWaiting();
@@ -93,7 +99,7 @@ export class InetCpu {
 
   /** Publish the frames that were sent since the last call. */
   flush(): void {
-    this.context.shared.interfaces.flush();
+    this.#interfaces.flush();
   }
 
   /** Whether any device has frames; called before sleeping. */
