@@ -123,7 +123,7 @@ const SHELVES = ['src', 'src/inet', 'src/host', 'bench'];
 const SAME_NAME_DEBT = 0;
 /** Exports that nothing imports, and those that tests alone import. May fall, never rise. */
 const UNUSED_DEBT = 0;
-const TESTS_ONLY_DEBT = 36;
+const TESTS_ONLY_DEBT = 34;
 /** Public subpaths (package.json, `exports`): their exports are used by others. */
 const PUBLIC = ['src', 'src/kernel', 'src/socket', 'src/host/sim', 'src/wire', 'src/mem', 'src/link'].map(
   (folder) => `${folder}/index.ts`,

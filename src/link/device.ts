@@ -1,5 +1,5 @@
 /**
- * The device contract: something that takes and gives frames, Ethernet or bare IP.
+ * The device contract: something that takes and gives frames, of Ethernet or of IP.
  *
  * Thread: a device belongs to one kernel, each of its queues to one thread that runs it. State shared with its peers lies
  * in the arena and is reached through `mem/`.

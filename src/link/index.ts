@@ -1,4 +1,4 @@
-/** Devices: they take and give packets, of Ethernet or bare IP. Public subpath `multikernel/link`. */
+/** Devices: they take and give packets, of Ethernet or of IP. Public subpath `multikernel/link`. */
 
 export * from './device.ts';
 export { ImpairedDevice, type ImpairOptions } from './impair.ts';

@@ -168,8 +168,8 @@ export class Capture implements FrameTap {
   // cold: captures copy each frame
   #record(timeUs: number, direction: 'in' | 'out', at: number, packetBytes: number, meta: number): void {
     const { bulk } = this.#context;
-    const isBare = this.#iface.link.linkType === 'ip';
-    const headerBytes = isBare ? ethernet.HEADER_BYTES : 0;
+    const isIp = this.#iface.link.linkType === 'ip';
+    const headerBytes = isIp ? ethernet.HEADER_BYTES : 0;
     const lengthBytes = headerBytes + packetBytes;
     const kept = Math.min(lengthBytes, this.#snapBytes);
     if (this.#bytes + kept + FRAME_OVERHEAD_BYTES > this.#queueBytes) {
@@ -178,7 +178,7 @@ export class Capture implements FrameTap {
     }
     const bytes = new Uint8Array(kept);
     if (kept > headerBytes) bulk.copyOut(bytes, headerBytes, at, kept - headerBytes);
-    if (isBare) {
+    if (isIp) {
       bulk.copyOut(this.#version, 0, at, 1);
       bytes.set(((this.#version[0] as number) >> 4 === 6 ? HEADER6 : HEADER4).subarray(0, kept));
     }

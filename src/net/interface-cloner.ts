@@ -1,5 +1,5 @@
 /**
- * Interface cloners: what makes an interface that has no device of its own, by the prefix of its name (vlan, bridge, gif).
+ * Interface cloners: makers of interfaces without a device of their own, by the prefix of the name (vlan, bridge, gif).
  *
  * Thread: the one that runs the kernel; one registry per kernel. Read first: NetBSD if_clone_attach(9), ifconfig(8) `create`.
  */

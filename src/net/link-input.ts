@@ -1,5 +1,5 @@
 /**
- * The way in: what happens to a frame between the device of its interface and the protocol that its EtherType names.
+ * The way in: the steps of a frame from the device of its interface to the protocol that its EtherType names.
  *
  * Thread: the one that runs the CPU. One object per kernel. The order of the chain is fixed, its members are registered:
  *   1. taps (`Interface.addTap`): capture and bpf see every frame, also what nobody takes;

@@ -486,7 +486,7 @@ export class NeighborCache {
   }
 
   /**
-   * Make room: whoever has not answered yet goes before anybody who has, so that a flood of packets from made-up addresses
+   * Make room: neighbors that have not answered yet go before all that have, so that a flood of packets from made-up addresses
    * displaces only its own entries.
    */
   #evict(): boolean {

@@ -13,6 +13,11 @@ import type { TableListener } from '../../src/net/table-events.ts';
 import { AddressText } from '../fixtures/address-text.ts';
 import { TagLink } from '../fixtures/tag-link.ts';
 
+/** 2001:db8:SUBNET::HOST are the IPv6 addresses that an interface may have. */
+const PREFIX6 = 0x20010db8;
+const SUBNETS6 = 8;
+const HOSTS6 = 4;
+
 function must(holds: boolean, what: string): void {
   if (!holds) throw new Error(`not so: ${what}`);
 }
@@ -92,6 +97,18 @@ export function checkTables({ inet }: Kernel, addresses: readonly number[], broa
     const held = list.find((iface) => iface.addresses.some((own) => own.address === address && own.state === 'valid'));
     must(owner === (held ?? null), `${address} is ours while an interface has it`);
     must(ip4.addresses.isLocal(address) === (owner !== null), `${address} is local while it is ours`);
+  }
+  for (let subnet = 0; subnet < SUBNETS6; subnet++) {
+    for (let host = 0; host < HOSTS6; host++) {
+      const address = inet.shared.interner.find(PREFIX6, subnet << 16, 0, host, 0);
+      if (address === 0) continue;
+      const owner = ip6.addresses.owner(address);
+      must(owner === null || here.has(owner), `2001:db8:${subnet}::${host} is ours while an interface has it`);
+      must(
+        ip6.addresses.isLocal(address) === (owner !== null),
+        `2001:db8:${subnet}::${host} is local while it is ours`,
+      );
+    }
   }
   for (const address of broadcasts) {
     const network = ip4.addresses.broadcastInterface(address);

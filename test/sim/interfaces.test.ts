@@ -75,7 +75,7 @@ class World {
   #endpoints: UdpEndpoint[] = [];
   #names = 0;
   /** Armed timers of kernels at rest. */
-  #idle: number[] | null = null;
+  readonly #idle: number[];
 
   constructor() {
     const { arena } = this;
@@ -84,8 +84,9 @@ class World {
     for (let i = 0; i < KERNELS; i++) this.#add(segment, i);
     for (let i = 0; i < 2; i++) this.#counters.push(Counters.open(arena, `mov${i}`));
     for (let i = 0; i < 2; i++) this.#plug(i, this.members[i] as Member);
-    this.#quiesce();
+    this.#settle();
     this.#baseline = this.#kept();
+    this.#idle = this.#timers();
   }
 
   #add(segment: ReturnType<typeof createNetwork>, index: number): void {
@@ -146,12 +147,7 @@ class World {
   /** State of each kernel at rest: memory, and groups that devices hear. */
   #kept(): number[][] {
     return this.members.map(({ kernel, heap }) => {
-      const filters = kernel.inet
-        .list()
-        .filter(({ link }) => link.kind === 'vni')
-        .map(({ link }) => ((link as DeviceLink).device as unknown as { filter: ReceiveFilter }).filter);
-      const hashes = filters.flatMap(({ hashLo, hashHi }) => [hashLo, hashHi]);
-      return [heap.usedBytes, ...hashes];
+      return [heap.usedBytes, ...kernel.inet.list().flatMap(({ link }) => groupsOf(link))];
     });
   }
 
@@ -255,13 +251,11 @@ class World {
       case 11:
         if (guest !== null) {
           const gateway = address(9, 1 + (this.#host(member) % KERNELS));
-          inet.addRoute(
-            address(100 + this.#below(3), 0),
-            24,
-            gateway,
-            RTF_GATEWAY,
-            this.#below(2) === 0 ? guest : null,
-          );
+          const via = this.#below(2) === 0 ? guest : null;
+          inet.addRoute(address(100 + this.#below(3), 0), 24, gateway, RTF_GATEWAY, via);
+          const text = new AddressText(inet);
+          const to6 = text.parse(`2001:db8:${10 + this.#below(3)}::`) as number;
+          inet.addRoute(to6, 48, text.parse(`fe80::9%${guest.name}`) as number, RTF_GATEWAY);
         }
         break;
       case 12:
@@ -310,16 +304,22 @@ class World {
     expect(settingsIn(to.kernel, moved)).toEqual(before);
   }
 
-  /** The device goes for good, and another one takes its port. */
+  /** The interface goes with all that it has; its link, or a new device at its port, becomes a new one. */
   #replug(member: Member, guest: Interface | null): void {
     if (guest === null || this.#isTag(guest)) return;
     const port = guest.macLo - 1;
-    member.kernel.detach(guest).close();
-    this.#gone.push(guest);
     const name = `mov${port}`;
-    const to = this.#any();
-    if (to.kernel.inet.interface(name) === null) this.#plug(port, to);
-    else this.#plug(port, this.members.find(({ kernel }) => kernel.inet.interface(name) === null) as Member);
+    const link = member.kernel.detach(guest);
+    this.#gone.push(guest);
+    const free = ({ kernel }: Member): boolean => kernel.inet.interface(name) === null;
+    const wanted = this.#any();
+    const to = free(wanted) ? wanted : (this.members.find(free) as Member);
+    if (this.#below(2) === 0) {
+      to.kernel.attachLink(link, name);
+    } else {
+      link.close();
+      this.#plug(port, to);
+    }
   }
 
   /** Start timers of all kinds: probes and announcements of addresses, reports of groups, solicitations. */
@@ -372,6 +372,8 @@ class World {
     for (const member of this.members) for (const iface of this.#guests(member)) this.#stir(member, iface);
     this.simulation.run(this.simulation.nowUs() + this.#below(3 * SECOND));
     for (const capture of this.#captures.splice(0)) capture.close();
+    const tapped = this.members.flatMap(({ kernel }) => kernel.inet.list()).filter(({ taps }) => taps.length > 0);
+    expect(tapped.length).toBe(0);
     const links: LinkLayer[] = [];
     for (const member of this.members) {
       const { kernel } = member;
@@ -383,14 +385,19 @@ class World {
     }
     this.#check();
     for (const endpoint of this.#endpoints.splice(0)) endpoint.close();
-    if (this.#idle !== null) expect(this.#timers()).toEqual(this.#idle);
+    expect(this.#timers()).toEqual(this.#idle);
+    expect(links.flatMap(groupsOf).every((hash) => hash === 0)).toBe(true);
     for (const link of links) {
       const port = link.mac.lo - 1;
       (this.members[port] as Member).kernel.attachLink(link, `mov${port}`);
     }
-    this.simulation.run(this.simulation.nowUs() + 20 * SECOND);
-    this.#idle = this.#timers();
+    this.#settle();
     this.#gone.length = 0;
+  }
+
+  /** Reports and solicitations of interfaces that came have been sent. */
+  #settle(): void {
+    this.simulation.run(this.simulation.nowUs() + 20 * SECOND);
   }
 
   /** eth0 of everybody carries datagrams to everybody, and the wanderers carry them to each other. */
@@ -418,6 +425,13 @@ class World {
     });
     this.simulation.settle();
   }
+}
+
+/** Hash of the groups that a link of a vni hears. */
+function groupsOf(link: LinkLayer): number[] {
+  if (link.kind !== 'vni') return [];
+  const { filter } = (link as DeviceLink).device as unknown as { filter: ReceiveFilter };
+  return [filter.hashLo, filter.hashHi];
 }
 
 it(`survives ${ORDERS} orders of create, destroy, rename, move, addresses, groups, captures and traffic`, {

@@ -39,6 +39,8 @@ export class MulticastGroups {
   /** A group found no room. */
   readonly #refused: () => void;
   readonly #listener: GroupListener;
+  /** Interfaces whose filter is open for the all-hosts group. */
+  readonly #hosts: Set<Interface> = new Set();
 
   constructor(
     family: GroupFamily,
@@ -54,10 +56,12 @@ export class MulticastGroups {
     this.#listener = listener;
   }
 
-  /** Open the interface's filter for the all-hosts group, in which every host is (RFC 1112 4). */
+  /** Open the interface's filter for the all-hosts group, in which every host is (RFC 1112 4), unless it is open. */
   attach(iface: Interface): void {
+    if (iface.loopback || this.#hosts.has(iface)) return;
+    this.#hosts.add(iface);
     const { linkHi, allHostsLinkLo } = this.#family;
-    if (!iface.loopback) iface.link.joinMulticast(linkHi, allHostsLinkLo);
+    iface.link.joinMulticast(linkHi, allHostsLinkLo);
   }
 
   /** The interface goes away: its link hears no group of this family any more. Members may leave later. */
@@ -68,7 +72,7 @@ export class MulticastGroups {
     for (const group of iface.groups.keys()) {
       if (family.isGroup(group) && !family.isSilent(group)) iface.link.leaveMulticast(linkHi, family.linkLo(group));
     }
-    if (!iface.loopback) iface.link.leaveMulticast(linkHi, family.allHostsLinkLo);
+    if (this.#hosts.delete(iface)) iface.link.leaveMulticast(linkHi, family.allHostsLinkLo);
     this.#epoch.bump();
   }
 
