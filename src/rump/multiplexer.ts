@@ -2,7 +2,7 @@
  * Requests and streams over one ordered way for messages: numbered by the client, answered by number; neither end knows an
  * operation.
  *
- * Thread: each end its own. Frames of class 60 carry the messages (remote-kernel.ts, control-service.ts).
+ * Thread: each end its own. Frames of operation 60 carry the messages (remote-kernel.ts, control-service.ts).
  * Read first: kernel-client.ts.
  *
  *     client → server   {id, request, params}   {id, open, params}   {id, input}   {id, close: true}

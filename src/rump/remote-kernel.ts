@@ -16,7 +16,7 @@ import { decodeValue, encodeValue } from './value-codec.ts';
 /** Longest value of the kernel that is put together of several frames. */
 const VALUE_BYTES_MAX = 67_108_864;
 
-/** A kernel, or whoever else answers requests of class 60 (a lab), and what it says of itself. */
+/** A kernel, or whoever else answers operation 60 (a lab), with its description of itself. */
 export interface RemoteKernel extends KernelClient {
   readonly about: unknown;
 }

@@ -40,7 +40,7 @@ export interface SessionLimits {
 
 export const SESSION_LIMITS: SessionLimits = {
   descriptorsMax: 16_384,
-  streamsMax: 256,
+  streamsMax: 1024,
   requestsMax: 1024,
   queuedBytesMax: 268_435_456,
 };

@@ -120,6 +120,41 @@ describe('the kernels of a lab', () => {
     await relayed[Symbol.asyncDispose]();
   });
 
+  it('that end complete everything under way with an error', async () => {
+    const lab = await start({ nodes: { gate: {}, other: {}, api: { run: 'node server.cjs' } } });
+    await until(async () => (await lab.info()).nodes.some(({ listening }) => JSON.stringify(listening).includes('80')));
+    const bytes = new Uint8Array(64);
+    bytes.set([16, AF_INET, 0x10, 0, 127, 0, 0, 1]);
+    const memory: CallMemory = {
+      read: (address, length) => bytes.subarray(address, address + length),
+      write: (address, written) => bytes.set(written, address),
+    };
+    // One shares its thread with another kernel, one has a thread with a program.
+    for (const name of ['gate', 'api']) {
+      const kernel = lab.node(name).client;
+      const call = (number: string, ...args: number[]): Promise<number> =>
+        kernel.call(SYS[number] as number, args, memory);
+      const socket = await call('socket', AF_INET, SOCK_DGRAM, 0);
+      expect(await call('bind', socket, 0, 16)).toBe(0);
+      const reading = call('read', socket, 32, 10).catch((error: unknown) => error);
+      let end: (error: Error | null) => void = () => undefined;
+      const ended = new Promise<Error | null>((resolve) => {
+        end = resolve;
+      });
+      kernel.open('routeEvents', {}, { event: () => undefined, end });
+      await call('getpid');
+      await lab.node(name).stop();
+      const down = { code: 'EHOSTDOWN', message: `${name} is not running` };
+      expect(await reading).toMatchObject(down);
+      expect(await ended).toMatchObject(down);
+      await expect(kernel.control('interface.list', {})).rejects.toMatchObject(down);
+    }
+    expect((await lab.node('other').client.control('host.list', {})).name).toBe('other');
+    // The same client reaches the kernel that came back.
+    await lab.node('api').run('server.cjs', { cwd: folder });
+    expect((await lab.node('api').client.control('host.list', {})).name).toBe('api');
+  });
+
   it('carry connections of a tool to a program', async () => {
     const lab = await start({ nodes: { a: {}, api: { run: 'node server.cjs' } } });
     await until(async () => (await lab.info()).nodes.some(({ listening }) => JSON.stringify(listening).includes('80')));

@@ -1,6 +1,7 @@
 /** System calls of a client in another place of this program: over a MessagePort, connected when first used. */
 
-import { MessageChannel } from 'node:worker_threads';
+import { once } from 'node:events';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { Errno, MultikernelError } from '../../src/base/errors.ts';
 import { SeededRng } from '../../src/base/rng.ts';
@@ -171,4 +172,24 @@ it('takes an answer of another length for none', async () => {
   memory.read = () => new Uint8Array(15);
   expect(await kernel.call(SYS.bind as number, [listener, 16, 16], memory)).toBe(-Errno.EFAULT);
   await kernel.close();
+});
+
+it('a port keeps no thread alive, and closes with the thread', async () => {
+  const url = new URL('../../dist/host/node/port-carrier.js', import.meta.url).href;
+  const code = `const { workerData } = require('node:worker_threads');
+import(workerData.url).then(({ PortCarrier }) => {
+  new PortCarrier(workerData.port).write(Uint8Array.of(7), null);
+});`;
+  const { port1, port2 } = new MessageChannel();
+  const carrier = new PortCarrier(port1);
+  const got: number[] = [];
+  carrier.onBytes = (bytes) => void got.push(...bytes);
+  const closed = new Promise<void>((resolve) => {
+    carrier.onClosed = resolve;
+  });
+  const worker = new Worker(code, { eval: true, workerData: { url, port: port2 }, transferList: [port2] });
+  expect(await once(worker, 'exit')).toEqual([0]);
+  await closed;
+  expect(got).toEqual([7]);
+  expect(carrier.write(Uint8Array.of(1), null)).toBe(false);
 });
