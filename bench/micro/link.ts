@@ -11,7 +11,9 @@ import { createNetwork, FRAME_PAD_BYTES, type VniNetworkOptions } from '#src/lin
 import { openVni } from '#src/link/open-vni';
 import { Arena } from '#src/mem/arena';
 import { createBulk } from '#src/mem/bulk';
-import { formatRing, RingConsumer, RingProducer, ringBytes } from '#src/mem/spsc-ring';
+import { RingConsumer } from '#src/mem/ring-consumer';
+import { RingProducer } from '#src/mem/ring-producer';
+import { formatRing, ringBytes } from '#src/mem/spsc-ring';
 
 const LENGTHS = [60, 1514];
 const BATCHES = [1, 64];

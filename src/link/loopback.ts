@@ -7,14 +7,9 @@
 import { Errno, MultikernelError } from '../base/errors.ts';
 import type { Arena } from '../mem/arena.ts';
 import { Counters } from '../mem/counters.ts';
-import {
-  formatRing,
-  RING_CONTROL_BYTES,
-  RingConsumer,
-  RingProducer,
-  ringBytes,
-  ringCapacity,
-} from '../mem/spsc-ring.ts';
+import { RingConsumer } from '../mem/ring-consumer.ts';
+import { RingProducer } from '../mem/ring-producer.ts';
+import { formatRing, RING_CONTROL_BYTES, ringBytes, ringCapacity } from '../mem/spsc-ring.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,

@@ -10,7 +10,9 @@
 
 import type { Arena } from './arena.ts';
 import { ringDoorbell, ringFar, type Waker } from './bell.ts';
-import { formatRing, RingConsumer, RingProducer } from './spsc-ring.ts';
+import { RingConsumer } from './ring-consumer.ts';
+import { RingProducer } from './ring-producer.ts';
+import { formatRing } from './spsc-ring.ts';
 
 /** Words of an end record. */
 /** 0: nobody. The claim of an end: the owner who replaces 0, or the id of a dead owner, by its own id has the end. */

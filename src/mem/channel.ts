@@ -6,7 +6,7 @@
  * docs/layouts/channel.md. Sending: `reserve` → write in place → `commit`; `publish` once per batch. Receiving: `receive`
  * → read in place → `release`. An end that opens is a new *incarnation* with an epoch of its own. Records reach exactly the
  * incarnation that the sender knew when it published: each producer marks the place in its ring where the records for an
- * epoch begin, and a consumer reads nothing before the mark for its own epoch (spsc-ring.ts `mark`, `seekMark`). So
+ * epoch begin, and a consumer reads nothing before the mark for its own epoch (`RingProducer.mark`, `RingConsumer.seekMark`). So
  * neither a request to a dead server nor a reply to a dead client reaches its successor. Nothing that the peer writes is
  * believed before it was copied and checked; nonsense breaks this channel, until another incarnation is at the other end.
  */

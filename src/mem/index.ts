@@ -31,6 +31,8 @@ export {
   OwnerTable,
 } from './owner.ts';
 export { Region, type Views, viewsOf } from './region.ts';
+export { RingConsumer } from './ring-consumer.ts';
+export { RingProducer } from './ring-producer.ts';
 export { formatSlotPool, SlotPool, type SlotPoolShape, slotPoolBytes } from './slot-pool.ts';
 export { SpinBudget, spinBudgetBytes } from './spin-budget.ts';
 export {
@@ -39,8 +41,6 @@ export {
   maxRecordLength,
   RECORD_ALIGN,
   RECORD_HEADER_BYTES,
-  RingConsumer,
-  RingProducer,
   recordBytes,
   ringBytes,
   ringCapacity,

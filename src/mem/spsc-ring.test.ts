@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Arena } from './arena.ts';
-import { formatRing, RING_CONTROL_BYTES, RingConsumer, RingProducer, recordBytes, ringBytes } from './spsc-ring.ts';
+import { RingConsumer } from './ring-consumer.ts';
+import { RingProducer } from './ring-producer.ts';
+import { formatRing, RING_CONTROL_BYTES, recordBytes, ringBytes } from './spsc-ring.ts';
 
 const CAPACITY = 4096;
 const HEAD = 128 / 4;

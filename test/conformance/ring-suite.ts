@@ -5,7 +5,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Arena } from '../../src/mem/arena.ts';
-import { RECORD_ALIGN, type RingConsumer, type RingProducer, recordBytes } from '../../src/mem/spsc-ring.ts';
+import type { RingConsumer } from '../../src/mem/ring-consumer.ts';
+import type { RingProducer } from '../../src/mem/ring-producer.ts';
+import { RECORD_ALIGN, recordBytes } from '../../src/mem/spsc-ring.ts';
 
 export interface RingUnderTest {
   arena: Arena;

@@ -1,5 +1,7 @@
 import { Arena } from '../../src/mem/arena.ts';
-import { formatRing, RingConsumer, RingProducer, ringBytes, ringCapacity } from '../../src/mem/spsc-ring.ts';
+import { RingConsumer } from '../../src/mem/ring-consumer.ts';
+import { RingProducer } from '../../src/mem/ring-producer.ts';
+import { formatRing, ringBytes, ringCapacity } from '../../src/mem/spsc-ring.ts';
 import { push, type RingUnderTest, ringSuite } from './ring-suite.ts';
 
 const scratch = new Int32Array(64);

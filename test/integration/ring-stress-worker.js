@@ -7,7 +7,8 @@ import { openVni } from '../../dist/link/open-vni.js';
 import { Arena } from '../../dist/mem/arena.js';
 import { createBulk } from '../../dist/mem/bulk.js';
 import { Doorbell } from '../../dist/mem/doorbell.js';
-import { RingConsumer, RingProducer } from '../../dist/mem/spsc-ring.js';
+import { RingConsumer } from '../../dist/mem/ring-consumer.js';
+import { RingProducer } from '../../dist/mem/ring-producer.js';
 
 const arena = Arena.attach(workerData.memory);
 const words = arena.words;
