@@ -64,7 +64,7 @@ export function runScript(script: Script, settings: DrillSettings, options: { tr
   }
   if (options.trace === true) machine.wire.trace = [];
   try {
-    new Run(script, settings, machine, report).all();
+    new ScriptRun(script, settings, machine, report).all();
   } finally {
     machine.close();
   }
@@ -78,7 +78,7 @@ function fail(report: DrillReport, outcome: Outcome, line: number | null, messag
   report.message = message;
 }
 
-class Run {
+class ScriptRun {
   readonly #script: Script;
   readonly #settings: DrillSettings;
   readonly #machine: Machine;
