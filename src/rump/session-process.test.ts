@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { KernelDouble } from '../../test/fixtures/kernel-double.ts';
 import { memoryPair } from '../../test/fixtures/memory-pair.ts';
-import { SocketDouble } from '../../test/fixtures/socket-double.ts';
 import { Errno } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
-import { CalloutTable } from '../kern/callout.ts';
 import { SocketAddress } from '../socket/socket.ts';
 import { AF_INET, RLIMIT_NOFILE, SOCK_STREAM } from '../sys/abi.ts';
-import { type Process, ProcessTable } from '../sys/process.ts';
+import type { Process } from '../sys/process.ts';
 import { SYS } from '../sys/syscalls.ts';
 import { RumpClient } from './client.ts';
 import { KernelProcess } from './kernel-process.ts';
@@ -21,18 +20,13 @@ import { SystemCallService } from './system-call-service.ts';
 const PORT_80 = SocketAddress.ipv4(0x7f000001, 80);
 
 /** A kernel of doubles whose sessions make socket calls and system calls. */
-class Rig {
-  readonly layer: SocketDouble = new SocketDouble(() => setImmediate(() => this.layer.deliver()));
-  readonly table: ProcessTable = new ProcessTable({
-    sockets: this.layer,
-    callouts: new CalloutTable(),
-    nowUs: () => 0,
-  });
+class Rig extends KernelDouble {
   readonly expiries: (() => void)[] = [];
   readonly #passed = new PassedFiles(this.table.wakeups, new SeededRng(1), (_ms, run) => void this.expiries.push(run));
   readonly server: RumpServer;
 
   constructor(descriptorsMax: number) {
+    super();
     this.server = new RumpServer({
       rng: new SeededRng(2),
       features: protocol.FEATURE_SOCKETS | protocol.FEATURE_SYSCALLS,

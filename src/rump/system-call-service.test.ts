@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { KernelDouble } from '../../test/fixtures/kernel-double.ts';
 import { memoryPair } from '../../test/fixtures/memory-pair.ts';
-import { SocketDouble } from '../../test/fixtures/socket-double.ts';
 import { SeededRng } from '../base/rng.ts';
-import { CalloutTable } from '../kern/callout.ts';
 import { AF_INET, SOCK_STREAM } from '../sys/abi.ts';
-import { ProcessTable } from '../sys/process.ts';
 import { SYS } from '../sys/syscalls.ts';
 import type { CallMemory, KernelClient } from './kernel-client.ts';
 import { KernelProcess } from './kernel-process.ts';
@@ -14,13 +12,7 @@ import { RumpServer } from './server.ts';
 import { SystemCallService } from './system-call-service.ts';
 
 /** A kernel of doubles, and programs that reach it by remote calls only. */
-class Rig {
-  readonly layer: SocketDouble = new SocketDouble(() => setImmediate(() => this.layer.deliver()));
-  readonly table: ProcessTable = new ProcessTable({
-    sockets: this.layer,
-    callouts: new CalloutTable(),
-    nowUs: () => 0,
-  });
+class Rig extends KernelDouble {
   readonly server: RumpServer = new RumpServer({
     rng: new SeededRng(1),
     features: FEATURE_SYSCALLS,

@@ -7,7 +7,6 @@ import { Errno, MultikernelError } from '../../src/base/errors.ts';
 import { SeededRng } from '../../src/base/rng.ts';
 import type { Carrier } from '../../src/host/contract.ts';
 import { PortCarrier } from '../../src/host/node/port-carrier.ts';
-import { CalloutTable } from '../../src/kern/callout.ts';
 import { RumpClient } from '../../src/rump/client.ts';
 import type { CallMemory, KernelClient } from '../../src/rump/kernel-client.ts';
 import { kernelOnDemand } from '../../src/rump/kernel-on-demand.ts';
@@ -17,19 +16,12 @@ import { remoteKernel } from '../../src/rump/remote-kernel.ts';
 import { RumpServer } from '../../src/rump/server.ts';
 import { SystemCallService } from '../../src/rump/system-call-service.ts';
 import { AF_INET, SOCK_STREAM } from '../../src/sys/abi.ts';
-import { ProcessTable } from '../../src/sys/process.ts';
 import { SYS } from '../../src/sys/syscalls.ts';
 import { until } from '../fixtures/fake-workers.ts';
-import { SocketDouble } from '../fixtures/socket-double.ts';
+import { KernelDouble } from '../fixtures/kernel-double.ts';
 
 /** A kernel of doubles at the other end of ports. */
-class Rig {
-  readonly layer: SocketDouble = new SocketDouble(() => setImmediate(() => this.layer.deliver()));
-  readonly table: ProcessTable = new ProcessTable({
-    sockets: this.layer,
-    callouts: new CalloutTable(),
-    nowUs: () => 0,
-  });
+class Rig extends KernelDouble {
   readonly server: RumpServer = new RumpServer({
     rng: new SeededRng(1),
     features: protocol.FEATURE_SYSCALLS,
