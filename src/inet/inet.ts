@@ -13,6 +13,7 @@ import type { Interface } from '../net/interface.ts';
 import type { InterfaceTable } from '../net/interface-table.ts';
 import type { Route } from '../net/route.ts';
 import type { TableEvents } from '../net/table-events.ts';
+import { MTU_BYTES_MIN } from '../wire/ipv4.ts';
 import { InetCpu } from './inet-cpu.ts';
 import { AddressBoundary } from './ip/address-boundary.ts';
 import type { InetContext } from './ip/context.ts';
@@ -24,8 +25,6 @@ import { Ip4 } from './ip4/ip4.ts';
 import { Autoconfigurator } from './ip6/autoconf/autoconfiguration.ts';
 import { Ip6 } from './ip6/ip6.ts';
 import { ListenerTable } from './tcp/tables/listener-table.ts';
-
-const MIN_MTU_BYTES = 68;
 
 export interface InetOptions {
   /** Number 0. Its heap holds queues of sockets, packets that wait, fragments; its counters have room for about 300 names. */
@@ -150,7 +149,7 @@ export class Inet {
 
   /** Returns 0 or `-EINVAL` (below 68 bytes, RFC 791, or more than the link carries). */
   setMtu(iface: Interface, mtuBytes: number): number {
-    if (mtuBytes < MIN_MTU_BYTES || mtuBytes > 65535) return -Errno.EINVAL;
+    if (mtuBytes < MTU_BYTES_MIN || mtuBytes > 65535) return -Errno.EINVAL;
     const error = iface.link.setMtu(mtuBytes);
     if (error < 0) return error;
     this.interfaceChanged(iface, false);

@@ -61,18 +61,12 @@ export class DelayLine {
     return true;
   }
 
-  /** Look at the next frame without taking it out: fills `at`, `lengthBytes`, `meta`. */
-  peek(): void {
-    const record = this.#heap[0] as number;
-    this.at = this.#at[record] as number;
-    this.lengthBytes = this.#length[record] as number;
-    this.meta = this.#meta[record] as number;
-  }
-
   /** Take the next frame out: fills `at`, `lengthBytes`, `meta`. */
   pop(): void {
-    this.peek();
     const gone = this.#heap[0] as number;
+    this.at = this.#at[gone] as number;
+    this.lengthBytes = this.#length[gone] as number;
+    this.meta = this.#meta[gone] as number;
     const last = this.#heap[--this.count] as number;
     this.#unused[this.count] = gone;
     let place = 0;

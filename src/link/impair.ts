@@ -32,7 +32,7 @@ export interface ImpairOptions {
   storeAt?: number;
 }
 
-/** Frames that came out of the line and found a full ring, all receivers together; what exceeds it is dropped, counted. */
+/** Frames that came out of the line and found a full ring, all receivers together; those beyond it are dropped, counted. */
 const HELD_FRAMES = 1024;
 /** Receivers with full rings that are known at a time. */
 const BLOCKED_RECEIVERS = 8;

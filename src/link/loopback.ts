@@ -10,6 +10,7 @@ import { Counters } from '../mem/counters.ts';
 import { RingConsumer } from '../mem/ring-consumer.ts';
 import { RingProducer } from '../mem/ring-producer.ts';
 import { formatRing, RING_CONTROL_BYTES, ringBytes, ringCapacity } from '../mem/spsc-ring.ts';
+import { MTU_BYTES_MIN } from '../wire/ipv4.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
@@ -20,8 +21,6 @@ import {
 } from './device.ts';
 
 export const LOOPBACK_MTU_BYTES = 16384;
-/** RFC 791: every link carries 68 bytes. */
-const MIN_MTU_BYTES = 68;
 const DEFAULT_RING_BYTES: number = 1024 * 1024;
 const SUPER_FRAME_BYTES = 65535;
 /** Nothing stands before the IP header in a record, so it is 8-aligned. */
@@ -146,7 +145,7 @@ export class LoopbackDevice implements Device, DeviceQueue {
 
   setMtu(mtuBytes: number): number {
     const longest = this.#producer.maxLengthBytes;
-    if (!(mtuBytes >= MIN_MTU_BYTES && mtuBytes <= longest)) return -Errno.EINVAL;
+    if (!(mtuBytes >= MTU_BYTES_MIN && mtuBytes <= longest)) return -Errno.EINVAL;
     this.mtuBytes = mtuBytes;
     const isSuper = (this.capabilities & CAP_SUPER_FRAMES) !== 0;
     this.maxFrameBytes = isSuper ? Math.min(SUPER_FRAME_BYTES, longest) : mtuBytes;

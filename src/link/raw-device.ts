@@ -14,13 +14,12 @@ import { RingConsumer } from '../mem/ring-consumer.ts';
 import { RingProducer } from '../mem/ring-producer.ts';
 import { formatRing, RING_CONTROL_BYTES, ringBytes, ringCapacity } from '../mem/spsc-ring.ts';
 import { HEADER_BYTES } from '../wire/ethernet.ts';
+import { MTU_BYTES_MIN } from '../wire/ipv4.ts';
 import { type Device, type DeviceQueue, FrameBatch, type MacAddress } from './device.ts';
 import { ReceiveFilter } from './filter.ts';
 import { FRAME_PAD_BYTES } from './network.ts';
 
 const DEFAULT_RING_BYTES: number = 256 * 1024;
-/** RFC 791: every link carries 68 bytes. */
-const MIN_MTU_BYTES = 68;
 
 export interface RawDeviceOptions {
   mac: MacAddress;
@@ -238,7 +237,7 @@ export class RawDevice implements Device, DeviceQueue {
 
   setMtu(mtuBytes: number): number {
     const longest = Math.min(this.#txProducer.maxLengthBytes, this.#rxProducer.maxLengthBytes) - HEADER_BYTES;
-    if (!(mtuBytes >= MIN_MTU_BYTES && mtuBytes <= longest)) return -Errno.EINVAL;
+    if (!(mtuBytes >= MTU_BYTES_MIN && mtuBytes <= longest)) return -Errno.EINVAL;
     this.mtuBytes = mtuBytes;
     this.maxFrameBytes = mtuBytes + HEADER_BYTES;
     return 0;

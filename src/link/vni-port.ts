@@ -13,6 +13,7 @@ import { claimEnd, END_BELL, END_LIFE, END_UP, leaveEnd, nextLife, stateOf } fro
 import { Counters } from '../mem/counters.ts';
 import { anonymousOwner } from '../mem/owner.ts';
 import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
+import { MTU_BYTES_MIN } from '../wire/ipv4.ts';
 import { CAP_SUPER_FRAMES, type Device, type DeviceQueue, type FrameBatch, type MacAddress } from './device.ts';
 import { ReceiveFilter } from './filter.ts';
 import {
@@ -34,8 +35,6 @@ import {
 import { type Peer, PortMap } from './port-map.ts';
 
 const VLAN_TAG_BYTES = 4;
-/** RFC 791: every link carries 68 bytes. */
-const MIN_MTU_BYTES = 68;
 
 export interface VniOptions {
   /** Interface name, and the name of the counters unless they are given. */
@@ -286,7 +285,7 @@ export abstract class VniPort implements Device, DeviceQueue {
 
   setMtu(mtuBytes: number): number {
     const most = this.network.maxFrameBytes - ETHERNET_HEADER_BYTES;
-    if (!(mtuBytes >= MIN_MTU_BYTES && mtuBytes <= most)) return -Errno.EINVAL;
+    if (!(mtuBytes >= MTU_BYTES_MIN && mtuBytes <= most)) return -Errno.EINVAL;
     this.mtuBytes = mtuBytes;
     this.#sizes();
     this.#changed();

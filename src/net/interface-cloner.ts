@@ -49,7 +49,7 @@ export class ClonerTable {
     return null;
   }
 
-  /** A link for an interface of that full name, `-EINVAL` when nobody makes such ones, or the error of its cloner. */
+  /** A link for an interface of that full name, `-EINVAL` when it has no cloner, or the error of its cloner. */
   create(name: string): LinkLayer | number {
     const { prefix, unit } = split(name);
     return this.#cloners.get(prefix)?.create(unit) ?? -Errno.EINVAL;

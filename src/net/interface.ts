@@ -1,5 +1,5 @@
 /**
- * The generic network interface: a device, a name, and what ifconfig(8) shows of it.
+ * The generic network interface: a link, a name, addresses, groups, flags and counters, as ifconfig(8) shows them.
  *
  * Thread: the one that runs the kernel. Layer 3 fills in the addresses (inet/ip4/addresses.ts) and the multicast groups;
  * this file only keeps them. Counting is done here with plain numbers, so that a frame costs two additions; the kernel
@@ -67,7 +67,7 @@ export interface InterfaceAddress6 {
 export class Interface {
   /** Changed by `InterfaceTable.rename` only. */
   name: string;
-  /** Position in the kernel's list, from 1 as if_index. */
+  /** if_index: from 1, and for good. */
   readonly index: number;
   /** The way in of its kernel: where a link without a device hands its frames. Set when it is attached. */
   input!: LinkInput;

@@ -27,7 +27,7 @@ export function admits(filter: SourceFilter, source: number): boolean {
   return filter.sources.has(source) !== filter.exclude;
 }
 
-/** Whether the filter lets nobody through for good, which is what a host that is no member reports. */
+/** Whether no source passes: the report of a host that is no member. */
 export function isEmpty(filter: SourceFilter): boolean {
   return !filter.exclude && filter.sources.size === 0;
 }
