@@ -24,8 +24,6 @@ import { icmpErrorFamily } from './icmp-error.ts';
 import { answerDestination, answerOptionBytes, writeAnswerOptions } from './options.ts';
 import type { Redirects } from './redirect.ts';
 
-const HEADER_BYTES = 8;
-const TIMESTAMP_BYTES = 20;
 const FOLDED_ONES = 0xffff;
 
 export interface IcmpParts {
@@ -83,7 +81,7 @@ export class Icmp implements Transport {
 
   input(packet: InPacket, nowUs: number): void {
     const { at, lengthBytes } = packet;
-    if (lengthBytes < HEADER_BYTES) {
+    if (lengthBytes < icmpv4.HEADER_BYTES) {
       this.#counters.add(this.#short, 1);
       return;
     }
@@ -180,21 +178,21 @@ export class Icmp implements Transport {
 
   /** RFC 792 timestamp: the high bit says that our clock does not count from midnight UT. */
   #timestamp(packet: InPacket, nowUs: number): void {
-    if (packet.lengthBytes < TIMESTAMP_BYTES || packet.broadcast) {
+    if (packet.lengthBytes < icmpv4.TIMESTAMP_BYTES || packet.broadcast) {
       this.#counters.add(this.#ignored, 1);
       return;
     }
     if (!this.#replyLimit.allow(nowUs)) return;
-    const at = this.#beginReply(packet, TIMESTAMP_BYTES);
+    const at = this.#beginReply(packet, icmpv4.TIMESTAMP_BYTES);
     if (at < 0) return;
     const view = this.#view;
-    this.#context.bulk.copy(at, packet.at, TIMESTAMP_BYTES);
+    this.#context.bulk.copy(at, packet.at, icmpv4.TIMESTAMP_BYTES);
     const ms = ((nowUs / 1000) | 0x80000000) >>> 0;
     view.setUint16(at, icmpv4.TYPE_TIMESTAMP_REPLY << 8);
     view.setUint32(at + 12, ms);
     view.setUint32(at + 16, ms);
     view.setUint16(at + 2, 0);
-    view.setUint16(at + 2, ~this.#context.bulk.sum(at, TIMESTAMP_BYTES) & 0xffff);
+    view.setUint16(at + 2, ~this.#context.bulk.sum(at, icmpv4.TIMESTAMP_BYTES) & 0xffff);
     this.#parts.ip.end(0);
     this.#counters.add(this.#replies, 1);
   }
@@ -229,8 +227,8 @@ export class Icmp implements Transport {
     const view = this.#view;
     const { at, lengthBytes } = packet;
     this.#counters.add(this.#errorsIn, 1);
-    const quoteAt = at + HEADER_BYTES;
-    const quoteBytes = lengthBytes - HEADER_BYTES;
+    const quoteAt = at + icmpv4.HEADER_BYTES;
+    const quoteBytes = lengthBytes - icmpv4.HEADER_BYTES;
     const headerBytes = quoteBytes >= ipv4.HEADER_BYTES ? ipv4.headerBytes(view, quoteAt) : 0;
     const sound =
       headerBytes >= ipv4.HEADER_BYTES && quoteBytes >= headerBytes + 8 && ipv4.version(view, quoteAt) === 4;
@@ -265,11 +263,11 @@ export class Icmp implements Transport {
 
   #redirectInput(packet: InPacket, nowUs: number): void {
     const { at, lengthBytes } = packet;
-    if (lengthBytes < HEADER_BYTES + ipv4.HEADER_BYTES) {
+    if (lengthBytes < icmpv4.HEADER_BYTES + ipv4.HEADER_BYTES) {
       this.#counters.add(this.#short, 1);
       return;
     }
-    const dst = ipv4.dst(this.#view, at + HEADER_BYTES);
+    const dst = ipv4.dst(this.#view, at + icmpv4.HEADER_BYTES);
     this.#parts.redirects.input(packet, dst, this.#view.getInt32(at + 4), nowUs);
   }
 }
