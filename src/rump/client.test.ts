@@ -74,6 +74,26 @@ it('a client of a server that loses its mind fails what is under way, and throws
   );
 });
 
+it('a client reads nothing behind a malformed frame', async () => {
+  const [carrier, server] = memoryPair();
+  const bench = new RemoteBench();
+  bench.server.accept(server, null, 0);
+  const client = await RumpClient.connect(carrier, options);
+  const events: number[] = [];
+  const closed = new Promise<void>((resolve) => {
+    client.begin({
+      event: ({ operation }) => void events.push(operation),
+      request: () => undefined,
+      closed: () => resolve(),
+    });
+  });
+  const event = protocol.frameOf(protocol.NO_PAYLOAD, protocol.EVENT, protocol.END, 0, 1, 0, 0, 0, 0);
+  const malformed = protocol.frameOf(protocol.NO_PAYLOAD, protocol.EVENT, protocol.END, 0, 1, 0, 0, 0, 9);
+  for (const bytes of [event, Uint8Array.of(...malformed, ...event), event]) server.write(bytes, null);
+  await closed;
+  expect(events).toEqual([protocol.END]);
+});
+
 it('sockets of a kernel that loses its mind fail, and throw nothing', async () => {
   await fc.assert(
     fc.asyncProperty(said, async (pieces) => {

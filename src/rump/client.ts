@@ -41,6 +41,8 @@ export class RumpClient {
   #handlers: ClientHandlers | null = null;
   #nextRequest = 1;
   #ended = false;
+  /** A frame made no sense. The carrier may still deliver bytes that were under way. */
+  #malformed = false;
   #told = false;
 
   /** Connect over `carrier`; rejects with the server's reason, or ECONNRESET. */
@@ -147,6 +149,7 @@ export class RumpClient {
   }
 
   #read(bytes: Uint8Array): void {
+    if (this.#malformed) return;
     this.#reader.push(bytes);
     this.#drain();
   }
@@ -156,6 +159,7 @@ export class RumpClient {
     for (let whole = reader.next(); whole !== null; whole = reader.next()) {
       const frame = protocol.decodeFrame(whole);
       if (frame === null) {
+        this.#malformed = true;
         this.#carrier.close();
         return;
       }

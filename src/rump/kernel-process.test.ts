@@ -7,6 +7,7 @@ import { Arena } from '../mem/arena.ts';
 import * as abi from '../sys/abi.ts';
 import { SYS } from '../sys/syscalls.ts';
 import { KernelProcess } from './kernel-process.ts';
+import { SessionProcess } from './session-process.ts';
 import type { RemoteMemory } from './system-call-service.ts';
 
 /** A program elsewhere: its memory is reached by messages. `log` has them. */
@@ -18,7 +19,7 @@ class RemoteProgram {
 
   constructor(kernel: Kernel) {
     this.there = new Program(kernel.processes);
-    this.#process = KernelProcess.spawn(kernel.processes, 'client') as KernelProcess;
+    this.#process = new KernelProcess(new SessionProcess(kernel.processes, 'client', 1024));
   }
 
   readonly memory: RemoteMemory = {

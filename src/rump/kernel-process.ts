@@ -8,9 +8,9 @@
 
 import { Errno } from '../base/errors.ts';
 import { FrameMemory, type MemoryBudget } from '../sys/copy.ts';
-import type { Process, ProcessTable } from '../sys/process.ts';
 import { systemCall } from '../sys/syscalls.ts';
 import { BLOCKED, SystemCall } from '../sys/system-call.ts';
+import type { SessionProcess } from './session-process.ts';
 import type { RemoteMemory, RemoteProcess } from './system-call-service.ts';
 
 /** Memory of a program that is held for one call. */
@@ -25,28 +25,20 @@ const NO_MEMORY = new FrameMemory(0);
 const RANGES_MAX = 2 * 1024 + 8;
 
 export class KernelProcess implements RemoteProcess {
-  readonly #process: Process;
+  readonly #session: SessionProcess;
   readonly #idle: SystemCall[] = [];
   readonly #budget: MemoryBudget = { leftBytes: PROCESS_HELD_BYTES_MAX };
 
-  constructor(process: Process) {
-    this.#process = process;
+  constructor(session: SessionProcess) {
+    this.#session = session;
   }
 
-  /** A new process under `init`; null when the kernel has too many. */
-  static spawn(table: ProcessTable, name: string): KernelProcess | null {
-    return KernelProcess.of(table.spawn(name));
-  }
-
-  /** A process by its system calls; null for none. */
-  static of(process: Process | null): KernelProcess | null {
-    return process === null ? null : new KernelProcess(process);
-  }
-
-  /** Count or -errno. -ENOBUFS: the calls under way hold 16 MiB already. */
+  /** Count or -errno. -EAGAIN: the kernel has too many processes; -ENOBUFS: the calls under way hold 16 MiB already. */
   call(number: number, args: Float64Array, remote: RemoteMemory): Promise<number> {
+    const process = this.#session.begin();
+    if (process === null) return Promise.resolve(-Errno.EAGAIN);
     const memory = new FrameMemory(HELD_BYTES_MAX, this.#budget);
-    const call = this.#idle.pop() ?? new SystemCall(this.#process, memory);
+    const call = this.#idle.pop() ?? new SystemCall(process, memory);
     call.memory = memory;
     return this.#run(call, number, args, memory, remote).finally(() => {
       memory.clear();
@@ -56,7 +48,7 @@ export class KernelProcess implements RemoteProcess {
   }
 
   exit(): void {
-    this.#process.table.exit(this.#process, 0);
+    this.#session.exit();
   }
 
   async #run(

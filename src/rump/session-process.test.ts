@@ -35,7 +35,7 @@ class Rig extends KernelDouble {
         const process = new SessionProcess(this.table, 'client', client.limits.descriptorsMax);
         return [
           new SocketService(client, process, this.#passed),
-          new SystemCallService(client, () => KernelProcess.of(process.get())),
+          new SystemCallService(client, new KernelProcess(process)),
         ];
       },
     });
@@ -146,6 +146,20 @@ describe('a session', () => {
     client.rump.send(protocol.OPEN_DATAGRAM, 2 * 16_384 + 1, 4);
     expect(await client.socketCall(protocol.BIND, 2 * 16_384 + 1, 0, PORT_80)).toBe(-Errno.EMFILE);
     expect(rig.processes[0]?.descriptors.count).toBe(16_384);
+  });
+
+  it('begins when the kernel may have another process, and its calls fail until then', async () => {
+    const rig = new Rig(10);
+    const client = await rig.session();
+    let last = rig.table.spawn('other');
+    for (let next = last; next !== null; next = rig.table.spawn('other')) last = next;
+    client.open(1);
+    expect(await client.socketCall(protocol.BIND, 1, 0, PORT_80)).toBe(-Errno.EMFILE);
+    expect(await client.systemCall('getpid')).toBe(-Errno.EAGAIN);
+    rig.table.exit(last as Process, 0);
+    expect(await client.systemCall('getpid')).toBe(rig.processes[0]?.pid);
+    client.open(1);
+    expect(await client.socketCall(protocol.BIND, 1, 0, PORT_80)).toBe(0);
   });
 
   it('loses a socket with its descriptor, and closes no other file of that number', async () => {

@@ -22,13 +22,19 @@ export class SessionProcess {
     this.#descriptorsMax = descriptorsMax;
   }
 
-  /** The process, which begins now if it has not. Null: the kernel has too many (-EAGAIN), or it has exited. */
-  get(): Process | null {
+  /** The process, which begins now if it has not, and may have exited since. Null: the kernel has too many (-EAGAIN). */
+  begin(): Process | null {
     if (this.#process === null && !this.#exited) {
       this.#process = this.table.spawn(this.#name);
       this.#process?.descriptors.setLimits(this.#descriptorsMax);
     }
-    return this.#process?.state === 'running' ? this.#process : null;
+    return this.#process;
+  }
+
+  /** {@link begin}, and null for one that has exited. */
+  get(): Process | null {
+    const process = this.begin();
+    return process?.state === 'running' ? process : null;
   }
 
   /** Whether `fd` is a descriptor of `file`. */

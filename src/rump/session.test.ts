@@ -35,7 +35,7 @@ const server = new RumpServer({
         request: (operation, params) => kernel.client.answer(operation as never, params as never),
         open: (stream, request, sink) => kernel.client.openNow(stream as never, request as never, sink as never),
       }),
-      new SystemCallService(client, () => KernelProcess.of(process.get())),
+      new SystemCallService(client, new KernelProcess(process)),
     ];
   },
 });

@@ -9,6 +9,7 @@ import { KernelProcess } from './kernel-process.ts';
 import { FEATURE_SYSCALLS } from './protocol.ts';
 import { remoteKernel } from './remote-kernel.ts';
 import { RumpServer } from './server.ts';
+import { SessionProcess } from './session-process.ts';
 import { SystemCallService } from './system-call-service.ts';
 
 /** A kernel of doubles, and programs that reach it by remote calls only. */
@@ -16,7 +17,9 @@ class Rig extends KernelDouble {
   readonly server: RumpServer = new RumpServer({
     rng: new SeededRng(1),
     features: FEATURE_SYSCALLS,
-    services: (client) => [new SystemCallService(client, () => KernelProcess.spawn(this.table, 'remote'))],
+    services: (client) => [
+      new SystemCallService(client, new KernelProcess(new SessionProcess(this.table, 'remote', 1024))),
+    ],
   });
 
   async program(): Promise<Program> {

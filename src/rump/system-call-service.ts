@@ -1,8 +1,7 @@
 /**
  * System calls of a client that is a process elsewhere, as NetBSD's sysproxy has them: the call by number with its arguments,
  * the memory of the caller by COPYIN and COPYOUT. Thread: the server's.
- *
- * A session is one process: it is made with the first call and exits with the session.
+ * Read first: session-process.ts.
  */
 
 import { Errno } from '../base/errors.ts';
@@ -17,10 +16,11 @@ export interface RemoteMemory {
   copyout(address: number, bytes: Uint8Array): Promise<number>;
 }
 
-/** A process of the kernel that belongs to a client. */
+/** The process of a session, by its system calls: it begins with the first, unless socket calls have begun it. */
 export interface RemoteProcess {
-  /** Count or -errno; -ENOSYS for a number that has no call. */
+  /** Count or -errno; -ENOSYS for a number that has no call, -EAGAIN when the kernel has too many processes. */
   call(number: number, args: Float64Array, memory: RemoteMemory): number | Promise<number>;
+  /** The session is over. */
   exit(): void;
 }
 
@@ -31,15 +31,13 @@ export class SystemCallService implements SessionService {
   readonly first: number = protocol.SYSCALL;
   readonly last: number = protocol.SYSCALL;
   readonly #client: ClientPort;
-  readonly #newProcess: () => RemoteProcess | null;
-  #process: RemoteProcess | null = null;
+  readonly #process: RemoteProcess;
   #waiting = 0;
   #closed = false;
 
-  /** `newProcess`: null when the kernel has too many. */
-  constructor(client: ClientPort, newProcess: () => RemoteProcess | null) {
+  constructor(client: ClientPort, process: RemoteProcess) {
     this.#client = client;
-    this.#newProcess = newProcess;
+    this.#process = process;
   }
 
   serve(frame: protocol.Frame): boolean {
@@ -49,15 +47,9 @@ export class SystemCallService implements SessionService {
       this.#client.reply(frame, -Errno.EAGAIN);
       return true;
     }
-    const process = this.#process ?? this.#newProcess();
-    if (process === null) {
-      this.#client.reply(frame, -Errno.EAGAIN);
-      return true;
-    }
-    this.#process = process;
     this.#waiting++;
     const args = new Float64Array(payload.slice().buffer);
-    const result = process.call(frame.a, args, this.#memoryOf(frame.object));
+    const result = this.#process.call(frame.a, args, this.#memoryOf(frame.object));
     if (typeof result === 'number') this.#done(frame, result);
     else result.then((count) => this.#done(frame, count));
     return true;
@@ -65,7 +57,7 @@ export class SystemCallService implements SessionService {
 
   close(): void {
     this.#closed = true;
-    this.#process?.exit();
+    this.#process.exit();
   }
 
   #done(frame: protocol.Frame, result: number): void {

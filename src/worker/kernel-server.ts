@@ -68,7 +68,7 @@ export class KernelServer {
           // First to be closed: it keeps what it has to write, and ends the process.
           new SocketService(client, process, this.passed),
           new ControlService(client, answers),
-          new SystemCallService(client, () => KernelProcess.of(process.get())),
+          new SystemCallService(client, new KernelProcess(process)),
         ];
       },
       // Names and addresses are for programs; tools ask for what they need.

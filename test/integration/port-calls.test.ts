@@ -14,6 +14,7 @@ import { KernelProcess } from '../../src/rump/kernel-process.ts';
 import * as protocol from '../../src/rump/protocol.ts';
 import { remoteKernel } from '../../src/rump/remote-kernel.ts';
 import { RumpServer } from '../../src/rump/server.ts';
+import { SessionProcess } from '../../src/rump/session-process.ts';
 import { SystemCallService } from '../../src/rump/system-call-service.ts';
 import { AF_INET, SOCK_STREAM } from '../../src/sys/abi.ts';
 import { SYS } from '../../src/sys/syscalls.ts';
@@ -25,7 +26,9 @@ class Rig extends KernelDouble {
   readonly server: RumpServer = new RumpServer({
     rng: new SeededRng(1),
     features: protocol.FEATURE_SYSCALLS,
-    services: (client) => [new SystemCallService(client, () => KernelProcess.spawn(this.table, 'client'))],
+    services: (client) => [
+      new SystemCallService(client, new KernelProcess(new SessionProcess(this.table, 'client', 1024))),
+    ],
   });
   /** Frames of the client, in their order. */
   readonly log: string[] = [];
