@@ -6,6 +6,7 @@
  */
 
 import type { Inet } from '../../src/inet/inet.ts';
+import { isUsable } from '../../src/inet/ip6/addresses.ts';
 import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { Interface } from '../../src/net/interface.ts';
 import { type Route, RTF_CONNECTED, RTF_DYNAMIC, RTF_LOCAL } from '../../src/net/route.ts';
@@ -121,6 +122,8 @@ export function checkTables({ inet }: Kernel, addresses: readonly number[], broa
   for (const iface of list) {
     const { inPackets, inBytes, inDrops, outPackets, outBytes, outDrops, name, link } = iface;
     must(iface.attached && link.iface === iface, `${name} has its link`);
+    const quiet = iface.loopback || ip6.links.isActive(iface) || !iface.addresses6.some(isUsable);
+    must(quiet, `${name} uses addresses of IPv6 while that runs there`);
     if (link instanceof TagLink) must(link.parent.attached || !link.linkUp, `${name} is down without its parent`);
     must(Math.min(inPackets, inDrops, outPackets, outDrops) >= 0, `counts of ${name}`);
     must(outBytes >= 20 * outPackets, `bytes that ${name} sent`);

@@ -371,6 +371,11 @@ class World {
     this.simulation.run(this.simulation.nowUs() + 61 * SECOND);
     for (const member of this.members) for (const iface of this.#guests(member)) this.#stir(member, iface);
     this.simulation.run(this.simulation.nowUs() + this.#below(3 * SECOND));
+    for (const { kernel } of this.members) {
+      const address6 = new AddressText(kernel.inet).parse('2001:db8:7::1') as number;
+      const owner = kernel.inet.ip6.addresses.find(address6)?.iface;
+      if (owner !== undefined && this.#below(2) === 0) expect(kernel.inet.unconfigure(owner, address6)).toBe(0);
+    }
     for (const capture of this.#captures.splice(0)) capture.close();
     const tapped = this.members.flatMap(({ kernel }) => kernel.inet.list()).filter(({ taps }) => taps.length > 0);
     expect(tapped.length).toBe(0);
