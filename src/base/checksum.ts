@@ -6,6 +6,9 @@
  * complemented, folded value that goes into a header.
  */
 
+/** The folded sum over data whose checksum is right. */
+export const FOLDED_ONES = 0xffff;
+
 /** Fold a sum (any value up to 2^32 - 1) to 16 bits. */
 export function foldSum(sum: number): number {
   sum = (sum >>> 16) + (sum & 0xffff);

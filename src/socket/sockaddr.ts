@@ -20,7 +20,6 @@ export interface ZoneNames {
   interfaceName(index: number): string;
 }
 
-const MAPPED_WORD = 0xffff;
 /** Words of `::` and the decimal of an index need no names. */
 const NO_NAMES: ZoneNames = { interfaceIndex: (name) => Number(name) | 0, interfaceName: (index) => String(index) };
 
@@ -133,7 +132,7 @@ export class SocketAddress {
 
   /** `::ffff:a.b.c.d`, by which a socket of IPv6 names an IPv4 peer. */
   get isMapped(): boolean {
-    return this.family === 6 && this.w2 === MAPPED_WORD && this.w1 === 0 && this.w0 === 0;
+    return this.family === 6 && this.w2 === ipv6.MAPPED_WORD && this.w1 === 0 && this.w0 === 0;
   }
 
   get isMulticast(): boolean {

@@ -22,6 +22,8 @@ import { pseudoSum } from './ipv6.ts';
 export const HEADER_BYTES = 8;
 /** The next-header value of ICMPv6. */
 export const PROTOCOL_ICMPV6 = 58;
+/** Neighbor discovery: a message that crossed a router has another one (RFC 4861 section 3.1). */
+export const DISCOVERY_HOP_LIMIT = 255;
 
 export const TYPE_DESTINATION_UNREACHABLE = 1;
 export const TYPE_PACKET_TOO_BIG = 2;

@@ -8,6 +8,8 @@
  * Read first: RFC 2710 section 3, RFC 3810 section 5.
  */
 
+/** Listener discovery stays on its link (RFC 3810 section 5). */
+export const LISTENER_HOP_LIMIT = 1;
 export const QUERY_V1_BYTES = 24;
 export const QUERY_V2_BYTES = 28;
 export const RECORD_HEADER_BYTES = 20;

@@ -37,7 +37,7 @@ export function preferenceBits(preference: number): number {
   return (preference & PREFERENCE_MASK) << PREFERENCE_SHIFT;
 }
 
-const LINK_ADDRESS_BYTES = 8;
+export const LINK_ADDRESS_BYTES = 8;
 const MTU_OPTION_BYTES = 8;
 const PREFIX_OPTION_BYTES = 32;
 const ROUTE_MAX_BYTES = 24;

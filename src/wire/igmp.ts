@@ -16,7 +16,7 @@ import { checksumOf, sumView } from '../base/checksum.ts';
 
 export const HEADER_BYTES = 8;
 export const QUERY_V3_BYTES = 12;
-const RECORD_HEADER_BYTES = 8;
+export const RECORD_HEADER_BYTES = 8;
 
 export const TYPE_QUERY = 0x11;
 export const TYPE_REPORT_V1 = 0x12;

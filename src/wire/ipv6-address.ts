@@ -25,7 +25,14 @@ export const ALL_MLDV2_ROUTERS: Address6 = [0xff020000 | 0, 0, 0, 0x16];
 /** First 16 bits of the Ethernet address of every IPv6 group; the other 32 are the group's last word (RFC 2464 7). */
 export const MULTICAST_MAC_HI = 0x3333;
 
-const MAPPED_WORD = 0xffff;
+/** Word 2 of a mapped address; words 0 and 1 are 0 (RFC 4291 2.5.5.2). */
+export const MAPPED_WORD = 0xffff;
+
+/** Scopes of multicast groups (RFC 4291 2.7). */
+export const SCOPE_INTERFACE = 1;
+export const SCOPE_LINK = 2;
+export const SCOPE_SITE = 5;
+export const SCOPE_GLOBAL = 14;
 
 /** The 16 bytes at `at`. Allocates: the data path compares words. */
 export function readAddress(view: DataView, at: number): Address6 {
@@ -58,7 +65,7 @@ export function isUniqueLocal(word0: number): boolean {
   return word0 >>> 25 === 0x7e;
 }
 
-/** The scope of a multicast group (RFC 4291 2.7): 1 interface, 2 link, 5 site, 14 global. */
+/** The scope of a multicast group (`SCOPE_*`). */
 export function multicastScope(word0: number): number {
   return (word0 >>> 16) & 15;
 }

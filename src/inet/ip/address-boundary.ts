@@ -7,12 +7,12 @@
  */
 
 import type { Interface } from '../../net/interface.ts';
+import { MAPPED_WORD } from '../../wire/ipv6-address.ts';
 import { type AddressInterner, IP6_ANY, isIp6, isZoned } from './address-interner.ts';
 
 /** {@link AddressBoundary.numberOf} of an address that this kernel cannot name. */
 export const NO_ADDRESS: number = 0xf0ffffff | 0;
 
-const MAPPED_WORD = 0xffff;
 const CLASS_E = 0xf;
 
 /** An address as a program names it: int32 words, most significant first; an IPv4 address is `w3`. */

@@ -6,11 +6,11 @@
  */
 
 import { RateLimit } from '../../kern/rate-limit.ts';
+import { HEADER_BYTES } from '../../wire/icmpv4.ts';
 import type { InetContext } from './context.ts';
 import { writeIcmpChecksum } from './message-checksum.ts';
 import type { InPacket, IpService } from './transport.ts';
 
-const HEADER_BYTES = 8;
 const ERROR_TTL = 255;
 
 /** The differences between ICMP and ICMPv6. */

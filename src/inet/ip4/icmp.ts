@@ -5,7 +5,7 @@
  * ignored). Missing: address mask, router discovery, RFC 8335 probes.
  */
 
-import { checksumOf, updateChecksum } from '../../base/checksum.ts';
+import { checksumOf, FOLDED_ONES, updateChecksum } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
 import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
@@ -23,8 +23,6 @@ import type { Addresses4 } from './addresses.ts';
 import { icmpErrorFamily } from './icmp-error.ts';
 import { answerDestination, answerOptionBytes, writeAnswerOptions } from './options.ts';
 import type { Redirects } from './redirect.ts';
-
-const FOLDED_ONES = 0xffff;
 
 export interface IcmpParts {
   readonly addresses: Addresses4;

@@ -37,7 +37,6 @@ const TOS_INTERNET_CONTROL = 0xc0;
 const US_PER_TENTH = 100_000;
 /** RFC 3376 7.2.1: version 1 queries carry no response time; it is ten seconds. */
 const V1_RESPONSE_US: number = 10 * US_PER_S;
-const RECORD_HEADER_BYTES = 8;
 
 /** Older versions as group-reports.ts numbers them. */
 const OLD_V2 = 1;
@@ -181,7 +180,7 @@ export class Igmp implements Transport, GroupListener {
   /** As many messages as the link's MTU asks for (RFC 3376 4.2.16). */
   #sendRecords(iface: Interface, records: readonly GroupRecord[]): void {
     const room = iface.mtuBytes - IP_HEADER_BYTES - OPTION_BYTES - igmp.HEADER_BYTES;
-    for (const packed of packRecords(records, room, RECORD_HEADER_BYTES, 4)) {
+    for (const packed of packRecords(records, room, igmp.RECORD_HEADER_BYTES, 4)) {
       const repr: igmp.ReportV3Repr = {
         kind: 'report-v3',
         records: packed.map(({ type, group, sources }) => ({ type, group, sources: [...sources] })),

@@ -14,12 +14,10 @@ import {
   isMulticast,
   LOOPBACK,
   multicastScope,
+  SCOPE_GLOBAL,
+  SCOPE_LINK,
+  SCOPE_SITE,
 } from '../../wire/ipv6-address.ts';
-
-export const SCOPE_INTERFACE = 1;
-export const SCOPE_LINK = 2;
-export const SCOPE_SITE = 5;
-export const SCOPE_GLOBAL = 14;
 
 /** One line of the policy table (RFC 6724 2.1). */
 export interface Policy {

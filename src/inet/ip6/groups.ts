@@ -9,7 +9,6 @@ import * as ipv6 from '../../wire/ipv6-address.ts';
 import { type AddressInterner, isIp6 } from '../ip/address-interner.ts';
 import type { GroupFamily } from '../ip/multicast.ts';
 
-const SCOPE_INTERFACE = 1;
 const ALL_NODES_LINK_LO = 1;
 
 export function groupFamily6(interner: AddressInterner): GroupFamily {
@@ -22,7 +21,7 @@ export function groupFamily6(interner: AddressInterner): GroupFamily {
       const w0 = interner.word(group, 0);
       const scope = ipv6.multicastScope(w0);
       const allNodes = interner.word(group, 1) === 0 && interner.word(group, 2) === 0 && interner.word(group, 3) === 1;
-      return scope <= SCOPE_INTERFACE || (w0 === ipv6.ALL_NODES[0] && allNodes);
+      return scope <= ipv6.SCOPE_INTERFACE || (w0 === ipv6.ALL_NODES[0] && allNodes);
     },
     linkLo: (group) => interner.word(group, 3),
   };

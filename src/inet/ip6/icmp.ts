@@ -8,7 +8,7 @@
  * information queries (RFC 4620), RFC 8335 probes.
  */
 
-import { foldSum } from '../../base/checksum.ts';
+import { FOLDED_ONES, foldSum } from '../../base/checksum.ts';
 import { RateLimit } from '../../kern/rate-limit.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
@@ -31,9 +31,6 @@ import type { NeighborInput6 } from './neighbor-discovery.ts';
 import type { Redirects6 } from './redirect.ts';
 import type { SourceSelector } from './source-selector.ts';
 
-const FOLDED_ONES = 0xffff;
-const DISCOVERY_HOP_LIMIT = 255;
-const LISTENER_HOP_LIMIT = 1;
 const QUOTED_PAYLOAD_BYTES_MIN = 8;
 
 export interface Icmp6Parts {
@@ -197,7 +194,7 @@ export class Icmp6 implements Transport {
 
   /** RFC 4861 6.1, 7.1, 8.1: a message with another hop limit has crossed a router. */
   #discoveryInput(packet: InPacket, type: number, nowUs: number): void {
-    if (packet.ttl !== DISCOVERY_HOP_LIMIT) {
+    if (packet.ttl !== icmpv6.DISCOVERY_HOP_LIMIT) {
       this.#counters.add(this.#badHopLimit, 1);
       return;
     }
@@ -222,7 +219,7 @@ export class Icmp6 implements Transport {
 
   /** RFC 2710 section 3, RFC 3810 section 5.1.14: from the link, and no further. */
   #listenerInput(packet: InPacket, nowUs: number): void {
-    if (packet.ttl !== LISTENER_HOP_LIMIT || packet.iface.loopback) {
+    if (packet.ttl !== icmpv6.LISTENER_HOP_LIMIT || packet.iface.loopback) {
       this.#counters.add(this.#badHopLimit, 1);
       return;
     }

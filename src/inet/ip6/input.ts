@@ -32,9 +32,6 @@ import type { Links6 } from './link.ts';
 import { reassemblyFamily6, reassemblyNote } from './reassembly.ts';
 
 const { HEADER_BYTES } = ipv6;
-const MAPPED_WORD = 0xffff;
-const SCOPE_INTERFACE = 1;
-const SCOPE_LINK = 2;
 
 /** The parts of IPv6 that a received packet may go to. */
 export interface Ip6InputParts {
@@ -251,7 +248,7 @@ export class Ip6Input implements PacketInput {
   /** RFC 4291 2.7: scope 0 is reserved, scope 1 never leaves the machine. */
   #groupPlausible(d0: number, loopback: boolean): boolean {
     const scope = ipv6.multicastScope(d0);
-    return scope >= SCOPE_LINK || (scope === SCOPE_INTERFACE && loopback);
+    return scope >= ipv6.SCOPE_LINK || (scope === ipv6.SCOPE_INTERFACE && loopback);
   }
 
   /** The destination is a unicast address that is not ours: another host's, or an invalid one. */
@@ -259,7 +256,7 @@ export class Ip6Input implements PacketInput {
     const { forwarder } = this.#parts;
     const { w0: d0, w1: d1, w2: d2, w3: d3 } = this.#destination;
     const { iface } = packet;
-    const local = d0 === 0 && d1 === 0 && (d2 === 0 || d2 === MAPPED_WORD);
+    const local = d0 === 0 && d1 === 0 && (d2 === 0 || d2 === ipv6.MAPPED_WORD);
     if (local || loopback) this.#drop(this.#badDestination, iface);
     else if (linkGroup) this.#drop(this.#linkGroup, iface);
     else if (!forwarder.enabled || ipv6.isLinkLocal(d0)) this.#drop(this.#notOurs, iface);
@@ -387,6 +384,6 @@ export class Ip6Input implements PacketInput {
 function sourcePlausible(s0: number, s1: number, s2: number, s3: number, loopback: boolean): boolean {
   if (s0 >>> 24 === 0xff) return false;
   if (s0 !== 0 || s1 !== 0) return true;
-  if (s2 === MAPPED_WORD) return false;
+  if (s2 === ipv6.MAPPED_WORD) return false;
   return loopback || s2 !== 0 || s3 !== 1;
 }

@@ -31,7 +31,6 @@ import { readMessage } from './read-message.ts';
 const ALERT_HI = 0x3a000502;
 const ALERT_LO = 0x00000100;
 const ALERT_BYTES = 8;
-const HOP_LIMIT = 1;
 /** The older version, as group-reports.ts numbers it. */
 const OLD_V1 = 1;
 
@@ -240,7 +239,7 @@ export class Mld implements GroupListener, AddressHolder {
     const src = this.#links.of(iface)?.linkLocal ?? 0;
     const bytes = ALERT_BYTES + icmpv6.lengthOf(message);
     const from = src === 0 ? IP6_ANY : src;
-    const at = this.#output.begin(iface, from, to, ipv6.NEXT_HOP_BY_HOP, bytes, HOP_LIMIT);
+    const at = this.#output.begin(iface, from, to, ipv6.NEXT_HOP_BY_HOP, bytes, icmpv6.LISTENER_HOP_LIMIT);
     if (at < 0) {
       this.#context.counters.add(this.#unsent, 1);
       return;

@@ -20,8 +20,6 @@ import type { AddressDetection } from './address-detection.ts';
 import { type Addresses6, isUsable } from './addresses.ts';
 import type { NeighborOutput6 } from './neighbor-output.ts';
 
-const LINK_OPTION_BYTES = 8;
-
 export interface NeighborInputParts6 {
   readonly addresses: Addresses6;
   readonly neighbors: NeighborCache;
@@ -168,7 +166,7 @@ export class NeighborInput6 {
   #linkOption(at: number, lengthBytes: number, type: number): number {
     const view = this.#view;
     const found = icmpv6.findNeighborOption(view, at + icmpv6.SOLICITATION_BYTES, at + lengthBytes, type);
-    if (found < 0 || icmpv6.neighborOptionBytes(view, found, at + lengthBytes) !== LINK_OPTION_BYTES) return -1;
+    if (found < 0 || icmpv6.neighborOptionBytes(view, found, at + lengthBytes) !== icmpv6.LINK_ADDRESS_BYTES) return -1;
     return (icmpv6.linkAddressHi(view, found) & GROUP_BIT) !== 0 ? -1 : found;
   }
 

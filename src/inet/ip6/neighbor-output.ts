@@ -15,9 +15,6 @@ import type { Addresses6 } from './addresses.ts';
 import type { LinkOutput6 } from './link-output.ts';
 import type { SourceSelector } from './source-selector.ts';
 
-const HOP_LIMIT = 255;
-const LINK_OPTION_BYTES = 8;
-
 export interface NeighborOutputParts6 {
   readonly addresses: Addresses6;
   readonly sources: SourceSelector;
@@ -55,12 +52,12 @@ export class NeighborOutput6 {
     const target = this.#context.shared.interner.words(address);
     const src = this.#sources.select(address, iface);
     if (src === 0) return;
-    const bytes = icmpv6.SOLICITATION_BYTES + LINK_OPTION_BYTES;
+    const bytes = icmpv6.SOLICITATION_BYTES + icmpv6.LINK_ADDRESS_BYTES;
     const { PROTOCOL_ICMPV6 } = icmpv6;
     const { macHi, macLo } = neighbor;
     const at = unicast
-      ? this.#output.beginTo(iface, macHi, macLo, src, target, PROTOCOL_ICMPV6, bytes, HOP_LIMIT)
-      : this.#output.begin(iface, src, ipv6.solicitedNode(target), PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
+      ? this.#output.beginTo(iface, macHi, macLo, src, target, PROTOCOL_ICMPV6, bytes, icmpv6.DISCOVERY_HOP_LIMIT)
+      : this.#output.begin(iface, src, ipv6.solicitedNode(target), PROTOCOL_ICMPV6, bytes, icmpv6.DISCOVERY_HOP_LIMIT);
     if (at < 0) return;
     this.#write(at, icmpv6.TYPE_NEIGHBOR_SOLICITATION, 0, target);
     this.#writeLinkOption(at, icmpv6.OPTION_SOURCE_LINK_ADDRESS, iface);
@@ -72,7 +69,7 @@ export class NeighborOutput6 {
     const target = this.#context.shared.interner.words(address);
     const group = ipv6.solicitedNode(target);
     const bytes = icmpv6.SOLICITATION_BYTES;
-    const at = this.#output.begin(iface, IP6_ANY, group, icmpv6.PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
+    const at = this.#output.begin(iface, IP6_ANY, group, icmpv6.PROTOCOL_ICMPV6, bytes, icmpv6.DISCOVERY_HOP_LIMIT);
     if (at < 0) return;
     this.#write(at, icmpv6.TYPE_NEIGHBOR_SOLICITATION, 0, target);
     this.#end(at, this.#solicitations);
@@ -84,12 +81,12 @@ export class NeighborOutput6 {
    */
   advertise(iface: Interface, address: number, to: ipv6.Address6 | null, toHi: number, toLo: number): void {
     const target = this.#context.shared.interner.words(address);
-    const bytes = icmpv6.ADVERTISEMENT_BYTES + LINK_OPTION_BYTES;
+    const bytes = icmpv6.ADVERTISEMENT_BYTES + icmpv6.LINK_ADDRESS_BYTES;
     const { PROTOCOL_ICMPV6 } = icmpv6;
     const at =
       to === null
-        ? this.#output.begin(iface, address, ipv6.ALL_NODES, PROTOCOL_ICMPV6, bytes, HOP_LIMIT)
-        : this.#output.beginTo(iface, toHi, toLo, address, to, PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
+        ? this.#output.begin(iface, address, ipv6.ALL_NODES, PROTOCOL_ICMPV6, bytes, icmpv6.DISCOVERY_HOP_LIMIT)
+        : this.#output.beginTo(iface, toHi, toLo, address, to, PROTOCOL_ICMPV6, bytes, icmpv6.DISCOVERY_HOP_LIMIT);
     if (at < 0) return;
     // An anycast address may be advertised by others too (RFC 4861 7.2.4).
     let flags = this.#addresses.find(address)?.anycast === true ? 0 : icmpv6.FLAG_OVERRIDE;

@@ -33,7 +33,6 @@ import type { NeighborInput6 } from './neighbor-discovery.ts';
 import { linkAddress, readMessage } from './read-message.ts';
 
 const HOST_PREFIX = 128;
-const HOP_LIMIT = 255;
 /** RFC 4861 4.5: a redirect is no longer than the minimum MTU. */
 const MAX_BYTES: number = ipv6.MTU_BYTES_MIN - ipv6.HEADER_BYTES;
 const REDIRECTED_HEADER_BYTES = 8;
@@ -245,7 +244,7 @@ export class Redirects6 {
       interner.words(packet.src),
       icmpv6.PROTOCOL_ICMPV6,
       icmpv6.lengthOf(message),
-      HOP_LIMIT,
+      icmpv6.DISCOVERY_HOP_LIMIT,
     );
     if (at < 0) return;
     icmpv6.emit(message, view, at);

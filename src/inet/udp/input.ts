@@ -6,7 +6,7 @@
  * Read first: RFC 768, RFC 1122 4.1.3, RFC 8200 8.1.
  */
 
-import { foldSum } from '../../base/checksum.ts';
+import { FOLDED_ONES, foldSum } from '../../base/checksum.ts';
 import type { Bulk } from '../../mem/bulk.ts';
 import type { Counters } from '../../mem/counters.ts';
 import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../net/packet-meta.ts';
@@ -22,8 +22,6 @@ import type { UdpDemux } from './demux.ts';
 import type { UdpEndpoint } from './endpoint.ts';
 import { errnoOf } from './errors.ts';
 import { datagramsIn } from './segments.ts';
-
-const FOLDED_ONES = 0xffff;
 
 export class UdpInput implements Transport {
   readonly protocol: number = PROTOCOL_UDP;

@@ -21,7 +21,6 @@ import { datagramsIn, goTogether } from './segments.ts';
 
 /** Longest payload over IPv6; over IPv4 it is 20 bytes less, which IP checks. */
 const MAX_PAYLOAD_BYTES = 65527;
-const FOLDED_ONES = 0xffff;
 
 export class UdpOutput implements UdpSender {
   readonly #ip: IpService;
@@ -133,7 +132,8 @@ export class UdpOutput implements UdpSender {
       checksum = foldSum(pseudo);
     } else if (this.#makeChecksum.value !== 0 || path.headerBytes !== IP4_HEADER_BYTES) {
       checksum = checksumOf(sum + pseudo + srcPort + dstPort + bytes);
-      if (checksum === 0) checksum = FOLDED_ONES;
+      // 0 says that there is no checksum; the other zero stands for it (RFC 768).
+      if (checksum === 0) checksum = 0xffff;
     }
     view.setInt32(at, (srcPort << 16) | dstPort);
     view.setInt32(at + 4, (bytes << 16) | checksum);

@@ -31,7 +31,6 @@ import { type OnLinkPrefix, OnLinkPrefixes } from './on-link-prefixes.ts';
 import { RouterSolicitor } from './router-solicitor.ts';
 
 const FOREVER_SEC = 0xffffffff;
-const HOP_LIMIT = 255;
 const HOST_PREFIX = 128;
 
 export interface RouterListenerParts {
@@ -378,7 +377,7 @@ export class RouterListener {
     const { linkOutput: output } = this.#ip6;
     const src = linkLocal === 0 ? IP6_ANY : linkLocal;
     const bytes = icmpv6.lengthOf(message);
-    const at = output.begin(iface, src, ipv6.ALL_ROUTERS, icmpv6.PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
+    const at = output.begin(iface, src, ipv6.ALL_ROUTERS, icmpv6.PROTOCOL_ICMPV6, bytes, icmpv6.DISCOVERY_HOP_LIMIT);
     if (at < 0) return;
     icmpv6.emit(message, this.#context.shared.arena.view, at);
     output.endIcmp(at);

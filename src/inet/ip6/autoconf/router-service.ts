@@ -23,7 +23,6 @@ import { linkAddress, readMessage } from '../read-message.ts';
 import { maskedPrefix } from './installed-routes.ts';
 import { RouterAdvertiser } from './router-advertiser.ts';
 
-const HOP_LIMIT = 255;
 const SLAAC_PREFIX = 64;
 
 export class RouterService {
@@ -184,7 +183,14 @@ export class RouterService {
     };
     const { linkOutput: output } = this.#ip6;
     const bytes = icmpv6.lengthOf(message);
-    const at = output.begin(iface, linkLocal, ipv6.ALL_NODES, icmpv6.PROTOCOL_ICMPV6, bytes, HOP_LIMIT);
+    const at = output.begin(
+      iface,
+      linkLocal,
+      ipv6.ALL_NODES,
+      icmpv6.PROTOCOL_ICMPV6,
+      bytes,
+      icmpv6.DISCOVERY_HOP_LIMIT,
+    );
     if (at < 0) return;
     icmpv6.emit(message, this.#context.shared.arena.view, at);
     output.endIcmp(at);
