@@ -246,6 +246,27 @@ describe('an open file on its way to another session', () => {
     expect(rig.openSockets).toBe(0);
   });
 
+  it('is read, when it is a connection, by the process that got it last', async () => {
+    const rig = new Rig(10);
+    const first = await listening(rig);
+    const [second, peer] = [await rig.session(), await rig.session()];
+    peer.open(1);
+    expect(await peer.socketCall(protocol.CONNECT, 1, 0, PORT_80)).toBe(-Errno.EINPROGRESS);
+    await rig.until(() => first.events.length > 0);
+    const accepted = first.events[0]?.a as number;
+    const send = (): void => peer.rump.send(protocol.SEND, 1, 0, 0, new Uint8Array(10));
+    // One more descriptor of the first process changes nothing.
+    expect(await first.systemCall('dup', 1)).toBe(2);
+    const { payload } = await first.rump.call(protocol.EXPORT, accepted, 4);
+    await second.rump.call(protocol.ADOPT, 1, 0, 0, 0, payload);
+    send();
+    await rig.until(() => second.bytesOf(1) === 10);
+    await second.rump.close();
+    await rig.until(() => rig.server.sessions === 2);
+    send();
+    await rig.until(() => first.bytesOf(accepted) === 10);
+  });
+
   it('gives connections to the processes that have it in turn', async () => {
     const rig = new Rig(10);
     const first = await listening(rig);

@@ -11,6 +11,7 @@ import { CREDIT, DATA, END, EVENT, EVENTS, HEADER_BYTES, WINDOW_BYTES, writeHead
 import { type Acceptor, ServedSocket, type SocketOwner } from './served-socket.ts';
 
 const READ_BYTES = 65536;
+const REFERENCES_MAX = 0x3fff_ffff;
 
 export class StreamServer extends ServedSocket implements Acceptor {
   readonly file: StreamFile;
@@ -23,8 +24,8 @@ export class StreamServer extends ServedSocket implements Acceptor {
   #closing = false;
   #connecting = false;
   #connected: boolean;
-  /** Another process has got the connection: it reads, as long as it has it. */
-  #passed = false;
+  /** While the file has more references than this, a process that got the connection later reads. */
+  #readsUpTo = REFERENCES_MAX;
 
   constructor(file: StreamFile, id: number, fd: number, owner: SocketOwner) {
     super(id, fd, owner);
@@ -40,9 +41,10 @@ export class StreamServer extends ServedSocket implements Acceptor {
       this.#connected = file.socket.error === 0;
       this.#state(EVENT_CONNECTED);
     }
-    if (file.listening && (events & READABLE) !== 0) this.acceptAll();
-    if (!this.#connected) return;
-    if ((events & POLLNVAL) !== 0 && file.references === 1) this.#passed = false;
+    if (!this.#connected) {
+      if ((events & READABLE) !== 0 && file.listening) this.acceptAll();
+      return;
+    }
     if ((events & (READABLE | POLLNVAL)) !== 0) this.pump();
     if ((events & WRITABLE) !== 0) this.#flush();
     if ((events & POLLERR) !== 0 && !this.#closing) this.#state(EVENT_ERROR);
@@ -66,7 +68,7 @@ export class StreamServer extends ServedSocket implements Acceptor {
 
   override pump(): void {
     const { file } = this;
-    while (this.#connected && this.#window > 0 && !this.#ended && !this.#passed) {
+    while (this.#connected && this.#window > 0 && !this.#ended && file.references <= this.#readsUpTo) {
       const frame = new Uint8Array(HEADER_BYTES + Math.min(this.#window, READ_BYTES, file.readableBytes || 1));
       const count = file.read(frame, HEADER_BYTES, frame.length - HEADER_BYTES);
       if (count === -Errno.EAGAIN) return;
@@ -91,7 +93,7 @@ export class StreamServer extends ServedSocket implements Acceptor {
 
   /** The client gives the file to another process. */
   pass(): void {
-    this.#passed = this.#connected;
+    if (this.#connected) this.#readsUpTo = this.file.references;
   }
 
   /** False when the client sends more than its credit. */
