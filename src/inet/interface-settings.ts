@@ -91,24 +91,23 @@ export function settingsOf(inet: Inet, iface: Interface): InterfaceSettings {
 
 /**
  * Whether `inet` could take an interface with these settings: 0, `-EADDRINUSE` (it has an address of them), `-EEXIST` (it has a
- * route to a destination of them) or `-ENOBUFS`. State of `leaving`, an interface that goes first, is no obstacle.
+ * route to a destination of them) or `-ENOBUFS`. They are those of `leaving`: an interface of `inet` itself makes room first.
  */
 export function settingsError(inet: Inet, settings: InterfaceSettings, leaving: Interface): number {
+  if (inet.list().includes(leaving)) return 0;
   const { families } = inet;
   for (const { address } of settings.addresses) {
     // The zone is that of the new interface, where nobody has an address.
     if (address.scopeId !== 0) continue;
     const number = inet.addresses.numberOf(address);
     if (number === NO_ADDRESS) return -Errno.ENOBUFS;
-    const taken = inet.list().some((iface) => iface !== leaving && hasAddress(iface, number));
-    if (taken) return -Errno.EADDRINUSE;
+    if (inet.list().some((iface) => hasAddress(iface, number))) return -Errno.EADDRINUSE;
   }
   for (const { destination, prefixLength } of settings.routes) {
     if (destination.scopeId !== 0) continue;
     const number = inet.addresses.numberOf(destination);
     if (number === NO_ADDRESS) return -Errno.ENOBUFS;
-    const known = families.of(number).routes.find(number, prefixLength);
-    if (known !== null && known.iface !== leaving) return -Errno.EEXIST;
+    if (families.of(number).routes.find(number, prefixLength) !== null) return -Errno.EEXIST;
   }
   return hasRoom(inet, settings) ? 0 : -Errno.ENOBUFS;
 }
@@ -121,6 +120,8 @@ export function applySettings(inet: Inet, iface: Interface, settings: InterfaceS
   const { ip6 } = inet;
   const nowUs = inet.cpus[0].context.nowUs();
   if (settings.ip6Disabled) ip6.setDisabled(iface, true);
+  // A route that was entered to the prefix of an address stands in place of the one that the address brings along.
+  for (const route of settings.routes) applyRoute(inet, iface, route);
   // IPv6 begins when the interface comes up, and makes a link-local address where none is; IPv4 announces at once.
   for (const { address, prefixLength, origin, anycast, preferredUntilUs, validUntilUs } of settings.addresses) {
     const number = numberHere(inet, address, iface);
@@ -133,7 +134,6 @@ export function applySettings(inet: Inet, iface: Interface, settings: InterfaceS
   for (const { address, prefixLength } of settings.addresses) {
     if (address.family === 4) inet.configure(iface, address.w3, prefixLength);
   }
-  for (const route of settings.routes) applyRoute(inet, iface, route);
   for (const { address, macHi, macLo, published } of settings.neighbors) {
     const number = numberHere(inet, address, iface);
     if (number === NO_ADDRESS) continue;

@@ -125,11 +125,12 @@ describe('Kernel.detach and moveTo', () => {
     simulation.run(5_000_000);
     set({ mtuBytes: 1400 });
     one.inet.changeFlags(eth0, IFF_DEBUG | IFF_LINK1, 0);
+    const route = { kind: 'unicast' as const, interface: 'eth0' };
+    textControl(one, 'route.add', { destination: '10.7.0.0', prefixLength: 16, gateway: '10.0.0.2', ...route });
     set({ addAddress: { address: '10.7.0.1', prefixLength: 16 } });
     set({ addAddress: { address: 'fe80::1', prefixLength: 64 } });
     set({ addAddress: { address: '2001:db8::1', prefixLength: 64, preferredSec: 60, validSec: 90 } });
     set({ addAddress: { address: '2001:db8::', prefixLength: 64, anycast: true } });
-    const route = { kind: 'unicast' as const, interface: 'eth0' };
     textControl(one, 'route.add', { destination: '0.0.0.0', prefixLength: 0, gateway: '10.0.0.2', ...route });
     textControl(one, 'route.add', { destination: '2001:db8:8::', prefixLength: 48, gateway: '', ...route });
     textControl(one, 'route.add', { destination: '::', prefixLength: 0, gateway: 'fe80::2', ...route });
@@ -140,6 +141,7 @@ describe('Kernel.detach and moveTo', () => {
     const before = shown(one, 'eth0');
     expect(before).toMatchObject({ flagNames: expect.arrayContaining(['DEBUG', 'LINK1']), mtuBytes: 1400 });
     expect(JSON.stringify(before)).toContain('fe80::2%eth0 UGS 1400');
+    expect(JSON.stringify(before)).toContain('10.7.0.0/16 10.0.0.2 UGS 1400');
     const moved = one.moveTo(other, eth0);
     // Addresses of IPv6 are probed again.
     simulation.run(10_000_000 + 3_000_000);
