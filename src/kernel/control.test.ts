@@ -4,6 +4,7 @@ import { Simulation } from '../host/sim/simulation.ts';
 import { createNetwork } from '../link/network.ts';
 import { VniDevice } from '../link/vni.ts';
 import { Arena } from '../mem/arena.ts';
+import { SocketAddress } from '../socket/sockaddr.ts';
 import {
   type CaptureRecord,
   type IpAddress,
@@ -198,6 +199,39 @@ describe('a connection', () => {
     stream.send({ type: 'end' });
     stream.close();
     expect(ends).toEqual(['ENETUNREACH']);
+  });
+
+  it('ends its own direction once all is sent, and ends when the peer has ended its own', () => {
+    const bytes = 300_000;
+    const buffer = new Uint8Array(65_536);
+    const listener = kernel.sockets.stream();
+    listener.bind(SocketAddress.any(4, 80));
+    listener.listen(1);
+    let served = 0;
+    listener.onEvents = () => {
+      const socket = listener.accept();
+      if (socket === null) return;
+      socket.onEvents = () => {
+        for (let count = 1; count > 0; ) {
+          count = socket.receive(buffer, 0, buffer.length);
+          if (count > 0) served += count;
+          if (count === 0) socket.close();
+        }
+      };
+    };
+    const events: string[] = [];
+    const stream = kernel.client.openNow(
+      'connection',
+      { address: OWN, port: 80 },
+      {
+        event: ({ type }) => events.push(type),
+        end: (error) => events.push(`over ${error}`),
+      },
+    );
+    stream.send({ type: 'write', bytes: new Uint8Array(bytes) });
+    stream.send({ type: 'end' });
+    simulation.run(simulation.nowUs() + SECOND_US);
+    expect([served, events]).toEqual([bytes, ['connected', 'written', 'end', 'over null']]);
   });
 });
 

@@ -128,7 +128,8 @@ export class ConnectionStream extends EventWatcher implements StreamHandle<unkno
       this.#sink.event({ type: 'written' });
     }
     if (!this.#ending) return;
-    this.#file.shutdown(false, true);
+    // A shutdown wakes the watchers of the file, this one among them.
+    if (!this.#file.writeShut) this.#file.shutdown(false, true);
     if (this.#peerEnded) this.#finish(0);
   }
 }
