@@ -49,6 +49,10 @@ export function formatPartition(partition: PartitionInfo): string {
   return `${a} ${arrow} ${b}: ${partition.how}, ${ways}; heal with: mk heal ${a} ${b}\n`;
 }
 
+export function formatHealed(partition: PartitionInfo): string {
+  return `${sides(partition).join(' - ')}: healed\n`;
+}
+
 export function healCommand(): Command {
   return new Command('heal')
     .summary('undo mk break')
@@ -69,7 +73,7 @@ export function healCommand(): Command {
         if (healed.length === 0 && !options.all) throw new CommandFailure(`nothing is cut between ${a} and ${b}`, 1);
         if (options.json) printJson(output, healed);
         else if (healed.length === 0) output.write('nothing was cut\n');
-        else for (const partition of healed) output.write(`${sides(partition).join(' - ')}: healed\n`);
+        else for (const partition of healed) output.write(formatHealed(partition));
       }),
     );
 }

@@ -5,7 +5,7 @@
  */
 
 import type { CheckResult, LogLine, MetricsSample, NodeStatus, PartitionInfo } from '../index.ts';
-import { formatPartition } from './break.ts';
+import { formatHealed, formatPartition } from './break.ts';
 import { formatLab, formatLive, formatMetricsLine } from './lab-table.ts';
 import { LiveRegion } from './live.ts';
 import type { Output } from './output.ts';
@@ -80,7 +80,7 @@ export class PipeView implements View {
       if (!this.#partitions.has(partition.id)) this.#out.write(formatPartition(partition));
     const present = new Map(partitions.map((partition) => [partition.id, partition]));
     for (const partition of this.#partitions.values()) {
-      if (!present.has(partition.id)) this.#out.write(`${partition.a.join(',')} - ${partition.b.join(',')}: healed\n`);
+      if (!present.has(partition.id)) this.#out.write(formatHealed(partition));
     }
     this.#partitions = present;
     this.#out.write(formatMetricsLine(sample));
