@@ -30,7 +30,8 @@ export function same<T>(set: ReadonlySet<T>, members: readonly T[]): boolean {
 
 /** A kernel's interfaces, addresses and routes as the messages about changes tell them. */
 export class Told implements TableListener {
-  readonly #interfaces: Set<Interface> = new Set();
+  /** With their names. */
+  readonly #interfaces: Map<Interface, string> = new Map();
   readonly #addresses: Set<string> = new Set();
   readonly #routes: Set<Route> = new Set();
 
@@ -45,7 +46,8 @@ export class Told implements TableListener {
 
   /** What the messages told is what there is. */
   check(inet: Inet): void {
-    must(same(this.#interfaces, inet.list()), 'interfaces are those of the messages');
+    must(same(new Set(this.#interfaces.keys()), inet.list()), 'interfaces are those of the messages');
+    for (const [{ name }, told] of this.#interfaces) must(name === told, `${name} was told as that`);
     const held = inet
       .list()
       .flatMap((iface) => [...iface.addresses, ...iface.addresses6].map((own) => `${iface.index} ${own.address}`));
@@ -70,9 +72,11 @@ export class Told implements TableListener {
   }
   interfaceChanged(): void {}
   interfaceArrived(iface: Interface): void {
-    this.#interfaces.add(iface);
+    must(!this.#interfaces.has(iface), `${iface.name} arrives once`);
+    this.#interfaces.set(iface, iface.name);
   }
   interfaceDeparted(iface: Interface): void {
+    must(this.#interfaces.get(iface) === iface.name, `${iface.name} departs by its name`);
     this.#interfaces.delete(iface);
   }
 }
