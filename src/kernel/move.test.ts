@@ -95,7 +95,8 @@ describe('Kernel.detach and moveTo', () => {
     links[0].impair('out', { delayUs: 50_000 });
     expect(send(other)).toBe(8);
     simulation.run(1_050_000);
-    expect(heard()).toBe(1);
+    expect([heard(), one.cpus[0].nextDeadlineUs()]).toEqual([1, Infinity]);
+    expect(other.cpus[0].nextDeadlineUs()).toBeLessThan(1_100_000);
     simulation.run(1_300_000);
     expect(heard()).toBe(2);
     expect(one.cpus[0].nextDeadlineUs()).toBe(Infinity);

@@ -35,6 +35,7 @@ const PORT = 7;
 const GROUP: number = 0xef010203 | 0;
 /** ff02::4242 */
 const GROUP6 = 4242;
+const LOOPBACK: number = 0x7f000001;
 const SECOND = 1_000_000;
 const HEAP_BYTES = 8 << 20;
 const KERNELS = 3;
@@ -290,6 +291,7 @@ class World {
     const before = settingsIn(from.kernel, iface);
     const { taps, hooks } = iface;
     const carried = [...taps, ...hooks];
+    const release = from !== to && this.#below(3) === 0 ? this.#occupy(from, to, iface) : null;
     let moved: Interface;
     try {
       moved = from.kernel.moveTo(to.kernel, iface, name);
@@ -297,11 +299,33 @@ class World {
       expect(CONFLICTS).toContain((error as MultikernelError).code);
       expect([iface.attached, settingsIn(from.kernel, iface)]).toEqual([true, before]);
       expect(same(new Set([...taps, ...hooks]), carried)).toBe(true);
+      release?.();
       return;
     }
+    expect(release).toBe(null);
     this.#gone.push(iface);
     expect(same(new Set([...moved.taps, ...moved.hooks]), carried)).toBe(true);
     expect(settingsIn(to.kernel, moved)).toEqual(before);
+  }
+
+  /** Give another kernel an address or a route that an interface has. Returns the opposite, null when the interface has none. */
+  #occupy(from: Member, to: Member, iface: Interface): (() => void) | null {
+    const { inet } = to.kernel;
+    const lo0 = inet.interface('lo0') as Interface;
+    const text = new AddressText(from.kernel.inet);
+    const own = this.#pick([...iface.addresses, ...iface.addresses6].map((one) => text.format(one.address)));
+    const route = from.kernel.inet.ip4.routes
+      .list()
+      .find((one) => one.iface === iface && (one.flags & RTF_GATEWAY) !== 0);
+    if (route !== undefined) {
+      const { destination } = route;
+      const added = inet.addRoute(destination, 24, LOOPBACK, RTF_GATEWAY, lo0) === 0;
+      return () => void (added && inet.removeRoute(destination, 24, LOOPBACK));
+    }
+    if (own === null || own.includes('%')) return null;
+    const number = new AddressText(inet).parse(own) as number;
+    const added = inet.configure(lo0, number, own.includes(':') ? 128 : 32) === 0;
+    return () => void (added && inet.unconfigure(lo0, number));
   }
 
   /** The interface goes with all that it has; its link, or a new device at its port, becomes a new one. */
