@@ -69,7 +69,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'lab/messages',
   ],
   // A kernel by its client, its requests by their types and numbers: no lab, no kernel, no command line.
-  tools: ['rump/kernel-client', 'sys/control', 'wire'],
+  tools: ['rump/kernel-client', 'rump/late-stream', 'sys/control', 'wire'],
   // Commands of their own: a tool, and the connection that RUMP_SERVER names.
   'tools/bin': ['tools', 'rump', 'host/node', 'host/contract'],
   // The supervisor lays out shared memory and reads captures: the public subpaths, and the worker entries by URL.

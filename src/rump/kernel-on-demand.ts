@@ -5,7 +5,8 @@
  * its error, and the next one tries again. Read first: kernel-client.ts.
  */
 
-import type { KernelClient, StreamHandle, StreamSink } from './kernel-client.ts';
+import type { KernelClient } from './kernel-client.ts';
+import { openLater } from './late-stream.ts';
 
 /** `closed` is the client's. Its `close` hangs up; a connection that is under way is closed when it is there. */
 export function kernelOnDemand(connect: () => Promise<KernelClient>, closed: Promise<void>): KernelClient {
@@ -22,8 +23,7 @@ export function kernelOnDemand(connect: () => Promise<KernelClient>, closed: Pro
   };
   return {
     control: (operation, request) => connected().then((kernel) => kernel.control(operation, request)),
-    open: (stream, request, sink) =>
-      new StreamOnDemand(connected(), sink, (kernel) => kernel.open(stream, request, sink)),
+    open: (stream, request, sink) => openLater(sink, connected(), (kernel) => kernel.open(stream, request, sink)),
     call: (number, args, memory) => connected().then((kernel) => kernel.call(number, args, memory)),
     closed,
     close: async () => {
@@ -35,44 +35,4 @@ export function kernelOnDemand(connect: () => Promise<KernelClient>, closed: Pro
       );
     },
   };
-}
-
-/** A stream of a kernel that may not be connected yet. */
-class StreamOnDemand<Input> implements StreamHandle<Input> {
-  readonly #sink: StreamSink<never>;
-  /** Input from before the stream was open. */
-  readonly #early: Input[] = [];
-  #handle: StreamHandle<Input> | null = null;
-  #closed = false;
-
-  constructor(
-    kernel: Promise<KernelClient>,
-    sink: StreamSink<never>,
-    open: (kernel: KernelClient) => StreamHandle<Input>,
-  ) {
-    this.#sink = sink;
-    const begin = (connected: KernelClient): void => {
-      if (this.#closed) return;
-      const handle = open(connected);
-      this.#handle = handle;
-      for (const input of this.#early.splice(0)) handle.send(input);
-    };
-    kernel.then(begin, (error: Error) => {
-      if (!this.#closed) sink.end(error);
-    });
-  }
-
-  send(input: Input): void {
-    if (this.#handle !== null) this.#handle.send(input);
-    else if (!this.#closed) this.#early.push(input);
-  }
-
-  close(): void {
-    if (this.#handle !== null) this.#handle.close();
-    else if (!this.#closed) {
-      this.#closed = true;
-      this.#early.length = 0;
-      this.#sink.end(null);
-    }
-  }
 }

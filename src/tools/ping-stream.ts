@@ -1,8 +1,8 @@
 /** A ping as a stream of events, with the timers of this thread. Thread: the client's. */
 
 import type { KernelClient } from '../rump/kernel-client.ts';
+import { openLater } from '../rump/late-stream.ts';
 import { Echo, type PingEvent, type PingOptions, type StartTimer } from './echo.ts';
-import { openLater } from './late-stream.ts';
 import { resolveHost } from './resolver.ts';
 import { StreamIterable } from './stream-iterable.ts';
 
@@ -19,18 +19,15 @@ let lastIdentifier: number = Math.floor(Math.random() * IDENTIFIERS);
 export function pingStream(client: KernelClient, options: PingOptions): StreamIterable<PingEvent> {
   const count = options.count > 0 ? options.count : Number.MAX_SAFE_INTEGER;
   return new StreamIterable((sink) =>
-    openLater(sink, async () => {
-      const { address, names } = await resolveHost(client, options.host, options.family);
+    openLater(sink, resolveHost(client, options.host, options.family), ({ address, names }) => {
       lastIdentifier = (lastIdentifier + 1) % IDENTIFIERS;
       const context = { client, startTimer, names, identifier: lastIdentifier };
-      return () => {
-        const echo = new Echo(context, { ...options, count }, address, (event) => {
-          sink.event(event);
-          if (event.type === 'end') sink.end(null);
-        });
-        echo.start((error) => sink.end(error));
-        return { send: () => {}, close: () => echo.stop() };
-      };
+      const echo = new Echo(context, { ...options, count }, address, (event) => {
+        sink.event(event);
+        if (event.type === 'end') sink.end(null);
+      });
+      echo.start((error) => sink.end(error));
+      return { send: () => {}, close: () => echo.stop() };
     }),
   );
 }

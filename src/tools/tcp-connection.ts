@@ -8,8 +8,8 @@
 import { Duplex } from 'node:stream';
 import { MultikernelError } from '../base/errors.ts';
 import type { KernelClient, StreamHandle, StreamSink } from '../rump/kernel-client.ts';
+import { openLater } from '../rump/late-stream.ts';
 import type { ConnectionEvent, ConnectionInput } from '../sys/control.ts';
-import { openLater } from './late-stream.ts';
 import { resolveHost } from './resolver.ts';
 
 const WRITE_BYTES_MAX = 65_536;
@@ -31,10 +31,7 @@ export class TcpConnection extends Duplex {
     super({ allowHalfOpen: true });
     this.#target = `${host}:${port}`;
     this.#open = (sink) =>
-      openLater(sink, async () => {
-        const { address } = await resolveHost(client, host);
-        return () => client.open('connection', { address, port }, sink);
-      });
+      openLater(sink, resolveHost(client, host), ({ address }) => client.open('connection', { address, port }, sink));
   }
 
   /** http.Agent and friends ask for these of a socket. */
