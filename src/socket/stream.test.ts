@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { counting } from '../../test/fixtures/packets.ts';
 import { Errno } from '../base/errors.ts';
 import { TCP_STATE_NAMES } from '../base/tcp-state-names.ts';
 import { Simulation } from '../host/sim/simulation.ts';
@@ -63,8 +64,6 @@ function watch(socket: StreamSocket): number[] {
   return calls;
 }
 
-const bytes = (n: number): Uint8Array => Uint8Array.from({ length: n }, (_, i) => i * 7 + (i >> 8));
-
 describe('a stream socket over loopback', () => {
   it('connects, carries data both ways, closes', () => {
     const bench = new Bench();
@@ -86,13 +85,13 @@ describe('a stream socket over loopback', () => {
     expect(peer.peer).toEqual(client.local);
     expect(peer.local).toEqual(SocketAddress.ipv4(LOCALHOST, 80));
     const peerEvents = watch(peer);
-    expect(client.send(bytes(5), 0, 5)).toBe(5);
+    expect(client.send(counting(5), 0, 5)).toBe(5);
     bench.settle();
     expect(peerEvents).toEqual([EVENT_READABLE]);
     expect(peer.readableBytes).toBe(5);
     const into = new Uint8Array(100);
     expect(peer.receive(into, 10, 90)).toBe(5);
-    expect(into.subarray(10, 15)).toEqual(bytes(5));
+    expect(into.subarray(10, 15)).toEqual(counting(5));
     expect(peer.receive(into, 0, 100)).toBe(-Errno.EAGAIN);
     client.close();
     bench.settle();
@@ -106,7 +105,7 @@ describe('a stream socket over loopback', () => {
   it('carries a megabyte through send buffers that fill', () => {
     const bench = new Bench();
     const { client, peer } = bench.pair();
-    const data = bytes(1 << 20);
+    const data = counting(1 << 20);
     const got = new Uint8Array(data.length);
     let received = 0;
     let sent = 0;
@@ -140,15 +139,15 @@ describe('a stream socket over loopback', () => {
     const bench = new Bench();
     const { client, peer } = bench.pair();
     const events = watch(client);
-    client.send(bytes(10), 0, 10);
+    client.send(counting(10), 0, 10);
     expect(client.shutdown()).toBe(0);
     bench.settle();
     expect(events.reduce((a, b) => a | b, 0) & EVENT_SENT).toBe(EVENT_SENT);
-    expect(client.send(bytes(1), 0, 1)).toBe(-Errno.EPIPE);
+    expect(client.send(counting(1), 0, 1)).toBe(-Errno.EPIPE);
     const into = new Uint8Array(20);
     expect(peer.receive(into, 0, 20)).toBe(10);
     expect(peer.receive(into, 0, 20)).toBe(0);
-    expect(peer.send(bytes(3), 0, 3)).toBe(3);
+    expect(peer.send(counting(3), 0, 3)).toBe(3);
     bench.settle();
     expect(client.receive(into, 0, 20)).toBe(3);
   });
@@ -184,7 +183,7 @@ describe('a stream socket over loopback', () => {
     const client = bench.stream();
     client.connect(SocketAddress.ipv4(LOCALHOST, 80));
     bench.settle();
-    client.send(bytes(4), 0, 4);
+    client.send(counting(4), 0, 4);
     client.shutdown();
     bench.settle();
     const peer = server.accept() as StreamSocket;
@@ -201,21 +200,21 @@ describe('a stream socket over loopback', () => {
     const client = bench.stream();
     client.connect(SocketAddress.ipv4(LOCALHOST, 80));
     bench.settle();
-    expect(client.sendUrgent(bytes(4), 0, 4)).toBe(4);
+    expect(client.sendUrgent(counting(4), 0, 4)).toBe(4);
     bench.settle();
     const peer = server.accept() as StreamSocket;
     const events = watch(peer);
     bench.settle();
     expect(events).toEqual([EVENT_READABLE | EVENT_URGENT]);
     expect([peer.urgentBytes, peer.readableBytes]).toEqual([4, 4]);
-    expect(client.send(bytes(10), 0, 10)).toBe(10);
+    expect(client.send(counting(10), 0, 10)).toBe(10);
     bench.settle();
     const into = new Uint8Array(20);
     expect(peer.receive(into, 0, 4)).toBe(4);
     expect(peer.urgentBytes).toBe(0);
     expect(peer.receive(into, 4, 16)).toBe(10);
-    expect(into.subarray(0, 4)).toEqual(bytes(4));
-    expect(peer.sendUrgent(bytes(1), 0, 1)).toBe(1);
+    expect(into.subarray(0, 4)).toEqual(counting(4));
+    expect(peer.sendUrgent(counting(1), 0, 1)).toBe(1);
     bench.settle();
     expect(client.urgentBytes).toBe(1);
     expect(client.getOption('oobInline')).toBe(true);
@@ -330,7 +329,7 @@ describe('bind and listen', () => {
   it('show every socket', () => {
     const bench = new Bench();
     const { client } = bench.pair();
-    client.send(bytes(10), 0, 10);
+    client.send(counting(10), 0, 10);
     bench.settle();
     const rows = bench.kernel.cpus[0].tcp.sockets();
     expect(rows.map((row) => TCP_STATE_NAMES[row.state]).sort()).toEqual(['ESTABLISHED', 'ESTABLISHED', 'LISTEN']);
@@ -368,8 +367,8 @@ describe('options', () => {
     client.close();
     client.close();
     client.abort();
-    expect(client.send(bytes(1), 0, 1)).toBe(-Errno.EBADF);
-    expect(client.receive(bytes(1), 0, 1)).toBe(-Errno.EBADF);
+    expect(client.send(counting(1), 0, 1)).toBe(-Errno.EBADF);
+    expect(client.receive(counting(1), 0, 1)).toBe(-Errno.EBADF);
     expect(client.bind(SocketAddress.any(4, 1))).toBe(-Errno.EINVAL);
     expect(client.setOption('noDelay', true)).toBe(0);
   });

@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { InetBed, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
-import { hex, icmp, ip, ip4, join, type Packet, parse, toHex, transportSound } from '../../../test/fixtures/packets.ts';
+import {
+  counting,
+  hex,
+  icmp,
+  ip,
+  ip4,
+  join,
+  type Packet,
+  parse,
+  toHex,
+  transportSound,
+} from '../../../test/fixtures/packets.ts';
 import { Errno } from '../../base/errors.ts';
 import { META_CHECKSUM_PARTIAL } from '../../net/packet-meta.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_REJECT } from '../../net/route.ts';
@@ -32,10 +43,6 @@ function send(one: InetBed, to: Path, payload: Uint8Array, flags = 0): number {
   one.cpu.ip.end(0);
   one.settle();
   return 0;
-}
-
-function counting(bytes: number): Uint8Array {
-  return Uint8Array.from({ length: bytes }, (_, i) => (i * 7 + (i >> 8)) & 0xff);
 }
 
 /** Put fragments together the simple way, checking that they fit. */

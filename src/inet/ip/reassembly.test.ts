@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InetBed } from '../../../test/fixtures/inet-bed.ts';
-import { hex, icmp, udp } from '../../../test/fixtures/packets.ts';
+import { counting, hex, icmp, udp } from '../../../test/fixtures/packets.ts';
 
 const OWN = '10.0.0.1';
 const PEER = '10.0.0.2';
@@ -38,10 +38,6 @@ function cut(whole: Uint8Array, at: readonly number[]): Piece[] {
 function feed(one: InetBed, piece: Piece, id = 9, src = PEER): void {
   const fragment = (piece.more ? 0x2000 : 0) | (piece.offset / 8);
   one.receiveIp({ src, dst: OWN, protocol: 17, id, fragment }, piece.bytes);
-}
-
-function counting(bytes: number): Uint8Array {
-  return Uint8Array.from({ length: bytes }, (_, i) => (i * 13 + (i >> 8)) & 0xff);
 }
 
 describe('Reassembly (RFC 791 3.2, RFC 815)', () => {

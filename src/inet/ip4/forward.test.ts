@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
 import { interfaceRows } from '../../../test/fixtures/inet-text.ts';
 import {
+  counting,
   ether,
   hex,
   type Ip4Fields,
@@ -45,10 +46,6 @@ function datagram(fields: Partial<Ip4Fields> = {}, bytes = 5): Uint8Array {
   const src = fields.src ?? A;
   const dst = fields.dst ?? B;
   return ip4({ src, dst, protocol: 17, ...fields }, udp(src, dst, 7, 9, counting(bytes)));
-}
-
-function counting(bytes: number): Uint8Array {
-  return Uint8Array.from({ length: bytes }, (_, i) => (i * 7 + (i >> 8)) & 0xff);
 }
 
 /** Receive from A; what goes back to A, and on to B. */

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
-import { type Bytes, be16, be32, hex, join, toHex } from '../../../test/fixtures/packets.ts';
+import { type Bytes, be16, be32, counting, hex, join, toHex } from '../../../test/fixtures/packets.ts';
 import { icmp6, type Packet6, packet6, udp6 } from '../../../test/fixtures/packets6.ts';
 import type { UdpEndpoint } from '../udp/endpoint.ts';
 
@@ -18,10 +18,6 @@ function bed(): { one: Inet6Bed; endpoint: UdpEndpoint } {
   const endpoint = one.cpu.udp.open(true);
   endpoint.bind(one.number('::'), 7);
   return { one, endpoint };
-}
-
-function bytes(length: number): Bytes {
-  return Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff);
 }
 
 /** A fragment header: offset in bytes. */
@@ -45,7 +41,7 @@ function received(endpoint: UdpEndpoint): string | null {
 }
 
 describe('fragments received (RFC 8200 4.5)', () => {
-  const data = bytes(3000);
+  const data = counting(3000);
   const whole = udp6(PEER, OWN, 5, 7, data);
 
   it.each([
@@ -71,7 +67,7 @@ describe('fragments received (RFC 8200 4.5)', () => {
         fc.array(fc.integer({ min: 1, max: 150 }), { minLength: 1, maxLength: 40 }),
         fc.infiniteStream(fc.nat()),
         (length, sizes, shuffle) => {
-          const content = bytes(length);
+          const content = counting(length);
           const datagram = udp6(PEER, OWN, 5, 7, content);
           const cuts: [number, number][] = [];
           for (let at = 0, i = 0; at < datagram.length; i++) {
@@ -103,10 +99,10 @@ describe('fragments received (RFC 8200 4.5)', () => {
       icmpError: () => {},
     });
     const options = hex('2c00 0104 00000000');
-    const parts = [bytes(16).slice(0, 8), bytes(16).slice(8)];
+    const parts = [counting(16).slice(0, 8), counting(16).slice(8)];
     one.receiveIp6({ src: PEER, dst: OWN, next: 60 }, join(options, header(200, 0, true, 9), parts[0]!));
     one.receiveIp6({ src: PEER, dst: OWN, next: 60 }, join(options, header(200, 8, false, 9), parts[1]!));
-    const whole6 = packet6({ src: PEER, dst: OWN, next: 60 }, join(hex('c800 0104 00000000'), bytes(16)));
+    const whole6 = packet6({ src: PEER, dst: OWN, next: 60 }, join(hex('c800 0104 00000000'), counting(16)));
     expect(seen).toEqual([toHex(whole6)]);
   });
 
@@ -127,7 +123,7 @@ describe('fragments received (RFC 8200 4.5)', () => {
     [[3, 0], -1],
   ] as const)('with notifications of congestion %j (RFC 3168 5.3)', (codepoints, expected) => {
     const { one } = bed();
-    const echo = icmp6(PEER, OWN, 128, 0, bytes(28));
+    const echo = icmp6(PEER, OWN, 128, 0, counting(28));
     const answers = codepoints.flatMap((codepoint, i) => {
       const fields = { src: PEER, dst: OWN, next: FRAGMENT, class: 0x60 | codepoint, label: 0x12345 };
       const part = echo.slice(16 * i, 16 * i + 16);
@@ -169,8 +165,11 @@ describe('fragments received (RFC 8200 4.5)', () => {
 
   it('whose length is no multiple of 8 are answered (pointer 4), beyond 65535 too (pointer 42)', () => {
     const { one } = bed();
-    const short = one.receiveIp6({ src: PEER, dst: OWN, next: FRAGMENT }, join(header(UDP, 0, true, 1), bytes(9)));
-    const far = one.receiveIp6({ src: PEER, dst: OWN, next: FRAGMENT }, join(header(UDP, 65528, false, 1), bytes(9)));
+    const short = one.receiveIp6({ src: PEER, dst: OWN, next: FRAGMENT }, join(header(UDP, 0, true, 1), counting(9)));
+    const far = one.receiveIp6(
+      { src: PEER, dst: OWN, next: FRAGMENT },
+      join(header(UDP, 65528, false, 1), counting(9)),
+    );
     const told = [short, far].map(([packet]) => toHex(packet!.payload.slice(0, 8)).replace(/^(....)..../, '$1'));
     expect(told).toEqual(['040000000004', '04000000002a']);
   });
@@ -194,7 +193,7 @@ describe('fragments received (RFC 8200 4.5)', () => {
 
   it('do not hold fragments again', () => {
     const { one, endpoint } = bed();
-    const inner = join(header(UDP, 0, true, 8), bytes(24));
+    const inner = join(header(UDP, 0, true, 8), counting(24));
     piece(one, inner, 0, 16, 4, FRAGMENT);
     piece(one, inner, 16, inner.length, 4, FRAGMENT);
     expect(received(endpoint)).toBeNull();
@@ -229,7 +228,7 @@ describe('fragments sent', () => {
     const { one } = bed();
     const endpoint = one.cpu.udp.open(true);
     endpoint.bind(one.number(OWN), 1000);
-    const data = bytes(4000);
+    const data = counting(4000);
     expect(endpoint.send(data, 0, data.length, one.number(PEER), 9)).toBe(4000);
     one.settle();
     const sent = one.sent6();
@@ -251,7 +250,7 @@ describe('fragments sent', () => {
     const endpoint = one.cpu.udp.open(true);
     const device = one.devices[0]!;
     device.room = 1;
-    const data = bytes(4000);
+    const data = counting(4000);
     expect(endpoint.send(data, 0, data.length, one.number(PEER), 9)).toBe(4000);
     one.settle();
     expect(endpoint.send(data, 0, data.length, one.number(PEER), 9)).toBe(-11);
@@ -267,11 +266,11 @@ describe('fragments sent', () => {
     const { one, endpoint } = bed();
     const sender = one.cpu.udp.open(true);
     for (const length of [16336, 16337, 65527]) {
-      const data = bytes(length);
+      const data = counting(length);
       expect(sender.send(data, 0, length, one.number('::1'), 7), String(length)).toBe(length);
       one.settle();
       expect(received(endpoint) === toHex(data), String(length)).toBe(true);
     }
-    expect(sender.send(bytes(65528), 0, 65528, one.number('::1'), 7)).toBe(-90);
+    expect(sender.send(counting(65528), 0, 65528, one.number('::1'), 7)).toBe(-90);
   });
 });

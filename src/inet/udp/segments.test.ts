@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
 import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
-import { ether, ip, ip4, join, toHex, transportSound, udp } from '../../../test/fixtures/packets.ts';
+import { counting, ether, ip, ip4, join, toHex, transportSound, udp } from '../../../test/fixtures/packets.ts';
 import { sum6 } from '../../../test/fixtures/packets6.ts';
 import { Errno } from '../../base/errors.ts';
 import {
@@ -30,8 +30,6 @@ function bound(one: InetBed, port: number): UdpEndpoint {
   expect(endpoint.bind(0, port)).toBe(0);
   return endpoint;
 }
-
-const counting = (bytes: number): Uint8Array => Uint8Array.from({ length: bytes }, (_, i) => (i * 7 + (i >> 8)) & 0xff);
 
 /** Datagrams of that size arrive in one frame; with 0 one datagram. */
 function arrive(one: InetBed, payload: Uint8Array, segmentBytes: number, fromPort: number = 7): void {
