@@ -6,13 +6,11 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import type { CallMemory } from '../rump/kernel-client.ts';
+import { areCallArguments, type CallMemory } from '../rump/kernel-client.ts';
 import { UserMemory } from '../sys/copy.ts';
 import type { Process, ProcessTable } from '../sys/process.ts';
 import { systemCall } from '../sys/syscalls.ts';
 import { BLOCKED, SystemCall } from '../sys/system-call.ts';
-
-const ARGUMENTS_MAX = 6;
 
 /** Memory that is read and written through functions; whatever they throw is -EFAULT. */
 class CallerMemory extends UserMemory {
@@ -52,7 +50,7 @@ export class ClientProcess {
 
   /** Count or -errno. -EAGAIN: the kernel has too many processes; -EINVAL: arguments that are no numbers, or too many. */
   async call(number: number, args: readonly number[], memory: CallMemory): Promise<number> {
-    if (args.length > ARGUMENTS_MAX || !args.every((argument) => typeof argument === 'number')) return -Errno.EINVAL;
+    if (!areCallArguments(args)) return -Errno.EINVAL;
     this.#process ??= this.#processes.spawn(this.#name);
     const process = this.#process;
     if (process === null) return -Errno.EAGAIN;

@@ -309,6 +309,8 @@ describe('system calls of a client', () => {
     expect(await kernel.client.call(SYS.bind as number, [0, 5, 16], own)).toBe(-Errno.EFAULT);
     expect(await kernel.client.call(9999, [], own)).toBe(-Errno.ENOSYS);
     expect(await kernel.client.call(SYS.close as number, ['0' as never], own)).toBe(-Errno.EINVAL);
+    expect(await kernel.client.call(SYS.getpid as number, new Array(8).fill(0), own)).toBe(pid);
+    expect(await kernel.client.call(SYS.getpid as number, new Array(9).fill(0), own)).toBe(-Errno.EINVAL);
   });
 
   it('wait, and end with the kernel', async () => {

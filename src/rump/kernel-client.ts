@@ -37,9 +37,17 @@ export interface KernelClient {
     request: ControlStreams[Op]['request'],
     sink: StreamSink<ControlStreams[Op]['event']>,
   ): StreamHandle<ControlStreams[Op]['input']>;
-  /** One system call: number and integer arguments, pointers into `memory`. Count or -errno. ENOSYS: none of that number. */
+  /** One system call: number and integer arguments, pointers into `memory`. Count or -errno: ENOSYS for a number that has no call, EINVAL for more than eight arguments. */
   call(number: number, args: readonly number[], memory: CallMemory): Promise<number>;
   /** Settles when the kernel or the connection is gone, or after `close`. */
   readonly closed: Promise<void>;
   close(): Promise<void>;
+}
+
+/** As NetBSD's SYS_MAXSYSARGS. */
+export const CALL_ARGUMENTS_MAX = 8;
+
+/** Whether a system call can have these arguments; -EINVAL otherwise. */
+export function areCallArguments(args: readonly unknown[]): args is readonly number[] {
+  return args.length <= CALL_ARGUMENTS_MAX && args.every((argument) => typeof argument === 'number');
 }

@@ -8,7 +8,13 @@ import { Errno, MultikernelError } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Carrier } from '../host/contract.ts';
 import { RumpClient } from './client.ts';
-import type { CallMemory, KernelClient, StreamHandle, StreamSink } from './kernel-client.ts';
+import {
+  areCallArguments,
+  type CallMemory,
+  type KernelClient,
+  type StreamHandle,
+  type StreamSink,
+} from './kernel-client.ts';
 import { Requester, type ToClient } from './multiplexer.ts';
 import * as protocol from './protocol.ts';
 import { decodeValue, encodeValue } from './value-codec.ts';
@@ -97,6 +103,7 @@ class CallMemories {
   async call(number: number, args: readonly number[], memory: CallMemory): Promise<number> {
     if ((this.#client.features & protocol.FEATURE_SYSCALLS) === 0)
       throw new MultikernelError('ENOSYS', 'this kernel takes no system calls from elsewhere');
+    if (!areCallArguments(args)) return -Errno.EINVAL;
     const words = new Uint8Array(Float64Array.from(args).buffer);
     const id = this.#next++;
     this.#memories.set(id, memory);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { KernelDouble } from '../../test/fixtures/kernel-double.ts';
 import { memoryPair } from '../../test/fixtures/memory-pair.ts';
+import { Errno } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
 import { AF_INET, SOCK_STREAM } from '../sys/abi.ts';
 import { SYS } from '../sys/syscalls.ts';
@@ -58,6 +59,14 @@ class Program implements CallMemory {
 }
 
 describe('a process elsewhere', () => {
+  it('is refused calls with too many arguments, and goes on', async () => {
+    const program = await new Rig().program();
+    const pid = await program.call('getpid', ...new Array<number>(8).fill(0));
+    expect(pid).toBeGreaterThan(0);
+    expect(await program.call('getpid', ...new Array<number>(9).fill(0))).toBe(-Errno.EINVAL);
+    expect(await program.call('getpid')).toBe(pid);
+  });
+
   it('makes sockets, waits, and moves bytes through its own memory', async () => {
     const rig = new Rig();
     const [server, client] = [await rig.program(), await rig.program()];

@@ -5,6 +5,7 @@
  */
 
 import { Errno } from '../base/errors.ts';
+import { CALL_ARGUMENTS_MAX } from './kernel-client.ts';
 import * as protocol from './protocol.ts';
 import type { ClientPort, SessionService } from './session.ts';
 
@@ -24,9 +25,6 @@ export interface RemoteProcess {
   exit(): void;
 }
 
-/** Arguments of a call. */
-const ARGUMENTS_MAX = 8;
-
 export class SystemCallService implements SessionService {
   readonly first: number = protocol.SYSCALL;
   readonly last: number = protocol.SYSCALL;
@@ -42,7 +40,7 @@ export class SystemCallService implements SessionService {
 
   serve(frame: protocol.Frame): boolean {
     const { payload } = frame;
-    if (frame.request === 0 || payload.length % 8 !== 0 || payload.length > 8 * ARGUMENTS_MAX) return false;
+    if (frame.request === 0 || payload.length % 8 !== 0 || payload.length > 8 * CALL_ARGUMENTS_MAX) return false;
     if (this.#waiting >= this.#client.limits.requestsMax) {
       this.#client.reply(frame, -Errno.EAGAIN);
       return true;
