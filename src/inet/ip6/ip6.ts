@@ -11,7 +11,7 @@
  */
 
 import { randomUnit } from '../../base/rng.ts';
-import type { SysctlVariable } from '../../kern/sysctl.ts';
+import type { Sysctl, SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import { ConnectedRoutes } from '../../net/connected-routes.ts';
 import type { Address6Origin, Interface, InterfaceAddress6 } from '../../net/interface.ts';
@@ -70,13 +70,7 @@ export class Ip6 implements ProtocolFamily {
     const { autoconfiguration, links } = this;
     this.#owner = owner;
     this.interner = interner;
-    const enable = sysctl.toggle(
-      'net.inet6.ip6.enable',
-      enabled,
-      'IPv6 on this machine; setting it to 1 switches it on for every interface',
-    );
-    const autoLinkLocal = sysctl.toggle('net.inet6.ip6.auto_linklocal', true, 'make link-local addresses');
-    const forwarding = sysctl.toggle('net.inet6.ip6.forwarding', false, 'act as a router for IPv6');
+    const { enable, autoLinkLocal, forwarding } = makeSwitches(sysctl, enabled);
     this.forwarding = forwarding;
     const addresses = new Addresses6(interner);
     this.addresses = addresses;
@@ -87,12 +81,7 @@ export class Ip6 implements ProtocolFamily {
     const linkOutput = new LinkOutput6(owner);
     this.linkOutput = linkOutput;
     const isRouter = (): boolean => forwarding.value !== 0;
-    const neighborOutput = new NeighborOutput6(owner, {
-      addresses,
-      sources,
-      output: linkOutput,
-      forwarding: isRouter,
-    });
+    const neighborOutput = new NeighborOutput6(owner, { addresses, sources, output: linkOutput, forwarding: isRouter });
     const neighbors = new NeighborCache(
       owner,
       epoch,
@@ -284,6 +273,19 @@ export class Ip6 implements ProtocolFamily {
       },
     });
   }
+}
+
+/** `enabled` is the first value of `net.inet6.ip6.enable`. */
+function makeSwitches(
+  sysctl: Sysctl,
+  enabled: boolean,
+): Record<'enable' | 'autoLinkLocal' | 'forwarding', SysctlVariable> {
+  const enableText = 'IPv6 on this machine; setting it to 1 switches it on for every interface';
+  return {
+    enable: sysctl.toggle('net.inet6.ip6.enable', enabled, enableText),
+    autoLinkLocal: sysctl.toggle('net.inet6.ip6.auto_linklocal', true, 'make link-local addresses'),
+    forwarding: sysctl.toggle('net.inet6.ip6.forwarding', false, 'act as a router for IPv6'),
+  };
 }
 
 function makeRoutes(shared: InetShared, counters: Counters): RouteTable6 {
