@@ -122,6 +122,7 @@ describe('Kernel.detach and moveTo', () => {
     const [one, , other] = kernels;
     // Another if_index, and so other zones.
     other.inet.interfaceTable.create('lo');
+    textControl(other, 'sysctl.set', { name: 'net.inet6.ip6.dad_count', value: 1 });
     const set = (change: object): void => void textControl(one, 'interface.set', { name: 'eth0', ...change });
     simulation.run(5_000_000);
     set({ mtuBytes: 1400 });

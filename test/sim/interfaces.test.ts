@@ -116,7 +116,9 @@ class World {
     const echo = kernel.inet.cpus[0].udp.open();
     const echo6 = kernel.inet.cpus[0].udp.open(true);
     // One of them probes for addresses before it uses them.
-    kernel.inet.sysctl.set('net.inet.ip.dad_count', index === 2 ? 1 : 0);
+    for (const family of ['inet.ip', 'inet6.ip6']) {
+      kernel.inet.sysctl.set(`net.${family}.dad_count`, index === 2 ? 1 : 0);
+    }
     const told = new Told(kernel.inet);
     const member: Member = { kernel, told, heap: kernel.cpus[0].cpu.heap, echo, echo6, eth0, heard: 0 };
     echo.bind(0, PORT);
@@ -296,6 +298,7 @@ class World {
     try {
       moved = from.kernel.moveTo(to.kernel, iface, name);
     } catch (error) {
+      expect(from !== to).toBe(true);
       expect(CONFLICTS).toContain((error as MultikernelError).code);
       expect([iface.attached, settingsIn(from.kernel, iface)]).toEqual([true, before]);
       expect(same(new Set([...taps, ...hooks]), carried)).toBe(true);
