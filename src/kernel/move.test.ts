@@ -247,7 +247,11 @@ describe('Kernel.detach and moveTo', () => {
     const bytes = new Uint8Array(100);
     simulation.run(1_000_000);
     expect([stream.state, bound.send(bytes, 0, 100, SocketAddress.ipv4(PEER, 9))]).toEqual(['ESTABLISHED', 100]);
+    const sender = one.inet.cpus[0].udp.open();
+    sender.bind(0, 0);
+    sender.multicastInterface = eth0;
     one.moveTo(other, eth0);
+    expect(sender.multicastInterface === null).toBe(true);
     expect(bound.send(bytes, 0, 100, SocketAddress.ipv4(PEER, 9))).toBe(-Errno.EADDRNOTAVAIL);
     expect(bound.send(bytes, 0, 100, SocketAddress.ipv4(OWN, 9))).toBe(-Errno.EADDRNOTAVAIL);
     expect(one.sockets.datagram().bind(SocketAddress.ipv4(OWN, 10))).toBe(-Errno.EADDRNOTAVAIL);
