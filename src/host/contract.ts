@@ -39,7 +39,7 @@ export interface Agent {
 export interface Carrier {
   /** Takes all of `head` and then `body`; the caller changes neither afterwards. False when the carrier has ended. */
   write(head: Uint8Array, body: Uint8Array | null): boolean;
-  /** Bytes taken and still kept here because the other side does not read. */
+  /** Memory that is kept here because the other side does not read: the bytes taken, and what many short writes cost. */
   readonly queuedBytes: number;
   onBytes: ((bytes: Uint8Array) => void) | null;
   /** `queuedBytes` is 0 again. */

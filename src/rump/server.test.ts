@@ -150,6 +150,26 @@ describe('a session', () => {
     expect(server.sessions).toBe(2);
   });
 
+  it('is over when it does not read its replies', async () => {
+    for (const role of [protocol.ROLE_BOTH, protocol.ROLE_CALLS]) {
+      const limits = { ...SESSION_LIMITS, queuedBytesMax: 10 * protocol.HEADER_BYTES };
+      const server = new RumpServer({ rng: new SeededRng(1), features: 0, services: () => [], limits });
+      const [carrier, other] = memoryPair();
+      server.accept(other, null, 0);
+      const client = await RumpClient.connect(carrier, { rng: new SeededRng(2), key: null, features: 0, role });
+      // All of it arrives before the server's carrier delivers a reply.
+      const ask = (count: number): Uint8Array =>
+        concat(...Array.from({ length: count }, (_, i) => protocol.headerOf(null, protocol.REQUEST, 99, i + 1)));
+      carrier.write(ask(10), null);
+      await turn();
+      expect([server.sessions, server.admission.refused.size]).toEqual([1, 0]);
+      carrier.write(ask(11), null);
+      await turn();
+      expect([server.sessions, ...server.admission.refused]).toEqual([0, ['too much buffered', 1]]);
+      await client.closed;
+    }
+  });
+
   it('answers what no service knows with EOPNOTSUPP', async () => {
     const client = await connect(newServer(), protocol.ROLE_BOTH, Int32Array.of(1, 2, 3, 4));
     client.begin({ event: () => undefined, request: () => undefined, closed: () => undefined });

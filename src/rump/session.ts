@@ -134,7 +134,8 @@ export class Session implements ClientPort {
   }
 
   get queuedBytes(): number {
-    return (this.#events?.queuedBytes ?? 0) + this.#earlyBytes;
+    const calls = this.#calls === this.#events ? 0 : (this.#calls?.queuedBytes ?? 0);
+    return (this.#events?.queuedBytes ?? 0) + calls + this.#earlyBytes;
   }
 
   /** Serve a frame. False: the session must end, `fault` says why. */
@@ -174,6 +175,7 @@ export class Session implements ClientPort {
     const payload = payloadOf(bytes, addresses);
     const { operation, request, object } = to;
     this.#calls?.write(headerOf(payload, REPLY, operation, request, object, a, b, c, addresses.length), payload);
+    this.#checkQueue();
   }
 
   event(

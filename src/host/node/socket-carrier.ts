@@ -18,6 +18,8 @@ export type SocketPlace =
 
 /** More than this for a peer that does not read is given up on `close`. */
 const CLOSE_BYTES_MAX = 65_536;
+/** Memory that a write takes while it waits, besides its bytes. */
+const WRITE_BYTES = 512;
 
 let loaded: typeof NodeNet | null = null;
 
@@ -32,6 +34,11 @@ class SocketCarrier implements Carrier {
   onClosed: (() => void) | null = null;
   readonly #socket: NodeNet.Socket;
   #closed = false;
+  /** Writes that wait behind others. */
+  #waiting = 0;
+  readonly #written = (): void => {
+    this.#waiting--;
+  };
 
   /** `socket` is connected. */
   constructor(socket: NodeNet.Socket) {
@@ -47,21 +54,31 @@ class SocketCarrier implements Carrier {
   }
 
   get queuedBytes(): number {
-    return this.#socket.writableLength;
+    const bytes = this.#socket.writableLength;
+    return bytes === 0 ? 0 : bytes + this.#waiting * WRITE_BYTES;
   }
 
   write(head: Uint8Array, body: Uint8Array | null): boolean {
     if (this.#closed) return false;
     const socket = this.#socket;
     if (body === null || body.length === 0) {
-      socket.write(head);
+      this.#write(head);
       return true;
     }
     socket.cork();
-    socket.write(head);
-    socket.write(body);
+    this.#write(head);
+    this.#write(body);
     socket.uncork();
     return true;
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#socket.writableLength === 0) {
+      this.#socket.write(bytes);
+      return;
+    }
+    this.#waiting++;
+    this.#socket.write(bytes, this.#written);
   }
 
   close(): void {
