@@ -3,20 +3,20 @@
 /** Optimal string alignment distance: insertions, deletions, substitutions, swaps of neighbours. */
 function distance(a: string, b: string): number {
   let before: number[] = [];
-  let row: number[] = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let last: number[] = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const substitute = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next[j] = Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, substitute);
+      const substitute = (last[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next[j] = Math.min((last[j] as number) + 1, (next[j - 1] as number) + 1, substitute);
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
         next[j] = Math.min(next[j] as number, (before[j - 2] as number) + 1);
       }
     }
-    before = row;
-    row = next;
+    before = last;
+    last = next;
   }
-  return row[b.length] as number;
+  return last[b.length] as number;
 }
 
 /** The known word that `word` most likely stands for, or null when none is near. */

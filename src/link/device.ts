@@ -155,6 +155,7 @@ export interface Device {
 }
 
 /** The only queue of a device that has one. */
+// cold: once per device
 export function onlyQueue(device: Device): DeviceQueue {
   const [queue, other] = device.queues;
   if (queue === undefined || other !== undefined)

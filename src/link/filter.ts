@@ -48,6 +48,7 @@ export class ReceiveFilter {
   }
 
   /** Memberships are counted: as many `leave` as `join` end one. */
+  // cold: once per membership
   join(hi: number, lo: number): void {
     hi &= 0xffff;
     lo |= 0;

@@ -34,6 +34,7 @@ const DEFAULT_QUEUE_FRAMES = 1000;
 const MAX_QUEUE_FRAMES = 65536;
 const CORRUPT_FROM = 14;
 
+// cold: configuration
 function chance(value: number | undefined, what: string): number {
   const p = value ?? 0;
   if (!(p >= 0 && p <= 1))
@@ -41,6 +42,7 @@ function chance(value: number | undefined, what: string): number {
   return p;
 }
 
+// cold: configuration
 function amount(value: number | undefined, what: string): number {
   const n = value ?? 0;
   if (!(n >= 0 && n < Infinity)) throw new MultikernelError('EINVAL', `impairment ${what}: ${value}`);

@@ -98,6 +98,7 @@ function stagingBytes(maxFrameBytes: number): number {
 
 type Shape = Omit<NetworkDescriptor, 'offset' | 'byteLength'>;
 
+// cold: once per network
 function shapeOf(options: VniNetworkOptions): Shape {
   const { ports } = options;
   assert(Number.isInteger(ports) && ports >= 2 && ports <= MAX_PORTS, 'network: 2 to 256 ports');
@@ -155,6 +156,7 @@ export function createNetwork(arena: Arena, options: VniNetworkOptions): Network
 }
 
 /** '' when the descriptor fits the network in the arena, otherwise why not. */
+// cold: once per network
 export function checkNetwork(arena: Arena, network: NetworkDescriptor): string {
   if (!arena.holds(network.offset, network.byteLength)) return 'network outside the arena';
   const at = arena.place(network.offset);
@@ -194,6 +196,7 @@ export function poolOffset(network: NetworkDescriptor): number {
   return stagingOffset(network, network.ports);
 }
 
+// cold: once per network
 export function poolShape(network: Shape): SlotPoolShape {
   return { slots: network.slots, contentBytes: network.maxFrameBytes, queues: network.ports };
 }

@@ -109,6 +109,12 @@ export class RawDevice implements Device, DeviceQueue {
     this.#txDiscarded = this.counters.index('txDiscarded');
   }
 
+  // cold: a defect of the caller
+  #refuseLength(length: number): never {
+    const range = `${HEADER_BYTES} to ${this.maxFrameBytes}`;
+    throw new MultikernelError('EINVAL', `${this.name}: a frame of ${length} bytes: ${range}`);
+  }
+
   /**
    * A frame for the kernel, copied; Ethernet header first, without FCS. False when the ring is full (counted as `rxFull`) or
    * the link is down. A frame that the filter keeps out counts as taken (`rxFiltered`). Throws EINVAL on lengths that no
@@ -116,10 +122,7 @@ export class RawDevice implements Device, DeviceQueue {
    */
   inject(frame: Uint8Array, meta: number = 0): boolean {
     const { length } = frame;
-    if (!(length >= HEADER_BYTES && length <= this.maxFrameBytes)) {
-      const range = `${HEADER_BYTES} to ${this.maxFrameBytes}`;
-      throw new MultikernelError('EINVAL', `${this.name}: a frame of ${length} bytes: ${range}`);
-    }
+    if (!(length >= HEADER_BYTES && length <= this.maxFrameBytes)) this.#refuseLength(length);
     if (!this.linkUp) return false;
     const at = this.#rxProducer.reserve(length);
     if (at < 0) {

@@ -60,11 +60,16 @@ export class SharedVniDevice extends VniPort {
     this.join(options.doorbellAt ?? 0, () => this.#pool.reclaim(port, this.owner));
   }
 
+  // cold: once per device
+  #leaveBroken(): void {
+    this.leave(`shared buffer: ${this.#pool.broken}`);
+  }
+
   reserve(dstHi: number, dstLo: number, lengthBytes: number): number {
     this.#open = NO_SLOT;
     this.#discard = false;
     if (this.words[this.generationIndex] !== this.generation) this.rescan();
-    if (this.#pool.broken !== '' && !this.left) this.leave(`shared buffer: ${this.#pool.broken}`);
+    if (this.#pool.broken !== '' && !this.left) this.#leaveBroken();
     if (!this.linkUp) return -Errno.ENETDOWN;
     if (lengthBytes > this.maxFrameBytes) return -Errno.EMSGSIZE;
     const map = this.map;

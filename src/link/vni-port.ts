@@ -157,6 +157,7 @@ export abstract class VniPort implements Device, DeviceQueue {
   }
 
   /** Show this port to the network; `attach` runs before anybody sees it. Throws EBUSY when another kernel is up there. */
+  // cold: once per port
   protected join(doorbellAt: number, attach: () => void): void {
     const words = this.words;
     const word = this.portWord;
@@ -214,6 +215,7 @@ export abstract class VniPort implements Device, DeviceQueue {
   }
 
   /** The link is down when no channel is left that could work. A new kernel behind a broken channel makes it sound again. */
+  // cold: once per change of a port
   #carrier(): void {
     if (this.left) return;
     let sound = 0;

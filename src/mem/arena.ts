@@ -135,6 +135,7 @@ export class Arena extends Region {
    * Take `byteLength` zeroed bytes for good. Set-up only; any thread may call it. `align` is a power of two.
    * Returns the place; throws ENOMEM when the arena is used up.
    */
+  // cold: once per region
   allocate(byteLength: number, align: number = 64): number {
     const index = this.#header + WORD_NEXT;
     for (;;) {
@@ -149,6 +150,7 @@ export class Arena extends Region {
   }
 
   /** Take a doorbell that nobody uses yet. Returns its place; throws ENOMEM when all are taken. */
+  // cold: once per CPU
   allocateDoorbell(): number {
     const index = Atomics.add(this.words, this.#header + WORD_DOORBELL_NEXT, 1);
     if (index < 0 || index >= this.doorbellCount) {

@@ -70,6 +70,7 @@ function scratchOf(arena: Arena): number {
 type Copy = (dst: number, src: number, n: number) => void;
 
 /** A range outside the array would reach other memory: the lent copy does not look. */
+// cold: throws at a defect of the caller only
 function checkRange(array: Uint8Array, offset: number, n: number): void {
   if (!(offset >= 0 && n <= array.length - offset))
     throw new RangeError(`no bytes ${offset} to ${offset + n} in an array of ${array.length}`);

@@ -69,6 +69,7 @@ export function createChannel(arena: Arena, options: ChannelOptions): ChannelDes
 }
 
 /** Lay out a channel over zeroed memory at a place that is a multiple of 128. */
+// cold: once per channel
 export function formatChannel(arena: Arena, at: number, options: ChannelOptions): ChannelDescriptor {
   const capacityBytes = ringCapacity(options.ringBytes);
   const padBytes = options.padBytes ?? 0;
@@ -81,6 +82,7 @@ export function formatChannel(arena: Arena, at: number, options: ChannelOptions)
 }
 
 /** '' when the descriptor fits the channel in the arena, otherwise why not. */
+// cold: once per channel
 export function checkChannel(arena: Arena, channel: ChannelDescriptor): string {
   const { offset, capacityBytes, padBytes } = channel;
   if (offset % LINE_BYTES !== 0 || !arena.holds(offset, RINGS_OFFSET + 2 * ringBytes(capacityBytes)))
@@ -97,6 +99,7 @@ function endAt(arena: Arena, channel: ChannelDescriptor, side: number): number {
   return arena.place(channel.offset) + ENDS_OFFSET + side * LINE_BYTES;
 }
 
+// cold: once per channel
 function placesOf(arena: Arena, channel: ChannelDescriptor, side: ChannelSide): ChannelPlaces {
   const rings = arena.place(channel.offset) + RINGS_OFFSET;
   const { capacityBytes, padBytes } = channel;

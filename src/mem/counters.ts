@@ -26,6 +26,7 @@ const DEFAULT_CAPACITY = 64;
 /** A walk of the list ends here even if somebody tied it into a circle. */
 const MAX_BLOCKS = 65536;
 
+// cold: once per name
 function writeLabel(bytes: Uint8Array, at: number, label: string): void {
   assert(/^[\x21-\x7e]*$/.test(label) && label.length < LABEL_BYTES, `counter label '${label}'`);
   bytes[at] = label.length;
@@ -98,6 +99,7 @@ export class Counters {
   }
 
   /** The index of a counter, made at zero when it is new. Owner, set-up only: `name` as in `open`. */
+  // cold: once per name
   index(name: string): number {
     const known = this.#indices.get(name);
     if (known !== undefined) return known;
@@ -125,6 +127,7 @@ export class Counters {
   }
 
   /** All names and values, as the memory holds them now. */
+  // cold: per request
   snapshot(): Record<string, number> {
     const result: Record<string, number> = {};
     const count = Math.min(Atomics.load(this.#arena.words, (this.at >> 2) + WORD_COUNT) >>> 0, this.capacity);
@@ -138,6 +141,7 @@ export class Counters {
 }
 
 /** Places of all well-formed blocks. The list lies in shared memory: each link is checked before it is followed. */
+// cold: per request
 function blocks(arena: Arena): number[] {
   const found: number[] = [];
   let offset = arena.firstCounters;

@@ -104,7 +104,7 @@ export class Heap {
     const offset = at - this.baseAt;
     let unit = offset >> this.#minShift;
     const state = unit >= 0 && unit < this.#units ? (this.#state[unit] as number) : 0;
-    assert((state & TAKEN) !== 0 && unit << this.#minShift === offset, `heap: ${at} is not an allocated block`);
+    assert((state & TAKEN) !== 0 && unit << this.#minShift === offset, 'heap: not an allocated block');
     let order = state & 0x3f;
     this.usedBytes -= this.minBytes << order;
     this.#state[unit] = 0;

@@ -20,6 +20,7 @@ export function seal(words: Int32Array, at: number, magic: number, version: numb
 }
 
 /** '' when the structure at `at` is of that kind and version, otherwise why not. */
+// cold: once when a layout is opened
 export function checkSeal(words: Int32Array, at: number, magic: number, version: number): string {
   if (Atomics.load(words, at >> 2) !== magic) return 'wrong magic number';
   const found = words[(at >> 2) + 1] as number;

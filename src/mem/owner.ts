@@ -95,6 +95,7 @@ export class OwnerTable {
   }
 
   /** A new owner; returns its id, which is never 0. Throws ENOMEM when all records are taken. */
+  // cold: once per owner
   claim(identity: OwnerIdentity): number {
     for (let i = 0; i < this.#count; i++) {
       const word = this.#word(i);
@@ -118,6 +119,7 @@ export class OwnerTable {
   }
 
   /** Identity behind an id; null when the owner is gone or the number is no id. */
+  // cold: once when an owner may be dead
   identity(owner: number): OwnerIdentity | null {
     if (!this.#isAlive(owner)) return null;
     const i = (owner & INDEX_MASK) - 1;

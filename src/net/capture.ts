@@ -152,6 +152,7 @@ export class Capture implements FrameTap {
   }
 
   /** Everything that waits, oldest first, with complete transport checksums. */
+  // cold: once per batch of a capture
   read(): TappedFrame[] {
     const frames = this.#frames;
     this.#frames = [];

@@ -41,6 +41,7 @@ export class ClonerTable {
    * The full name that `name` asks for: a prefix alone takes the lowest unit for which `taken` is false. Returns null when
    * there is no such cloner or unit.
    */
+  // cold: configuration
   nameOf(name: string, taken: (name: string) => boolean): string | null {
     const { prefix, unit } = split(name);
     if (!this.#cloners.has(prefix)) return null;

@@ -38,6 +38,7 @@ export interface Route {
 }
 
 /** A new route. `hostPrefix` is the prefix length of a single address: 32 or 128. Source, MTU and expiry are not set. */
+// cold: once per route
 export function makeRoute(
   destination: number,
   prefixLength: number,

@@ -41,10 +41,10 @@ function networkInterfaces(interfaces: readonly HostInterfaceAddress[]): NodeJS.
     const cidr = `${address}/${prefixLength}`;
     const v6 = address.includes(':');
     const netmask = v6 ? netmask6(prefixLength) : formatIpv4(prefixLength === 0 ? 0 : -1 << (32 - prefixLength));
-    const rows = found[name] ?? [];
-    found[name] = rows;
-    if (v6) rows.push({ address, netmask, family: 'IPv6', mac, internal, cidr, scopeid: scopeId });
-    else rows.push({ address, netmask, family: 'IPv4', mac, internal, cidr });
+    const infos = found[name] ?? [];
+    found[name] = infos;
+    if (v6) infos.push({ address, netmask, family: 'IPv6', mac, internal, cidr, scopeid: scopeId });
+    else infos.push({ address, netmask, family: 'IPv4', mac, internal, cidr });
   }
   return found;
 }

@@ -129,6 +129,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     return this.#take(number, address.port);
   }
 
+  // cold: once per socket
   #take(number: number, port: number): number {
     const options = { only6: this.#only6, reuseAddress: this.#reuseAddress, reusePort: this.#reusePort };
     const use = user.bindPort(this.#stack, number, port, options);

@@ -179,6 +179,7 @@ export class FrameMemory extends UserMemory {
   }
 
   /** Enter bytes of the program at `address`. False when there are too many. The array is kept, not copied. */
+  // cold: once per range that came in a frame
   add(address: number, bytes: Uint8Array, writable: boolean = false): boolean {
     if (this.#heldBytes + bytes.length > this.#limitBytes || bytes.length > this.#budget.leftBytes) return false;
     if (!within(address, bytes.length, Number.MAX_SAFE_INTEGER)) return false;

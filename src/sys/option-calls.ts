@@ -1,7 +1,7 @@
 /**
  * setsockopt and getsockopt. Thread: the one that runs the kernel.
  *
- * Options are integers of 4 bytes unless their row says otherwise (`struct linger`, `struct timeval`, `struct ip_mreq`,
+ * Options are integers of 4 bytes unless said otherwise (`struct linger`, `struct timeval`, `struct ip_mreq`,
  * `struct ipv6_mreq`). Read first: getsockopt(2), ip(4), ip6(4), tcp(4).
  */
 
@@ -15,7 +15,7 @@ import { DatagramFile, RawFile, SocketFile, StreamFile } from './socket-file.ts'
 import type { SystemCall } from './system-call.ts';
 import { int32At, int64At, load, setInt64, store, storeInt, struct } from './user-struct.ts';
 
-interface OptionRow {
+interface Option {
   readonly level: number;
   readonly number: number;
   readonly name: keyof SocketOptions;
@@ -24,44 +24,46 @@ interface OptionRow {
   readonly scale: number;
 }
 
-function row(
+// cold: the table
+function option(
   level: number,
   number: number,
   name: keyof SocketOptions,
-  kind: OptionRow['kind'] = 'integer',
+  kind: Option['kind'] = 'integer',
   scale = 1,
-): OptionRow {
+): Option {
   return { level, number, name, kind, scale };
 }
 
 const { SOL_SOCKET, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP } = abi;
 
-const ROWS: readonly OptionRow[] = [
-  row(SOL_SOCKET, abi.SO_REUSEADDR, 'reuseAddress', 'boolean'),
-  row(SOL_SOCKET, abi.SO_REUSEPORT, 'reusePort', 'boolean'),
-  row(SOL_SOCKET, abi.SO_KEEPALIVE, 'keepAlive', 'boolean'),
-  row(SOL_SOCKET, abi.SO_BROADCAST, 'broadcast', 'boolean'),
-  row(SOL_SOCKET, abi.SO_OOBINLINE, 'oobInline', 'boolean'),
-  row(SOL_SOCKET, abi.SO_SNDBUF, 'sendBufferBytes'),
-  row(SOL_SOCKET, abi.SO_RCVBUF, 'receiveBufferBytes'),
-  row(IPPROTO_TCP, abi.TCP_NODELAY, 'noDelay', 'boolean'),
-  row(IPPROTO_TCP, abi.TCP_KEEPIDLE, 'keepIdleMs', 'integer', MS_PER_S),
-  row(IPPROTO_TCP, abi.TCP_KEEPINTVL, 'keepIntervalMs', 'integer', MS_PER_S),
-  row(IPPROTO_TCP, abi.TCP_KEEPCNT, 'keepCount'),
-  row(IPPROTO_IP, abi.IP_TOS, 'tos'),
-  row(IPPROTO_IP, abi.IP_TTL, 'ttl'),
-  row(IPPROTO_IP, abi.IP_MULTICAST_TTL, 'multicastTtl'),
-  row(IPPROTO_IP, abi.IP_MULTICAST_LOOP, 'multicastLoop', 'boolean'),
-  row(IPPROTO_IPV6, abi.IPV6_TCLASS, 'tos'),
-  row(IPPROTO_IPV6, abi.IPV6_UNICAST_HOPS, 'ttl'),
-  row(IPPROTO_IPV6, abi.IPV6_MULTICAST_HOPS, 'multicastTtl'),
-  row(IPPROTO_IPV6, abi.IPV6_MULTICAST_LOOP, 'multicastLoop', 'boolean'),
-  row(IPPROTO_IPV6, abi.IPV6_MULTICAST_IF, 'multicastInterface'),
-  row(IPPROTO_IPV6, abi.IPV6_V6ONLY, 'ipv6Only', 'boolean'),
+const OPTIONS: readonly Option[] = [
+  option(SOL_SOCKET, abi.SO_REUSEADDR, 'reuseAddress', 'boolean'),
+  option(SOL_SOCKET, abi.SO_REUSEPORT, 'reusePort', 'boolean'),
+  option(SOL_SOCKET, abi.SO_KEEPALIVE, 'keepAlive', 'boolean'),
+  option(SOL_SOCKET, abi.SO_BROADCAST, 'broadcast', 'boolean'),
+  option(SOL_SOCKET, abi.SO_OOBINLINE, 'oobInline', 'boolean'),
+  option(SOL_SOCKET, abi.SO_SNDBUF, 'sendBufferBytes'),
+  option(SOL_SOCKET, abi.SO_RCVBUF, 'receiveBufferBytes'),
+  option(IPPROTO_TCP, abi.TCP_NODELAY, 'noDelay', 'boolean'),
+  option(IPPROTO_TCP, abi.TCP_KEEPIDLE, 'keepIdleMs', 'integer', MS_PER_S),
+  option(IPPROTO_TCP, abi.TCP_KEEPINTVL, 'keepIntervalMs', 'integer', MS_PER_S),
+  option(IPPROTO_TCP, abi.TCP_KEEPCNT, 'keepCount'),
+  option(IPPROTO_IP, abi.IP_TOS, 'tos'),
+  option(IPPROTO_IP, abi.IP_TTL, 'ttl'),
+  option(IPPROTO_IP, abi.IP_MULTICAST_TTL, 'multicastTtl'),
+  option(IPPROTO_IP, abi.IP_MULTICAST_LOOP, 'multicastLoop', 'boolean'),
+  option(IPPROTO_IPV6, abi.IPV6_TCLASS, 'tos'),
+  option(IPPROTO_IPV6, abi.IPV6_UNICAST_HOPS, 'ttl'),
+  option(IPPROTO_IPV6, abi.IPV6_MULTICAST_HOPS, 'multicastTtl'),
+  option(IPPROTO_IPV6, abi.IPV6_MULTICAST_LOOP, 'multicastLoop', 'boolean'),
+  option(IPPROTO_IPV6, abi.IPV6_MULTICAST_IF, 'multicastInterface'),
+  option(IPPROTO_IPV6, abi.IPV6_V6ONLY, 'ipv6Only', 'boolean'),
 ];
 
 const LEVELS = 0x10000;
-const rows: ReadonlyMap<number, OptionRow> = new Map(ROWS.map((one) => [one.level * LEVELS + one.number, one]));
+// cold: the table
+const optionTable: ReadonlyMap<number, Option> = new Map(OPTIONS.map((one) => [one.level * LEVELS + one.number, one]));
 
 /** `struct ip_mreq`: group, address of the interface. */
 const MREQ_BYTES = 8;
@@ -87,7 +89,7 @@ export function setOption(call: SystemCall): number {
   if (level === IPPROTO_IP && number === abi.IP_MULTICAST_IF) return setMulticastInterface(call, file);
   const membership = setMembership(call, file, level, number, lengthBytes);
   if (membership !== null) return membership;
-  const found = rows.get(level * LEVELS + number);
+  const found = optionTable.get(level * LEVELS + number);
   if (found === undefined) return -Errno.ENOPROTOOPT;
   const value = int32At(0);
   return optionsOf(file).setOption(found.name, found.kind === 'boolean' ? value !== 0 : value * found.scale);
@@ -96,7 +98,7 @@ export function setOption(call: SystemCall): number {
 /** Options of one byte, which ip(4) takes for multicast. */
 function setShort(call: SystemCall, level: number, lengthBytes: number): number {
   const file = call.file(call.int(0));
-  const found = rows.get(level * LEVELS + call.int(2));
+  const found = optionTable.get(level * LEVELS + call.int(2));
   if (lengthBytes !== 1 || level !== IPPROTO_IP || found === undefined) return -Errno.EINVAL;
   const error = load(call.memory, call.arg(3), 1);
   if (error !== 0) return error;
@@ -185,7 +187,7 @@ function readOption(file: SocketFile, level: number, number: number): number {
     const special = readSpecial(file, number);
     if (special !== null) return special;
   }
-  const found = rows.get(level * LEVELS + number);
+  const found = optionTable.get(level * LEVELS + number);
   if (found === undefined || file instanceof RawFile) return -Errno.ENOPROTOOPT;
   const value = Number((file as StreamFile | DatagramFile).socket.getOption(found.name));
   struct.setInt32(0, value / found.scale, true);

@@ -29,6 +29,7 @@ export interface CallEntry {
   readonly handler: CallHandler;
 }
 
+// cold: the table
 function entry(number: number, name: string, args: string, handler: CallHandler): CallEntry {
   return { number, name, args: (args === '' ? [] : args.split(' ')) as ArgumentKind[], handler };
 }
@@ -79,6 +80,7 @@ const SYSTEM_CALLS: readonly CallEntry[] = [
 ];
 
 /** Numbers by name: `SYS.connect`. */
+// cold: the table
 export const SYS: Readonly<Record<string, number>> = Object.fromEntries(
   SYSTEM_CALLS.map(({ name, number }) => [name, number]),
 );

@@ -35,6 +35,7 @@ export const SCOPE_SITE = 5;
 export const SCOPE_GLOBAL = 14;
 
 /** The 16 bytes at `at`. Allocates: the data path compares words. */
+// cold: for messages of control protocols
 export function readAddress(view: DataView, at: number): Address6 {
   return [view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12)];
 }
@@ -75,11 +76,13 @@ export function isMapped4(address: Address6): boolean {
   return address[0] === 0 && address[1] === 0 && address[2] === MAPPED_WORD;
 }
 
+// cold: for sockets and the choice of addresses
 export function mapped4(address: number): Address6 {
   return [0, 0, MAPPED_WORD, address];
 }
 
 /** The solicited-node group of an address (RFC 4291 2.7.1): ff02::1:ff and its last 24 bits. */
+// cold: once per address
 export function solicitedNode(address: Address6): Address6 {
   return [0xff020000 | 0, 0, 1, 0xff000000 | (address[3] & 0x00ffffff)];
 }
@@ -135,6 +138,7 @@ export function formatAddress(address: Address6): string {
 }
 
 /** The first of the longest runs (RFC 5952 4.2.3). */
+// cold: text
 function longestZeros(groups: readonly number[]): { start: number; length: number } {
   let best = { start: 0, length: 0 };
   let start = 0;

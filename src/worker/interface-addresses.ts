@@ -12,13 +12,13 @@ function macText(bytes: LinkAddress): string {
 }
 
 export function interfaceAddresses(kernel: Kernel): HostInterfaceAddress[] {
-  const rows: HostInterfaceAddress[] = [];
+  const found: HostInterfaceAddress[] = [];
   for (const { name, kind, linkAddress, addresses } of kernel.control('interface.list', {})) {
     const about = { name, mac: macText(linkAddress ?? NO_LINK_ADDRESS), internal: kind === 'loopback' };
     for (const { address, prefixLength, flags } of addresses) {
       if (address.family === 6 && (flags & IN6_IFF_DUPLICATED) !== 0) continue;
-      rows.push({ ...about, address: formatIp(address), prefixLength, scopeId: address.scopeId });
+      found.push({ ...about, address: formatIp(address), prefixLength, scopeId: address.scopeId });
     }
   }
-  return rows;
+  return found;
 }

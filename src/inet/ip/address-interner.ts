@@ -183,6 +183,7 @@ export class AddressInterner {
   }
 
   /** The words as an array. Not for the data path. */
+  // cold: for control messages
   words(address: number): Address6 {
     const at = this.#at(address);
     const e = this.#entries;

@@ -87,6 +87,7 @@ export class MulticastGroups {
    * One more membership; its filter is kept, and {@link update} must be called when it changed. Returns 0, `-EINVAL` (no
    * group), `-ENOBUFS` (too many groups).
    */
+  // cold: once per membership
   join(iface: Interface, group: number, filter: SourceFilter = ANY_SOURCE): number {
     if (!this.#family.isGroup(group)) return -Errno.EINVAL;
     const known = iface.groups.get(group);

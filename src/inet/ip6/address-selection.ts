@@ -27,6 +27,7 @@ export interface Policy {
   readonly label: number;
 }
 
+// cold: the table
 function policy(words: Address6, prefixLength: number, precedence: number, label: number): Policy {
   return { prefix: words, prefixLength, precedence, label };
 }
@@ -169,6 +170,7 @@ export function sortDestinations<T extends Destination>(
 }
 
 /** Below 0 when `a` comes first. */
+// cold: once per name that is looked up
 function compareDestinations(a: Destination, b: Destination, policies: readonly Policy[]): number {
   const [sourceA, sourceB] = [a.source, b.source];
   if (sourceA === null || sourceB === null) return Number(sourceA === null) - Number(sourceB === null); // 1

@@ -42,6 +42,7 @@ export class Addresses6 implements AddressHolder, LocalAddresses {
    * Add an address to an interface, tentative. It is ours after {@link activate}. Returns the entry, or `-EEXIST` (this
    * kernel has it), `-EINVAL` (no unicast address, one of another zone, or a bad prefix length).
    */
+  // cold: once per address
   add(
     iface: Interface,
     address: number,

@@ -71,6 +71,7 @@ export class Links6 {
     return this.#links.get(iface)?.active === true;
   }
 
+  // cold: per request
   *all(): Generator<Link6> {
     yield* this.#links.values();
   }

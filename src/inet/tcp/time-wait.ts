@@ -185,6 +185,7 @@ export class TimeWaitTable {
   }
 
   /** Every entry, oldest first. */
+  // cold: per request
   *entries(): Generator<number> {
     for (let entry = this.#first; entry !== NONE; entry = this.#next[entry] as number) yield entry;
   }

@@ -24,6 +24,7 @@ export class UdpDemux {
     return this.#buckets[port & (BUCKETS - 1)] as UdpEndpoint | null;
   }
 
+  // cold: per request
   list(): UdpEndpoint[] {
     const found: UdpEndpoint[] = [];
     for (const first of this.#buckets) for (let one = first; one !== null; one = one.next) found.push(one);

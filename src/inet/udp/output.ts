@@ -34,6 +34,8 @@ export class UdpOutput implements UdpSender {
   readonly #bindAny: (endpoint: UdpEndpoint) => number;
   /** Endpoints to be told when there is room on their link. */
   #waiting: UdpEndpoint[] = [];
+  /** Empty between two calls of `serviceWaiting`, which swaps it with the other. */
+  #served: UdpEndpoint[] = [];
 
   /** The datagram that was begun. */
   #path: Path | null = null;
@@ -162,7 +164,8 @@ export class UdpOutput implements UdpSender {
   serviceWaiting(): void {
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
-    this.#waiting = [];
+    this.#waiting = this.#served;
+    this.#served = waiting;
     for (const endpoint of waiting) {
       if (endpoint.closed) continue;
       const dst = endpoint.awaitedAddress;
@@ -174,5 +177,6 @@ export class UdpOutput implements UdpSender {
       endpoint.awaits = false;
       endpoint.onWritable?.();
     }
+    waiting.length = 0;
   }
 }

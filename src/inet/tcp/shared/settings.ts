@@ -22,10 +22,12 @@ class TcpSysctl {
     this.#sysctl = sysctl;
   }
 
+  // cold: once per variable
   toggle(name: string, initial: boolean, text: string): SysctlVariable {
     return this.#sysctl.toggle(`net.inet.tcp.${name}`, initial, text);
   }
 
+  // cold: once per variable
   integer(name: string, initial: number, min: number, max: number, text: string): SysctlVariable {
     return this.#sysctl.integer(`net.inet.tcp.${name}`, initial, min, max, text);
   }

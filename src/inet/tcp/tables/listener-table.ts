@@ -21,6 +21,7 @@ export class ListenerTable {
     this.#rng = rng;
   }
 
+  // cold: once per listener
   add(listener: Listener): void {
     const listeners = this.#byPort.get(listener.port);
     if (listeners === undefined) this.#byPort.set(listener.port, [listener]);
@@ -35,6 +36,7 @@ export class ListenerTable {
     if (listeners.length === 0) this.#byPort.delete(listener.port);
   }
 
+  // cold: per request
   *all(): Generator<Listener> {
     for (const listeners of this.#byPort.values()) yield* listeners;
   }
@@ -50,6 +52,7 @@ export class ListenerTable {
   }
 
   /** Whether somebody listens on exactly that address and port who does not share it (SO_REUSEPORT). */
+  // cold: once per listener
   conflicts(use: PortUse): boolean {
     for (const other of this.#byPort.get(use.port) ?? []) {
       if (overlap(other.portUse, use) && !(other.portUse.reusePort && use.reusePort)) return true;

@@ -82,6 +82,7 @@ export class TcpTables {
     return this.#synEntries[value >> KIND_SHIFT] as SynEntry;
   }
 
+  // cold: per request
   *connections(): Generator<Connection> {
     for (const c of this.#connections) if (c !== null) yield c;
   }
