@@ -10,6 +10,7 @@ import type { ClientPort, SessionService } from './session.ts';
 import { decodeValue, encodeValue } from './value-codec.ts';
 
 export class ControlService implements SessionService {
+  readonly feature: number = protocol.FEATURE_CONTROL;
   readonly first: number = protocol.CONTROL;
   readonly last: number = protocol.CONTROL;
   readonly #client: ClientPort;

@@ -33,7 +33,7 @@ const ADDRESSES_MAX = 1024;
 
 export const VERSION_MIN = 1;
 export const VERSION_MAX = 1;
-/** Bits of the features word. Sides use what both have. */
+/** Bits of the features word. A session has the operations of those that both sides have; others are -EOPNOTSUPP. */
 export const FEATURE_SOCKETS = 1;
 export const FEATURE_CONTROL = 2;
 export const FEATURE_SYSCALLS = 4;

@@ -89,8 +89,8 @@ export class RumpServer {
     this.admission.expire(nowMs);
   }
 
-  /** The session that an authenticated connection belongs to. */
-  sessionOf(hello: Hello): Session {
+  /** The session that an authenticated connection belongs to; a new one serves the `features` of both sides. */
+  sessionOf(hello: Hello, features: number): Session {
     const name = hello.session.join();
     const found = this.#sessions.get(name);
     if (found !== undefined) return found;
@@ -102,7 +102,9 @@ export class RumpServer {
       },
       () => this.#sessions.delete(name),
     );
-    for (const service of this.#options.services(session)) session.addService(service);
+    for (const service of this.#options.services(session)) {
+      if ((service.feature & features) !== 0) session.addService(service);
+    }
     this.#sessions.set(name, session);
     return session;
   }
@@ -234,7 +236,7 @@ class Connection implements Pending {
       this.#error(frame, Errno.EACCES, new MultikernelError('EACCES', 'the kernel does not know this key'));
       return 'not authenticated';
     }
-    const session = this.#server.sessionOf(hello);
+    const session = this.#server.sessionOf(hello, accepted.features);
     if (!session.attach(hello.role, this.#carrier)) return 'malformed frame';
     this.#server.admission.leave(this);
     this.#session = session;

@@ -47,6 +47,8 @@ export const SESSION_LIMITS: SessionLimits = {
 
 /** A family of operations of one session. */
 export interface SessionService {
+  /** The `FEATURE_*` bit that both sides must have. */
+  readonly feature: number;
   /** Operations from `first` to `last` come here. */
   readonly first: number;
   readonly last: number;

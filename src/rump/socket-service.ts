@@ -31,6 +31,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class SocketService implements SessionService, SocketOwner {
+  readonly feature: number = protocol.FEATURE_SOCKETS;
   readonly first: number = protocol.OPEN_STREAM;
   readonly last: number = protocol.SOCKETS_LAST;
   readonly client: ClientPort;

@@ -5,9 +5,10 @@ import { Errno } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
 import { AF_INET, SOCK_STREAM } from '../sys/abi.ts';
 import { SYS } from '../sys/syscalls.ts';
+import { RumpClient } from './client.ts';
 import type { CallMemory, KernelClient } from './kernel-client.ts';
 import { KernelProcess } from './kernel-process.ts';
-import { FEATURE_SYSCALLS } from './protocol.ts';
+import { FEATURE_CONTROL, FEATURE_SYSCALLS, SYSCALL } from './protocol.ts';
 import { remoteKernel } from './remote-kernel.ts';
 import { RumpServer } from './server.ts';
 import { SessionProcess } from './session-process.ts';
@@ -65,6 +66,18 @@ describe('a process elsewhere', () => {
     expect(pid).toBeGreaterThan(0);
     expect(await program.call('getpid', ...new Array<number>(9).fill(0))).toBe(-Errno.EINVAL);
     expect(await program.call('getpid')).toBe(pid);
+  });
+
+  it('needs the feature of system calls on both sides', async () => {
+    const rig = new Rig();
+    const [client, server] = memoryPair();
+    rig.server.accept(server, null, 0);
+    const options = { rng: new SeededRng(2), key: null, features: FEATURE_CONTROL };
+    const caller = await RumpClient.connect(client, options);
+    caller.begin({ event: () => {}, request: () => {}, closed: () => {} });
+    const { a } = await caller.call(SYSCALL, SYS.getpid as number);
+    expect(a).toBe(-Errno.EOPNOTSUPP);
+    expect(rig.table.count).toBe(1);
   });
 
   it('makes sockets, waits, and moves bytes through its own memory', async () => {

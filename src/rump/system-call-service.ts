@@ -26,6 +26,7 @@ export interface RemoteProcess {
 }
 
 export class SystemCallService implements SessionService {
+  readonly feature: number = protocol.FEATURE_SYSCALLS;
   readonly first: number = protocol.SYSCALL;
   readonly last: number = protocol.SYSCALL;
   readonly #client: ClientPort;

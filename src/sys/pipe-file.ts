@@ -2,7 +2,7 @@
  * One end of a pair of connected files in memory: socketpair(2) of the local domain.
  *
  * Thread: the one that runs the kernel. Each end has a ring of bytes that the other writes. Missing: messages with borders
- * (SOCK_DGRAM), descriptors as data (SCM_RIGHTS).
+ * (SOCK_DGRAM), descriptors as data (SCM_RIGHTS), socket options (-ENOTSOCK).
  */
 
 import { Errno } from '../base/errors.ts';

@@ -59,6 +59,8 @@ export class Simulation {
 
   /** Let everybody work at the present time until nobody has anything to do. */
   settle(): void {
+    // Frames that programs sent since the last turn.
+    this.#agents.flush();
     for (let round = 0; round < ROUNDS_MAX; round++) {
       if (this.#agents.doWork(this.#nowUs) === 0) return;
     }
