@@ -24,16 +24,16 @@ it('settle publishes what programs sent between turns', () => {
     return kernel;
   }) as [Kernel, Kernel];
   simulation.run(5_000_000);
-  const receiver = b.sockets.datagram();
+  const receiver = a.sockets.datagram();
   receiver.bind(SocketAddress.any(4, 7));
   let readable = 0;
   receiver.onEvents = (events) => {
     if ((events & EVENT_READABLE) !== 0) readable++;
   };
-  const sender = a.sockets.datagram();
-  // The neighbor is known from the second on: the datagram lies in the ring and no turn has anything else to do.
+  const sender = b.sockets.datagram();
+  // The receiver has its turn first, and the sender's turn finds nothing to do.
   for (let n = 1; n <= 2; n++) {
-    sender.send(new Uint8Array(8), 0, 8, SocketAddress.from('10.0.0.2', 7));
+    sender.send(new Uint8Array(8), 0, 8, SocketAddress.from('10.0.0.1', 7));
     simulation.settle();
     expect(readable).toBe(n);
     receiver.receive(new Uint8Array(8), 0, 8, new DatagramInfo());
