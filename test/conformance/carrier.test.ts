@@ -105,7 +105,11 @@ async function recorded(): Promise<Uint8Array> {
   let request = 100;
   for (const [operation, socket, a, payload, addresses] of sockets)
     client.write(protocol.frameOf(payload, protocol.REQUEST, operation, request++, socket, a, 0, 0, addresses), null);
-  return Uint8Array.from(written);
+  const bytes = Uint8Array.from(written);
+  // HELLO of a client that has the sockets' feature as well.
+  const features = protocol.FEATURE_SOCKETS | protocol.FEATURE_CONTROL | protocol.FEATURE_SYSCALLS;
+  new DataView(bytes.buffer).setInt32(protocol.HEADER_BYTES + 8, features, true);
+  return bytes;
 }
 
 /** Some of everything; the session stays open. */

@@ -59,10 +59,11 @@ export class Simulation {
 
   /** Let everybody work at the present time until nobody has anything to do. */
   settle(): void {
-    // Frames that programs sent since the last turn.
-    this.#agents.flush();
+    // A turn publishes what was sent before it, which agents before that one see in the next round only.
+    let idleRounds = 0;
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      if (this.#agents.doWork(this.#nowUs) === 0) return;
+      idleRounds = this.#agents.doWork(this.#nowUs) === 0 ? idleRounds + 1 : 0;
+      if (idleRounds === 2) return;
     }
     throw new Error(this.#stuck());
   }
