@@ -44,6 +44,7 @@ export function tokenAgent({ arena, channel, side, bellAt, hops, waker }, finish
     },
     flush() {},
     nextDeadlineUs: () => Infinity,
-    workPending: () => end.pending,
+    // The peer may have been noticed by `receive`, after the attempt to begin.
+    workPending: () => end.pending || (!begun && end.up),
   };
 }
