@@ -47,6 +47,7 @@ function leaveTables(c: Connection): void {
   const { stack } = c;
   if (c.index < 0) return;
   stack.tables.remove(c);
+  stack.work.forgetRings(c);
   if (c.owner !== null) stack.tables.holdAddresses(c);
   if (c.portUse !== null) stack.releasePort(c.portUse);
   c.portUse = null;

@@ -80,7 +80,7 @@ export function predicted(
     if (length > ((c.rcv.adv - rcvNxt) | 0) || c.rcv.readClosed) return false;
     const end = (rcvNxt + length) | 0;
     if (!receiveBuffer.ensure(end, rcvNxt)) return false;
-    if (!c.holding) stack.work.holdRings(c, nowUs);
+    if (c.holderIndex < 0) stack.work.holdRings(c, nowUs);
     // The bytes go to their place before their checksum is known; a bad segment has then only spoilt free space.
     if ((packet.meta & META_CHECKSUM_KNOWN) !== 0) receiveBuffer.ring.write(rcvNxt, at + headerBytes, length);
     else if (!checksumGood(c, packet, headerBytes, receiveBuffer.ring.writeSum(rcvNxt, at + headerBytes, length)))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Transcript } from '../../../test/fixtures/tcp-transcript.ts';
+import { CLOSED } from './connection/states.ts';
 
 describe('send window', () => {
   it('sends no more than the peer allows, and goes on when it allows more', () => {
@@ -313,5 +314,16 @@ describe('buffers', () => {
     t.expect('P. seq 5001 len 10');
     t.send('. seq 101 len 10');
     expect(t.read()).toBe(10);
+  });
+
+  it('are looked after until their connection ends, and no longer', () => {
+    const t = new Transcript().established();
+    t.write(5000);
+    expect(t.c.holderIndex).toBe(0);
+    t.send('R. seq 1');
+    expect([t.c.state, t.c.holderIndex]).toEqual([CLOSED, -1]);
+    t.at(10_000);
+    expect(t.stack.heap.usedBytes).toBe(0);
+    expect(t.callouts.nextDeadlineUs()).toBe(Number.POSITIVE_INFINITY);
   });
 });

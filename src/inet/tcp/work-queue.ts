@@ -8,7 +8,6 @@ import { Callout, type CalloutTable } from '../../kern/callout.ts';
 import type { IpService } from '../ip/transport.ts';
 import type { Connection, ConnectionQueue } from './connection/connection.ts';
 import { DUE_OUTPUT } from './connection/due.ts';
-import { CLOSED } from './connection/states.ts';
 import { dispatch } from './dispatch.ts';
 
 /** Rings unused for this long give their memory back. */
@@ -111,20 +110,28 @@ export class WorkQueue implements ConnectionQueue {
    * ten thousand of them are cheap.
    */
   holdRings(c: Connection, nowUs: number): void {
-    if (c.holding) return;
-    c.holding = true;
+    if (c.holderIndex >= 0) return;
+    c.holderIndex = this.#holders.length;
     this.#holders.push(c);
     if (!this.#reclaim.pending) this.#callouts.schedule(this.#reclaim, nowUs + RECLAIM_US);
   }
 
+  /** The connection has ended. Kept here until the next look, short connections would grow old on V8's heap. */
+  forgetRings(c: Connection): void {
+    const index = c.holderIndex;
+    if (index < 0) return;
+    const last = this.#holders.pop() as Connection;
+    c.holderIndex = -1;
+    if (last === c) return;
+    this.#holders[index] = last;
+    last.holderIndex = index;
+  }
+
   #reclaimRings(nowUs: number): void {
-    let kept = 0;
-    for (let i = 0; i < this.#holders.length; i++) {
+    for (let i = this.#holders.length - 1; i >= 0; i--) {
       const c = this.#holders[i] as Connection;
-      if (c.state !== CLOSED && !c.releaseIdleRings(nowUs - RECLAIM_US)) this.#holders[kept++] = c;
-      else c.holding = false;
+      if (c.releaseIdleRings(nowUs - RECLAIM_US)) this.forgetRings(c);
     }
-    this.#holders.length = kept;
-    if (kept > 0) this.#callouts.schedule(this.#reclaim, nowUs + RECLAIM_US);
+    if (this.#holders.length > 0) this.#callouts.schedule(this.#reclaim, nowUs + RECLAIM_US);
   }
 }

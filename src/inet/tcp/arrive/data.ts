@@ -29,7 +29,7 @@ export function receiveData(c: Connection, segment: Segment, nowUs: number): voi
     return;
   }
   if (!makeRoom(c, segment)) return;
-  if (!c.holding) stack.work.holdRings(c, nowUs);
+  if (c.holderIndex < 0) stack.work.holdRings(c, nowUs);
   if (segment.seq === c.rcv.nxt) receiveInOrder(c, segment, nowUs);
   else receiveOutOfOrder(c, segment);
 }

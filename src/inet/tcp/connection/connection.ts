@@ -70,6 +70,7 @@ export interface ConnectionQueue {
   enqueue(c: Connection): void;
   awaitRoom(c: Connection): void;
   holdRings(c: Connection, nowUs: number): void;
+  forgetRings(c: Connection): void;
 }
 
 /** The stack as its connections see it: what they share, and the tables that hold them (tcp/state.ts). */
@@ -155,8 +156,8 @@ export class Connection {
   blocked: boolean = false;
   /** On the stack's list of connections waiting for room. */
   waiting: boolean = false;
-  /** On the stack's list of connections with rings that may become idle. */
-  holding: boolean = false;
+  /** Place in the stack's list of connections with rings that may become idle; -1: not there. */
+  holderIndex: number = -1;
 
   readonly sendBuffer: SendBuffer;
   readonly receiveBuffer: ReceiveBuffer;

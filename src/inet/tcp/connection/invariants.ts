@@ -26,6 +26,7 @@ import { checkUrgent } from './urgent-state.ts';
 /** Throws when a part of a synchronized connection, or what joins the parts, is not as it must be between two events. */
 export function checkConnection(c: Connection): void {
   assert(c.due === 0, 'everything that was due has been sent');
+  assert(c.index >= 0 || c.holderIndex < 0, 'the stack keeps nothing of a connection that has ended');
   if (c.state < ESTABLISHED || c.state === TIME_WAIT) return;
   checkSendSequence(c.snd);
   checkReceiveSequence(c.rcv);
