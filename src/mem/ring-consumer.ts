@@ -5,35 +5,10 @@
  */
 
 import type { Region } from './region.ts';
-import {
-  checkRing,
-  fits,
-  HEAD_OFFSET,
-  isIndex,
-  RECORD_ALIGN,
-  RECORD_HEADER_BYTES,
-  RING_CONTROL_BYTES,
-  roundUpOf,
-  SKIP,
-  TAIL_OFFSET,
-  WAITING_OFFSET,
-  WORD_MARK_EPOCH,
-  WORD_MARK_INDEX,
-} from './spsc-ring.ts';
+import { RingEnd } from './ring-end.ts';
+import { fits, isIndex, RECORD_ALIGN, SKIP, WORD_MARK_EPOCH, WORD_MARK_INDEX } from './spsc-ring.ts';
 
-export class RingConsumer {
-  readonly capacityBytes: number;
-  /** '' while the ring is sound. */
-  broken: string = '';
-
-  readonly #words: Int32Array;
-  readonly #dataAt: number;
-  /** Content of a record that begins at the start of the ring. */
-  readonly #contentAt: number;
-  readonly #roundUp: number;
-  readonly #headIndex: number;
-  readonly #tailIndex: number;
-  readonly #waitingIndex: number;
+export class RingConsumer extends RingEnd {
   /** Published tail. */
   #tail: number;
   /** The head as it was read last. */
@@ -43,21 +18,11 @@ export class RingConsumer {
   /** Published records not read yet, and read ones not released yet, in bytes. */
   #available = 0;
   #unreleased = 0;
-  /** False after `takeOver` until the producer's index makes sense: counts as empty till then. */
-  #settled = true;
 
   /** Attach to a formatted ring, where the last consumer left it. */
   constructor(region: Region, at: number, capacityBytes: number, padBytes: number) {
-    this.capacityBytes = capacityBytes;
-    this.#words = region.words;
-    this.#dataAt = at + RING_CONTROL_BYTES;
-    this.#contentAt = this.#dataAt + RECORD_HEADER_BYTES + padBytes;
-    this.#roundUp = roundUpOf(padBytes);
-    this.#headIndex = (at + HEAD_OFFSET) >> 2;
-    this.#tailIndex = (at + TAIL_OFFSET) >> 2;
-    this.#waitingIndex = (at + WAITING_OFFSET) >> 2;
-    this.broken = checkRing(region, at, capacityBytes, padBytes);
-    this.#tail = Atomics.load(this.#words, this.#tailIndex);
+    super(region, at, capacityBytes, padBytes);
+    this.#tail = Atomics.load(this.words, this.tailIndex);
     if (!isIndex(this.#tail, capacityBytes)) {
       this.#tail = 0;
       this.broken = 'tail out of range';
@@ -69,7 +34,7 @@ export class RingConsumer {
   /** Look at the producer's index again. */
   #refresh(): void {
     const capacity = this.capacityBytes;
-    const head = Atomics.load(this.#words, this.#headIndex);
+    const head = Atomics.load(this.words, this.headIndex);
     this.#headSeen = head;
     if (!isIndex(head, capacity)) {
       this.#fail('head is no index');
@@ -83,18 +48,18 @@ export class RingConsumer {
       return;
     }
     this.#available = used - this.#unreleased;
-    this.#settled = true;
+    this.settled = true;
   }
 
   #fail(why: string): void {
     this.#available = 0;
-    if (this.#settled) this.broken = why;
+    if (this.settled) this.broken = why;
   }
 
   /** Whether a record waits; looks at shared memory afresh. A broken ring has none. */
   get pending(): boolean {
     if (this.#available > 0) return true;
-    return this.broken === '' && Atomics.load(this.#words, this.#headIndex) !== this.#headSeen;
+    return this.broken === '' && Atomics.load(this.words, this.headIndex) !== this.#headSeen;
   }
 
   /**
@@ -103,16 +68,16 @@ export class RingConsumer {
    * but only the layer above knows which are sensible.
    */
   receive(at: Int32Array, length: Int32Array, meta: Int32Array, start: number, limit: number): number {
-    const words = this.#words;
+    const words = this.words;
     if (this.#available === 0) {
       // A plain load decides whether the ordered one is worth its price; before sleeping, `pending` takes the ordered one.
-      if (words[this.#headIndex] === this.#headSeen || this.broken !== '') return start;
+      if (words[this.headIndex] === this.#headSeen || this.broken !== '') return start;
       this.#refresh();
     }
     const capacity = this.capacityBytes;
-    const dataAt = this.#dataAt;
-    const contentAt = this.#contentAt;
-    const roundUp = this.#roundUp;
+    const dataAt = this.dataAt;
+    const contentAt = this.contentAt;
+    const roundUp = this.roundUp;
     let available = this.#available;
     let offset = this.#offset;
     const before = available;
@@ -162,9 +127,9 @@ export class RingConsumer {
     if (tail >= 2 * this.capacityBytes) tail -= 2 * this.capacityBytes;
     this.#tail = tail;
     this.#unreleased = 0;
-    Atomics.store(this.#words, this.#tailIndex, tail);
-    if (this.#available > this.capacityBytes >> 1 || Atomics.load(this.#words, this.#waitingIndex) === 0) return false;
-    Atomics.store(this.#words, this.#waitingIndex, 0);
+    Atomics.store(this.words, this.tailIndex, tail);
+    if (this.#available > this.capacityBytes >> 1 || Atomics.load(this.words, this.waitingIndex) === 0) return false;
+    Atomics.store(this.words, this.waitingIndex, 0);
     return true;
   }
 
@@ -178,14 +143,14 @@ export class RingConsumer {
 
   /** The incarnation of this side that the producer's latest records are for (`RingProducer.mark`). */
   get markedEpoch(): number {
-    return Atomics.load(this.#words, ((this.#dataAt - RING_CONTROL_BYTES) >> 2) + WORD_MARK_EPOCH);
+    return Atomics.load(this.words, (this.controlAt >> 2) + WORD_MARK_EPOCH);
   }
 
   /** Drop every record before the producer's mark, read or not. False, and broken, when the mark makes no sense. */
   seekMark(): boolean {
     const capacity = this.capacityBytes;
-    const head = Atomics.load(this.#words, this.#headIndex);
-    const mark = this.#words[((this.#dataAt - RING_CONTROL_BYTES) >> 2) + WORD_MARK_INDEX] as number;
+    const head = Atomics.load(this.words, this.headIndex);
+    const mark = this.words[(this.controlAt >> 2) + WORD_MARK_INDEX] as number;
     if (
       !isIndex(head, capacity) ||
       !isIndex(mark, capacity) ||
@@ -200,8 +165,8 @@ export class RingConsumer {
     this.#offset = mark % capacity;
     this.#available = 0;
     this.#unreleased = 0;
-    this.#settled = true;
-    Atomics.store(this.#words, this.#tailIndex, mark);
+    this.settled = true;
+    Atomics.store(this.words, this.tailIndex, mark);
     return true;
   }
 
@@ -216,15 +181,15 @@ export class RingConsumer {
    */
   takeOver(): void {
     const capacity = this.capacityBytes;
-    const head = Atomics.load(this.#words, this.#headIndex);
-    const tail = Atomics.load(this.#words, this.#tailIndex);
-    this.#settled = isIndex(head, capacity);
-    this.#tail = this.#settled ? head : isIndex(tail, capacity) ? tail : 0;
+    const head = Atomics.load(this.words, this.headIndex);
+    const tail = Atomics.load(this.words, this.tailIndex);
+    this.settled = isIndex(head, capacity);
+    this.#tail = this.settled ? head : isIndex(tail, capacity) ? tail : 0;
     this.#headSeen = head;
     this.#offset = this.#tail % capacity;
     this.#available = 0;
     this.#unreleased = 0;
     this.broken = '';
-    Atomics.store(this.#words, this.#tailIndex, this.#tail);
+    Atomics.store(this.words, this.tailIndex, this.#tail);
   }
 }

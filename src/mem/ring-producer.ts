@@ -5,41 +5,24 @@
  */
 
 import type { Region } from './region.ts';
+import { RingEnd } from './ring-end.ts';
 import {
-  checkRing,
   fits,
-  HEAD_OFFSET,
   isIndex,
   maxRecordLength,
   RECORD_ALIGN,
-  RECORD_HEADER_BYTES,
-  RING_CONTROL_BYTES,
-  roundUpOf,
   SKIP,
-  TAIL_OFFSET,
-  WAITING_OFFSET,
   WORD_MARK_EPOCH,
   WORD_MARK_INDEX,
   writeRingHeader,
 } from './spsc-ring.ts';
 
-export class RingProducer {
-  readonly capacityBytes: number;
+export class RingProducer extends RingEnd {
   readonly maxLengthBytes: number;
   readonly #padBytes: number;
-  /** '' while the ring is sound. */
-  broken: string = '';
   /** Set by `reserveRun`. */
   runAt: number = 0;
 
-  readonly #words: Int32Array;
-  readonly #dataAt: number;
-  /** Content of a record that begins at the start of the ring. */
-  readonly #contentAt: number;
-  readonly #roundUp: number;
-  readonly #headIndex: number;
-  readonly #tailIndex: number;
-  readonly #waitingIndex: number;
   /** Published head. */
   #head: number;
   /** Place of the next record in the ring. */
@@ -47,23 +30,13 @@ export class RingProducer {
   #unpublished = 0;
   /** Free bytes as of the last look at the tail, less the bytes committed since. */
   #room = 0;
-  /** False after `takeOver` until the consumer's index makes sense: counts as full till then. */
-  #settled = true;
 
   /** Attach to a formatted ring, where the last producer left it. */
   constructor(region: Region, at: number, capacityBytes: number, padBytes: number) {
-    this.capacityBytes = capacityBytes;
+    super(region, at, capacityBytes, padBytes);
     this.maxLengthBytes = maxRecordLength(capacityBytes, padBytes);
     this.#padBytes = padBytes;
-    this.#words = region.words;
-    this.#dataAt = at + RING_CONTROL_BYTES;
-    this.#contentAt = this.#dataAt + RECORD_HEADER_BYTES + padBytes;
-    this.#roundUp = roundUpOf(padBytes);
-    this.#headIndex = (at + HEAD_OFFSET) >> 2;
-    this.#tailIndex = (at + TAIL_OFFSET) >> 2;
-    this.#waitingIndex = (at + WAITING_OFFSET) >> 2;
-    this.broken = checkRing(region, at, capacityBytes, padBytes);
-    this.#head = Atomics.load(this.#words, this.#headIndex);
+    this.#head = Atomics.load(this.words, this.headIndex);
     if (!isIndex(this.#head, capacityBytes)) {
       this.#head = 0;
       this.broken = 'head out of range';
@@ -75,7 +48,7 @@ export class RingProducer {
   /** Look at the consumer's index again. */
   #refresh(): void {
     const capacity = this.capacityBytes;
-    const tail = Atomics.load(this.#words, this.#tailIndex);
+    const tail = Atomics.load(this.words, this.tailIndex);
     if (!isIndex(tail, capacity)) {
       this.#fail('tail is no index');
       return;
@@ -89,12 +62,12 @@ export class RingProducer {
       return;
     }
     this.#room = room;
-    this.#settled = true;
+    this.settled = true;
   }
 
   #fail(why: string): void {
     this.#room = 0;
-    if (this.#settled) this.broken = why;
+    if (this.settled) this.broken = why;
   }
 
   /**
@@ -103,16 +76,16 @@ export class RingProducer {
    */
   takeOver(): void {
     const capacity = this.capacityBytes;
-    writeRingHeader(this.#words, this.#dataAt - RING_CONTROL_BYTES, capacity, this.#padBytes);
-    this.#settled = false;
+    writeRingHeader(this.words, this.controlAt, capacity, this.#padBytes);
+    this.settled = false;
     this.#unpublished = 0;
     this.#room = 0;
     this.broken = '';
-    const tail = Atomics.load(this.#words, this.#tailIndex);
-    this.#head = Atomics.load(this.#words, this.#headIndex);
+    const tail = Atomics.load(this.words, this.tailIndex);
+    this.#head = Atomics.load(this.words, this.headIndex);
     if (!isIndex(this.#head, capacity) || !fits(this.#head, tail, capacity)) {
       this.#head = isIndex(tail, capacity) ? tail : 0;
-      Atomics.store(this.#words, this.#headIndex, this.#head);
+      Atomics.store(this.words, this.headIndex, this.#head);
     }
     this.#offset = this.#head % capacity;
     this.#refresh();
@@ -123,13 +96,13 @@ export class RingProducer {
    * broken). Up to `maxLengthBytes`, it succeeds once the ring is empty. A second call before `commit` replaces the first.
    */
   reserve(lengthBytes: number): number {
-    const size = (lengthBytes + this.#roundUp) & -RECORD_ALIGN;
+    const size = (lengthBytes + this.roundUp) & -RECORD_ALIGN;
     const offset = this.#offset;
     if (offset + size > this.capacityBytes) return this.#reserveAtStart(lengthBytes, size);
     if (size > this.#room) {
       if (!this.#look(size)) return -1;
     }
-    return this.#contentAt + offset;
+    return this.contentAt + offset;
   }
 
   /** Whether `size` bytes are free, after a fresh look. */
@@ -144,20 +117,20 @@ export class RingProducer {
     if (lengthBytes > this.maxLengthBytes) return -1;
     const gap = this.capacityBytes - this.#offset;
     if (gap + size > this.#room && !this.#look(gap + size)) return -1;
-    this.#words[(this.#dataAt + this.#offset) >> 2] = SKIP;
+    this.words[(this.dataAt + this.#offset) >> 2] = SKIP;
     this.#unpublished += gap;
     this.#room -= gap;
     this.#offset = 0;
-    return this.#contentAt;
+    return this.contentAt;
   }
 
   /** The record reserved last is complete; `lengthBytes` at most the reserved length, `meta` any int32. */
   commit(lengthBytes: number, meta: number): void {
-    const size = (lengthBytes + this.#roundUp) & -RECORD_ALIGN;
+    const size = (lengthBytes + this.roundUp) & -RECORD_ALIGN;
     const offset = this.#offset;
-    const word = (this.#dataAt + offset) >> 2;
-    this.#words[word] = lengthBytes;
-    this.#words[word + 1] = meta;
+    const word = (this.dataAt + offset) >> 2;
+    this.words[word] = lengthBytes;
+    this.words[word + 1] = meta;
     this.#room -= size;
     this.#unpublished += size;
     const next = offset + size;
@@ -169,19 +142,19 @@ export class RingProducer {
    * `runAt`, that of each other `recordBytes(lengthBytes)` further. 0 where `reserve` must decide.
    */
   reserveRun(lengthBytes: number, count: number): number {
-    const size = (lengthBytes + this.#roundUp) & -RECORD_ALIGN;
+    const size = (lengthBytes + this.roundUp) & -RECORD_ALIGN;
     const most = Math.min(count, Math.floor((this.capacityBytes - this.#offset) / size));
     if (most * size > this.#room && this.broken === '') this.#refresh();
-    this.runAt = this.#contentAt + this.#offset;
+    this.runAt = this.contentAt + this.#offset;
     return most * size <= this.#room ? most : Math.floor(this.#room / size);
   }
 
   /** The first `count` records reserved by `reserveRun` are complete. */
   commitRun(count: number, lengthBytes: number, meta: number): void {
-    const size = (lengthBytes + this.#roundUp) & -RECORD_ALIGN;
-    const words = this.#words;
+    const size = (lengthBytes + this.roundUp) & -RECORD_ALIGN;
+    const words = this.words;
     const step = size >> 2;
-    let word = (this.#dataAt + this.#offset) >> 2;
+    let word = (this.dataAt + this.#offset) >> 2;
     for (let i = 0; i < count; i++) {
       words[word] = lengthBytes;
       words[word + 1] = meta;
@@ -197,12 +170,12 @@ export class RingProducer {
    * Records published from now on are for the consumer's incarnation `epoch`. Drops records committed and not published.
    */
   mark(epoch: number): void {
-    const header = (this.#dataAt - RING_CONTROL_BYTES) >> 2;
+    const header = this.controlAt >> 2;
     this.#room += this.#unpublished;
     this.#unpublished = 0;
     this.#offset = this.#head % this.capacityBytes;
-    this.#words[header + WORD_MARK_INDEX] = this.#head;
-    Atomics.store(this.#words, header + WORD_MARK_EPOCH, epoch);
+    this.words[header + WORD_MARK_INDEX] = this.#head;
+    Atomics.store(this.words, header + WORD_MARK_EPOCH, epoch);
   }
 
   /** Make everything committed visible to the consumer. Returns whether there was anything. */
@@ -212,7 +185,7 @@ export class RingProducer {
     if (head >= 2 * this.capacityBytes) head -= 2 * this.capacityBytes;
     this.#head = head;
     this.#unpublished = 0;
-    Atomics.store(this.#words, this.#headIndex, head);
+    Atomics.store(this.words, this.headIndex, head);
     return true;
   }
 
@@ -221,10 +194,10 @@ export class RingProducer {
    * `lengthBytes` fits already, after a look made after asking, so that no wake-up is lost.
    */
   awaitRoom(lengthBytes: number): boolean {
-    Atomics.store(this.#words, this.#waitingIndex, 1);
+    Atomics.store(this.words, this.waitingIndex, 1);
     if (this.broken !== '') return false;
     this.#refresh();
-    const size = (lengthBytes + this.#roundUp) & -RECORD_ALIGN;
+    const size = (lengthBytes + this.roundUp) & -RECORD_ALIGN;
     const gap = this.#offset + size > this.capacityBytes ? this.capacityBytes - this.#offset : 0;
     return gap + size <= this.#room;
   }
