@@ -89,18 +89,24 @@ function receive(socket: StreamSocket, done: (bytes: number) => void): void {
   read();
 }
 
+/** Accepts on port 80; the result of each connection is added at its end. */
+function serve(kernel: Kernel): number[] {
+  const results: number[] = [];
+  const listener = kernel.sockets.stream();
+  listener.bind(SocketAddress.any(4, 80));
+  listener.listen(4);
+  listener.onEvents = () => {
+    for (let socket = listener.accept(); socket !== null; socket = listener.accept()) {
+      receive(socket, (bytes) => results.push(bytes));
+    }
+  };
+  return results;
+}
+
 describe('a kernel with two CPUs', () => {
   it('accepts at one socket what arrives at either, and each CPU works for its own connections', () => {
     const { simulation, server, second, client } = world();
-    const listener = server.sockets.stream();
-    listener.bind(SocketAddress.any(4, 80));
-    listener.listen(4);
-    const results: number[] = [];
-    listener.onEvents = () => {
-      for (let socket = listener.accept(); socket !== null; socket = listener.accept()) {
-        receive(socket, (bytes) => results.push(bytes));
-      }
-    };
+    const results = serve(server);
     for (const address of [0xc0000201, 0xc6336401]) {
       const socket = client.sockets.stream();
       send(socket);
@@ -117,15 +123,7 @@ describe('a kernel with two CPUs', () => {
 
   it('has programs on either, whose sockets take ports from one table', () => {
     const { simulation, server, second, client } = world();
-    const listener = client.sockets.stream();
-    listener.bind(SocketAddress.any(4, 80));
-    listener.listen(4);
-    const results: number[] = [];
-    listener.onEvents = () => {
-      for (let socket = listener.accept(); socket !== null; socket = listener.accept()) {
-        receive(socket, (bytes) => results.push(bytes));
-      }
-    };
+    const results = serve(client);
     const own = server.sockets.datagram();
     expect(own.bind(SocketAddress.any(4, 53))).toBe(0);
     expect(second.sockets.datagram().bind(SocketAddress.any(4, 53))).toBeLessThan(0);
