@@ -30,6 +30,19 @@ describe('send window', () => {
     expect(t.c.snd.wnd).toBe(8000);
   });
 
+  it('takes the window of an older segment that moves SND.UNA: what is sent ends at the edge that the peer offered', () => {
+    const t = new Transcript().established({ win: 8000 });
+    t.write(2920);
+    expect(t.skip()).toBe(2);
+    t.send('. seq 501 len 500 ack 1 win 8000');
+    t.skip();
+    t.send('. seq 1 len 500 ack 2921 win 0');
+    t.skip();
+    t.write(3000);
+    t.expectNothing();
+    expect(t.c.snd.wnd).toBe(0);
+  });
+
   it('keeps working when the peer takes window back', () => {
     const t = new Transcript().established({ win: 8000 });
     t.write(10_000);

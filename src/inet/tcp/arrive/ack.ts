@@ -50,7 +50,7 @@ export function processAck(c: Connection, segment: Segment, nowUs: number): bool
   }
   if (c.undo.possible) tryUndo(c, advance > 0, tsEcho);
   const windowBefore = c.snd.wnd;
-  updateWindow(c, segment);
+  updateWindow(c, segment, advance > 0);
   const duplicate =
     advance === 0 &&
     segment.dataBytes === 0 &&
@@ -132,10 +132,13 @@ function growSendBuffer(c: Connection): void {
   if (sendBuffer.limitBytes < most) sendBuffer.limitBytes = Math.min(wanted, most);
 }
 
-/** SND.WND, unless an older segment would turn it back (SND.WL1, SND.WL2). */
-function updateWindow(c: Connection, segment: Segment): void {
+/**
+ * SND.WND, unless an older segment would turn it back (SND.WL1, SND.WL2). An ACK that moved SND.UNA is no old duplicate, and
+ * brings its window whatever its sequence number: the old one beside the new SND.UNA would reach beyond the edge offered.
+ */
+function updateWindow(c: Connection, segment: Segment, advanced: boolean): void {
   const newer = (segment.seq - c.snd.wl1) | 0;
-  if (newer < 0 || (newer === 0 && seqLt(segment.ack, c.snd.wl2))) return;
+  if (!advanced && (newer < 0 || (newer === 0 && seqLt(segment.ack, c.snd.wl2)))) return;
   const window = segment.window << c.snd.scale;
   if (window > c.snd.wnd && segment.dataBytes === 0 && segment.ack === c.snd.wl2) {
     c.stack.counters.add(c.stack.count.windowUpdatesReceived, 1);
