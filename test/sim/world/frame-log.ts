@@ -13,6 +13,7 @@ import * as ipv4 from '../../../src/wire/ipv4.ts';
 import * as ipv6 from '../../../src/wire/ipv6.ts';
 import { isLinkLocal, parseAddress as parseAddress6 } from '../../../src/wire/ipv6-address.ts';
 import { interfaceBlock, packetBlock, sectionBlock } from '../../../src/wire/pcapng.ts';
+import type { WindowWatch } from './window-watch.ts';
 
 const ONES = 0xffff;
 const FRAGMENT_MASK = 0x3fff;
@@ -134,10 +135,21 @@ export class LoggedDevice extends Middleware {
   readonly #name: string;
   readonly #arena: Arena;
   readonly #own: OwnAddresses;
+  readonly #windows: WindowWatch;
   #openAt = 0;
 
-  constructor(inner: Device, arena: Arena, log: FrameLog, index: number, own: OwnAddresses, name: string) {
+  /** `windows`: of the machine, whatever interface its connections use. */
+  constructor(
+    inner: Device,
+    arena: Arena,
+    log: FrameLog,
+    index: number,
+    own: OwnAddresses,
+    windows: WindowWatch,
+    name: string,
+  ) {
     super(inner);
+    this.#windows = windows;
     this.#log = log;
     this.#arena = arena;
     this.#index = index;
@@ -152,7 +164,7 @@ export class LoggedDevice extends Middleware {
 
   override commit(lengthBytes: number, meta: number): void {
     this.#log.sent(this.#index, this.#arena, this.#openAt, lengthBytes);
-    const fault = faultOf(this.#arena.view, this.#openAt, lengthBytes, meta, this.#own);
+    const fault = faultOf(this.#arena.view, this.#openAt, lengthBytes, meta, this.#own, this.#windows);
     if (fault !== '') this.#log.fault(`${this.#name}: ${fault}`);
     this.innerQueue.commit(lengthBytes, meta);
   }
@@ -160,20 +172,37 @@ export class LoggedDevice extends Middleware {
   override receive(batch: FrameBatch): number {
     const count = this.innerQueue.receive(batch);
     for (let i = 0; i < count; i++) {
-      this.#log.received(this.#index, this.#arena, batch.at[i] as number, batch.length[i] as number);
+      const at = batch.at[i] as number;
+      this.#log.received(this.#index, this.#arena, at, batch.length[i] as number);
+      const { view } = this.#arena;
+      const type = ethernet.type(view, at);
+      if (type !== ethernet.ETHERTYPE_IPV4 && type !== ethernet.ETHERTYPE_IPV6) continue;
+      this.#windows.received(view, at + ethernet.HEADER_BYTES, batch.meta[i] as number);
     }
     return count;
   }
 }
 
 /** What is wrong with a frame that is about to be sent, '' when nothing is. */
-function faultOf(view: DataView, at: number, lengthBytes: number, meta: number, own: OwnAddresses): string {
+function faultOf(
+  view: DataView,
+  at: number,
+  lengthBytes: number,
+  meta: number,
+  own: OwnAddresses,
+  windows: WindowWatch,
+): string {
   const type = ethernet.type(view, at);
   const ip = at + ethernet.HEADER_BYTES;
   const bytes = lengthBytes - ethernet.HEADER_BYTES;
   const partial = (meta & META_CHECKSUM_PARTIAL) !== 0;
-  if (type === ethernet.ETHERTYPE_IPV4) return fault4(view, ip, bytes, partial, own);
-  return type === ethernet.ETHERTYPE_IPV6 ? fault6(view, ip, bytes, partial, own) : '';
+  if (type === ethernet.ETHERTYPE_IPV4) {
+    const sent = own.sent4(view, ip) ? windows.sent(view, ip, ipv4.totalLength(view, ip)) : '';
+    return fault4(view, ip, bytes, partial, own) || sent;
+  }
+  if (type !== ethernet.ETHERTYPE_IPV6) return '';
+  const sent = own.sent6(view, ip) ? windows.sent(view, ip, ipv6.HEADER_BYTES + ipv6.payloadBytes(view, ip)) : '';
+  return fault6(view, ip, bytes, partial, own) || sent;
 }
 
 function fault4(view: DataView, at: number, lengthBytes: number, partial: boolean, own: OwnAddresses): string {

@@ -14,6 +14,7 @@ import { Bridge } from './bridge.ts';
 import { type FrameLog, LoggedDevice, OwnAddresses } from './frame-log.ts';
 import type { WorldPlan } from './plan.ts';
 import { type NodePlan, PREFIX_LENGTH, PREFIX_LENGTH6, type SegmentPlan } from './topology.ts';
+import { WindowWatch } from './window-watch.ts';
 
 const STORE_BYTES = 2 * 1024 * 1024;
 const SPARE_BYTES = 16 * 1024 * 1024;
@@ -82,12 +83,14 @@ export class Machine {
       node.ports.flatMap((port) => [port.address, port.address6]),
       node.auto,
     );
+    const windows = new WindowWatch();
     for (const [p, { address, address6 }] of node.ports.entries()) {
       const link = this.#link(p, kernel.cpus[0].cpu.bulk, host);
       this.links[p] = link;
       const name = `eth${p}`;
       const index = this.#network.interfaceIndex(`${node.name}/${name}`);
-      kernel.attach(new LoggedDevice(link, arena, this.#network.log, index, own, `${node.name}/${name}`), name);
+      const logged = new LoggedDevice(link, arena, this.#network.log, index, own, windows, `${node.name}/${name}`);
+      kernel.attach(logged, name);
       if (address !== '') {
         textControl(kernel, 'interface.set', { name, addAddress: { address, prefixLength: PREFIX_LENGTH } });
       }

@@ -101,6 +101,7 @@ export function drawStreams(draw: Draw, limits: TrafficLimits): StreamPlan[] {
     const mutual = !closedPort && client !== server && draw.chance(0.06);
     const shape = drawShape(draw, limits.bytesMost);
     const sides = [drawSide(draw, limits, shape[0]), drawSide(draw, limits, shape[1])] as const;
+    if (shape[0] > 0 && shape[1] > 0 && draw.chance(0.3)) for (const side of sides) tighten(draw, side);
     // A reset may be lost: only keep-alive finds out.
     if (sides[0].ending !== 'orderly') watch(draw, sides[1]);
     if (sides[1].ending !== 'orderly') watch(draw, sides[0]);
@@ -116,6 +117,13 @@ export function drawStreams(draw: Draw, limits: TrafficLimits): StreamPlan[] {
       sides,
     };
   });
+}
+
+/** A reader that is late and has little room: its window closes again and again while it writes. */
+function tighten(draw: Draw, side: SidePlan): void {
+  side.receiveBufferBytes = draw.scale(4096, 20_000);
+  side.readMost = draw.between(1000, 8000);
+  side.readPauseUs = draw.scale(1000, 50 * MS);
 }
 
 function drawNaming(draw: Draw, { families, neighbors }: TrafficLimits, a: number, b: number): Naming {
