@@ -313,6 +313,29 @@ describe('bind and listen', () => {
     expect(strict.bind(SocketAddress.any(4, 80))).toBe(0);
   });
 
+  it.each(['client', 'server', 'both'])(
+    'let the same port connect to the same server again at once: %s closed first',
+    (first) => {
+      const bench = new Bench();
+      const server = bench.listening(80);
+      for (let round = 0; round < 3; round++) {
+        bench.simulation.run(bench.simulation.nowUs() + 1000);
+        const client = bench.stream();
+        client.setOption('reuseAddress', true);
+        expect(client.bind(SocketAddress.ipv4(LOCALHOST, 16100))).toBe(0);
+        expect(client.connect(SocketAddress.ipv4(LOCALHOST, 80))).toBe(-Errno.EINPROGRESS);
+        bench.settle();
+        expect(client.state).toBe('ESTABLISHED');
+        const peer = server.accept() as StreamSocket;
+        (first === 'server' ? peer : client).close();
+        if (first !== 'both') bench.settle();
+        (first === 'server' ? client : peer).close();
+        bench.settle();
+        expect(bench.kernel.cpus[0].tcp.timeWait.count).toBe(first === 'both' ? 2 : 1);
+      }
+    },
+  );
+
   it('reset what was not accepted when the listener closes', () => {
     const bench = new Bench();
     const server = bench.listening(80);

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { PEER } from '../../../test/fixtures/capturing-ip.ts';
 import { Transcript } from '../../../test/fixtures/tcp-transcript.ts';
 import { Errno } from '../../base/errors.ts';
+import type { Connection } from './connection/connection.ts';
+import type { PortUse } from './shared/port-use.ts';
 import * as user from './user.ts';
 
 /** Effects of `net.inet.tcp.*` that no other transcript shows. */
@@ -186,6 +188,28 @@ describe('tw_reuse_delay: connect takes over TIME_WAIT (RFC 6191 section 2)', ()
     expect(t.connect()).toBe('');
     expect([t.stack.timeWait.count, (t.c.snd.iss - end) | 0]).toEqual([0, 65_538]);
     t.expect('S seq 0');
+  });
+
+  it('at once from a port that the program bound, given timestamps', () => {
+    const connect = (t: Transcript): unknown => {
+      const use = user.bindPort(t.stack, t.local, 50_000, { reuseAddress: true, reusePort: false }) as PortUse;
+      return user.connectTo(t.stack, use, t.peer, t.peerPort, t.stack.newOptions(), null, t.nowUs);
+    };
+    const again = (ts: boolean): unknown => {
+      const t = new Transcript();
+      const c = connect(t) as Connection;
+      t.conn = c;
+      t.localPortNow = 50_000;
+      t.skip();
+      t.send(`S. seq 0 ack 1 mss 1460${ts ? ' ts 5000 0' : ''}`);
+      t.close();
+      t.send('F. seq 1 ack 2');
+      expect(t.stack.timeWait.count).toBe(1);
+      const next = connect(t);
+      return typeof next === 'number' ? next : ((next as Connection).snd.iss - c.snd.nxt) | 0;
+    };
+    expect(again(true)).toBe(65_538);
+    expect(again(false)).toBe(-Errno.EADDRNOTAVAIL);
   });
 
   it('at another age when told so, never without timestamps', () => {

@@ -159,10 +159,14 @@ export class TimeWaitTable {
     return ((this.#sndNxt[entry] as number) + SUCCESSOR_OFFSET) | 0;
   }
 
-  /** Whether `connect` may take the place of the entry (RFC 6191 section 2): timestamps, and old enough. */
-  mayReplace(entry: number, nowUs: number): boolean {
-    const ageUs = nowUs - (this.#sinceUs[entry] as number);
-    return this.#tsOk[entry] === 1 && ageUs >= this.#stack.settings.timeWaitReuseMs.value * US_PER_MS;
+  /**
+   * Whether `connect` may take the place of the entry (RFC 6191 section 2): timestamps, which with the higher first sequence
+   * number prove the SYN newer. A port that we choose ourselves waits until the entry is old enough: another may be free. A port
+   * that the program bound does not (Linux: `tcp_twsk_unique`).
+   */
+  mayReplace(entry: number, bound: boolean, nowUs: number): boolean {
+    if (this.#tsOk[entry] === 0) return false;
+    return bound || nowUs - (this.#sinceUs[entry] as number) >= this.#stack.settings.timeWaitReuseMs.value * US_PER_MS;
   }
 
   remove(entry: number): void {

@@ -179,7 +179,7 @@ function placeConnection(
     // Connections may share an ephemeral port when their peers differ: `choosePort` has seen to that.
     const error = stack.ports.bind(chosen, stack.rng, (a, b) => !(a as PortUse).explicit && !(b as PortUse).explicit);
     if (error < 0) return error;
-  } else if (!tupleFree(stack, local, peerAddress, packPorts(chosen.port, peerPort), nowUs)) {
+  } else if (!tupleFree(stack, local, peerAddress, packPorts(chosen.port, peerPort), true, nowUs)) {
     return -Errno.EADDRNOTAVAIL;
   }
   chosen.users++;
@@ -197,7 +197,7 @@ function choosePort(stack: TcpState, local: number, peer: number, peerPort: numb
     if (!ports.has(port)) return true;
     // Connections of another CPU are not in our tables.
     if (!ports.every(port, (use) => isShareable(use as PortUse, stack.cpu))) return false;
-    return !tables.listeners.has(port) && tupleFree(stack, local, peer, packPorts(port, peerPort), nowUs);
+    return !tables.listeners.has(port) && tupleFree(stack, local, peer, packPorts(port, peerPort), false, nowUs);
   });
 }
 
@@ -205,9 +205,17 @@ function isShareable({ cpu, explicit, listening }: PortUse, ours: number): boole
   return cpu === ours && !explicit && !listening;
 }
 
-function tupleFree(stack: TcpState, local: number, peer: number, ports: number, nowUs: number): boolean {
+/** `bound`: the program chose the port. */
+function tupleFree(
+  stack: TcpState,
+  local: number,
+  peer: number,
+  ports: number,
+  bound: boolean,
+  nowUs: number,
+): boolean {
   const occupant = stack.tables.occupant(local, peer, ports);
-  return occupant === -1 || (occupant >= 0 && stack.timeWait.mayReplace(occupant, nowUs));
+  return occupant === -1 || (occupant >= 0 && stack.timeWait.mayReplace(occupant, bound, nowUs));
 }
 
 /** Set SO_SNDBUF or SO_RCVBUF, bytes: a fixed size from now on. The receive window never shrinks. */

@@ -214,7 +214,7 @@ export class TcpSettings extends SenderSettings {
       1000,
       0,
       120_000,
-      'age at which connect takes over TIME_WAIT, ms',
+      'age at which connect takes over TIME_WAIT at a port of its own choice, ms',
     );
     this.rfc1337 = tcp.toggle('rfc1337', false, 'ignore resets in TIME_WAIT');
 
