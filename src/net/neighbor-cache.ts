@@ -10,7 +10,7 @@
  *
  *   incomplete --reply--> reachable --nd_reachable--> stale --use--> delay --nd_delay--> probe --nd_umaxtries--> (gone)
  *       |                      ^------------ reply, or confirmation by a transport ---------------'
- *       '--nd_bmaxtries--> failed: callers get EHOSTDOWN, and one request a second goes out while they ask
+ *       '--nd_bmaxtries--> failed: callers get EHOSTDOWN or leave their latest packet, and one request a second goes out while they ask
  */
 
 import { Errno } from '../base/errors.ts';
@@ -233,7 +233,7 @@ export class NeighborCache {
 
   /**
    * A packet is to go to a neighbor that is not `fresh`. Returns 0 when it may go now, 1 when it has to wait
-   * ({@link enqueue}), or `-EHOSTDOWN` when resolution failed lately.
+   * ({@link enqueue}), or `-EHOSTDOWN` when resolution failed lately; a caller that does not want to know may let the packet wait then, too.
    */
   use(neighbor: Neighbor, nowUs: number): number {
     if (neighbor.state === 'stale') {
@@ -249,9 +249,13 @@ export class NeighborCache {
     return -Errno.EHOSTDOWN;
   }
 
-  /** Keep a copy of an IP packet until the neighbor answers (RFC 1122 2.3.2.2); the oldest one makes room. */
+  /**
+   * Keep a copy of an IP packet until the neighbor answers (RFC 1122 2.3.2.2); the oldest one makes room. For a neighbor that
+   * failed the latest packet alone waits, for as long as the failure is remembered.
+   */
   enqueue(neighbor: Neighbor, at: number, totalBytes: number, meta: number, nowUs: number): void {
-    while (neighbor.pendingCount >= this.#queueLength.value) this.#dropOldest(neighbor);
+    const most = neighbor.failed ? 1 : this.#queueLength.value;
+    while (neighbor.pendingCount >= most) this.#dropOldest(neighbor);
     const { heap, bulk } = this.#cpu;
     const { arena } = this.#cpu.shared;
     // Memory is limited, not payload: a short packet takes a whole block.

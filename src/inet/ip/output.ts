@@ -24,7 +24,7 @@ import { Fragmentation } from './fragmenter.ts';
 import { IP4_HEADER_BYTES, type IpPath } from './path.ts';
 import type { PathTable } from './path-table.ts';
 import type { Transmitter } from './transmit.ts';
-import { IP_DONT_FRAGMENT, IP_SEGMENTED } from './transport.ts';
+import { IP_DONT_FRAGMENT, IP_NO_HOST_ERROR, IP_SEGMENTED } from './transport.ts';
 
 /** A whole packet of IPv4, the payload of one of IPv6. */
 const MAX_BYTES = 65535;
@@ -197,8 +197,8 @@ export class IpOutput {
     const neighbor = path.neighbor;
     if (!neighbor.fresh && !path.discards) {
       const waits = this.#cacheOf(path).use(neighbor, this.#context.nowUs());
-      if (waits < 0) return this.#hostDown(path);
-      if (waits > 0) return this.#scratchBusy() ? -Errno.ENOBUFS : IN_SCRATCH;
+      if (waits < 0 && (flags & IP_NO_HOST_ERROR) === 0) return this.#hostDown(path);
+      if (waits !== 0) return this.#scratchBusy() ? -Errno.ENOBUFS : IN_SCRATCH;
     }
     if (totalBytes <= path.directBytes) return IN_RING;
     if (totalBytes > path.mtu) {

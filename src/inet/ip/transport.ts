@@ -20,6 +20,8 @@ export const IP_DONT_FRAGMENT = 1;
 export const IP_ALLOW_BROADCAST = 2;
 /** The packet may be longer than the MTU: it goes as a super-frame, its segment size with `end` (TCP's may always). */
 export const IP_SEGMENTED = 4;
+/** For `begin`: a next hop that does not answer is no error; the packet waits for it, as the last one that does (net/neighbor-cache.ts). */
+export const IP_NO_HOST_ERROR = 8;
 /** For `openPath` and `transientPath`: no copy of a multicast comes back to us (IP_MULTICAST_LOOP off). */
 export const IP_NO_LOOP = 0x200;
 
@@ -123,7 +125,8 @@ export interface IpService {
 
   /**
    * Start one packet with `payloadBytes` of transport header and data. Returns the offset where they go
-   * (4-aligned), or `-ENOBUFS` (ring full), `-EHOSTUNREACH`, `-EHOSTDOWN`, `-ENETUNREACH`, `-EMSGSIZE` (IP_DONT_FRAGMENT and too long).
+   * (4-aligned), or `-ENOBUFS` (ring full), `-EHOSTUNREACH`, `-EHOSTDOWN` (neither about the next hop with IP_NO_HOST_ERROR), `-ENETUNREACH`,
+   * `-EMSGSIZE` (IP_DONT_FRAGMENT and too long).
    */
   begin(path: Path, protocol: number, payloadBytes: number, ttl: number, tos: number, flags: number): number;
   /** The packet begun is complete; `meta` goes with the frame. Fragments here when it is longer than the MTU. */

@@ -12,17 +12,18 @@ const OWN_HEX = toHex(hex(ownMac(1)));
 const PEER_HEX = toHex(hex(PEER_MAC));
 const SECOND = 1_000_000;
 
-function bed(): { bed: InetBed; endpoint: UdpEndpoint } {
+function bed(peer: string = ''): { bed: InetBed; endpoint: UdpEndpoint } {
   const one = new InetBed();
   one.attach(OWN);
   const endpoint = one.cpu.udp.open();
   endpoint.bind(0, 5000);
+  if (peer !== '') endpoint.connect(ip(peer), 7);
   return { bed: one, endpoint };
 }
 
 function send(one: InetBed, endpoint: UdpEndpoint, text: string, to: string = PEER): number {
   const bytes = new TextEncoder().encode(text);
-  const sent = endpoint.send(bytes, 0, bytes.length, ip(to), 7);
+  const sent = endpoint.send(bytes, 0, bytes.length, ip(to), endpoint.connected ? 0 : 7);
   one.settle();
   return sent;
 }
@@ -82,8 +83,8 @@ describe('ARP resolution (RFC 826, RFC 1122 2.3.2)', () => {
     expect(one.inet.ip4.neighbors.pendingBytes).toBe(0);
   });
 
-  it('repeats the request once a second, gives up after three, then says EHOSTDOWN', () => {
-    const { bed: one, endpoint } = bed();
+  it('repeats the request once a second, gives up after three, then says EHOSTDOWN to a connected socket', () => {
+    const { bed: one, endpoint } = bed(PEER);
     send(one, endpoint, 'x');
     expect(one.sent()).toHaveLength(1);
     one.advance(0.9 * SECOND);
@@ -102,13 +103,14 @@ describe('ARP resolution (RFC 826, RFC 1122 2.3.2)', () => {
   it('says EHOSTUNREACH when the silent neighbor is a gateway', () => {
     const { bed: one, endpoint } = bed();
     one.inet.addRoute(0, 0, ip(PEER), 2);
+    endpoint.connect(ip('192.0.2.1'), 7);
     send(one, endpoint, 'x', '192.0.2.1');
     one.advance(4 * SECOND);
     expect(send(one, endpoint, 'x', '192.0.2.1')).toBe(-Errno.EHOSTUNREACH);
   });
 
   it('asks at most once a second while callers insist, and recovers at the first answer', () => {
-    const { bed: one, endpoint } = bed();
+    const { bed: one, endpoint } = bed(PEER);
     send(one, endpoint, 'x');
     one.advance(4 * SECOND);
     one.sent();
@@ -122,6 +124,32 @@ describe('ARP resolution (RFC 826, RFC 1122 2.3.2)', () => {
     one.receive(reply());
     expect(send(one, endpoint, 'x')).toBe(1);
     expect(one.sent()[0]?.protocol).toBe(17);
+  });
+
+  it('never says it to a socket that is not connected, whose latest packet waits', () => {
+    for (const gateway of [false, true]) {
+      const { bed: one, endpoint } = bed();
+      if (gateway) one.inet.addRoute(0, 0, ip(PEER), 2);
+      const to = gateway ? '192.0.2.1' : PEER;
+      for (let i = 0; i < 24; i++) {
+        expect(send(one, endpoint, String.fromCharCode(97 + i), to)).toBe(1);
+        one.advance(SECOND / 4);
+      }
+      expect(one.count('arp-resolution-failures')).toBe(1);
+      one.sent();
+      expect(one.receive(reply()).map((packet) => String.fromCharCode(packet.payload[8]!))).toEqual(['x']);
+      expect([one.count('arp-pending-drops'), one.heldBytes]).toEqual([23, 0]);
+      // Silent for good: the failure is forgotten with what waits.
+      const { bed: other, endpoint: sender } = bed();
+      for (let second = 0; second < 5; second++) {
+        expect(send(other, sender, 'x')).toBe(1);
+        other.advance(SECOND);
+      }
+      other.advance(20 * SECOND);
+      expect([other.inet.ip4.neighbors.count, other.inet.ip4.neighbors.pendingBytes, other.heldBytes]).toEqual([
+        0, 0, 0,
+      ]);
+    }
   });
 
   it('forgets a failure after a while and tries again', () => {

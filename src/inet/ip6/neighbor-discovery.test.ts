@@ -149,7 +149,7 @@ describe('a solicitation for one of our addresses', () => {
 });
 
 describe('resolution', () => {
-  it('asks three times, a second apart, then tells the sender (RFC 4861 7.2.2)', () => {
+  it('asks three times, a second apart, then tells a sender that is connected (RFC 4861 7.2.2)', () => {
     const one = bed();
     const endpoint = one.cpu.udp.open(true);
     endpoint.connect(one.number(PEER), 9);
@@ -164,6 +164,7 @@ describe('resolution', () => {
     expect(asked).toEqual([once, once, once, []]);
     expect(one.count('nd6-resolution-failures')).toBe(1);
     expect(endpoint.send(hex('00'), 0, 1, 0, 0)).toBe(-Errno.EHOSTDOWN);
+    expect(one.cpu.udp.open(true).send(hex('00'), 0, 1, one.number(PEER), 9)).toBe(1);
   });
 
   it('keeps a limited number of packets, the newest ones', () => {

@@ -137,7 +137,8 @@ export class UdpEndpoint implements PortBinding {
 
   /**
    * Send one datagram; with `port` 0 to the peer. Returns the count, `-EAGAIN` (no room: `onWritable` follows), `-EMSGSIZE`,
-   * `-EDESTADDRREQ`, `-EISCONN` (connected, and a destination given), a pending ICMP error, or an error of the path.
+   * `-EDESTADDRREQ`, `-EISCONN` (connected, and a destination given), a pending ICMP error, or an error of the path; of a silent
+   * neighbor only when connected.
    */
   send(bytes: Uint8Array, offset: number, lengthBytes: number, address: number, port: number): number {
     const at = this.#output.begin(this, lengthBytes, 0, address, port);

@@ -15,7 +15,7 @@ import { CAP_CHECKSUM_PARTIAL, META_CHECKSUM_PARTIAL, META_SEGMENT_SHIFT } from 
 import { HEADER_BYTES as IP4_HEADER_BYTES, PROTOCOL_UDP } from '../../wire/ipv4.ts';
 import { HEADER_BYTES } from '../../wire/udp.ts';
 import type { InetContext } from '../ip/context.ts';
-import { IP_DONT_FRAGMENT, IP_SEGMENTED, type IpService, type Path } from '../ip/transport.ts';
+import { IP_DONT_FRAGMENT, IP_NO_HOST_ERROR, IP_SEGMENTED, type IpService, type Path } from '../ip/transport.ts';
 import type { UdpEndpoint, UdpSender } from './endpoint.ts';
 import { datagramsIn, goTogether } from './segments.ts';
 
@@ -77,11 +77,12 @@ export class UdpOutput implements UdpSender {
     }
     const path = this.#pathFor(endpoint, address, port);
     if (typeof path === 'number') return path;
-    let flags = 0;
+    // As ICMP errors (RFC 1122 4.1.3.3): of a peer that is not there only a connected socket is told.
+    let flags = endpoint.path === null ? IP_NO_HOST_ERROR : 0;
     if (segmentBytes !== 0) {
       const together = goTogether(path, payloadBytes, segmentBytes);
       if (together <= 0) return together;
-      flags = IP_DONT_FRAGMENT | IP_SEGMENTED;
+      flags |= IP_DONT_FRAGMENT | IP_SEGMENTED;
     }
     const ttl = path.multicast ? endpoint.multicastTtl : endpoint.ttl;
     let at = this.#ip.begin(path, PROTOCOL_UDP, payloadBytes + HEADER_BYTES, ttl, endpoint.tos, flags);

@@ -396,12 +396,14 @@ describe('Connected UDP', () => {
 });
 
 describe('UDP through a gateway that goes silent', () => {
-  it('gets EHOSTUNREACH', () => {
+  it('gets EHOSTUNREACH when connected, and is sent otherwise', () => {
     const one = bed();
     one.inet.addRoute(0, 0, ip('10.0.0.8'), RTF_GATEWAY);
     const endpoint = bound(one, 5000);
     expect(send(endpoint, 'x', '192.0.2.1', 7)).toBe(1);
     one.advance(4 * SECOND);
-    expect(send(endpoint, 'x', '192.0.2.1', 7)).toBe(-Errno.EHOSTUNREACH);
+    expect(send(endpoint, 'x', '192.0.2.1', 7)).toBe(1);
+    expect(endpoint.connect(ip('192.0.2.1'), 7)).toBe(0);
+    expect(send(endpoint, 'x')).toBe(-Errno.EHOSTUNREACH);
   });
 });
