@@ -30,6 +30,8 @@ const SWITCHES: Readonly<Record<string, keyof SocketOptions>> = {
   SO_BROADCAST: 'broadcast',
   TCP_NODELAY: 'noDelay',
   SO_OOBINLINE: 'oobInline',
+  IP_MULTICAST_ALL: 'multicastAll',
+  IPV6_MULTICAST_ALL: 'multicastAll6',
 };
 
 /** Linux says twice what was asked for, half of it for its own structures; others say what was asked for. Both will do. */

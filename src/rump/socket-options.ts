@@ -26,6 +26,8 @@ export const OPTIONS: readonly (keyof SocketOptions)[] = [
   'userTimeoutMs',
   'oobInline',
   'ipv6Only',
+  'multicastAll',
+  'multicastAll6',
 ];
 
 const BOOLEAN_OPTIONS: ReadonlySet<keyof SocketOptions> = new Set<keyof SocketOptions>([
@@ -36,6 +38,8 @@ const BOOLEAN_OPTIONS: ReadonlySet<keyof SocketOptions> = new Set<keyof SocketOp
   'noDelay',
   'keepAlive',
   'multicastLoop',
+  'multicastAll',
+  'multicastAll6',
   'oobInline',
 ]);
 

@@ -104,6 +104,8 @@ describe('UdpSocket', () => {
       ['broadcast', true],
       ['reuseAddress', true],
       ['multicastLoop', false],
+      ['multicastAll', false],
+      ['multicastAll6', false],
       ['ttl', 33],
       ['tos', 0x20],
       ['multicastTtl', 0],

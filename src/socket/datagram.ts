@@ -44,6 +44,8 @@ const UNUSED: SocketOptions = {
   tos: 0,
   multicastTtl: 1,
   multicastLoop: true,
+  multicastAll: true,
+  multicastAll6: true,
   multicastInterface: 0,
   ipv6Only: false,
 };
@@ -231,6 +233,8 @@ export class UdpSocket implements DatagramSocket, EventTarget {
       case 'reusePort':
       case 'broadcast':
       case 'multicastLoop':
+      case 'multicastAll':
+      case 'multicastAll6':
         endpoint[name as 'broadcast'] = value as boolean;
         return 0;
       case 'ipv6Only':
@@ -266,6 +270,8 @@ export class UdpSocket implements DatagramSocket, EventTarget {
       tos: endpoint.tos,
       multicastTtl: endpoint.multicastTtl,
       multicastLoop: endpoint.multicastLoop,
+      multicastAll: endpoint.multicastAll,
+      multicastAll6: endpoint.multicastAll6,
       multicastInterface: endpoint.multicastInterface?.index ?? 0,
       ipv6Only: endpoint.only6,
       receiveBufferBytes: endpoint.queue.limitBytes,

@@ -313,6 +313,22 @@ describe('datagram socket options', () => {
     }
   });
 
+  it('multicastAll and multicastAll6 are as the variables say when the socket is opened', () => {
+    const { kernel } = new Bench();
+    const first = kernel.sockets.datagram(6);
+    kernel.inet.sysctl.set('net.inet.ip.multicast_all', 0);
+    const second = kernel.sockets.datagram(6);
+    kernel.inet.sysctl.set('net.inet6.ip6.multicast_all', 0);
+    const third = kernel.sockets.datagram(6);
+    const values = [first, second, third].map((one) => [one.getOption('multicastAll'), one.getOption('multicastAll6')]);
+    expect(values).toEqual([
+      [true, true],
+      [false, true],
+      [false, false],
+    ]);
+    expect([third.setOption('multicastAll6', true), third.getOption('multicastAll6')]).toEqual([0, true]);
+  });
+
   it('receiveBufferBytes bounds what waits', () => {
     const bench = new Bench();
     const socket = bench.kernel.sockets.datagram();

@@ -54,6 +54,9 @@ export interface SocketOptions {
   tos: number;
   multicastTtl: number;
   multicastLoop: boolean;
+  /** IP_MULTICAST_ALL and IPV6_MULTICAST_ALL of Linux: hear groups that another socket joined, too. */
+  multicastAll: boolean;
+  multicastAll6: boolean;
   /** Index of the interface that multicast goes out of; 0: the routes decide. */
   multicastInterface: number;
   /** IPV6_V6ONLY: `::` is not for IPv4, and IPv4 addresses are refused. Before bind and connect; family 6 only. */

@@ -359,6 +359,8 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
         return c !== null ? c.receiveBuffer.limitBytes : this.#options[name] || settings.receiveBytes;
       case 'broadcast':
       case 'multicastLoop':
+      case 'multicastAll':
+      case 'multicastAll6':
         return false;
       case 'multicastTtl':
       case 'multicastInterface':

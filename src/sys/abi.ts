@@ -72,6 +72,8 @@ export const IP_MULTICAST_TTL = 10;
 export const IP_MULTICAST_LOOP = 11;
 export const IP_ADD_MEMBERSHIP = 12;
 export const IP_DROP_MEMBERSHIP = 13;
+/** Linux's number; NetBSD has no such option, and no other of this number. */
+export const IP_MULTICAST_ALL = 49;
 
 export const IPV6_UNICAST_HOPS = 4;
 export const IPV6_MULTICAST_IF = 9;
@@ -80,6 +82,8 @@ export const IPV6_MULTICAST_LOOP = 11;
 export const IPV6_JOIN_GROUP = 12;
 export const IPV6_LEAVE_GROUP = 13;
 export const IPV6_V6ONLY = 27;
+/** Linux's number; NetBSD had IPV6_FAITH there. */
+export const IPV6_MULTICAST_ALL = 29;
 export const IPV6_TCLASS = 61;
 
 export const TCP_NODELAY = 1;

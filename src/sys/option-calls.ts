@@ -53,10 +53,12 @@ const OPTIONS: readonly Option[] = [
   option(IPPROTO_IP, abi.IP_TTL, 'ttl'),
   option(IPPROTO_IP, abi.IP_MULTICAST_TTL, 'multicastTtl'),
   option(IPPROTO_IP, abi.IP_MULTICAST_LOOP, 'multicastLoop', 'boolean'),
+  option(IPPROTO_IP, abi.IP_MULTICAST_ALL, 'multicastAll', 'boolean'),
   option(IPPROTO_IPV6, abi.IPV6_TCLASS, 'tos'),
   option(IPPROTO_IPV6, abi.IPV6_UNICAST_HOPS, 'ttl'),
   option(IPPROTO_IPV6, abi.IPV6_MULTICAST_HOPS, 'multicastTtl'),
   option(IPPROTO_IPV6, abi.IPV6_MULTICAST_LOOP, 'multicastLoop', 'boolean'),
+  option(IPPROTO_IPV6, abi.IPV6_MULTICAST_ALL, 'multicastAll6', 'boolean'),
   option(IPPROTO_IPV6, abi.IPV6_MULTICAST_IF, 'multicastInterface'),
   option(IPPROTO_IPV6, abi.IPV6_V6ONLY, 'ipv6Only', 'boolean'),
 ];

@@ -358,6 +358,20 @@ describe('options', () => {
       expect(program.call('getsockopt', fd, level, option, value, length)).toBe(0);
       expect([option, program.intAt(value), program.intAt(length)]).toEqual([option, set, 4]);
     }
+    const datagrams = program.call('socket', AF_INET6, SOCK_DGRAM, 0);
+    for (const [level, option] of [
+      [abi.IPPROTO_IP, abi.IP_MULTICAST_ALL],
+      [abi.IPPROTO_IPV6, abi.IPV6_MULTICAST_ALL],
+    ] as const) {
+      const read = (): number => {
+        program.view.setInt32(length, 16, true);
+        expect(program.call('getsockopt', datagrams, level, option, value, length)).toBe(0);
+        return program.intAt(value);
+      };
+      expect(read()).toBe(1);
+      expect(program.call('setsockopt', datagrams, level, option, program.int(0), 4)).toBe(0);
+      expect(read()).toBe(0);
+    }
     setTimeval(fd, abi.SO_SNDTIMEO, 3);
     program.view.setInt32(length, 16, true);
     program.call('getsockopt', fd, SOL_SOCKET, abi.SO_SNDTIMEO, value, length);

@@ -4,7 +4,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errors.ts';
-import { DatagramInfo, SocketAddress, type StreamSocket } from '../../src/socket/socket.ts';
+import { DatagramInfo, type DatagramSocket, SocketAddress, type StreamSocket } from '../../src/socket/socket.ts';
 import type { PingEvent } from '../../src/tools/echo.ts';
 import { startPing } from '../fixtures/kernel-ping.ts';
 import { addressOf } from '../fixtures/socket-address.ts';
@@ -271,6 +271,33 @@ describe('groups of IPv6', () => {
     expect(info.from.format(sockets)).toBe(`${LINK_A}%eth0`);
     sender.setOption('multicastLoop', false);
     expect(send()).toBe(0);
+  });
+
+  it('are heard by every socket of any address or the group (IPV6_MULTICAST_ALL), and ff02::1 without a membership', () => {
+    const one = network();
+    const { sockets } = one.kernel('b');
+    const bound = (to: string): DatagramSocket => {
+      const socket = sockets.datagram(6);
+      socket.setOption('reuseAddress', true);
+      expect(socket.bind(address(one, 'b', to, 9))).toBe(0);
+      return socket;
+    };
+    const hearers = ['::', '::', '::', 'ff02::114%eth0', '2001:db8::2'].map(bound);
+    hearers[0]?.joinGroup(address(one, 'b', 'ff02::114'), sockets.interfaceIndex('eth0'));
+    hearers[2]?.setOption('multicastAll6', false);
+    const heard = (from: string, to: string): number[] => {
+      const sender = one.kernel(from).sockets.datagram(6);
+      expect(sender.send(Uint8Array.of(1), 0, 1, address(one, from, to, 9))).toBe(1);
+      settle(one);
+      const counts = hearers.map(({ queuedBytes }) => queuedBytes);
+      for (const socket of hearers) socket.receive(new Uint8Array(1), 0, 1, new DatagramInfo());
+      return counts;
+    };
+    expect(heard('a', 'ff02::114%eth0')).toEqual([1, 1, 0, 1, 0]);
+    expect(heard('b', 'ff02::114%eth0')).toEqual([1, 1, 0, 1, 0]);
+    expect(heard('a', 'ff02::1%eth0')).toEqual([1, 1, 0, 0, 0]);
+    expect(heard('b', 'ff02::1%eth0')).toEqual([1, 1, 0, 0, 0]);
+    expect(heard('a', 'ff02::115%eth0')).toEqual([0, 0, 0, 0, 0]);
   });
 });
 

@@ -51,14 +51,62 @@ describe('Multicast reception (RFC 1112, RFC 3678)', () => {
     expect(one.devices[0]!.groups.includes(GROUP_MAC)).toBe(true);
   });
 
-  it('delivers to members only, one copy each', () => {
+  it('delivers to members only, one copy each, when sockets are told so', () => {
     const one = bed();
+    one.sysctl('net.inet.ip.multicast_all', 0);
     const [a, b] = [member(one), member(one)];
     const outsider = one.cpu.udp.open();
     outsider.reuseAddress = true;
     outsider.bind(0, 5000);
     arrive(one);
     expect([a, b, outsider].map((endpoint) => endpoint.queue.count)).toEqual([1, 1, 0]);
+  });
+
+  /** Datagrams that wait in each of the sockets bound to these addresses; only the first has joined the group. */
+  const hearing = (one: InetBed, configure: (outsiders: UdpEndpoint[]) => void = () => {}): (() => number[]) => {
+    const joined = member(one);
+    const outsiders = ['0.0.0.0', GROUP, '239.9.9.9', OWN].map((address) => {
+      const endpoint = one.cpu.udp.open();
+      endpoint.reuseAddress = true;
+      expect(endpoint.bind(ip(address), 5000)).toBe(0);
+      return endpoint;
+    });
+    configure(outsiders);
+    return () => [joined, ...outsiders].map((endpoint) => endpoint.queue.count);
+  };
+
+  it('delivers to every socket of any address or the group once somebody here joined (IP_MULTICAST_ALL)', () => {
+    const one = bed();
+    const counts = hearing(one);
+    arrive(one);
+    expect(counts()).toEqual([1, 1, 1, 0, 0]);
+    arrive(one, PEER, '239.9.9.9');
+    expect(counts()).toEqual([1, 1, 1, 0, 0]);
+    expect(one.count('ip-in-not-member')).toBe(1);
+  });
+
+  it('delivers what we send, too, and to the group of all hosts without any membership', () => {
+    const one = bed();
+    const counts = hearing(one);
+    const sender = one.cpu.udp.open();
+    sender.send(hex('42'), 0, 1, ip(GROUP), 5000);
+    one.settle();
+    expect(counts()).toEqual([1, 1, 1, 0, 0]);
+    sender.send(hex('42'), 0, 1, ip('224.0.0.1'), 5000);
+    one.settle();
+    expect(counts()).toEqual([2, 2, 1, 0, 0]);
+  });
+
+  it('leaves out a socket that switched it off, or whose own membership says no', () => {
+    const one = bed();
+    const counts = hearing(one, ([any, group]) => {
+      (any as UdpEndpoint).multicastAll = false;
+      expect((group as UdpEndpoint).join(ip(GROUP), ip('10.0.0.9'), null)).toBe(0);
+    });
+    arrive(one);
+    expect(counts()).toEqual([1, 0, 0, 0, 0]);
+    arrive(one, '10.0.0.9');
+    expect(counts()).toEqual([2, 0, 1, 0, 0]);
   });
 
   it('delivers only what came by the interface of the membership', () => {

@@ -4,6 +4,7 @@
  * Thread: the one that runs the kernel. Read first: RFC 1112 section 4 (memberships), 6.4 (link-layer addresses).
  */
 
+import type { Interface } from '../../net/interface.ts';
 import { ADDRESS_ALL_HOSTS, isMulticast } from '../../wire/ipv4.ts';
 import type { GroupFamily } from '../ip/multicast.ts';
 
@@ -15,6 +16,11 @@ const GROUP_BITS = 0x7fffff;
 /** Last 32 bits of the Ethernet address of a group. */
 export function groupMacLo(group: number): number {
   return MULTICAST_MAC_LO | (group & GROUP_BITS);
+}
+
+/** Whether an interface is in a group; every one is in that of all hosts (RFC 1112 4). */
+export function isMember(iface: Interface, group: number): boolean {
+  return group === ADDRESS_ALL_HOSTS || iface.groups.has(group);
 }
 
 export const groupFamily4: GroupFamily = {

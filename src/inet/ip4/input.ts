@@ -25,6 +25,7 @@ import type { RejectPolicy } from '../ip/reject.ts';
 import type { Transport } from '../ip/transport.ts';
 import type { Addresses4 } from './addresses.ts';
 import type { Forwarder } from './forward.ts';
+import { isMember } from './groups.ts';
 import type { Icmp } from './icmp.ts';
 import { IpOptions, OPTIONS_FORWARD } from './options.ts';
 import { readPacket } from './packet.ts';
@@ -237,7 +238,7 @@ export class IpInput implements PacketInput {
     packet.iface = iface;
     if (isMulticast(dst)) {
       packet.broadcast = true;
-      if (dst === ipv4.ADDRESS_ALL_HOSTS || iface.groups.has(dst)) return true;
+      if (isMember(iface, dst)) return true;
       this.#drop(this.#notMember, iface);
       return false;
     }

@@ -16,7 +16,7 @@ import { IMPLIED_NEIGHBOR, type IpPath, PATH_FORWARD, type PathResolver } from '
 import type { PathMtu } from '../ip/path-mtu.ts';
 import { IP_ALLOW_BROADCAST, IP_NO_LOOP } from '../ip/transport.ts';
 import type { Addresses4 } from './addresses.ts';
-import { groupMacLo, MULTICAST_MAC_HI } from './groups.ts';
+import { groupMacLo, isMember, MULTICAST_MAC_HI } from './groups.ts';
 
 /** Tables in which paths are looked up. */
 export interface PathSources4 {
@@ -73,7 +73,7 @@ export class PathResolver4 implements PathResolver {
     path.neighbor = IMPLIED_NEIGHBOR;
     path.multicast = multicast;
     path.mtu = iface.mtuBytes;
-    path.loops = !iface.loopback && (!multicast || ((path.flags & IP_NO_LOOP) === 0 && iface.groups.has(dst)));
+    path.loops = !iface.loopback && (!multicast || ((path.flags & IP_NO_LOOP) === 0 && isMember(iface, dst)));
     path.directBytes = path.loops ? 0 : path.mtu;
     if (multicast) path.attach(iface, MULTICAST_MAC_HI, groupMacLo(dst));
     else path.attach(iface, 0xffff, -1);

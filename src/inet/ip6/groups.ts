@@ -11,18 +11,20 @@ import type { GroupFamily } from '../ip/multicast.ts';
 
 const ALL_NODES_LINK_LO = 1;
 
+/** Whether a group is ff02::1, whatever its zone. */
+export function isAllNodes(interner: AddressInterner, group: number): boolean {
+  const rest = interner.word(group, 1) | interner.word(group, 2);
+  return interner.word(group, 0) === ipv6.ALL_NODES[0] && rest === 0 && interner.word(group, 3) === 1;
+}
+
 export function groupFamily6(interner: AddressInterner): GroupFamily {
   return {
     linkHi: ipv6.MULTICAST_MAC_HI,
     allHostsLinkLo: ALL_NODES_LINK_LO,
     isGroup: (address) => isIp6(address) && ipv6.isMulticast(interner.word(address, 0)),
     // ff02::1, and groups of interface scope.
-    isSilent: (group) => {
-      const w0 = interner.word(group, 0);
-      const scope = ipv6.multicastScope(w0);
-      const allNodes = interner.word(group, 1) === 0 && interner.word(group, 2) === 0 && interner.word(group, 3) === 1;
-      return scope <= ipv6.SCOPE_INTERFACE || (w0 === ipv6.ALL_NODES[0] && allNodes);
-    },
+    isSilent: (group) =>
+      ipv6.multicastScope(interner.word(group, 0)) <= ipv6.SCOPE_INTERFACE || isAllNodes(interner, group),
     linkLo: (group) => interner.word(group, 3),
   };
 }

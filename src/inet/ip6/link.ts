@@ -17,8 +17,6 @@ export class Link6 {
   active = false;
   /** Our link-local address here, 0 while there is none that can be used. */
   linkLocal = 0;
-  /** ff02::1 of this link; 0 until IPv6 runs here. */
-  allNodes = 0;
   /** CurHopLimit: for packets whose sender does not say. */
   hopLimit: number = DEFAULT_HOP_LIMIT;
   /** LinkMTU as a router says; 0: the interface's. */

@@ -20,6 +20,7 @@ import { IMPLIED_NEIGHBOR, type IpPath, PATH_FORWARD, type PathResolver } from '
 import type { PathMtu } from '../ip/path-mtu.ts';
 import { IP_NO_LOOP } from '../ip/transport.ts';
 import type { Addresses6 } from './addresses.ts';
+import { isAllNodes } from './groups.ts';
 import type { Links6 } from './link.ts';
 import type { SourceSelector } from './source-selector.ts';
 
@@ -88,12 +89,18 @@ export class PathResolver6 implements PathResolver {
     path.neighbor = IMPLIED_NEIGHBOR;
     path.multicast = true;
     path.mtu = path.linkMtuBytes = links.of(iface)?.mtuBytes ?? iface.mtuBytes;
-    path.loops = !iface.loopback && (path.flags & IP_NO_LOOP) === 0 && iface.groups.has(group);
+    path.loops = !iface.loopback && (path.flags & IP_NO_LOOP) === 0 && this.#isMember(iface, group);
     path.directBytes = path.loops ? 0 : path.mtu;
     this.#writeAddresses(path);
     path.attach(iface, MULTICAST_MAC_HI, addresses.interner.word(group, 3));
     if (iface.loopback) path.meta = arrivalMeta(iface.index);
     return 0;
+  }
+
+  /** Every node is in the all-nodes group of its links (RFC 4291 2.8). */
+  #isMember(iface: Interface, group: number): boolean {
+    const { interner } = this.#sources.addresses;
+    return iface.groups.has(group) || isAllNodes(interner, group);
   }
 
   #toNextHop(path: IpPath, wanted: number): number {

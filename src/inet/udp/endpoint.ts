@@ -11,6 +11,7 @@ import { Errno } from '../../base/errors.ts';
 import type { Bulk } from '../../mem/bulk.ts';
 import type { Interface } from '../../net/interface.ts';
 import { admits as filterAdmits, type SourceFilter } from '../../net/source-filter.ts';
+import { isIp6 } from '../ip/address-interner.ts';
 import { FAMILY_4 } from '../ip/any-address.ts';
 import type { DatagramQueue } from '../ip/datagram-queue.ts';
 import type { PortBinding } from '../ip/ports.ts';
@@ -71,6 +72,9 @@ export class UdpEndpoint implements PortBinding {
   multicastTtl: number = DEFAULT_MULTICAST_TTL;
   multicastLoop = true;
   multicastInterface: Interface | null = null;
+  /** IP_MULTICAST_ALL, IPV6_MULTICAST_ALL: hear groups of that family without a membership of its own; set by `Udp.open`. */
+  multicastAll = true;
+  multicastAll6 = true;
 
   /** Negative errno of an ICMP error, reported once by the next call. */
   error = 0;
@@ -263,12 +267,15 @@ export class UdpEndpoint implements PortBinding {
     this.#udp.close(this);
   }
 
-  /** Whether a datagram to `group`, arrived by `iface` from `source`, is for this endpoint (RFC 3376 section 3.2). */
+  /**
+   * Whether a datagram to `group`, arrived by `iface` from `source`, is for this endpoint: its own membership decides (RFC 3376
+   * section 3.2), without one IP_MULTICAST_ALL (ip(7) of Linux). IP delivers groups only that somebody here joined on `iface`.
+   */
   admits(group: number, iface: Interface, source: number): boolean {
     for (let i = 0; i < this.memberships.length; i++) {
       const one = this.memberships[i] as Membership;
       if (one.group === group && one.iface === iface) return filterAdmits(one.filter, source);
     }
-    return false;
+    return isIp6(group) ? this.multicastAll6 : this.multicastAll;
   }
 }

@@ -29,6 +29,8 @@ export class Udp implements UdpProtocol {
   readonly maxBufferBytes: SysctlVariable;
   readonly #memberships: Memberships;
   readonly only6: SysctlVariable;
+  readonly #multicastAll: SysctlVariable;
+  readonly #multicastAll6: SysctlVariable;
   readonly #ip: IpService;
   readonly #groups: GroupService;
   readonly #counters: Counters;
@@ -50,6 +52,9 @@ export class Udp implements UdpProtocol {
     this.#receiveBytes = sysctl.integer('net.inet.udp.recvspace', 212992, 1024, 1 << 24, 'default receive buffer');
     this.#maxSockets = sysctl.integer('net.inet.udp.maxsockets', 65536, 16, 1 << 20, 'bound UDP sockets');
     this.only6 = sysctl.toggle('net.inet6.ip6.v6only', false, 'IPv6 sockets are not for IPv4 by default');
+    const allText = 'sockets hear groups that another one joined, by default';
+    this.#multicastAll = sysctl.toggle('net.inet.ip.multicast_all', true, allText);
+    this.#multicastAll6 = sysctl.toggle('net.inet6.ip6.multicast_all', true, allText);
     this.#memberships = new Memberships(groups, context, () => this.list());
     this.#socketsRefused = counters.index('udp-sockets-refused');
     this.maxBufferBytes = socketBufferLimit(sysctl);
@@ -76,7 +81,10 @@ export class Udp implements UdpProtocol {
   // cold: sockets are opened
   open(ipv6: boolean = false): UdpEndpoint {
     const bufferBytes = Math.min(this.#receiveBytes.value, this.maxBufferBytes.value);
-    return new UdpEndpoint(this, this.#output, new DatagramQueue(this.context, bufferBytes), ipv6);
+    const endpoint = new UdpEndpoint(this, this.#output, new DatagramQueue(this.context, bufferBytes), ipv6);
+    endpoint.multicastAll = this.#multicastAll.value !== 0;
+    endpoint.multicastAll6 = this.#multicastAll6.value !== 0;
+    return endpoint;
   }
 
   /** As `AddressHolder.markAddresses`. */
