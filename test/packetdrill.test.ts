@@ -22,6 +22,15 @@ describe('scripts that pass', () => {
   });
 });
 
+describe('a byte order mark', () => {
+  it('may begin a script, and counts for no column', () => {
+    const text = readFileSync(join(FOLDER, 'pass', scripts('pass')[0] as string), 'utf8');
+    expect(drill('a.pkt', `\ufeff${text}`).report.outcome).toBe('pass');
+    expect(drill('a.pkt', '\ufeff--mtu=1400\n0 socket(..., SOCK_STREAM, 0) = 3\n').report.outcome).toBe('pass');
+    expect(drill('a.pkt', '\ufeff\u00a7').report.message).toMatch(/^a\.pkt:1:1: /);
+  });
+});
+
 describe('scripts that do not', () => {
   it.each(scripts('fail'))('%s', (name) => {
     const text = readFileSync(join(FOLDER, 'fail', name), 'utf8');

@@ -18,8 +18,10 @@ export interface DrillOptions {
 }
 
 /** Run one script. `file` is its name in reports. Throws OptionError for a bad option of the caller. */
-export function drill(file: string, text: string, { options = [], trace = false }: DrillOptions = {}): DrillResult {
+export function drill(file: string, source: string, { options = [], trace = false }: DrillOptions = {}): DrillResult {
   const settings = new DrillSettings();
+  // A byte order mark, as editors of other systems write it.
+  const text = source.replace(/^\ufeff/, '');
   // Once before anything is read: a mistake of the caller is not the script's.
   for (const option of options) applyOption(new DrillSettings(), option);
   try {
