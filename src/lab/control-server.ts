@@ -22,7 +22,7 @@ import { FEATURE_CONTROL } from '../rump/protocol.ts';
 import { RumpServer } from '../rump/server.ts';
 import { ControlClient, type LabAbout } from './control-client.ts';
 import type { LabBackend, LabOperation, LabStreamOperation } from './operations.ts';
-import { controlPath, isSocket, kernelFolder } from './runtime-folder.ts';
+import { controlPath, isSocket, kernelFolder, runtimeFolder } from './runtime-folder.ts';
 
 /** Bytes that may wait for a slow client before its streams end. */
 const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
@@ -54,8 +54,9 @@ export class ControlServer {
     process.on('exit', this.#onExit);
   }
 
-  /** Take the name `lab`. Throws EEXIST when a lab of that name is up. */
+  /** Take the name `lab`. Throws EEXIST when a lab of that name is up, and the errors of runtime-folder.ts. */
   static async listen(lab: string, backend: ServedLab): Promise<ControlServer> {
+    runtimeFolder();
     const path = controlPath(lab);
     const server = serverOf(lab, backend);
     const expiry = new ExpiryTimer(server);

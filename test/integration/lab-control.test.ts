@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,7 @@ import { RumpServer } from '../../src/rump/server.ts';
 import { encodeValue } from '../../src/rump/value-codec.ts';
 import { TcpConnection } from '../../src/tools/tcp-connection.ts';
 import { until } from '../fixtures/fake-workers.ts';
+import { MK } from '../fixtures/mk.ts';
 
 let folder = '';
 const before = process.env.XDG_RUNTIME_DIR;
@@ -147,6 +149,48 @@ describe('the runtime folder', () => {
     mkdirSync(join(open, 'multikernel'), { recursive: true });
     chmodSync(join(open, 'multikernel'), 0o777);
     expect(() => runtimeFolder({ XDG_RUNTIME_DIR: open })).toThrow('not a folder of this user alone');
+  });
+
+  it('is not the runtime directory of another user', () => {
+    expect(runtimeFolder({ XDG_RUNTIME_DIR: '/dev/null' })).toBe(runtimeFolder({}));
+    const other = join(folder, 'other');
+    mkdirSync(other);
+    if (process.getuid?.() === 0) {
+      chownSync(other, 12345, 12345);
+      expect(runtimeFolder({ XDG_RUNTIME_DIR: other })).toBe(runtimeFolder({}));
+    }
+  });
+
+  it('is made by labs only', () => {
+    const empty = join(folder, 'empty');
+    mkdirSync(empty);
+    expect(controlNames({ XDG_RUNTIME_DIR: empty })).toEqual([]);
+    expect(controlPath('a', { XDG_RUNTIME_DIR: empty })).toBe(join(empty, 'multikernel', 'a.sock'));
+    expect(existsSync(join(empty, 'multikernel'))).toBe(false);
+  });
+
+  it.skipIf(process.platform !== 'linux')('that cannot be made is one line', () => {
+    const env = { PATH: process.env.PATH, TMPDIR: '/proc' };
+    const run = (...args: string[]) => spawnSync(process.execPath, [MK, ...args], { env, encoding: 'utf8' });
+    expect(run('ps').stderr).toBe('mk ps: no lab is up; start one with: mk up\n');
+    writeFileSync(join(folder, 'small.yml'), 'nodes: { a: {} }\n');
+    const uid = process.getuid?.();
+    expect(run('up', join(folder, 'small.yml')).stderr).toBe(
+      `mk up: /proc/multikernel-${uid} cannot be made (ENOENT); set XDG_RUNTIME_DIR to a folder of this user\n`,
+    );
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('is for users without a passwd entry as well (skipped unless root)', () => {
+    const home = mkdtempSync(join(tmpdir(), 'mk-user-'));
+    chownSync(home, 54321, 54321);
+    writeFileSync(join(home, 'small.yml'), 'nodes: { a: {} }\n');
+    const env = { PATH: process.env.PATH, TMPDIR: home };
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, [MK, ...args], { env, encoding: 'utf8', cwd: home, uid: 54321, gid: 54321 });
+    expect(run('ps').stderr).toBe('mk ps: no lab is up; start one with: mk up\n');
+    expect(run('up', '--for', '100ms', 'small.yml')).toMatchObject({ status: 0, stderr: '' });
+    expect(statSync(join(home, 'multikernel-54321')).uid).toBe(54321);
+    rmSync(home, { recursive: true });
   });
 
   it('must not be too long for a socket', () => {
