@@ -96,6 +96,20 @@ describe('UdpSocket', () => {
     expect([socket.connected, socket.peer]).toEqual([false, SocketAddress.any(4)]);
   });
 
+  it.each([
+    ['ff02::fb', -Errno.EINVAL],
+    ['ff01::fb', -Errno.EINVAL],
+    ['fe80::1', -Errno.EINVAL],
+    ['ff02::fb%99', -Errno.ENODEV],
+    ['ff02::fb%1', 0],
+    ['ff0e::fb', 0],
+    ['::ffff:239.1.2.3', 0],
+  ])('is bound to %s with %d, as on Linux', (text, result) => {
+    const { bed, context } = setup();
+    const socket = new UdpSocket(bed.cpu, context, 6);
+    expect(socket.bind(SocketAddress.from(text, 9) as SocketAddress)).toBe(result);
+  });
+
   it('keeps options and uses them', () => {
     const { bed, context } = setup();
     const socket = new UdpSocket(bed.cpu, context);

@@ -12,7 +12,7 @@ import { type AddressBoundary, NO_ADDRESS } from '../inet/ip/address-boundary.ts
 import { isAny } from '../inet/ip/any-address.ts';
 import type { UdpEndpoint } from '../inet/udp/endpoint.ts';
 import type { EventTarget, SocketContext } from './events.ts';
-import { refusedFamily, unnamedErrno } from './family.ts';
+import { refusedFamily, refusedLocal, unnamedErrno, unnamedLocalErrno } from './family.ts';
 import { type Family, SocketAddress } from './sockaddr.ts';
 import {
   type DatagramInfo,
@@ -113,11 +113,11 @@ export class UdpSocket implements DatagramSocket, EventTarget {
   }
 
   bind(address: SocketAddress): number {
-    const refused = refusedFamily(this.#family, this.endpoint.only6, address, Errno.EINVAL);
+    const refused = refusedLocal(this.#family, this.endpoint.only6, address);
     if (refused !== 0) return refused;
     const addresses = this.#addresses;
     const number = addresses.numberOf(address);
-    if (number === NO_ADDRESS) return unnamedErrno(addresses, address, Errno.EADDRNOTAVAIL);
+    if (number === NO_ADDRESS) return unnamedLocalErrno(addresses, address);
     const result = this.endpoint.bind(number, address.port);
     // The end of a turn tells the watchers of ports.
     if (result === 0) this.#context.requestWork();

@@ -283,6 +283,23 @@ describe('stream socket options', () => {
   });
 });
 
+describe('a listener bound to a group or a broadcast address', () => {
+  it.each(['224.0.0.1', '255.255.255.255', '10.0.0.255', '0.0.0.0'])('%s answers no SYN to one', (own) => {
+    const bench = new Bench();
+    const listener = bench.kernel.sockets.stream();
+    expect(listener.bind(SocketAddress.ipv4(ip(own), 80))).toBe(0);
+    expect(listener.listen(1)).toBe(0);
+    for (const dst of ['224.0.0.1', '255.255.255.255', '10.0.0.255']) {
+      const packet = ip4({ src: PEER, dst, protocol: 6 }, tcp(PEER, dst, [1234, 80], 1000, 0, SYN));
+      const group = dst === '224.0.0.1' ? '01005e000001' : 'ff:ff:ff:ff:ff:ff';
+      bench.device.put(ether(group, PEER_MAC, 0x0800, packet));
+      expect(bench.packets()).toEqual([]);
+    }
+    const { counters, count } = bench.kernel.cpus[0].tcp;
+    expect(counters.get(count.droppedBroadcast)).toBe(3);
+  });
+});
+
 describe('datagram socket options', () => {
   const group = ip('239.1.2.3');
 

@@ -135,6 +135,11 @@ export class SocketAddress {
     return this.family === 6 && this.w2 === ipv6.MAPPED_WORD && this.w1 === 0 && this.w0 === 0;
   }
 
+  /** An address of one link that does not say which: fe80::/10, or a group of interface or link scope, without a zone. */
+  get lacksZone(): boolean {
+    return this.family === 6 && this.scopeId === 0 && isZoned(this.w0);
+  }
+
   get isMulticast(): boolean {
     return this.isIpv4 ? ipv4.isMulticast(this.w3) : ipv6.isMulticast(this.w0);
   }

@@ -264,6 +264,33 @@ describe('bind and listen', () => {
     expect(second.connect(SocketAddress.ipv4(LOCALHOST, 80))).toBe(-Errno.EISCONN);
   });
 
+  it.each([
+    ['224.0.0.1', 0],
+    ['255.255.255.255', 0],
+    ['127.255.255.255', 0],
+    ['::ffff:224.0.0.1', 0],
+    ['240.0.0.1', -Errno.EADDRNOTAVAIL],
+    ['fe80::1', -Errno.EINVAL],
+    ['fe80::1%99', -Errno.ENODEV],
+    ['fe80::1%1', -Errno.EADDRNOTAVAIL],
+    ['ff02::fb', -Errno.EINVAL],
+    ['ff0e::fb', -Errno.EINVAL],
+  ])('of %s on a machine with lo0 alone give %d, as on Linux', (text, result) => {
+    const socket = new Bench().kernel.sockets.stream(text.includes(':') ? 6 : 4);
+    expect(socket.bind(SocketAddress.from(text, 80) as SocketAddress)).toBe(result);
+    if (result === 0) expect(socket.listen(1)).toBe(0);
+  });
+
+  it('let a socket bound to a group connect by an address of the route', () => {
+    const bench = new Bench();
+    bench.listening(80);
+    const client = bench.stream();
+    expect(client.bind(SocketAddress.from('224.0.0.1', 4000) as SocketAddress)).toBe(0);
+    expect(client.connect(SocketAddress.ipv4(LOCALHOST, 80))).toBe(-Errno.EINPROGRESS);
+    bench.settle();
+    expect([client.state, client.local.format(), client.local.port]).toEqual(['ESTABLISHED', '127.0.0.1', 4000]);
+  });
+
   it('share a port with SO_REUSEADDR unless one listens, with SO_REUSEPORT in any case', () => {
     const bench = new Bench();
     const [a, b] = [bench.stream(), bench.stream()];

@@ -21,7 +21,7 @@ import type { Listener, ListenerOwner } from '../inet/tcp/tables/listener.ts';
 import * as transfer from '../inet/tcp/transfer.ts';
 import * as user from '../inet/tcp/user.ts';
 import type { EventTarget, SocketContext } from './events.ts';
-import { refusedFamily, unnamedErrno } from './family.ts';
+import { refusedFamily, refusedLocal, unnamedErrno, unnamedLocalErrno } from './family.ts';
 import { type Family, SocketAddress } from './sockaddr.ts';
 import {
   EVENT_ACCEPTABLE,
@@ -122,10 +122,12 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
 
   bind(address: SocketAddress): number {
     if (this.#closed || this.#use !== null || this.#connection !== null) return -Errno.EINVAL;
-    const refused = refusedFamily(this.#family, this.#only6, address, Errno.EINVAL);
+    const refused = refusedLocal(this.#family, this.#only6, address);
     if (refused !== 0) return refused;
+    // Linux takes a group of IPv4 and refuses one of IPv6.
+    if (address.isMulticast && !address.isIpv4) return -Errno.EINVAL;
     const number = this.#addresses.numberOf(address);
-    if (number === NO_ADDRESS) return unnamedErrno(this.#addresses, address, Errno.EADDRNOTAVAIL);
+    if (number === NO_ADDRESS) return unnamedLocalErrno(this.#addresses, address);
     return this.#take(number, address.port);
   }
 

@@ -7,6 +7,7 @@
  */
 
 import { Errno } from '../../base/errors.ts';
+import { isMulticast } from '../../wire/ipv4.ts';
 import { isAny } from '../ip/any-address.ts';
 import type { Path } from '../ip/transport.ts';
 import { abortConnection } from './close.ts';
@@ -36,13 +37,18 @@ function mayShare(a: PortUse, b: PortUse): boolean {
   return a.reuseAddress && b.reuseAddress && !a.listening && !b.listening;
 }
 
+/** A group or broadcast address: may be bound, as on Linux, and is nobody's source (RFC 9293 3.9.2.3: no segment to it counts). */
+function isGroup(stack: TcpState, address: number): boolean {
+  return isMulticast(address) || stack.ip.isBroadcast(address);
+}
+
 /**
  * Take a local address (0 or `::` for any) and port (0: an ephemeral one). Returns the use, or `-EADDRINUSE`,
  * `-EADDRNOTAVAIL`, `-EINVAL`.
  */
 // cold: once per socket.
 export function bindPort(stack: TcpState, address: number, port: number, options: BindOptions): PortUse | number {
-  if (!isAny(address) && !stack.ip.isLocal(address)) return -Errno.EADDRNOTAVAIL;
+  if (!isAny(address) && !stack.ip.isLocal(address) && !isGroup(stack, address)) return -Errno.EADDRNOTAVAIL;
   if (!(port >= 0 && port <= 65535)) return -Errno.EINVAL;
   const { only6 = false, reuseAddress, reusePort } = options;
   const explicit = port !== 0;
@@ -119,7 +125,8 @@ export function connectTo(
   if (stack.full()) return -Errno.ENOBUFS;
   // Broadcast and multicast have no connections.
   if (stack.ip.isBroadcast(peerAddress)) return -Errno.ENETUNREACH;
-  const path = stack.ip.openPath(peerAddress, use === null || isAny(use.address) ? 0 : use.address, 0);
+  const bound = use === null || isGroup(stack, use.address) ? 0 : use.address;
+  const path = stack.ip.openPath(peerAddress, isAny(bound) ? 0 : bound, 0);
   if (typeof path === 'number') return path;
   if (path.multicast) {
     stack.ip.closePath(path);
