@@ -12,6 +12,7 @@
 
 export { MultikernelError } from './base/errors.ts';
 export type { CheckOptions, LabOptions, NetworkOptions, NodeOptions } from './lab/config.ts';
+export type { LogsOptions, MetricsOptions, PartitionOptions, ProgramOptions } from './lab/facade-checks.ts';
 export type { HttpOptions } from './lab/http-client.ts';
 export {
   attach,
@@ -20,12 +21,11 @@ export {
   labs,
   type Nodes,
   Partition,
-  type PartitionOptions,
   readLab,
   type StartOptions,
 } from './lab/lab.ts';
 export { formatProblem, LabFileError, type Position, type Problem } from './lab/lab-file.ts';
-export { LabNode, type ProgramOptions } from './lab/lab-node.ts';
+export { LabNode } from './lab/lab-node.ts';
 export type {
   CheckResult,
   CounterBlock,

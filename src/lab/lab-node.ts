@@ -2,7 +2,8 @@
  * A node of a lab, seen from outside: the tables that network tools show, and the changes that can be made to them.
  *
  * Thread: any that holds a lab. The node's kernel answers each call, unless the call says otherwise. Errors are
- * `MultikernelError`s: ENOENT (no such node), EHOSTDOWN (it does not run), ETIMEDOUT (its program blocks the thread).
+ * `MultikernelError`s: ENOENT (no such node), EHOSTDOWN (it does not run), ETIMEDOUT (its program blocks the thread), EINVAL
+ * (an argument that is none).
  */
 
 import { resolve } from 'node:path';
@@ -20,17 +21,21 @@ import type { RouteInfo } from '../tools/route-text.ts';
 import type { SocketInfo } from '../tools/socket-text.ts';
 import type { StreamIterable } from '../tools/stream-iterable.ts';
 import { TcpConnection } from '../tools/tcp-connection.ts';
+import {
+  checkCapture,
+  checkFamily,
+  checkHttp,
+  checkInterfaceChange,
+  checkNeighbor,
+  checkPing,
+  checkPort,
+  checkProgram,
+  checkRoute,
+  checkText,
+  type ProgramOptions,
+} from './facade-checks.ts';
 import { type HttpOptions, httpGet } from './http-client.ts';
 import type { LabBackend, NodeStatus } from './operations.ts';
-
-export interface ProgramOptions {
-  argv?: string[];
-  /** Flags of Node in front of the script. */
-  nodeFlags?: string[];
-  env?: Record<string, string>;
-  /** Folder in which the script and its relative paths start; default: the current folder. */
-  cwd?: string;
-}
 
 const PING_DEFAULTS: Omit<PingOptions, 'host'> = {
   count: 0,
@@ -66,13 +71,13 @@ export class LabNode {
   }
 
   /** Routes of one family (default inet), as `netstat -rn` shows them. */
-  routes(family: AddressFamily = 'inet'): Promise<RouteInfo[]> {
-    return this.#text.routes(family);
+  async routes(family: AddressFamily = 'inet'): Promise<RouteInfo[]> {
+    return this.#text.routes(checkFamily(family));
   }
 
   /** Neighbors, as `arp -an` shows them, or `ndp -an` for inet6. */
-  neighbors(family: AddressFamily = 'inet'): Promise<NeighborInfo[]> {
-    return this.#text.neighbors(family);
+  async neighbors(family: AddressFamily = 'inet'): Promise<NeighborInfo[]> {
+    return this.#text.neighbors(checkFamily(family));
   }
 
   /** Sockets, as `netstat -an` shows them; only those with all the given properties. */
@@ -88,72 +93,67 @@ export class LabNode {
   }
 
   /** Values below a name, all for ''. Throws ENOENT. */
-  sysctl(name: string): Promise<{ name: string; value: number }[]> {
-    return this.#text.sysctl(name);
+  async sysctl(name: string): Promise<{ name: string; value: number }[]> {
+    return this.#text.sysctl(checkText('sysctl', name));
   }
 
   /** Throws ENOENT, EPERM (read-only), EINVAL (out of range). */
-  setSysctl(name: string, value: number): Promise<{ before: number; after: number }> {
-    return this.#text.setSysctl(name, value);
+  async setSysctl(name: string, value: number): Promise<{ before: number; after: number }> {
+    return this.#text.setSysctl(checkText('setSysctl', name), value);
   }
 
   async setInterface(change: InterfaceChange): Promise<void> {
-    await this.#text.setInterface(change);
+    await this.#text.setInterface(checkInterfaceChange(change));
   }
 
   /** Throws EEXIST, ENETUNREACH. */
   async addRoute(route: RouteChange): Promise<void> {
-    await this.#text.addRoute(route);
+    await this.#text.addRoute(checkRoute('addRoute', route));
   }
 
   /** Throws ENOENT. */
   async deleteRoute(route: RouteChange): Promise<void> {
-    await this.#text.deleteRoute(route);
+    await this.#text.deleteRoute(checkRoute('deleteRoute', route));
   }
 
   async addNeighbor(entry: NeighborEntry): Promise<void> {
-    await this.#text.addNeighbor(entry);
+    await this.#text.addNeighbor(checkNeighbor(entry));
   }
 
   /** Throws ENOENT. */
   async deleteNeighbor(address: string): Promise<void> {
-    await this.#text.deleteNeighbor(address);
+    await this.#text.deleteNeighbor(checkText('deleteNeighbor', address));
   }
 
   /** ICMP echo, until `count` answers came (0: for ever) or the iterator is closed. */
   ping(host: string, options: Partial<Omit<PingOptions, 'host'>> = {}): StreamIterable<PingEvent> {
-    return pingStream(this.client, { ...PING_DEFAULTS, ...options, host });
+    return pingStream(this.client, { ...PING_DEFAULTS, ...checkPing(options), host: checkText('ping', host) });
   }
 
   /** A TCP connection from this kernel. Emits `connect`; errors have POSIX codes. */
   connect(port: number, host: string): TcpConnection {
-    return new TcpConnection(this.client, host, port);
+    return new TcpConnection(this.client, checkText('connect', host), checkPort(port));
   }
 
   /** An HTTP request from this kernel (http:// only, redirects are not followed). */
   async fetch(url: string | URL, options: HttpOptions = {}): Promise<Response> {
-    const reply = await httpGet(this.client, String(url), options);
+    const href = url instanceof URL ? url.href : checkText('fetch', url);
+    const reply = await httpGet(this.client, href, checkHttp(options));
     const empty = reply.status === 204 || reply.status === 304;
     return new Response(empty ? null : reply.bytes, { status: reply.status, headers: reply.headers });
   }
 
   /** Every frame that an interface sends and receives from now on. */
   capture(request: CaptureRequest = {}): StreamIterable<CaptureEvent> {
-    return captureStream(this.client, request);
+    return captureStream(this.client, checkCapture(request));
   }
 
   /** Run a program here, in a thread of its own. Throws EBUSY while another runs, ENOENT when there is no such file. */
-  run(script: string | URL, options: ProgramOptions = {}): Promise<NodeStatus> {
-    const cwd = resolve(options.cwd ?? '.');
-    const path = script instanceof URL || script.startsWith('file:') ? fileURLToPath(script) : script;
-    return this.#lab.request('run', {
-      node: this.name,
-      script: path,
-      argv: options.argv ?? [],
-      nodeFlags: options.nodeFlags ?? [],
-      env: options.env ?? {},
-      cwd,
-    });
+  async run(script: string | URL, options: ProgramOptions = {}): Promise<NodeStatus> {
+    const { argv = [], nodeFlags = [], env = {}, cwd = '.' } = checkProgram(options);
+    const given = script instanceof URL ? script.href : checkText('run', script);
+    const path = given.startsWith('file:') ? fileURLToPath(given) : given;
+    return this.#lab.request('run', { node: this.name, script: path, argv, nodeFlags, env, cwd: resolve(cwd) });
   }
 
   /** Switch the machine off, as by pulling its plug. */

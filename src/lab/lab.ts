@@ -12,6 +12,14 @@ import { StreamIterable } from '../tools/stream-iterable.ts';
 import type { LabOptions } from './config.ts';
 import { ControlClient, connectAll } from './control-client.ts';
 import { ControlServer } from './control-server.ts';
+import {
+  checkLogs,
+  checkMetrics,
+  checkPartition,
+  type LogsOptions,
+  type MetricsOptions,
+  type PartitionOptions,
+} from './facade-checks.ts';
 import { checkLab, LabFileError, parseLabFile } from './lab-file.ts';
 import { LabNode } from './lab-node.ts';
 import type {
@@ -31,13 +39,6 @@ import { Supervisor } from './supervisor.ts';
 /** A node, or its name; or several. */
 export type Nodes = string | LabNode | readonly (string | LabNode)[];
 
-export interface PartitionOptions {
-  /** Frames vanish ("blackhole", default), or are answered as a firewall does ("reject"). */
-  how?: 'blackhole' | 'reject';
-  /** Cut only what the first side sends to the second. */
-  oneWay?: boolean;
-}
-
 export interface StartOptions {
   /** Open a control socket, so that `mk` commands and `attach()` find the lab by its name. Default: no. */
   control?: boolean;
@@ -49,9 +50,10 @@ export interface StartOptions {
   signal?: AbortSignal;
 }
 
+/** Names of nodes; the lab refuses others. */
 function names(nodes: Nodes): string[] {
-  const list = typeof nodes === 'string' || nodes instanceof LabNode ? [nodes] : nodes;
-  return list.map((node) => (typeof node === 'string' ? node : node.name));
+  const list = Array.isArray(nodes) ? nodes : [nodes];
+  return list.map((node: string | LabNode) => (node instanceof LabNode ? node.name : node));
 }
 
 /** A partition between two sets of nodes, as long as nobody heals it. */
@@ -108,11 +110,11 @@ export class Lab implements AsyncDisposable {
 
   /** Cut nodes from each other. Throws ENOENT, EINVAL. */
   async partition(a: Nodes, b: Nodes, options: PartitionOptions = {}): Promise<Partition> {
-    const how = options.how ?? 'blackhole';
+    const { how = 'blackhole', oneWay = false } = checkPartition(options);
     const partition = await this.#backend.request('partition', {
       a: names(a),
       b: names(b),
-      oneWay: options.oneWay ?? false,
+      oneWay,
       how,
     });
     return new Partition(this.#backend, partition);
@@ -125,8 +127,8 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Live metrics of all nodes, once per interval, from shared memory alone. */
-  metrics(options: { intervalMs?: number } = {}): StreamIterable<MetricsSample> {
-    const intervalMs = options.intervalMs ?? 1000;
+  metrics(options: MetricsOptions = {}): StreamIterable<MetricsSample> {
+    const { intervalMs = 1000 } = checkMetrics(options);
     return new StreamIterable((sink) => this.#backend.open('metrics', { intervalMs }, sink));
   }
 
@@ -136,8 +138,8 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Output of programs: the last `lines` of each node, then later lines if `follow`. */
-  logs(options: { nodes?: string[]; lines?: number; follow?: boolean } = {}): StreamIterable<LogLine> {
-    const { nodes = [], lines = 1000, follow = false } = options;
+  logs(options: LogsOptions = {}): StreamIterable<LogLine> {
+    const { nodes = [], lines = 1000, follow = false } = checkLogs(options);
     return new StreamIterable((sink) => this.#backend.open('logs', { nodes, lines, follow }, sink));
   }
 

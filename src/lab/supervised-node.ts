@@ -26,6 +26,8 @@ export class SupervisedNode {
   exitCode: number | null = null;
   lastError: ProgramError | null = null;
   waitingFor: string[] = [];
+  /** Being started or stopped by somebody. */
+  changing: boolean = false;
   sinceMs: number = Date.now();
   readonly #changed: (node: SupervisedNode) => void;
 

@@ -20,6 +20,7 @@ import { labKernel } from './lab-kernel.ts';
 import { LogBook } from './log-book.ts';
 import { LabMemory } from './memory.ts';
 import { MetricMeter } from './metrics.ts';
+import { checkRequest, checkStream } from './operation-checks.ts';
 import type {
   LabBackend,
   LabInfo,
@@ -156,13 +157,12 @@ export class Supervisor implements LabBackend {
     this.#checks.start();
   }
 
-  request<Op extends LabOperation>(
+  async request<Op extends LabOperation>(
     operation: Op,
     params: LabRequests[Op]['params'],
   ): Promise<LabRequests[Op]['reply']> {
-    const handler = this.#handlers[operation] as Handlers[Op] | undefined;
-    if (handler === undefined) return Promise.reject(new MultikernelError('EOPNOTSUPP', `no operation ${operation}`));
-    return handler(params);
+    const checked = checkRequest(operation, params);
+    return this.#handlers[operation](checked);
   }
 
   open<Op extends LabStreamOperation>(
@@ -171,9 +171,8 @@ export class Supervisor implements LabBackend {
     sink: StreamSink<LabStreams[Op]['event']>,
   ): StreamHandle<LabStreams[Op]['input']> {
     try {
-      const opener = this.#openers[operation] as Openers[Op] | undefined;
-      if (opener === undefined) throw new MultikernelError('EOPNOTSUPP', `no stream ${operation}`);
-      return opener(params, sink);
+      const checked = checkStream(operation, params);
+      return this.#openers[operation](checked, sink);
     } catch (error) {
       queueMicrotask(() => sink.end(error as Error));
       return NOTHING;
@@ -240,8 +239,8 @@ export class Supervisor implements LabBackend {
       if (this.#partitions.list().length === 0) this.#watch.stop();
       return healed;
     },
-    run: async (options) => this.#run(options),
-    stop: async ({ node }) => this.#stop(this.#node(node)),
+    run: async (options) => this.#alone(this.#node(options.node), (node) => this.#run(node, options)),
+    stop: async ({ node: name }) => this.#alone(this.#node(name), (node) => this.#stop(node)),
     checks: async () => this.#checks.results(),
     down: async () => {
       // Answered first: the asker sits on a socket that goes away with the lab.
@@ -344,8 +343,18 @@ export class Supervisor implements LabBackend {
     if (this.#booted) queueMicrotask(() => this.#startPrograms());
   }
 
-  async #run(options: RunOptions): Promise<NodeStatus> {
-    const node = this.#node(options.node);
+  /** One change of a node's life at a time: of two callers the first wins, and the other is told. */
+  async #alone<T>(node: SupervisedNode, change: (node: SupervisedNode) => Promise<T>): Promise<T> {
+    if (node.changing) throw new MultikernelError('EBUSY', `${node.name} is being started or stopped`);
+    node.changing = true;
+    try {
+      return await change(node);
+    } finally {
+      node.changing = false;
+    }
+  }
+
+  async #run(node: SupervisedNode, options: RunOptions): Promise<NodeStatus> {
     if (node.worker !== null && node.program !== null && node.up) {
       throw new MultikernelError('EBUSY', `${node.name} already runs ${node.program.text}`);
     }

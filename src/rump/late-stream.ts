@@ -3,8 +3,8 @@
 import type { StreamHandle, StreamSink } from './kernel-client.ts';
 
 /**
- * A handle now for a stream that is opened with a value of later. A rejection is the stream's end; `close` before the value is
- * there ends the stream without opening it. Input before that waits.
+ * A handle now for a stream that is opened with a value of later. A rejection, or what `open` throws, is the stream's end; `close`
+ * before the value is there ends the stream without opening it. Input before that waits.
  */
 export function openLater<Value, Input>(
   sink: Pick<StreamSink<never>, 'end'>,
@@ -20,8 +20,10 @@ export function openLater<Value, Input>(
     handle = opened;
     for (const input of early.splice(0)) opened.send(input);
   };
-  value.then(begin, (error: Error) => {
-    if (!closed) sink.end(error);
+  value.then(begin).catch((error: Error) => {
+    if (closed) return;
+    closed = true;
+    sink.end(error);
   });
   return {
     send: (input) => {

@@ -212,9 +212,10 @@ function setVariable({ inet }: ControlTarget, fields: Fields): ControlReply<'sys
   const variable = inet.sysctl.get(name);
   if (variable === undefined) throw new MultikernelError('ENOENT', 'no such variable');
   const before = variable.value;
-  const result = typeof value === 'number' ? inet.sysctl.set(name, value) : -Errno.EINVAL;
+  if (typeof value !== 'number') throw new MultikernelError('EINVAL', 'value: not a number');
+  const result = inet.sysctl.set(name, value);
   if (result === -Errno.EINVAL) {
-    throw new MultikernelError('EINVAL', `${String(value)} is not in ${variable.min} to ${variable.max}`);
+    throw new MultikernelError('EINVAL', `${value} is not in ${variable.min} to ${variable.max}`);
   }
   must(result);
   return { before, after: variable.value };

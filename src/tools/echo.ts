@@ -7,7 +7,7 @@
  */
 
 import { checksumOf, sumView } from '../base/checksum.ts';
-import { errnoName } from '../base/errors.ts';
+import { errnoName, MultikernelError } from '../base/errors.ts';
 import { US_PER_MS } from '../base/units.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import type { IpAddress, RawEvent, RawInput, StreamHandle } from '../sys/control.ts';
@@ -15,8 +15,9 @@ import { type AddressFamily, formatAddress, type InterfaceNames } from './addres
 import { ECHO4, ECHO6, type EchoFormat, HEADER_BYTES } from './echo-format.ts';
 
 const MESSAGE_BYTES_MAX = 65_507;
-const HOPS_DEFAULT = 64;
 const HOPS_MAX = 255;
+/** Timers take no longer time. */
+const DELAY_MS_MAX = 0x7fffffff;
 
 export interface PingOptions {
   host: string;
@@ -59,6 +60,22 @@ export interface EchoContext {
   identifier: number;
 }
 
+function checkOptions(options: PingOptions): void {
+  const { count, intervalMs, payloadBytes, ttl, waitMs } = options;
+  const refuse = (name: string, what: string): never => {
+    throw new MultikernelError('EINVAL', `${name}: not ${what}`);
+  };
+  const bytesMax = MESSAGE_BYTES_MAX - HEADER_BYTES;
+  const isDelay = (ms: number): boolean => ms >= 0 && ms <= DELAY_MS_MAX;
+  if (!Number.isSafeInteger(count) || count < 1) refuse('count', 'a positive integer');
+  if (!isDelay(intervalMs)) refuse('intervalMs', `a time from 0 to ${DELAY_MS_MAX}`);
+  if (!isDelay(waitMs)) refuse('waitMs', `a time from 0 to ${DELAY_MS_MAX}`);
+  if (!Number.isInteger(payloadBytes) || payloadBytes < 0 || payloadBytes > bytesMax) {
+    refuse('payloadBytes', `an integer from 0 to ${bytesMax}`);
+  }
+  if (!Number.isInteger(ttl) || ttl < 1 || ttl > HOPS_MAX) refuse('ttl', `an integer from 1 to ${HOPS_MAX}`);
+}
+
 export class Echo {
   readonly #context: EchoContext;
   readonly #options: PingOptions;
@@ -79,7 +96,7 @@ export class Echo {
   #begun = false;
   #ended = false;
 
-  /** `to` is the address of `options.host`. */
+  /** `to` is the address of `options.host`. Throws EINVAL. */
   constructor(context: EchoContext, options: PingOptions, to: IpAddress, emit: (event: PingEvent) => void) {
     this.#context = context;
     this.#options = options;
@@ -87,9 +104,9 @@ export class Echo {
     this.#to = to;
     this.#identifier = context.identifier & 0xffff;
     this.#emit = emit;
-    const { ttl } = options;
-    this.#hops = ttl >= 1 && ttl <= HOPS_MAX ? Math.floor(ttl) : HOPS_DEFAULT;
-    const bytes = HEADER_BYTES + Math.min(options.payloadBytes, MESSAGE_BYTES_MAX - HEADER_BYTES);
+    checkOptions(options);
+    this.#hops = options.ttl;
+    const bytes = HEADER_BYTES + options.payloadBytes;
     this.#message = new DataView(new ArrayBuffer(bytes));
     for (let i = HEADER_BYTES; i < bytes; i++) this.#message.setUint8(i, i & 0xff);
   }

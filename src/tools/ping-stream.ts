@@ -15,9 +15,9 @@ const startTimer: StartTimer = (delayMs, run) => {
 
 let lastIdentifier: number = Math.floor(Math.random() * IDENTIFIERS);
 
-/** ICMP echo, until `count` answers came or the iterator is closed. `count` 0: for ever. */
+/** ICMP echo, until `count` answers came or the iterator is closed. `count` 0: for ever. Ends with EINVAL for wrong options. */
 export function pingStream(client: KernelClient, options: PingOptions): StreamIterable<PingEvent> {
-  const count = options.count > 0 ? options.count : Number.MAX_SAFE_INTEGER;
+  const count = options.count === 0 ? Number.MAX_SAFE_INTEGER : options.count;
   return new StreamIterable((sink) =>
     openLater(sink, resolveHost(client, options.host, options.family), ({ address, names }) => {
       lastIdentifier = (lastIdentifier + 1) % IDENTIFIERS;

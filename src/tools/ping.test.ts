@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { EchoKernel, virtually } from '../../test/fixtures/echo-kernel.ts';
 import { HOSTS, run } from '../../test/fixtures/tool-tables.ts';
-import type { PingEvent } from './echo.ts';
+import type { PingEvent, PingOptions } from './echo.ts';
 import { ping, ping6 } from './ping.ts';
+import { pingStream } from './ping-stream.ts';
 import type { Tool } from './tool.ts';
 
 const REPLY: PingEvent = {
@@ -63,6 +64,24 @@ round-trip min/avg/max/stddev = 0.500000/1.000000/1.500000/0.707107 ms
       code: 1,
     });
     await expect(run(ping, '-c x gw')).rejects.toThrow('-c x: not a number of 1 or more');
+  });
+});
+
+describe('a ping of wrong options', () => {
+  const right: PingOptions = { host: 'gw', count: 1, intervalMs: 1, payloadBytes: 8, ttl: 64, waitMs: 1 };
+
+  it.each([
+    [{ count: -1 }, 'count: not a positive integer'],
+    [{ intervalMs: Number.NaN }, 'intervalMs: not a time from 0 to 2147483647'],
+    [{ waitMs: -1 }, 'waitMs: not a time from 0 to 2147483647'],
+    [{ payloadBytes: 65_500 }, 'payloadBytes: not an integer from 0 to 65499'],
+    [{ payloadBytes: 1.5 }, 'payloadBytes: not an integer from 0 to 65499'],
+    [{ ttl: 0 }, 'ttl: not an integer from 1 to 255'],
+  ])('%j ends with one error, and sends nothing', async (wrong, message) => {
+    const kernel = new EchoKernel(HOSTS, () => [], null);
+    const events = pingStream(kernel.client, { ...right, ...wrong });
+    await expect(events.next()).rejects.toMatchObject({ code: 'EINVAL', message });
+    expect(kernel.asked).toEqual([]);
   });
 });
 

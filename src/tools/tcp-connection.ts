@@ -106,6 +106,13 @@ export class TcpConnection extends Duplex {
     this.#handle = this.#open({ event: (event) => this.#event(event), end: (error) => this.#end(error) });
   }
 
+  /** A stream is torn down only once it is constructed: a handshake that nobody answers must not hold it. */
+  override destroy(error?: Error): this {
+    super.destroy(error);
+    this.#ready(null);
+    return this;
+  }
+
   override _read(): void {
     this.#credit();
   }

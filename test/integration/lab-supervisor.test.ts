@@ -172,6 +172,19 @@ describe('programs', () => {
     await until(() => state('b') === 'out of memory');
   });
 
+  it('has one change of its life at a time: of two callers the first wins', async () => {
+    await bring({ nodes: { r: {}, s: {} } });
+    const options = { node: 's', script: 'a.js', argv: [], nodeFlags: [], env: {}, cwd: folder };
+    const both = await Promise.allSettled([lab.request('run', options), lab.request('run', options)]);
+    expect(both).toMatchObject([
+      { status: 'fulfilled', value: { phase: 'running' } },
+      { status: 'rejected', reason: { code: 'EBUSY', message: 's is being started or stopped' } },
+    ]);
+    const stopped = await Promise.allSettled([lab.request('stop', { node: 's' }), lab.request('run', options)]);
+    expect(stopped).toMatchObject([{ value: { phase: 'stopped' } }, { reason: { code: 'EBUSY' } }]);
+    expect(await lab.request('run', options)).toMatchObject({ phase: 'running' });
+  });
+
   it('can be run later, on a kernel of the shared thread', async () => {
     await bring({ nodes: { r: {}, s: {} } });
     const options = { node: 's', script: 'a.js', argv: ['1'], nodeFlags: [], env: { E: '2' }, cwd: folder };

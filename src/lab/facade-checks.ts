@@ -1,0 +1,122 @@
+/**
+ * The shape of what the façade is given (lab.ts, lab-node.ts), one schema per kind of argument; ranges that a kernel or the
+ * supervisor checks are left to them.
+ *
+ * Thread: any; pure functions.
+ */
+
+import * as v from 'valibot';
+import type { CaptureRequest } from '../tools/capture-stream.ts';
+import type { InterfaceChange, NeighborEntry, RouteChange } from '../tools/change-requests.ts';
+import type { PingOptions } from '../tools/echo.ts';
+import { checked, environment, flag, integer, number, oneOf, record, text, texts } from './argument-shapes.ts';
+import type { HttpOptions } from './http-client.ts';
+
+export interface ProgramOptions {
+  argv?: string[];
+  /** Flags of Node in front of the script. */
+  nodeFlags?: string[];
+  env?: Record<string, string>;
+  /** Folder in which the script and its relative paths start; default: the current folder. */
+  cwd?: string;
+}
+
+export interface PartitionOptions {
+  /** Frames vanish ("blackhole", default), or are answered as a firewall does ("reject"). */
+  how?: 'blackhole' | 'reject';
+  /** Cut only what the first side sends to the second. */
+  oneWay?: boolean;
+}
+
+export interface MetricsOptions {
+  intervalMs?: number;
+}
+
+export interface LogsOptions {
+  nodes?: string[];
+  lines?: number;
+  follow?: boolean;
+}
+
+const address = record({
+  address: text,
+  prefixLength: number,
+  anycast: v.exactOptional(flag),
+  preferredSec: v.exactOptional(v.nullable(number)),
+  validSec: v.exactOptional(v.nullable(number)),
+});
+
+const interfaceChange = record({
+  name: text,
+  up: v.exactOptional(flag),
+  mtuBytes: v.exactOptional(number),
+  ipv6: v.exactOptional(flag),
+  addAddress: v.exactOptional(address),
+  removeAddress: v.exactOptional(record({ address: text })),
+});
+
+const route = record({
+  destination: text,
+  prefixLength: number,
+  gateway: text,
+  interface: v.exactOptional(text),
+  kind: oneOf('unicast', 'reject', 'blackhole'),
+});
+
+const neighbor = record({ address: text, mac: text, temporary: flag, published: flag });
+
+const family = oneOf('inet', 'inet6');
+
+const pingOptions = record({
+  family: v.exactOptional(family),
+  count: v.exactOptional(number),
+  intervalMs: v.exactOptional(number),
+  payloadBytes: v.exactOptional(number),
+  ttl: v.exactOptional(number),
+  waitMs: v.exactOptional(number),
+});
+
+const partitionOptions = record({
+  how: v.exactOptional(oneOf('blackhole', 'reject')),
+  oneWay: v.exactOptional(flag),
+});
+const metricsOptions = record({ intervalMs: v.exactOptional(number) });
+const logsOptions = record({
+  nodes: v.exactOptional(texts),
+  lines: v.exactOptional(number),
+  follow: v.exactOptional(flag),
+});
+
+const httpOptions = record({
+  method: v.exactOptional(text),
+  headers: v.exactOptional(environment),
+  body: v.exactOptional(v.union([v.string(), v.instance(Uint8Array)], 'not a text or bytes')),
+  signal: v.exactOptional(v.instance(AbortSignal, 'not an AbortSignal')),
+});
+
+const captureRequest = record({ interface: v.exactOptional(text), snapBytes: v.exactOptional(number) });
+
+const port = integer(1, 65_535);
+
+const programOptions = record({
+  argv: v.exactOptional(texts),
+  nodeFlags: v.exactOptional(texts),
+  env: v.exactOptional(environment),
+  cwd: v.exactOptional(text),
+});
+
+/** Each throws EINVAL with the name of a field that is wrong. */
+export const checkText = (subject: string, value: unknown): string => checked(subject, text, value);
+export const checkPort = (value: unknown): number => checked('port', port, value);
+export const checkFamily = (value: unknown): 'inet' | 'inet6' => checked('family', family, value);
+export const checkInterfaceChange = (value: unknown): InterfaceChange =>
+  checked('setInterface', interfaceChange, value);
+export const checkRoute = (subject: string, value: unknown): RouteChange => checked(subject, route, value);
+export const checkNeighbor = (value: unknown): NeighborEntry => checked('addNeighbor', neighbor, value);
+export const checkPing = (value: unknown): Partial<PingOptions> => checked('ping', pingOptions, value);
+export const checkCapture = (value: unknown): CaptureRequest => checked('capture', captureRequest, value);
+export const checkPartition = (value: unknown): PartitionOptions => checked('partition', partitionOptions, value);
+export const checkMetrics = (value: unknown): MetricsOptions => checked('metrics', metricsOptions, value);
+export const checkLogs = (value: unknown): LogsOptions => checked('logs', logsOptions, value);
+export const checkHttp = (value: unknown): HttpOptions => checked('fetch', httpOptions, value);
+export const checkProgram = (value: unknown): ProgramOptions => checked('run', programOptions, value);

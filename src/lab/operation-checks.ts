@@ -1,0 +1,51 @@
+/**
+ * The shape of what a lab is asked, one schema per operation and stream of operations.ts: whoever asks, the façade or a client
+ * of the control socket, is not believed.
+ *
+ * Thread: the supervisor's. Names of nodes are looked up by whoever answers.
+ */
+
+import * as v from 'valibot';
+import { MultikernelError } from '../base/errors.ts';
+import { checked, environment, flag, integer, oneOf, record, text, texts } from './argument-shapes.ts';
+import type { LabOperation, LabRequests, LabStreamOperation, LabStreams } from './operations.ts';
+
+/** setInterval takes no longer time. */
+const INTERVAL_MS_MAX = 0x7fffffff;
+const LINES_MAX = 1_000_000;
+
+const nothing = record({});
+
+const REQUESTS: { readonly [Op in LabOperation]: v.GenericSchema<unknown, LabRequests[Op]['params']> } = {
+  info: nothing,
+  counters: record({ node: v.nullable(text) }),
+  partition: record({ a: texts, b: texts, oneWay: flag, how: oneOf('blackhole', 'reject') }),
+  heal: record({ id: v.nullable(text), between: v.nullable(record({ a: texts, b: texts })) }),
+  run: record({ node: text, script: text, argv: texts, nodeFlags: texts, env: environment, cwd: text }),
+  stop: record({ node: text }),
+  checks: nothing,
+  down: nothing,
+};
+
+const STREAMS: { readonly [Op in LabStreamOperation]: v.GenericSchema<unknown, LabStreams[Op]['params']> } = {
+  metrics: record({ intervalMs: integer(0, INTERVAL_MS_MAX) }),
+  logs: record({ nodes: texts, lines: integer(0, LINES_MAX), follow: flag }),
+  states: nothing,
+};
+
+/** An own key: `constructor` is no operation. */
+function known(kind: string, table: object, name: string): void {
+  if (!Object.hasOwn(table, name)) throw new MultikernelError('EOPNOTSUPP', `no ${kind} ${name}`);
+}
+
+/** Throws EOPNOTSUPP for an operation that there is not, EINVAL with the name of a field that is wrong. */
+export function checkRequest<Op extends LabOperation>(operation: Op, params: unknown): LabRequests[Op]['params'] {
+  known('operation', REQUESTS, operation);
+  return checked<LabRequests[Op]['params']>(operation, REQUESTS[operation], params);
+}
+
+/** As {@link checkRequest}, for streams. */
+export function checkStream<Op extends LabStreamOperation>(operation: Op, params: unknown): LabStreams[Op]['params'] {
+  known('stream', STREAMS, operation);
+  return checked<LabStreams[Op]['params']>(operation, STREAMS[operation], params);
+}

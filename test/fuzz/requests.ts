@@ -1,0 +1,132 @@
+/**
+ * A live lab, asked anything by anybody: each wrong question must be one error with a code for whoever asked, and the lab and its
+ * other nodes go on.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type * as Client from '../../src/lab/control-client.ts';
+import type * as Facade from '../../src/lab/lab.ts';
+import { ask, type Target } from './asks.ts';
+import { Chance } from './chance.ts';
+
+/** Of one lab; then another one comes up. */
+const QUESTIONS_PER_LAB = 500;
+const LOOK_EVERY = 50;
+const ANSWER_MS = 20_000;
+const GROWN_BYTES_MAX = 500 * 2 ** 20;
+/** Words of an error that nobody meant to say. */
+const RAW =
+  /Cannot |is not a function|is not iterable|undefined|\[object Object\]|Invalid array length|Maximum call stack/;
+const IDLE = 'setInterval(() => {}, 1000); require("node:net").createServer((s) => s.resume()).listen(80);';
+
+export interface RequestFuzz {
+  questions: number;
+  /** The first seed. */
+  from: number;
+}
+
+/** As they were built: threads load no sources. */
+interface Built {
+  lab: typeof Facade.lab;
+  ControlClient: typeof Client.ControlClient;
+}
+
+async function built(): Promise<Built> {
+  const load = (path: string): Promise<unknown> => import(pathToFileURL(resolve('dist', path)).href);
+  const { lab } = (await load('index.js')) as typeof Facade;
+  const { ControlClient } = (await load('lab/control-client.js')) as typeof Client;
+  return { lab, ControlClient };
+}
+
+/** Run in the folder of the package, built. Returns what was wrong, with the seed that shows it again; null when nothing was. */
+export async function fuzzRequests({ questions, from }: RequestFuzz): Promise<string | null> {
+  const modules = await built();
+  const before = process.env.XDG_RUNTIME_DIR;
+  const folder = mkdtempSync(join(tmpdir(), 'mk-fuzz-'));
+  process.env.XDG_RUNTIME_DIR = folder;
+  writeFileSync(join(folder, 'idle.js'), IDLE);
+  let uncaught: string | null = null;
+  const onUncaught = (error: unknown): void => {
+    uncaught ??= `uncaught: ${(error as Error)?.stack ?? error}`;
+  };
+  process.on('uncaughtException', onUncaught);
+  try {
+    for (let seed = from, done = 0; done < questions; seed++, done += QUESTIONS_PER_LAB) {
+      const fault = (await oneLab(modules, seed, Math.min(QUESTIONS_PER_LAB, questions - done), folder)) ?? uncaught;
+      if (fault !== null) return `seed ${seed}: ${fault}`;
+    }
+    return null;
+  } finally {
+    process.off('uncaughtException', onUncaught);
+    if (before === undefined) delete process.env.XDG_RUNTIME_DIR;
+    else process.env.XDG_RUNTIME_DIR = before;
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function oneLab(modules: Built, seed: number, questions: number, folder: string): Promise<string | null> {
+  const { ControlClient, lab } = modules;
+  const chance = new Chance(seed);
+  const name = `fuzz-${seed}`;
+  const started = await lab({ name, nodes: { a: {}, b: {}, r: { kind: 'router' } } }, { control: true, folder });
+  const client = await ControlClient.connect(name);
+  const target: Target = { name, lab: started, client, kernels: [client.kernel('a'), client.kernel('r')], asked: '' };
+  const rssBytes = process.memoryUsage.rss();
+  try {
+    for (let n = 1; n <= questions; n++) {
+      const fault = await faultOf(() => ask(chance, target));
+      if (fault !== null) return `question ${n}: ${target.asked}\n  ${fault}`;
+      if (n % LOOK_EVERY !== 0 && n !== questions) continue;
+      const lost = await inTime(look(modules, target)).catch((error) => `${error}`);
+      if (lost !== null) return `after question ${n}: ${lost}`;
+      const grown = process.memoryUsage.rss() - rssBytes;
+      if (grown > GROWN_BYTES_MAX) return `after question ${n}: ${grown} bytes more of memory`;
+    }
+    return null;
+  } finally {
+    await client.close();
+    await started.down();
+  }
+}
+
+/** What is wrong with how a question was answered; null for an answer, and for an error as it should be. */
+async function faultOf(question: () => Promise<unknown>): Promise<string | null> {
+  try {
+    await inTime(question());
+    return null;
+  } catch (error) {
+    if (!(error instanceof Error)) return `not an error: ${String(error)}`;
+    const { code } = error as { code?: unknown };
+    // Node says of its own arguments what it means.
+    const meant = typeof code === 'string' && (code.startsWith('ERR_') || !RAW.test(error.message));
+    const good = meant && code !== 'ETIMEDOUT';
+    return good ? null : `${code}: ${error.stack}`;
+  }
+}
+
+/** Whether the lab and its two nodes are well. */
+async function look({ ControlClient }: Built, { name, lab: asked }: Target): Promise<string | null> {
+  const other = await ControlClient.connect(name);
+  try {
+    const { nodes } = await other.request('info', {});
+    for (const one of ['a', 'r']) {
+      const phase = nodes.find((node) => node.name === one)?.phase;
+      if (phase !== 'ready') return `${one} is ${phase}`;
+      if ((await other.kernel(one).control('interface.list', {})).length < 2) return `${one} lost an interface`;
+    }
+    await asked.info();
+    return null;
+  } finally {
+    await other.close();
+  }
+}
+
+function inTime<T>(promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
+    promise.finally(() => clearTimeout(timer)).then(resolve, reject);
+  });
+}
