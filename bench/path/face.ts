@@ -1,6 +1,7 @@
 /**
  * Role: `mk bench stream | dgram | http | connect`: ordinary Node programs on two kernels, against the same programs on Node's
- * own loopback in the same run, as two workers and as two processes; the ratio is against the faster of the two.
+ * own loopback in the same run. Programs beside their kernels are held against the faster of two workers and two processes,
+ * programs that are processes against two processes.
  * Thread: the harness's main thread.
  */
 
@@ -9,36 +10,60 @@ import type { Subject } from '../harness/measure.ts';
 import { compare, type Row, rowOf, type Unit, want } from '../harness/row.ts';
 import { KernelStage } from './kernels.ts';
 import { connectSubjects, type Duration, dgramSubjects, FULL, httpSubjects, QUICK, streamSubjects } from './loads.ts';
-import { NODE_STAGES, type Stage } from './stages.ts';
+import { NODE_STAGES, processes, type Stage } from './stages.ts';
 
 type Load = (stage: Stage, duration: Duration, quick: boolean) => Subject[];
 
-/** A bench of one load on kernels and on Node's own stack; `wanted` of the rates among our rows. */
-export function faceBench(load: Load, wanted: string, openStage: () => Stage = () => new KernelStage()): Bench {
+/** A stage of ours: what its rates must reach, and the stages of Node that it is held against. */
+export interface OwnStage {
+  stage: Stage;
+  wanted: string;
+  rivals: readonly Stage[];
+}
+
+/** A bench of one load on stages of ours, opened when it runs, and on Node's own stack. */
+export function faceBench(load: Load, open: () => readonly OwnStage[]): Bench {
   return {
     async run(context: BenchContext): Promise<Row[]> {
       const { quick } = context.effort;
       const duration = quick ? QUICK : FULL;
-      const kernels = openStage();
+      const ours = open();
       try {
-        const stages = [kernels, ...NODE_STAGES];
+        const byStage = new Map<Stage, Subject[]>();
+        for (const stage of [...ours.map((one) => one.stage), ...NODE_STAGES]) {
+          byStage.set(stage, load(stage, duration, quick));
+        }
         // One point on all stages in a row: what is compared is measured close together.
-        const byStage = stages.map((stage) => load(stage, duration, quick));
-        const subjects = (byStage[0] as Subject[]).flatMap((_, point) => byStage.map((all) => all[point] as Subject));
+        const all = [...byStage.values()];
+        const subjects = (all[0] as Subject[]).flatMap((_, point) => all.map((one) => one[point] as Subject));
         const rows = await context.measure(subjects);
-        (byStage[0] as Subject[]).forEach((ours, point) => {
-          ours.metrics.forEach(({ metric }, figure) => {
-            const rivals = byStage.slice(1).map((all) => all[point]?.metrics[figure]?.metric ?? '');
-            compareWithBest(rows, metric, rivals);
-            want(rateOf(rows, metric), wanted);
+        for (const { stage, wanted, rivals } of ours) {
+          byStage.get(stage)?.forEach((subject, point) => {
+            subject.metrics.forEach(({ metric }, figure) => {
+              const others = rivals.map((rival) => byStage.get(rival)?.[point]?.metrics[figure]?.metric ?? '');
+              compareWithBest(rows, metric, others);
+              want(rateOf(rows, metric), wanted);
+            });
           });
-        });
+        }
         return rows;
       } finally {
-        await kernels.close();
+        for (const { stage } of ours) await stage.close();
       }
     },
   };
+}
+
+/** Programs beside their kernels, and programs that are processes. */
+function placements(beside: string, apart: string): () => OwnStage[] {
+  return () => [
+    { stage: new KernelStage(), wanted: beside, rivals: NODE_STAGES },
+    {
+      stage: new KernelStage('two kernels, programs as processes', {}, 'process'),
+      wanted: apart,
+      rivals: [processes],
+    },
+  ];
 }
 
 const TIMES: ReadonlySet<Unit> = new Set(['us', 'ns', 'ms']);
@@ -62,10 +87,10 @@ export function compareWithBest(rows: readonly Row[], metric: string, rivals: re
   if (best !== undefined) compare(rows, metric, best.metric);
 }
 
-export const stream: Bench = faceBench(streamSubjects, 'must 2×, aim 4×');
-export const dgram: Bench = faceBench(dgramSubjects, 'must 5×, aim 20×');
+export const stream: Bench = faceBench(streamSubjects, placements('must 2×, aim 4×', 'must 1.0×, aim 2×'));
+export const dgram: Bench = faceBench(dgramSubjects, placements('must 5×, aim 20×', 'must 3×, aim 6×'));
 export const http: Bench = faceBench(
   (stage, duration, quick) => httpSubjects(stage, duration, quick ? ['agent'] : ['agent', 'raw']),
-  'must 1.0×, aim 1.3×',
+  placements('must 1.0×, aim 1.3×', 'must 0.7×, aim 1.0×'),
 );
-export const connect: Bench = faceBench(connectSubjects, 'must 1×');
+export const connect: Bench = faceBench(connectSubjects, placements('must 1×', 'must 0.7×, aim 1.0×'));

@@ -1,10 +1,10 @@
 /**
- * Role: the stage of kernels: server and client as programs of two kernels of one lab, on one network, each in a thread of
- * its own. Every pair of programs has a fresh lab.
+ * Role: the stage of kernels: server and client as programs of two kernels of one lab, on one network, each beside its kernel or in a
+ * process of its own. Every pair of programs has a fresh lab.
  * Thread: the harness's main thread, which is the lab's supervisor. Only the public façade is used.
  */
 
-import type { Lab, LabNode, NetworkOptions } from '#src/index';
+import type { Lab, LabNode, NetworkOptions, Placement } from '#src/index';
 import { jsonLine } from '../harness/tools.ts';
 import { type ProgramCall, type ProgramResult, programUrl, type Stage } from './stages.ts';
 
@@ -14,11 +14,13 @@ export class KernelStage implements Stage {
   readonly name: string;
   readonly system = 'multikernel' as const;
   private readonly network: NetworkOptions;
+  private readonly placement: Placement;
   private net: Promise<Lab> | undefined;
 
-  constructor(name: string = 'two kernels', network: NetworkOptions = {}) {
+  constructor(name: string = 'two kernels', network: NetworkOptions = {}, placement: Placement = 'beside') {
     this.name = name;
     this.network = network;
+    this.placement = placement;
   }
 
   async endpoint(): Promise<{ host: string; port: number }> {
@@ -73,7 +75,12 @@ export class KernelStage implements Stage {
 
   private lab(): Promise<Lab> {
     this.net ??= import('#src/index').then(({ lab }) =>
-      lab({ name: 'bench', networks: { lan: this.network }, nodes: { server: {}, client: {} } }),
+      lab({
+        name: 'bench',
+        networks: { lan: this.network },
+        defaults: { node: { placement: this.placement } },
+        nodes: { server: {}, client: {} },
+      }),
     );
     return this.net;
   }

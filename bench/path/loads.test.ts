@@ -42,7 +42,9 @@ describe('the checkable stream', () => {
   });
 });
 
-describe.each([...NODE_STAGES, new KernelStage()].map((stage) => [stage.name, stage] as const))(
+const APART = new KernelStage('two kernels, programs as processes', {}, 'process');
+
+describe.each([...NODE_STAGES, new KernelStage(), APART].map((stage) => [stage.name, stage] as const))(
   'on %s',
   (_name, stage) => {
     afterAll(() => stage.close());
@@ -64,7 +66,7 @@ describe.each([...NODE_STAGES, new KernelStage()].map((stage) => [stage.name, st
   },
 );
 
-describe.each([workers, processes, new KernelStage()])('a pair that fails, on $name', (stage) => {
+describe.each([workers, processes, new KernelStage(), APART])('a pair that fails, on $name', (stage) => {
   afterAll(() => stage.close());
 
   it('is ended, with the reason of the one that failed', async () => {
@@ -148,8 +150,7 @@ it('a face bench measures a point on every stage, closes the stage, and compares
         run: async () => ({ values: { v: stage.name.length } }),
       },
     ],
-    'must 2×',
-    () => ours,
+    () => [{ stage: ours, wanted: 'must 2×', rivals: NODE_STAGES }],
   );
   const context = new BenchContext(
     'face',

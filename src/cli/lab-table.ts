@@ -4,12 +4,13 @@ import type { MetricsSample, NodeMetrics, NodeStatus, PartitionInfo } from '../i
 import { formatPartition } from './break.ts';
 import { formatTable } from './output.ts';
 
-const LAB_HEADING: readonly string[] = ['NAME', 'KIND', 'ADDRESSES', 'PROGRAM', 'STATE'];
+const LAB_HEADING: readonly string[] = ['NAME', 'KIND', 'ADDRESSES', 'PLACEMENT', 'PROGRAM', 'STATE'];
 const METRICS_HEADING: readonly string[] = ['REQ/S', 'P50', 'CONNS', 'REXMT'];
 
 function labRow(node: NodeStatus): string[] {
   const addresses = node.addresses.map((entry) => `${entry.address}/${entry.prefixLength}`).join(' ');
-  return [node.name, node.kind, addresses === '' ? '-' : addresses, node.program ?? '-', node.state];
+  const { name, kind, placement, program, state } = node;
+  return [name, kind, addresses === '' ? '-' : addresses, placement ?? '-', program ?? '-', state];
 }
 
 export function formatLab(nodes: readonly NodeStatus[]): string {
@@ -49,11 +50,11 @@ export function formatLive(
   partitions: readonly PartitionInfo[] = [],
 ): string {
   const rows = nodes.map((node) => {
-    const [name, kind, addresses, program, state] = labRow(node) as [string, string, string, string, string];
+    const row = labRow(node);
     const metrics = sample?.nodes.find((candidate) => candidate.node === node.name);
-    return [name, kind, addresses, program, ...metricCells(metrics), state];
+    return [...row.slice(0, -1), ...metricCells(metrics), ...row.slice(-1)];
   });
-  const table = formatTable([...LAB_HEADING.slice(0, 4), ...METRICS_HEADING, 'STATE'], rows);
+  const table = formatTable([...LAB_HEADING.slice(0, -1), ...METRICS_HEADING, 'STATE'], rows);
   return table + partitions.map(formatPartition).join('');
 }
 

@@ -37,6 +37,7 @@ describe('tables', () => {
     kind: 'node',
     addresses: [{ interface: 'eth0', network: 'lan', address: '10.0.0.10', prefixLength: 24, mac: '' }],
     program: null,
+    placement: null,
     phase: 'ready',
     listening: { tcp: [], udp: [] },
     exitCode: null,
@@ -88,9 +89,9 @@ describe('tables', () => {
     );
     const partition: PartitionInfo = { id: 'partition1', a: ['api'], b: ['db'], oneWay: true, how: 'blackhole' };
     expect(formatLive([node('api'), node('db', { phase: 'exited', state: 'exited 0' })], sample, [partition])).toBe(
-      'NAME  KIND  ADDRESSES     PROGRAM  REQ/S  P50     CONNS  REXMT   STATE\n' +
-        'api   node  10.0.0.10/24  -        812    3.1 ms  9      7 (+2)  ready\n' +
-        'db    node  10.0.0.10/24  -        -      -       -      -       exited 0\n' +
+      'NAME  KIND  ADDRESSES     PLACEMENT  PROGRAM  REQ/S  P50     CONNS  REXMT   STATE\n' +
+        'api   node  10.0.0.10/24  -          -        812    3.1 ms  9      7 (+2)  ready\n' +
+        'db    node  10.0.0.10/24  -          -        -      -       -      -       exited 0\n' +
         'api -> db: blackhole, one way, from api; heal with: mk heal api db\n',
     );
   });

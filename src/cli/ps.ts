@@ -10,7 +10,7 @@ export function psCommand(): Command {
   return new Command('ps')
     .summary('list the nodes of a lab and their states')
     .description(
-      'List the nodes of a lab: kind, addresses, program, and state with exit code or last error; then the partitions between them. ' +
+      'List the nodes of a lab: kind, addresses, placement of the program, program, and state with exit code or last error; then the partitions between them. ' +
         'With --errors, the stack of the error that ended a program.',
     )
     .addOption(labOption())

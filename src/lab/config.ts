@@ -26,11 +26,19 @@ export interface NetworkOptions {
   dns?: string;
 }
 
+/**
+ * Place of a node's program: `process`, as a process of its own, on a kernel in a thread of the lab, which goes on while the
+ * program computes or is gone; `beside`, as a thread of the lab, on whose event loop its kernel works.
+ */
+export type Placement = 'process' | 'beside';
+
 export interface NodeOptions {
   /** "node" (default), or "router": forwards, and takes the first addresses of its networks. */
   kind?: 'node' | 'router';
   /** `node [flags] script [arguments]`; without it the kernel runs alone. */
   run?: string;
+  /** Place of the program: "beside" its kernel (default), as a thread of the lab, or as a "process" of its own. */
+  placement?: Placement;
   /** Folder of the program; default: the lab file's. */
   cwd?: string;
   /** Environment, on top of that of `mk up`. */
@@ -111,6 +119,7 @@ export interface NodeConfig {
   name: string;
   kind: 'node' | 'router';
   run: string | null;
+  placement: Placement;
   cwd: string | null;
   env: Record<string, string>;
   /** null: the only network of the lab. */

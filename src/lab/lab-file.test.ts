@@ -67,7 +67,7 @@ describe('errors name file, line, column and key', () => {
     [
       'an unknown key of a node',
       'nodes:\n  a:\n    colour: red\n',
-      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, cwd, env, networks, addresses, forwarding, depends_on, memory, sysctl',
+      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, placement, cwd, env, networks, addresses, forwarding, depends_on, memory, sysctl',
     ],
     [
       'a bad name',

@@ -202,6 +202,7 @@ function nodeConfig(name: string, own: NodeOptions, defaults: NodeOptions): Node
     name,
     kind,
     run: node.run ?? null,
+    placement: node.placement ?? 'beside',
     cwd: node.cwd ?? null,
     env: Object.fromEntries(Object.entries(env).map(([key, value]) => [key, String(value)])),
     networks: node.networks ?? null,

@@ -101,6 +101,8 @@ export type ToWorker =
   | { type: 'start' }
   /** A connection for remote calls to one kernel (host/node/port-carrier.ts), closed when there is none of that name. */
   | { type: 'connect'; kernel: string; port: MessagePort }
+  /** The URL of one kernel is wanted, for a program in a process of its own. Answered by `url`. */
+  | { type: 'url'; kernel: string }
   /** Shut one kernel down: its devices are closed and its sockets gone. Answered by `stopped`. */
   | { type: 'stop'; kernel: string };
 
@@ -109,6 +111,8 @@ export type FromWorker =
   | { type: 'ready' }
   /** The whole set of ports on which sockets of the kernel listen (TCP) or are bound (UDP), sorted. */
   | { type: 'listening'; kernel: string; tcp: number[]; udp: number[] }
+  /** `url`: with its key (rump/url.ts); '' when there is no such kernel. */
+  | { type: 'url'; kernel: string; url: string }
   | { type: 'stopped'; kernel: string };
 
 // ---- metrics of a program ------------------------------------------------------------------------------------------

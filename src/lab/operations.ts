@@ -5,6 +5,7 @@
  */
 
 import type { KernelClient, StreamHandle, StreamSink } from '../rump/kernel-client.ts';
+import type { Placement } from './config.ts';
 
 export type { StreamHandle, StreamSink } from '../rump/kernel-client.ts';
 
@@ -38,6 +39,8 @@ export interface NodeStatus {
   addresses: NodeAddress[];
   /** The command, or null when the kernel runs alone. */
   program: string | null;
+  /** Place of the program; null without one. */
+  placement: Placement | null;
   phase: Phase;
   /** Ports on which its sockets listen (TCP) or are bound (UDP). */
   listening: { tcp: number[]; udp: number[] };

@@ -6,7 +6,7 @@
 
 import { formatPrefix, type Prefix } from './addressing.ts';
 import { formatPrefix6, type Prefix6 } from './addressing6.ts';
-import type { CheckConfig, Dependency } from './config.ts';
+import type { CheckConfig, Dependency, Placement } from './config.ts';
 import type { PlannedRoute } from './routing.ts';
 
 export interface NetworkPlan {
@@ -46,6 +46,8 @@ export interface NodePlan {
   name: string;
   kind: 'node' | 'router';
   program: ProgramPlan | null;
+  /** Place of its program, whenever it gets one. */
+  placement: Placement;
   env: Record<string, string>;
   memoryBytes: number | null;
   interfaces: InterfacePlan[];

@@ -139,6 +139,7 @@ class Planner {
       name: node.name,
       kind: node.kind,
       program: node.run === null ? null : this.#program(node.run, [...path, 'run'], cwd),
+      placement: node.placement,
       env: node.env,
       memoryBytes: node.memoryBytes,
       interfaces,

@@ -127,6 +127,12 @@ const dependencyState = v.pipe(
 const node = map({
   kind: v.optional(v.pipe(oneOf('node', 'router'), v.description('"node" (default) or "router", which forwards'))),
   run: v.optional(v.pipe(run, v.description('node [flags] script [arguments]; without it the kernel runs alone'))),
+  placement: v.optional(
+    v.pipe(
+      oneOf('process', 'beside'),
+      v.description('where the program runs: "beside" its kernel (default), or as a "process" of its own'),
+    ),
+  ),
   cwd: v.optional(v.pipe(text('a folder'), v.description("folder of the program; default: the lab file's"))),
   env: v.optional(
     v.pipe(

@@ -10,6 +10,7 @@ import type { KernelBoot, ProgramBoot } from './messages.ts';
 import type { NodeAddress, NodeStatus, Phase, ProgramError } from './operations.ts';
 import type { LinkFilter } from './partitions.ts';
 import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
+import type { ProgramProcess } from './program-process.ts';
 import { programError, stateHolds, stateText } from './state.ts';
 import type { WorkerLink } from './worker-link.ts';
 
@@ -21,6 +22,8 @@ export class SupervisedNode {
   program: ProgramPlan | null;
   env: Record<string, string>;
   worker: WorkerLink | null = null;
+  /** Its program, where that is a process of its own. */
+  process: ProgramProcess | null = null;
   phase: Phase = 'booting';
   listening: { tcp: number[]; udp: number[] } = { tcp: [], udp: [] };
   exitCode: number | null = null;
@@ -61,7 +64,17 @@ export class SupervisedNode {
 
   /** Whether its kernel answers. */
   get up(): boolean {
-    return this.phase === 'ready' || this.phase === 'waiting' || this.phase === 'running';
+    return this.worker !== null && this.phase !== 'booting' && this.phase !== 'stopped';
+  }
+
+  /** Whether its program waits or runs. */
+  get busy(): boolean {
+    return this.phase === 'waiting' || this.phase === 'running';
+  }
+
+  /** Whether its kernel works in a thread without its program. */
+  get apart(): boolean {
+    return this.program === null || this.plan.placement === 'process';
   }
 
   /** A new phase; what belongs to the old one is forgotten. */
@@ -70,17 +83,18 @@ export class SupervisedNode {
     this.exitCode = details.exitCode ?? null;
     this.lastError = details.lastError ?? null;
     this.waitingFor = details.waitingFor ?? [];
-    if (!this.up) this.listening = { tcp: [], udp: [] };
+    if (phase !== 'running') this.listening = { tcp: [], udp: [] };
     this.sinceMs = Date.now();
     this.#changed(this);
   }
 
   listens(tcp: number[], udp: number[]): void {
     this.listening = { tcp, udp };
-    this.#changed(this);
+    // Sockets of a program that ended are closed one by one.
+    if (this.phase !== 'exited' && this.phase !== 'crashed') this.#changed(this);
   }
 
-  /** The thread that ran it is gone. */
+  /** The thread or the process that ran it is gone. */
   gone(exitCode: number, error: unknown): void {
     if (this.phase === 'stopped') return;
     if (error !== undefined) this.enter('crashed', { exitCode, lastError: programError(error) });
@@ -98,6 +112,7 @@ export class SupervisedNode {
       kind: this.plan.kind,
       addresses: this.addresses,
       program: this.program?.text ?? null,
+      placement: this.program === null ? null : this.plan.placement,
       phase,
       listening,
       exitCode,
@@ -137,7 +152,7 @@ export class SupervisedNode {
   }
 
   programBoot(): ProgramBoot | null {
-    if (this.program === null) return null;
+    if (this.program === null || this.apart) return null;
     const { script, argv, cwd } = this.program;
     return { script, argv, cwd };
   }

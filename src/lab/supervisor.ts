@@ -36,12 +36,15 @@ import type {
 import { type NodeFilter, PartitionTable } from './partitions.ts';
 import { type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
 import { findScript } from './program-command.ts';
+import { ProgramProcess, type SpawnProgram, spawnProgram } from './program-process.ts';
 import { nearest } from './suggest.ts';
 import { SupervisedNode } from './supervised-node.ts';
 import type { WorkerEvents, WorkerLink } from './worker-link.ts';
 import { placement, type StartThread, startThread, startWorker } from './worker-start.ts';
 
 const METRICS_MS_MIN = 100;
+/** Programs that are processes have so long to end when the lab goes down. */
+const GRACE_MS = 1500;
 const NOTHING: StreamHandle<never> = { send: () => {}, close: () => {} };
 
 type Handlers = {
@@ -85,6 +88,7 @@ export class Supervisor implements LabBackend {
   /** Ends of the streams that live here and not in a worker. */
   readonly #openStreams: Set<() => void> = new Set();
   readonly #startThread: StartThread;
+  readonly #spawnProgram: SpawnProgram;
   readonly #checks: CheckRunner;
   readonly #startedAtMs: number = Date.now();
   /** The same on a clock that nobody sets. */
@@ -97,12 +101,13 @@ export class Supervisor implements LabBackend {
   #resolveEnded: () => void = () => {};
 
   /** Lays out the shared memory; throws ENOMEM. `boot` starts the kernels. */
-  constructor(plan: LabPlan, start: StartThread = startThread) {
+  constructor(plan: LabPlan, start: StartThread = startThread, spawn: SpawnProgram = spawnProgram) {
     this.plan = plan;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
     this.#startThread = start;
+    this.#spawnProgram = spawn;
     this.#memory = new LabMemory(plan);
     this.#nodes = new Map(
       plan.nodes.map((node) => [
@@ -312,6 +317,8 @@ export class Supervisor implements LabBackend {
     for (const node of group) {
       if (node.worker !== worker) continue;
       node.worker = null;
+      void node.process?.kill();
+      node.process = null;
       this.#memory.markDead(node.plan);
       if (this.#closing === null) node.gone(exitCode, error);
     }
@@ -325,13 +332,35 @@ export class Supervisor implements LabBackend {
         ({ node: other, state }) => this.#nodes.get(other)?.holds(state) !== true,
       );
       const waitingFor = missing.map(({ node: other, state }) => `${other} ${state}`);
-      if (missing.length === 0) {
-        node.enter('running');
-        node.worker?.start();
-      } else if (waitingFor.join() !== node.waitingFor.join()) {
+      if (missing.length === 0) this.#startProgram(node);
+      else if (waitingFor.join() !== node.waitingFor.join()) {
         node.enter('waiting', { waitingFor });
       }
     }
+  }
+
+  #startProgram(node: SupervisedNode): void {
+    node.enter('running');
+    if (node.plan.placement === 'process') void this.#startProcess(node);
+    else node.worker?.start();
+  }
+
+  /** On the kernel that the node has now; when that goes meanwhile, its end is told by others. */
+  async #startProcess(node: SupervisedNode): Promise<void> {
+    const { worker, program, env, plan } = node;
+    if (worker === null || program === null) return;
+    const url = await worker.url(node.name);
+    if (node.worker !== worker || node.phase !== 'running' || url === '') return;
+    const { memoryBytes } = plan;
+    const child = this.#spawnProgram({ url, program, env: { ...process.env, ...env }, memoryBytes });
+    const own = new ProgramProcess(child, (exitCode, error) => {
+      if (node.process !== own) return;
+      node.process = null;
+      if (this.#closing === null) node.gone(exitCode, error);
+    });
+    node.process = own;
+    this.logs.read(node.name, 'stdout', child.stdout);
+    this.logs.read(node.name, 'stderr', child.stderr);
   }
 
   #changed(node: SupervisedNode): void {
@@ -355,23 +384,25 @@ export class Supervisor implements LabBackend {
   }
 
   async #run(node: SupervisedNode, options: RunOptions): Promise<NodeStatus> {
-    if (node.worker !== null && node.program !== null && node.up) {
+    if (node.busy && node.program !== null) {
       throw new MultikernelError('EBUSY', `${node.name} already runs ${node.program.text}`);
     }
     const script = findScript(options.script, options.cwd);
     if (script === null) throw new MultikernelError('ENOENT', `no program ${options.script}`);
-    await this.#unplug(node);
     const { nodeFlags, argv, cwd, env } = options;
+    const reboots = !(node.up && node.plan.placement === 'process');
+    if (reboots) await this.#unplug(node);
     const text = ['node', ...nodeFlags, options.script, ...argv].join(' ');
     node.program = { text, script, nodeFlags, argv, cwd };
     node.env = { ...node.plan.env, ...env };
-    node.enter('booting');
-    await this.#startGroup([node]);
-    // With its dependencies up it has begun by itself; otherwise whoever runs a program by hand does not wait for them.
-    if (node.phase === 'waiting') {
-      node.enter('running');
-      node.worker?.start();
+    if (reboots) {
+      node.enter('booting');
+      await this.#startGroup([node]);
+    } else {
+      node.enter('waiting', { waitingFor: [] });
     }
+    // With its dependencies up it has begun by itself; otherwise whoever runs a program by hand does not wait for them.
+    if (node.phase === 'waiting') this.#startProgram(node);
     return node.status();
   }
 
@@ -385,8 +416,15 @@ export class Supervisor implements LabBackend {
   /** Take a kernel out of its thread, and the thread down when nobody else lives in it. */
   async #unplug(node: SupervisedNode): Promise<void> {
     const worker = node.worker;
-    if (worker === null) return;
+    const program = node.process;
+    node.process = null;
     node.worker = null;
+    // The kernel first: a program that ends has its sockets closed, which peers of a machine without power do not hear.
+    if (worker !== null) await this.#stopKernel(node, worker);
+    await program?.kill();
+  }
+
+  async #stopKernel(node: SupervisedNode, worker: WorkerLink): Promise<void> {
     this.#memory.markDead(node.plan);
     const shared = [...this.#nodes.values()].some((other) => other.worker === worker);
     if (shared) await worker.stopKernel(node.name);
@@ -395,6 +433,8 @@ export class Supervisor implements LabBackend {
 
   async #close(): Promise<void> {
     this.#checks.stop();
+    const processes = [...this.#nodes.values()].map((node) => node.process);
+    await Promise.all(processes.map((one) => one?.end(GRACE_MS)));
     await Promise.all([...this.#workers].map((worker) => worker.terminate()));
     for (const close of [...this.#openStreams]) close();
     this.#resolveEnded();

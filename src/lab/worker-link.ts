@@ -35,6 +35,7 @@ export class WorkerLink {
   /** Our ends of the connections to kernels. */
   readonly #connections: Set<MessagePort> = new Set();
   readonly #stopping: Map<string, () => void> = new Map();
+  readonly #urls: Map<string, ((url: string) => void)[]> = new Map();
   readonly #exited: Promise<void>;
   #error: unknown;
   #resolveReady: () => void = () => {};
@@ -92,6 +93,20 @@ export class WorkerLink {
     return port1;
   }
 
+  /** URL of one kernel, for a program in a process of its own; '' when it is gone. */
+  url(kernel: string): Promise<string> {
+    if (!this.alive) return Promise.resolve('');
+    return new Promise((resolve) => {
+      this.#urls.set(kernel, [...(this.#urls.get(kernel) ?? []), resolve]);
+      this.#post({ type: 'url', kernel });
+    });
+  }
+
+  #answerUrl(kernel: string, url: string): void {
+    for (const resolve of this.#urls.get(kernel) ?? []) resolve(url);
+    this.#urls.delete(kernel);
+  }
+
   #post(message: ToWorker): void {
     if (this.alive) this.#port.postMessage(message);
   }
@@ -104,6 +119,9 @@ export class WorkerLink {
       case 'listening':
         this.#events.listening(message.kernel, message.tcp, message.udp);
         break;
+      case 'url':
+        this.#answerUrl(message.kernel, message.url);
+        break;
       case 'stopped':
         this.#stopping.get(message.kernel)?.();
         this.#stopping.delete(message.kernel);
@@ -115,6 +133,7 @@ export class WorkerLink {
     this.#port.close();
     for (const connection of this.#connections) connection.close();
     for (const resolve of this.#stopping.values()) resolve();
+    for (const kernel of [...this.#urls.keys()]) this.#answerUrl(kernel, '');
     this.#rejectReady(this.#error instanceof Error ? this.#error : new Error(`worker ended with code ${exitCode}`));
     this.#events.gone(exitCode, this.#error);
     this.#resolveExited();

@@ -18,7 +18,7 @@ import type { SupervisedNode } from './supervised-node.ts';
 import { type WorkerEvents, WorkerLink, type WorkerThread } from './worker-link.ts';
 
 const MIB = 1024 * 1024;
-/** Kernels without a program share threads: a second one for so many, and no more than there are cores. */
+/** Kernels without a program beside them share threads: a second one for so many, and no more than there are cores. */
 const KERNELS_PER_WORKER = 64;
 const ENTRY: URL = moduleUrl('../worker/main', import.meta.url);
 
@@ -37,8 +37,8 @@ export const startThread: StartThread = (boot, options) =>
 
 /** Groups of nodes, one per thread. */
 export function placement(nodes: readonly SupervisedNode[]): SupervisedNode[][] {
-  const alone = nodes.filter((node) => node.program !== null).map((node) => [node]);
-  const shared = nodes.filter((node) => node.program === null);
+  const alone = nodes.filter((node) => !node.apart).map((node) => [node]);
+  const shared = nodes.filter((node) => node.apart);
   const threads = Math.min(availableParallelism(), Math.ceil(shared.length / KERNELS_PER_WORKER));
   const groups = Array.from({ length: threads }, (_, thread) => shared.filter((_node, i) => i % threads === thread));
   return [...alone, ...groups];
@@ -91,7 +91,7 @@ export function startWorker(
   const { port1, port2 } = new MessageChannel();
   const first = group[0] as SupervisedNode;
   const program = first.programBoot();
-  const name = program === null ? `${first.name} and others` : first.name;
+  const name = group.length === 1 ? first.name : `${first.name} and others`;
   const boot: WorkerBoot = {
     memory: memory.arena.memory,
     port: port2,

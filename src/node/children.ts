@@ -3,8 +3,8 @@
  * several processes (cluster, test runners, servers with workers) runs as on one machine and never reaches the host's network.
  *
  * Thread: the program's. A child finds this thread's kernel by its environment, a worker by its environment data; both load
- * the same preload. Children of `spawnSync` and its kin get a kernel of their own instead: their parent, and its kernel,
- * stand still until they end. Missing: programs that are not Node use the host's network as ever.
+ * the same preload. Children of `spawnSync` and its kin get a kernel of their own where their parent's works on its thread, and
+ * stands still with it until they end. Missing: programs that are not Node use the host's network as ever.
  */
 
 import { createRequire, syncBuiltinESMExports } from 'node:module';
@@ -15,6 +15,13 @@ import {
   type WorkerOptions,
 } from 'node:worker_threads';
 import { Errno } from '../base/errors.ts';
+import {
+  childEnvironment,
+  HIDDEN_PREFIX,
+  HIDDEN_VARIABLES,
+  preloadFlag,
+  SHARE_VARIABLE,
+} from '../rump/process-environment.ts';
 import { ownerOf, replaceSpawn, type SpawnOptions, spawnSyncBinding } from './bindings.ts';
 import { face } from './face.ts';
 import { passHandles, receiveHandles } from './handle-passing.ts';
@@ -22,42 +29,15 @@ import { TcpHandle } from './tcp-handle.ts';
 import { UdpHandle } from './udp-handle.ts';
 import { uvResult } from './uv-error.ts';
 
-const SHARE = 'MULTIKERNEL_SHARE';
-const PREFIX = 'MULTIKERNEL_';
-/**
- * The variable that makes Node load `node:net` for the channel before any preload: hidden from a child, which opens
- * its channel itself once the kernel is in place.
- */
-const LATER = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NODE_UNIQUE_ID'];
-
 /** URL of the kernel that a process or thread was told to use; null: it has its own. */
 export function inheritedKernelUrl(): string | null {
-  const said = process.env[SHARE] ?? getEnvironmentData(SHARE);
+  const said = process.env[SHARE_VARIABLE] ?? getEnvironmentData(SHARE_VARIABLE);
   return typeof said === 'string' && said !== '' ? said : null;
 }
 
 /** For a child: the kernel of this thread, or the one that it uses itself. Null: it gets one of its own. */
 function kernelUrl(): string | null {
   return face().serverUrl?.() ?? null;
-}
-
-function preloadFlag(preload: string): string {
-  return `--require=${/[\s"\\]/.test(preload) ? `"${preload.replace(/[\\"]/g, '\\$&')}"` : preload}`;
-}
-
-/** The environment of a child, with what makes it share the kernel, or only load one of its own. */
-function childEnvironment(pairs: readonly string[], preload: string, url: string | null): string[] {
-  const flag = preloadFlag(preload);
-  let nodeOptions = flag;
-  const kept: string[] = [];
-  for (const pair of pairs) {
-    const name = pair.slice(0, pair.indexOf('='));
-    if (name === 'NODE_OPTIONS') nodeOptions = `${flag} ${pair.slice(name.length + 1)}`.trim();
-    else if (name !== SHARE) kept.push(LATER.includes(name) ? `${PREFIX}${pair}` : pair);
-  }
-  kept.push(`NODE_OPTIONS=${nodeOptions}`);
-  if (url !== null) kept.push(`${SHARE}=${url}`);
-  return kept;
 }
 
 /**
@@ -73,7 +53,7 @@ export function hidePreload(preload: string): void {
     if (rest === '') delete process.env.NODE_OPTIONS;
     else process.env.NODE_OPTIONS = rest;
   }
-  delete process.env[SHARE];
+  delete process.env[SHARE_VARIABLE];
   const at = process.execArgv.indexOf(preload);
   if (at > 0 && ['-r', '--require'].includes(process.execArgv[at - 1] as string)) {
     process.execArgv.splice(at - 1, 2);
@@ -85,8 +65,8 @@ export function hidePreload(preload: string): void {
 
 /** Open the IPC channel that the parent hid from Node, now that the kernel is in place. */
 export function openHiddenChannel(): void {
-  const hidden = LATER.map((name) => [name, process.env[PREFIX + name]] as const);
-  for (const [name] of hidden) delete process.env[PREFIX + name];
+  const hidden = HIDDEN_VARIABLES.map((name) => [name, process.env[HIDDEN_PREFIX + name]] as const);
+  for (const [name] of hidden) delete process.env[HIDDEN_PREFIX + name];
   const [fd, mode, unique] = hidden.map(([, value]) => value);
   const require = createRequire(import.meta.url);
   if (fd !== undefined) {
@@ -109,10 +89,12 @@ function carriesHandle(options: SpawnOptions): boolean {
 export interface ShareOptions {
   /** Directory that children start in when the program names none; the process's own when absent. */
   cwd?: string;
+  /** The kernel works elsewhere, and goes on while this thread waits. */
+  apart?: boolean;
 }
 
 /** From now on, what this thread's program starts shares its kernel. `preload` is the file that gives a process one. */
-export function shareWithChildren(preload: string, { cwd }: ShareOptions = {}): void {
+export function shareWithChildren(preload: string, { cwd, apart = false }: ShareOptions = {}): void {
   const inPlace = (options: SpawnOptions): SpawnOptions => ({ ...options, cwd: options.cwd ?? cwd });
   replaceSpawn(
     (options) => {
@@ -127,7 +109,10 @@ export function shareWithChildren(preload: string, { cwd }: ShareOptions = {}): 
   );
   const spawnSync = spawnSyncBinding.spawn;
   spawnSyncBinding.spawn = (options) =>
-    spawnSync({ ...inPlace(options), envPairs: childEnvironment(options.envPairs ?? [], preload, null) });
+    spawnSync({
+      ...inPlace(options),
+      envPairs: childEnvironment(options.envPairs ?? [], preload, apart ? kernelUrl() : null),
+    });
   passHandles();
   shareWithWorkers(preload);
 }
@@ -147,7 +132,7 @@ function shareWithWorkers(preload: string): void {
   // Not the import: it follows the replacement below.
   const Original = threads.Worker;
   const make = (filename: string | URL, options: WorkerOptions, target: unknown): NodeWorker => {
-    setEnvironmentData(SHARE, kernelUrl() ?? '');
+    setEnvironmentData(SHARE_VARIABLE, kernelUrl() ?? '');
     const wanted = workerOptions(options, preload, process.execArgv);
     try {
       return Reflect.construct(Original, [filename, wanted], target as typeof NodeWorker);

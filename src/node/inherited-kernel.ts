@@ -16,8 +16,8 @@ import { PipeCarrier } from './pipe-carrier.ts';
 export interface KernelAbout {
   names: Record<string, string[]>;
   interfaces: HostInterfaceAddress[] | null;
-  /** The kernel is a whole machine: when it is switched off, its processes are. Otherwise their sockets fail. */
-  machine: boolean;
+  /** Name of the machine that the kernel is: when it is switched off, its processes are. Null: it is none, their sockets fail. */
+  machine: string | null;
 }
 
 export interface InheritedKernel {
@@ -40,11 +40,13 @@ export function connectInherited(url: string): InheritedKernel {
   const connections = { calls: new PipeCarrier(path), events: new PipeCarrier(path) };
   const client = new BlockingClient(connections, key, rng);
   const said = client.about as Partial<KernelAbout>;
-  const about = { names: said.names ?? {}, interfaces: said.interfaces ?? null, machine: said.machine ?? false };
+  const about = { names: said.names ?? {}, interfaces: said.interfaces ?? null, machine: said.machine ?? null };
   const sockets = new ClientSockets(client, (run) => void immediate(run));
   sockets.onGone = () => {
     // The plug was pulled: nothing of this process may be heard of any more.
-    if (about.machine && isMainThread) process.kill(process.pid, 'SIGKILL');
+    if (about.machine !== null && isMainThread) process.kill(process.pid, 'SIGKILL');
   };
+  // The kernel sees a process that was killed only as gone, and does not know what it had read.
+  process.on('exit', () => sockets.close());
   return { sockets, about };
 }

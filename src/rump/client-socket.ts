@@ -39,6 +39,8 @@ export abstract class ClientSocket implements EventTarget {
   /** The kernel says something about this socket. */
   abstract frame(frame: protocol.Frame): void;
 
+  abstract close(): void;
+
   get local(): SocketAddress {
     return this.localName.clone();
   }

@@ -116,6 +116,11 @@ export class ClientSockets implements SocketLayer, ClientLayer {
     this.#sockets.delete(id);
   }
 
+  /** The program ends: its sockets are closed as its descriptors would be, with a reset where data was not read. */
+  close(): void {
+    for (const socket of [...this.#sockets.values()]) socket.close();
+  }
+
   #newId(): number {
     const id = this.#nextId;
     this.#nextId += 2;

@@ -31,7 +31,7 @@ beforeAll(() => {
   });
   kernel = Kernel.create({ name: 'served', arena, host: loop });
   loop.add(...kernel.cpus);
-  server = new KernelServer(kernel, loop, () => ({ names: {}, interfaces: null, machine: false }));
+  server = new KernelServer(kernel, loop, () => ({ names: {}, interfaces: null, machine: null }));
 });
 afterAll(() => {
   server.close();

@@ -59,7 +59,7 @@ function serve(kernel: Kernel): KernelServer {
   const about = (): KernelAbout => ({
     names: names.entries(),
     interfaces: interfaceAddresses(kernel),
-    machine: true,
+    machine: kernel.name,
   });
   const server = new KernelServer(kernel, loop, about);
   servers.set(kernel.name, server);
@@ -121,6 +121,9 @@ function handle(message: ToWorker): void {
       return;
     case 'connect':
       connect(message.kernel, message.port);
+      return;
+    case 'url':
+      send({ type: 'url', kernel: message.kernel, url: servers.get(message.kernel)?.url() ?? '' });
   }
 }
 

@@ -40,6 +40,6 @@ loop.add(...kernel.cpus);
 // Programs also call their own machine by its name.
 const names = new StaticNames({ localhost: ['127.0.0.1', '::1'], [hostname()]: '127.0.0.1' });
 const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);
-const about = (): KernelAbout => ({ names: names.entries(), interfaces: interfaces(), machine: false });
+const about = (): KernelAbout => ({ names: names.entries(), interfaces: interfaces(), machine: null });
 const server = new KernelServer(kernel, loop, about);
 install({ sockets: kernel.sockets, names, interfaces, passed: server.passed, serverUrl: () => server.url() });

@@ -6,7 +6,7 @@
  * the kernel is installed.
  */
 
-import { createRequire } from 'node:module';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../base/module-url.ts';
 import { hidePreload, inheritedKernelUrl, openHiddenChannel, shareWithChildren } from '../node/children.ts';
@@ -22,7 +22,11 @@ if (url === null) {
   createRequire(import.meta.url)(fileURLToPath(moduleUrl('./own-kernel', import.meta.url)));
 } else {
   const { sockets, about } = connectInherited(url);
-  const { interfaces } = about;
+  const { interfaces, machine } = about;
+  if (machine !== null) {
+    (createRequire(import.meta.url)('node:os') as { hostname(): string }).hostname = () => machine;
+    syncBuiltinESMExports();
+  }
   const names = new StaticNames(about.names);
   install({
     sockets,
@@ -31,5 +35,5 @@ if (url === null) {
     ...(interfaces === null ? {} : { interfaces: () => interfaces }),
   });
 }
-shareWithChildren(preload);
+shareWithChildren(preload, { apart: url !== null });
 openHiddenChannel();

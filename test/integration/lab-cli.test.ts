@@ -17,15 +17,15 @@ describe('the shop', () => {
   });
   afterAll(() => terminal.close());
 
-  it('is shown: name, kind, addresses, program, state', async () => {
+  it('is shown: name, kind, addresses, placement, program, state', async () => {
     expect(up.out).toMatch(/^shop: 4 kernels in 4 threads, up in \d+ ms\n/);
     const { out, code } = await terminal.run('ps');
     expect(code).toBe(0);
-    expect(out).toBe(`NAME    KIND    ADDRESSES                PROGRAM         STATE
-client  node    10.0.0.10/24             node client.js  running
-gw      router  10.0.0.1/24 10.0.1.1/24  -               ready
-api     node    10.0.1.10/24             node api.js     running, listening :80
-db      node    10.0.1.11/24             node db.js      running, listening :80
+    expect(out).toBe(`NAME    KIND    ADDRESSES                PLACEMENT  PROGRAM         STATE
+client  node    10.0.0.10/24             beside     node client.js  running
+gw      router  10.0.0.1/24 10.0.1.1/24  -          -               ready
+api     node    10.0.1.10/24             beside     node api.js     running, listening :80
+db      node    10.0.1.11/24             beside     node db.js      running, listening :80
 `);
     const nodes = JSON.parse((await terminal.run('ps', '--json')).out) as { name: string; phase: string }[];
     expect(nodes.map((node) => `${node.name} ${node.phase}`)).toEqual([

@@ -1,0 +1,112 @@
+/**
+ * The program of a node as a process of its own, on the kernel of its machine, which lives in a thread of the lab.
+ *
+ * Thread: the supervisor's. Node runs the program; what is preloaded (worker/preload.ts) connects it to the kernel by its URL and
+ * ends it with the machine. The process leads a group, so that what it starts ends with it.
+ * Missing: standard input; metrics of HTTP.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { moduleUrl } from '../base/module-url.ts';
+import { childEnvironment } from '../rump/process-environment.ts';
+import type { ProgramPlan } from './plan.ts';
+
+const PRELOAD: string = fileURLToPath(moduleUrl('../worker/preload', import.meta.url));
+const MIB = 1024 * 1024;
+/** As shells say it: 128 and the number of the signal. */
+const SIGNALED = 128;
+
+export interface ProcessOptions {
+  /** URL of the kernel, with its key. */
+  url: string;
+  program: ProgramPlan;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Limit of the program's heap; null: Node's own. */
+  memoryBytes: number | null;
+}
+
+/** The part of a child process that a supervisor uses; tests have their own. */
+export interface ProgramChild {
+  readonly pid?: number | undefined;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'exit', listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
+}
+
+export type SpawnProgram = (options: ProcessOptions) => ProgramChild;
+
+export const spawnProgram: SpawnProgram = ({ url, program, env, memoryBytes }) => {
+  const pairs = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
+  const limit = memoryBytes === null ? [] : [`--max-old-space-size=${Math.ceil(memoryBytes / MIB)}`];
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [...limit, ...program.nodeFlags, program.script, ...program.argv],
+    {
+      cwd: program.cwd,
+      env: Object.fromEntries(childEnvironment(pairs, PRELOAD, url).map(divide)),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    },
+  );
+  return child as ChildProcess & ProgramChild;
+};
+
+function divide(pair: string): [name: string, value: string] {
+  const at = pair.indexOf('=');
+  return [pair.slice(0, at), pair.slice(at + 1)];
+}
+
+export class ProgramProcess {
+  readonly child: ProgramChild;
+  /** Settles when the process is gone. */
+  readonly ended: Promise<void>;
+  #alive = true;
+
+  /** `gone`: the exit code, and why the process did not begin. */
+  constructor(child: ProgramChild, gone: (exitCode: number, error: Error | undefined) => void) {
+    this.child = child;
+    this.ended = new Promise((resolve) => {
+      const end = (exitCode: number, error?: Error): void => {
+        if (!this.#alive) return;
+        this.#alive = false;
+        // Its children go with it.
+        this.#signal('SIGKILL');
+        gone(exitCode, error);
+        resolve();
+      };
+      child.on('error', (error) => end(1, error));
+      child.on('exit', (code, signal) => {
+        end(code ?? (signal === null ? 1 : SIGNALED + (constants.signals[signal] ?? 0)));
+      });
+    });
+  }
+
+  /** Ask it to end, and end it when it has not after `graceMs`. Resolves when it is gone. */
+  async end(graceMs: number): Promise<void> {
+    if (!this.#alive) return;
+    this.#signal('SIGTERM');
+    const timer = setTimeout(() => this.#signal('SIGKILL'), graceMs);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  /** End it at once. Resolves when it is gone. */
+  async kill(): Promise<void> {
+    if (this.#alive) this.#signal('SIGKILL');
+    await this.ended;
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    const { pid } = this.child;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      // Nobody of the group is left.
+    }
+  }
+}

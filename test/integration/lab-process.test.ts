@@ -1,0 +1,237 @@
+/** Programs of a lab as processes of their own: what they are on any machine, and what their machine does without them. */
+
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type * as Facade from '../../src/index.ts';
+import { until } from '../fixtures/fake-workers.ts';
+
+const DIST = resolve(import.meta.dirname, '../../dist/index.js');
+const PROGRAMS: Readonly<Record<string, string>> = {
+  'self.js': `
+    const { chdir, cwd, env, pid, argv, execArgv } = process;
+    const { isMainThread } = require('node:worker_threads');
+    const before = cwd();
+    chdir('inner');
+    const read = require('node:fs').readFileSync('name.txt', 'utf8');
+    const hour = new Date(0).getHours();
+    const host = require('node:os').hostname();
+    const { NODE_OPTIONS, WHO } = env;
+    console.log(JSON.stringify({ pid, before, read, hour, host, isMainThread, gc: typeof gc, NODE_OPTIONS, WHO, argv: argv.slice(2), execArgv }));
+    console.error('to stderr');`,
+  'stuck.js': `
+    require('node:net').createServer(() => {}).listen(80, () => {
+      console.log('stuck');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });`,
+  'server.js': `
+    const net = require('node:net');
+    net.createServer((socket) => socket.resume().on('error', () => {})).listen(80);
+    net.createServer({ pauseOnConnect: true }, (socket) => socket.on('error', () => {})).listen(81);
+    net.createServer(() => process.exit(3)).listen(82);
+    net.createServer(() => process.kill(process.pid, 'SIGKILL')).listen(83);
+    net.createServer(() => { throw new TypeError('where?'); }).listen(84);`,
+  'graceful.js': `
+    process.on('SIGTERM', () => { require('node:fs').writeFileSync('ended.txt', 'SIGTERM'); process.exit(); });
+    require('node:http').createServer(() => {}).listen(80, () => console.log('up'));`,
+  'deaf.js': `
+    const idle = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log(process.pid)';
+    const child = require('node:child_process').spawn(process.execPath, ['-e', idle]);
+    child.stdout.on('data', (pid) => console.log(process.pid, Number(pid)));
+    process.on('SIGTERM', () => {});`,
+  'parent.js': `
+    const { fork, spawnSync } = require('node:child_process');
+    const { Worker } = require('node:worker_threads');
+    const ask = \`require('node:http').get('http://b/', (r) => r.on('data', (d) => console.log(require('node:worker_threads').isMainThread ? 'process' : 'thread', String(d))));\`;
+    require('node:fs').writeFileSync('ask.js', ask);
+    console.log('sync', String(spawnSync(process.execPath, ['ask.js']).stdout).trim().split(' ').at(-1));
+    fork('ask.js').on('exit', () => new Worker('./ask.js'));`,
+  'hello.js': `require('node:http').createServer((q, r) => r.end('hello')).listen(80);`,
+};
+
+let mk: typeof Facade;
+let folder = '';
+let net: Facade.Lab | null = null;
+
+beforeAll(async () => {
+  if (!existsSync(DIST)) throw new Error('dist/ is missing: run npm run build');
+  mk = (await import(pathToFileURL(DIST).href)) as typeof Facade;
+  folder = mkdtempSync(join(tmpdir(), 'mk-process-'));
+  for (const [name, text] of Object.entries(PROGRAMS)) writeFileSync(join(folder, name), text);
+  mkdirSync(join(folder, 'inner'));
+  writeFileSync(join(folder, 'inner', 'name.txt'), 'inner');
+});
+afterEach(async () => {
+  await net?.down();
+  net = null;
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function up(nodes: Record<string, Facade.NodeOptions>): Promise<Facade.Lab> {
+  net = await mk.lab({ nodes, defaults: { node: { placement: 'process' } } }, { folder });
+  return net;
+}
+
+/** The first line that a program writes with `text` in it. */
+async function line(lab: Facade.Lab, node: string, text: string): Promise<string> {
+  for await (const one of lab.logs({ nodes: [node], follow: true })) if (one.text.includes(text)) return one.text;
+  throw new Error(`${node} never wrote ${text}`);
+}
+
+/** When the node is in a state. */
+async function state(lab: Facade.Lab, node: string, wanted: string): Promise<Facade.NodeStatus> {
+  for await (const one of lab.states()) if (one.name === node && one.state.startsWith(wanted)) return one;
+  throw new Error(`${node} was never ${wanted}`);
+}
+
+async function listens(lab: Facade.Lab, node: string, port: number): Promise<void> {
+  await lab.until(async () => (await lab.node(node).status()).listening.tcp.includes(port));
+}
+
+/** Whether a process runs; one that ended and was not waited for does not. */
+function runs(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout.trim() !== '' && !stdout.startsWith('Z');
+}
+
+/** How a connection ends: 'end', or the code of its error. */
+function ending(socket: ReturnType<Facade.LabNode['connect']>): Promise<string> {
+  return new Promise((done) => {
+    socket.resume();
+    socket.on('end', () => done('end'));
+    socket.on('error', (error: NodeJS.ErrnoException) => done(error.code as string));
+  });
+}
+
+describe('a program that is a process', () => {
+  it('has what a process has', async () => {
+    const run = 'node --expose-gc self.js one two';
+    const lab = await up({ a: { run, env: { TZ: 'Asia/Tokyo', WHO: 'me', NODE_OPTIONS: '--no-warnings' } } });
+    const said = JSON.parse(await line(lab, 'a', '{')) as Record<string, unknown>;
+    expect(said.pid).not.toBe(process.pid);
+    expect(said).toMatchObject({
+      before: folder,
+      read: 'inner',
+      hour: 9,
+      host: 'a',
+      isMainThread: true,
+      gc: 'function',
+      NODE_OPTIONS: '--no-warnings',
+      WHO: 'me',
+      argv: ['one', 'two'],
+      execArgv: ['--expose-gc'],
+    });
+    expect(await line(lab, 'a', 'stderr')).toBe('to stderr');
+    expect(await state(lab, 'a', 'exited')).toMatchObject({ exitCode: 0, placement: 'process' });
+  });
+
+  it('has children and threads on its machine, those of spawnSync too', async () => {
+    const lab = await up({
+      a: { run: 'node parent.js', depends_on: { b: 'listening:80' } },
+      b: { run: 'node hello.js' },
+    });
+    expect(await line(lab, 'a', 'sync')).toBe('sync hello');
+    expect(await line(lab, 'a', 'process')).toBe('process hello');
+    expect(await line(lab, 'a', 'thread')).toBe('thread hello');
+  });
+});
+
+describe('its machine', () => {
+  it('answers while the program stands still', async () => {
+    const lab = await up({ a: { run: 'node stuck.js' }, b: {} });
+    await line(lab, 'a', 'stuck');
+    const socket = lab.node('b').connect(80, 'a');
+    await once(socket, 'connect');
+    socket.destroy();
+    for await (const event of lab.node('b').ping('a', { count: 1 })) {
+      if (event.type === 'end') expect(event.received).toBe(1);
+    }
+    expect(await lab.node('a').sockets({ state: 'LISTEN', localPort: 80 })).not.toEqual([]);
+  });
+
+  it('closes the sockets of a program that ended, and goes on', async () => {
+    const lab = await up({ a: { run: 'node server.js' }, b: {} });
+    await listens(lab, 'a', 84);
+    const b = lab.node('b');
+    const read = b.connect(80, 'a');
+    const unread = b.connect(81, 'a');
+    await Promise.all([once(read, 'connect'), once(unread, 'connect')]);
+    const endings = Promise.all([ending(read), ending(unread)]);
+    unread.write('nobody reads this');
+    // It has arrived before the program is told to end.
+    await lab.until(async () => {
+      const [socket] = await b.sockets({ peerPort: 81 });
+      return socket?.state === 'ESTABLISHED' && socket.sendQueueBytes === 0;
+    });
+    b.connect(82, 'a').on('error', () => {});
+    expect(await endings).toEqual(['end', 'ECONNRESET']);
+    expect(await state(lab, 'a', 'exited')).toMatchObject({ exitCode: 3, phase: 'exited' });
+    expect(await ending(b.connect(80, 'a'))).toBe('ECONNREFUSED');
+    await lab.node('a').run('server.js', { cwd: folder });
+    await listens(lab, 'a', 84);
+    const again = b.connect(80, 'a');
+    await once(again, 'connect');
+    again.destroy();
+  });
+
+  it('knows how the program ended', async () => {
+    const lab = await up({ a: { run: 'node server.js' }, b: {} });
+    await listens(lab, 'a', 84);
+    lab
+      .node('b')
+      .connect(83, 'a')
+      .on('error', () => {});
+    expect(await state(lab, 'a', 'exited')).toMatchObject({ exitCode: 128 + 9 });
+    await lab.node('a').run('server.js', { cwd: folder });
+    await listens(lab, 'a', 84);
+    lab
+      .node('b')
+      .connect(84, 'a')
+      .on('error', () => {});
+    expect(await line(lab, 'a', 'TypeError: ')).toBe('TypeError: where?');
+    expect(await state(lab, 'a', 'exited 1')).toMatchObject({ exitCode: 1 });
+  });
+
+  it('is switched off without a word, and comes back', async () => {
+    const lab = await up({ a: { run: 'node server.js' }, b: {} });
+    await listens(lab, 'a', 84);
+    const b = lab.node('b');
+    const socket = b.connect(80, 'a');
+    await once(socket, 'connect');
+    let heard = '';
+    void ending(socket).then((how) => {
+      heard = how;
+    });
+    await lab.node('a').stop();
+    await expect(lab.node('a').interfaces()).rejects.toMatchObject({ code: 'EHOSTDOWN' });
+    expect(heard).toBe('');
+    await lab.node('a').run('server.js', { cwd: folder });
+    await listens(lab, 'a', 84);
+    // The machine does not know the connection of the one before.
+    socket.write('x');
+    await lab.until(() => heard === 'ECONNRESET');
+  });
+});
+
+describe('taking a lab down', () => {
+  it('asks programs to end', async () => {
+    const lab = await up({ a: { run: 'node graceful.js' } });
+    await line(lab, 'a', 'up');
+    await lab.down();
+    net = null;
+    expect(readFileSync(join(folder, 'ended.txt'), 'utf8')).toBe('SIGTERM');
+  });
+
+  it('ends those that do not listen, and what they started', async () => {
+    const lab = await up({ a: { run: 'node deaf.js' } });
+    const pids = (await line(lab, 'a', ' ')).split(' ').map(Number);
+    expect(pids).toHaveLength(2);
+    await lab.down();
+    net = null;
+    await until(() => !pids.some(runs));
+  });
+});
