@@ -7,8 +7,10 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import { MS_PER_S } from '../base/units.ts';
 import type { Carrier } from '../host/contract.ts';
 import { SystemRng } from '../host/node/clock.ts';
+import { ANSWER_MS, inTime } from '../host/node/in-time.ts';
 import { connectSocket } from '../host/node/socket-carrier.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import * as protocol from '../rump/protocol.ts';
@@ -51,13 +53,18 @@ export class ControlClient implements LabBackend {
     this.#remote = remote;
   }
 
-  /** Throws ENOENT when no lab of that name is up. */
-  static async connect(lab: string): Promise<ControlClient> {
+  /** Throws ENOENT when no lab of that name is up, ETIMEDOUT when its process does not answer. */
+  static async connect(lab: string, answerMs: number = ANSWER_MS): Promise<ControlClient> {
     const down = (): MultikernelError => new MultikernelError('ECONNRESET', `lab ${lab} went down`);
     try {
       const carrier = await connectSocket({ kind: 'unix', path: controlPath(lab) });
-      return new ControlClient(await remoteKernel(carrier, null, new SystemRng(), down));
+      const greeting = remoteKernel(carrier, null, new SystemRng(), down);
+      return new ControlClient(await inTime(greeting, lab, answerMs, () => carrier.close()));
     } catch (error) {
+      if ((error as MultikernelError).code === 'ETIMEDOUT') {
+        const message = `lab ${lab} does not answer (waited ${answerMs / MS_PER_S} s)`;
+        throw new MultikernelError('ETIMEDOUT', message, { cause: error });
+      }
       if (!NOT_UP.includes((error as MultikernelError).code)) throw error;
       throw new MultikernelError('ENOENT', `no lab ${lab} is up`, { cause: error });
     }
@@ -106,8 +113,10 @@ export class ControlClient implements LabBackend {
   }
 }
 
-/** Clients of every lab of this user that is up. */
-export async function connectAll(): Promise<ControlClient[]> {
-  const clients = await Promise.all(controlNames().map((name) => ControlClient.connect(name).catch(() => null)));
+/** Clients of every lab of this user that is up and answers. */
+export async function connectAll(answerMs: number = ANSWER_MS): Promise<ControlClient[]> {
+  const connect = (name: string): Promise<ControlClient | null> =>
+    ControlClient.connect(name, answerMs).catch(() => null);
+  const clients = await Promise.all(controlNames().map(connect));
   return clients.filter((client) => client !== null);
 }

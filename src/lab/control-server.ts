@@ -24,8 +24,8 @@ import { ControlClient, type LabAbout } from './control-client.ts';
 import type { LabBackend, LabOperation, LabStreamOperation } from './operations.ts';
 import { controlPath, isSocket, kernelFolder, runtimeFolder } from './runtime-folder.ts';
 
-/** Bytes that may wait for a slow client before its streams end. */
-const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
+/** Bytes of events that may wait for a slow client, besides the lines that a stream begins with, before its streams end. */
+const BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A lab that can be served. */
 export interface ServedLab extends Pick<LabBackend, 'request' | 'open'> {
@@ -100,9 +100,10 @@ function serverOf(lab: string, backend: ServedLab): RumpServer {
   const answers: Answers = {
     request: (operation, params) => backend.request(operation as LabOperation, params as never),
     open: (operation, params, sink) => {
-      const bounded = new BoundedSink(sink);
-      bounded.handle = backend.open(operation as LabStreamOperation, params as never, bounded);
-      return bounded.handle;
+      const bounded = new BoundedSink(operation, sink);
+      const handle = backend.open(operation as LabStreamOperation, params as never, bounded);
+      bounded.opened(handle);
+      return handle;
     },
   };
   return new RumpServer({
@@ -114,22 +115,37 @@ function serverOf(lab: string, backend: ServedLab): RumpServer {
   });
 }
 
-/** Ends a stream whose client reads more slowly than events come. */
+/**
+ * Ends a stream whose client reads more slowly than events come. Events within `open`, the last lines of a log, come all at once
+ * however fast the client is, and the lab holds them anyway: they do not count.
+ */
 class BoundedSink implements StreamSink<unknown> {
-  handle: StreamHandle<never> | null = null;
+  readonly #operation: string;
   readonly #sink: StreamSink<unknown>;
+  #handle: StreamHandle<never> | null = null;
+  /** The lowest level of the queue since `open`: what the client had to read at the beginning and has not. */
+  #lowestBytes = 0;
 
-  constructor(sink: StreamSink<unknown>) {
+  constructor(operation: string, sink: StreamSink<unknown>) {
+    this.#operation = operation;
     this.#sink = sink;
   }
 
+  opened(handle: StreamHandle<never>): void {
+    this.#handle = handle;
+    this.#lowestBytes = this.#sink.queuedBytes ?? 0;
+  }
+
   event(event: unknown): void {
-    if ((this.#sink.queuedBytes ?? 0) <= BACKLOG_BYTES_MAX) {
+    const queuedBytes = this.#sink.queuedBytes ?? 0;
+    this.#lowestBytes = Math.min(this.#lowestBytes, queuedBytes);
+    if (this.#handle === null || queuedBytes <= this.#lowestBytes + BACKLOG_BYTES_MAX) {
       this.#sink.event(event);
       return;
     }
-    this.#sink.end(new MultikernelError('ENOBUFS', 'the events of this stream come faster than they are read'));
-    this.handle?.close();
+    const why = `${this.#operation} came faster than they were read, and the lab keeps no more of them`;
+    this.#sink.end(new MultikernelError('ENOBUFS', why));
+    this.#handle.close();
   }
 
   end(error: Error | null): void {

@@ -54,6 +54,8 @@ class FakeAnswers implements Answers {
   readonly asked: unknown[] = [];
   readonly streams: FakeStream[] = [];
   readonly replies: Record<string, unknown>;
+  /** Events of a stream within `open`. */
+  first: unknown[] = [];
 
   constructor(replies: Record<string, unknown>) {
     this.replies = replies;
@@ -68,6 +70,7 @@ class FakeAnswers implements Answers {
   open(operation: string, params: unknown, sink: StreamSink<never>) {
     const stream: FakeStream = { operation, params, sink: sink as StreamSink<unknown>, inputs: [], closed: false };
     this.streams.push(stream);
+    for (const event of this.first) stream.sink.event(event);
     return {
       send: (input: unknown) => void stream.inputs.push(input),
       close: () => {
@@ -239,6 +242,20 @@ describe('the control socket', () => {
     rmSync(`${path}.kept`);
   });
 
+  it('behind which nobody answers costs a bounded time', async () => {
+    const silent = createServer(() => {}).listen(controlPath('silent'));
+    await once(silent, 'listening');
+    await serve('fake');
+    await expect(ControlClient.connect('silent', 50)).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+      message: 'lab silent does not answer (waited 0.05 s)',
+    });
+    const clients = await connectAll(500);
+    expect(clients.map(({ lab }) => lab)).toEqual(['fake']);
+    await Promise.all(clients.map((client) => client.close()));
+    silent.close();
+  });
+
   it('that is a plain file is replaced', async () => {
     writeFileSync(controlPath('plain'), '');
     await serve('plain');
@@ -314,12 +331,40 @@ describe('a client', () => {
     await until(() => lab.streams.length === 1);
     socket.pause();
     const event = { type: 'data', bytes: new Uint8Array(1_000_000) };
-    for (let i = 0; i < 100 && lab.streams[0]?.closed === false; i++) lab.streams[0]?.sink.event(event);
+    const { sink } = lab.streams[0] as FakeStream;
+    // 16 MiB, and the one that is more.
+    for (let i = 0; i < 17; i++) sink.event(event);
+    expect(lab.streams[0]?.closed).toBe(false);
+    for (let i = 0; i < 2; i++) sink.event(event);
     expect(lab.streams[0]?.closed).toBe(true);
+    const queuedBytes = sink.queuedBytes;
+    for (let i = 0; i < 100; i++) sink.event(event);
+    expect(sink.queuedBytes).toBe(queuedBytes);
     socket.resume();
     expect(await client.control('info' as never, {} as never)).toMatchObject({ name: 'fake' });
-    expect(ends).toMatchObject([{ code: 'ENOBUFS' }]);
+    expect(ends).toMatchObject([
+      { code: 'ENOBUFS', message: 'logs came faster than they were read, and the lab keeps no more of them' },
+    ]);
     socket.destroy();
+  });
+
+  it('gets all that a stream begins with, however much it is', async () => {
+    const lab = await serve('fake');
+    const event = { type: 'data', bytes: new Uint8Array(1_000_000) };
+    lab.first = Array.from({ length: 40 }, () => event);
+    const client = await ControlClient.connect('fake');
+    const events: unknown[] = [];
+    const ends: unknown[] = [];
+    client.open(
+      'logs',
+      { nodes: [], lines: 1000, follow: true },
+      { event: (line) => events.push(line), end: (error) => ends.push(error) },
+    );
+    await until(() => lab.streams.length === 1);
+    for (let i = 0; i < 10; i++) lab.streams[0]?.sink.event(event);
+    await until(() => events.length === 50);
+    expect(ends).toEqual([]);
+    await client.close();
   });
 
   it('that talks nonsense is hung up on, and nobody else', async () => {
