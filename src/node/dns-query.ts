@@ -1,146 +1,73 @@
 /**
  * One question to DNS servers that the program named (`dns.setServers`, `new dns.Resolver`): asked over the kernel's own
- * UDP, with retries, and answered in the shapes of `dns.resolve*`.
+ * UDP, and over its TCP when the answer is too long for that (RFC 7766), with retries.
  *
- * Thread: the program's. Read first: RFC 1035; c-ares' error names (node:dns). Missing: TCP for truncated answers, EDNS,
- * search domains.
+ * Thread: the program's. Read first: RFC 1035, RFC 5452; c-ares' error names (node:dns). Missing: EDNS, search domains.
  */
 
 import { Buffer } from 'node:buffer';
-import { createRequire } from 'node:module';
 import { Errno } from '../base/errors.ts';
-import { DatagramInfo, type DatagramSocket, EVENT_ERROR, EVENT_READABLE, SocketAddress } from '../socket/socket.ts';
+import {
+  DatagramInfo,
+  type DatagramSocket,
+  EVENT_CONNECTED,
+  EVENT_ERROR,
+  EVENT_READABLE,
+  type Family,
+  SocketAddress,
+  type StreamSocket,
+} from '../socket/socket.ts';
+import { destination } from './address.ts';
+import { type Answer, toAnswer } from './dns-answer.ts';
+import { decodeReply, encodeName, encodeQuestion, TYPES } from './dns-message.ts';
 import { face } from './face.ts';
-
-export type Answer = { records: unknown[]; ttls: number[] } | string;
-
-interface DnsRecord {
-  type: string;
-  name: string;
-  ttl: number;
-  data: unknown;
-}
-
-interface DnsPacket {
-  id: number;
-  type: string;
-  rcode: string;
-  answers: DnsRecord[];
-}
-
-interface DnsCodec {
-  encode(packet: object): Uint8Array;
-  decode(bytes: Uint8Array): DnsPacket;
-  RECURSION_DESIRED: number;
-}
-
-let codec: DnsCodec | null = null;
-
-/** Loaded when the first question is asked: few programs ask any. */
-function dns(): DnsCodec {
-  codec ??= createRequire(import.meta.url)('dns-packet') as DnsCodec;
-  return codec;
-}
-
-/** Response codes as Node's error codes. */
-const RCODES: Readonly<Record<string, string>> = {
-  FORMERR: 'EFORMERR',
-  SERVFAIL: 'ESERVFAIL',
-  NXDOMAIN: 'ENOTFOUND',
-  NOTIMP: 'ENOTIMP',
-  REFUSED: 'EREFUSED',
-};
-
-function naptr(data: Record<string, unknown>): object {
-  const { flags, services, regexp, replacement, order, preference } = data;
-  return { flags, service: services, regexp, replacement, order, preference };
-}
-
-function soa(data: Record<string, unknown>): object {
-  const { mname, rname, serial, refresh, retry, expire, minimum } = data;
-  return { nsname: mname, hostmaster: rname, serial, refresh, retry, expire, minttl: minimum };
-}
-
-/** A record in Node's shape; in an ANY answer all are objects with their type. */
-function shape(record: DnsRecord, any: boolean): unknown {
-  const data = record.data as Record<string, unknown>;
-  const { type } = record;
-  const typed = (value: object): object => (any ? { ...value, type } : value);
-  switch (type) {
-    case 'A':
-    case 'AAAA':
-      return any ? { address: record.data, ttl: record.ttl, type } : record.data;
-    case 'CNAME':
-    case 'NS':
-    case 'PTR':
-      return any ? { value: record.data, type } : record.data;
-    case 'MX':
-      return typed({ exchange: data.exchange, priority: data.preference });
-    case 'SRV':
-      return typed({ name: data.target, port: data.port, priority: data.priority, weight: data.weight });
-    case 'TXT': {
-      const entries = (Array.isArray(record.data) ? record.data : [record.data]).map(String);
-      return any ? { entries, type } : entries;
-    }
-    case 'NAPTR':
-      return typed(naptr(data));
-    case 'SOA':
-      return typed(soa(data));
-    case 'CAA':
-      return typed({ critical: Number(data.flags), [String(data.tag)]: data.value });
-    default:
-      return undefined;
-  }
-}
-
-function toAnswer(packet: DnsPacket, type: string): Answer {
-  const failed = RCODES[packet.rcode];
-  if (failed !== undefined) return failed;
-  const any = type === 'ANY';
-  const found = packet.answers.filter((record) => any || record.type === type);
-  const shaped = found.map((record) => shape(record, any)).filter((value) => value !== undefined);
-  if (shaped.length === 0) return 'ENODATA';
-  if (type === 'SOA') return { records: shaped[0] as unknown[], ttls: [] };
-  return { records: shaped, ttls: found.map((record) => record.ttl) };
-}
 
 // Taken before the program can replace the globals (fake timers do).
 const startTimer = setTimeout;
 const stopTimer = clearTimeout;
 
-const RECEIVE_BYTES = 4096;
+/** The longest message; one buffer serves all questions, because an answer is read in the call that received it. */
+const MESSAGE_BYTES = 65535;
+const LENGTH_BYTES = 2;
+let received: Buffer | null = null;
 
 export interface QueryOptions {
   readonly servers: readonly (readonly [string, number])[];
   /** For the first try; doubles with every round. */
   readonly timeoutMs: number;
+  /** No try takes longer. */
+  readonly maxTimeoutMs: number;
   readonly tries: number;
+  /** Address to ask from, by the family of the server; none: any. */
+  readonly localAddress: (family: Family) => string | undefined;
 }
 
 export class DnsQuery {
+  readonly #name: string;
   readonly #type: string;
   readonly #options: QueryOptions;
   readonly #complete: (answer: Answer) => void;
-  readonly #id: number = Math.floor(Math.random() * 65536);
-  readonly #question: Uint8Array;
-  #socket: DatagramSocket | null = null;
+  /** Null: there is no such name. */
+  readonly #question: Buffer | null;
+  #socket: DatagramSocket | StreamSocket | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #attempt = 0;
+  /** An answer was truncated: from then on all servers are asked over TCP. */
+  #overTcp = false;
   #done = false;
-  #failure = 'ETIMEOUT';
+  /** The latest try's; at first the code that Node gives when there is no server. */
+  #failure = 'UNKNOWN_ARES_ERROR';
 
-  /** Asks at once; `complete` is called once, later. */
+  /** Asks soon; `complete` is called once, later. */
   constructor(name: string, type: string, options: QueryOptions, complete: (answer: Answer) => void) {
+    this.#name = name;
     this.#type = type;
     this.#options = options;
     this.#complete = complete;
-    this.#question = dns().encode({
-      type: 'query',
-      id: this.#id,
-      flags: dns().RECURSION_DESIRED,
-      questions: [{ type, name, class: 'IN' }],
-    });
-    this.#timer = startTimer(() => this.#try(), 0);
+    const wireName = encodeName(name);
+    const id = Math.floor(Math.random() * 65536);
+    this.#question = wireName === null ? null : encodeQuestion(id, wireName, TYPES[type] as number);
+    this.#timer = startTimer(() => this.#begin(), 0);
   }
 
   /** From now on nothing that arrives is an answer; `complete` is called later. */
@@ -149,50 +76,105 @@ export class DnsQuery {
     startTimer(() => this.#complete('ECANCELLED'), 0);
   }
 
-  #try(): void {
-    const { servers, tries, timeoutMs } = this.#options;
+  #begin(): void {
+    if (this.#question === null) this.#finish('EBADNAME');
+    // RFC 7686: names that are none of DNS.
+    else if (/[^.]\.onion\.?$/i.test(this.#name)) this.#finish('ENOTFOUND');
+    else this.#try(this.#question);
+  }
+
+  #try(question: Buffer): void {
+    const { servers, tries, timeoutMs, maxTimeoutMs } = this.#options;
     this.#close();
     if (this.#attempt >= servers.length * tries) {
       this.#finish(this.#failure);
       return;
     }
     const [text, port] = servers[this.#attempt % servers.length] as [string, number];
-    const round = Math.floor(this.#attempt++ / servers.length);
-    const v6 = text.includes(':');
-    const socket = face().sockets.datagram(v6 ? 6 : 4);
-    this.#socket = socket;
-    socket.onEvents = (events) => this.#onEvents(socket, events);
+    const round = Math.floor(this.#attempt / servers.length);
     const address = SocketAddress.from(text, port, face().sockets);
-    const connected = address === null ? -Errno.EINVAL : socket.connect(address);
-    const sent = connected || socket.send(this.#question, 0, this.#question.length, null);
-    // No way there: the next server, at once.
-    this.#timer = startTimer(() => this.#try(), sent < 0 ? 0 : timeoutMs * 2 ** round);
-    if (sent < 0) this.#failure = 'ECONNREFUSED';
+    const waitMs = Math.min(timeoutMs * 2 ** round, maxTimeoutMs);
+    const asked = address === null ? -Errno.EINVAL : this.#ask(question, destination(address));
+    if (asked < 0) this.#fail(question, 'ECONNREFUSED', 0);
+    else this.#fail(question, 'ETIMEOUT', waitMs);
   }
 
-  #onEvents(socket: DatagramSocket, events: number): void {
-    if ((events & (EVENT_READABLE | EVENT_ERROR)) === 0 || socket !== this.#socket) return;
-    const bytes = Buffer.allocUnsafe(RECEIVE_BYTES);
-    const count = socket.receive(bytes, 0, RECEIVE_BYTES, new DatagramInfo());
-    if (count === -Errno.EAGAIN) return;
-    if (count < 0) {
-      this.#failure = 'ECONNREFUSED';
+  /** The next try, after `waitMs` in which an answer may still come. */
+  #fail(question: Buffer, failure: string, waitMs: number): void {
+    if (waitMs === 0) this.#close();
+    stopTimer(this.#timer);
+    this.#timer = startTimer(() => {
+      this.#failure = failure;
+      this.#attempt++;
+      this.#try(question);
+    }, waitMs);
+  }
+
+  /** The errno of what cannot be sent; an answer may come otherwise. */
+  #ask(question: Buffer, server: SocketAddress): number {
+    const { family } = server;
+    const { sockets } = face();
+    const socket = this.#overTcp ? sockets.stream(family) : sockets.datagram(family);
+    this.#socket = socket;
+    const localText = this.#options.localAddress(family);
+    const local = localText === undefined ? null : SocketAddress.from(localText, 0, sockets);
+    const bound = local === null ? 0 : socket.bind(local);
+    if (bound < 0) return bound;
+    if ('accept' in socket) return this.#askStream(question, server, socket);
+    socket.onEvents = (events) => this.#onDatagram(question, socket, events);
+    return socket.connect(server) || Math.min(socket.send(question, 0, question.length, null), 0);
+  }
+
+  #askStream(question: Buffer, server: SocketAddress, socket: StreamSocket): number {
+    const reply = new StreamReply();
+    socket.onEvents = (events) => {
+      if (socket !== this.#socket) return;
+      if ((events & EVENT_CONNECTED) !== 0 && socket.error === 0) sendWhole(socket, question);
+      this.#onStream(question, socket, reply);
+    };
+    const connected = socket.connect(server);
+    return connected === -Errno.EINPROGRESS ? 0 : connected;
+  }
+
+  #onDatagram(question: Buffer, socket: DatagramSocket, events: number): void {
+    if ((events & (EVENT_READABLE | EVENT_ERROR)) === 0) return;
+    received ??= Buffer.allocUnsafeSlow(MESSAGE_BYTES);
+    while (socket === this.#socket) {
+      const count = socket.receive(received, 0, MESSAGE_BYTES, new DatagramInfo());
+      if (count === -Errno.EAGAIN) return;
+      if (count < 0) {
+        this.#fail(question, 'ECONNREFUSED', 0);
+        return;
+      }
+      if (this.#onMessage(question, received.subarray(0, count))) return;
+    }
+  }
+
+  #onStream(question: Buffer, socket: StreamSocket, reply: StreamReply): void {
+    for (;;) {
+      const count = reply.read(socket);
+      if (count === -Errno.EAGAIN) return;
+      if (count <= 0) {
+        this.#fail(question, 'ECONNREFUSED', 0);
+        return;
+      }
+      for (let message = reply.next(); message !== null; message = reply.next()) {
+        if (this.#onMessage(question, message)) return;
+      }
+    }
+  }
+
+  /** True when the question is done with, or on its way once more. */
+  #onMessage(question: Buffer, bytes: Buffer): boolean {
+    const reply = decodeReply(bytes, question);
+    if (reply === 'stranger') return false;
+    if (reply === 'malformed') this.#fail(question, 'EBADRESP', 0);
+    else if (reply.truncated && !this.#overTcp) {
+      this.#overTcp = true;
       stopTimer(this.#timer);
-      this.#try();
-      return;
-    }
-    const packet = this.#decode(bytes.subarray(0, count));
-    if (packet !== null) this.#finish(toAnswer(packet, this.#type));
-  }
-
-  /** The response to this question, null when it is none. */
-  #decode(bytes: Uint8Array): DnsPacket | null {
-    try {
-      const packet = dns().decode(bytes);
-      return packet.type === 'response' && packet.id === this.#id ? packet : null;
-    } catch {
-      return null;
-    }
+      this.#try(question);
+    } else this.#finish(toAnswer(reply, this.#name, this.#type));
+    return true;
   }
 
   #close(): void {
@@ -211,5 +193,40 @@ export class DnsQuery {
     stopTimer(this.#timer);
     this.#close();
     return true;
+  }
+}
+
+/** A new connection has room for a question. */
+function sendWhole(socket: StreamSocket, question: Buffer): void {
+  const bytes = Buffer.alloc(LENGTH_BYTES + question.length);
+  bytes.writeUInt16BE(question.length, 0);
+  question.copy(bytes, LENGTH_BYTES);
+  socket.send(bytes, 0, bytes.length);
+}
+
+/** Messages of a stream, each behind its length (RFC 1035 section 4.2.2). */
+class StreamReply {
+  readonly #bytes: Buffer = Buffer.allocUnsafeSlow(LENGTH_BYTES + MESSAGE_BYTES);
+  #filled = 0;
+  #taken = 0;
+
+  /** The result of `receive`. There is room for a message once `next` has given null. */
+  read(socket: StreamSocket): number {
+    this.#bytes.copyWithin(0, this.#taken, this.#filled);
+    this.#filled -= this.#taken;
+    this.#taken = 0;
+    const count = socket.receive(this.#bytes, this.#filled, this.#bytes.length - this.#filled);
+    if (count > 0) this.#filled += count;
+    return count;
+  }
+
+  /** The next whole message, until `read` is called again. */
+  next(): Buffer | null {
+    const at = this.#taken + LENGTH_BYTES;
+    if (at > this.#filled) return null;
+    const end = at + this.#bytes.readUInt16BE(this.#taken);
+    if (end > this.#filled) return null;
+    this.#taken = end;
+    return this.#bytes.subarray(at, end);
   }
 }

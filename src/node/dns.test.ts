@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SocketDouble } from '../../test/fixtures/socket-double.ts';
 import { DatagramInfo, SocketAddress } from '../socket/socket.ts';
-import { caresWrap } from './bindings.ts';
+import { caresWrap, uv } from './bindings.ts';
 import { getaddrinfo, getnameinfo, lookupAddresses } from './dns.ts';
 import { DnsResolver } from './dns-resolver.ts';
 import { type HostInterfaceAddress, setFace } from './face.ts';
@@ -17,6 +17,7 @@ const names = new StaticNames({
   both: ['10.0.0.2', 'fd00::2', '2001:db8::2', '10.0.1.2'],
   six: 'fd00::6',
   four: '10.0.0.4',
+  'xn--4ca.test': '10.0.0.8',
   near: 'fe80::2%lo0',
 });
 
@@ -73,8 +74,15 @@ describe('a lookup', () => {
     install(null, [...LO, on('eth0', 'fd00::1'), on('eth1', '10.0.0.1')]);
     expect(lookupAddresses('both', 0, ADDRCONFIG)).toHaveLength(4);
     expect(lookupAddresses('both', 0, 0)).toHaveLength(4);
+    // A family that is asked for and that nobody speaks has no addresses (glibc).
+    install(null, [...LO, on('eth0', '10.0.0.1')]);
+    expect(lookupAddresses('six', 0, ADDRCONFIG)).toEqual([]);
+    expect(lookupAddresses('both', 6, ADDRCONFIG)).toEqual([]);
+    expect(lookupAddresses('both', 4, ADDRCONFIG)).toEqual(['10.0.0.2', '10.0.1.2']);
+    // Without either, nothing is left out.
     install(null, LO);
-    expect(lookupAddresses('localhost', 0, ADDRCONFIG)).toEqual(['127.0.0.1']);
+    expect(lookupAddresses('both', 0, ADDRCONFIG)).toHaveLength(4);
+    expect(lookupAddresses('both', 6, ADDRCONFIG)).toEqual([]);
   });
 
   it('with AI_V4MAPPED has IPv4 addresses for IPv6, when there are no others, or with AI_ALL', () => {
@@ -90,6 +98,29 @@ describe('a lookup', () => {
     expect(lookupAddresses('FD00:0::1', 0, 0)).toEqual(['fd00::1']);
     expect(lookupAddresses('fd00::1', 4, 0)).toEqual([]);
     expect(lookupAddresses('10.0.0.9', 0, 0)).toEqual(['10.0.0.9']);
+  });
+
+  it('takes IPv4 addresses in every form of inet_aton', async () => {
+    expect(lookupAddresses('127.1', 0, 0)).toEqual(['127.0.0.1']);
+    expect(lookupAddresses('0x7f.1', 4, 0)).toEqual(['127.0.0.1']);
+    expect(lookupAddresses('2130706433', 0, ADDRCONFIG)).toEqual(['127.0.0.1']);
+    expect(lookupAddresses('0177.0.0.1', 0, 0)).toEqual(['127.0.0.1']);
+    expect(lookupAddresses('\uff11\uff12\uff17.1', 0, 0)).toEqual(['127.0.0.1']);
+    expect(lookupAddresses('127.1', 6, V4MAPPED)).toEqual(['::ffff:127.0.0.1']);
+    expect(lookupAddresses('127.0.0.1.', 0, 0)).toEqual([]);
+    expect(lookupAddresses('127.0.0.1%lo0', 0, 0)).toEqual([]);
+    const status = (name: string, hints: number): Promise<unknown[]> =>
+      answer((request) => getaddrinfo(request, name, 6, hints));
+    expect(await status('127.1', 0)).toEqual([Number(uv.UV_EAI_ADDRFAMILY), []]);
+    install(null, [...LO, on('eth0', '10.0.0.1')]);
+    expect(await status('127.1', ADDRCONFIG)).toEqual([-3008, []]);
+  });
+
+  it('takes other letters than ASCII as IDNA has them, and a name up to its first NUL', () => {
+    expect(lookupAddresses('\uff2cocalHOST', 4, 0)).toEqual(['127.0.0.1']);
+    expect(lookupAddresses('four\0.example', 0, 0)).toEqual(['10.0.0.4']);
+    expect(lookupAddresses('\u00e4.test', 0, 0)).toEqual(['10.0.0.8']);
+    expect(lookupAddresses('\u00e4 b', 0, 0)).toEqual([]);
   });
 
   it('keeps the zone that a name was entered with', () => {
@@ -143,11 +174,16 @@ describe('a resolver', () => {
 });
 
 describe('a question to a server', () => {
-  it('that is cancelled is not answered, whatever arrives before its turn', async () => {
+  let resolver: DnsResolver;
+  let heard: string[];
+
+  /** A server that knows no name, on 127.0.0.1 and port 5353, and a resolver that asks it. */
+  beforeEach(() => {
     const sockets: SocketDouble = new SocketDouble(() => queueMicrotask(() => sockets.deliver()));
     setFace({ sockets, names });
-    const resolver = new DnsResolver();
+    resolver = new DnsResolver();
     resolver.setServers([[4, '127.0.0.1', 5353]]);
+    heard = [];
     const server = sockets.datagram();
     server.bind(SocketAddress.any(4, 5353));
     server.onEvents = () => {
@@ -155,14 +191,53 @@ describe('a question to a server', () => {
       const from = new DatagramInfo();
       const length = server.receive(bytes, 0, bytes.length, from);
       if (length < 0) return;
+      heard.push(from.from.format());
       bytes.set([0x81, 0x83], 2); // a response: no such name
       server.send(bytes, 0, length, from.from);
     };
-    const ask = (): Promise<unknown[]> => answer((request) => resolver.query(request, 'nowhere.example', 'A'));
+  });
+  const ask = (name: string = 'nowhere.example'): Promise<unknown[]> =>
+    answer((request) => resolver.query(request, name, 'A'));
+
+  it('that is cancelled is not answered, whatever arrives before its turn', async () => {
     const answered = ask();
     expect(await answered).toEqual(['ENOTFOUND']);
     const asked = ask();
     resolver.cancel();
     expect(await asked).toEqual(['ECANCELLED']);
+  });
+
+  it('leaves from the address that the program gave for its family', async () => {
+    await ask();
+    expect(heard).toEqual(['127.0.0.1']);
+    resolver.setLocalAddress('127.0.0.5', '::1');
+    await ask();
+    expect(heard).toEqual(['127.0.0.1', '127.0.0.5']);
+    expect(() => resolver.setLocalAddress('127.0.0.5', '127.0.0.6')).toThrow('Cannot specify two IPv4 addresses.');
+    expect(() => resolver.setLocalAddress('127.1')).toThrow('Invalid IP address.');
+  });
+
+  it('is not asked for a name that there cannot be', async () => {
+    const labels = ['x'.repeat(63), 'x'.repeat(63), 'x'.repeat(63), 'x'.repeat(62)].join('.');
+    for (const name of ['a..b', 'x'.repeat(64), labels, 'a b', '\u00e4 b'])
+      expect(await ask(name)).toEqual(['EBADNAME']);
+    expect(heard).toEqual([]);
+    resolver = new DnsResolver();
+    expect(await ask('a..b')).toEqual(['EBADNAME']);
+  });
+
+  it('is not asked for names of another system (RFC 7686)', async () => {
+    expect(await ask('a.Onion.')).toEqual(['ENOTFOUND']);
+    expect(heard).toEqual([]);
+    expect(await ask('onion')).toEqual(['ENOTFOUND']);
+    expect(heard).toHaveLength(1);
+  });
+
+  it('is not asked for the name of an address that the lab knows', async () => {
+    const named = (ip: string): Promise<unknown[]> => answer((request) => resolver.getHostByAddr(request, ip));
+    expect(await named('fd00::6')).toEqual([null, ['six'], []]);
+    expect(heard).toEqual([]);
+    expect(await named('fd00::99')).toEqual(['ENOTFOUND']);
+    expect(heard).toHaveLength(1);
   });
 });

@@ -7,11 +7,12 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
+import { domainToASCII } from 'node:url';
 import { SocketAddress } from '../socket/socket.ts';
-import { canonicalText } from './address.ts';
+import { canonicalText, formatIpv4, parseInetAton } from './address.ts';
 import { caresWrap } from './bindings.ts';
 import { callLater, face } from './face.ts';
-import { UV_NONAME } from './uv-error.ts';
+import { UV_ADDRFAMILY, UV_NONAME } from './uv-error.ts';
 
 const AI_V4MAPPED = Number(caresWrap.AI_V4MAPPED ?? 8);
 const AI_ADDRCONFIG = Number(caresWrap.AI_ADDRCONFIG ?? 32);
@@ -27,11 +28,46 @@ function isV6(text: string): boolean {
   return text.includes(':');
 }
 
-/** AI_ADDRCONFIG: whether an interface other than loopback has an address of a family (RFC 3493 6.1). */
+/** Whether an interface has an address of a family besides 127.0.0.1 and `::1` (glibc's AI_ADDRCONFIG). */
 function configured(v6: boolean): boolean {
   const { interfaces } = face();
   if (interfaces === undefined) return true;
-  return interfaces().some(({ address, internal }) => !internal && isV6(address) === v6);
+  return interfaces().some(({ address }) => isV6(address) === v6 && address !== '127.0.0.1' && address !== '::1');
+}
+
+function isLoopback(text: string): boolean {
+  return text === '::1' || text.startsWith('127.');
+}
+
+/**
+ * The addresses that AI_ADDRCONFIG lets through. Loopback addresses are among them, unlike in glibc: `listen` looks its name up
+ * without the flag and `connect` with it, and a server on `localhost` is to be reached by that name.
+ */
+function throughConfigured(texts: readonly string[], family: number): readonly string[] {
+  // A machine with nothing but loopback speaks IPv4.
+  if (texts.every(isLoopback)) return family !== 0 || configured(true) ? texts : texts.filter((text) => !isV6(text));
+  const v4 = configured(false);
+  const v6 = configured(true);
+  // A machine with nothing but loopback has the addresses of both families.
+  if (family === 0 && v4 === v6) return texts;
+  const spoken = (text: string): boolean => ((family === 0 ? isV6(text) : family === 6) ? v6 : v4);
+  return texts.filter((text) => isLoopback(text) || spoken(text));
+}
+
+/** A name as it is asked for: of ASCII letters, and, as a C string, up to its first NUL. Null: IDNA has no such name. */
+export function asciiName(name: string): string | null {
+  const end = name.indexOf('\0');
+  const text = end < 0 ? name : name.slice(0, end);
+  if (/^[\0-\x7f]*$/.test(text)) return text;
+  // A name that ends in a number would be read as an address.
+  const ascii = domainToASCII(`${text}.a`);
+  return ascii === '' ? null : ascii.slice(0, -2);
+}
+
+/** The address that a text is, in any form that getaddrinfo takes (AI_NUMERICHOST). */
+function literalAddress(text: string): string | undefined {
+  const address = parseInetAton(text);
+  return Number.isNaN(address) ? canonicalText(text) : formatIpv4(address);
 }
 
 /** In the kernel's order: reachable addresses first, and so on (RFC 6724 section 6). Texts of unknown zones come last. */
@@ -49,8 +85,11 @@ function inOrder(texts: readonly string[]): readonly string[] {
  * cares_wrap, from before them a boolean, "verbatim".
  */
 export function lookupAddresses(name: string, family: number, hints: number, order: unknown = 0): string[] {
-  const literal = canonicalText(name);
-  const known = literal === undefined ? inOrder(face().names.lookup(name)) : [literal];
+  const host = asciiName(name);
+  if (host === null) return [];
+  const literal = literalAddress(host);
+  const all = literal === undefined ? inOrder(face().names.lookup(host)) : [literal];
+  const known = (hints & AI_ADDRCONFIG) === 0 ? all : throughConfigured(all, family);
   const v4 = known.filter((text) => !isV6(text));
   const v6 = known.filter(isV6);
   if (family === 4) return v4;
@@ -59,14 +98,15 @@ export function lookupAddresses(name: string, family: number, hints: number, ord
     return v6.length > 0 && (hints & AI_ALL) === 0 ? v6 : [...v6, ...v4.map((text) => `::ffff:${text}`)];
   }
   if (v4.length === 0 || v6.length === 0) return [...known];
-  if ((hints & AI_ADDRCONFIG) !== 0) {
-    // A machine with nothing but loopback speaks IPv4.
-    if (!configured(true)) return v4;
-    if (!configured(false)) return v6;
-  }
   if (order === DNS_ORDER_IPV4_FIRST || order === false) return [...v4, ...v6];
   if (order === DNS_ORDER_IPV6_FIRST) return [...v6, ...v4];
   return [...known];
+}
+
+/** Why there is no address: a literal is of the other family, unless AI_ADDRCONFIG lets none of this one through. */
+function failure(name: string, family: number, hints: number): number {
+  const excluded = family !== 0 && (hints & AI_ADDRCONFIG) !== 0 && !configured(family === 6);
+  return literalAddress(asciiName(name) ?? '') === undefined || excluded ? UV_NONAME : UV_ADDRFAMILY;
 }
 
 export function getaddrinfo(
@@ -78,7 +118,8 @@ export function getaddrinfo(
 ): number {
   const scope = new AsyncResource('GETADDRINFOREQWRAP', { requireManualDestroy: true });
   const addresses = lookupAddresses(hostname, family, hints, order);
-  callLater(scope, request.oncomplete, request, addresses.length === 0 ? UV_NONAME : 0, addresses);
+  const status = addresses.length === 0 ? failure(hostname, family, hints) : 0;
+  callLater(scope, request.oncomplete, request, status, addresses);
   return 0;
 }
 

@@ -19,6 +19,20 @@ describe('names', () => {
     expect(new StaticNames({ localhost: '127.0.0.2' }).lookup('localhost')).toEqual(['127.0.0.2']);
   });
 
+  it.each(['a.localhost', 'A.b.LocalHost.', 'localhost.localdomain', 'x.localhost.localdomain'])(
+    'below localhost are this machine: %s',
+    (name) => {
+      expect(names.lookup(name)).toEqual(['127.0.0.1', '::1']);
+      expect(new StaticNames({ localhost: '127.0.0.2' }).lookup(name)).toEqual(['127.0.0.2']);
+      expect(new StaticNames({ [name]: '10.0.0.9' }).lookup(name)).toEqual(['10.0.0.9']);
+    },
+  );
+
+  it.each(['.localhost', 'a..localhost', 'localhost..', 'alocalhost', 'localhost.test', 'localdomain'])(
+    'beside it are not: %s',
+    (name) => expect(names.lookup(name)).toEqual([]),
+  );
+
   it('are found by address', () => {
     expect(names.reverse('10.0.0.2')).toEqual(['api', 'api.shop.lan']);
     expect(names.reverse('fd00::2')).toEqual(['db']);

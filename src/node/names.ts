@@ -1,5 +1,6 @@
 /**
- * Names a program can look up: those of the lab, and `localhost`. Thread: any.
+ * Names a program can look up: those of the lab, and `localhost` with all names below it. Thread: any.
+ * Read first: RFC 6761 section 6.3, nss-myhostname(8).
  *
  * Missing: nothing is read from the host (/etc/hosts, resolv.conf); a name outside the table is not found.
  */
@@ -17,6 +18,8 @@ export interface NameTable {
 
 const NONE: readonly never[] = [];
 const LOCALHOST = ['127.0.0.1', '::1'];
+/** Names that stand for `localhost`, unless the table has them. */
+const BELOW_LOCALHOST = /^(?:[^.]{1,63}\.)*localhost(?:\.localdomain)?$/;
 
 function normal(name: string): string {
   const lower = name.toLowerCase();
@@ -44,7 +47,10 @@ export class StaticNames implements NameTable {
   }
 
   lookup(name: string): readonly string[] {
-    return this.#addresses.get(normal(name)) ?? NONE;
+    const key = normal(name);
+    const found = this.#addresses.get(key);
+    if (found !== undefined) return found;
+    return (BELOW_LOCALHOST.test(key) ? this.#addresses.get('localhost') : undefined) ?? NONE;
   }
 
   reverse(address: string): readonly string[] {

@@ -32,3 +32,4 @@ export const UV_ENOPROTOOPT: number = uvCode('ENOPROTOOPT');
 export const UV_ENOTCONN: number = uvCode('ENOTCONN');
 export const UV_EOF: number = uvCode('EOF');
 export const UV_NONAME: number = uvCode('EAI_NONAME');
+export const UV_ADDRFAMILY: number = uvCode('EAI_ADDRFAMILY');

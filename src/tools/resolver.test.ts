@@ -19,6 +19,14 @@ describe('the table of hosts', () => {
     expect(table.addressOf('none', 'inet')).toBeNull();
   });
 
+  it('has localhost and the names below it', () => {
+    for (const name of ['localhost', 'Localhost.', 'a.localhost', 'a.b.localhost.localdomain']) {
+      expect(table.addressOf(name, 'inet')).toBe('127.0.0.1');
+      expect(table.addressOf(name, 'inet6')).toBe('::1');
+    }
+    expect(table.addressOf('a..localhost', 'inet')).toBeNull();
+  });
+
   it('lets addresses of the family through, in canonical form', () => {
     expect(table.addressOf('10.9.9.9', 'inet')).toBe('10.9.9.9');
     expect(table.addressOf('10.9.9.9', 'inet6')).toBeNull();
@@ -41,6 +49,8 @@ describe('resolveHost', () => {
   it('finds names, of any family or of one, and takes addresses', async () => {
     expect(await resolveHost(client, 'gw')).toMatchObject({ address: { family: 4, w3: 0x0a000001 } });
     expect(await resolveHost(client, 'gw', 'inet6')).toMatchObject({ address: { family: 6, w3: 1 } });
+    expect(await resolveHost(client, 'GW.', 'inet')).toMatchObject({ address: { family: 4, w3: 0x0a000001 } });
+    expect(await resolveHost(client, 'a.localhost')).toMatchObject({ address: { family: 4, w3: 0x7f000001 } });
     expect(await resolveHost(client, 'fe80::9%eth0')).toMatchObject({ address: { family: 6, w3: 9, scopeId: 2 } });
     expect(await resolveHost(client, '10.9.9.9', 'inet')).toMatchObject({ address: { family: 4 } });
   });

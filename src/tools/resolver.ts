@@ -29,6 +29,17 @@ export function isAddress(text: string): boolean {
   return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((octet) => Number(octet) < 256);
 }
 
+/** Names that stand for `localhost`, unless the table has them (RFC 6761 section 6.3, nss-myhostname(8)). */
+const BELOW_LOCALHOST = /^(?:[^.]{1,63}\.)*localhost(?:\.localdomain)?$/;
+
+/** The host of a name, in any case, with or without the final dot. */
+function findHost(hosts: readonly HostRecord[], host: string): HostRecord | undefined {
+  const name = host.toLowerCase().replace(/\.$/, '');
+  const found = hosts.find((record) => record.name === name);
+  if (found !== undefined || !BELOW_LOCALHOST.test(name)) return found;
+  return hosts.find((record) => record.name === 'localhost');
+}
+
 const NO_HOSTS: ControlReply<'host.list'> = { name: '', hosts: [] };
 
 export class HostTable implements Resolver {
@@ -43,9 +54,7 @@ export class HostTable implements Resolver {
     if (version === 6 && host.includes(':')) return canonical6(host);
     if (version === 4 && isAddress(host)) return host;
     if (host === 'localhost') return version === 6 ? '::1' : '127.0.0.1';
-    const name = host.toLowerCase().replace(/\.$/, '');
-    const found = this.#hosts.find((record) => record.name === name);
-    const address = found?.addresses.find((one) => one.family === version);
+    const address = findHost(this.#hosts, host)?.addresses.find((one) => one.family === version);
     return address === undefined ? null : formatIp(address);
   }
 
@@ -63,7 +72,7 @@ export function chooseAddress(
   family: AddressFamily | undefined,
 ): IpAddress {
   const wanted = (one: IpAddress): boolean => family === undefined || one.family === familyNumber(family);
-  const known = hosts.find((record) => record.name === host.toLowerCase());
+  const known = findHost(hosts, host);
   const literal = known === undefined ? parseAddress(host, names) : null;
   const address = (known?.addresses ?? (literal === null ? [] : [literal])).find(wanted);
   if (address === undefined) throw new MultikernelError('ENOTFOUND', `${host}: no such host in this lab`);

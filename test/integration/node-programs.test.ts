@@ -23,6 +23,7 @@ describe('ordinary programs print what they print on plain Node', () => {
     ['secure.mjs', 'tls, https and http2'],
     ['dgram.cjs', 'dgram'],
     ['dns.cjs', 'dns'],
+    ['resolve.cjs', 'dns.Resolver: records, broken answers, strangers, TCP'],
     ['family.cjs', 'child processes, cluster and threads'],
   ])('%s: %s', async (program) => {
     const { code, out, err } = await terminal.run('run', '--', resolve(PROGRAMS, program));
