@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LabFileError, parseLabFile } from './lab-file.ts';
+import { checkLab, type LabFileError, parseLabFile } from './lab-file.ts';
 import { hostsFor, type LabPlan } from './plan.ts';
 import { planLab } from './planner.ts';
 import { LAB_SCHEMA } from './schema.ts';
@@ -47,6 +47,11 @@ checks:
   - { within: 1.5s, state: db, expect: 'listening:80' }
 `;
 
+/** Each line ten times the one before. */
+function bomb(lines: number): string {
+  return Array.from({ length: lines }, (_, i) => `x${i}: &a${i + 1} [${`*a${i}, `.repeat(9)}*a${i}]\n`).join('');
+}
+
 describe('errors name file, line, column and key', () => {
   it.each<[string, string, string]>([
     [
@@ -55,6 +60,7 @@ describe('errors name file, line, column and key', () => {
       'lab.yml:3:1: Flow sequence in block collection must be sufficiently indented and end with a ]',
     ],
     ['the same key twice', 'nodes:\n  a: {}\n  a: {}\n', 'lab.yml:3:3: Map keys must be unique'],
+    ['two spellings of a key', 'nodes:\n  a: { env: { 1: x, "1": y } }\n', 'lab.yml:2:21: Map keys must be unique'],
     ['nothing at all', '', 'lab.yml:1:1: expected a map, not null'],
     ['a list', '- a\n', 'lab.yml:1:1: expected a map, not a list'],
     ['a required key misspelt', 'name: x\nnode: {}\n', 'lab.yml:2:1: node: unknown key; did you mean "nodes"?'],
@@ -74,6 +80,62 @@ describe('errors name file, line, column and key', () => {
       'nodes:\n  Big_One: {}\n',
       'lab.yml:2:3: nodes.Big_One: expected a name: a letter, then letters, digits or "-", at most 32, lower case, not "Big_One"',
     ],
+    [
+      'the name that every node has for itself',
+      'nodes:\n  a: {}\n  localhost: {}\n',
+      'lab.yml:3:3: nodes.localhost: every node is called localhost by itself; another name is needed',
+    ],
+    [
+      'names below localhost',
+      'networks: { lan: { dns: shop.localhost } }\nnodes: { a: {} }\n',
+      'lab.yml:1:25: networks.lan.dns: names below localhost belong to each node alone (RFC 6761)',
+    ],
+    [
+      'a node that JavaScript would lose',
+      'nodes:\n  __proto__: {}\n  a: {}\n',
+      'lab.yml:2:3: nodes.__proto__: expected a name: a letter, then letters, digits or "-", at most 32, lower case, not "__proto__"',
+    ],
+    [
+      'a network that JavaScript would lose',
+      'networks:\n  __proto__: {}\nnodes: { a: {} }\n',
+      'lab.yml:2:3: networks.__proto__: expected a name: a letter, then letters, digits or "-", at most 32, lower case, not "__proto__"',
+    ],
+    [
+      'a key that JavaScript would lose',
+      'nodes:\n  a:\n    __proto__: { kind: router }\n',
+      'lab.yml:3:5: nodes.a.__proto__: unknown key; known are kind, run, placement, cwd, env, networks, addresses, forwarding, depends_on, memory, sysctl',
+    ],
+    [
+      'a dependency that JavaScript would lose',
+      'nodes:\n  a: { depends_on: { constructor: running } }\n',
+      'lab.yml:2:35: nodes.a.depends_on.constructor: no node "constructor"; there are a',
+    ],
+    [
+      'an address that JavaScript would lose',
+      'nodes:\n  a: { addresses: { __proto__: 10.0.0.9 } }\n',
+      'lab.yml:2:21: nodes.a.addresses.__proto__: a is not on a network "__proto__"',
+    ],
+    [
+      'a variable without a number',
+      'nodes:\n  a: { sysctl: { prototype: x } }\n',
+      'lab.yml:2:29: nodes.a.sysctl.prototype: expected a whole number, -2147483648 to 2147483647, not "x"',
+    ],
+    ['a list of nodes', 'nodes:\n  - a\n', 'lab.yml:2:3: nodes: expected a map of nodes, not a list'],
+    ['a key that is a map', 'nodes:\n  ? { a: b }\n  : {}\n', 'lab.yml:2:5: a key is a text, not a map or a list'],
+    ['an anchor that comes later', 'nodes:\n  a: *x\n  b: &x {}\n', 'lab.yml:2:6: no anchor &x before this alias'],
+    ['an alias of itself', 'nodes: &x\n  a: *x\n', 'lab.yml:2:6: *x is part of what it stands for'],
+    ['a merge of a text', 'nodes:\n  a: { <<: x }\n', 'lab.yml:2:12: << takes a map or a list of maps'],
+    [
+      'an alias bomb',
+      `x: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n${bomb(9)}nodes: { a: {} }\n`,
+      'lab.yml:1:18: aliases stand for more than 250000 values',
+    ],
+    [
+      'an alias bomb of merged maps',
+      `x: &a0 {a: 1, b: 1, c: 1}\n${bomb(30).replaceAll(/\[(.*)\]/g, (_all, list: string) => `{ <<: [${list}] }`)}nodes: { a: {} }\n`,
+      'lab.yml:1:18: aliases stand for more than 250000 values',
+    ],
+    ['deep lists', `x: ${'['.repeat(70)}${']'.repeat(70)}\n`, 'lab.yml:1:68: nested more than 64 deep'],
     [
       'a bad kind',
       'nodes:\n  a: { kind: switch }\n',
@@ -240,6 +302,10 @@ describe('errors name file, line, column and key', () => {
     expect(problem(text)).toBe(message);
   });
 
+  it('ends lists without end', () => {
+    expect(problem('['.repeat(100_000))).toMatch(/^lab\.yml:1:\d+: nested too deep$/);
+  });
+
   it('finds all problems, first the first', () => {
     const text = 'networks: { lan: { mtu: 1 } }\nnodes: { a: { kind: x }, b: { run: 7 } }\n';
     try {
@@ -391,6 +457,102 @@ nodes:
     expect(lab.name).toBe('my-shop');
     expect(lab.networks).toMatchObject([{ name: 'lan', mtuBytes: 9000, full: 'wait' }]);
     expect(lab.nodes.map((node) => node.env)).toEqual([{ X: '1' }, { X: '1' }]);
+  });
+});
+
+describe('YAML', () => {
+  it('keeps every name, whatever it means to JavaScript', () => {
+    const { nodes, networks } = plan(`
+networks: { prototype: {}, constructor: {} }
+defaults: { node: { env: { __proto__: of-all, tostring: "1" } } }
+nodes:
+  prototype: { networks: [prototype], env: { prototype: a, constructor: b, __proto__: c } }
+  constructor: { networks: [constructor], addresses: { constructor: 10.0.1.7 }, depends_on: { prototype: running } }
+  other: { networks: [prototype], sysctl: { constructor: 1, __proto__: 2, prototype: 3 } }
+`);
+    expect(networks.map(({ name }) => name)).toEqual(['prototype', 'constructor']);
+    expect(nodes.map(({ name, env }) => [name, ...Object.entries(env).map((pair) => pair.join('='))])).toEqual([
+      ['prototype', '__proto__=c', 'tostring=1', 'prototype=a', 'constructor=b'],
+      ['constructor', '__proto__=of-all', 'tostring=1'],
+      ['other', '__proto__=of-all', 'tostring=1'],
+    ]);
+    expect(nodes[1]).toMatchObject({ dependsOn: [{ node: 'prototype', state: 'running' }] });
+    expect(nodes[1]?.interfaces[0]?.addresses[0]?.address).toBe('10.0.1.7');
+    expect(nodes[2]?.sysctl).toEqual([
+      ['constructor', 1],
+      ['__proto__', 2],
+      ['prototype', 3],
+    ]);
+  });
+
+  it('gives variables as they are written', () => {
+    const { nodes } = plan(`
+defaults: { node: { env: { RATE: 1.50 } } }
+nodes:
+  a: &a { env: { VERSION: 1.10, PIN: 007, ID: 12345678901234567890, HEX: 0xFF, E: 1e3, T: True, S: "007", 010: x, 1.0: y } }
+  b: *a
+  c: { <<: *a }
+  d: { env: { <<: { N: +.50 }, M: .inf, Z: -0 } }
+`);
+    const a = {
+      RATE: '1.50',
+      VERSION: '1.10',
+      PIN: '007',
+      ID: '12345678901234567890',
+      HEX: '0xFF',
+      E: '1e3',
+      T: 'True',
+      S: '007',
+      '010': 'x',
+      '1.0': 'y',
+    };
+    expect(nodes.map(({ env }) => env)).toEqual([a, a, a, { RATE: '1.50', N: '+.50', M: '.inf', Z: '-0' }]);
+  });
+
+  it('has as many aliases as people write', () => {
+    const names = Array.from({ length: 200 }, (_, i) => `n${i + 1}`);
+    const { nodes } = plan(
+      `nodes:\n  n0: &w { run: node db, env: { A: 1 } }\n${names.map((n) => `  ${n}: *w\n`).join('')}`,
+    );
+    expect(nodes).toHaveLength(201);
+    expect(nodes[200]).toMatchObject({ name: 'n200', env: { A: '1' }, program: { text: 'node db' } });
+  });
+
+  it('merges maps: own keys win, then the first source', () => {
+    const { nodes } = plan(`
+nodes:
+  a: &a { kind: router, env: { X: a } }
+  b: &b { kind: node, env: { X: b }, cwd: sub }
+  c: { <<: [*a, *b], env: { X: c } }
+`);
+    expect(nodes[2]).toMatchObject({ kind: 'router', env: { X: 'c' } });
+  });
+
+  it('may begin with a byte order mark', () => {
+    expect(plan('\ufeffnodes: { a: {} }\n').nodes.map(({ name }) => name)).toEqual(['a']);
+    expect(problem('\ufeffnodes: { A: {} }\n')).toMatch(/^lab\.yml:1:10: nodes\.A: /);
+  });
+});
+
+describe('an object', () => {
+  it('is checked as a file is', () => {
+    const refusal = (value: unknown): string => {
+      try {
+        checkLab(value, 'lab');
+      } catch (error) {
+        return (error as LabFileError).message;
+      }
+      throw new Error('accepted');
+    };
+    expect(refusal({ nodes: { localhost: {} } })).toBe(
+      'lab: nodes.localhost: every node is called localhost by itself; another name is needed',
+    );
+    expect(refusal({ nodes: { a: { env: { N: 10n } } } })).toBe(
+      'lab: nodes.a.env.N: expected a text, a number, true or false, not 10',
+    );
+    expect(checkLab({ nodes: { constructor: { env: { PORT: 80 } } } }, 'lab').nodes).toMatchObject([
+      { name: 'constructor', env: { PORT: '80' } },
+    ]);
   });
 });
 

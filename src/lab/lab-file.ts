@@ -5,7 +5,7 @@
  */
 
 import * as v from 'valibot';
-import { type Document, isMap, isNode, isPair, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { type Document, isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { MultikernelError } from '../base/errors.ts';
 import type {
   CheckConfig,
@@ -21,6 +21,7 @@ import type {
 } from './config.ts';
 import { durationMs, sizeBytes } from './quantity.ts';
 import { LAB_SCHEMA } from './schema.ts';
+import { documentValue, keyText, ValueError } from './yaml-values.ts';
 
 export type KeyPath = readonly (string | number)[];
 
@@ -41,6 +42,7 @@ export type Locate = (problem: Problem) => Position;
 
 const NOWHERE: Position = { line: 0, column: 0 };
 const FILE_BYTES_MAX = 1024 * 1024;
+const TOO_DEEP = 'nested too deep';
 const DEFAULT_WITHIN_MS = 10_000;
 const DEFAULT_MTU_BYTES = 1500;
 
@@ -89,21 +91,40 @@ export function parseLabFile(text: string, file: string): ParsedLab {
   if (text.length > FILE_BYTES_MAX) {
     throw new LabFileError(file, [{ path: [], message: 'larger than 1 MiB' }], () => NOWHERE);
   }
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+  const document = parseText(text, file, lines);
   const error = document.errors[0];
   if (error !== undefined) {
-    const message = error.message.replace(/\s+/g, ' ').replace(/[.:]?\s*$/, '');
+    const text = error.message.replace(/\s+/g, ' ').replace(/[.:]?\s*$/, '');
+    const message = text.startsWith('Maximum call stack') ? TOO_DEEP : text;
     throw new LabFileError(file, [{ path: [], message }], () => at(error.pos[0]));
   }
   const locate: Locate = (problem) => positionOf(document, problem, at);
   let value: unknown;
   try {
-    value = document.toJS();
+    value = documentValue(document, isVariable);
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new LabFileError(file, [{ path: [], message }], () => ({ line: 1, column: 1 }));
+    if (!(cause instanceof ValueError)) throw cause;
+    throw new LabFileError(file, [{ path: [], message: cause.message }], () => at(cause.offset));
   }
   return { config: checkLab(value, file, locate), locate };
+}
+
+function parseText(text: string, file: string, lineCounter: LineCounter): Document {
+  try {
+    // Its own look for keys that are there twice takes time in the square of the keys; documentValue finds them too.
+    const options = { lineCounter, prettyErrors: false, merge: true, uniqueKeys: false };
+    return parseDocument(text.replace(/^\ufeff/, ''), options);
+  } catch (cause) {
+    // The parser calls itself for each level of a list in a list.
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new LabFileError(file, [{ path: [], message: TOO_DEEP }], () => ({ line: 1, column: 1 }));
+  }
+}
+
+/** Environment variables are texts: 1.10 and 007 stay as they are written. */
+function isVariable(path: KeyPath): boolean {
+  const [first, second, third] = path;
+  return path.length === 4 && third === 'env' && (first === 'nodes' || (first === 'defaults' && second === 'node'));
 }
 
 /** An object of {@link LabOptions} shape, checked and with its defaults. Throws {@link LabFileError}. */
@@ -141,7 +162,7 @@ function positionOf(document: Document, problem: Problem, at: (offset: number) =
     const key = problem.path[i] as string | number;
     const last = i === problem.path.length - 1;
     if (isMap(node)) {
-      const pair = node.items.find((item) => isPair(item) && String(keyOf(item.key)) === String(key));
+      const pair = node.items.find((item) => isPair(item) && isKey(item.key, key));
       if (pair === undefined) break;
       const keyOffset = offsetOf(pair.key) ?? offset;
       const empty = !isNode(pair.value) || (pair.value.range?.[0] ?? 0) === (pair.value.range?.[1] ?? 0);
@@ -149,7 +170,7 @@ function positionOf(document: Document, problem: Problem, at: (offset: number) =
       node = isNode(pair.value) ? pair.value : null;
     } else if (isSeq(node)) {
       const item: unknown =
-        typeof key === 'number' ? node.items[key] : node.items.find((candidate) => keyOf(candidate) === key);
+        typeof key === 'number' ? node.items[key] : node.items.find((candidate) => isKey(candidate, key));
       if (!isNode(item)) break;
       offset = offsetOf(item);
       node = item;
@@ -164,8 +185,8 @@ function offsetOf(node: unknown): number | undefined {
   return isNode(node) ? ((node as Node).range?.[0] ?? undefined) : undefined;
 }
 
-function keyOf(key: unknown): unknown {
-  return isNode(key) && 'value' in key ? key.value : key;
+function isKey(node: unknown, key: string | number): boolean {
+  return (node === null || isScalar(node)) && keyText(node) === String(key);
 }
 
 function normalize(options: LabOptions): LabConfig {

@@ -10,6 +10,7 @@ import * as v from 'valibot';
 import type { LabOptions } from './config.ts';
 import { parseProgramCommand } from './program-command.ts';
 import { durationMs, sizeBytes } from './quantity.ts';
+import { record } from './record-schema.ts';
 import { nearest } from './suggest.ts';
 
 const NAME_TEXT = 'a name: a letter, then letters, digits or "-", at most 32, lower case';
@@ -26,7 +27,7 @@ function expected(what: string): (issue: v.BaseIssue<unknown>) => string {
 function brief(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object' && value !== null) return 'a map';
-  const text = JSON.stringify(value) ?? String(value);
+  const text = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 40 ? `${text.slice(0, 37)}...` : text;
 }
 
@@ -51,9 +52,14 @@ function map<const E extends v.ObjectEntries>(
 
 const text = (what: string) => v.pipe(v.string(expected(what)), v.nonEmpty(expected(what)));
 const name = v.pipe(v.string(expected(NAME_TEXT)), v.regex(/^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/, expected(NAME_TEXT)));
+const nodeName = v.pipe(
+  name,
+  v.check((n) => n !== 'localhost', 'every node is called localhost by itself; another name is needed'),
+);
 const domain = v.pipe(
   v.string(expected('a domain')),
   v.regex(/^[a-z0-9](?:[a-z0-9.-]{0,120}[a-z0-9])?$/, expected('a domain such as shop.lan')),
+  v.check((d) => !/(^|\.)localhost$/.test(d), 'names below localhost belong to each node alone (RFC 6761)'),
 );
 const duration = v.pipe(
   v.string(expected('a time with its unit, such as 20ms or 5s')),
@@ -136,7 +142,7 @@ const node = map({
   cwd: v.optional(v.pipe(text('a folder'), v.description("folder of the program; default: the lab file's"))),
   env: v.optional(
     v.pipe(
-      v.record(
+      record(
         v.string(),
         v.union([v.string(), v.number(), v.boolean()], expected('a text, a number, true or false')),
         expected('a map of variables'),
@@ -153,7 +159,7 @@ const node = map({
   ),
   addresses: v.optional(
     v.pipe(
-      v.record(
+      record(
         v.string(),
         v.union(
           [v.string(), v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(2))],
@@ -168,7 +174,7 @@ const node = map({
   depends_on: v.optional(
     v.pipe(
       v.union(
-        [v.array(name), v.record(v.string(), dependencyState)],
+        [v.array(name), record(v.string(), dependencyState, expected('a map of nodes'))],
         expected(`a list of nodes, or a map from node to ${STATE_TEXT}`),
       ),
       v.description('start the program once others are "running", "listening", "listening:PORT" or "exited"'),
@@ -183,7 +189,7 @@ const node = map({
   ),
   sysctl: v.optional(
     v.pipe(
-      v.record(v.string(), integer(-0x8000_0000, 0x7fff_ffff), expected('a map from variable to number')),
+      record(v.string(), integer(-0x8000_0000, 0x7fff_ffff), expected('a map from variable to number')),
       v.description('kernel variables set after boot, e.g. net.inet.ip.ttl: 32'),
     ),
   ),
@@ -258,11 +264,11 @@ export const LAB_SCHEMA: v.GenericSchema<LabOptions> = map({
   ),
   networks: v.optional(
     v.pipe(
-      v.record(name, v.nullish(network, {}), expected('a map of networks')),
+      record(name, v.nullish(network, {}), expected('a map of networks')),
       v.description('Ethernet segments by name; default: one called lan'),
     ),
   ),
-  nodes: v.pipe(v.record(name, v.nullish(node, {}), expected('a map of nodes')), v.description('kernels by name')),
+  nodes: v.pipe(record(nodeName, v.nullish(node, {}), expected('a map of nodes')), v.description('kernels by name')),
   checks: v.optional(
     v.pipe(v.array(check, expected('a list of checks')), v.description('what must hold for mk up to exit with 0')),
   ),
