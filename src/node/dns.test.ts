@@ -85,6 +85,21 @@ describe('a lookup', () => {
     expect(lookupAddresses('both', 6, ADDRCONFIG)).toEqual([]);
   });
 
+  it.each([
+    ['nothing but lo0', LO],
+    ['IPv4 alone', [...LO, on('eth0', '10.0.0.1')]],
+    ['IPv6 alone', [...LO, on('eth0', 'fd00::1')]],
+    ['both', [...LO, on('eth0', 'fd00::1'), on('eth0', '10.0.0.1')]],
+  ])('of localhost is the same with and without AI_ADDRCONFIG: %s', (_what, interfaces) => {
+    install('::1', interfaces);
+    for (const hints of [0, ADDRCONFIG]) {
+      expect(lookupAddresses('localhost', 0, hints)).toEqual(['::1', '127.0.0.1']);
+      expect(lookupAddresses('localhost', 0, hints, false)).toEqual(['127.0.0.1', '::1']);
+      expect(lookupAddresses('localhost', 4, hints)).toEqual(['127.0.0.1']);
+      expect(lookupAddresses('localhost', 6, hints)).toEqual(['::1']);
+    }
+  });
+
   it('with AI_V4MAPPED has IPv4 addresses for IPv6, when there are no others, or with AI_ALL', () => {
     expect(lookupAddresses('four', 6, 0)).toEqual([]);
     expect(lookupAddresses('four', 6, V4MAPPED)).toEqual(['::ffff:10.0.0.4']);

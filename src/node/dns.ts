@@ -44,8 +44,7 @@ function isLoopback(text: string): boolean {
  * without the flag and `connect` with it, and a server on `localhost` is to be reached by that name.
  */
 function throughConfigured(texts: readonly string[], family: number): readonly string[] {
-  // A machine with nothing but loopback speaks IPv4.
-  if (texts.every(isLoopback)) return family !== 0 || configured(true) ? texts : texts.filter((text) => !isV6(text));
+  if (texts.every(isLoopback)) return texts;
   const v4 = configured(false);
   const v6 = configured(true);
   // A machine with nothing but loopback has the addresses of both families.

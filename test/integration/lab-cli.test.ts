@@ -405,7 +405,7 @@ describe('mk run', () => {
     expect(await terminal.run('run', '--', 'talk.js', '-a', '--b=c')).toEqual({
       code: 7,
       signal: null,
-      out: 'from ::ffff:127.0.0.1 -a,--b=c true\n',
+      out: 'from ::1 -a,--b=c true\n',
       err: '',
     });
   });

@@ -2,12 +2,14 @@
  * Processes and threads that a program of a lab starts are on its machine: same addresses, same ports, and they end with it.
  */
 
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { until } from '../fixtures/fake-workers.ts';
 import { Terminal } from '../fixtures/mk.ts';
 
-const LAB = resolve(import.meta.dirname, '../fixtures/programs/lab/multikernel.yml');
+const PROGRAMS = resolve(import.meta.dirname, '../fixtures/programs');
+const LAB = resolve(PROGRAMS, 'lab/multikernel.yml');
 
 let terminal: Terminal;
 beforeEach(() => {
@@ -44,4 +46,15 @@ it('puts a program, its process and its thread on one machine', async () => {
   up.child.kill('SIGINT');
   expect((await up.done).code).toBe(0);
   await until(() => !alive(pid));
+});
+
+it('has localhost on machines of either family and of both', async () => {
+  const up = await terminal.up(resolve(PROGRAMS, 'localhost/multikernel.yml'));
+  const expected = readFileSync(resolve(PROGRAMS, 'localhost.cjs.txt'), 'latin1').trimEnd().split('\n');
+  const said = (node: string): string[] => {
+    const lines = up.out.split('\n').filter((line) => line.startsWith(`${node} | `));
+    return lines.map((line) => line.slice(node.length + 3));
+  };
+  await until(() => ['four', 'six', 'both'].every((node) => said(node).length >= expected.length));
+  for (const node of ['four', 'six', 'both']) expect([node, ...said(node)]).toEqual([node, ...expected]);
 });

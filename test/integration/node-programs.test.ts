@@ -23,6 +23,7 @@ describe('ordinary programs print what they print on plain Node', () => {
     ['secure.mjs', 'tls, https and http2'],
     ['dgram.cjs', 'dgram'],
     ['dns.cjs', 'dns'],
+    ['localhost.cjs', 'localhost, and IPv4 addresses in other forms'],
     ['resolve.cjs', 'dns.Resolver: records, broken answers, strangers, TCP'],
     ['family.cjs', 'child processes, cluster and threads'],
   ])('%s: %s', async (program) => {
