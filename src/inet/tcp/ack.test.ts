@@ -234,6 +234,24 @@ describe('timestamps and PAWS (RFC 7323)', () => {
     expect([t.count('droppedOldTimestamp'), t.count('droppedNoTimestamp')]).toEqual([1, 1]);
   });
 
+  it('does without in what it receives when the ACK that completes the handshake has none', () => {
+    for (const text of ['. nots', 'P. len 10 nots']) {
+      const t = new Transcript().synReceived({ ts: true });
+      t.send(text);
+      expect(t.state).toBe('ESTABLISHED');
+      const first = text === '. nots' ? 0 : 10;
+      expect(t.read()).toBe(first === 0 ? 'EAGAIN' : 10);
+      t.skip();
+      t.send('. len 10 nots');
+      expect(t.read()).toBe(10);
+      expect(t.expect(`. ack ${first + 11}`).ts).toBeDefined();
+      t.send(`. seq ${first + 11} len 10 ts ${t.peerClock - 1} 0`);
+      t.expect(`. ack ${first + 11}`);
+      const dropped = [t.count('droppedOldTimestamp'), t.count('droppedNoTimestamp')];
+      expect([t.read(), ...dropped]).toEqual(['EAGAIN', 1, 0]);
+    }
+  });
+
   it('believes a reset without a timestamp', () => {
     const t = new Transcript().established({ ts: true });
     t.send('R seq 1 nots');

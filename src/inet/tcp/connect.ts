@@ -7,6 +7,7 @@
 
 import { Errno } from '../../base/errors.ts';
 import { seqGt, seqLe } from '../../base/sequence.ts';
+import { US_PER_MS } from '../../base/units.ts';
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from '../../wire/tcp.ts';
 import type { Path } from '../ip/transport.ts';
 import { receiveData } from './arrive/data.ts';
@@ -17,12 +18,15 @@ import type { Connection } from './connection/connection.ts';
 import { DUE_OUTPUT, endConnection } from './connection/due.ts';
 import { agreesEcn } from './connection/ecn.ts';
 import { refreshMss } from './connection/mss.ts';
-import { SYN_RECEIVED, SYN_SENT } from './connection/states.ts';
-import { stopRetransmit } from './connection/timers.ts';
+import { SYN_AGAIN_DUE, SYN_RECEIVED, SYN_SENT, TIMER_RETRANSMIT } from './connection/states.ts';
+import { hastenRetransmit, stopRetransmit } from './connection/timers.ts';
 import { synWindow } from './connection/window.ts';
 import { dispatch } from './dispatch.ts';
 import { reject } from './send/control-segments.ts';
 import { peerMssOf, type Segment } from './shared/segment.ts';
+
+/** The reset of an old connection must be there before the SYN that follows it; Linux waits two ticks of its clock. */
+const SYN_AGAIN_US: number = 10 * US_PER_MS;
 
 /**
  * Start the handshake of a connection whose four numbers and path are set. `iss` is given when the connection takes the
@@ -53,7 +57,7 @@ function processSynSent(c: Connection, segment: Segment, nowUs: number): void {
   const hasAck = (flags & FLAG_ACK) !== 0;
   if (hasAck && (seqLe(segment.ack, c.snd.iss) || seqGt(segment.ack, c.snd.max))) {
     if (flags & FLAG_RST) stack.counters.add(stack.count.resetsIgnored, 1);
-    else reject(stack, c.localAddress, c.peerAddress, c.ports, segment, nowUs);
+    else if (reject(stack, c.localAddress, c.peerAddress, c.ports, segment, nowUs)) hastenSyn(c, nowUs);
     return;
   }
   if (flags & FLAG_RST) {
@@ -74,7 +78,7 @@ function processSynSent(c: Connection, segment: Segment, nowUs: number): void {
   }
   c.ecn.ok = settings.ecn.value === 1 && !c.rtx.synRetransmitted && agreesEcn(flags);
   if (!c.rtx.synRetransmitted && c.times.synSentUs >= 0) c.rtt.sample(nowUs - c.times.synSentUs);
-  else c.rtt.restartAfterSynLoss();
+  else if (c.rtx.synRetransmitted) c.rtt.restartAfterSynLoss();
   c.snd.una = segment.ack;
   c.rtx.timeouts = 0;
   stopRetransmit(c);
@@ -90,6 +94,17 @@ function processSynSent(c: Connection, segment: Segment, nowUs: number): void {
     dispatch(c, nowUs);
     onPeerFin(c, segment);
   }
+}
+
+/**
+ * The peer answered our SYN for an old connection with the same four numbers, which our reset has ended (RFC 9293 3.5.1,
+ * figure 9): the SYN goes again without waiting for the timeout, which nothing was lost for. Once only, lest forged answers
+ * make us send without end.
+ */
+function hastenSyn(c: Connection, nowUs: number): void {
+  if (c.rtx.synAgain !== 0 || c.rtx.mode !== TIMER_RETRANSMIT) return;
+  c.rtx.synAgain = SYN_AGAIN_DUE;
+  hastenRetransmit(c, nowUs + SYN_AGAIN_US);
 }
 
 /** Takes first sequence number and options from the peer's SYN. */

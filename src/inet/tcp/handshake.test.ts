@@ -81,6 +81,52 @@ describe('active open', () => {
     expect(t.state).toBe('SYN_SENT');
   });
 
+  it('sends the SYN again soon after it reset an old connection, which is no loss', () => {
+    const t = new Transcript();
+    t.connect();
+    t.expect('S seq 0 at 0');
+    t.at(100);
+    t.send('. seq 5000 ack 9000');
+    t.expect('R seq 9000 at 100');
+    t.at(109);
+    t.expectNothing();
+    t.at(110);
+    t.expect('S seq 0 at 110');
+    t.at(150);
+    t.send('S. seq 0 ack 1 win 65535 mss 1460');
+    t.expect('. seq 1 ack 1');
+    expect([t.state, t.count('retransmitTimeouts')]).toEqual(['ESTABLISHED', 0]);
+    // Ten segments and a timeout of one second: neither the window nor the timer starts as after the loss of a SYN.
+    expect([t.c.congestion.cwnd, t.c.rtt.rtoUs, t.c.rtt.srttUs < 0]).toEqual([14_600, 1_000_000, true]);
+  });
+
+  it('does so once, and only when the reset was sent', () => {
+    const t = new Transcript({ sysctl: { rstppslimit: 1 } });
+    t.connect();
+    t.expect('S seq 0 at 0');
+    for (let i = 0; i < 3; i++) t.send('. seq 5000 ack 9000');
+    expect(t.skip()).toBe(1);
+    t.at(10);
+    t.expect('S seq 0 at 10');
+    t.at(100);
+    t.send('. seq 5000 ack 9000');
+    t.at(1009);
+    t.skip();
+    t.at(1010);
+    t.expect('S seq 0 at 1010');
+    const limited = new Transcript({ sysctl: { rstppslimit: 0 } });
+    limited.connect();
+    limited.expect('S seq 0 at 0');
+    limited.send('. seq 5000 ack 9000');
+    limited.at(999);
+    limited.expectNothing();
+    // A reset for what was never sent is none of ours, and is answered by nothing.
+    const reset = new Transcript().synSent();
+    reset.send('R. seq 0 ack 9');
+    reset.at(999);
+    reset.expectNothing();
+  });
+
   it('opens simultaneously', () => {
     const t = new Transcript().synSent();
     t.send('S seq 0 win 65535 mss 1460 sackok ts 7 0');

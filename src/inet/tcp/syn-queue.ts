@@ -132,11 +132,6 @@ export function synEntryArrives(stack: TcpState, entry: SynEntry, segment: Segme
     counters.add(count.droppedNoAck, 1);
     return;
   }
-  if (entry.tsOk && !segment.timestamps) {
-    // RFC 7323 section 3.2.
-    counters.add(count.droppedNoTimestamp, 1);
-    return;
-  }
   if (segment.ack !== ((entry.iss + 1) | 0)) {
     reject(stack, entry.local, entry.peer, entry.ports, segment, nowUs);
     return;
@@ -200,6 +195,7 @@ export function promote(stack: TcpState, entry: SynEntry, segment: Segment, nowU
   c.rcv.adv = (c.rcv.nxt + synWindow(c.receiveBuffer.limitBytes, c.rcv.scale)) | 0;
   c.sackOk = entry.sackOk;
   c.ts.ok = entry.tsOk;
+  c.ts.optional = entry.tsOk && !segment.timestamps;
   c.ts.recent = entry.tsRecent;
   c.ts.recentUs = nowUs;
   c.ts.offset = entry.tsOffset;

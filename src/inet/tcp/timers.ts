@@ -22,6 +22,8 @@ import {
 import {
   ESTABLISHED,
   FIN_WAIT_2,
+  SYN_AGAIN_DUE,
+  SYN_AGAIN_SENT,
   SYN_RECEIVED,
   SYN_SENT,
   TIMER_PERSIST,
@@ -89,6 +91,14 @@ function retryLimit(c: Connection): number {
 
 function onSynTimeout(c: Connection, nowUs: number): void {
   const { settings, counters, count } = c.stack;
+  if (c.state === SYN_SENT && c.rtx.synAgain === SYN_AGAIN_DUE) {
+    // No timeout: the first SYN was answered. The SYN-ACK may answer either, so it gives no sample (RFC 6298 section 3).
+    c.rtx.synAgain = SYN_AGAIN_SENT;
+    c.times.synSentUs = -0.5;
+    c.totals.retransmits++;
+    c.due |= DUE_SYN;
+    return;
+  }
   counters.add(count.retransmitTimeouts, 1);
   const limit = c.state === SYN_SENT ? settings.synRetries.value : settings.synAckRetries.value;
   if (givenUp(c, limit, nowUs)) {

@@ -23,7 +23,7 @@ export function acceptableTimestamp(c: Connection, segment: Segment, nowUs: numb
   if (!c.ts.ok || segment.flags & FLAG_RST) return true;
   const { stack } = c;
   if (!segment.timestamps) {
-    if (segment.flags & FLAG_SYN) return true;
+    if (segment.flags & FLAG_SYN || c.ts.optional) return true;
     stack.counters.add(stack.count.droppedNoTimestamp, 1);
     return false;
   }

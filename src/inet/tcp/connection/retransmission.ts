@@ -19,6 +19,8 @@ export class RetransmissionState {
   /** No further round-trip sample until this is acknowledged. */
   sampleSeq: number = 0;
   synRetransmitted: boolean = false;
+  /** An answer to our SYN was reset (connect.ts): `SYN_AGAIN_*`. */
+  synAgain: number = 0;
 }
 
 export function checkRetransmission(rtx: RetransmissionState, timer: Callout): void {

@@ -25,6 +25,10 @@ export const TIME_WAIT = 10;
 export const TIMER_RETRANSMIT = 1;
 export const TIMER_PERSIST = 2;
 
+/** The SYN that follows our reset of an old connection: the retransmission callout stands for it; it was sent. */
+export const SYN_AGAIN_DUE = 1;
+export const SYN_AGAIN_SENT = 2;
+
 /** Loss recovery: nothing lost; fast recovery (RFC 6675, RFC 6582); slow start after a timeout. */
 export const RECOVERY_NONE = 0;
 export const RECOVERY_FAST = 1;

@@ -51,6 +51,11 @@ export function continuePersist(c: Connection, nowUs: number): void {
   schedule(c, nowUs, Math.min(c.rtt.rtoUs, PERSIST_MAX_US));
 }
 
+/** The retransmission timer, which runs, fires at `deadlineUs` at the latest. */
+export function hastenRetransmit(c: Connection, deadlineUs: number): void {
+  if (deadlineUs < c.retransmitTimer.deadlineUs) c.stack.callouts.schedule(c.retransmitTimer, deadlineUs);
+}
+
 export function stopRetransmit(c: Connection): void {
   c.rtx.mode = 0;
   c.stack.callouts.stop(c.retransmitTimer);

@@ -11,6 +11,11 @@ import { assert } from '../../../base/assert.ts';
 export class TimestampState {
   /** Both ends sent the option in their SYN. */
   ok: boolean = false;
+  /**
+   * The ACK that completed a passive open came without the option: a middlebox takes it out, or the peer was not told that we
+   * agreed. Its segments count without it then; ours carry it, as they must (RFC 7323 3.2).
+   */
+  optional: boolean = false;
   /** Added to the timestamp clock in everything that is sent. */
   offset: number = 0;
   /** TS.Recent. */

@@ -146,7 +146,7 @@ export function sendControl(stack: TcpContext, path: Path): number {
 
 /**
  * RFC 9293 3.10.7.1 and 3.5.2: a reset that its receiver will believe, for a segment that belongs to nothing. Never in
- * answer to one.
+ * answer to one. Returns whether it was sent.
  */
 export function reject(
   stack: TcpContext,
@@ -155,11 +155,11 @@ export function reject(
   ports: number,
   segment: Segment,
   nowUs: number,
-): void {
-  if (segment.flags & FLAG_RST) return;
-  if (!stack.rateLimits.resets.allow(nowUs)) return;
+): boolean {
+  if (segment.flags & FLAG_RST) return false;
+  if (!stack.rateLimits.resets.allow(nowUs)) return false;
   const path = stack.ip.openPath(peer, local, 0);
-  if (typeof path === 'number') return;
+  if (typeof path === 'number') return false;
   const { control } = stack;
   control.begin(local, peer, ports);
   if (segment.flags & FLAG_ACK) {
@@ -171,6 +171,7 @@ export function reject(
     control.ack = (segment.seq + segment.dataBytes + syn + fin) | 0;
     control.flags = FLAG_RST | FLAG_ACK;
   }
-  sendControl(stack, path);
+  const sent = sendControl(stack, path);
   stack.ip.closePath(path);
+  return sent >= 0;
 }
