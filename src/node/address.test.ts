@@ -133,6 +133,7 @@ describe('IPv6 text', () => {
     expect(canonicalText('fe80:0::1%eth0')).toBe('fe80::1');
     expect(canonicalText('::ffff:a00:1')).toBe('10.0.0.1');
     expect(canonicalText('10.0.0.1%eth0')).toBe(undefined);
+    expect(canonicalText('fe80::1%')).toBe(undefined);
     expect(canonicalText('api')).toBe(undefined);
   });
 });

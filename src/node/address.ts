@@ -73,6 +73,7 @@ const MAPPED = '::ffff:';
 /** The shortest text of an address of either family, without its zone; mapped ones as IPv4. Undefined when it is none. */
 export function canonicalText(text: string): string | undefined {
   const zoneAt = text.includes(':') ? text.indexOf('%') : -1;
+  if (zoneAt >= 0 && zoneAt === text.length - 1) return undefined;
   const canonical = caresWrap.canonicalizeIP(zoneAt < 0 ? text : text.slice(0, zoneAt));
   if (canonical?.startsWith(MAPPED) !== true) return canonical;
   const mapped = canonical.slice(MAPPED.length);

@@ -146,6 +146,9 @@ describe('a lookup', () => {
     expect(await answer((request) => getaddrinfo(request, 'six', 6, 0))).toEqual([0, ['fd00::6']]);
     const [error, none] = await answer((request) => getaddrinfo(request, 'six', 4, 0));
     expect([error, none]).toEqual([-3008, []]);
+    // libuv has no room for it.
+    expect(getaddrinfo({}, 'x'.repeat(256), 0, 0)).toBe(Number(uv.UV_EINVAL));
+    expect(getaddrinfo({}, 'x'.repeat(255), 0, 0)).toBe(0);
   });
 });
 
@@ -183,7 +186,9 @@ describe('a resolver', () => {
   it('finds the name of an address and of a port', async () => {
     const named = (ip: string, port: number): Promise<unknown[]> => answer((request) => getnameinfo(request, ip, port));
     expect(await named('fd00::6', 443)).toEqual([0, 'six', 'https']);
-    expect(await named('::ffff:10.0.0.4', 8080)).toEqual([0, 'four', '8080']);
+    expect(await named('::ffff:10.0.0.4', 8080)).toEqual([0, 'four', 'http-alt']);
+    expect(await named('fd00::6', 5432)).toEqual([0, 'six', 'postgresql']);
+    expect(await named('fd00::6', 3000)).toEqual([0, 'six', '3000']);
     expect(await named('fd00::99', 80)).toEqual([-3008, null, null]);
   });
 });

@@ -12,7 +12,8 @@ import { SocketAddress } from '../socket/socket.ts';
 import { canonicalText, formatIpv4, parseInetAton } from './address.ts';
 import { caresWrap } from './bindings.ts';
 import { callLater, face } from './face.ts';
-import { UV_ADDRFAMILY, UV_NONAME } from './uv-error.ts';
+import { serviceName } from './services.ts';
+import { UV_ADDRFAMILY, UV_EINVAL, UV_NONAME } from './uv-error.ts';
 
 const AI_V4MAPPED = Number(caresWrap.AI_V4MAPPED ?? 8);
 const AI_ADDRCONFIG = Number(caresWrap.AI_ADDRCONFIG ?? 32);
@@ -102,6 +103,9 @@ export function lookupAddresses(name: string, family: number, hints: number, ord
   return [...known];
 }
 
+/** The longest name that libuv looks up. */
+const MAX_NAME_LETTERS = 255;
+
 /** Why there is no address: a literal is of the other family, unless AI_ADDRCONFIG lets none of this one through. */
 function failure(name: string, family: number, hints: number): number {
   const excluded = family !== 0 && (hints & AI_ADDRCONFIG) !== 0 && !configured(family === 6);
@@ -115,29 +119,13 @@ export function getaddrinfo(
   hints: number,
   order?: number | boolean,
 ): number {
+  if ((asciiName(hostname)?.length ?? 0) > MAX_NAME_LETTERS) return UV_EINVAL;
   const scope = new AsyncResource('GETADDRINFOREQWRAP', { requireManualDestroy: true });
   const addresses = lookupAddresses(hostname, family, hints, order);
   const status = addresses.length === 0 ? failure(hostname, family, hints) : 0;
   callLater(scope, request.oncomplete, request, status, addresses);
   return 0;
 }
-
-/** Ports that have a name in every services(5). */
-const SERVICES: Readonly<Record<number, string>> = {
-  20: 'ftp-data',
-  21: 'ftp',
-  22: 'ssh',
-  23: 'telnet',
-  25: 'smtp',
-  53: 'domain',
-  80: 'http',
-  110: 'pop3',
-  123: 'ntp',
-  143: 'imap2',
-  389: 'ldap',
-  443: 'https',
-  993: 'imaps',
-};
 
 export function namesOf(ip: string): readonly string[] {
   const canonical = canonicalText(ip);
@@ -153,7 +141,7 @@ export function getnameinfo(request: LookupRequest & { callback?: unknown }, ip:
       ? undefined
       : name === undefined
         ? complete.call(request, UV_NONAME, null, null)
-        : complete.call(request, 0, name, SERVICES[port] ?? String(port));
+        : complete.call(request, 0, name, serviceName(port));
   callLater(scope, answer, request);
   return 0;
 }
