@@ -27,7 +27,20 @@ describe('help', () => {
     const commands = createProgram().commands;
     expect(commands.filter((command) => command.summary() === '').map((command) => command.name())).toEqual([]);
     const withJson = commands.filter((c) => c.options.some((o) => o.long === '--json')).map((c) => c.name());
-    expect(withJson).toEqual(['up', 'down', 'ps', 'logs', 'break', 'heal', 'stat', 'top', 'packetdrill', 'bench']);
+    expect(withJson).toEqual([
+      'up',
+      'down',
+      'ps',
+      'logs',
+      'break',
+      'heal',
+      'kill',
+      'restart',
+      'stat',
+      'top',
+      'packetdrill',
+      'bench',
+    ]);
   });
 });
 

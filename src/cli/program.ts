@@ -14,6 +14,7 @@ import { downCommand } from './down.ts';
 import { execCommand, toolCommand } from './exec.ts';
 import { describeFailure, EXIT_USAGE } from './failure.ts';
 import { helpCommand } from './help.ts';
+import { killCommand, restartCommand } from './life.ts';
 import { logsCommand } from './logs.ts';
 import { TOOLS } from './network-tools.ts';
 import { output, quietOnClosedPipe } from './output.ts';
@@ -34,8 +35,8 @@ export function createProgram(): Command {
   for (const command of [upCommand(), downCommand(), psCommand(), logsCommand(), execCommand()])
     program.addCommand(command);
   program.commandsGroup('Faults and metrics:');
-  for (const command of [breakCommand(), healCommand(), captureCommand(), statCommand(), topCommand()])
-    program.addCommand(command);
+  const faults = [breakCommand(), healCommand(), killCommand(), restartCommand()];
+  for (const command of [...faults, captureCommand(), statCommand(), topCommand()]) program.addCommand(command);
   program.commandsGroup('Without a lab:');
   for (const command of [runCommand(), packetdrillCommand(), benchCommand(), helpCommand(program)])
     program.addCommand(command);

@@ -156,6 +156,19 @@ export class LabNode {
     return this.#lab.request('run', { node: this.name, script: path, argv, nodeFlags, env, cwd: resolve(cwd) });
   }
 
+  /**
+   * End the program, as by SIGKILL; its machine closes its sockets and goes on. Throws ESRCH when none runs, EOPNOTSUPP when it runs
+   * beside its kernel.
+   */
+  kill(): Promise<NodeStatus> {
+    return this.#lab.request('kill', { node: this.name });
+  }
+
+  /** Switch the machine off and on again, with its program; peers see a reboot. */
+  restart(): Promise<NodeStatus> {
+    return this.#lab.request('restart', { node: this.name });
+  }
+
   /** Switch the machine off, as by pulling its plug. */
   stop(): Promise<NodeStatus> {
     return this.#lab.request('stop', { node: this.name });

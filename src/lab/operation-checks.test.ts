@@ -49,7 +49,7 @@ describe('what a lab is asked', () => {
   });
 
   it('is refused with a code, whatever it is', () => {
-    const operations: LabOperation[] = ['info', 'counters', 'partition', 'heal', 'run', 'stop', 'checks', 'down'];
+    const operations: LabOperation[] = ['info', 'counters', 'partition', 'heal', 'run', 'kill', 'restart', 'stop'];
     const streams: LabStreamOperation[] = ['metrics', 'logs', 'states'];
     const refused = (check: () => unknown): void => {
       try {

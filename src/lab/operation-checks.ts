@@ -22,6 +22,8 @@ const REQUESTS: { readonly [Op in LabOperation]: v.GenericSchema<unknown, LabReq
   partition: record({ a: texts, b: texts, oneWay: flag, how: oneOf('blackhole', 'reject') }),
   heal: record({ id: v.nullable(text), between: v.nullable(record({ a: texts, b: texts })) }),
   run: record({ node: text, script: text, argv: texts, nodeFlags: texts, env: environment, cwd: text }),
+  kill: record({ node: text }),
+  restart: record({ node: text }),
   stop: record({ node: text }),
   checks: nothing,
   down: nothing,

@@ -165,6 +165,10 @@ export interface LabRequests {
   heal: { params: { id: string | null; between: { a: string[]; b: string[] } | null }; reply: PartitionInfo[] };
   /** Start a program on a node that runs none. */
   run: { params: RunOptions; reply: NodeStatus };
+  /** End the program of a node, as by SIGKILL; its machine goes on. */
+  kill: { params: { node: string }; reply: NodeStatus };
+  /** Switch a node off and on again, with the program that it has. */
+  restart: { params: { node: string }; reply: NodeStatus };
   /** Switch a node off, as by pulling the plug. */
   stop: { params: { node: string }; reply: NodeStatus };
   checks: { params: Record<never, never>; reply: CheckResult[] };

@@ -245,6 +245,8 @@ export class Supervisor implements LabBackend {
       return healed;
     },
     run: async (options) => this.#alone(this.#node(options.node), (node) => this.#run(node, options)),
+    kill: async ({ node: name }) => this.#alone(this.#node(name), (node) => this.#kill(node)),
+    restart: async ({ node: name }) => this.#alone(this.#node(name), (node) => this.#restart(node)),
     stop: async ({ node: name }) => this.#alone(this.#node(name), (node) => this.#stop(node)),
     checks: async () => this.#checks.results(),
     down: async () => {
@@ -402,6 +404,24 @@ export class Supervisor implements LabBackend {
       node.enter('waiting', { waitingFor: [] });
     }
     // With its dependencies up it has begun by itself; otherwise whoever runs a program by hand does not wait for them.
+    if (node.phase === 'waiting') this.#startProgram(node);
+    return node.status();
+  }
+
+  async #kill(node: SupervisedNode): Promise<NodeStatus> {
+    if (node.program !== null && !node.apart) {
+      const why = `${node.name}: its program runs beside its kernel, and ends with its machine only`;
+      throw new MultikernelError('EOPNOTSUPP', why);
+    }
+    if (node.process === null) throw new MultikernelError('ESRCH', `${node.name} runs no program`);
+    await node.process.kill();
+    return node.status();
+  }
+
+  async #restart(node: SupervisedNode): Promise<NodeStatus> {
+    await this.#unplug(node);
+    node.enter('booting');
+    await this.#startGroup([node]);
     if (node.phase === 'waiting') this.#startProgram(node);
     return node.status();
   }

@@ -217,6 +217,41 @@ describe('its machine', () => {
   });
 });
 
+describe('kill and restart', () => {
+  it('end the program, and the machine goes on; or both begin anew', async () => {
+    const lab = await up({ a: { run: 'node server.js' }, b: {} });
+    await listens(lab, 'a', 84);
+    const a = lab.node('a');
+    const socket = lab.node('b').connect(80, 'a');
+    await once(socket, 'connect');
+    const end = ending(socket);
+    expect(await a.kill()).toMatchObject({ phase: 'exited', exitCode: 137 });
+    expect(await end).toBe('end');
+    expect((await a.interfaces()).map((one) => one.name)).toContain('eth0');
+    await expect(a.kill()).rejects.toMatchObject({ code: 'ESRCH', message: 'a runs no program' });
+    expect(await a.restart()).toMatchObject({ phase: 'running' });
+    await listens(lab, 'a', 84);
+    await expect(lab.node('b').kill()).rejects.toMatchObject({ code: 'ESRCH' });
+    await lab.node('b').run('hello.js', { cwd: folder });
+    expect(await lab.node('b').restart()).toMatchObject({ phase: 'running', program: 'node hello.js' });
+  });
+
+  it('leak nothing in 40 restarts', async () => {
+    const lab = await up({ a: {}, b: {} });
+    const { workers } = await lab.info();
+    const threads = async (): Promise<number> => (await lab.info()).workers;
+    for (let n = 0; n < 10; n++) await lab.node('a').restart();
+    const before = process.memoryUsage().rss;
+    for (let n = 0; n < 30; n++) await lab.node('a').restart();
+    // Its thread is its own now.
+    expect(await threads()).toBe(workers + 1);
+    for await (const event of lab.node('b').ping('a', { count: 1 })) {
+      if (event.type === 'end') expect(event.received).toBe(1);
+    }
+    expect(process.memoryUsage().rss - before).toBeLessThan(32 << 20);
+  });
+});
+
 describe('taking a lab down', () => {
   it('asks programs to end', async () => {
     const lab = await up({ a: { run: 'node graceful.js' } });

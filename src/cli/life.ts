@@ -1,0 +1,45 @@
+/** `mk kill` and `mk restart`: the life of one node of a lab. Thread: the command's. */
+
+import { Command } from 'commander';
+import type { LabNode, NodeStatus } from '../index.ts';
+import { output, printJson } from './output.ts';
+import { labOption, withLab } from './target.ts';
+
+interface LifeOptions {
+  lab?: string;
+  json?: true;
+}
+
+async function change(name: string, options: LifeOptions, what: (node: LabNode) => Promise<NodeStatus>): Promise<void> {
+  const status = await withLab(options.lab, (lab) => what(lab.node(name)));
+  if (options.json) printJson(output, status);
+  else output.write(`${status.name}: ${status.state}\n`);
+}
+
+export function killCommand(): Command {
+  return new Command('kill')
+    .summary('end the program of a node, or switch the node off')
+    .description(
+      'End the program of a node, as kill -9 does: its machine closes its sockets (FIN, or RST where data was not read) and goes on. ' +
+        'With --power the plug is pulled: its peers hear nothing, as of a program beside its kernel, which ends with its machine only.',
+    )
+    .argument('<node>', 'the node')
+    .option('--power', 'switch the machine off')
+    .addOption(labOption())
+    .option('--json', 'print JSON')
+    .action((name: string, options: LifeOptions & { power?: true }) =>
+      change(name, options, (node) => (options.power ? node.stop() : node.kill())),
+    );
+}
+
+export function restartCommand(): Command {
+  return new Command('restart')
+    .summary('switch a node off and on again')
+    .description(
+      'Switch a node off and on again, with its program. Its peers see a reboot: connections are reset when they next send.',
+    )
+    .argument('<node>', 'the node')
+    .addOption(labOption())
+    .option('--json', 'print JSON')
+    .action((name: string, options: LifeOptions) => change(name, options, (node) => node.restart()));
+}
