@@ -24,6 +24,7 @@ describe('ordinary programs print what they print on plain Node', () => {
     ['dgram.cjs', 'dgram'],
     ['dns.cjs', 'dns'],
     ['localhost.cjs', 'localhost, and IPv4 addresses in other forms'],
+    ['resolver.cjs', 'dns: arguments, servers, addresses to ask from, cancelling'],
     ['resolve.cjs', 'dns.Resolver: records, broken answers, strangers, TCP'],
     ['family.cjs', 'child processes, cluster and threads'],
   ])('%s: %s', async (program) => {
