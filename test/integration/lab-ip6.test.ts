@@ -42,8 +42,8 @@ describe('a lab of both families', () => {
 
   it('shows all addresses', async () => {
     const { out } = await terminal.run('ps');
-    expect(out).toMatch(/^a {5}node {4}10\.0\.0\.10\/24 fd00:0:0:a::a\/64 +- +ready$/m);
-    expect(out).toMatch(/^c {5}node {4}fd00:0:0:c::a\/64 +- +ready$/m);
+    expect(out).toMatch(/^a {5}node {4}10\.0\.0\.10\/24 fd00:0:0:a::a\/64 +- +- +ready$/m);
+    expect(out).toMatch(/^c {5}node {4}fd00:0:0:c::a\/64 +- +- +ready$/m);
   });
 
   it('runs programs that ask each other by name', async () => {
