@@ -2,16 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SocketDouble } from '../../test/fixtures/socket-double.ts';
 import { SocketAddress } from '../socket/socket.ts';
-import {
-  canonicalText,
-  destination,
-  fillName,
-  formatAddress,
-  formatIpv4,
-  parseInetAton,
-  parseInto,
-  parseIpv4,
-} from './address.ts';
+import { canonicalText, destination, fillName, formatAddress, formatIpv4, parseInto, parseIpv4 } from './address.ts';
 import { setFace } from './face.ts';
 import { StaticNames } from './names.ts';
 
@@ -44,49 +35,6 @@ describe('IPv4 text', () => {
 
   it('comes back from every number', () => {
     fc.assert(fc.property(fc.integer(), (address) => parseIpv4(formatIpv4(address)) === (address | 0)));
-  });
-});
-
-describe('IPv4 text of inet_aton', () => {
-  it.each([
-    ['127.1', '127.0.0.1'],
-    ['0x7f.1', '127.0.0.1'],
-    ['0X7F000001', '127.0.0.1'],
-    ['2130706433', '127.0.0.1'],
-    ['0177.0.0.1', '127.0.0.1'],
-    ['010.0.0.1', '8.0.0.1'],
-    ['0x7f.0x0.00.01', '127.0.0.1'],
-    ['1.2.65535', '1.2.255.255'],
-    ['1.256', '1.0.1.0'],
-    ['1.0x10000', '1.1.0.0'],
-    ['1.16777215', '1.255.255.255'],
-    ['4294967295', '255.255.255.255'],
-    ['0', '0.0.0.0'],
-  ])('%s is %s', (text, shown) => {
-    expect(formatIpv4(parseInetAton(text))).toBe(shown);
-  });
-
-  it.each([
-    '',
-    '0x',
-    '08.1',
-    '256.1',
-    '1.16777216',
-    '1.2.65536',
-    '1.2.3.0400',
-    '4294967296',
-    '1.2.3.4.5',
-    '127.',
-    '.1',
-    '1..2',
-    '127.0.0.1.',
-    '127.0.0.1 ',
-    '-1',
-    '+1',
-    '1e3',
-    'ten',
-  ])('is not %j', (text) => {
-    expect(parseInetAton(text)).toBeNaN();
   });
 });
 

@@ -8,8 +8,9 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import { domainToASCII } from 'node:url';
+import { parseInetAton } from '../base/inet-aton.ts';
 import { SocketAddress } from '../socket/socket.ts';
-import { canonicalText, formatIpv4, parseInetAton } from './address.ts';
+import { canonicalText, formatIpv4 } from './address.ts';
 import { caresWrap } from './bindings.ts';
 import { callLater, face } from './face.ts';
 import { serviceName } from './services.ts';

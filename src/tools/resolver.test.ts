@@ -30,6 +30,10 @@ describe('the table of hosts', () => {
   it('lets addresses of the family through, in canonical form', () => {
     expect(table.addressOf('10.9.9.9', 'inet')).toBe('10.9.9.9');
     expect(table.addressOf('10.9.9.9', 'inet6')).toBeNull();
+    expect(table.addressOf('127.1', 'inet')).toBe('127.0.0.1');
+    expect(table.addressOf('0x7f.1', 'inet')).toBe('127.0.0.1');
+    expect(table.addressOf('010.0.0.1', 'inet')).toBe('8.0.0.1');
+    expect(table.addressOf('256.1', 'inet')).toBeNull();
     expect(table.addressOf('FD00::0:9', 'inet6')).toBe('fd00::9');
     expect(table.addressOf('fe80::9%eth0', 'inet6')).toBe('fe80::9%eth0');
     expect(table.addressOf('fe80::%', 'inet6')).toBeNull();
@@ -53,6 +57,7 @@ describe('resolveHost', () => {
     expect(await resolveHost(client, 'a.localhost')).toMatchObject({ address: { family: 4, w3: 0x7f000001 } });
     expect(await resolveHost(client, 'fe80::9%eth0')).toMatchObject({ address: { family: 6, w3: 9, scopeId: 2 } });
     expect(await resolveHost(client, '10.9.9.9', 'inet')).toMatchObject({ address: { family: 4 } });
+    expect(await resolveHost(client, '127.1')).toMatchObject({ address: { family: 4, w3: 0x7f000001 } });
   });
 
   it('rejects others with ENOTFOUND', async () => {

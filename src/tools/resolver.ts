@@ -5,6 +5,7 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import { parseInetAton } from '../base/inet-aton.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import type { ControlReply, HostRecord, IpAddress } from '../sys/control.ts';
 import { formatIp, parseIp } from '../wire/ip-address.ts';
@@ -27,6 +28,12 @@ export function canonical6(text: string): string | null {
 
 export function isAddress(text: string): boolean {
   return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((octet) => Number(octet) < 256);
+}
+
+/** Dotted decimal of an IPv4 address in any form that inet_aton(3) takes, or null. */
+function canonical4(text: string): string | null {
+  const w3 = parseInetAton(text);
+  return Number.isNaN(w3) ? null : formatIp({ family: 4, w0: 0, w1: 0, w2: 0, w3 });
 }
 
 /** Names that stand for `localhost`, unless the table has them (RFC 6761 section 6.3, nss-myhostname(8)). */
@@ -52,7 +59,8 @@ export class HostTable implements Resolver {
   addressOf(host: string, family: AddressFamily): string | null {
     const version = familyNumber(family);
     if (version === 6 && host.includes(':')) return canonical6(host);
-    if (version === 4 && isAddress(host)) return host;
+    const literal = version === 4 ? canonical4(host) : null;
+    if (literal !== null) return literal;
     if (host === 'localhost') return version === 6 ? '::1' : '127.0.0.1';
     const address = findHost(this.#hosts, host)?.addresses.find((one) => one.family === version);
     return address === undefined ? null : formatIp(address);
@@ -73,7 +81,7 @@ export function chooseAddress(
 ): IpAddress {
   const wanted = (one: IpAddress): boolean => family === undefined || one.family === familyNumber(family);
   const known = findHost(hosts, host);
-  const literal = known === undefined ? parseAddress(host, names) : null;
+  const literal = known === undefined ? parseAddress(canonical4(host) ?? host, names) : null;
   const address = (known?.addresses ?? (literal === null ? [] : [literal])).find(wanted);
   if (address === undefined) throw new MultikernelError('ENOTFOUND', `${host}: no such host in this lab`);
   return address;
@@ -88,7 +96,7 @@ export async function resolveHost(
   host: string,
   family?: AddressFamily,
 ): Promise<{ address: IpAddress; names: InterfaceNames }> {
-  const literal = parseIp(host.split('%', 1)[0] as string) !== null;
+  const literal = canonical4(host) !== null || parseIp(host.split('%', 1)[0] as string) !== null;
   const [table, list] = await Promise.all([
     literal ? NO_HOSTS : client.control('host.list', {}),
     client.control('interface.names', {}),
