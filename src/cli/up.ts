@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { type CheckResult, durationMs, formatProblem, type Lab, LabFileError, lab as startLab } from '../index.ts';
-import { CommandFailure, EXIT_INTERRUPTED, EXIT_USAGE } from './failure.ts';
+import { CommandFailure, EXIT_INTERRUPTED } from './failure.ts';
 import { output } from './output.ts';
 import { LAB_FILES, labFileHere } from './target.ts';
 import { JsonView, PipeView, TerminalView, type View } from './up-views.ts';
@@ -97,7 +97,6 @@ async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean,
   const ending = new AbortController();
   const timer = forMs === null ? null : setTimeout(() => ending.abort(), forMs);
   signal.addEventListener('abort', () => ending.abort());
-  let portInUse: string | null = null;
   // The checks are asked for while the lab still stands; what became of them decides.
   const ended = Promise.race([
     net.ended,
@@ -109,13 +108,7 @@ async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean,
   const metrics = net.metrics();
   const logs = net.logs({ follow: true });
   const streams = [
-    forEach(states, (node) => {
-      view.state(node);
-      if (node.lastError?.code === 'EADDRINUSE') {
-        portInUse = `${node.name}: ${node.lastError.message}`;
-        ending.abort();
-      }
-    }),
+    forEach(states, (node) => view.state(node)),
     forEach(metrics, async (sample) => view.metrics(sample, (await net.info()).partitions)),
     forEach(logs, (line) => {
       if (!quiet || line.source === 'state') view.log(line);
@@ -127,7 +120,6 @@ async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean,
   await net.down();
   for (const stream of [states, metrics, logs]) stream.close();
   await Promise.all(streams);
-  if (portInUse !== null) throw new CommandFailure(portInUse, EXIT_USAGE);
   const failed = results.some((result) => result.state === 'failed' || (forMs !== null && result.state === 'pending'));
   view.down(results, failed ? 1 : 0);
   return failed ? 1 : 0;

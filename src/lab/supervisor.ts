@@ -368,6 +368,9 @@ export class Supervisor implements LabBackend {
   #changed(node: SupervisedNode): void {
     const status = node.status();
     if (node.phase === 'crashed' || node.phase === 'exited' || node.phase === 'stopped') {
+      // As Node writes it of a process.
+      const stack = node.lastError?.stack ?? '';
+      for (const line of stack === '' ? [] : stack.split('\n')) this.logs.add(node.name, 'stderr', line);
       this.logs.add(node.name, 'state', status.state);
     }
     for (const sink of this.#stateSinks) sink.event(status);

@@ -325,14 +325,18 @@ nodes:
     expect(terminal.sockets).toEqual([]);
   });
 
-  it('of a program whose port is in use is bad input', async () => {
-    lab('name: t\nnodes: { a: { run: node a.js } }\n', {
+  it('goes on when a program ends because its port is in use, and shows the stack', async () => {
+    lab('name: t\nnodes: { a: { run: node a.js }, b: { run: node b.js } }\n', {
       'a.js': "const http = require('http'); http.createServer().listen(80); http.createServer().listen(80);",
+      'b.js': "setInterval(() => {}, 1000); setTimeout(() => console.log('alive'), 2000);",
     });
-    const { code, err } = await terminal.run('up');
-    expect(code).toBe(2);
-    expect(err).toMatch(/^mk up: a: listen EADDRINUSE: address already in use [^\n]*:80\n$/);
-    expect(terminal.sockets).toEqual([]);
+    const up = await terminal.up();
+    await up.until(/^a \| Error: listen EADDRINUSE: address already in use [^\n]*:80$/m);
+    await up.until(/^a \| +at Server\.listen /m);
+    await up.until(/crashed 1: Error: listen EADDRINUSE/);
+    await up.until(/^b \| alive$/m);
+    expect((await terminal.run('down')).code).toBe(0);
+    await up.done;
   });
 
   it.each<[string, string | null, string[], string]>([
