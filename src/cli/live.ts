@@ -4,7 +4,7 @@
  * Thread: the command's.
  */
 
-import type { Output } from './output.ts';
+import { type Output, shownText } from './output.ts';
 
 export class LiveRegion {
   readonly #out: Output;
@@ -17,13 +17,13 @@ export class LiveRegion {
 
   /** Replace the text of the region. Lines beyond the terminal's size are cut, because they could not be redrawn. */
   show(text: string): void {
-    this.#lines = text.replace(/\n$/, '').split('\n');
-    this.#out.write(this.#erase() + this.#draw());
+    this.#lines = shownText(text).replace(/\n$/, '').split('\n');
+    this.#out.control(this.#erase() + this.#draw());
   }
 
   /** A line above the region, for good. */
   print(line: string): void {
-    this.#out.write(`${this.#erase()}${line.replace(/\n$/, '')}\n${this.#draw()}`);
+    this.#out.control(`${this.#erase()}${shownText(line).replace(/\n$/, '')}\n${this.#draw()}`);
   }
 
   /** Leave the region as it stands. */

@@ -144,8 +144,9 @@ describe('the live region', () => {
   it('redraws in place, lets lines scroll by, and cuts what does not fit', () => {
     let text = '';
     const region = new LiveRegion({
-      write: (t) => void (text += t),
+      write: () => {},
       error: () => {},
+      control: (t) => void (text += t),
       terminal: true,
       columns: 21,
       rows: 6,
@@ -155,6 +156,13 @@ describe('the live region', () => {
     text = '';
     region.print('a log');
     expect(text).toBe('\x1b[2A\r\x1b[Ja log\none\ntwo\n');
+    text = '';
+    region.print('a \x1b[2J\x1b]0;title\x07 \x9b5A bottom\rOVER\tTAB\n');
+    region.show('a\x1b[2J\n\x7f\r\n');
+    expect(text).toBe(
+      '\x1b[2A\r\x1b[Ja \\x1b[2J\\x1b]0;title\\x07 \\x9b5A bottom\\x0dOVER\tTAB\none\ntwo\n' +
+        '\x1b[2A\r\x1b[Ja\\x1b[2J\n\\x7f\\x0d\n',
+    );
     text = '';
     region.show(`${'x'.repeat(50)}\n2\n3\n4\n5\n6\n`);
     expect(text).toBe(`\x1b[2A\r\x1b[J${'x'.repeat(20)}\n2\n3\n4\n... and 2 more\n`);
