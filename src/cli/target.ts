@@ -35,7 +35,7 @@ export async function attachTo(name: string | undefined): Promise<Lab> {
   }
 }
 
-async function attachIfUp(name: string): Promise<Lab | null> {
+export async function attachIfUp(name: string): Promise<Lab | null> {
   try {
     return await attach(name);
   } catch (error) {

@@ -113,10 +113,17 @@ export class ControlClient implements LabBackend {
   }
 }
 
-/** Clients of every lab of this user that is up and answers. */
-export async function connectAll(answerMs: number = ANSWER_MS): Promise<ControlClient[]> {
-  const connect = (name: string): Promise<ControlClient | null> =>
-    ControlClient.connect(name, answerMs).catch(() => null);
+/** Every lab of this user: clients of those that answer, names of those that do not in their time. */
+export async function connectAll(answerMs?: number): Promise<{ clients: ControlClient[]; silent: string[] }> {
+  const silent: string[] = [];
+  const connect = async (name: string): Promise<ControlClient | null> => {
+    try {
+      return await ControlClient.connect(name, answerMs);
+    } catch (error) {
+      if ((error as MultikernelError).code === 'ETIMEDOUT') silent.push(name);
+      return null;
+    }
+  };
   const clients = await Promise.all(controlNames().map(connect));
-  return clients.filter((client) => client !== null);
+  return { clients: clients.filter((client) => client !== null), silent: silent.sort() };
 }

@@ -233,22 +233,34 @@ export async function lab(source: string | URL | LabOptions, options: StartOptio
   return new Lab(supervisor, supervisor.info, ended, true);
 }
 
-/** The lab of that name, or the only one that is up. Throws ENOENT, or EINVAL when the name is needed. */
+/**
+ * The lab of that name, or the only one that is up. Throws ENOENT, ETIMEDOUT when its process does not answer, or EINVAL when the
+ * name is needed; one that does not answer may be the one that is meant.
+ */
 export async function attach(name?: string): Promise<Lab> {
-  const clients = name === undefined ? await connectAll() : [await ControlClient.connect(name)];
-  const [client, ...others] = clients;
-  if (client === undefined) throw new MultikernelError('ENOENT', 'no lab is up; start one with: mk up');
-  if (others.length > 0) {
-    await Promise.all(clients.map((other) => other.close()));
-    const known = clients.map((other) => other.lab).join(', ');
-    throw new MultikernelError('EINVAL', `several labs are up (${known}): say which`);
-  }
+  const client = name === undefined ? await connectOnly() : await ControlClient.connect(name);
   return new Lab(client, await client.request('info', {}), client.closed, false);
 }
 
-/** Names and processes of the labs of this user that are up. */
-export async function labs(): Promise<{ name: string; pid: number }[]> {
-  const clients = await connectAll();
+async function connectOnly(): Promise<ControlClient> {
+  const { clients, silent } = await connectAll();
+  const [client, ...others] = clients;
+  if (client !== undefined && others.length === 0 && silent.length === 0) return client;
+  await Promise.all(clients.map((other) => other.close()));
+  const known = [...clients.map((other) => other.lab), ...silent.map((lab) => `${lab} without an answer`)];
+  if (known.length === 0) throw new MultikernelError('ENOENT', 'no lab is up; start one with: mk up');
+  if (client === undefined && silent.length === 1) {
+    throw new MultikernelError('ETIMEDOUT', `lab ${silent[0]} does not answer`);
+  }
+  throw new MultikernelError('EINVAL', `several labs are up (${known.join(', ')}): say which`);
+}
+
+/** Names and processes of the labs of this user that are up; `pid` null: its process does not answer. */
+export async function labs(): Promise<{ name: string; pid: number | null }[]> {
+  const { clients, silent } = await connectAll();
   await Promise.all(clients.map((client) => client.close()));
-  return clients.map((client) => ({ name: client.lab, pid: client.pid }));
+  return [
+    ...clients.map((client) => ({ name: client.lab, pid: client.pid })),
+    ...silent.map((name) => ({ name, pid: null })),
+  ];
 }

@@ -195,7 +195,11 @@ db      node    10.0.1.11/24             beside     node db.js      running, lis
 
   it('goes down when told, leaving nothing', async () => {
     expect(terminal.sockets).toEqual(['shop.kernels', 'shop.sock']);
-    expect(await terminal.run('down')).toMatchObject({ code: 0, out: 'shop is down\n' });
+    expect(await terminal.run('down')).toMatchObject({
+      code: 2,
+      err: 'mk down: no multikernel.yml here; up: shop; say which: mk down NAME\n',
+    });
+    expect(await terminal.run('down', 'shop')).toMatchObject({ code: 0, out: 'shop is down\n' });
     const { code, out, err } = await up.done;
     expect([code, err]).toEqual([0, '']);
     expect(out).toMatch(

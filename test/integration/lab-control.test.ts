@@ -250,8 +250,8 @@ describe('the control socket', () => {
       code: 'ETIMEDOUT',
       message: 'lab silent does not answer (waited 0.05 s)',
     });
-    const clients = await connectAll(500);
-    expect(clients.map(({ lab }) => lab)).toEqual(['fake']);
+    const { clients, silent: names } = await connectAll(500);
+    expect([clients.map(({ lab }) => lab), names]).toEqual([['fake'], ['silent']]);
     await Promise.all(clients.map((client) => client.close()));
     silent.close();
   });
@@ -400,7 +400,7 @@ describe('a client', () => {
       code: 'EINVAL',
       message: 'several labs are up (one, two): say which',
     });
-    const clients = await connectAll();
+    const { clients } = await connectAll();
     expect(clients.map((client) => client.lab)).toEqual(['one', 'two']);
     await Promise.all(clients.map((client) => client.close()));
   });
