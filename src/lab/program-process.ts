@@ -18,6 +18,8 @@ const PRELOAD: string = fileURLToPath(moduleUrl('../worker/preload', import.meta
 const MIB = 1024 * 1024;
 /** As shells say it: 128 and the number of the signal. */
 const SIGNALED = 128;
+/** Output is read on for so long after the end of the process: somebody who left its group may hold its pipes. */
+const OUTPUT_MS = 500;
 
 export interface ProcessOptions {
   /** URL of the kernel, with its key. */
@@ -35,6 +37,7 @@ export interface ProgramChild {
   readonly stderr: Readable;
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'exit', listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
+  on(event: 'close', listener: () => void): unknown;
 }
 
 export type SpawnProgram = (options: ProcessOptions) => ProgramChild;
@@ -62,7 +65,7 @@ function divide(pair: string): [name: string, value: string] {
 
 export class ProgramProcess {
   readonly child: ProgramChild;
-  /** Settles when the process is gone. */
+  /** Settles when the process is gone, and what it wrote was read. */
   readonly ended: Promise<void>;
   #alive = true;
 
@@ -70,18 +73,23 @@ export class ProgramProcess {
   constructor(child: ProgramChild, gone: (exitCode: number, error: Error | undefined) => void) {
     this.child = child;
     this.ended = new Promise((resolve) => {
-      const end = (exitCode: number, error?: Error): void => {
+      let exitCode = 1;
+      let timer: NodeJS.Timeout | null = null;
+      const end = (error?: Error): void => {
         if (!this.#alive) return;
         this.#alive = false;
-        // Its children go with it.
-        this.#signal('SIGKILL');
+        if (timer !== null) clearTimeout(timer);
         gone(exitCode, error);
         resolve();
       };
-      child.on('error', (error) => end(1, error));
+      child.on('error', end);
       child.on('exit', (code, signal) => {
-        end(code ?? (signal === null ? 1 : SIGNALED + (constants.signals[signal] ?? 0)));
+        exitCode = code ?? (signal === null ? 1 : SIGNALED + (constants.signals[signal] ?? 0));
+        // Its children go with it.
+        this.#signal('SIGKILL');
+        timer = setTimeout(end, OUTPUT_MS);
       });
+      child.on('close', () => end());
     });
   }
 

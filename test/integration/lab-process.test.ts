@@ -36,7 +36,11 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     net.createServer(() => process.kill(process.pid, 'SIGKILL')).listen(83);
     net.createServer(() => { throw new TypeError('where?'); }).listen(84);`,
   'graceful.js': `
-    process.on('SIGTERM', () => { require('node:fs').writeFileSync('ended.txt', 'SIGTERM'); process.exit(); });
+    process.on('SIGTERM', () => {
+      console.log('closing');
+      require('node:fs').writeFileSync('ended.txt', 'SIGTERM');
+      process.exit();
+    });
     require('node:http').createServer(() => {}).listen(80, () => console.log('up'));`,
   'deaf.js': `
     const idle = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log(process.pid)';
@@ -256,8 +260,10 @@ describe('taking a lab down', () => {
   it('asks programs to end', async () => {
     const lab = await up({ a: { run: 'node graceful.js' } });
     await line(lab, 'a', 'up');
+    const last = line(lab, 'a', 'closing');
     await lab.down();
     net = null;
+    expect(await last).toBe('closing');
     expect(readFileSync(join(folder, 'ended.txt'), 'utf8')).toBe('SIGTERM');
   });
 
