@@ -352,7 +352,7 @@ export class Supervisor implements LabBackend {
     const { worker, program, env, plan } = node;
     if (worker === null || program === null) return;
     const url = await worker.url(node.name);
-    if (node.worker !== worker || node.phase !== 'running' || url === '') return;
+    if (node.worker !== worker || node.phase !== 'running' || this.#closing !== null || url === '') return;
     const { memoryBytes } = plan;
     const child = this.#spawnProgram({ url, program, env: { ...process.env, ...env }, memoryBytes });
     const own = new ProgramProcess(child, (exitCode, error) => {
