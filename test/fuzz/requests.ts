@@ -5,10 +5,10 @@
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
 import type * as Client from '../../src/lab/control-client.ts';
 import type * as Facade from '../../src/lab/lab.ts';
+import { builtFacade, builtModule } from '../fixtures/built.ts';
 import { ask, type Target } from './asks.ts';
 import { Chance } from './chance.ts';
 
@@ -28,16 +28,14 @@ export interface RequestFuzz {
   from: number;
 }
 
-/** As they were built: threads load no sources. */
 interface Built {
   lab: typeof Facade.lab;
   ControlClient: typeof Client.ControlClient;
 }
 
 async function built(): Promise<Built> {
-  const load = (path: string): Promise<unknown> => import(pathToFileURL(resolve('dist', path)).href);
-  const { lab } = (await load('index.js')) as typeof Facade;
-  const { ControlClient } = (await load('lab/control-client.js')) as typeof Client;
+  const { lab } = await builtFacade();
+  const { ControlClient } = await builtModule<typeof Client>('lab/control-client.js');
   return { lab, ControlClient };
 }
 

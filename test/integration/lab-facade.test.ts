@@ -1,19 +1,18 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type * as Facade from '../../src/index.ts';
+import { builtFacade } from '../fixtures/built.ts';
 import { until } from '../fixtures/fake-workers.ts';
 
-const DIST = resolve(import.meta.dirname, '../../dist/index.js');
 let mk: typeof Facade;
 let folder = '';
 let net: Facade.Lab | null = null;
 
 beforeAll(async () => {
-  if (!existsSync(DIST)) throw new Error('dist/ is missing: run npm run build');
-  mk = (await import(pathToFileURL(DIST).href)) as typeof Facade;
+  mk = await builtFacade();
   folder = mkdtempSync(join(tmpdir(), 'mk-facade-'));
   process.env.XDG_RUNTIME_DIR = folder;
   const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);

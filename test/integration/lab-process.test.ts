@@ -2,15 +2,14 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type * as Facade from '../../src/index.ts';
+import { builtFacade } from '../fixtures/built.ts';
 import { until } from '../fixtures/fake-workers.ts';
 
-const DIST = resolve(import.meta.dirname, '../../dist/index.js');
 const PROGRAMS: Readonly<Record<string, string>> = {
   'self.js': `
     const { chdir, cwd, env, pid, argv, execArgv } = process;
@@ -62,8 +61,7 @@ let folder = '';
 let net: Facade.Lab | null = null;
 
 beforeAll(async () => {
-  if (!existsSync(DIST)) throw new Error('dist/ is missing: run npm run build');
-  mk = (await import(pathToFileURL(DIST).href)) as typeof Facade;
+  mk = await builtFacade();
   folder = mkdtempSync(join(tmpdir(), 'mk-process-'));
   for (const [name, text] of Object.entries(PROGRAMS)) writeFileSync(join(folder, name), text);
   mkdirSync(join(folder, 'inner'));
