@@ -60,7 +60,7 @@ function present(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined));
 }
 
-export function record<const E extends v.ObjectEntries>(
+export function object<const E extends v.ObjectEntries>(
   entries: E,
 ): v.GenericSchema<unknown, v.InferOutput<v.StrictObjectSchema<E, Message>>> {
   const shape = v.strictObject(entries, (issue: v.BaseIssue<unknown>) => {

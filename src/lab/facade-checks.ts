@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import type { CaptureRequest } from '../tools/capture-stream.ts';
 import type { InterfaceChange, NeighborEntry, RouteChange } from '../tools/change-requests.ts';
 import type { PingOptions } from '../tools/echo.ts';
-import { checked, environment, flag, integer, number, oneOf, record, text, texts } from './argument-shapes.ts';
+import { checked, environment, flag, integer, number, object, oneOf, text, texts } from './argument-shapes.ts';
 import type { HttpOptions } from './http-client.ts';
 
 export interface ProgramOptions {
@@ -38,7 +38,7 @@ export interface LogsOptions {
   follow?: boolean;
 }
 
-const address = record({
+const address = object({
   address: text,
   prefixLength: number,
   anycast: v.exactOptional(flag),
@@ -46,16 +46,16 @@ const address = record({
   validSec: v.exactOptional(v.nullable(number)),
 });
 
-const interfaceChange = record({
+const interfaceChange = object({
   name: text,
   up: v.exactOptional(flag),
   mtuBytes: v.exactOptional(number),
   ipv6: v.exactOptional(flag),
   addAddress: v.exactOptional(address),
-  removeAddress: v.exactOptional(record({ address: text })),
+  removeAddress: v.exactOptional(object({ address: text })),
 });
 
-const route = record({
+const route = object({
   destination: text,
   prefixLength: number,
   gateway: text,
@@ -63,11 +63,11 @@ const route = record({
   kind: oneOf('unicast', 'reject', 'blackhole'),
 });
 
-const neighbor = record({ address: text, mac: text, temporary: flag, published: flag });
+const neighbor = object({ address: text, mac: text, temporary: flag, published: flag });
 
 const family = oneOf('inet', 'inet6');
 
-const pingOptions = record({
+const pingOptions = object({
   family: v.exactOptional(family),
   count: v.exactOptional(number),
   intervalMs: v.exactOptional(number),
@@ -76,29 +76,29 @@ const pingOptions = record({
   waitMs: v.exactOptional(number),
 });
 
-const partitionOptions = record({
+const partitionOptions = object({
   how: v.exactOptional(oneOf('blackhole', 'reject')),
   oneWay: v.exactOptional(flag),
 });
-const metricsOptions = record({ intervalMs: v.exactOptional(number) });
-const logsOptions = record({
+const metricsOptions = object({ intervalMs: v.exactOptional(number) });
+const logsOptions = object({
   nodes: v.exactOptional(texts),
   lines: v.exactOptional(number),
   follow: v.exactOptional(flag),
 });
 
-const httpOptions = record({
+const httpOptions = object({
   method: v.exactOptional(text),
   headers: v.exactOptional(environment),
   body: v.exactOptional(v.union([v.string(), v.instance(Uint8Array)], 'not a text or bytes')),
   signal: v.exactOptional(v.instance(AbortSignal, 'not an AbortSignal')),
 });
 
-const captureRequest = record({ interface: v.exactOptional(text), snapBytes: v.exactOptional(number) });
+const captureRequest = object({ interface: v.exactOptional(text), snapBytes: v.exactOptional(number) });
 
 const port = integer(1, 65_535);
 
-const programOptions = record({
+const programOptions = object({
   argv: v.exactOptional(texts),
   nodeFlags: v.exactOptional(texts),
   env: v.exactOptional(environment),

@@ -7,31 +7,31 @@
 
 import * as v from 'valibot';
 import { MultikernelError } from '../base/errors.ts';
-import { checked, environment, flag, integer, oneOf, record, text, texts } from './argument-shapes.ts';
+import { checked, environment, flag, integer, object, oneOf, text, texts } from './argument-shapes.ts';
 import type { LabOperation, LabRequests, LabStreamOperation, LabStreams } from './operations.ts';
 
 /** setInterval takes no longer time. */
 const INTERVAL_MS_MAX = 0x7fffffff;
 const LINES_MAX = 1_000_000;
 
-const nothing = record({});
+const nothing = object({});
 
 const REQUESTS: { readonly [Op in LabOperation]: v.GenericSchema<unknown, LabRequests[Op]['params']> } = {
   info: nothing,
-  counters: record({ node: v.nullable(text) }),
-  partition: record({ a: texts, b: texts, oneWay: flag, how: oneOf('blackhole', 'reject') }),
-  heal: record({ id: v.nullable(text), between: v.nullable(record({ a: texts, b: texts })) }),
-  run: record({ node: text, script: text, argv: texts, nodeFlags: texts, env: environment, cwd: text }),
-  kill: record({ node: text }),
-  restart: record({ node: text }),
-  stop: record({ node: text }),
+  counters: object({ node: v.nullable(text) }),
+  partition: object({ a: texts, b: texts, oneWay: flag, how: oneOf('blackhole', 'reject') }),
+  heal: object({ id: v.nullable(text), between: v.nullable(object({ a: texts, b: texts })) }),
+  run: object({ node: text, script: text, argv: texts, nodeFlags: texts, env: environment, cwd: text }),
+  kill: object({ node: text }),
+  restart: object({ node: text }),
+  stop: object({ node: text }),
   checks: nothing,
   down: nothing,
 };
 
 const STREAMS: { readonly [Op in LabStreamOperation]: v.GenericSchema<unknown, LabStreams[Op]['params']> } = {
-  metrics: record({ intervalMs: integer(0, INTERVAL_MS_MAX) }),
-  logs: record({ nodes: texts, lines: integer(0, LINES_MAX), follow: flag }),
+  metrics: object({ intervalMs: integer(0, INTERVAL_MS_MAX) }),
+  logs: object({ nodes: texts, lines: integer(0, LINES_MAX), follow: flag }),
   states: nothing,
 };
 
