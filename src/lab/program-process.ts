@@ -11,7 +11,7 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../base/module-url.ts';
-import { childEnvironment } from '../rump/process-environment.ts';
+import { nodeOptions, SHARE_VARIABLE } from '../rump/process-environment.ts';
 import type { ProgramPlan } from './plan.ts';
 
 const PRELOAD: string = fileURLToPath(moduleUrl('../worker/preload', import.meta.url));
@@ -43,25 +43,19 @@ export interface ProgramChild {
 export type SpawnProgram = (options: ProcessOptions) => ProgramChild;
 
 export const spawnProgram: SpawnProgram = ({ url, program, env, memoryBytes }) => {
-  const pairs = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
   const limit = memoryBytes === null ? [] : [`--max-old-space-size=${Math.ceil(memoryBytes / MIB)}`];
   const child: ChildProcess = spawn(
     process.execPath,
     [...limit, ...program.nodeFlags, program.script, ...program.argv],
     {
       cwd: program.cwd,
-      env: Object.fromEntries(childEnvironment(pairs, PRELOAD, url).map(divide)),
+      env: { ...env, NODE_OPTIONS: nodeOptions(PRELOAD, env.NODE_OPTIONS ?? ''), [SHARE_VARIABLE]: url },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     },
   );
   return child as ChildProcess & ProgramChild;
 };
-
-function divide(pair: string): [name: string, value: string] {
-  const at = pair.indexOf('=');
-  return [pair.slice(0, at), pair.slice(at + 1)];
-}
 
 export class ProgramProcess {
   readonly child: ProgramChild;

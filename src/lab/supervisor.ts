@@ -20,6 +20,7 @@ import { labKernel } from './lab-kernel.ts';
 import { LogBook } from './log-book.ts';
 import { LabMemory } from './memory.ts';
 import { MetricMeter } from './metrics.ts';
+import { NodeLife, notRunning } from './node-life.ts';
 import { checkRequest, checkStream } from './operation-checks.ts';
 import type {
   LabBackend,
@@ -29,22 +30,17 @@ import type {
   LabStreamOperation,
   LabStreams,
   NodeStatus,
-  RunOptions,
   StreamHandle,
   StreamSink,
 } from './operations.ts';
 import { type NodeFilter, PartitionTable } from './partitions.ts';
 import { type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
-import { findScript } from './program-command.ts';
-import { ProgramProcess, type SpawnProgram, spawnProgram } from './program-process.ts';
+import { type SpawnProgram, spawnProgram } from './program-process.ts';
 import { nearest } from './suggest.ts';
 import { SupervisedNode } from './supervised-node.ts';
-import type { WorkerEvents, WorkerLink } from './worker-link.ts';
-import { placement, type StartThread, startThread, startWorker } from './worker-start.ts';
+import { type StartThread, startThread } from './worker-start.ts';
 
 const METRICS_MS_MIN = 100;
-/** Programs that are processes have so long to end when the lab goes down. */
-const GRACE_MS = 1500;
 const NOTHING: StreamHandle<never> = { send: () => {}, close: () => {} };
 
 type Handlers = {
@@ -56,10 +52,6 @@ type Openers = {
     sink: StreamSink<LabStreams[Op]['event']>,
   ) => StreamHandle<LabStreams[Op]['input']>;
 };
-
-function notRunning(node: string): MultikernelError {
-  return new MultikernelError('EHOSTDOWN', `${node} is not running`);
-}
 
 /** Addresses of a filter have no zones. */
 function filterOver(client: KernelClient): NodeFilter {
@@ -81,20 +73,17 @@ export class Supervisor implements LabBackend {
   readonly ended: Promise<void>;
   readonly #memory: LabMemory;
   readonly #nodes: Map<string, SupervisedNode>;
-  readonly #workers: Set<WorkerLink> = new Set();
+  readonly #life: NodeLife;
   readonly #partitions: PartitionTable;
   readonly #watch: AddressWatch;
   readonly #stateSinks: Set<StreamSink<NodeStatus>> = new Set();
   /** Ends of the streams that live here and not in a worker. */
   readonly #openStreams: Set<() => void> = new Set();
-  readonly #startThread: StartThread;
-  readonly #spawnProgram: SpawnProgram;
   readonly #checks: CheckRunner;
   readonly #startedAtMs: number = Date.now();
   /** The same on a clock that nobody sets. */
   readonly #startedMs: number = performance.now();
   #bootMs = 0;
-  #kernelFolder: string | null = null;
   /** Every kernel has come up: from now on a change may start a program. */
   #booted = false;
   #closing: Promise<void> | null = null;
@@ -106,8 +95,6 @@ export class Supervisor implements LabBackend {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    this.#startThread = start;
-    this.#spawnProgram = spawn;
     this.#memory = new LabMemory(plan);
     this.#nodes = new Map(
       plan.nodes.map((node) => [
@@ -129,6 +116,18 @@ export class Supervisor implements LabBackend {
         return up ? filterOver(client) : null;
       },
     });
+    this.#life = new NodeLife({
+      plan,
+      memory: this.#memory,
+      nodes: this.#nodes,
+      logs: this.logs,
+      start,
+      spawn,
+      booted: async ({ name }) => {
+        await this.#partitions.applyTo(name);
+        if (this.#partitions.names(name)) this.#watch.watch([name]);
+      },
+    });
     this.#watch = new AddressWatch(
       (name) => this.#client(name),
       (name) => {
@@ -148,17 +147,15 @@ export class Supervisor implements LabBackend {
    * up. `kernelFolder`: where they put their socket files, or null.
    */
   async boot(kernelFolder: string | null = null): Promise<void> {
-    this.#kernelFolder = kernelFolder;
     try {
-      const groups = placement([...this.#nodes.values()]);
-      await Promise.all(groups.map((group) => this.#startGroup(group)));
+      await this.#life.boot(kernelFolder);
     } catch (error) {
       await this.close();
       throw error;
     }
     this.#bootMs = Math.round(performance.now() - this.#startedMs);
     this.#booted = true;
-    this.#startPrograms();
+    this.#life.startPrograms();
     this.#checks.start();
   }
 
@@ -214,7 +211,7 @@ export class Supervisor implements LabBackend {
       pid: process.pid,
       startedAtMs: this.#startedAtMs,
       bootMs: this.#bootMs,
-      workers: this.#workers.size,
+      workers: this.#life.workers,
       nodes: [...this.#nodes.values()].map((node) => node.status()),
       networks: plan.networks.map((network: NetworkPlan) => ({
         name: network.name,
@@ -244,10 +241,10 @@ export class Supervisor implements LabBackend {
       if (this.#partitions.list().length === 0) this.#watch.stop();
       return healed;
     },
-    run: async (options) => this.#alone(this.#node(options.node), (node) => this.#run(node, options)),
-    kill: async ({ node: name }) => this.#alone(this.#node(name), (node) => this.#kill(node)),
-    restart: async ({ node: name }) => this.#alone(this.#node(name), (node) => this.#restart(node)),
-    stop: async ({ node: name }) => this.#alone(this.#node(name), (node) => this.#stop(node)),
+    run: async (options) => this.#life.run(this.#node(options.node), options),
+    kill: async ({ node }) => this.#life.kill(this.#node(node)),
+    restart: async ({ node }) => this.#life.restart(this.#node(node)),
+    stop: async ({ node }) => this.#life.stop(this.#node(node)),
     checks: async () => this.#checks.results(),
     down: async () => {
       // Answered first: the asker sits on a socket that goes away with the lab.
@@ -285,86 +282,6 @@ export class Supervisor implements LabBackend {
     return this.#nodes.get(name)?.client ?? this.kernel(name);
   }
 
-  // ---- life of nodes -----------------------------------------------------------------------------------------------
-
-  async #startGroup(group: readonly SupervisedNode[]): Promise<void> {
-    const events: WorkerEvents = {
-      listening: (kernel, tcp, udp) => this.#nodes.get(kernel)?.listens(tcp, udp),
-      gone: (exitCode, error) => this.#workerGone(worker, group, exitCode, error),
-    };
-    const worker = startWorker(group, this.plan, this.#memory, events, this.#startThread, this.#kernelFolder);
-    this.#workers.add(worker);
-    const first = group[0] as SupervisedNode;
-    for (const node of group) node.worker = worker;
-    this.logs.read(first.name, 'stdout', worker.thread.stdout);
-    this.logs.read(first.name, 'stderr', worker.thread.stderr);
-    try {
-      await worker.ready;
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new MultikernelError('EIO', `${first.name}: the kernel did not come up: ${why}`, { cause });
-    }
-    for (const node of group) {
-      node.enter(node.program === null ? 'ready' : 'waiting', {
-        waitingFor: node.program === null ? [] : ['the others'],
-      });
-      await this.#partitions.applyTo(node.name);
-      if (this.#partitions.names(node.name)) this.#watch.watch([node.name]);
-    }
-  }
-
-  #workerGone(worker: WorkerLink, group: readonly SupervisedNode[], exitCode: number, error: unknown): void {
-    this.#workers.delete(worker);
-    this.#memory.threadGone(worker.owner);
-    for (const node of group) {
-      if (node.worker !== worker) continue;
-      node.worker = null;
-      void node.process?.kill();
-      node.process = null;
-      this.#memory.markDead(node.plan);
-      if (this.#closing === null) node.gone(exitCode, error);
-    }
-  }
-
-  /** Programs that wait and need wait no longer. */
-  #startPrograms(): void {
-    for (const node of this.#nodes.values()) {
-      if (node.phase !== 'waiting') continue;
-      const missing = node.plan.dependsOn.filter(
-        ({ node: other, state }) => this.#nodes.get(other)?.holds(state) !== true,
-      );
-      const waitingFor = missing.map(({ node: other, state }) => `${other} ${state}`);
-      if (missing.length === 0) this.#startProgram(node);
-      else if (waitingFor.join() !== node.waitingFor.join()) {
-        node.enter('waiting', { waitingFor });
-      }
-    }
-  }
-
-  #startProgram(node: SupervisedNode): void {
-    node.enter('running');
-    if (node.plan.placement === 'process') void this.#startProcess(node);
-    else node.worker?.start();
-  }
-
-  /** On the kernel that the node has now; when that goes meanwhile, its end is told by others. */
-  async #startProcess(node: SupervisedNode): Promise<void> {
-    const { worker, program, env, plan } = node;
-    if (worker === null || program === null) return;
-    const url = await worker.url(node.name);
-    if (node.worker !== worker || node.phase !== 'running' || this.#closing !== null || url === '') return;
-    const { memoryBytes } = plan;
-    const child = this.#spawnProgram({ url, program, env: { ...process.env, ...env }, memoryBytes });
-    const own = new ProgramProcess(child, (exitCode, error) => {
-      if (node.process !== own) return;
-      node.process = null;
-      if (this.#closing === null) node.gone(exitCode, error);
-    });
-    node.process = own;
-    this.logs.read(node.name, 'stdout', child.stdout);
-    this.logs.read(node.name, 'stderr', child.stderr);
-  }
-
   #changed(node: SupervisedNode): void {
     const status = node.status();
     if (node.phase === 'crashed' || node.phase === 'exited' || node.phase === 'stopped') {
@@ -374,91 +291,12 @@ export class Supervisor implements LabBackend {
       this.logs.add(node.name, 'state', status.state);
     }
     for (const sink of this.#stateSinks) sink.event(status);
-    if (this.#booted) queueMicrotask(() => this.#startPrograms());
-  }
-
-  /** One change of a node's life at a time: of two callers the first wins, and the other is told. */
-  async #alone<T>(node: SupervisedNode, change: (node: SupervisedNode) => Promise<T>): Promise<T> {
-    if (node.changing) throw new MultikernelError('EBUSY', `${node.name} is being started or stopped`);
-    node.changing = true;
-    try {
-      return await change(node);
-    } finally {
-      node.changing = false;
-    }
-  }
-
-  async #run(node: SupervisedNode, options: RunOptions): Promise<NodeStatus> {
-    if (node.busy && node.program !== null) {
-      throw new MultikernelError('EBUSY', `${node.name} already runs ${node.program.text}`);
-    }
-    const script = findScript(options.script, options.cwd);
-    if (script === null) throw new MultikernelError('ENOENT', `no program ${options.script}`);
-    const { nodeFlags, argv, cwd, env } = options;
-    const reboots = !(node.up && node.plan.placement === 'process');
-    if (reboots) await this.#unplug(node);
-    const text = ['node', ...nodeFlags, options.script, ...argv].join(' ');
-    node.program = { text, script, nodeFlags, argv, cwd };
-    node.env = { ...node.plan.env, ...env };
-    if (reboots) {
-      node.enter('booting');
-      await this.#startGroup([node]);
-    } else {
-      node.enter('waiting', { waitingFor: [] });
-    }
-    // With its dependencies up it has begun by itself; otherwise whoever runs a program by hand does not wait for them.
-    if (node.phase === 'waiting') this.#startProgram(node);
-    return node.status();
-  }
-
-  async #kill(node: SupervisedNode): Promise<NodeStatus> {
-    if (node.program !== null && !node.apart) {
-      const why = `${node.name}: its program runs beside its kernel, and ends with its machine only`;
-      throw new MultikernelError('EOPNOTSUPP', why);
-    }
-    if (node.process === null) throw new MultikernelError('ESRCH', `${node.name} runs no program`);
-    await node.process.kill();
-    return node.status();
-  }
-
-  async #restart(node: SupervisedNode): Promise<NodeStatus> {
-    await this.#unplug(node);
-    node.enter('booting');
-    await this.#startGroup([node]);
-    if (node.phase === 'waiting') this.#startProgram(node);
-    return node.status();
-  }
-
-  async #stop(node: SupervisedNode): Promise<NodeStatus> {
-    if (node.worker === null) throw notRunning(node.name);
-    await this.#unplug(node);
-    node.enter('stopped');
-    return node.status();
-  }
-
-  /** Take a kernel out of its thread, and the thread down when nobody else lives in it. */
-  async #unplug(node: SupervisedNode): Promise<void> {
-    const worker = node.worker;
-    const program = node.process;
-    node.process = null;
-    node.worker = null;
-    // The kernel first: a program that ends has its sockets closed, which peers of a machine without power do not hear.
-    if (worker !== null) await this.#stopKernel(node, worker);
-    await program?.kill();
-  }
-
-  async #stopKernel(node: SupervisedNode, worker: WorkerLink): Promise<void> {
-    this.#memory.markDead(node.plan);
-    const shared = [...this.#nodes.values()].some((other) => other.worker === worker);
-    if (shared) await worker.stopKernel(node.name);
-    else await worker.terminate();
+    if (this.#booted) queueMicrotask(() => this.#life.startPrograms());
   }
 
   async #close(): Promise<void> {
     this.#checks.stop();
-    const processes = [...this.#nodes.values()].map((node) => node.process);
-    await Promise.all(processes.map((one) => one?.end(GRACE_MS)));
-    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
+    await this.#life.close();
     for (const close of [...this.#openStreams]) close();
     this.#resolveEnded();
   }

@@ -15,19 +15,20 @@ import {
   type WorkerOptions,
 } from 'node:worker_threads';
 import { Errno } from '../base/errors.ts';
-import {
-  childEnvironment,
-  HIDDEN_PREFIX,
-  HIDDEN_VARIABLES,
-  preloadFlag,
-  SHARE_VARIABLE,
-} from '../rump/process-environment.ts';
+import { nodeOptions, preloadFlag, SHARE_VARIABLE } from '../rump/process-environment.ts';
 import { ownerOf, replaceSpawn, type SpawnOptions, spawnSyncBinding } from './bindings.ts';
 import { face } from './face.ts';
 import { passHandles, receiveHandles } from './handle-passing.ts';
 import { TcpHandle } from './tcp-handle.ts';
 import { UdpHandle } from './udp-handle.ts';
 import { uvResult } from './uv-error.ts';
+
+const HIDDEN_PREFIX = 'MULTIKERNEL_';
+/**
+ * The variable that makes Node load `node:net` for the channel before any preload: hidden from a child, which opens
+ * its channel itself once the kernel is in place.
+ */
+const HIDDEN_VARIABLES = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NODE_UNIQUE_ID'];
 
 /** URL of the kernel that a process or thread was told to use; null: it has its own. */
 export function inheritedKernelUrl(): string | null {
@@ -38,6 +39,20 @@ export function inheritedKernelUrl(): string | null {
 /** For a child: the kernel of this thread, or the one that it uses itself. Null: it gets one of its own. */
 function kernelUrl(): string | null {
   return face().serverUrl?.() ?? null;
+}
+
+/** The environment of a child, with what makes it share the kernel at `url`, or with null only load one of its own. */
+function childEnvironment(pairs: readonly string[], preload: string, url: string | null): string[] {
+  let own = '';
+  const kept: string[] = [];
+  for (const pair of pairs) {
+    const name = pair.slice(0, pair.indexOf('='));
+    if (name === 'NODE_OPTIONS') own = pair.slice(name.length + 1);
+    else if (name !== SHARE_VARIABLE) kept.push(HIDDEN_VARIABLES.includes(name) ? `${HIDDEN_PREFIX}${pair}` : pair);
+  }
+  kept.push(`NODE_OPTIONS=${nodeOptions(preload, own)}`);
+  if (url !== null) kept.push(`${SHARE_VARIABLE}=${url}`);
+  return kept;
 }
 
 /**

@@ -198,6 +198,14 @@ describe('its machine', () => {
     expect(await state(lab, 'a', 'exited 1')).toMatchObject({ exitCode: 1 });
   });
 
+  it('says why a program did not begin', async () => {
+    const lab = await up({ a: {} });
+    await lab.node('a').run('server.js', { cwd: folder, argv: ['\0'] });
+    expect(await state(lab, 'a', 'crashed')).toMatchObject({ lastError: { code: 'ERR_INVALID_ARG_VALUE' } });
+    await lab.node('a').run('server.js', { cwd: folder });
+    await listens(lab, 'a', 84);
+  });
+
   it('is switched off without a word, and comes back', async () => {
     const lab = await up({ a: { run: 'node server.js' }, b: {} });
     await listens(lab, 'a', 84);

@@ -185,6 +185,18 @@ describe('programs', () => {
     expect(await lab.request('run', options)).toMatchObject({ phase: 'running' });
   });
 
+  it('is crashed when its kernel does not come up again, and can be started once more', async () => {
+    await bring({ nodes: { r: {}, s: {} } });
+    workers.held.add('s');
+    const restarted = lab.request('restart', { node: 's' });
+    await until(() => workers.of('s').names.length === 1);
+    workers.of('s').end(1, new Error('no memory'));
+    await expect(restarted).rejects.toMatchObject({ code: 'EIO' });
+    expect(state('s')).toBe('crashed 1: Error: no memory');
+    workers.held.clear();
+    expect(await lab.request('restart', { node: 's' })).toMatchObject({ phase: 'ready' });
+  });
+
   it('can be run later, on a kernel of the shared thread', async () => {
     await bring({ nodes: { r: {}, s: {} } });
     const options = { node: 's', script: 'a.js', argv: ['1'], nodeFlags: [], env: { E: '2' }, cwd: folder };
