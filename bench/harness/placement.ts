@@ -8,17 +8,17 @@
 export const NEAR_RTT_NS = 250;
 
 /** near: both round trips short. far: both long. mixed: it changed, or repetitions differ. unknown: not measured. */
-export type Placement = 'near' | 'far' | 'mixed' | 'unknown';
+export type CoreDistance = 'near' | 'far' | 'mixed' | 'unknown';
 
 /** Placement of one repetition from the round trips taken just before and just after it (ns; null when not measured). */
-export function placementOf(beforeNs: number | null, afterNs: number | null): Placement {
+export function placementOf(beforeNs: number | null, afterNs: number | null): CoreDistance {
   if (beforeNs === null || afterNs === null) return 'unknown';
   const near = (beforeNs <= NEAR_RTT_NS ? 1 : 0) + (afterNs <= NEAR_RTT_NS ? 1 : 0);
   return near === 2 ? 'near' : near === 0 ? 'far' : 'mixed';
 }
 
 /** Placement of several repetitions together. */
-export function combined(placements: readonly Placement[]): Placement {
+export function combined(placements: readonly CoreDistance[]): CoreDistance {
   const first = placements[0];
   if (first === undefined) return 'unknown';
   return placements.every((placement) => placement === first) ? first : 'mixed';

@@ -4,7 +4,7 @@
  */
 
 import * as v from 'valibot';
-import type { Placement } from './placement.ts';
+import type { CoreDistance } from './placement.ts';
 import { rounded } from './statistics.ts';
 
 export const UNITS = [
@@ -31,7 +31,7 @@ export interface Circumstances {
   /** Spin round trip just before and just after; null when it could not be measured. */
   rttBeforeNs: number | null;
   rttAfterNs: number | null;
-  placement: Placement;
+  placement: CoreDistance;
   /** CPU that strangers used meanwhile, in cores; null where the machine does not tell. */
   foreignCores: number | null;
 }
@@ -44,7 +44,7 @@ export interface Row {
   /** Median of the samples; null when it could not be measured, and then `note` says why. */
   value: number | null;
   samples: number[];
-  placement: Placement;
+  placement: CoreDistance;
   /** Whether the samples were taken on a quiet machine: near where that matters, and without strangers. */
   quiet: boolean;
   /** Lowest and highest sample. */

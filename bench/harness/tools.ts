@@ -106,7 +106,7 @@ export function undone(step: () => void): void {
   undoSteps.delete(step);
 }
 
-export interface RunOptions {
+export interface ToolOptions {
   limitMs: number;
   signal: AbortSignal;
   env?: NodeJS.ProcessEnv;
@@ -118,7 +118,7 @@ export interface RunOptions {
  * Runs a program and returns its standard output. Rejects with one line when it cannot start, exits with another code than 0
  * (its own last words), runs longer than `limitMs`, or is aborted; it is then killed.
  */
-export function runTool(file: string, args: readonly string[], options: RunOptions): Promise<string> {
+export function runTool(file: string, args: readonly string[], options: ToolOptions): Promise<string> {
   return new Promise((resolve, reject) => {
     const name = file.slice(file.lastIndexOf('/') + 1);
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], ...(options.env && { env: options.env }) });

@@ -17,7 +17,7 @@ import { aloneTcp } from './tcp-alone.ts';
 import { answerTcp, askTcp, receiveTcp, sendTcp } from './tcp-side.ts';
 import { aloneUdp, answerUdp, askUdp, receiveUdp, sendUdp } from './udp-side.ts';
 
-export interface KernelBoot {
+export interface KernelSetup {
   memory: WasmMemory;
   network: NetworkDescriptor;
   controlAt: number;
@@ -48,7 +48,7 @@ const NETWORK = 0xc0000200 | 0;
 /** Longest sleep: to look at the time limit. */
 const SLEEP_MS = 100;
 
-const boot = workerData as KernelBoot;
+const boot = workerData as KernelSetup;
 const { run } = boot;
 const arena = Arena.attach(boot.memory);
 const limitMs = performance.now() + run.ms + run.warmupMs + WORKER_GRACE_MS;

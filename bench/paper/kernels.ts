@@ -11,7 +11,7 @@ import type { Measured, Subject } from '../harness/measure.ts';
 import { roundTripsOf } from '../harness/placement.ts';
 import type { Metric } from '../harness/row.ts';
 import { numberOf } from '../harness/tools.ts';
-import type { KernelBoot } from './kernels-worker.ts';
+import type { KernelSetup } from './kernels-worker.ts';
 import { runSides, type SideResult } from './sides.ts';
 import { CONTROL_BYTES } from './spin-line.ts';
 
@@ -106,7 +106,7 @@ async function runKernels(run: KernelRun, signal: AbortSignal): Promise<Measured
   const doorbells = [0, 1].map(() => arena.allocateDoorbell());
   const sides = isAlone(run) ? ([0] as const) : ([0, 1] as const);
   const boots = sides.map(
-    (side): KernelBoot => ({
+    (side): KernelSetup => ({
       memory: arena.memory,
       network,
       controlAt,

@@ -33,14 +33,14 @@ export function faceBench(load: Load, open: () => readonly OwnStage[]): Bench {
         for (const stage of [...ours.map((one) => one.stage), ...NODE_STAGES]) {
           byStage.set(stage, load(stage, duration, quick));
         }
-        // One point on all stages in a row: what is compared is measured close together.
+        // One point on all stages in a row: points to compare are measured close together.
         const all = [...byStage.values()];
         const subjects = (all[0] as Subject[]).flatMap((_, point) => all.map((one) => one[point] as Subject));
         const rows = await context.measure(subjects);
         for (const { stage, wanted, rivals } of ours) {
           byStage.get(stage)?.forEach((subject, point) => {
-            subject.metrics.forEach(({ metric }, figure) => {
-              const others = rivals.map((rival) => byStage.get(rival)?.[point]?.metrics[figure]?.metric ?? '');
+            subject.metrics.forEach(({ metric }, index) => {
+              const others = rivals.map((rival) => byStage.get(rival)?.[point]?.metrics[index]?.metric ?? '');
               compareWithBest(rows, metric, others);
               want(rateOf(rows, metric), wanted);
             });

@@ -15,7 +15,7 @@ export function downCommand(): Command {
   return new Command('down')
     .summary('take a lab down')
     .description(
-      'Take a running lab down: the named one, or that of the lab file in this folder. Returns when all of its threads are gone.',
+      'Take a running lab down: the named one, or that of the lab file in this folder. Returns when all of its threads and processes are gone.',
     )
     .argument('[name]', 'name of the lab')
     .addOption(labOption())

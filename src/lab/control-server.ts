@@ -123,7 +123,7 @@ class BoundedSink implements StreamSink<unknown> {
   readonly #operation: string;
   readonly #sink: StreamSink<unknown>;
   #handle: StreamHandle<never> | null = null;
-  /** The lowest level of the queue since `open`: what the client had to read at the beginning and has not. */
+  /** The lowest level of the queue since `open`: bytes of the beginning that the client has not read. */
   #lowestBytes = 0;
 
   constructor(operation: string, sink: StreamSink<unknown>) {

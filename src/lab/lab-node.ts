@@ -148,7 +148,7 @@ export class LabNode {
     return captureStream(this.client, checkCapture(request));
   }
 
-  /** Run a program here, in a thread of its own. Throws EBUSY while another runs, ENOENT when there is no such file. */
+  /** Run a program here, placed as the node says. Throws EBUSY while another runs, ENOENT when there is no such file. */
   async run(script: string | URL, options: ProgramOptions = {}): Promise<NodeStatus> {
     const { argv = [], nodeFlags = [], env = {}, cwd = '.' } = checkProgram(options);
     const given = script instanceof URL ? script.href : checkText('run', script);

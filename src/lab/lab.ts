@@ -171,7 +171,7 @@ export class Lab implements AsyncDisposable {
     }
   }
 
-  /** Take the lab down. Resolves when every thread is gone. */
+  /** Take the lab down. Resolves when every thread and process is gone. */
   async down(): Promise<void> {
     if (this.#own) await this.#backend.close();
     else await this.#backend.request('down', {});

@@ -6,8 +6,8 @@
  * kernel have a port of their own (`connect`). Packets go neither way.
  *
  * No message is needed for standard output (the streams of the `Worker`), the end of a program (the `exit` and `error` events of
- * the `Worker`: exit code, uncaught error, ERR_WORKER_OUT_OF_MEMORY), metrics (counters in the arena, below), the death of
- * a kernel (the supervisor marks its ports in the arena). `stop` is a courtesy: the supervisor terminates the worker.
+ * the `Worker`: exit code, uncaught error, ERR_WORKER_OUT_OF_MEMORY; both of the child process where the program is one), metrics
+ * (counters in the arena, below), the death of a kernel (the supervisor marks its ports in the arena). `stop` is a courtesy: the supervisor terminates the worker.
  *
  * Life of a worker: attach the arena → boot every kernel → `ready` → (`start` → the program's module is loaded) → `listening`
  * each time the set of ports changes → the worker exits when the program does. A worker without a program keeps its port

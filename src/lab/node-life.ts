@@ -14,7 +14,7 @@ import { type ProgramChild, ProgramProcess, type SpawnProgram } from './program-
 import { programError } from './state.ts';
 import type { SupervisedNode } from './supervised-node.ts';
 import type { WorkerEvents, WorkerLink } from './worker-link.ts';
-import { placement, type StartThread, startWorker } from './worker-start.ts';
+import { type StartThread, startWorker, threadGroups } from './worker-start.ts';
 
 /** Programs that are processes have so long to end when the lab goes down. */
 const GRACE_MS = 1500;
@@ -53,7 +53,7 @@ export class NodeLife {
   /** Start every kernel. Throws EIO or EINVAL when one does not come up. `kernelFolder`: of their socket files, or null. */
   async boot(kernelFolder: string | null): Promise<void> {
     this.#kernelFolder = kernelFolder;
-    const groups = placement([...this.#lab.nodes.values()]);
+    const groups = threadGroups([...this.#lab.nodes.values()]);
     await Promise.all(groups.map((group) => this.#startGroup(group)));
   }
 
@@ -148,7 +148,7 @@ export class NodeLife {
       if (node.phase === 'booting') node.enter('crashed', { exitCode: 1, lastError: programError(error) });
       throw error;
     }
-    // With its dependencies up it has begun by itself; otherwise whoever changes a node by hand does not wait for them.
+    // With its dependencies up it has begun by itself; a change by hand does not wait for them.
     if (node.phase === 'waiting') this.#startProgram(node);
   }
 

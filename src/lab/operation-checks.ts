@@ -1,8 +1,8 @@
 /**
- * The shape of what a lab is asked, one schema per operation and stream of operations.ts: whoever asks, the façade or a client
- * of the control socket, is not believed.
+ * The shape of each request to a lab, one schema per operation and stream of operations.ts: neither the façade nor a client of the
+ * control socket is believed.
  *
- * Thread: the supervisor's. Names of nodes are looked up by whoever answers.
+ * Thread: the supervisor's. The supervisor looks names of nodes up.
  */
 
 import * as v from 'valibot';

@@ -1,8 +1,8 @@
 /**
  * The program of a node as a process of its own, on the kernel of its machine, which lives in a thread of the lab.
  *
- * Thread: the supervisor's. Node runs the program; what is preloaded (worker/preload.ts) connects it to the kernel by its URL and
- * ends it with the machine. The process leads a group, so that what it starts ends with it.
+ * Thread: the supervisor's. Node runs the program; the preload (worker/preload.ts) connects it to the kernel by its URL and ends
+ * it with the machine. The process leads a group, so that what it starts ends with it.
  * Missing: standard input; metrics of HTTP.
  */
 

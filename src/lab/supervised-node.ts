@@ -29,7 +29,7 @@ export class SupervisedNode {
   exitCode: number | null = null;
   lastError: ProgramError | null = null;
   waitingFor: string[] = [];
-  /** Being started or stopped by somebody. */
+  /** Whether a start or a stop is under way. */
   changing: boolean = false;
   sinceMs: number = Date.now();
   readonly #changed: (node: SupervisedNode) => void;

@@ -195,7 +195,7 @@ export class Supervisor implements LabBackend {
     return worker.connect(name);
   }
 
-  /** Take the lab down: every thread ends, at once. */
+  /** Take the lab down: processes are asked to end, then every thread ends. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

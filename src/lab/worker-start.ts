@@ -1,8 +1,8 @@
 /**
  * Starts worker threads: which kernels share one, and with what options Node starts them.
  *
- * Thread: the supervisor's. A program has a thread of its own with its kernel beside it; kernels without programs share
- * threads. Node's own limits (heap) are set here, so that a program that outgrows them dies alone.
+ * Thread: the supervisor's. A program beside its kernel has a thread of its own with it; the other kernels share threads.
+ * Node's own limits (heap) are set here, so that a program that outgrows them dies alone.
  */
 
 import { availableParallelism } from 'node:os';
@@ -36,7 +36,7 @@ export const startThread: StartThread = (boot, options) =>
   new Worker(ENTRY, { ...options, workerData: boot, transferList: [boot.port] });
 
 /** Groups of nodes, one per thread. */
-export function placement(nodes: readonly SupervisedNode[]): SupervisedNode[][] {
+export function threadGroups(nodes: readonly SupervisedNode[]): SupervisedNode[][] {
   const alone = nodes.filter((node) => !node.apart).map((node) => [node]);
   const shared = nodes.filter((node) => node.apart);
   const threads = Math.min(availableParallelism(), Math.ceil(shared.length / KERNELS_PER_WORKER));

@@ -105,11 +105,11 @@ export interface ShareOptions {
   /** Directory that children start in when the program names none; the process's own when absent. */
   cwd?: string;
   /** The kernel works elsewhere, and goes on while this thread waits. */
-  apart?: boolean;
+  kernelElsewhere?: boolean;
 }
 
 /** From now on, what this thread's program starts shares its kernel. `preload` is the file that gives a process one. */
-export function shareWithChildren(preload: string, { cwd, apart = false }: ShareOptions = {}): void {
+export function shareWithChildren(preload: string, { cwd, kernelElsewhere = false }: ShareOptions = {}): void {
   const inPlace = (options: SpawnOptions): SpawnOptions => ({ ...options, cwd: options.cwd ?? cwd });
   replaceSpawn(
     (options) => {
@@ -126,7 +126,7 @@ export function shareWithChildren(preload: string, { cwd, apart = false }: Share
   spawnSyncBinding.spawn = (options) =>
     spawnSync({
       ...inPlace(options),
-      envPairs: childEnvironment(options.envPairs ?? [], preload, apart ? kernelUrl() : null),
+      envPairs: childEnvironment(options.envPairs ?? [], preload, kernelElsewhere ? kernelUrl() : null),
     });
   passHandles();
   shareWithWorkers(preload);

@@ -1,5 +1,6 @@
 /**
- * The kernel of a process or thread that started this one: found by URL, used by remote calls. Thread: the client's.
+ * The kernel of the machine that this program is on, or of the process or thread that started it: found by URL, used by remote
+ * calls. Thread: the client's.
  */
 
 import { randomBytes } from 'node:crypto';

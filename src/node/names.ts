@@ -5,6 +5,7 @@
  * Missing: nothing is read from the host (/etc/hosts, resolv.conf); a name outside the table is not found.
  */
 
+import { isLocalhost } from '../base/localhost.ts';
 import { canonicalText } from './address.ts';
 
 export interface NameTable {
@@ -18,8 +19,6 @@ export interface NameTable {
 
 const NONE: readonly never[] = [];
 const LOCALHOST = ['127.0.0.1', '::1'];
-/** Names that stand for `localhost`, unless the table has them. */
-const BELOW_LOCALHOST = /^(?:[^.]{1,63}\.)*localhost(?:\.localdomain)?$/;
 
 function normal(name: string): string {
   const lower = name.toLowerCase();
@@ -50,7 +49,7 @@ export class StaticNames implements NameTable {
     const key = normal(name);
     const found = this.#addresses.get(key);
     if (found !== undefined) return found;
-    return (BELOW_LOCALHOST.test(key) ? this.#addresses.get('localhost') : undefined) ?? NONE;
+    return (isLocalhost(key) ? this.#addresses.get('localhost') : undefined) ?? NONE;
   }
 
   reverse(address: string): readonly string[] {

@@ -6,6 +6,7 @@
 
 import { MultikernelError } from '../base/errors.ts';
 import { parseInetAton } from '../base/inet-aton.ts';
+import { isLocalhost } from '../base/localhost.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import type { ControlReply, HostRecord, IpAddress } from '../sys/control.ts';
 import { formatIp, parseIp } from '../wire/ip-address.ts';
@@ -36,14 +37,11 @@ function canonical4(text: string): string | null {
   return Number.isNaN(w3) ? null : formatIp({ family: 4, w0: 0, w1: 0, w2: 0, w3 });
 }
 
-/** Names that stand for `localhost`, unless the table has them (RFC 6761 section 6.3, nss-myhostname(8)). */
-const BELOW_LOCALHOST = /^(?:[^.]{1,63}\.)*localhost(?:\.localdomain)?$/;
-
 /** The host of a name, in any case, with or without the final dot. */
 function findHost(hosts: readonly HostRecord[], host: string): HostRecord | undefined {
   const name = host.toLowerCase().replace(/\.$/, '');
   const found = hosts.find((record) => record.name === name);
-  if (found !== undefined || !BELOW_LOCALHOST.test(name)) return found;
+  if (found !== undefined || !isLocalhost(name)) return found;
   return hosts.find((record) => record.name === 'localhost');
 }
 

@@ -1,8 +1,9 @@
 /**
- * A kernel as a server of remote calls: for the processes and threads that its program starts, and for tools.
+ * A kernel as a server of remote calls: for its program where that is a process, for the processes and threads that a program
+ * starts, and for tools.
  *
  * Thread: the one that runs the kernel. Nothing is listened at before it is needed, and nothing keeps the process alive.
- * Processes that the program starts find the URL, with its key, in their environment. Read first: rump/server.ts.
+ * Such processes find the URL, with its key, in their environment. Read first: rump/server.ts.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -110,7 +111,7 @@ export class KernelServer {
     this.#server.close();
   }
 
-  /** The URL by which processes that the program starts reach the kernel; listens from the first call on. */
+  /** The URL by which processes reach the kernel; listens from the first call on. */
   url(): string {
     if (this.#url !== '') return this.#url;
     const key = new Uint8Array(randomWords(this.#rng).buffer);

@@ -1,6 +1,7 @@
 /**
- * Preloaded (`node --require`) into the process of `mk run`, and into the Node processes and threads that its program, or
- * a program of a lab, starts: the first gets a kernel of its own, the others use the kernel of their parent.
+ * Preloaded (`node --require`) into the process of `mk run`, into programs of a lab that are processes, and into the Node
+ * processes and threads that any of them starts: the first gets a kernel of its own, the second use that of their machine,
+ * the others that of their parent.
  *
  * Thread: the main thread of a process, or a worker. Nothing here may load `node:net`, `node:dgram` or `node:dns` before
  * the kernel is installed.
@@ -35,5 +36,5 @@ if (url === null) {
     ...(interfaces === null ? {} : { interfaces: () => interfaces }),
   });
 }
-shareWithChildren(preload, { apart: url !== null });
+shareWithChildren(preload, { kernelElsewhere: url !== null });
 openHiddenChannel();

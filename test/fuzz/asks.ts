@@ -1,5 +1,6 @@
 /**
- * What the fuzzer asks of a live lab: the operations of the lab and of a kernel, the methods of the façade, bytes on the sockets.
+ * Questions of the fuzzer to a live lab: the operations of the lab and of a kernel, the methods of the façade, bytes on the
+ * sockets.
  * Arguments are right ones that were spoilt, or junk. Nodes `a` and `r` must survive it all; `b` may be stopped and run.
  */
 

@@ -1,4 +1,7 @@
-/** What a careless or hostile caller passes: values of every kind, under names that mean something and under names that mean trouble. */
+/**
+ * Arguments of a careless or hostile caller: values of every kind, under names that mean something and under names that mean
+ * trouble.
+ */
 
 import type { Chance } from './chance.ts';
 

@@ -17,7 +17,7 @@ const QUESTIONS_PER_LAB = 500;
 const LOOK_EVERY = 50;
 const ANSWER_MS = 20_000;
 const GROWN_BYTES_MAX = 500 * 2 ** 20;
-/** Words of an error that nobody meant to say. */
+/** Words of an error that was not written for people. */
 const RAW =
   /Cannot |is not a function|is not iterable|undefined|\[object Object\]|Invalid array length|Maximum call stack/;
 const IDLE = 'setInterval(() => {}, 1000); require("node:net").createServer((s) => s.resume()).listen(80);';
@@ -90,7 +90,7 @@ async function oneLab(modules: Built, seed: number, questions: number, folder: s
   }
 }
 
-/** What is wrong with how a question was answered; null for an answer, and for an error as it should be. */
+/** Fault of the answer to a question; null for an answer, and for an error as it should be. */
 async function faultOf(question: () => Promise<unknown>): Promise<string | null> {
   try {
     await inTime(question());

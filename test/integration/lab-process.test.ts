@@ -100,7 +100,7 @@ function runs(pid: number): boolean {
   return stdout.trim() !== '' && !stdout.startsWith('Z');
 }
 
-/** How a connection ends: 'end', or the code of its error. */
+/** End of a connection: 'end', or the code of its error. */
 function ending(socket: ReturnType<Facade.LabNode['connect']>): Promise<string> {
   return new Promise((done) => {
     socket.resume();

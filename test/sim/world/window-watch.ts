@@ -1,5 +1,5 @@
 /**
- * What a machine may send on its TCP connections: no byte beyond the right edge of any window that its peer offered, but the
+ * Limit of a machine's TCP connections: no byte beyond the right edge of any window that its peer offered, but the
  * one of a window probe (RFC 9293 3.8.6). Seen from outside, in the frames that come in and go out.
  */
 
@@ -79,7 +79,7 @@ export class WindowWatch {
   }
 }
 
-/** Where the TCP header of a packet starts; -1 when it has none: another protocol, a later fragment. */
+/** Offset of the TCP header of a packet; -1 when it has none: another protocol, a later fragment. */
 function segmentAt(view: DataView, at: number): number {
   if (ipv4.version(view, at) === 6) {
     return ipv6.nextHeader(view, at) === ipv4.PROTOCOL_TCP ? at + ipv6.HEADER_BYTES : -1;
