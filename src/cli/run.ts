@@ -1,8 +1,9 @@
 /**
- * `mk run -- program.js`: one program as the main thread of a process of its own, on a kernel of its own with lo0 only.
+ * `mk run -- program.js`: one program as the main thread of a process of its own, on a kernel of its own with lo0 only, or with
+ * `--server` on one that works elsewhere.
  *
- * Thread: the command's. Node itself runs the program; what is preloaded (worker/preload.ts) puts the kernel under it. Streams,
- * arguments, signals and the exit code pass through.
+ * Thread: the command's. Node itself runs the program; what is preloaded (worker/preload.ts, worker/hijack.ts) puts the kernel under
+ * it. Streams, arguments, signals and the exit code pass through.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -13,35 +14,65 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { moduleUrl } from '../base/module-url.ts';
 import { CommandFailure } from './failure.ts';
+import { labOption, serverUrl } from './target.ts';
 
 const PRELOAD: URL = moduleUrl('../worker/preload', import.meta.url);
+const HIJACK: URL = moduleUrl('../worker/hijack', import.meta.url);
+/** No such kernel. */
+const EXIT_NO_KERNEL = 1;
 /** Signals that a terminal or a service manager sends; those of a terminal reach the program by themselves. */
 const PASSED_ON: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGINT', 'SIGQUIT'];
 
 export function runCommand(): Command {
   return new Command('run')
-    .summary('run one program on a kernel of its own')
+    .summary('run one program on a kernel of its own, or on one that is there')
     .description(
       'Run a program on a kernel of its own, with lo0 (127.0.0.1, localhost) and nothing else: it can talk to itself over ' +
-        'the network, and to nobody else. What stands before -- goes to Node.',
+        'the network, and to nobody else. With --server it runs on a kernel that is there, as one more program of that machine. ' +
+        'What stands before -- goes to Node.',
     )
-    .usage('[--node-flag ...] -- program.js [arguments]')
+    .usage('[--server URL|NODE] [--node-flag ...] [--] program.js [arguments]')
     .argument('[words...]', 'flags for Node, then --, then the program and its arguments')
+    .option('--server <kernel>', 'URL of a kernel (unix://PATH, tcp://HOST:PORT/), or node of a lab that is up')
+    .addOption(labOption())
+    .addHelpText(
+      'after',
+      '\nThe key of a kernel stands in its URL (?key=DIGITS) or in RUMP_KEY. Exit code 1: no such kernel.',
+    )
     .helpOption('--help', 'display help for command')
     .passThroughOptions()
     .allowUnknownOption()
-    .action(async () => {
+    .action(async (_words: string[], { server, lab }: { server?: string; lab?: string }) => {
       const { nodeFlags, program } = divide(rawWords());
       if (program.length === 0) throw new CommandFailure('no program; say: mk run -- program.js');
       checkScript(nodeFlags, program);
-      process.exitCode = await runProgram(nodeFlags, program);
+      process.exitCode =
+        server === undefined
+          ? await runProgram(PRELOAD, process.env, nodeFlags, program)
+          : await runProgram(HIJACK, await serverEnvironment(server, lab), nodeFlags, program);
     });
 }
 
-/** The words behind `run` as typed: commander drops the `--` that parts them. */
-function rawWords(): string[] {
-  return process.argv.slice(process.argv.indexOf('run', 2) + 1);
+/** RUMP_SERVER is what the program, and tools that it starts, find their kernel by. */
+async function serverEnvironment(server: string, lab: string | undefined): Promise<NodeJS.ProcessEnv> {
+  try {
+    return { ...process.env, RUMP_SERVER: await serverUrl(server, lab) };
+  } catch (error) {
+    throw new CommandFailure((error as Error).message, EXIT_NO_KERNEL);
+  }
 }
+
+/** The words behind `run` and its own options as typed: commander drops the `--` that parts them. */
+function rawWords(): string[] {
+  const words = process.argv.slice(process.argv.indexOf('run', 2) + 1);
+  let at = 0;
+  for (let own = OWN_OPTION.exec(words[0] ?? ''); own !== null; own = OWN_OPTION.exec(words[at] ?? ''))
+    at += own[1] === undefined ? 2 : 1;
+  return words.slice(at);
+}
+
+/** An option of the command itself, in front of all others. */
+const OWN_OPTION = /^--(?:server|lab)(=.*)?$/s;
 
 /**
  * Flags for Node and the program. A `--` that follows a flag, or comes first, parts them; otherwise the first word that is no
@@ -71,14 +102,20 @@ function checkScript(nodeFlags: readonly string[], program: readonly string[]): 
 }
 
 /** The preload as a path or a URL: `--require` leaves the program the main module of an ordinary start. */
-function preloadFlags(): string[] {
+function preloadFlags(preload: URL): string[] {
   const features = process.features as { require_module?: boolean };
-  return features.require_module === true ? ['--require', fileURLToPath(PRELOAD)] : ['--import', PRELOAD.href];
+  return features.require_module === true ? ['--require', fileURLToPath(preload)] : ['--import', preload.href];
 }
 
 /** The exit code of the program; a signal that ended it ends this process too. */
-async function runProgram(nodeFlags: readonly string[], program: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, [...preloadFlags(), ...nodeFlags, ...program], { stdio: 'inherit' });
+async function runProgram(
+  preload: URL,
+  env: NodeJS.ProcessEnv,
+  nodeFlags: readonly string[],
+  program: readonly string[],
+): Promise<number> {
+  const args = [...preloadFlags(preload), ...nodeFlags, ...program];
+  const child = spawn(process.execPath, args, { stdio: 'inherit', env });
   const handlers = PASSED_ON.map((signal): [NodeJS.Signals, () => void] => [signal, () => passOn(child, signal)]);
   for (const [signal, handler] of handlers) process.on(signal, handler);
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done, reject) => {

@@ -76,6 +76,16 @@ export async function withKernel<T>(
   }
 }
 
+/** URL of a kernel: given as such, or of a node by its name. Throws when that has no socket of its own. */
+export async function serverUrl(kernel: string, lab: string | undefined): Promise<string> {
+  if (kernel.includes('://')) return kernel;
+  const path =
+    kernelSocket(kernel, lab) ??
+    (await withLab(lab, async (found) => kernelSocket(found.node(kernel).name, found.name)));
+  if (path !== null) return `unix://${path}`;
+  throw new CommandFailure(`${kernel} has no socket of its own`);
+}
+
 /** Null: the kernel has no socket, or nobody answers there. */
 async function directly(node: string, lab: string | undefined): Promise<KernelClient | null> {
   const path = kernelSocket(node, lab);

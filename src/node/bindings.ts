@@ -102,26 +102,42 @@ export interface NativeHandle {
 }
 
 /** Node's own classes, as they were before ours took their place. */
-export const NativeTcp: new (type: number) => NativeHandle = tcpWrap.TCP as never;
+export const NativeTcp: new (type: number) => NativeTcpHandle = tcpWrap.TCP as never;
 export const NativeUdp: new () => NativeHandle = udpWrap.UDP as never;
 
-export interface NativePipeHandle {
+/** A native connection of either kind. */
+export interface NativeStreamHandle {
   readonly fd: number;
   onread: (bytes: ArrayBuffer | undefined) => void;
-  /** 0 or a UV number; newer versions throw or return nothing. */
-  connect(request: object, path: string): number | undefined;
   setBlocking(on: boolean): number;
   readStart(): number;
   close(): void;
   unref(): void;
 }
 
+interface NativePipeHandle extends NativeStreamHandle {
+  /** 0 or a UV number; newer versions throw or return nothing. */
+  connect(request: object, path: string): number | undefined;
+}
+
+/** A connection as Node's own class makes it. */
+interface NativeTcpHandle extends NativeStreamHandle {
+  bind(address: string, port: number, flags: number): number;
+  connect(request: object, address: string, port: number): number;
+  connect6(request: object, address: string, port: number): number;
+  setNoDelay(on: boolean): number;
+  close(callback?: () => void): void;
+}
+
+type ConnectRequest = new () => { oncomplete?: () => void };
+
 const pipeWrap = binding<{
   Pipe: new (type: number) => NativePipeHandle;
-  PipeConnectWrap: new () => { oncomplete?: () => void };
+  PipeConnectWrap: ConnectRequest;
 }>('pipe_wrap');
 export const NativePipe: new (type: number) => NativePipeHandle = pipeWrap.Pipe;
-export const PipeConnectRequest: new () => { oncomplete?: () => void } = pipeWrap.PipeConnectWrap;
+export const PipeConnectRequest: ConnectRequest = pipeWrap.PipeConnectWrap;
+export const TcpConnectRequest: ConnectRequest = tcpWrap.TCPConnectWrap as never;
 
 export interface SpawnOptions {
   cwd?: string | undefined;

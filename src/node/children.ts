@@ -30,6 +30,11 @@ const HIDDEN_PREFIX = 'MULTIKERNEL_';
  */
 const HIDDEN_VARIABLES = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NODE_UNIQUE_ID'];
 
+/** Flags of Node whose value, or next word, is a module to load before the program. */
+const PRELOAD_FLAG = /^(-r|--require|--import)(?:=(.*))?$/;
+/** Flags of NODE_OPTIONS by which a user names worker/hijack.ts; a child in another folder would not find it by that name. */
+const NAMED_PRELOAD = /(?:^|\s)(?:-r|--require|--import)[ =]multikernel\/hijack(?=\s|$)/g;
+
 /** URL of the kernel that a process or thread was told to use; null: it has its own. */
 export function inheritedKernelUrl(): string | null {
   const said = process.env[SHARE_VARIABLE] ?? getEnvironmentData(SHARE_VARIABLE);
@@ -47,7 +52,7 @@ function childEnvironment(pairs: readonly string[], preload: string, url: string
   const kept: string[] = [];
   for (const pair of pairs) {
     const name = pair.slice(0, pair.indexOf('='));
-    if (name === 'NODE_OPTIONS') own = pair.slice(name.length + 1);
+    if (name === 'NODE_OPTIONS') own = pair.slice(name.length + 1).replace(NAMED_PRELOAD, ' ');
     else if (name !== SHARE_VARIABLE) kept.push(HIDDEN_VARIABLES.includes(name) ? `${HIDDEN_PREFIX}${pair}` : pair);
   }
   kept.push(`NODE_OPTIONS=${nodeOptions(preload, own)}`);
@@ -57,9 +62,9 @@ function childEnvironment(pairs: readonly string[], preload: string, url: string
 
 /**
  * The program must not see what `childEnvironment` and the command line put in: not in its environment, nor in
- * `process.execArgv`. Call before the program loads.
+ * `process.execArgv`. `names`: by which a command line may name the preload. Call before the program loads.
  */
-export function hidePreload(preload: string): void {
+export function hidePreload(preload: string, names: readonly string[] = [preload]): void {
   const flag = preloadFlag(preload);
   const { NODE_OPTIONS } = process.env;
   if (NODE_OPTIONS?.startsWith(flag)) {
@@ -69,13 +74,14 @@ export function hidePreload(preload: string): void {
     else process.env.NODE_OPTIONS = rest;
   }
   delete process.env[SHARE_VARIABLE];
-  const at = process.execArgv.indexOf(preload);
-  if (at > 0 && ['-r', '--require'].includes(process.execArgv[at - 1] as string)) {
-    process.execArgv.splice(at - 1, 2);
-    inherited = true;
+  const { execArgv } = process;
+  for (let at = execArgv.length - 1; at >= 0; at--) {
+    const [, loads, joined] = PRELOAD_FLAG.exec(execArgv[at] as string) ?? [];
+    if (loads === undefined || !names.includes(joined ?? execArgv[at + 1] ?? '')) continue;
+    execArgv.splice(at, joined === undefined ? 2 : 1);
+    // Threads inherit --import too, but Node 20 runs their code before it.
+    if (loads !== '--import') inherited = true;
   }
-  const whole = process.execArgv.indexOf(flag);
-  if (whole >= 0) process.execArgv.splice(whole, 1);
 }
 
 /** Open the IPC channel that the parent hid from Node, now that the kernel is in place. */

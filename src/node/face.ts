@@ -41,6 +41,11 @@ export function setFace(face: Face | null): void {
   current = face;
 }
 
+/** Whether a kernel is installed in this thread. */
+export function hasFace(): boolean {
+  return current !== null;
+}
+
 export function face(): Face {
   if (current === null) throw new Error('no kernel is installed in this thread');
   return current;

@@ -5,13 +5,14 @@
 
 import { randomBytes } from 'node:crypto';
 import { isMainThread } from 'node:worker_threads';
-import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
+import { MultikernelError } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
 import { BlockingClient } from '../rump/blocking-client.ts';
 import { ClientSockets } from '../rump/client-sockets.ts';
 import { parseServerUrl } from '../rump/url.ts';
 import type { HostInterfaceAddress } from './face.ts';
 import { PipeCarrier } from './pipe-carrier.ts';
+import { connectTcp } from './tcp-connect.ts';
 
 /** Description of a kernel for the processes that use it. */
 export interface KernelAbout {
@@ -35,13 +36,12 @@ const rng: Rng = { next32: () => randomBytes(4).readInt32LE() };
 /** Connect to the kernel at `url`; throws when it is not there. */
 export function connectInherited(url: string): InheritedKernel {
   const place = parseServerUrl(url);
-  if (place.kind !== 'unix')
-    throw new MultikernelError(errnoName(Errno.EOPNOTSUPP), `${url}: programs reach a kernel over unix://`);
-  const { path, key } = place;
-  const connections = { calls: new PipeCarrier(path), events: new PipeCarrier(path) };
-  const client = new BlockingClient(connections, key, rng);
-  const said = client.about as Partial<KernelAbout>;
-  const about = { names: said.names ?? {}, interfaces: said.interfaces ?? null, machine: said.machine ?? null };
+  const connect = (): PipeCarrier => new PipeCarrier(place.kind === 'unix' ? place.path : connectTcp(place));
+  const connections = { calls: connect(), events: connect() };
+  const client = new BlockingClient(connections, place.key, rng);
+  const said = client.about as Partial<KernelAbout> | null;
+  if (said?.names === undefined) throw new MultikernelError('EOPNOTSUPP', 'a server that has no sockets for programs');
+  const about = { names: said.names, interfaces: said.interfaces ?? null, machine: said.machine ?? null };
   const sockets = new ClientSockets(client, (run) => void immediate(run));
   sockets.onGone = () => {
     // The plug was pulled: nothing of this process may be heard of any more.

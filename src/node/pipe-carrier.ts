@@ -7,7 +7,7 @@
 import { readSync, writeSync, writevSync } from 'node:fs';
 import { MultikernelError } from '../base/errors.ts';
 import type { EventCarrier } from '../host/contract.ts';
-import { NativePipe, type NativePipeHandle, PipeConnectRequest, streamWrap } from './bindings.ts';
+import { NativePipe, type NativeStreamHandle, PipeConnectRequest, streamWrap } from './bindings.ts';
 
 const { streamBaseState: state, kReadBytesOrError, kArrayBufferOffset } = streamWrap;
 
@@ -21,19 +21,13 @@ const READ_BYTES = 65_536;
 export class PipeCarrier implements EventCarrier {
   onBytes: ((bytes: Uint8Array) => void) | null = null;
   onClosed: (() => void) | null = null;
-  readonly #pipe: NativePipeHandle;
+  readonly #pipe: NativeStreamHandle;
   readonly #fd: number;
   #closed = false;
 
-  /** Throws when nobody listens at `path`. */
-  constructor(path: string) {
-    const pipe = new NativePipe(0);
-    // A unix socket connects within the call; the callback only says so later.
-    const request = new PipeConnectRequest();
-    request.oncomplete = () => undefined;
-    const error = pipe.connect(request, path);
-    if (typeof error === 'number' && error !== 0)
-      throw new MultikernelError('ECONNREFUSED', `cannot reach the kernel of the parent: ${error}`);
+  /** `connected`: the path of a unix socket, or a native stream. Throws ECONNREFUSED. */
+  constructor(connected: string | NativeStreamHandle) {
+    const pipe = typeof connected === 'string' ? connectPipe(connected) : connected;
     pipe.unref();
     pipe.setBlocking(true);
     this.#pipe = pipe;
@@ -87,4 +81,15 @@ export class PipeCarrier implements EventCarrier {
     if (count < 0) this.onClosed?.();
     else if (bytes !== undefined) this.onBytes?.(new Uint8Array(bytes, state[kArrayBufferOffset], count));
   };
+}
+
+function connectPipe(path: string): NativeStreamHandle {
+  const pipe = new NativePipe(0);
+  // A unix socket connects within the call; the callback only says so later.
+  const request = new PipeConnectRequest();
+  request.oncomplete = () => undefined;
+  const error = pipe.connect(request, path);
+  if (typeof error === 'number' && error !== 0)
+    throw new MultikernelError('ECONNREFUSED', `cannot reach the kernel of the parent: ${error}`);
+  return pipe;
 }

@@ -7,13 +7,11 @@
  * the kernel is installed.
  */
 
-import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../base/module-url.ts';
 import { hidePreload, inheritedKernelUrl, openHiddenChannel, shareWithChildren } from '../node/children.ts';
-import { connectInherited } from '../node/inherited-kernel.ts';
-import { install } from '../node/install.ts';
-import { StaticNames } from '../node/names.ts';
+import { useKernelElsewhere } from './kernel-elsewhere.ts';
 
 const preload = fileURLToPath(import.meta.url);
 const url = inheritedKernelUrl();
@@ -21,20 +19,6 @@ hidePreload(preload);
 if (url === null) {
   // Only here: the kernel's modules are not needed where it is shared.
   createRequire(import.meta.url)(fileURLToPath(moduleUrl('./own-kernel', import.meta.url)));
-} else {
-  const { sockets, about } = connectInherited(url);
-  const { interfaces, machine } = about;
-  if (machine !== null) {
-    (createRequire(import.meta.url)('node:os') as { hostname(): string }).hostname = () => machine;
-    syncBuiltinESMExports();
-  }
-  const names = new StaticNames(about.names);
-  install({
-    sockets,
-    names,
-    serverUrl: () => url,
-    ...(interfaces === null ? {} : { interfaces: () => interfaces }),
-  });
-}
-shareWithChildren(preload, { kernelElsewhere: url !== null });
-openHiddenChannel();
+  shareWithChildren(preload);
+  openHiddenChannel();
+} else useKernelElsewhere(url, preload);

@@ -1,0 +1,32 @@
+/**
+ * Puts a kernel of another thread or process under the program that this process, or thread, is about to run.
+ *
+ * Thread: the program's. Read first: node/inherited-kernel.ts.
+ */
+
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { openHiddenChannel, shareWithChildren } from '../node/children.ts';
+import { connectInherited } from '../node/inherited-kernel.ts';
+import { install } from '../node/install.ts';
+import { StaticNames } from '../node/names.ts';
+import type { ClientSockets } from '../rump/client-sockets.ts';
+
+/** `preload`: the file that does the same in children. Throws what `connectInherited` and `install` throw. */
+export function useKernelElsewhere(url: string, preload: string): ClientSockets {
+  const { sockets, about } = connectInherited(url);
+  const { interfaces, machine } = about;
+  if (machine !== null) {
+    (createRequire(import.meta.url)('node:os') as { hostname(): string }).hostname = () => machine;
+    syncBuiltinESMExports();
+  }
+  const names = new StaticNames(about.names);
+  install({
+    sockets,
+    names,
+    serverUrl: () => url,
+    ...(interfaces === null ? {} : { interfaces: () => interfaces }),
+  });
+  shareWithChildren(preload, { kernelElsewhere: true });
+  openHiddenChannel();
+  return sockets;
+}
