@@ -53,6 +53,7 @@ describe('tables', () => {
     placement: null,
     phase: 'ready',
     listening: { tcp: [], udp: [] },
+    inspectorUrl: null,
     exitCode: null,
     lastError: null,
     waitingFor: [],

@@ -39,6 +39,8 @@ export interface NodeOptions {
   run?: string;
   /** Place of the program: "beside" its kernel (default), as a thread of the lab, or as a "process" of its own. */
   placement?: Placement;
+  /** Port of the host's loopback for Node's inspector; true: a free one. With `placement: process` only. */
+  inspect?: boolean | number;
   /** Folder of the program; default: the lab file's. */
   cwd?: string;
   /** Environment, on top of that of `mk up`. */
@@ -120,6 +122,8 @@ export interface NodeConfig {
   kind: 'node' | 'router';
   run: string | null;
   placement: Placement;
+  /** Port of the inspector; 0: a free one; null: there is none. */
+  inspectPort: number | null;
   cwd: string | null;
   env: Record<string, string>;
   /** null: the only network of the lab. */

@@ -73,7 +73,22 @@ describe('errors name file, line, column and key', () => {
     [
       'an unknown key of a node',
       'nodes:\n  a:\n    colour: red\n',
-      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, placement, cwd, env, networks, addresses, forwarding, depends_on, memory, sysctl',
+      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, memory, sysctl',
+    ],
+    [
+      'an inspector of a program beside its kernel',
+      'nodes:\n  a: { run: "node server.js", inspect: 9229 }\n',
+      'lab.yml:2:40: nodes.a.inspect: only with "placement: process"',
+    ],
+    [
+      'a flag about one',
+      'nodes:\n  a: { run: "node --inspect-brk=0 server.js" }\n',
+      'lab.yml:2:13: nodes.a.run: node --inspect-brk=0: only with "placement: process"',
+    ],
+    [
+      'a port that is none',
+      'nodes:\n  a: { inspect: 70000, placement: process }\n',
+      'lab.yml:2:17: nodes.a.inspect: expected a whole number, 1 to 65535, not 70000',
     ],
     [
       'a bad name',
@@ -103,7 +118,7 @@ describe('errors name file, line, column and key', () => {
     [
       'a key that JavaScript would lose',
       'nodes:\n  a:\n    __proto__: { kind: router }\n',
-      'lab.yml:3:5: nodes.a.__proto__: unknown key; known are kind, run, placement, cwd, env, networks, addresses, forwarding, depends_on, memory, sysctl',
+      'lab.yml:3:5: nodes.a.__proto__: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, memory, sysctl',
     ],
     [
       'a dependency that JavaScript would lose',

@@ -224,6 +224,7 @@ function nodeConfig(name: string, own: NodeOptions, defaults: NodeOptions): Node
     kind,
     run: node.run ?? null,
     placement: node.placement ?? 'beside',
+    inspectPort: inspectPort(node.inspect),
     cwd: node.cwd ?? null,
     env: Object.fromEntries(Object.entries(env).map(([key, value]) => [key, String(value)])),
     networks: node.networks ?? null,
@@ -233,6 +234,11 @@ function nodeConfig(name: string, own: NodeOptions, defaults: NodeOptions): Node
     memoryBytes: node.memory === undefined ? null : sizeBytes(String(node.memory)),
     sysctl: Object.entries({ ...defaults.sysctl, ...own.sysctl }),
   };
+}
+
+function inspectPort(value: NodeOptions['inspect']): number | null {
+  if (value === undefined || value === false) return null;
+  return value === true ? 0 : value;
 }
 
 function dependencies(value: NodeOptions['depends_on']): Dependency[] {

@@ -41,8 +41,8 @@ export class LogBook {
     return () => this.#followers.delete(follower);
   }
 
-  /** Take a stream of text apart into lines of this node, until it ends. */
-  read(node: string, source: 'stdout' | 'stderr', stream: Readable): void {
+  /** Take a stream of text apart into lines of this node, until it ends. `seen`: called with each. */
+  read(node: string, source: 'stdout' | 'stderr', stream: Readable, seen: (line: string) => void = () => {}): void {
     const decoder = new StringDecoder('utf8');
     let rest = '';
     stream.on('data', (chunk: Buffer) => {
@@ -52,7 +52,10 @@ export class LogBook {
         parts.push(rest.slice(0, LINE_CHARACTERS_MAX));
         rest = rest.slice(LINE_CHARACTERS_MAX);
       }
-      for (const part of parts) this.add(node, source, part);
+      for (const part of parts) {
+        this.add(node, source, part);
+        seen(part);
+      }
     });
     stream.on('end', () => {
       rest += decoder.end();

@@ -9,8 +9,8 @@ import type { LogBook } from './log-book.ts';
 import type { LabMemory } from './memory.ts';
 import type { NodeStatus, RunOptions } from './operations.ts';
 import type { LabPlan } from './plan.ts';
-import { findScript } from './program-command.ts';
-import { type ProgramChild, ProgramProcess, type SpawnProgram } from './program-process.ts';
+import { findScript, isInspectFlag } from './program-command.ts';
+import { inspectorUrlIn, type ProgramChild, ProgramProcess, type SpawnProgram } from './program-process.ts';
 import { programError } from './state.ts';
 import type { SupervisedNode } from './supervised-node.ts';
 import type { WorkerEvents, WorkerLink } from './worker-link.ts';
@@ -66,6 +66,9 @@ export class NodeLife {
       const script = findScript(options.script, options.cwd);
       if (script === null) throw new MultikernelError('ENOENT', `no program ${options.script}`);
       const { nodeFlags, argv, cwd, env } = options;
+      const flag = node.plan.placement === 'beside' ? nodeFlags.find(isInspectFlag) : undefined;
+      if (flag !== undefined)
+        throw new MultikernelError('EINVAL', `${node.name}: ${flag} only with "placement: process"`);
       const stays = node.up && node.plan.placement === 'process';
       if (!stays) await this.#unplug(node);
       const text = ['node', ...nodeFlags, options.script, ...argv].join(' ');
@@ -202,10 +205,10 @@ export class NodeLife {
     if (worker === null || program === null) return;
     const url = await worker.url(node.name);
     if (node.worker !== worker || node.phase !== 'running' || this.#closing || url === '') return;
-    const { memoryBytes } = plan;
+    const { memoryBytes, inspectPort } = plan;
     let child: ProgramChild;
     try {
-      child = this.#lab.spawn({ url, program, env: { ...process.env, ...env }, memoryBytes });
+      child = this.#lab.spawn({ url, program, env: { ...process.env, ...env }, memoryBytes, inspectPort });
     } catch (error) {
       // An argument that no process can have.
       node.gone(1, error);
@@ -218,7 +221,10 @@ export class NodeLife {
     });
     node.process = own;
     this.#lab.logs.read(node.name, 'stdout', child.stdout);
-    this.#lab.logs.read(node.name, 'stderr', child.stderr);
+    this.#lab.logs.read(node.name, 'stderr', child.stderr, (line) => {
+      const inspector = node.process === own ? inspectorUrlIn(line) : null;
+      if (inspector !== null) node.inspected(inspector);
+    });
   }
 
   /** Take a kernel out of its thread, and the thread down when nobody else lives in it. */

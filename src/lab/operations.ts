@@ -44,6 +44,8 @@ export interface NodeStatus {
   phase: Phase;
   /** Ports on which its sockets listen (TCP) or are bound (UDP). */
   listening: { tcp: number[]; udp: number[] };
+  /** Node's inspector of the program, on the host's loopback; null: it does not listen. */
+  inspectorUrl: string | null;
   exitCode: number | null;
   lastError: ProgramError | null;
   /** Conditions that have not come true, e.g. "db listening:80". */

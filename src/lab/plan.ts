@@ -48,6 +48,8 @@ export interface NodePlan {
   program: ProgramPlan | null;
   /** Place of its program, whenever it gets one. */
   placement: Placement;
+  /** Port of its inspector; 0: a free one; null: it has none but by flags of its own. */
+  inspectPort: number | null;
   env: Record<string, string>;
   memoryBytes: number | null;
   interfaces: InterfacePlan[];

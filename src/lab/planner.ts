@@ -12,7 +12,7 @@ import { formatAddress6 } from './addressing6.ts';
 import type { LabConfig, NetworkConfig, NodeConfig } from './config.ts';
 import { type KeyPath, LabFileError, type Locate, type Problem } from './lab-file.ts';
 import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
-import { findScript, type ProgramCommand, parseProgramCommand } from './program-command.ts';
+import { findScript, isInspectFlag, type ProgramCommand, parseProgramCommand } from './program-command.ts';
 import { referenceProblems, unknownName } from './references.ts';
 import { type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
 
@@ -118,6 +118,8 @@ class Planner {
     const path = ['nodes', node.name];
     const cwd = resolve(this.#context.folder, node.cwd ?? '.');
     if (node.cwd !== null && !isFolder(cwd)) this.#problem([...path, 'cwd'], `no folder ${cwd}`);
+    const program = node.run === null ? null : this.#program(node.run, [...path, 'run'], cwd);
+    if (node.placement === 'beside') this.#checkInspector(node, program);
     const interfaces = this.#networksOf(node).map((network, i) => {
       const { ports } = networks[network] as NetworkPlan;
       ports.push(node.name);
@@ -138,8 +140,9 @@ class Planner {
     return {
       name: node.name,
       kind: node.kind,
-      program: node.run === null ? null : this.#program(node.run, [...path, 'run'], cwd),
+      program,
       placement: node.placement,
+      inspectPort: node.inspectPort,
       env: node.env,
       memoryBytes: node.memoryBytes,
       interfaces,
@@ -148,6 +151,14 @@ class Planner {
       dependsOn: node.dependsOn,
       sysctl: node.sysctl,
     };
+  }
+
+  /** A program beside its kernel is no process, and its machine would stand still with it. */
+  #checkInspector(node: NodeConfig, program: ProgramPlan | null): void {
+    const path = ['nodes', node.name];
+    if (node.inspectPort !== null) this.#problem([...path, 'inspect'], 'only with "placement: process"');
+    const flag = program?.nodeFlags.find(isInspectFlag);
+    if (flag !== undefined) this.#problem([...path, 'run'], `node ${flag}: only with "placement: process"`);
   }
 
   #networksOf(node: NodeConfig): number[] {

@@ -27,10 +27,17 @@ const FLAGS_WITH_VALUE: ReadonlySet<string> = new Set([
   '--env-file',
   '--input-type',
   '--title',
+  '--inspect-port',
+  '--inspect-publish-uid',
 ]);
 
 /** Flags that leave nothing to run in a worker. */
 const FLAGS_REFUSED = /^(-e|--eval|-p|--print|-i|--interactive|-c|--check|-h|--help|-v|--version|--test|--watch)(=|$)/;
+
+/** Whether a flag of Node is about its inspector. */
+export function isInspectFlag(flag: string): boolean {
+  return /^--inspect(-brk|-wait|-port|-publish-uid)?(=|$)/.test(flag);
+}
 
 /** The words of a command line. A string is an error message. */
 export function splitWords(text: string): string[] | string {

@@ -3,7 +3,7 @@
  *
  * Thread: the supervisor's. Node runs the program; the preload (worker/preload.ts) connects it to the kernel by its URL and ends
  * it with the machine. The process leads a group, so that what it starts ends with it.
- * Missing: standard input; metrics of HTTP.
+ * Its standard input is empty, as that of programs beside their kernels. Missing: metrics of HTTP.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../base/module-url.ts';
 import { nodeOptions, SHARE_VARIABLE } from '../rump/process-environment.ts';
 import type { ProgramPlan } from './plan.ts';
+import { isInspectFlag } from './program-command.ts';
 
 const PRELOAD: string = fileURLToPath(moduleUrl('../worker/preload', import.meta.url));
 const MIB = 1024 * 1024;
@@ -28,6 +29,8 @@ export interface ProcessOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Limit of the program's heap; null: Node's own. */
   memoryBytes: number | null;
+  /** Port of the inspector on the host's loopback; 0: a free one; null: none but by flags of the program. */
+  inspectPort: number | null;
 }
 
 /** The part of a child process that a supervisor uses; tests have their own. */
@@ -42,11 +45,26 @@ export interface ProgramChild {
 
 export type SpawnProgram = (options: ProcessOptions) => ProgramChild;
 
-export const spawnProgram: SpawnProgram = ({ url, program, env, memoryBytes }) => {
-  const limit = memoryBytes === null ? [] : [`--max-old-space-size=${Math.ceil(memoryBytes / MIB)}`];
+/** Flags for what the lab file says beside the command. */
+function ownFlags({ program, memoryBytes, inspectPort }: ProcessOptions): string[] {
+  const flags = memoryBytes === null ? [] : [`--max-old-space-size=${Math.ceil(memoryBytes / MIB)}`];
+  if (inspectPort !== null && !program.nodeFlags.some(isInspectFlag)) flags.push(`--inspect=127.0.0.1:${inspectPort}`);
+  return flags;
+}
+
+/** Node's own line about its inspector. */
+const INSPECTOR_LINE = /^Debugger listening on (ws:\/\/[\w.:[\]-]+:\d+\/[\w-]+)$/;
+
+/** URL of the inspector, from the line in which Node tells it; null: another line. */
+export function inspectorUrlIn(line: string): string | null {
+  return INSPECTOR_LINE.exec(line)?.[1] ?? null;
+}
+
+export const spawnProgram: SpawnProgram = (options) => {
+  const { url, program, env } = options;
   const child: ChildProcess = spawn(
     process.execPath,
-    [...limit, ...program.nodeFlags, program.script, ...program.argv],
+    [...ownFlags(options), ...program.nodeFlags, program.script, ...program.argv],
     {
       cwd: program.cwd,
       env: { ...env, NODE_OPTIONS: nodeOptions(PRELOAD, env.NODE_OPTIONS ?? ''), [SHARE_VARIABLE]: url },

@@ -139,6 +139,14 @@ const node = map({
       v.description('where the program runs: "beside" its kernel (default), or as a "process" of its own'),
     ),
   ),
+  inspect: v.optional(
+    v.pipe(
+      v.union([v.boolean(), integer(1, 65535)], expected('true, false or a port')),
+      v.description(
+        "have Node's inspector listen on this port of the host's loopback, or, with true, on one that is free (mk ps shows it); placement: process alone",
+      ),
+    ),
+  ),
   cwd: v.optional(v.pipe(text('a folder'), v.description("folder of the program; default: the lab file's"))),
   env: v.optional(
     v.pipe(

@@ -12,12 +12,13 @@ const PORTS_SHOWN = 4;
 export interface NodeSituation {
   phase: Phase;
   listening: { tcp: number[]; udp: number[] };
+  inspectorUrl: string | null;
   exitCode: number | null;
   lastError: ProgramError | null;
   waitingFor: string[];
 }
 
-/** "running, listening :80", "exited 0", "crashed 1: Error: boom", "out of memory", "waiting for db listening:80". */
+/** "running, listening :80", "running, inspector 127.0.0.1:9229", "exited 0", "crashed 1: Error: boom", "out of memory", "waiting for db listening:80". */
 export function stateText(situation: NodeSituation): string {
   switch (situation.phase) {
     case 'running': {
@@ -25,9 +26,10 @@ export function stateText(situation: NodeSituation): string {
         ...situation.listening.tcp.map((port) => `:${port}`),
         ...situation.listening.udp.map((port) => `:${port}/udp`),
       ];
-      if (ports.length === 0) return 'running';
       const more = ports.length > PORTS_SHOWN ? ` and ${ports.length - PORTS_SHOWN} more` : '';
-      return `running, listening ${ports.slice(0, PORTS_SHOWN).join(' ')}${more}`;
+      const listening = ports.length === 0 ? '' : `, listening ${ports.slice(0, PORTS_SHOWN).join(' ')}${more}`;
+      const { inspectorUrl } = situation;
+      return `running${listening}${inspectorUrl === null ? '' : `, inspector ${inspectorUrl.split('/')[2]}`}`;
     }
     case 'waiting':
       return `waiting for ${situation.waitingFor.join(', ')}`;

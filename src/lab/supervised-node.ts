@@ -26,6 +26,8 @@ export class SupervisedNode {
   process: ProgramProcess | null = null;
   phase: Phase = 'booting';
   listening: { tcp: number[]; udp: number[] } = { tcp: [], udp: [] };
+  /** URL of its program's inspector. */
+  inspectorUrl: string | null = null;
   exitCode: number | null = null;
   lastError: ProgramError | null = null;
   waitingFor: string[] = [];
@@ -84,6 +86,7 @@ export class SupervisedNode {
     this.lastError = details.lastError ?? null;
     this.waitingFor = details.waitingFor ?? [];
     if (phase !== 'running') this.listening = { tcp: [], udp: [] };
+    this.inspectorUrl = null;
     this.sinceMs = Date.now();
     this.#changed(this);
   }
@@ -92,6 +95,13 @@ export class SupervisedNode {
     this.listening = { tcp, udp };
     // Sockets of a program that ended are closed one by one.
     if (this.phase !== 'exited' && this.phase !== 'crashed') this.#changed(this);
+  }
+
+  /** The inspector of its program listens. Processes that the program starts have others. */
+  inspected(url: string): void {
+    if (this.inspectorUrl !== null) return;
+    this.inspectorUrl = url;
+    this.#changed(this);
   }
 
   /** The thread or the process that ran it is gone. */
@@ -115,6 +125,7 @@ export class SupervisedNode {
       placement: this.program === null ? null : this.plan.placement,
       phase,
       listening,
+      inspectorUrl: this.inspectorUrl,
       exitCode,
       lastError,
       waitingFor,

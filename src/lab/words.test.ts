@@ -83,6 +83,7 @@ describe('states', () => {
   const base = {
     phase: 'running' as const,
     listening: { tcp: [80], udp: [53] },
+    inspectorUrl: null,
     exitCode: null,
     lastError: null,
     waitingFor: [],
@@ -93,6 +94,8 @@ describe('states', () => {
     expect(stateText({ ...base, listening: { tcp: [1, 2, 3, 4, 5, 6], udp: [] } })).toBe(
       'running, listening :1 :2 :3 :4 and 2 more',
     );
+    const inspected = { ...base, inspectorUrl: 'ws://127.0.0.1:9229/0f2c936f' };
+    expect(stateText(inspected)).toBe('running, listening :80 :53/udp, inspector 127.0.0.1:9229');
     expect(stateText({ ...base, phase: 'crashed', lastError: programError('just text') })).toBe(
       'crashed 1: Uncaught: just text',
     );

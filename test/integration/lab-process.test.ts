@@ -27,6 +27,11 @@ const PROGRAMS: Readonly<Record<string, string>> = {
       console.log('stuck');
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     });`,
+  'busy.js': `
+    require('node:net').createServer(() => {}).listen(80, () => {
+      require('node:fs').writeSync(1, 'stuck\\n');
+      for (;;);
+    });`,
   'server.js': `
     const net = require('node:net');
     net.createServer((socket) => socket.resume().on('error', () => {})).listen(80);
@@ -143,8 +148,11 @@ describe('a program that is a process', () => {
 });
 
 describe('its machine', () => {
-  it('answers while the program stands still', async () => {
-    const lab = await up({ a: { run: 'node stuck.js' }, b: {} });
+  it.each([
+    ['stands still', 'stuck.js'],
+    ['computes', 'busy.js'],
+  ])('answers while the program %s', async (_what, script) => {
+    const lab = await up({ a: { run: `node ${script}` }, b: {} });
     await line(lab, 'a', 'stuck');
     const socket = lab.node('b').connect(80, 'a');
     await once(socket, 'connect');
