@@ -116,7 +116,8 @@ export type FromWorker =
   | { type: 'stopped'; kernel: string };
 
 // ---- metrics of a program ------------------------------------------------------------------------------------------
-// Written by the worker into the counter block `NAME/program` from node:diagnostics_channel, read by the supervisor.
+// Counted from node:diagnostics_channel where the program runs, written by the thread of its kernel into the counter block
+// `NAME/program`, read by the supervisor.
 
 /** HTTP exchanges the program finished as a server and as a client, and how many of the latter are under way. */
 export const HTTP_SERVER_REQUESTS = 'http.server.requests';
@@ -132,6 +133,16 @@ export const PROGRAM_COUNTERS_CAPACITY = 320;
 const BUCKETS_PER_OCTAVE = 6;
 /** 1 us to 2^24 us (17 s) and beyond. */
 export const LATENCY_BUCKETS: number = 24 * BUCKETS_PER_OCTAVE;
+
+/** All of them, by number. */
+export const PROGRAM_COUNTERS: readonly string[] = [
+  HTTP_SERVER_REQUESTS,
+  HTTP_CLIENT_REQUESTS,
+  HTTP_CLIENT_ERRORS,
+  HTTP_CLIENT_IN_FLIGHT,
+  ...Array.from({ length: LATENCY_BUCKETS }, (_, bucket) => `${HTTP_SERVER_BUCKET}${bucket}`),
+  ...Array.from({ length: LATENCY_BUCKETS }, (_, bucket) => `${HTTP_CLIENT_BUCKET}${bucket}`),
+];
 
 /** The bucket of a duration in microseconds. */
 export function latencyBucket(us: number): number {

@@ -3,7 +3,7 @@
  *
  * Thread: the supervisor's. Node runs the program; the preload (worker/preload.ts) connects it to the kernel by its URL and ends
  * it with the machine. The process leads a group, so that what it starts ends with it.
- * Its standard input is empty, as that of programs beside their kernels. Missing: metrics of HTTP.
+ * Its standard input is empty, as that of programs beside their kernels.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -124,6 +124,10 @@ export const DATAGRAM = 45;
  */
 export const CONTROL = 60;
 
+// ---- counters: 70 --------------------------------------------------------------------------------------------------------
+/** Payload: pairs of int32, the number of a counter of the program and how much it has grown (count-service.ts). No reply. */
+export const COUNT = 70;
+
 // ---- system calls: 80 to 89 ----------------------------------------------------------------------------------------------
 /** object: number of the call among the client's; a: which call; payload: arguments, one float64 each → a: count or -errno. */
 export const SYSCALL = 80;

@@ -1,8 +1,8 @@
 /**
- * HTTP metrics of a program that knows nothing of us: Node's own diagnostics channels, counted in shared memory.
+ * HTTP metrics of a program that knows nothing of us: counts of Node's own diagnostics channels.
  *
- * Thread: the worker that runs the program. The counters and their names are drawn in lab/messages.ts; the supervisor reads
- * them from the arena. Covers node:http as server and client, and fetch (undici's channels). A request that ends without a
+ * Thread: the one that runs the program. The counters and their numbers are drawn in lab/messages.ts, the supervisor reads
+ * them from the arena, program-counters.ts has the way there. Covers node:http as server and client, and fetch (undici's channels). A request that ends without a
  * response counts as an error, not as a request.
  */
 
@@ -15,26 +15,38 @@ import {
   HTTP_CLIENT_REQUESTS,
   HTTP_SERVER_BUCKET,
   HTTP_SERVER_REQUESTS,
-  LATENCY_BUCKETS,
   latencyBucket,
+  PROGRAM_COUNTERS,
 } from '../lab/messages.ts';
-import type { Counters } from '../mem/counters.ts';
+
+/** Counters by their number in `PROGRAM_COUNTERS`. */
+export interface HttpCounters {
+  add(index: number, n: number): void;
+}
 
 /** Exchanges under way on one side, with the time each began. */
 class Exchanges {
-  readonly #counters: Counters;
+  readonly #counters: HttpCounters;
   readonly #startedUs: WeakMap<object, number> = new WeakMap();
   readonly #requests: number;
-  readonly #buckets: number[];
+  /** Number of the first. */
+  readonly #buckets: number;
   readonly #errors: number;
   readonly #inFlight: number;
 
-  constructor(counters: Counters, requests: string, bucket: string, errors: string | null, inFlight: string | null) {
+  constructor(
+    counters: HttpCounters,
+    requests: string,
+    bucket: string,
+    errors: string | null = null,
+    inFlight: string | null = null,
+  ) {
+    const indexOf = (name: string | null): number => (name === null ? -1 : PROGRAM_COUNTERS.indexOf(name));
     this.#counters = counters;
-    this.#requests = counters.index(requests);
-    this.#errors = errors === null ? -1 : counters.index(errors);
-    this.#inFlight = inFlight === null ? -1 : counters.index(inFlight);
-    this.#buckets = Array.from({ length: LATENCY_BUCKETS }, (_, i) => counters.index(`${bucket}${i}`));
+    this.#requests = indexOf(requests);
+    this.#errors = indexOf(errors);
+    this.#inFlight = indexOf(inFlight);
+    this.#buckets = indexOf(`${bucket}0`);
   }
 
   begin(exchange: object): void {
@@ -46,8 +58,7 @@ class Exchanges {
     const startedUs = this.#end(exchange);
     if (startedUs < 0) return;
     this.#counters.add(this.#requests, 1);
-    const bucket = this.#buckets[latencyBucket(performance.now() * US_PER_MS - startedUs)] as number;
-    this.#counters.add(bucket, 1);
+    this.#counters.add(this.#buckets + latencyBucket(performance.now() * US_PER_MS - startedUs), 1);
   }
 
   fail(exchange: object): void {
@@ -70,8 +81,8 @@ interface Message {
 }
 
 /** Count what the program of this thread does over HTTP into `counters` from now on. */
-export function countHttp(counters: Counters): void {
-  const server = new Exchanges(counters, HTTP_SERVER_REQUESTS, HTTP_SERVER_BUCKET, null, null);
+export function countHttp(counters: HttpCounters): void {
+  const server = new Exchanges(counters, HTTP_SERVER_REQUESTS, HTTP_SERVER_BUCKET);
   const client = new Exchanges(
     counters,
     HTTP_CLIENT_REQUESTS,

@@ -10,6 +10,8 @@ import { connectInherited } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
 import type { ClientSockets } from '../rump/client-sockets.ts';
+import { countHttp } from './http-metrics.ts';
+import { SentCounters } from './sent-counters.ts';
 
 /** `preload`: the file that does the same in children. Throws what `connectInherited` and `install` throw. */
 export function useKernelElsewhere(url: string, preload: string): ClientSockets {
@@ -26,6 +28,7 @@ export function useKernelElsewhere(url: string, preload: string): ClientSockets 
     serverUrl: () => url,
     ...(interfaces === null ? {} : { interfaces: () => interfaces }),
   });
+  countHttp(new SentCounters(sockets));
   shareWithChildren(preload, { kernelElsewhere: true });
   openHiddenChannel();
   return sockets;

@@ -18,6 +18,7 @@ import { listenNow, listenSocket, type SocketPlace } from '../host/node/socket-c
 import type { Kernel } from '../kernel/kernel.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { ControlService } from '../rump/control-service.ts';
+import { CountService, type NumberedCounters } from '../rump/count-service.ts';
 import { formatKey, randomWords } from '../rump/handshake.ts';
 import { KernelProcess } from '../rump/kernel-process.ts';
 import type { Answers } from '../rump/multiplexer.ts';
@@ -50,6 +51,8 @@ function answersOf({ client }: Kernel, host: Pick<Host, 'requestWork'>): Answers
 export class KernelServer {
   /** Files on their way between the kernel's processes. */
   readonly passed: PassedFiles;
+  /** Counters of the programs of its clients; null: nobody reads what they count. */
+  counters: NumberedCounters | null = null;
   readonly #rng: Rng = new SystemRng();
   readonly #server: RumpServer;
   readonly #listening: { close(): void }[] = [];
@@ -70,6 +73,7 @@ export class KernelServer {
           new SocketService(client, process, this.passed),
           new ControlService(client, answers),
           new SystemCallService(client, new KernelProcess(process)),
+          ...(this.counters === null ? [] : [new CountService(this.counters)]),
         ];
       },
       // Names and addresses are for programs; tools ask for what they need.

@@ -12,10 +12,9 @@ import { SeededRng } from '../base/rng.ts';
 import { EventLoop } from '../host/node/event-loop.ts';
 import { PortCarrier } from '../host/node/port-carrier.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { type FromWorker, PROGRAM_COUNTERS_CAPACITY, type ToWorker, type WorkerBoot } from '../lab/messages.ts';
+import type { FromWorker, ToWorker, WorkerBoot } from '../lab/messages.ts';
 import { Arena } from '../mem/arena.ts';
 import { lendScratch } from '../mem/bulk-staging.ts';
-import { Counters } from '../mem/counters.ts';
 import { Doorbell } from '../mem/doorbell.ts';
 import { SpinBudget } from '../mem/spin-budget.ts';
 import { shareWithChildren } from '../node/children.ts';
@@ -29,6 +28,7 @@ import { interfaceAddresses } from './interface-addresses.ts';
 import { KernelServer } from './kernel-server.ts';
 import { watchListening } from './listening.ts';
 import { drainBeforeExit, impersonate, runProgram } from './program.ts';
+import { ProgramCounters } from './program-counters.ts';
 
 /** Preload that puts this kernel under the processes and threads that the program starts. */
 const CHILD_PRELOAD = fileURLToPath(moduleUrl('./preload', import.meta.url));
@@ -53,6 +53,7 @@ for (const config of boot.kernels) {
 }
 /** Each kernel as a server of remote calls. */
 const servers = new Map<string, KernelServer>();
+const programCounters = new Map<string, ProgramCounters>();
 
 function serve(kernel: Kernel): KernelServer {
   const names = new StaticNames(boot.hosts);
@@ -62,6 +63,9 @@ function serve(kernel: Kernel): KernelServer {
     machine: kernel.name,
   });
   const server = new KernelServer(kernel, loop, about);
+  const counters = new ProgramCounters(arena, kernel.name);
+  server.counters = counters;
+  programCounters.set(kernel.name, counters);
   servers.set(kernel.name, server);
   return server;
 }
@@ -81,10 +85,10 @@ function start(): void {
   const program = boot.program;
   if (program === null) return;
   const kernel = [...kernels.values()][0] as Kernel;
-  countHttp(Counters.open(arena, `${kernel.name}/program`, PROGRAM_COUNTERS_CAPACITY));
   const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);
   const names = new StaticNames(boot.hosts);
   const server = servers.get(kernel.name) as KernelServer;
+  countHttp((programCounters.get(kernel.name) as ProgramCounters).open());
   install({ sockets: kernel.sockets, names, interfaces, passed: server.passed, serverUrl: () => server.url() });
   // Now that `node:net` may be loaded.
   listen(kernel);
@@ -101,6 +105,7 @@ function stop(name: string): void {
     kernels.delete(name);
     servers.get(name)?.close();
     servers.delete(name);
+    programCounters.delete(name);
     loop.remove(...kernel.cpus);
     kernel.close();
   }
@@ -123,6 +128,7 @@ function handle(message: ToWorker): void {
       connect(message.kernel, message.port);
       return;
     case 'url':
+      programCounters.get(message.kernel)?.open();
       send({ type: 'url', kernel: message.kernel, url: servers.get(message.kernel)?.url() ?? '' });
   }
 }

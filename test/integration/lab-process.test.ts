@@ -58,6 +58,18 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     require('node:fs').writeFileSync('ask.js', ask);
     console.log('sync', String(spawnSync(process.execPath, ['ask.js']).stdout).trim().split(' ').at(-1));
     fork('ask.js').on('exit', () => new Worker('./ask.js'));`,
+  'asks.js': `
+    const http = require('node:http');
+    const get = (path) => new Promise((done) => http.get('http://b' + path, (r) => r.resume().on('end', done)));
+    (async () => {
+      for (let n = 0; n < 20; n++) await get('/');
+      for (let n = 0; n < 5; n++) await fetch('http://b/').then((r) => r.text());
+      http.get('http://b:81/').on('error', () => {});
+      if (process.send === undefined) require('node:child_process').fork('asks.js');
+      else http.get('http://b/never', () => {});
+    })();`,
+  'answers.js': `
+    require('node:http').createServer((q, r) => { if (q.url !== '/never') r.end('hello'); }).listen(80);`,
   'hello.js': `require('node:http').createServer((q, r) => r.end('hello')).listen(80);`,
 };
 
@@ -232,6 +244,49 @@ describe('its machine', () => {
     // The machine does not know the connection of the one before.
     socket.write('x');
     await lab.until(() => heard === 'ECONNRESET');
+  });
+});
+
+describe('HTTP of a program that is a process', () => {
+  it('is counted, that of its children too, and nothing of a process that was killed is under way', async () => {
+    const lab = await up({
+      a: { run: 'node asks.js', depends_on: { b: 'listening:80' } },
+      b: { run: 'node answers.js' },
+    });
+    const counts = async (node: string): Promise<Record<string, number>> =>
+      (await lab.counters(node)).find(({ name }) => name === `${node}/program`)?.values ?? {};
+    await lab.until(async () => (await counts('b'))['http.server.requests'] === 50);
+    let client: Record<string, number> = {};
+    await lab.until(async () => {
+      client = await counts('a');
+      const { 'http.client.requests': requests, 'http.client.errors': errors } = client;
+      return requests === 50 && errors === 2 && client['http.client.inFlight'] === 1;
+    });
+    const buckets = Object.entries(client).filter(([name]) => name.startsWith('http.client.us.'));
+    expect(buckets.reduce((sum, [, count]) => sum + count, 0)).toBe(50);
+    await lab.node('a').kill();
+    await lab.until(async () => (await counts('a'))['http.client.inFlight'] === 0);
+    for await (const { nodes } of lab.metrics({ intervalMs: 50 })) {
+      expect(nodes.map(({ node, role }) => [node, role])).toEqual([
+        ['a', 'client'],
+        ['b', 'server'],
+      ]);
+      break;
+    }
+  });
+
+  it('is counted to the last request of a program that exits', async () => {
+    const once = `require('node:http').get('http://b/', (r) => r.resume().on('end', () => process.exit()))`;
+    writeFileSync(join(folder, 'once.js'), once);
+    const lab = await up({
+      a: { run: 'node once.js', depends_on: { b: 'listening:80' } },
+      b: { run: 'node answers.js' },
+    });
+    await state(lab, 'a', 'exited 0');
+    await lab.until(async () => {
+      const block = (await lab.counters('a')).find(({ name }) => name === 'a/program');
+      return block?.values['http.client.requests'] === 1;
+    });
   });
 });
 
