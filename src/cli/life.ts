@@ -21,7 +21,7 @@ export function killCommand(): Command {
     .summary('end the program of a node, or switch the node off')
     .description(
       'End the program of a node, as kill -9 does: its machine closes its sockets (FIN, or RST where data was not read) and goes on. ' +
-        'With --power the plug is pulled: its peers hear nothing, as of a program beside its kernel, which ends with its machine only.',
+        'With --power the plug is pulled: its peers hear nothing. A program beside its kernel can be ended in this way only.',
     )
     .argument('<node>', 'the node')
     .option('--power', 'switch the machine off')

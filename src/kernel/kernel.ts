@@ -10,7 +10,8 @@ import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
 import type { Host } from '../host/contract.ts';
 import { Inet } from '../inet/inet.ts';
 import { applySettings, settingsError, settingsOf } from '../inet/interface-settings.ts';
-import { CLOSING, FIN_WAIT_1, LAST_ACK } from '../inet/tcp/connection/states.ts';
+import { CLOSING, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK } from '../inet/tcp/connection/states.ts';
+import type { TcpSocketInfo } from '../inet/tcp/socket-list.ts';
 import type { KernelShared } from '../kern/context.ts';
 import { Cpu } from '../kern/cpu.ts';
 import { Sysctl } from '../kern/sysctl.ts';
@@ -201,8 +202,16 @@ export class Kernel {
 
   /** No connection holds bytes that the peer has not acknowledged, nor a FIN. */
   get drained(): boolean {
-    const sockets = this.inet.cpus.flatMap(({ tcp }) => tcp.sockets());
-    return sockets.every(({ sendQueueBytes, state }) => sendQueueBytes === 0 && !UNSENT_STATES.has(state));
+    return this.#connections().every(({ sendQueueBytes, state }) => sendQueueBytes === 0 && !UNSENT_STATES.has(state));
+  }
+
+  /** Connections ended here wait for the peer's FIN. */
+  get halfClosed(): boolean {
+    return this.#connections().some(({ state }) => state === FIN_WAIT_2);
+  }
+
+  #connections(): TcpSocketInfo[] {
+    return this.inet.cpus.flatMap(({ tcp }) => tcp.sockets());
   }
 
   /** Ports on which somebody listens (TCP) or that are bound (UDP), sorted. */

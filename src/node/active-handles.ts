@@ -6,6 +6,7 @@ import { liveness } from './face.ts';
 export interface ActiveHandle {
   /** The kind of resource, '' while the handle does not keep the process alive. */
   readonly activeKind: string;
+  close(): void;
 }
 
 class HandleSet implements ActiveHandles {
@@ -17,6 +18,11 @@ class HandleSet implements ActiveHandles {
 
   delete(handle: ActiveHandle): void {
     this.#handles.delete(handle);
+  }
+
+  /** The program ended: close them as the end of a process closes its descriptors. */
+  closeAll(): void {
+    for (const handle of [...this.#handles]) handle.close();
   }
 
   owners(): unknown[] {

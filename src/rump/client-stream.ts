@@ -102,7 +102,7 @@ export class ClientStream extends ClientSocket implements StreamSocket {
     if (copied === 0) return this.#ended ? 0 : this.error < 0 ? this.error : -Errno.EAGAIN;
     this.#inboxBytes -= copied;
     this.#consumed += copied;
-    if (this.#consumed >= protocol.WINDOW_BYTES / 4) {
+    if (this.#consumed >= protocol.CONSUMED_BYTES) {
       this.layer.connection.send(protocol.CONSUMED, this.id, this.#consumed);
       this.#consumed = 0;
     }
@@ -117,17 +117,17 @@ export class ClientStream extends ClientSocket implements StreamSocket {
   }
 
   close(): void {
-    // Unread data makes it a reset, here as there.
-    this.#leave(this.#inboxBytes > 0 ? protocol.ABORT : protocol.CLOSE);
+    // The kernel resets the connection when data was not read, be it in the inbox or on its way there.
+    this.#leave(protocol.CLOSE, this.#consumed);
   }
 
   abort(): void {
     this.#leave(protocol.ABORT);
   }
 
-  #leave(operation: number): void {
+  #leave(operation: number, consumed = 0): void {
     this.layer.forget(this.id);
-    this.layer.connection.send(operation, this.id);
+    this.layer.connection.send(operation, this.id, consumed);
     for (const waiting of this.#waiting.splice(0)) waiting.abort();
   }
 

@@ -77,7 +77,7 @@ export const SEND = 16;
 export const SEND_TO = 17;
 /** No reply. */
 export const SHUTDOWN = 18;
-/** No reply. */
+/** a: bytes read since the last `CONSUMED`; a stream with others under way is reset. No reply. */
 export const CLOSE = 19;
 /** No reply. */
 export const ABORT = 20;
@@ -149,6 +149,8 @@ export function joinAddress(low: number, high: number): number {
 
 /** Bytes of a stream that may be under way in either direction. */
 export const WINDOW_BYTES = 262_144;
+/** The client says `CONSUMED` when it has read that much. */
+export const CONSUMED_BYTES: number = WINDOW_BYTES / 4;
 /** Datagrams of a socket that may be under way to the client, in bytes. */
 export const DATAGRAM_WINDOW_BYTES = 262_144;
 

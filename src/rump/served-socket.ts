@@ -78,8 +78,8 @@ export abstract class ServedSocket extends EventWatcher {
   abstract pump(): void;
   /** The client has read that many bytes; false when it cannot have. */
   abstract consumed(bytes: number): boolean;
-  /** The client closes the socket. */
-  abstract close(): void;
+  /** The client closes the socket; it has read so many bytes since it last said how many. */
+  abstract close(consumed: number): void;
   /** The session is over and its process about to exit. */
   abstract abandon(): void;
 }

@@ -125,19 +125,32 @@ describe('a session', () => {
     return RumpClient.connect(client, options(role, session));
   }
 
-  it('has two connections, and ends with either', async () => {
-    for (const first of [0, 1]) {
-      const server = newServer();
-      const session = Int32Array.of(1, 2, 3, 4);
-      const both = [
-        await connect(server, protocol.ROLE_CALLS, session),
-        await connect(server, protocol.ROLE_EVENTS, session),
-      ];
-      expect(server.sessions).toBe(1);
-      void (both[first] as RumpClient).close();
-      await Promise.all(both.map(({ closed }) => closed));
-      expect(server.sessions).toBe(0);
-    }
+  async function connectBoth(server: RumpServer): Promise<[calls: RumpClient, events: RumpClient]> {
+    const session = Int32Array.of(1, 2, 3, 4);
+    const calls = await connect(server, protocol.ROLE_CALLS, session);
+    return [calls, await connect(server, protocol.ROLE_EVENTS, session)];
+  }
+
+  it('has two connections, and ends with that for calls', async () => {
+    const server = newServer();
+    const [calls, events] = await connectBoth(server);
+    expect(server.sessions).toBe(1);
+    void calls.close();
+    await Promise.all([calls.closed, events.closed]);
+    expect(server.sessions).toBe(0);
+  });
+
+  it('serves what comes on that for calls when the other has ended: a client that ends closes both at once', async () => {
+    const server = newServer();
+    const [calls, events] = await connectBoth(server);
+    void events.close();
+    await events.closed;
+    calls.begin({ event: () => undefined, request: () => undefined, closed: () => undefined });
+    expect((await calls.call(protocol.BIND, 1)).a).toBe(-95);
+    expect(server.sessions).toBe(1);
+    void calls.close();
+    await calls.closed;
+    expect(server.sessions).toBe(0);
   });
 
   it('has one connection of a role', async () => {

@@ -149,7 +149,7 @@ class Connection implements Pending {
   /** The carrier is gone. */
   lost(): void {
     this.#closed = true;
-    this.#session?.close();
+    this.#session?.lost(this.#carrier);
     this.#relayed?.close();
   }
 

@@ -1,8 +1,8 @@
 /**
  * One client of a server: its connections, its services, its limits.
  *
- * Thread: the server's. A session exists from the moment that its first connection is authenticated until one of its
- * connections ends; then everything that it holds is given back, sockets as at the exit of a process. Frames of a client
+ * Thread: the server's. A session exists from the moment that its first connection is authenticated until its connection for
+ * calls ends; then everything that it holds is given back, sockets as at the exit of a process. Frames of a client
  * are served in order. A frame that makes no sense ends the session, with the reason counted. Read first: protocol.ts.
  */
 
@@ -90,6 +90,16 @@ export interface ClientPort {
 }
 
 export type Answered = (frame: Frame | null) => void;
+
+/** In the place of a connection that ended. */
+const GONE: Carrier = {
+  queuedBytes: 0,
+  onBytes: null,
+  onDrain: null,
+  onClosed: null,
+  write: () => false,
+  close: () => undefined,
+};
 
 export class Session implements ClientPort {
   readonly limits: SessionLimits;
@@ -237,7 +247,13 @@ export class Session implements ClientPort {
     this.#calls?.write(headerOf(payload, REQUEST, operation, request, object, a, b, c), payload);
   }
 
-  /** A connection ended, or must end: everything that the session has is given back. */
+  /** A connection ended. A client that ends closes both at once: what it said last is still on its way on the other. */
+  lost(carrier: Carrier): void {
+    if (carrier === this.#events && this.#calls !== null && this.#calls !== carrier) this.#events = GONE;
+    else this.close();
+  }
+
+  /** A connection must end: everything that the session has is given back. */
   close(): void {
     if (this.closed) return;
     this.closed = true;

@@ -192,7 +192,7 @@ export class SocketService implements SessionService, SocketOwner {
         return true;
       }
       case protocol.CLOSE:
-        served.close();
+        served.close(frame.a);
         return true;
       case protocol.CONSUMED:
         return served.consumed(frame.a);

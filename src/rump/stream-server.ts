@@ -7,7 +7,17 @@ import { Errno } from '../base/errors.ts';
 import { EVENT_CONNECTED, EVENT_ERROR, type SocketAddress } from '../socket/socket.ts';
 import { POLLERR, POLLNVAL, READABLE, WRITABLE } from '../sys/file.ts';
 import type { StreamFile } from '../sys/socket-file.ts';
-import { CREDIT, DATA, END, EVENT, EVENTS, HEADER_BYTES, WINDOW_BYTES, writeHeader } from './protocol.ts';
+import {
+  CONSUMED_BYTES,
+  CREDIT,
+  DATA,
+  END,
+  EVENT,
+  EVENTS,
+  HEADER_BYTES,
+  WINDOW_BYTES,
+  writeHeader,
+} from './protocol.ts';
 import { type Acceptor, ServedSocket, type SocketOwner } from './served-socket.ts';
 
 const READ_BYTES = 65536;
@@ -143,8 +153,12 @@ export class StreamServer extends ServedSocket implements Acceptor {
     this.#flush();
   }
 
-  /** Close once everything before it is on its way; at once, and with a reset, when something was left unread. */
-  override close(): void {
+  /** Close once everything before it is on its way; at once, and with a reset, when something was left unread here or there. */
+  override close(consumed: number): void {
+    if (this.#window + consumed < WINDOW_BYTES) {
+      this.abort();
+      return;
+    }
     this.#closing = true;
     this.#ended = true;
     if (this.#connected && this.file.readableBytes > 0) this.end();
@@ -158,9 +172,9 @@ export class StreamServer extends ServedSocket implements Acceptor {
     this.end();
   }
 
-  /** Output that the client has sent is still written. */
+  /** Output that the client has sent is still written. It may have read as much as it need not say. */
   override abandon(): void {
     if (this.#out.length > 0) this.outlive();
-    this.close();
+    this.close(CONSUMED_BYTES - 1);
   }
 }

@@ -26,8 +26,9 @@ import { bootKernel } from './boot.ts';
 import { countHttp } from './http-metrics.ts';
 import { interfaceAddresses } from './interface-addresses.ts';
 import { KernelServer } from './kernel-server.ts';
+import { sayGoodbye } from './last-words.ts';
 import { watchListening } from './listening.ts';
-import { drainBeforeExit, impersonate, runProgram } from './program.ts';
+import { atProgramEnd, impersonate, runProgram } from './program.ts';
 import { ProgramCounters } from './program-counters.ts';
 
 /** Preload that puts this kernel under the processes and threads that the program starts. */
@@ -39,9 +40,11 @@ const send = (message: FromWorker): void => port.postMessage(message);
 
 const arena = Arena.attach(boot.memory);
 lendScratch(arena, boot.scratchAt);
+const doorbell = new Doorbell(arena, boot.doorbellAt);
+const spinBudget = new SpinBudget(arena.words, boot.spinBudgetAt, boot.spinLimit, boot.owner);
 const loop = new EventLoop({
-  doorbell: new Doorbell(arena, boot.doorbellAt),
-  spinBudget: new SpinBudget(arena.words, boot.spinBudgetAt, boot.spinLimit, boot.owner),
+  doorbell,
+  spinBudget,
   ...(boot.seed === null ? {} : { rng: new SeededRng(boot.seed + boot.doorbellAt) }),
 });
 const kernels = new Map<string, Kernel>();
@@ -94,7 +97,7 @@ function start(): void {
   listen(kernel);
   shareWithChildren(CHILD_PRELOAD, { cwd: program.cwd });
   impersonate(program, kernel.name);
-  drainBeforeExit(() => kernel.drained);
+  atProgramEnd(() => sayGoodbye(kernel, loop, doorbell, spinBudget));
   port.unref();
   runProgram(program);
 }

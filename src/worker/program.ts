@@ -1,9 +1,8 @@
 /**
  * Runs an ordinary Node program in this worker, beside its kernel.
  *
- * Thread: a worker of the lab. The program sees its own argv, cwd and exit; `process.exit()` and an uncaught error end the
- * worker, and with it the kernel, as pulling the plug of a machine would. A program that ends by itself leaves a machine
- * that first delivers what its sockets still hold.
+ * Thread: a worker of the lab. The program sees its own argv, cwd and exit; its end, also by `process.exit()`, a signal or an
+ * uncaught error, ends the worker, and with it the kernel, which first closes the program's sockets (last-words.ts).
  */
 
 import { createRequire, syncBuiltinESMExports } from 'node:module';
@@ -11,10 +10,6 @@ import { constants } from 'node:os';
 import type { ProgramBoot } from '../lab/messages.ts';
 
 const require = createRequire(import.meta.url);
-
-/** Period of the look at the sockets of a program that ended, and the time that they have to deliver. */
-const DRAIN_POLL_MS = 10;
-const DRAIN_MS_MAX = 3_000;
 
 /** Make `process` look as if `node script argv...` had been typed in the program's directory on a machine called `hostname`. */
 export function impersonate(program: ProgramBoot, hostname: string): void {
@@ -55,17 +50,32 @@ function killer(kill: typeof process.kill): typeof process.kill {
   };
 }
 
+type Emit = (event: string | symbol, ...args: unknown[]) => boolean;
+
 /**
- * Once the program has nothing more to do, hold the thread until `drained()` says that nothing is left to send, at most
- * three seconds.
+ * Call `ended` once when the program has ended, after its own `exit` handlers, which it may add at any time; also when a signal
+ * ends it, which no handler hears.
  */
-export function drainBeforeExit(drained: () => boolean): void {
-  let waitedMs = 0;
-  process.on('beforeExit', () => {
-    if (drained() || waitedMs >= DRAIN_MS_MAX) return;
-    waitedMs += DRAIN_POLL_MS;
-    setTimeout(() => {}, DRAIN_POLL_MS);
-  });
+export function atProgramEnd(ended: () => void): void {
+  let done = false;
+  const once = (): void => {
+    if (done) return;
+    done = true;
+    ended();
+  };
+  const self = process as unknown as { emit: Emit; reallyExit(code: number): void };
+  const { emit, reallyExit } = self;
+  self.emit = function (this: unknown, event, ...args) {
+    try {
+      return emit.call(this, event, ...args);
+    } finally {
+      if (event === 'exit') once();
+    }
+  };
+  self.reallyExit = (code) => {
+    once();
+    reallyExit.call(process, code);
+  };
 }
 
 /** Load the program as Node loads the file on its command line; an error it throws is the worker's uncaught error. */
