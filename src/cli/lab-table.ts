@@ -5,7 +5,7 @@ import { formatPartition } from './break.ts';
 import { formatTable } from './output.ts';
 
 const LAB_HEADING: readonly string[] = ['NAME', 'KIND', 'ADDRESSES', 'PLACEMENT', 'PROGRAM', 'STATE'];
-const METRICS_HEADING: readonly string[] = ['REQ/S', 'P50', 'CONNS', 'REXMT'];
+const METRICS_HEADING: readonly string[] = ['REQ/S', 'P50', 'CONNS', 'MEM', 'REXMT'];
 
 function labRow(node: NodeStatus): string[] {
   const addresses = node.addresses.map((entry) => `${entry.address}/${entry.prefixLength}`).join(' ');
@@ -32,13 +32,21 @@ export function latencyText(ms: number | null): string {
   return `${ms < 1 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }
 
+/** `812K`, `3.2M`, `64M`. */
+function bytesText(bytes: number): string {
+  const mib = bytes / 1_048_576;
+  if (mib < 1) return `${Math.ceil(bytes / 1024)}K`;
+  return `${mib < 10 && !Number.isInteger(mib) ? mib.toFixed(1) : Math.round(mib)}M`;
+}
+
 function metricCells(metrics: NodeMetrics | undefined): string[] {
-  if (metrics === undefined || !metrics.up) return ['-', '-', '-', '-'];
+  if (metrics === undefined || !metrics.up) return ['-', '-', '-', '-', '-'];
   const more = metrics.retransmitsInInterval > 0 ? ` (+${metrics.retransmitsInInterval})` : '';
   return [
     rateText(metrics.requestsPerSec),
     latencyText(metrics.p50Ms),
     String(metrics.connections),
+    `${bytesText(metrics.memoryBytes)}/${bytesText(metrics.memoryMaxBytes)}`,
     `${metrics.retransmits}${more}`,
   ];
 }
@@ -62,7 +70,7 @@ export function formatLive(
 export function formatMetricsLine(sample: MetricsSample): string {
   const seconds = `${Math.round(sample.atMs / 1000)}s`.padStart(4);
   const parts = sample.nodes.map((metrics) => {
-    const [rate, p50, connections, retransmits] = metricCells(metrics) as [string, string, string, string];
+    const [rate, p50, connections, , retransmits] = metricCells(metrics) as [string, string, string, string, string];
     const http = metrics.requestsPerSec === null ? '' : ` ${rate} req/s p50 ${p50}`;
     if (!metrics.up) return `${metrics.node} down`;
     const idle = metrics.connections === 0 && metrics.requestsPerSec === null && metrics.retransmits === 0;

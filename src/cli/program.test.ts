@@ -70,6 +70,8 @@ describe('tables', () => {
     p99Ms: null,
     inFlight: 0,
     connections: 0,
+    memoryBytes: 1_200_000,
+    memoryMaxBytes: 64 << 20,
     retransmits: 0,
     retransmitsInInterval: 0,
     inPacketsPerSec: 10,
@@ -80,6 +82,7 @@ describe('tables', () => {
     requestsPerSec: 812.4,
     p50Ms: 3.14,
     connections: 9,
+    memoryBytes: 830_000,
     retransmits: 7,
     retransmitsInInterval: 2,
   });
@@ -103,9 +106,9 @@ describe('tables', () => {
     );
     const partition: PartitionInfo = { id: 'partition1', a: ['api'], b: ['db'], oneWay: true, how: 'blackhole' };
     expect(formatLive([node('api'), node('db', { phase: 'exited', state: 'exited 0' })], sample, [partition])).toBe(
-      'NAME  KIND  ADDRESSES     PLACEMENT  PROGRAM  REQ/S  P50     CONNS  REXMT   STATE\n' +
-        'api   node  10.0.0.10/24  -          -        812    3.1 ms  9      7 (+2)  ready\n' +
-        'db    node  10.0.0.10/24  -          -        -      -       -      -       exited 0\n' +
+      'NAME  KIND  ADDRESSES     PLACEMENT  PROGRAM  REQ/S  P50     CONNS  MEM       REXMT   STATE\n' +
+        'api   node  10.0.0.10/24  -          -        812    3.1 ms  9      811K/64M  7 (+2)  ready\n' +
+        'db    node  10.0.0.10/24  -          -        -      -       -      -         -       exited 0\n' +
         'api -> db: blackhole, one way, from api; heal with: mk heal api db\n',
     );
   });

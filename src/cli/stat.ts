@@ -77,8 +77,8 @@ export function topCommand(): Command {
   return new Command('top')
     .summary('watch the metrics of a lab')
     .description(
-      'Watch requests per second, median latency, open connections and retransmissions of every node, from shared memory: no ' +
-        'kernel is asked. Redrawn on a terminal; one line an interval in a pipe, where a node without connections shows ' +
+      'Watch requests per second, median latency, open connections, memory of buffers (used and limit) and retransmissions of ' +
+        'every node, from shared memory: no kernel is asked. Redrawn on a terminal; one line an interval in a pipe, where a node without connections shows ' +
         'its frames per second.',
     )
     .option('-n, --count <n>', 'end after so many')

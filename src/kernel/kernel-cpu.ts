@@ -19,6 +19,7 @@ import { BATCH_FRAMES } from '../net/link-poller.ts';
 import { EventQueue } from '../socket/events.ts';
 import { Sockets } from '../socket/layer.ts';
 import type { SocketLayer } from '../socket/socket.ts';
+import { MemoryGauge } from './memory-limit.ts';
 
 /** Rounds of receiving in one turn: bounds how long a flood can keep a turn from its timers and its program. */
 const ROUNDS_PER_TURN = 8;
@@ -49,6 +50,7 @@ export class KernelCpu implements Agent {
   readonly #delivery: Softint;
   /** A gauge: what `mk top` shows as open connections. */
   readonly #connectionsOpen: number;
+  readonly #memory: MemoryGauge;
   /** The devices that time must be brought to. */
   readonly #timed: TimedDevice[] = [];
 
@@ -60,6 +62,7 @@ export class KernelCpu implements Agent {
     this.#loopback = options.loopback;
     this.#turned = () => options.turned();
     this.#connectionsOpen = cpu.counters.index('tcp-connections-open');
+    this.#memory = new MemoryGauge(cpu);
     this.#delivery = new Softint(() => this.#deliver());
     const events = new EventQueue(
       () => inet.flush(),
@@ -98,6 +101,7 @@ export class KernelCpu implements Agent {
       inet.flush();
     }
     cpu.counters.set(this.#connectionsOpen, tcp.connectionCount);
+    this.#memory.update();
     this.#turned();
     return work;
   }

@@ -22,7 +22,15 @@ describe('latency buckets', () => {
 
 describe('metrics', () => {
   const blocks = (requests: number, extra: Record<string, number> = {}, frames = requests) => [
-    { name: 'api', values: { 'tcp-connections-open': 3, 'tcp-data-packets-retransmitted': requests / 10 } },
+    {
+      name: 'api',
+      values: {
+        'tcp-connections-open': 3,
+        'tcp-data-packets-retransmitted': requests / 10,
+        'memory-used': 5,
+        'memory-max': 9,
+      },
+    },
     { name: 'api/eth0', values: { rxFrames: frames * 2, txFrames: frames } },
     { name: 'api/lo0', values: { rxFrames: 999, txFrames: 999 } },
     {
@@ -39,6 +47,8 @@ describe('metrics', () => {
       requestsPerSec: 100,
       role: 'server',
       connections: 3,
+      memoryBytes: 5,
+      memoryMaxBytes: 9,
       retransmits: 30,
       retransmitsInInterval: 20,
       inPacketsPerSec: 200,

@@ -21,8 +21,10 @@ type Values = Readonly<Record<string, number>>;
 
 const NONE: Values = {};
 
-/** Counters of the kernel's block (inet/tcp/shared/counters.ts). */
+/** Counters of the kernel's block (kernel/kernel-cpu.ts, kernel/memory-limit.ts, inet/tcp/shared/counters.ts). */
 const CONNECTIONS_OPEN = 'tcp-connections-open';
+const MEMORY_USED = 'memory-used';
+const MEMORY_MAX = 'memory-max';
 const RETRANSMITS = ['tcp-data-packets-retransmitted', 'tcp-syn-acks-retransmitted'];
 
 /** Turns successive readings of the counters into rates; one per reader. */
@@ -69,6 +71,8 @@ export class MetricMeter {
       p99Ms: quantileMs(histogram, 0.99),
       inFlight: up ? (program[HTTP_CLIENT_IN_FLIGHT] ?? 0) : 0,
       connections: up ? (kernel[CONNECTIONS_OPEN] ?? 0) : 0,
+      memoryBytes: up ? (kernel[MEMORY_USED] ?? 0) : 0,
+      memoryMaxBytes: kernel[MEMORY_MAX] ?? 0,
       retransmits,
       retransmitsInInterval: Math.max(0, retransmits - sum(kernelBefore, RETRANSMITS)),
       inPacketsPerSec: rate(frames.in),

@@ -110,6 +110,9 @@ export interface NodeMetrics {
   inFlight: number;
   /** TCP connections now. */
   connections: number;
+  /** Memory of buffers and waiting packets that is in use, and that there is (`kern.memory_max`), bytes. */
+  memoryBytes: number;
+  memoryMaxBytes: number;
   /** Segments retransmitted since the kernel came up, and in the interval. */
   retransmits: number;
   retransmitsInInterval: number;

@@ -54,6 +54,69 @@ describe('heap', () => {
     expect(() => heap.free(at)).toThrow('not an allocated block');
   });
 
+  it('hands out no more than its limit, and counts what it refuses', () => {
+    const heap = new Heap(0, 64 * KIB);
+    heap.limitBytes = 8 * KIB;
+    expect(heap.allocate(4 * KIB)).toBe(0);
+    expect(heap.allocate(8 * KIB)).toBe(-1);
+    expect(heap.allocate(4 * KIB)).toBe(4 * KIB);
+    expect(heap.allocate(1)).toBe(-1);
+    expect(heap.refusals).toBe(2);
+  });
+
+  it('allows a buffer a quarter of what is free beyond the reserve, whatever it has of it', () => {
+    const heap = new Heap(0, 1024 * KIB);
+    // (1024 - 128) / 4 = 224.
+    expect(heap.shareBytes(0)).toBe(128 * KIB);
+    heap.allocate(512 * KIB);
+    expect(heap.shareBytes(0)).toBe(64 * KIB);
+    expect(heap.shareBytes(512 * KIB)).toBe(128 * KIB);
+    heap.allocate(256 * KIB);
+    expect(heap.shareBytes(0)).toBe(32 * KIB);
+  });
+
+  it('leaves the reserve to buffers of 4 KiB, its second half to those of 1 KiB', () => {
+    const heap = new Heap(0, 1024 * KIB);
+    heap.allocate(512 * KIB);
+    heap.allocate(256 * KIB);
+    heap.allocate(128 * KIB);
+    expect(heap.shareBytes(0)).toBe(4 * KIB);
+    heap.allocate(64 * KIB);
+    expect(heap.shareBytes(0)).toBe(1 * KIB);
+    heap.allocate(32 * KIB);
+    heap.allocate(16 * KIB);
+    heap.allocate(8 * KIB);
+    heap.allocate(4 * KIB);
+    heap.allocate(2 * KIB);
+    heap.allocate(1 * KIB);
+    expect(heap.shareBytes(0)).toBe(1 * KIB);
+    heap.allocate(256);
+    expect(heap.shareBytes(0)).toBe(0);
+  });
+
+  it('gives a buffer a block of what it needs, of its share, or of what is free, if that is more than it has', () => {
+    const heap = new Heap(0, 1024 * KIB);
+    expect([heap.allocateShare(300, 0), heap.allocatedBytes]).toEqual([0, 512]);
+    expect(heap.refusals).toBe(0);
+    expect([heap.allocateShare(512 * KIB, 0), heap.allocatedBytes]).toEqual([128 * KIB, 128 * KIB]);
+    expect(heap.refusals).toBe(1);
+    expect(heap.allocateShare(512 * KIB, 128 * KIB)).toBe(-1);
+    // Every block of 4 KiB is in use, every other one of 2 KiB.
+    const all = Array.from({ length: 512 }, () => heap.allocate(2 * KIB)).filter((at) => at >= 0);
+    for (const at of all.filter((_, i) => i % 2 === 0)) heap.free(at);
+    expect(heap.allocateShare(16 * KIB, 0)).toBeGreaterThan(0);
+    expect(heap.allocatedBytes).toBe(2 * KIB);
+  });
+
+  it('leaves the reserve alone for what can be lost', () => {
+    const heap = new Heap(0, 64 * KIB);
+    heap.allocate(32 * KIB);
+    heap.allocate(16 * KIB);
+    expect(heap.allocateSpare(8 * KIB)).toBeGreaterThan(0);
+    expect(heap.allocateSpare(256)).toBe(-1);
+    expect(heap.allocate(256)).toBeGreaterThan(0);
+  });
+
   it('never hands out the same byte twice', () => {
     const step = fc.oneof(
       fc.nat(40_000),

@@ -3,21 +3,33 @@
  *
  * Thread: the kernel's. Blocks are powers of two from `minBytes` to `maxBytes`. All bookkeeping lies in private memory:
  * no other party can corrupt it, and a peer that scribbles over the region damages contents only. Free blocks of an order
- * form a doubly linked list through arrays indexed by the smallest block; freeing merges with the buddy at once.
+ * form a doubly linked list through arrays indexed by the smallest block; freeing merges with the buddy at once. Entries of
+ * these arrays are block numbers plus one, so that 0 is none and pages of blocks that were never used stay untouched.
+ *
+ * Many buffers share a heap by dynamic thresholds (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory
+ * packet switches", 1998): a buffer may be a quarter of what is free (`shareBytes`), so that there is always some left, and
+ * an eighth of the heap is kept for buffers that are small.
  */
 
 import { assert } from '../base/assert.ts';
 
-const DEFAULT_MIN_BYTES = 4096;
+const DEFAULT_MIN_BYTES = 256;
 const DEFAULT_MAX_BYTES: number = 8 * 1024 * 1024;
-const NONE = -1;
+const NONE = 0;
+
+/** The part of the heap that is kept for small buffers, and the part of the rest that one buffer may be, as shifts. */
+const RESERVE_SHIFT = 3;
+const SHARE_SHIFT = 2;
+/** A buffer may be as large while half of the reserve is there, and as large after that. */
+const SMALL_BYTES = 4096;
+const SMALLEST_BYTES = 1024;
 
 /** State of the smallest block at which a block begins: its order, free or taken, or nothing begins there. */
 const FREE = 0x40;
 const TAKEN = 0x80;
 
 export interface HeapOptions {
-  /** Smallest block, a power of two; default 4096. */
+  /** Smallest block, a power of two; default 256. */
   minBytes?: number;
   /** Largest block, a power of two; default 8 MiB (or less, when the region is smaller). */
   maxBytes?: number;
@@ -30,6 +42,12 @@ export class Heap {
   readonly maxBytes: number;
   /** Bytes in blocks handed out, rounding included. */
   usedBytes: number = 0;
+  /** Bytes that may be handed out: all of them, or fewer. A limit that is lowered holds for what comes after. */
+  limitBytes: number;
+  /** Times that there was less than somebody wanted. */
+  refusals: number = 0;
+  /** Size of the block that `allocateShare` gave last. */
+  allocatedBytes: number = 0;
 
   readonly #minShift: number;
   readonly #orders: number;
@@ -52,13 +70,14 @@ export class Heap {
     this.#units = Math.floor(byteLength / this.minBytes);
     assert(this.#units > 0 && baseAt % 64 === 0, 'heap: region below one block, or not aligned');
     this.byteLength = this.#units * this.minBytes;
+    this.limitBytes = this.byteLength;
     const largest = Math.min(31 - Math.clz32(wantedMax >>> this.#minShift), 31 - Math.clz32(this.#units));
     this.maxBytes = this.minBytes << largest;
     this.#orders = largest + 1;
     this.#state = new Uint8Array(this.#units);
-    this.#next = new Int32Array(this.#units).fill(NONE);
-    this.#previous = new Int32Array(this.#units).fill(NONE);
-    this.#first = new Int32Array(this.#orders).fill(NONE);
+    this.#next = new Int32Array(this.#units);
+    this.#previous = new Int32Array(this.#units);
+    this.#first = new Int32Array(this.#orders);
     this.#cover();
   }
 
@@ -78,12 +97,13 @@ export class Heap {
    * or it is longer than `maxBytes`. The content is the last user's.
    */
   allocate(byteLength: number): number {
-    if (!(byteLength > 0 && byteLength <= this.maxBytes)) return -1;
+    if (!(byteLength > 0 && byteLength <= this.maxBytes)) return this.#refuse();
     const wanted = this.#orderOf(byteLength);
+    if (this.usedBytes + (this.minBytes << wanted) > this.limitBytes) return this.#refuse();
     let order = wanted;
     while (order < this.#orders && this.#first[order] === NONE) order++;
-    if (order === this.#orders) return -1;
-    const unit = this.#first[order] as number;
+    if (order === this.#orders) return this.#refuse();
+    const unit = (this.#first[order] as number) - 1;
     this.#unlink(unit, order);
     while (order > wanted) {
       order--;
@@ -92,6 +112,47 @@ export class Heap {
     this.#state[unit] = TAKEN | wanted;
     this.usedBytes += this.minBytes << wanted;
     return this.baseAt + (unit << this.#minShift);
+  }
+
+  /** `allocate` that leaves the reserve alone: for what can be lost. */
+  allocateSpare(byteLength: number): number {
+    const freeBytes = this.limitBytes - this.usedBytes - this.blockBytes(byteLength);
+    return freeBytes < this.limitBytes >> RESERVE_SHIFT ? this.#refuse() : this.allocate(byteLength);
+  }
+
+  /**
+   * Bytes that a buffer which has `heldBytes` of this heap may have by now, a power of two: less than `heldBytes` when it
+   * should give some back, up to 4096 when only the reserve is left, 0 when nothing is. Fragmentation may leave less.
+   */
+  shareBytes(heldBytes: number): number {
+    const freeBytes = this.limitBytes - this.usedBytes + heldBytes;
+    const reserveBytes = this.limitBytes >> RESERVE_SHIFT;
+    const share = (freeBytes - reserveBytes) >> SHARE_SHIFT;
+    if (share >= 2 * SMALL_BYTES) return Math.min(0x8000_0000 >>> Math.clz32(share), this.maxBytes);
+    if (freeBytes >= (reserveBytes >> 1) + SMALL_BYTES) return SMALL_BYTES;
+    return freeBytes >= SMALLEST_BYTES ? SMALLEST_BYTES : 0;
+  }
+
+  /**
+   * A block for a buffer that has one of `heldBytes`, perhaps 0, and needs `byteLength`: as large, or as its share and what is
+   * free allow, but larger than the one it has. Returns its offset and sets `allocatedBytes`; -1 when there is none.
+   */
+  allocateShare(byteLength: number, heldBytes: number): number {
+    const wanted = this.blockBytes(Math.min(byteLength, this.maxBytes));
+    const share = this.shareBytes(heldBytes);
+    if (share < byteLength) this.refusals++;
+    for (let bytes = Math.min(wanted, share); bytes > heldBytes && bytes >= this.minBytes; bytes >>= 1) {
+      const at = this.allocate(bytes);
+      if (at < 0) continue;
+      this.allocatedBytes = bytes;
+      return at;
+    }
+    return -1;
+  }
+
+  #refuse(): number {
+    this.refusals++;
+    return -1;
   }
 
   /** Bytes that `allocate(byteLength)` really takes, 0 when it cannot. */
@@ -128,16 +189,16 @@ export class Heap {
     this.#state[unit] = FREE | order;
     this.#next[unit] = first;
     this.#previous[unit] = NONE;
-    if (first !== NONE) this.#previous[first] = unit;
-    this.#first[order] = unit;
+    if (first !== NONE) this.#previous[first - 1] = unit + 1;
+    this.#first[order] = unit + 1;
   }
 
   #unlink(unit: number, order: number): void {
     const next = this.#next[unit] as number;
     const previous = this.#previous[unit] as number;
     if (previous === NONE) this.#first[order] = next;
-    else this.#next[previous] = next;
-    if (next !== NONE) this.#previous[next] = previous;
+    else this.#next[previous - 1] = next;
+    if (next !== NONE) this.#previous[next - 1] = previous;
     this.#state[unit] = 0;
   }
 }

@@ -263,7 +263,7 @@ export class NeighborCache {
     if (this.#pendingBytes + blockBytes > this.#queueBytes.value) {
       this.#cpu.counters.add(this.#pendingDrops, 1);
     } else {
-      const block = heap.allocate(PENDING_HEADER_BYTES + totalBytes);
+      const block = heap.allocateSpare(PENDING_HEADER_BYTES + totalBytes);
       if (block < 0) {
         this.#cpu.counters.add(this.#pendingDrops, 1);
       } else {

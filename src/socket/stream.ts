@@ -101,7 +101,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
   }
 
   get writableBytes(): number {
-    return this.#connection === null ? 0 : this.#connection.sendBuffer.freeBytes;
+    return this.#connection === null ? 0 : transfer.writable(this.#connection, this.#context.nowUs());
   }
 
   get unsentBytes(): number {

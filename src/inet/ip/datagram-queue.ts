@@ -12,7 +12,7 @@ import type { Sysctl, SysctlVariable } from '../../kern/sysctl.ts';
 import type { InetContext } from './context.ts';
 
 const HEADER_BYTES = 16;
-const FIRST_BYTES = 16384;
+const FIRST_BYTES = 2048;
 const WRAP = -1;
 
 function recordBytes(payloadBytes: number): number {
@@ -128,6 +128,7 @@ export class DatagramQueue {
       this.#head = 0;
       this.#tail = 0;
       this.#used = 0;
+      this.#yieldMemory();
       return;
     }
     const bytes = recordBytes(payloadBytes);
@@ -166,6 +167,14 @@ export class DatagramQueue {
     this.#taken = 0;
   }
 
+  /** Nothing waits: more than a share of the heap goes back. */
+  #yieldMemory(): void {
+    const { heap } = this.#context;
+    if (heap.shareBytes(this.#capacity) >= this.#capacity) return;
+    heap.free(this.#blockAt);
+    this.#capacity = 0;
+  }
+
   /** Place of the first record. */
   #first(): number {
     return this.#blockAt + this.#head;
@@ -193,8 +202,12 @@ export class DatagramQueue {
     let capacity = this.#capacity === 0 ? FIRST_BYTES : this.#capacity * 2;
     while (capacity < bytes) capacity *= 2;
     if (this.#capacity > 0 && this.#capacity >= this.limitBytes) return false;
-    const blockAt = heap.allocate(capacity);
+    const blockAt = heap.allocateShare(capacity, this.#capacity);
     if (blockAt < 0) return false;
+    if (heap.allocatedBytes < capacity) {
+      heap.free(blockAt);
+      return false;
+    }
     let tail = 0;
     for (let left = this.#count; left > 0; left--) {
       const from = this.#first();

@@ -336,7 +336,7 @@ export class Reassembly implements AddressHolder {
     const blockBytes = heap.blockBytes(Math.max(wantedBytes, FIRST_BLOCK_BYTES));
     while (this.#bytes + blockBytes > this.#maxBytes.value && this.#datagrams[0] !== datagram) this.#evictOldest();
     if (this.#bytes + blockBytes > this.#maxBytes.value + datagram.blockBytes) return false;
-    const blockAt = heap.allocate(blockBytes);
+    const blockAt = heap.allocateSpare(blockBytes);
     if (blockAt < 0) return false;
     if (datagram.blockBytes > 0) {
       bulk.copy(blockAt, datagram.blockAt, datagram.blockBytes);

@@ -352,8 +352,8 @@ describe('ARP requests', () => {
     const known = neighborRows(one.inet).filter((row) => row.state === 'stale');
     expect(known.map((row) => row.address)).toEqual([2, 3, 4, 5, 6, 7, 8, 9].map((i) => `10.0.0.${i}`));
     expect(one.count('arp-cache-evicted')).toBe(42);
-    expect(one.inet.ip4.neighbors.pendingBytes).toBe(8 * 4096);
-    expect(one.heldBytes).toBe(8 * 4096);
+    expect(one.inet.ip4.neighbors.pendingBytes).toBe(8 * 256);
+    expect(one.heldBytes).toBe(8 * 256);
   });
 
   it('survives that the entry whose failure is being told is removed meanwhile', () => {

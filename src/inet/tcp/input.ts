@@ -52,8 +52,8 @@ export function predicted(
   const { view } = stack;
   const { at } = packet;
   const last = view.getInt32(at + 12);
-  // ACK alone or with PSH, reserved bits clear.
-  if ((last & 0x0ff7_0000) !== FLAG_ACK << 16) return false;
+  // ACK alone or with PSH, reserved bits clear, the window open.
+  if ((last & 0x0ff7_0000) !== FLAG_ACK << 16 || (last & 0xffff) === 0) return false;
   const ack = view.getInt32(at + 8);
   const advance = (ack - c.snd.una) | 0;
   if (view.getInt32(at + 4) !== c.rcv.nxt || advance < 0 || seqLt(c.snd.nxt, ack)) return false;

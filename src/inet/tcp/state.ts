@@ -25,7 +25,7 @@ export class TcpState extends TcpContext implements ConnectionStack {
   constructor(context: InetContext, ip: IpService, listeners: ListenerTable) {
     super(context, ip);
     this.tables = new TcpTables(context.rng.next32(), listeners);
-    this.work = new WorkQueue(ip, context.callouts);
+    this.work = new WorkQueue(ip, context.callouts, context.heap);
     this.timeWait = new TimeWaitTable(this, this.tables);
   }
 

@@ -15,6 +15,7 @@ import {
   DUE_KEEP_ALIVE,
   DUE_OUTPUT,
   DUE_RESET,
+  DUE_RETRANSMIT,
   DUE_SYN,
   DUE_WINDOW_PROBE,
   endConnection,
@@ -120,6 +121,13 @@ function onTimeout(c: Connection, nowUs: number): void {
   if (givenUp(c, retryLimit(c), nowUs)) {
     stack.counters.add(stack.count.timeoutDrops, 1);
     endConnection(c, c.softError !== 0 ? c.softError : -Errno.ETIMEDOUT);
+    return;
+  }
+  if (c.snd.wnd === 0) {
+    // The peer took its window back (recovery/taken-back.ts): the oldest segment is the probe.
+    c.scoreboard.markAllLost();
+    c.rtt.backOff();
+    c.due |= DUE_RETRANSMIT;
     return;
   }
   loseOutstanding(c);

@@ -39,13 +39,25 @@ export function send(c: Connection, from: Uint8Array, offset: number, lengthByte
   if (error !== 0) return error;
   if (lengthBytes === 0) return 0;
   const count = c.sendBuffer.append(from, offset, lengthBytes);
-  if (count < lengthBytes) noteFull(c);
+  if (count < lengthBytes) noteFull(c, nowUs);
   if (count > 0) afterAppend(c, nowUs);
   return count;
 }
 
-function noteFull(c: Connection): void {
+function noteFull(c: Connection, nowUs: number): void {
   c.stack.counters.add(c.stack.count.sendBufferFull, 1);
+  // Nothing is under way whose acknowledgement would make room.
+  if (c.sendBuffer.usedBytes === 0) c.stack.work.awaitMemory(c, nowUs);
+}
+
+/** Bytes that `send` would take; when it would take none, the owner is told when it does. */
+export function writable(c: Connection, nowUs: number): number {
+  const { sendBuffer } = c;
+  const { freeBytes } = sendBuffer;
+  if (freeBytes > 0 || !canSend(c)) return freeBytes;
+  sendBuffer.starved = true;
+  if (sendBuffer.usedBytes === 0) c.stack.work.awaitMemory(c, nowUs);
+  return 0;
 }
 
 /** `send` of urgent data (MSG_OOB): as much as fits goes into the stream, its end marked urgent. */
@@ -60,7 +72,7 @@ export function sendUrgent(
   if (error !== 0) return error;
   if (lengthBytes === 0) return 0;
   const count = c.sendBuffer.append(from, offset, lengthBytes);
-  if (count < lengthBytes) noteFull(c);
+  if (count < lengthBytes) noteFull(c, nowUs);
   if (count <= 0) return count;
   markUrgent(c);
   afterAppend(c, nowUs);
@@ -77,7 +89,7 @@ export function sendFrom(c: Connection, at: number, lengthBytes: number, nowUs: 
   if (error !== 0) return error;
   if (lengthBytes === 0) return 0;
   const count = c.sendBuffer.appendFrom(at, lengthBytes);
-  if (count < lengthBytes) noteFull(c);
+  if (count < lengthBytes) noteFull(c, nowUs);
   if (count > 0) afterAppend(c, nowUs);
   return count;
 }
@@ -149,7 +161,10 @@ export function consume(c: Connection, count: number, nowUs: number): void {
   const { receiveBuffer, stack } = c;
   const { receiveSpaceAuto, receiveSpaceMaxBytes } = stack.settings;
   receiveBuffer.consumed(count, c.rcv.mss, receiveSpaceAuto.value === 1 ? receiveSpaceMaxBytes.value : 0, nowUs);
-  if (c.readableBytes === 0 && c.reassembly.count === 0) receiveBuffer.ring.align(receiveBuffer.readSeq, 0);
+  if (c.readableBytes === 0 && c.reassembly.count === 0) {
+    if (!receiveBuffer.denied) receiveBuffer.ring.yieldMemory();
+    receiveBuffer.ring.align(receiveBuffer.readSeq, 0);
+  }
   if (c.state < ESTABLISHED || c.rcv.finReceived) return;
   if (!windowUpdateDue(c)) return;
   if (c.rcv.adv === c.rcv.nxt) stack.counters.add(stack.count.windowUpdatesSent, 1);

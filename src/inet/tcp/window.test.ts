@@ -276,8 +276,7 @@ describe('receive window', () => {
   it('shrinks its promise to what the heap can hold', () => {
     const t = new Transcript({ heapBytes: 32768 }).established();
     for (let i = 0; i < 40; i++) t.send('. len 1460');
-    expect(t.c.readableBytes).toBeGreaterThan(8000);
-    expect(t.c.readableBytes).toBeLessThanOrEqual(32768);
+    expect(t.c.readableBytes).toBe(4096);
     expect(t.count('droppedNoMemory')).toBeGreaterThan(0);
     const readable = t.c.readableBytes;
     expect(t.read()).toBe(readable);

@@ -1,10 +1,12 @@
 /**
- * Work that TCP has still to do: connections that may send, connections waiting for room on a link, rings that may be idle.
+ * Work that TCP has still to do: connections that may send, connections waiting for room on a link or for memory, rings that
+ * may be idle.
  *
  * Thread: the one that runs the CPU. Segment arrival only puts connections here; `run` sends once per batch.
  */
 
 import { Callout, type CalloutTable } from '../../kern/callout.ts';
+import type { Heap } from '../../mem/heap.ts';
 import type { IpService } from '../ip/transport.ts';
 import type { Connection, ConnectionQueue } from './connection/connection.ts';
 import { DUE_OUTPUT } from './connection/due.ts';
@@ -12,6 +14,10 @@ import { dispatch } from './dispatch.ts';
 
 /** Rings unused for this long give their memory back. */
 const RECLAIM_US = 2_000_000;
+/** Pause before memory is offered to connections that had to do without. */
+const MEMORY_RETRY_US = 10_000;
+/** Memory that one of them is counted to take. */
+const MEMORY_RETRY_BYTES = 4096;
 
 /** Connections that wait for one thing. The arrays only grow: a shortened array gives its memory away. */
 class ConnectionList {
@@ -42,10 +48,14 @@ export class WorkQueue implements ConnectionQueue {
   readonly #blocked: ConnectionList = new ConnectionList();
   readonly #holders: Connection[] = [];
   readonly #reclaim: Callout = new Callout((nowUs) => this.#reclaimRings(nowUs));
+  readonly #heap: Heap;
+  readonly #starving: ConnectionList = new ConnectionList();
+  readonly #retryMemory: Callout = new Callout((nowUs) => this.#offerMemory(nowUs));
 
-  constructor(ip: IpService, callouts: CalloutTable) {
+  constructor(ip: IpService, callouts: CalloutTable, heap: Heap) {
     this.#ip = ip;
     this.#callouts = callouts;
+    this.#heap = heap;
   }
 
   /** Whether `run` has something to do although nothing arrived. */
@@ -128,10 +138,55 @@ export class WorkQueue implements ConnectionQueue {
   }
 
   #reclaimRings(nowUs: number): void {
+    this.#releaseIdle(nowUs - RECLAIM_US);
+    if (this.#holders.length > 0) this.#callouts.schedule(this.#reclaim, nowUs + RECLAIM_US);
+  }
+
+  #releaseIdle(sinceUs: number): void {
     for (let i = this.#holders.length - 1; i >= 0; i--) {
       const c = this.#holders[i] as Connection;
-      if (c.releaseIdleRings(nowUs - RECLAIM_US)) this.forgetRings(c);
+      if (c.releaseIdleRings(sinceUs)) this.forgetRings(c);
     }
-    if (this.#holders.length > 0) this.#callouts.schedule(this.#reclaim, nowUs + RECLAIM_US);
+  }
+
+  /** There was no memory for what it wants to send or has received: its program or its peer are told when there is some. */
+  awaitMemory(c: Connection, nowUs: number): void {
+    if (c.awaitsMemory) return;
+    c.awaitsMemory = true;
+    this.#starving.add(c);
+    if (!this.#retryMemory.pending) this.#callouts.schedule(this.#retryMemory, nowUs + MEMORY_RETRY_US);
+  }
+
+  /** To as many as there is memory for, in the order in which they came; those that get none come first the next time. */
+  #offerMemory(nowUs: number): void {
+    this.#releaseIdle(nowUs);
+    const heap = this.#heap;
+    let freeBytes = heap.limitBytes - heap.usedBytes;
+    const { count } = this.#starving;
+    const starving = this.#starving.take();
+    for (let i = 0; i < count; i++) {
+      const c = starving[i] as Connection;
+      starving[i] = null;
+      if (heap.shareBytes(0) === 0 || (i > 0 && freeBytes < MEMORY_RETRY_BYTES)) {
+        this.#starving.add(c);
+        continue;
+      }
+      freeBytes -= MEMORY_RETRY_BYTES;
+      c.awaitsMemory = false;
+      this.#tellOfMemory(c);
+    }
+    if (this.#starving.count > 0) this.#callouts.schedule(this.#retryMemory, nowUs + MEMORY_RETRY_US);
+  }
+
+  #tellOfMemory(c: Connection): void {
+    const { receiveBuffer, sendBuffer } = c;
+    if (receiveBuffer.denied) {
+      receiveBuffer.denied = false;
+      c.acks.now = true;
+      this.enqueue(c);
+    }
+    if (!sendBuffer.starved) return;
+    sendBuffer.starved = false;
+    if (c.owner !== null) c.owner.onWritable();
   }
 }

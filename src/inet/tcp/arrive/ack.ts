@@ -14,6 +14,7 @@ import { RECOVERY_NONE, TIMER_PERSIST } from '../connection/states.ts';
 import { armProbe, armRetransmit, stopRetransmit } from '../connection/timers.ts';
 import { onProbeAnswer } from '../recovery/loss-probe.ts';
 import { detectLoss, onAdvance, receiveSacks, reduceRate } from '../recovery/recovery.ts';
+import { onWindowTakenBack } from '../recovery/taken-back.ts';
 import { tryUndo } from '../recovery/undo.ts';
 import type { Segment } from '../shared/segment.ts';
 import { challengeAck } from './challenge.ts';
@@ -51,6 +52,10 @@ export function processAck(c: Connection, segment: Segment, nowUs: number): bool
   if (c.undo.possible) tryUndo(c, advance > 0, tsEcho);
   const windowBefore = c.snd.wnd;
   updateWindow(c, segment, advance > 0);
+  if (c.snd.wnd === 0 && !c.scoreboard.empty) {
+    onWindowTakenBack(c);
+    return true;
+  }
   const duplicate =
     advance === 0 &&
     segment.dataBytes === 0 &&

@@ -9,9 +9,11 @@
 
 import { Errno } from '../../../base/errors.ts';
 import { US_PER_MS } from '../../../base/units.ts';
+import { FLAG_FIN } from '../../../wire/tcp.ts';
 import type { Connection } from '../connection/connection.ts';
 import { DUE_ACK, DUE_BATCH_ACK, DUE_RESET, endConnection } from '../connection/due.ts';
 import { ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from '../connection/states.ts';
+import { closeWindow } from '../connection/window.ts';
 import type { Segment } from '../shared/segment.ts';
 
 /** The segment's data, checksum verified, trimmed to the window, `seq` not before RCV.NXT. */
@@ -28,24 +30,30 @@ export function receiveData(c: Connection, segment: Segment, nowUs: number): voi
     refuseData(c);
     return;
   }
-  if (!makeRoom(c, segment)) return;
+  if (!makeRoom(c, segment, nowUs)) return;
   if (c.holderIndex < 0) stack.work.holdRings(c, nowUs);
   if (segment.seq === c.rcv.nxt) receiveInOrder(c, segment, nowUs);
   else receiveOutOfOrder(c, segment);
 }
 
-/** Memory for the segment, or for as much of it as there is: the window follows what the heap can give. */
-function makeRoom(c: Connection, segment: Segment): boolean {
+/**
+ * Memory for the segment, or for as much of it as there is. For want of memory the window closes, as Linux does it, and opens
+ * when there is some again: the peer waits instead of sending into the void.
+ */
+function makeRoom(c: Connection, segment: Segment, nowUs: number): boolean {
   const { receiveBuffer, reassembly, stack } = c;
   const held = reassembly.count > 0 ? reassembly.endSeq : c.rcv.nxt;
   if (receiveBuffer.ensure((segment.seq + segment.dataBytes) | 0, held)) return true;
   stack.counters.add(stack.count.droppedNoMemory, 1);
-  const { capacity } = receiveBuffer.ring;
-  if (receiveBuffer.limitBytes > capacity && capacity > 0) receiveBuffer.limitBytes = capacity;
-  const room = (receiveBuffer.readSeq + capacity - segment.seq) | 0;
+  receiveBuffer.denied = true;
+  stack.work.awaitMemory(c, nowUs);
+  const edge = (receiveBuffer.readSeq + receiveBuffer.ring.capacity) | 0;
+  closeWindow(c, edge);
+  c.due |= DUE_ACK;
+  segment.flags &= ~FLAG_FIN;
+  const room = (edge - segment.seq) | 0;
   if (room <= 0) return false;
   segment.dataBytes = room;
-  segment.flags &= ~1;
   return true;
 }
 

@@ -10,6 +10,10 @@
 import type { Bulk } from '../../../mem/bulk.ts';
 import type { Heap } from '../../../mem/heap.ts';
 
+/** Data up to here is small, and has a block of its size; the next size of a ring. */
+const SMALL_BYTES = 1024;
+const PAGE_BYTES = 4096;
+
 /**
  * Combine the sum of a piece with that of the piece that follows it: after an odd number of bytes, words are swapped
  * (RFC 1071 section 2 (B)).
@@ -31,14 +35,16 @@ export class ByteRing {
   }
 
   /**
-   * Have room for `needBytes` from `startSeq` on; the `usedBytes` that are there keep their sequence numbers.
-   * False when the heap has no block of that size; nothing changed then.
+   * Have room for `needBytes` from `startSeq` on, or for as many as the heap gives; the `usedBytes` that are there keep their
+   * sequence numbers. False when there is less than was needed.
    */
   grow(startSeq: number, usedBytes: number, needBytes: number): boolean {
     if (needBytes <= this.capacity) return true;
-    const capacity = this.#heap.blockBytes(needBytes);
-    const at = capacity === 0 ? -1 : this.#heap.allocate(capacity);
+    // Small data takes a small block; more data is likely to be followed by yet more.
+    const wanted = needBytes > SMALL_BYTES && needBytes < PAGE_BYTES ? PAGE_BYTES : needBytes;
+    const at = this.#heap.allocateShare(wanted, this.capacity);
     if (at < 0) return false;
+    const capacity = this.#heap.allocatedBytes;
     const oldAt = this.#at;
     const oldMask = this.capacity - 1;
     const mask = capacity - 1;
@@ -52,7 +58,19 @@ export class ByteRing {
     if (this.capacity > 0) this.#heap.free(oldAt);
     this.#at = at;
     this.capacity = capacity;
-    return true;
+    return needBytes <= capacity;
+  }
+
+  /** Bytes that the heap allows the ring by now; those that it has count until they are given back. */
+  get allowedBytes(): number {
+    return Math.max(this.capacity, this.#heap.shareBytes(this.capacity));
+  }
+
+  /** Only while the ring is empty: give the memory back if it is more than a share, or if little is left for others. */
+  yieldMemory(): void {
+    if (this.capacity === 0) return;
+    const share = this.#heap.shareBytes(this.capacity);
+    if (share < this.capacity || share <= PAGE_BYTES) this.release();
   }
 
   /** Give the memory back; the ring must be empty. */

@@ -69,6 +69,7 @@ export interface ConnectionTimers {
 export interface ConnectionQueue {
   enqueue(c: Connection): void;
   awaitRoom(c: Connection): void;
+  awaitMemory(c: Connection, nowUs: number): void;
   holdRings(c: Connection, nowUs: number): void;
   forgetRings(c: Connection): void;
 }
@@ -156,6 +157,8 @@ export class Connection {
   blocked: boolean = false;
   /** On the stack's list of connections waiting for room. */
   waiting: boolean = false;
+  /** On the stack's list of connections waiting for memory. */
+  awaitsMemory: boolean = false;
   /** Place in the stack's list of connections with rings that may become idle; -1: not there. */
   holderIndex: number = -1;
 

@@ -22,6 +22,8 @@ export class ReceiveBuffer {
   limitBytes: number;
   /** Set by SO_RCVBUF: no growth of the limit. */
   fixed: boolean = false;
+  /** Data was dropped for want of memory: what the ring has is all that is offered, until there is more again. */
+  denied: boolean = false;
 
   /** Right-sizing: bytes read since `#roundUs`, most read in any round, receiver's estimate of the round trip. */
   #roundBytes: number = 0;
@@ -43,6 +45,11 @@ export class ReceiveBuffer {
     this.readSeq = seq;
   }
 
+  /** The part of the limit for which there is memory: what may be offered, read or not. */
+  get offerableBytes(): number {
+    return Math.min(this.limitBytes, this.denied ? this.ring.capacity : this.ring.allowedBytes);
+  }
+
   /** Nobody will read the bytes up to `seq`: forget them and give the memory back. */
   discard(seq: number): void {
     this.readSeq = seq;
@@ -54,7 +61,7 @@ export class ReceiveBuffer {
     return (this.readSeq + this.ring.capacity - seq) | 0;
   }
 
-  /** Have room for bytes up to `endSeq`; `heldEndSeq` ends what is there, out-of-order data included. */
+  /** Have room for bytes up to `endSeq`, or for as many of them as the heap gives; `heldEndSeq` ends what is there, out-of-order data included. */
   ensure(endSeq: number, heldEndSeq: number): boolean {
     const need = (endSeq - this.readSeq) | 0;
     if (need <= this.ring.capacity) return true;

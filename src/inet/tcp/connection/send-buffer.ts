@@ -2,7 +2,7 @@
  * Send buffer: bytes that the program wrote and the peer has not acknowledged.
  *
  * Thread: the one that runs the CPU. Bytes `[startSeq, endSeq)` lie in a {@link ByteRing}; `startSeq` follows SND.UNA.
- * The limit is what `send` may fill; it grows with the congestion window (twice of it, so that a window in flight leaves
+ * The limit is what `send` may fill, as far as the heap gives memory; it grows with the congestion window (twice of it, so that a window in flight leaves
  * one to be written) unless the program set SO_SNDBUF.
  */
 
@@ -30,9 +30,9 @@ export class SendBuffer {
     return (this.endSeq - this.startSeq) | 0;
   }
 
+  /** Room within the limit and the memory that there is. */
   get freeBytes(): number {
-    const free = this.limitBytes - this.usedBytes;
-    return Math.max(free, 0);
+    return Math.max(Math.min(this.limitBytes, this.ring.allowedBytes) - this.usedBytes, 0);
   }
 
   begin(seq: number): void {
@@ -40,7 +40,7 @@ export class SendBuffer {
     this.endSeq = seq;
   }
 
-  /** Append from an ordinary array what fits: the count, or `-EAGAIN`, `-ENOBUFS` (heap exhausted, nothing buffered). */
+  /** Append from an ordinary array what fits: the count, or `-EAGAIN` when nothing does, be it for want of memory. */
   append(from: Uint8Array, offset: number, lengthBytes: number): number {
     const count = this.#reserve(lengthBytes);
     if (count <= 0) return count;
@@ -77,7 +77,8 @@ export class SendBuffer {
   /** Everything before `seq` was acknowledged. Returns true when a starved writer should be told. */
   acknowledge(seq: number): boolean {
     this.startSeq = seq;
-    if (!this.starved || this.freeBytes < this.limitBytes >> 2) return false;
+    if (seq === this.endSeq) this.ring.yieldMemory();
+    if (!this.starved || 4 * this.freeBytes < Math.min(this.limitBytes, this.ring.allowedBytes)) return false;
     this.starved = false;
     return true;
   }
@@ -90,7 +91,7 @@ export class SendBuffer {
     if (used + count > this.ring.capacity && !this.ring.grow(this.startSeq, used, used + count)) {
       count = Math.min(count, this.ring.capacity - used);
       this.starved = true;
-      if (count <= 0) return used > 0 ? -Errno.EAGAIN : -Errno.ENOBUFS;
+      if (count <= 0) return -Errno.EAGAIN;
     }
     return count;
   }

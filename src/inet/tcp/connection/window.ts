@@ -29,11 +29,11 @@ export function synWindow(limitBytes: number, scale: number): number {
 }
 
 /**
- * Bytes of window to offer with the next segment (RFC 9293 3.8.6.2.2): the right edge never moves back, and moves
- * forward only by a worthwhile step. Remembers the edge it offers.
+ * Bytes of window to offer with the next segment (RFC 9293 3.8.6.2.2): the right edge moves back only when memory is used up
+ * (`closeWindow`), and forward only by a worthwhile step. Remembers the edge it offers.
  */
 export function offerWindow(c: Connection): number {
-  const { limitBytes } = c.receiveBuffer;
+  const limitBytes = c.receiveBuffer.offerableBytes;
   const free = offerable(limitBytes, c.rcv.scale) - c.readableBytes;
   const edge = (c.rcv.adv - c.rcv.nxt) | 0;
   const open = Math.max(edge, 0);
@@ -49,16 +49,26 @@ export function offerWindow(c: Connection): number {
 
 /** Whether the window has opened by so much that the peer should be told (RFC 9293 3.8.6.2.2). */
 export function windowUpdateDue(c: Connection): boolean {
-  const gain = windowGain(c);
+  const { offerableBytes } = c.receiveBuffer;
+  const gain = windowGain(c, offerableBytes);
   // Cap at the largest window that the scale can advertise.
-  const limit = Math.min(c.receiveBuffer.limitBytes, 65535 << c.rcv.scale);
+  const limit = Math.min(offerableBytes, 65535 << c.rcv.scale);
   const open = (c.rcv.adv - c.rcv.nxt) | 0;
   const worthwhile = gain >= 2 * c.rcv.mss && (gain >= limit >> 2 || open <= limit >> 3);
-  return worthwhile || 2 * gain >= limit;
+  return worthwhile || (2 * gain >= limit && gain > 0);
+}
+
+/** Memory is there for bytes before `edgeSeq` only: take back the window beyond, as far as nothing is held there. */
+export function closeWindow(c: Connection, edgeSeq: number): void {
+  const { rcv, reassembly } = c;
+  const heldSeq = reassembly.count > 0 ? reassembly.endSeq : rcv.nxt;
+  // Whole units of the scale, so that the peer sees no more.
+  const open = Math.max((edgeSeq - rcv.nxt) | 0, (heldSeq - rcv.nxt) | 0) & -(1 << rcv.scale);
+  if (open < ((rcv.adv - rcv.nxt) | 0)) rcv.adv = (rcv.nxt + open) | 0;
 }
 
 /** Bytes that the right edge would move now. */
-function windowGain(c: Connection): number {
-  const free = offerable(c.receiveBuffer.limitBytes, c.rcv.scale) - c.readableBytes;
+function windowGain(c: Connection, limitBytes: number): number {
+  const free = offerable(limitBytes, c.rcv.scale) - c.readableBytes;
   return Math.min(free, 65535 << c.rcv.scale) - ((c.rcv.adv - c.rcv.nxt) | 0);
 }

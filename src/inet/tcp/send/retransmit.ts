@@ -25,12 +25,21 @@ export function sendRetransmissions(c: Connection, nowUs: number): boolean {
   for (;;) {
     const index = scoreboard.nextLost();
     if (index < 0) break;
+    if (outsideWindow(c, index)) return false;
     const room = congestion.cwnd - c.pipeBytes;
     if (!c.loss.retransmitDue && room < Math.min(c.size.mss, scoreboard.lengthOf(index))) return false;
     if (retransmit(c, index, nowUs) < 0) return false;
     c.loss.retransmitDue = false;
   }
   return true;
+}
+
+/** The peer took its window back: the next ACK that opens it leads here again. The oldest segment needs one byte of window. */
+function outsideWindow(c: Connection, index: number): boolean {
+  const { scoreboard, snd } = c;
+  const seq = scoreboard.seqOf(index);
+  const room = (snd.una + snd.wnd - seq) | 0;
+  return room <= 0 || (seq !== snd.una && room < Math.min(scoreboard.lengthOf(index), c.size.mss));
 }
 
 /** Send record `index` again, split to what a segment may hold now. Returns 0 or a negative errno. */
