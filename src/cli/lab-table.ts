@@ -17,6 +17,17 @@ export function formatLab(nodes: readonly NodeStatus[]): string {
   return formatTable(LAB_HEADING, nodes.map(labRow));
 }
 
+/** A line for each node whose program is not on the network of the lab. */
+export function formatHostNetworks(nodes: readonly NodeStatus[]): string {
+  const foreign = nodes.filter(({ hostNetwork }) => hostNetwork);
+  return foreign
+    .map(
+      ({ name, program }) =>
+        `${name}: ${program} has the host's network; Node programs that it starts have ${name}'s\n`,
+    )
+    .join('');
+}
+
 /** `812`, `2.1k`; `-` when no HTTP was seen. */
 export function rateText(perSec: number | null): string {
   if (perSec === null) return '-';

@@ -53,6 +53,7 @@ describe('tables', () => {
     placement: null,
     phase: 'ready',
     listening: { tcp: [], udp: [] },
+    hostNetwork: false,
     inspectorUrl: null,
     exitCode: null,
     lastError: null,

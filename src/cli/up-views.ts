@@ -6,7 +6,7 @@
 
 import type { CheckResult, LogLine, MetricsSample, NodeStatus, PartitionInfo } from '../index.ts';
 import { formatHealed, formatPartition } from './break.ts';
-import { formatLab, formatLive, formatMetricsLine } from './lab-table.ts';
+import { formatHostNetworks, formatLab, formatLive, formatMetricsLine } from './lab-table.ts';
 import { LiveRegion } from './live.ts';
 import type { Output } from './output.ts';
 
@@ -66,7 +66,7 @@ export class PipeView implements View {
 
   up(title: string, nodes: NodeStatus[]): void {
     for (const node of nodes) this.#states.set(node.name, node.state);
-    this.#out.write(`${title}\n${formatLab(nodes)}`);
+    this.#out.write(`${title}\n${formatLab(nodes)}${formatHostNetworks(nodes)}`);
   }
 
   state(node: NodeStatus): void {
@@ -113,6 +113,7 @@ export class TerminalView implements View {
   }
 
   up(title: string, nodes: NodeStatus[]): void {
+    this.#out.write(formatHostNetworks(nodes));
     this.#title = `${title}; Ctrl-C ends it`;
     this.#nodes = nodes;
     this.#draw();

@@ -35,7 +35,10 @@ export type Placement = 'process' | 'beside';
 export interface NodeOptions {
   /** "node" (default), or "router": forwards, and takes the first addresses of its networks. */
   kind?: 'node' | 'router';
-  /** `node [flags] script [arguments]`; without it the kernel runs alone. */
+  /**
+   * `node [flags] script [arguments]`, or, with `placement: process`, any `program [arguments]`, which has the host's network; without
+   * it the kernel runs alone.
+   */
   run?: string;
   /** Place of the program: "beside" its kernel (default), as a thread of the lab, or as a "process" of its own. */
   placement?: Placement;

@@ -264,9 +264,24 @@ describe('errors name file, line, column and key', () => {
     ],
     ['no such folder', 'nodes:\n  a: { cwd: nothere }\n', 'lab.yml:2:13: nodes.a.cwd: no folder FOLDER/nothere'],
     [
-      'another language',
-      'nodes:\n  a: { run: python x.py }\n',
-      'lab.yml:2:13: nodes.a.run: \'python\': only Node programs can run here, as in "node server.js"',
+      'another language beside a kernel',
+      'nodes:\n  a: { run: sh x.sh }\n',
+      'lab.yml:2:13: nodes.a.run: \'sh\': a program that is not Node runs only with "placement: process"',
+    ],
+    [
+      'a program that no shell would find',
+      'nodes:\n  a: { run: no-such-thing x, placement: process }\n',
+      'lab.yml:2:13: nodes.a.run: no program no-such-thing',
+    ],
+    [
+      'a program of the folder that is not there',
+      'nodes:\n  a: { run: ./server, placement: process, env: { PATH: /bin } }\n',
+      'lab.yml:2:13: nodes.a.run: no program ./server',
+    ],
+    [
+      'an inspector of a program that has none',
+      'nodes:\n  a: { run: sh x.sh, placement: process, inspect: true }\n',
+      'lab.yml:2:51: nodes.a.inspect: only Node has one',
     ],
     [
       'a shell',
@@ -364,6 +379,7 @@ describe('plan', () => {
     expect([name, domain]).toEqual(['shop', 'shop.lan']);
     expect(nodes[0]?.program).toEqual({
       text: 'node server.js --fast',
+      executable: null,
       script: join(folder, 'server.js'),
       nodeFlags: [],
       argv: ['--fast'],

@@ -72,7 +72,7 @@ export class NodeLife {
       const stays = node.up && node.plan.placement === 'process';
       if (!stays) await this.#unplug(node);
       const text = ['node', ...nodeFlags, options.script, ...argv].join(' ');
-      node.program = { text, script, nodeFlags, argv, cwd };
+      node.program = { text, executable: null, script, nodeFlags, argv, cwd };
       node.env = { ...node.plan.env, ...env };
       if (stays) this.#startProgram(node);
       else await this.#reboot(node);

@@ -44,6 +44,8 @@ export interface NodeStatus {
   phase: Phase;
   /** Ports on which its sockets listen (TCP) or are bound (UDP). */
   listening: { tcp: number[]; udp: number[] };
+  /** Its program is not Node: it uses the host's network, and only Node programs that it starts use this machine's. */
+  hostNetwork: boolean;
   /** Node's inspector of the program, on the host's loopback; null: it does not listen. */
   inspectorUrl: string | null;
   exitCode: number | null;

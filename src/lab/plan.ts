@@ -36,6 +36,8 @@ export interface InterfacePlan {
 export interface ProgramPlan {
   /** As written, for people. */
   text: string;
+  /** Path of a program that is not Node; null: Node, which runs `script`. */
+  executable: string | null;
   script: string;
   nodeFlags: string[];
   argv: string[];

@@ -12,7 +12,13 @@ import { formatAddress6 } from './addressing6.ts';
 import type { LabConfig, NetworkConfig, NodeConfig } from './config.ts';
 import { type KeyPath, LabFileError, type Locate, type Problem } from './lab-file.ts';
 import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
-import { findScript, isInspectFlag, type ProgramCommand, parseProgramCommand } from './program-command.ts';
+import {
+  findExecutable,
+  findScript,
+  isInspectFlag,
+  type ProgramCommand,
+  parseProgramCommand,
+} from './program-command.ts';
 import { referenceProblems, unknownName } from './references.ts';
 import { type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
 
@@ -118,8 +124,8 @@ class Planner {
     const path = ['nodes', node.name];
     const cwd = resolve(this.#context.folder, node.cwd ?? '.');
     if (node.cwd !== null && !isFolder(cwd)) this.#problem([...path, 'cwd'], `no folder ${cwd}`);
-    const program = node.run === null ? null : this.#program(node.run, [...path, 'run'], cwd);
-    if (node.placement === 'beside') this.#checkInspector(node, program);
+    const program = node.run === null ? null : this.#program(node, node.run, cwd);
+    this.#checkInspector(node, program);
     const interfaces = this.#networksOf(node).map((network, i) => {
       const { ports } = networks[network] as NetworkPlan;
       ports.push(node.name);
@@ -156,6 +162,10 @@ class Planner {
   /** A program beside its kernel is no process, and its machine would stand still with it. */
   #checkInspector(node: NodeConfig, program: ProgramPlan | null): void {
     const path = ['nodes', node.name];
+    if (node.placement === 'process') {
+      if (node.inspectPort !== null && program?.executable) this.#problem([...path, 'inspect'], 'only Node has one');
+      return;
+    }
     if (node.inspectPort !== null) this.#problem([...path, 'inspect'], 'only with "placement: process"');
     const flag = program?.nodeFlags.find(isInspectFlag);
     if (flag !== undefined) this.#problem([...path, 'run'], `node ${flag}: only with "placement: process"`);
@@ -179,14 +189,23 @@ class Planner {
     return found;
   }
 
-  #program(text: string, path: KeyPath, cwd: string): ProgramPlan | null {
-    const command = parseProgramCommand(text) as ProgramCommand;
-    const script = findScript(command.script, cwd);
-    if (script === null) {
-      this.#problem(path, `no program ${resolve(cwd, command.script)}`);
+  #program(node: NodeConfig, text: string, cwd: string): ProgramPlan | null {
+    const path = ['nodes', node.name, 'run'];
+    const { executable, script, nodeFlags, argv } = parseProgramCommand(text) as ProgramCommand;
+    if (executable !== null && node.placement === 'beside') {
+      this.#problem(path, `'${executable}': a program that is not Node runs only with "placement: process"`);
       return null;
     }
-    return { text, script, nodeFlags: command.nodeFlags, argv: command.argv, cwd };
+    const found =
+      executable === null
+        ? findScript(script, cwd)
+        : findExecutable(executable, cwd, node.env.PATH ?? process.env.PATH ?? '');
+    if (found === null) {
+      this.#problem(path, `no program ${executable ?? resolve(cwd, script)}`);
+      return null;
+    }
+    if (executable === null) return { text, executable, script: found, nodeFlags, argv, cwd };
+    return { text, executable: found, script, nodeFlags, argv, cwd };
   }
 }
 

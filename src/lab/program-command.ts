@@ -1,16 +1,19 @@
 /**
- * The `run:` line of a node, `node [flags] script [arguments]`, taken apart as a shell would, without a shell.
+ * The `run:` line of a node, `node [flags] script [arguments]` or `program [arguments]`, taken apart as a shell would, without a shell.
  *
- * Thread: any. Missing: shell syntax (pipes, variables, globs), which is refused, and programs other than Node's.
+ * Thread: any. Missing: shell syntax (pipes, variables, globs), which is refused.
  */
 
+import { accessSync, constants, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 
 export interface ProgramCommand {
+  /** As written; null: Node itself. */
+  executable: string | null;
   /** Flags for Node, in front of the script. */
   nodeFlags: string[];
-  /** As written. */
+  /** As written; '' where Node is not what runs. */
   script: string;
   argv: string[];
 }
@@ -71,8 +74,8 @@ export function parseProgramCommand(text: string): ProgramCommand | string {
   if (typeof words === 'string') return words;
   const first = words[0];
   if (first === undefined) return 'nothing to run';
-  if (/\.[cm]?[jt]s$/.test(first)) return { nodeFlags: [], script: first, argv: words.slice(1) };
-  if (first !== 'node') return `'${first}': only Node programs can run here, as in "node server.js"`;
+  if (/\.[cm]?[jt]s$/.test(first)) return { executable: null, nodeFlags: [], script: first, argv: words.slice(1) };
+  if (first !== 'node') return { executable: first, nodeFlags: [], script: '', argv: words.slice(1) };
   const nodeFlags: string[] = [];
   let at = 1;
   for (; at < words.length; at++) {
@@ -92,7 +95,22 @@ export function parseProgramCommand(text: string): ProgramCommand | string {
   }
   const script = words[at];
   if (script === undefined) return 'no script after "node"';
-  return { nodeFlags, script, argv: words.slice(at + 1) };
+  return { executable: null, nodeFlags, script, argv: words.slice(at + 1) };
+}
+
+/** Path of a program as a shell finds it, or null. `path`: the variable of that name. */
+export function findExecutable(name: string, cwd: string, path: string): string | null {
+  const folders = name.includes('/') ? [cwd] : path.split(delimiter);
+  return folders.map((folder) => resolve(cwd, folder, name)).find(isExecutable) ?? null;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** Path of a script as `node SCRIPT` would find it, or null. */

@@ -2,8 +2,9 @@
  * The program of a node as a process of its own, on the kernel of its machine, which lives in a thread of the lab.
  *
  * Thread: the supervisor's. Node runs the program; the preload (worker/preload.ts) connects it to the kernel by its URL and ends
- * it with the machine. The process leads a group, so that what it starts ends with it.
- * Its standard input is empty, as that of programs beside their kernels.
+ * it with the machine. The process leads a group, so that what it starts ends with it. Its standard input is empty, as that of
+ * programs beside their kernels. A program that is not Node has the host's network; Node programs that it starts have the machine's.
+ * Missing: the end of those that are not Node when the supervisor is killed.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -60,18 +61,25 @@ export function inspectorUrlIn(line: string): string | null {
   return INSPECTOR_LINE.exec(line)?.[1] ?? null;
 }
 
+/** Command, arguments and NODE_OPTIONS: those of a program that is not Node are for Node programs that it starts. */
+function commandOf(options: ProcessOptions): { command: string; args: string[]; nodeOptions: string } {
+  const { executable, nodeFlags, script, argv } = options.program;
+  const flags = ownFlags(options);
+  const nodeOptions = options.env.NODE_OPTIONS ?? '';
+  if (executable === null)
+    return { command: process.execPath, args: [...flags, ...nodeFlags, script, ...argv], nodeOptions };
+  return { command: executable, args: argv, nodeOptions: [...flags, nodeOptions].join(' ') };
+}
+
 export const spawnProgram: SpawnProgram = (options) => {
   const { url, program, env } = options;
-  const child: ChildProcess = spawn(
-    process.execPath,
-    [...ownFlags(options), ...program.nodeFlags, program.script, ...program.argv],
-    {
-      cwd: program.cwd,
-      env: { ...env, NODE_OPTIONS: nodeOptions(PRELOAD, env.NODE_OPTIONS ?? ''), [SHARE_VARIABLE]: url },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    },
-  );
+  const { command, args, nodeOptions: own } = commandOf(options);
+  const child: ChildProcess = spawn(command, args, {
+    cwd: program.cwd,
+    env: { ...env, NODE_OPTIONS: nodeOptions(PRELOAD, own), [SHARE_VARIABLE]: url },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   return child as ChildProcess & ProgramChild;
 };
 

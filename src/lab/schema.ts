@@ -132,7 +132,14 @@ const dependencyState = v.pipe(
 
 const node = map({
   kind: v.optional(v.pipe(oneOf('node', 'router'), v.description('"node" (default) or "router", which forwards'))),
-  run: v.optional(v.pipe(run, v.description('node [flags] script [arguments]; without it the kernel runs alone'))),
+  run: v.optional(
+    v.pipe(
+      run,
+      v.description(
+        "node [flags] script [arguments], or with placement: process any program [arguments], which has the host's network; without it the kernel runs alone",
+      ),
+    ),
+  ),
   placement: v.optional(
     v.pipe(
       oneOf('process', 'beside'),

@@ -4,6 +4,7 @@
  * Thread: the supervisor's.
  */
 
+import { basename } from 'node:path';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import type { LabMemory } from './memory.ts';
 import type { KernelBoot, ProgramBoot } from './messages.ts';
@@ -13,6 +14,11 @@ import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, typ
 import type { ProgramProcess } from './program-process.ts';
 import { programError, stateHolds, stateText } from './state.ts';
 import type { WorkerLink } from './worker-link.ts';
+
+/** Whether a program is not Node, under which a kernel can be put. */
+function isForeign(program: ProgramPlan | null): boolean {
+  return program !== null && program.executable !== null && basename(program.executable) !== 'node';
+}
 
 export class SupervisedNode {
   readonly plan: NodePlan;
@@ -125,6 +131,7 @@ export class SupervisedNode {
       placement: this.program === null ? null : this.plan.placement,
       phase,
       listening,
+      hostNetwork: isForeign(this.program),
       inspectorUrl: this.inspectorUrl,
       exitCode,
       lastError,
