@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { BENCH_NAMES } from '../src/cli/bench.ts';
 import type { Bench } from './context.ts';
+import { want } from './harness/want.ts';
 import { BenchError, listBenches, runBench, runModule } from './main.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mk-bench-test-'));
@@ -75,6 +76,22 @@ it('prints a table for people', async () => {
   expect(stdout.text).toMatch(/\nhere +5\.00 +ns /);
   expect(stdout.text).toMatch(/\nabsent +- +Gbit\/s .*iperf3: not installed\n/);
   expect(stderr.text).toBe(`written: ${join(folder, 'small.json')} ${join(folder, 'small.svg')}\n`);
+});
+
+it('says on stderr which rows miss what they must reach, when asked', async () => {
+  const missing: Bench = {
+    run: async (context) => {
+      const rows = await bench.run(context);
+      for (const row of rows) want(row, { of: 'value', must: 4 });
+      return rows;
+    },
+  };
+  const [stdout, stderr] = [recorder(), recorder()];
+  const options = { quick: true, json: true, out: folder, stdout, stderr };
+  expect((await runModule('small', missing, options)).missed).toEqual(['small: here: 5.00 ns, must 4 ns']);
+  expect(stderr.text).toBe('');
+  await runModule('small', missing, { ...options, check: true });
+  expect(stderr.text).toBe('small: here: 5.00 ns, must 4 ns\n');
 });
 
 it('says when the folder for results cannot be made', async () => {

@@ -14,6 +14,7 @@ import { Progress, type ProgressStream } from './harness/progress.ts';
 import { checkRow, type Row } from './harness/row.ts';
 import { table } from './harness/table.ts';
 import { CompiledPeers } from './harness/tools.ts';
+import { missed } from './harness/want.ts';
 
 /** While a bench runs these interrupt it, so that children are ended and namespaces removed. */
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -73,6 +74,8 @@ export interface BenchOptions {
   json?: boolean;
   /** Less of everything: done within a minute. */
   quick?: boolean;
+  /** Prints a line on stderr for each row that misses what it must reach. */
+  check?: boolean;
   /** Folder for the results and figures, made when missing. Default `bench-results`. */
   out?: string;
   /** Interrupts, as SIGINT and SIGTERM do: children are ended, namespaces removed, and the promise rejects. */
@@ -100,6 +103,8 @@ export interface BenchReport {
   rows: Row[];
   /** Files written. */
   files: string[];
+  /** A line for each row that misses what it must reach. */
+  missed: string[];
 }
 
 /**
@@ -128,7 +133,9 @@ export async function runModule(name: string, bench: Bench, options: BenchOption
   else stdout.write(`${headline(name, environment)}\n${table(rows)}`);
   const files = await writeResults(out, name, bench, environment, rows, (line) => stderr.write(`${line}\n`));
   if (options.json !== true) stderr.write(`written: ${files.join(' ')}\n`);
-  return { bench: name, environment, rows, files };
+  const misses = missed(rows);
+  if (options.check === true) for (const line of misses) stderr.write(`${line}\n`);
+  return { bench: name, environment, rows, files, missed: misses };
 }
 
 async function measureAll(name: string, bench: Bench, options: BenchOptions, progress: Progress): Promise<Row[]> {

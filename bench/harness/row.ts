@@ -36,6 +36,16 @@ export interface Circumstances {
   foreignCores: number | null;
 }
 
+/** A figure that a row must reach; of times, memory and shares it is the most that they may be. */
+export interface Want {
+  of: 'value' | 'ratio';
+  must: number;
+  /** The figure that is aimed at. */
+  aim?: number | undefined;
+  /** Whether it was reached; null when it was not measured. */
+  met: boolean | null;
+}
+
 export interface Row {
   bench: string;
   metric: string;
@@ -57,6 +67,7 @@ export interface Row {
   ratio?: number | undefined;
   /** The figure that the paper reports for this, in the same unit. */
   paper?: number | undefined;
+  want?: Want | undefined;
   note?: string | undefined;
 }
 
@@ -67,6 +78,12 @@ const CIRCUMSTANCES = v.strictObject({
   rttAfterNs: v.nullable(finite),
   placement,
   foreignCores: v.nullable(finite),
+});
+const WANT = v.strictObject({
+  of: v.picklist(['value', 'ratio']),
+  must: finite,
+  aim: v.optional(finite),
+  met: v.nullable(v.boolean()),
 });
 const ROW: v.GenericSchema<unknown, Row> = v.pipe(
   v.strictObject({
@@ -84,6 +101,7 @@ const ROW: v.GenericSchema<unknown, Row> = v.pipe(
     baseline: v.optional(v.string()),
     ratio: v.optional(finite),
     paper: v.optional(finite),
+    want: v.optional(WANT),
     note: v.optional(v.string()),
   }),
   v.check((row) => row.value !== null || (row.note ?? '') !== '', 'a row without a value has to say why'),
@@ -141,10 +159,21 @@ export function compare(rows: readonly Row[], metric: string, baseline: string):
     row.note = row.note === undefined ? ratio : `${row.note}; ${ratio}`;
 }
 
-/** Puts what is wanted of a row in front of its note, unless it could not be measured. */
-export function want(row: Row | undefined, wanted: string | undefined): void {
-  if (row === undefined || row.value === null || wanted === undefined) return;
-  row.note = row.note === undefined ? wanted : `${wanted}; ${row.note}`;
+/** The same against the figure that the paper reports; null when the row has none. */
+export function paperRow(rows: readonly Row[], metric: string): Row | null {
+  const row = rowOf(rows, metric);
+  if (row?.paper === undefined) return null;
+  return {
+    bench: row.bench,
+    metric: `${metric} / paper`,
+    system: row.system,
+    unit: 'x',
+    value: row.value === null ? null : rounded(row.value / row.paper),
+    samples: [],
+    placement: row.placement,
+    quiet: row.quiet,
+    ...(row.value === null ? { note: `${metric}: not measured` } : {}),
+  };
 }
 
 /**

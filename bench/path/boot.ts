@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url';
 import type { Bench, BenchContext } from '../context.ts';
 import { entryUrl } from '../harness/entry.ts';
 import type { Measured, Subject } from '../harness/measure.ts';
-import { type Row, rowOf, want } from '../harness/row.ts';
+import { type Row, rowOf } from '../harness/row.ts';
 import { jsonLine, numberOf, runTool } from '../harness/tools.ts';
+import { want } from '../harness/want.ts';
 import { programUrl } from './stages.ts';
 
 const KERNELS: readonly number[] = [4, 32, 128];
@@ -49,7 +50,7 @@ async function run(context: BenchContext): Promise<Row[]> {
   const alone = KERNELS.map((kernels) => bootSubject(kernels, false, idleMs));
   const withPrograms = (quick ? [4] : [4, 32, 128]).map((kernels) => bootSubject(kernels, true, idleMs));
   const rows = await context.measure([...alone, ...withPrograms]);
-  want(rowOf(rows, idleMetric('32 kernels')), 'must be below 1 %');
+  want(rowOf(rows, idleMetric('32 kernels')), { of: 'value', must: 1 });
   return rows;
 }
 

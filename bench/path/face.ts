@@ -7,17 +7,18 @@
 
 import type { Bench, BenchContext } from '../context.ts';
 import type { Subject } from '../harness/measure.ts';
-import { compare, type Row, rowOf, type Unit, want } from '../harness/row.ts';
+import { compare, type Row, rowOf, type Unit } from '../harness/row.ts';
+import { type Wanted, want } from '../harness/want.ts';
 import { KernelStage } from './kernels.ts';
 import { connectSubjects, type Duration, dgramSubjects, FULL, httpSubjects, QUICK, streamSubjects } from './loads.ts';
 import { NODE_STAGES, processes, type Stage } from './stages.ts';
 
 type Load = (stage: Stage, duration: Duration, quick: boolean) => Subject[];
 
-/** A stage of ours: what its rates must reach, and the stages of Node that it is held against. */
+/** A stage of ours: the ratios that its rates must reach, and the stages of Node that it is held against. */
 export interface OwnStage {
   stage: Stage;
-  wanted: string;
+  wanted: Wanted;
   rivals: readonly Stage[];
 }
 
@@ -55,7 +56,7 @@ export function faceBench(load: Load, open: () => readonly OwnStage[]): Bench {
 }
 
 /** Programs beside their kernels, and programs that are processes. */
-function placements(beside: string, apart: string): () => OwnStage[] {
+function placements(beside: Wanted, apart: Wanted): () => OwnStage[] {
   return () => [
     { stage: new KernelStage(), wanted: beside, rivals: NODE_STAGES },
     {
@@ -64,6 +65,10 @@ function placements(beside: string, apart: string): () => OwnStage[] {
       rivals: [processes],
     },
   ];
+}
+
+function ratio(must: number, aim?: number): Wanted {
+  return { of: 'ratio', must, ...(aim === undefined ? {} : { aim }) };
 }
 
 const TIMES: ReadonlySet<Unit> = new Set(['us', 'ns', 'ms']);
@@ -87,10 +92,10 @@ export function compareWithBest(rows: readonly Row[], metric: string, rivals: re
   if (best !== undefined) compare(rows, metric, best.metric);
 }
 
-export const stream: Bench = faceBench(streamSubjects, placements('must 2×, aim 4×', 'must 1.0×, aim 2×'));
-export const dgram: Bench = faceBench(dgramSubjects, placements('must 5×, aim 20×', 'must 3×, aim 6×'));
+export const stream: Bench = faceBench(streamSubjects, placements(ratio(2, 4), ratio(1, 2)));
+export const dgram: Bench = faceBench(dgramSubjects, placements(ratio(5, 20), ratio(3, 6)));
 export const http: Bench = faceBench(
   (stage, duration, quick) => httpSubjects(stage, duration, quick ? ['agent'] : ['agent', 'raw']),
-  placements('must 1.0×, aim 1.3×', 'must 0.7×, aim 1.0×'),
+  placements(ratio(1, 1.3), ratio(0.7, 1)),
 );
-export const connect: Bench = faceBench(connectSubjects, placements('must 1×', 'must 0.7×, aim 1.0×'));
+export const connect: Bench = faceBench(connectSubjects, placements(ratio(1), ratio(0.7, 1)));

@@ -14,13 +14,14 @@ import { output, printJson } from './output.ts';
 interface BenchOptions {
   json?: true;
   quick?: true;
+  check?: true;
   out?: string;
 }
 
 /** Exports of bench/main. */
 interface Benches {
   listBenches(): { name: string; about: string }[];
-  runBench(name: string, options: BenchOptions & { signal: AbortSignal }): Promise<unknown>;
+  runBench(name: string, options: BenchOptions & { signal: AbortSignal }): Promise<{ missed: string[] }>;
 }
 
 /** Names of the benches of bench/main, repeated here: loading it costs more than a help text is worth. */
@@ -31,12 +32,17 @@ The table: VALUE is the median of N repetitions, LOW-HIGH their range, RTT the s
 after them, in ns. PLACEMENT is near when all of those say that the cores share a cache, far when none does. A repetition on
 far cores or beside other busy programs is repeated, and left out when there is a better one; NOTE says so, and why a row
 has no value. VERSUS: the value divided by that of the row named there (above 1 a rate is higher, a time longer), and the
-figure of the paper.
+figure of the paper. NOTE begins with the figure that a row must reach (of times, memory and shares the most that they may be) and
+the one that is aimed at, and says when it was missed. With --check that is an exit code, too; a row that could not be measured
+misses nothing.
 
   mk bench                         what there is
   mk bench mint --quick            a first impression
   mk bench http --json > rows.json
+  mk bench stream --check          exits with 1 when a figure is missed
 `;
+
+const EXIT_MISSED = 1;
 
 /** Built beside this package, from bench/ (tsconfig.bench.json). */
 const BENCHES: URL = moduleUrl('../bench/main', import.meta.url);
@@ -51,6 +57,7 @@ export function benchCommand(): Command {
     .argument('[name]', `one of: ${BENCH_NAMES.join(', ')}`)
     .option('--json', 'print the rows as a JSON array')
     .option('--quick', 'fewer and shorter repetitions: done within a minute')
+    .option('--check', 'exit with 1, and print a line for each, when rows miss what they must reach')
     .option('--out <folder>', 'where NAME.json and the figures go, made when missing', 'bench-results')
     .addHelpText('after', HELP)
     .action(async (name: string | undefined, options: BenchOptions) => {
@@ -62,6 +69,9 @@ export function benchCommand(): Command {
         else for (const bench of list) output.write(`${bench.name.padEnd(10)} ${bench.about}\n`);
         return;
       }
-      await untilInterrupted((signal) => benches.runBench(name, { ...options, signal }));
+      await untilInterrupted(async (signal) => {
+        const { missed } = await benches.runBench(name, { ...options, signal });
+        if (options.check && missed.length > 0) throw new CommandFailure('', EXIT_MISSED);
+      });
     });
 }
