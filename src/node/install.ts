@@ -64,17 +64,28 @@ function replaceInterfaces(interfaces: () => readonly HostInterfaceAddress[]): v
 
 const BUILT_ON_BINDINGS = ['net', 'dgram', 'dns'];
 
-function checkNotTooLate(): void {
+/** Which of these modules is loaded already, undefined: none. */
+function loadedTooSoon(): string | undefined {
   const loaded = (process as unknown as { moduleLoadList: string[] }).moduleLoadList;
-  for (const name of BUILT_ON_BINDINGS)
-    if (loaded.includes(`NativeModule ${name}`))
-      throw new Error(`node:${name} was loaded before the kernel was installed`);
+  return BUILT_ON_BINDINGS.find((name) => loaded.includes(`NativeModule ${name}`));
 }
 
-/** Install a kernel under this thread's programs. Once per thread, before `node:net` and its kin are loaded. */
+/** Whether this process only starts others, one for each file of tests: Node loads `net` for it first. */
+function startsTests(): boolean {
+  const { execArgv } = process;
+  return execArgv.includes('--test') && !execArgv.some((flag) => /^--(experimental-)?test-isolation=none$/.test(flag));
+}
+
+/**
+ * Install a kernel under this thread's programs. Once per thread, before `node:net` and its kin are loaded. A test runner
+ * (`node --test`) gets none itself, and has one for the processes that it starts.
+ */
 export function install(options: Face): void {
-  checkNotTooLate();
+  const tooSoon = loadedTooSoon();
+  if (tooSoon !== undefined && !startsTests())
+    throw new Error(`node:${tooSoon} was loaded before the kernel was installed`);
   setFace(options);
+  if (tooSoon !== undefined) return;
   tcpWrap.TCP = TcpHandle;
   udpWrap.UDP = UdpHandle;
   caresWrap.getaddrinfo = getaddrinfo;

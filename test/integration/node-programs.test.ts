@@ -27,6 +27,7 @@ describe('ordinary programs print what they print on plain Node', () => {
     ['resolver.cjs', 'dns: arguments, servers, addresses to ask from, cancelling'],
     ['resolve.cjs', 'dns.Resolver: records, broken answers, strangers, TCP'],
     ['family.cjs', 'child processes, cluster and threads'],
+    ['tests.cjs', 'node --test'],
   ])('%s: %s', async (program) => {
     const { code, out, err } = await terminal.run('run', '--', resolve(PROGRAMS, program));
     expect(err).toBe('');
