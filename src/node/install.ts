@@ -64,7 +64,7 @@ function replaceInterfaces(interfaces: () => readonly HostInterfaceAddress[]): v
 
 const BUILT_ON_BINDINGS = ['net', 'dgram', 'dns'];
 
-/** Which of these modules is loaded already, undefined: none. */
+/** The one of these modules that is loaded already; undefined: none is. */
 function loadedTooSoon(): string | undefined {
   const loaded = (process as unknown as { moduleLoadList: string[] }).moduleLoadList;
   return BUILT_ON_BINDINGS.find((name) => loaded.includes(`NativeModule ${name}`));
