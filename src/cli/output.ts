@@ -28,16 +28,62 @@ export function shownText(text: string): string {
   return text.replace(CONTROL, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
+/** Text that nobody has read may take so much memory; what comes beyond it is left out. */
+const UNREAD_BYTES_MAX = 64 * 1024 * 1024;
+/** A reader that has taken nothing for so long takes nothing any more. */
+const UNREAD_MS = 200;
+
+let leftOut = 0;
+
+function put(text: string): void {
+  const { stdout } = process;
+  if (stdout.writableLength > UNREAD_BYTES_MAX) {
+    leftOut++;
+    return;
+  }
+  if (leftOut > 0) stdout.write(`mk: ${leftOut} writes were left out: nobody read them\n`);
+  leftOut = 0;
+  stdout.write(text);
+}
+
+/** The part of Node's streams that knows of the system's. */
+interface Handle {
+  setBlocking?(on: boolean): number;
+  readonly writeQueueSize?: number;
+}
+
+function handleOf(stream: object): Handle | undefined {
+  return (stream as { _handle?: Handle })._handle;
+}
+
+/** Let text wait in memory, and not this thread, when a terminal is stopped (Ctrl-S). */
+export function waitInMemory(): void {
+  for (const stream of [process.stdout, process.stderr]) if (stream.isTTY) handleOf(stream)?.setBlocking?.(false);
+}
+
+function unreadBytes(): number {
+  const streams = [process.stdout, process.stderr];
+  return streams.reduce((sum, one) => sum + one.writableLength + (handleOf(one)?.writeQueueSize ?? 0), 0);
+}
+
+/** The command has nothing more to do: end the process once nobody reads on. */
+export function endWhenUnread(): void {
+  let before = -1;
+  const look = (): void => {
+    const unread = unreadBytes();
+    if (unread > 0 && unread === before) process.exit();
+    before = unread;
+  };
+  // Unread text alone keeps the process alive.
+  setInterval(look, UNREAD_MS).unref();
+}
+
 export const output: Output = {
-  write: (text) => {
-    process.stdout.write(output.terminal ? shownText(text) : text);
-  },
+  write: (text) => put(output.terminal ? shownText(text) : text),
   error: (text) => {
     process.stderr.write(process.stderr.isTTY === true ? shownText(text) : text);
   },
-  control: (text) => {
-    process.stdout.write(text);
-  },
+  control: put,
   get terminal() {
     return process.stdout.isTTY === true;
   },

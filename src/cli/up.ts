@@ -9,7 +9,7 @@ import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { type CheckResult, durationMs, formatProblem, type Lab, LabFileError, lab as startLab } from '../index.ts';
 import { CommandFailure, EXIT_INTERRUPTED } from './failure.ts';
-import { output } from './output.ts';
+import { endWhenUnread, output, waitInMemory } from './output.ts';
 import { LAB_FILES, labFileHere } from './target.ts';
 import { JsonView, PipeView, TerminalView, type View } from './up-views.ts';
 
@@ -54,12 +54,13 @@ async function up(given: string | undefined, options: UpOptions): Promise<void> 
   if (forMs !== null && !(forMs > 0))
     throw new CommandFailure(`--for ${options.for}: a time with its unit, such as 5s`);
   const view = options.json ? new JsonView(output) : output.terminal ? new TerminalView(output) : new PipeView(output);
+  waitInMemory();
   const interrupted = new AbortController();
   const interrupt = onInterrupt(() => interrupted.abort());
   try {
     const seed = options.seed === undefined ? {} : { seed: options.seed };
     const folder = dirname(resolve(file));
-    const starting = startLab(file, { control: true, signal: interrupted.signal, ...seed });
+    const starting = startLab(file, { control: true, signal: interrupted.signal, onStuck: dieStuck, ...seed });
     // The file is read by now. Threads have no working directory of their own: relative paths of programs start here.
     if (existsSync(folder)) process.chdir(folder);
     const net = await starting;
@@ -73,20 +74,36 @@ async function up(given: string | undefined, options: UpOptions): Promise<void> 
     throw error;
   } finally {
     interrupt();
+    endWhenUnread();
   }
 }
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Ctrl-C and kill end the lab; a second one ends the process. Returns how to stop listening. */
 function onInterrupt(what: () => void): () => void {
   let count = 0;
-  const handler = (): void => {
-    if (count++ > 0) process.exit(EXIT_INTERRUPTED);
-    what();
+  const handler = (signal: NodeJS.Signals): void => {
+    if (count++ > 0) die(signal);
+    else what();
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, handler);
+  for (const signal of SIGNALS) process.on(signal, handler);
   return () => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, handler);
+    for (const signal of SIGNALS) process.off(signal, handler);
   };
+}
+
+/** End the process by a signal: `process.exit` would wait for the threads. */
+function die(signal: NodeJS.Signals): void {
+  process.emit('exit', EXIT_INTERRUPTED);
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+function dieStuck(nodes: string[]): void {
+  const whose = nodes.length === 1 ? 'its program stands' : 'their programs stand';
+  output.error(`mk up: ${nodes.join(', ')}: ${whose} in a call that nothing interrupts; killed\n`);
+  die('SIGTERM');
 }
 
 /** Show the lab until it ends; the exit code. */
@@ -102,11 +119,12 @@ async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean,
     net.ended,
     new Promise<void>((done) => ending.signal.addEventListener('abort', () => done())),
   ]);
-  await settle(net);
+  // From the first line on: a lab keeps only the last ones.
+  const logs = net.logs({ follow: true });
+  await Promise.race([settle(net), ended]);
   view.up(title, (await net.info()).nodes, info);
   const states = net.states();
   const metrics = net.metrics();
-  const logs = net.logs({ follow: true });
   const streams = [
     forEach(states, (node) => view.state(node)),
     forEach(metrics, async (sample) => view.metrics(sample, (await net.info()).partitions)),

@@ -48,6 +48,11 @@ export interface StartOptions {
   seed?: number;
   /** End the lab when this is aborted. */
   signal?: AbortSignal;
+  /**
+   * Called when the lab goes down and programs of these nodes stand in calls of the host that nothing interrupts: their threads end
+   * with the process only.
+   */
+  onStuck?: (nodes: string[]) => void;
 }
 
 /** Names of nodes; the lab refuses others. */
@@ -220,7 +225,7 @@ function readText(path: string, shown: string): string {
 export async function lab(source: string | URL | LabOptions, options: StartOptions = {}): Promise<Lab> {
   const plan = readLab(source, options.folder);
   if (options.seed !== undefined) plan.seed = options.seed;
-  const supervisor = new Supervisor(plan);
+  const supervisor = new Supervisor(plan, { stuck: options.onStuck });
   const control = options.control === true ? await ControlServer.listen(plan.name, supervisor) : null;
   const ended = supervisor.ended.then(() => control?.close());
   options.signal?.addEventListener('abort', () => supervisor.close(), { once: true });

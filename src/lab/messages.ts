@@ -91,6 +91,8 @@ export interface WorkerBoot {
   hosts: Record<string, string[]>;
   /** Only with exactly one kernel. */
   program: ProgramBoot | null;
+  /** In the environment of the processes that the program starts, by which they are found (marked-processes.ts). */
+  mark: string;
   /** Socket files at which kernels answer remote calls, by name; the others answer the supervisor alone. */
   socketFiles: Record<string, string>;
 }
@@ -99,6 +101,8 @@ export interface WorkerBoot {
 
 export type ToWorker =
   | { type: 'start' }
+  /** For the program, as from kill(1). */
+  | { type: 'signal'; signal: NodeJS.Signals }
   /** A connection for remote calls to one kernel (host/node/port-carrier.ts), closed when there is none of that name. */
   | { type: 'connect'; kernel: string; port: MessagePort }
   /** The URL of one kernel is wanted, for a program in a process of its own. Answered by `url`. */

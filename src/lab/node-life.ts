@@ -4,8 +4,10 @@
  * Thread: the supervisor's. Read first: supervised-node.ts (a node and its state), worker-link.ts, program-process.ts.
  */
 
+import { randomUUID } from 'node:crypto';
 import { MultikernelError } from '../base/errors.ts';
 import type { LogBook } from './log-book.ts';
+import { endMarked } from './marked-processes.ts';
 import type { LabMemory } from './memory.ts';
 import type { NodeStatus, RunOptions } from './operations.ts';
 import type { LabPlan } from './plan.ts';
@@ -16,8 +18,12 @@ import type { SupervisedNode } from './supervised-node.ts';
 import type { WorkerEvents, WorkerLink } from './worker-link.ts';
 import { type StartThread, startWorker, threadGroups } from './worker-start.ts';
 
-/** Programs that are processes have so long to end when the lab goes down. */
-const GRACE_MS = 1500;
+/** Programs have so long to end when the lab goes down. */
+const GRACE_MS = 1000;
+/** Period of the look for processes that a thread which is to end may wait for. */
+const LOOK_MS = 50;
+/** Looks after which a thread that has not ended stands in a call of the host that nothing interrupts. */
+const LOOKS_MAX = 14;
 
 /** The lab that the nodes are of. */
 export interface LivingLab {
@@ -27,6 +33,8 @@ export interface LivingLab {
   readonly logs: LogBook;
   readonly start: StartThread;
   readonly spawn: SpawnProgram;
+  /** Threads of these nodes do not end. */
+  stuck(nodes: string[]): void;
   /** The kernel of a node has come up. */
   booted(node: SupervisedNode): Promise<void>;
 }
@@ -35,11 +43,20 @@ export function notRunning(node: string): MultikernelError {
   return new MultikernelError('EHOSTDOWN', `${node} is not running`);
 }
 
+function later(ms: number): Promise<false> {
+  return new Promise((resolve) => setTimeout(resolve, ms, false));
+}
+
 export class NodeLife {
   readonly #lab: LivingLab;
   readonly #workers: Set<WorkerLink> = new Set();
+  /** Mark of all processes of the lab; that of a node follows it. */
+  readonly #mark: string = `${randomUUID()}/`;
   #kernelFolder: string | null = null;
   #closing = false;
+
+  /** Processes of programs would outlive this one. */
+  readonly #onExit = (): void => endMarked(this.#mark);
 
   constructor(lab: LivingLab) {
     this.#lab = lab;
@@ -53,6 +70,7 @@ export class NodeLife {
   /** Start every kernel. Throws EIO or EINVAL when one does not come up. `kernelFolder`: of their socket files, or null. */
   async boot(kernelFolder: string | null): Promise<void> {
     this.#kernelFolder = kernelFolder;
+    process.on('exit', this.#onExit);
     const groups = threadGroups([...this.#lab.nodes.values()]);
     await Promise.all(groups.map((group) => this.#startGroup(group)));
   }
@@ -108,12 +126,44 @@ export class NodeLife {
     });
   }
 
-  /** Processes are asked to end, threads end at once. */
+  /** Programs are asked to end; then threads, and processes that they started, are ended. */
   async close(): Promise<void> {
     this.#closing = true;
-    const processes = [...this.#lab.nodes.values()].map((node) => node.process);
-    await Promise.all(processes.map((one) => one?.end(GRACE_MS)));
-    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
+    const nodes = [...this.#lab.nodes.values()];
+    const programs = nodes
+      .filter((node) => node.phase === 'running')
+      .map((node) => (node.apart ? node.process : node.worker));
+    await Promise.all(programs.map((program) => program?.end(GRACE_MS)));
+    const workers = [...this.#workers];
+    if (!(await this.#terminate(workers, this.#mark))) {
+      this.#lab.stuck(nodes.filter((node) => node.worker?.alive).map((node) => node.name));
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    }
+    process.off('exit', this.#onExit);
+  }
+
+  /**
+   * End threads at once, and the processes with the mark, for which these may wait. False when a thread does not end: it stands in
+   * a call of the host that nothing interrupts, and will do nothing after it.
+   */
+  async #terminate(workers: readonly WorkerLink[], mark: string): Promise<boolean> {
+    let looks = 0;
+    const ended = workers.map(async (worker) => {
+      await worker.terminate();
+      looks = 0;
+    });
+    const all = Promise.all(ended).then(() => true);
+    for (let done = false; !done; looks++) {
+      if (looks === LOOKS_MAX) return false;
+      endMarked(mark);
+      done = await Promise.race([all, later(LOOK_MS)]);
+    }
+    endMarked(mark);
+    return true;
+  }
+
+  #markOf(node: SupervisedNode): string {
+    return `${this.#mark}${node.name}/`;
   }
 
   /** Programs that wait and need wait no longer. */
@@ -160,9 +210,11 @@ export class NodeLife {
       listening: (kernel, tcp, udp) => this.#lab.nodes.get(kernel)?.listens(tcp, udp),
       gone: (exitCode, error) => this.#workerGone(worker, group, exitCode, error),
     };
-    const worker = startWorker(group, this.#lab.plan, this.#lab.memory, events, this.#lab.start, this.#kernelFolder);
-    this.#workers.add(worker);
+    const { plan, memory, start } = this.#lab;
     const first = group[0] as SupervisedNode;
+    const mark = this.#markOf(first);
+    const worker = startWorker(group, plan, memory, events, start, this.#kernelFolder, mark);
+    this.#workers.add(worker);
     for (const node of group) node.worker = worker;
     this.#lab.logs.read(first.name, 'stdout', worker.thread.stdout);
     this.#lab.logs.read(first.name, 'stderr', worker.thread.stderr);
@@ -189,7 +241,10 @@ export class NodeLife {
       void node.process?.kill();
       node.process = null;
       this.#lab.memory.markDead(node.plan);
-      if (!this.#closing) node.gone(exitCode, error);
+      if (this.#closing) continue;
+      // The machine of a program beside its kernel ends with it.
+      if (!node.apart) endMarked(this.#markOf(node));
+      node.gone(exitCode, error);
     }
   }
 
@@ -208,7 +263,8 @@ export class NodeLife {
     const { memoryBytes, inspectPort } = plan;
     let child: ProgramChild;
     try {
-      child = this.#lab.spawn({ url, program, env: { ...process.env, ...env }, memoryBytes, inspectPort });
+      const mark = this.#markOf(node);
+      child = this.#lab.spawn({ url, mark, program, env: { ...process.env, ...env }, memoryBytes, inspectPort });
     } catch (error) {
       // An argument that no process can have.
       node.gone(1, error);
@@ -236,12 +292,13 @@ export class NodeLife {
     // The kernel first: a program that ends has its sockets closed, which peers of a machine without power do not hear.
     if (worker !== null) await this.#stopKernel(node, worker);
     await program?.kill();
+    endMarked(this.#markOf(node));
   }
 
   async #stopKernel(node: SupervisedNode, worker: WorkerLink): Promise<void> {
     this.#lab.memory.markDead(node.plan);
     const shared = [...this.#lab.nodes.values()].some((other) => other.worker === worker);
     if (shared) await worker.stopKernel(node.name);
-    else await worker.terminate();
+    else await this.#terminate([worker], this.#markOf(node));
   }
 }

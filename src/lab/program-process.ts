@@ -12,7 +12,7 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../base/module-url.ts';
-import { nodeOptions, SHARE_VARIABLE } from '../rump/process-environment.ts';
+import { MACHINE_VARIABLE, nodeOptions, SHARE_VARIABLE } from '../rump/process-environment.ts';
 import type { ProgramPlan } from './plan.ts';
 import { isInspectFlag } from './program-command.ts';
 
@@ -26,6 +26,8 @@ const OUTPUT_MS = 500;
 export interface ProcessOptions {
   /** URL of the kernel, with its key. */
   url: string;
+  /** For the environment of the process and of those that it starts. */
+  mark: string;
   program: ProgramPlan;
   env: Readonly<Record<string, string | undefined>>;
   /** Limit of the program's heap; null: Node's own. */
@@ -72,11 +74,11 @@ function commandOf(options: ProcessOptions): { command: string; args: string[]; 
 }
 
 export const spawnProgram: SpawnProgram = (options) => {
-  const { url, program, env } = options;
+  const { url, mark, program, env } = options;
   const { command, args, nodeOptions: own } = commandOf(options);
   const child: ChildProcess = spawn(command, args, {
     cwd: program.cwd,
-    env: { ...env, NODE_OPTIONS: nodeOptions(PRELOAD, own), [SHARE_VARIABLE]: url },
+    env: { ...env, NODE_OPTIONS: nodeOptions(PRELOAD, own), [SHARE_VARIABLE]: url, [MACHINE_VARIABLE]: mark },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -53,6 +53,13 @@ type Openers = {
   ) => StreamHandle<LabStreams[Op]['input']>;
 };
 
+export interface SupervisorOptions {
+  start?: StartThread;
+  spawn?: SpawnProgram;
+  /** Threads of these nodes do not end with the lab. */
+  stuck?: ((nodes: string[]) => void) | undefined;
+}
+
 /** Addresses of a filter have no zones. */
 function filterOver(client: KernelClient): NodeFilter {
   return {
@@ -90,7 +97,10 @@ export class Supervisor implements LabBackend {
   #resolveEnded: () => void = () => {};
 
   /** Lays out the shared memory; throws ENOMEM. `boot` starts the kernels. */
-  constructor(plan: LabPlan, start: StartThread = startThread, spawn: SpawnProgram = spawnProgram) {
+  constructor(
+    plan: LabPlan,
+    { start = startThread, spawn = spawnProgram, stuck = () => undefined }: SupervisorOptions = {},
+  ) {
     this.plan = plan;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -123,6 +133,7 @@ export class Supervisor implements LabBackend {
       logs: this.logs,
       start,
       spawn,
+      stuck,
       booted: async ({ name }) => {
         await this.#partitions.applyTo(name);
         if (this.#partitions.names(name)) this.#watch.watch([name]);

@@ -23,6 +23,16 @@ export interface WorkerEvents {
   gone(exitCode: number, error: unknown): void;
 }
 
+/** Resolves when `ended` does, or after `ms`. */
+async function within(ms: number, ended: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([ended, late]);
+  clearTimeout(timer);
+}
+
 export class WorkerLink {
   readonly thread: WorkerThread;
   /** Its id in shared memory (mem/owner). */
@@ -65,6 +75,13 @@ export class WorkerLink {
   /** Let the program begin. */
   start(): void {
     this.#post({ type: 'start' });
+  }
+
+  /** Ask the program to end; resolves when the thread is gone, or after `graceMs`. */
+  async end(graceMs: number): Promise<void> {
+    if (!this.alive) return;
+    this.#post({ type: 'signal', signal: 'SIGTERM' });
+    await within(graceMs, this.#exited);
   }
 
   /** Shut down one of several kernels. Resolves when it is, or its thread is gone. */

@@ -87,6 +87,7 @@ export function startWorker(
   events: WorkerEvents,
   start: StartThread,
   kernelFolder: string | null,
+  mark: string,
 ): WorkerLink {
   const { port1, port2 } = new MessageChannel();
   const first = group[0] as SupervisedNode;
@@ -104,6 +105,7 @@ export function startWorker(
     kernels: group.map((node) => node.kernelBoot(plan, memory)),
     hosts: hostsFor(plan, group.length === 1 ? first.plan : null),
     program,
+    mark,
     socketFiles: socketFiles(group, kernelFolder),
   };
   try {

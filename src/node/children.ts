@@ -3,19 +3,20 @@
  * several processes (cluster, test runners, servers with workers) runs as on one machine and never reaches the host's network.
  *
  * Thread: the program's. A child finds this thread's kernel by its environment, a worker by its environment data; both load
- * the same preload. Children of `spawnSync` and its kin get a kernel of their own where their parent's works on its thread, and
+ * the same preload, and connect when they first need the kernel (late-kernel.ts). Children of `spawnSync` and its kin get a kernel of their own where their parent's works on its thread, and
  * stands still with it until they end. Missing: programs that are not Node use the host's network as ever.
  */
 
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import {
   getEnvironmentData,
+  MessagePort,
   type Worker as NodeWorker,
   setEnvironmentData,
   type WorkerOptions,
 } from 'node:worker_threads';
 import { Errno } from '../base/errors.ts';
-import { nodeOptions, preloadFlag, SHARE_VARIABLE } from '../rump/process-environment.ts';
+import { MACHINE_VARIABLE, nodeOptions, preloadFlag, SHARE_VARIABLE } from '../rump/process-environment.ts';
 import { ownerOf, replaceSpawn, type SpawnOptions, spawnSyncBinding } from './bindings.ts';
 import { face } from './face.ts';
 import { passHandles, receiveHandles } from './handle-passing.ts';
@@ -35,10 +36,34 @@ const PRELOAD_FLAG = /^(-r|--require|--import)(?:=(.*))?$/;
 /** Flags of NODE_OPTIONS by which a user names worker/hijack.ts; a child in another folder would not find it by that name. */
 const NAMED_PRELOAD = /(?:^|\s)(?:-r|--require|--import)[ =]multikernel\/hijack(?=\s|$)/g;
 
+/** Mark of the processes of this machine; '': it is none of a lab. */
+let mark = '';
+
+/** Key of the environment data by which a thread finds its gate (worker/thread-gate.ts). */
+const GATE = 'MULTIKERNEL_GATE';
+
+/** The gate of this thread, null: it has none. Once. */
+export function inheritedGate(): MessagePort | null {
+  const gate = getEnvironmentData(GATE);
+  // Threads of this one have their own.
+  setEnvironmentData(GATE, undefined);
+  return gate instanceof MessagePort ? gate : null;
+}
+
+/** Name of the machine of a lab that this process or thread is on; '': it is on none. */
+export function machineName(): string {
+  return mark.split('/')[1] ?? '';
+}
+
+/** Text that this process or thread was told under `name` by the one that started it. */
+function told(name: string): string {
+  const said = process.env[name] ?? getEnvironmentData(name);
+  return typeof said === 'string' ? said : '';
+}
+
 /** URL of the kernel that a process or thread was told to use; null: it has its own. */
 export function inheritedKernelUrl(): string | null {
-  const said = process.env[SHARE_VARIABLE] ?? getEnvironmentData(SHARE_VARIABLE);
-  return typeof said === 'string' && said !== '' ? said : null;
+  return told(SHARE_VARIABLE) || null;
 }
 
 /** For a child: the kernel of this thread, or the one that it uses itself. Null: it gets one of its own. */
@@ -53,10 +78,12 @@ function childEnvironment(pairs: readonly string[], preload: string, url: string
   for (const pair of pairs) {
     const name = pair.slice(0, pair.indexOf('='));
     if (name === 'NODE_OPTIONS') own = pair.slice(name.length + 1).replace(NAMED_PRELOAD, ' ');
-    else if (name !== SHARE_VARIABLE) kept.push(HIDDEN_VARIABLES.includes(name) ? `${HIDDEN_PREFIX}${pair}` : pair);
+    else if (name !== SHARE_VARIABLE && name !== MACHINE_VARIABLE)
+      kept.push(HIDDEN_VARIABLES.includes(name) ? `${HIDDEN_PREFIX}${pair}` : pair);
   }
   kept.push(`NODE_OPTIONS=${nodeOptions(preload, own)}`);
   if (url !== null) kept.push(`${SHARE_VARIABLE}=${url}`);
+  if (mark !== '') kept.push(`${MACHINE_VARIABLE}=${mark}`);
   return kept;
 }
 
@@ -73,7 +100,9 @@ export function hidePreload(preload: string, names: readonly string[] = [preload
     if (rest === '') delete process.env.NODE_OPTIONS;
     else process.env.NODE_OPTIONS = rest;
   }
+  mark = told(MACHINE_VARIABLE);
   delete process.env[SHARE_VARIABLE];
+  delete process.env[MACHINE_VARIABLE];
   const { execArgv } = process;
   for (let at = execArgv.length - 1; at >= 0; at--) {
     const [, loads, joined] = PRELOAD_FLAG.exec(execArgv[at] as string) ?? [];
@@ -112,10 +141,14 @@ export interface ShareOptions {
   cwd?: string;
   /** The kernel works elsewhere, and goes on while this thread waits. */
   kernelElsewhere?: boolean;
+  /** Mark of the processes of this machine; default: that of this process. */
+  mark?: string;
 }
 
 /** From now on, what this thread's program starts shares its kernel. `preload` is the file that gives a process one. */
-export function shareWithChildren(preload: string, { cwd, kernelElsewhere = false }: ShareOptions = {}): void {
+export function shareWithChildren(preload: string, options: ShareOptions = {}): void {
+  const { cwd, kernelElsewhere = false } = options;
+  mark = options.mark ?? mark;
   const inPlace = (options: SpawnOptions): SpawnOptions => ({ ...options, cwd: options.cwd ?? cwd });
   replaceSpawn(
     (options) => {
@@ -148,19 +181,37 @@ function workerOptions(options: WorkerOptions, preload: string, own: readonly st
   return { ...options, execArgv: ['--require', preload, ...(execArgv ?? own)] };
 }
 
+/** Have a thread made that finds a gate in its environment data; `make` is told what to transfer. */
+function throughGate(make: (gates: MessagePort[]) => NodeWorker): NodeWorker {
+  const gate = face().openGate?.() ?? null;
+  if (gate === null) return make([]);
+  setEnvironmentData(GATE, gate as never);
+  try {
+    return make([gate]);
+  } finally {
+    setEnvironmentData(GATE, undefined);
+  }
+}
+
 function shareWithWorkers(preload: string): void {
   const threads = createRequire(import.meta.url)('node:worker_threads') as { Worker: typeof NodeWorker };
   // Not the import: it follows the replacement below.
   const Original = threads.Worker;
   const make = (filename: string | URL, options: WorkerOptions, target: unknown): NodeWorker => {
     setEnvironmentData(SHARE_VARIABLE, kernelUrl() ?? '');
+    setEnvironmentData(MACHINE_VARIABLE, mark);
     const wanted = workerOptions(options, preload, process.execArgv);
+    const construct = (given: WorkerOptions): NodeWorker =>
+      throughGate((gates) => {
+        const transferList = [...(given.transferList ?? []), ...gates];
+        return Reflect.construct(Original, [filename, { ...given, transferList }], target as typeof NodeWorker);
+      });
     try {
-      return Reflect.construct(Original, [filename, wanted], target as typeof NodeWorker);
+      return construct(wanted);
     } catch (error) {
       // Flags of the process that are not for workers: they are inherited as a whole, but not by name.
       if ((error as { code?: string }).code !== 'ERR_WORKER_INVALID_EXEC_ARGV' || options.execArgv) throw error;
-      return Reflect.construct(Original, [filename, workerOptions(options, preload, [])], target as typeof NodeWorker);
+      return construct(workerOptions(options, preload, []));
     }
   };
   function Worker(filename: string | URL, options: WorkerOptions = {}): NodeWorker {

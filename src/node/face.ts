@@ -6,6 +6,7 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
+import type { MessagePort } from 'node:worker_threads';
 import type { PassedFiles } from '../rump/passed-files.ts';
 import type { SocketLayer } from '../socket/socket.ts';
 import { drainTicks, NativeTcp } from './bindings.ts';
@@ -21,6 +22,8 @@ export interface Face {
   readonly passed?: PassedFiles | undefined;
   /** URL at which processes that the program starts reach the kernel; the kernel listens from the first call on. */
   readonly serverUrl?: (() => string) | undefined;
+  /** The way of a new thread to the kernel; absent: threads take the URL. */
+  readonly openGate?: (() => MessagePort) | undefined;
 }
 
 /** One address of an interface. */

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { isMainThread } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
-import { BlockingClient } from '../rump/blocking-client.ts';
+import { BlockingClient, type BlockingConnections } from '../rump/blocking-client.ts';
 import { ClientSockets } from '../rump/client-sockets.ts';
 import { parseServerUrl } from '../rump/url.ts';
 import type { HostInterfaceAddress } from './face.ts';
@@ -38,7 +38,12 @@ export function connectInherited(url: string): InheritedKernel {
   const place = parseServerUrl(url);
   const connect = (): PipeCarrier => new PipeCarrier(place.kind === 'unix' ? place.path : connectTcp(place));
   const connections = { calls: connect(), events: connect() };
-  const client = new BlockingClient(connections, place.key, rng);
+  return connectOver(connections, place.key);
+}
+
+/** Connect over two carriers, to a kernel that wants `key`; throws when it is not there. */
+export function connectOver(connections: BlockingConnections, key: Uint8Array | null): InheritedKernel {
+  const client = new BlockingClient(connections, key, rng);
   const said = client.about as Partial<KernelAbout> | null;
   if (said?.names === undefined) throw new MultikernelError('EOPNOTSUPP', 'a server that has no sockets for programs');
   const about = { names: said.names, interfaces: said.interfaces ?? null, machine: said.machine ?? null };

@@ -6,6 +6,8 @@
 
 /** URL of the kernel. */
 export const SHARE_VARIABLE = 'MULTIKERNEL_SHARE';
+/** Mark of all processes of one machine of a lab, by which they are found when it is switched off (lab/marked-processes.ts). */
+export const MACHINE_VARIABLE = 'MULTIKERNEL_MACHINE';
 
 /** The flag of Node that loads `preload`, a path. */
 export function preloadFlag(preload: string): string {

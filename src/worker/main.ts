@@ -28,8 +28,9 @@ import { interfaceAddresses } from './interface-addresses.ts';
 import { KernelServer } from './kernel-server.ts';
 import { sayGoodbye } from './last-words.ts';
 import { watchListening } from './listening.ts';
-import { atProgramEnd, impersonate, runProgram } from './program.ts';
+import { atProgramEnd, impersonate, receiveSignal, runProgram } from './program.ts';
 import { ProgramCounters } from './program-counters.ts';
+import { ThreadGates } from './thread-gate.ts';
 
 /** Preload that puts this kernel under the processes and threads that the program starts. */
 const CHILD_PRELOAD = fileURLToPath(moduleUrl('./preload', import.meta.url));
@@ -92,10 +93,18 @@ function start(): void {
   const names = new StaticNames(boot.hosts);
   const server = servers.get(kernel.name) as KernelServer;
   countHttp((programCounters.get(kernel.name) as ProgramCounters).open());
-  install({ sockets: kernel.sockets, names, interfaces, passed: server.passed, serverUrl: () => server.url() });
+  const gates = new ThreadGates((carrier) => server.connect(carrier));
+  install({
+    sockets: kernel.sockets,
+    names,
+    interfaces,
+    passed: server.passed,
+    serverUrl: () => server.url(),
+    openGate: () => gates.open(),
+  });
   // Now that `node:net` may be loaded.
   listen(kernel);
-  shareWithChildren(CHILD_PRELOAD, { cwd: program.cwd });
+  shareWithChildren(CHILD_PRELOAD, { cwd: program.cwd, mark: boot.mark });
   impersonate(program, kernel.name);
   atProgramEnd(() => sayGoodbye(kernel, loop, doorbell, spinBudget));
   port.unref();
@@ -123,6 +132,9 @@ function handle(message: ToWorker): void {
   switch (message.type) {
     case 'start':
       start();
+      return;
+    case 'signal':
+      receiveSignal(message.signal);
       return;
     case 'stop':
       stop(message.kernel);

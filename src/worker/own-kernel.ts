@@ -17,6 +17,7 @@ import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
 import { interfaceAddresses } from './interface-addresses.ts';
 import { KernelServer } from './kernel-server.ts';
+import { ThreadGates } from './thread-gate.ts';
 
 /** Virtual; only pages that are used cost memory. */
 const ARENA_BYTES = 512 * 1024 * 1024;
@@ -42,4 +43,12 @@ const names = new StaticNames({ localhost: ['127.0.0.1', '::1'], [hostname()]: '
 const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);
 const about = (): KernelAbout => ({ names: names.entries(), interfaces: interfaces(), machine: null });
 const server = new KernelServer(kernel, loop, about);
-install({ sockets: kernel.sockets, names, interfaces, passed: server.passed, serverUrl: () => server.url() });
+const gates = new ThreadGates((carrier) => server.connect(carrier));
+install({
+  sockets: kernel.sockets,
+  names,
+  interfaces,
+  passed: server.passed,
+  serverUrl: () => server.url(),
+  openGate: () => gates.open(),
+});

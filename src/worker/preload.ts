@@ -10,8 +10,14 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../base/module-url.ts';
-import { hidePreload, inheritedKernelUrl, openHiddenChannel, shareWithChildren } from '../node/children.ts';
-import { useKernelElsewhere } from './kernel-elsewhere.ts';
+import {
+  hidePreload,
+  inheritedGate,
+  inheritedKernelUrl,
+  openHiddenChannel,
+  shareWithChildren,
+} from '../node/children.ts';
+import { useInheritedKernel } from './inherited.ts';
 
 const preload = fileURLToPath(import.meta.url);
 const url = inheritedKernelUrl();
@@ -21,4 +27,4 @@ if (url === null) {
   createRequire(import.meta.url)(fileURLToPath(moduleUrl('./own-kernel', import.meta.url)));
   shareWithChildren(preload);
   openHiddenChannel();
-} else useKernelElsewhere(url, preload);
+} else useInheritedKernel(url, preload, inheritedGate());

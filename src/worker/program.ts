@@ -41,13 +41,17 @@ function killer(kill: typeof process.kill): typeof process.kill {
     const name = Object.entries(constants.signals).find((entry) => entry[1] === number)?.[0] as NodeJS.Signals;
     // 0 only asks; what is no signal at all is told so by Node.
     if ((pid !== process.pid && pid !== 0) || name === undefined) return kill.call(process, pid, signal);
-    if (name !== 'SIGKILL' && name !== 'SIGSTOP' && process.listenerCount(name) > 0) {
-      setImmediate(() => process.emit(name, name));
-    } else if (!IGNORED.has(name)) {
-      (process as unknown as { reallyExit(code: number): void }).reallyExit(128 + (number as number));
-    }
+    if (process.listenerCount(name) > 0) setImmediate(() => receiveSignal(name));
+    else receiveSignal(name);
     return true;
   };
+}
+
+/** A signal for the program of this thread: its listeners hear it, or it does what it does by default. */
+export function receiveSignal(name: NodeJS.Signals): void {
+  if (name !== 'SIGKILL' && name !== 'SIGSTOP' && process.listenerCount(name) > 0) process.emit(name, name);
+  else if (!IGNORED.has(name))
+    (process as unknown as { reallyExit(code: number): void }).reallyExit(128 + constants.signals[name]);
 }
 
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean;

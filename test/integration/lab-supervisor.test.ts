@@ -34,7 +34,7 @@ beforeEach(() => {
 afterEach(() => lab?.close());
 
 async function bring(options: LabOptions): Promise<Supervisor> {
-  lab = new Supervisor(readLab(options, folder), workers.start);
+  lab = new Supervisor(readLab(options, folder), { start: workers.start });
   await lab.boot();
   return lab;
 }
@@ -110,7 +110,7 @@ describe('placement and boot', () => {
 
   it('leaves nothing behind when a kernel does not come up', async () => {
     workers.held.add('b');
-    lab = new Supervisor(readLab(TWO, folder), workers.start);
+    lab = new Supervisor(readLab(TWO, folder), { start: workers.start });
     const booted = lab.boot();
     await until(() => workers.all.length === 3);
     workers.of('b').end(1, new Error('no such syscall'));

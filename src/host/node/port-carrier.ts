@@ -16,15 +16,17 @@ export class PortCarrier implements Carrier {
   onClosed: (() => void) | null = null;
   readonly #port: MessagePort;
   readonly #onto: Carrier | null;
+  readonly #sent: () => void;
   #queued = 0;
   /** Bytes given to `#onto` that the sender takes for unread. */
   #unread = 0;
   #closed = false;
   #told = false;
 
-  /** `onto`: what arrives here is passed on to that carrier, and read when that has sent it. */
-  constructor(port: MessagePort, onto: Carrier | null = null) {
+  /** `onto`: what arrives here is passed on to that carrier, and read when that has sent it. `sent`: called after each message. */
+  constructor(port: MessagePort, onto: Carrier | null = null, sent: () => void = () => undefined) {
     this.#port = port;
+    this.#sent = sent;
     this.#onto = onto;
     if (onto !== null) onto.onDrain = () => this.#read();
     port.on('message', (message) => this.#message(message));
@@ -43,6 +45,7 @@ export class PortCarrier implements Carrier {
     if (body !== null) bytes.set(body, head.length);
     this.#queued += bytes.length;
     this.#port.postMessage(bytes, [bytes.buffer]);
+    this.#sent();
     return true;
   }
 
@@ -50,6 +53,7 @@ export class PortCarrier implements Carrier {
     if (this.#closed) return;
     this.#closed = true;
     this.#port.postMessage(null);
+    this.#sent();
     this.#port.close();
   }
 

@@ -1,0 +1,47 @@
+/**
+ * Puts the kernel of the parent under a process or thread that a program started, or that of its machine under a program of a
+ * lab; the program begins without waiting for it.
+ *
+ * Thread: the program's. Read first: node/late-kernel.ts, thread-gate.ts.
+ */
+
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { isMainThread, type MessagePort } from 'node:worker_threads';
+import { machineName, openHiddenChannel, shareWithChildren } from '../node/children.ts';
+import { connectInherited, connectOver, type InheritedKernel } from '../node/inherited-kernel.ts';
+import { install } from '../node/install.ts';
+import { knock } from '../node/knock.ts';
+import { LateKernel } from '../node/late-kernel.ts';
+import { InheritedGate } from './thread-gate.ts';
+
+/** The machine was switched off. */
+function switchOff(): never {
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('the machine is switched off');
+}
+
+function connect(url: string, gate: InheritedGate | null): InheritedKernel {
+  if (gate !== null) return connectOver({ calls: gate.carrier(), events: gate.carrier() }, null);
+  try {
+    return connectInherited(url);
+  } catch (error) {
+    if (isMainThread && machineName() !== '') switchOff();
+    throw error;
+  }
+}
+
+/** `preload`: the file that does the same in children; `port`: the gate of a thread, null: it is reached by its URL. */
+export function useInheritedKernel(url: string, preload: string, port: MessagePort | null): void {
+  const gate = port === null ? null : new InheritedGate(port);
+  const late = new LateKernel(() => connect(url, gate));
+  const machine = machineName();
+  if (machine !== '') {
+    (createRequire(import.meta.url)('node:os') as { hostname(): string }).hostname = () => machine;
+    syncBuiltinESMExports();
+  }
+  install(late.face(() => url, gate === null ? undefined : () => gate.open()));
+  shareWithChildren(preload, { kernelElsewhere: true });
+  openHiddenChannel();
+  // A process of a machine ends with it: so it is connected sooner or later.
+  if (isMainThread && machine !== '') knock(url, () => void late.kernel);
+}
