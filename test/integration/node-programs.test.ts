@@ -27,6 +27,7 @@ describe('ordinary programs print what they print on plain Node', () => {
     ['resolver.cjs', 'dns: arguments, servers, addresses to ask from, cancelling'],
     ['resolve.cjs', 'dns.Resolver: records, broken answers, strangers, TCP'],
     ['family.cjs', 'child processes, cluster and threads'],
+    ['passing.cjs', 'sockets sent to a child process, in messages of either serialization'],
     ['tests.cjs', 'node --test'],
   ])('%s: %s', async (program) => {
     const { code, out, err } = await terminal.run('run', '--', resolve(PROGRAMS, program));
