@@ -35,6 +35,7 @@ import { KernelCpu } from './kernel-cpu.ts';
 
 const HEAP_BYTES = 32 * 1024 * 1024;
 const LOOPBACK_RING_BYTES = 1024 * 1024;
+const LOOPBACK_RING_BYTES_MIN = 256 * 1024;
 const COUNTERS_CAPACITY = 640;
 const LOOPBACK_NET_PREFIX = 8;
 /** A FIN is on its way or waits behind data. */
@@ -237,11 +238,13 @@ export class Kernel {
 }
 
 function makeLoopback(kernelName: string, arena: Arena, heap: Heap): DeviceLink {
-  const ringAt = heap.allocate(LOOPBACK_RING_BYTES);
+  // The ring of lo0 leaves three quarters of a heap to others.
+  const ringBytes = heap.byteLength >= 4 * LOOPBACK_RING_BYTES ? LOOPBACK_RING_BYTES : LOOPBACK_RING_BYTES_MIN;
+  const ringAt = heap.allocate(ringBytes);
   if (ringAt < 0) {
     throw new MultikernelError('ENOMEM', `${kernelName}: ${heap.byteLength} bytes are too few for a kernel`);
   }
-  const device = { countersName: `${kernelName}/lo0`, ringAt, ringBytes: LOOPBACK_RING_BYTES };
+  const device = { countersName: `${kernelName}/lo0`, ringAt, ringBytes };
   return new IpLink(new LoopbackDevice(arena, device), arena.view);
 }
 

@@ -6,6 +6,7 @@
  */
 
 import { availableParallelism } from 'node:os';
+import { MultikernelError } from '../base/errors.ts';
 import { isGone, ownIdentity } from '../host/node/death-probe.ts';
 import {
   createNetwork,
@@ -16,6 +17,7 @@ import {
   type VniNetworkOptions,
 } from '../link/index.ts';
 import {
+  ARENA_BYTES_MAX,
   Arena,
   Counters,
   OWNER_THREAD,
@@ -32,8 +34,8 @@ const MIB = 1024 * 1024;
 const RINGS_BYTES_MAX = 1024 * MIB;
 const HEAPS_BYTES_MAX = 768 * MIB;
 const HEAP_BYTES = 64 * MIB;
-/** Ring of lo0, scratch packet, and some for sockets. */
-const HEAP_BYTES_MIN = 2 * MIB;
+/** Ring of lo0 (a quarter), scratch packet, and some for sockets. */
+const HEAP_BYTES_MIN: number = MIB;
 /** Counter blocks of one kernel, its interfaces and its program. */
 const COUNTERS_BYTES = 128 * 1024;
 
@@ -52,14 +54,16 @@ export class LabMemory {
 
   /** Throws ENOMEM. */
   constructor(plan: LabPlan) {
-    const options = networkOptions(plan);
     const nodes = plan.nodes.length;
     this.heapBytes = Math.max(
       HEAP_BYTES_MIN,
       Math.min(HEAP_BYTES, Math.floor(HEAPS_BYTES_MAX / nodes / 65_536) * 65_536),
     );
+    const kernels = nodes * (this.heapBytes + COUNTERS_BYTES + 65_536);
+    const options = networkOptions(plan, Math.min(RINGS_BYTES_MAX, ARENA_BYTES_MAX - 2 * MIB - kernels));
     const rings = options.reduce((sum, option) => sum + networkBytes(option) + 4096, 0);
-    const total = MIB + rings + nodes * (this.heapBytes + COUNTERS_BYTES + 65_536);
+    const total = MIB + rings + kernels;
+    if (total > ARENA_BYTES_MAX) throw tooLarge(plan, options, total, kernels);
     this.arena = Arena.create(total, { doorbells: Math.max(512, nodes * 2), owners: Math.max(256, nodes * 2) });
     this.spinBudgetAt = this.arena.allocate(spinBudgetBytes(this.spinLimit));
     this.networks = options.map((option) => createNetwork(this.arena, option));
@@ -114,9 +118,33 @@ export class LabMemory {
   }
 }
 
+/** One line: how much the lab would need, and what for. */
+function tooLarge(
+  plan: LabPlan,
+  options: readonly VniNetworkOptions[],
+  total: number,
+  kernels: number,
+): MultikernelError {
+  const gib = (bytes: number): string => `${(bytes / (1024 * MIB)).toFixed(1)} GiB`;
+  const sizes = options.map(networkBytes);
+  const largest = sizes.indexOf(Math.max(...sizes));
+  const network = plan.networks[largest];
+  let what = `${gib(kernels)} for kernels`;
+  if (network !== undefined) {
+    const nodes = network.ports.length;
+    const rings = nodes * (nodes - 1);
+    const kib = Math.round((sizes[largest] as number) / rings / 1024);
+    what +=
+      `, ${gib(total - kernels)} for rings between them ` +
+      `(${network.name}: ${nodes} nodes, ${rings} rings of ${kib} KiB; more networks of fewer nodes need fewer)`;
+  }
+  const needed = `${plan.nodes.length} nodes need ${gib(total)} of shared memory, and 2 GiB is the most`;
+  return new MultikernelError('ENOMEM', `${plan.name}: ${needed}: ${what}`);
+}
+
 /** Ring sizes as given, the others from what is left, shared alike. */
-function networkOptions(plan: LabPlan): VniNetworkOptions[] {
-  const budgetBytes = Math.floor(RINGS_BYTES_MAX / Math.max(2, plan.networks.length));
+function networkOptions(plan: LabPlan, ringsBytes: number): VniNetworkOptions[] {
+  const budgetBytes = Math.floor(ringsBytes / Math.max(2, plan.networks.length));
   return plan.networks.map((network: NetworkPlan) => {
     const ports = Math.max(2, network.ports.length);
     if (network.ringBytes === null) return { ports, budgetBytes };

@@ -30,7 +30,7 @@ const WORD_OWNER_COUNT = 7;
 const HEADER_BYTES = 4096;
 const PAGE_BYTES = 65536;
 /** Offsets are int32 everywhere, so an arena ends below 2 GiB. */
-const MAX_BYTES = 0x8000_0000 - PAGE_BYTES;
+export const ARENA_BYTES_MAX: number = 0x8000_0000 - PAGE_BYTES;
 
 /** A doorbell owns one block of this size, so that no two share a cache line (mem/doorbell.ts). */
 export const DOORBELL_BYTES = 128;
@@ -78,7 +78,7 @@ export class Arena extends Region {
     const owners = Math.min(OWNERS_MAX, options.owners ?? DEFAULT_OWNERS);
     const atLeast = tablesBytes(doorbells, owners);
     const pages = Math.ceil((base + Math.max(byteLength, atLeast)) / PAGE_BYTES);
-    if (pages * PAGE_BYTES > MAX_BYTES)
+    if (pages * PAGE_BYTES > ARENA_BYTES_MAX)
       throw new MultikernelError('EINVAL', `arena of ${byteLength} bytes: above 2 GiB`);
     let memory: WasmMemory;
     try {
