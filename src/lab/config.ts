@@ -44,9 +44,9 @@ export interface NodeOptions {
   placement?: Placement;
   /** Port of the host's loopback for Node's inspector; true: a free one. With `placement: process` only. */
   inspect?: boolean | number;
-  /** Folder of the program; default: the lab file's. */
+  /** Folder of the program; default: the lab file's, and no other beside a kernel. */
   cwd?: string;
-  /** Environment, on top of that of `mk up`. */
+  /** Environment, on top of that of `mk up`. A program beside its kernel has no variables of its own that are read once per process. */
   env?: Record<string, string | number | boolean>;
   /** Networks it is on, eth0 first; may be left out when the lab has one network. */
   networks?: string[];

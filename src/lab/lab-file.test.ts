@@ -264,6 +264,26 @@ describe('errors name file, line, column and key', () => {
     ],
     ['no such folder', 'nodes:\n  a: { cwd: nothere }\n', 'lab.yml:2:13: nodes.a.cwd: no folder FOLDER/nothere'],
     [
+      'a folder of its own beside a kernel',
+      'nodes:\n  a: { run: node other.js, cwd: sub }\n',
+      'lab.yml:2:33: nodes.a.cwd: a folder that is not that of the lab file: only with "placement: process"',
+    ],
+    [
+      'a flag of a process beside a kernel',
+      'nodes:\n  a: { run: node --expose-gc db.js }\n',
+      'lab.yml:2:13: nodes.a.run: node --expose-gc: only with "placement: process"',
+    ],
+    [
+      'a variable of a process beside a kernel',
+      'nodes:\n  a: { run: node db.js, env: { PORT: 80, TZ: Asia/Tokyo } }\n',
+      'lab.yml:2:46: nodes.a.env.TZ: read once per process: only with "placement: process"',
+    ],
+    [
+      'a flag of a process in NODE_OPTIONS beside a kernel',
+      'nodes:\n  a: { run: node db.js, env: { NODE_OPTIONS: --no-warnings --title=x } }\n',
+      'lab.yml:2:46: nodes.a.env.NODE_OPTIONS: --title=x: only with "placement: process"',
+    ],
+    [
       'another language beside a kernel',
       'nodes:\n  a: { run: sh x.sh }\n',
       'lab.yml:2:13: nodes.a.run: \'sh\': a program that is not Node runs only with "placement: process"',

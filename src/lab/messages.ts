@@ -62,6 +62,13 @@ export interface KernelBoot {
   sysctl: [name: string, value: number][];
 }
 
+/** A module that is loaded before the program, `--require` or `--import`. */
+export interface Preload {
+  how: 'require' | 'import';
+  /** As Node takes it on its command line. */
+  module: string;
+}
+
 export interface ProgramBoot {
   /** Absolute path of the file; it exists (checked by the supervisor). */
   script: string;
@@ -69,6 +76,11 @@ export interface ProgramBoot {
   argv: string[];
   /** Absolute; `process.cwd()` of the program. */
   cwd: string;
+  preloads: Preload[];
+  /** `process.execArgv` of the program. */
+  execArgv: string[];
+  /** Its variable NODE_OPTIONS, which Node does not see; null: there is none. */
+  nodeOptions: string | null;
 }
 
 /** `workerData` of a worker. */

@@ -11,10 +11,11 @@ import { endMarked } from './marked-processes.ts';
 import type { LabMemory } from './memory.ts';
 import type { NodeStatus, RunOptions } from './operations.ts';
 import type { LabPlan } from './plan.ts';
-import { findScript, isInspectFlag } from './program-command.ts';
+import { findScript } from './program-command.ts';
 import { inspectorUrlIn, type ProgramChild, ProgramProcess, type SpawnProgram } from './program-process.ts';
 import { programError } from './state.ts';
 import type { SupervisedNode } from './supervised-node.ts';
+import { threadProblems } from './thread-flags.ts';
 import type { WorkerEvents, WorkerLink } from './worker-link.ts';
 import { type StartThread, startWorker, threadGroups } from './worker-start.ts';
 
@@ -84,9 +85,11 @@ export class NodeLife {
       const script = findScript(options.script, options.cwd);
       if (script === null) throw new MultikernelError('ENOENT', `no program ${options.script}`);
       const { nodeFlags, argv, cwd, env } = options;
-      const flag = node.plan.placement === 'beside' ? nodeFlags.find(isInspectFlag) : undefined;
-      if (flag !== undefined)
-        throw new MultikernelError('EINVAL', `${node.name}: ${flag} only with "placement: process"`);
+      const [problem] = node.plan.placement === 'beside' ? threadProblems(nodeFlags, env) : [];
+      if (problem !== undefined) {
+        const where = problem.key.length === 1 ? '' : `${problem.key.join('.')}: `;
+        throw new MultikernelError('EINVAL', `${node.name}: ${where}${problem.message}`);
+      }
       const stays = node.up && node.plan.placement === 'process';
       if (!stays) await this.#unplug(node);
       const text = ['node', ...nodeFlags, options.script, ...argv].join(' ');

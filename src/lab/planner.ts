@@ -12,15 +12,10 @@ import { formatAddress6 } from './addressing6.ts';
 import type { LabConfig, NetworkConfig, NodeConfig } from './config.ts';
 import { type KeyPath, LabFileError, type Locate, type Problem } from './lab-file.ts';
 import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
-import {
-  findExecutable,
-  findScript,
-  isInspectFlag,
-  type ProgramCommand,
-  parseProgramCommand,
-} from './program-command.ts';
+import { findExecutable, findScript, type ProgramCommand, parseProgramCommand } from './program-command.ts';
 import { referenceProblems, unknownName } from './references.ts';
 import { type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
+import { threadProblems } from './thread-flags.ts';
 
 const NODES_MAX = 65_000;
 const PORTS_MAX = 256;
@@ -126,6 +121,7 @@ class Planner {
     if (node.cwd !== null && !isFolder(cwd)) this.#problem([...path, 'cwd'], `no folder ${cwd}`);
     const program = node.run === null ? null : this.#program(node, node.run, cwd);
     this.#checkInspector(node, program);
+    if (program !== null && node.placement === 'beside') this.#checkThread(node, program);
     const interfaces = this.#networksOf(node).map((network, i) => {
       const { ports } = networks[network] as NetworkPlan;
       ports.push(node.name);
@@ -167,8 +163,16 @@ class Planner {
       return;
     }
     if (node.inspectPort !== null) this.#problem([...path, 'inspect'], 'only with "placement: process"');
-    const flag = program?.nodeFlags.find(isInspectFlag);
-    if (flag !== undefined) this.#problem([...path, 'run'], `node ${flag}: only with "placement: process"`);
+  }
+
+  /** A program beside its kernel is a thread: a process has one working directory, one environment, one set of flags. */
+  #checkThread(node: NodeConfig, program: ProgramPlan): void {
+    const path = ['nodes', node.name];
+    if (program.cwd !== resolve(this.#context.folder)) {
+      this.#problem([...path, 'cwd'], 'a folder that is not that of the lab file: only with "placement: process"');
+    }
+    for (const { key, message } of threadProblems(program.nodeFlags, node.env))
+      this.#problem([...path, ...key], message);
   }
 
   #networksOf(node: NodeConfig): number[] {

@@ -19,7 +19,7 @@ export interface ProgramCommand {
 }
 
 /** Flags of Node whose value is the next word when it is not joined by `=`. */
-const FLAGS_WITH_VALUE: ReadonlySet<string> = new Set([
+export const FLAGS_WITH_VALUE: ReadonlySet<string> = new Set([
   '-r',
   '--require',
   '--import',

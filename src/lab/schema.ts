@@ -154,7 +154,12 @@ const node = map({
       ),
     ),
   ),
-  cwd: v.optional(v.pipe(text('a folder'), v.description("folder of the program; default: the lab file's"))),
+  cwd: v.optional(
+    v.pipe(
+      text('a folder'),
+      v.description("folder of the program; default: the lab file's, and no other beside a kernel"),
+    ),
+  ),
   env: v.optional(
     v.pipe(
       record(
@@ -162,7 +167,9 @@ const node = map({
         v.union([v.string(), v.number(), v.boolean()], expected('a text, a number, true or false')),
         expected('a map of variables'),
       ),
-      v.description('environment, on top of that of mk up'),
+      v.description(
+        'environment, on top of that of mk up; variables that are read once per process (TZ, LC_ALL, NODE_EXTRA_CA_CERTS) only with placement: process',
+      ),
     ),
   ),
   networks: v.optional(

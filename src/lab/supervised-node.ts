@@ -13,6 +13,7 @@ import type { LinkFilter } from './partitions.ts';
 import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
 import type { ProgramProcess } from './program-process.ts';
 import { programError, stateHolds, stateText } from './state.ts';
+import { threadFlags } from './thread-flags.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /** Whether a program is not Node, under which a kernel can be put. */
@@ -171,7 +172,9 @@ export class SupervisedNode {
 
   programBoot(): ProgramBoot | null {
     if (this.program === null || this.apart) return null;
-    const { script, argv, cwd } = this.program;
-    return { script, argv, cwd };
+    const { script, argv, cwd, nodeFlags } = this.program;
+    const nodeOptions = this.env.NODE_OPTIONS ?? process.env.NODE_OPTIONS ?? null;
+    const { preloads } = threadFlags(nodeFlags, nodeOptions ?? '');
+    return { script, argv, cwd, preloads, execArgv: nodeFlags, nodeOptions };
   }
 }

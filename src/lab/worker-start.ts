@@ -15,6 +15,7 @@ import type { WorkerBoot } from './messages.ts';
 import { hostsFor, type LabPlan } from './plan.ts';
 import { kernelPath } from './runtime-folder.ts';
 import type { SupervisedNode } from './supervised-node.ts';
+import { threadFlags } from './thread-flags.ts';
 import { type WorkerEvents, WorkerLink, type WorkerThread } from './worker-link.ts';
 
 const MIB = 1024 * 1024;
@@ -44,28 +45,16 @@ export function threadGroups(nodes: readonly SupervisedNode[]): SupervisedNode[]
   return [...alone, ...groups];
 }
 
-/** Flags of Node that V8 takes per process are limits of the worker here. */
-const LIMIT_FLAGS: Readonly<Record<string, 'maxOldGenerationSizeMb' | 'maxYoungGenerationSizeMb' | 'stackSizeMb'>> = {
-  '--max-old-space-size': 'maxOldGenerationSizeMb',
-  '--max-semi-space-size': 'maxYoungGenerationSizeMb',
-};
-
 /** Options of the thread that runs one program, or kernels alone (`node` null). */
 function workerOptions(node: SupervisedNode | null): WorkerOptions {
   const options: WorkerOptions = { stdout: true, stderr: true, execArgv: [], name: node?.name ?? 'kernels' };
   if (node === null || node.program === null) return options;
-  const limits: NonNullable<WorkerOptions['resourceLimits']> = {};
-  const flags = node.program.nodeFlags.filter((flag) => {
-    const [name, value] = flag.replaceAll('_', '-').split('=') as [string, string?];
-    const limit = LIMIT_FLAGS[name];
-    if (limit === undefined || value === undefined) return true;
-    limits[limit] = Number(value);
-    return false;
-  });
+  const { NODE_OPTIONS = '', ...env } = { ...process.env, ...node.env };
+  const { execArgv, limits } = threadFlags(node.program.nodeFlags, NODE_OPTIONS);
   if (node.plan.memoryBytes !== null) limits.maxOldGenerationSizeMb = Math.ceil(node.plan.memoryBytes / MIB);
-  options.execArgv = flags;
+  options.execArgv = execArgv;
   options.argv = node.program.argv;
-  options.env = { ...process.env, ...node.env };
+  options.env = env;
   options.resourceLimits = limits;
   return options;
 }

@@ -7,15 +7,19 @@
 
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { constants } from 'node:os';
-import type { ProgramBoot } from '../lab/messages.ts';
+import { join } from 'node:path';
+import type { Preload, ProgramBoot } from '../lab/messages.ts';
 
 const require = createRequire(import.meta.url);
 
 /** Make `process` look as if `node script argv...` had been typed in the program's directory on a machine called `hostname`. */
 export function impersonate(program: ProgramBoot, hostname: string): void {
   process.argv.splice(1, process.argv.length - 1, program.script, ...program.argv);
-  // chdir() does not exist in workers; relative paths of the file system keep following the process.
+  process.execArgv = [...program.execArgv];
+  if (program.nodeOptions !== null) process.env.NODE_OPTIONS = program.nodeOptions;
+  // Relative paths of the file system keep following the process.
   process.cwd = () => program.cwd;
+  refuseChanges();
   process.kill = killer(process.kill);
   (require('node:os') as { hostname: () => string }).hostname = () => hostname;
   // Programs that start threads ask which of them they are: this one is the first.
@@ -26,6 +30,21 @@ export function impersonate(program: ProgramBoot, hostname: string): void {
     threadId: 0,
   });
   syncBuiltinESMExports();
+}
+
+/** Calls that change a process, or end it with all that it runs. */
+const OF_PROCESS = ['chdir', 'abort', 'initgroups', 'setegid', 'seteuid', 'setgid', 'setgroups', 'setuid'] as const;
+
+/** Say, where Node only says that workers cannot do it, what can. */
+function refuseChanges(): void {
+  const calls = process as unknown as Record<string, unknown>;
+  for (const name of OF_PROCESS) {
+    if (typeof calls[name] !== 'function') continue;
+    calls[name] = () => {
+      const message = `process.${name}() is not supported in a program beside its kernel; the lab file can say "placement: process"`;
+      throw Object.assign(new TypeError(message), { code: 'ERR_WORKER_UNSUPPORTED_OPERATION' });
+    };
+  }
 }
 
 /** Signals whose default action is to do nothing. */
@@ -82,7 +101,33 @@ export function atProgramEnd(ended: () => void): void {
   };
 }
 
+/** Node's own loader, which the program may replace parts of. */
+interface ModuleLoader {
+  runMain(main: string): void;
+  _preloadModules(modules: string[]): void;
+}
+
+type ModuleClass = new (name: string) => { exports: unknown; _compile(text: string, name: string): void };
+
+/** `import()` as from a file in the folder `cwd`, where Node looks for what `--import` names. */
+function importerAt(cwd: string): (specifier: string) => Promise<unknown> {
+  const name = join(cwd, 'preload.cjs');
+  const module = new (require('node:module') as ModuleClass)(name);
+  module._compile('module.exports = (specifier) => import(specifier);', name);
+  return module.exports as (specifier: string) => Promise<unknown>;
+}
+
 /** Load the program as Node loads the file on its command line; an error it throws is the worker's uncaught error. */
-export function runProgram(program: ProgramBoot): void {
-  (require('node:module') as { runMain(main: string): void }).runMain(program.script);
+export function runProgram({ script, preloads, cwd }: ProgramBoot): void {
+  const loader = require('node:module') as ModuleLoader;
+  const named = (how: Preload['how']): string[] => preloads.filter((one) => one.how === how).map((one) => one.module);
+  loader._preloadModules(named('require'));
+  const imports = named('import');
+  if (imports.length === 0) loader.runMain(script);
+  else void importAll(imports, cwd).then(() => loader.runMain(script));
+}
+
+async function importAll(imports: readonly string[], cwd: string): Promise<void> {
+  const load = importerAt(cwd);
+  for (const specifier of imports) await load(specifier);
 }

@@ -357,7 +357,12 @@ nodes:
       'mk up: multikernel.yml:2:14: nodes.a.kind: expected "node" or "router", not "gost"',
     ],
     ['no program', 'nodes:\n  a: { run: node no.js }\n', [], 'mk up: multikernel.yml:2:13: nodes.a.run: no program '],
-    ['a flag Node does not know', 'nodes:\n  a: { run: node --frob a.js }\n', [], 'mk up: a: '],
+    [
+      'a flag Node does not know',
+      'nodes:\n  a: { run: node --frob a.js }\n',
+      [],
+      'mk up: multikernel.yml:2:13: nodes.a.run: node --frob: ',
+    ],
     ['a bad time', 'nodes: { a: {} }\n', ['--for', '5'], 'mk up: --for 5: a time with its unit, such as 5s'],
   ])('of %s: one line, exit code 2, nothing left', async (_name, text, args, line) => {
     if (text !== null) lab(text, { 'a.js': '' });

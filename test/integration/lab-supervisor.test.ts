@@ -70,7 +70,7 @@ describe('placement and boot', () => {
   it('hands a worker what it needs', async () => {
     await bring(TWO);
     const { boot, options } = workers.of('b');
-    expect(boot.program).toEqual({ script: join(folder, 'b.js'), argv: ['-x'], cwd: folder });
+    expect(boot.program).toMatchObject({ script: join(folder, 'b.js'), argv: ['-x'], cwd: folder, preloads: [] });
     expect(boot.hosts.a).toEqual(['10.0.0.10']);
     expect(boot.hosts['r.two.lan']).toEqual(['10.0.0.1']);
     expect(boot.kernels[0]).toMatchObject({

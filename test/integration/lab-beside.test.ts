@@ -1,0 +1,111 @@
+/** Programs of a lab as threads beside their kernel: what they have of a process, and what they are told about the rest. */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type * as Facade from '../../src/index.ts';
+import { builtFacade } from '../fixtures/built.ts';
+
+const PROGRAMS: Readonly<Record<string, string>> = {
+  // A preload that loads what stands on the kernel's sockets, and says that it came first.
+  'first.cjs': "globalThis.order = ['first']; require('node:http'); require('node:tty'); require('node:cluster');",
+  'second.mjs': "import 'node:net'; import 'node:child_process'; globalThis.order.push('second', typeof fetch);",
+  'third.mjs': "await new Promise((wake) => setTimeout(wake, 1)); globalThis.order.push('third');",
+  'preloaded.cjs': `
+    const { execArgv, env } = process;
+    console.log(JSON.stringify({ order, execArgv, options: env.NODE_OPTIONS }));
+    require('node:net').createServer((socket) => socket.end('served')).listen(80);`,
+  'changes.cjs': `
+    for (const call of ['chdir', 'setuid', 'abort']) {
+      try { process[call]('/'); } catch (error) { console.log(error.code, error.message); }
+    }`,
+};
+
+let mk: typeof Facade;
+let folder = '';
+let net: Facade.Lab | null = null;
+
+beforeAll(async () => {
+  mk = await builtFacade();
+  folder = mkdtempSync(join(tmpdir(), 'mk-beside-'));
+  for (const [name, text] of Object.entries(PROGRAMS)) writeFileSync(join(folder, name), text);
+});
+afterEach(async () => {
+  await net?.down();
+  net = null;
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function up(nodes: Record<string, Facade.NodeOptions>): Promise<Facade.Lab> {
+  net = await mk.lab({ nodes }, { folder });
+  return net;
+}
+
+/** The first `count` lines that a program writes. */
+async function lines(lab: Facade.Lab, node: string, count: number): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { source, text } of lab.logs({ nodes: [node], follow: true })) {
+    if (source !== 'state') found.push(text);
+    if (found.length === count) return found;
+  }
+  throw new Error(`${node} wrote no more than ${found.join('\n')}`);
+}
+
+describe('modules that are loaded before a program', () => {
+  it('may load what stands on sockets, and find the kernel under it', async () => {
+    const lab = await up({
+      a: {
+        run: 'node --import ./second.mjs --import ./third.mjs --no-warnings preloaded.cjs',
+        env: { NODE_OPTIONS: '-r ./first.cjs' },
+      },
+      b: {},
+    });
+    expect(JSON.parse((await lines(lab, 'a', 1))[0] as string)).toEqual({
+      order: ['first', 'second', 'function', 'third'],
+      execArgv: ['--import', './second.mjs', '--import', './third.mjs', '--no-warnings'],
+      options: '-r ./first.cjs',
+    });
+    await lab.until(async () => (await lab.node('a').status()).listening.tcp.includes(80));
+    const socket = lab.node('b').connect(80, 'a');
+    const [served] = await new Promise<Buffer[]>((done) => socket.once('data', (...data) => done(data)));
+    expect(String(served)).toBe('served');
+    socket.destroy();
+  });
+});
+
+describe('calls that change a process', () => {
+  it('say what has them', async () => {
+    const lab = await up({ a: { run: 'node changes.cjs' } });
+    const said = (call: string): string =>
+      `ERR_WORKER_UNSUPPORTED_OPERATION process.${call}() is not supported in a program beside its kernel; the lab file can say "placement: process"`;
+    expect(await lines(lab, 'a', 3)).toEqual(['chdir', 'setuid', 'abort'].map(said));
+  });
+});
+
+describe('what a thread cannot have', () => {
+  it('is refused by its key in an object', async () => {
+    await expect(up({ a: { run: 'node --expose-gc changes.cjs' } })).rejects.toThrow(
+      'lab: nodes.a.run: node --expose-gc: only with "placement: process"',
+    );
+    await expect(up({ a: { run: 'node changes.cjs', env: { LC_ALL: 'xx_XX' } } })).rejects.toThrow(
+      'lab: nodes.a.env.LC_ALL: read once per process: only with "placement: process"',
+    );
+  });
+
+  it('is refused when a program is started by hand', async () => {
+    const lab = await up({ a: {}, p: { placement: 'process' } });
+    const run = (node: string, options: Facade.ProgramOptions): Promise<unknown> =>
+      lab.node(node).run('changes.cjs', { cwd: folder, ...options });
+    await expect(run('a', { nodeFlags: ['--expose-gc'] })).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: 'a: node --expose-gc: only with "placement: process"',
+    });
+    await expect(run('a', { env: { TZ: 'Asia/Tokyo' } })).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: 'a: env.TZ: read once per process: only with "placement: process"',
+    });
+    await run('p', { nodeFlags: ['--expose-gc'], env: { TZ: 'Asia/Tokyo' } });
+    expect((await lab.node('a').status()).state).toBe('ready');
+  });
+});
