@@ -43,7 +43,10 @@ export function toolNamed(name: string): Tool {
   const tool = TOOLS.find((candidate) => candidate.name === name.replace(/^rump\./, ''));
   if (tool !== undefined) return tool;
   const known = TOOLS.map((candidate) => candidate.name).join(', ');
-  throw new CommandFailure(`${name}: no such command here; there are ${known}`, EXIT_NOT_FOUND);
+  throw new CommandFailure(
+    `${name}: no such command here; there are ${known}; programs: mk run --server NODE`,
+    EXIT_NOT_FOUND,
+  );
 }
 
 /** Run a tool against a node of a lab; null: its only one. Sets the exit code of the process. */

@@ -4,7 +4,6 @@
  * Thread: the supervisor's. Node runs the program; the preload (worker/preload.ts) connects it to the kernel by its URL and ends
  * it with the machine. The process leads a group, so that what it starts ends with it. Its standard input is empty, as that of
  * programs beside their kernels. A program that is not Node has the host's network; Node programs that it starts have the machine's.
- * Missing: the end of those that are not Node when the supervisor is killed.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -13,6 +12,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../base/module-url.ts';
 import { MACHINE_VARIABLE, nodeOptions, SHARE_VARIABLE } from '../rump/process-environment.ts';
+import { guardGroup } from './group-guard.ts';
 import type { ProgramPlan } from './plan.ts';
 import { isInspectFlag } from './program-command.ts';
 
@@ -82,6 +82,7 @@ export const spawnProgram: SpawnProgram = (options) => {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
+  guardGroup(child);
   return child as ChildProcess & ProgramChild;
 };
 

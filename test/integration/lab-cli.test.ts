@@ -175,7 +175,7 @@ db      node    10.0.1.11/24             beside     node db.js      running, lis
     [
       ['exec', 'client', '--', 'nmap'],
       127,
-      'mk exec: nmap: no such command here; there are ifconfig, netstat, arp, ndp, ping, ping6, traceroute, traceroute6, route, sysctl, nc\n',
+      'mk exec: nmap: no such command here; there are ifconfig, netstat, arp, ndp, ping, ping6, traceroute, traceroute6, route, sysctl, nc; programs: mk run --server NODE\n',
     ],
     [['exec', 'nobody', '--', 'arp', '-an'], 2, 'mk exec: no node nobody; there are client, gw, api, db\n'],
     [['arp', '-an'], 2, 'mk arp: which kernel? Say -k NODE (client, gw, api, db)\n'],

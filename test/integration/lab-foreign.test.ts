@@ -1,96 +1,126 @@
 /** Programs of a lab that are not Node: processes like the others, on the network of the host. */
 
-import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Running, Terminal } from '../fixtures/mk.ts';
-
-let terminal: Terminal;
-beforeEach(() => {
-  terminal = new Terminal();
-});
-afterEach(() => terminal.close());
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type * as Facade from '../../src/index.ts';
+import { builtFacade } from '../fixtures/built.ts';
+import { until } from '../fixtures/fake-workers.ts';
+import { Terminal } from '../fixtures/mk.ts';
 
 const HELLO = `require('node:http').createServer((q, r) => r.end('from ' + require('node:os').hostname())).listen(80);`;
+const ASK = `fetch('http://b/').then((r) => r.text()).then((t) => console.log(require('node:os').hostname(), 'hears', t))`;
+const SCRIPTS: Readonly<Record<string, string>> = {
+  'words.sh': '#!/bin/sh\necho "$#:$2:$WHO:$(pwd)"; echo oops >&2; exit 3',
+  'node.sh': `"$NODE" -e "${ASK}"`,
+  'host.bash': `exec 3<>"/dev/tcp/127.0.0.1/$PORT" && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3`,
+  'stays.sh': `trap 'echo asked > asked.txt; exit 0' TERM\necho began\nwhile :; do sleep 0.1; done`,
+  'killed.sh': 'kill -TERM $$',
+  'children.sh': 'sleep 1000 &\necho pids $$ $!\nwait',
+  'broken.sh': '#!/no/such/interpreter\n',
+};
 
-/** Bring up a lab whose node `a` runs `run`, beside a server. */
-function up(run: string, script: string, env: Record<string, string> = {}): Promise<Running> {
-  const nodes = {
-    a: { run, placement: 'process', env: { NODE: process.execPath, ...env }, depends_on: { b: 'listening:80' } },
-    b: { run: 'node hello.js' },
-  };
-  writeFileSync(join(terminal.folder, 'script.sh'), script, { mode: 0o755 });
-  writeFileSync(join(terminal.folder, 'hello.js'), HELLO);
-  writeFileSync(join(terminal.folder, 'multikernel.yml'), JSON.stringify({ name: 'foreign', nodes }));
-  return terminal.up();
+let mk: typeof Facade;
+let folder = '';
+let net: Facade.Lab | null = null;
+
+beforeAll(async () => {
+  mk = await builtFacade();
+  folder = mkdtempSync(join(tmpdir(), 'mk-foreign-'));
+  writeFileSync(join(folder, 'hello.js'), HELLO);
+  for (const [name, text] of Object.entries(SCRIPTS)) writeFileSync(join(folder, name), text, { mode: 0o755 });
+});
+afterEach(async () => {
+  await net?.down();
+  net = null;
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Bring up a lab whose node `a` runs `run`. */
+async function up(run: string, a: Facade.NodeOptions = {}, b: Facade.NodeOptions = {}): Promise<Facade.Lab> {
+  net = await mk.lab({ nodes: { a: { run, placement: 'process', ...a }, b } }, { folder });
+  return net;
 }
 
-/** Wait until `mk ps` tells the state of `a`. */
-async function state(wanted: string): Promise<void> {
-  for (;;) {
-    const { out } = await terminal.run('ps', '--json');
-    const [a] = JSON.parse(out) as { state: string }[];
-    if (a?.state === wanted) return;
-    if (a?.state.startsWith('crashed')) throw new Error(a.state);
+async function line(lab: Facade.Lab, text: RegExp): Promise<RegExpExecArray> {
+  for await (const one of lab.logs({ nodes: ['a'], follow: true })) {
+    const match = text.exec(one.text);
+    if (match !== null) return match;
   }
+  throw new Error(`a never wrote ${text}`);
+}
+
+async function state(lab: Facade.Lab, wanted: RegExp): Promise<Facade.NodeStatus> {
+  for await (const one of lab.states()) if (one.name === 'a' && wanted.test(one.state)) return one;
+  throw new Error(`a was never ${wanted}`);
+}
+
+/** Whether a process runs; one that ended and was not waited for does not. */
+function runs(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout.trim() !== '' && !stdout.startsWith('Z');
 }
 
 describe('a program that is not Node', () => {
-  it('has its arguments, folder, environment, output and exit code; mk up says that it has the network of the host', async () => {
-    const lab = await up("./script.sh one 'two words'", '#!/bin/sh\necho "$#:$2:$WHO:$(pwd)"; echo oops >&2; exit 3', {
-      WHO: 'me',
-    });
-    const line = "a: ./script.sh one 'two words' has the host's network; Node programs that it starts have a's\n";
-    await lab.until(/has the host's network/);
-    expect(lab.out).toContain(line);
-    expect(lab.out).not.toContain('b: node hello.js has');
-    await state('exited 3');
-    const { out } = await terminal.run('logs', 'a');
-    expect(out.split('\n').sort()).toEqual(
-      ['', `a | 2:two words:me:${realpathSync(terminal.folder)}`, 'a | [exited 3]', 'a | oops'].sort(),
-    );
+  it('has its arguments, folder, environment, output and exit code', async () => {
+    const lab = await up("./words.sh one 'two words'", { env: { WHO: 'me' } });
+    const { exitCode, hostNetwork, program } = await state(lab, /^exited/);
+    expect([exitCode, hostNetwork, program]).toEqual([3, true, "./words.sh one 'two words'"]);
+    const said: string[] = [];
+    for await (const { source, text } of lab.logs({ nodes: ['a'] })) said.push(`${source} ${text}`);
+    expect(said.sort()).toEqual(['state exited 3', 'stderr oops', `stdout 2:two words:me:${realpathSync(folder)}`]);
   });
 
-  it('starts Node programs that are on its machine, while its own network is that of the host', async () => {
+  it('starts Node programs that are on its machine', async () => {
+    const node = { env: { NODE: process.execPath }, depends_on: { b: 'listening:80' } };
+    const lab = await up('sh node.sh', node, { run: 'node hello.js' });
+    await line(lab, /^a hears from b$/);
+    expect((await lab.node('b').status()).hostNetwork).toBe(false);
+  });
+
+  it('has the network of the host itself', async () => {
     const host = createServer((_request, reply) => reply.end('the host')).listen(0, '127.0.0.1');
-    await new Promise((done) => host.once('listening', done));
+    await once(host, 'listening');
     const { port } = host.address() as { port: number };
-    const ask = `fetch('http://b/').then((r) => r.text()).then((t) => console.log(require('node:os').hostname(), 'hears', t))`;
-    const lab = await up('sh script.sh', `"$NODE" -e "${ask}"`);
-    await lab.until(/a hears from b/);
-    // What is not Node reaches the host itself.
-    const bash = `exec 3<>/dev/tcp/127.0.0.1/${port} && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3`;
-    writeFileSync(join(terminal.folder, 'ask.bash'), bash);
-    expect((await terminal.run('down', 'foreign')).code).toBe(0);
-    await lab.done;
-    const again = await up('bash ask.bash', '');
-    await again.until(/a \| the host/);
+    await line(await up('bash host.bash', { env: { PORT: port } }), /^the host$/);
     host.close();
   });
 
-  it('is killed, restarted, told of signals, and asked to end with the lab', async () => {
-    const script = `trap 'echo asked > asked.txt; exit 0' TERM\necho began\nwhile :; do sleep 0.1; done`;
-    const lab = await up('sh script.sh', script);
-    await lab.until(/a \| began/);
-    expect((await terminal.run('kill', 'a')).out).toBe('a: exited 137\n');
-    const start = lab.out.length;
-    expect((await terminal.run('restart', 'a')).out).toBe('a: running\n');
-    await lab.until(/a \| began/, start);
-    expect(existsSync(join(terminal.folder, 'asked.txt'))).toBe(false);
-    expect((await terminal.run('down', 'foreign')).code).toBe(0);
-    await lab.done;
-    expect(readFileSync(join(terminal.folder, 'asked.txt'), 'utf8')).toBe('asked\n');
-    const other = await up('sh script.sh', 'kill -TERM $$');
-    await state('exited 143');
-    other.child.kill();
-    await other.done;
+  it('is killed, restarted, and asked to end with the lab', async () => {
+    const lab = await up('sh stays.sh');
+    await line(lab, /began/);
+    expect(await lab.node('a').kill()).toMatchObject({ state: 'exited 137' });
+    expect(await lab.node('a').restart()).toMatchObject({ state: 'running' });
+    await lab.until(async () => {
+      let began = 0;
+      for await (const { text } of lab.logs({ nodes: ['a'] })) began += Number(text === 'began');
+      return began === 2;
+    });
+    await lab.down();
+    net = null;
+    expect(readFileSync(join(folder, 'asked.txt'), 'utf8')).toBe('asked\n');
   });
 
-  it('that does not begin says why', async () => {
-    const lab = await up('./script.sh', '#!/no/such/interpreter\n');
-    await lab.until(/a .*crashed|^a: crashed/m);
-    const { out } = await terminal.run('ps', '--json');
-    expect(JSON.parse(out)[0]).toMatchObject({ phase: 'crashed', hostNetwork: true, lastError: { code: 'ENOENT' } });
+  it('tells by which signal it ended, or why it did not begin', async () => {
+    await state(await up('sh killed.sh'), /^exited 143$/);
+    await net?.down();
+    expect(await state(await up('./broken.sh'), /^crashed/)).toMatchObject({ lastError: { code: 'ENOENT' } });
+  });
+
+  it('is named by mk up, and ends with what it started when that is killed', async () => {
+    const terminal = new Terminal();
+    const lab = { name: 'foreign', nodes: { a: { run: 'sh children.sh', placement: 'process' } } };
+    writeFileSync(join(folder, 'foreign.yml'), JSON.stringify(lab));
+    const running = terminal.start(['up', join(folder, 'foreign.yml')]);
+    await running.until(/^a: sh children\.sh has the host's network; Node programs that it starts have a's$/m);
+    const [, ...pids] = await running.until(/a \| pids (\d+) (\d+)/);
+    expect(pids.map(Number).every(runs)).toBe(true);
+    running.child.kill('SIGKILL');
+    await until(() => !pids.map(Number).some(runs));
+    await terminal.close();
   });
 });
