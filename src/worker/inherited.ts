@@ -12,6 +12,8 @@ import { connectInherited, connectOver, type InheritedKernel } from '../node/inh
 import { install } from '../node/install.ts';
 import { knock } from '../node/knock.ts';
 import { LateKernel } from '../node/late-kernel.ts';
+import { countHttp } from './http-metrics.ts';
+import { SentCounters } from './sent-counters.ts';
 import { InheritedGate } from './thread-gate.ts';
 
 /** The machine was switched off. */
@@ -40,6 +42,7 @@ export function useInheritedKernel(url: string, preload: string, port: MessagePo
     syncBuiltinESMExports();
   }
   install(late.face(() => url, gate === null ? undefined : () => gate.open()));
+  countHttp(new SentCounters(() => late.kernel.sockets));
   shareWithChildren(preload, { kernelElsewhere: true });
   openHiddenChannel();
   // A process of a machine ends with it: so it is connected sooner or later.

@@ -28,7 +28,7 @@ export function useKernelElsewhere(url: string, preload: string): ClientSockets 
     serverUrl: () => url,
     ...(interfaces === null ? {} : { interfaces: () => interfaces }),
   });
-  countHttp(new SentCounters(sockets));
+  countHttp(new SentCounters(() => sockets));
   shareWithChildren(preload, { kernelElsewhere: true });
   openHiddenChannel();
   return sockets;

@@ -18,19 +18,20 @@ const startTimer = setTimeout;
 
 /** The kernel knows within {@link SEND_MS}, and at the end of a program that ends by itself. */
 export class SentCounters {
-  readonly #sockets: ClientSockets;
+  readonly #sockets: () => ClientSockets;
   readonly #counts = new Int32Array(PROGRAM_COUNTERS.length);
   #waiting = false;
   readonly #send = (): void => {
     this.#waiting = false;
     const bytes = encodeCounts(this.#counts);
-    if (bytes.length > 0) this.#sockets.connection.send(COUNT, 0, 0, 0, bytes);
+    if (bytes.length > 0) this.#sockets().connection.send(COUNT, 0, 0, 0, bytes);
   };
   readonly #sendLater = (): void => {
     startTimer(this.#send, SEND_MS).unref();
   };
 
-  constructor(sockets: ClientSockets) {
+  /** `sockets`: asked for when there is something to send. */
+  constructor(sockets: () => ClientSockets) {
     this.#sockets = sockets;
     // Before the sockets are closed.
     process.prependListener('exit', this.#send);
