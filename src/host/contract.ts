@@ -65,3 +65,20 @@ export interface EventCarrier extends BlockingCarrier {
   onClosed: (() => void) | null;
   start(): void;
 }
+
+/** A carrier whose socket is known by its descriptor. */
+export interface DescriptorCarrier extends EventCarrier {
+  readonly fd: number;
+}
+
+/** Memory of other processes, and wake-ups by descriptor: what a client of remote calls needs to send none of its frames. */
+export interface MemoryHost {
+  /** The file at `path`, a memory of this process from then on. Throws when it cannot be opened or mapped. */
+  open(path: string, byteLength: number): SharedArrayBuffer;
+  /** Send a byte over a socket, without a queue. */
+  wake(fd: number): void;
+  /** Block until the socket can be read, at most `timeoutMs`, and take what came. False when it has ended. */
+  wait(fd: number, timeoutMs: number): boolean;
+  /** Copies between two buffers at any alignment; ranges are the caller's responsibility. */
+  copy(to: ArrayBufferLike, toOffset: number, from: ArrayBufferLike, fromOffset: number, byteLength: number): void;
+}

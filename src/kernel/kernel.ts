@@ -193,7 +193,7 @@ export class Kernel {
   /** A CPU ends its turn. */
   #turned(): void {
     const { tcpPorts, udpPorts } = this.inet.shared;
-    const generation = tcpPorts.generation + udpPorts.generation;
+    const generation = tcpPorts.generation + udpPorts.generation + this.inet.tcpListeners.generation;
     if (generation !== this.#portsGeneration) {
       this.#portsGeneration = generation;
       this.onSocketsChanged?.();

@@ -26,6 +26,7 @@ import {
   SpinBudget,
   spinBudgetBytes,
 } from '../mem/index.ts';
+import { SESSION_BYTES } from '../rump/server.ts';
 import type { CounterBlock } from './operations.ts';
 import type { LabPlan, NetworkPlan, NodePlan } from './plan.ts';
 
@@ -36,6 +37,9 @@ const HEAPS_BYTES_MAX = 768 * MIB;
 const HEAP_BYTES = 64 * MIB;
 /** Ring of lo0 (a quarter), scratch packet, and some for sockets. */
 const HEAP_BYTES_MIN: number = MIB;
+/** Sessions of one kernel, and of all, whose frames go through memory: programs that are processes, and their children. */
+const SESSIONS_PER_KERNEL = 8;
+const SESSIONS_MAX = 160;
 /** Counter blocks of one kernel, its interfaces and its program. */
 const COUNTERS_BYTES = 128 * 1024;
 
@@ -51,6 +55,9 @@ export class LabMemory {
   readonly #heaps: Map<string, number> = new Map();
   readonly #doorbells: Map<string, number> = new Map();
   readonly #scratches: Map<string, number> = new Map();
+  readonly #sessions: Map<string, number> = new Map();
+  /** Clients in other processes whose frames go through memory; more of them send theirs. */
+  readonly sessionsPerKernel: number;
 
   /** Throws ENOMEM. */
   constructor(plan: LabPlan) {
@@ -59,7 +66,9 @@ export class LabMemory {
       HEAP_BYTES_MIN,
       Math.min(HEAP_BYTES, Math.floor(HEAPS_BYTES_MAX / nodes / 65_536) * 65_536),
     );
-    const kernels = nodes * (this.heapBytes + COUNTERS_BYTES + 65_536);
+    this.sessionsPerKernel = Math.min(SESSIONS_PER_KERNEL, Math.floor(SESSIONS_MAX / nodes));
+    const sessionsBytes = this.sessionsPerKernel === 0 ? 0 : this.sessionsPerKernel * SESSION_BYTES + 65_536;
+    const kernels = nodes * (this.heapBytes + COUNTERS_BYTES + sessionsBytes + 65_536);
     const options = networkOptions(plan, Math.min(RINGS_BYTES_MAX, ARENA_BYTES_MAX - 2 * MIB - kernels));
     const rings = options.reduce((sum, option) => sum + networkBytes(option) + 4096, 0);
     const total = MIB + rings + kernels;
@@ -71,7 +80,10 @@ export class LabMemory {
     const spinBudget = new SpinBudget(this.arena.words, this.spinBudgetAt, this.spinLimit);
     this.#owners.add({ bury: (owner) => spinBudget.evict(owner) });
     for (const network of this.networks) this.#owners.add(networkHolder(this.arena, network));
-    for (const node of plan.nodes) this.#heaps.set(node.name, this.arena.allocate(this.heapBytes, 65_536));
+    for (const { name } of plan.nodes) {
+      this.#heaps.set(name, this.arena.allocate(this.heapBytes, 65_536));
+      this.#sessions.set(name, this.arena.allocate(this.sessionsPerKernel * SESSION_BYTES, 65_536));
+    }
   }
 
   heapAt(node: string): number {
@@ -90,6 +102,10 @@ export class LabMemory {
     let at = this.#scratches.get(thread);
     if (at === undefined) this.#scratches.set(thread, (at = this.arena.allocate(SCRATCH_TOTAL_BYTES)));
     return at;
+  }
+
+  sessionsAt(node: string): number {
+    return this.#sessions.get(node) as number;
   }
 
   /** The id of a thread that is about to start. Throws ENOMEM. */

@@ -52,6 +52,9 @@ export interface KernelBoot {
   /** Region of the arena for socket buffers and the like (mem/heap), this kernel's alone; the same after a restart. */
   heapAt: number;
   heapBytes: number;
+  /** Memory for the frames of clients in other processes (worker/session-memory.ts), and for how many sessions. */
+  sessionsAt: number;
+  sessionsMax: number;
   /** lo0 with 127.0.0.1/8 is there always and not listed. */
   interfaces: InterfaceBoot[];
   routes: RouteBoot[];

@@ -148,6 +148,8 @@ export class SupervisedNode {
       name: plan.name,
       kind: plan.kind,
       heapAt: memory.heapAt(plan.name),
+      sessionsAt: memory.sessionsAt(plan.name),
+      sessionsMax: memory.sessionsPerKernel,
       heapBytes: memory.heapBytes,
       interfaces: plan.interfaces.map((entry) => {
         const network = lab.networks[entry.network] as NetworkPlan;

@@ -7,8 +7,11 @@ import { randomBytes } from 'node:crypto';
 import { isMainThread } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
+import type { MemoryHost } from '../host/contract.ts';
 import { BlockingClient, type BlockingConnections } from '../rump/blocking-client.ts';
+import type { ClientConnection } from '../rump/client-connection.ts';
 import { ClientSockets } from '../rump/client-sockets.ts';
+import { connectRings } from '../rump/region-client.ts';
 import { parseServerUrl } from '../rump/url.ts';
 import type { HostInterfaceAddress } from './face.ts';
 import { PipeCarrier } from './pipe-carrier.ts';
@@ -30,24 +33,32 @@ export interface InheritedKernel {
 // Taken before the program can replace it.
 const immediate = setImmediate;
 
+function later(run: () => void): void {
+  immediate(run);
+}
+
 /** For nonces and the name of the session. */
 const rng: Rng = { next32: () => randomBytes(4).readInt32LE() };
 
-/** Connect to the kernel at `url`; throws when it is not there. */
-export function connectInherited(url: string): InheritedKernel {
+/** Connect to the kernel at `url`, by memory where `host` and the kernel have it; throws when it is not there. */
+export function connectInherited(url: string, host: MemoryHost | null): InheritedKernel {
   const place = parseServerUrl(url);
   const connect = (): PipeCarrier => new PipeCarrier(place.kind === 'unix' ? place.path : connectTcp(place));
-  const connections = { calls: connect(), events: connect() };
-  return connectOver(connections, place.key);
+  const { key } = place;
+  const rings = host === null || place.kind !== 'unix' ? null : connectRings(connect(), { key, rng, host, later });
+  return rings === null ? connectOver({ calls: connect(), events: connect() }, key) : inherit(rings);
 }
 
 /** Connect over two carriers, to a kernel that wants `key`; throws when it is not there. */
 export function connectOver(connections: BlockingConnections, key: Uint8Array | null): InheritedKernel {
-  const client = new BlockingClient(connections, key, rng);
+  return inherit(new BlockingClient(connections, key, rng));
+}
+
+function inherit(client: ClientConnection): InheritedKernel {
   const said = client.about as Partial<KernelAbout> | null;
   if (said?.names === undefined) throw new MultikernelError('EOPNOTSUPP', 'a server that has no sockets for programs');
   const about = { names: said.names, interfaces: said.interfaces ?? null, machine: said.machine ?? null };
-  const sockets = new ClientSockets(client, (run) => void immediate(run));
+  const sockets = new ClientSockets(client, later);
   sockets.onGone = () => {
     // The plug was pulled: nothing of this process may be heard of any more.
     if (about.machine !== null && isMainThread) process.kill(process.pid, 'SIGKILL');

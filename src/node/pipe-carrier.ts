@@ -6,7 +6,7 @@
 
 import { readSync, writeSync, writevSync } from 'node:fs';
 import { MultikernelError } from '../base/errors.ts';
-import type { EventCarrier } from '../host/contract.ts';
+import type { DescriptorCarrier } from '../host/contract.ts';
 import { NativePipe, type NativeStreamHandle, PipeConnectRequest, streamWrap } from './bindings.ts';
 
 const { streamBaseState: state, kReadBytesOrError, kArrayBufferOffset } = streamWrap;
@@ -18,11 +18,11 @@ const writev = writevSync;
 
 const READ_BYTES = 65_536;
 
-export class PipeCarrier implements EventCarrier {
+export class PipeCarrier implements DescriptorCarrier {
   onBytes: ((bytes: Uint8Array) => void) | null = null;
   onClosed: (() => void) | null = null;
   readonly #pipe: NativeStreamHandle;
-  readonly #fd: number;
+  readonly fd: number;
   #closed = false;
 
   /** `connected`: the path of a unix socket, or a native stream. Throws ECONNREFUSED. */
@@ -31,7 +31,7 @@ export class PipeCarrier implements EventCarrier {
     pipe.unref();
     pipe.setBlocking(true);
     this.#pipe = pipe;
-    this.#fd = pipe.fd;
+    this.fd = pipe.fd;
   }
 
   write(head: Uint8Array, body: Uint8Array | null): boolean {
@@ -39,7 +39,7 @@ export class PipeCarrier implements EventCarrier {
     try {
       if (body === null || body.length === 0) this.#writeAll(head, 0);
       else {
-        const written = writev(this.#fd, [head, body]);
+        const written = writev(this.fd, [head, body]);
         if (written < head.length) this.#writeAll(head, written);
         this.#writeAll(body, Math.max(0, written - head.length));
       }
@@ -50,14 +50,14 @@ export class PipeCarrier implements EventCarrier {
   }
 
   #writeAll(bytes: Uint8Array, from: number): void {
-    for (let at = from; at < bytes.length; ) at += write(this.#fd, bytes, at, bytes.length - at);
+    for (let at = from; at < bytes.length; ) at += write(this.fd, bytes, at, bytes.length - at);
   }
 
   read(): Uint8Array | null {
     if (this.#closed) return null;
     try {
       const bytes = new Uint8Array(READ_BYTES);
-      const count = read(this.#fd, bytes, 0, bytes.length, null);
+      const count = read(this.fd, bytes, 0, bytes.length, null);
       return count === 0 ? null : bytes.subarray(0, count);
     } catch {
       return null;

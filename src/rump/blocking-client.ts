@@ -6,31 +6,22 @@
  * Read first: protocol.ts. The other client, which waits for nothing, is client.ts.
  */
 
-import { Errno, MultikernelError } from '../base/errors.ts';
+import { MultikernelError } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
 import type { BlockingCarrier, EventCarrier } from '../host/contract.ts';
 import type { SocketAddress } from '../socket/socket.ts';
+import { type ClientConnection, type EventHandlers, GONE, type Reply } from './client-connection.ts';
 import { ClientHandshake } from './client-handshake.ts';
 import type { FrameReader } from './frame-reader.ts';
 import { randomWords } from './handshake.ts';
 import * as protocol from './protocol.ts';
-
-export interface Reply {
-  a: number;
-  b: number;
-  c: number;
-  payload: Uint8Array;
-  addresses: readonly SocketAddress[];
-}
-
-const GONE: Reply = { a: -Errno.ENETDOWN, b: 0, c: 0, payload: protocol.NO_PAYLOAD, addresses: [] };
 
 export interface BlockingConnections {
   readonly calls: BlockingCarrier;
   readonly events: EventCarrier;
 }
 
-export class BlockingClient {
+export class BlockingClient implements ClientConnection {
   readonly #calls: BlockingCarrier;
   readonly #events: EventCarrier;
   readonly #header = new Uint8Array(protocol.HEADER_BYTES);
@@ -40,10 +31,7 @@ export class BlockingClient {
   #gone = false;
   /** The kernel's description of itself. */
   readonly about: unknown;
-  onEvent: (frame: protocol.Frame) => void = () => undefined;
-  /** Once after each batch of events. */
-  onBatch: () => void = () => undefined;
-  onGone: () => void = () => undefined;
+  #handlers: EventHandlers | null = null;
 
   /** Throws when the kernel is not there or does not take the key. */
   constructor({ calls, events }: BlockingConnections, key: Uint8Array | null, rng: Rng) {
@@ -64,8 +52,8 @@ export class BlockingClient {
     events.start();
   }
 
-  /** Events that came with the handshake are delivered; call once the handlers are in place. */
-  begin(): void {
+  begin(handlers: EventHandlers): void {
+    this.#handlers = handlers;
     this.#deliver();
   }
 
@@ -119,6 +107,20 @@ export class BlockingClient {
     return false;
   }
 
+  /** Takes everything: the thread waits for the socket. */
+  write(operation: number, object: number, bytes: Uint8Array, offset: number, lengthBytes: number): number {
+    return this.send(operation, object, 0, 0, bytes.subarray(offset, offset + lengthBytes)) ? lengthBytes : -1;
+  }
+
+  writeTo(object: number, bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress | null): number {
+    const payload = bytes.subarray(offset, offset + lengthBytes);
+    const sent =
+      to === null
+        ? this.send(protocol.SEND_TO, object, 0, 0, payload)
+        : this.send(protocol.SEND_TO, object, 0, 0, payload, to);
+    return sent ? 1 : -1;
+  }
+
   #read(bytes: Uint8Array): void {
     this.#eventFrames.push(bytes);
     this.#deliver();
@@ -126,16 +128,19 @@ export class BlockingClient {
 
   #deliver(): void {
     const reader = this.#eventFrames;
+    const handlers = this.#handlers;
+    if (handlers === null) return;
     for (let whole = reader.next(); whole !== null; whole = reader.next()) {
       const frame = protocol.decodeFrame(whole);
       if (frame?.class !== protocol.EVENT) {
         this.#lost();
         return;
       }
-      this.onEvent(frame);
+      if (frame.operation === protocol.DATA) handlers.data(frame.object, frame.payload);
+      else handlers.frame(frame);
     }
     if (reader.fault !== null) this.#lost();
-    this.onBatch();
+    handlers.batch();
   }
 
   #lost(): void {
@@ -143,12 +148,12 @@ export class BlockingClient {
     this.#gone = true;
     this.#events.close();
     this.#calls.close();
-    this.onGone();
+    this.#handlers?.gone();
   }
 }
 
 /** Waits for a whole frame; null when the carrier has ended, or sends no frames. */
-function readFrame(carrier: BlockingCarrier, reader: FrameReader): Uint8Array | null {
+export function readFrame(carrier: BlockingCarrier, reader: FrameReader): Uint8Array | null {
   for (;;) {
     const whole = reader.next();
     if (whole !== null) return whole;
@@ -159,7 +164,7 @@ function readFrame(carrier: BlockingCarrier, reader: FrameReader): Uint8Array | 
 }
 
 /** The handshake of one connection; returns what the kernel says of itself. */
-function greet(carrier: BlockingCarrier, reader: FrameReader, handshake: ClientHandshake): unknown {
+export function greet(carrier: BlockingCarrier, reader: FrameReader, handshake: ClientHandshake): unknown {
   let next: Uint8Array | null = handshake.hello();
   while (!handshake.done) {
     if (next !== null) carrier.write(next, null);

@@ -1,16 +1,50 @@
 /**
- * A datagram socket of a kernel elsewhere: every send waits for the kernel's answer. Thread: the client's.
+ * A datagram socket of a kernel elsewhere. Thread: the client's.
+ *
+ * The first datagram to a host waits for the kernel's answer, as does every one after an error; those that follow are sent ahead within
+ * a window. A host that is no longer reached is told by the next send, as errors of sockets are.
  */
 
 import { Errno } from '../base/errors.ts';
-import { type DatagramInfo, type DatagramSocket, EVENT_READABLE, type SocketAddress } from '../socket/socket.ts';
+import {
+  DATAGRAM_BYTES_MAX,
+  type DatagramInfo,
+  type DatagramSocket,
+  EVENT_READABLE,
+  EVENT_WRITABLE,
+  type SocketAddress,
+  type SocketOptions,
+} from '../socket/socket.ts';
 import { ClientSocket } from './client-socket.ts';
 import * as protocol from './protocol.ts';
+
+/** Hosts that a socket remembers. */
+const HOSTS_MAX = 1024;
+/** The kernel hears of so many bytes read at once, or when nothing is left to read. */
+const CONSUMED_BYTES: number = protocol.DATAGRAM_WINDOW_BYTES / 4;
+/** The number of the connected peer, which is no host's. */
+const CONNECTED_PEER = -1;
+/** Numbers of IPv6 hosts begin here. */
+const IPV6_HOSTS = 0x1_0000_0000;
+
+/** A number for a host. Two IPv6 hosts may share one: then an error of the second comes with the next datagram. */
+function hostOf({ family, w0, w1, w2, w3 }: SocketAddress): number {
+  return family === 4
+    ? w3 >>> 0
+    : IPV6_HOSTS + ((Math.imul(Math.imul(w0, 31) + w1, 31) + Math.imul(w2, 17) + w3) >>> 0);
+}
 
 export class ClientDatagram extends ClientSocket implements DatagramSocket {
   connected = false;
   readonly #inbox: protocol.Frame[] = [];
   #queued = 0;
+  /** Hosts to which a datagram has left. */
+  readonly #reached = new Set<number>();
+  #consumed = 0;
+  #credit = protocol.DATAGRAM_WINDOW_BYTES;
+  #blocked = false;
+  /** Error of a datagram sent ahead: 0 or -errno. */
+  #sendError = 0;
 
   get nextBytes(): number {
     return this.#inbox[0]?.payload.length ?? -1;
@@ -21,6 +55,7 @@ export class ClientDatagram extends ClientSocket implements DatagramSocket {
   }
 
   connect(address: SocketAddress): number {
+    this.#reached.clear();
     const result = this.named(this.call(protocol.CONNECT, 0, 0, undefined, address));
     if (result === 0) {
       this.connected = true;
@@ -30,6 +65,7 @@ export class ClientDatagram extends ClientSocket implements DatagramSocket {
   }
 
   disconnect(): number {
+    this.#reached.clear();
     const result = this.call(protocol.DISCONNECT).a;
     if (result === 0) {
       this.connected = false;
@@ -39,9 +75,47 @@ export class ClientDatagram extends ClientSocket implements DatagramSocket {
   }
 
   send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress | null): number {
-    const payload = bytes.subarray(offset, offset + lengthBytes);
-    if (to === null) return this.named(this.call(protocol.SEND_TO, 0, 0, payload));
-    return this.named(this.call(protocol.SEND_TO, 0, 0, payload, to));
+    if (this.#sendError < 0) {
+      const error = this.#sendError;
+      this.#sendError = 0;
+      return error;
+    }
+    const host = to === null ? CONNECTED_PEER : hostOf(to);
+    if (this.unnamed || !this.#reached.has(host) || lengthBytes > DATAGRAM_BYTES_MAX)
+      return this.#sendFirst(bytes.subarray(offset, offset + lengthBytes), to, host);
+    const cost = lengthBytes + protocol.DATAGRAM_COST_BYTES;
+    if (this.#credit < cost) {
+      this.#blocked = true;
+      return -Errno.EAGAIN;
+    }
+    const sent = this.layer.connection.writeTo(this.id, bytes, offset, lengthBytes, to);
+    if (sent < 0) return -Errno.ENETDOWN;
+    if (sent === 0) {
+      this.layer.awaitRoom(this);
+      return -Errno.EAGAIN;
+    }
+    this.#credit -= cost;
+    return lengthBytes;
+  }
+
+  #sendFirst(payload: Uint8Array, to: SocketAddress | null, host: number): number {
+    const result =
+      to === null
+        ? this.named(this.call(protocol.SEND_TO, 0, 0, payload))
+        : this.named(this.call(protocol.SEND_TO, 0, 0, payload, to));
+    if (result >= 0) this.#reaches(host);
+    return result;
+  }
+
+  #reaches(host: number): void {
+    if (this.#reached.size >= HOSTS_MAX) this.#reached.clear();
+    this.#reached.add(host);
+  }
+
+  /** Forgets the hosts: an option can change what may be sent where. */
+  override setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number {
+    this.#reached.clear();
+    return super.setOption(name, value);
   }
 
   sendSegments(
@@ -77,7 +151,11 @@ export class ClientDatagram extends ClientSocket implements DatagramSocket {
     }
     const count = this.#give(frame, into, offset, lengthBytes, info);
     this.#queued -= frame.payload.length;
-    this.layer.connection.send(protocol.CONSUMED, this.id, Math.max(frame.payload.length, 1));
+    this.#consumed += Math.max(frame.payload.length, 1);
+    if (this.#consumed >= CONSUMED_BYTES || this.#inbox.length === 0) {
+      this.layer.connection.send(protocol.CONSUMED, this.id, this.#consumed);
+      this.#consumed = 0;
+    }
     return count;
   }
 
@@ -119,6 +197,13 @@ export class ClientDatagram extends ClientSocket implements DatagramSocket {
     } else if (frame.operation === protocol.EVENTS) {
       if (frame.b < 0) this.error = frame.b;
       this.layer.post(this, frame.a);
+    } else if (frame.operation === protocol.CREDIT) {
+      this.#credit += frame.a;
+      if (this.#blocked) this.layer.post(this, EVENT_WRITABLE);
+      this.#blocked = false;
+    } else if (frame.operation === protocol.SEND_FAILED) {
+      this.#sendError = frame.b;
+      this.#reached.clear();
     }
   }
 }

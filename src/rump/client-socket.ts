@@ -5,25 +5,31 @@
 import { Errno } from '../base/errors.ts';
 import type { EventTarget } from '../socket/events.ts';
 import { EVENT_CONNECTED, EVENT_ERROR, type Family, SocketAddress, type SocketOptions } from '../socket/socket.ts';
-import type { BlockingClient, Reply } from './blocking-client.ts';
+import type { ClientConnection, Reply } from './client-connection.ts';
 import * as protocol from './protocol.ts';
 import { OPTIONS, optionValue } from './socket-options.ts';
 
 const decoder = new TextDecoder();
+/** Options that the kernel never refuses: nobody waits for its answer. */
+const ACCEPTED_ALWAYS: ReadonlySet<keyof SocketOptions> = new Set(['noDelay', 'keepAlive', 'reuseAddress']);
 
 /** The layer as its sockets see it. */
 export interface ClientLayer {
-  readonly connection: BlockingClient;
+  readonly connection: ClientConnection;
   /** From now on frames for its number go to it. */
   register<T extends ClientSocket>(socket: T): T;
   post(target: EventTarget, events: number): void;
   forget(id: number): void;
+  /** The connection has no room for bytes: EVENT_WRITABLE is posted when it has. */
+  awaitRoom(socket: ClientSocket): void;
 }
 
 export abstract class ClientSocket implements EventTarget {
   onEvents: ((events: number) => void) | null = null;
   pendingEvents = 0;
   error = 0;
+  /** The kernel has chosen a name that is not known here yet. */
+  protected unnamed = false;
   readonly localName: SocketAddress;
   readonly peerName: SocketAddress;
   readonly id: number;
@@ -39,9 +45,13 @@ export abstract class ClientSocket implements EventTarget {
   /** The kernel says something about this socket. */
   abstract frame(frame: protocol.Frame): void;
 
+  /** Bytes of a stream arrived; they are the socket's. */
+  data(_bytes: Uint8Array): void {}
+
   abstract close(): void;
 
   get local(): SocketAddress {
+    if (this.unnamed) this.named(this.call(protocol.NAME));
     return this.localName.clone();
   }
 
@@ -63,6 +73,7 @@ export abstract class ClientSocket implements EventTarget {
   /** The result of a call that replies with the socket's own address. */
   protected named(reply: Reply): number {
     const [local] = reply.addresses;
+    this.unnamed = false;
     if (local !== undefined) this.localName.copy(local);
     return reply.a;
   }
@@ -72,6 +83,10 @@ export abstract class ClientSocket implements EventTarget {
   }
 
   setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number {
+    if (ACCEPTED_ALWAYS.has(name)) {
+      this.layer.connection.send(protocol.SET_OPTION, this.id, OPTIONS.indexOf(name), Number(value));
+      return this.error === -Errno.ENETDOWN ? this.error : 0;
+    }
     return this.call(protocol.SET_OPTION, OPTIONS.indexOf(name), Number(value)).a;
   }
 

@@ -5,8 +5,8 @@
  */
 
 import { EventQueue, type EventTarget } from '../socket/events.ts';
-import type { Family, RawSocket, SocketAddress, SocketLayer } from '../socket/socket.ts';
-import type { BlockingClient } from './blocking-client.ts';
+import { EVENT_WRITABLE, type Family, type RawSocket, type SocketAddress, type SocketLayer } from '../socket/socket.ts';
+import type { ClientConnection } from './client-connection.ts';
 import { ClientDatagram } from './client-datagram.ts';
 import type { ClientLayer, ClientSocket } from './client-socket.ts';
 import { ClientStream } from './client-stream.ts';
@@ -23,23 +23,28 @@ export interface Adopted {
 }
 
 export class ClientSockets implements SocketLayer, ClientLayer {
-  readonly connection: BlockingClient;
+  readonly connection: ClientConnection;
   /** Called when the kernel is gone, before its sockets are told. */
   onGone: () => void = () => undefined;
   readonly #events: EventQueue = new EventQueue();
   readonly #sockets = new Map<number, ClientSocket>();
+  /** Numbers of sockets whose bytes found no room. */
+  readonly #waiting = new Set<number>();
   readonly #interfaceNames = new Map<number, string>();
   readonly #later: (run: () => void) => void;
   #nextId = 1;
 
   /** `later`: on the next turn of the event loop. */
-  constructor(connection: BlockingClient, later: (run: () => void) => void) {
+  constructor(connection: ClientConnection, later: (run: () => void) => void) {
     this.connection = connection;
     this.#later = later;
-    connection.onEvent = (frame) => this.#onEvent(frame);
-    connection.onBatch = () => this.#deliver();
-    connection.onGone = () => this.#onGone();
-    connection.begin();
+    connection.begin({
+      data: (object, bytes) => this.#sockets.get(object)?.data(bytes),
+      frame: (frame) => this.#onEvent(frame),
+      batch: () => this.#deliver(),
+      room: () => this.#room(),
+      gone: () => this.#onGone(),
+    });
   }
 
   interfaceIndex(name: string): number {
@@ -114,6 +119,20 @@ export class ClientSockets implements SocketLayer, ClientLayer {
 
   forget(id: number): void {
     this.#sockets.delete(id);
+    this.#waiting.delete(id);
+  }
+
+  awaitRoom(socket: ClientSocket): void {
+    this.#waiting.add(socket.id);
+  }
+
+  /** The ring has room again: sockets whose bytes found none may send. */
+  #room(): void {
+    for (const id of this.#waiting) {
+      const socket = this.#sockets.get(id);
+      if (socket !== undefined) this.post(socket, EVENT_WRITABLE);
+    }
+    this.#waiting.clear();
   }
 
   /** The program ends: its sockets are closed as its descriptors would be, with a reset where data was not read. */

@@ -51,9 +51,11 @@ export class ClientStream extends ClientSocket implements StreamSocket {
   }
 
   connect(address: SocketAddress): number {
-    const result = this.named(this.call(protocol.CONNECT, 0, 0, undefined, address));
+    if (this.error < 0) return this.error;
+    this.unnamed = true;
     this.connectedTo(address);
-    return result;
+    const sent = this.layer.connection.send(protocol.CONNECT, this.id, 0, 0, undefined, address);
+    return sent ? -Errno.EINPROGRESS : -Errno.ENETDOWN;
   }
 
   accept(): StreamSocket | null {
@@ -68,10 +70,12 @@ export class ClientStream extends ClientSocket implements StreamSocket {
       this.#blocked = true;
       return -Errno.EAGAIN;
     }
-    this.#credit -= count;
-    this.#blocked = count < lengthBytes;
-    const sent = this.layer.connection.send(protocol.SEND, this.id, 0, 0, bytes.subarray(offset, offset + count));
-    return sent ? count : -Errno.ECONNRESET;
+    const sent = this.layer.connection.write(protocol.SEND, this.id, bytes, offset, count);
+    if (sent < 0) return -Errno.ECONNRESET;
+    this.#credit -= sent;
+    this.#blocked = sent < lengthBytes;
+    if (sent < count) this.layer.awaitRoom(this);
+    return sent > 0 ? sent : -Errno.EAGAIN;
   }
 
   sendUrgent(): number {
@@ -131,13 +135,14 @@ export class ClientStream extends ClientSocket implements StreamSocket {
     for (const waiting of this.#waiting.splice(0)) waiting.abort();
   }
 
+  override data(bytes: Uint8Array): void {
+    this.#inbox.push(bytes);
+    this.#inboxBytes += bytes.length;
+    this.layer.post(this, EVENT_READABLE);
+  }
+
   override frame(frame: protocol.Frame): void {
     switch (frame.operation) {
-      case protocol.DATA:
-        this.#inbox.push(frame.payload);
-        this.#inboxBytes += frame.payload.length;
-        this.layer.post(this, EVENT_READABLE);
-        return;
       case protocol.END:
         this.#ended = true;
         this.layer.post(this, EVENT_READABLE);
@@ -168,6 +173,7 @@ export class ClientStream extends ClientSocket implements StreamSocket {
     if (frame.b < 0) this.error = frame.b;
     if ((frame.a & EVENT_CONNECTED) !== 0) {
       const [local] = frame.addresses;
+      this.unnamed = false;
       if (local !== undefined) this.localName.copy(local);
       if (frame.b === 0) this.state = 'ESTABLISHED';
     }

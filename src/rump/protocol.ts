@@ -27,9 +27,9 @@ import { FrameReader } from './frame-reader.ts';
 export const HEADER_BYTES = 32;
 /** Longest payload of a frame. */
 export const FRAME_BYTES_MAX = 4_194_304;
-const ADDRESS_BYTES = 28;
+export const ADDRESS_BYTES = 28;
 /** Addresses of one frame. */
-const ADDRESSES_MAX = 1024;
+export const ADDRESSES_MAX = 1024;
 
 export const VERSION_MIN = 1;
 export const VERSION_MAX = 1;
@@ -39,6 +39,8 @@ export const FEATURE_CONTROL = 2;
 export const FEATURE_SYSCALLS = 4;
 /** Reserved: user memory lies in a region that both sides map. */
 export const FEATURE_SHARED_REGION = 8;
+/** Frames can go through rings in memory that both sides map. */
+export const FEATURE_RINGS = 16;
 
 export const REQUEST = 1;
 export const REPLY = 2;
@@ -55,6 +57,14 @@ export const PROOF = 2;
  */
 export const RELAY = 3;
 
+/**
+ * → a: bytes of memory for the frames of this session (mem/ring-pair.ts), b: capacity of each ring, payload: path of its file; or a:
+ * -errno. Before the first socket.
+ */
+export const REGION = 4;
+/** The client has mapped the memory → a: 0: all frames behind this reply are records there, and a byte of the connection says "look". */
+export const MAPPED = 5;
+
 export const ROLE_BOTH = 0;
 export const ROLE_CALLS = 1;
 export const ROLE_EVENTS = 2;
@@ -67,13 +77,16 @@ export const OPEN_DATAGRAM = 11;
 export const BIND = 12;
 /** a: backlog → a result, local address. */
 export const LISTEN = 13;
-/** Address → a result, local address. */
+/** Address → a result, local address. A stream's may have no number: `EVENTS` follows with EVENT_CONNECTED. */
 export const CONNECT = 14;
 /** → a result. */
 export const DISCONNECT = 15;
 /** Payload: bytes for a stream. No reply; credit comes with `CREDIT`. */
 export const SEND = 16;
-/** Payload: the datagram, address (none: to the peer) → a result, local address. */
+/**
+ * Payload: the datagram, address (none: to the peer) → a result, local address. Without a number: credit comes with `CREDIT`, an error with
+ * `SEND_FAILED`.
+ */
 export const SEND_TO = 17;
 /** No reply. */
 export const SHUTDOWN = 18;
@@ -97,6 +110,8 @@ export const EXPORT = 26;
 export const ORDER = 27;
 /** Payload: a name; or an address; or a: an index → a: index (0: there is no such interface), payload: the name. */
 export const INTERFACE = 28;
+/** → local address. */
+export const NAME = 29;
 export const SOCKETS_LAST = 39;
 
 /** `ADOPT` b. */
@@ -116,6 +131,9 @@ export const CREDIT = 43;
 export const ACCEPTED = 44;
 /** a: full length. Payload: the datagram, address of the sender. */
 export const DATAGRAM = 45;
+
+/** A datagram that was sent without a number met an error. b: -errno. */
+export const SEND_FAILED = 46;
 
 // ---- control: 60 ---------------------------------------------------------------------------------------------------------
 /**
@@ -151,8 +169,11 @@ export function joinAddress(low: number, high: number): number {
 export const WINDOW_BYTES = 262_144;
 /** The client says `CONSUMED` when it has read that much. */
 export const CONSUMED_BYTES: number = WINDOW_BYTES / 4;
-/** Datagrams of a socket that may be under way to the client, in bytes. */
+/** Datagrams of a socket that may be under way in either direction, in bytes. */
 export const DATAGRAM_WINDOW_BYTES = 262_144;
+
+/** Credit that a datagram sent ahead takes besides its bytes. */
+export const DATAGRAM_COST_BYTES = 64;
 
 export interface Frame {
   class: number;
@@ -221,29 +242,54 @@ export function frameOf(payload: Uint8Array, ...fields: FrameFields): Uint8Array
 
 type FrameFields = Parameters<typeof headerOf> extends [unknown, ...infer Fields] ? Fields : never;
 
+/** Write an address behind a payload. */
+export function writeAddress(
+  view: DataView,
+  at: number,
+  { family, w0, w1, w2, w3, scopeId, port }: SocketAddress,
+): void {
+  view.setInt32(at, family, true);
+  view.setInt32(at + 4, w0, true);
+  view.setInt32(at + 8, w1, true);
+  view.setInt32(at + 12, w2, true);
+  view.setInt32(at + 16, w3, true);
+  view.setInt32(at + 20, scopeId, true);
+  view.setInt32(at + 24, port, true);
+}
+
 /** A payload with its addresses. */
 export function payloadOf(bytes: Uint8Array, addresses: readonly SocketAddress[]): Uint8Array {
   if (addresses.length === 0) return bytes;
   const payload = new Uint8Array(bytes.length + addresses.length * ADDRESS_BYTES);
   payload.set(bytes);
   const view = new DataView(payload.buffer);
-  addresses.forEach(({ family, w0, w1, w2, w3, scopeId, port }, i) => {
-    [family, w0, w1, w2, w3, scopeId, port].forEach((word, j) => {
-      view.setInt32(bytes.length + i * ADDRESS_BYTES + 4 * j, word, true);
-    });
-  });
+  let at = bytes.length;
+  for (const address of addresses) {
+    writeAddress(view, at, address);
+    at += ADDRESS_BYTES;
+  }
   return payload;
 }
 
 /** An address of another party; null when it is none. */
-function readAddress(view: DataView, at: number): SocketAddress | null {
+function newAddress(view: DataView, at: number): SocketAddress | null {
+  const address = new SocketAddress();
+  return readAddress(view, at, address) ? address : null;
+}
+
+/** Read an address of another party into `into`; false when it is none. */
+export function readAddress(view: DataView, at: number, into: SocketAddress): boolean {
   const family = view.getInt32(at, true);
+  const w0 = view.getInt32(at + 4, true);
+  const w1 = view.getInt32(at + 8, true);
+  const w2 = view.getInt32(at + 12, true);
+  const w3 = view.getInt32(at + 16, true);
   const scopeId = view.getInt32(at + 20, true);
   const port = view.getInt32(at + 24, true);
-  if (port < 0 || port > 65535 || scopeId < 0) return null;
-  const word = (i: number): number => view.getInt32(at + 4 + 4 * i, true);
-  if (family === 4) return SocketAddress.ipv4(word(3), port);
-  return family === 6 ? SocketAddress.ipv6(word(0), word(1), word(2), word(3), port, scopeId) : null;
+  if (port < 0 || port > 65535 || scopeId < 0) return false;
+  if (family === 4) into.setIpv4(w3, port);
+  else if (family === 6) into.setIpv6(w0, w1, w2, w3, port, scopeId);
+  return family === 4 || family === 6;
 }
 
 /** The frame in whole bytes of {@link FrameReader}, or null when its addresses are none; the payload shares the bytes. */
@@ -256,7 +302,7 @@ export function decodeFrame(bytes: Uint8Array): Frame | null {
   if (count > 0) {
     const read: SocketAddress[] = [];
     for (let at = payloadEnd; at < bytes.length; at += ADDRESS_BYTES) {
-      const address = readAddress(view, at);
+      const address = newAddress(view, at);
       if (address === null) return null;
       read.push(address);
     }
@@ -273,6 +319,13 @@ export function decodeFrame(bytes: Uint8Array): Frame | null {
     payload: bytes.subarray(HEADER_BYTES, payloadEnd),
     addresses,
   };
+}
+
+/** {@link decodeFrame} of bytes that another party cut: null too when their header tells another length. */
+export function decodeWhole(bytes: Uint8Array): Frame | null {
+  if (bytes.length < HEADER_BYTES) return null;
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 4).getInt32(0, true);
+  return length === bytes.length - HEADER_BYTES ? decodeFrame(bytes) : null;
 }
 
 export function newFrameReader(limitBytes: number = FRAME_BYTES_MAX): FrameReader {

@@ -9,7 +9,8 @@
 
 import { Errno, MultikernelError } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
-import type { Carrier } from '../host/contract.ts';
+import type { Agent, Carrier } from '../host/contract.ts';
+import { type RingPair, ringPairBytes } from '../mem/ring-pair.ts';
 import { ADMISSION_LIMITS, Admission, type AdmissionLimits, type Pending, type Refusal } from './admission.ts';
 import {
   type Accept,
@@ -24,6 +25,7 @@ import {
   UNAUTHENTICATED_BYTES_MAX,
 } from './handshake.ts';
 import * as protocol from './protocol.ts';
+import { RegionCarrier, type WakeCarrier } from './region-carrier.ts';
 import { type ClientPort, SESSION_LIMITS, Session, type SessionLimits, type SessionService } from './session.ts';
 import { encodeError, encodeValue } from './value-codec.ts';
 
@@ -38,8 +40,30 @@ export interface ServerOptions {
   about?(features: number): unknown;
   /** The way to a kernel by its name, for clients that say RELAY. Throws a `MultikernelError` when there is none. */
   relay?(kernel: string, client: Carrier): Carrier;
+  /** Memory for the frames of one session; null when there is none left. */
+  memory?(): SessionMemory | null;
   readonly admission?: AdmissionLimits;
   readonly limits?: SessionLimits;
+}
+
+/** Capacity of each ring of a session. */
+export const SESSION_RING_BYTES = 262_144;
+/** Memory of a session: its rings, in whole blocks of 64 KiB, which can be mapped on every processor. */
+export const SESSION_BYTES: number = Math.ceil(ringPairBytes(SESSION_RING_BYTES) / 65_536) * 65_536;
+
+/** Memory that the kernel's process has mapped, with a ring pair in it, for one session. */
+export interface SessionMemory {
+  readonly pair: RingPair;
+  /** The file for the client to map. */
+  readonly path: string;
+  /** The client has it, or does not want it: its name goes. */
+  hide(): void;
+  /** Run the carrier in turns of the kernel's loop. */
+  begin(agent: Agent): void;
+  /** Have the loop take a turn soon. */
+  requestWork(): void;
+  /** The session is over: the memory is for others. */
+  free(): void;
 }
 
 export class RumpServer {
@@ -116,6 +140,10 @@ export class RumpServer {
   }
 }
 
+function isWakeCarrier(carrier: Carrier): carrier is WakeCarrier {
+  return typeof (carrier as Partial<WakeCarrier>).wake === 'function';
+}
+
 /** One connection, from its first byte on. */
 class Connection implements Pending {
   readonly #server: RumpServer;
@@ -128,6 +156,7 @@ class Connection implements Pending {
   #session: Session | null = null;
   /** The kernel that the client speaks with. */
   #relayed: Carrier | null = null;
+  #memory: SessionMemory | null = null;
   #closed = false;
 
   constructor(server: RumpServer, options: ServerOptions, carrier: Carrier, key: Uint8Array | null) {
@@ -151,6 +180,8 @@ class Connection implements Pending {
     this.#closed = true;
     this.#session?.lost(this.#carrier);
     this.#relayed?.close();
+    this.#memory?.free();
+    this.#memory = null;
   }
 
   #read(bytes: Uint8Array): void {
@@ -180,7 +211,10 @@ class Connection implements Pending {
   #frame(frame: protocol.Frame | null): Refusal | null {
     if (frame === null) return 'malformed frame';
     const session = this.#session;
-    if (session !== null) return session.serve(frame) ? null : session.fault;
+    if (session !== null) {
+      if (frame.operation === protocol.REGION || frame.operation === protocol.MAPPED) return this.#move(session, frame);
+      return session.serve(frame) ? null : session.fault;
+    }
     if (frame.class !== protocol.REQUEST) return 'not authenticated';
     if (frame.operation === protocol.RELAY) return this.#relay(frame);
     if (this.#hello === null || this.#accepted === null) return this.#greet(frame);
@@ -247,6 +281,38 @@ class Connection implements Pending {
     answer.set(about, PROOF_BYTES);
     this.#reply(frame, answer);
     session.begin(this.#carrier);
+    return null;
+  }
+
+  /** The session's frames go through memory from now on, if there is any. */
+  #move(session: Session, frame: protocol.Frame): Refusal | null {
+    const carrier = this.#carrier;
+    const features = this.#accepted?.features ?? 0;
+    const rings = (features & protocol.FEATURE_RINGS) !== 0 && this.#hello?.role === protocol.ROLE_BOTH;
+    if (!rings || session.ring !== null || frame.class !== protocol.REQUEST || !isWakeCarrier(carrier))
+      return 'malformed frame';
+    if (frame.operation === protocol.REGION) {
+      if (this.#memory !== null) return 'malformed frame';
+      const memory = this.#options.memory?.() ?? null;
+      this.#memory = memory;
+      if (memory === null) session.reply(frame, -Errno.ENOMEM);
+      else session.reply(frame, memory.pair.region.byteLength, new TextEncoder().encode(memory.path));
+      return null;
+    }
+    const memory = this.#memory;
+    if (memory === null) return 'malformed frame';
+    memory.hide();
+    session.reply(frame, 0);
+    const { onClosed } = carrier;
+    const moved = new RegionCarrier(memory.pair, carrier, memory.requestWork);
+    moved.onFrame = (at, byteLength) => {
+      if (!this.#closed && !session.serveAt(memory.pair.region, at, byteLength))
+        this.#refuse(session.fault ?? 'malformed frame');
+    };
+    moved.onBytes = (bytes) => this.#read(bytes);
+    moved.onClosed = onClosed;
+    session.moveTo(moved);
+    memory.begin(moved);
     return null;
   }
 

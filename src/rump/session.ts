@@ -8,12 +8,17 @@
 
 import { Errno } from '../base/errors.ts';
 import type { Carrier } from '../host/contract.ts';
+import type { Region } from '../mem/region.ts';
 import type { SocketAddress } from '../socket/socket.ts';
 import type { Refusal } from './admission.ts';
 import {
+  ADDRESS_BYTES,
+  ADDRESSES_MAX,
+  decodeWhole,
   ERROR,
   EVENT,
   type Frame,
+  HEADER_BYTES,
   headerOf,
   NO_PAYLOAD,
   payloadOf,
@@ -23,6 +28,7 @@ import {
   ROLE_CALLS,
   ROLE_EVENTS,
 } from './protocol.ts';
+import type { EventRing, RegionCarrier } from './region-carrier.ts';
 
 // Taken before a program can replace the global (fake timers do).
 const microtask = queueMicrotask;
@@ -54,6 +60,8 @@ export interface SessionService {
   readonly last: number;
   /** Serve a frame of the client. False: it makes no sense, and the session ends. */
   serve(frame: Frame): boolean;
+  /** Serve a frame without a number whose payload lies in memory that the client can change. Null: not this one. */
+  serveInPlace?(header: FrameWords, region: Region, at: number): boolean | null;
   /** The client is gone: give back what it held. */
   close(): void;
 }
@@ -77,6 +85,8 @@ export interface ClientPort {
   ): void;
   /** An event in bytes that have a header already. */
   rawEvent(frame: Uint8Array): void;
+  /** For events with data: the client's ring. Null: it has none, and gets them by the others. */
+  readonly ring: EventRing | null;
   /** A request to the client; `answered` is called with its answer, or null when the client is gone. */
   ask(
     operation: number,
@@ -100,6 +110,34 @@ const GONE: Carrier = {
   write: () => false,
   close: () => undefined,
 };
+/** Words of the header of a frame that lies in shared memory, copied from there. */
+export class FrameWords {
+  class = 0;
+  operation = 0;
+  request = 0;
+  object = 0;
+  a = 0;
+  /** Length of the payload without its addresses. */
+  byteLength = 0;
+  addresses = 0;
+
+  /** The header at a place, of a frame of that length; false when the two do not agree. */
+  read(words: Int32Array, at: number, frameBytes: number): boolean {
+    const word = at >> 2;
+    const kind = words[word + 1] as number;
+    this.class = kind & 0xffff;
+    this.operation = kind >>> 16;
+    this.request = words[word + 2] as number;
+    this.object = words[word + 3] as number;
+    this.a = words[word + 4] as number;
+    this.addresses = words[word + 7] as number;
+    this.byteLength = frameBytes - HEADER_BYTES - this.addresses * ADDRESS_BYTES;
+    const sound = this.addresses >= 0 && this.addresses <= ADDRESSES_MAX && this.byteLength >= 0;
+    return sound && words[word] === frameBytes - HEADER_BYTES;
+  }
+}
+
+const header = new FrameWords();
 
 export class Session implements ClientPort {
   readonly limits: SessionLimits;
@@ -113,6 +151,7 @@ export class Session implements ClientPort {
   #earlyBytes = 0;
   readonly #asked = new Map<number, Answered>();
   #nextAsk = 1;
+  ring: EventRing | null = null;
   closed = false;
   /** Why the session must end; the connection that serves the frame, or `onFault`, ends it. */
   fault: Refusal | null = null;
@@ -138,6 +177,13 @@ export class Session implements ClientPort {
     return true;
   }
 
+  /** From now on frames of the client go through memory: the session's only connection wakes. */
+  moveTo(carrier: RegionCarrier): void {
+    this.#calls = carrier;
+    this.#events = carrier;
+    this.ring = carrier;
+  }
+
   /** The client of a connection knows that it is attached: what waited for it may follow. */
   begin(carrier: Carrier): void {
     if (carrier !== this.#events) return;
@@ -154,6 +200,24 @@ export class Session implements ClientPort {
   serve(frame: Frame): boolean {
     if (!this.#serve(frame)) this.fault ??= 'malformed frame';
     return this.fault === null;
+  }
+
+  /** Serve a frame that lies in shared memory. False as for {@link serve}. */
+  serveAt(region: Region, at: number, frameBytes: number): boolean {
+    if (frameBytes >= HEADER_BYTES && header.read(region.words, at, frameBytes) && this.fault === null) {
+      const { operation, request } = header;
+      if (header.class === REQUEST && request === 0) {
+        const service = this.#services.find(({ first, last }) => operation >= first && operation <= last);
+        const served = service?.serveInPlace?.(header, region, at + HEADER_BYTES) ?? null;
+        if (served === true) return true;
+        if (served === false) this.fault ??= 'malformed frame';
+        if (served === false) return false;
+      }
+      const frame = decodeWhole(region.bytes.slice(at, at + frameBytes));
+      if (frame !== null) return this.serve(frame);
+    }
+    this.fault ??= 'malformed frame';
+    return false;
   }
 
   #serve(frame: Frame): boolean {

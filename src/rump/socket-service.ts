@@ -9,7 +9,8 @@
  */
 
 import { Errno } from '../base/errors.ts';
-import type { DatagramSocket, SocketAddress, SocketLayer } from '../socket/socket.ts';
+import type { Region } from '../mem/region.ts';
+import { type DatagramSocket, SocketAddress, type SocketLayer } from '../socket/socket.ts';
 import { SOCK_NONBLOCK } from '../sys/abi.ts';
 import type { Process } from '../sys/process.ts';
 import { acceptConnection, openDatagramSocket, openStreamSocket } from '../sys/process-sockets.ts';
@@ -18,7 +19,7 @@ import { DatagramServer } from './datagram-server.ts';
 import type { PassedFile, PassedFiles } from './passed-files.ts';
 import * as protocol from './protocol.ts';
 import type { Acceptor, SocketOwner } from './served-socket.ts';
-import type { ClientPort, SessionService } from './session.ts';
+import type { ClientPort, FrameWords, SessionService } from './session.ts';
 import type { SessionProcess } from './session-process.ts';
 import { MEMBERSHIPS, OPTIONS, optionValue } from './socket-options.ts';
 import { StreamServer } from './stream-server.ts';
@@ -27,6 +28,7 @@ type Served = StreamServer | DatagramServer;
 
 // Taken before a program can replace the global (fake timers do).
 const microtask = queueMicrotask;
+const destination = new SocketAddress();
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -121,6 +123,22 @@ export class SocketService implements SessionService, SocketOwner {
     }
   }
 
+  serveInPlace(header: FrameWords, region: Region, at: number): boolean | null {
+    const { operation, object, byteLength } = header;
+    if (operation !== protocol.SEND && operation !== protocol.SEND_TO && operation !== protocol.CONSUMED) return null;
+    const served = this.#sockets.get(object);
+    if (served === undefined) return true;
+    if (operation === protocol.CONSUMED) return served.consumed(header.a);
+    if (served instanceof StreamServer)
+      return operation === protocol.SEND && header.addresses === 0 ? served.send(region.bytes, at, byteLength) : null;
+    if (operation !== protocol.SEND_TO || header.addresses > 1) return null;
+    if (header.addresses === 0) return served.sendAhead(region.bytes, at, byteLength, null);
+    return (
+      protocol.readAddress(region.view, at + byteLength, destination) &&
+      served.sendAhead(region.bytes, at, byteLength, destination)
+    );
+  }
+
   /** A number that the client may give to a new socket. */
   #free(id: number): boolean {
     return id > 0 && (id & 1) === 1 && !this.#sockets.has(id);
@@ -175,8 +193,12 @@ export class SocketService implements SessionService, SocketOwner {
         const [address] = frame.addresses;
         const { socket } = served.file;
         if (address === undefined) return false;
-        const result = frame.operation === protocol.BIND ? socket.bind(address) : this.#connect(served, address);
-        this.client.reply(frame, result, undefined, socket.local);
+        const bind = frame.operation === protocol.BIND;
+        if (!bind && frame.request === 0 && served instanceof StreamServer) served.connectAhead(address);
+        else {
+          const result = bind ? socket.bind(address) : this.#connect(served, address);
+          this.client.reply(frame, result, undefined, socket.local);
+        }
         return true;
       }
       case protocol.SET_OPTION: {
@@ -198,6 +220,9 @@ export class SocketService implements SessionService, SocketOwner {
         return served.consumed(frame.a);
       case protocol.EXPORT:
         return this.#export(served, frame);
+      case protocol.NAME:
+        this.client.reply(frame, 0, undefined, served.file.socket.local);
+        return true;
       default:
         return null;
     }
@@ -220,7 +245,7 @@ export class SocketService implements SessionService, SocketOwner {
         this.client.reply(frame, served.file.socket.listen(frame.a), undefined, served.file.socket.local);
         return true;
       case protocol.SEND:
-        return served.send(frame.payload);
+        return served.send(frame.payload, 0, frame.payload.length);
       case protocol.SHUTDOWN:
         served.shutdown();
         return true;
@@ -239,6 +264,8 @@ export class SocketService implements SessionService, SocketOwner {
         this.client.reply(frame, served.file.socket.disconnect());
         return true;
       case protocol.SEND_TO: {
+        if (frame.request === 0)
+          return served.sendAhead(frame.payload, 0, frame.payload.length, frame.addresses[0] ?? null);
         const sent = served.send(frame.payload, frame.addresses[0] ?? null);
         this.client.reply(frame, sent, undefined, served.file.socket.local);
         return true;

@@ -18,16 +18,21 @@ import {
   WINDOW_BYTES,
   writeHeader,
 } from './protocol.ts';
+import type { EventRing, RoomWaiter } from './region-carrier.ts';
 import { type Acceptor, ServedSocket, type SocketOwner } from './served-socket.ts';
 
 const READ_BYTES = 65536;
+/** Credit is given when so much has gathered. */
+const CREDIT_BYTES: number = WINDOW_BYTES / 4;
 const REFERENCES_MAX = 0x3fff_ffff;
 
-export class StreamServer extends ServedSocket implements Acceptor {
+export class StreamServer extends ServedSocket implements Acceptor, RoomWaiter {
   readonly file: StreamFile;
   readonly #out: Uint8Array[] = [];
   #outAt = 0;
   #outBytes = 0;
+  /** Credit that the client was not told of yet. */
+  #owed = 0;
   #window = WINDOW_BYTES;
   #ended = false;
   #shutdown = false;
@@ -65,6 +70,13 @@ export class StreamServer extends ServedSocket implements Acceptor {
     this.client.event(EVENTS, this.id, event, error, undefined, local);
   }
 
+  /** The client does not wait: it hears of the end of the attempt, and of one that could not begin. */
+  connectAhead(address: SocketAddress): void {
+    const result = this.connect(address);
+    if (result === -Errno.EINPROGRESS) return;
+    this.client.event(EVENTS, this.id, EVENT_CONNECTED, result, undefined, this.file.socket.local);
+  }
+
   connect(address: SocketAddress): number {
     const result = this.file.socket.connect(address);
     if (result === -Errno.EINPROGRESS) this.#connecting = true;
@@ -77,15 +89,55 @@ export class StreamServer extends ServedSocket implements Acceptor {
   }
 
   override pump(): void {
+    const { ring } = this.client;
+    if (ring !== null) this.#pumpInto(ring);
+    else this.#pumpFrames();
+  }
+
+  /** Room in the client's ring, where there was none. */
+  hasRoom(): void {
+    if (this.watched !== null) this.pump();
+  }
+
+  /** Whether there may be something to read, within the client's window. */
+  get #reads(): boolean {
     const { file } = this;
-    while (this.#connected && this.#window > 0 && !this.#ended && file.references <= this.#readsUpTo) {
+    return this.#connected && this.#window > 0 && !this.#ended && file.references <= this.#readsUpTo;
+  }
+
+  #pumpInto(ring: EventRing): void {
+    const { file } = this;
+    while (this.#reads) {
+      const most = Math.min(this.#window, ring.payloadBytesMax, file.readableBytes || 1);
+      const at = ring.reserve(most);
+      if (at < 0) {
+        ring.awaitRoom(this);
+        return;
+      }
+      const count = file.read(ring.region.bytes, at, most);
+      if (count <= 0) {
+        if (count !== -Errno.EAGAIN) this.#end(count);
+        return;
+      }
+      this.#window -= count;
+      ring.commit(DATA, this.id, 0, count, 0);
+    }
+  }
+
+  /** The last of the stream: the peer's FIN (0), or an error. */
+  #end(count: number): void {
+    this.#ended = true;
+    if (count === 0) this.client.event(END, this.id);
+    else this.client.event(EVENTS, this.id, EVENT_ERROR, count);
+  }
+
+  #pumpFrames(): void {
+    const { file } = this;
+    while (this.#reads) {
       const frame = new Uint8Array(HEADER_BYTES + Math.min(this.#window, READ_BYTES, file.readableBytes || 1));
       const count = file.read(frame, HEADER_BYTES, frame.length - HEADER_BYTES);
-      if (count === -Errno.EAGAIN) return;
       if (count <= 0) {
-        this.#ended = true;
-        if (count === 0) this.client.event(END, this.id);
-        else this.client.event(EVENTS, this.id, EVENT_ERROR, count);
+        if (count !== -Errno.EAGAIN) this.#end(count);
         return;
       }
       this.#window -= count;
@@ -106,30 +158,45 @@ export class StreamServer extends ServedSocket implements Acceptor {
     if (this.#connected) this.#readsUpTo = this.file.references;
   }
 
-  /** False when the client sends more than its credit. */
-  send(bytes: Uint8Array): boolean {
-    if (this.#outBytes + bytes.length > WINDOW_BYTES) return false;
-    if (bytes.length === 0) return true;
-    const out = this.#out;
-    out.push(bytes);
-    this.#outBytes += bytes.length;
-    this.#flush();
-    // A few bytes that wait must not keep the whole chunk that they came in.
-    const last = out.length - 1;
-    if (out[last] === bytes && bytes.buffer.byteLength > 2 * bytes.length) out[last] = bytes.slice();
+  /** Bytes of the client, which may change them. False when it sends more than its credit. */
+  send(bytes: Uint8Array, offset: number, lengthBytes: number): boolean {
+    if (this.#outBytes + lengthBytes > WINDOW_BYTES) return false;
+    let taken = 0;
+    if (this.#outBytes === 0 && lengthBytes > 0) taken = this.#write(bytes, offset, lengthBytes);
+    if (taken < 0) return true;
+    if (taken < lengthBytes) {
+      this.#out.push(bytes.slice(offset + taken, offset + lengthBytes));
+      this.#outBytes += lengthBytes - taken;
+    }
+    this.#credit(taken);
     return true;
+  }
+
+  /** Number of bytes that the socket took; negative, and told to the client, when it takes no more. */
+  #write(bytes: Uint8Array, offset: number, lengthBytes: number): number {
+    const count = this.file.write(bytes, offset, lengthBytes);
+    if (count === -Errno.EAGAIN) return 0;
+    if (count < 0) this.client.event(EVENTS, this.id, EVENT_ERROR, count);
+    return count;
+  }
+
+  /** The client may send as many more; it is told of many at once. */
+  #credit(bytes: number): void {
+    this.#owed += bytes;
+    if (this.#owed < CREDIT_BYTES || this.#closing) return;
+    this.client.event(CREDIT, this.id, this.#owed);
+    this.#owed = 0;
   }
 
   #flush(): void {
     let taken = 0;
     while (this.#out.length > 0) {
       const bytes = this.#out[0] as Uint8Array;
-      const count = this.file.write(bytes, this.#outAt, bytes.length - this.#outAt);
-      if (count === -Errno.EAGAIN) break;
+      const count = this.#write(bytes, this.#outAt, bytes.length - this.#outAt);
       if (count < 0) {
         this.#out.length = 0;
         this.#outBytes = 0;
-        this.client.event(EVENTS, this.id, EVENT_ERROR, count);
+        this.#outAt = 0;
         break;
       }
       taken += count;
@@ -139,7 +206,7 @@ export class StreamServer extends ServedSocket implements Acceptor {
       this.#out.shift();
       this.#outAt = 0;
     }
-    if (taken > 0 && !this.#closing) this.client.event(CREDIT, this.id, taken);
+    this.#credit(taken);
     if (this.#out.length > 0) return;
     if (this.#shutdown) {
       this.#shutdown = false;

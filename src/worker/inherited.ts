@@ -7,6 +7,7 @@
 
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { isMainThread, type MessagePort } from 'node:worker_threads';
+import { memoryHost } from '../host/node/ffi/memory-host.ts';
 import { machineName, openHiddenChannel, shareWithChildren } from '../node/children.ts';
 import { connectInherited, connectOver, type InheritedKernel } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
@@ -25,7 +26,7 @@ function switchOff(): never {
 function connect(url: string, gate: InheritedGate | null): InheritedKernel {
   if (gate !== null) return connectOver({ calls: gate.carrier(), events: gate.carrier() }, null);
   try {
-    return connectInherited(url);
+    return connectInherited(url, memoryHost());
   } catch (error) {
     if (isMainThread && machineName() !== '') switchOff();
     throw error;

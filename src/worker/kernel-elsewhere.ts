@@ -5,6 +5,7 @@
  */
 
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { memoryHost } from '../host/node/ffi/memory-host.ts';
 import { openHiddenChannel, shareWithChildren } from '../node/children.ts';
 import { connectInherited } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
@@ -15,7 +16,7 @@ import { SentCounters } from './sent-counters.ts';
 
 /** `preload`: the file that does the same in children. Throws what `connectInherited` and `install` throw. */
 export function useKernelElsewhere(url: string, preload: string): ClientSockets {
-  const { sockets, about } = connectInherited(url);
+  const { sockets, about } = connectInherited(url, memoryHost());
   const { interfaces, machine } = about;
   if (machine !== null) {
     (createRequire(import.meta.url)('node:os') as { hostname(): string }).hostname = () => machine;

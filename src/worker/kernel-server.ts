@@ -23,12 +23,13 @@ import { formatKey, randomWords } from '../rump/handshake.ts';
 import { KernelProcess } from '../rump/kernel-process.ts';
 import type { Answers } from '../rump/multiplexer.ts';
 import { PassedFiles } from '../rump/passed-files.ts';
-import { FEATURE_CONTROL, FEATURE_SOCKETS, FEATURE_SYSCALLS } from '../rump/protocol.ts';
+import { FEATURE_CONTROL, FEATURE_RINGS, FEATURE_SOCKETS, FEATURE_SYSCALLS } from '../rump/protocol.ts';
 import { RumpServer } from '../rump/server.ts';
 import { SessionProcess } from '../rump/session-process.ts';
 import { SocketService } from '../rump/socket-service.ts';
 import { SystemCallService } from '../rump/system-call-service.ts';
 import { formatServerUrl, type ServerUrl } from '../rump/url.ts';
+import type { SessionPool } from './session-memory.ts';
 
 // Taken before the program can replace the globals (fake timers do).
 const startTimer = setTimeout;
@@ -59,13 +60,20 @@ export class KernelServer {
   readonly #expiry: ExpiryTimer;
   #url = '';
 
-  constructor(kernel: Kernel, host: Pick<Host, 'requestWork'>, about: () => KernelAbout) {
+  /** `pool`: memory for clients in other processes; null: they send their frames. */
+  constructor(
+    kernel: Kernel,
+    host: Pick<Host, 'requestWork'>,
+    about: () => KernelAbout,
+    pool: SessionPool | null = null,
+  ) {
     const answers = answersOf(kernel, host);
     const { processes } = kernel;
     this.passed = new PassedFiles(processes.wakeups, this.#rng, after);
     this.#server = new RumpServer({
       rng: this.#rng,
-      features: FEATURE_SOCKETS | FEATURE_CONTROL | FEATURE_SYSCALLS,
+      features: FEATURE_SOCKETS | FEATURE_CONTROL | FEATURE_SYSCALLS | (pool === null ? 0 : FEATURE_RINGS),
+      memory: () => pool?.take() ?? null,
       services: (client) => {
         const process = new SessionProcess(processes, 'client', client.limits.descriptorsMax);
         return [

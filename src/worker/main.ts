@@ -12,7 +12,7 @@ import { SeededRng } from '../base/rng.ts';
 import { EventLoop } from '../host/node/event-loop.ts';
 import { PortCarrier } from '../host/node/port-carrier.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { FromWorker, ToWorker, WorkerBoot } from '../lab/messages.ts';
+import type { FromWorker, KernelBoot, ToWorker, WorkerBoot } from '../lab/messages.ts';
 import { Arena } from '../mem/arena.ts';
 import { lendScratch } from '../mem/bulk-staging.ts';
 import { Doorbell } from '../mem/doorbell.ts';
@@ -30,6 +30,7 @@ import { sayGoodbye } from './last-words.ts';
 import { watchListening } from './listening.ts';
 import { atProgramEnd, impersonate, receiveSignal, runProgram } from './program.ts';
 import { ProgramCounters } from './program-counters.ts';
+import { SessionPool } from './session-memory.ts';
 import { ThreadGates } from './thread-gate.ts';
 
 /** Preload that puts this kernel under the processes and threads that the program starts. */
@@ -59,14 +60,14 @@ for (const config of boot.kernels) {
 const servers = new Map<string, KernelServer>();
 const programCounters = new Map<string, ProgramCounters>();
 
-function serve(kernel: Kernel): KernelServer {
+function serve(kernel: Kernel, { sessionsAt, sessionsMax }: KernelBoot): KernelServer {
   const names = new StaticNames(boot.hosts);
   const about = (): KernelAbout => ({
     names: names.entries(),
     interfaces: interfaceAddresses(kernel),
     machine: kernel.name,
   });
-  const server = new KernelServer(kernel, loop, about);
+  const server = new KernelServer(kernel, loop, about, new SessionPool(arena, loop, sessionsAt, sessionsMax));
   const counters = new ProgramCounters(arena, kernel.name);
   server.counters = counters;
   programCounters.set(kernel.name, counters);
@@ -148,8 +149,9 @@ function handle(message: ToWorker): void {
   }
 }
 
-for (const kernel of kernels.values()) {
-  serve(kernel);
+for (const config of boot.kernels) {
+  const kernel = kernels.get(config.name) as Kernel;
+  serve(kernel, config);
   if (boot.program === null) listen(kernel);
 }
 port.on('message', handle);

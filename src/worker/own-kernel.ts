@@ -15,13 +15,17 @@ import type { HostInterfaceAddress } from '../node/face.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
+import { SESSION_BYTES } from '../rump/server.ts';
 import { interfaceAddresses } from './interface-addresses.ts';
 import { KernelServer } from './kernel-server.ts';
+import { SessionPool } from './session-memory.ts';
 import { ThreadGates } from './thread-gate.ts';
 
 /** Virtual; only pages that are used cost memory. */
 const ARENA_BYTES = 512 * 1024 * 1024;
 const HEAP_BYTES = 256 * 1024 * 1024;
+/** Children and threads of the program whose frames go through memory. */
+const SESSIONS_MAX = 32;
 
 const arena = Arena.create(ARENA_BYTES);
 const loop = new EventLoop({
@@ -42,7 +46,8 @@ loop.add(...kernel.cpus);
 const names = new StaticNames({ localhost: ['127.0.0.1', '::1'], [hostname()]: '127.0.0.1' });
 const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);
 const about = (): KernelAbout => ({ names: names.entries(), interfaces: interfaces(), machine: null });
-const server = new KernelServer(kernel, loop, about);
+const sessions = arena.allocate(SESSIONS_MAX * SESSION_BYTES, 65_536);
+const server = new KernelServer(kernel, loop, about, new SessionPool(arena, loop, sessions, SESSIONS_MAX));
 const gates = new ThreadGates((carrier) => server.connect(carrier));
 install({
   sockets: kernel.sockets,

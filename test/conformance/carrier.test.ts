@@ -9,10 +9,9 @@ import type { Carrier } from '../../src/host/contract.ts';
 import { PortCarrier } from '../../src/host/node/port-carrier.ts';
 import { connectSocket, listenSocket, type SocketPlace } from '../../src/host/node/socket-carrier.ts';
 import { Arena } from '../../src/mem/arena.ts';
-import { Channel, createChannel } from '../../src/mem/channel.ts';
-import { anonymousOwner } from '../../src/mem/owner.ts';
-import { ChannelCarrier } from '../../src/rump/channel-carrier.ts';
+import { formatRingPair, RingPair, ringPairBytes } from '../../src/mem/ring-pair.ts';
 import * as protocol from '../../src/rump/protocol.ts';
+import { RegionCarrier } from '../../src/rump/region-carrier.ts';
 import { remoteKernel } from '../../src/rump/remote-kernel.ts';
 import { SocketAddress } from '../../src/socket/socket.ts';
 import { memoryPair } from '../fixtures/memory-pair.ts';
@@ -55,15 +54,18 @@ function inMemory(pieceBytes?: number): JoinedCarriers {
 describeCarrier('a unix socket', () => overSocket({ kind: 'unix', path: join(folder, 'kernel.sock') }));
 describeCarrier('TCP', () => overSocket({ kind: 'tcp', host: '127.0.0.1', port: 0 }));
 describeCarrier('a MessagePort', async () => overPorts());
-/** Over a channel whose rings hold less than an answer; both ends are driven until the test is over. */
-function overChannel(ringBytes: number): JoinedCarriers {
+/** Rings of that capacity in one memory, beside connections in memory; both ends are driven until the test is over. */
+function overRings(capacityBytes: number): JoinedCarriers {
   const arena = Arena.create(1 << 20);
-  const channel = createChannel(arena, { ringBytes });
-  const open = (side: 0 | 1): ChannelCarrier => {
-    const end = Channel.open(arena, channel, side, { owner: anonymousOwner(side + 1) });
-    return new ChannelCarrier({ region: arena, channel: end, capacityBytes: channel.capacityBytes });
-  };
-  const [client, server] = [open(0), open(1)];
+  const region = arena.part(
+    arena.offset(arena.allocate(ringPairBytes(capacityBytes), 128)),
+    ringPairBytes(capacityBytes),
+  );
+  formatRingPair(region, capacityBytes);
+  const [client, server] = memoryPair().map((line, side) => {
+    const pair = new RingPair(region, capacityBytes, side as 0 | 1);
+    return new RegionCarrier(pair, Object.assign(line, { wake: () => undefined }), () => undefined);
+  }) as [RegionCarrier, RegionCarrier];
   let over = false;
   const work = (): void => {
     client.doWork();
@@ -77,8 +79,8 @@ function overChannel(ringBytes: number): JoinedCarriers {
   return { client, server, dispose };
 }
 
-describeCarrier('a channel in shared memory', async () => overChannel(4096));
-describeCarrier('a long channel in shared memory', async () => overChannel(262_144));
+describeCarrier('rings in shared memory', async () => overRings(4096));
+describeCarrier('long rings in shared memory', async () => overRings(262_144));
 describeCarrier('memory', async () => inMemory());
 describeCarrier('memory, in pieces of 7 bytes', async () => inMemory(7));
 

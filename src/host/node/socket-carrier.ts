@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import type * as NodeNet from 'node:net';
 import { MultikernelError } from '../../base/errors.ts';
 import type { Carrier } from '../contract.ts';
+import { sendWake } from './ffi/wake-line.ts';
 
 /** A place to listen at or to connect to. */
 export type SocketPlace =
@@ -79,6 +80,12 @@ class SocketCarrier implements Carrier {
     }
     this.#waiting++;
     this.#socket.write(bytes, this.#written);
+  }
+
+  /** Send a byte that says "look", without a queue (rump/region-carrier.ts). */
+  wake(): void {
+    const { _handle: handle } = this.#socket as unknown as { _handle: { fd: number } | null };
+    if (!this.#closed && handle !== null) sendWake(handle.fd);
   }
 
   close(): void {

@@ -12,6 +12,8 @@ import type { PortUse } from '../shared/port-use.ts';
 import type { Listener } from './listener.ts';
 
 export class ListenerTable {
+  /** Counts the changes. */
+  generation = 0;
   readonly #byPort: Map<number, Listener[]> = new Map();
   readonly #rng: Rng;
   /** Keys the choice among listeners that share a port; drawn when some do. */
@@ -23,6 +25,7 @@ export class ListenerTable {
 
   // cold: once per listener
   add(listener: Listener): void {
+    this.generation++;
     const listeners = this.#byPort.get(listener.port);
     if (listeners === undefined) this.#byPort.set(listener.port, [listener]);
     else listeners.push(listener);
@@ -32,6 +35,7 @@ export class ListenerTable {
     const listeners = this.#byPort.get(listener.port);
     const index = listeners === undefined ? -1 : listeners.indexOf(listener);
     if (listeners === undefined || index < 0) return;
+    this.generation++;
     listeners.splice(index, 1);
     if (listeners.length === 0) this.#byPort.delete(listener.port);
   }
