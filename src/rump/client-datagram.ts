@@ -17,29 +17,15 @@ import {
 } from '../socket/socket.ts';
 import { ClientSocket } from './client-socket.ts';
 import * as protocol from './protocol.ts';
+import { ReachedHosts } from './reached-hosts.ts';
 
-/** Hosts that a socket remembers. */
-const HOSTS_MAX = 1024;
 /** The kernel hears of so many bytes read at once, or when nothing is left to read. */
 const CONSUMED_BYTES: number = protocol.DATAGRAM_WINDOW_BYTES / 4;
-/** The number of the connected peer, which is no host's. */
-const CONNECTED_PEER = -1;
-/** Numbers of IPv6 hosts begin here. */
-const IPV6_HOSTS = 0x1_0000_0000;
-
-/** A number for a host. Two IPv6 hosts may share one: then an error of the second comes with the next datagram. */
-function hostOf({ family, w0, w1, w2, w3 }: SocketAddress): number {
-  return family === 4
-    ? w3 >>> 0
-    : IPV6_HOSTS + ((Math.imul(Math.imul(w0, 31) + w1, 31) + Math.imul(w2, 17) + w3) >>> 0);
-}
-
 export class ClientDatagram extends ClientSocket implements DatagramSocket {
   connected = false;
   readonly #inbox: protocol.Frame[] = [];
   #queued = 0;
-  /** Hosts to which a datagram has left. */
-  readonly #reached = new Set<number>();
+  readonly #reached = new ReachedHosts();
   #consumed = 0;
   #credit = protocol.DATAGRAM_WINDOW_BYTES;
   #blocked = false;
@@ -80,9 +66,8 @@ export class ClientDatagram extends ClientSocket implements DatagramSocket {
       this.#sendError = 0;
       return error;
     }
-    const host = to === null ? CONNECTED_PEER : hostOf(to);
-    if (this.unnamed || !this.#reached.has(host) || lengthBytes > DATAGRAM_BYTES_MAX)
-      return this.#sendFirst(bytes.subarray(offset, offset + lengthBytes), to, host);
+    const ahead = lengthBytes <= DATAGRAM_BYTES_MAX && this.#reached.has(to ?? this.peerName);
+    if (!ahead) return this.#sendFirst(bytes.subarray(offset, offset + lengthBytes), to);
     const cost = lengthBytes + protocol.DATAGRAM_COST_BYTES;
     if (this.#credit < cost) {
       this.#blocked = true;
@@ -98,18 +83,13 @@ export class ClientDatagram extends ClientSocket implements DatagramSocket {
     return lengthBytes;
   }
 
-  #sendFirst(payload: Uint8Array, to: SocketAddress | null, host: number): number {
+  #sendFirst(payload: Uint8Array, to: SocketAddress | null): number {
     const result =
       to === null
         ? this.named(this.call(protocol.SEND_TO, 0, 0, payload))
         : this.named(this.call(protocol.SEND_TO, 0, 0, payload, to));
-    if (result >= 0) this.#reaches(host);
+    if (result >= 0) this.#reached.add(to ?? this.peerName);
     return result;
-  }
-
-  #reaches(host: number): void {
-    if (this.#reached.size >= HOSTS_MAX) this.#reached.clear();
-    this.#reached.add(host);
   }
 
   /** Forgets the hosts: an option can change what may be sent where. */

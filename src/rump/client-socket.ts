@@ -7,6 +7,7 @@ import type { EventTarget } from '../socket/events.ts';
 import { EVENT_CONNECTED, EVENT_ERROR, type Family, SocketAddress, type SocketOptions } from '../socket/socket.ts';
 import type { ClientConnection, Reply } from './client-connection.ts';
 import * as protocol from './protocol.ts';
+import type { ReachedHosts } from './reached-hosts.ts';
 import { OPTIONS, optionValue } from './socket-options.ts';
 
 const decoder = new TextDecoder();
@@ -16,6 +17,8 @@ const ACCEPTED_ALWAYS: ReadonlySet<keyof SocketOptions> = new Set(['noDelay', 'k
 /** The layer as its sockets see it. */
 export interface ClientLayer {
   readonly connection: ClientConnection;
+  /** Hosts of connections that have begun. */
+  readonly reached: ReachedHosts;
   /** From now on frames for its number go to it. */
   register<T extends ClientSocket>(socket: T): T;
   post(target: EventTarget, events: number): void;

@@ -11,6 +11,7 @@ import { ClientDatagram } from './client-datagram.ts';
 import type { ClientLayer, ClientSocket } from './client-socket.ts';
 import { ClientStream } from './client-stream.ts';
 import * as protocol from './protocol.ts';
+import { ReachedHosts } from './reached-hosts.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -24,6 +25,7 @@ export interface Adopted {
 
 export class ClientSockets implements SocketLayer, ClientLayer {
   readonly connection: ClientConnection;
+  readonly reached: ReachedHosts = new ReachedHosts();
   /** Called when the kernel is gone, before its sockets are told. */
   onGone: () => void = () => undefined;
   readonly #events: EventQueue = new EventQueue();

@@ -52,8 +52,14 @@ export class ClientStream extends ClientSocket implements StreamSocket {
 
   connect(address: SocketAddress): number {
     if (this.error < 0) return this.error;
-    this.unnamed = true;
     this.connectedTo(address);
+    const { reached } = this.layer;
+    if (!reached.has(address)) {
+      const result = this.named(this.call(protocol.CONNECT, 0, 0, undefined, address));
+      if (result === -Errno.EINPROGRESS) reached.add(address);
+      return result;
+    }
+    this.unnamed = true;
     const sent = this.layer.connection.send(protocol.CONNECT, this.id, 0, 0, undefined, address);
     return sent ? -Errno.EINPROGRESS : -Errno.ENETDOWN;
   }
@@ -176,6 +182,7 @@ export class ClientStream extends ClientSocket implements StreamSocket {
       this.unnamed = false;
       if (local !== undefined) this.localName.copy(local);
       if (frame.b === 0) this.state = 'ESTABLISHED';
+      else this.layer.reached.clear();
     }
     this.layer.post(this, frame.a);
   }
