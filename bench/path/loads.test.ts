@@ -165,7 +165,11 @@ it('a face bench measures a point on every stage, closes the stage, and compares
   const rows = await bench.run(context);
   expect(rows.map(({ metric }) => metric)).toEqual(['load, ours', 'load, two workers', 'load, two processes']);
   expect(rows[0]).toMatchObject({ baseline: 'load, two processes', system: 'multikernel' });
-  expect(rows[0]).toMatchObject({ ratio: 0.30769, want: { of: 'ratio', must: 2, met: false }, note: 'must 2×: missed' });
+  expect(rows[0]).toMatchObject({
+    ratio: 0.30769,
+    want: { of: 'ratio', must: 2, met: false },
+    note: 'must 2×: missed',
+  });
   expect(rows[1]).not.toHaveProperty('note');
   expect(closed).toBe(true);
 });
