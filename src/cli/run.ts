@@ -13,6 +13,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { moduleUrl } from '../base/module-url.ts';
+import { kernelAtUrl } from '../tools/bin/kernel-at.ts';
 import { CommandFailure } from './failure.ts';
 import { labOption, serverUrl } from './target.ts';
 
@@ -56,9 +57,20 @@ export function runCommand(): Command {
 /** RUMP_SERVER is what the program, and tools that it starts, find their kernel by. */
 async function serverEnvironment(server: string, lab: string | undefined): Promise<NodeJS.ProcessEnv> {
   try {
-    return { ...process.env, RUMP_SERVER: await serverUrl(server, lab) };
+    const url = await serverUrl(server, lab);
+    await checkAnswers(url);
+    return { ...process.env, RUMP_SERVER: url };
   } catch (error) {
     throw new CommandFailure((error as Error).message, EXIT_NO_KERNEL);
+  }
+}
+
+/** A kernel that stands still would have the program wait without a word. The program itself says what else is wrong. */
+async function checkAnswers(url: string): Promise<void> {
+  try {
+    await (await kernelAtUrl(url, process.env.RUMP_KEY)).close();
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ETIMEDOUT') throw error;
   }
 }
 

@@ -168,6 +168,7 @@ name: elsewhere
 nodes:
   api: { run: node api.js }
   gate: {}
+  busy: { run: node busy.js }
 `;
   let terminal: Terminal;
   beforeAll(async () => {
@@ -175,6 +176,8 @@ nodes:
     writeFileSync(join(terminal.folder, 'multikernel.yml'), LAB);
     const api = `require('node:http').createServer((q, r) => r.end('from ' + q.socket.remoteAddress.split(':').at(-1))).listen(80);`;
     writeFileSync(join(terminal.folder, 'api.js'), api);
+    const busy = `require('node:child_process').spawnSync('sleep', ['600']);`;
+    writeFileSync(join(terminal.folder, 'busy.js'), busy);
     await (await terminal.up()).until(/api .* listening :80/);
   });
   afterAll(() => terminal.close());
@@ -198,7 +201,7 @@ nodes:
   it('says in one line that there is no such kernel', async () => {
     const program = file('ran.cjs', 'console.log("ran")');
     const run = (server: string): Promise<Done> => terminal.run('run', '--server', server, program);
-    const none = { out: '', err: 'mk run: no node gat; there are api, gate\n', code: 1 };
+    const none = { out: '', err: 'mk run: no node gat; there are api, gate, busy\n', code: 1 };
     expect(await run('gat')).toMatchObject(none);
     const nobody = { out: '', err: 'multikernel: unix://@mk-nobody: no kernel answers there\n', code: 1 };
     expect(await run('unix://@mk-nobody')).toMatchObject(nobody);
@@ -206,6 +209,12 @@ nodes:
     expect((await run(`unix://${lab}`)).err).toBe(
       `multikernel: unix://${lab}: a server that has no sockets for programs\n`,
     );
+  });
+
+  it('says in one line that the kernel does not answer, because its program computes', async () => {
+    const { out, err, code } = await terminal.run('run', '--server', 'busy', file('ran.cjs', 'console.log("ran")'));
+    expect([out, code]).toEqual(['', 1]);
+    expect(err).toMatch(/^mk run: unix:.*busy\.sock: no answer in 5 s: its program blocks the thread\n$/);
   });
 
   it('tells the program that the kernel went, and lets it go on', async () => {

@@ -135,7 +135,7 @@ describe('the inspector of a node', () => {
 
   it('is refused beside a kernel', async () => {
     const lab = await up({ placement: 'beside' });
-    const refused = { code: 'EINVAL', message: 'a: --inspect only with "placement: process"' };
+    const refused = { code: 'EINVAL', message: 'a: node --inspect: only with "placement: process"' };
     await expect(lab.node('a').run('server.js', { nodeFlags: ['--inspect'], cwd: folder })).rejects.toMatchObject(
       refused,
     );

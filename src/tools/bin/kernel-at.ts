@@ -10,7 +10,7 @@ import { ANSWER_MS, inTime } from '../../host/node/in-time.ts';
 import { connectSocket } from '../../host/node/socket-carrier.ts';
 import type { KernelClient } from '../../rump/kernel-client.ts';
 import { remoteKernel } from '../../rump/remote-kernel.ts';
-import { formatServerUrl, type ServerUrl } from '../../rump/url.ts';
+import { formatServerUrl, parseServerUrl, type ServerUrl } from '../../rump/url.ts';
 
 /**
  * Throws the host's code when nobody listens there (ENOENT, ECONNREFUSED), EACCES for a wrong key, ETIMEDOUT. `name` stands in
@@ -27,4 +27,9 @@ export async function kernelAt(
     ...kernel,
     control: (operation, request) => inTime(kernel.control(operation, request), name, answerMs),
   };
+}
+
+/** As {@link kernelAt}, at a URL as text; `keyText`: the key where the URL has none. Throws EINVAL too. */
+export function kernelAtUrl(text: string, keyText: string | undefined): Promise<KernelClient> {
+  return kernelAt(parseServerUrl(text, keyText));
 }
