@@ -20,8 +20,9 @@ import {
   type MetricsOptions,
   type PartitionOptions,
 } from './facade-checks.ts';
-import { checkLab, LabFileError, parseLabFile } from './lab-file.ts';
+import { checkLab, LabFileError, type Locate, parseLabFile } from './lab-file.ts';
 import { LabNode } from './lab-node.ts';
+import type { RefusedVariable } from './messages.ts';
 import type {
   CheckResult,
   CounterBlock,
@@ -196,14 +197,34 @@ export class Lab implements AsyncDisposable {
 
 /** Read and plan a lab without starting anything. Throws {@link LabFileError}. */
 export function readLab(source: string | URL | LabOptions, folder: string = '.'): LabPlan {
+  return planOf(source, folder).plan;
+}
+
+interface PlacedPlan {
+  plan: LabPlan;
+  /** Name of the file as the caller wrote it. */
+  shown: string;
+  locate: Locate;
+}
+
+/** As {@link readLab}, with the way from a key to its place in the file. */
+function planOf(source: string | URL | LabOptions, folder: string): PlacedPlan {
   if (typeof source === 'string' || source instanceof URL) {
     const path = resolve(source instanceof URL ? fileURLToPath(source) : source);
     const shown = source instanceof URL ? path : source;
     const { config, locate } = parseLabFile(readText(path, shown), shown);
-    return planLab(config, { file: shown, path, folder: dirname(path), locate });
+    return { plan: planLab(config, { file: shown, path, folder: dirname(path), locate }), shown, locate };
   }
   const locate = (): { line: number; column: number } => ({ line: 0, column: 0 });
-  return planLab(checkLab(source, 'lab'), { file: 'lab', path: null, folder: resolve(folder), locate });
+  const plan = planLab(checkLab(source, 'lab'), { file: 'lab', path: null, folder: resolve(folder), locate });
+  return { plan, shown: 'lab', locate };
+}
+
+/** A kernel that refused a variable is a wrong lab: names of variables are known to kernels alone. */
+function withPlace(error: unknown, { shown, locate }: PlacedPlan): unknown {
+  const { node, variable, reason } = ((error as Error).cause ?? {}) as Partial<RefusedVariable>;
+  if (node === undefined || variable === undefined || reason === undefined) return error;
+  return new LabFileError(shown, [{ path: ['nodes', node, 'sysctl', variable], message: reason }], locate);
 }
 
 function readText(path: string, shown: string): string {
@@ -223,7 +244,8 @@ function readText(path: string, shown: string): string {
  * is up, ENOMEM.
  */
 export async function lab(source: string | URL | LabOptions, options: StartOptions = {}): Promise<Lab> {
-  const plan = readLab(source, options.folder);
+  const placed = planOf(source, options.folder ?? '.');
+  const { plan } = placed;
   if (options.seed !== undefined) plan.seed = options.seed;
   const supervisor = new Supervisor(plan, { stuck: options.onStuck });
   const control = options.control === true ? await ControlServer.listen(plan.name, supervisor) : null;
@@ -233,7 +255,7 @@ export async function lab(source: string | URL | LabOptions, options: StartOptio
     await supervisor.boot(control?.kernelFolder ?? null);
   } catch (error) {
     await ended;
-    throw error;
+    throw withPlace(error, placed);
   }
   return new Lab(supervisor, supervisor.info, ended, true);
 }

@@ -5,7 +5,8 @@
  * life of kernels and programs goes over `WorkerBoot.port` as plain values ({@link ToWorker}, {@link FromWorker}). Requests to a
  * kernel have a port of their own (`connect`). Packets go neither way.
  *
- * No message is needed for standard output (the streams of the `Worker`), the end of a program (the `exit` and `error` events of
+ * A program's output has a port of its own ({@link OutputBoot}); what modules write that are loaded before it comes by the streams of the
+ * `Worker`. No message is needed for the end of a program (the `exit` and `error` events of
  * the `Worker`: exit code, uncaught error, ERR_WORKER_OUT_OF_MEMORY; both of the child process where the program is one), metrics
  * (counters in the arena, below), the death of a kernel (the supervisor marks its ports in the arena). `stop` is a courtesy: the supervisor terminates the worker.
  *
@@ -86,6 +87,29 @@ export interface ProgramBoot {
   nodeOptions: string | null;
 }
 
+/** Output on its way may take so much before the program waits. */
+export const OUTPUT_BYTES_MAX: number = 256 * 1024;
+
+/** Bytes that a program wrote to a descriptor. */
+export interface OutputMessage {
+  fd: 1 | 2;
+  bytes: Uint8Array;
+}
+
+/** The program's end of its output. */
+export interface OutputBoot {
+  port: MessagePort;
+  /** Word of `UnreadBytes` (mem/unread-bytes.ts). */
+  unread: Int32Array;
+}
+
+/** Properties of the error of a worker that did not boot because a kernel refused a variable of the lab file. */
+export interface RefusedVariable {
+  node: string;
+  variable: string;
+  reason: string;
+}
+
 /** `workerData` of a worker. */
 export interface WorkerBoot {
   memory: WasmMemory;
@@ -108,6 +132,8 @@ export interface WorkerBoot {
   program: ProgramBoot | null;
   /** In the environment of the processes that the program starts, by which they are found (marked-processes.ts). */
   mark: string;
+  /** The way of the program's output; null: there is no program. */
+  output: OutputBoot | null;
   /** Socket files at which kernels answer remote calls, by name; the others answer the supervisor alone. */
   socketFiles: Record<string, string>;
 }

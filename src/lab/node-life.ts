@@ -219,8 +219,10 @@ export class NodeLife {
     const worker = startWorker(group, plan, memory, events, start, this.#kernelFolder, mark);
     this.#workers.add(worker);
     for (const node of group) node.worker = worker;
-    this.#lab.logs.read(first.name, 'stdout', worker.thread.stdout);
-    this.#lab.logs.read(first.name, 'stderr', worker.thread.stderr);
+    for (const source of ['stdout', 'stderr'] as const) {
+      this.#lab.logs.read(first.name, source, worker.thread[source]);
+      if (worker.output !== null) this.#lab.logs.read(first.name, source, worker.output[source]);
+    }
     try {
       await worker.ready;
     } catch (cause) {

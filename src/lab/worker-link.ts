@@ -7,6 +7,7 @@
 import type { Readable } from 'node:stream';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { FromWorker, ToWorker } from './messages.ts';
+import type { ThreadOutput } from './thread-output.ts';
 
 /** The part of a `Worker` that the supervisor uses; tests have their own. */
 export interface WorkerThread {
@@ -37,6 +38,8 @@ export class WorkerLink {
   readonly thread: WorkerThread;
   /** Its id in shared memory (mem/owner). */
   readonly owner: number;
+  /** Output of its program; null: it has none. */
+  readonly output: ThreadOutput | null;
   /** Settles when every kernel of the worker is booted, or it is gone before that. */
   readonly ready: Promise<void>;
   alive = true;
@@ -52,8 +55,15 @@ export class WorkerLink {
   #rejectReady: (error: Error) => void = () => {};
   #resolveExited: () => void = () => {};
 
-  constructor(thread: WorkerThread, port: MessagePort, owner: number, events: WorkerEvents) {
+  constructor(
+    thread: WorkerThread,
+    port: MessagePort,
+    owner: number,
+    events: WorkerEvents,
+    output: ThreadOutput | null,
+  ) {
     this.thread = thread;
+    this.output = output;
     this.owner = owner;
     this.#port = port;
     this.#events = events;
@@ -147,6 +157,7 @@ export class WorkerLink {
 
   #gone(exitCode: number): void {
     this.alive = false;
+    this.output?.end();
     this.#port.close();
     for (const connection of this.#connections) connection.close();
     for (const resolve of this.#stopping.values()) resolve();

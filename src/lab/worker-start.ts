@@ -16,6 +16,7 @@ import { hostsFor, type LabPlan } from './plan.ts';
 import { kernelPath } from './runtime-folder.ts';
 import type { SupervisedNode } from './supervised-node.ts';
 import { threadFlags } from './thread-flags.ts';
+import { ThreadOutput } from './thread-output.ts';
 import { type WorkerEvents, WorkerLink, type WorkerThread } from './worker-link.ts';
 
 const MIB = 1024 * 1024;
@@ -34,7 +35,11 @@ setFlagsFromString(`--initial-old-space-size=${FIRST_COLLECTION_MIB}`);
 export type StartThread = (boot: WorkerBoot, options: WorkerOptions) => WorkerThread;
 
 export const startThread: StartThread = (boot, options) =>
-  new Worker(ENTRY, { ...options, workerData: boot, transferList: [boot.port] });
+  new Worker(ENTRY, {
+    ...options,
+    workerData: boot,
+    transferList: [boot.port, ...(boot.output === null ? [] : [boot.output.port])],
+  });
 
 /** Groups of nodes, one per thread. */
 export function threadGroups(nodes: readonly SupervisedNode[]): SupervisedNode[][] {
@@ -82,6 +87,7 @@ export function startWorker(
   const first = group[0] as SupervisedNode;
   const program = first.programBoot();
   const name = group.length === 1 ? first.name : `${first.name} and others`;
+  const output = program === null ? null : new ThreadOutput();
   const boot: WorkerBoot = {
     memory: memory.arena.memory,
     port: port2,
@@ -95,13 +101,15 @@ export function startWorker(
     hosts: hostsFor(plan, group.length === 1 ? first.plan : null),
     program,
     mark,
+    output: output?.boot ?? null,
     socketFiles: socketFiles(group, kernelFolder),
   };
   try {
     const thread = start(boot, workerOptions(program === null ? null : first));
-    return new WorkerLink(thread, port1, boot.owner, events);
+    return new WorkerLink(thread, port1, boot.owner, events, output);
   } catch (error) {
     port1.close();
+    output?.end();
     memory.threadGone(boot.owner);
     const message = error instanceof Error ? error.message : String(error);
     throw new MultikernelError('EINVAL', `${first.name}: ${message}`, { cause: error });

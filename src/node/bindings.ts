@@ -165,7 +165,9 @@ export function replaceSpawn(
     const [, , cwd, envPairs, stdio] = given as [unknown, unknown, string?, string[]?, SpawnOptions['stdio']?];
     const changed = change(apart ? ({ cwd, envPairs, stdio } as SpawnOptions) : (given[0] as SpawnOptions));
     if (typeof changed === 'number') return changed;
-    const rest = apart ? [...given.slice(0, 2), changed.cwd, changed.envPairs, ...given.slice(4)] : [changed];
+    const rest = apart
+      ? [...given.slice(0, 2), changed.cwd, changed.envPairs, changed.stdio, ...given.slice(5)]
+      : [changed];
     const result = spawn.apply(this, rest);
     started(this);
     return result;

@@ -20,6 +20,7 @@ import { MACHINE_VARIABLE, nodeOptions, preloadFlag, SHARE_VARIABLE } from '../r
 import { ownerOf, replaceSpawn, type SpawnOptions, spawnSyncBinding } from './bindings.ts';
 import { face } from './face.ts';
 import { passHandles, receiveHandles } from './handle-passing.ts';
+import { outputRedirected, pipeOutput, redirectOutput, spawnSyncWithOutput } from './output.ts';
 import { TcpHandle } from './tcp-handle.ts';
 import { UdpHandle } from './udp-handle.ts';
 import { uvResult } from './uv-error.ts';
@@ -48,6 +49,19 @@ export function inheritedGate(): MessagePort | null {
   // Threads of this one have their own.
   setEnvironmentData(GATE, undefined);
   return gate instanceof MessagePort ? gate : null;
+}
+
+/** Key of the environment data that says that output goes by streams, and not by descriptors. */
+const OUTPUT = 'MULTIKERNEL_OUTPUT';
+
+/** Descriptors 1 and 2 of this thread are its streams, where those of the thread that started it are. */
+export function inheritOutput(): void {
+  if (getEnvironmentData(OUTPUT) !== true) return;
+  Object.assign(process.stdout, { fd: 1 });
+  Object.assign(process.stderr, { fd: 2 });
+  redirectOutput((fd, bytes) => {
+    (fd === 1 ? process.stdout : process.stderr).write(bytes);
+  });
 }
 
 /** Name of the machine of a lab that this process or thread is on; '': it is on none. */
@@ -150,20 +164,24 @@ export function shareWithChildren(preload: string, options: ShareOptions = {}): 
   const { cwd, kernelElsewhere = false } = options;
   mark = options.mark ?? mark;
   const inPlace = (options: SpawnOptions): SpawnOptions => ({ ...options, cwd: options.cwd ?? cwd });
+  let readOutput = (): void => undefined;
   replaceSpawn(
-    (options) => {
+    (given) => {
       // A socket of ours is no descriptor that a child could inherit.
-      if (carriesHandle(options)) return uvResult(-Errno.EOPNOTSUPP);
+      if (carriesHandle(given)) return uvResult(-Errno.EOPNOTSUPP);
+      const { options, started } = pipeOutput(given);
+      readOutput = started;
       return { ...inPlace(options), envPairs: childEnvironment(options.envPairs ?? [], preload, kernelUrl()) };
     },
     (handle) => {
+      readOutput();
       const child = ownerOf(handle);
       if (child !== handle && typeof child === 'object' && child !== null) receiveHandles(child);
     },
   );
   const spawnSync = spawnSyncBinding.spawn;
   spawnSyncBinding.spawn = (options) =>
-    spawnSync({
+    spawnSyncWithOutput(spawnSync, {
       ...inPlace(options),
       envPairs: childEnvironment(options.envPairs ?? [], preload, kernelElsewhere ? kernelUrl() : null),
     });
@@ -200,6 +218,7 @@ function shareWithWorkers(preload: string): void {
   const make = (filename: string | URL, options: WorkerOptions, target: unknown): NodeWorker => {
     setEnvironmentData(SHARE_VARIABLE, kernelUrl() ?? '');
     setEnvironmentData(MACHINE_VARIABLE, mark);
+    setEnvironmentData(OUTPUT, outputRedirected());
     const wanted = workerOptions(options, preload, process.execArgv);
     const construct = (given: WorkerOptions): NodeWorker =>
       throughGate((gates) => {

@@ -7,7 +7,7 @@
 import type { Host } from '../host/contract.ts';
 import { isGone } from '../host/node/death-probe.ts';
 import { Kernel } from '../kernel/kernel.ts';
-import type { KernelBoot, WorkerBoot } from '../lab/messages.ts';
+import type { KernelBoot, RefusedVariable, WorkerBoot } from '../lab/messages.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../link/device.ts';
 import { openVni } from '../link/open-vni.ts';
 import type { Arena } from '../mem/arena.ts';
@@ -15,8 +15,31 @@ import { Counters } from '../mem/counters.ts';
 import { OwnerTable } from '../mem/owner.ts';
 import { parseMac } from '../wire/ethernet.ts';
 
-/** Boot a kernel on the calling thread, whose id is given. */
+/** Names the variable that the kernel refused, if it did. */
+function withVariable(error: unknown, { name: node, sysctl }: KernelBoot): unknown {
+  const { message } = error as Error;
+  const variable = sysctl.find(([name]) => message.startsWith(`sysctl['${name}']: `))?.[0];
+  if (variable === undefined) return error;
+  const reason = message.slice(message.indexOf(': ') + 2).replace(`sysctl ${variable}: `, '');
+  return Object.assign(error as Error, { node, variable, reason } satisfies RefusedVariable);
+}
+
+/** Boot a kernel on the calling thread, whose id is given. Throws what `Kernel.create` throws, with a {@link RefusedVariable}. */
 export function bootKernel(
+  config: KernelBoot,
+  hosts: Record<string, string[]>,
+  arena: Arena,
+  host: Host,
+  thread: Pick<WorkerBoot, 'owner'>,
+): Kernel {
+  try {
+    return createKernel(config, hosts, arena, host, thread);
+  } catch (error) {
+    throw withVariable(error, config);
+  }
+}
+
+function createKernel(
   config: KernelBoot,
   hosts: Record<string, string[]>,
   arena: Arena,

@@ -28,6 +28,7 @@ import { interfaceAddresses } from './interface-addresses.ts';
 import { KernelServer } from './kernel-server.ts';
 import { sayGoodbye } from './last-words.ts';
 import { watchListening } from './listening.ts';
+import { sendOutput } from './output.ts';
 import { atProgramEnd, impersonate, receiveSignal, runProgram } from './program.ts';
 import { ProgramCounters } from './program-counters.ts';
 import { SessionPool } from './session-memory.ts';
@@ -106,6 +107,7 @@ function start(): void {
   // Now that `node:net` may be loaded.
   listen(kernel);
   shareWithChildren(CHILD_PRELOAD, { cwd: program.cwd, mark: boot.mark });
+  if (boot.output !== null) sendOutput(boot.output);
   impersonate(program, kernel.name);
   atProgramEnd(() => sayGoodbye(kernel, loop, doorbell, spinBudget));
   port.unref();

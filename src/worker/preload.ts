@@ -14,6 +14,7 @@ import {
   hidePreload,
   inheritedGate,
   inheritedKernelUrl,
+  inheritOutput,
   openHiddenChannel,
   shareWithChildren,
 } from '../node/children.ts';
@@ -22,6 +23,7 @@ import { useInheritedKernel } from './inherited.ts';
 const preload = fileURLToPath(import.meta.url);
 const url = inheritedKernelUrl();
 hidePreload(preload);
+inheritOutput();
 if (url === null) {
   // Only here: the kernel's modules are not needed where it is shared.
   createRequire(import.meta.url)(fileURLToPath(moduleUrl('./own-kernel', import.meta.url)));

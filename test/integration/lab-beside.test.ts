@@ -20,6 +20,37 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     for (const call of ['chdir', 'setuid', 'abort']) {
       try { process[call]('/'); } catch (error) { console.log(error.code, error.message); }
     }`,
+  'writes.cjs': `
+    const fs = require('node:fs');
+    const { fork, spawn, spawnSync } = require('node:child_process');
+    const { Worker } = require('node:worker_threads');
+    if (process.argv[2]) console.log(process.argv[2]);
+    else main();
+    async function main() {
+      console.log('console');
+      const counts = [fs.writeSync(1, 'writeSync, '), fs.writeSync(1, Buffer.from('..a part\\n'), 2, 7), fs.writevSync(1, [Buffer.from('writev'), Buffer.from('Sync\\n')])];
+      console.log('counts', counts.join());
+      fs.writeFileSync(1, 'writeFileSync\\n');
+      fs.writeSync(process.stdout.fd, 'fd of stdout\\n');
+      console.error('console.error');
+      fs.writeSync(2, 'writeSync 2\\n');
+      const { bytesWritten } = await require('node:util').promisify(fs.write)(1, 'write\\n');
+      console.log('written', bytesWritten);
+      await new Promise((done) => fs.createWriteStream('', { fd: 1, autoClose: false }).end('stream\\n', done));
+      console.log('input', fs.readFileSync(0, 'utf8').length, fs.readSync(0, Buffer.alloc(8)));
+      fs.closeSync(1);
+      spawnSync('echo', ['sync child'], { stdio: 'inherit' });
+      await ended(spawn('echo', ['child'], { stdio: ['inherit', 1, 2] }));
+      await ended(fork(__filename, ['fork']));
+      await new Promise((done) => new Worker('require("node:fs").writeSync(1, "thread\\\\n")', { eval: true }).on('exit', done));
+      console.log('last');
+    }
+    // What a child writes is read when it comes, perhaps after its exit is told.
+    function ended(child) { return new Promise((done) => child.on('exit', () => setTimeout(done, 300))); }`,
+  'floods.cjs': `
+    const text = 'x'.repeat(999) + '\\n';
+    const write = () => { for (let i = 0; i < 100; i++) require('node:fs').writeSync(1, text); setImmediate(write); };
+    write();`,
 };
 
 let mk: typeof Facade;
@@ -71,6 +102,45 @@ describe('modules that are loaded before a program', () => {
     const [served] = await new Promise<Buffer[]>((done) => socket.once('data', (...data) => done(data)));
     expect(String(served)).toBe('served');
     socket.destroy();
+  });
+});
+
+describe('output', () => {
+  it('is that of the node by whatever way it is written', async () => {
+    const lab = await up({ a: { run: 'node writes.cjs' } });
+    const found: string[] = [];
+    for await (const { source, text } of lab.logs({ nodes: ['a'], follow: true })) {
+      found.push(`${source} ${text}`);
+      if (text === 'exited 0') break;
+    }
+    expect(found.filter((line) => line.startsWith('stderr'))).toEqual(['stderr console.error', 'stderr writeSync 2']);
+    expect(found.filter((line) => !line.startsWith('stderr'))).toEqual([
+      'stdout console',
+      'stdout writeSync, a part',
+      'stdout writevSync',
+      'stdout counts 11,7,11',
+      'stdout writeFileSync',
+      'stdout fd of stdout',
+      'stdout write',
+      'stdout written 6',
+      'stdout stream',
+      'stdout input 0 0',
+      'stdout sync child',
+      'stdout child',
+      'stdout fork',
+      'stdout thread',
+      'stdout last',
+      'state exited 0',
+    ]);
+  });
+
+  it('without end waits for its reader, and the lab answers meanwhile', async () => {
+    const lab = await up({ a: { run: 'node floods.cjs' }, b: {} });
+    await lines(lab, 'a', 5000);
+    const before = process.memoryUsage().rss;
+    await lines(lab, 'a', 50_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(256 << 20);
+    expect((await lab.node('b').interfaces()).map((one) => one.name)).toContain('eth0');
   });
 });
 

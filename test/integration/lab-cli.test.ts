@@ -363,6 +363,18 @@ nodes:
       [],
       'mk up: multikernel.yml:2:13: nodes.a.run: node --frob: ',
     ],
+    [
+      'a variable that no kernel has',
+      'nodes:\n  a: {}\n  b: { sysctl: { net.inet.ip.tll: 3 } }\n',
+      [],
+      'mk up: multikernel.yml:3:35: nodes.b.sysctl.net.inet.ip.tll: no such variable',
+    ],
+    [
+      'a value that a variable does not take',
+      'nodes:\n  a: { sysctl: { net.inet.ip.ttl: 300 } }\n',
+      [],
+      'mk up: multikernel.yml:2:35: nodes.a.sysctl.net.inet.ip.ttl: 300 is not in 1 to 255',
+    ],
     ['a bad time', 'nodes: { a: {} }\n', ['--for', '5'], 'mk up: --for 5: a time with its unit, such as 5s'],
   ])('of %s: one line, exit code 2, nothing left', async (_name, text, args, line) => {
     if (text !== null) lab(text, { 'a.js': '' });

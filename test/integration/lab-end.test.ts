@@ -72,11 +72,9 @@ const ENDS: readonly [string, (up: Running) => unknown][] = [
 describe.each(['beside', 'process'])('mk up with programs placed %s', (placement) => {
   it.each(ENDS)('ends by %s whatever they do', async (how, end) => {
     terminal = new Terminal();
-    // Threads write without end, and their supervisor reads nothing else (no chatter there).
-    const { chatter, ...quiet } = STUBBORN;
-    labOf(placement, placement === 'beside' ? quiet : { ...quiet, chatter: chatter as string });
+    labOf(placement, STUBBORN);
     const up = await terminal.up(...(how === '--for' ? ['--for', '3s'] : []));
-    if (how !== '--for') await stand(up, Object.keys(quiet));
+    if (how !== '--for') await stand(up, Object.keys(STUBBORN));
     await end(up);
     expect(await up.done).toMatchObject({ code: 0, err: '' });
     expect(terminal.sockets).toEqual([]);
