@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -22,6 +22,25 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     const { NODE_OPTIONS, WHO } = env;
     console.log(JSON.stringify({ pid, before, read, hour, host, isMainThread, gc: typeof gc, NODE_OPTIONS, WHO, argv: argv.slice(2), execArgv }));
     console.error('to stderr');`,
+  // Settings that Node reads once, when a process starts.
+  'started.js': `
+    const { env, title } = process;
+    const day = new Intl.DateTimeFormat(undefined, { weekday: 'long', timeZone: 'UTC' }).format(0);
+    console.log(JSON.stringify({ preloaded, title, day, fromFile: env.FROM_FILE, options: env.NODE_OPTIONS }));
+    require('node:https').get('https://localhost/', (r) => r.on('data', (d) => console.log('secure', String(d)))).on('error', (e) => console.log('secure', e.code));
+    const { cert, key } = { cert: 'cert.pem', key: 'key.pem' };
+    const read = (name) => require('node:fs').readFileSync(name);
+    require('node:https').createServer({ cert: read(cert), key: read(key) }, (q, r) => r.end('served')).listen(443).unref();`,
+  'nets.cjs': `require('node:http'); require('node:dgram'); require('node:tls'); require('node:cluster'); globalThis.preloaded = ['nets'];`,
+  'nets.mjs': `import 'node:net'; import 'node:child_process'; globalThis.preloaded.push('mjs', typeof fetch);`,
+  'writes.js': `
+    const fs = require('node:fs');
+    const { spawn, spawnSync } = require('node:child_process');
+    fs.writeSync(1, 'by 1\\n');
+    fs.writeSync(2, 'by 2\\n');
+    fs.writeSync(process.stdout.fd, 'by fd\\n');
+    spawnSync('echo', ['by sync child'], { stdio: 'inherit' });
+    spawn('echo', ['by child'], { stdio: 'inherit' }).on('exit', () => console.log('input', fs.readFileSync(0).length));`,
   'stuck.js': `
     require('node:net').createServer(() => {}).listen(80, () => {
       console.log('stuck');
@@ -146,6 +165,40 @@ describe('a program that is a process', () => {
     });
     expect(await line(lab, 'a', 'stderr')).toBe('to stderr');
     expect(await state(lab, 'a', 'exited')).toMatchObject({ exitCode: 0, placement: 'process' });
+  });
+
+  it('has what Node reads when a process starts', async () => {
+    for (const name of ['cert.pem', 'key.pem']) copyFileSync(join('test/fixtures/programs', name), join(folder, name));
+    writeFileSync(join(folder, 'variables.env'), 'FROM_FILE=read\n');
+    const run = 'node --env-file=variables.env --title=own --import ./nets.mjs started.js';
+    const env = { LC_ALL: 'de_DE.UTF-8', NODE_EXTRA_CA_CERTS: 'cert.pem', NODE_OPTIONS: '-r ./nets.cjs' };
+    const lab = await up({ a: { run, env } });
+    expect(JSON.parse(await line(lab, 'a', '{'))).toEqual({
+      preloaded: ['nets', 'mjs', 'function'],
+      title: 'own',
+      day: 'Donnerstag',
+      fromFile: 'read',
+      options: '-r ./nets.cjs',
+    });
+    expect(await line(lab, 'a', 'secure')).toBe('secure served');
+  });
+
+  it('writes to its descriptors, and so do its children', async () => {
+    const lab = await up({ a: { run: 'node writes.js' } });
+    const found: string[] = [];
+    for await (const { source, text } of lab.logs({ nodes: ['a'], follow: true })) {
+      found.push(`${source} ${text}`);
+      if (source === 'state') break;
+    }
+    expect(found.filter((one) => one.startsWith('stderr'))).toEqual(['stderr by 2']);
+    expect(found.filter((one) => !one.startsWith('stderr'))).toEqual([
+      'stdout by 1',
+      'stdout by fd',
+      'stdout by sync child',
+      'stdout by child',
+      'stdout input 0',
+      'state exited 0',
+    ]);
   });
 
   it('has children and threads on its machine, those of spawnSync too', async () => {
