@@ -38,7 +38,16 @@ function recorder(): { write(text: string): void; text: string } {
 
 it('lists what there is, one line each, as the help text names it', () => {
   const benches = listBenches();
-  expect(benches.map(({ name }) => name)).toEqual(['mint', 'stream', 'dgram', 'http', 'connect', 'boot', 'peers']);
+  expect(benches.map(({ name }) => name)).toEqual([
+    'mint',
+    'stream',
+    'dgram',
+    'http',
+    'connect',
+    'call',
+    'boot',
+    'peers',
+  ]);
   expect(BENCH_NAMES).toEqual(benches.map(({ name }) => name));
   for (const { about } of benches) expect(about).toMatch(/^[^\n]{10,}$/);
 });

@@ -46,6 +46,11 @@ const BENCHES: Record<string, Entry> = {
     about: "new connections/s of node:net between two kernels, against Node's own stack",
     load: async () => ({ bench: (await import('./path/face.ts')).connect }),
   },
+  call: {
+    about:
+      'time of a call that does nothing, from a program that is a process to its kernel, against a spin round trip',
+    load: () => import('./path/call.ts'),
+  },
   boot: {
     about: 'time and memory to bring 4, 32 and 128 kernels up, and what they cost idle',
     load: () => import('./path/boot.ts'),

@@ -37,6 +37,9 @@ import { ThreadGates } from './thread-gate.ts';
 /** Preload that puts this kernel under the processes and threads that the program starts. */
 const CHILD_PRELOAD = fileURLToPath(moduleUrl('./preload', import.meta.url));
 
+/** Turns that follow each other on a thread without a program; then it hears of requests and connections. */
+const STAY_US = 100;
+
 const boot = workerData as WorkerBoot;
 const port = boot.port;
 const send = (message: FromWorker): void => port.postMessage(message);
@@ -48,6 +51,7 @@ const spinBudget = new SpinBudget(arena.words, boot.spinBudgetAt, boot.spinLimit
 const loop = new EventLoop({
   doorbell,
   spinBudget,
+  stayUs: boot.program === null ? STAY_US : 0,
   ...(boot.seed === null ? {} : { rng: new SeededRng(boot.seed + boot.doorbellAt) }),
 });
 const kernels = new Map<string, Kernel>();

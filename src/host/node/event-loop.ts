@@ -28,6 +28,11 @@ export interface EventLoopOptions {
   rng?: Rng;
   /** Time of polling after the last work, before sleeping; 0 sleeps at once. */
   pollUs?: number;
+  /**
+   * Time for which turn follows turn in one callback of the event loop, which hears of nothing else meanwhile; default 0: one
+   * turn. For threads without a program: an iteration of the event loop costs as much as several turns.
+   */
+  stayUs?: number;
 }
 
 // Taken before the program can replace the globals: with fake timers in a test, the kernel's time must go on.
@@ -45,6 +50,7 @@ export class EventLoop implements Host {
   readonly #clock = new MonotonicClock();
   readonly #doorbell: Bell;
   readonly #window: PollWindow;
+  readonly #stayUs: number;
   readonly #agents = new AgentGroup();
   #turnScheduled = false;
   #flushScheduled = false;
@@ -58,6 +64,7 @@ export class EventLoop implements Host {
   constructor(options: EventLoopOptions) {
     this.#doorbell = options.doorbell;
     this.#window = new PollWindow(options.spinBudget, options.pollUs ?? POLL_US);
+    this.#stayUs = options.stayUs ?? 0;
     this.rng = options.rng ?? new SystemRng();
     this.epochNs = this.#clock.epochNs();
   }
@@ -110,33 +117,40 @@ export class EventLoop implements Host {
   readonly #turn = (): void => {
     this.#turnScheduled = false;
     if (this.#closed) return;
-    const nowUs = this.#clock.nowUs();
+    let nowUs = this.#clock.nowUs();
+    const untilUs = nowUs + this.#stayUs;
     // A turn that throws has worked.
-    let work = 1;
+    let goesOn = true;
     this.#inTurn = true;
     try {
-      work = this.#agents.doWork(nowUs);
+      do {
+        goesOn = true;
+        const work = this.#agents.doWork(nowUs);
+        goesOn = this.#goesOn(work, nowUs);
+        if (this.#stayUs > 0) nowUs = this.#clock.nowUs();
+      } while (goesOn && nowUs < untilUs);
     } finally {
       this.#inTurn = false;
       // A program's handler may throw out of the turn: the kernel must go on whatever becomes of the program.
-      this.#next(work, nowUs);
+      if (goesOn) this.#schedule();
+      else this.#sleep(nowUs);
     }
   };
 
-  #next(work: number, nowUs: number): void {
+  /** Whether another turn follows a turn that did so much work. */
+  #goesOn(work: number, nowUs: number): boolean {
     if (work > 0) {
       this.stats.busyTurns++;
       this.#window.worked();
-      this.#schedule();
-    } else if (this.#window.mayPoll(nowUs)) {
-      this.stats.idleTurns++;
-      this.#schedule();
-    } else {
-      this.#sleep(nowUs);
+      return true;
     }
+    if (!this.#window.mayPoll(nowUs)) return false;
+    this.stats.idleTurns++;
+    return true;
   }
 
   #sleep(nowUs: number): void {
+    if (this.#closed) return;
     this.#window.close();
     this.#doorbell.arm();
     if (this.#agents.workPending()) {
