@@ -19,7 +19,7 @@ export default defineConfig({
         // Real threads and processes, some of which spin: one file at a time, after everything else.
         test: {
           name: 'threads',
-          include: ['test/integration/**/*.test.ts', 'bench/**/*.test.ts'],
+          include: ['test/{integration,soak}/**/*.test.ts', 'bench/**/*.test.ts'],
           pool,
           testTimeout: 300_000,
           hookTimeout: 300_000,
