@@ -12,6 +12,7 @@
 
 export { MultikernelError } from './base/errors.ts';
 export type { CheckOptions, LabOptions, NetworkOptions, NodeOptions, Placement } from './lab/config.ts';
+export { type Ability, type MachineReport, machineReport } from './lab/doctor.ts';
 export type { LogsOptions, MetricsOptions, PartitionOptions, ProgramOptions } from './lab/facade-checks.ts';
 export type { HttpOptions } from './lab/http-client.ts';
 export {

@@ -10,6 +10,7 @@ import { Command, CommanderError } from 'commander';
 import { benchCommand } from './bench.ts';
 import { breakCommand, healCommand } from './break.ts';
 import { captureCommand } from './capture.ts';
+import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { execCommand, toolCommand } from './exec.ts';
 import { describeFailure, EXIT_USAGE } from './failure.ts';
@@ -38,7 +39,7 @@ export function createProgram(): Command {
   const faults = [breakCommand(), healCommand(), killCommand(), restartCommand()];
   for (const command of [...faults, captureCommand(), statCommand(), topCommand()]) program.addCommand(command);
   program.commandsGroup('Without a lab:');
-  for (const command of [runCommand(), packetdrillCommand(), benchCommand(), helpCommand(program)])
+  for (const command of [runCommand(), packetdrillCommand(), benchCommand(), doctorCommand(), helpCommand(program)])
     program.addCommand(command);
   program.commandsGroup('Network tools of a kernel (mk TOOL -k NODE, or mk exec NODE -- TOOL):');
   for (const tool of TOOLS) program.addCommand(toolCommand(tool));

@@ -1,0 +1,67 @@
+/**
+ * Abilities of this machine that labs use: found by trying, not by asking for versions.
+ *
+ * Thread: the caller's. Missing: tap and packet sockets, which kernels cannot use yet.
+ */
+
+import { availableParallelism, freemem, release } from 'node:os';
+import { libc, missing } from '../host/node/ffi/libc.ts';
+import { createSharedFile, openSharedFile } from '../host/node/ffi/shared-file.ts';
+
+/** One ability of the machine. */
+export interface Ability {
+  readonly name: string;
+  readonly works: boolean;
+  /** Its use; where it does not work, the reason. */
+  readonly note: string;
+}
+
+export interface MachineReport {
+  readonly node: string;
+  /** Operating system, its release and processor, e.g. "linux 6.1.0 x64". */
+  readonly system: string;
+  readonly cores: number;
+  readonly freeBytes: number;
+  readonly abilities: readonly Ability[];
+}
+
+const TRIAL_BYTES = 65_536;
+
+/** '' when two mappings of one file are one memory, otherwise why not. */
+function sharedMemoryFault(): string {
+  if (libc() === null) return missing();
+  try {
+    const file = createSharedFile(TRIAL_BYTES);
+    try {
+      const [one, other] = [file.path, file.path].map((path) => new Uint8Array(openSharedFile(path, TRIAL_BYTES)));
+      if (one === undefined || other === undefined) return 'no mapping';
+      one[TRIAL_BYTES - 1] = 7;
+      return other[TRIAL_BYTES - 1] === 7 ? '' : 'two mappings of a file are two memories';
+    } finally {
+      file.close();
+    }
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** The report, as this process finds it. */
+export function machineReport(): MachineReport {
+  const fault = sharedMemoryFault();
+  return {
+    node: process.version,
+    system: `${process.platform} ${release()} ${process.arch}`,
+    cores: availableParallelism(),
+    freeBytes: freemem(),
+    abilities: [
+      {
+        name: 'memory between processes',
+        works: fault === '',
+        note:
+          fault === ''
+            ? 'programs with "placement: process" send without system calls'
+            : `${fault}; programs with "placement: process" send over sockets of the host`,
+      },
+    ],
+  };
+}
