@@ -289,6 +289,8 @@ describe('layers', () => {
         findings.push(`${path}: Atomics or SharedArrayBuffer in ${layer}`);
       if (!ATOMIC_CELLS.test(path) && importsOf(source).some((s) => s.endsWith('/cells.ts')))
         findings.push(`${path}: atomic cells in ${layer}`);
+      if (!path.startsWith('host/node/ffi/') && code.includes("'koffi'"))
+        findings.push(`${path}: foreign functions outside host/node/ffi`);
       const clock =
         /\bDate\.now\b|\bperformance\.now\b|\bhrtime\b|\bMath\.random\b|\bset(?:Timeout|Interval|Immediate)\(/;
       if (!CLOCKS.includes(layer) && !NODE_IMPORTS.includes(layer) && clock.test(code))

@@ -3,9 +3,9 @@
  *
  * Thread: the bell's functions belong to its owner, `ring` to any thread of the owner's process; a waker belongs to the thread
  * that connected it. The word of the bell stays the truth about its owner (mem/bell.ts): a waker writes one byte when it finds
- * SLEEPING there, and a byte says no more than "look". Read first: mem/bell.ts, mem/doorbell.ts. Missing: memory mapped by two
- * processes, which Node cannot make without a foreign function interface, so both sides are threads of one process today; a
- * blocked thread (thread-loop.ts) as the owner, which needs a futex.
+ * SLEEPING there, and a byte says no more than "look". Read first: mem/bell.ts, mem/doorbell.ts. Missing: an arena mapped by two
+ * processes (ffi/shared-file.ts maps pieces of one), so that both sides are threads of one process today; a blocked thread
+ * (thread-loop.ts) as the owner, which needs a futex.
  */
 
 import type { Arena } from '../../mem/arena.ts';
