@@ -40,6 +40,7 @@ describe('help', () => {
       'top',
       'packetdrill',
       'bench',
+      'doctor',
     ]);
   });
 });
