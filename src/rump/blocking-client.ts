@@ -10,7 +10,7 @@ import { MultikernelError } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
 import type { BlockingCarrier, EventCarrier } from '../host/contract.ts';
 import type { SocketAddress } from '../socket/socket.ts';
-import { type ClientConnection, type EventHandlers, GONE, type Reply } from './client-connection.ts';
+import { CallingClient, type ClientConnection, type EventHandlers, GONE, type Reply } from './client-connection.ts';
 import { ClientHandshake } from './client-handshake.ts';
 import type { FrameReader } from './frame-reader.ts';
 import { randomWords } from './handshake.ts';
@@ -21,13 +21,12 @@ export interface BlockingConnections {
   readonly events: EventCarrier;
 }
 
-export class BlockingClient implements ClientConnection {
+export class BlockingClient extends CallingClient implements ClientConnection {
   readonly #calls: BlockingCarrier;
   readonly #events: EventCarrier;
   readonly #header = new Uint8Array(protocol.HEADER_BYTES);
   readonly #replies: FrameReader = protocol.newFrameReader();
   readonly #eventFrames: FrameReader = protocol.newFrameReader();
-  #nextRequest = 1;
   #gone = false;
   /** The kernel's description of itself. */
   readonly about: unknown;
@@ -35,6 +34,7 @@ export class BlockingClient implements ClientConnection {
 
   /** Throws when the kernel is not there or does not take the key. */
   constructor({ calls, events }: BlockingConnections, key: Uint8Array | null, rng: Rng) {
+    super();
     this.#calls = calls;
     this.#events = events;
     const session = randomWords(rng);
@@ -57,30 +57,7 @@ export class BlockingClient implements ClientConnection {
     this.#deliver();
   }
 
-  /** A request without a reply. */
-  send(
-    operation: number,
-    object: number,
-    a = 0,
-    b = 0,
-    bytes: Uint8Array = protocol.NO_PAYLOAD,
-    ...addresses: SocketAddress[]
-  ): boolean {
-    return this.#request(0, operation, object, a, b, bytes, addresses);
-  }
-
-  /** A request with a reply; the thread waits. */
-  call(
-    operation: number,
-    object: number,
-    a = 0,
-    b = 0,
-    bytes: Uint8Array = protocol.NO_PAYLOAD,
-    ...addresses: SocketAddress[]
-  ): Reply {
-    const request = this.#nextRequest;
-    this.#nextRequest = request === 0x7fff_ffff ? 1 : request + 1;
-    if (!this.#request(request, operation, object, a, b, bytes, addresses)) return GONE;
+  protected override awaitReply(request: number): Reply {
     const whole = readFrame(this.#calls, this.#replies);
     const frame = whole === null ? null : protocol.decodeFrame(whole);
     if (frame?.class === protocol.REPLY && frame.request === request) return frame;
@@ -88,7 +65,7 @@ export class BlockingClient implements ClientConnection {
     return GONE;
   }
 
-  #request(
+  protected override request(
     request: number,
     operation: number,
     object: number,

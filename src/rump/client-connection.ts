@@ -55,3 +55,46 @@ export interface ClientConnection {
   /** The same for a datagram: 1, or 0 when there is no room, -1 when the kernel is gone; `to` null: the peer. */
   writeTo(object: number, bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress | null): number;
 }
+
+/** The common part of the clients: numbers of requests, calls that wait. */
+export abstract class CallingClient {
+  #nextRequest = 1;
+
+  send(
+    operation: number,
+    object: number,
+    a = 0,
+    b = 0,
+    bytes: Uint8Array = protocol.NO_PAYLOAD,
+    ...addresses: SocketAddress[]
+  ): boolean {
+    return this.request(0, operation, object, a, b, bytes, addresses);
+  }
+
+  call(
+    operation: number,
+    object: number,
+    a = 0,
+    b = 0,
+    bytes: Uint8Array = protocol.NO_PAYLOAD,
+    ...addresses: SocketAddress[]
+  ): Reply {
+    const request = this.#nextRequest;
+    this.#nextRequest = request === 0x7fff_ffff ? 1 : request + 1;
+    return this.request(request, operation, object, a, b, bytes, addresses) ? this.awaitReply(request) : GONE;
+  }
+
+  /** Send a request; number 0 wants no reply. False when the kernel is gone. */
+  protected abstract request(
+    request: number,
+    operation: number,
+    object: number,
+    a: number,
+    b: number,
+    bytes: Uint8Array,
+    addresses: readonly SocketAddress[],
+  ): boolean;
+
+  /** Wait for the reply of that number; {@link GONE} when the kernel is. */
+  protected abstract awaitReply(request: number): Reply;
+}

@@ -12,7 +12,7 @@ import { Region, viewsOf } from '../mem/region.ts';
 import { RingPair } from '../mem/ring-pair.ts';
 import type { SocketAddress } from '../socket/socket.ts';
 import { greet, readFrame } from './blocking-client.ts';
-import { type ClientConnection, type EventHandlers, GONE, type Reply } from './client-connection.ts';
+import { CallingClient, type ClientConnection, type EventHandlers, GONE, type Reply } from './client-connection.ts';
 import { ClientHandshake } from './client-handshake.ts';
 import type { FrameReader } from './frame-reader.ts';
 import * as protocol from './protocol.ts';
@@ -64,7 +64,7 @@ export function connectRings(line: DescriptorCarrier, options: RingsOptions): Cl
   return null;
 }
 
-class RegionClient implements ClientConnection {
+class RegionClient extends CallingClient implements ClientConnection {
   readonly about: unknown;
   readonly #pair: RingPair;
   readonly #region: Region;
@@ -78,7 +78,6 @@ class RegionClient implements ClientConnection {
   readonly #pieces: FrameReader = protocol.newFrameReader();
   readonly #payloadBytesMax: number;
   #handlers: EventHandlers | null = null;
-  #nextRequest = 1;
   /** Number of the request whose reply is waited for; 0: none. */
   #wanted = 0;
   #reply: protocol.Frame | null = null;
@@ -96,6 +95,7 @@ class RegionClient implements ClientConnection {
     about: unknown,
     later: (run: () => void) => void,
   ) {
+    super();
     this.about = about;
     this.#host = host;
     this.#pair = pair;
@@ -115,28 +115,7 @@ class RegionClient implements ClientConnection {
 
   // ---- out
 
-  send(
-    operation: number,
-    object: number,
-    a = 0,
-    b = 0,
-    bytes: Uint8Array = protocol.NO_PAYLOAD,
-    ...addresses: SocketAddress[]
-  ): boolean {
-    return this.#request(0, operation, object, a, b, bytes, addresses);
-  }
-
-  call(
-    operation: number,
-    object: number,
-    a = 0,
-    b = 0,
-    bytes: Uint8Array = protocol.NO_PAYLOAD,
-    ...addresses: SocketAddress[]
-  ): Reply {
-    const request = this.#nextRequest;
-    this.#nextRequest = request === 0x7fff_ffff ? 1 : request + 1;
-    if (!this.#request(request, operation, object, a, b, bytes, addresses)) return GONE;
+  protected override awaitReply(request: number): Reply {
     this.#wanted = request;
     this.#reply = null;
     this.#pair.disarm();
@@ -146,7 +125,7 @@ class RegionClient implements ClientConnection {
     return this.#reply ?? GONE;
   }
 
-  #request(
+  protected override request(
     request: number,
     operation: number,
     object: number,
