@@ -22,6 +22,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     }`,
   'writes.cjs': `
     const fs = require('node:fs');
+    const net = require('node:net');
     const { fork, spawn, spawnSync } = require('node:child_process');
     const { Worker } = require('node:worker_threads');
     if (process.argv[2]) console.log(process.argv[2]);
@@ -45,8 +46,14 @@ const PROGRAMS: Readonly<Record<string, string>> = {
       await new Promise((done) => new Worker('require("node:fs").writeSync(1, "thread\\\\n")', { eval: true }).on('exit', done));
       console.log('last');
     }
-    // What a child writes is read when it comes, perhaps after its exit is told.
-    function ended(child) { return new Promise((done) => child.on('exit', () => setTimeout(done, 300))); }`,
+    // Output of a child is read when it comes, perhaps after its exit is told: the test says that it has come.
+    function ended(child) {
+      const exit = new Promise((done) => child.on('exit', done));
+      const read = new Promise((done) => {
+        const server = net.createServer((socket) => server.close(done) && socket.destroy()).listen(7);
+      });
+      return Promise.all([exit, read]);
+    }`,
   'floods.cjs': `
     const text = 'x'.repeat(999) + '\\n';
     const write = () => { for (let i = 0; i < 100; i++) require('node:fs').writeSync(1, text); setImmediate(write); };
@@ -105,12 +112,19 @@ describe('modules that are loaded before a program', () => {
   });
 });
 
+/** Tell the program that a child's output has come, once it listens for that. */
+function readOf(lab: Facade.Lab): void {
+  const socket = lab.node('a').connect(7, '127.0.0.1');
+  socket.on('error', () => setImmediate(readOf, lab)).resume();
+}
+
 describe('output', () => {
   it('is that of the node by whatever way it is written', async () => {
     const lab = await up({ a: { run: 'node writes.cjs' } });
     const found: string[] = [];
     for await (const { source, text } of lab.logs({ nodes: ['a'], follow: true })) {
-      found.push(`${source} ${text}`);
+      if (source !== 'state' || text === 'exited 0') found.push(`${source} ${text}`);
+      if (text === 'child' || text === 'fork') readOf(lab);
       if (text === 'exited 0') break;
     }
     expect(found.filter((line) => line.startsWith('stderr'))).toEqual(['stderr console.error', 'stderr writeSync 2']);
