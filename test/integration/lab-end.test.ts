@@ -10,11 +10,11 @@ import { MK, type Running, Terminal } from '../fixtures/mk.ts';
 
 /** Programs that do not want to end, each in its way; they say `stands` first. */
 const STUBBORN: Readonly<Record<string, string>> = {
-  loop: "setImmediate(() => { console.log('stands'); setTimeout(() => { for (;;); }, 100); });",
-  wait: "console.log('stands'); setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 100);",
+  loop: "process.stdout.write('stands\\n', () => { for (;;); });",
+  wait: "process.stdout.write('stands\\n', () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));",
   deaf: "for (const s of ['SIGTERM', 'SIGINT']) process.on(s, () => {}); setInterval(() => {}, 1000); console.log('stands');",
-  sync: "console.log('stands'); setTimeout(() => require('node:child_process').spawnSync('sleep', ['1000']), 100);",
-  shell: "console.log('stands'); setTimeout(() => require('node:child_process').execSync('sleep 1000; true'), 100);",
+  sync: "process.stdout.write('stands\\n', () => require('node:child_process').spawnSync('sleep', ['1000']));",
+  shell: "process.stdout.write('stands\\n', () => require('node:child_process').execSync('sleep 1000; true'));",
   chatter: `
     const say = () => { for (let i = 0; i < 50; i++) console.log('stands', 'x'.repeat(200)); setImmediate(say); };
     say();`,
@@ -127,7 +127,7 @@ describe.skipIf(process.platform !== 'linux' || !isInstalled('mkfifo'))(
   () => {
     it('is named, and ends with the process', async () => {
       terminal = new Terminal();
-      labOf('beside', { a: "console.log('stands'); setTimeout(() => require('node:fs').openSync('fifo'), 100);" });
+      labOf('beside', { a: "process.stdout.write('stands\\n', () => require('node:fs').openSync('fifo'));" });
       spawnSync('mkfifo', [file('fifo')]);
       const up = await terminal.up('--for', '3s');
       const { signal, err } = await up.done;
