@@ -202,6 +202,26 @@ export class RingProducer extends RingEnd {
     return gap + size <= this.#room;
   }
 
+  /** Every record that the consumer has not given back, in order: place and length of its content. */
+  // cold: once per consumer that is gone
+  eachUnreleased(visit: (at: number, lengthBytes: number) => void): void {
+    const capacity = this.capacityBytes;
+    const tail = Atomics.load(this.words, this.tailIndex);
+    if (!fits(this.#head, tail, capacity)) return;
+    let left = this.#head - tail;
+    if (left < 0) left += 2 * capacity;
+    left += this.#unpublished;
+    for (let offset = tail % capacity; left > 0 && left <= capacity; ) {
+      const bytes = this.words[(this.dataAt + offset) >> 2] as number;
+      const size = bytes === SKIP ? capacity - offset : (bytes + this.roundUp) & -RECORD_ALIGN;
+      // The consumer can write here too.
+      if (bytes < SKIP || size > left || offset + size > capacity) return;
+      if (bytes !== SKIP) visit(this.contentAt + offset, bytes);
+      left -= size;
+      offset = offset + size === capacity ? 0 : offset + size;
+    }
+  }
+
   /** Bytes in use, as far as this side knows after a fresh look. */
   usedBytes(): number {
     if (this.broken === '') this.#refresh();

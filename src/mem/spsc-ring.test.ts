@@ -71,6 +71,44 @@ describe('layout', () => {
   });
 });
 
+describe('what a consumer that is gone left', () => {
+  const left = ({ producer }: ReturnType<typeof setUp>): [number, number][] => {
+    const found: [number, number][] = [];
+    producer.eachUnreleased((place, lengthBytes) => found.push([place, lengthBytes]));
+    return found;
+  };
+
+  it('is told by its producer: what was not given back, over the end of the ring, published or not', () => {
+    const ring = setUp();
+    const start = ring.ringAt + RING_CONTROL_BYTES + 10;
+    expect(left(ring)).toEqual([]);
+    push(ring, 1000, 3);
+    ring.consumer.receive(at, length, meta, 0, 2);
+    ring.consumer.release();
+    push(ring, 500);
+    ring.producer.reserve(700);
+    ring.producer.commit(700, 9);
+    expect(left(ring)).toEqual([
+      [start + 2048, 1000],
+      [start + 3072, 500],
+      [start, 700],
+    ]);
+  });
+
+  it.each([
+    ['tail is no index', TAIL, 65],
+    ['tail ahead of the head', TAIL, 2048],
+    ['length beyond the ring', DATA, 5000],
+    ['length negative', DATA, -2],
+    ['skip in front of too little', DATA, -1],
+  ])('is nothing that it could have made up: %s', (_, word, value) => {
+    const ring = setUp();
+    push(ring, 1000);
+    ring.words[word] = value;
+    expect(left(ring)).toEqual([]);
+  });
+});
+
 describe('a bad producer', () => {
   const cases: [string, (ring: ReturnType<typeof setUp>) => void, string][] = [
     ['head not a multiple of a block', ({ words }) => (words[HEAD] = 65), 'head is no index'],

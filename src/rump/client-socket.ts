@@ -14,6 +14,12 @@ const decoder = new TextDecoder();
 /** Options that the kernel never refuses: nobody waits for its answer. */
 const ACCEPTED_ALWAYS: ReadonlySet<keyof SocketOptions> = new Set(['noDelay', 'keepAlive', 'reuseAddress']);
 
+/** A stream that bytes came for. */
+export interface OfferedStream {
+  readonly readableBytes: number;
+  offered(): void;
+}
+
 /** The layer as its sockets see it. */
 export interface ClientLayer {
   readonly connection: ClientConnection;
@@ -23,6 +29,8 @@ export interface ClientLayer {
   register<T extends ClientSocket>(socket: T): T;
   post(target: EventTarget, events: number): void;
   forget(id: number): void;
+  /** Bytes came for a stream: it is told when its program had a turn to read them. */
+  offer(stream: OfferedStream): void;
   /** The connection has no room for bytes: EVENT_WRITABLE is posted when it has. */
   awaitRoom(socket: ClientSocket): void;
 }

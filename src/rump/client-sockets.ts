@@ -8,7 +8,7 @@ import { EventQueue, type EventTarget } from '../socket/events.ts';
 import { EVENT_WRITABLE, type Family, type RawSocket, type SocketAddress, type SocketLayer } from '../socket/socket.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { ClientDatagram } from './client-datagram.ts';
-import type { ClientLayer, ClientSocket } from './client-socket.ts';
+import type { ClientLayer, ClientSocket, OfferedStream } from './client-socket.ts';
 import { ClientStream } from './client-stream.ts';
 import * as protocol from './protocol.ts';
 import { ReachedHosts } from './reached-hosts.ts';
@@ -32,6 +32,9 @@ export class ClientSockets implements SocketLayer, ClientLayer {
   readonly #sockets = new Map<number, ClientSocket>();
   /** Numbers of sockets whose bytes found no room. */
   readonly #waiting = new Set<number>();
+  /** Streams that bytes came for since the last look, and those that still have some. */
+  readonly #offered: OfferedStream[] = [];
+  readonly #unread = new Set<OfferedStream>();
   readonly #interfaceNames = new Map<number, string>();
   readonly #later: (run: () => void) => void;
   #nextId = 1;
@@ -128,6 +131,24 @@ export class ClientSockets implements SocketLayer, ClientLayer {
     this.#waiting.add(socket.id);
   }
 
+  offer(stream: OfferedStream): void {
+    this.#offered.push(stream);
+  }
+
+  /** A program that has just begun to read does so on a later turn of the event loop: what is left then stays. */
+  #lookForUnread(): void {
+    const unread = this.#unread;
+    const idle = unread.size === 0;
+    for (const stream of this.#offered) if (stream.readableBytes > 0) unread.add(stream);
+    this.#offered.length = 0;
+    if (!idle || unread.size === 0) return;
+    this.#later(() => {
+      const left = [...unread];
+      unread.clear();
+      for (const stream of left) stream.offered();
+    });
+  }
+
   /** The ring has room again: sockets whose bytes found none may send. */
   #room(): void {
     for (const id of this.#waiting) {
@@ -160,6 +181,7 @@ export class ClientSockets implements SocketLayer, ClientLayer {
     } finally {
       // A program's handler threw, or posted: the rest comes with the next turn.
       if (this.#events.pending) this.#later(() => this.#deliver());
+      if (this.#offered.length > 0) this.#lookForUnread();
     }
   }
 

@@ -29,8 +29,11 @@ export class ClientStream extends ClientSocket implements StreamSocket {
   #ended = false;
   #credit = protocol.WINDOW_BYTES;
   #consumed = 0;
+  /** The kernel was told that the program reads no more. */
+  #stalled = false;
   #blocked = false;
   #shut = false;
+  #left = false;
 
   get acceptable(): number {
     return this.#waiting.length;
@@ -112,11 +115,19 @@ export class ClientStream extends ClientSocket implements StreamSocket {
     if (copied === 0) return this.#ended ? 0 : this.error < 0 ? this.error : -Errno.EAGAIN;
     this.#inboxBytes -= copied;
     this.#consumed += copied;
-    if (this.#consumed >= protocol.CONSUMED_BYTES) {
-      this.layer.connection.send(protocol.CONSUMED, this.id, this.#consumed);
-      this.#consumed = 0;
-    }
+    if (this.#consumed >= protocol.CONSUMED_BYTES || this.#stalled) this.#tell(protocol.CONSUMED);
     return copied;
+  }
+
+  #tell(operation: number): void {
+    this.layer.connection.send(operation, this.id, this.#consumed);
+    this.#stalled = operation === protocol.STALLED;
+    this.#consumed = 0;
+  }
+
+  /** The program had its turn to read: should it be killed, the kernel has to know what it left. */
+  offered(): void {
+    if (this.#inboxBytes > 0 && !this.#stalled && !this.#left) this.#tell(protocol.STALLED);
   }
 
   shutdown(): number {
@@ -136,6 +147,7 @@ export class ClientStream extends ClientSocket implements StreamSocket {
   }
 
   #leave(operation: number, consumed = 0): void {
+    this.#left = true;
     this.layer.forget(this.id);
     this.layer.connection.send(operation, this.id, consumed);
     for (const waiting of this.#waiting.splice(0)) waiting.abort();
@@ -144,6 +156,7 @@ export class ClientStream extends ClientSocket implements StreamSocket {
   override data(bytes: Uint8Array): void {
     this.#inbox.push(bytes);
     this.#inboxBytes += bytes.length;
+    if (!this.#stalled) this.layer.offer(this);
     this.layer.post(this, EVENT_READABLE);
   }
 

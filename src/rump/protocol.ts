@@ -112,6 +112,8 @@ export const ORDER = 27;
 export const INTERFACE = 28;
 /** → local address. */
 export const NAME = 29;
+/** a: bytes read as by `CONSUMED`; the program reads no more of the stream for now, until the next `CONSUMED`. No reply. */
+export const STALLED = 30;
 export const SOCKETS_LAST = 39;
 
 /** `ADOPT` b. */

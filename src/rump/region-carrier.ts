@@ -10,7 +10,7 @@
 import type { Agent, Carrier } from '../host/contract.ts';
 import type { Region } from '../mem/region.ts';
 import type { RingPair } from '../mem/ring-pair.ts';
-import { EVENT, HEADER_BYTES } from './protocol.ts';
+import { DATA, EVENT, HEADER_BYTES } from './protocol.ts';
 
 /** Metadata of records. */
 export const WHOLE = 0;
@@ -46,6 +46,8 @@ export interface EventRing {
   commit(operation: number, object: number, a: number, payloadBytes: number, addresses: number): void;
   /** `waiter.hasRoom` is called once when there is room again. */
   awaitRoom(waiter: RoomWaiter): void;
+  /** Whether a client that is gone has left data of a stream where they were written. */
+  leftUnread(object: number): boolean;
 }
 
 export class RegionCarrier implements Carrier, Agent, EventRing {
@@ -67,6 +69,8 @@ export class RegionCarrier implements Carrier, Agent, EventRing {
   #outAt = 0;
   #queued = 0;
   readonly #waiters = new Set<RoomWaiter>();
+  /** Streams whose data the client left here. */
+  readonly #unread = new Set<number>();
   #reservedAt = 0;
   #working = false;
   #closed = false;
@@ -234,12 +238,25 @@ export class RegionCarrier implements Carrier, Agent, EventRing {
   #lost(): void {
     if (this.#told) return;
     while (this.#receive() > 0);
+    this.#findUnread();
     this.#told = true;
     this.#closed = true;
     this.#out = [];
     this.#queued = 0;
     this.#waiters.clear();
     this.onClosed?.();
+  }
+
+  #findUnread(): void {
+    const { words } = this.region;
+    this.#pair.out.eachUnreleased((at) => {
+      const word = at >> 2;
+      if (words[word + 1] === (EVENT | (DATA << 16))) this.#unread.add(words[word + 3] as number);
+    });
+  }
+
+  leftUnread(object: number): boolean {
+    return this.#unread.has(object);
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { blockingConnections } from '../../test/fixtures/blocking-pair.ts';
 import { RemoteBench } from '../../test/fixtures/remote-bench.ts';
+import { Errno } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
 import type { DatagramSocket, StreamSocket } from '../socket/socket.ts';
 import {
@@ -182,6 +183,32 @@ describe('a client that dies', () => {
     rig.bench.server.close();
     await rig.bench.until(() => rig.bench.openSockets === 0);
     expect(rig.bench.server.sessions).toBe(0);
+  });
+
+  it.each([
+    ['nothing', -Errno.ECONNRESET],
+    ['all of it', 0],
+    ['the first piece', -Errno.ECONNRESET],
+  ])('having read %s, ends its connections as a process does', async (what, heard) => {
+    const bench = new RemoteBench();
+    const [rig, other] = [connect(bench), connect(bench)];
+    const [, stream, accepted] = await pair(rig);
+    const peer = other.sockets.adopt(stream.export(4))?.socket as ClientStream;
+    stream.close();
+    const into = new Uint8Array(10);
+    const arrives = async (): Promise<void> => {
+      peer.send(Uint8Array.of(1, 2, 3), 0, 3);
+      await bench.until(() => accepted.readableBytes === 3);
+      // Its program has a turn to read.
+      for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await arrives();
+    if (what !== 'nothing') expect(accepted.receive(into, 0, 10)).toBe(3);
+    if (what === 'the first piece') await arrives();
+    // The kernel hangs up.
+    rig.client.send(protocol.OPEN_DATAGRAM, 99, 5);
+    await bench.until(() => peer.receive(into, 0, 10) !== -Errno.EAGAIN);
+    expect(peer.receive(into, 0, 10)).toBe(heard);
   });
 
   it('is told when it is the kernel that died, on each socket, and every call fails', async () => {

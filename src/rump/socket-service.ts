@@ -252,6 +252,8 @@ export class SocketService implements SessionService, SocketOwner {
       case protocol.ABORT:
         served.abort();
         return true;
+      case protocol.STALLED:
+        return served.stalled(frame.a);
       default:
         this.client.reply(frame, -Errno.EOPNOTSUPP);
         return true;

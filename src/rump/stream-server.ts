@@ -39,6 +39,8 @@ export class StreamServer extends ServedSocket implements Acceptor, RoomWaiter {
   #closing = false;
   #connecting = false;
   #connected: boolean;
+  /** The client has said what it has read, and reads no more for now. */
+  #stalled = false;
   /** While the file has more references than this, a process that got the connection later reads. */
   #readsUpTo = REFERENCES_MAX;
 
@@ -148,9 +150,17 @@ export class StreamServer extends ServedSocket implements Acceptor, RoomWaiter {
 
   override consumed(bytes: number): boolean {
     if (bytes < 0 || this.#window + bytes > WINDOW_BYTES) return false;
+    this.#stalled = false;
     this.#window += bytes;
     this.pump();
     return true;
+  }
+
+  /** The client has read that many bytes, and no more until {@link consumed}. */
+  stalled(bytes: number): boolean {
+    const valid = this.consumed(bytes);
+    this.#stalled = true;
+    return valid;
   }
 
   /** The client gives the file to another process. */
@@ -239,9 +249,10 @@ export class StreamServer extends ServedSocket implements Acceptor, RoomWaiter {
     this.end();
   }
 
-  /** Output that the client has sent is still written. It may have read as much as it need not say. */
+  /** Output that the client has sent is still written. It may have read as much as it need not say, unless it stood still. */
   override abandon(): void {
     if (this.#out.length > 0) this.outlive();
-    this.close(CONSUMED_BYTES - 1);
+    const known = this.#stalled || this.client.ring?.leftUnread(this.id) === true;
+    this.close(known ? 0 : CONSUMED_BYTES - 1);
   }
 }

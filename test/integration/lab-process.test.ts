@@ -58,6 +58,17 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     net.createServer(() => process.exit(3)).listen(82);
     net.createServer(() => process.kill(process.pid, 'SIGKILL')).listen(83);
     net.createServer(() => { throw new TypeError('where?'); }).listen(84);`,
+  'unread.js': `
+    const net = require('node:net');
+    net.createServer((socket) => socket.on('data', (data) => console.log('read', String(data))).on('error', () => {})).listen(80);
+    net.createServer({ pauseOnConnect: true }, (socket) => socket.on('error', () => {})).listen(81);
+    net.createServer((socket) => socket.on('data', () => {
+      // Whatever waited for its turn in the event loop has had it.
+      setTimeout(() => setImmediate(() => {
+        require('node:fs').writeSync(1, 'stands\\n');
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+      }), 10);
+    })).listen(82);`,
   'graceful.js': `
     process.on('SIGTERM', () => {
       console.log('closing');
@@ -251,6 +262,31 @@ describe('its machine', () => {
     const again = b.connect(80, 'a');
     await once(again, 'connect');
     again.destroy();
+  });
+
+  it('resets what a killed program had not read, whether it reads or stands still, and ends what it had', async () => {
+    const lab = await up({ a: { run: 'node unread.js' }, b: {} });
+    const b = lab.node('b');
+    await listens(lab, 'a', 82);
+    const connected = async (port: number): Promise<ReturnType<Facade.LabNode['connect']>> => {
+      const socket = b.connect(port, 'a');
+      await once(socket, 'connect');
+      return socket.on('error', () => {});
+    };
+    const [read, paused, late] = [await connected(80), await connected(81), await connected(80)];
+    const endings = Promise.all([read, paused, late].map(ending));
+    read.write('one');
+    paused.write('two');
+    await line(lab, 'a', 'read one');
+    (await connected(82)).write('stop');
+    await line(lab, 'a', 'stands');
+    late.write('three');
+    await lab.until(async () => {
+      const sockets = await b.sockets({ state: 'ESTABLISHED' });
+      return sockets.length > 0 && sockets.every((socket) => socket.sendQueueBytes === 0);
+    });
+    await lab.node('a').kill();
+    expect(await endings).toEqual(['end', 'ECONNRESET', 'ECONNRESET']);
   });
 
   it('knows how the program ended', async () => {
