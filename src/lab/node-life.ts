@@ -11,6 +11,7 @@ import { endMarked } from './marked-processes.ts';
 import type { LabMemory } from './memory.ts';
 import type { NodeStatus, RunOptions } from './operations.ts';
 import type { LabPlan } from './plan.ts';
+import { guardMarked, unguardMarked } from './process-guard.ts';
 import { findScript } from './program-command.ts';
 import { inspectorUrlIn, type ProgramChild, ProgramProcess, type SpawnProgram } from './program-process.ts';
 import { programError } from './state.ts';
@@ -143,6 +144,7 @@ export class NodeLife {
       await Promise.all(workers.map((worker) => worker.terminate()));
     }
     process.off('exit', this.#onExit);
+    unguardMarked(this.#mark);
   }
 
   /**
@@ -254,6 +256,7 @@ export class NodeLife {
   }
 
   #startProgram(node: SupervisedNode): void {
+    guardMarked(this.#mark);
     node.enter('running');
     if (node.apart) void this.#startProcess(node);
     else node.worker?.start();

@@ -12,8 +12,8 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../base/module-url.ts';
 import { MACHINE_VARIABLE, nodeOptions, SHARE_VARIABLE } from '../rump/process-environment.ts';
-import { guardGroup } from './group-guard.ts';
 import type { ProgramPlan } from './plan.ts';
+import { guardGroup } from './process-guard.ts';
 import { isInspectFlag } from './program-command.ts';
 
 const PRELOAD: string = fileURLToPath(moduleUrl('../worker/preload', import.meta.url));

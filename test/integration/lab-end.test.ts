@@ -80,16 +80,19 @@ describe.each(['beside', 'process'])('mk up with programs placed %s', (placement
     expect(terminal.sockets).toEqual([]);
   });
 
-  it.skipIf(process.platform !== 'linux')('takes along what they started', async () => {
-    terminal = new Terminal();
-    labOf(placement, { parent: PARENT });
-    writeFileSync(file('child.js'), CHILD);
-    const up = await terminal.up();
-    await until(() => CHILDREN.every((kind) => existsSync(file(`${kind}.pid`)) && pidOf(kind) > 0));
-    up.child.kill('SIGTERM');
-    await up.done;
-    await until(() => !CHILDREN.map(pidOf).some(runs));
-  });
+  it.skipIf(process.platform !== 'linux').each(['SIGTERM', 'SIGKILL'] as const)(
+    'takes along what they started, by %s',
+    async (signal) => {
+      terminal = new Terminal();
+      labOf(placement, { parent: PARENT });
+      writeFileSync(file('child.js'), CHILD);
+      const up = await terminal.up();
+      await until(() => CHILDREN.every((kind) => existsSync(file(`${kind}.pid`)) && pidOf(kind) > 0));
+      up.child.kill(signal);
+      await up.done;
+      await until(() => !CHILDREN.map(pidOf).some(runs));
+    },
+  );
 
   it('lets them close what they have', async () => {
     terminal = new Terminal();
