@@ -4,7 +4,7 @@
  * Thread: the main thread of the command, which is the lab's supervisor. Read first: up-views.ts (what is shown).
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { type CheckResult, durationMs, formatProblem, type Lab, LabFileError, lab as startLab } from '../index.ts';
@@ -23,6 +23,7 @@ interface UpOptions {
   quiet?: true;
   seed?: number;
   all?: true;
+  attach?: string;
 }
 
 export function upCommand(): Command {
@@ -35,6 +36,7 @@ export function upCommand(): Command {
     .argument('[file]', 'lab file')
     .addOption(new Option('--for <time>', 'end by itself after this long, e.g. 5s').env('MK_FOR'))
     .addOption(new Option('--seed <number>', "override the lab's seed").argParser(parseSeed).env('MK_SEED'))
+    .option('--attach <node>', "standard input is that node's program's (default: that of the only program)")
     .option('-q, --quiet', 'do not show what the programs write')
     .option('--json', 'one JSON value a line')
     .option('--all', 'report every problem of the lab file, one a line')
@@ -60,7 +62,8 @@ async function up(given: string | undefined, options: UpOptions): Promise<void> 
   try {
     const seed = options.seed === undefined ? {} : { seed: options.seed };
     const folder = dirname(resolve(file));
-    const starting = startLab(file, { control: true, signal: interrupted.signal, onStuck: dieStuck, ...seed });
+    const { attach = !inBackground() } = options;
+    const starting = startLab(file, { control: true, attach, signal: interrupted.signal, onStuck: dieStuck, ...seed });
     // The file is read by now. Threads have no working directory of their own: relative paths of programs start here.
     if (existsSync(folder)) process.chdir(folder);
     const net = await starting;
@@ -75,6 +78,18 @@ async function up(given: string | undefined, options: UpOptions): Promise<void> 
   } finally {
     interrupt();
     endWhenUnread();
+  }
+}
+
+/** Whether the shell runs this as a job in the background: a program of it must not read what is typed for others. */
+function inBackground(): boolean {
+  if (!process.stdin.isTTY) return false;
+  try {
+    // proc(5): state, parent, group, session, terminal, group in front of that.
+    const [, , group, , , front] = readFileSync('/proc/self/stat', 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    return group !== front;
+  } catch {
+    return false;
   }
 }
 

@@ -35,6 +35,7 @@ import type {
 } from './operations.ts';
 import type { LabPlan } from './plan.ts';
 import { planLab } from './planner.ts';
+import { attachedNode } from './standard-input.ts';
 import { Supervisor } from './supervisor.ts';
 
 /** A node, or its name; or several. */
@@ -47,6 +48,11 @@ export interface StartOptions {
   folder?: string;
   /** Overrides the seed of the lab. */
   seed?: number;
+  /**
+   * Node whose program has the standard input of this process; true: the only program of the lab, where that is a process. Default:
+   * all have an empty one.
+   */
+  attach?: string | boolean;
   /** End the lab when this is aborted. */
   signal?: AbortSignal;
   /**
@@ -241,13 +247,16 @@ function readText(path: string, shown: string): string {
 /**
  * Bring a lab up: a file (`multikernel.yml`), or the same as an object. Resolves when every kernel is up and the programs that
  * wait for nobody run. Throws {@link LabFileError} for a wrong lab, EEXIST when `control` is asked for and a lab of that name
- * is up, ENOMEM.
+ * is up, ENOMEM; ENOENT and EINVAL for `attach`.
  */
 export async function lab(source: string | URL | LabOptions, options: StartOptions = {}): Promise<Lab> {
   const placed = planOf(source, options.folder ?? '.');
   const { plan } = placed;
   if (options.seed !== undefined) plan.seed = options.seed;
-  const supervisor = new Supervisor(plan, { stuck: options.onStuck });
+  const supervisor = new Supervisor(plan, {
+    stuck: options.onStuck,
+    attached: attachedNode(plan, options.attach ?? false),
+  });
   const control = options.control === true ? await ControlServer.listen(plan.name, supervisor) : null;
   const ended = supervisor.ended.then(() => control?.close());
   options.signal?.addEventListener('abort', () => supervisor.close(), { once: true });

@@ -35,6 +35,8 @@ export interface LivingLab {
   readonly logs: LogBook;
   readonly start: StartThread;
   readonly spawn: SpawnProgram;
+  /** Node whose program has the standard input of this process. */
+  readonly attached: string | null;
   /** Threads of these nodes do not end. */
   stuck(nodes: string[]): void;
   /** The kernel of a node has come up. */
@@ -272,7 +274,16 @@ export class NodeLife {
     let child: ProgramChild;
     try {
       const mark = this.#markOf(node);
-      child = this.#lab.spawn({ url, mark, program, env: { ...process.env, ...env }, memoryBytes, inspectPort });
+      const attached = node.name === this.#lab.attached;
+      child = this.#lab.spawn({
+        url,
+        mark,
+        program,
+        env: { ...process.env, ...env },
+        memoryBytes,
+        inspectPort,
+        attached,
+      });
     } catch (error) {
       // An argument that no process can have.
       node.gone(1, error);

@@ -2,8 +2,8 @@
  * The program of a node as a process of its own, on the kernel of its machine, which lives in a thread of the lab.
  *
  * Thread: the supervisor's. Node runs the program; the preload (worker/preload.ts) connects it to the kernel by its URL and ends
- * it with the machine. The process leads a group, so that what it starts ends with it. Its standard input is empty, as that of
- * programs beside their kernels. A program that is not Node has the host's network; Node programs that it starts have the machine's.
+ * it with the machine. The process leads a group, so that what it starts ends with it. Its standard input is empty, or that of the
+ * supervisor's process, which it has beyond a session of its own: a terminal does not stop it for reading. A program that is not Node has the host's network; Node programs that it starts have the machine's.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -34,6 +34,8 @@ export interface ProcessOptions {
   memoryBytes: number | null;
   /** Port of the inspector on the host's loopback; 0: a free one; null: none but by flags of the program. */
   inspectPort: number | null;
+  /** Whether its standard input is that of this process. */
+  attached: boolean;
 }
 
 /** The part of a child process that a supervisor uses; tests have their own. */
@@ -79,7 +81,7 @@ export const spawnProgram: SpawnProgram = (options) => {
   const child: ChildProcess = spawn(command, args, {
     cwd: program.cwd,
     env: { ...env, NODE_OPTIONS: nodeOptions(PRELOAD, own), [SHARE_VARIABLE]: url, [MACHINE_VARIABLE]: mark },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.attached ? 'inherit' : 'ignore', 'pipe', 'pipe'],
     detached: true,
   });
   guardGroup(child);

@@ -1,5 +1,7 @@
 /** "Did you mean": the nearest of some known words. Thread: any. */
 
+import { MultikernelError } from '../base/errors.ts';
+
 /** Optimal string alignment distance: insertions, deletions, substitutions, swaps of neighbours. */
 function distance(a: string, b: string): number {
   let before: number[] = [];
@@ -32,4 +34,11 @@ export function nearest(word: string, known: readonly string[]): string | null {
     }
   }
   return best;
+}
+
+/** ENOENT of a node that is none of `names`. */
+export function noNode(name: string, names: readonly string[]): MultikernelError {
+  const near = nearest(name, names);
+  const hint = near === null ? `there are ${names.join(', ')}` : `did you mean ${near}?`;
+  return new MultikernelError('ENOENT', `no node ${name}; ${hint}`);
 }

@@ -6,7 +6,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
-import { MultikernelError } from '../base/errors.ts';
+import type { MultikernelError } from '../base/errors.ts';
 import { SystemRng } from '../host/node/clock.ts';
 import { PortCarrier } from '../host/node/port-carrier.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
@@ -36,7 +36,7 @@ import type {
 import { type NodeFilter, PartitionTable } from './partitions.ts';
 import { type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
 import { type SpawnProgram, spawnProgram } from './program-process.ts';
-import { nearest } from './suggest.ts';
+import { noNode } from './suggest.ts';
 import { SupervisedNode } from './supervised-node.ts';
 import { type StartThread, startThread } from './worker-start.ts';
 
@@ -56,6 +56,8 @@ type Openers = {
 export interface SupervisorOptions {
   start?: StartThread;
   spawn?: SpawnProgram;
+  /** Node whose program has the standard input of this process. */
+  attached?: string | null;
   /** Threads of these nodes do not end with the lab. */
   stuck?: ((nodes: string[]) => void) | undefined;
 }
@@ -99,7 +101,7 @@ export class Supervisor implements LabBackend {
   /** Lays out the shared memory; throws ENOMEM. `boot` starts the kernels. */
   constructor(
     plan: LabPlan,
-    { start = startThread, spawn = spawnProgram, stuck = () => undefined }: SupervisorOptions = {},
+    { start = startThread, spawn = spawnProgram, attached = null, stuck = () => undefined }: SupervisorOptions = {},
   ) {
     this.plan = plan;
     this.ended = new Promise((resolve) => {
@@ -133,6 +135,7 @@ export class Supervisor implements LabBackend {
       logs: this.logs,
       start,
       spawn,
+      attached,
       stuck,
       booted: async ({ name }) => {
         await this.#partitions.applyTo(name);
@@ -282,10 +285,7 @@ export class Supervisor implements LabBackend {
   #node(name: string): SupervisedNode {
     const node = this.#nodes.get(name);
     if (node !== undefined) return node;
-    const names = [...this.#nodes.keys()];
-    const near = nearest(name, names);
-    const hint = near === null ? `there are ${names.join(', ')}` : `did you mean ${near}?`;
-    throw new MultikernelError('ENOENT', `no node ${name}; ${hint}`);
+    throw noNode(name, [...this.#nodes.keys()]);
   }
 
   /** For our own requests. */

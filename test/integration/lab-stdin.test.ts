@@ -1,0 +1,106 @@
+/** Standard input of a program of a lab: that of `mk up` for the one in front, empty for the others. */
+
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isInstalled } from '../fixtures/installed.ts';
+import { MK, Terminal } from '../fixtures/mk.ts';
+
+const READS = `
+  process.stdin.setEncoding('utf8').on('data', (text) => console.log('read', JSON.stringify(text)));
+  process.stdin.on('end', () => console.log('end of input'));
+  require('node:net').createServer().listen(80, () => console.log('up', process.stdin.isTTY === true));`;
+
+let terminal: Terminal;
+beforeEach(() => {
+  terminal = new Terminal();
+  writeFileSync(join(terminal.folder, 'reads.js'), READS);
+});
+afterEach(() => terminal.close());
+
+function lab(nodes: string): void {
+  writeFileSync(join(terminal.folder, 'multikernel.yml'), `name: stdin\nnodes: { ${nodes} }\n`);
+}
+
+const PROGRAM = 'run: node reads.js, placement: process';
+
+describe('standard input of mk up', () => {
+  it('is that of the only program, to its end', async () => {
+    lab(`a: { ${PROGRAM} }, b: {}`);
+    const up = terminal.start(['up']);
+    await up.until(/^a \| up false$/m);
+    up.child.stdin?.write('one\n');
+    await up.until(/^a \| read "one\\n"$/m);
+    expect(up.out).not.toContain('end of input');
+    up.child.stdin?.end('two');
+    await up.until(/^a \| read "two"$/m);
+    await up.until(/^a \| end of input$/m);
+    up.child.kill('SIGINT');
+    expect(await up.done).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('is that of a program that is not Node', async () => {
+    lab(`a: { run: "sh -c 'read line && echo line is \\"$line\\"'", placement: process }`);
+    const up = terminal.start(['up'], { input: 'hello\n' });
+    await up.until(/^a \| line is hello$/m);
+  });
+
+  it('is that of the node that --attach names, and of no other', async () => {
+    lab(`a: { ${PROGRAM} }, b: { ${PROGRAM} }`);
+    const up = terminal.start(['up', '--attach', 'b']);
+    up.child.stdin?.write('for b');
+    await up.until(/^b \| read "for b"$/m);
+    await up.until(/^a \| end of input$/m);
+    expect(up.out).not.toContain('a | read');
+    expect(up.out).not.toContain('b | end of input');
+  });
+
+  it("is nobody's where several might read it", async () => {
+    lab(`a: { ${PROGRAM} }, b: { ${PROGRAM} }`);
+    const up = terminal.start(['up']);
+    up.child.stdin?.write('for whom?');
+    await up.until(/^a \| end of input$/m);
+    await up.until(/^b \| end of input$/m);
+  });
+
+  it('is refused in one line where no program can have it', async () => {
+    lab(`a: { run: node reads.js, placement: beside }, b: {}`);
+    expect(await terminal.run('up', '--attach', 'a')).toMatchObject({
+      code: 2,
+      out: '',
+      err: 'mk up: a: a program beside its kernel has no standard input; the lab file can say "placement: process"\n',
+    });
+    expect(await terminal.run('up', '--attach', 'c')).toMatchObject({
+      code: 2,
+      err: 'mk up: no node c; there are a, b\n',
+    });
+  });
+
+  it.skipIf(process.platform !== 'linux' || !isInstalled('script'))(
+    'is a terminal where that of mk up is one (skipped without script)',
+    async () => {
+      lab(`a: { ${PROGRAM} }`);
+      const command = [process.execPath, MK, 'up', '--for', '60s'].join(' ');
+      const env = { ...process.env, XDG_RUNTIME_DIR: terminal.folder, TERM: 'xterm' };
+      const child = spawn('script', ['-qfec', command, '/dev/null'], { cwd: terminal.folder, env, stdio: 'pipe' });
+      let out = '';
+      child.stdout.on('data', (bytes) => {
+        out += bytes;
+      });
+      const sees = async (text: string): Promise<void> => {
+        while (!out.includes(text)) await new Promise((wake) => child.stdout.once('data', wake));
+      };
+      try {
+        await sees('up true');
+        child.stdin.write('typed\n');
+        await sees('read "typed\\n"');
+        // Ctrl-C of the terminal.
+        child.stdin.write('\x03');
+        expect(await new Promise((done) => child.on('exit', done))).toBe(0);
+      } finally {
+        child.kill('SIGKILL');
+      }
+    },
+  );
+});
