@@ -96,6 +96,9 @@ const httpOptions = object({
 
 const captureRequest = object({ interface: v.exactOptional(text), snapBytes: v.exactOptional(number) });
 
+/** Properties that a record must have; nothing has one that does not exist. */
+const filter = v.custom<object>((value) => typeof value === 'object' && value !== null, 'not an object');
+
 const port = integer(1, 65_535);
 
 const programOptions = object({
@@ -116,6 +119,7 @@ export const checkNeighbor = (value: unknown): NeighborEntry => checked('addNeig
 export const checkPing = (value: unknown): Partial<PingOptions> => checked('ping', pingOptions, value);
 export const checkCapture = (value: unknown): CaptureRequest => checked('capture', captureRequest, value);
 export const checkPartition = (value: unknown): PartitionOptions => checked('partition', partitionOptions, value);
+export const checkFilter = (subject: string, value: unknown): object => checked(subject, filter, value);
 export const checkMetrics = (value: unknown): MetricsOptions => checked('metrics', metricsOptions, value);
 export const checkLogs = (value: unknown): LogsOptions => checked('logs', logsOptions, value);
 export const checkHttp = (value: unknown): HttpOptions => checked('fetch', httpOptions, value);

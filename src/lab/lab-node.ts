@@ -24,6 +24,7 @@ import { TcpConnection } from '../tools/tcp-connection.ts';
 import {
   checkCapture,
   checkFamily,
+  checkFilter,
   checkHttp,
   checkInterfaceChange,
   checkNeighbor,
@@ -82,7 +83,7 @@ export class LabNode {
 
   /** Sockets, as `netstat -an` shows them; only those with all the given properties. */
   async sockets(filter: Partial<SocketInfo> = {}): Promise<SocketInfo[]> {
-    const wanted = Object.entries(filter) as [keyof SocketInfo, unknown][];
+    const wanted = Object.entries(checkFilter('sockets', filter)) as [keyof SocketInfo, unknown][];
     const sockets = await this.#text.sockets();
     return sockets.filter((socket) => wanted.every(([key, value]) => socket[key] === value));
   }

@@ -1,4 +1,4 @@
-/** Whose program has the standard input of the lab's process. Thread: the supervisor's; pure functions. */
+/** The program that has the standard input of the lab's process. Thread: the supervisor's; pure functions. */
 
 import { MultikernelError } from '../base/errors.ts';
 import type { LabPlan } from './plan.ts';

@@ -81,6 +81,10 @@ describe('a kernel', () => {
     expect((await kernel.routes()).find((route) => route.prefixLength === 0)?.gateway).toBe('10.0.0.1');
     expect(await kernel.sysctl('net.inet.ip.ttl')).toEqual([{ name: 'net.inet.ip.ttl', value: 33 }]);
     expect(await kernel.setSysctl('net.inet.ip.ttl', 44)).toEqual({ before: 33, after: 44 });
+    await expect(kernel.sockets(null as never)).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: 'sockets: not an object',
+    });
     await expect(kernel.sysctl('no.such')).rejects.toMatchObject({ code: 'ENOENT' });
     await kernel.addNeighbor({ address: '10.0.0.9', mac: '02:00:00:00:00:09', temporary: false, published: false });
     expect(await kernel.neighbors()).toMatchObject([{ address: '10.0.0.9', state: 'permanent' }]);
