@@ -7,7 +7,10 @@ import { lab } from '#src/index';
 
 const [, , count = '4', program = '-', idleMs = '1000'] = process.argv;
 const nodes = Object.fromEntries(
-  Array.from({ length: Number(count) }, (_, i) => [`k${i + 1}`, program === '-' ? {} : { run: `node ${program}` }]),
+  Array.from({ length: Number(count) }, (_, i) => [
+    `k${i + 1}`,
+    program === '-' ? {} : { run: `node ${program}`, placement: 'beside' as const },
+  ]),
 );
 const rssBefore = process.memoryUsage.rss();
 const startMs = performance.now();

@@ -15,8 +15,8 @@ const FILE_HELP = `The lab file, multikernel.yml:
   nodes:
     client: { run: node client.js, networks: [front], depends_on: { api: listening:80 } }
     api: { run: "node --enable-source-maps server.js --fast", networks: [back], env: { LEVEL: info }, memory: 128MiB }
-    jobs: { run: node jobs.js, networks: [back], placement: process, inspect: true }   # a process, with its inspector
-    cron: { run: python3 cron.py, networks: [back], placement: process }   # not Node: it has the host's network
+    jobs: { run: node jobs.js, networks: [back], inspect: true }          # with Node's inspector, on the host's loopback
+    cron: { run: python3 cron.py, networks: [back] }                  # not Node: it has the host's network
     gw: { kind: router, networks: [front, back] }
   defaults: { node: { env: { TZ: UTC } }, network: { mtu: 1500 } }
   checks:                          # mk up exits with 1 when one does not hold

@@ -17,6 +17,18 @@ export function formatLab(nodes: readonly NodeStatus[]): string {
   return formatTable(LAB_HEADING, nodes.map(labRow));
 }
 
+export function formatDefaultPlacement(placement: string, reason: string): string {
+  return `placement by default: ${placement} (${reason})`;
+}
+
+/** A line for each placement that the lab file does not name. */
+export function formatDefaultPlacements(nodes: readonly NodeStatus[]): string {
+  const lines = nodes.flatMap(({ placement, placementReason }) =>
+    placement === null || placementReason === null ? [] : [formatDefaultPlacement(placement, placementReason)],
+  );
+  return [...new Set(lines)].map((line) => `${line}\n`).join('');
+}
+
 /** A line for each node whose program is not on the network of the lab. */
 export function formatHostNetworks(nodes: readonly NodeStatus[]): string {
   const foreign = nodes.filter(({ hostNetwork }) => hostNetwork);

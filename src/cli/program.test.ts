@@ -52,6 +52,7 @@ describe('tables', () => {
     addresses: [{ interface: 'eth0', network: 'lan', address: '10.0.0.10', prefixLength: 24, mac: '' }],
     program: null,
     placement: null,
+    placementReason: null,
     phase: 'ready',
     listening: { tcp: [], udp: [] },
     hostNetwork: false,

@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import { formatPartition } from './break.ts';
-import { formatLab } from './lab-table.ts';
+import { formatDefaultPlacements, formatLab } from './lab-table.ts';
 import { output, printJson } from './output.ts';
 import { labOption, withLab } from './target.ts';
 
@@ -10,7 +10,7 @@ export function psCommand(): Command {
   return new Command('ps')
     .summary('list the nodes of a lab and their states')
     .description(
-      'List the nodes of a lab: kind, addresses, placement of the program, program, and state with exit code or last error; then the partitions between them. ' +
+      'List the nodes of a lab: kind, addresses, placement of the program, program, and state with exit code or last error; then why programs are placed so whose node names no placement, and the partitions between nodes. ' +
         'With --errors, the stack of the error that ended a program.',
     )
     .addOption(labOption())
@@ -24,6 +24,7 @@ export function psCommand(): Command {
           return;
         }
         output.write(formatLab(nodes));
+        output.write(formatDefaultPlacements(nodes));
         for (const partition of partitions) output.write(formatPartition(partition));
         for (const { name, lastError } of options.errors ? nodes : []) {
           if (lastError === null) continue;

@@ -36,13 +36,16 @@ export interface NodeOptions {
   /** "node" (default), or "router": forwards, and takes the first addresses of its networks. */
   kind?: 'node' | 'router';
   /**
-   * `node [flags] script [arguments]`, or, with `placement: process`, any `program [arguments]`, which has the host's network; without
-   * it the kernel runs alone.
+   * `node [flags] script [arguments]`, or, as a process, any `program [arguments]`, which has the host's network; without it the
+   * kernel runs alone.
    */
   run?: string;
-  /** Place of the program: "beside" its kernel (default), as a thread of the lab, or as a "process" of its own. */
+  /**
+   * Place of the program: as a "process" of its own, or "beside" its kernel, as a thread of the lab. Default: chosen per machine
+   * (`mk doctor` says which and why); always a process for settings that only a process has.
+   */
   placement?: Placement;
-  /** Port of the host's loopback for Node's inspector; true: a free one. With `placement: process` only. */
+  /** Port of the host's loopback for Node's inspector; true: a free one. Of a process only. */
   inspect?: boolean | number;
   /** Folder of the program; default: the lab file's, and no other beside a kernel. */
   cwd?: string;
@@ -124,7 +127,8 @@ export interface NodeConfig {
   name: string;
   kind: 'node' | 'router';
   run: string | null;
-  placement: Placement;
+  /** null: chosen by the plan. */
+  placement: Placement | null;
   /** Port of the inspector; 0: a free one; null: there is none. */
   inspectPort: number | null;
   cwd: string | null;

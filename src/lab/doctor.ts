@@ -4,9 +4,11 @@
  * Thread: the caller's. Missing: tap and packet sockets, which kernels cannot use yet.
  */
 
-import { availableParallelism, freemem, release } from 'node:os';
+import { availableParallelism, release } from 'node:os';
 import { libc, missing } from '../host/node/ffi/libc.ts';
 import { createSharedFile, openSharedFile } from '../host/node/ffi/shared-file.ts';
+import type { Placement } from './config.ts';
+import { choosePlacement, freeMemoryBytes } from './default-placement.ts';
 
 /** One ability of the machine. */
 export interface Ability {
@@ -23,6 +25,9 @@ export interface MachineReport {
   readonly cores: number;
   readonly freeBytes: number;
   readonly abilities: readonly Ability[];
+  /** Placement of a program whose node names none, and why. */
+  readonly placement: Placement;
+  readonly placementReason: string;
 }
 
 const TRIAL_BYTES = 65_536;
@@ -48,20 +53,23 @@ function sharedMemoryFault(): string {
 /** The report, as this process finds it. */
 export function machineReport(): MachineReport {
   const fault = sharedMemoryFault();
+  const { placement, reason } = choosePlacement(1);
   return {
     node: process.version,
     system: `${process.platform} ${release()} ${process.arch}`,
     cores: availableParallelism(),
-    freeBytes: freemem(),
+    freeBytes: freeMemoryBytes(),
     abilities: [
       {
         name: 'memory between processes',
         works: fault === '',
         note:
           fault === ''
-            ? 'programs with "placement: process" send without system calls'
-            : `${fault}; programs with "placement: process" send over sockets of the host`,
+            ? 'programs that are processes send without system calls'
+            : `${fault}; programs that are processes send over sockets of the host`,
       },
     ],
+    placement,
+    placementReason: reason,
   };
 }

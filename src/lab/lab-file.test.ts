@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { choosePlacement } from './default-placement.ts';
 import { checkLab, type LabFileError, parseLabFile } from './lab-file.ts';
 import { hostsFor, type LabPlan } from './plan.ts';
 import { planLab } from './planner.ts';
@@ -77,12 +78,12 @@ describe('errors name file, line, column and key', () => {
     ],
     [
       'an inspector of a program beside its kernel',
-      'nodes:\n  a: { run: "node server.js", inspect: 9229 }\n',
+      'nodes:\n  a: { run: "node server.js", inspect: 9229, placement: beside }\n',
       'lab.yml:2:40: nodes.a.inspect: only with "placement: process"',
     ],
     [
       'a flag about one',
-      'nodes:\n  a: { run: "node --inspect-brk=0 server.js" }\n',
+      'nodes:\n  a: { run: "node --inspect-brk=0 server.js", placement: beside }\n',
       'lab.yml:2:13: nodes.a.run: node --inspect-brk=0: only with "placement: process"',
     ],
     [
@@ -265,27 +266,27 @@ describe('errors name file, line, column and key', () => {
     ['no such folder', 'nodes:\n  a: { cwd: nothere }\n', 'lab.yml:2:13: nodes.a.cwd: no folder FOLDER/nothere'],
     [
       'a folder of its own beside a kernel',
-      'nodes:\n  a: { run: node other.js, cwd: sub }\n',
+      'nodes:\n  a: { run: node other.js, cwd: sub, placement: beside }\n',
       'lab.yml:2:33: nodes.a.cwd: a folder that is not that of the lab file: only with "placement: process"',
     ],
     [
       'a flag of a process beside a kernel',
-      'nodes:\n  a: { run: node --expose-gc db.js }\n',
+      'nodes:\n  a: { run: node --expose-gc db.js, placement: beside }\n',
       'lab.yml:2:13: nodes.a.run: node --expose-gc: only with "placement: process"',
     ],
     [
       'a variable of a process beside a kernel',
-      'nodes:\n  a: { run: node db.js, env: { PORT: 80, TZ: Asia/Tokyo } }\n',
+      'nodes:\n  a: { run: node db.js, env: { PORT: 80, TZ: Asia/Tokyo }, placement: beside }\n',
       'lab.yml:2:46: nodes.a.env.TZ: read once per process: only with "placement: process"',
     ],
     [
       'a flag of a process in NODE_OPTIONS beside a kernel',
-      'nodes:\n  a: { run: node db.js, env: { NODE_OPTIONS: --no-warnings --title=x } }\n',
+      'nodes:\n  a: { run: node db.js, env: { NODE_OPTIONS: --no-warnings --title=x }, placement: beside }\n',
       'lab.yml:2:46: nodes.a.env.NODE_OPTIONS: --title=x: only with "placement: process"',
     ],
     [
       'another language beside a kernel',
-      'nodes:\n  a: { run: sh x.sh }\n',
+      'nodes:\n  a: { run: sh x.sh, placement: beside }\n',
       'lab.yml:2:13: nodes.a.run: \'sh\': a program that is not Node runs only with "placement: process"',
     ],
     [
@@ -408,6 +409,26 @@ describe('plan', () => {
     expect(nodes[2]?.program).toMatchObject({ nodeFlags: ['--max-old-space-size=64'], argv: ['a b'] });
     expect(nodes[3]).toMatchObject({ env: { PORT: '80' }, memoryBytes: 67108864 });
     expect(nodes[3]?.program?.script).toBe(join(folder, 'db.js'));
+  });
+
+  it('places programs that need a process as processes, and others as the file or the machine says', () => {
+    const { nodes } = plan(`
+nodes:
+  flag: { run: node --expose-gc db.js }
+  folder: { run: node other.js, cwd: sub }
+  variable: { run: node db.js, env: { TZ: Asia/Tokyo } }
+  inspector: { run: node db.js, inspect: true }
+  other: { run: sh db.js }
+  plain: { run: node db.js }
+  named: { run: node db.js, placement: beside }
+`);
+    const needed = ['process', 'settings that only a process has'];
+    const { placement, reason } = choosePlacement(6);
+    expect(nodes.map((node) => [node.placement, node.placementReason])).toEqual([
+      ...Array.from({ length: 5 }, () => needed),
+      [placement, reason],
+      ['beside', null],
+    ]);
   });
 
   it('routes nodes over the nearest router, and routers to networks behind others', () => {

@@ -223,7 +223,7 @@ function nodeConfig(name: string, own: NodeOptions, defaults: NodeOptions): Node
     name,
     kind,
     run: node.run ?? null,
-    placement: node.placement ?? 'beside',
+    placement: node.placement ?? null,
     inspectPort: inspectPort(node.inspect),
     cwd: node.cwd ?? null,
     env: Object.fromEntries(Object.entries(env).map(([key, value]) => [key, String(value)])),

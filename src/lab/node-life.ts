@@ -11,6 +11,7 @@ import { endMarked } from './marked-processes.ts';
 import type { LabMemory } from './memory.ts';
 import type { NodeStatus, RunOptions } from './operations.ts';
 import type { LabPlan } from './plan.ts';
+import { printedError } from './printed-error.ts';
 import { guardMarked, unguardMarked } from './process-guard.ts';
 import { findScript } from './program-command.ts';
 import { inspectorUrlIn, type ProgramChild, ProgramProcess, type SpawnProgram } from './program-process.ts';
@@ -26,6 +27,9 @@ const GRACE_MS = 1000;
 const LOOK_MS = 50;
 /** Looks after which a thread that has not ended stands in a call of the host that nothing interrupts. */
 const LOOKS_MAX = 14;
+
+/** Lines of output in which the error of a program is looked for. */
+const ERROR_LINES = 500;
 
 /** The lab that the nodes are of. */
 export interface LivingLab {
@@ -292,7 +296,9 @@ export class NodeLife {
     const own = new ProgramProcess(child, (exitCode, error) => {
       if (node.process !== own) return;
       node.process = null;
-      if (!this.#closing) node.gone(exitCode, error);
+      if (this.#closing) return;
+      const printed = exitCode === 0 ? null : printedError(this.#lastErrorLines(node));
+      node.gone(exitCode, error ?? printed ?? undefined, printed !== null);
     });
     node.process = own;
     this.#lab.logs.read(node.name, 'stdout', child.stdout);
@@ -300,6 +306,13 @@ export class NodeLife {
       const inspector = node.process === own ? inspectorUrlIn(line) : null;
       if (inspector !== null) node.inspected(inspector);
     });
+  }
+
+  /** Standard error of the program that ran last. */
+  #lastErrorLines({ name }: SupervisedNode): string[] {
+    const lines = this.#lab.logs.last([name], ERROR_LINES);
+    const before = lines.map(({ source }) => source).lastIndexOf('state');
+    return lines.slice(before + 1).flatMap(({ source, text }) => (source === 'stderr' ? [text] : []));
   }
 
   /** Take a kernel out of its thread, and the thread down when nobody else lives in it. */

@@ -1,7 +1,7 @@
 /**
  * Operations of a running lab: the one list behind the façade, in the process of the lab and over its control socket.
  *
- * Thread: any; types only. Requests of kernels are sys/control.ts.
+ * Thread: any; types, and one code. Requests of kernels are sys/control.ts.
  */
 
 import type { KernelClient, StreamHandle, StreamSink } from '../rump/kernel-client.ts';
@@ -24,6 +24,9 @@ export interface NodeAddress {
   mac: string;
 }
 
+/** Code of the error of a program whose heap was full, thread or process. */
+export const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
+
 export interface ProgramError {
   /** Class of the error, e.g. "TypeError". */
   name: string;
@@ -41,6 +44,8 @@ export interface NodeStatus {
   program: string | null;
   /** Place of the program; null without one. */
   placement: Placement | null;
+  /** Reason of a placement that the lab file does not name; null: it does, or there is no program. */
+  placementReason: string | null;
   phase: Phase;
   /** Ports on which its sockets listen (TCP) or are bound (UDP). */
   listening: { tcp: number[]; udp: number[] };

@@ -50,6 +50,8 @@ export interface NodePlan {
   program: ProgramPlan | null;
   /** Place of its program, whenever it gets one. */
   placement: Placement;
+  /** Reason of a placement that the lab file does not name; null: it does. */
+  placementReason: string | null;
   /** Port of its inspector; 0: a free one; null: it has none but by flags of its own. */
   inspectPort: number | null;
   env: Record<string, string>;

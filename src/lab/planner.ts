@@ -10,12 +10,13 @@ import { type Prefixes, planAddresses, planPrefixes, type ReportProblem } from '
 import { formatAddress, macAddress } from './addressing.ts';
 import { formatAddress6 } from './addressing6.ts';
 import type { LabConfig, NetworkConfig, NodeConfig } from './config.ts';
+import { choosePlacement, NEEDS_PROCESS, type PlacementChoice } from './default-placement.ts';
 import { type KeyPath, LabFileError, type Locate, type Problem } from './lab-file.ts';
 import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
 import { findExecutable, findScript, type ProgramCommand, parseProgramCommand } from './program-command.ts';
 import { referenceProblems, unknownName } from './references.ts';
 import { type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
-import { threadProblems } from './thread-flags.ts';
+import { ONLY_PROCESS, threadProblems } from './thread-flags.ts';
 
 const NODES_MAX = 65_000;
 const PORTS_MAX = 256;
@@ -57,11 +58,15 @@ class Planner {
   readonly #context: PlanContext;
   readonly #problems: Problem[] = [];
   readonly #networkIndex: Map<string, number>;
+  /** For programs that name none. */
+  readonly #placement: PlacementChoice;
 
   constructor(config: LabConfig, context: PlanContext) {
     this.#config = config;
     this.#context = context;
     this.#networkIndex = new Map(config.networks.map((network, index) => [network.name, index]));
+    const processes = config.nodes.filter(({ run, placement }) => run !== null && placement !== 'beside');
+    this.#placement = choosePlacement(processes.length);
   }
 
   plan(): LabPlan {
@@ -120,8 +125,10 @@ class Planner {
     const cwd = resolve(this.#context.folder, node.cwd ?? '.');
     if (node.cwd !== null && !isFolder(cwd)) this.#problem([...path, 'cwd'], `no folder ${cwd}`);
     const program = node.run === null ? null : this.#program(node, node.run, cwd);
-    this.#checkInspector(node, program);
-    if (program !== null && node.placement === 'beside') this.#checkThread(node, program);
+    const problems = this.#threadProblems(node, program);
+    if (node.placement === 'beside') this.#problems.push(...problems);
+    else if (node.inspectPort !== null && program?.executable) this.#problem([...path, 'inspect'], 'only Node has one');
+    const { placement, reason } = problems.length > 0 ? NEEDS_PROCESS : this.#placement;
     const interfaces = this.#networksOf(node).map((network, i) => {
       const { ports } = networks[network] as NetworkPlan;
       ports.push(node.name);
@@ -143,7 +150,8 @@ class Planner {
       name: node.name,
       kind: node.kind,
       program,
-      placement: node.placement,
+      placement: node.placement ?? placement,
+      placementReason: node.placement === null ? reason : null,
       inspectPort: node.inspectPort,
       env: node.env,
       memoryBytes: node.memoryBytes,
@@ -155,24 +163,26 @@ class Planner {
     };
   }
 
-  /** A program beside its kernel is no process, and its machine would stand still with it. */
-  #checkInspector(node: NodeConfig, program: ProgramPlan | null): void {
+  /**
+   * Settings of a node that a program beside its kernel cannot have: it is a thread, and a process has one working directory, one
+   * environment, one set of flags; at a breakpoint its machine would stand still with it.
+   */
+  #threadProblems(node: NodeConfig, program: ProgramPlan | null): Problem[] {
     const path = ['nodes', node.name];
-    if (node.placement === 'process') {
-      if (node.inspectPort !== null && program?.executable) this.#problem([...path, 'inspect'], 'only Node has one');
-      return;
+    const problems: Problem[] = [];
+    if (node.inspectPort !== null) problems.push({ path: [...path, 'inspect'], message: ONLY_PROCESS });
+    if (program === null) return problems;
+    if (program.executable !== null) {
+      const name = (parseProgramCommand(program.text) as ProgramCommand).executable;
+      problems.push({ path: [...path, 'run'], message: `'${name}': a program that is not Node runs ${ONLY_PROCESS}` });
     }
-    if (node.inspectPort !== null) this.#problem([...path, 'inspect'], 'only with "placement: process"');
-  }
-
-  /** A program beside its kernel is a thread: a process has one working directory, one environment, one set of flags. */
-  #checkThread(node: NodeConfig, program: ProgramPlan): void {
-    const path = ['nodes', node.name];
     if (program.cwd !== resolve(this.#context.folder)) {
-      this.#problem([...path, 'cwd'], 'a folder that is not that of the lab file: only with "placement: process"');
+      const message = `a folder that is not that of the lab file: ${ONLY_PROCESS}`;
+      problems.push({ path: [...path, 'cwd'], message });
     }
     for (const { key, message } of threadProblems(program.nodeFlags, node.env))
-      this.#problem([...path, ...key], message);
+      problems.push({ path: [...path, ...key], message });
+    return problems;
   }
 
   #networksOf(node: NodeConfig): number[] {
@@ -196,10 +206,6 @@ class Planner {
   #program(node: NodeConfig, text: string, cwd: string): ProgramPlan | null {
     const path = ['nodes', node.name, 'run'];
     const { executable, script, nodeFlags, argv } = parseProgramCommand(text) as ProgramCommand;
-    if (executable !== null && node.placement === 'beside') {
-      this.#problem(path, `'${executable}': a program that is not Node runs only with "placement: process"`);
-      return null;
-    }
     const found =
       executable === null
         ? findScript(script, cwd)

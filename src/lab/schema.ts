@@ -136,28 +136,30 @@ const node = map({
     v.pipe(
       run,
       v.description(
-        "node [flags] script [arguments], or with placement: process any program [arguments], which has the host's network; without it the kernel runs alone",
+        "node [flags] script [arguments], or, as a process, any program [arguments], which has the host's network; without it the kernel runs alone",
       ),
     ),
   ),
   placement: v.optional(
     v.pipe(
       oneOf('process', 'beside'),
-      v.description('where the program runs: "beside" its kernel (default), or as a "process" of its own'),
+      v.description(
+        'where the program runs: as a "process" of its own, or "beside" its kernel, as a thread of the lab; default: chosen per machine (mk doctor says which and why), and always "process" for settings that only a process has',
+      ),
     ),
   ),
   inspect: v.optional(
     v.pipe(
       v.union([v.boolean(), integer(1, 65535)], expected('true, false or a port')),
       v.description(
-        "have Node's inspector listen on this port of the host's loopback, or, with true, on one that is free (mk ps shows it); placement: process alone",
+        "have Node's inspector listen on this port of the host's loopback, or, with true, on one that is free (mk ps shows it); of a process only",
       ),
     ),
   ),
   cwd: v.optional(
     v.pipe(
       text('a folder'),
-      v.description("folder of the program; default: the lab file's, and no other beside a kernel"),
+      v.description("folder of the program; default: the lab file's, and no other for a program beside its kernel"),
     ),
   ),
   env: v.optional(
@@ -168,7 +170,7 @@ const node = map({
         expected('a map of variables'),
       ),
       v.description(
-        'environment, on top of that of mk up; variables that are read once per process (TZ, LC_ALL, NODE_EXTRA_CA_CERTS) only with placement: process',
+        'environment, on top of that of mk up; variables that are read once per process (TZ, LC_ALL, NODE_EXTRA_CA_CERTS) of a process only',
       ),
     ),
   ),

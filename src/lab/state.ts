@@ -4,7 +4,7 @@
  * Thread: the supervisor's.
  */
 
-import type { NodeStatus, Phase, ProgramError } from './operations.ts';
+import { type NodeStatus, OUT_OF_MEMORY, type Phase, type ProgramError } from './operations.ts';
 
 const ERROR_TEXT_MAX = 160;
 const PORTS_SHOWN = 4;
@@ -36,7 +36,7 @@ export function stateText(situation: NodeSituation): string {
     case 'exited':
       return `exited ${situation.exitCode ?? 0}`;
     case 'crashed':
-      return situation.lastError?.code === 'ERR_WORKER_OUT_OF_MEMORY'
+      return situation.lastError?.code === OUT_OF_MEMORY
         ? 'out of memory'
         : `crashed ${situation.exitCode ?? 1}: ${errorText(situation.lastError)}`;
     default:

@@ -37,6 +37,8 @@ export class SupervisedNode {
   inspectorUrl: string | null = null;
   exitCode: number | null = null;
   lastError: ProgramError | null = null;
+  /** Whether the program has written that error to its standard error. */
+  errorPrinted = false;
   waitingFor: string[] = [];
   /** Whether a start or a stop is under way. */
   changing: boolean = false;
@@ -87,10 +89,14 @@ export class SupervisedNode {
   }
 
   /** A new phase; what belongs to the old one is forgotten. */
-  enter(phase: Phase, details: { exitCode?: number; lastError?: ProgramError; waitingFor?: string[] } = {}): void {
+  enter(
+    phase: Phase,
+    details: { exitCode?: number; lastError?: ProgramError; errorPrinted?: boolean; waitingFor?: string[] } = {},
+  ): void {
     this.phase = phase;
     this.exitCode = details.exitCode ?? null;
     this.lastError = details.lastError ?? null;
+    this.errorPrinted = details.errorPrinted ?? false;
     this.waitingFor = details.waitingFor ?? [];
     if (phase !== 'running') this.listening = { tcp: [], udp: [] };
     this.inspectorUrl = null;
@@ -112,9 +118,9 @@ export class SupervisedNode {
   }
 
   /** The thread or the process that ran it is gone. */
-  gone(exitCode: number, error: unknown): void {
+  gone(exitCode: number, error: unknown, errorPrinted: boolean = false): void {
     if (this.phase === 'stopped') return;
-    if (error !== undefined) this.enter('crashed', { exitCode, lastError: programError(error) });
+    if (error !== undefined) this.enter('crashed', { exitCode, lastError: programError(error), errorPrinted });
     else this.enter('exited', { exitCode });
   }
 
@@ -130,6 +136,7 @@ export class SupervisedNode {
       addresses: this.addresses,
       program: this.program?.text ?? null,
       placement: this.program === null ? null : this.plan.placement,
+      placementReason: this.program === null ? null : this.plan.placementReason,
       phase,
       listening,
       hostNetwork: isForeign(this.program),

@@ -297,7 +297,7 @@ export class Supervisor implements LabBackend {
     const status = node.status();
     if (node.phase === 'crashed' || node.phase === 'exited' || node.phase === 'stopped') {
       // As Node writes it of a process.
-      const stack = node.lastError?.stack ?? '';
+      const stack = node.errorPrinted ? '' : (node.lastError?.stack ?? '');
       for (const line of stack === '' ? [] : stack.split('\n')) this.logs.add(node.name, 'stderr', line);
       this.logs.add(node.name, 'state', status.state);
     }

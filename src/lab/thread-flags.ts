@@ -108,7 +108,8 @@ export interface ThreadProblem {
   message: string;
 }
 
-const ONLY = 'only with "placement: process"';
+/** End of the message about a setting that a program beside its kernel cannot have. */
+export const ONLY_PROCESS = 'only with "placement: process"';
 
 /** Flags and variables of a program that a thread cannot have. A variable that the process has anyway is no problem. */
 export function threadProblems(
@@ -118,15 +119,15 @@ export function threadProblems(
 ): ThreadProblem[] {
   const problems: ThreadProblem[] = [];
   for (const flag of flagsOf(nodeFlags)) {
-    if (isOfProcess(flag)) problems.push({ key: ['run'], message: `node ${flag.words.join(' ')}: ${ONLY}` });
+    if (isOfProcess(flag)) problems.push({ key: ['run'], message: `node ${flag.words.join(' ')}: ${ONLY_PROCESS}` });
   }
   for (const [name, value] of Object.entries(env)) {
     if (value === ofProcess[name]) continue;
     const key = ['env', name] as const;
-    if (PROCESS_VARIABLES.test(name)) problems.push({ key, message: `read once per process: ${ONLY}` });
+    if (PROCESS_VARIABLES.test(name)) problems.push({ key, message: `read once per process: ${ONLY_PROCESS}` });
     if (name !== 'NODE_OPTIONS') continue;
     for (const flag of flagsOf(optionWords(value)).filter(isOfProcess))
-      problems.push({ key, message: `${flag.words.join(' ')}: ${ONLY}` });
+      problems.push({ key, message: `${flag.words.join(' ')}: ${ONLY_PROCESS}` });
   }
   return problems;
 }

@@ -168,7 +168,7 @@ name: elsewhere
 nodes:
   api: { run: node api.js }
   gate: {}
-  busy: { run: node busy.js }
+  busy: { run: node busy.js, placement: beside }
 `;
   let terminal: Terminal;
   beforeAll(async () => {
@@ -178,7 +178,7 @@ nodes:
     writeFileSync(join(terminal.folder, 'api.js'), api);
     const busy = `require('node:child_process').spawnSync('sleep', ['600']);`;
     writeFileSync(join(terminal.folder, 'busy.js'), busy);
-    await (await terminal.up()).until(/api .* listening :80/);
+    await (await terminal.up()).until(/^api\b.* listening :80$/m);
   });
   afterAll(() => terminal.close());
 

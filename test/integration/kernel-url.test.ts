@@ -57,7 +57,7 @@ function clientOf(lab: string, kernel: string, answerMs?: number): Promise<Kerne
 
 describe('the kernels of a lab', () => {
   it('answer at their own sockets, beside a program and without one, and close them', async () => {
-    const nodes = { gate: {}, api: { run: 'node server.cjs' } };
+    const nodes = { gate: {}, api: { run: 'node server.cjs', placement: 'beside' as const } };
     const lab = await start({ nodes });
     await until(async () => (await lab.info()).nodes.some(({ listening }) => JSON.stringify(listening).includes('80')));
     for (const name of ['gate', 'api']) {
@@ -121,7 +121,7 @@ describe('the kernels of a lab', () => {
   });
 
   it('that end complete everything under way with an error', async () => {
-    const lab = await start({ nodes: { gate: {}, other: {}, api: { run: 'node server.cjs' } } });
+    const lab = await start({ nodes: { gate: {}, other: {}, api: { run: 'node server.cjs', placement: 'beside' } } });
     await until(async () => (await lab.info()).nodes.some(({ listening }) => JSON.stringify(listening).includes('80')));
     const bytes = new Uint8Array(64);
     bytes.set([16, AF_INET, 0x10, 0, 127, 0, 0, 1]);
@@ -178,7 +178,7 @@ describe('the kernels of a lab', () => {
   });
 
   it('are not reached while a program computes, and say so', async () => {
-    await start({ nodes: { a: {}, b: { run: 'node busy.cjs' } } });
+    await start({ nodes: { a: {}, b: { run: 'node busy.cjs', placement: 'beside' } } });
     await until(() => existsSync(fileOf('own', 'b')));
     await until(() =>
       clientOf('own', 'b', 200).then(

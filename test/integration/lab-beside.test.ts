@@ -76,7 +76,7 @@ afterEach(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function up(nodes: Record<string, Facade.NodeOptions>): Promise<Facade.Lab> {
-  net = await mk.lab({ nodes }, { folder });
+  net = await mk.lab({ nodes, defaults: { node: { placement: 'beside' } } }, { folder });
   return net;
 }
 

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { choosePlacement } from '../../src/lab/default-placement.ts';
 import { readPcapng } from '../../src/wire/index.ts';
 import { until } from '../fixtures/fake-workers.ts';
 import { isInstalled } from '../fixtures/installed.ts';
@@ -18,21 +19,25 @@ describe('the shop', () => {
   afterAll(() => terminal.close());
 
   it('is shown: name, kind, addresses, placement, program, state', async () => {
-    expect(up.out).toMatch(/^shop: 4 kernels in 4 threads, up in \d+ ms\n/);
+    const { placement, reason } = choosePlacement(3);
+    const threads = placement === 'process' ? '1 thread' : '4 threads';
+    expect(up.out.replace(/\d+ ms/, 'N ms').startsWith(`shop: 4 kernels in ${threads}, up in N ms\n`)).toBe(true);
     const { out, code } = await terminal.run('ps');
     expect(code).toBe(0);
     expect(out).toBe(`NAME    KIND    ADDRESSES                PLACEMENT  PROGRAM         STATE
-client  node    10.0.0.10/24             beside     node client.js  running
+client  node    10.0.0.10/24             ${placement.padEnd(9)}  node client.js  running
 gw      router  10.0.0.1/24 10.0.1.1/24  -          -               ready
-api     node    10.0.1.10/24             beside     node api.js     running, listening :80
-db      node    10.0.1.11/24             beside     node db.js      running, listening :80
+api     node    10.0.1.10/24             ${placement.padEnd(9)}  node api.js     running, listening :80
+db      node    10.0.1.11/24             ${placement.padEnd(9)}  node db.js      running, listening :80
+placement by default: ${placement} (${reason})
 `);
-    const nodes = JSON.parse((await terminal.run('ps', '--json')).out) as { name: string; phase: string }[];
-    expect(nodes.map((node) => `${node.name} ${node.phase}`)).toEqual([
-      'client running',
-      'gw ready',
-      'api running',
-      'db running',
+    const nodes = JSON.parse((await terminal.run('ps', '--json')).out) as object[];
+    const placed = { placement, placementReason: reason };
+    expect(nodes).toMatchObject([
+      { name: 'client', phase: 'running', ...placed },
+      { name: 'gw', phase: 'ready', placement: null, placementReason: null },
+      { name: 'api', phase: 'running', ...placed },
+      { name: 'db', phase: 'running', ...placed },
     ]);
   });
 
@@ -359,7 +364,7 @@ nodes:
     ['no program', 'nodes:\n  a: { run: node no.js }\n', [], 'mk up: multikernel.yml:2:13: nodes.a.run: no program '],
     [
       'a flag Node does not know',
-      'nodes:\n  a: { run: node --frob a.js }\n',
+      'nodes:\n  a: { run: node --frob a.js, placement: beside }\n',
       [],
       'mk up: multikernel.yml:2:13: nodes.a.run: node --frob: ',
     ],

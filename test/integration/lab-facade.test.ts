@@ -173,7 +173,7 @@ describe('faults', () => {
        }, 20);
        require('net').createServer(() => {}).listen(9)`,
     );
-    const lab = await up({ nodes: { a: { run: 'node block.js' }, b: {} } });
+    const lab = await up({ nodes: { a: { run: 'node block.js', placement: 'beside' }, b: {} } });
     await lab.until(async () => (await lab.node('a').status()).listening.tcp.includes(9));
     writeFileSync(join(folder, 'block'), '');
     await until(() => existsSync(join(folder, 'blocked')));

@@ -33,14 +33,18 @@ beforeEach(() => {
 });
 afterEach(() => lab?.close());
 
+/** The workers of these tests run programs as threads. */
+const BESIDE: NonNullable<LabOptions['defaults']> = { node: { placement: 'beside' } };
+
 async function bring(options: LabOptions): Promise<Supervisor> {
-  lab = new Supervisor(readLab(options, folder), { start: workers.start });
+  lab = new Supervisor(readLab({ defaults: BESIDE, ...options }, folder), { start: workers.start });
   await lab.boot();
   return lab;
 }
 
 const TWO: LabOptions = {
   name: 'two',
+  defaults: BESIDE,
   networks: { lan: { ring: '64KiB' } },
   nodes: {
     a: { run: 'node a.js' },

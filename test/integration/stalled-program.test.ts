@@ -66,6 +66,7 @@ describe.each([
     write(
       'multikernel.yml',
       `name: stall
+defaults: { node: { placement: beside } }
 networks: { lan: { full: ${full}, ring: 64KiB } }
 nodes:
   sink: { run: node sink.js }

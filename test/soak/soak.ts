@@ -66,6 +66,7 @@ export class Soak implements AsyncDisposable {
     const depends = { depends_on: { server: 'listening:80' } };
     const lab = await mk.lab(
       {
+        defaults: { node: { placement: 'beside' } },
         nodes: {
           server: { run: 'node server.cjs' },
           client: { run: 'node client.cjs', ...depends },
