@@ -11,7 +11,7 @@ export function doctorCommand(): Command {
   return new Command('doctor')
     .summary('what this machine can do')
     .description(
-      'Say what this machine can do for labs, what not and why, and where programs run whose node names no placement.',
+      'Say what this machine can do for labs, what not and why, and the placement of programs whose node names none.',
     )
     .option('--json', 'print JSON')
     .action((options: { json?: true }) => {

@@ -10,7 +10,7 @@ export function psCommand(): Command {
   return new Command('ps')
     .summary('list the nodes of a lab and their states')
     .description(
-      'List the nodes of a lab: kind, addresses, placement of the program, program, and state with exit code or last error; then why programs are placed so whose node names no placement, and the partitions between nodes. ' +
+      'List the nodes of a lab: kind, addresses, placement of the program, program, and state with exit code or last error; then the placement of programs whose node names none, with the reason, and the partitions between nodes. ' +
         'With --errors, the stack of the error that ended a program.',
     )
     .addOption(labOption())

@@ -218,7 +218,10 @@ export class NodeLife {
 
   async #startGroup(group: readonly SupervisedNode[]): Promise<void> {
     const events: WorkerEvents = {
-      listening: (kernel, tcp, udp) => this.#lab.nodes.get(kernel)?.listens(tcp, udp),
+      listening: (kernel, tcp, udp) => {
+        // The ends of programs are not told when the lab goes down, nor are those of their sockets.
+        if (!this.#closing) this.#lab.nodes.get(kernel)?.listens(tcp, udp);
+      },
       gone: (exitCode, error) => this.#workerGone(worker, group, exitCode, error),
     };
     const { plan, memory, start } = this.#lab;

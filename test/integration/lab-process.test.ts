@@ -304,7 +304,14 @@ describe('its machine', () => {
       .connect(84, 'a')
       .on('error', () => {});
     expect(await line(lab, 'a', 'TypeError: ')).toBe('TypeError: where?');
-    expect(await state(lab, 'a', 'exited 1')).toMatchObject({ exitCode: 1 });
+    expect(await state(lab, 'a', 'crashed 1: TypeError: where?')).toMatchObject({
+      exitCode: 1,
+      lastError: { name: 'TypeError', message: 'where?', stack: expect.stringMatching(/^TypeError: where\?\n {4}at /) },
+    });
+    // Written by the program, and by nobody else.
+    const told: string[] = [];
+    for await (const { text } of lab.logs({ nodes: ['a'] })) if (text === 'TypeError: where?') told.push(text);
+    expect(told).toHaveLength(1);
   });
 
   it('says why a program did not begin', async () => {
