@@ -45,7 +45,7 @@ export interface NodeOptions {
    * (`mk doctor` says which and why); always a process for settings that only a process has.
    */
   placement?: Placement;
-  /** Port of the host's loopback for Node's inspector; true: a free one. Of a process only. */
+  /** Port of the host's loopback for Node's inspector; true: a free one. Only a process has one. */
   inspect?: boolean | number;
   /** Folder of the program; default: the lab file's, and no other beside a kernel. */
   cwd?: string;
