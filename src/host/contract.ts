@@ -81,4 +81,6 @@ export interface MemoryHost {
   wait(fd: number, timeoutMs: number): boolean;
   /** Copies between two buffers at any alignment; ranges are the caller's responsibility. */
   copy(to: ArrayBufferLike, toOffset: number, from: ArrayBufferLike, fromOffset: number, byteLength: number): void;
+  /** Memory of this process, whatever it held before: the caller fills all of it. */
+  allocate(byteLength: number): Uint8Array<ArrayBuffer>;
 }

@@ -112,6 +112,12 @@ export class StreamReader implements Deferrable {
     if (this.native) return this.#readNative(socket);
     if (this.#userBuffer !== null) return this.#readUser(socket, this.#userBuffer);
     const small = available <= SLAB_READ_BYTES;
+    const whole = small ? null : socket.receiveBuffer();
+    if (whole !== null) {
+      this.bytesRead += whole.length;
+      this.#deliver(whole.length, whole.buffer, 0);
+      return true;
+    }
     const bytes = small ? slabFor(SLAB_READ_BYTES) : Buffer.allocUnsafeSlow(Math.min(available, READ_BYTES));
     const offset = small ? slabAt : 0;
     const count = socket.receive(bytes, offset, small ? SLAB_READ_BYTES : bytes.length);

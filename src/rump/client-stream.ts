@@ -113,10 +113,23 @@ export class ClientStream extends ClientSocket implements StreamSocket {
       this.#inboxAt = 0;
     }
     if (copied === 0) return this.#ended ? 0 : this.error < 0 ? this.error : -Errno.EAGAIN;
-    this.#inboxBytes -= copied;
-    this.#consumed += copied;
-    if (this.#consumed >= protocol.CONSUMED_BYTES || this.#stalled) this.#tell(protocol.CONSUMED);
+    this.#took(copied);
     return copied;
+  }
+
+  /** The first piece that arrived, when it has a buffer of its own. */
+  receiveBuffer(): Uint8Array<ArrayBuffer> | null {
+    const first = this.#inbox[0];
+    if (first === undefined || this.#inboxAt > 0 || first.buffer.byteLength !== first.length) return null;
+    this.#inbox.shift();
+    this.#took(first.length);
+    return first as Uint8Array<ArrayBuffer>;
+  }
+
+  #took(bytes: number): void {
+    this.#inboxBytes -= bytes;
+    this.#consumed += bytes;
+    if (this.#consumed >= protocol.CONSUMED_BYTES || this.#stalled) this.#tell(protocol.CONSUMED);
   }
 
   #tell(operation: number): void {

@@ -175,19 +175,30 @@ class RegionClient extends CallingClient implements ClientConnection {
     return this.#gone ? -1 : at;
   }
 
-  write(operation: number, object: number, bytes: Uint8Array, offset: number, lengthBytes: number): number {
+  /** A place in the ring; -1: `room` of the handlers follows when there is one. */
+  #reserveNow(byteLength: number): number {
     const { out } = this.#pair;
+    const at = out.reserve(byteLength);
+    if (at >= 0) return at;
+    // The kernel may have given room back before it could see that somebody waits for it.
+    if (out.awaitRoom(byteLength)) return out.reserve(byteLength);
+    this.#wantsRoom = true;
+    return -1;
+  }
+
+  /** Whether somebody waits for room, and a longest record fits. */
+  #roomCame(): boolean {
+    return this.#wantsRoom && this.#pair.out.awaitRoom(this.#payloadBytesMax + HEADER_BYTES);
+  }
+
+  write(operation: number, object: number, bytes: Uint8Array, offset: number, lengthBytes: number): number {
     let taken = 0;
     while (taken < lengthBytes && !this.#gone) {
       const count = Math.min(lengthBytes - taken, this.#payloadBytesMax);
-      const at = out.reserve(HEADER_BYTES + count);
-      if (at < 0) {
-        this.#wantsRoom = true;
-        out.awaitRoom(HEADER_BYTES + count);
-        break;
-      }
+      const at = this.#reserveNow(HEADER_BYTES + count);
+      if (at < 0) break;
       this.#putRequest(at, operation, object, bytes, offset + taken, count, 0);
-      out.commit(HEADER_BYTES + count, WHOLE);
+      this.#pair.out.commit(HEADER_BYTES + count, WHOLE);
       taken += count;
     }
     this.#publish();
@@ -198,12 +209,8 @@ class RegionClient extends CallingClient implements ClientConnection {
     if (this.#gone) return -1;
     const addresses = to === null ? 0 : 1;
     const count = lengthBytes + addresses * protocol.ADDRESS_BYTES;
-    const at = this.#pair.out.reserve(HEADER_BYTES + count);
-    if (at < 0) {
-      this.#wantsRoom = true;
-      this.#pair.out.awaitRoom(HEADER_BYTES + count);
-      return 0;
-    }
+    const at = this.#reserveNow(HEADER_BYTES + count);
+    if (at < 0) return 0;
     this.#putRequest(at, protocol.SEND_TO, object, bytes, offset, lengthBytes, addresses);
     if (to !== null) protocol.writeAddress(this.#region.view, at + HEADER_BYTES + lengthBytes, to);
     this.#pair.out.commit(HEADER_BYTES + count, WHOLE);
@@ -254,7 +261,7 @@ class RegionClient extends CallingClient implements ClientConnection {
   #settle(): void {
     if (this.#inTurn) return;
     this.#pair.arm();
-    if (this.#pair.in.pending || this.#kept.length > 0) this.#schedule();
+    if (this.#pair.in.pending || this.#kept.length > 0 || this.#roomCame()) this.#schedule();
   }
 
   /** Take a batch in: the number of records. */
@@ -290,7 +297,7 @@ class RegionClient extends CallingClient implements ClientConnection {
   }
 
   #bytesOf(at: number, byteLength: number): Uint8Array {
-    const bytes = new Uint8Array(byteLength);
+    const bytes = this.#host.allocate(byteLength);
     this.#host.copy(bytes.buffer, 0, this.#region.buffer, at, byteLength);
     return bytes;
   }
@@ -334,7 +341,7 @@ class RegionClient extends CallingClient implements ClientConnection {
     this.#kept = [];
     for (const frame of kept) this.#event(frame);
     this.#receive();
-    if (this.#wantsRoom && this.#pair.out.awaitRoom(this.#payloadBytesMax + HEADER_BYTES)) {
+    if (this.#roomCame()) {
       this.#wantsRoom = false;
       handlers.room();
     }

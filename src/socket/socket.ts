@@ -99,6 +99,11 @@ export interface StreamSocket {
   sendUrgent(bytes: Uint8Array, offset: number, lengthBytes: number): number;
   /** The count, 0 at end of stream, `-EAGAIN`, `-ECONNRESET`, `-ETIMEDOUT`, ... */
   receive(into: Uint8Array, offset: number, lengthBytes: number): number;
+  /**
+   * `receive` of bytes that lie in a buffer of their own, which becomes the caller's, all of it; null: there is none at hand, and
+   * `receive` says what there is.
+   */
+  receiveBuffer(): Uint8Array<ArrayBuffer> | null;
   /** `receive` that leaves the bytes where they are (MSG_PEEK). */
   peek(into: Uint8Array, offset: number, lengthBytes: number): number;
   /** Half-close: no more sending; FIN goes after what is buffered. */

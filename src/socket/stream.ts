@@ -220,6 +220,11 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     return result;
   }
 
+  /** What arrives shares memory with other segments. */
+  receiveBuffer(): null {
+    return null;
+  }
+
   peek(into: Uint8Array, offset: number, lengthBytes: number): number {
     const c = this.#connection;
     if (c === null || c.readableBytes <= 0) return this.receive(into, offset, lengthBytes);
