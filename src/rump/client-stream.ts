@@ -27,7 +27,7 @@ export class ClientStream extends ClientSocket implements StreamSocket {
   #inboxAt = 0;
   #inboxBytes = 0;
   #ended = false;
-  #credit = protocol.WINDOW_BYTES;
+  #credit = protocol.SEND_WINDOW_BYTES;
   #consumed = 0;
   /** The kernel was told that the program reads no more. */
   #stalled = false;

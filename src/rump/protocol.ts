@@ -167,10 +167,14 @@ export function joinAddress(low: number, high: number): number {
   return (low >>> 0) + high * 0x1_0000_0000;
 }
 
-/** Bytes of a stream that may be under way in either direction. */
-export const WINDOW_BYTES = 262_144;
+/** Bytes of a stream that the client may send before the kernel gives it credit. */
+export const SEND_WINDOW_BYTES = 262_144;
+/** Most credit that a client has. */
+export const SEND_WINDOW_MAX_BYTES = 1_048_576;
+/** Bytes of a stream that may be under way to the client. */
+export const RECEIVE_WINDOW_BYTES = 1_048_576;
 /** The client says `CONSUMED` when it has read that much. */
-export const CONSUMED_BYTES: number = WINDOW_BYTES / 4;
+export const CONSUMED_BYTES: number = RECEIVE_WINDOW_BYTES / 4;
 /** Datagrams of a socket that may be under way in either direction, in bytes. */
 export const DATAGRAM_WINDOW_BYTES = 262_144;
 

@@ -47,7 +47,7 @@ export interface ServerOptions {
 }
 
 /** Capacity of each ring of a session. */
-export const SESSION_RING_BYTES = 262_144;
+export const SESSION_RING_BYTES = 1_048_576;
 /** Memory of a session: its rings, in whole blocks of 64 KiB, which can be mapped on every processor. */
 export const SESSION_BYTES: number = Math.ceil(ringPairBytes(SESSION_RING_BYTES) / 65_536) * 65_536;
 

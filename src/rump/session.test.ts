@@ -67,7 +67,7 @@ const server = new RumpServer({
 const LOOPBACK = 0x7f000001;
 const word = fc.oneof(
   fc.integer({ min: -2, max: 6 }),
-  fc.constantFrom(-0x8000_0000, 0x7fff_ffff, 65_535, 65_536, LOOPBACK, protocol.WINDOW_BYTES),
+  fc.constantFrom(-0x8000_0000, 0x7fff_ffff, 65_535, 65_536, LOOPBACK, protocol.SEND_WINDOW_BYTES),
   fc.integer(),
 );
 const address = fc.record({

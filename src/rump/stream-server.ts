@@ -15,15 +15,17 @@ import {
   EVENT,
   EVENTS,
   HEADER_BYTES,
-  WINDOW_BYTES,
+  RECEIVE_WINDOW_BYTES,
+  SEND_WINDOW_BYTES,
+  SEND_WINDOW_MAX_BYTES,
   writeHeader,
 } from './protocol.ts';
 import type { EventRing, RoomWaiter } from './region-carrier.ts';
 import { type Acceptor, ServedSocket, type SocketOwner } from './served-socket.ts';
 
 const READ_BYTES = 65536;
-/** Credit is given when so much has gathered. */
-const CREDIT_BYTES: number = WINDOW_BYTES / 4;
+/** Credit is given when so much has gathered, or the client has none left. */
+const CREDIT_BYTES: number = SEND_WINDOW_MAX_BYTES / 4;
 const REFERENCES_MAX = 0x3fff_ffff;
 
 export class StreamServer extends ServedSocket implements Acceptor, RoomWaiter {
@@ -31,9 +33,10 @@ export class StreamServer extends ServedSocket implements Acceptor, RoomWaiter {
   readonly #out: Uint8Array[] = [];
   #outAt = 0;
   #outBytes = 0;
-  /** Credit that the client was not told of yet. */
-  #owed = 0;
-  #window = WINDOW_BYTES;
+  /** Bytes that the client may send. */
+  #credit = SEND_WINDOW_BYTES;
+  /** Bytes that may be sent to the client. */
+  #window = RECEIVE_WINDOW_BYTES;
   #ended = false;
   #shutdown = false;
   #closing = false;
@@ -149,7 +152,7 @@ export class StreamServer extends ServedSocket implements Acceptor, RoomWaiter {
   }
 
   override consumed(bytes: number): boolean {
-    if (bytes < 0 || this.#window + bytes > WINDOW_BYTES) return false;
+    if (bytes < 0 || this.#window + bytes > RECEIVE_WINDOW_BYTES) return false;
     this.#stalled = false;
     this.#window += bytes;
     this.pump();
@@ -170,7 +173,8 @@ export class StreamServer extends ServedSocket implements Acceptor, RoomWaiter {
 
   /** Bytes of the client, which may change them. False when it sends more than its credit. */
   send(bytes: Uint8Array, offset: number, lengthBytes: number): boolean {
-    if (this.#outBytes + lengthBytes > WINDOW_BYTES) return false;
+    if (lengthBytes > this.#credit) return false;
+    this.#credit -= lengthBytes;
     let taken = 0;
     if (this.#outBytes === 0 && lengthBytes > 0) taken = this.#write(bytes, offset, lengthBytes);
     if (taken < 0) return true;
@@ -178,7 +182,7 @@ export class StreamServer extends ServedSocket implements Acceptor, RoomWaiter {
       this.#out.push(bytes.slice(offset + taken, offset + lengthBytes));
       this.#outBytes += lengthBytes - taken;
     }
-    this.#credit(taken);
+    this.#giveCredit();
     return true;
   }
 
@@ -190,16 +194,16 @@ export class StreamServer extends ServedSocket implements Acceptor, RoomWaiter {
     return count;
   }
 
-  /** The client may send as many more; it is told of many at once. */
-  #credit(bytes: number): void {
-    this.#owed += bytes;
-    if (this.#owed < CREDIT_BYTES || this.#closing) return;
-    this.client.event(CREDIT, this.id, this.#owed);
-    this.#owed = 0;
+  /** The client may send what the socket takes now, so that nothing need be kept in between; it is told of many bytes at once. */
+  #giveCredit(): void {
+    if (this.#closing || this.#outBytes > 0) return;
+    const more = Math.min(SEND_WINDOW_MAX_BYTES, this.file.writableBytes) - this.#credit;
+    if (more < CREDIT_BYTES && (more <= 0 || this.#credit > 0)) return;
+    this.#credit += more;
+    this.client.event(CREDIT, this.id, more);
   }
 
   #flush(): void {
-    let taken = 0;
     while (this.#out.length > 0) {
       const bytes = this.#out[0] as Uint8Array;
       const count = this.#write(bytes, this.#outAt, bytes.length - this.#outAt);
@@ -209,14 +213,13 @@ export class StreamServer extends ServedSocket implements Acceptor, RoomWaiter {
         this.#outAt = 0;
         break;
       }
-      taken += count;
       this.#outBytes -= count;
       this.#outAt += count;
       if (this.#outAt < bytes.length) break;
       this.#out.shift();
       this.#outAt = 0;
     }
-    this.#credit(taken);
+    this.#giveCredit();
     if (this.#out.length > 0) return;
     if (this.#shutdown) {
       this.#shutdown = false;
@@ -232,7 +235,7 @@ export class StreamServer extends ServedSocket implements Acceptor, RoomWaiter {
 
   /** Close once everything before it is on its way; at once, and with a reset, when something was left unread here or there. */
   override close(consumed: number): void {
-    if (this.#window + consumed < WINDOW_BYTES) {
+    if (this.#window + consumed < RECEIVE_WINDOW_BYTES) {
       this.abort();
       return;
     }
