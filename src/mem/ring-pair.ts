@@ -94,15 +94,16 @@ export class RingPair {
 
   /** Make committed records visible. True when the peer sleeps: the caller wakes it, and nobody else will. */
   publish(): boolean {
-    return this.out.publish() && this.#takeSleeper();
+    return this.out.publish() && this.claimSleeper();
   }
 
   /** Give what was received back. True when the peer sleeps and waits for that room. */
   release(): boolean {
-    return this.in.release() && this.#takeSleeper();
+    return this.in.release() && this.claimSleeper();
   }
 
-  #takeSleeper(): boolean {
+  /** Whether the peer sleeps; then the caller wakes it, and nobody else will. */
+  claimSleeper(): boolean {
     const words = this.#words;
     const index = this.#peerBell;
     return (

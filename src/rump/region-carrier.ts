@@ -73,6 +73,8 @@ export class RegionCarrier implements Carrier, Agent, EventRing {
   readonly #unread = new Set<number>();
   #reservedAt = 0;
   #working = false;
+  /** There is something for the client, which may sleep. */
+  #owesWake = false;
   #closed = false;
   #told = false;
 
@@ -214,12 +216,17 @@ export class RegionCarrier implements Carrier, Agent, EventRing {
       if (this.#meta[i] === WHOLE && this.onFrame !== null) this.onFrame(at, length);
       else this.onBytes?.(this.region.bytes.slice(at, at + length));
     }
-    if (pair.release()) this.#line.wake();
+    if (pair.in.release()) this.#owesWake = true;
     return count;
   }
 
+  /** One wake-up at most: it costs as much as a turn. */
   flush(): void {
-    if (!this.#told && this.#pair.publish()) this.#line.wake();
+    if (this.#told) return;
+    if (this.#pair.out.publish()) this.#owesWake = true;
+    if (!this.#owesWake) return;
+    this.#owesWake = false;
+    if (this.#pair.claimSleeper()) this.#line.wake();
   }
 
   nextDeadlineUs(): number {
