@@ -22,7 +22,7 @@ let later: (() => void)[] = [];
 /** The client's byte that says "look". */
 let look: () => void;
 let rooms = 0;
-/** What the program does when something came. */
+/** The program, when something came. */
 let onBatch: () => void = () => undefined;
 
 beforeEach(() => {

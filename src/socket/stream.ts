@@ -220,7 +220,7 @@ export class TcpSocket implements StreamSocket, EventTarget, ConnectionOwner, Li
     return result;
   }
 
-  /** What arrives shares memory with other segments. */
+  /** Null always: bytes that arrive share memory with other segments. */
   receiveBuffer(): null {
     return null;
   }
