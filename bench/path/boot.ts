@@ -1,15 +1,18 @@
 /**
- * Role: `mk bench boot`: time and memory to bring 4, 32 and 128 kernels up, alone and with a program each, and what they cost idle.
+ * Role: `mk bench boot`: time and memory to bring 4, 32 and 128 kernels up, alone and with a program each, and what they cost idle;
+ * the shop to its first answered request (shop.ts).
  * Thread: the harness's main thread; each repetition is a fresh process (boot-child.ts), so that memory can be told apart.
  */
 
 import { fileURLToPath } from 'node:url';
+import type { Placement } from '#src/index';
 import type { Bench, BenchContext } from '../context.ts';
 import { entryUrl } from '../harness/entry.ts';
 import type { Measured, Subject } from '../harness/measure.ts';
-import { type Row, rowOf } from '../harness/row.ts';
+import { compare, type Row, rowOf } from '../harness/row.ts';
 import { jsonLine, numberOf, runTool } from '../harness/tools.ts';
 import { want } from '../harness/want.ts';
+import { NODE_SHOP_METRIC, nodeShopSubject, shopMetric, shopSubject } from './shop.ts';
 import { programUrl } from './stages.ts';
 
 const KERNELS: readonly number[] = [4, 32, 128];
@@ -19,9 +22,22 @@ function idleMetric(what: string): string {
   return `idle CPU of ${what}, share of a core`;
 }
 
-/** Boot time, memory and idle CPU of that many kernels. */
-export function bootSubject(kernels: number, withProgram: boolean, idleMs: number): Subject {
-  const name = `${kernels} kernels${withProgram ? ' with a program each' : ''}`;
+/** Kernels alone, with a program beside each, or with one that is a process. */
+export type Programs = 'none' | Placement;
+
+const SUFFIXES: Readonly<Record<Programs, string>> = {
+  none: '',
+  beside: ' with a program each',
+  process: ' with a process each',
+};
+
+function nameOf(kernels: number, programs: Programs): string {
+  return `${kernels} kernels${SUFFIXES[programs]}`;
+}
+
+/** Boot time, memory and idle CPU of that many kernels and their programs. */
+export function bootSubject(kernels: number, programs: Programs, idleMs: number): Subject {
+  const name = nameOf(kernels, programs);
   return {
     name,
     system: 'multikernel',
@@ -33,8 +49,7 @@ export function bootSubject(kernels: number, withProgram: boolean, idleMs: numbe
     ],
     async run(signal): Promise<Measured> {
       const child = fileURLToPath(entryUrl('boot-child', import.meta.url));
-      const program = withProgram ? fileURLToPath(programUrl('idle')) : '-';
-      const args = [child, String(kernels), program, String(idleMs)];
+      const args = [child, String(kernels), programs, fileURLToPath(programUrl('idle')), String(idleMs)];
       const result = jsonLine(await runTool(process.execPath, args, { limitMs: LIMIT_MS, signal }));
       const running = numberOf(result, 'kernels');
       if (running !== kernels) throw new Error(`${running} of ${kernels} kernels run`);
@@ -44,13 +59,23 @@ export function bootSubject(kernels: number, withProgram: boolean, idleMs: numbe
   };
 }
 
+const PLACEMENTS: readonly Placement[] = ['process', 'beside'];
+
 async function run(context: BenchContext): Promise<Row[]> {
   const { quick } = context.effort;
   const idleMs = quick ? 1000 : 3000;
-  const alone = KERNELS.map((kernels) => bootSubject(kernels, false, idleMs));
-  const withPrograms = (quick ? [4] : [4, 32, 128]).map((kernels) => bootSubject(kernels, true, idleMs));
-  const rows = await context.measure([...alone, ...withPrograms]);
-  want(rowOf(rows, idleMetric('32 kernels')), { of: 'value', must: 1 });
+  const shops = [...PLACEMENTS.map(shopSubject), nodeShopSubject()];
+  const alone = KERNELS.map((kernels) => bootSubject(kernels, 'none', idleMs));
+  const besides = (quick ? [4, 32] : [4, 32, 128]).map((kernels) => bootSubject(kernels, 'beside', idleMs));
+  const apart = bootSubject(32, 'process', idleMs);
+  const rows = await context.measure([...shops, apart, ...alone, ...besides]);
+  for (const placement of PLACEMENTS) {
+    compare(rows, shopMetric(placement), NODE_SHOP_METRIC);
+    want(rowOf(rows, shopMetric(placement)), { of: 'value', must: 600, aim: 300 });
+  }
+  for (const programs of ['none', ...PLACEMENTS] as const) {
+    want(rowOf(rows, idleMetric(nameOf(32, programs))), { of: 'value', must: 1 });
+  }
   return rows;
 }
 

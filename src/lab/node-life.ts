@@ -5,16 +5,25 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { MultikernelError } from '../base/errors.ts';
 import type { LogBook } from './log-book.ts';
 import { endMarked } from './marked-processes.ts';
 import type { LabMemory } from './memory.ts';
 import type { NodeStatus, RunOptions } from './operations.ts';
-import type { LabPlan } from './plan.ts';
+import type { LabPlan, ProgramPlan } from './plan.ts';
 import { printedError } from './printed-error.ts';
 import { guardMarked, unguardMarked } from './process-guard.ts';
 import { findScript } from './program-command.ts';
-import { inspectorUrlIn, type ProgramChild, ProgramProcess, type SpawnProgram } from './program-process.ts';
+import {
+  canStandBy,
+  inspectorUrlIn,
+  type ProcessOptions,
+  type ProgramChild,
+  ProgramProcess,
+  type SpawnProgram,
+  StandbyProcess,
+} from './program-process.ts';
 import { programError } from './state.ts';
 import type { SupervisedNode } from './supervised-node.ts';
 import { threadProblems } from './thread-flags.ts';
@@ -27,6 +36,8 @@ const GRACE_MS = 1000;
 const LOOK_MS = 50;
 /** Looks after which a thread that has not ended stands in a call of the host that nothing interrupts. */
 const LOOKS_MAX = 14;
+/** Processes per core that start while the kernels come up; more of them would keep each other and the kernels waiting. */
+const STANDBY_PER_CORE = 4;
 
 /** Lines of output in which the error of a program is looked for. */
 const ERROR_LINES = 500;
@@ -80,7 +91,38 @@ export class NodeLife {
     this.#kernelFolder = kernelFolder;
     process.on('exit', this.#onExit);
     const groups = threadGroups([...this.#lab.nodes.values()]);
-    await Promise.all(groups.map((group) => this.#startGroup(group)));
+    const started = groups.map((group) => this.#startGroup(group));
+    this.#standBy();
+    await Promise.all(started);
+  }
+
+  /** Start processes for programs, which begin when their kernels are up and their dependencies hold: those without any come first. */
+  #standBy(): void {
+    const programs = [...this.#lab.nodes.values()].filter(
+      (node) => node.apart && node.program !== null && canStandBy(this.#processOf(node, node.program)),
+    );
+    programs.sort((a, b) => a.plan.dependsOn.length - b.plan.dependsOn.length);
+    for (const node of programs.slice(0, STANDBY_PER_CORE * availableParallelism())) {
+      try {
+        const child = this.#lab.spawn({ ...this.#processOf(node, node.program as ProgramPlan), url: null });
+        node.standby = new StandbyProcess(child);
+      } catch {
+        // The reason is told when the program is to begin.
+      }
+    }
+  }
+
+  #processOf(node: SupervisedNode, program: ProgramPlan): Omit<ProcessOptions, 'url'> {
+    const { memoryBytes, inspectPort } = node.plan;
+    const attached = node.name === this.#lab.attached;
+    return {
+      mark: this.#markOf(node),
+      program,
+      env: { ...process.env, ...node.env },
+      memoryBytes,
+      inspectPort,
+      attached,
+    };
   }
 
   /** Start a program on a node that runs none. Throws EBUSY, ENOENT, and what `boot` throws. */
@@ -140,6 +182,7 @@ export class NodeLife {
   async close(): Promise<void> {
     this.#closing = true;
     const nodes = [...this.#lab.nodes.values()];
+    for (const node of nodes) node.standby?.end();
     const programs = nodes
       .filter((node) => node.phase === 'running')
       .map((node) => (node.apart ? node.process : node.worker));
@@ -254,6 +297,7 @@ export class NodeLife {
     for (const node of group) {
       if (node.worker !== worker) continue;
       node.worker = null;
+      node.standby?.end();
       void node.process?.kill();
       node.process = null;
       this.#lab.memory.markDead(node.plan);
@@ -273,24 +317,15 @@ export class NodeLife {
 
   /** On the kernel that the node has now; when that goes meanwhile, its end is told by others. */
   async #startProcess(node: SupervisedNode): Promise<void> {
-    const { worker, program, env, plan } = node;
+    const { worker, program } = node;
     if (worker === null || program === null) return;
     const url = await worker.url(node.name);
     if (node.worker !== worker || node.phase !== 'running' || this.#closing || url === '') return;
-    const { memoryBytes, inspectPort } = plan;
     let child: ProgramChild;
     try {
-      const mark = this.#markOf(node);
-      const attached = node.name === this.#lab.attached;
-      child = this.#lab.spawn({
-        url,
-        mark,
-        program,
-        env: { ...process.env, ...env },
-        memoryBytes,
-        inspectPort,
-        attached,
-      });
+      const standby = node.standby?.take() ?? null;
+      standby?.begin(url);
+      child = standby ?? this.#lab.spawn({ ...this.#processOf(node, program), url });
     } catch (error) {
       // An argument that no process can have.
       node.gone(1, error);
@@ -324,6 +359,7 @@ export class NodeLife {
     const program = node.process;
     node.process = null;
     node.worker = null;
+    node.standby?.end();
     // The kernel first: a program that ends has its sockets closed, which peers of a machine without power do not hear.
     if (worker !== null) await this.#stopKernel(node, worker);
     await program?.kill();

@@ -2,16 +2,24 @@
  * The program of a node as a process of its own, on the kernel of its machine, which lives in a thread of the lab.
  *
  * Thread: the supervisor's. Node runs the program; the preload (worker/preload.ts) connects it to the kernel by its URL and ends
- * it with the machine. The process leads a group, so that what it starts ends with it. Its standard input is empty, or that of the
- * supervisor's process, which it has beyond a session of its own: a terminal does not stop it for reading. A program that is not Node has the host's network; Node programs that it starts have the machine's.
+ * it with the machine. A process may be started before its program may begin: the preload then waits. The process leads a group,
+ * so that what it starts ends with it. Its standard input is empty, or that of the supervisor's process, which it has beyond a
+ * session of its own: a terminal does not stop it for reading. A program that is not Node has the host's network; Node programs
+ * that it starts have the machine's.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../base/module-url.ts';
-import { MACHINE_VARIABLE, nodeOptions, SHARE_VARIABLE } from '../rump/process-environment.ts';
+import {
+  MACHINE_VARIABLE,
+  nodeOptions,
+  SHARE_VARIABLE,
+  URL_DESCRIPTOR,
+  URL_LATER,
+} from '../rump/process-environment.ts';
 import type { ProgramPlan } from './plan.ts';
 import { guardGroup } from './process-guard.ts';
 import { isInspectFlag } from './program-command.ts';
@@ -24,8 +32,8 @@ const SIGNALED = 128;
 const OUTPUT_MS = 500;
 
 export interface ProcessOptions {
-  /** URL of the kernel, with its key. */
-  url: string;
+  /** URL of the kernel, with its key; null: the program waits for {@link ProgramChild.begin}. */
+  url: string | null;
   /** For the environment of the process and of those that it starts. */
   mark: string;
   program: ProgramPlan;
@@ -43,6 +51,8 @@ export interface ProgramChild {
   readonly pid?: number | undefined;
   readonly stdout: Readable;
   readonly stderr: Readable;
+  /** Let a program that was started without the URL of its kernel begin. */
+  begin(url: string): void;
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'exit', listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
   on(event: 'close', listener: () => void): unknown;
@@ -80,13 +90,70 @@ export const spawnProgram: SpawnProgram = (options) => {
   const { command, args, nodeOptions: own } = commandOf(options);
   const child: ChildProcess = spawn(command, args, {
     cwd: program.cwd,
-    env: { ...env, NODE_OPTIONS: nodeOptions(PRELOAD, own), [SHARE_VARIABLE]: url, [MACHINE_VARIABLE]: mark },
-    stdio: [options.attached ? 'inherit' : 'ignore', 'pipe', 'pipe'],
+    env: {
+      ...env,
+      NODE_OPTIONS: nodeOptions(PRELOAD, own),
+      [SHARE_VARIABLE]: url ?? URL_LATER,
+      [MACHINE_VARIABLE]: mark,
+    },
+    stdio: [options.attached ? 'inherit' : 'ignore', 'pipe', 'pipe', ...(url === null ? (['pipe'] as const) : [])],
     detached: true,
   });
   guardGroup(child);
-  return child as ChildProcess & ProgramChild;
+  const gate = url === null ? (child.stdio[URL_DESCRIPTOR] as Writable | null | undefined) : null;
+  // A process that ended before it began is started again, and then says why.
+  gate?.on('error', () => undefined);
+  return Object.assign(child as ChildProcess & Omit<ProgramChild, 'begin'>, {
+    begin: (kernel: string): void => void gate?.end(kernel),
+  });
 };
+
+/** A process of Node that waits for its program to begin: its start takes most of the time of a short program. */
+export class StandbyProcess {
+  #child: ProgramChild | null;
+
+  constructor(child: ProgramChild) {
+    this.#child = child;
+    const gone = (): void => {
+      this.#child = null;
+      child.stdout.resume();
+      child.stderr.resume();
+    };
+    child.on('error', gone);
+    child.on('exit', gone);
+  }
+
+  /** The process, for a program that begins; null: it is gone. Once. */
+  take(): ProgramChild | null {
+    const child = this.#child;
+    this.#child = null;
+    return child;
+  }
+
+  /** End it, when nobody took it. */
+  end(): void {
+    const { pid } = this.take() ?? {};
+    if (pid !== undefined) signalGroup(pid, 'SIGKILL');
+  }
+}
+
+function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal);
+  } catch {
+    // Nobody of the group is left.
+  }
+}
+
+/**
+ * Whether a process for the program can be started before the program may begin: the preload, which waits, must be the first thing
+ * that the process runs.
+ */
+export function canStandBy({ program, env, inspectPort }: Omit<ProcessOptions, 'url' | 'mark'>): boolean {
+  const { executable, nodeFlags } = program;
+  const plain = executable === null && nodeFlags.length === 0 && inspectPort === null;
+  return plain && (env.NODE_OPTIONS ?? '') === '' && process.platform !== 'win32';
+}
 
 export class ProgramProcess {
   readonly child: ProgramChild;
@@ -135,11 +202,6 @@ export class ProgramProcess {
 
   #signal(signal: NodeJS.Signals): void {
     const { pid } = this.child;
-    if (pid === undefined) return;
-    try {
-      process.kill(-pid, signal);
-    } catch {
-      // Nobody of the group is left.
-    }
+    if (pid !== undefined) signalGroup(pid, signal);
   }
 }

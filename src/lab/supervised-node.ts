@@ -11,7 +11,7 @@ import type { KernelBoot, ProgramBoot } from './messages.ts';
 import type { NodeAddress, NodeStatus, Phase, ProgramError } from './operations.ts';
 import type { LinkFilter } from './partitions.ts';
 import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
-import type { ProgramProcess } from './program-process.ts';
+import type { ProgramProcess, StandbyProcess } from './program-process.ts';
 import { programError, stateHolds, stateText } from './state.ts';
 import { threadFlags } from './thread-flags.ts';
 import type { WorkerLink } from './worker-link.ts';
@@ -31,6 +31,8 @@ export class SupervisedNode {
   worker: WorkerLink | null = null;
   /** Its program, where that is a process of its own. */
   process: ProgramProcess | null = null;
+  /** The process of Node that waits for its program to begin. */
+  standby: StandbyProcess | null = null;
   phase: Phase = 'booting';
   listening: { tcp: number[]; udp: number[] } = { tcp: [], udp: [] };
   /** URL of its program's inspector. */

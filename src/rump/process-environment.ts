@@ -4,8 +4,12 @@
  * Thread: any; pure functions. Read first: worker/preload.ts.
  */
 
-/** URL of the kernel. */
+/** URL of the kernel, or {@link URL_LATER}. */
 export const SHARE_VARIABLE = 'MULTIKERNEL_SHARE';
+/** Descriptor by which a process that was started before its program may begin gets the URL. */
+export const URL_DESCRIPTOR = 3;
+/** In place of the URL: it comes by {@link URL_DESCRIPTOR}, and the program begins then. */
+export const URL_LATER: string = `fd:${URL_DESCRIPTOR}`;
 /** Mark of all processes of one machine of a lab, by which they are found when it is switched off (lab/marked-processes.ts). */
 export const MACHINE_VARIABLE = 'MULTIKERNEL_MACHINE';
 

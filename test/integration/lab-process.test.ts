@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -100,6 +100,12 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     })();`,
   'answers.js': `
     require('node:http').createServer((q, r) => { if (q.url !== '/never') r.end('hello'); }).listen(80);`,
+  'begins.js': `
+    console.log('begins', process.pid, Object.keys(process.env).filter((name) => name.startsWith('MULTIKERNEL')).length);
+    require('node:http').get('http://b/', (r) => r.on('data', (d) => console.log('hears', String(d))));`,
+  'asked.js': `
+    const serve = () => require('node:http').createServer((q, r) => r.end('hello')).listen(80);
+    require('node:net').createServer((socket) => { socket.end(); serve(); }).listen(90);`,
   'hello.js': `require('node:http').createServer((q, r) => r.end('hello')).listen(80);`,
 };
 
@@ -145,6 +151,19 @@ async function listens(lab: Facade.Lab, node: string, port: number): Promise<voi
 function runs(pid: number): boolean {
   const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
   return stdout.trim() !== '' && !stdout.startsWith('Z');
+}
+
+/** Processes of a node, also those whose programs have not begun. */
+function processesOf(node: string): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  const marked = new RegExp(`\0MULTIKERNEL_MACHINE=[^\0]*/${node}/\0`);
+  return pids.map(Number).filter((pid) => {
+    try {
+      return marked.test(`\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`);
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** End of a connection: 'end', or the code of its error. */
@@ -220,6 +239,52 @@ describe('a program that is a process', () => {
     expect(await line(lab, 'a', 'sync')).toBe('sync hello');
     expect(await line(lab, 'a', 'process')).toBe('process hello');
     expect(await line(lab, 'a', 'thread')).toBe('thread hello');
+  });
+});
+
+describe('a program that waits for another', () => {
+  const waiting = { run: 'node begins.js', depends_on: { b: 'listening:80' } } as const;
+  const nodes = { waiting, b: { run: 'node asked.js' }, c: {} };
+
+  /** What it waits for. */
+  async function ask(lab: Facade.Lab): Promise<void> {
+    await listens(lab, 'b', 90);
+    lab
+      .node('c')
+      .connect(90, 'b')
+      .on('error', () => {})
+      .resume();
+  }
+
+  it('begins in the process that stood ready for it', async () => {
+    const lab = await up(nodes);
+    const [ready, ...others] = processesOf('waiting');
+    expect(others).toEqual([]);
+    expect(await lab.node('waiting').status()).toMatchObject({ phase: 'waiting', listening: { tcp: [] } });
+    await ask(lab);
+    expect(await line(lab, 'waiting', 'begins')).toBe(`begins ${ready} 0`);
+    expect(await line(lab, 'waiting', 'hears')).toBe('hears hello');
+    expect(await state(lab, 'waiting', 'exited')).toMatchObject({ exitCode: 0 });
+  });
+
+  it('begins in another when that was killed', async () => {
+    const lab = await up(nodes);
+    const [ready] = processesOf('waiting');
+    process.kill(ready as number, 'SIGKILL');
+    await until(() => processesOf('waiting').length === 0);
+    expect(await lab.node('waiting').status()).toMatchObject({ phase: 'waiting', exitCode: null });
+    await ask(lab);
+    expect(await line(lab, 'waiting', 'hears')).toBe('hears hello');
+  });
+
+  it('leaves no process when its machine is switched off, or its lab', async () => {
+    const lab = await up({ ...nodes, other: waiting });
+    await lab.node('waiting').stop();
+    await until(() => processesOf('waiting').length === 0);
+    expect(processesOf('other')).toHaveLength(1);
+    await lab.down();
+    net = null;
+    await until(() => processesOf('other').length === 0);
   });
 });
 
