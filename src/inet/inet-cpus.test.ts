@@ -56,7 +56,8 @@ function datagram(one: TwoCpuBed, n: number, port: number): void {
 }
 
 function control(one: TwoCpuBed, operation: string, request: object = {}): unknown {
-  return answerControl({ name: 'bed', inet: one.inet, hosts: [] }, operation, request);
+  const impairments = { set: () => {} };
+  return answerControl({ name: 'bed', inet: one.inet, hosts: [], impairments }, operation, request);
 }
 
 function listen(cpu: InetCpu, port: number): Listener {

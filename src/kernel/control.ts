@@ -29,6 +29,7 @@ import { linkAddressRecord } from '../sys/records.ts';
 import { RoutingMessages } from '../sys/routing-messages.ts';
 import { parseIp } from '../wire/ip-address.ts';
 import { ClientProcess } from './client-process.ts';
+import type { Impairments } from './impairments.ts';
 import type { KernelCpu } from './kernel-cpu.ts';
 import { PacketCapture } from './packet-capture.ts';
 
@@ -57,6 +58,7 @@ export interface ControlledKernel {
   readonly cpus: readonly [KernelCpu, ...KernelCpu[]];
   readonly host: Host;
   readonly processes: ProcessTable;
+  readonly impairments: Impairments;
 }
 
 export class KernelControl implements StreamTarget, KernelClient {
@@ -64,6 +66,7 @@ export class KernelControl implements StreamTarget, KernelClient {
   readonly hosts: readonly HostRecord[];
   readonly inet: Inet;
   readonly processes: ProcessTable;
+  readonly impairments: Impairments;
   readonly routingMessages: RoutingMessages;
   readonly closed: Promise<void>;
   readonly #kernel: ControlledKernel;
@@ -72,10 +75,11 @@ export class KernelControl implements StreamTarget, KernelClient {
   #resolveClosed: () => void = () => {};
 
   constructor(kernel: ControlledKernel, hosts: Record<string, string[]>, ipv6: boolean) {
-    const { name, inet, processes } = kernel;
+    const { name, inet, processes, impairments } = kernel;
     this.name = name;
     this.inet = inet;
     this.processes = processes;
+    this.impairments = impairments;
     this.hosts = hostRecords(name, hosts, ipv6);
     this.routingMessages = new RoutingMessages(inet);
     this.#kernel = kernel;

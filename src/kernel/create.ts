@@ -15,6 +15,7 @@ import { IFF_UP } from '../net/interface.ts';
 import { SocketAddress } from '../socket/socket.ts';
 import { type IpAddress, ROUTE_UNICAST } from '../sys/control.ts';
 import { ipAddressOf } from '../sys/control-address.ts';
+import type { StoreMemory } from './impairments.ts';
 import type { Kernel } from './kernel.ts';
 
 /** Shared memory of a kernel, and bulk operations over it: devices are made of both. */
@@ -36,6 +37,8 @@ export interface InterfaceConfig {
   up?: boolean;
   /** False: no IPv6 here even where the kernel has it. Default true. */
   ipv6?: boolean;
+  /** Part of the arena, 64-aligned, for frames that wait when the interface is impaired. Default: 4 MiB, taken then. */
+  impairmentStore?: StoreMemory;
 }
 
 export interface RouteConfig {
@@ -131,6 +134,7 @@ function addInterface(kernel: Kernel, key: string, name: string, wanted: Interfa
       ? at(`${key}.device`, () => device({ arena: kernel.arena, bulk: kernel.cpus[0].cpu.bulk }))
       : device;
   const { index } = at(key, () => kernel.attach(made, name));
+  if (wanted.impairmentStore !== undefined) kernel.impairments.giveStore(name, wanted.impairmentStore);
   const { mtuBytes } = wanted;
   if (mtuBytes !== undefined) at(`${key}.mtuBytes`, () => kernel.control('interface.change', { index, mtuBytes }));
   if (wanted.ipv6 === false) at(`${key}.ipv6`, () => kernel.control('interface.change', { index, ipv6: false }));

@@ -31,6 +31,7 @@ import { ProcessTable } from '../sys/process.ts';
 import { parseAddress } from '../wire/ipv4.ts';
 import { KernelControl } from './control.ts';
 import { ARENA_BYTES_DEFAULT, checkConfig, configure, type KernelConfig } from './create.ts';
+import { Impairments } from './impairments.ts';
 import { KernelCpu } from './kernel-cpu.ts';
 
 const HEAP_BYTES = 32 * 1024 * 1024;
@@ -85,6 +86,8 @@ export class Kernel {
   readonly client: KernelControl;
   /** Processes of this kernel; system calls are made for them (sys/). */
   readonly processes: ProcessTable;
+  /** Bad links of its interfaces. */
+  readonly impairments: Impairments;
   /** Called after a turn in which a socket was bound, began to listen, or was closed. */
   onSocketsChanged: (() => void) | null = null;
   #portsGeneration = -1;
@@ -119,6 +122,14 @@ export class Kernel {
     this.cpus = [first];
     this.sockets = first.sockets;
     this.processes = new ProcessTable({ sockets: first.sockets, callouts: cpu.callouts, nowUs });
+    this.impairments = new Impairments({
+      arena,
+      bulk: cpu.bulk,
+      host,
+      interfaces: this.inet.interfaceTable,
+      addTimed: (device) => first.addTimed(device),
+      removeTimed: (device) => first.removeTimed(device),
+    });
     this.client = new KernelControl(this, options.hosts ?? {}, options.ipv6 ?? false);
     const lo = this.attachLink(this.#loopback, 'lo0');
     this.inet.configure(lo, parseAddress('127.0.0.1') as number, LOOPBACK_NET_PREFIX);

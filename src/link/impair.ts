@@ -1,26 +1,26 @@
 /**
  * impair: a device behind a bad link. Wraps any device; each direction has delay, jitter, loss, bursts of loss,
- * duplicates, reordering, corruption, rate and queue of its own, switched while frames flow.
+ * duplicates, reordering, corruption, rate and queue of its own, switched while frames flow; frames of single senders to this device
+ * can be impaired besides.
  *
  * Thread: the kernel's. Frames that wait lie in a store in the arena that belongs to this device alone. The owner calls
  * `tick(nowUs)` at `nextDeadlineUs()` or before: frames that are due go out there, or are ready for `receive`. A direction
- * without impairment passes straight through. The probabilities: impairment.ts.
+ * without impairment passes straight through. The probabilities: impairment.ts; the way of a frame: impaired-line.ts.
  */
 
-import { Errno, MultikernelError } from '../base/errors.ts';
+import { Errno } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
-import type { Counters } from '../mem/counters.ts';
-import { Heap } from '../mem/heap.ts';
+import { srcHi, srcLo } from '../wire/ethernet.ts';
 import { DelayLine } from './delay-line.ts';
-import { type Device, FrameBatch } from './device.ts';
-import { Dice, type Impairment } from './impairment.ts';
+import { type Device, FrameBatch, META_SEGMENT_SHIFT } from './device.ts';
+import { FrameStore } from './frame-store.ts';
+import { ImpairedLine, LineCounters } from './impaired-line.ts';
+import { checkImpairment, type Dice, type Impairment } from './impairment.ts';
 import { Middleware } from './middleware.ts';
 
 const DEFAULT_STORE_BYTES: number = 4 * 1024 * 1024;
-const MIN_BLOCK_BYTES = 512;
-const MAX_BLOCK_BYTES = 131_072;
 
 export interface ImpairOptions {
   /** Monotonic time in microseconds: `host`. */
@@ -30,6 +30,8 @@ export interface ImpairOptions {
   storeBytes?: number;
   /** Place of the store: `storeBytes` of memory that belongs to this kernel alone, 64-aligned. */
   storeAt?: number;
+  /** Called from `tick` once nothing is impaired any more and no frame waits. */
+  healed?: (device: ImpairedDevice) => void;
 }
 
 /** Frames that came out of the line and found a full ring, all receivers together; those beyond it are dropped, counted. */
@@ -37,39 +39,34 @@ const HELD_FRAMES = 1024;
 /** Receivers with full rings that are known at a time. */
 const BLOCKED_RECEIVERS = 8;
 
-/** Counters of one direction. */
-class Tally {
-  readonly lost: number;
-  readonly duplicated: number;
-  readonly corrupted: number;
-  readonly reordered: number;
-  readonly queueFull: number;
+/** The line of what one sender sends to this device. */
+class SenderLine {
+  readonly hi: number;
+  readonly lo: number;
+  readonly line: ImpairedLine;
 
-  constructor(counters: Counters, direction: 'in' | 'out') {
-    this.lost = counters.index(`${direction}Lost`);
-    this.duplicated = counters.index(`${direction}Duplicated`);
-    this.corrupted = counters.index(`${direction}Corrupted`);
-    this.reordered = counters.index(`${direction}Reordered`);
-    this.queueFull = counters.index(`${direction}QueueFull`);
+  constructor(hi: number, lo: number, line: ImpairedLine) {
+    this.hi = hi;
+    this.lo = lo;
+    this.line = line;
   }
 }
 
 export class ImpairedDevice extends Middleware {
   readonly #arena: Arena;
-  /** Offset of a frame in a block of the store: its network header is 4-aligned. */
-  readonly #frameOffset: number;
   readonly #bulk: Bulk;
   readonly #clock: { nowUs(): number };
   readonly #rng: Rng;
   readonly #storeBytes: number;
   readonly #storeAt: number | undefined;
-  #store: Heap | null = null;
-  #out: Dice | null = null;
-  #in: Dice | null = null;
-  #outLine: DelayLine = new DelayLine(1);
-  #inLine: DelayLine = new DelayLine(1);
-  readonly #outTally: Tally;
-  readonly #inTally: Tally;
+  readonly #healed: ((device: ImpairedDevice) => void) | undefined;
+  #store: FrameStore | null = null;
+  #out!: ImpairedLine;
+  #in!: ImpairedLine;
+  /** In front of `#in`; a line without impairment goes when it is empty. */
+  #senders: SenderLine[] = [];
+  readonly #outCount: LineCounters;
+  readonly #inCount: LineCounters;
   #nowUs = 0;
   /** Frames whose ring was full, in order: a receiver that does not read holds up nobody else's. */
   #held: DelayLine = new DelayLine(1);
@@ -77,27 +74,26 @@ export class ImpairedDevice extends Middleware {
   readonly #blockedHi: Int32Array = new Int32Array(BLOCKED_RECEIVERS);
   readonly #blockedLo: Int32Array = new Int32Array(BLOCKED_RECEIVERS);
   #blockedCount = 0;
-  /** Place at which an outgoing frame is written before its fate is known, and whether the open reservation lies there. */
-  #stagingAt = 0;
+  /** Whether the open reservation lies in the store, because its fate is not known, and where it lies. */
   #staged = false;
   #openAt = 0;
   readonly #innerBatch: FrameBatch = new FrameBatch();
   /** Blocks of the frames that the last `receive` gave out. */
   readonly #given: Int32Array;
   #givenCount = 0;
-  #passedThrough = false;
+  #passedThrough = true;
 
   constructor(inner: Device, arena: Arena, bulk: Bulk, options: ImpairOptions) {
     super(inner);
     this.#arena = arena;
-    this.#frameOffset = inner.linkType === 'ip' ? 0 : 2;
     this.#bulk = bulk;
     this.#clock = options.clock;
     this.#rng = options.rng;
     this.#storeBytes = options.storeBytes ?? DEFAULT_STORE_BYTES;
     this.#storeAt = options.storeAt;
-    this.#outTally = new Tally(this.counters, 'out');
-    this.#inTally = new Tally(this.counters, 'in');
+    this.#healed = options.healed;
+    this.#outCount = new LineCounters(this.counters, 'out');
+    this.#inCount = new LineCounters(this.counters, 'in');
     this.#given = new Int32Array(1024);
   }
 
@@ -106,31 +102,57 @@ export class ImpairedDevice extends Middleware {
    * ENOMEM when the arena has no room for the store.
    */
   // cold: once per change of the impairment
-  impair(direction: 'in' | 'out', impairment: Impairment | null): void {
-    const dice = impairment === null ? null : new Dice(impairment, this.#rng);
-    if (dice !== null) this.#openStore();
-    if (direction === 'in') this.#in = dice;
-    else this.#out = dice;
+  impair(direction: 'in' | 'out', impairment: Impairment | null, rng: Rng = this.#rng): void {
+    if (impairment === null && this.#store === null) return;
+    if (impairment !== null) checkImpairment(impairment);
+    this.#openStore();
+    (direction === 'in' ? this.#in : this.#out).impair(impairment, rng);
+  }
+
+  /** The same for what comes from one sender, before it comes to the impairments of direction `in`. */
+  // cold: once per change of the impairment
+  impairFrom(hi: number, lo: number, impairment: Impairment | null, rng: Rng): void {
+    const known = this.#senders.find((sender) => sender.hi === hi && sender.lo === lo);
+    if (impairment === null) {
+      known?.line.impair(null, rng);
+      this.#dropSenders();
+      return;
+    }
+    checkImpairment(impairment);
+    const store = this.#openStore();
+    const sender = known ?? new SenderLine(hi, lo, new ImpairedLine(store, this.#inCount));
+    sender.line.impair(impairment, rng);
+    if (known === undefined) this.#senders.push(sender);
   }
 
   // cold: once, when the link is first impaired
-  #openStore(): void {
-    if (this.#store !== null) return;
+  #openStore(): FrameStore {
+    if (this.#store !== null) return this.#store;
     const at = this.#storeAt ?? this.#arena.allocate(this.#storeBytes, 4096);
-    const store = new Heap(at, this.#storeBytes, { minBytes: MIN_BLOCK_BYTES, maxBytes: MAX_BLOCK_BYTES });
-    this.#stagingAt = store.allocate(Math.min(MAX_BLOCK_BYTES, store.maxBytes));
-    if (this.#stagingAt < 0)
-      throw new MultikernelError('EINVAL', `${this.name}: store of ${this.#storeBytes} bytes is too small`);
-    this.#store = store;
-    const frames = Math.floor(this.#storeBytes / MIN_BLOCK_BYTES);
-    this.#outLine = new DelayLine(frames);
-    this.#inLine = new DelayLine(frames);
+    const store = new FrameStore(this.#arena, this.#bulk, this.linkType, at, this.#storeBytes);
+    this.#out = new ImpairedLine(store, this.#outCount);
+    this.#in = new ImpairedLine(store, this.#inCount);
     this.#held = new DelayLine(HELD_FRAMES);
+    this.#store = store;
+    return store;
+  }
+
+  /** Nothing is impaired, and no frame waits. */
+  get idle(): boolean {
+    if (this.#store === null) return true;
+    if (this.#out.dice !== null || this.#in.dice !== null || this.#senders.length > 0) return false;
+    return this.#waitingOut === 0 && this.#in.waiting.count === 0 && this.#givenCount === 0;
+  }
+
+  get #waitingOut(): number {
+    return this.#store === null ? 0 : this.#out.waiting.count + this.#held.count;
   }
 
   override reserve(dstHi: number, dstLo: number, lengthBytes: number): number {
-    const dice = this.#out;
-    if (dice === null || dice.immediate) {
+    const dice = this.#store === null ? null : this.#out.dice;
+    // A packet that is not delayed goes straight into the ring; several in one frame are cut first.
+    const isOnePacket = lengthBytes <= this.inner.mtuBytes + (this.#store?.headerBytes ?? 0);
+    if (dice === null || (dice.immediate && isOnePacket && this.#waitingOut === 0)) {
       this.#staged = false;
       this.#openAt = this.innerQueue.reserve(dstHi, dstLo, lengthBytes);
       return this.#openAt;
@@ -138,58 +160,47 @@ export class ImpairedDevice extends Middleware {
     if (!this.inner.linkUp) return -Errno.ENETDOWN;
     if (lengthBytes > this.inner.maxFrameBytes) return -Errno.EMSGSIZE;
     this.#staged = true;
-    this.#openAt = this.#stagingAt + this.#frameOffset;
+    this.#openAt = (this.#store as FrameStore).stagingAt;
     return this.#openAt;
   }
 
   override commit(lengthBytes: number, meta: number): void {
-    const dice = this.#out;
+    const dice = this.#store === null ? null : this.#out.dice;
     const at = this.#openAt;
-    if (dice === null) {
-      this.innerQueue.commit(lengthBytes, meta);
-      return;
+    if (this.#staged) this.#out.enter(at, lengthBytes, meta, this.#clock.nowUs());
+    else if (dice === null) this.innerQueue.commit(lengthBytes, meta);
+    else if (meta >>> META_SEGMENT_SHIFT === 0) this.#commitAtOnce(dice, at, lengthBytes, meta);
+    else {
+      // Datagrams that are one packet together, in the ring: they are cut like others.
+      this.#out.enter(at, lengthBytes, meta, this.#clock.nowUs());
+      this.innerQueue.cancel();
     }
-    const tally = this.#outTally;
+  }
+
+  /** A packet that lies in the ring already. */
+  #commitAtOnce(dice: Dice, at: number, lengthBytes: number, meta: number): void {
+    const { counters, lost, duplicated } = this.#outCount;
     const copies = dice.copies();
     if (copies === 0) {
-      this.counters.add(tally.lost, 1);
-      if (!this.#staged) this.innerQueue.cancel();
+      counters.add(lost, 1);
+      this.innerQueue.cancel();
       return;
     }
-    if (copies === 2) this.counters.add(tally.duplicated, 1);
-    if (this.#staged) {
-      for (let i = 0; i < copies; i++) this.#delay(dice, this.#outLine, at, lengthBytes, meta, tally);
-      return;
+    if (copies === 2) {
+      counters.add(duplicated, 1);
+      this.#hold(this.#out, at, lengthBytes, meta);
     }
-    if (copies === 2) this.#hold(this.#outLine, this.#clock.nowUs(), at, lengthBytes, meta, tally);
-    if (dice.corruptFrame(this.#arena.bytes, at, lengthBytes)) this.counters.add(tally.corrupted, 1);
-    this.innerQueue.commit(lengthBytes, meta);
+    const kept = dice.corrupts() ? this.#out.damage(dice, at, lengthBytes, meta) : meta;
+    this.innerQueue.commit(lengthBytes, kept);
   }
 
-  /** Send one copy of a frame down the line of its direction. */
-  #delay(dice: Dice, line: DelayLine, at: number, lengthBytes: number, meta: number, tally: Tally): void {
-    const overtakes = dice.reordered();
-    const dueUs = dice.dueUs(this.#clock.nowUs(), lengthBytes, overtakes);
-    if (dueUs < 0) {
-      this.counters.add(tally.queueFull, 1);
-      return;
-    }
-    if (overtakes) this.counters.add(tally.reordered, 1);
-    const held = this.#hold(line, dueUs, at, lengthBytes, meta, tally);
-    if (held > 0 && dice.corruptFrame(this.#arena.bytes, held, lengthBytes)) this.counters.add(tally.corrupted, 1);
-  }
-
-  /** Copy a frame into the store until `dueUs`. Returns where it lies, or -1 (dropped, counted). */
-  #hold(line: DelayLine, dueUs: number, at: number, lengthBytes: number, meta: number, tally: Tally): number {
-    const store = this.#store as Heap;
-    const block = store.allocate(lengthBytes + this.#frameOffset);
-    if (block >= 0 && line.push(dueUs, block, lengthBytes, meta)) {
-      this.#bulk.copy(block + this.#frameOffset, at, lengthBytes);
-      return block + this.#frameOffset;
-    }
+  /** A frame that nothing happens to any more waits for the next turn. */
+  #hold(line: ImpairedLine, at: number, lengthBytes: number, meta: number): void {
+    const store = this.#store as FrameStore;
+    const block = store.hold(at, lengthBytes);
+    if (block >= 0 && line.waiting.push(this.#clock.nowUs(), block, lengthBytes, meta)) return;
     if (block >= 0) store.free(block);
-    this.counters.add(tally.queueFull, 1);
-    return -1;
+    this.counters.add(this.#outCount.queueFull, 1);
   }
 
   override cancel(): void {
@@ -197,7 +208,7 @@ export class ImpairedDevice extends Middleware {
   }
 
   override flush(): void {
-    if (this.#outLine.count + this.#held.count > 0) this.#sendDue(this.#clock.nowUs());
+    if (this.#waitingOut > 0) this.#sendDue(this.#clock.nowUs());
     this.innerQueue.flush();
   }
 
@@ -205,7 +216,10 @@ export class ImpairedDevice extends Middleware {
   override tick(nowUs: number): number {
     this.#nowUs = nowUs;
     const worked = super.tick(nowUs);
-    if (this.#outLine.count + this.#held.count === 0) return worked;
+    if (this.#waitingOut === 0) {
+      if (this.#healed !== undefined && this.idle) this.#healed(this);
+      return worked;
+    }
     const sent = this.#sendDue(nowUs);
     if (sent > 0) this.innerQueue.flush();
     return worked + sent;
@@ -213,7 +227,7 @@ export class ImpairedDevice extends Middleware {
 
   #sendDue(nowUs: number): number {
     let sent = this.#blockedCount > 0 && this.#roomAgain() ? this.#sendHeld() : 0;
-    const line = this.#outLine;
+    const line = this.#out.waiting;
     while (line.nextUs <= nowUs) {
       line.pop();
       sent += this.#sendOne(line.at, line.lengthBytes, line.meta);
@@ -243,7 +257,8 @@ export class ImpairedDevice extends Middleware {
 
   /** A frame came out of the line: send it, or hold it, or drop it. Returns how many were sent. */
   #sendOne(block: number, lengthBytes: number, meta: number): number {
-    const at = block + this.#frameOffset;
+    const store = this.#store as FrameStore;
+    const at = block + store.frameOffset;
     const hi = this.#arena.view.getUint16(at);
     const lo = this.#arena.view.getInt32(at + 2);
     let to = -Errno.ENOBUFS;
@@ -253,13 +268,13 @@ export class ImpairedDevice extends Middleware {
     }
     if (to === -Errno.ENOBUFS) {
       if (this.#block(hi, lo) && this.#held.push(0, block, lengthBytes, meta)) return 0;
-      this.counters.add(this.#outTally.queueFull, 1);
+      this.counters.add(this.#outCount.queueFull, 1);
     }
     if (to >= 0) {
       this.#bulk.copy(to, at, lengthBytes);
       this.innerQueue.commit(lengthBytes, meta);
     }
-    (this.#store as Heap).free(block);
+    store.free(block);
     return to >= 0 ? 1 : 0;
   }
 
@@ -279,13 +294,23 @@ export class ImpairedDevice extends Middleware {
     return true;
   }
 
+  /** When the first frame comes in: out of the line of its sender, or for `receive`. */
+  get #nextInUs(): number {
+    let nextUs = this.#in.waiting.nextUs;
+    for (let i = 0; i < this.#senders.length; i++)
+      nextUs = Math.min(nextUs, (this.#senders[i] as SenderLine).line.waiting.nextUs);
+    return nextUs;
+  }
+
   /** When `tick` must be called; `Infinity` when nothing waits. */
   override nextDeadlineUs(): number {
-    return Math.min(this.#outLine.nextUs, this.#inLine.nextUs, super.nextDeadlineUs());
+    const own = this.#store === null ? Infinity : Math.min(this.#out.waiting.nextUs, this.#nextInUs);
+    return Math.min(own, super.nextDeadlineUs());
   }
 
   override receive(batch: FrameBatch): number {
-    if (this.#in === null && this.#inLine.count === 0) {
+    const store = this.#store;
+    if (store === null || (this.#in.dice === null && this.#senders.length === 0 && this.#in.waiting.count === 0)) {
       this.#passedThrough = true;
       return this.innerQueue.receive(batch);
     }
@@ -293,12 +318,13 @@ export class ImpairedDevice extends Middleware {
     const nowUs = this.#clock.nowUs();
     this.#nowUs = nowUs;
     this.#takeIn(nowUs);
-    const line = this.#inLine;
+    if (this.#senders.length > 0) this.#passOn(nowUs);
+    const line = this.#in.waiting;
     const limit = Math.min(batch.capacity, this.#given.length);
     let count = 0;
     while (count < limit && line.nextUs <= nowUs) {
       line.pop();
-      batch.at[count] = line.at + this.#frameOffset;
+      batch.at[count] = line.at + store.frameOffset;
       batch.length[count] = line.lengthBytes;
       batch.meta[count] = line.meta;
       this.#given[count++] = line.at;
@@ -307,26 +333,50 @@ export class ImpairedDevice extends Middleware {
     return count;
   }
 
-  /** One batch from the inner device into the line. */
+  /** One batch from the inner device into the lines. */
   #takeIn(nowUs: number): void {
-    const dice = this.#in;
     const batch = this.#innerBatch;
-    const tally = this.#inTally;
     const count = this.innerQueue.receive(batch);
     for (let i = 0; i < count; i++) {
       const at = batch.at[i] as number;
-      const length = batch.length[i] as number;
-      const meta = batch.meta[i] as number;
-      if (dice === null) {
-        this.#hold(this.#inLine, nowUs, at, length, meta, tally);
-        continue;
-      }
-      const copies = dice.copies();
-      if (copies === 0) this.counters.add(tally.lost, 1);
-      if (copies === 2) this.counters.add(tally.duplicated, 1);
-      for (let copy = 0; copy < copies; copy++) this.#delay(dice, this.#inLine, at, length, meta, tally);
+      this.#lineFor(at).enter(at, batch.length[i] as number, batch.meta[i] as number, nowUs);
     }
     if (count > 0) this.innerQueue.release();
+  }
+
+  #lineFor(at: number): ImpairedLine {
+    if (this.#senders.length === 0) return this.#in;
+    const hi = srcHi(this.#arena.view, at);
+    const lo = srcLo(this.#arena.view, at);
+    for (let i = 0; i < this.#senders.length; i++) {
+      const sender = this.#senders[i] as SenderLine;
+      if (sender.lo === lo && sender.hi === hi) return sender.line;
+    }
+    return this.#in;
+  }
+
+  /** Frames whose time in the lines of their senders is over go into the line of all, in the order of their times. */
+  #passOn(nowUs: number): void {
+    for (;;) {
+      let first = (this.#senders[0] as SenderLine).line.waiting;
+      for (let i = 1; i < this.#senders.length; i++) {
+        const { waiting } = (this.#senders[i] as SenderLine).line;
+        if (waiting.nextUs < first.nextUs) first = waiting;
+      }
+      const dueUs = first.nextUs;
+      if (dueUs > nowUs) break;
+      first.pop();
+      this.#in.pass(first.at, first.lengthBytes, first.meta, dueUs);
+    }
+    this.#dropSenders();
+  }
+
+  /** Lines that are neither impaired nor have frames. */
+  #dropSenders(): void {
+    for (let i = this.#senders.length - 1; i >= 0; i--) {
+      const { line } = this.#senders[i] as SenderLine;
+      if (line.dice === null && line.waiting.count === 0) this.#senders.splice(i, 1);
+    }
   }
 
   override release(): void {
@@ -334,11 +384,11 @@ export class ImpairedDevice extends Middleware {
       this.innerQueue.release();
       return;
     }
-    for (let i = 0; i < this.#givenCount; i++) (this.#store as Heap).free(this.#given[i] as number);
+    for (let i = 0; i < this.#givenCount; i++) (this.#store as FrameStore).free(this.#given[i] as number);
     this.#givenCount = 0;
   }
 
   override get pending(): boolean {
-    return this.#inLine.nextUs <= this.#nowUs || this.innerQueue.pending;
+    return (this.#store !== null && this.#nextInUs <= this.#nowUs) || this.innerQueue.pending;
   }
 }

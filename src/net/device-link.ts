@@ -12,16 +12,31 @@ import { LinkLayer } from './link-layer.ts';
 export abstract class DeviceLink extends LinkLayer {
   readonly kind: string;
   readonly linkType: LinkType;
-  readonly device: Device;
+  /** Frames go through this one; `replace` changes it. */
+  #device: Device;
   /** The queue that frames leave by: that of CPU 0 (`Device.queues`). */
-  protected readonly queue: DeviceQueue;
+  protected queue: DeviceQueue;
 
   constructor(device: Device) {
     super();
-    this.device = device;
+    this.#device = device;
     this.queue = device.queues[0] as DeviceQueue;
     this.kind = device.kind;
     this.linkType = device.linkType;
+  }
+
+  get device(): Device {
+    return this.#device;
+  }
+
+  /**
+   * Frames go through another device from now on: one around the present one, or the one inside it, with the same addresses and sizes.
+   * Between turns. `InterfaceTable.replaceDevice` has it polled as well.
+   */
+  // cold: configuration
+  replace(device: Device): void {
+    this.#device = device;
+    this.queue = device.queues[0] as DeviceQueue;
   }
 
   get mac(): MacAddress {

@@ -208,6 +208,17 @@ export class InterfaceTable {
     if (iface.link instanceof DeviceLink) poller.add(iface.link);
   }
 
+  /** Frames of an interface go through another device from now on (`DeviceLink.replace`). Not from inside its own input. */
+  // cold: configuration
+  replaceDevice(iface: Interface, device: Device): void {
+    const { link } = iface;
+    if (!(link instanceof DeviceLink)) return;
+    const poller = this.#pollers.find(({ input }) => input === iface.input) as LinkPoller;
+    this.#unpoll(link);
+    link.replace(device);
+    poller.add(link);
+  }
+
   /** Publish the frames that were sent since the last call. */
   flush(): void {
     for (let i = 0; i < this.#list.length; i++) {

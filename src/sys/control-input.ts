@@ -41,6 +41,12 @@ export function integer(fields: Fields, name: string, min: number, max: number):
   return value as number;
 }
 
+export function number(fields: Fields, name: string, min: number, max: number): number {
+  const value = fields[name];
+  if (typeof value !== 'number' || !(value >= min && value <= max)) refuse(name, `not a number from ${min} to ${max}`);
+  return value;
+}
+
 export function optionalInteger(fields: Fields, name: string, min: number, max: number): number | undefined {
   return fields[name] === undefined ? undefined : integer(fields, name, min, max);
 }

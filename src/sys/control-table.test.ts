@@ -202,6 +202,23 @@ describe('control requests', () => {
   });
 });
 
+const IMPAIRED = {
+  delayUs: 40_000,
+  jitterUs: 0.5,
+  distribution: 1,
+  loss: 0.02,
+  burstEnter: 0,
+  burstLeave: 0,
+  burstLossInside: 1,
+  burstLossOutside: 0,
+  duplicate: 0,
+  reorder: 0,
+  corrupt: 1,
+  rateBps: 1e6,
+  queueFrames: 0,
+  queueBytes: 65_536,
+};
+
 /** A good request of each operation that takes fields. */
 const GOOD: Partial<Record<ControlOperation, Record<string, unknown>>> = {
   'interface.change': { index: 2, setFlags: 1, clearFlags: 0, mtuBytes: 1400, ipv6: true },
@@ -227,6 +244,7 @@ const GOOD: Partial<Record<ControlOperation, Record<string, unknown>>> = {
   'sysctl.set': { name: 'net.inet.ip.ttl', value: 32 },
   'filter.add': { id: 'cut', from: [four(PEER)], links: [{ linkAddress: [2, 0, 0, 0, 0, 9], all: true }], action: 0 },
   'filter.delete': { id: 'cut' },
+  'impairment.set': { index: 2, direction: 0, from: [2, 0, 0, 0, 0, 9], values: IMPAIRED, seed: 7 },
 };
 
 /** No field of any operation takes one of these. */
@@ -301,6 +319,18 @@ describe('requests of a stranger', () => {
     for (const name of ['a\nb', 'a\0', '\u007f', 'x'.repeat(256)]) {
       expect(codeOf('filter.add', { ...GOOD['filter.add'], id: name })).toBe('EINVAL');
       expect(codeOf('sysctl.get', { name })).toBe('EINVAL');
+    }
+  });
+
+  it('values of an impairment are within bounds', () => {
+    const request = GOOD['impairment.set'];
+    expect(codeOf('impairment.set', request)).toBe('');
+    expect(codeOf('impairment.set', { ...request, from: null, values: null })).toBe('');
+    for (const field of Object.keys(IMPAIRED)) {
+      for (const value of [Number.NaN, -1, 1e300, '1', null, undefined]) {
+        const code = codeOf('impairment.set', { ...request, values: { ...IMPAIRED, [field]: value } });
+        expect(code, `${field} = ${value}`).toBe('EINVAL');
+      }
     }
   });
 

@@ -22,6 +22,7 @@ import {
 } from './control.ts';
 import { interfaceOf, macWords, numberOf } from './control-address.ts';
 import * as input from './control-input.ts';
+import { type InterfaceImpairments, setImpairment } from './impairment-control.ts';
 import { counterRecords, interfaceRecord, neighborRecord, routeRecord, socketRecords } from './records.ts';
 
 const INDEX_MAX = 0x7fffffff;
@@ -32,6 +33,7 @@ export interface ControlTarget {
   readonly name: string;
   readonly inet: Inet;
   readonly hosts: readonly HostRecord[];
+  readonly impairments: InterfaceImpairments;
 }
 
 type Fields = ReturnType<typeof input.fieldsOf>;
@@ -268,6 +270,7 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'sysctl.set': setVariable,
   'filter.add': addFilter,
   'filter.delete': deleteFilter,
+  'impairment.set': setImpairment,
   'host.list': hostList,
 };
 

@@ -63,6 +63,10 @@ export const ROUTE_BLACKHOLE = 2;
 export const FILTER_DROP = 0;
 export const FILTER_REJECT = 1;
 
+/** Frames that an impairment concerns: those that an interface receives, or sends. */
+export const IMPAIR_IN = 0;
+export const IMPAIR_OUT = 1;
+
 export interface AddressRecord {
   address: IpAddress;
   prefixLength: number;
@@ -240,6 +244,39 @@ export interface FilterAddRequest {
   action: number;
 }
 
+/** As link/impairment.ts has them; all that does not happen is 0. */
+export interface ImpairmentValues {
+  delayUs: number;
+  jitterUs: number;
+  /** Place in `JITTER_DISTRIBUTIONS`. */
+  distribution: number;
+  loss: number;
+  burstEnter: number;
+  burstLeave: number;
+  burstLossInside: number;
+  burstLossOutside: number;
+  duplicate: number;
+  reorder: number;
+  corrupt: number;
+  rateBps: number;
+  /** 0: as many as link/impairment.ts says. */
+  queueFrames: number;
+  /** 0: any number. */
+  queueBytes: number;
+}
+
+export interface ImpairmentSetRequest {
+  index: number;
+  /** `IMPAIR_*`. */
+  direction: number;
+  /** Only frames with this source; null: all. Frames that are sent have one source. */
+  from: LinkAddress | null;
+  /** Null heals. */
+  values: ImpairmentValues | null;
+  /** Chances are drawn from it, when nothing was impaired there before. */
+  seed: number;
+}
+
 /** A new interface of a cloner. */
 export interface InterfaceCreateRequest {
   /** `lo1`; a prefix alone (`lo`) takes the lowest unit. */
@@ -278,6 +315,8 @@ export interface ControlRequests {
   'sysctl.set': { request: { name: string; value: number }; reply: { before: number; after: number } };
   'filter.add': { request: FilterAddRequest; reply: null };
   'filter.delete': { request: { id: string }; reply: null };
+  /** EOPNOTSUPP (no device), ENOMEM (no room for frames that wait). */
+  'impairment.set': { request: ImpairmentSetRequest; reply: null };
   /** The kernel's own name and its table of hosts, as gethostbyname(3) would read it. */
   'host.list': { request: Nothing; reply: { name: string; hosts: HostRecord[] } };
 }

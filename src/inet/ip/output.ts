@@ -271,7 +271,7 @@ export class IpOutput {
     const path = this.#path as IpPath;
     const lo = this.#families.of(path.dst).addresses.loopback;
     if (lo === null) return meta;
-    if ((meta & META_CHECKSUM_PARTIAL) !== 0) this.#transmitter.completeChecksum(at, this.#totalBytes);
+    if ((meta & META_CHECKSUM_PARTIAL) !== 0) this.#transmitter.checksum.complete(at, this.#totalBytes);
     const left = meta & ~META_CHECKSUM_PARTIAL;
     const arriving = left | arrivalMeta(path.iface.index);
     const sent = this.#transmitter.send(lo, 0, 0, at, this.#totalBytes, arriving, lo.mtuBytes);

@@ -9,9 +9,9 @@
  * Read first: RFC 791 3.2 and RFC 8200 4.5 (fragmentation), virtio's checksum rules in net/packet-meta.ts.
  */
 
-import { checksumOf } from '../../base/checksum.ts';
 import { Errno } from '../../base/errors.ts';
 import type { Interface } from '../../net/interface.ts';
+import { ChecksumCompletion } from '../../net/offload.ts';
 import {
   CAP_CHECKSUM_PARTIAL,
   CAP_SUPER_FRAMES,
@@ -20,23 +20,20 @@ import {
 } from '../../net/packet-meta.ts';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../../wire/ethernet.ts';
 import * as ipv4 from '../../wire/ipv4.ts';
-import * as ipv6 from '../../wire/ipv6.ts';
 import type { InetContext } from './context.ts';
 import { Fragmentation, Fragmenter } from './fragmenter.ts';
 import { Segmenter } from './super-frame.ts';
 
 /** All of the metadata but the segment size. */
 const META_FLAGS: number = (1 << META_SEGMENT_SHIFT) - 1;
-const UDP_CHECKSUM_OFFSET = 6;
-const TCP_CHECKSUM_OFFSET = 16;
 
 export class Transmitter {
   readonly #context: InetContext;
   readonly #view: DataView;
   readonly #segmenter: Segmenter;
   readonly #fragmenter: Fragmenter;
+  readonly checksum: ChecksumCompletion;
   readonly #noRoom: number;
-  readonly #walk: ipv6.HeaderWalk = new ipv6.HeaderWalk();
   /** The packet that {@link send} sends in fragments, and whether some of them are left. */
   #fragmentation: Fragmentation = new Fragmentation();
   #interrupted = false;
@@ -44,6 +41,7 @@ export class Transmitter {
   constructor(context: InetContext) {
     this.#context = context;
     this.#view = context.shared.arena.view;
+    this.checksum = new ChecksumCompletion(this.#view, context.bulk);
     this.#segmenter = new Segmenter(context);
     this.#fragmenter = new Fragmenter(context);
     this.#noRoom = context.counters.index('ip-out-no-room');
@@ -74,12 +72,12 @@ export class Transmitter {
         }
         if (!isIp6Packet(this.#view, at) && (this.#view.getUint16(at + 6) & ipv4.FLAG_DONT_FRAGMENT) !== 0)
           return -Errno.EMSGSIZE;
-        if ((meta & META_CHECKSUM_PARTIAL) !== 0) this.completeChecksum(at, totalBytes);
+        if ((meta & META_CHECKSUM_PARTIAL) !== 0) this.checksum.complete(at, totalBytes);
         return this.#fragment(iface, dstHi, dstLo, at, totalBytes, meta, mtuBytes);
       }
     }
     if ((meta & META_CHECKSUM_PARTIAL) !== 0 && (link.capabilities & CAP_CHECKSUM_PARTIAL) === 0) {
-      this.completeChecksum(at, totalBytes);
+      this.checksum.complete(at, totalBytes);
       meta &= ~META_CHECKSUM_PARTIAL;
     }
     const etherType = isIp6Packet(this.#view, at) ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
@@ -90,27 +88,6 @@ export class Transmitter {
     if (!superFrame) meta &= META_FLAGS;
     link.commit(totalBytes, meta);
     return 0;
-  }
-
-  /** Turn a partial transport checksum (pseudo-header sum in the field) into the real one, in place. */
-  completeChecksum(at: number, totalBytes: number): void {
-    const view = this.#view;
-    let headerBytes = ipv4.headerBytes(view, at);
-    let protocol = ipv4.protocol(view, at);
-    if (isIp6Packet(view, at)) {
-      const walk = this.#walk;
-      const reason = walk.walk(view, at + ipv6.HEADER_BYTES, at + totalBytes, ipv6.nextHeader(view, at));
-      if (reason !== 0 || walk.fragmentAt !== 0) return;
-      headerBytes = walk.payloadAt - at;
-      protocol = walk.protocol;
-    }
-    const tcp = protocol === ipv4.PROTOCOL_TCP;
-    if (!tcp && protocol !== ipv4.PROTOCOL_UDP) return;
-    const offset = headerBytes + (tcp ? TCP_CHECKSUM_OFFSET : UDP_CHECKSUM_OFFSET);
-    // The sender may have left nothing there to complete.
-    if (offset + 2 > totalBytes) return;
-    const checksum = checksumOf(this.#context.bulk.sum(at + headerBytes, totalBytes - headerBytes));
-    view.setUint16(at + offset, checksum === 0 && !tcp ? 0xffff : checksum);
   }
 
   /** Send the fragments that are left of a packet. Returns 0, `-ENOBUFS` when some are left again, or as {@link send}. */

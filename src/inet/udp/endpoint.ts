@@ -10,12 +10,12 @@
 import { Errno } from '../../base/errors.ts';
 import type { Bulk } from '../../mem/bulk.ts';
 import type { Interface } from '../../net/interface.ts';
+import { DATAGRAMS_MAX } from '../../net/offload.ts';
 import { admits as filterAdmits, type SourceFilter } from '../../net/source-filter.ts';
 import { isIp6 } from '../ip/address-interner.ts';
 import { FAMILY_4 } from '../ip/any-address.ts';
 import type { DatagramQueue } from '../ip/datagram-queue.ts';
 import type { PortBinding } from '../ip/ports.ts';
-import { DATAGRAMS_MAX } from '../ip/super-frame.ts';
 import { IP_ALLOW_BROADCAST, IP_NO_LOOP, type Path } from '../ip/transport.ts';
 
 const DEFAULT_TTL = 64;

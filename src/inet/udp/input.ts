@@ -9,6 +9,7 @@
 import { FOLDED_ONES, foldSum } from '../../base/checksum.ts';
 import type { Bulk } from '../../mem/bulk.ts';
 import type { Counters } from '../../mem/counters.ts';
+import { DATAGRAMS_MAX } from '../../net/offload.ts';
 import { META_CHECKSUM_KNOWN, META_SEGMENT_SHIFT } from '../../net/packet-meta.ts';
 import * as icmpv4 from '../../wire/icmpv4.ts';
 import { PROTOCOL_UDP } from '../../wire/ipv4.ts';
@@ -16,7 +17,6 @@ import { HEADER_BYTES } from '../../wire/udp.ts';
 import { isIp6 } from '../ip/address-interner.ts';
 import { familyOf } from '../ip/any-address.ts';
 import type { InetContext } from '../ip/context.ts';
-import { DATAGRAMS_MAX } from '../ip/super-frame.ts';
 import type { GroupService, IcmpError, InPacket, IpService, Transport } from '../ip/transport.ts';
 import type { UdpDemux } from './demux.ts';
 import type { UdpEndpoint } from './endpoint.ts';
