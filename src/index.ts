@@ -11,13 +11,24 @@
  */
 
 export { MultikernelError } from './base/errors.ts';
-export type { CheckOptions, LabOptions, NetworkOptions, NodeOptions, Placement } from './lab/config.ts';
+export type {
+  CheckOptions,
+  ImpairmentOptions,
+  LabOptions,
+  LineOptions,
+  LinkOptions,
+  NetworkOptions,
+  NodeOptions,
+  Placement,
+} from './lab/config.ts';
 export { type Ability, type MachineReport, machineReport } from './lab/doctor.ts';
 export type { LogsOptions, MetricsOptions, PartitionOptions, ProgramOptions } from './lab/facade-checks.ts';
 export type { HttpOptions } from './lab/http-client.ts';
+export { formatImpairment } from './lab/impairment-values.ts';
 export {
   attach,
   Lab,
+  LabLink,
   lab,
   labs,
   type Nodes,
@@ -31,6 +42,7 @@ export type {
   CheckResult,
   CounterBlock,
   LabInfo,
+  LinkInfo,
   LogLine,
   MetricsSample,
   NetworkInfo,

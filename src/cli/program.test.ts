@@ -12,11 +12,13 @@ import { countersNamed, formatCounters } from './stat.ts';
 describe('help', () => {
   it('is published as docs/generated/cli.md (vitest -u writes it)', async () => {
     const program = createProgram();
-    const sections = [program, ...program.commands].map((command) => {
+    const commands = program.commands.flatMap((one) => [one, ...one.commands]);
+    const sections = [program, ...commands].map((command) => {
       let text = '';
       command.configureOutput({ writeOut: (part) => void (text += part), getOutHelpWidth: () => 100 });
       command.outputHelp();
-      const title = command === program ? '`mk`, `multikernel`' : `\`mk ${command.name()}\``;
+      const parent = command.parent === program ? '' : `${command.parent?.name()} `;
+      const title = command === program ? '`mk`, `multikernel`' : `\`mk ${parent}${command.name()}\``;
       return `## ${title}\n\n\`\`\`\n${text.trimEnd()}\n\`\`\`\n`;
     });
     const page = `# The command line\n\nWritten from the help texts of the commands.\n\n${sections.join('\n')}`;

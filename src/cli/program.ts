@@ -17,6 +17,7 @@ import { describeFailure, EXIT_USAGE } from './failure.ts';
 import { helpCommand } from './help.ts';
 import { killCommand, restartCommand } from './life.ts';
 import { logsCommand } from './logs.ts';
+import { netemCommand } from './netem.ts';
 import { TOOLS } from './network-tools.ts';
 import { output, quietOnClosedPipe } from './output.ts';
 import { packetdrillCommand } from './packetdrill.ts';
@@ -36,14 +37,14 @@ export function createProgram(): Command {
   for (const command of [upCommand(), downCommand(), psCommand(), logsCommand(), execCommand()])
     program.addCommand(command);
   program.commandsGroup('Faults and metrics:');
-  const faults = [breakCommand(), healCommand(), killCommand(), restartCommand()];
+  const faults = [netemCommand(), breakCommand(), healCommand(), killCommand(), restartCommand()];
   for (const command of [...faults, captureCommand(), statCommand(), topCommand()]) program.addCommand(command);
   program.commandsGroup('Without a lab:');
   for (const command of [runCommand(), packetdrillCommand(), benchCommand(), doctorCommand(), helpCommand(program)])
     program.addCommand(command);
   program.commandsGroup('Network tools of a kernel (mk TOOL -k NODE, or mk exec NODE -- TOOL):');
   for (const tool of TOOLS) program.addCommand(toolCommand(tool));
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) {
     command.exitOverride();
     // Errors of parsing are written once, below, like all others.
     command.configureOutput({ writeErr: () => {}, writeOut: (text) => output.write(text) });

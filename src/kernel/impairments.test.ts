@@ -6,6 +6,7 @@ import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device } from '../link/dev
 import { createNetwork, networkBytes, openVni } from '../link/index.ts';
 import { Arena } from '../mem/index.ts';
 import type { DeviceLink } from '../net/device-link.ts';
+import type { Interface } from '../net/interface.ts';
 import { SocketAddress, type StreamSocket } from '../socket/socket.ts';
 import type { ImpairmentValues } from '../sys/control.ts';
 import type { PingEvent } from '../tools/echo.ts';

@@ -45,6 +45,12 @@ export const environment: v.GenericSchema<unknown, Record<string, string>> = v.p
 /** For numbers whose range others know. */
 export const number: v.GenericSchema<unknown, number> = v.number(not('a number'));
 
+/** A number, of which a part may be left. */
+export function range(min: number, max: number): v.GenericSchema<unknown, number> {
+  const message = not(`a number from ${min} to ${max}`);
+  return v.pipe(v.number(message), v.minValue(min, message), v.maxValue(max, message));
+}
+
 export function integer(min: number, max: number): v.GenericSchema<unknown, number> {
   const message = not(`an integer from ${min} to ${max}`);
   return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message));

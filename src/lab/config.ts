@@ -5,6 +5,8 @@
  * Thread: any; types only. The shape itself is schema.ts.
  */
 
+import type { Impairment, JitterDistribution } from '../link/impairment.ts';
+
 export interface NetworkOptions {
   /**
    * IPv4 prefix, e.g. "10.0.0.0/24", IPv6 prefix, e.g. "fd00:0:0:1::/64", or one of each; default: the next free 10.0.N.0/24 in
@@ -65,6 +67,51 @@ export interface NodeOptions {
   sysctl?: Record<string, number>;
 }
 
+/** Values of one direction of a link, in tc's units. A share is a text ("2%") or a number below 1 (0.02). */
+export interface LineOptions {
+  /** Time that each packet takes, e.g. "40ms". */
+  delay?: string;
+  /** The delay varies by so much, e.g. "5ms"; packets keep their order. */
+  jitter?: string;
+  /** Shape of the jitter; default "uniform". */
+  distribution?: JitterDistribution;
+  loss?: string | number;
+  /** Losses in bursts (Gilbert-Elliott): chances per packet to begin and to end one, and shares lost inside (100%) and outside (0%). */
+  burst?: { enter: string | number; leave: string | number; inside?: string | number; outside?: string | number };
+  duplicate?: string | number;
+  /** One bit of the packet is turned over. */
+  corrupt?: string | number;
+  /** The packet skips the delay and overtakes others. */
+  reorder?: string | number;
+  /** Bits per second, e.g. "1mbit". */
+  rate?: string;
+  /** Limit of those that wait for the rate: packets (64, default 1000), or bytes ("64KiB"). */
+  queue?: number | string;
+}
+
+/** Impairments of a link. */
+export interface ImpairmentOptions extends LineOptions {
+  /** The values hold both ways, each for itself (default). */
+  both?: true;
+  /** From the first endpoint to the second: true, only this way; or values of its own, on top of the common ones. */
+  up?: true | LineOptions;
+  /** From the second endpoint to the first. */
+  down?: true | LineOptions;
+}
+
+export interface LinkOptions {
+  /**
+   * Two nodes: the path between them on the networks that both are on. A node and a network: what the node sends there (up) and receives
+   * from there (down). Two interfaces (`api:eth1`, `db:eth1`): a cable of their own, a network of two.
+   */
+  endpoints: string[];
+  impair?: ImpairmentOptions;
+  /** Prefixes of a cable; default: the next free 10.0.N.0/24. */
+  prefix?: string | string[];
+  /** Largest IP packet of a cable; default 1500. */
+  mtu?: number;
+}
+
 /** One thing that must hold. Exactly one of `http`, `tcp`, `ping`, `state`, `metric`. */
 export interface CheckOptions {
   /** Look once, this long after the lab is up; e.g. "3s". */
@@ -103,6 +150,7 @@ export interface LabOptions {
   /** Default: one network called "lan". */
   networks?: Record<string, NetworkOptions>;
   nodes: Record<string, NodeOptions>;
+  links?: LinkOptions[];
   checks?: CheckOptions[];
 }
 
@@ -142,6 +190,14 @@ export interface NodeConfig {
   sysctl: [name: string, value: number][];
 }
 
+export interface LinkConfig {
+  endpoints: [string, string];
+  up: Impairment;
+  down: Impairment;
+  prefix: string | string[] | null;
+  mtuBytes: number;
+}
+
 export type CheckKind = 'http' | 'tcp' | 'ping' | 'state' | 'metric';
 
 export interface CheckConfig {
@@ -164,5 +220,6 @@ export interface LabConfig {
   seed: number | null;
   networks: NetworkConfig[];
   nodes: NodeConfig[];
+  links: LinkConfig[];
   checks: CheckConfig[];
 }

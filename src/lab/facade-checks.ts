@@ -11,6 +11,8 @@ import type { InterfaceChange, NeighborEntry, RouteChange } from '../tools/chang
 import type { PingOptions } from '../tools/echo.ts';
 import { checked, environment, flag, integer, number, object, oneOf, text, texts } from './argument-shapes.ts';
 import type { HttpOptions } from './http-client.ts';
+import { type Ways, waysOf } from './impairment-values.ts';
+import { impairment } from './link-schema.ts';
 
 export interface ProgramOptions {
   argv?: string[];
@@ -121,6 +123,9 @@ export const checkCapture = (value: unknown): CaptureRequest => checked('capture
 export const checkPartition = (value: unknown): PartitionOptions => checked('partition', partitionOptions, value);
 export const checkFilter = (subject: string, value: unknown): object => checked(subject, filter, value);
 export const checkMetrics = (value: unknown): MetricsOptions => checked('metrics', metricsOptions, value);
+/** Numbers of texts, for both ways; null stays null. */
+export const checkImpairment = (value: unknown): Ways | null =>
+  value === null ? null : waysOf(checked('impair', v.pipe(v.unknown(), impairment), value));
 export const checkLogs = (value: unknown): LogsOptions => checked('logs', logsOptions, value);
 export const checkHttp = (value: unknown): HttpOptions => checked('fetch', httpOptions, value);
 export const checkProgram = (value: unknown): ProgramOptions => checked('run', programOptions, value);

@@ -14,11 +14,14 @@ import type {
   Dependency,
   LabConfig,
   LabOptions,
+  LinkConfig,
+  LinkOptions,
   NetworkConfig,
   NetworkOptions,
   NodeConfig,
   NodeOptions,
 } from './config.ts';
+import { waysOf } from './impairment-values.ts';
 import { durationMs, sizeBytes } from './quantity.ts';
 import { LAB_SCHEMA } from './schema.ts';
 import { documentValue, keyText, ValueError } from './yaml-values.ts';
@@ -199,6 +202,7 @@ function normalize(options: LabOptions): LabConfig {
       networkConfig(name, { ...options.defaults?.network, ...network }),
     ),
     nodes: Object.entries(options.nodes).map(([name, node]) => nodeConfig(name, node, options.defaults?.node ?? {})),
+    links: (options.links ?? []).map(linkConfig),
     checks: (options.checks ?? []).map(checkConfig),
   };
 }
@@ -245,6 +249,11 @@ function dependencies(value: NodeOptions['depends_on']): Dependency[] {
   if (value === undefined) return [];
   if (Array.isArray(value)) return value.map((node) => ({ node, state: 'running' }));
   return Object.entries(value).map(([node, state]) => ({ node, state }));
+}
+
+function linkConfig(link: LinkOptions): LinkConfig {
+  const { endpoints, impair = {}, prefix = null, mtu = DEFAULT_MTU_BYTES } = link;
+  return { endpoints: endpoints as [string, string], ...waysOf(impair), prefix, mtuBytes: mtu };
 }
 
 function checkConfig(check: CheckOptions): CheckConfig {

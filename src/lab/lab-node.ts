@@ -21,11 +21,13 @@ import type { RouteInfo } from '../tools/route-text.ts';
 import type { SocketInfo } from '../tools/socket-text.ts';
 import type { StreamIterable } from '../tools/stream-iterable.ts';
 import { TcpConnection } from '../tools/tcp-connection.ts';
+import type { ImpairmentOptions } from './config.ts';
 import {
   checkCapture,
   checkFamily,
   checkFilter,
   checkHttp,
+  checkImpairment,
   checkInterfaceChange,
   checkNeighbor,
   checkPing,
@@ -36,7 +38,7 @@ import {
   type ProgramOptions,
 } from './facade-checks.ts';
 import { type HttpOptions, httpGet } from './http-client.ts';
-import type { LabBackend, NodeStatus } from './operations.ts';
+import type { LabBackend, LinkInfo, NodeStatus } from './operations.ts';
 
 const PING_DEFAULTS: Omit<PingOptions, 'host'> = {
   count: 0,
@@ -147,6 +149,11 @@ export class LabNode {
   /** Every frame that an interface sends and receives from now on. */
   capture(request: CaptureRequest = {}): StreamIterable<CaptureEvent> {
     return captureStream(this.client, checkCapture(request));
+  }
+
+  /** Make all that it sends (up) and receives (down) slow, lossy, narrow, as `LabLink.impair` (lab.ts); null: as it was made. */
+  async impair(values: ImpairmentOptions | null): Promise<LinkInfo[]> {
+    return this.#lab.request('impair', { a: this.name, b: null, ways: checkImpairment(values) });
   }
 
   /** Run a program here, placed as the node says. Throws EBUSY while another runs, ENOENT when there is no such file. */

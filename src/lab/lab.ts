@@ -9,13 +9,15 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MultikernelError } from '../base/errors.ts';
 import { StreamIterable } from '../tools/stream-iterable.ts';
-import type { LabOptions } from './config.ts';
+import type { ImpairmentOptions, LabOptions } from './config.ts';
 import { ControlClient, connectAll } from './control-client.ts';
 import { ControlServer } from './control-server.ts';
 import {
+  checkImpairment,
   checkLogs,
   checkMetrics,
   checkPartition,
+  checkText,
   type LogsOptions,
   type MetricsOptions,
   type PartitionOptions,
@@ -28,6 +30,7 @@ import type {
   CounterBlock,
   LabBackend,
   LabInfo,
+  LinkInfo,
   LogLine,
   MetricsSample,
   NodeStatus,
@@ -88,6 +91,28 @@ export class Partition implements AsyncDisposable {
   }
 }
 
+/** The path between two nodes, on all networks that both are on, or the attachment of a node to a network. */
+export class LabLink {
+  readonly #lab: LabBackend;
+  readonly #a: string;
+  readonly #b: string;
+
+  /** Use {@link Lab.link}. */
+  constructor(lab: LabBackend, a: string, b: string) {
+    this.#lab = lab;
+    this.#a = a;
+    this.#b = b;
+  }
+
+  /**
+   * Make it slow, lossy, narrow: values on top of those it has, both ways unless they say otherwise; null: as it was made. Packets on
+   * their way keep their time. Throws EINVAL, ENOENT.
+   */
+  async impair(values: ImpairmentOptions | null): Promise<LinkInfo[]> {
+    return this.#lab.request('impair', { a: this.#a, b: this.#b, ways: checkImpairment(values) });
+  }
+}
+
 /** A running lab, in this process or in another. */
 export class Lab implements AsyncDisposable {
   readonly name: string;
@@ -136,6 +161,22 @@ export class Lab implements AsyncDisposable {
   heal(a?: Nodes, b?: Nodes): Promise<PartitionInfo[]> {
     const between = a === undefined || b === undefined ? null : { a: names(a), b: names(b) };
     return this.#backend.request('heal', { id: null, between });
+  }
+
+  /** The link between two nodes, or a node and a network. */
+  link(a: string | LabNode, b: string | LabNode): LabLink {
+    const name = (end: string | LabNode): string => (end instanceof LabNode ? end.name : checkText('link', end));
+    return new LabLink(this.#backend, name(a), name(b));
+  }
+
+  /** Links that are impaired. */
+  async links(): Promise<LinkInfo[]> {
+    return (await this.info()).links;
+  }
+
+  /** No link is impaired any more. Returns those that were. */
+  resetLinks(): Promise<LinkInfo[]> {
+    return this.#backend.request('resetLinks', {});
   }
 
   /** Live metrics of all nodes, once per interval, from shared memory alone. */

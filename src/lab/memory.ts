@@ -40,6 +40,10 @@ const HEAP_BYTES_MIN: number = MIB;
 /** Sessions of one kernel, and of all, whose frames go through memory: programs that are processes, and their children. */
 const SESSIONS_PER_KERNEL = 8;
 const SESSIONS_MAX = 160;
+/** Frames that wait on one impaired interface; less when many interfaces share what is left. */
+const STORE_BYTES_MAX = 8 * MIB;
+const STORE_BYTES_MIN = MIB / 4;
+const STORES_BYTES_MAX = 256 * MIB;
 /** Counter blocks of one kernel, its interfaces and its program. */
 const COUNTERS_BYTES = 128 * 1024;
 
@@ -59,6 +63,10 @@ export class LabMemory {
   /** Clients in other processes whose frames go through memory; more of them send theirs. */
   readonly sessionsPerKernel: number;
 
+  /** Memory of each interface for frames that wait; 0: there is none to spare. */
+  readonly storeBytes: number;
+  readonly #stores: Map<string, number> = new Map();
+
   /** Throws ENOMEM. */
   constructor(plan: LabPlan) {
     const nodes = plan.nodes.length;
@@ -71,7 +79,9 @@ export class LabMemory {
     const kernels = nodes * (this.heapBytes + COUNTERS_BYTES + sessionsBytes + 65_536);
     const options = networkOptions(plan, Math.min(RINGS_BYTES_MAX, ARENA_BYTES_MAX - 2 * MIB - kernels));
     const rings = options.reduce((sum, option) => sum + networkBytes(option) + 4096, 0);
-    const total = MIB + rings + kernels;
+    const interfaces = plan.nodes.reduce((sum, node) => sum + node.interfaces.length, 0);
+    this.storeBytes = storeBytes(interfaces, ARENA_BYTES_MAX - MIB - rings - kernels);
+    const total = MIB + rings + kernels + interfaces * this.storeBytes;
     if (total > ARENA_BYTES_MAX) throw tooLarge(plan, options, total, kernels);
     this.arena = Arena.create(total, { doorbells: Math.max(512, nodes * 2), owners: Math.max(256, nodes * 2) });
     this.spinBudgetAt = this.arena.allocate(spinBudgetBytes(this.spinLimit));
@@ -80,7 +90,10 @@ export class LabMemory {
     const spinBudget = new SpinBudget(this.arena.words, this.spinBudgetAt, this.spinLimit);
     this.#owners.add({ bury: (owner) => spinBudget.evict(owner) });
     for (const network of this.networks) this.#owners.add(networkHolder(this.arena, network));
-    for (const { name } of plan.nodes) {
+    for (const { name, interfaces: own } of plan.nodes) {
+      for (const entry of own) {
+        this.#stores.set(`${name}/${entry.name}`, this.arena.allocate(this.storeBytes, 65_536));
+      }
       this.#heaps.set(name, this.arena.allocate(this.heapBytes, 65_536));
       this.#sessions.set(name, this.arena.allocate(this.sessionsPerKernel * SESSION_BYTES, 65_536));
     }
@@ -102,6 +115,11 @@ export class LabMemory {
     let at = this.#scratches.get(thread);
     if (at === undefined) this.#scratches.set(thread, (at = this.arena.allocate(SCRATCH_TOTAL_BYTES)));
     return at;
+  }
+
+  /** Place of the store of an interface. */
+  storeAt(node: string, iface: string): number {
+    return this.#stores.get(`${node}/${iface}`) as number;
   }
 
   sessionsAt(node: string): number {
@@ -132,6 +150,13 @@ export class LabMemory {
       .map((block) => ({ name: block.name, values: block.snapshot() }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
+}
+
+/** Bytes of each interface for frames that wait, when so many interfaces share `leftBytes`; whole pages. */
+function storeBytes(interfaces: number, leftBytes: number): number {
+  if (interfaces === 0) return 0;
+  const shared = Math.floor(Math.min(STORES_BYTES_MAX, leftBytes) / interfaces / 65_536) * 65_536;
+  return shared < STORE_BYTES_MIN ? 0 : Math.min(STORE_BYTES_MAX, shared);
 }
 
 /** One line: how much the lab would need, and what for. */

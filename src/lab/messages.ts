@@ -37,6 +37,9 @@ export interface InterfaceBoot {
   /** Checksums and segmentation are left to the link. */
   offload: boolean;
   addresses: { address: string; prefixLength: number }[];
+  /** Memory of the kernel alone for frames that wait when the interface is impaired; 0 bytes: the arena is asked for some then. */
+  storeAt: number;
+  storeBytes: number;
 }
 
 export interface RouteBoot {

@@ -7,20 +7,53 @@
 
 import * as v from 'valibot';
 import { MultikernelError } from '../base/errors.ts';
-import { checked, environment, flag, integer, object, oneOf, text, texts } from './argument-shapes.ts';
+import { JITTER_DISTRIBUTIONS } from '../link/impairment.ts';
+import { checked, environment, flag, integer, object, oneOf, range, text, texts } from './argument-shapes.ts';
 import type { LabOperation, LabRequests, LabStreamOperation, LabStreams } from './operations.ts';
 
 /** setInterval takes no longer time. */
 const INTERVAL_MS_MAX = 0x7fffffff;
 const LINES_MAX = 1_000_000;
+/** The bounds of control requests. */
+const DELAY_US_MAX = 3_600_000_000;
+const RATE_BPS_MAX = 1e15;
+const QUEUE_MAX = 0x7fffffff;
 
 const nothing = object({});
+
+const share = range(0, 1);
+const impairment = object({
+  delayUs: v.exactOptional(range(0, DELAY_US_MAX)),
+  jitterUs: v.exactOptional(range(0, DELAY_US_MAX)),
+  distribution: v.exactOptional(oneOf(...JITTER_DISTRIBUTIONS)),
+  loss: v.exactOptional(share),
+  burst: v.exactOptional(
+    object({
+      enter: share,
+      leave: share,
+      lossInside: v.exactOptional(share),
+      lossOutside: v.exactOptional(share),
+    }),
+  ),
+  duplicate: v.exactOptional(share),
+  reorder: v.exactOptional(share),
+  corrupt: v.exactOptional(share),
+  rateBps: v.exactOptional(range(0, RATE_BPS_MAX)),
+  queueFrames: v.exactOptional(integer(0, QUEUE_MAX)),
+  queueBytes: v.exactOptional(integer(0, QUEUE_MAX)),
+});
 
 const REQUESTS: { readonly [Op in LabOperation]: v.GenericSchema<unknown, LabRequests[Op]['params']> } = {
   info: nothing,
   counters: object({ node: v.nullable(text) }),
   partition: object({ a: texts, b: texts, oneWay: flag, how: oneOf('blackhole', 'reject') }),
   heal: object({ id: v.nullable(text), between: v.nullable(object({ a: texts, b: texts })) }),
+  impair: object({
+    a: text,
+    b: v.nullable(text),
+    ways: v.nullable(object({ up: impairment, down: impairment })),
+  }),
+  resetLinks: nothing,
   run: object({ node: text, script: text, argv: texts, nodeFlags: texts, env: environment, cwd: text }),
   kill: object({ node: text }),
   restart: object({ node: text }),

@@ -4,6 +4,7 @@
  * Thread: any; types, and one code. Requests of kernels are sys/control.ts.
  */
 
+import type { Impairment } from '../link/impairment.ts';
 import type { KernelClient, StreamHandle, StreamSink } from '../rump/kernel-client.ts';
 import type { Placement } from './config.ts';
 
@@ -71,6 +72,16 @@ export interface PartitionInfo {
   how: 'blackhole' | 'reject';
 }
 
+/** An impaired link: the path between two nodes on one network, or what a node sends to a network and receives from it (`b` null). */
+export interface LinkInfo {
+  a: string;
+  b: string | null;
+  network: string;
+  /** From `a` to `b`, or from `a` to the network; empty: nothing is wrong. */
+  up: Impairment;
+  down: Impairment;
+}
+
 export interface NetworkInfo {
   name: string;
   /** The first of `prefixes`. */
@@ -100,6 +111,7 @@ export interface LabInfo {
   nodes: NodeStatus[];
   networks: NetworkInfo[];
   partitions: PartitionInfo[];
+  links: LinkInfo[];
 }
 
 /** Activity of a node in the last interval, read from shared memory only. */
@@ -175,6 +187,13 @@ export interface LabRequests {
   partition: { params: Omit<PartitionInfo, 'id'>; reply: PartitionInfo };
   /** By id, between two sets of nodes, or all (both null). */
   heal: { params: { id: string | null; between: { a: string[]; b: string[] } | null }; reply: PartitionInfo[] };
+  /** Values of the links between two endpoints, or of all attachments of a node (`b` null), on top of those they have; `ways` null: none. */
+  impair: {
+    params: { a: string; b: string | null; ways: { up: Impairment; down: Impairment } | null };
+    reply: LinkInfo[];
+  };
+  /** Nothing is impaired any more; the links that were. */
+  resetLinks: { params: Record<never, never>; reply: LinkInfo[] };
   /** Start a program on a node that runs none. */
   run: { params: RunOptions; reply: NodeStatus };
   /** End the program of a node, as by SIGKILL; its machine goes on. */

@@ -4,6 +4,7 @@
  * Thread: the supervisor's. planner.ts makes it.
  */
 
+import type { Impairment } from '../link/impairment.ts';
 import { formatPrefix, type Prefix } from './addressing.ts';
 import { formatPrefix6, type Prefix6 } from './addressing6.ts';
 import type { CheckConfig, Dependency, Placement } from './config.ts';
@@ -63,6 +64,20 @@ export interface NodePlan {
   sysctl: [name: string, value: number][];
 }
 
+/** A link of the lab: the path between two nodes on one network, or a node's attachment to a network (`b` null). */
+export interface LinkPlace {
+  a: string;
+  b: string | null;
+  /** Index into `LabPlan.networks`. */
+  network: number;
+}
+
+export interface LinkPlan extends LinkPlace {
+  /** From `a` to `b`, or what `a` sends. */
+  up: Impairment;
+  down: Impairment;
+}
+
 export interface LabPlan {
   name: string;
   domain: string;
@@ -73,6 +88,7 @@ export interface LabPlan {
   folder: string;
   networks: NetworkPlan[];
   nodes: NodePlan[];
+  links: LinkPlan[];
   checks: CheckConfig[];
 }
 

@@ -9,10 +9,20 @@ import { basename, dirname, resolve } from 'node:path';
 import { type Prefixes, planAddresses, planPrefixes, type ReportProblem } from './address-planner.ts';
 import { formatAddress, macAddress } from './addressing.ts';
 import { formatAddress6 } from './addressing6.ts';
+import { withCables } from './cables.ts';
 import type { LabConfig, NetworkConfig, NodeConfig } from './config.ts';
 import { choosePlacement, NEEDS_PROCESS, type PlacementChoice } from './default-placement.ts';
 import { type KeyPath, LabFileError, type Locate, type Problem } from './lab-file.ts';
-import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
+import { placesOf } from './link-places.ts';
+import {
+  addressesOf,
+  isIpv6,
+  type LabPlan,
+  type LinkPlan,
+  type NetworkPlan,
+  type NodePlan,
+  type ProgramPlan,
+} from './plan.ts';
 import { findExecutable, findScript, type ProgramCommand, parseProgramCommand } from './program-command.ts';
 import { referenceProblems, unknownName } from './references.ts';
 import { type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
@@ -57,20 +67,20 @@ class Planner {
   readonly #config: LabConfig;
   readonly #context: PlanContext;
   readonly #problems: Problem[] = [];
-  readonly #networkIndex: Map<string, number>;
+  #networks: readonly NetworkConfig[] = [];
   /** For programs that name none. */
   readonly #placement: PlacementChoice;
 
   constructor(config: LabConfig, context: PlanContext) {
     this.#config = config;
     this.#context = context;
-    this.#networkIndex = new Map(config.networks.map((network, index) => [network.name, index]));
     const processes = config.nodes.filter(({ run, placement }) => run !== null && placement !== 'beside');
     this.#placement = choosePlacement(processes.length);
   }
 
   plan(): LabPlan {
-    const config = this.#config;
+    const config = withCables(this.#config, (path, message) => this.#problem(path, message));
+    this.#networks = config.networks;
     const name = config.name ?? this.#nameFromFolder();
     const domain = config.domain ?? `${name}.lan`;
     if (config.nodes.length === 0) this.#problem(['nodes'], 'a lab needs at least one node');
@@ -83,8 +93,10 @@ class Planner {
     this.#problems.push(...referenceProblems(config, domain));
     if (this.#problems.length > 0) throw this.#error();
     this.#routes(nodes, networks);
+    const links = this.#links(nodes, networks);
+    if (this.#problems.length > 0) throw this.#error();
     const { path, folder } = this.#context;
-    return { name, domain, seed: config.seed, file: path, folder, networks, nodes, checks: config.checks };
+    return { name, domain, seed: config.seed, file: path, folder, networks, nodes, links, checks: config.checks };
   }
 
   #routes(nodes: NodePlan[], networks: NetworkPlan[]): void {
@@ -96,6 +108,19 @@ class Planner {
         node.routes.push(...routesOf(routing[index] as RoutingNode, routing, routed));
       });
     }
+  }
+
+  #links(nodes: NodePlan[], networks: NetworkPlan[]): LinkPlan[] {
+    return this.#config.links.flatMap(({ endpoints, up, down }, index) => {
+      try {
+        return placesOf({ nodes, networks }, ...endpoints).map(({ reversed, ...place }) =>
+          reversed ? { ...place, up: down, down: up } : { ...place, up, down },
+        );
+      } catch (error) {
+        this.#problem(['links', index, 'endpoints'], (error as Error).message);
+        return [];
+      }
+    });
   }
 
   #error(): LabFileError {
@@ -187,7 +212,7 @@ class Planner {
 
   #networksOf(node: NodeConfig): number[] {
     const path = ['nodes', node.name, 'networks'];
-    const known = this.#config.networks.map((network) => network.name);
+    const known = this.#networks.map((network) => network.name);
     if (node.networks === null) {
       if (known.length === 1) return [0];
       this.#problem(path.slice(0, 2), `missing "networks": which of ${known.join(', ')}?`, true);
@@ -195,8 +220,8 @@ class Planner {
     }
     const found: number[] = [];
     node.networks.forEach((name, i) => {
-      const index = this.#networkIndex.get(name);
-      if (index === undefined) this.#unknown([...path, i], 'network', name, known);
+      const index = known.indexOf(name);
+      if (index < 0) this.#unknown([...path, i], 'network', name, known);
       else if (found.includes(index)) this.#problem([...path, i], `"${name}" twice`);
       else found.push(index);
     });

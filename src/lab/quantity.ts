@@ -49,3 +49,56 @@ export function formatDuration(ms: number): string {
   if (ms < 3_600_000) return `${Number((ms / 60_000).toFixed(1))} min`;
   return `${Number((ms / 3_600_000).toFixed(1))} h`;
 }
+
+/** As tc(8) has them: bits per second, or with `bps` bytes. */
+const RATE_BPS: Readonly<Record<string, number>> = {
+  bit: 1,
+  kbit: 1e3,
+  mbit: 1e6,
+  gbit: 1e9,
+  tbit: 1e12,
+  kibit: 1024,
+  mibit: 1024 ** 2,
+  gibit: 1024 ** 3,
+  bps: 8,
+  kbps: 8e3,
+  mbps: 8e6,
+  gbps: 8e9,
+};
+
+/** `1mbit`, `500kbit`, `2.5gbit`; `1mbps` are bytes, as in tc(8). */
+export function rateBps(text: string): number {
+  return parse(text.toLowerCase(), RATE_BPS);
+}
+
+/** `2%`, `0.1%`, or a number below 1. 1 itself is refused: one per cent, or all? */
+export function share(value: string | number): number {
+  if (typeof value === 'number') return value >= 0 && value < 1 ? value : Number.NaN;
+  const match = /^(\d+(?:\.\d+)?)\s*%$/.exec(value.trim());
+  const percent = match === null ? Number.NaN : Number(match[1]);
+  return percent <= 100 ? percent / 100 : Number.NaN;
+}
+
+function brief(value: number): string {
+  return String(Number(value.toPrecision(6)));
+}
+
+/** `40ms`, `1.5s`, `200us`. */
+export function formatDelay(us: number): string {
+  if (us < 1000) return `${brief(us)}us`;
+  return us < 1e6 ? `${brief(us / 1000)}ms` : `${brief(us / 1e6)}s`;
+}
+
+/** `2%`. */
+export function formatShare(p: number): string {
+  return `${brief(p * 100)}%`;
+}
+
+/** `1mbit`. */
+export function formatRate(bps: number): string {
+  for (const unit of ['tbit', 'gbit', 'mbit', 'kbit']) {
+    const factor = RATE_BPS[unit] as number;
+    if (bps >= factor) return `${brief(bps / factor)}${unit}`;
+  }
+  return `${brief(bps)}bit`;
+}

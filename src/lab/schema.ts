@@ -3,82 +3,20 @@
  * editors use (docs/generated/multikernel.schema.json) is derived.
  *
  * Thread: any. Read first: config.ts. planner.ts checks all that a shape cannot say: names that must exist,
- * addresses that must fit. Missing: links between two nodes, impairments, timelines.
+ * addresses that must fit. Missing: timelines.
  */
 
 import * as v from 'valibot';
 import type { LabOptions } from './config.ts';
+import { link } from './link-schema.ts';
 import { parseProgramCommand } from './program-command.ts';
-import { durationMs, sizeBytes } from './quantity.ts';
+import { sizeBytes } from './quantity.ts';
 import { record } from './record-schema.ts';
-import { nearest } from './suggest.ts';
+import { domain, duration, expected, flag, integer, map, name, nodeName, oneOf, size, text } from './schema-parts.ts';
 
-const NAME_TEXT = 'a name: a letter, then letters, digits or "-", at most 32, lower case';
 const HEAP_BYTES_MIN = 4 * 1024 * 1024;
 const RING_BYTES_MIN = 64 * 1024;
 const RING_BYTES_MAX = 64 * 1024 * 1024;
-
-/** Expectation in the words of the file. */
-function expected(what: string): (issue: v.BaseIssue<unknown>) => string {
-  return (issue) =>
-    issue.received === 'undefined' ? `missing: ${what}` : `expected ${what}, not ${brief(issue.input)}`;
-}
-
-function brief(value: unknown): string {
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object' && value !== null) return 'a map';
-  const text = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? String(value));
-  return text.length > 40 ? `${text.slice(0, 37)}...` : text;
-}
-
-/** Message of an object with known keys: names the stranger, and its nearest relative. */
-function keys(entries: object, what: string): (issue: v.BaseIssue<unknown>) => string {
-  const known = Object.keys(entries);
-  return (issue) => {
-    const last = issue.path?.[issue.path.length - 1];
-    if (issue.expected === 'never' && last !== undefined) {
-      const near = nearest(String(last.key), known);
-      return near === null ? `unknown key; known are ${known.join(', ')}` : `unknown key; did you mean "${near}"?`;
-    }
-    return issue.received === 'undefined' ? 'missing' : `expected ${what}, not ${brief(issue.input)}`;
-  };
-}
-
-function map<const E extends v.ObjectEntries>(
-  entries: E,
-): v.StrictObjectSchema<E, (issue: v.BaseIssue<unknown>) => string> {
-  return v.strictObject(entries, keys(entries, 'a map'));
-}
-
-const text = (what: string) => v.pipe(v.string(expected(what)), v.nonEmpty(expected(what)));
-const name = v.pipe(v.string(expected(NAME_TEXT)), v.regex(/^[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/, expected(NAME_TEXT)));
-const nodeName = v.pipe(
-  name,
-  v.check((n) => n !== 'localhost', 'every node is called localhost by itself; another name is needed'),
-);
-const domain = v.pipe(
-  v.string(expected('a domain')),
-  v.regex(/^[a-z0-9](?:[a-z0-9.-]{0,120}[a-z0-9])?$/, expected('a domain such as shop.lan')),
-  v.check((d) => !/(^|\.)localhost$/.test(d), 'names below localhost belong to each node alone (RFC 6761)'),
-);
-const duration = v.pipe(
-  v.string(expected('a time with its unit, such as 20ms or 5s')),
-  v.check((t) => durationMs(t) >= 0, expected('a time with its unit, such as 20ms or 5s')),
-);
-const size = v.pipe(
-  v.union([v.number(), v.string()], expected('a size, such as 64KiB')),
-  v.check((s) => sizeBytes(String(s)) > 0, expected('a size, such as 64KiB')),
-);
-const integer = (min: number, max: number) =>
-  v.pipe(
-    v.number(expected(`a whole number, ${min} to ${max}`)),
-    v.integer(expected(`a whole number, ${min} to ${max}`)),
-    v.minValue(min, expected(`a whole number, ${min} to ${max}`)),
-    v.maxValue(max, expected(`a whole number, ${min} to ${max}`)),
-  );
-const oneOf = <const T extends string[]>(...values: T) =>
-  v.picklist(values, expected(values.map((value) => `"${value}"`).join(' or ')));
-const flag = v.boolean(expected('true or false'));
 
 const network = map({
   prefix: v.optional(
@@ -293,6 +231,12 @@ export const LAB_SCHEMA: v.GenericSchema<LabOptions> = map({
     ),
   ),
   nodes: v.pipe(record(nodeName, v.nullish(node, {}), expected('a map of nodes')), v.description('kernels by name')),
+  links: v.optional(
+    v.pipe(
+      v.array(link, expected('a list of links')),
+      v.description('impaired links between two nodes, or of a node to a network, and cables of their own'),
+    ),
+  ),
   checks: v.optional(
     v.pipe(v.array(check, expected('a list of checks')), v.description('what must hold for mk up to exit with 0')),
   ),

@@ -172,6 +172,8 @@ export class SupervisedNode {
           full: network.full,
           offload: network.offload,
           addresses: entry.addresses,
+          storeAt: memory.storeAt(plan.name, entry.name),
+          storeBytes: memory.storeBytes,
         };
       }),
       routes: plan.routes,

@@ -17,6 +17,7 @@ import { KernelText } from '../tools/kernel-text.ts';
 import { AddressWatch } from './address-watch.ts';
 import { CheckRunner } from './checks.ts';
 import { labKernel } from './lab-kernel.ts';
+import { LinkTable } from './link-table.ts';
 import { LogBook } from './log-book.ts';
 import { LabMemory } from './memory.ts';
 import { MetricMeter } from './metrics.ts';
@@ -85,6 +86,7 @@ export class Supervisor implements LabBackend {
   readonly #life: NodeLife;
   readonly #partitions: PartitionTable;
   readonly #watch: AddressWatch;
+  readonly #links: LinkTable;
   readonly #stateSinks: Set<StreamSink<NodeStatus>> = new Set();
   /** Ends of the streams that live here and not in a worker. */
   readonly #openStreams: Set<() => void> = new Set();
@@ -128,6 +130,10 @@ export class Supervisor implements LabBackend {
         return up ? filterOver(client) : null;
       },
     });
+    this.#links = new LinkTable(plan, plan.seed ?? new SystemRng().next32() >>> 0, {
+      up: (name) => this.#node(name).up,
+      client: (name) => this.#client(name),
+    });
     this.#life = new NodeLife({
       plan,
       memory: this.#memory,
@@ -138,7 +144,7 @@ export class Supervisor implements LabBackend {
       attached,
       stuck,
       booted: async ({ name }) => {
-        await this.#partitions.applyTo(name);
+        await Promise.all([this.#partitions.applyTo(name), this.#links.applyTo(name)]);
         if (this.#partitions.names(name)) this.#watch.watch([name]);
       },
     });
@@ -238,6 +244,7 @@ export class Supervisor implements LabBackend {
         nodes: network.ports,
       })),
       partitions: this.#partitions.list(),
+      links: this.#links.list(),
     };
   }
 
@@ -255,6 +262,8 @@ export class Supervisor implements LabBackend {
       if (this.#partitions.list().length === 0) this.#watch.stop();
       return healed;
     },
+    impair: ({ a, b, ways }) => this.#links.impair(a, b, ways),
+    resetLinks: () => this.#links.reset(),
     run: async (options) => this.#life.run(this.#node(options.node), options),
     kill: async ({ node }) => this.#life.kill(this.#node(node)),
     restart: async ({ node }) => this.#life.restart(this.#node(node)),

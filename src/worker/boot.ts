@@ -61,6 +61,7 @@ function createKernel(
     interfaces: config.interfaces.map((wanted) => ({
       name: wanted.name,
       ipv6,
+      ...(wanted.storeBytes === 0 ? {} : { impairmentStore: { at: wanted.storeAt, bytes: wanted.storeBytes } }),
       addresses: wanted.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
       device: ({ bulk }) =>
         openVni(arena, bulk, wanted.descriptor, wanted.port, {

@@ -72,6 +72,32 @@ placement by default: ${placement} (${reason})
     );
   });
 
+  it('is slow where netem says so: set adds, show shows, reset takes all of it away', async () => {
+    const set = await terminal.run('netem', 'set', 'client:gw', '--delay', '30ms');
+    expect([set.out, set.code]).toEqual(['LINK           NETWORK  IMPAIRED\nclient <-> gw  front    delay 30ms\n', 0]);
+    await terminal.run('netem', 'set', 'gw:client', '--jitter', '1ms', '--up');
+    expect((await terminal.run('netem', 'show')).out).toBe(
+      'LINK          NETWORK  IMPAIRED\nclient -> gw  front    delay 30ms\nclient <- gw  front    delay 30ms jitter 1ms\n',
+    );
+    // A packet may be later than that, and never earlier.
+    const ping = await terminal.run('exec', 'client', '--', 'ping', '-c', '2', '-i', '0.05', 'api');
+    expect(Number(/min\/avg\/max\/stddev = ([\d.]+)/.exec(ping.out)?.[1])).toBeGreaterThanOrEqual(59);
+    expect(JSON.parse((await terminal.run('netem', 'show', '--json')).out)).toEqual([
+      { a: 'client', b: 'gw', network: 'front', up: { delayUs: 30_000 }, down: { delayUs: 30_000, jitterUs: 1000 } },
+    ]);
+    expect((await terminal.run('netem', 'reset', 'client:gw')).out).toBe('client:gw: reset\n');
+    expect((await terminal.run('netem', 'show')).out).toBe('no link is impaired\n');
+    expect((await terminal.run('netem', 'set', 'client:db', '--loss', '1%')).err).toBe(
+      'mk netem: client and db are on no network together; name the attachment of one of them, as client and front\n',
+    );
+    expect((await terminal.run('netem', 'set', 'client', '--loss', '1')).err).toBe(
+      'mk netem: impair: loss: expected a share such as 2% (a number is below 1), not "1"\n',
+    );
+    expect((await terminal.run('netem', 'set', 'client')).err).toBe(
+      'mk netem: which values? For example --delay 40ms\n',
+    );
+  });
+
   it('shows interfaces, routes, neighbors, sockets', async () => {
     const ifconfig = await terminal.run('exec', 'api', '--', 'ifconfig', '-a');
     expect(ifconfig.out).toMatch(
