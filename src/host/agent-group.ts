@@ -38,6 +38,14 @@ export class AgentGroup implements Agent {
     return nextUs;
   }
 
+  exactDeadlineUs(): number {
+    let nextUs = Infinity;
+    for (let i = 0; i < this.#agents.length; i++) {
+      nextUs = Math.min(nextUs, (this.#agents[i] as Agent).exactDeadlineUs?.() ?? Infinity);
+    }
+    return nextUs;
+  }
+
   workPending(): boolean {
     for (let i = 0; i < this.#agents.length; i++) if ((this.#agents[i] as Agent).workPending()) return true;
     return false;

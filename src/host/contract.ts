@@ -28,6 +28,8 @@ export interface Agent {
   flush(): void;
   /** When `doWork` must be called even if nothing arrives; `Infinity` when never. */
   nextDeadlineUs(): number;
+  /** The same, of work for which the grain of a timer is too coarse (frames of impaired links): the loop polls in front of it. */
+  exactDeadlineUs?(): number;
   /** About to sleep: look at every source of work once more. True when there is work after all. */
   workPending(): boolean;
 }

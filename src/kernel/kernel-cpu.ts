@@ -111,7 +111,11 @@ export class KernelCpu implements Agent {
   }
 
   nextDeadlineUs(): number {
-    let nextUs = this.cpu.callouts.nextDeadlineUs();
+    return Math.min(this.cpu.callouts.nextDeadlineUs(), this.exactDeadlineUs());
+  }
+
+  exactDeadlineUs(): number {
+    let nextUs = Infinity;
     for (const device of this.#timed) nextUs = Math.min(nextUs, device.nextDeadlineUs());
     return nextUs;
   }

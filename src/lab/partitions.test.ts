@@ -100,4 +100,27 @@ describe('a partition', () => {
     await healed;
     expect(nodes.rules.size).toBe(0);
   });
+
+  it('that is made twice is one, which is cut as it was wanted last', async () => {
+    const nodes = new Nodes();
+    const first = await nodes.partitions.add({ ...PARTITION, oneWay: true });
+    expect(nodes.from('a')).toBeUndefined();
+    const both = await nodes.partitions.add({ a: ['b'], b: ['a'], oneWay: false, how: 'reject' });
+    expect([both.id, nodes.rules.get('a')?.action, nodes.rules.get('b')?.action]).toEqual([
+      first.id,
+      'reject',
+      'reject',
+    ]);
+    await nodes.partitions.add({ ...PARTITION, oneWay: true, how: 'reject' });
+    expect(nodes.partitions.list()).toEqual([{ id: first.id, a: ['a'], b: ['b'], oneWay: false, how: 'reject' }]);
+    await nodes.partitions.heal(first.id, null);
+    expect([nodes.rules.size, nodes.partitions.list()]).toEqual([0, []]);
+  });
+
+  it('one way and another back are two', async () => {
+    const nodes = new Nodes();
+    await nodes.partitions.add({ ...PARTITION, oneWay: true });
+    await nodes.partitions.add({ a: ['b'], b: ['a'], oneWay: true, how: 'blackhole' });
+    expect(nodes.partitions.list()).toHaveLength(2);
+  });
 });

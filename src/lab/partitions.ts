@@ -52,9 +52,14 @@ export class PartitionTable {
     return [...this.#partitions.values()];
   }
 
+  /** One that is there already, or one way of it, is not made twice: it is cut both ways then if either is, in the way that is wanted now. */
   async add(wanted: Omit<PartitionInfo, 'id'>): Promise<PartitionInfo> {
     checkPartition(wanted, (name) => this.#kernels.exists(name));
-    const partition: PartitionInfo = { id: `partition${this.#nextId++}`, ...wanted };
+    const known = this.list().find((one) => isSame(one, wanted));
+    if (known !== undefined && known.how === wanted.how && (wanted.oneWay || !known.oneWay)) return known;
+    const partition = known ?? { id: `partition${this.#nextId++}`, ...wanted };
+    partition.how = wanted.how;
+    partition.oneWay &&= wanted.oneWay;
     this.#partitions.set(partition.id, partition);
     await Promise.all([...partition.a, ...partition.b].map((name) => this.#apply(partition, name)));
     return partition;
@@ -131,6 +136,15 @@ function isBetween(partition: PartitionInfo, a: readonly string[], b: readonly s
   const same = (x: readonly string[], y: readonly string[]): boolean =>
     x.length === y.length && x.every((node) => y.includes(node));
   return (same(partition.a, a) && same(partition.b, b)) || (same(partition.a, b) && same(partition.b, a));
+}
+
+/** Whether the wanted one is that one, or differs from it in one way or both ways, or in how. */
+function isSame(partition: PartitionInfo, wanted: Omit<PartitionInfo, 'id'>): boolean {
+  if (!isBetween(partition, wanted.a, wanted.b)) return false;
+  const reversed = !isBetween({ ...partition, b: partition.a }, wanted.a, wanted.a);
+  // A cut of both ways and a rejection of one are two.
+  if (!partition.oneWay && wanted.oneWay) return partition.how === wanted.how;
+  return !(partition.oneWay && wanted.oneWay && reversed);
 }
 
 /** Throws EINVAL for a partition that makes no sense; every node must be known to `exists`. */

@@ -3,7 +3,7 @@
  *
  * Thread: the one it is made on (a worker, or the main thread under `mk run`). Idle strategy, in order: while there is
  * work, one turn per event-loop iteration (`setImmediate`); then, for a bounded time, only while fewer threads spin
- * than there are cores, and only if it has paid lately (poll-window.ts), keep polling; then arm the bell, look once more,
+ * than there are cores, and only if it has paid lately (poll-window.ts), or close to an exact deadline, keep polling; then arm the bell, look once more,
  * and sleep in `Bell.waitAsync` with a timer for the next deadline. Neither keeps the process alive: a program ends as it would on plain Node.
  *
  * Frames that a program sends outside a turn are published at the end of its current callback (`process.nextTick`), once.
@@ -43,6 +43,8 @@ const nextTick = process.nextTick.bind(process);
 
 /** Longest sleep between two looks at the deadlines, a guard against timers beyond what setTimeout takes. */
 const SLEEP_MS_MAX = 60_000;
+/** The loop polls for so long in front of an exact deadline: a timer is late by up to a millisecond, and begins on a whole one. */
+const EXACT_US = 2000;
 
 export class EventLoop implements Host {
   readonly rng: Rng;
@@ -144,7 +146,7 @@ export class EventLoop implements Host {
       this.#window.worked();
       return true;
     }
-    if (!this.#window.mayPoll(nowUs)) return false;
+    if (!this.#window.mayPoll(nowUs) && this.#agents.exactDeadlineUs() - nowUs > EXACT_US) return false;
     this.stats.idleTurns++;
     return true;
   }
@@ -158,7 +160,7 @@ export class EventLoop implements Host {
       this.#schedule();
       return;
     }
-    const deadlineUs = this.#agents.nextDeadlineUs();
+    const deadlineUs = Math.min(this.#agents.nextDeadlineUs(), this.#agents.exactDeadlineUs() - EXACT_US);
     this.stats.sleeps++;
     this.#doorbell.waitAsync(this.#wake);
     this.#setTimer(deadlineUs, nowUs);
