@@ -194,7 +194,7 @@ export interface Frame {
 }
 
 export const NO_PAYLOAD: Uint8Array = new Uint8Array(0);
-const NO_ADDRESSES: readonly SocketAddress[] = [];
+export const NO_ADDRESSES: readonly SocketAddress[] = [];
 
 /** Write a header at the front of `bytes` for a payload of `length` bytes. */
 export function writeHeader(

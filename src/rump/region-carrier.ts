@@ -10,7 +10,8 @@
 import type { Agent, Carrier } from '../host/contract.ts';
 import type { Region } from '../mem/region.ts';
 import type { RingPair } from '../mem/ring-pair.ts';
-import { DATA, EVENT, HEADER_BYTES } from './protocol.ts';
+import { writeFrameWords } from './frame-words.ts';
+import { DATA, EVENT, HEADER_BYTES, REPLY } from './protocol.ts';
 
 /** Metadata of records. */
 export const WHOLE = 0;
@@ -31,12 +32,15 @@ export interface WakeCarrier extends Carrier {
   wake(): void;
 }
 
+/** Looks for another request after a reply: about a microsecond. */
+const LOOKS = 150;
+
 /** Waits for room in the ring. */
 export interface RoomWaiter {
   hasRoom(): void;
 }
 
-/** Events with data, written where the client reads them. */
+/** Frames written where the client reads them: those with data, and those that are a header. */
 export interface EventRing {
   readonly region: Region;
   /** Longest payload of one event. */
@@ -44,6 +48,8 @@ export interface EventRing {
   /** Place for a payload of up to that many bytes; -1: there is no room. A second call before `commit` replaces the first. */
   reserve(payloadBytes: number): number;
   commit(operation: number, object: number, a: number, payloadBytes: number, addresses: number): void;
+  /** A frame without a payload; false: there is no room. */
+  put(frameClass: number, operation: number, request: number, object: number, a: number, b: number, c: number): boolean;
   /** `waiter.hasRoom` is called once when there is room again. */
   awaitRoom(waiter: RoomWaiter): void;
   /** Whether a client that is gone has left data of a stream where they were written. */
@@ -73,6 +79,8 @@ export class RegionCarrier implements Carrier, Agent, EventRing {
   readonly #unread = new Set<number>();
   #reservedAt = 0;
   #working = false;
+  /** A reply was written in this turn. */
+  #replied = false;
   /** There is something for the client, which may sleep. */
   #owesWake = false;
   #closed = false;
@@ -157,18 +165,27 @@ export class RegionCarrier implements Carrier, Agent, EventRing {
   }
 
   commit(operation: number, object: number, a: number, payloadBytes: number, addresses: number): void {
-    const { words } = this.region;
-    const word = this.#reservedAt >> 2;
-    words[word] = payloadBytes;
-    words[word + 1] = EVENT | (operation << 16);
-    words[word + 2] = 0;
-    words[word + 3] = object;
-    words[word + 4] = a;
-    words[word + 5] = 0;
-    words[word + 6] = 0;
-    words[word + 7] = addresses;
+    writeFrameWords(this.region.words, this.#reservedAt, payloadBytes, EVENT, operation, 0, object, a, 0, 0, addresses);
     this.#pair.out.commit(HEADER_BYTES + payloadBytes, WHOLE);
     if (!this.#working) this.#requestWork();
+  }
+
+  put(
+    frameClass: number,
+    operation: number,
+    request: number,
+    object: number,
+    a: number,
+    b: number,
+    c: number,
+  ): boolean {
+    if (this.reserve(0) < 0) return false;
+    if (frameClass === REPLY) this.#replied = true;
+    const { words } = this.region;
+    writeFrameWords(words, this.#reservedAt, 0, frameClass, operation, request, object, a, b, c, 0);
+    this.#pair.out.commit(HEADER_BYTES, WHOLE);
+    if (!this.#working) this.#requestWork();
+    return true;
   }
 
   awaitRoom(waiter: RoomWaiter): void {
@@ -196,7 +213,7 @@ export class RegionCarrier implements Carrier, Agent, EventRing {
       for (let i = 0; i < BATCHES_PER_TURN; i++) {
         const count = this.#receive();
         work += count;
-        if (count < BATCH) break;
+        if (count < BATCH && !this.#followed()) break;
       }
       work += this.#drain() + this.#serveWaiters();
     } finally {
@@ -205,6 +222,16 @@ export class RegionCarrier implements Carrier, Agent, EventRing {
     }
     if (this.#pair.broken !== '') this.close();
     return work;
+  }
+
+  /** Whether another request follows a reply at once, as one call follows another. */
+  #followed(): boolean {
+    if (!this.#replied) return false;
+    this.#replied = false;
+    this.flush();
+    const { in: requests } = this.#pair;
+    for (let i = 0; i < LOOKS; i++) if (requests.pending) return true;
+    return false;
   }
 
   #receive(): number {

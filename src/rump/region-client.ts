@@ -15,6 +15,7 @@ import { greet, readFrame } from './blocking-client.ts';
 import { CallingClient, type ClientConnection, type EventHandlers, GONE, type Reply } from './client-connection.ts';
 import { ClientHandshake } from './client-handshake.ts';
 import type { FrameReader } from './frame-reader.ts';
+import { bareFrame, writeFrameWords } from './frame-words.ts';
 import * as protocol from './protocol.ts';
 import { PIECE, payloadBytesMax, WHOLE } from './region-carrier.ts';
 
@@ -71,7 +72,6 @@ class RegionClient extends CallingClient implements ClientConnection {
   readonly #line: DescriptorCarrier;
   readonly #host: MemoryHost;
   readonly #later: (run: () => void) => void;
-  readonly #header = new Uint8Array(HEADER_BYTES);
   readonly #at = new Int32Array(BATCH);
   readonly #length = new Int32Array(BATCH);
   readonly #meta = new Int32Array(BATCH);
@@ -135,16 +135,19 @@ class RegionClient extends CallingClient implements ClientConnection {
     addresses: readonly SocketAddress[],
   ): boolean {
     const payload = protocol.payloadOf(bytes, addresses);
-    const header = this.#header;
+    const { length } = payload;
     const { REQUEST } = protocol;
-    protocol.writeHeader(header, payload.length, REQUEST, operation, request, object, a, b, 0, addresses.length);
-    if (payload.length <= this.#payloadBytesMax) {
-      const at = this.#reserve(HEADER_BYTES + payload.length);
+    if (length <= this.#payloadBytesMax) {
+      const at = this.#reserve(HEADER_BYTES + length);
       if (at < 0) return false;
-      this.#region.bytes.set(header, at);
-      if (payload.length > 0) this.#region.bytes.set(payload, at + HEADER_BYTES);
-      this.#pair.out.commit(HEADER_BYTES + payload.length, WHOLE);
-    } else if (!this.#putPieces(header) || !this.#putPieces(payload)) return false;
+      const { words } = this.#region;
+      writeFrameWords(words, at, length, REQUEST, operation, request, object, a, b, 0, addresses.length);
+      if (length > 0) this.#region.bytes.set(payload, at + HEADER_BYTES);
+      this.#pair.out.commit(HEADER_BYTES + length, WHOLE);
+    } else {
+      const header = protocol.headerOf(payload, REQUEST, operation, request, object, a, b, 0, addresses.length);
+      if (!this.#putPieces(header) || !this.#putPieces(payload)) return false;
+    }
     this.#publish();
     return true;
   }
@@ -229,15 +232,8 @@ class RegionClient extends CallingClient implements ClientConnection {
     addresses: number,
   ): void {
     const { words, buffer } = this.#region;
-    const word = at >> 2;
-    words[word] = count + addresses * protocol.ADDRESS_BYTES;
-    words[word + 1] = protocol.REQUEST | (operation << 16);
-    words[word + 2] = 0;
-    words[word + 3] = object;
-    words[word + 4] = 0;
-    words[word + 5] = 0;
-    words[word + 6] = 0;
-    words[word + 7] = addresses;
+    const payloadBytes = count + addresses * protocol.ADDRESS_BYTES;
+    writeFrameWords(words, at, payloadBytes, protocol.REQUEST, operation, 0, object, 0, 0, 0, addresses);
     this.#host.copy(buffer, at + HEADER_BYTES, bytes.buffer, bytes.byteOffset + offset, count);
   }
 
@@ -293,7 +289,8 @@ class RegionClient extends CallingClient implements ClientConnection {
       this.#handlers?.data(words[word + 3] as number, this.#bytesOf(at + HEADER_BYTES, byteLength - HEADER_BYTES));
       return;
     }
-    this.#frame(this.#bytesOf(at, byteLength));
+    if (byteLength === HEADER_BYTES) this.#decoded(bareFrame(words, at));
+    else this.#frame(this.#bytesOf(at, byteLength));
   }
 
   #bytesOf(at: number, byteLength: number): Uint8Array {
@@ -303,7 +300,10 @@ class RegionClient extends CallingClient implements ClientConnection {
   }
 
   #frame(whole: Uint8Array): void {
-    const frame = protocol.decodeWhole(whole);
+    this.#decoded(protocol.decodeWhole(whole));
+  }
+
+  #decoded(frame: protocol.Frame | null): void {
     if (frame === null) {
       this.#ended();
       return;

@@ -11,9 +11,8 @@ import type { Carrier } from '../host/contract.ts';
 import type { Region } from '../mem/region.ts';
 import type { SocketAddress } from '../socket/socket.ts';
 import type { Refusal } from './admission.ts';
+import { bareFrame, FrameWords } from './frame-words.ts';
 import {
-  ADDRESS_BYTES,
-  ADDRESSES_MAX,
   decodeWhole,
   ERROR,
   EVENT,
@@ -110,33 +109,6 @@ const GONE: Carrier = {
   write: () => false,
   close: () => undefined,
 };
-/** Words of the header of a frame that lies in shared memory, copied from there. */
-export class FrameWords {
-  class = 0;
-  operation = 0;
-  request = 0;
-  object = 0;
-  a = 0;
-  /** Length of the payload without its addresses. */
-  byteLength = 0;
-  addresses = 0;
-
-  /** The header at a place, of a frame of that length; false when the two do not agree. */
-  read(words: Int32Array, at: number, frameBytes: number): boolean {
-    const word = at >> 2;
-    const kind = words[word + 1] as number;
-    this.class = kind & 0xffff;
-    this.operation = kind >>> 16;
-    this.request = words[word + 2] as number;
-    this.object = words[word + 3] as number;
-    this.a = words[word + 4] as number;
-    this.addresses = words[word + 7] as number;
-    this.byteLength = frameBytes - HEADER_BYTES - this.addresses * ADDRESS_BYTES;
-    const sound = this.addresses >= 0 && this.addresses <= ADDRESSES_MAX && this.byteLength >= 0;
-    return sound && words[word] === frameBytes - HEADER_BYTES;
-  }
-}
-
 const header = new FrameWords();
 
 export class Session implements ClientPort {
@@ -213,7 +185,8 @@ export class Session implements ClientPort {
         if (served === false) this.fault ??= 'malformed frame';
         if (served === false) return false;
       }
-      const frame = decodeWhole(region.bytes.slice(at, at + frameBytes));
+      const bare = frameBytes === HEADER_BYTES;
+      const frame = bare ? bareFrame(region.words, at) : decodeWhole(region.bytes.slice(at, at + frameBytes));
       if (frame !== null) return this.serve(frame);
     }
     this.fault ??= 'malformed frame';
@@ -248,8 +221,14 @@ export class Session implements ClientPort {
 
   #reply(to: Frame, a: number, b: number, c: number, bytes: Uint8Array, addresses: readonly SocketAddress[]): void {
     if (to.request === 0) return;
-    const payload = payloadOf(bytes, addresses);
     const { operation, request, object } = to;
+    if (
+      bytes.length === 0 &&
+      addresses.length === 0 &&
+      this.ring?.put(REPLY, operation, request, object, a, b, c) === true
+    )
+      return;
+    const payload = payloadOf(bytes, addresses);
     this.#calls?.write(headerOf(payload, REPLY, operation, request, object, a, b, c, addresses.length), payload);
     this.#checkQueue();
   }
@@ -262,6 +241,8 @@ export class Session implements ClientPort {
     bytes: Uint8Array = NO_PAYLOAD,
     ...addresses: SocketAddress[]
   ): void {
+    const bare = bytes.length === 0 && addresses.length === 0 && !this.closed;
+    if (bare && this.ring?.put(EVENT, operation, 0, object, a, b, 0) === true) return;
     const payload = payloadOf(bytes, addresses);
     const header = headerOf(payload, EVENT, operation, 0, object, a, b, 0, addresses.length);
     if (this.#events !== null) {
