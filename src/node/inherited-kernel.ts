@@ -14,7 +14,7 @@ import { ClientSockets } from '../rump/client-sockets.ts';
 import { connectRings } from '../rump/region-client.ts';
 import { parseServerUrl } from '../rump/url.ts';
 import type { HostInterfaceAddress } from './face.ts';
-import { PipeCarrier } from './pipe-carrier.ts';
+import { type Patient, PipeCarrier } from './pipe-carrier.ts';
 import { connectTcp } from './tcp-connect.ts';
 
 /** Description of a kernel for the processes that use it. */
@@ -40,13 +40,20 @@ function later(run: () => void): void {
 /** For nonces and the name of the session. */
 const rng: Rng = { next32: () => randomBytes(4).readInt32LE() };
 
-/** Connect to the kernel at `url`, by memory where `host` and the kernel have it; throws when it is not there. */
-export function connectInherited(url: string, host: MemoryHost | null): InheritedKernel {
+/**
+ * Connect to the kernel at `url`, by memory where `host` and the kernel have it; throws when it is not there. `patience`: for its
+ * first answers; null: it is waited for.
+ */
+export function connectInherited(url: string, host: MemoryHost | null, patience: Patient | null): InheritedKernel {
   const place = parseServerUrl(url);
-  const connect = (): PipeCarrier => new PipeCarrier(place.kind === 'unix' ? place.path : connectTcp(place));
+  const connect = (): PipeCarrier => new PipeCarrier(place.kind === 'unix' ? place.path : connectTcp(place), patience);
   const { key } = place;
   const rings = host === null || place.kind !== 'unix' ? null : connectRings(connect(), { key, rng, host, later });
-  return rings === null ? connectOver({ calls: connect(), events: connect() }, key) : inherit(rings);
+  if (rings !== null) return inherit(rings);
+  const calls = connect();
+  const kernel = connectOver({ calls, events: connect() }, key);
+  calls.trust();
+  return kernel;
 }
 
 /** Connect over two carriers, to a kernel that wants `key`; throws when it is not there. */

@@ -17,25 +17,61 @@ const write = writeSync;
 const writev = writevSync;
 
 const READ_BYTES = 65_536;
+const MS_PER_S = 1000;
+
+/** Time that the other side has (host/node/patience.ts). */
+export interface Patient {
+  readonly limitMs: number;
+  /** Blocks for a moment. False when there was time enough. */
+  nap(): boolean;
+}
 
 export class PipeCarrier implements DescriptorCarrier {
   onBytes: ((bytes: Uint8Array) => void) | null = null;
   onClosed: (() => void) | null = null;
   readonly #pipe: NativeStreamHandle;
   readonly fd: number;
+  #patience: Patient | null;
   #closed = false;
 
-  /** `connected`: the path of a unix socket, or a native stream. Throws ECONNREFUSED. */
-  constructor(connected: string | NativeStreamHandle) {
+  /**
+   * `connected`: the path of a unix socket, or a native stream. `patience`: of reads and writes, until {@link trust}; null: they wait
+   * for ever. Throws ECONNREFUSED.
+   */
+  constructor(connected: string | NativeStreamHandle, patience: Patient | null = null) {
     const pipe = typeof connected === 'string' ? connectPipe(connected) : connected;
     pipe.unref();
-    pipe.setBlocking(true);
+    pipe.setBlocking(patience === null);
+    this.#patience = patience;
     this.#pipe = pipe;
     this.fd = pipe.fd;
   }
 
+  /** The other side answers: from now on it is waited for. */
+  trust(): void {
+    this.#patience = null;
+    this.#pipe.setBlocking(true);
+  }
+
+  /** What `transfer` moved; -1: nothing, now or ever. Throws ETIMEDOUT when the other side had time enough. */
+  #patiently(transfer: () => number): number {
+    for (;;) {
+      try {
+        return transfer();
+      } catch (error) {
+        const again = (error as { code?: string }).code === 'EAGAIN' && this.#patience !== null;
+        if (!again) return -1;
+      }
+      if (this.#patience?.nap() === false) {
+        const seconds = this.#patience.limitMs / MS_PER_S;
+        throw new MultikernelError('ETIMEDOUT', `no answer in ${seconds} s: its program blocks the thread`);
+      }
+    }
+  }
+
   write(head: Uint8Array, body: Uint8Array | null): boolean {
     if (this.#closed) return false;
+    if (this.#patience !== null) return this.#writePatiently(body === null ? head : Buffer.concat([head, body]));
     try {
       if (body === null || body.length === 0) this.#writeAll(head, 0);
       else {
@@ -49,19 +85,24 @@ export class PipeCarrier implements DescriptorCarrier {
     }
   }
 
+  #writePatiently(bytes: Uint8Array): boolean {
+    for (let at = 0; at < bytes.length; ) {
+      const count = this.#patiently(() => write(this.fd, bytes, at, bytes.length - at));
+      if (count < 0) return false;
+      at += count;
+    }
+    return true;
+  }
+
   #writeAll(bytes: Uint8Array, from: number): void {
     for (let at = from; at < bytes.length; ) at += write(this.fd, bytes, at, bytes.length - at);
   }
 
   read(): Uint8Array | null {
     if (this.#closed) return null;
-    try {
-      const bytes = new Uint8Array(READ_BYTES);
-      const count = read(this.fd, bytes, 0, bytes.length, null);
-      return count === 0 ? null : bytes.subarray(0, count);
-    } catch {
-      return null;
-    }
+    const bytes = new Uint8Array(READ_BYTES);
+    const count = this.#patiently(() => read(this.fd, bytes, 0, bytes.length, null));
+    return count <= 0 ? null : bytes.subarray(0, count);
   }
 
   start(): void {

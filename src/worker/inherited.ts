@@ -28,7 +28,7 @@ function switchOff(): never {
 function connect(url: string, gate: InheritedGate | null): InheritedKernel {
   if (gate !== null) return connectOver({ calls: gate.carrier(), events: gate.carrier() }, null);
   try {
-    return connectInherited(url, memoryHost());
+    return connectInherited(url, memoryHost(), null);
   } catch (error) {
     if (isMainThread && machineName() !== '') switchOff();
     throw error;

@@ -6,6 +6,8 @@
 
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { memoryHost } from '../host/node/ffi/memory-host.ts';
+import { ANSWER_MS } from '../host/node/in-time.ts';
+import { Patience } from '../host/node/patience.ts';
 import { openHiddenChannel, shareWithChildren } from '../node/children.ts';
 import { connectInherited } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
@@ -14,9 +16,12 @@ import type { ClientSockets } from '../rump/client-sockets.ts';
 import { countHttp } from './http-metrics.ts';
 import { SentCounters } from './sent-counters.ts';
 
-/** `preload`: the file that does the same in children. Throws what `connectInherited` and `install` throw. */
+/**
+ * `preload`: the file that does the same in children. Throws ETIMEDOUT when the kernel does not answer, and what `connectInherited` and
+ * `install` throw.
+ */
 export function useKernelElsewhere(url: string, preload: string): ClientSockets {
-  const { sockets, about } = connectInherited(url, memoryHost());
+  const { sockets, about } = connectInherited(url, memoryHost(), new Patience(ANSWER_MS));
   const { interfaces, machine } = about;
   if (machine !== null) {
     (createRequire(import.meta.url)('node:os') as { hostname(): string }).hostname = () => machine;

@@ -151,6 +151,23 @@ describe('multikernel/hijack', () => {
     }
   });
 
+  it.each(['tcp', 'unix'])('says in one line that the server does not answer, over %s', async (kind) => {
+    const mute = createServer(() => undefined);
+    const path = join(folder, 'mute.sock');
+    await new Promise<void>(
+      (done) => void (kind === 'tcp' ? mute.listen(0, '127.0.0.1', done) : mute.listen(path, done)),
+    );
+    const { port } = mute.address() as { port: number };
+    const url = kind === 'tcp' ? `tcp://127.0.0.1:${port}/` : `unix://${path}`;
+    const program = node(['--import', 'multikernel/hijack', file('ran.cjs', 'console.log("ran")')], {
+      RUMP_SERVER: url,
+      RUMP_KEY: KEY,
+    });
+    const { out, err, code } = await program.done;
+    expect([out, err, code]).toEqual(['', `multikernel: ${url}: no answer in 5 s: its program blocks the thread\n`, 1]);
+    mute.close();
+  });
+
   it('says in one line that it comes too late', async () => {
     const early = file('early.mjs', `import 'node:net';`);
     const flags = ['--import', early, '--import', 'multikernel/hijack', file('late.cjs', '')];
