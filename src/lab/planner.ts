@@ -23,7 +23,14 @@ import {
   type NodePlan,
   type ProgramPlan,
 } from './plan.ts';
-import { findExecutable, findScript, type ProgramCommand, parseProgramCommand } from './program-command.ts';
+import {
+  findExecutable,
+  findScript,
+  isScriptless,
+  NODE,
+  type ProgramCommand,
+  parseProgramCommand,
+} from './program-command.ts';
 import { referenceProblems, unknownName } from './references.ts';
 import { type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
 import { ONLY_PROCESS, threadProblems } from './thread-flags.ts';
@@ -198,8 +205,10 @@ class Planner {
     if (node.inspectPort !== null) problems.push({ path: [...path, 'inspect'], message: ONLY_PROCESS });
     if (program === null) return problems;
     if (program.executable !== null) {
-      const name = (parseProgramCommand(program.text) as ProgramCommand).executable;
-      problems.push({ path: [...path, 'run'], message: `'${name}': a program that is not Node runs ${ONLY_PROCESS}` });
+      const { executable, argv } = parseProgramCommand(program.text) as ProgramCommand;
+      const what =
+        executable === NODE ? `node ${argv.find(isScriptless)}` : `'${executable}': a program that is not Node`;
+      problems.push({ path: [...path, 'run'], message: `${what} runs ${ONLY_PROCESS}` });
     }
     if (program.cwd !== resolve(this.#context.folder)) {
       const message = `a folder that is not that of the lab file: ${ONLY_PROCESS}`;
@@ -234,7 +243,9 @@ class Planner {
     const found =
       executable === null
         ? findScript(script, cwd)
-        : findExecutable(executable, cwd, node.env.PATH ?? process.env.PATH ?? '');
+        : executable === NODE
+          ? process.execPath
+          : findExecutable(executable, cwd, node.env.PATH ?? process.env.PATH ?? '');
     if (found === null) {
       this.#problem(path, `no program ${executable ?? resolve(cwd, script)}`);
       return null;

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { delimiter, join, resolve } from 'node:path';
 
 export interface ProgramCommand {
-  /** As written; null: Node itself. */
+  /** As written; null: Node itself, with a script. */
   executable: string | null;
   /** Flags for Node, in front of the script. */
   nodeFlags: string[];
@@ -34,8 +34,20 @@ export const FLAGS_WITH_VALUE: ReadonlySet<string> = new Set([
   '--inspect-publish-uid',
 ]);
 
-/** Flags that leave nothing to run in a worker. */
-const FLAGS_REFUSED = /^(-e|--eval|-p|--print|-i|--interactive|-c|--check|-h|--help|-v|--version|--test|--watch)(=|$)/;
+/** Node where it runs no script, or not by itself. */
+export const NODE = 'node';
+
+/** Flags by which Node runs something else than a script. */
+const FLAGS_WITHOUT_SCRIPT =
+  /^(-e|--eval|-p|--print|-i|--interactive|-c|--check|-h|--help|-v|--version|--test|--run)(=|$)/;
+
+/** Flags under which Node starts the script in a process of its own, which loads `node:net` before anything else. */
+const FLAGS_REFUSED = /^--watch(-path|-preserve-output)?(=|$)/;
+
+/** Whether Node runs no script by itself with this flag. */
+export function isScriptless(flag: string): boolean {
+  return FLAGS_WITHOUT_SCRIPT.test(flag);
+}
 
 /** Whether a flag of Node is about its inspector. */
 export function isInspectFlag(flag: string): boolean {
@@ -85,7 +97,9 @@ export function parseProgramCommand(text: string): ProgramCommand | string {
       at++;
       break;
     }
-    if (FLAGS_REFUSED.test(word)) return `node ${word}: a script is needed`;
+    if (FLAGS_REFUSED.test(word))
+      return `node ${word}: Node loads its network there before a kernel can be put under it`;
+    if (isScriptless(word)) return { executable: NODE, nodeFlags: [], script: '', argv: words.slice(1) };
     nodeFlags.push(word);
     if (FLAGS_WITH_VALUE.has(word)) {
       const value = words[++at];

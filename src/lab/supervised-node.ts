@@ -11,6 +11,7 @@ import type { KernelBoot, ProgramBoot } from './messages.ts';
 import type { NodeAddress, NodeStatus, Phase, ProgramError } from './operations.ts';
 import type { LinkFilter } from './partitions.ts';
 import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
+import { NODE } from './program-command.ts';
 import type { ProgramProcess, StandbyProcess } from './program-process.ts';
 import { programError, stateHolds, stateText } from './state.ts';
 import { threadFlags } from './thread-flags.ts';
@@ -18,7 +19,8 @@ import type { WorkerLink } from './worker-link.ts';
 
 /** Whether a program is not Node, under which a kernel can be put. */
 function isForeign(program: ProgramPlan | null): boolean {
-  return program !== null && program.executable !== null && basename(program.executable) !== 'node';
+  if (program === null || program.executable === null) return false;
+  return program.executable !== process.execPath && basename(program.executable) !== NODE;
 }
 
 export class SupervisedNode {
@@ -107,6 +109,8 @@ export class SupervisedNode {
   }
 
   listens(tcp: number[], udp: number[]): void {
+    const before = this.listening;
+    if (tcp.join() === before.tcp.join() && udp.join() === before.udp.join()) return;
     this.listening = { tcp, udp };
     // Sockets of a program that ended are closed one by one.
     if (this.phase !== 'exited' && this.phase !== 'crashed') this.#changed(this);

@@ -39,11 +39,17 @@ describe('program commands', () => {
       script: '',
       argv: ['a b', 'x.js'],
     });
-    expect(['', 'node', 'node -e 1', 'node -r'].map(parseProgramCommand)).toEqual([
+    expect(parseProgramCommand('node --no-warnings --test a.js b')).toEqual({
+      executable: 'node',
+      nodeFlags: [],
+      script: '',
+      argv: ['--no-warnings', '--test', 'a.js', 'b'],
+    });
+    expect(['', 'node', 'node -r', 'node --watch a.js'].map(parseProgramCommand)).toEqual([
       'nothing to run',
       'no script after "node"',
-      'node -e: a script is needed',
       'node -r: a value is missing',
+      'node --watch: Node loads its network there before a kernel can be put under it',
     ]);
   });
 });

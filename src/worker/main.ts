@@ -35,6 +35,8 @@ import { SessionPool } from './session-memory.ts';
 import { ThreadGates } from './thread-gate.ts';
 
 /** Preload that puts this kernel under the processes and threads that the program starts. */
+// Taken before a program can replace it.
+const immediate = setImmediate;
 const CHILD_PRELOAD = fileURLToPath(moduleUrl('./preload', import.meta.url));
 
 /** Turns that follow each other on a thread without a program; then it hears of requests and connections. */
@@ -150,9 +152,22 @@ function handle(message: ToWorker): void {
       connect(message.kernel, message.port);
       return;
     case 'url':
-      programCounters.get(message.kernel)?.open();
-      send({ type: 'url', kernel: message.kernel, url: servers.get(message.kernel)?.url() ?? '' });
+      whenEndsAreRead(() => tellUrl(message.kernel));
   }
+}
+
+function tellUrl(kernel: string): void {
+  programCounters.get(kernel)?.open();
+  send({ type: 'url', kernel, url: servers.get(kernel)?.url() ?? '' });
+}
+
+/**
+ * A program that wants a URL follows one that has ended, whose ports are free once the ends of its connections were read: they lie there,
+ * and each turn of the event loop looks for what does.
+ */
+function whenEndsAreRead(run: () => void, turns = 4): void {
+  if (turns === 0) run();
+  else immediate(() => whenEndsAreRead(run, turns - 1));
 }
 
 for (const config of boot.kernels) {

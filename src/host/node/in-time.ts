@@ -7,6 +7,8 @@ import { MS_PER_S } from '../../base/units.ts';
 
 /** The time that a kernel has for an answer. */
 export const ANSWER_MS = 5000;
+/** It passes in so many pieces: a process that was stopped, or a machine that slept, loses one of them and not all. */
+const PIECES = 10;
 
 /** The answer, or ETIMEDOUT in the name of `kernel` after `answerMs`; then `late` is called. */
 export function inTime<T>(
@@ -21,8 +23,13 @@ export function inTime<T>(
       reject(new MultikernelError('ETIMEDOUT', `${kernel}: no answer in ${seconds} s: its program blocks the thread`));
       late?.();
     };
-    // If this thread was the busy one, answers that came meanwhile are still to be read: they are, before the immediate.
-    const timer = setTimeout(() => setImmediate(fail), answerMs);
+    let left = PIECES;
+    let timer: NodeJS.Timeout;
+    const wait = (): void => {
+      // If this thread was the busy one, answers that came meanwhile are still to be read: they are, before the immediate.
+      timer = setTimeout(() => (--left > 0 ? wait() : setImmediate(fail)), answerMs / PIECES);
+    };
+    wait();
     answer.finally(() => clearTimeout(timer)).then(resolve, reject);
   });
 }
