@@ -53,7 +53,7 @@ export class PipeCarrier implements DescriptorCarrier {
     this.#pipe.setBlocking(true);
   }
 
-  /** What `transfer` moved; -1: nothing, now or ever. Throws ETIMEDOUT when the other side had time enough. */
+  /** Bytes that `transfer` moved; -1: none, now or ever. Throws ETIMEDOUT when the other side had time enough. */
   #patiently(transfer: () => number): number {
     for (;;) {
       try {

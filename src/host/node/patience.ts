@@ -1,11 +1,11 @@
 /** A bounded wait of a thread that has no event loop yet. Thread: any. */
 
+import { nap } from '../../mem/nap.ts';
+
 /** A nap takes that part of the time that has passed: who answers soon is heard soon. */
 const NAP_PART = 1 / 16;
 const NAP_MS_MIN = 0.1;
 const NAP_MS_MAX = 20;
-
-const nobodyRings = new Int32Array(new SharedArrayBuffer(4));
 
 export class Patience {
   readonly limitMs: number;
@@ -19,7 +19,7 @@ export class Patience {
   nap(): boolean {
     const passedMs = performance.now() - this.#beganMs;
     if (passedMs >= this.limitMs) return false;
-    Atomics.wait(nobodyRings, 0, 0, Math.min(Math.max(passedMs * NAP_PART, NAP_MS_MIN), NAP_MS_MAX));
+    nap(Math.min(Math.max(passedMs * NAP_PART, NAP_MS_MIN), NAP_MS_MAX));
     return true;
   }
 }
