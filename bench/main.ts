@@ -51,6 +51,10 @@ const BENCHES: Record<string, Entry> = {
       'time of a call that does nothing, from a program that is a process to its kernel, against a spin round trip',
     load: () => import('./path/call.ts'),
   },
+  netem: {
+    about: 'how exactly impaired links keep delay and rate, beside tc netem on veth',
+    load: () => import('./path/netem.ts'),
+  },
   boot: {
     about: 'time and memory to bring 4, 32 and 128 kernels up, and what they cost idle',
     load: () => import('./path/boot.ts'),

@@ -20,6 +20,7 @@ export type {
   NetworkOptions,
   NodeOptions,
   Placement,
+  TimelineOptions,
 } from './lab/config.ts';
 export { type Ability, type MachineReport, machineReport } from './lab/doctor.ts';
 export type { LogsOptions, MetricsOptions, PartitionOptions, ProgramOptions } from './lab/facade-checks.ts';

@@ -4,7 +4,7 @@
  * Thread: the harness's main thread, which is the lab's supervisor. Only the public façade is used.
  */
 
-import type { Lab, LabNode, NetworkOptions, Placement } from '#src/index';
+import type { ImpairmentOptions, Lab, LabNode, NetworkOptions, Placement } from '#src/index';
 import { jsonLine } from '../harness/tools.ts';
 import { type ProgramCall, type ProgramResult, programUrl, type Stage } from './stages.ts';
 
@@ -15,12 +15,19 @@ export class KernelStage implements Stage {
   readonly system = 'multikernel' as const;
   private readonly network: NetworkOptions;
   private readonly placement: Placement;
+  private readonly impair: ImpairmentOptions | undefined;
   private net: Promise<Lab> | undefined;
 
-  constructor(name: string = 'two kernels', network: NetworkOptions = {}, placement: Placement = 'beside') {
+  constructor(
+    name: string = 'two kernels',
+    network: NetworkOptions = {},
+    placement: Placement = 'beside',
+    impair?: ImpairmentOptions,
+  ) {
     this.name = name;
     this.network = network;
     this.placement = placement;
+    this.impair = impair;
   }
 
   async endpoint(): Promise<{ host: string; port: number }> {
@@ -80,6 +87,7 @@ export class KernelStage implements Stage {
         networks: { lan: this.network },
         defaults: { node: { placement: this.placement } },
         nodes: { server: {}, client: {} },
+        ...(this.impair === undefined ? {} : { links: [{ endpoints: ['client', 'server'], impair: this.impair }] }),
       }),
     );
     return this.net;

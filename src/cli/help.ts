@@ -18,6 +18,15 @@ const FILE_HELP = `The lab file, multikernel.yml:
     jobs: { run: node jobs.js, networks: [back], inspect: true }          # with Node's inspector, on the host's loopback
     cron: { run: python3 cron.py, networks: [back] }                  # not Node: it has the host's network
     gw: { kind: router, networks: [front, back] }
+  links:                           # what is wrong with them: docs/faults.md
+    - { endpoints: [client, gw], impair: { delay: 40ms, jitter: 5ms, loss: 2%, up: { rate: 1mbit, queue: 64KiB } } }
+    - { endpoints: [api, back], impair: { burst: { enter: 1%, leave: 25% }, corrupt: 0.1%, duplicate: 1%, reorder: 5% } }
+    - { endpoints: ["api:eth1", "jobs:eth1"], prefix: 10.9.0.0/30 }   # a cable of their own
+  timeline:                        # after the lab is up
+    - { at: 5s, break: [[client, jobs], api], how: reject, one_way: true }
+    - { at: 9s, heal: all }
+    - { at: 9s, netem: [client, gw], impair: none }
+    - { at: 12s, pause: jobs }     # also resume, kill, stop, restart; run: "node load.js", on: NODE
   defaults: { node: { env: { TZ: UTC } }, network: { mtu: 1500 } }
   checks:                          # mk up exits with 1 when one does not hold
     - { within: 5s, http: "http://api/health", from: client, expect: 200, body: ok }

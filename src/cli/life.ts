@@ -32,6 +32,29 @@ export function killCommand(): Command {
     );
 }
 
+function stillCommand(verb: 'pause' | 'resume', summary: string, description: string): Command {
+  return new Command(verb)
+    .summary(summary)
+    .description(description)
+    .argument('<node>', 'the node')
+    .addOption(labOption())
+    .option('--json', 'print JSON')
+    .action((name: string, options: LifeOptions) => change(name, options, (node) => node[verb]()));
+}
+
+export function pauseCommand(): Command {
+  return stillCommand(
+    'pause',
+    'let the program of a node stand still',
+    'Let the program of a node stand still, as kill -STOP does. Its machine goes on: connections stay open, data is acknowledged until ' +
+      'the receive buffers are full. A program beside its kernel cannot be paused.',
+  );
+}
+
+export function resumeCommand(): Command {
+  return stillCommand('resume', 'let a paused program go on', 'Let a paused program go on.');
+}
+
 export function restartCommand(): Command {
   return new Command('restart')
     .summary('switch a node off and on again')

@@ -38,6 +38,8 @@ describe('help', () => {
       'heal',
       'kill',
       'restart',
+      'pause',
+      'resume',
       'stat',
       'top',
       'packetdrill',

@@ -15,7 +15,7 @@ import { downCommand } from './down.ts';
 import { execCommand, toolCommand } from './exec.ts';
 import { describeFailure, EXIT_USAGE } from './failure.ts';
 import { helpCommand } from './help.ts';
-import { killCommand, restartCommand } from './life.ts';
+import { killCommand, pauseCommand, restartCommand, resumeCommand } from './life.ts';
 import { logsCommand } from './logs.ts';
 import { netemCommand } from './netem.ts';
 import { TOOLS } from './network-tools.ts';
@@ -37,7 +37,15 @@ export function createProgram(): Command {
   for (const command of [upCommand(), downCommand(), psCommand(), logsCommand(), execCommand()])
     program.addCommand(command);
   program.commandsGroup('Faults and metrics:');
-  const faults = [netemCommand(), breakCommand(), healCommand(), killCommand(), restartCommand()];
+  const faults = [
+    netemCommand(),
+    breakCommand(),
+    healCommand(),
+    killCommand(),
+    restartCommand(),
+    pauseCommand(),
+    resumeCommand(),
+  ];
   for (const command of [...faults, captureCommand(), statCommand(), topCommand()]) program.addCommand(command);
   program.commandsGroup('Without a lab:');
   for (const command of [runCommand(), packetdrillCommand(), benchCommand(), doctorCommand(), helpCommand(program)])

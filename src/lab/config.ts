@@ -112,6 +112,31 @@ export interface LinkOptions {
   mtu?: number;
 }
 
+/** One thing that happens. Exactly one of `break`, `heal`, `netem`, `kill`, `restart`, `stop`, `pause`, `resume`, `run`. */
+export interface TimelineOptions {
+  /** This long after the lab is up, e.g. "5s". */
+  at: string;
+  /** Two nodes, or groups of nodes, that are cut from each other. */
+  break?: (string | string[])[];
+  /** break: only what the first side sends. */
+  one_way?: boolean;
+  /** break: silence (default), or answers as those of a firewall. */
+  how?: 'blackhole' | 'reject';
+  heal?: (string | string[])[] | 'all';
+  /** A link, as in `links:`, or a node; with `impair`. */
+  netem?: string | string[];
+  /** Values on top of those that the link has; "none" takes all of them away. */
+  impair?: ImpairmentOptions | 'none';
+  kill?: string;
+  restart?: string;
+  stop?: string;
+  pause?: string;
+  resume?: string;
+  /** `node [flags] script [arguments]`, on the node `on`. */
+  run?: string;
+  on?: string;
+}
+
 /** One thing that must hold. Exactly one of `http`, `tcp`, `ping`, `state`, `metric`. */
 export interface CheckOptions {
   /** Look once, this long after the lab is up; e.g. "3s". */
@@ -151,6 +176,7 @@ export interface LabOptions {
   networks?: Record<string, NetworkOptions>;
   nodes: Record<string, NodeOptions>;
   links?: LinkOptions[];
+  timeline?: TimelineOptions[];
   checks?: CheckOptions[];
 }
 
@@ -221,5 +247,6 @@ export interface LabConfig {
   networks: NetworkConfig[];
   nodes: NodeConfig[];
   links: LinkConfig[];
+  timeline: TimelineOptions[];
   checks: CheckConfig[];
 }

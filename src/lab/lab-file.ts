@@ -203,6 +203,7 @@ function normalize(options: LabOptions): LabConfig {
     ),
     nodes: Object.entries(options.nodes).map(([name, node]) => nodeConfig(name, node, options.defaults?.node ?? {})),
     links: (options.links ?? []).map(linkConfig),
+    timeline: options.timeline ?? [],
     checks: (options.checks ?? []).map(checkConfig),
   };
 }

@@ -172,6 +172,19 @@ export class LabNode {
     return this.#lab.request('kill', { node: this.name });
   }
 
+  /**
+   * Let the program stand still, as by SIGSTOP; its machine goes on and acknowledges what comes, until its windows are full. Throws ESRCH when
+   * none runs, EOPNOTSUPP when it runs beside its kernel.
+   */
+  pause(): Promise<NodeStatus> {
+    return this.#lab.request('pause', { node: this.name });
+  }
+
+  /** Let a paused program go on. */
+  resume(): Promise<NodeStatus> {
+    return this.#lab.request('resume', { node: this.name });
+  }
+
   /** Switch the machine off and on again, with its program; peers see a reboot. */
   restart(): Promise<NodeStatus> {
     return this.#lab.request('restart', { node: this.name });

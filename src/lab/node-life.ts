@@ -161,6 +161,19 @@ export class NodeLife {
     });
   }
 
+  /** Let the program of a node stand still, or go on. Throws as {@link kill}. */
+  pause(node: SupervisedNode, still: boolean): Promise<NodeStatus> {
+    return this.#alone(node, async () => {
+      if (!node.apart) {
+        const why = `${node.name}: its program runs beside its kernel; only one with "placement: process" can be paused`;
+        throw new MultikernelError('EOPNOTSUPP', why);
+      }
+      if (node.process === null) throw new MultikernelError('ESRCH', `${node.name} runs no program`);
+      node.process.pause(still);
+      node.pausedIs(still);
+    });
+  }
+
   /** Switch a node off and on again, with the program that it has. Throws what `boot` throws. */
   restart(node: SupervisedNode): Promise<NodeStatus> {
     return this.#alone(node, async () => {

@@ -56,6 +56,8 @@ const REQUESTS: { readonly [Op in LabOperation]: v.GenericSchema<unknown, LabReq
   resetLinks: nothing,
   run: object({ node: text, script: text, argv: texts, nodeFlags: texts, env: environment, cwd: text }),
   kill: object({ node: text }),
+  pause: object({ node: text }),
+  resume: object({ node: text }),
   restart: object({ node: text }),
   stop: object({ node: text }),
   checks: nothing,

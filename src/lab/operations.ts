@@ -198,6 +198,9 @@ export interface LabRequests {
   run: { params: RunOptions; reply: NodeStatus };
   /** End the program of a node, as by SIGKILL; its machine goes on. */
   kill: { params: { node: string }; reply: NodeStatus };
+  /** Let the program of a node stand still, as by SIGSTOP, or go on; its machine goes on. */
+  pause: { params: { node: string }; reply: NodeStatus };
+  resume: { params: { node: string }; reply: NodeStatus };
   /** Switch a node off and on again, with the program that it has. */
   restart: { params: { node: string }; reply: NodeStatus };
   /** Switch a node off, as by pulling the plug. */

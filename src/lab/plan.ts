@@ -8,6 +8,7 @@ import type { Impairment } from '../link/impairment.ts';
 import { formatPrefix, type Prefix } from './addressing.ts';
 import { formatPrefix6, type Prefix6 } from './addressing6.ts';
 import type { CheckConfig, Dependency, Placement } from './config.ts';
+import type { LabOperation, LabRequests } from './operations.ts';
 import type { PlannedRoute } from './routing.ts';
 
 export interface NetworkPlan {
@@ -78,6 +79,20 @@ export interface LinkPlan extends LinkPlace {
   down: Impairment;
 }
 
+/** One request to the lab. */
+export type LabRequest = {
+  [Op in LabOperation]: { operation: Op; params: LabRequests[Op]['params'] };
+}[LabOperation];
+
+/** A request that is made at its time. */
+export type TimelinePlan = LabRequest & {
+  atMs: number;
+  /** In words: "break api, db". */
+  title: string;
+  /** The node in whose log it is told. */
+  node: string;
+};
+
 export interface LabPlan {
   name: string;
   domain: string;
@@ -89,6 +104,7 @@ export interface LabPlan {
   networks: NetworkPlan[];
   nodes: NodePlan[];
   links: LinkPlan[];
+  timeline: TimelinePlan[];
   checks: CheckConfig[];
 }
 

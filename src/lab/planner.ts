@@ -34,6 +34,7 @@ import {
 import { referenceProblems, unknownName } from './references.ts';
 import { type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
 import { ONLY_PROCESS, threadProblems } from './thread-flags.ts';
+import { planTimeline } from './timeline.ts';
 
 const NODES_MAX = 65_000;
 const PORTS_MAX = 256;
@@ -101,9 +102,21 @@ class Planner {
     if (this.#problems.length > 0) throw this.#error();
     this.#routes(nodes, networks);
     const links = this.#links(nodes, networks);
-    if (this.#problems.length > 0) throw this.#error();
     const { path, folder } = this.#context;
-    return { name, domain, seed: config.seed, file: path, folder, networks, nodes, links, checks: config.checks };
+    const timeline = planTimeline(config.timeline, { nodes, networks, folder }, problem);
+    if (this.#problems.length > 0) throw this.#error();
+    return {
+      name,
+      domain,
+      seed: config.seed,
+      file: path,
+      folder,
+      networks,
+      nodes,
+      links,
+      timeline,
+      checks: config.checks,
+    };
   }
 
   #routes(nodes: NodePlan[], networks: NetworkPlan[]): void {

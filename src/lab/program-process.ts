@@ -189,9 +189,16 @@ export class ProgramProcess {
   async end(graceMs: number): Promise<void> {
     if (!this.#alive) return;
     this.#signal('SIGTERM');
+    // One that stands still hears of it when it goes on.
+    this.#signal('SIGCONT');
     const timer = setTimeout(() => this.#signal('SIGKILL'), graceMs);
     await this.ended;
     clearTimeout(timer);
+  }
+
+  /** Let it and its children stand still, or go on. */
+  pause(still: boolean): void {
+    if (this.#alive) this.#signal(still ? 'SIGSTOP' : 'SIGCONT');
   }
 
   /** End it at once. Resolves when it is gone. */

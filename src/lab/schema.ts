@@ -3,7 +3,7 @@
  * editors use (docs/generated/multikernel.schema.json) is derived.
  *
  * Thread: any. Read first: config.ts. planner.ts checks all that a shape cannot say: names that must exist,
- * addresses that must fit. Missing: timelines.
+ * addresses that must fit.
  */
 
 import * as v from 'valibot';
@@ -13,6 +13,7 @@ import { parseProgramCommand } from './program-command.ts';
 import { sizeBytes } from './quantity.ts';
 import { record } from './record-schema.ts';
 import { domain, duration, expected, flag, integer, map, name, nodeName, oneOf, size, text } from './schema-parts.ts';
+import { timelineEntry } from './timeline-schema.ts';
 
 const HEAP_BYTES_MIN = 4 * 1024 * 1024;
 const RING_BYTES_MIN = 64 * 1024;
@@ -235,6 +236,12 @@ export const LAB_SCHEMA: v.GenericSchema<LabOptions> = map({
     v.pipe(
       v.array(link, expected('a list of links')),
       v.description('impaired links between two nodes, or of a node to a network, and cables of their own'),
+    ),
+  ),
+  timeline: v.optional(
+    v.pipe(
+      v.array(timelineEntry, expected('a list of things that happen')),
+      v.description('faults that happen at times after the lab is up'),
     ),
   ),
   checks: v.optional(

@@ -16,6 +16,7 @@ export interface NodeSituation {
   exitCode: number | null;
   lastError: ProgramError | null;
   waitingFor: string[];
+  paused: boolean;
 }
 
 /** "running, listening :80", "running, inspector 127.0.0.1:9229", "exited 0", "crashed 1: Error: boom", "out of memory", "waiting for db listening:80". */
@@ -29,7 +30,7 @@ export function stateText(situation: NodeSituation): string {
       const more = ports.length > PORTS_SHOWN ? ` and ${ports.length - PORTS_SHOWN} more` : '';
       const listening = ports.length === 0 ? '' : `, listening ${ports.slice(0, PORTS_SHOWN).join(' ')}${more}`;
       const { inspectorUrl } = situation;
-      return `running${listening}${inspectorUrl === null ? '' : `, inspector ${inspectorUrl.split('/')[2]}`}`;
+      return `${situation.paused ? 'paused' : 'running'}${listening}${inspectorUrl === null ? '' : `, inspector ${inspectorUrl.split('/')[2]}`}`;
     }
     case 'waiting':
       return `waiting for ${situation.waitingFor.join(', ')}`;

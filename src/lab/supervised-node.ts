@@ -44,6 +44,8 @@ export class SupervisedNode {
   /** Whether the program has written that error to its standard error. */
   errorPrinted = false;
   waitingFor: string[] = [];
+  /** Its program stands still. */
+  paused: boolean = false;
   /** Whether a start or a stop is under way. */
   changing: boolean = false;
   sinceMs: number = Date.now();
@@ -104,7 +106,13 @@ export class SupervisedNode {
     this.waitingFor = details.waitingFor ?? [];
     if (phase !== 'running') this.listening = { tcp: [], udp: [] };
     this.inspectorUrl = null;
+    this.paused = false;
     this.sinceMs = Date.now();
+    this.#changed(this);
+  }
+
+  pausedIs(paused: boolean): void {
+    this.paused = paused;
     this.#changed(this);
   }
 

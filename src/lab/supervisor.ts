@@ -39,6 +39,7 @@ import { type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
 import { type SpawnProgram, spawnProgram } from './program-process.ts';
 import { noNode } from './suggest.ts';
 import { SupervisedNode } from './supervised-node.ts';
+import { Timeline } from './timeline.ts';
 import { type StartThread, startThread } from './worker-start.ts';
 
 const METRICS_MS_MIN = 100;
@@ -91,6 +92,7 @@ export class Supervisor implements LabBackend {
   /** Ends of the streams that live here and not in a worker. */
   readonly #openStreams: Set<() => void> = new Set();
   readonly #checks: CheckRunner;
+  readonly #timeline: Timeline;
   readonly #startedAtMs: number = Date.now();
   /** The same on a clock that nobody sets. */
   readonly #startedMs: number = performance.now();
@@ -155,6 +157,11 @@ export class Supervisor implements LabBackend {
         this.#partitions.addressesChanged(name).catch(() => {});
       },
     );
+    this.#timeline = new Timeline(
+      plan.timeline,
+      ({ operation, params }) => this.request(operation, params as never),
+      (name, text) => this.logs.add(name, 'state', text),
+    );
     this.#checks = new CheckRunner(plan.checks, {
       request: (operation, params) => this.request(operation, params),
       open: (operation, params, sink) => this.open(operation, params, sink),
@@ -177,6 +184,7 @@ export class Supervisor implements LabBackend {
     this.#booted = true;
     this.#life.startPrograms();
     this.#checks.start();
+    this.#timeline.start();
   }
 
   async request<Op extends LabOperation>(
@@ -266,6 +274,8 @@ export class Supervisor implements LabBackend {
     resetLinks: () => this.#links.reset(),
     run: async (options) => this.#life.run(this.#node(options.node), options),
     kill: async ({ node }) => this.#life.kill(this.#node(node)),
+    pause: async ({ node }) => this.#life.pause(this.#node(node), true),
+    resume: async ({ node }) => this.#life.pause(this.#node(node), false),
     restart: async ({ node }) => this.#life.restart(this.#node(node)),
     stop: async ({ node }) => this.#life.stop(this.#node(node)),
     checks: async () => this.#checks.results(),
@@ -316,6 +326,7 @@ export class Supervisor implements LabBackend {
 
   async #close(): Promise<void> {
     this.#checks.stop();
+    this.#timeline.stop();
     await this.#life.close();
     for (const close of [...this.#openStreams]) close();
     this.#resolveEnded();

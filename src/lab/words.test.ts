@@ -99,6 +99,7 @@ describe('states', () => {
     exitCode: null,
     lastError: null,
     waitingFor: [],
+    paused: false,
   };
 
   it('have words', () => {
