@@ -51,7 +51,8 @@ export function withCables(config: LabConfig, problem: ReportAt): LabConfig {
   }
   const nodes = config.nodes.map((node) => {
     const own = ends.filter((end) => end.node === node.name).sort((a, b) => a.number - b.number);
-    if (own.length === 0) return node;
+    // Its default is meant among the networks of the file.
+    if (own.length === 0) return { ...node, networks: node.networks ?? defaultNetworks(config, own) };
     const given = node.networks ?? defaultNetworks(config, own);
     if (given === null) return node;
     own.forEach(({ number, path }, i) => {
