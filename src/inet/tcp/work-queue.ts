@@ -7,7 +7,7 @@
 
 import { Callout, type CalloutTable } from '../../kern/callout.ts';
 import type { Heap } from '../../mem/heap.ts';
-import type { IpService } from '../ip/transport.ts';
+import type { IpService, Path } from '../ip/transport.ts';
 import type { Connection, ConnectionQueue } from './connection/connection.ts';
 import { DUE_OUTPUT } from './connection/due.ts';
 import { dispatch } from './dispatch.ts';
@@ -18,6 +18,37 @@ const RECLAIM_US = 2_000_000;
 const MEMORY_RETRY_US = 10_000;
 /** Memory that one of them is counted to take. */
 const MEMORY_RETRY_BYTES = 4096;
+
+/** Destinations that one look at the waiting connections remembers, a power of two. */
+const FULL_PLACES = 64;
+
+/** Destinations to which the link has no room, for one look at the connections that wait. */
+class FullPaths {
+  readonly #dst: Int32Array = new Int32Array(FULL_PLACES);
+  readonly #iface: Int32Array = new Int32Array(FULL_PLACES);
+  readonly #look: Int32Array = new Int32Array(FULL_PLACES);
+  #now = 0;
+
+  forget(): void {
+    this.#now = (this.#now + 1) | 0;
+  }
+
+  add(path: Path): void {
+    const at = placeOf(path.dst);
+    this.#dst[at] = path.dst;
+    this.#iface[at] = path.iface.index;
+    this.#look[at] = this.#now;
+  }
+
+  has(path: Path): boolean {
+    const at = placeOf(path.dst);
+    return this.#look[at] === this.#now && this.#dst[at] === path.dst && this.#iface[at] === path.iface.index;
+  }
+}
+
+function placeOf(dst: number): number {
+  return (Math.imul(dst, 0x9e3779b1) >>> 16) & (FULL_PLACES - 1);
+}
 
 /** Connections that wait for one thing. The arrays only grow: a shortened array gives its memory away. */
 class ConnectionList {
@@ -46,6 +77,9 @@ export class WorkQueue implements ConnectionQueue {
   readonly #callouts: CalloutTable;
   readonly #ready: ConnectionList = new ConnectionList();
   readonly #blocked: ConnectionList = new ConnectionList();
+  readonly #full: FullPaths = new FullPaths();
+  /** Connections that have sent and wait again. */
+  readonly #served: ConnectionList = new ConnectionList();
   readonly #holders: Connection[] = [];
   readonly #reclaim: Callout = new Callout((nowUs) => this.#reclaimRings(nowUs));
   readonly #heap: Heap;
@@ -97,22 +131,47 @@ export class WorkQueue implements ConnectionQueue {
     return work + count;
   }
 
-  /** Every one is tried: their links differ, and one whose peer stopped reading must not hold up the others. */
+  /**
+   * In the order in which they came; one that sends and waits again goes to the end. Links differ, and one whose peer stopped reading
+   * must not hold up the others, so that each destination is tried; a thousand connections to one cost one attempt while it has no room.
+   */
   #retryBlocked(nowUs: number): number {
     const { count } = this.#blocked;
     const blocked = this.#blocked.take();
+    this.#full.forget();
     let work = 0;
     for (let i = 0; i < count; i++) {
       const c = blocked[i] as Connection;
       blocked[i] = null;
-      const sndNxt = c.snd.nxt;
-      const ackNow = c.acks.now;
-      c.waiting = false;
-      c.due |= DUE_OUTPUT;
-      dispatch(c, nowUs);
-      if (!c.waiting || c.snd.nxt !== sndNxt || c.acks.now !== ackNow) work++;
+      if (c.path !== null && this.#full.has(c.path)) this.#blocked.add(c);
+      else if (this.#retry(c, nowUs)) work++;
+    }
+    const { count: servedCount } = this.#served;
+    if (servedCount === 0) return work;
+    const served = this.#served.take();
+    for (let i = 0; i < servedCount; i++) {
+      this.#blocked.add(served[i] as Connection);
+      served[i] = null;
     }
     return work;
+  }
+
+  /** Returns whether it sent something, or waits no more. */
+  #retry(c: Connection, nowUs: number): boolean {
+    const sndNxt = c.snd.nxt;
+    const ackNow = c.acks.now;
+    const waited = this.#blocked.count;
+    c.waiting = false;
+    c.due |= DUE_OUTPUT;
+    dispatch(c, nowUs);
+    if (!c.waiting) return true;
+    if (c.path !== null) this.#full.add(c.path);
+    if (c.snd.nxt === sndNxt && c.acks.now === ackNow) return false;
+    if (this.#blocked.count === waited + 1) {
+      this.#blocked.count = waited;
+      this.#served.add(c);
+    }
+    return true;
   }
 
   /**
