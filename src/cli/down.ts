@@ -19,14 +19,42 @@ export function downCommand(): Command {
     )
     .argument('[name]', 'name of the lab')
     .addOption(labOption())
+    .option('--all', 'take every lab of this user down')
     .option('--json', 'print JSON')
-    .action(async (name: string | undefined, options: { lab?: string; json?: true }) => {
+    .action(async (name: string | undefined, options: { lab?: string; all?: true; json?: true }) => {
+      if (options.all) {
+        if (name !== undefined) throw new CommandFailure(`--all, or ${name}?`);
+        await allDown(options.json === true);
+        return;
+      }
       const named = name ?? options.lab;
       const lab = named === undefined ? await labOfFolder() : await attachTo(named);
       await lab.down();
       if (options.json) printJson(output, { lab: lab.name, state: 'down' });
       else output.write(`${lab.name} is down\n`);
     });
+}
+
+/** Those that do not answer are named, and the command fails. */
+async function allDown(json: boolean): Promise<void> {
+  const up = await labs();
+  const answering = up.filter(({ pid }) => pid !== null);
+  const silent = up.filter(({ pid }) => pid === null).map(({ name }) => name);
+  const down: string[] = [];
+  await Promise.all(
+    answering.map(async ({ name }) => {
+      const lab = await attachIfUp(name);
+      await lab?.down();
+      down.push(name);
+    }),
+  );
+  if (json)
+    printJson(
+      output,
+      down.map((name) => ({ lab: name, state: 'down' })),
+    );
+  else for (const name of down.sort()) output.write(`${name} is down\n`);
+  if (silent.length > 0) throw new CommandFailure(`${silent.join(', ')}: does not answer`);
 }
 
 async function labOfFolder(): Promise<Lab> {

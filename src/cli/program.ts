@@ -17,6 +17,7 @@ import { describeFailure, EXIT_USAGE } from './failure.ts';
 import { helpCommand } from './help.ts';
 import { killCommand, pauseCommand, restartCommand, resumeCommand } from './life.ts';
 import { logsCommand } from './logs.ts';
+import { lsCommand } from './ls.ts';
 import { netemCommand } from './netem.ts';
 import { TOOLS } from './network-tools.ts';
 import { output, quietOnClosedPipe } from './output.ts';
@@ -24,6 +25,7 @@ import { packetdrillCommand } from './packetdrill.ts';
 import { psCommand } from './ps.ts';
 import { runCommand } from './run.ts';
 import { statCommand, topCommand } from './stat.ts';
+import { testCommand } from './test.ts';
 import { upCommand } from './up.ts';
 
 export function createProgram(): Command {
@@ -34,7 +36,15 @@ export function createProgram(): Command {
     .helpCommand(false)
     .configureHelp({ sortSubcommands: false });
   program.commandsGroup('A lab:');
-  for (const command of [upCommand(), downCommand(), psCommand(), logsCommand(), execCommand()])
+  for (const command of [
+    upCommand(),
+    testCommand(),
+    downCommand(),
+    lsCommand(),
+    psCommand(),
+    logsCommand(),
+    execCommand(),
+  ])
     program.addCommand(command);
   program.commandsGroup('Faults and metrics:');
   const faults = [

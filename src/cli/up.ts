@@ -7,7 +7,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { type CheckResult, durationMs, formatProblem, type Lab, LabFileError, lab as startLab } from '../index.ts';
+import {
+  durationMs,
+  formatProblem,
+  type Lab,
+  LabFileError,
+  type LabInfo,
+  type NodeStatus,
+  readLab,
+  lab as startLab,
+} from '../index.ts';
+import { startDetached } from './detached.ts';
+import { allChecked, concluded, hasFailed } from './endings.ts';
 import { CommandFailure, EXIT_INTERRUPTED } from './failure.ts';
 import { endWhenUnread, output, waitInMemory } from './output.ts';
 import { LAB_FILES, labFileHere } from './target.ts';
@@ -24,6 +35,9 @@ interface UpOptions {
   seed?: number;
   all?: true;
   attach?: string;
+  detach?: true;
+  untilChecked?: true;
+  exitOnFailure?: true;
 }
 
 export function upCommand(): Command {
@@ -36,6 +50,12 @@ export function upCommand(): Command {
     .argument('[file]', 'lab file')
     .addOption(new Option('--for <time>', 'end by itself after this long, e.g. 5s').env('MK_FOR'))
     .addOption(new Option('--seed <number>', "override the lab's seed").argParser(parseSeed).env('MK_SEED'))
+    .option('-d, --detach', 'return when the lab is up; it goes on until `mk down`')
+    .option('--until-checked', 'end when every check has passed or failed')
+    .option(
+      '--exit-on-failure',
+      'end, with code 1, when a check fails, or a program crashes or ends with another code than 0',
+    )
     .option('--attach <node>', "standard input is that node's program's (default: that of the only program)")
     .option('-q, --quiet', 'do not show what the programs write')
     .option('--json', 'one JSON value a line')
@@ -43,7 +63,7 @@ export function upCommand(): Command {
     .action(up);
 }
 
-function parseSeed(text: string): number {
+export function parseSeed(text: string): number {
   const seed = Number(text);
   if (!Number.isSafeInteger(seed) || seed < 0) throw new CommandFailure(`--seed ${text}: not a whole number`);
   return seed;
@@ -55,6 +75,12 @@ async function up(given: string | undefined, options: UpOptions): Promise<void> 
   const forMs = options.for === undefined ? null : durationMs(options.for);
   if (forMs !== null && !(forMs > 0))
     throw new CommandFailure(`--for ${options.for}: a time with its unit, such as 5s`);
+  if (options.untilChecked && readLab(file).checks.length === 0)
+    throw new CommandFailure(`--until-checked: ${file} has no checks`);
+  if (options.detach) {
+    await detach(file, options);
+    return;
+  }
   const view = options.json ? new JsonView(output) : output.terminal ? new TerminalView(output) : new PipeView(output);
   waitInMemory();
   const interrupted = new AbortController();
@@ -67,7 +93,7 @@ async function up(given: string | undefined, options: UpOptions): Promise<void> 
     // The file is read by now. Threads have no working directory of their own: relative paths of programs start here.
     if (existsSync(folder)) process.chdir(folder);
     const net = await starting;
-    process.exitCode = await watch(net, view, forMs, options.quiet === true, interrupted.signal);
+    process.exitCode = await watch(net, view, { ...options, forMs, signal: interrupted.signal });
   } catch (error) {
     // Ctrl-C while the lab was coming up: it is gone again.
     if (interrupted.signal.aborted) throw new CommandFailure('', EXIT_INTERRUPTED);
@@ -96,7 +122,7 @@ function inBackground(): boolean {
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Ctrl-C and kill end the lab; a second one ends the process. Returns how to stop listening. */
-function onInterrupt(what: () => void): () => void {
+export function onInterrupt(what: () => void): () => void {
   let count = 0;
   const handler = (signal: NodeJS.Signals): void => {
     if (count++ > 0) die(signal);
@@ -121,11 +147,41 @@ function dieStuck(nodes: string[]): void {
   die('SIGTERM');
 }
 
+/** `mk up -d`: the arguments of the process are those given here. */
+async function detach(file: string, options: UpOptions): Promise<void> {
+  if (options.attach !== undefined) throw new CommandFailure('--attach: nobody writes to a lab that is detached');
+  const args = [
+    ...(options.for === undefined ? [] : ['--for', options.for]),
+    ...(options.seed === undefined ? [] : ['--seed', String(options.seed)]),
+    ...(options.untilChecked ? ['--until-checked'] : []),
+    ...(options.exitOnFailure ? ['--exit-on-failure'] : []),
+    ...(options.all ? ['--all'] : []),
+  ];
+  const net = await startDetached([...args, '--', file]);
+  const info = await settledInfo(net);
+  (options.json ? new JsonView(output) : new PipeView(output)).up(titleOf(info), info.nodes, info);
+  await net.detach();
+}
+
+function titleOf({ name, nodes, workers, bootMs }: LabInfo): string {
+  const threads = `${workers} ${workers === 1 ? 'thread' : 'threads'}`;
+  return `${name}: ${nodes.length} kernels in ${threads}, up in ${Math.round(bootMs)} ms`;
+}
+
+async function settledInfo(net: Lab): Promise<LabInfo> {
+  await settle(net);
+  return net.info();
+}
+
+interface WatchOptions extends UpOptions {
+  forMs: number | null;
+  signal: AbortSignal;
+}
+
 /** Show the lab until it ends; the exit code. */
-async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean, signal: AbortSignal): Promise<number> {
+async function watch(net: Lab, view: View, options: WatchOptions): Promise<number> {
+  const { forMs, signal, quiet } = options;
   const info = await net.info();
-  const threads = `${info.workers} ${info.workers === 1 ? 'thread' : 'threads'}`;
-  const title = `${info.name}: ${info.nodes.length} kernels in ${threads}, up in ${Math.round(info.bootMs)} ms`;
   const ending = new AbortController();
   const timer = forMs === null ? null : setTimeout(() => ending.abort(), forMs);
   signal.addEventListener('abort', () => ending.abort());
@@ -137,34 +193,46 @@ async function watch(net: Lab, view: View, forMs: number | null, quiet: boolean,
   // From the first line on: a lab keeps only the last ones.
   const logs = net.logs({ follow: true });
   await Promise.race([settle(net), ended]);
-  view.up(title, (await net.info()).nodes, info);
+  view.up(titleOf(info), (await net.info()).nodes, info);
+  let broken = false;
+  if (options.untilChecked)
+    void allChecked(net, ending.signal).then(
+      () => ending.abort(),
+      () => undefined,
+    );
+  const look = async (nodes: readonly NodeStatus[]): Promise<void> => {
+    if (!options.exitOnFailure || ending.signal.aborted) return;
+    const failed = nodes.some(hasFailed) || (await net.checks()).some(({ state }) => state === 'failed');
+    if (!failed) return;
+    broken = true;
+    ending.abort();
+  };
   const states = net.states();
   const metrics = net.metrics();
   const streams = [
-    forEach(states, (node) => view.state(node)),
-    forEach(metrics, async (sample) => view.metrics(sample, (await net.info()).partitions)),
+    forEach(states, async (node) => {
+      view.state(node);
+      await look([node]);
+    }),
+    forEach(metrics, async (sample) => {
+      const { partitions, nodes } = await net.info();
+      view.metrics(sample, partitions);
+      await look(nodes);
+    }),
     forEach(logs, (line) => {
       if (!quiet || line.source === 'state') view.log(line);
     }),
   ];
   await ended;
   if (timer !== null) clearTimeout(timer);
-  const results = (await net.checks()).map(conclude);
+  const results = (await net.checks()).map(concluded);
   await net.down();
   for (const stream of [states, metrics, logs]) stream.close();
   await Promise.all(streams);
-  const failed = results.some((result) => result.state === 'failed' || (forMs !== null && result.state === 'pending'));
+  const unsettled = forMs !== null && results.some(({ state }) => state === 'pending');
+  const failed = broken || unsettled || results.some(({ state }) => state === 'failed');
   view.down(results, failed ? 1 : 0);
   return failed ? 1 : 0;
-}
-
-/** A check that was still pending when the lab ended says so. */
-function conclude(result: CheckResult): CheckResult {
-  if (result.state !== 'pending') return result;
-  return {
-    ...result,
-    reason: result.reason === '' ? 'the lab ended before' : `the lab ended before; ${result.reason}`,
-  };
 }
 
 /** Give programs a moment to begin to listen, so that the first table shows more than their start. */
