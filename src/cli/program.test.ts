@@ -31,7 +31,9 @@ describe('help', () => {
     const withJson = commands.filter((c) => c.options.some((o) => o.long === '--json')).map((c) => c.name());
     expect(withJson).toEqual([
       'up',
+      'test',
       'down',
+      'ls',
       'ps',
       'logs',
       'break',
