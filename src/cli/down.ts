@@ -35,7 +35,7 @@ export function downCommand(): Command {
     });
 }
 
-/** Those that do not answer are named, and the command fails. */
+/** All labs go but those that do not answer: these are named, and the command fails. */
 async function allDown(json: boolean): Promise<void> {
   const up = await labs();
   const answering = up.filter(({ pid }) => pid !== null);
