@@ -24,6 +24,7 @@ export type {
 } from './lab/config.ts';
 export { type Ability, type MachineReport, machineReport } from './lab/doctor.ts';
 export type { LogsOptions, MetricsOptions, PartitionOptions, ProgramOptions } from './lab/facade-checks.ts';
+export { ownImpairment } from './lab/facade-checks.ts';
 export type { HttpOptions } from './lab/http-client.ts';
 export { formatImpairment } from './lab/impairment-values.ts';
 export {

@@ -9,7 +9,7 @@ import { labOption, withLab } from './target.ts';
 const TARGET = 'A:B (two nodes, or a node and its network or interface), or NODE: all that it is attached to';
 
 /** Values as they stand on the command line. */
-interface LineArguments {
+export interface LineArguments {
   delay?: string;
   jitter?: string;
   distribution?: string;
@@ -44,12 +44,12 @@ const LINE_OPTIONS: readonly (readonly [flags: string, description: string])[] =
 ];
 
 /** The options of one line, for every command that takes them. */
-function lineOptions(): Option[] {
+export function lineOptions(): Option[] {
   return LINE_OPTIONS.map(([flags, description]) => new Option(flags, description));
 }
 
 /** Values for the façade, which checks them. */
-function lineValues(given: LineArguments): ImpairmentOptions {
+export function lineValues(given: LineArguments): ImpairmentOptions {
   const values: Record<string, unknown> = {};
   for (const [flags] of LINE_OPTIONS) {
     const name = (/^--(\w+)/.exec(flags) as RegExpExecArray)[1] as keyof LineArguments;

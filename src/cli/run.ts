@@ -11,10 +11,12 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { moduleUrl } from '../base/module-url.ts';
+import { ownImpairment } from '../index.ts';
 import { kernelAtUrl } from '../tools/bin/kernel-at.ts';
 import { CommandFailure } from './failure.ts';
+import { type LineArguments, lineOptions, lineValues } from './netem.ts';
 import { labOption, serverUrl } from './target.ts';
 
 const PRELOAD: URL = moduleUrl('../worker/preload', import.meta.url);
@@ -24,32 +26,55 @@ const EXIT_NO_KERNEL = 1;
 /** Signals that a terminal or a service manager sends; those of a terminal reach the program by themselves. */
 const PASSED_ON: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGINT', 'SIGQUIT'];
 
+interface RunOptions extends LineArguments {
+  server?: string;
+  lab?: string;
+  seed?: number;
+}
+
+const SEED_MAX = 0xffffffff;
+
+function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (!Number.isInteger(seed) || seed < 0 || seed > SEED_MAX)
+    throw new CommandFailure(`--seed ${text}: not a whole number`);
+  return seed;
+}
+
 export function runCommand(): Command {
-  return new Command('run')
+  const command = new Command('run')
     .summary('run one program on a kernel of its own, or on one that is there')
     .description(
       'Run a program on a kernel of its own, with lo0 (127.0.0.1, localhost) and nothing else: it can talk to itself over ' +
         'the network, and to nobody else. With --server it runs on a kernel that is there, as one more program of that machine. ' +
-        'What stands before -- goes to Node.',
+        'What stands before -- goes to Node. --delay and those below it impair lo0: each packet that the program sends to itself.',
     )
-    .usage('[--server URL|NODE] [--node-flag ...] [--] program.js [arguments]')
+    .usage('[--server URL|NODE | --delay TIME ...] [--node-flag ...] [--] program.js [arguments]')
     .argument('[words...]', 'flags for Node, then --, then the program and its arguments')
     .option('--server <kernel>', 'URL of a kernel (unix://PATH, tcp://HOST:PORT/), or node of a lab that is up')
     .addOption(labOption())
     .addHelpText(
       'after',
       '\nThe key of a kernel stands in its URL (?key=DIGITS) or in RUMP_KEY. Exit code 1: no such kernel.',
-    )
+    );
+  for (const option of lineOptions()) command.addOption(option);
+  return command
+    .addOption(new Option('--seed <number>', 'of the chances of --loss and others; default 0').argParser(parseSeed))
     .helpOption('--help', 'display help for command')
     .passThroughOptions()
     .allowUnknownOption()
-    .action(async (_words: string[], { server, lab }: { server?: string; lab?: string }) => {
+    .action(async (_words: string[], options: RunOptions) => {
+      const { server, lab, seed = 0 } = options;
+      const values = lineValues(options);
+      const impaired = Object.keys(values).length > 0;
+      if (impaired && server !== undefined) throw new CommandFailure('that kernel is impaired by mk netem, not here');
+      const env = impaired ? { ...process.env, ...ownImpairment(values, seed) } : process.env;
       const { nodeFlags, program } = divide(rawWords());
       if (program.length === 0) throw new CommandFailure('no program; say: mk run -- program.js');
       checkScript(nodeFlags, program);
       process.exitCode =
         server === undefined
-          ? await runProgram(PRELOAD, process.env, nodeFlags, program)
+          ? await runProgram(PRELOAD, env, nodeFlags, program)
           : await runProgram(HIJACK, await serverEnvironment(server, lab), nodeFlags, program);
     });
 }
@@ -84,7 +109,8 @@ function rawWords(): string[] {
 }
 
 /** An option of the command itself, in front of all others. */
-const OWN_OPTION = /^--(?:server|lab)(=.*)?$/s;
+const OWN_OPTION =
+  /^--(?:server|lab|seed|delay|jitter|distribution|loss|burst|duplicate|corrupt|reorder|rate|queue)(=.*)?$/s;
 
 /**
  * Flags for Node and the program. A `--` that follows a flag, or comes first, parts them; otherwise the first word that is no

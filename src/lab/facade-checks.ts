@@ -10,9 +10,11 @@ import type { CaptureRequest } from '../tools/capture-stream.ts';
 import type { InterfaceChange, NeighborEntry, RouteChange } from '../tools/change-requests.ts';
 import type { PingOptions } from '../tools/echo.ts';
 import { checked, environment, flag, integer, number, object, oneOf, text, texts } from './argument-shapes.ts';
+import type { ImpairmentOptions } from './config.ts';
 import type { HttpOptions } from './http-client.ts';
-import { type Ways, waysOf } from './impairment-values.ts';
+import { requestOf, type Ways, waysOf } from './impairment-values.ts';
 import { impairment } from './link-schema.ts';
+import { IMPAIR_VARIABLE, type OwnImpairment } from './messages.ts';
 
 export interface ProgramOptions {
   argv?: string[];
@@ -126,6 +128,12 @@ export const checkMetrics = (value: unknown): MetricsOptions => checked('metrics
 /** Numbers of texts, for both ways; null stays null. */
 export const checkImpairment = (value: unknown): Ways | null =>
   value === null ? null : waysOf(checked('impair', v.pipe(v.unknown(), impairment), value));
+/** Environment that impairs lo0 of a kernel of its own, as `mk run` starts it; no wrong value gets into it. Throws EINVAL. */
+export function ownImpairment(values: ImpairmentOptions, seed: number): Record<string, string> {
+  const { up } = checkImpairment(values) as Ways;
+  const own: OwnImpairment = { values: requestOf(up), seed };
+  return { [IMPAIR_VARIABLE]: JSON.stringify(own) };
+}
 export const checkLogs = (value: unknown): LogsOptions => checked('logs', logsOptions, value);
 export const checkHttp = (value: unknown): HttpOptions => checked('fetch', httpOptions, value);
 export const checkProgram = (value: unknown): ProgramOptions => checked('run', programOptions, value);

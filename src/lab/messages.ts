@@ -18,6 +18,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { NetworkDescriptor } from '../link/network.ts';
 import type { WasmMemory } from '../mem/webassembly.ts';
+import type { ImpairmentValues } from '../sys/control.ts';
 
 /** One interface of a kernel: a port of a network that the supervisor created in the arena. */
 export interface InterfaceBoot {
@@ -88,6 +89,14 @@ export interface ProgramBoot {
   execArgv: string[];
   /** Its variable NODE_OPTIONS, which Node does not see; null: there is none. */
   nodeOptions: string | null;
+}
+
+/** Variable by which `mk run` tells a kernel of its own how lo0 is impaired: {@link OwnImpairment} as JSON. */
+export const IMPAIR_VARIABLE = 'MULTIKERNEL_IMPAIR';
+
+export interface OwnImpairment {
+  values: ImpairmentValues;
+  seed: number;
 }
 
 /** Output on its way may take so much before the program waits. */

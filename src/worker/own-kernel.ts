@@ -8,6 +8,7 @@
 import { hostname } from 'node:os';
 import { EventLoop } from '../host/node/event-loop.ts';
 import { Kernel } from '../kernel/kernel.ts';
+import { IMPAIR_VARIABLE, type OwnImpairment } from '../lab/messages.ts';
 import { Arena } from '../mem/arena.ts';
 import { Doorbell } from '../mem/doorbell.ts';
 import { SpinBudget } from '../mem/spin-budget.ts';
@@ -16,6 +17,7 @@ import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
 import { SESSION_BYTES } from '../rump/server.ts';
+import { IMPAIR_OUT } from '../sys/control.ts';
 import { interfaceAddresses } from './interface-addresses.ts';
 import { KernelServer } from './kernel-server.ts';
 import { SessionPool } from './session-memory.ts';
@@ -41,6 +43,14 @@ const kernel = Kernel.create({
   ipv6: true,
   heap: { at: arena.allocate(HEAP_BYTES, 4096), bytes: HEAP_BYTES },
 });
+const impairment = process.env[IMPAIR_VARIABLE];
+if (impairment !== undefined) {
+  // Processes that the program starts use this kernel: its lo0 is theirs.
+  delete process.env[IMPAIR_VARIABLE];
+  const { values, seed } = JSON.parse(impairment) as OwnImpairment;
+  const index = kernel.inet.interface('lo0')?.index as number;
+  kernel.control('impairment.set', { index, direction: IMPAIR_OUT, from: null, values, seed });
+}
 loop.add(...kernel.cpus);
 // Programs also call their own machine by its name.
 const names = new StaticNames({ localhost: ['127.0.0.1', '::1'], [hostname()]: '127.0.0.1' });

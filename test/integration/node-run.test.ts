@@ -278,3 +278,30 @@ describe('IPv6', () => {
     ]);
   });
 });
+
+describe('the network of mk run', () => {
+  it('is slow when asked, and says what it cannot be', async () => {
+    const echo = `
+      const net = require('node:net');
+      const server = net.createServer((socket) => socket.pipe(socket)).listen(7, () => {
+        const socket = net.connect(7, '127.0.0.1', () => {
+          const sentMs = performance.now();
+          socket.write('x');
+          socket.once('data', () => { console.log(performance.now() - sentMs); process.exit(); });
+        });
+      });`;
+    const slow = await run(echo, '--delay', '60ms');
+    expect(slow.code).toBe(0);
+    // There and back.
+    expect(Number(slow.out)).toBeGreaterThanOrEqual(120);
+    expect(await run(echo, '--loss', '200%')).toMatchObject({
+      out: '',
+      code: 2,
+      err: 'mk run: impair: loss: expected a share such as 2% (a number is below 1), not "200%"\n',
+    });
+    expect(await run(echo, '--server', 'unix:///nobody', '--delay', '5ms')).toMatchObject({
+      code: 2,
+      err: 'mk run: that kernel is impaired by mk netem, not here\n',
+    });
+  });
+});
