@@ -21,7 +21,7 @@ export interface ProgramOptions {
   /** Flags of Node in front of the script. */
   nodeFlags?: string[];
   env?: Record<string, string>;
-  /** Folder in which the script and its relative paths start; default: the current folder. */
+  /** Folder in which the script and its relative paths start; default: the current folder. Beside its kernel: the lab's folder. */
   cwd?: string;
 }
 

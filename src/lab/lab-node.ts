@@ -156,7 +156,10 @@ export class LabNode {
     return this.#lab.request('impair', { a: this.name, b: null, ways: checkImpairment(values) });
   }
 
-  /** Run a program here, placed as the node says. Throws EBUSY while another runs, ENOENT when there is no such file. */
+  /**
+   * Run a program here, placed as the node says. Throws EBUSY while another runs, ENOENT when there is no such file, EINVAL for what only
+   * a process has on a node whose program runs beside its kernel.
+   */
   async run(script: string | URL, options: ProgramOptions = {}): Promise<NodeStatus> {
     const { argv = [], nodeFlags = [], env = {}, cwd = '.' } = checkProgram(options);
     const given = script instanceof URL ? script.href : checkText('run', script);

@@ -26,7 +26,7 @@ import {
 } from './program-process.ts';
 import { programError } from './state.ts';
 import type { SupervisedNode } from './supervised-node.ts';
-import { threadProblems } from './thread-flags.ts';
+import { ONLY_PROCESS, threadProblems } from './thread-flags.ts';
 import type { WorkerEvents, WorkerLink } from './worker-link.ts';
 import { type StartThread, startWorker, threadGroups } from './worker-start.ts';
 
@@ -125,7 +125,7 @@ export class NodeLife {
     };
   }
 
-  /** Start a program on a node that runs none. Throws EBUSY, ENOENT, and what `boot` throws. */
+  /** Start a program on a node that runs none. Throws EBUSY, ENOENT, EINVAL for what its placement has not, and what `boot` throws. */
   run(node: SupervisedNode, options: RunOptions): Promise<NodeStatus> {
     return this.#alone(node, async () => {
       if (node.busy && node.program !== null) {
@@ -134,11 +134,7 @@ export class NodeLife {
       const script = findScript(options.script, options.cwd);
       if (script === null) throw new MultikernelError('ENOENT', `no program ${options.script}`);
       const { nodeFlags, argv, cwd, env } = options;
-      const [problem] = node.plan.placement === 'beside' ? threadProblems(nodeFlags, env) : [];
-      if (problem !== undefined) {
-        const where = problem.key.length === 1 ? '' : `${problem.key.join('.')}: `;
-        throw new MultikernelError('EINVAL', `${node.name}: ${where}${problem.message}`);
-      }
+      if (node.plan.placement === 'beside') this.#checkThread(node.name, options);
       const stays = node.up && node.plan.placement === 'process';
       if (!stays) await this.#unplug(node);
       const text = ['node', ...nodeFlags, options.script, ...argv].join(' ');
@@ -147,6 +143,17 @@ export class NodeLife {
       if (stays) this.#startProgram(node);
       else await this.#reboot(node);
     });
+  }
+
+  /** Throws EINVAL for what a thread cannot have. Names of files that a program opens start at the working directory of this process. */
+  #checkThread(node: string, { cwd, nodeFlags, env }: RunOptions): void {
+    const [problem] = threadProblems(nodeFlags, env);
+    if (problem !== undefined) {
+      const where = problem.key.length === 1 ? '' : `${problem.key.join('.')}: `;
+      throw new MultikernelError('EINVAL', `${node}: ${where}${problem.message}`);
+    }
+    if (cwd === this.#lab.plan.folder || cwd === process.cwd()) return;
+    throw new MultikernelError('EINVAL', `${node}: cwd: a folder that is not that of the lab: ${ONLY_PROCESS}`);
   }
 
   /** End the program of a node. Throws EOPNOTSUPP when it runs beside its kernel, ESRCH when there is none. */

@@ -189,6 +189,14 @@ describe('what a thread cannot have', () => {
       code: 'EINVAL',
       message: 'a: env.TZ: read once per process: only with "placement: process"',
     });
+    await expect(run('a', { cwd: '/' })).rejects.toMatchObject({ code: 'ENOENT' });
+    const elsewhere = mkdtempSync(join(tmpdir(), 'mk-elsewhere-'));
+    writeFileSync(join(elsewhere, 'changes.cjs'), '');
+    await expect(run('a', { cwd: elsewhere })).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: 'a: cwd: a folder that is not that of the lab: only with "placement: process"',
+    });
+    rmSync(elsewhere, { recursive: true });
     await run('p', { nodeFlags: ['--expose-gc'], env: { TZ: 'Asia/Tokyo' } });
     expect((await lab.node('a').status()).state).toBe('ready');
   });
