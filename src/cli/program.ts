@@ -10,6 +10,7 @@ import { Command, CommanderError } from 'commander';
 import { benchCommand } from './bench.ts';
 import { breakCommand, healCommand } from './break.ts';
 import { captureCommand } from './capture.ts';
+import { completeCommand, completionCommand } from './completion.ts';
 import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { execCommand, toolCommand } from './exec.ts';
@@ -58,8 +59,9 @@ export function createProgram(): Command {
   ];
   for (const command of [...faults, captureCommand(), statCommand(), topCommand()]) program.addCommand(command);
   program.commandsGroup('Without a lab:');
-  for (const command of [runCommand(), packetdrillCommand(), benchCommand(), doctorCommand(), helpCommand(program)])
-    program.addCommand(command);
+  const others = [runCommand(), packetdrillCommand(), benchCommand(), doctorCommand(), completionCommand()];
+  for (const command of [...others, helpCommand(program)]) program.addCommand(command);
+  program.addCommand(completeCommand(program), { hidden: true });
   program.commandsGroup('Network tools of a kernel (mk TOOL -k NODE, or mk exec NODE -- TOOL):');
   for (const tool of TOOLS) program.addCommand(toolCommand(tool));
   for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) {
