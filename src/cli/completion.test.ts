@@ -8,7 +8,7 @@ const RUNNING: Running = {
   nodes: async (lab) => (lab === null ? Object.values(LABS).flat() : (LABS[lab] ?? [])),
 };
 
-/** What stands for the last word of a line; the line ends with a space when that is empty. */
+/** Candidates for the last word of a line; the line ends with a space when that word is empty. */
 function complete(line: string): Promise<string[]> {
   return completions(createProgram(), line.split(' '), RUNNING);
 }

@@ -39,10 +39,10 @@ const NODE_ARGUMENTS: ReadonlySet<string> = new Set(['a', 'b', 'node', 'nodes', 
 /** Options whose value is a node. */
 const NODE_OPTIONS: ReadonlySet<string> = new Set(['-k', '--server', '--attach']);
 
-/** What is up, asked only when it is needed. */
+/** Labs and nodes that are up, asked only when they are needed. */
 export interface Running {
   labs(): Promise<string[]>;
-  /** Of one lab, or null: of all. */
+  /** Names of nodes of one lab, or (null) of all. */
   nodes(lab: string | null): Promise<string[]>;
 }
 
@@ -89,7 +89,7 @@ const RUNNING: Running = {
   },
 };
 
-/** What may stand for the last of `words`. Empty: nothing that we know, the shell's own file names may do. */
+/** Candidates for the last of `words`. Empty: nothing that we know, the shell's own file names may do. */
 export async function completions(program: Command, words: readonly string[], running: Running): Promise<string[]> {
   const before = words.slice(0, -1);
   const word = words.at(-1) ?? '';
@@ -112,7 +112,7 @@ async function candidates(
       if (pending.long === '--lab') lab = one;
       pending = null;
     } else if (one === '--') {
-      // What follows is an argument, whatever it begins with.
+      // The words behind it are arguments.
     } else if (one.startsWith('-')) {
       const option = optionOf(command, one);
       pending = option?.required && !one.includes('=') ? option : null;

@@ -29,7 +29,7 @@ export async function runScripts(
   options: ScriptOptions,
 ): Promise<void> {
   const files = names.flatMap(scriptsOf);
-  const reports: DrillReport[] = [];
+  const reports: Verdict[] = [];
   const traces: { file: string; trace: DrillTrace }[] = [];
   const region = new LiveRegion(output);
   const progress = output.terminal && !options.json && files.length > 1;
@@ -46,7 +46,29 @@ export async function runScripts(
   if (options.pcapng !== undefined) await writeTraces(options.pcapng, traces);
   if (options.json) printJson(output, reports);
   else if (files.length > 1) output.write(`${summary(reports)}\n`);
-  if (reports.some((report) => report.outcome !== 'pass')) process.exitCode = 1;
+  if (!reports.every(isGood)) process.exitCode = 1;
+}
+
+/** A report, and whether the script says of itself that it ends so; null: it says nothing. */
+interface Verdict extends DrillReport {
+  asMeant: boolean | null;
+}
+
+/** First line of a script that is meant to fail: `// fail 12: words of the message`. */
+const MEANT = /^\/\/ (fail|unsupported|error) (\d+): (.*)$/;
+
+function verdictOf(report: DrillReport, text: string): Verdict {
+  const meant = MEANT.exec(text.split('\n', 1)[0] as string);
+  if (meant === null) return { ...report, asMeant: null };
+  const [, outcome, line, words] = meant as unknown as [string, string, string, string];
+  const asMeant = report.outcome === outcome && report.line === Number(line) && report.message.includes(words);
+  const notes = asMeant ? report.notes : [...report.notes, `meant to end as ${outcome} in line ${line}: ${words}`];
+  return { ...report, notes, asMeant };
+}
+
+/** It passed, and was not meant to fail; or it failed as it was meant to. */
+function isGood({ outcome, asMeant }: Verdict): boolean {
+  return asMeant ?? outcome === 'pass';
 }
 
 function print(region: LiveRegion, progress: boolean, line: string): void {
@@ -58,9 +80,11 @@ function drillFile(
   file: string,
   options: readonly OptionText[],
   trace: boolean,
-): { report: DrillReport; trace: DrillTrace | null } {
+): { report: Verdict; trace: DrillTrace | null } {
   try {
-    return drill(file, readFileSync(file, 'utf8'), { options, trace });
+    const text = readFileSync(file, 'utf8');
+    const { report, trace: frames } = drill(file, text, { options, trace });
+    return { report: verdictOf(report, text), trace: frames };
   } catch (error) {
     if (error instanceof OptionError) throw new CommandFailure(error.message);
     throw error;
@@ -78,10 +102,11 @@ function scriptsOf(name: string): string[] {
 }
 
 /** Lines printed for one script. */
-function reportLines(report: DrillReport, quiet: boolean): string[] {
-  const { outcome, file, message, notes } = report;
+function reportLines(report: Verdict, quiet: boolean): string[] {
+  const { outcome, file, message, notes, asMeant } = report;
   const lines = [...report.output];
-  if (outcome === 'pass' && quiet && report.warnings === 0) return lines;
+  if (isGood(report) && quiet && report.warnings === 0) return lines;
+  if (asMeant === true) return [...lines, `as meant     ${file}: ${outcome} in line ${report.line}`];
   const seconds = (report.durationUs / 1e6).toFixed(3);
   const counts = `${report.events} events, ${report.packetsIn} packets in, ${report.packetsOut} out, ${seconds} s`;
   lines.push(outcome === 'pass' ? `pass         ${file} (${counts})` : `${outcome.padEnd(12)} ${file}`);
@@ -91,11 +116,16 @@ function reportLines(report: DrillReport, quiet: boolean): string[] {
   return lines;
 }
 
-/** "12 scripts: 10 pass, 1 fail, 1 unsupported". */
-function summary(reports: readonly DrillReport[]): string {
-  const count = (outcome: Outcome): number => reports.filter((report) => report.outcome === outcome).length;
+/** "12 scripts: 9 pass, 1 as meant, 1 fail, 1 unsupported". */
+function summary(reports: readonly Verdict[]): string {
+  const others = reports.filter((report) => report.asMeant !== true);
   const outcomes: readonly Outcome[] = ['pass', 'fail', 'unsupported', 'error'];
-  const parts = outcomes.filter((outcome) => count(outcome) > 0).map((outcome) => `${count(outcome)} ${outcome}`);
+  const counts: [string, number][] = outcomes.map((outcome) => [
+    outcome,
+    others.filter((report) => report.outcome === outcome).length,
+  ]);
+  counts.splice(1, 0, ['as meant', reports.length - others.length]);
+  const parts = counts.filter(([, count]) => count > 0).map(([outcome, count]) => `${count} ${outcome}`);
   return `${reports.length} scripts: ${parts.join(', ')}`;
 }
 

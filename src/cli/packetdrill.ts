@@ -41,7 +41,8 @@ the kernel needs to compute. Shell commands are not executed: sysctl in all its 
 only looks or restores is passed over, anything else makes the script "unsupported".
 
 Verdicts: pass; fail (the kernel did something else); unsupported (the script asks for what is not there); error (the
-script cannot be read). The exit code is 0 when all pass, else 1.
+script cannot be read). The exit code is 0 when all pass, else 1. A script that is meant to fail says so in its first line,
+"// fail 12: words of the message" (or unsupported, error): when it ends so, in that line, it is "as meant", and counts as a pass.
 
   mk packetdrill handshake.pkt
   mk packetdrill -v --tolerance_usecs=10000 tests/

@@ -105,7 +105,17 @@ describe('its commands', () => {
   it('print the version and the list of benches, and run scripts', () => {
     expect(mk('--version')).toBe(`${manifest.version}\n`);
     expect(mk('bench')).toContain('mint');
-    expect(mk('packetdrill', '-q', join(packed, 'test/packetdrill/pass'))).toMatch(/^\d+ scripts: \d+ pass\n$/);
+    expect(mk('packetdrill', '-q', join(packed, 'test/packetdrill'))).toMatch(
+      /^\d+ scripts: \d+ pass, \d+ as meant\n$/,
+    );
+  });
+
+  it('say of a script that was meant to fail what it did instead', () => {
+    const script = '// fail 2: unknown\n0 socket(..., SOCK_STREAM, 0) = 3\n';
+    writeFileSync(join(folder, 'passes.pkt'), script);
+    const args = [join(packed, manifest.bin.mk as string), 'packetdrill', 'passes.pkt'];
+    const { status, stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+    expect([status, stdout.split('\n')[1]]).toEqual([1, '  note: meant to end as fail in line 2: unknown']);
   });
 
   it('run a program on a kernel of its own', () => {
