@@ -235,6 +235,78 @@ describe('a connection', () => {
   });
 });
 
+describe('a listener', () => {
+  const collect = (events: unknown[]) => ({
+    event: (event: object) => events.push(event),
+    end: (error: Error | null) => events.push(`over ${error}`),
+  });
+
+  it('gives its connections numbers, and each its bytes, its end and its close', () => {
+    const events: object[] = [];
+    const client: object[] = [];
+    const listener = kernel.client.openNow('listener', { port: 80 }, collect(events) as never);
+    const connection = kernel.client.openNow('connection', { address: OWN, port: 80 }, collect(client) as never);
+    connection.send({ type: 'write', bytes: Uint8Array.of(1, 2) });
+    connection.send({ type: 'end' });
+    simulation.run(simulation.nowUs() + SECOND_US);
+    expect(events).toMatchObject([
+      { type: 'listening' },
+      { type: 'accepted', id: 1, peer: OWN },
+      { type: 'connection', id: 1, event: { type: 'data', bytes: Uint8Array.of(1, 2) } },
+      { type: 'connection', id: 1, event: { type: 'end' } },
+    ]);
+    listener.send({ type: 'connection', id: 1, input: { type: 'write', bytes: Uint8Array.of(3) } });
+    listener.send({ type: 'connection', id: 1, input: { type: 'end' } });
+    simulation.run(simulation.nowUs() + SECOND_US);
+    expect(client.slice(-3)).toMatchObject([{ type: 'data', bytes: Uint8Array.of(3) }, { type: 'end' }, 'over null']);
+    expect(events.slice(-2)).toEqual([
+      { type: 'connection', id: 1, event: { type: 'written' } },
+      { type: 'ended', id: 1, errno: 0 },
+    ]);
+    listener.close();
+    expect(events.at(-1)).toBe('over null');
+  });
+
+  it('resets one connection and goes on', () => {
+    const events: object[] = [];
+    const listener = kernel.client.openNow('listener', { port: 80 }, collect(events) as never);
+    const ends: unknown[] = [];
+    const sink = { event: () => {}, end: (error: Error | null) => ends.push((error as MultikernelError).code) };
+    kernel.client.openNow('connection', { address: OWN, port: 80 }, sink);
+    simulation.run(simulation.nowUs() + SECOND_US);
+    listener.send({ type: 'connection', id: 1, input: { type: 'reset' } });
+    kernel.client.openNow('connection', { address: OWN, port: 80 }, sink);
+    simulation.run(simulation.nowUs() + SECOND_US);
+    expect(ends).toEqual(['ECONNRESET']);
+    expect(events.at(-1)).toMatchObject({ type: 'accepted', id: 2 });
+    expect(() => kernel.client.openNow('listener', { port: 80 }, sink)).toThrow('EADDRINUSE');
+    listener.close();
+    simulation.run(simulation.nowUs() + SECOND_US);
+    expect([...kernel.processes.all()].map(({ name }) => name)).not.toContain('listener');
+  });
+});
+
+describe('a socket for datagrams', () => {
+  it('sends and hears, and gives no more than there is credit for', () => {
+    const heard: number[] = [];
+    const server = kernel.client.openNow(
+      'datagrams',
+      { port: 53 },
+      { event: (event) => void (event.type === 'datagram' && heard.push(event.bytes.length)), end: () => {} },
+    );
+    const client = kernel.client.openNow('datagrams', { port: 0 }, { event: () => {}, end: () => {} });
+    for (let i = 0; i < 6; i++) {
+      client.send({ type: 'send', to: OWN, port: 53, bytes: new Uint8Array(60_000) });
+      simulation.run(simulation.nowUs() + SECOND_US);
+    }
+    expect(heard).toEqual([60_000, 60_000, 60_000, 60_000]);
+    server.send({ type: 'credit', bytes: 120_000 });
+    expect(heard).toHaveLength(6);
+    server.close();
+    client.close();
+  });
+});
+
 describe('a stream with a socket', () => {
   const descriptors = (): Record<string, number> =>
     Object.fromEntries([...kernel.processes.all()].map((process) => [process.name, process.descriptors.count]));

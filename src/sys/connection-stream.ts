@@ -1,7 +1,7 @@
 /**
- * A TCP connection that the kernel makes for a program outside of it: HTTP checks, `nc`.
+ * TCP connections of programs outside of the kernel: HTTP checks, `nc`, ports of the host.
  *
- * Thread: the one that runs the kernel. The stream is a process with one descriptor. Incoming data waits in the socket until the
+ * Thread: the one that runs the kernel. A stream is a process with one descriptor. Incoming data waits in the socket until the
  * reader gives credit, so a slow reader closes the window as a slow program does. Read first: process-sockets.ts, watch.ts.
  * Cold: connections by hand, for tools.
  */
@@ -16,36 +16,47 @@ import { POLLERR, READABLE, WRITABLE } from './file.ts';
 import type { Process } from './process.ts';
 import { openStreamSocket } from './process-sockets.ts';
 import type { StreamFile } from './socket-file.ts';
-import { EventWatcher } from './watch.ts';
+import { EventWatcher, type WakeQueue } from './watch.ts';
 
 /** Bytes of one `write` of a client. */
 const WRITE_BYTES_MAX = 1024 * 1024;
 
-export class ConnectionStream extends EventWatcher implements StreamHandle<unknown> {
-  readonly #process: Process;
+/** Holder of a served connection. */
+export interface ConnectionHolder {
+  event(event: ConnectionEvent): void;
+  /** The connection is over, once: 0 or -errno. The holder closes its descriptor. */
+  ended(error: number): void;
+}
+
+/** One connection between a socket and its client. */
+export class ServedConnection extends EventWatcher {
   readonly #file: StreamFile;
-  readonly #sink: StreamSink<ConnectionEvent>;
+  readonly #holder: ConnectionHolder;
   readonly #writes: { bytes: Uint8Array; sent: number }[] = [];
   #credit = CONNECTION_WINDOW_BYTES;
-  #connected = false;
+  #connected: boolean;
   #peerEnded = false;
   #ending = false;
   #closed = false;
 
-  /** `process` is new, and exits with the stream. */
-  constructor(process: Process, address: SocketAddress, sink: StreamSink<ConnectionEvent>) {
-    super(process.table.wakeups);
-    this.#process = process;
-    this.#sink = sink;
-    const fd = openStreamSocket(process, address.family, SOCK_NONBLOCK);
-    this.#file = process.descriptors.get(fd) as StreamFile;
-    this.#file.watch(this);
+  /** `connected`: it was accepted; `connected` is an event of others. */
+  constructor(wakeups: WakeQueue, file: StreamFile, connected: boolean, holder: ConnectionHolder) {
+    super(wakeups);
+    this.#file = file;
+    this.#holder = holder;
+    this.#connected = connected;
+    // Data comes in pieces that clients have put together.
+    file.socket.setOption('noDelay', true);
+    file.watch(this);
+  }
+
+  connect(address: SocketAddress): void {
     const result = this.#file.socket.connect(address);
-    if (result < 0 && result !== -Errno.EINPROGRESS) this.#finish(result);
+    if (result < 0 && result !== -Errno.EINPROGRESS) this.finish(result);
   }
 
   /** A {@link ConnectionInput}, unchecked. Throws EINVAL. */
-  send(message: unknown): void {
+  take(message: unknown): void {
     if (this.#closed) return;
     const fields = input.fieldsOf(message, 'input');
     switch (fields.type) {
@@ -61,35 +72,39 @@ export class ConnectionStream extends EventWatcher implements StreamHandle<unkno
         this.#ending = true;
         this.#write();
         return;
+      case 'reset':
+        this.#file.resets = true;
+        this.finish(0);
+        return;
       default:
         throw new MultikernelError('EINVAL', 'type: no input of a connection');
     }
   }
 
-  close(): void {
-    this.#finish(0);
-  }
-
-  #finish(error: number): void {
+  finish(error: number): void {
     if (this.#closed) return;
     this.#closed = true;
     this.unwatch();
     if (error !== 0) this.#file.socket.abort();
-    this.#process.table.exit(this.#process, 0);
-    this.#sink.end(error === 0 ? null : new MultikernelError(errnoName(error), errnoName(error)));
+    this.#holder.ended(error);
+  }
+
+  /** Events from before it was watched. */
+  look(): void {
+    this.ready(this.#file.poll());
   }
 
   protected override ready(events: number): void {
     const { socket, connecting } = this.#file;
     if ((events & (WRITABLE | POLLERR)) !== 0 && socket.error < 0) {
-      this.#finish(socket.error);
+      this.finish(socket.error);
       return;
     }
     if (connecting) return;
     if (!this.#connected) {
       this.#connected = true;
       const local = socket.local.unmap();
-      this.#sink.event({ type: 'connected', local: ipAddressOf(local), localPort: local.port });
+      this.#holder.event({ type: 'connected', local: ipAddressOf(local), localPort: local.port });
     }
     if (events & READABLE) this.#read();
     if (!this.#closed && events & WRITABLE) this.#write();
@@ -101,14 +116,14 @@ export class ConnectionStream extends EventWatcher implements StreamHandle<unkno
       const count = this.#file.read(bytes, 0, bytes.length);
       if (count === -Errno.EAGAIN) return;
       if (count < 0) {
-        this.#finish(count);
+        this.finish(count);
       } else if (count === 0) {
         this.#peerEnded = true;
-        this.#sink.event({ type: 'end' });
-        if (this.#ending && this.#writes.length === 0) this.#finish(0);
+        this.#holder.event({ type: 'end' });
+        if (this.#ending && this.#writes.length === 0) this.finish(0);
       } else {
         this.#credit -= count;
-        this.#sink.event({ type: 'data', bytes: bytes.slice(0, count) });
+        this.#holder.event({ type: 'data', bytes: bytes.slice(0, count) });
       }
     }
   }
@@ -119,17 +134,46 @@ export class ConnectionStream extends EventWatcher implements StreamHandle<unkno
       const count = this.#file.write(head.bytes, head.sent, head.bytes.length - head.sent);
       if (count === -Errno.EAGAIN) return;
       if (count < 0) {
-        this.#finish(count);
+        this.finish(count);
         return;
       }
       head.sent += count;
       if (head.sent < head.bytes.length) return;
       this.#writes.shift();
-      this.#sink.event({ type: 'written' });
+      this.#holder.event({ type: 'written' });
     }
     if (!this.#ending) return;
     // A shutdown wakes the watchers of the file, this one among them.
     if (!this.#file.writeShut) this.#file.shutdown(false, true);
-    if (this.#peerEnded) this.#finish(0);
+    if (this.#peerEnded) this.finish(0);
+  }
+}
+
+/** A connection that the kernel makes. */
+export class ConnectionStream implements StreamHandle<unknown> {
+  readonly #connection: ServedConnection;
+
+  /** `process` is new, and exits with the stream. */
+  constructor(process: Process, address: SocketAddress, sink: StreamSink<ConnectionEvent>) {
+    const { table } = process;
+    const fd = openStreamSocket(process, address.family, SOCK_NONBLOCK);
+    const file = process.descriptors.get(fd) as StreamFile;
+    this.#connection = new ServedConnection(table.wakeups, file, false, {
+      event: (event) => sink.event(event),
+      ended: (error) => {
+        table.exit(process, 0);
+        sink.end(error === 0 ? null : new MultikernelError(errnoName(error), errnoName(error)));
+      },
+    });
+    this.#connection.connect(address);
+  }
+
+  /** A {@link ConnectionInput}, unchecked. Throws EINVAL. */
+  send(message: unknown): void {
+    this.#connection.take(message);
+  }
+
+  close(): void {
+    this.#connection.finish(0);
   }
 }

@@ -12,6 +12,8 @@ import type {
   CaptureRecordRequest,
   ConnectionEvent,
   ControlStream,
+  DatagramsEvent,
+  ListenerEvent,
   RawEvent,
   RouteMessages,
   StreamHandle,
@@ -20,6 +22,8 @@ import type {
 import { socketAddressOf } from './control-address.ts';
 import * as input from './control-input.ts';
 import type { ControlTarget } from './control-table.ts';
+import { DatagramStream } from './datagram-stream.ts';
+import { ListenerStream } from './listener-stream.ts';
 import type { Process, ProcessTable } from './process.ts';
 import { RawStream } from './raw-stream.ts';
 import { QUEUE_MESSAGES_DEFAULT, QUEUE_MESSAGES_MAX, type RoutingMessages } from './routing-messages.ts';
@@ -92,12 +96,24 @@ function openConnection(
   return new ConnectionStream(newProcess(target, 'connection'), socketAddressOf(address, port), sink);
 }
 
+function openListener(target: StreamTarget, fields: Fields, sink: StreamSink<ListenerEvent>): StreamHandle<unknown> {
+  const port = input.integer(fields, 'port', 1, PORT_MAX);
+  return new ListenerStream(newProcess(target, 'listener'), port, sink);
+}
+
+function openDatagrams(target: StreamTarget, fields: Fields, sink: StreamSink<DatagramsEvent>): StreamHandle<unknown> {
+  const port = input.integer(fields, 'port', 0, PORT_MAX);
+  return new DatagramStream(newProcess(target, 'datagrams'), port, sink);
+}
+
 const OPENERS: ReadonlyMap<string, Opener> = new Map<string, Opener>(
   Object.entries({
     routeEvents: openRouteEvents,
     raw: openRaw,
     capture: openCapture,
     connection: openConnection,
+    listener: openListener,
+    datagrams: openDatagrams,
   } satisfies Record<ControlStream, Opener>),
 );
 

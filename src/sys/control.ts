@@ -395,10 +395,50 @@ export type ConnectionInput =
   | { type: 'write'; bytes: Uint8Array }
   /** Half-close. */
   | { type: 'end' }
+  /** Close with a reset; the stream ends. */
+  | { type: 'reset' }
   /** So many bytes of `data` events are consumed. */
   | { type: 'credit'; bytes: number };
 
 export const CONNECTION_WINDOW_BYTES = 65_536;
+
+/** Listening TCP socket, at any address, for a program outside of the kernel; with the connections that it accepts. */
+export interface ListenerRequest {
+  port: number;
+}
+
+export type ListenerEvent =
+  | { type: 'listening' }
+  /** A new connection; its number is of this stream. */
+  | { type: 'accepted'; id: number; peer: IpAddress; peerPort: number }
+  | { type: 'connection'; id: number; event: ConnectionEvent }
+  /** The connection is over; `errno`: 0 or -errno. */
+  | { type: 'ended'; id: number; errno: number };
+
+export type ListenerInput =
+  | { type: 'connection'; id: number; input: ConnectionInput }
+  /** Close the connection; `ended` follows. */
+  | { type: 'close'; id: number };
+
+/** UDP socket, at any address, for a program outside of the kernel. */
+export interface DatagramsRequest {
+  /** 0: any. */
+  port: number;
+}
+
+export type DatagramsEvent =
+  | { type: 'bound'; port: number }
+  /** At most `DATAGRAMS_WINDOW_BYTES` in events without credit; more wait in the socket, which drops what it has no room for. */
+  | { type: 'datagram'; from: IpAddress; port: number; bytes: Uint8Array }
+  /** The socket took a `send`, or dropped it. */
+  | { type: 'sent' };
+
+export type DatagramsInput =
+  | { type: 'send'; to: IpAddress; port: number; bytes: Uint8Array }
+  /** So many bytes of `datagram` events are consumed. */
+  | { type: 'credit'; bytes: number };
+
+export const DATAGRAMS_WINDOW_BYTES = 262_144;
 
 /** Receiver of a stream. Called in order; nothing follows `end`. */
 export interface StreamSink<E> {
@@ -421,6 +461,10 @@ export interface ControlStreams {
   raw: { request: RawRequest; event: RawEvent; input: RawInput };
   capture: { request: CaptureRecordRequest; event: CaptureRecord; input: never };
   connection: { request: ConnectionRequest; event: ConnectionEvent; input: ConnectionInput };
+  /** EADDRINUSE. */
+  listener: { request: ListenerRequest; event: ListenerEvent; input: ListenerInput };
+  /** EADDRINUSE. */
+  datagrams: { request: DatagramsRequest; event: DatagramsEvent; input: DatagramsInput };
 }
 
 export type ControlStream = keyof ControlStreams;

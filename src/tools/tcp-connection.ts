@@ -1,5 +1,5 @@
 /**
- * A TCP connection that a kernel makes for a program outside of it: a `Duplex` here, a socket there.
+ * A TCP connection of a kernel for a program outside of it: a `Duplex` here, a socket there.
  *
  * Thread: the client's. Emits `connect` once the handshake is done. Read first: ConnectionEvent in sys/control.ts (the window that
  * keeps a fast kernel from flooding a slow reader).
@@ -14,8 +14,11 @@ import { resolveHost } from './resolver.ts';
 
 const WRITE_BYTES_MAX = 65_536;
 
-export class TcpConnection extends Duplex {
-  readonly #open: (sink: StreamSink<ConnectionEvent>) => StreamHandle<ConnectionInput>;
+/** The way to the kernel's end. */
+type OpenConnection = (sink: StreamSink<ConnectionEvent>) => StreamHandle<ConnectionInput>;
+
+export abstract class KernelConnection extends Duplex {
+  readonly #open: OpenConnection;
   /** For messages. */
   readonly #target: string;
   #handle: StreamHandle<ConnectionInput> | null = null;
@@ -27,11 +30,11 @@ export class TcpConnection extends Duplex {
   /** The kernel's side is over. */
   #over = false;
 
-  constructor(client: KernelClient, host: string, port: number) {
+  /** `target`: the peer, for messages. */
+  constructor(open: OpenConnection, target: string) {
     super({ allowHalfOpen: true });
-    this.#target = `${host}:${port}`;
-    this.#open = (sink) =>
-      openLater(sink, resolveHost(client, host), ({ address }) => client.open('connection', { address, port }, sink));
+    this.#target = target;
+    this.#open = open;
   }
 
   /** http.Agent and friends ask for these of a socket. */
@@ -49,6 +52,12 @@ export class TcpConnection extends Duplex {
   }
   unref(): this {
     return this;
+  }
+
+  /** As of `net.Socket`: close with a reset. */
+  resetAndDestroy(): this {
+    if (!this.#over) this.#handle?.send({ type: 'reset' });
+    return this.destroy();
   }
 
   #event(event: ConnectionEvent): void {
@@ -139,5 +148,16 @@ export class TcpConnection extends Duplex {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     if (!this.#over) this.#handle?.close();
     callback(error);
+  }
+}
+
+/** A connection that the kernel makes. */
+export class TcpConnection extends KernelConnection {
+  constructor(client: KernelClient, host: string, port: number) {
+    super(
+      (sink) =>
+        openLater(sink, resolveHost(client, host), ({ address }) => client.open('connection', { address, port }, sink)),
+      `${host}:${port}`,
+    );
   }
 }
