@@ -13,6 +13,7 @@
 export { MultikernelError } from './base/errors.ts';
 export type {
   CheckOptions,
+  HostOptions,
   ImpairmentOptions,
   LabOptions,
   LineOptions,
@@ -25,6 +26,7 @@ export type {
 export { type Ability, type MachineReport, machineReport } from './lab/doctor.ts';
 export type { LogsOptions, MetricsOptions, PartitionOptions, ProgramOptions } from './lab/facade-checks.ts';
 export { ownImpairment } from './lab/facade-checks.ts';
+export type { ForwardedPort } from './lab/forwarded-port.ts';
 export type { HttpOptions } from './lab/http-client.ts';
 export { formatImpairment } from './lab/impairment-values.ts';
 export {
@@ -43,6 +45,8 @@ export { LabNode } from './lab/lab-node.ts';
 export type {
   CheckResult,
   CounterBlock,
+  FlowInfo,
+  HostPortInfo,
   LabInfo,
   LinkInfo,
   LogLine,
@@ -54,6 +58,7 @@ export type {
   PartitionInfo,
   Phase,
   ProgramError,
+  ServiceInfo,
 } from './lab/operations.ts';
 export type { LabPlan } from './lab/plan.ts';
 export { durationMs, formatDuration } from './lab/quantity.ts';

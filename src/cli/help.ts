@@ -17,6 +17,7 @@ const FILE_HELP = `The lab file, multikernel.yml:
     api: { run: "node --enable-source-maps server.js --fast", networks: [back], env: { LEVEL: info }, memory: 128MiB }
     jobs: { run: node jobs.js, networks: [back], inspect: true }          # with Node's inspector, on the host's loopback
     cron: { run: python3 cron.py, networks: [back] }                  # not Node: it has the host's network
+    web: { run: node web.js, networks: [front], ports: ["8080:80"] }   # 127.0.0.1:8080 of the host leads to its port 80
     gw: { kind: router, networks: [front, back] }
   links:                           # what is wrong with them: docs/faults.md
     - { endpoints: [client, gw], impair: { delay: 40ms, jitter: 5ms, loss: 2%, up: { rate: 1mbit, queue: 64KiB } } }
@@ -27,6 +28,9 @@ const FILE_HELP = `The lab file, multikernel.yml:
     - { at: 9s, heal: all }
     - { at: 9s, netem: [client, gw], impair: none }
     - { at: 12s, pause: jobs }     # also resume, kill, stop, restart; run: "node load.js", on: NODE
+  hosts:                           # services of the host as machines of the lab; nothing else of the host is reached
+    pg: { to: "host:5432", networks: [back] }                         # with one network: pg: "host:5432"
+    api.example.org: { to: "host:api.example.org:443", networks: [back] }
   defaults: { node: { env: { TZ: UTC } }, network: { mtu: 1500 } }
   checks:                          # mk up exits with 1 when one does not hold
     - { within: 5s, http: "http://api/health", from: client, expect: 200, body: ok }

@@ -15,6 +15,7 @@ import { doctorCommand } from './doctor.ts';
 import { downCommand } from './down.ts';
 import { execCommand, toolCommand } from './exec.ts';
 import { describeFailure, EXIT_USAGE } from './failure.ts';
+import { forwardCommand } from './forward.ts';
 import { helpCommand } from './help.ts';
 import { killCommand, pauseCommand, restartCommand, resumeCommand } from './life.ts';
 import { logsCommand } from './logs.ts';
@@ -45,6 +46,7 @@ export function createProgram(): Command {
     psCommand(),
     logsCommand(),
     execCommand(),
+    forwardCommand(),
   ])
     program.addCommand(command);
   program.commandsGroup('Faults and metrics:');

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { formatPartition } from './break.ts';
+import { formatPorts } from './forward.ts';
 import { formatDefaultPlacements, formatLab } from './lab-table.ts';
 import { output, printJson } from './output.ts';
 import { labOption, withLab } from './target.ts';
@@ -10,7 +11,7 @@ export function psCommand(): Command {
   return new Command('ps')
     .summary('list the nodes of a lab and their states')
     .description(
-      'List the nodes of a lab: kind, addresses, placement of the program, program, and state with exit code or last error; then the placement of programs whose node names none, with the reason, and the partitions between nodes. ' +
+      'List the nodes of a lab: kind, addresses, placement of the program, program, and state with exit code or last error; then the placement of programs whose node names none, with the reason, the ports of the host that lead to nodes, and the partitions between nodes. ' +
         'With --errors, the stack of the error that ended a program.',
     )
     .addOption(labOption())
@@ -24,6 +25,7 @@ export function psCommand(): Command {
           return;
         }
         output.write(formatLab(nodes));
+        output.write(formatPorts(nodes));
         output.write(formatDefaultPlacements(nodes));
         for (const partition of partitions) output.write(formatPartition(partition));
         for (const { name, lastError } of options.errors ? nodes : []) {

@@ -4,8 +4,9 @@
  * Thread: the command's.
  */
 
-import type { CheckResult, LogLine, MetricsSample, NodeStatus, PartitionInfo } from '../index.ts';
+import type { CheckResult, FlowInfo, LogLine, MetricsSample, NodeStatus, PartitionInfo } from '../index.ts';
 import { formatHealed, formatPartition } from './break.ts';
+import { formatFlow, formatPorts } from './forward.ts';
 import { formatHostNetworks, formatLab, formatLive, formatMetricsLine } from './lab-table.ts';
 import { LiveRegion } from './live.ts';
 import type { Output } from './output.ts';
@@ -14,6 +15,7 @@ export interface View {
   up(text: string, nodes: NodeStatus[], lab: object): void;
   state(node: NodeStatus): void;
   metrics(sample: MetricsSample, partitions: PartitionInfo[]): void;
+  flow(flow: FlowInfo): void;
   log(line: LogLine): void;
   down(results: CheckResult[], exitCode: number): void;
 }
@@ -46,6 +48,10 @@ export class JsonView implements View {
     this.#print({ type: 'metrics', ...sample, partitions });
   }
 
+  flow(flow: FlowInfo): void {
+    this.#print({ type: 'flow', ...flow });
+  }
+
   log(line: LogLine): void {
     if (line.source !== 'state') this.#print({ type: 'log', ...line });
   }
@@ -66,7 +72,7 @@ export class PipeView implements View {
 
   up(title: string, nodes: NodeStatus[]): void {
     for (const node of nodes) this.#states.set(node.name, node.state);
-    this.#out.write(`${title}\n${formatLab(nodes)}${formatHostNetworks(nodes)}`);
+    this.#out.write(`${title}\n${formatLab(nodes)}${formatPorts(nodes)}${formatHostNetworks(nodes)}`);
   }
 
   state(node: NodeStatus): void {
@@ -84,6 +90,10 @@ export class PipeView implements View {
     }
     this.#partitions = present;
     this.#out.write(formatMetricsLine(sample));
+  }
+
+  flow(flow: FlowInfo): void {
+    this.#out.write(`${formatFlow(flow)}\n`);
   }
 
   log(line: LogLine): void {
@@ -113,7 +123,7 @@ export class TerminalView implements View {
   }
 
   up(title: string, nodes: NodeStatus[]): void {
-    this.#out.write(formatHostNetworks(nodes));
+    this.#out.write(`${formatPorts(nodes)}${formatHostNetworks(nodes)}`);
     this.#title = `${title}; Ctrl-C ends it`;
     this.#nodes = nodes;
     this.#draw();
@@ -128,6 +138,10 @@ export class TerminalView implements View {
     this.#sample = sample;
     this.#partitions = partitions;
     this.#draw();
+  }
+
+  flow(flow: FlowInfo): void {
+    this.#region.print(formatFlow(flow));
   }
 
   log(line: LogLine): void {

@@ -38,6 +38,7 @@ interface UpOptions {
   detach?: true;
   untilChecked?: true;
   exitOnFailure?: true;
+  flows?: true;
 }
 
 export function upCommand(): Command {
@@ -57,6 +58,7 @@ export function upCommand(): Command {
       'end, with code 1, when a check fails, or a program crashes or ends with another code than 0',
     )
     .option('--attach <node>', "standard input is that node's program's (default: that of the only program)")
+    .option('--flows', 'a line for each connection between the host and the lab, when it has ended')
     .option('-q, --quiet', 'do not show what the programs write')
     .option('--json', 'one JSON value a line')
     .option('--all', 'report every problem of the lab file, one a line')
@@ -180,7 +182,7 @@ interface WatchOptions extends UpOptions {
 
 /** Show the lab until it ends; the exit code. */
 async function watch(net: Lab, view: View, options: WatchOptions): Promise<number> {
-  const { forMs, signal, quiet } = options;
+  const { forMs, signal, quiet, flows } = options;
   const info = await net.info();
   const ending = new AbortController();
   const timer = forMs === null ? null : setTimeout(() => ending.abort(), forMs);
@@ -192,6 +194,7 @@ async function watch(net: Lab, view: View, options: WatchOptions): Promise<numbe
   ]);
   // From the first line on: a lab keeps only the last ones.
   const logs = net.logs({ follow: true });
+  const crossing = flows === true ? net.flows() : null;
   await Promise.race([settle(net), ended]);
   view.up(titleOf(info), (await net.info()).nodes, info);
   let broken = false;
@@ -220,14 +223,15 @@ async function watch(net: Lab, view: View, options: WatchOptions): Promise<numbe
       await look(nodes);
     }),
     forEach(logs, (line) => {
-      if (!quiet || line.source === 'state') view.log(line);
+      if (quiet !== true || line.source === 'state') view.log(line);
     }),
   ];
+  if (crossing !== null) streams.push(forEach(crossing, (flow) => view.flow(flow)));
   await ended;
   if (timer !== null) clearTimeout(timer);
   const results = (await net.checks()).map(concluded);
   await net.down();
-  for (const stream of [states, metrics, logs]) stream.close();
+  for (const stream of [states, metrics, logs, crossing]) stream?.close();
   await Promise.all(streams);
   const unsettled = forMs !== null && results.some(({ state }) => state === 'pending');
   const failed = broken || unsettled || results.some(({ state }) => state === 'failed');

@@ -127,7 +127,7 @@ export function planAddresses(
   config.nodes.forEach(({ addresses }, index) => {
     const node = nodes[index] as NodePlan;
     for (const [network, text] of Object.entries(addresses)) {
-      const path = ['nodes', node.name, 'addresses', network];
+      const path = [node.kind === 'host' ? 'hosts' : 'nodes', node.name, 'addresses', network];
       const entry = node.interfaces.find((candidate) => networks[candidate.network]?.name === network);
       if (entry === undefined) {
         problem(path, `${node.name} is not on a network "${network}"`, true);

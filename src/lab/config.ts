@@ -6,6 +6,7 @@
  */
 
 import type { Impairment, JitterDistribution } from '../link/impairment.ts';
+import type { PortConfig, ServiceConfig } from './port-text.ts';
 
 export interface NetworkOptions {
   /**
@@ -33,6 +34,19 @@ export interface NetworkOptions {
  * program computes or is gone; `beside`, as a thread of the lab, on whose event loop its kernel works.
  */
 export type Placement = 'process' | 'beside';
+
+/** A service of the host that a machine of the lab stands for. */
+export interface HostOptions {
+  /**
+   * "host:5432": port 5432 of the host itself; "host:api.example.org:443": of a name that the host can reach; "5432:host:15432": at
+   * another port of the machine. TCP and UDP, unless "/tcp" or "/udp" is behind it. Or several.
+   */
+  to: string | string[];
+  /** Networks it is on; may be left out when the lab has one network. */
+  networks?: string[];
+  /** Fixed addresses by network, one of each family at most; default: allocated behind those of the nodes. */
+  addresses?: Record<string, string | string[]>;
+}
 
 export interface NodeOptions {
   /** "node" (default), or "router": forwards, and takes the first addresses of its networks. */
@@ -63,6 +77,11 @@ export interface NodeOptions {
   depends_on?: string[] | Record<string, string>;
   /** Limit of the program's heap, e.g. "256MiB". */
   memory?: number | string;
+  /**
+   * Ports of the host that lead to ports of the node, as in compose files: "8080:80", "127.0.0.1:8080:80", "80" (a free port), with
+   * "/udp" behind it for UDP. The host's address is 127.0.0.1 unless it is given.
+   */
+  ports?: (string | number)[];
   /** Kernel variables set after boot, e.g. { "net.inet.ip.ttl": 32 }. */
   sysctl?: Record<string, number>;
 }
@@ -175,6 +194,8 @@ export interface LabOptions {
   /** Default: one network called "lan". */
   networks?: Record<string, NetworkOptions>;
   nodes: Record<string, NodeOptions>;
+  /** Services of the host by the names of the machines that stand for them; nothing else of the host is reached. */
+  hosts?: Record<string, string | string[] | HostOptions>;
   links?: LinkOptions[];
   timeline?: TimelineOptions[];
   checks?: CheckOptions[];
@@ -199,7 +220,8 @@ export interface Dependency {
 
 export interface NodeConfig {
   name: string;
-  kind: 'node' | 'router';
+  /** host: it stands for services of the host. */
+  kind: 'node' | 'router' | 'host';
   run: string | null;
   /** null: chosen by the plan. */
   placement: Placement | null;
@@ -213,6 +235,9 @@ export interface NodeConfig {
   forwarding: boolean;
   dependsOn: Dependency[];
   memoryBytes: number | null;
+  ports: PortConfig[];
+  /** Services that it stands for: none but of a host. */
+  services: ServiceConfig[];
   sysctl: [name: string, value: number][];
 }
 

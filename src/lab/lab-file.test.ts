@@ -74,7 +74,7 @@ describe('errors name file, line, column and key', () => {
     [
       'an unknown key of a node',
       'nodes:\n  a:\n    colour: red\n',
-      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, memory, sysctl',
+      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, memory, ports, sysctl',
     ],
     [
       'an inspector of a program beside its kernel',
@@ -119,7 +119,7 @@ describe('errors name file, line, column and key', () => {
     [
       'a key that JavaScript would lose',
       'nodes:\n  a:\n    __proto__: { kind: router }\n',
-      'lab.yml:3:5: nodes.a.__proto__: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, memory, sysctl',
+      'lab.yml:3:5: nodes.a.__proto__: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, memory, ports, sysctl',
     ],
     [
       'a dependency that JavaScript would lose',

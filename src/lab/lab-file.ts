@@ -12,6 +12,7 @@ import type {
   CheckKind,
   CheckOptions,
   Dependency,
+  HostOptions,
   LabConfig,
   LabOptions,
   LinkConfig,
@@ -22,6 +23,7 @@ import type {
   NodeOptions,
 } from './config.ts';
 import { waysOf } from './impairment-values.ts';
+import { type PortConfig, parsePort, parseService, type ServiceConfig } from './port-text.ts';
 import { durationMs, sizeBytes } from './quantity.ts';
 import { LAB_SCHEMA } from './schema.ts';
 import { documentValue, keyText, ValueError } from './yaml-values.ts';
@@ -49,16 +51,16 @@ const TOO_DEEP = 'nested too deep';
 const DEFAULT_WITHIN_MS = 10_000;
 const DEFAULT_MTU_BYTES = 1500;
 
-/** A lab that is wrong. `message` is one line about the first problem: `FILE:LINE:COLUMN: key.path: what`. */
+/** A lab that is wrong, or asks for what the host refuses (`code`). `message` is one line about the first problem: `FILE:LINE:COLUMN: key.path: what`. */
 export class LabFileError extends MultikernelError {
   readonly file: string;
   readonly problems: readonly (Problem & Position)[];
 
-  constructor(file: string, problems: readonly Problem[], locate: Locate) {
+  constructor(file: string, problems: readonly Problem[], locate: Locate, code = 'EINVAL') {
     const located = problems
       .map((problem) => ({ ...problem, ...locate(problem) }))
       .sort((a, b) => a.line - b.line || a.column - b.column);
-    super('EINVAL', formatProblem(file, located[0] as Problem & Position));
+    super(code, formatProblem(file, located[0] as Problem & Position));
     this.name = 'LabFileError';
     this.file = file;
     this.problems = located;
@@ -201,7 +203,10 @@ function normalize(options: LabOptions): LabConfig {
     networks: Object.entries(networks).map(([name, network]) =>
       networkConfig(name, { ...options.defaults?.network, ...network }),
     ),
-    nodes: Object.entries(options.nodes).map(([name, node]) => nodeConfig(name, node, options.defaults?.node ?? {})),
+    nodes: [
+      ...Object.entries(options.nodes).map(([name, node]) => nodeConfig(name, node, options.defaults?.node ?? {})),
+      ...Object.entries(options.hosts ?? {}).map(([name, host]) => hostConfig(name, host)),
+    ],
     links: (options.links ?? []).map(linkConfig),
     timeline: options.timeline ?? [],
     checks: (options.checks ?? []).map(checkConfig),
@@ -237,8 +242,19 @@ function nodeConfig(name: string, own: NodeOptions, defaults: NodeOptions): Node
     forwarding: node.forwarding ?? kind === 'router',
     dependsOn: dependencies(node.depends_on),
     memoryBytes: node.memory === undefined ? null : sizeBytes(String(node.memory)),
+    ports: (node.ports ?? []).map((port) => parsePort(String(port)) as PortConfig),
+    services: [],
     sysctl: Object.entries({ ...defaults.sysctl, ...own.sysctl }),
   };
+}
+
+/** A machine without a program. */
+function hostConfig(name: string, value: string | string[] | HostOptions): NodeConfig {
+  const host: HostOptions = typeof value === 'string' || Array.isArray(value) ? { to: value } : value;
+  const { to, networks = null, addresses = {} } = host;
+  const services = [to].flat().map((text) => parseService(text) as ServiceConfig);
+  const none = nodeConfig(name, {}, {});
+  return { ...none, kind: 'host', networks, addresses, services };
 }
 
 function inspectPort(value: NodeOptions['inspect']): number | null {

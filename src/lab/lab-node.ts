@@ -37,6 +37,7 @@ import {
   checkText,
   type ProgramOptions,
 } from './facade-checks.ts';
+import { type ForwardedPort, forwardPort } from './forwarded-port.ts';
 import { type HttpOptions, httpGet } from './http-client.ts';
 import type { LabBackend, LinkInfo, NodeStatus } from './operations.ts';
 
@@ -136,6 +137,14 @@ export class LabNode {
   /** A TCP connection from this kernel. Emits `connect`; errors have POSIX codes. */
   connect(port: number, host: string): TcpConnection {
     return new TcpConnection(this.client, checkText('connect', host), checkPort(port));
+  }
+
+  /**
+   * A port of the host that leads here until it is closed: "8080:80", "127.0.0.1:8080:80", "80" (a free one), "53:53/udp". The address
+   * is 127.0.0.1 unless it is given. Throws EINVAL, and what the host refuses: EADDRINUSE, EADDRNOTAVAIL, EACCES.
+   */
+  forward(port: string | number): Promise<ForwardedPort> {
+    return forwardPort(this.#lab, this.name, checkText('forward', typeof port === 'number' ? String(port) : port));
   }
 
   /** An HTTP request from this kernel (http:// only, redirects are not followed). */

@@ -22,12 +22,14 @@ import {
   type MetricsOptions,
   type PartitionOptions,
 } from './facade-checks.ts';
+import { PortRefusal } from './host-ports.ts';
 import { checkLab, LabFileError, type Locate, parseLabFile } from './lab-file.ts';
 import { LabNode } from './lab-node.ts';
 import type { RefusedVariable } from './messages.ts';
 import type {
   CheckResult,
   CounterBlock,
+  FlowInfo,
   LabBackend,
   LabInfo,
   LinkInfo,
@@ -196,6 +198,11 @@ export class Lab implements AsyncDisposable {
     return new StreamIterable((sink) => this.#backend.open('logs', { nodes, lines, follow }, sink));
   }
 
+  /** Flows between the host and the lab (`ports:`, `hosts:`, `forward`), each when it has ended. */
+  flows(): StreamIterable<FlowInfo> {
+    return new StreamIterable((sink) => this.#backend.open('flows', {}, sink));
+  }
+
   /** The state of every node, then every change of one. */
   states(): StreamIterable<NodeStatus> {
     return new StreamIterable((sink) => this.#backend.open('states', {}, sink));
@@ -267,8 +274,15 @@ function planOf(source: string | URL | LabOptions, folder: string): PlacedPlan {
   return { plan, shown: 'lab', locate };
 }
 
-/** A kernel that refused a variable is a wrong lab: names of variables are known to kernels alone. */
+/**
+ * A kernel that refused a variable is a wrong lab: names of variables are known to kernels alone; and so is a host that refused a
+ * port.
+ */
 function withPlace(error: unknown, { shown, locate }: PlacedPlan): unknown {
+  if (error instanceof PortRefusal) {
+    const { path, message } = error;
+    return new LabFileError(shown, [{ path, message }], locate, error.code);
+  }
   const { node, variable, reason } = ((error as Error).cause ?? {}) as Partial<RefusedVariable>;
   if (node === undefined || variable === undefined || reason === undefined) return error;
   return new LabFileError(shown, [{ path: ['nodes', node, 'sysctl', variable], message: reason }], locate);

@@ -87,7 +87,7 @@ export const impairment: v.GenericSchema<ImpairmentOptions> = v.pipe(
   v.check((i) => i.both !== true || (i.up !== true && i.down !== true), '"both", "up" or "down", not two of them'),
 ) as unknown as v.GenericSchema<ImpairmentOptions>;
 
-const ENDPOINT = /^[a-z][a-z0-9-]*(:eth\d{1,3})?$/;
+const ENDPOINT = /^[a-z0-9][a-z0-9.-]*(:eth\d{1,3})?$/;
 const ENDPOINT_TEXT = 'an endpoint: a node, NODE:ethN, or a network';
 
 export const link: v.GenericSchema<LinkOptions> = map({

@@ -68,6 +68,8 @@ const STREAMS: { readonly [Op in LabStreamOperation]: v.GenericSchema<unknown, L
   metrics: object({ intervalMs: integer(0, INTERVAL_MS_MAX) }),
   logs: object({ nodes: texts, lines: integer(0, LINES_MAX), follow: flag }),
   states: nothing,
+  flows: nothing,
+  forward: object({ node: text, port: text }),
 };
 
 /** An own key: `constructor` is no operation. */

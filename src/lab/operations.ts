@@ -39,7 +39,8 @@ export interface ProgramError {
 
 export interface NodeStatus {
   name: string;
-  kind: 'node' | 'router';
+  /** host: it stands for services of the host. */
+  kind: 'node' | 'router' | 'host';
   addresses: NodeAddress[];
   /** The command, or null when the kernel runs alone. */
   program: string | null;
@@ -52,6 +53,10 @@ export interface NodeStatus {
   listening: { tcp: number[]; udp: number[] };
   /** Its program is not Node: it uses the host's network, and only Node programs that it starts use this machine's. */
   hostNetwork: boolean;
+  /** Ports of the host that lead here. */
+  ports: HostPortInfo[];
+  /** Services of the host that lead from here. */
+  services: ServiceInfo[];
   /** Node's inspector of the program, on the host's loopback; null: it does not listen. */
   inspectorUrl: string | null;
   exitCode: number | null;
@@ -61,6 +66,47 @@ export interface NodeStatus {
   /** All that in a few words, e.g. "running, listening :80". */
   state: string;
   sinceMs: number;
+}
+
+/** A port of the host that leads to a node. */
+export interface HostPortInfo {
+  /** Address and port of the host. */
+  address: string;
+  hostPort: number;
+  /** Port of the node. */
+  port: number;
+  protocol: 'tcp' | 'udp';
+}
+
+/** A service of the host that a machine of the lab stands for. */
+export interface ServiceInfo {
+  /** Port of the machine. */
+  port: number;
+  protocol: 'tcp' | 'udp';
+  /** Name or address as the host knows it, and port. */
+  host: string;
+  hostPort: number;
+}
+
+/** A flow between the host and the lab that has ended: a connection, or datagrams between two sockets. */
+export interface FlowInfo {
+  /** From the host to a node (`ports:`, `mk forward`), or from a node to a service of the host (`hosts:`). */
+  way: 'in' | 'out';
+  protocol: 'tcp' | 'udp';
+  /** Node that has the port, or machine that stands for the service. */
+  node: string;
+  /** Client and server, e.g. "127.0.0.1:50412" and "api:80". */
+  from: string;
+  to: string;
+  /** Bytes of the client, and those that it was sent. */
+  sentBytes: number;
+  receivedBytes: number;
+  /** Milliseconds since 1970. */
+  startedAtMs: number;
+  durationMs: number;
+  /** Code of the error that ended it, e.g. ECONNREFUSED, and the side where it was; null: an orderly end. */
+  error: string | null;
+  endedBy: 'client' | 'server' | null;
 }
 
 export interface PartitionInfo {
@@ -217,6 +263,10 @@ export interface LabStreams {
   logs: { params: { nodes: string[]; lines: number; follow: boolean }; event: LogLine; input: never };
   /** Every change of state of a node, the present states first. */
   states: { params: Record<never, never>; event: NodeStatus; input: never };
+  /** Every flow between the host and the lab, when it has ended. */
+  flows: { params: Record<never, never>; event: FlowInfo; input: never };
+  /** A port of the host (`port` as `ports:` has it) that leads to a node as long as the stream is open; one event, when it is. */
+  forward: { params: { node: string; port: string }; event: HostPortInfo; input: never };
 }
 
 export type LabStreamOperation = keyof LabStreams;

@@ -9,6 +9,7 @@ import { formatPrefix, type Prefix } from './addressing.ts';
 import { formatPrefix6, type Prefix6 } from './addressing6.ts';
 import type { CheckConfig, Dependency, Placement } from './config.ts';
 import type { LabOperation, LabRequests } from './operations.ts';
+import type { PortConfig, ServiceConfig } from './port-text.ts';
 import type { PlannedRoute } from './routing.ts';
 
 export interface NetworkPlan {
@@ -48,7 +49,7 @@ export interface ProgramPlan {
 
 export interface NodePlan {
   name: string;
-  kind: 'node' | 'router';
+  kind: 'node' | 'router' | 'host';
   program: ProgramPlan | null;
   /** Place of its program, whenever it gets one. */
   placement: Placement;
@@ -62,6 +63,9 @@ export interface NodePlan {
   routes: PlannedRoute[];
   forwarding: boolean;
   dependsOn: Dependency[];
+  ports: PortConfig[];
+  /** Services of the host that it stands for. */
+  services: ServiceConfig[];
   sysctl: [name: string, value: number][];
 }
 

@@ -23,6 +23,7 @@ import {
   type NodePlan,
   type ProgramPlan,
 } from './plan.ts';
+import { portProblems } from './port-text.ts';
 import {
   findExecutable,
   findScript,
@@ -89,9 +90,10 @@ class Planner {
   plan(): LabPlan {
     const config = withCables(this.#config, (path, message) => this.#problem(path, message));
     this.#networks = config.networks;
+    this.#problems.push(...portProblems(config.nodes));
     const name = config.name ?? this.#nameFromFolder();
     const domain = config.domain ?? `${name}.lan`;
-    if (config.nodes.length === 0) this.#problem(['nodes'], 'a lab needs at least one node');
+    if (!config.nodes.some(({ kind }) => kind !== 'host')) this.#problem(['nodes'], 'a lab needs at least one node');
     if (config.nodes.length > NODES_MAX) this.#problem(['nodes'], `more than ${NODES_MAX} nodes`);
     const problem: ReportProblem = (path, message, atKey) => this.#problem(path, message, atKey);
     const prefixes = planPrefixes(config.networks, problem);
@@ -166,7 +168,7 @@ class Planner {
   }
 
   #node(node: NodeConfig, index: number, networks: NetworkPlan[]): NodePlan {
-    const path = ['nodes', node.name];
+    const path = keyOf(node);
     const cwd = resolve(this.#context.folder, node.cwd ?? '.');
     if (node.cwd !== null && !isFolder(cwd)) this.#problem([...path, 'cwd'], `no folder ${cwd}`);
     const program = node.run === null ? null : this.#program(node, node.run, cwd);
@@ -204,6 +206,8 @@ class Planner {
       routes: [],
       forwarding: node.forwarding,
       dependsOn: node.dependsOn,
+      ports: node.ports,
+      services: node.services,
       sysctl: node.sysctl,
     };
   }
@@ -233,7 +237,7 @@ class Planner {
   }
 
   #networksOf(node: NodeConfig): number[] {
-    const path = ['nodes', node.name, 'networks'];
+    const path = [...keyOf(node), 'networks'];
     const known = this.#networks.map((network) => network.name);
     if (node.networks === null) {
       if (known.length === 1) return [0];
@@ -266,6 +270,11 @@ class Planner {
     if (executable === null) return { text, executable, script: found, nodeFlags, argv, cwd };
     return { text, executable: found, script, nodeFlags, argv, cwd };
   }
+}
+
+/** Section and name. */
+function keyOf({ kind, name }: Pick<NodeConfig, 'kind' | 'name'>): string[] {
+  return [kind === 'host' ? 'hosts' : 'nodes', name];
 }
 
 function networkPlan(network: NetworkConfig, { prefix, prefix6 }: Prefixes): NetworkPlan {

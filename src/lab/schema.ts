@@ -6,9 +6,11 @@
  * addresses that must fit.
  */
 
+import { isIP } from 'node:net';
 import * as v from 'valibot';
 import type { LabOptions } from './config.ts';
 import { link } from './link-schema.ts';
+import { parsePort, parseService } from './port-text.ts';
 import { parseProgramCommand } from './program-command.ts';
 import { sizeBytes } from './quantity.ts';
 import { record } from './record-schema.ts';
@@ -61,6 +63,32 @@ const run = v.pipe(
     const command = parseProgramCommand(dataset.value);
     if (typeof command === 'string') addIssue({ message: command });
   }),
+);
+
+const port = v.pipe(
+  v.union([v.string(), v.number()], expected('a port such as "8080:80"')),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const parsed = parsePort(String(dataset.value));
+    if (typeof parsed === 'string') addIssue({ message: parsed });
+  }),
+);
+
+const service = v.pipe(
+  v.string(expected('a service such as "host:5432"')),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const parsed = parseService(dataset.value);
+    if (typeof parsed === 'string') addIssue({ message: parsed });
+  }),
+);
+const services = v.union(
+  [service, v.pipe(v.array(service), v.minLength(1, 'at least one service is needed'))],
+  expected('a service such as "host:5432", or a list of them'),
+);
+const hostName = v.pipe(
+  domain,
+  v.check((n) => n !== 'localhost' && isIP(n) === 0, 'a name such as db or api.example.org is needed'),
 );
 
 const STATE_TEXT = '"running", "listening", "listening:PORT" or "exited"';
@@ -150,6 +178,14 @@ const node = map({
       v.description("limit of the program's heap, e.g. 256MiB"),
     ),
   ),
+  ports: v.optional(
+    v.pipe(
+      v.array(port, expected('a list of ports')),
+      v.description(
+        'ports of the host that lead to ports of the node: 8080:80, 127.0.0.1:8080:80, 8080:80/udp, 80 (a free port, which mk ps shows); the address is 127.0.0.1 unless it is given',
+      ),
+    ),
+  ),
   sysctl: v.optional(
     v.pipe(
       record(v.string(), integer(-0x8000_0000, 0x7fff_ffff), expected('a map from variable to number')),
@@ -157,6 +193,23 @@ const node = map({
     ),
   ),
 });
+
+const host = v.union(
+  [
+    services,
+    map({
+      to: v.pipe(
+        services,
+        v.description(
+          'host:5432 (a port of the host itself), host:api.example.org:443 (of a name that the host reaches), 5432:host:15432 (at another port of the machine); TCP and UDP, or with /tcp or /udp behind it one of them; or a list',
+        ),
+      ),
+      networks: node.entries.networks,
+      addresses: node.entries.addresses,
+    }),
+  ],
+  expected('a service such as "host:5432", a list of them, or a map with "to"'),
+);
 
 const CHECK_KINDS = ['http', 'tcp', 'ping', 'state', 'metric'] as const;
 
@@ -242,6 +295,14 @@ export const LAB_SCHEMA: v.GenericSchema<LabOptions> = map({
     v.pipe(
       v.array(timelineEntry, expected('a list of things that happen')),
       v.description('faults that happen at times after the lab is up'),
+    ),
+  ),
+  hosts: v.optional(
+    v.pipe(
+      record(hostName, host, expected('a map of hosts')),
+      v.description(
+        'services of the host by the names of the machines that stand for them, e.g. { db: "host:5432" }; nothing else of the host is reached',
+      ),
     ),
   ),
   checks: v.optional(

@@ -8,7 +8,7 @@ import { basename } from 'node:path';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import type { LabMemory } from './memory.ts';
 import type { KernelBoot, ProgramBoot } from './messages.ts';
-import type { NodeAddress, NodeStatus, Phase, ProgramError } from './operations.ts';
+import type { HostPortInfo, NodeAddress, NodeStatus, Phase, ProgramError, ServiceInfo } from './operations.ts';
 import type { LinkFilter } from './partitions.ts';
 import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
 import { NODE } from './program-command.ts';
@@ -21,6 +21,10 @@ import type { WorkerLink } from './worker-link.ts';
 function isForeign(program: ProgramPlan | null): boolean {
   if (program === null || program.executable === null) return false;
   return program.executable !== process.execPath && basename(program.executable) !== NODE;
+}
+
+function servicesOf({ services }: NodePlan): ServiceInfo[] {
+  return services.flatMap(({ protocols, ...service }) => protocols.map((protocol) => ({ ...service, protocol })));
 }
 
 export class SupervisedNode {
@@ -39,6 +43,8 @@ export class SupervisedNode {
   listening: { tcp: number[]; udp: number[] } = { tcp: [], udp: [] };
   /** URL of its program's inspector. */
   inspectorUrl: string | null = null;
+  /** Ports of the host that lead here; those of the lab file first. */
+  ports: readonly HostPortInfo[] = [];
   exitCode: number | null = null;
   lastError: ProgramError | null = null;
   /** Whether the program has written that error to its standard error. */
@@ -121,7 +127,18 @@ export class SupervisedNode {
     if (tcp.join() === before.tcp.join() && udp.join() === before.udp.join()) return;
     this.listening = { tcp, udp };
     // Sockets of a program that ended are closed one by one.
-    if (this.phase !== 'exited' && this.phase !== 'crashed') this.#changed(this);
+    this.#tell();
+  }
+
+  /** An end has been told. */
+  #tell(): void {
+    if (this.phase !== 'exited' && this.phase !== 'crashed' && this.phase !== 'stopped') this.#changed(this);
+  }
+
+  /** Ports of the host lead here, or do no more. */
+  reachedBy(ports: readonly HostPortInfo[]): void {
+    this.ports = ports;
+    this.#tell();
   }
 
   /** The inspector of its program listens. Processes that the program starts have others. */
@@ -154,6 +171,8 @@ export class SupervisedNode {
       phase,
       listening,
       hostNetwork: isForeign(this.program),
+      ports: [...this.ports],
+      services: servicesOf(this.plan),
       inspectorUrl: this.inspectorUrl,
       exitCode,
       lastError,

@@ -16,6 +16,10 @@ import { filterRequest } from '../tools/change-requests.ts';
 import { KernelText } from '../tools/kernel-text.ts';
 import { AddressWatch } from './address-watch.ts';
 import { CheckRunner } from './checks.ts';
+import { FlowLog } from './flows.ts';
+import type { HostPort } from './host-port.ts';
+import { HostPorts } from './host-ports.ts';
+import { HostServices } from './host-service.ts';
 import { labKernel } from './lab-kernel.ts';
 import { LinkTable } from './link-table.ts';
 import { LogBook } from './log-book.ts';
@@ -24,6 +28,7 @@ import { MetricMeter } from './metrics.ts';
 import { NodeLife, notRunning } from './node-life.ts';
 import { checkRequest, checkStream } from './operation-checks.ts';
 import type {
+  HostPortInfo,
   LabBackend,
   LabInfo,
   LabOperation,
@@ -35,7 +40,7 @@ import type {
   StreamSink,
 } from './operations.ts';
 import { type NodeFilter, PartitionTable } from './partitions.ts';
-import { type LabPlan, type NetworkPlan, prefixTexts } from './plan.ts';
+import { addressesOf, type LabPlan, type NetworkPlan, type NodePlan, prefixTexts } from './plan.ts';
 import { type SpawnProgram, spawnProgram } from './program-process.ts';
 import { noNode } from './suggest.ts';
 import { SupervisedNode } from './supervised-node.ts';
@@ -77,6 +82,12 @@ function filterOver(client: KernelClient): NodeFilter {
   };
 }
 
+/** Name of the node that the lab file gives an address; null: none. */
+function nodeWith(address: string, { nodes }: LabPlan): string | null {
+  const has = ({ interfaces }: NodePlan): boolean => interfaces.some((entry) => addressesOf(entry).includes(address));
+  return nodes.find(has)?.name ?? null;
+}
+
 export class Supervisor implements LabBackend {
   readonly plan: LabPlan;
   readonly logs: LogBook = new LogBook();
@@ -87,6 +98,9 @@ export class Supervisor implements LabBackend {
   readonly #life: NodeLife;
   readonly #partitions: PartitionTable;
   readonly #watch: AddressWatch;
+  readonly #flows: FlowLog = new FlowLog();
+  readonly #ports: HostPorts;
+  readonly #services: HostServices;
   readonly #links: LinkTable;
   readonly #stateSinks: Set<StreamSink<NodeStatus>> = new Set();
   /** Ends of the streams that live here and not in a worker. */
@@ -148,8 +162,11 @@ export class Supervisor implements LabBackend {
       booted: async ({ name }) => {
         await Promise.all([this.#partitions.applyTo(name), this.#links.applyTo(name)]);
         if (this.#partitions.names(name)) this.#watch.watch([name]);
+        await this.#services.start(this.#node(name));
       },
     });
+    this.#ports = new HostPorts(this.#flows, (node, ports) => this.#node(node).reachedBy(ports));
+    this.#services = new HostServices(this.#flows, (address) => nodeWith(address, plan));
     this.#watch = new AddressWatch(
       (name) => this.#client(name),
       (name) => {
@@ -175,6 +192,7 @@ export class Supervisor implements LabBackend {
    */
   async boot(kernelFolder: string | null = null): Promise<void> {
     try {
+      await this.#ports.openAll([...this.#nodes.values()]);
       await this.#life.boot(kernelFolder);
     } catch (error) {
       await this.close();
@@ -289,6 +307,8 @@ export class Supervisor implements LabBackend {
   readonly #openers: Openers = {
     metrics: ({ intervalMs }, sink) => this.#openMetrics(intervalMs, sink),
     states: (_params, sink) => this.#openStates(sink),
+    flows: (_params, sink) => this.#closable(sink, this.#flows.follow(sink)),
+    forward: ({ node, port }, sink) => this.#openForward(this.#node(node), port, sink),
     logs: ({ nodes, lines, follow }, sink) => {
       for (const name of nodes) this.#node(name);
       for (const line of this.logs.last(nodes, lines)) sink.event(line);
@@ -327,6 +347,8 @@ export class Supervisor implements LabBackend {
   async #close(): Promise<void> {
     this.#checks.stop();
     this.#timeline.stop();
+    this.#ports.close();
+    this.#services.close();
     await this.#life.close();
     for (const close of [...this.#openStreams]) close();
     this.#resolveEnded();
@@ -338,6 +360,27 @@ export class Supervisor implements LabBackend {
     for (const node of this.#nodes.values()) sink.event(node.status());
     this.#stateSinks.add(sink);
     return this.#closable(sink, () => this.#stateSinks.delete(sink));
+  }
+
+  #openForward(node: SupervisedNode, port: string, sink: StreamSink<HostPortInfo>): StreamHandle<never> {
+    const opening = this.#ports.forward(node, port);
+    let failure: Error | null = null;
+    let closed = false;
+    const handle = this.#closable({ event: () => undefined, end: () => sink.end(failure) }, () => {
+      closed = true;
+      opening.then(
+        (opened) => opened.close(),
+        () => undefined,
+      );
+    });
+    const opened = ({ info }: HostPort): void => {
+      if (!closed) sink.event(info);
+    };
+    opening.then(opened, (error: Error) => {
+      failure = error;
+      handle.close();
+    });
+    return handle;
   }
 
   #openMetrics(intervalMs: number, sink: StreamSink<LabStreams['metrics']['event']>): StreamHandle<never> {

@@ -19,11 +19,19 @@ function run(name: string): string[] {
 }
 
 it('are known to this test, short, and explained', () => {
-  expect(EXAMPLES).toEqual(['kernel-as-library', 'raw-device', 'sim', 'sockets']);
+  expect(EXAMPLES).toEqual(['host-services', 'kernel-as-library', 'raw-device', 'sim', 'sockets']);
   for (const name of EXAMPLES) {
     expect(readFileSync(join(ROOT, 'examples', name, 'main.js'), 'utf8').split('\n').length).toBeLessThan(LINES_MAX);
     expect(readFileSync(join(ROOT, 'examples', name, 'README.md'), 'utf8')).toContain(`node examples/${name}/main.js`);
   }
+});
+
+it('host-services: a port of the host leads into the lab, and a service of the host is a machine of it', () => {
+  expect(run('host-services')).toEqual([
+    'api: db says 42 rows',
+    'api, cut off from db: db does not answer (ECONNREFUSED)',
+    'api, healed: db says 42 rows',
+  ]);
 });
 
 it('kernel-as-library: an echo over TCP between two kernels of one thread', () => {
