@@ -152,6 +152,7 @@ function dieStuck(nodes: string[]): void {
 /** `mk up -d`: the arguments of the process are those given here. */
 async function detach(file: string, options: UpOptions): Promise<void> {
   if (options.attach !== undefined) throw new CommandFailure('--attach: nobody writes to a lab that is detached');
+  if (options.flows) throw new CommandFailure('--flows: nobody reads what a lab writes that is detached');
   const args = [
     ...(options.for === undefined ? [] : ['--for', options.for]),
     ...(options.seed === undefined ? [] : ['--seed', String(options.seed)]),
