@@ -25,7 +25,17 @@ interface Benches {
 }
 
 /** Names of the benches of bench/main, repeated here: loading it costs more than a help text is worth. */
-export const BENCH_NAMES: readonly string[] = ['mint', 'stream', 'dgram', 'http', 'connect', 'call', 'boot', 'peers'];
+export const BENCH_NAMES: readonly string[] = [
+  'mint',
+  'stream',
+  'dgram',
+  'http',
+  'connect',
+  'call',
+  'netem',
+  'boot',
+  'peers',
+];
 
 const HELP = `
 The table: VALUE is the median of N repetitions, LOW-HIGH their range, RTT the spin round trips of two threads just before and
