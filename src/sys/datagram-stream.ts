@@ -6,47 +6,39 @@
  * Cold: sockets by hand, for tools.
  */
 
-import { errnoName, MultikernelError } from '../base/errors.ts';
+import { MultikernelError } from '../base/errors.ts';
 import { DATAGRAM_BYTES_MAX, DatagramInfo, SocketAddress } from '../socket/socket.ts';
 import { SOCK_NONBLOCK } from './abi.ts';
-import { DATAGRAMS_WINDOW_BYTES, type DatagramsEvent, type StreamHandle, type StreamSink } from './control.ts';
+import { DATAGRAMS_WINDOW_BYTES, type DatagramsEvent, type StreamSink } from './control.ts';
 import { ipAddressOf, socketAddressOf } from './control-address.ts';
 import * as input from './control-input.ts';
 import { READABLE } from './file.ts';
 import type { Process } from './process.ts';
 import { openDatagramSocket } from './process-sockets.ts';
+import { ProcessStream } from './process-stream.ts';
 import type { DatagramFile } from './socket-file.ts';
-import { EventWatcher } from './watch.ts';
 
 const PORT_MAX = 65_535;
 
-export class DatagramStream extends EventWatcher implements StreamHandle<unknown> {
-  readonly #process: Process;
+export class DatagramStream extends ProcessStream<DatagramsEvent> {
   readonly #file: DatagramFile;
-  readonly #sink: StreamSink<DatagramsEvent>;
   readonly #buffer: Uint8Array = new Uint8Array(DATAGRAM_BYTES_MAX);
   readonly #info: DatagramInfo = new DatagramInfo();
   #credit = DATAGRAMS_WINDOW_BYTES;
-  #closed = false;
 
   /** `process` is new, and exits with the stream. Throws EADDRINUSE, and then the process has exited. */
   constructor(process: Process, port: number, sink: StreamSink<DatagramsEvent>) {
-    super(process.table.wakeups);
-    this.#process = process;
-    this.#sink = sink;
+    super(process, sink);
     this.#file = process.descriptors.get(openDatagramSocket(process, 6, SOCK_NONBLOCK)) as DatagramFile;
     const result = this.#file.socket.bind(SocketAddress.any(6, port));
-    if (result < 0) {
-      process.table.exit(process, 1);
-      throw new MultikernelError(errnoName(result), `port ${port}: ${errnoName(result)}`);
-    }
+    if (result < 0) this.refuse(result, `port ${port}`);
     this.#file.watch(this);
     sink.event({ type: 'bound', port: this.#file.socket.local.port });
   }
 
   /** A {@link DatagramsInput}, unchecked. Throws EINVAL. */
-  send(message: unknown): void {
-    if (this.#closed) return;
+  override send(message: unknown): void {
+    if (this.closed) return;
     const fields = input.fieldsOf(message, 'input');
     if (fields.type === 'credit') {
       this.#credit += input.integer(fields, 'bytes', 0, DATAGRAMS_WINDOW_BYTES - this.#credit);
@@ -57,15 +49,7 @@ export class DatagramStream extends EventWatcher implements StreamHandle<unknown
     const to = socketAddressOf(input.address(fields, 'to'), input.integer(fields, 'port', 1, PORT_MAX));
     const bytes = input.bytes(fields, 'bytes', DATAGRAM_BYTES_MAX);
     this.#file.socket.send(bytes, 0, bytes.length, to);
-    this.#sink.event({ type: 'sent' });
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.unwatch();
-    this.#process.table.exit(this.#process, 0);
-    this.#sink.end(null);
+    this.sink.event({ type: 'sent' });
   }
 
   protected override ready(events: number): void {
@@ -74,13 +58,13 @@ export class DatagramStream extends EventWatcher implements StreamHandle<unknown
 
   #receive(): void {
     const { socket } = this.#file;
-    while (!this.#closed && socket.nextBytes >= 0 && socket.nextBytes <= this.#credit) {
+    while (!this.closed && socket.nextBytes >= 0 && socket.nextBytes <= this.#credit) {
       const length = socket.receive(this.#buffer, 0, this.#buffer.length, this.#info);
       if (length < 0) return;
       this.#credit -= length;
       const { from } = this.#info;
       const peer = from.unmap();
-      this.#sink.event({
+      this.sink.event({
         type: 'datagram',
         from: ipAddressOf(peer),
         port: peer.port,

@@ -7,17 +7,16 @@
  * Cold: raw sockets by hand, for tools.
  */
 
-import { errnoName, MultikernelError } from '../base/errors.ts';
 import { DatagramInfo, type SocketAddress } from '../socket/socket.ts';
 import { SOCK_NONBLOCK } from './abi.ts';
-import type { IpAddress, IpFamily, RawEvent, StreamHandle, StreamSink } from './control.ts';
+import type { IpAddress, IpFamily, RawEvent, StreamSink } from './control.ts';
 import { ipAddressOf, socketAddressOf } from './control-address.ts';
 import * as input from './control-input.ts';
 import { READABLE } from './file.ts';
 import type { Process } from './process.ts';
 import { openDatagramSocket, openRawSocket } from './process-sockets.ts';
+import { ProcessStream } from './process-stream.ts';
 import type { DatagramFile, RawFile } from './socket-file.ts';
-import { EventWatcher } from './watch.ts';
 
 const PACKET_BYTES_MAX = 65_535;
 const ID_MAX = Number.MAX_SAFE_INTEGER;
@@ -25,31 +24,23 @@ const HOPS_MAX = 255;
 /** Port of connect() for a source address; no packet goes there. */
 const DISCARD_PORT = 9;
 
-export class RawStream extends EventWatcher implements StreamHandle<unknown> {
-  readonly #process: Process;
+export class RawStream extends ProcessStream<RawEvent> {
   readonly #file: RawFile;
-  readonly #sink: StreamSink<RawEvent>;
   readonly #buffer: Uint8Array = new Uint8Array(PACKET_BYTES_MAX + 1);
   readonly #info: DatagramInfo = new DatagramInfo();
-  #closed = false;
 
   /** `process` is new, and exits with the stream. Throws the errno of socket(2), and then the process has exited. */
   constructor(process: Process, family: IpFamily, protocol: number, sink: StreamSink<RawEvent>) {
-    super(process.table.wakeups);
+    super(process, sink);
     const fd = openRawSocket(process, family, protocol, SOCK_NONBLOCK);
-    if (fd < 0) {
-      process.table.exit(process, 1);
-      throw new MultikernelError(errnoName(fd), `no raw socket of protocol ${protocol}: ${errnoName(fd)}`);
-    }
-    this.#process = process;
-    this.#sink = sink;
+    if (fd < 0) this.refuse(fd, `no raw socket of protocol ${protocol}`);
     this.#file = process.descriptors.get(fd) as RawFile;
     this.#file.watch(this);
   }
 
   /** A {@link RawInput}, unchecked. Throws EINVAL. */
-  send(message: unknown): void {
-    if (this.#closed) return;
+  override send(message: unknown): void {
+    if (this.closed) return;
     const fields = input.fieldsOf(message, 'input');
     const id = input.integer(fields, 'id', 0, ID_MAX);
     const to = socketAddressOf(input.address(fields, 'to'), 0);
@@ -57,18 +48,10 @@ export class RawStream extends EventWatcher implements StreamHandle<unknown> {
     const bytes = input.bytes(fields, 'bytes', PACKET_BYTES_MAX);
     const { socket, family } = this.#file;
     socket.setOption('ttl', hops);
-    const timeUs = this.#process.table.host.nowUs();
+    const timeUs = this.process.table.host.nowUs();
     const result = socket.send(bytes, 0, bytes.length, to);
     const source = family === 6 ? this.#sourceTowards(to) : null;
-    this.#sink.event({ type: 'sent', id, timeUs, errno: Math.min(0, result), source });
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.unwatch();
-    this.#process.table.exit(this.#process, 0);
-    this.#sink.end(null);
+    this.sink.event({ type: 'sent', id, timeUs, errno: Math.min(0, result), source });
   }
 
   protected override ready(events: number): void {
@@ -76,20 +59,20 @@ export class RawStream extends EventWatcher implements StreamHandle<unknown> {
   }
 
   #receive(): void {
-    const { host } = this.#process.table;
-    while (!this.#closed) {
+    const { host } = this.process.table;
+    while (!this.closed) {
       const length = this.#file.socket.receive(this.#buffer, 0, this.#buffer.length, this.#info);
       if (length < 0) return;
       const from = ipAddressOf(this.#info.from);
       const bytes = this.#buffer.slice(0, length);
-      this.#sink.event({ type: 'packet', timeUs: host.nowUs(), from, bytes });
+      this.sink.event({ type: 'packet', timeUs: host.nowUs(), from, bytes });
     }
   }
 
   /** Own address towards another, as connect(2) of a datagram socket chooses it; null without a route. */
   #sourceTowards(to: SocketAddress): IpAddress | null {
-    const { descriptors } = this.#process;
-    const fd = openDatagramSocket(this.#process, this.#file.family, SOCK_NONBLOCK);
+    const { descriptors } = this.process;
+    const fd = openDatagramSocket(this.process, this.#file.family, SOCK_NONBLOCK);
     const { socket } = descriptors.get(fd) as DatagramFile;
     const peer = to.clone();
     peer.port = DISCARD_PORT;
