@@ -166,8 +166,7 @@ export class RegionCarrier implements Carrier, Agent, EventRing {
 
   commit(operation: number, object: number, a: number, payloadBytes: number, addresses: number): void {
     writeFrameWords(this.region.words, this.#reservedAt, payloadBytes, EVENT, operation, 0, object, a, 0, 0, addresses);
-    this.#pair.out.commit(HEADER_BYTES + payloadBytes, WHOLE);
-    if (!this.#working) this.#requestWork();
+    this.#commit(payloadBytes);
   }
 
   put(
@@ -183,9 +182,13 @@ export class RegionCarrier implements Carrier, Agent, EventRing {
     if (frameClass === REPLY) this.#replied = true;
     const { words } = this.region;
     writeFrameWords(words, this.#reservedAt, 0, frameClass, operation, request, object, a, b, c, 0);
-    this.#pair.out.commit(HEADER_BYTES, WHOLE);
-    if (!this.#working) this.#requestWork();
+    this.#commit(0);
     return true;
+  }
+
+  #commit(payloadBytes: number): void {
+    this.#pair.out.commit(HEADER_BYTES + payloadBytes, WHOLE);
+    if (!this.#working) this.#requestWork();
   }
 
   awaitRoom(waiter: RoomWaiter): void {

@@ -17,6 +17,7 @@ import {
   ERROR,
   EVENT,
   type Frame,
+  frameOf,
   HEADER_BYTES,
   headerOf,
   NO_PAYLOAD,
@@ -220,17 +221,9 @@ export class Session implements ClientPort {
   }
 
   #reply(to: Frame, a: number, b: number, c: number, bytes: Uint8Array, addresses: readonly SocketAddress[]): void {
-    if (to.request === 0) return;
     const { operation, request, object } = to;
-    if (
-      bytes.length === 0 &&
-      addresses.length === 0 &&
-      this.ring?.put(REPLY, operation, request, object, a, b, c) === true
-    )
-      return;
-    const payload = payloadOf(bytes, addresses);
-    this.#calls?.write(headerOf(payload, REPLY, operation, request, object, a, b, c, addresses.length), payload);
-    this.#checkQueue();
+    if (request === 0 || this.#calls === null) return;
+    this.#write(this.#calls, REPLY, operation, request, object, a, b, c, bytes, addresses);
   }
 
   event(
@@ -241,19 +234,29 @@ export class Session implements ClientPort {
     bytes: Uint8Array = NO_PAYLOAD,
     ...addresses: SocketAddress[]
   ): void {
-    const bare = bytes.length === 0 && addresses.length === 0 && !this.closed;
-    if (bare && this.ring?.put(EVENT, operation, 0, object, a, b, 0) === true) return;
+    if (this.closed) return;
+    if (this.#events !== null) this.#write(this.#events, EVENT, operation, 0, object, a, b, 0, bytes, addresses);
+    else this.rawEvent(frameOf(payloadOf(bytes, addresses), EVENT, operation, 0, object, a, b, 0, addresses.length));
+  }
+
+  /** One frame; into the ring, where there is one, when it is a header and nothing else. */
+  #write(
+    carrier: Carrier,
+    frameClass: number,
+    operation: number,
+    request: number,
+    object: number,
+    a: number,
+    b: number,
+    c: number,
+    bytes: Uint8Array,
+    addresses: readonly SocketAddress[],
+  ): void {
+    const bare = bytes.length === 0 && addresses.length === 0;
+    if (bare && this.ring?.put(frameClass, operation, request, object, a, b, c) === true) return;
     const payload = payloadOf(bytes, addresses);
-    const header = headerOf(payload, EVENT, operation, 0, object, a, b, 0, addresses.length);
-    if (this.#events !== null) {
-      if (!this.closed) this.#events.write(header, payload);
-      this.#checkQueue();
-      return;
-    }
-    const whole = new Uint8Array(header.length + payload.length);
-    whole.set(header);
-    whole.set(payload, header.length);
-    this.rawEvent(whole);
+    carrier.write(headerOf(payload, frameClass, operation, request, object, a, b, c, addresses.length), payload);
+    this.#checkQueue();
   }
 
   rawEvent(frame: Uint8Array): void {
