@@ -35,18 +35,20 @@ export function forwardCommand(): Command {
     );
 }
 
+function endpoint(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 /** `127.0.0.1:8080 -> api:80`, `[::1]:53 -> dns:53/udp`. */
 function formatPort(node: string, { address, hostPort, port, protocol }: HostPortInfo): string {
-  const host = address.includes(':') ? `[${address}]` : address;
-  return `${host}:${hostPort} -> ${node}:${port}${protocol === 'tcp' ? '' : `/${protocol}`}`;
+  return `${endpoint(address, hostPort)} -> ${node}:${port}${protocol === 'tcp' ? '' : `/${protocol}`}`;
 }
 
 /** `db:5432 -> localhost:5432 of the host`. Most services are there for TCP and UDP: one line for both. */
 function formatServices({ name, services }: NodeStatus): string[] {
   const lines = services.map(({ port, protocol, host, hostPort }) => {
     const alone = services.filter((other) => other.port === port).length === 1;
-    const target = host.includes(':') ? `[${host}]` : host;
-    return `${name}:${port}${alone ? `/${protocol}` : ''} -> ${target}:${hostPort} of the host`;
+    return `${name}:${port}${alone ? `/${protocol}` : ''} -> ${endpoint(host, hostPort)} of the host`;
   });
   return [...new Set(lines)];
 }

@@ -17,7 +17,7 @@ import { ownImpairment } from '../index.ts';
 import { kernelAtUrl } from '../tools/bin/kernel-at.ts';
 import { CommandFailure } from './failure.ts';
 import { type LineArguments, lineOptions, lineValues } from './netem.ts';
-import { labOption, serverUrl } from './target.ts';
+import { labOption, parseSeed, serverUrl } from './target.ts';
 
 const PRELOAD: URL = moduleUrl('../worker/preload', import.meta.url);
 const HIJACK: URL = moduleUrl('../worker/hijack', import.meta.url);
@@ -30,15 +30,6 @@ interface RunOptions extends LineArguments {
   server?: string;
   lab?: string;
   seed?: number;
-}
-
-const SEED_MAX = 0xffffffff;
-
-function parseSeed(text: string): number {
-  const seed = Number(text);
-  if (!Number.isInteger(seed) || seed < 0 || seed > SEED_MAX)
-    throw new CommandFailure(`--seed ${text}: not a whole number`);
-  return seed;
 }
 
 export function runCommand(): Command {
@@ -69,7 +60,7 @@ export function runCommand(): Command {
       const impaired = Object.keys(values).length > 0;
       if (impaired && server !== undefined) throw new CommandFailure('that kernel is impaired by mk netem, not here');
       const env = impaired ? { ...process.env, ...ownImpairment(values, seed) } : process.env;
-      const { nodeFlags, program } = divide(rawWords());
+      const { nodeFlags, program } = divide(rawWords(command));
       if (program.length === 0) throw new CommandFailure('no program; say: mk run -- program.js');
       checkScript(nodeFlags, program);
       process.exitCode =
@@ -100,17 +91,15 @@ async function checkAnswers(url: string): Promise<void> {
 }
 
 /** The words behind `run` and its own options as typed: commander drops the `--` that parts them. */
-function rawWords(): string[] {
+function rawWords(command: Command): string[] {
   const words = process.argv.slice(process.argv.indexOf('run', 2) + 1);
+  // Every option of the command has a value.
+  const own = new Set(command.options.map(({ long }) => long));
   let at = 0;
-  for (let own = OWN_OPTION.exec(words[0] ?? ''); own !== null; own = OWN_OPTION.exec(words[at] ?? ''))
-    at += own[1] === undefined ? 2 : 1;
+  for (let word = words[0]; word !== undefined && own.has(word.split('=', 1)[0]); word = words[at])
+    at += word.includes('=') ? 1 : 2;
   return words.slice(at);
 }
-
-/** An option of the command itself, in front of all others. */
-const OWN_OPTION =
-  /^--(?:server|lab|seed|delay|jitter|distribution|loss|burst|duplicate|corrupt|reorder|rate|queue)(=.*)?$/s;
 
 /**
  * Flags for Node and the program. A `--` that follows a flag, or comes first, parts them; otherwise the first word that is no

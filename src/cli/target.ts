@@ -18,6 +18,19 @@ export function labFileHere(): string | null {
   return LAB_FILES.find((name) => existsSync(name)) ?? null;
 }
 
+/** The lab file that a command names, or that of this folder. */
+export function labFileOf(given: string | undefined): string {
+  const file = given ?? labFileHere();
+  if (file === null) throw new CommandFailure(`no ${LAB_FILES[0]} here; name a file`);
+  return file;
+}
+
+export function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new CommandFailure(`--seed ${text}: not a whole number`);
+  return seed;
+}
+
 export function labOption(): Option {
   return new Option('--lab <name>', 'which lab, when several are up').env('MK_LAB');
 }

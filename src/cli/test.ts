@@ -10,8 +10,8 @@ import { type CheckResult, formatDuration, readLab, lab as startLab } from '../i
 import { allChecked, concluded } from './endings.ts';
 import { CommandFailure, EXIT_INTERRUPTED } from './failure.ts';
 import { output, printJson } from './output.ts';
-import { LAB_FILES, labFileHere } from './target.ts';
-import { onInterrupt, parseSeed } from './up.ts';
+import { labFileOf, parseSeed } from './target.ts';
+import { onInterrupt } from './up.ts';
 
 const SEEDS_MAX = 1_000_000;
 
@@ -51,8 +51,7 @@ function parseSeeds(text: string): number {
 }
 
 async function test(given: string | undefined, options: TestOptions): Promise<void> {
-  const file = given ?? labFileHere();
-  if (file === null) throw new CommandFailure(`no ${LAB_FILES[0]} here; name a file`);
+  const file = labFileOf(given);
   const plan = readLab(file);
   if (plan.checks.length === 0) throw new CommandFailure(`${file} has no checks`);
   const path = resolve(file);

@@ -21,7 +21,7 @@ import { startDetached } from './detached.ts';
 import { allChecked, concluded, hasFailed } from './endings.ts';
 import { CommandFailure, EXIT_INTERRUPTED } from './failure.ts';
 import { endWhenUnread, output, waitInMemory } from './output.ts';
-import { LAB_FILES, labFileHere } from './target.ts';
+import { labFileOf, parseSeed } from './target.ts';
 import { JsonView, PipeView, TerminalView, type View } from './up-views.ts';
 
 /** States that have not changed for so long are shown, or what there is after the second. */
@@ -65,15 +65,8 @@ export function upCommand(): Command {
     .action(up);
 }
 
-export function parseSeed(text: string): number {
-  const seed = Number(text);
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new CommandFailure(`--seed ${text}: not a whole number`);
-  return seed;
-}
-
 async function up(given: string | undefined, options: UpOptions): Promise<void> {
-  const file = given ?? labFileHere();
-  if (file === null) throw new CommandFailure(`no ${LAB_FILES[0]} here; name a file`);
+  const file = labFileOf(given);
   const forMs = options.for === undefined ? null : durationMs(options.for);
   if (forMs !== null && !(forMs > 0))
     throw new CommandFailure(`--for ${options.for}: a time with its unit, such as 5s`);

@@ -12,7 +12,7 @@ import type { PingOptions } from '../tools/echo.ts';
 import { checked, environment, flag, integer, number, object, oneOf, text, texts } from './argument-shapes.ts';
 import type { ImpairmentOptions } from './config.ts';
 import type { HttpOptions } from './http-client.ts';
-import { requestOf, type Ways, waysOf } from './impairment-values.ts';
+import { requestOf, seedOf, type Ways, waysOf } from './impairment-values.ts';
 import { impairment } from './link-schema.ts';
 import { IMPAIR_VARIABLE, type OwnImpairment } from './messages.ts';
 
@@ -131,7 +131,7 @@ export const checkImpairment = (value: unknown): Ways | null =>
 /** Environment that impairs lo0 of a kernel of its own, as `mk run` starts it; no wrong value gets into it. Throws EINVAL. */
 export function ownImpairment(values: ImpairmentOptions, seed: number): Record<string, string> {
   const { up } = checkImpairment(values) as Ways;
-  const own: OwnImpairment = { values: requestOf(up), seed };
+  const own: OwnImpairment = { values: requestOf(up), seed: seedOf(seed, 'lo0') };
   return { [IMPAIR_VARIABLE]: JSON.stringify(own) };
 }
 export const checkLogs = (value: unknown): LogsOptions => checked('logs', logsOptions, value);

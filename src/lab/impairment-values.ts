@@ -114,3 +114,10 @@ export function formatImpairment(line: Impairment): string {
   word('queue', line.queueBytes, (bytes) => `${bytes}B`);
   return words.join(' ');
 }
+
+/** FNV-1a: chances of each direction have a seed of their own, which other links do not change. */
+export function seedOf(seed: number, text: string): number {
+  let hash = 0x811c9dc5 ^ seed ^ Math.floor(seed / 0x1_0000_0000);
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}

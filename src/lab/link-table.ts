@@ -10,12 +10,10 @@ import { MultikernelError } from '../base/errors.ts';
 import type { Impairment } from '../link/impairment.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import { IMPAIR_IN, IMPAIR_OUT, type LinkAddress } from '../sys/control.ts';
-import { isNothing, merged, requestOf, type Ways } from './impairment-values.ts';
+import { isNothing, merged, requestOf, seedOf, type Ways } from './impairment-values.ts';
 import { placesOf } from './link-places.ts';
 import type { LinkInfo } from './operations.ts';
 import type { InterfacePlan, LabPlan, LinkPlace, NetworkPlan, NodePlan } from './plan.ts';
-
-const UINT32 = 0x1_0000_0000;
 
 interface Link extends LinkPlace, Ways {}
 
@@ -51,13 +49,6 @@ function directionsOf(plan: LabPlan, link: Link): Direction[] {
     { link, way: 'up', node: b, interface: other.name, direction: IMPAIR_IN, from: bytes(own) },
     { link, way: 'down', node: a, interface: own.name, direction: IMPAIR_IN, from: bytes(other) },
   ];
-}
-
-/** FNV-1a: chances of each direction have a seed of their own, which other links do not change. */
-function seedOf(seed: number, text: string): number {
-  let hash = 0x811c9dc5 ^ seed ^ Math.floor(seed / UINT32);
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }
 
 export interface LinkKernels {
