@@ -80,6 +80,7 @@ async function up(given: string | undefined, options: UpOptions): Promise<void> 
   waitInMemory();
   const interrupted = new AbortController();
   const interrupt = onInterrupt(() => interrupted.abort());
+  let net: Lab | null = null;
   try {
     const seed = options.seed === undefined ? {} : { seed: options.seed };
     const folder = dirname(resolve(file));
@@ -87,11 +88,11 @@ async function up(given: string | undefined, options: UpOptions): Promise<void> 
     const starting = startLab(file, { control: true, attach, signal: interrupted.signal, onStuck: dieStuck, ...seed });
     // The file is read by now. Threads have no working directory of their own: relative paths of programs start here.
     if (existsSync(folder)) process.chdir(folder);
-    const net = await starting;
+    net = await starting;
     process.exitCode = await watch(net, view, { ...options, forMs, signal: interrupted.signal });
   } catch (error) {
     // Ctrl-C while the lab was coming up: it is gone again.
-    if (interrupted.signal.aborted) throw new CommandFailure('', EXIT_INTERRUPTED);
+    if (net === null && interrupted.signal.aborted) throw new CommandFailure('', EXIT_INTERRUPTED);
     if (error instanceof LabFileError && options.all) {
       throw new CommandFailure(error.problems.map((problem) => formatProblem(error.file, problem)).join('\nmk up: '));
     }

@@ -81,7 +81,8 @@ describe('standard input of mk up', () => {
     'is a terminal where that of mk up is one (skipped without script)',
     async () => {
       lab(`a: { ${PROGRAM} }`);
-      const command = [process.execPath, MK, 'up', '--for', '60s'].join(' ');
+      // A shell that waits for its command would be interrupted, too, and say so.
+      const command = ['exec', process.execPath, MK, 'up', '--for', '60s'].join(' ');
       const env = { ...process.env, XDG_RUNTIME_DIR: terminal.folder, TERM: 'xterm' };
       const child = spawn('script', ['-qfec', command, '/dev/null'], { cwd: terminal.folder, env, stdio: 'pipe' });
       let out = '';
