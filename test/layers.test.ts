@@ -75,6 +75,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // The supervisor lays out shared memory and reads captures: the public subpaths, and the worker entries by URL.
   lab: ['index', 'mem', 'link', 'wire', 'sys/control', 'rump', 'tools', 'host/node', 'host/contract'],
   cli: ['index', 'tools', 'wire/index', 'drill/index'],
+  // Public subpaths: labs as fixtures of test runners, over the façade.
+  testing: ['index', 'tools', 'wire/index', 'lab/state'],
   index: [
     'lab',
     'tools',
@@ -101,7 +103,7 @@ const TCP_SENDS = /^src\/inet\/tcp\/(send\/|end\.ts)/;
 /** Functions there that answer a segment for which there is no connection. */
 const TCP_REPLIES = ['reject', 'sendControl'];
 
-const NODE_IMPORTS = ['host/node', 'node', 'tools', 'tools/bin', 'cli', 'lab', 'worker'];
+const NODE_IMPORTS = ['host/node', 'node', 'tools', 'tools/bin', 'cli', 'lab', 'worker', 'testing'];
 /** Files that wait, publish or own across threads; the data path calls them once per batch, at locked slot pools once per frame. */
 const ATOMICS =
   /^mem\/(arena|bell|bulk-staging|cells|channel|channel-end|counters|doorbell|layout|lock|nap|owner|ring-consumer|ring-pair|ring-producer|slot-pool|spin-budget|thread-bell|unread-bytes)\.ts$/;
@@ -126,9 +128,12 @@ const SAME_NAME_DEBT = 0;
 const UNUSED_DEBT = 0;
 const TESTS_ONLY_DEBT = 34;
 /** Public subpaths (package.json, `exports`): their exports are used by others. */
-const PUBLIC = ['src', 'src/kernel', 'src/socket', 'src/host/sim', 'src/wire', 'src/mem', 'src/link'].map(
-  (folder) => `${folder}/index.ts`,
-);
+const PUBLIC = [
+  ...['src', 'src/kernel', 'src/socket', 'src/host/sim', 'src/wire', 'src/mem', 'src/link'].map(
+    (folder) => `${folder}/index.ts`,
+  ),
+  ...['node-test'].map((runner) => `src/testing/${runner}.ts`),
+];
 
 /** Sentences of comments that begin with a relative clause. May fall, never rise. */
 const PROSE_DEBT = 0;
