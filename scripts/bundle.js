@@ -15,7 +15,14 @@ const DIST = join(ROOT, 'dist');
 /** Entries that may be loaded into one thread share their modules, and so are bundled together. In one folder: URLs in them stay. */
 const GROUPS = [
   { folder: 'cli', entries: ['program'] },
-  { folder: 'worker', entries: ['main', 'preload', 'hijack', 'own-kernel'] },
+  { folder: 'worker', entries: ['main', 'preload', 'hijack', 'own-kernel', 'rump-kernel'] },
+  {
+    folder: 'tools/bin',
+    entries: [
+      ...['arp', 'capture', 'halt', 'ifconfig', 'nc', 'ndp', 'netstat', 'ping', 'ping6', 'route', 'sysctl'],
+      ...['traceroute', 'traceroute6'],
+    ],
+  },
 ];
 
 /** Folders of the packages whose modules went into a bundle. */

@@ -381,7 +381,7 @@ describe('layers', () => {
     const byPath = new Map(files.map((file) => [file.path, file]));
     const isTool = (path: string): boolean =>
       /^tools\/\w+\.ts$/.test(path) && / (\w+): Tool = \{/.test(byPath.get(path)?.text ?? '');
-    for (const { path } of files.filter((file) => /^tools\/bin\/(?!main|kernel-at)/.test(file.path))) {
+    for (const { path } of files.filter((file) => /^tools\/bin\/(?!main|kernel-at|rump-server)/.test(file.path))) {
       const loaded = loadedBy(path, byPath);
       const strange = [...loaded].filter(
         (name) => /^(lab|cli|node|kernel|worker|inet|net|link|mem)\//.test(name) || !/^(node:|\w+\/)/.test(name),

@@ -1,6 +1,7 @@
 /** The tools that `mk exec NODE -- TOOL` and `mk TOOL -k NODE` run, and how they are run. Thread: the command's. */
 
 import { arp } from '../tools/arp.ts';
+import { halt } from '../tools/halt.ts';
 import { ifconfig } from '../tools/ifconfig.ts';
 import { nc } from '../tools/nc.ts';
 import { ndp } from '../tools/ndp.ts';
@@ -27,6 +28,7 @@ export const TOOLS: readonly Tool[] = [
   route,
   sysctl,
   nc,
+  halt,
 ];
 
 /** As shells say "command not found". */

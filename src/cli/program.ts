@@ -25,6 +25,7 @@ import { TOOLS } from './network-tools.ts';
 import { output, quietOnClosedPipe } from './output.ts';
 import { packetdrillCommand } from './packetdrill.ts';
 import { psCommand } from './ps.ts';
+import { rumpServerCommand } from './rump-server.ts';
 import { runCommand } from './run.ts';
 import { statCommand, topCommand } from './stat.ts';
 import { testCommand } from './test.ts';
@@ -61,7 +62,14 @@ export function createProgram(): Command {
   ];
   for (const command of [...faults, captureCommand(), statCommand(), topCommand()]) program.addCommand(command);
   program.commandsGroup('Without a lab:');
-  const others = [runCommand(), packetdrillCommand(), benchCommand(), doctorCommand(), completionCommand()];
+  const others = [
+    runCommand(),
+    rumpServerCommand(),
+    packetdrillCommand(),
+    benchCommand(),
+    doctorCommand(),
+    completionCommand(),
+  ];
   for (const command of [...others, helpCommand(program)]) program.addCommand(command);
   program.addCommand(completeCommand(program), { hidden: true });
   program.commandsGroup('Network tools of a kernel (mk TOOL -k NODE, or mk exec NODE -- TOOL):');

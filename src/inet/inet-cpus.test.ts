@@ -57,7 +57,7 @@ function datagram(one: TwoCpuBed, n: number, port: number): void {
 
 function control(one: TwoCpuBed, operation: string, request: object = {}): unknown {
   const impairments = { set: () => {} };
-  return answerControl({ name: 'bed', inet: one.inet, hosts: [], impairments }, operation, request);
+  return answerControl({ name: 'bed', inet: one.inet, hosts: [], onHalt: null, impairments }, operation, request);
 }
 
 function listen(cpu: InetCpu, port: number): Listener {

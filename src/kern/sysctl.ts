@@ -77,6 +77,11 @@ export class Sysctl {
     return 0;
   }
 
+  /** Hide the variable of that name, and all below that node, for good; their modules keep their values. */
+  remove(name: string): void {
+    for (const { name: found } of this.list(name)) this.#variables.delete(found);
+  }
+
   #declare(variable: SysctlVariable): SysctlVariable {
     const known = this.#variables.get(variable.name);
     if (known !== undefined) return known;

@@ -69,6 +69,8 @@ export class KernelControl implements StreamTarget, KernelClient {
   readonly impairments: Impairments;
   readonly routingMessages: RoutingMessages;
   readonly closed: Promise<void>;
+  /** Asked to end, by `kernel.halt`; to be done once the answer is on its way. */
+  onHalt: (() => void) | null = null;
   readonly #kernel: ControlledKernel;
   readonly #process: ClientProcess;
   readonly #streams: Set<StreamHandle<never>> = new Set();

@@ -26,6 +26,12 @@ export class ClonerTable {
     return 0;
   }
 
+  /** Take a cloner away; interfaces that it made stay. */
+  // cold: assembly
+  unregister(prefix: string): void {
+    this.#cloners.delete(prefix);
+  }
+
   /** The prefixes, sorted: `ifconfig -C`. */
   // cold: once per interface
   prefixes(): string[] {

@@ -10,7 +10,7 @@ import type { Inet } from '../inet/inet.ts';
 import { NO_ADDRESS } from '../inet/ip/address-boundary.ts';
 import type { Interface } from '../net/interface.ts';
 import { SocketAddress } from '../socket/socket.ts';
-import type { IpAddress, LinkAddress } from './control.ts';
+import type { IpAddress, IpFamily, LinkAddress } from './control.ts';
 
 export function interfaceOf({ inet }: { readonly inet: Inet }, index: number): Interface {
   const iface = inet.interfaceAt(index);
@@ -18,8 +18,15 @@ export function interfaceOf({ inet }: { readonly inet: Inet }, index: number): I
   return iface;
 }
 
-/** The number of inet/ for an address. `link`: zone of a link-local address that has none of its own. Throws EINVAL, ENOBUFS. */
+/** Throws EAFNOSUPPORT for IPv6 in a kernel that was made without it. */
+export function checkFamily({ inet }: { readonly inet: Inet }, family: IpFamily): void {
+  if (family === 6 && inet.sysctl.get('net.inet6.ip6.enable') === undefined)
+    throw new MultikernelError('EAFNOSUPPORT', 'no IPv6 in this kernel');
+}
+
+/** The number of inet/ for an address. `link`: zone of a link-local address that has none of its own. Throws EINVAL, ENOBUFS, EAFNOSUPPORT. */
 export function numberOf(target: { readonly inet: Inet }, address: IpAddress, link: Interface | null = null): number {
+  checkFamily(target, address.family);
   const { addresses } = target.inet;
   const scopeId = address.scopeId === 0 && link !== null ? link.index : address.scopeId;
   const number = addresses.numberOf({ ...address, scopeId });

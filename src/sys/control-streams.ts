@@ -19,7 +19,7 @@ import type {
   StreamHandle,
   StreamSink,
 } from './control.ts';
-import { socketAddressOf } from './control-address.ts';
+import { checkFamily, socketAddressOf } from './control-address.ts';
 import * as input from './control-input.ts';
 import type { ControlTarget } from './control-table.ts';
 import { DatagramStream } from './datagram-stream.ts';
@@ -75,6 +75,7 @@ function newProcess({ processes }: StreamTarget, name: ControlStream): Process {
 
 function openRaw(target: StreamTarget, fields: Fields, sink: StreamSink<RawEvent>): StreamHandle<unknown> {
   const family = input.family(fields);
+  checkFamily(target, family);
   const protocol = input.integer(fields, 'protocol', 0, PROTOCOL_MAX);
   return new RawStream(newProcess(target, 'raw'), family, protocol, sink);
 }

@@ -34,6 +34,8 @@ export interface ControlTarget {
   readonly inet: Inet;
   readonly hosts: readonly HostRecord[];
   readonly impairments: InterfaceImpairments;
+  /** Ends the kernel, after the answer to the request; null: it does not end by request. */
+  readonly onHalt: (() => void) | null;
 }
 
 type Fields = ReturnType<typeof input.fieldsOf>;
@@ -242,6 +244,12 @@ function hostList(target: ControlTarget): ControlReply<'host.list'> {
   };
 }
 
+function haltKernel({ onHalt }: ControlTarget): null {
+  if (onHalt === null) must(-Errno.EOPNOTSUPP);
+  onHalt?.();
+  return null;
+}
+
 const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'interface.list': ({ inet }) => inet.list().map((iface) => interfaceRecord(inet, iface)),
   'interface.names': ({ inet }) => inet.list().map(({ index, name }) => ({ index, name })),
@@ -272,6 +280,7 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'filter.delete': deleteFilter,
   'impairment.set': setImpairment,
   'host.list': hostList,
+  'kernel.halt': haltKernel,
 };
 
 const TABLE: ReadonlyMap<string, Handler<never>> = new Map(Object.entries(HANDLERS) as [string, Handler<never>][]);

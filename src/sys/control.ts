@@ -317,6 +317,8 @@ export interface ControlRequests {
   'filter.delete': { request: { id: string }; reply: null };
   /** EOPNOTSUPP (no device), ENOMEM (no room for frames that wait). */
   'impairment.set': { request: ImpairmentSetRequest; reply: null };
+  /** The kernel ends after its answer. EOPNOTSUPP where that is its holder's alone (a lab). */
+  'kernel.halt': { request: Nothing; reply: null };
   /** The kernel's own name and its table of hosts, as gethostbyname(3) would read it. */
   'host.list': { request: Nothing; reply: { name: string; hosts: HostRecord[] } };
 }

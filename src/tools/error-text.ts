@@ -6,6 +6,7 @@ import { MultikernelError } from '../base/errors.ts';
 export const ERROR_TEXT: Readonly<Record<string, string>> = {
   EACCES: 'Permission denied',
   EADDRNOTAVAIL: "Can't assign requested address",
+  EAFNOSUPPORT: 'Address family not supported by protocol family',
   EBUSY: 'Device busy',
   EEXIST: 'File exists',
   EHOSTDOWN: 'Host is down',
@@ -16,7 +17,9 @@ export const ERROR_TEXT: Readonly<Record<string, string>> = {
   ENETUNREACH: 'Network is unreachable',
   ENOBUFS: 'No buffer space available',
   ENOENT: 'No such file or directory',
+  ENOEXEC: 'Exec format error',
   ENXIO: 'Device not configured',
+  EOPNOTSUPP: 'Operation not supported',
   EPERM: 'Operation not permitted',
 };
 

@@ -90,6 +90,11 @@ export class KernelText {
     return this.client.control('interface.cloners', {});
   }
 
+  /** The kernel ends after its answer. */
+  async halt(): Promise<void> {
+    await this.client.control('kernel.halt', {});
+  }
+
   /** Its full name. */
   async createInterface(name: string): Promise<string> {
     try {

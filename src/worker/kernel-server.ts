@@ -107,12 +107,13 @@ export class KernelServer {
 
   /**
    * Listen at a URL; returns it with the port that the host chose. Every user of the machine reaches TCP and abstract sockets, so
-   * these need a key: throws EINVAL without one, else the host's code, e.g. EADDRINUSE.
+   * these need a key: throws EINVAL without one, else the host's code, e.g. EADDRINUSE. `open`: the caller wants it without one, for
+   * all of them, and the process stays alive while the kernel listens.
    */
-  async listen(url: ServerUrl): Promise<ServerUrl> {
-    if (url.key === null && (url.kind === 'tcp' || url.path.startsWith('\0')))
+  async listen(url: ServerUrl, { open = false }: { open?: boolean } = {}): Promise<ServerUrl> {
+    if (!open && url.key === null && (url.kind === 'tcp' || url.path.startsWith('\0')))
       throw new MultikernelError('EINVAL', `${formatServerUrl(url)}: a key is wanted (?key=DIGITS, or RUMP_KEY)`);
-    const server = await listenSocket(url, (carrier) => this.#accept(carrier, url.key));
+    const server = await listenSocket(url, (carrier) => this.#accept(carrier, url.key), open);
     this.#listening.push(server);
     return { ...server.place, key: url.key };
   }

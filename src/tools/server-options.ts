@@ -1,0 +1,129 @@
+/**
+ * The arguments of `rump_server`, as NetBSD's takes them. Thread: any; pure functions. Read first: rump_server(1).
+ *
+ * Missing: modules and drives: these kernels have neither loadable code nor file systems. A drive is checked and then left alone.
+ */
+
+/** A kernel as `rump_server` was asked for it. */
+export interface RumpServerOptions {
+  url: string;
+  /** Stay in the foreground (-s). */
+  foreground: boolean;
+  /** Say what the kernel is (-v). */
+  verbose: boolean;
+  /** -c. */
+  cpus: number;
+  /** Names of `-l` without `lib` and `.so`, in their order, each once. */
+  libraries: string[];
+  /** -r; null: as much as a kernel has by itself. */
+  ramBytes: number | null;
+}
+
+/** A refusal: a line with the name of the command in front, then the usage where `usage` is set; exit code 1. */
+export class ServerRefusal extends Error {
+  readonly usage: boolean;
+
+  constructor(message: string, usage: boolean = false) {
+    super(message);
+    this.usage = usage;
+  }
+}
+
+export const SERVER_USAGE = 'usage: rump_server [-sv] [-c ncpu] [-d drivespec] [-l libs] [-m modules] [-r ram] bindurl';
+
+const CPUS_MAX = 32;
+
+/** Libraries of NetBSD that are here, or that nothing is missing without. Each clone has one of its own: `rumpnet_` and its prefix. */
+const LIBRARIES: ReadonlySet<string> = new Set([
+  ...['rump', 'rumpuser', 'rumpvfs', 'rumpdev', 'rumpdev_bpf', 'rumpdev_rnd', 'rumpkern_tty', 'rumpkern_sysproxy'],
+  ...['rumpnet', 'rumpnet_net', 'rumpnet_netinet', 'rumpnet_netinet6', 'rumpnet_local', 'rumpnet_config'],
+  ...['rumpnet_shmif', 'rumpnet_bridge', 'rumpnet_vlan', 'rumpnet_gif', 'rumpnet_tap', 'rumpnet_tun'],
+  ...['rumpnet_vether', 'rumpnet_lagg', 'rumpnet_l2tp'],
+]);
+
+const DRIVE_KEYS: ReadonlySet<string> = new Set(['key', 'hostpath', 'size', 'offset', 'disklabel', 'type']);
+const DRIVE_TYPES: ReadonlySet<string> = new Set(['blk', 'chr', 'reg']);
+const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** Throws {@link ServerRefusal}. */
+export function parseServerOptions(args: readonly string[]): RumpServerOptions {
+  const options: RumpServerOptions = {
+    url: '',
+    foreground: false,
+    verbose: false,
+    cpus: 1,
+    libraries: [],
+    ramBytes: null,
+  };
+  let at = 0;
+  for (; at < args.length; at++) {
+    const word = args[at] as string;
+    if (word === '--') {
+      at++;
+      break;
+    }
+    if (!word.startsWith('-') || word === '-') break;
+    for (let i = 1; i < word.length; i++) {
+      const letter = word[i] as string;
+      if (letter === 's') options.foreground = true;
+      else if (letter === 'v') options.verbose = true;
+      else {
+        if (!'cdlmr'.includes(letter)) throw new ServerRefusal(`unknown option -- ${letter}`, true);
+        const value = i + 1 < word.length ? word.slice(i + 1) : args[++at];
+        if (value === undefined) throw new ServerRefusal(`option requires an argument -- ${letter}`, true);
+        takeValue(options, letter, value);
+        break;
+      }
+    }
+  }
+  const [url, ...more] = args.slice(at);
+  if (url === undefined || more.length > 0) throw new ServerRefusal('', true);
+  options.url = url;
+  return options;
+}
+
+function takeValue(options: RumpServerOptions, letter: string, value: string): void {
+  if (letter === 'c') options.cpus = cpuCount(value);
+  else if (letter === 'd') checkDrive(value);
+  else if (letter === 'l') addLibrary(options.libraries, value);
+  else if (letter === 'm') throw new ServerRefusal(`module load failed: ${value}: Exec format error`);
+  else options.ramBytes = ramBytes(value);
+}
+
+function cpuCount(text: string): number {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > CPUS_MAX) throw new ServerRefusal(`CPU count needs to be between 1 and ${CPUS_MAX}`);
+  return count;
+}
+
+function addLibrary(libraries: string[], text: string): void {
+  const name = /^lib(.+)\.so(?:\.\d+)*$/.exec(text)?.[1] ?? text;
+  if (!LIBRARIES.has(name)) {
+    const file = `lib${name}.so`;
+    throw new ServerRefusal(`dlopen ${file} failed: Cannot open "${file}"`);
+  }
+  if (!libraries.includes(name)) libraries.push(name);
+}
+
+function ramBytes(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d{1,12})([kmg]?)$/i.exec(text) ?? [];
+  if (digits === '') throw new ServerRefusal(`invalid RAM size ${text}`);
+  return Number(digits) * (SIZE_UNITS[unit.toLowerCase()] as number);
+}
+
+/** `key=/dev/disk,hostpath=FILE,size=host` and the like. */
+function checkDrive(spec: string): void {
+  const given = new Map<string, string>();
+  for (const part of spec.split(',')) {
+    const [key = '', ...value] = part.split('=');
+    if (!DRIVE_KEYS.has(key)) throw new ServerRefusal('invalid dtoken', true);
+    if (given.has(key)) throw new ServerRefusal(`${key} already given`, true);
+    given.set(key, value.join('='));
+  }
+  if (given.has('disklabel') && (given.has('size') || given.has('offset')))
+    throw new ServerRefusal('disklabel needs to be used alone', true);
+  const type = given.get('type') ?? 'blk';
+  if (!DRIVE_TYPES.has(type)) throw new ServerRefusal(`invalid type ${type}`, true);
+  if (!given.has('key') || !given.has('hostpath') || !(given.has('size') || given.has('disklabel')))
+    throw new ServerRefusal('incomplete drivespec', true);
+}
