@@ -24,6 +24,7 @@ export const Errno = {
   ENODEV: 19,
   EINVAL: 22,
   EMFILE: 24,
+  ENOSPC: 28,
   EPIPE: 32,
   ENOSYS: 38,
   EPROTO: 71,

@@ -1,6 +1,7 @@
 /** The tools that `mk exec NODE -- TOOL` and `mk TOOL -k NODE` run, and how they are run. Thread: the command's. */
 
 import { arp } from '../tools/arp.ts';
+import { brconfig } from '../tools/brconfig.ts';
 import { halt } from '../tools/halt.ts';
 import { ifconfig } from '../tools/ifconfig.ts';
 import { nc } from '../tools/nc.ts';
@@ -18,6 +19,7 @@ import { withKernel } from './target.ts';
 
 export const TOOLS: readonly Tool[] = [
   ifconfig,
+  brconfig,
   netstat,
   arp,
   ndp,

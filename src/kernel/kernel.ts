@@ -20,6 +20,7 @@ import { LoopbackDevice } from '../link/loopback.ts';
 import { Arena } from '../mem/arena.ts';
 import { Counters } from '../mem/counters.ts';
 import { Heap } from '../mem/heap.ts';
+import { BridgeCloner } from '../net/bridge/bridge-cloner.ts';
 import { DeviceLink } from '../net/device-link.ts';
 import type { Interface } from '../net/interface.ts';
 import { IpLink } from '../net/ip-link.ts';
@@ -110,6 +111,7 @@ export class Kernel {
     const cpu = new Cpu({ shared, heap, rng: host.rng, counters, nowUs });
     this.inet = new Inet({ cpu, ipv6: options.ipv6 ?? false });
     this.inet.interfaceTable.cloners.register(new LoopbackCloner(arena, heap, name));
+    this.inet.interfaceTable.cloners.register(new BridgeCloner(cpu));
     this.#loopback = makeLoopback(name, arena, heap);
     const first = new KernelCpu({
       cpu,

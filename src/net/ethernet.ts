@@ -5,7 +5,7 @@
  * written and read. Read first: link-layer.ts (the contract), RFC 894, RFC 2464.
  */
 
-import type { Device } from '../link/device.ts';
+import { DEVICE_PROMISCUOUS, type Device } from '../link/device.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import { GROUP_BIT } from '../wire/ethernet.ts';
 import { DeviceLink } from './device-link.ts';
@@ -16,8 +16,11 @@ const { HEADER_BYTES } = ethernet;
 export class EthernetLink extends DeviceLink {
   readonly headerBytes: number = HEADER_BYTES;
   readonly #view: DataView;
+  override readonly takesFrames: boolean = true;
   /** Place of the frame that was reserved last. */
   #openAt = 0;
+  /** It was reserved with `output`. */
+  #redirected = false;
   /** Our address, and how it lies in a header: bytes 6 to 9, and 10 to 11 above the EtherType. */
   readonly #macHi: number;
   readonly #macLo: number;
@@ -50,20 +53,25 @@ export class EthernetLink extends DeviceLink {
   }
 
   override reserve(header: LinkHeader, packetBytes: number): number {
-    const frameAt = this.queue.reserve(header.dstHi, header.dstLo, packetBytes + HEADER_BYTES);
+    const { dstHi, dstLo } = header;
+    const bytes = packetBytes + HEADER_BYTES;
+    const frameAt =
+      this.output === null ? this.queue.reserve(dstHi, dstLo, bytes) : this.#redirect(dstHi, dstLo, bytes);
     if (frameAt < 0) return frameAt;
     const packetAt = frameAt + HEADER_BYTES;
     this.#openAt = frameAt;
     const view = this.#view;
-    view.setUint16(frameAt, header.dstHi);
-    view.setInt32(frameAt + 2, header.dstLo);
+    view.setUint16(frameAt, dstHi);
+    view.setInt32(frameAt + 2, dstLo);
     view.setInt32(frameAt + 6, header.word6);
     view.setInt32(frameAt + 10, header.word10);
     return packetAt;
   }
 
   override reserveTo(dstHi: number, dstLo: number, etherType: number, packetBytes: number): number {
-    const frameAt = this.queue.reserve(dstHi, dstLo, packetBytes + HEADER_BYTES);
+    const bytes = packetBytes + HEADER_BYTES;
+    const frameAt =
+      this.output === null ? this.queue.reserve(dstHi, dstLo, bytes) : this.#redirect(dstHi, dstLo, bytes);
     if (frameAt < 0) return frameAt;
     this.#openAt = frameAt;
     const view = this.#view;
@@ -76,6 +84,11 @@ export class EthernetLink extends DeviceLink {
 
   override commit(packetBytes: number, meta: number): void {
     const bytes = packetBytes + HEADER_BYTES;
+    if (this.#redirected) {
+      this.#redirected = false;
+      this.output?.commitFrame(bytes, meta);
+      return;
+    }
     const { iface } = this;
     if (iface.taps.length > 0) this.tapped(this.#openAt, bytes, meta);
     this.queue.commit(bytes, meta);
@@ -84,10 +97,53 @@ export class EthernetLink extends DeviceLink {
     iface.outBytes += bytes;
   }
 
+  /** Reserve with `output`, which counts and shows to taps what leaves by which interface. */
+  #redirect(dstHi: number, dstLo: number, frameBytes: number): number {
+    const { output } = this;
+    if (output === null || !output.active) return this.queue.reserve(dstHi, dstLo, frameBytes);
+    const frameAt = output.reserveFrame(dstHi, dstLo, frameBytes);
+    this.#redirected = frameAt >= 0;
+    return frameAt;
+  }
+
+  override cancel(): void {
+    if (!this.#redirected) this.queue.cancel();
+    else this.output?.cancelFrame();
+    this.#redirected = false;
+  }
+
+  override awaitRoom(dstHi: number, dstLo: number): boolean {
+    const { output } = this;
+    return output?.active ? output.awaitRoom(dstHi, dstLo) : this.queue.awaitRoom(dstHi, dstLo);
+  }
+
+  override reserveFrame(dstHi: number, dstLo: number, frameBytes: number): number {
+    this.#openAt = this.queue.reserve(dstHi, dstLo, frameBytes);
+    return this.#openAt;
+  }
+
+  override commitFrame(frameBytes: number, meta: number): void {
+    if (this.iface.taps.length > 0) this.tapped(this.#openAt, frameBytes, meta);
+    this.queue.commit(frameBytes, meta);
+    this.sent(1, frameBytes);
+  }
+
+  override cancelFrame(): void {
+    this.queue.cancel();
+  }
+
+  override awaitFrameRoom(dstHi: number, dstLo: number): boolean {
+    return this.queue.awaitRoom(dstHi, dstLo);
+  }
+
+  override setPromiscuous(on: boolean): void {
+    this.device.setFilter(on ? DEVICE_PROMISCUOUS : 0);
+  }
+
   override reserveRun(header: LinkHeader, packetBytes: number, count: number): number {
     const { runs } = this.queue;
     // Taps see each frame.
-    if (runs === undefined || this.iface.taps.length > 0) return 0;
+    if (runs === undefined || this.output !== null || this.iface.taps.length > 0) return 0;
     const reserved = runs.reserveRun(header.dstHi, header.dstLo, packetBytes + HEADER_BYTES, count);
     this.runAt = runs.runAt + HEADER_BYTES;
     this.runStrideBytes = runs.runStrideBytes;

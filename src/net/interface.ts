@@ -99,6 +99,8 @@ export class Interface {
   outDrops = 0;
 
   #flags: number;
+  /** Users that want frames for all stations. */
+  #promiscuous = 0;
   #attached = true;
 
   /** `flags`: `IFF_*` that an administrator sets. */
@@ -124,7 +126,8 @@ export class Interface {
   /** `IFF_*` bits; RUNNING follows the carrier of the link. */
   get flags(): number {
     const running = this.link.linkUp && (this.#flags & IFF_UP) !== 0;
-    return running ? this.#flags | IFF_RUNNING : this.#flags;
+    const flags = this.#promiscuous > 0 ? this.#flags | IFF_PROMISC : this.#flags;
+    return running ? flags | IFF_RUNNING : flags;
   }
 
   /** False once it was taken away, for good: paths and sockets may still name it. */
@@ -150,6 +153,12 @@ export class Interface {
   /** Set and clear flag bits, as SIOCSIFFLAGS does. RUNNING, LOOPBACK and BROADCAST cannot be changed. */
   changeFlags(set: number, clear: number): void {
     if (this.#attached) this.#flags = (this.#flags | (set & ~IFF_FIXED)) & ~(clear & ~IFF_FIXED);
+  }
+
+  /** ifpromisc(9): as many calls with false as with true end it. */
+  setPromiscuous(on: boolean): void {
+    this.#promiscuous += on ? 1 : -1;
+    if (this.#promiscuous === (on ? 1 : 0)) this.link.setPromiscuous(on);
   }
 
   addTap(tap: FrameTap): void {

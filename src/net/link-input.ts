@@ -144,6 +144,19 @@ export class LinkInput {
     this.wake();
   }
 
+  /**
+   * A frame goes on as one of `iface`, behind the hooks of `stage`: it came by another member of the bridge of that interface. Counted
+   * and shown to taps by the interface that it came by.
+   */
+  pass(iface: Interface, at: number, lengthBytes: number, meta: number, nowUs: number, stage: number): void {
+    const { hooks } = iface;
+    for (let i = 0; i < hooks.length; i++) {
+      const hook = hooks[i] as FrameHook;
+      if (hook.stage > stage && hook.input(iface, at, lengthBytes, meta, nowUs)) return;
+    }
+    this.#frame(iface, at, lengthBytes, meta, nowUs);
+  }
+
   /** Number of frames from `i` on that have one length, one metadata word, and one distance from each other. */
   #alike(batch: FrameBatch, i: number, count: number): number {
     const { at, length, meta } = batch;

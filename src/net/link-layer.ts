@@ -19,6 +19,7 @@
  * Missing: a link per CPU; a device with several queues sends by the first (link/device.ts: the rule).
  */
 
+import { Errno } from '../base/errors.ts';
 import type { LinkType, MacAddress } from '../link/device.ts';
 import type { Interface } from './interface.ts';
 import type { FrameTap } from './link-input.ts';
@@ -63,6 +64,19 @@ export class LinkPacket {
   }
 }
 
+/**
+ * Takes the frames that an Ethernet link would send: the bridge whose member it is. Calls as those of {@link LinkLayer} for whole
+ * frames, whose headers the link has written.
+ */
+export interface FrameOutput {
+  /** False: the link sends by itself. Does not change while a reservation is open. */
+  readonly active: boolean;
+  reserveFrame(dstHi: number, dstLo: number, frameBytes: number): number;
+  commitFrame(frameBytes: number, meta: number): void;
+  cancelFrame(): void;
+  awaitRoom(dstHi: number, dstLo: number): boolean;
+}
+
 export abstract class LinkLayer {
   /** `vni`, `loopback`, `vlan` ...: what ifconfig(8) shows as the kind of an interface. */
   abstract readonly kind: string;
@@ -84,6 +98,10 @@ export abstract class LinkLayer {
   runStrideBytes = 0;
   /** The interface whose link this is; set when it is made. */
   iface!: Interface;
+  /** On Ethernet: frames of the interface go there instead; null: nowhere else. */
+  output: FrameOutput | null = null;
+  /** Whether {@link reserveFrame} works: the link carries Ethernet frames of any source. */
+  readonly takesFrames: boolean = false;
 
   /** Make the header of packets of `etherType` to a link-layer address. */
   abstract fill(header: LinkHeader, dstHi: number, dstLo: number, etherType: number): void;
@@ -120,6 +138,22 @@ export abstract class LinkLayer {
 
   /** After `-ENOBUFS`: have this kernel woken when there is room. True when there is room again already. */
   abstract awaitRoom(dstHi: number, dstLo: number): boolean;
+  /**
+   * Room for a whole frame, header and source included, of a bridge: where the frame goes, or errors as {@link reserve}. It leaves by
+   * this link whatever `output` says. One reservation, ended by `commitFrame` or `cancelFrame`.
+   */
+  reserveFrame(_dstHi: number, _dstLo: number, _frameBytes: number): number {
+    return -Errno.EOPNOTSUPP;
+  }
+  commitFrame(_frameBytes: number, _meta: number): void {}
+  cancelFrame(): void {}
+  /** {@link awaitRoom} for those. */
+  awaitFrameRoom(_dstHi: number, _dstLo: number): boolean {
+    return false;
+  }
+  /** Have the link take frames for all stations, or for us alone. Called by {@link Interface.setPromiscuous}. */
+  setPromiscuous(_on: boolean): void {}
+
   /** Publish the packets that were committed. */
   abstract flush(): void;
 

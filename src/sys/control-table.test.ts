@@ -148,7 +148,7 @@ describe('control requests', () => {
   });
 
   it('create, rename and destroy interfaces of cloners, and nothing else', () => {
-    expect(kernel.control('interface.cloners', {})).toEqual(['lo']);
+    expect(kernel.control('interface.cloners', {})).toEqual(['bridge', 'lo']);
     expect(kernel.control('interface.create', { name: 'lo' })).toEqual({ index: 3, name: 'lo1' });
     expect(kernel.control('interface.create', { name: 'lo7' })).toEqual({ index: 4, name: 'lo7' });
     const find = (name: string) => kernel.control('interface.list', {}).find((one) => one.name === name);
@@ -225,6 +225,22 @@ const GOOD: Partial<Record<ControlOperation, Record<string, unknown>>> = {
   'interface.create': { name: 'lo1' },
   'interface.destroy': { name: 'lo1' },
   'interface.rename': { index: 2, name: 'net0' },
+  'bridge.get': { index: 3 },
+  'bridge.change': {
+    index: 3,
+    priority: 1,
+    helloTimeSec: 2,
+    forwardDelaySec: 15,
+    maxAgeSec: 20,
+    maxAddresses: 10,
+    timeoutSec: 60,
+  },
+  'bridge.member.add': { index: 3, memberIndex: 2 },
+  'bridge.member.delete': { index: 3, memberIndex: 2 },
+  'bridge.member.change': { index: 3, memberIndex: 2, setFlags: 1, clearFlags: 2, priority: 1, pathCost: 2 },
+  'bridge.address.add': { index: 3, memberIndex: 2, linkAddress: [2, 0, 0, 0, 0, 9] },
+  'bridge.address.delete': { index: 3, linkAddress: [2, 0, 0, 0, 0, 9] },
+  'bridge.flush': { index: 3, all: true },
   'address.add': {
     index: 2,
     address: six(0xfd000000, 3),
@@ -283,6 +299,12 @@ function fits(field: string, value: unknown): boolean {
 
 describe('requests of a stranger', () => {
   const withFields = Object.entries(GOOD) as [ControlOperation, Record<string, unknown>][];
+
+  /** With bridge0 (3), eth0 a member. */
+  beforeEach(() => {
+    kernel.control('interface.create', { name: 'bridge0' });
+    kernel.control('bridge.member.add', { index: 3, memberIndex: 2 });
+  });
 
   it('name no operation: EOPNOTSUPP, also for names that objects inherit', () => {
     for (const name of ['', 'nope', 'constructor', '__proto__', 'toString', 'interface.LIST']) {

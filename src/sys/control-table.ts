@@ -11,6 +11,7 @@ import { US_PER_S } from '../base/units.ts';
 import type { Inet } from '../inet/inet.ts';
 import { IFF_UP, type Interface } from '../net/interface.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../net/route.ts';
+import * as bridges from './bridge-control.ts';
 import {
   type ControlOperation,
   type ControlReply,
@@ -258,6 +259,14 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'interface.create': createInterface,
   'interface.destroy': destroyInterface,
   'interface.rename': renameInterface,
+  'bridge.get': bridges.get,
+  'bridge.change': bridges.change,
+  'bridge.member.add': bridges.addMember,
+  'bridge.member.delete': bridges.deleteMember,
+  'bridge.member.change': bridges.changeMember,
+  'bridge.address.add': bridges.addAddress,
+  'bridge.address.delete': bridges.deleteAddress,
+  'bridge.flush': bridges.flush,
   'address.add': addAddress,
   'address.delete': deleteAddress,
   'route.list': ({ inet }, fields) => {

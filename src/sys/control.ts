@@ -283,6 +283,74 @@ export interface InterfaceCreateRequest {
   name: string;
 }
 
+/** `IFBIF_*`: flags of a member of a bridge. */
+export const IFBIF_LEARNING = 0x01;
+export const IFBIF_DISCOVER = 0x02;
+export const IFBIF_STP = 0x04;
+export const IFBIF_PROTECTED = 0x08;
+
+/** `IFBAF_*`: flags of an address behind a bridge. */
+export const IFBAF_STATIC = 0x01;
+
+/** `BSTP_IFSTATE_*`. */
+export const BSTP_DISABLED = 0;
+export const BSTP_LISTENING = 1;
+export const BSTP_LEARNING = 2;
+export const BSTP_FORWARDING = 3;
+export const BSTP_BLOCKING = 4;
+
+/** Settings of a bridge: those of the spanning tree, and of the table of addresses. */
+export interface BridgeSettings {
+  priority: number;
+  helloTimeSec: number;
+  forwardDelaySec: number;
+  maxAgeSec: number;
+  maxAddresses: number;
+  /** Life of learned addresses; 0: for ever. */
+  timeoutSec: number;
+}
+
+export interface BridgeMemberRecord {
+  interfaceIndex: number;
+  /** `IFBIF_*`. */
+  flags: number;
+  port: number;
+  priority: number;
+  pathCost: number;
+  /** `BSTP_*`. */
+  state: number;
+}
+
+export interface BridgeAddressRecord {
+  linkAddress: LinkAddress;
+  interfaceIndex: number;
+  /** 0 for those that stay. */
+  expiresSec: number;
+  /** `IFBAF_*`. */
+  flags: number;
+}
+
+export interface BridgeRecord extends BridgeSettings {
+  members: BridgeMemberRecord[];
+  /** The newest first. */
+  addresses: BridgeAddressRecord[];
+  root: { priority: number; linkAddress: LinkAddress; pathCost: number; isSelf: boolean };
+}
+
+/** A bridge and one of its members, by their if_indexes. */
+export interface BridgeMemberRequest {
+  index: number;
+  memberIndex: number;
+}
+
+export interface BridgeMemberChangeRequest extends BridgeMemberRequest {
+  /** `IFBIF_*`. */
+  setFlags?: number;
+  clearFlags?: number;
+  priority?: number;
+  pathCost?: number;
+}
+
 type Nothing = Record<never, never>;
 
 /** Requests with one reply. */
@@ -299,6 +367,21 @@ export interface ControlRequests {
   'interface.destroy': { request: { name: string }; reply: null };
   /** EEXIST, EINVAL (no name), ENXIO. To readers of routing messages one interface departs and another arrives. */
   'interface.rename': { request: { index: number; name: string }; reply: null };
+  /** EINVAL: no bridge; so do all of these. */
+  'bridge.get': { request: { index: number }; reply: BridgeRecord };
+  'bridge.change': { request: { index: number } & Partial<BridgeSettings>; reply: null };
+  /** It gets the MTU of the bridge. EEXIST (member of it), EBUSY (of another), EINVAL (no Ethernet, or a bridge). */
+  'bridge.member.add': { request: BridgeMemberRequest; reply: null };
+  /** ENOENT: no member. */
+  'bridge.member.delete': { request: BridgeMemberRequest; reply: null };
+  /** ENOENT: no member. */
+  'bridge.member.change': { request: BridgeMemberChangeRequest; reply: null };
+  /** A static entry. ENOENT (no member), ENOSPC (the table is full). */
+  'bridge.address.add': { request: BridgeMemberRequest & { linkAddress: LinkAddress }; reply: null };
+  /** ENOENT. */
+  'bridge.address.delete': { request: { index: number; linkAddress: LinkAddress }; reply: null };
+  /** Learned addresses go; static ones, too, when `all`. */
+  'bridge.flush': { request: { index: number; all: boolean }; reply: null };
   'address.add': { request: AddressAddRequest; reply: null };
   'address.delete': { request: AddressDeleteRequest; reply: null };
   'route.list': { request: { family: IpFamily }; reply: RouteRecord[] };

@@ -18,6 +18,7 @@ export const ERROR_TEXT: Readonly<Record<string, string>> = {
   ENOBUFS: 'No buffer space available',
   ENOENT: 'No such file or directory',
   ENOEXEC: 'Exec format error',
+  ENOSPC: 'No space left on device',
   ENXIO: 'Device not configured',
   EOPNOTSUPP: 'Operation not supported',
   EPERM: 'Operation not permitted',

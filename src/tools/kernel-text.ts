@@ -5,15 +5,27 @@
  * table, so that each tool loads its own alone. Errors: sys/control.ts, with their subject.
  */
 
+import { MultikernelError } from '../base/errors.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
-import type { ControlOperation, ControlReply, ControlRequest } from '../sys/control.ts';
-import { type AddressFamily, familyNumber, InterfaceNames } from './address-text.ts';
+import type {
+  BridgeMemberChangeRequest,
+  BridgeSettings,
+  ControlOperation,
+  ControlReply,
+  ControlRequest,
+} from '../sys/control.ts';
+import { type AddressFamily, familyNumber, InterfaceNames, parseLinkAddress } from './address-text.ts';
+import type { BridgeInfo } from './bridge-text.ts';
 import type { ChangeRequest, InterfaceChange, NeighborEntry, RouteChange } from './change-requests.ts';
 import { explained } from './error-text.ts';
 import type { InterfaceInfo } from './interface-text.ts';
 import type { NeighborInfo } from './neighbor-text.ts';
 import type { RouteInfo } from './route-text.ts';
 import type { SocketInfo } from './socket-text.ts';
+
+/** Settings of a bridge; absent keys stay. */
+export type BridgeChange = Partial<BridgeSettings>;
+export type BridgeMemberChange = Omit<BridgeMemberChangeRequest, 'index' | 'memberIndex'>;
 
 export class KernelText {
   readonly client: KernelClient;
@@ -106,6 +118,57 @@ export class KernelText {
 
   async destroyInterface(name: string): Promise<void> {
     await this.#perform({ operation: 'interface.destroy', request: { name }, subject: name });
+  }
+
+  async #indexOf(name: string): Promise<number> {
+    const index = (await this.names()).index(name);
+    if (index === 0) throw new MultikernelError('ENXIO', `interface ${name} does not exist`);
+    return index;
+  }
+
+  /** A bridge and a member of it, by their names. */
+  async #member(bridge: string, member: string): Promise<{ index: number; memberIndex: number }> {
+    return { index: await this.#indexOf(bridge), memberIndex: await this.#indexOf(member) };
+  }
+
+  async bridge(name: string): Promise<BridgeInfo> {
+    const { bridgeInfo } = await import('./bridge-text.ts');
+    const record = this.#ask('bridge.get', { index: await this.#indexOf(name) }, name);
+    const [names, settings] = await Promise.all([this.names(), record]);
+    return bridgeInfo(name, settings, names);
+  }
+
+  async changeBridge(name: string, change: BridgeChange): Promise<void> {
+    await this.#ask('bridge.change', { index: await this.#indexOf(name), ...change }, name);
+  }
+
+  async addBridgeMember(bridge: string, member: string): Promise<void> {
+    await this.#ask('bridge.member.add', await this.#member(bridge, member), `${bridge}: ${member}`);
+  }
+
+  async deleteBridgeMember(bridge: string, member: string): Promise<void> {
+    await this.#ask('bridge.member.delete', await this.#member(bridge, member), `${bridge}: ${member}`);
+  }
+
+  async changeBridgeMember(bridge: string, member: string, change: BridgeMemberChange): Promise<void> {
+    const request = { ...(await this.#member(bridge, member)), ...change };
+    await this.#ask('bridge.member.change', request, `${bridge}: ${member}`);
+  }
+
+  /** A static entry. */
+  async addBridgeAddress(bridge: string, member: string, mac: string): Promise<void> {
+    const linkAddress = parseLinkAddress(mac) ?? [];
+    const request = { ...(await this.#member(bridge, member)), linkAddress };
+    await this.#ask('bridge.address.add', request, `${bridge}: ${mac}`);
+  }
+
+  async deleteBridgeAddress(bridge: string, mac: string): Promise<void> {
+    const request = { index: await this.#indexOf(bridge), linkAddress: parseLinkAddress(mac) ?? [] };
+    await this.#ask('bridge.address.delete', request, `${bridge}: ${mac}`);
+  }
+
+  async flushBridge(bridge: string, all: boolean): Promise<void> {
+    await this.#ask('bridge.flush', { index: await this.#indexOf(bridge), all }, bridge);
   }
 
   async addRoute(route: RouteChange): Promise<void> {
