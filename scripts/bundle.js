@@ -14,7 +14,7 @@ const DIST = join(ROOT, 'dist');
 
 /** Entries that may be loaded into one thread share their modules, and so are bundled together. In one folder: URLs in them stay. */
 const GROUPS = [
-  { folder: 'cli', entries: ['program'] },
+  { folder: 'cli', entries: ['early', 'program'] },
   { folder: 'worker', entries: ['main', 'preload', 'hijack', 'own-kernel', 'rump-kernel'] },
   {
     folder: 'tools/bin',

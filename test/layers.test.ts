@@ -74,7 +74,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'tools/bin': ['tools', 'rump', 'host/node', 'host/contract'],
   // The supervisor lays out shared memory and reads captures: the public subpaths, and the worker entries by URL.
   lab: ['index', 'mem', 'link', 'wire', 'sys/control', 'rump', 'tools', 'host/node', 'host/contract'],
-  cli: ['index', 'tools', 'wire/index', 'drill/index'],
+  // A thread starts before the façade is loaded.
+  cli: ['index', 'tools', 'wire/index', 'drill/index', 'lab/spare-thread'],
   // Public subpaths: labs as fixtures of test runners, over the façade.
   testing: ['index', 'tools', 'wire/index', 'lab/state'],
   index: [

@@ -15,6 +15,12 @@ if (Number(major) + Number(minor) / 100 < NEEDED) {
   process.stderr.write(`mk: Node ${HAVE} is too old: 20.20 or newer is needed\n`);
   process.exitCode = 2;
 } else {
-  const program = import.meta.url.endsWith('.ts') ? './program.ts' : './program.js';
-  import(program).then((module: typeof import('./program.ts')) => module.main(process.argv.slice(2)));
+  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const args = process.argv.slice(2);
+  import(`./early.${ending}`)
+    .then(({ begin }: typeof import('./early.ts')) => {
+      begin(args);
+      return import(`./program.${ending}`);
+    })
+    .then(({ main }: typeof import('./program.ts')) => main(args));
 }

@@ -24,6 +24,7 @@ import {
   type SpawnProgram,
   StandbyProcess,
 } from './program-process.ts';
+import { dropThread } from './spare-thread.ts';
 import { programError } from './state.ts';
 import type { SupervisedNode } from './supervised-node.ts';
 import { ONLY_PROCESS, threadProblems } from './thread-flags.ts';
@@ -36,7 +37,7 @@ const GRACE_MS = 1000;
 const LOOK_MS = 50;
 /** Looks after which a thread that has not ended stands in a call of the host that nothing interrupts. */
 const LOOKS_MAX = 14;
-/** Processes per core that start while the kernels come up; more of them would keep each other and the kernels waiting. */
+/** Processes per core that start before their programs may begin: each of them is memory that waits. */
 const STANDBY_PER_CORE = 4;
 
 /** Lines of output in which the error of a program is looked for. */
@@ -92,23 +93,43 @@ export class NodeLife {
     process.on('exit', this.#onExit);
     const groups = threadGroups([...this.#lab.nodes.values()]);
     const started = groups.map((group) => this.#startGroup(group));
+    dropThread();
     this.#standBy();
     await Promise.all(started);
   }
 
-  /** Start processes for programs, which begin when their kernels are up and their dependencies hold: those without any come first. */
+  /**
+   * Start processes for programs, which begin when their kernels are up and their dependencies hold: those on which others wait come
+   * first, as many at a time as there are cores.
+   */
   #standBy(): void {
-    const programs = [...this.#lab.nodes.values()].filter(
-      (node) => node.apart && node.program !== null && canStandBy(this.#processOf(node, node.program)),
-    );
-    programs.sort((a, b) => a.plan.dependsOn.length - b.plan.dependsOn.length);
-    for (const node of programs.slice(0, STANDBY_PER_CORE * availableParallelism())) {
+    const depths = new Map<SupervisedNode, number>();
+    const depth = (node: SupervisedNode): number => {
+      const deps = node.plan.dependsOn.map(({ node: name }) => this.#lab.nodes.get(name) as SupervisedNode);
+      const known = depths.get(node) ?? 1 + Math.max(0, ...deps.map(depth));
+      depths.set(node, known);
+      return known;
+    };
+    const cores = availableParallelism();
+    const waiting = [...this.#lab.nodes.values()]
+      .filter((node) => node.apart && node.program !== null && canStandBy(this.#processOf(node, node.program)))
+      .sort((a, b) => depth(a) - depth(b))
+      .slice(0, STANDBY_PER_CORE * cores);
+    for (let at = 0; at < cores; at++) void this.#startStandbys(waiting);
+  }
+
+  /** Start the processes of programs that have not begun yet, one when the one before waits. */
+  async #startStandbys(waiting: SupervisedNode[]): Promise<void> {
+    for (let node = waiting.shift(); node !== undefined && !this.#closing; node = waiting.shift()) {
+      const { program, phase } = node;
+      if (program === null || (phase !== 'booting' && phase !== 'waiting')) continue;
       try {
-        const child = this.#lab.spawn({ ...this.#processOf(node, node.program as ProgramPlan), url: null });
-        node.standby = new StandbyProcess(child);
+        node.standby = new StandbyProcess(this.#lab.spawn({ ...this.#processOf(node, program), url: null }));
       } catch {
         // The reason is told when the program is to begin.
+        continue;
       }
+      await node.standby.waits;
     }
   }
 

@@ -10,7 +10,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../base/module-url.ts';
 import {
@@ -53,6 +53,8 @@ export interface ProgramChild {
   readonly stderr: Readable;
   /** Let a program that was started without the URL of its kernel begin. */
   begin(url: string): void;
+  /** Settles when such a process waits for `begin`, or will not. */
+  readonly waits: Promise<void>;
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'exit', listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
   on(event: 'close', listener: () => void): unknown;
@@ -99,20 +101,31 @@ export const spawnProgram: SpawnProgram = (options) => {
     stdio: [options.attached ? 'inherit' : 'ignore', 'pipe', 'pipe', ...(url === null ? (['pipe'] as const) : [])],
     detached: true,
   });
-  guardGroup(child);
-  const gate = url === null ? (child.stdio[URL_DESCRIPTOR] as Writable | null | undefined) : null;
+  if (url !== null) guardGroup(child);
+  const gate = url === null ? (child.stdio[URL_DESCRIPTOR] as Duplex | null | undefined) : null;
   // A process that ended before it began is started again, and then says why.
   gate?.on('error', () => undefined);
-  return Object.assign(child as ChildProcess & Omit<ProgramChild, 'begin'>, {
-    begin: (kernel: string): void => void gate?.end(kernel),
+  return Object.assign(child as ChildProcess & Omit<ProgramChild, 'begin' | 'waits'>, {
+    waits: new Promise<void>((resolve) => {
+      gate?.once('data', resolve);
+      gate?.once('close', resolve);
+    }),
+    begin: (kernel: string): void => {
+      gate?.end(kernel);
+      // Until now it would have ended with its gate.
+      guardGroup(child);
+    },
   });
 };
 
 /** A process of Node that waits for its program to begin: its start takes most of the time of a short program. */
 export class StandbyProcess {
+  /** Settles when the process waits, or will not. */
+  readonly waits: Promise<void>;
   #child: ProgramChild | null;
 
   constructor(child: ProgramChild) {
+    this.waits = child.waits;
     this.#child = child;
     const gone = (): void => {
       this.#child = null;

@@ -6,14 +6,13 @@
  */
 
 import { availableParallelism } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
-import { moduleUrl } from '../base/module-url.ts';
 import type { LabMemory } from './memory.ts';
 import type { WorkerBoot } from './messages.ts';
 import { hostsFor, type LabPlan } from './plan.ts';
 import { kernelPath } from './runtime-folder.ts';
+import { ENTRY, KERNEL_THREAD, takeThread } from './spare-thread.ts';
 import type { SupervisedNode } from './supervised-node.ts';
 import { threadFlags } from './thread-flags.ts';
 import { ThreadOutput } from './thread-output.ts';
@@ -22,24 +21,16 @@ import { type WorkerEvents, WorkerLink, type WorkerThread } from './worker-link.
 const MIB = 1024 * 1024;
 /** Kernels without a program beside them share threads: a second one for so many, and no more than there are cores. */
 const KERNELS_PER_WORKER = 64;
-const ENTRY: URL = moduleUrl('../worker/main', import.meta.url);
-
-/**
- * Threads started from now on collect their old space for the first time at this size, MiB. V8 would lower its first limit
- * with every scavenge, and charges the buffers that reads are given against it: at 10 Gbit/s it then collects everything 50
- * times a second, a third of the time (docs/notes/node-face.md). A limit of the program's own (`memory`) still holds.
- */
-const FIRST_COLLECTION_MIB = 128;
-setFlagsFromString(`--initial-old-space-size=${FIRST_COLLECTION_MIB}`);
 
 export type StartThread = (boot: WorkerBoot, options: WorkerOptions) => WorkerThread;
 
-export const startThread: StartThread = (boot, options) =>
-  new Worker(ENTRY, {
-    ...options,
-    workerData: boot,
-    transferList: [boot.port, ...(boot.output === null ? [] : [boot.output.port])],
-  });
+export const startThread: StartThread = (boot, options) => {
+  const transferList = [boot.port, ...(boot.output === null ? [] : [boot.output.port])];
+  const spare = options === KERNEL_THREAD ? takeThread() : null;
+  if (spare === null) return new Worker(ENTRY, { ...options, workerData: boot, transferList });
+  spare.postMessage(boot, transferList);
+  return spare;
+};
 
 /** Groups of nodes, one per thread. */
 export function threadGroups(nodes: readonly SupervisedNode[]): SupervisedNode[][] {
@@ -52,8 +43,8 @@ export function threadGroups(nodes: readonly SupervisedNode[]): SupervisedNode[]
 
 /** Options of the thread that runs one program, or kernels alone (`node` null). */
 function workerOptions(node: SupervisedNode | null): WorkerOptions {
-  const options: WorkerOptions = { stdout: true, stderr: true, execArgv: [], name: node?.name ?? 'kernels' };
-  if (node === null || node.program === null) return options;
+  if (node === null || node.program === null) return KERNEL_THREAD;
+  const options: WorkerOptions = { ...KERNEL_THREAD, name: node.name };
   const { NODE_OPTIONS = '', ...env } = { ...process.env, ...node.env };
   const { execArgv, limits } = threadFlags(node.program.nodeFlags, NODE_OPTIONS);
   if (node.plan.memoryBytes !== null) limits.maxOldGenerationSizeMb = Math.ceil(node.plan.memoryBytes / MIB);

@@ -5,7 +5,7 @@
  * Thread: the program's. Read first: node/late-kernel.ts, thread-gate.ts.
  */
 
-import { closeSync, readSync } from 'node:fs';
+import { closeSync, readSync, writeSync } from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { isMainThread, type MessagePort } from 'node:worker_threads';
 import { memoryHost } from '../host/node/ffi/memory-host.ts';
@@ -38,8 +38,9 @@ function connect(url: string, gate: InheritedGate | null): InheritedKernel {
 /** Longer than any URL of a kernel. */
 const URL_BYTES_MAX = 4096;
 
-/** Wait until the program may begin; the URL of its kernel. */
+/** Say that the process waits, and wait until the program may begin; the URL of its kernel. */
 function awaitUrl(): string {
+  writeSync(URL_DESCRIPTOR, '\n');
   const bytes = Buffer.alloc(URL_BYTES_MAX);
   let length = 0;
   for (let read = -1; read !== 0; length += read)

@@ -1,12 +1,12 @@
 /**
  * Entry of every worker of a lab: boots the kernels it was given, and runs the program beside the kernel if there is one.
  *
- * Thread: a worker. `workerData` is a {@link WorkerBoot}; lab/messages.ts describes the life of a worker and all messages.
+ * Thread: a worker. `workerData`, or its first message, is a {@link WorkerBoot}; lab/messages.ts describes the life of a worker and all messages.
  * The kernel works on this thread's event loop, so a program that computes without end stops its own machine, and only it.
  */
 
 import { fileURLToPath } from 'node:url';
-import { type MessagePort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { moduleUrl } from '../base/module-url.ts';
 import { SeededRng } from '../base/rng.ts';
 import { EventLoop } from '../host/node/event-loop.ts';
@@ -42,7 +42,12 @@ const CHILD_PRELOAD = fileURLToPath(moduleUrl('./preload', import.meta.url));
 /** Turns that follow each other on a thread without a program; then it hears of requests and connections. */
 const STAY_US = 100;
 
-const boot = workerData as WorkerBoot;
+const boot = (workerData ?? (await bootMessage())) as WorkerBoot;
+/** A thread that was started before anybody knew what for (lab/spare-thread.ts). */
+function bootMessage(): Promise<unknown> {
+  return new Promise((resolve) => parentPort?.once('message', resolve));
+}
+
 const port = boot.port;
 const send = (message: FromWorker): void => port.postMessage(message);
 
