@@ -26,6 +26,8 @@ import type { Interface } from '../net/interface.ts';
 import { IpLink } from '../net/ip-link.ts';
 import type { LinkLayer } from '../net/link-layer.ts';
 import { LoopbackCloner } from '../net/loopback-cloner.ts';
+import { VetherCloner } from '../net/vether.ts';
+import { VlanCloner } from '../net/vlan/vlan-cloner.ts';
 import type { SocketLayer } from '../socket/socket.ts';
 import type { ControlOperation, ControlReply, ControlRequest } from '../sys/control.ts';
 import { ProcessTable } from '../sys/process.ts';
@@ -110,8 +112,11 @@ export class Kernel {
     const shared: KernelShared = { arena, sysctl: new Sysctl() };
     const cpu = new Cpu({ shared, heap, rng: host.rng, counters, nowUs });
     this.inet = new Inet({ cpu, ipv6: options.ipv6 ?? false });
-    this.inet.interfaceTable.cloners.register(new LoopbackCloner(arena, heap, name));
-    this.inet.interfaceTable.cloners.register(new BridgeCloner(cpu));
+    const { cloners } = this.inet.interfaceTable;
+    cloners.register(new LoopbackCloner(arena, heap, name));
+    cloners.register(new BridgeCloner(cpu));
+    cloners.register(new VlanCloner(arena.view));
+    cloners.register(new VetherCloner(cpu));
     this.#loopback = makeLoopback(name, arena, heap);
     const first = new KernelCpu({
       cpu,

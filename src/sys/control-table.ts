@@ -11,6 +11,7 @@ import { US_PER_S } from '../base/units.ts';
 import type { Inet } from '../inet/inet.ts';
 import { IFF_UP, type Interface } from '../net/interface.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../net/route.ts';
+import { VlanLink } from '../net/vlan/vlan-link.ts';
 import * as bridges from './bridge-control.ts';
 import {
   type ControlOperation,
@@ -28,6 +29,7 @@ import { counterRecords, interfaceRecord, neighborRecord, routeRecord, socketRec
 
 const INDEX_MAX = 0x7fffffff;
 const MTU_BYTES_MAX = 0xffffffff;
+const VLAN_ID_MAX = 0xffff;
 
 /** The kernel that control requests are about. */
 export interface ControlTarget {
@@ -79,6 +81,18 @@ function destroyInterface({ inet }: ControlTarget, fields: Fields): null {
 function renameInterface(target: ControlTarget, fields: Fields): null {
   const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
   must(target.inet.interfaceTable.rename(iface, input.name(fields, 'name')));
+  return null;
+}
+
+function setVlan(target: ControlTarget, fields: Fields): null {
+  const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
+  const parentIndex = input.integer(fields, 'parentIndex', 0, INDEX_MAX);
+  const id = input.integer(fields, 'id', 0, VLAN_ID_MAX);
+  const { link } = iface;
+  if (!(link instanceof VlanLink)) throw new MultikernelError('EINVAL', `${iface.name} is not a vlan`);
+  if (parentIndex === 0) link.unconfigure();
+  else must(link.configure(interfaceOf(target, parentIndex), id));
+  target.inet.interfaceChanged(iface, iface.up);
   return null;
 }
 
@@ -259,6 +273,7 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'interface.create': createInterface,
   'interface.destroy': destroyInterface,
   'interface.rename': renameInterface,
+  'vlan.set': setVlan,
   'bridge.get': bridges.get,
   'bridge.change': bridges.change,
   'bridge.member.add': bridges.addMember,

@@ -110,6 +110,13 @@ export interface InterfaceRecord extends InterfaceTraffic {
   downReason: string;
   /** Addresses of both families, IPv4 first, each in the order of configuration. */
   addresses: AddressRecord[];
+  /** A vlan's tag and parent, both 0 without a parent. */
+  vlan?: VlanRecord;
+}
+
+export interface VlanRecord {
+  id: number;
+  parentIndex: number;
 }
 
 export interface InterfaceName {
@@ -367,6 +374,11 @@ export interface ControlRequests {
   'interface.destroy': { request: { name: string }; reply: null };
   /** EEXIST, EINVAL (no name), ENXIO. To readers of routing messages one interface departs and another arrives. */
   'interface.rename': { request: { index: number; name: string }; reply: null };
+  /**
+   * Tag and parent of a vlan; `parentIndex` 0: none any more. EBUSY (it has another parent), EEXIST (another vlan has that tag there),
+   * EINVAL (no vlan, no tag, or parents in a circle), EPROTONOSUPPORT (a parent without Ethernet).
+   */
+  'vlan.set': { request: VlanRecord & { index: number }; reply: null };
   /** EINVAL: no bridge; so do all of these. */
   'bridge.get': { request: { index: number }; reply: BridgeRecord };
   'bridge.change': { request: { index: number } & Partial<BridgeSettings>; reply: null };

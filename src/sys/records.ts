@@ -11,6 +11,7 @@ import type { TcpSocketInfo } from '../inet/tcp/socket-list.ts';
 import type { Address6Origin, AddressState, Interface, InterfaceAddress6 } from '../net/interface.ts';
 import type { Neighbor, NeighborState } from '../net/neighbor-cache.ts';
 import { type Route, RTF_LOCAL } from '../net/route.ts';
+import { VlanLink } from '../net/vlan/vlan-link.ts';
 import {
   type AddressRecord,
   IN6_IFF_ANYCAST,
@@ -135,6 +136,7 @@ export function interfaceRecord(inet: Inet, iface: Interface): InterfaceRecord {
     outBytes: iface.outBytes,
     outErrors: iface.outErrors,
     outDrops: iface.outDrops,
+    ...(link instanceof VlanLink ? { vlan: { id: link.id, parentIndex: link.parent?.index ?? 0 } } : {}),
   };
 }
 

@@ -51,6 +51,8 @@ export interface InterfaceChange {
   /** Address of either family; link-local ones with or without their zone. One of IPv6 switches IPv6 on there. */
   addAddress?: NewAddress;
   removeAddress?: { address: string };
+  /** Tag and parent of a vlan; null takes it off its parent. */
+  vlan?: { id: number; parent: string } | null;
 }
 
 /** Static entry: permanent unless `temporary`. A link-local address needs its zone. */
@@ -96,11 +98,15 @@ function indexOf(name: string, names: InterfaceNames): number {
   return index;
 }
 
-/** In the order: MTU, new address, old address, IPv6, up or down. */
+/** In the order: vlan, MTU, new address, old address, IPv6, up or down. */
 export function interfaceRequests(change: InterfaceChange, names: InterfaceNames): ChangeRequest[] {
-  const { name, up, mtuBytes, ipv6, addAddress, removeAddress } = change;
+  const { name, up, mtuBytes, ipv6, addAddress, removeAddress, vlan } = change;
   const index = indexOf(name, names);
   const requests: ChangeRequest[] = [];
+  if (vlan !== undefined) {
+    const request = { index, id: vlan?.id ?? 0, parentIndex: vlan === null ? 0 : indexOf(vlan.parent, names) };
+    requests.push({ operation: 'vlan.set', request, subject: `${name}: vlan` });
+  }
   if (mtuBytes !== undefined) {
     requests.push({ operation: 'interface.change', request: { index, mtuBytes }, subject: `${name}: mtu` });
   }

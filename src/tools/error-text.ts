@@ -21,6 +21,7 @@ export const ERROR_TEXT: Readonly<Record<string, string>> = {
   ENOSPC: 'No space left on device',
   ENXIO: 'Device not configured',
   EOPNOTSUPP: 'Operation not supported',
+  EPROTONOSUPPORT: 'Protocol not supported',
   EPERM: 'Operation not permitted',
 };
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ToolBed } from '../../test/fixtures/tool-bed.ts';
 import { ETH0, ETH6, refusing, run } from '../../test/fixtures/tool-tables.ts';
 import { changes, ifconfig } from './ifconfig.ts';
 import type { Address6Info, InterfaceInfo } from './interface-text.ts';
@@ -127,6 +128,39 @@ describe('ifconfig', () => {
     expect(() => changes('eth0', ['inet6', 'fd00::5/129'])).toThrow('fd00::5/129: bad prefix length');
     expect((await run(ifconfig, 'eth0 inet6 fd00::5/64', { setInterface: refusing('EEXIST') })).errors).toBe(
       'ifconfig: SIOCAIFADDR_IN6: File exists\n',
+    );
+  });
+});
+
+describe('ifconfig over a kernel', () => {
+  it('makes vlans, and shows them as NetBSD does', async () => {
+    const bed = new ToolBed(1);
+    await bed.quietly(ifconfig, 'vlan0 create');
+    expect((await bed.run(ifconfig, 'vlan0')).text).toBe(
+      'vlan0: flags=0x8802<BROADCAST,SIMPLEX,MULTICAST> mtu 1500\n\taddress: 00:00:00:00:00:00\n',
+    );
+    await bed.quietly(ifconfig, 'vlan0 vlan 10 vlanif shmif0');
+    await bed.quietly(ifconfig, 'vlan0 10.0.0.1/24');
+    expect((await bed.run(ifconfig, 'vlan0')).text).toBe(
+      `vlan0: flags=0x8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1496
+	vlan: 10 parent: shmif0
+	address: b2:a0:00:00:00:01
+	inet 10.0.0.1/24 broadcast 10.0.0.255 flags 0x0
+`,
+    );
+    expect(await bed.run(ifconfig, 'vlan0 vlan 11 vlanif shmif0')).toEqual({
+      text: '',
+      errors: 'ifconfig: SIOCSETVLAN: Device busy\n',
+      code: 1,
+    });
+    await bed.quietly(ifconfig, 'vlan0 -vlanif shmif0');
+    await bed.quietly(ifconfig, 'vlan0 vlan 11 vlanif shmif0');
+    expect((await bed.run(ifconfig, 'vlan0 link')).text.split('\n')[1]).toBe('\tvlan: 11 parent: shmif0');
+    await bed.quietly(ifconfig, 'vlan0 destroy');
+    expect((await bed.run(ifconfig, '-l')).text).toBe('lo0 shmif0\n');
+    await expect(bed.run(ifconfig, 'shmif0 vlan 5')).rejects.toThrow('vlan and vlanif belong together');
+    expect((await bed.run(ifconfig, 'shmif0 vlan 5 vlanif lo0')).errors).toBe(
+      'ifconfig: SIOCSETVLAN: Invalid argument\n',
     );
   });
 });

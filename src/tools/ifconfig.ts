@@ -1,7 +1,7 @@
 /**
  * `ifconfig` with NetBSD's arguments and text (8 and later: `inet A/N broadcast B flags 0x0`). Thread: the command's.
  *
- * Missing: media, tunnels, vlans and changes of link-layer addresses, which the kernels do not have.
+ * Missing: media, tunnels and changes of link-layer addresses, which the kernels do not have.
  */
 
 import {
@@ -25,6 +25,7 @@ const USAGE = `usage: ifconfig [-Lv] [-a] [-bdsu] [interface [inet | inet6 | lin
        ifconfig -C
        ifconfig interface create | destroy
        ifconfig interface [up | down | mtu N | [inet] ADDRESS/N [alias | -alias | delete] | ADDRESS netmask MASK] ...
+       ifconfig interface vlan N vlanif PARENT | -vlanif [PARENT]
        ifconfig interface inet6 ADDRESS[/N | prefixlen N] [anycast] [pltime S] [vltime S] [alias | -alias | delete] ...`;
 const PREFIX6_BITS = 64;
 const FAMILIES: ReadonlySet<string> = new Set(['inet', 'inet6', 'link']);
@@ -58,6 +59,9 @@ function formatInterface(info: InterfaceInfo, view: InterfaceView = {}): string 
   const { verbose = false, lifetimes = false, family = null } = view;
   const flags = `flags=0x${info.flags.toString(16)}<${info.flagNames.join(',')}>`;
   const lines = [`${info.name}: ${flags} mtu ${info.mtuBytes}`];
+  if (info.vlan !== undefined && (info.vlan.id !== 0 || info.vlan.parent !== '')) {
+    lines.push(`\tvlan: ${info.vlan.id} parent: ${info.vlan.parent}`);
+  }
   if (info.mac !== null && (family === null || family === 'link')) lines.push(`\taddress: ${info.mac}`);
   if (verbose) {
     lines.push(`\tlinkstate: ${info.linkState}${info.downReason === '' ? '' : ` (${info.downReason})`}`);
@@ -162,7 +166,11 @@ async function change(context: ToolContext, name: string, words: string[]): Prom
     try {
       await context.kernel.setInterface(request);
     } catch (error) {
-      const { addAddress, removeAddress } = request;
+      const { addAddress, removeAddress, vlan } = request;
+      if (vlan !== undefined) {
+        context.out.error(`ifconfig: SIOCSETVLAN: ${refusalText(error)}\n`);
+        return 1;
+      }
       const what = removeAddress === undefined ? 'SIOCAIFADDR' : 'SIOCDIFADDR';
       const suffix = (addAddress ?? removeAddress)?.address.includes(':') ? '_IN6' : '';
       context.out.error(`ifconfig: ${what}${suffix}: ${refusalText(error)}\n`);
@@ -177,6 +185,7 @@ export function changes(name: string, words: readonly string[]): InterfaceChange
   const found: InterfaceChange[] = [];
   let alias: 'add' | 'remove' = 'add';
   let address: NewAddress | null = null;
+  const vlan: { id?: number; parent?: string } = {};
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as string;
     const value = words[i + 1];
@@ -185,7 +194,13 @@ export function changes(name: string, words: readonly string[]): InterfaceChange
     else if (word === 'alias') alias = 'add';
     else if (word === '-alias' || word === 'delete') alias = 'remove';
     else if (word === 'mtu' && /^\d+$/.test(value ?? '')) found.push({ name, mtuBytes: Number(words[++i]) });
-    else if (word === 'netmask' && value !== undefined && address !== null) {
+    else if (word === 'vlan' && /^\d+$/.test(value ?? '')) vlan.id = Number(words[++i]);
+    else if (word === 'vlanif' && value !== undefined) vlan.parent = words[++i] as string;
+    else if (word === '-vlanif') {
+      found.push({ name, vlan: null });
+      // The name of the parent may follow.
+      if (/^[a-z]+\d+$/.test(value ?? '')) i++;
+    } else if (word === 'netmask' && value !== undefined && address !== null) {
       address.prefixLength = netmask(value);
       i++;
     } else if (word === 'prefixlen' && isPrefixLength(value, '::') && address !== null) {
@@ -203,6 +218,11 @@ export function changes(name: string, words: readonly string[]): InterfaceChange
       if (length !== undefined && !isPrefixLength(length, host)) throw new UsageError(`${word}: bad prefix length`);
       address = { address: host, prefixLength: length === undefined ? classLength(host) : Number(length) };
     } else throw new UsageError(`${word}: not understood`);
+  }
+  if (vlan.id !== undefined || vlan.parent !== undefined) {
+    const { id, parent } = vlan;
+    if (id === undefined || parent === undefined) throw new UsageError('vlan and vlanif belong together');
+    found.unshift({ name, vlan: { id, parent } });
   }
   if (address !== null) {
     found.push(alias === 'add' ? { name, addAddress: address } : { name, removeAddress: { address: address.address } });

@@ -47,6 +47,8 @@ export interface InterfaceInfo extends InterfaceTraffic {
   downReason: string;
   addresses: AddressInfo[];
   addresses6: Address6Info[];
+  /** A vlan's tag, 0 for none, and its parent, '' for none. */
+  vlan?: { id: number; parent: string };
 }
 
 /** `IFF_*`, lowest bit first. */
@@ -102,9 +104,15 @@ function address6Info(record: AddressRecord, names: InterfaceNames): Address6Inf
   };
 }
 
-export function interfaceInfo(record: InterfaceRecord): InterfaceInfo {
-  const { name, index, kind, flags, mtuBytes, linkAddress, linkState, downReason, addresses, ...traffic } = record;
-  const names = new InterfaceNames([record]);
+/** Rows of all interfaces. */
+export function interfaceInfos(records: readonly InterfaceRecord[]): InterfaceInfo[] {
+  const names = new InterfaceNames(records);
+  return records.map((record) => interfaceInfo(record, names));
+}
+
+function interfaceInfo(record: InterfaceRecord, names: InterfaceNames): InterfaceInfo {
+  const { name, index, kind, flags, mtuBytes, linkAddress, linkState, downReason, addresses, vlan, ...traffic } =
+    record;
   return {
     name,
     index,
@@ -118,5 +126,8 @@ export function interfaceInfo(record: InterfaceRecord): InterfaceInfo {
     addresses: addresses.filter(({ address }) => address.family === 4).map(addressInfo),
     addresses6: addresses.filter(({ address }) => address.family === 6).map((entry) => address6Info(entry, names)),
     ...traffic,
+    ...(vlan === undefined
+      ? {}
+      : { vlan: { id: vlan.id, parent: vlan.parentIndex === 0 ? '' : names.name(vlan.parentIndex) } }),
   };
 }

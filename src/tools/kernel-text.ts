@@ -55,8 +55,8 @@ export class KernelText {
   }
 
   async interfaces(): Promise<InterfaceInfo[]> {
-    const { interfaceInfo } = await import('./interface-text.ts');
-    return (await this.client.control('interface.list', {})).map(interfaceInfo);
+    const { interfaceInfos } = await import('./interface-text.ts');
+    return interfaceInfos(await this.client.control('interface.list', {}));
   }
 
   async routes(family: AddressFamily): Promise<RouteInfo[]> {
