@@ -133,7 +133,7 @@ const PUBLIC = [
   ...['src', 'src/kernel', 'src/socket', 'src/host/sim', 'src/wire', 'src/mem', 'src/link'].map(
     (folder) => `${folder}/index.ts`,
   ),
-  ...['node-test'].map((runner) => `src/testing/${runner}.ts`),
+  ...['jest', 'node-test', 'vitest'].map((runner) => `src/testing/${runner}.ts`),
 ];
 
 /** Sentences of comments that begin with a relative clause. May fall, never rise. */

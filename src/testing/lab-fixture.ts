@@ -78,6 +78,8 @@ export class LabFixture {
         forgetFailure(failures, test);
         return;
       }
+      // The time of a test may be over before its lab is up.
+      await this.up.catch(() => {});
       if (this.#lab === null) return;
       const { error } = failure;
       const remains = {

@@ -3,6 +3,8 @@
  * that nothing else is left.
  */
 
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readPcapng } from '../../src/wire/index.ts';
 import { until } from '../fixtures/fake-workers.ts';
@@ -15,7 +17,13 @@ interface Runner {
   source(lab: string, tests: readonly [name: string, body: string, limitMs: number][]): string;
   command: string;
   args: readonly string[];
+  /** Packages beside ours. */
+  modules: Readonly<Record<string, string>>;
 }
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const JEST_MODULES = join(ROOT, 'test/package/node_modules');
+const INSTALL = 'npm ci --prefix test/package --ignore-scripts';
 
 const NODE_TEST: Runner = {
   name: 'node:test',
@@ -28,9 +36,40 @@ const NODE_TEST: Runner = {
     ${tests.map(([name, body, timeout]) => `test('${name}', { timeout: ${timeout} }, async ({ lab }) => { ${body} });`).join('\n')}`,
   command: process.execPath,
   args: ['--test', 'labs.test.mjs'],
+  modules: {},
 };
 
-const RUNNERS: readonly Runner[] = [NODE_TEST];
+const VITEST: Runner = {
+  name: 'vitest',
+  file: 'labs.test.ts',
+  source: (lab, tests) => `
+    import { labTest } from 'multikernel/vitest';
+    import { describe, expect } from 'vitest';
+    const test = labTest(${lab});
+    const equal = (a: unknown, b: unknown) => expect(a).toBe(b);
+    ${tests.map(([name, body, timeout]) => `test('${name}', { timeout: ${timeout} }, async ({ lab }) => { ${body} });`).join('\n')}`,
+  command: 'npx',
+  args: ['vitest', 'run'],
+  modules: { vitest: join(ROOT, 'node_modules/vitest'), '.bin/vitest': join(ROOT, 'node_modules/vitest/vitest.mjs') },
+};
+
+const JEST: Runner = {
+  name: 'jest',
+  file: 'labs.test.js',
+  source: (lab, tests) => `
+    const { useLab } = require('multikernel/jest');
+    const lab = useLab(${lab});
+    const equal = (a, b) => expect(a).toBe(b);
+    ${tests.map(([name, body, timeout]) => `test('${name}', async () => { ${body} }, ${timeout});`).join('\n')}`,
+  command: 'npx',
+  args: ['jest'],
+  modules: { jest: join(JEST_MODULES, 'jest'), '.bin/jest': join(JEST_MODULES, 'jest/bin/jest.js') },
+};
+
+const jestInstalled = existsSync(JEST_MODULES);
+if (!jestInstalled) console.log(`labs as fixtures of jest: skipped, ${INSTALL} installs it`);
+
+const RUNNERS: readonly Runner[] = [NODE_TEST, VITEST, ...(jestInstalled ? [JEST] : [])];
 
 const LIMIT_MS = 60_000;
 const SERVER =
@@ -66,7 +105,8 @@ describe.each(RUNNERS)('$name', (runner) => {
     tests: [string, string, number][],
     files: Record<string, string> = {},
   ): RunnerFolder => {
-    folder = new RunnerFolder({ [runner.file]: runner.source(lab, tests), 'server.cjs': SERVER, ...files });
+    const all = { [runner.file]: runner.source(lab, tests), 'package.json': '{}', 'server.cjs': SERVER, ...files };
+    folder = new RunnerFolder(all, runner.modules);
     return folder;
   };
   const run = (own: RunnerFolder): ReturnType<RunnerFolder['run']> => own.run(runner.command, runner.args);

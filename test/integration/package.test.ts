@@ -172,6 +172,14 @@ describe('its types', () => {
     expect(check(join(ROOT, 'node_modules'), ...args)).toBe('');
   });
 
+  it.each(['mts', 'cts'])('fixtures of vitest, .%s', (extension) => {
+    const linked = join(folder, 'node_modules/vitest');
+    if (!existsSync(linked)) symlinkSync(join(ROOT, 'node_modules/vitest'), linked);
+    const file = `consumer-vitest.${extension}`;
+    cpSync(join(FILES, 'consumer-vitest.txt'), join(folder, file));
+    expect(check(join(ROOT, 'node_modules'), '--module', 'nodenext', '--skipLibCheck', file)).toBe('');
+  });
+
   it.skipIf(!installed).each([
     ['node16', ['--module', 'node16', '--skipLibCheck', 'consumer.cts']],
     ['node10', ['--module', 'commonjs', '--moduleResolution', 'node10', '--skipLibCheck', 'consumer.ts']],
@@ -182,9 +190,11 @@ describe('its types', () => {
 
 describe.skipIf(!installed)(`jest loads it (skipped without: ${INSTALL})`, () => {
   const REQUIRED =
-    "const { resolve } = require('node:path');\nconst { lab, LabFileError, MultikernelError } = require('multikernel');\n";
+    "const { resolve } = require('node:path');\nconst { lab, LabFileError, MultikernelError } = require('multikernel');\n" +
+    "const { useLab } = require('multikernel/jest');\n";
   const IMPORTED =
-    "import { resolve } from 'node:path';\nimport { lab, LabFileError, MultikernelError } from 'multikernel';\n";
+    "import { resolve } from 'node:path';\nimport { lab, LabFileError, MultikernelError } from 'multikernel';\n" +
+    "import { useLab } from 'multikernel/jest';\n";
 
   it.each([
     ['CommonJS', 'plain.test.js', REQUIRED, {}],
