@@ -192,6 +192,13 @@ describe('mk run', () => {
     ['--inspect a.js', ['--inspect'], ['a.js']],
     ['-r x.js -- a.js', ['-r', 'x.js'], ['a.js']],
     ['-r x.js -- a.js -- b', ['-r', 'x.js'], ['a.js', '--', 'b']],
+    ['--cpu-prof-interval 200 a.js 3', ['--cpu-prof-interval', '200'], ['a.js', '3']],
+    ['--cpu_prof_interval 200 a.js', ['--cpu_prof_interval', '200'], ['a.js']],
+    ['--title=x --stack-trace-limit 5 -- a.js', ['--title=x', '--stack-trace-limit', '5'], ['a.js']],
+    ['--enable-source-maps a.js --title b', ['--enable-source-maps'], ['a.js', '--title', 'b']],
+    ['--import x.js -e 1 -- -x', ['--import', 'x.js'], ['-e', '1', '--', '-x']],
+    ['--test --test-reporter tap a.js', [], ['--test', '--test-reporter', 'tap', 'a.js']],
+    ['--title', ['--title'], []],
     ['', [], []],
   ])('%j is divided between Node and the program', (line, nodeFlags, program) => {
     const words = line.split(' ').filter((word) => word !== '');

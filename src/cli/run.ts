@@ -13,6 +13,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { moduleUrl } from '../base/module-url.ts';
+import { isScriptless, takesNextWord } from '../base/node-flags.ts';
 import { ownImpairment } from '../index.ts';
 import { kernelAtUrl } from '../tools/bin/kernel-at.ts';
 import { CommandFailure } from './failure.ts';
@@ -62,7 +63,7 @@ export function runCommand(): Command {
       const env = impaired ? { ...process.env, ...ownImpairment(values, seed) } : process.env;
       const { nodeFlags, program } = divide(rawWords(command));
       if (program.length === 0) throw new CommandFailure('no program; say: mk run -- program.js');
-      checkScript(nodeFlags, program);
+      checkScript(program);
       process.exitCode =
         server === undefined
           ? await runProgram(PRELOAD, env, nodeFlags, program)
@@ -102,24 +103,22 @@ function rawWords(command: Command): string[] {
 }
 
 /**
- * Flags for Node and the program. A `--` that follows a flag, or comes first, parts them; otherwise the first word that is no
- * flag begins the program.
+ * Flags for Node and the program, which begins with the first word that is no flag and no value of one, or behind `--`. A flag by
+ * which Node runs no script begins the program, and Node divides what follows.
  */
 export function divide(words: readonly string[]): { nodeFlags: string[]; program: string[] } {
-  const first = words.findIndex((word) => !word.startsWith('-') || word === '--');
-  const dashes = words.indexOf('--');
-  const valued = dashes > 0 && NO_SCRIPT.test(words[first - 1] ?? '');
-  const at = valued || first < 0 ? dashes : first;
-  if (at < 0) return { nodeFlags: [...words], program: [] };
+  let at = 0;
+  while (at < words.length) {
+    const word = words[at] as string;
+    if (word === '--' || !word.startsWith('-') || isScriptless(word)) break;
+    at += takesNextWord(word) ? 2 : 1;
+  }
   return { nodeFlags: words.slice(0, at), program: words.slice(words[at] === '--' ? at + 1 : at) };
 }
 
-/** Flags whose value is the next word, or that need no script. */
-const NO_SCRIPT = /^(-e|--eval|-p|--print|-i|--interactive|-r|--require|--import|--loader|-C|--conditions|--test|-)$/;
-
 /** Node would say it in twelve lines. */
-function checkScript(nodeFlags: readonly string[], program: readonly string[]): void {
-  if ([...nodeFlags, program[0] as string].some((word) => NO_SCRIPT.test(word))) return;
+function checkScript(program: readonly string[]): void {
+  if (isScriptless(program[0] as string)) return;
   const path = resolve(program[0] as string);
   try {
     createRequire(path).resolve(path);

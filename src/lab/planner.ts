@@ -6,6 +6,7 @@
 
 import { statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { isScriptless } from '../base/node-flags.ts';
 import { type Prefixes, planAddresses, planPrefixes, type ReportProblem } from './address-planner.ts';
 import { formatAddress, macAddress } from './addressing.ts';
 import { formatAddress6 } from './addressing6.ts';
@@ -24,14 +25,7 @@ import {
   type ProgramPlan,
 } from './plan.ts';
 import { portProblems } from './port-text.ts';
-import {
-  findExecutable,
-  findScript,
-  isScriptless,
-  NODE,
-  type ProgramCommand,
-  parseProgramCommand,
-} from './program-command.ts';
+import { findExecutable, findScript, NODE, type ProgramCommand, parseProgramCommand } from './program-command.ts';
 import { referenceProblems, unknownName } from './references.ts';
 import { type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
 import { ONLY_PROCESS, threadProblems } from './thread-flags.ts';

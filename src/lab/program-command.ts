@@ -7,6 +7,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join, resolve } from 'node:path';
+import { isScriptless, takesNextWord } from '../base/node-flags.ts';
 
 export interface ProgramCommand {
   /** As written; null: Node itself, with a script. */
@@ -18,41 +19,11 @@ export interface ProgramCommand {
   argv: string[];
 }
 
-/** Flags of Node whose value is the next word when it is not joined by `=`. */
-export const FLAGS_WITH_VALUE: ReadonlySet<string> = new Set([
-  '-r',
-  '--require',
-  '--import',
-  '--loader',
-  '--experimental-loader',
-  '-C',
-  '--conditions',
-  '--env-file',
-  '--input-type',
-  '--title',
-  '--inspect-port',
-  '--inspect-publish-uid',
-]);
-
 /** Node where it runs no script, or not by itself. */
 export const NODE = 'node';
 
-/** Flags by which Node runs something else than a script. */
-const FLAGS_WITHOUT_SCRIPT =
-  /^(-e|--eval|-p|--print|-i|--interactive|-c|--check|-h|--help|-v|--version|--test|--run)(=|$)/;
-
 /** Flags under which Node starts the script in a process of its own, which loads `node:net` before anything else. */
 const FLAGS_REFUSED = /^--watch(-path|-preserve-output)?(=|$)/;
-
-/** Whether Node runs no script by itself with this flag. */
-export function isScriptless(flag: string): boolean {
-  return FLAGS_WITHOUT_SCRIPT.test(flag);
-}
-
-/** Whether a flag of Node is about its inspector. */
-export function isInspectFlag(flag: string): boolean {
-  return /^--inspect(-brk|-wait|-port|-publish-uid)?(=|$)/.test(flag);
-}
 
 /** The words of a command line. A string is an error message. */
 export function splitWords(text: string): string[] | string {
@@ -101,7 +72,7 @@ export function parseProgramCommand(text: string): ProgramCommand | string {
       return `node ${word}: Node loads its network there before a kernel can be put under it`;
     if (isScriptless(word)) return { executable: NODE, nodeFlags: [], script: '', argv: words.slice(1) };
     nodeFlags.push(word);
-    if (FLAGS_WITH_VALUE.has(word)) {
+    if (takesNextWord(word)) {
       const value = words[++at];
       if (value === undefined) return `node ${word}: a value is missing`;
       nodeFlags.push(value);

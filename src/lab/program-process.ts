@@ -13,6 +13,7 @@ import { constants } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { moduleUrl } from '../base/module-url.ts';
+import { isInspectFlag } from '../base/node-flags.ts';
 import {
   MACHINE_VARIABLE,
   nodeOptions,
@@ -22,7 +23,6 @@ import {
 } from '../rump/process-environment.ts';
 import type { ProgramPlan } from './plan.ts';
 import { guardGroup } from './process-guard.ts';
-import { isInspectFlag } from './program-command.ts';
 
 const PRELOAD: string = fileURLToPath(moduleUrl('../worker/preload', import.meta.url));
 const MIB = 1024 * 1024;

@@ -6,8 +6,8 @@
  */
 
 import type { WorkerOptions } from 'node:worker_threads';
+import { takesNextWord } from '../base/node-flags.ts';
 import type { Preload } from './messages.ts';
-import { FLAGS_WITH_VALUE } from './program-command.ts';
 
 type Limits = NonNullable<WorkerOptions['resourceLimits']>;
 
@@ -81,7 +81,7 @@ function flagsOf(words: readonly string[]): Flag[] {
     const word = words[i] as string;
     const at = word.indexOf('=');
     const name = (at < 0 ? word : word.slice(0, at)).replaceAll('_', '-');
-    const next = at < 0 && FLAGS_WITH_VALUE.has(name) ? words[++i] : undefined;
+    const next = at < 0 && takesNextWord(name) ? words[++i] : undefined;
     const value = at < 0 ? (next ?? null) : word.slice(at + 1);
     flags.push({ name, value, words: next === undefined ? [word] : [word, next] });
   }
