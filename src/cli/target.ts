@@ -42,7 +42,11 @@ export async function attachTo(name: string | undefined): Promise<Lab> {
   } catch (error) {
     if (!isError(error, 'EINVAL')) throw error;
     const file = labFileHere();
-    const here = file === null ? null : await attachIfUp(readLab(file).name);
+    const wanted = file === null ? null : readLab(file).name;
+    const { silent } = error.cause as { silent: readonly string[] };
+    // It was asked already.
+    if (wanted !== null && silent.includes(wanted)) throw new CommandFailure(`lab ${wanted} does not answer`);
+    const here = wanted === null ? null : await attachIfUp(wanted);
     if (here !== null) return here;
     throw new CommandFailure(`${error.message} with --lab`);
   }

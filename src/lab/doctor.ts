@@ -8,7 +8,7 @@ import { availableParallelism, release } from 'node:os';
 import { libc, missing } from '../host/node/ffi/libc.ts';
 import { createSharedFile, openSharedFile } from '../host/node/ffi/shared-file.ts';
 import type { Placement } from './config.ts';
-import { choosePlacement, freeMemoryBytes } from './default-placement.ts';
+import { choosePlacement, freeMemoryBytes, SHARING_NODES_MAX } from './default-placement.ts';
 
 /** One ability of the machine. */
 export interface Ability {
@@ -65,7 +65,7 @@ export function machineReport(): MachineReport {
         works: fault === '',
         note:
           fault === ''
-            ? 'programs that are processes send without system calls'
+            ? `programs that are processes send without system calls, in labs of up to ${SHARING_NODES_MAX} nodes`
             : `${fault}; programs that are processes send over sockets of the host`,
       },
     ],

@@ -343,7 +343,7 @@ async function connectOnly(): Promise<ControlClient> {
   if (client === undefined && silent.length === 1) {
     throw new MultikernelError('ETIMEDOUT', `lab ${silent[0]} does not answer`);
   }
-  throw new MultikernelError('EINVAL', `several labs are up (${known.join(', ')}): say which`);
+  throw new MultikernelError('EINVAL', `several labs are up (${known.join(', ')}): say which`, { cause: { silent } });
 }
 
 /** Names and processes of the labs of this user that are up; `pid` null: its process does not answer. */

@@ -27,6 +27,7 @@ import {
   spinBudgetBytes,
 } from '../mem/index.ts';
 import { SESSION_BYTES } from '../rump/server.ts';
+import { SHARING_NODES_MAX } from './default-placement.ts';
 import type { CounterBlock } from './operations.ts';
 import type { LabPlan, NetworkPlan, NodePlan } from './plan.ts';
 
@@ -37,9 +38,8 @@ const HEAPS_BYTES_MAX = 768 * MIB;
 const HEAP_BYTES = 64 * MIB;
 /** Ring of lo0 (a quarter), scratch packet, and some for sockets. */
 const HEAP_BYTES_MIN: number = MIB;
-/** Sessions of one kernel, and of all, whose frames go through memory: programs that are processes, and their children. */
+/** Sessions of one kernel whose frames go through memory: a program that is a process, and its children. */
 const SESSIONS_PER_KERNEL = 8;
-const SESSIONS_MAX = 160;
 /** Frames that wait on one impaired interface; less when many interfaces share what is left. */
 const STORE_BYTES_MAX = 8 * MIB;
 const STORE_BYTES_MIN = MIB / 4;
@@ -74,7 +74,7 @@ export class LabMemory {
       HEAP_BYTES_MIN,
       Math.min(HEAP_BYTES, Math.floor(HEAPS_BYTES_MAX / nodes / 65_536) * 65_536),
     );
-    this.sessionsPerKernel = Math.min(SESSIONS_PER_KERNEL, Math.floor(SESSIONS_MAX / nodes));
+    this.sessionsPerKernel = Math.min(SESSIONS_PER_KERNEL, Math.floor(SHARING_NODES_MAX / nodes));
     const sessionsBytes = this.sessionsPerKernel === 0 ? 0 : this.sessionsPerKernel * SESSION_BYTES + 65_536;
     const kernels = nodes * (this.heapBytes + COUNTERS_BYTES + sessionsBytes + 65_536);
     const options = networkOptions(plan, Math.min(RINGS_BYTES_MAX, ARENA_BYTES_MAX - 2 * MIB - kernels));

@@ -78,7 +78,7 @@ class Planner {
     this.#config = config;
     this.#context = context;
     const processes = config.nodes.filter(({ run, placement }) => run !== null && placement !== 'beside');
-    this.#placement = choosePlacement(processes.length);
+    this.#placement = choosePlacement(processes.length, config.nodes.length);
   }
 
   plan(): LabPlan {

@@ -17,6 +17,7 @@ import { isInspectFlag } from '../base/node-flags.ts';
 import {
   MACHINE_VARIABLE,
   nodeOptions,
+  OUTPUT_VARIABLE,
   SHARE_VARIABLE,
   URL_DESCRIPTOR,
   URL_LATER,
@@ -97,6 +98,7 @@ export const spawnProgram: SpawnProgram = (options) => {
       NODE_OPTIONS: nodeOptions(PRELOAD, own),
       [SHARE_VARIABLE]: url ?? URL_LATER,
       [MACHINE_VARIABLE]: mark,
+      [OUTPUT_VARIABLE]: '1',
     },
     stdio: [options.attached ? 'inherit' : 'ignore', 'pipe', 'pipe', ...(url === null ? (['pipe'] as const) : [])],
     detached: true,

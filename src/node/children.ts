@@ -10,17 +10,24 @@
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import {
   getEnvironmentData,
+  isMainThread,
   MessagePort,
   type Worker as NodeWorker,
   setEnvironmentData,
   type WorkerOptions,
 } from 'node:worker_threads';
 import { Errno } from '../base/errors.ts';
-import { MACHINE_VARIABLE, nodeOptions, preloadFlag, SHARE_VARIABLE } from '../rump/process-environment.ts';
+import {
+  MACHINE_VARIABLE,
+  nodeOptions,
+  OUTPUT_VARIABLE,
+  preloadFlag,
+  SHARE_VARIABLE,
+} from '../rump/process-environment.ts';
 import { ownerOf, replaceSpawn, type SpawnOptions, spawnSyncBinding } from './bindings.ts';
 import { face } from './face.ts';
 import { passHandles, receiveHandles } from './handle-passing.ts';
-import { outputRedirected, pipeOutput, redirectOutput, spawnSyncWithOutput } from './output.ts';
+import { awaitOutput, outputRedirected, pipeOutput, redirectOutput, spawnSyncWithOutput } from './output.ts';
 import { TcpHandle } from './tcp-handle.ts';
 import { UdpHandle } from './udp-handle.ts';
 import { uvResult } from './uv-error.ts';
@@ -115,6 +122,8 @@ export function hidePreload(preload: string, names: readonly string[] = [preload
     else process.env.NODE_OPTIONS = rest;
   }
   mark = told(MACHINE_VARIABLE);
+  if (process.env[OUTPUT_VARIABLE] !== undefined && isMainThread) awaitOutput();
+  delete process.env[OUTPUT_VARIABLE];
   delete process.env[SHARE_VARIABLE];
   delete process.env[MACHINE_VARIABLE];
   const { execArgv } = process;

@@ -133,6 +133,28 @@ export function redirectOutput(write: WriteOutput): void {
   syncBuiltinESMExports();
 }
 
+/** The program waits until what it writes is written: nothing is lost when it ends by `process.exit` while a pipe is full. */
+export function awaitOutput(): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    const own = Object.getOwnPropertyDescriptor(process, name);
+    const get = own?.get as
+      | (() => NodeJS.WriteStream & { _handle?: { setBlocking?(on: boolean): number } | null })
+      | undefined;
+    if (own === undefined || get === undefined) continue;
+    let awaited = false;
+    Object.defineProperty(process, name, {
+      ...own,
+      get() {
+        const stream = get.call(process);
+        // Of a file there is no handle, and writes to it wait anyway.
+        if (!awaited) stream._handle?.setBlocking?.(true);
+        awaited = true;
+        return stream;
+      },
+    });
+  }
+}
+
 // ---- children --------------------------------------------------------------------------------------------------------
 
 type Stdio = NonNullable<SpawnOptions['stdio']>[number] & { fd?: number; readable?: boolean; writable?: boolean };

@@ -12,6 +12,8 @@ export const URL_DESCRIPTOR = 3;
 export const URL_LATER: string = `fd:${URL_DESCRIPTOR}`;
 /** Mark of all processes of one machine of a lab, by which they are found when it is switched off (lab/marked-processes.ts). */
 export const MACHINE_VARIABLE = 'MULTIKERNEL_MACHINE';
+/** Set for the program of a node: all its output is read, and it waits until it has been written. */
+export const OUTPUT_VARIABLE = 'MULTIKERNEL_OUTPUT';
 
 /** The flag of Node that loads `preload`, a path. */
 export function preloadFlag(preload: string): string {

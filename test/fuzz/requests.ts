@@ -80,7 +80,7 @@ async function oneLab(modules: Built, seed: number, questions: number, folder: s
       const fault = await faultOf(() => ask(chance, target));
       if (fault !== null) return `question ${n}: ${target.asked}\n  ${fault}`;
       if (n % LOOK_EVERY !== 0 && n !== questions) continue;
-      const lost = await inTime(look(modules, target)).catch((error) => `${error}`);
+      const lost = await inTime(lookAgain(modules, target)).catch((error) => `${error}`);
       if (lost !== null) return `after question ${n}: ${lost}`;
       const grown = process.memoryUsage.rss() - rssBytes;
       if (grown > GROWN_BYTES_MAX) return `after question ${n}: ${grown} bytes more of memory`;
@@ -121,6 +121,17 @@ async function look({ ControlClient }: Built, { name, lab: asked }: Target): Pro
     return null;
   } finally {
     await other.close();
+  }
+}
+
+/** As {@link look}; once more where the greeting took too long, as it does when this process was stopped. */
+async function lookAgain(modules: Built, target: Target): Promise<string | null> {
+  try {
+    return await look(modules, target);
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (code !== 'ECONNRESET' && code !== 'ETIMEDOUT') throw error;
+    return look(modules, target);
   }
 }
 

@@ -103,4 +103,20 @@ describe.each(['beside', 'process'] as const)('a program with placement %s', (pl
     for await (const one of lab.states()) if (one.name === 'a' && one.phase !== 'running') break;
     expect((await lab.node('a').status()).state).toMatch(state);
   });
+
+  it.each(['log', 'error'])(
+    'has all that it wrote by console.%s in its log when it ends by process.exit',
+    async (how) => {
+      const lines = 20_000;
+      const many = `for (let n = 1; n <= ${lines}; n++) console.${how}('line', n, 'x'.repeat(100)); process.exit(0);`;
+      writeFileSync(join(folder, 'many.js'), many);
+      const lab = await mk.lab({ nodes: { a: { run: 'node many.js', placement } } }, { folder });
+      net = lab;
+      for await (const one of lab.states()) if (one.phase === 'exited') break;
+      expect((await lab.node('a').status()).state).toBe('exited 0');
+      const last: string[] = [];
+      for await (const one of lab.logs({ nodes: ['a'], lines: 2 })) last.push(one.text);
+      expect(last).toEqual([`line ${lines} ${'x'.repeat(100)}`, 'exited 0']);
+    },
+  );
 });

@@ -84,6 +84,9 @@ describe('a lab whose process stands still', () => {
       });
       expect(await at('two', 'down')).toMatchObject({ code: 0, out: 'two is down\n' });
       await two.done;
+      await up('three');
+      expect(await at('one', 'ps')).toMatchObject({ code: 2, err: 'mk ps: lab one does not answer\n' });
+      expect(await at('three', 'down')).toMatchObject({ code: 0 });
       const [only, lost] = await Promise.all([at('.', 'ps'), at('.', 'down')]);
       expect(only).toMatchObject({ code: 2, err: 'mk ps: lab one does not answer\n' });
       expect(lost.err).toBe('mk down: no multikernel.yml here; up: one (does not answer); say which: mk down NAME\n');
