@@ -146,7 +146,7 @@ export function awaitOutput(): void {
       ...own,
       get() {
         const stream = get.call(process);
-        // Of a file there is no handle, and writes to it wait anyway.
+        // A file has no handle, and writes to it wait anyway.
         if (!awaited) stream._handle?.setBlocking?.(true);
         awaited = true;
         return stream;

@@ -35,6 +35,12 @@ const SAYS: Readonly<Record<string, readonly string[]>> = {
   mqtt: ['rooms/cellar: cold, retained', 'rooms/kitchen: warm', 'rooms/attic: went silent'],
   nest: ['{"square":144}', '6', '[ 4, 5, 6 ]', "[ 'an event' ]"],
   pg: ['true 3', '2 [ 100000, 5 ]', '42601 syntax error at or near "NONSENSE"', 'news payload'],
+  pino: [
+    '{"level":30,"msg":"by the program"}',
+    'lines 2',
+    '{"level":30,"msg":"by a thread"}',
+    '{"level":40,"request":7,"msg":"too far"}',
+  ],
   socketio: [
     'polling hello, answered',
     'polling 100000',
