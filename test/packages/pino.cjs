@@ -2,6 +2,7 @@
 const { once } = require('node:events');
 const net = require('node:net');
 const { resolve } = require('node:path');
+const { setTimeout } = require('node:timers/promises');
 const pino = require('pino');
 const { roles } = require('./roles.cjs');
 
@@ -39,7 +40,10 @@ async function client(host) {
   write(pino(PLAIN, away));
   // The thread keeps no program alive: the question does.
   let lines = '0';
-  while (lines !== '2') lines = String((await once(net.connect(COUNT_PORT, host), 'data'))[0]);
+  while (lines !== '2') {
+    await setTimeout(20);
+    lines = String((await once(net.connect(COUNT_PORT, host), 'data'))[0]);
+  }
   console.log('lines', lines);
   away.end();
   // The end of the program waits for the lines of its threads.
