@@ -12,17 +12,14 @@ import { rolldown } from 'rolldown';
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const DIST = join(ROOT, 'dist');
 
+/** Commands beside the tools that start something by its URL, and stay one file per module. */
+const STARTERS = ['rump-server'];
+
 /** Entries that may be loaded into one thread share their modules, and so are bundled together. In one folder: URLs in them stay. */
 const GROUPS = [
   { folder: 'cli', entries: ['early', 'program'] },
   { folder: 'worker', entries: ['main', 'preload', 'hijack', 'own-kernel', 'rump-kernel'] },
-  {
-    folder: 'tools/bin',
-    entries: [
-      ...['arp', 'capture', 'halt', 'ifconfig', 'nc', 'ndp', 'netstat', 'ping', 'ping6', 'route', 'sysctl'],
-      ...['traceroute', 'traceroute6'],
-    ],
-  },
+  { folder: 'tools/bin', entries: toolEntries() },
 ];
 
 /** Folders of the packages whose modules went into a bundle. */
@@ -60,6 +57,13 @@ const licenses = [...packages].sort().map((folder) => {
   return `${name} ${version}\n\n${licenseOf(folder)}`;
 });
 writeFileSync(join(DIST, 'LICENSES'), licenses.join(`\n${'-'.repeat(80)}\n\n`));
+
+/** Commands of package.json that are a tool and the connection to a kernel. */
+function toolEntries() {
+  const { bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const names = Object.values(bin).map((path) => /^dist\/tools\/bin\/(.*)\.js$/.exec(path)?.[1]);
+  return names.filter((name) => name !== undefined && !STARTERS.includes(name));
+}
 
 function licenseOf(folder) {
   for (const name of ['LICENSE', 'LICENSE.md', 'license']) {

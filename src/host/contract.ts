@@ -86,3 +86,22 @@ export interface MemoryHost {
   /** Memory of this process, whatever it held before: the caller fills all of it. */
   allocate(byteLength: number): Uint8Array<ArrayBuffer>;
 }
+
+/** A file that several processes map, one of its many places being ours. */
+export interface BusFile {
+  /** Place of its mapping in the arena. */
+  readonly at: number;
+  /** Take a place, as long as the file is open here; a process that ends, however it does, holds none. False: somebody else has it. */
+  claim(lane: number): boolean;
+  /** `onRing` is called when somebody rings that name. */
+  listen(name: string, onRing: () => void): void;
+  /** Wake the one who listens under that name; nobody may. */
+  ring(name: string): void;
+  close(): void;
+}
+
+/** Buses of the host. */
+export interface BusHost {
+  /** The bus at a path, made by whoever comes first. Throws the host's code; ENOEXEC when the file is something else, EPROTO of another version. */
+  open(path: string): BusFile;
+}

@@ -26,6 +26,7 @@ import type { Interface } from '../net/interface.ts';
 import { IpLink } from '../net/ip-link.ts';
 import type { LinkLayer } from '../net/link-layer.ts';
 import { LoopbackCloner } from '../net/loopback-cloner.ts';
+import { ShmifCloner, type ShmifContext } from '../net/shmif-cloner.ts';
 import { VetherCloner } from '../net/vether.ts';
 import { VlanCloner } from '../net/vlan/vlan-cloner.ts';
 import type { SocketLayer } from '../socket/socket.ts';
@@ -140,6 +141,14 @@ export class Kernel {
     this.client = new KernelControl(this, options.hosts ?? {}, options.ipv6 ?? false);
     const lo = this.attachLink(this.#loopback, 'lo0');
     this.inet.configure(lo, parseAddress('127.0.0.1') as number, LOOPBACK_NET_PREFIX);
+  }
+
+  /** Have interfaces on buses between processes created by name, `shmif0` and so on. */
+  registerShmif(host: Pick<ShmifContext, 'timeUs' | 'connect'>): void {
+    const { arena, name } = this;
+    const { bulk } = this.cpus[0].cpu;
+    const context = { arena, bulk, rng: this.host.rng, kernelName: name, ...host };
+    this.inet.interfaceTable.cloners.register(new ShmifCloner(context));
   }
 
   /** Give the kernel one more interface, over a device. Throws EEXIST, EINVAL (name), ENOBUFS (4095 of them). */

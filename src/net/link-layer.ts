@@ -19,7 +19,7 @@
  * Missing: a link per CPU; a device with several queues sends by the first (link/device.ts: the rule).
  */
 
-import { Errno } from '../base/errors.ts';
+import { Errno, MultikernelError } from '../base/errors.ts';
 import type { LinkType, MacAddress } from '../link/device.ts';
 import type { Interface } from './interface.ts';
 import type { FrameTap } from './link-input.ts';
@@ -162,6 +162,30 @@ export abstract class LinkLayer {
   /** Returns 0, or `-EINVAL` when the link cannot carry that. */
   abstract setMtu(mtuBytes: number): number;
   abstract close(): void;
+
+  /** The link string (`ifconfig IF linkstr PATH`): path of the bus that the link leads to; null: to none. */
+  get linkString(): string | null {
+    return null;
+  }
+
+  /** Throws EINVAL on links that have none, else the host's code. */
+  // cold: configuration
+  setLinkString(_path: string | null): void {
+    throw new MultikernelError('EINVAL', 'the interface takes no link string');
+  }
+
+  /** Errno for which the interface cannot be up yet, 0 when it can. */
+  get startError(): number {
+    return 0;
+  }
+
+  /** Whether the media are `auto`, and not `none`; null on links whose media nobody chooses. */
+  get mediaOn(): boolean | null {
+    return null;
+  }
+
+  // cold: configuration
+  setMedia(_on: boolean): void {}
 
   /** The frame at `at` is complete: shows it to the taps. Called before it is handed on. */
   protected tapped(at: number, lengthBytes: number, meta: number): void {

@@ -224,6 +224,8 @@ const GOOD: Partial<Record<ControlOperation, Record<string, unknown>>> = {
   'interface.change': { index: 2, setFlags: 1, clearFlags: 0, mtuBytes: 1400, ipv6: true },
   'interface.create': { name: 'lo1' },
   'interface.destroy': { name: 'lo1' },
+  'interface.link': { index: 1, path: 'bus' },
+  'interface.media': { index: 2, on: true },
   'interface.rename': { index: 2, name: 'net0' },
   'vlan.set': { index: 2, parentIndex: 2, id: 5 },
   'bridge.get': { index: 3 },
@@ -284,6 +286,7 @@ const BAD: readonly unknown[] = [
 /** Values that some field takes although they are bad for others. */
 const FITS: Readonly<Record<string, readonly unknown[]>> = {
   'interface.rename.name': ['1'],
+  'interface.link.path': ['1'],
   'filter.add.from': [[]],
   'filter.add.links': [[]],
   'filter.add.id': ['1'],

@@ -58,6 +58,7 @@ function changeInterface(target: ControlTarget, fields: Fields): null {
   if (((set | clear) & ~IFF_UP) !== 0) throw new MultikernelError('EINVAL', 'flags: only UP can change');
   if (mtuBytes !== undefined) must(target.inet.setMtu(iface, mtuBytes));
   if (ipv6 !== undefined) target.inet.ip6.setDisabled(iface, !ipv6);
+  if ((set & IFF_UP) !== 0 && !iface.up) must(iface.link.startError);
   if ((set | clear) !== 0) target.inet.changeFlags(iface, set, clear);
   return null;
 }
@@ -75,6 +76,22 @@ function destroyInterface({ inet }: ControlTarget, fields: Fields): null {
   const iface = table.named(name);
   if (iface !== null) must(table.destroy(iface));
   else must(table.cloners.has(name) ? -Errno.ENXIO : -Errno.EINVAL);
+  return null;
+}
+
+function setLinkString(target: ControlTarget, fields: Fields): null {
+  const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
+  const path = fields.path === null ? null : input.name(fields, 'path');
+  if (iface.up) must(-Errno.EBUSY);
+  iface.link.setLinkString(path);
+  return null;
+}
+
+function setMedia(target: ControlTarget, fields: Fields): null {
+  const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
+  const on = input.boolean(fields, 'on');
+  if (iface.link.mediaOn === null) must(-Errno.EINVAL);
+  iface.link.setMedia(on);
   return null;
 }
 
@@ -98,7 +115,8 @@ function setVlan(target: ControlTarget, fields: Fields): null {
 
 /** A cloned interface comes up with an address, as NetBSD's drivers do (SIOCINITIFADDR). */
 function upByAddress({ inet }: ControlTarget, iface: Interface): void {
-  if (!iface.up && inet.interfaceTable.isCloned(iface)) inet.changeFlags(iface, IFF_UP, 0);
+  if (!iface.up && iface.link.startError === 0 && inet.interfaceTable.isCloned(iface))
+    inet.changeFlags(iface, IFF_UP, 0);
 }
 
 function addAddress(target: ControlTarget, fields: Fields): null {
@@ -272,6 +290,8 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'interface.cloners': ({ inet }) => inet.interfaceTable.cloners.prefixes(),
   'interface.create': createInterface,
   'interface.destroy': destroyInterface,
+  'interface.link': setLinkString,
+  'interface.media': setMedia,
   'interface.rename': renameInterface,
   'vlan.set': setVlan,
   'bridge.get': bridges.get,

@@ -108,6 +108,10 @@ export interface InterfaceRecord extends InterfaceTraffic {
   linkState: number;
   /** The driver's reason for a link that it marked down; '' for any other state. */
   downReason: string;
+  /** Path of the bus that the link leads to; null: it leads to none. */
+  linkString: string | null;
+  /** Whether the media are `auto`, and not `none`; null where nobody chooses. */
+  mediaOn: boolean | null;
   /** Addresses of both families, IPv4 first, each in the order of configuration. */
   addresses: AddressRecord[];
   /** A vlan's tag and parent, both 0 without a parent. */
@@ -370,6 +374,10 @@ export interface ControlRequests {
   'interface.cloners': { request: Nothing; reply: string[] };
   /** It is down until it is set up or gets an address. EINVAL (no cloner), EEXIST, ENOBUFS, and what its cloner refuses. */
   'interface.create': { request: InterfaceCreateRequest; reply: InterfaceName };
+  /** SIOCSLINKSTR; null takes it away. EBUSY (it is up), EINVAL (it takes none), and what the host refuses. */
+  'interface.link': { request: { index: number; path: string | null }; reply: null };
+  /** EINVAL (nobody chooses its media). */
+  'interface.media': { request: { index: number; on: boolean }; reply: null };
   /** Only what was created so. EINVAL (no cloner), EPERM (the kernel's own: lo0), ENXIO. */
   'interface.destroy': { request: { name: string }; reply: null };
   /** EEXIST, EINVAL (no name), ENXIO. To readers of routing messages one interface departs and another arrives. */

@@ -127,6 +127,8 @@ export function interfaceRecord(inet: Inet, iface: Interface): InterfaceRecord {
     linkAddress: iface.loopback ? null : linkAddressRecord(iface.macHi, iface.macLo),
     linkState: linkStateOf(iface),
     downReason: link.downReason,
+    linkString: link.linkString,
+    mediaOn: link.mediaOn,
     addresses: addressRecords(inet, iface, inet.cpus[0].context.nowUs()),
     inPackets: iface.inPackets,
     inBytes: iface.inBytes,

@@ -45,6 +45,9 @@ export type NewAddress = Omit<AddressAddRequest, 'index' | 'address'> & { addres
 export interface InterfaceChange {
   name: string;
   up?: boolean;
+  /** Path of the bus; null takes it away. */
+  linkString?: string | null;
+  mediaOn?: boolean;
   mtuBytes?: number;
   /** Whether IPv6 runs on the interface, where it runs at all (`net.inet6.ip6.enable`). */
   ipv6?: boolean;
@@ -98,9 +101,9 @@ function indexOf(name: string, names: InterfaceNames): number {
   return index;
 }
 
-/** In the order: vlan, MTU, new address, old address, IPv6, up or down. */
+/** In the order: vlan, MTU, bus, media, new address, old address, IPv6, up or down. */
 export function interfaceRequests(change: InterfaceChange, names: InterfaceNames): ChangeRequest[] {
-  const { name, up, mtuBytes, ipv6, addAddress, removeAddress, vlan } = change;
+  const { name, up, mtuBytes, ipv6, addAddress, removeAddress, vlan, linkString, mediaOn } = change;
   const index = indexOf(name, names);
   const requests: ChangeRequest[] = [];
   if (vlan !== undefined) {
@@ -109,6 +112,12 @@ export function interfaceRequests(change: InterfaceChange, names: InterfaceNames
   }
   if (mtuBytes !== undefined) {
     requests.push({ operation: 'interface.change', request: { index, mtuBytes }, subject: `${name}: mtu` });
+  }
+  if (linkString !== undefined) {
+    requests.push({ operation: 'interface.link', request: { index, path: linkString }, subject: `${name}: linkstr` });
+  }
+  if (mediaOn !== undefined) {
+    requests.push({ operation: 'interface.media', request: { index, on: mediaOn }, subject: `${name}: media` });
   }
   if (addAddress !== undefined) {
     const { address, prefixLength, ...rest } = addAddress;

@@ -49,7 +49,7 @@ describe('ifconfig', () => {
     expect(() => changes('eth0', ['frob'])).toThrow('frob: not understood');
     expect(await run(ifconfig, 'eth0 down', { setInterface: refusing('EBUSY') })).toEqual({
       text: '',
-      errors: 'ifconfig: SIOCAIFADDR: Device busy\n',
+      errors: 'ifconfig: SIOCSIFFLAGS: Device busy\n',
       code: 1,
     });
   });

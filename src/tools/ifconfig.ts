@@ -24,10 +24,12 @@ const USAGE = `usage: ifconfig [-Lv] [-a] [-bdsu] [interface [inet | inet6 | lin
        ifconfig -l [-bdsu]
        ifconfig -C
        ifconfig interface create | destroy
+       ifconfig interface [linkstr PATH | -linkstr | media auto | media none] ...
        ifconfig interface [up | down | mtu N | [inet] ADDRESS/N [alias | -alias | delete] | ADDRESS netmask MASK] ...
        ifconfig interface vlan N vlanif PARENT | -vlanif [PARENT]
        ifconfig interface inet6 ADDRESS[/N | prefixlen N] [anycast] [pltime S] [vltime S] [alias | -alias | delete] ...`;
 const PREFIX6_BITS = 64;
+const MEDIA: ReadonlySet<string> = new Set(['auto', 'autoselect', 'none']);
 const FAMILIES: ReadonlySet<string> = new Set(['inet', 'inet6', 'link']);
 /** `IN6_IFF_*`. */
 const STATES: Readonly<Record<string, readonly [bit: number, name: string]>> = {
@@ -63,6 +65,8 @@ function formatInterface(info: InterfaceInfo, view: InterfaceView = {}): string 
     lines.push(`\tvlan: ${info.vlan.id} parent: ${info.vlan.parent}`);
   }
   if (info.mac !== null && (family === null || family === 'link')) lines.push(`\taddress: ${info.mac}`);
+  if (info.linkString !== null) lines.push(`\tlinkstr: ${info.linkString}`);
+  if (info.mediaOn !== null) lines.push(`\tmedia: Ethernet ${info.mediaOn ? 'autoselect' : 'none'}`);
   if (verbose) {
     lines.push(`\tlinkstate: ${info.linkState}${info.downReason === '' ? '' : ` (${info.downReason})`}`);
     lines.push(`\tinput: ${traffic(info.inPackets, info.inBytes, info.inErrors, info.inDrops)}`);
@@ -166,18 +170,24 @@ async function change(context: ToolContext, name: string, words: string[]): Prom
     try {
       await context.kernel.setInterface(request);
     } catch (error) {
-      const { addAddress, removeAddress, vlan } = request;
-      if (vlan !== undefined) {
-        context.out.error(`ifconfig: SIOCSETVLAN: ${refusalText(error)}\n`);
-        return 1;
-      }
-      const what = removeAddress === undefined ? 'SIOCAIFADDR' : 'SIOCDIFADDR';
+      const { addAddress, removeAddress } = request;
+      const what = callOf(request);
       const suffix = (addAddress ?? removeAddress)?.address.includes(':') ? '_IN6' : '';
       context.out.error(`ifconfig: ${what}${suffix}: ${refusalText(error)}\n`);
       return 1;
     }
   }
   return 0;
+}
+
+/** The ioctl(2) that NetBSD's tool makes for a change, and names in errors. */
+function callOf(change: InterfaceChange): string {
+  if (change.vlan !== undefined) return 'SIOCSETVLAN';
+  if (change.linkString !== undefined) return 'SIOCSLINKSTR';
+  if (change.mediaOn !== undefined) return 'SIOCSIFMEDIA';
+  if (change.up !== undefined) return 'SIOCSIFFLAGS';
+  if (change.mtuBytes !== undefined) return 'SIOCSIFMTU';
+  return change.removeAddress === undefined ? 'SIOCAIFADDR' : 'SIOCDIFADDR';
 }
 
 /** The words behind the interface, as changes in their order. */
@@ -193,6 +203,9 @@ export function changes(name: string, words: readonly string[]): InterfaceChange
     else if (word === 'up' || word === 'down') found.push({ name, up: word === 'up' });
     else if (word === 'alias') alias = 'add';
     else if (word === '-alias' || word === 'delete') alias = 'remove';
+    else if (word === 'linkstr' && value !== undefined) found.push({ name, linkString: words[++i] as string });
+    else if (word === '-linkstr') found.push({ name, linkString: null });
+    else if (word === 'media' && MEDIA.has(value ?? '')) found.push({ name, mediaOn: words[++i] !== 'none' });
     else if (word === 'mtu' && /^\d+$/.test(value ?? '')) found.push({ name, mtuBytes: Number(words[++i]) });
     else if (word === 'vlan' && /^\d+$/.test(value ?? '')) vlan.id = Number(words[++i]);
     else if (word === 'vlanif' && value !== undefined) vlan.parent = words[++i] as string;

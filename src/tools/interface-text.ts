@@ -45,6 +45,10 @@ export interface InterfaceInfo extends InterfaceTraffic {
   linkState: 'up' | 'down' | 'unknown';
   /** Why the link was marked down, empty when it was not. */
   downReason: string;
+  /** Path of its bus, null without one. */
+  linkString: string | null;
+  /** Whether the media are `auto`, and not `none`; null where nobody chooses. */
+  mediaOn: boolean | null;
   addresses: AddressInfo[];
   addresses6: Address6Info[];
   /** A vlan's tag, 0 for none, and its parent, '' for none. */
@@ -111,8 +115,21 @@ export function interfaceInfos(records: readonly InterfaceRecord[]): InterfaceIn
 }
 
 function interfaceInfo(record: InterfaceRecord, names: InterfaceNames): InterfaceInfo {
-  const { name, index, kind, flags, mtuBytes, linkAddress, linkState, downReason, addresses, vlan, ...traffic } =
-    record;
+  const {
+    name,
+    index,
+    kind,
+    flags,
+    mtuBytes,
+    linkAddress,
+    linkState,
+    downReason,
+    linkString,
+    mediaOn,
+    addresses,
+    vlan,
+    ...traffic
+  } = record;
   return {
     name,
     index,
@@ -123,6 +140,8 @@ function interfaceInfo(record: InterfaceRecord, names: InterfaceNames): Interfac
     mac: linkAddress === null ? null : formatLinkAddress(linkAddress),
     linkState: LINK_STATES[linkState] ?? 'unknown',
     downReason,
+    linkString,
+    mediaOn,
     addresses: addresses.filter(({ address }) => address.family === 4).map(addressInfo),
     addresses6: addresses.filter(({ address }) => address.family === 6).map((entry) => address6Info(entry, names)),
     ...traffic,

@@ -11,6 +11,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { MultikernelError } from '../base/errors.ts';
 import { EventLoop } from '../host/node/event-loop.ts';
+import { FileBuses } from '../host/node/ffi/bus-host.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import { Doorbell } from '../mem/doorbell.ts';
@@ -67,6 +68,12 @@ function makeKernel(wanted: Wanted, arena: Arena, loop: EventLoop): Kernel {
   const heap = { at: arena.allocate(bytes, 4096), bytes };
   const kernel = Kernel.create({ name: `rump-${process.pid}.${hostname()}`, arena, host: loop, ipv6, heap });
   const { cloners } = kernel.inet.interfaceTable;
+  const buses = new FileBuses(arena);
+  const epochUs = Number(loop.epochNs / 1000n);
+  kernel.registerShmif({
+    timeUs: () => epochUs + loop.nowUs(),
+    connect: (device, path) => device.connect(buses.open(path), () => loop.requestWork()),
+  });
   for (const prefix of cloners.prefixes())
     if (!OWN_KINDS.has(prefix) && !libraries.has(`rumpnet_${prefix}`)) cloners.unregister(prefix);
   const { sysctl } = kernel.inet;

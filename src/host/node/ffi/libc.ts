@@ -13,6 +13,8 @@ export interface Libc {
   /** For descriptors that Node did not open: it warns of those that it closes. */
   close(fd: number): number;
   fcntl(fd: number, command: number, value: number): number;
+  /** fcntl(2) with a `struct flock`. */
+  fcntl_lock(fd: number, command: number, lock: Uint8Array): number;
   /** Place in the address space, or all bits set (-1). */
   mmap(at: bigint, byteLength: number, protection: number, flags: number, fd: number, offset: number): bigint;
   poll(fds: Int32Array, count: number, timeoutMs: number): number;
@@ -43,6 +45,7 @@ function load(): Libc | null {
       memfd_create: declare('int memfd_create(const char *name, unsigned int flags)'),
       close: declare('int close(int fd)'),
       fcntl: declare('int fcntl(int fd, int command, int value)'),
+      fcntl_lock: declare('int fcntl(int fd, int command, _Inout_ uint8_t *lock)'),
       mmap: declare(
         'uintptr_t mmap(uintptr_t at, size_t length, int protection, int flags, int fd, int64_t offset)',
       ) as Libc['mmap'],

@@ -1,0 +1,187 @@
+/** The bus between real processes: servers on it, and participants that are killed at any instant. */
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { libc } from '../../src/host/node/ffi/libc.ts';
+import { until } from '../fixtures/fake-workers.ts';
+import { RumpServers } from '../fixtures/rump-servers.ts';
+
+const LIBRARIES = '-lrumpnet -lrumpnet_net -lrumpnet_netinet -lrumpnet_netinet6 -lrumpnet_shmif';
+/** As many as a run by hand wants: MK_SERVERS=8, MK_KILLS=3000. */
+const SERVERS = Number(process.env.MK_SERVERS ?? 3);
+const KILLS = Number(process.env.MK_KILLS ?? 15);
+const STANDING = 3;
+const PARTICIPANT = join(import.meta.dirname, 'bus-participant.js');
+
+let servers: RumpServers;
+beforeEach(() => {
+  servers = new RumpServers();
+});
+afterEach(() => servers.close());
+
+/** A server with one interface on the bus: 10.0.0.N, fc00::N. */
+async function serve(n: number): Promise<string> {
+  const url = `unix://s${n}`;
+  await servers.ok('rump_server', `${LIBRARIES} ${url}`);
+  await servers.ok('rump.ifconfig', 'shmif0 create', url);
+  await servers.ok('rump.ifconfig', 'shmif0 linkstr bus1', url);
+  await servers.ok('rump.ifconfig', `shmif0 10.0.0.${n}/24`, url);
+  await servers.ok('rump.ifconfig', `shmif0 inet6 fc00::${n}/64`, url);
+  return url;
+}
+
+describe.skipIf(libc() === null)('servers on a bus', () => {
+  it('have its interfaces by clone, with the texts and refusals of the original', async () => {
+    const url = 'unix://sock';
+    const refused = async (args: string) => {
+      const { code, err } = await servers.run('rump.ifconfig', args, url);
+      return [code, err];
+    };
+    await servers.ok('rump_server', `${LIBRARIES} ${url}`);
+    await servers.ok('rump.ifconfig', 'shmif0 create', url);
+    expect(await servers.ok('rump.ifconfig', '-l', url)).toBe('lo0 shmif0\n');
+    expect(await servers.ok('rump.ifconfig', '-C', url)).toBe('lo shmif\n');
+    const down = await servers.ok('rump.ifconfig', 'shmif0', url);
+    expect(down).toMatch(
+      /^shmif0: flags=0x8802<BROADCAST,SIMPLEX,MULTICAST> mtu 1500\n\taddress: b2:a0(:[0-9a-f]{2}){4}\n/,
+    );
+    expect(down).not.toContain('linkstr');
+    expect(await refused('shmif0 up')).toEqual([1, 'ifconfig: SIOCSIFFLAGS: Device not configured\n']);
+    writeFileSync(join(servers.folder, 'text'), 'this is no bus\n');
+    expect(await refused('shmif0 linkstr text')).toEqual([1, 'ifconfig: SIOCSLINKSTR: Exec format error\n']);
+    expect(readFileSync(join(servers.folder, 'text'), 'utf8')).toBe('this is no bus\n');
+    expect(await refused('shmif0 linkstr no/such/folder')).toEqual([
+      1,
+      'ifconfig: SIOCSLINKSTR: No such file or directory\n',
+    ]);
+    expect(await refused('lo0 linkstr bus1')).toEqual([1, 'ifconfig: SIOCSLINKSTR: Device busy\n']);
+    await servers.ok('rump.ifconfig', 'shmif0 linkstr bus1', url);
+    // In the folder of the server, and its owner's alone.
+    expect(statSync(join(servers.folder, 'bus1')).mode & 0o777).toBe(0o600);
+    await servers.ok('rump.ifconfig', 'shmif0 up', url);
+    expect(await servers.ok('rump.ifconfig', '-v shmif0', url)).toMatch(
+      /^shmif0: flags=0x8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500\n.*\n\tlinkstr: bus1\n\tmedia: Ethernet autoselect\n\tlinkstate: up\n/,
+    );
+    expect(await refused('shmif0 linkstr bus2')).toEqual([1, 'ifconfig: SIOCSLINKSTR: Device busy\n']);
+    await servers.ok('rump.ifconfig', 'shmif0 media none', url);
+    const without = await servers.ok('rump.ifconfig', '-v shmif0', url);
+    expect(without).toContain('flags=0x8803<UP,BROADCAST,SIMPLEX,MULTICAST>');
+    expect(without).toContain('\tmedia: Ethernet none\n\tlinkstate: down\n');
+    await servers.ok('rump.ifconfig', 'shmif0 media auto', url);
+    await servers.ok('rump.ifconfig', 'shmif0 down', url);
+    await servers.ok('rump.ifconfig', 'shmif0 -linkstr', url);
+    expect(await servers.ok('rump.ifconfig', 'shmif0', url)).not.toContain('linkstr');
+    await servers.ok('rump.ifconfig', 'shmif0 destroy', url);
+    expect(await servers.ok('rump.ifconfig', '-l', url)).toBe('lo0\n');
+  });
+
+  it('reach each other by IPv4 and IPv6, also after a kill, and over a bus whose file was removed', async () => {
+    const urls: string[] = [];
+    urls.push(await serve(1));
+    const [first] = servers.pids() as [number];
+    for (let n = 2; n <= SERVERS; n++) urls.push(await serve(n));
+    const ping = async (from: number, to: number): Promise<void> => {
+      const url = urls[from - 1];
+      expect(await servers.ok('rump.ping', `-o -n -q -w 20 10.0.0.${to}`, url)).toContain(' 0.0% packet loss');
+      expect(await servers.ok('rump.ping6', `-n -q -c 1 -X 20 fc00::${to}`, url)).toContain(' 0.0% packet loss');
+    };
+    for (let from = 1; from <= SERVERS; from++) for (let to = 1; to <= SERVERS; to++) await ping(from, to);
+    process.kill(first, 'SIGKILL');
+    await until(() => !servers.pids().includes(first));
+    await serve(1);
+    await ping(1, SERVERS);
+    rmSync(join(servers.folder, 'bus1'));
+    await ping(SERVERS, 1);
+  });
+});
+
+/** Participants as processes of their own, and what they told. */
+class Party {
+  readonly children = new Map<number, ChildProcess>();
+  readonly heardBy = new Map<number, Set<number>>();
+  #next = 1;
+
+  readonly #path: string;
+  /** Loaded, and waiting for the word to begin: the start of a process costs more than its part here. */
+  readonly #standing: ChildProcess[] = [];
+
+  constructor(path: string) {
+    this.#path = path;
+    for (let i = 0; i < STANDING; i++) this.#stand();
+  }
+
+  #stand(): void {
+    this.#standing.push(fork(PARTICIPANT, [this.#path], { execArgv: [] }));
+  }
+
+  async start(mode: 'send' | 'watch'): Promise<number> {
+    const id = this.#next++;
+    const child = this.#standing.shift() as ChildProcess;
+    this.#stand();
+    this.children.set(id, child);
+    this.heardBy.set(id, new Set());
+    let ready = false;
+    child.on('message', (message: { ready?: number; heard?: number }) => {
+      if (message.ready !== undefined) ready = true;
+      if (message.heard !== undefined) this.heardBy.get(id)?.add(message.heard);
+    });
+    child.send({ begin: id, mode });
+    await until(() => ready);
+    return id;
+  }
+
+  report(id: number): Promise<{ bad: number; heard: number; lost: number; corrupt: number }> {
+    const child = this.children.get(id) as ChildProcess;
+    return new Promise((done) => {
+      child.on('message', (message: { report?: never }) => {
+        if (message.report !== undefined) done(message.report);
+      });
+      child.send('report');
+    });
+  }
+
+  async kill(id: number): Promise<void> {
+    const child = this.children.get(id) as ChildProcess;
+    const ended = new Promise((done) => child.once('exit', done));
+    child.kill('SIGKILL');
+    await ended;
+    this.children.delete(id);
+  }
+
+  close(): void {
+    for (const child of [...this.children.values(), ...this.#standing]) child.kill('SIGKILL');
+  }
+}
+
+describe.skipIf(libc() === null)('a bus', () => {
+  it(`survives ${KILLS} kills of participants at any instant: others hear whole frames, and newcomers are heard`, {
+    timeout: 60_000 + KILLS * 2000,
+  }, async () => {
+    const party = new Party(join(servers.folder, 'bus'));
+    try {
+      const watchers = [await party.start('watch'), await party.start('watch')] as const;
+      const victims = [await party.start('send'), await party.start('send')];
+      for (let kills = 0; kills < KILLS; kills++) {
+        const place = kills % victims.length;
+        const victim = victims[place] as number;
+        await until(() => watchers.every((watcher) => party.heardBy.get(watcher)?.has(victim)));
+        await new Promise((wake) => setTimeout(wake, Math.random() * 20));
+        await party.kill(victim);
+        victims[place] = await party.start('send');
+      }
+      await until(() => watchers.every((id) => victims.every((victim) => party.heardBy.get(id)?.has(victim))));
+      for (const watcher of watchers) {
+        const { bad, heard, lost, corrupt } = await party.report(watcher);
+        if (process.env.MK_KILLS !== undefined) console.log({ bad, heard, lost, corrupt });
+        expect({ bad, corrupt }).toEqual({ bad: 0, corrupt: 0 });
+        expect(heard).toBeGreaterThan(KILLS);
+        // Each of them heard the other, which was never killed, and every incarnation of the others.
+        expect(party.heardBy.get(watcher)?.size).toBe(1 + KILLS + victims.length);
+      }
+    } finally {
+      party.close();
+    }
+  });
+});
