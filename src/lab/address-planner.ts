@@ -27,6 +27,7 @@ import {
 import type { LabConfig, NetworkConfig } from './config.ts';
 import type { KeyPath } from './lab-file.ts';
 import type { InterfacePlan, NetworkPlan, NodePlan } from './plan.ts';
+import type { NetworkSegment } from './segments.ts';
 
 /** RFC 8200 section 5. */
 const MTU6_BYTES_MIN = 1280;
@@ -51,18 +52,34 @@ interface FixedAddresses {
   address6: bigint | null;
 }
 
-/** The prefixes of every network: those given, and an IPv4 prefix for those that name none. */
-export function planPrefixes(networks: readonly NetworkConfig[], problem: ReportProblem): Prefixes[] {
-  const given = networks.map((network) => givenPrefixes(network, problem));
+/** The prefixes of every network: those given, and an IPv4 prefix for segments in which none is named. */
+export function planPrefixes(
+  networks: readonly NetworkConfig[],
+  segments: readonly NetworkSegment[],
+  problem: ReportProblem,
+): Prefixes[] {
+  const inFirst = (index: number): number => segments[index]?.segment ?? index;
+  // One network of a segment names its prefixes, or several the same ones: they become those of its first network.
+  const named = networks.map(({ prefix }, index) =>
+    prefix !== null
+      ? index
+      : networks.findIndex((other, at) => other.prefix !== null && inFirst(at) === inFirst(index)),
+  );
+  const given = networks.map((network, index) => {
+    const source = networks[named[inFirst(index)] ?? -1];
+    const isFirst = inFirst(index) === index;
+    if (isFirst && source !== undefined && source !== network) return givenPrefixes(source, problem);
+    return isFirst ? givenPrefixes(network, problem) : { prefix: null, prefix6: null };
+  });
   reportOverlaps(networks, given, ({ prefix }) => prefix, overlaps, formatPrefix, problem);
   reportOverlaps(networks, given, ({ prefix6 }) => prefix6, overlaps6, formatPrefix6, problem);
   const taken = given.map(({ prefix }) => prefix).filter((prefix) => prefix !== null);
   given.forEach((prefixes, index) => {
-    if ((networks[index] as NetworkConfig).prefix !== null) return;
+    if (inFirst(index) !== index || named[index] !== -1) return;
     prefixes.prefix = allocatePrefix(taken);
     taken.push(prefixes.prefix);
   });
-  return given;
+  return given.map((_prefixes, index) => given[inFirst(index)] as Prefixes);
 }
 
 function givenPrefixes({ name, prefix: text, mtuBytes }: NetworkConfig, problem: ReportProblem): Prefixes {
@@ -114,10 +131,11 @@ export function planAddresses(
   networks: NetworkPlan[],
   problem: ReportProblem,
 ): void {
-  const pools = networks.map(({ prefix, prefix6 }) => ({
+  const own = networks.map(({ prefix, prefix6 }) => ({
     pool4: prefix === null ? null : new AddressPool(prefix),
     pool6: prefix6 === null ? null : new AddressPool6(prefix6),
   }));
+  const pools = networks.map(({ segment }) => own[segment] as Pools);
   const full = (entry: InterfacePlan, node: NodePlan, prefix: string): void =>
     problem(
       ['networks', (networks[entry.network] as NetworkPlan).name],
@@ -126,6 +144,10 @@ export function planAddresses(
   const fixed = new Map<InterfacePlan, FixedAddresses>();
   config.nodes.forEach(({ addresses }, index) => {
     const node = nodes[index] as NodePlan;
+    if (node.kind === 'bridge' && Object.keys(addresses).length > 0) {
+      problem(['nodes', node.name, 'addresses'], 'a bridge has none');
+      return;
+    }
     for (const [network, text] of Object.entries(addresses)) {
       const path = [node.kind === 'host' ? 'hosts' : 'nodes', node.name, 'addresses', network];
       const entry = node.interfaces.find((candidate) => networks[candidate.network]?.name === network);
@@ -138,7 +160,8 @@ export function planAddresses(
       for (const one of items(path, text)) fixAddress(node, pools[entry.network] as Pools, one, found, problem);
     }
   });
-  const each = nodes.flatMap((node) => node.interfaces.map((entry) => ({ node, entry })));
+  const stations = nodes.filter(({ kind }) => kind !== 'bridge');
+  const each = stations.flatMap((node) => node.interfaces.map((entry) => ({ node, entry })));
   const hosts = new Map<InterfacePlan, number>();
   for (const { node, entry } of each) {
     const { pool4 } = pools[entry.network] as Pools;

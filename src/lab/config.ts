@@ -49,8 +49,11 @@ export interface HostOptions {
 }
 
 export interface NodeOptions {
-  /** "node" (default), or "router": forwards, and takes the first addresses of its networks. */
-  kind?: 'node' | 'router';
+  /**
+   * "node" (default); "router": forwards, and takes the first addresses of its networks; "bridge": passes frames between its networks,
+   * which have one prefix and one mtu then, and has no address.
+   */
+  kind?: 'node' | 'router' | 'bridge';
   /**
    * `node [flags] script [arguments]`, or, as a process, any `program [arguments]`, which has the host's network; without it the
    * kernel runs alone.
@@ -221,7 +224,7 @@ export interface Dependency {
 export interface NodeConfig {
   name: string;
   /** host: it stands for services of the host. */
-  kind: 'node' | 'router' | 'host';
+  kind: 'node' | 'router' | 'bridge' | 'host';
   run: string | null;
   /** null: chosen by the plan. */
   placement: Placement | null;

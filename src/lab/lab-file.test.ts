@@ -155,7 +155,7 @@ describe('errors name file, line, column and key', () => {
     [
       'a bad kind',
       'nodes:\n  a: { kind: switch }\n',
-      'lab.yml:2:14: nodes.a.kind: expected "node" or "router", not "switch"',
+      'lab.yml:2:14: nodes.a.kind: expected "node" or "router" or "bridge", not "switch"',
     ],
     [
       'a bad mtu',

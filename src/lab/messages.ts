@@ -64,6 +64,8 @@ export interface KernelBoot {
   interfaces: InterfaceBoot[];
   routes: RouteBoot[];
   forwarding: boolean;
+  /** bridge0 has all its interfaces, `stp`: with spanning tree; null: there is none. */
+  bridge: { stp: boolean } | null;
   /** Whether its interfaces speak IPv6: one of them has an address of it. */
   ipv6: boolean;
   /** Set after boot, in this order, e.g. ["net.inet.ip.ttl", 64]. */

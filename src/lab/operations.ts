@@ -40,7 +40,7 @@ export interface ProgramError {
 export interface NodeStatus {
   name: string;
   /** host: it stands for services of the host. */
-  kind: 'node' | 'router' | 'host';
+  kind: 'node' | 'router' | 'bridge' | 'host';
   addresses: NodeAddress[];
   /** The command, or null when the kernel runs alone. */
   program: string | null;

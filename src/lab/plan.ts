@@ -24,6 +24,10 @@ export interface NetworkPlan {
   domain: string | null;
   /** Kernels on it; the position is the port number. */
   ports: string[];
+  /** Index of the first network that bridges join it with; its own when there is none. */
+  segment: number;
+  /** Bridges join the networks of the segment in a circle: their spanning trees are on. */
+  looped: boolean;
 }
 
 export interface InterfacePlan {
@@ -49,7 +53,7 @@ export interface ProgramPlan {
 
 export interface NodePlan {
   name: string;
-  kind: 'node' | 'router' | 'host';
+  kind: 'node' | 'router' | 'bridge' | 'host';
   program: ProgramPlan | null;
   /** Place of its program, whenever it gets one. */
   placement: Placement;

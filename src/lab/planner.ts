@@ -28,6 +28,7 @@ import { portProblems } from './port-text.ts';
 import { findExecutable, findScript, NODE, type ProgramCommand, parseProgramCommand } from './program-command.ts';
 import { referenceProblems, unknownName } from './references.ts';
 import { type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
+import { type NetworkSegment, reportDifferences, segmentsOf } from './segments.ts';
 import { ONLY_PROCESS, threadProblems } from './thread-flags.ts';
 import { planTimeline } from './timeline.ts';
 
@@ -90,8 +91,12 @@ class Planner {
     if (!config.nodes.some(({ kind }) => kind !== 'host')) this.#problem(['nodes'], 'a lab needs at least one node');
     if (config.nodes.length > NODES_MAX) this.#problem(['nodes'], `more than ${NODES_MAX} nodes`);
     const problem: ReportProblem = (path, message, atKey) => this.#problem(path, message, atKey);
-    const prefixes = planPrefixes(config.networks, problem);
-    const networks = config.networks.map((network, index) => networkPlan(network, prefixes[index] as Prefixes));
+    const segments = segmentsOf(config.networks, config.nodes);
+    reportDifferences(config.networks, segments, problem);
+    const prefixes = planPrefixes(config.networks, segments, problem);
+    const networks = config.networks.map((network, index) =>
+      networkPlan(network, prefixes[index] as Prefixes, segments[index] as NetworkSegment),
+    );
     const nodes = config.nodes.map((node, index) => this.#node(node, index, networks));
     planAddresses(config, nodes, networks, problem);
     this.#problems.push(...referenceProblems(config, domain));
@@ -117,9 +122,10 @@ class Planner {
 
   #routes(nodes: NodePlan[], networks: NetworkPlan[]): void {
     for (const family of [IPV4, IPV6]) {
-      const routing = nodes.map((node) => routingNode(node, family));
+      const routing = nodes.map((node) => routingNode(node, networks, family));
       if (routing.every((node) => node.ports.length === 0)) continue;
-      const routed: RoutedNetworks = { prefixes: networks.map(family.prefixOf), any: family.any };
+      const prefixes = networks.map((network, i) => (network.segment === i ? family.prefixOf(network) : null));
+      const routed: RoutedNetworks = { prefixes, any: family.any };
       nodes.forEach((node, index) => {
         node.routes.push(...routesOf(routing[index] as RoutingNode, routing, routed));
       });
@@ -271,15 +277,17 @@ function keyOf({ kind, name }: Pick<NodeConfig, 'kind' | 'name'>): string[] {
   return [kind === 'host' ? 'hosts' : 'nodes', name];
 }
 
-function networkPlan(network: NetworkConfig, { prefix, prefix6 }: Prefixes): NetworkPlan {
+function networkPlan(network: NetworkConfig, { prefix, prefix6 }: Prefixes, segment: NetworkSegment): NetworkPlan {
   const { name, mtuBytes, ringBytes, full, offload, domain } = network;
-  return { name, prefix, prefix6, mtuBytes, ringBytes, full, offload, domain, ports: [] };
+  return { name, prefix, prefix6, mtuBytes, ringBytes, full, offload, domain, ports: [], ...segment };
 }
 
-function routingNode(node: NodePlan, family: RoutedFamily): RoutingNode {
+/** To routes, a segment is one network. */
+function routingNode(node: NodePlan, networks: readonly NetworkPlan[], family: RoutedFamily): RoutingNode {
   const ports = node.interfaces.flatMap((entry) => {
     const address = addressesOf(entry).find(family.has);
-    return address === undefined ? [] : [{ network: entry.network, address }];
+    const network = networks[entry.network]?.segment ?? entry.network;
+    return address === undefined ? [] : [{ network, address }];
   });
   return { name: node.name, kind: node.kind, forwarding: node.forwarding, ports };
 }

@@ -7,7 +7,7 @@
 
 export interface RoutingNode {
   name: string;
-  kind: 'node' | 'router' | 'host';
+  kind: 'node' | 'router' | 'bridge' | 'host';
   forwarding: boolean;
   /** Indices of its networks and its address on each that has addresses of the family, in the order of its interfaces. */
   ports: { network: number; address: string }[];

@@ -98,7 +98,14 @@ const dependencyState = v.pipe(
 );
 
 const node = map({
-  kind: v.optional(v.pipe(oneOf('node', 'router'), v.description('"node" (default) or "router", which forwards'))),
+  kind: v.optional(
+    v.pipe(
+      oneOf('node', 'router', 'bridge'),
+      v.description(
+        '"node" (default), "router", which forwards, or "bridge", which passes frames between its networks: they share one prefix',
+      ),
+    ),
+  ),
   run: v.optional(
     v.pipe(
       run,

@@ -10,7 +10,15 @@ import type { LabMemory } from './memory.ts';
 import type { KernelBoot, ProgramBoot } from './messages.ts';
 import type { HostPortInfo, NodeAddress, NodeStatus, Phase, ProgramError, ServiceInfo } from './operations.ts';
 import type { LinkFilter } from './partitions.ts';
-import { addressesOf, isIpv6, type LabPlan, type NetworkPlan, type NodePlan, type ProgramPlan } from './plan.ts';
+import {
+  addressesOf,
+  type InterfacePlan,
+  isIpv6,
+  type LabPlan,
+  type NetworkPlan,
+  type NodePlan,
+  type ProgramPlan,
+} from './plan.ts';
 import { NODE } from './program-command.ts';
 import type { ProgramProcess, StandbyProcess } from './program-process.ts';
 import { programError, stateHolds, stateText } from './state.ts';
@@ -209,6 +217,7 @@ export class SupervisedNode {
       }),
       routes: plan.routes,
       forwarding: plan.forwarding,
+      bridge: plan.kind === 'bridge' ? { stp: plan.interfaces.some((entry) => isLooped(lab, entry)) } : null,
       ipv6: plan.interfaces.some((entry) => addressesOf(entry).some(isIpv6)),
       sysctl: plan.sysctl,
     };
@@ -221,4 +230,9 @@ export class SupervisedNode {
     const { preloads } = threadFlags(nodeFlags, nodeOptions ?? '');
     return { script, argv, cwd, preloads, execArgv: nodeFlags, nodeOptions };
   }
+}
+
+/** Bridges join the network of an interface with others in a circle. */
+function isLooped(lab: LabPlan, { network }: InterfacePlan): boolean {
+  return lab.networks[network]?.looped === true;
 }

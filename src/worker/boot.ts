@@ -13,7 +13,14 @@ import { openVni } from '../link/open-vni.ts';
 import type { Arena } from '../mem/arena.ts';
 import { Counters } from '../mem/counters.ts';
 import { OwnerTable } from '../mem/owner.ts';
+import { IFBIF_STP } from '../sys/control.ts';
 import { parseMac } from '../wire/ethernet.ts';
+
+/** The least that IEEE 802.1D allows. */
+const FORWARD_DELAY_SEC = 4;
+/** Stations of a lab that a bridge remembers. */
+const MAX_ADDRESSES = 65_536;
+const IFF_UP = 0x1;
 
 /** Names the variable that the kernel refused, if it did. */
 function withVariable(error: unknown, { name: node, sysctl }: KernelBoot): unknown {
@@ -40,6 +47,32 @@ export function bootKernel(
 }
 
 function createKernel(
+  config: KernelBoot,
+  hosts: Record<string, string[]>,
+  arena: Arena,
+  host: Host,
+  thread: Pick<WorkerBoot, 'owner'>,
+): Kernel {
+  const kernel = makeKernel(config, hosts, arena, host, thread);
+  if (config.bridge !== null) bridgeAll(kernel, config.bridge.stp);
+  return kernel;
+}
+
+/** bridge0 over all interfaces, up. A spanning tree forwards after twice its shortest forward delay. */
+function bridgeAll(kernel: Kernel, stp: boolean): void {
+  const { index } = kernel.control('interface.create', { name: 'bridge0' });
+  const members = kernel.control('interface.list', {}).filter(({ kind }) => kind === 'vni');
+  const mtuBytes = Math.min(...members.map((member) => member.mtuBytes));
+  if (members.length > 0) kernel.control('interface.change', { index, mtuBytes });
+  kernel.control('bridge.change', { index, forwardDelaySec: FORWARD_DELAY_SEC, maxAddresses: MAX_ADDRESSES });
+  for (const { index: memberIndex } of members) {
+    kernel.control('bridge.member.add', { index, memberIndex });
+    if (stp) kernel.control('bridge.member.change', { index, memberIndex, setFlags: IFBIF_STP });
+  }
+  kernel.control('interface.change', { index, setFlags: IFF_UP });
+}
+
+function makeKernel(
   config: KernelBoot,
   hosts: Record<string, string[]>,
   arena: Arena,
