@@ -7,7 +7,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { ImpairmentOptions } from '#src/index';
+import type { ImpairmentOptions, Placement } from '#src/index';
 import type { Bench, BenchContext } from '../context.ts';
 import type { Subject } from '../harness/measure.ts';
 import { compare, type Row, rowOf } from '../harness/row.ts';
@@ -56,20 +56,28 @@ function delay(ms: number, count: number): Case {
 }
 
 function rate(mbit: number): Case {
-  const bits = (BURST - 1) * (BURST_BYTES + HEADER_BYTES) * 8;
   return {
     name: `rate ${mbit} Mbit/s, off by`,
     unit: '%',
     impair: { rate: `${mbit}mbit`, up: true },
     tc: [`rate ${mbit}mbit`, null],
     client: ['--count', String(BURST), '--bytes', String(BURST_BYTES), '--burst'],
-    error: (result) => Math.abs(bits / (numberOf(result, 'spanMs') * 1000) / mbit - 1) * 100,
+    error: (result) => {
+      const bits = numberOf(result, 'datagrams') * (BURST_BYTES + HEADER_BYTES) * 8;
+      return Math.abs(bits / (numberOf(result, 'spanMs') * 1000) / mbit - 1) * 100;
+    },
     comparesPlain: false,
     must: 1,
   };
 }
 
 const CASES: readonly Case[] = [delay(1, 40), delay(5, 40), delay(40, 20), rate(2), rate(10), rate(100)];
+
+/** Where the programs of the two kernels run. */
+const PLACEMENTS: readonly { name: string; placement: Placement }[] = [
+  { name: 'two kernels, programs as processes', placement: 'process' },
+  { name: 'two kernels', placement: 'beside' },
+];
 
 /** Two processes in two namespaces, joined by a veth pair that tc impairs. */
 class NamespaceStage implements Stage {
@@ -143,26 +151,26 @@ async function run(context: BenchContext): Promise<Row[]> {
   const cases = context.effort.quick ? CASES.filter(({ name }) => /40 ms| 1 ms|10 M/.test(name)) : CASES;
   const stages = cases.map((one) => ({
     one,
-    ours: new KernelStage('two kernels', {}, 'beside', one.impair),
+    ours: PLACEMENTS.map(({ name, placement }) => new KernelStage(name, {}, placement, one.impair)),
     tc: new NamespaceStage(context.peers, one.tc),
   }));
+  const plain = PLACEMENTS.map(({ name, placement }) => new KernelStage(name, {}, placement));
+  const plainTc = new NamespaceStage(context.peers, [null, null]);
   try {
-    const plain = { ours: new KernelStage(), tc: new NamespaceStage(context.peers, [null, null]) };
     const subjects = stages.flatMap(({ one, ours, tc }) => [
-      subject(one, ours, plain.ours, undefined),
-      subject(one, tc, plain.tc, missing),
+      ...ours.map((stage, i) => subject(one, stage, plain[i] as Stage, undefined)),
+      subject(one, tc, plainTc, missing),
     ]);
     const rows = await context.measure(subjects);
     for (const { one, ours, tc } of stages) {
-      compare(rows, metricOf(one, ours), metricOf(one, tc));
-      want(rowOf(rows, metricOf(one, ours)), { of: 'value', must: one.must });
+      for (const stage of ours) {
+        compare(rows, metricOf(one, stage), metricOf(one, tc));
+        want(rowOf(rows, metricOf(one, stage)), { of: 'value', must: one.must });
+      }
     }
     return rows;
   } finally {
-    for (const { ours, tc } of stages) {
-      await ours.close();
-      await tc.close();
-    }
+    for (const stage of [...stages.flatMap(({ ours, tc }) => [...ours, tc]), ...plain, plainTc]) await stage.close();
   }
 }
 

@@ -1,6 +1,7 @@
 // Times echoes: round trips one after the other, or the distance of the echoes of datagrams sent at once.
 // usage: netem-client --host H --port P --count N [--bytes B] [--gap-ms MS] [--burst]
-// Prints {"medianMs"} of the round trips, or {"spanMs"} between the first and the last of the echoes.
+// Prints {"medianMs"} of the round trips, or {"spanMs", "datagrams"}: time and number of the echoes from the first one of the second
+// tenth to the last one. While the first come, this program still sends.
 import dgram from 'node:dgram';
 import { parseArgs } from 'node:util';
 
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     burst: { type: 'boolean', default: false },
   },
 });
+const WARM_UP = 500;
 const count = Number(values.count);
 const bytes = Number(values.bytes);
 const socket = dgram.createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
@@ -33,8 +35,24 @@ await new Promise((there) => {
   };
   send('hello');
 });
+// Code that runs for the first time takes milliseconds.
+await warmUp(WARM_UP);
 // Echoes of other hellos.
 await new Promise((quiet) => setTimeout(quiet, 500));
+
+/** Resolves when so many datagrams of 64 bytes have been echoed, or a second has brought no more. */
+async function warmUp(datagrams) {
+  await new Promise((done) => {
+    let echoes = 0;
+    let timer = setTimeout(done, 1000);
+    received = () => {
+      clearTimeout(timer);
+      if (++echoes === datagrams) done();
+      else timer = setTimeout(done, 1000);
+    };
+    for (let i = 0; i < datagrams; i++) send(Buffer.alloc(64));
+  });
+}
 
 async function roundTrips() {
   const times = [];
@@ -52,17 +70,18 @@ async function roundTrips() {
 }
 
 async function burst() {
+  const first = 1 + Math.floor(count / 10);
   let echoes = 0;
   let firstMs = 0;
   const spanMs = await new Promise((done) => {
     received = () => {
       const nowMs = performance.now();
-      if (++echoes === 1) firstMs = nowMs;
+      if (++echoes === first) firstMs = nowMs;
       if (echoes === count) done(nowMs - firstMs);
     };
     for (let i = 0; i < count; i++) send(Buffer.alloc(bytes));
   });
-  return { spanMs };
+  return { spanMs, datagrams: count - first };
 }
 
 const result = values.burst ? await burst() : await roundTrips();
