@@ -88,6 +88,11 @@ it('prints a table for people', async () => {
   expect(stderr.text).toBe(`written: ${join(folder, 'small.json')} ${join(folder, 'small.svg')}\n`);
 });
 
+/** The same as a machine without other work says it. */
+function undisturbed(text: string): string {
+  return text.replace(' (disturbed)', '');
+}
+
 it('says on stderr which rows miss what they must reach, when asked', async () => {
   const missing: Bench = {
     run: async (context) => {
@@ -98,10 +103,11 @@ it('says on stderr which rows miss what they must reach, when asked', async () =
   };
   const [stdout, stderr] = [recorder(), recorder()];
   const options = { quick: true, json: true, out: folder, stdout, stderr };
-  expect((await runModule('small', missing, options)).missed).toEqual(['small: here: 5.00 ns, must 4 ns']);
+  const { missed } = await runModule('small', missing, options);
+  expect(missed.map(undisturbed)).toEqual(['small: here: 5.00 ns, must 4 ns']);
   expect(stderr.text).toBe('');
   await runModule('small', missing, { ...options, check: true });
-  expect(stderr.text).toBe('small: here: 5.00 ns, must 4 ns\n');
+  expect(undisturbed(stderr.text)).toBe('small: here: 5.00 ns, must 4 ns\n');
 });
 
 it('says when the folder for results cannot be made', async () => {

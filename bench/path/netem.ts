@@ -73,7 +73,7 @@ function rate(mbit: number): Case {
 
 const CASES: readonly Case[] = [delay(1, 40), delay(5, 40), delay(40, 20), rate(2), rate(10), rate(100)];
 
-/** Where the programs of the two kernels run. */
+/** Stages of two kernels by where their programs run. */
 const PLACEMENTS: readonly { name: string; placement: Placement }[] = [
   { name: 'two kernels, programs as processes', placement: 'process' },
   { name: 'two kernels', placement: 'beside' },
