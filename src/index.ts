@@ -68,6 +68,7 @@ export type { AddressFamily } from './tools/address-text.ts';
 export type { CaptureBatch, CapturedFrame, CaptureEvent, CaptureRequest } from './tools/capture-stream.ts';
 export type { InterfaceChange, NeighborEntry, NewAddress, RouteChange } from './tools/change-requests.ts';
 export type { PingEvent, PingOptions } from './tools/echo.ts';
+export type { CaptureFile, CaptureFileOptions, CaptureTotal, FrameCapture } from './tools/frame-capture.ts';
 export type { Address6Info, AddressInfo, InterfaceInfo } from './tools/interface-text.ts';
 export type { NeighborInfo } from './tools/neighbor-text.ts';
 export type { RouteInfo } from './tools/route-text.ts';

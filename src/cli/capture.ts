@@ -1,5 +1,5 @@
 /**
- * `mk capture NODE[:IF] -w FILE|-`: the frames of an interface as pcapng with nanosecond stamps, for tcpdump and Wireshark.
+ * `mk capture NODE[:IF] -w FILE|- [EXPRESSION]`: frames as pcapng with nanosecond stamps, for tcpdump and Wireshark.
  *
  * Thread: the command's.
  */
@@ -13,6 +13,7 @@ import { output } from './output.ts';
 import { labOption, withKernel } from './target.ts';
 
 interface CaptureArguments {
+  filter?: string;
   write?: string;
   count?: string;
   snaplen?: string;
@@ -22,28 +23,35 @@ interface CaptureArguments {
 
 export function captureCommand(): Command {
   return new Command('capture')
-    .summary('write the frames of an interface as pcapng')
+    .summary('write frames as pcapng')
     .description(
-      'Write what an interface sends and receives as pcapng, until Ctrl-C or --count. As in: mk capture api:eth0 -w - | tcpdump -r -',
+      'Write what interfaces send and receive as pcapng, until Ctrl-C or --count. The expression says which frames, as tcpdump has it: mk capture api -w - tcp port 80 | tcpdump -r -',
     )
-    .argument('<target>', 'NODE or NODE:INTERFACE')
+    .argument('<target>', 'NODE, NODE:INTERFACE or NODE:INTERFACE,INTERFACE; without a name all interfaces')
+    .argument('[expression...]', 'which frames, e.g. tcp port 80 and host db (pcap-filter(7))')
+    .option('-f, --filter <expression>', 'the same in one word')
     .option('-w, --write <file>', 'where to write; - is standard output')
     .option('-c, --count <n>', 'end after so many frames')
     .option('-s, --snaplen <bytes>', 'keep only so much of each frame')
     .option('-q, --quiet', 'no summary at the end')
     .addOption(labOption())
-    .action(async (target: string, options: CaptureArguments) => {
+    .action(async (target: string, expression: string[], options: CaptureArguments) => {
       const file = options.write ?? (output.terminal ? null : '-');
       if (file === null) throw new CommandFailure('where to? Say -w FILE, or -w - in front of a pipe');
       if (file === '-' && output.terminal)
         throw new CommandFailure('a capture is not for a terminal; pipe it, or say -w FILE');
       const [node, name] = target.split(':') as [string, string?];
+      if (options.filter !== undefined && expression.length > 0) {
+        throw new CommandFailure('a filter is given by -f or behind the node, once');
+      }
+      const filter = options.filter ?? (expression.length === 0 ? undefined : expression.join(' '));
       const order: CaptureOrder = {
-        ...(name === undefined ? {} : { interface: name }),
+        ...(name === undefined ? {} : { interfaces: name.split(',') }),
+        ...(filter === undefined ? {} : { filter }),
         snapBytes: positive('--snaplen', options.snaplen, SNAP_BYTES),
         file,
         count: positive('--count', options.count, Number.POSITIVE_INFINITY),
-        title: (found) => (name === undefined ? `${target}:${found}` : target),
+        title: (found) => `${node}:${found}`,
       };
       const { frames, dropped } = await untilInterrupted((signal) =>
         withKernel(options.lab, node, (client) => writeCapture(client, order, signal)),

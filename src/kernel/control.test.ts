@@ -169,7 +169,11 @@ describe('a capture', () => {
         return unread;
       },
     };
-    const capture = kernel.client.openNow('capture', { interface: 'lo0', snapBytes: 0 }, sink);
+    const capture = kernel.client.openNow(
+      'capture',
+      { interfaces: ['lo0'], snapBytes: 0, filter: new Uint8Array(0) },
+      sink,
+    );
     const raw = kernel.client.openNow('raw', { family: 4, protocol: 253 }, { event: () => {}, end: () => {} });
     const send = (count: number): void => {
       for (let i = 0; i < count; i++) {
@@ -337,7 +341,7 @@ describe('a kernel that is closed', () => {
     kernel.client.openNow('routeEvents', {}, { event: () => {}, end: (error) => ends.push(error) });
     kernel.client.openNow(
       'capture',
-      { interface: '', snapBytes: 0 },
+      { interfaces: [], snapBytes: 0, filter: new Uint8Array(0) },
       { event: () => {}, end: (error) => ends.push(error) },
     );
     kernel.close();

@@ -8,10 +8,10 @@
 import { MultikernelError } from '../base/errors.ts';
 import type { Host } from '../host/contract.ts';
 import type { Inet } from '../inet/inet.ts';
+import type { Interface } from '../net/interface.ts';
 import type { CallMemory, KernelClient } from '../rump/kernel-client.ts';
 import type {
   CaptureRecord,
-  CaptureRecordRequest,
   ControlOperation,
   ControlReply,
   ControlRequest,
@@ -22,7 +22,7 @@ import type {
   StreamHandle,
   StreamSink,
 } from '../sys/control.ts';
-import { openStream, type StreamTarget } from '../sys/control-streams.ts';
+import { type CheckedCapture, openStream, type StreamTarget } from '../sys/control-streams.ts';
 import { answerControl } from '../sys/control-table.ts';
 import type { ProcessTable } from '../sys/process.ts';
 import { linkAddressRecord } from '../sys/records.ts';
@@ -165,20 +165,29 @@ export class KernelControl implements StreamTarget, KernelClient {
     return this.#process.call(number, args, memory);
   }
 
-  capture(request: CaptureRecordRequest, sink: StreamSink<CaptureRecord>): () => void {
-    const name = request.interface === '' ? this.#firstInterface() : request.interface;
-    const iface = this.inet.interface(name);
-    if (iface === null) throw new MultikernelError('ENODEV', `${this.name} has no interface ${name}`);
-    const linkAddress = iface.loopback ? null : linkAddressRecord(iface.macHi, iface.macLo);
-    sink.event({ type: 'interface', name, linkAddress, snapBytes: request.snapBytes });
+  capture(request: CheckedCapture, sink: StreamSink<CaptureRecord>): () => void {
+    const { snapBytes } = request;
+    const interfaces =
+      request.interfaces.length === 0 ? this.inet.list() : request.interfaces.map((name) => this.#named(name));
+    for (const { name, loopback, macHi, macLo } of interfaces) {
+      sink.event({
+        type: 'interface',
+        name,
+        linkAddress: loopback ? null : linkAddressRecord(macHi, macLo),
+        snapBytes,
+      });
+    }
     const { host } = this.#kernel;
-    const { bulk, callouts } = this.#kernel.cpus[0].cpu;
-    const capture = new PacketCapture(iface, bulk, request.snapBytes, host, callouts, sink);
+    const { bulk, callouts, shared } = this.#kernel.cpus[0].cpu;
+    const context = { bulk, view: shared.arena.view, nowUs: () => host.nowUs() };
+    const capture = new PacketCapture(interfaces, request, context, host, callouts, sink);
     return () => capture.stop();
   }
 
-  #firstInterface(): string {
-    return this.inet.list().find((iface) => !iface.loopback)?.name ?? 'lo0';
+  #named(name: string): Interface {
+    const iface = this.inet.interface(name);
+    if (iface === null) throw new MultikernelError('ENODEV', `${this.name} has no interface ${name}`);
+    return iface;
   }
 
   /** Ends every stream; the kernel itself is closed by its owner. */

@@ -32,6 +32,8 @@ import { VlanCloner } from '../net/vlan/vlan-cloner.ts';
 import type { SocketLayer } from '../socket/socket.ts';
 import type { ControlOperation, ControlReply, ControlRequest } from '../sys/control.ts';
 import { ProcessTable } from '../sys/process.ts';
+import type { CaptureRequest } from '../tools/capture-stream.ts';
+import { FrameCapture } from '../tools/frame-capture.ts';
 import { parseAddress } from '../wire/ipv4.ts';
 import { KernelControl } from './control.ts';
 import { ARENA_BYTES_DEFAULT, checkConfig, configure, type KernelConfig } from './create.ts';
@@ -252,6 +254,14 @@ export class Kernel {
   /** One control request, answered at once. Throws `MultikernelError`. */
   control<Op extends ControlOperation>(operation: Op, request: ControlRequest<Op>): ControlReply<Op> {
     return this.client.answer(operation, request);
+  }
+
+  /**
+   * Frames that interfaces send and receive from now on, to iterate over or to write to a file. Throws EINVAL for a filter that is
+   * none.
+   */
+  capture(request: CaptureRequest = {}): FrameCapture {
+    return new FrameCapture(this.client, request);
   }
 
   /** Switch the machine off: devices leave their networks, nothing is said to anybody. */

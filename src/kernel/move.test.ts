@@ -176,7 +176,11 @@ describe('Kernel.detach and moveTo', () => {
     const [near, far] = [new TagLink(eth0, view, 5), new TagLink(eth1, view, 5)];
     one.inet.configure(one.attachLink(near, 'vlan0'), 0x0a050001, 24);
     peer.inet.configure(peer.attachLink(far, 'vlan0'), 0x0a050002, 24);
-    const capture = new Capture(eth0, { bulk: one.cpus[0].cpu.bulk, nowUs: () => simulation.nowUs() });
+    const capture = new Capture(eth0, {
+      bulk: one.cpus[0].cpu.bulk,
+      view: one.arena.view,
+      nowUs: () => simulation.nowUs(),
+    });
     simulation.run(4_000_000);
     capture.read();
     const moved = one.moveTo(other, eth0);

@@ -285,7 +285,7 @@ class World {
   #watch(side: number): void {
     const capture = this.#captures[side] ?? null;
     capture?.close();
-    const options = { interface: 'eth0', snapBytes: 0 };
+    const options = { interfaces: ['eth0'], snapBytes: 0, filter: new Uint8Array(0) };
     this.#captures[side] =
       capture !== null
         ? null

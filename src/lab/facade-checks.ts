@@ -98,7 +98,11 @@ const httpOptions = object({
   signal: v.exactOptional(v.instance(AbortSignal, 'not an AbortSignal')),
 });
 
-const captureRequest = object({ interface: v.exactOptional(text), snapBytes: v.exactOptional(number) });
+const captureRequest = object({
+  interfaces: v.exactOptional(texts),
+  filter: v.exactOptional(text),
+  snapBytes: v.exactOptional(number),
+});
 
 /** Properties that a record must have; nothing has one that does not exist. */
 const filter = v.custom<object>((value) => typeof value === 'object' && value !== null, 'not an object');

@@ -10,9 +10,10 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import type { AddressFamily } from '../tools/address-text.ts';
-import { type CaptureEvent, type CaptureRequest, captureStream } from '../tools/capture-stream.ts';
+import type { CaptureRequest } from '../tools/capture-stream.ts';
 import type { InterfaceChange, NeighborEntry, RouteChange } from '../tools/change-requests.ts';
 import type { PingEvent, PingOptions } from '../tools/echo.ts';
+import { FrameCapture } from '../tools/frame-capture.ts';
 import type { InterfaceInfo } from '../tools/interface-text.ts';
 import { KernelText } from '../tools/kernel-text.ts';
 import type { NeighborInfo } from '../tools/neighbor-text.ts';
@@ -155,9 +156,12 @@ export class LabNode {
     return new Response(empty ? null : reply.bytes, { status: reply.status, headers: reply.headers });
   }
 
-  /** Every frame that an interface sends and receives from now on. */
-  capture(request: CaptureRequest = {}): StreamIterable<CaptureEvent> {
-    return captureStream(this.client, checkCapture(request));
+  /**
+   * Frames that interfaces send and receive from now on, to iterate over or to write to a file. Throws EINVAL for a filter that is none,
+   * with the column.
+   */
+  capture(request: CaptureRequest = {}): FrameCapture {
+    return new FrameCapture(this.client, checkCapture(request));
   }
 
   /** Make all that it sends (up) and receives (down) slow, lossy, narrow, as `LabLink.impair` (lab.ts); null: as it was made. */

@@ -5,6 +5,9 @@ import { LoopbackDevice } from '../link/loopback.ts';
 import { Arena } from '../mem/arena.ts';
 import { createBulk } from '../mem/bulk.ts';
 import { Counters } from '../mem/counters.ts';
+import { compileFilter } from '../wire/bpf/compile.ts';
+import { emitProgram } from '../wire/bpf/instructions.ts';
+import { type VerifiedProgram, verifyProgram } from './bpf/verifier.ts';
 import { Capture, type CaptureOptions } from './capture.ts';
 import { EthernetLink } from './ethernet.ts';
 import { Interface } from './interface.ts';
@@ -15,7 +18,7 @@ import { LinkInput, RUN_SCRATCH_BYTES } from './link-input.ts';
 function setUp() {
   const arena = Arena.create(16 * 1024 * 1024);
   const bulk = createBulk(arena);
-  const clock = { time: 1000.25, bulk, nowUs: () => clock.time };
+  const clock = { time: 1000.25, bulk, view: arena.view, nowUs: () => clock.time };
   const device = new FakeDevice(arena, 'eth0', { hi: 0x0200, lo: 1 });
   const iface = new Interface('eth0', 1, new EthernetLink(device, arena.view));
   const input = new LinkInput(bulk, arena.allocate(RUN_SCRATCH_BYTES, 8), Counters.open(arena, 'test'), [iface], iface);
@@ -115,4 +118,35 @@ describe('capture', () => {
       expect([...(short.read()[0]?.bytes ?? [])]).toEqual(header.slice(0, 13));
     },
   );
+
+  it('keeps what its filter says, and queues nothing else', () => {
+    const { iface, send, clock } = setUp();
+    // Keep 20 bytes of frames whose byte 20 is 9.
+    const filter = verifyProgram(
+      emitProgram([
+        { code: 0x30, jt: 0, jf: 0, k: 20 },
+        { code: 0x15, jt: 0, jf: 1, k: 9 },
+        { code: 0x06, jt: 0, jf: 0, k: 20 },
+        { code: 0x06, jt: 0, jf: 0, k: 0 },
+      ]),
+    );
+    const capture = new Capture(iface, clock, { filter: filter as VerifiedProgram, queueBytes: 200 });
+    for (let i = 0; i < 100; i++) send(8, 60);
+    send(9, 60);
+    expect(capture.read().map(({ bytes, lengthBytes }) => [bytes.length, lengthBytes])).toEqual([[20, 60]]);
+    expect(capture.droppedFrames).toBe(0);
+  });
+
+  it('shows a filter the Ethernet header of packets that have none', () => {
+    const { arena, clock } = setUp();
+    const lo0 = new Interface('lo0', 2, new IpLink(new LoopbackDevice(arena), arena.view));
+    const filter = verifyProgram(compileFilter('ip6'));
+    const capture = new Capture(lo0, clock, { filter: filter as VerifiedProgram });
+    for (const first of [0x45, 0x60]) {
+      const at = lo0.link.reserveTo(0, 0, 0, 40);
+      arena.bytes.fill(first, at, at + 40);
+      lo0.link.commit(40, 0);
+    }
+    expect(capture.read().map(({ bytes }) => bytes[14])).toEqual([0x60]);
+  });
 });

@@ -4,8 +4,9 @@
  * Thread: the kernel's, readers included. Each capture has a bounded queue in ordinary memory: nothing is lost below its
  * limit, frames beyond it are counted. Stamps are host time in microseconds with fractions; the frames of one batch carry
  * one stamp. Frames of a link without Ethernet header (lo0) get one with zero addresses, as on Linux, so that every capture
- * is of link type Ethernet. Between kernels a transport checksum may travel as a promise (META_CHECKSUM_PARTIAL): reading
- * fills it in, so that a reader sees what a wire would have carried. Read first: link-input.ts (the chain), bpf(4).
+ * is of link type Ethernet. A filter sees a frame where it lies, before anything is copied. Between kernels a transport checksum may travel as a promise (META_CHECKSUM_PARTIAL): reading
+ * fills it in, so that a reader sees what a wire would have carried; a filter sees the promise. Read first: link-input.ts (the chain),
+ * bpf(4), bpf/interpreter.ts.
  */
 
 import { checksumOf, sumView } from '../base/checksum.ts';
@@ -14,6 +15,8 @@ import type { Bulk } from '../mem/bulk.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6.ts';
+import { FilterMachine } from './bpf/interpreter.ts';
+import type { VerifiedProgram } from './bpf/verifier.ts';
 import type { Interface } from './interface.ts';
 import type { FrameTap } from './link-input.ts';
 import { META_CHECKSUM_PARTIAL } from './packet-meta.ts';
@@ -22,6 +25,8 @@ const DEFAULT_QUEUE_BYTES: number = 4 * 1024 * 1024;
 const DEFAULT_SNAP_BYTES = 65_550;
 /** Bookkeeping charged per frame, so that many short frames are bounded as well. */
 const FRAME_OVERHEAD_BYTES = 64;
+/** Longest packet of a link without Ethernet header. */
+const PACKET_BYTES_MAX = 65_535;
 
 export interface TappedFrame {
   /** Host time of the batch. */
@@ -39,6 +44,8 @@ export interface CaptureOptions {
   snapBytes?: number;
   /** Limit of what waits to be read; default 4 MiB. */
   queueBytes?: number;
+  /** Which frames, and how much of them; default all. */
+  filter?: VerifiedProgram;
   /** Called once after frames came into the empty queue; read from elsewhere than inside it. */
   onFrames?: () => void;
 }
@@ -100,6 +107,8 @@ function completeChecksum(frame: TappedFrame): void {
 /** Clock and memory that a capture reads with. */
 export interface CaptureContext {
   readonly bulk: Bulk;
+  /** The memory that frames lie in. */
+  readonly view: DataView;
   nowUs(): number;
 }
 
@@ -111,6 +120,9 @@ export class Capture implements FrameTap {
   readonly #snapBytes: number;
   readonly #queueBytes: number;
   readonly #onFrames: (() => void) | undefined;
+  readonly #filter: FilterMachine | null;
+  /** A packet of a link without Ethernet header behind one, for the filter. */
+  #framed: DataView | null = null;
   #frames: TappedFrame[] = [];
   #bytes = 0;
   /** First byte of an IP header. */
@@ -124,6 +136,7 @@ export class Capture implements FrameTap {
     this.#snapBytes = options.snapBytes ?? DEFAULT_SNAP_BYTES;
     this.#queueBytes = options.queueBytes ?? DEFAULT_QUEUE_BYTES;
     this.#onFrames = options.onFrames;
+    this.#filter = options.filter === undefined ? null : new FilterMachine(options.filter);
     iface.addTap(this);
   }
 
@@ -166,13 +179,28 @@ export class Capture implements FrameTap {
     this.#iface.removeTap(this);
   }
 
+  /** Bytes to keep of a frame, as the filter says; 0: none. */
+  // cold: captures of links without Ethernet header copy each packet
+  #filtered(filter: FilterMachine, at: number, packetBytes: number, isIp: boolean): number {
+    const { bulk, view } = this.#context;
+    if (!isIp) return filter.run(view, at, packetBytes, packetBytes);
+    const bytes = Math.min(packetBytes, PACKET_BYTES_MAX);
+    this.#framed ??= new DataView(new ArrayBuffer(ethernet.HEADER_BYTES + PACKET_BYTES_MAX));
+    const framed = new Uint8Array(this.#framed.buffer);
+    bulk.copyOut(framed, ethernet.HEADER_BYTES, at, bytes);
+    framed.set((framed[ethernet.HEADER_BYTES] as number) >> 4 === 6 ? HEADER6 : HEADER4);
+    return filter.run(this.#framed, 0, ethernet.HEADER_BYTES + bytes, ethernet.HEADER_BYTES + packetBytes);
+  }
+
   // cold: captures copy each frame
   #record(timeUs: number, direction: 'in' | 'out', at: number, packetBytes: number, meta: number): void {
     const { bulk } = this.#context;
     const isIp = this.#iface.link.linkType === 'ip';
     const headerBytes = isIp ? ethernet.HEADER_BYTES : 0;
     const lengthBytes = headerBytes + packetBytes;
-    const kept = Math.min(lengthBytes, this.#snapBytes);
+    const passed = this.#filter === null ? lengthBytes : this.#filtered(this.#filter, at, packetBytes, isIp);
+    if (passed === 0) return;
+    const kept = Math.min(lengthBytes, this.#snapBytes, passed);
     if (this.#bytes + kept + FRAME_OVERHEAD_BYTES > this.#queueBytes) {
       this.droppedFrames++;
       return;

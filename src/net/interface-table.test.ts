@@ -93,10 +93,10 @@ describe('the table of interfaces', () => {
   });
 
   it('detaches without closing, once, and says so to all that hangs on it', () => {
-    const { table, poller, log, fake, bulk } = setUp();
+    const { table, poller, log, fake, bulk, arena } = setUp();
     const device = fake('eth0');
     const iface = table.attachDevice(device, 'eth0') as Interface;
-    const capture = new Capture(iface, { bulk, nowUs: () => 0 });
+    const capture = new Capture(iface, { bulk, view: arena.view, nowUs: () => 0 });
     const gone: string[] = [];
     iface.addHook({ stage: STAGE_VLAN, input: () => false, detached: ({ name }) => gone.push(name), moved: () => {} });
     iface.link.reserveTo(0, 2, ETHERTYPE_IPV4, 60);
@@ -116,7 +116,7 @@ describe('the table of interfaces', () => {
   it('moves to another table with its captures and hooks, and what was created can be destroyed there', () => {
     const [from, to] = [setUp(), setUp()];
     const eth0 = from.table.attachDevice(from.fake('eth0'), 'eth0') as Interface;
-    const capture = new Capture(eth0, { bulk: from.bulk, nowUs: () => 0 });
+    const capture = new Capture(eth0, { bulk: from.bulk, view: from.arena.view, nowUs: () => 0 });
     const told: (Interface | string)[] = [];
     eth0.addHook({
       stage: STAGE_VLAN,

@@ -127,6 +127,12 @@ export function addresses(fields: Fields, field: string): IpAddress[] {
   return listOf(fields, field).map((value) => addressOf(value, field));
 }
 
+/** A list of names, each once. */
+export function names(fields: Fields, field: string): string[] {
+  const found = listOf(fields, field).map((value) => name({ [field]: value }, field));
+  return [...new Set(found)];
+}
+
 export function objects(fields: Fields, field: string): Fields[] {
   return listOf(fields, field).map((value) => fieldsOf(value, field));
 }

@@ -6,10 +6,10 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import { PROGRAM_BYTES_MAX, type VerifiedProgram, verifyProgram } from '../net/bpf/verifier.ts';
 import { ConnectionStream } from './connection-stream.ts';
 import type {
   CaptureRecord,
-  CaptureRecordRequest,
   ConnectionEvent,
   ControlStream,
   DatagramsEvent,
@@ -32,12 +32,21 @@ const PORT_MAX = 65_535;
 const PROTOCOL_MAX = 255;
 const SNAP_BYTES_MAX = 0x7fffffff;
 
+/** A request whose filter was verified. */
+export interface CheckedCapture {
+  /** None: all. */
+  interfaces: readonly string[];
+  /** 0: all. */
+  snapBytes: number;
+  filter: VerifiedProgram | null;
+}
+
 /** The kernel that streams are about. */
 export interface StreamTarget extends ControlTarget {
   readonly processes: ProcessTable;
   readonly routingMessages: RoutingMessages;
-  /** Copies of the frames of an interface, until the returned function is called. Throws ENODEV. */
-  capture(request: CaptureRecordRequest, sink: StreamSink<CaptureRecord>): () => void;
+  /** Copies of frames, until the returned function is called. Throws ENODEV. */
+  capture(request: CheckedCapture, sink: StreamSink<CaptureRecord>): () => void;
 }
 
 type Fields = ReturnType<typeof input.fieldsOf>;
@@ -81,9 +90,12 @@ function openRaw(target: StreamTarget, fields: Fields, sink: StreamSink<RawEvent
 }
 
 function openCapture(target: StreamTarget, fields: Fields, sink: StreamSink<CaptureRecord>): StreamHandle<unknown> {
-  const name = input.name(fields, 'interface');
+  const interfaces = input.names(fields, 'interfaces');
   const snapBytes = input.integer(fields, 'snapBytes', 0, SNAP_BYTES_MAX);
-  const stop = target.capture({ interface: name, snapBytes }, sink);
+  const program = input.bytes(fields, 'filter', PROGRAM_BYTES_MAX);
+  const filter = program.length === 0 ? null : verifyProgram(program);
+  if (typeof filter === 'string') throw new MultikernelError('EINVAL', `filter: ${filter}`);
+  const stop = target.capture({ interfaces, snapBytes, filter }, sink);
   return closable(sink as StreamSink<never>, stop);
 }
 

@@ -392,8 +392,13 @@ describe('requests of a stranger', () => {
     expect(code('routeEvents', { queueMessages: 0 })).toBe('EINVAL');
     expect(code('raw', { family: 5, protocol: 1 })).toBe('EINVAL');
     expect(code('raw', { family: 4, protocol: 256 })).toBe('EINVAL');
-    expect(code('capture', { interface: 'eth9', snapBytes: 0 })).toBe('ENODEV');
-    expect(code('capture', { interface: 'eth0', snapBytes: -1 })).toBe('EINVAL');
+    const filter = new Uint8Array(0);
+    expect(code('capture', { interfaces: ['eth9'], snapBytes: 0, filter })).toBe('ENODEV');
+    expect(code('capture', { interfaces: ['eth0'], snapBytes: -1, filter })).toBe('EINVAL');
+    expect(code('capture', { interfaces: 'eth0', snapBytes: 0, filter })).toBe('EINVAL');
+    expect(code('capture', { interfaces: ['eth0'], snapBytes: 0, filter: [6, 0, 0, 0] })).toBe('EINVAL');
+    // `ld #1`, which returns nothing.
+    expect(code('capture', { interfaces: ['eth0'], snapBytes: 0, filter: new Uint8Array(8) })).toBe('EINVAL');
     expect(code('connection', { address: four(PEER), port: 0 })).toBe('EINVAL');
     expect(code('connection', { address: {}, port: 80 })).toBe('EINVAL');
   });

@@ -460,13 +460,17 @@ export interface RawInput {
 }
 
 export interface CaptureRecordRequest {
-  /** Name of an interface; '': the first that is not lo0. */
-  interface: string;
+  /** Names of interfaces; none: all that there are now. */
+  interfaces: string[];
   /** Bytes kept of each frame; 0: all. */
   snapBytes: number;
+  /** Instructions of a filter (struct bpf_insn, wire/bpf/instructions.ts); none: every frame. */
+  filter: Uint8Array;
 }
 
 export interface CaptureFrame {
+  /** Which of the interfaces that were told first, from 0. */
+  interfaceIndex: number;
   /** Since 1970. */
   timeSec: number;
   timeNs: number;

@@ -2,21 +2,33 @@
 
 import { NS_PER_S } from '../base/units.ts';
 import type { KernelClient, StreamSink } from '../rump/kernel-client.ts';
-import type { CaptureRecord, CaptureRecordRequest } from '../sys/control.ts';
+import { openLater } from '../rump/late-stream.ts';
+import type { CaptureRecord, HostRecord, StreamHandle } from '../sys/control.ts';
+import { compileFilter, filterHosts } from '../wire/bpf/compile.ts';
+import { formatIp } from '../wire/ip-address.ts';
 import { formatLinkAddress } from './address-text.ts';
-import { StreamIterable } from './stream-iterable.ts';
 
 /** Every frame whole, as tcpdump's default. */
 export const SNAP_BYTES = 262_144;
 
+const NO_FILTER: Uint8Array = new Uint8Array(0);
+
 export interface CaptureRequest {
-  /** e.g. "eth0"; default: the first interface that is not lo0. */
-  interface?: string;
-  /** Bytes kept of each frame; default {@link SNAP_BYTES}. */
+  /** Names, e.g. ["eth0"]; default: all interfaces that there are when the capture begins. */
+  interfaces?: string[];
+  /**
+   * Which frames: an expression as tcpdump takes it (pcap-filter(7)), "tcp port 80 and host api". Names of hosts are those of the
+   * kernel. Default: all.
+   */
+  filter?: string;
+  /** Bytes kept of each frame; default 262144. */
   snapBytes?: number;
 }
 
+/** A frame that an interface sent or received. */
 export interface CapturedFrame {
+  /** Name of the interface. */
+  interface: string;
   /** Nanoseconds since 1970. */
   timeNs: bigint;
   direction: 'in' | 'out';
@@ -33,31 +45,61 @@ export interface CaptureBatch {
   droppedFrames: number;
 }
 
+/** The interfaces come first, each once, then frames. `mac` is null where there is none (lo0). */
 export type CaptureEvent = { type: 'interface'; name: string; mac: string | null; snapBytes: number } | CaptureBatch;
 
-function captureEvent(record: CaptureRecord): CaptureEvent {
-  if (record.type === 'interface') {
-    const { type, name, linkAddress, snapBytes } = record;
-    return { type, name, mac: linkAddress === null ? null : formatLinkAddress(linkAddress), snapBytes };
-  }
-  const frames = record.frames.map(({ timeSec, timeNs, outgoing, lengthBytes, bytes }): CapturedFrame => {
-    const direction = outgoing ? 'out' : 'in';
-    return { timeNs: BigInt(timeSec) * NS_PER_S + BigInt(timeNs), direction, lengthBytes, bytes };
-  });
-  return { type: 'frames', frames, droppedFrames: record.droppedFrames };
+/** Gives the records of one capture their texts. */
+function captureSink(sink: StreamSink<CaptureEvent>): StreamSink<CaptureRecord> {
+  const names: string[] = [];
+  return {
+    event: (record) => {
+      if (record.type === 'interface') {
+        const { type, name, linkAddress, snapBytes } = record;
+        names.push(name);
+        sink.event({ type, name, mac: linkAddress === null ? null : formatLinkAddress(linkAddress), snapBytes });
+        return;
+      }
+      const frames = record.frames.map(({ interfaceIndex, timeSec, timeNs, outgoing, lengthBytes, bytes }) => ({
+        interface: names[interfaceIndex] ?? '',
+        timeNs: BigInt(timeSec) * NS_PER_S + BigInt(timeNs),
+        direction: outgoing ? ('out' as const) : ('in' as const),
+        lengthBytes,
+        bytes,
+      }));
+      sink.event({ type: 'frames', frames, droppedFrames: record.droppedFrames });
+    },
+    end: (error) => sink.end(error),
+  };
 }
 
-/** Every frame that an interface sends and receives from now on. */
-export function captureStream(client: KernelClient, request: CaptureRequest = {}): StreamIterable<CaptureEvent> {
-  const options: CaptureRecordRequest = {
-    interface: request.interface ?? '',
-    snapBytes: request.snapBytes ?? SNAP_BYTES,
+function addressesIn(hosts: readonly HostRecord[]): (name: string) => string[] {
+  return (name) => {
+    const found = hosts.find((host) => host.name === name.toLowerCase());
+    return (found?.addresses ?? []).map((address) => formatIp(address));
   };
-  return new StreamIterable((sink) => {
-    const records: StreamSink<CaptureRecord> = {
-      event: (record) => sink.event(captureEvent(record)),
-      end: (error) => sink.end(error),
-    };
-    return client.open('capture', options, records);
-  });
+}
+
+/**
+ * The program of a filter; its hosts are looked up in the kernel's table. Throws EINVAL at once for an expression that is none; a host that is
+ * not known is a rejection.
+ */
+function programOf(client: KernelClient, filter: string): Uint8Array | Promise<Uint8Array> {
+  if (filterHosts(filter).length === 0) return compileFilter(filter);
+  return client
+    .control('host.list', {})
+    .then(({ hosts }) => compileFilter(filter, { addressesOf: addressesIn(hosts) }));
+}
+
+/** Every frame that interfaces send and receive from now on. Throws EINVAL for an expression that is none. */
+export function openCapture(
+  client: KernelClient,
+  request: CaptureRequest,
+): (sink: StreamSink<CaptureEvent>) => StreamHandle<never> {
+  const { interfaces = [], snapBytes = SNAP_BYTES, filter = '' } = request;
+  const program = filter.trim() === '' ? NO_FILTER : programOf(client, filter);
+  return (sink) => {
+    const open = (found: Uint8Array): StreamHandle<never> =>
+      client.open('capture', { interfaces, snapBytes, filter: found }, captureSink(sink));
+    return program instanceof Uint8Array ? open(program) : openLater(sink, program, open);
+  };
 }

@@ -1,31 +1,20 @@
 /**
- * `capture`: the frames of an interface as pcapng with nanosecond stamps, for tcpdump and Wireshark. Thread: the command's.
+ * `capture`: frames of interfaces as pcapng with nanosecond stamps, for tcpdump and Wireshark. Thread: the command's.
  *
- * As in: capture -i eth0 -w - | tcpdump -r -
+ * As in: capture -i eth0 -w - tcp port 80 | tcpdump -r -
  */
 
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
 import type { KernelClient } from '../rump/kernel-client.ts';
-import * as pcapng from '../wire/pcapng.ts';
-import { type CaptureEvent, type CaptureRequest, captureStream, SNAP_BYTES } from './capture-stream.ts';
+import { type CaptureRequest, SNAP_BYTES } from './capture-stream.ts';
+import { type CaptureFileOptions, type CaptureTotal, FrameCapture } from './frame-capture.ts';
 import { getopt, numberOption, UsageError } from './getopt.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
-const USAGE = 'usage: capture [-q] [-c count] [-i interface] [-s snaplen] -w file';
+const USAGE = 'usage: capture [-q] [-c count] [-i interface[,interface]] [-s snaplen] -w file [expression]';
 
-export interface CaptureTotal {
-  frames: number;
-  dropped: number;
-}
-
-/** One capture: interface, limits, and the file, or `-` for standard output. */
-export interface CaptureOrder extends CaptureRequest {
+/** One capture, its limits, and the file, or `-` for standard output. */
+export interface CaptureOrder extends CaptureRequest, CaptureFileOptions {
   file: string;
-  /** Frames after which it ends. */
-  count: number;
-  /** Name of an interface in the file. */
-  title(name: string): string;
 }
 
 /** Writes frames until `count` are there or `signal` is aborted. A reader that goes away ends it too, without an error. */
@@ -34,55 +23,29 @@ export async function writeCapture(
   order: CaptureOrder,
   signal: AbortSignal,
 ): Promise<CaptureTotal> {
-  const stream = captureStream(client, order);
-  const stop = (): void => stream.close();
+  const { file, ...request } = order;
+  const capture = new FrameCapture(client, request);
+  const stop = (): void => capture.close();
   signal.addEventListener('abort', stop, { once: true });
-  const sink = order.file === '-' ? process.stdout : createWriteStream(order.file);
-  sink.on('error', stop);
-  const total = { frames: 0, dropped: 0 };
-  for await (const event of stream) {
-    if (event.type === 'interface') {
-      writeHeader(sink, order.title(event.name), event);
-      continue;
-    }
-    total.dropped += event.droppedFrames;
-    for (const frame of event.frames) {
-      if (total.frames === order.count) break;
-      total.frames++;
-      sink.write(pcapng.packetBlock({ interfaceIndex: 0, ...frame }));
-    }
-    if (total.frames >= order.count) stream.close();
+  try {
+    if (file === '-') return await capture.toStream(process.stdout, request);
+    return await (await capture.toFile(file, request)).done;
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
-  signal.removeEventListener('abort', stop);
-  sink.off('error', stop);
-  if (order.file !== '-') {
-    sink.end();
-    await finished(sink);
-  }
-  return total;
-}
-
-function writeHeader(
-  sink: NodeJS.WritableStream,
-  name: string,
-  event: Extract<CaptureEvent, { type: 'interface' }>,
-): void {
-  sink.write(pcapng.sectionBlock({ application: 'multikernel' }));
-  const record = { linkType: pcapng.LINKTYPE_ETHERNET, snapBytes: event.snapBytes, name };
-  sink.write(pcapng.interfaceBlock(event.mac === null ? record : { ...record, mac: event.mac }));
 }
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
   const options = getopt(args, 'c:i:qs:w:');
   const file = options.values.get('w');
-  if (file === undefined || options.rest.length > 0) throw new UsageError(USAGE);
-  const name = options.values.get('i');
+  if (file === undefined) throw new UsageError(USAGE);
+  const names = options.values.get('i');
   const order: CaptureOrder = {
-    ...(name === undefined ? {} : { interface: name }),
+    ...(names === undefined ? {} : { interfaces: names.split(',') }),
+    ...(options.rest.length === 0 ? {} : { filter: options.rest.join(' ') }),
     snapBytes: numberOption(options, 's', SNAP_BYTES, 1),
-    file,
     count: numberOption(options, 'c', Number.POSITIVE_INFINITY, 1),
-    title: (found) => found,
+    file,
   };
   const { frames, dropped } = await writeCapture(context.kernel.client, order, context.signal);
   if (!options.flags.has('q')) context.out.error(`${frames} frames captured, ${dropped} dropped\n`);
@@ -91,7 +54,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
 
 export const capture: Tool = {
   name: 'capture',
-  about: 'write the frames of an interface as pcapng',
+  about: 'write frames as pcapng, chosen by an expression of tcpdump',
   usage: USAGE,
   run,
 };

@@ -177,7 +177,7 @@ function askFacade(chance: Chance, target: Target): Promise<unknown> {
     () => node.addNeighbor(spoilt(neighbor)),
     () => node.deleteNeighbor(any()),
     () => sip(node.ping(chance.yes(0.5) ? 'b' : any(), spoilt(ping))),
-    () => sip(node.capture(spoilt({ interface: 'eth0', snapBytes: 64 }))),
+    () => sip(node.capture(spoilt({ interfaces: ['eth0'], filter: 'tcp', snapBytes: 64 }))),
     () => {
       const signal = AbortSignal.timeout(PATIENCE_MS);
       const options = Object.assign({ ...(spoilt({ method: 'GET', headers: {}, body: 'x' }) as object) }, { signal });

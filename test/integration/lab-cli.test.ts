@@ -129,7 +129,8 @@ placement by default: ${placement} (${reason})
   });
 
   it.skipIf(!isInstalled('tcpdump'))('is captured so that tcpdump reads it (skipped without tcpdump)', async () => {
-    const capture = terminal.start(['capture', 'api:eth0', '-w', '-', '-c', '50'], { input: '' });
+    const filter = ['tcp', 'port', '80', 'or', 'arp'];
+    const capture = terminal.start(['capture', 'api', '-w', '-', '-c', '50', ...filter], { input: '' });
     const { out } = await capture.done;
     const tcpdump = spawnSync('tcpdump', ['-nr', '-'], { input: Buffer.from(out, 'latin1'), encoding: 'utf8' });
     // ARP and IPv6 are among them.
@@ -212,6 +213,12 @@ placement by default: ${placement} (${reason})
     [['arp', '-an'], 2, 'mk arp: which kernel? Say -k NODE (client, gw, api, db)\n'],
     [['break', 'api', 'dc'], 2, 'mk break: no node dc; did you mean db?\n'],
     [['capture', 'api:eth7', '-w', '-'], 2, 'mk capture: '],
+    [
+      ['capture', 'api', '-w', '-', 'tcp', 'prt', '80'],
+      2,
+      "mk capture: filter 'tcp prt 80', column 5: 'prt' is not expected here\n",
+    ],
+    [['capture', 'api', '-w', '-', '-f', 'host dc'], 2, "mk capture: filter 'host dc', column 6: unknown host 'dc'\n"],
     [['up', SHOP], 2, 'mk up: lab shop is already up (process '],
     [['ps', '--lab', 'other'], 2, 'mk ps: no lab other is up\n'],
     [['exec'], 2, "mk exec: missing required argument 'node'\n"],

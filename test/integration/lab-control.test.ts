@@ -433,7 +433,7 @@ describe('the kernel of a node', () => {
     handle.close();
     await until(() => ends.length === 1);
     expect(ends).toEqual([null]);
-    kernel.open('capture', { interface: '', snapBytes: 0 }, sink);
+    kernel.open('capture', { interfaces: [], snapBytes: 0, filter: new Uint8Array(0) }, sink);
     await until(() => lab.a.streams.length === 2);
     expect(lab.relayed).toEqual(['a']);
     await client.close();
@@ -472,7 +472,7 @@ describe('the kernel of a node', () => {
     carrier.write(frameOf(Buffer.from('a'), REQUEST, RELAY, 1), null);
     const kernel = await remoteKernel(carrier, null, new SeededRng(1));
     const { events, sink } = recorder();
-    kernel.open('capture', { interface: '', snapBytes: 0 }, sink);
+    kernel.open('capture', { interfaces: [], snapBytes: 0, filter: new Uint8Array(0) }, sink);
     await until(() => lab.a.streams.length === 1);
     socket.pause();
     const stream = (lab.a.streams[0] as FakeStream).sink;

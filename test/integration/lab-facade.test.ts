@@ -119,7 +119,7 @@ describe('a kernel', () => {
 
   it('captures what passes', async () => {
     const lab = await up({ nodes: { a: {}, b: {} } });
-    const capture = lab.node('b').capture();
+    const capture = lab.node('b').capture({ interfaces: ['eth0'] });
     const first = await capture.next();
     expect(first.value).toMatchObject({ type: 'interface', name: 'eth0', mac: '02:6d:6b:00:02:00' });
     const ping = lab.node('a').ping('b', { count: 1 });

@@ -282,7 +282,7 @@ describe('questions', () => {
     const ends: (Error | null)[] = [];
     kernel.open(
       'capture',
-      { interface: '', snapBytes: 99 },
+      { interfaces: [], snapBytes: 99, filter: new Uint8Array(0) },
       { event: () => {}, end: (error) => void ends.push(error) },
     );
     // One has asked, the other is not connected yet.

@@ -76,7 +76,7 @@ describe('tools by themselves', () => {
 
   it('capture to a file', async () => {
     const file = join(folder, 'one.pcapng');
-    const capturing = run('capture', ['-c', '2', '-w', file]);
+    const capturing = run('capture', ['-c', '2', '-w', file, 'icmp', 'and', 'dst', 'host', 'b']);
     let done = false;
     capturing.finally(() => {
       done = true;
@@ -86,7 +86,11 @@ describe('tools by themselves', () => {
       return done;
     });
     expect(await capturing).toMatchObject({ code: 0, err: '2 frames captured, 0 dropped\n' });
-    expect(readPcapng(readFileSync(file)).filter((block) => block.type === 'packet')).toHaveLength(2);
+    const packets = readPcapng(readFileSync(file)).flatMap((block) => (block.type === 'packet' ? [block.bytes] : []));
+    expect(packets.map((bytes) => [bytes[23], bytes.slice(30, 34).join('.')])).toEqual([
+      [1, '10.0.0.11'],
+      [1, '10.0.0.11'],
+    ]);
   });
 
   it('say what is wrong in one line, and with which exit code', async () => {

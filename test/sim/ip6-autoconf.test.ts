@@ -335,7 +335,7 @@ describe('Listener discovery between kernels (RFC 3810)', () => {
   /** Seconds, and the last 16 bytes, of each listener report that a node sends from now on. */
   function reports(node: Node6): { sec: number; record: string }[] {
     const found: { sec: number; record: string }[] = [];
-    const options = { interface: 'eth0', snapBytes: 200 };
+    const options = { interfaces: ['eth0'], snapBytes: 200, filter: new Uint8Array(0) };
     const event = (batch: CaptureRecord): void => {
       if (batch.type !== 'frames') return;
       for (const { outgoing, timeSec, timeNs, bytes } of batch.frames) {

@@ -20,6 +20,7 @@ import {
   H,
   IMM,
   IND,
+  INSTRUCTION_BYTES,
   INSTRUCTIONS_MAX,
   type Instruction,
   JA,
@@ -53,6 +54,9 @@ import {
   X,
   XOR,
 } from '../../wire/bpf/instructions.ts';
+
+/** Longest program as bytes. */
+export const PROGRAM_BYTES_MAX: number = INSTRUCTION_BYTES * INSTRUCTIONS_MAX;
 
 const ARITHMETIC: readonly number[] = [ADD, SUB, MUL, DIV, OR, AND, LSH, RSH, MOD, XOR];
 const COMPARISONS: readonly number[] = [JEQ, JGT, JGE, JSET];
