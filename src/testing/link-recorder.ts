@@ -85,7 +85,7 @@ export class LinkRecorder {
     if (this.#stopped) return;
     const { boots, ring } = link;
     link.recorded = boots;
-    link.stream = this.#lab.node(link.node).capture({ interface: link.interface, snapBytes: SNAP_BYTES });
+    link.stream = this.#lab.node(link.node).capture({ interfaces: [link.interface], snapBytes: SNAP_BYTES });
     try {
       for await (const event of link.stream) {
         if (event.type === 'frames') ring.add(event);
