@@ -44,7 +44,7 @@ export interface CaptureOptions {
   snapBytes?: number;
   /** Limit of what waits to be read; default 4 MiB. */
   queueBytes?: number;
-  /** Which frames, and how much of them; default all. */
+  /** Chooses frames, and how much of each is kept; default all. */
   filter?: VerifiedProgram;
   /** Called once after frames came into the empty queue; read from elsewhere than inside it. */
   onFrames?: () => void;

@@ -469,7 +469,7 @@ export interface CaptureRecordRequest {
 }
 
 export interface CaptureFrame {
-  /** Which of the interfaces that were told first, from 0. */
+  /** Place among the interfaces that were told first, from 0. */
   interfaceIndex: number;
   /** Since 1970. */
   timeSec: number;

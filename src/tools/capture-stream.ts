@@ -17,7 +17,7 @@ export interface CaptureRequest {
   /** Names, e.g. ["eth0"]; default: all interfaces that there are when the capture begins. */
   interfaces?: string[];
   /**
-   * Which frames: an expression as tcpdump takes it (pcap-filter(7)), "tcp port 80 and host api". Names of hosts are those of the
+   * Frames to keep: an expression as tcpdump takes it (pcap-filter(7)), "tcp port 80 and host api". Names of hosts are those of the
    * kernel. Default: all.
    */
   filter?: string;

@@ -247,7 +247,11 @@ class World {
         break;
       case 10:
         if (guest !== null) {
-          const context = { bulk: kernel.cpus[0].cpu.bulk, view: kernel.arena.view, nowUs: () => this.simulation.nowUs() };
+          const context = {
+            bulk: kernel.cpus[0].cpu.bulk,
+            view: kernel.arena.view,
+            nowUs: () => this.simulation.nowUs(),
+          };
           this.#captures.push(new Capture(guest, context, { queueBytes: 4096 }));
         }
         break;

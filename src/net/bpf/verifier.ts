@@ -96,7 +96,7 @@ export class VerifiedProgram {
   }
 }
 
-/** What is wrong with one instruction by itself, or null. */
+/** Fault of one instruction by itself, or null. */
 function instructionFault({ code, k }: Instruction): string | null {
   if (!KNOWN.has(code)) return `no instruction 0x${code.toString(16).padStart(2, '0')}`;
   const usesMemory = code === (LD | MEM) || code === (LDX | MEM) || code === ST || code === STX;

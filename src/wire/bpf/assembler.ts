@@ -35,7 +35,7 @@ class Assembler {
     return [...this.#reversed].reverse();
   }
 
-  /** Where `condition` begins, which goes on at `yes` or `no`. */
+  /** Place at which `condition` begins, which goes on at `yes` or `no`. */
   condition(condition: Condition, yes: number, no: number): number {
     switch (condition.kind) {
       case 'test':

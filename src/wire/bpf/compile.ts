@@ -21,7 +21,7 @@ import { ETHER_TYPES, ETHERTYPE_RARP, OTHER_ETHER_TYPES, OTHER_PROTOCOLS, PORTS,
 import { parseExpression } from './parser.ts';
 import type { Expression, Id, Qualifiers } from './syntax.ts';
 
-/** What a program keeps of a frame that passes: all of it, as tcpdump's. */
+/** Bytes that a program keeps of a frame that passes: all of it, as tcpdump's. */
 const KEEP_BYTES = 262_144;
 
 const PORT_MAX = 65_535;

@@ -1,7 +1,7 @@
 /**
  * Relations of a filter expression (`tcp[13] & 2 != 0`, `len > 100`) as conditions.
  *
- * Thread: any. Values are 32 bits, unsigned. What a field belongs to is tested first: `tcp[13]` holds of no datagram. As in libpcap, fields
+ * Thread: any. Values are 32 bits, unsigned. The protocol of a field is tested first: `tcp[13]` holds of no datagram. As in libpcap, fields
  * of transports are those of IPv4. Read first: assembler.ts. Cold: once per filter.
  */
 
@@ -46,7 +46,7 @@ const RELATIONS: Readonly<Record<string, readonly [number, boolean]>> = {
 
 type Refusal = (token: Token, what: string) => MultikernelError;
 
-/** Where the bytes of a protocol begin. */
+/** Place of a protocol's bytes. */
 interface Base {
   at: number;
   /** Behind an IPv4 header, whose length a program reads. */
@@ -82,7 +82,7 @@ function computed(operator: string, left: number, right: number): number {
 export class Relation {
   readonly #tests: FrameTests;
   readonly #refusal: Refusal;
-  /** What the loads need, in their order. */
+  /** Conditions of the loads, in their order. */
   readonly #checks: Condition[] = [];
 
   constructor(tests: FrameTests, refusal: Refusal) {

@@ -45,7 +45,7 @@ function masked(at: number, value: number, mask: number): Test {
   return test(mask >>> 0 === ALL_BITS ? [load] : [load, instruction(ALU | AND | K, mask)], JEQ, value & mask);
 }
 
-/** What holds of the source, the destination, one of them, both. */
+/** A condition of the source, the destination, one of them, both. */
 function directed(direction: Direction, src: Condition, dst: Condition): Condition {
   if (direction === 'src') return src;
   if (direction === 'dst') return dst;

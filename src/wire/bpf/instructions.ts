@@ -60,7 +60,7 @@ export const JGT = 0x20;
 export const JGE = 0x30;
 export const JSET = 0x40;
 
-/** Where an operand, or the result of `RET`, is from. */
+/** Source of an operand, or of the result of `RET`. */
 export const K = 0x00;
 export const X = 0x08;
 export const A = 0x10;

@@ -13,7 +13,7 @@ export type TokenKind = 'word' | 'escaped' | 'number' | 'dotted' | 'address6' | 
 export interface Token {
   kind: TokenKind;
   text: string;
-  /** Of a number. */
+  /** Value of a number. */
   value: number;
   /** From 1. */
   column: number;

@@ -5,7 +5,7 @@ import type { Token } from './lexer.ts';
 export type Direction = 'any' | 'src' | 'dst' | 'both';
 export type IdKind = 'host' | 'net' | 'port' | 'portrange' | 'proto';
 
-/** Words in front of an id. Those of one id are those of the next, when that has none. */
+/** Words in front of an id. An id without any has those of the id before. */
 export interface Qualifiers {
   /** `ip`, `tcp`, `ether` ..., or null. */
   protocol: string | null;
