@@ -95,7 +95,7 @@ function tapped(device) {
   const scratch = arena.allocate(RUN_SCRATCH_BYTES, 8);
   const input = new LinkInput(bulk, scratch, Counters.open(arena, 'captured'), [iface], iface);
   iface.input = input;
-  const capture = new Capture(iface, { bulk, nowUs: clock.nowUs }, { queueBytes: 10_000 });
+  const capture = new Capture(iface, { bulk, view: arena.view, nowUs: clock.nowUs }, { queueBytes: 10_000 });
   return {
     capture,
     reserve: (hi, lo, bytes) => link.reserveTo(hi, lo, ETHERTYPE_IPV4, bytes),
