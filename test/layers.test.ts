@@ -93,7 +93,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // A kernel by its client, its requests by their types and numbers: no lab, no kernel, no command line.
   tools: ['rump/kernel-client', 'rump/late-stream', 'sys/control', 'wire'],
   // Commands of their own: a tool, and the connection that RUMP_SERVER names.
-  'tools/bin': ['tools', 'rump', 'host/node', 'host/contract'],
+  // Those of buses take part in one, or read it.
+  'tools/bin': ['tools', 'rump', 'host/node', 'host/contract', 'link', 'mem', 'wire'],
   // The supervisor lays out shared memory and reads captures: the public subpaths, and the worker entries by URL.
   lab: ['index', 'mem', 'link', 'wire', 'sys/control', 'rump', 'tools', 'host/node', 'host/contract'],
   // A thread starts before the façade is loaded.
@@ -404,7 +405,9 @@ describe('layers', () => {
     const byPath = new Map(files.map((file) => [file.path, file]));
     const isTool = (path: string): boolean =>
       /^tools\/\w+\.ts$/.test(path) && / (\w+): Tool = \{/.test(byPath.get(path)?.text ?? '');
-    for (const { path } of files.filter((file) => /^tools\/bin\/(?!main|kernel-at|rump-server)/.test(file.path))) {
+    for (const { path } of files.filter((file) =>
+      /^tools\/bin\/(?!main|kernel-at|rump-server|shmif-|dump-bus|put-on-bus)/.test(file.path),
+    )) {
       const loaded = loadedBy(path, byPath);
       const strange = [...loaded].filter(
         (name) => /^(lab|cli|node|kernel|worker|inet|net|link|mem)\//.test(name) || !/^(node:|\w+\/)/.test(name),

@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './bench.ts';
 import { breakCommand, healCommand } from './break.ts';
+import { dumpBusCommand, putOnBusCommand } from './bus.ts';
 import { captureCommand } from './capture.ts';
 import { completeCommand, completionCommand } from './completion.ts';
 import { doctorCommand } from './doctor.ts';
@@ -65,6 +66,8 @@ export function createProgram(): Command {
   const others = [
     runCommand(),
     rumpServerCommand(),
+    dumpBusCommand(),
+    putOnBusCommand(),
     packetdrillCommand(),
     benchCommand(),
     doctorCommand(),

@@ -31,6 +31,8 @@ export interface BusDeviceOptions {
   timeUs(): number;
   /** 8-aligned place of {@link BusDevice.memoryBytes} in the arena, the device's as long as it lives. */
   memoryAt: number;
+  /** Default 1500. */
+  mtuBytes?: number;
 }
 
 /** A participant: what there is while the device has a bus. */
@@ -53,8 +55,8 @@ export class BusDevice implements Device, DeviceQueue {
   readonly mac: MacAddress;
   readonly counters: Counters;
   readonly capabilities = 0;
-  mtuBytes: number = MTU_BYTES_DEFAULT;
-  maxFrameBytes: number = MTU_BYTES_DEFAULT + HEADER_BYTES;
+  mtuBytes = 0;
+  maxFrameBytes = 0;
 
   readonly #arena: Arena;
   readonly #bulk: Bulk;
@@ -87,6 +89,8 @@ export class BusDevice implements Device, DeviceQueue {
     this.mac = this.#filter.mac;
     this.#timeUs = options.timeUs;
     this.#copiesAt = options.memoryAt;
+    const { mtuBytes = MTU_BYTES_DEFAULT } = options;
+    if (this.setMtu(mtuBytes) < 0) throw new MultikernelError('EINVAL', `${this.name}: mtu ${mtuBytes}`);
     this.counters = Counters.open(arena, options.countersName);
     this.#txFrames = this.counters.index('txFrames');
     this.#txBytes = this.counters.index('txBytes');
@@ -188,6 +192,19 @@ export class BusDevice implements Device, DeviceQueue {
     if (holder < 0) return;
     this.counters.add(this.#wakeUps, 1);
     file.ring(members.bellName(lane, holder));
+  }
+
+  /** Send frames that were made elsewhere, whole with their Ethernet headers; those that no frame of this link is are left out. */
+  // cold: for tools
+  inject(frames: readonly Uint8Array[]): void {
+    for (const frame of frames) {
+      if (frame.length < HEADER_BYTES) continue;
+      const at = this.reserve(0, 0, frame.length);
+      if (at < 0) continue;
+      this.#arena.bytes.set(frame, at);
+      this.commit(frame.length, 0);
+    }
+    this.flush();
   }
 
   /** Nobody makes a sender wait. */

@@ -8,9 +8,10 @@
  * everybody's to write: readers check each word once they have it in private. Layout: docs/layouts/bus.md.
  */
 
+import { MultikernelError } from '../base/errors.ts';
 import { AWAKE, SLEEPING } from './bell.ts';
 import { checkSeal, magicOf, seal } from './layout.ts';
-import type { Region } from './region.ts';
+import { Region, viewsOf } from './region.ts';
 
 export const BUS_MAGIC: number = magicOf('MKBS');
 const VERSION = 1;
@@ -347,4 +348,67 @@ export class BusReader {
     this.#at = this.#head;
     return -1;
   }
+}
+
+/** A frame of {@link framesOfBus}. */
+export interface BusFrame {
+  readonly lane: number;
+  readonly timeUs: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A lane as its head shows it. */
+export interface BusLane {
+  readonly lane: number;
+  readonly holder: number;
+  readonly head: number;
+  readonly frames: number;
+}
+
+/** Attempts to read a lane whose writer comes round to the reader. */
+const DUMP_TRIES = 4;
+
+/**
+ * The lanes in use and all frames that a bus still holds, by time, without taking part: `read` fills an array from an offset of the file.
+ * Throws EPROTO with the reason when it is no bus.
+ */
+// cold: for tools
+export function framesOfBus(read: (into: Uint8Array, offset: number) => void): {
+  lanes: BusLane[];
+  frames: BusFrame[];
+} {
+  const region = new Region(viewsOf(new SharedArrayBuffer(BUS_BYTES)), 0, BUS_BYTES);
+  const { bytes, words } = region;
+  const part = (offset: number, byteLength: number): void => {
+    // Files are read into memory of one thread alone.
+    const into = new Uint8Array(byteLength);
+    read(into, offset);
+    bytes.set(into, offset);
+  };
+  part(0, LANES_OFFSET);
+  const why = checkSeal(words, 0, BUS_MAGIC, VERSION);
+  if (why !== '') throw new MultikernelError('EPROTO', why);
+  const members = new BusMembers(region);
+  const lanes: BusLane[] = [];
+  const frames: BusFrame[] = [];
+  for (let lane = 0; lane < members.used; lane++) {
+    const word = headWord(region, lane);
+    part(laneAt(region, lane), LANE_BYTES);
+    const claimedOffset = (word + LANE_CLAIMED) << 2;
+    part(claimedOffset, 4);
+    const numbers = { head: words[word + LANE_HEAD] as number, frames: words[word + LANE_SEQUENCE] as number };
+    lanes.push({ lane, holder: members.holder(lane), ...numbers });
+    const reader = new BusReader(region, lane, true);
+    for (let tries = 0; tries < DUMP_TRIES && reader.begin(); tries++) {
+      const found: BusFrame[] = [];
+      for (let at = reader.next(); at >= 0; at = reader.next()) {
+        const { lengthBytes, timeUs } = reader;
+        found.push({ lane, timeUs, bytes: new Uint8Array(bytes.subarray(at, at + lengthBytes)) });
+      }
+      if (!reader.end()) continue;
+      frames.push(...found);
+      break;
+    }
+  }
+  return { lanes, frames: frames.sort((a, b) => a.timeUs - b.timeUs) };
 }

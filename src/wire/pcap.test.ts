@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hex } from '../../test/fixtures/hex.ts';
-import { isPcap, readPcap } from './pcap.ts';
+import { emitPcapHeader, emitPcapRecord, isPcap, readPcap } from './pcap.ts';
 
 /** Little-endian, microseconds: two frames, the second cut to 2 of 60 bytes. */
 const LITTLE = `d4c3b2a1 0200 0400 00000000 00000000 00000400 01000000
@@ -80,5 +80,21 @@ describe('pcap', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe('the writer', () => {
+  it('writes header and records of whole frames, little-endian, in microseconds', () => {
+    const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+    expect(text(emitPcapHeader(65_535))).toBe('d4c3b2a1020004000000000000000000ffff000001000000');
+    expect(text(emitPcapRecord(1_700_000_000_000_007, Uint8Array.of(0xaa, 0xbb)))).toBe(
+      '00f153650700000002000000020000' + '00aabb',
+    );
+    const whole = new Uint8Array([...emitPcapHeader(65_535), ...emitPcapRecord(2_000_001, Uint8Array.of(1, 2, 3))]);
+    expect(readPcap(whole)).toEqual({
+      linkType: 1,
+      snapBytes: 65_535,
+      records: [{ timeNs: 2_000_001_000n, lengthBytes: 3, bytes: Uint8Array.of(1, 2, 3) }],
+    });
   });
 });

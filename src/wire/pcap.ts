@@ -1,5 +1,5 @@
 /**
- * Classic pcap files, read: the format before pcapng, which many captures still have.
+ * Classic pcap files: the format before pcapng, which many captures still have.
  *
  *      0       4          6          8          12         16        20           24
  *     +-------+----------+----------+----------+----------+---------+------------+---------
@@ -7,11 +7,12 @@
  *     +-------+----------+----------+----------+----------+---------+------------+---------
  *
  * Thread: any; reads a whole file. Both byte orders, stamps in microseconds and in nanoseconds (by the magic).
- * Read first: draft-ietf-opsawg-pcap. Missing: writing (pcapng.ts does that), the variants with longer records.
+ * Read first: draft-ietf-opsawg-pcap. Missing: the variants with longer records. Captures are written as pcapng;
+ * this writer is for tools whose original writes pcap.
  */
 
 import { MultikernelError } from '../base/errors.ts';
-import { NS_PER_S } from '../base/units.ts';
+import { NS_PER_S, US_PER_S } from '../base/units.ts';
 import { copyOut } from './bytes.ts';
 
 const HEADER_BYTES = 24;
@@ -19,6 +20,8 @@ const RECORD_HEADER_BYTES = 16;
 const MAGIC_MICROSECONDS = 0xa1b2c3d4;
 const MAGIC_NANOSECONDS = 0xa1b23c4d;
 const VERSION_MAJOR = 2;
+const VERSION_MINOR = 4;
+const LINK_TYPE_ETHERNET = 1;
 
 /** The upper bits say whether and how long an FCS ends each frame. */
 const LINK_TYPE_MASK = 0xffff;
@@ -36,6 +39,31 @@ export interface PcapFile {
   /** Most bytes kept of a frame. */
   snapBytes: number;
   records: PcapRecord[];
+}
+
+/** The header of a file of Ethernet frames, little-endian, with stamps in microseconds. */
+export function emitPcapHeader(snapBytes: number): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC_MICROSECONDS, true);
+  view.setUint16(4, VERSION_MAJOR, true);
+  view.setUint16(6, VERSION_MINOR, true);
+  view.setUint32(16, snapBytes, true);
+  view.setUint32(20, LINK_TYPE_ETHERNET, true);
+  return bytes;
+}
+
+/** A record of that file: a whole frame. `timeUs`: microseconds since 1970. */
+export function emitPcapRecord(timeUs: number, frame: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(RECORD_HEADER_BYTES + frame.length);
+  const view = new DataView(bytes.buffer);
+  const seconds = Math.floor(timeUs / US_PER_S);
+  view.setUint32(0, seconds, true);
+  view.setUint32(4, Math.floor(timeUs - seconds * US_PER_S), true);
+  view.setUint32(8, frame.length, true);
+  view.setUint32(12, frame.length, true);
+  bytes.set(frame, RECORD_HEADER_BYTES);
+  return bytes;
 }
 
 function failure(what: string): MultikernelError {

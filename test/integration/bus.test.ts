@@ -1,6 +1,6 @@
 /** The bus between real processes: servers on it, and participants that are killed at any instant. */
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -13,6 +13,7 @@ const LIBRARIES = '-lrumpnet -lrumpnet_net -lrumpnet_netinet -lrumpnet_netinet6 
 const SERVERS = Number(process.env.MK_SERVERS ?? 3);
 const KILLS = Number(process.env.MK_KILLS ?? 15);
 const STANDING = 3;
+const PATIENCE_MS = 120_000;
 const PARTICIPANT = join(import.meta.dirname, 'bus-participant.js');
 
 let servers: RumpServers;
@@ -97,6 +98,79 @@ describe.skipIf(libc() === null)('servers on a bus', () => {
   });
 });
 
+/** An ARP request and a frame of an experimental EtherType, as a pcap file of tcpdump holds them. */
+const ARP = 'ffffffffffff0200000000010806000108000604000102000000000' + '10a0000010000000000000a000002';
+/** Header of an ARP reply. */
+const REPLY = '08060001080006040002';
+const OTHER = 'ffffffffffff02000000000188b5' + '41'.repeat(46);
+
+function pcapFile(...frames: string[]): Buffer {
+  const header = Buffer.from('d4c3b2a1020004000000000000000000ffff000001000000', 'hex');
+  const records = frames.map((frame) => {
+    const bytes = Buffer.from(frame, 'hex');
+    const record = Buffer.alloc(16);
+    record.writeUInt32LE(1, 0);
+    record.writeUInt32LE(bytes.length, 8);
+    record.writeUInt32LE(bytes.length, 12);
+    return Buffer.concat([record, bytes]);
+  });
+  return Buffer.concat([header, ...records]);
+}
+
+describe.skipIf(libc() === null)('the frames of a bus', () => {
+  it('come from a pcap file, are answered by a server, and are printed and saved as pcap', async () => {
+    await serve(2);
+    writeFileSync(join(servers.folder, 'in.pcap'), pcapFile(ARP, OTHER));
+    expect(await servers.ok('shmif_pcapin', 'in.pcap bus1')).toBe('');
+    let lines: string[] = [];
+    let saved = Buffer.alloc(0);
+    await until(async () => {
+      lines = (await servers.ok('shmif_dumpbus', '-p out.pcap bus1')).split('\n');
+      saved = readFileSync(join(servers.folder, 'out.pcap'));
+      return saved.includes(Buffer.from(REPLY, 'hex'));
+    });
+    expect(lines[0]).toMatch(/^bus version 1, places: 64, used: 2, packets: \d+$/);
+    expect(lines[1]).toMatch(/^place 0: holder 1, offset: 0x[0-9a-f]{4}, sent: \d+$/);
+    expect(lines[2]).toMatch(/^place 1: free, offset: 0x0009, sent: 2$/);
+    expect(lines.find((line) => line.includes('place 1, length'))).toMatch(
+      /^packet \d+, place 1, length 0x002a, ts \d{10}\/\d{6}$/,
+    );
+    expect(await servers.ok('shmif_dumpbus', '-h bus1')).not.toContain('packet ');
+    expect(saved.subarray(0, 24).toString('hex')).toBe('d4c3b2a1020004000000000000000000ffff000001000000');
+    expect(saved.includes(Buffer.from(ARP, 'hex'))).toBe(true);
+    const piped = await servers.run('shmif_dumpbus', '-p - bus1');
+    expect(Buffer.from(piped.out, 'latin1').includes(Buffer.from(ARP, 'hex'))).toBe(true);
+    expect(piped.err).toMatch(/^bus version 1, places: 64, used: 2, packets: \d+\nplace 0: /);
+    const { stdout, error } = spawnSync('tcpdump', ['-n', '-r', join(servers.folder, 'out.pcap')], {
+      encoding: 'utf8',
+    });
+    if (error === undefined) {
+      expect(stdout).toContain('ARP, Request who-has 10.0.0.2 tell 10.0.0.1');
+      expect(stdout).toContain('ARP, Reply 10.0.0.2 is-at b2:a0:');
+    }
+  });
+
+  it('are refused in one line where there is no bus', async () => {
+    writeFileSync(join(servers.folder, 'text'), 'this is no bus\n');
+    expect(await servers.run('shmif_dumpbus', 'text')).toMatchObject({
+      code: 1,
+      err: 'shmif_dumpbus: text not a shmif bus: wrong magic number\n',
+    });
+    expect(await servers.run('shmif_dumpbus', '')).toMatchObject({
+      code: 1,
+      err: 'usage: shmif_dumpbus [-h] [-p pcapfile] buspath\n',
+    });
+    expect(await servers.run('shmif_pcapin', 'text bus1')).toMatchObject({
+      code: 1,
+      err: 'shmif_pcapin: pcap: no magic number\n',
+    });
+    expect(await servers.run('shmif_pcapin', 'text')).toMatchObject({
+      code: 1,
+      err: 'usage: shmif_pcapin pcapfile buspath\n',
+    });
+  });
+});
+
 /** Participants as processes of their own, and what they told. */
 class Party {
   readonly children = new Map<number, ChildProcess>();
@@ -127,8 +201,13 @@ class Party {
       if (message.ready !== undefined) ready = true;
       if (message.heard !== undefined) this.heardBy.get(id)?.add(message.heard);
     });
+    let ended = '';
+    child.once('exit', (code, signal) => {
+      ended = `participant ${id} ended by itself: ${code ?? signal}`;
+    });
     child.send({ begin: id, mode });
-    await until(() => ready);
+    await until(() => ready || ended !== '', PATIENCE_MS);
+    if (!ready) throw new Error(ended);
     return id;
   }
 
@@ -166,7 +245,8 @@ describe.skipIf(libc() === null)('a bus', () => {
       for (let kills = 0; kills < KILLS; kills++) {
         const place = kills % victims.length;
         const victim = victims[place] as number;
-        await until(() => watchers.every((watcher) => party.heardBy.get(watcher)?.has(victim)));
+        await until(() => watchers.every((watcher) => party.heardBy.get(watcher)?.has(victim)), PATIENCE_MS);
+        if (kills % 100 === 99) console.log(`${kills + 1} kills`);
         await new Promise((wake) => setTimeout(wake, Math.random() * 20));
         await party.kill(victim);
         victims[place] = await party.start('send');
