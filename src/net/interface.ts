@@ -161,6 +161,18 @@ export class Interface {
     if (this.#promiscuous === (on ? 1 : 0)) this.link.setPromiscuous(on);
   }
 
+  /** SIOCZIFDATA: the counts begin again. */
+  zeroTraffic(): void {
+    this.inPackets = 0;
+    this.inBytes = 0;
+    this.inErrors = 0;
+    this.inDrops = 0;
+    this.outPackets = 0;
+    this.outBytes = 0;
+    this.outErrors = 0;
+    this.outDrops = 0;
+  }
+
   addTap(tap: FrameTap): void {
     this.taps.push(tap);
   }

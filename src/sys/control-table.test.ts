@@ -221,7 +221,7 @@ const IMPAIRED = {
 
 /** A good request of each operation that takes fields. */
 const GOOD: Partial<Record<ControlOperation, Record<string, unknown>>> = {
-  'interface.change': { index: 2, setFlags: 1, clearFlags: 0, mtuBytes: 1400, ipv6: true },
+  'interface.change': { index: 2, setFlags: 1, clearFlags: 0, mtuBytes: 1400, ipv6: true, zeroTraffic: true },
   'interface.create': { name: 'lo1' },
   'interface.destroy': { name: 'lo1' },
   'interface.link': { index: 1, path: 'bus' },

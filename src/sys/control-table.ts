@@ -9,7 +9,7 @@
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
 import { US_PER_S } from '../base/units.ts';
 import type { Inet } from '../inet/inet.ts';
-import { IFF_UP, type Interface } from '../net/interface.ts';
+import { IFF_DEBUG, IFF_LINK0, IFF_LINK1, IFF_LINK2, IFF_NOARP, IFF_UP, type Interface } from '../net/interface.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../net/route.ts';
 import { VlanLink } from '../net/vlan/vlan-link.ts';
 import * as bridges from './bridge-control.ts';
@@ -28,6 +28,8 @@ import { type InterfaceImpairments, setImpairment } from './impairment-control.t
 import { counterRecords, interfaceRecord, neighborRecord, routeRecord, socketRecords } from './records.ts';
 
 const INDEX_MAX = 0x7fffffff;
+/** Flags of an administrator; the others follow the link. */
+const ADMINISTRATORS: number = IFF_UP | IFF_DEBUG | IFF_NOARP | IFF_LINK0 | IFF_LINK1 | IFF_LINK2;
 const MTU_BYTES_MAX = 0xffffffff;
 const VLAN_ID_MAX = 0xffff;
 
@@ -54,12 +56,15 @@ function changeInterface(target: ControlTarget, fields: Fields): null {
   const clear = input.optionalWord(fields, 'clearFlags');
   const mtuBytes = input.optionalInteger(fields, 'mtuBytes', 0, MTU_BYTES_MAX);
   const ipv6 = input.optionalBoolean(fields, 'ipv6');
-  // The flag UP alone is the administrator's; the others follow the device.
-  if (((set | clear) & ~IFF_UP) !== 0) throw new MultikernelError('EINVAL', 'flags: only UP can change');
+  const zero = input.optionalBoolean(fields, 'zeroTraffic');
+  if (((set | clear) & ~ADMINISTRATORS) !== 0) {
+    throw new MultikernelError('EINVAL', 'flags: UP, DEBUG, NOARP and LINK0 to LINK2 can change');
+  }
   if (mtuBytes !== undefined) must(target.inet.setMtu(iface, mtuBytes));
   if (ipv6 !== undefined) target.inet.ip6.setDisabled(iface, !ipv6);
   if ((set & IFF_UP) !== 0 && !iface.up) must(iface.link.startError);
   if ((set | clear) !== 0) target.inet.changeFlags(iface, set, clear);
+  if (zero === true) iface.zeroTraffic();
   return null;
 }
 

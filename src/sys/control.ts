@@ -193,12 +193,14 @@ export interface HostRecord {
 /** Changes of an interface; an absent field keeps its value. */
 export interface InterfaceChangeRequest {
   index: number;
-  /** `IFF_*` to set and to clear; of these IFF_UP can change. */
+  /** `IFF_*` to set and to clear: UP, DEBUG, NOARP, LINK0 to LINK2. */
   setFlags?: number;
   clearFlags?: number;
   mtuBytes?: number;
   /** Whether IPv6 runs here, where it runs at all (`net.inet6.ip6.enable`). */
   ipv6?: boolean;
+  /** Counts begin at 0 again. */
+  zeroTraffic?: boolean;
 }
 
 /** With lifetimes an IPv6 address that is there already gets these. An IPv6 address switches IPv6 on for its interface. */

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { refusing, run } from '../../test/fixtures/tool-tables.ts';
 import { arp } from './arp.ts';
@@ -32,5 +35,24 @@ describe('arp', () => {
     const deleted: string[] = [];
     await run(arp, '-da', { deleteNeighbor: async (address) => void deleted.push(address) });
     expect(deleted).toEqual(['10.0.1.1', '10.0.1.9', '10.0.1.8']);
+  });
+
+  it('-f sets the entries of a file, and says which lines are none', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mk-arp-'));
+    const file = join(folder, 'entries');
+    writeFileSync(file, '# two\n10.0.1.5 0:1:2:3:4:5\n\n10.0.1.6 0:1:2:3:4:6 temp pub # for a day\n10.0.1.7\n');
+    const added: object[] = [];
+    const addNeighbor = async (entry: object): Promise<void> => void added.push(entry);
+    expect(await run(arp, `-f ${file}`, { addNeighbor })).toEqual({
+      text: '',
+      errors: 'arp: bad line: 10.0.1.7\n',
+      code: 1,
+    });
+    expect(added).toEqual([
+      { address: '10.0.1.5', mac: '0:1:2:3:4:5', temporary: false, published: false },
+      { address: '10.0.1.6', mac: '0:1:2:3:4:6', temporary: true, published: true },
+    ]);
+    rmSync(folder, { recursive: true });
+    expect((await run(arp, `-f ${file}`)).errors).toBe(`arp: cannot open ${file}\n`);
   });
 });

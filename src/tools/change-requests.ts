@@ -45,6 +45,10 @@ export type NewAddress = Omit<AddressAddRequest, 'index' | 'address'> & { addres
 export interface InterfaceChange {
   name: string;
   up?: boolean;
+  /** `IFF_*`: DEBUG, NOARP, LINK0 to LINK2. */
+  setFlags?: number;
+  clearFlags?: number;
+  zeroTraffic?: boolean;
   /** Path of the bus; null takes it away. */
   linkString?: string | null;
   mediaOn?: boolean;
@@ -103,7 +107,7 @@ function indexOf(name: string, names: InterfaceNames): number {
 
 /** In the order: vlan, MTU, bus, media, new address, old address, IPv6, up or down. */
 export function interfaceRequests(change: InterfaceChange, names: InterfaceNames): ChangeRequest[] {
-  const { name, up, mtuBytes, ipv6, addAddress, removeAddress, vlan, linkString, mediaOn } = change;
+  const { name, up, mtuBytes, ipv6, addAddress, removeAddress, vlan, linkString, mediaOn, ...others } = change;
   const index = indexOf(name, names);
   const requests: ChangeRequest[] = [];
   if (vlan !== undefined) {
@@ -131,6 +135,9 @@ export function interfaceRequests(change: InterfaceChange, names: InterfaceNames
   }
   if (ipv6 !== undefined) {
     requests.push({ operation: 'interface.change', request: { index, ipv6 }, subject: name });
+  }
+  if (Object.keys(others).length > 0) {
+    requests.push({ operation: 'interface.change', request: { index, ...others }, subject: name });
   }
   if (up !== undefined) {
     const request = up ? { index, setFlags: IFF_UP } : { index, clearFlags: IFF_UP };

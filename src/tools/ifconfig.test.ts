@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { hex } from '../../test/fixtures/packets.ts';
 import { ToolBed } from '../../test/fixtures/tool-bed.ts';
 import { ETH0, ETH6, refusing, run } from '../../test/fixtures/tool-tables.ts';
 import { changes, ifconfig } from './ifconfig.ts';
 import type { Address6Info, InterfaceInfo } from './interface-text.ts';
+import { sysctl } from './sysctl.ts';
 
 describe('ifconfig', () => {
   const eth0 = 'eth0: flags=0x8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500\n\taddress: 02:6d:6b:00:03:00\n';
@@ -162,5 +164,40 @@ describe('ifconfig over a kernel', () => {
     expect((await bed.run(ifconfig, 'shmif0 vlan 5 vlanif lo0')).errors).toBe(
       'ifconfig: SIOCSETVLAN: Invalid argument\n',
     );
+  });
+
+  it('-z prints the counts, and begins again', async () => {
+    const bed = new ToolBed(1);
+    bed.receive(0, hex('ffffffffffff 020000000a01 88b5 0102'));
+    const first = (await bed.run(ifconfig, '-z shmif0')).text;
+    expect(first).toContain('\tinput: 1 packet, 16 bytes, 1 queue drop\n\toutput: 0 packets, 0 bytes\n');
+    expect((await bed.run(ifconfig, '-v shmif0')).text).toContain('\tinput: 0 packets, 0 bytes\n');
+  });
+
+  it('-s tells the carrier by its exit code, and says nothing', async () => {
+    const bed = new ToolBed(1);
+    expect(await bed.run(ifconfig, '-s shmif0')).toEqual({ text: '', errors: '', code: 0 });
+    (bed.devices[0] as { linkUp: boolean }).linkUp = false;
+    expect(await bed.run(ifconfig, '-s shmif0')).toEqual({ text: '', errors: '', code: 1 });
+  });
+
+  it('-w waits for addresses that are probed, so long at most', async () => {
+    const bed = new ToolBed(1, true);
+    await bed.run(sysctl, '-w net.inet6.ip6.dad_count=1');
+    await bed.quietly(ifconfig, 'shmif0 inet6 fc00::1/64');
+    expect(await bed.run(ifconfig, '-w 0')).toEqual({ text: '', errors: '', code: 1 });
+    bed.seconds(5);
+    expect(await bed.run(ifconfig, '-w 10')).toEqual({ text: '', errors: '', code: 0 });
+  });
+
+  it("sets the flags that are the administrator's", async () => {
+    const bed = new ToolBed(1);
+    await bed.quietly(ifconfig, 'shmif0 -arp debug link0 link2');
+    const line = async (): Promise<string> => (await bed.run(ifconfig, 'shmif0')).text.split('\n')[0] as string;
+    expect(await line()).toBe(
+      'shmif0: flags=0xd8c7<UP,BROADCAST,DEBUG,RUNNING,NOARP,SIMPLEX,LINK0,LINK2,MULTICAST> mtu 1500',
+    );
+    await bed.quietly(ifconfig, 'shmif0 arp -debug -link0 -link2');
+    expect(await line()).toBe('shmif0: flags=0x8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500');
   });
 });

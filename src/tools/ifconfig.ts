@@ -4,6 +4,8 @@
  * Missing: media, tunnels and changes of link-layer addresses, which the kernels do not have.
  */
 
+import { setTimeout } from 'node:timers/promises';
+import { MS_PER_S } from '../base/units.ts';
 import {
   IN6_IFF_ANYCAST,
   IN6_IFF_AUTOCONF,
@@ -22,13 +24,22 @@ import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = `usage: ifconfig [-Lv] [-a] [-bdsu] [interface [inet | inet6 | link]]
        ifconfig -l [-bdsu]
+       ifconfig -s interface
+       ifconfig -z [-a | interface]
+       ifconfig -w seconds
        ifconfig -C
        ifconfig interface create | destroy
        ifconfig interface [linkstr PATH | -linkstr | media auto | media none] ...
        ifconfig interface [up | down | mtu N | [inet] ADDRESS/N [alias | -alias | delete] | ADDRESS netmask MASK] ...
+       ifconfig interface [-]arp | [-]debug | [-]link0 | [-]link1 | [-]link2
        ifconfig interface vlan N vlanif PARENT | -vlanif [PARENT]
        ifconfig interface inet6 ADDRESS[/N | prefixlen N] [anycast] [pltime S] [vltime S] [alias | -alias | delete] ...`;
 const PREFIX6_BITS = 64;
+/** Between two looks at addresses that are being probed. */
+const LOOK_MS = 100;
+/** `IFF_*` by the words that set them; `arp` clears what it names. */
+const FLAG_WORDS: Readonly<Record<string, number>> = { debug: 0x4, link0: 0x1000, link1: 0x2000, link2: 0x4000 };
+const IFF_NOARP = 0x80;
 const MEDIA: ReadonlySet<string> = new Set(['auto', 'autoselect', 'none']);
 const FAMILIES: ReadonlySet<string> = new Set(['inet', 'inet6', 'link']);
 /** `IN6_IFF_*`. */
@@ -114,10 +125,13 @@ function chosen(infos: InterfaceInfo[], flags: ReadonlySet<string>): InterfaceIn
 }
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
-  const { flags, rest } = getopt(args, 'abClLmNhdsuvz');
-  const view: InterfaceView = { verbose: flags.has('v'), lifetimes: flags.has('L') };
+  const { flags, values, rest } = getopt(args, 'abClLmNhdsuvw:z');
+  const zero = flags.has('z');
+  const view: InterfaceView = { verbose: flags.has('v') || zero, lifetimes: flags.has('L') };
   const [name, ...words] = rest;
   if (flags.has('C')) return listCloners(context);
+  const wait = values.get('w');
+  if (wait !== undefined) return settled(context, wait);
   if (name !== undefined && (words[0] === 'create' || words[0] === 'destroy')) {
     if (words.length > 1) throw new UsageError(`${words[1]}: not understood`);
     return clone(context, name, words[0]);
@@ -128,6 +142,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     if (context.json) context.out.write(`${JSON.stringify(shown)}\n`);
     else if (flags.has('l')) context.out.write(`${shown.map((info) => info.name).join(' ')}\n`);
     else for (const info of shown) context.out.write(formatInterface(info, { ...view, family: name ?? null }));
+    if (zero) for (const info of shown) await context.kernel.setInterface({ name: info.name, zeroTraffic: true });
     return 0;
   }
   const info = infos.find((candidate) => candidate.name === name);
@@ -136,12 +151,25 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     return 1;
   }
   const family = words[0];
+  if (flags.has('s') && family === undefined) return info.linkState === 'down' ? 1 : 0;
   if (words.length === 0 || (words.length === 1 && FAMILIES.has(family as string))) {
     if (context.json) context.out.write(`${JSON.stringify(info)}\n`);
     else context.out.write(formatInterface(info, { ...view, family: family ?? null }));
+    if (zero) await context.kernel.setInterface({ name, zeroTraffic: true });
     return 0;
   }
   return change(context, name, words);
+}
+
+/** Waits until no address is tentative, for so many seconds at most: then 1. */
+async function settled(context: ToolContext, text: string): Promise<number> {
+  if (!/^\d+$/.test(text)) throw new UsageError(`-w ${text}: not a number of seconds`);
+  for (let leftMs = Number(text) * MS_PER_S; ; leftMs -= LOOK_MS) {
+    const infos = await context.kernel.interfaces();
+    const probed = infos.some(({ addresses6 }) => addresses6.some(({ state }) => state === 'tentative'));
+    if (!probed || leftMs <= 0 || context.signal.aborted) return probed ? 1 : 0;
+    await setTimeout(LOOK_MS);
+  }
 }
 
 async function listCloners(context: ToolContext): Promise<number> {
@@ -201,7 +229,12 @@ export function changes(name: string, words: readonly string[]): InterfaceChange
     const value = words[i + 1];
     if (word === 'inet' || word === 'inet6') continue;
     else if (word === 'up' || word === 'down') found.push({ name, up: word === 'up' });
-    else if (word === 'alias') alias = 'add';
+    else if (word === 'arp') found.push({ name, clearFlags: IFF_NOARP });
+    else if (word === '-arp') found.push({ name, setFlags: IFF_NOARP });
+    else if (FLAG_WORDS[word.replace(/^-/, '')] !== undefined) {
+      const flag = FLAG_WORDS[word.replace(/^-/, '')] as number;
+      found.push(word.startsWith('-') ? { name, clearFlags: flag } : { name, setFlags: flag });
+    } else if (word === 'alias') alias = 'add';
     else if (word === '-alias' || word === 'delete') alias = 'remove';
     else if (word === 'linkstr' && value !== undefined) found.push({ name, linkString: words[++i] as string });
     else if (word === '-linkstr') found.push({ name, linkString: null });

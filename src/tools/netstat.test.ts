@@ -32,7 +32,10 @@ Destination        Gateway            Flags    Refs      Use    Mtu Interface
 default            10.0.1.1           UGS         -        -   1500  eth0
 10.0.1/24          link#2             UC          -        -      -  eth0
 10.0.1.10          link#2             UHl         -        -  33624  lo0
+10.0.1.1           02:6d:6b:00:02:01  UHL         -        -      -  eth0
+10.0.1.8           02:00:00:00:00:08  UHLSp       -        -      -  eth0
 `);
+    expect((await run(netstat, '-rnL -f inet')).text.split('\n')).toHaveLength(8);
   });
 
   it('-an prints all sockets, without -a the connected ones', async () => {
@@ -102,6 +105,8 @@ default                            fd00::1                        UGS         - 
 fd00::/64                          link#2                         UC          -        -   1500  eth0
 fe80::%eth0/64                     link#2                         UC          -        -   1500  eth0
 fd00::a                            link#2                         UHl         -        -   1500  lo0
+fd00::1                            02:6d:6b:00:02:01              UHL         -        -      -  eth0
+fd00::8                            02:6d:6b:00:02:01              UHLS        -        -      -  eth0
 `);
     const sockets6: SocketInfo[] = (SOCKETS as SocketInfo[]).slice(0, 2).map((socket, i) => ({
       ...socket,

@@ -14,7 +14,7 @@ import type { SocketInfo } from './socket-text.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = `usage: netstat [-anv] [-f inet | inet6] [-p protocol]
-       netstat -r [-n] [-f inet | inet6]
+       netstat -r [-Ln] [-f inet | inet6]
        netstat -i [-bdn] [-I interface]
        netstat -s [-s] [-f inet | inet6] [-p protocol]`;
 
@@ -113,7 +113,7 @@ function networkOf6(address: string, prefixLength: number): string {
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
   const double = args.some((word) => /^-[a-z]*s[a-z]*s/.test(word)) || args.filter((word) => word === '-s').length > 1;
-  const { flags, values, rest } = getopt(args, 'abdf:iI:np:rsTv');
+  const { flags, values, rest } = getopt(args, 'abdf:iI:Lnp:rsTv');
   if (rest.length > 0) throw new UsageError(USAGE);
   const family = familyOf(values.get('f'));
   const { kernel, out, json } = context;
@@ -122,7 +122,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     return 0;
   };
   if (flags.has('r')) {
-    const [routes, text] = await routesOf(context, family);
+    const [routes, text] = await routesOf(context, family, !flags.has('L'));
     return print(routes, () => text);
   }
   if (flags.has('i') || values.has('I')) {

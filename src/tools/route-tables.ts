@@ -1,6 +1,7 @@
 /** Routing tables as `netstat -r` and `route show` print them. Thread: any. */
 
 import type { AddressFamily } from './address-text.ts';
+import type { NeighborInfo } from './neighbor-text.ts';
 import type { RouteInfo } from './route-text.ts';
 import type { ToolContext } from './tool.ts';
 
@@ -25,12 +26,31 @@ function formatRoutes(routes: readonly RouteInfo[], family: AddressFamily = 'ine
   return `\n${title}:\n${[heading, ...lines].join('\n')}\n`;
 }
 
-/** The tables of one family, or of both: null. */
-export async function routesOf(context: ToolContext, family: AddressFamily | null): Promise<[RouteInfo[], string]> {
+/** Neighbors that have a link-layer address, as rows behind the routes of their family. */
+function neighborRows(neighbors: readonly NeighborInfo[], bits: number): RouteInfo[] {
+  return neighbors.flatMap(({ address, mac, interface: name, state, published }) => {
+    if (mac === null) return [];
+    const flags = `UHL${state === 'permanent' ? 'S' : ''}${published ? 'p' : ''}`;
+    return [{ destination: address, prefixLength: bits, gateway: mac, flags, interface: name, mtuBytes: 0, uses: 0 }];
+  });
+}
+
+/**
+ * The tables of one family, or of both: null. Text has the neighbor cache behind the routes unless `links` is false (`-L`), as NetBSD
+ * since both are apart.
+ */
+export async function routesOf(
+  context: ToolContext,
+  family: AddressFamily | null,
+  links: boolean = true,
+): Promise<[RouteInfo[], string]> {
   const families: AddressFamily[] = family === null ? ['inet', 'inet6'] : [family];
-  const tables = await Promise.all(families.map((one) => context.kernel.routes(one)));
+  const { kernel } = context;
+  const tables = await Promise.all(families.map((one) => kernel.routes(one)));
+  const caches = await Promise.all(families.map((one) => (links && !context.json ? kernel.neighbors(one) : [])));
   const shown = families.flatMap((one, i) => {
-    const routes = tables[i] as RouteInfo[];
+    const neighbors = neighborRows(caches[i] as NeighborInfo[], one === 'inet6' ? 128 : 32);
+    const routes = [...(tables[i] as RouteInfo[]), ...neighbors];
     return one === 'inet6' && family === null && routes.length === 0 ? [] : [formatRoutes(routes, one)];
   });
   return [tables.flat(), `Routing tables\n${shown.join('')}`];

@@ -38,6 +38,16 @@ export function routeFlagLetters(flags: number): string {
     .join('');
 }
 
+/** The request of a routing message is done. */
+export const RTF_DONE = 0x40;
+
+/** route(8)'s names of flags, RTF_DONE among them, lowest bit first. */
+export function routeFlagNames(flags: number): string[] {
+  const names = ROUTE_FLAGS.filter(([bit]) => (flags & bit) !== 0).map(([bit, , name]) => [bit, name] as const);
+  if ((flags & RTF_DONE) !== 0) names.push([RTF_DONE, 'DONE']);
+  return names.sort(([a], [b]) => a - b).map(([, name]) => name);
+}
+
 export function routeInfo(record: RouteRecord, names: InterfaceNames): RouteInfo {
   const { destination, prefixLength, gateway, linkIndex, flags, interfaceIndex, mtuBytes, uses } = record;
   return {

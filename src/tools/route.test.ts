@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { ToolBed } from '../../test/fixtures/tool-bed.ts';
 import { ROUTES, refusing, run } from '../../test/fixtures/tool-tables.ts';
+import { arp } from './arp.ts';
+import { ifconfig } from './ifconfig.ts';
 import { route } from './route.ts';
 
 /** The route of `route get`, as data. */
@@ -72,5 +75,78 @@ destination: default
     expect(await found('fe80::9%eth0')).toMatchObject({ destination: 'fe80::%eth0' });
     expect(await found('fe80::9%eth1')).toMatchObject({ destination: '::' });
     expect((await run(route, '-n show -inet6')).text).toContain('fd00::a                            link#2');
+  });
+});
+
+describe('route over a kernel', () => {
+  async function kernel(): Promise<ToolBed> {
+    const bed = new ToolBed(1);
+    await bed.quietly(ifconfig, 'shmif0 10.0.0.1/24');
+    await bed.run(route, 'add default 10.0.0.9');
+    return bed;
+  }
+
+  it('change gives another gateway, or says that there is no route', async () => {
+    const bed = await kernel();
+    expect((await bed.run(route, 'change default 10.0.0.8')).text).toBe('change net default: gateway 10.0.0.8\n');
+    expect((await bed.run(route, '-nL show -inet')).text).toContain('default            10.0.0.8           UGS');
+    expect(await bed.run(route, 'change 10.7.0.0/16 10.0.0.8')).toEqual({
+      text: '',
+      errors: 'change net 10.7.0.0/16: gateway 10.0.0.8: not in table\n',
+      code: 1,
+    });
+    // A gateway that cannot be reached leaves the route as it was.
+    expect((await bed.run(route, 'change default 192.168.0.1')).errors).toBe(
+      'change net default: gateway 192.168.0.1: Network is unreachable\n',
+    );
+    expect((await bed.run(route, '-nL show -inet')).text).toContain('default            10.0.0.8           UGS');
+  });
+
+  it('flush takes the routes over gateways', async () => {
+    const bed = await kernel();
+    await bed.run(route, 'add 10.7.0.0/16 10.0.0.8');
+    expect((await bed.run(route, '-n flush -inet')).text).toBe(
+      'default              10.0.0.9             done\n10.7.0.0             10.0.0.8             done\n',
+    );
+    expect(await bed.run(route, '-q flush')).toEqual({ text: '', errors: '', code: 0 });
+    expect((await bed.run(route, '-nL show -inet')).text).toContain('10.0.0/24          link#2             UC');
+  });
+
+  it('monitor prints messages as they come, and ends after so many', async () => {
+    const bed = await kernel();
+    const monitor = bed.run(route, '-n monitor -c 3');
+    await bed.run(route, 'add 10.7.0.0/16 10.0.0.8');
+    await bed.run(route, 'delete 10.7.0.0/16');
+    await bed.run(route, 'add -host 10.8.0.1 10.0.0.8');
+    await bed.run(route, 'add -host 10.8.0.2 10.0.0.8');
+    expect((await monitor).text).toBe(`RTM_ADD: Add Route: pid 0, seq 0, errno 0, flags: <UP,GATEWAY,DONE,STATIC>
+locks:  inits: 
+sockaddrs: <DST,GATEWAY,NETMASK>
+ 10.7.0.0 10.0.0.8 /16
+RTM_DELETE: Delete Route: pid 0, seq 0, errno 0, flags: <UP,GATEWAY,DONE,STATIC>
+locks:  inits: 
+sockaddrs: <DST,GATEWAY,NETMASK>
+ 10.7.0.0 10.0.0.8 /16
+RTM_ADD: Add Route: pid 0, seq 0, errno 0, flags: <UP,GATEWAY,HOST,DONE,STATIC>
+locks:  inits: 
+sockaddrs: <DST,GATEWAY>
+ 10.8.0.1 10.0.0.8
+`);
+  });
+
+  it('show has the neighbor cache behind the routes, without with -L', async () => {
+    const bed = await kernel();
+    await bed.quietly(arp, '-s 10.0.0.5 2:0:0:0:0:5');
+    await bed.quietly(arp, '-s 10.0.0.6 2:0:0:0:0:6 temp pub');
+    const lines = (await bed.run(route, '-n show -inet')).text.split('\n');
+    expect(lines.slice(-3)).toEqual([
+      '10.0.0.5           02:00:00:00:00:05  UHLS        -        -      -  shmif0',
+      '10.0.0.6           02:00:00:00:00:06  UHLp        -        -      -  shmif0',
+      '',
+    ]);
+    expect((await bed.run(route, '-nL show -inet')).text).not.toContain('UHL');
+    expect((await bed.run(arp, '-s 10.0.0.5 2:0:0:0:0:7')).errors).toBe('arp: 10.0.0.5: File exists\n');
+    await bed.quietly(arp, '-s 10.0.0.6 2:0:0:0:0:7');
+    expect((await bed.run(arp, '-n 10.0.0.1')).errors).toBe('arp: 10.0.0.1 (10.0.0.1) -- no entry\n');
   });
 });

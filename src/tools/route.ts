@@ -1,22 +1,24 @@
-/** `route show`, `get`, `add`, `delete` with NetBSD's arguments and text. Thread: the command's. Missing: change, flush, monitor. */
+/** `route show`, `get`, `add`, `delete` with NetBSD's arguments and text. Thread: the command's. Missing: `-ifp`, `-ifa`, metrics. */
 
 import { fromBigInt6, toBigInt6 } from './address-bits.ts';
 import type { AddressFamily } from './address-text.ts';
 import type { RouteChange } from './change-requests.ts';
 import { refusalText } from './error-text.ts';
-import { UsageError } from './getopt.ts';
+import { getopt, UsageError } from './getopt.ts';
 import { isAddress } from './resolver.ts';
+import { monitorRoutes } from './route-monitor.ts';
 import { routesOf } from './route-tables.ts';
-import { ROUTE_FLAGS, type RouteInfo } from './route-text.ts';
+import { ROUTE_FLAGS, type RouteInfo, RTF_DONE, routeFlagNames } from './route-text.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
-const USAGE = `usage: route [-n] show [-inet | -inet6]
+const USAGE = `usage: route [-nL] show [-inet | -inet6]
+       route [-nq] flush [-inet | -inet6]
+       route [-n] monitor [-c COUNT]
        route [-n] get [-inet6] DESTINATION
        route [-q] add [-inet6] [-net | -host] DESTINATION[/N] [-prefixlen N] GATEWAY [-reject | -blackhole]
+       route [-q] change [-inet6] [-net | -host] DESTINATION[/N] [-prefixlen N] GATEWAY [-reject | -blackhole]
        route [-q] delete [-inet6] [-net | -host] DESTINATION[/N] [-prefixlen N] [GATEWAY]`;
 const NET6_BITS = 64;
-
-const RTF_DONE = 0x40;
 
 interface RouteTarget {
   text: string;
@@ -25,20 +27,24 @@ interface RouteTarget {
 }
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
-  const words = args.filter((word) => word !== '-n');
-  const quiet = words[0] === '-q';
-  if (quiet) words.shift();
-  const [verb, ...rest] = words;
+  const { flags, rest: words } = getopt(args, 'Lnqv');
+  const quiet = flags.has('q');
+  const [verb, ...rest] = words.filter((word) => word !== '-n');
   switch (verb) {
     case 'show': {
       const family = rest.includes('-inet6') ? 'inet6' : rest.includes('-inet') ? 'inet' : null;
-      const [routes, text] = await routesOf(context, family);
+      const [routes, text] = await routesOf(context, family, !flags.has('L'));
       context.out.write(context.json ? `${JSON.stringify(routes)}\n` : text);
       return 0;
     }
     case 'get':
       return get(context, rest);
+    case 'flush':
+      return flush(context, rest, quiet);
+    case 'monitor':
+      return monitor(context, rest);
     case 'add':
+    case 'change':
     case 'delete':
       return change(context, verb, rest, quiet);
     default:
@@ -96,12 +102,58 @@ function expand(text: string): string | null {
   return isAddress(padded) ? padded : null;
 }
 
-async function change(context: ToolContext, verb: 'add' | 'delete', args: string[], quiet: boolean): Promise<number> {
+async function monitor(context: ToolContext, words: string[]): Promise<number> {
+  const { values, rest } = getopt(words, 'c:');
+  const count = values.has('c') ? Number(values.get('c')) : Infinity;
+  if (rest.length > 0 || !(count >= 1)) throw new UsageError(USAGE);
+  return monitorRoutes(context, count);
+}
+
+/** Routes over gateways go, as with NetBSD. */
+async function flush(context: ToolContext, words: string[], quiet: boolean): Promise<number> {
+  const families: AddressFamily[] = words.includes('-inet6')
+    ? ['inet6']
+    : words.includes('-inet')
+      ? ['inet']
+      : ['inet', 'inet6'];
+  for (const family of families) {
+    const routes = await context.kernel.routes(family);
+    for (const { destination: to, prefixLength, gateway, flags } of routes) {
+      if (!flags.includes('G')) continue;
+      await context.kernel.deleteRoute({ destination: to, prefixLength, gateway, kind: 'unicast' });
+      const name = prefixLength === 0 ? 'default' : to;
+      if (!quiet) context.out.write(`${name.padEnd(20)} ${gateway.padEnd(20)} done\n`);
+    }
+  }
+  return 0;
+}
+
+/** The route of that destination gets another gateway; ENOENT when there is none. */
+async function replace(context: ToolContext, request: RouteChange, family: AddressFamily): Promise<void> {
+  const { destination: to, prefixLength } = request;
+  const old = (await context.kernel.routes(family)).find(
+    (route) => route.destination === to && route.prefixLength === prefixLength,
+  );
+  await context.kernel.deleteRoute({ ...request, gateway: '' });
+  try {
+    await context.kernel.addRoute(request);
+  } catch (error) {
+    if (old?.flags.includes('G')) await context.kernel.addRoute({ ...request, gateway: old.gateway, kind: 'unicast' });
+    throw error;
+  }
+}
+
+async function change(
+  context: ToolContext,
+  verb: 'add' | 'change' | 'delete',
+  args: string[],
+  quiet: boolean,
+): Promise<number> {
   const { words, bits } = takeLength(args);
   const family = familyOf(words);
   const options = words.filter((word) => word.startsWith('-'));
   const [to, via] = words.filter((word) => !word.startsWith('-'));
-  if (to === undefined || (verb === 'add' && via === undefined)) throw new UsageError(USAGE);
+  if (to === undefined || (verb !== 'delete' && via === undefined)) throw new UsageError(USAGE);
   const target = await destination(context, to, options.includes('-host'), family, bits);
   const gateway = via === undefined ? '' : (await context.hosts()).addressOf(via, family);
   if (target === null || gateway === null) {
@@ -114,6 +166,7 @@ async function change(context: ToolContext, verb: 'add' | 'delete', args: string
   const line = `${verb} ${type} ${to}${gateway === '' ? '' : `: gateway ${via}`}`;
   try {
     if (verb === 'add') await context.kernel.addRoute(request);
+    else if (verb === 'change') await replace(context, request, family);
     else await context.kernel.deleteRoute(request);
   } catch (error) {
     const why = refusalText(error, { ENOENT: 'not in table', ESRCH: 'not in table' });
@@ -179,11 +232,6 @@ function formatRouteGet(address: string, route: RouteInfo, localAddress: string)
   const isDefault = route.prefixLength === 0;
   const known = ROUTE_FLAGS.filter(([, letter]) => route.flags.includes(letter));
   const word = known.reduce((sum, [bit]) => sum | bit, RTF_DONE);
-  const names = [
-    ...known.filter(([bit]) => bit < RTF_DONE),
-    [RTF_DONE, '', 'DONE'] as const,
-    ...known.filter(([bit]) => bit > RTF_DONE),
-  ];
   const rows: [string, string][] = [
     ['route to', address],
     ['destination', isDefault ? 'default' : route.destination],
@@ -193,7 +241,7 @@ function formatRouteGet(address: string, route: RouteInfo, localAddress: string)
   }
   if (route.flags.includes('G')) rows.push(['gateway', route.gateway]);
   rows.push(['local addr', localAddress], ['interface', route.interface]);
-  rows.push(['flags', `0x${word.toString(16)}<${names.map(([, , name]) => name).join(',')}>`]);
+  rows.push(['flags', `0x${word.toString(16)}<${routeFlagNames(word).join(',')}>`]);
   const labels = rows.map(([label, value]) => `${label.padStart(11)}: ${value}\n`).join('');
   const heading = ' recvpipe  sendpipe  ssthresh  rtt,msec    rttvar  hopcount      mtu     expire\n';
   const values = [0, 0, 0, 0, 0, 0].map((value) => String(value).padStart(9)).join(' ');

@@ -15,7 +15,7 @@ import { isIp6 } from './address-interner.ts';
 import type { InetContext } from './context.ts';
 import { DatagramQueue, socketBufferLimit } from './datagram-queue.ts';
 import { writeIcmpChecksum } from './message-checksum.ts';
-import { type InPacket, IP_ALLOW_BROADCAST, type IpService } from './transport.ts';
+import { type InPacket, IP_ALLOW_BROADCAST, IP_NO_HOST_ERROR, type IpService } from './transport.ts';
 
 const MAX_PAYLOAD_BYTES: number = 65535 - ipv4.HEADER_BYTES;
 const DEFAULT_TTL = 64;
@@ -160,9 +160,10 @@ export class RawSockets {
     if (endpoint.refused) return -Errno.ENOBUFS;
     if (lengthBytes > MAX_PAYLOAD_BYTES) return -Errno.EMSGSIZE;
     if (endpoint.ipv6 !== isIp6(address)) return -Errno.EAFNOSUPPORT;
+    // As in NetBSD a packet to a neighbor that was silent waits: it goes when the next request is answered.
     const path = this.#ip.transientPath(address, 0, endpoint.broadcast ? IP_ALLOW_BROADCAST : 0, null);
     if (typeof path === 'number') return path;
-    const at = this.#ip.begin(path, endpoint.protocol, lengthBytes, endpoint.ttl, endpoint.tos, 0);
+    const at = this.#ip.begin(path, endpoint.protocol, lengthBytes, endpoint.ttl, endpoint.tos, IP_NO_HOST_ERROR);
     if (at < 0) return at === -Errno.ENOBUFS ? -Errno.EAGAIN : at;
     bulk.copyIn(at, bytes, offset, lengthBytes);
     if (endpoint.protocol === ipv4.PROTOCOL_ICMP && lengthBytes >= 4 && arena.view.getUint16(at + 2) === 0) {

@@ -1,0 +1,105 @@
+/**
+ * `route monitor`: routing messages in NetBSD's text. Thread: the command's.
+ *
+ * Messages here are no bytes: the line with size and time, and the length behind the type, are left out. Read first: route(8), route(4).
+ */
+
+import {
+  IFAN_ARRIVAL,
+  type RouteMessage,
+  type RouteMessages,
+  RTM_ADD,
+  RTM_CHANGE,
+  RTM_DELADDR,
+  RTM_DELETE,
+  RTM_IFANNOUNCE,
+  RTM_IFINFO,
+  RTM_MISS,
+  RTM_NEWADDR,
+  RTM_REDIRECT,
+} from '../sys/control.ts';
+import { formatAddress, type InterfaceNames } from './address-text.ts';
+import { flagNames } from './interface-text.ts';
+import { RTF_DONE, routeFlagNames, routeInfo } from './route-text.ts';
+import { StreamIterable } from './stream-iterable.ts';
+import type { ToolContext } from './tool.ts';
+
+/** By `RTM_*`. */
+const TITLES: Readonly<Record<RouteMessage['type'], string>> = {
+  [RTM_ADD]: 'RTM_ADD: Add Route',
+  [RTM_DELETE]: 'RTM_DELETE: Delete Route',
+  [RTM_CHANGE]: 'RTM_CHANGE: Change Metrics or flags',
+  [RTM_REDIRECT]: 'RTM_REDIRECT: Told to use different route',
+  [RTM_MISS]: 'RTM_MISS: Lookup failed on this address',
+  [RTM_IFANNOUNCE]: 'RTM_IFANNOUNCE: iface arrival/departure',
+  [RTM_IFINFO]: 'RTM_IFINFO: iface status change',
+  [RTM_NEWADDR]: 'RTM_NEWADDR: address being added to iface',
+  [RTM_DELADDR]: 'RTM_DELADDR: address being removed from iface',
+};
+const HOST_BITS: Readonly<Record<4 | 6, number>> = { 4: 32, 6: 128 };
+
+/** Flags, then addresses by their names. */
+function routeLines(flags: readonly string[], addresses: readonly (readonly [name: string, text: string])[]): string {
+  const names = addresses.map(([name]) => name).join(',');
+  const texts = addresses.map(([, text]) => ` ${text}`).join('');
+  return `pid 0, seq 0, errno 0, flags: <${flags.join(',')}>\nlocks:  inits: \nsockaddrs: <${names}>\n${texts}\n`;
+}
+
+function body(message: RouteMessage, names: InterfaceNames): string {
+  switch (message.type) {
+    case RTM_IFANNOUNCE: {
+      const what = message.what === IFAN_ARRIVAL ? 'arrival' : 'departure';
+      return `if# ${message.interfaceIndex}, what: ${what}, name: ${message.name}\n`;
+    }
+    case RTM_IFINFO:
+      return `if# ${message.interfaceIndex}, flags: <${flagNames(message.flags).join(',')}>\n`;
+    case RTM_NEWADDR:
+    case RTM_DELADDR: {
+      const { interfaceIndex, address, prefixLength } = message;
+      return `if# ${interfaceIndex}, ${formatAddress(address, names)}/${prefixLength}\n`;
+    }
+    case RTM_MISS:
+      return routeLines(['DONE'], [['DST', formatAddress(message.destination, names)]]);
+    case RTM_REDIRECT: {
+      const to = formatAddress(message.destination, names);
+      const gateway = formatAddress(message.gateway, names);
+      return routeLines(
+        ['GATEWAY', 'HOST', 'DONE', 'DYNAMIC'],
+        [
+          ['DST', to],
+          ['GATEWAY', gateway],
+        ],
+      );
+    }
+    default: {
+      const { route } = message;
+      const { destination, prefixLength, gateway } = routeInfo(route, names);
+      const isDefault = prefixLength === 0;
+      const addresses: [string, string][] = [
+        ['DST', isDefault ? 'default' : destination],
+        ['GATEWAY', gateway],
+      ];
+      const isHost = prefixLength === HOST_BITS[route.destination.family];
+      if (!isHost) addresses.push(['NETMASK', isDefault ? 'default' : `/${prefixLength}`]);
+      return routeLines(routeFlagNames(route.flags | RTF_DONE), addresses);
+    }
+  }
+}
+
+/** Prints the next `count` messages, or all until it is interrupted. Returns the exit code. */
+export async function monitorRoutes({ kernel, out, json, signal }: ToolContext, count: number): Promise<number> {
+  const stream = new StreamIterable<RouteMessages>((sink) => kernel.client.open('routeEvents', {}, sink));
+  signal.addEventListener('abort', () => stream.close());
+  let left = count;
+  for await (const { messages } of stream) {
+    const names = await kernel.names();
+    for (const message of messages) {
+      if (left === 0) break;
+      left--;
+      out.write(json ? `${JSON.stringify(message)}\n` : `${TITLES[message.type]}: ${body(message, names)}`);
+    }
+    if (left === 0) break;
+  }
+  stream.close();
+  return 0;
+}
