@@ -2,10 +2,23 @@
 
 import type { MetricsSample, NodeMetrics, NodeStatus, PartitionInfo } from '../index.ts';
 import { formatPartition } from './break.ts';
-import { formatTable } from './output.ts';
+import { formatFitting } from './output.ts';
 
 const LAB_HEADING: readonly string[] = ['NAME', 'KIND', 'ADDRESSES', 'PLACEMENT', 'PROGRAM', 'STATE'];
 const METRICS_HEADING: readonly string[] = ['REQ/S', 'P50', 'CONNS', 'MEM', 'REXMT'];
+
+/** Columns that a narrow terminal does without, the first first; names and states stay. */
+const DISPENSABLE: readonly string[] = [
+  'PLACEMENT',
+  'KIND',
+  'MEM',
+  'REXMT',
+  'CONNS',
+  'PROGRAM',
+  'ADDRESSES',
+  'P50',
+  'REQ/S',
+];
 
 function labRow(node: NodeStatus): string[] {
   const addresses = node.addresses.map((entry) => `${entry.address}/${entry.prefixLength}`).join(' ');
@@ -13,8 +26,9 @@ function labRow(node: NodeStatus): string[] {
   return [name, kind, addresses === '' ? '-' : addresses, placement ?? '-', program ?? '-', state];
 }
 
-export function formatLab(nodes: readonly NodeStatus[]): string {
-  return formatTable(LAB_HEADING, nodes.map(labRow));
+/** `columns`: those of the terminal; everything is shown in a pipe. */
+export function formatLab(nodes: readonly NodeStatus[], columns: number = Number.POSITIVE_INFINITY): string {
+  return formatFitting(LAB_HEADING, nodes.map(labRow), columns, DISPENSABLE);
 }
 
 export function formatDefaultPlacement(placement: string, reason: string): string {
@@ -79,13 +93,15 @@ export function formatLive(
   nodes: readonly NodeStatus[],
   sample: MetricsSample | null,
   partitions: readonly PartitionInfo[] = [],
+  columns: number = Number.POSITIVE_INFINITY,
 ): string {
   const rows = nodes.map((node) => {
     const row = labRow(node);
     const metrics = sample?.nodes.find((candidate) => candidate.node === node.name);
     return [...row.slice(0, -1), ...metricCells(metrics), ...row.slice(-1)];
   });
-  const table = formatTable([...LAB_HEADING.slice(0, -1), ...METRICS_HEADING, 'STATE'], rows);
+  const heading = [...LAB_HEADING.slice(0, -1), ...METRICS_HEADING, 'STATE'];
+  const table = formatFitting(heading, rows, columns, DISPENSABLE);
   return table + partitions.map(formatPartition).join('');
 }
 

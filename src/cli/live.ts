@@ -15,6 +15,11 @@ export class LiveRegion {
     this.#out = out;
   }
 
+  /** Characters of a line that are shown. */
+  get columns(): number {
+    return Math.max(20, this.#out.columns - 1);
+  }
+
   /** Replace the text of the region. Lines beyond the terminal's size are cut, because they could not be redrawn. */
   show(text: string): void {
     this.#lines = shownText(text).replace(/\n$/, '').split('\n');
@@ -24,6 +29,12 @@ export class LiveRegion {
   /** A line above the region, for good. */
   print(line: string): void {
     this.#out.control(`${this.#erase()}${shownText(line).replace(/\n$/, '')}\n${this.#draw()}`);
+  }
+
+  /** Take the region away. */
+  clear(): void {
+    this.#out.control(this.#erase());
+    this.end();
   }
 
   /** Leave the region as it stands. */
@@ -37,7 +48,7 @@ export class LiveRegion {
   }
 
   #draw(): string {
-    const width = Math.max(20, this.#out.columns - 1);
+    const width = this.columns;
     const height = Math.max(4, this.#out.rows - 2);
     const rest = this.#lines.length - height;
     const shown = rest > 0 ? [...this.#lines.slice(0, height), `... and ${rest} more`] : this.#lines;

@@ -108,6 +108,36 @@ export function printJson(out: Output, value: unknown): void {
   out.write(`${JSON.stringify(value, null, out.terminal ? 2 : undefined)}\n`);
 }
 
+/** A last column is given so much of a line at most: it may be cut, or go on in the next line. */
+const LAST_COLUMN_CHARACTERS = 24;
+
+/**
+ * As {@link formatTable}, without columns that do not fit into a line, in the order of their names in `dispensable`, until the rest
+ * does.
+ */
+export function formatFitting(
+  heading: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns: number,
+  dispensable: readonly string[],
+): string {
+  const all = [heading, ...rows];
+  const widths = heading.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)) + 2);
+  const last = heading.length - 1;
+  widths[last] = Math.min((widths[last] as number) - 2, LAST_COLUMN_CHARACTERS);
+  let total = widths.reduce((sum, width) => sum + width, 0);
+  const left = new Set<number>();
+  for (const name of dispensable) {
+    if (total <= columns) break;
+    const column = heading.indexOf(name);
+    if (column < 0) continue;
+    left.add(column);
+    total -= widths[column] as number;
+  }
+  const shown = (row: readonly string[]): string[] => row.filter((_, column) => !left.has(column));
+  return formatTable(shown(heading), rows.map(shown));
+}
+
 /** Rows under a heading, columns two spaces apart, nothing behind the last one. */
 export function formatTable(heading: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [heading, ...rows];

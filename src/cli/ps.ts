@@ -12,7 +12,7 @@ export function psCommand(): Command {
     .summary('list the nodes of a lab and their states')
     .description(
       'List the nodes of a lab: kind, addresses, placement of the program, program, and state with exit code or last error; then the placement of programs whose node names none, with the reason, the ports of the host that lead to nodes, and the partitions between nodes. ' +
-        'With --errors, the stack of the error that ended a program.',
+        'With --errors, the stack of the error that ended a program. A terminal that is too narrow shows fewer columns; names and states stay.',
     )
     .addOption(labOption())
     .option('--errors', 'show the whole last error of programs that crashed')
@@ -24,7 +24,7 @@ export function psCommand(): Command {
           printJson(output, nodes);
           return;
         }
-        output.write(formatLab(nodes));
+        output.write(formatLab(nodes, output.terminal ? output.columns : undefined));
         output.write(formatPorts(nodes));
         output.write(formatDefaultPlacements(nodes));
         for (const partition of partitions) output.write(formatPartition(partition));

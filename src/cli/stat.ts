@@ -100,7 +100,7 @@ export function topCommand(): Command {
               if (options.json) output.write(`${JSON.stringify(sample)}\n`);
               else if (output.terminal) {
                 const { nodes, partitions } = await lab.info();
-                region.show(formatLive(nodes, sample, partitions));
+                region.show(formatLive(nodes, sample, partitions, region.columns));
               } else output.write(formatMetricsLine(sample));
               if (--left <= 0) break;
             }

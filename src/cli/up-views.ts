@@ -11,10 +11,18 @@ import { formatHostNetworks, formatLab, formatLive, formatMetricsLine } from './
 import { LiveRegion } from './live.ts';
 import type { Output } from './output.ts';
 
+/** Period in which a lab that comes up is drawn. */
+const COMING_MS = 40;
+
 export interface View {
+  /** State of a node of a lab that comes up. */
+  coming?(node: NodeStatus): void;
+  /** It did not come up. */
+  fallen?(): void;
   up(text: string, nodes: NodeStatus[], lab: object): void;
   state(node: NodeStatus): void;
-  metrics(sample: MetricsSample, partitions: PartitionInfo[]): void;
+  /** `sample` null: figures are not wanted. */
+  metrics(sample: MetricsSample | null, partitions: PartitionInfo[]): void;
   flow(flow: FlowInfo): void;
   log(line: LogLine): void;
   down(results: CheckResult[], exitCode: number): void;
@@ -44,8 +52,8 @@ export class JsonView implements View {
     this.#print({ type: 'state', ...node });
   }
 
-  metrics(sample: MetricsSample, partitions: PartitionInfo[]): void {
-    this.#print({ type: 'metrics', ...sample, partitions });
+  metrics(sample: MetricsSample | null, partitions: PartitionInfo[]): void {
+    if (sample !== null) this.#print({ type: 'metrics', ...sample, partitions });
   }
 
   flow(flow: FlowInfo): void {
@@ -81,7 +89,7 @@ export class PipeView implements View {
     this.#out.write(`${node.name}: ${node.state}\n`);
   }
 
-  metrics(sample: MetricsSample, partitions: PartitionInfo[]): void {
+  metrics(sample: MetricsSample | null, partitions: PartitionInfo[]): void {
     for (const partition of partitions)
       if (!this.#partitions.has(partition.id)) this.#out.write(formatPartition(partition));
     const present = new Map(partitions.map((partition) => [partition.id, partition]));
@@ -89,7 +97,7 @@ export class PipeView implements View {
       if (!present.has(partition.id)) this.#out.write(formatHealed(partition));
     }
     this.#partitions = present;
-    this.#out.write(formatMetricsLine(sample));
+    if (sample !== null) this.#out.write(formatMetricsLine(sample));
   }
 
   flow(flow: FlowInfo): void {
@@ -108,21 +116,47 @@ export class PipeView implements View {
 export class TerminalView implements View {
   readonly #region: LiveRegion;
   readonly #out: Output;
+  readonly #figures: boolean;
+  readonly #coming: Map<string, NodeStatus> = new Map();
+  #comingTimer: NodeJS.Timeout | undefined;
   #nodes: NodeStatus[] = [];
   #sample: MetricsSample | null = null;
   #partitions: PartitionInfo[] = [];
   #title = '';
 
-  constructor(out: Output) {
+  constructor(out: Output, figures: boolean = true) {
     this.#out = out;
+    this.#figures = figures;
     this.#region = new LiveRegion(out);
   }
 
   #draw(): void {
-    this.#region.show(`${this.#title}\n${formatLive(this.#nodes, this.#sample, this.#partitions)}`);
+    const { columns } = this.#region;
+    const table = this.#figures
+      ? formatLive(this.#nodes, this.#sample, this.#partitions, columns)
+      : formatLab(this.#nodes, columns) + this.#partitions.map(formatPartition).join('');
+    this.#region.show(`${this.#title}\n${table}`);
+  }
+
+  coming(node: NodeStatus): void {
+    if (this.#title !== '') return;
+    this.#coming.set(node.name, node);
+    this.#comingTimer ??= setTimeout(() => {
+      this.#comingTimer = undefined;
+      const nodes = [...this.#coming.values()];
+      const up = nodes.filter(({ phase }) => phase !== 'booting').length;
+      const title = `${up} of ${nodes.length} kernels up`;
+      this.#region.show(`${title}\n${formatLab(nodes, this.#region.columns)}`);
+    }, COMING_MS);
+  }
+
+  fallen(): void {
+    clearTimeout(this.#comingTimer);
+    this.#region.clear();
   }
 
   up(title: string, nodes: NodeStatus[]): void {
+    this.fallen();
     this.#out.write(`${formatPorts(nodes)}${formatHostNetworks(nodes)}`);
     this.#title = `${title}; Ctrl-C ends it`;
     this.#nodes = nodes;
@@ -134,7 +168,7 @@ export class TerminalView implements View {
     this.#draw();
   }
 
-  metrics(sample: MetricsSample, partitions: PartitionInfo[]): void {
+  metrics(sample: MetricsSample | null, partitions: PartitionInfo[]): void {
     this.#sample = sample;
     this.#partitions = partitions;
     this.#draw();

@@ -39,6 +39,7 @@ interface UpOptions {
   untilChecked?: true;
   exitOnFailure?: true;
   flows?: true;
+  quietFigures?: true;
 }
 
 export function upCommand(): Command {
@@ -55,11 +56,12 @@ export function upCommand(): Command {
     .option('--until-checked', 'end when every check has passed or failed')
     .option(
       '--exit-on-failure',
-      'end, with code 1, when a check fails, or a program crashes or ends with another code than 0',
+      'end, with code 1, when a check fails, or a program crashes or ends with another code than 0 and is not restarted',
     )
     .option('--attach <node>', "standard input is that node's program's (default: that of the only program)")
     .option('--flows', 'a line for each connection between the host and the lab, when it has ended')
     .option('-q, --quiet', 'do not show what the programs write')
+    .option('--quiet-figures', 'do not show figures again and again: the table, then changes alone')
     .option('--json', 'one JSON value a line')
     .option('--all', 'report every problem of the lab file, one a line')
     .action(up);
@@ -76,7 +78,7 @@ async function up(given: string | undefined, options: UpOptions): Promise<void> 
     await detach(file, options);
     return;
   }
-  const view = options.json ? new JsonView(output) : output.terminal ? new TerminalView(output) : new PipeView(output);
+  const view = viewOf(options);
   waitInMemory();
   const interrupted = new AbortController();
   const interrupt = onInterrupt(() => interrupted.abort());
@@ -85,7 +87,15 @@ async function up(given: string | undefined, options: UpOptions): Promise<void> 
     const seed = options.seed === undefined ? {} : { seed: options.seed };
     const folder = dirname(resolve(file));
     const { attach = !inBackground() } = options;
-    const starting = startLab(file, { control: true, attach, signal: interrupted.signal, onStuck: dieStuck, ...seed });
+    const starting = startLab(file, {
+      control: true,
+      attach,
+      signal: interrupted.signal,
+      onStuck: dieStuck,
+      onState: (node) => view.coming?.(node),
+      ...seed,
+    });
+    starting.catch(() => view.fallen?.());
     // The file is read by now. Threads have no working directory of their own: relative paths of programs start here.
     if (existsSync(folder)) process.chdir(folder);
     net = await starting;
@@ -101,6 +111,11 @@ async function up(given: string | undefined, options: UpOptions): Promise<void> 
     interrupt();
     endWhenUnread();
   }
+}
+
+function viewOf({ json, quietFigures }: UpOptions): View {
+  if (json) return new JsonView(output);
+  return output.terminal ? new TerminalView(output, quietFigures !== true) : new PipeView(output);
 }
 
 /** Whether the shell runs this as a job in the background: a program of it must not read what is typed for others. */
@@ -214,7 +229,7 @@ async function watch(net: Lab, view: View, options: WatchOptions): Promise<numbe
     }),
     forEach(metrics, async (sample) => {
       const { partitions, nodes } = await net.info();
-      view.metrics(sample, partitions);
+      view.metrics(options.quietFigures ? null : sample, partitions);
       await look(nodes);
     }),
     forEach(logs, (line) => {

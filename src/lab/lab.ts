@@ -58,6 +58,8 @@ export interface StartOptions {
    * all have an empty one.
    */
   attach?: string | boolean;
+  /** Called with the state of every node, and each change of one, from when the lab begins to come up. */
+  onState?: (node: NodeStatus) => void;
   /** End the lab when this is aborted. */
   signal?: AbortSignal;
   /**
@@ -314,6 +316,8 @@ export async function lab(source: string | URL | LabOptions, options: StartOptio
   });
   const control = options.control === true ? await ControlServer.listen(plan.name, supervisor) : null;
   const ended = supervisor.ended.then(() => control?.close());
+  const { onState } = options;
+  if (onState !== undefined) supervisor.open('states', {}, { event: onState, end: () => undefined });
   options.signal?.addEventListener('abort', () => supervisor.close(), { once: true });
   try {
     await supervisor.boot(control?.kernelFolder ?? null);
