@@ -167,7 +167,7 @@ async function argumentsOf(
     case 'help':
       return [...visible(program), 'file'];
     case 'exec':
-      return given === 1 ? TOOLS.map((tool) => tool.name) : [];
+      return given === 1 ? ['node', ...TOOLS.map((tool) => tool.name)] : [];
     default:
       return [];
   }

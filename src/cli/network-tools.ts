@@ -13,7 +13,6 @@ import { runTool } from '../tools/run-tool.ts';
 import { sysctl } from '../tools/sysctl.ts';
 import type { TextSink, Tool } from '../tools/tool.ts';
 import { traceroute, traceroute6 } from '../tools/traceroute.ts';
-import { CommandFailure } from './failure.ts';
 import { output } from './output.ts';
 import { withKernel } from './target.ts';
 
@@ -34,7 +33,7 @@ export const TOOLS: readonly Tool[] = [
 ];
 
 /** As shells say "command not found". */
-const EXIT_NOT_FOUND = 127;
+export const EXIT_NOT_FOUND = 127;
 
 const sink: TextSink = {
   write: (text) => output.write(text),
@@ -42,15 +41,9 @@ const sink: TextSink = {
   error: (text) => output.error(text),
 };
 
-/** Throws the failure of an unknown command. */
-export function toolNamed(name: string): Tool {
-  const tool = TOOLS.find((candidate) => candidate.name === name.replace(/^rump\./, ''));
-  if (tool !== undefined) return tool;
-  const known = TOOLS.map((candidate) => candidate.name).join(', ');
-  throw new CommandFailure(
-    `${name}: no such command here; there are ${known}; programs: mk run --server NODE`,
-    EXIT_NOT_FOUND,
-  );
+/** The tool that goes by a name, with or without "rump."; null: none. */
+export function toolNamed(name: string): Tool | null {
+  return TOOLS.find((candidate) => candidate.name === name.replace(/^rump\./, '')) ?? null;
 }
 
 /** Run a tool against a node of a lab; null: its only one. Sets the exit code of the process. */

@@ -6,9 +6,7 @@
  * it. Streams, arguments, signals and the exit code pass through.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
@@ -18,14 +16,13 @@ import { ownImpairment } from '../index.ts';
 import { kernelAtUrl } from '../tools/bin/kernel-at.ts';
 import { CommandFailure } from './failure.ts';
 import { type LineArguments, lineOptions, lineValues } from './netem.ts';
+import { endAs, runChild } from './pass-through.ts';
 import { labOption, parseSeed, serverUrl } from './target.ts';
 
 const PRELOAD: URL = moduleUrl('../worker/preload', import.meta.url);
 const HIJACK: URL = moduleUrl('../worker/hijack', import.meta.url);
 /** No such kernel. */
 const EXIT_NO_KERNEL = 1;
-/** Signals that a terminal or a service manager sends; those of a terminal reach the program by themselves. */
-const PASSED_ON: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGINT', 'SIGQUIT'];
 
 interface RunOptions extends LineArguments {
   server?: string;
@@ -117,7 +114,7 @@ export function divide(words: readonly string[]): { nodeFlags: string[]; program
 }
 
 /** Node would say it in twelve lines. */
-function checkScript(program: readonly string[]): void {
+export function checkScript(program: readonly string[]): void {
   if (isScriptless(program[0] as string)) return;
   const path = resolve(program[0] as string);
   try {
@@ -133,29 +130,11 @@ function preloadFlags(preload: URL): string[] {
   return features.require_module === true ? ['--require', fileURLToPath(preload)] : ['--import', preload.href];
 }
 
-/** The exit code of the program; a signal that ended it ends this process too. */
 async function runProgram(
   preload: URL,
   env: NodeJS.ProcessEnv,
   nodeFlags: readonly string[],
   program: readonly string[],
 ): Promise<number> {
-  const args = [...preloadFlags(preload), ...nodeFlags, ...program];
-  const child = spawn(process.execPath, args, { stdio: 'inherit', env });
-  const handlers = PASSED_ON.map((signal): [NodeJS.Signals, () => void] => [signal, () => passOn(child, signal)]);
-  for (const [signal, handler] of handlers) process.on(signal, handler);
-  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done, reject) => {
-    child.on('error', (error) => reject(new CommandFailure(`${process.execPath}: ${error.message}`)));
-    child.on('exit', (...end) => done(end));
-  });
-  for (const [name, handler] of handlers) process.off(name, handler);
-  if (signal === null) return code ?? 0;
-  process.kill(process.pid, signal);
-  return 128 + (constants.signals[signal] ?? 0);
-}
-
-/** A terminal sends Ctrl-C to the whole foreground group: the program has it already. */
-function passOn(child: ChildProcess, signal: NodeJS.Signals): void {
-  const terminal = process.stdin.isTTY === true || process.stdout.isTTY === true || process.stderr.isTTY === true;
-  if (!(terminal && (signal === 'SIGINT' || signal === 'SIGQUIT'))) child.kill(signal);
+  return endAs(await runChild(process.execPath, [...preloadFlags(preload), ...nodeFlags, ...program], env));
 }
