@@ -24,7 +24,13 @@ export type {
   TimelineOptions,
 } from './lab/config.ts';
 export { type Ability, type MachineReport, machineReport } from './lab/doctor.ts';
-export type { LogsOptions, MetricsOptions, PartitionOptions, ProgramOptions } from './lab/facade-checks.ts';
+export type {
+  LogsOptions,
+  MetricsOptions,
+  PartitionOptions,
+  ProgramOptions,
+  StopOptions,
+} from './lab/facade-checks.ts';
 export { ownImpairment } from './lab/facade-checks.ts';
 export type { ForwardedPort } from './lab/forwarded-port.ts';
 export type { HttpOptions } from './lab/http-client.ts';
@@ -42,6 +48,7 @@ export {
 } from './lab/lab.ts';
 export { formatProblem, LabFileError, type Position, type Problem } from './lab/lab-file.ts';
 export { LabNode } from './lab/lab-node.ts';
+export { type ExecOptions, type ExecResult, type MachineCommand, machineCommand } from './lab/machine-command.ts';
 export type {
   CheckResult,
   CounterBlock,

@@ -50,7 +50,7 @@ export class KernelStage implements Stage {
     const stop = (reason: string): void => {
       why ??= reason;
       // It may have ended just now.
-      node.stop().catch(() => {});
+      node.powerOff().catch(() => {});
     };
     const timer = setTimeout(() => stop(`no result within ${limitMs / 1000} s`), limitMs);
     const onAbort = (): void => stop('interrupted');

@@ -15,6 +15,7 @@ const FILE_HELP = `The lab file, multikernel.yml:
   nodes:
     client: { run: node client.js, networks: [front], depends_on: { api: listening:80 } }
     api: { run: "node --enable-source-maps server.js --fast", networks: [back], env: { LEVEL: info }, memory: 128MiB }
+    flaky: { run: node flaky.js, networks: [back], restart: on-failure }  # or on-failure:5, always; default: no
     jobs: { run: node jobs.js, networks: [back], inspect: true }          # with Node's inspector, on the host's loopback
     cron: { run: python3 cron.py, networks: [back] }                  # not Node: it has the host's network
     web: { run: node web.js, networks: [front], ports: ["8080:80"] }   # 127.0.0.1:8080 of the host leads to its port 80
@@ -27,7 +28,7 @@ const FILE_HELP = `The lab file, multikernel.yml:
     - { at: 5s, break: [[client, jobs], api], how: reject, one_way: true }
     - { at: 9s, heal: all }
     - { at: 9s, netem: [client, gw], impair: none }
-    - { at: 12s, pause: jobs }     # also resume, kill, stop, restart; run: "node load.js", on: NODE
+    - { at: 12s, pause: jobs }     # also resume, kill, stop, start, restart, power_off; run: "node load.js", on: NODE
   hosts:                           # services of the host as machines of the lab; nothing else of the host is reached
     pg: { to: "host:5432", networks: [back] }                         # with one network: pg: "host:5432"
     api.example.org: { to: "host:api.example.org:443", networks: [back] }

@@ -1,7 +1,8 @@
-/** `mk kill` and `mk restart`: the life of one node of a lab. Thread: the command's. */
+/** `mk start`, `stop`, `kill`, `restart`, `pause`, `resume`: the life of one node of a lab. Thread: the command's. */
 
-import { Command } from 'commander';
-import type { LabNode, NodeStatus } from '../index.ts';
+import { Command, Option } from 'commander';
+import { durationMs, type LabNode, type NodeStatus } from '../index.ts';
+import { CommandFailure } from './failure.ts';
 import { output, printJson } from './output.ts';
 import { labOption, withLab } from './target.ts';
 
@@ -16,6 +17,37 @@ async function change(name: string, options: LifeOptions, what: (node: LabNode) 
   else output.write(`${status.name}: ${status.state}\n`);
 }
 
+export function startCommand(): Command {
+  return new Command('start')
+    .summary('start the program of a node')
+    .description(
+      'Start the program of a node that was stopped or has ended, and its machine where that is off. A program that waits for others ' +
+        '(depends_on) begins at once.',
+    )
+    .argument('<node>', 'the node')
+    .addOption(labOption())
+    .option('--json', 'print JSON')
+    .action((name: string, options: LifeOptions) => change(name, options, (node) => node.start()));
+}
+
+export function stopCommand(): Command {
+  return new Command('stop')
+    .summary('let the program of a node end')
+    .description(
+      'Ask the program of a node to end (SIGTERM), and end it (SIGKILL) when it still runs after --grace. Its machine goes on, as after any ' +
+        'end of the program; that of a program beside its kernel ends with it. A node without a program is switched off. mk start starts it again.',
+    )
+    .argument('<node>', 'the node')
+    .addOption(new Option('--grace <time>', 'how long it may take to end').default('10s').env('MK_GRACE'))
+    .addOption(labOption())
+    .option('--json', 'print JSON')
+    .action((name: string, options: LifeOptions & { grace: string }) => {
+      const graceMs = durationMs(options.grace);
+      if (!(graceMs >= 0)) throw new CommandFailure(`--grace ${options.grace}: a time with its unit, such as 10s`);
+      return change(name, options, (node) => node.stop({ graceMs: Math.round(graceMs) }));
+    });
+}
+
 export function killCommand(): Command {
   return new Command('kill')
     .summary('end the program of a node, or switch the node off')
@@ -28,7 +60,7 @@ export function killCommand(): Command {
     .addOption(labOption())
     .option('--json', 'print JSON')
     .action((name: string, options: LifeOptions & { power?: true }) =>
-      change(name, options, (node) => (options.power ? node.stop() : node.kill())),
+      change(name, options, (node) => (options.power ? node.powerOff() : node.kill())),
     );
 }
 

@@ -18,7 +18,7 @@ import { execCommand, toolCommand } from './exec.ts';
 import { describeFailure, EXIT_USAGE } from './failure.ts';
 import { forwardCommand } from './forward.ts';
 import { helpCommand } from './help.ts';
-import { killCommand, pauseCommand, restartCommand, resumeCommand } from './life.ts';
+import { killCommand, pauseCommand, restartCommand, resumeCommand, startCommand, stopCommand } from './life.ts';
 import { logsCommand } from './logs.ts';
 import { lsCommand } from './ls.ts';
 import { netemCommand } from './netem.ts';
@@ -28,6 +28,7 @@ import { packetdrillCommand } from './packetdrill.ts';
 import { psCommand } from './ps.ts';
 import { rumpServerCommand } from './rump-server.ts';
 import { runCommand } from './run.ts';
+import { shellCommand } from './shell.ts';
 import { statCommand, topCommand } from './stat.ts';
 import { testCommand } from './test.ts';
 import { upCommand } from './up.ts';
@@ -48,6 +49,7 @@ export function createProgram(): Command {
     psCommand(),
     logsCommand(),
     execCommand(),
+    shellCommand(),
     forwardCommand(),
   ])
     program.addCommand(command);
@@ -56,8 +58,10 @@ export function createProgram(): Command {
     netemCommand(),
     breakCommand(),
     healCommand(),
-    killCommand(),
+    startCommand(),
+    stopCommand(),
     restartCommand(),
+    killCommand(),
     pauseCommand(),
     resumeCommand(),
   ];

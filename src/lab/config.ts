@@ -7,6 +7,7 @@
 
 import type { Impairment, JitterDistribution } from '../link/impairment.ts';
 import type { PortConfig, ServiceConfig } from './port-text.ts';
+import type { RestartPolicy } from './restart-policy.ts';
 
 export interface NetworkOptions {
   /**
@@ -78,6 +79,11 @@ export interface NodeOptions {
   forwarding?: boolean;
   /** Start the program once others are "running", "listening", "listening:PORT" or "exited". */
   depends_on?: string[] | Record<string, string>;
+  /**
+   * Whether a program that ended is started again: "no" (default), "on-failure" (another exit code than 0), "on-failure:5" (five times
+   * at most), "always". After 100 ms, each time twice as long up to a minute, and 100 ms again after a run of 10 s.
+   */
+  restart?: string;
   /** Limit of the program's heap, e.g. "256MiB". */
   memory?: number | string;
   /**
@@ -134,7 +140,7 @@ export interface LinkOptions {
   mtu?: number;
 }
 
-/** One thing that happens. Exactly one of `break`, `heal`, `netem`, `kill`, `restart`, `stop`, `pause`, `resume`, `run`. */
+/** One thing that happens. Exactly one of `break`, `heal`, `netem`, `kill`, `restart`, `start`, `stop`, `power_off`, `pause`, `resume`, `run`. */
 export interface TimelineOptions {
   /** This long after the lab is up, e.g. "5s". */
   at: string;
@@ -151,7 +157,9 @@ export interface TimelineOptions {
   impair?: ImpairmentOptions | 'none';
   kill?: string;
   restart?: string;
+  start?: string;
   stop?: string;
+  power_off?: string;
   pause?: string;
   resume?: string;
   /** `node [flags] script [arguments]`, on the node `on`. */
@@ -237,6 +245,7 @@ export interface NodeConfig {
   addresses: Record<string, string | string[]>;
   forwarding: boolean;
   dependsOn: Dependency[];
+  restart: RestartPolicy;
   memoryBytes: number | null;
   ports: PortConfig[];
   /** Services that it stands for: none but of a host. */

@@ -14,6 +14,7 @@ import type { ImpairmentOptions } from './config.ts';
 import type { HttpOptions } from './http-client.ts';
 import { requestOf, seedOf, type Ways, waysOf } from './impairment-values.ts';
 import { impairment } from './link-schema.ts';
+import type { ExecOptions } from './machine-command.ts';
 import { IMPAIR_VARIABLE, type OwnImpairment } from './messages.ts';
 
 export interface ProgramOptions {
@@ -23,6 +24,11 @@ export interface ProgramOptions {
   env?: Record<string, string>;
   /** Folder in which the script and its relative paths start; default: the current folder. Beside its kernel: the lab's folder. */
   cwd?: string;
+}
+
+export interface StopOptions {
+  /** Time that the program has to end before it is ended; default 10 s. */
+  graceMs?: number;
 }
 
 export interface PartitionOptions {
@@ -84,6 +90,13 @@ const partitionOptions = object({
   how: v.exactOptional(oneOf('blackhole', 'reject')),
   oneWay: v.exactOptional(flag),
 });
+const stopOptions = object({ graceMs: v.exactOptional(number) });
+const execOptions = object({
+  cwd: v.exactOptional(text),
+  env: v.exactOptional(environment),
+  input: v.exactOptional(v.union([v.string(), v.instance(Uint8Array)], 'not a text or bytes')),
+  signal: v.exactOptional(v.instance(AbortSignal, 'not an AbortSignal')),
+});
 const metricsOptions = object({ intervalMs: v.exactOptional(number) });
 const logsOptions = object({
   nodes: v.exactOptional(texts),
@@ -139,5 +152,8 @@ export function ownImpairment(values: ImpairmentOptions, seed: number): Record<s
   return { [IMPAIR_VARIABLE]: JSON.stringify(own) };
 }
 export const checkLogs = (value: unknown): LogsOptions => checked('logs', logsOptions, value);
+export const checkTexts = (subject: string, value: unknown): string[] => checked(subject, texts, value);
+export const checkExec = (value: unknown): ExecOptions => checked('exec', execOptions, value);
+export const checkStop = (value: unknown): StopOptions => checked('stop', stopOptions, value);
 export const checkHttp = (value: unknown): HttpOptions => checked('fetch', httpOptions, value);
 export const checkProgram = (value: unknown): ProgramOptions => checked('run', programOptions, value);

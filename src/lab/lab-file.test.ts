@@ -74,7 +74,7 @@ describe('errors name file, line, column and key', () => {
     [
       'an unknown key of a node',
       'nodes:\n  a:\n    colour: red\n',
-      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, memory, ports, sysctl',
+      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, restart, memory, ports, sysctl',
     ],
     [
       'an inspector of a program beside its kernel',
@@ -90,6 +90,11 @@ describe('errors name file, line, column and key', () => {
       'a port that is none',
       'nodes:\n  a: { inspect: 70000, placement: process }\n',
       'lab.yml:2:17: nodes.a.inspect: expected a whole number, 1 to 65535, not 70000',
+    ],
+    [
+      'a restart policy that there is not',
+      'nodes:\n  a: { run: node a.js, restart: unless-stopped }\n',
+      'lab.yml:2:33: nodes.a.restart: expected no, on-failure, on-failure:5 or always, not "unless-stopped"',
     ],
     [
       'a bad name',
@@ -119,7 +124,7 @@ describe('errors name file, line, column and key', () => {
     [
       'a key that JavaScript would lose',
       'nodes:\n  a:\n    __proto__: { kind: router }\n',
-      'lab.yml:3:5: nodes.a.__proto__: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, memory, ports, sysctl',
+      'lab.yml:3:5: nodes.a.__proto__: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, restart, memory, ports, sysctl',
     ],
     [
       'a dependency that JavaScript would lose',

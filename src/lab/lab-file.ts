@@ -25,6 +25,7 @@ import type {
 import { waysOf } from './impairment-values.ts';
 import { type PortConfig, parsePort, parseService, type ServiceConfig } from './port-text.ts';
 import { durationMs, sizeBytes } from './quantity.ts';
+import { NO_RESTART, parseRestart } from './restart-policy.ts';
 import { LAB_SCHEMA } from './schema.ts';
 import { documentValue, keyText, ValueError } from './yaml-values.ts';
 
@@ -241,6 +242,7 @@ function nodeConfig(name: string, own: NodeOptions, defaults: NodeOptions): Node
     addresses: node.addresses ?? {},
     forwarding: node.forwarding ?? kind === 'router',
     dependsOn: dependencies(node.depends_on),
+    restart: (node.restart === undefined ? null : parseRestart(node.restart)) ?? NO_RESTART,
     memoryBytes: node.memory === undefined ? null : sizeBytes(String(node.memory)),
     ports: (node.ports ?? []).map((port) => parsePort(String(port)) as PortConfig),
     services: [],

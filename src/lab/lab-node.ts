@@ -25,6 +25,7 @@ import { TcpConnection } from '../tools/tcp-connection.ts';
 import type { ImpairmentOptions } from './config.ts';
 import {
   checkCapture,
+  checkExec,
   checkFamily,
   checkFilter,
   checkHttp,
@@ -35,12 +36,22 @@ import {
   checkPort,
   checkProgram,
   checkRoute,
+  checkStop,
   checkText,
+  checkTexts,
   type ProgramOptions,
+  type StopOptions,
 } from './facade-checks.ts';
 import { type ForwardedPort, forwardPort } from './forwarded-port.ts';
 import { type HttpOptions, httpGet } from './http-client.ts';
-import type { LabBackend, LinkInfo, NodeStatus } from './operations.ts';
+import {
+  type ExecOptions,
+  type ExecResult,
+  machineCommand,
+  machineEnvironment,
+  runCommand,
+} from './machine-command.ts';
+import { type LabBackend, type LinkInfo, type NodeStatus, STOP_GRACE_MS } from './operations.ts';
 
 const PING_DEFAULTS: Omit<PingOptions, 'host'> = {
   count: 0,
@@ -181,6 +192,31 @@ export class LabNode {
   }
 
   /**
+   * Environment of a process that is one more of this machine: Node programs are on its network, network tools find it by RUMP_SERVER, and
+   * it ends with the machine. On top of `env`, default that of this process. Throws EAGAIN before a program beside its kernel begins.
+   */
+  async environment(env: Readonly<Record<string, string | undefined>> = process.env): Promise<Record<string, string>> {
+    const { variables } = await this.#lab.request('environment', { node: this.name });
+    return machineEnvironment(variables, env);
+  }
+
+  /**
+   * Run a command to its end as one more process of this machine: ['node', 'script.js'], ['script.js'], a network tool such as
+   * ['ifconfig', '-a']; any other has the host's network. Throws ENOENT for a command that there is not, and as {@link environment}.
+   */
+  async exec(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    const given = checkExec(options);
+    const { variables } = await this.#lab.request('environment', { node: this.name });
+    const environment = machineEnvironment({ ...variables, ...given.env }, process.env);
+    const { file, args, ...kind } = machineCommand(
+      checkTexts('exec', command),
+      given.cwd ?? '.',
+      environment.PATH ?? '',
+    );
+    return runCommand({ file, args, ...kind }, environment, given);
+  }
+
+  /**
    * End the program, as by SIGKILL; its machine closes its sockets and goes on. Throws ESRCH when none runs, EOPNOTSUPP when it runs
    * beside its kernel.
    */
@@ -206,8 +242,25 @@ export class LabNode {
     return this.#lab.request('restart', { node: this.name });
   }
 
-  /** Switch the machine off, as by pulling its plug. */
-  stop(): Promise<NodeStatus> {
-    return this.#lab.request('stop', { node: this.name });
+  /**
+   * Start the program that was stopped, has ended or waits for others, and the machine where that is off. Throws EBUSY when it runs, EIO
+   * when the machine does not come up.
+   */
+  start(): Promise<NodeStatus> {
+    return this.#lab.request('start', { node: this.name });
+  }
+
+  /**
+   * Ask the program to end, as by SIGTERM, and end it as {@link kill} does after `graceMs` (default 10 s); its machine goes on. One
+   * that runs beside its kernel takes the machine with it. A node without a program is switched off. Throws ESRCH when it does not run.
+   */
+  async stop(options: StopOptions = {}): Promise<NodeStatus> {
+    const { graceMs = STOP_GRACE_MS } = checkStop(options);
+    return this.#lab.request('stop', { node: this.name, graceMs });
+  }
+
+  /** Switch the machine off, as by pulling its plug: peers hear nothing. Throws EHOSTDOWN when it is off. */
+  powerOff(): Promise<NodeStatus> {
+    return this.#lab.request('powerOff', { node: this.name });
   }
 }

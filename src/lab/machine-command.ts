@@ -18,6 +18,7 @@ const PRELOAD: string = fileURLToPath(moduleUrl('../worker/preload', import.meta
 /** Commands of the package (tools/bin) that show a machine's network and change it. */
 const NETWORK_TOOLS: ReadonlySet<string> = new Set([
   'ifconfig',
+  'brconfig',
   'netstat',
   'arp',
   'ndp',
@@ -28,6 +29,7 @@ const NETWORK_TOOLS: ReadonlySet<string> = new Set([
   'route',
   'sysctl',
   'nc',
+  'halt',
 ]);
 
 /** Variables of a process of a machine, but NODE_OPTIONS. */

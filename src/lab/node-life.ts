@@ -7,7 +7,9 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { MultikernelError } from '../base/errors.ts';
+import { inTime } from '../host/node/in-time.ts';
 import type { LogBook } from './log-book.ts';
+import { machineVariables } from './machine-command.ts';
 import { endMarked } from './marked-processes.ts';
 import type { LabMemory } from './memory.ts';
 import type { NodeStatus, RunOptions } from './operations.ts';
@@ -40,6 +42,9 @@ const LOOKS_MAX = 14;
 /** Processes per core that start before their programs may begin: each of them is memory that waits. */
 const STANDBY_PER_CORE = 4;
 
+/** Exit code of a program that a SIGKILL ended, as shells say it. */
+const KILLED = 137;
+
 /** Lines of output in which the error of a program is looked for. */
 const ERROR_LINES = 500;
 
@@ -57,6 +62,10 @@ export interface LivingLab {
   stuck(nodes: string[]): void;
   /** The kernel of a node has come up. */
   booted(node: SupervisedNode): Promise<void>;
+}
+
+function beingChanged({ name }: SupervisedNode): MultikernelError {
+  return new MultikernelError('EBUSY', `${name} is being started or stopped`);
 }
 
 export function notRunning(node: string): MultikernelError {
@@ -155,6 +164,7 @@ export class NodeLife {
       const script = findScript(options.script, options.cwd);
       if (script === null) throw new MultikernelError('ENOENT', `no program ${options.script}`);
       const { nodeFlags, argv, cwd, env } = options;
+      node.restarts.reset();
       if (node.plan.placement === 'beside') this.#checkThread(node.name, options);
       const stays = node.up && node.plan.placement === 'process';
       if (!stays) await this.#unplug(node);
@@ -177,6 +187,20 @@ export class NodeLife {
     throw new MultikernelError('EINVAL', `${node}: cwd: a folder that is not that of the lab: ${ONLY_PROCESS}`);
   }
 
+  /** Variables of a further process of a machine. Throws EHOSTDOWN, EAGAIN before a program beside its kernel begins, ETIMEDOUT. */
+  async environment(node: SupervisedNode): Promise<Record<string, string>> {
+    const { worker, name } = node;
+    if (!node.up || worker === null) throw notRunning(name);
+    if (!node.apart && node.phase !== 'running') {
+      const why = `${name}: its program runs beside its kernel, which takes other processes when it has begun`;
+      throw new MultikernelError('EAGAIN', why);
+    }
+    guardMarked(this.#mark);
+    const url = await inTime(worker.url(name), name);
+    if (url === '') throw notRunning(name);
+    return machineVariables(url, this.#markOf(node), node.env);
+  }
+
   /** End the program of a node. Throws EOPNOTSUPP when it runs beside its kernel, ESRCH when there is none. */
   kill(node: SupervisedNode): Promise<NodeStatus> {
     return this.#alone(node, async () => {
@@ -185,6 +209,7 @@ export class NodeLife {
         throw new MultikernelError('EOPNOTSUPP', why);
       }
       if (node.process === null) throw new MultikernelError('ESRCH', `${node.name} runs no program`);
+      node.restarts.held = true;
       await node.process.kill();
     });
   }
@@ -205,13 +230,72 @@ export class NodeLife {
   /** Switch a node off and on again, with the program that it has. Throws what `boot` throws. */
   restart(node: SupervisedNode): Promise<NodeStatus> {
     return this.#alone(node, async () => {
+      node.restarts.reset();
       await this.#unplug(node);
       await this.#reboot(node);
     });
   }
 
+  /** Start a program that does not run, on a machine that may be off; it waits for nobody. Throws EBUSY, and what `boot` throws. */
+  start(node: SupervisedNode): Promise<NodeStatus> {
+    return this.#alone(node, async () => {
+      const { name, program, phase } = node;
+      if (phase === 'running') throw new MultikernelError('EBUSY', `${name} already runs ${program?.text}`);
+      if (phase === 'booting') throw beingChanged(node);
+      if (node.up && program === null)
+        throw new MultikernelError('EBUSY', `${name} is up, and has no program to start`);
+      node.restarts.reset();
+      await this.#begin(node);
+    });
+  }
+
+  async #begin(node: SupervisedNode): Promise<void> {
+    if (node.up) {
+      this.#startProgram(node);
+      return;
+    }
+    await this.#unplug(node);
+    await this.#reboot(node);
+  }
+
+  /**
+   * Ask a program to end, and end it after `graceMs`; its machine goes on where `kill` leaves it. Without a program the node is
+   * switched off. Throws ESRCH when it does not run.
+   */
+  stop(node: SupervisedNode, graceMs: number): Promise<NodeStatus> {
+    return this.#alone(node, async () => {
+      const { phase } = node;
+      if (node.program === null && node.up) {
+        await this.#unplug(node);
+        node.enter('stopped');
+      } else if (phase === 'waiting') {
+        node.standby?.end();
+        node.enter('ready');
+      } else if (phase === 'restarting') {
+        node.restarts.held = true;
+        node.staysEnded();
+      } else if (phase === 'running') {
+        node.restarts.held = true;
+        await this.#endProgram(node, graceMs);
+      } else throw new MultikernelError('ESRCH', `${node.name} does not run: ${node.status().state}`);
+    });
+  }
+
+  async #endProgram(node: SupervisedNode, graceMs: number): Promise<void> {
+    if (node.apart) {
+      await node.starting;
+      await node.process?.end(graceMs);
+      return;
+    }
+    await node.worker?.end(graceMs);
+    // Its end has been told, and there is no machine any more.
+    if (node.worker === null) return;
+    await this.#unplug(node);
+    node.enter('exited', { exitCode: KILLED });
+  }
+
   /** Switch a node off. Throws EHOSTDOWN. */
-  stop(node: SupervisedNode): Promise<NodeStatus> {
+  powerOff(node: SupervisedNode): Promise<NodeStatus> {
     return this.#alone(node, async () => {
       if (node.worker === null) throw notRunning(node.name);
       await this.#unplug(node);
@@ -223,7 +307,10 @@ export class NodeLife {
   async close(): Promise<void> {
     this.#closing = true;
     const nodes = [...this.#lab.nodes.values()];
-    for (const node of nodes) node.standby?.end();
+    for (const node of nodes) {
+      node.standby?.end();
+      clearTimeout(node.restartTimer);
+    }
     const programs = nodes
       .filter((node) => node.phase === 'running')
       .map((node) => (node.apart ? node.process : node.worker));
@@ -278,7 +365,9 @@ export class NodeLife {
 
   /** One change of a node's life at a time: of two callers the first wins, and the other is told. */
   async #alone(node: SupervisedNode, change: () => Promise<void>): Promise<NodeStatus> {
-    if (node.changing) throw new MultikernelError('EBUSY', `${node.name} is being started or stopped`);
+    // Nobody by hand has begun it.
+    if (node.restarting !== null) await node.restarting;
+    if (node.changing) throw beingChanged(node);
     node.changing = true;
     try {
       await change();
@@ -345,14 +434,37 @@ export class NodeLife {
       if (this.#closing) continue;
       // The machine of a program beside its kernel ends with it.
       if (!node.apart) endMarked(this.#markOf(node));
-      node.gone(exitCode, error);
+      this.#ended(node, exitCode, error);
     }
+  }
+
+  /** A program has ended by itself, or has been ended; or its machine has. */
+  #ended(node: SupervisedNode, exitCode: number, error: unknown, errorPrinted = false): void {
+    if (node.phase === 'stopped') return;
+    const began = node.phase === 'running';
+    const failed = exitCode !== 0 || error !== undefined;
+    const delayMs = began ? node.restarts.delayMs(failed, performance.now() - node.startedMs) : null;
+    node.gone(exitCode, error, errorPrinted, delayMs !== null);
+    if (delayMs !== null) node.restartTimer = setTimeout(() => this.#again(node), delayMs);
+  }
+
+  #again(node: SupervisedNode): void {
+    const begin = async (): Promise<void> => {
+      node.restarts.count++;
+      await this.#begin(node);
+    };
+    // A change of the node by hand just then decides; a machine that does not come up has crashed and says why.
+    const over = (): void => {
+      node.restarting = null;
+    };
+    node.restarting = this.#alone(node, begin).then(over, over);
   }
 
   #startProgram(node: SupervisedNode): void {
     guardMarked(this.#mark);
+    node.startedMs = performance.now();
     node.enter('running');
-    if (node.apart) void this.#startProcess(node);
+    if (node.apart) node.starting = this.#startProcess(node);
     else node.worker?.start();
   }
 
@@ -369,7 +481,7 @@ export class NodeLife {
       child = standby ?? this.#lab.spawn({ ...this.#processOf(node, program), url });
     } catch (error) {
       // An argument that no process can have.
-      node.gone(1, error);
+      this.#ended(node, 1, error);
       return;
     }
     const own = new ProgramProcess(child, (exitCode, error) => {
@@ -377,7 +489,7 @@ export class NodeLife {
       node.process = null;
       if (this.#closing) return;
       const printed = exitCode === 0 ? null : printedError(this.#lastErrorLines(node));
-      node.gone(exitCode, error ?? printed ?? undefined, printed !== null);
+      this.#ended(node, exitCode, error ?? printed ?? undefined, printed !== null);
     });
     node.process = own;
     this.#lab.logs.read(node.name, 'stdout', child.stdout);

@@ -12,9 +12,10 @@ export type { StreamHandle, StreamSink } from '../rump/kernel-client.ts';
 
 /**
  * booting: the kernel comes up; ready: it runs without a program; waiting: for other nodes; running: its program runs;
- * exited: the program ended (`exitCode`); crashed: an error ended it (`lastError`); stopped: switched off.
+ * exited: the program ended (`exitCode`); crashed: an error ended it (`lastError`); restarting: it ended in one of these ways, and is
+ * started again after a while; stopped: switched off.
  */
-export type Phase = 'booting' | 'ready' | 'waiting' | 'running' | 'exited' | 'crashed' | 'stopped';
+export type Phase = 'booting' | 'ready' | 'waiting' | 'running' | 'exited' | 'crashed' | 'restarting' | 'stopped';
 
 export interface NodeAddress {
   interface: string;
@@ -24,6 +25,9 @@ export interface NodeAddress {
   prefixLength: number;
   mac: string;
 }
+
+/** Time that a program has to end that is stopped, where nobody says another: docker's. */
+export const STOP_GRACE_MS = 10_000;
 
 /** Code of the error of a program whose heap was full, thread or process. */
 export const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
@@ -61,6 +65,8 @@ export interface NodeStatus {
   inspectorUrl: string | null;
   exitCode: number | null;
   lastError: ProgramError | null;
+  /** Times that its program was started again by the node's `restart`, since it was started by hand. */
+  restarts: number;
   /** Conditions that have not come true, e.g. "db listening:80". */
   waitingFor: string[];
   /** All that in a few words, e.g. "running, listening :80". */
@@ -242,6 +248,8 @@ export interface LabRequests {
   resetLinks: { params: Record<never, never>; reply: LinkInfo[] };
   /** Start a program on a node that runs none. */
   run: { params: RunOptions; reply: NodeStatus };
+  /** Variables of a further process of a machine, but NODE_OPTIONS (machine-command.ts). */
+  environment: { params: { node: string }; reply: { variables: Record<string, string> } };
   /** End the program of a node, as by SIGKILL; its machine goes on. */
   kill: { params: { node: string }; reply: NodeStatus };
   /** Let the program of a node stand still, as by SIGSTOP, or go on; its machine goes on. */
@@ -249,8 +257,12 @@ export interface LabRequests {
   resume: { params: { node: string }; reply: NodeStatus };
   /** Switch a node off and on again, with the program that it has. */
   restart: { params: { node: string }; reply: NodeStatus };
+  /** Start the program of a node that does not run, and its machine where that is off. */
+  start: { params: { node: string }; reply: NodeStatus };
+  /** Ask the program of a node to end (SIGTERM), and end it after `graceMs`; a node without a program is switched off. */
+  stop: { params: { node: string; graceMs: number }; reply: NodeStatus };
   /** Switch a node off, as by pulling the plug. */
-  stop: { params: { node: string }; reply: NodeStatus };
+  powerOff: { params: { node: string }; reply: NodeStatus };
   checks: { params: Record<never, never>; reply: CheckResult[] };
   down: { params: Record<never, never>; reply: null };
 }

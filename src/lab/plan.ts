@@ -10,6 +10,7 @@ import { formatPrefix6, type Prefix6 } from './addressing6.ts';
 import type { CheckConfig, Dependency, Placement } from './config.ts';
 import type { LabOperation, LabRequests } from './operations.ts';
 import type { PortConfig, ServiceConfig } from './port-text.ts';
+import type { RestartPolicy } from './restart-policy.ts';
 import type { PlannedRoute } from './routing.ts';
 
 export interface NetworkPlan {
@@ -67,6 +68,7 @@ export interface NodePlan {
   routes: PlannedRoute[];
   forwarding: boolean;
   dependsOn: Dependency[];
+  restart: RestartPolicy;
   ports: PortConfig[];
   /** Services of the host that it stands for. */
   services: ServiceConfig[];

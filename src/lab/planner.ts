@@ -206,6 +206,7 @@ class Planner {
       routes: [],
       forwarding: node.forwarding,
       dependsOn: node.dependsOn,
+      restart: node.restart,
       ports: node.ports,
       services: node.services,
       sysctl: node.sysctl,

@@ -14,6 +14,7 @@ import { parsePort, parseService } from './port-text.ts';
 import { parseProgramCommand } from './program-command.ts';
 import { sizeBytes } from './quantity.ts';
 import { record } from './record-schema.ts';
+import { parseRestart } from './restart-policy.ts';
 import { domain, duration, expected, flag, integer, map, name, nodeName, oneOf, size, text } from './schema-parts.ts';
 import { timelineEntry } from './timeline-schema.ts';
 
@@ -97,6 +98,8 @@ const dependencyState = v.pipe(
   v.regex(/^(running|listening(:\d{1,5})?|exited(:\d{1,3})?)$/, expected(STATE_TEXT)),
 );
 
+const RESTART_TEXT = 'no, on-failure, on-failure:5 or always';
+
 const node = map({
   kind: v.optional(
     v.pipe(
@@ -176,6 +179,15 @@ const node = map({
         expected(`a list of nodes, or a map from node to ${STATE_TEXT}`),
       ),
       v.description('start the program once others are "running", "listening", "listening:PORT" or "exited"'),
+    ),
+  ),
+  restart: v.optional(
+    v.pipe(
+      v.string(expected(RESTART_TEXT)),
+      v.check((text) => parseRestart(text) !== null, expected(RESTART_TEXT)),
+      v.description(
+        'whether a program that ended is started again: no (default), on-failure (another exit code than 0), on-failure:5 (five times at most) or always; after 100 ms, each time twice as long up to a minute, and 100 ms again after a run of 10 s; not after mk stop, mk kill',
+      ),
     ),
   ),
   memory: v.optional(

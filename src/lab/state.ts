@@ -17,10 +17,23 @@ export interface NodeSituation {
   lastError: ProgramError | null;
   waitingFor: string[];
   paused: boolean;
+  restarts: number;
 }
 
-/** "running, listening :80", "running, inspector 127.0.0.1:9229", "exited 0", "crashed 1: Error: boom", "out of memory", "waiting for db listening:80". */
+/** "exited 0", "crashed 1: Error: boom", "out of memory". */
+function endText({ exitCode, lastError }: NodeSituation): string {
+  if (lastError === null) return `exited ${exitCode ?? 0}`;
+  return lastError.code === OUT_OF_MEMORY ? 'out of memory' : `crashed ${exitCode ?? 1}: ${errorText(lastError)}`;
+}
+
+/** As {@link phaseText}, and "running, 2 restarts". */
 export function stateText(situation: NodeSituation): string {
+  const { restarts } = situation;
+  return `${phaseText(situation)}${restarts === 0 ? '' : `, ${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`}`;
+}
+
+/** "running, listening :80", "running, inspector 127.0.0.1:9229", "restarting (exited 1)", "waiting for db listening:80", an end. */
+function phaseText(situation: NodeSituation): string {
   switch (situation.phase) {
     case 'running': {
       const ports = [
@@ -35,18 +48,17 @@ export function stateText(situation: NodeSituation): string {
     case 'waiting':
       return `waiting for ${situation.waitingFor.join(', ')}`;
     case 'exited':
-      return `exited ${situation.exitCode ?? 0}`;
+      return endText({ ...situation, lastError: null });
     case 'crashed':
-      return situation.lastError?.code === OUT_OF_MEMORY
-        ? 'out of memory'
-        : `crashed ${situation.exitCode ?? 1}: ${errorText(situation.lastError)}`;
+      return endText(situation);
+    case 'restarting':
+      return `restarting (${endText(situation)})`;
     default:
       return situation.phase;
   }
 }
 
-function errorText(error: ProgramError | null): string {
-  if (error === null) return 'no reason given';
+function errorText(error: ProgramError): string {
   const first = `${error.name}: ${error.message}`.split('\n', 1)[0] as string;
   return first.length > ERROR_TEXT_MAX ? `${first.slice(0, ERROR_TEXT_MAX - 3)}...` : first;
 }
@@ -66,7 +78,10 @@ export function programError(thrown: unknown): ProgramError {
 }
 
 /** Whether a node is in the state that `depends_on` or a check names: `running`, `listening[:PORT]`, `exited[:CODE]`, a phase. */
-export function stateHolds(status: Pick<NodeStatus, 'phase' | 'listening' | 'exitCode'>, wanted: string): boolean {
+export function stateHolds(
+  status: Pick<NodeStatus, 'phase' | 'listening' | 'exitCode'> & { program: unknown },
+  wanted: string,
+): boolean {
   const [word, argument] = wanted.split(':');
   if (word === 'listening') {
     if (status.phase !== 'running') return false;
@@ -76,6 +91,7 @@ export function stateHolds(status: Pick<NodeStatus, 'phase' | 'listening' | 'exi
   if (word === 'exited') {
     return status.phase === 'exited' && (argument === undefined || status.exitCode === Number(argument));
   }
-  if (word === 'running') return status.phase === 'running' || status.phase === 'ready';
+  // A program that was stopped before it began leaves its machine ready.
+  if (word === 'running') return status.phase === 'running' || (status.phase === 'ready' && status.program === null);
   return status.phase === word;
 }

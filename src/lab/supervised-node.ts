@@ -21,6 +21,7 @@ import {
 } from './plan.ts';
 import { NODE } from './program-command.ts';
 import type { ProgramProcess, StandbyProcess } from './program-process.ts';
+import { Restarts } from './restart-policy.ts';
 import { programError, stateHolds, stateText } from './state.ts';
 import { threadFlags } from './thread-flags.ts';
 import type { WorkerLink } from './worker-link.ts';
@@ -35,6 +36,9 @@ function servicesOf({ services }: NodePlan): ServiceInfo[] {
   return services.flatMap(({ protocols, ...service }) => protocols.map((protocol) => ({ ...service, protocol })));
 }
 
+/** Phases whose state is told once. */
+export const ENDED: ReadonlySet<Phase> = new Set(['exited', 'crashed', 'restarting', 'stopped']);
+
 export class SupervisedNode {
   readonly plan: NodePlan;
   readonly addresses: NodeAddress[];
@@ -45,6 +49,8 @@ export class SupervisedNode {
   worker: WorkerLink | null = null;
   /** Its program, where that is a process of its own. */
   process: ProgramProcess | null = null;
+  /** Settles when a start of that process that is under way has come to its end. */
+  starting: Promise<void> = Promise.resolve();
   /** The process of Node that waits for its program to begin. */
   standby: StandbyProcess | null = null;
   phase: Phase = 'booting';
@@ -60,6 +66,13 @@ export class SupervisedNode {
   waitingFor: string[] = [];
   /** Its program stands still. */
   paused: boolean = false;
+  readonly restarts: Restarts;
+  /** The next of them is due, as long as the node is restarting. */
+  restartTimer: NodeJS.Timeout | undefined;
+  /** Settles when the restart that is under way has come to its end; null: none is. */
+  restarting: Promise<void> | null = null;
+  /** Start of the program that ran last, on a clock that nobody sets. */
+  startedMs = 0;
   /** Whether a start or a stop is under way. */
   changing: boolean = false;
   sinceMs: number = Date.now();
@@ -70,6 +83,7 @@ export class SupervisedNode {
     this.client = client;
     this.program = plan.program;
     this.env = plan.env;
+    this.restarts = new Restarts(plan.restart);
     this.#changed = changed;
     this.addresses = plan.interfaces.flatMap((entry) =>
       entry.addresses.map(({ address, prefixLength }) => ({
@@ -98,9 +112,9 @@ export class SupervisedNode {
     return this.worker !== null && this.phase !== 'booting' && this.phase !== 'stopped';
   }
 
-  /** Whether its program waits or runs. */
+  /** Whether its program waits, runs or is to run again. */
   get busy(): boolean {
-    return this.phase === 'waiting' || this.phase === 'running';
+    return this.phase === 'waiting' || this.phase === 'running' || this.phase === 'restarting';
   }
 
   /** Whether its kernel works in a thread without its program. */
@@ -113,6 +127,7 @@ export class SupervisedNode {
     phase: Phase,
     details: { exitCode?: number; lastError?: ProgramError; errorPrinted?: boolean; waitingFor?: string[] } = {},
   ): void {
+    clearTimeout(this.restartTimer);
     this.phase = phase;
     this.exitCode = details.exitCode ?? null;
     this.lastError = details.lastError ?? null;
@@ -140,7 +155,7 @@ export class SupervisedNode {
 
   /** An end has been told. */
   #tell(): void {
-    if (this.phase !== 'exited' && this.phase !== 'crashed' && this.phase !== 'stopped') this.#changed(this);
+    if (!ENDED.has(this.phase)) this.#changed(this);
   }
 
   /** Ports of the host lead here, or do no more. */
@@ -156,11 +171,20 @@ export class SupervisedNode {
     this.#changed(this);
   }
 
-  /** The thread or the process that ran it is gone. */
-  gone(exitCode: number, error: unknown, errorPrinted: boolean = false): void {
-    if (this.phase === 'stopped') return;
-    if (error !== undefined) this.enter('crashed', { exitCode, lastError: programError(error), errorPrinted });
-    else this.enter('exited', { exitCode });
+  /** The thread or the process that ran it is gone; it may be started again (`restarting`). */
+  gone(exitCode: number, error: unknown, errorPrinted: boolean, restarting: boolean): void {
+    if (error === undefined) this.enter(restarting ? 'restarting' : 'exited', { exitCode });
+    else {
+      const details = { exitCode, lastError: programError(error), errorPrinted };
+      this.enter(restarting ? 'restarting' : 'crashed', details);
+    }
+  }
+
+  /** It was restarting, and is no more. */
+  staysEnded(): void {
+    const { exitCode, lastError } = this;
+    if (lastError === null) this.enter('exited', { exitCode: exitCode ?? 0 });
+    else this.enter('crashed', { exitCode: exitCode ?? 1, lastError, errorPrinted: true });
   }
 
   holds(state: string): boolean {
@@ -184,8 +208,9 @@ export class SupervisedNode {
       inspectorUrl: this.inspectorUrl,
       exitCode,
       lastError,
+      restarts: this.restarts.count,
       waitingFor,
-      state: stateText(this),
+      state: stateText({ ...this, restarts: this.restarts.count }),
       sinceMs,
     };
   }

@@ -43,7 +43,7 @@ import { type NodeFilter, PartitionTable } from './partitions.ts';
 import { addressesOf, type LabPlan, type NetworkPlan, type NodePlan, prefixTexts } from './plan.ts';
 import { type SpawnProgram, spawnProgram } from './program-process.ts';
 import { noNode } from './suggest.ts';
-import { SupervisedNode } from './supervised-node.ts';
+import { ENDED, SupervisedNode } from './supervised-node.ts';
 import { Timeline } from './timeline.ts';
 import { type StartThread, startThread } from './worker-start.ts';
 
@@ -291,11 +291,14 @@ export class Supervisor implements LabBackend {
     impair: ({ a, b, ways }) => this.#links.impair(a, b, ways),
     resetLinks: () => this.#links.reset(),
     run: async (options) => this.#life.run(this.#node(options.node), options),
+    environment: async ({ node }) => ({ variables: await this.#life.environment(this.#node(node)) }),
     kill: async ({ node }) => this.#life.kill(this.#node(node)),
     pause: async ({ node }) => this.#life.pause(this.#node(node), true),
     resume: async ({ node }) => this.#life.pause(this.#node(node), false),
     restart: async ({ node }) => this.#life.restart(this.#node(node)),
-    stop: async ({ node }) => this.#life.stop(this.#node(node)),
+    start: async ({ node }) => this.#life.start(this.#node(node)),
+    stop: async ({ node, graceMs }) => this.#life.stop(this.#node(node), graceMs),
+    powerOff: async ({ node }) => this.#life.powerOff(this.#node(node)),
     checks: async () => this.#checks.results(),
     down: async () => {
       // Answered first: the asker sits on a socket that goes away with the lab.
@@ -334,7 +337,7 @@ export class Supervisor implements LabBackend {
 
   #changed(node: SupervisedNode): void {
     const status = node.status();
-    if (node.phase === 'crashed' || node.phase === 'exited' || node.phase === 'stopped') {
+    if (ENDED.has(node.phase)) {
       // As Node writes it of a process.
       const stack = node.errorPrinted ? '' : (node.lastError?.stack ?? '');
       for (const line of stack === '' ? [] : stack.split('\n')) this.logs.add(node.name, 'stderr', line);

@@ -12,7 +12,9 @@ export const TIMELINE_ACTIONS = [
   'netem',
   'kill',
   'restart',
+  'start',
   'stop',
+  'power_off',
   'pause',
   'resume',
   'run',
@@ -51,7 +53,18 @@ export const timelineEntry: v.GenericSchema<TimelineOptions> = v.pipe(
     ),
     kill: v.optional(v.pipe(name, v.description('end the program of a node; its machine goes on'))),
     restart: v.optional(v.pipe(name, v.description('switch a node off and on again'))),
-    stop: v.optional(v.pipe(name, v.description('switch a node off, as by pulling its plug'))),
+    start: v.optional(
+      v.pipe(name, v.description('start a program that does not run, and its machine where that is off')),
+    ),
+    stop: v.optional(
+      v.pipe(
+        name,
+        v.description(
+          'ask the program of a node to end (SIGTERM, after 10 s SIGKILL); its machine goes on; without a program: switch it off',
+        ),
+      ),
+    ),
+    power_off: v.optional(v.pipe(name, v.description('switch a node off, as by pulling its plug'))),
     pause: v.optional(v.pipe(name, v.description('let the program of a node stand still; its machine goes on'))),
     resume: v.optional(v.pipe(name, v.description('let it go on'))),
     run: v.optional(

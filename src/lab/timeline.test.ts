@@ -39,6 +39,9 @@ describe('a timeline', () => {
       '{ at: 7s, netem: web, impair: none }',
       '{ at: 8s, pause: db }',
       '{ at: 9s, run: node load.js --fast, on: web }',
+      '{ at: 10s, stop: web }',
+      '{ at: 11s, start: web }',
+      '{ at: 12s, power_off: db }',
       '{ at: 30s, heal: all }',
     );
     expect(plans.map(({ atMs, node, operation, params }) => [atMs, node, operation, params])).toEqual([
@@ -52,6 +55,9 @@ describe('a timeline', () => {
         'run',
         { node: 'web', script: join(folder, 'load.js'), argv: ['--fast'], nodeFlags: [], env: {}, cwd: folder },
       ],
+      [10_000, 'web', 'stop', { node: 'web', graceMs: 10_000 }],
+      [11_000, 'web', 'start', { node: 'web' }],
+      [12_000, 'db', 'powerOff', { node: 'db' }],
       [25_000, 'api', 'heal', { id: null, between: { a: ['api', 'web'], b: ['db'] } }],
       [30_000, 'api', 'heal', { id: null, between: null }],
     ]);
@@ -62,11 +68,11 @@ describe('a timeline', () => {
     ['{ break: [api, db] }', 'lab.yml:3:5: timeline[0].at: missing'],
     [
       '{ at: 5s }',
-      'lab.yml:3:5: timeline[0]: exactly one of break, heal, netem, kill, restart, stop, pause, resume, run is needed',
+      'lab.yml:3:5: timeline[0]: exactly one of break, heal, netem, kill, restart, start, stop, power_off, pause, resume, run is needed',
     ],
     [
       '{ at: 5s, kill: api, pause: db }',
-      'lab.yml:3:5: timeline[0]: exactly one of break, heal, netem, kill, restart, stop, pause, resume, run is needed',
+      'lab.yml:3:5: timeline[0]: exactly one of break, heal, netem, kill, restart, start, stop, power_off, pause, resume, run is needed',
     ],
     ['{ at: 5, kill: api }', 'lab.yml:3:11: timeline[0].at: expected a time with its unit, such as 20ms or 5s, not 5'],
     ['{ at: 5s, kill: apy }', 'lab.yml:3:21: timeline[0].kill: no node "apy"; did you mean api?'],

@@ -9,6 +9,7 @@ import type { TimelineOptions } from './config.ts';
 import { waysOf } from './impairment-values.ts';
 import type { KeyPath } from './lab-file.ts';
 import { placesOf } from './link-places.ts';
+import { STOP_GRACE_MS } from './operations.ts';
 import type { LabPlan, LabRequest, TimelinePlan } from './plan.ts';
 import { findScript, parseProgramCommand } from './program-command.ts';
 import { durationMs } from './quantity.ts';
@@ -87,6 +88,10 @@ function requestOf(
     }
     case 'run':
       return runRequest(entry, lab, report);
+    case 'stop':
+      return { operation: 'stop', params: { node: entry.stop as string, graceMs: STOP_GRACE_MS } };
+    case 'power_off':
+      return { operation: 'powerOff', params: { node: entry.power_off as string } };
     default:
       return { operation: action, params: { node: entry[action] as string } };
   }

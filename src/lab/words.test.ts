@@ -100,6 +100,8 @@ describe('states', () => {
     lastError: null,
     waitingFor: [],
     paused: false,
+    restarts: 0,
+    program: null,
   };
 
   it('have words', () => {
@@ -112,6 +114,12 @@ describe('states', () => {
     expect(stateText({ ...base, phase: 'crashed', lastError: programError('just text') })).toBe(
       'crashed 1: Uncaught: just text',
     );
+    const again = { ...base, phase: 'restarting' as const, exitCode: 3, restarts: 2 };
+    expect(stateText(again)).toBe('restarting (exited 3), 2 restarts');
+    expect(stateText({ ...again, lastError: programError(new TypeError('boom')), restarts: 1 })).toBe(
+      'restarting (crashed 3: TypeError: boom), 1 restart',
+    );
+    expect(stateText({ ...base, restarts: 1 })).toBe('running, listening :80 :53/udp, 1 restart');
     const long = stateText({ ...base, phase: 'crashed', lastError: programError(new Error('x'.repeat(500))) });
     expect(long).toHaveLength('crashed 1: '.length + 160);
   });
@@ -129,6 +137,7 @@ describe('states', () => {
     expect(stateHolds({ ...base, phase: 'exited', exitCode: 3 }, 'exited:3')).toBe(true);
     expect(stateHolds({ ...base, phase: 'exited', exitCode: 3 }, 'exited:0')).toBe(false);
     expect(stateHolds({ ...base, phase: 'ready' }, 'running')).toBe(true);
+    expect(stateHolds({ ...base, phase: 'ready', program: 'node a.js' }, 'running')).toBe(false);
     expect(stateHolds({ ...base, phase: 'crashed' }, 'listening')).toBe(false);
   });
 

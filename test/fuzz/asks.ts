@@ -184,7 +184,7 @@ function askFacade(chance: Chance, target: Target): Promise<unknown> {
       return unlessLate(node.fetch(chance.yes(0.5) ? 'http://b/' : any(), options));
     },
     () => lab.node('b').run(chance.yes(0.5) ? 'idle.js' : any(), spoilt(program)),
-    () => lab.node('b').stop(),
+    () => lab.node('b').powerOff(),
     () =>
       new Promise((resolve, reject) => {
         const socket = node.connect(any(), chance.yes(0.5) ? 'b' : any());

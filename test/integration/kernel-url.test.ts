@@ -143,7 +143,7 @@ describe('the kernels of a lab', () => {
       });
       kernel.open('routeEvents', {}, { event: () => undefined, end });
       await call('getpid');
-      await lab.node(name).stop();
+      await lab.node(name).powerOff();
       const down = { code: 'EHOSTDOWN', message: `${name} is not running` };
       expect(await reading).toMatchObject(down);
       expect(await ended).toMatchObject(down);

@@ -204,11 +204,7 @@ placement by default: ${placement} (${reason})
   });
 
   it.each<[string[], number, string]>([
-    [
-      ['exec', 'client', '--', 'nmap'],
-      127,
-      'mk exec: nmap: no such command here; there are ifconfig, netstat, arp, ndp, ping, ping6, traceroute, traceroute6, route, sysctl, nc; programs: mk run --server NODE\n',
-    ],
+    [['exec', 'client', '--', 'nmap'], 127, 'mk exec: no program nmap; mk help exec lists the tools\n'],
     [['exec', 'nobody', '--', 'arp', '-an'], 2, 'mk exec: no node nobody; there are client, gw, api, db\n'],
     [['arp', '-an'], 2, 'mk arp: which kernel? Say -k NODE (client, gw, api, db)\n'],
     [['break', 'api', 'dc'], 2, 'mk break: no node dc; did you mean db?\n'],

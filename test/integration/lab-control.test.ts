@@ -63,7 +63,7 @@ class FakeAnswers implements Answers {
 
   request(operation: string, params: unknown): Promise<never> {
     this.asked.push([operation, params]);
-    if (operation === 'stop') return Promise.reject(new MultikernelError('EHOSTDOWN', 'a is not running'));
+    if (operation === 'powerOff') return Promise.reject(new MultikernelError('EHOSTDOWN', 'a is not running'));
     return Promise.resolve((this.replies[operation] ?? null) as never);
   }
 
@@ -269,13 +269,13 @@ describe('a client', () => {
     const client = await ControlClient.connect('fake');
     lab.replies.counters = [{ name: 'a', values: { x: 1 } }];
     expect(await client.request('counters', { node: null })).toEqual([{ name: 'a', values: { x: 1 } }]);
-    await expect(client.request('stop', { node: 'a' })).rejects.toMatchObject({
+    await expect(client.request('powerOff', { node: 'a' })).rejects.toMatchObject({
       code: 'EHOSTDOWN',
       message: 'a is not running',
     });
     expect(lab.asked).toEqual([
       ['counters', { node: null }],
-      ['stop', { node: 'a' }],
+      ['powerOff', { node: 'a' }],
     ]);
     await client.close();
     await expect(client.request('info', {})).rejects.toMatchObject({ code: 'ECONNRESET' });

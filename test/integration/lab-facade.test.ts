@@ -105,7 +105,7 @@ describe('a kernel', () => {
     const response = await b.fetch('http://a.run.lan/');
     expect([response.status, await response.text()]).toEqual([200, 'hello ::ffff:10.0.0.11']);
     expect((await a.sockets({ state: 'LISTEN' })).map((socket) => socket.localPort)).toEqual([80]);
-    await a.stop();
+    await a.powerOff();
     expect((await a.status()).state).toBe('stopped');
     await a.run(pathToFileURL(join(folder, 'echo.js')));
     await lab.until(async () => (await a.status()).listening.tcp.includes(7));
@@ -156,7 +156,7 @@ describe('faults', () => {
     expect((await lab.info()).partitions).toEqual([partition.info]);
     await partition.heal();
     await lab.until(async () => (await established())?.sendQueueBytes === 0);
-    await b.stop();
+    await b.powerOff();
     const before = (await established())?.retransmits ?? 0;
     await lab.until(async () => ((await established())?.retransmits ?? 0) > before);
     expect(await established()).toMatchObject({ state: 'ESTABLISHED' });

@@ -208,7 +208,7 @@ describe('ports: of a node', () => {
   it('serve the machine again after it was switched off and on', async () => {
     const lab = await up('web.js', [80]);
     const [port] = await portsOf(lab);
-    await lab.node('a').stop();
+    await lab.node('a').powerOff();
     expect(await once(dial(port as number), 'error')).toMatchObject([{ code: 'ECONNRESET' }]);
     await lab.node('a').restart();
     await until(() =>

@@ -285,7 +285,7 @@ describe('a program that waits for another', () => {
 
   it('leaves no process when its machine is switched off, or its lab', async () => {
     const lab = await up({ ...nodes, other: waiting });
-    await lab.node('waiting').stop();
+    await lab.node('waiting').powerOff();
     await until(() => processesOf('waiting').length === 0);
     expect(processesOf('other')).toHaveLength(1);
     await lab.down();
@@ -403,7 +403,7 @@ describe('its machine', () => {
     void ending(socket).then((how) => {
       heard = how;
     });
-    await lab.node('a').stop();
+    await lab.node('a').powerOff();
     await expect(lab.node('a').interfaces()).rejects.toMatchObject({ code: 'EHOSTDOWN' });
     expect(heard).toBe('');
     await lab.node('a').run('server.js', { cwd: folder });

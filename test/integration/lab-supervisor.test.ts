@@ -184,7 +184,7 @@ describe('programs', () => {
       { status: 'fulfilled', value: { phase: 'running' } },
       { status: 'rejected', reason: { code: 'EBUSY', message: 's is being started or stopped' } },
     ]);
-    const stopped = await Promise.allSettled([lab.request('stop', { node: 's' }), lab.request('run', options)]);
+    const stopped = await Promise.allSettled([lab.request('powerOff', { node: 's' }), lab.request('run', options)]);
     expect(stopped).toMatchObject([{ value: { phase: 'stopped' } }, { reason: { code: 'EBUSY' } }]);
     expect(await lab.request('run', options)).toMatchObject({ phase: 'running' });
   });
@@ -221,12 +221,12 @@ describe('programs', () => {
 
   it('can be switched off', async () => {
     await bring(TWO);
-    await lab.request('stop', { node: 'a' });
+    await lab.request('powerOff', { node: 'a' });
     expect(state('a')).toBe('stopped');
     expect(workers.of('a').ended).toBe(true);
-    await lab.request('stop', { node: 'r' });
+    await lab.request('powerOff', { node: 'r' });
     expect(workers.of('r').ended).toBe(true);
-    await expect(lab.request('stop', { node: 'a' })).rejects.toMatchObject({ code: 'EHOSTDOWN' });
+    await expect(lab.request('powerOff', { node: 'a' })).rejects.toMatchObject({ code: 'EHOSTDOWN' });
   });
 });
 
@@ -356,7 +356,7 @@ describe('partitions', () => {
 
   it('wait for kernels that are down', async () => {
     await bring({ nodes: { a: {}, b: {} } });
-    await lab.request('stop', { node: 'a' });
+    await lab.request('powerOff', { node: 'a' });
     await lab.request('partition', { a: ['a'], b: ['b'], oneWay: false, how: 'blackhole' });
     expect(workers.of('a').requests('filter.add')).toMatchObject([{ kernel: 'b' }]);
     await lab.request('run', { node: 'a', script: 'a.js', argv: [], nodeFlags: [], env: {}, cwd: folder });
