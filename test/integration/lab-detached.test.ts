@@ -88,6 +88,22 @@ checks:
     expect(out).toMatch(/^b(: | .*)exited 3$/m);
   });
 
+  it('shows the stack of a crash, of a process and of a thread, and no figures where none are wanted', async () => {
+    const nodes = 'a: { run: node a.js, placement: process }, b: { run: node a.js, placement: beside }';
+    const file = labFile('four', `nodes: { ${nodes} }`, {
+      'a.js': "function inner() { throw new TypeError('boom'); }\nsetTimeout(inner, 10);",
+    });
+    const { code, out } = await terminal.run('up', '--for', '2s', '--quiet-figures', file);
+    expect(code).toBe(0);
+    for (const node of ['a', 'b']) {
+      const lines = out.split('\n').filter((line) => line.startsWith(`${node} | `));
+      const at = lines.indexOf(`${node} | TypeError: boom`);
+      expect(lines[at + 1]).toMatch(/^. \| {5}at .*\(.*a\.js:1:26\)$/);
+      expect(out).toMatch(new RegExp(`^${node}(:| .*) crashed 1: TypeError: boom$`, 'm'));
+    }
+    expect(out).not.toMatch(/^ +\d+s /m);
+  });
+
   it('is tested with one seed after the other', async () => {
     const good = labFile('good', CHECKED, { 'b.js': LISTENS });
     const bad = labFile('bad', FAILING, { 'b.js': LISTENS });

@@ -23,7 +23,11 @@ afterAll(() => terminal.close());
 
 /** All that `mk ARGS` writes to a terminal of its own. */
 function onTerminal(...args: string[]): string {
-  const command = `stty cols 200 rows 50; ${[process.execPath, MK, ...args].join(' ')}`;
+  return onTerminalOf(200, ...args);
+}
+
+function onTerminalOf(columns: number, ...args: string[]): string {
+  const command = `stty cols ${columns} rows 50; ${[process.execPath, MK, ...args].join(' ')}`;
   const env = { ...process.env, XDG_RUNTIME_DIR: terminal.folder, TERM: 'xterm' };
   const options = { cwd: terminal.folder, env, encoding: 'utf8' as const, input: '' };
   return spawnSync('script', ['-qfec', command, '/dev/null'], options).stdout.replaceAll('\r\n', '\n');
@@ -52,6 +56,12 @@ describe.skipIf(!hasScript)('control characters of programs, files and errors (s
     const ps = onTerminal('ps', '--errors');
     expect(ps).toMatch(/^a .* crashed 1: Error: \\x1b\[2J\\x1b\]0;title\\x07gone$/m);
     expect(ps).toSatisfy(isHarmless);
+    expect(onTerminalOf(40, 'ps').split('\n').slice(0, 4)).toEqual([
+      'NAME  STATE',
+      'a     crashed 1: Error: \\x1b[2J\\x1b]0;title\\x07gone',
+      'b     running',
+      'c     running',
+    ]);
     const top = withoutRedraws(onTerminal('top', '-n', '2', '-i', '0.2'));
     expect(top).toContain('\\x1b[2J');
     expect(top).toSatisfy(isHarmless);
