@@ -48,7 +48,10 @@ const LAB_REQUESTS: Readonly<Record<string, Fields>> = {
   partition: { a: ['b'], b: ['nobody'], oneWay: true, how: 'reject' },
   heal: { id: null, between: { a: ['b'], b: ['b'] } },
   run: { node: 'b', script: 'idle.js', argv: ['x'], nodeFlags: [], env: { A: '1' }, cwd: '/' },
-  stop: { node: 'b' },
+  powerOff: { node: 'b' },
+  start: { node: 'b' },
+  stop: { node: 'b', graceMs: 100 },
+  environment: { node: 'a' },
   checks: {},
 };
 const LAB_STREAMS: Readonly<Record<string, Fields>> = {
