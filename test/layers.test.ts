@@ -100,7 +100,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // A thread starts before the façade is loaded.
   cli: ['index', 'tools', 'wire/index', 'drill/index', 'lab/spare-thread'],
   // Public subpaths: labs as fixtures of test runners, over the façade.
-  testing: ['index', 'tools', 'wire/index', 'lab/state'],
+  testing: ['index', 'tools', 'wire/index', 'lab/spare-thread', 'lab/state'],
   index: [
     'lab',
     'tools',

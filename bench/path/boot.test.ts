@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { expect, it } from 'vitest';
 import { bootSubject } from './boot.ts';
+import { fixtureSubject } from './fixture.ts';
 import { nodeShopSubject, shopSubject } from './shop.ts';
 
 it.each(['none', 'beside', 'process'] as const)(
@@ -20,6 +21,14 @@ it.each([shopSubject('process'), shopSubject('beside'), nodeShopSubject()])(
   '$name: the shop answers',
   async (subject) => {
     const { values } = await subject.run(new AbortController().signal);
+    expect(values.ms).toBeGreaterThan(0);
+  },
+);
+
+it.each(['none', 'process'] as const)(
+  'three nodes come up again and again as a fixture, with programs: %s',
+  async (programs) => {
+    const { values } = await fixtureSubject(programs).run(new AbortController().signal);
     expect(values.ms).toBeGreaterThan(0);
   },
 );

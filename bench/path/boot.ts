@@ -1,6 +1,6 @@
 /**
  * Role: `mk bench boot`: time and memory to bring 4, 32 and 128 kernels up, alone and with a program each, and what they cost idle;
- * the shop to its first answered request (shop.ts).
+ * the shop to its first answered request (shop.ts); three nodes as the fixture of a test (fixture.ts).
  * Thread: the harness's main thread; each repetition is a fresh process (boot-child.ts), so that memory can be told apart.
  */
 
@@ -12,6 +12,7 @@ import type { Measured, Subject } from '../harness/measure.ts';
 import { compare, type Row, rowOf } from '../harness/row.ts';
 import { jsonLine, numberOf, runTool } from '../harness/tools.ts';
 import { want } from '../harness/want.ts';
+import { fixtureMetric, fixtureSubject } from './fixture.ts';
 import { NODE_SHOP_METRIC, nodeShopSubject, shopMetric, shopSubject } from './shop.ts';
 import { programUrl } from './stages.ts';
 
@@ -68,7 +69,9 @@ async function run(context: BenchContext): Promise<Row[]> {
   const alone = KERNELS.map((kernels) => bootSubject(kernels, 'none', idleMs));
   const besides = (quick ? [4, 32] : [4, 32, 128]).map((kernels) => bootSubject(kernels, 'beside', idleMs));
   const apart = bootSubject(32, 'process', idleMs);
-  const rows = await context.measure([...shops, apart, ...alone, ...besides]);
+  const fixtures = (['none', 'process'] as const).map(fixtureSubject);
+  const rows = await context.measure([...shops, ...fixtures, apart, ...alone, ...besides]);
+  want(rowOf(rows, fixtureMetric('none')), { of: 'value', must: 100, aim: 30 });
   for (const placement of PLACEMENTS) {
     compare(rows, shopMetric(placement), NODE_SHOP_METRIC);
     want(rowOf(rows, shopMetric(placement)), { of: 'value', must: 600, aim: 300 });

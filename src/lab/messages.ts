@@ -163,7 +163,9 @@ export type ToWorker =
   /** The URL of one kernel is wanted, for a program in a process of its own. Answered by `url`. */
   | { type: 'url'; kernel: string }
   /** Shut one kernel down: its devices are closed and its sockets gone. Answered by `stopped`. */
-  | { type: 'stop'; kernel: string };
+  | { type: 'stop'; kernel: string }
+  /** Shut all kernels down, none of which has a program beside it, and wait for another {@link WorkerBoot}. Answered by `released`. */
+  | { type: 'release' };
 
 export type FromWorker =
   /** All kernels are booted. */
@@ -172,7 +174,9 @@ export type FromWorker =
   | { type: 'listening'; kernel: string; tcp: number[]; udp: number[] }
   /** `url`: with its key (rump/url.ts); '' when there is no such kernel. */
   | { type: 'url'; kernel: string; url: string }
-  | { type: 'stopped'; kernel: string };
+  | { type: 'stopped'; kernel: string }
+  /** The last message; the port is closed. */
+  | { type: 'released' };
 
 // ---- metrics of a program ------------------------------------------------------------------------------------------
 // Counted from node:diagnostics_channel where the program runs, written by the thread of its kernel into the counter block

@@ -26,7 +26,7 @@ import {
   type SpawnProgram,
   StandbyProcess,
 } from './program-process.ts';
-import { dropThread } from './spare-thread.ts';
+import { areThreadsKept, dropThread, giveThread, wantsThread } from './spare-thread.ts';
 import { programError } from './state.ts';
 import type { SupervisedNode } from './supervised-node.ts';
 import { ONLY_PROCESS, threadProblems } from './thread-flags.ts';
@@ -35,6 +35,8 @@ import { type StartThread, startWorker, threadGroups } from './worker-start.ts';
 
 /** Programs have so long to end when the lab goes down. */
 const GRACE_MS = 1000;
+/** A thread of kernels that does not answer within this time is ended. */
+const RELEASE_MS = 1000;
 /** Period of the look for processes that a thread which is to end may wait for. */
 const LOOK_MS = 50;
 /** Looks after which a thread that has not ended stands in a call of the host that nothing interrupts. */
@@ -315,6 +317,7 @@ export class NodeLife {
       .filter((node) => node.phase === 'running')
       .map((node) => (node.apart ? node.process : node.worker));
     await Promise.all(programs.map((program) => program?.end(GRACE_MS)));
+    await this.#releaseThread();
     const workers = [...this.#workers];
     if (!(await this.#terminate(workers, this.#mark))) {
       this.#lab.stuck(nodes.filter((node) => node.worker?.alive).map((node) => node.name));
@@ -322,6 +325,14 @@ export class NodeLife {
     }
     process.off('exit', this.#onExit);
     unguardMarked(this.#mark);
+  }
+
+  /** Keep a thread of kernels for the next lab, where one is wanted. */
+  async #releaseThread(): Promise<void> {
+    if (!wantsThread()) return;
+    const besides = new Set([...this.#lab.nodes.values()].filter(({ apart }) => !apart).map(({ worker }) => worker));
+    const worker = [...this.#workers].find((candidate) => !besides.has(candidate));
+    if (worker !== undefined && (await worker.release(RELEASE_MS))) giveThread(worker.thread);
   }
 
   /**
@@ -404,7 +415,8 @@ export class NodeLife {
     this.#workers.add(worker);
     for (const node of group) node.worker = worker;
     for (const source of ['stdout', 'stderr'] as const) {
-      this.#lab.logs.read(first.name, source, worker.thread[source]);
+      // Output that is read keeps the process of a thread alive that waits for its next lab; kernels write none.
+      if (!first.apart || !areThreadsKept()) this.#lab.logs.read(first.name, source, worker.thread[source]);
       if (worker.output !== null) this.#lab.logs.read(first.name, source, worker.output[source]);
     }
     try {

@@ -54,6 +54,7 @@ export class WorkerLink {
   #resolveReady: () => void = () => {};
   #rejectReady: (error: Error) => void = () => {};
   #resolveExited: () => void = () => {};
+  #resolveReleased: (() => void) | null = null;
 
   constructor(
     thread: WorkerThread,
@@ -110,6 +111,22 @@ export class WorkerLink {
     await this.#exited;
   }
 
+  /**
+   * Let the thread, which runs kernels alone, shut them down and wait for others, within `limitMs`. True: it waits, and is no concern of ours any
+   * more.
+   */
+  async release(limitMs: number): Promise<boolean> {
+    if (!this.alive) return false;
+    const released = new Promise<void>((resolve) => {
+      this.#resolveReleased = resolve;
+    });
+    this.#post({ type: 'release' });
+    await within(limitMs, Promise.race([released, this.#exited]));
+    if (this.#resolveReleased !== null || !this.alive) return false;
+    this.#gone(0);
+    return true;
+  }
+
   /** A new connection for remote calls to one kernel of the worker. It closes with the kernel. */
   connect(kernel: string): MessagePort {
     const { port1, port2 } = new MessageChannel();
@@ -152,6 +169,10 @@ export class WorkerLink {
       case 'stopped':
         this.#stopping.get(message.kernel)?.();
         this.#stopping.delete(message.kernel);
+        break;
+      case 'released':
+        this.#resolveReleased?.();
+        this.#resolveReleased = null;
     }
   }
 

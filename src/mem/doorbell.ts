@@ -75,4 +75,11 @@ export class Doorbell implements BlockingBell {
   ring(): void {
     ringDoorbell(this.#words, this.at);
   }
+
+  /** Take a sleep back by whose promise the engine would hold the memory: `onRing` is not called. */
+  // cold: once per owner
+  endSleep(): void {
+    this.#onRing = null;
+    Atomics.notify(this.#words, this.#index);
+  }
 }

@@ -7,10 +7,14 @@
 
 import { randomInt } from 'node:crypto';
 import { type Lab, lab, MultikernelError, readLab } from '../index.ts';
+import { keepThreads } from '../lab/spare-thread.ts';
 import { stateHolds } from '../lab/state.ts';
 import { LinkRecorder } from './link-recorder.ts';
 import type { FixtureSettings, LabSource } from './options.ts';
 import type { TestCase } from './test-case.ts';
+
+// The next test is here soon.
+keepThreads();
 
 /** States of a node that no `ready` waits for comes after. */
 const ENDED = ['crashed', 'stopped', 'exited'];

@@ -42,128 +42,164 @@ const CHILD_PRELOAD = fileURLToPath(moduleUrl('./preload', import.meta.url));
 /** Turns that follow each other on a thread without a program; then it hears of requests and connections. */
 const STAY_US = 100;
 
-const boot = (workerData ?? (await bootMessage())) as WorkerBoot;
-/** A thread that was started before anybody knew what for (lab/spare-thread.ts). */
-function bootMessage(): Promise<unknown> {
-  return new Promise((resolve) => parentPort?.once('message', resolve));
-}
+/** The kernels that this thread runs for a lab, until it ends or is released. */
+class LabThread {
+  readonly #boot: WorkerBoot;
+  readonly #doorbell: Doorbell;
+  readonly #spinBudget: SpinBudget;
+  readonly #arena: Arena;
+  readonly #loop: EventLoop;
+  readonly #kernels: Map<string, Kernel> = new Map();
+  /** Each kernel as a server of remote calls. */
+  readonly #servers: Map<string, KernelServer> = new Map();
+  readonly #programCounters: Map<string, ProgramCounters> = new Map();
 
-const port = boot.port;
-const send = (message: FromWorker): void => port.postMessage(message);
+  constructor(boot: WorkerBoot) {
+    this.#boot = boot;
+    const arena = Arena.attach(boot.memory);
+    this.#arena = arena;
+    lendScratch(arena, boot.scratchAt);
+    this.#doorbell = new Doorbell(arena, boot.doorbellAt);
+    this.#spinBudget = new SpinBudget(arena.words, boot.spinBudgetAt, boot.spinLimit, boot.owner);
+    this.#loop = new EventLoop({
+      doorbell: this.#doorbell,
+      spinBudget: this.#spinBudget,
+      stayUs: boot.program === null ? STAY_US : 0,
+      ...(boot.seed === null ? {} : { rng: new SeededRng(boot.seed + boot.doorbellAt) }),
+    });
+  }
 
-const arena = Arena.attach(boot.memory);
-lendScratch(arena, boot.scratchAt);
-const doorbell = new Doorbell(arena, boot.doorbellAt);
-const spinBudget = new SpinBudget(arena.words, boot.spinBudgetAt, boot.spinLimit, boot.owner);
-const loop = new EventLoop({
-  doorbell,
-  spinBudget,
-  stayUs: boot.program === null ? STAY_US : 0,
-  ...(boot.seed === null ? {} : { rng: new SeededRng(boot.seed + boot.doorbellAt) }),
-});
-const kernels = new Map<string, Kernel>();
-for (const config of boot.kernels) {
-  const kernel = bootKernel(config, boot.hosts, arena, loop, boot);
-  kernels.set(config.name, kernel);
-  loop.add(...kernel.cpus);
-  watchListening(kernel, (tcp, udp) => send({ type: 'listening', kernel: kernel.name, tcp, udp }));
-}
-/** Each kernel as a server of remote calls. */
-const servers = new Map<string, KernelServer>();
-const programCounters = new Map<string, ProgramCounters>();
+  /** Boot the kernels and serve them. Throws what `bootKernel` throws. */
+  begin(): void {
+    const { kernels, hosts, program, port } = this.#boot;
+    for (const config of kernels) {
+      const kernel = bootKernel(config, hosts, this.#arena, this.#loop, this.#boot);
+      this.#kernels.set(config.name, kernel);
+      this.#loop.add(...kernel.cpus);
+      watchListening(kernel, (tcp, udp) => this.#send({ type: 'listening', kernel: kernel.name, tcp, udp }));
+    }
+    for (const config of kernels) {
+      const kernel = this.#kernels.get(config.name) as Kernel;
+      this.#serve(kernel, config);
+      if (program === null) this.#listen(kernel);
+    }
+    port.on('message', (message: ToWorker) => this.#handle(message));
+    this.#send({ type: 'ready' });
+  }
 
-function serve(kernel: Kernel, { sessionsAt, sessionsMax }: KernelBoot): KernelServer {
-  const names = new StaticNames(boot.hosts);
-  const about = (): KernelAbout => ({
-    names: names.entries(),
-    interfaces: interfaceAddresses(kernel),
-    machine: kernel.name,
-  });
-  const server = new KernelServer(kernel, loop, about, new SessionPool(arena, loop, sessionsAt, sessionsMax));
-  const counters = new ProgramCounters(arena, kernel.name);
-  server.counters = counters;
-  programCounters.set(kernel.name, counters);
-  servers.set(kernel.name, server);
-  return server;
-}
+  #send(message: FromWorker): void {
+    this.#boot.port.postMessage(message);
+  }
 
-function listen(kernel: Kernel): void {
-  const path = boot.socketFiles[kernel.name];
-  if (path !== undefined) servers.get(kernel.name)?.listenAt(path);
-}
+  #serve(kernel: Kernel, { sessionsAt, sessionsMax }: KernelBoot): void {
+    const names = new StaticNames(this.#boot.hosts);
+    const about = (): KernelAbout => ({
+      names: names.entries(),
+      interfaces: interfaceAddresses(kernel),
+      machine: kernel.name,
+    });
+    const sessions = new SessionPool(this.#arena, this.#loop, sessionsAt, sessionsMax);
+    const server = new KernelServer(kernel, this.#loop, about, sessions);
+    const counters = new ProgramCounters(this.#arena, kernel.name);
+    server.counters = counters;
+    this.#programCounters.set(kernel.name, counters);
+    this.#servers.set(kernel.name, server);
+  }
 
-function connect(name: string, connection: MessagePort): void {
-  const server = servers.get(name);
-  if (server === undefined) connection.close();
-  else server.connect(new PortCarrier(connection));
-}
+  #listen(kernel: Kernel): void {
+    const path = this.#boot.socketFiles[kernel.name];
+    if (path !== undefined) this.#servers.get(kernel.name)?.listenAt(path);
+  }
 
-function start(): void {
-  const program = boot.program;
-  if (program === null) return;
-  const kernel = [...kernels.values()][0] as Kernel;
-  const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);
-  const names = new StaticNames(boot.hosts);
-  const server = servers.get(kernel.name) as KernelServer;
-  countHttp((programCounters.get(kernel.name) as ProgramCounters).open());
-  const gates = new ThreadGates((carrier) => server.connect(carrier));
-  install({
-    sockets: kernel.sockets,
-    names,
-    interfaces,
-    passed: server.passed,
-    serverUrl: () => server.url(),
-    openGate: () => gates.open(),
-  });
-  // Now that `node:net` may be loaded.
-  listen(kernel);
-  shareWithChildren(CHILD_PRELOAD, { cwd: program.cwd, mark: boot.mark });
-  if (boot.output !== null) sendOutput(boot.output);
-  impersonate(program, kernel.name);
-  atProgramEnd(() => sayGoodbye(kernel, loop, doorbell, spinBudget));
-  port.unref();
-  runProgram(program);
-}
+  #connect(name: string, connection: MessagePort): void {
+    const server = this.#servers.get(name);
+    if (server === undefined) connection.close();
+    else server.connect(new PortCarrier(connection));
+  }
 
-function stop(name: string): void {
-  const kernel = kernels.get(name);
-  if (kernel !== undefined) {
-    kernels.delete(name);
-    servers.get(name)?.close();
-    servers.delete(name);
-    programCounters.delete(name);
-    loop.remove(...kernel.cpus);
+  #start(): void {
+    const { program, hosts, mark, output, port } = this.#boot;
+    if (program === null) return;
+    const kernel = [...this.#kernels.values()][0] as Kernel;
+    const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);
+    const names = new StaticNames(hosts);
+    const server = this.#servers.get(kernel.name) as KernelServer;
+    countHttp((this.#programCounters.get(kernel.name) as ProgramCounters).open());
+    const gates = new ThreadGates((carrier) => server.connect(carrier));
+    install({
+      sockets: kernel.sockets,
+      names,
+      interfaces,
+      passed: server.passed,
+      serverUrl: () => server.url(),
+      openGate: () => gates.open(),
+    });
+    // Now that `node:net` may be loaded.
+    this.#listen(kernel);
+    shareWithChildren(CHILD_PRELOAD, { cwd: program.cwd, mark });
+    if (output !== null) sendOutput(output);
+    impersonate(program, kernel.name);
+    atProgramEnd(() => sayGoodbye(kernel, this.#loop, this.#doorbell, this.#spinBudget));
+    port.unref();
+    runProgram(program);
+  }
+
+  #close(name: string): void {
+    const kernel = this.#kernels.get(name);
+    if (kernel === undefined) return;
+    this.#kernels.delete(name);
+    this.#servers.get(name)?.close();
+    this.#servers.delete(name);
+    this.#programCounters.delete(name);
+    this.#loop.remove(...kernel.cpus);
     kernel.close();
   }
-  send({ type: 'stopped', kernel: name });
-  if (kernels.size === 0) {
-    loop.close();
-    port.close();
-  }
-}
 
-function handle(message: ToWorker): void {
-  switch (message.type) {
-    case 'start':
-      start();
-      return;
-    case 'signal':
-      receiveSignal(message.signal);
-      return;
-    case 'stop':
-      stop(message.kernel);
-      return;
-    case 'connect':
-      connect(message.kernel, message.port);
-      return;
-    case 'url':
-      whenEndsAreRead(() => tellUrl(message.kernel));
+  #stop(name: string): void {
+    this.#close(name);
+    this.#send({ type: 'stopped', kernel: name });
+    if (this.#kernels.size > 0) return;
+    this.#loop.close();
+    this.#boot.port.close();
   }
-}
 
-function tellUrl(kernel: string): void {
-  programCounters.get(kernel)?.open();
-  send({ type: 'url', kernel, url: servers.get(kernel)?.url() ?? '' });
+  /** The lab goes down: nothing of it stays, and the next may come. */
+  #release(): void {
+    for (const name of [...this.#kernels.keys()]) this.#close(name);
+    this.#loop.close();
+    // A sleep in memory of the lab would keep all of that.
+    this.#doorbell.endSleep();
+    this.#send({ type: 'released' });
+    this.#boot.port.close();
+    awaitBoot();
+  }
+
+  #handle(message: ToWorker): void {
+    switch (message.type) {
+      case 'start':
+        this.#start();
+        return;
+      case 'signal':
+        receiveSignal(message.signal);
+        return;
+      case 'stop':
+        this.#stop(message.kernel);
+        return;
+      case 'release':
+        this.#release();
+        return;
+      case 'connect':
+        this.#connect(message.kernel, message.port);
+        return;
+      case 'url':
+        whenEndsAreRead(() => this.#tellUrl(message.kernel));
+    }
+  }
+
+  #tellUrl(kernel: string): void {
+    this.#programCounters.get(kernel)?.open();
+    this.#send({ type: 'url', kernel, url: this.#servers.get(kernel)?.url() ?? '' });
+  }
 }
 
 /**
@@ -175,10 +211,11 @@ function whenEndsAreRead(run: () => void, turns = 4): void {
   else immediate(() => whenEndsAreRead(run, turns - 1));
 }
 
-for (const config of boot.kernels) {
-  const kernel = kernels.get(config.name) as Kernel;
-  serve(kernel, config);
-  if (boot.program === null) listen(kernel);
+/** A thread of kernels may be started before anybody knew what for, and serve another lab when it is released (lab/spare-thread.ts). */
+function awaitBoot(): void {
+  parentPort?.once('message', (boot: WorkerBoot) => new LabThread(boot).begin());
 }
-port.on('message', handle);
-send({ type: 'ready' });
+
+const given = workerData as WorkerBoot | null | undefined;
+if (given) new LabThread(given).begin();
+else awaitBoot();
