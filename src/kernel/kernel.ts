@@ -10,6 +10,7 @@ import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
 import type { Host } from '../host/contract.ts';
 import { Inet } from '../inet/inet.ts';
 import { applySettings, settingsError, settingsOf } from '../inet/interface-settings.ts';
+import { GifTunnels } from '../inet/ip/gif-tunnels.ts';
 import { CLOSING, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK } from '../inet/tcp/connection/states.ts';
 import type { TcpSocketInfo } from '../inet/tcp/socket-list.ts';
 import type { KernelShared } from '../kern/context.ts';
@@ -22,6 +23,7 @@ import { Counters } from '../mem/counters.ts';
 import { Heap } from '../mem/heap.ts';
 import { BridgeCloner } from '../net/bridge/bridge-cloner.ts';
 import { DeviceLink } from '../net/device-link.ts';
+import { GifCloner } from '../net/gif/gif-cloner.ts';
 import type { Interface } from '../net/interface.ts';
 import { IpLink } from '../net/ip-link.ts';
 import type { LinkLayer } from '../net/link-layer.ts';
@@ -120,6 +122,8 @@ export class Kernel {
     cloners.register(new BridgeCloner(cpu));
     cloners.register(new VlanCloner(arena.view));
     cloners.register(new VetherCloner(cpu));
+    const { context, ip } = this.inet.cpus[0];
+    cloners.register(new GifCloner(cpu, name, new GifTunnels(context, ip)));
     this.#loopback = makeLoopback(name, arena, heap);
     const first = new KernelCpu({
       cpu,

@@ -28,7 +28,7 @@ export const IFF_LINK1 = 0x2000;
 export const IFF_LINK2 = 0x4000;
 export const IFF_MULTICAST = 0x8000;
 /** Flags that follow the link and that nobody sets. */
-const IFF_FIXED: number = IFF_RUNNING | IFF_LOOPBACK | IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
+const IFF_FIXED: number = IFF_RUNNING | IFF_LOOPBACK | IFF_POINTOPOINT | IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
 
 /** State of an interface address (RFC 5227): usable, being probed, or found in use by somebody else. */
 export type AddressState = 'valid' | 'tentative' | 'duplicated';
@@ -74,6 +74,8 @@ export class Interface {
   /** The link that its packets leave through. */
   readonly link: LinkLayer;
   readonly loopback: boolean;
+  /** Its link has one other end and no addresses (gif): there are no neighbors to find. */
+  readonly pointToPoint: boolean;
   /** In the order they were added; the first valid one is the primary. */
   readonly addresses: InterfaceAddress[] = [];
   /** In the order they were added (inet/ip6/addresses.ts). */
@@ -110,7 +112,9 @@ export class Interface {
     this.link = link;
     link.iface = this;
     this.loopback = link.kind === 'loopback';
-    const own = this.loopback ? IFF_LOOPBACK | IFF_MULTICAST : IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
+    this.pointToPoint = !this.loopback && link.linkType === 'ip';
+    const shape = this.pointToPoint ? IFF_POINTOPOINT : IFF_BROADCAST | IFF_SIMPLEX;
+    const own = (this.loopback ? IFF_LOOPBACK : shape) | IFF_MULTICAST;
     this.#flags = own | (flags & ~IFF_FIXED);
   }
 

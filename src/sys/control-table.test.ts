@@ -148,7 +148,7 @@ describe('control requests', () => {
   });
 
   it('create, rename and destroy interfaces of cloners, and nothing else', () => {
-    expect(kernel.control('interface.cloners', {})).toEqual(['bridge', 'lo', 'vether', 'vlan']);
+    expect(kernel.control('interface.cloners', {})).toEqual(['bridge', 'gif', 'lo', 'vether', 'vlan']);
     expect(kernel.control('interface.create', { name: 'lo' })).toEqual({ index: 3, name: 'lo1' });
     expect(kernel.control('interface.create', { name: 'lo7' })).toEqual({ index: 4, name: 'lo7' });
     const find = (name: string) => kernel.control('interface.list', {}).find((one) => one.name === name);
@@ -228,6 +228,7 @@ const GOOD: Partial<Record<ControlOperation, Record<string, unknown>>> = {
   'interface.media': { index: 2, on: true },
   'interface.rename': { index: 2, name: 'net0' },
   'vlan.set': { index: 2, parentIndex: 2, id: 5 },
+  'tunnel.set': { index: 2, source: four(OWN), destination: four(PEER) },
   'bridge.get': { index: 3 },
   'bridge.change': {
     index: 3,

@@ -9,6 +9,7 @@
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
 import { US_PER_S } from '../base/units.ts';
 import type { Inet } from '../inet/inet.ts';
+import { GifLink, type TunnelEnd } from '../net/gif/gif-link.ts';
 import { IFF_DEBUG, IFF_LINK0, IFF_LINK1, IFF_LINK2, IFF_NOARP, IFF_UP, type Interface } from '../net/interface.ts';
 import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../net/route.ts';
 import { VlanLink } from '../net/vlan/vlan-link.ts';
@@ -116,6 +117,31 @@ function setVlan(target: ControlTarget, fields: Fields): null {
   else must(link.configure(interfaceOf(target, parentIndex), id));
   target.inet.interfaceChanged(iface, iface.up);
   return null;
+}
+
+function setTunnel(target: ControlTarget, fields: Fields): null {
+  const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
+  const source = input.optionalAddress(fields, 'source');
+  const destination = input.optionalAddress(fields, 'destination');
+  const { link } = iface;
+  if (!(link instanceof GifLink)) throw new MultikernelError('EINVAL', `${iface.name} is not a gif`);
+  if (source?.family !== destination?.family) throw new MultikernelError('EINVAL', 'source and destination');
+  const tunnel = source === null || destination === null ? null : { source, destination };
+  const same = (other: Interface): boolean =>
+    other !== iface &&
+    other.link instanceof GifLink &&
+    tunnel !== null &&
+    other.link.tunnel !== null &&
+    sameEnd(other.link.tunnel.source, tunnel.source) &&
+    sameEnd(other.link.tunnel.destination, tunnel.destination);
+  if (target.inet.list().some(same)) must(-Errno.EADDRNOTAVAIL);
+  link.tunnel = tunnel;
+  target.inet.interfaceChanged(iface, iface.up);
+  return null;
+}
+
+function sameEnd(a: TunnelEnd, b: TunnelEnd): boolean {
+  return a.family === b.family && a.w0 === b.w0 && a.w1 === b.w1 && a.w2 === b.w2 && a.w3 === b.w3;
 }
 
 /** A cloned interface comes up with an address, as NetBSD's drivers do (SIOCINITIFADDR). */
@@ -299,6 +325,7 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'interface.media': setMedia,
   'interface.rename': renameInterface,
   'vlan.set': setVlan,
+  'tunnel.set': setTunnel,
   'bridge.get': bridges.get,
   'bridge.change': bridges.change,
   'bridge.member.add': bridges.addMember,

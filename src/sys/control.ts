@@ -116,6 +116,14 @@ export interface InterfaceRecord extends InterfaceTraffic {
   addresses: AddressRecord[];
   /** A vlan's tag and parent, both 0 without a parent. */
   vlan?: VlanRecord;
+  /** A gif's tunnel; null: none. */
+  tunnel?: TunnelRecord | null;
+}
+
+/** Addresses of the outer packets. */
+export interface TunnelRecord {
+  source: IpAddress;
+  destination: IpAddress;
 }
 
 export interface VlanRecord {
@@ -389,6 +397,8 @@ export interface ControlRequests {
    * EINVAL (no vlan, no tag, or parents in a circle), EPROTONOSUPPORT (a parent without Ethernet).
    */
   'vlan.set': { request: VlanRecord & { index: number }; reply: null };
+  /** Tunnel of a gif; null: none any more. EINVAL (no gif, or two families), EADDRNOTAVAIL (another gif has it). */
+  'tunnel.set': { request: { index: number; source: IpAddress | null; destination: IpAddress | null }; reply: null };
   /** EINVAL: no bridge; so do all of these. */
   'bridge.get': { request: { index: number }; reply: BridgeRecord };
   'bridge.change': { request: { index: number } & Partial<BridgeSettings>; reply: null };

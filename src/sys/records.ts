@@ -8,6 +8,7 @@
 import { US_PER_S } from '../base/units.ts';
 import type { Inet } from '../inet/inet.ts';
 import type { TcpSocketInfo } from '../inet/tcp/socket-list.ts';
+import { GifLink } from '../net/gif/gif-link.ts';
 import type { Address6Origin, AddressState, Interface, InterfaceAddress6 } from '../net/interface.ts';
 import type { Neighbor, NeighborState } from '../net/neighbor-cache.ts';
 import { type Route, RTF_LOCAL } from '../net/route.ts';
@@ -41,6 +42,7 @@ import {
   RTF_ANNOUNCE,
   RTF_STATIC,
   type SocketRecord,
+  type TunnelRecord,
 } from './control.ts';
 
 const PROTOCOL_TCP = 6;
@@ -124,7 +126,7 @@ export function interfaceRecord(inet: Inet, iface: Interface): InterfaceRecord {
     kind: link.kind,
     flags: iface.flags,
     mtuBytes: iface.mtuBytes,
-    linkAddress: iface.loopback ? null : linkAddressRecord(iface.macHi, iface.macLo),
+    linkAddress: iface.loopback || iface.pointToPoint ? null : linkAddressRecord(iface.macHi, iface.macLo),
     linkState: linkStateOf(iface),
     downReason: link.downReason,
     linkString: link.linkString,
@@ -138,8 +140,15 @@ export function interfaceRecord(inet: Inet, iface: Interface): InterfaceRecord {
     outBytes: iface.outBytes,
     outErrors: iface.outErrors,
     outDrops: iface.outDrops,
+    ...(link instanceof GifLink ? { tunnel: tunnelRecord(link) } : {}),
     ...(link instanceof VlanLink ? { vlan: { id: link.id, parentIndex: link.parent?.index ?? 0 } } : {}),
   };
+}
+
+function tunnelRecord({ tunnel }: GifLink): TunnelRecord | null {
+  if (tunnel === null) return null;
+  const { source, destination } = tunnel;
+  return { source: { ...source, scopeId: 0 }, destination: { ...destination, scopeId: 0 } };
 }
 
 /** Own addresses are routes through lo0 whose link is the interface of the address, as in NetBSD since 2016. */

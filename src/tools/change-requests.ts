@@ -60,6 +60,8 @@ export interface InterfaceChange {
   removeAddress?: { address: string };
   /** Tag and parent of a vlan; null takes it off its parent. */
   vlan?: { id: number; parent: string } | null;
+  /** Addresses of the outer packets of a gif; null: no tunnel. */
+  tunnel?: { source: string; destination: string } | null;
 }
 
 /** Static entry: permanent unless `temporary`. A link-local address needs its zone. */
@@ -107,12 +109,17 @@ function indexOf(name: string, names: InterfaceNames): number {
 
 /** In the order: vlan, MTU, bus, media, new address, old address, IPv6, up or down. */
 export function interfaceRequests(change: InterfaceChange, names: InterfaceNames): ChangeRequest[] {
-  const { name, up, mtuBytes, ipv6, addAddress, removeAddress, vlan, linkString, mediaOn, ...others } = change;
+  const { name, up, mtuBytes, ipv6, addAddress, removeAddress, vlan, tunnel, linkString, mediaOn, ...others } = change;
   const index = indexOf(name, names);
   const requests: ChangeRequest[] = [];
   if (vlan !== undefined) {
     const request = { index, id: vlan?.id ?? 0, parentIndex: vlan === null ? 0 : indexOf(vlan.parent, names) };
     requests.push({ operation: 'vlan.set', request, subject: `${name}: vlan` });
+  }
+  if (tunnel !== undefined) {
+    const end = (text: string | undefined): IpAddress | null => (text === undefined ? null : addressOf(text, names));
+    const request = { index, source: end(tunnel?.source), destination: end(tunnel?.destination) };
+    requests.push({ operation: 'tunnel.set', request, subject: `${name}: tunnel` });
   }
   if (mtuBytes !== undefined) {
     requests.push({ operation: 'interface.change', request: { index, mtuBytes }, subject: `${name}: mtu` });

@@ -1,7 +1,7 @@
 /**
  * `ifconfig` with NetBSD's arguments and text (8 and later: `inet A/N broadcast B flags 0x0`). Thread: the command's.
  *
- * Missing: media, tunnels and changes of link-layer addresses, which the kernels do not have.
+ * Missing: point-to-point addresses and changes of link-layer addresses, which the kernels do not have.
  */
 
 import { setTimeout } from 'node:timers/promises';
@@ -32,6 +32,7 @@ const USAGE = `usage: ifconfig [-Lv] [-a] [-bdsu] [interface [inet | inet6 | lin
        ifconfig interface [linkstr PATH | -linkstr | media auto | media none] ...
        ifconfig interface [up | down | mtu N | [inet] ADDRESS/N [alias | -alias | delete] | ADDRESS netmask MASK] ...
        ifconfig interface [-]arp | [-]debug | [-]link0 | [-]link1 | [-]link2
+       ifconfig interface tunnel SOURCE DESTINATION | deletetunnel
        ifconfig interface vlan N vlanif PARENT | -vlanif [PARENT]
        ifconfig interface inet6 ADDRESS[/N | prefixlen N] [anycast] [pltime S] [vltime S] [alias | -alias | delete] ...`;
 const PREFIX6_BITS = 64;
@@ -74,6 +75,10 @@ function formatInterface(info: InterfaceInfo, view: InterfaceView = {}): string 
   const lines = [`${info.name}: ${flags} mtu ${info.mtuBytes}`];
   if (info.vlan !== undefined && (info.vlan.id !== 0 || info.vlan.parent !== '')) {
     lines.push(`\tvlan: ${info.vlan.id} parent: ${info.vlan.parent}`);
+  }
+  if (info.tunnel !== undefined) {
+    const { source, destination } = info.tunnel;
+    lines.push(`\ttunnel inet${source.includes(':') ? '6' : ''} ${source} --> ${destination}`);
   }
   if (info.mac !== null && (family === null || family === 'link')) lines.push(`\taddress: ${info.mac}`);
   if (info.linkString !== null) lines.push(`\tlinkstr: ${info.linkString}`);
@@ -211,6 +216,7 @@ async function change(context: ToolContext, name: string, words: string[]): Prom
 /** The ioctl(2) that NetBSD's tool makes for a change, and names in errors. */
 function callOf(change: InterfaceChange): string {
   if (change.vlan !== undefined) return 'SIOCSETVLAN';
+  if (change.tunnel !== undefined) return change.tunnel === null ? 'SIOCDIFPHYADDR' : 'SIOCSLIFPHYADDR';
   if (change.linkString !== undefined) return 'SIOCSLINKSTR';
   if (change.mediaOn !== undefined) return 'SIOCSIFMEDIA';
   if (change.up !== undefined) return 'SIOCSIFFLAGS';
@@ -246,6 +252,10 @@ export function changes(name: string, words: readonly string[]): InterfaceChange
       found.push({ name, vlan: null });
       // The name of the parent may follow.
       if (/^[a-z]+\d+$/.test(value ?? '')) i++;
+    } else if (word === 'deletetunnel') found.push({ name, tunnel: null });
+    else if (word === 'tunnel' && value !== undefined && words[i + 2] !== undefined) {
+      found.push({ name, tunnel: { source: value, destination: words[i + 2] as string } });
+      i += 2;
     } else if (word === 'netmask' && value !== undefined && address !== null) {
       address.prefixLength = netmask(value);
       i++;

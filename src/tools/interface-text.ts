@@ -53,6 +53,8 @@ export interface InterfaceInfo extends InterfaceTraffic {
   addresses6: Address6Info[];
   /** A vlan's tag, 0 for none, and its parent, '' for none. */
   vlan?: { id: number; parent: string };
+  /** A gif's tunnel. */
+  tunnel?: { source: string; destination: string };
 }
 
 /** `IFF_*`, lowest bit first. */
@@ -128,6 +130,7 @@ function interfaceInfo(record: InterfaceRecord, names: InterfaceNames): Interfac
     mediaOn,
     addresses,
     vlan,
+    tunnel,
     ...traffic
   } = record;
   return {
@@ -145,6 +148,9 @@ function interfaceInfo(record: InterfaceRecord, names: InterfaceNames): Interfac
     addresses: addresses.filter(({ address }) => address.family === 4).map(addressInfo),
     addresses6: addresses.filter(({ address }) => address.family === 6).map((entry) => address6Info(entry, names)),
     ...traffic,
+    ...(tunnel === undefined || tunnel === null
+      ? {}
+      : { tunnel: { source: formatIp(tunnel.source), destination: formatIp(tunnel.destination) } }),
     ...(vlan === undefined
       ? {}
       : { vlan: { id: vlan.id, parent: vlan.parentIndex === 0 ? '' : names.name(vlan.parentIndex) } }),

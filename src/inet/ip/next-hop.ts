@@ -8,7 +8,7 @@ import { Errno } from '../../base/errors.ts';
 import type { NeighborCache } from '../../net/neighbor-cache.ts';
 import { type Route, type Routes, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../../net/route.ts';
 import type { TableEvents } from '../../net/table-events.ts';
-import type { IpPath } from './path.ts';
+import { IMPLIED_NEIGHBOR, type IpPath } from './path.ts';
 
 /** Give a path the route to its destination. Returns 0, or the errno of a reject route or of none. */
 export function findRoute(path: IpPath, routes: Routes & { readonly events: TableEvents | null }): number {
@@ -34,6 +34,12 @@ export function attachToNextHop(path: IpPath, route: Route, neighbors: NeighborC
   if ((route.flags & RTF_BLACKHOLE) !== 0) {
     path.discards = true;
     path.attach(iface, 0, 0);
+    return 0;
+  }
+  if (iface.pointToPoint) {
+    path.neighbor = IMPLIED_NEIGHBOR;
+    path.attach(iface, 0, 0);
+    path.directBytes = path.mtu;
     return 0;
   }
   const neighbor = neighbors.findOrCreate(iface, (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : path.dst);

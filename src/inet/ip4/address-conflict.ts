@@ -75,12 +75,12 @@ export class AddressConflicts {
 
   /** Whether an address added now would have to be probed first. */
   probes(iface: Interface): boolean {
-    return this.#probeCount.value > 0 && !iface.loopback;
+    return this.#probeCount.value > 0 && !iface.loopback && !iface.pointToPoint;
   }
 
   /** Begin to look after an address: probe it when it is tentative, announce it when it is valid already. */
   watch(iface: Interface, entry: InterfaceAddress): void {
-    if (iface.loopback) return;
+    if (iface.loopback || iface.pointToPoint) return;
     const nowUs = this.#context.nowUs();
     const watch = new Watch(iface, entry, this.#onTimer);
     this.#watches.set(entry.address, watch);
