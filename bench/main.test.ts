@@ -45,6 +45,7 @@ it('lists what there is, one line each, as the help text names it', () => {
     'http',
     'connect',
     'call',
+    'bus',
     'netem',
     'boot',
     'peers',

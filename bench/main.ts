@@ -51,6 +51,10 @@ const BENCHES: Record<string, Entry> = {
       'time of a call that does nothing, from a program that is a process to its kernel, against a spin round trip',
     load: () => import('./path/call.ts'),
   },
+  bus: {
+    about: 'frames and round trips between processes over a bus of shmif interfaces, and the time of a tool',
+    load: () => import('./path/bus.ts'),
+  },
   netem: {
     about: 'how exactly impaired links keep delay and rate, beside tc netem on veth',
     load: () => import('./path/netem.ts'),

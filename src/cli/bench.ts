@@ -32,6 +32,7 @@ export const BENCH_NAMES: readonly string[] = [
   'http',
   'connect',
   'call',
+  'bus',
   'netem',
   'boot',
   'peers',

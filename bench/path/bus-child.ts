@@ -1,0 +1,173 @@
+/**
+ * Role: a participant of a bus under measurement, in a process of its own. Thread: its main thread.
+ * usage: bus-child send|count|ask|echo spin|sleep PATH BYTES MILLISECONDS; tells its parent by messages.
+ */
+
+import { FileBuses } from '#src/host/node/ffi/bus-host';
+import { BusDevice } from '#src/link/bus';
+import { FrameBatch } from '#src/link/device';
+import { Arena } from '#src/mem/arena';
+import { createBulk } from '#src/mem/bulk';
+import { median } from '../harness/statistics.ts';
+
+const [, , role = '', idle = '', path = '', bytesText = '', msText = ''] = process.argv;
+const frameBytes = Number(bytesText);
+const limitMs = Number(msText);
+/** Frames between two looks at the clock, and in one batch. */
+const BATCH_FRAMES = 32;
+const HEADER_BYTES = 14;
+const ALL_HI = 0xffff;
+const ALL_LO = -1;
+/** Turns without an answer before the clock is asked whether all is lost. */
+const TURNS = 100_000;
+
+const arena: Arena = Arena.create(64 << 20);
+const bulk = createBulk(arena);
+const sourceAt = arena.allocate(65_536, 64);
+const device: BusDevice = new BusDevice(arena, bulk, {
+  name: role,
+  countersName: role,
+  mac: { hi: 0x0200, lo: process.pid },
+  timeUs: () => Date.now() * 1000,
+  memoryAt: arena.allocate(BusDevice.memoryBytes, 4096),
+});
+const batch: FrameBatch = new FrameBatch(64);
+let onWake: () => void = () => {};
+device.connect(new FileBuses(arena).open(path), () => onWake());
+
+function tell(message: object): void {
+  process.send?.(message);
+}
+
+function sendOne(number: number): void {
+  const at = device.reserve(ALL_HI, ALL_LO, frameBytes);
+  const { view } = arena;
+  view.setUint16(at, ALL_HI);
+  view.setInt32(at + 2, ALL_LO);
+  bulk.copy(at + HEADER_BYTES, sourceAt, frameBytes - HEADER_BYTES);
+  view.setInt32(at + HEADER_BYTES, number);
+  device.commit(frameBytes, 0);
+}
+
+function flood(): void {
+  let number = 0;
+  const until = performance.now() + limitMs;
+  while (performance.now() < until) {
+    for (let i = 0; i < BATCH_FRAMES; i++) sendOne(number++);
+    device.flush();
+  }
+  tell({ sent: number });
+}
+
+/** Counts what arrives between the first frame and the end; the sender sends for longer. */
+function count(): void {
+  const { view, bytes } = arena;
+  let frames = 0;
+  let bad = 0;
+  let last = -1;
+  let sum = 0;
+  let begin = 0;
+  let now = 0;
+  for (;;) {
+    const received = device.receive(batch);
+    for (let i = 0; i < received; i++) {
+      const at = batch.at[i] as number;
+      const number = view.getInt32(at + HEADER_BYTES);
+      if (number <= last || batch.length[i] !== frameBytes) bad++;
+      last = number;
+      for (let j = HEADER_BYTES + 4; j < frameBytes; j += 64) sum += bytes[at + j] as number;
+    }
+    device.release();
+    frames += received;
+    now = performance.now();
+    if (begin === 0) {
+      if (received > 0) {
+        begin = now;
+        frames = 0;
+      }
+    } else if (now - begin >= limitMs) break;
+  }
+  tell({ perSecond: (frames * 1000) / (now - begin), bad, sum, lost: device.counters.snapshot().rxLost });
+}
+
+function takeOne(): number {
+  const received = device.receive(batch);
+  if (received === 0) return -1;
+  const number = arena.view.getInt32((batch.at[received - 1] as number) + HEADER_BYTES);
+  device.release();
+  return number;
+}
+
+/** One round trip after the other without a sleep; a batch of them is timed. */
+function askSpinning(): void {
+  const samples: number[] = [];
+  const until = performance.now() + limitMs;
+  let number = 0;
+  for (let now = performance.now(); now < until; ) {
+    const begin = now;
+    for (let i = 0; i < BATCH_FRAMES; i++) {
+      sendOne(++number);
+      device.flush();
+      for (let turns = 1; takeOne() !== number; turns++)
+        if (turns % TURNS === 0 && performance.now() > until + 5000) return;
+    }
+    now = performance.now();
+    samples.push(((now - begin) * 1e6) / BATCH_FRAMES);
+  }
+  tell({ medianNs: median(samples) });
+}
+
+function echoSpinning(): void {
+  const until = performance.now() + limitMs + 2000;
+  for (let turns = 1; ; turns++) {
+    const number = takeOne();
+    if (number >= 0) {
+      sendOne(number);
+      device.flush();
+    } else if (turns % TURNS === 0 && performance.now() > until) return;
+  }
+}
+
+/** Sleeps in the event loop until the answer rings. */
+async function askSleeping(): Promise<void> {
+  const samples: number[] = [];
+  const until = performance.now() + limitMs;
+  for (let number = 1; performance.now() < until; number++) {
+    const begin = performance.now();
+    sendOne(number);
+    device.flush();
+    while (takeOne() !== number) {
+      if (device.pending) continue;
+      await new Promise<void>((wake) => {
+        onWake = wake;
+      });
+    }
+    samples.push((performance.now() - begin) * 1e6);
+  }
+  tell({ medianNs: median(samples) });
+}
+
+function echoSleeping(): void {
+  onWake = () => {
+    for (;;) {
+      const number = takeOne();
+      if (number >= 0) {
+        sendOne(number);
+        device.flush();
+      } else if (!device.pending) return;
+    }
+  };
+  onWake();
+}
+
+const ROLES: Record<string, () => void> = {
+  'send spin': flood,
+  'count spin': count,
+  'ask spin': askSpinning,
+  'echo spin': echoSpinning,
+  'ask sleep': () => void askSleeping(),
+  'echo sleep': echoSleeping,
+};
+process.on('disconnect', () => process.exit(0));
+process.once('message', () => ROLES[`${role} ${idle}`]?.());
+tell({ ready: true });
