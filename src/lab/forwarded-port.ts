@@ -1,5 +1,6 @@
 /** A port of the host that its holder has opened to a node. Thread: any that holds a lab. */
 
+import { locateErrors } from '../base/caller.ts';
 import { MultikernelError } from '../base/errors.ts';
 import type { HostPortInfo, LabBackend } from './operations.ts';
 
@@ -31,6 +32,8 @@ export class ForwardedPort implements AsyncDisposable {
     return this.close();
   }
 }
+
+locateErrors(ForwardedPort.prototype);
 
 export function forwardPort(lab: LabBackend, node: string, port: string): Promise<ForwardedPort> {
   return new Promise((resolve, reject) => {

@@ -8,6 +8,7 @@
 
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { locateErrors } from '../base/caller.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import type { AddressFamily } from '../tools/address-text.ts';
 import type { CaptureRequest } from '../tools/capture-stream.ts';
@@ -264,3 +265,5 @@ export class LabNode {
     return this.#lab.request('powerOff', { node: this.name });
   }
 }
+
+locateErrors(LabNode.prototype);

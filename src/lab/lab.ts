@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fromCaller, locateErrors } from '../base/caller.ts';
 import { MultikernelError } from '../base/errors.ts';
 import { StreamIterable } from '../tools/stream-iterable.ts';
 import type { ImpairmentOptions, LabOptions } from './config.ts';
@@ -251,9 +252,13 @@ export class Lab implements AsyncDisposable {
   }
 }
 
+locateErrors(Partition.prototype);
+locateErrors(LabLink.prototype);
+locateErrors(Lab.prototype);
+
 /** Read and plan a lab without starting anything. Throws {@link LabFileError}. */
 export function readLab(source: string | URL | LabOptions, folder: string = '.'): LabPlan {
-  return planOf(source, folder).plan;
+  return fromCaller(readLab, () => planOf(source, folder).plan);
 }
 
 interface PlacedPlan {
@@ -306,7 +311,11 @@ function readText(path: string, shown: string): string {
  * wait for nobody run. Throws {@link LabFileError} for a wrong lab, EEXIST when `control` is asked for and a lab of that name
  * is up, ENOMEM; ENOENT and EINVAL for `attach`.
  */
-export async function lab(source: string | URL | LabOptions, options: StartOptions = {}): Promise<Lab> {
+export function lab(source: string | URL | LabOptions, options: StartOptions = {}): Promise<Lab> {
+  return fromCaller(lab, () => bringUp(source, options));
+}
+
+async function bringUp(source: string | URL | LabOptions, options: StartOptions): Promise<Lab> {
   const placed = planOf(source, options.folder ?? '.');
   const { plan } = placed;
   if (options.seed !== undefined) plan.seed = options.seed;
@@ -332,7 +341,11 @@ export async function lab(source: string | URL | LabOptions, options: StartOptio
  * The lab of that name, or the only one that is up. Throws ENOENT, ETIMEDOUT when its process does not answer, or EINVAL when the
  * name is needed; one that does not answer may be the one that is meant.
  */
-export async function attach(name?: string): Promise<Lab> {
+export function attach(name?: string): Promise<Lab> {
+  return fromCaller(attach, () => connectTo(name));
+}
+
+async function connectTo(name: string | undefined): Promise<Lab> {
   const client = name === undefined ? await connectOnly() : await ControlClient.connect(name);
   return new Lab(client, await client.request('info', {}), client.closed, false);
 }

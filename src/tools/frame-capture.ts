@@ -7,6 +7,7 @@
 
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
+import { locateErrors } from '../base/caller.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import * as pcapng from '../wire/pcapng.ts';
 import { type CaptureBatch, type CaptureEvent, type CaptureRequest, openCapture } from './capture-stream.ts';
@@ -187,3 +188,6 @@ export class FrameCapture extends StreamIterable<CaptureEvent> implements AsyncD
     this.close();
   }
 }
+
+locateErrors(CaptureFile.prototype);
+locateErrors(FrameCapture.prototype);
