@@ -19,11 +19,49 @@ function run(name: string): string[] {
 }
 
 it('are known to this test, short, and explained', () => {
-  expect(EXAMPLES).toEqual(['host-services', 'kernel-as-library', 'raw-device', 'sim', 'sockets']);
+  expect(EXAMPLES).toEqual([
+    'circuit-breaker',
+    'half-open-pool',
+    'host-services',
+    'kernel-as-library',
+    'raw-device',
+    'retry',
+    'sim',
+    'slow-client',
+    'sockets',
+  ]);
   for (const name of EXAMPLES) {
     expect(readFileSync(join(ROOT, 'examples', name, 'main.js'), 'utf8').split('\n').length).toBeLessThan(LINES_MAX);
     expect(readFileSync(join(ROOT, 'examples', name, 'README.md'), 'utf8')).toContain(`node examples/${name}/main.js`);
   }
+});
+
+it('circuit-breaker: refuses at once after three failures, and closes when one was let through', () => {
+  expect(run('circuit-breaker')).toEqual([
+    '1: answer 1; the breaker is closed',
+    '2: no answer; the breaker is closed',
+    '3: no answer; the breaker is closed',
+    '4: no answer; the breaker is open',
+    '5: refused at once; the breaker is open',
+    '6: answer 6; the breaker is closed',
+  ]);
+});
+
+it('half-open-pool: connections of a machine that lost its power are thrown away', () => {
+  expect(run('half-open-pool')).toEqual([
+    'connections in the pool: 2',
+    'db has no power; api still shows 2 ESTABLISHED',
+    'thrown away: 2; a new connection says hello',
+  ]);
+});
+
+it('retry: loss is overcome by trying again, and a dead link given up', () => {
+  const answers = [1, 2, 3, 4, 5].map((number) => `answer ${number}`);
+  expect(run('retry')).toEqual([...answers, 'no answer after 8 tries']);
+});
+
+it('slow-client: the server cuts off who does not read, and serves the other', () => {
+  expect(run('slow-client')).toEqual(['slow: ECONNRESET', 'fast: still reads']);
 });
 
 it('host-services: a port of the host leads into the lab, and a service of the host is a machine of it', () => {
