@@ -55,9 +55,9 @@ try {
   const established = async () => (await api.sockets({ state: 'ESTABLISHED' })).length;
   console.log(`connections in the pool: ${await established()}`);
 
-  await db.stop();
+  await db.powerOff();
   console.log(`db has no power; api still shows ${await established()} ESTABLISHED`);
-  await db.restart();
+  await db.start();
   await net.until(listening);
 
   const socket = await pool.take();
