@@ -14,7 +14,7 @@ const FILE_HELP = `The lab file, multikernel.yml:
     back: { mtu: 9000, ring: 1MiB, full: drop, offload: false }
   nodes:
     client: { run: node client.js, networks: [front], depends_on: { api: listening:80 } }
-    api: { run: "node --enable-source-maps server.js --fast", networks: [back], env: { LEVEL: info }, memory: 128MiB }
+    api: { run: "node --enable-source-maps server.js --fast", networks: [back], env: { LEVEL: info }, heap: 128MiB }
     flaky: { run: node flaky.js, networks: [back], restart: on-failure }  # or on-failure:5, always; default: no
     jobs: { run: node jobs.js, networks: [back], inspect: true }          # with Node's inspector, on the host's loopback
     cron: { run: python3 cron.py, networks: [back] }                  # not Node: it has the host's network

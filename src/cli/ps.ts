@@ -1,11 +1,21 @@
 /** `mk ps`: the nodes of a lab and the state of each. Thread: the command's. */
 
 import { Command } from 'commander';
+import type { Lab, NodeStatus } from '../index.ts';
 import { formatPartition } from './break.ts';
 import { formatPorts } from './forward.ts';
 import { formatDefaultPlacements, formatLab } from './lab-table.ts';
 import { output, printJson } from './output.ts';
 import { labOption, withLab } from './target.ts';
+
+/** Nodes with the memory of their kernels: used, and the limit; both null where a kernel is down and was never up. */
+async function withMemory(lab: Lab, nodes: readonly NodeStatus[]): Promise<object[]> {
+  const blocks = new Map((await lab.counters()).map(({ name, values }) => [name, values]));
+  return nodes.map((node) => {
+    const values = blocks.get(node.name);
+    return { ...node, memoryBytes: values?.['memory-used'] ?? null, memoryMaxBytes: values?.['memory-max'] ?? null };
+  });
+}
 
 export function psCommand(): Command {
   return new Command('ps')
@@ -21,7 +31,7 @@ export function psCommand(): Command {
       withLab(options.lab, async (lab) => {
         const { nodes, partitions } = await lab.info();
         if (options.json) {
-          printJson(output, nodes);
+          printJson(output, await withMemory(lab, nodes));
           return;
         }
         output.write(formatLab(nodes, output.terminal ? output.columns : undefined));

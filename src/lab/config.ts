@@ -43,6 +43,8 @@ export interface HostOptions {
    * another port of the machine. TCP and UDP, unless "/tcp" or "/udp" is behind it. Or several.
    */
   to: string | string[];
+  /** Memory of its kernel, as that of a node. */
+  memory?: number | string;
   /** Networks it is on; may be left out when the lab has one network. */
   networks?: string[];
   /** Fixed addresses by network, one of each family at most; default: allocated behind those of the nodes. */
@@ -84,8 +86,13 @@ export interface NodeOptions {
    * at most), "always". After 100 ms, each time twice as long up to a minute, and 100 ms again after a run of 10 s.
    */
   restart?: string;
-  /** Limit of the program's heap, e.g. "256MiB". */
+  /**
+   * Memory of the kernel for all that its sockets hold and for packets that wait, 1MiB at least, e.g. "8MiB"; default: 64MiB, or its
+   * part of 768MiB. When it is used up, TCP windows close and writes wait.
+   */
   memory?: number | string;
+  /** Limit of the program's heap, e.g. "256MiB". */
+  heap?: number | string;
   /**
    * Ports of the host that lead to ports of the node, as in compose files: "8080:80", "127.0.0.1:8080:80", "80" (a free port), with
    * "/udp" behind it for UDP. The host's address is 127.0.0.1 unless it is given.
@@ -246,7 +253,10 @@ export interface NodeConfig {
   forwarding: boolean;
   dependsOn: Dependency[];
   restart: RestartPolicy;
+  /** Memory of the kernel; null: the default. */
   memoryBytes: number | null;
+  /** Limit of the program's heap; null: Node's own. */
+  programHeapBytes: number | null;
   ports: PortConfig[];
   /** Services that it stands for: none but of a host. */
   services: ServiceConfig[];

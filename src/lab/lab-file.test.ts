@@ -42,7 +42,7 @@ nodes:
   client: { run: node server.js --fast, networks: [front] }
   gw: { kind: router, networks: [front, back] }
   api: { run: "node --max-old-space-size=64 'server.js' 'a b'", networks: [back], depends_on: { db: 'listening:80' } }
-  db: { run: node db, networks: [back], env: { PORT: 80 }, memory: 64MiB }
+  db: { run: node db, networks: [back], env: { PORT: 80 }, memory: 8MiB, heap: 64MiB }
 checks:
   - { at: 3s, http: "http://api.shop.lan/", from: client }
   - { within: 1.5s, state: db, expect: 'listening:80' }
@@ -74,7 +74,7 @@ describe('errors name file, line, column and key', () => {
     [
       'an unknown key of a node',
       'nodes:\n  a:\n    colour: red\n',
-      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, restart, memory, ports, sysctl',
+      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, restart, memory, heap, ports, sysctl',
     ],
     [
       'an inspector of a program beside its kernel',
@@ -124,7 +124,7 @@ describe('errors name file, line, column and key', () => {
     [
       'a key that JavaScript would lose',
       'nodes:\n  a:\n    __proto__: { kind: router }\n',
-      'lab.yml:3:5: nodes.a.__proto__: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, restart, memory, ports, sysctl',
+      'lab.yml:3:5: nodes.a.__proto__: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, restart, memory, heap, ports, sysctl',
     ],
     [
       'a dependency that JavaScript would lose',
@@ -349,10 +349,21 @@ describe('errors name file, line, column and key', () => {
       'nodes: { a: {} }\nchecks:\n  - { http: "http://b/", from: a }\n',
       'lab.yml:3:13: checks[0].http: no host "b"; there are a',
     ],
+    ['too little memory', 'nodes:\n  a: { heap: 1KiB }\n', 'lab.yml:2:14: nodes.a.heap: a program needs at least 4MiB'],
     [
-      'too little memory',
-      'nodes:\n  a: { memory: 1KiB }\n',
-      'lab.yml:2:16: nodes.a.memory: a program needs at least 4MiB',
+      'too little memory of a kernel',
+      'nodes:\n  a: { memory: 1000KiB }\n',
+      'lab.yml:2:16: nodes.a.memory: a kernel needs at least 1MiB',
+    ],
+    [
+      'more memory of kernels than a lab has',
+      'defaults: { node: { memory: 300MiB } }\nnodes:\n  a: {}\n  b: {}\n  c: {}\n  d: { memory: 4MiB }\n',
+      'lab.yml:5:6: nodes.c.memory: 168MiB of the 768MiB that all kernels share are left',
+    ],
+    [
+      'memory of a kernel without a unit that there is',
+      'nodes:\n  a: { memory: 8MIB }\n',
+      'lab.yml:2:16: nodes.a.memory: expected a size, such as 64KiB, not "8MIB"',
     ],
   ])('%s', (_name, text, message) => {
     expect(problem(text)).toBe(message);
@@ -412,7 +423,7 @@ describe('plan', () => {
       cwd: folder,
     });
     expect(nodes[2]?.program).toMatchObject({ nodeFlags: ['--max-old-space-size=64'], argv: ['a b'] });
-    expect(nodes[3]).toMatchObject({ env: { PORT: '80' }, memoryBytes: 67108864 });
+    expect(nodes[3]).toMatchObject({ env: { PORT: '80' }, memoryBytes: 8388608, programHeapBytes: 67108864 });
     expect(nodes[3]?.program?.script).toBe(join(folder, 'db.js'));
   });
 

@@ -243,19 +243,24 @@ function nodeConfig(name: string, own: NodeOptions, defaults: NodeOptions): Node
     forwarding: node.forwarding ?? kind === 'router',
     dependsOn: dependencies(node.depends_on),
     restart: (node.restart === undefined ? null : parseRestart(node.restart)) ?? NO_RESTART,
-    memoryBytes: node.memory === undefined ? null : sizeBytes(String(node.memory)),
+    memoryBytes: bytesOf(node.memory),
+    programHeapBytes: bytesOf(node.heap),
     ports: (node.ports ?? []).map((port) => parsePort(String(port)) as PortConfig),
     services: [],
     sysctl: Object.entries({ ...defaults.sysctl, ...own.sysctl }),
   };
 }
 
+function bytesOf(size: number | string | undefined): number | null {
+  return size === undefined ? null : sizeBytes(String(size));
+}
+
 /** A machine without a program. */
 function hostConfig(name: string, value: string | string[] | HostOptions): NodeConfig {
   const host: HostOptions = typeof value === 'string' || Array.isArray(value) ? { to: value } : value;
-  const { to, networks = null, addresses = {} } = host;
+  const { to, memory, networks = null, addresses = {} } = host;
   const services = [to].flat().map((text) => parseService(text) as ServiceConfig);
-  const none = nodeConfig(name, {}, {});
+  const none = nodeConfig(name, memory === undefined ? {} : { memory }, {});
   return { ...none, kind: 'host', networks, addresses, services };
 }
 

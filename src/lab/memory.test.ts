@@ -26,9 +26,21 @@ function plan(nodes: number, networks: number, ring?: string): LabPlan {
 
 describe('the memory of a lab', () => {
   it('is 64 MiB for each of a few nodes, an equal part of 768 MiB for more, and 1 MiB at least', () => {
-    expect(new LabMemory(plan(4, 1)).heapBytes).toBe(64 * MIB);
-    expect(new LabMemory(plan(48, 1)).heapBytes).toBe(16 * MIB);
-    expect(new LabMemory(plan(1000, 20)).heapBytes).toBe(MIB);
+    expect(new LabMemory(plan(4, 1)).heapBytesOf('n0')).toBe(64 * MIB);
+    expect(new LabMemory(plan(48, 1)).heapBytesOf('n0')).toBe(16 * MIB);
+    expect(new LabMemory(plan(1000, 20)).heapBytesOf('n0')).toBe(MIB);
+  });
+
+  it('is as the lab file says, and the others share the rest', () => {
+    const some = plan(16, 1);
+    const [first, second] = some.nodes as [LabPlan['nodes'][number], LabPlan['nodes'][number]];
+    first.memoryBytes = 3 * MIB + 1;
+    second.memoryBytes = 512 * MIB;
+    const memory = new LabMemory(some);
+    expect(memory.heapBytesOf('n0')).toBe(3 * MIB + 64 * KIB);
+    expect(memory.heapBytesOf('n1')).toBe(512 * MIB);
+    // (768 - 512 - 3.0625) MiB / 14, in whole pages of 64 KiB
+    expect(memory.heapBytesOf('n2')).toBe(289 * 64 * KIB);
   });
 
   it('that is too much is refused in a line that says what it would be for', () => {

@@ -28,16 +28,13 @@ import {
 } from '../mem/index.ts';
 import { SESSION_BYTES } from '../rump/server.ts';
 import { SHARING_NODES_MAX } from './default-placement.ts';
+import { kernelBytes } from './kernel-bytes.ts';
 import type { CounterBlock } from './operations.ts';
 import type { LabPlan, NetworkPlan, NodePlan } from './plan.ts';
 
 const MIB = 1024 * 1024;
-/** Shares of the 2 GiB an arena can have: for rings, and for the kernels' regions. */
+/** Share of the 2 GiB an arena can have: for rings; kernel-bytes.ts has that of the kernels. */
 const RINGS_BYTES_MAX = 1024 * MIB;
-const HEAPS_BYTES_MAX = 768 * MIB;
-const HEAP_BYTES = 64 * MIB;
-/** Ring of lo0 (a quarter), scratch packet, and some for sockets. */
-const HEAP_BYTES_MIN: number = MIB;
 /** Sessions of one kernel whose frames go through memory: a program that is a process, and its children. */
 const SESSIONS_PER_KERNEL = 8;
 /** Frames that wait on one impaired interface; less when many interfaces share what is left. */
@@ -50,13 +47,13 @@ const COUNTERS_BYTES = 128 * 1024;
 export class LabMemory {
   readonly arena: Arena;
   readonly networks: NetworkDescriptor[];
-  readonly heapBytes: number;
   readonly spinBudgetAt: number;
   /** Never more threads spin than there are cores. */
   readonly spinLimit: number = availableParallelism();
   /** The supervisor sees the threads of its process end, and buries them. */
   readonly #owners: OwnerTable;
   readonly #heaps: Map<string, number> = new Map();
+  readonly #heapBytes: ReadonlyMap<string, number>;
   readonly #doorbells: Map<string, number> = new Map();
   readonly #scratches: Map<string, number> = new Map();
   readonly #sessions: Map<string, number> = new Map();
@@ -70,13 +67,11 @@ export class LabMemory {
   /** Throws ENOMEM. */
   constructor(plan: LabPlan) {
     const nodes = plan.nodes.length;
-    this.heapBytes = Math.max(
-      HEAP_BYTES_MIN,
-      Math.min(HEAP_BYTES, Math.floor(HEAPS_BYTES_MAX / nodes / 65_536) * 65_536),
-    );
+    this.#heapBytes = kernelBytes(plan);
+    const heaps = [...this.#heapBytes.values()].reduce((sum, bytes) => sum + bytes, 0);
     this.sessionsPerKernel = Math.min(SESSIONS_PER_KERNEL, Math.floor(SHARING_NODES_MAX / nodes));
     const sessionsBytes = this.sessionsPerKernel === 0 ? 0 : this.sessionsPerKernel * SESSION_BYTES + 65_536;
-    const kernels = nodes * (this.heapBytes + COUNTERS_BYTES + sessionsBytes + 65_536);
+    const kernels = heaps + nodes * (COUNTERS_BYTES + sessionsBytes + 65_536);
     const options = networkOptions(plan, Math.min(RINGS_BYTES_MAX, ARENA_BYTES_MAX - 2 * MIB - kernels));
     const rings = options.reduce((sum, option) => sum + networkBytes(option) + 4096, 0);
     const interfaces = plan.nodes.reduce((sum, node) => sum + node.interfaces.length, 0);
@@ -94,9 +89,13 @@ export class LabMemory {
       for (const entry of own) {
         this.#stores.set(`${name}/${entry.name}`, this.arena.allocate(this.storeBytes, 65_536));
       }
-      this.#heaps.set(name, this.arena.allocate(this.heapBytes, 65_536));
+      this.#heaps.set(name, this.arena.allocate(this.heapBytesOf(name), 65_536));
       this.#sessions.set(name, this.arena.allocate(this.sessionsPerKernel * SESSION_BYTES, 65_536));
     }
+  }
+
+  heapBytesOf(node: string): number {
+    return this.#heapBytes.get(node) as number;
   }
 
   heapAt(node: string): number {

@@ -145,13 +145,13 @@ export class NodeLife {
   }
 
   #processOf(node: SupervisedNode, program: ProgramPlan): Omit<ProcessOptions, 'url'> {
-    const { memoryBytes, inspectPort } = node.plan;
+    const { programHeapBytes, inspectPort } = node.plan;
     const attached = node.name === this.#lab.attached;
     return {
       mark: this.#markOf(node),
       program,
       env: { ...process.env, ...node.env },
-      memoryBytes,
+      programHeapBytes,
       inspectPort,
       attached,
     };

@@ -63,7 +63,9 @@ export interface NodePlan {
   /** Port of its inspector; 0: a free one; null: it has none but by flags of its own. */
   inspectPort: number | null;
   env: Record<string, string>;
+  /** Memory of its kernel; null: the default. */
   memoryBytes: number | null;
+  programHeapBytes: number | null;
   interfaces: InterfacePlan[];
   routes: PlannedRoute[];
   forwarding: boolean;

@@ -13,6 +13,7 @@ import { formatAddress6 } from './addressing6.ts';
 import { withCables } from './cables.ts';
 import type { LabConfig, NetworkConfig, NodeConfig } from './config.ts';
 import { choosePlacement, NEEDS_PROCESS, type PlacementChoice } from './default-placement.ts';
+import { KERNEL_BYTES_MIN, KERNELS_BYTES_MAX } from './kernel-bytes.ts';
 import { type KeyPath, LabFileError, type Locate, type Problem } from './lab-file.ts';
 import { placesOf } from './link-places.ts';
 import {
@@ -86,6 +87,7 @@ class Planner {
     const config = withCables(this.#config, (path, message) => this.#problem(path, message));
     this.#networks = config.networks;
     this.#problems.push(...portProblems(config.nodes));
+    this.#memory(config.nodes);
     const name = config.name ?? this.#nameFromFolder();
     const domain = config.domain ?? `${name}.lan`;
     if (!config.nodes.some(({ kind }) => kind !== 'host')) this.#problem(['nodes'], 'a lab needs at least one node');
@@ -118,6 +120,22 @@ class Planner {
       timeline,
       checks: config.checks,
     };
+  }
+
+  /** All kernels have a part of the memory of the lab, those that name none too. */
+  #memory(nodes: readonly NodeConfig[]): void {
+    const given = nodes.filter(({ memoryBytes }) => memoryBytes !== null);
+    const leastBytes = (nodes.length - given.length) * KERNEL_BYTES_MIN;
+    let leftBytes = KERNELS_BYTES_MAX - leastBytes;
+    for (const node of given) {
+      const bytes = node.memoryBytes as number;
+      if (bytes > leftBytes) {
+        const message = `${mibText(Math.max(0, leftBytes))} of the ${mibText(KERNELS_BYTES_MAX)} that all kernels share are left`;
+        this.#problem([...keyOf(node), 'memory'], message);
+        return;
+      }
+      leftBytes -= bytes;
+    }
   }
 
   #routes(nodes: NodePlan[], networks: NetworkPlan[]): void {
@@ -202,6 +220,7 @@ class Planner {
       inspectPort: node.inspectPort,
       env: node.env,
       memoryBytes: node.memoryBytes,
+      programHeapBytes: node.programHeapBytes,
       interfaces,
       routes: [],
       forwarding: node.forwarding,
@@ -276,6 +295,10 @@ class Planner {
 /** Section and name. */
 function keyOf({ kind, name }: Pick<NodeConfig, 'kind' | 'name'>): string[] {
   return [kind === 'host' ? 'hosts' : 'nodes', name];
+}
+
+function mibText(bytes: number): string {
+  return `${Math.floor(bytes / (1024 * 1024))}MiB`;
 }
 
 function networkPlan(network: NetworkConfig, { prefix, prefix6 }: Prefixes, segment: NetworkSegment): NetworkPlan {

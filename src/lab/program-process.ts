@@ -40,7 +40,7 @@ export interface ProcessOptions {
   program: ProgramPlan;
   env: Readonly<Record<string, string | undefined>>;
   /** Limit of the program's heap; null: Node's own. */
-  memoryBytes: number | null;
+  programHeapBytes: number | null;
   /** Port of the inspector on the host's loopback; 0: a free one; null: none but by flags of the program. */
   inspectPort: number | null;
   /** Whether its standard input is that of this process. */
@@ -64,8 +64,8 @@ export interface ProgramChild {
 export type SpawnProgram = (options: ProcessOptions) => ProgramChild;
 
 /** Flags for what the lab file says beside the command. */
-function ownFlags({ program, memoryBytes, inspectPort }: ProcessOptions): string[] {
-  const flags = memoryBytes === null ? [] : [`--max-old-space-size=${Math.ceil(memoryBytes / MIB)}`];
+function ownFlags({ program, programHeapBytes, inspectPort }: ProcessOptions): string[] {
+  const flags = programHeapBytes === null ? [] : [`--max-old-space-size=${Math.ceil(programHeapBytes / MIB)}`];
   if (inspectPort !== null && !program.nodeFlags.some(isInspectFlag)) flags.push(`--inspect=127.0.0.1:${inspectPort}`);
   return flags;
 }

@@ -9,6 +9,7 @@
 import { isIP } from 'node:net';
 import * as v from 'valibot';
 import type { LabOptions } from './config.ts';
+import { KERNEL_BYTES_MIN } from './kernel-bytes.ts';
 import { link } from './link-schema.ts';
 import { parsePort, parseService } from './port-text.ts';
 import { parseProgramCommand } from './program-command.ts';
@@ -19,6 +20,15 @@ import { domain, duration, expected, flag, integer, map, name, nodeName, oneOf, 
 import { timelineEntry } from './timeline-schema.ts';
 
 const HEAP_BYTES_MIN = 4 * 1024 * 1024;
+const memory = v.optional(
+  v.pipe(
+    size,
+    v.check((s) => !(sizeBytes(String(s)) < KERNEL_BYTES_MIN), 'a kernel needs at least 1MiB'),
+    v.description(
+      'memory of the kernel for all that its sockets hold and for packets that wait, e.g. 8MiB; default: 64MiB, or its part of 768MiB; when it is used up, TCP windows close and writes wait',
+    ),
+  ),
+);
 const RING_BYTES_MIN = 64 * 1024;
 const RING_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -190,10 +200,11 @@ const node = map({
       ),
     ),
   ),
-  memory: v.optional(
+  memory,
+  heap: v.optional(
     v.pipe(
       size,
-      v.check((s) => sizeBytes(String(s)) >= HEAP_BYTES_MIN, 'a program needs at least 4MiB'),
+      v.check((s) => !(sizeBytes(String(s)) < HEAP_BYTES_MIN), 'a program needs at least 4MiB'),
       v.description("limit of the program's heap, e.g. 256MiB"),
     ),
   ),
@@ -223,6 +234,7 @@ const host = v.union(
           'host:5432 (a port of the host itself), host:api.example.org:443 (of a name that the host reaches), 5432:host:15432 (at another port of the machine); TCP and UDP, or with /tcp or /udp behind it one of them; or a list',
         ),
       ),
+      memory,
       networks: node.entries.networks,
       addresses: node.entries.addresses,
     }),

@@ -223,7 +223,7 @@ export class SupervisedNode {
       heapAt: memory.heapAt(plan.name),
       sessionsAt: memory.sessionsAt(plan.name),
       sessionsMax: memory.sessionsPerKernel,
-      heapBytes: memory.heapBytes,
+      heapBytes: memory.heapBytesOf(plan.name),
       interfaces: plan.interfaces.map((entry) => {
         const network = lab.networks[entry.network] as NetworkPlan;
         return {

@@ -47,7 +47,7 @@ function workerOptions(node: SupervisedNode | null): WorkerOptions {
   const options: WorkerOptions = { ...KERNEL_THREAD, name: node.name };
   const { NODE_OPTIONS = '', ...env } = { ...process.env, ...node.env };
   const { execArgv, limits } = threadFlags(node.program.nodeFlags, NODE_OPTIONS);
-  if (node.plan.memoryBytes !== null) limits.maxOldGenerationSizeMb = Math.ceil(node.plan.memoryBytes / MIB);
+  if (node.plan.programHeapBytes !== null) limits.maxOldGenerationSizeMb = Math.ceil(node.plan.programHeapBytes / MIB);
   options.execArgv = execArgv;
   options.argv = node.program.argv;
   options.env = env;

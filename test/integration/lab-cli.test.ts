@@ -312,7 +312,7 @@ nodes:
   crash: { run: node crash.js }
   reject: { run: node reject.mjs }
   syntax: { run: node syntax.js }
-  oom: { run: node oom.js, memory: 16MiB }
+  oom: { run: node oom.js, heap: 16MiB }
   end: { run: "node end.js 1 '2 3'", env: { COLOUR: red } }
   kill: { run: node kill.js }
   server: { run: node server.js }

@@ -48,7 +48,7 @@ const TWO: LabOptions = {
   networks: { lan: { ring: '64KiB' } },
   nodes: {
     a: { run: 'node a.js' },
-    b: { run: 'node b.js -x', memory: '64MiB', env: { PORT: 80 } },
+    b: { run: 'node b.js -x', heap: '64MiB', env: { PORT: 80 } },
     r: { kind: 'router' },
   },
 };
