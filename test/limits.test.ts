@@ -5,6 +5,9 @@
 import { describe, expect, it } from 'vitest';
 import { Simulation } from '../src/host/sim/simulation.ts';
 import { Kernel } from '../src/kernel/kernel.ts';
+import { FLOW_IDLE_MS, FLOWS_MAX } from '../src/lab/datagram-flows.ts';
+import { SHARING_NODES_MAX } from '../src/lab/default-placement.ts';
+import { KERNELS_BYTES_MAX } from '../src/lab/kernel-bytes.ts';
 import { Arena } from '../src/mem/arena.ts';
 import { formatStatistics } from '../src/tools/netstat-statistics.ts';
 import { textControl } from './fixtures/text-control.ts';
@@ -21,6 +24,30 @@ const RATES = `
 
 What a kernel says to strangers is limited per second; the rest is left out and counted.
 `;
+
+/** Limits of labs, which are no sysctls. */
+const LABS = [
+  [
+    'memory of all kernels of a lab, bytes; `memory:` gives a node its part, 64 MiB at most where it says nothing',
+    String(KERNELS_BYTES_MAX),
+    'a lab file that gives away more is refused; a kernel has 1 MiB at least',
+  ],
+  [
+    'nodes of a lab whose programs, as processes, share memory with their kernels',
+    String(SHARING_NODES_MAX),
+    'programs of larger labs run beside their kernels by default, and processes use sockets of the host',
+  ],
+  [
+    'flows of datagrams of one UDP port of `ports:` or `hosts:`',
+    String(FLOWS_MAX),
+    'the one that was quiet for longest ends',
+  ],
+  [
+    'silence that ends a flow of datagrams, seconds',
+    String(FLOW_IDLE_MS / 1000),
+    'the next datagram begins another flow',
+  ],
+];
 
 function table(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => `| ${row.join(' | ')} |\n`).join('');
@@ -44,6 +71,8 @@ describe('the limits of a kernel', () => {
       RATES,
       '\n',
       table([['what', 'sysctl', 'default', 'counter'], ['---', '---', '---', '---'], ...rates]),
+      '\n## Labs\n\nThe limits of a lab are fixed.\n\n',
+      table([['what', 'limit', 'when full'], ['---', '---', '---'], ...LABS]),
     ].join('');
     await expect(text).toMatchFileSnapshot('../docs/limits.md');
   });

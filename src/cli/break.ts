@@ -13,6 +13,12 @@ interface BreakOptions {
   json?: true;
 }
 
+interface HealOptions {
+  all?: true;
+  lab?: string;
+  json?: true;
+}
+
 const SIDE = 'node, or several joined by commas';
 
 export function breakCommand(): Command {
@@ -20,20 +26,23 @@ export function breakCommand(): Command {
     .summary('cut nodes from each other')
     .description(
       'Let the packets between two nodes vanish, both ways: connections go half-open and retransmit into the void. ' +
-        'Everything else goes on.',
+        'Everything else goes on. Of more than two sides each is cut from every other.',
     )
     .argument('<a>', SIDE)
     .argument('<b>', SIDE)
+    .argument('[more...]', 'more sides')
     .option('--one-way', 'cut only what A sends to B')
     .option('--reject', 'answer as a firewall does (RST, ICMP) instead of silence')
     .addOption(labOption())
     .option('--json', 'print JSON')
-    .action((a: string, b: string, options: BreakOptions) =>
+    .action((a: string, b: string, more: string[], options: BreakOptions) =>
       withLab(options.lab, async (lab) => {
         const how = options.reject ? 'reject' : 'blackhole';
-        const { info } = await lab.partition(a.split(','), b.split(','), { how, oneWay: options.oneWay === true });
-        if (options.json) printJson(output, info);
-        else output.write(formatPartition(info));
+        const groups = [a, b, ...more].map((side) => side.split(','));
+        const partitions = await lab.split(groups, { how, oneWay: options.oneWay === true });
+        const infos = partitions.map(({ info }) => info);
+        if (options.json) printJson(output, more.length === 0 ? infos[0] : infos);
+        else for (const info of infos) output.write(formatPartition(info));
       }),
     );
 }
@@ -59,18 +68,17 @@ export function healCommand(): Command {
     .description('Let the packets between two nodes through again.')
     .argument('[a]', SIDE)
     .argument('[b]', SIDE)
+    .argument('[more...]', 'more sides')
     .option('--all', 'undo every partition')
     .addOption(labOption())
     .option('--json', 'print JSON')
-    .action((a: string | undefined, b: string | undefined, options: { all?: true; lab?: string; json?: true }) =>
+    .action((a: string | undefined, b: string | undefined, more: string[], options: HealOptions) =>
       withLab(options.lab, async (lab) => {
-        if (options.all !== true && (a === undefined || b === undefined)) {
-          throw new CommandFailure('which nodes? Say A B, or --all');
-        }
-        const healed = options.all
-          ? await lab.heal()
-          : await lab.heal((a as string).split(','), (b as string).split(','));
-        if (healed.length === 0 && !options.all) throw new CommandFailure(`nothing is cut between ${a} and ${b}`, 1);
+        const sides = [a, b, ...more].filter((side) => side !== undefined);
+        if (options.all !== true && sides.length < 2) throw new CommandFailure('which nodes? Say A B, or --all');
+        const healed = options.all ? await lab.heal() : await lab.heal(...sides.map((side) => side.split(',')));
+        if (healed.length === 0 && !options.all)
+          throw new CommandFailure(`nothing is cut between ${sides.join(' and ')}`, 1);
         if (options.json) printJson(output, healed);
         else if (healed.length === 0) output.write('nothing was cut\n');
         else for (const partition of healed) output.write(formatHealed(partition));

@@ -33,7 +33,8 @@ export class MemoryGauge {
     };
     counters.set(max, heap.limitBytes);
     shared.sysctl.limits.add({
-      table: 'memory of buffers and waiting packets, bytes; a node of a lab has what `memory:` says, or 64 MiB, or its part of 768 MiB',
+      table:
+        'memory of buffers and waiting packets, bytes; a node of a lab has what `memory:` says, or 64 MiB, or its part of 768 MiB',
       variable,
       counter: 'memory-refused',
       whenFull:

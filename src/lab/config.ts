@@ -151,7 +151,7 @@ export interface LinkOptions {
 export interface TimelineOptions {
   /** This long after the lab is up, e.g. "5s". */
   at: string;
-  /** Two nodes, or groups of nodes, that are cut from each other. */
+  /** Nodes, or groups of nodes, that are cut from each other: two, or more, each from every other. */
   break?: (string | string[])[];
   /** break: only what the first side sends. */
   one_way?: boolean;

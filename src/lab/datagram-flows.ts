@@ -7,9 +7,9 @@
 import type { FlowBegin, FlowLog } from './flows.ts';
 
 /** RFC 4787 requirement 5 asks for two minutes at least. */
-const IDLE_MS = 120_000;
+export const FLOW_IDLE_MS = 120_000;
 const LOOK_MS = 10_000;
-const FLOWS_MAX = 1024;
+export const FLOWS_MAX = 1024;
 
 /** Socket of a flow on the far side. */
 export interface FarSocket {
@@ -105,6 +105,6 @@ export class DatagramFlows {
   }
 
   #expire(nowMs: number): void {
-    for (const flow of [...this.#flows.values()]) if (nowMs - flow.lastMs > IDLE_MS) flow.end(null);
+    for (const flow of [...this.#flows.values()]) if (nowMs - flow.lastMs > FLOW_IDLE_MS) flow.end(null);
   }
 }

@@ -39,6 +39,7 @@ import type {
   NodeStatus,
   PartitionInfo,
 } from './operations.ts';
+import { pairsOf } from './partitions.ts';
 import type { LabPlan } from './plan.ts';
 import { planLab } from './planner.ts';
 import { attachedNode } from './standard-input.ts';
@@ -74,6 +75,11 @@ export interface StartOptions {
 function names(nodes: Nodes): string[] {
   const list = Array.isArray(nodes) ? nodes : [nodes];
   return list.map((node: string | LabNode) => (node instanceof LabNode ? node.name : node));
+}
+
+function groupsOf(subject: string, groups: readonly Nodes[]): string[][] {
+  if (!Array.isArray(groups)) throw new MultikernelError('EINVAL', `${subject}: not a list`);
+  return groups.map((group: Nodes) => names(group).map((name) => checkText(subject, name)));
 }
 
 /** A partition between two sets of nodes, as long as nobody heals it. */
@@ -162,10 +168,24 @@ export class Lab implements AsyncDisposable {
     return new Partition(this.#backend, partition);
   }
 
-  /** Undo the partitions between two sets of nodes, or all when none are named. Returns those that were. */
-  heal(a?: Nodes, b?: Nodes): Promise<PartitionInfo[]> {
-    const between = a === undefined || b === undefined ? null : { a: names(a), b: names(b) };
-    return this.#backend.request('heal', { id: null, between });
+  /** Cut groups of nodes from each other, each from every other. Throws ENOENT, EINVAL; then nothing is cut. */
+  async split(groups: readonly Nodes[], options: PartitionOptions = {}): Promise<Partition[]> {
+    const { how, oneWay = false } = checkPartition(options);
+    const pairs = pairsOf(groupsOf('split', groups), oneWay);
+    for (const { a, b } of pairs) for (const name of [...a, ...b]) this.node(name);
+    const partitions: Partition[] = [];
+    for (const { a, b } of pairs)
+      partitions.push(await this.partition(a, b, how === undefined ? { oneWay } : { oneWay, how }));
+    return partitions;
+  }
+
+  /** Undo the partitions between groups of nodes, or all when none are named. Returns those that were. Throws EINVAL. */
+  async heal(...groups: Nodes[]): Promise<PartitionInfo[]> {
+    if (groups.length === 0) return this.#backend.request('heal', { id: null, between: null });
+    const healed: PartitionInfo[] = [];
+    for (const between of pairsOf(groupsOf('heal', groups)))
+      healed.push(...(await this.#backend.request('heal', { id: null, between })));
+    return healed;
   }
 
   /** The link between two nodes, or a node and a network. */

@@ -131,6 +131,26 @@ export class PartitionTable {
   }
 }
 
+/**
+ * The cuts that part several groups: each from every other. Throws EINVAL for fewer than two groups, for one way between more than two,
+ * and for a node in two of them.
+ */
+export function pairsOf(
+  groups: readonly (readonly string[])[],
+  oneWay: boolean = false,
+): { a: string[]; b: string[] }[] {
+  if (groups.length < 2) throw new MultikernelError('EINVAL', 'a partition needs two sides');
+  if (oneWay && groups.length > 2) throw new MultikernelError('EINVAL', 'one way is between two sides, and no more');
+  const pairs = groups.flatMap((a, index) => groups.slice(index + 1).map((b) => ({ a: [...a], b: [...b] })));
+  for (const { a, b } of pairs) checkApart(a, b);
+  return pairs;
+}
+
+function checkApart(a: readonly string[], b: readonly string[]): void {
+  const both = a.find((node) => b.includes(node));
+  if (both !== undefined) throw new MultikernelError('EINVAL', `${both} cannot be cut from itself`);
+}
+
 /** Whether a partition is the one between these two sets, whichever was named first. */
 function isBetween(partition: PartitionInfo, a: readonly string[], b: readonly string[]): boolean {
   const same = (x: readonly string[], y: readonly string[]): boolean =>
@@ -154,6 +174,5 @@ function checkPartition(partition: Omit<PartitionInfo, 'id'>, exists: (node: str
   if (stranger !== undefined) throw new MultikernelError('ENOENT', `no node ${stranger}`);
   if (partition.a.length === 0 || partition.b.length === 0)
     throw new MultikernelError('EINVAL', 'a partition needs two sides');
-  const both = partition.a.find((node) => partition.b.includes(node));
-  if (both !== undefined) throw new MultikernelError('EINVAL', `${both} cannot be cut from itself`);
+  checkApart(partition.a, partition.b);
 }

@@ -20,15 +20,17 @@ export const TIMELINE_ACTIONS = [
   'run',
 ] as const;
 
-const SIDES_TEXT = 'two sides, such as [api, db] or [[api, web], db]';
+const SIDES_TEXT = 'two sides or more, such as [api, db] or [[api, web], db]';
 const side = v.union([name, v.pipe(v.array(name), v.minLength(1))], expected('a node, or a list of nodes'));
-const sides = v.pipe(v.array(side, expected(SIDES_TEXT)), v.length(2, expected(SIDES_TEXT)));
+const sides = v.pipe(v.array(side, expected(SIDES_TEXT)), v.minLength(2, expected(SIDES_TEXT)));
 const ENDPOINTS_TEXT = 'two endpoints, such as [api, db], or a node';
 
 export const timelineEntry: v.GenericSchema<TimelineOptions> = v.pipe(
   map({
     at: v.pipe(duration, v.description('this long after the lab is up')),
-    break: v.optional(v.pipe(sides, v.description('cut two nodes, or groups of nodes, from each other'))),
+    break: v.optional(
+      v.pipe(sides, v.description('cut nodes, or groups of nodes, from each other, each from every other')),
+    ),
     one_way: v.optional(v.pipe(flag, v.description('break: cut only what the first side sends'))),
     how: v.optional(
       v.pipe(oneOf('blackhole', 'reject'), v.description('break: silence (default), or RST and ICMP as a firewall')),
@@ -36,7 +38,7 @@ export const timelineEntry: v.GenericSchema<TimelineOptions> = v.pipe(
     heal: v.optional(
       v.pipe(
         v.union([v.literal('all'), sides], expected(`${SIDES_TEXT}, or "all"`)),
-        v.description('undo a break between these two sides, or all'),
+        v.description('undo a break between these sides, or all'),
       ),
     ),
     netem: v.optional(

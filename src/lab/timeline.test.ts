@@ -64,6 +64,18 @@ describe('a timeline', () => {
     expect(plans[0]?.title).toBe('break api, web, db');
   });
 
+  it('cuts each of several sides from every other', () => {
+    const plans = plan('{ at: 5s, break: [api, web, db], how: reject }', '{ at: 6s, heal: [web, api, db] }');
+    expect(plans.map(({ operation, params, title }) => [operation, params, title])).toEqual([
+      ['partition', { a: ['api'], b: ['web'], oneWay: false, how: 'reject' }, 'break api, web'],
+      ['partition', { a: ['api'], b: ['db'], oneWay: false, how: 'reject' }, 'break api, db'],
+      ['partition', { a: ['web'], b: ['db'], oneWay: false, how: 'reject' }, 'break web, db'],
+      ['heal', { id: null, between: { a: ['web'], b: ['api'] } }, 'heal web, api'],
+      ['heal', { id: null, between: { a: ['web'], b: ['db'] } }, 'heal web, db'],
+      ['heal', { id: null, between: { a: ['api'], b: ['db'] } }, 'heal api, db'],
+    ]);
+  });
+
   it.each([
     ['{ break: [api, db] }', 'lab.yml:3:5: timeline[0].at: missing'],
     [
@@ -77,6 +89,11 @@ describe('a timeline', () => {
     ['{ at: 5, kill: api }', 'lab.yml:3:11: timeline[0].at: expected a time with its unit, such as 20ms or 5s, not 5'],
     ['{ at: 5s, kill: apy }', 'lab.yml:3:21: timeline[0].kill: no node "apy"; did you mean api?'],
     ['{ at: 5s, break: [api, apy] }', 'lab.yml:3:22: timeline[0].break: no node "apy"; did you mean api?'],
+    [
+      '{ at: 5s, break: [api, web, db], one_way: true }',
+      'lab.yml:3:22: timeline[0].break: one way is between two sides, and no more',
+    ],
+    ['{ at: 5s, break: [api, [web, db], db] }', 'lab.yml:3:22: timeline[0].break: db cannot be cut from itself'],
     ['{ at: 5s, break: [api, api] }', 'lab.yml:3:22: timeline[0].break: api cannot be cut from itself'],
     [
       '{ at: 5s, netem: [api, dbb], impair: { loss: 1% } }',

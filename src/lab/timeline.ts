@@ -10,6 +10,7 @@ import { waysOf } from './impairment-values.ts';
 import type { KeyPath } from './lab-file.ts';
 import { placesOf } from './link-places.ts';
 import { STOP_GRACE_MS } from './operations.ts';
+import { pairsOf } from './partitions.ts';
 import type { LabPlan, LabRequest, TimelinePlan } from './plan.ts';
 import { findScript, parseProgramCommand } from './program-command.ts';
 import { durationMs } from './quantity.ts';
@@ -36,12 +37,16 @@ export function planTimeline(entries: readonly TimelineOptions[], lab: Places, r
       report(at, unknownName(at, 'node', stranger, names).message);
       return [];
     }
-    const request = requestOf(entry, action, lab, (message) => report(path, message));
+    const atMs = durationMs(entry.at);
+    const node = named[0] ?? (names[0] as string);
+    const tell = (message: string): void => report(path, message);
+    if (action === 'break' || (action === 'heal' && entry.heal !== 'all')) {
+      return cutRequests(entry, action, tell).map((cut) => ({ ...cut, atMs, node }));
+    }
+    const request = requestOf(entry, action, lab, tell);
     if (request === null) return [];
     const what = action === 'run' ? `${entry.run} on ${entry.on}` : String(entry[action]).replaceAll(',', ', ');
-    return [
-      { ...request, atMs: durationMs(entry.at), title: `${action} ${what}`, node: named[0] ?? (names[0] as string) },
-    ];
+    return [{ ...request, atMs, title: `${action} ${what}`, node }];
   });
   return plans.sort((a, b) => a.atMs - b.atMs);
 }
@@ -55,26 +60,36 @@ function namesOf(entry: TimelineOptions, action: (typeof TIMELINE_ACTIONS)[numbe
   return (typeof value === 'string' ? [value] : value).flatMap(list);
 }
 
+/** One request for each two of the sides; none: a problem was reported. */
+function cutRequests(
+  entry: TimelineOptions,
+  action: 'break' | 'heal',
+  report: (message: string) => void,
+): (LabRequest & { title: string })[] {
+  const { one_way: oneWay = false, how = 'blackhole' } = entry;
+  const sides = (entry[action] as (string | string[])[]).map(list);
+  try {
+    return pairsOf(sides, oneWay).map(({ a, b }) => {
+      const title = `${action} ${[...a, ...b].join(', ')}`;
+      if (action === 'heal') return { operation: 'heal', params: { id: null, between: { a, b } }, title };
+      return { operation: 'partition', params: { a, b, oneWay, how }, title };
+    });
+  } catch (error) {
+    report((error as Error).message);
+    return [];
+  }
+}
+
 /** Null: a problem was reported. */
 function requestOf(
   entry: TimelineOptions,
-  action: (typeof TIMELINE_ACTIONS)[number],
+  action: Exclude<(typeof TIMELINE_ACTIONS)[number], 'break'>,
   lab: Places,
   report: (message: string) => void,
 ): LabRequest | null {
   switch (action) {
-    case 'break': {
-      const [a, b] = (entry.break as (string | string[])[]).map(list) as [string[], string[]];
-      const both = a.find((name) => b.includes(name));
-      if (both !== undefined) report(`${both} cannot be cut from itself`);
-      const { one_way: oneWay = false, how = 'blackhole' } = entry;
-      return { operation: 'partition', params: { a, b, oneWay, how } };
-    }
-    case 'heal': {
-      if (entry.heal === 'all') return { operation: 'heal', params: { id: null, between: null } };
-      const [a, b] = (entry.heal as (string | string[])[]).map(list) as [string[], string[]];
-      return { operation: 'heal', params: { id: null, between: { a, b } } };
-    }
+    case 'heal':
+      return { operation: 'heal', params: { id: null, between: null } };
     case 'netem': {
       const [a, b = null] = list(entry.netem as string | string[]) as [string, string?];
       try {

@@ -162,6 +162,35 @@ describe('faults', () => {
     expect(await established()).toMatchObject({ state: 'ESTABLISHED' });
   });
 
+  it('part several groups, each from every other, and are healed together', async () => {
+    const lab = await up({ nodes: { a: {}, b: {}, c: {}, d: {} } });
+    const hears = async (from: string, to: string): Promise<string[]> => {
+      const heard: string[] = [];
+      for await (const { type } of lab.node(from).ping(to, { count: 1, waitMs: 300 })) heard.push(type);
+      return heard.filter((type) => type === 'reply');
+    };
+    const cuts = await lab.split([['a', 'b'], 'c', lab.node('d')]);
+    expect(cuts.map(({ info }) => [info.a, info.b, info.how])).toEqual([
+      [['a', 'b'], ['c'], 'blackhole'],
+      [['a', 'b'], ['d'], 'blackhole'],
+      [['c'], ['d'], 'blackhole'],
+    ]);
+    // Said twice, and in another order, these are the same cuts.
+    await lab.split(['d', 'c', ['b', 'a']]);
+    expect((await lab.info()).partitions).toHaveLength(3);
+    const pairs = ['ab', 'ac', 'bc', 'ad', 'bd', 'cd', 'dc'];
+    const reached = async (): Promise<string[]> => {
+      const found = await Promise.all(pairs.map((pair) => hears(pair.charAt(0), pair.charAt(1))));
+      return pairs.filter((_, index) => found[index]?.length === 1);
+    };
+    expect(await reached()).toEqual(['ab']);
+    await expect(lab.split(['a', 'b', 'x'])).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(lab.split(['a', 'b', 'c'], { oneWay: true })).rejects.toMatchObject({ code: 'EINVAL' });
+    expect(await lab.heal(['a', 'b'], 'c', 'd')).toHaveLength(3);
+    // ARP asks again in its own time.
+    await lab.until(async () => (await reached()).length === pairs.length);
+  });
+
   it('of a program that blocks its thread are seen from shared memory alone', async () => {
     writeFileSync(
       join(folder, 'block.js'),
