@@ -43,6 +43,7 @@ import { pairsOf } from './partitions.ts';
 import type { LabPlan } from './plan.ts';
 import { planLab } from './planner.ts';
 import { attachedNode } from './standard-input.ts';
+import { noNode } from './suggest.ts';
 import { Supervisor } from './supervisor.ts';
 
 /** A node, or its name; or several. */
@@ -172,7 +173,9 @@ export class Lab implements AsyncDisposable {
   async split(groups: readonly Nodes[], options: PartitionOptions = {}): Promise<Partition[]> {
     const { how, oneWay = false } = checkPartition(options);
     const pairs = pairsOf(groupsOf('split', groups), oneWay);
-    for (const { a, b } of pairs) for (const name of [...a, ...b]) this.node(name);
+    const known = this.nodes.map(({ name }) => name);
+    const stranger = pairs.flatMap(({ a, b }) => [...a, ...b]).find((name) => !known.includes(name));
+    if (stranger !== undefined) throw noNode(stranger, known);
     const partitions: Partition[] = [];
     for (const { a, b } of pairs)
       partitions.push(await this.partition(a, b, how === undefined ? { oneWay } : { oneWay, how }));
