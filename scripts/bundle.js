@@ -18,7 +18,7 @@ const STARTERS = ['rump-server'];
 /** Entries that may be loaded into one thread share their modules, and so are bundled together. In one folder: URLs in them stay. */
 const GROUPS = [
   { folder: 'cli', entries: ['early', 'program'] },
-  { folder: 'worker', entries: ['main', 'preload', 'hijack', 'own-kernel', 'rump-kernel'] },
+  { folder: 'worker', entries: ['main', 'preload', 'hijack', 'own-kernel', 'run-kernel', 'rump-kernel'] },
   { folder: 'tools/bin', entries: toolEntries() },
 ];
 

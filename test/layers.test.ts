@@ -98,7 +98,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   // The supervisor lays out shared memory and reads captures: the public subpaths, and the worker entries by URL.
   lab: ['index', 'mem', 'link', 'wire', 'sys/control', 'rump', 'tools', 'host/node', 'host/contract'],
   // A thread starts before the façade is loaded.
-  cli: ['index', 'tools', 'wire/index', 'drill/index', 'lab/spare-thread'],
+  cli: ['index', 'tools', 'wire/index', 'drill/index', 'lab/spare-thread', 'rump/process-environment'],
   // Public subpaths: labs as fixtures of test runners, over the façade.
   testing: ['index', 'tools', 'wire/index', 'lab/spare-thread', 'lab/state'],
   index: [

@@ -1,22 +1,27 @@
 /**
- * `mk run -- program.js`: one program as the main thread of a process of its own, on a kernel of its own with lo0 only, or with
+ * `mk run -- program.js`: one program as a process, on a kernel that has lo0 only and is a thread of the command (run-kernel.ts), or with
  * `--server` on one that works elsewhere.
  *
- * Thread: the command's. Node itself runs the program; what is preloaded (worker/preload.ts, worker/hijack.ts) puts the kernel under
- * it. Streams, arguments, signals and the exit code pass through.
+ * Thread: the command's. Node itself runs the program; what is preloaded (worker/preload.ts, worker/hijack.ts) connects it to the
+ * kernel. Streams, arguments, signals and the exit code pass through; should the command be killed, sockets fail with
+ * ENETDOWN.
  */
 
+import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { moduleUrl } from '../base/module-url.ts';
 import { isScriptless, takesNextWord } from '../base/node-flags.ts';
 import { ownImpairment } from '../index.ts';
+import { MACHINE_VARIABLE, SHARE_VARIABLE } from '../rump/process-environment.ts';
 import { kernelAtUrl } from '../tools/bin/kernel-at.ts';
 import { CommandFailure } from './failure.ts';
 import { type LineArguments, lineOptions, lineValues } from './netem.ts';
 import { endAs, runChild } from './pass-through.ts';
+import { runKernelUrl } from './run-kernel.ts';
 import { labOption, parseSeed, serverUrl } from './target.ts';
 
 const PRELOAD: URL = moduleUrl('../worker/preload', import.meta.url);
@@ -57,15 +62,21 @@ export function runCommand(): Command {
       const values = lineValues(options);
       const impaired = Object.keys(values).length > 0;
       if (impaired && server !== undefined) throw new CommandFailure('that kernel is impaired by mk netem, not here');
-      const env = impaired ? { ...process.env, ...ownImpairment(values, seed) } : process.env;
+      const impairment = impaired ? ownImpairment(values, seed) : null;
       const { nodeFlags, program } = divide(rawWords(command));
       if (program.length === 0) throw new CommandFailure('no program; say: mk run -- program.js');
       checkScript(program);
       process.exitCode =
         server === undefined
-          ? await runProgram(PRELOAD, env, nodeFlags, program)
+          ? await runProgram(PRELOAD, await ownEnvironment(impairment), nodeFlags, program)
           : await runProgram(HIJACK, await serverEnvironment(server, lab), nodeFlags, program);
     });
+}
+
+/** The URL is hidden from the program, and known to the processes and threads that it starts. */
+async function ownEnvironment(impairment: object | null): Promise<NodeJS.ProcessEnv> {
+  const url = await runKernelUrl(impairment);
+  return { ...process.env, [SHARE_VARIABLE]: url, [MACHINE_VARIABLE]: `${randomUUID()}/${hostname()}` };
 }
 
 /** RUMP_SERVER is what the program, and tools that it starts, find their kernel by. */

@@ -15,7 +15,7 @@ import type { HttpOptions } from './http-client.ts';
 import { requestOf, seedOf, type Ways, waysOf } from './impairment-values.ts';
 import { impairment } from './link-schema.ts';
 import type { ExecOptions } from './machine-command.ts';
-import { IMPAIR_VARIABLE, type OwnImpairment } from './messages.ts';
+import type { OwnImpairment } from './messages.ts';
 
 export interface ProgramOptions {
   argv?: string[];
@@ -145,11 +145,10 @@ export const checkMetrics = (value: unknown): MetricsOptions => checked('metrics
 /** Numbers of texts, for both ways; null stays null. */
 export const checkImpairment = (value: unknown): Ways | null =>
   value === null ? null : waysOf(checked('impair', v.pipe(v.unknown(), impairment), value));
-/** Environment that impairs lo0 of a kernel of its own, as `mk run` starts it; no wrong value gets into it. Throws EINVAL. */
-export function ownImpairment(values: ImpairmentOptions, seed: number): Record<string, string> {
+/** Message that impairs lo0 of the kernel of `mk run`; no wrong value gets into it. Throws EINVAL. */
+export function ownImpairment(values: ImpairmentOptions, seed: number): OwnImpairment {
   const { up } = checkImpairment(values) as Ways;
-  const own: OwnImpairment = { values: requestOf(up), seed: seedOf(seed, 'lo0') };
-  return { [IMPAIR_VARIABLE]: JSON.stringify(own) };
+  return { values: requestOf(up), seed: seedOf(seed, 'lo0') };
 }
 export const checkLogs = (value: unknown): LogsOptions => checked('logs', logsOptions, value);
 export const checkTexts = (subject: string, value: unknown): string[] => checked(subject, texts, value);

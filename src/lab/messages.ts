@@ -93,9 +93,7 @@ export interface ProgramBoot {
   nodeOptions: string | null;
 }
 
-/** Variable by which `mk run` tells a kernel of its own how lo0 is impaired: {@link OwnImpairment} as JSON. */
-export const IMPAIR_VARIABLE = 'MULTIKERNEL_IMPAIR';
-
+/** Impairment of lo0 of the kernel of `mk run`. */
 export interface OwnImpairment {
   values: ImpairmentValues;
   seed: number;

@@ -28,7 +28,8 @@ function switchOff(): never {
 function connect(url: string, gate: InheritedGate | null): InheritedKernel {
   if (gate !== null) return connectOver({ calls: gate.carrier(), events: gate.carrier() }, null);
   try {
-    return connectInherited(url, memoryHost(), null);
+    // A thread that is ended while it loads native code would take its process with it.
+    return connectInherited(url, isMainThread ? memoryHost() : null, null);
   } catch (error) {
     if (isMainThread && machineName() !== '') switchOff();
     throw error;

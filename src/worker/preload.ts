@@ -1,7 +1,7 @@
 /**
- * Preloaded (`node --require`) into the process of `mk run`, into programs of a lab that are processes, and into the Node
- * processes and threads that any of them starts: the first gets a kernel of its own, the second use that of their machine,
- * the others that of their parent.
+ * Preloaded (`node --require`) into the program of `mk run`, into programs of a lab that are processes, and into the Node
+ * processes and threads that any of them starts: they use the kernel of their machine. A process whose parent waits for it with a
+ * kernel on its own event loop (`spawnSync`) gets one of its own.
  *
  * Thread: the main thread of a process, or a worker. Nothing here may load `node:net`, `node:dgram` or `node:dns` before
  * the kernel is installed.

@@ -24,6 +24,42 @@ function run(text: string, ...flags: string[]): Promise<Done> {
   return terminal.run('run', ...flags, '--', file('program.cjs', text));
 }
 
+describe('the kernel of mk run', () => {
+  it('answers while the main thread of the program waits', async () => {
+    const { out, code } = await run(`
+      const { Worker } = require('node:worker_threads');
+      const net = require('node:net');
+      const answered = new Int32Array(new SharedArrayBuffer(4));
+      const server = net.createServer((socket) => {
+        socket.end('hello');
+        server.close();
+      }).listen(80, '127.0.0.1', () => {
+        new Worker(\`
+          const { workerData } = require('node:worker_threads');
+          require('node:net').connect(80, '127.0.0.1', () => {
+            Atomics.store(workerData, 0, 1);
+            Atomics.notify(workerData, 0);
+          }).resume();
+        \`, { eval: true, workerData: answered });
+        // The connection stands before anybody accepts it.
+        console.log(Atomics.wait(answered, 0, 0));
+      });`);
+    expect({ out: out.replace('not-equal', 'ok'), code }).toEqual({ out: 'ok\n', code: 0 });
+  });
+
+  it('ends with the command, and sockets of the program fail', async () => {
+    const path = file(
+      'endless.cjs',
+      `require('node:net').createServer().listen(80, () => console.log('up')); setInterval(() => {}, 1000);`,
+    );
+    const started = terminal.start(['run', path]);
+    await started.until(/^up$/m);
+    started.child.kill('SIGKILL');
+    // The outputs of the command are the program's: they end when both are gone.
+    expect((await started.done).err).toContain('Error: accept ENETDOWN');
+  });
+});
+
 describe('the process of mk run', () => {
   it('has its own arguments and none of ours', async () => {
     const path = file(
