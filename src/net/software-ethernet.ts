@@ -7,6 +7,7 @@
 
 import type { LinkType, MacAddress } from '../link/device.ts';
 import * as ethernet from '../wire/ethernet.ts';
+import type { FrameTap } from './link-input.ts';
 import { LINK_NOT_OURS, LINK_SHORT, type LinkHeader, LinkLayer, type LinkPacket } from './link-layer.ts';
 
 const { HEADER_BYTES } = ethernet;
@@ -116,6 +117,16 @@ export abstract class SoftwareEthernet extends LinkLayer {
     packet.srcHi = ethernet.srcHi(this.view, at);
     packet.srcLo = ethernet.srcLo(this.view, at);
   }
+
+  /** Taps hear of the end of a batch; a subclass flushes what carries its frames. */
+  override flush(): void {
+    const { iface } = this;
+    for (let i = 0; i < iface.taps.length; i++) (iface.taps[i] as FrameTap).flushed(iface);
+  }
+
+  /** Nothing filters before this kernel does. */
+  override joinMulticast(_hi: number, _lo: number): void {}
+  override leaveMulticast(_hi: number, _lo: number): void {}
 
   /** The frame at `at` is complete: shows it to taps and counts it. */
   protected countSent(at: number, frameBytes: number, meta: number): void {

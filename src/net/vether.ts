@@ -12,7 +12,6 @@ import type { MacAddress } from '../link/device.ts';
 import { HEADER_BYTES } from '../wire/ethernet.ts';
 import { MTU_BYTES_MIN } from '../wire/ipv4.ts';
 import type { InterfaceCloner } from './interface-cloner.ts';
-import type { FrameTap } from './link-input.ts';
 import type { LinkLayer } from './link-layer.ts';
 import { SoftwareEthernet } from './software-ethernet.ts';
 
@@ -60,14 +59,6 @@ class VetherLink extends SoftwareEthernet {
   override awaitFrameRoom(_dstHi: number, _dstLo: number): boolean {
     return true;
   }
-
-  override flush(): void {
-    const { iface } = this;
-    for (let i = 0; i < iface.taps.length; i++) (iface.taps[i] as FrameTap).flushed(iface);
-  }
-
-  override joinMulticast(_hi: number, _lo: number): void {}
-  override leaveMulticast(_hi: number, _lo: number): void {}
 
   override setMtu(mtuBytes: number): number {
     if (mtuBytes < MTU_BYTES_MIN || mtuBytes > MTU_BYTES_MAX) return -Errno.EINVAL;

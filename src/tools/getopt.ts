@@ -9,9 +9,15 @@ export interface Options {
   rest: string[];
 }
 
-/** `spec` as getopt takes it: letters, a colon behind those with a value. Stops at the first word that is no option. */
-export function getopt(args: readonly string[], spec: string): Options {
-  const options: Options = { flags: new Set(), values: new Map(), rest: [] };
+/**
+ * The options of a command in their order, and the words behind them. `spec` as getopt takes it: letters, a colon behind those with a
+ * value. Stops at the first word that is no option. Throws {@link UsageError}.
+ */
+export function eachOption(
+  args: readonly string[],
+  spec: string,
+  take: (letter: string, value: string | null) => void,
+): string[] {
   let at = 0;
   for (; at < args.length; at++) {
     const word = args[at] as string;
@@ -25,17 +31,27 @@ export function getopt(args: readonly string[], spec: string): Options {
       const found = letter === ':' ? -1 : spec.indexOf(letter);
       if (found < 0) throw new UsageError(`unknown option -- ${letter}`);
       if (spec[found + 1] !== ':') {
-        options.flags.add(letter);
+        take(letter, null);
         continue;
       }
       const value = i + 1 < word.length ? word.slice(i + 1) : args[++at];
       if (value === undefined) throw new UsageError(`option requires an argument -- ${letter}`);
-      options.values.set(letter, value);
+      take(letter, value);
       break;
     }
   }
-  options.rest = args.slice(at);
-  return options;
+  return args.slice(at);
+}
+
+/** As {@link eachOption}; of an option that stands twice, the last value holds. */
+export function getopt(args: readonly string[], spec: string): Options {
+  const flags = new Set<string>();
+  const values = new Map<string, string>();
+  const rest = eachOption(args, spec, (letter, value) => {
+    if (value === null) flags.add(letter);
+    else values.set(letter, value);
+  });
+  return { flags, values, rest };
 }
 
 /** The value of an option as a number, `fallback` when it was not given. */

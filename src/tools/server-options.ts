@@ -4,6 +4,8 @@
  * Missing: modules and drives: these kernels have neither loadable code nor file systems. A drive is checked and then left alone.
  */
 
+import { eachOption, UsageError } from './getopt.ts';
+
 /** A kernel as `rump_server` was asked for it. */
 export interface RumpServerOptions {
   url: string;
@@ -55,28 +57,18 @@ export function parseServerOptions(args: readonly string[]): RumpServerOptions {
     libraries: [],
     ramBytes: null,
   };
-  let at = 0;
-  for (; at < args.length; at++) {
-    const word = args[at] as string;
-    if (word === '--') {
-      at++;
-      break;
-    }
-    if (!word.startsWith('-') || word === '-') break;
-    for (let i = 1; i < word.length; i++) {
-      const letter = word[i] as string;
-      if (letter === 's') options.foreground = true;
-      else if (letter === 'v') options.verbose = true;
-      else {
-        if (!'cdlmr'.includes(letter)) throw new ServerRefusal(`unknown option -- ${letter}`, true);
-        const value = i + 1 < word.length ? word.slice(i + 1) : args[++at];
-        if (value === undefined) throw new ServerRefusal(`option requires an argument -- ${letter}`, true);
-        takeValue(options, letter, value);
-        break;
-      }
-    }
+  const take = (letter: string, value: string | null): void => {
+    if (letter === 's') options.foreground = true;
+    else if (letter === 'v') options.verbose = true;
+    else takeValue(options, letter, value as string);
+  };
+  let rest: string[];
+  try {
+    rest = eachOption(args, 'svc:d:l:m:r:', take);
+  } catch (error) {
+    throw error instanceof UsageError ? new ServerRefusal(error.message, true) : error;
   }
-  const [url, ...more] = args.slice(at);
+  const [url, ...more] = rest;
   if (url === undefined || more.length > 0) throw new ServerRefusal('', true);
   options.url = url;
   return options;

@@ -8,7 +8,6 @@
 import { Errno } from '../../base/errors.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type MacAddress } from '../../link/device.ts';
 import { MTU_BYTES_MIN } from '../../wire/ipv4.ts';
-import type { FrameTap } from '../link-input.ts';
 import { SoftwareEthernet } from '../software-ethernet.ts';
 import type { Bridge } from './bridge.ts';
 
@@ -52,15 +51,6 @@ export class BridgeLink extends SoftwareEthernet {
   override awaitFrameRoom(dstHi: number, dstLo: number): boolean {
     return this.bridge.awaitRoom(dstHi, dstLo);
   }
-
-  /** Members flush their own. */
-  override flush(): void {
-    const { iface } = this;
-    for (let i = 0; i < iface.taps.length; i++) (iface.taps[i] as FrameTap).flushed(iface);
-  }
-
-  override joinMulticast(_hi: number, _lo: number): void {}
-  override leaveMulticast(_hi: number, _lo: number): void {}
 
   override setMtu(mtuBytes: number): number {
     if (mtuBytes < MTU_BYTES_MIN || mtuBytes > MTU_BYTES_MAX) return -Errno.EINVAL;

@@ -13,7 +13,7 @@ import * as ethernet from '../../wire/ethernet.ts';
 import { MTU_BYTES_MIN } from '../../wire/ipv4.ts';
 import * as vlan from '../../wire/vlan.ts';
 import type { Interface } from '../interface.ts';
-import { type FrameHook, type FrameTap, STAGE_VLAN } from '../link-input.ts';
+import { type FrameHook, STAGE_VLAN } from '../link-input.ts';
 import { CAP_CHECKSUM_PARTIAL } from '../packet-meta.ts';
 import { SoftwareEthernet } from '../software-ethernet.ts';
 
@@ -158,8 +158,7 @@ export class VlanLink extends SoftwareEthernet implements FrameHook {
 
   /** The parent may be one of another kernel. */
   override flush(): void {
-    const { iface } = this;
-    for (let i = 0; i < iface.taps.length; i++) (iface.taps[i] as FrameTap).flushed(iface);
+    super.flush();
     if (this.#parent === null) return;
     this.#parent.dirty = false;
     this.#parent.link.flush();
