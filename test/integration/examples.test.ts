@@ -24,6 +24,7 @@ it('are known to this test, short, and explained', () => {
     'half-open-pool',
     'host-services',
     'kernel-as-library',
+    'leader-election',
     'raw-device',
     'retry',
     'sim',
@@ -52,6 +53,16 @@ it('half-open-pool: connections of a machine that lost its power are thrown away
     'connections in the pool: 2',
     'db has no power; api still shows 2 ESTABLISHED',
     'thrown away: 2; a new connection says hello',
+  ]);
+});
+
+it('leader-election: a leader that is cut off steps down, the majority has one, and never are there two', () => {
+  expect(run('leader-election')).toEqual([
+    'all three follow one leader',
+    'cut off, the leader steps down',
+    'the other two follow a new one',
+    'healed, all three follow one leader',
+    'never did two lead at the same time',
   ]);
 });
 
