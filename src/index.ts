@@ -8,6 +8,8 @@
  * await net.until(async () => (await net.node('api').sockets({ state: 'ESTABLISHED' })).some((s) => s.retransmits > 0));
  * await partition.heal();
  * ```
+ *
+ * @module multikernel
  */
 
 export { MultikernelError } from './base/errors.ts';

@@ -11,6 +11,8 @@
  * which works for kernels between the callbacks of a Node program, or a {@link ThreadLoop}, which has a thread of its own:
  * `loop.add(...kernel.cpus)`. Devices: `multikernel/link`. Sockets: `multikernel/socket`.
  * Programs that are no JavaScript make system calls by number, with pointers into a memory: `kernel.processes`.
+ *
+ * @module multikernel/kernel
  */
 
 export { MultikernelError } from '../base/errors.ts';

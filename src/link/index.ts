@@ -1,4 +1,8 @@
-/** Devices: they take and give packets, of Ethernet or of IP. Public subpath `multikernel/link`. */
+/**
+ * Devices: they take and give packets, of Ethernet or of IP. Public subpath `multikernel/link`.
+ *
+ * @module multikernel/link
+ */
 
 export * from './device.ts';
 export { ImpairedDevice, type ImpairOptions } from './impair.ts';

@@ -1,4 +1,8 @@
-/** Shared memory: the arena and the structures in it. Public subpath `multikernel/mem`. */
+/**
+ * Shared memory: the arena and the structures in it. Public subpath `multikernel/mem`.
+ *
+ * @module multikernel/mem
+ */
 
 export { ARENA_BYTES_MAX, Arena, type ArenaOptions, DOORBELL_BYTES } from './arena.ts';
 export { type Bell, type BlockingBell, ringDoorbell, ringFar, type Waker } from './bell.ts';

@@ -1,6 +1,8 @@
 /**
  * The sockets of a kernel (`kernel.sockets`), in the terms of BSD: calls return a count or a negative errno and never block;
  * events come when the kernel's turn ends. Public subpath `multikernel/socket`.
+ *
+ * @module multikernel/socket
  */
 
 export { Errno, type ErrnoName, errnoName } from '../base/errors.ts';

@@ -10,6 +10,8 @@
  * Thread: that of the tests. jest runs each file in a context of its own and this module outside of it (scripts/commonjs.js), so it is handed
  * the globals of the file. jest-circus, its runner since version 27, keeps the running test and its errors in a global of the file; hooks
  * are told nothing. Missing: jest-jasmine2, under which nothing is kept of failed tests.
+ *
+ * @module multikernel/jest
  */
 
 import { type Lab, MultikernelError } from '../index.ts';

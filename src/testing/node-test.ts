@@ -8,6 +8,8 @@
  * ```
  *
  * Thread: that of the tests. The context of a test says in its `after` hooks whether it failed, a time-out included.
+ *
+ * @module multikernel/node-test
  */
 
 import { after, afterEach, before, type TestContext, type TestOptions, test } from 'node:test';

@@ -8,6 +8,8 @@
  * ```
  *
  * Thread: that of the tests. vitest is an optional peer: whoever imports this has it, and its hooks belong to the copy that runs the tests.
+ *
+ * @module multikernel/vitest
  */
 
 import {

@@ -1,4 +1,8 @@
-/** Formats of frames and packets, one namespace each; captures. Public subpath `multikernel/wire`. */
+/**
+ * Formats of frames and packets, one namespace each; captures. Public subpath `multikernel/wire`.
+ *
+ * @module multikernel/wire
+ */
 
 export * as arp from './arp.ts';
 export * as ethernet from './ethernet.ts';

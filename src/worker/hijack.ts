@@ -5,6 +5,8 @@
  * Thread: the main thread of a process, or a worker. A failure is one line and exit code 1. When the kernel goes, the sockets
  * fail with ENETDOWN, and the program goes on. A program that has a kernel, of `mk run` or of a lab, keeps it.
  * Read first: worker/preload.ts, rump/url.ts.
+ *
+ * @module multikernel/hijack
  */
 
 import { writeSync } from 'node:fs';
