@@ -20,6 +20,7 @@ function run(name: string): string[] {
 
 it('are known to this test, short, and explained', () => {
   expect(EXAMPLES).toEqual([
+    'broker',
     'circuit-breaker',
     'half-open-pool',
     'host-services',
@@ -35,6 +36,17 @@ it('are known to this test, short, and explained', () => {
     expect(readFileSync(join(ROOT, 'examples', name, 'main.js'), 'utf8').split('\n').length).toBeLessThan(LINES_MAX);
     expect(readFileSync(join(ROOT, 'examples', name, 'README.md'), 'utf8')).toContain(`node examples/${name}/main.js`);
   }
+});
+
+it('broker: what it has kept outlives it, and what comes twice is recognised on both sides', () => {
+  expect(run('broker')).toEqual([
+    'consumer: 1, first',
+    'consumer: 2, second',
+    'the broker dies: no answer for the producer, and the consumer is not done',
+    'producer: 2 is known to the next broker',
+    'consumer: 2, second, seen before',
+    'consumer: 3, third',
+  ]);
 });
 
 it('circuit-breaker: refuses at once after three failures, and closes when one was let through', () => {
