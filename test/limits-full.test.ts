@@ -45,7 +45,7 @@ interface Fill {
 }
 
 const TABLES: Readonly<Record<string, Fill>> = {
-  'memory of buffers and waiting packets, bytes; a node of a lab has 64 MiB, or its part of 768 MiB': {
+  'memory of buffers and waiting packets, bytes; a node of a lab has what `memory:` says, or 64 MiB, or its part of 768 MiB': {
     limit: 2 << 20,
     fill: (rig) =>
       times(40, (i) => {
