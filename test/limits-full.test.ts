@@ -45,14 +45,15 @@ interface Fill {
 }
 
 const TABLES: Readonly<Record<string, Fill>> = {
-  'memory of buffers and waiting packets, bytes; a node of a lab has what `memory:` says, or 64 MiB, or its part of 768 MiB': {
-    limit: 2 << 20,
-    fill: (rig) =>
-      times(40, (i) => {
-        rig.kernel.sockets.datagram().bind(SocketAddress.any(4, 5000 + i));
-        times(30, () => rig.ip(PEER, 17, udp(PEER, OWN, 9, 5000 + i, new Uint8Array(1400))));
-      }),
-  },
+  'memory of buffers and waiting packets, bytes; a node of a lab has what `memory:` says, or 64 MiB, or its part of 768 MiB':
+    {
+      limit: 2 << 20,
+      fill: (rig) =>
+        times(40, (i) => {
+          rig.kernel.sockets.datagram().bind(SocketAddress.any(4, 5000 + i));
+          times(30, () => rig.ip(PEER, 17, udp(PEER, OWN, 9, 5000 + i, new Uint8Array(1400))));
+        }),
+    },
   'packets waiting in one raw socket, bytes; its own buffer size may be less': {
     limit: 2048,
     fill: (rig) => {
