@@ -31,6 +31,7 @@ it('are known to this test, short, and explained', () => {
     'sim',
     'slow-client',
     'sockets',
+    'websocket-reconnect',
   ]);
   for (const name of EXAMPLES) {
     expect(readFileSync(join(ROOT, 'examples', name, 'main.js'), 'utf8').split('\n').length).toBeLessThan(LINES_MAX);
@@ -127,5 +128,14 @@ it('sockets: counts, errno values and events', () => {
     'connect: EINPROGRESS',
     'stream, ESTABLISHED: GET /',
     'port 81: ECONNREFUSED',
+  ]);
+});
+
+it('websocket-reconnect: a connection that falls silent is given up, and the next goes on where it ended', () => {
+  expect(run('websocket-reconnect')).toEqual([
+    'numbers come',
+    'cut off without a word: the connection is given up',
+    'two more are tried in vain',
+    'healed: none is missing, none came twice',
   ]);
 });
