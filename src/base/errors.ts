@@ -55,6 +55,7 @@ export const Errno = {
   ECANCELED: 125,
 } as const;
 
+/** Name of an error number, e.g. "ECONNREFUSED". */
 export type ErrnoName = keyof typeof Errno;
 
 const NAMES: ReadonlyMap<number, ErrnoName> = new Map(
@@ -68,6 +69,7 @@ export function errnoName(errno: number): ErrnoName {
 
 /** The error of the public API; callers match on `code`, which is stable. */
 export class MultikernelError extends Error {
+  /** Name of the error, e.g. EINVAL. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {

@@ -5,7 +5,9 @@
 
 import type { Rng } from '../base/rng.ts';
 
+/** Clock and chance of a kernel, and its way to ask for a turn. */
 export interface Host {
+  /** Source of sequence numbers, ports and identifiers. */
   readonly rng: Rng;
   /** Monotonic time, microseconds from an arbitrary origin shared by the kernels of one lab. */
   nowUs(): number;

@@ -20,10 +20,13 @@ import type { Kernel } from './kernel.ts';
 
 /** Shared memory of a kernel, and bulk operations over it: devices are made of both. */
 export interface KernelMemory {
+  /** Arena that the rings and the heap lie in. */
   readonly arena: Arena;
+  /** Copies and checksums over the arena. */
   readonly bulk: Bulk;
 }
 
+/** An interface of a new kernel. */
 export interface InterfaceConfig {
   /** Default: `eth0`, `eth1`, ... in order. */
   name?: string;
@@ -41,15 +44,19 @@ export interface InterfaceConfig {
   impairmentStore?: StoreMemory;
 }
 
+/** A static route of a new kernel. */
 export interface RouteConfig {
   /** `default` (of the family of the gateway) or `address/prefixLength`. */
   destination: string;
   /** An address on a link; a link-local one needs `interface`. */
   gateway: string;
+  /** Name of the outgoing interface; default: the one whose link has the gateway. */
   interface?: string;
 }
 
+/** A new kernel. A wrong value is refused with a `MultikernelError`, EINVAL in most cases, with its key. */
 export interface KernelConfig {
+  /** Name of the host, which the kernel resolves to its addresses. */
   name: string;
   /** Clock, randomness, and the way to ask for a turn: `Simulation.host()`, an `EventLoop`, or an object of your own. */
   host: Host;
@@ -61,6 +68,7 @@ export interface KernelConfig {
   heap?: { at: number; bytes: number };
   /** Besides lo0, which every kernel has. */
   interfaces?: readonly InterfaceConfig[];
+  /** Static routes besides those of the addresses. */
   routes?: readonly RouteConfig[];
   /** Names this kernel resolves, besides `localhost` and its own, to addresses of either family. */
   hosts?: Record<string, string[]>;

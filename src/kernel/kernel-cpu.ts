@@ -37,6 +37,7 @@ interface KernelCpuOptions {
   turned(): void;
 }
 
+/** A CPU of a kernel, as the loop of its thread runs it: an {@link Agent}. */
 export class KernelCpu implements Agent {
   readonly cpu: Cpu;
   readonly inet: InetCpu;

@@ -62,6 +62,7 @@ interface KernelOptions {
   ipv6?: boolean;
 }
 
+/** An isolated network stack: interfaces, routes, sockets, processes. {@link Kernel.create} makes one. */
 export class Kernel {
   /**
    * A kernel of its own in this thread. Nothing runs by itself: a loop runs its `cpus`. Throws MultikernelError (EINVAL,
@@ -82,11 +83,15 @@ export class Kernel {
     return kernel;
   }
 
+  /** Name of the host. */
   readonly name: string;
+  /** Memory of the kernel and its devices. */
   readonly arena: Arena;
+  /** Clock, chance and requests for turns. */
   readonly host: Host;
   /** `cpus[i].cpu.number` is i; today one. Each is an agent of the loop of its thread. */
   readonly cpus: readonly [KernelCpu, ...KernelCpu[]];
+  /** Tables and protocols of IP. */
   readonly inet: Inet;
   /** Sockets of programs of this thread: those of `cpus[0]`. */
   readonly sockets: SocketLayer;

@@ -9,6 +9,7 @@ import type { Impairment, JitterDistribution } from '../link/impairment.ts';
 import type { PortConfig, ServiceConfig } from './port-text.ts';
 import type { RestartPolicy } from './restart-policy.ts';
 
+/** A network of a lab. */
 export interface NetworkOptions {
   /**
    * IPv4 prefix, e.g. "10.0.0.0/24", IPv6 prefix, e.g. "fd00:0:0:1::/64", or one of each; default: the next free 10.0.N.0/24 in
@@ -51,6 +52,7 @@ export interface HostOptions {
   addresses?: Record<string, string | string[]>;
 }
 
+/** A node of a lab: a machine with its program. */
 export interface NodeOptions {
   /**
    * "node" (default); "router": forwards, and takes the first addresses of its networks; "bridge": passes frames between its networks,
@@ -110,9 +112,11 @@ export interface LineOptions {
   jitter?: string;
   /** Shape of the jitter; default "uniform". */
   distribution?: JitterDistribution;
+  /** Share of the packets that are lost. */
   loss?: string | number;
   /** Losses in bursts (Gilbert-Elliott): chances per packet to begin and to end one, and shares lost inside (100%) and outside (0%). */
   burst?: { enter: string | number; leave: string | number; inside?: string | number; outside?: string | number };
+  /** Share of the packets that arrive twice. */
   duplicate?: string | number;
   /** One bit of the packet is turned over. */
   corrupt?: string | number;
@@ -134,12 +138,14 @@ export interface ImpairmentOptions extends LineOptions {
   down?: true | LineOptions;
 }
 
+/** A link of a lab, and its impairments. */
 export interface LinkOptions {
   /**
    * Two nodes: the path between them on the networks that both are on. A node and a network: what the node sends there (up) and receives
    * from there (down). Two interfaces (`api:eth1`, `db:eth1`): a cable of their own, a network of two.
    */
   endpoints: string[];
+  /** Values from when the lab comes up; default: nothing is wrong. */
   impair?: ImpairmentOptions;
   /** Prefixes of a cable; default: the next free 10.0.N.0/24. */
   prefix?: string | string[];
@@ -157,20 +163,29 @@ export interface TimelineOptions {
   one_way?: boolean;
   /** break: silence (default), or answers as those of a firewall. */
   how?: 'blackhole' | 'reject';
+  /** The partitions between groups of nodes, or all. */
   heal?: (string | string[])[] | 'all';
   /** A link, as in `links:`, or a node; with `impair`. */
   netem?: string | string[];
   /** Values on top of those that the link has; "none" takes all of them away. */
   impair?: ImpairmentOptions | 'none';
+  /** Node whose program ends as by SIGKILL; its machine goes on. */
   kill?: string;
+  /** Node that is switched off and on again. */
   restart?: string;
+  /** Node whose program is started, and its machine where that is off. */
   start?: string;
+  /** Node whose program is asked to end (SIGTERM), and ended later. */
   stop?: string;
+  /** Node that is switched off, as by pulling the plug. */
   power_off?: string;
+  /** Node whose program stands still, as by SIGSTOP; its machine goes on. */
   pause?: string;
+  /** Node whose program goes on. */
   resume?: string;
   /** `node [flags] script [arguments]`, on the node `on`. */
   run?: string;
+  /** run: the node. */
   on?: string;
 }
 
@@ -192,8 +207,11 @@ export interface CheckOptions {
   state?: string;
   /** A metric of the node `of`: "requests/s", "p50", "connections", "retransmits", "inFlight", or a counter. */
   metric?: string;
+  /** metric: the node. */
   of?: string;
+  /** metric: the value must be greater. */
   above?: number;
+  /** metric: the value must be less. */
   below?: number;
   /** http: the status (default 200); tcp: "open" (default), "refused", "timeout"; ping: "reply" (default), "none"; state: e.g. "listening:80", "exited:0". */
   expect?: number | string;
@@ -201,6 +219,7 @@ export interface CheckOptions {
   body?: string;
 }
 
+/** A lab, as its file says it: the keys of docs/generated/lab-file.md. */
 export interface LabOptions {
   /** Name of the lab; default: the folder of the file. */
   name?: string;
@@ -208,14 +227,19 @@ export interface LabOptions {
   domain?: string;
   /** Makes what is left to chance in the lab repeatable. */
   seed?: number;
+  /** Keys of every node and of every network that does not give them itself. */
   defaults?: { node?: NodeOptions; network?: NetworkOptions };
   /** Default: one network called "lan". */
   networks?: Record<string, NetworkOptions>;
+  /** Machines by their names. */
   nodes: Record<string, NodeOptions>;
   /** Services of the host by the names of the machines that stand for them; nothing else of the host is reached. */
   hosts?: Record<string, string | string[] | HostOptions>;
+  /** Links that are bad from the beginning, and cables. */
   links?: LinkOptions[];
+  /** Things that happen at their times. */
   timeline?: TimelineOptions[];
+  /** Things that must hold. */
   checks?: CheckOptions[];
 }
 

@@ -12,21 +12,29 @@ import { choosePlacement, freeMemoryBytes, SHARING_NODES_MAX } from './default-p
 
 /** One ability of the machine. */
 export interface Ability {
+  /** Name of the ability. */
   readonly name: string;
+  /** Whether this machine has it. */
   readonly works: boolean;
   /** Its use; where it does not work, the reason. */
   readonly note: string;
 }
 
+/** Abilities of this machine and of this Node, as `mk doctor` prints them. */
 export interface MachineReport {
+  /** Version of Node. */
   readonly node: string;
   /** Operating system, its release and processor, e.g. "linux 6.1.0 x64". */
   readonly system: string;
+  /** Processors that this process may use. */
   readonly cores: number;
+  /** Memory that is free. */
   readonly freeBytes: number;
+  /** Abilities of the host that labs use. */
   readonly abilities: readonly Ability[];
-  /** Placement of a program whose node names none, and why. */
+  /** Placement of a program whose node names none. */
   readonly placement: Placement;
+  /** Reason of `placement`. */
   readonly placementReason: string;
 }
 

@@ -17,20 +17,25 @@ import { impairment } from './link-schema.ts';
 import type { ExecOptions } from './machine-command.ts';
 import type { OwnImpairment } from './messages.ts';
 
+/** Options of `LabNode.run`. */
 export interface ProgramOptions {
+  /** Arguments behind the script; default: none. */
   argv?: string[];
   /** Flags of Node in front of the script. */
   nodeFlags?: string[];
+  /** Environment, on top of that of the node. */
   env?: Record<string, string>;
   /** Folder in which the script and its relative paths start; default: the current folder. Beside its kernel: the lab's folder. */
   cwd?: string;
 }
 
+/** Options of `LabNode.stop`. */
 export interface StopOptions {
   /** Time that the program has to end before it is ended; default 10 s. */
   graceMs?: number;
 }
 
+/** Options of `Lab.partition` and `Lab.split`. */
 export interface PartitionOptions {
   /** Frames vanish ("blackhole", default), or are answered as a firewall does ("reject"). */
   how?: 'blackhole' | 'reject';
@@ -38,13 +43,19 @@ export interface PartitionOptions {
   oneWay?: boolean;
 }
 
+/** Options of `Lab.metrics`. */
 export interface MetricsOptions {
+  /** Milliseconds between two samples; default 1000. */
   intervalMs?: number;
 }
 
+/** Options of `Lab.logs`. */
 export interface LogsOptions {
+  /** Names of nodes; default: all. */
   nodes?: string[];
+  /** Past lines of each node; default 1000. */
   lines?: number;
+  /** Whether later lines follow; default false. */
   follow?: boolean;
 }
 

@@ -4,7 +4,9 @@ import { locateErrors } from '../base/caller.ts';
 import { MultikernelError } from '../base/errors.ts';
 import type { HostPortInfo, LabBackend } from './operations.ts';
 
+/** A port of the host that leads to a node until it is closed. */
 export class ForwardedPort implements AsyncDisposable {
+  /** Ports of both sides. */
   readonly info: HostPortInfo;
   /** Settles when it leads there no more: it was closed, or the lab went down. */
   readonly ended: Promise<void>;
@@ -28,6 +30,7 @@ export class ForwardedPort implements AsyncDisposable {
     await this.ended;
   }
 
+  /** As {@link close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -10,10 +10,15 @@ import type { KernelClient } from '../rump/kernel-client.ts';
 import { TcpConnection } from '../tools/tcp-connection.ts';
 import { withoutBrackets } from './references.ts';
 
+/** Options of `LabNode.fetch`. */
 export interface HttpOptions {
+  /** Default GET. */
   method?: string;
+  /** Headers by their names; `connection: close` is added. */
   headers?: Record<string, string>;
+  /** Body; default: none. */
   body?: string | Uint8Array;
+  /** Ends the request, with ETIMEDOUT. */
   signal?: AbortSignal;
 }
 

@@ -31,8 +31,11 @@ import { documentValue, keyText, ValueError } from './yaml-values.ts';
 
 export type KeyPath = readonly (string | number)[];
 
+/** A fault of a lab file. */
 export interface Problem {
+  /** Keys that lead to the fault, e.g. ["nodes", "api", "run"]; empty: the file as a whole. */
   path: KeyPath;
+  /** The fault in words. */
   message: string;
   /** The key is at fault, not its value. */
   atKey?: boolean;
@@ -40,7 +43,9 @@ export interface Problem {
 
 /** From 1; 0 when the lab was not read from a file. */
 export interface Position {
+  /** Line of the file. */
   line: number;
+  /** Column of the line. */
   column: number;
 }
 
@@ -54,7 +59,9 @@ const DEFAULT_MTU_BYTES = 1500;
 
 /** A lab that is wrong, or asks for what the host refuses (`code`). `message` is one line about the first problem: `FILE:LINE:COLUMN: key.path: what`. */
 export class LabFileError extends MultikernelError {
+  /** The file, or the name that stands for it. */
   readonly file: string;
+  /** Every fault, in the order of the file. */
   readonly problems: readonly (Problem & Position)[];
 
   constructor(file: string, problems: readonly Problem[], locate: Locate, code = 'EINVAL') {

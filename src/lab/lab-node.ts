@@ -62,7 +62,13 @@ const PING_DEFAULTS: Omit<PingOptions, 'host'> = {
   waitMs: 10_000,
 };
 
+/**
+ * A node of a lab, seen from outside: the tables that network tools show, and the changes that can be made to them. Errors are
+ * `MultikernelError`s: ENOENT (no such node), EHOSTDOWN (it does not run), ETIMEDOUT (its program blocks the thread), EINVAL (an argument
+ * that is none).
+ */
 export class LabNode {
+  /** Name in the lab file. */
   readonly name: string;
   /** The kernel itself: control requests in numbers, streams, system calls. */
   readonly client: KernelClient;
@@ -119,6 +125,7 @@ export class LabNode {
     return this.#text.setSysctl(checkText('setSysctl', name), value);
   }
 
+  /** Change an interface, as `ifconfig`. Throws ENXIO (no such interface), EINVAL, EEXIST (the address is there), EADDRNOTAVAIL (it is not). */
   async setInterface(change: InterfaceChange): Promise<void> {
     await this.#text.setInterface(checkInterfaceChange(change));
   }
@@ -133,6 +140,7 @@ export class LabNode {
     await this.#text.deleteRoute(checkRoute('deleteRoute', route));
   }
 
+  /** Enter a neighbor by hand, as `arp -s` and `ndp -s`. Throws EINVAL, ENETUNREACH (on none of its networks). */
   async addNeighbor(entry: NeighborEntry): Promise<void> {
     await this.#text.addNeighbor(checkNeighbor(entry));
   }
@@ -176,7 +184,7 @@ export class LabNode {
     return new FrameCapture(this.client, checkCapture(request));
   }
 
-  /** Make all that it sends (up) and receives (down) slow, lossy, narrow, as `LabLink.impair` (lab.ts); null: as it was made. */
+  /** Make all that it sends (up) and receives (down) slow, lossy, narrow, as `LabLink.impair`; null: as it was made. */
   async impair(values: ImpairmentOptions | null): Promise<LinkInfo[]> {
     return this.#lab.request('impair', { a: this.name, b: null, ways: checkImpairment(values) });
   }

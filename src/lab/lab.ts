@@ -49,6 +49,7 @@ import { Supervisor } from './supervisor.ts';
 /** A node, or its name; or several. */
 export type Nodes = string | LabNode | readonly (string | LabNode)[];
 
+/** Options of `lab()`. */
 export interface StartOptions {
   /** Open a control socket, so that `mk` commands and `attach()` find the lab by its name. Default: no. */
   control?: boolean;
@@ -85,6 +86,7 @@ function groupsOf(subject: string, groups: readonly Nodes[]): string[][] {
 
 /** A partition between two sets of nodes, as long as nobody heals it. */
 export class Partition implements AsyncDisposable {
+  /** The partition as it was made. */
   readonly info: PartitionInfo;
   readonly #lab: LabBackend;
 
@@ -98,6 +100,7 @@ export class Partition implements AsyncDisposable {
     await this.#lab.request('heal', { id: this.info.id, between: null });
   }
 
+  /** As {@link heal}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.heal();
   }
@@ -127,6 +130,7 @@ export class LabLink {
 
 /** A running lab, in this process or in another. */
 export class Lab implements AsyncDisposable {
+  /** Name of the lab. */
   readonly name: string;
   /** In the order of the lab file. */
   readonly nodes: readonly LabNode[];
@@ -270,6 +274,7 @@ export class Lab implements AsyncDisposable {
     await this.ended;
   }
 
+  /** Takes the lab down, or hangs up, as {@link detach}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.detach();
   }

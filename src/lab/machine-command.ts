@@ -48,9 +48,11 @@ export function machineEnvironment(
   return { ...Object.fromEntries(set), NODE_OPTIONS: nodeOptions(PRELOAD, all.NODE_OPTIONS ?? '') };
 }
 
+/** A command that runs as one more process of a machine. */
 export interface MachineCommand {
   /** Path of the program. */
   file: string;
+  /** Arguments of `file`. */
   args: string[];
   /** Whether it is a Node program or a network tool; others have the host's network. */
   onMachine: boolean;
@@ -75,6 +77,7 @@ export function machineCommand(words: readonly string[], cwd: string, path: stri
   return { file: found, args, onMachine: false, hijacked: true };
 }
 
+/** Options of `LabNode.exec`. */
 export interface ExecOptions {
   /** Folder in which it starts; default: the current folder. */
   cwd?: string;
@@ -90,7 +93,9 @@ export interface ExecOptions {
 export interface ExecResult {
   /** As shells say it: 128 and the number of the signal that ended it. */
   exitCode: number;
+  /** Standard output, as UTF-8. */
   stdout: string;
+  /** Standard error, as UTF-8. */
   stderr: string;
 }
 

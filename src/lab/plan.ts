@@ -105,18 +105,27 @@ export type TimelinePlan = LabRequest & {
   node: string;
 };
 
+/** A lab as it will be made: every default filled in, every address allocated. */
 export interface LabPlan {
+  /** Name of the lab. */
   name: string;
+  /** Domain of the names of its nodes. */
   domain: string;
+  /** Seed of its chance; null: none was given. */
   seed: number | null;
   /** The file, for people; null for `lab({...})`. */
   file: string | null;
   /** Folder at which relative paths of the lab start. */
   folder: string;
+  /** Networks, cables among them. */
   networks: NetworkPlan[];
+  /** Nodes in the order of the lab file. */
   nodes: NodePlan[];
+  /** Links that are bad from the beginning. */
   links: LinkPlan[];
+  /** Requests at their times. */
   timeline: TimelinePlan[];
+  /** Things that must hold. */
   checks: CheckConfig[];
 }
 

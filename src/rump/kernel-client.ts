@@ -28,6 +28,7 @@ export interface CallMemory {
   write(address: number, bytes: Uint8Array): void;
 }
 
+/** A kernel, in this thread or behind a connection. Errors are `MultikernelError`s with the errno of the kernel. */
 export interface KernelClient {
   /** One request, one reply. */
   control<Op extends ControlOperation>(operation: Op, request: ControlRequest<Op>): Promise<ControlReply<Op>>;
@@ -41,6 +42,7 @@ export interface KernelClient {
   call(number: number, args: readonly number[], memory: CallMemory): Promise<number>;
   /** Settles when the kernel or the connection is gone, or after `close`. */
   readonly closed: Promise<void>;
+  /** Hangs up. Calls that wait are rejected. */
   close(): Promise<void>;
 }
 

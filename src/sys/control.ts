@@ -83,13 +83,21 @@ export interface AddressRecord {
 
 /** Counts of an interface since it came. */
 export interface InterfaceTraffic {
+  /** Packets received. */
   inPackets: number;
+  /** Bytes received, link headers included. */
   inBytes: number;
+  /** Packets that arrived and could not be taken off the link. */
   inErrors: number;
+  /** Packets received and dropped. */
   inDrops: number;
+  /** Packets sent. */
   outPackets: number;
+  /** Bytes sent, link headers included. */
   outBytes: number;
+  /** Packets that could not be sent. */
   outErrors: number;
+  /** Packets to send that were dropped. */
   outDrops: number;
 }
 

@@ -42,16 +42,27 @@ class Children extends Watchable {
   }
 }
 
+/** A process of a kernel, which makes system calls. */
 export class Process {
+  /** Process number. */
   readonly pid: number;
+  /** Processes of its kernel. */
   readonly table: ProcessTable;
+  /** Processes that it forked and has not waited for. */
   readonly children: Children = new Children();
+  /** Name of its program. */
   name: string;
+  /** Parent; null: it is init. */
   parent: Process | null;
+  /** Open files by their numbers. */
   descriptors: DescriptorTable;
+  /** User and group. */
   readonly credentials: Credentials;
+  /** Mask of umask(2). */
   umask: number;
+  /** Folder of relative paths. */
   workingDirectory: string;
+  /** State of its life. */
   state: ProcessState = 'running';
   /** Argument of exit(2). */
   exitStatus = 0;
@@ -70,9 +81,13 @@ export class Process {
   }
 }
 
+/** Processes of a kernel, by their numbers. */
 export class ProcessTable {
+  /** Services that processes have of their kernel. */
   readonly host: ProcessHost;
+  /** Calls that are to be looked at again. */
   readonly wakeups: WakeQueue = new WakeQueue();
+  /** Process 1, the parent of orphans. */
   readonly init: Process;
   readonly #processes: Map<number, Process> = new Map();
   #lastPid: number = INIT_PID;
@@ -88,10 +103,12 @@ export class ProcessTable {
     return this.#processes.size;
   }
 
+  /** The process of a number; null: there is none. */
   get(pid: number): Process | null {
     return this.#processes.get(pid) ?? null;
   }
 
+  /** Processes, zombies among them. */
   all(): IterableIterator<Process> {
     return this.#processes.values();
   }

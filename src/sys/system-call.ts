@@ -36,8 +36,11 @@ class Wait extends Watcher {
   }
 }
 
+/** A system call in progress: number, arguments, result. One object serves one call after the other. */
 export class SystemCall implements Wakeable, Cancellable {
+  /** Process that makes the call. */
   readonly process: Process;
+  /** Memory of the caller, which pointers mean. */
   memory: UserMemory;
   /** Arguments: integers, and pointers into `memory`. */
   readonly args: Float64Array = new Float64Array(8);

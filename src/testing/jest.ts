@@ -47,6 +47,7 @@ interface CircusGroup {
 
 const STATE = 'JEST_STATE_SYMBOL';
 
+/** Fixtures of jest for one context of globals. */
 export interface JestLabs {
   /**
    * A lab for each test of the file, or of the `describe` where it is called; with `{ per: 'file' }` one for all of them. It is there while
@@ -105,4 +106,5 @@ export function inContext(globals: object, injected: (() => unknown) | null = nu
   };
 }
 
+/** As {@link JestLabs.useLab}, with the globals of this module. */
 export const useLab: JestLabs['useLab'] = inContext(globalThis).useLab;

@@ -28,8 +28,11 @@ type TestBody<Node extends string> = (context: LabTestContext<Node>) => unknown;
 export interface LabTest<Node extends string> {
   (name: string, body: TestBody<Node>): Promise<void>;
   (name: string, options: TestOptions, body: TestBody<Node>): Promise<void>;
+  /** As `test.only`. */
   only(name: string, body: TestBody<Node>): Promise<void>;
+  /** As `test.skip`. */
   skip(name: string, body: TestBody<Node>): Promise<void>;
+  /** As `test.todo`. */
   todo(name: string, body: TestBody<Node>): Promise<void>;
 }
 
@@ -78,6 +81,7 @@ function labForFile(source: LabSource, options: FixtureOptions): Lab {
   return currentLab(() => up);
 }
 
+/** Form of {@link useLab}. */
 export interface UseLab {
   /** A lab for one test; it goes down after the test, however that ends. Rejects with what `lab()` throws, and ETIMEDOUT for `ready`. */
   (t: TestContext, source: LabSource, options?: FixtureOptions): Promise<Lab>;
@@ -102,6 +106,7 @@ function fixturesOf(lab: Lab): Record<string, LabNode> & { lab: Lab } {
   };
 }
 
+/** Form of {@link labTest}. */
 export interface MakeLabTest {
   <const Source extends LabOptions>(source: Source, options?: FixtureOptions): LabTest<NodeNames<Source>>;
   /** The nodes of a lab file can be named by type: `labTest<'api' | 'db'>('multikernel.yml')`. */

@@ -94,6 +94,7 @@ function ownLab(source: LabSource, options: FixtureOptions) {
   };
 }
 
+/** Form of {@link labTest}. */
 export interface ExtendByLab {
   /** `base`: the test that is extended, where it is not vitest's own. */
   <const Source extends LabOptions>(

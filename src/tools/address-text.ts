@@ -8,6 +8,7 @@ import type { InterfaceName, IpAddress, LinkAddress } from '../sys/control.ts';
 import { formatIp, parseIp } from '../wire/ip-address.ts';
 import * as ipv6 from '../wire/ipv6-address.ts';
 
+/** Address family: IPv4 or IPv6. */
 export type AddressFamily = 'inet' | 'inet6';
 
 const LINK_SCOPE = 2;

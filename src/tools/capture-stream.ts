@@ -13,6 +13,7 @@ export const SNAP_BYTES = 262_144;
 
 const NO_FILTER: Uint8Array = new Uint8Array(0);
 
+/** Frames that a capture takes. */
 export interface CaptureRequest {
   /** Names, e.g. ["eth0"]; default: all interfaces that there are when the capture begins. */
   interfaces?: string[];
@@ -31,6 +32,7 @@ export interface CapturedFrame {
   interface: string;
   /** Nanoseconds since 1970. */
   timeNs: bigint;
+  /** Whether the interface received it or sent it. */
   direction: 'in' | 'out';
   /** Length on the wire, Ethernet header included. */
   lengthBytes: number;
@@ -40,8 +42,11 @@ export interface CapturedFrame {
 
 /** The frames since the last batch. */
 export interface CaptureBatch {
+  /** Discriminates the events of a capture. */
   type: 'frames';
+  /** Frames in the order of their times. */
   frames: CapturedFrame[];
+  /** Frames since the last batch that there was no room for. */
   droppedFrames: number;
 }
 

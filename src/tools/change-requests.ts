@@ -28,7 +28,9 @@ export type ChangeRequest = {
 
 /** A route of either family to put in or take out; errors as route(4) gives them: EEXIST, ENOENT ("not in table"), ENETUNREACH. */
 export interface RouteChange {
+  /** Network or host, without the prefix length. */
   destination: string;
+  /** Bits of the destination; 32 or 128 for a host. */
   prefixLength: number;
   /** Empty when deleting whatever route leads there, or with `interface`, when the destination is on that link. */
   gateway: string;
@@ -43,20 +45,27 @@ export type NewAddress = Omit<AddressAddRequest, 'index' | 'address'> & { addres
 
 /** Changes as by `ifconfig IF ...`; absent keys stay. */
 export interface InterfaceChange {
+  /** Name of the interface. */
   name: string;
+  /** Whether it is up. */
   up?: boolean;
   /** `IFF_*`: DEBUG, NOARP, LINK0 to LINK2. */
   setFlags?: number;
+  /** The same flags, taken away. */
   clearFlags?: number;
+  /** Counts its traffic from 0. */
   zeroTraffic?: boolean;
   /** Path of the bus; null takes it away. */
   linkString?: string | null;
+  /** Media `auto` (true) or `none`. */
   mediaOn?: boolean;
+  /** Largest IP packet. */
   mtuBytes?: number;
   /** Whether IPv6 runs on the interface, where it runs at all (`net.inet6.ip6.enable`). */
   ipv6?: boolean;
   /** Address of either family; link-local ones with or without their zone. One of IPv6 switches IPv6 on there. */
   addAddress?: NewAddress;
+  /** Address of either family that is taken away. */
   removeAddress?: { address: string };
   /** Tag and parent of a vlan; null takes it off its parent. */
   vlan?: { id: number; parent: string } | null;
@@ -66,9 +75,13 @@ export interface InterfaceChange {
 
 /** Static entry: permanent unless `temporary`. A link-local address needs its zone. */
 export interface NeighborEntry {
+  /** Address of either family. */
   address: string;
+  /** Ethernet address. */
   mac: string;
+  /** Whether it expires as learnt entries do. */
   temporary: boolean;
+  /** Whether the node answers for the address (proxy ARP). */
   published: boolean;
 }
 

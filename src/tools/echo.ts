@@ -19,13 +19,19 @@ const HOPS_MAX = 255;
 /** Timers take no longer time. */
 const DELAY_MS_MAX = 0x7fffffff;
 
+/** Options of a ping. */
 export interface PingOptions {
+  /** Name or address. */
   host: string;
   /** The address of a name to take; absent: the first. An address is of its own family. */
   family?: AddressFamily;
+  /** Requests to send. */
   count: number;
+  /** Milliseconds from request to request. */
   intervalMs: number;
+  /** Bytes behind the ICMP header. */
   payloadBytes: number;
+  /** Time to live, or hop limit, of the requests: 1 to 255. */
   ttl: number;
   /** Wait for the last answers. */
   waitMs: number;

@@ -16,6 +16,7 @@ import { StreamIterable } from './stream-iterable.ts';
 /** Bytes that may wait for a file. */
 const UNWRITTEN_BYTES_MAX = 16 * 1024 * 1024;
 
+/** Result of a capture into a file. */
 export interface CaptureTotal {
   /** Frames in the file. */
   frames: number;
@@ -23,6 +24,7 @@ export interface CaptureTotal {
   dropped: number;
 }
 
+/** Options of a capture into a file. */
 export interface CaptureFileOptions {
   /** Frames after which it ends; default: none. */
   count?: number;

@@ -12,10 +12,13 @@ import {
 import { formatIp } from '../wire/ip-address.ts';
 import { formatAddress, formatLinkAddress, InterfaceNames } from './address-text.ts';
 
+/** An IPv4 address of an interface. */
 export interface AddressInfo {
   /** Dotted, e.g. "10.0.0.11". */
   address: string;
+  /** Bits. */
   prefixLength: number;
+  /** Broadcast address; null: the link has none. */
   broadcast: string | null;
 }
 
@@ -23,25 +26,37 @@ export interface AddressInfo {
 export interface Address6Info {
   /** With its zone where it has one: "fe80::1%eth0". */
   address: string;
+  /** Bits. */
   prefixLength: number;
+  /** State of duplicate address detection and of the lifetimes (RFC 4862). */
   state: 'tentative' | 'duplicated' | 'deprecated' | 'preferred';
+  /** Source of the address: given by hand, or made by the kernel (RFC 4862; temporary: RFC 8981). */
   origin: 'manual' | 'link-local' | 'autoconf' | 'temporary';
+  /** Whether it is an anycast address (RFC 4291). */
   anycast: boolean;
-  /** Seconds until it is deprecated, and until it is removed; null: never. */
+  /** Seconds until it is deprecated; null: never. */
   preferredSec: number | null;
+  /** Seconds until it is removed; null: never. */
   validSec: number | null;
 }
 
 /** One row of `ifconfig`. */
 export interface InterfaceInfo extends InterfaceTraffic {
+  /** Name, e.g. "eth0". */
   name: string;
+  /** Number from 1, as if_nametoindex(3) gives it. */
   index: number;
+  /** Driver, e.g. "vni", "loopback". */
   kind: string;
-  /** NetBSD flag word and its names, e.g. 0x8843 and ["UP","BROADCAST","RUNNING","SIMPLEX","MULTICAST"]. */
+  /** NetBSD's flag word, e.g. 0x8843. */
   flags: number;
+  /** Names of the flags, e.g. ["UP","BROADCAST","RUNNING","SIMPLEX","MULTICAST"]. */
   flagNames: string[];
+  /** Largest IP packet. */
   mtuBytes: number;
+  /** Ethernet address; null without one (lo0). */
   mac: string | null;
+  /** State of the link below it. */
   linkState: 'up' | 'down' | 'unknown';
   /** Why the link was marked down, empty when it was not. */
   downReason: string;
@@ -49,7 +64,9 @@ export interface InterfaceInfo extends InterfaceTraffic {
   linkString: string | null;
   /** Whether the media are `auto`, and not `none`; null where nobody chooses. */
   mediaOn: boolean | null;
+  /** IPv4 addresses. */
   addresses: AddressInfo[];
+  /** IPv6 addresses. */
   addresses6: Address6Info[];
   /** A vlan's tag, 0 for none, and its parent, '' for none. */
   vlan?: { id: number; parent: string };

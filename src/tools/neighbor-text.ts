@@ -5,13 +5,19 @@ import { formatAddress, formatLinkAddress, type InterfaceNames } from './address
 
 /** One row of `arp -an`, or of `ndp -an`. */
 export interface NeighborInfo {
+  /** IPv4 or IPv6 address. */
   address: string;
+  /** Ethernet address; null: not resolved. */
   mac: string | null;
+  /** Name of the interface. */
   interface: string;
+  /** State of RFC 4861, for ARP too; permanent: entered by hand. */
   state: 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'permanent';
+  /** Whether the node answers for the address (proxy ARP). */
   published: boolean;
   /** It is an IPv6 router (RFC 4861). */
   router: boolean;
+  /** Seconds until the state changes; null: never. */
   expiresSec: number | null;
 }
 

@@ -5,14 +5,19 @@ import { formatAddress, type InterfaceNames } from './address-text.ts';
 
 /** One row of `netstat -rn`; addresses of either family. */
 export interface RouteInfo {
+  /** Network or host; "default" is 0.0.0.0 or :: with a prefix of 0 bits. */
   destination: string;
+  /** Bits of the destination. */
   prefixLength: number;
   /** An address, or "link#N" for a connected route, or an interface's own address. */
   gateway: string;
   /** Letters as netstat prints them, e.g. "UGS". */
   flags: string;
+  /** Name of the outgoing interface. */
   interface: string;
+  /** Largest IP packet on this route. */
   mtuBytes: number;
+  /** Packets sent by it. */
   uses: number;
 }
 

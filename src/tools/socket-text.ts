@@ -7,21 +7,31 @@ import { type AddressFamily, familyName, formatAddress, type InterfaceNames } fr
 
 /** One row of `netstat -an`. */
 export interface SocketInfo {
+  /** Transport; icmp: a raw socket. */
   protocol: 'tcp' | 'udp' | 'icmp';
   /** Family of the local address; a socket of IPv6 with an IPv4 peer is `inet`. */
   family: AddressFamily;
+  /** Bytes that the program has not read. */
   receiveQueueBytes: number;
+  /** Bytes that are not sent, or not acknowledged. */
   sendQueueBytes: number;
+  /** "0.0.0.0" or "::" for any. */
   localAddress: string;
+  /** 0: not bound. */
   localPort: number;
+  /** "0.0.0.0" or "::" without a peer. */
   peerAddress: string;
+  /** 0: no peer. */
   peerPort: number;
   /** RFC 9293 state for TCP, empty otherwise. */
   state: string;
+  /** Segments retransmitted since the connection began. */
   retransmits: number;
-  /** Current retransmission timeout and smoothed round trip, milliseconds; 0 when not applicable. */
+  /** Retransmission timeout (RFC 6298), milliseconds; 0 when not applicable. */
   rtoMs: number;
+  /** Smoothed round trip time (RFC 6298), milliseconds; 0 when not applicable. */
   srttMs: number;
+  /** Congestion window; 0 when not applicable. */
   cwndBytes: number;
 }
 

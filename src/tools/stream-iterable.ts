@@ -6,6 +6,7 @@
 
 import type { StreamHandle, StreamSink } from '../rump/kernel-client.ts';
 
+/** A stream as an async iterable: `for await` it; leaving the loop closes it. Events wait in memory while nobody asks for them. */
 export class StreamIterable<E, I = never> implements AsyncIterableIterator<E> {
   readonly #handle: StreamHandle<I>;
   readonly #events: E[] = [];
@@ -21,6 +22,7 @@ export class StreamIterable<E, I = never> implements AsyncIterableIterator<E> {
     return this;
   }
 
+  /** The next event. Rejects once with the error that ended the stream. */
   next(): Promise<IteratorResult<E>> {
     if (this.#events.length > 0) return Promise.resolve({ done: false, value: this.#events.shift() as E });
     if (this.#ended) {
@@ -33,6 +35,7 @@ export class StreamIterable<E, I = never> implements AsyncIterableIterator<E> {
     });
   }
 
+  /** As {@link close}, and no more is read. */
   return(): Promise<IteratorResult<E>> {
     this.close();
     return Promise.resolve({ done: true, value: undefined });

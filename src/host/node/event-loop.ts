@@ -22,9 +22,13 @@ import { POLL_US, PollWindow } from './poll-window.ts';
 
 lendNodeBufferCopy();
 
+/** Options of an {@link EventLoop}. */
 export interface EventLoopOptions {
+  /** Bell on which it sleeps; devices ring it. */
   doorbell: Bell;
+  /** Bound of the threads that may poll at once. */
   spinBudget: SpinBudget;
+  /** Default: the randomness of the system. */
   rng?: Rng;
   /** Time of polling after the last work, before sleeping; 0 sleeps at once. */
   pollUs?: number;
@@ -46,7 +50,9 @@ const SLEEP_MS_MAX = 60_000;
 /** The loop polls for so long in front of an exact deadline: a timer is late by up to a millisecond, and begins on a whole one. */
 const EXACT_US = 2000;
 
+/** A loop that runs kernels between the callbacks of a Node program, on its thread. */
 export class EventLoop implements Host {
+  /** Source of its chance. */
   readonly rng: Rng;
   readonly epochNs: bigint;
   readonly #clock = new MonotonicClock();

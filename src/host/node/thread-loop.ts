@@ -24,15 +24,21 @@ lendNodeBufferCopy();
 /** Longest sleep between two looks, a guard against deadlines that are no numbers. */
 const SLEEP_MS_MAX = 60_000;
 
+/** Options of a {@link ThreadLoop}. */
 export interface ThreadLoopOptions {
+  /** Bell on which the thread sleeps; devices ring it. */
   bell: BlockingBell;
+  /** Bound of the threads that may poll at once. */
   spinBudget: SpinBudget;
+  /** Default: the randomness of the system. */
   rng?: Rng;
   /** Time of polling after the last work, before sleeping; 0 sleeps at once. */
   pollUs?: number;
 }
 
+/** A loop that has its thread for itself: it runs kernels and blocks when there is no work. */
 export class ThreadLoop implements Host {
+  /** Source of its chance. */
   readonly rng: Rng;
   readonly epochNs: bigint;
   readonly #clock = new SpinClock();

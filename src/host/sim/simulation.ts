@@ -12,9 +12,13 @@ import type { Agent, Host } from '../contract.ts';
 /** Rounds without time moving after which a simulation is considered to spin (two agents feeding each other for ever). */
 const ROUNDS_MAX = 20_000;
 
+/** Kernels on a virtual clock: time goes from event to event, and equal seeds give equal packets. */
 export class Simulation {
+  /** Seed of all chance in it. */
   readonly seed: number;
+  /** Source of its chance; each host draws its own from it. */
   readonly rng: Rng;
+  /** Wall-clock time of `nowUs` 0, nanoseconds since 1970. */
   readonly epochNs: bigint = 1_700_000_000_000_000_000n;
   #nowUs = 0;
   readonly #agents = new AgentGroup();
@@ -25,6 +29,7 @@ export class Simulation {
     this.rng = new SeededRng(seed);
   }
 
+  /** Virtual time, microseconds from 0. */
   nowUs(): number {
     return this.#nowUs;
   }
