@@ -39,9 +39,13 @@ interface KernelCpuOptions {
 
 /** A CPU of a kernel, as the loop of its thread runs it: an {@link Agent}. */
 export class KernelCpu implements Agent {
+  /** Number, callouts, counters and share of the heap. */
   readonly cpu: Cpu;
+  /** Protocols of IP on this CPU. */
   readonly inet: InetCpu;
+  /** Connections of this CPU. */
   readonly tcp: TcpStack;
+  /** Sockets of this CPU. */
   readonly sockets: SocketLayer;
   readonly #loopback: DeviceLink;
   readonly #turned: () => void;
@@ -130,6 +134,7 @@ export class KernelCpu implements Agent {
     this.#timed.push(device);
   }
 
+  /** Takes a device of `addTimed` out. */
   removeTimed(device: TimedDevice): void {
     const index = this.#timed.indexOf(device);
     if (index >= 0) this.#timed.splice(index, 1);

@@ -29,6 +29,7 @@ export const META_SEGMENT_SHIFT = 16;
  * as received by, 0 for none. Nothing is read out of them when another kernel wrote them.
  */
 export const META_ARRIVAL_SHIFT = 4;
+/** Bits 4 to 15 of the metadata. */
 export const META_ARRIVAL_MASK = 0xfff0;
 
 /** Device takes and gives frames whose transport checksum is not filled in. */
@@ -36,7 +37,9 @@ export const CAP_CHECKSUM_PARTIAL = 1;
 /** Device takes and gives super-frames, also longer than its MTU (up to `maxFrameBytes`). */
 export const CAP_SUPER_FRAMES = 2;
 
+/** Filter: every frame passes. */
 export const DEVICE_PROMISCUOUS = 1;
+/** Filter: every multicast frame passes. */
 export const DEVICE_ALL_MULTICAST = 2;
 
 /**
@@ -47,15 +50,21 @@ export type LinkType = 'ethernet' | 'ip';
 
 /** An Ethernet address in two numbers: `hi` the first 16 bits, `lo` the last 32 as int32. */
 export interface MacAddress {
+  /** First 16 bits. */
   readonly hi: number;
+  /** Last 32 bits, as int32. */
   readonly lo: number;
 }
 
 /** Preallocated result of `Device.receive`; `meta` and `length` were copied out of shared memory and checked. */
 export class FrameBatch {
+  /** Offsets of the frames in the arena. */
   readonly at: Int32Array;
+  /** Bytes of the frames, link-layer header included. */
   readonly length: Int32Array;
+  /** `META_*` words of the frames. */
   readonly meta: Int32Array;
+  /** Most frames that it takes. */
   readonly capacity: number;
 
   constructor(capacity: number = 64) {
@@ -73,6 +82,7 @@ export class FrameBatch {
 export interface FrameRuns {
   /** Set by `reserveRun`: where the first frame goes, and how far each other lies behind the one before. */
   readonly runAt: number;
+  /** Bytes from the beginning of one frame to that of the next. */
   readonly runStrideBytes: number;
   /** Room for up to `count` frames: how many; 0 when `reserve` must decide. Allocates nothing. */
   reserveRun(dstHi: number, dstLo: number, lengthBytes: number, count: number): number;
@@ -103,6 +113,7 @@ export interface DeviceQueue {
   reserve(dstHi: number, dstLo: number, lengthBytes: number): number;
   /** The reserved frame is complete; `lengthBytes` may be less than reserved. Multicast and broadcast are copied to each channel here. */
   commit(lengthBytes: number, meta: number): void;
+  /** Gives the reservation back; no frame is sent. */
   cancel(): void;
   /** Publish what was committed and ring the doorbells of sleeping receivers. Once per batch. */
   flush(): void;
@@ -120,9 +131,13 @@ export interface DeviceQueue {
   readonly pending: boolean;
 }
 
+/** A device, as an interface of a kernel has it. */
 export interface Device {
+  /** Name of the device, for people. */
   readonly name: string;
+  /** Driver, e.g. "vni", "loopback". */
   readonly kind: string;
+  /** First header of its frames. */
   readonly linkType: LinkType;
   /** Zero where frames have no addresses. */
   readonly mac: MacAddress;
@@ -132,9 +147,11 @@ export interface Device {
   readonly maxFrameBytes: number;
   /** `CAP_*` bits in force (negotiated with the peers and switched on). */
   readonly capabilities: number;
+  /** Counters of the device. */
   readonly counters: Counters;
   /** False when the link has no carrier or was marked down; `downReason` says why. */
   readonly linkUp: boolean;
+  /** Reason of a link that was marked down; empty otherwise. */
   readonly downReason: string;
   /**
    * At least one; their number never changes. All packets of a flow leave by one queue, which keeps their order: a CPU sends by
@@ -147,6 +164,7 @@ export interface Device {
   setFilter(flags: number): void;
   /** Memberships are counted: as many `leaveMulticast` as `joinMulticast` end one. */
   joinMulticast(hi: number, lo: number): void;
+  /** Ends one membership of `joinMulticast`. */
   leaveMulticast(hi: number, lo: number): void;
   /** Returns 0, or `-EINVAL` below 68 bytes (RFC 791) or above what the device can carry. */
   setMtu(mtuBytes: number): number;

@@ -22,9 +22,11 @@ import { Middleware } from './middleware.ts';
 
 const DEFAULT_STORE_BYTES: number = 4 * 1024 * 1024;
 
+/** Options of an {@link ImpairedDevice}. */
 export interface ImpairOptions {
   /** Monotonic time in microseconds: `host`. */
   clock: { nowUs(): number };
+  /** Source of losses, jitter and the like. */
   rng: Rng;
   /** Room for frames that wait, both directions together; default 4 MiB, taken from the arena at the first impairment. */
   storeBytes?: number;
@@ -52,6 +54,7 @@ class SenderLine {
   }
 }
 
+/** A device around another whose frames are delayed, lost, doubled, reordered or corrupted, both ways. */
 export class ImpairedDevice extends Middleware {
   readonly #arena: Arena;
   readonly #bulk: Bulk;

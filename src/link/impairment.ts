@@ -17,17 +17,20 @@ export const JITTER_DISTRIBUTIONS: readonly JitterDistribution[] = ['uniform', '
 
 /** Probabilities lie between 0 and 1; what is left out does not happen. */
 export interface Impairment {
+  /** Time that each frame takes, microseconds. */
   delayUs?: number;
   /** Each frame's delay varies by so much around `delayUs`, and never below 0. */
   jitterUs?: number;
   /** Default `uniform`. */
   distribution?: JitterDistribution;
+  /** Chance that a frame is lost, 0 to 1. */
   loss?: number;
   /**
    * Losses in bursts (Gilbert-Elliott): per frame, the chance to go from good to bad and back, and the chance of loss in
    * each of the two states (defaults 1 in bad, 0 in good).
    */
   burst?: { enter: number; leave: number; lossInside?: number; lossOutside?: number };
+  /** Chance that a frame arrives twice, 0 to 1. */
   duplicate?: number;
   /** Chance that a frame is sent without the delay, ahead of those that wait. */
   reorder?: number;

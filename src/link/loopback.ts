@@ -26,10 +26,13 @@ const SUPER_FRAME_BYTES = 65535;
 /** Nothing stands before the IP header in a record, so it is 8-aligned. */
 const PAD_BYTES = 0;
 
+/** Options of a {@link LoopbackDevice}. */
 export interface LoopbackOptions {
   /** Default `lo0`. */
   name?: string;
+  /** Largest IP packet; default {@link LOOPBACK_MTU_BYTES}. */
   mtuBytes?: number;
+  /** Memory of the ring. */
   ringBytes?: number;
   /**
    * Place of the ring: `ringBytes` of memory that belongs to this kernel alone, 128-aligned, control words included.
@@ -38,6 +41,7 @@ export interface LoopbackOptions {
   ringAt?: number;
   /** `CAP_*` bits; default all. */
   capabilities?: number;
+  /** Default: counters of its own. */
   counters?: Counters;
   /** Name of the counters when none are given; default the device's name. */
   countersName?: string;

@@ -49,6 +49,7 @@ export const PORT_HASH_HI = 10;
 /** Pending map: bit of each sending port, on a line of its own. */
 export const PORT_PENDING: number = LINE_BYTES / 4;
 
+/** Options of {@link createNetwork}. */
 export interface VniNetworkOptions {
   /** Most kernels that can be on it at a time, 2 to 256. */
   ports: number;
@@ -69,15 +70,21 @@ export interface VniNetworkOptions {
 
 /** Plain and JSON-able; `offset` counts from the base of the arena. */
 export interface NetworkDescriptor {
+  /** Discriminates descriptors. */
   readonly kind: 'vni';
+  /** Organisation of packet buffers. */
   readonly buffers: 'channels' | 'shared';
+  /** Place in the arena. */
   readonly offset: number;
+  /** Most kernels that can be on it at a time. */
   readonly ports: number;
   /** Usable bytes of each ring; 0 with a shared buffer. */
   readonly ringBytes: number;
   /** Slots of the shared buffer; 0 with rings. */
   readonly slots: number;
+  /** Longest frame. */
   readonly maxFrameBytes: number;
+  /** Bytes of the arena that it takes. */
   readonly byteLength: number;
 }
 
@@ -242,12 +249,19 @@ export function networkHolder(arena: Arena, network: NetworkDescriptor): OwnerHo
   };
 }
 
+/** State of a port of a network. */
 export interface PortInfo {
+  /** Number, from 0. */
   port: number;
+  /** dead: its kernel ended without closing it. */
   state: 'free' | 'up' | 'dead';
+  /** First 16 bits of its Ethernet address. */
   macHi: number;
+  /** Last 32 bits of its Ethernet address, as int32. */
   macLo: number;
+  /** Largest IP packet that its kernel takes. */
   mtuBytes: number;
+  /** Whether it takes every frame. */
   promiscuous: boolean;
 }
 

@@ -21,7 +21,9 @@ import { FRAME_PAD_BYTES } from './network.ts';
 
 const DEFAULT_RING_BYTES: number = 256 * 1024;
 
+/** Options of a {@link RawDevice}. */
 export interface RawDeviceOptions {
+  /** Ethernet address of the interface. */
   mac: MacAddress;
   /** Default `raw0`; also the name of the counters when none are given. */
   name?: string;
@@ -29,6 +31,7 @@ export interface RawDeviceOptions {
   mtuBytes?: number;
   /** Memory of each direction's ring; default 256 KiB. */
   ringBytes?: number;
+  /** Default: counters of its own. */
   counters?: Counters;
   /** Called after `inject`, beside the bell: for a host that has none (host/contract.ts, `doorbellAt`) and may be asleep. */
   requestWork?: () => void;

@@ -36,9 +36,11 @@ import { type Peer, PortMap } from './port-map.ts';
 
 const VLAN_TAG_BYTES = 4;
 
+/** Options of a port of a network. */
 export interface VniOptions {
   /** Interface name, and the name of the counters unless they are given. */
   name: string;
+  /** Ethernet address of the port. */
   mac: MacAddress;
   /** Default 1500. */
   mtuBytes?: number;
@@ -52,6 +54,7 @@ export interface VniOptions {
   isDead?: (owner: number) => boolean;
   /** A full ring refuses the frame (`wait`, the default) or drops it under a counter (`drop`). */
   onFull?: 'wait' | 'drop';
+  /** Default: counters of its own. */
   counters?: Counters;
 }
 

@@ -19,7 +19,9 @@ export { SocketAddress };
 /** No datagram is longer, of either family. */
 export const DATAGRAM_BYTES_MAX = 65_535;
 
+/** `receive` has data, or the end of the stream. */
 export const EVENT_READABLE = 1;
+/** `send` takes data again. */
 export const EVENT_WRITABLE = 2;
 /** connect() finished; `error` says how (0 or -errno). */
 export const EVENT_CONNECTED = 4;
@@ -34,13 +36,21 @@ export const EVENT_URGENT = 64;
 
 /** Options by their POSIX names in camel case; sizes in bytes, times in milliseconds. */
 export interface SocketOptions {
+  /** SO_REUSEADDR. */
   reuseAddress: boolean;
+  /** SO_REUSEPORT. */
   reusePort: boolean;
+  /** SO_BROADCAST: without it, a broadcast is `-EACCES`. */
   broadcast: boolean;
+  /** TCP_NODELAY: Nagle's algorithm (RFC 9293 3.7.4) is off. */
   noDelay: boolean;
+  /** SO_KEEPALIVE (RFC 9293 3.8.4). */
   keepAlive: boolean;
+  /** TCP_KEEPIDLE: idle time before the first probe. */
   keepIdleMs: number;
+  /** TCP_KEEPINTVL: time between probes. */
   keepIntervalMs: number;
+  /** TCP_KEEPCNT: unanswered probes that end the connection. */
   keepCount: number;
   /** Give up on an unanswered connection after this long (RFC 5482); 0: by the number of retransmissions. */
   userTimeoutMs: number;
@@ -48,14 +58,21 @@ export interface SocketOptions {
   oobInline: boolean;
   /** -1: off; 0: close is a reset; more: close does not wait for what is buffered, here as with a non-blocking socket (SO_LINGER). */
   lingerMs: number;
+  /** SO_SNDBUF. */
   sendBufferBytes: number;
+  /** SO_RCVBUF. */
   receiveBufferBytes: number;
+  /** IP_TTL, and IPV6_UNICAST_HOPS. */
   ttl: number;
+  /** IP_TOS, and IPV6_TCLASS. */
   tos: number;
+  /** IP_MULTICAST_TTL, and IPV6_MULTICAST_HOPS. */
   multicastTtl: number;
+  /** IP_MULTICAST_LOOP, and IPV6_MULTICAST_LOOP: own members hear what is sent. */
   multicastLoop: boolean;
   /** IP_MULTICAST_ALL and IPV6_MULTICAST_ALL of Linux: hear groups that another socket joined, too. */
   multicastAll: boolean;
+  /** The same of IPv6. */
   multicastAll6: boolean;
   /** Index of the interface that multicast goes out of; 0: the routes decide. */
   multicastInterface: number;
@@ -63,6 +80,7 @@ export interface SocketOptions {
   ipv6Only: boolean;
 }
 
+/** A TCP socket. */
 export interface StreamSocket {
   /** Set by the owner; called with `EVENT_*` bits. */
   onEvents: ((events: number) => void) | null;
@@ -87,7 +105,9 @@ export interface StreamSocket {
   /** Bytes to read until the end of the urgent data, 0 when there is none: `sockatmark` is `urgentBytes === 0`. */
   readonly urgentBytes: number;
 
+  /** bind(2): 0, `-EADDRINUSE`, `-EADDRNOTAVAIL`, `-EINVAL`. */
   bind(address: SocketAddress): number;
+  /** listen(2): 0 or a negative errno. `backlog`: connections that wait for `accept` at most. */
   listen(backlog: number): number;
   /** `-EINPROGRESS` when the handshake started (EVENT_CONNECTED follows), or another negative errno at once. */
   connect(address: SocketAddress): number;
@@ -112,31 +132,42 @@ export interface StreamSocket {
   close(): void;
   /** Close with a reset. */
   abort(): void;
+  /** setsockopt(2): 0 or a negative errno. */
   setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number;
+  /** getsockopt(2). */
   getOption<K extends keyof SocketOptions>(name: K): SocketOptions[K];
 }
 
 /** Filled by `DatagramSocket.receive` and `receiveSegments`. */
 export class DatagramInfo {
+  /** Sender. */
   readonly from: SocketAddress = new SocketAddress();
   /** Length of the datagram as it arrived; more than was copied when it was truncated. */
   fullBytes = 0;
 }
 
+/** A UDP socket. */
 export interface DatagramSocket {
+  /** Set by the owner; called with `EVENT_*` bits. */
   onEvents: ((events: number) => void) | null;
+  /** Pending error as -errno, 0 when none. */
   readonly error: number;
   /** A copy of the socket's own address (getsockname(2)): any address and port 0 before it has one. */
   readonly local: SocketAddress;
   /** A copy of the peer's address (getpeername(2)); port 0: there is none. */
   readonly peer: SocketAddress;
+  /** Whether it has a peer. */
   readonly connected: boolean;
   /** Length of the next datagram, -1 when none waits. */
   readonly nextBytes: number;
+  /** Bytes of all datagrams that wait. */
   readonly queuedBytes: number;
 
+  /** bind(2): 0, `-EADDRINUSE`, `-EADDRNOTAVAIL`, `-EINVAL`. */
   bind(address: SocketAddress): number;
+  /** connect(2): datagrams and ICMP errors of this peer only. 0 or a negative errno. */
   connect(address: SocketAddress): number;
+  /** connect(2) to no address: the peer is taken away. 0 or a negative errno. */
   disconnect(): number;
   /** To `to`, or null: to the connected peer. The count, `-EAGAIN` (no room on the link), `-EMSGSIZE`, `-EACCES`, `-ECONNREFUSED`, ... */
   send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress | null): number;
@@ -162,23 +193,33 @@ export interface DatagramSocket {
   receiveSegments(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
   /** On one interface; index 0: the routes decide. `-ENODEV` (joining) or `-EADDRNOTAVAIL` (leaving) when there is none. */
   joinGroup(group: SocketAddress, interfaceIndex: number): number;
+  /** Ends a membership of `joinGroup`. */
   leaveGroup(group: SocketAddress, interfaceIndex: number): number;
   /** Source-specific membership (RFC 3678): only datagrams from `source`. */
   joinSourceGroup(group: SocketAddress, source: SocketAddress, interfaceIndex: number): number;
+  /** Ends a membership of `joinSourceGroup`. */
   leaveSourceGroup(group: SocketAddress, source: SocketAddress, interfaceIndex: number): number;
+  /** close(2): datagrams that wait are discarded. */
   close(): void;
+  /** setsockopt(2): 0 or a negative errno. */
   setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number;
+  /** getsockopt(2). */
   getOption<K extends keyof SocketOptions>(name: K): SocketOptions[K];
 }
 
 /** Raw ICMP (ping, traceroute): sends whole ICMP messages, receives IP packets with their header. */
 export interface RawSocket {
+  /** Set by the owner; called with `EVENT_*` bits. */
   onEvents: ((events: number) => void) | null;
   /** Length of the next packet, -1 when none waits. */
   readonly nextBytes: number;
+  /** The count, or a negative errno. */
   send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress): number;
+  /** The bytes copied, or `-EAGAIN` when none waits. Longer packets are truncated. */
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
+  /** close(2): packets that wait are discarded. */
   close(): void;
+  /** setsockopt(2): 0 or a negative errno. */
   setOption<K extends keyof SocketOptions>(name: K, value: SocketOptions[K]): number;
 }
 
@@ -193,6 +234,7 @@ export interface SocketLayer extends ZoneNames {
   orderDestinations(addresses: readonly SocketAddress[]): SocketAddress[];
   /** Default family 4. */
   stream(family?: Family): StreamSocket;
+  /** Default family 4. */
   datagram(family?: Family): DatagramSocket;
   /** A raw socket. In family 6 the checksum of ICMPv6 is filled in. */
   raw(protocol: number, family?: Family): RawSocket;

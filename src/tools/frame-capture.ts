@@ -89,6 +89,7 @@ class CaptureWriter {
 
 /** A file that frames are written to until it is stopped. `await using` stops it. */
 export class CaptureFile implements AsyncDisposable {
+  /** Path of the file. */
   readonly path: string;
   /** Settles when the file is whole: after `stop`, `count` frames, or the end of the kernel. Rejects with what went wrong. */
   readonly done: Promise<CaptureTotal>;
@@ -109,6 +110,7 @@ export class CaptureFile implements AsyncDisposable {
     return this.done;
   }
 
+  /** As {@link CaptureFile.stop}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

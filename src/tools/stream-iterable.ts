@@ -18,6 +18,7 @@ export class StreamIterable<E, I = never> implements AsyncIterableIterator<E> {
     this.#handle = open({ event: (event) => this.#event(event), end: (error) => this.#end(error) });
   }
 
+  /** Itself. */
   [Symbol.asyncIterator](): this {
     return this;
   }

@@ -41,15 +41,19 @@ export abstract class KernelConnection extends Duplex {
   setNoDelay(): this {
     return this;
   }
+  /** Does nothing. */
   setKeepAlive(): this {
     return this;
   }
+  /** Does nothing. */
   setTimeout(): this {
     return this;
   }
+  /** Does nothing. */
   ref(): this {
     return this;
   }
+  /** Does nothing. */
   unref(): this {
     return this;
   }
@@ -110,6 +114,7 @@ export abstract class KernelConnection extends Duplex {
     this.#unreadBytes = 0;
   }
 
+  /** @internal */
   override _construct(callback: (error?: Error | null) => void): void {
     this.#constructed = callback;
     this.#handle = this.#open({ event: (event) => this.#event(event), end: (error) => this.#end(error) });
@@ -122,10 +127,12 @@ export abstract class KernelConnection extends Duplex {
     return this;
   }
 
+  /** @internal */
   override _read(): void {
     this.#credit();
   }
 
+  /** @internal */
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     const piece = (at: number): void => {
       if (at >= chunk.length || this.#over) {
@@ -140,11 +147,13 @@ export abstract class KernelConnection extends Duplex {
     piece(0);
   }
 
+  /** @internal */
   override _final(callback: (error?: Error | null) => void): void {
     if (!this.#over) this.#handle?.send({ type: 'end' });
     callback();
   }
 
+  /** @internal */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     if (!this.#over) this.#handle?.close();
     callback(error);

@@ -91,6 +91,7 @@ export class EventLoop implements Host {
     this.requestWork();
   }
 
+  /** Takes agents out of the loop. */
   remove(...agents: readonly Agent[]): void {
     this.#agents.remove(agents);
   }
@@ -104,6 +105,7 @@ export class EventLoop implements Host {
     this.#schedule();
   }
 
+  /** Ends the loop: no turn comes any more. */
   close(): void {
     this.#closed = true;
     if (this.#timer !== null) stopTimer(this.#timer);

@@ -72,6 +72,7 @@ export class ThreadLoop implements Host {
     this.#requested = true;
   }
 
+  /** Takes agents out of the loop. */
   remove(...agents: readonly Agent[]): void {
     this.#agents.remove(agents);
   }
