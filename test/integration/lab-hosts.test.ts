@@ -194,6 +194,60 @@ describe('hosts:', () => {
     again.end('again');
     expect(await textOf(again)).toBe('host says again');
   });
+
+  /** Until `app` has sent something to the service again, for want of an answer. */
+  async function unanswered(): Promise<void> {
+    await until(async () => {
+      const closing = await lab.node('app').sockets({ state: 'FIN_WAIT_1' });
+      return closing.some(({ retransmits }) => (retransmits ?? 0) > 0);
+    });
+  }
+
+  it('are impaired as any machine: what they send is lost until that ends', async () => {
+    const db = lab.node('db');
+    const { socket } = await joined();
+    await db.impair({ up: { loss: '100%' } });
+    expect(await lab.links()).toEqual([{ a: 'db', b: null, network: 'lan', up: { loss: 1 }, down: {} }]);
+    socket.end('anybody?');
+    await unanswered();
+    expect(socket.readableLength).toBe(0);
+    await db.impair(null);
+    expect(await textOf(socket)).toBe('host says anybody?');
+  });
+
+  it('are impaired towards one machine alone', async () => {
+    const { socket } = await joined();
+    const link = lab.link('app', 'db');
+    await link.impair({ loss: '100%' });
+    socket.end('anybody?');
+    await unanswered();
+    const through = lab.node('bystander').connect(5432, 'db');
+    through.end('me');
+    expect(await textOf(through)).toBe('host says me');
+    expect(socket.readableLength).toBe(0);
+    await link.impair(null);
+    expect(await textOf(socket)).toBe('host says anybody?');
+  });
+
+  it('are captured as any machine', async () => {
+    const capture = lab.node('db').capture({ interfaces: ['eth0'], filter: 'tcp port 5432' });
+    expect((await capture.next()).value).toMatchObject({ type: 'interface', name: 'eth0' });
+    const socket = lab.node('app').connect(5432, 'db');
+    socket.end('caught');
+    expect(await textOf(socket)).toBe('host says caught');
+    // Flags of TCP behind Ethernet and IPv4: the handshake.
+    const seen: unknown[] = [];
+    for await (const event of capture) {
+      if (event.type !== 'frames') continue;
+      for (const { direction, bytes } of event.frames) seen.push([direction, bytes[14 + 20 + 13]]);
+      if (seen.length >= 3) break;
+    }
+    expect(seen.slice(0, 3)).toEqual([
+      ['in', 0x02],
+      ['out', 0x12],
+      ['in', 0x10],
+    ]);
+  });
 });
 
 describe('isolation', () => {
