@@ -23,15 +23,21 @@ export interface ZoneNames {
 /** Words of `::` and the decimal of an index need no names. */
 const NO_NAMES: ZoneNames = { interfaceIndex: (name) => Number(name) | 0, interfaceName: (index) => String(index) };
 
+/** Family, address, zone and port of a socket. One object may be filled again and again. */
 export class SocketAddress {
+  /** Address family: IPv4 or IPv6. */
   family: Family = 4;
-  /** Four int32 words, most significant first. An IPv4 address is `w3`, the others are 0 then. */
+  /** First of four int32 words of the address, most significant first; 0 in family 4. */
   w0 = 0;
+  /** Second word; 0 in family 4. */
   w1 = 0;
+  /** Third word; 0 in family 4. */
   w2 = 0;
+  /** Last word: the address, in family 4. */
   w3 = 0;
   /** Interface index of a link-local address or group (sin6_scope_id), else 0. */
   scopeId = 0;
+  /** Port of the transport, in host order. */
   port = 0;
 
   /** `address` is an int32. */
@@ -40,6 +46,7 @@ export class SocketAddress {
     return new SocketAddress().setIpv4(address, port);
   }
 
+  /** The words of the address are int32s, most significant first. */
   // cold: once per object
   static ipv6(w0: number, w1: number, w2: number, w3: number, port: number = 0, scopeId: number = 0): SocketAddress {
     return new SocketAddress().setIpv6(w0, w1, w2, w3, port, scopeId);
@@ -59,6 +66,7 @@ export class SocketAddress {
     return address.parse(text, zones) ? address : null;
   }
 
+  /** Makes it an IPv4 address, an int32. */
   setIpv4(address: number, port: number): this {
     this.family = 4;
     this.w0 = 0;
@@ -70,6 +78,7 @@ export class SocketAddress {
     return this;
   }
 
+  /** Makes it an IPv6 address of four int32 words, most significant first. */
   setIpv6(w0: number, w1: number, w2: number, w3: number, port: number, scopeId: number): this {
     this.family = 6;
     this.w0 = w0 | 0;
@@ -81,12 +90,14 @@ export class SocketAddress {
     return this;
   }
 
+  /** Makes it `0.0.0.0` or `::`. */
   clear(family: Family, port: number = 0): this {
     this.setIpv4(0, port);
     this.family = family;
     return this;
   }
 
+  /** Makes it equal to another. */
   copy(from: SocketAddress): this {
     this.family = from.family;
     this.w0 = from.w0;
@@ -98,6 +109,7 @@ export class SocketAddress {
     return this;
   }
 
+  /** A new object, equal to this one. */
   // cold: once per object
   clone(): SocketAddress {
     return new SocketAddress().copy(this);
@@ -140,6 +152,7 @@ export class SocketAddress {
     return this.family === 6 && this.scopeId === 0 && isZoned(this.w0);
   }
 
+  /** A group (224.0.0.0/4, ff00::/8), mapped ones too. */
   get isMulticast(): boolean {
     return this.isIpv4 ? ipv4.isMulticast(this.w3) : ipv6.isMulticast(this.w0);
   }

@@ -10,8 +10,9 @@
 import { Errno } from '../base/errors.ts';
 
 export abstract class UserMemory {
-  /** Array and offset of the range that was resolved last; good until the program runs again. */
+  /** Array of the range that was resolved last; good until the program runs again. */
   array: Uint8Array = NO_BYTES;
+  /** Offset of that range in `array`. */
   at = 0;
   /** Bytes of one range that a call should ask for at most. */
   readonly mostBytes: number;
@@ -155,8 +156,9 @@ export class FrameMemory extends UserMemory {
   readonly #budget: MemoryBudget;
   #heldBytes = 0;
   #last: Piece | null = null;
-  /** Range that was read and is not here; 0 bytes: none. */
+  /** Address of a range that was read and is not here. */
   wantedAddress = 0;
+  /** Bytes of that range; 0: there is none. */
   wantedBytes = 0;
 
   /**

@@ -136,10 +136,12 @@ export class SystemCall implements Wakeable, Cancellable {
 
   // For watchers.
 
+  /** @internal */
   ready(): void {
     if (this.blocked) this.process.table.wakeups.add(this);
   }
 
+  /** @internal */
   wake(): void {
     if (this.blocked) this.#attempt();
     else return;

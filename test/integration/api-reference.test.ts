@@ -7,7 +7,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { stripVTControlCharacters } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const GENERATOR = join(ROOT, 'scripts/api-docs');
@@ -25,23 +26,62 @@ function pagesIn(folder: string): Map<string, string> {
 
 const committed = pagesIn(join(ROOT, 'docs/api'));
 
-it.skipIf(!installed)(
-  'is current (npm run docs writes it)',
-  () => {
+/** Public exports and members of theirs that have no docstring, by entry. May fall, never rise. */
+const UNDOCUMENTED_DEBT: Readonly<Record<string, number>> = {
+  'multikernel/link': 57,
+  'multikernel/mem': 85,
+  'multikernel/wire': 565,
+};
+const UNDOCUMENTED = /(multikernel[\w/-]*)\.\S+ \(\w+\), defined in .*, does not have any documentation$/;
+
+describe.skipIf(!installed)('the reference, written anew', () => {
+  let written = new Map<string, string>();
+  let undocumented: string[] = [];
+  let others: string[] = [];
+
+  beforeAll(() => {
     const folder = mkdtempSync(join(tmpdir(), 'mk-api-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const { status, stdout, stderr } = spawnSync(process.execPath, [TYPEDOC, '--out', folder], {
+    const options = ['--out', folder, '--validation.notDocumented', '--treatValidationWarningsAsErrors', 'false'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, [TYPEDOC, ...options], {
       cwd: GENERATOR,
       encoding: 'utf8',
     });
-    expect([status, stdout, stderr]).toEqual([0, '', '']);
-    const written = pagesIn(folder);
+    written = pagesIn(folder);
+    rmSync(folder, { recursive: true });
+    const lines = stripVTControlCharacters(stdout + stderr).split('\n');
+    // The docstring of a field speaks for the fields of an object that has no name of its own.
+    undocumented = lines.filter((line) => UNDOCUMENTED.test(line) && !line.includes('.__type.'));
+    others = lines.filter(
+      (line) => !UNDOCUMENTED.test(line) && !/^(\[warning\] Found \d+ errors and \d+ warnings)?$/.test(line),
+    );
+    expect(status).toBe(0);
+  });
+
+  it('is that of docs/api (npm run docs writes it)', () => {
     expect([...committed.keys()]).toEqual([...written.keys()]);
     const stale = [...written].filter(([path, text]) => committed.get(path) !== text).map(([path]) => path);
     expect(stale).toEqual([]);
-  },
-  120_000,
-);
+  });
+
+  it('leads nowhere that is not there', () => {
+    expect(others).toEqual([]);
+  });
+
+  it('has a docstring for every export, but for a debt', () => {
+    const counts = new Map<string, number>();
+    for (const line of undocumented) {
+      const entry = UNDOCUMENTED.exec(line)?.[1] as string;
+      counts.set(entry, (counts.get(entry) ?? 0) + 1);
+    }
+    const risen = [...counts].filter(([entry, count]) => count > (UNDOCUMENTED_DEBT[entry] ?? 0));
+    const found = risen.map(([entry, count]) => ({
+      entry,
+      count,
+      lines: undocumented.filter((line) => line.includes(` ${entry}.`)),
+    }));
+    expect(found).toEqual([]);
+  });
+});
 
 it('has a page for each entry of the package, which says what the entry is', () => {
   const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { exports: object };
