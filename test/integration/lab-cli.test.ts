@@ -388,7 +388,7 @@ nodes:
       'a wrong lab',
       'nodes:\n  a: { kind: gost }\n',
       [],
-      'mk up: multikernel.yml:2:14: nodes.a.kind: expected "node" or "router", not "gost"',
+      'mk up: multikernel.yml:2:14: nodes.a.kind: expected "node" or "router" or "bridge", not "gost"',
     ],
     ['no program', 'nodes:\n  a: { run: node no.js }\n', [], 'mk up: multikernel.yml:2:13: nodes.a.run: no program '],
     [
