@@ -7,6 +7,7 @@ import { Arena } from '../mem/arena.ts';
 import { SocketAddress } from '../socket/sockaddr.ts';
 import {
   type CaptureRecord,
+  type DatagramsEvent,
   type IpAddress,
   type RouteMessage,
   type RouteMessages,
@@ -308,6 +309,52 @@ describe('a socket for datagrams', () => {
     expect(heard).toHaveLength(6);
     server.close();
     client.close();
+  });
+
+  it('refuses a datagram that it was given, and its sender hears of that', () => {
+    const server = kernel.client.openNow(
+      'datagrams',
+      { port: 53 },
+      {
+        event: (event) => {
+          if (event.type !== 'datagram') return;
+          server.send({ type: 'refuse', to: event.from, port: event.port, bytes: event.bytes });
+        },
+        end: () => {},
+      },
+    );
+    const client = kernel.sockets.datagram(4);
+    const to = SocketAddress.any(4, 53);
+    to.w3 = OWN.w3;
+    expect(client.connect(to)).toBe(0);
+    expect(client.send(new Uint8Array(3), 0, 3, null)).toBe(3);
+    simulation.run(simulation.nowUs() + SECOND_US);
+    expect(client.error).toBe(-Errno.ECONNREFUSED);
+    client.close();
+    server.close();
+  });
+
+  it('tells broadcasts, which may not be refused', () => {
+    const heard: unknown[] = [];
+    const event = (one: DatagramsEvent): void => {
+      if (one.type === 'datagram') heard.push([one.port, one.broadcast]);
+    };
+    const server = kernel.client.openNow('datagrams', { port: 53 }, { event, end: () => {} });
+    const client = kernel.sockets.datagram(4);
+    client.setOption('broadcast', true);
+    for (const w3 of [0x0a0000ff, OWN.w3]) {
+      const to = SocketAddress.any(4, 53);
+      to.w3 = w3;
+      expect(client.send(new Uint8Array(3), 0, 3, to)).toBe(3);
+      simulation.run(simulation.nowUs() + SECOND_US);
+    }
+    const { port } = client.local;
+    expect(heard).toEqual([
+      [port, true],
+      [port, false],
+    ]);
+    client.close();
+    server.close();
   });
 });
 

@@ -26,7 +26,16 @@ export interface NearFlow {
   ended(error: string): void;
 }
 
+/** The client of a flow, through the socket that its datagrams come to. */
+export interface FlowClient {
+  reply(bytes: Uint8Array): void;
+  /** Tells it that the service refuses the datagram it came with; null: it does not hear of that. */
+  readonly refuse: (() => void) | null;
+}
+
 interface Flow {
+  /** The client, of the datagram that went last. */
+  client: FlowClient;
   readonly far: FarSocket;
   lastMs: number;
   end(error: string | null): void;
@@ -52,13 +61,13 @@ export class DatagramFlows {
     this.#timer.unref();
   }
 
-  /** A datagram of a client; `reply` sends one to it. */
-  take(client: string, bytes: Uint8Array, reply: (bytes: Uint8Array) => void): void {
-    const known = this.#flows.get(client) ?? this.#open(client, reply);
+  /** A datagram of the client with this name. */
+  take(name: string, bytes: Uint8Array, client: FlowClient): void {
+    const known = this.#flows.get(name) ?? this.#open(name, client);
     known.lastMs = performance.now();
-    this.#flows.delete(client);
-    this.#flows.set(client, known);
-    known.far.send(bytes);
+    this.#flows.delete(name);
+    this.#flows.set(name, known);
+    if (known.far.send(bytes)) known.client = client;
   }
 
   close(): void {
@@ -66,20 +75,24 @@ export class DatagramFlows {
     for (const flow of [...this.#flows.values()]) flow.end(null);
   }
 
-  #open(client: string, reply: (bytes: Uint8Array) => void): Flow {
+  #open(name: string, client: FlowClient): Flow {
     for (const oldest of this.#flows.values()) {
       if (this.#flows.size < FLOWS_MAX) break;
       oldest.end(null);
     }
-    const told = this.#log.begin(this.#service.describe(client));
+    const told = this.#log.begin(this.#service.describe(name));
     const count = { sentBytes: 0, receivedBytes: 0 };
+    let open = true;
     const socket = this.#service.connect({
       reply: (bytes) => {
         count.receivedBytes += bytes.length;
         flow.lastMs = performance.now();
-        reply(bytes);
+        client.reply(bytes);
       },
-      ended: (error) => flow.end(error),
+      ended: (error) => {
+        if (open && error === 'ECONNREFUSED') flow.client.refuse?.();
+        flow.end(error);
+      },
     });
     const far: FarSocket = {
       send: (bytes) => {
@@ -89,14 +102,14 @@ export class DatagramFlows {
       },
       close: () => socket.close(),
     };
-    let open = true;
     const flow: Flow = {
+      client,
       far,
       lastMs: 0,
       end: (error) => {
         if (!open) return;
         open = false;
-        if (this.#flows.get(client) === flow) this.#flows.delete(client);
+        if (this.#flows.get(name) === flow) this.#flows.delete(name);
         far.close();
         told({ ...count, error, endedBy: error === null ? null : 'server' });
       },

@@ -80,7 +80,8 @@ function openUdpPort(config: PortConfig, target: PortTarget, log: FlowLog): Prom
   );
   const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4' });
   socket.on('message', (bytes, from) => {
-    flows.take(endpointText(from.address, from.port), bytes, (reply) => socket.send(reply, from.port, from.address));
+    const reply = (answer: Uint8Array): void => socket.send(answer, from.port, from.address);
+    flows.take(endpointText(from.address, from.port), bytes, { reply, refuse: null });
   });
   const close = (): void => {
     flows.close();

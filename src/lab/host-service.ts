@@ -3,7 +3,8 @@
  *
  * Thread: the supervisor's. The machine is a kernel like any other, which listens at the ports of its services and at no others. Each
  * connection that it accepts is joined to one of the host, made then, with the host's own resolver; one that the service refuses has been
- * accepted by then, and is reset. Read first: splice.ts, datagram-flows.ts.
+ * accepted by then, and is reset. A datagram that the service refuses is answered with ICMP port unreachable, as by a closed port.
+ * Read first: splice.ts, datagram-flows.ts.
  */
 
 import { createSocket, type Socket } from 'node:dgram';
@@ -102,8 +103,12 @@ export class HostServices {
     return new Promise((resolve, reject) => {
       const socket = new KernelDatagrams(service.node.client, service.port, {
         bound: () => resolve(),
-        datagram: (bytes, from, port) =>
-          flows.take(`${formatIp(from)} ${port}`, bytes, (reply) => socket.send(reply, from, port)),
+        datagram: (bytes, from, port, broadcast) =>
+          flows.take(`${formatIp(from)} ${port}`, bytes, {
+            reply: (reply) => socket.send(reply, from, port),
+            // RFC 1122 3.2.2: no error is about a broadcast.
+            refuse: broadcast ? null : () => socket.refuse(bytes, from, port),
+          }),
         ended: (error) => {
           this.#open.delete(close);
           flows.close();

@@ -146,6 +146,16 @@ export class UdpSocket implements DatagramSocket, EventTarget {
     return sent;
   }
 
+  refuse(bytes: Uint8Array, from: SocketAddress, nowUs: number): number {
+    if (this.endpoint.closed) return -Errno.EBADF;
+    const refused = this.#destination(from);
+    if (refused !== 0) return refused;
+    if (this.#toPort === 0) return -Errno.EDESTADDRREQ;
+    const result = this.#inet.udp.refuse(this.endpoint, bytes, this.#to, this.#toPort, nowUs);
+    if (result === 0) this.#context.requestWork();
+    return result;
+  }
+
   sendSegments(
     bytes: Uint8Array,
     offset: number,
@@ -201,6 +211,7 @@ export class UdpSocket implements DatagramSocket, EventTarget {
       this.#addresses.wordsOf(queue.nextAddress, this.#family, info.from);
       info.from.port = queue.nextPort;
       info.fullBytes = queue.nextBytes;
+      info.broadcast = queue.nextBroadcast;
     }
     return true;
   }

@@ -144,6 +144,8 @@ export class DatagramInfo {
   readonly from: SocketAddress = new SocketAddress();
   /** Length of the datagram as it arrived; more than was copied when it was truncated. */
   fullBytes = 0;
+  /** It was a broadcast, or went to a group. Known where the kernel is in this thread. */
+  broadcast = false;
 }
 
 /** A UDP socket. */
@@ -171,6 +173,11 @@ export interface DatagramSocket {
   disconnect(): number;
   /** To `to`, or null: to the connected peer. The count, `-EAGAIN` (no room on the link), `-EMSGSIZE`, `-EACCES`, `-ECONNREFUSED`, ... */
   send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress | null): number;
+  /**
+   * Answer a datagram that was received from `from`, and was no broadcast, as if the port were closed: ICMP port unreachable. 0, `-EMSGSIZE`, `-ENOBUFS`,
+   * `-ENETUNREACH`, ... Absent where the kernel is not in this thread.
+   */
+  refuse?(bytes: Uint8Array, from: SocketAddress, nowUs: number): number;
   /**
    * `send` of several datagrams: `segmentBytes` each, the last perhaps shorter, 128 at most (as UDP_SEGMENT). Returns the bytes
    * of those sent; `-EMSGSIZE` when one alone would have to be fragmented.

@@ -408,6 +408,7 @@ describe('requests of a stranger', () => {
     const sink = { event: () => {}, end: () => {} };
     const raw = kernel.client.openNow('raw', { family: 4, protocol: 1 }, sink);
     const connection = kernel.client.openNow('connection', { address: four(PEER), port: 80 }, sink);
+    const datagrams = kernel.client.openNow('datagrams', { port: 0 }, sink);
     const bytes = new Uint8Array(8);
     const wrong: [{ send(input: never): void }, unknown][] = [
       [raw, null],
@@ -418,6 +419,10 @@ describe('requests of a stranger', () => {
       [connection, { type: 'nonsense' }],
       [connection, { type: 'write', bytes: [1, 2] }],
       [connection, { type: 'credit', bytes: 1 }],
+      [datagrams, { type: 'refuse', to: {}, port: 53, bytes }],
+      [datagrams, { type: 'refuse', to: four(PEER), port: 0, bytes }],
+      [datagrams, { type: 'refuse', to: four(PEER), port: 53 }],
+      [datagrams, { type: 'refuse', to: four(PEER), port: 53, bytes: new Uint8Array(70_000) }],
     ];
     for (const [stream, input] of wrong) expect(() => stream.send(input as never), JSON.stringify(input)).toThrow();
   });

@@ -558,12 +558,14 @@ export interface DatagramsRequest {
 export type DatagramsEvent =
   | { type: 'bound'; port: number }
   /** At most `DATAGRAMS_WINDOW_BYTES` in events without credit; more wait in the socket, which drops what it has no room for. */
-  | { type: 'datagram'; from: IpAddress; port: number; bytes: Uint8Array }
-  /** The socket took a `send`, or dropped it. */
+  | { type: 'datagram'; from: IpAddress; port: number; bytes: Uint8Array; broadcast: boolean }
+  /** The socket took a `send` or a `refuse`, or dropped it. */
   | { type: 'sent' };
 
 export type DatagramsInput =
   | { type: 'send'; to: IpAddress; port: number; bytes: Uint8Array }
+  /** A datagram of `to`, no broadcast, is answered as by a closed port: ICMP port unreachable. `bytes`: the datagram. */
+  | { type: 'refuse'; to: IpAddress; port: number; bytes: Uint8Array }
   /** So many bytes of `datagram` events are consumed. */
   | { type: 'credit'; bytes: number };
 

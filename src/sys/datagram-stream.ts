@@ -45,10 +45,14 @@ export class DatagramStream extends ProcessStream<DatagramsEvent> {
       this.#receive();
       return;
     }
-    if (fields.type !== 'send') throw new MultikernelError('EINVAL', 'type: no input of a socket for datagrams');
+    const { type } = fields;
+    if (type !== 'send' && type !== 'refuse')
+      throw new MultikernelError('EINVAL', 'type: no input of a socket for datagrams');
     const to = socketAddressOf(input.address(fields, 'to'), input.integer(fields, 'port', 1, PORT_MAX));
     const bytes = input.bytes(fields, 'bytes', DATAGRAM_BYTES_MAX);
-    this.#file.socket.send(bytes, 0, bytes.length, to);
+    const { socket } = this.#file;
+    if (type === 'send') socket.send(bytes, 0, bytes.length, to);
+    else socket.refuse?.(bytes, to, this.process.table.host.nowUs());
     this.sink.event({ type: 'sent' });
   }
 
@@ -69,6 +73,7 @@ export class DatagramStream extends ProcessStream<DatagramsEvent> {
         from: ipAddressOf(peer),
         port: peer.port,
         bytes: this.#buffer.slice(0, length),
+        broadcast: this.#info.broadcast,
       });
     }
   }

@@ -10,7 +10,8 @@ import { DATAGRAMS_WINDOW_BYTES, type DatagramsEvent, type DatagramsInput, type 
 
 export interface DatagramHandlers {
   bound(port: number): void;
-  datagram(bytes: Uint8Array, from: IpAddress, port: number): void;
+  /** `broadcast`: it is not to be refused. */
+  datagram(bytes: Uint8Array, from: IpAddress, port: number, broadcast: boolean): void;
   /** The socket is gone; null: it was closed. */
   ended(error: Error | null): void;
 }
@@ -34,12 +35,21 @@ export class KernelDatagrams {
 
   /** False: it was dropped. */
   send(bytes: Uint8Array, to: IpAddress, port: number): boolean {
+    return this.#input('send', bytes, to, port);
+  }
+
+  /** Answer a datagram that came from there, no broadcast, as a closed port does: ICMP port unreachable. False: it was dropped. */
+  refuse(bytes: Uint8Array, to: IpAddress, port: number): boolean {
+    return this.#input('refuse', bytes, to, port);
+  }
+
+  #input(type: 'send' | 'refuse', bytes: Uint8Array, to: IpAddress, port: number): boolean {
     // Empty ones need memory too.
     const cost = bytes.length + 1;
     if (this.#sendingBytes + cost > DATAGRAMS_WINDOW_BYTES) return false;
     this.#sending.push(cost);
     this.#sendingBytes += cost;
-    this.#handle.send({ type: 'send', to, port, bytes });
+    this.#handle.send({ type, to, port, bytes });
     return true;
   }
 
@@ -53,7 +63,7 @@ export class KernelDatagrams {
         this.#handlers.bound(event.port);
         return;
       case 'datagram':
-        this.#handlers.datagram(event.bytes, event.from, event.port);
+        this.#handlers.datagram(event.bytes, event.from, event.port, event.broadcast);
         this.#handle.send({ type: 'credit', bytes: event.bytes.length });
         return;
       case 'sent':

@@ -83,6 +83,8 @@ const STREAM_INPUTS: readonly Fields[] = [
   { type: 'write', bytes: new Uint8Array(10) },
   { type: 'credit', bytes: 10 },
   { type: 'end' },
+  { type: 'send', to: IP, port: 53, bytes: new Uint8Array(10) },
+  { type: 'refuse', to: IP, port: 53, bytes: new Uint8Array(10) },
   { id: 1, to: IP, hops: 64, bytes: new Uint8Array(16) },
 ];
 

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type * as Facade from '../../src/index.ts';
 import { builtFacade } from '../fixtures/built.ts';
@@ -27,6 +28,15 @@ function portOf(one: Server | DatagramSocket): number {
 /** A port of the host that nobody listens at. */
 async function freePort(): Promise<number> {
   const one = createServer().listen(0, '127.0.0.1');
+  await once(one, 'listening');
+  const port = portOf(one);
+  one.close();
+  await once(one, 'close');
+  return port;
+}
+
+async function freeDatagramPort(): Promise<number> {
+  const one = createSocket('udp4').bind(0, '127.0.0.1');
   await once(one, 'listening');
   const port = portOf(one);
   one.close();
@@ -58,13 +68,20 @@ beforeAll(async () => {
      s.on('message', (m, from) => console.log(String(m), from.port));
      setInterval(() => s.send('ask', 53, 'db'), 20)`,
   );
+  writeFileSync(
+    join(folder, 'refused.js'),
+    `const s = require('dgram').createSocket('udp4');
+     s.on('error', (error) => { console.log(error.code); s.close(); clearInterval(timer); });
+     let timer;
+     s.connect(54, 'gone', () => { timer = setInterval(() => s.send('anybody?'), 20); });`,
+  );
   lab = await mk.lab(
     {
       nodes: { app: {}, bystander: {}, asker: { run: 'node udp.js' } },
       hosts: {
         db: [`5432:host:${portOf(server)}/tcp`, `53:host:127.0.0.1:${portOf(datagrams)}/udp`],
         'api.example.org': `443:host:${portOf(server)}`,
-        gone: `80:host:${await freePort()}/tcp`,
+        gone: [`80:host:${await freePort()}/tcp`, `54:host:127.0.0.1:${await freeDatagramPort()}/udp`],
         unknown: '80:host:nowhere.invalid:80/tcp',
       },
     },
@@ -159,6 +176,24 @@ describe('hosts:', () => {
       expect(text).toBe('host re: ask 53');
       break;
     }
+  });
+
+  it('tell a connected socket that the service refuses its datagrams', async () => {
+    const flows = lab.flows()[Symbol.asyncIterator]();
+    const app = lab.node('app');
+    await app.run(pathToFileURL(join(folder, 'refused.js')));
+    for await (const { text } of lab.logs({ nodes: ['app'], follow: true })) {
+      expect(text).toBe('ECONNREFUSED');
+      break;
+    }
+    expect((await flows.next()).value).toMatchObject({
+      protocol: 'udp',
+      node: 'gone',
+      from: expect.stringMatching(/^app:\d+$/),
+      error: 'ECONNREFUSED',
+      endedBy: 'server',
+    });
+    await flows.return?.();
   });
 
   it('are told as flows', async () => {

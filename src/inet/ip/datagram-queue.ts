@@ -5,7 +5,8 @@
  * the first datagram comes and doubled until the socket's limit is reached. A datagram lies in one piece. Datagrams of equal
  * size that came together (a super-frame) are one record, and are given out one by one or together.
  *
- *   record (8-aligned):  int32 length, -1: go on at the start; int32 address; int32 port; int32 segment size; payload
+ *   record (8-aligned):  int32 length, -1: go on at the start; int32 address; int32 port, bit 16: a broadcast; int32 segment size;
+ *   payload
  */
 
 import type { Sysctl, SysctlVariable } from '../../kern/sysctl.ts';
@@ -14,6 +15,8 @@ import type { InetContext } from './context.ts';
 const HEADER_BYTES = 16;
 const FIRST_BYTES = 2048;
 const WRAP = -1;
+const PORT_MASK = 0xffff;
+const BROADCAST = 0x10000;
 
 function recordBytes(payloadBytes: number): number {
   return (HEADER_BYTES + payloadBytes + 7) & ~7;
@@ -72,14 +75,14 @@ export class DatagramQueue {
 
   /**
    * The datagram reserved last is complete; without this call it is not there. With `segmentBytes` it is several datagrams
-   * of that size, of which the last may be shorter.
+   * of that size, of which the last may be shorter. `broadcast`: it came to more than this host.
    */
-  commit(address: number, port: number, segmentBytes: number = 0): void {
+  commit(address: number, port: number, segmentBytes: number = 0, broadcast: boolean = false): void {
     const view = this.#view;
     const at = this.#blockAt + this.#tail;
     view.setInt32(at, this.#reserved);
     view.setInt32(at + 4, address);
-    view.setInt32(at + 8, port);
+    view.setInt32(at + 8, broadcast ? port | BROADCAST : port);
     view.setInt32(at + 12, segmentBytes < this.#reserved ? segmentBytes : 0);
     const bytes = recordBytes(this.#reserved);
     this.#tail += bytes;
@@ -108,7 +111,12 @@ export class DatagramQueue {
   }
 
   get nextPort(): number {
-    return this.#view.getInt32(this.#first() + 8);
+    return this.#view.getInt32(this.#first() + 8) & PORT_MASK;
+  }
+
+  /** Whether the first datagram was a broadcast or went to a group. */
+  get nextBroadcast(): boolean {
+    return (this.#view.getInt32(this.#first() + 8) & BROADCAST) !== 0;
   }
 
   /** Remove the first datagram. */

@@ -135,7 +135,7 @@ export class UdpInput implements Transport {
         return;
       }
     }
-    endpoint.queue.commit(packet.src, srcPort, segmentBytes);
+    endpoint.queue.commit(packet.src, srcPort, segmentBytes, packet.broadcast);
     this.#counters.add(this.#in, datagrams);
     endpoint.onReadable?.();
   }

@@ -21,6 +21,7 @@ import { UdpEndpoint, type UdpProtocol } from './endpoint.ts';
 import { UdpInput } from './input.ts';
 import { Memberships } from './memberships.ts';
 import { UdpOutput } from './output.ts';
+import { UdpRefusal } from './refusal.ts';
 
 export class Udp implements UdpProtocol {
   readonly context: InetContext;
@@ -39,6 +40,7 @@ export class Udp implements UdpProtocol {
   readonly #maxSockets: SysctlVariable;
   readonly #socketsRefused: number;
   readonly #output: UdpOutput;
+  readonly #refusal: UdpRefusal;
 
   constructor(context: InetContext, ip: IpService, groups: GroupService) {
     this.context = context;
@@ -73,6 +75,7 @@ export class Udp implements UdpProtocol {
       size: () => this.list().reduce((most, one) => Math.max(most, one.queue.queuedBytes), 0),
     });
     this.#output = new UdpOutput(context, ip, (endpoint) => this.#bindAny(endpoint));
+    this.#refusal = new UdpRefusal(context, ip);
     ip.register(new UdpInput(context, ip, groups, this.#demux));
     context.shared.interner.addHolder(this);
   }
@@ -158,6 +161,11 @@ export class Udp implements UdpProtocol {
     endpoint.peerPort = port;
     endpoint.error = 0;
     return 0;
+  }
+
+  /** Answer a datagram that was received as if the port were closed. Errors as `UdpRefusal.send`. */
+  refuse(endpoint: UdpEndpoint, payload: Uint8Array, address: number, port: number, nowUs: number): number {
+    return this.#refusal.send(endpoint, payload, address, port, nowUs);
   }
 
   disconnect(endpoint: UdpEndpoint): number {
