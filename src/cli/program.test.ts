@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { MetricsSample, NodeMetrics, NodeStatus, PartitionInfo } from '../index.ts';
+import { nodeStatus } from '../../test/fixtures/node-status.ts';
+import type { MetricsSample, NodeMetrics, PartitionInfo } from '../index.ts';
 import { formatPartition } from './break.ts';
 import { describeFailure } from './failure.ts';
 import { formatLive, formatMetricsLine, latencyText, rateText } from './lab-table.ts';
@@ -55,27 +56,6 @@ describe('help', () => {
 });
 
 describe('tables', () => {
-  const node = (name: string, more: Partial<NodeStatus> = {}): NodeStatus => ({
-    name,
-    kind: 'node',
-    addresses: [{ interface: 'eth0', network: 'lan', address: '10.0.0.10', prefixLength: 24, mac: '' }],
-    program: null,
-    placement: null,
-    placementReason: null,
-    phase: 'ready',
-    listening: { tcp: [], udp: [] },
-    hostNetwork: false,
-    ports: [],
-    services: [],
-    inspectorUrl: null,
-    exitCode: null,
-    lastError: null,
-    restarts: 0,
-    waitingFor: [],
-    state: 'ready',
-    sinceMs: 0,
-    ...more,
-  });
   const metrics = (name: string, more: Partial<NodeMetrics> = {}): NodeMetrics => ({
     node: name,
     up: true,
@@ -120,7 +100,9 @@ describe('tables', () => {
       '  3s  api 812 req/s p50 3.1 ms 9 conns 7 (+2) rexmt | gw 15 frames/s | db down\n',
     );
     const partition: PartitionInfo = { id: 'partition1', a: ['api'], b: ['db'], oneWay: true, how: 'blackhole' };
-    expect(formatLive([node('api'), node('db', { phase: 'exited', state: 'exited 0' })], sample, [partition])).toBe(
+    expect(
+      formatLive([nodeStatus('api'), nodeStatus('db', { phase: 'exited', state: 'exited 0' })], sample, [partition]),
+    ).toBe(
       'NAME  KIND  ADDRESSES     PLACEMENT  PROGRAM  REQ/S  P50     CONNS  MEM       REXMT   STATE\n' +
         'api   node  10.0.0.10/24  -          -        812    3.1 ms  9      811K/64M  7 (+2)  ready\n' +
         'db    node  10.0.0.10/24  -          -        -      -       -      -         -       exited 0\n' +

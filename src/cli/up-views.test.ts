@@ -1,33 +1,21 @@
 /** Views of `mk up` on a terminal and in a pipe, character by character. */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { nodeStatus } from '../../test/fixtures/node-status.ts';
 import type { MetricsSample, NodeStatus, PartitionInfo } from '../index.ts';
 import { formatLab, formatLive } from './lab-table.ts';
 import type { Output } from './output.ts';
 import { PipeView, TerminalView } from './up-views.ts';
 
+/** One whose program serves. */
 function node(name: string, more: Partial<NodeStatus> = {}): NodeStatus {
-  return {
-    name,
-    kind: 'node',
-    addresses: [{ interface: 'eth0', network: 'lan', address: '10.0.0.10', prefixLength: 24, mac: '' }],
+  const serves: Partial<NodeStatus> = {
     program: 'node server.js',
     placement: 'process',
-    placementReason: null,
     phase: 'running',
-    listening: { tcp: [], udp: [] },
-    hostNetwork: false,
-    ports: [],
-    services: [],
-    inspectorUrl: null,
-    exitCode: null,
-    lastError: null,
-    restarts: 0,
-    waitingFor: [],
     state: 'running, listening :80',
-    sinceMs: 0,
-    ...more,
   };
+  return nodeStatus(name, { ...serves, ...more });
 }
 
 const NODES = [

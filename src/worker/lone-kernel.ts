@@ -11,7 +11,6 @@ import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import { Doorbell } from '../mem/doorbell.ts';
 import { SpinBudget } from '../mem/spin-budget.ts';
-import type { HostInterfaceAddress } from '../node/face.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { StaticNames } from '../node/names.ts';
 import { SESSION_BYTES } from '../rump/server.ts';
@@ -29,7 +28,6 @@ export interface LoneKernel {
   readonly kernel: Kernel;
   readonly server: KernelServer;
   readonly names: StaticNames;
-  interfaces(): HostInterfaceAddress[];
 }
 
 /** Make one, which runs on the loop of this thread. `timing`: of the loop (host/node/event-loop.ts). */
@@ -50,9 +48,8 @@ export function makeLoneKernel(timing: { pollUs?: number; stayUs?: number }): Lo
   loop.add(...kernel.cpus);
   // Programs also call their own machine by its name.
   const names = new StaticNames({ localhost: ['127.0.0.1', '::1'], [hostname()]: '127.0.0.1' });
-  const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);
-  const about = (): KernelAbout => ({ names: names.entries(), interfaces: interfaces(), machine: null });
+  const about = (): KernelAbout => ({ names: names.entries(), interfaces: interfaceAddresses(kernel), machine: null });
   const sessions = arena.allocate(SESSIONS_MAX * SESSION_BYTES, 65_536);
   const server = new KernelServer(kernel, loop, about, new SessionPool(arena, loop, sessions, SESSIONS_MAX));
-  return { kernel, server, names, interfaces };
+  return { kernel, server, names };
 }

@@ -18,12 +18,11 @@ import { lendScratch } from '../mem/bulk-staging.ts';
 import { Doorbell } from '../mem/doorbell.ts';
 import { SpinBudget } from '../mem/spin-budget.ts';
 import { shareWithChildren } from '../node/children.ts';
-import type { HostInterfaceAddress } from '../node/face.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
-import { install } from '../node/install.ts';
 import { StaticNames } from '../node/names.ts';
 import { bootKernel } from './boot.ts';
 import { countHttp } from './http-metrics.ts';
+import { installKernel } from './install-kernel.ts';
 import { interfaceAddresses } from './interface-addresses.ts';
 import { KernelServer } from './kernel-server.ts';
 import { sayGoodbye } from './last-words.ts';
@@ -32,7 +31,6 @@ import { sendOutput } from './output.ts';
 import { atProgramEnd, impersonate, receiveSignal, runProgram } from './program.ts';
 import { ProgramCounters } from './program-counters.ts';
 import { SessionPool } from './session-memory.ts';
-import { ThreadGates } from './thread-gate.ts';
 
 /** Preload that puts this kernel under the processes and threads that the program starts. */
 // Taken before a program can replace it.
@@ -121,19 +119,9 @@ class LabThread {
     const { program, hosts, mark, output, port } = this.#boot;
     if (program === null) return;
     const kernel = [...this.#kernels.values()][0] as Kernel;
-    const interfaces = (): HostInterfaceAddress[] => interfaceAddresses(kernel);
-    const names = new StaticNames(hosts);
     const server = this.#servers.get(kernel.name) as KernelServer;
     countHttp((this.#programCounters.get(kernel.name) as ProgramCounters).open());
-    const gates = new ThreadGates((carrier) => server.connect(carrier));
-    install({
-      sockets: kernel.sockets,
-      names,
-      interfaces,
-      passed: server.passed,
-      serverUrl: () => server.url(),
-      openGate: () => gates.open(),
-    });
+    installKernel(kernel, server, new StaticNames(hosts));
     // Now that `node:net` may be loaded.
     this.#listen(kernel);
     shareWithChildren(CHILD_PRELOAD, { cwd: program.cwd, mark });

@@ -5,18 +5,9 @@
  * Thread: the main thread. Loaded by worker/preload.ts.
  */
 
-import { install } from '../node/install.ts';
+import { installKernel } from './install-kernel.ts';
 import { makeLoneKernel } from './lone-kernel.ts';
-import { ThreadGates } from './thread-gate.ts';
 
 // Nobody else can send: there is nothing to poll for.
-const { kernel, server, names, interfaces } = makeLoneKernel({ pollUs: 0 });
-const gates = new ThreadGates((carrier) => server.connect(carrier));
-install({
-  sockets: kernel.sockets,
-  names,
-  interfaces,
-  passed: server.passed,
-  serverUrl: () => server.url(),
-  openGate: () => gates.open(),
-});
+const { kernel, server, names } = makeLoneKernel({ pollUs: 0 });
+installKernel(kernel, server, names);
