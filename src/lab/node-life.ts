@@ -28,7 +28,7 @@ import {
 } from './program-process.ts';
 import { areThreadsKept, dropThread, giveThread, wantsThread } from './spare-thread.ts';
 import { programError } from './state.ts';
-import type { SupervisedNode } from './supervised-node.ts';
+import type { Stopping, SupervisedNode } from './supervised-node.ts';
 import { ONLY_PROCESS, threadProblems } from './thread-flags.ts';
 import type { WorkerEvents, WorkerLink } from './worker-link.ts';
 import { type StartThread, startWorker, threadGroups } from './worker-start.ts';
@@ -203,13 +203,17 @@ export class NodeLife {
     return machineVariables(url, this.#markOf(node), node.env);
   }
 
-  /** End the program of a node. Throws EOPNOTSUPP when it runs beside its kernel, ESRCH when there is none. */
-  kill(node: SupervisedNode): Promise<NodeStatus> {
+  /**
+   * End the program of a node; a stop that waits for it is over. Throws EOPNOTSUPP when it runs beside its kernel, ESRCH when there
+   * is none.
+   */
+  async kill(node: SupervisedNode): Promise<NodeStatus> {
+    if (!node.apart) {
+      const why = `${node.name}: its program runs beside its kernel, and ends with its machine only`;
+      throw new MultikernelError('EOPNOTSUPP', why);
+    }
+    if (node.stopping !== null) return this.#sooner(node, node.stopping, async () => node.process?.kill());
     return this.#alone(node, async () => {
-      if (!node.apart) {
-        const why = `${node.name}: its program runs beside its kernel, and ends with its machine only`;
-        throw new MultikernelError('EOPNOTSUPP', why);
-      }
       if (node.process === null) throw new MultikernelError('ESRCH', `${node.name} runs no program`);
       node.restarts.held = true;
       await node.process.kill();
@@ -277,10 +281,33 @@ export class NodeLife {
         node.restarts.held = true;
         node.staysEnded();
       } else if (phase === 'running') {
-        node.restarts.held = true;
-        await this.#endProgram(node, graceMs);
+        await this.#stopProgram(node, graceMs);
       } else throw new MultikernelError('ESRCH', `${node.name} does not run: ${node.status().state}`);
     });
+  }
+
+  /** It gives way to whoever ends the program sooner, and is over when that is. */
+  async #stopProgram(node: SupervisedNode, graceMs: number): Promise<void> {
+    const stopping: Stopping = { sooner: Promise.resolve() };
+    node.restarts.held = true;
+    node.stopping = stopping;
+    try {
+      await this.#endProgram(node, graceMs);
+      await stopping.sooner;
+    } finally {
+      node.stopping = null;
+    }
+  }
+
+  /** End what a stop waits for. */
+  async #sooner(node: SupervisedNode, stopping: Stopping, end: () => Promise<void>): Promise<NodeStatus> {
+    const ended = end();
+    stopping.sooner = Promise.all([stopping.sooner, ended]).then(
+      () => undefined,
+      () => undefined,
+    );
+    await ended;
+    return node.status();
   }
 
   async #endProgram(node: SupervisedNode, graceMs: number): Promise<void> {
@@ -296,13 +323,14 @@ export class NodeLife {
     node.enter('exited', { exitCode: KILLED });
   }
 
-  /** Switch a node off. Throws EHOSTDOWN. */
+  /** Switch a node off; a stop that waits for its program is over. Throws EHOSTDOWN. */
   powerOff(node: SupervisedNode): Promise<NodeStatus> {
-    return this.#alone(node, async () => {
+    const off = async (): Promise<void> => {
       if (node.worker === null) throw notRunning(node.name);
       await this.#unplug(node);
       node.enter('stopped');
-    });
+    };
+    return node.stopping === null ? this.#alone(node, off) : this.#sooner(node, node.stopping, off);
   }
 
   /** Programs are asked to end; then threads, and processes that they started, are ended. */

@@ -39,6 +39,12 @@ function servicesOf({ services }: NodePlan): ServiceInfo[] {
 /** Phases whose state is told once. */
 export const ENDED: ReadonlySet<Phase> = new Set(['exited', 'crashed', 'restarting', 'stopped']);
 
+/** A stop that waits for a program to end. */
+export interface Stopping {
+  /** Settles when those have done who end the program sooner. */
+  sooner: Promise<void>;
+}
+
 export class SupervisedNode {
   readonly plan: NodePlan;
   readonly addresses: NodeAddress[];
@@ -75,6 +81,8 @@ export class SupervisedNode {
   startedMs = 0;
   /** Whether a start or a stop is under way. */
   changing: boolean = false;
+  /** The stop that waits for its program; null: none does. */
+  stopping: Stopping | null = null;
   sinceMs: number = Date.now();
   readonly #changed: (node: SupervisedNode) => void;
 

@@ -61,6 +61,10 @@ async function listens(lab: Facade.Lab, node: string): Promise<void> {
   for await (const one of lab.states()) if (one.name === node && one.listening.tcp.includes(80)) return;
 }
 
+async function says(lab: Facade.Lab, node: string, wanted: string): Promise<void> {
+  for await (const { text } of lab.logs({ nodes: [node], follow: true })) if (text === wanted) return;
+}
+
 /** Output of a node's program and its ends, so far. */
 async function told(lab: Facade.Lab, node: string): Promise<string[]> {
   const lines: string[] = [];
@@ -102,6 +106,18 @@ describe.each(['process', 'beside'] as const)('a program whose placement is %s',
     expect((await lab.node('c').stop({ graceMs: 300 })).state).toBe('exited 137');
     expect(await told(lab, 'c')).toEqual(['stdout up', 'stdout no', 'state exited 137']);
     expect((await lab.node('c').start()).phase).toBe('running');
+  });
+
+  it('that does not heed a stop is switched off at once', async () => {
+    const lab = await up({ c: { run: 'node deaf.js' } }, { placement });
+    const c = lab.node('c');
+    await listens(lab, 'c');
+    const stopped = c.stop({ graceMs: 3_600_000 });
+    await says(lab, 'c', 'no');
+    await expect(c.stop()).rejects.toMatchObject({ code: 'EBUSY', message: 'c is being started or stopped' });
+    expect((await c.powerOff()).state).toBe('stopped');
+    expect((await stopped).state).toBe('stopped');
+    expect((await c.start()).phase).toBe('running');
   });
 
   it('begins without those it waits for, or not at all', async () => {
@@ -199,6 +215,20 @@ describe('a program that is restarted', () => {
     } finally {
       await terminal.close();
     }
+  });
+});
+
+describe('a kill', () => {
+  it('ends a stop that waits', async () => {
+    const lab = await up({ c: { run: 'node deaf.js', restart: 'always' } }, { placement: 'process' });
+    const c = lab.node('c');
+    await listens(lab, 'c');
+    const stopped = c.stop({ graceMs: 3_600_000 });
+    await says(lab, 'c', 'no');
+    expect((await Promise.all([c.kill(), c.kill()])).map(({ state }) => state)).toEqual(['exited 137', 'exited 137']);
+    expect((await stopped).state).toBe('exited 137');
+    await expect(c.kill()).rejects.toMatchObject({ code: 'ESRCH', message: 'c runs no program' });
+    expect((await c.start()).phase).toBe('running');
   });
 });
 
