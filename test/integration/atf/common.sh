@@ -1,0 +1,189 @@
+# Functions of the scripts of this folder, which read it by `. "$(atf_get_srcdir)/common.sh"`.
+#
+# A case names its servers by their URLs (unix://one, sockets in its work folder). What it starts is written down in files there, because
+# body and cleanup have a shell each.
+
+SERVERS_FILE=.servers
+DAEMONS_FILE=.daemons
+
+# Libraries of a server with shmif interfaces and IPv4; serve6 adds IPv6.
+LIBS4="-lrumpnet -lrumpnet_net -lrumpnet_netinet -lrumpnet_shmif"
+LIBS6="$LIBS4 -lrumpnet_netinet6"
+
+# serve URL [LIBRARY ...]: start a server; `bridge` stands for -lrumpnet_bridge.
+serve()
+{
+	_serve "$LIBS4" "$@"
+}
+
+# serve6 URL [LIBRARY ...]: as serve, with IPv6.
+serve6()
+{
+	_serve "$LIBS6" "$@"
+}
+
+_serve()
+{
+	_libraries=$1
+	_url=$2
+	shift 2
+	for _library in "$@"; do
+		_libraries="$_libraries -lrumpnet_$_library"
+	done
+	echo "$_url" >>$SERVERS_FILE
+	# shellcheck disable=SC2086
+	atf_check -s exit:0 rump_server $_libraries "$_url"
+}
+
+# on URL COMMAND ...: run a command at a server.
+on()
+{
+	_at=$1
+	shift
+	RUMP_SERVER=$_at "$@"
+}
+
+# check_on URL [OPTION ...] COMMAND ...: atf_check at a server.
+check_on()
+{
+	export RUMP_SERVER="$1"
+	shift
+	atf_check "$@"
+	unset RUMP_SERVER
+}
+
+# plug URL INTERFACE BUS [ADDRESS ...]: a shmif interface on a bus, with addresses of either family, up.
+plug()
+{
+	_at=$1
+	_interface=$2
+	check_on "$_at" rump.ifconfig "$_interface" create
+	check_on "$_at" rump.ifconfig "$_interface" linkstr "$3"
+	shift 3
+	for _address in "$@"; do
+		case $_address in
+		*:*) check_on "$_at" rump.ifconfig "$_interface" inet6 "$_address" ;;
+		*) check_on "$_at" rump.ifconfig "$_interface" inet "$_address" ;;
+		esac
+	done
+	check_on "$_at" rump.ifconfig "$_interface" up
+}
+
+# set_sysctl URL NAME VALUE
+set_sysctl()
+{
+	check_on "$1" rump.sysctl -w -q "$2=$3"
+}
+
+# without_dad URL: IPv6 addresses of the server can be used at once.
+without_dad()
+{
+	set_sysctl "$1" net.inet6.ip6.dad_count 0
+}
+
+# wait_until COMMAND ...: run a command every 100 ms until it succeeds; the case fails after 20 s.
+wait_until()
+{
+	_rounds=200
+	until "$@" >/dev/null 2>&1; do
+		_rounds=$((_rounds - 1))
+		[ $_rounds -gt 0 ] || atf_fail "waited for: $*"
+		sleep 0.1
+	done
+}
+
+# settled URL: wait until no address of the server is tentative.
+settled()
+{
+	wait_until _settled "$1"
+}
+
+_settled()
+{
+	! on "$1" rump.ifconfig -a | grep -iq tentative
+}
+
+# mac_of URL INTERFACE
+mac_of()
+{
+	on "$1" rump.ifconfig "$2" | sed -n 's/^[[:space:]]*address: \([0-9a-f:]*\).*/\1/p'
+}
+
+# link_local_of URL INTERFACE: without the zone.
+link_local_of()
+{
+	on "$1" rump.ifconfig "$2" inet6 | sed -n 's/^[[:space:]]*inet6 \(fe80:[0-9a-f:]*\).*/\1/p' | head -n 1
+}
+
+# dump_bus BUS: the frames that the bus still holds, by tcpdump.
+dump_bus()
+{
+	shmif_dumpbus -p - "$1" 2>/dev/null | tcpdump -n -e -r - 2>/dev/null
+}
+
+# new_frames BUS: those that came since the call before.
+new_frames()
+{
+	_seen=.seen-${1##*/}
+	touch "$_seen"
+	dump_bus "$1" >"$_seen.now"
+	diff "$_seen" "$_seen.now" | sed -n 's/^> //p'
+	mv "$_seen.now" "$_seen"
+}
+
+# pings URL HOST, pings6 URL HOST: one answer is enough. silent, silent6: none comes within a second.
+pings()
+{
+	check_on "$1" -s exit:0 -o match:" 0.0% packet loss" rump.ping -n -q -o -w 10 "$2"
+}
+
+pings6()
+{
+	check_on "$1" -s exit:0 -o match:" 0.0% packet loss" rump.ping6 -n -q -c 1 -X 10 "$2"
+}
+
+silent()
+{
+	check_on "$1" -s exit:2 -o match:"100.0% packet loss" -e ignore rump.ping -n -q -c 1 -w 1 "$2"
+}
+
+silent6()
+{
+	check_on "$1" -s exit:2 -o match:"100.0% packet loss" -e ignore rump.ping6 -n -q -c 1 -X 1 "$2"
+}
+
+# daemon OUTPUT COMMAND ...: run a command behind the case, to be ended by clean_up; OUTPUT gets what it writes.
+daemon()
+{
+	_output=$1
+	shift
+	"$@" >"$_output" 2>&1 </dev/null &
+	echo $! >>$DAEMONS_FILE
+}
+
+# daemon_on URL OUTPUT COMMAND ...
+daemon_on()
+{
+	export RUMP_SERVER="$1"
+	shift
+	daemon "$@"
+	unset RUMP_SERVER
+}
+
+# clean_up: end daemons and servers; shows the servers' state first, for the record of a failed case.
+clean_up()
+{
+	[ ! -f $DAEMONS_FILE ] || while read -r _pid; do
+		kill "$_pid" 2>/dev/null || true
+	done <$DAEMONS_FILE
+	[ ! -f $SERVERS_FILE ] || for _url in $(sort -u $SERVERS_FILE); do
+		if [ -n "$MK_ATF_STATE" ]; then
+			echo "state of $_url:"
+			on "$_url" rump.ifconfig -a
+			on "$_url" rump.netstat -rn
+			on "$_url" rump.arp -an
+		fi
+		on "$_url" rump.halt 2>/dev/null || true
+	done
+	return 0
+}
