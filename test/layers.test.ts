@@ -418,7 +418,7 @@ describe('layers', () => {
 
   it('starts and loads modules that exist', () => {
     const started = files.flatMap(({ path, text }) =>
-      [...text.matchAll(/\bmoduleUrl\('([^']+)', import\.meta\.url\)/g)].map(([, name]) => ({
+      [...text.matchAll(/\b(?:module|command)Url\('([^']+)', import\.meta\.url\)/g)].map(([, name]) => ({
         path,
         name: name as string,
       })),

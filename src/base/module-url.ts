@@ -8,3 +8,8 @@
 export function moduleUrl(name: string, base: string): URL {
   return new URL(`${name}${base.endsWith('.ts') ? '.ts' : '.js'}`, base);
 }
+
+/** URL of a command of package.json (`bin`), as {@link moduleUrl}: .cjs once it is built into one file (scripts/bundle.js). */
+export function commandUrl(name: string, base: string): URL {
+  return new URL(`${name}${base.endsWith('.ts') ? '.ts' : '.cjs'}`, base);
+}

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { moduleUrl } from '../base/module-url.ts';
+import { commandUrl } from '../base/module-url.ts';
 import { TOOLS } from './network-tools.ts';
 import { output } from './output.ts';
 import { endAs, runChild } from './pass-through.ts';
@@ -73,11 +73,11 @@ function writeTools(folder: string): void {
     writeFileSync(join(folder, name), `#!/bin/sh\n${options}\nunset MULTIKERNEL_SHARE\n${command}\n`, { mode: 0o755 });
   };
   for (const { name } of TOOLS) {
-    const entry = fileURLToPath(moduleUrl(`../tools/bin/${name}`, import.meta.url));
+    const entry = fileURLToPath(commandUrl(`../tools/bin/${name}`, import.meta.url));
     write(name, entry);
     write(`rump.${name}`, entry);
   }
-  write('rump.capture', fileURLToPath(moduleUrl('../tools/bin/capture', import.meta.url)));
+  write('rump.capture', fileURLToPath(commandUrl('../tools/bin/capture', import.meta.url)));
   for (const name of ['mk', 'multikernel']) write(name, process.argv[1] as string);
 }
 

@@ -9,7 +9,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { MultikernelError } from '../base/errors.ts';
-import { moduleUrl } from '../base/module-url.ts';
+import { commandUrl, moduleUrl } from '../base/module-url.ts';
 import { MACHINE_VARIABLE, nodeOptions, SHARE_VARIABLE } from '../rump/process-environment.ts';
 import { findExecutable, NODE } from './program-command.ts';
 
@@ -67,7 +67,7 @@ export function machineCommand(words: readonly string[], cwd: string, path: stri
   const tool = first.replace(/^rump\./, '');
   const file = process.execPath;
   if (NETWORK_TOOLS.has(tool)) {
-    const entry = fileURLToPath(moduleUrl(`../tools/bin/${tool}`, import.meta.url));
+    const entry = fileURLToPath(commandUrl(`../tools/bin/${tool}`, import.meta.url));
     return { file, args: [entry, ...args], onMachine: true, hijacked: false };
   }
   if (first === NODE) return { file, args, onMachine: true, hijacked: true };

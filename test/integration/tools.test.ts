@@ -39,7 +39,7 @@ afterAll(async () => {
 function run(tool: string, args: string[], env: Record<string, string> = { RUMP_SERVER: server }) {
   return new Promise<{ code: number; out: string; err: string }>((done) => {
     const options = { env: { PATH: process.env.PATH ?? '', ...env }, timeout: 50_000 };
-    const child = execFile(join(BIN, `${tool}.js`), args, options, (error, out, err) => {
+    const child = execFile(join(BIN, `${tool}.cjs`), args, options, (error, out, err) => {
       done({ code: error === null ? 0 : Number(error.code), out, err });
     });
     child.stdin?.end();

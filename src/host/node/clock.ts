@@ -4,11 +4,16 @@
  * Thread: any; each makes its own.
  */
 
-import { randomFillSync } from 'node:crypto';
+import type * as NodeCrypto from 'node:crypto';
 import type { Rng } from '../../base/rng.ts';
 
 // Taken before the program can replace the globals: with fake timers in a test, the kernel's time must go on.
 const now = performance.now.bind(performance);
+
+/** Loaded when it is first needed: 5 ms that most network tools do without. */
+function randomness(): typeof NodeCrypto {
+  return process.getBuiltinModule('node:crypto');
+}
 
 /** Randomness from the operating system, drawn in blocks. */
 export class SystemRng implements Rng {
@@ -17,7 +22,7 @@ export class SystemRng implements Rng {
 
   next32(): number {
     if (this.#next === this.#block.length) {
-      randomFillSync(this.#block);
+      randomness().randomFillSync(this.#block);
       this.#next = 0;
     }
     return this.#block[this.#next++] as number;

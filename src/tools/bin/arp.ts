@@ -4,4 +4,4 @@
 import { arp } from '../arp.ts';
 import { main } from './main.ts';
 
-await main(arp);
+void main(arp);

@@ -4,4 +4,4 @@
 import { brconfig } from '../brconfig.ts';
 import { main } from './main.ts';
 
-await main(brconfig);
+void main(brconfig);

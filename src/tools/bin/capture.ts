@@ -4,4 +4,4 @@
 import { capture } from '../capture.ts';
 import { main } from './main.ts';
 
-await main(capture);
+void main(capture);

@@ -4,4 +4,4 @@
 import { halt } from '../halt.ts';
 import { main } from './main.ts';
 
-await main(halt);
+void main(halt);

@@ -4,4 +4,4 @@
 import { ifconfig } from '../ifconfig.ts';
 import { main } from './main.ts';
 
-await main(ifconfig);
+void main(ifconfig);

@@ -4,4 +4,4 @@
 import { nc } from '../nc.ts';
 import { main } from './main.ts';
 
-await main(nc);
+void main(nc);

@@ -4,4 +4,4 @@
 import { ndp } from '../ndp.ts';
 import { main } from './main.ts';
 
-await main(ndp);
+void main(ndp);

@@ -4,4 +4,4 @@
 import { netstat } from '../netstat.ts';
 import { main } from './main.ts';
 
-await main(netstat);
+void main(netstat);

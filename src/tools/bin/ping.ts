@@ -4,4 +4,4 @@
 import { ping } from '../ping.ts';
 import { main } from './main.ts';
 
-await main(ping);
+void main(ping);

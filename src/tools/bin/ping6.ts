@@ -4,4 +4,4 @@
 import { ping6 } from '../ping.ts';
 import { main } from './main.ts';
 
-await main(ping6);
+void main(ping6);

@@ -4,4 +4,4 @@
 import { route } from '../route.ts';
 import { main } from './main.ts';
 
-await main(route);
+void main(route);

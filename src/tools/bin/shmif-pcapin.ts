@@ -3,8 +3,10 @@
 
 import { putOnBus } from './put-on-bus.ts';
 
-process.exitCode = await putOnBus(process.argv.slice(2), {
+void putOnBus(process.argv.slice(2), {
   write: (text) => void process.stdout.write(text),
   writeBytes: (bytes) => void process.stdout.write(bytes),
   error: (text) => void process.stderr.write(text),
+}).then((code) => {
+  process.exitCode = code;
 });

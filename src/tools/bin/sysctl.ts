@@ -4,4 +4,4 @@
 import { sysctl } from '../sysctl.ts';
 import { main } from './main.ts';
 
-await main(sysctl);
+void main(sysctl);

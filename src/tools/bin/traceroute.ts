@@ -4,4 +4,4 @@
 import { traceroute } from '../traceroute.ts';
 import { main } from './main.ts';
 
-await main(traceroute);
+void main(traceroute);

@@ -4,4 +4,4 @@
 import { traceroute6 } from '../traceroute.ts';
 import { main } from './main.ts';
 
-await main(traceroute6);
+void main(traceroute6);
