@@ -117,6 +117,7 @@ describe('Inet: configuration', () => {
       address: '10.0.9.0',
       prefixLength: 31,
       broadcast: null,
+      state: 'valid',
     });
     expect(one.inet.unconfigure(eth0, ip('10.0.9.1'))).toBe(-Errno.EADDRNOTAVAIL);
   });

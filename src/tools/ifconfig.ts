@@ -17,7 +17,7 @@ import {
 import type { InterfaceChange, NewAddress } from './change-requests.ts';
 import { refusalText } from './error-text.ts';
 import { getopt, UsageError } from './getopt.ts';
-import type { Address6Info, InterfaceInfo } from './interface-text.ts';
+import type { Address6Info, AddressInfo, InterfaceInfo } from './interface-text.ts';
 import { counted, formatSeconds } from './quantity-text.ts';
 import { canonical6, isAddress } from './resolver.ts';
 import type { Tool, ToolContext } from './tool.ts';
@@ -43,6 +43,12 @@ const FLAG_WORDS: Readonly<Record<string, number>> = { debug: 0x4, link0: 0x1000
 const IFF_NOARP = 0x80;
 const MEDIA: ReadonlySet<string> = new Set(['auto', 'autoselect', 'none']);
 const FAMILIES: ReadonlySet<string> = new Set(['inet', 'inet6', 'link']);
+/** `IN_IFF_*`. */
+const STATES4: Readonly<Record<AddressInfo['state'], string>> = {
+  valid: '0x0',
+  tentative: '0x1<TENTATIVE>',
+  duplicated: '0x2<DUPLICATED>',
+};
 /** `IN6_IFF_*`. */
 const STATES: Readonly<Record<string, readonly [bit: number, name: string]>> = {
   anycast: [IN6_IFF_ANYCAST, 'ANYCAST'],
@@ -89,8 +95,11 @@ function formatInterface(info: InterfaceInfo, view: InterfaceView = {}): string 
     lines.push(`\toutput: ${traffic(info.outPackets, info.outBytes, info.outErrors, info.outDrops)}`);
   }
   if (family === null || family === 'inet') {
-    for (const { address, prefixLength, broadcast } of info.addresses) {
-      lines.push(`\tinet ${address}/${prefixLength}${broadcast === null ? '' : ` broadcast ${broadcast}`} flags 0x0`);
+    for (const { address, prefixLength, broadcast, state } of info.addresses) {
+      const flags = STATES4[state];
+      lines.push(
+        `\tinet ${address}/${prefixLength}${broadcast === null ? '' : ` broadcast ${broadcast}`} flags ${flags}`,
+      );
     }
   }
   if (family === null || family === 'inet6') {
@@ -171,7 +180,9 @@ async function settled(context: ToolContext, text: string): Promise<number> {
   if (!/^\d+$/.test(text)) throw new UsageError(`-w ${text}: not a number of seconds`);
   for (let leftMs = Number(text) * MS_PER_S; ; leftMs -= LOOK_MS) {
     const infos = await context.kernel.interfaces();
-    const probed = infos.some(({ addresses6 }) => addresses6.some(({ state }) => state === 'tentative'));
+    const probed = infos.some(({ addresses, addresses6 }) =>
+      [...addresses, ...addresses6].some(({ state }) => state === 'tentative'),
+    );
     if (!probed || leftMs <= 0 || context.signal.aborted) return probed ? 1 : 0;
     await setTimeout(LOOK_MS);
   }

@@ -20,6 +20,8 @@ export interface AddressInfo {
   prefixLength: number;
   /** Broadcast address; null: the link has none. */
   broadcast: string | null;
+  /** State of address conflict detection (RFC 5227). */
+  state: 'tentative' | 'duplicated' | 'valid';
 }
 
 /** An IPv6 address of an interface. */
@@ -109,9 +111,11 @@ function addressState(flags: number): Address6Info['state'] {
   return (flags & IN6_IFF_DEPRECATED) !== 0 ? 'deprecated' : 'preferred';
 }
 
-function addressInfo({ address, prefixLength, broadcast }: AddressRecord): AddressInfo {
+function addressInfo({ address, prefixLength, broadcast, flags }: AddressRecord): AddressInfo {
   const shown = broadcast === 0 ? null : formatIp({ ...address, w3: broadcast });
-  return { address: formatIp(address), prefixLength, broadcast: shown };
+  const state = addressState(flags);
+  const known = state === 'tentative' || state === 'duplicated' ? state : 'valid';
+  return { address: formatIp(address), prefixLength, broadcast: shown, state: known };
 }
 
 function address6Info(record: AddressRecord, names: InterfaceNames): Address6Info {

@@ -32,6 +32,9 @@ const SESSIONS_MAX = 32;
 /** Answers on their way get so long before the process ends. */
 const FAREWELL_MS = 50;
 const PIPE_FD = 3;
+/** Probes for an address, as NetBSD has them. */
+const DAD_COUNT = 3;
+const DAD_COUNT6 = 1;
 /** Kinds of interfaces that every kernel has. */
 const OWN_KINDS: ReadonlySet<string> = new Set(['lo']);
 /** Texts of refusals of the host, as strerror(3) has them. */
@@ -77,6 +80,9 @@ function makeKernel(wanted: Wanted, arena: Arena, loop: EventLoop): Kernel {
   for (const prefix of cloners.prefixes())
     if (!OWN_KINDS.has(prefix) && !libraries.has(`rumpnet_${prefix}`)) cloners.unregister(prefix);
   const { sysctl } = kernel.inet;
+  // Kernels of a lab ask nobody for their addresses, which the lab gives out.
+  sysctl.set('net.inet.ip.dad_count', DAD_COUNT);
+  sysctl.set('net.inet6.ip6.dad_count', DAD_COUNT6);
   if (!ipv6) sysctl.remove('net.inet6');
   sysctl.constant('hw.ncpu', wanted.cpus, 'CPUs that rump_server -c asked for');
   return kernel;

@@ -16,6 +16,7 @@ afterEach(() => servers.close());
 async function serve(name: string, libraries: string, ...buses: string[]): Promise<string> {
   const url = `unix://${name}`;
   await servers.ok('rump_server', `${LIBRARIES} ${libraries} ${url}`);
+  await servers.ok('rump.sysctl', '-w -q net.inet.ip.dad_count=0', url);
   for (const [n, bus] of buses.entries()) {
     await servers.ok('rump.ifconfig', `shmif${n} create`, url);
     await servers.ok('rump.ifconfig', `shmif${n} linkstr ${bus}`, url);

@@ -98,6 +98,19 @@ describe('Address probing (RFC 5227 2.1)', () => {
     expect(state(iface)).toBe('duplicated');
   });
 
+  it('asks nobody for an address that an interface gets while it is down, as NetBSD, and announces it later', () => {
+    const bed = new InetBed();
+    bed.attach(OWN);
+    bed.sysctl('net.inet.ip.dad_count', 3);
+    const iface = bed.interfaces[0]!;
+    bed.inet.changeFlags(iface, 0, 1);
+    bed.sent();
+    bed.inet.configure(iface, ip(NEW), 24);
+    expect(state(iface)).toBe('valid');
+    bed.inet.changeFlags(iface, 1, 0);
+    expect(bed.sent()).toMatchObject([{ arp: { sender: OWN, target: OWN } }, { arp: { sender: NEW, target: NEW } }]);
+  });
+
   it('slows down after ten conflicts', () => {
     const { bed, iface } = probing();
     for (let i = 0; i < 10; i++) {

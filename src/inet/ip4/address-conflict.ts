@@ -1,7 +1,7 @@
 /**
  * Address conflict detection: an address is probed before it is used, announced when it is, and defended afterwards.
  *
- * Thread: the one that runs the kernel; all waiting is done by callouts. With `net.inet.ip.dad_count` 0 (the default here: in a
+ * Thread: the one that runs the kernel; all waiting is done by callouts. With `net.inet.ip.dad_count` 0 (the default: in a
  * lab addresses are given out centrally) an address is used at once and only announced and defended.
  * Read first: RFC 5227. Missing: giving an address up while it is in use (section 2.4 (a)); like a server, we keep it.
  * Cold: configuration of addresses.
@@ -11,7 +11,7 @@ import { randomUnit } from '../../base/rng.ts';
 import { US_PER_S } from '../../base/units.ts';
 import { Callout } from '../../kern/callout.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
-import type { Interface, InterfaceAddress } from '../../net/interface.ts';
+import { IFF_RUNNING, type Interface, type InterfaceAddress } from '../../net/interface.ts';
 import type { InetContext } from '../ip/context.ts';
 import type { ArpOutput } from './arp-output.ts';
 
@@ -73,9 +73,10 @@ export class AddressConflicts {
     this.#onTimer = (watch, nowUs) => this.#step(watch, nowUs);
   }
 
-  /** Whether an address added now would have to be probed first. */
+  /** Whether an address added now would have to be probed first. As in NetBSD, nobody is asked by an interface that is not running. */
   probes(iface: Interface): boolean {
-    return this.#probeCount.value > 0 && !iface.loopback && !iface.pointToPoint;
+    if (this.#probeCount.value === 0 || iface.loopback || iface.pointToPoint) return false;
+    return (iface.flags & IFF_RUNNING) !== 0;
   }
 
   /** Begin to look after an address: probe it when it is tentative, announce it when it is valid already. */

@@ -53,17 +53,37 @@ describe('Duplicate address detection (RFC 4862 5.4)', () => {
     expect(state(one)).toBe('preferred');
   });
 
-  it('begins after a random part of a second', () => {
+  it('begins after a random part of a second on a link that came up, and at once on one that has been', () => {
     const times = [1, 2, 3, 4].map((seed) => {
       const one = new Inet6Bed(seed);
       one.attach6(null);
       one.sysctl('net.inet6.ip6.dad_count', 1);
       one.inet.configure(one.interfaces[0]!, one.number(OWN), 64);
+      expect(one.sent6().filter(({ payload }) => payload[0] === 135)).toHaveLength(1);
+      one.inet.changeFlags(one.interfaces[0]!, 0, 1);
+      one.inet.changeFlags(one.interfaces[0]!, 1, 0);
       const fromUs = one.nowUs;
       firstProbe(one);
       return one.nowUs - fromUs;
     });
     expect(new Set(times).size).toBeGreaterThan(1);
+  });
+
+  it('asks nobody for an address that an interface got while it was down, as NetBSD', () => {
+    const one = new Inet6Bed();
+    one.sysctl('net.inet6.ip6.dad_count', 1);
+    one.attach6(null);
+    const iface = one.interfaces[0]!;
+    one.inet.changeFlags(iface, 0, 1);
+    one.sent6();
+    one.inet.configure(iface, one.number(OWN), 64);
+    expect(state(one)).toBe('tentative');
+    one.inet.changeFlags(iface, 1, 0);
+    expect(state(one)).toBe('preferred');
+    // Down once more, and others may have taken it.
+    one.inet.changeFlags(iface, 0, 1);
+    one.inet.changeFlags(iface, 1, 0);
+    expect(state(one)).toBe('tentative');
   });
 
   it('neither hears nor answers for an address that is not certain yet', () => {
@@ -129,6 +149,7 @@ describe('Duplicate address detection (RFC 4862 5.4)', () => {
 
   it('stops with the address', () => {
     const one = probing();
+    one.sent6();
     one.inet.unconfigure(one.interfaces[0]!, one.number(OWN));
     one.advance(10 * SECOND);
     expect(one.sent6().filter(({ payload }) => payload[0] === 135)).toEqual([]);

@@ -1,7 +1,7 @@
 /**
  * Duplicate address detection: probes for an IPv6 address before it is used.
  *
- * Thread: the one that runs the kernel; all waiting is done by callouts. With `net.inet6.ip6.dad_count` 0 (the default here: in
+ * Thread: the one that runs the kernel; all waiting is done by callouts. With `net.inet6.ip6.dad_count` 0 (the default: in
  * a lab addresses are given out centrally) an address is used at once.
  * Read first: RFC 4862 section 5.4. Missing: RFC 7527 (looped-back probes), optimistic addresses (RFC 4429).
  * Cold: configuration of addresses.
@@ -65,8 +65,11 @@ export class AddressDetection {
     this.#onTimer = (probe, nowUs) => this.#step(probe, nowUs);
   }
 
-  /** Probe a tentative address. The result comes later, or at once when no probe is sent. */
-  start(entry: InterfaceAddress6): void {
+  /**
+   * Probe a tentative address. The result comes later, or at once when no probe is sent. `delayed`: others may begin now, too, as
+   * after a link came up or a router told its prefix to all (RFC 4862 5.4.2).
+   */
+  start(entry: InterfaceAddress6, delayed: boolean): void {
     this.stop(entry);
     if (this.#count.value === 0 || entry.iface.loopback) {
       this.#onResult(entry, true);
@@ -74,8 +77,9 @@ export class AddressDetection {
     }
     const probe = new Probe(entry, this.#count.value, this.#onTimer);
     this.#probes.set(entry, probe);
-    const delayUs = randomUnit(this.#context.rng) * MAX_DELAY_US;
-    this.#context.callouts.schedule(probe.timer, this.#context.nowUs() + delayUs);
+    const nowUs = this.#context.nowUs();
+    if (!delayed) this.#step(probe, nowUs);
+    else this.#context.callouts.schedule(probe.timer, nowUs + randomUnit(this.#context.rng) * MAX_DELAY_US);
   }
 
   /** The address goes away, or its link does. */

@@ -52,6 +52,8 @@ export class LinkControl6 {
   readonly detection: AddressDetection;
   readonly #enable: SysctlVariable;
   readonly #autoLinkLocal: SysctlVariable;
+  /** Addresses given to an interface that is down. As in NetBSD, nobody is asked for them when it comes up for the first time. */
+  readonly #unasked: Set<InterfaceAddress6> = new Set();
 
   constructor(context: InetContext, parts: LinkControlParts6) {
     this.#context = context;
@@ -116,7 +118,7 @@ export class LinkControl6 {
     }
     this.#parts.groups.attach(iface);
     // Addresses from before the link went down are probed again (RFC 4862 5.4).
-    for (const entry of iface.addresses6) if (entry.state !== 'duplicated') this.#begin(entry);
+    for (const entry of iface.addresses6) if (entry.state !== 'duplicated') this.#begin(entry, true);
     this.#makeLinkLocal(link);
     this.#parts.autoconfiguration.registered.linkUp(link);
   }
@@ -159,7 +161,8 @@ export class LinkControl6 {
   ): number {
     const entry = this.#parts.addresses.add(iface, address, prefixLength, origin, anycast);
     if (typeof entry === 'number') return entry;
-    if (this.#parts.links.isActive(iface)) this.#begin(entry);
+    if (this.#parts.links.isActive(iface)) this.#begin(entry, origin !== 'manual');
+    else if (!iface.up) this.#unasked.add(entry);
     return 0;
   }
 
@@ -168,6 +171,7 @@ export class LinkControl6 {
     const entry = this.#parts.addresses.find(address);
     if (entry === null || entry.iface !== iface) return -Errno.EADDRNOTAVAIL;
     this.detection.stop(entry);
+    this.#unasked.delete(entry);
     this.#withdraw(entry);
     this.#parts.addresses.remove(entry);
     this.#context.shared.epoch.bump();
@@ -183,13 +187,13 @@ export class LinkControl6 {
   }
 
   /** Join the solicited-node group and probe the address, which is tentative until the result. */
-  #begin(entry: InterfaceAddress6): void {
+  #begin(entry: InterfaceAddress6, delayed: boolean): void {
     entry.state = 'tentative';
     const group = this.#solicitedNode(entry);
     if (group !== 0 && !entry.iface.loopback) this.#parts.groups.join(entry.iface, group);
     // RFC 4862 5.4: an anycast address may be on several hosts.
-    if (entry.anycast) this.#settled(entry, true);
-    else this.detection.start(entry);
+    if (this.#unasked.delete(entry) || entry.anycast) this.#settled(entry, true);
+    else this.detection.start(entry, delayed);
   }
 
   /** The address is not in use any more, for now or for good. */
