@@ -168,6 +168,20 @@ describe('multikernel/hijack', () => {
     mute.close();
   });
 
+  it('is not late when koffi looks at standard error, a pipe', async () => {
+    // As its look at all of node:util does from Node 22 on.
+    const look = `const { Module } = require('node:module');
+      const load = Module._load;
+      Module._load = function (name, ...more) {
+        if (name === 'koffi') console.log(process.stderr.fd, process.moduleLoadList.includes('NativeModule net'));
+        return load.call(this, name, ...more);
+      };`;
+    const program = file('asks.cjs', `require('node:dns').lookup('api', (e, address) => console.log(address))`);
+    const flags = ['--require', file('look.cjs', look), '--import', 'multikernel/hijack', program];
+    const { out, err, code } = await node(flags, { RUMP_SERVER: formatServerUrl(socket) }).done;
+    expect([out, err, code]).toEqual(['2 true\n127.0.0.5\n', '', 0]);
+  });
+
   it('says in one line that it comes too late', async () => {
     const early = file('early.mjs', `import 'node:net';`);
     const flags = ['--import', early, '--import', 'multikernel/hijack', file('late.cjs', '')];
