@@ -9,7 +9,7 @@
 import { Errno } from '../base/errors.ts';
 import type { CpuContext } from '../kern/context.ts';
 import type { Sysctl } from '../kern/sysctl.ts';
-import type { Interface } from '../net/interface.ts';
+import type { AddressDetails, Interface } from '../net/interface.ts';
 import type { InterfaceTable } from '../net/interface-table.ts';
 import type { Route } from '../net/route.ts';
 import type { TableEvents } from '../net/table-events.ts';
@@ -114,9 +114,13 @@ export class Inet {
     return this.families.of(address).addresses.owner(address);
   }
 
-  /** Add an address to an interface. Errors as `ProtocolFamily.addAddress`. */
-  configure(iface: Interface, address: number, prefixLength: number): number {
-    return this.families.of(address).addAddress(iface, address, prefixLength);
+  /** Add an address to an interface. Errors as `ProtocolFamily.addAddress`. `details` are of IPv4 alone. */
+  // cold: configuration
+  configure(iface: Interface, address: number, prefixLength: number, details: AddressDetails = {}): number {
+    const family = this.families.of(address);
+    return family === this.ip4
+      ? this.ip4.addAddress(iface, address, prefixLength, details)
+      : family.addAddress(iface, address, prefixLength);
   }
 
   /** Returns 0 or `-EADDRNOTAVAIL`. */

@@ -21,6 +21,10 @@ const NOT_BY_HAND: number = RTF_CONNECTED | RTF_LOCAL | RTF_DYNAMIC;
 interface AddressSetting {
   readonly address: AddressWords;
   readonly prefixLength: number;
+  /** IPv4 only; 0: none. */
+  readonly broadcast: number;
+  /** The other end of a point-to-point link. */
+  readonly destination: AddressWords | null;
   readonly origin: Address6Origin;
   readonly anycast: boolean;
   /** Microseconds of the clock that all kernels of a thread share; `Infinity` for ever. */
@@ -57,16 +61,21 @@ export function settingsOf(inet: Inet, iface: Interface): InterfaceSettings {
   const { ip4, ip6, families } = inet;
   const words = (number: number): AddressWords => wordsOf(inet, number);
   const forever = { origin: 'manual' as const, anycast: false, preferredUntilUs: Infinity, validUntilUs: Infinity };
-  const addresses4 = iface.addresses.map(({ address, prefixLength }) => ({
+  const wordsOrNone = (number: number): AddressWords | null => (number === 0 ? null : words(number));
+  const addresses4 = iface.addresses.map(({ address, prefixLength, broadcast, destination }) => ({
     address: words(address),
     prefixLength,
+    broadcast,
+    destination: wordsOrNone(destination),
     ...forever,
   }));
   const addresses6 = iface.addresses6
     .filter(({ origin }) => origin === 'manual' || origin === 'link-local')
-    .map(({ address, prefixLength, origin, anycast, preferredUntilUs, validUntilUs }) => ({
+    .map(({ address, prefixLength, destination, origin, anycast, preferredUntilUs, validUntilUs }) => ({
       address: words(address),
       prefixLength,
+      broadcast: 0,
+      destination: wordsOrNone(destination),
       origin,
       anycast,
       preferredUntilUs,
@@ -123,16 +132,20 @@ export function applySettings(inet: Inet, iface: Interface, settings: InterfaceS
   // A route that was entered to the prefix of an address stands in place of the one that the address brings along.
   for (const route of settings.routes) applyRoute(inet, iface, route);
   // IPv6 begins when the interface comes up, and makes a link-local address where none is; IPv4 announces at once.
-  for (const { address, prefixLength, origin, anycast, preferredUntilUs, validUntilUs } of settings.addresses) {
+  for (const setting of settings.addresses) {
+    const { address, prefixLength, destination, origin, anycast } = setting;
     const number = numberHere(inet, address, iface);
-    if (address.family === 4 || number === NO_ADDRESS) continue;
-    if (ip6.addAddress(iface, number, prefixLength, origin, anycast) < 0) continue;
+    const other = destination === null ? 0 : numberHere(inet, destination, iface);
+    if (address.family === 4 || number === NO_ADDRESS || other === NO_ADDRESS) continue;
+    if (ip6.addAddress(iface, number, prefixLength, origin, anycast, other) < 0) continue;
     const entry = ip6.addresses.find(number);
-    if (entry !== null) ip6.lifetimes.set(entry, preferredUntilUs - nowUs, validUntilUs - nowUs);
+    if (entry !== null) ip6.lifetimes.set(entry, setting.preferredUntilUs - nowUs, setting.validUntilUs - nowUs);
   }
   inet.changeFlags(iface, settings.flags, 0);
-  for (const { address, prefixLength } of settings.addresses) {
-    if (address.family === 4) inet.configure(iface, address.w3, prefixLength);
+  for (const { address, prefixLength, broadcast, destination } of settings.addresses) {
+    if (address.family !== 4) continue;
+    const details = { ...(broadcast === 0 ? {} : { broadcast }), destination: destination?.w3 ?? 0 };
+    inet.configure(iface, address.w3, prefixLength, details);
   }
   for (const { address, macHi, macLo, published } of settings.neighbors) {
     const number = numberHere(inet, address, iface);

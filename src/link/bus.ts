@@ -310,6 +310,11 @@ export class BusDevice implements Device, DeviceQueue {
     return 0;
   }
 
+  setMac(hi: number, lo: number): number {
+    this.#filter.setMac(hi, lo);
+    return 0;
+  }
+
   close(): void {
     this.disconnect();
     this.#mediaOn = false;

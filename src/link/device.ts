@@ -168,6 +168,8 @@ export interface Device {
   leaveMulticast(hi: number, lo: number): void;
   /** Returns 0, or `-EINVAL` below 68 bytes (RFC 791) or above what the device can carry. */
   setMtu(mtuBytes: number): number;
+  /** Another address in `mac`, for devices whose peers need not be told. Returns 0 or `-EOPNOTSUPP`. */
+  setMac?(hi: number, lo: number): number;
   /** The link is down from now on. May be called twice. */
   close(): void;
 }

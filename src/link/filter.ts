@@ -18,7 +18,7 @@ export function groupHash(hi: number, lo: number): number {
 }
 
 export class ReceiveFilter {
-  readonly mac: MacAddress;
+  readonly mac: { hi: number; lo: number };
   flags = 0;
   hashLo = 0;
   hashHi = 0;
@@ -27,6 +27,11 @@ export class ReceiveFilter {
 
   constructor(mac: MacAddress) {
     this.mac = { hi: mac.hi & 0xffff, lo: mac.lo | 0 };
+  }
+
+  setMac(hi: number, lo: number): void {
+    this.mac.hi = hi & 0xffff;
+    this.mac.lo = lo | 0;
   }
 
   passes(hi: number, lo: number): boolean {

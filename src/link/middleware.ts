@@ -5,6 +5,7 @@
  * Thread: the kernel's.
  */
 
+import { Errno } from '../base/errors.ts';
 import type { Counters } from '../mem/counters.ts';
 import {
   type Device,
@@ -106,6 +107,9 @@ export class Middleware implements TimedDevice, DeviceQueue {
   }
   setMtu(mtuBytes: number): number {
     return this.inner.setMtu(mtuBytes);
+  }
+  setMac(hi: number, lo: number): number {
+    return this.inner.setMac?.(hi, lo) ?? -Errno.EOPNOTSUPP;
   }
   close(): void {
     this.inner.close();

@@ -29,6 +29,16 @@ export class ConnectedRoutes {
     if (host !== null && (host.flags & RTF_LOCAL) !== 0) this.#routes.remove(address, this.#hostPrefix);
   }
 
+  /** `other` is the other end of the point-to-point link of `iface`, whose address there is `own`. One that has a route keeps it. */
+  addOtherEnd(other: number, own: number, iface: Interface): void {
+    this.#routes.add(makeRoute(other, this.#hostPrefix, own, iface, RTF_UP | RTF_HOST, this.#hostPrefix));
+  }
+
+  removeOtherEnd(other: number, iface: Interface): void {
+    const host = this.#routes.find(other, this.#hostPrefix);
+    if (host?.iface === iface && host.flags === (RTF_UP | RTF_HOST)) this.#routes.remove(other, this.#hostPrefix);
+  }
+
   /** The prefix `network` is on the link of `iface`. A prefix that has a route keeps it. */
   addPrefix(network: number, prefixLength: number, iface: Interface): void {
     const flags = RTF_UP | RTF_CONNECTED;

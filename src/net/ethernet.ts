@@ -5,6 +5,7 @@
  * written and read. Read first: link-layer.ts (the contract), RFC 894, RFC 2464.
  */
 
+import { Errno } from '../base/errors.ts';
 import { DEVICE_PROMISCUOUS, type Device } from '../link/device.ts';
 import * as ethernet from '../wire/ethernet.ts';
 import { GROUP_BIT } from '../wire/ethernet.ts';
@@ -22,15 +23,25 @@ export class EthernetLink extends DeviceLink {
   /** It was reserved with `output`. */
   #redirected = false;
   /** Our address, and how it lies in a header: bytes 6 to 9, and 10 to 11 above the EtherType. */
-  readonly #macHi: number;
-  readonly #macLo: number;
-  readonly #word6: number;
-  readonly #word10: number;
+  #macHi = 0;
+  #macLo = 0;
+  #word6 = 0;
+  #word10 = 0;
 
   constructor(device: Device, view: DataView) {
     super(device);
     this.#view = view;
-    const { hi, lo } = device.mac;
+    this.#readMac();
+  }
+
+  override setMac(hi: number, lo: number): number {
+    const error = this.device.setMac?.(hi, lo) ?? -Errno.EOPNOTSUPP;
+    if (error === 0) this.#readMac();
+    return error;
+  }
+
+  #readMac(): void {
+    const { hi, lo } = this.device.mac;
     this.#macHi = hi;
     this.#macLo = lo;
     this.#word6 = (hi << 16) | (lo >>> 16);

@@ -4,9 +4,11 @@
  * Thread: the one that runs the kernel. Layer 3 fills in the addresses (inet/ip4/addresses.ts) and the multicast groups;
  * this file only keeps them. Counting is done here with plain numbers, so that a frame costs two additions; the kernel
  * shows them through the counters of the device and of the stack.
- * Read first: NetBSD if(4), ifconfig(8). Missing: point-to-point addresses, media.
+ * Read first: NetBSD if(4), ifconfig(8).
  */
 
+import { Errno } from '../base/errors.ts';
+import type { MacAddress } from '../link/device.ts';
 import type { FrameHook, FrameTap, LinkInput } from './link-input.ts';
 import type { LinkLayer } from './link-layer.ts';
 import type { InterfaceGroup } from './source-filter.ts';
@@ -35,6 +37,8 @@ export type AddressState = 'valid' | 'tentative' | 'duplicated';
 
 /** One IPv4 address of an interface; numbers are int32. */
 export interface InterfaceAddress {
+  /** The other end of a point-to-point link, 0 where none was given. */
+  readonly destination: number;
   readonly address: number;
   readonly prefixLength: number;
   readonly mask: number;
@@ -50,12 +54,20 @@ export type Address6State = 'tentative' | 'duplicated' | 'deprecated' | 'preferr
 /** Origin of an IPv6 address: configured by hand, made from the link-layer address, or from a router's prefix. */
 export type Address6Origin = 'manual' | 'link-local' | 'autoconf' | 'temporary';
 
+/** Broadcast address and other end of an IPv4 address; absent: the directed broadcast of its prefix, and none. */
+export interface AddressDetails {
+  broadcast?: number;
+  destination?: number;
+}
+
 /** One IPv6 address of an interface; `address` is a number of the kernel's table (inet/ip/address-interner.ts). */
 export interface InterfaceAddress6 {
   readonly iface: Interface;
   readonly address: number;
   readonly prefixLength: number;
   readonly origin: Address6Origin;
+  /** The other end of a point-to-point link, 0 where none was given. */
+  readonly destination: number;
   /** Others have it too: never a source, and nobody is asked whether it is free (RFC 4291 2.6). */
   readonly anycast: boolean;
   state: Address6State;
@@ -90,6 +102,10 @@ export class Interface {
   readonly hooks: FrameHook[] = [];
   /** Frames were committed and not yet flushed. */
   dirty = false;
+  /** SIOCSIFMETRIC: for routing daemons; nothing here reads it. */
+  metric = 0;
+  /** Link-layer addresses beside the active one (SIOCALIFADDR); frames neither come to nor go out from them. */
+  readonly linkAddresses: MacAddress[] = [];
 
   inPackets = 0;
   inBytes = 0;
@@ -165,6 +181,41 @@ export class Interface {
     if (this.#promiscuous === (on ? 1 : 0)) this.link.setPromiscuous(on);
   }
 
+  /**
+   * SIOCALIFADDR: one more link-layer address; with `active` frames come to and go out from it from now on, and the one before stays
+   * beside it. Returns 0, or `-EOPNOTSUPP` where the link has one for good.
+   */
+  // cold: configuration
+  addLinkAddress(hi: number, lo: number, active: boolean): number {
+    const before = { hi: this.macHi, lo: this.macLo };
+    if (before.hi === hi && before.lo === lo) return 0;
+    const at = this.#linkAddressIndex(hi, lo);
+    if (!active) {
+      if (at < 0) this.linkAddresses.push({ hi, lo });
+      return 0;
+    }
+    const error = this.link.setMac(hi, lo);
+    if (error < 0) return error;
+    if (at >= 0) this.linkAddresses.splice(at, 1);
+    this.linkAddresses.push(before);
+    return 0;
+  }
+
+  /** SIOCDLIFADDR. Returns 0, `-EBUSY` (frames come to it), `-EADDRNOTAVAIL`. */
+  // cold: configuration
+  removeLinkAddress(hi: number, lo: number): number {
+    if (this.macHi === hi && this.macLo === lo) return -Errno.EBUSY;
+    const at = this.#linkAddressIndex(hi, lo);
+    if (at < 0) return -Errno.EADDRNOTAVAIL;
+    this.linkAddresses.splice(at, 1);
+    return 0;
+  }
+
+  // cold: configuration
+  #linkAddressIndex(hi: number, lo: number): number {
+    return this.linkAddresses.findIndex((one) => one.hi === hi && one.lo === lo);
+  }
+
   /** SIOCZIFDATA: the counts begin again. */
   zeroTraffic(): void {
     this.inPackets = 0;
@@ -202,7 +253,7 @@ export class Interface {
   onLink(address: number): boolean {
     for (let i = 0; i < this.addresses.length; i++) {
       const own = this.addresses[i] as InterfaceAddress;
-      if (own.state !== 'duplicated' && (address & own.mask) === own.network) return true;
+      if (own.state !== 'duplicated' && reaches(own, address)) return true;
     }
     return false;
   }
@@ -211,8 +262,13 @@ export class Interface {
   addressFor(address: number): InterfaceAddress | null {
     for (let i = 0; i < this.addresses.length; i++) {
       const own = this.addresses[i] as InterfaceAddress;
-      if (own.state === 'valid' && (address & own.mask) === own.network) return own;
+      if (own.state === 'valid' && reaches(own, address)) return own;
     }
     return null;
   }
+}
+
+/** Whether `address` is in the subnet of an own one, or its other end. */
+function reaches(own: InterfaceAddress, address: number): boolean {
+  return own.destination !== 0 ? own.destination === address : (address & own.mask) === own.network;
 }

@@ -161,6 +161,10 @@ export abstract class LinkLayer {
   abstract leaveMulticast(hi: number, lo: number): void;
   /** Returns 0, or `-EINVAL` when the link cannot carry that. */
   abstract setMtu(mtuBytes: number): number;
+  /** Another link-layer address. Returns 0, or `-EOPNOTSUPP` on links that have theirs for good. */
+  setMac(_hi: number, _lo: number): number {
+    return -Errno.EOPNOTSUPP;
+  }
   abstract close(): void;
 
   /** The link string (`ifconfig IF linkstr PATH`): path of the bus that the link leads to; null: to none. */

@@ -32,6 +32,8 @@ const INDEX_MAX = 0x7fffffff;
 /** Flags of an administrator; the others follow the link. */
 const ADMINISTRATORS: number = IFF_UP | IFF_DEBUG | IFF_NOARP | IFF_LINK0 | IFF_LINK1 | IFF_LINK2;
 const MTU_BYTES_MAX = 0xffffffff;
+const INT32_MIN = -0x80000000;
+const INT32_MAX = 0x7fffffff;
 const VLAN_ID_MAX = 0xffff;
 
 /** The kernel that control requests are about. */
@@ -56,6 +58,7 @@ function changeInterface(target: ControlTarget, fields: Fields): null {
   const set = input.optionalWord(fields, 'setFlags');
   const clear = input.optionalWord(fields, 'clearFlags');
   const mtuBytes = input.optionalInteger(fields, 'mtuBytes', 0, MTU_BYTES_MAX);
+  const metric = input.optionalInteger(fields, 'metric', INT32_MIN, INT32_MAX);
   const ipv6 = input.optionalBoolean(fields, 'ipv6');
   const zero = input.optionalBoolean(fields, 'zeroTraffic');
   if (((set | clear) & ~ADMINISTRATORS) !== 0) {
@@ -65,6 +68,7 @@ function changeInterface(target: ControlTarget, fields: Fields): null {
   if (ipv6 !== undefined) target.inet.ip6.setDisabled(iface, !ipv6);
   if ((set & IFF_UP) !== 0 && !iface.up) must(iface.link.startError);
   if ((set | clear) !== 0) target.inet.changeFlags(iface, set, clear);
+  if (metric !== undefined) iface.metric = metric;
   if (zero === true) iface.zeroTraffic();
   return null;
 }
@@ -154,6 +158,8 @@ function addAddress(target: ControlTarget, fields: Fields): null {
   const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
   const address = input.address(fields, 'address');
   const prefixLength = input.prefixLength(fields, address.family);
+  const broadcast = fields.broadcast === undefined ? null : input.address(fields, 'broadcast');
+  const destination = fields.destination === undefined ? null : input.address(fields, 'destination');
   const anycast = input.optionalBoolean(fields, 'anycast') ?? false;
   const preferredSec = input.lifetime(fields, 'preferredSec');
   const validSec = input.lifetime(fields, 'validSec');
@@ -161,7 +167,12 @@ function addAddress(target: ControlTarget, fields: Fields): null {
   const timed = preferredSec !== undefined || validSec !== undefined;
   const { inet } = target;
   if (inet.addresses.familyOf(number) === 4) {
-    must(timed || anycast ? -Errno.EINVAL : inet.configure(iface, number, prefixLength));
+    if (timed || anycast || (destination !== null && destination.family !== 4)) must(-Errno.EINVAL);
+    const details = {
+      ...(broadcast === null ? {} : { broadcast: broadcast.w3 }),
+      destination: destination?.w3 ?? 0,
+    };
+    must(inet.configure(iface, number, prefixLength, details));
     upByAddress(target, iface);
     return null;
   }
@@ -169,10 +180,12 @@ function addAddress(target: ControlTarget, fields: Fields): null {
   const preferredUs = (preferredSec ?? validSec ?? Infinity) * US_PER_S;
   if (!(validUs > 0 && preferredUs <= validUs)) throw new MultikernelError('EINVAL', 'EINVAL');
   const { ip6 } = inet;
+  const other = destination === null ? 0 : numberOf(target, destination, iface);
+  if (broadcast !== null || (other !== 0 && inet.addresses.familyOf(other) === 4)) must(-Errno.EINVAL);
   const known = timed ? ip6.addresses.find(number) : null;
   const same = known !== null && known.iface === iface && known.prefixLength === prefixLength;
   if (!same || known.origin !== 'manual' || known.anycast !== anycast) {
-    must(ip6.addAddress(iface, number, prefixLength, 'manual', anycast));
+    must(ip6.addAddress(iface, number, prefixLength, 'manual', anycast, other));
   }
   ip6.setDisabled(iface, false);
   const entry = ip6.addresses.find(number);
@@ -185,6 +198,24 @@ function deleteAddress(target: ControlTarget, fields: Fields): null {
   const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
   const number = numberOf(target, input.address(fields, 'address'), iface);
   must(target.inet.unconfigure(iface, number));
+  return null;
+}
+
+function addLinkAddress(target: ControlTarget, fields: Fields): null {
+  const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
+  const { macHi, macLo } = macWords(input.linkAddress(fields, 'linkAddress'));
+  if (iface.link.linkType !== 'ethernet') must(-Errno.EINVAL);
+  const active = input.boolean(fields, 'active');
+  must(iface.addLinkAddress(macHi, macLo, active));
+  // Neighbors are told.
+  if (active) target.inet.interfaceChanged(iface, iface.up);
+  return null;
+}
+
+function deleteLinkAddress(target: ControlTarget, fields: Fields): null {
+  const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
+  const { macHi, macLo } = macWords(input.linkAddress(fields, 'linkAddress'));
+  must(iface.removeLinkAddress(macHi, macLo));
   return null;
 }
 
@@ -336,6 +367,8 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'bridge.flush': bridges.flush,
   'address.add': addAddress,
   'address.delete': deleteAddress,
+  'link-address.add': addLinkAddress,
+  'link-address.delete': deleteLinkAddress,
   'route.list': ({ inet }, fields) => {
     const { routes } = input.family(fields) === 6 ? inet.ip6 : inet.ip4;
     return routes.list().map((route) => routeRecord(inet, route));

@@ -72,6 +72,8 @@ export interface AddressRecord {
   prefixLength: number;
   /** Directed broadcast address, int32; 0: none. */
   broadcast: number;
+  /** The other end of a point-to-point link; null: none was given. */
+  destination: IpAddress | null;
   /** `IN6_IFF_*`. */
   flags: number;
   /** `ORIGIN_*`. */
@@ -110,8 +112,12 @@ export interface InterfaceRecord extends InterfaceTraffic {
   /** `IFF_*`. */
   flags: number;
   mtuBytes: number;
+  /** For routing daemons; 0 unless it was set. */
+  metric: number;
   /** Null without one (lo0). */
   linkAddress: LinkAddress | null;
+  /** Link-layer addresses that frames neither come to nor go out from. */
+  otherLinkAddresses: LinkAddress[];
   /** `LINK_STATE_*`. */
   linkState: number;
   /** The driver's reason for a link that it marked down; '' for any other state. */
@@ -213,6 +219,7 @@ export interface InterfaceChangeRequest {
   setFlags?: number;
   clearFlags?: number;
   mtuBytes?: number;
+  metric?: number;
   /** Whether IPv6 runs here, where it runs at all (`net.inet6.ip6.enable`). */
   ipv6?: boolean;
   /** Counts begin at 0 again. */
@@ -224,6 +231,10 @@ export interface AddressAddRequest {
   index: number;
   address: IpAddress;
   prefixLength: number;
+  /** IPv4 on a link that has broadcasts: that address, in place of the last of the prefix. */
+  broadcast?: IpAddress;
+  /** The other end of a point-to-point link. */
+  destination?: IpAddress;
   /** IPv6 only, as are the lifetimes. */
   anycast?: boolean;
   /** Seconds until it is deprecated, and until it is removed; null or absent: never. */
@@ -424,6 +435,10 @@ export interface ControlRequests {
   'bridge.flush': { request: { index: number; all: boolean }; reply: null };
   'address.add': { request: AddressAddRequest; reply: null };
   'address.delete': { request: AddressDeleteRequest; reply: null };
+  /** One more link-layer address, or with `active` the one of its frames. EOPNOTSUPP: the link has one for good. */
+  'link-address.add': { request: { index: number; linkAddress: LinkAddress; active: boolean }; reply: null };
+  /** EBUSY (it is the active one), EADDRNOTAVAIL. */
+  'link-address.delete': { request: { index: number; linkAddress: LinkAddress }; reply: null };
   'route.list': { request: { family: IpFamily }; reply: RouteRecord[] };
   'route.add': { request: RouteAddRequest; reply: null };
   'route.delete': { request: RouteDeleteRequest; reply: null };

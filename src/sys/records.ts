@@ -94,10 +94,12 @@ export function linkStateOf(iface: Interface): number {
 }
 
 function addressRecords(inet: Inet, iface: Interface, nowUs: number): AddressRecord[] {
-  const addresses4 = iface.addresses.map(({ address, prefixLength, broadcast, state }) => ({
+  const otherEnd = (number: number): IpAddress | null => (number === 0 ? null : addressRecord(inet, number));
+  const addresses4 = iface.addresses.map(({ address, prefixLength, broadcast, destination, state }) => ({
     address: addressRecord(inet, address),
     prefixLength,
     broadcast,
+    destination: otherEnd(destination),
     flags: STATE_FLAGS[state],
     origin: ORIGIN_MANUAL,
     preferredSec: null,
@@ -109,6 +111,7 @@ function addressRecords(inet: Inet, iface: Interface, nowUs: number): AddressRec
       address: addressRecord(inet, entry.address),
       prefixLength: entry.prefixLength,
       broadcast: 0,
+      destination: otherEnd(entry.destination),
       flags: flags | STATE_FLAGS[entry.state] | (entry.anycast ? IN6_IFF_ANYCAST : 0),
       origin,
       preferredSec: secondsUntil(entry.preferredUntilUs, nowUs),
@@ -126,6 +129,8 @@ export function interfaceRecord(inet: Inet, iface: Interface): InterfaceRecord {
     kind: link.kind,
     flags: iface.flags,
     mtuBytes: iface.mtuBytes,
+    metric: iface.metric,
+    otherLinkAddresses: iface.linkAddresses.map(({ hi, lo }) => linkAddressRecord(hi, lo)),
     linkAddress: iface.loopback || iface.pointToPoint ? null : linkAddressRecord(iface.macHi, iface.macLo),
     linkState: linkStateOf(iface),
     downReason: link.downReason,

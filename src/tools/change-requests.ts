@@ -17,6 +17,7 @@ import {
   ROUTE_REJECT,
   ROUTE_UNICAST,
 } from '../sys/control.ts';
+import { parseIp } from '../wire/ip-address.ts';
 import { type InterfaceNames, parseAddress, parseLinkAddress } from './address-text.ts';
 
 const IFF_UP = 0x1;
@@ -41,7 +42,13 @@ export interface RouteChange {
 }
 
 /** EINVAL: valid for 0 seconds, or preferred for longer than valid. */
-export type NewAddress = Omit<AddressAddRequest, 'index' | 'address'> & { address: string };
+export type NewAddress = Omit<AddressAddRequest, 'index' | 'address' | 'broadcast' | 'destination'> & {
+  address: string;
+  /** IPv4 on a link that has broadcasts: that address, in place of the last of the prefix. */
+  broadcast?: string;
+  /** The other end of a point-to-point link. */
+  destination?: string;
+};
 
 /** Changes as by `ifconfig IF ...`; absent keys stay. */
 export interface InterfaceChange {
@@ -61,6 +68,12 @@ export interface InterfaceChange {
   mediaOn?: boolean;
   /** Largest IP packet. */
   mtuBytes?: number;
+  /** Number for routing daemons. */
+  metric?: number;
+  /** One more link-layer address, or with `active` the one of its frames. EOPNOTSUPP: the link has one for good. */
+  addLinkAddress?: { mac: string; active: boolean };
+  /** EBUSY: it is the active one. */
+  removeLinkAddress?: string;
   /** Whether IPv6 runs on the interface, where it runs at all (`net.inet6.ip6.enable`). */
   ipv6?: boolean;
   /** Address of either family; link-local ones with or without their zone. One of IPv6 switches IPv6 on there. */
@@ -108,6 +121,13 @@ function addressOf(text: string, names: InterfaceNames): IpAddress {
   return address;
 }
 
+/** Unlike the address of a host it may lie anywhere. */
+function broadcastOf(text: string): IpAddress {
+  const words = parseIp(text);
+  if (words?.family !== 4) throw new MultikernelError('EINVAL', `not a broadcast address: '${text}'`);
+  return { ...words, scopeId: 0 };
+}
+
 function linkAddressOf(text: string): LinkAddress {
   const bytes = parseLinkAddress(text);
   if (bytes === null) throw new MultikernelError('EINVAL', `not an Ethernet address: '${text}'`);
@@ -120,9 +140,10 @@ function indexOf(name: string, names: InterfaceNames): number {
   return index;
 }
 
-/** In the order: vlan, MTU, bus, media, new address, old address, IPv6, up or down. */
+/** In the order: vlan, tunnel, MTU, bus, media, link-layer addresses, new address, old address, IPv6, up or down. */
 export function interfaceRequests(change: InterfaceChange, names: InterfaceNames): ChangeRequest[] {
-  const { name, up, mtuBytes, ipv6, addAddress, removeAddress, vlan, tunnel, linkString, mediaOn, ...others } = change;
+  const { name, up, mtuBytes, ipv6, addAddress, removeAddress, vlan, tunnel, linkString, mediaOn, ...rest } = change;
+  const { addLinkAddress, removeLinkAddress, ...others } = rest;
   const index = indexOf(name, names);
   const requests: ChangeRequest[] = [];
   if (vlan !== undefined) {
@@ -143,9 +164,25 @@ export function interfaceRequests(change: InterfaceChange, names: InterfaceNames
   if (mediaOn !== undefined) {
     requests.push({ operation: 'interface.media', request: { index, on: mediaOn }, subject: `${name}: media` });
   }
+  if (addLinkAddress !== undefined) {
+    const { mac, active } = addLinkAddress;
+    const request = { index, linkAddress: linkAddressOf(mac), active };
+    requests.push({ operation: 'link-address.add', request, subject: `${name}: ${mac}` });
+  }
+  if (removeLinkAddress !== undefined) {
+    const request = { index, linkAddress: linkAddressOf(removeLinkAddress) };
+    requests.push({ operation: 'link-address.delete', request, subject: `${name}: ${removeLinkAddress}` });
+  }
   if (addAddress !== undefined) {
-    const { address, prefixLength, ...rest } = addAddress;
-    const request = { index, address: addressOf(address, names), prefixLength, ...rest };
+    const { address, prefixLength, broadcast, destination, ...details } = addAddress;
+    const request = {
+      index,
+      address: addressOf(address, names),
+      prefixLength,
+      ...(broadcast === undefined ? {} : { broadcast: broadcastOf(broadcast) }),
+      ...(destination === undefined ? {} : { destination: addressOf(destination, names) }),
+      ...details,
+    };
     requests.push({ operation: 'address.add', request, subject: `${name}: ${address}/${prefixLength}` });
   }
   if (removeAddress !== undefined) {

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { hex } from '../../test/fixtures/packets.ts';
 import { ToolBed } from '../../test/fixtures/tool-bed.ts';
 import { ETH0, ETH6, refusing, run } from '../../test/fixtures/tool-tables.ts';
-import { changes, ifconfig } from './ifconfig.ts';
+import { ifconfig } from './ifconfig.ts';
+import { readWords } from './ifconfig-words.ts';
 import type { Address6Info, InterfaceInfo } from './interface-text.ts';
 import { sysctl } from './sysctl.ts';
 
@@ -19,6 +20,7 @@ describe('ifconfig', () => {
     expect((await run(ifconfig, '-l -b')).text).toBe('eth0\n');
     expect((await run(ifconfig, '-a -d')).text).toBe('');
     expect((await run(ifconfig, 'eth0 link')).text).toBe(eth0);
+    expect((await run(ifconfig, '-N lo0 inet')).text).toBe(lo0.replace('127.0.0.1', 'localhost'));
   });
 
   it('prints traffic with -v: one is singular', async () => {
@@ -28,7 +30,10 @@ describe('ifconfig', () => {
   });
 
   it('says what does not exist', async () => {
-    expect(await run(ifconfig, 'eth9')).toEqual({ text: '', errors: 'ifconfig: eth9: no such interface\n', code: 1 });
+    const refused = (call: string) => ({ text: '', errors: `ifconfig: ${call}: Device not configured\n`, code: 1 });
+    expect(await run(ifconfig, 'eth9')).toEqual(refused('SIOCGIFFLAGS eth9'));
+    expect(await run(ifconfig, 'eth9 up')).toEqual(refused('exec_matches'));
+    expect(await run(ifconfig, 'eth9 10.0.0.1/24')).toEqual(refused('SIOCGIFFLAGS eth9'));
   });
 
   it('changes what it is told', async () => {
@@ -37,18 +42,24 @@ describe('ifconfig', () => {
     await run(ifconfig, 'eth0 inet 10.0.5.1 netmask 0xffff0000 broadcast 10.0.255.255 alias up mtu 9000', {
       setInterface,
     });
-    expect(asked).toEqual([
+    expect(asked.splice(0)).toEqual([
       { name: 'eth0', up: true },
       { name: 'eth0', mtuBytes: 9000 },
-      { name: 'eth0', addAddress: { address: '10.0.5.1', prefixLength: 16 } },
+      { name: 'eth0', addAddress: { address: '10.0.5.1', prefixLength: 16, broadcast: '10.0.255.255' } },
     ]);
-    expect(changes('eth0', ['10.0.5.1/28', '-alias'])).toEqual([
+    await run(ifconfig, 'eth0 10.0.5.1/28 -alias', { setInterface });
+    await run(ifconfig, 'eth0 delete', { setInterface });
+    await run(ifconfig, 'eth0 192.168.1.1 alias', { setInterface });
+    // Without a word for it an address takes the place of the first.
+    await run(ifconfig, 'eth0 172.16.0.1 255.255.255.128 172.16.0.99', { setInterface });
+    expect(asked).toEqual([
       { name: 'eth0', removeAddress: { address: '10.0.5.1' } },
-    ]);
-    expect(changes('eth0', ['192.168.1.1'])).toEqual([
+      { name: 'eth0', removeAddress: { address: '10.0.1.10' } },
       { name: 'eth0', addAddress: { address: '192.168.1.1', prefixLength: 24 } },
+      { name: 'eth0', removeAddress: { address: '10.0.1.10' } },
+      { name: 'eth0', addAddress: { address: '172.16.0.1', prefixLength: 25, broadcast: '172.16.0.99' } },
     ]);
-    expect(() => changes('eth0', ['frob'])).toThrow('frob: not understood');
+    await expect(run(ifconfig, 'eth0 frob')).rejects.toThrow('frob: not understood');
     expect(await run(ifconfig, 'eth0 down', { setInterface: refusing('EBUSY') })).toEqual({
       text: '',
       errors: 'ifconfig: SIOCSIFFLAGS: Device busy\n',
@@ -73,7 +84,7 @@ describe('ifconfig', () => {
     expect(await run(ifconfig, 'lo create', kernel)).toEqual({ ...done, text: 'lo1\n' });
     expect(await run(ifconfig, 'lo2 destroy', kernel)).toEqual(done);
     expect(asked).toEqual(['+lo2', '+lo', '-lo2']);
-    await expect(run(ifconfig, 'lo2 create up', kernel)).rejects.toThrow('up: not understood');
+    await expect(run(ifconfig, 'lo2 destroy up', kernel)).rejects.toThrow('up: not understood');
   });
 
   it.each([
@@ -82,7 +93,8 @@ describe('ifconfig', () => {
     ['ENXIO', 'Device not configured'],
     ['EPERM', 'Operation not permitted'],
   ])('says what creating and destroying are refused with: %s', async (code, text) => {
-    const failed = { text: '', errors: `ifconfig: clone_command: ${text}\n`, code: 1 };
+    const errors = `ifconfig: clone_command: ${text}\nifconfig: exec_matches: ${text}\n`;
+    const failed = { text: '', errors, code: 1 };
     expect(await run(ifconfig, 'lo0 create', { createInterface: refusing(code) })).toEqual(failed);
     expect(await run(ifconfig, 'lo0 destroy', { destroyInterface: refusing(code) })).toEqual(failed);
   });
@@ -95,12 +107,12 @@ describe('ifconfig', () => {
     const interfaces = async (): Promise<InterfaceInfo[]> => [ETH6];
     const heading = 'eth0: flags=0x8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500\n';
     expect((await run(ifconfig, 'eth0 inet6', { interfaces })).text).toBe(
-      `${heading}\tinet6 fe80::1%eth0/64 flags 0x0 scopeid 0x2\n\tinet6 fd00::a/64 flags 0x2<TENTATIVE>\n` +
+      `${heading}\taddress: 02:6d:6b:00:03:00\n\tinet6 fe80::1%eth0/64 flags 0x0 scopeid 0x2\n\tinet6 fd00::a/64 flags 0x2<TENTATIVE>\n` +
         '\tinet6 fd00::b/64 flags 0xd0<DEPRECATED,AUTOCONF,TEMPORARY>\n',
     );
     const long = (await run(ifconfig, '-L eth0', { interfaces })).text;
     expect(long).toContain('fd00::a/64 flags 0x2<TENTATIVE> pltime infty vltime infty\n');
-    expect(long).toContain('TEMPORARY> pltime 0s vltime 1d1h1m1s\n');
+    expect(long).toContain('TEMPORARY> pltime 0 vltime 90061\n');
     const shared = { ...(ETH6.addresses6[2] as Address6Info), origin: 'manual' as const, anycast: true };
     const one = async (): Promise<InterfaceInfo[]> => [{ ...ETH6, addresses6: [shared] }];
     expect((await run(ifconfig, 'eth0 inet6', { interfaces: one })).text).toContain(
@@ -108,29 +120,43 @@ describe('ifconfig', () => {
     );
   });
 
-  it('ifconfig sets and deletes addresses', async () => {
-    expect(changes('eth0', ['inet6', 'FD00::0:5/48', 'alias'])).toEqual([
+  it('sets and deletes IPv6 addresses', async () => {
+    const asked: object[] = [];
+    const setInterface = async (change: object): Promise<void> => void asked.push(change);
+    const interfaces = async (): Promise<InterfaceInfo[]> => [ETH6];
+    const eth0 = (words: string) => run(ifconfig, `eth0 inet6 ${words}`, { setInterface, interfaces });
+    await eth0('FD00::0:5/48 alias');
+    await eth0('fd00::5 prefixlen 80');
+    await eth0('fe80::5');
+    await eth0('fd00::5 delete');
+    await eth0('fd00::5 prefixlen 80 anycast pltime 60 vltime 4294967295 alias');
+    await eth0('fd00::5 deprecated');
+    await eth0('fd00::5 -deprecated');
+    await eth0('fd00:1:: eui64');
+    expect(asked).toEqual([
       { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 48 } },
-    ]);
-    expect(changes('eth0', ['inet6', 'fd00::5', 'prefixlen', '80'])).toMatchObject([
-      { addAddress: { prefixLength: 80 } },
-    ]);
-    expect(changes('eth0', ['inet6', 'fe80::5'])).toMatchObject([{ addAddress: { prefixLength: 64 } }]);
-    expect(changes('eth0', ['inet6', 'fd00::5', 'delete'])).toEqual([
+      { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 80 } },
+      { name: 'eth0', addAddress: { address: 'fe80::5', prefixLength: 64 } },
       { name: 'eth0', removeAddress: { address: 'fd00::5' } },
-    ]);
-    const timed = 'inet6 fd00::5 prefixlen 80 anycast pltime 60 vltime 4294967295 alias'.split(' ');
-    expect(changes('eth0', timed)).toEqual([
       {
         name: 'eth0',
         addAddress: { address: 'fd00::5', prefixLength: 80, anycast: true, preferredSec: 60, validSec: null },
       },
+      { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 64, preferredSec: 0 } },
+      { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 64, preferredSec: null } },
+      { name: 'eth0', addAddress: { address: 'fd00:1::1', prefixLength: 64 } },
     ]);
-    expect(() => changes('eth0', ['inet6', 'fd00::5', 'pltime', 'soon'])).toThrow('pltime: not understood');
-    expect(() => changes('eth0', ['inet6', 'fd00::5/129'])).toThrow('fd00::5/129: bad prefix length');
+    await expect(eth0('fd00::5 pltime soon')).rejects.toThrow('pltime: not understood');
+    await expect(eth0('fd00::5/129')).rejects.toThrow('fd00::5/129: bad prefix length');
+    expect((await eth0('fd00::5 eui64')).errors).toBe('ifconfig: interface index is already filled, :: | fd00::5\n');
     expect((await run(ifconfig, 'eth0 inet6 fd00::5/64', { setInterface: refusing('EEXIST') })).errors).toBe(
       'ifconfig: SIOCAIFADDR_IN6: File exists\n',
     );
+  });
+
+  it('takes a second address as the other end where there are no broadcasts', () => {
+    const { address } = readWords('gif0', ['10.0.0.1', '10.0.0.2', 'up'], { broadcasts: false });
+    expect(address).toMatchObject({ address: '10.0.0.1', destination: '10.0.0.2', prefixLength: null });
   });
 });
 
@@ -185,9 +211,62 @@ describe('ifconfig over a kernel', () => {
     const bed = new ToolBed(1, true);
     await bed.run(sysctl, '-w net.inet6.ip6.dad_count=1');
     await bed.quietly(ifconfig, 'shmif0 inet6 fc00::1/64');
-    expect(await bed.run(ifconfig, '-w 0')).toEqual({ text: '', errors: '', code: 1 });
+    expect(await bed.run(ifconfig, '-w 1')).toEqual({ text: '', errors: 'ifconfig: timed out\n', code: 1 });
     bed.seconds(5);
     expect(await bed.run(ifconfig, '-w 10')).toEqual({ text: '', errors: '', code: 0 });
+    expect((await bed.run(ifconfig, '-w soon')).errors).toBe('ifconfig: soon: not a number\n');
+  });
+
+  it('makes an address anew, keeps one of each, and shows metric and broadcast', async () => {
+    const bed = new ToolBed(1, true);
+    await bed.quietly(ifconfig, 'shmif0 10.0.0.1/24');
+    await bed.quietly(ifconfig, 'shmif0 10.0.0.1/24');
+    await bed.quietly(ifconfig, 'shmif0 10.0.1.1/24 broadcast 255.255.255.255 alias');
+    await bed.quietly(ifconfig, 'shmif0 metric 5 mtu 1400');
+    const shown = async (): Promise<string> => (await bed.run(ifconfig, 'shmif0 inet')).text;
+    expect(await shown()).toBe(
+      `shmif0: flags=0x8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> metric 5 mtu 1400
+	address: b2:a0:00:00:00:01
+	inet 10.0.0.1/24 broadcast 10.0.0.255 flags 0x0
+	inet 10.0.1.1/24 broadcast 255.255.255.255 flags 0x0
+`,
+    );
+    await bed.quietly(ifconfig, 'shmif0 10.0.2.1/24');
+    expect((await shown()).match(/inet \S+/g)).toEqual(['inet 10.0.1.1/24', 'inet 10.0.2.1/24']);
+    await bed.quietly(ifconfig, 'shmif0 delete');
+    expect((await shown()).match(/inet \S+/g)).toEqual(['inet 10.0.2.1/24']);
+    await bed.quietly(ifconfig, 'shmif0 10.0.2.1 delete');
+    const none = "Can't assign requested address\n";
+    expect((await bed.run(ifconfig, 'shmif0 10.0.2.1 delete')).errors).toBe(`ifconfig: SIOCDIFADDR: ${none}`);
+    expect((await bed.run(ifconfig, 'shmif0 delete')).errors).toBe(`ifconfig: SIOCGIFADDR: ${none}`);
+  });
+
+  it('gives an interface further link-layer addresses, and makes one the active one', async () => {
+    const bed = new ToolBed(1);
+    await bed.quietly(ifconfig, 'shmif0 link b2:a0:75:00:00:02');
+    const heading = 'shmif0: flags=0x8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> mtu 1500\n';
+    expect((await bed.run(ifconfig, 'shmif0')).text).toBe(
+      `${heading}\taddress: b2:a0:00:00:00:01\n\tlink b2:a0:75:00:00:02\n`,
+    );
+    await bed.quietly(ifconfig, 'shmif0 link b2:a0:75:00:00:02 active');
+    expect((await bed.run(ifconfig, 'shmif0 link')).text).toBe(
+      `${heading}\taddress: b2:a0:75:00:00:02\n\tlink b2:a0:00:00:00:01\n`,
+    );
+    expect((await bed.run(ifconfig, 'shmif0 link b2:a0:75:00:00:02 delete')).errors).toBe(
+      'ifconfig: SIOCDLIFADDR: Device busy\n',
+    );
+    await bed.quietly(ifconfig, 'shmif0 link b2:a0:00:00:00:01 -alias');
+    expect((await bed.run(ifconfig, 'shmif0 link')).text).toBe(`${heading}\taddress: b2:a0:75:00:00:02\n`);
+    // Frames carry the new address, and those to the old one are none of ours.
+    await bed.quietly(ifconfig, 'shmif0 10.0.0.1/24');
+    const request = bed.devices[0]?.take().at(-1)?.slice(6, 12);
+    expect(Buffer.from(request ?? []).toString('hex')).toBe('b2a075000002');
+  });
+
+  it('-h writes bytes in powers of 1024', async () => {
+    const bed = new ToolBed(1);
+    for (let i = 0; i < 2; i++) bed.receive(0, hex(`ffffffffffff 020000000a01 88b5 ${'00'.repeat(986)}`));
+    expect((await bed.run(ifconfig, '-h -v shmif0')).text).toContain('\tinput: 2 packets, 2.0K bytes, 2 queue drops\n');
   });
 
   it("sets the flags that are the administrator's", async () => {

@@ -20,6 +20,8 @@ export interface AddressInfo {
   prefixLength: number;
   /** Broadcast address; null: the link has none. */
   broadcast: string | null;
+  /** The other end of a point-to-point link, where one was given. */
+  destination?: string;
   /** State of address conflict detection (RFC 5227). */
   state: 'tentative' | 'duplicated' | 'valid';
 }
@@ -32,6 +34,8 @@ export interface Address6Info {
   prefixLength: number;
   /** State of duplicate address detection and of the lifetimes (RFC 4862). */
   state: 'tentative' | 'duplicated' | 'deprecated' | 'preferred';
+  /** The other end of a point-to-point link, where one was given. */
+  destination?: string;
   /** Source of the address: given by hand, or made by the kernel (RFC 4862; temporary: RFC 8981). */
   origin: 'manual' | 'link-local' | 'autoconf' | 'temporary';
   /** Whether it is an anycast address (RFC 4291). */
@@ -56,8 +60,12 @@ export interface InterfaceInfo extends InterfaceTraffic {
   flagNames: string[];
   /** Largest IP packet. */
   mtuBytes: number;
+  /** Number for routing daemons, where it was set. */
+  metric?: number;
   /** Ethernet address; null without one (lo0). */
   mac: string | null;
+  /** Ethernet addresses beside that one, where there are any; frames neither come to nor go out from them. */
+  otherMacs?: string[];
   /** State of the link below it. */
   linkState: 'up' | 'down' | 'unknown';
   /** Why the link was marked down, empty when it was not. */
@@ -111,18 +119,24 @@ function addressState(flags: number): Address6Info['state'] {
   return (flags & IN6_IFF_DEPRECATED) !== 0 ? 'deprecated' : 'preferred';
 }
 
-function addressInfo({ address, prefixLength, broadcast, flags }: AddressRecord): AddressInfo {
+function addressInfo({ address, prefixLength, broadcast, destination, flags }: AddressRecord): AddressInfo {
   const shown = broadcast === 0 ? null : formatIp({ ...address, w3: broadcast });
   const state = addressState(flags);
-  const known = state === 'tentative' || state === 'duplicated' ? state : 'valid';
-  return { address: formatIp(address), prefixLength, broadcast: shown, state: known };
+  return {
+    address: formatIp(address),
+    prefixLength,
+    broadcast: shown,
+    ...(destination === null ? {} : { destination: formatIp(destination) }),
+    state: state === 'tentative' || state === 'duplicated' ? state : 'valid',
+  };
 }
 
 function address6Info(record: AddressRecord, names: InterfaceNames): Address6Info {
-  const { address, prefixLength, flags, origin, preferredSec, validSec } = record;
+  const { address, prefixLength, destination, flags, origin, preferredSec, validSec } = record;
   return {
     address: formatAddress(address, names),
     prefixLength,
+    ...(destination === null ? {} : { destination: formatAddress(destination, names) }),
     state: addressState(flags),
     origin: ORIGINS[origin] ?? 'manual',
     anycast: (flags & IN6_IFF_ANYCAST) !== 0,
@@ -144,7 +158,9 @@ function interfaceInfo(record: InterfaceRecord, names: InterfaceNames): Interfac
     kind,
     flags,
     mtuBytes,
+    metric,
     linkAddress,
+    otherLinkAddresses,
     linkState,
     downReason,
     linkString,
@@ -161,7 +177,9 @@ function interfaceInfo(record: InterfaceRecord, names: InterfaceNames): Interfac
     flags,
     flagNames: flagNames(flags),
     mtuBytes,
+    ...(metric === 0 ? {} : { metric }),
     mac: linkAddress === null ? null : formatLinkAddress(linkAddress),
+    ...(otherLinkAddresses.length === 0 ? {} : { otherMacs: otherLinkAddresses.map(formatLinkAddress) }),
     linkState: LINK_STATES[linkState] ?? 'unknown',
     downReason,
     linkString,

@@ -11,3 +11,15 @@ export function formatSeconds(total: number): string {
 export function counted(n: number, singular: string, plural: string = `${singular}s`): string {
   return `${n} ${n === 1 ? singular : plural}`;
 }
+
+/** humanize_number(3) in four characters: 999, 1.5K, 10K, 1.0M. */
+export function humanNumber(n: number): string {
+  let value = n;
+  let unit = 0;
+  while (value >= 999.5) {
+    value /= 1024;
+    unit++;
+  }
+  if (unit === 0) return String(n);
+  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)}${'KMGTPE'[unit - 1]}`;
+}

@@ -72,9 +72,7 @@ describe('a lab of both families', () => {
     const options = 'prefixlen 64 anycast pltime 0 vltime 600 alias'.split(' ');
     expect((await on('a', 'ifconfig', 'eth0', 'inet6', 'fd00:0:0:a::78', ...options)).code).toBe(0);
     const shown = await on('a', 'ifconfig', '-L', 'eth0', 'inet6');
-    expect(shown.out).toMatch(
-      /\tinet6 fd00:0:0:a::78\/64 flags 0x11<ANYCAST,DEPRECATED> pltime 0s vltime (10m|9m\d+s)/,
-    );
+    expect(shown.out).toMatch(/\tinet6 fd00:0:0:a::78\/64 flags 0x11<ANYCAST,DEPRECATED> pltime 0 vltime (600|59\d)/);
     expect((await on('a', 'ifconfig', 'eth0', 'inet6', 'fd00:0:0:a::79/64', 'pltime', '9', 'vltime', '8')).err).toBe(
       'ifconfig: SIOCAIFADDR_IN6: Invalid argument\n',
     );

@@ -72,7 +72,7 @@ describe.skipIf(process.platform !== 'linux')('rump_server', () => {
     expect(await servers.ok('rump.ping6', '-c 1 -q ::1', `${URL}6`)).toContain(' 0.0% packet loss');
     expect(await servers.run('rump.ifconfig', 'shmif0 create', URL)).toMatchObject({
       code: 1,
-      err: 'ifconfig: clone_command: Invalid argument\n',
+      err: 'ifconfig: clone_command: Invalid argument\nifconfig: exec_matches: Invalid argument\n',
     });
     expect(await servers.run('rump_server', '-l rumpnet_frob unix://other')).toMatchObject({
       code: 1,

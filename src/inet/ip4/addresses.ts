@@ -8,7 +8,7 @@
  */
 
 import { Errno } from '../../base/errors.ts';
-import type { Interface, InterfaceAddress } from '../../net/interface.ts';
+import type { AddressDetails, Interface, InterfaceAddress } from '../../net/interface.ts';
 import { maskOf } from '../../net/route-table.ts';
 import type { TableEvents } from '../../net/table-events.ts';
 import { ADDRESS_BROADCAST, isLoopback, isMulticast, isUnicast } from '../../wire/ipv4.ts';
@@ -30,25 +30,30 @@ export class Addresses4 implements LocalAddresses {
 
   /**
    * Add an address to an interface. It counts as ours only when `state` is 'valid' ({@link activate}).
-   * Returns the entry, or `-EEXIST` (some interface has it), `-EINVAL` (no unicast address, or a bad prefix length).
+   * Returns the entry, or `-EEXIST` (some interface has it), `-EINVAL` (no unicast address, a bad prefix length, or an other end
+   * where there is none).
    */
   add(
     iface: Interface,
     address: number,
     prefixLength: number,
     state: InterfaceAddress['state'],
+    { broadcast, destination = 0 }: AddressDetails = {},
   ): InterfaceAddress | number {
     if (!Number.isInteger(prefixLength) || prefixLength < 1 || prefixLength > 32) return -Errno.EINVAL;
     if (!isUnicast(address) || (isLoopback(address) && !iface.loopback)) return -Errno.EINVAL;
     if (this.#held.has(address)) return -Errno.EEXIST;
     const mask = maskOf(prefixLength);
-    const hasBroadcast = prefixLength <= 30 && !iface.loopback;
+    const hasBroadcast = prefixLength <= 30 && !iface.loopback && !iface.pointToPoint;
+    if (destination !== 0 && !(iface.pointToPoint && isUnicast(destination))) return -Errno.EINVAL;
+    if (broadcast !== undefined && (iface.loopback || iface.pointToPoint)) return -Errno.EINVAL;
     const entry: InterfaceAddress = {
+      destination,
       address,
       prefixLength,
       mask,
       network: address & mask,
-      broadcast: hasBroadcast ? address | ~mask : 0,
+      broadcast: broadcast ?? (hasBroadcast ? address | ~mask : 0),
       state: 'tentative',
     };
     if (entry.broadcast === address || (hasBroadcast && entry.network === address)) return -Errno.EINVAL;

@@ -10,7 +10,7 @@ import { Errno } from '../../base/errors.ts';
 import type { SysctlVariable } from '../../kern/sysctl.ts';
 import type { Counters } from '../../mem/counters.ts';
 import { ConnectedRoutes } from '../../net/connected-routes.ts';
-import type { Interface, InterfaceAddress } from '../../net/interface.ts';
+import type { AddressDetails, Interface, InterfaceAddress } from '../../net/interface.ts';
 import { NeighborCache } from '../../net/neighbor-cache.ts';
 import { type Route, RTF_DYNAMIC } from '../../net/route.ts';
 import { RouteTable } from '../../net/route-table.ts';
@@ -73,9 +73,9 @@ export class Ip4 implements ProtocolFamily {
   }
 
   /** With probing on ({@link AddressConflicts}) the address is tentative first. */
-  addAddress(iface: Interface, address: number, prefixLength: number): number {
+  addAddress(iface: Interface, address: number, prefixLength: number, details: AddressDetails = {}): number {
     const state = this.conflicts.probes(iface) ? 'tentative' : 'valid';
-    const entry = this.addresses.add(iface, address, prefixLength, state);
+    const entry = this.addresses.add(iface, address, prefixLength, state, details);
     if (typeof entry === 'number') return entry;
     if (state === 'valid') this.#addRoutes(iface, entry);
     this.#shared.epoch.bump();
@@ -128,17 +128,26 @@ export class Ip4 implements ProtocolFamily {
 
   // --- Routes of our addresses ---
 
-  #addRoutes(iface: Interface, { address, network, prefixLength }: InterfaceAddress): void {
+  #addRoutes(iface: Interface, { address, destination, network, prefixLength }: InterfaceAddress): void {
     this.#connected.addHost(address, this.addresses.loopback ?? iface);
-    if (prefixLength < HOST_PREFIX) this.#connected.addPrefix(network, prefixLength, iface);
+    if (destination !== 0) this.#connected.addOtherEnd(destination, address, iface);
+    else if (prefixLength < HOST_PREFIX) this.#connected.addPrefix(network, prefixLength, iface);
   }
 
   /** A subnet that another address is on too keeps a route. */
-  #removeRoutes(iface: Interface, { address, network, prefixLength }: InterfaceAddress): void {
+  #removeRoutes(iface: Interface, { address, destination, network, prefixLength }: InterfaceAddress): void {
     this.#connected.removeHost(address);
+    if (destination !== 0) {
+      this.#connected.removeOtherEnd(destination, iface);
+      return;
+    }
     const heir = this.#shared.interfaces.list.find((other) =>
       other.addresses.some(
-        (one) => one.state === 'valid' && one.network === network && one.prefixLength === prefixLength,
+        (one) =>
+          one.state === 'valid' &&
+          one.destination === 0 &&
+          one.network === network &&
+          one.prefixLength === prefixLength,
       ),
     );
     this.#connected.removePrefix(network, prefixLength, iface, heir ?? null);

@@ -35,12 +35,15 @@ export class Addresses6 implements AddressHolder, LocalAddresses {
   }
 
   markAddresses(mark: (address: number) => void): void {
-    for (const address of this.#entries.keys()) mark(address);
+    for (const { address, destination } of this.#entries.values()) {
+      mark(address);
+      mark(destination);
+    }
   }
 
   /**
    * Add an address to an interface, tentative. It is ours after {@link activate}. Returns the entry, or `-EEXIST` (this
-   * kernel has it), `-EINVAL` (no unicast address, one of another zone, or a bad prefix length).
+   * kernel has it), `-EINVAL` (no unicast address, one of another zone, a bad prefix length, or an other end where there is none).
    */
   // cold: once per address
   add(
@@ -49,6 +52,7 @@ export class Addresses6 implements AddressHolder, LocalAddresses {
     prefixLength: number,
     origin: Address6Origin,
     anycast: boolean = false,
+    destination: number = 0,
   ): InterfaceAddress6 | number {
     if (!Number.isInteger(prefixLength) || prefixLength < 1 || prefixLength > ADDRESS_BITS) return -Errno.EINVAL;
     const zone = this.interner.zone(address);
@@ -56,11 +60,13 @@ export class Addresses6 implements AddressHolder, LocalAddresses {
     if (!unicast || (zone !== 0 && zone !== iface.index)) return -Errno.EINVAL;
     if (address === IP6_LOOPBACK && !iface.loopback) return -Errno.EINVAL;
     if (zone === 0 && this.isLinkLocal(address)) return -Errno.EINVAL;
+    if (destination !== 0 && (!iface.pointToPoint || this.isMulticast(destination))) return -Errno.EINVAL;
     if (this.#entries.has(address)) return -Errno.EEXIST;
     const entry: InterfaceAddress6 = {
       iface,
       address,
       prefixLength,
+      destination,
       origin,
       anycast,
       state: 'tentative',

@@ -156,7 +156,10 @@ export class Ip6 implements ProtocolFamily {
     for (const { iface } of this.links.all()) {
       const on = iface.addresses6.some(
         (entry) =>
-          entry.state !== 'duplicated' && this.addresses.samePrefix(entry.address, gateway, entry.prefixLength),
+          entry.state !== 'duplicated' &&
+          (entry.destination === 0
+            ? this.addresses.samePrefix(entry.address, gateway, entry.prefixLength)
+            : entry.destination === gateway),
       );
       if (on) return iface;
     }
@@ -209,8 +212,9 @@ export class Ip6 implements ProtocolFamily {
     prefixLength: number,
     origin: Address6Origin = 'manual',
     anycast: boolean = false,
+    destination: number = 0,
   ): number {
-    return this.#control.addAddress(iface, address, prefixLength, origin, anycast);
+    return this.#control.addAddress(iface, address, prefixLength, origin, anycast, destination);
   }
 
   removeAddress(iface: Interface, address: number): number {

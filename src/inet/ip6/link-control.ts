@@ -169,8 +169,9 @@ export class LinkControl6 {
     prefixLength: number,
     origin: Address6Origin,
     anycast: boolean,
+    destination: number = 0,
   ): number {
-    const entry = this.#parts.addresses.add(iface, address, prefixLength, origin, anycast);
+    const entry = this.#parts.addresses.add(iface, address, prefixLength, origin, anycast, destination);
     if (typeof entry === 'number') return entry;
     if (this.#parts.links.isActive(iface)) this.#begin(entry, origin !== 'manual');
     else if (!iface.up) this.#unasked.add(entry);
@@ -249,21 +250,30 @@ export class LinkControl6 {
   // --- Routes of our addresses ---
 
   /** An address made of an advertised prefix implies no on-link prefix (RFC 5942 section 4). */
-  #addRoutes({ address, prefixLength, iface, origin }: InterfaceAddress6): void {
+  #addRoutes({ address, destination, prefixLength, iface, origin }: InterfaceAddress6): void {
     this.#connected.addHost(address, this.#parts.addresses.loopback ?? iface);
+    if (destination !== 0) {
+      this.#connected.addOtherEnd(destination, address, iface);
+      return;
+    }
     const onLink = prefixLength < HOST_PREFIX && impliesPrefix(origin);
     const network = onLink ? this.#prefixOf(address, prefixLength) : 0;
     if (network !== 0) this.#connected.addPrefix(network, prefixLength, iface);
   }
 
   /** A prefix that another address of the interface is in too keeps its route. */
-  #removeRoutes({ address, prefixLength, iface, origin }: InterfaceAddress6): void {
+  #removeRoutes({ address, destination, prefixLength, iface, origin }: InterfaceAddress6): void {
     this.#connected.removeHost(address);
+    if (destination !== 0) {
+      this.#connected.removeOtherEnd(destination, iface);
+      return;
+    }
     const network = impliesPrefix(origin) ? this.#prefixOf(address, prefixLength) : 0;
     if (network === 0) return;
     const keeps = iface.addresses6.some(
       (other) =>
         other.address !== address &&
+        other.destination === 0 &&
         isUsable(other) &&
         impliesPrefix(other.origin) &&
         other.prefixLength === prefixLength &&

@@ -5,6 +5,7 @@ import { ToolBed } from '../../../test/fixtures/tool-bed.ts';
 import { arp } from '../../tools/arp.ts';
 import { ifconfig } from '../../tools/ifconfig.ts';
 import { ndp } from '../../tools/ndp.ts';
+import { route } from '../../tools/route.ts';
 
 const OWN = 'b2a000000001';
 const PEER = '020000000002';
@@ -114,9 +115,20 @@ describe('gif', () => {
     expect((await bed.run(ifconfig, 'gif0 inet')).text).toBe(
       `gif0: flags=0x8051<UP,POINTOPOINT,RUNNING,MULTICAST> mtu 1280
 	tunnel inet 10.0.0.1 --> 10.0.0.2
-	inet 172.16.0.1/24 broadcast 172.16.0.255 flags 0x0
+	inet 172.16.0.1/24 flags 0x0
 `,
     );
+    await bed.quietly(ifconfig, 'gif0 172.16.0.1 172.16.0.9');
+    await bed.quietly(ifconfig, 'gif0 inet6 fd17::1 fd17::9');
+    expect((await bed.run(ifconfig, 'gif0')).text).toMatch(
+      /\tinet 172\.16\.0\.1\/32 -> 172\.16\.0\.9 flags 0x0\n(.*\n)*\tinet6 fd17::1\/128 -> fd17::9 flags 0x0\n/,
+    );
+    const routes = async (): Promise<string> => (await bed.run(route, '-nL show')).text;
+    expect(await routes()).toMatch(/^172\.16\.0\.9 +172\.16\.0\.1 +UH .* gif0\n/m);
+    expect(await routes()).toMatch(/^fd17::9 +fd17::1 +UH .* gif0\n/m);
+    await bed.quietly(ifconfig, 'gif0 delete');
+    await bed.quietly(ifconfig, 'gif0 inet6 fd17::1 delete');
+    expect(await routes()).not.toMatch(/172\.16|fd17/);
     await bed.quietly(ifconfig, 'gif1 create');
     expect((await bed.run(ifconfig, 'gif1 tunnel 10.0.0.1 10.0.0.2')).errors).toMatch(
       /Can't assign requested address\n$/,
