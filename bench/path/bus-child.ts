@@ -1,6 +1,6 @@
 /**
  * Role: a participant of a bus under measurement, in a process of its own. Thread: its main thread.
- * usage: bus-child send|count|ask|echo spin|sleep PATH BYTES MILLISECONDS; tells its parent by messages.
+ * usage: bus-child send|count|ask|echo spin|block|sleep PATH BYTES MILLISECONDS; tells its parent by messages.
  */
 
 import { FileBuses } from '#src/host/node/ffi/bus-host';
@@ -33,7 +33,7 @@ const device: BusDevice = new BusDevice(arena, bulk, {
 });
 const batch: FrameBatch = new FrameBatch(64);
 let onWake: () => void = () => {};
-device.connect(new FileBuses(arena).open(path), () => onWake());
+device.connect(new FileBuses(arena).open(path), idle === 'block' ? null : () => onWake());
 
 function tell(message: object): void {
   process.send?.(message);
@@ -128,6 +128,35 @@ function echoSpinning(): void {
   }
 }
 
+/** As {@link askSpinning}, one by one, asleep in between: the thread blocks. */
+function askBlocking(): void {
+  const samples: number[] = [];
+  const until = performance.now() + limitMs;
+  for (let number = 1; performance.now() < until; number++) {
+    const begin = performance.now();
+    sendOne(number);
+    device.flush();
+    while (takeOne() !== number) {
+      if (device.pending) continue;
+      device.sleep(limitMs);
+      if (performance.now() > until + 5000) return;
+    }
+    samples.push((performance.now() - begin) * 1e6);
+  }
+  tell({ medianNs: median(samples) });
+}
+
+function echoBlocking(): void {
+  const until = performance.now() + limitMs + 2000;
+  while (performance.now() < until) {
+    const number = takeOne();
+    if (number >= 0) {
+      sendOne(number);
+      device.flush();
+    } else if (!device.pending) device.sleep(limitMs);
+  }
+}
+
 /** Sleeps in the event loop until the answer rings. */
 async function askSleeping(): Promise<void> {
   const samples: number[] = [];
@@ -165,6 +194,8 @@ const ROLES: Record<string, () => void> = {
   'count spin': count,
   'ask spin': askSpinning,
   'echo spin': echoSpinning,
+  'ask block': askBlocking,
+  'echo block': echoBlocking,
   'ask sleep': () => void askSleeping(),
   'echo sleep': echoSleeping,
 };

@@ -23,6 +23,7 @@ const ROUND_TRIP_BYTES = 64;
 const SOCKET = 'C unix datagram 1500 B, 2 processes';
 const SPINNING = 'bus round trip, spinning';
 const ASLEEP = 'bus round trip, asleep';
+const IN_LOOPS = 'bus round trip, asleep in event loops';
 const TOOL = 'rump.ifconfig -l';
 const EMPTY = 'node -e 0';
 const TOOL_MS_MAX = 120;
@@ -86,7 +87,7 @@ async function frames(processes: number, ms: number): Promise<Measured> {
   }
 }
 
-async function roundTrip(idle: 'spin' | 'sleep', ms: number, perUnit: number): Promise<Measured> {
+async function roundTrip(idle: 'spin' | 'block' | 'sleep', ms: number, perUnit: number): Promise<Measured> {
   const party = new Party();
   try {
     const echo = await party.add('echo', idle, ROUND_TRIP_BYTES, ms);
@@ -139,11 +140,9 @@ function startTimeMs(args: readonly string[], env: NodeJS.ProcessEnv): number {
 function toolSubjects(): Subject[] {
   const command = (file: string): string =>
     fileURLToPath(new URL(`../../tools/bin/${file}`, entryUrl('x', import.meta.url)));
-  // Node reads and parses this file before it starts a program: 38 ms for the certificates of a distribution.
-  const { NODE_EXTRA_CA_CERTS: _, ...settings } = process.env;
   const timed = async (tool: boolean): Promise<Measured> => {
     const folder = mkdtempSync(join(tmpdir(), 'mk-bus-'));
-    const env = { ...settings, RUMP_SERVER: `unix://${join(folder, 'sock')}` };
+    const env = { ...process.env, RUMP_SERVER: `unix://${join(folder, 'sock')}` };
     try {
       if (!tool) return { values: { value: startTimeMs(['-e', '0'], env) } };
       spawnSync(process.execPath, [command('rump-server.js'), env.RUMP_SERVER], { env });
@@ -172,13 +171,15 @@ async function run(context: BenchContext): Promise<Row[]> {
     ...processes.map((count) => ours(busName(count), 'Mpps', () => frames(count, ms))),
     socketSubject(peers, ms),
     ours(SPINNING, 'ns', () => roundTrip('spin', ms, 1)),
-    ours(ASLEEP, 'us', () => roundTrip('sleep', ms, 1000), false),
+    ours(ASLEEP, 'us', () => roundTrip('block', ms, 1000), false),
+    ours(IN_LOOPS, 'us', () => roundTrip('sleep', ms, 1000), false),
     ...roundTrips,
     ...toolSubjects(),
   ]);
   compare(rows, busName(2), SOCKET);
   compare(rows, SPINNING, C_SPIN_RTT);
   compare(rows, ASLEEP, C_UNIX_BLOCKING_RTT);
+  compare(rows, IN_LOOPS, C_UNIX_BLOCKING_RTT);
   compare(rows, TOOL, EMPTY);
   want(rowOf(rows, busName(2)), { of: 'ratio', must: 2 });
   want(rowOf(rows, SPINNING), { of: 'ratio', must: 10 });

@@ -21,6 +21,8 @@ const PORT = 8000;
 const SECONDS = 10;
 /** Link-layer, IP and UDP header of a datagram. */
 const HEADER_BYTES = 42;
+/** Between two round trips, at least. */
+const GAP_MS = 20;
 const BURST_BYTES = 1208;
 const BURST = 500;
 
@@ -45,7 +47,8 @@ function delay(ms: number, count: number): Case {
     unit: 'us',
     impair: { delay: `${ms}ms` },
     tc: [`delay ${ms}ms`, `delay ${ms}ms`],
-    client: ['--count', String(count)],
+    // Programs sleep as long without the delay as with it: the longer they sleep, the later they wake.
+    client: ['--count', String(count), '--gap-ms', String(Math.max(GAP_MS, 2 * ms))],
     error: (result, plain) => {
       const addedMs = numberOf(result, 'medianMs') - numberOf(plain as ProgramResult, 'medianMs');
       return Math.abs(addedMs / 2 - ms) * 1000;

@@ -99,7 +99,17 @@ export interface BusFile {
   listen(name: string, onRing: () => void): void;
   /** Wake the one who listens under that name; nobody may. */
   ring(name: string): void;
+  /** The bell whose word is at a place of the arena, in the file: to block on, or to ring. Throws ENOSYS. */
+  bell(at: number): FileBell;
   close(): void;
+}
+
+/** A bell in a file, of which a thread that blocks is the owner (mem/bell.ts). */
+export interface FileBell {
+  /** Block until rung, at most so long; the bell says already that its owner sleeps. */
+  wait(timeoutMs: number): boolean;
+  /** Wake the owner if he sleeps. */
+  ring(): void;
 }
 
 /** Buses of the host. */

@@ -24,6 +24,7 @@ function bed(count: number) {
         rung.push(name);
         listening.get(name)?.();
       },
+      bell: (bellAt) => ({ wait: () => true, ring: () => void rung.push(`the word at ${bellAt - at}`) }),
       close: () => {
         for (const lane of own) taken.delete(lane);
       },
@@ -108,6 +109,22 @@ describe('a shmif device', () => {
     // Frames that are there are found by the last look before a sleep.
     expect(b.pending).toBe(true);
     expect(c.pending).toBe(true);
+  });
+
+  it('rings a thread that blocks by the word that all map', () => {
+    const { arena, devices, file, rung } = bed(2);
+    const [a, b] = devices;
+    a.connect(file(), () => undefined);
+    b.connect(file(), null);
+    expect(b.pending).toBe(false);
+    send(arena, a, 0xffff, -1, 'one');
+    a.flush();
+    expect(rung).toEqual([`the word at ${4096 + 256 + 16}`]);
+    b.sleep(1000);
+    expect(received(arena, b)).toEqual(['one']);
+    send(arena, a, 0xffff, -1, 'two');
+    a.flush();
+    expect(rung.length).toBe(1);
   });
 
   it('is down without a bus or without media, and takes the place of one that left', () => {

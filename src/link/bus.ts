@@ -8,8 +8,9 @@
  */
 
 import { Errno, MultikernelError } from '../base/errors.ts';
-import type { BusFile } from '../host/contract.ts';
+import type { BusFile, FileBell } from '../host/contract.ts';
 import type { Arena } from '../mem/arena.ts';
+import { AWAKE, BLOCKED, SLEEPING } from '../mem/bell.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { BUS_BYTES, BUS_FRAME_BYTES_MAX, BUS_LANES, BusMembers, BusReader, BusWriter } from '../mem/bus.ts';
 import { Counters } from '../mem/counters.ts';
@@ -19,6 +20,8 @@ import type { Device, DeviceQueue, FrameBatch, MacAddress } from './device.ts';
 import { ReceiveFilter } from './filter.ts';
 
 const MTU_BYTES_DEFAULT = 1500;
+/** Longest sleep of a thread that blocks. */
+const LOOK_MS = 100;
 /** Place for the copies of one batch. */
 const COPIES_BYTES: number = 256 * 1024;
 
@@ -42,6 +45,10 @@ interface Membership {
   readonly writer: BusWriter;
   /** By lane; the own lane is read by nobody here. */
   readonly readers: readonly BusReader[];
+  /** By lane, of those that sleep in a futex: made when one is first rung. */
+  readonly bells: (FileBell | undefined)[];
+  /** Ours, if the thread blocks. */
+  readonly ownBell: FileBell | null;
 }
 
 export class BusDevice implements Device, DeviceQueue {
@@ -123,9 +130,12 @@ export class BusDevice implements Device, DeviceQueue {
     this.#mediaOn = on;
   }
 
-  /** Take part in a bus; `onRing`: somebody has frames for us while we sleep. Throws EBUSY when all lanes are taken. */
+  /**
+   * Take part in a bus; `onRing`: somebody has frames for us while we sleep. Null for a thread that blocks: it sleeps in
+   * {@link sleep} and hears nothing else. Throws EBUSY when all lanes are taken, ENOSYS when the host has no futex.
+   */
   // cold: configuration
-  connect(file: BusFile, onRing: () => void): void {
+  connect(file: BusFile, onRing: (() => void) | null): void {
     this.disconnect();
     const region = this.#arena.part(this.#arena.offset(file.at), BUS_BYTES);
     let lane = 0;
@@ -135,9 +145,10 @@ export class BusDevice implements Device, DeviceQueue {
     const readers: BusReader[] = [];
     for (let other = 0; other < BUS_LANES; other++) readers.push(new BusReader(region, other));
     const writer = new BusWriter(region, lane);
-    file.listen(members.bellName(lane, writer.holder), onRing);
+    const ownBell = onRing === null ? file.bell(members.bellAt(lane)) : null;
+    if (onRing !== null) file.listen(members.bellName(lane, writer.holder), onRing);
     writer.join(region);
-    this.#bus = { file, members, writer, readers };
+    this.#bus = { file, members, writer, readers, bells: [], ownBell };
   }
 
   /** Leave the bus. */
@@ -182,16 +193,32 @@ export class BusDevice implements Device, DeviceQueue {
     const { members, writer } = bus;
     const used = members.used;
     for (let lane = 0; lane < used; lane++) {
-      if (lane !== writer.lane && members.sleeps(lane)) this.#wake(bus, lane);
+      const state = members.sleep(lane);
+      if (state !== AWAKE && lane !== writer.lane) this.#wake(bus, lane, state);
     }
   }
 
   // cold: once per sleep
-  #wake({ file, members }: Membership, lane: number): void {
+  #wake({ file, members, bells }: Membership, lane: number, state: number): void {
     const holder = members.holder(lane);
     if (holder < 0) return;
     this.counters.add(this.#wakeUps, 1);
-    file.ring(members.bellName(lane, holder));
+    if (state === SLEEPING) {
+      file.ring(members.bellName(lane, holder));
+    } else if (state === BLOCKED) {
+      const bell = bells[lane] ?? file.bell(members.bellAt(lane));
+      bells[lane] = bell;
+      bell.ring();
+    }
+  }
+
+  /**
+   * Block until somebody has frames for us, at most so long, and a tenth of a second: who was to ring may have died before. For a thread
+   * that connected without `onRing`, when nothing is `pending`.
+   */
+  // cold: once per sleep
+  sleep(timeoutMs: number): void {
+    this.#bus?.ownBell?.wait(Math.min(timeoutMs, LOOK_MS));
   }
 
   /** Send frames that were made elsewhere, whole with their Ethernet headers; those that no frame of this link is are left out. */
@@ -278,7 +305,7 @@ export class BusDevice implements Device, DeviceQueue {
   get pending(): boolean {
     const bus = this.#bus;
     if (bus === null) return false;
-    bus.writer.arm();
+    bus.writer.arm(bus.ownBell !== null);
     this.#asleep = true;
     const used = bus.members.used;
     for (let lane = 0; lane < used; lane++) {

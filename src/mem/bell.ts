@@ -9,15 +9,17 @@
  *
  * Either the owner's look sees the work, or the ringer's look sees SLEEPING. A ringer pays one load while the owner is
  * awake. The wait of the owner is the implementation's: `Doorbell` (doorbell.ts) waits by `Atomics` on the word, which wakes
- * within a process only. A bell that is rung from other processes also listens to a descriptor, to which their
- * {@link Waker} writes (host/node/socket-bell.ts). Missing: a futex, which would wake a blocked thread from another
- * process.
+ * within a process only. An event loop that is rung from other processes also listens to a descriptor, to which their
+ * {@link Waker} writes (host/node/socket-bell.ts); a thread without one waits in a futex, which all who map the word can
+ * wake (futex-bell.ts).
  */
 
 export const AWAKE = 0;
 export const SLEEPING = 1;
+/** Asleep in a futex on the word. */
+export const BLOCKED = 2;
 
-/** The owner's side, for a thread with an event loop. */
+/** The owner's side. */
 export interface Bell {
   /** Place of the state word. */
   readonly at: number;
@@ -26,6 +28,12 @@ export interface Bell {
   arm(): void;
   /** Work was found after `arm`, or the owner woke by other means. */
   disarm(): void;
+  /** Wake the owner if it sleeps or is about to; from a thread of the owner's process. Publish the work first. */
+  ring(): void;
+}
+
+/** A bell on which a thread with an event loop can sleep. */
+export interface AsyncBell extends Bell {
   /**
    * Call `onRing` when rung (at once, if it was rung since `arm`); the owner disarms then. Must be armed. It does not keep
    * the process alive, and
@@ -33,8 +41,6 @@ export interface Bell {
    * the first came replaces `onRing`.
    */
   waitAsync(onRing: () => void): void;
-  /** Wake the owner if it sleeps or is about to; from a thread of the owner's process. Publish the work first. */
-  ring(): void;
 }
 
 /** A bell on which a thread without an event loop can sleep. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Arena } from './arena.ts';
+import { AWAKE, BLOCKED, SLEEPING } from './bell.ts';
 import { BUS_BYTES, BUS_FRAME_BYTES_MAX, BusMembers, BusReader, BusWriter, prepareBus } from './bus.ts';
 import type { Region } from './region.ts';
 
@@ -194,10 +195,13 @@ describe('a bus', () => {
     expect([members.used, members.holder(5)]).toEqual([0, -1]);
     const writer = new BusWriter(region, 5);
     writer.join(region);
-    expect([members.used, members.holder(5), members.sleeps(5)]).toEqual([6, 1, false]);
-    writer.arm();
-    expect(members.sleeps(5)).toBe(true);
+    expect([members.used, members.holder(5), members.sleep(5)]).toEqual([6, 1, AWAKE]);
+    writer.arm(false);
+    expect(members.sleep(5)).toBe(SLEEPING);
+    writer.arm(true);
+    expect(members.sleep(5)).toBe(BLOCKED);
+    expect(region.words[members.bellAt(5) >> 2]).toBe(BLOCKED);
     writer.leave();
-    expect([members.used, members.holder(5), members.sleeps(5)]).toEqual([6, -1, false]);
+    expect([members.used, members.holder(5), members.sleep(5)]).toEqual([6, -1, AWAKE]);
   });
 });

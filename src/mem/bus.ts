@@ -9,7 +9,7 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
-import { AWAKE, SLEEPING } from './bell.ts';
+import { AWAKE, BLOCKED, SLEEPING } from './bell.ts';
 import { checkSeal, magicOf, seal } from './layout.ts';
 import { Region, viewsOf } from './region.ts';
 
@@ -113,9 +113,14 @@ export class BusMembers {
     return (life & STATE_MASK) === UP ? life >>> 8 : -1;
   }
 
-  /** Whether the holder of a lane sleeps, and wants to be woken. */
-  sleeps(lane: number): boolean {
-    return Atomics.load(this.#words, headWord(this.#region, lane) + LANE_BELL) === SLEEPING;
+  /** Whether the holder of a lane sleeps, and wants to be woken: {@link SLEEPING} by its name, {@link BLOCKED} by its bell, or {@link AWAKE}. */
+  sleep(lane: number): number {
+    return Atomics.load(this.#words, headWord(this.#region, lane) + LANE_BELL);
+  }
+
+  /** Place of a lane's bell. */
+  bellAt(lane: number): number {
+    return (headWord(this.#region, lane) + LANE_BELL) << 2;
   }
 
   /** Name under which the holder of a lane can be woken: no two incarnations, on no two buses, have one name. */
@@ -179,9 +184,9 @@ export class BusWriter {
     Atomics.store(this.#words, this.#word + LANE_LIFE, (this.holder << 8) | FREE);
   }
 
-  /** About to sleep: look at all lanes after this. */
-  arm(): void {
-    Atomics.store(this.#words, this.#word + LANE_BELL, SLEEPING);
+  /** About to sleep, in a futex or in an event loop: look at all lanes after this. */
+  arm(blocks: boolean): void {
+    Atomics.store(this.#words, this.#word + LANE_BELL, blocks ? BLOCKED : SLEEPING);
   }
 
   disarm(): void {

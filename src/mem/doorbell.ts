@@ -7,9 +7,9 @@
  */
 
 import type { Arena } from './arena.ts';
-import { AWAKE, type BlockingBell, ringDoorbell, SLEEPING } from './bell.ts';
+import { type AsyncBell, AWAKE, type BlockingBell, ringDoorbell, SLEEPING } from './bell.ts';
 
-export class Doorbell implements BlockingBell {
+export class Doorbell implements AsyncBell, BlockingBell {
   readonly at: number;
   readonly #words: Int32Array;
   readonly #index: number;

@@ -5,7 +5,7 @@
  */
 
 export { ARENA_BYTES_MAX, Arena, type ArenaOptions, DOORBELL_BYTES } from './arena.ts';
-export { type Bell, type BlockingBell, ringDoorbell, ringFar, type Waker } from './bell.ts';
+export { type AsyncBell, type Bell, type BlockingBell, ringDoorbell, ringFar, type Waker } from './bell.ts';
 export { type Bulk, type BulkOptions, createBulk } from './bulk.ts';
 export { type BufferCopy, lendBufferCopy, lendScratch, SCRATCH_TOTAL_BYTES } from './bulk-staging.ts';
 export {

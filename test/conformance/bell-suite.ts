@@ -3,10 +3,10 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import type { Bell, BlockingBell } from '../../src/mem/bell.ts';
+import type { AsyncBell, Bell, BlockingBell } from '../../src/mem/bell.ts';
 
-export interface BellUnderTest {
-  bell: Bell;
+export interface BellUnderTest<B extends Bell> {
+  bell: B;
   /** As somebody else rings it. */
   ring(): void;
   close(): Promise<void>;
@@ -14,18 +14,25 @@ export interface BellUnderTest {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** `blocks`: a thread without an event loop can sleep on it too. */
-export function bellSuite(name: string, blocks: boolean, make: () => Promise<BellUnderTest>): void {
-  const test = (title: string, run: (one: BellUnderTest) => Promise<void>): void => {
-    it(title, async () => {
-      const one = await make();
-      try {
-        await run(one);
-      } finally {
-        await one.close();
-      }
-    });
-  };
+function bellTest<B extends Bell>(
+  make: () => Promise<BellUnderTest<B>>,
+  title: string,
+  run: (one: BellUnderTest<B>) => Promise<void>,
+): void {
+  it(title, async () => {
+    const one = await make();
+    try {
+      await run(one);
+    } finally {
+      await one.close();
+    }
+  });
+}
+
+/** For owners with an event loop. */
+export function asyncBellSuite(name: string, make: () => Promise<BellUnderTest<AsyncBell>>): void {
+  const test = (title: string, run: (one: BellUnderTest<AsyncBell>) => Promise<void>): void =>
+    bellTest(make, title, run);
 
   describe(`bell: ${name}`, () => {
     test('wakes an owner that waits, and one that is about to', async ({ bell, ring }) => {
@@ -91,16 +98,36 @@ export function bellSuite(name: string, blocks: boolean, make: () => Promise<Bel
         bell.disarm();
       }
     });
+  });
+}
 
-    if (!blocks) return;
-    test('blocks a thread until it is rung, or its time is up', async ({ bell: any, ring }) => {
-      const bell = any as BlockingBell;
+/** For owners that block. */
+export function blockingBellSuite(name: string, make: () => Promise<BellUnderTest<BlockingBell>>): void {
+  const test = (title: string, run: (one: BellUnderTest<BlockingBell>) => Promise<void>): void =>
+    bellTest(make, title, run);
+
+  describe(`blocking bell: ${name}`, () => {
+    test('wakes a thread that was about to wait', async ({ bell, ring }) => {
       bell.arm();
       ring();
       expect(bell.wait(Infinity)).toBe(true);
+      expect(bell.sleeping).toBe(false);
+    });
+
+    test('lets a thread go when its time is up', async ({ bell }) => {
+      for (const timeoutMs of [0.1, 0, -1]) {
+        bell.arm();
+        expect(bell.wait(timeoutMs)).toBe(false);
+        expect(bell.sleeping).toBe(false);
+      }
+    });
+
+    test('forgets a ring for an owner that was awake', async ({ bell, ring }) => {
+      bell.arm();
+      bell.disarm();
+      ring();
       bell.arm();
       expect(bell.wait(0.1)).toBe(false);
-      expect(bell.sleeping).toBe(false);
     });
   });
 }

@@ -12,7 +12,7 @@
 
 import type { Rng } from '../../base/rng.ts';
 import { US_PER_MS } from '../../base/units.ts';
-import type { Bell } from '../../mem/bell.ts';
+import type { AsyncBell } from '../../mem/bell.ts';
 import type { SpinBudget } from '../../mem/spin-budget.ts';
 import { AgentGroup } from '../agent-group.ts';
 import type { Agent, Host } from '../contract.ts';
@@ -25,7 +25,7 @@ lendNodeBufferCopy();
 /** Options of an {@link EventLoop}. */
 export interface EventLoopOptions {
   /** Bell on which it sleeps; devices ring it. */
-  doorbell: Bell;
+  doorbell: AsyncBell;
   /** Bound of the threads that may poll at once. */
   spinBudget: SpinBudget;
   /** Default: the randomness of the system. */
@@ -56,7 +56,7 @@ export class EventLoop implements Host {
   readonly rng: Rng;
   readonly epochNs: bigint;
   readonly #clock = new MonotonicClock();
-  readonly #doorbell: Bell;
+  readonly #doorbell: AsyncBell;
   readonly #window: PollWindow;
   readonly #stayUs: number;
   readonly #agents = new AgentGroup();

@@ -4,19 +4,18 @@
  * Thread: the bell's functions belong to its owner, `ring` to any thread of the owner's process; a waker belongs to the thread
  * that connected it. The word of the bell stays the truth about its owner (mem/bell.ts): a waker writes one byte when it finds
  * SLEEPING there, and a byte says no more than "look". Read first: mem/bell.ts, mem/doorbell.ts. Missing: an arena mapped by two
- * processes (ffi/shared-file.ts maps pieces of one), so that both sides are threads of one process today; a blocked thread
- * (thread-loop.ts) as the owner, which needs a futex.
+ * processes (ffi/shared-file.ts maps pieces of one), so that both sides are threads of one process today.
  */
 
 import type { Arena } from '../../mem/arena.ts';
-import type { Bell, Waker } from '../../mem/bell.ts';
+import type { AsyncBell, Waker } from '../../mem/bell.ts';
 import { Doorbell } from '../../mem/doorbell.ts';
 import type { Carrier } from '../contract.ts';
 import { connectSocket, listenSocket, type SocketPlace, type SocketServer } from './socket-carrier.ts';
 
 const LOOK: Uint8Array = Uint8Array.of(1);
 
-export class SocketBell implements Bell {
+export class SocketBell implements AsyncBell {
   /** Path that wakers connect to. */
   readonly place: SocketPlace;
   readonly at: number;

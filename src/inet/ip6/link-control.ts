@@ -19,14 +19,12 @@ import type { AddressDetection } from './address-detection.ts';
 import { AddressLifetimes } from './address-lifetimes.ts';
 import { type Addresses6, isUsable } from './addresses.ts';
 import type { AutoconfigurationPoint } from './autoconfiguration.ts';
-import { type InterfaceId, idFromMac } from './eui64.ts';
+import { idFromMac } from './eui64.ts';
 import type { Link6, Links6 } from './link.ts';
 import type { Mld } from './mld.ts';
 
 const HOST_PREFIX = 128;
 const LINK_LOCAL_PREFIX = 64;
-/** Bit of an interface identifier that follows from the address of a card. */
-const UNIVERSAL_BIT = 0x02000000;
 const LINK_LOCAL_WORD = 0xfe800000 | 0;
 
 export interface LinkControlParts6 {
@@ -143,18 +141,9 @@ export class LinkControl6 {
     const { iface } = link;
     const known = iface.addresses6.some((entry) => this.#parts.addresses.isLinkLocal(entry.address));
     if (known || this.#autoLinkLocal.value === 0) return;
-    const [high, low] = this.#identifierOf(iface);
+    const [high, low] = idFromMac(iface.macHi, iface.macLo);
     const address = this.#parts.interner.intern(LINK_LOCAL_WORD, 0, high, low, iface.index);
     if (address !== 0) this.addAddress(iface, address, LINK_LOCAL_PREFIX, 'link-local', false);
-  }
-
-  /** A link without an address, a tunnel, has the identifier of another of the machine, which its other end has not; or a random one. */
-  #identifierOf(iface: Interface): InterfaceId {
-    const hasMac = ({ macHi, macLo }: Interface): boolean => (macHi | macLo) !== 0;
-    const source = hasMac(iface) ? iface : this.#parts.interfaces.find(hasMac);
-    if (source !== undefined) return idFromMac(source.macHi, source.macLo);
-    const { rng } = this.#context;
-    return [rng.next32() & ~UNIVERSAL_BIT, rng.next32()];
   }
 
   // --- Addresses ---

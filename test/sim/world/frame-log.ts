@@ -21,8 +21,6 @@ const FRAGMENT_MASK = 0x3fff;
 const SUMMED6: readonly number[] = [6, 17, 58];
 /** Hop limits of what was made here: MLD, the default, neighbor discovery. */
 const FIRST_HOP_LIMITS: readonly number[] = [1, 64, 255];
-const TAG_BYTES = 4;
-const TAGS_BYTES_MAX: number = 2 * TAG_BYTES;
 /** Captures end here, so that a simulation that runs wild does not eat the machine. */
 const CAPTURE_BYTES_MAX = 1_000_000_000;
 
@@ -111,13 +109,10 @@ export class OwnAddresses {
   readonly #four: readonly number[];
   readonly #six: readonly string[];
   readonly #auto: boolean;
-  /** It passes frames on as they are: a bridge. */
-  readonly relays: boolean;
 
   /** `auto`: it makes addresses of its own, and forwards nothing. */
-  constructor(texts: readonly string[], auto: boolean, relays: boolean) {
+  constructor(texts: readonly string[], auto: boolean) {
     this.#auto = auto;
-    this.relays = relays;
     this.#four = texts.flatMap((text) => ipv4.parseAddress(text) ?? []);
     this.#six = texts.flatMap((text) => (text.includes(':') ? `${parseAddress6(text)}` : []));
   }
@@ -180,20 +175,12 @@ export class LoggedDevice extends Middleware {
       const at = batch.at[i] as number;
       this.#log.received(this.#index, this.#arena, at, batch.length[i] as number);
       const { view } = this.#arena;
-      const tags = tagBytes(view, at);
-      const type = ethernet.type(view, at + tags);
+      const type = ethernet.type(view, at);
       if (type !== ethernet.ETHERTYPE_IPV4 && type !== ethernet.ETHERTYPE_IPV6) continue;
-      this.#windows.received(view, at + ethernet.HEADER_BYTES + tags, batch.meta[i] as number);
+      this.#windows.received(view, at + ethernet.HEADER_BYTES, batch.meta[i] as number);
     }
     return count;
   }
-}
-
-/** Bytes of the VLAN tags between the addresses and the EtherType. */
-function tagBytes(view: DataView, at: number): number {
-  let bytes = 0;
-  while (bytes < TAGS_BYTES_MAX && ethernet.type(view, at + bytes) === ethernet.ETHERTYPE_VLAN) bytes += TAG_BYTES;
-  return bytes;
 }
 
 /** What is wrong with a frame that is about to be sent, '' when nothing is. */
@@ -205,12 +192,10 @@ function faultOf(
   own: OwnAddresses,
   windows: WindowWatch,
 ): string {
-  const tags = tagBytes(view, at);
-  const type = ethernet.type(view, at + tags);
-  const ip = at + ethernet.HEADER_BYTES + tags;
-  const bytes = lengthBytes - ethernet.HEADER_BYTES - tags;
+  const type = ethernet.type(view, at);
+  const ip = at + ethernet.HEADER_BYTES;
+  const bytes = lengthBytes - ethernet.HEADER_BYTES;
   const partial = (meta & META_CHECKSUM_PARTIAL) !== 0;
-  if (own.relays) return '';
   if (type === ethernet.ETHERTYPE_IPV4) {
     const sent = own.sent4(view, ip) ? windows.sent(view, ip, ipv4.totalLength(view, ip)) : '';
     return fault4(view, ip, bytes, partial, own) || sent;

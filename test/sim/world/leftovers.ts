@@ -5,10 +5,11 @@
 import { equal, parseAddress } from '../../../src/wire/ipv6-address.ts';
 import { textControl } from '../../fixtures/text-control.ts';
 import { type Machine, routesOf } from './machine.ts';
-import { PREFIX_LENGTH6 } from './topology.ts';
+import { type NodePlan, PREFIX_LENGTH6 } from './topology.ts';
 
 export function leftovers(machine: Machine): string[] {
-  const { kernel, node } = machine;
+  const { kernel, bridge, node } = machine;
+  if (bridge !== null) return bridge.nextDeadlineUs() === Number.POSITIVE_INFINITY ? [] : [`${node.name}: frames left`];
   if (kernel === null) return [`${node.name}: is down`];
   const left: string[] = [];
   const none = (what: string, count: number): void => {
@@ -25,7 +26,7 @@ export function leftovers(machine: Machine): string[] {
   none('neighbors', textControl(kernel, 'neighbors', { family: 'inet' }).length);
   none('IPv6 neighbors', textControl(kernel, 'neighbors', { family: 'inet6' }).length);
   for (const route of changedRoutes(machine.boot.routes, routesOf(kernel))) {
-    if (!ownRoute(machine, route)) left.push(`${node.name}: route ${route} was not there, or is no more`);
+    if (!ownRoute(node, route)) left.push(`${node.name}: route ${route} was not there, or is no more`);
   }
   const next = kernel.cpus[0].cpu.callouts.nextDeadlineUs();
   if (next !== Number.POSITIVE_INFINITY) left.push(`${node.name}: a timer left, due at ${next} us`);
@@ -42,13 +43,13 @@ function changedRoutes(before: string, after: string): string[] {
 }
 
 /** Of an address that was looked for on its link first, so that its routes came after the machine had booted. */
-function ownRoute({ addresses6 }: Machine, route: string): boolean {
+function ownRoute(node: NodePlan, route: string): boolean {
   const [destination = '', length] = (route.split(' ')[0] as string).split('/');
   if (route.startsWith('fe80:')) return true;
   const words = parseAddress(destination);
   if (words === null) return false;
-  return addresses6.some((text) => {
-    const own = parseAddress(text);
+  return node.ports.some(({ address6 }) => {
+    const own = parseAddress(address6);
     if (own === null) return false;
     return length === '128' ? equal(own, words) : Number(length) === PREFIX_LENGTH6 && own[1] === words[1];
   });

@@ -4,7 +4,6 @@
 
 import type { Impairment } from '../../../src/link/impairment.ts';
 import type { WorldPlan } from './plan.ts';
-import type { BridgePlan } from './topology.ts';
 import type { SidePlan } from './traffic.ts';
 import type { EventPlan } from './trouble.ts';
 
@@ -46,29 +45,17 @@ function eventText(plan: WorldPlan, event: EventPlan): string {
   return `${span}: cut ${event.ports.map(([node, port]) => `${name(node)}/eth${port}`).join(' ')}`;
 }
 
-function bridgeText({ tree, raw }: BridgePlan): string {
-  const times = tree === null ? '' : ` spanning tree ${tree.helloSec}/${tree.forwardDelaySec}/${tree.maxAgeSec} s`;
-  return `${times}${raw ? ' of wires' : ''}`;
-}
-
 export function outlineOf(plan: WorldPlan): string {
   const lines = [`world ${plan.seed}, trouble: ${plan.severity}, ${plan.families}, heaps of ${plan.heapBytes}`];
   for (const [index, one] of plan.segments.entries()) {
     lines.push(
-      `segment ${index}: subnet ${one.subnet}, MTU ${one.mtuBytes}, wire ${one.wire} ${one.tags.map((tag) => `vlan ${tag}`).join(' ')}`,
+      `segment ${index}: subnet ${one.subnet}, MTU ${one.mtuBytes}, rings ${one.ringBytes}, caps ${one.capabilities}`,
     );
-  }
-  for (const [index, one] of plan.wires.entries()) {
-    lines.push(`wire ${index}: MTU ${one.mtuBytes}, rings ${one.ringBytes}, caps ${one.capabilities}`);
-  }
-  for (const { ends, mtuBytes } of plan.tunnels) {
-    const [a, b] = ends.map((end) => `${plan.nodes[end.node]?.name} (${end.outer}, ${end.address} ${end.address6})`);
-    lines.push(`tunnel ${a} to ${b}, MTU ${mtuBytes}`);
   }
   for (const [n, node] of plan.nodes.entries()) {
     const sysctls = Object.entries(plan.sysctls[n] ?? {}).map(([name, value]) => `${name}=${value}`);
     lines.push(
-      `${node.name} (${node.kind}${node.auto ? ', autoconfigured' : ''})${node.bridge === null ? '' : bridgeText(node.bridge)} ${sysctls.join(' ')}`,
+      `${node.name} (${node.kind}${node.auto ? ', autoconfigured' : ''})${node.kind === 'bridge' ? '' : ` ${sysctls.join(' ')}`}`,
     );
     if ((plan.acceptDelaysUs[n] ?? 0) > 0) lines.push(`  accepts after ${ms(plan.acceptDelaysUs[n] ?? 0)}`);
     for (const [p, port] of node.ports.entries()) {

@@ -13,7 +13,7 @@ import {
   TopologyBuilder,
 } from './topology.ts';
 import { type DatagramPlan, drawDatagrams, drawStreams, type StreamPlan } from './traffic.ts';
-import { drawEvents, drawImpairment, drawSeverity, type EventPlan, gentle, type Severity } from './trouble.ts';
+import { drawEvents, drawImpairment, drawSeverity, type EventPlan, type Severity } from './trouble.ts';
 
 export interface WorldPlan extends Topology {
   seed: number;
@@ -67,10 +67,7 @@ export function planWorld(seed: number): WorldPlan {
   const hosts = nodes.flatMap((node, index) => (node.kind === 'host' ? [index] : []));
   const flipper = flips ? draw.below(nodes.length) : -1;
   const impairments = nodes.map((node, n) =>
-    node.ports.map((_, p) => {
-      const drawn = drawImpairment(draw, draw.chance(0.6) ? severity : 'none', n === flipper && p === 0);
-      return node.bridge?.tree ? gentle(drawn) : drawn;
-    }),
+    node.ports.map((_, p) => drawImpairment(draw, draw.chance(0.6) ? severity : 'none', n === flipper && p === 0)),
   );
   const events = drawEvents(draw.fork(), topology, severity);
   const fewPorts = draw.chance(0.1);
@@ -99,36 +96,16 @@ export function planWorld(seed: number): WorldPlan {
     datagrams: drawDatagrams(draw.fork(), limits),
     events,
   };
-  const trees = nodes.map(({ bridge }) => 2 * (bridge?.tree?.forwardDelaySec ?? 0));
-  let settleUs = (Math.max(...trees) + TREE_SEC) * SECOND;
-  if (settleUs === TREE_SEC * SECOND) settleUs = 0;
-  if (families !== 'ipv4' && draw.chance(0.6)) {
-    advertise(draw, plan);
-    settleUs += SETTLE_US;
-  }
-  if (settleUs > 0) settle(draw, plan, settleUs);
+  if (families !== 'ipv4' && draw.chance(0.6)) advertise(draw, plan);
   return plan;
 }
 
-const SECOND = 1_000_000;
-/** Beside its delays, what a spanning tree takes until it forwards. */
-const TREE_SEC = 3;
 /** Until routers have advertised themselves and hosts have addresses. */
-const SETTLE_US: number = 15 * SECOND;
-
-/** Everything happens so much later, but some trouble. */
-function settle(draw: Draw, { streams, datagrams, events }: WorldPlan, settleUs: number): void {
-  for (const one of [...streams, ...datagrams]) one.atUs += settleUs;
-  for (const event of events) {
-    if (draw.chance(0.3)) continue;
-    event.atUs += settleUs;
-    if ('untilUs' in event) event.untilUs += settleUs;
-  }
-}
+const SETTLE_US = 15_000_000;
 
 /** Routers advertise what they are, hosts make their own addresses and have no other routes. */
 function advertise(draw: Draw, plan: WorldPlan): void {
-  const { nodes, segments } = plan;
+  const { nodes, segments, streams, datagrams, events } = plan;
   const name = (last: string): string => `net.inet6.ip6.${last}`;
   for (const [n, node] of nodes.entries()) {
     const sysctls = plan.sysctls[n] as Record<string, number>;
@@ -151,6 +128,13 @@ function advertise(draw: Draw, plan: WorldPlan): void {
       sysctls[name('temppltime')] = draw.scale(20, 86_400);
     }
   }
+  for (const one of [...streams, ...datagrams]) one.atUs += SETTLE_US;
+  // Some trouble comes while addresses are made.
+  for (const event of events) {
+    if (draw.chance(0.3)) continue;
+    event.atUs += SETTLE_US;
+    if ('untilUs' in event) event.untilUs += SETTLE_US;
+  }
 }
 
 function subnetOf({ nodes, segments }: Topology, host: number): number {
@@ -164,8 +148,6 @@ const HEADERS_MOST = 90;
 const TIMES_MOST = 60;
 /** Neighbors, groups, keep-alive, probes. */
 const FRAMES_ASIDE = 20_000;
-/** Messages of a port of a spanning tree: one a second, for three hours. */
-const TREE_FRAMES = 11_000;
 
 /** Generously, how many frames a world can need; with more, machines answer each other's answers. */
 export function framesMost({ nodes, segments, streams, datagrams }: WorldPlan): number {
@@ -179,8 +161,7 @@ export function framesMost({ nodes, segments, streams, datagrams }: WorldPlan): 
     for (const side of sides) frames += (2 * side.sendBytes) / side.writeMost + (2 * bytes) / side.readMost;
   }
   for (const { count, sizeMost } of datagrams) frames += 2 * count * (1 + sizeMost / least);
-  const trees = nodes.reduce((sum, { bridge, ports: own }) => sum + (bridge?.tree ? own.length : 0), 0);
-  return FRAMES_ASIDE + trees * TREE_FRAMES + Math.ceil(TIMES_MOST * ports * frames);
+  return FRAMES_ASIDE + Math.ceil(TIMES_MOST * ports * frames);
 }
 
 /** A machine that never says why it drops something. */

@@ -1,15 +1,12 @@
 /**
  * Random topologies: Ethernet segments joined by bridges and routers, with hosts on them.
  *
- * Segments form a tree of bridges and routers; further routers and bridges may close circles, those of bridges with spanning trees.
- * Segments joined by bridges are one subnet. A segment is a wire, or a VLAN of one (wires.ts). A host knows either the best router for
- * each other subnet or only some router of its own, which may then send redirects. Routes are static and follow the fewest hops, but for
- * those that lead through tunnels (tunnels.ts).
+ * Segments form a tree of bridges and routers; a further router may close a circle. Segments joined by bridges are one
+ * subnet. A host knows either the best router for each other subnet or only some router of its own, which may then send
+ * redirects. Routes are static and follow the fewest hops.
  */
 
 import type { Draw } from './draw.ts';
-import { drawTunnels, type TunnelPlan } from './tunnels.ts';
-import { layWires, type WirePlan } from './wires.ts';
 
 export interface SegmentPlan {
   /** Which subnet it belongs to. */
@@ -18,9 +15,6 @@ export interface SegmentPlan {
   /** `CAP_*` bits that all devices on it offer. */
   capabilities: number;
   ringBytes: number;
-  wire: number;
-  /** VLANs of the wire, the outer one first; none: frames without a tag. */
-  tags: readonly number[];
 }
 
 export interface PortPlan {
@@ -44,22 +38,11 @@ export interface NodePlan {
   routes: RoutePlan[];
   /** A host that has its addresses and routes of IPv6 from what routers advertise. */
   auto: boolean;
-  /** Of a bridge. */
-  bridge: BridgePlan | null;
-}
-
-export interface BridgePlan {
-  /** Times of its spanning tree; null: it has none. */
-  tree: { helloSec: number; forwardDelaySec: number; maxAgeSec: number } | null;
-  /** Its members are the wires, tagged frames and all; false: the VLANs. */
-  raw: boolean;
 }
 
 export interface Topology {
   segments: SegmentPlan[];
-  wires: WirePlan[];
   nodes: NodePlan[];
-  tunnels: TunnelPlan[];
 }
 
 /** Which families of addresses a world has. */
@@ -74,12 +57,6 @@ const MTU6_MIN = 1280;
 const RING_BYTES = [32_768, 65_536, 131_072, 262_144];
 /** CAP_CHECKSUM_PARTIAL, and with CAP_SUPER_FRAMES. */
 const CAPABILITIES = [0, 0, 1, 3];
-/** 2 * (forward delay - 1) >= max age >= 2 * (hello + 1), as IEEE 802.1D section 8.10.2 has it. */
-const TREES = [
-  { helloSec: 1, forwardDelaySec: 4, maxAgeSec: 6 },
-  { helloSec: 1, forwardDelaySec: 5, maxAgeSec: 8 },
-  { helloSec: 2, forwardDelaySec: 15, maxAgeSec: 20 },
-];
 
 interface Sizes {
   segments: number;
@@ -106,14 +83,9 @@ export class TopologyBuilder {
     this.#newSegment(-1);
     while (this.#segments.length < segments) this.#join();
     if (this.#given.length > 2 && this.#draw.chance(0.4)) this.#closeCircle();
-    this.#closeCircleOfBridges();
     for (let i = 0; i < hosts; i++) this.#addHost(i);
     this.#addRoutes();
-    const topology = { segments: this.#segments, wires: [], nodes: this.#nodes, tunnels: [] };
-    layWires(this.#draw.fork(), topology);
-    // A packet that passes a port twice, outside and inside a tunnel, can be spoilt twice.
-    if (this.#offload) drawTunnels(this.#draw.fork(), topology, this.#families, this.#given.length);
-    return topology;
+    return { segments: this.#segments, nodes: this.#nodes };
   }
 
   /** A segment of a new subnet, or (`subnet` >= 0) one more of a bridged one. */
@@ -122,16 +94,16 @@ export class TopologyBuilder {
     const ringBytes = draw.pick(RING_BYTES);
     const twin = this.#segments[like];
     if (twin !== undefined) {
-      const capabilities = this.#offload ? draw.pick(CAPABILITIES) : 0;
-      return this.#segments.push({ ...twin, capabilities }) - 1;
+      // A bridge passes frames on as they are.
+      for (const one of this.#segments) if (one.subnet === twin.subnet) one.capabilities = 0;
+      return this.#segments.push({ ...twin }) - 1;
     }
     const least = this.#families === 'ipv4' ? 0 : MTU6_MIN;
     const mtus = this.#families === 'ipv4' ? MTUS4 : MTUS6;
     const mtuBytes = Math.max(Math.min(draw.pick(mtus), (ringBytes >> 2) - 64), least);
     const capabilities = this.#offload ? draw.pick(CAPABILITIES) : 0;
     this.#given.push(0);
-    const subnet = this.#given.length - 1;
-    return this.#segments.push({ subnet, mtuBytes, capabilities, ringBytes, wire: -1, tags: [] }) - 1;
+    return this.#segments.push({ subnet: this.#given.length - 1, mtuBytes, capabilities, ringBytes }) - 1;
   }
 
   /** One more segment, behind a bridge or a router, new or one that is there. */
@@ -158,28 +130,6 @@ export class TopologyBuilder {
     this.#addNode(`r${count}`, 'router', [a, b]);
   }
 
-  /** One bridge more, or two, between segments that are joined already: a spanning tree has to block ports. */
-  #closeCircleOfBridges(): void {
-    const draw = this.#draw;
-    const subnets = this.#given.flatMap((_, subnet) => {
-      const own = this.#segments.flatMap((one, index) => (one.subnet === subnet ? [index] : []));
-      return own.length < 2 ? [] : [own];
-    });
-    for (const own of subnets) {
-      const circle = draw.chance(0.6);
-      for (let left = circle ? draw.between(1, 2) : 0; left > 0; left--) {
-        const a = draw.pick(own);
-        const b = draw.pick(own.filter((one) => one !== a));
-        const count = this.#nodes.filter((one) => one.kind === 'bridge').length;
-        this.#addNode(`br${count}`, 'bridge', [a, b]);
-      }
-      const tree = circle || draw.chance(0.2) ? draw.pick(TREES) : null;
-      for (const { bridge, ports } of this.#nodes) {
-        if (bridge !== null && own.includes(ports[0]?.segment ?? -1)) bridge.tree = tree;
-      }
-    }
-  }
-
   #addHost(index: number): void {
     const alone = this.#segments.findIndex((_, i) => !this.#nodes.some((one) => isOn(one, i)));
     const segment = index < 2 && alone >= 0 ? alone : this.#draw.below(this.#segments.length);
@@ -193,7 +143,6 @@ export class TopologyBuilder {
       ports: segments.map((segment) => this.#port(segment, kind)),
       routes: [],
       auto: false,
-      bridge: kind === 'bridge' ? { tree: null, raw: false } : null,
     });
   }
 
@@ -240,11 +189,7 @@ function addDefaultRoutes(node: NodePlan, { address, address6 }: PortPlan): void
   if (address6 !== '') node.routes.push({ destination: '::', prefixLength: 0, gateway: address6 });
 }
 
-export function addRoutes(
-  node: NodePlan,
-  subnet: number,
-  { address, address6 }: Pick<PortPlan, 'address' | 'address6'>,
-): void {
+function addRoutes(node: NodePlan, subnet: number, { address, address6 }: PortPlan): void {
   if (address !== '') {
     node.routes.push({ destination: `10.0.${subnet}.0`, prefixLength: PREFIX_LENGTH, gateway: address });
   }
@@ -303,13 +248,6 @@ export function nodesBetween(topology: Topology, a: number, b: number): Set<numb
   const from = (nodes[a] as NodePlan).ports.map((port) => port.segment);
   const to = (nodes[b] as NodePlan).ports.map((port) => port.segment);
   if (from.some((segment) => to.includes(segment))) return found;
-  const subnetOf = (segment: number): number => (topology.segments[segment] as SegmentPlan).subnet;
-  const near = from.map(subnetOf);
-  // A tunnel leads anywhere.
-  if (topology.tunnels.length > 0 && !to.some((segment) => near.includes(subnetOf(segment)))) {
-    for (const [index, node] of nodes.entries()) if (node.kind !== 'host') found.add(index);
-    return found;
-  }
   // A host's router need not lie on the way: it sends the packet back to the one that does.
   const gateways = [a, b].flatMap((host) => gatewaysOf(topology, nodes[host] as NodePlan));
   for (const [index, node] of nodes.entries()) {

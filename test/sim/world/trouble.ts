@@ -4,7 +4,7 @@
 
 import type { Impairment } from '../../../src/link/impairment.ts';
 import type { Draw } from './draw.ts';
-import type { NodePlan, Topology } from './topology.ts';
+import type { Topology } from './topology.ts';
 
 const MS = 1000;
 const SECOND = 1_000_000;
@@ -56,21 +56,6 @@ export function drawImpairment(draw: Draw, severity: Severity, corrupt: boolean)
   return impairment;
 }
 
-function inTree(node: NodePlan | undefined): boolean {
-  return node?.bridge?.tree !== null && node?.bridge?.tree !== undefined;
-}
-
-/** Of a bridge with a spanning tree: so many of its messages arrive that none is missed for their life, and all are whole. */
-export function gentle({ delayUs, jitterUs, loss, duplicate, reorder }: Impairment): Impairment {
-  return {
-    ...(delayUs === undefined ? {} : { delayUs }),
-    ...(jitterUs === undefined ? {} : { jitterUs }),
-    ...(loss === undefined ? {} : { loss: Math.min(loss, 0.02) }),
-    ...(duplicate === undefined ? {} : { duplicate }),
-    ...(reorder === undefined ? {} : { reorder }),
-  };
-}
-
 /** How likely it is that a frame does not arrive, bursts counted as their mean. */
 export function lossOf(impairment: Impairment): number {
   const { loss = 0, corrupt = 0, burst } = impairment;
@@ -98,8 +83,8 @@ function drawCut(draw: Draw, { nodes, segments }: Topology, atUs: number): Event
   const untilUs = atUs + draw.scale(10 * MS, draw.chance(0.8) ? 10 * SECOND : 90 * SECOND);
   const node = draw.below(nodes.length);
   const port = draw.below(nodes[node]?.ports.length ?? 1);
-  // One way. A bridge that does not hear the others any more, and is heard, closes the circle.
-  if (draw.chance(0.4) && !inTree(nodes[node])) return { kind: 'cut', atUs, untilUs, ports: [[node, port]] };
+  // One way.
+  if (draw.chance(0.4)) return { kind: 'cut', atUs, untilUs, ports: [[node, port]] };
   const segment = draw.below(segments.length);
   const ports = nodes.flatMap((one, n) =>
     one.ports.flatMap((p, i) => (p.segment === segment ? [[n, i] as const] : [])),
@@ -121,6 +106,5 @@ function drawFlap(draw: Draw, { nodes }: Topology, atUs: number): EventPlan {
 function drawChange(draw: Draw, { nodes }: Topology, severity: Severity, atUs: number): EventPlan {
   const node = draw.below(nodes.length);
   const port = draw.below(nodes[node]?.ports.length ?? 1);
-  const impairment = drawImpairment(draw, severity, false);
-  return { kind: 'change', atUs, node, port, impairment: inTree(nodes[node]) ? gentle(impairment) : impairment };
+  return { kind: 'change', atUs, node, port, impairment: drawImpairment(draw, severity, false) };
 }

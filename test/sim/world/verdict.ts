@@ -17,8 +17,6 @@ const RESET: readonly ErrnoName[] = ['ECONNRESET', 'EPIPE'];
 /** No router was heard yet. */
 const NO_ADDRESS: readonly ErrnoName[] = ['EADDRNOTAVAIL', 'ENETUNREACH', 'EHOSTUNREACH'];
 
-/** Of an outer packet, and of its fragments. */
-const HEADER_BYTES = 48;
 /** Heaps below this run out. */
 const POOR_BYTES = 8 << 20;
 
@@ -89,8 +87,6 @@ function wayOf({ plan }: World, client: number, server: number): Way {
     if (isSilent(plan.sysctls[node] ?? {})) way.silentRouter = true;
     for (const port of plan.nodes[node]?.ports ?? []) if (port.full === 'drop') way.lossy = true;
   }
-  // A packet of a tunnel arrives when all its fragments do.
-  if (plan.tunnels.length > 0 && nodes.size > 2) arrives **= fragmentsMost(plan);
   if (arrives < 1) way.lossy = true;
   if (arrives < 0.8) way.hopeless = true;
   for (const event of plan.events) {
@@ -108,12 +104,6 @@ function wayOf({ plan }: World, client: number, server: number): Way {
     }
   }
   return way;
-}
-
-/** Fragments of the longest packet of a tunnel. */
-function fragmentsMost({ segments, tunnels }: WorldPlan): number {
-  const least = Math.min(...segments.map(({ mtuBytes }) => mtuBytes));
-  return Math.ceil((Math.max(...tunnels.map(({ mtuBytes }) => mtuBytes)) + HEADER_BYTES) / (least - HEADER_BYTES));
 }
 
 /** After it has booted, an address of IPv6 is still to come. */

@@ -8,8 +8,6 @@ import * as ipv4 from '../../../src/wire/ipv4.ts';
 import * as ipv6 from '../../../src/wire/ipv6.ts';
 import * as tcp from '../../../src/wire/tcp.ts';
 
-const FAR_BYTES = 1 << 20;
-
 /** One connection, from the side of this machine. */
 interface Flow {
   /** Initial sequence numbers of this machine and its peer; null: not seen. */
@@ -46,11 +44,7 @@ export class WindowWatch {
     if (flow === undefined || (flags & tcp.FLAG_ACK) === 0) return;
     const scale = !syn && flow.ownScale >= 0 && flow.peerScale >= 0 ? flow.peerScale : 0;
     const edge = (tcp.ack(view, segment) + (tcp.window(view, segment) << scale)) | 0;
-    const ahead = flow.edge === null ? 0 : (edge - flow.edge) | 0;
-    if (flow.edge !== null && ahead <= 0) return;
-    // Further than windows open at once: a link may have spoilt it, and twice that is behind.
-    if (ahead > FAR_BYTES && (meta & META_CHECKSUM_KNOWN) === 0 && !sumGood(view, at, segment)) return;
-    flow.edge = edge;
+    if (flow.edge === null || ((edge - flow.edge) | 0) > 0) flow.edge = edge;
   }
 
   /** A packet of IP at `at`, `lengthBytes` long, goes out. Returns what is wrong with it, '' when nothing is. */

@@ -311,7 +311,6 @@ export class World {
     // What they have advertised ends in its time, or at once when their good-byes are heard.
     for (const machine of this.network.machines) {
       const { kernel, node } = machine;
-      machine.unbridge();
       if (this.plan.seed % 2 === 0) for (const port of node.ports.keys()) machine.cut(port);
       if (kernel !== null && kernel !== undefined)
         textControl(kernel, 'sysctl.set', { name: 'net.inet6.ip6.rtadv', value: 0 });

@@ -12,10 +12,12 @@ import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync } fr
 import { MultikernelError } from '../../../base/errors.ts';
 import type { Arena } from '../../../mem/arena.ts';
 import { BUS_BYTES, BUS_MAGIC, prepareBus } from '../../../mem/bus.ts';
+import { FutexBell } from '../../../mem/futex-bell.ts';
 import { nap } from '../../../mem/nap.ts';
 import type { BusFile, BusHost, Carrier } from '../../contract.ts';
 import { SystemRng } from '../clock.ts';
 import { connectSocket, listenNow } from '../socket-carrier.ts';
+import { futexOf } from './futex.ts';
 import { libc, missing } from './libc.ts';
 import { mapFile, unmapFile } from './shared-file.ts';
 
@@ -115,6 +117,7 @@ export class FileBuses implements BusHost {
         listening.push(listenNow({ kind: 'unix', path: `\0${name}` }, accept, () => undefined));
       },
       ring: (name) => ringer.ring(name),
+      bell: (bellAt) => new FutexBell(this.#arena.words, bellAt, futexOf(this.#arena.bytes)),
       close: () => {
         if (!open) return;
         open = false;

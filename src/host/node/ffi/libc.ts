@@ -20,9 +20,14 @@ export interface Libc {
   poll(fds: Int32Array, count: number, timeoutMs: number): number;
   send(fd: number, bytes: Uint8Array, byteLength: number, flags: number): number;
   recv(fd: number, bytes: Uint8Array, byteLength: number, flags: number): number;
+  /** futex(2) on the word at that place, seen by every process that maps it; `timeout` is a timespec or null. Null on other processors. */
+  futex: ((place: number, operation: number, value: number, timeout: Int32Array | null) => number) | null;
   /** Place of the bytes of an array. */
   addressOf(bytes: Uint8Array): bigint;
 }
+
+/** Numbers of futex(2), by `process.arch`. */
+const SYS_FUTEX: Readonly<Record<string, number>> = { x64: 202, arm64: 98, riscv64: 98, loong64: 98 };
 
 interface Koffi {
   load(path: string | null): { func(prototype: string): (...args: never[]) => unknown };
@@ -41,6 +46,10 @@ function load(): Libc | null {
     const koffi = createRequire(import.meta.url)('koffi') as Koffi;
     const library = koffi.load(null);
     const declare = <T>(prototype: string): T => library.func(prototype) as T;
+    const futex = declare<(...args: unknown[]) => number>(
+      'long syscall(long number, uintptr_t place, int operation, int value, const int32_t *timeout)',
+    );
+    const number = SYS_FUTEX[process.arch];
     return {
       memfd_create: declare('int memfd_create(const char *name, unsigned int flags)'),
       close: declare('int close(int fd)'),
@@ -52,6 +61,10 @@ function load(): Libc | null {
       poll: declare('int poll(_Inout_ int32_t *fds, unsigned long count, int timeout)'),
       send: declare('intptr_t send(int fd, const uint8_t *bytes, size_t length, int flags)'),
       recv: declare('intptr_t recv(int fd, _Out_ uint8_t *bytes, size_t length, int flags)'),
+      futex:
+        number === undefined
+          ? null
+          : (place, operation, value, timeout) => futex(number, place, operation, value, timeout),
       addressOf: (bytes) => BigInt(koffi.address(bytes)),
     };
   } catch (error) {
