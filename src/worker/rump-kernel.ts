@@ -83,6 +83,8 @@ function makeKernel(wanted: Wanted, arena: Arena, loop: EventLoop): Kernel {
   // Kernels of a lab ask nobody for their addresses, which the lab gives out.
   sysctl.set('net.inet.ip.dad_count', DAD_COUNT);
   sysctl.set('net.inet6.ip6.dad_count', DAD_COUNT6);
+  // As in NetBSD's rump kernels, IPv4 is forwarded and IPv6 is not.
+  sysctl.set('net.inet.ip.forwarding', 1);
   if (!ipv6) sysctl.remove('net.inet6');
   sysctl.constant('hw.ncpu', wanted.cpus, 'CPUs that rump_server -c asked for');
   return kernel;

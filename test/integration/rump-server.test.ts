@@ -63,6 +63,7 @@ describe.skipIf(process.platform !== 'linux')('rump_server', () => {
   it('has what its libraries bring, and refuses unknown ones', async () => {
     await servers.ok('rump_server', `-l rumpnet_netinet ${URL}`);
     await servers.ok('rump_server', `-l rumpnet_netinet -l rumpnet_netinet6 ${URL}6`);
+    expect(await servers.ok('rump.sysctl', 'net.inet.ip.forwarding', URL)).toBe('net.inet.ip.forwarding = 1\n');
     expect(await servers.run('rump.sysctl', 'net.inet6.ip6.forwarding', URL)).toMatchObject({ code: 1, out: '' });
     expect(await servers.run('rump.ifconfig', 'lo0 inet6 fd00::1/64', URL)).toMatchObject({ code: 1 });
     expect(await servers.ok('rump.ifconfig', 'lo0 inet6', URL)).not.toContain('inet6');

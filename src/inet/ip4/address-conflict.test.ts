@@ -63,6 +63,24 @@ describe('Address probing (RFC 5227 2.1)', () => {
     expect(bed.sent()).toEqual([]);
   });
 
+  it('has a route to the subnet at once, and one to the address once it is ours', () => {
+    const { bed, iface } = probing();
+    const rows = () => routeRows(bed.inet).filter((row) => row.destination.startsWith('10.7.'));
+    bed.inet.configure(iface, ip('10.7.0.1'), 24);
+    expect(rows().map((row) => row.destination)).toEqual(['10.7.0.0']);
+    bed.advance(10 * SECOND);
+    expect(rows().map((row) => row.destination)).toEqual(['10.7.0.0', '10.7.0.1']);
+    bed.inet.unconfigure(iface, ip('10.7.0.1'));
+    expect(rows()).toEqual([]);
+  });
+
+  it('leaves no route of an address that is removed before it was found free', () => {
+    const { bed, iface } = probing();
+    bed.inet.configure(iface, ip('10.7.0.1'), 24);
+    bed.inet.unconfigure(iface, ip('10.7.0.1'));
+    expect(routeRows(bed.inet).filter((row) => row.destination.startsWith('10.7.'))).toEqual([]);
+  });
+
   it('lets routes through the subnet be entered meanwhile', () => {
     const { bed, iface } = probing();
     bed.inet.configure(iface, ip('10.7.0.1'), 24);

@@ -72,12 +72,13 @@ export class Ip4 implements ProtocolFamily {
     return group;
   }
 
-  /** With probing on ({@link AddressConflicts}) the address is tentative first. */
+  /** With probing on ({@link AddressConflicts}) the address is tentative first; its subnet has a route at once, as in NetBSD. */
   addAddress(iface: Interface, address: number, prefixLength: number, details: AddressDetails = {}): number {
     const state = this.conflicts.probes(iface) ? 'tentative' : 'valid';
     const entry = this.addresses.add(iface, address, prefixLength, state, details);
     if (typeof entry === 'number') return entry;
-    if (state === 'valid') this.#addRoutes(iface, entry);
+    this.#addLinkRoute(iface, entry);
+    if (state === 'valid') this.#addHostRoute(iface, entry);
     this.#shared.epoch.bump();
     this.conflicts.watch(iface, entry);
     return 0;
@@ -128,8 +129,11 @@ export class Ip4 implements ProtocolFamily {
 
   // --- Routes of our addresses ---
 
-  #addRoutes(iface: Interface, { address, destination, network, prefixLength }: InterfaceAddress): void {
+  #addHostRoute(iface: Interface, { address }: InterfaceAddress): void {
     this.#connected.addHost(address, this.addresses.loopback ?? iface);
+  }
+
+  #addLinkRoute(iface: Interface, { address, destination, network, prefixLength }: InterfaceAddress): void {
     if (destination !== 0) this.#connected.addOtherEnd(destination, address, iface);
     else if (prefixLength < HOST_PREFIX) this.#connected.addPrefix(network, prefixLength, iface);
   }
@@ -143,11 +147,7 @@ export class Ip4 implements ProtocolFamily {
     }
     const heir = this.#shared.interfaces.list.find((other) =>
       other.addresses.some(
-        (one) =>
-          one.state === 'valid' &&
-          one.destination === 0 &&
-          one.network === network &&
-          one.prefixLength === prefixLength,
+        (one) => one.destination === 0 && one.network === network && one.prefixLength === prefixLength,
       ),
     );
     this.#connected.removePrefix(network, prefixLength, iface, heir ?? null);
@@ -156,7 +156,7 @@ export class Ip4 implements ProtocolFamily {
   #probed(iface: Interface, entry: InterfaceAddress, free: boolean): void {
     if (free) {
       this.addresses.activate(iface, entry);
-      this.#addRoutes(iface, entry);
+      this.#addHostRoute(iface, entry);
     } else {
       entry.state = 'duplicated';
     }

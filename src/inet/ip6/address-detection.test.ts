@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
+import { routeRows } from '../../../test/fixtures/inet-text.ts';
 import { Inet6Bed } from '../../../test/fixtures/inet6-bed.ts';
 import { be32, hex, join, toHex } from '../../../test/fixtures/packets.ts';
 import {
@@ -51,6 +52,22 @@ describe('Duplicate address detection (RFC 4862 5.4)', () => {
     expect(probes[0]).toMatchObject({ src: '::', dst: GROUP, hops: 255, dstMac: groupMac(GROUP) });
     expect(toHex(probes[0]!.payload)).toBe(toHex(icmp6('::', GROUP, 135, 0, join(be32(0), ip6(OWN)))));
     expect(state(one)).toBe('preferred');
+  });
+
+  it('has a route to the prefix at once, and one to the address once it is ours', () => {
+    const one = probing();
+    const rows = () =>
+      routeRows(one.inet, 6)
+        .map((row) => row.destination)
+        .filter((destination) => destination.startsWith('2001:'));
+    expect(rows()).toEqual(['2001:db8::']);
+    one.advance(5 * SECOND);
+    expect(rows().sort()).toEqual(['2001:db8::', '2001:db8::1']);
+    one.inet.configure(one.interfaces[0]!, one.number('2001:db8::7'), 64);
+    one.inet.unconfigure(one.interfaces[0]!, one.number(OWN));
+    expect(rows()).toEqual(['2001:db8::']);
+    one.inet.unconfigure(one.interfaces[0]!, one.number('2001:db8::7'));
+    expect(rows()).toEqual([]);
   });
 
   it('begins after a random part of a second on a link that came up, and at once on one that has been', () => {

@@ -54,6 +54,8 @@ export class LinkControl6 {
   readonly #autoLinkLocal: SysctlVariable;
   /** Addresses given to an interface that is down. As in NetBSD, nobody is asked for them when it comes up for the first time. */
   readonly #unasked: Set<InterfaceAddress6> = new Set();
+  /** Addresses whose prefix has its route on their account: all on a link that IPv6 runs on, tentative ones too. */
+  readonly #onLink: Set<InterfaceAddress6> = new Set();
 
   constructor(context: InetContext, parts: LinkControlParts6) {
     this.#context = context;
@@ -187,9 +189,10 @@ export class LinkControl6 {
     this.#context.shared.epoch.bump();
   }
 
-  /** Join the solicited-node group and probe the address, which is tentative until the result. */
+  /** Join the solicited-node group and probe the address, which is tentative until the result. Its prefix has a route meanwhile. */
   #begin(entry: InterfaceAddress6, delayed: boolean): void {
     entry.state = 'tentative';
+    this.#addLinkRoute(entry);
     const group = this.#solicitedNode(entry);
     if (group !== 0 && !entry.iface.loopback) this.#parts.groups.join(entry.iface, group);
     // RFC 4862 5.4: an anycast address may be on several hosts.
@@ -204,8 +207,9 @@ export class LinkControl6 {
     if (group !== 0 && !iface.loopback) this.#parts.groups.leave(iface, group);
     const link = this.#parts.links.of(iface);
     if (link !== null && link.linkLocal === entry.address) link.linkLocal = 0;
+    this.#removeLinkRoute(entry);
     if (!isUsable(entry)) return;
-    this.#removeRoutes(entry);
+    this.#connected.removeHost(entry.address);
     this.#parts.interner.setLocal(entry.address, false);
     entry.state = 'tentative';
   }
@@ -219,7 +223,7 @@ export class LinkControl6 {
     const link = this.#parts.links.of(entry.iface);
     if (free) {
       this.#parts.addresses.activate(entry);
-      this.#addRoutes(entry);
+      this.#connected.addHost(entry.address, this.#parts.addresses.loopback ?? entry.iface);
       if (entry.preferredUntilUs !== Infinity) this.lifetimes.run(this.#context.nowUs());
       if (link !== null && !entry.anycast && this.#parts.addresses.isLinkLocal(entry.address))
         link.linkLocal ||= entry.address;
@@ -239,8 +243,9 @@ export class LinkControl6 {
   // --- Routes of our addresses ---
 
   /** An address made of an advertised prefix implies no on-link prefix (RFC 5942 section 4). */
-  #addRoutes({ address, destination, prefixLength, iface, origin }: InterfaceAddress6): void {
-    this.#connected.addHost(address, this.#parts.addresses.loopback ?? iface);
+  #addLinkRoute(entry: InterfaceAddress6): void {
+    const { address, destination, prefixLength, iface, origin } = entry;
+    this.#onLink.add(entry);
     if (destination !== 0) {
       this.#connected.addOtherEnd(destination, address, iface);
       return;
@@ -251,8 +256,9 @@ export class LinkControl6 {
   }
 
   /** A prefix that another address of the interface is in too keeps its route. */
-  #removeRoutes({ address, destination, prefixLength, iface, origin }: InterfaceAddress6): void {
-    this.#connected.removeHost(address);
+  #removeLinkRoute(entry: InterfaceAddress6): void {
+    const { address, destination, prefixLength, iface, origin } = entry;
+    if (!this.#onLink.delete(entry)) return;
     if (destination !== 0) {
       this.#connected.removeOtherEnd(destination, iface);
       return;
@@ -261,9 +267,8 @@ export class LinkControl6 {
     if (network === 0) return;
     const keeps = iface.addresses6.some(
       (other) =>
-        other.address !== address &&
+        this.#onLink.has(other) &&
         other.destination === 0 &&
-        isUsable(other) &&
         impliesPrefix(other.origin) &&
         other.prefixLength === prefixLength &&
         this.#parts.addresses.samePrefix(other.address, address, prefixLength),
