@@ -52,42 +52,50 @@ check_on()
 	unset RUMP_SERVER
 }
 
-# plug URL INTERFACE BUS [ADDRESS ...]: a shmif interface on a bus, with addresses of either family, up.
+# plug URL INTERFACE BUS [ADDRESS ...]: a shmif interface on a bus, with addresses of either family, up. As few calls as there can be: each
+# is a start of Node.
 plug()
 {
 	_at=$1
 	_interface=$2
-	check_on "$_at" rump.ifconfig "$_interface" create
-	check_on "$_at" rump.ifconfig "$_interface" linkstr "$3"
+	_words="linkstr $3"
 	shift 3
+	check_on "$_at" rump.ifconfig "$_interface" create
+	for _address in "$@"; do
+		case $_address in
+		*:*) ;;
+		*) _words="$_words $_address" ;;
+		esac
+	done
+	# shellcheck disable=SC2086
+	check_on "$_at" rump.ifconfig "$_interface" $_words up
 	for _address in "$@"; do
 		case $_address in
 		*:*) check_on "$_at" rump.ifconfig "$_interface" inet6 "$_address" ;;
-		*) check_on "$_at" rump.ifconfig "$_interface" inet "$_address" ;;
 		esac
 	done
-	check_on "$_at" rump.ifconfig "$_interface" up
 }
 
-# set_sysctl URL NAME VALUE
+# set_sysctl URL NAME=VALUE ...
 set_sysctl()
 {
-	check_on "$1" rump.sysctl -w -q "$2=$3"
+	_at=$1
+	shift
+	check_on "$_at" rump.sysctl -w -q "$@"
 }
 
 # without_dad URL: IPv6 addresses of the server can be used at once.
 without_dad()
 {
-	set_sysctl "$1" net.inet6.ip6.dad_count 0
+	set_sysctl "$1" net.inet6.ip6.dad_count=0
 }
 
-# wait_until COMMAND ...: run a command every 100 ms until it succeeds; the case fails after 20 s.
+# wait_until COMMAND ...: run a command again and again until it succeeds; the case fails after a minute.
 wait_until()
 {
-	_rounds=200
+	_end=$(($(date +%s) + 60))
 	until "$@" >/dev/null 2>&1; do
-		_rounds=$((_rounds - 1))
-		[ $_rounds -gt 0 ] || atf_fail "waited for: $*"
+		[ "$(date +%s)" -lt $_end ] || atf_fail "waited for: $*"
 		sleep 0.1
 	done
 }
@@ -152,16 +160,17 @@ silent6()
 	check_on "$1" -s exit:2 -o match:"100.0% packet loss" -e ignore rump.ping6 -n -q -c 1 -X 1 "$2"
 }
 
-# daemon OUTPUT COMMAND ...: run a command behind the case, to be ended by clean_up; OUTPUT gets what it writes.
+# daemon INPUT OUTPUT COMMAND ...: run a command behind the case, to be ended by clean_up; it reads one file, and writes the other.
 daemon()
 {
-	_output=$1
-	shift
-	"$@" >"$_output" 2>&1 </dev/null &
+	_input=$1
+	_output=$2
+	shift 2
+	"$@" >"$_output" 2>&1 <"$_input" &
 	echo $! >>$DAEMONS_FILE
 }
 
-# daemon_on URL OUTPUT COMMAND ...
+# daemon_on URL INPUT OUTPUT COMMAND ...
 daemon_on()
 {
 	export RUMP_SERVER="$1"
