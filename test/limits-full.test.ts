@@ -206,6 +206,7 @@ const TABLES: Readonly<Record<string, Fill>> = {
     },
   },
   'IPv6 neighbors': { limit: 16, fill: (rig) => solicit(rig, 24) },
+  'IPv6 neighbors of one interface': { limit: 8, fill: (rig) => solicit(rig, 24) },
   'memory of packets waiting for IPv6 neighbors, bytes': {
     limit: 65536,
     fill: (rig) => times(8, (i) => rig.send(`2001:db8::${10 + i}`, 12)),

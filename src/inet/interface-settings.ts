@@ -45,6 +45,7 @@ interface NeighborSetting {
   readonly macHi: number;
   readonly macLo: number;
   readonly published: boolean;
+  readonly proxyOnly: boolean;
 }
 
 export interface InterfaceSettings {
@@ -93,7 +94,13 @@ export function settingsOf(inet: Inet, iface: Interface): InterfaceSettings {
     }));
   const neighbors = [...ip4.neighbors.list(), ...ip6.neighbors.list()]
     .filter((neighbor) => neighbor.iface === iface && neighbor.state === 'permanent')
-    .map(({ address, macHi, macLo, published }) => ({ address: words(address), macHi, macLo, published }));
+    .map(({ address, macHi, macLo, published, proxyOnly }) => ({
+      address: words(address),
+      macHi,
+      macLo,
+      published,
+      proxyOnly,
+    }));
   const ip6Disabled = ip6.links.of(iface)?.disabled ?? false;
   return { flags: iface.flags, ip6Disabled, addresses: [...addresses4, ...addresses6], routes, neighbors };
 }
@@ -147,10 +154,10 @@ export function applySettings(inet: Inet, iface: Interface, settings: InterfaceS
     const details = { ...(broadcast === 0 ? {} : { broadcast }), destination: destination?.w3 ?? 0 };
     inet.configure(iface, address.w3, prefixLength, details);
   }
-  for (const { address, macHi, macLo, published } of settings.neighbors) {
+  for (const { address, macHi, macLo, published, proxyOnly } of settings.neighbors) {
     const number = numberHere(inet, address, iface);
     if (number === NO_ADDRESS) continue;
-    inet.families.of(number).neighbors.addStatic(iface, number, macHi, macLo, true, published);
+    inet.families.of(number).neighbors.addStatic(iface, number, macHi, macLo, true, published, proxyOnly);
   }
 }
 

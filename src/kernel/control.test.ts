@@ -123,6 +123,22 @@ describe('routing messages', () => {
     expect(messages()).toEqual([{ type: RTM_MISS, destination: FAR }]);
   });
 
+  it('tell of neighbors that are known, go, and do not answer', () => {
+    const { messages } = reader();
+    const linkAddress = [2, 0, 0, 0, 0, 9] as const;
+    const there = four(0x0a000009);
+    kernel.control('neighbor.add', { address: there, linkAddress, temporary: false, published: false });
+    kernel.control('neighbor.delete', { address: there });
+    expect(messages()).toEqual([
+      { type: RTM_ADD, neighbor: expect.objectContaining({ address: there, linkAddress, flags: 0x800 }) },
+      { type: RTM_DELETE, neighbor: expect.objectContaining({ address: there, linkAddress }) },
+    ]);
+    const raw = kernel.client.openNow('raw', { family: 4, protocol: 1 }, { event: () => {}, end: () => {} });
+    raw.send({ id: 0, to: there, hops: 64, bytes: new Uint8Array(8) });
+    simulation.run(simulation.nowUs() + 4 * SECOND_US);
+    expect(messages().slice(2)).toEqual([{ type: RTM_MISS, destination: there, linkIndex: 2, author: OWN }]);
+  });
+
   it('are counted when they find no room, for each reader alone', () => {
     const small = reader(2);
     const large = reader(100);

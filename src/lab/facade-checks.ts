@@ -84,7 +84,13 @@ const route = object({
   kind: oneOf('unicast', 'reject', 'blackhole'),
 });
 
-const neighbor = object({ address: text, mac: text, temporary: flag, published: flag });
+const neighbor = object({
+  address: text,
+  mac: text,
+  temporary: flag,
+  published: flag,
+  proxyOnly: v.exactOptional(flag),
+});
 
 const family = oneOf('inet', 'inet6');
 

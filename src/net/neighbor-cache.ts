@@ -10,6 +10,7 @@
  *
  *   incomplete --reply--> reachable --nd_reachable--> stale --use--> delay --nd_delay--> probe --nd_umaxtries--> (gone)
  *       |                      ^------------ reply, or confirmation by a transport ---------------'
+ *       |                      '--- by ARP, after `keep` without one: (gone)
  *       '--nd_bmaxtries--> failed: callers get EHOSTDOWN or leave their latest packet, and one request a second goes out while they ask
  */
 
@@ -20,6 +21,7 @@ import type { CpuContext } from '../kern/context.ts';
 import type { SysctlVariable } from '../kern/sysctl.ts';
 import type { Interface } from './interface.ts';
 import type { PathEpoch } from './path-epoch.ts';
+import type { TableEvents } from './table-events.ts';
 
 /** RFC 1122 2.3.2.1: at most one request per second and destination. */
 const REQUEST_INTERVAL_US = US_PER_S;
@@ -43,6 +45,8 @@ export class Neighbor {
   failed = false;
   /** We answer requests for this address (proxy ARP). */
   published = false;
+  /** It is there to be answered for, and our own packets do not use it (`arp -s ... pub proxy`). */
+  proxyOnly = false;
   /** IPv6: it said that it is a router (RFC 4861 7.2.5). */
   router = false;
   tries = 0;
@@ -89,6 +93,11 @@ export interface NeighborProtocol {
   readonly keepName: string;
   readonly downName: string;
   readonly maxEntriesName: string;
+  /** Entries of one interface from which on old ones make room for new ones, whatever their state; null: no such threshold. */
+  readonly thresholdName: string | null;
+  /** Default of `keepName`, seconds, and whether that is counted from the last answer, or from the end of its being believed. */
+  readonly keepSec: number;
+  readonly keptFromAnswer: boolean;
   /** Milliseconds an answer is believed, and between requests, given what the variables say. */
   reachableMs(iface: Interface, defaultMs: number): number;
   retransMs(iface: Interface, defaultMs: number): number;
@@ -103,6 +112,9 @@ const ARP: NeighborProtocol = {
   keepName: 'net.inet.arp.keep',
   downName: 'net.inet.arp.down',
   maxEntriesName: 'net.inet.arp.maxentries',
+  thresholdName: null,
+  keepSec: 1200,
+  keptFromAnswer: true,
   reachableMs: (_iface, defaultMs) => defaultMs,
   retransMs: (_iface, defaultMs) => defaultMs,
 };
@@ -110,6 +122,8 @@ const ARP: NeighborProtocol = {
 export class NeighborCache {
   /** Set once, before the first packet waits. */
   pending!: PendingPackets;
+  /** Told of neighbors that are resolved, go, or do not answer. */
+  events: TableEvents | null = null;
   readonly #cpu: CpuContext;
   readonly #epoch: PathEpoch;
   readonly #actions: NeighborActions;
@@ -127,6 +141,7 @@ export class NeighborCache {
   readonly #keepSec: SysctlVariable;
   readonly #downSec: SysctlVariable;
   readonly #maxEntries: SysctlVariable;
+  readonly #threshold: SysctlVariable | null;
   readonly #pendingDrops: number;
   readonly #failures: number;
   readonly #refused: number;
@@ -135,6 +150,8 @@ export class NeighborCache {
   /** Eviction order: unresolved ones first, then stale ones; oldest first. */
   readonly #unresolved: Set<Neighbor> = new Set();
   readonly #stale: Set<Neighbor> = new Set();
+  /** Entries that are there to be answered for and nothing else, by address. */
+  readonly #proxies: Map<number, Neighbor> = new Map();
   #count = 0;
   #pendingBytes = 0;
 
@@ -155,9 +172,14 @@ export class NeighborCache {
     this.#unicastTries = sysctl.integer(`${sysctlPrefix}umaxtries`, 3, 1, 100, 'unicast requests before removal');
     this.#queueLength = sysctl.integer(`${sysctlPrefix}maxqueuelen`, 16, 1, 1024, 'packets waiting for one neighbor');
     this.#queueBytes = sysctl.integer(queueBytesName, 1 << 20, 65536, 1 << 26, 'memory of packets that wait, in all');
-    this.#keepSec = sysctl.integer(keepName, 1200, 1, 86400, 'seconds an unused entry is kept');
+    this.#keepSec = sysctl.integer(keepName, protocol.keepSec, 1, 604800, 'seconds an unused entry is kept');
     this.#downSec = sysctl.integer(downName, 20, 1, 3600, 'seconds a failure is remembered');
     this.#maxEntries = sysctl.integer(maxEntriesName, 4096, 16, 1 << 20, 'size of the cache');
+    const { thresholdName } = protocol;
+    this.#threshold =
+      thresholdName === null
+        ? null
+        : sysctl.integer(thresholdName, 2048, -1, 1 << 20, 'neighbors of one interface; -1: any number');
     this.#pendingDrops = counters.index(`${counterPrefix}-pending-drops`);
     this.#failures = counters.index(`${counterPrefix}-resolution-failures`);
     this.#refused = counters.index(`${counterPrefix}-cache-full`);
@@ -179,6 +201,16 @@ export class NeighborCache {
         `(\`${counterPrefix}-cache-full\`)`,
       size: () => this.#count,
     });
+    if (this.#threshold !== null) {
+      limits.add({
+        table: `${name} neighbors of one interface`,
+        variable: this.#threshold,
+        counter: `${counterPrefix}-cache-evicted`,
+        whenFull:
+          'the oldest unresolved one is removed, else the oldest stale one, else the oldest that was not entered by hand',
+        size: () => this.#tables.reduce((most, table) => Math.max(most, table?.size ?? 0), 0),
+      });
+    }
     limits.add({
       table: `packets waiting for one ${name} neighbor`,
       variable: this.#queueLength,
@@ -201,6 +233,7 @@ export class NeighborCache {
       if (table === undefined) continue;
       for (const address of table.keys()) mark(address);
     }
+    for (const address of this.#proxies.keys()) mark(address);
   }
 
   find(iface: Interface, address: number): Neighbor | null {
@@ -215,9 +248,10 @@ export class NeighborCache {
       this.#cpu.counters.add(this.#refused, 1);
       return null;
     }
+    let table = this.#tables[iface.index];
+    if (this.#threshold !== null && table !== undefined) this.#thin(table, this.#threshold.value);
     // cold: once per neighbor
     const neighbor = new Neighbor(iface, address, this.#onTimer);
-    let table = this.#tables[iface.index];
     if (table === undefined) {
       // cold: once per interface
       table = new Map();
@@ -287,7 +321,12 @@ export class NeighborCache {
    * hears us. Permanent entries stay as they are.
    */
   learn(neighbor: Neighbor, macHi: number, macLo: number, solicited: boolean, nowUs: number): void {
-    if (neighbor.state === 'permanent') return;
+    if (this.#take(neighbor, macHi, macLo, solicited, nowUs)) this.events?.listener?.neighborAdded(neighbor);
+  }
+
+  /** Returns whether the neighbor is resolved for the first time. */
+  #take(neighbor: Neighbor, macHi: number, macLo: number, solicited: boolean, nowUs: number): boolean {
+    if (neighbor.state === 'permanent') return false;
     const resolved = neighbor.state !== 'incomplete';
     const changed = neighbor.macHi !== macHi || neighbor.macLo !== macLo;
     if (resolved && changed) this.#cpu.counters.add(this.#moved, 1);
@@ -299,6 +338,7 @@ export class NeighborCache {
     if (solicited) this.#becomeReachable(neighbor, nowUs);
     else if (changed || !resolved) this.#becomeStale(neighbor, nowUs);
     if (!resolved) this.#transmitPending(neighbor, nowUs);
+    return !resolved;
   }
 
   /** Something speaks against the link-layer address that is known: ask before it is relied on (RFC 4861 7.2.5, I.a). */
@@ -324,26 +364,55 @@ export class NeighborCache {
     macLo: number,
     permanent: boolean,
     published: boolean,
+    proxyOnly: boolean = false,
   ): number {
     const nowUs = this.#cpu.nowUs();
-    const neighbor = this.findOrCreate(iface, address);
+    const neighbor = proxyOnly ? this.#findOrCreateProxy(iface, address) : this.findOrCreate(iface, address);
     if (neighbor === null) return -Errno.ENOBUFS;
     if (neighbor.state === 'permanent') return -Errno.EEXIST;
     neighbor.published = published;
-    this.learn(neighbor, macHi, macLo, true, nowUs);
+    const added = this.#take(neighbor, macHi, macLo, true, nowUs);
     if (permanent) {
       neighbor.state = 'permanent';
       neighbor.fresh = true;
       this.#cpu.callouts.stop(neighbor.timer);
     }
+    if (added) this.events?.listener?.neighborAdded(neighbor);
     return 0;
+  }
+
+  /** The entry that requests for `address` on `iface` are answered by, which may be one of another interface; or null. */
+  // cold: rate-limited
+  published(iface: Interface, address: number): Neighbor | null {
+    const here = this.find(iface, address);
+    if (here?.published && here.state !== 'incomplete') return here;
+    const proxy = this.#proxies.get(address);
+    if (proxy !== undefined) return proxy;
+    for (const table of this.#tables) {
+      const other = table?.get(address);
+      if (other?.published && other.state !== 'incomplete') return other;
+    }
+    return null;
+  }
+
+  // cold: configuration
+  #findOrCreateProxy(iface: Interface, address: number): Neighbor | null {
+    const known = this.#proxies.get(address);
+    if (known !== undefined) return known;
+    if (this.#count >= this.#maxEntries.value && !this.#evict()) return null;
+    const neighbor = new Neighbor(iface, address, this.#onTimer);
+    neighbor.proxyOnly = true;
+    this.#proxies.set(address, neighbor);
+    this.#count++;
+    return neighbor;
   }
 
   /** Take an entry out; what waited for it is dropped. */
   remove(neighbor: Neighbor): void {
-    const table = this.#tables[neighbor.iface.index];
+    const table = neighbor.proxyOnly ? this.#proxies : this.#tables[neighbor.iface.index];
     if (table?.get(neighbor.address) !== neighbor) return;
     table.delete(neighbor.address);
+    if (neighbor.state !== 'incomplete') this.events?.listener?.neighborDeleted(neighbor);
     this.#unresolved.delete(neighbor);
     this.#stale.delete(neighbor);
     this.#count--;
@@ -356,16 +425,18 @@ export class NeighborCache {
   /** Remove the entries of an interface; permanent ones too when `all`. */
   // cold: configuration
   flush(iface: Interface, all: boolean): void {
-    const table = this.#tables[iface.index];
-    if (table === undefined) return;
+    const table = this.#tables[iface.index] ?? [];
     for (const neighbor of [...table.values()]) if (all || neighbor.state !== 'permanent') this.remove(neighbor);
+    for (const neighbor of [...this.#proxies.values()])
+      if (neighbor.iface === iface && (all || neighbor.state !== 'permanent')) this.remove(neighbor);
   }
 
-  /** All entries, interface by interface, in the order they were made. */
+  /** All entries, interface by interface, in the order they were made; at the end those that are answered for only. */
   // cold: control
   list(): Neighbor[] {
     const found: Neighbor[] = [];
     for (const table of this.#tables) if (table !== undefined) found.push(...table.values());
+    found.push(...this.#proxies.values());
     return found;
   }
 
@@ -388,8 +459,10 @@ export class NeighborCache {
     neighbor.state = 'reachable';
     neighbor.fresh = true;
     neighbor.confirmedUs = nowUs;
-    const reachableMs = this.#protocol.reachableMs(neighbor.iface, this.#reachableMs.value);
-    this.#cpu.callouts.schedule(neighbor.timer, nowUs + reachableMs * US_PER_MS);
+    const { iface, timer } = neighbor;
+    const believedUs = this.#protocol.reachableMs(iface, this.#reachableMs.value) * US_PER_MS;
+    const forUs = this.#protocol.keptFromAnswer ? Math.min(believedUs, this.#keepSec.value * US_PER_S) : believedUs;
+    this.#cpu.callouts.schedule(timer, nowUs + forUs);
   }
 
   #becomeStale(neighbor: Neighbor, nowUs: number): void {
@@ -400,10 +473,21 @@ export class NeighborCache {
     this.#cpu.callouts.schedule(neighbor.timer, nowUs + this.#keepSec.value * US_PER_S);
   }
 
+  /** An answer is believed no more. */
+  #age(neighbor: Neighbor, nowUs: number): void {
+    const goneUs = neighbor.confirmedUs + this.#keepSec.value * US_PER_S;
+    if (this.#protocol.keptFromAnswer && goneUs <= nowUs) {
+      this.remove(neighbor);
+      return;
+    }
+    this.#becomeStale(neighbor, nowUs);
+    if (this.#protocol.keptFromAnswer) this.#cpu.callouts.schedule(neighbor.timer, goneUs);
+  }
+
   #timeout(neighbor: Neighbor, nowUs: number): void {
     switch (neighbor.state) {
       case 'reachable':
-        this.#becomeStale(neighbor, nowUs);
+        this.#age(neighbor, nowUs);
         break;
       case 'stale':
         this.remove(neighbor);
@@ -446,6 +530,7 @@ export class NeighborCache {
 
   #fail(neighbor: Neighbor, nowUs: number): void {
     neighbor.failed = true;
+    if (neighbor.pendingCount > 0) this.events?.listener?.neighborMissed(neighbor);
     this.#actions.lost?.(neighbor, nowUs);
     this.#cpu.counters.add(this.#failures, 1);
     this.#cpu.callouts.schedule(neighbor.timer, nowUs + this.#downSec.value * US_PER_S);
@@ -487,6 +572,21 @@ export class NeighborCache {
     neighbor.pendingCount--;
     if (neighbor.pendingCount === 0) neighbor.pendingTail = 0;
     return block;
+  }
+
+  /** Old entries of an interface go until `threshold` holds one more (0: the new one alone); permanent ones stay. */
+  #thin(table: Map<number, Neighbor>, threshold: number): void {
+    if (threshold < 0 || table.size < threshold) return;
+    for (let round = 0; round < 3; round++) {
+      for (const neighbor of table.values()) {
+        if (table.size < threshold) return;
+        const { state } = neighbor;
+        if (state === 'permanent' || (round === 0 && state !== 'incomplete') || (round === 1 && state !== 'stale'))
+          continue;
+        this.#cpu.counters.add(this.#evicted, 1);
+        this.remove(neighbor);
+      }
+    }
   }
 
   /**

@@ -1,11 +1,12 @@
 /**
- * Changes of a kernel's interfaces, addresses and routes, for one listener (sys/routing-messages.ts).
+ * Changes of a kernel's interfaces, addresses, routes and neighbors, for one listener (sys/routing-messages.ts).
  *
  * Thread: the one that runs the kernel. The writer of a table calls `events.listener?.…` after the change; without a listener
  * that is one comparison. Addresses are numbers of inet/, valid during the call.
  */
 
 import type { Interface } from './interface.ts';
+import type { Neighbor } from './neighbor-cache.ts';
 import type { Route } from './route.ts';
 
 export interface TableListener {
@@ -17,6 +18,11 @@ export interface TableListener {
   redirected(destination: number, gateway: number, iface: Interface): void;
   /** A lookup found no route. */
   missed(destination: number): void;
+  /** The link-layer address of a neighbor is known from now on, or not any more. */
+  neighborAdded(neighbor: Neighbor): void;
+  neighborDeleted(neighbor: Neighbor): void;
+  /** A neighbor that packets waited for did not answer. */
+  neighborMissed(neighbor: Neighbor): void;
   /** Also when a tentative address becomes usable. */
   addressAdded(iface: Interface, address: number, prefixLength: number): void;
   addressDeleted(iface: Interface, address: number, prefixLength: number): void;

@@ -259,25 +259,25 @@ function addNeighbor(target: ControlTarget, fields: Fields): null {
   const { macHi, macLo } = macWords(input.linkAddress(fields, 'linkAddress'));
   const temporary = input.boolean(fields, 'temporary');
   const published = input.boolean(fields, 'published');
+  const proxyOnly = input.optionalBoolean(fields, 'proxyOnly') ?? false;
   const number = numberOf(target, address);
   const family = target.inet.families.of(number);
   const iface = family.linkOf(number);
   if (iface === null) throw new MultikernelError('ENETUNREACH', 'on no subnet of this kernel');
-  must(family.neighbors.addStatic(iface, number, macHi, macLo, !temporary, published));
+  // Nobody but others asks for an address of our own.
+  if (family.addresses.isLocal(number) && !published) must(-Errno.EADDRNOTAVAIL);
+  if (proxyOnly && (!published || address.family === 6)) must(-Errno.EINVAL);
+  must(family.neighbors.addStatic(iface, number, macHi, macLo, !temporary, published, proxyOnly));
   return null;
 }
 
 function deleteNeighbor(target: ControlTarget, fields: Fields): null {
   const number = numberOf(target, input.address(fields, 'address'));
-  const { inet } = target;
-  const { neighbors } = inet.families.of(number);
-  for (const iface of inet.list()) {
-    const neighbor = neighbors.find(iface, number);
-    if (neighbor === null) continue;
-    neighbors.remove(neighbor);
-    return null;
-  }
-  throw new MultikernelError('ENOENT', 'no entry');
+  const { neighbors } = target.inet.families.of(number);
+  const found = neighbors.list().filter((neighbor) => neighbor.address === number);
+  if (found.length === 0) throw new MultikernelError('ENOENT', 'no entry');
+  for (const neighbor of found) neighbors.remove(neighbor);
+  return null;
 }
 
 function addFilter(target: ControlTarget, fields: Fields): null {

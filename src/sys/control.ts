@@ -173,6 +173,8 @@ export interface NeighborRecord {
   state: number;
   /** RTF_STATIC, RTF_ANNOUNCE. */
   flags: number;
+  /** Set where our own packets do not use the entry. */
+  proxyOnly?: true;
   /** IPv6 router (RFC 4861). */
   router: boolean;
   /** Seconds until the next step of its timer; null: never. */
@@ -273,6 +275,8 @@ export interface NeighborAddRequest {
   linkAddress: LinkAddress;
   temporary: boolean;
   published: boolean;
+  /** Published, and not used by packets of our own. */
+  proxyOnly?: boolean;
 }
 
 /** Packets from `from`, and frames from `links` (`all`: each; otherwise those with a link-local source), do not get in. */
@@ -635,9 +639,11 @@ export const IFAN_DEPARTURE = 1;
 /** One change of the kernel's tables. Read first: route(4). */
 export type RouteMessage =
   | { type: typeof RTM_ADD | typeof RTM_DELETE | typeof RTM_CHANGE; route: RouteRecord }
+  /** The link-layer address of a neighbor is known, or not any more. */
+  | { type: typeof RTM_ADD | typeof RTM_DELETE; neighbor: NeighborRecord }
   | { type: typeof RTM_REDIRECT; destination: IpAddress; gateway: IpAddress; interfaceIndex: number }
-  /** No route to that destination. */
-  | { type: typeof RTM_MISS; destination: IpAddress }
+  /** No route to that destination, or, with `linkIndex`, no answer from there on that link; `author` asked. */
+  | { type: typeof RTM_MISS; destination: IpAddress; linkIndex?: number; author?: IpAddress }
   | { type: typeof RTM_NEWADDR | typeof RTM_DELADDR; interfaceIndex: number; address: IpAddress; prefixLength: number }
   | { type: typeof RTM_IFINFO; interfaceIndex: number; flags: number; mtuBytes: number; linkState: number }
   /** `what`: `IFAN_*`. */

@@ -174,13 +174,14 @@ export function routeRecord(inet: Inet, route: Route): RouteRecord {
 }
 
 export function neighborRecord(inet: Inet, neighbor: Neighbor): NeighborRecord {
-  const { state, published } = neighbor;
+  const { state, published, proxyOnly } = neighbor;
   return {
     address: addressRecord(inet, neighbor.address),
     interfaceIndex: neighbor.iface.index,
     linkAddress: state === 'incomplete' ? null : linkAddressRecord(neighbor.macHi, neighbor.macLo),
     state: NEIGHBOR_STATES[state],
     flags: (state === 'permanent' ? RTF_STATIC : 0) | (published ? RTF_ANNOUNCE : 0),
+    ...(proxyOnly ? { proxyOnly } : {}),
     router: neighbor.router,
     expiresSec: secondsUntil(neighbor.timer.deadlineUs, inet.cpus[0].context.nowUs()),
   };

@@ -1,5 +1,5 @@
 /**
- * Routing messages: changes of interfaces, addresses and routes as an event stream (`routeEvents`), numbered as in NetBSD.
+ * Routing messages: changes of interfaces, addresses, routes and neighbors as an event stream (`routeEvents`), numbered as in NetBSD.
  *
  * Thread: the one that runs the kernel. The tables call {@link RoutingMessages} as their listener (net/table-events.ts), which is
  * there only while somebody reads. Each reader has a bounded queue; messages that find no room are counted, and the next
@@ -10,6 +10,7 @@
 
 import type { Inet } from '../inet/inet.ts';
 import type { Interface } from '../net/interface.ts';
+import type { Neighbor } from '../net/neighbor-cache.ts';
 import type { Route } from '../net/route.ts';
 import type { TableListener } from '../net/table-events.ts';
 import {
@@ -27,7 +28,7 @@ import {
   RTM_NEWADDR,
   RTM_REDIRECT,
 } from './control.ts';
-import { addressRecord, linkStateOf, routeRecord } from './records.ts';
+import { addressRecord, linkStateOf, neighborRecord, routeRecord } from './records.ts';
 
 export const QUEUE_MESSAGES_DEFAULT = 256;
 export const QUEUE_MESSAGES_MAX = 65_536;
@@ -114,6 +115,21 @@ export class RoutingMessages implements TableListener {
 
   missed(destination: number): void {
     this.#post({ type: RTM_MISS, destination: addressRecord(this.#inet, destination) });
+  }
+
+  neighborAdded(neighbor: Neighbor): void {
+    this.#post({ type: RTM_ADD, neighbor: neighborRecord(this.#inet, neighbor) });
+  }
+
+  neighborDeleted(neighbor: Neighbor): void {
+    this.#post({ type: RTM_DELETE, neighbor: neighborRecord(this.#inet, neighbor) });
+  }
+
+  neighborMissed({ iface, address }: Neighbor): void {
+    const destination = addressRecord(this.#inet, address);
+    const source = this.#inet.families.of(address).sourceOn(iface, address);
+    const author = addressRecord(this.#inet, source, destination.family);
+    this.#post({ type: RTM_MISS, destination, linkIndex: iface.index, author });
   }
 
   addressAdded(iface: Interface, address: number, prefixLength: number): void {

@@ -28,9 +28,16 @@ describe('arp', () => {
     const addNeighbor = async (entry: object): Promise<void> => void added.push(entry);
     await run(arp, '-s gw 0:1:2:3:4:5 temp pub', { addNeighbor });
     expect(added).toEqual([{ address: '10.0.1.1', mac: '0:1:2:3:4:5', temporary: true, published: true }]);
-    expect((await run(arp, '-s gw 1:2:3:4:5:6', { addNeighbor: refusing('EEXIST') })).errors).toBe(
-      'arp: gw: File exists\n',
-    );
+    const refused = async (code: string): Promise<string> =>
+      (await run(arp, '-s gw 1:2:3:4:5:6', { addNeighbor: refusing(code) })).errors;
+    expect(await refused('EEXIST')).toBe('arp: writing to routing socket: File exists\n');
+    expect(await refused('EADDRNOTAVAIL')).toBe('arp: set: can only proxy for gw\n');
+    expect(await refused('ENETUNREACH')).toBe('arp: cannot intuit interface index and type for gw\n');
+    added.length = 0;
+    expect(await run(arp, '-v -s gw 0:1:2:3:4:5 pub proxy', { addNeighbor })).toMatchObject({
+      text: 'gw (0:1:2:3:4:5) added\n',
+    });
+    expect(added).toMatchObject([{ temporary: false, published: true, proxyOnly: true }]);
     expect((await run(arp, '-d gw', { deleteNeighbor: refusing('ENOENT') })).errors).toBe('arp: gw: no entry\n');
     const deleted: string[] = [];
     await run(arp, '-da', { deleteNeighbor: async (address) => void deleted.push(address) });

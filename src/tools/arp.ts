@@ -1,70 +1,63 @@
-/** `arp` with NetBSD's arguments and text. Thread: the command's. Missing: `-s ... proxy`, which is `pub`. */
+/** `arp` with NetBSD's arguments and text. Thread: the command's. */
 
-import { readFileSync } from 'node:fs';
-import { parseLinkAddress } from './address-text.ts';
 import { getopt, UsageError } from './getopt.ts';
-import { NeighborCommand } from './neighbor-command.ts';
+import { NeighborCommand, type NeighborOptions } from './neighbor-command.ts';
 import type { NeighborInfo } from './neighbor-text.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = `usage: arp [-n] hostname
-       arp [-n] -a
-       arp [-v] -d [-a | hostname]
-       arp -s hostname ether_addr [temp] [pub]
+       arp [-nv] -a
+       arp [-v] -d [-a | hostname [proxy]]
+       arp [-v] -s hostname ether_addr [temp] [pub [proxy]]
        arp -f filename`;
 
-/** `HOST (IP) at MAC on IF [permanent] [published]`. */
+/** `HOST (IP) at MAC on IF [permanent] [published [(proxy only)]]`. */
 function formatNeighbor(entry: NeighborInfo, host: string | null): string {
   const parts = [`${host ?? '?'} (${entry.address}) at ${entry.mac ?? '(incomplete)'} on ${entry.interface}`];
   if (entry.state === 'permanent') parts.push('permanent');
   if (entry.published) parts.push('published');
+  if (entry.proxyOnly) parts.push('(proxy only)');
   return `${parts.join(' ')}\n`;
+}
+
+/** `[temp] [pub [proxy]]`; other words mean nothing, as in NetBSD. */
+function optionsOf(words: readonly string[]): NeighborOptions {
+  const pub = words.findIndex((word) => word.startsWith('pub'));
+  const proxyOnly = pub >= 0 && words[pub + 1]?.startsWith('pro') === true;
+  return {
+    temporary: words.some((word) => word.startsWith('temp')),
+    published: pub >= 0,
+    ...(proxyOnly ? { proxyOnly } : {}),
+  };
 }
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
   const { flags, rest } = getopt(args, 'adfnsv');
+  if ('dfs'.split('').filter((letter) => flags.has(letter)).length > 1) throw new UsageError(USAGE);
   const command = new NeighborCommand(context, 'arp', 'inet', USAGE);
-  if (flags.has('s')) return command.set(rest, true);
-  if (flags.has('f')) return setFrom(command, rest);
+  if (flags.has('s')) return set(command, rest, flags.has('v'));
+  if (flags.has('f')) return command.setFrom(rest, optionsOf);
   if (flags.has('d')) return remove(command, rest, flags.has('a'), flags.has('v'));
   const hosts = flags.has('n') ? null : await context.hosts();
-  const format = (entry: NeighborInfo): string => formatNeighbor(entry, hosts?.nameOf(entry.address) ?? null);
+  const format = (found: readonly NeighborInfo[]): string =>
+    found.map((entry) => formatNeighbor(entry, hosts?.nameOf(entry.address) ?? null)).join('');
   if (!flags.has('a')) return command.show(rest, format);
   const entries = await command.entries();
-  if (context.json) context.out.write(`${JSON.stringify(entries)}\n`);
-  else for (const entry of entries) context.out.write(format(entry));
+  context.out.write(context.json ? `${JSON.stringify(entries)}\n` : format(entries));
   return 0;
 }
 
-/** One entry a line, as the words behind `-s`; `#` begins a comment. The others are set when one is refused. */
-async function setFrom(command: NeighborCommand, words: readonly string[]): Promise<number> {
-  const [file] = words;
-  if (file === undefined || words.length > 1) throw new UsageError(USAGE);
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {
-    command.context.out.error(`arp: cannot open ${file}\n`);
-    return 1;
-  }
-  let code = 0;
-  for (const line of text.split('\n')) {
-    const entry = line.replace(/#.*/, '').trim();
-    if (entry === '') continue;
-    const parts = entry.split(/\s+/);
-    if (parts.length < 2 || parseLinkAddress(parts[1] as string) === null) {
-      command.context.out.error(`arp: bad line: ${line}\n`);
-      code = 1;
-    } else if ((await command.set(parts, true)) !== 0) code = 1;
-  }
+async function set(command: NeighborCommand, words: string[], verbose: boolean): Promise<number> {
+  const code = await command.set(words, optionsOf);
+  if (verbose && code === 0) command.context.out.write(`${words[0]} (${words[1]}) added\n`);
   return code;
 }
 
 async function remove(command: NeighborCommand, words: string[], all: boolean, verbose: boolean): Promise<number> {
   const [host] = words;
-  if (all === (host !== undefined)) throw new UsageError(USAGE);
+  if (all === (host !== undefined) || words.length > 2) throw new UsageError(USAGE);
   const addresses = all
-    ? (await command.entries()).map((entry) => entry.address)
+    ? new Set((await command.entries()).map((entry) => entry.address))
     : [await command.resolve(host as string)];
   for (const address of addresses) {
     if (address === null) return 1;

@@ -96,6 +96,8 @@ export interface NeighborEntry {
   temporary: boolean;
   /** Whether the node answers for the address (proxy ARP). */
   published: boolean;
+  /** IPv4: whether it is there to be answered for, and not used by packets of the node itself. */
+  proxyOnly?: boolean;
 }
 
 /**
@@ -221,8 +223,14 @@ function neighborSubject(address: string): string {
 }
 
 export function neighborAddRequest(entry: NeighborEntry, names: InterfaceNames): ChangeRequest {
-  const { address, mac, temporary, published } = entry;
-  const request = { address: addressOf(address, names), linkAddress: linkAddressOf(mac), temporary, published };
+  const { address, mac, temporary, published, proxyOnly = false } = entry;
+  const request = {
+    address: addressOf(address, names),
+    linkAddress: linkAddressOf(mac),
+    temporary,
+    published,
+    ...(proxyOnly ? { proxyOnly } : {}),
+  };
   return { operation: 'neighbor.add', request, subject: neighborSubject(address) };
 }
 

@@ -1,7 +1,7 @@
 /** `ndp` with NetBSD's arguments and text. Thread: the command's. Missing: `-f`, `-i`, `-p`, `-r`, proxying, repetition. */
 
 import { getopt, UsageError } from './getopt.ts';
-import { NeighborCommand } from './neighbor-command.ts';
+import { NeighborCommand, type NeighborOptions } from './neighbor-command.ts';
 import type { NeighborInfo } from './neighbor-text.ts';
 import { formatSeconds } from './quantity-text.ts';
 import type { Tool, ToolContext } from './tool.ts';
@@ -37,15 +37,19 @@ function formatNeighbors6(entries: readonly NeighborInfo[], shown: (address: str
   return [heading, ...lines].map((text) => `${text}\n`).join('');
 }
 
+function optionsOf(words: readonly string[]): NeighborOptions {
+  return { temporary: words.some((word) => word.startsWith('temp')), published: false };
+}
+
 async function run(context: ToolContext, args: string[]): Promise<number> {
   const { flags, rest } = getopt(args, 'acdnst');
   const command = new NeighborCommand(context, 'ndp', 'inet6', USAGE);
-  if (flags.has('s')) return command.set(rest, false);
+  if (flags.has('s')) return command.set(rest, optionsOf);
   if (flags.has('d')) return remove(command, rest);
   if (flags.has('c')) return flush(command);
   const hosts = flags.has('n') ? null : await context.hosts();
   const shown = (address: string): string => hosts?.nameOf(address) ?? address;
-  if (!flags.has('a')) return command.show(rest, (entry) => formatNeighbors6([entry], shown));
+  if (!flags.has('a')) return command.show(rest, (found) => formatNeighbors6(found, shown));
   const entries = await command.entries();
   context.out.write(context.json ? `${JSON.stringify(entries)}\n` : formatNeighbors6(entries, shown));
   return 0;

@@ -1,14 +1,22 @@
 /**
- * The common part of arp(8) and ndp(8): hosts looked up, one entry shown, entries set and deleted, refusals in the tool's words.
+ * The common part of arp(8) and ndp(8): hosts looked up, the entries of one shown, entries set and deleted, refusals in the tool's words.
  *
  * Thread: the command's. Each tool brings its usage, its family and the text of an entry.
  */
 
+import { readFileSync } from 'node:fs';
 import { type AddressFamily, parseLinkAddress } from './address-text.ts';
 import { refusalText } from './error-text.ts';
 import { UsageError } from './getopt.ts';
 import type { NeighborInfo } from './neighbor-text.ts';
 import type { ToolContext } from './tool.ts';
+
+/** What an entry is set as. */
+export interface NeighborOptions {
+  temporary: boolean;
+  published: boolean;
+  proxyOnly?: boolean;
+}
 
 export class NeighborCommand {
   readonly context: ToolContext;
@@ -35,46 +43,78 @@ export class NeighborCommand {
     return address;
   }
 
-  /** The entry of the one host that `words` names. Returns the exit code. */
-  async show(words: readonly string[], format: (entry: NeighborInfo) => string): Promise<number> {
+  /** The entries of the one host that `words` names, which may be on several interfaces. Returns the exit code. */
+  async show(words: readonly string[], format: (found: readonly NeighborInfo[]) => string): Promise<number> {
     const { context } = this;
     const [host] = words;
     if (host === undefined || words.length > 1) throw new UsageError(this.#usage);
     const entries = await this.entries();
     const address = await this.resolve(host);
     if (address === null) return 1;
-    const entry = entries.find((candidate) => candidate.address === address);
-    if (entry === undefined) {
+    const found = entries.filter((candidate) => candidate.address === address);
+    if (found.length === 0) {
       context.out.error(`${this.#name}: ${host} (${address}) -- no entry\n`);
       return 1;
     }
-    context.out.write(context.json ? `${JSON.stringify(entry)}\n` : format(entry));
+    context.out.write(context.json ? `${JSON.stringify(found[0])}\n` : format(found));
     return 0;
   }
 
-  /** `hostname ether_addr [temp] [pub]`; `pub` where the tool publishes. Returns the exit code. */
-  async set(words: readonly string[], publishes: boolean): Promise<number> {
+  /** `hostname ether_addr OPTION ...`, whose options say how. Returns the exit code. */
+  async set(words: readonly string[], how: (options: readonly string[]) => NeighborOptions): Promise<number> {
     const [host, mac, ...options] = words;
     if (host === undefined || mac === undefined) throw new UsageError(this.#usage);
     if (parseLinkAddress(mac) === null) throw new UsageError(`invalid link-level address '${mac}'`);
     const address = await this.resolve(host);
     if (address === null) return 1;
-    const temporary = options.some((option) => option.startsWith('temp'));
-    const published = publishes && options.some((option) => option.startsWith('pub'));
-    return this.#attempt(host, () => this.context.kernel.addNeighbor({ address, mac, temporary, published }));
+    const texts = {
+      EADDRNOTAVAIL: `set: can only proxy for ${host}`,
+      EEXIST: 'writing to routing socket: File exists',
+      ENETUNREACH: `cannot intuit interface index and type for ${host}`,
+    };
+    return this.#attempt('', texts, () => this.context.kernel.addNeighbor({ address, mac, ...how(options) }));
+  }
+
+  /** Entries of a file, one a line, as the words behind `-s`; `#` begins a comment. The others are set when one is refused. */
+  async setFrom(words: readonly string[], how: (options: readonly string[]) => NeighborOptions): Promise<number> {
+    const [file] = words;
+    const { out } = this.context;
+    if (file === undefined || words.length > 1) throw new UsageError(this.#usage);
+    let text: string;
+    try {
+      text = readFileSync(file === '-' ? 0 : file, 'utf8');
+    } catch {
+      out.error(`${this.#name}: cannot open ${file}\n`);
+      return 1;
+    }
+    let code = 0;
+    for (const line of text.split('\n')) {
+      const entry = line.replace(/#.*/, '').trim();
+      if (entry === '') continue;
+      const parts = entry.split(/\s+/);
+      if (parts.length < 2 || parseLinkAddress(parts[1] as string) === null) {
+        out.error(`${this.#name}: bad line: ${line}\n`);
+        code = 1;
+      } else if ((await this.set(parts, how)) !== 0) code = 1;
+    }
+    return code;
   }
 
   /** Returns the exit code; `host` is what the user called `address`. */
   delete(host: string, address: string): Promise<number> {
-    return this.#attempt(host, () => this.context.kernel.deleteNeighbor(address));
+    return this.#attempt(`${host}: `, { ENOENT: 'no entry' }, () => this.context.kernel.deleteNeighbor(address));
   }
 
-  async #attempt(host: string, change: () => Promise<void>): Promise<number> {
+  async #attempt(
+    subject: string,
+    texts: Readonly<Record<string, string>>,
+    change: () => Promise<void>,
+  ): Promise<number> {
     try {
       await change();
       return 0;
     } catch (error) {
-      this.context.out.error(`${this.#name}: ${host}: ${refusalText(error, { ENOENT: 'no entry' })}\n`);
+      this.context.out.error(`${this.#name}: ${subject}${refusalText(error, texts)}\n`);
       return 1;
     }
   }

@@ -15,6 +15,8 @@ export interface NeighborInfo {
   state: 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'permanent';
   /** Whether the node answers for the address (proxy ARP). */
   published: boolean;
+  /** Set where the node itself does not use the entry. */
+  proxyOnly?: true;
   /** It is an IPv6 router (RFC 4861). */
   router: boolean;
   /** Seconds until the state changes; null: never. */
@@ -25,13 +27,14 @@ export interface NeighborInfo {
 const STATES: readonly NeighborInfo['state'][] = ['incomplete', 'reachable', 'stale', 'delay', 'probe'];
 
 export function neighborInfo(record: NeighborRecord, names: InterfaceNames): NeighborInfo {
-  const { address, interfaceIndex, linkAddress, state, flags, router, expiresSec } = record;
+  const { address, interfaceIndex, linkAddress, state, flags, proxyOnly, router, expiresSec } = record;
   return {
     address: formatAddress(address, names),
     mac: linkAddress === null ? null : formatLinkAddress(linkAddress),
     interface: names.name(interfaceIndex),
     state: (flags & RTF_STATIC) !== 0 ? 'permanent' : (STATES[state] ?? 'incomplete'),
     published: (flags & RTF_ANNOUNCE) !== 0,
+    ...(proxyOnly ? { proxyOnly } : {}),
     router,
     expiresSec,
   };

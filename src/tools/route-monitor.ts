@@ -6,8 +6,10 @@
 
 import {
   IFAN_ARRIVAL,
+  type NeighborRecord,
   type RouteMessage,
   type RouteMessages,
+  RTF_STATIC,
   RTM_ADD,
   RTM_CHANGE,
   RTM_DELADDR,
@@ -18,7 +20,7 @@ import {
   RTM_NEWADDR,
   RTM_REDIRECT,
 } from '../sys/control.ts';
-import { formatAddress, type InterfaceNames } from './address-text.ts';
+import { formatAddress, formatLinkAddress, type InterfaceNames } from './address-text.ts';
 import { flagNames } from './interface-text.ts';
 import { RTF_DONE, routeFlagNames, routeInfo } from './route-text.ts';
 import { StreamIterable } from './stream-iterable.ts';
@@ -45,6 +47,15 @@ function routeLines(flags: readonly string[], addresses: readonly (readonly [nam
   return `pid 0, seq 0, errno 0, flags: <${flags.join(',')}>\nlocks:  inits: \nsockaddrs: <${names}>\n${texts}\n`;
 }
 
+/** As NetBSD tells of neighbors, which were routes before 2016: a static one goes by the name of that flag, the others were cloned. */
+function neighborLines({ address, linkAddress, flags }: NeighborRecord, up: boolean, names: InterfaceNames): string {
+  const state = [...(up ? ['UP'] : []), 'HOST', 'DONE', 'LLINFO', (flags & RTF_STATIC) !== 0 ? 'STATIC' : 'CLONED'];
+  return routeLines(state, [
+    ['DST', formatAddress(address, names)],
+    ['GATEWAY', linkAddress === null ? '' : formatLinkAddress(linkAddress)],
+  ]);
+}
+
 function body(message: RouteMessage, names: InterfaceNames): string {
   switch (message.type) {
     case RTM_IFANNOUNCE: {
@@ -58,8 +69,13 @@ function body(message: RouteMessage, names: InterfaceNames): string {
       const { interfaceIndex, address, prefixLength } = message;
       return `if# ${interfaceIndex}, ${formatAddress(address, names)}/${prefixLength}\n`;
     }
-    case RTM_MISS:
-      return routeLines(['DONE'], [['DST', formatAddress(message.destination, names)]]);
+    case RTM_MISS: {
+      const { destination, linkIndex, author } = message;
+      const addresses: [string, string][] = [['DST', formatAddress(destination, names)]];
+      if (linkIndex !== undefined) addresses.push(['GATEWAY', `link#${linkIndex}`]);
+      if (author !== undefined) addresses.push(['AUTHOR', formatAddress(author, names)]);
+      return routeLines(['DONE'], addresses);
+    }
     case RTM_REDIRECT: {
       const to = formatAddress(message.destination, names);
       const gateway = formatAddress(message.gateway, names);
@@ -72,6 +88,7 @@ function body(message: RouteMessage, names: InterfaceNames): string {
       );
     }
     default: {
+      if ('neighbor' in message) return neighborLines(message.neighbor, message.type === RTM_ADD, names);
       const { route } = message;
       const { destination, prefixLength, gateway } = routeInfo(route, names);
       const isDefault = prefixLength === 0;

@@ -55,6 +55,12 @@ export class Told implements TableListener {
     must(same(this.#routes, routesOf(inet)), 'routes are those of the messages');
   }
 
+  neighborAdded(): void {}
+
+  neighborDeleted(): void {}
+
+  neighborMissed(): void {}
+
   routeAdded(route: Route): void {
     this.#routes.add(route);
   }
@@ -146,7 +152,7 @@ export function settingsIn(kernel: Kernel, iface: Interface): object {
     .map(({ destination, prefixLength, gateway, flags }) => [word(destination), prefixLength, word(gateway), flags]);
   const neighbors = [...ip4.neighbors.list(), ...ip6.neighbors.list()]
     .filter((neighbor) => neighbor.iface === iface && neighbor.state === 'permanent')
-    .map(({ address, macHi, macLo, published }) => [word(address), macHi, macLo, published]);
+    .map(({ address, macHi, macLo, published, proxyOnly }) => [word(address), macHi, macLo, published, proxyOnly]);
   const addresses = [...iface.addresses, ...iface.addresses6].map((own) => [word(own.address), own.prefixLength]);
   const { flags, mtuBytes } = iface;
   return { flags, mtuBytes, addresses, routes: routes.sort(), neighbors };

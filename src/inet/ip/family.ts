@@ -46,6 +46,8 @@ export interface ProtocolFamily {
   gatewayInterface(gateway: number): Interface | null;
   /** The interface on whose link an address is, by our usable addresses there; null when it is on none. */
   linkOf(address: number): Interface | null;
+  /** Our address that speaks to a neighbor; 0 when there is none. */
+  sourceOn(iface: Interface, neighbor: number): number;
   /** A route was removed by hand. */
   routeRemoved(route: Route): void;
 

@@ -227,6 +227,22 @@ describe('Neighbor unreachability (RFC 1122 2.3.2.1, RFC 4861 7.3)', () => {
     expect(state(one)).toBe('permanent');
   });
 
+  it('goes net.inet.arp.keep seconds after the last answer, believed or not', () => {
+    const { bed: one } = known();
+    one.advance(1199 * SECOND);
+    expect(state(one)).toBe('stale');
+    one.advance(2 * SECOND);
+    expect(state(one)).toBe('gone');
+    const { bed: other, endpoint } = bed();
+    other.sysctl('net.inet.arp.keep', 5);
+    send(other, endpoint, 'x');
+    other.receive(reply());
+    other.advance(4 * SECOND);
+    expect(state(other)).toBe('reachable');
+    other.advance(2 * SECOND);
+    expect(state(other)).toBe('gone');
+  });
+
   it('goes after 20 minutes when nothing was ever sent there', () => {
     const { bed: one } = bed();
     expect(one.cpu.ip.openPath(ip(PEER), 0, 0)).toBeTypeOf('object');
@@ -300,6 +316,38 @@ describe('ARP requests', () => {
     one.inet.ip4.neighbors.addStatic(one.interfaces[0]!, ip('10.0.0.9'), 0x0200, 0x99, true, true);
     const [answer] = one.receive(request(PEER, '10.0.0.9'));
     expect(answer?.arp).toMatchObject({ operation: 2, sender: '10.0.0.9', senderMac: '020000000099' });
+  });
+
+  it('are answered for addresses published on another interface, and for those that are there for others only', () => {
+    const { bed: one, endpoint } = bed();
+    one.attach('10.0.1.1');
+    const [eth0, eth1] = one.interfaces;
+    const { neighbors } = one.inet.ip4;
+    neighbors.addStatic(eth1!, ip('10.0.1.9'), 0x0200, 0x99, true, true);
+    expect(neighbors.addStatic(eth0!, ip(PEER), 0x0200, 0x98, true, true, true)).toBe(0);
+    expect(one.receive(request('10.0.0.7', '10.0.1.9'))[0]?.arp).toMatchObject({ senderMac: '020000000099' });
+    expect(one.receive(request('10.0.0.7', PEER))[0]?.arp).toMatchObject({ senderMac: '020000000098' });
+    expect(one.receive(request('10.0.0.7', '10.0.1.8'))).toEqual([]);
+    // Our own packet has to ask.
+    send(one, endpoint, 'x');
+    expect(one.sent()).toMatchObject([{ arp: { operation: 1, target: PEER } }]);
+    expect(neighborRows(one.inet)).toMatchObject([
+      { address: PEER, state: 'incomplete', published: false },
+      { address: '10.0.1.9', published: true },
+      { address: PEER, mac: '02:00:00:00:00:98', published: true, proxyOnly: true },
+    ]);
+    neighbors.flush(eth0!, true);
+    expect(neighborRows(one.inet)).toHaveLength(1);
+  });
+
+  it('are learned from only on the interface by which our packets leave', () => {
+    const { bed: one } = bed();
+    one.attach('10.0.0.5');
+    const packet = arp({ operation: 1, senderMac: PEER_MAC, sender: PEER, target: '10.0.0.5' });
+    expect(one.receive(ether(BROADCAST, PEER_MAC, 0x0806, packet), 1)).toHaveLength(1);
+    expect(neighborRows(one.inet)).toEqual([]);
+    one.receive(request(PEER, OWN));
+    expect(neighborRows(one.inet)).toMatchObject([{ address: PEER, interface: 'eth0' }]);
   });
 
   it('do not change permanent entries', () => {

@@ -11,6 +11,7 @@ import { IFF_NOARP, type Interface } from '../../net/interface.ts';
 import type { PacketInput } from '../../net/link-input.ts';
 import type { LinkPacket } from '../../net/link-layer.ts';
 import type { NeighborCache } from '../../net/neighbor-cache.ts';
+import type { RouteTable } from '../../net/route-table.ts';
 import * as arp from '../../wire/arp.ts';
 import { GROUP_BIT } from '../../wire/ethernet.ts';
 import { isUnicast } from '../../wire/ipv4.ts';
@@ -24,6 +25,7 @@ export class ArpInput implements PacketInput {
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #addresses: Addresses4;
+  readonly #routes: RouteTable;
   readonly #neighbors: NeighborCache;
   readonly #conflicts: AddressConflicts;
   readonly #filter: IngressFilter;
@@ -36,6 +38,7 @@ export class ArpInput implements PacketInput {
   constructor(
     context: InetContext,
     addresses: Addresses4,
+    routes: RouteTable,
     neighbors: NeighborCache,
     conflicts: AddressConflicts,
     filter: IngressFilter,
@@ -44,6 +47,7 @@ export class ArpInput implements PacketInput {
     this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#addresses = addresses;
+    this.#routes = routes;
     this.#neighbors = neighbors;
     this.#conflicts = conflicts;
     this.#filter = filter;
@@ -102,6 +106,8 @@ export class ArpInput implements PacketInput {
     let neighbor = this.#neighbors.find(iface, sender);
     if (neighbor === null) {
       if (!forUs || reply || iface.addressFor(sender) === null) return;
+      // On a subnet that several interfaces are on, our packets leave by one.
+      if (this.#routes.lookup(sender)?.iface !== iface) return;
       neighbor = this.#neighbors.findOrCreate(iface, sender);
       if (neighbor === null) return;
     }
@@ -121,8 +127,8 @@ export class ArpInput implements PacketInput {
       if (this.#output.mayReply(nowUs)) this.#output.reply(iface, hi, lo, sender, iface.macHi, iface.macLo, target);
       return;
     }
-    const published = this.#neighbors.find(iface, target);
-    if (published?.published && published.state !== 'incomplete' && this.#output.mayReply(nowUs)) {
+    const published = this.#neighbors.published(iface, target);
+    if (published !== null && this.#output.mayReply(nowUs)) {
       this.#output.reply(iface, hi, lo, sender, published.macHi, published.macLo, target);
     }
   }

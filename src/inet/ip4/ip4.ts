@@ -60,6 +60,7 @@ export class Ip4 implements ProtocolFamily {
     this.conflicts = new AddressConflicts(owner, arpOutput, (iface, entry, free) => this.#probed(iface, entry, free));
     this.routes.events = shared.tableEvents;
     addresses.events = shared.tableEvents;
+    this.neighbors.events = shared.tableEvents;
   }
 
   // --- ProtocolFamily ---
@@ -100,6 +101,10 @@ export class Ip4 implements ProtocolFamily {
 
   linkOf(address: number): Interface | null {
     return this.#shared.interfaces.list.find((iface) => iface.addressFor(address) !== null) ?? null;
+  }
+
+  sourceOn(iface: Interface, neighbor: number): number {
+    return this.addresses.sourceFor(iface, neighbor);
   }
 
   routeRemoved(route: Route): void {

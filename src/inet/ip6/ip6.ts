@@ -127,6 +127,7 @@ export class Ip6 implements ProtocolFamily {
     });
     routes.events = tableEvents;
     addresses.events = tableEvents;
+    neighbors.events = tableEvents;
     this.#addHolders();
     forwarding.onChange = () => this.autoconfiguration.registered.forwardingChanged();
   }
@@ -168,6 +169,10 @@ export class Ip6 implements ProtocolFamily {
 
   linkOf(address: number): Interface | null {
     return this.gatewayInterface(address);
+  }
+
+  sourceOn(iface: Interface, neighbor: number): number {
+    return this.sources.select(neighbor, iface);
   }
 
   routeRemoved(route: Route): void {
@@ -245,9 +250,12 @@ export class Ip6 implements ProtocolFamily {
       counterPrefix: 'nd6',
       groupTriesName: 'net.inet6.icmp6.nd6_mmaxtries',
       queueBytesName: 'net.inet6.icmp6.nd6_maxqueuebytes',
-      keepName: 'net.inet6.icmp6.nd6_keep',
+      keepName: 'net.inet6.icmp6.nd6_gctimer',
       downName: 'net.inet6.icmp6.nd6_down',
       maxEntriesName: 'net.inet6.icmp6.nd6_maxentries',
+      thresholdName: 'net.inet6.ip6.neighborgcthresh',
+      keepSec: 86_400,
+      keptFromAnswer: false,
       reachableMs: (iface, defaultMs) => {
         const baseMs = this.links.of(iface)?.reachableMs || defaultMs;
         return baseMs * (MIN_RANDOM_FACTOR + randomUnit(this.#owner.rng));

@@ -52,6 +52,40 @@ function story(packets: Packet6[]): string[] {
   return packets.map(({ next, payload, dst }) => `${next === 58 ? `icmp ${payload[0]}` : next} > ${dst}`);
 }
 
+describe('the neighbors of an interface', () => {
+  it('make room for others beyond net.inet6.ip6.neighborgcthresh, whatever their state', () => {
+    const one = bed();
+    const meet = (n: number): void => {
+      const peer = `2001:db8::1${n}`;
+      send(one, peer);
+      tell(one, { target: peer, flags: 0x60, mac: PEER_MAC }, peer);
+      expect(entry(one, peer)?.state).toBe('reachable');
+    };
+    for (let n = 0; n < 6; n++) meet(n);
+    expect(one.inet.ip6.neighbors.count).toBe(6);
+    one.sysctl('net.inet6.ip6.neighborgcthresh', 5);
+    one.neighbor6(PEER);
+    for (let n = 6; n < 10; n++) meet(n);
+    expect(one.inet.ip6.neighbors.count).toBe(5);
+    expect([entry(one)?.state, entry(one, '2001:db8::15')]).toEqual(['permanent', null]);
+    one.sysctl('net.inet6.ip6.neighborgcthresh', -1);
+    for (let n = 0; n < 6; n++) meet(n);
+    expect(one.inet.ip6.neighbors.count).toBe(11);
+  });
+
+  it('are kept for a day after their answer is not believed any more', () => {
+    const one = bed();
+    send(one);
+    tell(one, { target: PEER, flags: 0x60, mac: PEER_MAC });
+    one.advance(46 * SECOND);
+    expect(entry(one)?.state).toBe('stale');
+    one.advance(86_340 * SECOND);
+    expect(entry(one)?.state).toBe('stale');
+    one.advance(60 * SECOND);
+    expect(entry(one)).toBeNull();
+  });
+});
+
 describe('a solicitation for one of our addresses', () => {
   it('is answered, and its sender entered as stale (RFC 4861 7.2.3)', () => {
     const one = bed();
