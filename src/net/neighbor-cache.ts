@@ -21,7 +21,6 @@ import type { CpuContext } from '../kern/context.ts';
 import type { SysctlVariable } from '../kern/sysctl.ts';
 import type { Interface } from './interface.ts';
 import type { PathEpoch } from './path-epoch.ts';
-import type { TableEvents } from './table-events.ts';
 
 /** RFC 1122 2.3.2.1: at most one request per second and destination. */
 const REQUEST_INTERVAL_US = US_PER_S;
@@ -70,6 +69,15 @@ export interface NeighborActions {
   request(neighbor: Neighbor, unicast: boolean): void;
   /** A neighbor does not answer any more; it is removed, or remembered as failed. */
   lost?(neighbor: Neighbor, nowUs: number): void;
+}
+
+/** Told of changes, for routing messages. */
+export interface NeighborListener {
+  /** The link-layer address of a neighbor is known from now on, or not any more. */
+  neighborAdded(neighbor: Neighbor): void;
+  neighborDeleted(neighbor: Neighbor): void;
+  /** A neighbor that packets waited for did not answer. */
+  neighborMissed(neighbor: Neighbor): void;
 }
 
 /** The fate of packets that waited for a neighbor: decided on the CPU that owns the cache. */
@@ -123,7 +131,7 @@ export class NeighborCache {
   /** Set once, before the first packet waits. */
   pending!: PendingPackets;
   /** Told of neighbors that are resolved, go, or do not answer. */
-  events: TableEvents | null = null;
+  events: { readonly listener: NeighborListener | null } | null = null;
   readonly #cpu: CpuContext;
   readonly #epoch: PathEpoch;
   readonly #actions: NeighborActions;

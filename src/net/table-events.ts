@@ -6,10 +6,10 @@
  */
 
 import type { Interface } from './interface.ts';
-import type { Neighbor } from './neighbor-cache.ts';
+import type { NeighborListener } from './neighbor-cache.ts';
 import type { Route } from './route.ts';
 
-export interface TableListener {
+export interface TableListener extends NeighborListener {
   routeAdded(route: Route): void;
   routeDeleted(route: Route): void;
   /** Gateway or flags of a route changed in place. */
@@ -18,11 +18,6 @@ export interface TableListener {
   redirected(destination: number, gateway: number, iface: Interface): void;
   /** A lookup found no route. */
   missed(destination: number): void;
-  /** The link-layer address of a neighbor is known from now on, or not any more. */
-  neighborAdded(neighbor: Neighbor): void;
-  neighborDeleted(neighbor: Neighbor): void;
-  /** A neighbor that packets waited for did not answer. */
-  neighborMissed(neighbor: Neighbor): void;
   /** Also when a tentative address becomes usable. */
   addressAdded(iface: Interface, address: number, prefixLength: number): void;
   addressDeleted(iface: Interface, address: number, prefixLength: number): void;

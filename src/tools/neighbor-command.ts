@@ -11,7 +11,7 @@ import { UsageError } from './getopt.ts';
 import type { NeighborInfo } from './neighbor-text.ts';
 import type { ToolContext } from './tool.ts';
 
-/** What an entry is set as. */
+/** The words behind `-s`, read. */
 export interface NeighborOptions {
   temporary: boolean;
   published: boolean;
