@@ -7,12 +7,14 @@ import { ifconfig } from '../tools/ifconfig.ts';
 import { nc } from '../tools/nc.ts';
 import { ndp } from '../tools/ndp.ts';
 import { netstat } from '../tools/netstat.ts';
-import { ping, ping6 } from '../tools/ping.ts';
+import { ping } from '../tools/ping.ts';
+import { ping6 } from '../tools/ping6.ts';
 import { route } from '../tools/route.ts';
 import { runTool } from '../tools/run-tool.ts';
 import { sysctl } from '../tools/sysctl.ts';
 import type { TextSink, Tool } from '../tools/tool.ts';
-import { traceroute, traceroute6 } from '../tools/traceroute.ts';
+import { traceroute } from '../tools/traceroute.ts';
+import { traceroute6 } from '../tools/traceroute6.ts';
 import { output } from './output.ts';
 import { withKernel } from './target.ts';
 

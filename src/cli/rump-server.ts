@@ -19,7 +19,8 @@ export function rumpServerCommand(): Command {
       `
   -s        stay in the foreground          -v        say what the kernel is
   -l LIB    rumpnet_shmif, rumpnet_netinet6, rumpnet_bridge ...: what the kernel has
-  -c NCPU   CPUs                            -r RAM    memory, e.g. 64m
+  -c NCPU   CPUs that hw.ncpu shows         -r RAM    memory, e.g. 64m
+  -d DRIVE  checked and left alone          -m MOD    an error: there are no modules
 
   mk rump_server -l rumpnet_shmif unix://commsock
   RUMP_SERVER=unix://commsock rump.ifconfig shmif0 create; RUMP_SERVER=unix://commsock rump.halt

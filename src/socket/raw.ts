@@ -7,9 +7,9 @@
 import { Errno } from '../base/errors.ts';
 import type { InetCpu } from '../inet/inet-cpu.ts';
 import { NO_ADDRESS } from '../inet/ip/address-boundary.ts';
-import type { RawEndpoint } from '../inet/ip/raw-sockets.ts';
+import { IP_OPTION_BYTES_MAX, type RawEndpoint } from '../inet/ip/raw-sockets.ts';
 import type { EventTarget, SocketContext } from './events.ts';
-import { refusedFamily, unnamedErrno } from './family.ts';
+import { refusedFamily, refusedLocal, unnamedErrno, unnamedLocalErrno } from './family.ts';
 import type { Family, SocketAddress } from './sockaddr.ts';
 import { type DatagramInfo, EVENT_READABLE, type RawSocket, type SocketOptions } from './socket.ts';
 
@@ -22,6 +22,7 @@ export class RawIpSocket implements RawSocket, EventTarget {
   readonly #addresses: InetCpu['addresses'];
   readonly #family: Family;
   readonly #endpoint: RawEndpoint;
+  readonly #isLocal: (address: number) => boolean;
   readonly #bulk: InetCpu['context']['bulk'];
   readonly #maxBufferBytes: { readonly value: number };
   #closed = false;
@@ -31,6 +32,8 @@ export class RawIpSocket implements RawSocket, EventTarget {
     this.#addresses = inet.addresses;
     this.#family = family;
     this.#bulk = inet.context.bulk;
+    const { ip } = inet;
+    this.#isLocal = (address) => ip.isLocal(address);
     this.#endpoint = inet.raw.open(protocol, family === 6);
     this.#maxBufferBytes = inet.raw.maxBufferBytes;
     this.#endpoint.onReadable = () => context.events.post(this, EVENT_READABLE);
@@ -50,6 +53,27 @@ export class RawIpSocket implements RawSocket, EventTarget {
     const sent = this.#endpoint.send(bytes, offset, lengthBytes, number);
     if (sent >= 0) this.#context.requestWork();
     return sent;
+  }
+
+  bind(local: SocketAddress): number {
+    if (this.#closed) return -Errno.EBADF;
+    const refused = refusedLocal(this.#family, true, local);
+    if (refused !== 0) return refused;
+    const number = this.#addresses.numberOf(local);
+    if (number === NO_ADDRESS) return unnamedLocalErrno(this.#addresses, local);
+    if (number !== 0 && !this.#isLocal(number)) return -Errno.EADDRNOTAVAIL;
+    this.#endpoint.source = number;
+    return 0;
+  }
+
+  setHeaderOptions(bytes: Uint8Array, dontFragment: boolean): number {
+    const { length } = bytes;
+    if (this.#family === 6) return length > 0 || dontFragment ? -Errno.ENOPROTOOPT : 0;
+    if (length % 4 !== 0 || length > IP_OPTION_BYTES_MAX) return -Errno.EINVAL;
+    this.#endpoint.ipOptions.set(bytes);
+    this.#endpoint.ipOptionBytes = length;
+    this.#endpoint.dontFragment = dontFragment;
+    return 0;
   }
 
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number {

@@ -222,6 +222,10 @@ export interface RawSocket {
   readonly nextBytes: number;
   /** The count, or a negative errno. */
   send(bytes: Uint8Array, offset: number, lengthBytes: number, to: SocketAddress): number;
+  /** bind(2): an own address, which packets have as source and are heard by; any address undoes it. `-EADDRNOTAVAIL`, `-EAFNOSUPPORT`. */
+  bind(local: SocketAddress): number;
+  /** IP_OPTIONS, at most 40 bytes and a multiple of 4, and DF, of IPv4 headers that are sent. `-EINVAL`, `-ENOPROTOOPT` (IPv6). */
+  setHeaderOptions(bytes: Uint8Array, dontFragment: boolean): number;
   /** The bytes copied, or `-EAGAIN` when none waits. Longer packets are truncated. */
   receive(into: Uint8Array, offset: number, lengthBytes: number, info: DatagramInfo): number;
   /** close(2): packets that wait are discarded. */

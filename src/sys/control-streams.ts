@@ -31,6 +31,9 @@ import { QUEUE_MESSAGES_DEFAULT, QUEUE_MESSAGES_MAX, type RoutingMessages } from
 const PORT_MAX = 65_535;
 const PROTOCOL_MAX = 255;
 const SNAP_BYTES_MAX = 0x7fffffff;
+const TOS_MAX = 255;
+const IP_OPTION_BYTES_MAX = 40;
+const NO_OPTIONS: Uint8Array = new Uint8Array(0);
 
 /** A request whose filter was verified. */
 export interface CheckedCapture {
@@ -86,7 +89,13 @@ function openRaw(target: StreamTarget, fields: Fields, sink: StreamSink<RawEvent
   const family = input.family(fields);
   checkFamily(target, family);
   const protocol = input.integer(fields, 'protocol', 0, PROTOCOL_MAX);
-  return new RawStream(newProcess(target, 'raw'), family, protocol, sink);
+  const header = {
+    from: fields.from === undefined ? null : input.optionalAddress(fields, 'from'),
+    tos: input.optionalInteger(fields, 'tos', 0, TOS_MAX) ?? 0,
+    dontFragment: input.optionalBoolean(fields, 'dontFragment') ?? false,
+    options: fields.options === undefined ? NO_OPTIONS : input.bytes(fields, 'options', IP_OPTION_BYTES_MAX),
+  };
+  return new RawStream(newProcess(target, 'raw'), family, protocol, header, sink);
 }
 
 function openCapture(target: StreamTarget, fields: Fields, sink: StreamSink<CaptureRecord>): StreamHandle<unknown> {

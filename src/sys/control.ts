@@ -480,6 +480,13 @@ export interface RawRequest {
   family: IpFamily;
   /** IP protocol number. */
   protocol: number;
+  /** Own address of the packets, and the only one that is heard; null or absent: any. */
+  from?: IpAddress | null;
+  /** Type of service, or traffic class. */
+  tos?: number;
+  /** IPv4: DF, and options of the header, a multiple of 4 bytes. */
+  dontFragment?: boolean;
+  options?: Uint8Array;
 }
 
 /** Packets that a raw socket sends and receives, for ping and traceroute. */

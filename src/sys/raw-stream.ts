@@ -24,17 +24,32 @@ const HOPS_MAX = 255;
 /** Port of connect() for a source address; no packet goes there. */
 const DISCARD_PORT = 9;
 
+/** Settings of the IP headers that are sent. */
+export interface RawHeader {
+  readonly from: IpAddress | null;
+  readonly tos: number;
+  readonly dontFragment: boolean;
+  readonly options: Uint8Array;
+}
+
 export class RawStream extends ProcessStream<RawEvent> {
   readonly #file: RawFile;
   readonly #buffer: Uint8Array = new Uint8Array(PACKET_BYTES_MAX + 1);
   readonly #info: DatagramInfo = new DatagramInfo();
 
-  /** `process` is new, and exits with the stream. Throws the errno of socket(2), and then the process has exited. */
-  constructor(process: Process, family: IpFamily, protocol: number, sink: StreamSink<RawEvent>) {
+  /** `process` is new, and exits with the stream. Throws the errno of socket(2), bind(2) or setsockopt(2), and then the process has exited. */
+  constructor(process: Process, family: IpFamily, protocol: number, header: RawHeader, sink: StreamSink<RawEvent>) {
     super(process, sink);
     const fd = openRawSocket(process, family, protocol, SOCK_NONBLOCK);
     if (fd < 0) this.refuse(fd, `no raw socket of protocol ${protocol}`);
     this.#file = process.descriptors.get(fd) as RawFile;
+    const { socket } = this.#file;
+    socket.setOption('broadcast', true);
+    socket.setOption('tos', header.tos);
+    const bound = header.from === null ? 0 : socket.bind(socketAddressOf(header.from, 0));
+    if (bound < 0) this.refuse(bound, 'bind');
+    const set = socket.setHeaderOptions(header.options, header.dontFragment);
+    if (set < 0) this.refuse(set, 'options of the header');
     this.#file.watch(this);
   }
 

@@ -11,11 +11,13 @@ import { errnoName, MultikernelError } from '../base/errors.ts';
 import { US_PER_MS } from '../base/units.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import type { IpAddress, RawEvent, RawInput, StreamHandle } from '../sys/control.ts';
+import * as ipv6 from '../wire/ipv6.ts';
 import { type AddressFamily, formatAddress, type InterfaceNames } from './address-text.ts';
-import { ECHO4, ECHO6, type EchoFormat, HEADER_BYTES } from './echo-format.ts';
+import { ECHO4, ECHO6, type EchoFormat, HEADER_BYTES, recordedRoute, requestOptions } from './echo-format.ts';
 
 const MESSAGE_BYTES_MAX = 65_507;
 const HOPS_MAX = 255;
+const TOS_MAX = 255;
 /** Timers take no longer time. */
 const DELAY_MS_MAX = 0x7fffffff;
 
@@ -35,13 +37,43 @@ export interface PingOptions {
   ttl: number;
   /** Wait for the last answers. */
   waitMs: number;
+  /** End after this time, whatever came; absent: never. */
+  deadlineMs?: number;
+  /** Requests sent at once in the beginning, among `count`; default 1. */
+  preload?: number;
+  /** Own address of the requests; absent: the one towards the host. */
+  source?: string;
+  /** Type of service, or traffic class: 0 to 255. */
+  tos?: number;
+  /** IPv4: the requests are not fragmented. */
+  dontFragment?: boolean;
+  /** IPv4: routers enter their addresses (RFC 791), up to nine. */
+  recordRoute?: boolean;
+  /** IPv4: the requests go there first, by a loose source route. */
+  gateway?: string;
+  /** Bytes that fill the payload again and again; absent: 0, 1, 2 and so on. */
+  pattern?: readonly number[];
+  /** Errors come with the packet that they quote. */
+  verbose?: boolean;
 }
 
 /** One event of a running ping. */
 export type PingEvent =
   /** `source`: our address, IPv6 only; absent when nothing leads there. */
   | { type: 'start'; host: string; address: string; payloadBytes: number; source?: string }
-  | { type: 'reply'; from: string; bytes: number; sequence: number; ttl: number; timeMs: number; duplicate: boolean }
+  | {
+      type: 'reply';
+      from: string;
+      bytes: number;
+      sequence: number;
+      ttl: number;
+      timeMs: number;
+      duplicate: boolean;
+      /** Our address that was answered, with `verbose` and IPv6. */
+      to?: string;
+      /** Addresses that routers have entered. */
+      route?: string[];
+    }
   /** An ICMP error about a request. `timeMs`: since that was sent, -1 when it is not known any more. */
   | {
       type: 'error';
@@ -51,6 +83,10 @@ export type PingEvent =
       icmpType: number;
       icmpCode: number;
       timeMs: number;
+      /** Length of the ICMP message. */
+      bytes?: number;
+      /** With `verbose`: as much of the packet as it quotes, IP header first. */
+      quoted?: number[];
     }
   | { type: 'sendError'; sequence: number; code: string }
   | { type: 'end'; transmitted: number; received: number; duplicates: number; timesMs: number[] };
@@ -67,7 +103,7 @@ export interface EchoContext {
 }
 
 function checkOptions(options: PingOptions): void {
-  const { count, intervalMs, payloadBytes, ttl, waitMs } = options;
+  const { count, intervalMs, payloadBytes, ttl, waitMs, deadlineMs = 0, preload = 1, tos = 0 } = options;
   const refuse = (name: string, what: string): never => {
     throw new MultikernelError('EINVAL', `${name}: not ${what}`);
   };
@@ -76,10 +112,20 @@ function checkOptions(options: PingOptions): void {
   if (!Number.isSafeInteger(count) || count < 1) refuse('count', 'a positive integer');
   if (!isDelay(intervalMs)) refuse('intervalMs', `a time from 0 to ${DELAY_MS_MAX}`);
   if (!isDelay(waitMs)) refuse('waitMs', `a time from 0 to ${DELAY_MS_MAX}`);
+  if (!isDelay(deadlineMs)) refuse('deadlineMs', `a time from 0 to ${DELAY_MS_MAX}`);
+  if (!Number.isSafeInteger(preload) || preload < 1) refuse('preload', 'a positive integer');
+  if (!Number.isInteger(tos) || tos < 0 || tos > TOS_MAX) refuse('tos', `an integer from 0 to ${TOS_MAX}`);
   if (!Number.isInteger(payloadBytes) || payloadBytes < 0 || payloadBytes > bytesMax) {
     refuse('payloadBytes', `an integer from 0 to ${bytesMax}`);
   }
   if (!Number.isInteger(ttl) || ttl < 1 || ttl > HOPS_MAX) refuse('ttl', `an integer from 1 to ${HOPS_MAX}`);
+}
+
+/** Addresses of an echo: of the host, our own (null: as the routes say), and of the gateway in front of the host (null: none). */
+export interface EchoEnds {
+  to: IpAddress;
+  from: IpAddress | null;
+  gateway: IpAddress | null;
 }
 
 export class Echo {
@@ -87,6 +133,10 @@ export class Echo {
   readonly #options: PingOptions;
   readonly #format: EchoFormat;
   readonly #to: IpAddress;
+  readonly #from: IpAddress | null;
+  /** {@link #to}, or the gateway in front of it. */
+  readonly #sendTo: IpAddress;
+  readonly #ipOptions: Uint8Array;
   readonly #emit: (event: PingEvent) => void;
   readonly #message: DataView;
   readonly #identifier: number;
@@ -99,22 +149,31 @@ export class Echo {
   #transmitted = 0;
   #duplicates = 0;
   #cancelTimer: () => void = () => {};
+  #cancelDeadline: () => void = () => {};
   #begun = false;
   #ended = false;
 
-  /** `to` is the address of `options.host`. Throws EINVAL. */
-  constructor(context: EchoContext, options: PingOptions, to: IpAddress, emit: (event: PingEvent) => void) {
+  /** `ends` are the addresses of `options`. Throws EINVAL. */
+  constructor(context: EchoContext, options: PingOptions, ends: EchoEnds, emit: (event: PingEvent) => void) {
+    const { to, from, gateway } = ends;
     this.#context = context;
     this.#options = options;
     this.#format = to.family === 6 ? ECHO6 : ECHO4;
     this.#to = to;
+    this.#from = from;
+    this.#sendTo = gateway ?? to;
+    this.#ipOptions = requestOptions(gateway === null ? null : to, options.recordRoute === true);
     this.#identifier = context.identifier & 0xffff;
     this.#emit = emit;
     checkOptions(options);
     this.#hops = options.ttl;
     const bytes = HEADER_BYTES + options.payloadBytes;
     this.#message = new DataView(new ArrayBuffer(bytes));
-    for (let i = HEADER_BYTES; i < bytes; i++) this.#message.setUint8(i, i & 0xff);
+    const { pattern } = options;
+    for (let i = HEADER_BYTES; i < bytes; i++) {
+      const byte = pattern === undefined ? i & 0xff : pattern[(i - HEADER_BYTES) % pattern.length];
+      this.#message.setUint8(i, byte as number);
+    }
   }
 
   /** `failed` is called when the kernel ends the socket. */
@@ -128,8 +187,14 @@ export class Echo {
         else this.#fail(error, failed);
       },
     };
-    this.#raw = this.#context.client.open('raw', { family, protocol }, sink);
-    this.#cancelTimer = this.#context.startTimer(0, () => this.#tick());
+    const { tos = 0, dontFragment = false, deadlineMs, preload = 1 } = this.#options;
+    const header = { from: this.#from, tos, dontFragment, options: this.#ipOptions };
+    this.#raw = this.#context.client.open('raw', { family, protocol, ...header }, sink);
+    this.#cancelTimer = this.#context.startTimer(0, () => {
+      for (let i = 1; i < preload && !this.#ended; i++) this.#send();
+      if (!this.#ended) this.#tick();
+    });
+    if (deadlineMs !== undefined) this.#cancelDeadline = this.#context.startTimer(deadlineMs, () => this.stop());
   }
 
   /** End now, with the statistics so far. */
@@ -138,6 +203,7 @@ export class Echo {
     if (!this.#begun) this.#begin(null);
     this.#ended = true;
     this.#cancelTimer();
+    this.#cancelDeadline();
     this.#raw?.close();
     this.#emit({
       type: 'end',
@@ -151,6 +217,7 @@ export class Echo {
   #fail(error: Error, failed: (error: Error) => void): void {
     this.#ended = true;
     this.#cancelTimer();
+    this.#cancelDeadline();
     failed(error);
   }
 
@@ -176,7 +243,7 @@ export class Echo {
     message.setUint16(6, id & 0xffff);
     if (this.#format.ownChecksum) message.setUint16(2, checksumOf(sumView(message, 0, message.byteLength)));
     const bytes = new Uint8Array(message.buffer.slice(0));
-    this.#raw?.send({ id, to: this.#to, hops: this.#hops, bytes });
+    this.#raw?.send({ id, to: this.#sendTo, hops: this.#hops, bytes });
   }
 
   #begin(source: IpAddress | null): void {
@@ -216,15 +283,18 @@ export class Echo {
       return;
     }
     const code = packet.getUint8(at + 1);
-    const text = errorText[`${type}.${code}`];
-    if (text === undefined) return;
+    const words = errorText[`${type}.${code}`];
+    if (words === undefined) return;
+    const text = words + this.#format.errorDetail(packet, at);
     const inner = at + HEADER_BYTES;
     const quoted = this.#format.messageAt(packet, inner, length - inner);
     if (quoted < 0 || length < quoted + HEADER_BYTES || packet.getUint16(quoted + 4) !== this.#identifier) return;
     const sequence = packet.getUint16(quoted + 6);
     const sentUs = this.#sentUs[sequence];
     const timeMs = sentUs === undefined ? -1 : (timeUs - sentUs) / US_PER_MS;
-    this.#emit({ type: 'error', from, sequence, text, icmpType: type, icmpCode: code, timeMs });
+    const quote = this.#options.verbose === true ? { quoted: [...bytes.subarray(inner)] } : {};
+    const error = { from, sequence, text, icmpType: type, icmpCode: code, timeMs, bytes: length - at, ...quote };
+    this.#emit({ type: 'error', ...error });
   }
 
   #reply(packet: DataView, at: number, length: number, timeUs: number, from: string): void {
@@ -237,7 +307,10 @@ export class Echo {
     else this.#timesMs.push(timeMs);
     this.#answered[sequence] = true;
     const ttl = this.#format.hops(packet);
-    this.#emit({ type: 'reply', from, bytes: length - at, sequence, ttl, timeMs, duplicate });
+    const route = this.#options.recordRoute === true ? { route: recordedRoute(packet, at) } : {};
+    const { verbose } = this.#options;
+    const to = verbose === true && this.#format.family === 6 ? { to: ipv6.formatAddress(ipv6.dst(packet, 0)) } : {};
+    this.#emit({ type: 'reply', from, bytes: length - at, sequence, ttl, timeMs, duplicate, ...to, ...route });
     if (this.#timesMs.length >= this.#options.count) this.stop();
   }
 }

@@ -1,7 +1,10 @@
 /** BSD getopt(3) over an argument list: clusters (`-an`), values joined or apart (`-c3`, `-c 3`), `--`. Thread: any. */
 
-/** A mistake in the arguments of a tool. */
+/** A mistake in the arguments of a tool: the usage follows. */
 export class UsageError extends Error {}
+
+/** A value that a tool refuses, in one line without the usage. */
+export class ValueError extends Error {}
 
 export interface Options {
   flags: Set<string>;

@@ -32,6 +32,9 @@ describe('the arguments of rump_server', () => {
     expect(refusal('-l')).toEqual({ message: 'option requires an argument -- l', usage: true });
     expect(refusal('-c', '0', 'unix://a').message).toBe('CPU count needs to be between 1 and 32');
     expect(refusal('-lnone', 'unix://a').message).toBe('dlopen libnone.so failed: Cannot open "libnone.so"');
+    const carp = 'dlopen librumpnet_carp.so failed: Cannot open "librumpnet_carp.so"';
+    const missing = `${carp}: NetBSD has it, these kernels do not (docs/rump-server.md)`;
+    expect(refusal('-lrumpnet_carp', 'unix://a')).toEqual({ message: missing, usage: false });
     expect(refusal('-d', 'key=/d', 'unix://a').message).toBe('incomplete drivespec');
     expect(refusal('-d', 'key=/d,key=/e', 'unix://a').message).toBe('key already given');
     expect(refusal('-d', 'frob=1', 'unix://a').message).toBe('invalid dtoken');

@@ -35,13 +35,32 @@ export const SERVER_USAGE = 'usage: rump_server [-sv] [-c ncpu] [-d drivespec] [
 
 const CPUS_MAX = 32;
 
-/** Libraries of NetBSD that are here, or that nothing is missing without. Each clone has one of its own: `rumpnet_` and its prefix. */
+/**
+ * Libraries of NetBSD that are here, or that nothing is missing without: file systems hold the device files of tap and tun, which are
+ * streams of control requests here. Each clone has one of its own: `rumpnet_` and its prefix.
+ */
 const LIBRARIES: ReadonlySet<string> = new Set([
   ...['rump', 'rumpuser', 'rumpvfs', 'rumpdev', 'rumpdev_bpf', 'rumpdev_rnd', 'rumpkern_tty', 'rumpkern_sysproxy'],
-  ...['rumpnet', 'rumpnet_net', 'rumpnet_netinet', 'rumpnet_netinet6', 'rumpnet_local', 'rumpnet_config'],
-  ...['rumpnet_shmif', 'rumpnet_bridge', 'rumpnet_vlan', 'rumpnet_gif', 'rumpnet_tap', 'rumpnet_tun'],
-  ...['rumpnet_vether', 'rumpnet_lagg', 'rumpnet_l2tp'],
+  ...['rumpfs_ffs', 'rumpfs_tmpfs', 'rumpnet', 'rumpnet_net', 'rumpnet_netinet', 'rumpnet_netinet6', 'rumpnet_local'],
+  ...['rumpnet_config', 'rumpnet_shmif', 'rumpnet_bridge', 'rumpnet_vlan', 'rumpnet_gif', 'rumpnet_tap', 'rumpnet_tun'],
+  ...['rumpnet_vether'],
 ]);
+
+/** Libraries of NetBSD for what these kernels have not got. */
+const MISSING_LIBRARIES: readonly string[] = [
+  ...['rumpnet_agr', 'rumpnet_carp', 'rumpnet_gre', 'rumpnet_ipsec', 'rumpnet_l2tp', 'rumpnet_lagg', 'rumpnet_mpls'],
+  ...['rumpnet_net80211', 'rumpnet_netbt', 'rumpnet_netipsec', 'rumpnet_netmpls', 'rumpnet_npf', 'rumpnet_ppp'],
+  ...[
+    'rumpnet_pppoe',
+    'rumpnet_sockin',
+    'rumpnet_stf',
+    'rumpnet_vioif',
+    'rumpnet_virtif',
+    'rumpnet_wg',
+    'rumpnet_altq',
+  ],
+  ...['rumpdev_opencrypto', 'rumpkern_crypto', 'rumpkern_z'],
+];
 
 const DRIVE_KEYS: ReadonlySet<string> = new Set(['key', 'hostpath', 'size', 'offset', 'disklabel', 'type']);
 const DRIVE_TYPES: ReadonlySet<string> = new Set(['blk', 'chr', 'reg']);
@@ -92,7 +111,8 @@ function addLibrary(libraries: string[], text: string): void {
   const name = /^lib(.+)\.so(?:\.\d+)*$/.exec(text)?.[1] ?? text;
   if (!LIBRARIES.has(name)) {
     const file = `lib${name}.so`;
-    throw new ServerRefusal(`dlopen ${file} failed: Cannot open "${file}"`);
+    const why = MISSING_LIBRARIES.includes(name) ? ': NetBSD has it, these kernels do not (docs/rump-server.md)' : '';
+    throw new ServerRefusal(`dlopen ${file} failed: Cannot open "${file}"${why}`);
   }
   if (!libraries.includes(name)) libraries.push(name);
 }

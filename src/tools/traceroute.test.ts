@@ -4,7 +4,8 @@ import { toolRun } from '../../test/fixtures/tool-context.ts';
 import type { PingEvent } from './echo.ts';
 import type { KernelText } from './kernel-text.ts';
 import type { Tool } from './tool.ts';
-import { traceroute, traceroute6 } from './traceroute.ts';
+import { traceroute } from './traceroute.ts';
+import { traceroute6 } from './traceroute6.ts';
 
 const HOSTS = [
   hostRecord('a', '10.0.0.10'),

@@ -94,7 +94,7 @@ describe('tools by themselves', () => {
   });
 
   it('say what is wrong in one line, and with which exit code', async () => {
-    expect(await run('ifconfig', ['-a'], {})).toMatchObject({ code: 2, out: '' });
+    expect(await run('ifconfig', ['-a'], {})).toMatchObject({ code: 1, out: '' });
     expect((await run('ifconfig', ['-a'], {})).err).toMatch(/^ifconfig: RUMP_SERVER names no kernel.*\n$/);
     const nowhere = { RUMP_SERVER: `unix://${folder}/none.sock` };
     expect((await run('arp', ['-an'], nowhere)).err).toMatch(/^arp: .*ENOENT\n$/);

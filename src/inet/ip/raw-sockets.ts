@@ -3,7 +3,7 @@
  *
  * Thread: the one that runs the CPU. ping and traceroute are made of these; the socket face is socket/raw.ts.
  * Packets of both families are given with their IP header; those with an ICMPv6 checksum get it from us.
- * Read first: raw(7), RFC 1122 3.4. Missing: IP_HDRINCL, binding to a local address.
+ * Read first: raw(7), RFC 1122 3.4. Missing: IP_HDRINCL.
  */
 
 import { checksumOf } from '../../base/checksum.ts';
@@ -15,10 +15,19 @@ import { isIp6 } from './address-interner.ts';
 import type { InetContext } from './context.ts';
 import { DatagramQueue, socketBufferLimit } from './datagram-queue.ts';
 import { writeIcmpChecksum } from './message-checksum.ts';
-import { type InPacket, IP_ALLOW_BROADCAST, IP_NO_HOST_ERROR, type IpService } from './transport.ts';
+import {
+  type InPacket,
+  IP_ALLOW_BROADCAST,
+  IP_DONT_FRAGMENT,
+  IP_NO_HOST_ERROR,
+  type IpService,
+  type Path,
+} from './transport.ts';
 
 const MAX_PAYLOAD_BYTES: number = 65535 - ipv4.HEADER_BYTES;
 const DEFAULT_TTL = 64;
+/** Most options of an IPv4 header. */
+export const IP_OPTION_BYTES_MAX = 40;
 
 export class RawEndpoint {
   readonly protocol: number;
@@ -30,6 +39,13 @@ export class RawEndpoint {
   ttl: number = DEFAULT_TTL;
   tos = 0;
   broadcast = false;
+  /** Own address of packets, and the only destination that is heard; 0: any. */
+  source = 0;
+  /** DF, of IPv4. */
+  dontFragment = false;
+  /** Options of the IPv4 headers that are sent: the first {@link ipOptionBytes}, a multiple of 4. */
+  readonly ipOptions: Uint8Array = new Uint8Array(IP_OPTION_BYTES_MAX);
+  ipOptionBytes = 0;
   /** A packet was queued. */
   onReadable: (() => void) | null = null;
   readonly #owner: RawSockets;
@@ -104,7 +120,10 @@ export class RawSockets {
 
   /** As `AddressHolder.markAddresses`. */
   markAddresses(mark: (address: number) => void): void {
-    for (const { queue } of this.#endpoints) queue.markAddresses(mark);
+    for (const { queue, source } of this.#endpoints) {
+      queue.markAddresses(mark);
+      if (source !== 0) mark(source);
+    }
   }
 
   // cold: sockets are opened
@@ -140,6 +159,7 @@ export class RawSockets {
     for (let i = 0; i < this.#endpoints.length; i++) {
       const endpoint = this.#endpoints[i] as RawEndpoint;
       if (endpoint.protocol !== packet.protocol || endpoint.ipv6 !== isIp6(packet.dst)) continue;
+      if (endpoint.source !== 0 && endpoint.source !== packet.dst) continue;
       taken = true;
       const at = endpoint.queue.reserve(bytes);
       if (at < 0) {
@@ -161,9 +181,9 @@ export class RawSockets {
     if (lengthBytes > MAX_PAYLOAD_BYTES) return -Errno.EMSGSIZE;
     if (endpoint.ipv6 !== isIp6(address)) return -Errno.EAFNOSUPPORT;
     // As in NetBSD a packet to a neighbor that was silent waits: it goes when the next request is answered.
-    const path = this.#ip.transientPath(address, 0, endpoint.broadcast ? IP_ALLOW_BROADCAST : 0, null);
+    const path = this.#ip.transientPath(address, endpoint.source, endpoint.broadcast ? IP_ALLOW_BROADCAST : 0, null);
     if (typeof path === 'number') return path;
-    const at = this.#ip.begin(path, endpoint.protocol, lengthBytes, endpoint.ttl, endpoint.tos, IP_NO_HOST_ERROR);
+    const at = this.#begin(endpoint, path, lengthBytes);
     if (at < 0) return at === -Errno.ENOBUFS ? -Errno.EAGAIN : at;
     bulk.copyIn(at, bytes, offset, lengthBytes);
     if (endpoint.protocol === ipv4.PROTOCOL_ICMP && lengthBytes >= 4 && arena.view.getUint16(at + 2) === 0) {
@@ -174,5 +194,18 @@ export class RawSockets {
     }
     this.#ip.end(0);
     return lengthBytes;
+  }
+
+  /** The offset of the payload, behind the options, or what `IpService.begin` returns. */
+  #begin(endpoint: RawEndpoint, path: Path, lengthBytes: number): number {
+    const { protocol, ttl, tos, ipOptions, ipOptionBytes } = endpoint;
+    if (ipOptionBytes === 0) {
+      const flags = endpoint.dontFragment ? IP_NO_HOST_ERROR | IP_DONT_FRAGMENT : IP_NO_HOST_ERROR;
+      return this.#ip.begin(path, protocol, lengthBytes, ttl, tos, flags);
+    }
+    const at = this.#ip.beginWithOptions(path, protocol, ipOptionBytes, lengthBytes, ttl, tos);
+    if (at < 0) return at;
+    this.#context.bulk.copyIn(at, ipOptions, 0, ipOptionBytes);
+    return at + ipOptionBytes;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A network tool as a command of its own: `RUMP_SERVER` names the kernel (rump/url.ts). Exit codes are the tool's; 2 without a
+ * A network tool as a command of its own: `RUMP_SERVER` names the kernel (rump/url.ts). Exit codes are the tool's; 1 without a
  * kernel.
  *
  * Thread: the command's.
@@ -11,7 +11,7 @@ import { runTool } from '../run-tool.ts';
 import type { TextSink, Tool } from '../tool.ts';
 import { kernelAt } from './kernel-at.ts';
 
-const EXIT_NO_KERNEL = 2;
+const EXIT_FAILURE = 1;
 
 const out: TextSink = {
   write: (text) => void process.stdout.write(text),
@@ -28,11 +28,14 @@ export async function main(tool: Tool): Promise<void> {
     if (url === null)
       throw new MultikernelError('EINVAL', 'RUMP_SERVER names no kernel, e.g. unix:///run/lab/api.sock');
     const client = await kernelAt(url);
-    process.exitCode = await runTool(tool, client, process.argv.slice(2), out);
-    await client.close();
+    try {
+      process.exitCode = await runTool(tool, client, process.argv.slice(2), out);
+    } finally {
+      await client.close();
+    }
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     out.error(`${tool.name}: ${text}\n`);
-    process.exitCode = EXIT_NO_KERNEL;
+    process.exitCode = EXIT_FAILURE;
   }
 }

@@ -1,0 +1,77 @@
+/**
+ * `ping6` with NetBSD's arguments, text and exit codes: with -c 0 when as many answers came, without when one did; 1 otherwise.
+ * Thread: the command's. Missing: node information (-a, -N, -t, -w, -W), next hops (-g) and routing headers (hops).
+ */
+
+import type { PingOptions } from './echo.ts';
+import { echoText6 } from './echo-text.ts';
+import { getopt, type Options, UsageError, ValueError } from './getopt.ts';
+import { checkedValue, FLOOD_SEC, lastWaitMs, type PingRun, patternOf, runPing } from './ping-run.ts';
+import type { Tool, ToolContext } from './tool.ts';
+
+const USAGE = `usage: ping6 [-dfHmNnoqtvWw] [-a addrtype] [-b bufsize]
+	[-c count] [-g gateway] [-h hoplimit] [-I interface]
+	[-i wait] [-l preload]
+	[-p pattern] [-S sourceaddr] [-s packetsize] [-X deadline]
+	[-x maxwait] host`;
+const HOP_LIMIT = 64;
+const DATA_BYTES = 8;
+const DATA_BYTES_MAX = 65_499;
+const COUNT_MAX = Number.MAX_SAFE_INTEGER;
+const SEC_MAX = 2_147_483;
+
+function requestOf(options: Options, host: string): PingOptions {
+  const { flags, values } = options;
+  const wait = checkedValue(options, 'i', flags.has('f') ? FLOOD_SEC : 1, [0, SEC_MAX], 'illegal timing interval ');
+  const intervalMs = Math.max(wait, FLOOD_SEC) * 1000;
+  const deadline = checkedValue(options, 'X', 0, [1, SEC_MAX], 'illegal timeout value -- ');
+  const preload = checkedValue(options, 'l', 0, [0, COUNT_MAX], 'illegal preload value -- ');
+  const source = values.get('S');
+  const pattern = values.get('p');
+  return {
+    host,
+    count: checkedValue(options, 'c', 0, [1, COUNT_MAX], 'illegal number of packets -- '),
+    intervalMs,
+    payloadBytes: checkedValue(options, 's', DATA_BYTES, [1, DATA_BYTES_MAX], 'illegal datalen value -- '),
+    ttl: checkedValue(options, 'h', HOP_LIMIT, [1, 255], 'illegal hoplimit -- '),
+    waitMs: lastWaitMs(intervalMs),
+    ...(deadline > 0 ? { deadlineMs: deadline * 1000 } : {}),
+    ...(preload > 0 ? { preload } : {}),
+    ...(source === undefined ? {} : { source }),
+    ...(pattern === undefined ? {} : { pattern: patternOf(pattern, 'patterns must be specified as hex digits') }),
+  };
+}
+
+async function run(context: ToolContext, args: string[]): Promise<number> {
+  const options = getopt(args, 'a:b:c:dfg:Hh:I:i:l:mnNop:qRS:s:tvwWx:X:');
+  const { flags, values, rest } = options;
+  if (rest.length < 1) throw new UsageError(USAGE);
+  if (values.has('a') || ['t', 'w', 'W', 'N'].some((letter) => flags.has(letter)))
+    throw new ValueError('node information is not supported');
+  if (values.has('g')) throw new ValueError('setsockopt(IPV6_NEXTHOP): Protocol not available');
+  if (rest.length > 1) throw new ValueError('routing headers are not supported');
+  if (flags.has('f') && values.has('i')) throw new ValueError('-f and -i incompatible options');
+  const given = rest[0] as string;
+  const request = requestOf(options, given);
+  const { count } = request;
+  const ping: PingRun = {
+    name: 'ping6',
+    family: 'inet6',
+    format: echoText6(),
+    sendCall: 'sendmsg',
+    socketCall: 'socket',
+    code: ({ received }) => Number(count > 0 ? received !== count : received === 0),
+  };
+  const zone = values.get('I');
+  if (zone !== undefined && (await context.kernel.names()).index(zone) === 0)
+    throw new ValueError(`${zone}: invalid interface name`);
+  const hosts = await context.hosts();
+  const address = hosts.addressOf(given, 'inet6');
+  if (address === null) throw new ValueError('hostname nor servname provided, or not known');
+  if (request.source !== undefined && hosts.addressOf(request.source, 'inet6') === null)
+    throw new ValueError('invalid source address: hostname nor servname provided, or not known');
+  const host = zone === undefined || given.includes('%') || !given.includes(':') ? given : `${given}%${zone}`;
+  return runPing(context, ping, { ...request, host }, options);
+}
+
+export const ping6: Tool = { name: 'ping6', about: 'ask a host for an echo over IPv6', usage: USAGE, run };
