@@ -3,7 +3,7 @@
  *
  * Thread: the one that runs the kernel. Cold: declarations and configuration. Every module declares its variables once, with a range, and keeps the variable:
  * reading one on the data path is reading a field. Values are integers; switches are 0 and 1; times name their unit in
- * the description. Missing: strings, nodes created at run time.
+ * the description. Texts are a kind of their own. Missing: nodes created at run time.
  */
 
 import { assert } from '../base/assert.ts';
@@ -33,10 +33,29 @@ export class SysctlVariable {
   }
 }
 
+/** A variable that is a text: kern.hostname. */
+class SysctlText {
+  readonly name: string;
+  readonly description: string;
+  readonly readOnly: boolean;
+  value: string;
+
+  constructor(name: string, value: string, description: string, readOnly: boolean) {
+    this.name = name;
+    this.value = value;
+    this.description = description;
+    this.readOnly = readOnly;
+  }
+}
+
+/** Longest text, as MAXHOSTNAMELEN. */
+const TEXT_LENGTH_MAX = 255;
+
 export class Sysctl {
   /** Tables and rates that variables bound. */
   readonly limits: Limits = new Limits();
   readonly #variables: Map<string, SysctlVariable> = new Map();
+  readonly #texts: Map<string, SysctlText> = new Map();
 
   /** Declare an integer in [min, max], or get it when it was declared before. */
   integer(name: string, initial: number, min: number, max: number, description: string): SysctlVariable {
@@ -53,6 +72,11 @@ export class Sysctl {
     return this.#declare(new SysctlVariable(name, value, value, value, description, true));
   }
 
+  /** Declare a text; one that is there gets the value. */
+  text(name: string, value: string, description: string, readOnly: boolean = true): void {
+    this.#texts.set(name, new SysctlText(name, value, description, readOnly));
+  }
+
   get(name: string): SysctlVariable | undefined {
     return this.#variables.get(name);
   }
@@ -61,9 +85,25 @@ export class Sysctl {
   list(name: string): SysctlVariable[] {
     const found: SysctlVariable[] = [];
     for (const variable of this.#variables.values()) {
-      if (name === '' || variable.name === name || variable.name.startsWith(`${name}.`)) found.push(variable);
+      if (isBelow(variable.name, name)) found.push(variable);
     }
     return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** As {@link list}, of texts. */
+  texts(name: string): SysctlText[] {
+    const found = [...this.#texts.values()].filter((text) => isBelow(text.name, name));
+    return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Returns 0, or `-ENOENT` (no such text), `-EPERM` (read only), `-EINVAL` (too long). */
+  setText(name: string, value: string): number {
+    const text = this.#texts.get(name);
+    if (text === undefined) return -Errno.ENOENT;
+    if (text.readOnly) return -Errno.EPERM;
+    if (value.length > TEXT_LENGTH_MAX) return -Errno.EINVAL;
+    text.value = value;
+    return 0;
   }
 
   /** Returns 0, or `-ENOENT` (no such name), `-EPERM` (read only), `-EINVAL` (not an integer in the range). */
@@ -88,4 +128,9 @@ export class Sysctl {
     this.#variables.set(variable.name, variable);
     return variable;
   }
+}
+
+/** Whether a variable is the one of that name, or below that node. */
+function isBelow(variable: string, name: string): boolean {
+  return name === '' || variable === name || variable.startsWith(`${name}.`);
 }

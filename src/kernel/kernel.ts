@@ -39,6 +39,7 @@ import { FrameCapture } from '../tools/frame-capture.ts';
 import { parseAddress } from '../wire/ipv4.ts';
 import { KernelControl } from './control.ts';
 import { ARENA_BYTES_DEFAULT, checkConfig, configure, type KernelConfig } from './create.ts';
+import { declareIdentity } from './identity.ts';
 import { Impairments } from './impairments.ts';
 import { KernelCpu } from './kernel-cpu.ts';
 
@@ -120,6 +121,7 @@ export class Kernel {
         : new Heap(options.heap.at, options.heap.bytes);
     const nowUs = (): number => host.nowUs();
     const shared: KernelShared = { arena, sysctl: new Sysctl() };
+    declareIdentity(shared.sysctl, name);
     const cpu = new Cpu({ shared, heap, rng: host.rng, counters, nowUs });
     this.inet = new Inet({ cpu, ipv6: options.ipv6 ?? false });
     const { cloners } = this.inet.interfaceTable;

@@ -320,6 +320,20 @@ function setVariable({ inet }: ControlTarget, fields: Fields): ControlReply<'sys
   return { before, after: variable.value };
 }
 
+function listVariables({ inet }: ControlTarget, fields: Fields): ControlReply<'sysctl.list'> {
+  const name = input.name(fields, 'name');
+  const found = [...inet.sysctl.list(name), ...inet.sysctl.texts(name)];
+  const nodes = found.map(({ name, value, description, readOnly }) => ({ name, value, description, readOnly }));
+  return nodes.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function setTextVariable({ inet }: ControlTarget, fields: Fields): ControlReply<'sysctl.setText'> {
+  const name = input.name(fields, 'name');
+  const before = inet.sysctl.texts(name).find((text) => text.name === name)?.value ?? '';
+  must(inet.sysctl.setText(name, input.name(fields, 'value')));
+  return { before };
+}
+
 /** Addresses on our own links before others. */
 function hostList(target: ControlTarget): ControlReply<'host.list'> {
   const { name, hosts, inet } = target;
@@ -384,7 +398,9 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'socket.list': ({ inet }) => socketRecords(inet),
   'counter.list': ({ inet }) => counterRecords(inet),
   'sysctl.get': getVariables,
+  'sysctl.list': listVariables,
   'sysctl.set': setVariable,
+  'sysctl.setText': setTextVariable,
   'filter.add': addFilter,
   'filter.delete': deleteFilter,
   'impairment.set': setImpairment,

@@ -207,6 +207,14 @@ export interface VariableRecord {
   max: number;
 }
 
+/** A variable of either kind, as sysctl(8) shows it. */
+export interface VariableNode {
+  name: string;
+  value: number | string;
+  description: string;
+  readOnly: boolean;
+}
+
 export interface HostRecord {
   /** Lower case. */
   name: string;
@@ -453,6 +461,10 @@ export interface ControlRequests {
   'counter.list': { request: Nothing; reply: Record<string, number> };
   /** Variables at or below a name, all for ''. ENOENT. */
   'sysctl.get': { request: { name: string }; reply: VariableRecord[] };
+  /** Numbers and texts at or below a name, all for ''; none for a name that there is not. */
+  'sysctl.list': { request: { name: string }; reply: VariableNode[] };
+  /** ENOENT, EPERM (read-only), EINVAL (too long). */
+  'sysctl.setText': { request: { name: string; value: string }; reply: { before: string } };
   /** ENOENT, EPERM (read-only), EINVAL (out of range). */
   'sysctl.set': { request: { name: string; value: number }; reply: { before: number; after: number } };
   'filter.add': { request: FilterAddRequest; reply: null };

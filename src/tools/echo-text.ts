@@ -34,7 +34,7 @@ type Formatter = (event: PingEvent, view: EchoView) => string;
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
 
-/** What ping(8) prints of one event; errors of sending go to stderr and are not among them. */
+/** The text of ping(8) for one event; errors of sending go to stderr and are not among them. */
 export function echoText(): Formatter {
   let lastRoute = '';
   return (event, view) => {

@@ -4,7 +4,7 @@
 export class UsageError extends Error {}
 
 /** A value that a tool refuses, in one line without the usage. */
-export class ValueError extends Error {}
+export class ArgumentError extends Error {}
 
 export interface Options {
   flags: Set<string>;

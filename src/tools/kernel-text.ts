@@ -92,6 +92,16 @@ export class KernelText {
     return this.#ask('sysctl.set', { name, value }, `sysctl ${name}`);
   }
 
+  /** Numbers and texts at or below a name. */
+  sysctlNodes(name: string): Promise<ControlReply<'sysctl.list'>> {
+    return this.#ask('sysctl.list', { name }, `sysctl ${name}`);
+  }
+
+  /** The value before. */
+  async setSysctlText(name: string, value: string): Promise<string> {
+    return (await this.#ask('sysctl.setText', { name, value }, `sysctl ${name}`)).before;
+  }
+
   async setInterface(change: InterfaceChange): Promise<void> {
     const { interfaceRequests } = await import('./change-requests.ts');
     for (const request of interfaceRequests(change, await this.names())) await this.#perform(request);

@@ -5,7 +5,7 @@ import type { AddressFamily } from './address-text.ts';
 import type { PingEvent, PingOptions } from './echo.ts';
 import type { EchoView } from './echo-text.ts';
 import { ERROR_TEXT } from './error-text.ts';
-import { type Options, ValueError } from './getopt.ts';
+import { ArgumentError, type Options } from './getopt.ts';
 import { pingStream } from './ping-stream.ts';
 import type { ToolContext } from './tool.ts';
 
@@ -28,7 +28,7 @@ export interface PingRun {
   code(end: Extract<PingEvent, { type: 'end' }>): number;
 }
 
-/** A number as strtol(3) and strtod(3) read it; {@link ValueError} with `refusal` where it is none, or not from `min` to `max`. */
+/** A number as strtol(3) and strtod(3) read it; {@link ArgumentError} with `refusal` where it is none, or not from `min` to `max`. */
 export function checkedValue(
   options: Options,
   letter: string,
@@ -39,17 +39,17 @@ export function checkedValue(
   const text = options.values.get(letter);
   if (text === undefined) return fallback;
   const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (!(value >= min && value <= max)) throw new ValueError(`${refusal}${text}`);
+  if (!(value >= min && value <= max)) throw new ArgumentError(`${refusal}${text}`);
   return value;
 }
 
 /** `-p`: one byte for two digits; the last may be one digit. */
 export function patternOf(text: string, refusal: string): number[] {
-  if (!/^[0-9a-f]+$/i.test(text) || text.length > PATTERN_DIGITS_MAX) throw new ValueError(refusal);
+  if (!/^[0-9a-f]+$/i.test(text) || text.length > PATTERN_DIGITS_MAX) throw new ArgumentError(refusal);
   return (text.match(/../g) ?? [text]).map((digits) => Number.parseInt(digits, 16));
 }
 
-/** How long to wait behind the last request of that interval. */
+/** The wait behind the last request of that interval. */
 export function lastWaitMs(intervalMs: number): number {
   return Math.min(LAST_INTERVALS * intervalMs, 0x7fffffff);
 }

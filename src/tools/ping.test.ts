@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EchoKernel, virtually } from '../../test/fixtures/echo-kernel.ts';
 import { HOSTS, run } from '../../test/fixtures/tool-tables.ts';
 import type { PingEvent, PingOptions } from './echo.ts';
-import { ValueError } from './getopt.ts';
+import { ArgumentError } from './getopt.ts';
 import { ping } from './ping.ts';
 import { pingStream } from './ping-stream.ts';
 import { ping6 } from './ping6.ts';
@@ -77,7 +77,7 @@ round-trip min/avg/max/stddev = 0.500000/1.000000/1.500000/0.707107 ms
     ['-P -p 1 gw', 'Only one of -P and -p allowed'],
   ])('refuses %s', async (args, message) => {
     await expect(run(ping, args)).rejects.toThrow(message);
-    await expect(run(ping, args)).rejects.toBeInstanceOf(ValueError);
+    await expect(run(ping, args)).rejects.toBeInstanceOf(ArgumentError);
   });
 
   it('has the usage of ping(8)', async () => {

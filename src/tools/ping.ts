@@ -5,7 +5,7 @@
 
 import type { PingOptions } from './echo.ts';
 import { echoText, echoText6 } from './echo-text.ts';
-import { eachOption, type Options, UsageError, ValueError } from './getopt.ts';
+import { ArgumentError, eachOption, type Options, UsageError } from './getopt.ts';
 import { checkedValue, FLOOD_SEC, lastWaitMs, type PingRun, patternOf, runPing } from './ping-run.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
@@ -35,11 +35,11 @@ function requestOf(options: Options, host: string, six: boolean): PingOptions {
   const preload = checkedValue(options, 'l', 0, [0, COUNT_MAX], 'Bad/invalid preload value: ');
   const count = checkedValue(options, 'c', 0, [1, COUNT_MAX], 'Bad/invalid number of packets: ');
   const size = checkedValue(options, 's', six ? DATA6_BYTES : DATA_BYTES, [0, Infinity], 'Bad/invalid packet size: ');
-  if (size > DATA_BYTES_MAX) throw new ValueError('packet size is too large');
+  if (size > DATA_BYTES_MAX) throw new ArgumentError('packet size is too large');
   const maxWait = checkedValue(options, 'w', 0, [LEAST, SEC_MAX], 'Bad/invalid maxwait time: ');
   const tos = checkedValue(options, 't', 0, [0, 255], 'bad tos value: ');
   const [source, gateway, pattern] = [values.get('I'), values.get('g'), values.get('p')];
-  if (pattern !== undefined && flags.has('P')) throw new ValueError('Only one of -P and -p allowed');
+  if (pattern !== undefined && flags.has('P')) throw new ArgumentError('Only one of -P and -p allowed');
   return {
     host,
     count: count === 0 ? 0 : count + preload,
@@ -78,7 +78,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   const hosts = await context.hosts();
   for (const name of [host, request.source, request.gateway]) {
     if (name !== undefined && hosts.addressOf(name, family) === null)
-      throw new ValueError(`Cannot resolve "${name}" (Unknown host)`);
+      throw new ArgumentError(`Cannot resolve "${name}" (Unknown host)`);
   }
   const ping: PingRun = {
     name: 'ping',

@@ -5,7 +5,7 @@
 
 import type { PingOptions } from './echo.ts';
 import { echoText6 } from './echo-text.ts';
-import { getopt, type Options, UsageError, ValueError } from './getopt.ts';
+import { ArgumentError, getopt, type Options, UsageError } from './getopt.ts';
 import { checkedValue, FLOOD_SEC, lastWaitMs, type PingRun, patternOf, runPing } from './ping-run.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
@@ -47,10 +47,10 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   const { flags, values, rest } = options;
   if (rest.length < 1) throw new UsageError(USAGE);
   if (values.has('a') || ['t', 'w', 'W', 'N'].some((letter) => flags.has(letter)))
-    throw new ValueError('node information is not supported');
-  if (values.has('g')) throw new ValueError('setsockopt(IPV6_NEXTHOP): Protocol not available');
-  if (rest.length > 1) throw new ValueError('routing headers are not supported');
-  if (flags.has('f') && values.has('i')) throw new ValueError('-f and -i incompatible options');
+    throw new ArgumentError('node information is not supported');
+  if (values.has('g')) throw new ArgumentError('setsockopt(IPV6_NEXTHOP): Protocol not available');
+  if (rest.length > 1) throw new ArgumentError('routing headers are not supported');
+  if (flags.has('f') && values.has('i')) throw new ArgumentError('-f and -i incompatible options');
   const given = rest[0] as string;
   const request = requestOf(options, given);
   const { count } = request;
@@ -64,12 +64,12 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   };
   const zone = values.get('I');
   if (zone !== undefined && (await context.kernel.names()).index(zone) === 0)
-    throw new ValueError(`${zone}: invalid interface name`);
+    throw new ArgumentError(`${zone}: invalid interface name`);
   const hosts = await context.hosts();
   const address = hosts.addressOf(given, 'inet6');
-  if (address === null) throw new ValueError('hostname nor servname provided, or not known');
+  if (address === null) throw new ArgumentError('hostname nor servname provided, or not known');
   if (request.source !== undefined && hosts.addressOf(request.source, 'inet6') === null)
-    throw new ValueError('invalid source address: hostname nor servname provided, or not known');
+    throw new ArgumentError('invalid source address: hostname nor servname provided, or not known');
   const host = zone === undefined || given.includes('%') || !given.includes(':') ? given : `${given}%${zone}`;
   return runPing(context, ping, { ...request, host }, options);
 }

@@ -1,7 +1,7 @@
 /** Runs one tool against one kernel: `--json`, signals, usage errors. Thread: the command's. */
 
 import type { KernelClient } from '../rump/kernel-client.ts';
-import { UsageError, ValueError } from './getopt.ts';
+import { ArgumentError, UsageError } from './getopt.ts';
 import { untilInterrupted } from './interrupt.ts';
 import { KernelText } from './kernel-text.ts';
 import { HostTable, type Resolver } from './resolver.ts';
@@ -31,7 +31,7 @@ export async function runTool(
       tool.run({ kernel: new KernelText(client), hosts: hostsOf(client), out, json, signal, stdin }, words),
     );
   } catch (error) {
-    if (error instanceof ValueError) {
+    if (error instanceof ArgumentError) {
       out.error(`${tool.name}: ${error.message}\n`);
       return 1;
     }

@@ -35,6 +35,9 @@ const PIPE_FD = 3;
 /** Probes for an address, as NetBSD has them. */
 const DAD_COUNT = 3;
 const DAD_COUNT6 = 1;
+const PAGE_BYTES = 4096;
+/** LITTLE_ENDIAN of <sys/endian.h>. */
+const BYTE_ORDER = 1234;
 /** Kinds of interfaces that every kernel has. */
 const OWN_KINDS: ReadonlySet<string> = new Set(['lo']);
 /** Texts of refusals of the host, as strerror(3) has them. */
@@ -87,6 +90,11 @@ function makeKernel(wanted: Wanted, arena: Arena, loop: EventLoop): Kernel {
   sysctl.set('net.inet.ip.forwarding', 1);
   if (!ipv6) sysctl.remove('net.inet6');
   sysctl.constant('hw.ncpu', wanted.cpus, 'CPUs that rump_server -c asked for');
+  sysctl.constant('hw.ncpuonline', 1, 'CPUs that work');
+  sysctl.constant('hw.physmem', bytes, 'memory that rump_server -r asked for, at most 256 MiB');
+  sysctl.constant('hw.pagesize', PAGE_BYTES, 'bytes of a page');
+  sysctl.constant('hw.byteorder', BYTE_ORDER, 'order of bytes in memory');
+  sysctl.text('hw.machine', 'amd64', 'machine whose structures system calls take');
   return kernel;
 }
 
