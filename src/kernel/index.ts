@@ -25,6 +25,7 @@ export { type Process, ProcessTable } from '../sys/process.ts';
 export { SYS, systemCall } from '../sys/syscalls.ts';
 export { BLOCKED, SystemCall } from '../sys/system-call.ts';
 export type { CaptureBatch, CapturedFrame, CaptureEvent, CaptureRequest } from '../tools/capture-stream.ts';
+export type { DeviceStream } from '../tools/device-stream.ts';
 export type { CaptureFile, CaptureFileOptions, CaptureTotal, FrameCapture } from '../tools/frame-capture.ts';
 export type { InterfaceConfig, KernelConfig, KernelMemory, RouteConfig } from './create.ts';
 export { Kernel } from './kernel.ts';

@@ -29,12 +29,15 @@ import { IpLink } from '../net/ip-link.ts';
 import type { LinkLayer } from '../net/link-layer.ts';
 import { LoopbackCloner } from '../net/loopback-cloner.ts';
 import { ShmifCloner, type ShmifContext } from '../net/shmif-cloner.ts';
+import { TapCloner } from '../net/tap/tap-link.ts';
+import { TunCloner } from '../net/tap/tun-link.ts';
 import { VetherCloner } from '../net/vether.ts';
 import { VlanCloner } from '../net/vlan/vlan-cloner.ts';
 import type { SocketLayer } from '../socket/socket.ts';
 import type { ControlOperation, ControlReply, ControlRequest } from '../sys/control.ts';
 import { ProcessTable } from '../sys/process.ts';
 import type { CaptureRequest } from '../tools/capture-stream.ts';
+import { DeviceStream } from '../tools/device-stream.ts';
 import { FrameCapture } from '../tools/frame-capture.ts';
 import { parseAddress } from '../wire/ipv4.ts';
 import { KernelControl } from './control.ts';
@@ -129,6 +132,8 @@ export class Kernel {
     cloners.register(new BridgeCloner(cpu));
     cloners.register(new VlanCloner(arena.view));
     cloners.register(new VetherCloner(cpu));
+    cloners.register(new TapCloner(cpu, name));
+    cloners.register(new TunCloner(cpu, name));
     const { context, ip } = this.inet.cpus[0];
     cloners.register(new GifCloner(cpu, name, new GifTunnels(context, ip)));
     this.#loopback = makeLoopback(name, arena, heap);
@@ -273,6 +278,11 @@ export class Kernel {
    */
   capture(request: CaptureRequest = {}): FrameCapture {
     return new FrameCapture(this.client, request);
+  }
+
+  /** The program's end of a tap or tun of this kernel (/dev/tapN, /dev/tunN): frames or packets to read and to write. */
+  openTap(name: string): DeviceStream {
+    return new DeviceStream(this.client, name);
   }
 
   /** Switch the machine off: devices leave their networks, nothing is said to anybody. */

@@ -13,6 +13,7 @@ import type {
   ConnectionEvent,
   ControlStream,
   DatagramsEvent,
+  DeviceEvent,
   ListenerEvent,
   RawEvent,
   RouteMessages,
@@ -23,6 +24,7 @@ import { checkFamily, socketAddressOf } from './control-address.ts';
 import * as input from './control-input.ts';
 import type { ControlTarget } from './control-table.ts';
 import { DatagramStream } from './datagram-stream.ts';
+import { openDevice } from './device-stream.ts';
 import { ListenerStream } from './listener-stream.ts';
 import type { Process, ProcessTable } from './process.ts';
 import { RawStream } from './raw-stream.ts';
@@ -128,11 +130,18 @@ function openDatagrams(target: StreamTarget, fields: Fields, sink: StreamSink<Da
   return new DatagramStream(newProcess(target, 'datagrams'), port, sink);
 }
 
+function openDeviceFile(target: StreamTarget, fields: Fields, sink: StreamSink<DeviceEvent>): StreamHandle<unknown> {
+  const name = input.name(fields, 'name');
+  const { host } = target.processes;
+  return openDevice(target.inet.interface(name), name, () => host.nowUs(), sink);
+}
+
 const OPENERS: ReadonlyMap<string, Opener> = new Map<string, Opener>(
   Object.entries({
     routeEvents: openRouteEvents,
     raw: openRaw,
     capture: openCapture,
+    device: openDeviceFile,
     connection: openConnection,
     listener: openListener,
     datagrams: openDatagrams,

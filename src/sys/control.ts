@@ -543,6 +543,21 @@ export type CaptureRecord =
   | { type: 'interface'; name: string; linkAddress: LinkAddress | null; snapBytes: number }
   | { type: 'frames'; frames: CaptureFrame[]; droppedFrames: number };
 
+/** Device of a tap or a tun: Ethernet frames, or IP packets. ENXIO (neither), EBUSY (another program has it). */
+export interface DeviceRequest {
+  name: string;
+}
+
+export type DeviceEvent =
+  | { type: 'opened'; linkAddress: LinkAddress | null; mtuBytes: number }
+  /** Sent by the interface since the last ones; those of a slow reader are lost. */
+  | { type: 'frames'; frames: Uint8Array[] };
+
+/** A frame or packet for the interface. EINVAL (its length), ENETDOWN, ENXIO (the interface is gone). */
+export interface DeviceInput {
+  bytes: Uint8Array;
+}
+
 /** TCP connection for a program outside of the kernel. */
 export interface ConnectionRequest {
   address: IpAddress;
@@ -628,6 +643,7 @@ export interface StreamHandle<I> {
 export interface ControlStreams {
   routeEvents: { request: RouteEventsRequest; event: RouteMessages; input: never };
   raw: { request: RawRequest; event: RawEvent; input: RawInput };
+  device: { request: DeviceRequest; event: DeviceEvent; input: DeviceInput };
   capture: { request: CaptureRecordRequest; event: CaptureRecord; input: never };
   connection: { request: ConnectionRequest; event: ConnectionEvent; input: ConnectionInput };
   /** EADDRINUSE. */

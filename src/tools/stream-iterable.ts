@@ -36,6 +36,11 @@ export class StreamIterable<E, I = never> implements AsyncIterableIterator<E> {
     });
   }
 
+  /** Input of the stream. */
+  protected send(input: I): void {
+    if (!this.#ended) this.#handle.send(input);
+  }
+
   /** As {@link close}, and no more is read. */
   return(): Promise<IteratorResult<E>> {
     this.close();
