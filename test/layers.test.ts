@@ -68,6 +68,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'host/contract',
     'host/node/event-loop',
     'host/node/thread-loop',
+    'host/node/ffi/bus-host',
     'tools/device-stream',
     'tools/frame-capture',
     'tools/capture-stream',
@@ -134,7 +135,7 @@ const NODE_IMPORTS = ['host/node', 'node', 'tools', 'tools/bin', 'cli', 'lab', '
 const ATOMICS =
   /^mem\/(arena|bell|bulk-staging|bus|cells|channel|channel-end|counters|doorbell|futex-bell|layout|lock|nap|owner|ring-consumer|ring-pair|ring-producer|slot-pool|spin-budget|thread-bell|unread-bytes)\.ts$/;
 /** Files that may use atomic cells: a CPU's turn, ports and what they tell each other. */
-const ATOMIC_CELLS = /^(kern\/cpu|link\/(port-map|vni-port|vni|network))\.ts$/;
+const ATOMIC_CELLS = /^(kern\/cpu|link\/(port-map|vni-port|vni|file-vni|network))\.ts$/;
 const CLOCKS = ['host/node', 'host/sim'];
 
 /** Folders every function of which handles frames or calls, unless it is marked cold (fixtures/data-path.ts). */

@@ -112,6 +112,43 @@ export interface FileBell {
   ring(): void;
 }
 
+/** The same of a file that is mapped in parts, each at a place of its own. */
+export interface PlacesFile extends BusFile {
+  /** Lay a part of the file over a place of the arena, until the file is closed here. Throws ENOMEM. */
+  map(offset: number, at: number, byteLength: number): void;
+  /** Whether somebody else holds a place: no process that has ended does. */
+  held(place: number): boolean;
+  /** Call back in a tenth of a second, unless the file was closed here. */
+  soon(call: () => void): void;
+}
+
+/** A kind of files that several processes map. */
+export interface FileKind {
+  /** For people. */
+  readonly name: string;
+  /** First word of such a file. */
+  readonly magic: number;
+  readonly fileBytes: number;
+  /** The part at the beginning that is mapped when it is opened. */
+  readonly headBytes: number;
+  /** Bytes of the arena that one participant needs; the head comes first. */
+  readonly placeBytes: number;
+  /** Make a file of zeroed memory, or find the one that is there: '' or why it is none. One thread at a time. */
+  prepare(head: FileHead, id0: number, id1: number): string;
+}
+
+/** The first words of a file, from the byte `base` of the memory that `words` shows. */
+export interface FileHead {
+  readonly words: Int32Array;
+  readonly base: number;
+}
+
+/** Files of the host, in which participants hold places. */
+export interface PlacesHost {
+  /** The file at a path, made by whoever comes first. Throws as {@link BusHost}. */
+  open(path: string, kind: FileKind): PlacesFile;
+}
+
 /** Buses of the host. */
 export interface BusHost {
   /** The bus at a path, made by whoever comes first. Throws the host's code; ENOEXEC when the file is something else, EPROTO of another version. */

@@ -7,7 +7,7 @@
  */
 
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
-import type { Host } from '../host/contract.ts';
+import type { Host, PlacesHost } from '../host/contract.ts';
 import { Inet } from '../inet/inet.ts';
 import { applySettings, settingsError, settingsOf } from '../inet/interface-settings.ts';
 import { GifTunnels } from '../inet/ip/gif-tunnels.ts';
@@ -17,7 +17,9 @@ import type { KernelShared } from '../kern/context.ts';
 import { Cpu } from '../kern/cpu.ts';
 import { Sysctl } from '../kern/sysctl.ts';
 import type { Device, TimedDevice } from '../link/device.ts';
+import type { FileVniDevice } from '../link/file-vni.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
+import { VNI_FILE } from '../link/vni-file.ts';
 import { Arena } from '../mem/arena.ts';
 import { Counters } from '../mem/counters.ts';
 import { Heap } from '../mem/heap.ts';
@@ -33,6 +35,7 @@ import { TapCloner } from '../net/tap/tap-link.ts';
 import { TunCloner } from '../net/tap/tun-link.ts';
 import { VetherCloner } from '../net/vether.ts';
 import { VlanCloner } from '../net/vlan/vlan-cloner.ts';
+import { VniCloner } from '../net/vni-cloner.ts';
 import type { SocketLayer } from '../socket/socket.ts';
 import type { ControlOperation, ControlReply, ControlRequest } from '../sys/control.ts';
 import { ProcessTable } from '../sys/process.ts';
@@ -167,6 +170,17 @@ export class Kernel {
     const { bulk } = this.cpus[0].cpu;
     const context = { arena, bulk, rng: this.host.rng, kernelName: name, ...host };
     this.inet.interfaceTable.cloners.register(new ShmifCloner(context));
+  }
+
+  /** Have interfaces on vni networks between processes created by name, `vni0` and so on; `files` opens what a link string names. */
+  registerVni(files: PlacesHost): void {
+    const { arena, name, host } = this;
+    const { bulk } = this.cpus[0].cpu;
+    const requestWork = (): void => host.requestWork();
+    const connect = (device: FileVniDevice, path: string): void =>
+      device.connect(files.open(path, VNI_FILE), requestWork);
+    const context = { arena, bulk, rng: host.rng, kernelName: name, connect };
+    this.inet.interfaceTable.cloners.register(new VniCloner(context));
   }
 
   /** Give the kernel one more interface, over a device. Throws EEXIST, EINVAL (name), ENOBUFS (4095 of them). */

@@ -140,7 +140,10 @@ export class BusDevice implements Device, DeviceQueue {
     const region = this.#arena.part(this.#arena.offset(file.at), BUS_BYTES);
     let lane = 0;
     while (lane < BUS_LANES && !file.claim(lane)) lane++;
-    if (lane === BUS_LANES) throw new MultikernelError('EBUSY', `all ${BUS_LANES} places of the bus are taken`);
+    if (lane === BUS_LANES) {
+      file.close();
+      throw new MultikernelError('EBUSY', `all ${BUS_LANES} places of the bus are taken`);
+    }
     const members = new BusMembers(region);
     const readers: BusReader[] = [];
     for (let other = 0; other < BUS_LANES; other++) readers.push(new BusReader(region, other));

@@ -5,6 +5,7 @@
  */
 
 export * from './device.ts';
+export { FileVniDevice, type FileVniOptions } from './file-vni.ts';
 export { ImpairedDevice, type ImpairOptions } from './impair.ts';
 export type { Impairment } from './impairment.ts';
 export { LOOPBACK_MTU_BYTES, LoopbackDevice, type LoopbackOptions } from './loopback.ts';
@@ -25,4 +26,5 @@ export { openVni } from './open-vni.ts';
 export { type FrameHandler, RawDevice, type RawDeviceOptions } from './raw-device.ts';
 export { SharedVniDevice } from './shared-vni.ts';
 export { VniDevice } from './vni.ts';
+export { VNI_FILE } from './vni-file.ts';
 export type { VniOptions } from './vni-port.ts';

@@ -18,7 +18,7 @@ import { formatSlotPool, SlotPool, type SlotPoolShape, slotBytes, slotPoolBytes 
 import { formatRing, RECORD_HEADER_BYTES, ringBytes, ringCapacity } from '../mem/spsc-ring.ts';
 import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 
-const MAGIC = magicOf('MKNW');
+export const NETWORK_MAGIC: number = magicOf('MKNW');
 const VERSION = 2;
 
 export const MAX_PORTS = 256;
@@ -37,6 +37,8 @@ export const DIRECT_POLL_PORTS = 8;
 const HEADER_BYTES: number = 2 * LINE_BYTES;
 const GENERATION_OFFSET: number = LINE_BYTES;
 export const PORT_BYTES: number = 2 * LINE_BYTES;
+/** Head of a network in a file: everything in front of its channels, as much as a host maps at least. */
+export const FILE_HEAD_BYTES = 65_536;
 /** Words of a port entry; it begins with the end record of all channels of that port (mem/channel-end.ts). */
 export const PORT_MAC_HI = 4;
 export const PORT_MAC_LO = 5;
@@ -46,6 +48,8 @@ export const PORT_FILTER = 8;
 /** 64-bit multicast hash filter. */
 export const PORT_HASH_LO = 9;
 export const PORT_HASH_HI = 10;
+/** Bell of a port of a network in a file: AWAKE or SLEEPING (mem/bell.ts); elsewhere a doorbell of the arena has it. */
+export const PORT_BELL = 16;
 /** Pending map: bit of each sending port, on a line of its own. */
 export const PORT_PENDING: number = LINE_BYTES / 4;
 
@@ -86,6 +90,8 @@ export interface NetworkDescriptor {
   readonly maxFrameBytes: number;
   /** Bytes of the arena that it takes. */
   readonly byteLength: number;
+  /** The arena has the channels of this port alone, as parts of a file (vni-file.ts). */
+  readonly only?: number;
 }
 
 /** Bytes per directed channel that a budget allows: the default 3 MiB, less when many ports share the network. */
@@ -99,14 +105,15 @@ function maxFrameOf(capacity: number): number {
   return Math.min(MAX_FRAME_BYTES, (capacity >> 2) - RECORD_HEADER_BYTES - FRAME_PAD_BYTES);
 }
 
-function stagingBytes(maxFrameBytes: number): number {
+export function stagingBytes(maxFrameBytes: number): number {
   return Math.ceil((maxFrameBytes + RECORD_HEADER_BYTES + FRAME_PAD_BYTES) / LINE_BYTES) * LINE_BYTES;
 }
 
-type Shape = Omit<NetworkDescriptor, 'offset' | 'byteLength'>;
+/** A network without its place. */
+export type NetworkShape = Omit<NetworkDescriptor, 'offset' | 'byteLength'>;
 
 // cold: once per network
-function shapeOf(options: VniNetworkOptions): Shape {
+export function shapeOf(options: VniNetworkOptions): NetworkShape {
   const { ports } = options;
   assert(Number.isInteger(ports) && ports >= 2 && ports <= MAX_PORTS, 'network: 2 to 256 ports');
   if (options.buffers === 'shared') {
@@ -121,11 +128,11 @@ function shapeOf(options: VniNetworkOptions): Shape {
 }
 
 /** Bytes of port entries and staging places, before the buffers begin. */
-function controlBytes(shape: Shape): number {
+function controlBytes(shape: NetworkShape): number {
   return HEADER_BYTES + shape.ports * (PORT_BYTES + stagingBytes(shape.maxFrameBytes));
 }
 
-function buffersBytes(shape: Shape): number {
+function buffersBytes(shape: NetworkShape): number {
   if (shape.buffers === 'shared') return slotPoolBytes(poolShape(shape));
   return shape.ports * (shape.ports - 1) * ringBytes(shape.ringBytes);
 }
@@ -143,11 +150,7 @@ export function createNetwork(arena: Arena, options: VniNetworkOptions): Network
   const byteLength = controlBytes(shape) + buffersBytes(shape);
   const at = arena.allocate(byteLength, 4096);
   const network: NetworkDescriptor = { ...shape, offset: arena.offset(at), byteLength };
-  const word = at >> 2;
-  arena.words[word + 2] = network.ports;
-  arena.words[word + 3] = network.ringBytes;
-  arena.words[word + 4] = network.maxFrameBytes;
-  arena.words[word + 5] = network.slots;
+  writeSizes(arena.words, at, shape);
   if (network.buffers === 'shared') {
     formatSlotPool(arena, arena.place(poolOffset(network)), poolShape(network));
   } else if (network.ports <= DIRECT_POLL_PORTS) {
@@ -158,25 +161,42 @@ export function createNetwork(arena: Arena, options: VniNetworkOptions): Network
       }
     }
   }
-  seal(arena.words, at, MAGIC, VERSION);
+  seal(arena.words, at, NETWORK_MAGIC, VERSION);
   return network;
+}
+
+function writeSizes(words: Int32Array, at: number, shape: NetworkShape): void {
+  const word = at >> 2;
+  words[word + 2] = shape.ports;
+  words[word + 3] = shape.ringBytes;
+  words[word + 4] = shape.maxFrameBytes;
+  words[word + 5] = shape.slots;
+}
+
+/** Finish the head of a network whose rings lie in a file. */
+// cold: once per network
+export function sealNetwork(words: Int32Array, at: number, shape: NetworkShape): void {
+  writeSizes(words, at, shape);
+  seal(words, at, NETWORK_MAGIC, VERSION);
 }
 
 /** '' when the descriptor fits the network in the arena, otherwise why not. */
 // cold: once per network
 export function checkNetwork(arena: Arena, network: NetworkDescriptor): string {
   if (!arena.holds(network.offset, network.byteLength)) return 'network outside the arena';
-  const at = arena.place(network.offset);
+  const why = checkHead(arena.words, arena.place(network.offset), network);
+  return why === '' ? '' : `network: ${why}`;
+}
+
+/** '' when the head at a place is one of that shape. */
+// cold: once per network
+export function checkHead(words: Int32Array, at: number, shape: NetworkShape): string {
+  const why = checkSeal(words, at, NETWORK_MAGIC, VERSION);
+  if (why !== '') return why;
   const word = at >> 2;
-  const why = checkSeal(arena.words, at, MAGIC, VERSION);
-  if (why !== '') return `network: ${why}`;
-  if (
-    arena.words[word + 2] !== network.ports ||
-    arena.words[word + 3] !== network.ringBytes ||
-    arena.words[word + 5] !== network.slots
-  )
-    return 'network: other sizes';
-  return '';
+  const same =
+    words[word + 2] === shape.ports && words[word + 3] === shape.ringBytes && words[word + 5] === shape.slots;
+  return same ? '' : 'other sizes';
 }
 
 export function generationOffset(network: NetworkDescriptor): number {
@@ -189,11 +209,23 @@ export function portOffset(network: NetworkDescriptor, port: number): number {
 
 /** Offset at which a port writes frames that go to nobody or to several. */
 export function stagingOffset(network: NetworkDescriptor, port: number): number {
+  if (network.only !== undefined) return network.offset + FILE_HEAD_BYTES + (network.ports - 1) * pairBytes(network);
   return portOffset(network, network.ports) + port * stagingBytes(network.maxFrameBytes);
+}
+
+/** Both rings of a channel between two ports. */
+export function pairBytes(network: NetworkShape): number {
+  return 2 * ringBytes(network.ringBytes);
 }
 
 /** The ring of the directed channel between two different ports. */
 export function ringOffset(network: NetworkDescriptor, from: number, to: number): number {
+  const { only } = network;
+  if (only !== undefined) {
+    const other = from === only ? to : from;
+    const pairAt = network.offset + FILE_HEAD_BYTES + (other < only ? other : other - 1) * pairBytes(network);
+    return from < to ? pairAt : pairAt + ringBytes(network.ringBytes);
+  }
   const channel = from * (network.ports - 1) + (to > from ? to - 1 : to);
   return stagingOffset(network, network.ports) + channel * ringBytes(network.ringBytes);
 }
@@ -204,7 +236,7 @@ export function poolOffset(network: NetworkDescriptor): number {
 }
 
 // cold: once per network
-export function poolShape(network: Shape): SlotPoolShape {
+export function poolShape(network: NetworkShape): SlotPoolShape {
   return { slots: network.slots, contentBytes: network.maxFrameBytes, queues: network.ports };
 }
 

@@ -6,6 +6,7 @@
  */
 
 import type { Arena } from '../mem/arena.ts';
+import type { Waker } from '../mem/bell.ts';
 import { loadCell } from '../mem/cells.ts';
 import { ChannelEnd } from '../mem/channel-end.ts';
 import { GROUP_BIT } from '../wire/ethernet.ts';
@@ -15,6 +16,7 @@ import {
   FRAME_PAD_BYTES,
   generationOffset,
   type NetworkDescriptor,
+  PORT_BELL,
   PORT_CAPABILITIES,
   PORT_FILTER,
   PORT_HASH_HI,
@@ -37,15 +39,20 @@ export class Peer extends ChannelEnd {
   /** Committed frames wait for `flush`. */
   dirty = false;
 
-  constructor(arena: Arena, network: NetworkDescriptor, own: number, port: number) {
-    super(arena, {
+  /** The bell lies in the port entry: that of a network in a file. */
+  readonly #ownBell: boolean;
+
+  constructor(arena: Arena, network: NetworkDescriptor, own: number, port: number, waker: Waker | null) {
+    const places = {
       outAt: arena.place(ringOffset(network, own, port)),
       inAt: arena.place(ringOffset(network, port, own)),
       capacityBytes: network.ringBytes,
       padBytes: FRAME_PAD_BYTES,
       peerAt: arena.place(portOffset(network, port)),
-    });
+    };
+    super(arena, places, waker);
     this.port = port;
+    this.#ownBell = network.only !== undefined;
   }
 
   /** Read the port entry again, field by field. Returns whether another kernel is there than before. */
@@ -53,6 +60,7 @@ export class Peer extends ChannelEnd {
     const isNew = super.look();
     if (!this.up) return isNew;
     const { words, peerWord: word } = this;
+    if (this.#ownBell) this.bellAt = (word + PORT_BELL) << 2;
     this.macHi = (words[word + PORT_MAC_HI] as number) & 0xffff;
     this.macLo = words[word + PORT_MAC_LO] as number;
     this.capabilities = words[word + PORT_CAPABILITIES] as number;
@@ -89,11 +97,12 @@ export class PortMap {
   #lastHi = -1;
   #lastLo = 0;
 
-  constructor(arena: Arena, network: NetworkDescriptor, port: number) {
+  /** `wakerOf`: wakes a peer that lies in another process; default: peers lie in this one. */
+  constructor(arena: Arena, network: NetworkDescriptor, port: number, wakerOf?: (port: number) => Waker) {
     this.#arena = arena;
     this.#generationIndex = arena.place(generationOffset(network)) >> 2;
     this.peers = Array.from({ length: network.ports }, (_, i) =>
-      i === port ? null : new Peer(arena, network, port, i),
+      i === port ? null : new Peer(arena, network, port, i, wakerOf?.(i) ?? null),
     );
     this.targets = new Array<Peer | null>(network.ports).fill(null);
     let size = 8;

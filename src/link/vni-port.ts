@@ -7,6 +7,7 @@
 
 import { Errno, MultikernelError } from '../base/errors.ts';
 import type { Arena } from '../mem/arena.ts';
+import type { Waker } from '../mem/bell.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { loadCell, storeCell } from '../mem/cells.ts';
 import { claimEnd, END_BELL, END_LIFE, END_UP, leaveEnd, nextLife, stateOf } from '../mem/channel-end.ts';
@@ -56,6 +57,10 @@ export interface VniOptions {
   onFull?: 'wait' | 'drop';
   /** Default: counters of its own. */
   counters?: Counters;
+  /** Filter that outlives the port; default: one of its own for `mac`. */
+  filter?: ReceiveFilter;
+  /** Wakes the kernel behind a port, which lies in another process. Default: all lie in this one. */
+  wakerOf?: (port: number) => Waker;
 }
 
 /** Indices of the counters of a vni device. */
@@ -107,6 +112,8 @@ export abstract class VniPort implements Device, DeviceQueue {
   protected readonly count: VniCounters;
   /** Generation of the port entries that `map` holds. */
   protected generation = 0;
+  /** Life of this incarnation, as the port entry says it. */
+  protected life = 0;
   /** Closed, or taken down by the supervisor: for good. */
   protected left = false;
   readonly #offered: number;
@@ -136,13 +143,13 @@ export abstract class VniPort implements Device, DeviceQueue {
     this.portWord = arena.place(portOffset(network, port)) >> 2;
     this.generationIndex = arena.place(generationOffset(network)) >> 2;
     this.stagingAt = arena.place(stagingOffset(network, port)) + FRAME_PAD_BYTES;
-    this.filter = new ReceiveFilter(options.mac);
+    this.filter = options.filter ?? new ReceiveFilter(options.mac);
     this.mac = this.filter.mac;
     this.#offered = options.capabilities ?? 0;
     this.dropWhenFull = options.onFull === 'drop';
     this.mtuBytes = Math.min(options.mtuBytes ?? 1500, network.maxFrameBytes - ETHERNET_HEADER_BYTES);
     this.maxFrameBytes = this.mtuBytes + ETHERNET_HEADER_BYTES;
-    this.map = new PortMap(arena, network, port);
+    this.map = new PortMap(arena, network, port, options.wakerOf);
     const counters = options.counters ?? Counters.open(arena, options.name);
     this.counters = counters;
     this.count = {
@@ -168,29 +175,43 @@ export abstract class VniPort implements Device, DeviceQueue {
       throw new MultikernelError('EBUSY', `${this.name}: port ${this.port} is in use`);
     }
     this.#doorbellAt = doorbellAt;
-    words[word + PORT_CAPABILITIES] = this.#offered;
     attach();
-    this.#show();
-    storeCell(words, word + END_LIFE, nextLife(loadCell(words, word + END_LIFE)));
+    this.show();
+    this.life = nextLife(loadCell(words, word + END_LIFE));
+    storeCell(words, word + END_LIFE, this.life);
     touchGeneration(this.arena, this.network);
     this.rescan();
   }
 
   /** Write the part of the port entry that peers read. */
-  #show(): void {
+  protected show(): void {
     const words = this.words;
     const word = this.portWord;
     words[word + PORT_MAC_HI] = this.mac.hi;
     words[word + PORT_MAC_LO] = this.mac.lo;
     words[word + PORT_MTU] = this.mtuBytes;
+    words[word + PORT_CAPABILITIES] = this.#offered;
     words[word + PORT_FILTER] = this.filter.flags;
     words[word + PORT_HASH_LO] = this.filter.hashLo;
     words[word + PORT_HASH_HI] = this.filter.hashHi;
     words[word + END_BELL] = this.#doorbellAt === 0 ? 0 : this.arena.offset(this.#doorbellAt);
   }
 
+  /** Whether the port entry says what peers are to read. */
+  protected get shown(): boolean {
+    const { words, portWord: word, filter, mac } = this;
+    return (
+      words[word + PORT_MAC_HI] === mac.hi &&
+      words[word + PORT_MAC_LO] === mac.lo &&
+      words[word + PORT_CAPABILITIES] === this.#offered &&
+      words[word + PORT_FILTER] === filter.flags &&
+      words[word + PORT_HASH_LO] === filter.hashLo &&
+      words[word + PORT_HASH_HI] === filter.hashHi
+    );
+  }
+
   #changed(): void {
-    this.#show();
+    this.show();
     touchGeneration(this.arena, this.network);
   }
 
@@ -200,9 +221,13 @@ export abstract class VniPort implements Device, DeviceQueue {
     this.generation = this.map.generation;
     this.capabilities = this.#offered & this.map.commonCapabilities;
     this.#sizes();
-    const isUp = stateOf(loadCell(this.words, this.portWord + END_LIFE)) === END_UP;
-    if (!isUp && !this.left) this.leave('port was taken down');
+    if (!this.left && !this.stillUp()) this.leave('port was taken down');
     this.#carrier();
+  }
+
+  /** Whether nobody took the port down. */
+  protected stillUp(): boolean {
+    return stateOf(loadCell(this.words, this.portWord + END_LIFE)) === END_UP;
   }
 
   #sizes(): void {

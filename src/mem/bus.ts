@@ -65,10 +65,11 @@ function recordGrains(lengthBytes: number): number {
  * maker died on the way is made again.
  */
 // cold: once per bus
-export function prepareBus(region: Region, id0: number, id1: number): string {
+export function prepareBus(region: Pick<Region, 'words' | 'base'>, id0: number, id1: number): string {
   const { words, base } = region;
   const word = base >> 2;
-  if (words[word] !== 0 || words[word + 1] !== 0) {
+  // The magic number is written last, after the version.
+  if (words[word] !== 0 || (words[word + 1] !== 0 && words[word + 1] !== VERSION)) {
     const why = checkSeal(words, base, BUS_MAGIC, VERSION);
     if (why !== '') return why;
     return words[word + WORD_LANES] === BUS_LANES && words[word + WORD_LANE_BYTES] === LANE_BYTES ? '' : 'other sizes';

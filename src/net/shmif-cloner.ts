@@ -5,12 +5,11 @@
  * Cold: configuration.
  */
 
-import { Errno } from '../base/errors.ts';
 import type { Rng } from '../base/rng.ts';
 import { BusDevice } from '../link/bus.ts';
 import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
-import { EthernetLink } from './ethernet.ts';
+import { FileLink } from './file-link.ts';
 import type { InterfaceCloner } from './interface-cloner.ts';
 import type { LinkLayer } from './link-layer.ts';
 
@@ -29,51 +28,6 @@ export interface ShmifContext {
   connect(device: BusDevice, path: string): void;
 }
 
-/** The link of a shmif interface; its link string is the path of its bus. */
-class ShmifLink extends EthernetLink {
-  readonly #bus: BusDevice;
-  readonly #connect: ShmifContext['connect'];
-  readonly #closed: () => void;
-  #path: string | null = null;
-
-  constructor(device: BusDevice, arena: Arena, connect: ShmifContext['connect'], closed: () => void) {
-    super(device, arena.view);
-    this.#closed = closed;
-    this.#bus = device;
-    this.#connect = connect;
-  }
-
-  override get linkString(): string | null {
-    return this.#path;
-  }
-
-  override setLinkString(path: string | null): void {
-    this.#path = null;
-    if (path === null) this.#bus.disconnect();
-    else {
-      this.#connect(this.#bus, path);
-      this.#path = path;
-    }
-  }
-
-  override get startError(): number {
-    return this.#bus.connected ? 0 : -Errno.ENXIO;
-  }
-
-  override get mediaOn(): boolean | null {
-    return this.#bus.mediaOn;
-  }
-
-  override setMedia(on: boolean): void {
-    this.#bus.setMedia(on);
-  }
-
-  override close(): void {
-    super.close();
-    this.#closed();
-  }
-}
-
 export class ShmifCloner implements InterfaceCloner {
   readonly prefix: string = 'shmif';
   readonly #context: ShmifContext;
@@ -90,6 +44,6 @@ export class ShmifCloner implements InterfaceCloner {
     const name = `shmif${unit}`;
     const mac = { hi: MAC_HI, lo: rng.next32() };
     const device = new BusDevice(arena, bulk, { name, countersName: `${kernelName}/${name}`, mac, timeUs, memoryAt });
-    return new ShmifLink(device, arena, connect, () => void this.#free.push(memoryAt));
+    return new FileLink(device, arena, connect, () => void this.#free.push(memoryAt));
   }
 }

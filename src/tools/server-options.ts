@@ -44,6 +44,8 @@ const LIBRARIES: ReadonlySet<string> = new Set([
   ...['rumpfs_ffs', 'rumpfs_tmpfs', 'rumpnet', 'rumpnet_net', 'rumpnet_netinet', 'rumpnet_netinet6', 'rumpnet_local'],
   ...['rumpnet_config', 'rumpnet_shmif', 'rumpnet_bridge', 'rumpnet_vlan', 'rumpnet_gif', 'rumpnet_tap', 'rumpnet_tun'],
   ...['rumpnet_vether'],
+  // This package alone has it.
+  'rumpnet_vni',
 ]);
 
 /** Libraries of NetBSD for what these kernels have not got. */

@@ -11,7 +11,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { MultikernelError } from '../base/errors.ts';
 import { EventLoop } from '../host/node/event-loop.ts';
-import { FileBuses } from '../host/node/ffi/bus-host.ts';
+import { FileBuses, FilePlaces } from '../host/node/ffi/bus-host.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import { Doorbell } from '../mem/doorbell.ts';
@@ -80,6 +80,7 @@ function makeKernel(wanted: Wanted, arena: Arena, loop: EventLoop): Kernel {
     timeUs: () => epochUs + loop.nowUs(),
     connect: (device, path) => device.connect(buses.open(path), () => loop.requestWork()),
   });
+  kernel.registerVni(new FilePlaces(arena));
   for (const prefix of cloners.prefixes())
     if (!OWN_KINDS.has(prefix) && !libraries.has(`rumpnet_${prefix}`)) cloners.unregister(prefix);
   const { sysctl } = kernel.inet;

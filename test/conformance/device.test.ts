@@ -1,4 +1,6 @@
+import { afterAll } from 'vitest';
 import { SeededRng } from '../../src/base/rng.ts';
+import { libc } from '../../src/host/node/ffi/libc.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES, type Device, type FrameBatch } from '../../src/link/device.ts';
 import { ImpairedDevice } from '../../src/link/impair.ts';
 import { LoopbackDevice } from '../../src/link/loopback.ts';
@@ -10,6 +12,7 @@ import { Arena } from '../../src/mem/arena.ts';
 import { type Bulk, createBulk } from '../../src/mem/bulk.ts';
 import { Counters } from '../../src/mem/counters.ts';
 import { TwoQueueDevice } from '../fixtures/two-queue-device.ts';
+import { VniFiles } from '../fixtures/vni-files.ts';
 import { type DevicesUnderTest, deviceSuite } from './device-suite.ts';
 
 const clock = { nowUs: () => 1000 };
@@ -66,6 +69,20 @@ function raw(): DevicesUnderTest & { bulk: Bulk } {
   return { arena, bulk: createBulk(arena), sender, receiver };
 }
 
+const opened: VniFiles[] = [];
+function closeFiles(): void {
+  for (const files of opened.splice(0)) files.close();
+}
+afterAll(closeFiles);
+
+/** Two participants of a network in a file. */
+function inFile(capabilities: number): DevicesUnderTest {
+  closeFiles();
+  const files = new VniFiles(2);
+  opened.push(files);
+  return { arena: files.arena, sender: files.join({ capabilities }), receiver: files.join({ capabilities }) };
+}
+
 function impaired(devices: DevicesUnderTest & { bulk: Bulk }, impair: boolean): DevicesUnderTest {
   const { arena, bulk } = devices;
   const options = { clock, rng: new SeededRng(1) };
@@ -91,6 +108,13 @@ deviceSuite('vni, in an arena at another base', () => vni(2, 0, 256 * 1024, 5 <<
 deviceSuite('vni, shared buffer, in an arena at another base', () => shared(2, 1514, 5 << 16), STATIONS);
 deviceSuite('vni, shared buffer', () => shared(2, 1514), STATIONS);
 deviceSuite('vni, shared buffer, 20 ports, super-frames', () => shared(20, 65_549), STATIONS);
+if (libc() !== null) {
+  deviceSuite('vni in a file', () => inFile(0), { filters: true, runs: true });
+  deviceSuite('vni in a file, super-frames', () => inFile(CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES), {
+    filters: true,
+    runs: true,
+  });
+}
 deviceSuite('two queues', twoQueues, { ...RINGS, queues: 2 });
 deviceSuite('loopback', loopback);
 deviceSuite('raw', raw, STATIONS);

@@ -1,6 +1,6 @@
-/** The bus between real processes: servers on it, and participants that are killed at any instant. */
+/** The bus between real processes: servers on it, and its frames in files. */
 
-import { type ChildProcess, fork, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,14 +9,8 @@ import { until } from '../fixtures/fake-workers.ts';
 import { RumpServers } from '../fixtures/rump-servers.ts';
 
 const LIBRARIES = '-lrumpnet -lrumpnet_net -lrumpnet_netinet -lrumpnet_netinet6 -lrumpnet_shmif';
-/** As many as a run by hand wants: MK_SERVERS=8, MK_KILLS=3000. */
+/** As many as a run by hand wants: MK_SERVERS=8. */
 const SERVERS = Number(process.env.MK_SERVERS ?? 3);
-const KILLS = Number(process.env.MK_KILLS ?? 15);
-/** A run by hand ends after that long, or as many kills. */
-const SECONDS_MAX = Number(process.env.MK_SECONDS ?? Number.POSITIVE_INFINITY);
-const STANDING = 4;
-const PATIENCE_MS = 120_000;
-const PARTICIPANT = join(import.meta.dirname, 'bus-participant.js');
 
 let servers: RumpServers;
 beforeEach(() => {
@@ -170,102 +164,5 @@ describe.skipIf(libc() === null)('the frames of a bus', () => {
       code: 1,
       err: 'usage: shmif_pcapin pcapfile buspath\n',
     });
-  });
-});
-
-/** Participants as processes of their own, and what they told. */
-class Party {
-  readonly children = new Map<number, ChildProcess>();
-  readonly heardBy = new Map<number, Set<number>>();
-  #next = 1;
-
-  readonly #path: string;
-  /** Loaded, and waiting for the word to begin: the start of a process costs more than its part here. */
-  readonly #standing: ChildProcess[] = [];
-
-  constructor(path: string) {
-    this.#path = path;
-    for (let i = 0; i < STANDING; i++) this.#stand();
-  }
-
-  #stand(): void {
-    this.#standing.push(fork(PARTICIPANT, [this.#path], { execArgv: [] }));
-  }
-
-  async start(mode: 'send' | 'watch'): Promise<number> {
-    const id = this.#next++;
-    const child = this.#standing.shift() as ChildProcess;
-    this.#stand();
-    this.children.set(id, child);
-    this.heardBy.set(id, new Set());
-    let ready = false;
-    child.on('message', (message: { ready?: number; heard?: number }) => {
-      if (message.ready !== undefined) ready = true;
-      if (message.heard !== undefined) this.heardBy.get(id)?.add(message.heard);
-    });
-    let ended = '';
-    child.once('exit', (code, signal) => {
-      ended = `participant ${id} ended by itself: ${code ?? signal}`;
-    });
-    child.send({ begin: id, mode });
-    await until(() => ready || ended !== '', PATIENCE_MS);
-    if (!ready) throw new Error(ended);
-    return id;
-  }
-
-  report(id: number): Promise<{ bad: number; heard: number; lost: number; corrupt: number }> {
-    const child = this.children.get(id) as ChildProcess;
-    return new Promise((done) => {
-      child.on('message', (message: { report?: never }) => {
-        if (message.report !== undefined) done(message.report);
-      });
-      child.send('report');
-    });
-  }
-
-  async kill(id: number): Promise<void> {
-    const child = this.children.get(id) as ChildProcess;
-    const ended = new Promise((done) => child.once('exit', done));
-    child.kill('SIGKILL');
-    await ended;
-    this.children.delete(id);
-  }
-
-  close(): void {
-    for (const child of [...this.children.values(), ...this.#standing]) child.kill('SIGKILL');
-  }
-}
-
-describe.skipIf(libc() === null)('a bus', () => {
-  it(`survives ${KILLS} kills of participants at any instant: others hear whole frames, and newcomers are heard`, {
-    timeout: 60_000 + KILLS * 2000,
-  }, async () => {
-    const party = new Party(join(servers.folder, 'bus'));
-    try {
-      const watchers = [await party.start('watch'), await party.start('watch')] as const;
-      const victims = [await party.start('send'), await party.start('send')];
-      const endMs = performance.now() + SECONDS_MAX * 1000;
-      let kills = 0;
-      for (; kills < KILLS && performance.now() < endMs; kills++) {
-        const place = kills % victims.length;
-        const victim = victims[place] as number;
-        await until(() => watchers.every((watcher) => party.heardBy.get(watcher)?.has(victim)), PATIENCE_MS);
-        if (kills % 100 === 99) console.log(`${kills + 1} kills`);
-        await new Promise((wake) => setTimeout(wake, Math.random() * 20));
-        await party.kill(victim);
-        victims[place] = await party.start('send');
-      }
-      await until(() => watchers.every((id) => victims.every((victim) => party.heardBy.get(id)?.has(victim))));
-      for (const watcher of watchers) {
-        const { bad, heard, lost, corrupt } = await party.report(watcher);
-        if (process.env.MK_KILLS !== undefined) console.log({ kills, bad, heard, lost, corrupt });
-        expect({ bad, corrupt }).toEqual({ bad: 0, corrupt: 0 });
-        expect(heard).toBeGreaterThan(kills);
-        // Each of them heard the other, which was never killed, and every incarnation of the others.
-        expect(party.heardBy.get(watcher)?.size).toBe(1 + kills + victims.length);
-      }
-    } finally {
-      party.close();
-    }
   });
 });

@@ -1,5 +1,6 @@
 /**
- * Buses as files of the host: mapped over parts of an arena, places in them held by locks, sleepers woken over sockets.
+ * Buses and vni networks as files of the host: mapped over parts of an arena, places in them held by locks, sleepers woken over
+ * sockets.
  *
  * Thread: the one that runs the kernels of the arena. A place is a byte of the file under an open file description lock, which the
  * host drops when its holder ends, at whatever instant, and whose number no process can inherit. A sleeper listens at an abstract socket
@@ -14,40 +15,65 @@ import type { Arena } from '../../../mem/arena.ts';
 import { BUS_BYTES, BUS_MAGIC, prepareBus } from '../../../mem/bus.ts';
 import { FutexBell } from '../../../mem/futex-bell.ts';
 import { nap } from '../../../mem/nap.ts';
-import type { BusFile, BusHost, Carrier } from '../../contract.ts';
+import type { Region } from '../../../mem/region.ts';
+import type { BusFile, BusHost, Carrier, FileKind, PlacesFile, PlacesHost } from '../../contract.ts';
 import { SystemRng } from '../clock.ts';
 import { connectSocket, listenNow } from '../socket-carrier.ts';
 import { futexOf } from './futex.ts';
 import { libc, missing } from './libc.ts';
 import { mapFile, unmapFile } from './shared-file.ts';
 
+const F_OFD_GETLK = 36;
 const F_OFD_SETLK = 37;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
 const FLOCK_BYTES = 32;
 const FLOCK_START = 8;
 const FLOCK_LENGTH = 16;
+/** Time until {@link PlacesFile.soon} calls. */
+const SOON_MS = 100;
 /** Byte of the file that its maker holds while it is made; the places are the bytes from 0 on. */
 const MAKER_BYTE = 4096;
 /** A maker needs less than a millisecond; one that was stopped is waited for so long. */
 const MAKER_TRIES = 500;
 const MAPPING_ALIGN = 65_536;
 
-/** Take a byte of a file for this description, or give it back. False: another description has it. */
-function lockByte(fd: number, byte: number, type: number = F_WRLCK): boolean {
+const BUS: FileKind = {
+  name: 'a bus',
+  magic: BUS_MAGIC,
+  fileBytes: BUS_BYTES,
+  headBytes: BUS_BYTES,
+  placeBytes: BUS_BYTES,
+  prepare: prepareBus,
+};
+
+/** A struct flock for one byte. */
+function lockOf(byte: number, type: number): Uint8Array {
   const lock = new Uint8Array(FLOCK_BYTES);
   const view = new DataView(lock.buffer);
   view.setInt16(0, type, true);
   view.setBigInt64(FLOCK_START, BigInt(byte), true);
   view.setBigInt64(FLOCK_LENGTH, 1n, true);
-  return libc()?.fcntl_lock(fd, F_OFD_SETLK, lock) === 0;
+  return lock;
 }
 
-/** '' when the file can be made a bus, or is one, by what it holds so far. */
-function whyNot(fd: number): string {
+/** Take a byte of a file for this description, or give it back. False: another description has it. */
+function lockByte(fd: number, byte: number, type: number = F_WRLCK): boolean {
+  return libc()?.fcntl_lock(fd, F_OFD_SETLK, lockOf(byte, type)) === 0;
+}
+
+/** Whether another description has a byte; in doubt it has. */
+function isLocked(fd: number, byte: number): boolean {
+  const lock = lockOf(byte, F_WRLCK);
+  if (libc()?.fcntl_lock(fd, F_OFD_GETLK, lock) !== 0) return true;
+  return new DataView(lock.buffer).getInt16(0, true) !== F_UNLCK;
+}
+
+/** '' when the file can be made one of that kind, or is one, by what it holds so far. */
+function whyNot(fd: number, { name, magic }: FileKind): string {
   const head = new Int32Array(1);
   const read = readSync(fd, new Uint8Array(head.buffer), 0, 4, 0);
-  return read === 0 || (read === 4 && (head[0] === 0 || head[0] === BUS_MAGIC)) ? '' : 'not a bus';
+  return read === 0 || (read === 4 && (head[0] === 0 || head[0] === magic)) ? '' : `not ${name}`;
 }
 
 /** Connections of one participant to those that it wakes, by name. */
@@ -85,26 +111,44 @@ class Ringer {
 }
 
 export class FileBuses implements BusHost {
+  readonly #files: FilePlaces;
+
+  constructor(arena: Arena) {
+    this.#files = new FilePlaces(arena);
+  }
+
+  open(path: string): BusFile {
+    return this.#files.open(path, BUS);
+  }
+}
+
+/** Files that several processes map, over parts of an arena. */
+export class FilePlaces implements PlacesHost {
   readonly #arena: Arena;
-  /** Parts of the arena that no bus lies over any more. */
-  readonly #free: number[] = [];
+  /** By kind: parts of the arena that no file lies over any more. */
+  readonly #free = new Map<FileKind, number[]>();
 
   constructor(arena: Arena) {
     this.#arena = arena;
   }
 
-  open(path: string): BusFile {
+  /**
+   * The file at a path, made by whoever comes first. Throws ENOSYS without koffi, ENOEXEC when the file is something else, EPROTO of
+   * another version, EBUSY while somebody makes it, ENOMEM when the arena is used up, and what open(2) does.
+   */
+  open(path: string, kind: FileKind): PlacesFile {
     if (libc() === null) throw new MultikernelError('ENOSYS', missing());
     const fd = openFile(path);
     let at: number;
     try {
-      at = this.#map(path, fd);
+      at = this.#map(path, fd, kind);
     } catch (error) {
       closeSync(fd);
       throw error;
     }
     const ringer = new Ringer();
     const listening: { close(): void }[] = [];
+    const region = (from: number, byteLength: number): Region => this.#arena.part(this.#arena.offset(from), byteLength);
     let open = true;
     return {
       at,
@@ -118,37 +162,50 @@ export class FileBuses implements BusHost {
       },
       ring: (name) => ringer.ring(name),
       bell: (bellAt) => new FutexBell(this.#arena.words, bellAt, futexOf(this.#arena.bytes)),
+      map: (offset, to, byteLength) => mapFile(region(to, byteLength), fd, offset),
+      held: (place) => isLocked(fd, place),
+      soon: (call) => {
+        setTimeout(() => {
+          if (open) call();
+        }, SOON_MS).unref();
+      },
       close: () => {
         if (!open) return;
         open = false;
         for (const one of listening) one.close();
         ringer.close();
-        unmapFile(this.#arena.part(this.#arena.offset(at), BUS_BYTES));
-        this.#free.push(at);
+        unmapFile(region(at, kind.placeBytes));
+        this.#freeOf(kind).push(at);
         closeSync(fd);
       },
     };
   }
 
-  /** Map the file, having made it a bus where nobody has. */
-  #map(path: string, fd: number): number {
+  #freeOf(kind: FileKind): number[] {
+    let free = this.#free.get(kind);
+    if (free === undefined) this.#free.set(kind, (free = []));
+    return free;
+  }
+
+  /** Map the head of the file, having made the file what it is to be where nobody has. */
+  #map(path: string, fd: number, kind: FileKind): number {
     for (let tries = 0; !lockByte(fd, MAKER_BYTE); tries++) {
-      if (tries === MAKER_TRIES) throw new MultikernelError('EBUSY', `${path}: somebody makes this bus`);
+      if (tries === MAKER_TRIES) throw new MultikernelError('EBUSY', `${path}: somebody makes this file`);
       nap(1);
     }
-    const why = whyNot(fd);
+    const why = whyNot(fd, kind);
     if (why !== '') throw new MultikernelError('ENOEXEC', `${path}: ${why}`);
-    if (fstatSync(fd).size < BUS_BYTES) ftruncateSync(fd, BUS_BYTES);
-    const at = this.#free.pop() ?? this.#arena.allocate(BUS_BYTES, MAPPING_ALIGN);
-    const region = this.#arena.part(this.#arena.offset(at), BUS_BYTES);
+    if (fstatSync(fd).size < kind.fileBytes) ftruncateSync(fd, kind.fileBytes);
+    const at = this.#freeOf(kind).pop() ?? this.#arena.allocate(kind.placeBytes, MAPPING_ALIGN);
+    const region = this.#arena.part(this.#arena.offset(at), kind.headBytes);
     try {
       mapFile(region, fd);
       const rng = new SystemRng();
-      const fault = prepareBus(region, rng.next32(), rng.next32());
+      const fault = kind.prepare(region, rng.next32(), rng.next32());
       if (fault !== '') throw new MultikernelError('EPROTO', `${path}: ${fault}`);
     } catch (error) {
       unmapFile(region);
-      this.#free.push(at);
+      this.#freeOf(kind).push(at);
       throw error;
     }
     lockByte(fd, MAKER_BYTE, F_UNLCK);

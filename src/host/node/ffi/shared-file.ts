@@ -60,18 +60,18 @@ export function createSharedFile(byteLength: number): SharedFile {
   return { path: `/proc/${process.pid}/fd/${fd}`, fd, close };
 }
 
-function map({ bytes, base: at, byteLength }: Region, flags: number, fd: number): void {
+function map({ bytes, base: at, byteLength }: Region, flags: number, fd: number, offset: number = 0): void {
   const { addressOf, mmap } = calls();
   const wanted = addressOf(bytes) + BigInt(at);
   if (at % MAPPING_ALIGN !== 0 || byteLength % MAPPING_ALIGN !== 0 || at + byteLength > bytes.length)
     throw new MultikernelError('EINVAL', `no mapping of ${byteLength} bytes at ${at}`);
-  if (BigInt(mmap(wanted, byteLength, PROT_READ_WRITE, flags | MAP_FIXED, fd, 0)) !== wanted)
+  if (BigInt(mmap(wanted, byteLength, PROT_READ_WRITE, flags | MAP_FIXED, fd, offset)) !== wanted)
     throw new MultikernelError('ENOMEM', 'mmap: the host refuses');
 }
 
 /** Put a file over the bytes of a memory of this process, for all of its threads. Throws ENOSYS, EINVAL, ENOMEM. */
-export function mapFile(region: Region, fd: number): void {
-  map(region, MAP_SHARED, fd);
+export function mapFile(region: Region, fd: number, offset: number = 0): void {
+  map(region, MAP_SHARED, fd, offset);
 }
 
 /** Put zeroed memory of this process in the place of a file. */
