@@ -52,7 +52,8 @@ const BENCHES: Record<string, Entry> = {
     load: () => import('./path/call.ts'),
   },
   bus: {
-    about: 'frames and round trips between processes over a bus of shmif interfaces, and the time of a tool',
+    about:
+      'frames and round trips between processes over vni and over a bus of shmif interfaces, and the time of a tool',
     load: () => import('./path/bus.ts'),
   },
   netem: {

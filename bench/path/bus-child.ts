@@ -1,62 +1,86 @@
 /**
- * Role: a participant of a bus under measurement, in a process of its own. Thread: its main thread.
- * usage: bus-child send|count|ask|echo spin|block|sleep PATH BYTES MILLISECONDS; tells its parent by messages.
+ * Role: a participant of a bus or of a vni network under measurement, in a process of its own. Thread: its main thread.
+ * usage: bus-child bus|vni send|count|ask|echo spin|block|sleep PATH BYTES MILLISECONDS; tells its parent by messages. The message that has
+ * it begin says who the others are. On a bus all frames are for all; on a vni network each is for one of the others, a batch for each in
+ * turn, and none may be missing.
  */
 
-import { FileBuses } from '#src/host/node/ffi/bus-host';
+import { FileBuses, FilePlaces } from '#src/host/node/ffi/bus-host';
 import { BusDevice } from '#src/link/bus';
 import { FrameBatch } from '#src/link/device';
+import { FileVniDevice } from '#src/link/file-vni';
+import { VNI_FILE } from '#src/link/vni-file';
 import { Arena } from '#src/mem/arena';
 import { createBulk } from '#src/mem/bulk';
 import { median } from '../harness/statistics.ts';
 
-const [, , role = '', idle = '', path = '', bytesText = '', msText = ''] = process.argv;
+const [, , medium = '', role = '', idle = '', path = '', bytesText = '', msText = ''] = process.argv;
 const frameBytes = Number(bytesText);
 const limitMs = Number(msText);
 /** Frames between two looks at the clock, and in one batch. */
 const BATCH_FRAMES = 32;
 const HEADER_BYTES = 14;
-const ALL_HI = 0xffff;
-const ALL_LO = -1;
+const MAC_HI = 0x0200;
 /** Turns without an answer before the clock is asked whether all is lost. */
 const TURNS = 100_000;
 
 const arena: Arena = Arena.create(64 << 20);
 const bulk = createBulk(arena);
 const sourceAt = arena.allocate(65_536, 64);
-const device: BusDevice = new BusDevice(arena, bulk, {
-  name: role,
-  countersName: role,
-  mac: { hi: 0x0200, lo: process.pid },
-  timeUs: () => Date.now() * 1000,
-  memoryAt: arena.allocate(BusDevice.memoryBytes, 4096),
-});
+const isVni = medium === 'vni';
+const mac = { hi: MAC_HI, lo: process.pid };
 const batch: FrameBatch = new FrameBatch(64);
 let onWake: () => void = () => {};
-device.connect(new FileBuses(arena).open(path), idle === 'block' ? null : () => onWake());
+const onRing = idle === 'block' ? null : (): void => onWake();
+const device: BusDevice | FileVniDevice = isVni ? openVni() : openBus();
+/** Numbers of the other participants. */
+let others: number[] = [];
+
+function openBus(): BusDevice {
+  const memoryAt = arena.allocate(BusDevice.memoryBytes, 4096);
+  const options = { name: role, countersName: role, mac, timeUs: () => Date.now() * 1000, memoryAt };
+  const bus = new BusDevice(arena, bulk, options);
+  bus.connect(new FileBuses(arena).open(path), onRing);
+  return bus;
+}
+
+function openVni(): FileVniDevice {
+  const vni = new FileVniDevice(arena, bulk, { name: role, countersName: role, mac });
+  vni.connect(new FilePlaces(arena).open(path, VNI_FILE), onRing);
+  return vni;
+}
 
 function tell(message: object): void {
   process.send?.(message);
 }
 
-function sendOne(number: number): void {
-  const at = device.reserve(ALL_HI, ALL_LO, frameBytes);
+/** A frame to that participant, on a bus to all. False: its ring is full. */
+function sendOne(number: number, to: number = others[0] as number): boolean {
+  const hi = isVni ? MAC_HI : 0xffff;
+  const lo = isVni ? to : -1;
+  const at = device.reserve(hi, lo, frameBytes);
+  if (at < 0) return false;
   const { view } = arena;
-  view.setUint16(at, ALL_HI);
-  view.setInt32(at + 2, ALL_LO);
+  view.setUint16(at, hi);
+  view.setInt32(at + 2, lo);
   bulk.copy(at + HEADER_BYTES, sourceAt, frameBytes - HEADER_BYTES);
   view.setInt32(at + HEADER_BYTES, number);
   device.commit(frameBytes, 0);
+  return true;
 }
 
 function flood(): void {
-  let number = 0;
+  const next = new Int32Array(others.length);
   const until = performance.now() + limitMs;
-  while (performance.now() < until) {
-    for (let i = 0; i < BATCH_FRAMES; i++) sendOne(number++);
+  for (let turn = 0; performance.now() < until; turn++) {
+    // All hear the frames of a bus, and count them by one number.
+    const to = isVni ? turn % others.length : 0;
+    let number = next[to] as number;
+    for (let i = 0; i < BATCH_FRAMES && sendOne(number, others[to]); i++) number++;
+    next[to] = number;
     device.flush();
   }
-  tell({ sent: number });
+  tell({ sent: next.reduce((sum, one) => sum + one, 0) });
 }
 
 /** Counts what arrives between the first frame and the end; the sender sends for longer. */
@@ -73,7 +97,7 @@ function count(): void {
     for (let i = 0; i < received; i++) {
       const at = batch.at[i] as number;
       const number = view.getInt32(at + HEADER_BYTES);
-      if (number <= last || batch.length[i] !== frameBytes) bad++;
+      if (number <= last || (isVni && number !== last + 1) || batch.length[i] !== frameBytes) bad++;
       last = number;
       for (let j = HEADER_BYTES + 4; j < frameBytes; j += 64) sum += bytes[at + j] as number;
     }
@@ -87,7 +111,7 @@ function count(): void {
       }
     } else if (now - begin >= limitMs) break;
   }
-  tell({ perSecond: (frames * 1000) / (now - begin), bad, sum, lost: device.counters.snapshot().rxLost });
+  tell({ perSecond: (frames * 1000) / (now - begin), bad, sum, lost: device.counters.snapshot().rxLost ?? 0 });
 }
 
 function takeOne(): number {
@@ -200,5 +224,8 @@ const ROLES: Record<string, () => void> = {
   'echo sleep': echoSleeping,
 };
 process.on('disconnect', () => process.exit(0));
-process.once('message', () => ROLES[`${role} ${idle}`]?.());
+process.once('message', (message: { others: number[] }) => {
+  others = message.others;
+  ROLES[`${role} ${idle}`]?.();
+});
 tell({ ready: true });

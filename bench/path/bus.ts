@@ -1,7 +1,9 @@
 /**
- * Role: `mk bench bus`: frames and round trips between processes over a bus of shmif interfaces, against a UNIX datagram socket in C,
- * and the time of a tool's call at a `rump_server`, beside that of an empty Node program.
- * Thread: the harness's main thread; participants are processes. Missing: vni between processes, veth.
+ * Role: `mk bench bus`: frames and round trips between processes, over a channel of vni for each two of them and over a shared bus of
+ * shmif (the two configurations of papers/003), against a UNIX datagram socket and UDP over a veth pair in C, and the time of a
+ * tool's call at a `rump_server`, beside that of an empty Node program.
+ * Thread: the harness's main thread; participants are processes. On the bus each frame is heard by all others, with vni by one; the
+ * figure counts what is heard.
  */
 
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
@@ -16,36 +18,63 @@ import { compare, type Row, rowOf, type Unit } from '../harness/row.ts';
 import { type CompiledPeers, jsonLine, numberOf, runTool } from '../harness/tools.ts';
 import { want } from '../harness/want.ts';
 import { C_SPIN_RTT, C_UNIX_BLOCKING_RTT, cSubjects } from '../peers/c-peers.ts';
+import { namespacesMissing, SERVER_ADDRESS, VethPair } from '../peers/namespaces.ts';
 
 const CHILD = fileURLToPath(entryUrl('bus-child', import.meta.url));
 const FRAME_BYTES = 1514;
 const ROUND_TRIP_BYTES = 64;
 const SOCKET = 'C unix datagram 1500 B, 2 processes';
-const SPINNING = 'bus round trip, spinning';
-const ASLEEP = 'bus round trip, asleep';
-const IN_LOOPS = 'bus round trip, asleep in event loops';
+const VETH = 'C UDP over veth, 1500 B packets, 2 namespaces';
+/** Payload of such a packet, without the headers of IP and UDP. */
+const VETH_PAYLOAD_BYTES = 1472;
+const VETH_PORT = 5201;
 const TOOL = 'rump.ifconfig -l';
 const EMPTY = 'node -e 0';
 const TOOL_MS_MAX = 120;
+/** Times the UNIX socket's figure. */
+const FRAMES_MIN: Record<Medium, number> = { vni: 5, bus: 2 };
+/** Times the bare spin round trip, and the UNIX socket's round trip. */
+const SPINNING_MAX = 10;
+const ASLEEP_MAX = 1.3;
+const MEDIA: readonly Medium[] = ['vni', 'bus'];
 const GRACE_MS = 30_000;
 /** The sender begins before the counters and ends after them. */
 const MARGIN_MS = 1500;
 
-function busName(processes: number): string {
-  return `shared bus 1500 B, ${processes} processes`;
+type Medium = 'bus' | 'vni';
+type Idle = 'spin' | 'block' | 'sleep';
+
+function framesName(medium: Medium, processes: number): string {
+  return `${medium === 'bus' ? 'shared bus' : 'per-channel vni'} 1500 B, ${processes} processes`;
 }
 
-/** Participants on a bus of their own. */
+function roundTripName(medium: Medium, idle: Idle): string {
+  return `${medium} round trip, ${IDLE_NAMES[idle]}`;
+}
+
+const IDLE_NAMES: Record<Idle, string> = { spin: 'spinning', block: 'asleep', sleep: 'asleep in event loops' };
+
+/** Participants on a bus or vni network of their own. */
 class Party {
   readonly #folder: string = mkdtempSync(join(tmpdir(), 'mk-bus-'));
   readonly #children: ChildProcess[] = [];
+  readonly #medium: Medium;
 
-  async add(role: string, idle: string, bytes: number, ms: number): Promise<ChildProcess> {
-    const args = [role, idle, join(this.#folder, 'bus'), String(bytes), String(ms)];
+  constructor(medium: Medium) {
+    this.#medium = medium;
+  }
+
+  async add(role: string, idle: Idle, bytes: number, ms: number): Promise<ChildProcess> {
+    const args = [this.#medium, role, idle, join(this.#folder, this.#medium), String(bytes), String(ms)];
     const child = fork(CHILD, args, { execArgv: [] });
     this.#children.push(child);
     await answer(child, 'ready');
     return child;
+  }
+
+  begin(): void {
+    const pids = this.#children.map(({ pid }) => pid);
+    for (const child of this.#children) child.send({ others: pids.filter((pid) => pid !== child.pid) });
   }
 
   close(): void {
@@ -70,14 +99,14 @@ function answer(child: ChildProcess, key: string): Promise<Record<string, unknow
   });
 }
 
-async function frames(processes: number, ms: number): Promise<Measured> {
-  const party = new Party();
+async function frames(medium: Medium, processes: number, ms: number): Promise<Measured> {
+  const party = new Party(medium);
   try {
     const counters = [];
     for (let i = 1; i < processes; i++) counters.push(await party.add('count', 'spin', FRAME_BYTES, ms));
-    const sender = await party.add('send', 'spin', FRAME_BYTES, ms + MARGIN_MS);
+    await party.add('send', 'spin', FRAME_BYTES, ms + MARGIN_MS);
     const answers = counters.map((counter) => answer(counter, 'perSecond'));
-    for (const child of [...counters, sender]) child.send('begin');
+    party.begin();
     const results = await Promise.all(answers);
     if (results.some((result) => numberOf(result, 'bad') > 0)) throw new Error('damaged frames');
     const all = results.reduce((sum, result) => sum + numberOf(result, 'perSecond'), 0);
@@ -87,14 +116,13 @@ async function frames(processes: number, ms: number): Promise<Measured> {
   }
 }
 
-async function roundTrip(idle: 'spin' | 'block' | 'sleep', ms: number, perUnit: number): Promise<Measured> {
-  const party = new Party();
+async function roundTrip(medium: Medium, idle: Idle, ms: number, perUnit: number): Promise<Measured> {
+  const party = new Party(medium);
   try {
-    const echo = await party.add('echo', idle, ROUND_TRIP_BYTES, ms);
+    await party.add('echo', idle, ROUND_TRIP_BYTES, ms);
     const ask = await party.add('ask', idle, ROUND_TRIP_BYTES, ms);
     const result = answer(ask, 'medianNs');
-    echo.send('begin');
-    ask.send('begin');
+    party.begin();
     return { values: { value: numberOf(await result, 'medianNs') / perUnit } };
   } finally {
     party.close();
@@ -121,6 +149,42 @@ function socketSubject(peers: CompiledPeers, ms: number): Subject {
       const result = jsonLine(output);
       if (numberOf(result, 'bad') > 0) throw new Error('datagrams were lost');
       return { values: { value: numberOf(result, 'perSecond') / 1e6 } };
+    },
+  };
+}
+
+/** One namespace sends to the other, over the wire of the host. */
+function vethSubject(peers: CompiledPeers, ms: number): Subject {
+  const missing = namespacesMissing() ?? peers.missing();
+  return {
+    name: VETH,
+    system: 'Linux',
+    metrics: [{ key: 'value', metric: VETH, unit: 'Mpps' }],
+    placementMatters: false,
+    ...(missing === undefined ? {} : { missing }),
+    async run(signal) {
+      const udp = peers.build('udp');
+      const pair = new VethPair(peers);
+      try {
+        const call = (namespace: string, verb: string, forMs: number): string[] => {
+          const args = [verb, SERVER_ADDRESS, VETH_PORT, VETH_PAYLOAD_BYTES, forMs].map(String);
+          return ['netns', 'exec', namespace, udp, ...args];
+        };
+        let sent: Promise<string> | null = null;
+        const output = await runTool('ip', call(pair.server, 'receive', ms), {
+          limitMs: ms + GRACE_MS,
+          signal,
+          onOutput: () => {
+            sent ??= runTool('ip', call(pair.client, 'send', ms + MARGIN_MS), { limitMs: ms + GRACE_MS, signal });
+          },
+        });
+        await sent;
+        const result = jsonLine(output);
+        if (numberOf(result, 'bad') > 0) throw new Error('datagrams out of order');
+        return { values: { value: numberOf(result, 'perSecond') / 1e6 } };
+      } finally {
+        pair.remove();
+      }
     },
   };
 }
@@ -168,22 +232,30 @@ async function run(context: BenchContext): Promise<Row[]> {
     [C_SPIN_RTT, C_UNIX_BLOCKING_RTT].includes(name),
   );
   const rows = await context.measure([
-    ...processes.map((count) => ours(busName(count), 'Mpps', () => frames(count, ms))),
+    ...MEDIA.flatMap((medium) =>
+      processes.map((count) => ours(framesName(medium, count), 'Mpps', () => frames(medium, count, ms))),
+    ),
     socketSubject(peers, ms),
-    ours(SPINNING, 'ns', () => roundTrip('spin', ms, 1)),
-    ours(ASLEEP, 'us', () => roundTrip('block', ms, 1000), false),
-    ours(IN_LOOPS, 'us', () => roundTrip('sleep', ms, 1000), false),
+    vethSubject(peers, ms),
+    ...MEDIA.flatMap((medium) => [
+      ours(roundTripName(medium, 'spin'), 'ns', () => roundTrip(medium, 'spin', ms, 1)),
+      ours(roundTripName(medium, 'block'), 'us', () => roundTrip(medium, 'block', ms, 1000), false),
+      ours(roundTripName(medium, 'sleep'), 'us', () => roundTrip(medium, 'sleep', ms, 1000), false),
+    ]),
     ...roundTrips,
     ...toolSubjects(),
   ]);
-  compare(rows, busName(2), SOCKET);
-  compare(rows, SPINNING, C_SPIN_RTT);
-  compare(rows, ASLEEP, C_UNIX_BLOCKING_RTT);
-  compare(rows, IN_LOOPS, C_UNIX_BLOCKING_RTT);
+  for (const medium of MEDIA) {
+    for (const count of processes) compare(rows, framesName(medium, count), SOCKET);
+    compare(rows, roundTripName(medium, 'spin'), C_SPIN_RTT);
+    compare(rows, roundTripName(medium, 'block'), C_UNIX_BLOCKING_RTT);
+    compare(rows, roundTripName(medium, 'sleep'), C_UNIX_BLOCKING_RTT);
+    want(rowOf(rows, framesName(medium, 2)), { of: 'ratio', must: FRAMES_MIN[medium] });
+    want(rowOf(rows, roundTripName(medium, 'spin')), { of: 'ratio', must: SPINNING_MAX });
+    want(rowOf(rows, roundTripName(medium, 'block')), { of: 'ratio', must: ASLEEP_MAX });
+  }
+  compare(rows, VETH, SOCKET);
   compare(rows, TOOL, EMPTY);
-  want(rowOf(rows, busName(2)), { of: 'ratio', must: 2 });
-  want(rowOf(rows, SPINNING), { of: 'ratio', must: 10 });
-  want(rowOf(rows, ASLEEP), { of: 'ratio', must: 1.3 });
   want(rowOf(rows, TOOL), { of: 'value', must: TOOL_MS_MAX });
   return rows;
 }

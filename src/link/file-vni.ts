@@ -11,9 +11,9 @@
  */
 
 import { Errno, MultikernelError } from '../base/errors.ts';
-import type { PlacesFile } from '../host/contract.ts';
+import type { FileBell, PlacesFile } from '../host/contract.ts';
 import type { Arena } from '../mem/arena.ts';
-import { AWAKE, SLEEPING } from '../mem/bell.ts';
+import { AWAKE, BLOCKED, SLEEPING } from '../mem/bell.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { loadCell, storeCell } from '../mem/cells.ts';
 import { END_LIFE, END_OWNER, epochOf, markEndDead, nextLife } from '../mem/channel-end.ts';
@@ -30,16 +30,21 @@ import {
   type MacAddress,
 } from './device.ts';
 import { ReceiveFilter } from './filter.ts';
-import { type NetworkDescriptor, PORT_BELL, portOffset, touchGeneration } from './network.ts';
+import { PORT_BELL, portOffset, touchGeneration } from './network.ts';
+import type { PeerRinger } from './port-map.ts';
 import { VniDevice } from './vni.ts';
 import { channelsOf, networkOfFile, VNI_FILE_FRAME_BYTES_MAX, VNI_FILE_PORTS, vniBellName } from './vni-file.ts';
 import type { VniOptions } from './vni-port.ts';
 
 const MTU_BYTES_DEFAULT = 1500;
+/** Longest sleep of a thread that blocks. */
+const LOOK_MS = 100;
 
 /** Our port of a network in a file. */
 class FilePort extends VniDevice {
   #asleep = false;
+  /** It sleeps in a futex, not in an event loop. */
+  blocks = false;
 
   /** Nobody takes it down: only the holder of the lock writes into its entry, and that is us. Writes of others are undone. */
   protected override stillUp(): boolean {
@@ -68,12 +73,7 @@ class FilePort extends VniDevice {
 
   #sleep(on: boolean): void {
     this.#asleep = on;
-    storeCell(this.words, this.portWord + PORT_BELL, on ? SLEEPING : AWAKE);
-  }
-
-  /** Number of the incarnation at a port, as it was read last. */
-  epochAt(port: number): number {
-    return this.map.peers[port]?.epoch ?? 0;
+    storeCell(this.words, this.portWord + PORT_BELL, on ? (this.blocks ? BLOCKED : SLEEPING) : AWAKE);
   }
 
   /** Take the ports of those down who hold no lock any more. True while a ring has frames that were not taken. */
@@ -132,6 +132,8 @@ export class FileVniDevice implements Device, DeviceQueue, FrameRuns {
   #port: FilePort | null = null;
   #file: PlacesFile | null = null;
   #onRing: (() => void) | null = null;
+  /** Ours, if the thread blocks. */
+  #bell: FileBell | null = null;
   /** A look at the locks of others was asked for. */
   #looks = false;
   #closed = false;
@@ -183,11 +185,11 @@ export class FileVniDevice implements Device, DeviceQueue, FrameRuns {
   }
 
   /**
-   * Take part in a network; `onRing`: somebody has frames for us, or room for ours, while we sleep. Throws EBUSY when all ports are
-   * taken, ENOMEM when the host maps no more.
+   * Take part in a network; `onRing`: somebody has frames for us, or room for ours, while we sleep. Null for a thread that blocks: it
+   * sleeps in {@link sleep}. Throws EBUSY when all ports are taken, ENOMEM when the host maps no more, ENOSYS when it has no futex.
    */
   // cold: configuration
-  connect(file: PlacesFile, onRing: () => void): void {
+  connect(file: PlacesFile, onRing: (() => void) | null): void {
     this.disconnect();
     try {
       this.#port = this.#join(file, onRing);
@@ -200,7 +202,7 @@ export class FileVniDevice implements Device, DeviceQueue, FrameRuns {
   }
 
   // cold: configuration
-  #join(file: PlacesFile, onRing: () => void): FilePort {
+  #join(file: PlacesFile, onRing: (() => void) | null): FilePort {
     const arena = this.#arena;
     let port = 0;
     while (port < VNI_FILE_PORTS && !file.claim(port)) port++;
@@ -210,10 +212,15 @@ export class FileVniDevice implements Device, DeviceQueue, FrameRuns {
       file.map(offset, file.at + placeOffset, byteLength);
     const network = networkOfFile(arena, file.at, port);
     const head = arena.part(network.offset, network.byteLength);
-    const life = loadCell(arena.words, (arena.place(portOffset(network, port)) >> 2) + END_LIFE);
-    const owner = epochOf(nextLife(life));
-    file.listen(vniBellName(head, port, owner), onRing);
-    let joined: FilePort | null = null;
+    const word = arena.place(portOffset(network, port)) >> 2;
+    const owner = epochOf(nextLife(loadCell(arena.words, word + END_LIFE)));
+    this.#bell = onRing === null ? file.bell((word + PORT_BELL) << 2) : null;
+    if (onRing !== null) file.listen(vniBellName(head, port, owner), onRing);
+    const bells: (FileBell | undefined)[] = [];
+    const ringer: PeerRinger = (peer, state) => {
+      if (state === SLEEPING) file.ring(vniBellName(head, peer.port, peer.epoch));
+      else if (state === BLOCKED) (bells[peer.port] ??= file.bell(peer.bellAt)).ring();
+    };
     const options: VniOptions = {
       name: this.name,
       mac: this.mac,
@@ -224,9 +231,10 @@ export class FileVniDevice implements Device, DeviceQueue, FrameRuns {
       isDead: () => true,
       counters: this.counters,
       filter: this.#filter,
-      wakerOf: (peer) => ({ wake: () => file.ring(vniBellName(head, peer, joined?.epochAt(peer) ?? 0)) }),
+      ringer,
     };
-    joined = newPort(arena, this.#bulk, network, port, options);
+    const joined = new FilePort(arena, this.#bulk, network, port, options);
+    joined.blocks = onRing === null;
     return joined;
   }
 
@@ -313,6 +321,15 @@ export class FileVniDevice implements Device, DeviceQueue, FrameRuns {
     this.#port?.release();
   }
 
+  /**
+   * Block until somebody has frames for us, at most so long, and a tenth of a second: who was to ring may have died before. For a thread
+   * that connected without `onRing`, when nothing is `pending`.
+   */
+  // cold: once per sleep
+  sleep(timeoutMs: number): void {
+    this.#bell?.wait(Math.min(timeoutMs, LOOK_MS));
+  }
+
   get pending(): boolean {
     return this.#port?.pending ?? false;
   }
@@ -339,13 +356,15 @@ export class FileVniDevice implements Device, DeviceQueue, FrameRuns {
     return 0;
   }
 
+  setMac(hi: number, lo: number): number {
+    this.#filter.setMac(hi, lo);
+    // Peers read the port entry again.
+    this.#port?.setFilter(this.#filter.flags);
+    return 0;
+  }
+
   close(): void {
     this.disconnect();
     this.#closed = true;
   }
-}
-
-// cold: configuration
-function newPort(arena: Arena, bulk: Bulk, network: NetworkDescriptor, port: number, options: VniOptions): FilePort {
-  return new FilePort(arena, bulk, network, port, options);
 }

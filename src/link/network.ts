@@ -48,7 +48,7 @@ export const PORT_FILTER = 8;
 /** 64-bit multicast hash filter. */
 export const PORT_HASH_LO = 9;
 export const PORT_HASH_HI = 10;
-/** Bell of a port of a network in a file: AWAKE or SLEEPING (mem/bell.ts); elsewhere a doorbell of the arena has it. */
+/** Bell of a port of a network in a file: AWAKE, SLEEPING or BLOCKED (mem/bell.ts); elsewhere a doorbell of the arena has it. */
 export const PORT_BELL = 16;
 /** Pending map: bit of each sending port, on a line of its own. */
 export const PORT_PENDING: number = LINE_BYTES / 4;

@@ -6,7 +6,7 @@
  */
 
 import type { Arena } from '../mem/arena.ts';
-import type { Waker } from '../mem/bell.ts';
+import { AWAKE } from '../mem/bell.ts';
 import { loadCell } from '../mem/cells.ts';
 import { ChannelEnd } from '../mem/channel-end.ts';
 import { GROUP_BIT } from '../wire/ethernet.ts';
@@ -27,6 +27,9 @@ import {
   ringOffset,
 } from './network.ts';
 
+/** Wakes a peer in another process, by what its bell says (mem/bell.ts). */
+export type PeerRinger = (peer: Peer, state: number) => void;
+
 /** One other port, as this device sees it: the peer end of the channel between the two. */
 export class Peer extends ChannelEnd {
   readonly port: number;
@@ -41,8 +44,9 @@ export class Peer extends ChannelEnd {
 
   /** The bell lies in the port entry: that of a network in a file. */
   readonly #ownBell: boolean;
+  readonly #ringer: PeerRinger | null;
 
-  constructor(arena: Arena, network: NetworkDescriptor, own: number, port: number, waker: Waker | null) {
+  constructor(arena: Arena, network: NetworkDescriptor, own: number, port: number, ringer: PeerRinger | null) {
     const places = {
       outAt: arena.place(ringOffset(network, own, port)),
       inAt: arena.place(ringOffset(network, port, own)),
@@ -50,9 +54,10 @@ export class Peer extends ChannelEnd {
       padBytes: FRAME_PAD_BYTES,
       peerAt: arena.place(portOffset(network, port)),
     };
-    super(arena, places, waker);
+    super(arena, places);
     this.port = port;
     this.#ownBell = network.only !== undefined;
+    this.#ringer = ringer;
   }
 
   /** Read the port entry again, field by field. Returns whether another kernel is there than before. */
@@ -68,6 +73,14 @@ export class Peer extends ChannelEnd {
     this.hashLo = words[word + PORT_HASH_LO] as number;
     this.hashHi = words[word + PORT_HASH_HI] as number;
     return isNew;
+  }
+
+  override wake(): void {
+    if (this.#ringer === null) super.wake();
+    else if (this.bellAt !== 0) {
+      const state = loadCell(this.words, this.bellAt >> 2);
+      if (state !== AWAKE) this.#ringer(this, state);
+    }
   }
 
   /** Whether the peer wants a frame to that group address. */
@@ -97,12 +110,12 @@ export class PortMap {
   #lastHi = -1;
   #lastLo = 0;
 
-  /** `wakerOf`: wakes a peer that lies in another process; default: peers lie in this one. */
-  constructor(arena: Arena, network: NetworkDescriptor, port: number, wakerOf?: (port: number) => Waker) {
+  /** `ringer`: peers lie in other processes; default: they lie in this one. */
+  constructor(arena: Arena, network: NetworkDescriptor, port: number, ringer: PeerRinger | null = null) {
     this.#arena = arena;
     this.#generationIndex = arena.place(generationOffset(network)) >> 2;
     this.peers = Array.from({ length: network.ports }, (_, i) =>
-      i === port ? null : new Peer(arena, network, port, i, wakerOf?.(i) ?? null),
+      i === port ? null : new Peer(arena, network, port, i, ringer),
     );
     this.targets = new Array<Peer | null>(network.ports).fill(null);
     let size = 8;

@@ -7,7 +7,6 @@
 
 import { Errno, MultikernelError } from '../base/errors.ts';
 import type { Arena } from '../mem/arena.ts';
-import type { Waker } from '../mem/bell.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { loadCell, storeCell } from '../mem/cells.ts';
 import { claimEnd, END_BELL, END_LIFE, END_UP, leaveEnd, nextLife, stateOf } from '../mem/channel-end.ts';
@@ -33,7 +32,7 @@ import {
   stagingOffset,
   touchGeneration,
 } from './network.ts';
-import { type Peer, PortMap } from './port-map.ts';
+import { type Peer, type PeerRinger, PortMap } from './port-map.ts';
 
 const VLAN_TAG_BYTES = 4;
 
@@ -60,7 +59,7 @@ export interface VniOptions {
   /** Filter that outlives the port; default: one of its own for `mac`. */
   filter?: ReceiveFilter;
   /** Wakes the kernel behind a port, which lies in another process. Default: all lie in this one. */
-  wakerOf?: (port: number) => Waker;
+  ringer?: PeerRinger;
 }
 
 /** Indices of the counters of a vni device. */
@@ -149,7 +148,7 @@ export abstract class VniPort implements Device, DeviceQueue {
     this.dropWhenFull = options.onFull === 'drop';
     this.mtuBytes = Math.min(options.mtuBytes ?? 1500, network.maxFrameBytes - ETHERNET_HEADER_BYTES);
     this.maxFrameBytes = this.mtuBytes + ETHERNET_HEADER_BYTES;
-    this.map = new PortMap(arena, network, port, options.wakerOf);
+    this.map = new PortMap(arena, network, port, options.ringer);
     const counters = options.counters ?? Counters.open(arena, options.name);
     this.counters = counters;
     this.count = {

@@ -19,8 +19,6 @@ if (operations !== undefined) endAfter(operations);
 const arena = Arena.create(64 << 20);
 const bulk = createBulk(arena);
 const mac = { hi: 0x0200, lo: own };
-const device =
-  medium === 'bus' ? busDevice() : new FileVniDevice(arena, bulk, { name: 'vni0', countersName: 'vni0', mac });
 const batch = new FrameBatch(64);
 const BROADCAST = -1;
 const BURST_MAX = 10;
@@ -33,10 +31,19 @@ let bad = 0;
 let missing = 0;
 let heard = 0;
 let awake = true;
+const device = medium === 'bus' ? openBus() : openVni();
 
-function busDevice() {
+function openBus() {
   const options = { name: 'shmif0', countersName: 'shmif0', mac, timeUs: () => Date.now() * 1000 };
-  return new BusDevice(arena, bulk, { ...options, memoryAt: arena.allocate(BusDevice.memoryBytes, 4096) });
+  const bus = new BusDevice(arena, bulk, { ...options, memoryAt: arena.allocate(BusDevice.memoryBytes, 4096) });
+  bus.connect(new FileBuses(arena).open(path), wake);
+  return bus;
+}
+
+function openVni() {
+  const vni = new FileVniDevice(arena, bulk, { name: 'vni0', countersName: 'vni0', mac });
+  vni.connect(new FilePlaces(arena).open(path, VNI_FILE), wake);
+  return vni;
 }
 
 /** The process is killed at that operation: whatever is published in steps stays between two of them. */
@@ -128,7 +135,6 @@ function wake() {
   setImmediate(turn);
 }
 
-device.connect(medium === 'bus' ? new FileBuses(arena).open(path) : new FilePlaces(arena).open(path, VNI_FILE), wake);
 function report() {
   const { rxLost = 0, rxCorrupt = 0, brokenRings = 0, rxBadLength = 0 } = device.counters.snapshot();
   const damaged = rxCorrupt + brokenRings + rxBadLength;
