@@ -1,15 +1,19 @@
-/** `ndp` with NetBSD's arguments and text. Thread: the command's. Missing: `-f`, `-i`, `-p`, `-r`, proxying, repetition. */
+/** `ndp` with NetBSD's arguments and text. Thread: the command's. Missing: `-i`, `-p`, `-r`, proxying. */
 
-import { getopt, UsageError } from './getopt.ts';
+import { setTimeout } from 'node:timers/promises';
+import { MS_PER_S } from '../base/units.ts';
+import { getopt, numberOption, UsageError } from './getopt.ts';
 import { NeighborCommand, type NeighborOptions } from './neighbor-command.ts';
 import type { NeighborInfo } from './neighbor-text.ts';
 import { formatSeconds } from './quantity-text.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
-const USAGE = `usage: ndp [-n] hostname
-       ndp [-n] -a | -c
-       ndp [-n] -d hostname
-       ndp [-n] -s hostname ether_addr [temp]`;
+const USAGE = `usage: ndp [-nt] hostname
+       ndp [-nt] -a | -c
+       ndp [-nt] -A wait
+       ndp [-nt] -d hostname
+       ndp [-nt] -f filename
+       ndp [-nt] -s nodename etheraddr [temp] [proxy]`;
 const ADDRESS_COLUMNS = 39;
 const MAC_COLUMNS = 17;
 const INTERFACE_COLUMNS = 6;
@@ -22,7 +26,12 @@ const STATE_LETTERS: Readonly<Record<NeighborInfo['state'], string>> = {
   permanent: 'R',
 };
 
-function formatNeighbors6(entries: readonly NeighborInfo[], shown: (address: string) => string): string {
+/** With `stamped`, each line begins with the time, and there is no heading. */
+function formatNeighbors6(
+  entries: readonly NeighborInfo[],
+  shown: (address: string) => string,
+  stamped: boolean,
+): string {
   const line = (address: string, mac: string, name: string, rest: string): string =>
     `${address.padEnd(ADDRESS_COLUMNS)} ${mac.padEnd(MAC_COLUMNS)} ${name.padStart(INTERFACE_COLUMNS)} ${rest}`.trimEnd();
   const lines = entries.map((entry) => {
@@ -31,8 +40,10 @@ function formatNeighbors6(entries: readonly NeighborInfo[], shown: (address: str
     const expire = state === 'permanent' ? 'permanent' : seconds;
     const flags = `${entry.router ? 'R' : ''}${entry.published ? 'p' : ''}`;
     const rest = `${expire.padEnd(9)} ${STATE_LETTERS[state]} ${flags}`;
-    return line(shown(entry.address), entry.mac ?? '(incomplete)', entry.interface, rest);
+    const text = line(shown(entry.address), entry.mac ?? '(incomplete)', entry.interface, rest);
+    return stamped ? `${new Date().toTimeString().slice(0, 8)}.000000 ${text}` : text;
   });
+  if (stamped) return lines.map((text) => `${text}\n`).join('');
   const heading = line('Neighbor', 'Linklayer Address', 'Netif', `${'Expire'.padEnd(9)} S Flags`);
   return [heading, ...lines].map((text) => `${text}\n`).join('');
 }
@@ -42,22 +53,33 @@ function optionsOf(words: readonly string[]): NeighborOptions {
 }
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
-  const { flags, rest } = getopt(args, 'acdnst');
+  const options = getopt(args, 'acd:f:nstA:');
+  const { flags, values, rest } = options;
+  const modes = [...flags, ...values.keys()].filter((letter) => letter !== 'n' && letter !== 't');
+  if (modes.length > 1) throw new UsageError(USAGE);
+  const [mode] = modes;
   const command = new NeighborCommand(context, 'ndp', 'inet6', USAGE);
-  if (flags.has('s')) return command.set(rest, optionsOf);
-  if (flags.has('d')) return remove(command, rest);
-  if (flags.has('c')) return flush(command);
+  if (mode === 's') return command.set(rest, optionsOf);
+  if (mode !== undefined && rest.length > 0) throw new UsageError(USAGE);
+  if (mode === 'f') return command.setFrom([values.get('f') as string], optionsOf);
+  if (mode === 'd') return remove(command, values.get('d') as string);
+  if (mode === 'c') return flush(command);
   const hosts = flags.has('n') ? null : await context.hosts();
   const shown = (address: string): string => hosts?.nameOf(address) ?? address;
-  if (!flags.has('a')) return command.show(rest, (found) => formatNeighbors6(found, shown));
-  const entries = await command.entries();
-  context.out.write(context.json ? `${JSON.stringify(entries)}\n` : formatNeighbors6(entries, shown));
-  return 0;
+  const format = (found: readonly NeighborInfo[]): string => formatNeighbors6(found, shown, flags.has('t'));
+  if (mode === undefined) return command.show(rest, format);
+  const repeatSec = mode === 'A' ? numberOption(options, 'A', 1, 1) : 0;
+  for (;;) {
+    const entries = await command.entries();
+    context.out.write(context.json ? `${JSON.stringify(entries)}\n` : format(entries));
+    if (repeatSec === 0 || context.signal.aborted) return 0;
+    context.out.write('\n');
+    await setTimeout(repeatSec * MS_PER_S, undefined, { signal: context.signal }).catch(() => undefined);
+    if (context.signal.aborted) return 0;
+  }
 }
 
-async function remove(command: NeighborCommand, words: string[]): Promise<number> {
-  const [host] = words;
-  if (host === undefined || words.length > 1) throw new UsageError(USAGE);
+async function remove(command: NeighborCommand, host: string): Promise<number> {
   const address = await command.resolve(host);
   if (address === null) return 1;
   const code = await command.delete(host, address);

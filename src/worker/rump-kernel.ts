@@ -89,6 +89,8 @@ function makeKernel(wanted: Wanted, arena: Arena, loop: EventLoop): Kernel {
   sysctl.set('net.inet6.ip6.dad_count', DAD_COUNT6);
   // As in NetBSD's rump kernels, IPv4 is forwarded and IPv6 is not.
   sysctl.set('net.inet.ip.forwarding', 1);
+  // NetBSD does not ask whether it is a router where an ICMP redirect comes, as it does for ICMPv6.
+  sysctl.set('net.inet.icmp.redirrouter', 1);
   if (!ipv6) sysctl.remove('net.inet6');
   sysctl.constant('hw.ncpu', wanted.cpus, 'CPUs that rump_server -c asked for');
   sysctl.constant('hw.ncpuonline', 1, 'CPUs that work');

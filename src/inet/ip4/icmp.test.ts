@@ -316,6 +316,9 @@ describe('Redirects from others (RFC 1122 3.2.2.2)', () => {
     redirect(one);
     expect(row(one)).toBeUndefined();
     expect(one.count('icmp-redirect-ignored')).toBe(6);
+    one.sysctl('net.inet.icmp.redirrouter', 1);
+    redirect(one);
+    expect(row(one)).toBeDefined();
   });
 
   it('cannot fill the route table', () => {

@@ -21,6 +21,7 @@ export class Redirects {
   readonly #addresses: Addresses4;
   readonly #forwarding: SysctlVariable;
   readonly #accept: SysctlVariable;
+  readonly #acceptAsRouter: SysctlVariable;
   readonly #accepted: number;
   readonly #ignored: number;
   readonly #learned: LearnedRoutes;
@@ -33,6 +34,7 @@ export class Redirects {
     const { counters } = context;
     const { sysctl } = context.shared;
     this.#accept = sysctl.toggle('net.inet.icmp.rediraccept', true, 'believe ICMP redirects');
+    this.#acceptAsRouter = sysctl.toggle('net.inet.icmp.redirrouter', false, 'believe them while forwarding, too');
     const timeoutSec = sysctl.integer('net.inet.icmp.redirtimeout', 600, 1, 86400, 'seconds such a route is kept');
     const maxRoutes = sysctl.integer('net.inet.icmp.redirmax', 256, 1, 65536, 'routes made by redirects');
     const evicted = counters.index('icmp-redirect-evicted');
@@ -87,7 +89,8 @@ export class Redirects {
   }
 
   #believable(packet: InPacket, dst: number, gateway: number): boolean {
-    if (this.#accept.value === 0 || this.#forwarding.value !== 0) return false;
+    if (this.#accept.value === 0) return false;
+    if (this.#forwarding.value !== 0 && this.#acceptAsRouter.value === 0) return false;
     if (!isUnicast(dst) || !isUnicast(gateway) || packet.broadcast) return false;
     if (this.#addresses.isLocal(dst) || this.#addresses.isLocal(gateway)) return false;
     if (packet.iface.addressFor(gateway) === null) return false;

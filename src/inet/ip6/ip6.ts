@@ -25,7 +25,7 @@ import { MulticastGroups } from '../ip/multicast.ts';
 import type { InetShared } from '../ip/shared.ts';
 import { AddressDetection } from './address-detection.ts';
 import type { AddressLifetimes } from './address-lifetimes.ts';
-import { Addresses6 } from './addresses.ts';
+import { Addresses6, isUsable } from './addresses.ts';
 import { AutoconfigurationPoint } from './autoconfiguration.ts';
 import { groupFamily6 } from './groups.ts';
 import { Links6 } from './link.ts';
@@ -59,6 +59,7 @@ export class Ip6 implements ProtocolFamily {
   /** `net.inet6.ip6.forwarding`. */
   readonly forwarding: SysctlVariable;
   readonly #owner: InetContext;
+  readonly #neighborOutput: NeighborOutput6;
   readonly #control: LinkControl6;
   readonly #retransMs: SysctlVariable;
 
@@ -82,6 +83,7 @@ export class Ip6 implements ProtocolFamily {
     this.linkOutput = linkOutput;
     const isRouter = (): boolean => forwarding.value !== 0;
     const neighborOutput = new NeighborOutput6(owner, { addresses, sources, output: linkOutput, forwarding: isRouter });
+    this.#neighborOutput = neighborOutput;
     const neighbors = new NeighborCache(
       owner,
       epoch,
@@ -203,6 +205,13 @@ export class Ip6 implements ProtocolFamily {
     if (link === null) return;
     if (!iface.up) this.neighbors.flush(iface, false);
     this.#control.refresh(link);
+    if (link.macHi === iface.macHi && link.macLo === iface.macLo) return;
+    link.macHi = iface.macHi;
+    link.macLo = iface.macLo;
+    if (!link.active) return;
+    // RFC 4861 7.2.6: neighbors are told of a new link-layer address.
+    for (const entry of iface.addresses6)
+      if (isUsable(entry) && !entry.anycast) this.#neighborOutput.advertise(iface, entry.address, null, 0, 0);
   }
 
   /** Switch IPv6 off on one interface, or on again. Off, it has no link-local address that was made for it. */

@@ -17,6 +17,9 @@ export class Link6 {
   active = false;
   /** Our link-local address here, 0 while there is none that can be used. */
   linkLocal = 0;
+  /** The link-layer address that neighbors know: first 16 and last 32 bits. */
+  macHi: number;
+  macLo: number;
   /** CurHopLimit: for packets whose sender does not say. */
   hopLimit: number = DEFAULT_HOP_LIMIT;
   /** LinkMTU as a router says; 0: the interface's. */
@@ -27,6 +30,8 @@ export class Link6 {
 
   constructor(iface: Interface) {
     this.iface = iface;
+    this.macHi = iface.macHi;
+    this.macLo = iface.macLo;
   }
 
   /** Largest IPv6 packet that is sent here. */

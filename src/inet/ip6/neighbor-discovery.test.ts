@@ -52,6 +52,25 @@ function story(packets: Packet6[]): string[] {
   return packets.map(({ next, payload, dst }) => `${next === 58 ? `icmp ${payload[0]}` : next} > ${dst}`);
 }
 
+describe('a new link-layer address', () => {
+  it('is advertised to all nodes, from each address but anycast ones (RFC 4861 7.2.6)', () => {
+    const one = bed();
+    const iface = one.interfaces[0]!;
+    one.inet.ip6.addAddress(iface, one.number('2001:db8::7'), 64, 'manual', true);
+    one.sent6();
+    expect(iface.addLinkAddress(0x0200, 0xbb, true)).toBe(0);
+    one.inet.interfaceChanged(iface, false);
+    one.settle();
+    const told = one.sent6().filter(({ payload }) => payload[0] === 136);
+    expect(told.map(({ src, dst, srcMac }) => [src, dst, srcMac])).toEqual([
+      ['fe80::ff:fe00:1', 'ff02::1', '0200000000bb'],
+      [OWN, 'ff02::1', '0200000000bb'],
+    ]);
+    one.inet.interfaceChanged(iface, false);
+    expect(one.sent6()).toEqual([]);
+  });
+});
+
 describe('the neighbors of an interface', () => {
   it('make room for others beyond net.inet6.ip6.neighborgcthresh, whatever their state', () => {
     const one = bed();

@@ -52,8 +52,8 @@ check_on()
 	unset RUMP_SERVER
 }
 
-# plug URL INTERFACE BUS [ADDRESS ...]: a shmif interface on a bus, with addresses of either family, up. As few calls as there can be: each
-# is a start of Node.
+# plug URL INTERFACE BUS [ADDRESS ...]: a shmif interface on a bus, with addresses of either family, up. The first address brings it up,
+# and is not probed. As few calls as there can be: each is a start of Node.
 plug()
 {
 	_at=$1
@@ -67,8 +67,9 @@ plug()
 		*) _words="$_words $_address" ;;
 		esac
 	done
+	[ $# -gt 0 ] || _words="$_words up"
 	# shellcheck disable=SC2086
-	check_on "$_at" rump.ifconfig "$_interface" $_words up
+	check_on "$_at" rump.ifconfig "$_interface" $_words
 	for _address in "$@"; do
 		case $_address in
 		*:*) check_on "$_at" rump.ifconfig "$_interface" inet6 "$_address" ;;
@@ -84,10 +85,10 @@ set_sysctl()
 	check_on "$_at" rump.sysctl -w -q "$@"
 }
 
-# without_dad URL: IPv6 addresses of the server can be used at once.
+# without_dad URL: addresses of the server can be used at once.
 without_dad()
 {
-	set_sysctl "$1" net.inet6.ip6.dad_count=0
+	set_sysctl "$1" net.inet.ip.dad_count=0 net.inet6.ip6.dad_count=0
 }
 
 # wait_until COMMAND ...: run a command again and again until it succeeds; the case fails after a minute.
@@ -157,7 +158,7 @@ silent()
 
 silent6()
 {
-	check_on "$1" -s exit:2 -o match:"100.0% packet loss" -e ignore rump.ping6 -n -q -c 1 -X 1 "$2"
+	check_on "$1" -s exit:1 -o match:"100.0% packet loss" -e ignore rump.ping6 -n -q -c 1 -X 1 "$2"
 }
 
 # daemon INPUT OUTPUT COMMAND ...: run a command behind the case, to be ended by clean_up; it reads one file, and writes the other.
