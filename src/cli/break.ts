@@ -26,7 +26,7 @@ export function breakCommand(): Command {
     .summary('cut nodes from each other')
     .description(
       'Let the packets between two nodes vanish, both ways: connections go half-open and retransmit into the void. ' +
-        'Everything else goes on. Of more than two sides each is cut from every other.',
+        'Everything else goes on. Of more than two sides each is cut from every other. At a bridge the cables to the other side are cut, with all that it passes on.',
     )
     .argument('<a>', SIDE)
     .argument('<b>', SIDE)

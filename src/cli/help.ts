@@ -12,6 +12,7 @@ const FILE_HELP = `The lab file, multikernel.yml:
     front: { prefix: 10.0.0.0/24 } # default: the next free 10.0.N.0/24
     both: { prefix: [10.0.8.0/24, "fd00:0:0:8::/64"] }   # IPv6 runs where there is an IPv6 prefix
     back: { mtu: 9000, ring: 1MiB, full: drop, offload: false }
+    office: { on: front, vlan: 10 }                       # a VLAN of front; nodes name it as any network
   nodes:
     client: { run: node client.js, networks: [front], depends_on: { api: listening:80 } }
     api: { run: "node --enable-source-maps server.js --fast", networks: [back], env: { LEVEL: info }, heap: 128MiB }
@@ -20,10 +21,13 @@ const FILE_HELP = `The lab file, multikernel.yml:
     cron: { run: python3 cron.py, networks: [back] }                  # not Node: it has the host's network
     web: { run: node web.js, networks: [front], ports: ["8080:80"] }   # 127.0.0.1:8080 of the host leads to its port 80
     gw: { kind: router, networks: [front, back] }
+    sw: { kind: bridge, networks: [front, front], bridge: { priority: 4096, max_age: 6s } }   # two ports on one network
   links:                           # what is wrong with them: docs/faults.md
     - { endpoints: [client, gw], impair: { delay: 40ms, jitter: 5ms, loss: 2%, up: { rate: 1mbit, queue: 64KiB } } }
     - { endpoints: [api, back], impair: { burst: { enter: 1%, leave: 25% }, corrupt: 0.1%, duplicate: 1%, reorder: 5% } }
     - { endpoints: ["api:eth1", "jobs:eth1"], prefix: 10.9.0.0/30 }   # a cable of their own
+  tunnels:                         # gif; what lies behind the other end goes through it, or what "routes" says
+    - { endpoints: [gw, web], prefix: 10.99.0.0/30, routes: { web: [back] } }
   timeline:                        # after the lab is up
     - { at: 5s, break: [[client, jobs], api], how: reject, one_way: true }
     - { at: 9s, heal: all }

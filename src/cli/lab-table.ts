@@ -1,6 +1,6 @@
 /** The table of a lab and its metrics, as `mk up`, `mk ps` and `mk top` print them. Thread: the command's. */
 
-import type { MetricsSample, NodeMetrics, NodeStatus, PartitionInfo } from '../index.ts';
+import type { MetricsSample, NetworkInfo, NodeMetrics, NodeStatus, PartitionInfo } from '../index.ts';
 import { formatPartition } from './break.ts';
 import { formatFitting } from './output.ts';
 
@@ -29,6 +29,20 @@ function labRow(node: NodeStatus): string[] {
 /** `columns`: those of the terminal; everything is shown in a pipe. */
 export function formatLab(nodes: readonly NodeStatus[], columns: number = Number.POSITIVE_INFINITY): string {
   return formatFitting(LAB_HEADING, nodes.map(labRow), columns, DISPENSABLE);
+}
+
+/** A line for each VLAN and each tunnel, with the interfaces on it. */
+export function formatStacked(nodes: readonly NodeStatus[], networks: readonly NetworkInfo[]): string {
+  const lines = networks.flatMap(({ name, kind, vlan, on }) => {
+    if (kind === 'ethernet') return [];
+    const own = nodes.flatMap((node) => {
+      const there = node.addresses.filter((entry) => entry.network === name);
+      return [...new Set(there.map((entry) => `${node.name}:${entry.interface}`))];
+    });
+    const what = kind === 'vlan' ? `VLAN ${vlan} of ${on}` : 'tunnel';
+    return [`${name}: ${what}${own.length === 0 ? '' : `: ${own.join(' ')}`}\n`];
+  });
+  return lines.join('');
 }
 
 export function formatDefaultPlacement(placement: string, reason: string): string {

@@ -76,12 +76,20 @@ function impair(lab: Lab, target: string, values: ImpairmentOptions | null): Pro
   return b === undefined ? lab.node(a).impair(values) : lab.link(a, b).impair(values);
 }
 
+/** The two ends; with their interfaces where two nodes have several links on one network. */
+function endsOf({ a, b, aInterface, bInterface, network }: LinkInfo, links: readonly LinkInfo[]): [string, string] {
+  const alike = links.filter((other) => other.a === a && other.b === b && other.network === network);
+  if (alike.length < 2) return [a, b ?? network];
+  return [`${a}:${aInterface}`, b === null ? network : `${b}:${bInterface}`];
+}
+
 /** Each way on a line, both on one when they are alike. */
 function formatLinks(links: readonly LinkInfo[]): string {
-  const rows = links.flatMap(({ a, b, network, up, down }) => {
+  const rows = links.flatMap((link) => {
+    const { network, up, down } = link;
     const ways = [up, down].map(formatImpairment) as [string, string];
-    const to = b ?? network;
-    const row = (arrow: string, text: string): string[] => [`${a} ${arrow} ${to}`, network, text];
+    const [from, to] = endsOf(link, links);
+    const row = (arrow: string, text: string): string[] => [`${from} ${arrow} ${to}`, network, text];
     if (ways[0] === ways[1]) return [row('<->', ways[0] === '' ? 'nothing' : ways[0])];
     return [row('->', ways[0]), row('<-', ways[1])].filter(([, , text]) => text !== '');
   });

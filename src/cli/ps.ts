@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import type { Lab, NodeStatus } from '../index.ts';
 import { formatPartition } from './break.ts';
 import { formatPorts } from './forward.ts';
-import { formatDefaultPlacements, formatLab } from './lab-table.ts';
+import { formatDefaultPlacements, formatLab, formatStacked } from './lab-table.ts';
 import { output, printJson } from './output.ts';
 import { labOption, withLab } from './target.ts';
 
@@ -21,7 +21,7 @@ export function psCommand(): Command {
   return new Command('ps')
     .summary('list the nodes of a lab and their states')
     .description(
-      'List the nodes of a lab: kind, addresses, placement of the program, program, and state with exit code or last error; then the placement of programs whose node names none, with the reason, the ports of the host that lead to nodes, and the partitions between nodes. ' +
+      'List the nodes of a lab: kind, addresses, placement of the program, program, and state with exit code or last error; then VLANs and tunnels with the interfaces on them, the placement of programs whose node names none, with the reason, the ports of the host that lead to nodes, and the partitions between nodes. ' +
         'With --errors, the stack of the error that ended a program. A terminal that is too narrow shows fewer columns; names and states stay.',
     )
     .addOption(labOption())
@@ -29,12 +29,13 @@ export function psCommand(): Command {
     .option('--json', 'print JSON')
     .action((options: { lab?: string; errors?: true; json?: true }) =>
       withLab(options.lab, async (lab) => {
-        const { nodes, partitions } = await lab.info();
+        const { nodes, networks, partitions } = await lab.info();
         if (options.json) {
           printJson(output, await withMemory(lab, nodes));
           return;
         }
         output.write(formatLab(nodes, output.terminal ? output.columns : undefined));
+        output.write(formatStacked(nodes, networks));
         output.write(formatPorts(nodes));
         output.write(formatDefaultPlacements(nodes));
         for (const partition of partitions) output.write(formatPartition(partition));

@@ -56,7 +56,7 @@ function datagram(one: TwoCpuBed, n: number, port: number): void {
 }
 
 function control(one: TwoCpuBed, operation: string, request: object = {}): unknown {
-  const impairments = { set: () => {} };
+  const impairments = { cut: () => undefined, set: () => {} };
   return answerControl({ name: 'bed', inet: one.inet, hosts: [], onHalt: null, impairments }, operation, request);
 }
 

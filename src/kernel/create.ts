@@ -30,8 +30,12 @@ export interface KernelMemory {
 export interface InterfaceConfig {
   /** Default: `eth0`, `eth1`, ... in order. */
   name?: string;
-  /** A device, or a function that makes it in the memory of the kernel. */
-  device: Device | ((memory: KernelMemory) => Device);
+  /** A device, or a function that makes it in the memory of the kernel; or one of the two below. */
+  device?: Device | ((memory: KernelMemory) => Device);
+  /** A vlan: its parent, by name, and its tag. The name is `vlanN` then. */
+  vlan?: { on: string; id: number };
+  /** A gif tunnel between two addresses of one family. The name is `gifN` then. */
+  tunnel?: { source: string; destination: string };
   /** `address/prefixLength` of either family, e.g. `10.0.0.1/24`. An IPv6 address needs `ipv6` of the kernel. */
   addresses?: readonly string[];
   /** Default: the MTU of the device. */
@@ -126,6 +130,7 @@ export function checkConfig(config: KernelConfig): void {
     const own = wanted.name ?? `eth${index}`;
     if (names.has(own)) throw invalid(`${key}.name`, `there are two interfaces ${own}`);
     names.add(own);
+    if (wanted.vlan !== undefined || wanted.tunnel !== undefined) continue;
     if (typeof wanted.device !== 'function' && typeof wanted.device?.name !== 'string') {
       throw invalid(`${key}.device`, 'neither a device nor a function that makes one');
     }
@@ -135,18 +140,39 @@ export function checkConfig(config: KernelConfig): void {
   }
 }
 
+/** Attach the device, or make what has none; the if_index. */
+function openInterface(kernel: Kernel, key: string, name: string, wanted: InterfaceConfig): number {
+  const { device, vlan, tunnel } = wanted;
+  if (device !== undefined) {
+    const made =
+      typeof device === 'function'
+        ? at(`${key}.device`, () => device({ arena: kernel.arena, bulk: kernel.cpus[0].cpu.bulk }))
+        : device;
+    return at(key, () => kernel.attach(made, name)).index;
+  }
+  const { index } = at(key, () => kernel.control('interface.create', { name }));
+  if (vlan !== undefined) {
+    at(`${key}.vlan`, () => {
+      kernel.control('vlan.set', { index, parentIndex: interfaceIndex(kernel, vlan.on), id: vlan.id });
+    });
+  }
+  if (tunnel !== undefined) {
+    at(`${key}.tunnel`, () => {
+      const [source, destination] = [tunnel.source, tunnel.destination].map((text) => addressOf(kernel, text));
+      kernel.control('tunnel.set', { index, source: source as IpAddress, destination: destination as IpAddress });
+    });
+  }
+  return index;
+}
+
 function addInterface(kernel: Kernel, key: string, name: string, wanted: InterfaceConfig): void {
-  const { device } = wanted;
-  const made =
-    typeof device === 'function'
-      ? at(`${key}.device`, () => device({ arena: kernel.arena, bulk: kernel.cpus[0].cpu.bulk }))
-      : device;
-  const { index } = at(key, () => kernel.attach(made, name));
+  const index = openInterface(kernel, key, name, wanted);
   if (wanted.impairmentStore !== undefined) kernel.impairments.giveStore(name, wanted.impairmentStore);
   const { mtuBytes } = wanted;
   if (mtuBytes !== undefined) at(`${key}.mtuBytes`, () => kernel.control('interface.change', { index, mtuBytes }));
   if (wanted.ipv6 === false) at(`${key}.ipv6`, () => kernel.control('interface.change', { index, ipv6: false }));
-  if (wanted.up === false) at(`${key}.up`, () => kernel.control('interface.change', { index, clearFlags: IFF_UP }));
+  const flags = wanted.up === false ? { clearFlags: IFF_UP } : { setFlags: IFF_UP };
+  at(`${key}.up`, () => kernel.control('interface.change', { index, ...flags }));
   for (const [n, text] of (wanted.addresses ?? []).entries()) {
     const option = `${key}.addresses[${n}]`;
     const { address, prefixLength } = splitPrefix(option, text);

@@ -8,7 +8,7 @@
 import { MultikernelError } from '../base/errors.ts';
 import { SeededRng } from '../base/rng.ts';
 import type { Host } from '../host/contract.ts';
-import type { TimedDevice } from '../link/device.ts';
+import type { PortedDevice, TimedDevice } from '../link/device.ts';
 import { ImpairedDevice } from '../link/impair.ts';
 import type { Impairment } from '../link/impairment.ts';
 import type { Arena } from '../mem/arena.ts';
@@ -16,7 +16,7 @@ import type { Bulk } from '../mem/bulk.ts';
 import { DeviceLink } from '../net/device-link.ts';
 import type { Interface } from '../net/interface.ts';
 import type { InterfaceTable } from '../net/interface-table.ts';
-import type { InterfaceImpairments } from '../sys/impairment-control.ts';
+import type { FrameSource, InterfaceImpairments } from '../sys/impairment-control.ts';
 
 /** Memory for the frames that wait on one interface. */
 export interface StoreMemory {
@@ -48,14 +48,14 @@ export class Impairments implements InterfaceImpairments {
   }
 
   /**
-   * Impair what an interface sends (`out`), what it receives (`in`), or what it receives from one link-layer address; null heals.
+   * Impair what an interface sends (`out`), what it receives (`in`), or what it receives from one link-layer address or port; null heals.
    * Chances are drawn from `seed` when that was not impaired before, and go on otherwise. Throws EINVAL, EOPNOTSUPP for an interface without
    * a device, ENOMEM.
    */
   set(
     iface: Interface,
     direction: 'in' | 'out',
-    from: { macHi: number; macLo: number } | null,
+    from: FrameSource | null,
     impairment: Impairment | null,
     seed: number,
   ): void {
@@ -65,8 +65,19 @@ export class Impairments implements InterfaceImpairments {
     const device = link.device instanceof ImpairedDevice ? link.device : this.#interpose(iface, link);
     const rng = new SeededRng(seed);
     if (from === null) device.impair(direction, impairment, rng);
-    else device.impairFrom(from.macHi, from.macLo, impairment, rng);
+    else if ('macHi' in from) device.impairFrom(from.macHi, from.macLo, impairment, rng);
+    else if (device.impairFromPort(from.port, impairment, rng) < 0)
+      throw new MultikernelError('EOPNOTSUPP', `${iface.name} has no ports`);
     this.#parts.host.requestWork();
+  }
+
+  cut(iface: Interface, ports: readonly number[]): void {
+    const { link } = iface;
+    const device = link instanceof DeviceLink ? link.device : null;
+    const inner = device instanceof ImpairedDevice ? device.inner : device;
+    if (inner === null || !('cutPorts' in inner))
+      throw new MultikernelError('EOPNOTSUPP', `${iface.name} has no ports`);
+    if ((inner as PortedDevice).cutPorts(ports) < 0) throw new MultikernelError('EINVAL', 'ports: no such port');
   }
 
   #interpose(iface: Interface, link: DeviceLink): ImpairedDevice {

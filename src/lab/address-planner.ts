@@ -24,10 +24,11 @@ import {
   parseAddress6,
   parsePrefix6,
 } from './addressing6.ts';
-import type { LabConfig, NetworkConfig } from './config.ts';
+import type { LabConfig } from './config.ts';
 import type { KeyPath } from './lab-file.ts';
 import type { InterfacePlan, NetworkPlan, NodePlan } from './plan.ts';
 import type { NetworkSegment } from './segments.ts';
+import type { CarriedNetwork } from './vlans.ts';
 
 /** RFC 8200 section 5. */
 const MTU6_BYTES_MIN = 1280;
@@ -52,10 +53,11 @@ interface FixedAddresses {
   address6: bigint | null;
 }
 
-/** The prefixes of every network: those given, and an IPv4 prefix for segments in which none is named. */
+/** The prefixes of every network: those given, and an IPv4 prefix for segments in which none is named, but `empty` ones. */
 export function planPrefixes(
-  networks: readonly NetworkConfig[],
+  networks: readonly CarriedNetwork[],
   segments: readonly NetworkSegment[],
+  empty: ReadonlySet<number>,
   problem: ReportProblem,
 ): Prefixes[] {
   const inFirst = (index: number): number => segments[index]?.segment ?? index;
@@ -75,16 +77,16 @@ export function planPrefixes(
   reportOverlaps(networks, given, ({ prefix6 }) => prefix6, overlaps6, formatPrefix6, problem);
   const taken = given.map(({ prefix }) => prefix).filter((prefix) => prefix !== null);
   given.forEach((prefixes, index) => {
-    if (inFirst(index) !== index || named[index] !== -1) return;
+    if (inFirst(index) !== index || named[index] !== -1 || empty.has(index)) return;
     prefixes.prefix = allocatePrefix(taken);
     taken.push(prefixes.prefix);
   });
   return given.map((_prefixes, index) => given[inFirst(index)] as Prefixes);
 }
 
-function givenPrefixes({ name, prefix: text, mtuBytes }: NetworkConfig, problem: ReportProblem): Prefixes {
+function givenPrefixes({ path: own, prefix: text, mtuBytes }: CarriedNetwork, problem: ReportProblem): Prefixes {
   const found: Prefixes = { prefix: null, prefix6: null };
-  for (const { path, item } of items(['networks', name, 'prefix'], text)) {
+  for (const { path, item } of items([...own, 'prefix'], text)) {
     const isIpv6 = item.includes(':');
     const prefix = isIpv6 ? parsePrefix6(item) : parsePrefix(item);
     if (typeof prefix === 'string') problem(path, prefix);
@@ -94,14 +96,14 @@ function givenPrefixes({ name, prefix: text, mtuBytes }: NetworkConfig, problem:
     else found.prefix = prefix as Prefix;
   }
   if (found.prefix6 !== null && mtuBytes < MTU6_BYTES_MIN) {
-    problem(['networks', name, 'mtu'], `IPv6 needs an mtu of ${MTU6_BYTES_MIN} or more, not ${mtuBytes}`);
+    problem([...own, 'mtu'], `IPv6 needs an mtu of ${MTU6_BYTES_MIN} or more, not ${mtuBytes}`);
   }
   return found;
 }
 
 /** Prefixes of one family must not overlap. */
 function reportOverlaps<P>(
-  networks: readonly NetworkConfig[],
+  networks: readonly CarriedNetwork[],
   given: readonly Prefixes[],
   of: (prefixes: Prefixes) => P | null,
   overlap: (a: P, b: P) => boolean,
@@ -114,11 +116,11 @@ function reportOverlaps<P>(
     for (let before = 0; before < index; before++) {
       const other = of(given[before] as Prefixes);
       if (other === null || !overlap(prefix, other)) continue;
-      const network = networks[index] as NetworkConfig;
-      const all = items(['networks', network.name, 'prefix'], network.prefix);
+      const network = networks[index] as CarriedNetwork;
+      const all = items([...network.path, 'prefix'], network.prefix);
       const own = all.find(({ item }) => item.includes(':') === format(prefix).includes(':'));
-      const message = `${format(prefix)} overlaps ${format(other)} of ${(networks[before] as NetworkConfig).name}`;
-      problem(own?.path ?? ['networks', network.name], message);
+      const message = `${format(prefix)} overlaps ${format(other)} of ${(networks[before] as CarriedNetwork).name}`;
+      problem(own?.path ?? network.path, message);
       return;
     }
   });
@@ -150,18 +152,20 @@ export function planAddresses(
     }
     for (const [network, text] of Object.entries(addresses)) {
       const path = [node.kind === 'host' ? 'hosts' : 'nodes', node.name, 'addresses', network];
-      const entry = node.interfaces.find((candidate) => networks[candidate.network]?.name === network);
+      const entry = interfaceNamed(node, network, networks);
       if (entry === undefined) {
         problem(path, `${node.name} is not on a network "${network}"`, true);
         continue;
       }
-      const found: FixedAddresses = { address4: null, address6: null };
+      const found: FixedAddresses = fixed.get(entry) ?? { address4: null, address6: null };
       fixed.set(entry, found);
       for (const one of items(path, text)) fixAddress(node, pools[entry.network] as Pools, one, found, problem);
     }
   });
   const stations = nodes.filter(({ kind }) => kind !== 'bridge');
-  const each = stations.flatMap((node) => node.interfaces.map((entry) => ({ node, entry })));
+  const each = stations.flatMap((node) =>
+    node.interfaces.filter(({ listed }) => listed).map((entry) => ({ node, entry })),
+  );
   const hosts = new Map<InterfacePlan, number>();
   for (const { node, entry } of each) {
     const { pool4 } = pools[entry.network] as Pools;
@@ -181,6 +185,16 @@ export function planAddresses(
     if (address === null) full(entry, node, formatPrefix6(pool6.prefix));
     else entry.addresses.push({ address: formatAddress6(address), prefixLength: pool6.prefix.length });
   }
+}
+
+/** The interface of that name, or the first on the network of that name. */
+export function interfaceNamed(
+  { interfaces }: Pick<NodePlan, 'interfaces'>,
+  name: string,
+  networks: readonly Pick<NetworkPlan, 'name'>[],
+): InterfacePlan | undefined {
+  const listed = interfaces.filter((entry) => entry.listed);
+  return listed.find((entry) => networks[entry.network]?.name === name) ?? listed.find((entry) => entry.name === name);
 }
 
 /** One fixed address of an interface: checked, reserved in its pool, put into `found`. */

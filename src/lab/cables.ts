@@ -4,11 +4,23 @@
  * Thread: the supervisor's. The networks of a node come first: a cable has a number behind theirs.
  */
 
+import { ethernetCount } from './attachments.ts';
 import type { LabConfig, LinkConfig, NetworkConfig } from './config.ts';
 import type { KeyPath } from './lab-file.ts';
 import { unknownName } from './references.ts';
 
 const NETWORK_NAME_CHARACTERS_MAX = 32;
+
+/** A network that the file does not name. */
+export const UNNAMED: Omit<NetworkConfig, 'name' | 'path' | 'prefix' | 'mtuBytes'> = {
+  kind: 'ethernet',
+  vlan: 0,
+  on: null,
+  ringBytes: null,
+  full: 'wait',
+  offload: true,
+  domain: null,
+};
 
 type ReportAt = (path: KeyPath, message: string) => void;
 
@@ -21,7 +33,7 @@ interface CableEnd {
 }
 
 function isCable({ endpoints }: LinkConfig): boolean {
-  return endpoints.every((endpoint) => endpoint.includes(':'));
+  return endpoints.every((endpoint) => endpoint.includes(':eth'));
 }
 
 /** The same lab with its cables as networks. */
@@ -38,7 +50,7 @@ export function withCables(config: LabConfig, problem: ReportAt): LabConfig {
       return;
     }
     const network = cableName(endpoints, networks);
-    networks.push({ name: network, prefix, mtuBytes, ringBytes: null, full: 'wait', offload: true, domain: null });
+    networks.push({ ...UNNAMED, name: network, path: ['links', index], prefix, mtuBytes });
     endpoints.forEach((endpoint, end) => {
       const [node, iface] = endpoint.split(':') as [string, string];
       ends.push({ node, number: Number(iface.slice(3)), network, path: ['links', index, 'endpoints', end] });
@@ -55,10 +67,11 @@ export function withCables(config: LabConfig, problem: ReportAt): LabConfig {
     if (own.length === 0) return { ...node, networks: node.networks ?? defaultNetworks(config, own) };
     const given = node.networks ?? defaultNetworks(config, own);
     if (given === null) return node;
+    const before = ethernetCount(given, config.networks);
     own.forEach(({ number, path }, i) => {
-      if (number === given.length + i) return;
+      if (number === before + i) return;
       const behind = given.length === 0 ? '' : `, behind ${given.join(', ')}`;
-      problem(path, `the next interface of ${node.name} is eth${given.length + i}${behind}`);
+      problem(path, `the next interface of ${node.name} is eth${before + i}${behind}`);
     });
     return { ...node, networks: [...given, ...own.map(({ network }) => network)] };
   });
@@ -72,7 +85,7 @@ function defaultNetworks({ networks }: LabConfig, cables: readonly CableEnd[]): 
 }
 
 /** `api-db`, or with a number where there is such a network. */
-function cableName(endpoints: readonly string[], networks: readonly NetworkConfig[]): string {
+export function cableName(endpoints: readonly string[], networks: readonly NetworkConfig[]): string {
   const base = endpoints.map((endpoint) => endpoint.split(':')[0]).join('-');
   for (let n = 1; ; n++) {
     const tail = n === 1 ? '' : `-${n}`;

@@ -29,6 +29,10 @@ export interface NetworkOptions {
   offload?: boolean;
   /** Domain of the names on this network, besides the lab's own. */
   dns?: string;
+  /** It is a VLAN of the network that `on` names: frames there have this tag (IEEE 802.1Q), 1 to 4094. */
+  vlan?: number;
+  /** The network whose wires carry this VLAN, or a VLAN again (QinQ). Rings, `full` and `offload` are those of that network. */
+  on?: string;
 }
 
 /**
@@ -59,6 +63,8 @@ export interface NodeOptions {
    * which have one prefix and one mtu then, and has no address.
    */
   kind?: 'node' | 'router' | 'bridge';
+  /** Settings of a bridge. */
+  bridge?: BridgeOptions;
   /**
    * `node [flags] script [arguments]`, or, as a process, any `program [arguments]`, which has the host's network; without it the
    * kernel runs alone.
@@ -75,9 +81,12 @@ export interface NodeOptions {
   cwd?: string;
   /** Environment, on top of that of `mk up`. A program beside its kernel has no variables of its own that are read once per process. */
   env?: Record<string, string | number | boolean>;
-  /** Networks it is on, eth0 first; may be left out when the lab has one network. */
+  /**
+   * Networks it is on, eth0 first; may be left out when the lab has one network. A network that is named twice has two of its interfaces.
+   * VLANs are vlan0, vlan1 ... over the interface on the network that carries them, of which there is one for all of them.
+   */
   networks?: string[];
-  /** Fixed addresses by network, one of each family at most; default: allocated in file order. */
+  /** Fixed addresses by network or interface, one of each family at most; default: allocated in file order. */
   addresses?: Record<string, string | string[]>;
   /** Whether it forwards packets; default: routers do. */
   forwarding?: boolean;
@@ -102,6 +111,61 @@ export interface NodeOptions {
   ports?: (string | number)[];
   /** Kernel variables set after boot, e.g. { "net.inet.ip.ttl": 32 }. */
   sysctl?: Record<string, number>;
+}
+
+/** Settings of a bridge, as of brconfig(8). Times are whole seconds. */
+export interface BridgeOptions {
+  /** Spanning tree; default: where bridges form a circle. */
+  stp?: boolean;
+  /** Priority of the bridge, 0 to 65535: the lowest becomes the root; default 32768. */
+  priority?: number;
+  /** Between two messages of the root, 1s to 10s; default 2s. The times of the root hold for all. */
+  hello_time?: string;
+  /** In each of the two states before a port forwards, 4s to 30s; default 4s. */
+  forward_delay?: string;
+  /** Life of what the root has said, 6s to 40s; default 20s. */
+  max_age?: string;
+  /** Stations that it remembers; default 65536. */
+  max_addresses?: number;
+  /** Life of a station that is not heard; 0s: for ever; default 20m. */
+  timeout?: string;
+  /** Stations that are known beforehand: by node or Ethernet address, the network or interface that they are behind. */
+  static?: Record<string, string>;
+  /** Settings of its ports, by network or interface. */
+  ports?: Record<string, BridgePortOptions>;
+}
+
+/** Settings of a port of a bridge, as of brconfig(8). */
+export interface BridgePortOptions {
+  /** Whether it takes part in the spanning tree. */
+  stp?: boolean;
+  /** Among ports of one bridge on one network, 0 to 255; default 128. */
+  priority?: number;
+  /** Cost of the way to the root by this port, 1 to 65535; default 55. */
+  cost?: number;
+  /** Whether stations are learned; default true. */
+  learn?: boolean;
+  /** Whether frames to unknown stations leave by it; default true. */
+  discover?: boolean;
+  /** Protected ports pass nothing to each other; default false. */
+  protected?: boolean;
+}
+
+/** A tunnel of a lab: packets of two nodes inside IP packets between them, by gif(4). */
+export interface TunnelOptions {
+  /** Its two ends: nodes, or interfaces of nodes (`gw1:eth1`), whose addresses its packets have. Default: those nearest to the other end. */
+  endpoints: string[];
+  /** Prefixes inside it; default: the next free 10.0.N.0/24. */
+  prefix?: string | string[];
+  /** Largest packet inside, 576 to 8192 bytes; default 1280. */
+  mtu?: number;
+  /** Family of the outer packets; default: IPv4 where both ends have it. */
+  over?: 'ipv4' | 'ipv6';
+  /**
+   * By end, what it sends through the tunnel: networks, prefixes or "default". Default: all that lies behind the other end, and all that has
+   * no other way.
+   */
+  routes?: Record<string, string[]>;
 }
 
 /** Values of one direction of a link, in tc's units. A share is a text ("2%") or a number below 1 (0.02). */
@@ -237,17 +301,29 @@ export interface LabOptions {
   hosts?: Record<string, string | string[] | HostOptions>;
   /** Links that are bad from the beginning, and cables. */
   links?: LinkOptions[];
+  /** Tunnels between nodes. */
+  tunnels?: TunnelOptions[];
   /** Things that happen at their times. */
   timeline?: TimelineOptions[];
   /** Things that must hold. */
   checks?: CheckOptions[];
 }
 
+/** Wires between all that are on it, a VLAN of one, or a tunnel. */
+export type NetworkKind = 'ethernet' | 'vlan' | 'tunnel';
+
 export interface NetworkConfig {
   name: string;
+  /** Its keys in the file. */
+  path: readonly (string | number)[];
+  kind: NetworkKind;
+  /** A VLAN: its tag, and the network that carries it; 0 and null otherwise. */
+  vlan: number;
+  on: string | null;
   /** As written: one of each family at most; null: an IPv4 prefix is to be allocated. */
   prefix: string | string[] | null;
-  mtuBytes: number;
+  /** Null: that of the network that carries it. */
+  mtuBytes: number | null;
   ringBytes: number | null;
   full: 'wait' | 'drop';
   offload: boolean;
@@ -275,6 +351,8 @@ export interface NodeConfig {
   networks: string[] | null;
   addresses: Record<string, string | string[]>;
   forwarding: boolean;
+  /** Settings of a bridge; empty for others. */
+  bridge: BridgeOptions;
   dependsOn: Dependency[];
   restart: RestartPolicy;
   /** Memory of the kernel; null: the default. */
@@ -293,6 +371,14 @@ export interface LinkConfig {
   down: Impairment;
   prefix: string | string[] | null;
   mtuBytes: number;
+}
+
+export interface TunnelConfig {
+  endpoints: [string, string];
+  prefix: string | string[] | null;
+  mtuBytes: number;
+  over: 'ipv4' | 'ipv6' | null;
+  routes: Record<string, string[]> | null;
 }
 
 export type CheckKind = 'http' | 'tcp' | 'ping' | 'state' | 'metric';
@@ -318,6 +404,7 @@ export interface LabConfig {
   networks: NetworkConfig[];
   nodes: NodeConfig[];
   links: LinkConfig[];
+  tunnels: TunnelConfig[];
   timeline: TimelineOptions[];
   checks: CheckConfig[];
 }

@@ -74,7 +74,7 @@ describe('errors name file, line, column and key', () => {
     [
       'an unknown key of a node',
       'nodes:\n  a:\n    colour: red\n',
-      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, restart, memory, heap, ports, sysctl',
+      'lab.yml:3:5: nodes.a.colour: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, restart, memory, heap, ports, sysctl, bridge',
     ],
     [
       'an inspector of a program beside its kernel',
@@ -124,7 +124,7 @@ describe('errors name file, line, column and key', () => {
     [
       'a key that JavaScript would lose',
       'nodes:\n  a:\n    __proto__: { kind: router }\n',
-      'lab.yml:3:5: nodes.a.__proto__: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, restart, memory, heap, ports, sysctl',
+      'lab.yml:3:5: nodes.a.__proto__: unknown key; known are kind, run, placement, inspect, cwd, env, networks, addresses, forwarding, depends_on, restart, memory, heap, ports, sysctl, bridge',
     ],
     [
       'a dependency that JavaScript would lose',
@@ -237,7 +237,6 @@ describe('errors name file, line, column and key', () => {
       'networks: { one: {}, two: {} }\nnodes:\n  a: { env: {} }\n',
       'lab.yml:3:3: nodes.a: missing "networks": which of one, two?',
     ],
-    ['a network twice', 'nodes:\n  a: { networks: [lan, lan] }\n', 'lab.yml:2:24: nodes.a.networks[1]: "lan" twice'],
     [
       'a foreign address',
       'nodes:\n  a: { addresses: { lan: 10.9.0.1 } }\n',

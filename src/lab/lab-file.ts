@@ -21,6 +21,8 @@ import type {
   NetworkOptions,
   NodeConfig,
   NodeOptions,
+  TunnelConfig,
+  TunnelOptions,
 } from './config.ts';
 import { waysOf } from './impairment-values.ts';
 import { type PortConfig, parsePort, parseService, type ServiceConfig } from './port-text.ts';
@@ -56,6 +58,8 @@ const FILE_BYTES_MAX = 1024 * 1024;
 const TOO_DEEP = 'nested too deep';
 const DEFAULT_WITHIN_MS = 10_000;
 const DEFAULT_MTU_BYTES = 1500;
+/** GIF_MTU. */
+const TUNNEL_MTU_BYTES = 1280;
 
 /** A lab that is wrong, or asks for what the host refuses (`code`). `message` is one line about the first problem: `FILE:LINE:COLUMN: key.path: what`. */
 export class LabFileError extends MultikernelError {
@@ -208,24 +212,29 @@ function normalize(options: LabOptions): LabConfig {
     name: options.name ?? null,
     domain: options.domain ?? null,
     seed: options.seed ?? null,
-    networks: Object.entries(networks).map(([name, network]) =>
-      networkConfig(name, { ...options.defaults?.network, ...network }),
-    ),
+    networks: Object.entries(networks).map(([name, network]) => networkConfig(name, network, options)),
     nodes: [
       ...Object.entries(options.nodes).map(([name, node]) => nodeConfig(name, node, options.defaults?.node ?? {})),
       ...Object.entries(options.hosts ?? {}).map(([name, host]) => hostConfig(name, host)),
     ],
     links: (options.links ?? []).map(linkConfig),
+    tunnels: (options.tunnels ?? []).map(tunnelConfig),
     timeline: options.timeline ?? [],
     checks: (options.checks ?? []).map(checkConfig),
   };
 }
 
-function networkConfig(name: string, network: NetworkOptions): NetworkConfig {
+function networkConfig(name: string, own: NetworkOptions, { defaults }: LabOptions): NetworkConfig {
+  const network = { ...defaults?.network, ...own };
+  const isVlan = network.on !== undefined;
   return {
     name,
+    path: ['networks', name],
+    kind: isVlan ? 'vlan' : 'ethernet',
+    vlan: network.vlan ?? 0,
+    on: network.on ?? null,
     prefix: network.prefix ?? null,
-    mtuBytes: network.mtu ?? DEFAULT_MTU_BYTES,
+    mtuBytes: isVlan ? (own.mtu ?? null) : (network.mtu ?? DEFAULT_MTU_BYTES),
     ringBytes: network.ring === undefined ? null : sizeBytes(String(network.ring)),
     full: network.full ?? 'wait',
     offload: network.offload ?? true,
@@ -248,6 +257,7 @@ function nodeConfig(name: string, own: NodeOptions, defaults: NodeOptions): Node
     networks: node.networks ?? null,
     addresses: node.addresses ?? {},
     forwarding: node.forwarding ?? kind === 'router',
+    bridge: node.bridge ?? {},
     dependsOn: dependencies(node.depends_on),
     restart: (node.restart === undefined ? null : parseRestart(node.restart)) ?? NO_RESTART,
     memoryBytes: bytesOf(node.memory),
@@ -285,6 +295,16 @@ function dependencies(value: NodeOptions['depends_on']): Dependency[] {
 function linkConfig(link: LinkOptions): LinkConfig {
   const { endpoints, impair = {}, prefix = null, mtu = DEFAULT_MTU_BYTES } = link;
   return { endpoints: endpoints as [string, string], ...waysOf(impair), prefix, mtuBytes: mtu };
+}
+
+function tunnelConfig({ endpoints, prefix, mtu, over, routes }: TunnelOptions): TunnelConfig {
+  return {
+    endpoints: endpoints as [string, string],
+    prefix: prefix ?? null,
+    mtuBytes: mtu ?? TUNNEL_MTU_BYTES,
+    over: over ?? null,
+    routes: routes ?? null,
+  };
 }
 
 function checkConfig(check: CheckOptions): CheckConfig {

@@ -1,12 +1,14 @@
 /**
  * Names of links: what "api and db", "api and lan" or "api:eth1" stand for in a lab.
  *
- * Thread: any; pure functions.
+ * Thread: any; pure functions. A link is one of wires: what is named by a VLAN is the link of the interface below, and all VLANs of it.
  */
 
 import { MultikernelError } from '../base/errors.ts';
-import type { LabPlan, LinkPlace, NodePlan } from './plan.ts';
+import type { InterfacePlan, LabPlan, LinkPlace, NodePlan } from './plan.ts';
 import { nearest } from './suggest.ts';
+
+const INTERFACE = /^(eth|vlan|gif)\d+$/;
 
 type Places = Pick<LabPlan, 'nodes' | 'networks'>;
 
@@ -26,7 +28,7 @@ export function placesOf(lab: Places, a: string, b: string | null): NamedPlace[]
     return placesOf(lab, b, a).map((place) => ({ ...place, reversed: true }));
   }
   if (first === null) throw unknown(lab, a);
-  if (second === null) return [{ ...attachment(lab, first.node, b), reversed: false }];
+  if (second === null) return attachment(lab, first.node, b);
   return between(lab, first, second);
 }
 
@@ -50,9 +52,12 @@ function unknown(lab: Places, text: string): MultikernelError {
   return new MultikernelError('ENOENT', `no node or network ${name}; ${hint}`);
 }
 
-function networkOf(node: NodePlan, name: string): number {
+/** The interface on wires that an interface is, or stands on. */
+function wired(node: NodePlan, name: string): InterfacePlan {
   const entry = node.interfaces.find((one) => one.name === name);
-  if (entry !== undefined) return entry.network;
+  if (entry?.tunnel)
+    throw new MultikernelError('EINVAL', `${node.name}:${name} is a tunnel; name the links it goes over`);
+  if (entry !== undefined) return entry.parent === null ? entry : wired(node, entry.parent);
   const names = node.interfaces.map((one) => one.name).join(', ');
   throw new MultikernelError(
     'ENOENT',
@@ -60,36 +65,46 @@ function networkOf(node: NodePlan, name: string): number {
   );
 }
 
+/** Interfaces on wires: that one, or all. */
+function wiredOf({ node, interface: iface }: NamedNode): InterfacePlan[] {
+  if (iface !== null) return [wired(node, iface)];
+  return node.interfaces.filter(({ parent, tunnel }) => parent === null && tunnel === null);
+}
+
+function placeOf(node: NodePlan, { name, network }: InterfacePlan): NamedPlace {
+  return { a: node.name, b: null, aInterface: name, bInterface: null, network, reversed: false };
+}
+
 function attachmentsOf(lab: Places, text: string): NamedPlace[] {
   const named = nodeNamed(lab, text);
   if (named === null) throw unknown(lab, text);
-  const { node, interface: iface } = named;
-  const networks = iface === null ? node.interfaces.map(({ network }) => network) : [networkOf(node, iface)];
-  if (networks.length === 0) throw new MultikernelError('EINVAL', `${node.name} is on no network`);
-  return networks.map((network) => ({ a: node.name, b: null, network, reversed: false }));
+  const found = wiredOf(named).map((entry) => placeOf(named.node, entry));
+  if (found.length === 0) throw new MultikernelError('EINVAL', `${named.node.name} is on no network`);
+  return found;
 }
 
 /** `text`: a network that the node is on, or an interface of it. */
-function attachment(lab: Places, node: NodePlan, text: string): LinkPlace {
+function attachment(lab: Places, node: NodePlan, text: string): NamedPlace[] {
   const network = lab.networks.findIndex(({ name }) => name === text);
-  if (network < 0 && !/^eth\d+$/.test(text)) throw unknown(lab, text);
-  if (network < 0) return { a: node.name, b: null, network: networkOf(node, text) };
-  if (node.interfaces.some((entry) => entry.network === network)) return { a: node.name, b: null, network };
+  if (network < 0 && !INTERFACE.test(text)) throw unknown(lab, text);
+  if (network < 0) return [placeOf(node, wired(node, text))];
+  const found = node.interfaces.filter((entry) => entry.network === network);
+  if (found.length > 0) return found.map(({ name }) => placeOf(node, wired(node, name)));
   const names = node.interfaces.map((entry) => lab.networks[entry.network]?.name).join(', ');
   throw new MultikernelError('EINVAL', `${node.name} is not on ${text}; it is on ${names}`);
 }
 
 function between(lab: Places, a: NamedNode, b: NamedNode): NamedPlace[] {
   if (a.node === b.node) throw new MultikernelError('EINVAL', `${a.node.name} has no link to itself`);
-  const sides = [a, b].map(({ node, interface: iface }) =>
-    iface === null ? node.interfaces.map(({ network }) => network) : [networkOf(node, iface)],
+  const [ours, theirs] = [wiredOf(a), wiredOf(b)];
+  const found = ours.flatMap((own) =>
+    theirs
+      .filter(({ network }) => network === own.network)
+      .map((other) => ({ ...placeOf(a.node, own), b: b.node.name, bInterface: other.name })),
   );
-  const [ours, theirs] = sides as [number[], number[]];
-  const shared = ours.filter((network) => theirs.includes(network));
-  const place = { a: a.node.name, b: b.node.name, reversed: false };
-  if (shared.length > 0) return shared.map((network) => ({ ...place, network }));
+  if (found.length > 0) return found;
   throw new MultikernelError(
     'EINVAL',
-    `${a.node.name} and ${b.node.name} are on no network together; name the attachment of one of them, as ${a.node.name} and ${lab.networks[ours[0] ?? 0]?.name}`,
+    `${a.node.name} and ${b.node.name} are on no network together; name the attachment of one of them, as ${a.node.name} and ${lab.networks[ours[0]?.network ?? 0]?.name}`,
   );
 }

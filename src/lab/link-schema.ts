@@ -1,14 +1,15 @@
 /**
- * The shape of `links:` and of what impairs them, in the lab file and in calls.
+ * The shape of `links:` and of what impairs them, in the lab file and in calls; and of `tunnels:`.
  *
  * Thread: any. Read first: config.ts (LinkOptions), link-places.ts.
  */
 
 import * as v from 'valibot';
 import { JITTER_DISTRIBUTIONS } from '../link/impairment.ts';
-import type { ImpairmentOptions, LinkOptions } from './config.ts';
+import type { ImpairmentOptions, LinkOptions, TunnelOptions } from './config.ts';
 import { queueLimit } from './impairment-values.ts';
 import { durationMs, rateBps, share } from './quantity.ts';
+import { record } from './record-schema.ts';
 import { expected, integer, map, oneOf, text } from './schema-parts.ts';
 
 const SHARE_TEXT = 'a share such as 2% (a number is below 1)';
@@ -87,8 +88,10 @@ export const impairment: v.GenericSchema<ImpairmentOptions> = v.pipe(
   v.check((i) => i.both !== true || (i.up !== true && i.down !== true), '"both", "up" or "down", not two of them'),
 ) as unknown as v.GenericSchema<ImpairmentOptions>;
 
-const ENDPOINT = /^[a-z0-9][a-z0-9.-]*(:eth\d{1,3})?$/;
+const ENDPOINT = /^[a-z0-9][a-z0-9.-]*(:(eth|vlan)\d{1,3})?$/;
 const ENDPOINT_TEXT = 'an endpoint: a node, NODE:ethN, or a network';
+const END_TEXT = 'an end: a node, or NODE:ethN';
+const TUNNEL_MTU_BYTES_MAX = 8192;
 
 export const link: v.GenericSchema<LinkOptions> = map({
   endpoints: v.pipe(
@@ -110,3 +113,40 @@ export const link: v.GenericSchema<LinkOptions> = map({
   ),
   mtu: v.optional(v.pipe(integer(576, 65521), v.description('of a cable; default 1500'))),
 }) as unknown as v.GenericSchema<LinkOptions>;
+
+export const tunnel: v.GenericSchema<TunnelOptions> = map({
+  endpoints: v.pipe(
+    v.array(
+      v.pipe(v.string(expected(END_TEXT)), v.regex(ENDPOINT, expected(END_TEXT))),
+      expected('a list of two ends'),
+    ),
+    v.length(2, expected('a list of two ends')),
+    v.description(
+      'two nodes, or interfaces of theirs, whose addresses the outer packets have; default: those nearest to the other end',
+    ),
+  ),
+  prefix: v.optional(
+    v.pipe(
+      v.union([text('a prefix'), v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(2))], expected('a prefix')),
+      v.description('inside the tunnel: IPv4, IPv6 or a list of both; default: the next free 10.0.N.0/24'),
+    ),
+  ),
+  mtu: v.optional(
+    v.pipe(integer(576, TUNNEL_MTU_BYTES_MAX), v.description('largest packet inside the tunnel, default 1280')),
+  ),
+  over: v.optional(
+    v.pipe(oneOf('ipv4', 'ipv6'), v.description('family of the outer packets; default: IPv4 where both ends have it')),
+  ),
+  routes: v.optional(
+    v.pipe(
+      record(
+        v.string(),
+        v.array(text('a network, a prefix or "default"'), expected('a list of networks')),
+        expected('a map from end to networks'),
+      ),
+      v.description(
+        'by end, what it sends through the tunnel: networks, prefixes or "default"; default: all that lies behind the other end, and all that has no other way',
+      ),
+    ),
+  ),
+}) as unknown as v.GenericSchema<TunnelOptions>;

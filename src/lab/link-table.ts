@@ -1,15 +1,15 @@
 /**
  * Impairments of the links of a running lab: which kernel has to impair what.
  *
- * Thread: the supervisor's. The path between two nodes is impaired at the receiving kernel, by the source of each frame, so that it holds for
- * these two alone; an attachment at the kernel of its node, both ways. A kernel that is down impairs when it comes up again.
+ * Thread: the supervisor's. The path between two nodes is impaired at the receiving kernel, by the port of the network that each frame came from,
+ * so that it holds for these two alone, and for what a bridge passes on; an attachment at the kernel of its node, both ways. A kernel that is down impairs when it comes up again.
  * Read first: link-places.ts, link/impair.ts.
  */
 
 import { MultikernelError } from '../base/errors.ts';
 import type { Impairment } from '../link/impairment.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
-import { IMPAIR_IN, IMPAIR_OUT, type LinkAddress } from '../sys/control.ts';
+import { IMPAIR_IN, IMPAIR_OUT } from '../sys/control.ts';
 import { isNothing, merged, requestOf, seedOf, type Ways } from './impairment-values.ts';
 import { placesOf } from './link-places.ts';
 import type { LinkInfo } from './operations.ts';
@@ -24,30 +24,35 @@ interface Direction {
   node: string;
   interface: string;
   direction: number;
-  from: LinkAddress | null;
+  /** Port of the network that the frames come from; null: all. */
+  fromPort: number | null;
 }
 
-/** Interface of a node on a network. */
-function interfaceOn(plan: LabPlan, node: string, network: number): InterfacePlan {
-  const { interfaces } = plan.nodes.find(({ name }) => name === node) as NodePlan;
-  return interfaces.find((entry) => entry.network === network) as InterfacePlan;
+function interfaceOf(plan: LabPlan, node: string, name: string): InterfacePlan {
+  const { interfaces } = plan.nodes.find((one) => one.name === node) as NodePlan;
+  return interfaces.find((entry) => entry.name === name) as InterfacePlan;
+}
+
+/** Interfaces of a node on a network. */
+function portsOf(plan: LabPlan, node: string, network: number): number {
+  const { interfaces } = plan.nodes.find((one) => one.name === node) as NodePlan;
+  return interfaces.filter((entry) => entry.network === network).length;
 }
 
 function directionsOf(plan: LabPlan, link: Link): Direction[] {
-  const { a, b, network } = link;
-  const own = interfaceOn(plan, a, network);
-  if (b === null) {
-    const at = { link, node: a, interface: own.name, from: null };
+  const { a, b, aInterface, bInterface } = link;
+  if (b === null || bInterface === null) {
+    const at = { link, node: a, interface: aInterface, fromPort: null };
     return [
       { ...at, way: 'up', direction: IMPAIR_OUT },
       { ...at, way: 'down', direction: IMPAIR_IN },
     ];
   }
-  const other = interfaceOn(plan, b, network);
-  const bytes = ({ mac }: InterfacePlan): LinkAddress => mac.split(':').map((octet) => Number.parseInt(octet, 16));
+  const direction = IMPAIR_IN;
+  const port = (node: string, name: string): number => interfaceOf(plan, node, name).port;
   return [
-    { link, way: 'up', node: b, interface: other.name, direction: IMPAIR_IN, from: bytes(own) },
-    { link, way: 'down', node: a, interface: own.name, direction: IMPAIR_IN, from: bytes(other) },
+    { link, way: 'up', node: b, interface: bInterface, direction, fromPort: port(a, aInterface) },
+    { link, way: 'down', node: a, interface: aInterface, direction, fromPort: port(b, bInterface) },
   ];
 }
 
@@ -109,10 +114,10 @@ export class LinkTable {
     await Promise.all(own.map((one) => this.#apply(one)));
   }
 
-  #change(place: LinkPlace, ways: Ways | null): Link {
-    const { a, b, network } = place;
-    const key = `${[a, b ?? ''].sort().join(':')}@${network}`;
-    const known = this.#links.get(key) ?? { a, b, network, up: {}, down: {} };
+  #change({ a, b, aInterface, bInterface, network }: LinkPlace, ways: Ways | null): Link {
+    const ends = [`${a}:${aInterface}`, b === null ? '' : `${b}:${bInterface}`];
+    const key = `${ends.sort().join(' ')}@${network}`;
+    const known = this.#links.get(key) ?? { a, b, aInterface, bInterface, network, up: {}, down: {} };
     const isSwapped = b !== null && known.a !== a;
     const [up, down] = isSwapped ? [ways?.down, ways?.up] : [ways?.up, ways?.down];
     // One object for as long as it is impaired: requests on their way read it when they leave.
@@ -123,8 +128,9 @@ export class LinkTable {
     return known;
   }
 
-  #info({ a, b, network, up, down }: Link): LinkInfo {
-    return { a, b, network: (this.#plan.networks[network] as NetworkPlan).name, up: { ...up }, down: { ...down } };
+  #info({ a, b, aInterface, bInterface, network, up, down }: Link): LinkInfo {
+    const { name } = this.#plan.networks[network] as NetworkPlan;
+    return { a, b, aInterface, bInterface, network: name, up: { ...up }, down: { ...down } };
   }
 
   async #applyAll(links: readonly Link[]): Promise<void> {
@@ -133,8 +139,11 @@ export class LinkTable {
   }
 
   #name({ link, way }: Direction): string {
-    const { a, b, network } = link;
-    return `${way === 'up' ? `${a}>${b ?? ''}` : `${b ?? ''}>${a}`}@${network}`;
+    const { a, b, aInterface, bInterface, network } = link;
+    const [from, to] = way === 'up' ? [a, b ?? ''] : [b ?? '', a];
+    const path = `${from}>${to}@${network}`;
+    const several = [a, b].some((node) => node !== null && portsOf(this.#plan, node, network) > 1);
+    return several ? `${path}:${aInterface}:${bInterface ?? ''}` : path;
   }
 
   /** Tell the kernel of one direction, behind what it was told before. */
@@ -157,7 +166,8 @@ export class LinkTable {
     const values = isNothing(line) ? null : requestOf(line);
     if (values === null) this.#told.delete(name);
     else this.#told.add(name);
-    const { direction, from } = one;
-    await client.control('impairment.set', { index, direction, from, values, seed: seedOf(this.#seed, name) });
+    const { direction, fromPort } = one;
+    const seed = seedOf(this.#seed, name);
+    await client.control('impairment.set', { index, direction, from: null, fromPort, values, seed });
   }
 }

@@ -38,11 +38,21 @@ describe('links of the lab file', () => {
 `);
     const name = (index: number): string | undefined => networks[index]?.name;
     expect(links.map(({ network, ...rest }) => ({ ...rest, network: name(network) }))).toEqual([
-      { a: 'db', b: 'api', network: 'back', up: { delayUs: 40_000, rateBps: 1e6 }, down: { delayUs: 40_000 } },
-      { a: 'web', b: null, network: 'lan', up: {}, down: { loss: 0.02 } },
+      {
+        ...API_DB,
+        a: 'db',
+        b: 'api',
+        aInterface: 'eth0',
+        bInterface: 'eth1',
+        up: { delayUs: 40_000, rateBps: 1e6 },
+        down: { delayUs: 40_000 },
+      },
+      { a: 'web', b: null, aInterface: 'eth0', bInterface: null, network: 'lan', up: {}, down: { loss: 0.02 } },
       {
         a: 'web',
         b: 'db',
+        aInterface: 'eth1',
+        bInterface: 'eth1',
         network: 'web-db',
         up: { delayUs: 1500, queueBytes: 65_536 },
         down: { delayUs: 1500, queueBytes: 65_536 },
@@ -163,7 +173,7 @@ describe('values of a link', () => {
   });
 });
 
-/** Kernels that keep what they are told, as `NODE/INTERFACE in|out [from]: delay`. */
+/** Kernels that keep what they are told, as `NODE/INTERFACE in|out [from PORT]: delay`. */
 class Kernels {
   readonly told: string[] = [];
   readonly seeds: number[] = [];
@@ -181,9 +191,9 @@ class Kernels {
   #client(node: string): KernelClient {
     const control = async (operation: string, request: unknown): Promise<unknown> => {
       if (operation === 'interface.names') return [0, 1, 2].map((i) => ({ index: i + 2, name: `eth${i}` }));
-      const { index, direction, from, values, seed } = request as ImpairmentSetRequest;
+      const { index, direction, fromPort, values, seed } = request as ImpairmentSetRequest;
       this.seeds.push(seed);
-      const whose = from === null ? '' : ` from ${from.at(-2)}`;
+      const whose = fromPort === null ? '' : ` from ${fromPort}`;
       const shown = values === null ? 'nothing' : `${values.delayUs / 1000}ms ${values.loss} ${values.rateBps}`;
       this.told.push(`${node}/eth${index - 2} ${direction === 0 ? 'in' : 'out'}${whose}: ${shown}`);
       return null;
@@ -200,12 +210,14 @@ class Kernels {
 
 const DELAYED = `${NODES}links:\n  - { endpoints: [api, db], impair: { delay: 40ms } }\n`;
 
+const API_DB = { a: 'api', b: 'db', aInterface: 'eth1', bInterface: 'eth0', network: 'back' };
+
 describe('impairments of a running lab', () => {
   it('are made at the receiver of a path, and at the node of an attachment', async () => {
     const kernels = new Kernels(NODES);
     expect(await kernels.impair('api', 'db', { delay: '40ms' })).toEqual([
-      'api/eth1 in from 2: 40ms 0 0',
-      'db/eth0 in from 1: 40ms 0 0',
+      'api/eth1 in from 1: 40ms 0 0',
+      'db/eth0 in from 0: 40ms 0 0',
     ]);
     expect(await kernels.impair('web', null, { rate: '1mbit', down: true })).toEqual(['web/eth0 in: 0ms 0 1000000']);
     expect(await kernels.impair('api', 'eth0', { delay: '1ms', up: true })).toEqual(['api/eth0 out: 1ms 0 0']);
@@ -214,16 +226,16 @@ describe('impairments of a running lab', () => {
   it('add to what is there, whichever node is named first', async () => {
     const kernels = new Kernels(DELAYED);
     expect(await kernels.impair('db', 'api', { loss: '2%', up: true })).toEqual([
-      'api/eth1 in from 2: 40ms 0.02 0',
-      'db/eth0 in from 1: 40ms 0 0',
+      'api/eth1 in from 1: 40ms 0.02 0',
+      'db/eth0 in from 0: 40ms 0 0',
     ]);
     expect(kernels.table.list()).toEqual([
-      { a: 'api', b: 'db', network: 'back', up: { delayUs: 40_000 }, down: { delayUs: 40_000, loss: 0.02 } },
+      { ...API_DB, up: { delayUs: 40_000 }, down: { delayUs: 40_000, loss: 0.02 } },
     ]);
     await kernels.impair('db', 'api', { delay: '0ms' });
-    expect(kernels.table.list()).toEqual([{ a: 'api', b: 'db', network: 'back', up: {}, down: { loss: 0.02 } }]);
+    expect(kernels.table.list()).toEqual([{ ...API_DB, up: {}, down: { loss: 0.02 } }]);
     // The other way was told that nothing is wrong before.
-    expect(await kernels.impair('api', 'db', null)).toEqual(['api/eth1 in from 2: nothing']);
+    expect(await kernels.impair('api', 'db', null)).toEqual(['api/eth1 in from 1: nothing']);
     expect(kernels.table.list()).toEqual([]);
     expect(await kernels.impair('api', 'db', null)).toEqual([]);
   });
@@ -231,12 +243,12 @@ describe('impairments of a running lab', () => {
   it('come back with a kernel, which is told what it has to know', async () => {
     const kernels = new Kernels(DELAYED);
     kernels.down.add('db');
-    expect(await kernels.impair('api', 'db', { delay: '50ms' })).toEqual(['api/eth1 in from 2: 50ms 0 0']);
+    expect(await kernels.impair('api', 'db', { delay: '50ms' })).toEqual(['api/eth1 in from 1: 50ms 0 0']);
     kernels.down.delete('db');
     kernels.told.length = 0;
     await kernels.table.applyTo('db');
     await kernels.table.applyTo('web');
-    expect(kernels.told).toEqual(['db/eth0 in from 1: 50ms 0 0']);
+    expect(kernels.told).toEqual(['db/eth0 in from 0: 50ms 0 0']);
   });
 
   it('have chances of the lab seed, each direction its own', async () => {
@@ -262,8 +274,8 @@ describe('impairments of a running lab', () => {
       ['web', null],
     ]);
     expect(kernels.told.sort()).toEqual([
-      'api/eth1 in from 2: nothing',
-      'db/eth0 in from 1: nothing',
+      'api/eth1 in from 1: nothing',
+      'db/eth0 in from 0: nothing',
       'web/eth0 out: nothing',
     ]);
     expect(kernels.table.list()).toEqual([]);

@@ -30,7 +30,7 @@ import { SESSION_BYTES } from '../rump/server.ts';
 import { SHARING_NODES_MAX } from './default-placement.ts';
 import { kernelBytes } from './kernel-bytes.ts';
 import type { CounterBlock } from './operations.ts';
-import type { LabPlan, NetworkPlan, NodePlan } from './plan.ts';
+import type { LabPlan, NodePlan } from './plan.ts';
 
 const MIB = 1024 * 1024;
 /** Share of the 2 GiB an arena can have: for rings; kernel-bytes.ts has that of the kernels. */
@@ -46,7 +46,8 @@ const COUNTERS_BYTES = 128 * 1024;
 
 export class LabMemory {
   readonly arena: Arena;
-  readonly networks: NetworkDescriptor[];
+  /** By index of the network: those with wires of their own. */
+  readonly #networks: ReadonlyMap<number, NetworkDescriptor>;
   readonly spinBudgetAt: number;
   /** Never more threads spin than there are cores. */
   readonly spinLimit: number = availableParallelism();
@@ -73,25 +74,31 @@ export class LabMemory {
     const sessionsBytes = this.sessionsPerKernel === 0 ? 0 : this.sessionsPerKernel * SESSION_BYTES + 65_536;
     const kernels = heaps + nodes * (COUNTERS_BYTES + sessionsBytes + 65_536);
     const options = networkOptions(plan, Math.min(RINGS_BYTES_MAX, ARENA_BYTES_MAX - 2 * MIB - kernels));
-    const rings = options.reduce((sum, option) => sum + networkBytes(option) + 4096, 0);
-    const interfaces = plan.nodes.reduce((sum, node) => sum + node.interfaces.length, 0);
+    const rings = [...options.values()].reduce((sum, option) => sum + networkBytes(option) + 4096, 0);
+    const interfaces = plan.nodes.reduce((sum, node) => sum + wiredOf(plan, node).length, 0);
     this.storeBytes = storeBytes(interfaces, ARENA_BYTES_MAX - MIB - rings - kernels);
     const total = MIB + rings + kernels + interfaces * this.storeBytes;
     if (total > ARENA_BYTES_MAX) throw tooLarge(plan, options, total, kernels);
     this.arena = Arena.create(total, { doorbells: Math.max(512, nodes * 2), owners: Math.max(256, nodes * 2) });
     this.spinBudgetAt = this.arena.allocate(spinBudgetBytes(this.spinLimit));
-    this.networks = options.map((option) => createNetwork(this.arena, option));
+    this.#networks = new Map([...options].map(([index, option]) => [index, createNetwork(this.arena, option)]));
     this.#owners = new OwnerTable(this.arena, isGone);
     const spinBudget = new SpinBudget(this.arena.words, this.spinBudgetAt, this.spinLimit);
     this.#owners.add({ bury: (owner) => spinBudget.evict(owner) });
-    for (const network of this.networks) this.#owners.add(networkHolder(this.arena, network));
-    for (const { name, interfaces: own } of plan.nodes) {
-      for (const entry of own) {
+    for (const network of this.#networks.values()) this.#owners.add(networkHolder(this.arena, network));
+    for (const node of plan.nodes) {
+      const { name } = node;
+      for (const entry of wiredOf(plan, node)) {
         this.#stores.set(`${name}/${entry.name}`, this.arena.allocate(this.storeBytes, 65_536));
       }
       this.#heaps.set(name, this.arena.allocate(this.heapBytesOf(name), 65_536));
       this.#sessions.set(name, this.arena.allocate(this.sessionsPerKernel * SESSION_BYTES, 65_536));
     }
+  }
+
+  /** Place of a network with wires of its own. */
+  networkAt(index: number): NetworkDescriptor {
+    return this.#networks.get(index) as NetworkDescriptor;
   }
 
   heapBytesOf(node: string): number {
@@ -137,8 +144,9 @@ export class LabMemory {
 
   /** The kernel is gone: for its peers it is a machine without power. */
   markDead(node: NodePlan): void {
-    for (const entry of node.interfaces) {
-      markPortDead(this.arena, this.networks[entry.network] as NetworkDescriptor, entry.port);
+    for (const { network, port } of node.interfaces) {
+      const descriptor = this.#networks.get(network);
+      if (descriptor !== undefined) markPortDead(this.arena, descriptor, port);
     }
   }
 
@@ -161,19 +169,19 @@ function storeBytes(interfaces: number, leftBytes: number): number {
 /** One line: how much the lab would need, and what for. */
 function tooLarge(
   plan: LabPlan,
-  options: readonly VniNetworkOptions[],
+  options: ReadonlyMap<number, VniNetworkOptions>,
   total: number,
   kernels: number,
 ): MultikernelError {
   const gib = (bytes: number): string => `${(bytes / (1024 * MIB)).toFixed(1)} GiB`;
-  const sizes = options.map(networkBytes);
-  const largest = sizes.indexOf(Math.max(...sizes));
+  const sizes = new Map([...options].map(([index, option]) => [index, networkBytes(option)]));
+  const [largest = -1] = [...sizes.keys()].sort((a, b) => (sizes.get(b) as number) - (sizes.get(a) as number));
   const network = plan.networks[largest];
   let what = `${gib(kernels)} for kernels`;
   if (network !== undefined) {
     const nodes = network.ports.length;
     const rings = nodes * (nodes - 1);
-    const kib = Math.round((sizes[largest] as number) / rings / 1024);
+    const kib = Math.round((sizes.get(largest) as number) / rings / 1024);
     what +=
       `, ${gib(total - kernels)} for rings between them ` +
       `(${network.name}: ${nodes} nodes, ${rings} rings of ${kib} KiB; more networks of fewer nodes need fewer)`;
@@ -182,12 +190,19 @@ function tooLarge(
   return new MultikernelError('ENOMEM', `${plan.name}: ${needed}: ${what}`);
 }
 
-/** Ring sizes as given, the others from what is left, shared alike. */
-function networkOptions(plan: LabPlan, ringsBytes: number): VniNetworkOptions[] {
-  const budgetBytes = Math.floor(ringsBytes / Math.max(2, plan.networks.length));
-  return plan.networks.map((network: NetworkPlan) => {
-    const ports = Math.max(2, network.ports.length);
-    if (network.ringBytes === null) return { ports, budgetBytes };
-    return { ports, ringBytes: network.ringBytes };
-  });
+/** Interfaces with a ring; others stand on them. */
+function wiredOf({ networks }: LabPlan, { interfaces }: NodePlan): NodePlan['interfaces'] {
+  return interfaces.filter(({ network }) => networks[network]?.kind === 'ethernet');
+}
+
+/** Ring sizes as given, the others from what is left, shared alike; by index of the network. */
+function networkOptions(plan: LabPlan, ringsBytes: number): Map<number, VniNetworkOptions> {
+  const wired = plan.networks.flatMap((network, index) => (network.kind === 'ethernet' ? [{ network, index }] : []));
+  const budgetBytes = Math.floor(ringsBytes / Math.max(2, wired.length));
+  return new Map(
+    wired.map(({ network: { ports: names, ringBytes }, index }) => {
+      const ports = Math.max(2, names.length);
+      return [index, ringBytes === null ? { ports, budgetBytes } : { ports, ringBytes }];
+    }),
+  );
 }

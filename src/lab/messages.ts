@@ -20,27 +20,67 @@ import type { NetworkDescriptor } from '../link/network.ts';
 import type { WasmMemory } from '../mem/webassembly.ts';
 import type { ImpairmentValues } from '../sys/control.ts';
 
-/** One interface of a kernel: a port of a network that the supervisor created in the arena. */
+/** One interface of a kernel: a port of a network, or what stands on others. */
 export interface InterfaceBoot {
   /** e.g. "eth0" */
   name: string;
-  /** Name of the network, for people. */
-  network: string;
+  mtuBytes: number;
+  addresses: { address: string; prefixLength: number }[];
+  link: PortBoot | VlanBoot | TunnelBoot;
+}
+
+export interface VlanBoot {
+  kind: 'vlan';
+  /** Name of an interface before it. */
+  on: string;
+  id: number;
+}
+
+export interface TunnelBoot {
+  kind: 'tunnel';
+  source: string;
+  destination: string;
+}
+
+/** A port of a network that the supervisor created in the arena. */
+export interface PortBoot {
+  kind: 'port';
   /** Place of the network in the arena. */
   descriptor: NetworkDescriptor;
   /** Our port of the network. */
   port: number;
   /** e.g. "02:6d:6b:00:00:0b" */
   mac: string;
-  mtuBytes: number;
   /** A full ring means back-pressure or a counted drop. */
   full: 'wait' | 'drop';
   /** Checksums and segmentation are left to the link. */
   offload: boolean;
-  addresses: { address: string; prefixLength: number }[];
   /** Memory of the kernel alone for frames that wait when the interface is impaired; 0 bytes: the arena is asked for some then. */
   storeAt: number;
   storeBytes: number;
+}
+
+/** A member of a bridge. */
+export interface BridgePortBoot {
+  interface: string;
+  stp: boolean;
+  learn: boolean;
+  discover: boolean;
+  protected: boolean;
+  priority?: number;
+  pathCost?: number;
+}
+
+/** Settings of a bridge; what is not there is as bridge(4) has it. */
+export interface BridgeBoot {
+  priority?: number;
+  helloTimeSec?: number;
+  forwardDelaySec: number;
+  maxAgeSec?: number;
+  maxAddresses: number;
+  timeoutSec?: number;
+  ports: BridgePortBoot[];
+  static: { mac: string; interface: string }[];
 }
 
 export interface RouteBoot {
@@ -64,8 +104,8 @@ export interface KernelBoot {
   interfaces: InterfaceBoot[];
   routes: RouteBoot[];
   forwarding: boolean;
-  /** bridge0 has all its interfaces, `stp`: with spanning tree; null: there is none. */
-  bridge: { stp: boolean } | null;
+  /** bridge0, which is up; null: there is none. */
+  bridge: BridgeBoot | null;
   /** Whether its interfaces speak IPv6: one of them has an address of it. */
   ipv6: boolean;
   /** Set after boot, in this order, e.g. ["net.inet.ip.ttl", 64]. */

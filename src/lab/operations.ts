@@ -159,6 +159,10 @@ export interface LinkInfo {
   a: string;
   /** Node at the second end; null: the network. */
   b: string | null;
+  /** Interface of `a`. */
+  aInterface: string;
+  /** Interface of `b`; null: the network. */
+  bInterface: string | null;
   /** Name of the network. */
   network: string;
   /** From `a` to `b`, or from `a` to the network; empty: nothing is wrong. */
@@ -171,9 +175,15 @@ export interface LinkInfo {
 export interface NetworkInfo {
   /** Name in the lab file. */
   name: string;
-  /** The first of `prefixes`. */
+  /** Wires between all that are on it, a VLAN of one, or a tunnel. */
+  kind: 'ethernet' | 'vlan' | 'tunnel';
+  /** Tag of a VLAN; null: it is none. */
+  vlan: number | null;
+  /** Network that carries a VLAN; null: it is none. */
+  on: string | null;
+  /** The first of `prefixes`; empty without. */
   prefix: string;
-  /** IPv4, then IPv6: those it has. */
+  /** IPv4, then IPv6: those it has; none where only VLANs are used. */
   prefixes: string[];
   /** Largest IP packet. */
   mtuBytes: number;
@@ -183,7 +193,7 @@ export interface NetworkInfo {
   offload: boolean;
   /** Nodes on it are also called NODE.DOMAIN. */
   domain: string | null;
-  /** Names of the nodes on it. */
+  /** Names of the nodes on it, each once for each interface. */
   nodes: string[];
 }
 

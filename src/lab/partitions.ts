@@ -4,13 +4,14 @@
  * Thread: the supervisor's. A partition is made at the receiving kernels, by source address, so that it holds whatever the path: frames
  * between two nodes vanish although both still reach everybody else. On a network that both are on it is made by MAC address too,
  * so that it holds for link-local addresses and all others that the lab file does not give. Behind a router it holds for the
- * addresses that a node has when the partition is made, and for those that `ifconfig` gives it later. Read first: FilterRule in
- * ../tools/change-requests.ts. Missing: behind a router, addresses that a node makes for itself (SLAAC) after it was cut off.
+ * addresses that a node has when the partition is made, and for those that `ifconfig` gives it later. A bridge has no addresses: the cables
+ * between it and the other side are cut, with all that it would pass on (cable-cuts.ts). Read first: FilterRule in ../tools/change-requests.ts. Missing: behind a router, addresses that a node makes for itself (SLAAC) after it was cut off.
  */
 
 import { MultikernelError } from '../base/errors.ts';
 import type { FilterRule } from '../tools/change-requests.ts';
 import type { InterfaceInfo } from '../tools/interface-text.ts';
+import { CableCuts, type Cables } from './cable-cuts.ts';
 import type { PartitionInfo } from './operations.ts';
 
 export interface LinkFilter {
@@ -42,10 +43,12 @@ export interface Kernels {
 export class PartitionTable {
   readonly #partitions: Map<string, PartitionInfo> = new Map();
   readonly #kernels: Kernels;
+  readonly #cables: CableCuts;
   #nextId = 1;
 
-  constructor(kernels: Kernels) {
+  constructor(kernels: Kernels, cables: Cables) {
     this.#kernels = kernels;
+    this.#cables = new CableCuts(cables, () => this.list());
   }
 
   list(): PartitionInfo[] {
@@ -55,13 +58,15 @@ export class PartitionTable {
   /** One that is there already, or one way of it, is not made twice: it is cut both ways then if either is, in the way that is wanted now. */
   async add(wanted: Omit<PartitionInfo, 'id'>): Promise<PartitionInfo> {
     checkPartition(wanted, (name) => this.#kernels.exists(name));
+    this.#cables.check(wanted);
     const known = this.list().find((one) => isSame(one, wanted));
     if (known !== undefined && known.how === wanted.how && (wanted.oneWay || !known.oneWay)) return known;
     const partition = known ?? { id: `partition${this.#nextId++}`, ...wanted };
     partition.how = wanted.how;
     partition.oneWay &&= wanted.oneWay;
     this.#partitions.set(partition.id, partition);
-    await Promise.all([...partition.a, ...partition.b].map((name) => this.#apply(partition, name)));
+    const all = [...partition.a, ...partition.b];
+    await Promise.all([...all.map((name) => this.#apply(partition, name)), this.#cables.applyTo(all)]);
     return partition;
   }
 
@@ -73,7 +78,8 @@ export class PartitionTable {
     );
     for (const partition of healed) {
       this.#partitions.delete(partition.id);
-      await Promise.all([...partition.a, ...partition.b].map((name) => this.#remove(partition, name)));
+      const all = [...partition.a, ...partition.b];
+      await Promise.all([...all.map((name) => this.#remove(partition, name)), this.#cables.applyTo(all)]);
     }
     return healed;
   }
@@ -81,6 +87,7 @@ export class PartitionTable {
   /** A kernel came up: let it filter what it has to. */
   async applyTo(node: string): Promise<void> {
     for (const partition of this.#partitions.values()) await this.#apply(partition, node);
+    await this.#cables.applyAnew(node);
   }
 
   /** Whether a partition names this node. */

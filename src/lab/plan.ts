@@ -7,7 +7,8 @@
 import type { Impairment } from '../link/impairment.ts';
 import { formatPrefix, type Prefix } from './addressing.ts';
 import { formatPrefix6, type Prefix6 } from './addressing6.ts';
-import type { CheckConfig, Dependency, Placement } from './config.ts';
+import type { CheckConfig, Dependency, NetworkKind, Placement } from './config.ts';
+import type { BridgeBoot } from './messages.ts';
 import type { LabOperation, LabRequests } from './operations.ts';
 import type { PortConfig, ServiceConfig } from './port-text.ts';
 import type { RestartPolicy } from './restart-policy.ts';
@@ -15,7 +16,11 @@ import type { PlannedRoute } from './routing.ts';
 
 export interface NetworkPlan {
   name: string;
-  /** At least one of the two is there. */
+  kind: NetworkKind;
+  /** A VLAN: its tag, and the index of the network that carries it; 0 and null otherwise. */
+  vlan: number;
+  on: number | null;
+  /** At least one of the two is there, but where only VLANs are used. */
   prefix: Prefix | null;
   prefix6: Prefix6 | null;
   mtuBytes: number;
@@ -23,7 +28,7 @@ export interface NetworkPlan {
   full: 'wait' | 'drop';
   offload: boolean;
   domain: string | null;
-  /** Kernels on it; the position is the port number. */
+  /** Kernels on it, one for each interface; the position is the port number. */
   ports: string[];
   /** Index of the first network that bridges join it with; its own when there is none. */
   segment: number;
@@ -35,8 +40,16 @@ export interface InterfacePlan {
   name: string;
   /** Index into `LabPlan.networks`. */
   network: number;
+  /** Port of the network; of an Ethernet network only. */
   port: number;
+  /** That of the interface below a vlan; empty on a tunnel. */
   mac: string;
+  /** The node is on that network; false: the interface carries VLANs only, without an address. */
+  listed: boolean;
+  /** Name of the interface that carries it, when it is a vlan. */
+  parent: string | null;
+  /** Addresses of the outer packets, when it is a tunnel. */
+  tunnel: { source: string; destination: string } | null;
   /** One of each family that the network has, IPv4 first. */
   addresses: { address: string; prefixLength: number }[];
 }
@@ -69,6 +82,8 @@ export interface NodePlan {
   interfaces: InterfacePlan[];
   routes: PlannedRoute[];
   forwarding: boolean;
+  /** Its bridge; null: it is none. */
+  bridge: BridgeBoot | null;
   dependsOn: Dependency[];
   restart: RestartPolicy;
   ports: PortConfig[];
@@ -81,6 +96,9 @@ export interface NodePlan {
 export interface LinkPlace {
   a: string;
   b: string | null;
+  /** Interfaces of the two on that network; null: `b` is. */
+  aInterface: string;
+  bInterface: string | null;
   /** Index into `LabPlan.networks`. */
   network: number;
 }

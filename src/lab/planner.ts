@@ -10,14 +10,17 @@ import { isScriptless } from '../base/node-flags.ts';
 import { type Prefixes, planAddresses, planPrefixes, type ReportProblem } from './address-planner.ts';
 import { formatAddress, macAddress } from './addressing.ts';
 import { formatAddress6 } from './addressing6.ts';
+import { attachmentsOf } from './attachments.ts';
+import { planBridge } from './bridge-plan.ts';
 import { withCables } from './cables.ts';
-import type { LabConfig, NetworkConfig, NodeConfig } from './config.ts';
+import type { LabConfig, NodeConfig } from './config.ts';
 import { choosePlacement, NEEDS_PROCESS, type PlacementChoice } from './default-placement.ts';
 import { KERNEL_BYTES_MIN, KERNELS_BYTES_MAX } from './kernel-bytes.ts';
 import { type KeyPath, LabFileError, type Locate, type Problem } from './lab-file.ts';
 import { placesOf } from './link-places.ts';
 import {
   addressesOf,
+  type InterfacePlan,
   isIpv6,
   type LabPlan,
   type LinkPlan,
@@ -28,10 +31,13 @@ import {
 import { portProblems } from './port-text.ts';
 import { findExecutable, findScript, NODE, type ProgramCommand, parseProgramCommand } from './program-command.ts';
 import { referenceProblems, unknownName } from './references.ts';
-import { type RoutedNetworks, type RoutingNode, routesOf } from './routing.ts';
+import { type RoutedNetworks, type RoutedTunnel, type RoutingNode, routesOf } from './routing.ts';
 import { type NetworkSegment, reportDifferences, segmentsOf } from './segments.ts';
 import { ONLY_PROCESS, threadProblems } from './thread-flags.ts';
 import { planTimeline } from './timeline.ts';
+import { routedTunnels } from './tunnel-routes.ts';
+import { planTunnels, withTunnels } from './tunnels.ts';
+import { type CarriedNetwork, carriedNetworks, isCarrierOnly } from './vlans.ts';
 
 const NODES_MAX = 65_000;
 const PORTS_MAX = 256;
@@ -72,7 +78,7 @@ class Planner {
   readonly #config: LabConfig;
   readonly #context: PlanContext;
   readonly #problems: Problem[] = [];
-  #networks: readonly NetworkConfig[] = [];
+  #networks: readonly CarriedNetwork[] = [];
   /** For programs that name none. */
   readonly #placement: PlacementChoice;
 
@@ -84,26 +90,30 @@ class Planner {
   }
 
   plan(): LabPlan {
-    const config = withCables(this.#config, (path, message) => this.#problem(path, message));
-    this.#networks = config.networks;
+    const problem: ReportProblem = (path, message, atKey) => this.#problem(path, message, atKey);
+    const { config, names: tunnels } = withTunnels(withCables(this.#config, problem), problem);
+    const carried = carriedNetworks(config, problem);
+    this.#networks = carried;
     this.#problems.push(...portProblems(config.nodes));
     this.#memory(config.nodes);
     const name = config.name ?? this.#nameFromFolder();
     const domain = config.domain ?? `${name}.lan`;
     if (!config.nodes.some(({ kind }) => kind !== 'host')) this.#problem(['nodes'], 'a lab needs at least one node');
     if (config.nodes.length > NODES_MAX) this.#problem(['nodes'], `more than ${NODES_MAX} nodes`);
-    const problem: ReportProblem = (path, message, atKey) => this.#problem(path, message, atKey);
-    const segments = segmentsOf(config.networks, config.nodes);
-    reportDifferences(config.networks, segments, problem);
-    const prefixes = planPrefixes(config.networks, segments, problem);
-    const networks = config.networks.map((network, index) =>
-      networkPlan(network, prefixes[index] as Prefixes, segments[index] as NetworkSegment),
+    const segments = segmentsOf(carried, config.nodes, problem);
+    reportDifferences(carried, segments, problem);
+    const prefixes = planPrefixes(carried, segments, emptySegments(config, segments), problem);
+    const networks = carried.map((network, index) =>
+      networkPlan(network, prefixes[index] as Prefixes, segments[index] as NetworkSegment, carried),
     );
     const nodes = config.nodes.map((node, index) => this.#node(node, index, networks));
     planAddresses(config, nodes, networks, problem);
     this.#problems.push(...referenceProblems(config, domain));
+    config.nodes.forEach((node, index) => {
+      (nodes[index] as NodePlan).bridge = planBridge(node, nodes, index, networks, problem);
+    });
     if (this.#problems.length > 0) throw this.#error();
-    this.#routes(nodes, networks);
+    this.#routes(nodes, networks, tunnels);
     const links = this.#links(nodes, networks);
     const { path, folder } = this.#context;
     const timeline = planTimeline(config.timeline, { nodes, networks, folder }, problem);
@@ -138,12 +148,23 @@ class Planner {
     }
   }
 
-  #routes(nodes: NodePlan[], networks: NetworkPlan[]): void {
-    for (const family of [IPV4, IPV6]) {
-      const routing = nodes.map((node) => routingNode(node, networks, family));
-      if (routing.every((node) => node.ports.length === 0)) continue;
+  #routes(nodes: NodePlan[], networks: NetworkPlan[], tunnelNames: readonly string[]): void {
+    const problem: ReportProblem = (path, message) => this.#problem(path, message);
+    const { tunnels: configs } = this.#config;
+    const outside = networks.map(({ kind }) => kind !== 'tunnel');
+    const routing = (family: 4 | 6): RoutingNode[] =>
+      nodes.map((node) => routingNode(node, networks, family === 4 ? IPV4 : IPV6, outside));
+    const tunnels = planTunnels(configs, tunnelNames, { nodes, networks, routing }, problem);
+    const routed = routedTunnels(tunnels, configs, { nodes, networks }, problem);
+    this.#routesOf(IPV4, nodes, networks, routed.four);
+    this.#routesOf(IPV6, nodes, networks, routed.six);
+  }
+
+  #routesOf(family: RoutedFamily, nodes: NodePlan[], networks: NetworkPlan[], tunnels: readonly RoutedTunnel[]): void {
+    const routing = nodes.map((node) => routingNode(node, networks, family));
+    if (routing.some((node) => node.ports.length > 0)) {
       const prefixes = networks.map((network, i) => (network.segment === i ? family.prefixOf(network) : null));
-      const routed: RoutedNetworks = { prefixes, any: family.any };
+      const routed: RoutedNetworks = { prefixes, any: family.any, tunnels };
       nodes.forEach((node, index) => {
         node.routes.push(...routesOf(routing[index] as RoutingNode, routing, routed));
       });
@@ -194,23 +215,7 @@ class Planner {
     if (node.placement === 'beside') this.#problems.push(...problems);
     else if (node.inspectPort !== null && program?.executable) this.#problem([...path, 'inspect'], 'only Node has one');
     const { placement, reason } = problems.length > 0 ? NEEDS_PROCESS : this.#placement;
-    const interfaces = this.#networksOf(node).map((network, i) => {
-      const { ports } = networks[network] as NetworkPlan;
-      ports.push(node.name);
-      if (ports.length === PORTS_MAX + 1) {
-        this.#problem(
-          [...path, 'networks'],
-          `more than ${PORTS_MAX} nodes on ${(networks[network] as NetworkPlan).name}`,
-        );
-      }
-      return {
-        name: `eth${i}`,
-        network,
-        port: ports.length - 1,
-        mac: macAddress(index, i),
-        addresses: [],
-      };
-    });
+    const interfaces = this.#interfaces(node, index, networks);
     return {
       name: node.name,
       kind: node.kind,
@@ -224,12 +229,31 @@ class Planner {
       interfaces,
       routes: [],
       forwarding: node.forwarding,
+      bridge: null,
       dependsOn: node.dependsOn,
       restart: node.restart,
       ports: node.ports,
       services: node.services,
       sysctl: node.sysctl,
     };
+  }
+
+  #interfaces(node: NodeConfig, index: number, networks: readonly NetworkPlan[]): InterfacePlan[] {
+    const interfaces: InterfacePlan[] = [];
+    attachmentsOf(this.#networksOf(node), this.#networks).forEach(({ name, network, listed, parent }, i) => {
+      const { ports, kind } = networks[network] as NetworkPlan;
+      ports.push(node.name);
+      if (ports.length === PORTS_MAX + 1 && kind === 'ethernet') {
+        this.#problem(
+          [...keyOf(node), 'networks'],
+          `more than ${PORTS_MAX} nodes on ${(networks[network] as NetworkPlan).name}`,
+        );
+      }
+      const below = interfaces.find((entry) => entry.name === parent);
+      const mac = below?.mac ?? (kind === 'tunnel' ? '' : macAddress(index, i));
+      interfaces.push({ name, network, port: ports.length - 1, mac, listed, parent, tunnel: null, addresses: [] });
+    });
+    return interfaces;
   }
 
   /**
@@ -268,7 +292,8 @@ class Planner {
     node.networks.forEach((name, i) => {
       const index = known.indexOf(name);
       if (index < 0) this.#unknown([...path, i], 'network', name, known);
-      else if (found.includes(index)) this.#problem([...path, i], `"${name}" twice`);
+      else if (found.includes(index) && this.#networks[index]?.kind === 'vlan')
+        this.#problem([...path, i], `"${name}" twice: a node has one interface on a VLAN`);
       else found.push(index);
     });
     return found;
@@ -301,14 +326,34 @@ function mibText(bytes: number): string {
   return `${Math.floor(bytes / (1024 * 1024))}MiB`;
 }
 
-function networkPlan(network: NetworkConfig, { prefix, prefix6 }: Prefixes, segment: NetworkSegment): NetworkPlan {
-  const { name, mtuBytes, ringBytes, full, offload, domain } = network;
-  return { name, prefix, prefix6, mtuBytes, ringBytes, full, offload, domain, ports: [], ...segment };
+function networkPlan(
+  network: CarriedNetwork,
+  { prefix, prefix6 }: Prefixes,
+  segment: NetworkSegment,
+  all: readonly CarriedNetwork[],
+): NetworkPlan {
+  const { name, kind, vlan, mtuBytes, ringBytes, full, offload, domain } = network;
+  const below = all.findIndex((one) => one.name === network.on);
+  const on = below < 0 ? null : below;
+  return { name, kind, vlan, on, prefix, prefix6, mtuBytes, ringBytes, full, offload, domain, ports: [], ...segment };
 }
 
-/** To routes, a segment is one network. */
-function routingNode(node: NodePlan, networks: readonly NetworkPlan[], family: RoutedFamily): RoutingNode {
+/** Segments on which nobody has an address. */
+function emptySegments(config: LabConfig, segments: readonly NetworkSegment[]): Set<number> {
+  const carriers = config.networks.map((network) => isCarrierOnly(network, config));
+  const used = new Set(segments.flatMap(({ segment }, index) => (carriers[index] ? [] : [segment])));
+  return new Set(segments.flatMap(({ segment }) => (used.has(segment) ? [] : [segment])));
+}
+
+/** To routes, a segment is one network. `among`: whether each network counts. */
+function routingNode(
+  node: NodePlan,
+  networks: readonly NetworkPlan[],
+  family: RoutedFamily,
+  among: readonly boolean[] = [],
+): RoutingNode {
   const ports = node.interfaces.flatMap((entry) => {
+    if (among[entry.network] === false) return [];
     const address = addressesOf(entry).find(family.has);
     const network = networks[entry.network]?.segment ?? entry.network;
     return address === undefined ? [] : [{ network, address }];

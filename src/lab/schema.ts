@@ -8,9 +8,10 @@
 
 import { isIP } from 'node:net';
 import * as v from 'valibot';
+import { bridge } from './bridge-schema.ts';
 import type { LabOptions } from './config.ts';
 import { KERNEL_BYTES_MIN } from './kernel-bytes.ts';
-import { link } from './link-schema.ts';
+import { link, tunnel } from './link-schema.ts';
 import { parsePort, parseService } from './port-text.ts';
 import { parseProgramCommand } from './program-command.ts';
 import { sizeBytes } from './quantity.ts';
@@ -32,7 +33,7 @@ const memory = v.optional(
 const RING_BYTES_MIN = 64 * 1024;
 const RING_BYTES_MAX = 64 * 1024 * 1024;
 
-const network = map({
+const networkEntries = {
   prefix: v.optional(
     v.pipe(
       v.union(
@@ -65,7 +66,26 @@ const network = map({
     ),
   ),
   dns: v.optional(v.pipe(domain, v.description("domain of the names on this network, besides the lab's own"))),
-});
+};
+const network = v.pipe(
+  map({
+    ...networkEntries,
+    vlan: v.optional(
+      v.pipe(
+        integer(1, 4094),
+        v.description('it is a VLAN of the network that "on" names: the tag of its frames (IEEE 802.1Q), 1 to 4094'),
+      ),
+    ),
+    on: v.optional(
+      v.pipe(name, v.description('the network whose wires carry this VLAN, or a VLAN again (QinQ); with "vlan"')),
+    ),
+  }),
+  v.check((n) => (n.vlan === undefined) === (n.on === undefined), 'a VLAN needs both "vlan" and "on"'),
+  v.check(
+    (n) => n.on === undefined || (n.ring ?? n.full ?? n.offload) === undefined,
+    'a VLAN has "ring", "full" and "offload" of the network that it is on',
+  ),
+);
 
 const run = v.pipe(
   text('a program, as in "node server.js"'),
@@ -165,7 +185,9 @@ const node = map({
     v.pipe(
       v.array(name, expected('a list of networks')),
       v.minLength(1, 'at least one network is needed'),
-      v.description('networks it is on, eth0 first; may be left out when the lab has one'),
+      v.description(
+        'networks it is on, eth0 first; one that is named twice has two of its interfaces; VLANs are vlan0, vlan1 ... over one interface on the network that carries them; may be left out when the lab has one network',
+      ),
     ),
   ),
   addresses: v.optional(
@@ -178,7 +200,9 @@ const node = map({
         ),
         expected('a map from network to address'),
       ),
-      v.description('fixed addresses by network, IPv4, IPv6 or a list of both; default: allocated in file order'),
+      v.description(
+        'fixed addresses by network or interface, IPv4, IPv6 or a list of both; default: allocated in file order',
+      ),
     ),
   ),
   forwarding: v.optional(v.pipe(flag, v.description('whether it forwards packets; default: routers do'))),
@@ -222,6 +246,7 @@ const node = map({
       v.description('kernel variables set after boot, e.g. net.inet.ip.ttl: 32'),
     ),
   ),
+  bridge: v.optional(v.pipe(bridge, v.description('settings of a node of kind "bridge", as of brconfig(8)'))),
 });
 
 const host = v.union(
@@ -305,14 +330,14 @@ export const LAB_SCHEMA: v.GenericSchema<LabOptions> = map({
   ),
   defaults: v.optional(
     v.pipe(
-      map({ node: v.optional(node), network: v.optional(network) }),
+      map({ node: v.optional(node), network: v.optional(map(networkEntries)) }),
       v.description('values for every node and every network that does not say otherwise'),
     ),
   ),
   networks: v.optional(
     v.pipe(
       record(name, v.nullish(network, {}), expected('a map of networks')),
-      v.description('Ethernet segments by name; default: one called lan'),
+      v.description('Ethernet segments, and VLANs of them, by name; default: one called lan'),
     ),
   ),
   nodes: v.pipe(record(nodeName, v.nullish(node, {}), expected('a map of nodes')), v.description('kernels by name')),
@@ -320,6 +345,12 @@ export const LAB_SCHEMA: v.GenericSchema<LabOptions> = map({
     v.pipe(
       v.array(link, expected('a list of links')),
       v.description('impaired links between two nodes, or of a node to a network, and cables of their own'),
+    ),
+  ),
+  tunnels: v.optional(
+    v.pipe(
+      v.array(tunnel, expected('a list of tunnels')),
+      v.description('tunnels between two nodes, gif(4): packets of one inside IP packets to the other'),
     ),
   ),
   timeline: v.optional(

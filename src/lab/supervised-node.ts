@@ -6,8 +6,9 @@
 
 import { basename } from 'node:path';
 import type { KernelClient } from '../rump/kernel-client.ts';
+import type { Cable } from './cable-cuts.ts';
 import type { LabMemory } from './memory.ts';
-import type { KernelBoot, ProgramBoot } from './messages.ts';
+import type { InterfaceBoot, KernelBoot, ProgramBoot } from './messages.ts';
 import type { HostPortInfo, NodeAddress, NodeStatus, Phase, ProgramError, ServiceInfo } from './operations.ts';
 import type { LinkFilter } from './partitions.ts';
 import {
@@ -110,9 +111,21 @@ export class SupervisedNode {
 
   /** Its interfaces, for a partition. */
   get links(): LinkFilter[] {
-    const { forwarding, sysctl, interfaces } = this.plan;
+    const { forwarding, sysctl } = this.plan;
     const router = forwarding || sysctl.some(([name, value]) => name.endsWith('.forwarding') && value !== 0);
-    return interfaces.map(({ mac }) => ({ mac, all: !router }));
+    return this.wired.map(({ mac }) => ({ mac, all: !router }));
+  }
+
+  /** Its interfaces on wires; others stand on these. */
+  get wired(): InterfacePlan[] {
+    return this.plan.interfaces.filter(({ parent, tunnel }) => parent === null && tunnel === null);
+  }
+
+  /** Cables to another node, on the networks of both. */
+  cablesTo(other: SupervisedNode): Cable[] {
+    return this.wired.flatMap(({ name, network }) =>
+      other.wired.filter((entry) => entry.network === network).map(({ port }) => ({ interface: name, port })),
+    );
   }
 
   /** Whether its kernel answers. */
@@ -233,24 +246,12 @@ export class SupervisedNode {
       sessionsMax: memory.sessionsPerKernel,
       heapBytes: memory.heapBytesOf(plan.name),
       interfaces: plan.interfaces.map((entry) => {
-        const network = lab.networks[entry.network] as NetworkPlan;
-        return {
-          name: entry.name,
-          network: network.name,
-          descriptor: memory.networks[entry.network] as KernelBoot['interfaces'][number]['descriptor'],
-          port: entry.port,
-          mac: entry.mac,
-          mtuBytes: network.mtuBytes,
-          full: network.full,
-          offload: network.offload,
-          addresses: entry.addresses,
-          storeAt: memory.storeAt(plan.name, entry.name),
-          storeBytes: memory.storeBytes,
-        };
+        const { mtuBytes } = lab.networks[entry.network] as NetworkPlan;
+        return { name: entry.name, mtuBytes, addresses: entry.addresses, link: linkOf(lab, memory, plan, entry) };
       }),
       routes: plan.routes,
       forwarding: plan.forwarding,
-      bridge: plan.kind === 'bridge' ? { stp: plan.interfaces.some((entry) => isLooped(lab, entry)) } : null,
+      bridge: plan.bridge,
       ipv6: plan.interfaces.some((entry) => addressesOf(entry).some(isIpv6)),
       sysctl: plan.sysctl,
     };
@@ -265,7 +266,18 @@ export class SupervisedNode {
   }
 }
 
-/** Bridges join the network of an interface with others in a circle. */
-function isLooped(lab: LabPlan, { network }: InterfacePlan): boolean {
-  return lab.networks[network]?.looped === true;
+function linkOf(lab: LabPlan, memory: LabMemory, node: NodePlan, entry: InterfacePlan): InterfaceBoot['link'] {
+  const network = lab.networks[entry.network] as NetworkPlan;
+  if (entry.tunnel !== null) return { kind: 'tunnel', ...entry.tunnel };
+  if (entry.parent !== null) return { kind: 'vlan', on: entry.parent, id: network.vlan };
+  return {
+    kind: 'port',
+    descriptor: memory.networkAt(entry.network),
+    port: entry.port,
+    mac: entry.mac,
+    full: network.full,
+    offload: network.offload,
+    storeAt: memory.storeAt(node.name, entry.name),
+    storeBytes: memory.storeBytes,
+  };
 }

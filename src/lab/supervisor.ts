@@ -15,6 +15,7 @@ import { NO_INTERFACES } from '../tools/address-text.ts';
 import { filterRequest } from '../tools/change-requests.ts';
 import { KernelText } from '../tools/kernel-text.ts';
 import { AddressWatch } from './address-watch.ts';
+import type { Cable } from './cable-cuts.ts';
 import { CheckRunner } from './checks.ts';
 import { FlowLog } from './flows.ts';
 import type { HostPort } from './host-port.ts';
@@ -40,7 +41,7 @@ import type {
   StreamSink,
 } from './operations.ts';
 import { type NodeFilter, PartitionTable } from './partitions.ts';
-import { addressesOf, type LabPlan, type NetworkPlan, type NodePlan, prefixTexts } from './plan.ts';
+import { addressesOf, type InterfacePlan, type LabPlan, type NetworkPlan, type NodePlan, prefixTexts } from './plan.ts';
 import { type SpawnProgram, spawnProgram } from './program-process.ts';
 import { noNode } from './suggest.ts';
 import { ENDED, SupervisedNode } from './supervised-node.ts';
@@ -80,6 +81,21 @@ function filterOver(client: KernelClient): NodeFilter {
       await client.control('filter.delete', { id });
     },
   };
+}
+
+/** The whole list of each interface. */
+async function cutCables(
+  client: KernelClient,
+  wired: readonly InterfacePlan[],
+  cables: readonly Cable[],
+): Promise<void> {
+  const names = await client.control('interface.names', {});
+  for (const { name } of wired) {
+    const index = names.find((entry) => entry.name === name)?.index;
+    if (index === undefined) continue;
+    const ports = cables.filter((cable) => cable.interface === name).map(({ port }) => port);
+    await client.control('interface.cut', { index, ports });
+  }
 }
 
 /** Name of the node that the lab file gives an address; null: none. */
@@ -132,20 +148,31 @@ export class Supervisor implements LabBackend {
         new SupervisedNode(plan, node, this.kernel(node.name), (n) => this.#changed(n)),
       ]),
     );
-    this.#partitions = new PartitionTable({
-      exists: (name) => this.#node(name) !== null,
-      addressesOf: (name) => this.#node(name).addresses.map((entry) => entry.address),
-      interfacesOf: (name) => {
-        const { client, up } = this.#node(name);
-        // It may go down before it answers.
-        return up ? new KernelText(client).interfaces().catch(() => []) : Promise.resolve([]);
+    this.#partitions = new PartitionTable(
+      {
+        exists: (name) => this.#node(name) !== null,
+        addressesOf: (name) => this.#node(name).addresses.map((entry) => entry.address),
+        interfacesOf: (name) => {
+          const { client, up } = this.#node(name);
+          // It may go down before it answers.
+          return up ? new KernelText(client).interfaces().catch(() => []) : Promise.resolve([]);
+        },
+        linksOf: (name) => this.#node(name).links,
+        filterOf: (name) => {
+          const { client, up, plan } = this.#node(name);
+          return up && plan.kind !== 'bridge' ? filterOver(client) : null;
+        },
       },
-      linksOf: (name) => this.#node(name).links,
-      filterOf: (name) => {
-        const { client, up } = this.#node(name);
-        return up ? filterOver(client) : null;
+      {
+        isBridge: (name) => this.#node(name).plan.kind === 'bridge',
+        between: (from, to) => this.#node(from).cablesTo(this.#node(to)),
+        networksOf: (name) => this.#node(name).plan.interfaces.map(({ network }) => plan.networks[network]?.name ?? ''),
+        cut: async (name, cables) => {
+          const { client, up, wired } = this.#node(name);
+          if (up) await cutCables(client, wired, cables);
+        },
       },
-    });
+    );
     this.#links = new LinkTable(plan, plan.seed ?? new SystemRng().next32() >>> 0, {
       up: (name) => this.#node(name).up,
       client: (name) => this.#client(name),
@@ -261,7 +288,10 @@ export class Supervisor implements LabBackend {
       nodes: [...this.#nodes.values()].map((node) => node.status()),
       networks: plan.networks.map((network: NetworkPlan) => ({
         name: network.name,
-        prefix: prefixTexts(network)[0] as string,
+        kind: network.kind,
+        vlan: network.vlan === 0 ? null : network.vlan,
+        on: network.on === null ? null : (plan.networks[network.on] as NetworkPlan).name,
+        prefix: prefixTexts(network)[0] ?? '',
         prefixes: prefixTexts(network),
         mtuBytes: network.mtuBytes,
         full: network.full,

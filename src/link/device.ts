@@ -26,7 +26,8 @@ export const META_SEGMENT_SHIFT = 16;
 
 /**
  * Bits 4 to 15 of the metadata belong to the link layer. On a loopback device: if_index of the interface that a packet counts
- * as received by, 0 for none. Nothing is read out of them when another kernel wrote them.
+ * as received by, 0 for none. On a {@link PortedDevice} that is asked to: the port that a frame came from, plus 1. Nothing is read out of
+ * them when another kernel wrote them.
  */
 export const META_ARRIVAL_SHIFT = 4;
 /** Bits 4 to 15 of the metadata. */
@@ -181,6 +182,14 @@ export function onlyQueue(device: Device): DeviceQueue {
   if (queue === undefined || other !== undefined)
     throw new RangeError(`${device.name}: ${device.queues.length} queues`);
   return queue;
+}
+
+/** A device on a network of numbered ports, each of which sends to it by a channel of its own. */
+export interface PortedDevice extends Device {
+  /** Whether `META_ARRIVAL_MASK` of the frames that it gives out holds the port that they came from, plus 1. */
+  marksPorts: boolean;
+  /** Nothing is received from these ports any more, and again from the others. Returns 0, or `-EINVAL` for a port that there is not. */
+  cutPorts(ports: readonly number[]): number;
 }
 
 /** A device that does something by itself as time passes (an impaired link). */

@@ -14,7 +14,14 @@ import type { Arena } from '../mem/arena.ts';
 import type { Bulk } from '../mem/bulk.ts';
 import { srcHi, srcLo } from '../wire/ethernet.ts';
 import { DelayLine } from './delay-line.ts';
-import { type Device, FrameBatch, META_SEGMENT_SHIFT } from './device.ts';
+import {
+  type Device,
+  FrameBatch,
+  META_ARRIVAL_MASK,
+  META_ARRIVAL_SHIFT,
+  META_SEGMENT_SHIFT,
+  type PortedDevice,
+} from './device.ts';
 import { FrameStore } from './frame-store.ts';
 import { ImpairedLine, LineCounters } from './impaired-line.ts';
 import { checkImpairment, type Dice, type Impairment } from './impairment.ts';
@@ -42,6 +49,10 @@ const HELD_FRAMES = 1024;
 const BLOCKED_RECEIVERS = 8;
 
 /** The line of what one sender sends to this device. */
+/** No Ethernet address begins so. */
+const BY_PORT = -1;
+
+/** `hi` {@link BY_PORT}: of the port `lo`. */
 class SenderLine {
   readonly hi: number;
   readonly lo: number;
@@ -126,6 +137,15 @@ export class ImpairedDevice extends Middleware {
     const sender = known ?? new SenderLine(hi, lo, new ImpairedLine(store, this.#inCount));
     sender.line.impair(impairment, rng);
     if (known === undefined) this.#senders.push(sender);
+  }
+
+  /** The same for what comes from one port of the network, whoever sent it first. Returns 0, or `-EOPNOTSUPP`: the device has no ports. */
+  // cold: once per change of the impairment
+  impairFromPort(port: number, impairment: Impairment | null, rng: Rng): number {
+    if (!('marksPorts' in this.inner)) return -Errno.EOPNOTSUPP;
+    this.impairFrom(BY_PORT, port, impairment, rng);
+    (this.inner as PortedDevice).marksPorts = this.#senders.some(({ hi }) => hi === BY_PORT);
+    return 0;
   }
 
   // cold: once, when the link is first impaired
@@ -342,18 +362,20 @@ export class ImpairedDevice extends Middleware {
     const count = this.innerQueue.receive(batch);
     for (let i = 0; i < count; i++) {
       const at = batch.at[i] as number;
-      this.#lineFor(at).enter(at, batch.length[i] as number, batch.meta[i] as number, nowUs);
+      const meta = batch.meta[i] as number;
+      this.#lineFor(at, meta).enter(at, batch.length[i] as number, meta & ~META_ARRIVAL_MASK, nowUs);
     }
     if (count > 0) this.innerQueue.release();
   }
 
-  #lineFor(at: number): ImpairedLine {
+  #lineFor(at: number, meta: number): ImpairedLine {
     if (this.#senders.length === 0) return this.#in;
     const hi = srcHi(this.#arena.view, at);
     const lo = srcLo(this.#arena.view, at);
+    const port = ((meta & META_ARRIVAL_MASK) >>> META_ARRIVAL_SHIFT) - 1;
     for (let i = 0; i < this.#senders.length; i++) {
       const sender = this.#senders[i] as SenderLine;
-      if (sender.lo === lo && sender.hi === hi) return sender.line;
+      if (sender.hi === BY_PORT ? sender.lo === port : sender.lo === lo && sender.hi === hi) return sender.line;
     }
     return this.#in;
   }

@@ -181,6 +181,20 @@ describe('a packet on an impaired line', () => {
     expect(times).toEqual([1480, 1960]);
   });
 
+  it('goes by the line of the port that it came from, whoever sent it first', () => {
+    const wire = new Wire();
+    expect(wire.b.impairFromPort(0, { delayUs: 1000 }, new SeededRng(1))).toBe(0);
+    expect(wire.b.impairFromPort(1, { loss: 1 }, new SeededRng(1))).toBe(0);
+    wire.send(new Uint8Array([1]));
+    expect(wire.receive()).toEqual([]);
+    wire.nowUs = 1000;
+    // The mark of the port has gone.
+    expect(wire.receive().map(({ packet, meta }) => [[...packet], meta])).toEqual([[[1], 0]]);
+    wire.b.impairFromPort(0, null, new SeededRng(1));
+    wire.b.impairFromPort(1, null, new SeededRng(1));
+    expect([wire.b.idle, (wire.b.inner as VniDevice).marksPorts]).toEqual([true, false]);
+  });
+
   it('comes straight again once its sender is healed and the last has come', () => {
     const wire = new Wire();
     wire.b.impairFrom(0x0200, 1, { delayUs: 1000 }, new SeededRng(1));

@@ -41,6 +41,8 @@ export class Peer extends ChannelEnd {
   hashHi = 0;
   /** Committed frames wait for `flush`. */
   dirty = false;
+  /** The cable to it is cut: what it sends is dropped here. */
+  cut = false;
 
   /** The bell lies in the port entry: that of a network in a file. */
   readonly #ownBell: boolean;

@@ -76,6 +76,8 @@ export interface VniCounters {
   readonly txFull: number;
   readonly rxFiltered: number;
   readonly rxBadLength: number;
+  /** Frames of ports whose cables are cut. */
+  readonly rxCut: number;
   /** Channels given up because the peer wrote nonsense. */
   readonly brokenRings: number;
 }
@@ -161,6 +163,7 @@ export abstract class VniPort implements Device, DeviceQueue {
       txFull: counters.index('txFull'),
       rxFiltered: counters.index('rxFiltered'),
       rxBadLength: counters.index('rxBadLength'),
+      rxCut: counters.index('rxCut'),
       brokenRings: counters.index('brokenRings'),
     };
   }

@@ -12,6 +12,8 @@ import {
   DEVICE_PROMISCUOUS,
   type DeviceQueue,
   FrameBatch,
+  META_ARRIVAL_MASK,
+  META_ARRIVAL_SHIFT,
 } from './device.ts';
 import {
   createNetwork,
@@ -28,6 +30,7 @@ import {
   type VniNetworkOptions,
 } from './network.ts';
 import { openVni } from './open-vni.ts';
+import type { VniDevice } from './vni.ts';
 import type { VniOptions, VniPort } from './vni-port.ts';
 
 const HI = 0x0200;
@@ -414,5 +417,41 @@ describe('a bad peer', () => {
     expect(send(net, a, HI, 1, 'welcome')).toBe(0);
     expect(send(net, successor, HI, 0, 'thanks')).toBe(0);
     expect([texts(net, a), texts(net, successor)]).toEqual([['thanks'], ['welcome']]);
+  });
+});
+
+describe.each([3, 40])('a cable of a network of %i ports', (ports) => {
+  it('that is cut brings nothing, of nobody and in nobody’s name, until it is whole again', () => {
+    const net = segment(ports);
+    const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniPort, VniPort, VniPort];
+    const cut = (cutOff: number[]): number => (c as VniDevice).cutPorts(cutOff);
+    expect([cut([0]), cut([2]), cut([ports])]).toEqual([0, -Errno.EINVAL, -Errno.EINVAL]);
+    send(net, a, HI, 2, 'lost');
+    send(net, b, HI, 2, 'heard');
+    expect(texts(net, c)).toEqual(['heard']);
+    expect(c.counters.snapshot().rxCut).toBe(1);
+    // The ring is emptied all the same.
+    for (let sent = 0; sent < 1000; sent++) {
+      expect(send(net, a, HI, 2, 'x'.repeat(1000))).toBe(0);
+      expect(texts(net, c)).toEqual([]);
+    }
+    expect(cut([])).toBe(0);
+    send(net, a, HI, 2, 'again');
+    expect(texts(net, c)).toEqual(['again']);
+  });
+
+  it('is known by the port at its other end, whatever the sender wrote there', () => {
+    const net = segment(ports);
+    const [a, b, c] = [0, 1, 2].map((port) => net.open(port)) as [VniPort, VniPort, VniDevice];
+    c.marksPorts = true;
+    send(net, a, HI, 2, 'one', META_ARRIVAL_MASK | 1);
+    send(net, b, HI, 2, 'two');
+    const batch = new FrameBatch();
+    const metas: number[] = [];
+    for (let count = c.receive(batch); count > 0; count = c.receive(batch)) {
+      metas.push(...batch.meta.slice(0, count));
+      c.release();
+    }
+    expect(metas.sort()).toEqual([(1 << META_ARRIVAL_SHIFT) | 1, 2 << META_ARRIVAL_SHIFT]);
   });
 });

@@ -16,7 +16,7 @@ import { exchangeCell, loadCell, orCell } from '../mem/cells.ts';
 import type { RingProducer } from '../mem/ring-producer.ts';
 import { recordBytes } from '../mem/spsc-ring.ts';
 import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
-import type { FrameBatch, FrameRuns } from './device.ts';
+import { type FrameBatch, type FrameRuns, META_ARRIVAL_MASK, META_ARRIVAL_SHIFT, type PortedDevice } from './device.ts';
 import { DIRECT_POLL_PORTS, FRAME_PAD_BYTES, type NetworkDescriptor, PORT_PENDING, portOffset } from './network.ts';
 import type { Peer } from './port-map.ts';
 import { type VniOptions, VniPort } from './vni-port.ts';
@@ -24,7 +24,8 @@ import { type VniOptions, VniPort } from './vni-port.ts';
 /** With a pending map, all rings are looked at once in so many polls, and before each sleep. */
 const LOOK_AROUND_MASK = 1023;
 
-export class VniDevice extends VniPort implements FrameRuns {
+export class VniDevice extends VniPort implements FrameRuns, PortedDevice {
+  marksPorts: boolean = false;
   readonly runs: FrameRuns = this;
   runAt: number = 0;
   runStrideBytes: number = 0;
@@ -220,7 +221,11 @@ export class VniDevice extends VniPort implements FrameRuns {
     if (this.words[this.generationIndex] !== this.generation) this.rescan();
     if (this.left) return 0;
     const count = this.#direct ? this.#receiveDirect(batch) : this.#receivePending(batch);
-    if (count === 0) return 0;
+    if (count === 0) {
+      // Frames of ports that are cut off.
+      if (this.#touchedCount > 0) this.release();
+      return 0;
+    }
     const kept = this.filterBatch(batch, count);
     if (kept === 0) this.release();
     return kept;
@@ -286,7 +291,23 @@ export class VniDevice extends VniPort implements FrameRuns {
     if (end > count) this.#touched[this.#touchedCount++] = peer;
     else if (consumer.owes && consumer.release()) peer.wake();
     if (consumer.broken !== '') this.breakPeer(peer, consumer.broken);
+    if (peer.cut) {
+      this.counters.add(this.count.rxCut, end - count);
+      return count;
+    }
+    if (this.marksPorts) {
+      const mark = (peer.port + 1) << META_ARRIVAL_SHIFT;
+      for (let i = count; i < end; i++) batch.meta[i] = ((batch.meta[i] as number) & ~META_ARRIVAL_MASK) | mark;
+    }
     return end;
+  }
+
+  // cold: control
+  cutPorts(ports: readonly number[]): number {
+    const { peers } = this.map;
+    if (ports.some((port) => port === this.port || peers[port] == null)) return -Errno.EINVAL;
+    for (const peer of peers) if (peer !== null) peer.cut = ports.includes(peer.port);
+    return 0;
   }
 
   release(): void {

@@ -127,6 +127,11 @@ export function addresses(fields: Fields, field: string): IpAddress[] {
   return listOf(fields, field).map((value) => addressOf(value, field));
 }
 
+/** A list of whole numbers in a range. */
+export function integers(fields: Fields, field: string, min: number, max: number): number[] {
+  return listOf(fields, field).map((value) => integer({ [field]: value }, field, min, max));
+}
+
 /** A list of names, each once. */
 export function names(fields: Fields, field: string): string[] {
   const found = listOf(fields, field).map((value) => name({ [field]: value }, field));

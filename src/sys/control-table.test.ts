@@ -277,7 +277,8 @@ const GOOD: Partial<Record<ControlOperation, Record<string, unknown>>> = {
   'sysctl.setText': { name: 'kern.hostname', value: 'other' },
   'filter.add': { id: 'cut', from: [four(PEER)], links: [{ linkAddress: [2, 0, 0, 0, 0, 9], all: true }], action: 0 },
   'filter.delete': { id: 'cut' },
-  'impairment.set': { index: 2, direction: 0, from: [2, 0, 0, 0, 0, 9], values: IMPAIRED, seed: 7 },
+  'impairment.set': { index: 2, direction: 0, from: [2, 0, 0, 0, 0, 9], fromPort: null, values: IMPAIRED, seed: 7 },
+  'interface.cut': { index: 2, ports: [0, 1] },
 };
 
 /** No field of any operation takes one of these. */
@@ -303,6 +304,7 @@ const FITS: Readonly<Record<string, readonly unknown[]>> = {
   'interface.link.path': ['1'],
   'filter.add.from': [[]],
   'filter.add.links': [[]],
+  'interface.cut.ports': [[]],
   'filter.add.id': ['1'],
   'filter.delete.id': ['1'],
   'sysctl.get.name': ['1'],

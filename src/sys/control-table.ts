@@ -25,7 +25,7 @@ import {
 } from './control.ts';
 import { interfaceOf, macWords, numberOf } from './control-address.ts';
 import * as input from './control-input.ts';
-import { type InterfaceImpairments, setImpairment } from './impairment-control.ts';
+import { cutPorts, type InterfaceImpairments, setImpairment } from './impairment-control.ts';
 import { counterRecords, interfaceRecord, neighborRecord, routeRecord, socketRecords } from './records.ts';
 
 const INDEX_MAX = 0x7fffffff;
@@ -404,6 +404,7 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'filter.add': addFilter,
   'filter.delete': deleteFilter,
   'impairment.set': setImpairment,
+  'interface.cut': cutPorts,
   'host.list': hostList,
   'kernel.halt': haltKernel,
 };

@@ -323,6 +323,8 @@ export interface ImpairmentSetRequest {
   direction: number;
   /** Only frames with this source; null: all. Frames that are sent have one source. */
   from: LinkAddress | null;
+  /** Only frames that came from this port of the network (vni); absent or null: from all. */
+  fromPort?: number | null;
   /** Null heals. */
   values: ImpairmentValues | null;
   /** Chances are drawn from it, when nothing was impaired there before. */
@@ -471,6 +473,8 @@ export interface ControlRequests {
   'filter.delete': { request: { id: string }; reply: null };
   /** EOPNOTSUPP (no device), ENOMEM (no room for frames that wait). */
   'impairment.set': { request: ImpairmentSetRequest; reply: null };
+  /** Ports of the network (vni) from which nothing is received any more: the cables to these are cut. EOPNOTSUPP: no ports. */
+  'interface.cut': { request: { index: number; ports: number[] }; reply: null };
   /** The kernel ends after its answer. EOPNOTSUPP where that is its holder's alone (a lab). */
   'kernel.halt': { request: Nothing; reply: null };
   /** The kernel's own name and its table of hosts, as gethostbyname(3) would read it. */

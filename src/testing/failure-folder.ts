@@ -167,15 +167,18 @@ function labText({ source, folder, seed }: Remains, { name, networks, nodes }: L
   options.networks = Object.fromEntries(
     Object.entries(named).map(([network, given]): [string, NetworkOptions] => {
       const found = networks.find((candidate) => candidate.name === network);
-      return [network, { ...given, ...(found === undefined ? {} : { prefix: found.prefixes }) }];
+      const prefix = found === undefined || found.prefixes.length === 0 ? {} : { prefix: found.prefixes };
+      return [network, { ...given, ...prefix }];
     }),
   );
   options.nodes = Object.fromEntries(
     Object.entries(written.nodes).map(([node, given]): [string, NodeOptions] => {
       const status = nodes.find((candidate) => candidate.name === node);
       const addresses: Record<string, string[]> = {};
-      for (const { network, address } of status?.addresses ?? []) {
-        if (network in named) addresses[network] = [...(addresses[network] ?? []), address];
+      const twice = (network: string): boolean => (given?.networks ?? []).filter((one) => one === network).length > 1;
+      for (const { network, interface: iface, address } of status?.addresses ?? []) {
+        const key = twice(network) ? iface : network;
+        if (network in named) addresses[key] = [...(addresses[key] ?? []), address];
       }
       const placed = status?.placement === 'process' ? { placement: status.placement } : {};
       const cwd = status?.placement === 'process' ? { cwd: resolve(start, given?.cwd ?? '.') } : {};

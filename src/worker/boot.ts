@@ -6,20 +6,17 @@
 
 import type { Host } from '../host/contract.ts';
 import { isGone } from '../host/node/death-probe.ts';
+import type { InterfaceConfig } from '../kernel/create.ts';
 import { Kernel } from '../kernel/kernel.ts';
-import type { KernelBoot, RefusedVariable, WorkerBoot } from '../lab/messages.ts';
+import type { BridgeBoot, KernelBoot, PortBoot, RefusedVariable, WorkerBoot } from '../lab/messages.ts';
 import { CAP_CHECKSUM_PARTIAL, CAP_SUPER_FRAMES } from '../link/device.ts';
 import { openVni } from '../link/open-vni.ts';
 import type { Arena } from '../mem/arena.ts';
 import { Counters } from '../mem/counters.ts';
 import { OwnerTable } from '../mem/owner.ts';
-import { IFBIF_STP } from '../sys/control.ts';
+import { IFBIF_DISCOVER, IFBIF_LEARNING, IFBIF_PROTECTED, IFBIF_STP } from '../sys/control.ts';
 import { parseMac } from '../wire/ethernet.ts';
 
-/** The least that IEEE 802.1D allows. */
-const FORWARD_DELAY_SEC = 4;
-/** Stations of a lab that a bridge remembers. */
-const MAX_ADDRESSES = 65_536;
 const IFF_UP = 0x1;
 
 /** Names the variable that the kernel refused, if it did. */
@@ -54,20 +51,28 @@ function createKernel(
   thread: Pick<WorkerBoot, 'owner'>,
 ): Kernel {
   const kernel = makeKernel(config, hosts, arena, host, thread);
-  if (config.bridge !== null) bridgeAll(kernel, config.bridge.stp);
+  if (config.bridge !== null) makeBridge(kernel, config.bridge);
   return kernel;
 }
 
-/** bridge0 over all interfaces, up. A spanning tree forwards after twice its shortest forward delay. */
-function bridgeAll(kernel: Kernel, stp: boolean): void {
+/** bridge0 over its members, up. */
+function makeBridge(kernel: Kernel, { ports, static: stations, ...settings }: BridgeBoot): void {
   const { index } = kernel.control('interface.create', { name: 'bridge0' });
-  const members = kernel.control('interface.list', {}).filter(({ kind }) => kind === 'vni');
-  const mtuBytes = Math.min(...members.map((member) => member.mtuBytes));
-  if (members.length > 0) kernel.control('interface.change', { index, mtuBytes });
-  kernel.control('bridge.change', { index, forwardDelaySec: FORWARD_DELAY_SEC, maxAddresses: MAX_ADDRESSES });
-  for (const { index: memberIndex } of members) {
+  const interfaces = kernel.control('interface.list', {});
+  const members = new Map(interfaces.map((one) => [one.name, one]));
+  const mtus = ports.map((port) => members.get(port.interface)?.mtuBytes as number);
+  if (mtus.length > 0) kernel.control('interface.change', { index, mtuBytes: Math.min(...mtus) });
+  kernel.control('bridge.change', { index, ...settings });
+  for (const { interface: name, stp, learn, discover, protected: apart, ...values } of ports) {
+    const memberIndex = members.get(name)?.index as number;
     kernel.control('bridge.member.add', { index, memberIndex });
-    if (stp) kernel.control('bridge.member.change', { index, memberIndex, setFlags: IFBIF_STP });
+    const setFlags = (stp ? IFBIF_STP : 0) | (apart ? IFBIF_PROTECTED : 0);
+    const clearFlags = (learn ? 0 : IFBIF_LEARNING) | (discover ? 0 : IFBIF_DISCOVER);
+    kernel.control('bridge.member.change', { index, memberIndex, setFlags, clearFlags, ...values });
+  }
+  for (const { mac, interface: name } of stations) {
+    const linkAddress = mac.split(':').map((octet) => Number.parseInt(octet, 16));
+    kernel.control('bridge.address.add', { index, memberIndex: members.get(name)?.index as number, linkAddress });
   }
   kernel.control('interface.change', { index, setFlags: IFF_UP });
 }
@@ -91,26 +96,45 @@ function makeKernel(
     ipv6: true,
     sysctl: Object.fromEntries(config.sysctl),
     forwarding: config.forwarding,
-    interfaces: config.interfaces.map((wanted) => ({
-      name: wanted.name,
+    interfaces: config.interfaces.map(({ name, mtuBytes, addresses, link }) => ({
+      name,
       ipv6,
-      ...(wanted.storeBytes === 0 ? {} : { impairmentStore: { at: wanted.storeAt, bytes: wanted.storeBytes } }),
-      addresses: wanted.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
-      device: ({ bulk }) =>
-        openVni(arena, bulk, wanted.descriptor, wanted.port, {
-          name: wanted.name,
-          mac: parseMac(wanted.mac),
-          mtuBytes: wanted.mtuBytes,
-          capabilities: wanted.offload ? CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES : 0,
-          owner: thread.owner,
-          isDead: (owner) => owners.isDead(owner),
-          onFull: wanted.full,
-          counters: Counters.open(arena, `${config.name}/${wanted.name}`),
-        }),
+      addresses: addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+      ...(link.kind === 'vlan' ? { mtuBytes, vlan: link } : {}),
+      ...(link.kind === 'tunnel' ? { mtuBytes, tunnel: link } : {}),
+      ...(link.kind === 'port' ? portOf(link, { name, mtuBytes }, { config, arena, thread, owners }) : {}),
     })),
     routes: config.routes.map(({ destination, prefixLength, gateway }) => ({
       destination: `${destination}/${prefixLength}`,
       gateway,
     })),
   });
+}
+
+interface PortParts {
+  config: KernelBoot;
+  arena: Arena;
+  thread: Pick<WorkerBoot, 'owner'>;
+  owners: OwnerTable;
+}
+
+function portOf(
+  link: PortBoot,
+  { name, mtuBytes }: { name: string; mtuBytes: number },
+  { config, arena, thread, owners }: PortParts,
+): Pick<InterfaceConfig, 'device' | 'impairmentStore'> {
+  return {
+    ...(link.storeBytes === 0 ? {} : { impairmentStore: { at: link.storeAt, bytes: link.storeBytes } }),
+    device: ({ bulk }) =>
+      openVni(arena, bulk, link.descriptor, link.port, {
+        name,
+        mac: parseMac(link.mac),
+        mtuBytes,
+        capabilities: link.offload ? CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES : 0,
+        owner: thread.owner,
+        isDead: (owner) => owners.isDead(owner),
+        onFull: link.full,
+        counters: Counters.open(arena, `${config.name}/${name}`),
+      }),
+  };
 }

@@ -1,4 +1,4 @@
-/** Every example that is one program is run as its README says. `examples/shop` has a test of its own (lab-cli.test.ts). */
+/** Every example that is one program or one lab file is run as its README says. `examples/shop` has a test of its own (lab-cli.test.ts). */
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -37,6 +37,14 @@ it('are known to this test, short, and explained', () => {
     expect(readFileSync(join(ROOT, 'examples', name, 'main.js'), 'utf8').split('\n').length).toBeLessThan(LINES_MAX);
     expect(readFileSync(join(ROOT, 'examples', name, 'README.md'), 'utf8')).toContain(`node examples/${name}/main.js`);
   }
+});
+
+it.each(['bridges', 'vlans', 'tunnels', 'two-links'])('%s: the checks of the lab file hold', (name) => {
+  const file = join(ROOT, 'examples', name, 'multikernel.yml');
+  expect(readFileSync(join(ROOT, 'examples', name, 'README.md'), 'utf8')).toContain(`examples/${name}/multikernel.yml`);
+  const command = [join(ROOT, 'dist/cli/main.js'), 'test', file];
+  const { status, stdout } = spawnSync(process.execPath, command, { encoding: 'utf8', timeout: 120_000 });
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/ok \(\d checks/)]);
 });
 
 it('broker: what it has kept outlives it, and what comes twice is recognised on both sides', () => {

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { MultikernelError } from '../../src/base/errors.ts';
 import type { LabOptions } from '../../src/lab/config.ts';
 import { readLab } from '../../src/lab/lab.ts';
+import type { KernelBoot, PortBoot } from '../../src/lab/messages.ts';
 import type { LabStreamOperation, LabStreams, NodeStatus } from '../../src/lab/operations.ts';
 import { Supervisor } from '../../src/lab/supervisor.ts';
 import { listPorts } from '../../src/link/index.ts';
@@ -159,8 +160,9 @@ describe('programs', () => {
     workers.of('b').end(1, Object.assign(new TypeError('boom\nmore'), { code: 'ERR_X' }));
     await until(() => state('b') === 'crashed 1: TypeError: boom');
     expect(state('r')).toBe('ready');
-    const network = workers.of('r').boot.kernels[0]?.interfaces[0]?.descriptor;
-    const ports = listPorts(Arena.attach(workers.of('r').boot.memory), network as NonNullable<typeof network>);
+    const [kernel] = workers.of('r').boot.kernels as [KernelBoot];
+    const link = kernel.interfaces[0]?.link as PortBoot;
+    const ports = listPorts(Arena.attach(workers.of('r').boot.memory), link.descriptor);
     expect(ports.map((port) => port.state)).toEqual(['dead', 'dead', 'free']);
     const status = lab.info.nodes.find((node) => node.name === 'b') as NodeStatus;
     expect(status).toMatchObject({
