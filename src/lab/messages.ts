@@ -186,6 +186,8 @@ export interface WorkerBoot {
   mark: string;
   /** The way of the program's output; null: there is no program. */
   output: OutputBoot | null;
+  /** Words of the thread's `NativeLoad` (mem/native-load.ts). */
+  nativeLoad: Int32Array;
   /** Socket files at which kernels answer remote calls, by name; the others answer the supervisor alone. */
   socketFiles: Record<string, string>;
 }

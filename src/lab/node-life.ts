@@ -87,7 +87,10 @@ export class NodeLife {
   #closing = false;
 
   /** Processes of programs would outlive this one. */
-  readonly #onExit = (): void => endMarked(this.#mark);
+  readonly #onExit = (): void => {
+    endMarked(this.#mark);
+    for (const worker of this.#workers) worker.endNow();
+  };
 
   constructor(lab: LivingLab) {
     this.#lab = lab;

@@ -6,6 +6,7 @@
 
 import type { Readable } from 'node:stream';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { NativeLoad } from '../mem/native-load.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import type { ThreadOutput } from './thread-output.ts';
 
@@ -23,6 +24,10 @@ export interface WorkerEvents {
   /** The thread is gone; `error` is what was not caught, undefined when it ended by itself. */
   gone(exitCode: number, error: unknown): void;
 }
+
+/** Loading native code takes some 20 ms. */
+const LOAD_MS = 2000;
+const LOOK_MS = 1;
 
 /** Resolves when `ended` does, or after `ms`. */
 async function within(ms: number, ended: Promise<void>): Promise<void> {
@@ -45,6 +50,7 @@ export class WorkerLink {
   alive = true;
   readonly #port: MessagePort;
   readonly #events: WorkerEvents;
+  readonly #nativeLoad: NativeLoad;
   /** Our ends of the connections to kernels. */
   readonly #connections: Set<MessagePort> = new Set();
   readonly #stopping: Map<string, () => void> = new Map();
@@ -62,10 +68,12 @@ export class WorkerLink {
     owner: number,
     events: WorkerEvents,
     output: ThreadOutput | null,
+    nativeLoad: NativeLoad,
   ) {
     this.thread = thread;
     this.output = output;
     this.owner = owner;
+    this.#nativeLoad = nativeLoad;
     this.#port = port;
     this.#events = events;
     this.ready = new Promise((resolve, reject) => {
@@ -104,11 +112,18 @@ export class WorkerLink {
     });
   }
 
-  /** End the thread at once. Resolves when it is gone. */
+  /** End the thread, as soon as it loads no native code. Resolves when it is gone. */
   async terminate(): Promise<void> {
+    const lastMs = performance.now() + LOAD_MS;
+    while (this.alive && !this.#nativeLoad.end() && performance.now() < lastMs) await within(LOOK_MS, this.#exited);
     if (!this.alive) return;
     await this.thread.terminate();
     await this.#exited;
+  }
+
+  /** The process ends, and its threads with it: wait until the thread may be ended. */
+  endNow(): void {
+    if (this.alive) this.#nativeLoad.endNow(LOAD_MS);
   }
 
   /**

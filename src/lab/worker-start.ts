@@ -8,6 +8,7 @@
 import { availableParallelism } from 'node:os';
 import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads';
 import { MultikernelError } from '../base/errors.ts';
+import { NativeLoad } from '../mem/native-load.ts';
 import type { LabMemory } from './memory.ts';
 import type { WorkerBoot } from './messages.ts';
 import { hostsFor, type LabPlan } from './plan.ts';
@@ -79,6 +80,7 @@ export function startWorker(
   const program = first.programBoot();
   const name = group.length === 1 ? first.name : `${first.name} and others`;
   const output = program === null ? null : new ThreadOutput();
+  const nativeLoad = new NativeLoad();
   const boot: WorkerBoot = {
     memory: memory.arena.memory,
     port: port2,
@@ -93,11 +95,12 @@ export function startWorker(
     program,
     mark,
     output: output?.boot ?? null,
+    nativeLoad: nativeLoad.words,
     socketFiles: socketFiles(group, kernelFolder),
   };
   try {
     const thread = start(boot, workerOptions(program === null ? null : first));
-    return new WorkerLink(thread, port1, boot.owner, events, output);
+    return new WorkerLink(thread, port1, boot.owner, events, output, nativeLoad);
   } catch (error) {
     port1.close();
     output?.end();

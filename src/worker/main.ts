@@ -10,12 +10,14 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { moduleUrl } from '../base/module-url.ts';
 import { SeededRng } from '../base/rng.ts';
 import { EventLoop } from '../host/node/event-loop.ts';
+import { guardLoad } from '../host/node/ffi/libc.ts';
 import { PortCarrier } from '../host/node/port-carrier.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { FromWorker, KernelBoot, ToWorker, WorkerBoot } from '../lab/messages.ts';
 import { Arena } from '../mem/arena.ts';
 import { lendScratch } from '../mem/bulk-staging.ts';
 import { Doorbell } from '../mem/doorbell.ts';
+import { NativeLoad } from '../mem/native-load.ts';
 import { SpinBudget } from '../mem/spin-budget.ts';
 import { shareWithChildren } from '../node/children.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
@@ -54,6 +56,7 @@ class LabThread {
 
   constructor(boot: WorkerBoot) {
     this.#boot = boot;
+    guardLoad(new NativeLoad(boot.nativeLoad));
     const arena = Arena.attach(boot.memory);
     this.#arena = arena;
     lendScratch(arena, boot.scratchAt);

@@ -7,6 +7,7 @@
  */
 
 import { createRequire } from 'node:module';
+import type { NativeLoad } from '../../../mem/native-load.ts';
 
 export interface Libc {
   memfd_create(name: string, flags: number): number;
@@ -36,6 +37,13 @@ interface Koffi {
 
 let found: Libc | null | undefined;
 let why = '';
+/** Guard of this thread, which another may end; null: none does. */
+let guard: NativeLoad | null = null;
+
+/** This thread may be ended by another, which looks at `load`. */
+export function guardLoad(load: NativeLoad): void {
+  guard = load;
+}
 
 function load(): Libc | null {
   if (process.platform !== 'linux') {
@@ -77,7 +85,10 @@ function load(): Libc | null {
 
 /** The calls, null where there are none. Loaded when first asked for. */
 export function libc(): Libc | null {
-  if (found === undefined) found = load();
+  if (found !== undefined) return found;
+  const loaded = guard === null ? load() : guard.run(load);
+  if (loaded === undefined) why = 'the thread ends';
+  found = loaded ?? null;
   return found;
 }
 
