@@ -58,8 +58,7 @@ export interface StartOptions {
   /** Overrides the seed of the lab. */
   seed?: number;
   /**
-   * Node whose program has the standard input of this process; true: the only program of the lab, where that is a process. Default:
-   * all have an empty one.
+   * Node whose program has the standard input of this process; true: the only program of the lab. Default: all have an empty one.
    */
   attach?: string | boolean;
   /** Called with the state of every node, and each change of one, from when the lab begins to come up. */
@@ -337,7 +336,7 @@ function readText(path: string, shown: string): string {
 /**
  * Bring a lab up: a file (`multikernel.yml`), or the same as an object. Resolves when every kernel is up and the programs that
  * wait for nobody run. Throws {@link LabFileError} for a wrong lab, EEXIST when `control` is asked for and a lab of that name
- * is up, ENOMEM; ENOENT and EINVAL for `attach`.
+ * is up, ENOMEM; ENOENT for `attach`.
  */
 export function lab(source: string | URL | LabOptions, options: StartOptions = {}): Promise<Lab> {
   return fromCaller(lab, () => bringUp(source, options));

@@ -439,10 +439,10 @@ export class NodeLife {
       },
       gone: (exitCode, error) => this.#workerGone(worker, group, exitCode, error),
     };
-    const { plan, memory, start } = this.#lab;
+    const { plan, memory, start, attached } = this.#lab;
     const first = group[0] as SupervisedNode;
     const mark = this.#markOf(first);
-    const worker = startWorker(group, plan, memory, events, start, this.#kernelFolder, mark);
+    const worker = startWorker(group, plan, memory, events, start, this.#kernelFolder, mark, attached);
     this.#workers.add(worker);
     for (const node of group) node.worker = worker;
     for (const source of ['stdout', 'stderr'] as const) {

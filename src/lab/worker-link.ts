@@ -4,16 +4,19 @@
  * Thread: the supervisor's. Read first: messages.ts.
  */
 
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { NativeLoad } from '../mem/native-load.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
+import { leadInput } from './standard-input.ts';
 import type { ThreadOutput } from './thread-output.ts';
 
 /** The part of a `Worker` that the supervisor uses; tests have their own. */
 export interface WorkerThread {
   readonly stdout: Readable;
   readonly stderr: Readable;
+  /** Null or absent: its program has an empty one. */
+  readonly stdin?: Writable | null;
   on(event: 'exit', listener: (code: number) => void): unknown;
   on(event: 'error', listener: (error: unknown) => void): unknown;
   terminate(): Promise<unknown>;
@@ -61,6 +64,7 @@ export class WorkerLink {
   #rejectReady: (error: Error) => void = () => {};
   #resolveExited: () => void = () => {};
   #resolveReleased: (() => void) | null = null;
+  readonly #stopInput: (() => void) | null;
 
   constructor(
     thread: WorkerThread,
@@ -76,6 +80,7 @@ export class WorkerLink {
     this.#nativeLoad = nativeLoad;
     this.#port = port;
     this.#events = events;
+    this.#stopInput = thread.stdin ? leadInput(thread.stdin) : null;
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
@@ -193,6 +198,7 @@ export class WorkerLink {
 
   #gone(exitCode: number): void {
     this.alive = false;
+    this.#stopInput?.();
     this.output?.end();
     this.#port.close();
     for (const connection of this.#connections) connection.close();

@@ -43,7 +43,7 @@ export function threadGroups(nodes: readonly SupervisedNode[]): SupervisedNode[]
 }
 
 /** Options of the thread that runs one program, or kernels alone (`node` null). */
-function workerOptions(node: SupervisedNode | null): WorkerOptions {
+function workerOptions(node: SupervisedNode | null, attached: boolean): WorkerOptions {
   if (node === null || node.program === null) return KERNEL_THREAD;
   const options: WorkerOptions = { ...KERNEL_THREAD, name: node.name };
   const { NODE_OPTIONS = '', ...env } = { ...process.env, ...node.env };
@@ -53,6 +53,8 @@ function workerOptions(node: SupervisedNode | null): WorkerOptions {
   options.argv = node.program.argv;
   options.env = env;
   options.resourceLimits = limits;
+  // Without it the thread has an empty one.
+  options.stdin = attached;
   return options;
 }
 
@@ -65,7 +67,7 @@ function socketFiles(group: readonly SupervisedNode[], folder: string | null): R
   return files;
 }
 
-/** Start the thread of one group. Throws EINVAL when Node refuses the program's flags. */
+/** Start the thread of one group; `attached`: the node whose program has the standard input of this process. Throws EINVAL when Node refuses the program's flags. */
 export function startWorker(
   group: readonly SupervisedNode[],
   plan: LabPlan,
@@ -74,6 +76,7 @@ export function startWorker(
   start: StartThread,
   kernelFolder: string | null,
   mark: string,
+  attached: string | null,
 ): WorkerLink {
   const { port1, port2 } = new MessageChannel();
   const first = group[0] as SupervisedNode;
@@ -99,7 +102,7 @@ export function startWorker(
     socketFiles: socketFiles(group, kernelFolder),
   };
   try {
-    const thread = start(boot, workerOptions(program === null ? null : first));
+    const thread = start(boot, workerOptions(program === null ? null : first, first.name === attached));
     return new WorkerLink(thread, port1, boot.owner, events, output, nativeLoad);
   } catch (error) {
     port1.close();

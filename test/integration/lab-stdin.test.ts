@@ -26,16 +26,36 @@ function lab(nodes: string): void {
 const PROGRAM = 'run: node reads.js, placement: process';
 
 describe('standard input of mk up', () => {
-  it('is that of the only program, to its end', async () => {
-    lab(`a: { ${PROGRAM} }, b: {}`);
-    const up = terminal.start(['up']);
-    await up.until(/^a \| up false$/m);
-    up.child.stdin?.write('one\n');
-    await up.until(/^a \| read "one\\n"$/m);
-    expect(up.out).not.toContain('end of input');
-    up.child.stdin?.end('two');
-    await up.until(/^a \| read "two"$/m);
-    await up.until(/^a \| end of input$/m);
+  it.each(['process', 'beside'])(
+    'is that of the only program, to its end, whose placement is %s',
+    async (placement) => {
+      lab(`a: { run: node reads.js, placement: ${placement} }, b: {}`);
+      const up = terminal.start(['up']);
+      await up.until(/^a \| up false$/m);
+      up.child.stdin?.write('one\n');
+      await up.until(/^a \| read "one\\n"$/m);
+      expect(up.out).not.toContain('end of input');
+      up.child.stdin?.end('two');
+      await up.until(/^a \| read "two"$/m);
+      await up.until(/^a \| end of input$/m);
+      up.child.kill('SIGINT');
+      expect(await up.done).toMatchObject({ code: 0, err: '' });
+    },
+  );
+
+  it('beside its kernel does not keep mk up from its end, and comes to a program that is started again', async () => {
+    lab('a: { run: node once.js, placement: beside, restart: always }, b: {}');
+    const once = `process.stdin.once('data', (text) => { console.log('read', String(text)); process.exit(); });
+      require('node:net').createServer().listen(80, () => console.log('up'));`;
+    writeFileSync(join(terminal.folder, 'once.js'), once);
+    const up = terminal.start(['up', '--attach', 'a']);
+    await up.until(/^a \| up$/m);
+    up.child.stdin?.write('one');
+    await up.until(/^a \| read one$/m);
+    await up.until(/^a \| read one\n[^]*^a \| up$/m);
+    up.child.stdin?.write('two');
+    await up.until(/^a \| read two$/m);
+    // Its input stays open.
     up.child.kill('SIGINT');
     expect(await up.done).toMatchObject({ code: 0, err: '' });
   });
@@ -47,11 +67,12 @@ describe('standard input of mk up', () => {
   });
 
   it('is that of the node that --attach names, and of no other', async () => {
-    lab(`a: { ${PROGRAM} }, b: { ${PROGRAM} }`);
+    lab(`a: { ${PROGRAM} }, b: { ${PROGRAM} }, c: { run: node reads.js, placement: beside }`);
     const up = terminal.start(['up', '--attach', 'b']);
     up.child.stdin?.write('for b');
     await up.until(/^b \| read "for b"$/m);
     await up.until(/^a \| end of input$/m);
+    await up.until(/^c \| end of input$/m);
     expect(up.out).not.toContain('a | read');
     expect(up.out).not.toContain('b | end of input');
   });
@@ -64,16 +85,12 @@ describe('standard input of mk up', () => {
     await up.until(/^b \| end of input$/m);
   });
 
-  it('is refused in one line where no program can have it', async () => {
-    lab(`a: { run: node reads.js, placement: beside }, b: {}`);
-    expect(await terminal.run('up', '--attach', 'a')).toMatchObject({
-      code: 2,
-      out: '',
-      err: 'mk up: a: a program beside its kernel has no standard input; the lab file can say "placement: process"\n',
-    });
+  it('says in one line that there is no such node', async () => {
+    lab('a: { run: node reads.js }');
     expect(await terminal.run('up', '--attach', 'c')).toMatchObject({
       code: 2,
-      err: 'mk up: no node c; there are a, b\n',
+      out: '',
+      err: 'mk up: no node c; there are a\n',
     });
   });
 

@@ -9,7 +9,7 @@ import { Running } from '../fixtures/mk.ts';
 const CHILD = join(import.meta.dirname, 'native-load-child.js');
 
 it.skipIf(libc() === null)('the process of threads goes on, whenever these are ended', async () => {
-  const { out, err, code } = await new Running(spawn(process.execPath, [CHILD, '60', '40'])).done;
+  const { out, err, code } = await new Running(spawn(process.execPath, [CHILD, '30', '40'])).done;
   // Some had loaded by then, some had not.
-  expect([out, err, code]).toEqual(['60 true true\n', '', 0]);
+  expect([out, err, code]).toEqual(['30 true true\n', '', 0]);
 });
