@@ -133,7 +133,7 @@ const TCP_REPLIES = ['reject', 'sendControl'];
 const NODE_IMPORTS = ['host/node', 'node', 'tools', 'tools/bin', 'cli', 'lab', 'worker', 'testing'];
 /** Files that wait, publish or own across threads; the data path calls them once per batch, at locked slot pools once per frame. */
 const ATOMICS =
-  /^mem\/(arena|bell|bulk-staging|bus|cells|channel|channel-end|counters|doorbell|futex-bell|layout|lock|nap|owner|ring-consumer|ring-pair|ring-producer|slot-pool|spin-budget|thread-bell|unread-bytes)\.ts$/;
+  /^mem\/(arena|bell|bulk-staging|bus|cells|channel|channel-end|counters|doorbell|futex-bell|layout|lock|nap|native-load|owner|ring-consumer|ring-pair|ring-producer|slot-pool|spin-budget|thread-bell|unread-bytes)\.ts$/;
 /** Files that may use atomic cells: a CPU's turn, ports and what they tell each other. */
 const ATOMIC_CELLS = /^(kern\/cpu|link\/(port-map|vni-port|vni|file-vni|network))\.ts$/;
 const CLOCKS = ['host/node', 'host/sim'];

@@ -4,25 +4,20 @@
  * Thread: the command's. The thread starts before the command is loaded (early.ts). Read first: worker/run-kernel.ts.
  */
 
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../base/module-url.ts';
-import { NativeLoad } from '../mem/native-load.ts';
+import { guardedThread } from '../lab/spare-thread.ts';
 import { CommandFailure } from './failure.ts';
 
 const ENTRY: URL = moduleUrl('../worker/run-kernel', import.meta.url);
-
-/** The end of the process waits so long for its thread to load native code. */
-const LOAD_MS = 2000;
 
 let thread: Worker | null = null;
 
 /** Start the thread, unless it has started. It keeps no process alive. */
 export function prepareRunKernel(): void {
   if (thread !== null) return;
-  const nativeLoad = new NativeLoad();
-  thread = new Worker(ENTRY, { execArgv: [], name: 'kernel', workerData: nativeLoad.words });
+  thread = guardedThread(ENTRY, { execArgv: [], name: 'kernel' });
   thread.unref();
-  process.on('exit', () => nativeLoad.endNow(LOAD_MS));
 }
 
 /** URL of the kernel, whose lo0 is impaired as `impairment` (lab/messages.ts) says. */

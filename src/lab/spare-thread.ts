@@ -8,6 +8,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { moduleUrl } from '../base/module-url.ts';
+import { LOAD_MS, NativeLoad } from '../mem/native-load.ts';
 
 /** Entry of every thread of a lab. */
 export const ENTRY: URL = moduleUrl('../worker/main', import.meta.url);
@@ -22,6 +23,13 @@ export const KERNEL_THREAD: WorkerOptions = { stdout: true, stderr: true, execAr
  */
 const FIRST_COLLECTION_MIB = 128;
 setFlagsFromString(`--initial-old-space-size=${FIRST_COLLECTION_MIB}`);
+
+/** A thread that lasts as long as the process, which does not end while it loads native code; `workerData` are the words of its `NativeLoad`. */
+export function guardedThread(entry: URL, options: WorkerOptions): Worker {
+  const nativeLoad = new NativeLoad();
+  process.on('exit', () => nativeLoad.endNow(LOAD_MS));
+  return new Worker(entry, { ...options, workerData: nativeLoad.words });
+}
 
 let spare: Worker | null = null;
 

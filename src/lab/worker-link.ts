@@ -6,7 +6,7 @@
 
 import type { Readable, Writable } from 'node:stream';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { NativeLoad } from '../mem/native-load.ts';
+import { LOAD_MS, type NativeLoad } from '../mem/native-load.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { leadInput } from './standard-input.ts';
 import type { ThreadOutput } from './thread-output.ts';
@@ -28,8 +28,6 @@ export interface WorkerEvents {
   gone(exitCode: number, error: unknown): void;
 }
 
-/** Loading native code takes some 20 ms. */
-const LOAD_MS = 2000;
 const LOOK_MS = 1;
 
 /** Resolves when `ended` does, or after `ms`. */

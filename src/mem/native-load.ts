@@ -2,8 +2,11 @@
  * A thread of the process that may have to load native code, and another that may end it: a thread that is ended meanwhile takes the
  * process with it, because native code does not expect that calls into JavaScript fail.
  *
- * Thread: one that loads, one that ends it; a word that both see says who came first. The wait has a bound.
+ * Cold: once per thread. Thread: one that loads, one that ends it; a word that both see says who came first. The wait has a bound.
  */
+
+/** An end waits at most so long; a load takes some 20 ms. */
+export const LOAD_MS = 2000;
 
 const IDLE = 0;
 const LOADING = 1;

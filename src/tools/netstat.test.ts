@@ -96,6 +96,15 @@ eth0  1500  10.0.1/24     10.0.1.10                 60          1
     expect(asked.text).toBe('tcp:\n\t1 packet sent\n\t\t2 data packets (1 byte)\n');
   });
 
+  it('-m prints the memory of the kernel that is used, and its limit', async () => {
+    const counters = { 'memory-used': 1_500_000, 'memory-max': 4_194_304, 'memory-refused': 1, 'tcp-packets-sent': 3 };
+    const asked = await run(netstat, '-m', { counters: async () => counters });
+    expect(asked.text).toBe(
+      '1465 Kbytes in use by buffers and waiting packets\n' +
+        '4096 Kbytes allocated to network (35% in use)\n1 request for memory denied\n',
+    );
+  });
+
   it('netstat prints routes and sockets of one family', async () => {
     expect((await run(netstat, '-rn -f inet6')).text).toBe(`Routing tables
 

@@ -1,7 +1,7 @@
 /**
- * `netstat -rn`, `-an`, `-s`, `-i` with NetBSD's arguments and text. Thread: the command's.
+ * `netstat -rn`, `-an`, `-s`, `-i`, `-m` with NetBSD's arguments and text. Thread: the command's.
  *
- * Missing: -m, -g, repetition by interval.
+ * Missing: -g, repetition by interval.
  */
 
 import { fromBigInt6, toBigInt6 } from './address-bits.ts';
@@ -16,7 +16,8 @@ import type { Tool, ToolContext } from './tool.ts';
 const USAGE = `usage: netstat [-anv] [-f inet | inet6] [-p protocol]
        netstat -r [-Ln] [-f inet | inet6]
        netstat -i [-bdn] [-I interface]
-       netstat -s [-s] [-f inet | inet6] [-p protocol]`;
+       netstat -s [-s] [-f inet | inet6] [-p protocol]
+       netstat -m`;
 
 const PROTOCOLS6: readonly string[] = ['ip6', 'icmp6', 'nd6', 'mld', 'tcp', 'udp'];
 
@@ -111,9 +112,31 @@ function networkOf6(address: string, prefixLength: number): string {
   return fromBigInt6((toBigInt6(address) >> keep) << keep);
 }
 
+interface Memory {
+  usedBytes: number;
+  maxBytes: number;
+  refused: number;
+}
+
+function memoryOf(counters: Readonly<Record<string, number>>): Memory {
+  const { 'memory-used': usedBytes = 0, 'memory-max': maxBytes = 0, 'memory-refused': refused = 0 } = counters;
+  return { usedBytes, maxBytes, refused };
+}
+
+/** Memory of buffers and waiting packets, which is ours instead of mbufs. */
+function formatMemory({ usedBytes, maxBytes, refused }: Memory): string {
+  const kbytes = (bytes: number): number => Math.ceil(bytes / 1024);
+  const part = maxBytes === 0 ? 0 : Math.floor((usedBytes * 100) / maxBytes);
+  const requests = `${refused} ${refused === 1 ? 'request' : 'requests'}`;
+  return `${kbytes(usedBytes)} Kbytes in use by buffers and waiting packets
+${kbytes(maxBytes)} Kbytes allocated to network (${part}% in use)
+${requests} for memory denied
+`;
+}
+
 async function run(context: ToolContext, args: string[]): Promise<number> {
   const double = args.some((word) => /^-[a-z]*s[a-z]*s/.test(word)) || args.filter((word) => word === '-s').length > 1;
-  const { flags, values, rest } = getopt(args, 'abdf:iI:Lnp:rsTv');
+  const { flags, values, rest } = getopt(args, 'abdf:iI:Lmnp:rsTv');
   if (rest.length > 0) throw new UsageError(USAGE);
   const family = familyOf(values.get('f'));
   const { kernel, out, json } = context;
@@ -134,6 +157,10 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     const counters = await kernel.counters();
     const protocols = family === 'inet6' ? PROTOCOLS6 : null;
     return print(counters, () => formatStatistics(counters, values.get('p') ?? null, !double, protocols));
+  }
+  if (flags.has('m')) {
+    const memory = memoryOf(await kernel.counters());
+    return print(memory, () => formatMemory(memory));
   }
   const sockets = await kernel.sockets();
   const hosts = flags.has('n') ? null : await context.hosts();
