@@ -85,7 +85,7 @@ set_sysctl()
 	check_on "$_at" rump.sysctl -w -q "$@"
 }
 
-# without_dad URL: addresses of the server can be used at once.
+# without_dad URL: addresses of a server of serve6 can be used at once. Those that an interface gets before it is up can in any case.
 without_dad()
 {
 	set_sysctl "$1" net.inet.ip.dad_count=0 net.inet6.ip6.dad_count=0

@@ -166,7 +166,7 @@ static_body()
 	check_on $BRIDGE brconfig bridge0 -discover shmif1
 	check_on $ONE rump.arp -d -a
 	silent $ONE 10.0.0.2
-	acquaint
+	check_on $ONE rump.arp -s 10.0.0.2 "$mac2"
 	check_on $BRIDGE brconfig bridge0 static shmif1 "$mac2"
 	pings $ONE 10.0.0.2
 }
@@ -183,6 +183,7 @@ members_head()
 members_body()
 {
 	bridged serve
+	set_sysctl $BRIDGE net.inet.ip.dad_count=0
 	check_on $BRIDGE rump.ifconfig shmif0 10.0.0.11/24
 	check_on $BRIDGE rump.ifconfig shmif1 10.0.0.12/24
 	for to in 10.0.0.11 10.0.0.12 10.0.0.2; do
