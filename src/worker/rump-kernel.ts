@@ -38,6 +38,15 @@ const DAD_COUNT6 = 1;
 const PAGE_BYTES = 4096;
 /** LITTLE_ENDIAN of <sys/endian.h>. */
 const BYTE_ORDER = 1234;
+/** Variables of NetBSD that scripts set and nothing here depends on: name, value, largest value. */
+const IDLE_VARIABLES: readonly (readonly [string, number, number])[] = [
+  ['net.inet.arp.debug', 0, 1],
+  ['net.inet.arp.prune', 300, 86_400],
+  ['net.inet.arp.refresh', 180, 86_400],
+  ['net.inet6.icmp6.nd6_debug', 0, 1],
+  ['net.inet6.icmp6.nd6_prune', 1, 86_400],
+  ['net.inet6.icmp6.nd6_useloopback', 1, 1],
+];
 /** Kinds of interfaces that every kernel has. */
 const OWN_KINDS: ReadonlySet<string> = new Set(['lo']);
 /** Texts of refusals of the host, as strerror(3) has them. */
@@ -91,6 +100,8 @@ function makeKernel(wanted: Wanted, arena: Arena, loop: EventLoop): Kernel {
   sysctl.set('net.inet.ip.forwarding', 1);
   // NetBSD does not ask whether it is a router where an ICMP redirect comes, as it does for ICMPv6.
   sysctl.set('net.inet.icmp.redirrouter', 1);
+  for (const [name, value, most] of IDLE_VARIABLES)
+    sysctl.integer(name, value, 0, most, 'taken; nothing depends on it');
   if (!ipv6) sysctl.remove('net.inet6');
   sysctl.constant('hw.ncpu', wanted.cpus, 'CPUs that rump_server -c asked for');
   sysctl.constant('hw.ncpuonline', 1, 'CPUs that work');

@@ -67,7 +67,8 @@ expiry_head()
 expiry_body()
 {
 	pair
-	check_on $ONE -o inline:"net.inet.arp.keep: 1200 -> 3\n" rump.sysctl -w net.inet.arp.keep=3
+	check_on $ONE -o inline:"net.inet.arp.keep: 1200 -> 3\nnet.inet.arp.debug: 0 -> 1\n" \
+	    rump.sysctl -w net.inet.arp.keep=3 net.inet.arp.debug=1
 	pings $ONE $IP2
 	check_on $ONE -o not-match:permanent rump.arp -n -a
 	# The other has learned from the request.
