@@ -17,7 +17,7 @@ import { MTU_BYTES_MIN } from '../wire/ipv4.ts';
 import { InetCpu } from './inet-cpu.ts';
 import { AddressBoundary } from './ip/address-boundary.ts';
 import type { InetContext } from './ip/context.ts';
-import type { Families } from './ip/family.ts';
+import type { Families, RouteDetails } from './ip/family.ts';
 import type { IngressFilter } from './ip/ingress-filter.ts';
 import { Ip } from './ip/ip.ts';
 import { InetShared } from './ip/shared.ts';
@@ -129,14 +129,22 @@ export class Inet {
   }
 
   /** Errors as `Families.addRoute`; `flags` are `RTF_*` of the caller's, RTF_GATEWAY among them. */
+  // cold: configuration
   addRoute(
     destination: number,
     prefixLength: number,
     gateway: number,
     flags: number,
     via: Interface | null = null,
+    details: RouteDetails = {},
   ): number {
-    return this.families.addRoute(destination, prefixLength, gateway, flags, via);
+    return this.families.addRoute(destination, prefixLength, gateway, flags, via, details);
+  }
+
+  /** A route was changed in place. */
+  routeChanged(route: Route): void {
+    this.tableEvents.listener?.routeChanged(route);
+    this.shared.epoch.bump();
   }
 
   /** Errors as `Families.removeRoute`. */

@@ -19,6 +19,7 @@ function route(destination: number, prefixLength: number): Route {
     source: 0,
     uses: 0,
     expiresUs: Infinity,
+    metrics: null,
   };
 }
 

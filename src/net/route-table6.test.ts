@@ -48,6 +48,7 @@ function route(table: AddressInterner, prefix: string, zone = 0): Route {
     source: 0,
     uses: 0,
     expiresUs: Infinity,
+    metrics: null,
   };
 }
 

@@ -17,8 +17,25 @@ export const RTF_MODIFIED = 0x20;
 export const RTF_CONNECTED = 0x100;
 export const RTF_STATIC = 0x800;
 export const RTF_BLACKHOLE = 0x1000;
+export const RTF_PROTO2 = 0x4000;
+export const RTF_PROTO1 = 0x8000;
+export const RTF_ANNOUNCE = 0x20000;
 export const RTF_LOCAL = 0x40000;
 export const RTF_BROADCAST = 0x80000;
+
+/** Metrics that an administrator gives a route, 0 for none. Packets obey its MTU alone, which stands in the route. */
+export interface RouteMetrics {
+  /** `RTV_*` of those that are locked. */
+  locks: number;
+  hopCount: number;
+  /** Seconds since 1970. */
+  expireSec: number;
+  receivePipeBytes: number;
+  sendPipeBytes: number;
+  ssthreshBytes: number;
+  rttUs: number;
+  rttvarUs: number;
+}
 
 export interface Route {
   readonly destination: number;
@@ -35,6 +52,8 @@ export interface Route {
   uses: number;
   /** When a route made by a redirect ends; `Infinity` for all others. */
   expiresUs: number;
+  /** Null: none were given. */
+  metrics: RouteMetrics | null;
 }
 
 /** A new route. `hostPrefix` is the prefix length of a single address: 32 or 128. Source, MTU and expiry are not set. */
@@ -57,6 +76,7 @@ export function makeRoute(
     source: 0,
     uses: 0,
     expiresUs: Infinity,
+    metrics: null,
   };
 }
 

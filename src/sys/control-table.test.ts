@@ -267,6 +267,8 @@ const GOOD: Partial<Record<ControlOperation, Record<string, unknown>>> = {
   'link-address.delete': { index: 2, linkAddress: [2, 0, 0, 0, 0, 9] },
   'route.list': { family: 4 },
   'route.add': { destination: four(0x0a090000), prefixLength: 16, gateway: four(PEER), interfaceIndex: 0, action: 0 },
+  'route.change': { destination: four(0x0a090000), prefixLength: 16, gateway: four(PEER), inits: 0 },
+  'route.get': { destination: four(PEER) },
   'route.delete': { destination: four(0x0a000000), prefixLength: 24, gateway: null },
   'neighbor.list': { family: 6 },
   'neighbor.add': { address: four(PEER), linkAddress: [2, 0, 0, 0, 0, 9], temporary: true, published: false },

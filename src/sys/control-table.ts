@@ -11,22 +11,14 @@ import { US_PER_S } from '../base/units.ts';
 import type { Inet } from '../inet/inet.ts';
 import { GifLink, type TunnelEnd } from '../net/gif/gif-link.ts';
 import { IFF_DEBUG, IFF_LINK0, IFF_LINK1, IFF_LINK2, IFF_NOARP, IFF_UP, type Interface } from '../net/interface.ts';
-import { RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_STATIC } from '../net/route.ts';
 import { VlanLink } from '../net/vlan/vlan-link.ts';
 import * as bridges from './bridge-control.ts';
-import {
-  type ControlOperation,
-  type ControlReply,
-  FILTER_REJECT,
-  type HostRecord,
-  type IpAddress,
-  ROUTE_BLACKHOLE,
-  ROUTE_REJECT,
-} from './control.ts';
+import { type ControlOperation, type ControlReply, FILTER_REJECT, type HostRecord, type IpAddress } from './control.ts';
 import { interfaceOf, macWords, numberOf } from './control-address.ts';
 import * as input from './control-input.ts';
 import { cutPorts, type InterfaceImpairments, setImpairment } from './impairment-control.ts';
 import { counterRecords, interfaceRecord, neighborRecord, routeRecord, socketRecords } from './records.ts';
+import * as routes from './route-control.ts';
 
 const INDEX_MAX = 0x7fffffff;
 /** Flags of an administrator; the others follow the link. */
@@ -219,41 +211,6 @@ function deleteLinkAddress(target: ControlTarget, fields: Fields): null {
   return null;
 }
 
-function addRoute(target: ControlTarget, fields: Fields): null {
-  const to = input.address(fields, 'destination');
-  const prefixLength = input.prefixLength(fields, to.family);
-  const via = input.optionalAddress(fields, 'gateway');
-  const index = input.optionalInteger(fields, 'interfaceIndex', 0, INDEX_MAX) ?? 0;
-  const action = input.integer(fields, 'action', 0, ROUTE_BLACKHOLE);
-  let flags = via === null ? RTF_STATIC : RTF_STATIC | RTF_GATEWAY;
-  if (prefixLength === input.PREFIX_BITS[to.family]) flags |= RTF_HOST;
-  if (action === ROUTE_REJECT) flags |= RTF_REJECT;
-  if (action === ROUTE_BLACKHOLE) flags |= RTF_BLACKHOLE;
-  const iface = index === 0 ? null : interfaceOf(target, index);
-  if (via !== null && via.family !== to.family) must(-Errno.EAFNOSUPPORT);
-  const destination = numberOf(target, to);
-  const { inet } = target;
-  if (inet.addresses.familyOf(destination) === 4) {
-    if (via === null) throw new MultikernelError('EINVAL', 'gateway: an IPv4 route has one');
-    must(inet.addRoute(destination, prefixLength, numberOf(target, via), flags));
-    return null;
-  }
-  const gateway = via === null ? 0 : numberOf(target, via, iface);
-  must(inet.addRoute(destination, prefixLength, gateway, flags, iface));
-  return null;
-}
-
-function deleteRoute(target: ControlTarget, fields: Fields): null {
-  const to = input.address(fields, 'destination');
-  const prefixLength = input.prefixLength(fields, to.family);
-  const via = input.optionalAddress(fields, 'gateway');
-  const gateway = via === null ? 0 : numberOf(target, via);
-  const destination = numberOf(target, to);
-  const route = target.inet.removeRoute(destination, prefixLength, gateway);
-  if (route === null) throw new MultikernelError('ENOENT', 'not in table');
-  return null;
-}
-
 function addNeighbor(target: ControlTarget, fields: Fields): null {
   const address = input.address(fields, 'address');
   const { macHi, macLo } = macWords(input.linkAddress(fields, 'linkAddress'));
@@ -384,11 +341,13 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'link-address.add': addLinkAddress,
   'link-address.delete': deleteLinkAddress,
   'route.list': ({ inet }, fields) => {
-    const { routes } = input.family(fields) === 6 ? inet.ip6 : inet.ip4;
-    return routes.list().map((route) => routeRecord(inet, route));
+    const family = input.family(fields) === 6 ? inet.ip6 : inet.ip4;
+    return family.routes.list().map((route) => routeRecord(inet, route));
   },
-  'route.add': addRoute,
-  'route.delete': deleteRoute,
+  'route.add': routes.add,
+  'route.change': routes.change,
+  'route.delete': routes.remove,
+  'route.get': routes.get,
   'neighbor.list': ({ inet }, fields) => {
     const { neighbors } = input.family(fields) === 6 ? inet.ip6 : inet.ip4;
     return neighbors.list().map((neighbor) => neighborRecord(inet, neighbor));

@@ -7,19 +7,17 @@
  * Read next: control-table.ts (the answers), control-input.ts (checks of untrusted requests), routing-messages.ts (events).
  */
 
-/** IP version number as address family. */
-export type IpFamily = 4 | 6;
+import type { IpAddress, IpFamily } from './ip-address.ts';
+import type {
+  RouteAddRequest,
+  RouteChangeRequest,
+  RouteDeleteRequest,
+  RouteGetReply,
+  RouteRecord,
+} from './route-requests.ts';
 
-/** An IP address: int32 words, most significant first; an IPv4 address is `w3`, its other words are 0. */
-export interface IpAddress {
-  family: IpFamily;
-  w0: number;
-  w1: number;
-  w2: number;
-  w3: number;
-  /** Index of the interface on whose link a link-local address is; 0 for all others. */
-  scopeId: number;
-}
+export type { IpAddress, IpFamily } from './ip-address.ts';
+export * from './route-requests.ts';
 
 /** Six bytes, in the order of the wire. */
 export type LinkAddress = readonly number[];
@@ -150,20 +148,6 @@ export interface InterfaceName {
   name: string;
 }
 
-export interface RouteRecord {
-  destination: IpAddress;
-  prefixLength: number;
-  /** Null: the destination is on the link of interface `linkIndex`, or an own address there. */
-  gateway: IpAddress | null;
-  linkIndex: number;
-  /** Interface that packets leave by. */
-  interfaceIndex: number;
-  /** `RTF_*`. */
-  flags: number;
-  mtuBytes: number;
-  uses: number;
-}
-
 export interface NeighborRecord {
   address: IpAddress;
   interfaceIndex: number;
@@ -255,26 +239,6 @@ export interface AddressAddRequest {
 export interface AddressDeleteRequest {
   index: number;
   address: IpAddress;
-}
-
-/** Route to put in. Errors as route(4): EEXIST, ENETUNREACH, EINVAL, ENOBUFS. */
-export interface RouteAddRequest {
-  destination: IpAddress;
-  prefixLength: number;
-  /** Null with an interface: the destination is on that link. */
-  gateway: IpAddress | null;
-  /** IPv6: link of the destination, or of a gateway without scope; 0: found by the gateway. */
-  interfaceIndex?: number;
-  /** `ROUTE_*`. */
-  action: number;
-}
-
-/** Route to take out. ENOENT. */
-export interface RouteDeleteRequest {
-  destination: IpAddress;
-  prefixLength: number;
-  /** Null: any. */
-  gateway: IpAddress | null;
 }
 
 /** Static entry: permanent unless `temporary`. */
@@ -455,7 +419,10 @@ export interface ControlRequests {
   'link-address.delete': { request: { index: number; linkAddress: LinkAddress }; reply: null };
   'route.list': { request: { family: IpFamily }; reply: RouteRecord[] };
   'route.add': { request: RouteAddRequest; reply: null };
+  'route.change': { request: RouteChangeRequest; reply: null };
   'route.delete': { request: RouteDeleteRequest; reply: null };
+  /** The route that packets to an address take, or with a prefix length that of exactly this prefix. ESRCH. */
+  'route.get': { request: { destination: IpAddress; prefixLength?: number }; reply: RouteGetReply };
   'neighbor.list': { request: { family: IpFamily }; reply: NeighborRecord[] };
   'neighbor.add': { request: NeighborAddRequest; reply: null };
   'neighbor.delete': { request: { address: IpAddress }; reply: null };

@@ -11,7 +11,7 @@ import type { TcpSocketInfo } from '../inet/tcp/socket-list.ts';
 import { GifLink } from '../net/gif/gif-link.ts';
 import type { Address6Origin, AddressState, Interface, InterfaceAddress6 } from '../net/interface.ts';
 import type { Neighbor, NeighborState } from '../net/neighbor-cache.ts';
-import { type Route, RTF_LOCAL } from '../net/route.ts';
+import { type Route, type RouteMetrics, RTF_LOCAL } from '../net/route.ts';
 import { VlanLink } from '../net/vlan/vlan-link.ts';
 import {
   type AddressRecord,
@@ -44,7 +44,18 @@ import {
   type SocketRecord,
   type TunnelRecord,
 } from './control.ts';
+import type { RouteMetricsRecord } from './route-requests.ts';
 
+const NO_METRICS: RouteMetrics = {
+  locks: 0,
+  hopCount: 0,
+  expireSec: 0,
+  receivePipeBytes: 0,
+  sendPipeBytes: 0,
+  ssthreshBytes: 0,
+  rttUs: 0,
+  rttvarUs: 0,
+};
 const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 
@@ -170,7 +181,13 @@ export function routeRecord(inet: Inet, route: Route): RouteRecord {
     flags,
     mtuBytes: route.mtuBytes !== 0 ? route.mtuBytes : iface.mtuBytes,
     uses: route.uses,
+    metrics: route.metrics === null && route.mtuBytes === 0 ? null : metricsRecord(route),
+    expiresSec: secondsUntil(route.expiresUs, inet.cpus[0].context.nowUs()),
   };
+}
+
+function metricsRecord({ metrics, mtuBytes }: Route): RouteMetricsRecord {
+  return { ...(metrics ?? NO_METRICS), mtuBytes };
 }
 
 export function neighborRecord(inet: Inet, neighbor: Neighbor): NeighborRecord {

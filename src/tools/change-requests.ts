@@ -5,6 +5,7 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import type { RouteDetailsRequest, RouteMetricsRecord } from '../sys/control.ts';
 import {
   type AddressAddRequest,
   type ControlOperation,
@@ -39,6 +40,12 @@ export interface RouteChange {
   interface?: string;
   /** Fate of the packets: sent on, rejected with ICMP, or dropped. */
   kind: 'unicast' | 'reject' | 'blackhole';
+  /** `RTF_*` in place of those that follow from the rest; without RTF_GATEWAY the gateway is an own address. */
+  flags?: number;
+  /** Own address that packets get as their source. */
+  source?: string;
+  /** Metrics, 0 for none. */
+  metrics?: RouteMetricsRecord;
 }
 
 /** EINVAL: valid for 0 seconds, or preferred for longer than valid. */
@@ -213,9 +220,41 @@ export function routeRequest(verb: 'add' | 'delete', change: RouteChange, names:
     gateway: gateway === '' ? null : addressOf(gateway, names),
   };
   if (verb === 'delete') return { operation: 'route.delete', request: route, subject: `route ${destination}` };
-  const interfaceIndex = change.interface === undefined ? 0 : indexOf(change.interface, names);
-  const request = { ...route, interfaceIndex, action: ROUTE_ACTIONS[kind] };
+  const request = { ...route, ...routeDetails(change, names), action: ROUTE_ACTIONS[kind] };
   return { operation: 'route.add', request, subject: `route ${destination}/${prefixLength}` };
+}
+
+function routeDetails(change: RouteChange, names: InterfaceNames): RouteDetailsRequest {
+  const { flags, source, metrics } = change;
+  return {
+    interfaceIndex: change.interface === undefined ? 0 : indexOf(change.interface, names),
+    ...(flags === undefined ? {} : { flags }),
+    ...(source === undefined ? {} : { source: addressOf(source, names) }),
+    ...(metrics === undefined ? {} : { metrics }),
+  };
+}
+
+/** A change of a route in its place; `inits`: `RTV_*` of the metrics that change. An empty gateway stays. */
+export function routeChangeRequest(change: RouteChange, inits: number, names: InterfaceNames): ChangeRequest {
+  const { destination, prefixLength, gateway } = change;
+  const request = {
+    destination: addressOf(destination, names),
+    prefixLength,
+    gateway: gateway === '' ? null : addressOf(gateway, names),
+    ...routeDetails(change, names),
+    inits,
+  };
+  return { operation: 'route.change', request, subject: `route ${destination}/${prefixLength}` };
+}
+
+/** The request for the route to an address, or of exactly a prefix. */
+export function routeGetRequest(
+  destination: string,
+  prefixLength: number | null,
+  names: InterfaceNames,
+): ControlRequest<'route.get'> {
+  const address = addressOf(destination, names);
+  return prefixLength === null ? { destination: address } : { destination: address, prefixLength };
 }
 
 function neighborSubject(address: string): string {

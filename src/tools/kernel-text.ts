@@ -186,6 +186,23 @@ export class KernelText {
     await this.#perform(routeRequest('add', route, await this.names()));
   }
 
+  /** In its place; an empty gateway stays. `inits`: `RTV_*` of the metrics that change. */
+  async changeRoute(route: RouteChange, inits: number): Promise<void> {
+    const { routeChangeRequest } = await import('./change-requests.ts');
+    await this.#perform(routeChangeRequest(route, inits, await this.names()));
+  }
+
+  /** The route to an address, or of exactly a prefix, with the own address that packets get there. ESRCH. */
+  async routeTo(
+    destination: string,
+    prefixLength: number | null,
+  ): Promise<[ControlReply<'route.get'>, InterfaceNames]> {
+    const { routeGetRequest } = await import('./change-requests.ts');
+    const names = await this.names();
+    const request = routeGetRequest(destination, prefixLength, names);
+    return [await this.#ask('route.get', request, `route ${destination}`), names];
+  }
+
   async deleteRoute(route: RouteChange): Promise<void> {
     const { routeRequest } = await import('./change-requests.ts');
     await this.#perform(routeRequest('delete', route, await this.names()));

@@ -109,13 +109,13 @@ eth0  1500  10.0.1/24     10.0.1.10                 60          1
     expect((await run(netstat, '-rn -f inet6')).text).toBe(`Routing tables
 
 Internet6:
-Destination                        Gateway                        Flags    Refs      Use    Mtu Interface
-default                            fd00::1                        UGS         -        -   1500  eth0
-fd00::/64                          link#2                         UC          -        -   1500  eth0
-fe80::%eth0/64                     link#2                         UC          -        -   1500  eth0
-fd00::a                            link#2                         UHl         -        -   1500  lo0
-fd00::1                            02:6d:6b:00:02:01              UHL         -        -      -  eth0
-fd00::8                            02:6d:6b:00:02:01              UHLS        -        -      -  eth0
+Destination                             Gateway                        Flags    Refs      Use    Mtu Interface
+default                                 fd00::1                        UGS         -        -   1500  eth0
+fd00::/64                               link#2                         UC          -        -   1500  eth0
+fe80::%eth0/64                          link#2                         UC          -        -   1500  eth0
+fd00::a                                 link#2                         UHl         -        -   1500  lo0
+fd00::1                                 02:6d:6b:00:02:01              UHL         -        -      -  eth0
+fd00::8                                 02:6d:6b:00:02:01              UHLS        -        -      -  eth0
 `);
     const sockets6: SocketInfo[] = (SOCKETS as SocketInfo[]).slice(0, 2).map((socket, i) => ({
       ...socket,

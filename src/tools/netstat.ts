@@ -145,7 +145,7 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     return 0;
   };
   if (flags.has('r')) {
-    const [routes, text] = await routesOf(context, family, !flags.has('L'));
+    const [routes, text] = await routesOf(context, family, { links: !flags.has('L'), tags: flags.has('T') });
     return print(routes, () => text);
   }
   if (flags.has('i') || values.has('I')) {

@@ -1,105 +1,87 @@
-/** `route show`, `get`, `add`, `delete` with NetBSD's arguments and text. Thread: the command's. Missing: `-ifp`, `-ifa`, metrics. */
+/**
+ * `route` with NetBSD's arguments and text (8: `route get` prints the names of flags alone). Thread: the command's. Read first: route-words.ts
+ * (changes), route-tables.ts (show), route-monitor.ts. Missing: MPLS (`-mpls`, `-tag`).
+ */
 
-import { fromBigInt6, toBigInt6 } from './address-bits.ts';
-import type { AddressFamily } from './address-text.ts';
+import { MultikernelError } from '../base/errors.ts';
+import type { RouteGetReply } from '../sys/control.ts';
+import { fromBigInt6 } from './address-bits.ts';
+import { type AddressFamily, formatAddress, type InterfaceNames } from './address-text.ts';
 import type { RouteChange } from './change-requests.ts';
 import { refusalText } from './error-text.ts';
 import { getopt, UsageError } from './getopt.ts';
-import { isAddress } from './resolver.ts';
 import { monitorRoutes } from './route-monitor.ts';
 import { routesOf } from './route-tables.ts';
-import { ROUTE_FLAGS, type RouteInfo, RTF_DONE, routeFlagNames } from './route-text.ts';
+import { lockedMetrics, metricNames, RTF_DONE, routeFlagNames, routeInfo } from './route-text.ts';
+import { BadValue, type RouteWords, readRouteWords } from './route-words.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
-const USAGE = `usage: route [-nL] show [-inet | -inet6]
-       route [-nq] flush [-inet | -inet6]
+const USAGE = `usage: route [-nLT] show [-inet | -inet6] [-host | -net | -gateway | -reject | -blackhole | -static]
+       route [-nq] flush [-inet | -inet6] | flushall
        route [-n] monitor [-c COUNT]
-       route [-n] get [-inet6] DESTINATION
-       route [-q] add [-inet6] [-net | -host] DESTINATION[/N] [-prefixlen N] GATEWAY [-reject | -blackhole]
-       route [-q] change [-inet6] [-net | -host] DESTINATION[/N] [-prefixlen N] GATEWAY [-reject | -blackhole]
-       route [-q] delete [-inet6] [-net | -host] DESTINATION[/N] [-prefixlen N] [GATEWAY]`;
-const NET6_BITS = 64;
-
-interface RouteTarget {
-  text: string;
-  address: string;
-  prefixLength: number;
-}
+       route [-nsv] get [-inet6] DESTINATION[/N]
+       route [-q] add [-inet6] [-net | -host] DESTINATION[/N] [-netmask MASK | -prefixlen N] GATEWAY [FLAGS]
+       route [-q] change [-inet6] [-net | -host] DESTINATION[/N] [-netmask MASK | -prefixlen N] [GATEWAY] [FLAGS]
+       route [-q] delete [-inet6] [-net | -host] DESTINATION[/N] [-netmask MASK | -prefixlen N] [GATEWAY]
+FLAGS: [-no]reject, [-no]blackhole, [-no]static, [-no]connected, -proxy, -proto1, -proto2, -iface (the gateway is an own address),
+       -link -iface INTERFACE (it is on that link), -ifa ADDRESS, -ifp INTERFACE, [-lock | -lockrest] -mtu, -hopcount, -expire,
+       -recvpipe, -sendpipe, -ssthresh, -rtt, -rttvar N`;
+const MASK_BITS: Readonly<Record<AddressFamily, number>> = { inet: 32, inet6: 128 };
+/** Letters of flags by the words of `show`. */
+const SHOWN_FLAGS: Readonly<Record<string, string>> = {
+  '-host': 'H',
+  '-gateway': 'G',
+  '-reject': 'R',
+  '-blackhole': 'B',
+  '-static': 'S',
+  '-connected': 'C',
+  '-cloning': 'C',
+  '-proxy': 'p',
+  '-proto1': '1',
+  '-proto2': '2',
+  '-llinfo': 'L',
+};
+const US_PER_MS = 1000;
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
-  const { flags, rest: words } = getopt(args, 'Lnqv');
-  const quiet = flags.has('q');
-  const [verb, ...rest] = words.filter((word) => word !== '-n');
+  const { flags, rest } = getopt(args, 'dfLnqSsTtv');
+  const [verb, ...words] = rest;
+  if (flags.has('f')) await flush(context, [], true, false);
   switch (verb) {
-    case 'show': {
-      const family = rest.includes('-inet6') ? 'inet6' : rest.includes('-inet') ? 'inet' : null;
-      const [routes, text] = await routesOf(context, family, !flags.has('L'));
-      context.out.write(context.json ? `${JSON.stringify(routes)}\n` : text);
-      return 0;
-    }
+    case 'show':
+      return show(context, words, flags);
     case 'get':
-      return get(context, rest);
+      return get(context, words, flags);
     case 'flush':
-      return flush(context, rest, quiet);
+    case 'flushall':
+      return flush(context, words, flags.has('q'), verb === 'flushall');
     case 'monitor':
-      return monitor(context, rest);
+      return monitor(context, words);
     case 'add':
     case 'change':
     case 'delete':
-      return change(context, verb, rest, quiet);
+      return change(context, verb, words, flags);
     default:
-      throw new UsageError(USAGE);
+      if (verb === undefined && flags.has('f')) return 0;
+      throw new UsageError(verb === undefined ? USAGE : `botched keyword: ${verb}`);
   }
 }
 
-async function destination(
-  context: ToolContext,
-  text: string,
-  host: boolean,
-  family: AddressFamily,
-  bits: string | undefined,
-): Promise<RouteTarget | null> {
-  if (family === 'inet6') return destination6(context, text, host, bits);
-  if (text === 'default') return { text, address: '0.0.0.0', prefixLength: 0 };
-  const [name, length = bits] = text.split('/') as [string, string?];
-  const address = expand(name) ?? (await context.hosts()).addressOf(name, 'inet');
-  if (address === null || (length !== undefined && !(Number(length) <= 32))) return null;
-  const guess = host || !address.endsWith('.0') ? 32 : 24;
-  return { text, address, prefixLength: length === undefined ? guess : Number(length) };
-}
-
-/** Without a length `::` at the end makes it a network of 64 bits, as route(8) takes it. */
-async function destination6(
-  context: ToolContext,
-  text: string,
-  host: boolean,
-  bits: string | undefined,
-): Promise<RouteTarget | null> {
-  if (text === 'default') return { text, address: '::', prefixLength: 0 };
-  const [name, length = bits] = text.split('/') as [string, string?];
-  const address = (await context.hosts()).addressOf(name, 'inet6');
-  if (address === null || (length !== undefined && !(Number(length) <= 128))) return null;
-  const guess = host || !name.endsWith('::') ? 128 : NET6_BITS;
-  return { text, address, prefixLength: length === undefined ? guess : Number(length) };
-}
-
-/** The words without `-prefixlen N`, and its N. */
-function takeLength(words: readonly string[]): { words: string[]; bits: string | undefined } {
-  const at = words.indexOf('-prefixlen');
-  if (at < 0) return { words: [...words], bits: undefined };
-  return { words: words.filter((_word, i) => i !== at && i !== at + 1), bits: words[at + 1] };
-}
-
-/** `-inet6`, or an IPv6 address among the words. */
-function familyOf(words: readonly string[]): AddressFamily {
-  return words.includes('-inet6') || words.some((word) => word.includes(':')) ? 'inet6' : 'inet';
-}
-
-/** `10.0.1` of netstat's `10.0.1/24`. */
-function expand(text: string): string | null {
-  if (!/^\d{1,3}(\.\d{1,3}){0,3}$/.test(text)) return null;
-  const padded = [...text.split('.'), '0', '0', '0'].slice(0, 4).join('.');
-  return isAddress(padded) ? padded : null;
+async function show(context: ToolContext, words: readonly string[], flags: ReadonlySet<string>): Promise<number> {
+  const family = words.includes('-inet6') ? 'inet6' : words.includes('-inet') ? 'inet' : null;
+  const others = words.filter((word) => word !== '-inet' && word !== '-inet6' && word !== '-n' && word !== '-net');
+  const wanted = others.map((word) => SHOWN_FLAGS[word]);
+  const unknown = others.find((word) => SHOWN_FLAGS[word] === undefined);
+  if (unknown !== undefined) throw new UsageError(`botched keyword: ${unknown.replace(/^-/, '')}`);
+  const network = words.includes('-net');
+  const [routes, text] = await routesOf(context, family, {
+    links: !flags.has('L'),
+    tags: flags.has('T'),
+    keeps: (route) =>
+      wanted.every((letter) => route.flags.includes(letter as string)) && !(network && route.flags.includes('H')),
+  });
+  context.out.write(context.json ? `${JSON.stringify(routes)}\n` : text);
+  return 0;
 }
 
 async function monitor(context: ToolContext, words: string[]): Promise<number> {
@@ -109,8 +91,8 @@ async function monitor(context: ToolContext, words: string[]): Promise<number> {
   return monitorRoutes(context, count);
 }
 
-/** Routes over gateways go, as with NetBSD. */
-async function flush(context: ToolContext, words: string[], quiet: boolean): Promise<number> {
+/** Routes over gateways and static ones go, as with NetBSD; all routes with `all`. */
+async function flush(context: ToolContext, words: readonly string[], quiet: boolean, all: boolean): Promise<number> {
   const families: AddressFamily[] = words.includes('-inet6')
     ? ['inet6']
     : words.includes('-inet')
@@ -119,8 +101,8 @@ async function flush(context: ToolContext, words: string[], quiet: boolean): Pro
   for (const family of families) {
     const routes = await context.kernel.routes(family);
     for (const { destination: to, prefixLength, gateway, flags } of routes) {
-      if (!flags.includes('G')) continue;
-      await context.kernel.deleteRoute({ destination: to, prefixLength, gateway, kind: 'unicast' });
+      if (!all && !/[GS]/.test(flags)) continue;
+      await context.kernel.deleteRoute({ destination: to, prefixLength, gateway: '', kind: 'unicast' });
       const name = prefixLength === 0 ? 'default' : to;
       if (!quiet) context.out.write(`${name.padEnd(20)} ${gateway.padEnd(20)} done\n`);
     }
@@ -128,124 +110,154 @@ async function flush(context: ToolContext, words: string[], quiet: boolean): Pro
   return 0;
 }
 
-/** The route of that destination gets another gateway; ENOENT when there is none. */
-async function replace(context: ToolContext, request: RouteChange, family: AddressFamily): Promise<void> {
-  const { destination: to, prefixLength } = request;
-  const old = (await context.kernel.routes(family)).find(
-    (route) => route.destination === to && route.prefixLength === prefixLength,
-  );
-  await context.kernel.deleteRoute({ ...request, gateway: '' });
+/** The words, or null once it was told what is wrong with them. */
+async function wordsOf(context: ToolContext, words: readonly string[]): Promise<RouteWords | null> {
   try {
-    await context.kernel.addRoute(request);
+    return readRouteWords(words, await context.hosts());
   } catch (error) {
-    if (old?.flags.includes('G')) await context.kernel.addRoute({ ...request, gateway: old.gateway, kind: 'unicast' });
-    throw error;
+    if (!(error instanceof BadValue)) throw error;
+    return complain(context, error.message);
   }
+}
+
+function complain({ out }: ToolContext, what: string): null {
+  out.error(`route: ${what}\n`);
+  return null;
 }
 
 async function change(
   context: ToolContext,
   verb: 'add' | 'change' | 'delete',
-  args: string[],
-  quiet: boolean,
+  args: readonly string[],
+  flags: ReadonlySet<string>,
 ): Promise<number> {
-  const { words, bits } = takeLength(args);
-  const family = familyOf(words);
-  const options = words.filter((word) => word.startsWith('-'));
-  const [to, via] = words.filter((word) => !word.startsWith('-'));
-  if (to === undefined || (verb !== 'delete' && via === undefined)) throw new UsageError(USAGE);
-  const target = await destination(context, to, options.includes('-host'), family, bits);
-  const gateway = via === undefined ? '' : (await context.hosts()).addressOf(via, family);
-  if (target === null || gateway === null) {
-    context.out.error(`route: ${target === null ? to : via}: bad address\n`);
-    return 1;
+  const found = await wordsOf(context, args);
+  if (found === null) return 1;
+  const { text, gatewayText, gateway, destination, prefixLength } = found;
+  if (text === '') complain(context, 'missing destination specification');
+  else if (verb === 'add' && gatewayText === '') complain(context, 'missing gateway specification');
+  if (text === '' || (verb === 'add' && gatewayText === '')) return 1;
+  // As in NetBSD the gateway of a route that goes does not matter.
+  const request: RouteChange = { destination, prefixLength, gateway: '', kind: 'unicast' };
+  if (verb !== 'delete') {
+    request.gateway = gateway;
+    request.flags = found.flags;
+    if (found.interface !== '') request.interface = found.interface;
+    if (found.source !== '') request.source = found.source;
+    if (found.inits !== 0) request.metrics = found.metrics;
   }
-  const kind = options.includes('-reject') ? 'reject' : options.includes('-blackhole') ? 'blackhole' : 'unicast';
-  const request: RouteChange = { destination: target.address, prefixLength: target.prefixLength, gateway, kind };
-  const type = target.prefixLength === (family === 'inet6' ? 128 : 32) ? 'host' : 'net';
-  const line = `${verb} ${type} ${to}${gateway === '' ? '' : `: gateway ${via}`}`;
+  const line = `${verb} ${found.host ? 'host' : 'net'} ${text}${gatewayText === '' ? '' : `: gateway ${gatewayText}`}`;
+  const quiet = flags.has('q');
   try {
+    if (flags.has('d') || flags.has('t')) return 0;
     if (verb === 'add') await context.kernel.addRoute(request);
-    else if (verb === 'change') await replace(context, request, family);
+    else if (verb === 'change') await context.kernel.changeRoute(request, found.inits);
     else await context.kernel.deleteRoute(request);
   } catch (error) {
-    const why = refusalText(error, { ENOENT: 'not in table', ESRCH: 'not in table' });
-    context.out.error(`${line}: ${why}\n`);
+    const why = routeError(error);
+    complain(context, `writing to routing socket: ${why}`);
+    if (!quiet) context.out.write(`${line}: ${why}\n`);
     return 1;
   }
   if (!quiet) context.out.write(`${line}\n`);
   return 0;
 }
 
-function toNumber(address: string): bigint {
-  if (address.includes(':')) return toBigInt6(address);
-  return address.split('.').reduce((sum, octet) => sum * 256n + BigInt(octet), 0n);
+function routeError(error: unknown): string {
+  const absent = 'not in table';
+  return refusalText(error, {
+    ENOENT: absent,
+    ESRCH: absent,
+    EBUSY: 'entry in use',
+    ENOBUFS: 'routing table overflow',
+  });
 }
 
-/** The route with the longest prefix that holds the address. */
-function lookup(routes: readonly RouteInfo[], address: string): RouteInfo | null {
-  const wanted = toNumber(address);
-  const zone = address.split('%')[1];
-  const bits = address.includes(':') ? 128 : 32;
-  let best: RouteInfo | null = null;
-  for (const route of routes) {
-    const shift = BigInt(bits - route.prefixLength);
-    if (wanted >> shift !== toNumber(route.destination) >> shift) continue;
-    const routeZone = route.destination.split('%')[1];
-    if (routeZone !== undefined && routeZone !== zone) continue;
-    if (best === null || route.prefixLength > best.prefixLength) best = route;
+async function get(context: ToolContext, words: readonly string[], flags: ReadonlySet<string>): Promise<number> {
+  const found = await wordsOf(context, words);
+  if (found === null) return 1;
+  const { text, family, destination, prefixLength, hasLength, host } = found;
+  if (text === '') {
+    complain(context, 'missing destination specification');
+    return 1;
   }
-  return best;
-}
-
-async function get(context: ToolContext, words: string[]): Promise<number> {
-  const [to] = words.filter((word) => !word.startsWith('-'));
-  if (to === undefined) throw new UsageError(USAGE);
-  const family = familyOf(words);
-  const target = await destination(context, to, true, family, undefined);
-  const [routes, interfaces] = await Promise.all([context.kernel.routes(family), context.kernel.interfaces()]);
-  const route = target === null ? null : lookup(routes, target.address);
-  if (target === null || route === null) {
-    context.out.error(`route: writing to routing socket: not in table\n`);
+  // A length in the words asks for that very route; a network by its class alone for the way there.
+  const exact =
+    hasLength && !host && (prefixLength === 0 || words.some((word) => /\/|^-prefixlen$|^-netmask$/.test(word)));
+  let reply: RouteGetReply;
+  let names: InterfaceNames;
+  try {
+    [reply, names] = await context.kernel.routeTo(destination, exact ? prefixLength : null);
+  } catch (error) {
+    if (!(error instanceof MultikernelError)) throw error;
+    complain(context, `writing to routing socket: ${routeError(error)}`);
     return 1;
   }
   if (context.json) {
-    context.out.write(`${JSON.stringify(route)}\n`);
+    context.out.write(`${JSON.stringify(routeInfo(reply.route, names))}\n`);
     return 0;
   }
-  const info = interfaces.find((candidate) => candidate.name === route.interface);
-  const scoped = target.address.includes('%');
-  const own6 = info?.addresses6.find((entry) => entry.address.includes('%') === scoped) ?? info?.addresses6[0];
-  const own = (family === 'inet6' ? own6 : info?.addresses[0])?.address ?? '';
-  context.out.write(formatRouteGet(target.address, route, own));
+  const hosts = flags.has('n') ? null : await context.hosts();
+  const name = (address: string): string => hosts?.nameOf(address) ?? address;
+  if (flags.has('s')) {
+    const { gateway } = reply.route;
+    if (gateway === null) return 1;
+    context.out.write(`${name(formatAddress(gateway, names))}\n`);
+    return 0;
+  }
+  context.out.write(formatRouteGet(destination, family, reply, { names, name }, flags.has('v')));
   return 0;
 }
 
-function maskText(address: string, prefixLength: number): string {
-  if (address.includes(':')) return fromBigInt6(((1n << BigInt(prefixLength)) - 1n) << BigInt(128 - prefixLength));
+function maskText(family: AddressFamily, prefixLength: number): string {
+  if (prefixLength === 0) return 'default';
+  if (family === 'inet6') return fromBigInt6(((1n << BigInt(prefixLength)) - 1n) << BigInt(128 - prefixLength));
   const mask = (0xffffffff << (32 - prefixLength)) >>> 0;
   return [24, 16, 8, 0].map((shift) => (mask >>> shift) & 255).join('.');
 }
 
 /** Labels right-aligned to column 12, as route(8) prints them. */
-function formatRouteGet(address: string, route: RouteInfo, localAddress: string): string {
-  const isDefault = route.prefixLength === 0;
-  const known = ROUTE_FLAGS.filter(([, letter]) => route.flags.includes(letter));
-  const word = known.reduce((sum, [bit]) => sum | bit, RTF_DONE);
+function formatRouteGet(
+  address: string,
+  family: AddressFamily,
+  { route: record, source }: RouteGetReply,
+  { names, name }: { names: InterfaceNames; name(address: string): string },
+  verbose: boolean,
+): string {
+  const route = routeInfo(record, names);
+  const any = (text: string): string => (text === '0.0.0.0' ? 'default' : name(text));
+  const isHost = route.prefixLength === MASK_BITS[family];
   const rows: [string, string][] = [
-    ['route to', address],
-    ['destination', isDefault ? 'default' : route.destination],
+    ['route to', any(address)],
+    ['destination', any(route.destination)],
   ];
-  if (route.prefixLength < (address.includes(':') ? 128 : 32)) {
-    rows.push(['mask', isDefault ? 'default' : maskText(address, route.prefixLength)]);
-  }
-  if (route.flags.includes('G')) rows.push(['gateway', route.gateway]);
-  rows.push(['local addr', localAddress], ['interface', route.interface]);
-  rows.push(['flags', `0x${word.toString(16)}<${routeFlagNames(word).join(',')}>`]);
+  if (!isHost) rows.push(['mask', maskText(family, route.prefixLength)]);
+  if (route.flags.includes('G')) rows.push(['gateway', any(route.gateway)]);
+  if (source !== null) rows.push(['local addr', any(formatAddress(source, names))]);
+  rows.push(['interface', route.interface]);
+  const word = record.flags | RTF_DONE;
+  rows.push(['flags', `<${routeFlagNames(word).join(',')}>`]);
   const labels = rows.map(([label, value]) => `${label.padStart(11)}: ${value}\n`).join('');
   const heading = ' recvpipe  sendpipe  ssthresh  rtt,msec    rttvar  hopcount      mtu     expire\n';
-  const values = [0, 0, 0, 0, 0, 0].map((value) => String(value).padStart(9)).join(' ');
-  return `${labels}${heading}${values} ${String(route.mtuBytes).padStart(8)} ${'0'.padStart(10)} \n`;
+  const more = verbose ? `\nlocks: ${metricNames(record.metrics?.locks ?? 0)} inits: none\n` : '';
+  return labels + heading + metricsLine(record) + more;
+}
+
+/** Eight columns, each with an L behind it when the metric is locked. */
+function metricsLine({ metrics, expiresSec }: RouteGetReply['route']): string {
+  const locks = lockedMetrics(metrics?.locks ?? 0);
+  const toMs = (us: number): number => Math.floor((us + US_PER_MS / 2) / US_PER_MS);
+  const cells: [number, string][] = [
+    [metrics?.receivePipeBytes ?? 0, 'recvpipe'],
+    [metrics?.sendPipeBytes ?? 0, 'sendpipe'],
+    [metrics?.ssthreshBytes ?? 0, 'ssthresh'],
+    [toMs(metrics?.rttUs ?? 0), 'rtt'],
+    [toMs(metrics?.rttvarUs ?? 0), 'rttvar'],
+    [metrics?.hopCount ?? 0, 'hopcount'],
+    [metrics?.mtuBytes ?? 0, 'mtu'],
+    [expiresSec ?? metrics?.expireSec ?? 0, 'expire'],
+  ];
+  return `${cells.map(([value, name]) => `${String(value).padStart(8)}${locks.has(name) ? 'L' : ' '}`).join(' ')}\n`;
 }
 
 export const route: Tool = { name: 'route', about: 'show and change routes', usage: USAGE, run };

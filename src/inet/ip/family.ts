@@ -9,7 +9,7 @@
 import { Errno } from '../../base/errors.ts';
 import type { Interface } from '../../net/interface.ts';
 import type { NeighborCache } from '../../net/neighbor-cache.ts';
-import { makeRoute, type Route, type Routes, RTF_REJECT, RTF_UP } from '../../net/route.ts';
+import { makeRoute, type Route, type Routes, RTF_GATEWAY, RTF_REJECT, RTF_UP } from '../../net/route.ts';
 import { isIp6 } from './address-interner.ts';
 import type { MulticastGroups } from './multicast.ts';
 
@@ -81,25 +81,40 @@ export class BothFamilies<Half> {
   }
 }
 
+/** Source address, MTU and metrics of a route that is added. */
+export type RouteDetails = Partial<Pick<Route, 'source' | 'mtuBytes' | 'metrics'>>;
+
 /** The families of one kernel. */
 export class Families extends BothFamilies<ProtocolFamily> {
   /**
    * Add a route; `flags` are `RTF_*`. Returns 0, `-EEXIST`, `-EINVAL`, `-ENOBUFS`, or `-ENETUNREACH` when the gateway is on no
    * link of ours. `via` is the interface where the caller names one; a reject route needs none, and no gateway.
    */
+  // cold: configuration
   addRoute(
     destination: number,
     prefixLength: number,
     gateway: number,
     flags: number,
     via: Interface | null = null,
+    details: RouteDetails = {},
   ): number {
     const family = this.of(destination);
     const { addresses, hostPrefix, routes } = family;
     const loopback = (flags & RTF_REJECT) !== 0 ? addresses.loopback : null;
-    const iface = via ?? family.gatewayInterface(gateway) ?? loopback;
+    const iface = via ?? this.nextHopInterface(gateway) ?? loopback;
     if (iface === null) return -Errno.ENETUNREACH;
-    return routes.add(makeRoute(destination, prefixLength, gateway, iface, flags | RTF_UP, hostPrefix));
+    const route = makeRoute(destination, prefixLength, gateway, iface, flags | RTF_UP, hostPrefix);
+    return routes.add(Object.assign(route, details));
+  }
+
+  /** The interface through which a gateway is reached: by its subnet, or by a route to a place on a link; null when by none. */
+  nextHopInterface(gateway: number): Interface | null {
+    const family = this.of(gateway);
+    const direct = family.gatewayInterface(gateway);
+    if (direct !== null || gateway === 0) return direct;
+    const route = family.routes.lookup(gateway);
+    return route === null || (route.flags & RTF_GATEWAY) !== 0 ? null : route.iface;
   }
 
   /** Returns the route taken out, or null when that prefix has none (or, with `gateway` not 0, another gateway). */

@@ -8,7 +8,7 @@ import { Errno } from '../../base/errors.ts';
 import type { NeighborCache } from '../../net/neighbor-cache.ts';
 import { type Route, type Routes, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../../net/route.ts';
 import type { TableEvents } from '../../net/table-events.ts';
-import { IMPLIED_NEIGHBOR, type IpPath } from './path.ts';
+import { IMPLIED_NEIGHBOR, type IpPath, PATH_FORWARD } from './path.ts';
 
 /** Give a path the route to its destination. Returns 0, or the errno of a reject route or of none. */
 export function findRoute(path: IpPath, routes: Routes & { readonly events: TableEvents | null }): number {
@@ -19,8 +19,13 @@ export function findRoute(path: IpPath, routes: Routes & { readonly events: Tabl
   }
   route.uses++;
   path.route = route;
-  if ((route.flags & RTF_REJECT) === 0) return 0;
-  return (route.flags & RTF_HOST) !== 0 ? -Errno.EHOSTUNREACH : -Errno.ENETUNREACH;
+  return (route.flags & RTF_REJECT) === 0 ? 0 : rejection(route, (path.flags & PATH_FORWARD) !== 0);
+}
+
+/** The errno of a reject route: by what it leads to, and for our own packets, unless it leads through lo0, by its next hop, as in NetBSD. */
+function rejection({ flags, iface }: Route, forward: boolean): number {
+  if (forward || iface.loopback) return (flags & RTF_HOST) !== 0 ? -Errno.EHOSTUNREACH : -Errno.ENETUNREACH;
+  return (flags & RTF_GATEWAY) !== 0 ? -Errno.EHOSTUNREACH : -Errno.EHOSTDOWN;
 }
 
 /** The MTU of a route: its own, where it is smaller than that of the link. */

@@ -182,7 +182,7 @@ export class RawSockets {
     if (endpoint.ipv6 !== isIp6(address)) return -Errno.EAFNOSUPPORT;
     // As in NetBSD a packet to a neighbor that was silent waits: it goes when the next request is answered.
     const path = this.#ip.transientPath(address, endpoint.source, endpoint.broadcast ? IP_ALLOW_BROADCAST : 0, null);
-    if (typeof path === 'number') return path;
+    if (typeof path === 'number') return path === -Errno.ENETUNREACH ? this.#unreachable(address) : path;
     const at = this.#begin(endpoint, path, lengthBytes);
     if (at < 0) return at === -Errno.ENOBUFS ? -Errno.EAGAIN : at;
     bulk.copyIn(at, bytes, offset, lengthBytes);
@@ -207,5 +207,11 @@ export class RawSockets {
     if (at < 0) return at;
     this.#context.bulk.copyIn(at, ipOptions, 0, ipOptionBytes);
     return at + ipOptionBytes;
+  }
+
+  /** Raw sockets are for NetBSD's tools, which know the errors of ip_output(): without a route it is the host. */
+  #unreachable(address: number): number {
+    const { routes } = this.#context.shared.families.of(address);
+    return routes.lookup(address) === null ? -Errno.EHOSTUNREACH : -Errno.ENETUNREACH;
   }
 }

@@ -90,7 +90,8 @@ export class PathResolver4 implements PathResolver {
     const route = path.route as Route;
     const { iface } = route;
     if (!iface.up) return -Errno.ENETUNREACH;
-    path.src = path.wantedSrc !== 0 ? path.wantedSrc : route.source;
+    path.src = path.wantedSrc;
+    if (path.src === 0 && route.source !== 0 && addresses.isLocal(route.source)) path.src = route.source;
     if (path.src === 0) path.src = addresses.sourceFor(iface, (route.flags & RTF_GATEWAY) !== 0 ? route.gateway : dst);
     if (path.src === 0 && !forward) return -Errno.EADDRNOTAVAIL;
     const linkMtuBytes = routeMtuBytes(route, iface.mtuBytes);
