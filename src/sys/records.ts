@@ -167,16 +167,22 @@ function tunnelRecord({ tunnel }: GifLink): TunnelRecord | null {
   return { source: { ...source, scopeId: 0 }, destination: { ...destination, scopeId: 0 } };
 }
 
+/** The interface that has an address, in whatever state; null: none. */
+export function holderOf(inet: Inet, address: number): Interface | null {
+  const has = (iface: Interface): boolean =>
+    iface.addresses.some((one) => one.address === address) || iface.addresses6.some((one) => one.address === address);
+  return inet.list().find(has) ?? null;
+}
+
 /** Own addresses are routes through lo0 whose link is the interface of the address, as in NetBSD since 2016. */
 export function routeRecord(inet: Inet, route: Route): RouteRecord {
   const { destination, gateway, flags, iface } = route;
-  const { addresses } = inet.families.of(destination);
   const local = (flags & RTF_LOCAL) !== 0;
   return {
     destination: addressRecord(inet, destination),
     prefixLength: route.prefixLength,
     gateway: gateway === 0 || local ? null : addressRecord(inet, gateway),
-    linkIndex: local ? (addresses.owner(destination)?.index ?? iface.index) : iface.index,
+    linkIndex: local ? (holderOf(inet, destination)?.index ?? iface.index) : iface.index,
     interfaceIndex: iface.index,
     flags,
     mtuBytes: route.mtuBytes !== 0 ? route.mtuBytes : iface.mtuBytes,

@@ -23,7 +23,7 @@ import {
 import { type IpAddress, ROUTE_BLACKHOLE, ROUTE_REJECT } from './control.ts';
 import { interfaceOf, numberOf } from './control-address.ts';
 import * as input from './control-input.ts';
-import { addressRecord, routeRecord } from './records.ts';
+import { addressRecord, holderOf, routeRecord } from './records.ts';
 import {
   type RouteGetReply,
   type RouteMetricsRecord,
@@ -69,7 +69,7 @@ function given(target: Target, fields: Fields): Given {
   const source = fields.source === undefined ? 0 : numberOf(target, input.address(fields, 'source'));
   const metrics = fields.metrics === undefined ? null : metricsOf(input.fieldsOf(fields.metrics, 'metrics'));
   if (flags !== null && (flags & ~GIVEN) !== 0) throw new MultikernelError('EINVAL', 'flags: not of an administrator');
-  if (source !== 0 && target.inet.interfaceWithAddress(source) === null) must(-Errno.ENETUNREACH);
+  if (source !== 0 && holderOf(target.inet, source) === null) must(-Errno.ENETUNREACH);
   return { iface: index === 0 ? null : interfaceOf(target, index), flags, source, metrics };
 }
 
@@ -116,7 +116,7 @@ export function add(target: Target, fields: Fields): null {
     throw new MultikernelError('EINVAL', 'gateway: neither that nor an interface');
   }
   if (via === null && (flags & RTF_GATEWAY) !== 0) must(-Errno.EINVAL);
-  const link = iface ?? (source === 0 ? null : inet.interfaceWithAddress(source));
+  const link = iface ?? (source === 0 ? null : holderOf(inet, source));
   must(inet.addRoute(destination, prefixLength, gateway, flags, link, detailsOf(wanted)));
   return null;
 }
@@ -139,9 +139,7 @@ export function change(target: Target, fields: Fields): null {
   const { iface, source, flags } = wanted;
   const gateway = via === null ? 0 : numberOf(target, via, iface);
   const link =
-    iface ??
-    inet.interfaceWithAddress(source) ??
-    (via === null ? route.iface : inet.families.nextHopInterface(gateway));
+    iface ?? holderOf(inet, source) ?? (via === null ? route.iface : inet.families.nextHopInterface(gateway));
   if (link === null) throw new MultikernelError('ENETUNREACH', 'gateway: on no link of ours');
   route.iface = link;
   if (via !== null) {
@@ -208,7 +206,11 @@ function sourceOf(inet: Inet, route: Route, destination: number): number {
   if ((flags & RTF_LOCAL) !== 0) return route.destination;
   if (source !== 0) return source;
   const nextHop = (flags & RTF_GATEWAY) !== 0 ? gateway : (flags & RTF_HOST) !== 0 ? route.destination : destination;
-  if (inet.addresses.familyOf(route.destination) === 4) return inet.ip4.addresses.sourceFor(iface, nextHop);
+  if (inet.addresses.familyOf(route.destination) === 4) {
+    const own = inet.ip4.addresses.sourceFor(iface, nextHop);
+    // An address that is being probed counts.
+    return own !== 0 ? own : (iface.addresses[0]?.address ?? 0);
+  }
   const { ip6 } = inet;
   const reaches = ({ address, prefixLength, destination: other, state }: InterfaceAddress6): boolean =>
     (state === 'preferred' || state === 'deprecated') &&

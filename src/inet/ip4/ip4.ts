@@ -73,13 +73,13 @@ export class Ip4 implements ProtocolFamily {
     return group;
   }
 
-  /** With probing on ({@link AddressConflicts}) the address is tentative first; its subnet has a route at once, as in NetBSD. */
+  /** With probing on ({@link AddressConflicts}) the address is tentative first; it and its subnet have routes at once, as in NetBSD. */
   addAddress(iface: Interface, address: number, prefixLength: number, details: AddressDetails = {}): number {
     const state = this.conflicts.probes(iface) ? 'tentative' : 'valid';
     const entry = this.addresses.add(iface, address, prefixLength, state, details);
     if (typeof entry === 'number') return entry;
     this.#addLinkRoute(iface, entry);
-    if (state === 'valid') this.#addHostRoute(iface, entry);
+    this.#addHostRoute(iface, entry);
     this.#shared.epoch.bump();
     this.conflicts.watch(iface, entry);
     return 0;
@@ -161,7 +161,6 @@ export class Ip4 implements ProtocolFamily {
   #probed(iface: Interface, entry: InterfaceAddress, free: boolean): void {
     if (free) {
       this.addresses.activate(iface, entry);
-      this.#addHostRoute(iface, entry);
     } else {
       entry.state = 'duplicated';
     }
