@@ -63,11 +63,11 @@ describe('Address probing (RFC 5227 2.1)', () => {
     expect(bed.sent()).toEqual([]);
   });
 
-  it('has a route to the subnet at once, and one to the address once it is ours', () => {
+  it('has routes to the address and to its subnet at once', () => {
     const { bed, iface } = probing();
     const rows = () => routeRows(bed.inet).filter((row) => row.destination.startsWith('10.7.'));
     bed.inet.configure(iface, ip('10.7.0.1'), 24);
-    expect(rows().map((row) => row.destination)).toEqual(['10.7.0.0']);
+    expect(rows().map((row) => row.destination)).toEqual(['10.7.0.0', '10.7.0.1']);
     bed.advance(10 * SECOND);
     expect(rows().map((row) => row.destination)).toEqual(['10.7.0.0', '10.7.0.1']);
     bed.inet.unconfigure(iface, ip('10.7.0.1'));

@@ -78,8 +78,8 @@ export class Ip4 implements ProtocolFamily {
     const state = this.conflicts.probes(iface) ? 'tentative' : 'valid';
     const entry = this.addresses.add(iface, address, prefixLength, state, details);
     if (typeof entry === 'number') return entry;
-    this.#addLinkRoute(iface, entry);
     this.#addHostRoute(iface, entry);
+    this.#addLinkRoute(iface, entry);
     this.#shared.epoch.bump();
     this.conflicts.watch(iface, entry);
     return 0;

@@ -45,7 +45,7 @@ automatic_body()
 	check_on $ONE -o not-match:"fe80::" rump.ifconfig shmif0
 	check_on $ONE rump.ifconfig shmif0 up
 	check_on $ONE -o match:"inet6 fe80::.*%shmif0/64 .*scopeid 0x2" rump.ifconfig shmif0
-	set_sysctl $ONE net.inet6.ip6.auto_linklocal 0
+	set_sysctl $ONE net.inet6.ip6.auto_linklocal=0
 	check_on $ONE rump.ifconfig shmif1 create
 	check_on $ONE rump.ifconfig shmif1 linkstr bus2
 	check_on $ONE rump.ifconfig shmif1 up
