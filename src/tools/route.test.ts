@@ -245,7 +245,9 @@ sockaddrs: <DST,GATEWAY>
       '',
     ]);
     expect((await bed.run(route, '-nL show -inet')).text).not.toContain('UHL');
-    expect((await bed.run(arp, '-s 10.0.0.5 2:0:0:0:0:7')).errors).toBe('arp: writing to routing socket: File exists\n');
+    expect((await bed.run(arp, '-s 10.0.0.5 2:0:0:0:0:7')).errors).toBe(
+      'arp: writing to routing socket: File exists\n',
+    );
     await bed.quietly(arp, '-s 10.0.0.6 2:0:0:0:0:7');
     expect((await bed.run(arp, '-n 10.0.0.1')).errors).toBe('arp: 10.0.0.1 (10.0.0.1) -- no entry\n');
   });
