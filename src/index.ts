@@ -14,6 +14,8 @@
 
 export { MultikernelError } from './base/errors.ts';
 export type {
+  BridgeOptions,
+  BridgePortOptions,
   CheckOptions,
   HostOptions,
   ImpairmentOptions,
@@ -24,6 +26,7 @@ export type {
   NodeOptions,
   Placement,
   TimelineOptions,
+  TunnelOptions,
 } from './lab/config.ts';
 export { type Ability, type MachineReport, machineReport } from './lab/doctor.ts';
 export type {
