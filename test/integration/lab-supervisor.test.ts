@@ -83,7 +83,11 @@ describe('placement and boot', () => {
       forwarding: false,
       routes: [{ destination: '0.0.0.0', prefixLength: 0, gateway: '10.0.0.1' }],
       interfaces: [
-        { name: 'eth0', port: 1, mac: '02:6d:6b:00:02:00', addresses: [{ address: '10.0.0.11', prefixLength: 24 }] },
+        {
+          name: 'eth0',
+          addresses: [{ address: '10.0.0.11', prefixLength: 24 }],
+          link: { kind: 'port', port: 1, mac: '02:6d:6b:00:02:00' },
+        },
       ],
     });
     expect(options).toMatchObject({
