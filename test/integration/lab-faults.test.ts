@@ -48,8 +48,8 @@ describe('faults', () => {
     await lab.link('a', lab.node('b')).impair({ delay: '0ms', up: { loss: '100%' } });
     expect(await pingMs(lab, 'a', 'c')).toBeLessThan(Infinity);
     expect(await lab.links()).toEqual([
-      { a: 'a', b: 'b', network: 'a-b', up: { loss: 1 }, down: {} },
-      { a: 'a', b: 'b', network: 'lan', up: { loss: 1 }, down: {} },
+      { a: 'a', b: 'b', aInterface: 'eth1', bInterface: 'eth1', network: 'a-b', up: { loss: 1 }, down: {} },
+      { a: 'a', b: 'b', aInterface: 'eth0', bInterface: 'eth0', network: 'lan', up: { loss: 1 }, down: {} },
     ]);
     await lab.resetLinks();
     await lab.node('c').impair({ delay: '20ms', up: true });
