@@ -99,6 +99,41 @@ describe('ifconfig', () => {
     expect(await run(ifconfig, 'lo0 destroy', { destroyInterface: refusing(code) })).toEqual(failed);
   });
 
+  it('tells that an MTU, a metric or a tunnel is refused, and goes on; another refusal ends it', async () => {
+    const asked: unknown[] = [];
+    const refusingAll = {
+      setInterface: (change: { mtuBytes?: number; up?: boolean }) => {
+        asked.push(change);
+        return change.up ? Promise.resolve() : refusing('EINVAL')();
+      },
+    };
+    expect(await run(ifconfig, 'eth0 mtu 9999 up', refusingAll)).toEqual({
+      text: '',
+      errors: 'ifconfig: SIOCSIFMTU: Invalid argument\n',
+      code: 0,
+    });
+    expect(asked).toEqual([
+      { name: 'eth0', mtuBytes: 9999 },
+      { name: 'eth0', up: true },
+    ]);
+    expect(await run(ifconfig, 'eth0 tunnel 10.0.0.1 10.0.0.2', refusingAll)).toMatchObject({
+      errors: 'ifconfig: SIOCSLIFPHYADDR: Invalid argument\n',
+      code: 0,
+    });
+    expect(await run(ifconfig, 'eth0 vlan 5 vlanif eth1', refusingAll)).toMatchObject({
+      errors: 'ifconfig: SIOCSETVLAN: Invalid argument\n',
+      code: 1,
+    });
+  });
+
+  it('has no AppleTalk', async () => {
+    expect(await run(ifconfig, 'eth0 atalk')).toEqual({
+      text: '',
+      errors: 'ifconfig: getsock: Address family not supported by protocol family\n',
+      code: 1,
+    });
+  });
+
   it('gives data with --json', async () => {
     expect(JSON.parse((await run(ifconfig, 'eth0', {}, true)).text)).toEqual(ETH0);
   });

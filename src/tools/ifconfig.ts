@@ -32,6 +32,10 @@ const USAGE = `usage: ifconfig [-hLmNv] [-a] [-bdsu] [interface [inet | inet6 | 
            [alias | -alias | delete] ...`;
 /** Between two looks at addresses that are being probed. */
 const LOOK_MS = 50;
+/** Refusals that NetBSD's ifconfig tells, and goes on. */
+const TOLD_ONLY: ReadonlySet<string> = new Set(['SIOCSIFMTU', 'SIOCSIFMETRIC', 'SIOCSLIFPHYADDR']);
+/** Families of NetBSD that these kernels have not got. */
+const MISSING_FAMILIES: ReadonlySet<string> = new Set(['atalk', 'iso', 'ipx']);
 /** Length of an interface identifier (RFC 4291 2.5.1). */
 const ID_BITS = 64;
 
@@ -69,6 +73,10 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   }
   const [family] = words;
   const asks = words.length === 0 || (words.length === 1 && FAMILIES.has(family as string));
+  if (words.length === 1 && MISSING_FAMILIES.has(family as string)) {
+    context.out.error('ifconfig: getsock: Address family not supported by protocol family\n');
+    return 1;
+  }
   if (!asks) return changeNamed(context, name, words);
   const info = (await context.kernel.interfaces()).find((candidate) => candidate.name === name);
   if (info === undefined) return unknown(context, `SIOCGIFFLAGS ${name}`);
@@ -161,14 +169,14 @@ async function changeNamed(context: ToolContext, name: string, words: readonly s
   return 0;
 }
 
-/** False once the refusal was told. */
+/** False once a refusal was told that ends the command. */
 async function perform({ kernel, out }: ToolContext, { call, change }: Step): Promise<boolean> {
   try {
     await kernel.setInterface(change);
     return true;
   } catch (error) {
     out.error(`ifconfig: ${call}: ${refusalText(error)}\n`);
-    return false;
+    return TOLD_ONLY.has(call);
   }
 }
 

@@ -19,6 +19,7 @@ import { SpinBudget } from '../mem/spin-budget.ts';
 import type { KernelAbout } from '../node/inherited-kernel.ts';
 import { SESSION_BYTES } from '../rump/server.ts';
 import { parseServerUrl } from '../rump/url.ts';
+import type { Address6 } from '../wire/ipv6-address.ts';
 import { interfaceAddresses } from './interface-addresses.ts';
 import { KernelServer } from './kernel-server.ts';
 import { SessionPool } from './session-memory.ts';
@@ -70,6 +71,8 @@ interface Wanted {
   ramBytes: number | null;
 }
 
+const LOOPBACK_LINK_LOCAL: Address6 = [0xfe800000 | 0, 0, 0, 1];
+
 interface Told {
   lines?: string[];
   error?: string;
@@ -102,7 +105,8 @@ function makeKernel(wanted: Wanted, arena: Arena, loop: EventLoop): Kernel {
   sysctl.set('net.inet.icmp.redirrouter', 1);
   for (const [name, value, most] of IDLE_VARIABLES)
     sysctl.integer(name, value, 0, most, 'taken; nothing depends on it');
-  if (!ipv6) sysctl.remove('net.inet6');
+  if (ipv6) addLoopbackLinkLocal(kernel);
+  else sysctl.remove('net.inet6');
   sysctl.constant('hw.ncpu', wanted.cpus, 'CPUs that rump_server -c asked for');
   sysctl.constant('hw.ncpuonline', 1, 'CPUs that work');
   sysctl.constant('hw.physmem', bytes, 'memory that rump_server -r asked for, at most 256 MiB');
@@ -110,6 +114,12 @@ function makeKernel(wanted: Wanted, arena: Arena, loop: EventLoop): Kernel {
   sysctl.constant('hw.byteorder', BYTE_ORDER, 'order of bytes in memory');
   sysctl.text('hw.machine', 'amd64', 'machine whose structures system calls take');
   return kernel;
+}
+
+/** NetBSD's lo0 is a link as any other: it has fe80::1. */
+function addLoopbackLinkLocal({ inet }: Kernel): void {
+  const lo = inet.interface('lo0');
+  if (lo !== null) inet.configure(lo, inet.shared.interner.internAddress(LOOPBACK_LINK_LOCAL, lo.index), 64);
 }
 
 /** Listens at the URL; answers once connections are accepted, or says why not. */

@@ -70,6 +70,7 @@ describe.skipIf(process.platform !== 'linux')('rump_server', () => {
     expect(await servers.ok('rump.sysctl', 'net.inet6.ip6.forwarding', `${URL}6`)).toBe(
       'net.inet6.ip6.forwarding = 0\n',
     );
+    expect(await servers.ok('rump.netstat', '-rn -f inet6', `${URL}6`)).toMatch(/^fe80::1%lo0 .* UHl .* lo0$/m);
     expect(await servers.ok('rump.ping6', '-c 1 -q ::1', `${URL}6`)).toContain(' 0.0% packet loss');
     expect(await servers.run('rump.ifconfig', 'shmif0 create', URL)).toMatchObject({
       code: 1,
