@@ -145,7 +145,7 @@ export interface FileHead {
 
 /** Files of the host, in which participants hold places. */
 export interface PlacesHost {
-  /** The file at a path, made by whoever comes first. Throws as {@link BusHost}. */
+  /** The file at a path, made by whoever comes first. Throws the host's code; ENOEXEC when the file is something else, EPROTO of another version. */
   open(path: string, kind: FileKind): PlacesFile;
 }
 
