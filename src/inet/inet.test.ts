@@ -59,8 +59,8 @@ describe('Inet: what tools show', () => {
       ['0.0.0.0', 0, PEER, 'UGS', 'eth0'],
       ['10.0.0.0', 24, 'link#2', 'UC', 'eth0'],
       ['10.0.0.1', 32, 'link#2', 'UHl', 'lo0'],
-      ['127.0.0.0', 8, 'link#1', 'UC', 'lo0'],
-      ['127.0.0.1', 32, 'link#1', 'UHl', 'lo0'],
+      ['127.0.0.0', 8, 'lo0', 'UC', 'lo0'],
+      ['127.0.0.1', 32, 'lo0', 'UHl', 'lo0'],
     ]);
     one.cpu.ip.openPath(ip('192.0.2.1'), 0, 0);
     expect(routeRows(one.inet)[0]).toMatchObject({ uses: 1, mtuBytes: 1500 });

@@ -210,7 +210,7 @@ describe('RawIpSocket', () => {
   it('says what is wrong', () => {
     const { bed, context } = setup();
     const socket = new RawIpSocket(bed.cpu, context, 1);
-    expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip('192.0.2.1')))).toBe(-Errno.ENETUNREACH);
+    expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip('192.0.2.1')))).toBe(-Errno.EHOSTUNREACH);
     expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip('10.0.0.255')))).toBe(-Errno.EACCES);
     expect(socket.setOption('broadcast', true)).toBe(0);
     expect(socket.send(hex('0800'), 0, 2, SocketAddress.ipv4(ip('10.0.0.255')))).toBe(2);

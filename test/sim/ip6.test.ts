@@ -62,7 +62,7 @@ describe('ping over IPv6', () => {
     const one = network();
     expect(ping(one, 'a', '2001:db8::77').at(-1)).toMatchObject({ received: 0 });
     const far = ping(one, 'a', '2001:db9::1', { count: 1 });
-    expect(far.filter((event) => event.type === 'sendError')).toMatchObject([{ code: 'ENETUNREACH' }]);
+    expect(far.filter((event) => event.type === 'sendError')).toMatchObject([{ code: 'EHOSTUNREACH' }]);
     const zoneless = ping(one, 'a', 'fe80::1', { count: 1 });
     expect(zoneless.filter((event) => event.type === 'sendError')).toMatchObject([{ code: 'EINVAL' }]);
   });
@@ -335,7 +335,7 @@ describe('control of IPv6', () => {
         (row) => `${row.destination}/${row.prefixLength} ${row.gateway} ${row.flags} ${row.interface}`,
       );
     const own = [
-      '::1/128 link#1 UHl lo0',
+      '::1/128 lo0 UHl lo0',
       '2001:db8::/64 link#2 UC eth0',
       '2001:db8::1/128 link#2 UHl lo0',
       'fe80::%eth0/64 link#2 UC eth0',
