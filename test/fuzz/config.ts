@@ -144,6 +144,8 @@ export function flipSwitches(chance: Chance, kernel: Kernel): void {
 
 export function randomConfig(chance: Chance): Config {
   const sysctls: [string, number][] = [
+    // A day otherwise, longer than a world lives.
+    ['net.inet6.icmp6.nd6_gctimer', 1200],
     ['net.inet.tcp.recvbuf_max', 65536],
     ['net.inet.tcp.sendbuf_max', 65536],
     ['net.inet.tcp.recvspace', chance.pick([4096, 32768, 65536])],

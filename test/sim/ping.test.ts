@@ -56,7 +56,7 @@ describe('ping on the virtual clock', () => {
     const events = ping(network, 'a', '10.0.0.77');
     expect(events.at(-1)).toMatchObject({ received: 0 });
     const far = ping(network, 'a', '192.0.2.1', { count: 1 });
-    expect(far.filter((event) => event.type === 'sendError')).toMatchObject([{ code: 'ENETUNREACH' }]);
+    expect(far.filter((event) => event.type === 'sendError')).toMatchObject([{ code: 'EHOSTUNREACH' }]);
   });
 
   it('gives the same events for the same seed', () => {
