@@ -72,6 +72,8 @@ export class Machine {
     }
     const heap = { at: this.#heapAt, bytes: plan.heapBytes };
     const kernel = Kernel.create({ name: node.name, arena, host, heap, ipv6: plan.families !== 'ipv4' });
+    // A day otherwise, longer than a world lives (FORGET_US of world.ts).
+    textControl(kernel, 'sysctl.set', { name: 'net.inet6.icmp6.nd6_gctimer', value: 1200 });
     for (const [name, value] of Object.entries(plan.sysctls[this.index] as Record<string, number>)) {
       textControl(kernel, 'sysctl.set', { name, value });
     }
