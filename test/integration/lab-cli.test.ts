@@ -64,7 +64,7 @@ placement by default: ${placement} (${reason})
       '3 packets transmitted, 3 packets received, 0.0% packet loss\nround-trip min/avg/max/stddev = ',
     );
     const expired = terminal.start(['exec', 'client', '--', 'ping', '-T', '1', 'api'], { input: '' });
-    await expired.until(/bytes from 10\.0\.0\.1: Time To Live exceeded/);
+    await expired.until(/bytes from gw \(10\.0\.0\.1\): Time To Live exceeded/);
     expired.child.kill('SIGINT');
     expect((await expired.done).code).toBe(2);
     expect((await terminal.run('exec', 'client', '--', 'traceroute', 'api')).out).toMatch(
@@ -83,7 +83,15 @@ placement by default: ${placement} (${reason})
     const ping = await terminal.run('exec', 'client', '--', 'ping', '-c', '2', '-i', '0.05', 'api');
     expect(Number(/min\/avg\/max\/stddev = ([\d.]+)/.exec(ping.out)?.[1])).toBeGreaterThanOrEqual(59);
     expect(JSON.parse((await terminal.run('netem', 'show', '--json')).out)).toEqual([
-      { a: 'client', b: 'gw', network: 'front', up: { delayUs: 30_000 }, down: { delayUs: 30_000, jitterUs: 1000 } },
+      {
+        a: 'client',
+        aInterface: 'eth0',
+        b: 'gw',
+        bInterface: 'eth0',
+        network: 'front',
+        up: { delayUs: 30_000 },
+        down: { delayUs: 30_000, jitterUs: 1000 },
+      },
     ]);
     expect((await terminal.run('netem', 'reset', 'client:gw')).out).toBe('client:gw: reset\n');
     expect((await terminal.run('netem', 'show')).out).toBe('no link is impaired\n');
