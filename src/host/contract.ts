@@ -101,6 +101,7 @@ export interface BusFile {
   ring(name: string): void;
   /** The bell whose word is at a place of the arena, in the file: to block on, or to ring. Throws ENOSYS. */
   bell(at: number): FileBell;
+  /** Leave the file, and everything of it that was mapped here. */
   close(): void;
 }
 
@@ -128,6 +129,7 @@ export interface FileKind {
   readonly name: string;
   /** First word of such a file. */
   readonly magic: number;
+  /** Length of the file. */
   readonly fileBytes: number;
   /** The part at the beginning that is mapped when it is opened. */
   readonly headBytes: number;
@@ -139,7 +141,9 @@ export interface FileKind {
 
 /** The first words of a file, from the byte `base` of the memory that `words` shows. */
 export interface FileHead {
+  /** The memory, as 32-bit words. */
   readonly words: Int32Array;
+  /** Byte at which the file begins in it; 4-aligned. */
   readonly base: number;
 }
 

@@ -23,6 +23,7 @@ const STOCK_SLOTS = 32;
 const MAX_STAGED = 256;
 const NO_SLOT = -1;
 
+/** A port of a network whose buffers all ports share: a frame is a slot that changes hands. */
 export class SharedVniDevice extends VniPort {
   readonly #pool: SlotPool;
   /** Longest queue that a receiver may have. */

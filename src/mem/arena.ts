@@ -51,6 +51,7 @@ function tablesBytes(doorbells: number, owners: number): number {
   return HEADER_BYTES + doorbells * DOORBELL_BYTES + owners * OWNER_BYTES;
 }
 
+/** The memory of a machine: a region with its seal, doorbells and owners at the beginning, handed out in pieces from there on. */
 export class Arena extends Region {
   readonly memory: WasmMemory;
   readonly doorbellCount: number;

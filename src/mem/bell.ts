@@ -23,6 +23,7 @@ export const BLOCKED = 2;
 export interface Bell {
   /** Place of the state word. */
   readonly at: number;
+  /** Whether the owner sleeps or is about to. */
   readonly sleeping: boolean;
   /** Say that a sleep is near. Look at every source of work after it, before waiting. */
   arm(): void;

@@ -56,7 +56,7 @@ describe('tools by themselves', () => {
     expect(ifconfig.out).toContain('\tinet 10.0.0.10/24 broadcast 10.0.0.255 flags 0x0\n');
     expect((await run('netstat', ['-rn', '-f', 'inet'])).out).toContain('10.0.0/24          link#2             UC');
     expect((await run('sysctl', ['-w', 'net.inet.ip.ttl=32'])).out).toBe('net.inet.ip.ttl: 64 -> 32\n');
-    expect((await run('route', ['add', '10.9.0.0/16', 'b'])).out).toBe('add net 10.9.0.0/16: gateway b\n');
+    expect((await run('route', ['add', '10.9.0.0/16', 'b'])).out).toBe('add net 10.9.0.0: gateway b\n');
     expect((await run('ndp', ['-an'])).code).toBe(0);
   });
 
