@@ -26,6 +26,7 @@ async function serve(n: number): Promise<string> {
   await servers.ok('rump.ifconfig', 'shmif0 linkstr bus1', url);
   await servers.ok('rump.ifconfig', `shmif0 10.0.0.${n}/24`, url);
   await servers.ok('rump.ifconfig', `shmif0 inet6 fc00::${n}/64`, url);
+  await servers.ok('rump.ifconfig', '-w 20', url);
   return url;
 }
 

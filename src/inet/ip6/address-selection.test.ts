@@ -53,6 +53,12 @@ describe('Scopes and policies (RFC 6724 2 and 3)', () => {
     expect(policyOf(ip6(text))).toMatchObject({ precedence, label });
   });
 
+  it('a link-local address of another link is no source (RFC 4007 6)', () => {
+    expect(source('2001:db8::2', [candidate('fe80::1', { interfaceIndex: 2 })])).toBe('none');
+    expect(source('2001:db8::2', [candidate('fe80::1', { interfaceIndex: 2 }), candidate('fe80::2')])).toBe('fe80::2');
+    expect(source('2001:db8::2', [candidate('2001:db8::1', { interfaceIndex: 2 })])).toBe('2001:db8::1');
+  });
+
   it('shared bits are counted from the left', () => {
     expect(commonPrefixLength(ip6('2001:db8::1'), ip6('2001:db8::1'))).toBe(128);
     expect(commonPrefixLength(ip6('2001:db8::1'), ip6('2001:db9::1'))).toBe(31);

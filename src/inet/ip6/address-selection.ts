@@ -101,7 +101,7 @@ const DEFAULT_OPTIONS: SelectionOptions = {};
 
 /**
  * The best source for packets to `destination` that leave by the interface of that index, or null. Destinations on the link
- * take only addresses of that interface (RFC 6724 4).
+ * take only addresses of that interface (RFC 6724 4), and the link-local addresses of other links lead nowhere (RFC 4007 6).
  */
 export function selectSource<T extends SourceCandidate>(
   destination: Address6,
@@ -113,7 +113,8 @@ export function selectSource<T extends SourceCandidate>(
   let best: T | null = null;
   for (let i = 0; i < candidates.length; i++) {
     const one = candidates[i] as T;
-    if (confined && one.interfaceIndex !== interfaceIndex) continue;
+    const isElsewhere = one.interfaceIndex !== interfaceIndex;
+    if (isElsewhere && (confined || scopeOf(one.address) <= SCOPE_LINK)) continue;
     if (best === null || compareSources(one, best, destination, interfaceIndex, options) > 0) best = one;
   }
   return best;
