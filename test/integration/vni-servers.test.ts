@@ -54,6 +54,7 @@ async function serve(n: number): Promise<string> {
   await servers.ok('rump.ifconfig', 'vni0 linkstr link1', url);
   await servers.ok('rump.ifconfig', `vni0 10.0.0.${n}/24`, url);
   await servers.ok('rump.ifconfig', `vni0 inet6 fc00::${n}/64`, url);
+  await servers.ok('rump.ifconfig', '-w 20', url);
   return url;
 }
 
