@@ -258,7 +258,7 @@ routing_messages_body()
 	heard "RTM_ADD.+<UP,HOST,DONE,LLINFO,CLONED>" DST,GATEWAY "$IP2 $(mac_of $TWO shmif0)"
 	told rump.arp -d $IP2
 	heard "RTM_DELETE.+<HOST,DONE,LLINFO,CLONED>" DST,GATEWAY "$IP2 $(mac_of $TWO shmif0)"
-	told rump.ping -n -c 1 -w 1 $ABSENT
+	told rump.ping -n -c 1 -w 10 $ABSENT
 	heard "RTM_MISS.+<DONE>" DST,GATEWAY,AUTHOR "$ABSENT link#2 $IP1"
 	told rump.ping -n -c 1 -w 1 10.9.9.9
 	heard "RTM_MISS.+<DONE>" DST "10.9.9.9"
