@@ -8,13 +8,11 @@
 import { Errno } from '../../base/errors.ts';
 import type { CpuContext } from '../../kern/context.ts';
 import type { MacAddress } from '../../link/device.ts';
-import { Counters } from '../../mem/counters.ts';
 import { HEADER_BYTES } from '../../wire/ethernet.ts';
 import { MTU_BYTES_MIN } from '../../wire/ipv4.ts';
-import type { InterfaceCloner } from '../interface-cloner.ts';
 import type { LinkLayer } from '../link-layer.ts';
 import { SoftwareEthernet } from '../software-ethernet.ts';
-import { allocateUserEnd, USER_FRAME_BYTES_MAX, UserEnd, type UserLink } from './user-end.ts';
+import { USER_FRAME_BYTES_MAX, type UserEnd, type UserLink, UserLinkCloner } from './user-end.ts';
 
 const MTU_BYTES_DEFAULT = 1500;
 /** The network header is 4-aligned behind them. */
@@ -103,25 +101,12 @@ export class TapLink extends SoftwareEthernet implements UserLink {
   }
 }
 
-export class TapCloner implements InterfaceCloner {
+export class TapCloner extends UserLinkCloner {
   readonly prefix: string = 'tap';
-  readonly #context: CpuContext;
-  readonly #kernelName: string;
-  /** One block for all of them: counters stay in the arena for good. */
-  #counters: Counters | null = null;
-
-  constructor(context: CpuContext, kernelName: string) {
-    this.#context = context;
-    this.#kernelName = kernelName;
-  }
 
   // cold: configuration
-  create(unit: number): LinkLayer | number {
-    const context = this.#context;
-    const memory = allocateUserEnd(context);
-    if (typeof memory === 'number') return memory;
-    this.#counters ??= Counters.open(context.shared.arena, `${this.#kernelName}/tap`);
-    const user = new UserEnd(context, `tap${unit}`, this.#counters, memory.ringAt, memory.placeAt);
+  protected override link(_name: string, user: UserEnd): LinkLayer {
+    const { context } = this;
     const mac = { hi: MAC_HI, lo: MAC_LO | (context.rng.next32() & 0x00ffffff) };
     return new TapLink(context, mac, user);
   }

@@ -8,12 +8,11 @@
 import { Errno } from '../../base/errors.ts';
 import type { CpuContext } from '../../kern/context.ts';
 import { LoopbackDevice } from '../../link/loopback.ts';
-import { Counters } from '../../mem/counters.ts';
+import type { Counters } from '../../mem/counters.ts';
 import { HEADER_BYTES, MTU_BYTES_MIN } from '../../wire/ipv4.ts';
-import type { InterfaceCloner } from '../interface-cloner.ts';
 import { IpLink } from '../ip-link.ts';
 import type { LinkHeader, LinkLayer } from '../link-layer.ts';
-import { allocateUserEnd, USER_FRAME_BYTES_MAX, UserEnd, type UserLink } from './user-end.ts';
+import { USER_FRAME_BYTES_MAX, type UserEnd, type UserLink, UserLinkCloner } from './user-end.ts';
 
 /** TUNMTU. */
 const MTU_BYTES_DEFAULT = 1500;
@@ -108,41 +107,25 @@ export class TunLink extends IpLink implements UserLink {
   }
 }
 
-export class TunCloner implements InterfaceCloner {
+export class TunCloner extends UserLinkCloner {
   readonly prefix: string = 'tun';
-  readonly #context: CpuContext;
-  readonly #kernelName: string;
-  /** One block for all of them: counters stay in the arena for good. */
-  #counters: Counters | null = null;
-
-  constructor(context: CpuContext, kernelName: string) {
-    this.#context = context;
-    this.#kernelName = kernelName;
-  }
 
   // cold: configuration
-  create(unit: number): LinkLayer | number {
-    const context = this.#context;
-    const { heap, shared } = context;
-    const memory = allocateUserEnd(context);
-    if (typeof memory === 'number') return memory;
+  protected override link(name: string, user: UserEnd, counters: Counters): LinkLayer | number {
+    const { heap, shared } = this.context;
     const ringAt = heap.allocate(RING_BYTES);
     if (ringAt < 0) {
-      heap.free(memory.ringAt);
-      heap.free(memory.placeAt);
+      user.free();
       return -Errno.ENOBUFS;
     }
-    this.#counters ??= Counters.open(shared.arena, `${this.#kernelName}/tun`);
-    const counters = this.#counters;
-    const user = new UserEnd(context, `tun${unit}`, counters, memory.ringAt, memory.placeAt);
     const device = new LoopbackDevice(shared.arena, {
-      name: `tun${unit}`,
+      name,
       mtuBytes: USER_FRAME_BYTES_MAX,
       ringAt,
       ringBytes: RING_BYTES,
       capabilities: 0,
       counters,
     });
-    return new TunLink(context, device, user, () => heap.free(ringAt));
+    return new TunLink(this.context, device, user, () => heap.free(ringAt));
   }
 }

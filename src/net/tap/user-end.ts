@@ -9,23 +9,13 @@ import { Errno } from '../../base/errors.ts';
 import type { CpuContext } from '../../kern/context.ts';
 import { FrameBatch } from '../../link/device.ts';
 import { LoopbackDevice } from '../../link/loopback.ts';
-import type { Counters } from '../../mem/counters.ts';
+import { Counters } from '../../mem/counters.ts';
+import type { InterfaceCloner } from '../interface-cloner.ts';
+import type { LinkLayer } from '../link-layer.ts';
 
 const RING_BYTES: number = 128 * 1024;
 /** Longest frame of the ring. */
 export const USER_FRAME_BYTES_MAX = 16384;
-
-/** Memory of an end, or a negative errno. */
-// cold: once per interface
-export function allocateUserEnd(context: CpuContext): { ringAt: number; placeAt: number } | number {
-  const { heap } = context;
-  const ringAt = heap.allocate(RING_BYTES);
-  if (ringAt < 0) return -Errno.ENOBUFS;
-  const placeAt = heap.allocate(USER_FRAME_BYTES_MAX);
-  if (placeAt >= 0) return { ringAt, placeAt };
-  heap.free(ringAt);
-  return -Errno.ENOBUFS;
-}
 
 export class UserEnd {
   /** Memory of one frame, 4-aligned: for frames that nobody reads, and for those that a program writes. */
@@ -38,7 +28,19 @@ export class UserEnd {
   readonly #next: FrameBatch = new FrameBatch(1);
   #opened = false;
 
-  constructor(context: CpuContext, name: string, counters: Counters, ringAt: number, placeAt: number) {
+  /** An end with memory of the kernel's, or `-ENOBUFS`. */
+  // cold: once per interface
+  static create(context: CpuContext, name: string, counters: Counters): UserEnd | number {
+    const { heap } = context;
+    const ringAt = heap.allocate(RING_BYTES);
+    if (ringAt < 0) return -Errno.ENOBUFS;
+    const placeAt = heap.allocate(USER_FRAME_BYTES_MAX);
+    if (placeAt >= 0) return new UserEnd(context, name, counters, ringAt, placeAt);
+    heap.free(ringAt);
+    return -Errno.ENOBUFS;
+  }
+
+  private constructor(context: CpuContext, name: string, counters: Counters, ringAt: number, placeAt: number) {
     this.#context = context;
     this.#ringAt = ringAt;
     this.placeAt = placeAt;
@@ -115,4 +117,28 @@ export interface UserLink {
   readonly userSkipBytes: number;
   /** A frame of the program for the interface. Returns its length, or a negative errno: EINVAL (its length), ENETDOWN. */
   inject(frame: Uint8Array, nowUs: number): number;
+}
+
+/** A cloner of such links: each has an end, and all have one block of counters, which stay in the arena for good. */
+export abstract class UserLinkCloner implements InterfaceCloner {
+  abstract readonly prefix: string;
+  protected readonly context: CpuContext;
+  readonly #kernelName: string;
+  #counters: Counters | null = null;
+
+  constructor(context: CpuContext, kernelName: string) {
+    this.context = context;
+    this.#kernelName = kernelName;
+  }
+
+  // cold: configuration
+  create(unit: number): LinkLayer | number {
+    const name = `${this.prefix}${unit}`;
+    this.#counters ??= Counters.open(this.context.shared.arena, `${this.#kernelName}/${this.prefix}`);
+    const user = UserEnd.create(this.context, name, this.#counters);
+    return typeof user === 'number' ? user : this.link(name, user, this.#counters);
+  }
+
+  /** The link, or a negative errno. */
+  protected abstract link(name: string, user: UserEnd, counters: Counters): LinkLayer | number;
 }
