@@ -1,16 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { planOfText as plan, problemOfText as problem } from '../../test/fixtures/lab-text.ts';
 import type { KernelClient } from '../rump/kernel-client.ts';
 import type { ImpairmentSetRequest } from '../sys/control.ts';
 import { formatImpairment, waysOf } from './impairment-values.ts';
-import { type LabFileError, parseLabFile } from './lab-file.ts';
 import { LinkTable } from './link-table.ts';
-import type { LabPlan } from './plan.ts';
-import { planLab } from './planner.ts';
-
-function plan(text: string): LabPlan {
-  const { config, locate } = parseLabFile(text, 'lab.yml');
-  return planLab(config, { file: 'lab.yml', path: null, folder: '/', locate });
-}
 
 const NODES =
   'networks: { lan: {}, back: {} }\nnodes:\n  api: { networks: [lan, back] }\n  db: { networks: [back] }\n  web: { networks: [lan] }\n';
@@ -18,15 +11,6 @@ const NODES =
 /** One entry of `links:` in line 7. */
 function link(entry: string): string {
   return `${NODES}links:\n  - ${entry}\n`;
-}
-
-function problem(text: string): string {
-  try {
-    plan(text);
-  } catch (error) {
-    return (error as LabFileError).message;
-  }
-  throw new Error('accepted');
 }
 
 describe('links of the lab file', () => {

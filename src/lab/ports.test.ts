@@ -1,14 +1,8 @@
 /** Ports and hosts of the lab file. */
 
 import { expect, it } from 'vitest';
-import { parseLabFile } from './lab-file.ts';
-import { hostsFor, type LabPlan, type NodePlan } from './plan.ts';
-import { planLab } from './planner.ts';
-
-function plan(text: string): LabPlan {
-  const { config, locate } = parseLabFile(text, 'lab.yml');
-  return planLab(config, { file: 'lab.yml', path: null, folder: '.', locate });
-}
+import { planOfText as plan } from '../../test/fixtures/lab-text.ts';
+import { hostsFor, type NodePlan } from './plan.ts';
 
 it.each([
   ['nodes:\n  a: { ports: 80 }\n', 'lab.yml:2:15: nodes.a.ports: expected a list of ports, not 80'],

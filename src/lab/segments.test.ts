@@ -1,21 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type LabFileError, parseLabFile } from './lab-file.ts';
+import { planOfText as plan, problemOfText as problem } from '../../test/fixtures/lab-text.ts';
 import type { LabPlan } from './plan.ts';
-import { planLab } from './planner.ts';
-
-function plan(text: string): LabPlan {
-  const { config, locate } = parseLabFile(text, 'lab.yml');
-  return planLab(config, { file: 'lab.yml', path: null, folder: '/', locate });
-}
-
-function problem(text: string): string {
-  try {
-    plan(text);
-  } catch (error) {
-    return (error as LabFileError).message;
-  }
-  throw new Error('accepted');
-}
 
 /** Addresses of each node, and its routes. */
 function nodesOf({ nodes }: LabPlan): Record<string, string[]> {

@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type LabFileError, parseLabFile } from './lab-file.ts';
+import { planOfText, problemOfText } from '../../test/fixtures/lab-text.ts';
 import type { TimelinePlan } from './plan.ts';
-import { planLab } from './planner.ts';
 import { Timeline } from './timeline.ts';
 
 let folder = '';
@@ -15,19 +14,16 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A lab of api, db and web whose timeline begins in line 3. */
+function text(...entries: string[]): string {
+  return `nodes: { api: {}, db: {}, web: {} }\ntimeline:\n${entries.map((entry) => `  - ${entry}\n`).join('')}`;
+}
+
 function plan(...entries: string[]): TimelinePlan[] {
-  const text = `nodes: { api: {}, db: {}, web: {} }\ntimeline:\n${entries.map((entry) => `  - ${entry}\n`).join('')}`;
-  const { config, locate } = parseLabFile(text, 'lab.yml');
-  return planLab(config, { file: 'lab.yml', path: null, folder, locate }).timeline;
+  return planOfText(text(...entries), folder).timeline;
 }
 
 function problem(entry: string): string {
-  try {
-    plan(entry);
-  } catch (error) {
-    return (error as LabFileError).message;
-  }
-  throw new Error('accepted');
+  return problemOfText(text(entry), folder);
 }
 
 describe('a timeline', () => {

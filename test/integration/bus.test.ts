@@ -18,16 +18,9 @@ beforeEach(() => {
 });
 afterEach(() => servers.close());
 
-/** A server with one interface on the bus: 10.0.0.N, fc00::N. */
-async function serve(n: number): Promise<string> {
-  const url = `unix://s${n}`;
-  await servers.ok('rump_server', `${LIBRARIES} ${url}`);
-  await servers.ok('rump.ifconfig', 'shmif0 create', url);
-  await servers.ok('rump.ifconfig', 'shmif0 linkstr bus1', url);
-  await servers.ok('rump.ifconfig', `shmif0 10.0.0.${n}/24`, url);
-  await servers.ok('rump.ifconfig', `shmif0 inet6 fc00::${n}/64`, url);
-  await servers.ok('rump.ifconfig', '-w 20', url);
-  return url;
+/** A server with one interface: 10.0.0.N, fc00::N. */
+function serve(n: number): Promise<string> {
+  return servers.serve(n, 'shmif', 'bus1');
 }
 
 describe.skipIf(libc() === null)('servers on a bus', () => {

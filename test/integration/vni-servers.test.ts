@@ -46,16 +46,9 @@ afterEach(() => {
   servers.close();
 });
 
-/** A server with one interface on the network: 10.0.0.N, fc00::N. */
-async function serve(n: number): Promise<string> {
-  const url = `unix://s${n}`;
-  await servers.ok('rump_server', `${LIBRARIES} ${url}`);
-  await servers.ok('rump.ifconfig', 'vni0 create', url);
-  await servers.ok('rump.ifconfig', 'vni0 linkstr link1', url);
-  await servers.ok('rump.ifconfig', `vni0 10.0.0.${n}/24`, url);
-  await servers.ok('rump.ifconfig', `vni0 inet6 fc00::${n}/64`, url);
-  await servers.ok('rump.ifconfig', '-w 20', url);
-  return url;
+/** A server with one interface: 10.0.0.N, fc00::N. */
+function serve(n: number): Promise<string> {
+  return servers.serve(n, 'vni', 'link1');
 }
 
 describe.skipIf(libc() === null)('servers on a vni network in a file', () => {

@@ -161,6 +161,33 @@ silent6()
 	check_on "$1" -s exit:1 -o match:"100.0% packet loss" -e ignore rump.ping6 -n -q -c 1 -X 1 "$2"
 }
 
+# told URL TITLE NAMES ADDRESSES COMMAND ...: route(8) hears of such a message while a command runs at a server, or afterwards.
+told()
+{
+	_at=$1
+	_title=$2
+	_names=$3
+	_addresses=$4
+	shift 4
+	: >heard
+	RUMP_SERVER=$_at rump.route -n monitor >>heard &
+	_monitor=$!
+	wait_until _listens "$_at"
+	on "$_at" "$@" >/dev/null 2>&1
+	wait_until grep -Eq "^$_title\$" heard
+	kill $_monitor || true
+	wait $_monitor || true
+	atf_check -o match:"^$_title\$" -o match:"^sockaddrs: <$_names>\$" -o match:"^ $_addresses\$" cat heard
+}
+
+# A route of no use is put in and taken out until the monitor has heard of it.
+_listens()
+{
+	on "$1" rump.route -q add -host 192.0.2.254 127.0.0.1
+	on "$1" rump.route -q delete -host 192.0.2.254
+	grep -q 192.0.2.254 heard
+}
+
 # daemon INPUT OUTPUT COMMAND ...: run a command behind the case, to be ended by clean_up; it reads one file, and writes the other.
 daemon()
 {

@@ -230,38 +230,6 @@ proxy_only_cleanup()
 	clean_up
 }
 
-# told COMMAND ...: what route(8) hears first while a command runs at ONE; in the file heard.
-told()
-{
-	RUMP_SERVER=$ONE rump.route -n monitor -c 1 >heard &
-	_monitor=$!
-	sleep 2
-	on $ONE "$@" >/dev/null 2>&1
-	wait $_monitor
-}
-
-# missed COMMAND ...: as told, until an address is missed; others may be told of before.
-missed()
-{
-	RUMP_SERVER=$ONE rump.route -n monitor >heard &
-	_monitor=$!
-	sleep 2
-	on $ONE "$@" >/dev/null 2>&1
-	for _second in 1 2 3 4 5 6 7 8 9 10; do
-		! grep -q RTM_MISS heard || break
-		sleep 1
-	done
-	kill $_monitor
-	wait $_monitor
-	:
-}
-
-# heard TITLE NAMES ADDRESSES
-heard()
-{
-	atf_check -o match:"^$1\$" -o match:"^sockaddrs: <$2>\$" -o match:"^ $3\$" cat heard
-}
-
 atf_test_case routing_messages cleanup
 routing_messages_head()
 {
@@ -270,14 +238,14 @@ routing_messages_head()
 routing_messages_body()
 {
 	pair
-	told rump.ping -n -o -w 10 $IP2
-	heard "RTM_ADD.+<UP,HOST,DONE,LLINFO,CLONED>" DST,GATEWAY "$IP2 $(mac_of $TWO shmif0)"
-	told rump.arp -d $IP2
-	heard "RTM_DELETE.+<HOST,DONE,LLINFO,CLONED>" DST,GATEWAY "$IP2 $(mac_of $TWO shmif0)"
-	missed rump.ping -n -c 1 -w 10 $ABSENT
-	heard "RTM_MISS.+<DONE>" DST,GATEWAY,AUTHOR "$ABSENT link#2 $IP1"
-	missed rump.ping -n -c 1 -w 1 10.9.9.9
-	heard "RTM_MISS.+<DONE>" DST "10.9.9.9"
+	told $ONE "RTM_ADD.+<UP,HOST,DONE,LLINFO,CLONED>" DST,GATEWAY "$IP2 $(mac_of $TWO shmif0)" \
+	    rump.ping -n -o -w 10 $IP2
+	told $ONE "RTM_DELETE.+<HOST,DONE,LLINFO,CLONED>" DST,GATEWAY "$IP2 $(mac_of $TWO shmif0)" \
+	    rump.arp -d $IP2
+	told $ONE "RTM_MISS.+<DONE>" DST,GATEWAY,AUTHOR "$ABSENT link#2 $IP1" \
+	    rump.ping -n -c 1 -w 10 $ABSENT
+	told $ONE "RTM_MISS.+<DONE>" DST "10.9.9.9" \
+	    rump.ping -n -c 1 -w 1 10.9.9.9
 }
 routing_messages_cleanup()
 {
