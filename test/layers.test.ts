@@ -68,7 +68,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'host/contract',
     'host/node/event-loop',
     'host/node/thread-loop',
-    'host/node/ffi/bus-host',
+    'host/node/ffi/file-places',
     'tools/device-stream',
     'tools/frame-capture',
     'tools/capture-stream',

@@ -5,8 +5,8 @@
  * turn, and none may be missing.
  */
 
-import { FileBuses, FilePlaces } from '#src/host/node/ffi/bus-host';
-import { BusDevice } from '#src/link/bus';
+import { FilePlaces } from '#src/host/node/ffi/file-places';
+import { BUS_FILE, BusDevice } from '#src/link/bus';
 import { FrameBatch } from '#src/link/device';
 import { FileVniDevice } from '#src/link/file-vni';
 import { VNI_FILE } from '#src/link/vni-file';
@@ -40,7 +40,7 @@ function openBus(): BusDevice {
   const memoryAt = arena.allocate(BusDevice.memoryBytes, 4096);
   const options = { name: role, countersName: role, mac, timeUs: () => Date.now() * 1000, memoryAt };
   const bus = new BusDevice(arena, bulk, options);
-  bus.connect(new FileBuses(arena).open(path), onRing);
+  bus.connect(new FilePlaces(arena).open(path, BUS_FILE), onRing);
   return bus;
 }
 

@@ -152,9 +152,3 @@ export interface PlacesHost {
   /** The file at a path, made by whoever comes first. Throws the host's code; ENOEXEC when the file is something else, EPROTO of another version. */
   open(path: string, kind: FileKind): PlacesFile;
 }
-
-/** Buses of the host. */
-export interface BusHost {
-  /** The bus at a path, made by whoever comes first. Throws the host's code; ENOEXEC when the file is something else, EPROTO of another version. */
-  open(path: string): BusFile;
-}

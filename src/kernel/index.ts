@@ -19,7 +19,7 @@ export { MultikernelError } from '../base/errors.ts';
 export { type Rng, SeededRng } from '../base/rng.ts';
 export type { Agent, BusFile, FileHead, FileKind, Host, PlacesFile, PlacesHost } from '../host/contract.ts';
 export { EventLoop, type EventLoopOptions } from '../host/node/event-loop.ts';
-export { FilePlaces } from '../host/node/ffi/bus-host.ts';
+export { FilePlaces } from '../host/node/ffi/file-places.ts';
 export { ThreadLoop, type ThreadLoopOptions } from '../host/node/thread-loop.ts';
 export { ArrayMemory, FrameMemory, InstanceMemory, RegionMemory, UserMemory } from '../sys/copy.ts';
 export { type Process, ProcessTable } from '../sys/process.ts';

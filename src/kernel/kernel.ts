@@ -7,7 +7,7 @@
  */
 
 import { Errno, errnoName, MultikernelError } from '../base/errors.ts';
-import type { Host, PlacesHost } from '../host/contract.ts';
+import type { FileKind, Host, PlacesHost } from '../host/contract.ts';
 import { Inet } from '../inet/inet.ts';
 import { applySettings, settingsError, settingsOf } from '../inet/interface-settings.ts';
 import { GifTunnels } from '../inet/ip/gif-tunnels.ts';
@@ -16,6 +16,7 @@ import type { TcpSocketInfo } from '../inet/tcp/socket-list.ts';
 import type { KernelShared } from '../kern/context.ts';
 import { Cpu } from '../kern/cpu.ts';
 import { Sysctl } from '../kern/sysctl.ts';
+import { BUS_FILE, type BusDevice } from '../link/bus.ts';
 import type { Device, TimedDevice } from '../link/device.ts';
 import type { FileVniDevice } from '../link/file-vni.ts';
 import { LoopbackDevice } from '../link/loopback.ts';
@@ -25,12 +26,13 @@ import { Counters } from '../mem/counters.ts';
 import { Heap } from '../mem/heap.ts';
 import { BridgeCloner } from '../net/bridge/bridge-cloner.ts';
 import { DeviceLink } from '../net/device-link.ts';
+import type { FileLinkContext } from '../net/file-link.ts';
 import { GifCloner } from '../net/gif/gif-cloner.ts';
 import type { Interface } from '../net/interface.ts';
 import { IpLink } from '../net/ip-link.ts';
 import type { LinkLayer } from '../net/link-layer.ts';
 import { LoopbackCloner } from '../net/loopback-cloner.ts';
-import { ShmifCloner, type ShmifContext } from '../net/shmif-cloner.ts';
+import { ShmifCloner } from '../net/shmif-cloner.ts';
 import { TapCloner } from '../net/tap/tap-link.ts';
 import { TunCloner } from '../net/tap/tun-link.ts';
 import { VetherCloner } from '../net/vether.ts';
@@ -164,23 +166,27 @@ export class Kernel {
     this.inet.configure(lo, parseAddress('127.0.0.1') as number, LOOPBACK_NET_PREFIX);
   }
 
-  /** Have interfaces on buses between processes created by name, `shmif0` and so on. */
-  registerShmif(host: Pick<ShmifContext, 'timeUs' | 'connect'>): void {
-    const { arena, name } = this;
-    const { bulk } = this.cpus[0].cpu;
-    const context = { arena, bulk, rng: this.host.rng, kernelName: name, ...host };
-    this.inet.interfaceTable.cloners.register(new ShmifCloner(context));
+  /** Have interfaces on buses between processes created by name, `shmif0` and so on; `files` opens what a link string names. */
+  registerShmif(files: PlacesHost): void {
+    const { host } = this;
+    const epochUs = Number(host.epochNs / 1000n);
+    const timeUs = (): number => epochUs + host.nowUs();
+    const cloner = new ShmifCloner({ ...this.#fileLinks<BusDevice>(files, BUS_FILE), timeUs });
+    this.inet.interfaceTable.cloners.register(cloner);
   }
 
-  /** Have interfaces on vni networks between processes created by name, `vni0` and so on; `files` opens what a link string names. */
+  /** As {@link registerShmif}, on vni networks between processes: `vni0` and so on. */
   registerVni(files: PlacesHost): void {
+    const cloner = new VniCloner(this.#fileLinks<FileVniDevice>(files, VNI_FILE));
+    this.inet.interfaceTable.cloners.register(cloner);
+  }
+
+  #fileLinks<D extends BusDevice | FileVniDevice>(files: PlacesHost, kind: FileKind): FileLinkContext<D> {
     const { arena, name, host } = this;
     const { bulk } = this.cpus[0].cpu;
     const requestWork = (): void => host.requestWork();
-    const connect = (device: FileVniDevice, path: string): void =>
-      device.connect(files.open(path, VNI_FILE), requestWork);
-    const context = { arena, bulk, rng: host.rng, kernelName: name, connect };
-    this.inet.interfaceTable.cloners.register(new VniCloner(context));
+    const connect = (device: D, path: string): void => device.connect(files.open(path, kind), requestWork);
+    return { arena, bulk, rng: host.rng, kernelName: name, connect };
   }
 
   /** Give the kernel one more interface, over a device. Throws EEXIST, EINVAL (name), ENOBUFS (4095 of them). */

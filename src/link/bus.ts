@@ -8,11 +8,20 @@
  */
 
 import { Errno, MultikernelError } from '../base/errors.ts';
-import type { BusFile, FileBell } from '../host/contract.ts';
+import type { BusFile, FileBell, FileKind } from '../host/contract.ts';
 import type { Arena } from '../mem/arena.ts';
 import { AWAKE, BLOCKED, SLEEPING } from '../mem/bell.ts';
 import type { Bulk } from '../mem/bulk.ts';
-import { BUS_BYTES, BUS_FRAME_BYTES_MAX, BUS_LANES, BusMembers, BusReader, BusWriter } from '../mem/bus.ts';
+import {
+  BUS_BYTES,
+  BUS_FRAME_BYTES_MAX,
+  BUS_LANES,
+  BUS_MAGIC,
+  BusMembers,
+  BusReader,
+  BusWriter,
+  prepareBus,
+} from '../mem/bus.ts';
 import { Counters } from '../mem/counters.ts';
 import { HEADER_BYTES } from '../wire/ethernet.ts';
 import { MTU_BYTES_MIN } from '../wire/ipv4.ts';
@@ -24,6 +33,16 @@ const MTU_BYTES_DEFAULT = 1500;
 const LOOK_MS = 100;
 /** Place for the copies of one batch. */
 const COPIES_BYTES: number = 256 * 1024;
+
+/** Buses, as the host opens them. */
+export const BUS_FILE: FileKind = {
+  name: 'a bus',
+  magic: BUS_MAGIC,
+  fileBytes: BUS_BYTES,
+  headBytes: BUS_BYTES,
+  placeBytes: BUS_BYTES,
+  prepare: prepareBus,
+};
 
 export interface BusDeviceOptions {
   /** Interface name, and the name of the counters. */

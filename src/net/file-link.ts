@@ -6,8 +6,10 @@
  */
 
 import { Errno } from '../base/errors.ts';
+import type { Rng } from '../base/rng.ts';
 import type { Device } from '../link/device.ts';
 import type { Arena } from '../mem/arena.ts';
+import type { Bulk } from '../mem/bulk.ts';
 import { EthernetLink } from './ethernet.ts';
 
 /** A device that takes part in what a file is for, or in nothing yet. */
@@ -16,6 +18,16 @@ export interface FileDevice extends Device {
   disconnect(): void;
   readonly mediaOn: boolean;
   setMedia(on: boolean): void;
+}
+
+/** The kernel's parts that cloners of such interfaces need. */
+export interface FileLinkContext<D extends FileDevice> {
+  readonly arena: Arena;
+  readonly bulk: Bulk;
+  readonly rng: Rng;
+  readonly kernelName: string;
+  /** A device takes part in the file at a path. Throws the host's code. */
+  connect(device: D, path: string): void;
 }
 
 export class FileLink<D extends FileDevice> extends EthernetLink {

@@ -5,27 +5,17 @@
  * Cold: configuration.
  */
 
-import type { Rng } from '../base/rng.ts';
 import { BusDevice } from '../link/bus.ts';
-import type { Arena } from '../mem/arena.ts';
-import type { Bulk } from '../mem/bulk.ts';
-import { FileLink } from './file-link.ts';
+import { FileLink, type FileLinkContext } from './file-link.ts';
 import type { InterfaceCloner } from './interface-cloner.ts';
 import type { LinkLayer } from './link-layer.ts';
 
 /** First 16 bits of the addresses of such interfaces. */
 const MAC_HI = 0xb2a0;
 
-/** Buses, and what their devices want of the kernel. */
-export interface ShmifContext {
-  readonly arena: Arena;
-  readonly bulk: Bulk;
-  readonly rng: Rng;
-  readonly kernelName: string;
+export interface ShmifContext extends FileLinkContext<BusDevice> {
   /** Microseconds since 1970. */
   timeUs(): number;
-  /** A device joins the bus at a path. Throws the host's code. */
-  connect(device: BusDevice, path: string): void;
 }
 
 export class ShmifCloner implements InterfaceCloner {

@@ -5,32 +5,19 @@
  * Cold: configuration.
  */
 
-import type { Rng } from '../base/rng.ts';
 import { FileVniDevice } from '../link/file-vni.ts';
-import type { Arena } from '../mem/arena.ts';
-import type { Bulk } from '../mem/bulk.ts';
-import { FileLink } from './file-link.ts';
+import { FileLink, type FileLinkContext } from './file-link.ts';
 import type { InterfaceCloner } from './interface-cloner.ts';
 import type { LinkLayer } from './link-layer.ts';
 
 /** First 16 bits of the addresses of such interfaces. */
 const MAC_HI = 0xb2a1;
 
-/** Networks, and the kernel of their devices. */
-export interface VniContext {
-  readonly arena: Arena;
-  readonly bulk: Bulk;
-  readonly rng: Rng;
-  readonly kernelName: string;
-  /** A device joins the network at a path. Throws the host's code. */
-  connect(device: FileVniDevice, path: string): void;
-}
-
 export class VniCloner implements InterfaceCloner {
   readonly prefix: string = 'vni';
-  readonly #context: VniContext;
+  readonly #context: FileLinkContext<FileVniDevice>;
 
-  constructor(context: VniContext) {
+  constructor(context: FileLinkContext<FileVniDevice>) {
     this.#context = context;
   }
 

@@ -11,7 +11,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { MultikernelError } from '../base/errors.ts';
 import { EventLoop } from '../host/node/event-loop.ts';
-import { FileBuses, FilePlaces } from '../host/node/ffi/bus-host.ts';
+import { FilePlaces } from '../host/node/ffi/file-places.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { Arena } from '../mem/arena.ts';
 import { Doorbell } from '../mem/doorbell.ts';
@@ -86,13 +86,9 @@ function makeKernel(wanted: Wanted, arena: Arena, loop: EventLoop): Kernel {
   const heap = { at: arena.allocate(bytes, 4096), bytes };
   const kernel = Kernel.create({ name: `rump-${process.pid}.${hostname()}`, arena, host: loop, ipv6, heap });
   const { cloners } = kernel.inet.interfaceTable;
-  const buses = new FileBuses(arena);
-  const epochUs = Number(loop.epochNs / 1000n);
-  kernel.registerShmif({
-    timeUs: () => epochUs + loop.nowUs(),
-    connect: (device, path) => device.connect(buses.open(path), () => loop.requestWork()),
-  });
-  kernel.registerVni(new FilePlaces(arena));
+  const files = new FilePlaces(arena);
+  kernel.registerShmif(files);
+  kernel.registerVni(files);
   for (const prefix of cloners.prefixes())
     if (!OWN_KINDS.has(prefix) && !libraries.has(`rumpnet_${prefix}`)) cloners.unregister(prefix);
   const { sysctl } = kernel.inet;

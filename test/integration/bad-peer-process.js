@@ -5,7 +5,7 @@
  */
 
 import { SeededRng } from '#src/base/rng';
-import { FilePlaces } from '#src/host/node/ffi/bus-host';
+import { FilePlaces } from '#src/host/node/ffi/file-places';
 import { FrameBatch } from '#src/link/device';
 import { FileVniDevice } from '#src/link/file-vni';
 import { PORT_BYTES, portOffset } from '#src/link/network';

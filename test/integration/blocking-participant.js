@@ -1,7 +1,7 @@
 // A participant of a bus whose thread blocks. usage: blocking-participant PATH first|second TOKENS
 // Each token goes to the other one, who sends it back; the first begins, and prints the last one, its sleeps and the wake-ups that it sent.
-import { FileBuses } from '#src/host/node/ffi/bus-host';
-import { BusDevice } from '#src/link/bus';
+import { FilePlaces } from '#src/host/node/ffi/file-places';
+import { BUS_FILE, BusDevice } from '#src/link/bus';
 import { FrameBatch } from '#src/link/device';
 import { Arena } from '#src/mem/arena';
 import { createBulk } from '#src/mem/bulk';
@@ -49,7 +49,7 @@ function take() {
   }
 }
 
-device.connect(new FileBuses(arena).open(path), null);
+device.connect(new FilePlaces(arena).open(path, BUS_FILE), null);
 process.stdout.write('there\n');
 if (role === 'first') send(1);
 for (;;) {

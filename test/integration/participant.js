@@ -5,8 +5,8 @@
  * also get frames for themselves, of which none may be missing as long as their sender lives.
  */
 
-import { FileBuses, FilePlaces } from '#src/host/node/ffi/bus-host';
-import { BusDevice } from '#src/link/bus';
+import { FilePlaces } from '#src/host/node/ffi/file-places';
+import { BUS_FILE, BusDevice } from '#src/link/bus';
 import { FrameBatch } from '#src/link/device';
 import { FileVniDevice } from '#src/link/file-vni';
 import { VNI_FILE } from '#src/link/vni-file';
@@ -36,7 +36,7 @@ const device = medium === 'bus' ? openBus() : openVni();
 function openBus() {
   const options = { name: 'shmif0', countersName: 'shmif0', mac, timeUs: () => Date.now() * 1000 };
   const bus = new BusDevice(arena, bulk, { ...options, memoryAt: arena.allocate(BusDevice.memoryBytes, 4096) });
-  bus.connect(new FileBuses(arena).open(path), wake);
+  bus.connect(new FilePlaces(arena).open(path, BUS_FILE), wake);
   return bus;
 }
 

@@ -9,8 +9,8 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { MultikernelError } from '../../base/errors.ts';
 import { US_PER_MS } from '../../base/units.ts';
-import { FileBuses } from '../../host/node/ffi/bus-host.ts';
-import { BusDevice } from '../../link/bus.ts';
+import { FilePlaces } from '../../host/node/ffi/file-places.ts';
+import { BUS_FILE, BusDevice } from '../../link/bus.ts';
 import { Arena } from '../../mem/arena.ts';
 import { createBulk } from '../../mem/bulk.ts';
 import { BUS_BYTES, BUS_FRAME_BYTES_MAX } from '../../mem/bus.ts';
@@ -45,7 +45,7 @@ export async function putOnBus(args: readonly string[], out: TextSink): Promise<
       memoryAt: arena.allocate(BusDevice.memoryBytes, 4096),
       mtuBytes: BUS_FRAME_BYTES_MAX - HEADER_BYTES,
     });
-    participant.connect(new FileBuses(arena).open(path), () => undefined);
+    participant.connect(new FilePlaces(arena).open(path, BUS_FILE), () => undefined);
     await send(
       participant,
       records.map(({ bytes }) => bytes),

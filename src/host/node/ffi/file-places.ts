@@ -12,11 +12,10 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { MultikernelError } from '../../../base/errors.ts';
 import type { Arena } from '../../../mem/arena.ts';
-import { BUS_BYTES, BUS_MAGIC, prepareBus } from '../../../mem/bus.ts';
 import { FutexBell } from '../../../mem/futex-bell.ts';
 import { nap } from '../../../mem/nap.ts';
 import type { Region } from '../../../mem/region.ts';
-import type { BusFile, BusHost, Carrier, FileKind, PlacesFile, PlacesHost } from '../../contract.ts';
+import type { Carrier, FileKind, PlacesFile, PlacesHost } from '../../contract.ts';
 import { SystemRng } from '../clock.ts';
 import { connectSocket, listenNow } from '../socket-carrier.ts';
 import { futexOf } from './futex.ts';
@@ -37,15 +36,6 @@ const MAKER_BYTE = 4096;
 /** A maker needs less than a millisecond; one that was stopped is waited for so long. */
 const MAKER_TRIES = 500;
 const MAPPING_ALIGN = 65_536;
-
-const BUS: FileKind = {
-  name: 'a bus',
-  magic: BUS_MAGIC,
-  fileBytes: BUS_BYTES,
-  headBytes: BUS_BYTES,
-  placeBytes: BUS_BYTES,
-  prepare: prepareBus,
-};
 
 /** A struct flock for one byte. */
 function lockOf(byte: number, type: number): Uint8Array {
@@ -107,18 +97,6 @@ class Ringer {
   close(): void {
     for (const line of this.#lines.values()) if (typeof line === 'object') line.close();
     this.#lines.clear();
-  }
-}
-
-export class FileBuses implements BusHost {
-  readonly #files: FilePlaces;
-
-  constructor(arena: Arena) {
-    this.#files = new FilePlaces(arena);
-  }
-
-  open(path: string): BusFile {
-    return this.#files.open(path, BUS);
   }
 }
 
