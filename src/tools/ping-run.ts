@@ -13,6 +13,8 @@ import type { ToolContext } from './tool.ts';
 const PATTERN_DIGITS_MAX = 32;
 /** Without answers the end comes so many intervals after the last request. */
 const LAST_INTERVALS = 10;
+/** Exit code without an answer. */
+const EXIT_SILENT = 2;
 /** Interval of -f, and the least one. */
 export const FLOOD_SEC = 0.01;
 
@@ -24,8 +26,6 @@ export interface PingRun {
   sendCall: string;
   /** Text of a socket that cannot be had. */
   socketCall: string;
-  /** Exit code. */
-  code(end: Extract<PingEvent, { type: 'end' }>): number;
 }
 
 /** A number as strtol(3) and strtod(3) read it; {@link ArgumentError} with `refusal` where it is none, or not from `min` to `max`. */
@@ -82,7 +82,7 @@ export async function runPing(
   try {
     for await (const event of events) {
       if (event.type === 'reply' && flags.has('o')) events.close();
-      if (event.type === 'end') code = run.code(event);
+      if (event.type === 'end') code = event.received > 0 ? 0 : EXIT_SILENT;
       if (context.json) {
         out.write(`${JSON.stringify(event)}\n`);
         continue;

@@ -157,12 +157,13 @@ describe('ping6', () => {
 round-trip min/avg/max/std-dev = 0.500/0.500/0.500/0.000 ms
 `;
     const one = await pinged(ping6, '-c 2 -h 3 gw', answers, 'fd00::a');
-    expect(one.said).toEqual({ text: text('gw'), errors: '', code: 1 });
+    expect(one.said).toEqual({ text: text('gw'), errors: '', code: 0 });
     expect(one.asked).toMatchObject([{ to: 'fd00::1', hops: 3, payloadBytes: 8 }, { hops: 3 }]);
     const other = await pinged(ping, '-c 2 fd00::1', answers, 'fd00::a');
     expect(other.said.text).toBe(text('fd00::1'));
     expect(other.asked[0]).toEqual({ to: 'fd00::1', hops: 64, payloadBytes: 8 });
     expect((await pinged(ping6, '-c 1 gw', answers, 'fd00::a')).said.code).toBe(0);
+    expect((await pinged(ping6, '-c 1 gw', [[]], 'fd00::a')).said.code).toBe(2);
     await expect(run(ping6, '10.0.1.1')).rejects.toThrow('hostname nor servname provided, or not known');
   });
 });

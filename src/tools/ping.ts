@@ -86,7 +86,6 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     format: six ? echoText6() : echoText(),
     sendCall: 'sendto',
     socketCall: 'Cannot create socket',
-    code: ({ received }) => (received > 0 ? 0 : 2),
   };
   return runPing(context, ping, request, options);
 }

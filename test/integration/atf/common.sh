@@ -158,7 +158,7 @@ silent()
 
 silent6()
 {
-	check_on "$1" -s exit:1 -o match:"100.0% packet loss" -e ignore rump.ping6 -n -q -c 1 -X 1 "$2"
+	check_on "$1" -s exit:2 -o match:"100.0% packet loss" -e ignore rump.ping6 -n -q -c 1 -X 1 "$2"
 }
 
 # told URL TITLE NAMES ADDRESSES COMMAND ...: route(8) hears of such a message while a command runs at a server, or afterwards.

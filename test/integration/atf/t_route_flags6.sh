@@ -77,7 +77,7 @@ fates_body()
 	_far="-inet6 -net fc00:0:0:2::/64"
 	check_on $HOST rump.route -q add $_far ::1 -blackhole
 	row fc00:0:0:2::/64 ::1 UGBS lo0
-	check_on $HOST -s exit:1 -o match:"100.0% packet loss" -e empty rump.ping6 -n -c 1 -X 1 fc00:0:0:2::2
+	check_on $HOST -s exit:2 -o match:"100.0% packet loss" -e empty rump.ping6 -n -c 1 -X 1 fc00:0:0:2::2
 	check_on $HOST rump.route -q delete $_far
 	check_on $HOST rump.route -q add $_far fc00:0:0:1::1 -reject
 	row fc00:0:0:2::/64 fc00:0:0:1::1 UGRS shmif0
