@@ -6,7 +6,15 @@
 
 import { Errno } from '../../base/errors.ts';
 import type { NeighborCache } from '../../net/neighbor-cache.ts';
-import { type Route, type Routes, RTF_BLACKHOLE, RTF_GATEWAY, RTF_HOST, RTF_REJECT } from '../../net/route.ts';
+import {
+  type Route,
+  type Routes,
+  RTF_BLACKHOLE,
+  RTF_GATEWAY,
+  RTF_HOST,
+  RTF_LOCAL,
+  RTF_REJECT,
+} from '../../net/route.ts';
 import type { TableEvents } from '../../net/table-events.ts';
 import { IMPLIED_NEIGHBOR, type IpPath, PATH_FORWARD } from './path.ts';
 
@@ -19,6 +27,8 @@ export function findRoute(path: IpPath, routes: Routes & { readonly events: Tabl
   }
   route.uses++;
   path.route = route;
+  // An address of ours that is not usable (tentative, duplicated) is reached neither here nor on its link.
+  if ((route.flags & RTF_LOCAL) !== 0) return -Errno.EHOSTUNREACH;
   return (route.flags & RTF_REJECT) === 0 ? 0 : rejection(route, (path.flags & PATH_FORWARD) !== 0);
 }
 

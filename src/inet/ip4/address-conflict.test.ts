@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { InetBed, ownMac, PEER_MAC } from '../../../test/fixtures/inet-bed.ts';
 import { neighborRows, routeRows } from '../../../test/fixtures/inet-text.ts';
 import { arp, ether, hex, ip, toHex } from '../../../test/fixtures/packets.ts';
+import { Errno } from '../../base/errors.ts';
 import type { Interface } from '../../net/interface.ts';
 
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
@@ -106,6 +107,7 @@ describe('Address probing (RFC 5227 2.1)', () => {
     bed.advance(20 * SECOND);
     expect(bed.sent()).toEqual([]);
     expect(bed.cpu.ip.isLocal(ip(NEW))).toBe(false);
+    expect(bed.cpu.ip.openPath(ip(NEW), 0, 0)).toBe(-Errno.EHOSTUNREACH);
     expect(bed.count('arp-conflicts')).toBe(1);
   });
 
