@@ -109,6 +109,8 @@ export interface NeighborProtocol {
   /** Milliseconds an answer is believed, and between requests, given what the variables say. */
   reachableMs(iface: Interface, defaultMs: number): number;
   retransMs(iface: Interface, defaultMs: number): number;
+  /** Whether a neighbor in use is asked again after some time without an answer. */
+  probes(iface: Interface): boolean;
 }
 
 const ARP: NeighborProtocol = {
@@ -125,6 +127,7 @@ const ARP: NeighborProtocol = {
   keptFromAnswer: true,
   reachableMs: (_iface, defaultMs) => defaultMs,
   retransMs: (_iface, defaultMs) => defaultMs,
+  probes: () => true,
 };
 
 export class NeighborCache {
@@ -501,6 +504,10 @@ export class NeighborCache {
         this.remove(neighbor);
         break;
       case 'delay':
+        if (!this.#protocol.probes(neighbor.iface)) {
+          this.#becomeStale(neighbor, nowUs);
+          break;
+        }
         neighbor.state = 'probe';
         neighbor.tries = 0;
         this.#solicit(neighbor, true, nowUs);

@@ -273,6 +273,8 @@ const GOOD: Partial<Record<ControlOperation, Record<string, unknown>>> = {
   'neighbor.list': { family: 6 },
   'neighbor.add': { address: four(PEER), linkAddress: [2, 0, 0, 0, 0, 9], temporary: true, published: false },
   'neighbor.delete': { address: four(PEER) },
+  'discovery.get': { index: 2 },
+  'discovery.change': { index: 2, setFlags: 1, clearFlags: 2, hopLimit: 9, reachableMs: 9, retransMs: 9 },
   'sysctl.get': { name: 'net.inet.ip.ttl' },
   'sysctl.list': { name: 'net.inet.ip' },
   'sysctl.set': { name: 'net.inet.ip.ttl', value: 32 },

@@ -16,6 +16,7 @@ import * as bridges from './bridge-control.ts';
 import { type ControlOperation, type ControlReply, FILTER_REJECT, type HostRecord, type IpAddress } from './control.ts';
 import { interfaceOf, macWords, numberOf } from './control-address.ts';
 import * as input from './control-input.ts';
+import * as discovery from './discovery-control.ts';
 import { cutPorts, type InterfaceImpairments, setImpairment } from './impairment-control.ts';
 import { counterRecords, interfaceRecord, neighborRecord, routeRecord, socketRecords } from './records.ts';
 import * as routes from './route-control.ts';
@@ -354,6 +355,12 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   },
   'neighbor.add': addNeighbor,
   'neighbor.delete': deleteNeighbor,
+  'prefix.list': discovery.listPrefixes,
+  'prefix.flush': discovery.flushPrefixes,
+  'router.list': discovery.listRouters,
+  'router.flush': discovery.flushRouters,
+  'discovery.get': discovery.get,
+  'discovery.change': discovery.change,
   'socket.list': ({ inet }) => socketRecords(inet),
   'counter.list': ({ inet }) => counterRecords(inet),
   'sysctl.get': getVariables,

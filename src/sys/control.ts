@@ -4,10 +4,11 @@
  * Thread: any; types and numbers only. Requests and replies are plain structures of numbers, fit for JSON and for structured
  * cloning; the only texts are identities (names of interfaces, variables, counters, hosts). Words of addresses are int32 in
  * network order; flags, states and message types are numbered as in NetBSD. Text is made in tools/.
- * Read next: interface-requests.ts, route-requests.ts, stream-requests.ts (types by subject), control-table.ts (the answers),
- * control-input.ts (checks of untrusted requests), routing-messages.ts (events).
+ * Read next: interface-requests.ts, route-requests.ts, discovery-requests.ts, stream-requests.ts (types by subject),
+ * control-table.ts (the answers), control-input.ts (checks of untrusted requests), routing-messages.ts (events).
  */
 
+import type { DiscoveryChangeRequest, DiscoveryRecord, PrefixRecord, RouterRecord } from './discovery-requests.ts';
 import type {
   AddressAddRequest,
   AddressDeleteRequest,
@@ -51,6 +52,7 @@ import type {
   RouteEventsRequest,
 } from './stream-requests.ts';
 
+export * from './discovery-requests.ts';
 export * from './interface-requests.ts';
 export type { IpAddress, IpFamily } from './ip-address.ts';
 export * from './route-requests.ts';
@@ -249,6 +251,14 @@ export interface ControlRequests {
   'neighbor.list': { request: { family: IpFamily }; reply: NeighborRecord[] };
   'neighbor.add': { request: NeighborAddRequest; reply: null };
   'neighbor.delete': { request: { address: IpAddress }; reply: null };
+  /** Prefixes and default routers that were advertised on the links of this host; flushed, they are forgotten until the next advertisement. */
+  'prefix.list': { request: Nothing; reply: PrefixRecord[] };
+  'prefix.flush': { request: Nothing; reply: null };
+  'router.list': { request: Nothing; reply: RouterRecord[] };
+  'router.flush': { request: Nothing; reply: null };
+  /** Neighbor discovery on one link. */
+  'discovery.get': { request: { index: number }; reply: DiscoveryRecord };
+  'discovery.change': { request: DiscoveryChangeRequest; reply: null };
   'socket.list': { request: Nothing; reply: SocketRecord[] };
   'counter.list': { request: Nothing; reply: Record<string, number> };
   /** Variables at or below a name, all for ''. ENOENT. */

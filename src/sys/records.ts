@@ -84,7 +84,7 @@ const NEIGHBOR_STATES: Readonly<Record<NeighborState, number>> = {
 };
 
 /** Whole seconds until then, null for never. */
-function secondsUntil(atUs: number, nowUs: number): number | null {
+export function secondsUntil(atUs: number, nowUs: number): number | null {
   return atUs === Infinity ? null : Math.max(0, Math.ceil((atUs - nowUs) / US_PER_S));
 }
 

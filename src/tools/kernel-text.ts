@@ -13,10 +13,13 @@ import type {
   ControlOperation,
   ControlReply,
   ControlRequest,
+  DiscoveryChangeRequest,
+  DiscoveryRecord,
 } from '../sys/control.ts';
 import { type AddressFamily, familyNumber, InterfaceNames, parseLinkAddress } from './address-text.ts';
 import type { BridgeInfo } from './bridge-text.ts';
 import type { ChangeRequest, InterfaceChange, NeighborEntry, RouteChange } from './change-requests.ts';
+import type { PrefixInfo, RouterInfo } from './discovery-text.ts';
 import { explained } from './error-text.ts';
 import type { InterfaceInfo } from './interface-text.ts';
 import type { NeighborInfo } from './neighbor-text.ts';
@@ -71,6 +74,37 @@ export class KernelText {
     const records = this.client.control('neighbor.list', { family: familyNumber(family) });
     const [names, rows] = await Promise.all([this.names(), records]);
     return rows.map((row) => neighborInfo(row, names));
+  }
+
+  /** Prefixes that routers advertised. */
+  async prefixes(): Promise<PrefixInfo[]> {
+    const { prefixInfo } = await import('./discovery-text.ts');
+    const [names, rows] = await Promise.all([this.names(), this.client.control('prefix.list', {})]);
+    return rows.map((row) => prefixInfo(row, names));
+  }
+
+  async flushPrefixes(): Promise<void> {
+    await this.client.control('prefix.flush', {});
+  }
+
+  /** Default routers that advertised themselves. */
+  async routers(): Promise<RouterInfo[]> {
+    const { routerInfo } = await import('./discovery-text.ts');
+    const [names, rows] = await Promise.all([this.names(), this.client.control('router.list', {})]);
+    return rows.map((row) => routerInfo(row, names));
+  }
+
+  async flushRouters(): Promise<void> {
+    await this.client.control('router.flush', {});
+  }
+
+  /** Neighbor discovery on an interface. */
+  async discovery(name: string): Promise<DiscoveryRecord> {
+    return this.#ask('discovery.get', { index: await this.#indexOf(name) }, name);
+  }
+
+  async changeDiscovery(name: string, change: Omit<DiscoveryChangeRequest, 'index'>): Promise<void> {
+    await this.#ask('discovery.change', { index: await this.#indexOf(name), ...change }, name);
   }
 
   async sockets(): Promise<SocketInfo[]> {

@@ -1,22 +1,32 @@
-/** `ndp` with NetBSD's arguments and text. Thread: the command's. Missing: `-i`, `-p`, `-r`, proxying. */
+/** `ndp` with NetBSD's arguments and text. Thread: the command's. Missing: `-H`, `-I`. */
 
 import { setTimeout } from 'node:timers/promises';
 import { MS_PER_S } from '../base/units.ts';
-import { getopt, numberOption, UsageError } from './getopt.ts';
+import { DISCOVERY_FLAGS, formatDiscovery, formatPrefix, formatRouter } from './discovery-text.ts';
+import { refusalText } from './error-text.ts';
+import { ArgumentError, getopt, numberOption, UsageError } from './getopt.ts';
+import type { KernelText } from './kernel-text.ts';
 import { NeighborCommand, type NeighborOptions } from './neighbor-command.ts';
 import type { NeighborInfo } from './neighbor-text.ts';
 import { formatSeconds } from './quantity-text.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
 const USAGE = `usage: ndp [-nt] hostname
-       ndp [-nt] -a | -c
+       ndp [-nt] -a | -c | -p | -r | -P | -R
        ndp [-nt] -A wait
        ndp [-nt] -d hostname
        ndp [-nt] -f filename
+       ndp [-nt] -i interface [flags...]
        ndp [-nt] -s nodename etheraddr [temp] [proxy]`;
 const ADDRESS_COLUMNS = 39;
 const MAC_COLUMNS = 17;
 const INTERFACE_COLUMNS = 6;
+/** Values of `-i`, in milliseconds and hops. */
+const LINK_VALUES: Readonly<Record<string, 'hopLimit' | 'reachableMs' | 'retransMs'>> = {
+  basereachable: 'reachableMs',
+  retrans: 'retransMs',
+  curhlim: 'hopLimit',
+};
 const STATE_LETTERS: Readonly<Record<NeighborInfo['state'], string>> = {
   incomplete: 'I',
   reachable: 'R',
@@ -53,19 +63,25 @@ function optionsOf(words: readonly string[]): NeighborOptions {
 }
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
-  const options = getopt(args, 'acd:f:nstA:');
+  const options = getopt(beforeFlags(args), 'acd:f:i:nprstA:PR');
   const { flags, values, rest } = options;
   const modes = [...flags, ...values.keys()].filter((letter) => letter !== 'n' && letter !== 't');
   if (modes.length > 1) throw new UsageError(USAGE);
   const [mode] = modes;
   const command = new NeighborCommand(context, 'ndp', 'inet6', USAGE);
   if (mode === 's') return command.set(rest, optionsOf);
+  if (mode === 'i') return showLink(context, values.get('i') as string, rest);
   if (mode !== undefined && rest.length > 0) throw new UsageError(USAGE);
   if (mode === 'f') return command.setFrom([values.get('f') as string], optionsOf);
   if (mode === 'd') return remove(command, values.get('d') as string);
   if (mode === 'c') return flush(command);
+  if (mode === 'P' || mode === 'R') {
+    await (mode === 'P' ? context.kernel.flushPrefixes() : context.kernel.flushRouters());
+    return 0;
+  }
   const hosts = flags.has('n') ? null : await context.hosts();
   const shown = (address: string): string => hosts?.nameOf(address) ?? address;
+  if (mode === 'p' || mode === 'r') return showRouters(command, mode, shown);
   const format = (found: readonly NeighborInfo[]): string => formatNeighbors6(found, shown, flags.has('t'));
   if (mode === undefined) return command.show(rest, format);
   const repeatSec = mode === 'A' ? numberOption(options, 'A', 1, 1) : 0;
@@ -76,6 +92,64 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     context.out.write('\n');
     await setTimeout(repeatSec * MS_PER_S, undefined, { signal: context.signal }).catch(() => undefined);
     if (context.signal.aborted) return 0;
+  }
+}
+
+/** A flag of `-i` that is cleared (`-nud`) ends the options, as `--` does. */
+function beforeFlags(args: readonly string[]): readonly string[] {
+  const at = args.findIndex((word) => word === '--' || (word.startsWith('-') && DISCOVERY_FLAGS.has(word.slice(1))));
+  return at < 0 || args[at] === '--' ? args : [...args.slice(0, at), '--', ...args.slice(at)];
+}
+
+/** `-p`, prefixes, or `-r`, default routers. */
+async function showRouters(
+  { context }: NeighborCommand,
+  mode: 'p' | 'r',
+  shown: (address: string) => string,
+): Promise<number> {
+  const { kernel, out, json } = context;
+  if (mode === 'r') {
+    const routers = await kernel.routers();
+    out.write(json ? `${JSON.stringify(routers)}\n` : routers.map((one) => formatRouter(one, shown)).join(''));
+    return 0;
+  }
+  const [prefixes, neighbors] = await Promise.all([kernel.prefixes(), kernel.neighbors('inet6')]);
+  const text = (): string => prefixes.map((one) => formatPrefix(one, neighbors, shown)).join('');
+  out.write(json ? `${JSON.stringify(prefixes)}\n` : text());
+  return 0;
+}
+
+/** Words of `-i`: flags, with `-` in front to clear them, and `NAME=VALUE`. */
+function linkChange(words: readonly string[]): Parameters<KernelText['changeDiscovery']>[1] {
+  const change: Parameters<KernelText['changeDiscovery']>[1] = {};
+  for (const word of words.filter((word) => word !== '--')) {
+    const clears = word.startsWith('-');
+    const flag = DISCOVERY_FLAGS.get(clears ? word.slice(1) : word);
+    const [name, text] = word.split('=', 2) as [string, string?];
+    const field = LINK_VALUES[name];
+    if (flag !== undefined && clears) change.clearFlags = (change.clearFlags ?? 0) | flag;
+    else if (flag !== undefined) change.setFlags = (change.setFlags ?? 0) | flag;
+    else if (field === undefined) throw new ArgumentError(`${word}: neither a flag nor a value of an interface`);
+    else if (text === undefined) throw new ArgumentError(`syntax error in ${name} field`);
+    else if (!/^\d+$/.test(text)) throw new ArgumentError(`syntax error in ${name}'s value`);
+    else change[field] = Number(text);
+  }
+  return change;
+}
+
+async function showLink({ kernel, out, json }: ToolContext, name: string, words: readonly string[]): Promise<number> {
+  const change = linkChange(words);
+  let asked = 'SIOCGIFINFO_IN6';
+  try {
+    if (words.length > 0) {
+      asked = 'SIOCSIFINFO_IN6';
+      await kernel.changeDiscovery(name, change);
+    }
+    const record = await kernel.discovery(name);
+    out.write(json ? `${JSON.stringify(record)}\n` : formatDiscovery(record));
+    return 0;
+  } catch (error) {
+    throw new ArgumentError(`ioctl(${asked}): ${refusalText(error)}`);
   }
 }
 

@@ -28,7 +28,7 @@ import type { AddressLifetimes } from './address-lifetimes.ts';
 import { Addresses6, isUsable } from './addresses.ts';
 import { AutoconfigurationPoint } from './autoconfiguration.ts';
 import { groupFamily6 } from './groups.ts';
-import { Links6 } from './link.ts';
+import { type Link6, Links6 } from './link.ts';
 import { LinkControl6 } from './link-control.ts';
 import { LinkOutput6 } from './link-output.ts';
 import { Mld } from './mld.ts';
@@ -137,6 +137,16 @@ export class Ip6 implements ProtocolFamily {
   /** Lifetimes of addresses configured by hand. */
   get lifetimes(): AddressLifetimes {
     return this.#control.lifetimes;
+  }
+
+  /** Whether the link gets a link-local address when IPv6 starts there. */
+  autoLinkLocal(link: Link6): boolean {
+    return this.#control.autoLinkLocal(link);
+  }
+
+  /** Whether it does from now on, whatever the variable says; one that IPv6 runs on gets its address at once. */
+  setAutoLinkLocal(link: Link6, on: boolean): void {
+    this.#control.setAutoLinkLocal(link, on);
   }
 
   // --- ProtocolFamily ---
@@ -270,6 +280,7 @@ export class Ip6 implements ProtocolFamily {
         return baseMs * (MIN_RANDOM_FACTOR + randomUnit(this.#owner.rng));
       },
       retransMs: (iface, defaultMs) => this.links.of(iface)?.retransMs || defaultMs,
+      probes: (iface) => this.links.of(iface)?.probesNeighbors !== false,
     };
   }
 

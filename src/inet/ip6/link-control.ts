@@ -96,6 +96,17 @@ export class LinkControl6 {
     }
   }
 
+  /** Whether the link gets a link-local address when IPv6 starts there. */
+  autoLinkLocal(link: Link6): boolean {
+    return link.autoLinkLocal ?? this.#autoLinkLocal.value !== 0;
+  }
+
+  /** Whether it does from now on, whatever the variable says; one that IPv6 runs on gets its address at once. */
+  setAutoLinkLocal(link: Link6, on: boolean): void {
+    link.autoLinkLocal = on;
+    if (link.active && !link.iface.loopback) this.#makeLinkLocal(link);
+  }
+
   /** {@link refresh} of every link: a switch of the machine changed. */
   refreshAll(): void {
     for (const link of this.#parts.links.all()) this.refresh(link);
@@ -142,7 +153,7 @@ export class LinkControl6 {
   #makeLinkLocal(link: Link6): void {
     const { iface } = link;
     const known = iface.addresses6.some((entry) => this.#parts.addresses.isLinkLocal(entry.address));
-    if (known || this.#autoLinkLocal.value === 0) return;
+    if (known || !this.autoLinkLocal(link)) return;
     const [high, low] = idFromMac(iface.macHi, iface.macLo);
     const address = this.#parts.interner.intern(LINK_LOCAL_WORD, 0, high, low, iface.index);
     if (address !== 0) this.addAddress(iface, address, LINK_LOCAL_PREFIX, 'link-local', false);

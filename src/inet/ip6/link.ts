@@ -13,6 +13,13 @@ export class Link6 {
   readonly iface: Interface;
   /** Switched off for this interface alone (`ndp -i IF disabled`), or because its link-local address was taken. */
   disabled = false;
+  /** Whether routers are heeded here where `net.inet6.ip6.accept_rtadv` says so, and whether also where it does not. */
+  acceptRouters = true;
+  overrideAccept = false;
+  /** Whether neighbors that are in use are asked whether they are still there (RFC 4861 7.3). */
+  probesNeighbors = true;
+  /** Whether a link-local address is made; null: as `net.inet6.ip6.auto_linklocal` says. */
+  autoLinkLocal: boolean | null = null;
   /** IPv6 runs here: switched on, and the link is up and carries 1280 bytes. */
   active = false;
   /** Our link-local address here, 0 while there is none that can be used. */

@@ -125,6 +125,8 @@ describe('Default routers (RFC 4861 6.3.4 to 6.3.6, RFC 4191 3)', () => {
   });
 });
 
+const DETAILS = { preferredUs: S, autonomous: true, router: A };
+
 describe('Prefixes on the link (RFC 4861 6.3.4)', () => {
   function table(limit = 16): { prefixes: OnLinkPrefixes; log: string[] } {
     const log: string[] = [];
@@ -140,7 +142,8 @@ describe('Prefixes on the link (RFC 4861 6.3.4)', () => {
 
   it('come and go', () => {
     const { prefixes, log } = table();
-    const say = (sec: number, nowSec: number) => prefixes.advertise(ip6('2001:db8::'), 64, 1, sec * S, nowSec * S);
+    const say = (sec: number, nowSec: number) =>
+      prefixes.advertise(ip6('2001:db8::'), 64, 1, sec * S, nowSec * S, DETAILS);
     expect(say(0, 0)).toBe('ignored');
     say(100, 0);
     say(50, 60);
@@ -155,11 +158,11 @@ describe('Prefixes on the link (RFC 4861 6.3.4)', () => {
 
   it('are not those that are always on the link, nor too many', () => {
     const { prefixes, log } = table(1);
-    expect(prefixes.advertise(ip6('fe80::'), 64, 1, S, 0)).toBe('ignored');
-    expect(prefixes.advertise(ip6('2001:db8::'), 129, 1, S, 0)).toBe('ignored');
-    expect(prefixes.advertise(ip6('2001:db8::'), 64, 1, S, 0)).toBe('used');
-    expect(prefixes.advertise(ip6('2001:db8:1::'), 64, 1, S, 0)).toBe('too-many');
-    expect(prefixes.advertise(ip6('2001:db8:1::'), 64, 2, S, 0)).toBe('used');
+    expect(prefixes.advertise(ip6('fe80::'), 64, 1, S, 0, DETAILS)).toBe('ignored');
+    expect(prefixes.advertise(ip6('2001:db8::'), 129, 1, S, 0, DETAILS)).toBe('ignored');
+    expect(prefixes.advertise(ip6('2001:db8::'), 64, 1, S, 0, DETAILS)).toBe('used');
+    expect(prefixes.advertise(ip6('2001:db8:1::'), 64, 1, S, 0, DETAILS)).toBe('too-many');
+    expect(prefixes.advertise(ip6('2001:db8:1::'), 64, 2, S, 0, DETAILS)).toBe('used');
     prefixes.forget(1);
     expect(log).toEqual(['+2001:db8::/64', '+2001:db8:1::/64', '-2001:db8::/64']);
   });

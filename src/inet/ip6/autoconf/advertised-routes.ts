@@ -22,6 +22,9 @@ export interface AdvertisedRoute {
   readonly interfaceIndex: number;
   preference: number;
   untilUs: number;
+  /** Whether the router has other hosts ask DHCPv6, for addresses and for the rest. */
+  managed: boolean;
+  otherConfig: boolean;
   /** The router does not answer, and no advertisement of it has come since. */
   suspect: boolean;
   /** The route of its prefix that is used. */
@@ -59,9 +62,14 @@ export class AdvertisedRoutes {
     return this.#routes;
   }
 
-  /** Whether `router` is in the list of default routers (RFC 4861 5.1). */
+  /** The entry of `router` in the list of default routers (RFC 4861 5.1), or null. */
+  defaultRouter(router: Address6, interfaceIndex: number): AdvertisedRoute | null {
+    return this.#routes.find((one) => one.prefixLength === 0 && isBy(one, router, interfaceIndex)) ?? null;
+  }
+
+  /** Whether `router` is in that list. */
   isDefaultRouter(router: Address6, interfaceIndex: number): boolean {
-    return this.#routes.some((one) => one.prefixLength === 0 && isBy(one, router, interfaceIndex));
+    return this.defaultRouter(router, interfaceIndex) !== null;
   }
 
   /** A router advertises a route to a prefix with a lifetime; 0 withdraws it. */
@@ -96,6 +104,8 @@ export class AdvertisedRoutes {
         interfaceIndex,
         preference,
         untilUs,
+        managed: false,
+        otherConfig: false,
         suspect: false,
         chosen: false,
       };

@@ -97,6 +97,11 @@ export class AutoAddresses {
     return this.#addresses;
   }
 
+  /** Configured addresses that are made of a prefix. */
+  countOf(prefix: Address6): number {
+    return this.#addresses.filter((one) => one.configured && equal(one.prefix, prefix)).length;
+  }
+
   /** A router advertised a prefix with the autonomous flag (RFC 4862 5.5.3). */
   prefix(advertised: AdvertisedPrefix, nowUs: number): PrefixVerdict {
     const { prefix, prefixLength, validUs, preferredUs } = advertised;
@@ -257,7 +262,8 @@ export class AutoAddresses {
   }
 }
 
-function remember(routers: Address6[], router: Address6): void {
+/** Puts a router last, and forgets the first of too many. */
+export function remember(routers: Address6[], router: Address6): void {
   const known = routers.findIndex((one) => equal(one, router));
   if (known >= 0) routers.splice(known, 1);
   else if (routers.length >= ROUTERS_MAX) routers.shift();

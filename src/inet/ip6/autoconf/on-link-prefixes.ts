@@ -7,12 +7,26 @@
  */
 
 import { type Address6, equal, isLinkLocal, isMulticast } from '../../../wire/ipv6-address.ts';
+import { remember } from './auto-addresses.ts';
 
 export interface OnLinkPrefix {
   readonly prefix: Address6;
   readonly prefixLength: number;
   readonly interfaceIndex: number;
   untilUs: number;
+  /** Lifetimes as they were advertised last, and whether addresses are made of it. */
+  validUs: number;
+  preferredUs: number;
+  autonomous: boolean;
+  /** Routers that advertised it, the last one last. */
+  readonly routers: Address6[];
+}
+
+/** The rest of a prefix information option, and who sent it. */
+export interface PrefixDetails {
+  readonly preferredUs: number;
+  readonly autonomous: boolean;
+  readonly router: Address6;
 }
 
 /** Receiver of the decisions. */
@@ -38,6 +52,10 @@ export class OnLinkPrefixes {
     return this.#prefixes;
   }
 
+  has(prefix: Address6, interfaceIndex: number): boolean {
+    return this.#prefixes.some((one) => one.interfaceIndex === interfaceIndex && equal(one.prefix, prefix));
+  }
+
   /** A router advertised a prefix with the on-link flag; a lifetime of 0 ends it at once. */
   advertise(
     prefix: Address6,
@@ -45,23 +63,34 @@ export class OnLinkPrefixes {
     interfaceIndex: number,
     lifetimeUs: number,
     nowUs: number,
+    details: PrefixDetails,
   ): 'used' | 'ignored' | 'too-many' {
     if (isLinkLocal(prefix[0]) || isMulticast(prefix[0]) || prefixLength > 128) return 'ignored';
     const known = this.#prefixes.find(
       (one) => one.interfaceIndex === interfaceIndex && one.prefixLength === prefixLength && equal(one.prefix, prefix),
     );
     if (known !== undefined) {
-      known.untilUs = nowUs + lifetimeUs;
+      this.#renew(known, lifetimeUs, nowUs, details);
     } else {
       if (lifetimeUs === 0) return 'ignored';
       const count = this.#prefixes.filter((one) => one.interfaceIndex === interfaceIndex).length;
       if (count >= this.#maxPrefixes()) return 'too-many';
-      const fresh: OnLinkPrefix = { prefix, prefixLength, interfaceIndex, untilUs: nowUs + lifetimeUs };
+      const { preferredUs, autonomous, router } = details;
+      const times = { untilUs: nowUs + lifetimeUs, validUs: lifetimeUs, preferredUs };
+      const fresh = { prefix, prefixLength, interfaceIndex, ...times, autonomous, routers: [router] };
       if (this.#sink.added(fresh) !== 0) return 'ignored';
       this.#prefixes.push(fresh);
     }
     this.run(nowUs);
     return 'used';
+  }
+
+  #renew(known: OnLinkPrefix, lifetimeUs: number, nowUs: number, details: PrefixDetails): void {
+    known.untilUs = nowUs + lifetimeUs;
+    known.validUs = lifetimeUs;
+    known.preferredUs = details.preferredUs;
+    known.autonomous = details.autonomous;
+    remember(known.routers, details.router);
   }
 
   /** The interface went away, or does not listen to routers any more. */

@@ -233,6 +233,11 @@ export class RouterListener {
     const { preference } = message;
     const verdict = this.routers.advertise(ipv6.UNSPECIFIED, 0, router, iface.index, lifetimeUs, preference, nowUs);
     this.#count(verdict, this.#routersRefused);
+    const known = this.routers.defaultRouter(router, iface.index);
+    if (known !== null) {
+      known.managed = message.managed;
+      known.otherConfig = message.otherConfig;
+    }
     if (lifetimeUs > 0) host.solicitor.advertised();
     const address = linkAddress(message.options, 'source-link-address');
     const { neighborInput } = this.#ip6;
@@ -246,8 +251,29 @@ export class RouterListener {
     this.#schedule();
   }
 
+  /** Routers are forgotten, with the routes through them, until they advertise themselves again. */
+  flushRouters(): void {
+    for (const { iface } of this.#ip6.links.all()) this.routers.forget(iface.index);
+    this.#context.shared.epoch.bump();
+    this.#schedule();
+  }
+
+  /** Prefixes are forgotten, with their routes and the addresses made of them, until they are advertised again. */
+  flushPrefixes(): void {
+    for (const { iface } of this.#ip6.links.all()) this.prefixes.forget(iface.index);
+    for (const { addresses } of this.#hostLinks.values()) addresses.clear();
+    this.#schedule();
+  }
+
+  /** Whether routers are heeded on an interface changed. */
+  acceptChanged(): void {
+    this.#acceptChanged();
+  }
+
   #listens(iface: Interface): boolean {
-    return this.#accept.value !== 0 && this.#parts.forwarding.value === 0 && !iface.loopback;
+    if (this.#parts.forwarding.value !== 0 || iface.loopback) return false;
+    const link = this.#ip6.links.of(iface);
+    return link?.acceptRouters === true && (this.#accept.value !== 0 || link.overrideAccept);
   }
 
   #count(verdict: 'used' | 'ignored' | 'too-many', refused: number): void {
@@ -296,7 +322,9 @@ export class RouterListener {
     const preferredUs = lifetime(option.preferredSec);
     if (option.onLink) {
       const { index } = host.link.iface;
-      this.#count(this.prefixes.advertise(prefix, prefixLength, index, validUs, nowUs), this.#prefixesRefused);
+      const details = { preferredUs, autonomous: option.autonomous, router };
+      const verdict = this.prefixes.advertise(prefix, prefixLength, index, validUs, nowUs, details);
+      this.#count(verdict, this.#prefixesRefused);
     }
     if (!option.autonomous) return;
     const verdict = host.addresses.prefix({ prefix, prefixLength, validUs, preferredUs, router }, nowUs);
