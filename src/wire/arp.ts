@@ -9,15 +9,21 @@
  *
  * Thread: any; pure functions over `(view, at)`, `at` being where the packet begins (after the Ethernet header).
  * Read first: RFC 826, RFC 5227. Missing: other hardware and protocols, RARP, InARP (all refused by `check`).
+ *
+ * @module
  */
 
 import { ETHERTYPE_IPV4 } from './ethernet.ts';
 
+/** Length of a packet of ARP for IPv4 over Ethernet, without the padding of its frame. */
 export const PACKET_BYTES = 28;
 
+/** Operation ares_op$REQUEST of RFC 826: the sender asks for the hardware address of the target. */
 export const OPERATION_REQUEST = 1;
+/** Operation ares_op$REPLY of RFC 826: the sender tells its hardware address. */
 export const OPERATION_REPLY = 2;
 
+/** Hardware type of Ethernet, ares_hrd$Ethernet of RFC 826. */
 export const HARDWARE_ETHERNET = 1;
 
 /** Names of what {@link check} returns. */
@@ -38,30 +44,37 @@ export function check(view: DataView, at: number, lengthBytes: number): number {
   return op === OPERATION_REQUEST || op === OPERATION_REPLY ? 0 : 4;
 }
 
+/** Operation of the packet: {@link OPERATION_REQUEST} or {@link OPERATION_REPLY} once {@link check} has passed. */
 export function operation(view: DataView, at: number): number {
   return view.getUint16(at + 6);
 }
 
+/** First 16 bits of the sender's Ethernet address. */
 export function senderHi(view: DataView, at: number): number {
   return view.getUint16(at + 8);
 }
 
+/** Last 32 bits of the sender's Ethernet address, int32. */
 export function senderLo(view: DataView, at: number): number {
   return view.getInt32(at + 10);
 }
 
+/** IPv4 address of the sender, int32; 0 in a probe for a duplicate (RFC 5227 2.1.1). */
 export function senderAddress(view: DataView, at: number): number {
   return view.getInt32(at + 14);
 }
 
+/** First 16 bits of the target's Ethernet address; 0 in most requests, whose sender does not know it yet. */
 export function targetHi(view: DataView, at: number): number {
   return view.getUint16(at + 18);
 }
 
+/** Last 32 bits of the target's Ethernet address, int32. */
 export function targetLo(view: DataView, at: number): number {
   return view.getInt32(at + 20);
 }
 
+/** IPv4 address of the target, int32: the address that a request asks about. */
 export function targetAddress(view: DataView, at: number): number {
   return view.getInt32(at + 24);
 }
@@ -74,12 +87,14 @@ export function setOperation(view: DataView, at: number, operation: number): voi
   view.setUint16(at + 6, operation);
 }
 
+/** Write the sender: Ethernet address (first 16 bits, last 32) and IPv4 address. */
 export function setSender(view: DataView, at: number, hi: number, lo: number, address: number): void {
   view.setUint16(at + 8, hi);
   view.setInt32(at + 10, lo);
   view.setInt32(at + 14, address);
 }
 
+/** Write the target: Ethernet address (first 16 bits, last 32) and IPv4 address. */
 export function setTarget(view: DataView, at: number, hi: number, lo: number, address: number): void {
   view.setUint16(at + 18, hi);
   view.setInt32(at + 20, lo);
@@ -88,16 +103,23 @@ export function setTarget(view: DataView, at: number, hi: number, lo: number, ad
 
 /** A packet as an object: for tests, tracing and control. */
 export interface Repr {
+  /** {@link OPERATION_REQUEST} or {@link OPERATION_REPLY}. */
   operation: number;
+  /** First 16 bits of the sender's Ethernet address. */
   senderHi: number;
+  /** Last 32 bits of the sender's Ethernet address, int32. */
   senderLo: number;
+  /** IPv4 address of the sender, int32. */
   senderAddress: number;
+  /** First 16 bits of the target's Ethernet address. */
   targetHi: number;
+  /** Last 32 bits of the target's Ethernet address, int32. */
   targetLo: number;
+  /** IPv4 address of the target, int32. */
   targetAddress: number;
 }
 
-/** Bytes behind the 28 are Ethernet padding and ignored. */
+/** The packet, or null when {@link check} finds a fault. Bytes behind the 28 are Ethernet padding and ignored. */
 export function parse(view: DataView, at: number, lengthBytes: number): Repr | null {
   if (check(view, at, lengthBytes) !== 0) return null;
   return {

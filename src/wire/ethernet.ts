@@ -9,23 +9,33 @@
  * Thread: any; pure functions over `(view, at)`, `at` being where the frame begins. An address is two numbers: `hi` the
  * first 16 bits, `lo` the last 32 as int32.
  * Read first: RFC 894, IEEE 802.3 clause 3. Missing: LLC/SNAP (a type below `TYPE_MIN` is a length), tags (vlan.ts).
+ *
+ * @module
  */
 
 import { copyIn, copyOut } from './bytes.ts';
 
+/** Length of the header: two addresses of 6 bytes and the type. */
 export const HEADER_BYTES = 14;
 /** Shortest frame that a real Ethernet carries, without FCS; ours need no padding. */
 export const FRAME_BYTES_MIN = 60;
 
+/** EtherType of IPv4 packets (RFC 894). */
 export const ETHERTYPE_IPV4 = 0x0800;
+/** EtherType of ARP packets (RFC 826). */
 export const ETHERTYPE_ARP = 0x0806;
+/** Tag protocol identifier of a customer's tag (IEEE 802.1Q 9.6, C-TAG); vlan.ts reads what follows. */
 export const ETHERTYPE_VLAN = 0x8100;
+/** EtherType of IPv6 packets (RFC 2464 3). */
 export const ETHERTYPE_IPV6 = 0x86dd;
+/** Tag protocol identifier of a provider's tag (IEEE 802.1Q 9.6, S-TAG): the outer one of two. */
 export const ETHERTYPE_QINQ = 0x88a8;
 /** Below it the type field is the length of an 802.3 frame. */
 export const TYPE_MIN = 0x0600;
 
+/** First 16 bits of the broadcast address ff:ff:ff:ff:ff:ff. */
 export const BROADCAST_HI = 0xffff;
+/** Last 32 bits of the broadcast address, int32. */
 export const BROADCAST_LO = -1;
 /** Individual/group bit of the first octet (IEEE 802-2014 section 8.2.2), in `hi`: multicast and broadcast. */
 export const GROUP_BIT = 0x0100;
@@ -44,41 +54,52 @@ export function check(view: DataView, at: number, lengthBytes: number): number {
   return (view.getUint8(at + 6) & 1) !== 0 ? 2 : 0;
 }
 
+/** An Ethernet address as two numbers, which compare and copy without an allocation. */
 export interface Mac {
+  /** First 16 bits, 0 to 0xffff. */
   hi: number;
+  /** Last 32 bits, int32. */
   lo: number;
 }
 
+/** First 16 bits of the destination address. */
 export function dstHi(view: DataView, at: number): number {
   return view.getUint16(at);
 }
 
+/** Last 32 bits of the destination address, int32. */
 export function dstLo(view: DataView, at: number): number {
   return view.getInt32(at + 2);
 }
 
+/** First 16 bits of the source address. */
 export function srcHi(view: DataView, at: number): number {
   return view.getUint16(at + 6);
 }
 
+/** Last 32 bits of the source address, int32. */
 export function srcLo(view: DataView, at: number): number {
   return view.getInt32(at + 8);
 }
 
+/** EtherType of the payload, or below {@link TYPE_MIN} the payload's length in bytes (IEEE 802.3 3.2.6). */
 export function type(view: DataView, at: number): number {
   return view.getUint16(at + 12);
 }
 
+/** Write the destination address: `hi` its first 16 bits, `lo` its last 32. */
 export function setDst(view: DataView, at: number, hi: number, lo: number): void {
   view.setUint16(at, hi);
   view.setInt32(at + 2, lo);
 }
 
+/** Write the source address: `hi` its first 16 bits, `lo` its last 32. */
 export function setSrc(view: DataView, at: number, hi: number, lo: number): void {
   view.setUint16(at + 6, hi);
   view.setInt32(at + 8, lo);
 }
 
+/** Write the EtherType, or the payload's length of an 802.3 frame. */
 export function setType(view: DataView, at: number, type: number): void {
   view.setUint16(at + 12, type);
 }
@@ -88,6 +109,7 @@ export function isGroup(hi: number): boolean {
   return (hi & GROUP_BIT) !== 0;
 }
 
+/** Whether the address is ff:ff:ff:ff:ff:ff. `lo` is int32: -1, not 0xffffffff. */
 export function isBroadcast(hi: number, lo: number): boolean {
   return hi === BROADCAST_HI && lo === BROADCAST_LO;
 }
@@ -122,15 +144,21 @@ export function formatMac(hi: number, lo: number): string {
 
 /** A frame as an object: for tests, tracing and control. */
 export interface Repr {
+  /** First 16 bits of the destination address. */
   dstHi: number;
+  /** Last 32 bits of the destination address, int32. */
   dstLo: number;
+  /** First 16 bits of the source address. */
   srcHi: number;
+  /** Last 32 bits of the source address, int32. */
   srcLo: number;
+  /** EtherType, or the length of an 802.3 frame when below {@link TYPE_MIN}. */
   type: number;
   /** Everything after the header, padding included. */
   payload: Uint8Array;
 }
 
+/** The frame, its payload copied, or null when {@link check} finds a fault. */
 export function parse(view: DataView, at: number, lengthBytes: number): Repr | null {
   if (check(view, at, lengthBytes) !== 0) return null;
   return {

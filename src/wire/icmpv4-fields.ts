@@ -1,75 +1,109 @@
 /**
  * Fields of ICMP messages for IPv4, and the verdict of `check` on a message.
  *
- *      0      1      2          4                       8
- *     +------+------+----------+-----------------------+------------------------------------------------
- *     | type | code | checksum | as the type says      | data, or in errors the IP header and 8 bytes or
- *     |      |      |          |                       | more of the packet that the error is about
- *     +------+------+----------+-----------------------+------------------------------------------------
- *
  * Thread: any; pure functions over `(view, at)`, `at` being where the message begins.
+ * Reached through `icmpv4.ts`, which re-exports it and draws the format.
  * Read first: RFC 792, RFC 1122 3.2.2, RFC 1812 4.3, RFC 1191 (next-hop MTU), RFC 950 (address mask), RFC 1256 (router
  * discovery). Missing: the extension structures of RFC 4884 (they stay part of the quoted packet).
  */
 
 import { checksumOf, sumView } from '../base/checksum.ts';
 
+/** Length of the header: type, code, checksum and the word whose meaning depends on the type (RFC 792). */
 export const HEADER_BYTES = 8;
 
+/** Answer to {@link TYPE_ECHO_REQUEST} with its identifier, sequence number and data (RFC 792). */
 export const TYPE_ECHO_REPLY = 0;
+/** Error: the packet quoted cannot be delivered; the code says why (RFC 792). */
 export const TYPE_DESTINATION_UNREACHABLE = 3;
+/** Error: send more slowly; deprecated, neither sent nor acted upon (RFC 6633). */
 export const TYPE_SOURCE_QUENCH = 4;
+/** Error: another router of the link is nearer to the destination of the packet quoted (RFC 792). */
 export const TYPE_REDIRECT = 5;
+/** Query of ping (RFC 792, RFC 1122 3.2.2.6). */
 export const TYPE_ECHO_REQUEST = 8;
+/** Addresses of a router and their preference (RFC 1256 3). */
 export const TYPE_ROUTER_ADVERTISEMENT = 9;
+/** Query for router advertisements (RFC 1256 3). */
 export const TYPE_ROUTER_SOLICITATION = 10;
+/** Error: the TTL of the packet quoted reached 0, or its reassembly took too long (RFC 792). */
 export const TYPE_TIME_EXCEEDED = 11;
+/** Error: a field of the packet quoted has a value that is not allowed (RFC 792). */
 export const TYPE_PARAMETER_PROBLEM = 12;
+/** Query for the time of day (RFC 792). */
 export const TYPE_TIMESTAMP_REQUEST = 13;
+/** Answer to {@link TYPE_TIMESTAMP_REQUEST} with two times of the host that answers (RFC 792). */
 export const TYPE_TIMESTAMP_REPLY = 14;
+/** Query for the number of the network; obsolete (RFC 792, RFC 6918). */
 export const TYPE_INFORMATION_REQUEST = 15;
+/** Answer to {@link TYPE_INFORMATION_REQUEST}; obsolete (RFC 792, RFC 6918). */
 export const TYPE_INFORMATION_REPLY = 16;
+/** Query for the mask of the link's network; obsolete (RFC 950 appendix I, RFC 6918). */
 export const TYPE_ADDRESS_MASK_REQUEST = 17;
+/** Answer to {@link TYPE_ADDRESS_MASK_REQUEST}; obsolete (RFC 950 appendix I, RFC 6918). */
 export const TYPE_ADDRESS_MASK_REPLY = 18;
 
-/** Codes of {@link TYPE_DESTINATION_UNREACHABLE} (RFC 792; from 6 on RFC 1122, from 13 on RFC 1812). */
+/** Unreachable: no route to the destination's network (RFC 792). */
 export const CODE_NET_UNREACHABLE = 0;
+/** Unreachable: the last router cannot reach the host (RFC 792). */
 export const CODE_HOST_UNREACHABLE = 1;
+/** Unreachable: the host does not know the protocol of the packet (RFC 792). */
 export const CODE_PROTOCOL_UNREACHABLE = 2;
+/** Unreachable: no socket of the host has the destination port (RFC 792). */
 export const CODE_PORT_UNREACHABLE = 3;
+/** Unreachable: longer than the next link's MTU and not to be fragmented; {@link nextHopMtuBytes} tells the MTU (RFC 1191 4). */
 export const CODE_FRAGMENTATION_NEEDED = 4;
+/** Unreachable: the next address of the source route cannot be reached (RFC 792). */
 export const CODE_SOURCE_ROUTE_FAILED = 5;
+/** Unreachable: the network does not exist (RFC 1122 3.2.2.1); routers send {@link CODE_NET_UNREACHABLE} instead. */
 export const CODE_NET_UNKNOWN = 6;
+/** Unreachable: the link knows that the host does not exist (RFC 1812 5.2.7.1). */
 export const CODE_HOST_UNKNOWN = 7;
+/** Unreachable: the sender is cut off; obsolete (RFC 1122 3.2.2.1). */
 export const CODE_HOST_ISOLATED = 8;
+/** Unreachable: the network is closed by administration; {@link CODE_ADMIN_PROHIBITED} replaces it (RFC 1812 5.2.7.1). */
 export const CODE_NET_PROHIBITED = 9;
+/** Unreachable: the host is closed by administration; {@link CODE_ADMIN_PROHIBITED} replaces it (RFC 1812 5.2.7.1). */
 export const CODE_HOST_PROHIBITED = 10;
+/** Unreachable: no route to the network for the packet's type of service (RFC 1812 5.2.7.1). */
 export const CODE_NET_TOS = 11;
+/** Unreachable: no way to the host for the packet's type of service (RFC 1812 5.2.7.1). */
 export const CODE_HOST_TOS = 12;
+/** Unreachable: a filter forbids the communication (RFC 1812 5.2.7.1). */
 export const CODE_ADMIN_PROHIBITED = 13;
+/** Unreachable: the precedence is not permitted between these hosts (RFC 1812 5.2.7.1). */
 export const CODE_PRECEDENCE_VIOLATION = 14;
+/** Unreachable: the precedence is below the minimum of the network (RFC 1812 5.2.7.1). */
 export const CODE_PRECEDENCE_CUTOFF = 15;
 
-/** Codes of {@link TYPE_REDIRECT}. */
+/** Redirect for all hosts of the network; routers do not send it any more (RFC 1812 5.2.7.2). */
 export const CODE_REDIRECT_NET = 0;
+/** Redirect for the destination of the packet quoted (RFC 792). */
 export const CODE_REDIRECT_HOST = 1;
+/** Redirect for the network and the type of service; routers do not send it any more (RFC 1812 5.2.7.2). */
 export const CODE_REDIRECT_TOS_NET = 2;
+/** Redirect for the destination and the type of service of the packet quoted (RFC 792). */
 export const CODE_REDIRECT_TOS_HOST = 3;
 
-/** Codes of {@link TYPE_TIME_EXCEEDED}. */
+/** Time exceeded: a router took the TTL to 0 (RFC 792). */
 export const CODE_TTL_EXCEEDED = 0;
+/** Time exceeded: fragments were missing when the time for reassembly ended (RFC 792). */
 export const CODE_REASSEMBLY_TIMEOUT = 1;
 
-/** Codes of {@link TYPE_PARAMETER_PROBLEM} (the latter two RFC 1122 and 1812). */
+/** Parameter problem: {@link pointer} says where (RFC 792). */
 export const CODE_POINTER = 0;
+/** Parameter problem: an option that is required is not there (RFC 1122 3.2.2.5). */
 export const CODE_OPTION_MISSING = 1;
+/** Parameter problem: a length is wrong; in IANA's registry only. */
 export const CODE_BAD_LENGTH = 2;
 
 /** Names of what {@link check} returns. */
 export const CHECK_REASONS: readonly string[] = ['', 'icmp-short', 'icmp-bad-length', 'icmp-bad-quote'];
 
 const QUOTED_HEADER_BYTES_MIN = 20;
+/** Length of a timestamp message: the header and three times. */
 export const TIMESTAMP_BYTES = 20;
+/** Length of an address mask message: the header and the mask. */
 export const ADDRESS_MASK_BYTES = 12;
 
 /** Whether a message of this type reports an error about a quoted packet (and so must not be answered with one). */
@@ -120,14 +154,17 @@ function checkQuote(view: DataView, at: number, lengthBytes: number): number {
   return first >> 4 !== 4 || header < QUOTED_HEADER_BYTES_MIN || header > lengthBytes ? 3 : 0;
 }
 
+/** Type of the message, one of `TYPE_*` or any other. */
 export function type(view: DataView, at: number): number {
   return view.getUint8(at);
 }
 
+/** Code, which subdivides the type; 0 in queries and their answers. */
 export function code(view: DataView, at: number): number {
   return view.getUint8(at + 1);
 }
 
+/** Checksum over the message as it stands. */
 export function checksum(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
@@ -167,10 +204,12 @@ export function originateTimestamp(view: DataView, at: number): number {
   return view.getUint32(at + 8);
 }
 
+/** Receive timestamp of timestamp messages: when the request arrived, in the form of {@link originateTimestamp}. */
 export function receiveTimestamp(view: DataView, at: number): number {
   return view.getUint32(at + 12);
 }
 
+/** Transmit timestamp of timestamp messages: when the reply left, in the form of {@link originateTimestamp}. */
 export function transmitTimestamp(view: DataView, at: number): number {
   return view.getUint32(at + 16);
 }
@@ -180,22 +219,27 @@ export function addressMask(view: DataView, at: number): number {
   return view.getInt32(at + 8);
 }
 
+/** Write type and code. */
 export function setTypeAndCode(view: DataView, at: number, type: number, code: number): void {
   view.setUint16(at, (type << 8) | code);
 }
 
+/** Write the checksum field; {@link fillChecksum} computes it. */
 export function setChecksum(view: DataView, at: number, checksum: number): void {
   view.setUint16(at + 2, checksum);
 }
 
+/** Write the second word of the header as a whole. */
 export function setRest(view: DataView, at: number, rest: number): void {
   view.setInt32(at + 4, rest);
 }
 
+/** Write the identifier of a query or reply. */
 export function setIdentifier(view: DataView, at: number, identifier: number): void {
   view.setUint16(at + 4, identifier);
 }
 
+/** Write the sequence number of a query or reply. */
 export function setSequence(view: DataView, at: number, sequence: number): void {
   view.setUint16(at + 6, sequence);
 }

@@ -7,93 +7,149 @@
 import { copyIn, copyOut } from './bytes.ts';
 import * as icmpv4 from './icmpv4-fields.ts';
 
+/** Echo request or reply (RFC 792). */
 export interface EchoRepr {
+  /** Types 8 and 0. */
   kind: 'echo';
+  /** Reply or request. */
   reply: boolean;
+  /** Identifier, 16 bits: tells the sender which of its programs asked. */
   identifier: number;
+  /** Sequence number, 16 bits. */
   sequence: number;
+  /** Data behind the header, which the reply repeats. */
   payload: Uint8Array;
 }
 
-/** `nextHopMtuBytes` is written whatever the code is: it is 0 unless fragmentation was needed. */
+/** Destination unreachable (RFC 792). */
 export interface UnreachableRepr {
+  /** Type 3. */
   kind: 'unreachable';
+  /** Reason, {@link CODE_NET_UNREACHABLE} to {@link CODE_PRECEDENCE_CUTOFF}. */
   code: number;
+  /** MTU that {@link CODE_FRAGMENTATION_NEEDED} tells, 0 in the other codes (RFC 1191 4); written whatever the code is. */
   nextHopMtuBytes: number;
   /** IP header and first bytes of the packet that the error is about. */
   quote: Uint8Array;
 }
 
+/** Source quench, deprecated (RFC 792, RFC 6633). */
 export interface SourceQuenchRepr {
+  /** Type 4. */
   kind: 'source-quench';
+  /** IP header and first bytes of the packet that was dropped or delayed. */
   quote: Uint8Array;
 }
 
+/** Redirect to a nearer router (RFC 792). */
 export interface RedirectRepr {
+  /** Type 5. */
   kind: 'redirect';
+  /** Extent of the redirect: {@link CODE_REDIRECT_NET} to {@link CODE_REDIRECT_TOS_HOST}. */
   code: number;
+  /** Address of the router to use from now on, int32. */
   gateway: number;
+  /** IP header and first bytes of the packet that took the longer way. */
   quote: Uint8Array;
 }
 
+/** Time exceeded (RFC 792). */
 export interface TimeExceededRepr {
+  /** Type 11. */
   kind: 'time-exceeded';
+  /** {@link CODE_TTL_EXCEEDED} or {@link CODE_REASSEMBLY_TIMEOUT}. */
   code: number;
+  /** IP header and first bytes of the packet, or of its first fragment. */
   quote: Uint8Array;
 }
 
+/** Parameter problem (RFC 792). */
 export interface ParameterProblemRepr {
+  /** Type 12. */
   kind: 'parameter-problem';
+  /** {@link CODE_POINTER}, {@link CODE_OPTION_MISSING} or {@link CODE_BAD_LENGTH}. */
   code: number;
+  /** Offset of the faulty byte in the quote; counts with {@link CODE_POINTER}. */
   pointer: number;
+  /** IP header and first bytes of the faulty packet. */
   quote: Uint8Array;
 }
 
-/** Times in ms since midnight UT, uint32. */
+/** Timestamp request or reply (RFC 792): times in ms since midnight UT, uint32. */
 export interface TimestampRepr {
+  /** Types 13 and 14. */
   kind: 'timestamp';
+  /** Reply or request. */
   reply: boolean;
+  /** Identifier, 16 bits. */
   identifier: number;
+  /** Sequence number, 16 bits. */
   sequence: number;
+  /** Time at which the request left; the reply repeats it. */
   originate: number;
+  /** Time at which the request arrived; 0 in a request. */
   receive: number;
+  /** Time at which the reply left; 0 in a request. */
   transmit: number;
 }
 
+/** Information request or reply, obsolete (RFC 792): nothing but a header. */
 export interface InformationRepr {
+  /** Types 15 and 16. */
   kind: 'information';
+  /** Reply or request. */
   reply: boolean;
+  /** Identifier, 16 bits. */
   identifier: number;
+  /** Sequence number, 16 bits. */
   sequence: number;
 }
 
+/** Address mask request or reply (RFC 950 appendix I). */
 export interface AddressMaskRepr {
+  /** Types 17 and 18. */
   kind: 'address-mask';
+  /** Reply or request. */
   reply: boolean;
+  /** Identifier, 16 bits. */
   identifier: number;
+  /** Sequence number, 16 bits. */
   sequence: number;
+  /** Mask of the link's network, int32; 0 in a request. */
   mask: number;
 }
 
+/** Router advertisement (RFC 1256 3). */
 export interface RouterAdvertisementRepr {
+  /** Type 9. */
   kind: 'router-advertisement';
+  /** Seconds for which the addresses may be used, 16 bits; 0: from now on they may not. */
   lifetimeSec: number;
+  /** Addresses of the router (int32), the one with the greatest preference (int32) being the best default router. */
   routers: { address: number; preference: number }[];
 }
 
+/** Router solicitation (RFC 1256 3): nothing but a header. */
 export interface RouterSolicitationRepr {
+  /** Type 10. */
   kind: 'router-solicitation';
 }
 
-/** Types that are not among the others. */
+/** A message of none of the other types. */
 export interface UnknownRepr {
+  /** Any other type. */
   kind: 'unknown';
+  /** Type of the message, 8 bits. */
   type: number;
+  /** Code, 8 bits. */
   code: number;
+  /** Second word of the header, int32. */
   rest: number;
+  /** Everything behind the header. */
   payload: Uint8Array;
 }
 
+/** A message as an object, told apart by `kind`: for tests, tracing and control. */
 export type Repr =
   | EchoRepr
   | UnreachableRepr
@@ -108,7 +164,7 @@ export type Repr =
   | RouterSolicitationRepr
   | UnknownRepr;
 
-/** Null when `check` finds a fault or the checksum is wrong. Fields that a type does not define are left out. */
+/** The message, or null when `check` finds a fault or the checksum is wrong. Fields that a type does not define are left out. */
 export function parse(view: DataView, at: number, lengthBytes: number): Repr | null {
   if (icmpv4.check(view, at, lengthBytes) !== 0 || !icmpv4.verify(view, at, lengthBytes)) return null;
   const messageType = icmpv4.type(view, at);

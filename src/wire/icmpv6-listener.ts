@@ -10,17 +10,25 @@
 
 /** Listener discovery stays on its link (RFC 3810 section 5). */
 export const LISTENER_HOP_LIMIT = 1;
+/** Length of a query of version 1 (RFC 2710 3). */
 export const QUERY_V1_BYTES = 24;
+/** Length of a query of version 2 without sources, of 16 bytes each (RFC 3810 5.1). */
 export const QUERY_V2_BYTES = 28;
+/** Length of a record without sources and auxiliary data (RFC 3810 5.2). */
 export const RECORD_HEADER_BYTES = 20;
 const REPORT_HEADER_BYTES = 8;
 
-/** Types of the records of a version 2 report (RFC 3810 5.2.12). */
+/** Record of a report, MODE_IS_INCLUDE: the interface listens to the sources listed only (RFC 3810 5.2.12). */
 export const RECORD_IS_INCLUDE = 1;
+/** MODE_IS_EXCLUDE: the interface listens to all sources but those listed. */
 export const RECORD_IS_EXCLUDE = 2;
+/** CHANGE_TO_INCLUDE_MODE: the interface has changed to the sources listed only; none: it left the group. */
 export const RECORD_TO_INCLUDE = 3;
+/** CHANGE_TO_EXCLUDE_MODE: the interface has changed to all sources but those listed; none: it joined the group. */
 export const RECORD_TO_EXCLUDE = 4;
+/** ALLOW_NEW_SOURCES: the interface listens to the sources listed as well. */
 export const RECORD_ALLOW = 5;
+/** BLOCK_OLD_SOURCES: the interface does not listen to the sources listed any more. */
 export const RECORD_BLOCK = 6;
 
 /** RFC 3810 8.1: 24 bytes, or 28 and more with all sources there. */
@@ -61,10 +69,12 @@ export function listenerRecordBytes(view: DataView, at: number): number {
   return RECORD_HEADER_BYTES + 16 * view.getUint16(at + 2) + 4 * view.getUint8(at + 1);
 }
 
+/** Type of the record at `at`: `RECORD_*`. */
 export function listenerRecordType(view: DataView, at: number): number {
   return view.getUint8(at);
 }
 
+/** Number of sources of the record at `at`. */
 export function listenerRecordSourceCount(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }

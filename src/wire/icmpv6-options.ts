@@ -9,15 +9,24 @@
 import { copyIn, copyOut } from './bytes.ts';
 import { type Address6, readAddress, writeAddress } from './ipv6-address.ts';
 
+/** Type of the option with the link-layer address of the sender (RFC 4861 4.6.1). */
 export const OPTION_SOURCE_LINK_ADDRESS = 1;
+/** Type of the option with the link-layer address of the target (RFC 4861 4.6.1). */
 export const OPTION_TARGET_LINK_ADDRESS = 2;
+/** Type of the prefix information, in router advertisements (RFC 4861 4.6.2). */
 export const OPTION_PREFIX = 3;
+/** Type of the redirected header, which quotes the packet that caused a redirect (RFC 4861 4.6.3). */
 export const OPTION_REDIRECTED = 4;
+/** Type of the MTU of the link, in router advertisements (RFC 4861 4.6.4). */
 export const OPTION_MTU = 5;
+/** Type of the route information: the router leads to this prefix too (RFC 4191 2.3). */
 export const OPTION_ROUTE = 24;
+/** Type of the list of recursive DNS servers (RFC 8106 5.1). */
 export const OPTION_RDNSS = 25;
 
+/** L of the prefix information: addresses of the prefix are neighbors. */
 export const PREFIX_FLAG_ON_LINK = 0x80;
+/** A of the prefix information: hosts make addresses from the prefix (RFC 4862 5.5.3). */
 export const PREFIX_FLAG_AUTONOMOUS = 0x40;
 
 /** RFC 4191 2.2: two bits, high 1, medium 0, low 3 (that is, -1); 2 is reserved and taken for medium. */
@@ -37,6 +46,7 @@ export function preferenceBits(preference: number): number {
   return (preference & PREFERENCE_MASK) << PREFERENCE_SHIFT;
 }
 
+/** Length of a link-layer address option on Ethernet, its type and length included (RFC 2464 6). */
 export const LINK_ADDRESS_BYTES = 8;
 const MTU_OPTION_BYTES = 8;
 const PREFIX_OPTION_BYTES = 32;
@@ -81,24 +91,35 @@ export type NeighborOption =
   | { kind: 'rdnss'; lifetimeSec: number; servers: Address6[] }
   | { kind: 'unknown'; type: number; data: Uint8Array };
 
-/** 0xffffffff in a lifetime means for ever. */
+/** Prefix information (RFC 4861 4.6.2). A lifetime of 0xffffffff means for ever. */
 export interface PrefixOption {
+  /** Type 3. */
   kind: 'prefix';
+  /** Bits of the prefix, 0 to 128. */
   prefixLength: number;
+  /** Whether addresses of the prefix are neighbors. */
   onLink: boolean;
+  /** Whether hosts make addresses from the prefix. */
   autonomous: boolean;
+  /** Valid Lifetime in seconds: of being on the link, and of addresses made from the prefix. */
   validSec: number;
+  /** Preferred Lifetime in seconds: after it addresses are deprecated. */
   preferredSec: number;
+  /** Address whose first `prefixLength` bits count. */
   prefix: Address6;
 }
 
-/** RFC 4191 2.3: the router leads there too. */
+/** Route information (RFC 4191 2.3): the router leads there too. */
 export interface RouteInformationOption {
+  /** Type 24. */
   kind: 'route';
+  /** Bits of the prefix, 0 to 128. */
   prefixLength: number;
   /** -1 low, 0 medium, 1 high. */
   preference: number;
+  /** Route Lifetime in seconds; 0xffffffff: for ever. */
   lifetimeSec: number;
+  /** Destination of the route; words that its length leaves out are 0. */
   prefix: Address6;
 }
 

@@ -21,95 +21,151 @@ import {
 } from './icmpv6-options.ts';
 import { type Address6, readAddress, writeAddress } from './ipv6-address.ts';
 
+/** Echo request or reply (RFC 4443 4). */
 export interface EchoRepr {
+  /** Types 128 and 129. */
   kind: 'echo';
+  /** Reply or request. */
   reply: boolean;
+  /** Identifier, 16 bits: tells the sender which of its programs asked. */
   identifier: number;
+  /** Sequence number, 16 bits. */
   sequence: number;
+  /** Data behind the header, which the reply repeats. */
   payload: Uint8Array;
 }
 
-/** `value`: the MTU of "packet too big", the pointer of a parameter problem, 0 in the others. */
+/** One of the four errors (RFC 4443 3). */
 export interface ErrorRepr {
+  /** Types 1, 2, 3 and 4. */
   kind: 'unreachable' | 'packet-too-big' | 'time-exceeded' | 'parameter-problem';
+  /** Code of the type: `CODE_*`; 0 in "packet too big". */
   code: number;
+  /** MTU of "packet too big" in bytes, pointer of a parameter problem, 0 in the others. */
   value: number;
   /** IPv6 header and first bytes of the packet that the error is about. */
   quote: Uint8Array;
 }
 
-/** A query of version 1, or a report or "done" message of version 1. */
+/** Query, report or "done" of multicast listener discovery version 1 (RFC 2710 3). */
 export interface ListenerRepr {
+  /** Types 130, 131 and 132. */
   kind: 'listener-query' | 'listener-report' | 'listener-done';
+  /** Greatest delay of a report in ms; 0 in all but queries. */
   maxResponseCode: number;
+  /** Group asked about or reported; unspecified in a general query. */
   group: Address6;
 }
 
+/** Query of multicast listener discovery version 2 (RFC 3810 5.1). */
 export interface ListenerQueryV2Repr {
+  /** Type 130 with 28 bytes or more. */
   kind: 'listener-query-v2';
+  /** Maximum Response Code; {@link decodeDelayMs} gives the greatest delay of a report. */
   maxResponseCode: number;
+  /** Group asked about; unspecified in a general query. */
   group: Address6;
+  /** S: routers that hear the query leave their timers alone. */
   suppress: boolean;
-  /** 0 to 7. */
+  /** QRV, 0 to 7: how often hosts and routers send what might be lost; 0: more than 7. */
   robustness: number;
+  /** QQIC: seconds between general queries, coded as in RFC 3810 5.1.9. */
   intervalCode: number;
+  /** Sources asked about; empty unless the query is about a group and its sources. */
   sources: Address6[];
 }
 
+/** Report of multicast listener discovery version 2 (RFC 3810 5.2). */
 export interface ListenerReportV2Repr {
+  /** Type 143. */
   kind: 'listener-report-v2';
+  /** State or change of each group: a type `RECORD_*`, the group and its sources. Auxiliary data is left out. */
   records: { type: number; group: Address6; sources: Address6[] }[];
 }
 
+/** Router solicitation (RFC 4861 4.1). */
 export interface RouterSolicitationRepr {
+  /** Type 133. */
   kind: 'router-solicitation';
+  /** Source link-layer address, unless the source is unspecified. */
   options: NeighborOption[];
 }
 
+/** Router advertisement (RFC 4861 4.2). */
 export interface RouterAdvertisementRepr {
+  /** Type 134. */
   kind: 'router-advertisement';
+  /** Cur Hop Limit, for packets that hosts send; 0: unspecified. */
   hopLimit: number;
+  /** M: DHCPv6 gives out addresses. */
   managed: boolean;
+  /** O: DHCPv6 gives out other configuration. */
   otherConfig: boolean;
   /** RFC 4191: -1 low, 0 medium, 1 high. */
   preference: number;
+  /** Router Lifetime in seconds, 16 bits; 0: no default router. */
   lifetimeSec: number;
+  /** Reachable Time in ms, uint32; 0: unspecified. */
   reachableMs: number;
+  /** Retrans Timer in ms, uint32; 0: unspecified. */
   retransmitMs: number;
+  /** Source link-layer address, MTU, prefixes, routes, DNS servers. */
   options: NeighborOption[];
 }
 
+/** Neighbor solicitation (RFC 4861 4.3). */
 export interface NeighborSolicitationRepr {
+  /** Type 135. */
   kind: 'neighbor-solicitation';
+  /** Address whose owner is asked; never a multicast one. */
   target: Address6;
+  /** Source link-layer address, unless the source is unspecified. */
   options: NeighborOption[];
 }
 
+/** Neighbor advertisement (RFC 4861 4.4). */
 export interface NeighborAdvertisementRepr {
+  /** Type 136. */
   kind: 'neighbor-advertisement';
+  /** R: the sender is a router. */
   router: boolean;
+  /** S: the advertisement answers a solicitation. */
   solicited: boolean;
+  /** O: the link-layer address replaces the one in a cache. */
   override: boolean;
+  /** Address whose link-layer address is told; never a multicast one. */
   target: Address6;
+  /** Target link-layer address. */
   options: NeighborOption[];
 }
 
+/** Redirect (RFC 4861 4.5). */
 export interface RedirectRepr {
+  /** Type 137. */
   kind: 'redirect';
+  /** Better first hop; equal to `destination` when that is a neighbor. */
   target: Address6;
+  /** Destination that is redirected. */
   destination: Address6;
+  /** Target link-layer address, and the packet that caused the redirect. */
   options: NeighborOption[];
 }
 
-/** Types that are not among the others. */
+/** A message of none of the other types. */
 export interface UnknownRepr {
+  /** Any other type. */
   kind: 'unknown';
+  /** Type of the message, 8 bits. */
   type: number;
+  /** Code, 8 bits. */
   code: number;
+  /** Second word of the header, int32. */
   rest: number;
+  /** Everything behind the header. */
   payload: Uint8Array;
 }
 
+/** A message as an object, told apart by `kind`: for tests, tracing and control. */
 export type Repr =
   | EchoRepr
   | ErrorRepr

@@ -10,26 +10,41 @@
  *
  * Thread: any; pure functions over `(view, at)`, `at` being where the message begins.
  * Read first: RFC 1112 appendix I, RFC 2236, RFC 3376 section 4. Missing: DVMRP and PIM, which share the protocol number.
+ *
+ * @module
  */
 
 import { checksumOf, sumView } from '../base/checksum.ts';
 
+/** Length of a message of version 1 or 2, and of a version 3 report without records (RFC 2236 2, RFC 3376 4.2). */
 export const HEADER_BYTES = 8;
+/** Length of a query of version 3 without sources, of 4 bytes each (RFC 3376 4.1). */
 export const QUERY_V3_BYTES = 12;
+/** Length of a record without sources and auxiliary data (RFC 3376 4.2.4). */
 export const RECORD_HEADER_BYTES = 8;
 
+/** Membership query of a multicast router, all versions; {@link queryVersion} tells them apart (RFC 3376 4.1). */
 export const TYPE_QUERY = 0x11;
+/** Membership report of version 1 (RFC 1112 appendix I). */
 export const TYPE_REPORT_V1 = 0x12;
+/** Membership report of version 2 (RFC 2236 2.1). */
 export const TYPE_REPORT_V2 = 0x16;
+/** Leave group message of version 2 (RFC 2236 2.1). */
 export const TYPE_LEAVE = 0x17;
+/** Membership report of version 3: records of groups and their sources (RFC 3376 4.2). */
 export const TYPE_REPORT_V3 = 0x22;
 
-/** Types of the records of a version 3 report (RFC 3376 4.2.12). */
+/** Record of a report, MODE_IS_INCLUDE: the interface takes the sources listed only (RFC 3376 4.2.12). */
 export const RECORD_IS_INCLUDE = 1;
+/** MODE_IS_EXCLUDE: the interface takes all sources but those listed. */
 export const RECORD_IS_EXCLUDE = 2;
+/** CHANGE_TO_INCLUDE_MODE: the interface has changed to the sources listed only; none: it left the group. */
 export const RECORD_TO_INCLUDE = 3;
+/** CHANGE_TO_EXCLUDE_MODE: the interface has changed to all sources but those listed; none: it joined the group. */
 export const RECORD_TO_EXCLUDE = 4;
+/** ALLOW_NEW_SOURCES: the interface takes the sources listed as well. */
 export const RECORD_ALLOW = 5;
+/** BLOCK_OLD_SOURCES: the interface does not take the sources listed any more. */
 export const RECORD_BLOCK = 6;
 
 /** Names of what {@link check} returns. */
@@ -80,6 +95,7 @@ function checkRecords(view: DataView, at: number, lengthBytes: number): number {
   return 0;
 }
 
+/** Type of the message: `TYPE_*` once {@link check} has passed. */
 export function type(view: DataView, at: number): number {
   return view.getUint8(at);
 }
@@ -89,6 +105,7 @@ export function maxResponseCode(view: DataView, at: number): number {
   return view.getUint8(at + 1);
 }
 
+/** Checksum over the whole message as it stands. */
 export function checksum(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
@@ -124,18 +141,22 @@ export function recordBytes(view: DataView, at: number): number {
   return RECORD_HEADER_BYTES + 4 * view.getUint16(at + 2) + 4 * view.getUint8(at + 1);
 }
 
+/** Type of the record at `at`: `RECORD_*`. */
 export function recordType(view: DataView, at: number): number {
   return view.getUint8(at);
 }
 
+/** Group of the record at `at`, int32. */
 export function recordGroup(view: DataView, at: number): number {
   return view.getInt32(at + 4);
 }
 
+/** Number of sources of the record at `at`. */
 export function recordSourceCount(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
 
+/** Source `index` of the record at `at`, counted from 0; int32. */
 export function recordSource(view: DataView, at: number, index: number): number {
   return view.getInt32(at + RECORD_HEADER_BYTES + 4 * index);
 }
@@ -146,34 +167,51 @@ export function fillChecksum(view: DataView, at: number, lengthBytes: number): v
   view.setUint16(at + 2, checksumOf(sumView(view, at, lengthBytes)));
 }
 
-/** A query of version 1 (`maxResponseCode` 0) or 2. */
+/** Membership query of version 1 (`maxResponseCode` 0) or 2 (RFC 2236 2). */
 export interface QueryRepr {
+  /** Type 0x11 with 8 bytes. */
   kind: 'query';
+  /** Greatest delay of a report in tenths of a second; 0 in version 1, where it is 10 s. */
   maxResponseCode: number;
+  /** Group asked about, int32; 0 in a general query. */
   group: number;
 }
 
+/** Membership query of version 3 (RFC 3376 4.1). */
 export interface QueryV3Repr {
+  /** Type 0x11 with 12 bytes or more. */
   kind: 'query-v3';
+  /** Max Resp Code; {@link decodeTime} gives the greatest delay of a report in tenths of a second. */
   maxResponseCode: number;
+  /** Group asked about, int32; 0 in a general query. */
   group: number;
+  /** S: routers that hear the query leave their timers alone. */
   suppress: boolean;
-  /** 0 to 7. */
+  /** QRV, 0 to 7: how often hosts and routers send what might be lost; 0: more than 7. */
   robustness: number;
+  /** QQIC: {@link decodeTime} gives the seconds between general queries. */
   intervalCode: number;
+  /** Sources asked about, int32; empty unless the query is about a group and its sources. */
   sources: number[];
 }
 
+/** Membership report of version 1 or 2, or a leave message (RFC 2236 2). */
 export interface MembershipRepr {
+  /** Types 0x12, 0x16 and 0x17. */
   kind: 'report-v1' | 'report-v2' | 'leave';
+  /** Group reported or left, int32. */
   group: number;
 }
 
+/** Membership report of version 3 (RFC 3376 4.2). */
 export interface ReportV3Repr {
+  /** Type 0x22. */
   kind: 'report-v3';
+  /** State or change of each group: a type `RECORD_*`, the group (int32) and its sources (int32). */
   records: { type: number; group: number; sources: number[] }[];
 }
 
+/** A message as an object, told apart by `kind`: for tests, tracing and control. */
 export type Repr = QueryRepr | QueryV3Repr | MembershipRepr | ReportV3Repr;
 
 const MEMBERSHIP_TYPES: Readonly<Record<MembershipRepr['kind'], number>> = {
@@ -182,7 +220,7 @@ const MEMBERSHIP_TYPES: Readonly<Record<MembershipRepr['kind'], number>> = {
   leave: TYPE_LEAVE,
 };
 
-/** Null when {@link check} finds a fault. Auxiliary data is left out, as RFC 3376 4.2.6 has it. */
+/** The message, or null when {@link check} finds a fault. Auxiliary data is left out, as RFC 3376 4.2.6 has it. */
 export function parse(view: DataView, at: number, lengthBytes: number): Repr | null {
   if (check(view, at, lengthBytes) !== 0) return null;
   switch (type(view, at)) {

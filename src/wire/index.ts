@@ -1,6 +1,16 @@
 /**
  * Formats of frames and packets, one namespace each; captures. Public subpath `multikernel/wire`.
  *
+ * Each protocol has a fast way and a convenient one:
+ *
+ * - Accessors read and write one field of the bytes at `at` of a DataView, in network byte order, and allocate nothing unless
+ *   they say so. They trust the caller: `check` says once whether the bytes hold a whole header, 0 or an index of
+ *   `CHECK_REASONS`. Behind the end of the view they throw the RangeError of DataView.
+ * - `parse`, `lengthOf` and `emit` turn bytes into an object (`Repr`), whose payload is a copy, and back.
+ *
+ * IPv4 addresses, words of IPv6 addresses and sequence numbers are int32, so that they fit typed arrays and compare with `===`;
+ * `>>> 0` makes them unsigned. Names end with their unit.
+ *
  * @module multikernel/wire
  */
 

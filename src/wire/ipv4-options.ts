@@ -13,19 +13,28 @@ import { copyIn, copyOut, zero } from './bytes.ts';
 /** Length of the header in front of the options. */
 const HEADER_BYTES = 20;
 
+/** Type of the option that ends the list; one byte (RFC 791 3.1). */
 export const OPTION_END = 0;
+/** Type of the no-operation, which aligns what follows; one byte. */
 export const OPTION_NOP = 1;
+/** Type of the record route option: routers write their addresses into it. */
 export const OPTION_RECORD_ROUTE = 7;
+/** Type of the timestamp option: routers write the time into it, in ms since midnight UT. */
 export const OPTION_TIMESTAMP = 68;
+/** Type of the loose source route: the packet goes by way of the addresses given. */
 export const OPTION_LOOSE_ROUTE = 131;
+/** Type of the strict source route: the packet crosses the routers given and no others. */
 export const OPTION_STRICT_ROUTE = 137;
+/** Type of the router alert: routers look at the packet though it is not to them (RFC 2113). */
 export const OPTION_ROUTER_ALERT = 148;
-/** In the type: fragments after the first carry the option too. */
+/** Copied flag of an option's type: fragments after the first carry the option too. */
 export const OPTION_COPIED = 0x80;
 
-/** Kinds of the timestamp option: time only, address and time, time at the addresses given by the sender. */
+/** Flag of the timestamp option: entries are times only. */
 export const TIMESTAMP_ONLY = 0;
+/** Flag of the timestamp option: each router writes its address in front of the time. */
 export const TIMESTAMP_ADDRESS = 1;
+/** Flag of the timestamp option: the sender gave the addresses, their owners write the times. */
 export const TIMESTAMP_PRESPECIFIED = 3;
 
 /**
@@ -41,29 +50,41 @@ export function optionBytes(view: DataView, at: number, end: number): number {
   return length < 2 || at + length > end ? -1 : length;
 }
 
-/** `pointer` is the byte that comes next, counted from 1 at the option's type. */
+/** A recorded route or a source route (RFC 791 3.1). */
 export interface RouteOption {
+  /** Types 7, 131 and 137. */
   kind: 'record-route' | 'loose-route' | 'strict-route';
+  /** Byte that comes next, counted from 1 at the option's type: 4 is the first address. */
   pointer: number;
+  /** Addresses, int32: visited ones in front of the pointer, behind it free places or those still to visit. */
   route: number[];
 }
 
-/** `address` is left out in each entry when the kind is `TIMESTAMP_ONLY`. */
+/** Times of the routers on the way (RFC 791 3.1). */
 export interface TimestampOption {
+  /** Type 68. */
   kind: 'timestamp';
+  /** Byte that comes next, counted from 1 at the option's type: 5 is the first entry. */
   pointer: number;
+  /** Number of routers that found no room, 0 to 15. */
   overflow: number;
+  /** Contents of the entries: {@link TIMESTAMP_ONLY}, {@link TIMESTAMP_ADDRESS} or {@link TIMESTAMP_PRESPECIFIED}. */
   flag: number;
+  /** Times in ms since midnight UT, uint32, each with an address (int32) unless the flag is {@link TIMESTAMP_ONLY}. */
   entries: { address?: number; time: number }[];
 }
 
 /** An option of no other kind, or malformed: kept byte by byte. */
 export interface UnknownOption {
+  /** Any other type, or a known one that is malformed. */
   kind: 'unknown';
+  /** Type of the option: copied flag, class and number. */
   type: number;
+  /** Everything behind type and length. */
   data: Uint8Array;
 }
 
+/** One option of a header. The value of a router alert is 0: "examine the packet" (RFC 2113 2.1). */
 export type Ipv4Option =
   | { kind: 'nop' }
   | RouteOption

@@ -9,6 +9,8 @@
  * Thread: any; pure functions over `(view, at)`, `at` being where the packet begins. Addresses are int32.
  * Read first: RFC 791, RFC 1122 3.2.1; options are in ipv4-options.ts. Missing: nothing of the header; security options are
  * kept as unknown ones.
+ *
+ * @module
  */
 
 import { assert } from '../base/assert.ts';
@@ -18,31 +20,46 @@ import { emitOptions, type Ipv4Option, optionsLength, parseOptions } from './ipv
 
 export * from './ipv4-options.ts';
 
+/** Length of a header without options (RFC 791 3.1). */
 export const HEADER_BYTES = 20;
+/** Length of the longest header: the field counts 15 words of 4 bytes. */
 export const HEADER_BYTES_MAX = 60;
+/** Greatest length of a packet, header included: the field has 16 bits. */
 export const TOTAL_LENGTH_MAX = 65535;
 /** Every link carries packets this long whole (RFC 791 3.2). */
 export const MTU_BYTES_MIN = 68;
 /** Every host takes datagrams this long, whole or in fragments (RFC 1122 3.3.2). */
 export const REASSEMBLED_BYTES_MIN = 576;
 
+/** Protocol number of ICMP (RFC 792). */
 export const PROTOCOL_ICMP = 1;
+/** Protocol number of IGMP (RFC 3376). */
 export const PROTOCOL_IGMP = 2;
+/** Protocol number of IPv4 in IPv4, and of IPv4 in IPv6 (RFC 2003 3.1, RFC 2473 3). */
 export const PROTOCOL_IPV4 = 4;
+/** Protocol number of TCP (RFC 9293). */
 export const PROTOCOL_TCP = 6;
+/** Protocol number of UDP (RFC 768). */
 export const PROTOCOL_UDP = 17;
+/** Protocol number of IPv6 in IPv4 (RFC 4213 3). */
 export const PROTOCOL_IPV6 = 41;
 
+/** DF in the {@link fragmentField}: routers drop the packet rather than fragment it. */
 export const FLAG_DONT_FRAGMENT = 0x4000;
+/** MF in the {@link fragmentField}: this is not the last fragment. */
 export const FLAG_MORE_FRAGMENTS = 0x2000;
-/** In units of 8 bytes. */
+/** Offset in the {@link fragmentField}, in units of 8 bytes. */
 export const FRAGMENT_OFFSET_MASK = 0x1fff;
 
+/** 0.0.0.0: no address yet, or any local one (RFC 1122 3.2.1.3). */
 export const ADDRESS_ANY = 0;
+/** 255.255.255.255: all hosts of the link; never forwarded (RFC 1122 3.2.1.3). */
 export const ADDRESS_BROADCAST = -1;
+/** 127.0.0.1, int32. */
 export const ADDRESS_LOOPBACK = 0x7f000001;
-/** 224.0.0.1 and 224.0.0.2. */
+/** 224.0.0.1: all hosts of the link, routers included (RFC 1112 4); int32. */
 export const ADDRESS_ALL_HOSTS: number = 0xe0000001 | 0;
+/** 224.0.0.2: all routers of the link (RFC 1256); int32. */
 export const ADDRESS_ALL_ROUTERS: number = 0xe0000002 | 0;
 
 /** Names of what {@link check} returns. */
@@ -81,14 +98,17 @@ function checkFragment(field: number, payloadBytes: number): number {
   return (field & FLAG_MORE_FRAGMENTS) !== 0 && ((payloadBytes & 7) !== 0 || payloadBytes === 0) ? 7 : 0;
 }
 
+/** Version of the IP header: 4 once {@link check} has passed. */
 export function version(view: DataView, at: number): number {
   return view.getUint8(at) >> 4;
 }
 
+/** Length of header and options in bytes, a multiple of 4: the IHL field times 4. */
 export function headerBytes(view: DataView, at: number): number {
   return (view.getUint8(at) & 15) << 2;
 }
 
+/** Type of service: 6 bits of differentiated services (RFC 2474 3), 2 of congestion notification (RFC 3168 5). */
 export function tos(view: DataView, at: number): number {
   return view.getUint8(at + 1);
 }
@@ -98,10 +118,12 @@ export function totalLength(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
 
+/** Bytes behind the header, padding of the link left out. */
 export function payloadBytes(view: DataView, at: number): number {
   return totalLength(view, at) - headerBytes(view, at);
 }
 
+/** Identification: the same in all fragments of one packet, with its addresses and protocol (RFC 6864). */
 export function identification(view: DataView, at: number): number {
   return view.getUint16(at + 4);
 }
@@ -111,14 +133,17 @@ export function fragmentField(view: DataView, at: number): number {
   return view.getUint16(at + 6);
 }
 
+/** Whether routers must drop the packet rather than fragment it. */
 export function dontFragment(view: DataView, at: number): boolean {
   return (view.getUint8(at + 6) & 0x40) !== 0;
 }
 
+/** Whether a fragment follows with a greater offset. */
 export function moreFragments(view: DataView, at: number): boolean {
   return (view.getUint8(at + 6) & 0x20) !== 0;
 }
 
+/** Place of the payload in the unfragmented packet's, in bytes: the field times 8. */
 export function fragmentOffsetBytes(view: DataView, at: number): number {
   return (view.getUint16(at + 6) & FRAGMENT_OFFSET_MASK) << 3;
 }
@@ -128,22 +153,27 @@ export function isFragment(view: DataView, at: number): boolean {
   return (view.getUint16(at + 6) & (FLAG_MORE_FRAGMENTS | FRAGMENT_OFFSET_MASK)) !== 0;
 }
 
+/** Time to live: how many more routers the packet may cross. */
 export function ttl(view: DataView, at: number): number {
   return view.getUint8(at + 8);
 }
 
+/** Protocol of the payload: `PROTOCOL_*`, or any number of IANA's registry. */
 export function protocol(view: DataView, at: number): number {
   return view.getUint8(at + 9);
 }
 
+/** Checksum of the header, options included, as it stands. */
 export function headerChecksum(view: DataView, at: number): number {
   return view.getUint16(at + 10);
 }
 
+/** Source address, int32. */
 export function src(view: DataView, at: number): number {
   return view.getInt32(at + 12);
 }
 
+/** Destination address, int32. */
 export function dst(view: DataView, at: number): number {
   return view.getInt32(at + 16);
 }
@@ -153,38 +183,47 @@ export function setHeaderBytes(view: DataView, at: number, headerBytes: number):
   view.setUint8(at, 0x40 | (headerBytes >> 2));
 }
 
+/** Write the byte of differentiated services and congestion notification; the checksum is not corrected. */
 export function setTos(view: DataView, at: number, tos: number): void {
   view.setUint8(at + 1, tos);
 }
 
+/** Write the length of header and payload, in bytes. */
 export function setTotalLength(view: DataView, at: number, lengthBytes: number): void {
   view.setUint16(at + 2, lengthBytes);
 }
 
+/** Write the identification, 16 bits. */
 export function setIdentification(view: DataView, at: number, identification: number): void {
   view.setUint16(at + 4, identification);
 }
 
+/** Write flags and offset: {@link FLAG_DONT_FRAGMENT}, {@link FLAG_MORE_FRAGMENTS} and the offset in units of 8 bytes. */
 export function setFragmentField(view: DataView, at: number, field: number): void {
   view.setUint16(at + 6, field);
 }
 
+/** Write the time to live; {@link decrementTtl} keeps the checksum right as well. */
 export function setTtl(view: DataView, at: number, ttl: number): void {
   view.setUint8(at + 8, ttl);
 }
 
+/** Write the protocol of the payload. */
 export function setProtocol(view: DataView, at: number, protocol: number): void {
   view.setUint8(at + 9, protocol);
 }
 
+/** Write the checksum field; {@link fillHeaderChecksum} computes it. */
 export function setHeaderChecksum(view: DataView, at: number, checksum: number): void {
   view.setUint16(at + 10, checksum);
 }
 
+/** Write the source address; the checksum is not corrected. */
 export function setSrc(view: DataView, at: number, address: number): void {
   view.setInt32(at + 12, address);
 }
 
+/** Write the destination address; the checksum is not corrected. */
 export function setDst(view: DataView, at: number, address: number): void {
   view.setInt32(at + 16, address);
 }
@@ -238,17 +277,27 @@ export function formatAddress(address: number): string {
 
 /** A packet as an object: for tests, tracing and control. */
 export interface Repr {
+  /** Differentiated services and congestion notification, 8 bits. */
   tos: number;
+  /** Identification, 16 bits. */
   identification: number;
+  /** DF: routers drop the packet rather than fragment it. */
   dontFragment: boolean;
+  /** MF: a fragment follows. */
   moreFragments: boolean;
   /** A multiple of 8. */
   fragmentOffsetBytes: number;
+  /** Time to live, 0 to 255. */
   ttl: number;
+  /** Protocol of the payload, e.g. {@link PROTOCOL_UDP}. */
   protocol: number;
+  /** Source address, int32. */
   src: number;
+  /** Destination address, int32. */
   dst: number;
+  /** Options in their order, no-operations included; the padding is not among them. */
   options: Ipv4Option[];
+  /** Everything behind the header; of a fragment its part. */
   payload: Uint8Array;
 }
 
@@ -278,7 +327,10 @@ export function lengthOf(repr: Repr): number {
   return HEADER_BYTES + optionsLength(repr.options) + repr.payload.length;
 }
 
-/** Write the packet with its header checksum; returns its length. */
+/**
+ * Write the packet with its header checksum; returns its length. Options of more than 40 bytes and an offset that is no multiple
+ * of 8 throw an Error.
+ */
 export function emit(repr: Repr, view: DataView, at: number): number {
   const header = HEADER_BYTES + optionsLength(repr.options);
   assert(header <= HEADER_BYTES_MAX, `IPv4 options take ${header - HEADER_BYTES} bytes, 40 fit`);

@@ -11,13 +11,16 @@ import { formatAddress as formatAddress4, parseAddress as parseAddress4 } from '
 /** Most significant word first, each int32. */
 export type Address6 = readonly [number, number, number, number];
 
+/** Length of an address in a packet. */
 export const ADDRESS_BYTES = 16;
 
+/** ::, no address yet, or any local one (RFC 4291 2.5.2). */
 export const UNSPECIFIED: Address6 = [0, 0, 0, 0];
+/** ::1, the host itself (RFC 4291 2.5.3). */
 export const LOOPBACK: Address6 = [0, 0, 0, 1];
-/** ff02::1. */
+/** ff02::1, all hosts of the link (RFC 4291 2.7.1). */
 export const ALL_NODES: Address6 = [0xff020000 | 0, 0, 0, 1];
-/** ff02::2. */
+/** ff02::2, all routers of the link (RFC 4291 2.7.1). */
 export const ALL_ROUTERS: Address6 = [0xff020000 | 0, 0, 0, 2];
 /** ff02::16, where version 2 reports go (RFC 3810 5.2.14). */
 export const ALL_MLDV2_ROUTERS: Address6 = [0xff020000 | 0, 0, 0, 0x16];
@@ -28,10 +31,13 @@ export const MULTICAST_MAC_HI = 0x3333;
 /** Word 2 of a mapped address; words 0 and 1 are 0 (RFC 4291 2.5.5.2). */
 export const MAPPED_WORD = 0xffff;
 
-/** Scopes of multicast groups (RFC 4291 2.7). */
+/** Scope of a multicast group: one interface, for loopback of packets (RFC 4291 2.7). */
 export const SCOPE_INTERFACE = 1;
+/** Scope of a multicast group: the link; routers forward nothing to it. */
 export const SCOPE_LINK = 2;
+/** Scope of a multicast group: a site. */
 export const SCOPE_SITE = 5;
+/** Scope of a multicast group: everywhere. */
 export const SCOPE_GLOBAL = 14;
 
 /** The 16 bytes at `at`. Allocates: the data path compares words. */
@@ -40,6 +46,7 @@ export function readAddress(view: DataView, at: number): Address6 {
   return [view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12)];
 }
 
+/** Write the 16 bytes of the address at `at`. */
 export function writeAddress(address: Address6, view: DataView, at: number): void {
   view.setInt32(at, address[0]);
   view.setInt32(at + 4, address[1]);
@@ -47,6 +54,7 @@ export function writeAddress(address: Address6, view: DataView, at: number): voi
   view.setInt32(at + 12, address[3]);
 }
 
+/** Whether two addresses are the same, word by word; {@link sameAddress} compares them within a packet. */
 export function equal(a: Address6, b: Address6): boolean {
   return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
 }
@@ -76,6 +84,7 @@ export function isMapped4(address: Address6): boolean {
   return address[0] === 0 && address[1] === 0 && address[2] === MAPPED_WORD;
 }
 
+/** The mapped address ::ffff:a.b.c.d of an IPv4 address, int32 (RFC 4291 2.5.5.2). */
 // cold: for sockets and the choice of addresses
 export function mapped4(address: number): Address6 {
   return [0, 0, MAPPED_WORD, address];

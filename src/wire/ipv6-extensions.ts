@@ -17,31 +17,48 @@
 import { assert } from '../base/assert.ts';
 import { copyIn, copyOut } from './bytes.ts';
 
+/** Next-header value of hop-by-hop options, which every router on the way may read (RFC 8200 4.3). */
 export const NEXT_HOP_BY_HOP = 0;
+/** Next-header value of a routing header (RFC 8200 4.4). */
 export const NEXT_ROUTING = 43;
+/** Next-header value of a fragment header (RFC 8200 4.5). */
 export const NEXT_FRAGMENT = 44;
+/** Next-header value of an encapsulating security payload (RFC 4303); a walk ends there. */
 export const NEXT_ESP = 50;
+/** Next-header value of an authentication header (RFC 4302); a walk ends there. */
 export const NEXT_AUTHENTICATION = 51;
-/** Nothing follows. */
+/** Next-header value of "nothing follows" (RFC 8200 4.7). */
 export const NEXT_NONE = 59;
+/** Next-header value of destination options (RFC 8200 4.6). */
 export const NEXT_DESTINATION = 60;
 
+/** Length of a fragment header, whose length byte is reserved (RFC 8200 4.5). */
 export const FRAGMENT_HEADER_BYTES = 8;
 /** From the end of an IPv6 header back to its next-header field. */
 const NEXT_HEADER_BACK = 34;
 
+/** Most extension headers of a packet that {@link HeaderWalk.walk} accepts (RFC 8504 5.3). */
 export const HEADERS_MAX = 8;
+/** Length of the longest extension header that {@link HeaderWalk.walk} accepts. */
 export const HEADER_BYTES_LIMIT = 256;
+/** Most options of one extension header that {@link HeaderWalk.walk} accepts, padding counted. */
 export const OPTIONS_MAX = 16;
 
+/** Type of the padding of one byte, which has no length (RFC 8200 4.2). */
 export const OPTION_PAD1 = 0;
+/** Type of the padding of two bytes and more (RFC 8200 4.2). */
 export const OPTION_PADN = 1;
+/** Type of the router alert: routers look at the packet though it is not to them (RFC 2711). */
 export const OPTION_ROUTER_ALERT = 5;
-/** Action for an unknown option: the two upper bits of its type (RFC 8200 4.2). */
+/** Action for an unknown option, the two upper bits of its type: go on (RFC 8200 4.2). */
 export const OPTION_ACTION_SKIP = 0x00;
+/** Action for an unknown option: drop the packet. */
 export const OPTION_ACTION_DISCARD = 0x40;
+/** Action for an unknown option: drop the packet and send a parameter problem, even when it went to a group. */
 export const OPTION_ACTION_REPORT = 0x80;
+/** Action for an unknown option: drop the packet and send a parameter problem unless it went to a group. */
 export const OPTION_ACTION_REPORT_UNICAST = 0xc0;
+/** Bits of an option's type that hold the action. */
 export const OPTION_ACTION_MASK = 0xc0;
 
 /** Names of what {@link HeaderWalk.walk} returns. */
@@ -78,15 +95,17 @@ export function extensionBytes(view: DataView, at: number): number {
   return 8 + 8 * view.getUint8(at + 1);
 }
 
-/** Fragment offset in the fragment header at `at`. */
+/** Place of the fragment in the unfragmented packet's fragmentable part, in bytes; `at` is the fragment header. */
 export function fragmentOffsetBytes(view: DataView, at: number): number {
   return view.getUint16(at + 2) & 0xfff8;
 }
 
+/** Whether a fragment follows with a greater offset; `at` is the fragment header. */
 export function moreFragments(view: DataView, at: number): boolean {
   return (view.getUint8(at + 3) & 1) !== 0;
 }
 
+/** Identification of the packet that the fragment at `at` belongs to, int32. */
 export function fragmentIdentification(view: DataView, at: number): number {
   return view.getInt32(at + 4);
 }
@@ -96,6 +115,7 @@ export function routingType(view: DataView, at: number): number {
   return view.getUint8(at + 2);
 }
 
+/** Number of addresses still to visit in the routing header at `at`. */
 export function segmentsLeft(view: DataView, at: number): number {
   return view.getUint8(at + 3);
 }
@@ -112,9 +132,13 @@ export function extensionOptionBytes(view: DataView, at: number, end: number): n
 export class HeaderWalk {
   /** Protocol of the payload, or of the first fragment's payload; `NEXT_NONE`, `NEXT_ESP` and `NEXT_AUTHENTICATION` end a walk too. */
   protocol: number = 0;
+  /** Place of the payload, behind the last extension header. */
   payloadAt: number = 0;
+  /** Place of the hop-by-hop options, 0 when there are none. */
   hopByHopAt: number = 0;
+  /** Place of the routing header, 0 when there is none. */
   routingAt: number = 0;
+  /** Place of the fragment header, 0 when there is none. */
   fragmentAt: number = 0;
   /** Place of the byte that names the fragment header. */
   fragmentNameAt: number = 0;
@@ -208,6 +232,7 @@ export type ExtensionOption =
   | { kind: 'router-alert'; value: number }
   | { kind: 'unknown'; type: number; data: Uint8Array };
 
+/** One extension header. The length of its options is padded; the data of a routing header is what follows the segments left. */
 export type Extension =
   | { kind: 'hop-by-hop' | 'destination'; options: ExtensionOption[] }
   | { kind: 'routing'; type: number; segmentsLeft: number; data: Uint8Array }

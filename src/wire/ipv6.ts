@@ -9,6 +9,8 @@
  * Thread: any; pure functions over `(view, at)`, `at` being where the packet begins. An address is four int32 words.
  * Read first: RFC 8200, RFC 4291; extension headers are in ipv6-extensions.ts, addresses in ipv6-address.ts. Missing:
  * jumbograms (RFC 2675: a payload length of 0 is 0).
+ *
+ * @module
  */
 
 import { assert } from '../base/assert.ts';
@@ -20,12 +22,16 @@ import { type Extension, emitExtensions, extensionsLength, HeaderWalk, parseExte
 export * from './ipv6-address.ts';
 export * from './ipv6-extensions.ts';
 
+/** Length of the header, extension headers not counted (RFC 8200 3). */
 export const HEADER_BYTES = 40;
+/** Greatest payload length, extension headers included: the field has 16 bits. */
 export const PAYLOAD_BYTES_MAX = 65535;
 /** Every link carries packets this long whole (RFC 8200 5). */
 export const MTU_BYTES_MIN = 1280;
 
+/** Offset of the source address in the header. */
 export const SRC_OFFSET = 8;
+/** Offset of the destination address in the header. */
 export const DST_OFFSET = 24;
 
 /** Names of what {@link check} returns. */
@@ -43,6 +49,7 @@ export function check(view: DataView, at: number, lengthBytes: number): number {
   return view.getUint8(at + SRC_OFFSET) === 0xff ? 4 : 0;
 }
 
+/** Version of the IP header: 6 once {@link check} has passed. */
 export function version(view: DataView, at: number): number {
   return view.getUint8(at) >> 4;
 }
@@ -62,10 +69,12 @@ export function payloadBytes(view: DataView, at: number): number {
   return view.getUint16(at + 4);
 }
 
+/** Protocol of the payload, or kind of the first extension header (RFC 8200 4). */
 export function nextHeader(view: DataView, at: number): number {
   return view.getUint8(at + 6);
 }
 
+/** Number of routers that the packet may still cross. */
 export function hopLimit(view: DataView, at: number): number {
   return view.getUint8(at + 7);
 }
@@ -80,10 +89,12 @@ export function dstWord(view: DataView, at: number, index: number): number {
   return view.getInt32(at + DST_OFFSET + 4 * index);
 }
 
+/** Source address as an array. Allocates: the data path reads {@link srcWord}. */
 export function src(view: DataView, at: number): Address6 {
   return readAddress(view, at + SRC_OFFSET);
 }
 
+/** Destination address as an array. Allocates: the data path reads {@link dstWord}. */
 export function dst(view: DataView, at: number): Address6 {
   return readAddress(view, at + DST_OFFSET);
 }
@@ -103,22 +114,27 @@ export function setClassAndLabel(view: DataView, at: number, trafficClass: numbe
   view.setInt32(at, (6 << 28) | (trafficClass << 20) | flowLabel);
 }
 
+/** Write the length of everything behind the header, in bytes. */
 export function setPayloadBytes(view: DataView, at: number, lengthBytes: number): void {
   view.setUint16(at + 4, lengthBytes);
 }
 
+/** Write the protocol of the payload or the kind of the first extension header. */
 export function setNextHeader(view: DataView, at: number, nextHeader: number): void {
   view.setUint8(at + 6, nextHeader);
 }
 
+/** Write the hop limit, 0 to 255. */
 export function setHopLimit(view: DataView, at: number, hopLimit: number): void {
   view.setUint8(at + 7, hopLimit);
 }
 
+/** Write the source address. */
 export function setSrc(view: DataView, at: number, address: Address6): void {
   writeAddress(address, view, at + SRC_OFFSET);
 }
 
+/** Write the destination address. */
 export function setDst(view: DataView, at: number, address: Address6): void {
   writeAddress(address, view, at + DST_OFFSET);
 }
@@ -147,14 +163,21 @@ export function verifyUpper(
 
 /** A packet as an object: for tests, tracing and control. */
 export interface Repr {
+  /** Differentiated services and congestion notification, 8 bits. */
   trafficClass: number;
+  /** Flow label, 20 bits; 0: none (RFC 6437). */
   flowLabel: number;
+  /** Hop limit, 0 to 255. */
   hopLimit: number;
+  /** Source address. */
   src: Address6;
+  /** Destination address. */
   dst: Address6;
+  /** Extension headers in their order. */
   extensions: Extension[];
   /** Protocol of the payload: the next header of the last extension. */
   protocol: number;
+  /** Everything behind the last extension header; of a fragment its part. */
   payload: Uint8Array;
 }
 
@@ -182,7 +205,7 @@ export function lengthOf(repr: Repr): number {
   return HEADER_BYTES + extensionsLength(repr.extensions) + repr.payload.length;
 }
 
-/** Write the packet; returns its length. */
+/** Write the packet; returns its length. A payload of more than 65535 bytes throws an Error. */
 export function emit(repr: Repr, view: DataView, at: number): number {
   const { extensions, protocol, payload } = repr;
   const bytes = lengthOf(repr);

@@ -27,17 +27,21 @@ const LINK_TYPE_ETHERNET = 1;
 const LINK_TYPE_MASK = 0xffff;
 
 export interface PcapRecord {
-  /** Nanoseconds since 1970-01-01 UTC. */
+  /** Time of capture: nanoseconds since 1970-01-01 UTC. */
   timeNs: bigint;
   /** Length on the wire; `bytes` may hold less. */
   lengthBytes: number;
+  /** Frame, as much of it as was kept. */
   bytes: Uint8Array;
 }
 
+/** A whole capture, as {@link readPcap} returns it. */
 export interface PcapFile {
+  /** Kind of the frames in tcpdump's registry: 1 is Ethernet. */
   linkType: number;
   /** Most bytes kept of a frame. */
   snapBytes: number;
+  /** Frames in the order of the file. */
   records: PcapRecord[];
 }
 

@@ -11,6 +11,7 @@ import { NS_PER_S } from '../base/units.ts';
 import { formatMac } from './ethernet.ts';
 import * as pcapng from './pcapng.ts';
 
+/** One block, told apart by `type`. Texts, stamps and counts are those of the options that this reader knows. */
 export type PcapngBlock =
   | ({ type: 'section'; littleEndian: boolean } & pcapng.SectionRecord)
   | ({ type: 'interface' } & pcapng.InterfaceDescription)
@@ -36,6 +37,7 @@ interface Source {
 
 type Option = { code: number; at: number; length: number };
 
+/** Reader of a stream of blocks: {@link PcapngReader.push} takes bytes, {@link PcapngReader.next} gives blocks. */
 export class PcapngReader {
   #pending: Uint8Array = new Uint8Array(0);
   /** Bytes of the stream in front of `#pending`, for messages. */
@@ -49,6 +51,7 @@ export class PcapngReader {
     return this.#pending.length;
   }
 
+  /** Append bytes of the stream, in pieces of any size; they are copied. */
   push(bytes: Uint8Array): void {
     const joined = new Uint8Array(this.#pending.length + bytes.length);
     joined.set(this.#pending);

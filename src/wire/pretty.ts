@@ -4,6 +4,8 @@
  * Thread: any; not for the data path. No bytes make these functions throw: what `check` of a format refuses is shown as
  * `malformed` with its reason. Ports and sequence numbers are numbers; nothing above TCP and UDP is decoded.
  * Read first: tcpdump(1), "Output format". Missing: relative sequence numbers (a line knows of no others), LLC.
+ *
+ * @module
  */
 
 import * as arp from './arp.ts';

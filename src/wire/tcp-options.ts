@@ -12,22 +12,33 @@
 
 import { copyIn, copyOut, zero } from './bytes.ts';
 
+/** Kind of the option that ends the list; one byte (RFC 9293 3.2). */
 export const OPTION_END = 0;
+/** Kind of the no-operation, which aligns what follows; one byte. */
 export const OPTION_NOP = 1;
+/** Kind of the maximum segment size, 16 bits; counts in a SYN (RFC 9293 3.7.1). */
 export const OPTION_MSS = 2;
+/** Kind of the window scale, a shift of 8 bits; counts in a SYN (RFC 7323 2.2). */
 export const OPTION_WINDOW_SCALE = 3;
+/** Kind of "selective acknowledgments are welcome"; counts in a SYN (RFC 2018 2). */
 export const OPTION_SACK_PERMITTED = 4;
+/** Kind of the selective acknowledgment, 8 bytes for each block (RFC 2018 3). */
 export const OPTION_SACK = 5;
+/** Kind of the timestamps, a value and an echo of 32 bits each (RFC 7323 3.2). */
 export const OPTION_TIMESTAMPS = 8;
+/** Kind of the user timeout: granularity in bit 15, 15 bits of minutes or seconds (RFC 5482 3). */
 export const OPTION_USER_TIMEOUT = 28;
 
+/** Room for options in a header, bytes: 60 less the 20 of the fixed fields. */
 export const OPTION_BYTES_MAX = 40;
 /** A greater shift is taken as this one (RFC 7323 2.3). */
 export const WINDOW_SCALE_MAX = 14;
+/** Most blocks of a selective acknowledgment that fit into {@link OPTION_BYTES_MAX} (RFC 2018 3). */
 export const SACK_BLOCKS_MAX = 4;
 
-/** Result of {@link parseOptions}: the list is whole; it was cut short by an option whose length is impossible. */
+/** Result of {@link parseOptions}: the list is whole. */
 export const OPTIONS_GOOD = 0;
+/** Result of {@link parseOptions}: an option whose length is impossible cut the list short. */
 export const OPTIONS_MALFORMED = 1;
 
 /** Options of one segment: allocated once, filled anew for each segment. */
@@ -36,14 +47,22 @@ export class TcpOptions {
   mss: number = 0;
   /** -1: absent. At most {@link WINDOW_SCALE_MAX}. */
   windowScale: number = -1;
+  /** Whether the option was there. */
   sackPermitted: boolean = false;
+  /** Whether the timestamps option was there: `tsValue` and `tsEcho` count. */
   timestamps: boolean = false;
+  /** TSval: the sender's timestamp clock, int32. */
   tsValue: number = 0;
+  /** TSecr: the timestamp that the sender echoes, int32. */
   tsEcho: number = 0;
+  /** Number of blocks in `sackStart` and `sackEnd`, 0 to {@link SACK_BLOCKS_MAX}. */
   sackCount: number = 0;
+  /** Left edge of each block: its first sequence number. */
   readonly sackStart: Int32Array = new Int32Array(SACK_BLOCKS_MAX);
+  /** Right edge of each block: the sequence number behind its last. */
   readonly sackEnd: Int32Array = new Int32Array(SACK_BLOCKS_MAX);
 
+  /** Reset to no options, as in a new object; the edges of blocks stay, `sackCount` is 0. */
   clear(): void {
     this.mss = 0;
     this.windowScale = -1;

@@ -9,12 +9,15 @@
  * Thread: any; pure functions over `(view, at)`. A checksum field of 0 means that the sender made none (IPv4 only); a
  * computed 0 is sent as 0xffff.
  * Read first: RFC 768, RFC 1122 4.1. Missing: UDP-Lite, jumbograms (a length of 0).
+ *
+ * @module
  */
 
 import { checksumOf, foldSum, pseudoSum4, sumView } from '../base/checksum.ts';
 import { copyIn, copyOut } from './bytes.ts';
 import { PROTOCOL_UDP } from './ipv4.ts';
 
+/** Length of the header (RFC 768). */
 export const HEADER_BYTES = 8;
 
 /** Names of what {@link check} returns. */
@@ -31,10 +34,12 @@ export function check(view: DataView, at: number, lengthBytes: number): number {
   return view.getUint16(at + 2) === 0 ? 3 : 0;
 }
 
+/** Source port; 0 when the sender expects no answer (RFC 768). */
 export function srcPort(view: DataView, at: number): number {
   return view.getUint16(at);
 }
 
+/** Destination port; never 0 once {@link check} has passed. */
 export function dstPort(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
@@ -44,22 +49,27 @@ export function length(view: DataView, at: number): number {
   return view.getUint16(at + 4);
 }
 
+/** Checksum as it stands: 0 when the sender made none. */
 export function checksum(view: DataView, at: number): number {
   return view.getUint16(at + 6);
 }
 
+/** Write the source port. */
 export function setSrcPort(view: DataView, at: number, port: number): void {
   view.setUint16(at, port);
 }
 
+/** Write the destination port. */
 export function setDstPort(view: DataView, at: number, port: number): void {
   view.setUint16(at + 2, port);
 }
 
+/** Write the length of header and payload, in bytes. */
 export function setLength(view: DataView, at: number, lengthBytes: number): void {
   view.setUint16(at + 4, lengthBytes);
 }
 
+/** Write the checksum field as it is; {@link checksumField} turns a sum into one. */
 export function setChecksum(view: DataView, at: number, checksum: number): void {
   view.setUint16(at + 6, checksum);
 }
@@ -86,12 +96,15 @@ export function fillChecksum(view: DataView, at: number, src: number, dst: numbe
 
 /** A datagram as an object: for tests, tracing and control. */
 export interface Repr {
+  /** Source port; 0 when no answer is expected. */
   srcPort: number;
+  /** Destination port, 1 to 65535. */
   dstPort: number;
+  /** Data of the datagram, without its header. */
   payload: Uint8Array;
 }
 
-/** Does not look at the checksum, for which the addresses are needed: see {@link verify}. */
+/** The datagram, or null when {@link check} finds a fault. The checksum needs the addresses and is left to {@link verify}. */
 export function parse(view: DataView, at: number, lengthBytes: number): Repr | null {
   if (check(view, at, lengthBytes) !== 0) return null;
   return {

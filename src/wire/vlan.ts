@@ -9,14 +9,19 @@
  * Thread: any; pure functions over `(view, at)`, `at` being where the tag's control information begins: 14 bytes after the
  * start of the frame. {@link insert} and {@link remove} work on whole frames instead.
  * Read first: IEEE 802.1Q 9.6. Missing: the priority translation of 802.1ad.
+ *
+ * @module
  */
 
 import { copyIn, copyOut } from './bytes.ts';
 
+/** Length of the control information and of the EtherType behind it. */
 export const HEADER_BYTES = 4;
-/** 0 carries a priority only, 4095 is reserved. */
+/** Least identifier of a VLAN (IEEE 802.1Q table 9-2); 0 tags a frame with a priority only. */
 export const ID_MIN = 1;
+/** Greatest identifier of a VLAN. */
 export const ID_MAX = 4094;
+/** Identifier that must not be sent (IEEE 802.1Q table 9-2); {@link check} refuses it. */
 export const ID_RESERVED = 4095;
 
 const ADDRESSES_BYTES = 12;
@@ -37,14 +42,17 @@ export function controlInformation(view: DataView, at: number): number {
   return view.getUint16(at);
 }
 
+/** Priority code point, 0 to 7 (IEEE 802.1Q 9.6). */
 export function priority(view: DataView, at: number): number {
   return view.getUint8(at) >> 5;
 }
 
+/** Drop eligible indicator: under congestion the frame may go before others (IEEE 802.1Q 6.9.3). */
 export function dropEligible(view: DataView, at: number): boolean {
   return (view.getUint8(at) & 0x10) !== 0;
 }
 
+/** Identifier of the VLAN, 12 bits: 0 when the tag carries a priority only. */
 export function id(view: DataView, at: number): number {
   return view.getUint16(at) & ID_MASK;
 }
@@ -54,10 +62,12 @@ export function type(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
 
+/** Write priority, drop eligibility and identifier, as {@link controlInformation} gives them. */
 export function setControlInformation(view: DataView, at: number, tci: number): void {
   view.setUint16(at, tci);
 }
 
+/** Write the EtherType of the packet in the frame. */
 export function setType(view: DataView, at: number, type: number): void {
   view.setUint16(at + 2, type);
 }
@@ -83,13 +93,19 @@ export function remove(view: DataView, frameAt: number): number {
 
 /** A tag and what it carries as an object: for tests, tracing and control. */
 export interface Repr {
+  /** Priority code point, 0 to 7. */
   priority: number;
+  /** Drop eligible indicator. */
   dropEligible: boolean;
+  /** Identifier of the VLAN, 0 to 4094. */
   id: number;
+  /** EtherType of the packet in the frame. */
   type: number;
+  /** Everything after the tag, padding included. */
   payload: Uint8Array;
 }
 
+/** The tag and a copy of its payload, or null when {@link check} finds a fault. */
 export function parse(view: DataView, at: number, lengthBytes: number): Repr | null {
   if (check(view, at, lengthBytes) !== 0) return null;
   return {
