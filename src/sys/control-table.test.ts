@@ -112,6 +112,22 @@ describe('control requests', () => {
     expect(codeOf('neighbor.delete', { address: four(PEER) })).toBe('ENOENT');
   });
 
+  it('show the groups of interfaces, all hosts and all nodes first', () => {
+    kernel.control('address.add', { index: 2, address: six(0xfd000000, 7), prefixLength: 64 });
+    const groups = kernel.control('group.list', {});
+    expect(groups.filter(({ interfaceIndex }) => interfaceIndex === 1)).toEqual([
+      { interfaceIndex: 1, address: four(-536870911) },
+      { interfaceIndex: 1, address: six(0xff020000, 1, 1) },
+    ]);
+    expect(groups.filter(({ interfaceIndex }) => interfaceIndex === 2)).toEqual([
+      { interfaceIndex: 2, address: four(-536870911) },
+      { interfaceIndex: 2, address: six(0xff020000, 1, 2) },
+      // ff02::1:ff00:1 of its link-local address, and ff02::1:ff00:7.
+      { interfaceIndex: 2, address: { ...six(0xff020000, -16777215, 2), w2: 1 } },
+      { interfaceIndex: 2, address: { ...six(0xff020000, -16777209, 2), w2: 1 } },
+    ]);
+  });
+
   it('give an own address a route through lo0 with the link of its interface', () => {
     const own = kernel.control('route.list', { family: 4 }).find((one) => one.destination.w3 === OWN);
     expect(own).toMatchObject({ gateway: null, linkIndex: 2, interfaceIndex: 1, flags: 0x40005 });

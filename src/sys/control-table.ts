@@ -18,7 +18,14 @@ import { interfaceOf, macWords, numberOf } from './control-address.ts';
 import * as input from './control-input.ts';
 import * as discovery from './discovery-control.ts';
 import { cutPorts, type InterfaceImpairments, setImpairment } from './impairment-control.ts';
-import { counterRecords, interfaceRecord, neighborRecord, routeRecord, socketRecords } from './records.ts';
+import {
+  counterRecords,
+  groupRecords,
+  interfaceRecord,
+  neighborRecord,
+  routeRecord,
+  socketRecords,
+} from './records.ts';
 import * as routes from './route-control.ts';
 
 const INDEX_MAX = 0x7fffffff;
@@ -361,6 +368,7 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'router.flush': discovery.flushRouters,
   'discovery.get': discovery.get,
   'discovery.change': discovery.change,
+  'group.list': ({ inet }) => inet.list().flatMap((iface) => groupRecords(inet, iface)),
   'socket.list': ({ inet }) => socketRecords(inet),
   'counter.list': ({ inet }) => counterRecords(inet),
   'sysctl.get': getVariables,

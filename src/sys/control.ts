@@ -18,6 +18,7 @@ import type {
   BridgeSettings,
   InterfaceChangeRequest,
   InterfaceCreateRequest,
+  InterfaceGroupRecord,
   InterfaceName,
   InterfaceRecord,
   LinkAddress,
@@ -259,6 +260,8 @@ export interface ControlRequests {
   /** Neighbor discovery on one link. */
   'discovery.get': { request: { index: number }; reply: DiscoveryRecord };
   'discovery.change': { request: DiscoveryChangeRequest; reply: null };
+  /** Memberships of all interfaces, in the order in which they were joined. */
+  'group.list': { request: Nothing; reply: InterfaceGroupRecord[] };
   'socket.list': { request: Nothing; reply: SocketRecord[] };
   'counter.list': { request: Nothing; reply: Record<string, number> };
   /** Variables at or below a name, all for ''. ENOENT. */

@@ -110,6 +110,12 @@ export interface InterfaceName {
   name: string;
 }
 
+/** A multicast group that an interface is a member of. */
+export interface InterfaceGroupRecord {
+  interfaceIndex: number;
+  address: IpAddress;
+}
+
 /** Changes of an interface; an absent field keeps its value. */
 export interface InterfaceChangeRequest {
   index: number;

@@ -21,6 +21,7 @@ import {
   IN6_IFF_DUPLICATED,
   IN6_IFF_TEMPORARY,
   IN6_IFF_TENTATIVE,
+  type InterfaceGroupRecord,
   type InterfaceRecord,
   type IpAddress,
   type IpFamily,
@@ -56,6 +57,9 @@ const NO_METRICS: RouteMetrics = {
   rttUs: 0,
   rttvarUs: 0,
 };
+/** 224.0.0.1, and ff02::1 of a link. */
+const ALL_HOSTS: IpAddress = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0xe0000001 | 0, scopeId: 0 };
+const ALL_NODES: IpAddress = { family: 6, w0: 0xff020000 | 0, w1: 0, w2: 0, w3: 1, scopeId: 0 };
 const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 
@@ -194,6 +198,20 @@ export function routeRecord(inet: Inet, route: Route): RouteRecord {
 
 function metricsRecord({ metrics, mtuBytes }: Route): RouteMetricsRecord {
   return { ...(metrics ?? NO_METRICS), mtuBytes };
+}
+
+/** Groups of an interface, first all hosts and all nodes, in which it is with its first address of a family (RFC 1112 4, RFC 4291 2.8). */
+export function groupRecords(inet: Inet, iface: Interface): InterfaceGroupRecord[] {
+  const joined = [...iface.groups.keys()].map((group) => addressRecord(inet, group));
+  const common: IpAddress[] = [];
+  if (iface.addresses.length > 0) common.push(ALL_HOSTS);
+  if (iface.addresses6.length > 0) common.push({ ...ALL_NODES, scopeId: iface.index });
+  const others = joined.filter((address) => !common.some((one) => sameAddress(one, address)));
+  return [...common, ...others].map((address) => ({ interfaceIndex: iface.index, address }));
+}
+
+function sameAddress(a: IpAddress, b: IpAddress): boolean {
+  return a.family === b.family && a.w0 === b.w0 && a.w1 === b.w1 && a.w2 === b.w2 && a.w3 === b.w3;
 }
 
 export function neighborRecord(inet: Inet, neighbor: Neighbor): NeighborRecord {

@@ -46,6 +46,13 @@ export interface Address6Info {
   validSec: number | null;
 }
 
+/** A multicast group that an interface is a member of. */
+export interface GroupInfo {
+  interface: string;
+  /** With its zone where it has one. */
+  address: string;
+}
+
 /** One row of `ifconfig`. */
 export interface InterfaceInfo extends InterfaceTraffic {
   /** Name, e.g. "eth0". */

@@ -16,12 +16,12 @@ import type {
   DiscoveryChangeRequest,
   DiscoveryRecord,
 } from '../sys/control.ts';
-import { type AddressFamily, familyNumber, InterfaceNames, parseLinkAddress } from './address-text.ts';
+import { type AddressFamily, familyNumber, formatAddress, InterfaceNames, parseLinkAddress } from './address-text.ts';
 import type { BridgeInfo } from './bridge-text.ts';
 import type { ChangeRequest, InterfaceChange, NeighborEntry, RouteChange } from './change-requests.ts';
 import type { PrefixInfo, RouterInfo } from './discovery-text.ts';
 import { explained } from './error-text.ts';
-import type { InterfaceInfo } from './interface-text.ts';
+import type { GroupInfo, InterfaceInfo } from './interface-text.ts';
 import type { NeighborInfo } from './neighbor-text.ts';
 import type { RouteInfo } from './route-text.ts';
 import type { SocketInfo } from './socket-text.ts';
@@ -111,6 +111,14 @@ export class KernelText {
     const { socketInfo } = await import('./socket-text.ts');
     const [names, rows] = await Promise.all([this.names(), this.client.control('socket.list', {})]);
     return rows.map((row) => socketInfo(row, names));
+  }
+
+  async groups(): Promise<GroupInfo[]> {
+    const [names, rows] = await Promise.all([this.names(), this.client.control('group.list', {})]);
+    return rows.map(({ interfaceIndex, address }) => ({
+      interface: names.name(interfaceIndex),
+      address: formatAddress(address, names),
+    }));
   }
 
   counters(): Promise<Record<string, number>> {

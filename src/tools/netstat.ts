@@ -1,25 +1,42 @@
 /**
- * `netstat -rn`, `-an`, `-s`, `-i`, `-m` with NetBSD's arguments and text. Thread: the command's.
+ * `netstat` with NetBSD's arguments and text. Thread: the command's.
  *
- * Missing: -g, repetition by interval.
+ * Missing: memory images (-M, -N), control blocks (-P), bpf devices (-B), human-readable bytes (-h), statistics of interfaces (-s -i).
  */
 
-import { fromBigInt6, toBigInt6 } from './address-bits.ts';
+import { setTimeout } from 'node:timers/promises';
+import { MS_PER_S } from '../base/units.ts';
 import type { AddressFamily } from './address-text.ts';
-import { getopt, UsageError } from './getopt.ts';
-import type { InterfaceInfo } from './interface-text.ts';
+import { ArgumentError, getopt, numberOption, UsageError } from './getopt.ts';
+import { formatInterfaces } from './netstat-interfaces.ts';
 import { formatStatistics } from './netstat-statistics.ts';
-import { networkName, routesOf } from './route-tables.ts';
+import { watchTraffic } from './netstat-traffic.ts';
+import { routesOf } from './route-tables.ts';
 import type { SocketInfo } from './socket-text.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
-const USAGE = `usage: netstat [-anv] [-f inet | inet6] [-p protocol]
-       netstat -r [-Ln] [-f inet | inet6]
-       netstat -i [-bdn] [-I interface]
-       netstat -s [-s] [-f inet | inet6] [-p protocol]
-       netstat -m`;
+const USAGE = `usage: netstat [-Aan] [-f address_family[,family ...]] [-M core] [-N system]
+       netstat [-bdgiLmnqrsSv] [-f address_family[,family ...]] [-M core] [-N system]
+       netstat [-dn] [-I interface] [-M core] [-N system] [-w wait]
+       netstat [-p protocol] [-M core] [-N system]
+       netstat [-p protocol] [-M core] [-N system] -P pcbaddr
+       netstat [-p protocol] [-i] [-I Interface]
+       netstat [-s] [-f address_family[,family ...]] [-i] [-I Interface]
+       netstat [-s] [-B] [-I interface]`;
 
-const PROTOCOLS6: readonly string[] = ['ip6', 'icmp6', 'nd6', 'mld', 'tcp', 'udp'];
+/** The protocols whose statistics a family has. */
+const PROTOCOLS: Readonly<Record<AddressFamily, readonly string[]>> = {
+  inet: ['ip', 'icmp', 'igmp', 'tcp', 'udp'],
+  inet6: ['ip6', 'icmp6', 'nd6', 'mld', 'tcp', 'udp'],
+};
+/** Protocols that -p takes, whether anything of them is counted or not. */
+const NETBSD_PROTOCOLS: readonly string[] = ['ip', 'icmp', 'igmp', 'tcp', 'udp', 'arp', 'ip6', 'icmp6'];
+/** Families that NetBSD knows beside inet and inet6; a kernel has nothing of them. */
+const OTHER_FAMILIES: readonly string[] = ['arp', 'unix', 'local', 'atalk', 'mpls', 'pfkey'];
+const NO_MULTICAST_ROUTING: Readonly<Record<AddressFamily, string>> = {
+  inet: 'no multicast routing compiled into this system\n',
+  inet6: 'no IPv6 multicast routing compiled into this system\n',
+};
 
 function endpoint(address: string, port: number): string {
   return `${address === '0.0.0.0' || address === '::' ? '*' : address}.${port === 0 ? '*' : port}`;
@@ -41,7 +58,7 @@ function formatSockets(sockets: readonly SocketInfo[], view: SocketsView): strin
   const families: AddressFamily[] = view.family === null ? ['inet', 'inet6'] : [view.family];
   const tables = families.map((family) => {
     const rows = shown.filter((socket) => socket.family === family);
-    return view.family === null && family === 'inet6' && rows.length === 0 ? '' : formatFamily(rows, view, family);
+    return rows.length === 0 ? '' : formatFamily(rows, view, family);
   });
   return tables.join('');
 }
@@ -69,49 +86,6 @@ function formatFamily(sockets: readonly SocketInfo[], view: SocketsView, family:
   return title + heading + lines.map((line) => `${line}\n`).join('');
 }
 
-function formatInterfaces(interfaces: readonly InterfaceInfo[], bytes: boolean, drops: boolean): string {
-  const left = (cells: string[]): string => {
-    const [name, mtu, network, address] = cells as [string, string, string, string];
-    return `${name.padEnd(5)} ${mtu.padEnd(5)} ${network.padEnd(13)} ${address.padEnd(17)} `;
-  };
-  const right = (cells: readonly (string | number)[], widths: readonly number[]): string =>
-    cells.map((cell, i) => String(cell).padStart(widths[i] as number)).join(' ');
-  const widths = bytes ? [10, 10] : [8, 5, 8, 5, 5];
-  const titles = bytes ? ['Ibytes', 'Obytes'] : ['Ipkts', 'Ierrs', 'Opkts', 'Oerrs', 'Colls'];
-  const lines = [left(['Name', 'Mtu', 'Network', 'Address']) + right(titles, widths) + (drops ? ' Drops' : '')];
-  for (const info of interfaces) {
-    const name = info.flagNames.includes('UP') ? info.name : `${info.name}*`;
-    const counts = bytes
-      ? [info.inBytes, info.outBytes]
-      : [info.inPackets, info.inErrors, info.outPackets, info.outErrors, 0];
-    const tail = right(counts, widths) + (drops ? ` ${String(info.inDrops + info.outDrops).padStart(5)}` : '');
-    const rows: [string, string][] = [
-      ['<Link>', info.mac ?? ''],
-      ...info.addresses.map((entry): [string, string] => [
-        networkName(networkOf(entry.address, entry.prefixLength), entry.prefixLength),
-        entry.address,
-      ]),
-      ...info.addresses6.map((entry): [string, string] => [
-        networkName(networkOf6(entry.address, entry.prefixLength), entry.prefixLength),
-        entry.address,
-      ]),
-    ];
-    for (const [network, address] of rows) lines.push(left([name, String(info.mtuBytes), network, address]) + tail);
-  }
-  return `${lines.join('\n')}\n`;
-}
-
-function networkOf(address: string, prefixLength: number): string {
-  const value = address.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0);
-  const start = value - (value % 2 ** (32 - prefixLength));
-  return [24, 16, 8, 0].map((shift) => (start >>> shift) & 255).join('.');
-}
-
-function networkOf6(address: string, prefixLength: number): string {
-  const keep = BigInt(128 - prefixLength);
-  return fromBigInt6((toBigInt6(address) >> keep) << keep);
-}
-
 interface Memory {
   usedBytes: number;
   maxBytes: number;
@@ -136,42 +110,88 @@ ${requests} for memory denied
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
   const double = args.some((word) => /^-[a-z]*s[a-z]*s/.test(word)) || args.filter((word) => word === '-s').length > 1;
-  const { flags, values, rest } = getopt(args, 'abdf:iI:Lmnp:rsTv');
+  const options = getopt(args, 'AaBbdf:ghI:iLlM:mN:nP:p:qrSsTtuvw:X');
+  const { flags, values, rest } = options;
   if (rest.length > 0) throw new UsageError(USAGE);
-  const family = familyOf(values.get('f'));
+  const missing =
+    ['M', 'N', 'P'].find((letter) => values.has(letter)) ?? ['B', 'h'].find((letter) => flags.has(letter));
+  if (missing !== undefined) throw new ArgumentError(`-${missing} is not supported`);
   const { kernel, out, json } = context;
-  const print = (value: unknown, text: () => string): number => {
-    out.write(json ? `${JSON.stringify(value)}\n` : text());
-    return 0;
-  };
-  if (flags.has('r')) {
-    const [routes, text] = await routesOf(context, family, { links: !flags.has('L'), tags: flags.has('T') });
-    return print(routes, () => text);
-  }
-  if (flags.has('i') || values.has('I')) {
-    const infos = await kernel.interfaces();
-    const shown = infos.filter((info) => !values.has('I') || info.name === values.get('I'));
-    return print(shown, () => formatInterfaces(shown, flags.has('b'), flags.has('d')));
-  }
-  if (flags.has('s') || values.has('p')) {
-    const counters = await kernel.counters();
-    const protocols = family === 'inet6' ? PROTOCOLS6 : null;
-    return print(counters, () => formatStatistics(counters, values.get('p') ?? null, !double, protocols));
-  }
+  const name = values.get('I') ?? null;
   if (flags.has('m')) {
     const memory = memoryOf(await kernel.counters());
-    return print(memory, () => formatMemory(memory));
+    out.write(json ? `${JSON.stringify(memory)}\n` : formatMemory(memory));
+    return 0;
+  }
+  const intervalSec = numberOption(options, 'w', 0, 1);
+  if (intervalSec > 0) {
+    const pause = (): Promise<unknown> => setTimeout(intervalSec * MS_PER_S, undefined, { signal: context.signal });
+    return watchTraffic(context, name, flags, () => pause().catch(() => undefined));
+  }
+  // Queues of soft interrupts have no counterpart.
+  if (flags.has('q') && !flags.has('i') && name === null) return 0;
+  const view: View = { flags, name, protocol: values.get('p') ?? null, double };
+  for (const family of familiesOf(context, values.get('f'))) await show(context, view, family);
+  return 0;
+}
+
+interface View {
+  flags: ReadonlySet<string>;
+  /** -I. */
+  name: string | null;
+  /** -p. */
+  protocol: string | null;
+  /** -s twice. */
+  double: boolean;
+}
+
+/** One run for each family of -f; null: both. */
+async function show(context: ToolContext, view: View, family: AddressFamily | null): Promise<void> {
+  const { flags, name: only, protocol, double } = view;
+  const { kernel, out, json } = context;
+  const print = (value: unknown, text: () => string): void => out.write(json ? `${JSON.stringify(value)}\n` : text());
+  if (protocol !== null || (flags.has('s') && !flags.has('i') && only === null)) {
+    const counters = await kernel.counters();
+    if (protocol !== null && !isCounted(protocol, counters))
+      throw new ArgumentError(`${protocol}: unknown or uninstrumented protocol`);
+    const protocols = family === null ? null : PROTOCOLS[family];
+    print(counters, () => formatStatistics(counters, protocol, !double, protocols));
+    return;
+  }
+  if (flags.has('i') || only !== null) {
+    const infos = await kernel.interfaces();
+    const groups = flags.has('a') ? await kernel.groups() : [];
+    const shown = infos.filter((info) => only === null || info.name === only);
+    print(shown, () => formatInterfaces(shown, groups, flags));
+    return;
+  }
+  if (flags.has('r')) {
+    const [routes, text] = await routesOf(context, family, { links: !flags.has('L'), tags: flags.has('T') });
+    print(routes, () => text);
+    return;
+  }
+  if (flags.has('g')) {
+    print([], () => NO_MULTICAST_ROUTING[family ?? 'inet'] + (family === null ? NO_MULTICAST_ROUTING.inet6 : ''));
+    return;
   }
   const sockets = await kernel.sockets();
   const hosts = flags.has('n') ? null : await context.hosts();
   const name = (address: string): string => hosts?.nameOf(address) ?? address;
-  return print(sockets, () => formatSockets(sockets, { all: flags.has('a'), verbose: flags.has('v'), family, name }));
+  print(sockets, () => formatSockets(sockets, { all: flags.has('a'), verbose: flags.has('v'), family, name }));
 }
 
-function familyOf(text: string | undefined): AddressFamily | null {
-  if (text !== undefined && text !== 'inet' && text !== 'inet6')
-    throw new UsageError(`${text}: unknown address family`);
-  return text ?? null;
+function isCounted(protocol: string, counters: Readonly<Record<string, number>>): boolean {
+  return NETBSD_PROTOCOLS.includes(protocol) || Object.keys(counters).some((name) => name.startsWith(`${protocol}-`));
+}
+
+/** Families of a list; unknown ones are said, and left out. */
+function familiesOf({ out }: ToolContext, text: string | undefined): (AddressFamily | null)[] {
+  if (text === undefined) return [null];
+  return text.split(',').flatMap((family) => {
+    if (family === 'inet' || family === 'inet6') return [family];
+    if (!OTHER_FAMILIES.includes(family)) out.error(`netstat: ${family}: unknown address family\n`);
+    return [];
+  });
 }
 
 export const netstat: Tool = {
