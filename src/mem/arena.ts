@@ -37,6 +37,7 @@ export const DOORBELL_BYTES = 128;
 const DEFAULT_DOORBELLS = 512;
 const DEFAULT_OWNERS = 256;
 
+/** Options of {@link Arena.create}: sizes of the tables at the beginning of the arena. */
 export interface ArenaOptions {
   /** Doorbells of the lab at most; 128 bytes each. */
   doorbells?: number;
@@ -53,10 +54,13 @@ function tablesBytes(doorbells: number, owners: number): number {
 
 /** The memory of a machine: a region with its seal, doorbells and owners at the beginning, handed out in pieces from there on. */
 export class Arena extends Region {
+  /** Memory in which the arena lies; posted to a worker, it is shared, and {@link Arena.attach} finds the arena in it. */
   readonly memory: WasmMemory;
+  /** Number of doorbells, taken and free ones. */
   readonly doorbellCount: number;
   /** Place of the owner table. */
   readonly ownersAt: number;
+  /** Number of records of the owner table: most owners at a time. */
   readonly ownerCount: number;
   readonly #header: number;
   readonly #doorbellsAt: number;

@@ -55,6 +55,7 @@ export interface BlockingBell extends Bell {
 
 /** Carries a wake-up into another process: a byte on a socket or pipe that the owner of the bell listens to. */
 export interface Waker {
+  /** Wake the owner of the bell, which looks for work then; a wake-up too many does no harm. */
   wake(): void;
 }
 

@@ -18,6 +18,7 @@ export interface Bulk {
   readonly kind: 'wasm' | 'script';
   /** Like memmove: the ranges may overlap. */
   copy(dst: number, src: number, n: number): void;
+  /** Set `n` bytes from `at` on to `byte`. */
   fill(at: number, n: number, byte: number): void;
   /**
    * Ones' complement sum of `n` bytes read as big-endian 16-bit words, folded to 16 bits, not complemented; an odd last
@@ -67,6 +68,7 @@ export interface Bulk {
   ): number;
 }
 
+/** Options of {@link createBulk}. */
 export interface BulkOptions {
   /** False: the TypeScript implementation even where SIMD exists. */
   simd?: boolean;

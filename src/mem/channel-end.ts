@@ -99,25 +99,32 @@ export interface ChannelPlaces {
   readonly peerAt: number;
 }
 
+/** One end: rings, and what is known of the peer. {@link Channel} adds the end's own record. */
 export class ChannelEnd {
   /** The peer's life as it was read last. */
   life = 0;
-  /** The peer is there. */
+  /** Whether the peer is there. */
   up = false;
   /** Incarnation of the peer that is known here. */
   epoch = 0;
   /** Place of the peer's bell; 0: none that could be rung. */
   bellAt = 0;
+  /** Ring to the peer; null until something is sent for the first time. */
   producer: RingProducer | null = null;
+  /** Ring from the peer; null until something has come that way. */
   consumer: RingConsumer | null = null;
   /** '' or why this channel was given up. */
   broken = '';
   /** The channel was broken, and another incarnation is at the other end now. */
   renewed = false;
 
+  /** Arena in which the channel lies. */
   protected readonly arena: Arena;
+  /** Words of the arena. */
   protected readonly words: Int32Array;
+  /** Places of the rings and of the peer's end record. */
   protected readonly places: ChannelPlaces;
+  /** Index of the peer's end record in `words`. */
   protected readonly peerWord: number;
   readonly #waker: Waker | null;
 

@@ -40,6 +40,7 @@ const WORD_PAD = 3;
 const ENDS_OFFSET: number = LINE_BYTES;
 const RINGS_OFFSET: number = 3 * LINE_BYTES;
 
+/** Size and padding of both rings of a channel. */
 export interface ChannelOptions {
   /** Buffer of each direction, bytes. */
   ringBytes: number;
@@ -47,11 +48,15 @@ export interface ChannelOptions {
   padBytes?: number;
 }
 
-/** Plain and JSON-able; `offset` counts from the base of the arena. */
+/** Name of a channel: plain and JSON-able, for another thread or process to open its end by. */
 export interface ChannelDescriptor {
+  /** Tells it from the descriptors of other structures. */
   readonly kind: 'channel';
+  /** Place of the channel, counted from the base of the arena; a multiple of 128. */
   readonly offset: number;
+  /** Capacity of each ring, a multiple of 64. */
   readonly capacityBytes: number;
+  /** Padding in front of each content: contents begin at 8 + this many bytes modulo 64. */
   readonly padBytes: number;
 }
 
@@ -108,6 +113,7 @@ function placesOf(arena: Arena, channel: ChannelDescriptor, side: ChannelSide): 
   return { outAt, inAt, capacityBytes, padBytes, peerAt: endAt(arena, channel, 1 - side) };
 }
 
+/** Identity of the party that opens an end, and how it and its peer are woken. */
 export interface OpenChannelOptions {
   /** Id of the party that opens the end (owner.ts). */
   owner: number;
@@ -119,12 +125,18 @@ export interface OpenChannelOptions {
   waker?: Waker;
 }
 
+/**
+ * One end of a channel between two parties that may die and come back: records go both ways, in order, to the incarnation of the
+ * peer for which they were sent.
+ */
 export class Channel extends ChannelEnd {
+  /** End that this party has. */
   readonly side: ChannelSide;
+  /** Id of the party (owner.ts). */
   readonly owner: number;
   /** Epoch of this incarnation. */
   readonly ownEpoch: number;
-  /** The peer's records are for this incarnation: `receive` gives them. */
+  /** Whether the peer's records are for this incarnation: `receive` gives them. */
   connected = false;
   readonly #ownWord: number;
   #closed = false;

@@ -44,10 +44,13 @@ function blockBytes(capacity: number): number {
   return HEADER_BYTES + Math.ceil((capacity * LABEL_BYTES) / 64) * 64 + capacity * VALUE_BYTES;
 }
 
+/** A block of named counters in an arena: one thread writes, everybody reads. */
 export class Counters {
   /** Place of the block. */
   readonly at: number;
+  /** Name of the block, e.g. "api/eth0". */
   readonly name: string;
+  /** Most counters that the block takes. */
   readonly capacity: number;
   readonly #arena: Arena;
   readonly #values: Float64Array;
@@ -122,6 +125,7 @@ export class Counters {
     this.#values[this.#first + index] = value;
   }
 
+  /** Value of the counter, as the memory holds it now; any thread. */
   get(index: number): number {
     return this.#values[this.#first + index] as number;
   }

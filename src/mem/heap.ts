@@ -28,6 +28,7 @@ const SMALLEST_BYTES = 1024;
 const FREE = 0x40;
 const TAKEN = 0x80;
 
+/** Options of a {@link Heap}: its block sizes. */
 export interface HeapOptions {
   /** Smallest block, a power of two; default 256. */
   minBytes?: number;
@@ -35,10 +36,17 @@ export interface HeapOptions {
   maxBytes?: number;
 }
 
+/**
+ * Buddy allocator over a region that belongs to one thread: blocks of powers of two, whose bookkeeping lies in private memory.
+ */
 export class Heap {
+  /** Place of the first block. */
   readonly baseAt: number;
+  /** Bytes that the blocks cover: those of the region, less what is no whole smallest block. */
   readonly byteLength: number;
+  /** Size of the smallest block. */
   readonly minBytes: number;
+  /** Size of the largest block: most that one `allocate` gives. */
   readonly maxBytes: number;
   /** Bytes in blocks handed out, rounding included. */
   usedBytes: number = 0;
@@ -57,7 +65,10 @@ export class Heap {
   readonly #previous: Int32Array;
   readonly #first: Int32Array;
 
-  /** The region `[baseAt, baseAt + byteLength)` of the arena; its last bytes below one smallest block are not used. */
+  /**
+   * The region `[baseAt, baseAt + byteLength)` of the arena; its last bytes below one smallest block are not used. Throws an
+   * Error when a block size is no power of two, the region is shorter than a block or `baseAt` is no multiple of 64.
+   */
   constructor(baseAt: number, byteLength: number, options: HeapOptions = {}) {
     this.baseAt = baseAt;
     this.minBytes = options.minBytes ?? DEFAULT_MIN_BYTES;

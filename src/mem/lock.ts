@@ -39,6 +39,7 @@ export function acquireLock(
   }
 }
 
+/** Release a lock that the caller holds, and wake one sleeper of this process when somebody sleeps on it. */
 export function releaseLock(words: Int32Array, index: number): void {
   if ((Atomics.exchange(words, index, 0) & CONTENDED) !== 0) Atomics.notify(words, index, 1);
 }

@@ -14,8 +14,9 @@
 import { MultikernelError } from '../base/errors.ts';
 import type { Region } from './region.ts';
 
-/** The owner ends with its thread, or with its process. */
+/** Kind of an owner that ends with its thread. */
 export const OWNER_THREAD = 1;
+/** Kind of an owner that ends with its process. */
 export const OWNER_PROCESS = 2;
 
 export const OWNER_BYTES = 64;
@@ -43,8 +44,11 @@ export function anonymousOwner(number: number): number {
   return (number + 1) << INDEX_BITS;
 }
 
+/** A thread or process, as a host can find it again. */
 export interface OwnerIdentity {
+  /** {@link OWNER_THREAD} or {@link OWNER_PROCESS}. */
   readonly kind: typeof OWNER_THREAD | typeof OWNER_PROCESS;
+  /** Process id, as the host numbers processes. */
   readonly pid: number;
   /** 0: the process's first thread, or one that the claimer cannot number. */
   readonly threadId: number;
@@ -90,6 +94,7 @@ export class OwnerTable {
     this.#holders.add(holder);
   }
 
+  /** Leave a structure alone when an owner is buried; the reverse of `add`. */
   remove(holder: OwnerHolder): void {
     this.#holders.delete(holder);
   }

@@ -15,13 +15,19 @@ const REGION_ALIGN = 128;
 
 /** The views of one buffer, made once per thread. */
 export interface Views {
+  /** Buffer that all views cover, from its first byte on. */
   readonly buffer: SharedArrayBuffer;
+  /** Bytes, indexed by place. */
   readonly bytes: Uint8Array;
+  /** View for fields of any byte order, indexed by place. */
   readonly view: DataView;
+  /** 32-bit words, for Atomics; the index is a place divided by 4. */
   readonly words: Int32Array;
+  /** 64-bit floats, as counters have them; the index is a place divided by 8. */
   readonly floats: Float64Array;
 }
 
+/** All views of a buffer, for the calling thread; the regions of the buffer share them. */
 // cold: once per region and thread
 export function viewsOf(buffer: SharedArrayBuffer): Views {
   const words = new Int32Array(buffer, 0, buffer.byteLength >> 2);
@@ -29,14 +35,21 @@ export function viewsOf(buffer: SharedArrayBuffer): Views {
   return { buffer, bytes: new Uint8Array(buffer), view: new DataView(buffer), words, floats };
 }
 
+/** A piece of shared memory: a base and a length within a buffer, and the views of the whole buffer. */
 export class Region {
+  /** Buffer in which the region lies. */
   readonly buffer: SharedArrayBuffer;
   /** Place of the first byte. */
   readonly base: number;
+  /** Length of the region in bytes. */
   readonly byteLength: number;
+  /** Bytes of the whole buffer, indexed by place. */
   readonly bytes: Uint8Array;
+  /** View of the whole buffer, indexed by place. */
   readonly view: DataView;
+  /** 32-bit words of the whole buffer; the index is a place divided by 4. */
   readonly words: Int32Array;
+  /** 64-bit floats of the whole buffer; the index is a place divided by 8. */
   readonly floats: Float64Array;
 
   /** `[base, base + byteLength)` of a buffer. Throws (a defect of the caller) when it does not lie in it, or is not aligned. */

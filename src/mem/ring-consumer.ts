@@ -8,6 +8,7 @@ import type { Region } from './region.ts';
 import { RingEnd } from './ring-end.ts';
 import { fits, isIndex, RECORD_ALIGN, SKIP, WORD_MARK_EPOCH, WORD_MARK_INDEX } from './spsc-ring.ts';
 
+/** Consumer's end of a ring: reads records in place, in batches, and gives their room back. */
 export class RingConsumer extends RingEnd {
   /** Published tail. */
   #tail: number;

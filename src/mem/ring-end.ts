@@ -15,19 +15,27 @@ import {
   WAITING_OFFSET,
 } from './spsc-ring.ts';
 
+/** Common part of both ends of a ring. */
 export abstract class RingEnd {
+  /** Capacity of the ring, a multiple of 64: records, their headers and padding together. */
   readonly capacityBytes: number;
-  /** '' while the ring is sound. */
+  /** '' while the ring is sound, else the reason for which this end gave it up. */
   broken: string;
+  /** Words of the region. */
   protected readonly words: Int32Array;
   /** Place of the control block. */
   protected readonly controlAt: number;
+  /** Place of the first record: the ring begins there. */
   protected readonly dataAt: number;
   /** Content of a record that begins at the start of the ring. */
   protected readonly contentAt: number;
+  /** Bytes added to a length before it is cut to whole blocks of 64. */
   protected readonly roundUp: number;
+  /** Index in `words` of the head, which the producer publishes. */
   protected readonly headIndex: number;
+  /** Index in `words` of the tail, which the consumer publishes. */
   protected readonly tailIndex: number;
+  /** Index in `words` of the producer's wish to be woken when there is room. */
   protected readonly waitingIndex: number;
   /** False after `takeOver` until the index of the other end makes sense. */
   protected settled = true;

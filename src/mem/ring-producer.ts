@@ -17,7 +17,9 @@ import {
   writeRingHeader,
 } from './spsc-ring.ts';
 
+/** Producer's end of a ring: writes records in place and publishes them in batches. */
 export class RingProducer extends RingEnd {
+  /** Longest content that the ring takes once it is empty. */
   readonly maxLengthBytes: number;
   readonly #padBytes: number;
   /** Set by `reserveRun`. */

@@ -31,7 +31,9 @@ const QUEUED = 0x10000;
 /** A party that no slot belongs to. */
 const NO_PARTY = -2;
 
+/** Sizes of a pool, which all its parties know. */
 export interface SlotPoolShape {
+  /** Number of slots, at least 2. */
   readonly slots: number;
   /** Longest content. */
   readonly contentBytes: number;
@@ -78,6 +80,7 @@ export function formatSlotPool(region: Region, at: number, shape: SlotPoolShape)
 
 /** One party's access to a pool. Methods marked *locked* are called between `lock` and `unlock`. */
 export class SlotPool {
+  /** Sizes of the pool. */
   readonly shape: SlotPoolShape;
   /** '' while it is sound. */
   broken: string;
@@ -128,10 +131,15 @@ export class SlotPool {
     this.broken = checkSeal(region.words, at, MAGIC, VERSION);
   }
 
+  /**
+   * Take the lock of the pool: spins, then sleeps until it is free. A lock whose holder died is taken over, and the pool is
+   * mended.
+   */
   lock(): void {
     if (acquireLock(this.#words, this.#lockIndex, this.#owner, this.#isDead)) this.#mend(NO_PARTY);
   }
 
+  /** Release the lock of the pool. */
   unlock(): void {
     releaseLock(this.#words, this.#lockIndex);
   }

@@ -10,6 +10,7 @@ export function spinBudgetBytes(seats: number): number {
   return 4 * seats;
 }
 
+/** One thread's access to the seats of a lab for threads that spin. */
 export class SpinBudget {
   readonly #words: Int32Array;
   readonly #index: number;
@@ -40,6 +41,7 @@ export class SpinBudget {
     return false;
   }
 
+  /** Leave the seat to another thread; nothing happens without one. */
   release(): void {
     if (this.#seat < 0) return;
     Atomics.store(this.#words, this.#index + this.#seat, 0);

@@ -5,6 +5,7 @@
 
 /** A shared `WebAssembly.Memory`; posting it to a worker shares the memory. */
 export interface WasmMemory {
+  /** All bytes of the memory; of fixed size, because the memory cannot grow. */
   readonly buffer: SharedArrayBuffer;
 }
 
