@@ -141,6 +141,7 @@ export function change(target: Target, fields: Fields): null {
   const link =
     iface ?? holderOf(inet, source) ?? (via === null ? route.iface : inet.families.nextHopInterface(gateway));
   if (link === null) throw new MultikernelError('ENETUNREACH', 'gateway: on no link of ours');
+  const before = route.iface;
   route.iface = link;
   if (via !== null) {
     route.gateway = gateway;
@@ -151,7 +152,17 @@ export function change(target: Target, fields: Fields): null {
   else if (via !== null || iface !== null) route.source = 0;
   if (wanted.metrics !== null) changeMetrics(route, wanted.metrics, inits);
   inet.routeChanged(route);
+  if (link !== before) forgetNeighbors(inet, route, before);
   return null;
+}
+
+/** Neighbors that were learned on the link which a route led to go, unless other routes lead to them there. */
+function forgetNeighbors(inet: Inet, { destination }: Route, link: Interface): void {
+  const { neighbors, routes } = inet.families.of(destination);
+  for (const neighbor of neighbors.list()) {
+    const isThere = neighbor.iface === link && neighbor.state !== 'permanent' && !neighbor.proxyOnly;
+    if (isThere && routes.lookup(neighbor.address)?.iface !== link) neighbors.remove(neighbor);
+  }
 }
 
 const METRIC_BITS: readonly (readonly [bit: number, name: Exclude<keyof RouteMetrics, 'locks'>])[] = [

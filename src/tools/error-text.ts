@@ -9,6 +9,8 @@ export const ERROR_TEXT: Readonly<Record<string, string>> = {
   EAFNOSUPPORT: 'Address family not supported by protocol family',
   EBUSY: 'Device busy',
   EEXIST: 'File exists',
+  ECONNREFUSED: 'Connection refused',
+  ECONNRESET: 'Connection reset by peer',
   EHOSTDOWN: 'Host is down',
   EHOSTUNREACH: 'No route to host',
   EINVAL: 'Invalid argument',
@@ -29,6 +31,14 @@ export const ERROR_TEXT: Readonly<Record<string, string>> = {
 export function refusalText(error: unknown, own: Readonly<Record<string, string>> = {}): string {
   if (!(error instanceof MultikernelError)) throw error;
   return own[error.code] ?? ERROR_TEXT[error.code] ?? error.message;
+}
+
+/** Text of what ended a command: a message that has the bare code behind its subject gets the words of that code. */
+export function failureText(error: unknown): string {
+  if (!(error instanceof MultikernelError)) return error instanceof Error ? error.message : String(error);
+  const { code, message } = error;
+  const words = ERROR_TEXT[code];
+  return words !== undefined && message.endsWith(`: ${code}`) ? message.slice(0, -code.length) + words : message;
 }
 
 /** The kernel's refusal of a request, with its subject in front. */

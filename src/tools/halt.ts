@@ -8,10 +8,10 @@ import { refusalText } from './error-text.ts';
 import { getopt, UsageError } from './getopt.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
-const USAGE = 'usage: halt [-dlnpqx]';
+const USAGE = 'usage: halt [-dlnpqvxz] [-b bootstr]';
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
-  const { rest } = getopt(args, 'dlnpqx');
+  const { rest } = getopt(args, 'b:dlnpqvxz');
   if (rest.length > 0) throw new UsageError(USAGE);
   try {
     await context.kernel.halt();

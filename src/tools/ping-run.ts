@@ -54,6 +54,23 @@ export function lastWaitMs(intervalMs: number): number {
   return Math.min(LAST_INTERVALS * intervalMs, 0x7fffffff);
 }
 
+/** ping6 looks for its source by a datagram socket first: without a route, or the zone of a link-local address, that is all it does. */
+async function isCutOff(
+  { kernel, json }: ToolContext,
+  { name }: PingRun,
+  request: PingOptions,
+  { address, source }: Extract<PingEvent, { type: 'start' }>,
+): Promise<boolean> {
+  if (name !== 'ping6' || json || source !== undefined || request.source !== undefined) return false;
+  try {
+    await kernel.routeTo(address, null);
+    return false;
+  } catch (error) {
+    if (error instanceof MultikernelError) return true;
+    throw error;
+  }
+}
+
 /** Ping until the end, and print. Exit code. */
 export async function runPing(
   context: ToolContext,
@@ -81,6 +98,10 @@ export async function runPing(
   let code = 1;
   try {
     for await (const event of events) {
+      if (event.type === 'start' && (await isCutOff(context, run, request, event))) {
+        out.error('ping6: UDP connect: No route to host\n');
+        return 1;
+      }
       if (event.type === 'reply' && flags.has('o')) events.close();
       if (event.type === 'end') code = event.received > 0 ? 0 : EXIT_SILENT;
       if (context.json) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EchoKernel, virtually } from '../../test/fixtures/echo-kernel.ts';
+import { ToolBed } from '../../test/fixtures/tool-bed.ts';
 import { HOSTS, run } from '../../test/fixtures/tool-tables.ts';
 import type { PingEvent, PingOptions } from './echo.ts';
 import { ArgumentError } from './getopt.ts';
@@ -134,6 +135,17 @@ describe('a ping of wrong options', () => {
 });
 
 describe('ping6', () => {
+  it('says that there is no route to a host, or to one on a link that it does not name', async () => {
+    const bed = new ToolBed(1, true);
+    for (const host of ['fe80::9', 'fd00::9']) {
+      expect(await bed.run(ping6, `-n -c 1 ${host}`)).toEqual({
+        text: '',
+        errors: 'ping6: UDP connect: No route to host\n',
+        code: 1,
+      });
+    }
+  });
+
   it('speaks its own dialect, and ping too of an IPv6 address', async () => {
     const answers: PingEvent[][] = [
       [{ type: 'reply', from: 'fd00::1', bytes: 16, sequence: 0, ttl: 64, timeMs: 0.5, duplicate: false }],

@@ -1,7 +1,7 @@
 /**
  * `route monitor`: routing messages in NetBSD's text. Thread: the command's.
  *
- * Messages here are no bytes: the line with size and time, and the length behind the type, are left out. Read first: route(8), route(4).
+ * Messages here are no bytes; their sizes are those of NetBSD's structures on a 64-bit machine. Read first: route(8), route(4).
  */
 
 import {
@@ -39,6 +39,57 @@ const TITLES: Readonly<Record<RouteMessage['type'], string>> = {
   [RTM_DELADDR]: 'RTM_DELADDR: address being removed from iface',
 };
 const HOST_BITS: Readonly<Record<4 | 6, number>> = { 4: 32, 6: 128 };
+/** Sizes of rt_msghdr, if_msghdr, ifa_msghdr and if_announcemsghdr, and of socket addresses, each a multiple of 8. */
+const ROUTE_BYTES = 120;
+const INTERFACE_BYTES = 152;
+const ADDRESS_BYTES = 24;
+const ANNOUNCE_BYTES = 24;
+const SOCKET_ADDRESS_BYTES: Readonly<Record<4 | 6, number>> = { 4: 16, 6: 32 };
+const LINK_ADDRESS_BYTES = 24;
+const MASK_BYTES: Readonly<Record<4 | 6, number>> = { 4: 8, 6: 32 };
+
+/** Bytes of the message in NetBSD. */
+function sizeOf(message: RouteMessage): number {
+  switch (message.type) {
+    case RTM_IFANNOUNCE:
+      return ANNOUNCE_BYTES;
+    case RTM_IFINFO:
+      return INTERFACE_BYTES;
+    case RTM_NEWADDR:
+    case RTM_DELADDR: {
+      const { family } = message.address;
+      return ADDRESS_BYTES + MASK_BYTES[family] + LINK_ADDRESS_BYTES + SOCKET_ADDRESS_BYTES[family];
+    }
+    case RTM_MISS: {
+      const address = SOCKET_ADDRESS_BYTES[message.destination.family];
+      const gateway = message.linkIndex === undefined ? 0 : LINK_ADDRESS_BYTES;
+      return ROUTE_BYTES + address + gateway + (message.author === undefined ? 0 : address);
+    }
+    case RTM_REDIRECT:
+      return ROUTE_BYTES + 2 * SOCKET_ADDRESS_BYTES[message.destination.family];
+    default: {
+      if ('neighbor' in message)
+        return ROUTE_BYTES + SOCKET_ADDRESS_BYTES[message.neighbor.address.family] + LINK_ADDRESS_BYTES;
+      const { destination, prefixLength, gateway } = message.route;
+      const { family } = destination;
+      const to = gateway === null ? LINK_ADDRESS_BYTES : SOCKET_ADDRESS_BYTES[family];
+      const mask = prefixLength === HOST_BITS[family] ? 0 : prefixLength === 0 ? 8 : MASK_BYTES[family];
+      return ROUTE_BYTES + SOCKET_ADDRESS_BYTES[family] + to + mask;
+    }
+  }
+}
+
+/** As ctime(3): `Tue Dec  1 02:33:09 2026`. */
+function timeText(now: Date): string {
+  const [weekday, month] = now.toDateString().split(' ') as [string, string];
+  return `${weekday} ${month} ${String(now.getDate()).padStart(2)} ${now.toTimeString().slice(0, 8)} ${now.getFullYear()}`;
+}
+
+function lines(message: RouteMessage, names: InterfaceNames): string {
+  const size = sizeOf(message);
+  const heading = `got message of size ${size} on ${timeText(new Date())}\n`;
+  return `${heading}${TITLES[message.type]}: len ${size}, ${body(message, names)}`;
+}
 
 /** Flags, then addresses by their names. */
 function routeLines(flags: readonly string[], addresses: readonly (readonly [name: string, text: string])[]): string {
@@ -113,7 +164,7 @@ export async function monitorRoutes({ kernel, out, json, signal }: ToolContext, 
     for (const message of messages) {
       if (left === 0) break;
       left--;
-      out.write(json ? `${JSON.stringify(message)}\n` : `${TITLES[message.type]}: ${body(message, names)}`);
+      out.write(json ? `${JSON.stringify(message)}\n` : lines(message, names));
     }
     if (left === 0) break;
   }

@@ -219,19 +219,36 @@ ${heading}${zeros}`,
     await bed.run(route, 'delete 10.7.0.0/16');
     await bed.run(route, 'add -host 10.8.0.1 10.0.0.8');
     await bed.run(route, 'add -host 10.8.0.2 10.0.0.8');
-    expect((await monitor).text).toBe(`RTM_ADD: Add Route: pid 0, seq 0, errno 0, flags: <UP,GATEWAY,DONE,STATIC>
+    const { text } = await monitor;
+    const time = /^(got message of size \d+ on )[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/gm;
+    expect(text.replace(time, '$1NOW')).toBe(`got message of size 160 on NOW
+RTM_ADD: Add Route: len 160, pid 0, seq 0, errno 0, flags: <UP,GATEWAY,DONE,STATIC>
 locks:  inits: 
 sockaddrs: <DST,GATEWAY,NETMASK>
  10.7.0.0 10.0.0.8 /16
-RTM_DELETE: Delete Route: pid 0, seq 0, errno 0, flags: <UP,GATEWAY,DONE,STATIC>
+got message of size 160 on NOW
+RTM_DELETE: Delete Route: len 160, pid 0, seq 0, errno 0, flags: <UP,GATEWAY,DONE,STATIC>
 locks:  inits: 
 sockaddrs: <DST,GATEWAY,NETMASK>
  10.7.0.0 10.0.0.8 /16
-RTM_ADD: Add Route: pid 0, seq 0, errno 0, flags: <UP,GATEWAY,HOST,DONE,STATIC>
+got message of size 152 on NOW
+RTM_ADD: Add Route: len 152, pid 0, seq 0, errno 0, flags: <UP,GATEWAY,HOST,DONE,STATIC>
 locks:  inits: 
 sockaddrs: <DST,GATEWAY>
  10.8.0.1 10.0.0.8
 `);
+  });
+
+  it('change to another interface takes the neighbors that are not there any more', async () => {
+    const bed = new ToolBed(2);
+    await bed.quietly(ifconfig, 'shmif0 10.0.0.1/24');
+    await bed.quietly(ifconfig, 'shmif1 10.1.0.1/24');
+    await bed.quietly(arp, '-s 10.0.0.5 2:0:0:0:0:5 temp');
+    await bed.quietly(arp, '-s 10.0.0.6 2:0:0:0:0:6');
+    await bed.quietly(arp, '-s 10.1.0.5 2:0:0:0:0:7 temp');
+    await bed.run(route, 'change -net 10.0.0.0/24 10.1.0.1 -ifp shmif1');
+    const left = (await bed.run(arp, '-an')).text.split('\n');
+    expect(left.map((line) => line.split(' ')[1])).toEqual(['(10.0.0.6)', '(10.1.0.5)', undefined]);
   });
 
   it('show has the neighbor cache behind the routes, without with -L', async () => {

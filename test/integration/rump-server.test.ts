@@ -38,7 +38,7 @@ describe.skipIf(process.platform !== 'linux')('rump_server', () => {
     expect(existsSync(join(servers.folder, 'commsock'))).toBe(false);
     expect(await servers.run('rump.ifconfig', '-l', URL)).toMatchObject({
       code: 1,
-      err: 'ifconfig: commsock: ENOENT\n',
+      err: 'ifconfig: commsock: No such file or directory\n',
     });
   });
 

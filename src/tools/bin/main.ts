@@ -7,6 +7,7 @@
 
 import { MultikernelError } from '../../base/errors.ts';
 import { serverOfEnvironment } from '../../rump/url.ts';
+import { failureText } from '../error-text.ts';
 import { runTool } from '../run-tool.ts';
 import type { TextSink, Tool } from '../tool.ts';
 import { kernelAt } from './kernel-at.ts';
@@ -34,8 +35,7 @@ export async function main(tool: Tool): Promise<void> {
       await client.close();
     }
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    out.error(`${tool.name}: ${text}\n`);
+    out.error(`${tool.name}: ${failureText(error)}\n`);
     process.exitCode = EXIT_FAILURE;
   }
 }
