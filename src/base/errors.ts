@@ -5,6 +5,10 @@
  * allocates. At the edges the number becomes a name with {@link errnoName} and an exception with {@link MultikernelError}.
  */
 
+/**
+ * Error numbers by name: numbers of Linux on every host, meanings of errno(3). The data path returns them negated, e.g.
+ * `-Errno.ENOBUFS`; {@link errnoName} gives the name back.
+ */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,

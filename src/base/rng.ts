@@ -3,6 +3,7 @@
  * (simulation, replay) or fed from the operating system.
  */
 
+/** A source of randomness: {@link SeededRng} for simulations, the operating system's elsewhere. */
 export interface Rng {
   /** A uniformly distributed 32-bit value, as int32. */
   next32(): number;

@@ -138,6 +138,7 @@ export class FileVniDevice implements Device, DeviceQueue, FrameRuns {
   #looks = false;
   #closed = false;
 
+  /** A device that is on no network yet. Throws EINVAL on an MTU that no network carries. */
   constructor(arena: Arena, bulk: Bulk, options: FileVniOptions) {
     this.#arena = arena;
     this.#bulk = bulk;
@@ -163,6 +164,7 @@ export class FileVniDevice implements Device, DeviceQueue, FrameRuns {
     return this.#port !== null;
   }
 
+  /** Whether the media is on: without it there is no carrier, whatever the network says ({@link FileVniDevice.setMedia}). */
   get mediaOn(): boolean {
     return this.#mediaOn;
   }

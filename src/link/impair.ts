@@ -97,6 +97,10 @@ export class ImpairedDevice extends Middleware {
   #givenCount = 0;
   #passedThrough = true;
 
+  /**
+   * A device around `inner`, whose only queue it takes over; nothing is impaired at first. Throws RangeError when `inner` has
+   * several queues.
+   */
   constructor(inner: Device, arena: Arena, bulk: Bulk, options: ImpairOptions) {
     super(inner);
     this.#arena = arena;
@@ -171,6 +175,10 @@ export class ImpairedDevice extends Middleware {
     return this.#store === null ? 0 : this.#out.waiting.count + this.#held.count;
   }
 
+  /**
+   * Room for a frame of `lengthBytes`: in the inner device while it passes straight through, else in the store of frames that
+   * wait. Returns the place or a negative errno, as {@link DeviceQueue.reserve} says.
+   */
   override reserve(dstHi: number, dstLo: number, lengthBytes: number): number {
     const dice = this.#store === null ? null : this.#out.dice;
     // A packet that is not delayed goes straight into the ring; several in one frame are cut first.
@@ -187,6 +195,7 @@ export class ImpairedDevice extends Middleware {
     return this.#openAt;
   }
 
+  /** Complete the reserved frame and decide its fate: sent, delayed, lost, doubled or corrupted. */
   override commit(lengthBytes: number, meta: number): void {
     const dice = this.#store === null ? null : this.#out.dice;
     const at = this.#openAt;
@@ -226,10 +235,12 @@ export class ImpairedDevice extends Middleware {
     this.counters.add(this.#outCount.queueFull, 1);
   }
 
+  /** Give the reservation back; no frame is sent. */
   override cancel(): void {
     if (!this.#staged) this.innerQueue.cancel();
   }
 
+  /** Send frames whose time has come, and flush the inner device. */
   override flush(): void {
     if (this.#waitingOut > 0) this.#sendDue(this.#clock.nowUs());
     this.innerQueue.flush();
@@ -331,6 +342,7 @@ export class ImpairedDevice extends Middleware {
     return Math.min(own, super.nextDeadlineUs());
   }
 
+  /** Fill the batch with frames whose time has come. Returns how many it holds. */
   override receive(batch: FrameBatch): number {
     const store = this.#store;
     if (store === null || (this.#in.dice === null && this.#senders.length === 0 && this.#in.waiting.count === 0)) {
@@ -404,6 +416,7 @@ export class ImpairedDevice extends Middleware {
     }
   }
 
+  /** Give the frames of the last `receive` back. */
   override release(): void {
     if (this.#passedThrough) {
       this.innerQueue.release();
@@ -413,6 +426,7 @@ export class ImpairedDevice extends Middleware {
     this.#givenCount = 0;
   }
 
+  /** Whether frames wait in the inner device, or have come out of the line since the last `tick`. */
   override get pending(): boolean {
     return (this.#store !== null && this.#nextInUs <= this.#nowUs) || this.innerQueue.pending;
   }

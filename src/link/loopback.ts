@@ -20,6 +20,7 @@ import {
   type MacAddress,
 } from './device.ts';
 
+/** MTU of a {@link LoopbackDevice} unless its options give another: longest IP packet, in bytes. */
 export const LOOPBACK_MTU_BYTES = 16384;
 const DEFAULT_RING_BYTES: number = 1024 * 1024;
 const SUPER_FRAME_BYTES = 65535;
@@ -47,6 +48,10 @@ export interface LoopbackOptions {
   countersName?: string;
 }
 
+/**
+ * The interface lo0: packets come back to the kernel that sent them. Frames are IP packets; a full ring refuses them with
+ * `-ENOBUFS`.
+ */
 export class LoopbackDevice implements Device, DeviceQueue {
   readonly queues: readonly DeviceQueue[] = [this];
   /** Nobody rings: the kernel that sends is awake. */
@@ -72,6 +77,10 @@ export class LoopbackDevice implements Device, DeviceQueue {
   #sentFrames = 0;
   #sentBytes = 0;
 
+  /**
+   * A device with a ring of its own. Throws EINVAL on an MTU below 68 or beyond what the ring carries, ENOMEM when the arena has
+   * no room for the ring.
+   */
   constructor(arena: Arena, options: LoopbackOptions = {}) {
     this.name = options.name ?? 'lo0';
     this.capabilities = options.capabilities ?? CAP_CHECKSUM_PARTIAL | CAP_SUPER_FRAMES;

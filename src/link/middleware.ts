@@ -17,7 +17,9 @@ import {
   type TimedDevice,
 } from './device.ts';
 
+/** A device around another: passes every call on, for subclasses to override. */
 export class Middleware implements TimedDevice, DeviceQueue {
+  /** Device around which this one is. */
   readonly inner: Device;
   readonly queues: readonly DeviceQueue[] = [this];
   /** The queue of the inner device. */

@@ -21,6 +21,7 @@ import { HEADER_BYTES as ETHERNET_HEADER_BYTES } from '../wire/ethernet.ts';
 export const NETWORK_MAGIC: number = magicOf('MKNW');
 const VERSION = 2;
 
+/** Most ports of a network. */
 export const MAX_PORTS = 256;
 /** Ring given to each direction when nothing else is said: 2-4 times the level 2 cache, so that lines stream through level 3. */
 export const DEFAULT_RING_BYTES: number = 3 * 1024 * 1024;

@@ -54,6 +54,7 @@ function openRing(arena: Arena, roomBytes: number): [RingProducer, RingConsumer]
   ];
 }
 
+/** A device whose other end is a program: frames of the kernel go to `onFrame`, frames for the kernel come by `inject`. */
 export class RawDevice implements Device, DeviceQueue {
   readonly queues: readonly DeviceQueue[] = [this];
   /** Rung when a frame was injected, and when there is room again. */
@@ -91,6 +92,10 @@ export class RawDevice implements Device, DeviceQueue {
   readonly #txFull: number;
   readonly #txDiscarded: number;
 
+  /**
+   * A device with two rings in the arena. Throws EINVAL on an MTU below 68 or beyond what a ring carries, ENOMEM when the arena
+   * has no room for the rings.
+   */
   constructor(arena: Arena, options: RawDeviceOptions) {
     const { name = 'raw0', mac, mtuBytes = 1500, ringBytes: roomBytes = DEFAULT_RING_BYTES } = options;
     this.#arena = arena;

@@ -23,7 +23,10 @@ const STOCK_SLOTS = 32;
 const MAX_STAGED = 256;
 const NO_SLOT = -1;
 
-/** A port of a network whose buffers all ports share: a frame is a slot that changes hands. */
+/**
+ * A port of a network whose buffers all ports share: a frame is a slot that changes hands. {@link openVni} makes the device that
+ * fits a network.
+ */
 export class SharedVniDevice extends VniPort {
   readonly #pool: SlotPool;
   /** Longest queue that a receiver may have. */
@@ -66,6 +69,11 @@ export class SharedVniDevice extends VniPort {
     this.leave(`shared buffer: ${this.#pool.broken}`);
   }
 
+  /**
+   * Room for a frame of `lengthBytes`: a slot when one port has the address, a place of this port when none or several take it.
+   * Returns the place, or `-ENOBUFS` (no slot is free, or the receiver has half of them), `-EMSGSIZE` or `-ENETDOWN` as {@link
+   * DeviceQueue.reserve} says.
+   */
   reserve(dstHi: number, dstLo: number, lengthBytes: number): number {
     this.#open = NO_SLOT;
     this.#discard = false;
@@ -100,6 +108,10 @@ export class SharedVniDevice extends VniPort {
     return this.#stock[this.#stockCount - 1] as number;
   }
 
+  /**
+   * Complete the reserved frame; one for several ports is copied to a slot for each, and without a slot lost, counted as
+   * `txFull`.
+   */
   commit(lengthBytes: number, meta: number): void {
     if (this.#open !== NO_SLOT) {
       this.#stage(this.#open, this.#openPeer as Peer, lengthBytes, meta);
@@ -143,11 +155,13 @@ export class SharedVniDevice extends VniPort {
     if (this.#stagedCount === MAX_STAGED) this.flush();
   }
 
+  /** Give the reservation back; no frame is sent. */
   cancel(): void {
     this.#open = NO_SLOT;
     this.#discard = true;
   }
 
+  /** Put the committed frames into the queues of their receivers, under the lock, and ring the doorbells of those that sleep. */
   flush(): void {
     if (this.#stagedCount === 0) return;
     const pool = this.#pool;
@@ -174,6 +188,7 @@ export class SharedVniDevice extends VniPort {
     this.#sentBytes = 0;
   }
 
+  /** Ask to be woken when slots come back. Returns true when there is a slot already, or no single receiver to wait for. */
   awaitRoom(dstHi: number, dstLo: number): boolean {
     if (!this.linkUp) return false;
     this.map.lookup(dstHi, dstLo);
@@ -183,6 +198,10 @@ export class SharedVniDevice extends VniPort {
     return queued < this.#queueLimit && this.#stockCount + this.#pool.freeCount > 0;
   }
 
+  /**
+   * Fill the batch from this port's queue, under the lock; frames that the filter refuses are counted and left out. Returns how
+   * many frames it holds.
+   */
   // cold: the array grows once, to the capacity of the batch
   receive(batch: FrameBatch): number {
     if (this.words[this.generationIndex] !== this.generation) this.rescan();
@@ -200,6 +219,7 @@ export class SharedVniDevice extends VniPort {
     return kept;
   }
 
+  /** Give the slots of the last `receive` back, under the lock, and wake the ports that wait for room once there is plenty. */
   release(): void {
     if (this.#heldCount === 0) return;
     this.#pool.lock();
@@ -223,10 +243,12 @@ export class SharedVniDevice extends VniPort {
     }
   }
 
+  /** Whether frames wait in this port's queue, after a fresh look at shared memory. */
   get pending(): boolean {
     return !this.left && this.#pool.pending;
   }
 
+  /** Leave the network for good: the port is free for another kernel, and its slots go back to the pool. */
   override close(): void {
     const wasLeft = this.left;
     super.close();

@@ -82,6 +82,7 @@ export interface VniCounters {
   readonly brokenRings: number;
 }
 
+/** Common part of the devices on a network of ports that share an arena. */
 export abstract class VniPort implements Device, DeviceQueue {
   readonly queues: readonly DeviceQueue[] = [this];
   readonly name: string;
@@ -95,21 +96,35 @@ export abstract class VniPort implements Device, DeviceQueue {
   maxFrameBytes: number;
   capabilities = 0;
 
+  /** Arena in which the network lies. */
   protected readonly arena: Arena;
+  /** View of the arena, for headers of frames. */
   protected readonly view: DataView;
+  /** Words of the arena, for the entries of ports. */
   protected readonly words: Int32Array;
+  /** Copies within the arena, for frames to several ports. */
   protected readonly bulk: Bulk;
+  /** Network to which the port belongs. */
   protected readonly network: NetworkDescriptor;
+  /** Number of the port, from 0. */
   protected readonly port: number;
+  /** Id of the thread or process that holds the port (mem/owner.ts). */
   protected readonly owner: number;
+  /** Whether an owner is dead; nobody is when it is left out. */
   protected readonly isDead: ((owner: number) => boolean) | undefined;
+  /** Index in `words` of the entry of the port. */
   protected readonly portWord: number;
+  /** Index in `words` of the generation of the network, which grows with each change of an entry. */
   protected readonly generationIndex: number;
   /** Place at which a frame for none or for several is written. */
   protected readonly stagingAt: number;
+  /** Group addresses and flags by which frames are received. */
   protected readonly filter: ReceiveFilter;
+  /** Peers, and which of them take a frame to a given address. */
   protected readonly map: PortMap;
+  /** Whether a frame is dropped, and not refused, for want of room. */
   protected readonly dropWhenFull: boolean;
+  /** Indices of the counters in `counters`. */
   protected readonly count: VniCounters;
   /** Generation of the port entries that `map` holds. */
   protected generation = 0;

@@ -24,8 +24,13 @@ import { type VniOptions, VniPort } from './vni-port.ts';
 /** With a pending map, all rings are looked at once in so many polls, and before each sleep. */
 const LOOK_AROUND_MASK = 1023;
 
+/**
+ * A port of a network with a ring for each directed pair of ports: a frame is written into the ring of its receiver. {@link
+ * openVni} makes the device that fits a network.
+ */
 export class VniDevice extends VniPort implements FrameRuns, PortedDevice {
   marksPorts: boolean = false;
+  /** The device itself. */
   readonly runs: FrameRuns = this;
   runAt: number = 0;
   runStrideBytes: number = 0;
@@ -74,6 +79,10 @@ export class VniDevice extends VniPort implements FrameRuns, PortedDevice {
     super.rescan();
   }
 
+  /**
+   * Room for a frame of `lengthBytes`, in the ring of the port that has the address; in a place of this port when none or several
+   * take it. Returns the place, or `-ENOBUFS`, `-EMSGSIZE` or `-ENETDOWN` as {@link DeviceQueue.reserve} says.
+   */
   reserve(dstHi: number, dstLo: number, lengthBytes: number): number {
     // The destination of the frame before, nothing changed in between: straight to its ring.
     if (dstLo === this.#lastLo && dstHi === this.#lastHi && this.words[this.generationIndex] === this.generation) {
@@ -140,6 +149,9 @@ export class VniDevice extends VniPort implements FrameRuns, PortedDevice {
     return this.dropWhenFull ? this.stagingAt : -Errno.ENOBUFS;
   }
 
+  /**
+   * Complete the reserved frame; one for several ports is copied to each that has room, the others lose it, counted as `txFull`.
+   */
   commit(lengthBytes: number, meta: number): void {
     const producer = this.#open;
     if (producer === null) {
@@ -183,11 +195,13 @@ export class VniDevice extends VniPort implements FrameRuns, PortedDevice {
     this.#sentBytes += lengthBytes;
   }
 
+  /** Give the reservation back; no frame is sent. */
   cancel(): void {
     this.#open = null;
     this.#discard = true;
   }
 
+  /** Publish the committed frames, and ring the doorbells of receivers that sleep. */
   flush(): void {
     if (this.#dirtyCount === 0) return;
     const words = this.words;
@@ -209,6 +223,10 @@ export class VniDevice extends VniPort implements FrameRuns, PortedDevice {
     this.#sentBytes = 0;
   }
 
+  /**
+   * Ask the receiver to ring this port's doorbell when there is room in its ring. Returns true when there is room already, or no
+   * ring to wait for.
+   */
   awaitRoom(dstHi: number, dstLo: number): boolean {
     if (!this.linkUp) return false;
     this.map.lookup(dstHi, dstLo);
@@ -217,6 +235,10 @@ export class VniDevice extends VniPort implements FrameRuns, PortedDevice {
     return peer.out().awaitRoom(Math.max(this.#wantedBytes, this.mtuBytes + ETHERNET_HEADER_BYTES));
   }
 
+  /**
+   * Fill the batch from the rings of all ports, each in its turn; frames that the filter refuses are counted and left out.
+   * Returns how many frames it holds.
+   */
   receive(batch: FrameBatch): number {
     if (this.words[this.generationIndex] !== this.generation) this.rescan();
     if (this.left) return 0;
@@ -310,6 +332,7 @@ export class VniDevice extends VniPort implements FrameRuns, PortedDevice {
     return 0;
   }
 
+  /** Give the frames of the last `receive` back to their senders, and wake those that wait for room. */
   release(): void {
     for (let i = 0; i < this.#touchedCount; i++) {
       const peer = this.#touched[i] as Peer;
@@ -322,6 +345,7 @@ export class VniDevice extends VniPort implements FrameRuns, PortedDevice {
     this.#touchedCount = 0;
   }
 
+  /** Whether frames wait in any ring, after a fresh look at shared memory. */
   get pending(): boolean {
     if (this.left) return false;
     if (this.#direct) {

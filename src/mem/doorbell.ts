@@ -9,6 +9,9 @@
 import type { Arena } from './arena.ts';
 import { type AsyncBell, AWAKE, type BlockingBell, ringDoorbell, SLEEPING } from './bell.ts';
 
+/**
+ * The bell within a process: the owner sleeps in an event loop (`waitAsync`) or blocks (`wait`), any thread of the process rings.
+ */
 export class Doorbell implements AsyncBell, BlockingBell {
   readonly at: number;
   readonly #words: Int32Array;

@@ -10,6 +10,7 @@
 import * as ipv4 from '../wire/ipv4.ts';
 import * as ipv6 from '../wire/ipv6-address.ts';
 
+/** Address family: 4 is `AF_INET`, 6 is `AF_INET6`. */
 export type Family = 4 | 6;
 
 /** Interface names and indexes, as if_nametoindex(3) and if_indextoname(3). */

@@ -26,6 +26,7 @@ const LINK_TYPE_ETHERNET = 1;
 /** The upper bits say whether and how long an FCS ends each frame. */
 const LINK_TYPE_MASK = 0xffff;
 
+/** One captured frame of a classic pcap file. */
 export interface PcapRecord {
   /** Time of capture: nanoseconds since 1970-01-01 UTC. */
   timeNs: bigint;
