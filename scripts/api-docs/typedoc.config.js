@@ -38,4 +38,6 @@ export default {
   tableColumnSettings: { hideInherited: true, hideOverrides: true, hideDefaults: true },
   useCodeBlocks: true,
   expandParameters: true,
+  // Members of an object without a name of its own are shown where it stands, not as `object`.
+  expandObjects: true,
 };

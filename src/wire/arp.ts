@@ -18,12 +18,12 @@ import { ETHERTYPE_IPV4 } from './ethernet.ts';
 /** Length of a packet of ARP for IPv4 over Ethernet, without the padding of its frame. */
 export const PACKET_BYTES = 28;
 
-/** Operation ares_op$REQUEST of RFC 826: the sender asks for the hardware address of the target. */
+/** Operation `ares_op$REQUEST` of RFC 826: the sender asks for the hardware address of the target. */
 export const OPERATION_REQUEST = 1;
-/** Operation ares_op$REPLY of RFC 826: the sender tells its hardware address. */
+/** Operation `ares_op$REPLY` of RFC 826: the sender tells its hardware address. */
 export const OPERATION_REPLY = 2;
 
-/** Hardware type of Ethernet, ares_hrd$Ethernet of RFC 826. */
+/** Hardware type of Ethernet, `ares_hrd$Ethernet` of RFC 826. */
 export const HARDWARE_ETHERNET = 1;
 
 /** Names of what {@link check} returns. */

@@ -11,7 +11,10 @@ import { NS_PER_S } from '../base/units.ts';
 import { formatMac } from './ethernet.ts';
 import * as pcapng from './pcapng.ts';
 
-/** One block, told apart by `type`. Texts, stamps and counts are those of the options that this reader knows. */
+/**
+ * One block, told apart by `type`: `section`, `interface`, `packet`, `statistics`, `simple-packet`, or `other`, whose body is left
+ * as it is. Texts and counts are there when the block has their options; stamps are in nanoseconds, whatever the file's unit.
+ */
 export type PcapngBlock =
   | ({ type: 'section'; littleEndian: boolean } & pcapng.SectionRecord)
   | ({ type: 'interface' } & pcapng.InterfaceDescription)
