@@ -76,6 +76,9 @@ export class MultikernelError extends Error {
   /** Name of the error, e.g. EINVAL. */
   readonly code: string;
 
+  /**
+   * An error of a name of {@link Errno}, or of a code of its own, with a line of text for people; `options` may have the cause.
+   */
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'MultikernelError';

@@ -26,6 +26,7 @@ export class SeededRng implements Rng {
   #c: number;
   #counter = 1;
 
+  /** A generator at the beginning of the sequence of `seed`, an integer of up to 53 bits. */
   constructor(seed: number) {
     this.#a = seed | 0;
     this.#b = (seed / 0x1_0000_0000) | 0;

@@ -68,6 +68,7 @@ export class LabFileError extends MultikernelError {
   /** Every fault, in the order of the file. */
   readonly problems: readonly (Problem & Position)[];
 
+  /** Made when a lab file is read: its faults, each with the place that `locate` finds; the message shows the first. */
   constructor(file: string, problems: readonly Problem[], locate: Locate, code = 'EINVAL') {
     const located = problems
       .map((problem) => ({ ...problem, ...locate(problem) }))

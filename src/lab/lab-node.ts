@@ -75,6 +75,7 @@ export class LabNode {
   readonly #lab: LabBackend;
   readonly #text: KernelText;
 
+  /** Made by the lab, for a node that it has. */
   constructor(lab: LabBackend, name: string) {
     this.#lab = lab;
     this.name = name;

@@ -89,6 +89,7 @@ export class Partition implements AsyncDisposable {
   readonly info: PartitionInfo;
   readonly #lab: LabBackend;
 
+  /** Made by the lab when it cuts a network in two. */
   constructor(lab: LabBackend, info: PartitionInfo) {
     this.#lab = lab;
     this.info = info;

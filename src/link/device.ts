@@ -68,6 +68,7 @@ export class FrameBatch {
   /** Most frames that it takes. */
   readonly capacity: number;
 
+  /** An empty batch for up to `capacity` frames; made once, filled by each `receive`. */
   constructor(capacity: number = 64) {
     this.capacity = capacity;
     this.at = new Int32Array(capacity);

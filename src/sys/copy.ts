@@ -17,6 +17,7 @@ export abstract class UserMemory {
   /** Bytes of one range that a call should ask for at most. */
   readonly mostBytes: number;
 
+  /** `mostBytes`: bytes of one range that a call should ask for at most; default any number. */
   constructor(mostBytes: number = Infinity) {
     this.mostBytes = mostBytes;
   }
@@ -67,6 +68,7 @@ function within(address: number, lengthBytes: number, memoryBytes: number): bool
 export class ArrayMemory extends UserMemory {
   readonly #bytes: Uint8Array;
 
+  /** The program's addresses are indices of `bytes`. */
   constructor(bytes: Uint8Array) {
     super();
     this.#bytes = bytes;
@@ -112,6 +114,7 @@ export class InstanceMemory extends UserMemory {
   readonly #memory: GrowableMemory;
   #bytes: Uint8Array;
 
+  /** The program's addresses are those of the memory, also after it has grown. */
   constructor(memory: GrowableMemory) {
     super();
     this.#memory = memory;

@@ -92,6 +92,7 @@ export class ProcessTable {
   readonly #processes: Map<number, Process> = new Map();
   #lastPid: number = INIT_PID;
 
+  /** A table with one process, `init`, of number 1. */
   constructor(host: ProcessHost) {
     this.host = host;
     this.init = new Process(this, INIT_PID, 'init', null);

@@ -61,6 +61,7 @@ export class SystemCall implements Wakeable, Cancellable {
   #timed = false;
   #handler: CallHandler | null = null;
 
+  /** A call that `process` makes, with pointers into `memory`; it does nothing until `run`. */
   constructor(process: Process, memory: UserMemory) {
     this.process = process;
     this.memory = memory;

@@ -26,6 +26,7 @@ export function parseIp(text: string): IpWords | null {
   return { family: 6, w0, w1, w2, w3 };
 }
 
+/** Words → text: "10.0.0.1", or RFC 5952's form for IPv6. */
 export function formatIp({ family, w0, w1, w2, w3 }: IpWords): string {
   return family === 4 ? formatAddress4(w3) : formatAddress6([w0, w1, w2, w3]);
 }

@@ -34,6 +34,7 @@ export function protocolName(protocol: number): string {
   return PROTOCOL_NAMES[protocol] ?? `ip-proto-${protocol}`;
 }
 
+/** "TCP, malformed (tcp-short), length 4": what `check` refused for `reason`, an index of `reasons`. */
 export function malformed(name: string, reasons: readonly string[], reason: number, lengthBytes: number): string {
   return `${name}, malformed (${reasons[reason]}), length ${lengthBytes}`;
 }

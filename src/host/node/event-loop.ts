@@ -69,6 +69,7 @@ export class EventLoop implements Host {
   /** Turns that found work, turns that found none, sleeps: what `mk stat` shows of a thread. */
   readonly stats: { busyTurns: number; idleTurns: number; sleeps: number } = { busyTurns: 0, idleTurns: 0, sleeps: 0 };
 
+  /** A loop that runs nothing yet, for the thread of the caller. */
   constructor(options: EventLoopOptions) {
     this.#doorbell = options.doorbell;
     this.#window = new PollWindow(options.spinBudget, options.pollUs ?? POLL_US);

@@ -51,6 +51,7 @@ export class ThreadLoop implements Host {
   /** Turns that found work, turns that found none, sleeps. */
   readonly stats: { busyTurns: number; idleTurns: number; sleeps: number } = { busyTurns: 0, idleTurns: 0, sleeps: 0 };
 
+  /** A loop that runs nothing yet, for the thread of the caller, which it blocks while it runs. */
   constructor(options: ThreadLoopOptions) {
     this.#bell = options.bell;
     this.#window = new PollWindow(options.spinBudget, options.pollUs ?? POLL_US);

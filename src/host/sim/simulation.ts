@@ -24,6 +24,7 @@ export class Simulation {
   readonly #agents = new AgentGroup();
   readonly #events: { atUs: number; run: () => void }[] = [];
 
+  /** Time 0, and randomness of `seed`: equal seeds give equal runs. */
   constructor(seed: number) {
     this.seed = seed;
     this.rng = new SeededRng(seed);

@@ -8,6 +8,7 @@
 
 import { type Instruction, JA, JMP, JUMP_MAX, K, RET, X } from './instructions.ts';
 
+/** A comparison of a loaded value with a number, or with another loaded value. */
 export interface Test {
   kind: 'test';
   /** Instructions that leave the value in A, and the other in X when `k` is null. */
@@ -17,8 +18,10 @@ export interface Test {
   k: number | null;
 }
 
+/** Tree of tests. */
 export type Condition = Test | { kind: 'and' | 'or'; parts: readonly Condition[] } | { kind: 'not'; of: Condition };
 
+/** An instruction without jumps; `k` is stored as uint32. */
 export function instruction(code: number, k = 0): Instruction {
   return { code, jt: 0, jf: 0, k: k >>> 0 };
 }

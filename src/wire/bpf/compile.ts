@@ -37,6 +37,7 @@ const ADDRESSES_ARP = { srcAt: 14, dstAt: 24 };
 const DESTINATION4_AT = 16;
 const DESTINATION6_AT = 24;
 
+/** Options of {@link compileFilter}. */
 export interface FilterOptions {
   /** Addresses of a host, none when it is unknown. Default: every name is. */
   addressesOf?: (host: string) => readonly string[];

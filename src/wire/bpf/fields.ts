@@ -79,6 +79,7 @@ function computed(operator: string, left: number, right: number): number {
   }
 }
 
+/** Arithmetic on fields of a frame, compared: `ip[2:2] > 576`. */
 export class Relation {
   readonly #tests: FrameTests;
   readonly #refusal: Refusal;

@@ -28,10 +28,14 @@ const NEXT_HEADER_FRAGMENT = 44;
 const PROTOCOL_SCTP = 132;
 const ALL_BITS = 0xffff_ffff;
 
+/** All parts hold. */
 export const all = (...parts: Condition[]): Condition => ({ kind: 'and', parts });
+/** One part holds at least. */
 export const any = (...parts: Condition[]): Condition => ({ kind: 'or', parts });
+/** The condition does not hold. */
 export const no = (of: Condition): Condition => ({ kind: 'not', of });
 
+/** A comparison of what `load` leaves in A with `k`. */
 export function test(load: readonly Instruction[], comparison: number, k: number): Test {
   return { kind: 'test', load, comparison, k };
 }
@@ -58,6 +62,7 @@ export interface AddressWords {
   masks: readonly number[];
 }
 
+/** Conditions of headers, at offsets that move by 4 behind each `vlan` of the expression. */
 export class FrameTests {
   #tagBytes = 0;
 

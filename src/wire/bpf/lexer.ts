@@ -10,6 +10,7 @@ import { CONSTANTS } from './names.ts';
  */
 export type TokenKind = 'word' | 'escaped' | 'number' | 'dotted' | 'address6' | 'mac' | 'operator' | 'end';
 
+/** A word of an expression, with its place for messages. */
 export interface Token {
   kind: TokenKind;
   text: string;

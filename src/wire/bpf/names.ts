@@ -6,6 +6,7 @@
 
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../ethernet.ts';
 
+/** EtherType of RARP packets (RFC 903). */
 export const ETHERTYPE_RARP = 0x8035;
 
 /** Protocols over IP that an expression may name, and which versions of IP carry them there. */
@@ -16,6 +17,7 @@ export interface TransportName {
 
 const BOTH = [4, 6] as const;
 
+/** Protocols over IP by their names. */
 export const TRANSPORTS: ReadonlyMap<string, TransportName> = new Map(
   Object.entries({
     tcp: { number: 6, versions: BOTH },

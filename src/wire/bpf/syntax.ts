@@ -2,7 +2,9 @@
 
 import type { Token } from './lexer.ts';
 
+/** End of a frame that an id is about; `any` is source or destination, `both` is each of them. */
 export type Direction = 'any' | 'src' | 'dst' | 'both';
+/** Kind of an id: `host 10.0.0.1`, `net 10`, `port 80`, `portrange 1-9`, `proto 17`. */
 export type IdKind = 'host' | 'net' | 'port' | 'portrange' | 'proto';
 
 /** Words in front of an id. An id without any has those of the id before. */
@@ -20,6 +22,7 @@ export interface Id {
   mask: string | null;
 }
 
+/** Operand of a relation; `load` is `PROTOCOL[index:bytes]`, `length` the word `len`. */
 export type Arithmetic =
   | { kind: 'constant'; value: number }
   | { kind: 'length' }
@@ -27,6 +30,7 @@ export type Arithmetic =
   | { kind: 'negation'; of: Arithmetic }
   | { kind: 'operation'; operator: Token; left: Arithmetic; right: Arithmetic };
 
+/** A whole expression, or a part of one. */
 export type Expression =
   | { kind: 'and' | 'or'; left: Expression; right: Expression }
   | { kind: 'not'; of: Expression }

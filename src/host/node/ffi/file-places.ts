@@ -106,6 +106,7 @@ export class FilePlaces implements PlacesHost {
   /** By kind: parts of the arena that no file lies over any more. */
   readonly #free = new Map<FileKind, number[]>();
 
+  /** No file is open yet; files are mapped into parts of the arena, taken from it when they are opened. */
   constructor(arena: Arena) {
     this.#arena = arena;
   }
