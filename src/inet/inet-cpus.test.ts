@@ -57,7 +57,8 @@ function datagram(one: TwoCpuBed, n: number, port: number): void {
 
 function control(one: TwoCpuBed, operation: string, request: object = {}): unknown {
   const impairments = { cut: () => undefined, set: () => {} };
-  return answerControl({ name: 'bed', inet: one.inet, hosts: [], onHalt: null, impairments }, operation, request);
+  const bpf = { list: () => ({ devices: [], total: { received: 0, dropped: 0, captured: 0 } }) };
+  return answerControl({ name: 'bed', inet: one.inet, hosts: [], onHalt: null, impairments, bpf }, operation, request);
 }
 
 function listen(cpu: InetCpu, port: number): Listener {

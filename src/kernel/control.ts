@@ -10,6 +10,7 @@ import type { Host } from '../host/contract.ts';
 import type { Inet } from '../inet/inet.ts';
 import type { Interface } from '../net/interface.ts';
 import type { CallMemory, KernelClient } from '../rump/kernel-client.ts';
+import { BpfDevices } from '../sys/bpf-devices.ts';
 import type {
   CaptureRecord,
   ControlOperation,
@@ -61,6 +62,13 @@ export interface ControlledKernel {
   readonly impairments: Impairments;
 }
 
+function bpfDevices({ cpus, host, processes }: ControlledKernel): BpfDevices {
+  const { bulk, shared } = cpus[0].cpu;
+  const epochUs = Number(host.epochNs / 1000n);
+  const context = { bulk, view: shared.arena.view, nowUs: () => host.nowUs() };
+  return new BpfDevices({ context, wallUs: (timeUs) => epochUs + timeUs }, processes, shared.sysctl);
+}
+
 export class KernelControl implements StreamTarget, KernelClient {
   readonly name: string;
   readonly hosts: readonly HostRecord[];
@@ -68,6 +76,7 @@ export class KernelControl implements StreamTarget, KernelClient {
   readonly processes: ProcessTable;
   readonly impairments: Impairments;
   readonly routingMessages: RoutingMessages;
+  readonly bpf: BpfDevices;
   readonly closed: Promise<void>;
   /** Asked to end, by `kernel.halt`; to be done once the answer is on its way. */
   onHalt: (() => void) | null = null;
@@ -84,6 +93,7 @@ export class KernelControl implements StreamTarget, KernelClient {
     this.impairments = impairments;
     this.hosts = hostRecords(name, hosts, ipv6);
     this.routingMessages = new RoutingMessages(inet);
+    this.bpf = bpfDevices(kernel);
     this.#kernel = kernel;
     this.#process = new ClientProcess(kernel.processes, `client of ${name}`);
     this.closed = new Promise((resolve) => {
@@ -178,9 +188,8 @@ export class KernelControl implements StreamTarget, KernelClient {
       });
     }
     const { host } = this.#kernel;
-    const { bulk, callouts, shared } = this.#kernel.cpus[0].cpu;
-    const context = { bulk, view: shared.arena.view, nowUs: () => host.nowUs() };
-    const capture = new PacketCapture(interfaces, request, context, host, callouts, sink);
+    const { callouts } = this.#kernel.cpus[0].cpu;
+    const capture = new PacketCapture(interfaces, request, this.bpf.clock.context, host, callouts, sink);
     return () => capture.stop();
   }
 

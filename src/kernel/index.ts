@@ -25,6 +25,14 @@ export { ArrayMemory, FrameMemory, InstanceMemory, RegionMemory, UserMemory } fr
 export { type Process, ProcessTable } from '../sys/process.ts';
 export { SYS, systemCall } from '../sys/syscalls.ts';
 export { BLOCKED, SystemCall } from '../sys/system-call.ts';
+export {
+  BpfDevice,
+  type BpfFrame,
+  type BpfOptions,
+  type BpfSettings,
+  type BpfStatistics,
+  bpfFrames,
+} from '../tools/bpf-device.ts';
 export type { CaptureBatch, CapturedFrame, CaptureEvent, CaptureRequest } from '../tools/capture-stream.ts';
 export type { DeviceStream } from '../tools/device-stream.ts';
 export type { CaptureFile, CaptureFileOptions, CaptureTotal, FrameCapture } from '../tools/frame-capture.ts';

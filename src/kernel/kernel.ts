@@ -41,6 +41,7 @@ import { VniCloner } from '../net/vni-cloner.ts';
 import type { SocketLayer } from '../socket/socket.ts';
 import type { ControlOperation, ControlReply, ControlRequest } from '../sys/control.ts';
 import { ProcessTable } from '../sys/process.ts';
+import { BpfDevice, type BpfOptions } from '../tools/bpf-device.ts';
 import type { CaptureRequest } from '../tools/capture-stream.ts';
 import { DeviceStream } from '../tools/device-stream.ts';
 import { FrameCapture } from '../tools/frame-capture.ts';
@@ -303,6 +304,11 @@ export class Kernel {
   /** The program's end of a tap or tun of this kernel (/dev/tapN, /dev/tunN): frames or packets to read and to write. */
   openTap(name: string): DeviceStream {
     return new DeviceStream(this.client, name);
+  }
+
+  /** A bpf device (/dev/bpf) on one of its interfaces. Throws EINVAL for an expression that is no filter. */
+  openBpf(name: string, options: BpfOptions = {}): BpfDevice {
+    return new BpfDevice(this.client, name, options);
   }
 
   /** Switch the machine off: devices leave their networks, nothing is said to anybody. */

@@ -48,6 +48,8 @@ export interface CaptureOptions {
   filter?: VerifiedProgram;
   /** Called once after frames came into the empty queue; read from elsewhere than inside it. */
   onFrames?: () => void;
+  /** Called once when the interface goes, from the kernel or to another one; nothing comes any more. */
+  onGone?: () => void;
 }
 
 const HEADER4: Uint8Array = headerOf(ethernet.ETHERTYPE_IPV4);
@@ -115,11 +117,16 @@ export interface CaptureContext {
 /** Copies of the frames of one interface from its making on, until it is closed or the interface goes. */
 export class Capture implements FrameTap {
   droppedFrames = 0;
+  /** Frames shown to the filter. */
+  seenFrames = 0;
+  /** Whether frames that the interface sends are shown to it, too. */
+  seesSent = true;
   #iface: Interface;
   readonly #context: CaptureContext;
   readonly #snapBytes: number;
   readonly #queueBytes: number;
   readonly #onFrames: (() => void) | undefined;
+  readonly #onGone: (() => void) | undefined;
   readonly #filter: FilterMachine | null;
   /** A packet of a link without Ethernet header behind one, for the filter. */
   #framed: DataView | null = null;
@@ -136,6 +143,7 @@ export class Capture implements FrameTap {
     this.#snapBytes = options.snapBytes ?? DEFAULT_SNAP_BYTES;
     this.#queueBytes = options.queueBytes ?? DEFAULT_QUEUE_BYTES;
     this.#onFrames = options.onFrames;
+    this.#onGone = options.onGone;
     this.#filter = options.filter === undefined ? null : new FilterMachine(options.filter);
     iface.addTap(this);
   }
@@ -148,6 +156,7 @@ export class Capture implements FrameTap {
   }
 
   sent(_iface: Interface, at: number, lengthBytes: number, meta: number): void {
+    if (!this.seesSent) return;
     if (this.#sendUs < 0) this.#sendUs = this.#context.nowUs();
     this.#record(this.#sendUs, 'out', at, lengthBytes, meta);
   }
@@ -158,10 +167,12 @@ export class Capture implements FrameTap {
 
   detached(_iface: Interface): void {
     this.close();
+    this.#onGone?.();
   }
 
   moved(to: Interface): void {
     this.#iface = to;
+    this.#onGone?.();
   }
 
   /** Everything that waits, oldest first, with complete transport checksums. */
@@ -194,6 +205,7 @@ export class Capture implements FrameTap {
 
   // cold: captures copy each frame
   #record(timeUs: number, direction: 'in' | 'out', at: number, packetBytes: number, meta: number): void {
+    this.seenFrames++;
     const { bulk } = this.#context;
     const isIp = this.#iface.link.linkType === 'ip';
     const headerBytes = isIp ? ethernet.HEADER_BYTES : 0;

@@ -7,8 +7,10 @@
 
 import { MultikernelError } from '../base/errors.ts';
 import { PROGRAM_BYTES_MAX, type VerifiedProgram, verifyProgram } from '../net/bpf/verifier.ts';
+import type { BpfDevices } from './bpf-devices.ts';
 import { ConnectionStream } from './connection-stream.ts';
 import type {
+  BpfEvent,
   CaptureRecord,
   ConnectionEvent,
   ControlStream,
@@ -50,6 +52,7 @@ export interface CheckedCapture {
 export interface StreamTarget extends ControlTarget {
   readonly processes: ProcessTable;
   readonly routingMessages: RoutingMessages;
+  readonly bpf: BpfDevices;
   /** Copies of frames, until the returned function is called. Throws ENODEV. */
   capture(request: CheckedCapture, sink: StreamSink<CaptureRecord>): () => void;
 }
@@ -130,6 +133,10 @@ function openDatagrams(target: StreamTarget, fields: Fields, sink: StreamSink<Da
   return new DatagramStream(newProcess(target, 'datagrams'), port, sink);
 }
 
+function openBpf(target: StreamTarget, fields: Fields, sink: StreamSink<BpfEvent>): StreamHandle<unknown> {
+  return target.bpf.open(target.inet.interface(input.name(fields, 'interface')), fields, sink);
+}
+
 function openDeviceFile(target: StreamTarget, fields: Fields, sink: StreamSink<DeviceEvent>): StreamHandle<unknown> {
   const name = input.name(fields, 'name');
   const { host } = target.processes;
@@ -140,6 +147,7 @@ const OPENERS: ReadonlyMap<string, Opener> = new Map<string, Opener>(
   Object.entries({
     routeEvents: openRouteEvents,
     raw: openRaw,
+    bpf: openBpf,
     capture: openCapture,
     device: openDeviceFile,
     connection: openConnection,

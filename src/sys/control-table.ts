@@ -12,6 +12,7 @@ import type { Inet } from '../inet/inet.ts';
 import { GifLink, type TunnelEnd } from '../net/gif/gif-link.ts';
 import { IFF_DEBUG, IFF_LINK0, IFF_LINK1, IFF_LINK2, IFF_NOARP, IFF_UP, type Interface } from '../net/interface.ts';
 import { VlanLink } from '../net/vlan/vlan-link.ts';
+import type { BpfDevices } from './bpf-devices.ts';
 import * as bridges from './bridge-control.ts';
 import { type ControlOperation, type ControlReply, FILTER_REJECT, type HostRecord, type IpAddress } from './control.ts';
 import { interfaceOf, macWords, numberOf } from './control-address.ts';
@@ -42,6 +43,7 @@ export interface ControlTarget {
   readonly inet: Inet;
   readonly hosts: readonly HostRecord[];
   readonly impairments: InterfaceImpairments;
+  readonly bpf: Pick<BpfDevices, 'list'>;
   /** Ends the kernel, after the answer to the request; null: it does not end by request. */
   readonly onHalt: (() => void) | null;
 }
@@ -369,6 +371,7 @@ const HANDLERS: { readonly [Op in ControlOperation]: Handler<Op> } = {
   'discovery.get': discovery.get,
   'discovery.change': discovery.change,
   'group.list': ({ inet }) => inet.list().flatMap((iface) => groupRecords(inet, iface)),
+  'bpf.list': ({ bpf }) => bpf.list(),
   'socket.list': ({ inet }) => socketRecords(inet),
   'counter.list': ({ inet }) => counterRecords(inet),
   'sysctl.get': getVariables,

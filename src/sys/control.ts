@@ -33,6 +33,11 @@ import type {
   RouteRecord,
 } from './route-requests.ts';
 import type {
+  BpfCounts,
+  BpfEvent,
+  BpfInput,
+  BpfRecord,
+  BpfRequest,
   CaptureRecord,
   CaptureRecordRequest,
   ConnectionEvent,
@@ -262,6 +267,8 @@ export interface ControlRequests {
   'discovery.change': { request: DiscoveryChangeRequest; reply: null };
   /** Memberships of all interfaces, in the order in which they were joined. */
   'group.list': { request: Nothing; reply: InterfaceGroupRecord[] };
+  /** Open bpf devices, and the counts of all that there were. */
+  'bpf.list': { request: Nothing; reply: { devices: BpfRecord[]; total: BpfCounts } };
   'socket.list': { request: Nothing; reply: SocketRecord[] };
   'counter.list': { request: Nothing; reply: Record<string, number> };
   /** Variables at or below a name, all for ''. ENOENT. */
@@ -294,6 +301,7 @@ export type ControlReply<Op extends ControlOperation> = ControlRequests[Op]['rep
 export interface ControlStreams {
   routeEvents: { request: RouteEventsRequest; event: RouteMessages; input: never };
   raw: { request: RawRequest; event: RawEvent; input: RawInput };
+  bpf: { request: BpfRequest; event: BpfEvent; input: BpfInput };
   device: { request: DeviceRequest; event: DeviceEvent; input: DeviceInput };
   capture: { request: CaptureRecordRequest; event: CaptureRecord; input: never };
   connection: { request: ConnectionRequest; event: ConnectionEvent; input: ConnectionInput };

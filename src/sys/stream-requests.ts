@@ -81,6 +81,58 @@ export interface DeviceInput {
   bytes: Uint8Array;
 }
 
+/** /dev/bpf, bound to an interface. ENXIO, EINVAL (the filter), EAGAIN (too many processes). */
+export interface BpfRequest {
+  interface: string;
+  /** BIOCSBLEN, taken to the nearest size that there is; default 32 KiB. */
+  bufferBytes?: number;
+  /** Instructions of a filter; none: every frame. */
+  filter: Uint8Array;
+}
+
+/** Frames since the filter was set: shown to it, dropped for want of room, and those that passed it. */
+export interface BpfCounts {
+  received: number;
+  dropped: number;
+  captured: number;
+}
+
+/** The stream ends with ENXIO when the interface goes. */
+export type BpfEvent =
+  /** DLT_* of its frames. */
+  | { type: 'opened'; linkType: number; bufferBytes: number }
+  /** A read(2): frames behind struct bpf_hdr; empty: the time-out passed. */
+  | { type: 'read'; bytes: Uint8Array }
+  /** BIOCGSTATS. */
+  | ({ type: 'stats' } & BpfCounts);
+
+/** BIOCIMMEDIATE, BIOCSSEESENT, BIOCSHDRCMPLT, BIOCPROMISC; BIOCSRTIMEOUT and BIOCSETF. */
+type BpfChange = Partial<Record<'immediate' | 'seeSent' | 'headerComplete' | 'promiscuous', boolean>> & {
+  timeoutUs?: number;
+  filter?: Uint8Array;
+};
+
+export type BpfInput =
+  | { type: 'read' }
+  /** A frame of the device. EINVAL (shorter than a header), EMSGSIZE, ENETDOWN, ENXIO, and what the link refuses. */
+  | { type: 'write'; bytes: Uint8Array }
+  | ({ type: 'set' } & BpfChange)
+  | { type: 'stats' };
+
+/** An open bpf device. */
+export interface BpfRecord extends BpfCounts {
+  pid: number;
+  program: string;
+  interface: string;
+  /** Whether a read waits. */
+  waiting: boolean;
+  promiscuous: boolean;
+  immediate: boolean;
+  seeSent: boolean;
+  headerComplete: boolean;
+  bufferBytes: number;
+}
+
 /** TCP connection for a program outside of the kernel. */
 export interface ConnectionRequest {
   address: IpAddress;

@@ -10,7 +10,8 @@ import { type CaptureFileOptions, type CaptureTotal, FrameCapture } from './fram
 import { getopt, numberOption, UsageError } from './getopt.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
-const USAGE = 'usage: capture [-q] [-c count] [-i interface[,interface]] [-s snaplen] -w file [expression]';
+const USAGE =
+  'usage: capture [-q] [-c count] [-f expression] [-i interface[,interface]] [-s snaplen] -w file [expression]';
 
 /** One capture, its limits, and the file, or `-` for standard output. */
 export interface CaptureOrder extends CaptureRequest, CaptureFileOptions {
@@ -36,13 +37,14 @@ export async function writeCapture(
 }
 
 async function run(context: ToolContext, args: string[]): Promise<number> {
-  const options = getopt(args, 'c:i:qs:w:');
+  const options = getopt(args, 'c:f:i:qs:w:');
   const file = options.values.get('w');
-  if (file === undefined) throw new UsageError(USAGE);
+  const filter = options.values.get('f') ?? options.rest.join(' ');
+  if (file === undefined || (options.values.has('f') && options.rest.length > 0)) throw new UsageError(USAGE);
   const names = options.values.get('i');
   const order: CaptureOrder = {
     ...(names === undefined ? {} : { interfaces: names.split(',') }),
-    ...(options.rest.length === 0 ? {} : { filter: options.rest.join(' ') }),
+    ...(filter === '' ? {} : { filter }),
     snapBytes: numberOption(options, 's', SNAP_BYTES, 1),
     count: numberOption(options, 'c', Number.POSITIVE_INFINITY, 1),
     file,

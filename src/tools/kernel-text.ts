@@ -113,6 +113,10 @@ export class KernelText {
     return rows.map((row) => socketInfo(row, names));
   }
 
+  bpfDevices(): Promise<ControlReply<'bpf.list'>> {
+    return this.client.control('bpf.list', {});
+  }
+
   async groups(): Promise<GroupInfo[]> {
     const [names, rows] = await Promise.all([this.names(), this.client.control('group.list', {})]);
     return rows.map(({ interfaceIndex, address }) => ({

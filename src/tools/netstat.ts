@@ -1,13 +1,14 @@
 /**
  * `netstat` with NetBSD's arguments and text. Thread: the command's.
  *
- * Missing: memory images (-M, -N), control blocks (-P), bpf devices (-B), human-readable bytes (-h), statistics of interfaces (-s -i).
+ * Missing: memory images (-M, -N), control blocks (-P), human-readable bytes (-h), statistics of interfaces (-s -i).
  */
 
 import { setTimeout } from 'node:timers/promises';
 import { MS_PER_S } from '../base/units.ts';
 import type { AddressFamily } from './address-text.ts';
 import { ArgumentError, getopt, numberOption, UsageError } from './getopt.ts';
+import { formatBpfCounts, formatBpfDevices } from './netstat-bpf.ts';
 import { formatInterfaces } from './netstat-interfaces.ts';
 import { formatStatistics } from './netstat-statistics.ts';
 import { watchTraffic } from './netstat-traffic.ts';
@@ -113,11 +114,18 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   const options = getopt(args, 'AaBbdf:ghI:iLlM:mN:nP:p:qrSsTtuvw:X');
   const { flags, values, rest } = options;
   if (rest.length > 0) throw new UsageError(USAGE);
-  const missing =
-    ['M', 'N', 'P'].find((letter) => values.has(letter)) ?? ['B', 'h'].find((letter) => flags.has(letter));
+  const missing = ['M', 'N', 'P'].find((letter) => values.has(letter)) ?? (flags.has('h') ? 'h' : undefined);
   if (missing !== undefined) throw new ArgumentError(`-${missing} is not supported`);
   const { kernel, out, json } = context;
   const name = values.get('I') ?? null;
+  if (flags.has('B')) {
+    const table = await kernel.bpfDevices();
+    const devices = table.devices.filter((device) => name === null || device.interface === name);
+    const shown = flags.has('s') ? table.total : devices;
+    const text = (): string => (flags.has('s') ? formatBpfCounts(table.total) : formatBpfDevices(devices));
+    out.write(json ? `${JSON.stringify(shown)}\n` : text());
+    return 0;
+  }
   if (flags.has('m')) {
     const memory = memoryOf(await kernel.counters());
     out.write(json ? `${JSON.stringify(memory)}\n` : formatMemory(memory));

@@ -21,7 +21,7 @@ import { ETHER_TYPES, ETHERTYPE_RARP, OTHER_ETHER_TYPES, OTHER_PROTOCOLS, PORTS,
 import { parseExpression } from './parser.ts';
 import type { Expression, Id, Qualifiers } from './syntax.ts';
 
-/** Bytes that a program keeps of a frame that passes: all of it, as tcpdump's. */
+/** Bytes that a program keeps of a frame that passes unless it is told: all of it, as tcpdump's. */
 const KEEP_BYTES = 262_144;
 
 const PORT_MAX = 65_535;
@@ -41,6 +41,8 @@ const DESTINATION6_AT = 24;
 export interface FilterOptions {
   /** Addresses of a host, none when it is unknown. Default: every name is. */
   addressesOf?: (host: string) => readonly string[];
+  /** Bytes kept of a frame that passes; default 262144. */
+  snapBytes?: number;
 }
 
 /** `text` is two to four numbers: an IPv4 address or the begin of one. Null: it is none. */
@@ -294,7 +296,7 @@ class Compiler {
 export function compileFilter(expression: string, options: FilterOptions = {}): Uint8Array {
   const tree = parseExpression(expression);
   const compiler = new Compiler(expression, options);
-  const program = assemble(tree === null ? null : compiler.condition(tree), KEEP_BYTES);
+  const program = assemble(tree === null ? null : compiler.condition(tree), options.snapBytes ?? KEEP_BYTES);
   if (program.length > INSTRUCTIONS_MAX) {
     throw expressionError(expression, 1, `${program.length} instructions, more than ${INSTRUCTIONS_MAX}`);
   }
