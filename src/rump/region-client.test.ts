@@ -21,6 +21,8 @@ let client: ClientConnection;
 let later: (() => void)[] = [];
 /** The client's byte that says "look". */
 let look: () => void;
+/** The kernel's end of the connection is closed. */
+let hangUp: () => void;
 let rooms = 0;
 /** The program, when something came. */
 let onBatch: () => void = () => undefined;
@@ -63,6 +65,7 @@ beforeEach(() => {
     close: () => undefined,
   };
   look = () => line.onBytes?.(Uint8Array.of(0));
+  hangUp = () => line.onClosed?.();
   const host: MemoryHost = {
     open: () => buffer,
     wake: () => undefined,
@@ -129,5 +132,14 @@ describe('room in the ring of a client', () => {
     expect(woken).toBe(false);
     turns();
     expect(rooms).toBe(1);
+  });
+});
+
+describe('a client whose kernel is gone', () => {
+  it('is told by each request, also by those without a reply, while the ring has room', () => {
+    expect(client.send(protocol.CONNECT, 1)).toBe(true);
+    hangUp();
+    expect(client.send(protocol.CONNECT, 1)).toBe(false);
+    expect(client.call(protocol.BIND, 1).a).toBe(-100);
   });
 });

@@ -134,6 +134,7 @@ class RegionClient extends CallingClient implements ClientConnection {
     bytes: Uint8Array,
     addresses: readonly SocketAddress[],
   ): boolean {
+    if (this.#gone) return false;
     const payload = protocol.payloadOf(bytes, addresses);
     const { length } = payload;
     const { REQUEST } = protocol;

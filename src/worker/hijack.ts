@@ -2,8 +2,9 @@
  * `node --import multikernel/hijack program.js`, also `--require`: the sockets of the program, and of the Node processes and threads
  * that it starts, are those of the kernel that `RUMP_SERVER` names.
  *
- * Thread: the main thread of a process, or a worker. A failure is one line and exit code 1. When the kernel goes, the sockets
- * fail with ENETDOWN, and the program goes on. A program that has a kernel, of `mk run` or of a lab, keeps it.
+ * Thread: the main thread of a process, or a worker. A failure is one line and exit code 1. When the kernel goes, connections
+ * fail with ECONNRESET, other sockets and new ones with ENETDOWN, and the program goes on. A program that has a kernel, of
+ * `mk run` or of a lab, keeps it.
  * Read first: worker/preload.ts, rump/url.ts.
  *
  * @module multikernel/hijack
