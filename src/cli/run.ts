@@ -63,7 +63,7 @@ export function runCommand(): Command {
       const impaired = Object.keys(values).length > 0;
       if (impaired && server !== undefined) throw new CommandFailure('that kernel is impaired by mk netem, not here');
       const impairment = impaired ? ownImpairment(values, seed) : null;
-      const { nodeFlags, program } = divide(rawWords(command));
+      const { nodeFlags, program } = withoutNode(divide(rawWords(command)));
       if (program.length === 0) throw new CommandFailure('no program; say: mk run -- program.js');
       checkScript(program);
       process.exitCode =
@@ -110,11 +110,23 @@ function rawWords(command: Command): string[] {
   return words.slice(at);
 }
 
+interface Division {
+  readonly nodeFlags: readonly string[];
+  readonly program: readonly string[];
+}
+
+/** `node program.js`, as mk exec and lab files have it: the word is not the program, unless a script has that name. */
+function withoutNode({ nodeFlags, program }: Division): Division {
+  if (program[0] !== 'node' || scriptOf('node') !== null) return { nodeFlags, program };
+  const behind = divide(program.slice(1));
+  return { nodeFlags: [...nodeFlags, ...behind.nodeFlags], program: behind.program };
+}
+
 /**
  * Flags for Node and the program, which begins with the first word that is no flag and no value of one, or behind `--`. A flag by
  * which Node runs no script begins the program, and Node divides what follows.
  */
-export function divide(words: readonly string[]): { nodeFlags: string[]; program: string[] } {
+export function divide(words: readonly string[]): Division {
   let at = 0;
   while (at < words.length) {
     const word = words[at] as string;
@@ -126,12 +138,17 @@ export function divide(words: readonly string[]): { nodeFlags: string[]; program
 
 /** Node would say it in twelve lines. */
 export function checkScript(program: readonly string[]): void {
-  if (isScriptless(program[0] as string)) return;
-  const path = resolve(program[0] as string);
+  const name = program[0] as string;
+  if (!isScriptless(name) && scriptOf(name) === null) throw new CommandFailure(`no program ${resolve(name)}`);
+}
+
+/** The file that Node would run for this word, null when there is none. */
+function scriptOf(name: string): string | null {
+  const path = resolve(name);
   try {
-    createRequire(path).resolve(path);
+    return createRequire(path).resolve(path);
   } catch {
-    throw new CommandFailure(`no program ${path}`);
+    return null;
   }
 }
 

@@ -490,6 +490,12 @@ describe('mk run', () => {
     expect(done).toMatchObject({ code: 0, out: '1\n' });
   });
 
+  it('takes the word node in front of the program and of its flags', async () => {
+    const talk = await terminal.run('run', '--', 'node', '--no-warnings', 'talk.js', '--no-warnings');
+    expect(talk).toMatchObject({ code: 7, out: 'from ::1 --no-warnings true\n' });
+    expect(await terminal.run('run', '--', 'node')).toMatchObject({ code: 2 });
+  });
+
   it('passes signals, and dies of those the program dies of', async () => {
     const term = terminal.start(['run', '--', 'term.js']);
     await term.until(/ready/);
