@@ -32,10 +32,10 @@ export class ClonerTable {
     this.#cloners.delete(prefix);
   }
 
-  /** The prefixes, sorted: `ifconfig -C`. */
+  /** The prefixes, the newest cloner first: `ifconfig -C`. */
   // cold: once per interface
   prefixes(): string[] {
-    return [...this.#cloners.keys()].sort();
+    return [...this.#cloners.keys()].reverse();
   }
 
   /** Whether there is a cloner for interfaces of that name, with or without a unit. */

@@ -165,6 +165,11 @@ export class Interface {
     return (this.#flags & IFF_UP) !== 0;
   }
 
+  /** Whether it is down, or its media are switched off: its addresses are detached until that is over. */
+  get cutOff(): boolean {
+    return !this.up || this.link.mediaOn === false;
+  }
+
   /** Largest network-layer packet in one frame. */
   get mtuBytes(): number {
     return this.link.mtuBytes;

@@ -173,7 +173,7 @@ describe('control requests', () => {
   });
 
   it('create, rename and destroy interfaces of cloners, and nothing else', () => {
-    expect(kernel.control('interface.cloners', {})).toEqual(['bridge', 'gif', 'lo', 'tap', 'tun', 'vether', 'vlan']);
+    expect(kernel.control('interface.cloners', {})).toEqual(['gif', 'tun', 'tap', 'vether', 'vlan', 'bridge', 'lo']);
     expect(kernel.control('interface.create', { name: 'lo' })).toEqual({ index: 3, name: 'lo1' });
     expect(kernel.control('interface.create', { name: 'lo7' })).toEqual({ index: 4, name: 'lo7' });
     const find = (name: string) => kernel.control('interface.list', {}).find((one) => one.name === name);

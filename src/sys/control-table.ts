@@ -103,7 +103,9 @@ function setMedia(target: ControlTarget, fields: Fields): null {
   const iface = interfaceOf(target, input.integer(fields, 'index', 1, INDEX_MAX));
   const on = input.boolean(fields, 'on');
   if (iface.link.mediaOn === null) must(-Errno.EINVAL);
+  const was = iface.cutOff;
   iface.link.setMedia(on);
+  if (iface.cutOff !== was) target.inet.interfaceChanged(iface, was);
   return null;
 }
 

@@ -208,7 +208,7 @@ export interface ControlRequests {
   /** if_nameindex(3). */
   'interface.names': { request: Nothing; reply: InterfaceName[] };
   'interface.change': { request: InterfaceChangeRequest; reply: null };
-  /** Prefixes of names that `interface.create` takes, sorted. */
+  /** Prefixes of names that `interface.create` takes, of the newest cloner first. */
   'interface.cloners': { request: Nothing; reply: string[] };
   /** It is down until it is set up or gets an address. EINVAL (no cloner), EEXIST, ENOBUFS, and what its cloner refuses. */
   'interface.create': { request: InterfaceCreateRequest; reply: InterfaceName };

@@ -18,6 +18,7 @@ import {
   IN6_IFF_ANYCAST,
   IN6_IFF_AUTOCONF,
   IN6_IFF_DEPRECATED,
+  IN6_IFF_DETACHED,
   IN6_IFF_DUPLICATED,
   IN6_IFF_TEMPORARY,
   IN6_IFF_TENTATIVE,
@@ -87,6 +88,12 @@ const NEIGHBOR_STATES: Readonly<Record<NeighborState, number>> = {
   permanent: ND_LLINFO_REACHABLE,
 };
 
+/** `IN6_IFF_*` of a state. Nobody is asked for the addresses of an interface that is cut off. */
+function stateFlags(iface: Interface, state: AddressState | InterfaceAddress6['state']): number {
+  const detached = iface.cutOff && !iface.loopback && state !== 'duplicated';
+  return detached ? (STATE_FLAGS[state] & ~IN6_IFF_TENTATIVE) | IN6_IFF_DETACHED : STATE_FLAGS[state];
+}
+
 /** Whole seconds until then, null for never. */
 export function secondsUntil(atUs: number, nowUs: number): number | null {
   return atUs === Infinity ? null : Math.max(0, Math.ceil((atUs - nowUs) / US_PER_S));
@@ -115,7 +122,7 @@ function addressRecords(inet: Inet, iface: Interface, nowUs: number): AddressRec
     prefixLength,
     broadcast,
     destination: otherEnd(destination),
-    flags: STATE_FLAGS[state],
+    flags: stateFlags(iface, state),
     origin: ORIGIN_MANUAL,
     preferredSec: null,
     validSec: null,
@@ -127,7 +134,7 @@ function addressRecords(inet: Inet, iface: Interface, nowUs: number): AddressRec
       prefixLength: entry.prefixLength,
       broadcast: 0,
       destination: otherEnd(entry.destination),
-      flags: flags | STATE_FLAGS[entry.state] | (entry.anycast ? IN6_IFF_ANYCAST : 0),
+      flags: flags | stateFlags(iface, entry.state) | (entry.anycast ? IN6_IFF_ANYCAST : 0),
       origin,
       preferredSec: secondsUntil(entry.preferredUntilUs, nowUs),
       validSec: secondsUntil(entry.validUntilUs, nowUs),

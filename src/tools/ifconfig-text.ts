@@ -4,6 +4,7 @@ import {
   IN6_IFF_ANYCAST,
   IN6_IFF_AUTOCONF,
   IN6_IFF_DEPRECATED,
+  IN6_IFF_DETACHED,
   IN6_IFF_DUPLICATED,
   IN6_IFF_TEMPORARY,
   IN6_IFF_TENTATIVE,
@@ -16,12 +17,14 @@ const STATES4: Readonly<Record<AddressInfo['state'], string>> = {
   valid: '0x0',
   tentative: '0x1<TENTATIVE>',
   duplicated: '0x2<DUPLICATED>',
+  detached: '0x4<DETACHED>',
 };
 /** `IN6_IFF_*`. */
 const STATES: Readonly<Record<string, readonly [bit: number, name: string]>> = {
   anycast: [IN6_IFF_ANYCAST, 'ANYCAST'],
   tentative: [IN6_IFF_TENTATIVE, 'TENTATIVE'],
   duplicated: [IN6_IFF_DUPLICATED, 'DUPLICATED'],
+  detached: [IN6_IFF_DETACHED, 'DETACHED'],
   deprecated: [IN6_IFF_DEPRECATED, 'DEPRECATED'],
   autoconf: [IN6_IFF_AUTOCONF, 'AUTOCONF'],
   temporary: [IN6_IFF_TEMPORARY, 'TEMPORARY'],

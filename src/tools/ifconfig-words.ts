@@ -7,7 +7,7 @@ import { parseInetAton } from '../base/inet-aton.ts';
 import type { AddressFamily } from './address-text.ts';
 import { parseLinkAddress } from './address-text.ts';
 import type { InterfaceChange } from './change-requests.ts';
-import { UsageError } from './getopt.ts';
+import { ArgumentError, UsageError } from './getopt.ts';
 import { canonical6, isAddress } from './resolver.ts';
 
 const PREFIX6_BITS = 64;
@@ -17,6 +17,21 @@ const IFF_NOARP = 0x80;
 /** `IFF_*` by the words that set them; `arp` clears what it names. */
 const FLAG_WORDS: Readonly<Record<string, number>> = { debug: 0x4, link0: 0x1000, link1: 0x2000, link2: 0x4000 };
 const MEDIA: ReadonlySet<string> = new Set(['auto', 'autoselect', 'none']);
+/** Media of cables, which there are not. */
+const OTHER_MEDIA = /^(manual|10+base-?[a-z0-9]+|[25]?\.?5?0*g?base-?[a-z0-9]+|homepna1)$/i;
+const MEDIA_OPTIONS: ReadonlySet<string> = new Set([
+  'full-duplex',
+  'fdx',
+  'half-duplex',
+  'hdx',
+  'flowcontrol',
+  'flow',
+  'rxpause',
+  'txpause',
+  'hw-loopback',
+  'loop',
+  'loopback',
+]);
 export const FAMILIES: ReadonlySet<string> = new Set(['inet', 'inet6', 'link']);
 
 /** One change, and the name under which its refusal is told. */
@@ -151,7 +166,8 @@ class WordReader {
         return true;
       case 'mediaopt':
       case '-mediaopt':
-        throw new UsageError(`unknown Ethernet media option: ${this.#value(word)}`);
+        this.#mediaOption(this.#value(word));
+        return true;
       case 'vlan':
         this.#vlan.id = this.#integer(word, SECONDS_MAX);
         return true;
@@ -178,8 +194,21 @@ class WordReader {
   }
 
   #media(type: string): void {
-    if (!MEDIA.has(type)) throw new UsageError(`unknown Ethernet media subtype: ${type}`);
+    if (!MEDIA.has(type)) {
+      const known = OTHER_MEDIA.test(type);
+      throw new ArgumentError(
+        known ? 'SIOCSIFMEDIA: Device not configured' : `unknown Ethernet media subtype: ${type}`,
+      );
+    }
     this.#last.push({ call: 'SIOCSIFMEDIA', change: { name: this.#name, mediaOn: type !== 'none' } });
+  }
+
+  /** Options of Ethernet that there are, none of which these media have. */
+  #mediaOption(text: string): void {
+    const unknown = text.split(',').find((option) => !MEDIA_OPTIONS.has(option));
+    throw new ArgumentError(
+      unknown === undefined ? 'SIOCSIFMEDIA: Device not configured' : `unknown Ethernet media option: ${unknown}`,
+    );
   }
 
   /** Words about the address. */

@@ -242,6 +242,39 @@ describe('ifconfig over a kernel', () => {
     expect(await bed.run(ifconfig, '-s shmif0')).toEqual({ text: '', errors: '', code: 1 });
   });
 
+  it('shows addresses of an interface that is down as detached; they are probed when it is up again', async () => {
+    const bed = new ToolBed(1, true);
+    await bed.quietly(ifconfig, 'shmif0 10.0.0.1/24');
+    await bed.quietly(ifconfig, 'shmif0 inet6 fc00::1/64');
+    bed.seconds(5);
+    await bed.run(sysctl, '-w net.inet6.ip6.dad_count=1 net.inet.ip.dad_count=3');
+    const shown = async (): Promise<string> => (await bed.run(ifconfig, 'shmif0')).text.split('\n').slice(2).join('\n');
+    const lines = (four: string, six: string): string =>
+      `\tinet 10.0.0.1/24 broadcast 10.0.0.255 flags ${four}
+\tinet6 fe80::b0a0:ff:fe00:1%shmif0/64 flags ${six} scopeid 0x2
+\tinet6 fc00::1/64 flags ${six}
+`;
+    expect(await shown()).toBe(lines('0x0', '0x0'));
+    await bed.quietly(ifconfig, 'shmif0 down');
+    expect(await shown()).toBe(lines('0x4<DETACHED>', '0x8<DETACHED>'));
+    expect(await bed.run(ifconfig, '-w 1')).toEqual({ text: '', errors: '', code: 0 });
+    await bed.quietly(ifconfig, 'shmif0 up');
+    expect(await shown()).toBe(lines('0x1<TENTATIVE>', '0x2<TENTATIVE>'));
+    bed.seconds(20);
+    expect(await shown()).toBe(lines('0x0', '0x0'));
+  });
+
+  it('refuses media that there are not, and options of media', async () => {
+    for (const [words, text] of [
+      ['media foo', 'unknown Ethernet media subtype: foo'],
+      ['media 100baseTX', 'SIOCSIFMEDIA: Device not configured'],
+      ['mediaopt full-duplex', 'SIOCSIFMEDIA: Device not configured'],
+      ['-mediaopt fast', 'unknown Ethernet media option: fast'],
+    ]) {
+      await expect(run(ifconfig, `eth0 ${words}`)).rejects.toThrow(text);
+    }
+  });
+
   it('-w waits for addresses that are probed, so long at most', async () => {
     const bed = new ToolBed(1, true);
     await bed.run(sysctl, '-w net.inet6.ip6.dad_count=1');

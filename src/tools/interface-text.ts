@@ -4,6 +4,7 @@ import {
   type AddressRecord,
   IN6_IFF_ANYCAST,
   IN6_IFF_DEPRECATED,
+  IN6_IFF_DETACHED,
   IN6_IFF_DUPLICATED,
   IN6_IFF_TENTATIVE,
   type InterfaceRecord,
@@ -23,7 +24,7 @@ export interface AddressInfo {
   /** The other end of a point-to-point link, where one was given. */
   destination?: string;
   /** State of address conflict detection (RFC 5227). */
-  state: 'tentative' | 'duplicated' | 'valid';
+  state: 'tentative' | 'duplicated' | 'detached' | 'valid';
 }
 
 /** An IPv6 address of an interface. */
@@ -33,7 +34,7 @@ export interface Address6Info {
   /** Bits. */
   prefixLength: number;
   /** State of duplicate address detection and of the lifetimes (RFC 4862). */
-  state: 'tentative' | 'duplicated' | 'deprecated' | 'preferred';
+  state: 'tentative' | 'duplicated' | 'detached' | 'deprecated' | 'preferred';
   /** The other end of a point-to-point link, where one was given. */
   destination?: string;
   /** Source of the address: given by hand, or made by the kernel (RFC 4862; temporary: RFC 8981). */
@@ -123,6 +124,7 @@ export function flagNames(flags: number): string[] {
 function addressState(flags: number): Address6Info['state'] {
   if ((flags & IN6_IFF_TENTATIVE) !== 0) return 'tentative';
   if ((flags & IN6_IFF_DUPLICATED) !== 0) return 'duplicated';
+  if ((flags & IN6_IFF_DETACHED) !== 0) return 'detached';
   return (flags & IN6_IFF_DEPRECATED) !== 0 ? 'deprecated' : 'preferred';
 }
 
@@ -134,7 +136,7 @@ function addressInfo({ address, prefixLength, broadcast, destination, flags }: A
     prefixLength,
     broadcast: shown,
     ...(destination === null ? {} : { destination: formatIp(destination) }),
-    state: state === 'tentative' || state === 'duplicated' ? state : 'valid',
+    state: state === 'deprecated' || state === 'preferred' ? 'valid' : state,
   };
 }
 

@@ -60,7 +60,7 @@ describe.skipIf(libc() === null)('servers on a vni network in a file', () => {
     };
     await servers.ok('rump_server', `${LIBRARIES} ${url}`);
     await servers.ok('rump.ifconfig', 'vni0 create', url);
-    expect(await servers.ok('rump.ifconfig', '-C', url)).toBe('lo vni\n');
+    expect(await servers.ok('rump.ifconfig', '-C', url)).toBe('vni lo\n');
     expect(await refused('vni0 up')).toEqual([1, 'ifconfig: SIOCSIFFLAGS: Device not configured\n']);
     writeFileSync(join(servers.folder, 'text'), 'this is no network\n');
     expect(await refused('vni0 linkstr text')).toEqual([1, 'ifconfig: SIOCSLINKSTR: Exec format error\n']);

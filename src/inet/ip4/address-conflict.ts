@@ -34,12 +34,22 @@ class Watch {
   probesLeft = 0;
   announcementsLeft = ANNOUNCE_NUM;
   defendedUs = -Infinity;
+  /** In use, or on its way, when the interface was cut off. */
+  detached = false;
 
   constructor(iface: Interface, entry: InterfaceAddress, onTimer: (watch: Watch, nowUs: number) => void) {
     this.iface = iface;
     this.entry = entry;
     this.timer = new Callout((nowUs) => onTimer(this, nowUs));
   }
+}
+
+/** Receiver of the decisions. */
+export interface ConflictSink {
+  /** An address in use is tentative from now on. */
+  deactivate(iface: Interface, entry: InterfaceAddress): void;
+  /** An address was found free, or found taken. */
+  onResult(iface: Interface, entry: InterfaceAddress, free: boolean): void;
 }
 
 export class AddressConflicts {
@@ -51,15 +61,10 @@ export class AddressConflicts {
   readonly #onTimer: (watch: Watch, nowUs: number) => void;
   /** Conflicts while probing, by interface index: many of them slow the next attempt down (RFC 5227 2.1.1). */
   readonly #failures: number[] = [];
-  readonly #onResult: (iface: Interface, entry: InterfaceAddress, free: boolean) => void;
+  readonly #sink: ConflictSink;
 
-  /** `onResult`: an address was found free, or found taken. */
-  constructor(
-    context: InetContext,
-    output: ArpOutput,
-    onResult: (iface: Interface, entry: InterfaceAddress, free: boolean) => void,
-  ) {
-    this.#onResult = onResult;
+  constructor(context: InetContext, output: ArpOutput, sink: ConflictSink) {
+    this.#sink = sink;
     this.#context = context;
     this.#output = output;
     this.#probeCount = context.shared.sysctl.integer(
@@ -82,24 +87,46 @@ export class AddressConflicts {
   /** Begin to look after an address: probe it when it is tentative, announce it when it is valid already. */
   watch(iface: Interface, entry: InterfaceAddress): void {
     if (iface.loopback || iface.pointToPoint) return;
-    const nowUs = this.#context.nowUs();
     const watch = new Watch(iface, entry, this.#onTimer);
     this.#watches.set(entry.address, watch);
     if (entry.state !== 'tentative') {
-      this.#step(watch, nowUs);
+      this.#step(watch, this.#context.nowUs());
       return;
     }
+    this.#probe(watch);
+  }
+
+  #probe(watch: Watch): void {
+    const { iface } = watch;
     watch.probesLeft = this.#probeCount.value;
     const slow = (this.#failures[iface.index] ?? 0) >= MAX_CONFLICTS ? RATE_LIMIT_INTERVAL_US : 0;
+    const nowUs = this.#context.nowUs();
     this.#context.callouts.schedule(watch.timer, nowUs + slow + randomUnit(this.#context.rng) * PROBE_WAIT_US);
   }
 
-  /** The interface came up: announce its addresses again, because earlier requests got no answer. */
-  announceAll(iface: Interface): void {
+  /** The interface is cut off. An address that is being probed will be again, and others that were in use, too. */
+  detachAll(iface: Interface): void {
     for (const watch of this.#watches.values()) {
-      if (watch.iface !== iface || watch.entry.state !== 'valid') continue;
+      if (watch.iface !== iface) continue;
+      watch.detached = true;
+      watch.announcementsLeft = 0;
+      this.#context.callouts.stop(watch.timer);
+    }
+  }
+
+  /**
+   * The interface came up. Addresses that it had before are probed once more; those that it got meanwhile, or all where nothing is
+   * probed, are announced, because earlier requests got no answer.
+   */
+  resume(iface: Interface): void {
+    for (const watch of this.#watches.values()) {
+      if (watch.iface !== iface) continue;
+      const again = watch.detached && this.probes(iface);
+      watch.detached = false;
       watch.announcementsLeft = ANNOUNCE_NUM;
-      this.#step(watch, this.#context.nowUs());
+      if (again && watch.entry.state === 'valid') this.#sink.deactivate(iface, watch.entry);
+      if (watch.entry.state === 'tentative') this.#probe(watch);
+      else this.#step(watch, this.#context.nowUs());
     }
   }
 
@@ -145,7 +172,7 @@ export class AddressConflicts {
         return;
       }
       this.#failures[iface.index] = 0;
-      this.#onResult(iface, entry, true);
+      this.#sink.onResult(iface, entry, true);
     }
     if (watch.announcementsLeft === 0) return;
     watch.announcementsLeft--;
@@ -157,7 +184,7 @@ export class AddressConflicts {
     const { iface, entry } = watch;
     this.forget(entry.address);
     this.#failures[iface.index] = (this.#failures[iface.index] ?? 0) + 1;
-    this.#onResult(iface, entry, false);
+    this.#sink.onResult(iface, entry, false);
   }
 
   /** RFC 5227 2.4 (c): announce the address, at most once in ten seconds. */

@@ -77,20 +77,30 @@ export class Addresses4 implements LocalAddresses {
     this.events?.listener?.addressAdded(iface, entry.address, entry.prefixLength);
   }
 
+  /** An address in use is to be probed again: it is not ours until it has been found free. */
+  deactivate(iface: Interface, entry: InterfaceAddress): void {
+    entry.state = 'tentative';
+    this.#forget(iface, entry);
+  }
+
   /** Take an address from an interface. Returns the entry, or null when it has no such address. */
   remove(iface: Interface, address: number): InterfaceAddress | null {
     const index = iface.addresses.findIndex((one) => one.address === address);
     if (index < 0) return null;
     const [entry] = iface.addresses.splice(index, 1) as [InterfaceAddress];
     this.#held.delete(address);
-    if (this.#local.get(address) === iface) this.#local.delete(address);
-    iface.primary = iface.addresses.find((one) => one.state === 'valid')?.address ?? 0;
-    if (entry.broadcast !== 0 && !iface.addresses.some((one) => one.broadcast === entry.broadcast)) {
-      if (this.#broadcasts.get(entry.broadcast) === iface) this.#broadcasts.delete(entry.broadcast);
-    }
-    if (this.#loopback === iface && isLoopback(address)) this.#loopback = this.#loopbackOwner();
+    this.#forget(iface, entry);
     this.events?.listener?.addressDeleted(iface, address, entry.prefixLength);
     return entry;
+  }
+
+  /** An address, in the list of its interface or not any more, is not ours. */
+  #forget(iface: Interface, { address, broadcast }: InterfaceAddress): void {
+    if (this.#local.get(address) === iface) this.#local.delete(address);
+    iface.primary = iface.addresses.find((one) => one.state === 'valid')?.address ?? 0;
+    const isShared = iface.addresses.some((one) => one.state === 'valid' && one.broadcast === broadcast);
+    if (broadcast !== 0 && !isShared && this.#broadcasts.get(broadcast) === iface) this.#broadcasts.delete(broadcast);
+    if (this.#loopback === iface && isLoopback(address)) this.#loopback = this.#loopbackOwner();
   }
 
   /** The first interface with a usable address of 127/8. */

@@ -57,7 +57,10 @@ export class Ip4 implements ProtocolFamily {
     this.redirects = new Redirects(owner, this.routes, addresses, this.forwarding);
     this.igmp = new Igmp(owner, ip);
     this.groups = makeGroups(shared, counters, this.igmp);
-    this.conflicts = new AddressConflicts(owner, arpOutput, (iface, entry, free) => this.#probed(iface, entry, free));
+    this.conflicts = new AddressConflicts(owner, arpOutput, {
+      deactivate: (iface, entry) => this.#deactivate(iface, entry),
+      onResult: (iface, entry, free) => this.#probed(iface, entry, free),
+    });
     this.routes.events = shared.tableEvents;
     addresses.events = shared.tableEvents;
     this.neighbors.events = shared.tableEvents;
@@ -115,10 +118,11 @@ export class Ip4 implements ProtocolFamily {
     this.groups.attach(iface);
   }
 
-  /** An interface that came up announces its addresses again. */
+  /** Addresses of an interface that goes down are detached; when it comes back they are probed and announced again. */
   interfaceChanged(iface: Interface, cameUp: boolean): void {
     if (!iface.up) this.neighbors.flush(iface, false);
-    if (cameUp) this.conflicts.announceAll(iface);
+    if (iface.cutOff) this.conflicts.detachAll(iface);
+    else if (cameUp) this.conflicts.resume(iface);
   }
 
   detach(iface: Interface): void {
@@ -156,6 +160,11 @@ export class Ip4 implements ProtocolFamily {
       ),
     );
     this.#connected.removePrefix(network, prefixLength, iface, heir ?? null);
+  }
+
+  #deactivate(iface: Interface, entry: InterfaceAddress): void {
+    this.addresses.deactivate(iface, entry);
+    this.#shared.epoch.bump();
   }
 
   #probed(iface: Interface, entry: InterfaceAddress, free: boolean): void {

@@ -79,7 +79,7 @@ export class LinkControl6 {
   /** Start or stop IPv6 on a link, after a change of the switches, the link or its MTU. */
   refresh(link: Link6): void {
     const { iface } = link;
-    const runs = this.#enable.value !== 0 && !link.disabled && iface.up && iface.mtuBytes >= ipv6.MTU_BYTES_MIN;
+    const runs = this.#enable.value !== 0 && !link.disabled && !iface.cutOff && iface.mtuBytes >= ipv6.MTU_BYTES_MIN;
     if (runs && !link.active) this.#start(link);
     else if (!runs && link.active) this.#stop(link);
   }

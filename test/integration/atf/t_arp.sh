@@ -145,7 +145,7 @@ announcements_body()
 	check_on $ONE rump.sysctl -w -q net.inet.ip.dad_count=0
 	check_on $ONE rump.ifconfig shmif0 inet 10.0.1.8/24 alias
 	saw bus1 "$(claim_of 10.0.1.8 "$mac")"
-	atf_check -s exit:1 grep "tell 0.0.0.0" frames
+	atf_check -s exit:1 grep -E "who-has 10.0.1.[78] tell 0.0.0.0" frames
 
 	check_on $ONE rump.ifconfig shmif0 link b2:a1:00:00:00:01
 	check_on $ONE rump.ifconfig shmif0 link b2:a1:00:00:00:02 active
