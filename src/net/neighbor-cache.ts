@@ -69,6 +69,8 @@ export interface NeighborActions {
   request(neighbor: Neighbor, unicast: boolean): void;
   /** A neighbor does not answer any more; it is removed, or remembered as failed. */
   lost?(neighbor: Neighbor, nowUs: number): void;
+  /** Requests for the address of an entry are answered from now on, or not any more. */
+  published?(neighbor: Neighbor, on: boolean): void;
 }
 
 /** Told of changes, for routing messages. */
@@ -381,6 +383,7 @@ export class NeighborCache {
     const neighbor = proxyOnly ? this.#findOrCreateProxy(iface, address) : this.findOrCreate(iface, address);
     if (neighbor === null) return -Errno.ENOBUFS;
     if (neighbor.state === 'permanent') return -Errno.EEXIST;
+    const changed = neighbor.published !== published;
     neighbor.published = published;
     const added = this.#take(neighbor, macHi, macLo, true, nowUs);
     if (permanent) {
@@ -388,6 +391,7 @@ export class NeighborCache {
       neighbor.fresh = true;
       this.#cpu.callouts.stop(neighbor.timer);
     }
+    if (changed) this.#actions.published?.(neighbor, published);
     if (added) this.events?.listener?.neighborAdded(neighbor);
     return 0;
   }
@@ -423,6 +427,7 @@ export class NeighborCache {
     const table = neighbor.proxyOnly ? this.#proxies : this.#tables[neighbor.iface.index];
     if (table?.get(neighbor.address) !== neighbor) return;
     table.delete(neighbor.address);
+    if (neighbor.published) this.#actions.published?.(neighbor, false);
     if (neighbor.state !== 'incomplete') this.events?.listener?.neighborDeleted(neighbor);
     this.#unresolved.delete(neighbor);
     this.#stale.delete(neighbor);

@@ -59,7 +59,10 @@ function formatNeighbors6(
 }
 
 function optionsOf(words: readonly string[]): NeighborOptions {
-  return { temporary: words.some((word) => word.startsWith('temp')), published: false };
+  return {
+    temporary: words.some((word) => word.startsWith('temp')),
+    published: words.some((word) => word.startsWith('proxy')),
+  };
 }
 
 async function run(context: ToolContext, args: string[]): Promise<number> {

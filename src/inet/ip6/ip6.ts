@@ -18,6 +18,7 @@ import type { Address6Origin, Interface, InterfaceAddress6 } from '../../net/int
 import { type Neighbor, NeighborCache, type NeighborProtocol } from '../../net/neighbor-cache.ts';
 import type { Route } from '../../net/route.ts';
 import { RouteTable6 } from '../../net/route-table6.ts';
+import { solicitedNode } from '../../wire/ipv6.ts';
 import type { AddressInterner } from '../ip/address-interner.ts';
 import type { InetContext } from '../ip/context.ts';
 import type { ProtocolFamily } from '../ip/family.ts';
@@ -90,6 +91,7 @@ export class Ip6 implements ProtocolFamily {
       {
         request: (neighbor, unicast) => neighborOutput.solicit(neighbor, unicast),
         lost: (neighbor) => this.#neighborLost(neighbor),
+        published: (neighbor, on) => this.#neighborPublished(neighbor, on),
       },
       this.#neighborProtocol(),
     );
@@ -251,6 +253,20 @@ export class Ip6 implements ProtocolFamily {
   }
 
   // --- Neighbors ---
+
+  /** Solicitations for an address that is answered for come to its group (RFC 4861 7.2.8). */
+  #neighborPublished(neighbor: Neighbor, on: boolean): void {
+    const { iface, address } = neighbor;
+    const { interner, groups } = this;
+    const group = interner.internAddress(solicitedNode(interner.words(address)), iface.index);
+    if (group === 0) return;
+    if (!on) {
+      groups.leave(iface, group);
+      return;
+    }
+    groups.join(iface, group);
+    this.#neighborOutput.advertiseFor(neighbor, iface, null, 0, 0, 0);
+  }
 
   #neighborLost(neighbor: Neighbor): void {
     this.autoconfiguration.registered.neighborLost(neighbor);

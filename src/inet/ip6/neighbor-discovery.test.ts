@@ -15,12 +15,17 @@ import {
 } from '../../../test/fixtures/packets6.ts';
 import { Errno } from '../../base/errors.ts';
 import type { Neighbor } from '../../net/neighbor-cache.ts';
+import { type Address6, parseAddress } from '../../wire/ipv6-address.ts';
 
 const OWN = '2001:db8::1';
 const PEER = '2001:db8::2';
 const OTHER_MAC = '02:00:00:00:00:bb';
 const SECOND = 1_000_000;
 const MAC = toHex(hex(PEER_MAC));
+
+function ipv6Words(text: string): Address6 {
+  return parseAddress(text) as Address6;
+}
 
 function bed(): Inet6Bed {
   const one = new Inet6Bed();
@@ -51,6 +56,48 @@ function send(one: Inet6Bed, to = PEER): number {
 function story(packets: Packet6[]): string[] {
   return packets.map(({ next, payload, dst }) => `${next === 58 ? `icmp ${payload[0]}` : next} > ${dst}`);
 }
+
+describe('an address of another node that is answered for (RFC 4861 7.2.8)', () => {
+  const FAR = '2001:db8::9';
+  const answered = (packets: Packet6[]) =>
+    packets
+      .filter(({ payload }) => payload[0] === 136)
+      .map(({ src, dst, dstMac, payload }) => [src, dst, dstMac, payload[4], toHex(payload.slice(24))]);
+
+  function proxy(): Inet6Bed {
+    const one = bed();
+    one.sent6();
+    const { neighbors } = one.inet.ip6;
+    expect(neighbors.addStatic(one.interfaces[0]!, one.number(FAR), 0x0200, 0xbb, true, true)).toBe(0);
+    one.settle();
+    return one;
+  }
+
+  it('is advertised when it is entered, with its link-layer address, and overrides nothing', () => {
+    const one = proxy();
+    expect(answered(one.sent6())).toEqual([['fe80::ff:fe00:1', 'ff02::1', '333300000001', 0, '02010200000000bb']]);
+  });
+
+  it('is advertised to those who ask, also to one that probes it', () => {
+    const one = proxy();
+    one.sent6();
+    expect(answered(ask(one, { target: FAR, mac: PEER_MAC }))).toEqual([[OWN, PEER, MAC, 0x40, '02010200000000bb']]);
+    expect(answered(ask(one, { target: FAR }, '::'))).toEqual([
+      ['fe80::ff:fe00:1', 'ff02::1', '333300000001', 0, '02010200000000bb'],
+    ]);
+    expect(answered(ask(one, { target: '2001:db8::1:9', mac: PEER_MAC }))).toEqual([]);
+  });
+
+  it('has its group as long as the entry is there', () => {
+    const one = proxy();
+    const group = one.inet.shared.interner.internAddress(ipv6Words(solicitedNode(FAR)), one.interfaces[0]!.index);
+    expect(one.interfaces[0]!.groups.has(group)).toBe(true);
+    one.inet.ip6.neighbors.remove(entry(one, FAR)!);
+    expect(one.interfaces[0]!.groups.has(group)).toBe(false);
+    one.sent6();
+    expect(answered(ask(one, { target: FAR, mac: PEER_MAC }))).toEqual([]);
+  });
+});
 
 describe('a new link-layer address', () => {
   it('is advertised to all nodes, from each address but anycast ones (RFC 4861 7.2.6)', () => {

@@ -3,8 +3,8 @@
  *
  * Thread: the one that runs the kernel. The neighbor cache (net/neighbor-cache.ts) learns from them; those about addresses that
  * are being probed go to address-detection.ts. Messages come from icmp.ts, checksum verified, hop limit 255 and format checked.
- * Read first: RFC 4861 sections 4.3, 4.4 and 7.2. Missing: proxy advertisements, the random delay of advertisements of anycast
- * addresses (7.2.7).
+ * Read first: RFC 4861 sections 4.3, 4.4 and 7.2. Missing: the random delay of advertisements of anycast addresses (7.2.7) and of
+ * those for other nodes (7.2.8).
  */
 
 import { RateLimit } from '../../kern/rate-limit.ts';
@@ -76,14 +76,16 @@ export class NeighborInput6 {
       return;
     }
     const entry = target === 0 ? null : this.#addresses.find(target);
-    if (entry === null || entry.iface !== iface) return;
-    if (!isUsable(entry)) {
+    const proxied = entry === null && target !== 0 ? this.#neighbors.published(iface, target) : null;
+    if (proxied === null && (entry === null || entry.iface !== iface)) return;
+    if (entry !== null && !isUsable(entry)) {
       this.#detection.solicited(entry, src === IP6_ANY);
       return;
     }
     if (!this.#replyLimit.allow(nowUs)) return;
     if (src === IP6_ANY) {
-      this.#output.advertise(iface, target, null, 0, 0);
+      if (proxied !== null) this.#output.advertiseFor(proxied, iface, null, 0, 0, 0);
+      else this.#output.advertise(iface, target, null, 0, 0);
       return;
     }
     if (optionAt >= 0) this.#learn(iface, src, optionAt, nowUs);
@@ -91,6 +93,8 @@ export class NeighborInput6 {
     if (asker === null) return;
     // Without the option: it asked us by our address, so it is known here or can be asked for.
     if (asker.state === 'incomplete') this.#output.solicit(asker, false);
+    else if (proxied !== null)
+      this.#output.advertiseFor(proxied, iface, ipv6.src(view, headerAt), src, asker.macHi, asker.macLo);
     else this.#output.advertise(iface, target, ipv6.src(view, headerAt), asker.macHi, asker.macLo);
   }
 

@@ -97,6 +97,34 @@ export class NeighborOutput6 {
     this.#end(at, this.#advertisements);
   }
 
+  /**
+   * Advertise the address of another node that is answered for (RFC 4861 7.2.8), as {@link advertise}; `asker`: the number of `to`. The
+   * node itself is believed before us: nothing is overridden.
+   */
+  advertiseFor(
+    neighbor: Neighbor,
+    iface: Interface,
+    to: ipv6.Address6 | null,
+    asker: number,
+    toHi: number,
+    toLo: number,
+  ): void {
+    const src = to === null ? this.#addresses.linkLocalOf(iface) : this.#sources.select(asker, iface);
+    if (src === 0) return;
+    const target = this.#context.shared.interner.words(neighbor.address);
+    const bytes = icmpv6.ADVERTISEMENT_BYTES + icmpv6.LINK_ADDRESS_BYTES;
+    const { PROTOCOL_ICMPV6 } = icmpv6;
+    const at =
+      to === null
+        ? this.#output.begin(iface, src, ipv6.ALL_NODES, PROTOCOL_ICMPV6, bytes, icmpv6.DISCOVERY_HOP_LIMIT)
+        : this.#output.beginTo(iface, toHi, toLo, src, to, PROTOCOL_ICMPV6, bytes, icmpv6.DISCOVERY_HOP_LIMIT);
+    if (at < 0) return;
+    const flags = (to === null ? 0 : icmpv6.FLAG_SOLICITED) | (this.#forwarding() ? icmpv6.FLAG_ROUTER : 0);
+    this.#write(at, icmpv6.TYPE_NEIGHBOR_ADVERTISEMENT, flags, target);
+    this.#writeLinkOption(at, icmpv6.OPTION_TARGET_LINK_ADDRESS, neighbor);
+    this.#end(at, this.#advertisements);
+  }
+
   #write(at: number, type: number, rest: number, target: ipv6.Address6): void {
     const view = this.#view;
     icmpv6.setTypeAndCode(view, at, type, 0);
@@ -104,12 +132,12 @@ export class NeighborOutput6 {
     icmpv6.setTarget(view, at, target[0], target[1], target[2], target[3]);
   }
 
-  #writeLinkOption(at: number, type: number, iface: Interface): void {
+  #writeLinkOption(at: number, type: number, { macHi, macLo }: Interface | Neighbor): void {
     const view = this.#view;
     const optionAt = at + icmpv6.SOLICITATION_BYTES;
     view.setUint16(optionAt, (type << 8) | 1);
-    view.setUint16(optionAt + 2, iface.macHi);
-    view.setInt32(optionAt + 4, iface.macLo);
+    view.setUint16(optionAt + 2, macHi);
+    view.setInt32(optionAt + 4, macLo);
   }
 
   #end(at: number, counter: number): void {
