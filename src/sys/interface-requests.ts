@@ -17,7 +17,7 @@ export const LINK_STATE_UP = 2;
 export const IN6_IFF_ANYCAST = 0x1;
 export const IN6_IFF_TENTATIVE = 0x2;
 export const IN6_IFF_DUPLICATED = 0x4;
-/** Of an interface that is down, or has no media: it is probed anew when that is over. */
+/** The interface of the address is down, or has no media; the address is probed again when that is over. */
 export const IN6_IFF_DETACHED = 0x8;
 export const IN6_IFF_DEPRECATED = 0x10;
 export const IN6_IFF_AUTOCONF = 0x40;
