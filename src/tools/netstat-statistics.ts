@@ -199,6 +199,19 @@ function withSums(counters: CounterValues): CounterValues {
   return { ...counters, ...sums };
 }
 
+/** Statistics of routing: `-rs`. Routes that a redirect changes are counted as made by it. */
+const ROUTING: readonly string[] = [
+  '{icmp-redirect-ignored} bad routing redirect{s}',
+  '{icmp-redirect-accepted} dynamically created route{s}',
+  '{ip-out-no-route} destination{s} found unreachable',
+];
+
+/** Counts of the routing table. Zeros are left out unless `zeros`. */
+export function formatRoutingStatistics(counters: CounterValues, zeros: boolean): string {
+  const lines = ROUTING.map((template) => sentence(template, counters, zeros)).filter((line) => line !== null);
+  return `routing:\n${lines.map((line) => `\t${line}\n`).join('')}`;
+}
+
 /** All protocols, some, or one. Counters that are 0 are left out unless `zeros`. */
 export function formatStatistics(
   counted: CounterValues,

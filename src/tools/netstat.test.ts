@@ -154,6 +154,22 @@ eth0  1500  10.0.1/24     10.0.1.10                1     0      0        2     1
     );
   });
 
+  it('-rs counts redirects and destinations without a route', async () => {
+    const counters = async () => ({ 'icmp-redirect-ignored': 1, 'icmp-redirect-accepted': 0, 'ip-out-no-route': 2 });
+    expect((await run(netstat, '-rs', { counters })).text).toBe(
+      'routing:\n\t1 bad routing redirect\n\t0 dynamically created routes\n\t2 destinations found unreachable\n',
+    );
+    expect((await run(netstat, '-rs -s', { counters })).text).toBe(
+      'routing:\n\t1 bad routing redirect\n\t2 destinations found unreachable\n',
+    );
+  });
+
+  it('-i and -p do not repeat themselves for each family', async () => {
+    const counters = async () => ({ 'tcp-packets-sent': 3 });
+    expect((await run(netstat, '-p tcp -f inet,inet6', { counters })).text).toBe('tcp:\n\t3 packets sent\n');
+    expect((await run(netstat, '-i -f inet,inet6')).text.match(/^Name/gm)).toHaveLength(1);
+  });
+
   it('-g says that there is no multicast routing', async () => {
     expect((await run(netstat, '-gn -f inet')).text).toBe('no multicast routing compiled into this system\n');
     expect((await run(netstat, '-g')).text.split('\n')).toEqual([

@@ -7,10 +7,10 @@
 import { setTimeout } from 'node:timers/promises';
 import { MS_PER_S } from '../base/units.ts';
 import type { AddressFamily } from './address-text.ts';
-import { ArgumentError, getopt, numberOption, UsageError } from './getopt.ts';
+import { ArgumentError, eachOption, getopt, numberOption, UsageError } from './getopt.ts';
 import { formatBpfCounts, formatBpfDevices } from './netstat-bpf.ts';
 import { formatInterfaces } from './netstat-interfaces.ts';
-import { formatStatistics } from './netstat-statistics.ts';
+import { formatRoutingStatistics, formatStatistics } from './netstat-statistics.ts';
 import { watchTraffic } from './netstat-traffic.ts';
 import { routesOf } from './route-tables.ts';
 import type { SocketInfo } from './socket-text.ts';
@@ -34,6 +34,7 @@ const PROTOCOLS: Readonly<Record<AddressFamily, readonly string[]>> = {
 const NETBSD_PROTOCOLS: readonly string[] = ['ip', 'icmp', 'igmp', 'tcp', 'udp', 'arp', 'ip6', 'icmp6'];
 /** Families that NetBSD knows beside inet and inet6; a kernel has nothing of them. */
 const OTHER_FAMILIES: readonly string[] = ['arp', 'unix', 'local', 'atalk', 'mpls', 'pfkey'];
+const OPTIONS = 'AaBbdf:ghI:iLlM:mN:nP:p:qrSsTtuvw:X';
 const NO_MULTICAST_ROUTING: Readonly<Record<AddressFamily, string>> = {
   inet: 'no multicast routing compiled into this system\n',
   inet6: 'no IPv6 multicast routing compiled into this system\n',
@@ -109,26 +110,33 @@ ${requests} for memory denied
 `;
 }
 
+function print({ out, json }: ToolContext, value: unknown, text: () => string): void {
+  out.write(json ? `${JSON.stringify(value)}\n` : text());
+}
+
 async function run(context: ToolContext, args: string[]): Promise<number> {
-  const double = args.some((word) => /^-[a-z]*s[a-z]*s/.test(word)) || args.filter((word) => word === '-s').length > 1;
-  const options = getopt(args, 'AaBbdf:ghI:iLlM:mN:nP:p:qrSsTtuvw:X');
+  const options = getopt(args, OPTIONS);
+  let statistics = 0;
+  eachOption(args, OPTIONS, (letter) => {
+    if (letter === 's') statistics++;
+  });
+  const double = statistics > 1;
   const { flags, values, rest } = options;
   if (rest.length > 0) throw new UsageError(USAGE);
   const missing = ['M', 'N', 'P'].find((letter) => values.has(letter)) ?? (flags.has('h') ? 'h' : undefined);
   if (missing !== undefined) throw new ArgumentError(`-${missing} is not supported`);
-  const { kernel, out, json } = context;
+  const { kernel } = context;
   const name = values.get('I') ?? null;
   if (flags.has('B')) {
     const table = await kernel.bpfDevices();
     const devices = table.devices.filter((device) => name === null || device.interface === name);
     const shown = flags.has('s') ? table.total : devices;
-    const text = (): string => (flags.has('s') ? formatBpfCounts(table.total) : formatBpfDevices(devices));
-    out.write(json ? `${JSON.stringify(shown)}\n` : text());
+    print(context, shown, () => (flags.has('s') ? formatBpfCounts(table.total) : formatBpfDevices(devices)));
     return 0;
   }
   if (flags.has('m')) {
     const memory = memoryOf(await kernel.counters());
-    out.write(json ? `${JSON.stringify(memory)}\n` : formatMemory(memory));
+    print(context, memory, () => formatMemory(memory));
     return 0;
   }
   const intervalSec = numberOption(options, 'w', 0, 1);
@@ -138,54 +146,57 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
   }
   // Queues of soft interrupts have no counterpart.
   if (flags.has('q') && !flags.has('i') && name === null) return 0;
-  const view: View = { flags, name, protocol: values.get('p') ?? null, double };
-  for (const family of familiesOf(context, values.get('f'))) await show(context, view, family);
+  const protocol = values.get('p') ?? null;
+  if (protocol !== null) {
+    const counters = await kernel.counters();
+    if (!isCounted(protocol, counters)) throw new ArgumentError(`${protocol}: unknown or uninstrumented protocol`);
+    print(context, counters, () => formatStatistics(counters, protocol, !double));
+  } else if (flags.has('i') || name !== null) {
+    const infos = await kernel.interfaces();
+    const groups = flags.has('a') ? await kernel.groups() : [];
+    const shown = infos.filter((info) => name === null || info.name === name);
+    print(context, shown, () => formatInterfaces(shown, groups, flags));
+  } else if (flags.has('r') && flags.has('s')) {
+    const counters = await kernel.counters();
+    print(context, counters, () => formatRoutingStatistics(counters, !double));
+  } else {
+    for (const family of familiesOf(context, values.get('f'))) await show(context, flags, double, family);
+  }
   return 0;
 }
 
-interface View {
-  flags: ReadonlySet<string>;
-  /** -I. */
-  name: string | null;
-  /** -p. */
-  protocol: string | null;
-  /** -s twice. */
-  double: boolean;
-}
-
-/** One run for each family of -f; null: both. */
-async function show(context: ToolContext, view: View, family: AddressFamily | null): Promise<void> {
-  const { flags, name: only, protocol, double } = view;
-  const { kernel, out, json } = context;
-  const print = (value: unknown, text: () => string): void => out.write(json ? `${JSON.stringify(value)}\n` : text());
-  if (protocol !== null || (flags.has('s') && !flags.has('i') && only === null)) {
+/** Tables and statistics of one family of -f; null: of both. `double`: -s twice. */
+async function show(
+  context: ToolContext,
+  flags: ReadonlySet<string>,
+  double: boolean,
+  family: AddressFamily | null,
+): Promise<void> {
+  const { kernel } = context;
+  if (flags.has('s')) {
     const counters = await kernel.counters();
-    if (protocol !== null && !isCounted(protocol, counters))
-      throw new ArgumentError(`${protocol}: unknown or uninstrumented protocol`);
-    const protocols = family === null ? null : PROTOCOLS[family];
-    print(counters, () => formatStatistics(counters, protocol, !double, protocols));
-    return;
-  }
-  if (flags.has('i') || only !== null) {
-    const infos = await kernel.interfaces();
-    const groups = flags.has('a') ? await kernel.groups() : [];
-    const shown = infos.filter((info) => only === null || info.name === only);
-    print(shown, () => formatInterfaces(shown, groups, flags));
+    print(context, counters, () =>
+      formatStatistics(counters, null, !double, family === null ? null : PROTOCOLS[family]),
+    );
     return;
   }
   if (flags.has('r')) {
     const [routes, text] = await routesOf(context, family, { links: !flags.has('L'), tags: flags.has('T') });
-    print(routes, () => text);
+    print(context, routes, () => text);
     return;
   }
   if (flags.has('g')) {
-    print([], () => NO_MULTICAST_ROUTING[family ?? 'inet'] + (family === null ? NO_MULTICAST_ROUTING.inet6 : ''));
+    print(
+      context,
+      [],
+      () => NO_MULTICAST_ROUTING[family ?? 'inet'] + (family === null ? NO_MULTICAST_ROUTING.inet6 : ''),
+    );
     return;
   }
   const sockets = await kernel.sockets();
   const hosts = flags.has('n') ? null : await context.hosts();
   const name = (address: string): string => hosts?.nameOf(address) ?? address;
-  print(sockets, () => formatSockets(sockets, { all: flags.has('a'), verbose: flags.has('v'), family, name }));
+  print(context, sockets, () => formatSockets(sockets, { all: flags.has('a'), verbose: flags.has('v'), family, name }));
 }
 
 function isCounted(protocol: string, counters: Readonly<Record<string, number>>): boolean {
