@@ -162,6 +162,28 @@ moved_cleanup()
 	clean_up
 }
 
+atf_test_case proxied cleanup
+proxied_head()
+{
+	atf_set descr "an entry with proxy is shown so, and solicitations for it are answered with its link-layer address until it goes"
+}
+proxied_body()
+{
+	pair
+	check_on $ONE rump.ndp -s fc00::10 $MAC10 proxy
+	known $ONE fc00::10 "$MAC10 +shmif0 permanent R p\$"
+	silent6 $TWO fc00::10
+	known $TWO fc00::10 "$MAC10 +shmif0 [0-9dhms]+ +[RSDP]"
+	check_on $ONE -o ignore rump.ndp -d fc00::10
+	check_on $TWO -o ignore rump.ndp -d fc00::10
+	silent6 $TWO fc00::10
+	check_on $TWO -s exit:0 -o match:"\(incomplete\)" rump.ndp -n -a
+}
+proxied_cleanup()
+{
+	clean_up
+}
+
 atf_test_case routing_messages cleanup
 routing_messages_head()
 {
@@ -188,5 +210,6 @@ atf_init_test_cases()
 	atf_add_test_case command
 	atf_add_test_case threshold
 	atf_add_test_case moved
+	atf_add_test_case proxied
 	atf_add_test_case routing_messages
 }
