@@ -70,6 +70,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'host/node/event-loop',
     'host/node/thread-loop',
     'host/node/ffi/file-places',
+    'tools/bin/bpf-at',
     'tools/bpf-device',
     'tools/device-stream',
     'tools/frame-capture',
@@ -411,7 +412,7 @@ describe('layers', () => {
     const isTool = (path: string): boolean =>
       /^tools\/\w+\.ts$/.test(path) && / (\w+): Tool = \{/.test(byPath.get(path)?.text ?? '');
     for (const { path } of files.filter((file) =>
-      /^tools\/bin\/(?!main|kernel-at|rump-server|shmif-|dump-bus|put-on-bus)/.test(file.path),
+      /^tools\/bin\/(?!main|kernel-at|bpf-at|rump-server|shmif-|dump-bus|put-on-bus)/.test(file.path),
     )) {
       const loaded = loadedBy(path, byPath);
       const strange = [...loaded].filter(

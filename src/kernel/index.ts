@@ -25,6 +25,7 @@ export { ArrayMemory, FrameMemory, InstanceMemory, RegionMemory, UserMemory } fr
 export { type Process, ProcessTable } from '../sys/process.ts';
 export { SYS, systemCall } from '../sys/syscalls.ts';
 export { BLOCKED, SystemCall } from '../sys/system-call.ts';
+export { openBpf, type RemoteBpfOptions } from '../tools/bin/bpf-at.ts';
 export {
   BpfDevice,
   type BpfFrame,

@@ -2,10 +2,12 @@
 
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { kernelAt } from '../../src/tools/bin/kernel-at.ts';
-import { BpfDevice, type BpfFrame, bpfFrames } from '../../src/tools/bpf-device.ts';
+import type * as KernelEntry from '../../src/kernel/index.ts';
+import type { BpfFrame } from '../../src/tools/bpf-device.ts';
 import { hex, toHex } from '../fixtures/packets.ts';
 import { RumpServers } from '../fixtures/rump-servers.ts';
+
+const { bpfFrames, openBpf } = (await import('#src/kernel/index')) as typeof KernelEntry;
 
 const servers = new RumpServers();
 afterAll(() => servers.close());
@@ -26,9 +28,10 @@ describe('a bpf device of a server', () => {
   it('reads, writes, counts and ends over a connection', async () => {
     const url = await servers.serve(1, 'shmif', 'bus');
     await servers.serve(2, 'shmif', 'bus');
-    const client = await kernelAt({ kind: 'unix', path: join(servers.folder, 's1'), key: null });
-    const bpf = new BpfDevice(client, 'shmif0', {
-      filter: 'arp and src host 10.0.0.2',
+    const place = `unix://${join(servers.folder, 's1')}`;
+    const bpf = await openBpf(place, 'shmif0', {
+      // Replies alone: a server asks for 10.0.0.9 some seconds later.
+      filter: 'arp and src host 10.0.0.2 and arp[6:2] = 2',
       immediate: true,
       promiscuous: true,
       seeSent: false,
@@ -48,8 +51,9 @@ describe('a bpf device of a server', () => {
     bpf.close();
     await expect(last).rejects.toMatchObject({ code: 'EBADF' });
     expect(await servers.ok('rump.netstat', '-B', url)).not.toContain('shmif0');
-    await expect(new BpfDevice(client, 'shmif9').read()).rejects.toMatchObject({ code: 'ENXIO' });
-    await client.close();
+    await expect((await openBpf(place, 'shmif9')).read()).rejects.toMatchObject({ code: 'ENXIO' });
+    await expect(openBpf(place, 'shmif0', { filter: 'tcp and and' })).rejects.toMatchObject({ code: 'EINVAL' });
+    await expect(openBpf(`${place}-none`, 'shmif0')).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('captures by an expression behind -f', async () => {
