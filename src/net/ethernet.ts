@@ -102,6 +102,7 @@ export class EthernetLink extends DeviceLink {
     }
     const { iface } = this;
     if (iface.taps.length > 0) this.tapped(this.#openAt, bytes, meta);
+    this.countGroup(this.#view.getUint16(this.#openAt));
     this.queue.commit(bytes, meta);
     iface.dirty = true;
     iface.outPackets++;
@@ -135,6 +136,7 @@ export class EthernetLink extends DeviceLink {
 
   override commitFrame(frameBytes: number, meta: number): void {
     if (this.iface.taps.length > 0) this.tapped(this.#openAt, frameBytes, meta);
+    this.countGroup(this.#view.getUint16(this.#openAt));
     this.queue.commit(frameBytes, meta);
     this.sent(1, frameBytes);
   }

@@ -115,6 +115,9 @@ export class Interface {
   outBytes = 0;
   outErrors = 0;
   outDrops = 0;
+  /** Packets that came to groups or to all stations, and packets sent to groups. */
+  inMulticasts = 0;
+  outMulticasts = 0;
 
   #flags: number;
   /** Users that want frames for all stations. */
@@ -231,6 +234,8 @@ export class Interface {
     this.outBytes = 0;
     this.outErrors = 0;
     this.outDrops = 0;
+    this.inMulticasts = 0;
+    this.outMulticasts = 0;
   }
 
   addTap(tap: FrameTap): void {

@@ -204,6 +204,7 @@ export class LinkInput {
       const at = (batch.at[i] as number) + linkBytes;
       const taken = runs.take(at, linkBytes, stride, packetBytes, packetMeta, end - i, nowUs);
       if (taken === 0) break;
+      if (this.#packet.group) iface.inMulticasts += taken;
       i += taken;
     }
     this.#frames(iface, batch, i, end - i, nowUs);
@@ -236,6 +237,7 @@ export class LinkInput {
       this.#drop(iface, type);
       return;
     }
+    if (packet.group) iface.inMulticasts++;
     const protocol = type === this.#lastType ? this.#lastProtocol : this.#protocolOf(type);
     if (protocol === null) this.#drop(iface, 0);
     else protocol.input(packet, nowUs);

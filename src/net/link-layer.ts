@@ -21,6 +21,7 @@
 
 import { Errno, MultikernelError } from '../base/errors.ts';
 import type { LinkType, MacAddress } from '../link/device.ts';
+import { GROUP_BIT } from '../wire/ethernet.ts';
 import type { Interface } from './interface.ts';
 import type { FrameTap } from './link-input.ts';
 
@@ -34,6 +35,9 @@ export class LinkHeader {
   word6 = 0;
   word10 = 0;
 }
+
+/** First 16 bits of the address of all stations. */
+const BROADCAST_HI = 0xffff;
 
 /** {@link LinkLayer.read}: the frame ends before its header does. */
 export const LINK_SHORT = -1;
@@ -195,6 +199,11 @@ export abstract class LinkLayer {
   protected tapped(at: number, lengthBytes: number, meta: number): void {
     const { iface } = this;
     for (let i = 0; i < iface.taps.length; i++) (iface.taps[i] as FrameTap).sent(iface, at, lengthBytes, meta);
+  }
+
+  /** A frame whose destination begins with `dstHi` was handed to the link: one to a group is counted as such, a broadcast is not. */
+  protected countGroup(dstHi: number): void {
+    if ((dstHi & GROUP_BIT) !== 0 && dstHi !== BROADCAST_HI) this.iface.outMulticasts++;
   }
 
   /** `frames` were handed to the link, `bytes` long together with their headers. */

@@ -131,6 +131,7 @@ export abstract class SoftwareEthernet extends LinkLayer {
   /** The frame at `at` is complete: shows it to taps and counts it. */
   protected countSent(at: number, frameBytes: number, meta: number): void {
     if (this.iface.taps.length > 0) this.tapped(at, frameBytes, meta);
+    this.countGroup(ethernet.dstHi(this.view, at));
     this.sent(1, frameBytes);
   }
 }

@@ -55,6 +55,8 @@ export interface InterfaceTraffic {
   inErrors: number;
   /** Packets received and dropped. */
   inDrops: number;
+  /** Packets received that were addressed to a group, or to all stations. */
+  inMulticasts: number;
   /** Packets sent. */
   outPackets: number;
   /** Bytes sent, link headers included. */
@@ -63,6 +65,8 @@ export interface InterfaceTraffic {
   outErrors: number;
   /** Packets to send that were dropped. */
   outDrops: number;
+  /** Packets sent to groups. */
+  outMulticasts: number;
 }
 
 export interface InterfaceRecord extends InterfaceTraffic {

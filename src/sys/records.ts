@@ -163,10 +163,12 @@ export function interfaceRecord(inet: Inet, iface: Interface): InterfaceRecord {
     inBytes: iface.inBytes,
     inErrors: iface.inErrors,
     inDrops: iface.inDrops,
+    inMulticasts: iface.inMulticasts,
     outPackets: iface.outPackets,
     outBytes: iface.outBytes,
     outErrors: iface.outErrors,
     outDrops: iface.outDrops,
+    outMulticasts: iface.outMulticasts,
     ...(link instanceof GifLink ? { tunnel: tunnelRecord(link) } : {}),
     ...(link instanceof VlanLink ? { vlan: { id: link.id, parentIndex: link.parent?.index ?? 0 } } : {}),
   };

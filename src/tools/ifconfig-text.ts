@@ -70,17 +70,18 @@ function address6Line(entry: Address6Info, index: number, view: Required<Pick<In
 }
 
 function trafficLines(info: InterfaceInfo, human: boolean): string[] {
-  const line = (packets: number, bytes: number, errors: number, drops: number): string => {
+  const line = (packets: number, bytes: number, multicasts: number, errors: number, drops: number): string => {
     const size = human ? humanNumber(bytes) : String(bytes);
     const parts = [counted(packets, 'packet'), `${size} byte${size === '1' ? '' : 's'}`];
+    if (multicasts > 0) parts.push(counted(multicasts, 'multicast'));
     if (errors > 0) parts.push(counted(errors, 'error'));
     if (drops > 0) parts.push(counted(drops, 'queue drop'));
     return parts.join(', ');
   };
   return [
     `\tlinkstate: ${info.linkState}${info.downReason === '' ? '' : ` (${info.downReason})`}`,
-    `\tinput: ${line(info.inPackets, info.inBytes, info.inErrors, info.inDrops)}`,
-    `\toutput: ${line(info.outPackets, info.outBytes, info.outErrors, info.outDrops)}`,
+    `\tinput: ${line(info.inPackets, info.inBytes, info.inMulticasts, info.inErrors, info.inDrops)}`,
+    `\toutput: ${line(info.outPackets, info.outBytes, info.outMulticasts, info.outErrors, info.outDrops)}`,
   ];
 }
 

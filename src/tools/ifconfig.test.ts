@@ -231,8 +231,22 @@ describe('ifconfig over a kernel', () => {
     const bed = new ToolBed(1);
     bed.receive(0, hex('ffffffffffff 020000000a01 88b5 0102'));
     const first = (await bed.run(ifconfig, '-z shmif0')).text;
-    expect(first).toContain('\tinput: 1 packet, 16 bytes, 1 queue drop\n\toutput: 0 packets, 0 bytes\n');
+    expect(first).toContain('\tinput: 1 packet, 16 bytes, 1 multicast, 1 queue drop\n\toutput: 0 packets, 0 bytes\n');
     expect((await bed.run(ifconfig, '-v shmif0')).text).toContain('\tinput: 0 packets, 0 bytes\n');
+  });
+
+  it('-v counts frames to groups; of those that are sent, broadcasts are none', async () => {
+    const bed = new ToolBed(1, true);
+    bed.seconds(5);
+    const sent = /\toutput: (\d+) packets, \d+ bytes, (\d+) multicasts\n/;
+    const [, packets, multicasts] = sent.exec((await bed.run(ifconfig, '-v shmif0')).text) ?? [];
+    expect(packets).toBe(multicasts);
+    await bed.quietly(ifconfig, 'shmif0 10.0.0.1/24');
+    bed.seconds(1);
+    const after = sent.exec((await bed.run(ifconfig, '-v shmif0')).text) ?? [];
+    expect([Number(after[1]) - Number(after[2])]).toEqual([1]);
+    bed.receive(0, hex('01005e000001 020000000a01 88b5 0102'), hex('b2a000000001 020000000a01 88b5 0102'));
+    expect((await bed.run(ifconfig, '-v shmif0')).text).toContain('\tinput: 2 packets, 32 bytes, 1 multicast, 2 queue');
   });
 
   it('-s tells the carrier by its exit code, and says nothing', async () => {
@@ -334,7 +348,9 @@ describe('ifconfig over a kernel', () => {
   it('-h writes bytes in powers of 1024', async () => {
     const bed = new ToolBed(1);
     for (let i = 0; i < 2; i++) bed.receive(0, hex(`ffffffffffff 020000000a01 88b5 ${'00'.repeat(986)}`));
-    expect((await bed.run(ifconfig, '-h -v shmif0')).text).toContain('\tinput: 2 packets, 2.0K bytes, 2 queue drops\n');
+    expect((await bed.run(ifconfig, '-h -v shmif0')).text).toContain(
+      '\tinput: 2 packets, 2.0K bytes, 2 multicasts, 2 queue drops\n',
+    );
   });
 
   it("sets the flags that are the administrator's", async () => {
