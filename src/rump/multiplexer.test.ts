@@ -153,18 +153,24 @@ describe('streams', () => {
     expect(sent).toMatchObject([{ id: 5000, end: true, error: { code: 'EMFILE' } }]);
   });
 
-  it('that throw on an input are closed', () => {
+  it('that refuse an input are closed, and end with its errno', () => {
     let closed = 0;
+    const ends: unknown[] = [];
     const { requester } = pair({
-      open: () => ({
+      open: (_name, _params, sink) => ({
         send: () => {
-          throw new TypeError('no such field');
+          throw new MultikernelError('EMSGSIZE', 'write: EMSGSIZE');
         },
-        close: () => closed++,
+        close: () => {
+          closed++;
+          sink.end(null);
+        },
       }),
     });
-    requester.open('s', {}, recorder().sink).send({ nonsense: true });
+    const sink = { event: () => undefined, end: (error: Error | null) => void ends.push(error) };
+    requester.open('s', {}, sink).send({ nonsense: true });
     expect(closed).toBe(1);
+    expect(ends).toEqual([expect.objectContaining({ code: 'EMSGSIZE', message: 'write: EMSGSIZE' })]);
   });
 });
 

@@ -149,7 +149,7 @@ export class Responder {
     if (!Number.isSafeInteger(id)) return false;
     if (typeof request === 'string') this.#request(id as number, request, params ?? {});
     else if (typeof open === 'string') this.#open(id as number, open, params ?? {});
-    else if ('input' in fields) this.#input(id as number, fields.input);
+    else if ('input' in fields) this.#streams.get(id as number)?.send(fields.input as never);
     else if (fields.close === true) this.#streams.get(id as number)?.close();
     else return false;
     return true;
@@ -203,19 +203,18 @@ export class Responder {
     };
     try {
       const handle = this.#answers.open(operation, params, sink);
-      if (!ended) this.#streams.set(id, handle);
+      const send = (input: never): void => {
+        try {
+          handle.send(input);
+        } catch (error) {
+          // Input that is refused ends the stream with its errno; the client's other streams do not notice.
+          end(error);
+          handle.close();
+        }
+      };
+      if (!ended) this.#streams.set(id, { send, close: () => handle.close() });
     } catch (error) {
       end(error);
-    }
-  }
-
-  #input(id: number, input: unknown): void {
-    const handle = this.#streams.get(id);
-    try {
-      handle?.send(input as never);
-    } catch {
-      // Malformed input ends the stream, which reports it; the client's other streams do not notice.
-      handle?.close();
     }
   }
 }

@@ -51,6 +51,9 @@ describe('a bpf device of a server', () => {
     bpf.close();
     await expect(last).rejects.toMatchObject({ code: 'EBADF' });
     expect(await servers.ok('rump.netstat', '-B', url)).not.toContain('shmif0');
+    const lo0 = await openBpf(place, 'lo0');
+    lo0.write(REQUEST);
+    await expect(lo0.read()).rejects.toMatchObject({ code: 'EOPNOTSUPP' });
     await expect((await openBpf(place, 'shmif9')).read()).rejects.toMatchObject({ code: 'ENXIO' });
     await expect(openBpf(place, 'shmif0', { filter: 'tcp and and' })).rejects.toMatchObject({ code: 'EINVAL' });
     await expect(openBpf(`${place}-none`, 'shmif0')).rejects.toMatchObject({ code: 'ENOENT' });
