@@ -12,6 +12,7 @@
  * @module multikernel/node-test
  */
 
+import { execFileSync } from 'node:child_process';
 import { after, afterEach, before, type TestContext, type TestOptions, test } from 'node:test';
 import type { Lab, LabNode, LabOptions } from '../index.ts';
 import { currentLab } from './current-lab.ts';
@@ -36,9 +37,24 @@ export interface LabTest<Node extends string> {
   todo(name: string, body: TestBody<Node>): Promise<void>;
 }
 
-/** Flags of Node that a test needs when it is run again; those of the runner are its own. */
+/** Prints the flags of all options that have a value without being given; nothing before Node 24, whose runner passes given ones alone. */
+const PRINT_DEFAULTS = "(require('internal/options').getOptionsAsFlagsFromBinding?.() ?? []).join('\\n')";
+
+/**
+ * Flags of Node that a test needs when it is run again; those of the runner are its own. The runner starts the file with every option
+ * that has a value (`--inspect-port=127.0.0.1:9229` ...), so another Node is asked which of them nobody gave.
+ */
 function flagsOfNode(): string[] {
-  return process.execArgv.filter((flag) => !/^--(?:test|experimental-test)/.test(flag));
+  const given = process.execArgv.filter((flag) => !/^--(?:test|experimental-test)/.test(flag));
+  if (given.length === 0) return given;
+  try {
+    const env = { ...process.env, NODE_OPTIONS: '' };
+    const args = ['--expose-internals', '-p', PRINT_DEFAULTS];
+    const defaults = execFileSync(process.execPath, args, { env, encoding: 'utf8', stdio: 'pipe' }).split('\n');
+    return given.filter((flag) => !defaults.includes(flag));
+  } catch {
+    return given;
+  }
 }
 
 function testCase({ name, fullName }: Pick<TestContext, 'name' | 'fullName'>): TestCase {
