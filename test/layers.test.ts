@@ -45,6 +45,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   socket: ['mem', 'wire', 'inet'],
   sys: ['mem', 'kern', 'net', 'inet', 'socket'],
   rump: ['mem', 'kern', 'wire', 'sys', 'socket', 'host/contract'],
+  mbcf: ['mem', 'kern', 'wire', 'net', 'sys', 'socket', 'host/contract'],
+  // A public subpath: a node, and the loop and the datagrams of a Node program.
+  'mbcf/index': ['mbcf', 'host/contract', 'host/node/event-loop', 'host/node/datagram-peers'],
+  'mbcf/open': ['mbcf', 'mem', 'kern', 'wire', 'host/contract', 'host/node/event-loop', 'host/node/datagram-peers'],
   // `Kernel.capture` is a tool over the kernel's own client.
   kernel: [
     'mem',
@@ -136,7 +140,7 @@ const TCP_REPLIES = ['reject', 'sendControl'];
 const NODE_IMPORTS = ['host/node', 'node', 'tools', 'tools/bin', 'cli', 'lab', 'worker', 'testing'];
 /** Files that wait, publish or own across threads; the data path calls them once per batch, at locked slot pools once per frame. */
 const ATOMICS =
-  /^mem\/(arena|bell|bulk-staging|bus|cells|channel|channel-end|counters|doorbell|futex-bell|layout|lock|nap|native-load|owner|ring-consumer|ring-pair|ring-producer|slot-pool|spin-budget|thread-bell|unread-bytes)\.ts$/;
+  /^mem\/(arena|bell|bulk-staging|bus|cells|channel|channel-end|counters|doorbell|futex-bell|layout|lock|nap|native-load|owner|ring-consumer|ring-pair|ring-producer|slot-pool|spin-budget|thread-bell|unread-bytes|word-changes)\.ts$/;
 /** Files that may use atomic cells: a CPU's turn, ports and what they tell each other. */
 const ATOMIC_CELLS = /^(kern\/cpu|link\/(port-map|vni-port|vni|file-vni|network))\.ts$/;
 const CLOCKS = ['host/node', 'host/sim'];
@@ -159,7 +163,7 @@ const UNUSED_DEBT = 0;
 const TESTS_ONLY_DEBT = 34;
 /** Public subpaths (package.json, `exports`): their exports are used by others. */
 const PUBLIC = [
-  ...['src', 'src/kernel', 'src/socket', 'src/host/sim', 'src/wire', 'src/mem', 'src/link'].map(
+  ...['src', 'src/kernel', 'src/socket', 'src/host/sim', 'src/wire', 'src/mem', 'src/link', 'src/mbcf'].map(
     (folder) => `${folder}/index.ts`,
   ),
   ...['jest', 'node-test', 'vitest'].map((runner) => `src/testing/${runner}.ts`),

@@ -8,7 +8,7 @@ import * as abi from '../sys/abi.ts';
 import { SYS } from '../sys/syscalls.ts';
 import { KernelProcess } from './kernel-process.ts';
 import { SessionProcess } from './session-process.ts';
-import type { RemoteMemory } from './system-call-service.ts';
+import type { ClientMemory } from './system-call-service.ts';
 
 /** A program elsewhere: its memory is reached by messages. `log` has them. */
 class RemoteProgram {
@@ -22,7 +22,7 @@ class RemoteProgram {
     this.#process = new KernelProcess(new SessionProcess(kernel.processes, 'client', 1024));
   }
 
-  readonly memory: RemoteMemory = {
+  readonly memory: ClientMemory = {
     copyin: async (address, length) => {
       this.log.push(`in ${length}`);
       if (address + length > this.there.bytes.length) return -Errno.EFAULT;

@@ -11,7 +11,7 @@ import { FrameMemory, type MemoryBudget } from '../sys/copy.ts';
 import { systemCall } from '../sys/syscalls.ts';
 import { BLOCKED, SystemCall } from '../sys/system-call.ts';
 import type { SessionProcess } from './session-process.ts';
-import type { RemoteMemory, RemoteProcess } from './system-call-service.ts';
+import type { ClientMemory, RemoteProcess } from './system-call-service.ts';
 
 /** Memory of a program that is held for one call. */
 const HELD_BYTES_MAX = 1 << 20;
@@ -34,7 +34,7 @@ export class KernelProcess implements RemoteProcess {
   }
 
   /** Count or -errno. -EAGAIN: the kernel has too many processes; -ENOBUFS: the calls under way hold 16 MiB already. */
-  call(number: number, args: Float64Array, remote: RemoteMemory): Promise<number> {
+  call(number: number, args: Float64Array, remote: ClientMemory): Promise<number> {
     const process = this.#session.begin();
     if (process === null) return Promise.resolve(-Errno.EAGAIN);
     const memory = new FrameMemory(HELD_BYTES_MAX, this.#budget);
@@ -56,7 +56,7 @@ export class KernelProcess implements RemoteProcess {
     number: number,
     args: Float64Array,
     memory: FrameMemory,
-    remote: RemoteMemory,
+    remote: ClientMemory,
   ): Promise<number> {
     const [a0, a1, a2, a3, a4, a5] = args;
     for (let ranges = 0; ranges < RANGES_MAX; ranges++) {
@@ -87,7 +87,7 @@ function finished(call: SystemCall, begin: () => number): number | Promise<numbe
 }
 
 /** Send back the ranges that the call wrote: 0 or -errno. */
-async function copyOut(memory: FrameMemory, remote: RemoteMemory): Promise<number> {
+async function copyOut(memory: FrameMemory, remote: ClientMemory): Promise<number> {
   const ranges: [number, Uint8Array][] = [];
   memory.written((address, bytes) => ranges.push([address, bytes]));
   for (const [address, bytes] of ranges) {

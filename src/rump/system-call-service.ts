@@ -10,7 +10,7 @@ import * as protocol from './protocol.ts';
 import type { ClientPort, SessionService } from './session.ts';
 
 /** Memory of the caller, elsewhere. Rejects nothing: a count or -errno. */
-export interface RemoteMemory {
+export interface ClientMemory {
   /** Bytes at `address`; -EFAULT when there are none. */
   copyin(address: number, length: number): Promise<Uint8Array | number>;
   /** 0 or -errno. */
@@ -20,7 +20,7 @@ export interface RemoteMemory {
 /** The process of a session, by its system calls: it begins with the first, unless socket calls have begun it. */
 export interface RemoteProcess {
   /** Count or -errno; -ENOSYS for a number that has no call, -EAGAIN when the kernel has too many processes. */
-  call(number: number, args: Float64Array, memory: RemoteMemory): number | Promise<number>;
+  call(number: number, args: Float64Array, memory: ClientMemory): number | Promise<number>;
   /** The session is over. */
   exit(): void;
 }
@@ -64,7 +64,7 @@ export class SystemCallService implements SessionService {
     if (!this.#closed) this.#client.reply(frame, result);
   }
 
-  #memoryOf(object: number): RemoteMemory {
+  #memoryOf(object: number): ClientMemory {
     return {
       copyin: (address, length) => {
         if (length < 0 || length > protocol.FRAME_BYTES_MAX) return Promise.resolve(-Errno.EFAULT);
