@@ -48,7 +48,7 @@ export class MbcfNode implements PairOwner {
   readonly #marked: Pair[] = [];
   readonly #touchedTasks: TaskRecord[] = [];
   /** Attempts that wait for room at a pair, in the order of asking; true: has found it. */
-  readonly #waiting: Map<Association, (() => boolean)[]> = new Map();
+  readonly #waiting: Map<Association, WaitingAttempts> = new Map();
   readonly #requestWork: () => void;
   readonly #received: number;
   readonly #refused: readonly number[];
@@ -134,8 +134,8 @@ export class MbcfNode implements PairOwner {
       counters.add(this.#refused[mbcf.CHECK_REASONS.length] as number, 1);
       return;
     }
-    // State for others is made by a hello, or by asking them.
-    const known = this.#pairs.get(source) ?? (mbcf.type(view, at) === mbcf.TYPE_HELLO ? this.#pair(source) : null);
+    const known =
+      this.#pairs.get(source) ?? this.#newcomer(source, mbcf.type(view, at), mbcf.destinationEpoch(view, at));
     if (known === null) {
       counters.add(this.#refused[mbcf.CHECK_REASONS.length + 1] as number, 1);
       // An answer to a hello answers nobody's who is here.
@@ -144,6 +144,12 @@ export class MbcfNode implements PairOwner {
     }
     counters.add(this.#received, 1);
     known.receive(at, nowUs);
+  }
+
+  /** State for others is made when they say hello, or have heard of this incarnation. */
+  // cold: once per pair
+  #newcomer(source: number, type: number, epoch: number): Pair | null {
+    return type === mbcf.TYPE_HELLO || epoch === this.epoch ? this.#pair(source) : null;
   }
 
   /** Somebody speaks to an earlier incarnation of this node: he hears of this one, and nothing is kept of it. */
@@ -215,16 +221,16 @@ export class MbcfNode implements PairOwner {
   /** Call `attempt` until it has found room at a pair, after those who came before. */
   // cold: when there is no room
   awaitRoom(association: Association, attempt: () => boolean): void {
-    const waiting = this.#waiting.get(association) ?? [];
-    if (waiting.length === 0 && attempt()) return;
-    waiting.push(attempt);
-    this.#waiting.set(association, waiting);
+    let waiting = this.#waiting.get(association);
+    if (waiting === undefined) {
+      waiting = new WaitingAttempts();
+      this.#waiting.set(association, waiting);
+    }
+    if (waiting.length > 0 || !attempt()) waiting.push(attempt);
   }
 
   roomy(pair: Pair): void {
-    const waiting = this.#waiting.get(pair);
-    if (waiting === undefined) return;
-    while (waiting.length > 0 && waiting[0]?.()) waiting.shift();
+    this.#waiting.get(pair)?.run();
   }
 
   /** Nothing is sent or executed any more; what waits ends with ECANCELED. */
@@ -237,11 +243,36 @@ export class MbcfNode implements PairOwner {
       this.pending.fail(pair, STATUS_CLOSED);
     }
     this.context.heap.free(this.scratchAt);
-    for (const waiting of this.#waiting.values()) for (const attempt of waiting) attempt();
+    for (const waiting of this.#waiting.values()) waiting.run();
     this.#waiting.clear();
   }
 
   get closed(): boolean {
     return this.#closed;
+  }
+}
+
+/** Attempts in their order; one succeeds before the next is made. */
+class WaitingAttempts {
+  #attempts: (() => boolean)[] = [];
+  /** Attempts before this one have succeeded. */
+  #done = 0;
+
+  get length(): number {
+    return this.#attempts.length - this.#done;
+  }
+
+  push(attempt: () => boolean): void {
+    this.#attempts.push(attempt);
+  }
+
+  run(): void {
+    while (this.#done < this.#attempts.length) {
+      if (!(this.#attempts[this.#done] as () => boolean)()) break;
+      this.#done++;
+    }
+    if (this.#done * 2 < this.#attempts.length) return;
+    this.#attempts = this.#attempts.slice(this.#done);
+    this.#done = 0;
   }
 }

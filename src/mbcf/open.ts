@@ -16,7 +16,7 @@ import { Doorbell } from '../mem/doorbell.ts';
 import { Heap } from '../mem/heap.ts';
 import { SpinBudget, spinBudgetBytes } from '../mem/spin-budget.ts';
 import * as mbcf from '../wire/mbcf.ts';
-import type { MbcfSettings } from './context.ts';
+import { IN_FLIGHT, type MbcfSettings } from './context.ts';
 import { MbcfNode } from './node.ts';
 import { Task } from './task.ts';
 
@@ -24,6 +24,8 @@ const HEAP_BYTES: number = 32 << 20;
 /** The longest datagram that an Ethernet carries whole. */
 const DATAGRAM_BYTES = 1472;
 const DATAGRAM_BYTES_MAX = 65_507;
+/** More packets would overflow the receive buffer that a socket of the host has (208 KiB on Linux). */
+const UDP_IN_FLIGHT = IN_FLIGHT['1G'];
 /** Epochs count hundredths of a second: nodes that open later have higher ones. */
 const EPOCHS_PER_SECOND = 100n;
 const NS_PER_SECOND = 1_000_000_000n;
@@ -117,7 +119,7 @@ export class Mbcf {
         },
         flush: () => {},
       },
-      settings: options.settings ?? {},
+      settings: { inFlight: UDP_IN_FLIGHT, ...options.settings },
       requestWork: () => loop.requestWork(),
     });
     const agent: Agent = {

@@ -274,3 +274,43 @@ describe('a task that has moved', () => {
     expect(await world.run(fresh.fetchAdd(8, 0))).toBe(7);
   });
 });
+
+describe('a node that is killed and comes back', () => {
+  it('is another one for those who used its memory, and can be used again', async () => {
+    const world = new MbcfWorld();
+    world.boot(1);
+    world.boot(2);
+    const lives = (): RegisteredMemory => world.task(1, 10).register(new SharedArrayBuffer(64));
+    const user = world.task(2, 20);
+    const first = lives();
+    const remote = await world.run(user.attach(first.address));
+    await world.run(remote.fetchAdd(0, 1));
+    world.kill(1);
+    const asked = remote.fetchAdd(0, 1);
+    asked.catch(() => {});
+    await world.advance(1_000_000);
+    world.boot(1);
+    const second = lives();
+    await expect(world.run(asked)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    await expect(world.run(remote.fetchAdd(0, 1))).rejects.toMatchObject({ code: 'EKEYREJECTED' });
+    const again = await world.run(user.attach(second.address));
+    expect(await world.run(again.fetchAdd(0, 1))).toBe(0);
+  });
+
+  it('is unreachable when it does not come back, and no operation waits for ever', async () => {
+    const world = new MbcfWorld();
+    world.boot(1);
+    world.boot(2);
+    const user = world.task(2, 20);
+    const { address } = world.task(1, 10).register(new SharedArrayBuffer(64));
+    const remote = await world.run(user.attach(address));
+    world.kill(1);
+    const beganUs = world.nowUs;
+    await expect(world.run(remote.fetchAdd(0, 1))).rejects.toMatchObject({ code: 'EHOSTUNREACH' });
+    expect(world.nowUs - beganUs).toBeGreaterThan(10_000_000);
+    expect(world.nowUs - beganUs).toBeLessThan(12_000_000);
+    await expect(world.run(user.attach(address))).rejects.toMatchObject({ code: 'EHOSTUNREACH' });
+    world.boot(1);
+    await expect(world.run(user.attach(address))).rejects.toMatchObject({ code: 'ESRCH' });
+  });
+});
