@@ -2,8 +2,7 @@
  * Executes operations that other nodes ask for, on the memory of this node's tasks; the tasks take no part.
  *
  * Thread: that of the node. A packet is nobody's word: lengths, handles and addresses are checked before they are used, and a
- * refusal is one status, sent back whether the sender asked for one or not. Read first: wire/mbcf.ts, grant.ts. Missing: third-party copies are made by
- * the node that asks for them (remote-memory.ts).
+ * refusal is one status, sent back whether the sender asked for one or not. Read first: wire/mbcf.ts, grant.ts.
  */
 
 import { CHANGES, changeLong, changeWord } from '../mem/word-changes.ts';
@@ -28,7 +27,7 @@ import {
   STATUS_UNSUPPORTED,
   STATUS_WRONG_KEY,
 } from './status.ts';
-import type { TaskRecord } from './task-record.ts';
+import type { MemoryAddress, TaskRecord } from './task-record.ts';
 
 /** A status of an operation that has sent its reply itself. */
 const REPLIED = -1;
@@ -44,6 +43,8 @@ export interface ExecutorOwner {
   task(number: number): TaskRecord | null;
   /** Memory of tasks was changed, or a signal or record has come for one. */
   changed(task: TaskRecord): void;
+  /** Write data to the memory of a third task, and reply to the tag in the end. False: too many are on their way. */
+  copy(from: Association, tag: number, task: number, data: Uint8Array, to: MemoryAddress, address: number): boolean;
   /** Index of the counter of operations that were malformed. */
   readonly malformed: number;
 }
@@ -142,6 +143,8 @@ export class Executor {
         return this.#writeVector(grant);
       case mbcf.CODE_READ_VECTOR:
         return this.#readVector(grant);
+      case mbcf.CODE_COPY:
+        return this.#copy(grant);
       case mbcf.CODE_FIFO_WRITE:
         return this.#fifoWrite(grant);
       case mbcf.CODE_FIFO_READ:
@@ -285,6 +288,22 @@ export class Executor {
 
   #partBytes(i: number): number {
     return this.#view.getUint32(this.#dataAt + 4 + i * PART_BYTES + 8);
+  }
+
+  /** Data: node and task of the destination, key, address there, number of bytes. */
+  // cold: another node answers before the end
+  #copy(grant: Grant): number {
+    if (this.#dataBytes !== 20 + KEY_BYTES) return STATUS_MALFORMED;
+    const n = this.#view.getUint32(this.#dataAt + 16 + KEY_BYTES);
+    const status = this.#check(grant, RIGHT_READ, this.#address, n);
+    if (status !== STATUS_DONE) return status;
+    const key = new Uint8Array(KEY_BYTES);
+    this.#owner.context.bulk.copyOut(key, 0, this.#dataAt + 8, KEY_BYTES);
+    const node = this.#view.getInt32(this.#dataAt);
+    const destination = { node, task: this.#view.getInt32(this.#dataAt + 4), key };
+    const to = Number(this.#view.getBigUint64(this.#dataAt + 8 + KEY_BYTES));
+    const data = grant.memory.bytes.slice(this.#address, this.#address + n);
+    return this.#owner.copy(this.#from, this.#tag, grant.task, data, destination, to) ? REPLIED : STATUS_FULL;
   }
 
   // --- Words ---

@@ -16,12 +16,15 @@
 
 export { MultikernelError } from '../base/errors.ts';
 export type { DatagramPeer } from '../host/node/datagram-peers.ts';
+export type { AttachedMemory } from './attached-memory.ts';
+export { Barrier } from './barrier.ts';
 export { IN_FLIGHT, type InFlightLimit, type MbcfSettings } from './context.ts';
 export type { Fifo } from './fifo.ts';
 export type { Right } from './grant.ts';
 export { Mbcf, type OpenOptions } from './open.ts';
 export type { Comparison, FifoStatus, Part, RemoteMemory } from './remote-memory.ts';
 export type { Signal } from './signal-queue.ts';
-export type { LocalFifo, MemoryAddress, RegisteredMemory, RegisterOptions, SharedMemory, Task } from './task.ts';
+export { STATUS_DONE, STATUS_PENDING, statusCode } from './status.ts';
+export type { LocalFifo, RegisteredMemory, RegisterOptions, SharedMemory, Task } from './task.ts';
 export type { TaskMemory } from './task-memory.ts';
-export type { TaskAddress } from './task-record.ts';
+export type { MemoryAddress, TaskAddress } from './task-record.ts';

@@ -9,12 +9,13 @@ import { MultikernelError } from '../base/errors.ts';
 import * as mbcf from '../wire/mbcf.ts';
 import type { Association } from './association.ts';
 import { DEFAULT_SETTINGS, type MbcfContext, type MbcfSettings, type Wire } from './context.ts';
+import { Copier } from './copier.ts';
 import { Executor } from './executor.ts';
 import { LocalPair } from './local-pair.ts';
 import { Pair, type PairDrops, type PairOwner, sendPacket } from './pair.ts';
 import { PendingTable } from './pending.ts';
 import { STATUS_CLOSED } from './status.ts';
-import type { TaskRecord } from './task-record.ts';
+import type { MemoryAddress, TaskRecord } from './task-record.ts';
 
 /** Other nodes at most. */
 const PAIRS_MAX = 4096;
@@ -43,6 +44,7 @@ export class MbcfNode implements PairOwner {
   readonly pending: PendingTable = new PendingTable();
   readonly tasks: Map<number, TaskRecord> = new Map();
   readonly #executor: Executor;
+  readonly #copier: Copier = new Copier(this);
   readonly #local: LocalPair;
   readonly #pairs: Map<number, Pair> = new Map();
   readonly #marked: Pair[] = [];
@@ -212,6 +214,10 @@ export class MbcfNode implements PairOwner {
 
   task(number: number): TaskRecord | null {
     return this.tasks.get(number) ?? null;
+  }
+
+  copy(from: Association, tag: number, task: number, data: Uint8Array, to: MemoryAddress, address: number): boolean {
+    return this.#copier.copy(from, tag, task, data, to, address);
   }
 
   failed(pair: Pair, status: number): void {

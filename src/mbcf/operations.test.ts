@@ -2,8 +2,11 @@
 
 import { describe, expect, it } from 'vitest';
 import { MbcfWorld } from '../../test/fixtures/mbcf-world.ts';
-import type { RemoteMemory } from './remote-memory.ts';
-import type { MemoryAddress, RegisteredMemory, RegisterOptions, Task } from './task.ts';
+import type { AttachedMemory } from './attached-memory.ts';
+import { Barrier } from './barrier.ts';
+import { STATUS_DONE, STATUS_OUT_OF_RANGE, STATUS_PENDING } from './status.ts';
+import type { RegisteredMemory, RegisterOptions, Task } from './task.ts';
+import type { MemoryAddress } from './task-record.ts';
 
 interface Bed {
   world: MbcfWorld;
@@ -11,7 +14,7 @@ interface Bed {
   user: Task;
   registered: RegisteredMemory;
   bytes: Uint8Array;
-  remote: RemoteMemory;
+  remote: AttachedMemory;
   run: <T>(promise: Promise<T>) => Promise<T>;
 }
 
@@ -204,6 +207,71 @@ describe.each(TRANSPORTS)('over %s', (_name, kind, wide) => {
     expect(text(bytes.slice(0, 4))).toBe('abba');
   });
 
+  it('executes several operations with nothing in between, or none', async () => {
+    const { remote, run, bytes } = await bed(kind, wide);
+    const word = new Int32Array(bytes.buffer);
+    const others = Promise.all([1, 2, 3].map(() => remote.fetchAdd(0, 1)));
+    const both = remote.compound((memory) =>
+      Promise.all([memory.swap(0, 100), memory.fetchAdd(0, 1), memory.read(0, 4)]),
+    );
+    const after = remote.fetchAdd(0, 1);
+    const [before, added, read] = await run(both);
+    expect([await run(others), before, added, [...read], await run(after)]).toEqual([
+      [0, 1, 2],
+      3,
+      100,
+      [101, 0, 0, 0],
+      101,
+    ]);
+    const long = remote.compound((memory) =>
+      Promise.allSettled([
+        memory.swap(4, 1),
+        memory.write(8, new Uint8Array(1300)),
+        memory.read(8, 1000),
+        memory.read(8, 1000),
+      ]),
+    );
+    expect((await run(long)).map((end) => end.status === 'rejected' && end.reason.code)).toEqual(
+      new Array(4).fill('EMSGSIZE'),
+    );
+    expect(word[1]).toBe(0);
+    const partly = remote.compound((memory) =>
+      Promise.allSettled([memory.swap(8, 1), memory.swap(9, 1), memory.swap(12, 1)]),
+    );
+    expect((await run(partly)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(await run(remote.compound(() => 'empty'))).toBe('empty');
+  });
+
+  it('reports to a status word', async () => {
+    const { remote, run, user } = await bed(kind, wide);
+    const buffer = new SharedArrayBuffer(16);
+    const own = user.register(buffer);
+    const word = new Int32Array(buffer);
+    word[1] = 99;
+    const reporting = remote.reporting(own, 4);
+    const written = reporting.write(0, ascii('data'));
+    expect(word[1]).toBe(kind === 'local' ? STATUS_DONE : STATUS_PENDING);
+    await run(written);
+    expect(word[1]).toBe(STATUS_DONE);
+    await expect(run(reporting.read(4096, 1))).rejects.toMatchObject({ code: 'EFAULT' });
+    expect(word[1]).toBe(STATUS_OUT_OF_RANGE);
+    expect(() => remote.reporting(own, 14)).toThrow('no word at 14');
+  });
+
+  it('copies to the memory of a third task', async () => {
+    const { remote, run, bytes, world } = await bed(kind, wide);
+    world.boot(3);
+    const buffer = new SharedArrayBuffer(8192);
+    const third = world.task(3, 30).register(buffer, { rights: ['write'] });
+    bytes.set(Uint8Array.from({ length: 4096 }, (_, i) => i * 3));
+    await run(remote.copyTo(8, 4000, third.address, 100));
+    expect(Buffer.compare(new Uint8Array(buffer, 100, 4000), bytes.slice(8, 4008))).toBe(0);
+    await expect(run(remote.copyTo(8, 4000, third.address, 8000))).rejects.toMatchObject({ code: 'EFAULT' });
+    await expect(run(remote.copyTo(4000, 100, third.address, 0))).rejects.toMatchObject({ code: 'EFAULT' });
+    const wrong = { ...third.address, key: new Uint8Array(16) };
+    await expect(run(remote.copyTo(8, 8, wrong, 0))).rejects.toMatchObject({ code: 'EKEYREJECTED' });
+  });
+
   it('refuses with one code per cause, and counts it', async () => {
     const { registered, user, remote, run, world, owner, bytes } = await bed(kind, wide, { byteLength: 1024 });
     const refusal = async (promise: Promise<unknown>, code: string): Promise<void> => {
@@ -312,5 +380,38 @@ describe('a node that is killed and comes back', () => {
     await expect(world.run(user.attach(address))).rejects.toMatchObject({ code: 'EHOSTUNREACH' });
     world.boot(1);
     await expect(world.run(user.attach(address))).rejects.toMatchObject({ code: 'ESRCH' });
+  });
+});
+
+describe('a barrier', () => {
+  it('lets nobody out before all have come, again and again', async () => {
+    const world = new MbcfWorld({ faults: { loss: 0.05, reorder: 0.1 } });
+    const MEMBERS = 5;
+    const tasks = Array.from({ length: MEMBERS }, (_, i) => {
+      world.boot(i + 1);
+      return world.task(i + 1, 1);
+    });
+    const registered = tasks.map((task) => task.register(new SharedArrayBuffer(Barrier.byteLength(MEMBERS) + 4)));
+    const members = registered.map(({ address }) => address);
+    const barriers = await world.run(
+      Promise.all(tasks.map((task, i) => Barrier.join(task, registered[i]!, 0, i, members))),
+    );
+    const entered = new Array<number>(MEMBERS).fill(0);
+    const left: number[] = [];
+    const life = async (i: number): Promise<void> => {
+      for (let round = 1; round <= 20; round++) {
+        entered[i] = round;
+        await barriers[i]!.wait();
+        expect(Math.min(...entered)).toBeGreaterThanOrEqual(round);
+        left.push(round);
+      }
+    };
+    const late = life(0);
+    const rest = [1, 2, 3].map(life);
+    await world.advance(5_000_000);
+    expect(left).toEqual([]);
+    await world.run(Promise.all([late, ...rest, life(4)]));
+    expect(left.length).toBe(20 * MEMBERS);
+    await expect(Barrier.join(tasks[0]!, registered[0]!, 0, 5, members)).rejects.toMatchObject({ code: 'EINVAL' });
   });
 });

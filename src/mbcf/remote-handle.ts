@@ -10,7 +10,15 @@ import * as mbcf from '../wire/mbcf.ts';
 import type { Association } from './association.ts';
 import { KEY_BYTES } from './grant.ts';
 import type { MbcfNode } from './node.ts';
-import { STATUS_DONE, STATUS_MOVED, STATUS_OUT_OF_RANGE, STATUS_STALE, statusError } from './status.ts';
+import {
+  STATUS_CLOSED,
+  STATUS_DONE,
+  STATUS_MOVED,
+  STATUS_OUT_OF_RANGE,
+  STATUS_STALE,
+  statusError,
+  statusOf,
+} from './status.ts';
 import type { TaskAddress } from './task-record.ts';
 
 /** Times that an operation is sent again because the task was elsewhere. */
@@ -31,6 +39,18 @@ export interface Request<T> {
   readonly write: (view: DataView, at: number) => void;
   /** Reads the data of the reply. */
   readonly read: (view: DataView, at: number, byteLength: number) => T;
+  /** Learns the status in the end. */
+  readonly settled?: (status: number) => void;
+}
+
+/** A way to send operations to the memory of a task. */
+export interface Submitter {
+  readonly node: MbcfNode;
+  readonly target: TaskAddress;
+  readonly byteLength: number;
+  /** Longest data of one operation. */
+  readonly maxDataBytes: number;
+  submit<T>(request: Request<T>): Promise<T>;
 }
 
 interface Waiting {
@@ -39,7 +59,7 @@ interface Waiting {
   moves: number;
 }
 
-export class RemoteHandle {
+export class RemoteHandle implements Submitter {
   readonly node: MbcfNode;
   /** The task here that uses it. */
   readonly task: number;
@@ -69,9 +89,8 @@ export class RemoteHandle {
     return this.#target;
   }
 
-  /** The way to its node. */
-  get way(): Association {
-    return this.#way;
+  get maxDataBytes(): number {
+    return this.#way.maxDataBytes;
   }
 
   /** Show the key, and get a handle; follows a task that has moved. Rejects with the code of the refusal. */
@@ -113,6 +132,45 @@ export class RemoteHandle {
     });
   }
 
+  /**
+   * Send operations in one packet, which is executed without anything in between; each resolves with its value. All reject with EMSGSIZE when they do not fit
+   * one, and none is executed.
+   */
+  submitTogether(requests: readonly Request<unknown>[]): Promise<unknown>[] {
+    const ends: Waiting[] = [];
+    const promises = requests.map(
+      () => new Promise<unknown>((resolve, reject) => ends.push({ resolve, reject, moves: MOVES_MAX })),
+    );
+    this.#sendTogether(requests, ends);
+    return promises;
+  }
+
+  #sendTogether(requests: readonly Request<unknown>[], ends: readonly Waiting[]): void {
+    this.node.awaitRoom(this.#way, () => {
+      const way = this.#way;
+      if (!this.node.closed && this.#association !== way.association) {
+        this.attach().then(
+          () => this.#sendTogether(requests, ends),
+          (error: Error) => {
+            for (const { reject } of ends) reject(error);
+          },
+        );
+        return true;
+      }
+      const bytes = (of: 'dataBytes' | 'replyBytes'): number =>
+        requests.reduce((sum, request) => sum + mbcf.paddedBytes(true, request[of]), 0);
+      if (Math.max(bytes('dataBytes'), bytes('replyBytes')) > way.maxOperationBytes) {
+        for (const { reject } of ends) reject(new MultikernelError('EMSGSIZE', 'mbcf: compound: longer than a packet'));
+        return true;
+      }
+      way.seal();
+      // The first finds no room, or all of them do: they share a packet.
+      const sent = requests.every((request, i) => this.#attempt(request, ends[i] as Waiting));
+      way.seal();
+      return sent;
+    });
+  }
+
   #send<T>(request: Request<T>, waiting: Waiting): void {
     this.node.awaitRoom(this.#way, () => this.#attempt(request, waiting));
   }
@@ -121,6 +179,7 @@ export class RemoteHandle {
   #attempt<T>(request: Request<T>, waiting: Waiting): boolean {
     const way = this.#way;
     if (this.node.closed) {
+      request.settled?.(STATUS_CLOSED);
       waiting.reject(new MultikernelError('ECANCELED', `mbcf: ${request.what}: the node was closed`));
       return true;
     }
@@ -134,6 +193,7 @@ export class RemoteHandle {
       return true;
     }
     if (request.address > way.maxAddress) {
+      request.settled?.(STATUS_OUT_OF_RANGE);
       waiting.reject(statusError(STATUS_OUT_OF_RANGE, request.what));
       return true;
     }
@@ -159,6 +219,7 @@ export class RemoteHandle {
 
   #completed<T>(request: Request<T>, waiting: Waiting, status: number, at: number, byteLength: number): void {
     if (status === STATUS_DONE) {
+      request.settled?.(status);
       waiting.resolve(request.read(this.node.context.arena.view, at, byteLength));
       return;
     }
@@ -174,6 +235,9 @@ export class RemoteHandle {
       this.#sendAgain(request, waiting);
       return;
     }
+    if (status === STATUS_STALE) this.#association = 0;
+    if (status === STATUS_MOVED && byteLength === 8 && !this.#follow(at, waiting)) return;
+    request.settled?.(status);
     waiting.reject(statusError(status, request.what));
   }
 
@@ -197,7 +261,10 @@ export class RemoteHandle {
   #sendAgain<T>(request: Request<T>, waiting: Waiting): void {
     this.attach().then(
       () => this.#send(request, waiting),
-      (error: Error) => waiting.reject(error),
+      (error: Error) => {
+        request.settled?.(statusOf(error));
+        waiting.reject(error);
+      },
     );
   }
 }

@@ -9,9 +9,10 @@
 import { MultikernelError } from '../base/errors.ts';
 import * as change from '../mem/word-changes.ts';
 import * as mbcf from '../wire/mbcf.ts';
-import type { RemoteHandle, Request } from './remote-handle.ts';
+import { KEY_BYTES } from './grant.ts';
+import type { Request, Submitter } from './remote-handle.ts';
 import { SIGNAL_BYTES_MAX, SIGNALS } from './signal-queue.ts';
-import type { TaskAddress } from './task-record.ts';
+import type { MemoryAddress, TaskAddress } from './task-record.ts';
 
 /** When a conditional swap stores: the word compared with the comparand. */
 export type Comparison = 'EQ' | 'NE' | 'LT' | 'LE' | 'GT' | 'GE';
@@ -42,9 +43,9 @@ export interface FifoStatus {
 const nothing = (): void => {};
 
 export class RemoteMemory {
-  readonly #handle: RemoteHandle;
+  readonly #handle: Submitter;
 
-  constructor(handle: RemoteHandle) {
+  constructor(handle: Submitter) {
     this.#handle = handle;
   }
 
@@ -62,7 +63,7 @@ export class RemoteMemory {
 
   /** Write bytes. Longer data go in several packets, in their order. */
   write(address: number, data: Uint8Array): Promise<void> {
-    const { maxDataBytes } = this.#handle.way;
+    const { maxDataBytes } = this.#handle;
     if (data.length <= maxDataBytes) return this.#write(address, data, 0, data.length);
     const parts: Promise<void>[] = [];
     for (let from = 0; from < data.length; from += maxDataBytes) {
@@ -86,7 +87,7 @@ export class RemoteMemory {
 
   /** Read bytes. Longer ranges come in several packets; each is read at once, all of them are not. */
   async read(address: number, byteLength: number): Promise<Uint8Array<ArrayBuffer>> {
-    const { maxDataBytes } = this.#handle.way;
+    const { maxDataBytes } = this.#handle;
     const data = new Uint8Array(byteLength);
     const parts: Promise<void>[] = [];
     for (let from = 0; from < byteLength || from === 0; from += maxDataBytes) {
@@ -256,6 +257,21 @@ export class RemoteMemory {
     return this.#submit(what, code, address, 16, 8, write, (view, at) => view.getBigInt64(at), mbcf.OPERATION_FETCH);
   }
 
+  /**
+   * Copy to the memory of a third task, without a way through this one: the node that has the memory writes it there. Rejects with the code of the refusal,
+   * here or there.
+   */
+  copyTo(address: number, byteLength: number, destination: MemoryAddress, destinationAddress: number): Promise<void> {
+    const write = (view: DataView, at: number): void => {
+      view.setUint32(at, destination.node);
+      view.setUint32(at + 4, destination.task);
+      for (let i = 0; i < KEY_BYTES; i++) view.setUint8(at + 8 + i, destination.key[i] as number);
+      view.setBigUint64(at + 8 + KEY_BYTES, BigInt(destinationAddress));
+      view.setUint32(at + 16 + KEY_BYTES, byteLength);
+    };
+    return this.#submit('copy', mbcf.CODE_COPY, address, 20 + KEY_BYTES, 0, write, nothing);
+  }
+
   // --- FIFO and signal ---
 
   /** Append a record to the FIFO at an address. Rejects with ENOBUFS when it is full, EMSGSIZE when the record never fits. */
@@ -267,7 +283,7 @@ export class RemoteMemory {
 
   /** Take the oldest record out of the FIFO at an address. Rejects with EAGAIN when there is none. */
   fifoRead(address: number): Promise<Uint8Array<ArrayBuffer>> {
-    const { maxDataBytes } = this.#handle.way;
+    const { maxDataBytes } = this.#handle;
     return this.#submit('FIFO read', mbcf.CODE_FIFO_READ, address, 0, maxDataBytes, nothing, this.#copy);
   }
 

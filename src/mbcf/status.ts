@@ -57,6 +57,17 @@ const CAUSES: readonly (readonly [code: string, text: string])[] = [
   ['ECANCELED', 'the node was closed'],
 ];
 
+/** The code of the error that a status is: '' of done, EINPROGRESS of pending, EIO of a number that is none. */
+export function statusCode(status: number): string {
+  return CAUSES[status]?.[0] ?? 'EIO';
+}
+
+/** The status of an error of {@link statusError}; STATUS_UNREACHABLE of any other. */
+export function statusOf(error: unknown): number {
+  const status = CAUSES.findIndex(([code]) => code === (error as { code?: string }).code);
+  return status > 0 ? status : STATUS_UNREACHABLE;
+}
+
 /** The error of a status; `what` names the operation. */
 export function statusError(status: number, what: string): MultikernelError {
   const [code, text] = CAUSES[status] ?? ['EIO', `status ${status}`];

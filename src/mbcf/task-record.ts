@@ -15,6 +15,11 @@ export interface TaskAddress {
   readonly task: number;
 }
 
+/** The name of registered memory for others: its place, and its key. */
+export interface MemoryAddress extends TaskAddress {
+  readonly key: Uint8Array;
+}
+
 export class TaskRecord {
   readonly number: number;
   readonly grants: Grant[] = [];

@@ -5,15 +5,16 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import { AttachedMemory } from './attached-memory.ts';
 import { type Condition, Conditions } from './conditions.ts';
 import { Fifo } from './fifo.ts';
 import { Grant, KEY_BYTES, RIGHT_BITS, type Right } from './grant.ts';
 import type { MbcfNode } from './node.ts';
 import { RemoteHandle } from './remote-handle.ts';
-import { type Comparison, RemoteMemory } from './remote-memory.ts';
+import type { Comparison } from './remote-memory.ts';
 import { SIGNALS, type Signal } from './signal-queue.ts';
 import { TaskMemory } from './task-memory.ts';
-import { type TaskAddress, TaskRecord } from './task-record.ts';
+import { type MemoryAddress, type TaskAddress, TaskRecord } from './task-record.ts';
 
 const RIGHTS_ALL: readonly Right[] = ['read', 'write', 'atomic', 'signal'];
 
@@ -33,11 +34,6 @@ export interface RegisterOptions {
   readonly expiresMs?: number;
   /** A key that is known already, 16 bytes: for a task that has moved. Default: 128 random bits. */
   readonly key?: Uint8Array;
-}
-
-/** The name of registered memory for others: its place, and its key. */
-export interface MemoryAddress extends TaskAddress {
-  readonly key: Uint8Array;
 }
 
 /** Registered memory, in the hands of its owner. */
@@ -154,10 +150,10 @@ export class Task {
   }
 
   /** The memory that a key opens. Rejects with EKEYREJECTED, EKEYREVOKED, EKEYEXPIRED, ESRCH or EHOSTUNREACH. */
-  async attach({ node, task, key }: MemoryAddress): Promise<RemoteMemory> {
+  async attach({ node, task, key }: MemoryAddress): Promise<AttachedMemory> {
     const handle = new RemoteHandle(this.#node, this.number, { node, task }, key);
     await handle.attach();
-    return new RemoteMemory(handle);
+    return new AttachedMemory(handle);
   }
 
   /** Declare a FIFO in registered memory. Throws EINVAL when `[address, address + byteLength)` is not aligned to 8 or has no room. */
