@@ -45,10 +45,21 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   socket: ['mem', 'wire', 'inet'],
   sys: ['mem', 'kern', 'net', 'inet', 'socket'],
   rump: ['mem', 'kern', 'wire', 'sys', 'socket', 'host/contract'],
-  mbcf: ['mem', 'kern', 'wire', 'net', 'sys', 'socket', 'host/contract'],
+  'mbcf/protocol': ['mem', 'kern', 'wire'],
+  // What tasks call: promises over the protocol.
+  mbcf: ['mem', 'wire', 'mbcf/protocol'],
   // A public subpath: a node, and the loop and the datagrams of a Node program.
-  'mbcf/index': ['mbcf', 'host/contract', 'host/node/event-loop', 'host/node/datagram-peers'],
-  'mbcf/open': ['mbcf', 'mem', 'kern', 'wire', 'host/contract', 'host/node/event-loop', 'host/node/datagram-peers'],
+  'mbcf/index': ['mbcf', 'mbcf/protocol', 'host/contract', 'host/node/event-loop', 'host/node/datagram-peers'],
+  'mbcf/open': [
+    'mbcf',
+    'mbcf/protocol',
+    'mem',
+    'kern',
+    'wire',
+    'host/contract',
+    'host/node/event-loop',
+    'host/node/datagram-peers',
+  ],
   // `Kernel.capture` is a tool over the kernel's own client.
   kernel: [
     'mem',
@@ -146,7 +157,7 @@ const ATOMIC_CELLS = /^(kern\/cpu|link\/(port-map|vni-port|vni|file-vni|network)
 const CLOCKS = ['host/node', 'host/sim'];
 
 /** Folders every function of which handles frames or calls, unless it is marked cold (fixtures/data-path.ts). */
-const DATA_PATH = ['kern', 'net', 'link', 'inet', 'socket', 'mem', 'sys'];
+const DATA_PATH = ['kern', 'net', 'link', 'inet', 'socket', 'mem', 'sys', 'mbcf/protocol'];
 /** Constructs in functions of the data path that are neither removed nor marked yet. May fall, never rise. */
 const DATA_PATH_DEBT = 0;
 /** Formats: values for tests, traces and control are read and written by functions of these names and files. */

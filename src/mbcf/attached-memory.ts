@@ -6,12 +6,12 @@
 
 import { MultikernelError } from '../base/errors.ts';
 import { writeWord } from '../mem/word-changes.ts';
-import type { MbcfNode } from './node.ts';
+import type { MbcfNode } from './protocol/node.ts';
+import { STATUS_PENDING } from './protocol/status.ts';
+import type { TaskMemory } from './protocol/task-memory.ts';
+import type { TaskAddress } from './protocol/task-record.ts';
 import type { RemoteHandle, Request, Submitter } from './remote-handle.ts';
 import { RemoteMemory } from './remote-memory.ts';
-import { STATUS_PENDING } from './status.ts';
-import type { TaskMemory } from './task-memory.ts';
-import type { TaskAddress } from './task-record.ts';
 
 export class AttachedMemory extends RemoteMemory {
   readonly #remote: RemoteHandle;

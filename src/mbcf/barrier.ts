@@ -3,19 +3,19 @@
  * synchronization", 1988).
  *
  * Thread: that of the node. In round r each member adds 1 to word r of the member 2^r behind it, and waits for its own word; after log2(n) rounds
- * everybody has heard of everybody. What was called before is complete only after `quiet`.
+ * everybody has heard of everybody. Operations that were called before are complete only after `quiet`.
  */
 
 import { MultikernelError } from '../base/errors.ts';
 import type { AttachedMemory } from './attached-memory.ts';
+import type { MemoryAddress } from './protocol/task-record.ts';
 import type { RegisteredMemory, Task } from './task.ts';
-import type { MemoryAddress } from './task-record.ts';
 
 export class Barrier {
   readonly #task: Task;
   readonly #registered: RegisteredMemory;
   readonly #address: number;
-  /** Those to whom a round is told. */
+  /** Members to whom each round is told. */
   readonly #told: readonly AttachedMemory[];
   #generation = 0;
   #waiting = false;

@@ -6,8 +6,8 @@
  */
 
 import { readWord } from '../mem/word-changes.ts';
+import type { TaskMemory } from './protocol/task-memory.ts';
 import type { Comparison } from './remote-memory.ts';
-import type { TaskMemory } from './task-memory.ts';
 
 /** Whether a word compares to a value, signed. */
 function compares(word: number, comparison: Comparison, value: number): boolean {

@@ -5,18 +5,19 @@
  */
 
 import * as mbcf from '../wire/mbcf.ts';
-import type { Association } from './association.ts';
-import type { MbcfNode } from './node.ts';
+import type { Association } from './protocol/association.ts';
+import type { CopyService } from './protocol/executor.ts';
+import type { MbcfNode } from './protocol/node.ts';
+import { STATUS_DONE, statusOf } from './protocol/status.ts';
+import type { MemoryAddress } from './protocol/task-record.ts';
 import { RemoteHandle } from './remote-handle.ts';
 import { RemoteMemory } from './remote-memory.ts';
-import { STATUS_DONE, statusOf } from './status.ts';
-import type { MemoryAddress } from './task-record.ts';
 
 /** Copies on their way at most, and their bytes. */
 const COPIES_MAX = 64;
 const BYTES_MAX: number = 64 << 20;
 
-export class Copier {
+export class Copier implements CopyService {
   readonly #node: MbcfNode;
   #copies = 0;
   #bytes = 0;

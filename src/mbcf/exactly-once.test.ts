@@ -6,9 +6,9 @@
 import { describe, expect, it } from 'vitest';
 import { MbcfWorld } from '../../test/fixtures/mbcf-world.ts';
 import { randomBelow, randomUnit, SeededRng } from '../base/rng.ts';
+import type { MemoryAddress } from './protocol/task-record.ts';
 import type { RemoteMemory } from './remote-memory.ts';
 import type { LocalFifo } from './task.ts';
-import type { MemoryAddress } from './task-record.ts';
 
 const OWNER = 100;
 const WRITERS = 8;

@@ -16,8 +16,8 @@ import { Doorbell } from '../mem/doorbell.ts';
 import { Heap } from '../mem/heap.ts';
 import { SpinBudget, spinBudgetBytes } from '../mem/spin-budget.ts';
 import * as mbcf from '../wire/mbcf.ts';
-import { IN_FLIGHT, type MbcfSettings } from './context.ts';
-import { MbcfNode } from './node.ts';
+import { IN_FLIGHT, type MbcfSettings } from './protocol/context.ts';
+import { MbcfNode } from './protocol/node.ts';
 import { Task } from './task.ts';
 
 const HEAP_BYTES: number = 32 << 20;

@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { MbcfWorld } from '../../test/fixtures/mbcf-world.ts';
 import type { AttachedMemory } from './attached-memory.ts';
 import { Barrier } from './barrier.ts';
-import { STATUS_DONE, STATUS_OUT_OF_RANGE, STATUS_PENDING } from './status.ts';
+import { STATUS_DONE, STATUS_OUT_OF_RANGE, STATUS_PENDING } from './protocol/status.ts';
+import type { MemoryAddress } from './protocol/task-record.ts';
 import type { RegisteredMemory, RegisterOptions, Task } from './task.ts';
-import type { MemoryAddress } from './task-record.ts';
 
 interface Bed {
   world: MbcfWorld;

@@ -7,9 +7,9 @@
 
 import { MultikernelError } from '../base/errors.ts';
 import * as mbcf from '../wire/mbcf.ts';
-import type { Association } from './association.ts';
-import { KEY_BYTES } from './grant.ts';
-import type { MbcfNode } from './node.ts';
+import type { Association } from './protocol/association.ts';
+import { KEY_BYTES } from './protocol/grant.ts';
+import type { MbcfNode } from './protocol/node.ts';
 import {
   STATUS_CLOSED,
   STATUS_DONE,
@@ -18,8 +18,8 @@ import {
   STATUS_STALE,
   statusError,
   statusOf,
-} from './status.ts';
-import type { TaskAddress } from './task-record.ts';
+} from './protocol/status.ts';
+import type { TaskAddress } from './protocol/task-record.ts';
 
 /** Times that an operation is sent again because the task was elsewhere. */
 const MOVES_MAX = 4;

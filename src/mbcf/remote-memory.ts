@@ -9,10 +9,10 @@
 import { MultikernelError } from '../base/errors.ts';
 import * as change from '../mem/word-changes.ts';
 import * as mbcf from '../wire/mbcf.ts';
-import { KEY_BYTES } from './grant.ts';
+import { KEY_BYTES } from './protocol/grant.ts';
+import { SIGNAL_BYTES_MAX, SIGNALS } from './protocol/signal-queue.ts';
+import type { MemoryAddress, TaskAddress } from './protocol/task-record.ts';
 import type { Request, Submitter } from './remote-handle.ts';
-import { SIGNAL_BYTES_MAX, SIGNALS } from './signal-queue.ts';
-import type { MemoryAddress, TaskAddress } from './task-record.ts';
 
 /** When a conditional swap stores: the word compared with the comparand. */
 export type Comparison = 'EQ' | 'NE' | 'LT' | 'LE' | 'GT' | 'GE';

@@ -7,14 +7,15 @@
 import { MultikernelError } from '../base/errors.ts';
 import { AttachedMemory } from './attached-memory.ts';
 import { type Condition, Conditions } from './conditions.ts';
-import { Fifo } from './fifo.ts';
-import { Grant, KEY_BYTES, RIGHT_BITS, type Right } from './grant.ts';
-import type { MbcfNode } from './node.ts';
+import { Copier } from './copier.ts';
+import { Fifo } from './protocol/fifo.ts';
+import { Grant, KEY_BYTES, RIGHT_BITS, type Right } from './protocol/grant.ts';
+import type { MbcfNode } from './protocol/node.ts';
+import { SIGNALS, type Signal } from './protocol/signal-queue.ts';
+import { TaskMemory } from './protocol/task-memory.ts';
+import { type MemoryAddress, type TaskAddress, TaskRecord } from './protocol/task-record.ts';
 import { RemoteHandle } from './remote-handle.ts';
 import type { Comparison } from './remote-memory.ts';
-import { SIGNALS, type Signal } from './signal-queue.ts';
-import { TaskMemory } from './task-memory.ts';
-import { type MemoryAddress, type TaskAddress, TaskRecord } from './task-record.ts';
 
 const RIGHTS_ALL: readonly Right[] = ['read', 'write', 'atomic', 'signal'];
 
@@ -118,6 +119,7 @@ export class Task {
     this.number = number;
     this.#record = new TaskRecord(number, () => this.#look());
     node.tasks.set(number, this.#record);
+    node.copies ??= new Copier(node);
   }
 
   /** Let others use memory of this task. Throws EINVAL for a range that is not aligned to 8 or not in the memory, and for a key of another length. */

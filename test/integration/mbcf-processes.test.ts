@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, it } from 'vitest';
 import { Mbcf } from '../../src/mbcf/open.ts';
-import type { MemoryAddress } from '../../src/mbcf/task-record.ts';
+import type { MemoryAddress } from '../../src/mbcf/protocol/task-record.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../fixtures/programs/mbcf-counter.mjs');
 const USERS = 7;

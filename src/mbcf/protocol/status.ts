@@ -5,7 +5,7 @@
  * Linux have for the cause.
  */
 
-import { MultikernelError } from '../base/errors.ts';
+import { MultikernelError } from '../../base/errors.ts';
 
 /** Not yet done. */
 export const STATUS_PENDING = 0;
@@ -63,12 +63,14 @@ export function statusCode(status: number): string {
 }
 
 /** The status of an error of {@link statusError}; STATUS_UNREACHABLE of any other. */
+// cold: an operation failed
 export function statusOf(error: unknown): number {
   const status = CAUSES.findIndex(([code]) => code === (error as { code?: string }).code);
   return status > 0 ? status : STATUS_UNREACHABLE;
 }
 
 /** The error of a status; `what` names the operation. */
+// cold: an operation failed
 export function statusError(status: number, what: string): MultikernelError {
   const [code, text] = CAUSES[status] ?? ['EIO', `status ${status}`];
   return new MultikernelError(code, `mbcf: ${what}: ${text}`);

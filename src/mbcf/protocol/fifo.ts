@@ -13,8 +13,8 @@
  * have the right to write there, so what is read is checked: nonsense empties the FIFO, and reaches nothing else.
  */
 
-import { MultikernelError } from '../base/errors.ts';
-import { readWord, writeWord } from '../mem/word-changes.ts';
+import { MultikernelError } from '../../base/errors.ts';
+import { readWord, writeWord } from '../../mem/word-changes.ts';
 import { STATUS_DONE, STATUS_EMPTY, STATUS_FULL, STATUS_TOO_LONG } from './status.ts';
 import type { TaskMemory } from './task-memory.ts';
 
@@ -119,6 +119,7 @@ export class Fifo {
   }
 
   /** The oldest record, taken out; null when there is none. */
+  // cold: the record is an array of its own
   take(): Uint8Array<ArrayBuffer> | null {
     const n = this.peekBytes();
     if (n < 0) return null;

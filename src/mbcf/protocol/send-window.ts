@@ -6,8 +6,8 @@
  * flood each other go on. Read first: context.ts, wire/mbcf.ts.
  */
 
-import { seqDiff, seqGt, seqLt } from '../base/sequence.ts';
-import * as mbcf from '../wire/mbcf.ts';
+import { seqDiff, seqGt, seqLt } from '../../base/sequence.ts';
+import * as mbcf from '../../wire/mbcf.ts';
 import type { InFlightLimit, MbcfContext } from './context.ts';
 
 /** Slots for replies alone. */

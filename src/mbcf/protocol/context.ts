@@ -4,12 +4,12 @@
  * Thread: that of the node.
  */
 
-import type { Rng } from '../base/rng.ts';
-import type { CalloutTable } from '../kern/callout.ts';
-import type { Arena } from '../mem/arena.ts';
-import type { Bulk } from '../mem/bulk.ts';
-import type { Counters } from '../mem/counters.ts';
-import type { Heap } from '../mem/heap.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { CalloutTable } from '../../kern/callout.ts';
+import type { Arena } from '../../mem/arena.ts';
+import type { Bulk } from '../../mem/bulk.ts';
+import type { Counters } from '../../mem/counters.ts';
+import type { Heap } from '../../mem/heap.ts';
 
 export interface MbcfContext {
   /** The region of packets. */

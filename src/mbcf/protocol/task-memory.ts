@@ -5,9 +5,9 @@
  * memories and SharedArrayBuffers are usable alike; a memory that grows keeps what was registered.
  */
 
-import { MultikernelError } from '../base/errors.ts';
-import type { Arena } from '../mem/arena.ts';
-import type { Bulk } from '../mem/bulk.ts';
+import { MultikernelError } from '../../base/errors.ts';
+import type { Arena } from '../../mem/arena.ts';
+import type { Bulk } from '../../mem/bulk.ts';
 
 /** Registered memory begins at a multiple of this, so that alignment in it is alignment of the machine. */
 const ALIGN = 8;

@@ -5,12 +5,11 @@
  * first: wire/mbcf.ts, pair.ts, executor.ts. Missing: tasks in other threads than their node.
  */
 
-import { MultikernelError } from '../base/errors.ts';
-import * as mbcf from '../wire/mbcf.ts';
+import { MultikernelError } from '../../base/errors.ts';
+import * as mbcf from '../../wire/mbcf.ts';
 import type { Association } from './association.ts';
 import { DEFAULT_SETTINGS, type MbcfContext, type MbcfSettings, type Wire } from './context.ts';
-import { Copier } from './copier.ts';
-import { Executor } from './executor.ts';
+import { type CopyService, Executor } from './executor.ts';
 import { LocalPair } from './local-pair.ts';
 import { Pair, type PairDrops, type PairOwner, sendPacket } from './pair.ts';
 import { PendingTable } from './pending.ts';
@@ -44,7 +43,8 @@ export class MbcfNode implements PairOwner {
   readonly pending: PendingTable = new PendingTable();
   readonly tasks: Map<number, TaskRecord> = new Map();
   readonly #executor: Executor;
-  readonly #copier: Copier = new Copier(this);
+  /** Third-party copies; without it they are refused. */
+  copies: CopyService | null = null;
   readonly #local: LocalPair;
   readonly #pairs: Map<number, Pair> = new Map();
   readonly #marked: Pair[] = [];
@@ -101,6 +101,7 @@ export class MbcfNode implements PairOwner {
     return pair as Pair;
   }
 
+  // cold: an object once per pair
   #pair(peer: number): Pair | null {
     let pair = this.#pairs.get(peer);
     if (pair !== undefined) return pair;
@@ -217,7 +218,7 @@ export class MbcfNode implements PairOwner {
   }
 
   copy(from: Association, tag: number, task: number, data: Uint8Array, to: MemoryAddress, address: number): boolean {
-    return this.#copier.copy(from, tag, task, data, to, address);
+    return this.copies?.copy(from, tag, task, data, to, address) ?? false;
   }
 
   failed(pair: Pair, status: number): void {
@@ -272,6 +273,7 @@ class WaitingAttempts {
     this.#attempts.push(attempt);
   }
 
+  // cold: when there was no room
   run(): void {
     while (this.#done < this.#attempts.length) {
       if (!(this.#attempts[this.#done] as () => boolean)()) break;

@@ -5,8 +5,8 @@
  * refusal is one status, sent back whether the sender asked for one or not. Read first: wire/mbcf.ts, grant.ts.
  */
 
-import { CHANGES, changeLong, changeWord } from '../mem/word-changes.ts';
-import * as mbcf from '../wire/mbcf.ts';
+import { CHANGES, changeLong, changeWord } from '../../mem/word-changes.ts';
+import * as mbcf from '../../wire/mbcf.ts';
 import type { Association } from './association.ts';
 import type { AttachedGrant } from './attached-grant.ts';
 import type { MbcfContext } from './context.ts';
@@ -36,15 +36,19 @@ const ATTACHMENTS_MAX = 65_536;
 /** Parts of a vector at most, and their bytes in a packet. */
 const PART_BYTES = 12;
 
-export interface ExecutorOwner {
+/** Writes memory to tasks of other nodes, because somebody asked for it. */
+export interface CopyService {
+  /** Write data to the memory of a third task, and reply to the tag in the end. False: too many are on their way. */
+  copy(from: Association, tag: number, task: number, data: Uint8Array, to: MemoryAddress, address: number): boolean;
+}
+
+export interface ExecutorOwner extends CopyService {
   readonly context: MbcfContext;
   readonly pending: PendingTable;
   /** The task of a number: its record, where it has moved, or null. */
   task(number: number): TaskRecord | null;
   /** Memory of tasks was changed, or a signal or record has come for one. */
   changed(task: TaskRecord): void;
-  /** Write data to the memory of a third task, and reply to the tag in the end. False: too many are on their way. */
-  copy(from: Association, tag: number, task: number, data: Uint8Array, to: MemoryAddress, address: number): boolean;
   /** Index of the counter of operations that were malformed. */
   readonly malformed: number;
 }

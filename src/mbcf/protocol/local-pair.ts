@@ -4,7 +4,7 @@
  * Thread: that of the node.
  */
 
-import * as mbcf from '../wire/mbcf.ts';
+import * as mbcf from '../../wire/mbcf.ts';
 import type { Association } from './association.ts';
 import type { AttachedGrant } from './attached-grant.ts';
 import type { MbcfContext } from './context.ts';

@@ -6,9 +6,9 @@
  * association is believed: packets name both epochs. Read first: wire/mbcf.ts, send-window.ts.
  */
 
-import { seqDiff, seqGt, seqLt } from '../base/sequence.ts';
-import { Callout } from '../kern/callout.ts';
-import * as mbcf from '../wire/mbcf.ts';
+import { seqDiff, seqGt, seqLt } from '../../base/sequence.ts';
+import { Callout } from '../../kern/callout.ts';
+import * as mbcf from '../../wire/mbcf.ts';
 import type { Association } from './association.ts';
 import type { AttachedGrant } from './attached-grant.ts';
 import type { MbcfContext, MbcfSettings, Wire } from './context.ts';

@@ -5,7 +5,7 @@
  * handle he gets then holds for his task, on his node, for this association. Revocation and expiry hold at once: each operation looks at the grant.
  */
 
-import type { Rng } from '../base/rng.ts';
+import type { Rng } from '../../base/rng.ts';
 import {
   STATUS_DEAD_TASK,
   STATUS_DONE,
