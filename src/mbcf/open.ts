@@ -29,6 +29,8 @@ const UDP_IN_FLIGHT = IN_FLIGHT['1G'];
 /** Epochs count hundredths of a second: nodes that open later have higher ones. */
 const EPOCHS_PER_SECOND = 100n;
 const NS_PER_SECOND = 1_000_000_000n;
+/** A node that closes waits at most so long for acknowledgments. */
+const LINGER_US = 1_000_000;
 
 export interface OpenOptions {
   /** Number of the node among all, 1 to 2^31 - 1. */
@@ -47,11 +49,11 @@ export class Mbcf {
   readonly #node: MbcfNode;
   readonly #peers: DatagramPeers;
   readonly #loop: EventLoop;
-  readonly #agent: Agent;
+  readonly #agent: NodeAgent;
   readonly #counters: Counters;
   #closing: Promise<void> | null = null;
 
-  private constructor(node: MbcfNode, peers: DatagramPeers, loop: EventLoop, agent: Agent, counters: Counters) {
+  private constructor(node: MbcfNode, peers: DatagramPeers, loop: EventLoop, agent: NodeAgent, counters: Counters) {
     this.#node = node;
     this.#peers = peers;
     this.#loop = loop;
@@ -122,12 +124,7 @@ export class Mbcf {
       settings: { inFlight: UDP_IN_FLIGHT, ...options.settings },
       requestWork: () => loop.requestWork(),
     });
-    const agent: Agent = {
-      doWork: (nowUs) => callouts.run(nowUs) + node.doWork(nowUs),
-      flush: () => {},
-      nextDeadlineUs: () => callouts.nextDeadlineUs(),
-      workPending: () => node.workPending,
-    };
+    const agent = new NodeAgent(node, callouts);
     loop.add(agent);
     return new Mbcf(node, peers, loop, agent, counters);
   }
@@ -157,13 +154,17 @@ export class Mbcf {
     this.#peers.add(number, peer);
   }
 
-  /** Operations that wait are rejected with ECANCELED; others that ask this node hear nothing any more. */
+  /**
+   * Close the node, once others have what it has sent, or after a second. Operations that wait then are rejected with ECANCELED; others that ask this
+   * node hear nothing any more.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
+    await this.#agent.drained(this.#loop.nowUs() + LINGER_US, () => this.#loop.requestWork());
     this.#node.close();
     this.#loop.remove(this.#agent);
     this.#loop.close();
@@ -177,4 +178,47 @@ export class Mbcf {
 
 function viewOf(packet: Uint8Array): DataView {
   return new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
+}
+
+/** The turns of a node. */
+class NodeAgent implements Agent {
+  readonly #node: MbcfNode;
+  readonly #callouts: CalloutTable;
+  /** The end of the wait for acknowledgments, and who waits. */
+  #untilUs = Number.POSITIVE_INFINITY;
+  #onDrained: (() => void) | null = null;
+
+  constructor(node: MbcfNode, callouts: CalloutTable) {
+    this.#node = node;
+    this.#callouts = callouts;
+  }
+
+  doWork(nowUs: number): number {
+    const work = this.#callouts.run(nowUs) + this.#node.doWork(nowUs);
+    if (this.#onDrained !== null && (this.#node.drained || nowUs >= this.#untilUs)) {
+      this.#onDrained();
+      this.#onDrained = null;
+      this.#untilUs = Number.POSITIVE_INFINITY;
+    }
+    return work;
+  }
+
+  flush(): void {}
+
+  nextDeadlineUs(): number {
+    return Math.min(this.#callouts.nextDeadlineUs(), this.#untilUs);
+  }
+
+  workPending(): boolean {
+    return this.#node.workPending;
+  }
+
+  /** Resolves when all packets have been acknowledged, or at that time. */
+  drained(untilUs: number, requestWork: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onDrained = resolve;
+      this.#untilUs = untilUs;
+      requestWork();
+    });
+  }
 }

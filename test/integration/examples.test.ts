@@ -24,14 +24,17 @@ it('are known to this test, short, and explained', () => {
     'circuit-breaker',
     'half-open-pool',
     'host-services',
+    'jacobi',
     'kernel-as-library',
     'leader-election',
     'raw-device',
+    'remote-counter',
     'retry',
     'sim',
     'slow-client',
     'sockets',
     'websocket-reconnect',
+    'work-queue',
   ]);
   for (const name of EXAMPLES) {
     expect(readFileSync(join(ROOT, 'examples', name, 'main.js'), 'utf8').split('\n').length).toBeLessThan(LINES_MAX);
@@ -75,6 +78,14 @@ it('half-open-pool: connections of a machine that lost its power are thrown away
     'db has no power; api still shows 2 ESTABLISHED',
     'thrown away: 2; a new connection says hello',
   ]);
+});
+
+it.each([
+  ['jacobi', '3 strips, 200 steps: differs from one process by 0'],
+  ['remote-counter', '4 members added 2000 times each: 8000'],
+  ['work-queue', '300 jobs, 300 right results'],
+])('%s: %s', (name, line) => {
+  expect(run(name)).toEqual([line]);
 });
 
 it('leader-election: a leader that is cut off steps down, the majority has one, and never are there two', () => {

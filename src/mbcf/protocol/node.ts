@@ -192,6 +192,12 @@ export class MbcfNode implements PairOwner {
     return this.#touchedTasks.length + this.#marked.length > 0;
   }
 
+  /** Whether all packets have been acknowledged. */
+  get drained(): boolean {
+    for (const pair of this.#pairs.values()) if (pair.window.held > 0) return false;
+    return true;
+  }
+
   /** The wire has room again. */
   resume(): void {
     for (const pair of this.#pairs.values()) pair.unblock();
