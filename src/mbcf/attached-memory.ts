@@ -13,6 +13,7 @@ import type { TaskAddress } from './protocol/task-record.ts';
 import type { RemoteHandle, Request, Submitter } from './remote-handle.ts';
 import { RemoteMemory } from './remote-memory.ts';
 
+/** The memory of a task that a key has opened (`Task.attach`). */
 export class AttachedMemory extends RemoteMemory {
   readonly #remote: RemoteHandle;
 

@@ -11,6 +11,7 @@ import type { AttachedMemory } from './attached-memory.ts';
 import type { MemoryAddress } from './protocol/task-record.ts';
 import type { RegisteredMemory, Task } from './task.ts';
 
+/** A member's view of a barrier of tasks: `join`, then `wait` again and again. */
 export class Barrier {
   readonly #task: Task;
   readonly #registered: RegisteredMemory;

@@ -32,6 +32,7 @@ const NS_PER_SECOND = 1_000_000_000n;
 /** A node that closes waits at most so long for acknowledgments. */
 const LINGER_US = 1_000_000;
 
+/** Options of `Mbcf.open`. */
 export interface OpenOptions {
   /** Number of the node among all, 1 to 2^31 - 1. */
   readonly number: number;
@@ -41,6 +42,7 @@ export interface OpenOptions {
   readonly peers?: Readonly<Record<number, DatagramPeer>>;
   /** Longest datagram, at most 65507; default 1472, which an Ethernet carries whole. */
   readonly datagramBytes?: number;
+  /** Limits and times of the protocol; each has a default. */
   readonly settings?: Partial<MbcfSettings>;
 }
 
@@ -171,6 +173,7 @@ export class Mbcf {
     await this.#peers.close();
   }
 
+  /** As `close`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

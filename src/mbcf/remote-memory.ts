@@ -28,20 +28,27 @@ const CAS: Readonly<Record<Comparison, number>> = {
 
 /** A piece of memory, in vector operations. */
 export interface Part {
+  /** First byte. */
   readonly address: number;
+  /** Bytes. */
   readonly byteLength: number;
 }
 
+/** State of a FIFO. */
 export interface FifoStatus {
+  /** Bytes of records, with their lengths. */
   readonly usedBytes: number;
+  /** Bytes of records, with their lengths, at most. */
   readonly capacityBytes: number;
-  /** Records that were ever appended, and those that found no room; modulo 2^32. */
+  /** Records that were ever appended; modulo 2^32. */
   readonly written: number;
+  /** Records that found no room; modulo 2^32. */
   readonly refused: number;
 }
 
 const nothing = (): void => {};
 
+/** Operations on the memory of another task. */
 export class RemoteMemory {
   readonly #handle: Submitter;
 
@@ -196,28 +203,32 @@ export class RemoteMemory {
     return this.#change('masked swap', change.CHANGE_MASKED_SWAP, address, value, mask);
   }
 
-  /** Add, modulo 2^32 or 2^64; returns what the word was. So do the five below. */
+  /** Add, modulo 2^32 or 2^64; returns what the word was. */
   fetchAdd<T extends number | bigint>(address: number, value: T): Promise<T> {
     return this.#change('fetch and add', change.CHANGE_ADD, address, value, value);
   }
 
+  /** Keep the bits that are set in both; returns what the word was. */
   fetchAnd<T extends number | bigint>(address: number, value: T): Promise<T> {
     return this.#change('fetch and and', change.CHANGE_AND, address, value, value);
   }
 
+  /** Set the bits of the value; returns what the word was. */
   fetchOr<T extends number | bigint>(address: number, value: T): Promise<T> {
     return this.#change('fetch and or', change.CHANGE_OR, address, value, value);
   }
 
+  /** Turn the bits of the value round; returns what the word was. */
   fetchXor<T extends number | bigint>(address: number, value: T): Promise<T> {
     return this.#change('fetch and xor', change.CHANGE_XOR, address, value, value);
   }
 
-  /** The smaller of both, signed. */
+  /** Keep the smaller of both, signed; returns what the word was. */
   fetchMin<T extends number | bigint>(address: number, value: T): Promise<T> {
     return this.#change('fetch and min', change.CHANGE_MIN, address, value, value);
   }
 
+  /** Keep the greater of both, signed; returns what the word was. */
   fetchMax<T extends number | bigint>(address: number, value: T): Promise<T> {
     return this.#change('fetch and max', change.CHANGE_MAX, address, value, value);
   }
@@ -287,6 +298,7 @@ export class RemoteMemory {
     return this.#submit('FIFO read', mbcf.CODE_FIFO_READ, address, 0, maxDataBytes, nothing, this.#copy);
   }
 
+  /** State of the FIFO at an address. Rejects with ENXIO when there is none. */
   fifoStatus(address: number): Promise<FifoStatus> {
     return this.#submit('FIFO status', mbcf.CODE_FIFO_STATUS, address, 0, 16, nothing, (view, at) => ({
       usedBytes: view.getUint32(at),

@@ -22,6 +22,7 @@ const RIGHTS_ALL: readonly Right[] = ['read', 'write', 'atomic', 'signal'];
 /** Memory that can be registered: shared by nature. */
 export type SharedMemory = SharedArrayBuffer | { readonly buffer: ArrayBufferLike };
 
+/** Options of `Task.register`. */
 export interface RegisterOptions {
   /** First byte of the memory that is granted, a multiple of 8; default 0. */
   readonly byteOffset?: number;
@@ -39,6 +40,7 @@ export interface RegisterOptions {
 
 /** Registered memory, in the hands of its owner. */
 export class RegisteredMemory {
+  /** The memory. */
   readonly memory: TaskMemory;
   readonly #grant: Grant;
   readonly #node: number;
@@ -67,6 +69,7 @@ export class RegisteredMemory {
 
 /** A FIFO in the task's own memory, for its reader. */
 export class LocalFifo {
+  /** The FIFO itself: its sizes and counts. */
   readonly fifo: Fifo;
   readonly #waiting: { resolve: (record: Uint8Array<ArrayBuffer>) => void; reject: (error: Error) => void }[] = [];
 
@@ -95,12 +98,15 @@ export class LocalFifo {
     }
   }
 
+  /** Nothing comes any more: whoever waits is told. */
   fail(error: Error): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 }
 
+/** A task of a node. */
 export class Task {
+  /** Its number on the node. */
   readonly number: number;
   readonly #node: MbcfNode;
   readonly #record: TaskRecord;
@@ -174,6 +180,7 @@ export class Task {
     return this.#onSignal;
   }
 
+  /** Null: signals wait, 256 at most. */
   set onSignal(handler: ((signal: Signal) => void) | null) {
     this.#onSignal = handler;
     this.#node.changed(this.#record);
@@ -260,6 +267,7 @@ export class Task {
     for (const fifo of this.#fifos) fifo.fail(error);
   }
 
+  /** As `end`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     this.end();
     return Promise.resolve();

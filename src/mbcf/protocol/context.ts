@@ -39,7 +39,9 @@ export interface Wire {
 export interface InFlightLimit {
   /** At first, and after a long silence. */
   readonly first: number;
+  /** After losses, at least. */
   readonly min: number;
+  /** At most. */
   readonly max: number;
   /** Grows by acknowledgments and is halved by losses; otherwise it stays at `first`. */
   readonly adaptive: boolean;
@@ -53,16 +55,19 @@ export const IN_FLIGHT: Readonly<Record<'100M' | '1G' | '10G' | '100G', InFlight
   '100G': { first: 128, min: 1, max: 1024, adaptive: true },
 };
 
+/** Limits and times of the protocol. */
 export interface MbcfSettings {
+  /** Packets on their way to one node; {@link IN_FLIGHT} by speed of the link. */
   readonly inFlight: InFlightLimit;
   /** After so many packets an acknowledgment of their own follows; 0: they are acknowledged by packets the other way, or when the sender asks. */
   readonly ackEvery: number;
-  /** An acknowledgment that nobody took along is sent after so long. */
+  /** An acknowledgment that nobody took along is sent after so long, microseconds. */
   readonly ackDelayUs: number;
-  /** Bounds of the time after which a packet is sent again. */
+  /** A packet that is not acknowledged is sent again after this time at least, microseconds. */
   readonly rtoMinUs: number;
+  /** The longest such time, after many in vain. */
   readonly rtoMaxUs: number;
-  /** A node that acknowledges nothing for so long is unreachable. */
+  /** A node that acknowledges nothing for so long, microseconds, is unreachable. */
   readonly giveUpUs: number;
   /** Addresses have 64 bits. */
   readonly wide: boolean;

@@ -29,8 +29,11 @@ const WORD_WRITTEN = 4;
 const WORD_REFUSED = 5;
 const LENGTH_BYTES = 4;
 
+/** A FIFO, on the side of its memory. */
 export class Fifo {
+  /** The memory in which it lies. */
   readonly memory: TaskMemory;
+  /** Its address there. */
   readonly address: number;
   /** Bytes of records with their lengths; a power of two. */
   readonly capacityBytes: number;
@@ -70,11 +73,12 @@ export class Fifo {
     return 0;
   }
 
-  /** Records that were ever appended, and those that found no room; modulo 2^32. */
+  /** Records that were ever appended; modulo 2^32. */
   get written(): number {
     return this.#get(WORD_WRITTEN) >>> 0;
   }
 
+  /** Records that found no room; modulo 2^32. */
   get refused(): number {
     return this.#get(WORD_REFUSED) >>> 0;
   }

@@ -21,6 +21,7 @@ export const RIGHT_WRITE = 2;
 export const RIGHT_ATOMIC = 4;
 export const RIGHT_SIGNAL = 8;
 
+/** A right to memory: to read it, to write it, to change words of it, to signal its task. */
 export type Right = 'read' | 'write' | 'atomic' | 'signal';
 
 /** Bit of each right. */

@@ -11,11 +11,13 @@ const SIGNALS_WAITING_MAX = 256;
 /** Bytes that a signal can carry. */
 export const SIGNAL_BYTES_MAX = 64;
 
+/** A signal, as the task gets it. */
 export interface Signal {
   /** 0 to 31. */
   readonly number: number;
-  /** The sender. */
+  /** Node of the sender. */
   readonly node: number;
+  /** Task of the sender. */
   readonly task: number;
   /** At most 64 bytes. */
   readonly data: Uint8Array<ArrayBuffer>;

@@ -9,6 +9,7 @@ import { MultikernelError } from '../../base/errors.ts';
 
 /** Not yet done. */
 export const STATUS_PENDING = 0;
+/** Executed. */
 export const STATUS_DONE = 1;
 export const STATUS_WRONG_KEY = 2;
 export const STATUS_REVOKED = 3;

@@ -12,13 +12,19 @@ import type { Bulk } from '../../mem/bulk.ts';
 /** Registered memory begins at a multiple of this, so that alignment in it is alignment of the machine. */
 const ALIGN = 8;
 
+/** Registered memory, with its views. */
 export class TaskMemory {
+  /** The buffer in which it lies. */
   readonly buffer: SharedArrayBuffer;
+  /** Its first byte there. */
   readonly byteOffset: number;
+  /** Length, bytes. */
   readonly byteLength: number;
+  /** The memory as bytes. */
   readonly bytes: Uint8Array;
-  /** Words and longs of the memory; a length that is no multiple of them ends outside. */
+  /** The whole words of 32 bits. */
   readonly words: Int32Array;
+  /** The whole words of 64 bits. */
   readonly longs: BigInt64Array;
   /** Place in the arena of the packets; -1 when the memory lies elsewhere. */
   readonly #arenaAt: number;
@@ -64,6 +70,7 @@ export class TaskMemory {
     else this.#bulk.copyIn(at, this.bytes, address, n);
   }
 
+  /** Set bytes to a value; the range was checked. */
   fill(address: number, n: number, byte: number): void {
     this.bytes.fill(byte, address, address + n);
   }

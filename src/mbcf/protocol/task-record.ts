@@ -11,12 +11,15 @@ import type { TaskMemory } from './task-memory.ts';
 
 /** A task by node and number. */
 export interface TaskAddress {
+  /** Number of the node. */
   readonly node: number;
+  /** Number of the task there. */
   readonly task: number;
 }
 
 /** The name of registered memory for others: its place, and its key. */
 export interface MemoryAddress extends TaskAddress {
+  /** 16 bytes, which open it. */
   readonly key: Uint8Array;
 }
 
