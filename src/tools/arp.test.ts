@@ -10,7 +10,7 @@ describe('arp', () => {
     expect((await run(arp, '-an')).text).toBe(
       '? (10.0.1.1) at 02:6d:6b:00:02:01 on eth0\n' +
         '? (10.0.1.9) at (incomplete) on eth0\n' +
-        '? (10.0.1.8) at 02:00:00:00:00:08 on eth0 permanent published\n',
+        '? (10.0.1.8) at 02:00:00:00:00:08 on eth0 permanent published (proxy only)\n',
     );
     expect((await run(arp, 'gw.back.lan')).text).toBe('gw (10.0.1.1) at 02:6d:6b:00:02:01 on eth0\n');
     expect((await run(arp, 'gw')).text).toBe('gw (10.0.1.1) at 02:6d:6b:00:02:01 on eth0\n');

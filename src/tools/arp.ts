@@ -11,12 +11,11 @@ const USAGE = `usage: arp [-n] hostname
        arp [-v] -s hostname ether_addr [temp] [pub [proxy]]
        arp -f filename`;
 
-/** `HOST (IP) at MAC on IF [permanent] [published [(proxy only)]]`. */
+/** `HOST (IP) at MAC on IF [permanent] [published (proxy only)]`: NetBSD calls each published entry so since April 2016. */
 function formatNeighbor(entry: NeighborInfo, host: string | null): string {
   const parts = [`${host ?? '?'} (${entry.address}) at ${entry.mac ?? '(incomplete)'} on ${entry.interface}`];
   if (entry.state === 'permanent') parts.push('permanent');
-  if (entry.published) parts.push('published');
-  if (entry.proxyOnly) parts.push('(proxy only)');
+  if (entry.published) parts.push('published (proxy only)');
   return `${parts.join(' ')}\n`;
 }
 

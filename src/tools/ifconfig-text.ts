@@ -65,7 +65,8 @@ function address6Line(entry: Address6Info, index: number, view: Required<Pick<In
   const words = [anycast ? 'anycast' : '', state, ...(origin === 'temporary' ? ['autoconf', origin] : [origin])];
   const other = destination === undefined ? '' : ` -> ${view.name(destination)}`;
   const scope = address.includes('%') ? ` scopeid 0x${index.toString(16)}` : '';
-  const times = long ? ` pltime ${preferredSec ?? 'infty'} vltime ${validSec ?? 'infty'}` : '';
+  const ends = preferredSec !== null || validSec !== null;
+  const times = long && ends ? ` pltime ${preferredSec ?? 'infty'} vltime ${validSec ?? 'infty'}` : '';
   return `\tinet6 ${view.name(address)}/${prefixLength}${other} flags ${flagText(words)}${scope}${times}`;
 }
 

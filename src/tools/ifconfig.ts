@@ -78,8 +78,13 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     return 1;
   }
   if (!asks) return changeNamed(context, name, words);
-  const info = (await context.kernel.interfaces()).find((candidate) => candidate.name === name);
-  if (info === undefined) return unknown(context, `SIOCGIFFLAGS ${name}`);
+  const infos = await context.kernel.interfaces();
+  const info = infos.find((candidate) => candidate.name === name);
+  if (info === undefined) {
+    // NetBSD's kernel takes the index for a name; its ifconfig then finds nothing of that name to print.
+    const isIndex = infos.some(({ index }) => String(index) === name);
+    return isIndex ? 0 : unknown(context, `SIOCGIFFLAGS ${name}`);
+  }
   if (flags.has('s')) return info.linkState === 'down' ? 1 : 0;
   if (context.json) context.out.write(`${JSON.stringify(info)}\n`);
   else context.out.write(formatInterface(info, { ...view, family: family ?? null }));

@@ -209,7 +209,7 @@ published_head()
 }
 published_body()
 {
-	proxied "pub" "permanent published"
+	proxied "pub" "permanent published \(proxy only\)"
 }
 published_cleanup()
 {
