@@ -340,14 +340,17 @@ describe('ARP requests', () => {
     expect(neighborRows(one.inet)).toHaveLength(1);
   });
 
-  it('are learned from only on the interface by which our packets leave', () => {
+  it('are learned from on the interface that was asked for, whichever of a subnet our packets leave by', () => {
     const { bed: one } = bed();
     one.attach('10.0.0.5');
     const packet = arp({ operation: 1, senderMac: PEER_MAC, sender: PEER, target: '10.0.0.5' });
     expect(one.receive(ether(BROADCAST, PEER_MAC, 0x0806, packet), 1)).toHaveLength(1);
-    expect(neighborRows(one.inet)).toEqual([]);
+    expect(neighborRows(one.inet)).toMatchObject([{ address: PEER, interface: 'eth1' }]);
     one.receive(request(PEER, OWN));
-    expect(neighborRows(one.inet)).toMatchObject([{ address: PEER, interface: 'eth0' }]);
+    expect(neighborRows(one.inet)).toMatchObject([
+      { address: PEER, interface: 'eth0' },
+      { address: PEER, interface: 'eth1' },
+    ]);
   });
 
   it('do not change permanent entries', () => {

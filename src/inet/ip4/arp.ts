@@ -11,7 +11,6 @@ import { IFF_NOARP, type Interface } from '../../net/interface.ts';
 import type { PacketInput } from '../../net/link-input.ts';
 import type { LinkPacket } from '../../net/link-layer.ts';
 import type { NeighborCache } from '../../net/neighbor-cache.ts';
-import type { RouteTable } from '../../net/route-table.ts';
 import * as arp from '../../wire/arp.ts';
 import { GROUP_BIT } from '../../wire/ethernet.ts';
 import { isUnicast } from '../../wire/ipv4.ts';
@@ -25,7 +24,6 @@ export class ArpInput implements PacketInput {
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #addresses: Addresses4;
-  readonly #routes: RouteTable;
   readonly #neighbors: NeighborCache;
   readonly #conflicts: AddressConflicts;
   readonly #filter: IngressFilter;
@@ -38,7 +36,6 @@ export class ArpInput implements PacketInput {
   constructor(
     context: InetContext,
     addresses: Addresses4,
-    routes: RouteTable,
     neighbors: NeighborCache,
     conflicts: AddressConflicts,
     filter: IngressFilter,
@@ -47,7 +44,6 @@ export class ArpInput implements PacketInput {
     this.#view = context.shared.arena.view;
     this.#counters = context.counters;
     this.#addresses = addresses;
-    this.#routes = routes;
     this.#neighbors = neighbors;
     this.#conflicts = conflicts;
     this.#filter = filter;
@@ -106,8 +102,6 @@ export class ArpInput implements PacketInput {
     let neighbor = this.#neighbors.find(iface, sender);
     if (neighbor === null) {
       if (!forUs || reply || iface.addressFor(sender) === null) return;
-      // On a subnet that several interfaces are on, our packets leave by one.
-      if (this.#routes.lookup(sender)?.iface !== iface) return;
       neighbor = this.#neighbors.findOrCreate(iface, sender);
       if (neighbor === null) return;
     }

@@ -67,7 +67,7 @@ export class Ip4Cpu implements FamilyCpu, PendingPackets {
       noInterface,
     });
     const arpOutput = new ArpOutput(context, addresses);
-    this.arp = new ArpInput(context, addresses, routes, neighbors, kernel.conflicts, filter, arpOutput);
+    this.arp = new ArpInput(context, addresses, neighbors, kernel.conflicts, filter, arpOutput);
     protocols.register(icmp);
     protocols.register(kernel.igmp);
   }
