@@ -57,6 +57,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'kern',
     'wire',
     'host/contract',
+    'host/node/buffer-copy',
+    'host/node/clock',
     'host/node/event-loop',
     'host/node/datagram-peers',
   ],

@@ -6,26 +6,8 @@
  */
 
 import { readWord } from '../mem/word-changes.ts';
+import { type Comparison, compares } from './comparison.ts';
 import type { TaskMemory } from './protocol/task-memory.ts';
-import type { Comparison } from './remote-memory.ts';
-
-/** Whether a word compares to a value, signed. */
-function compares(word: number, comparison: Comparison, value: number): boolean {
-  switch (comparison) {
-    case 'EQ':
-      return word === value;
-    case 'NE':
-      return word !== value;
-    case 'LT':
-      return word < value;
-    case 'LE':
-      return word <= value;
-    case 'GT':
-      return word > value;
-    default:
-      return word >= value;
-  }
-}
 
 /** Words of a memory, by their addresses, of which each compares to its value or does not. */
 export interface Condition {

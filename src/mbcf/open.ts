@@ -6,6 +6,8 @@
 
 import { MultikernelError } from '../base/errors.ts';
 import type { Agent } from '../host/contract.ts';
+import { lendNodeBufferCopy } from '../host/node/buffer-copy.ts';
+import { MonotonicClock } from '../host/node/clock.ts';
 import { type DatagramPeer, DatagramPeers } from '../host/node/datagram-peers.ts';
 import { EventLoop } from '../host/node/event-loop.ts';
 import { CalloutTable } from '../kern/callout.ts';
@@ -16,6 +18,7 @@ import { Doorbell } from '../mem/doorbell.ts';
 import { Heap } from '../mem/heap.ts';
 import { SpinBudget, spinBudgetBytes } from '../mem/spin-budget.ts';
 import * as mbcf from '../wire/mbcf.ts';
+import { DirectMemory, type SharedGrant } from './direct-memory.ts';
 import { IN_FLIGHT, type MbcfSettings } from './protocol/context.ts';
 import { MbcfNode } from './protocol/node.ts';
 import { Task } from './task.ts';
@@ -181,6 +184,16 @@ export class Mbcf {
 
 function viewOf(packet: Uint8Array): DataView {
   return new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
+}
+
+/**
+ * The memory of a task of another thread of this process, for this one: `shared` is `registered.shared` of its owner, and `key` the key. Throws EKEYREJECTED,
+ * EKEYREVOKED, EKEYEXPIRED, ESRCH or EREMCHG; EPROTO when `shared` is none.
+ */
+export function attachDirect(shared: SharedGrant, key: Uint8Array): DirectMemory {
+  lendNodeBufferCopy();
+  const clock = new MonotonicClock();
+  return new DirectMemory(shared, key, () => clock.nowUs());
 }
 
 /** The turns of a node. */

@@ -8,7 +8,7 @@
 import { MultikernelError } from '../base/errors.ts';
 import * as mbcf from '../wire/mbcf.ts';
 import type { Association } from './protocol/association.ts';
-import { KEY_BYTES } from './protocol/grant.ts';
+import { KEY_BYTES } from './protocol/grant-record.ts';
 import type { MbcfNode } from './protocol/node.ts';
 import {
   STATUS_CLOSED,

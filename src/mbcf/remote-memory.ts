@@ -9,22 +9,11 @@
 import { MultikernelError } from '../base/errors.ts';
 import * as change from '../mem/word-changes.ts';
 import * as mbcf from '../wire/mbcf.ts';
-import { KEY_BYTES } from './protocol/grant.ts';
+import { CAS, type Comparison } from './comparison.ts';
+import { KEY_BYTES } from './protocol/grant-record.ts';
 import { SIGNAL_BYTES_MAX, SIGNALS } from './protocol/signal-queue.ts';
 import type { MemoryAddress, TaskAddress } from './protocol/task-record.ts';
 import type { Request, Submitter } from './remote-handle.ts';
-
-/** When a conditional swap stores: the word compared with the comparand. */
-export type Comparison = 'EQ' | 'NE' | 'LT' | 'LE' | 'GT' | 'GE';
-
-const CAS: Readonly<Record<Comparison, number>> = {
-  EQ: change.CHANGE_CAS_EQ,
-  NE: change.CHANGE_CAS_NE,
-  LT: change.CHANGE_CAS_LT,
-  LE: change.CHANGE_CAS_LE,
-  GT: change.CHANGE_CAS_GT,
-  GE: change.CHANGE_CAS_GE,
-};
 
 /** A piece of memory, in vector operations. */
 export interface Part {

@@ -5,17 +5,21 @@
  */
 
 import { MultikernelError } from '../base/errors.ts';
+import { shareableMemory } from '../mem/word-changes.ts';
 import { AttachedMemory } from './attached-memory.ts';
+import type { Comparison } from './comparison.ts';
 import { type Condition, Conditions } from './conditions.ts';
 import { Copier } from './copier.ts';
+import type { SharedGrant } from './direct-memory.ts';
 import { Fifo } from './protocol/fifo.ts';
-import { Grant, KEY_BYTES, RIGHT_BITS, type Right } from './protocol/grant.ts';
+import { Grant, RIGHT_BITS, type Right } from './protocol/grant.ts';
+import { KEY_BYTES, RECORD_BYTES } from './protocol/grant-record.ts';
 import type { MbcfNode } from './protocol/node.ts';
 import { SIGNALS, type Signal } from './protocol/signal-queue.ts';
+import { STATUS_DEAD_TASK, STATUS_MOVED, STATUS_REVOKED } from './protocol/status.ts';
 import { TaskMemory } from './protocol/task-memory.ts';
 import { type MemoryAddress, type TaskAddress, TaskRecord } from './protocol/task-record.ts';
 import { RemoteHandle } from './remote-handle.ts';
-import type { Comparison } from './remote-memory.ts';
 
 const RIGHTS_ALL: readonly Right[] = ['read', 'write', 'atomic', 'signal'];
 
@@ -53,17 +57,22 @@ export class RegisteredMemory {
 
   /** To be handed to the grantee by a way that nobody else reads. */
   get address(): MemoryAddress {
-    return { node: this.#node, task: this.#grant.task, key: this.#grant.key };
+    return { node: this.#node, task: this.#grant.task, key: this.#grant.record.key };
   }
 
-  /** Operations that were executed, and those that were denied. */
+  /** The grant for another thread (`attachDirect`), besides the key. */
+  get shared(): SharedGrant {
+    return { buffer: this.memory.buffer, record: this.#grant.record.buffer };
+  }
+
+  /** Operations that the node executed, and those that were denied, by whomever. */
   get counts(): { readonly operations: number; readonly denied: number } {
-    return { operations: this.#grant.operations, denied: this.#grant.denied };
+    return { operations: this.#grant.operations, denied: this.#grant.record.denied };
   }
 
   /** The grant ends now, also for those who have attached it. */
   revoke(): void {
-    this.#grant.revoked = true;
+    this.#grant.record.end(STATUS_REVOKED);
   }
 }
 
@@ -148,11 +157,13 @@ export class Task {
     const rights = (options.rights ?? RIGHTS_ALL).reduce((bits, right) => bits | RIGHT_BITS[right], 0);
     const who = { node: grantee.node ?? 0, task: grantee.task ?? 0 };
     const expiresUs = context.nowUs() + expiresMs * 1000;
-    const grant = new Grant(this.number, taskMemory, rights, who, expiresUs, context.rng);
-    if (key !== undefined) {
-      if (key.length !== KEY_BYTES) throw new MultikernelError('EINVAL', `mbcf: a key has ${KEY_BYTES} bytes`);
-      grant.key.set(key);
-    }
+    const random = new Uint8Array(KEY_BYTES);
+    const view = new DataView(random.buffer);
+    for (let i = 0; i < KEY_BYTES; i += 4) view.setInt32(i, context.rng.next32());
+    if (key !== undefined && key.length !== KEY_BYTES)
+      throw new MultikernelError('EINVAL', `mbcf: a key has ${KEY_BYTES} bytes`);
+    const terms = { task: this.number, rights, grantee: who, expiresUs, key: key ?? random };
+    const grant = new Grant(shareableMemory(RECORD_BYTES), taskMemory, terms);
     this.#record.grants.push(grant);
     return new RegisteredMemory(number, grant);
   }
@@ -250,6 +261,7 @@ export class Task {
   /** The task goes on elsewhere: whoever asks for its memory here is told where it is. */
   moveTo(where: TaskAddress): void {
     this.#record.movedTo = where;
+    for (const grant of this.#record.grants) grant.record.end(STATUS_MOVED);
     this.#end(new MultikernelError('EREMCHG', 'mbcf: the task has moved'));
   }
 
@@ -257,7 +269,7 @@ export class Task {
   end(): void {
     if (this.#ended) return;
     this.#node.tasks.delete(this.number);
-    for (const grant of this.#record.grants) grant.dead = true;
+    for (const grant of this.#record.grants) grant.record.end(STATUS_DEAD_TASK);
     this.#end(new MultikernelError('ESRCH', 'mbcf: the task has ended'));
   }
 

@@ -165,6 +165,17 @@ export class Staging {
 }
 
 /** Four at a time: a quarter less than one at a time, and two views fewer than `set`. */
+/** Copy `n` bytes between two arrays, either of them shared, at any alignment. Throws RangeError when a range lies outside. */
+// cold: without the memcpy of the host a copy needs a view
+export function copyBytes(dst: Uint8Array, dstOffset: number, src: Uint8Array, srcOffset: number, n: number): void {
+  checkRange(dst, dstOffset, n);
+  checkRange(src, srcOffset, n);
+  if (n <= BY_LOOP_BYTES) copyFew(dst, dstOffset, src, srcOffset, n);
+  else if (lentCopy !== null)
+    lentCopy(dst.buffer, dst.byteOffset + dstOffset, src.buffer, src.byteOffset + srcOffset, n);
+  else dst.set(src.subarray(srcOffset, srcOffset + n), dstOffset);
+}
+
 function copyFew(dst: Uint8Array, dstOffset: number, src: Uint8Array, srcOffset: number, n: number): void {
   let i = 0;
   for (; i + 4 <= n; i += 4) {

@@ -150,9 +150,25 @@ function holds<T extends number | bigint>(change: number, old: T, operand: T, co
   }
 }
 
+/** Zeroed memory that threads can share. */
+// cold: once per memory
+export function shareableMemory(byteLength: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(byteLength);
+}
+
 /** A word as everybody sees it now. */
 export function readWord(words: Int32Array, index: number): number {
   return Atomics.load(words, index);
+}
+
+/** Block the thread while a word holds a value, at most so long: until somebody wakes it (`writeWord`, `wakeWaiters`). */
+export function waitWhile(words: Int32Array, index: number, value: number, timeoutMs: number): void {
+  Atomics.wait(words, index, value, timeoutMs);
+}
+
+/** Wake the threads that sleep on a word. */
+export function wakeWaiters(words: Int32Array, index: number): void {
+  Atomics.notify(words, index);
 }
 
 /** Store a word, and wake the threads that sleep on it (`Atomics.wait`). */

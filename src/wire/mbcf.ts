@@ -213,7 +213,7 @@ export function tag(view: DataView, at: number): number {
   return view.getInt32(at + 8);
 }
 
-/** Place in the memory of the handle; a number up to 2^53, or `NaN` above. */
+/** Place in the memory of the handle; a number below 2^53, or `NaN`. */
 export function address(view: DataView, at: number, wide: boolean): number {
   if (!wide) return view.getUint32(at + 12);
   const high = view.getUint32(at + 12);

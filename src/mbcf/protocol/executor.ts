@@ -11,7 +11,8 @@ import type { Association } from './association.ts';
 import type { AttachedGrant } from './attached-grant.ts';
 import type { MbcfContext } from './context.ts';
 import { Fifo } from './fifo.ts';
-import { type Grant, KEY_BYTES, RIGHT_ATOMIC, RIGHT_READ, RIGHT_SIGNAL, RIGHT_WRITE } from './grant.ts';
+import { type Grant, RIGHT_ATOMIC, RIGHT_READ, RIGHT_SIGNAL, RIGHT_WRITE } from './grant.ts';
+import { KEY_BYTES } from './grant-record.ts';
 import type { PendingTable } from './pending.ts';
 import { SIGNAL_BYTES_MAX, SIGNALS } from './signal-queue.ts';
 import {
@@ -420,7 +421,11 @@ export class Executor {
     const sourceTask = this.#view.getUint32(this.#dataAt + 4);
     const grant = task === null ? null : task.grantFor(key, this.#from.peer, sourceTask);
     const status =
-      grant === null ? (task === null ? STATUS_DEAD_TASK : STATUS_WRONG_KEY) : grant.state(this.#owner.context.nowUs());
+      grant === null
+        ? task === null
+          ? STATUS_DEAD_TASK
+          : STATUS_WRONG_KEY
+        : grant.record.state(this.#owner.context.nowUs());
     if (grant === null || status !== STATUS_DONE) return status;
     const { attachments } = this.#from;
     let index = attachments.indexOf(null);
@@ -430,7 +435,7 @@ export class Executor {
     if (at < 0) return REPLIED;
     attachments[index] = { grant, sourceTask };
     this.#view.setUint32(at, index + 1);
-    this.#view.setUint32(at + 4, grant.rights);
+    this.#view.setUint32(at + 4, grant.record.rights);
     this.#view.setBigUint64(at + 8, BigInt(grant.memory.byteLength));
     this.#from.commit();
     return REPLIED;

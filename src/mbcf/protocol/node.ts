@@ -203,6 +203,11 @@ export class MbcfNode implements PairOwner {
     for (const pair of this.#pairs.values()) pair.unblock();
   }
 
+  // cold: when memory is short
+  makeRoom(pair: Pair): void {
+    for (const other of this.#pairs.values()) if (other !== pair) other.yieldWindow();
+  }
+
   touched(pair: Pair): void {
     if (pair.marked) return;
     pair.marked = true;

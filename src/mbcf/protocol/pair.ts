@@ -32,6 +32,8 @@ export interface PairOwner {
   execute(pair: Pair, at: number, bytes: number, count: number, wide: boolean): void;
   /** Operations that wait for replies of this pair end with a status. */
   failed(pair: Pair, status: number): void;
+  /** A pair needs memory for its window. */
+  makeRoom(pair: Pair): void;
   /** There is room for requests again. */
   roomy(pair: Pair): void;
   /** Something was sent, or waits to be. */
@@ -70,6 +72,10 @@ export class Pair implements Association {
   /** A missing packet was complained about. */
   #complained = false;
   #blocked = false;
+  /** When the other node was heard last. */
+  #heardUs = 0;
+  /** The other node has acknowledged something. */
+  #proven = false;
   #starved = false;
   #srttUs = 0;
   #rttVarUs = 0;
@@ -86,7 +92,7 @@ export class Pair implements Association {
     this.peer = peer;
     this.#nodes = { source: owner.number, destination: peer };
     this.#epochs = { source: epoch, destination: 0 };
-    this.window = new SendWindow(context, wire.maxBytes, settings.inFlight, settings.wide);
+    this.window = new SendWindow(context, wire.maxBytes, settings.inFlight, settings.wide, () => owner.makeRoom(this));
     this.#rtoUs = settings.rtoMinUs * 4;
     this.#retransmission = new Callout((nowUs) => this.#timeout(nowUs));
     this.#delayedAck = new Callout(() => {
@@ -103,6 +109,11 @@ export class Pair implements Association {
   /** Epoch of the other node; 0 when it is not known. */
   get peerEpoch(): number {
     return this.#epochs.destination;
+  }
+
+  /** Number of the packet that is executed next. */
+  get expected(): number {
+    return this.#expected;
   }
 
   get maxDataBytes(): number {
@@ -151,6 +162,14 @@ export class Pair implements Association {
     this.window.seal();
   }
 
+  /** Give memory back: a window that holds nothing, or replies to somebody who never acknowledged any, if he was there at all. */
+  // cold: when memory is short
+  yieldWindow(): void {
+    if (this.window.held > 0 && (this.#proven || this.awaiting > 0)) return;
+    if (this.window.held > 0) this.#renew(STATUS_UNREACHABLE);
+    this.window.close();
+  }
+
   /** The wire has room again. */
   unblock(): void {
     this.#blocked = false;
@@ -167,7 +186,10 @@ export class Pair implements Association {
     const type = mbcf.type(view, at);
     const known = this.#epochs.destination;
     if (type === mbcf.TYPE_HELLO) {
-      if (known === 0 || seqGt(source, known)) this.#meet(source);
+      // Duplicates of older incarnations live shorter than a silent one is waited for.
+      const silent = nowUs - this.#heardUs > this.#owner.settings.giveUpUs;
+      if (known === 0 || seqGt(source, known) || (silent && source !== known)) this.#meet(source);
+      if (source === this.#epochs.destination) this.#heardUs = nowUs;
       if (source === this.#epochs.destination) this.#say(mbcf.TYPE_HELLO_ACK);
       return;
     }
@@ -181,6 +203,7 @@ export class Pair implements Association {
       this.#owner.touched(this);
       return;
     }
+    this.#heardUs = nowUs;
     this.#acknowledged(mbcf.acknowledgment(view, at), nowUs);
     if (this.window.toSend === this.window.unacked) this.#silentUs = -1;
     if (type === mbcf.TYPE_ACK && (mbcf.flags(view, at) & mbcf.FLAG_ACK_NOW) !== 0) {
@@ -224,6 +247,7 @@ export class Pair implements Association {
   #acknowledged(number: number, nowUs: number): void {
     const sentUs = this.window.acknowledge(number);
     if (sentUs < 0) return;
+    this.#proven = true;
     this.#silentUs = this.window.toSend === this.window.unacked ? -1 : nowUs;
     if (sentUs > 0) this.#measure(nowUs - sentUs);
     this.#arm(nowUs);

@@ -27,6 +27,8 @@ export class SendWindow {
   readonly #context: MbcfContext;
   readonly #inFlight: InFlightLimit;
   readonly #wide: boolean;
+  /** Has other windows give memory back. */
+  readonly #makeRoom: () => void;
   readonly #slots: number;
   readonly #slotBytes: number;
   /** -1 until it is needed: many nodes are only heard of. */
@@ -47,7 +49,8 @@ export class SendWindow {
   #recover = 0;
 
   // cold: once per pair
-  constructor(context: MbcfContext, maxBytes: number, inFlight: InFlightLimit, wide: boolean) {
+  constructor(context: MbcfContext, maxBytes: number, inFlight: InFlightLimit, wide: boolean, makeRoom: () => void) {
+    this.#makeRoom = makeRoom;
     this.#context = context;
     this.#inFlight = inFlight;
     this.#wide = wide;
@@ -62,11 +65,17 @@ export class SendWindow {
 
   /** Take the memory of the window. False when the heap has no room for it. */
   open(): boolean {
-    if (this.#slotsAt < 0) this.#slotsAt = this.#context.heap.allocate(this.#slots * this.#slotBytes);
+    if (this.#slotsAt >= 0) return true;
+    const bytes = this.#slots * this.#slotBytes;
+    this.#slotsAt = this.#context.heap.allocate(bytes);
+    if (this.#slotsAt >= 0) return true;
+    this.#makeRoom();
+    this.#slotsAt = this.#context.heap.allocate(bytes);
     return this.#slotsAt >= 0;
   }
 
-  // cold: once per pair
+  /** Give the memory back; it is taken again when it is needed. The window holds nothing. */
+  // cold: when memory is short
   close(): void {
     if (this.#slotsAt >= 0) this.#context.heap.free(this.#slotsAt);
     this.#slotsAt = -1;

@@ -45,10 +45,11 @@ export class TaskRecord {
   grantFor(key: Uint8Array, node: number, task: number): Grant | null {
     let found: Grant | null = null;
     for (const grant of this.grants) {
-      const fits = grant.opens(key);
+      const { record } = grant;
+      const fits = record.opens(key);
       const isGrantee =
-        (grant.granteeNode === 0 || grant.granteeNode === node) &&
-        (grant.granteeTask === 0 || grant.granteeTask === task);
+        (record.granteeNode === 0 || record.granteeNode === node) &&
+        (record.granteeTask === 0 || record.granteeTask === task);
       if (fits && isGrantee) found = grant;
     }
     return found;
