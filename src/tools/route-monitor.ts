@@ -98,13 +98,21 @@ function routeLines(flags: readonly string[], addresses: readonly (readonly [nam
   return `pid 0, seq 0, errno 0, flags: <${flags.join(',')}>\nlocks:  inits: \nsockaddrs: <${names}>\n${texts}\n`;
 }
 
-/** As NetBSD tells of neighbors, which were routes before 2016: a static one goes by the name of that flag, the others were cloned. */
-function neighborLines({ address, linkAddress, flags }: NeighborRecord, up: boolean, names: InterfaceNames): string {
-  const state = [...(up ? ['UP'] : []), 'HOST', 'DONE', 'LLINFO', (flags & RTF_STATIC) !== 0 ? 'STATIC' : 'CLONED'];
-  return routeLines(state, [
-    ['DST', formatAddress(address, names)],
-    ['GATEWAY', linkAddress === null ? '' : formatLinkAddress(linkAddress)],
-  ]);
+/**
+ * As NetBSD tells of neighbors, which were routes before 2016: a static one goes by the name of that flag, the others were cloned. It
+ * tells of a new IPv6 neighbor before that has answered, by the number of the link.
+ */
+function neighborLines(neighbor: NeighborRecord, up: boolean, names: InterfaceNames): string {
+  const { address, linkAddress, flags, interfaceIndex } = neighbor;
+  const isStatic = (flags & RTF_STATIC) !== 0;
+  const unanswered = linkAddress === null || (up && address.family === 6 && !isStatic);
+  return routeLines(
+    [...(up ? ['UP'] : []), 'HOST', 'DONE', 'LLINFO', isStatic ? 'STATIC' : 'CLONED'],
+    [
+      ['DST', formatAddress(address, names)],
+      ['GATEWAY', unanswered ? `link#${interfaceIndex}` : formatLinkAddress(linkAddress)],
+    ],
+  );
 }
 
 function body(message: RouteMessage, names: InterfaceNames): string {

@@ -3,6 +3,7 @@ import { ToolBed } from '../../test/fixtures/tool-bed.ts';
 import { refusing, run } from '../../test/fixtures/tool-tables.ts';
 import { arp } from './arp.ts';
 import { ifconfig } from './ifconfig.ts';
+import { ndp } from './ndp.ts';
 import { route } from './route.ts';
 
 describe('route', () => {
@@ -237,6 +238,19 @@ locks:  inits:
 sockaddrs: <DST,GATEWAY>
  10.8.0.1 10.0.0.8
 `);
+  });
+
+  it('monitor tells of a new IPv6 neighbor by its link, of one that goes by its link-layer address', async () => {
+    const bed = new ToolBed(1);
+    await bed.quietly(ifconfig, 'shmif0 inet6 fc00::1/64');
+    const monitor = bed.run(route, '-n monitor -c 2');
+    await bed.quietly(ndp, '-s fc00::9 2:0:0:0:0:9 temp');
+    await bed.run(ndp, '-d fc00::9');
+    const lines = (await monitor).text.split('\n');
+    expect(lines[1]).toMatch(/^RTM_ADD: .* flags: <UP,HOST,DONE,LLINFO,CLONED>$/);
+    expect(lines[4]).toBe(' fc00::9 link#2');
+    expect(lines[6]).toMatch(/^RTM_DELETE: .* flags: <HOST,DONE,LLINFO,CLONED>$/);
+    expect(lines[9]).toBe(' fc00::9 02:00:00:00:00:09');
   });
 
   it('change to another interface takes the neighbors that are not there any more', async () => {

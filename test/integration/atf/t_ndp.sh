@@ -192,7 +192,7 @@ routing_messages_head()
 routing_messages_body()
 {
 	pair
-	told $ONE "RTM_ADD.+<UP,HOST,DONE,LLINFO,CLONED>" DST,GATEWAY "$IP2 $(mac_of $TWO shmif0)" \
+	told $ONE "RTM_ADD.+<UP,HOST,DONE,LLINFO,CLONED>" DST,GATEWAY "$IP2 link#2" \
 	    rump.ping6 -n -c 1 -X 10 $IP2
 	told $ONE "RTM_DELETE.+<HOST,DONE,LLINFO,CLONED>" DST,GATEWAY "$IP2 $(mac_of $TWO shmif0)" \
 	    rump.ndp -d $IP2
