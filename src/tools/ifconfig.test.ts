@@ -173,6 +173,7 @@ describe('ifconfig', () => {
     await eth0('fd00::5 prefixlen 80 anycast pltime 60 vltime 4294967295 alias');
     await eth0('fd00::5 deprecated');
     await eth0('fd00::5 -deprecated');
+    await eth0('fd00::5 vltime 60');
     await eth0('fd00:1:: eui64');
     expect(asked).toEqual([
       { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 48 } },
@@ -185,6 +186,7 @@ describe('ifconfig', () => {
       },
       { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 64, preferredSec: 0 } },
       { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 64, preferredSec: null } },
+      { name: 'eth0', addAddress: { address: 'fd00::5', prefixLength: 64, preferredSec: null, validSec: 60 } },
       { name: 'eth0', addAddress: { address: 'fd00:1::1', prefixLength: 64 } },
     ]);
     await expect(eth0('fd00::5 pltime soon')).rejects.toThrow('pltime: not understood');

@@ -216,9 +216,9 @@ function newAddress(address: string, wish: AddressWish, { addresses6 }: Interfac
   if (destination !== null) added.destination = destination;
   if (anycast) added.anycast = true;
   if (wish.validSec !== undefined) added.validSec = wish.validSec;
-  // One that is there gets its lifetimes anew.
+  // One that is there gets its lifetimes anew; a valid lifetime alone leaves the preferred one without an end (EINVAL).
   const known = addresses6.some((one) => one.address.split('%')[0] === address.split('%')[0]);
-  const again = wish.preferredSec === null || (known && wish.validSec === undefined);
+  const again = wish.preferredSec === null || known || wish.validSec !== undefined;
   const preferredSec = wish.preferredSec ?? (again ? null : undefined);
   if (preferredSec !== undefined) added.preferredSec = preferredSec;
   return added;

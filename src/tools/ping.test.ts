@@ -178,4 +178,10 @@ round-trip min/avg/max/std-dev = 0.500/0.500/0.500/0.000 ms
     expect((await pinged(ping6, '-c 1 gw', [[]], 'fd00::a')).said.code).toBe(2);
     await expect(run(ping6, '10.0.1.1')).rejects.toThrow('hostname nor servname provided, or not known');
   });
+
+  it('sends to a link-local address without a zone on the link of the default route', async () => {
+    const to = async (words: string) => (await pinged(ping6, `-n -c 1 ${words}`, [[]], 'fe80::a%eth0')).asked[0];
+    expect(await to('fe80::9')).toMatchObject({ to: 'fe80::9%eth0' });
+    expect(await to('fd00::9')).toMatchObject({ to: 'fd00::9' });
+  });
 });

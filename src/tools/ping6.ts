@@ -19,6 +19,8 @@ const DATA_BYTES = 8;
 const DATA_BYTES_MAX = 65_499;
 const COUNT_MAX = Number.MAX_SAFE_INTEGER;
 const SEC_MAX = 2_147_483;
+/** fe80::/10 without a zone. */
+const LINK_LOCAL = /^fe[89ab][0-9a-f]:[^%]*$/i;
 
 function requestOf(options: Options, host: string): PingOptions {
   const { flags, values } = options;
@@ -60,16 +62,23 @@ async function run(context: ToolContext, args: string[]): Promise<number> {
     sendCall: 'sendmsg',
     socketCall: 'socket',
   };
-  const zone = values.get('I');
-  if (zone !== undefined && (await context.kernel.names()).index(zone) === 0)
-    throw new ArgumentError(`${zone}: invalid interface name`);
+  const wanted = values.get('I');
+  if (wanted !== undefined && (await context.kernel.names()).index(wanted) === 0)
+    throw new ArgumentError(`${wanted}: invalid interface name`);
   const hosts = await context.hosts();
   const address = hosts.addressOf(given, 'inet6');
   if (address === null) throw new ArgumentError('hostname nor servname provided, or not known');
   if (request.source !== undefined && hosts.addressOf(request.source, 'inet6') === null)
     throw new ArgumentError('invalid source address: hostname nor servname provided, or not known');
+  const zone = wanted ?? (LINK_LOCAL.test(address) ? await defaultLink(context) : undefined);
   const host = zone === undefined || given.includes('%') || !given.includes(':') ? given : `${given}%${zone}`;
   return runPing(context, ping, { ...request, host }, options);
+}
+
+/** The link of the default route, which NetBSD sends by to a link-local address without a zone. */
+async function defaultLink({ kernel }: ToolContext): Promise<string | undefined> {
+  const routes = await kernel.routes('inet6');
+  return routes.find(({ prefixLength, flags }) => prefixLength === 0 && !/[RB]/.test(flags))?.interface;
 }
 
 export const ping6: Tool = { name: 'ping6', about: 'ask a host for an echo over IPv6', usage: USAGE, run };
