@@ -9,7 +9,7 @@ const JOBS = 300;
 const DONE_AT = 0;
 const RESULTS_AT = 8;
 const FIFO_AT = 8192;
-const FIFO_BYTES = 4096 + 32;
+const FIFO_BYTES = 512 + 32;
 
 async function master() {
   const children = Array.from({ length: WORKERS }, (_, i) => fork(fileURLToPath(import.meta.url), [String(i + 2)]));
@@ -25,13 +25,10 @@ async function master() {
       child.send({ master: node.address, key });
     });
   });
-  // The master writes to its queue as anybody would, and tries again where there is no room.
+  // The master writes to its queue as anybody would; records wait where there is no room.
   const queue = await task.attach(registered.address);
-  for (let job = 0; job < JOBS; ) {
-    const refusal = await queue.fifoWrite(FIFO_AT, Uint8Array.of(job & 0xff, job >> 8)).catch(({ code }) => code);
-    if (refusal === undefined) job++;
-    else if (refusal === 'ENOBUFS') await new Promise((soon) => setTimeout(soon, 1));
-    else throw new Error(refusal);
+  for (let job = 0; job < JOBS; job++) {
+    await queue.fifoWrite(FIFO_AT, Uint8Array.of(job & 0xff, job >> 8), { wait: true });
   }
   await task.waitUntil(registered, DONE_AT, 'GE', JOBS);
   const results = new Int32Array(buffer, RESULTS_AT, JOBS);

@@ -4,7 +4,6 @@
  * Thread: that of the node. The bytes are those of the moment at which the operation was executed. The reply follows when the last of them is written.
  */
 
-import * as mbcf from '../wire/mbcf.ts';
 import type { Association } from './protocol/association.ts';
 import type { CopyService } from './protocol/executor.ts';
 import type { MbcfNode } from './protocol/node.ts';
@@ -35,7 +34,7 @@ export class Copier implements CopyService {
     void this.#write(task, data, to, address).then((status) => {
       this.#copies--;
       this.#bytes -= data.length;
-      this.#reply(from, association, tag, status);
+      this.#node.replyLater(from, association, tag, status);
     });
     return true;
   }
@@ -51,15 +50,5 @@ export class Copier implements CopyService {
     } catch (error) {
       return statusOf(error);
     }
-  }
-
-  /** Nobody waits any more when the association is another one. */
-  #reply(from: Association, association: number, tag: number, status: number): void {
-    this.#node.awaitRoom(from, () => {
-      if (this.#node.closed || from.association !== association) return true;
-      if (from.reserve(mbcf.CODE_REPLY, 0, status, tag, 0, 0, 0) < 0) return false;
-      from.commit();
-      return true;
-    });
   }
 }

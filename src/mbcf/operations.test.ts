@@ -163,6 +163,35 @@ describe.each(TRANSPORTS)('over %s', (_name, kind, wide) => {
     await world.advance(1000);
   });
 
+  it('lets records wait for room, in their order, behind which others find none', async () => {
+    const { remote, owner, registered, run, world } = await bed(kind, wide);
+    const fifo = owner.declareFifo(registered, 64, 32 + 64);
+    await run(remote.fifoWrite(64, ascii('0'.repeat(40))));
+    const ends: string[] = [];
+    const waiting = ['1'.repeat(30), '2'.repeat(12), '3'].map((record) =>
+      remote.fifoWrite(64, ascii(record), { wait: true }).then(() => ends.push(record[0]!)),
+    );
+    await world.advance(100_000);
+    await expect(run(remote.fifoWrite(64, ascii('4')))).rejects.toMatchObject({ code: 'ENOBUFS' });
+    expect(ends).toEqual([]);
+    const taken = [text(await run(remote.fifoRead(64)))[0]];
+    await run(Promise.all(waiting));
+    expect(ends).toEqual(['1', '2', '3']);
+    for (let record = fifo.read(); record !== null; record = fifo.read()) taken.push(text(record)[0]);
+    expect(taken).toEqual(['0', '1', '2', '3']);
+    const late = Array.from({ length: 300 }, () => remote.fifoWrite(64, ascii('x'.repeat(60)), { wait: true }));
+    const [first, ...rest] = late;
+    await run(first!);
+    await expect(run(rest.at(-1)!)).rejects.toMatchObject({ code: 'ENOBUFS' });
+    for (const one of rest) one.catch(() => {});
+    let read = 0;
+    for (;;) {
+      if (fifo.read() === null) break;
+      read++;
+    }
+    expect(read).toBe(257);
+  });
+
   it('signals, after what was written before, and not while the signal is masked', async () => {
     const { remote, owner, bytes, run, world } = await bed(kind, wide);
     const seen: string[] = [];

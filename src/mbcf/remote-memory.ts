@@ -274,11 +274,15 @@ export class RemoteMemory {
 
   // --- FIFO and signal ---
 
-  /** Append a record to the FIFO at an address. Rejects with ENOBUFS when it is full, EMSGSIZE when the record never fits. */
-  fifoWrite(address: number, record: Uint8Array): Promise<void> {
+  /**
+   * Append a record to the FIFO at an address. With `wait` the record waits for room there, and what comes from others later does too. Rejects with ENOBUFS when
+   * the FIFO is full (with `wait`: when 256 records wait already), EMSGSIZE when the record never fits.
+   */
+  fifoWrite(address: number, record: Uint8Array, options: { readonly wait?: boolean } = {}): Promise<void> {
     const { bulk } = this.#handle.node.context;
     const write = (_view: DataView, at: number): void => bulk.copyIn(at, record, 0, record.length);
-    return this.#submit('FIFO write', mbcf.CODE_FIFO_WRITE, address, record.length, 0, write, nothing);
+    const flags = mbcf.OPERATION_STATUS | (options.wait === true ? mbcf.OPERATION_WAIT : 0);
+    return this.#submit('FIFO write', mbcf.CODE_FIFO_WRITE, address, record.length, 0, write, nothing, flags);
   }
 
   /** Take the oldest record out of the FIFO at an address. Rejects with EAGAIN when there is none. */

@@ -77,6 +77,8 @@ export const CODE_ATOMIC_64 = 0x40;
 export const OPERATION_STATUS = 1;
 /** The reply of an atomic carries the word as it was. */
 export const OPERATION_FETCH = 2;
+/** A FIFO without room keeps the record, and its reply, until there is. */
+export const OPERATION_WAIT = 4;
 
 /** Names of what {@link check} returns. */
 export const CHECK_REASONS: readonly string[] = [

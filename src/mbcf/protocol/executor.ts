@@ -50,6 +50,8 @@ export interface ExecutorOwner extends CopyService {
   task(number: number): TaskRecord | null;
   /** Memory of tasks was changed, or a signal or record has come for one. */
   changed(task: TaskRecord): void;
+  /** Reply to an operation of an association, if that is still the one. */
+  replyLater(from: Association, association: number, tag: number, status: number): void;
   /** Index of the counter of operations that were malformed. */
   readonly malformed: number;
 }
@@ -364,7 +366,25 @@ export class Executor {
 
   #fifoWrite(grant: Grant): number {
     const fifo = this.#fifo(grant, RIGHT_WRITE);
-    return typeof fifo === 'number' ? fifo : fifo.append(this.#dataAt, this.#dataBytes);
+    if (typeof fifo === 'number') return fifo;
+    const status = fifo.append(this.#dataAt, this.#dataBytes);
+    const waits = status === STATUS_FULL && (this.#flags & mbcf.OPERATION_WAIT) !== 0;
+    return waits ? this.#keep(fifo, grant.task) : status;
+  }
+
+  /** The record waits, and its reply with it. */
+  // cold: the FIFO is full
+  #keep(fifo: Fifo, number: number): number {
+    const record = new Uint8Array(this.#dataBytes);
+    this.#owner.context.bulk.copyOut(record, 0, this.#dataAt, this.#dataBytes);
+    const [from, tag] = [this.#from, this.#tag];
+    const { association } = from;
+    const kept = fifo.keep(record, () => {
+      this.#owner.replyLater(from, association, tag, STATUS_DONE);
+      const task = this.#owner.task(number);
+      if (task !== null) this.#owner.changed(task);
+    });
+    return kept ? REPLIED : STATUS_FULL;
   }
 
   #fifoRead(grant: Grant): number {
@@ -377,6 +397,7 @@ export class Executor {
     if (at < 0) return REPLIED;
     fifo.takeInto(at, n);
     this.#from.commit();
+    fifo.settle();
     return REPLIED;
   }
 

@@ -10,7 +10,8 @@
  *     +--------+-----------+-------+-------+---------+---------+----------+------------------
  *
  * Head and tail count bytes and run on modulo 2^32; a record is its length, a word, and its bytes, padded to 4, and may lie around the end. Others may
- * have the right to write there, so what is read is checked: nonsense empties the FIFO, and reaches nothing else.
+ * have the right to write there, so what is read is checked: nonsense empties the FIFO, and reaches nothing else. Records that wait for room are kept
+ * beside it, in their order; while there are any, others find none.
  */
 
 import { MultikernelError } from '../../base/errors.ts';
@@ -28,6 +29,15 @@ const WORD_TAIL = 3;
 const WORD_WRITTEN = 4;
 const WORD_REFUSED = 5;
 const LENGTH_BYTES = 4;
+/** Records that wait for room at most. */
+const WAITING_MAX = 256;
+
+/** A record that waits for room. */
+interface WaitingRecord {
+  readonly record: Uint8Array;
+  /** It was appended. */
+  readonly appended: () => void;
+}
 
 /** A FIFO, on the side of its memory. */
 export class Fifo {
@@ -39,6 +49,9 @@ export class Fifo {
   readonly capacityBytes: number;
   readonly #word: number;
   readonly #ringAddress: number;
+  readonly #waiting: WaitingRecord[] = [];
+  /** Place of a record's bytes in the ring. */
+  #dataAt = 0;
 
   /** Lay out an empty FIFO over `[address, address + byteLength)`. Throws EINVAL when that is not aligned to 8, or has no room for a record. */
   // cold: once per FIFO
@@ -83,23 +96,64 @@ export class Fifo {
     return this.#get(WORD_REFUSED) >>> 0;
   }
 
+  /** Whether a record of `n` bytes finds room now. */
+  #roomFor(n: number): boolean {
+    return this.usedBytes + LENGTH_BYTES + ((n + 3) & ~3) <= this.capacityBytes;
+  }
+
+  /** Keep a record until there is room; `appended` is called then. False: too many wait. */
+  // cold: the FIFO is full
+  keep(record: Uint8Array, appended: () => void): boolean {
+    if (this.#waiting.length >= WAITING_MAX) return false;
+    this.#waiting.push({ record, appended });
+    return true;
+  }
+
+  /** A record was taken out: those that wait find room, and their replies are sent. */
+  // cold: when records wait
+  settle(): void {
+    while (this.#waiting.length > 0) {
+      const { record, appended } = this.#waiting[0] as WaitingRecord;
+      if (!this.#roomFor(record.length)) return;
+      this.#waiting.shift();
+      this.#begin(record.length);
+      const { bytes } = this.memory;
+      const begin = this.#dataAt;
+      const first = Math.min(record.length, this.capacityBytes - begin);
+      bytes.set(record.subarray(0, first), this.#ringAddress + begin);
+      bytes.set(record.subarray(first), this.#ringAddress);
+      this.#end(record.length);
+      appended();
+    }
+  }
+
   /** Append a record of `n` bytes that lie in a packet: a status. */
   append(at: number, n: number): number {
-    const bytes = LENGTH_BYTES + ((n + 3) & ~3);
     if (n > this.maxRecordBytes) return STATUS_TOO_LONG;
-    if (this.usedBytes + bytes > this.capacityBytes) {
+    if (this.#waiting.length > 0 || !this.#roomFor(n)) {
       this.#set(WORD_REFUSED, this.#get(WORD_REFUSED) + 1);
       return STATUS_FULL;
     }
-    const tail = this.#get(WORD_TAIL);
-    writeWord(this.memory.words, this.#ringWord(tail), n);
-    const begin = (tail + LENGTH_BYTES) & (this.capacityBytes - 1);
+    this.#begin(n);
+    const begin = this.#dataAt;
     const first = Math.min(n, this.capacityBytes - begin);
     this.memory.write(this.#ringAddress + begin, at, first);
     if (first < n) this.memory.write(this.#ringAddress, at + first, n - first);
-    this.#set(WORD_WRITTEN, this.#get(WORD_WRITTEN) + 1);
-    this.#set(WORD_TAIL, tail + bytes);
+    this.#end(n);
     return STATUS_DONE;
+  }
+
+  /** Length and place (`#dataAt`) of the next record. */
+  #begin(n: number): void {
+    const tail = this.#get(WORD_TAIL);
+    writeWord(this.memory.words, this.#ringWord(tail), n);
+    this.#dataAt = (tail + LENGTH_BYTES) & (this.capacityBytes - 1);
+  }
+
+  /** The record is there. */
+  #end(n: number): void {
+    this.#set(WORD_WRITTEN, this.#get(WORD_WRITTEN) + 1);
+    this.#set(WORD_TAIL, this.#get(WORD_TAIL) + LENGTH_BYTES + ((n + 3) & ~3));
   }
 
   /** Length of the oldest record, or -1 when there is none. */
@@ -112,7 +166,7 @@ export class Fifo {
     return -1;
   }
 
-  /** Copy the oldest record to a place of a packet, and take it out; `n` is what `peekBytes` said. */
+  /** Copy the oldest record to a place of a packet, and take it out; `n` is what `peekBytes` said. Then, once the packet is whole, `settle`. */
   takeInto(at: number, n: number): void {
     const head = this.#get(WORD_HEAD);
     const begin = (head + LENGTH_BYTES) & (this.capacityBytes - 1);
@@ -135,6 +189,7 @@ export class Fifo {
     record.set(bytes.subarray(this.#ringAddress + begin, this.#ringAddress + begin + first));
     record.set(bytes.subarray(this.#ringAddress, this.#ringAddress + n - first), first);
     this.#set(WORD_HEAD, head + LENGTH_BYTES + ((n + 3) & ~3));
+    this.settle();
     return record;
   }
 

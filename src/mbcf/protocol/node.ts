@@ -232,6 +232,17 @@ export class MbcfNode implements PairOwner {
     return this.copies?.copy(from, tag, task, data, to, address) ?? false;
   }
 
+  // cold: when the reply comes later than its operation
+  replyLater(from: Association, association: number, tag: number, status: number): void {
+    if (tag === 0) return;
+    this.awaitRoom(from, () => {
+      if (this.#closed || from.association !== association) return true;
+      if (from.reserve(mbcf.CODE_REPLY, 0, status, tag, 0, 0, 0) < 0) return false;
+      from.commit();
+      return true;
+    });
+  }
+
   failed(pair: Pair, status: number): void {
     this.pending.fail(pair, status);
   }
