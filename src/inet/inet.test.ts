@@ -152,6 +152,20 @@ describe('Inet: configuration', () => {
     expect(one.inet.removeRoute(ip('192.0.2.0'), 24, ip(PEER))).not.toBeNull();
   });
 
+  it('forgets neighbors with the route of their prefix, unless they were entered by hand or another one leads to them', () => {
+    const one = bed();
+    const eth0 = one.interfaces[0]!;
+    const { neighbors } = one.inet.ip4;
+    for (const host of [PEER, '10.0.0.129']) {
+      neighbors.learn(neighbors.findOrCreate(eth0, ip(host))!, 0x0200, 2, true, one.nowUs);
+    }
+    neighbors.addStatic(eth0, ip('10.0.0.9'), 0x0200, 9, true, false);
+    one.inet.addRoute(ip('10.0.0.128'), 25, 0, RTF_STATIC, eth0);
+    one.inet.addRoute(0, 0, ip(PEER), RTF_GATEWAY | RTF_STATIC);
+    one.inet.removeRoute(ip('10.0.0.0'), 24, 0);
+    expect(neighborRows(one.inet).map((row) => row.address)).toEqual(['10.0.0.129', '10.0.0.9']);
+  });
+
   it('announces its addresses when an interface comes up again', () => {
     const one = bed();
     one.inet.changeFlags(one.interfaces[0]!, 0, 1);

@@ -8,7 +8,7 @@
 
 import { Errno } from '../../base/errors.ts';
 import type { Interface } from '../../net/interface.ts';
-import type { NeighborCache } from '../../net/neighbor-cache.ts';
+import type { Neighbor, NeighborCache } from '../../net/neighbor-cache.ts';
 import { makeRoute, type Route, type Routes, RTF_GATEWAY, RTF_REJECT, RTF_UP } from '../../net/route.ts';
 import { isIp6 } from './address-interner.ts';
 import type { MulticastGroups } from './multicast.ts';
@@ -117,13 +117,34 @@ export class Families extends BothFamilies<ProtocolFamily> {
     return route === null || (route.flags & RTF_GATEWAY) !== 0 ? null : route.iface;
   }
 
-  /** Returns the route taken out, or null when that prefix has none (or, with `gateway` not 0, another gateway). */
+  /**
+   * Returns the route taken out, or null when that prefix has none (or, with `gateway` not 0, another gateway). Neighbors that no
+   * other route leads to go with it.
+   */
   removeRoute(destination: number, prefixLength: number, gateway: number): Route | null {
     const family = this.of(destination);
     const route = family.routes.find(destination, prefixLength);
     if (route === null || (gateway !== 0 && route.gateway !== gateway)) return null;
+    const reached = reachedBy(family, route);
     family.routes.remove(destination, prefixLength);
     family.routeRemoved(route);
+    for (const neighbor of reached) if (!isOnLink(family, neighbor)) family.neighbors.remove(neighbor);
     return route;
   }
+}
+
+/** Neighbors, other than those entered by hand, that a route to a place on a link leads to. */
+// cold: configuration
+function reachedBy({ neighbors, routes }: ProtocolFamily, route: Route): Neighbor[] {
+  if ((route.flags & RTF_GATEWAY) !== 0) return [];
+  const isReached = ({ address, state, proxyOnly }: Neighbor): boolean =>
+    state !== 'permanent' && !proxyOnly && routes.lookup(address) === route;
+  return neighbors.list().filter(isReached);
+}
+
+/** Whether a route leads to a neighbor without a gateway. */
+// cold: configuration
+function isOnLink({ routes }: ProtocolFamily, { address, iface }: Neighbor): boolean {
+  const route = routes.lookup(address);
+  return route !== null && route.iface === iface && (route.flags & RTF_GATEWAY) === 0;
 }
