@@ -66,11 +66,14 @@ interface Given {
 function given(target: Target, fields: Fields): Given {
   const index = input.optionalInteger(fields, 'interfaceIndex', 0, INDEX_MAX) ?? 0;
   const flags = fields.flags === undefined ? null : input.optionalWord(fields, 'flags');
-  const source = fields.source === undefined ? 0 : numberOf(target, input.address(fields, 'source'));
+  const iface = index === 0 ? null : interfaceOf(target, index);
+  const named = fields.source === undefined ? 0 : numberOf(target, input.address(fields, 'source'));
   const metrics = fields.metrics === undefined ? null : metricsOf(input.fieldsOf(fields.metrics, 'metrics'));
   if (flags !== null && (flags & ~GIVEN) !== 0) throw new MultikernelError('EINVAL', 'flags: not of an administrator');
-  if (source !== 0 && holderOf(target.inet, source) === null) must(-Errno.ENETUNREACH);
-  return { iface: index === 0 ? null : interfaceOf(target, index), flags, source, metrics };
+  const isOurs = named !== 0 && holderOf(target.inet, named) !== null;
+  // With an interface, an address that is not ours stands for ours there, as in NetBSD.
+  if (named !== 0 && !isOurs && iface === null) must(-Errno.ENETUNREACH);
+  return { iface, flags, source: isOurs ? named : 0, metrics };
 }
 
 function metricsOf(fields: Fields): RouteMetricsRecord {

@@ -137,7 +137,7 @@ destination: default
     gateway: 10.0.0.9
  local addr: 10.0.0.1
   interface: shmif0
-      flags: <UP,GATEWAY,DONE,STATIC>
+      flags: 0x843<UP,GATEWAY,DONE,STATIC>
 ${heading}${zeros}`,
     );
     expect((await bed.run(route, '-n get 10.0.0.1')).text).toBe(
@@ -145,7 +145,7 @@ ${heading}${zeros}`,
 destination: 10.0.0.1
  local addr: 10.0.0.1
   interface: lo0
-      flags: <UP,HOST,DONE,LOCAL>
+      flags: 0x40045<UP,HOST,DONE,LOCAL>
 ${heading}${zeros}`,
     );
     expect((await bed.run(route, '-n get 10.0.0.7')).text).toBe(
@@ -154,7 +154,7 @@ destination: 10.0.0.0
        mask: 255.255.255.0
  local addr: 10.0.0.1
   interface: shmif0
-      flags: <UP,DONE,CONNECTED>
+      flags: 0x141<UP,DONE,CONNECTED>
 ${heading}${zeros}`,
     );
     await bed.run(route, 'add 10.5.0.0/16 10.0.0.9 -lock -mtu 1400 -hopcount 2 -rtt 5000 -recvpipe 65536');
@@ -183,6 +183,10 @@ ${heading}${zeros}`,
     await bed.run(route, 'change 10.7.0.0/16 10.0.0.7 -lock -mtu 1200');
     expect(await line()).toBe('10.7/16            10.0.0.7           UGS         -        -   1200L shmif0');
     await bed.quietly(ifconfig, 'shmif0 10.0.0.2/24 alias');
+    // An address that is not ours stands for ours on an interface, and for nothing without one.
+    expect((await bed.run(route, 'change 10.7.0.0/16 -ifa 10.0.0.8')).errors).toContain('Network is unreachable');
+    expect((await bed.run(route, 'change 10.7.0.0/16 -ifa 10.0.0.8 -ifp shmif0')).text).toBe('change net 10.7.0.0\n');
+    expect((await bed.run(route, '-n get 10.7.0.1')).text).toContain(' local addr: 10.0.0.1\n  interface: shmif0\n');
     await bed.run(route, 'change 10.7.0.0/16 -ifa 10.0.0.2');
     expect((await bed.run(route, '-n get 10.7.0.1')).text).toContain(' local addr: 10.0.0.2\n');
     expect((await bed.run(route, 'change 10.7.0.0/16 -ifa 10.0.0.9')).text).toContain(': Network is unreachable\n');

@@ -1,6 +1,6 @@
 /**
- * `route` with NetBSD's arguments and text (8: `route get` prints the names of flags alone). Thread: the command's. Read first: route-words.ts
- * (changes), route-tables.ts (show), route-monitor.ts. Missing: MPLS (`-mpls`, `-tag`).
+ * `route` with NetBSD's arguments and text. Thread: the command's. Read first: route-words.ts (changes), route-tables.ts (show),
+ * route-monitor.ts. Missing: MPLS (`-mpls`, `-tag`).
  */
 
 import { MultikernelError } from '../base/errors.ts';
@@ -236,7 +236,7 @@ function formatRouteGet(
   if (source !== null) rows.push(['local addr', any(formatAddress(source, names))]);
   rows.push(['interface', route.interface]);
   const word = record.flags | RTF_DONE;
-  rows.push(['flags', `<${routeFlagNames(word).join(',')}>`]);
+  rows.push(['flags', `0x${word.toString(16)}<${routeFlagNames(word).join(',')}>`]);
   const labels = rows.map(([label, value]) => `${label.padStart(11)}: ${value}\n`).join('');
   const heading = ' recvpipe  sendpipe  ssthresh  rtt,msec    rttvar  hopcount      mtu     expire\n';
   const more = verbose ? `\nlocks: ${metricNames(record.metrics?.locks ?? 0)} inits: none\n` : '';

@@ -60,7 +60,7 @@ get_body()
 destination: 10.0.1.2
  local addr: 10.0.1.2
   interface: lo0
-      flags: <UP,HOST,DONE,LOCAL>
+      flags: 0x40045<UP,HOST,DONE,LOCAL>
 $METRICS
 END
 	way $HOST 10.0.1.2
@@ -70,7 +70,7 @@ destination: 10.0.1.0
        mask: 255.255.255.0
  local addr: 10.0.1.2
   interface: shmif0
-      flags: <UP,DONE,CONNECTED>
+      flags: 0x141<UP,DONE,CONNECTED>
 $METRICS
 END
 	way $HOST 10.0.1.1
@@ -81,7 +81,7 @@ destination: default
     gateway: 10.0.1.1
  local addr: 10.0.1.2
   interface: shmif0
-      flags: <UP,GATEWAY,DONE,STATIC>
+      flags: 0x843<UP,GATEWAY,DONE,STATIC>
 $METRICS
 END
 	way $HOST 10.0.2.2
@@ -109,7 +109,7 @@ get6_body()
 destination: fc00:0:0:1::2
  local addr: fc00:0:0:1::2
   interface: lo0
-      flags: <UP,HOST,DONE,LOCAL>
+      flags: 0x40045<UP,HOST,DONE,LOCAL>
 $METRICS
 END
 	way $HOST "-inet6 fc00:0:0:1::2"
@@ -119,7 +119,7 @@ destination: fc00:0:0:1::
        mask: ffff:ffff:ffff:ffff::
  local addr: fc00:0:0:1::2
   interface: shmif0
-      flags: <UP,DONE,CONNECTED>
+      flags: 0x141<UP,DONE,CONNECTED>
 $METRICS
 END
 	way $HOST "-inet6 fc00:0:0:1::1"
@@ -130,7 +130,7 @@ destination: ::
     gateway: fc00:0:0:1::1
  local addr: fc00:0:0:1::2
   interface: shmif0
-      flags: <UP,GATEWAY,DONE,STATIC>
+      flags: 0x843<UP,GATEWAY,DONE,STATIC>
 $METRICS
 END
 	way $HOST "-inet6 fc00:0:0:2::2"

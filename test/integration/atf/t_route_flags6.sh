@@ -90,7 +90,7 @@ fates_body()
 	row fc00:0:0:2::3 ::1 UHRS lo0
 	check_on $HOST -s not-exit:0 -o ignore -e match:"No route to host" rump.ping6 -n -c 1 -X 1 fc00:0:0:2::3
 	check_on $HOST rump.route -q add -inet6 default ::1 -reject
-	check_on $HOST -o match:"^  interface: lo0$" -o match:"flags: <UP,GATEWAY,REJECT,DONE,STATIC>" \
+	check_on $HOST -o match:"^  interface: lo0$" -o match:"flags: 0x84b<UP,GATEWAY,REJECT,DONE,STATIC>" \
 	    rump.route -n get -inet6 fc00:0:0:9::1
 }
 fates_cleanup()
