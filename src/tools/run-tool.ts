@@ -16,12 +16,13 @@ function hostsOf(client: KernelClient): () => Promise<Resolver> {
   };
 }
 
-/** Exit code of the tool; Ctrl-C ends it as it ends NetBSD's. */
+/** Exit code of the tool; Ctrl-C ends it as it ends NetBSD's. `command` is what the usage calls it. */
 export async function runTool(
   tool: Tool,
   client: KernelClient,
   args: readonly string[],
   out: TextSink,
+  command: string = tool.name,
 ): Promise<number> {
   const words = args.filter((word) => word !== '--json');
   const json = words.length < args.length;
@@ -37,7 +38,12 @@ export async function runTool(
     }
     if (!(error instanceof UsageError)) throw error;
     const usage = error.message.startsWith('usage:') ? error.message : `${tool.name}: ${error.message}\n${tool.usage}`;
-    out.error(`${usage}\n`);
+    out.error(`${usageOf(usage, tool.name, command)}\n`);
     return 1;
   }
+}
+
+/** The usage of a tool, by the name of its command. */
+function usageOf(text: string, name: string, command: string): string {
+  return text.replace(/^(usage: | {7})(\S+)/gm, (line, before, word) => (word === name ? before + command : line));
 }

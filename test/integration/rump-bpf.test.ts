@@ -64,6 +64,6 @@ describe('a bpf device of a server', () => {
     const refused = await capture('-w', 'none.pcapng', '-f', 'tcp and and');
     expect(refused.code).not.toBe(0);
     expect(refused.err).toContain("filter 'tcp and and', column 9");
-    expect((await capture('-w', 'none.pcapng', '-f', 'tcp', 'udp')).err).toContain('usage: capture');
+    expect((await capture('-w', 'none.pcapng', '-f', 'tcp', 'udp')).err).toContain('usage: rump.capture');
   });
 });

@@ -4,4 +4,4 @@
 import { brconfig } from '../brconfig.ts';
 import { main } from './main.ts';
 
-void main(brconfig);
+void main(brconfig, brconfig.name);

@@ -20,8 +20,8 @@ const out: TextSink = {
   error: (text) => void process.stderr.write(text),
 };
 
-/** Runs the tool with the arguments of the process. */
-export async function main(tool: Tool): Promise<void> {
+/** Runs the tool with the arguments of the process; `command` is the name that its usage gives. */
+export async function main(tool: Tool, command: string = `rump.${tool.name}`): Promise<void> {
   // A reader that goes away (`| head`) ends the tool without a word.
   process.stdout.on('error', () => process.exit(process.exitCode ?? 0));
   try {
@@ -30,7 +30,7 @@ export async function main(tool: Tool): Promise<void> {
       throw new MultikernelError('EINVAL', 'RUMP_SERVER names no kernel, e.g. unix:///run/lab/api.sock');
     const client = await kernelAt(url);
     try {
-      process.exitCode = await runTool(tool, client, process.argv.slice(2), out);
+      process.exitCode = await runTool(tool, client, process.argv.slice(2), out, command);
     } finally {
       await client.close();
     }

@@ -119,7 +119,7 @@ command_body()
 	pings $ONE $IP2
 	check_on $ONE -s exit:1 -e match:"^arp: set: can only proxy for $IP1\$" rump.arp -s $IP1 $MAC10
 	check_on $ONE -s exit:1 -e match:"^arp: cannot intuit interface index and type for 10.9.9.9\$" rump.arp -s 10.9.9.9 $MAC10
-	check_on $ONE -s exit:1 -e match:"^usage: arp" rump.arp -d
+	check_on $ONE -s exit:1 -e match:"^usage: rump.arp " rump.arp -d
 }
 command_cleanup()
 {

@@ -38,7 +38,7 @@ life_body()
 	shown $ONE -o inline:"lo0\n" rump.ifconfig -l
 	shown $ONE -s exit:1 -e inline:"ifconfig: SIOCGIFFLAGS shmif0: Device not configured\n" rump.ifconfig shmif0
 	shown $ONE -s exit:1 -e match:"^ifconfig: .*Device not configured" rump.ifconfig shmif0 up
-	shown $ONE -s exit:1 -e match:"usage: ifconfig" rump.ifconfig lo0 frobnicate
+	shown $ONE -s exit:1 -e match:"^usage: rump.ifconfig " rump.ifconfig lo0 frobnicate
 }
 life_cleanup()
 {

@@ -94,7 +94,7 @@ command_body()
 	check_on $ONE -o match:"^fc00::12 \(fc00::12\) deleted\$" -o not-match:fc00::11 rump.ndp -n -c
 	known $ONE fc00::11 permanent
 	unknown $ONE fc00::12
-	check_on $ONE -s exit:1 -e match:"^usage: ndp" rump.ndp
+	check_on $ONE -s exit:1 -e match:"^usage: rump.ndp " rump.ndp
 }
 command_cleanup()
 {
