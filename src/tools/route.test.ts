@@ -269,6 +269,26 @@ sockaddrs: <DST,GATEWAY>
     expect(left.map((line) => line.split(' ')[1])).toEqual(['(10.0.0.6)', '(10.1.0.5)', undefined]);
   });
 
+  it('a point-to-point link has the address of another interface, and each keeps it when the other loses it', async () => {
+    const bed = new ToolBed(2);
+    const rows = async (): Promise<string[]> =>
+      (await bed.run(route, '-nL show -inet')).text
+        .split('\n')
+        .filter((line) => line.startsWith('10.0.0.'))
+        .map((line) => line.replace(/ +/g, ' '));
+    await bed.quietly(ifconfig, 'shmif0 10.0.0.1/24');
+    await bed.quietly(ifconfig, 'gif0 create');
+    expect((await bed.run(ifconfig, 'gif0 10.0.0.1')).errors).toBe('ifconfig: SIOCAIFADDR: File exists\n');
+    await bed.quietly(ifconfig, 'gif0 10.0.0.1 10.0.0.2 up');
+    const both = ['10.0.0.1 link#2 UHl - - 16384 lo0', '10.0.0.2 10.0.0.1 UH - - 1280 gif0'];
+    expect(await rows()).toEqual(both);
+    await bed.quietly(ifconfig, 'shmif0 10.0.0.1 delete');
+    expect((await rows()).map((line) => line.split(' ')[0])).toEqual(['10.0.0.1', '10.0.0.2']);
+    await bed.quietly(ifconfig, 'shmif1 10.0.0.1/24');
+    await bed.quietly(ifconfig, 'gif0 10.0.0.1 delete');
+    expect((await rows())[0]).toMatch(/^10\.0\.0\.1 .* lo0$/);
+  });
+
   it('show has the neighbor cache behind the routes, without with -L', async () => {
     const bed = await kernel();
     await bed.quietly(arp, '-s 10.0.0.5 2:0:0:0:0:5');

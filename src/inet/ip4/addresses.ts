@@ -17,8 +17,8 @@ import type { LocalAddresses } from '../ip/family.ts';
 export class Addresses4 implements LocalAddresses {
   /** Told of every change. */
   events: TableEvents | null = null;
-  /** Addresses of all interfaces, in whatever state. */
-  readonly #held: Set<number> = new Set();
+  /** Addresses of all interfaces, in whatever state, and who has them. */
+  readonly #holders: Map<number, Interface[]> = new Map();
   readonly #local: Map<number, Interface> = new Map();
   readonly #broadcasts: Map<number, Interface> = new Map();
   #loopback: Interface | null = null;
@@ -29,7 +29,8 @@ export class Addresses4 implements LocalAddresses {
   }
 
   /**
-   * Add an address to an interface. It counts as ours only when `state` is 'valid' ({@link activate}).
+   * Add an address to an interface. It counts as ours only when `state` is 'valid' ({@link activate}). A point-to-point link with
+   * another end may share the address with another interface (RFC 1812 2.2.7).
    * Returns the entry, or `-EEXIST` (some interface has it), `-EINVAL` (no unicast address, a bad prefix length, or an other end
    * where there is none).
    */
@@ -42,7 +43,10 @@ export class Addresses4 implements LocalAddresses {
   ): InterfaceAddress | number {
     if (!Number.isInteger(prefixLength) || prefixLength < 1 || prefixLength > 32) return -Errno.EINVAL;
     if (!isUnicast(address) || (isLoopback(address) && !iface.loopback)) return -Errno.EINVAL;
-    if (this.#held.has(address)) return -Errno.EEXIST;
+    const holders = this.#holders.get(address) ?? [];
+    const borrows = iface.pointToPoint && destination !== 0;
+    const clashes = (other: Interface): boolean => !borrows && (iface.pointToPoint || !other.pointToPoint);
+    if (holders.includes(iface) || holders.some(clashes)) return -Errno.EEXIST;
     const mask = maskOf(prefixLength);
     const hasBroadcast = prefixLength <= 30 && !iface.loopback && !iface.pointToPoint;
     if (destination !== 0 && !(iface.pointToPoint && isUnicast(destination))) return -Errno.EINVAL;
@@ -58,7 +62,7 @@ export class Addresses4 implements LocalAddresses {
     };
     if (entry.broadcast === address || (hasBroadcast && entry.network === address)) return -Errno.EINVAL;
     iface.addresses.push(entry);
-    this.#held.add(address);
+    this.#holders.set(address, [...holders, iface]);
     if (state === 'valid') this.activate(iface, entry);
     else {
       entry.state = state;
@@ -70,7 +74,7 @@ export class Addresses4 implements LocalAddresses {
   /** A tentative address has been found free: it is ours from now on. */
   activate(iface: Interface, entry: InterfaceAddress): void {
     entry.state = 'valid';
-    this.#local.set(entry.address, iface);
+    if (!iface.pointToPoint || !this.#local.has(entry.address)) this.#local.set(entry.address, iface);
     if (entry.broadcast !== 0) this.#broadcasts.set(entry.broadcast, iface);
     if (isLoopback(entry.address)) this.#loopback ??= iface;
     if (iface.primary === 0) iface.primary = entry.address;
@@ -88,7 +92,9 @@ export class Addresses4 implements LocalAddresses {
     const index = iface.addresses.findIndex((one) => one.address === address);
     if (index < 0) return null;
     const [entry] = iface.addresses.splice(index, 1) as [InterfaceAddress];
-    this.#held.delete(address);
+    const others = (this.#holders.get(address) ?? []).filter((holder) => holder !== iface);
+    if (others.length > 0) this.#holders.set(address, others);
+    else this.#holders.delete(address);
     this.#forget(iface, entry);
     this.events?.listener?.addressDeleted(iface, address, entry.prefixLength);
     return entry;
@@ -96,7 +102,11 @@ export class Addresses4 implements LocalAddresses {
 
   /** An address, in the list of its interface or not any more, is not ours. */
   #forget(iface: Interface, { address, broadcast }: InterfaceAddress): void {
-    if (this.#local.get(address) === iface) this.#local.delete(address);
+    if (this.#local.get(address) === iface) {
+      const heir = this.#holders.get(address)?.find((holder) => hasValid(holder, address));
+      if (heir === undefined) this.#local.delete(address);
+      else this.#local.set(address, heir);
+    }
     iface.primary = iface.addresses.find((one) => one.state === 'valid')?.address ?? 0;
     const isShared = iface.addresses.some((one) => one.state === 'valid' && one.broadcast === broadcast);
     if (broadcast !== 0 && !isShared && this.#broadcasts.get(broadcast) === iface) this.#broadcasts.delete(broadcast);
@@ -107,6 +117,11 @@ export class Addresses4 implements LocalAddresses {
   #loopbackOwner(): Interface | null {
     for (const [address, iface] of this.#local) if (isLoopback(address)) return iface;
     return null;
+  }
+
+  /** Whether some interface has the address, in whatever state. */
+  isHeld(address: number): boolean {
+    return this.#holders.has(address);
   }
 
   isLocal(address: number): boolean {
@@ -137,4 +152,8 @@ export class Addresses4 implements LocalAddresses {
     const onLink = iface.addressFor(nextHop);
     return onLink !== null ? onLink.address : iface.primary;
   }
+}
+
+function hasValid(iface: Interface, address: number): boolean {
+  return iface.addresses.some((entry) => entry.address === address && entry.state === 'valid');
 }

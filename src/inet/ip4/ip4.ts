@@ -91,7 +91,7 @@ export class Ip4 implements ProtocolFamily {
   removeAddress(iface: Interface, address: number): number {
     const entry = this.addresses.remove(iface, address);
     if (entry === null) return -Errno.EADDRNOTAVAIL;
-    this.conflicts.forget(address);
+    if (!iface.pointToPoint) this.conflicts.forget(address);
     this.#removeRoutes(iface, entry);
     this.#shared.epoch.bump();
     return 0;
@@ -149,7 +149,7 @@ export class Ip4 implements ProtocolFamily {
 
   /** A subnet that another address is on too keeps a route. */
   #removeRoutes(iface: Interface, { address, destination, network, prefixLength }: InterfaceAddress): void {
-    this.#connected.removeHost(address);
+    if (!this.addresses.isHeld(address)) this.#connected.removeHost(address);
     if (destination !== 0) {
       this.#connected.removeOtherEnd(destination, iface);
       return;

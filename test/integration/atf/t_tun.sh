@@ -35,6 +35,28 @@ life_cleanup()
 	clean_up
 }
 
+atf_test_case borrowed cleanup
+borrowed_head()
+{
+	atf_set descr "a tun has the address of another interface"
+}
+borrowed_body()
+{
+	serve6 $ONE tun
+	without_dad $ONE
+	plug $ONE shmif0 bus1 10.0.0.1/24
+	check_on $ONE rump.ifconfig tun0 create
+	check_on $ONE rump.ifconfig tun0 10.0.0.1 10.0.0.2 up
+	check_on $ONE -o match:"^	inet 10.0.0.1/32 -> 10.0.0.2 flags" rump.ifconfig tun0
+	check_on $ONE -o match:"^10.0.0.2 +10.0.0.1 +UH .* tun0\$" rump.netstat -rn -f inet
+	check_on $ONE rump.ifconfig tun0 destroy
+	pings $ONE 10.0.0.1
+}
+borrowed_cleanup()
+{
+	clean_up
+}
+
 atf_test_case joined cleanup
 joined_head()
 {
@@ -67,5 +89,6 @@ joined_cleanup()
 atf_init_test_cases()
 {
 	atf_add_test_case life
+	atf_add_test_case borrowed
 	atf_add_test_case joined
 }
