@@ -13,6 +13,8 @@ import { canonical6, isAddress } from './resolver.ts';
 const PREFIX6_BITS = 64;
 const BITS: Readonly<Record<AddressFamily, number>> = { inet: 32, inet6: 128 };
 const SECONDS_MAX = 0xffffffff;
+/** The largest number in the 16 bits of a tag; the kernel refuses those that are no VLAN. */
+const TAG_MAX = 0xffff;
 const IFF_NOARP = 0x80;
 /** `IFF_*` by the words that set them; `arp` clears what it names. */
 const FLAG_WORDS: Readonly<Record<string, number>> = { debug: 0x4, link0: 0x1000, link1: 0x2000, link2: 0x4000 };
@@ -169,7 +171,8 @@ class WordReader {
         this.#mediaOption(this.#value(word));
         return true;
       case 'vlan':
-        this.#vlan.id = this.#integer(word, SECONDS_MAX);
+        this.#vlan.id = this.#integer(word, TAG_MAX);
+        if (this.#vlan.id < 0) throw new UsageError(`${word}: not understood: ${this.#vlan.id}`);
         return true;
       case 'vlanif':
         this.#vlan.parent = this.#value(word);

@@ -230,6 +230,8 @@ describe('ifconfig over a kernel', () => {
     await bed.quietly(ifconfig, 'vlan0 destroy');
     expect((await bed.run(ifconfig, '-l')).text).toBe('lo0 shmif0\n');
     await expect(bed.run(ifconfig, 'shmif0 vlan 5')).rejects.toThrow('vlan and vlanif belong together');
+    for (const id of ['-1', '65536'])
+      await expect(bed.run(ifconfig, `shmif0 vlan ${id} vlanif lo0`)).rejects.toThrow(`vlan: not understood: ${id}`);
     expect((await bed.run(ifconfig, 'shmif0 vlan 5 vlanif lo0')).errors).toBe(
       'ifconfig: SIOCSETVLAN: Invalid argument\n',
     );
