@@ -147,6 +147,7 @@ describe('control requests', () => {
       ['address.add', { index: 2, address: four(0xf0000001 | 0), prefixLength: 24 }, 'EINVAL'],
       ['address.add', { index: 2, address: four(PEER), prefixLength: 24, anycast: true }, 'EINVAL'],
       ['address.add', { index: 2, address, prefixLength: 64, preferredSec: 9, validSec: 8 }, 'EINVAL'],
+      ['address.add', { index: 2, address, prefixLength: 64, preferredSec: null, validSec: 8 }, 'EINVAL'],
       ['address.add', { index: 2, address, prefixLength: 64, validSec: 0 }, 'EINVAL'],
       ['address.delete', { index: 2, address }, 'EADDRNOTAVAIL'],
       ['address.add', { index: 2, address, prefixLength: 64, destination: six(0xfd000000, 2) }, 'EINVAL'],

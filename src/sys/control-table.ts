@@ -181,7 +181,7 @@ function addAddress(target: ControlTarget, fields: Fields): null {
     return null;
   }
   const validUs = (validSec ?? Infinity) * US_PER_S;
-  const preferredUs = (preferredSec ?? validSec ?? Infinity) * US_PER_S;
+  const preferredUs = ((preferredSec === undefined ? validSec : preferredSec) ?? Infinity) * US_PER_S;
   if (!(validUs > 0 && preferredUs <= validUs)) throw new MultikernelError('EINVAL', 'EINVAL');
   const { ip6 } = inet;
   const other = destination === null ? 0 : numberOf(target, destination, iface);

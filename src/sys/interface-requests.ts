@@ -147,7 +147,7 @@ export interface AddressAddRequest {
   destination?: IpAddress;
   /** IPv6 only, as are the lifetimes. */
   anycast?: boolean;
-  /** Seconds until it is deprecated, and until it is removed; null or absent: never. */
+  /** Seconds until it is deprecated, absent: until it is removed, and until it is removed, absent: never; null: never. */
   preferredSec?: number | null;
   validSec?: number | null;
 }

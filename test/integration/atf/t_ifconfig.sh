@@ -124,6 +124,7 @@ parameters_body()
 	shown $ONE -o match:"inet6 fc00::3/64 flags 0x10<DEPRECATED>" rump.ifconfig shmif0 inet6
 	check_on $ONE rump.ifconfig shmif0 inet6 fc00::3/64 -deprecated
 	shown $ONE -o match:"inet6 fc00::3/64 flags 0x0" rump.ifconfig shmif0 inet6
+	check_on $ONE -s exit:1 -e match:"SIOCAIFADDR_IN6: Invalid argument" rump.ifconfig shmif0 inet6 fc00::4/64 vltime 7200
 	check_on $ONE rump.ifconfig shmif0 inet6 fc00::4/64 pltime 3600 vltime 7200
 	shown $ONE -o match:"inet6 fc00::4/64 flags 0x0 pltime 3[56][0-9][0-9] vltime 7[12][0-9][0-9]" rump.ifconfig -L shmif0
 	check_on $ONE rump.ifconfig shmif0 inet6 fc00:1:: eui64
