@@ -158,12 +158,24 @@ async function clone(context: ToolContext, name: string, word: 'create' | 'destr
   return 0;
 }
 
+/** A vlan with a parent has to leave it first; it is looked at before the name of the other one, which there may be or not. */
+function isTaken({ vlan }: InterfaceInfo, { change }: Step): boolean {
+  const parent = vlan?.parent ?? '';
+  return parent !== '' && change.vlan != null && change.vlan.parent !== parent;
+}
+
 async function changeNamed(context: ToolContext, name: string, words: readonly string[]): Promise<number> {
   const info = (await context.kernel.interfaces()).find((candidate) => candidate.name === name);
   const broadcasts = info?.flagNames.includes('BROADCAST') ?? true;
   const { steps, address } = readWords(name, words, { broadcasts });
   if (info === undefined) return unknown(context, steps.length > 0 ? 'exec_matches' : `SIOCGIFFLAGS ${name}`);
-  for (const step of steps) if (!(await perform(context, step))) return 1;
+  for (const step of steps) {
+    if (isTaken(info, step)) {
+      context.out.error(`ifconfig: ${step.call}: Device busy\n`);
+      return 1;
+    }
+    if (!(await perform(context, step))) return 1;
+  }
   if (address === null) return 0;
   const more = addressSteps(info, address);
   if (typeof more === 'string') {
