@@ -287,7 +287,7 @@ describe('a program that waits for another', () => {
     const lab = await up({ ...nodes, other: waiting });
     await lab.node('waiting').powerOff();
     await until(() => processesOf('waiting').length === 0);
-    expect(processesOf('other')).toHaveLength(1);
+    await until(() => processesOf('other').length === 1);
     await lab.down();
     net = null;
     await until(() => processesOf('other').length === 0);
