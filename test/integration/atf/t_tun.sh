@@ -20,6 +20,7 @@ life_body()
 	check_on $ONE -o match:"^tun0: flags=0x[0-9a-f]+<UP,POINTOPOINT," -o match:"inet 10.0.0.1/32 -> 10.0.0.2 flags 0x0\$" rump.ifconfig tun0
 	check_on $ONE -o match:"^10.0.0.2 +[^ ]+ +UH .* tun0\$" rump.netstat -rn -f inet
 	check_on $ONE rump.ifconfig tun0 inet6 fc00::1/128 fc00::2
+	settled $ONE
 	check_on $ONE -o match:"inet6 fc00::1/128 -> fc00::2 flags 0x0" rump.ifconfig tun0 inet6
 	pings $ONE 10.0.0.1
 	# Nobody has the other end.
