@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { MbcfWorld } from '../../test/fixtures/mbcf-world.ts';
 import type { AttachedMemory } from './attached-memory.ts';
 import { Barrier } from './barrier.ts';
-import { STATUS_DONE, STATUS_OUT_OF_RANGE, STATUS_PENDING } from './protocol/status.ts';
+import { STATUS_DONE, STATUS_OUT_OF_RANGE, STATUS_PENDING, STATUS_TOO_LONG } from './protocol/status.ts';
 import type { MemoryAddress } from './protocol/task-record.ts';
 import type { RegisteredMemory, RegisterOptions, Task } from './task.ts';
 
@@ -284,6 +284,10 @@ describe.each(TRANSPORTS)('over %s', (_name, kind, wide) => {
     expect(word[1]).toBe(STATUS_DONE);
     await expect(run(reporting.read(4096, 1))).rejects.toMatchObject({ code: 'EFAULT' });
     expect(word[1]).toBe(STATUS_OUT_OF_RANGE);
+    await expect(run(reporting.writeStrided(0, 3000, 3000, new Uint8Array(3000)))).rejects.toMatchObject({
+      code: 'EMSGSIZE',
+    });
+    expect(word[1]).toBe(STATUS_TOO_LONG);
     expect(() => remote.reporting(own, 14)).toThrow('no word at 14');
   });
 
@@ -348,6 +352,21 @@ describe.each(TRANSPORTS)('over %s', (_name, kind, wide) => {
     await run(remote.detach());
     await run(remote.write(0, ascii('again')));
     expect(text(bytes.slice(0, 5))).toBe('again');
+  });
+});
+
+describe('a wire without room', () => {
+  it('holds operations back until it has some, in their order', async () => {
+    const { remote, run, world, bytes } = await bed('packets', true);
+    world.full = true;
+    const ends = Promise.all([1, 2, 3].map((value) => remote.swap(0, value)));
+    await world.advance(5_000);
+    expect(bytes[0]).toBe(0);
+    world.full = false;
+    for (const { node } of world.members.values()) node.resume();
+    await world.advance(1_000);
+    expect(await run(ends)).toEqual([0, 1, 2]);
+    expect(world.count(2, 'mbcf-timeouts')).toBe(0);
   });
 });
 

@@ -13,9 +13,11 @@ import type { MbcfNode } from './protocol/node.ts';
 import {
   STATUS_CLOSED,
   STATUS_DONE,
+  STATUS_FULL,
   STATUS_MOVED,
   STATUS_OUT_OF_RANGE,
   STATUS_STALE,
+  STATUS_TOO_LONG,
   statusError,
   statusOf,
 } from './protocol/status.ts';
@@ -43,15 +45,8 @@ export interface Request<T> {
   readonly settled?: (status: number) => void;
 }
 
-/** A way to send operations to the memory of a task. */
-export interface Submitter {
-  readonly node: MbcfNode;
-  readonly target: TaskAddress;
-  readonly byteLength: number;
-  /** Longest data of one operation. */
-  readonly maxDataBytes: number;
-  submit<T>(request: Request<T>): Promise<T>;
-}
+/** Sends an operation; resolves with its value. */
+export type Send = <T>(request: Request<T>) => Promise<T>;
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -59,15 +54,13 @@ interface Waiting {
   moves: number;
 }
 
-export class RemoteHandle implements Submitter {
+export class RemoteHandle {
   readonly node: MbcfNode;
   /** The task here that uses it. */
   readonly task: number;
   readonly key: Uint8Array;
   /** Length of the memory, bytes. */
   byteLength = 0;
-  /** Bits of the rights. */
-  rights = 0;
   #target: TaskAddress;
   #way: Association;
   #handle = 0;
@@ -89,6 +82,7 @@ export class RemoteHandle implements Submitter {
     return this.#target;
   }
 
+  /** Longest data of one operation. */
   get maxDataBytes(): number {
     return this.#way.maxDataBytes;
   }
@@ -117,7 +111,6 @@ export class RemoteHandle implements Submitter {
       },
       read: (view, at) => {
         this.#handle = view.getUint32(at);
-        this.rights = view.getUint32(at + 4);
         this.byteLength = Number(view.getBigUint64(at + 8));
         this.#association = this.#way.association;
       },
@@ -146,21 +139,24 @@ export class RemoteHandle implements Submitter {
   }
 
   #sendTogether(requests: readonly Request<unknown>[], ends: readonly Waiting[]): void {
+    const refuseAll = (error: Error): void => {
+      requests.forEach((request, i) => {
+        refuse(request, ends[i] as Waiting, error);
+      });
+    };
     this.node.awaitRoom(this.#way, () => {
       const way = this.#way;
       if (!this.node.closed && this.#association !== way.association) {
         this.attach().then(
           () => this.#sendTogether(requests, ends),
-          (error: Error) => {
-            for (const { reject } of ends) reject(error);
-          },
+          (error: Error) => refuseAll(error),
         );
         return true;
       }
       const bytes = (of: 'dataBytes' | 'replyBytes'): number =>
         requests.reduce((sum, request) => sum + mbcf.paddedBytes(true, request[of]), 0);
       if (Math.max(bytes('dataBytes'), bytes('replyBytes')) > way.maxOperationBytes) {
-        for (const { reject } of ends) reject(new MultikernelError('EMSGSIZE', 'mbcf: compound: longer than a packet'));
+        refuseAll(statusError(STATUS_TOO_LONG, 'compound'));
         return true;
       }
       way.seal();
@@ -179,9 +175,7 @@ export class RemoteHandle implements Submitter {
   #attempt<T>(request: Request<T>, waiting: Waiting): boolean {
     const way = this.#way;
     if (this.node.closed) {
-      request.settled?.(STATUS_CLOSED);
-      waiting.reject(new MultikernelError('ECANCELED', `mbcf: ${request.what}: the node was closed`));
-      return true;
+      return refuse(request, waiting, statusError(STATUS_CLOSED, request.what));
     }
     const attaches = request.code === mbcf.CODE_ATTACH;
     if (!attaches && this.#association !== way.association) {
@@ -189,21 +183,17 @@ export class RemoteHandle implements Submitter {
       return true;
     }
     if (request.dataBytes > way.maxDataBytes || request.replyBytes > way.maxDataBytes) {
-      waiting.reject(new MultikernelError('EMSGSIZE', `mbcf: ${request.what}: longer than a packet`));
-      return true;
+      return refuse(request, waiting, statusError(STATUS_TOO_LONG, request.what));
     }
     if (request.address > way.maxAddress) {
-      request.settled?.(STATUS_OUT_OF_RANGE);
-      waiting.reject(statusError(STATUS_OUT_OF_RANGE, request.what));
-      return true;
+      return refuse(request, waiting, statusError(STATUS_OUT_OF_RANGE, request.what));
     }
     const { pending } = this.node;
     const tag = pending.begin(way, {
       completed: (status, at, byteLength) => this.#completed(request, waiting, status, at, byteLength),
     });
     if (tag === 0) {
-      waiting.reject(new MultikernelError('ENOBUFS', `mbcf: ${request.what}: too many operations wait`));
-      return true;
+      return refuse(request, waiting, statusError(STATUS_FULL, request.what));
     }
     const handle = attaches ? 0 : this.#handle;
     const { code, flags, address, dataBytes, replyBytes } = request;
@@ -223,34 +213,26 @@ export class RemoteHandle implements Submitter {
       waiting.resolve(request.read(this.node.context.arena.view, at, byteLength));
       return;
     }
-    if (status === STATUS_MOVED && byteLength === 8 && waiting.moves < MOVES_MAX) {
-      if (!this.#follow(at, waiting)) return;
+    const moved = status === STATUS_MOVED && byteLength === 8;
+    if (moved && !this.#follow(at, request, waiting)) return;
+    if (status === STATUS_STALE) this.#association = 0;
+    if ((moved || status === STATUS_STALE) && waiting.moves++ < MOVES_MAX) {
       if (request.code === mbcf.CODE_ATTACH) this.#send(request, waiting);
       else this.#sendAgain(request, waiting);
       return;
     }
-    if (status === STATUS_STALE && waiting.moves < MOVES_MAX) {
-      waiting.moves++;
-      this.#association = 0;
-      this.#sendAgain(request, waiting);
-      return;
-    }
-    if (status === STATUS_STALE) this.#association = 0;
-    if (status === STATUS_MOVED && byteLength === 8 && !this.#follow(at, waiting)) return;
-    request.settled?.(status);
-    waiting.reject(statusError(status, request.what));
+    refuse(request, waiting, statusError(status, request.what));
   }
 
   /** The task is elsewhere: where the reply says. False: no way leads there. */
-  #follow(at: number, waiting: Waiting): boolean {
+  #follow<T>(at: number, request: Request<T>, waiting: Waiting): boolean {
     const { view } = this.node.context.arena;
     const target = { node: view.getInt32(at), task: view.getInt32(at + 4) };
-    waiting.moves++;
     this.#association = 0;
     try {
       this.#way = this.node.association(target.node);
     } catch (error) {
-      waiting.reject(error as Error);
+      refuse(request, waiting, error as Error);
       return false;
     }
     this.#target = target;
@@ -261,10 +243,14 @@ export class RemoteHandle implements Submitter {
   #sendAgain<T>(request: Request<T>, waiting: Waiting): void {
     this.attach().then(
       () => this.#send(request, waiting),
-      (error: Error) => {
-        request.settled?.(statusOf(error));
-        waiting.reject(error);
-      },
+      (error: Error) => refuse(request, waiting, error),
     );
   }
+}
+
+/** The operation ends with an error, whether it was sent or not. */
+function refuse<T>(request: Request<T>, waiting: Waiting, error: Error): true {
+  request.settled?.(statusOf(error));
+  waiting.reject(error);
+  return true;
 }

@@ -13,7 +13,7 @@ import { CAS, type Comparison } from './comparison.ts';
 import { KEY_BYTES } from './protocol/grant-record.ts';
 import { SIGNAL_BYTES_MAX, SIGNALS } from './protocol/signal-queue.ts';
 import type { MemoryAddress, TaskAddress } from './protocol/task-record.ts';
-import type { Request, Submitter } from './remote-handle.ts';
+import type { RemoteHandle, Request, Send } from './remote-handle.ts';
 
 /** A piece of memory, in vector operations. */
 export interface Part {
@@ -39,10 +39,13 @@ const nothing = (): void => {};
 
 /** Operations on the memory of another task. */
 export class RemoteMemory {
-  readonly #handle: Submitter;
+  readonly #handle: RemoteHandle;
+  readonly #send: Send;
 
-  constructor(handle: Submitter) {
+  /** `send`: another way for the operations than at once, each by itself. */
+  constructor(handle: RemoteHandle, send: Send = (request) => handle.submit(request)) {
     this.#handle = handle;
+    this.#send = send;
   }
 
   /** Length of the memory, bytes. */
@@ -363,7 +366,7 @@ export class RemoteMemory {
     if (!(Number.isSafeInteger(address) && address >= 0)) {
       return Promise.reject(new MultikernelError('EINVAL', `mbcf: ${what}: address ${address}`));
     }
-    return this.#handle.submit({ what, code, flags, address, dataBytes, replyBytes, write, read });
+    return this.#send({ what, code, flags, address, dataBytes, replyBytes, write, read });
   }
 }
 

@@ -25,7 +25,18 @@ function packet(
   const bytes = new Uint8Array(1500);
   const view = new DataView(bytes.buffer);
   const wide = (flags & mbcf.FLAG_ADDRESS_64) !== 0;
-  mbcf.writeHeader(view, 0, type, flags, NODES, EPOCHS, number, acknowledged);
+  mbcf.writeHeader(
+    view,
+    0,
+    type,
+    flags,
+    NODES.source,
+    NODES.destination,
+    EPOCHS.source,
+    EPOCHS.destination,
+    number,
+    acknowledged,
+  );
   let at = mbcf.HEADER_BYTES;
   for (const { code, flags: bits = 0, handle = 0, tag = 0, address = 0, data = '' } of operations) {
     const content = Buffer.from(data.replaceAll(' ', ''), 'hex');

@@ -161,18 +161,20 @@ export function writeHeader(
   at: number,
   kind: number,
   flagBits: number,
-  nodes: { readonly source: number; readonly destination: number },
-  epochs: { readonly source: number; readonly destination: number },
+  fromNode: number,
+  toNode: number,
+  fromEpoch: number,
+  toEpoch: number,
   number: number,
   acknowledged: number,
 ): void {
   view.setUint8(at, (VERSION << 4) | kind);
   view.setUint8(at + 1, flagBits);
   view.setUint16(at + 2, 0);
-  view.setInt32(at + 4, nodes.source);
-  view.setInt32(at + 8, nodes.destination);
-  view.setInt32(at + 12, epochs.source);
-  view.setInt32(at + 16, epochs.destination);
+  view.setInt32(at + 4, fromNode);
+  view.setInt32(at + 8, toNode);
+  view.setInt32(at + 12, fromEpoch);
+  view.setInt32(at + 16, toEpoch);
   view.setInt32(at + 20, number);
   view.setInt32(at + 24, acknowledged);
 }

@@ -32,7 +32,6 @@ export interface Association {
     replyBytes: number,
   ): number;
   commit(): void;
-  cancel(): void;
   /** The next operation begins a packet. */
   seal(): void;
 }

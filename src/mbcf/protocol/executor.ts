@@ -107,14 +107,13 @@ export class Executor {
     this.#address = mbcf.address(view, at, wide);
     const status = this.#execute(code, handle);
     if (status === REPLIED || tag === 0) return;
-    if (status !== STATUS_DONE || (this.#flags & mbcf.OPERATION_STATUS) !== 0) this.#reply(status, 0);
+    if (status === STATUS_DONE && (this.#flags & mbcf.OPERATION_STATUS) === 0) return;
+    if (this.#reply(status, 0) >= 0) from.commit();
   }
 
-  /** Begin and end a reply without data, or begin one whose data go to the place that is returned; then `commit`. -1: no room. */
+  /** Begin a reply with `bytes` of data, which go to the place that is returned; then `commit`. -1: no room, there is none. */
   #reply(status: number, bytes: number): number {
-    const at = this.#from.reserve(mbcf.CODE_REPLY, 0, status, this.#tag, 0, bytes, 0);
-    if (at >= 0 && bytes === 0) this.#from.commit();
-    return at;
+    return this.#from.reserve(mbcf.CODE_REPLY, 0, status, this.#tag, 0, bytes, 0);
   }
 
   #execute(code: number, handle: number): number {
@@ -187,18 +186,12 @@ export class Executor {
     const n = this.#view.getUint32(this.#dataAt);
     const status = this.#check(grant, RIGHT_READ, this.#address, n);
     if (status !== STATUS_DONE) return status;
-    const at = this.#value(n);
-    if (at < 0) return at === -1 ? REPLIED : STATUS_TOO_LONG;
+    if (n > this.#from.maxDataBytes) return STATUS_TOO_LONG;
+    const at = this.#reply(STATUS_DONE, n);
+    if (at < 0) return REPLIED;
     grant.memory.read(this.#address, at, n);
     this.#from.commit();
     return REPLIED;
-  }
-
-  /** Begin a reply with `n` bytes of data. -1: it cannot be sent, and is not; -2: it is longer than a packet. */
-  #value(n: number): number {
-    if (n > this.#from.maxDataBytes) return -2;
-    const at = this.#from.reserve(mbcf.CODE_REPLY, 0, STATUS_DONE, this.#tag, 0, n, 0);
-    return at;
   }
 
   /** Data: number of bytes, and the byte. */
@@ -236,8 +229,9 @@ export class Executor {
     if (stride < block || (block === 0 && count > 0)) return STATUS_MALFORMED;
     const status = this.#check(grant, RIGHT_READ, this.#address, count === 0 ? 0 : (count - 1) * stride + block);
     if (status !== STATUS_DONE) return status;
-    const at = this.#value(count * block);
-    if (at < 0) return at === -1 ? REPLIED : STATUS_TOO_LONG;
+    if (count * block > this.#from.maxDataBytes) return STATUS_TOO_LONG;
+    const at = this.#reply(STATUS_DONE, count * block);
+    if (at < 0) return REPLIED;
     for (let i = 0; i < count; i++) grant.memory.read(this.#address + i * stride, at + i * block, block);
     this.#from.commit();
     return REPLIED;
@@ -262,8 +256,9 @@ export class Executor {
     const total = this.#partsBytes(grant, RIGHT_READ);
     if (total < 0) return -total;
     const count = this.#view.getUint32(this.#dataAt);
-    let at = this.#value(total);
-    if (at < 0) return at === -1 ? REPLIED : STATUS_TOO_LONG;
+    if (total > this.#from.maxDataBytes) return STATUS_TOO_LONG;
+    let at = this.#reply(STATUS_DONE, total);
+    if (at < 0) return REPLIED;
     for (let i = 0; i < count; i++) {
       const n = this.#partBytes(i);
       grant.memory.read(this.#partAddress(i), at, n);
@@ -322,7 +317,7 @@ export class Executor {
     const status = this.#check(grant, RIGHT_ATOMIC, this.#address, 4);
     if (status !== STATUS_DONE) return status;
     const fetches = (this.#flags & mbcf.OPERATION_FETCH) !== 0;
-    const at = fetches ? this.#value(4) : 0;
+    const at = fetches ? this.#reply(STATUS_DONE, 4) : 0;
     if (at < 0) return REPLIED;
     const operand = this.#view.getInt32(this.#dataAt);
     const old = changeWord(
@@ -344,7 +339,7 @@ export class Executor {
     const status = this.#check(grant, RIGHT_ATOMIC, this.#address, 8);
     if (status !== STATUS_DONE) return status;
     const fetches = (this.#flags & mbcf.OPERATION_FETCH) !== 0;
-    const at = fetches ? this.#value(8) : 0;
+    const at = fetches ? this.#reply(STATUS_DONE, 8) : 0;
     if (at < 0) return REPLIED;
     const operand = this.#view.getBigInt64(this.#dataAt);
     const comparand = this.#view.getBigInt64(this.#dataAt + 8);
@@ -393,7 +388,7 @@ export class Executor {
     const n = fifo.peekBytes();
     const takeable = Fifo.takeable(n, this.#from.maxDataBytes);
     if (takeable !== STATUS_DONE) return takeable;
-    const at = this.#value(n);
+    const at = this.#reply(STATUS_DONE, n);
     if (at < 0) return REPLIED;
     fifo.takeInto(at, n);
     this.#from.commit();
@@ -405,7 +400,7 @@ export class Executor {
   #fifoStatus(grant: Grant): number {
     const fifo = this.#fifo(grant, RIGHT_READ);
     if (typeof fifo === 'number') return fifo;
-    const at = this.#value(16);
+    const at = this.#reply(STATUS_DONE, 16);
     if (at < 0) return REPLIED;
     this.#view.setUint32(at, fifo.usedBytes);
     this.#view.setUint32(at + 4, fifo.capacityBytes);
@@ -452,7 +447,7 @@ export class Executor {
     let index = attachments.indexOf(null);
     if (index < 0) index = attachments.length;
     if (index >= ATTACHMENTS_MAX) return STATUS_FULL;
-    const at = this.#value(16);
+    const at = this.#reply(STATUS_DONE, 16);
     if (at < 0) return REPLIED;
     attachments[index] = { grant, sourceTask };
     this.#view.setUint32(at, index + 1);

@@ -15,6 +15,7 @@
  */
 
 import { MultikernelError } from '../../base/errors.ts';
+import { copyBytes } from '../../mem/bulk-staging.ts';
 import { readWord, writeWord } from '../../mem/word-changes.ts';
 import { STATUS_DONE, STATUS_EMPTY, STATUS_FULL, STATUS_TOO_LONG } from './status.ts';
 import type { TaskMemory } from './task-memory.ts';
@@ -120,8 +121,8 @@ export class Fifo {
       const { bytes } = this.memory;
       const begin = this.#dataAt;
       const first = Math.min(record.length, this.capacityBytes - begin);
-      bytes.set(record.subarray(0, first), this.#ringAddress + begin);
-      bytes.set(record.subarray(first), this.#ringAddress);
+      copyBytes(bytes, this.#ringAddress + begin, record, 0, first);
+      copyBytes(bytes, this.#ringAddress, record, first, record.length - first);
       this.#end(record.length);
       appended();
     }
@@ -186,8 +187,8 @@ export class Fifo {
     const begin = (head + LENGTH_BYTES) & (this.capacityBytes - 1);
     const first = Math.min(n, this.capacityBytes - begin);
     const { bytes } = this.memory;
-    record.set(bytes.subarray(this.#ringAddress + begin, this.#ringAddress + begin + first));
-    record.set(bytes.subarray(this.#ringAddress, this.#ringAddress + n - first), first);
+    copyBytes(record, 0, bytes, this.#ringAddress + begin, first);
+    copyBytes(record, first, bytes, this.#ringAddress, n - first);
     this.#set(WORD_HEAD, head + LENGTH_BYTES + ((n + 3) & ~3));
     this.settle();
     return record;

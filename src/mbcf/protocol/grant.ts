@@ -5,7 +5,7 @@
  * handle he gets then holds for his task, on his node, for this association. Revocation and expiry hold at once: each operation looks at the grant.
  */
 
-import { GrantRecord } from './grant-record.ts';
+import { GrantRecord, type GrantTerms } from './grant-record.ts';
 import { STATUS_DONE } from './status.ts';
 import type { TaskMemory } from './task-memory.ts';
 
@@ -33,17 +33,7 @@ export class Grant {
 
   /** `buffer` is the memory of the record. */
   // cold: once per grant
-  constructor(
-    buffer: SharedArrayBuffer,
-    memory: TaskMemory,
-    terms: {
-      readonly task: number;
-      readonly rights: number;
-      readonly grantee: { readonly node: number; readonly task: number };
-      readonly expiresUs: number;
-      readonly key: Uint8Array;
-    },
-  ) {
+  constructor(buffer: SharedArrayBuffer, memory: TaskMemory, terms: Omit<GrantTerms, 'byteOffset' | 'byteLength'>) {
     this.memory = memory;
     const { byteOffset, byteLength } = memory;
     this.record = GrantRecord.write(buffer, { ...terms, byteOffset, byteLength });

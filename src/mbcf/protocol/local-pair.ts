@@ -7,7 +7,6 @@
 import * as mbcf from '../../wire/mbcf.ts';
 import type { Association } from './association.ts';
 import type { AttachedGrant } from './attached-grant.ts';
-import type { MbcfContext } from './context.ts';
 
 export class LocalPair implements Association {
   readonly peer: number;
@@ -26,21 +25,22 @@ export class LocalPair implements Association {
   #replyBytes = 0;
   #replying = false;
 
-  /** `heap` gives two places of `maxBytes`; -1 from it is the caller's to look at. */
+  /** `at`: memory of twice `maxBytes`. */
   // cold: once per node
   constructor(
     node: number,
-    context: MbcfContext,
+    view: DataView,
+    at: number,
     maxBytes: number,
     execute: (from: Association, at: number, bytes: number) => void,
   ) {
     this.peer = node;
-    this.#view = context.arena.view;
+    this.#view = view;
     this.#execute = execute;
     this.maxOperationBytes = maxBytes;
     this.maxDataBytes = maxBytes - mbcf.OPERATION_BYTES_64;
-    this.#requestAt = context.heap.allocate(2 * maxBytes);
-    this.#replyAt = this.#requestAt + maxBytes;
+    this.#requestAt = at;
+    this.#replyAt = at + maxBytes;
   }
 
   reserve(code: number, flags: number, handle: number, tag: number, address: number, dataBytes: number): number {
@@ -59,10 +59,6 @@ export class LocalPair implements Association {
     } else {
       this.#execute(this, this.#requestAt, this.#bytes);
     }
-  }
-
-  cancel(): void {
-    this.#replying = false;
   }
 
   seal(): void {}

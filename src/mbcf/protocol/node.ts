@@ -11,13 +11,16 @@ import type { Association } from './association.ts';
 import { DEFAULT_SETTINGS, type MbcfContext, type MbcfSettings, type Wire } from './context.ts';
 import { type CopyService, Executor } from './executor.ts';
 import { LocalPair } from './local-pair.ts';
-import { Pair, type PairDrops, type PairOwner, sendPacket } from './pair.ts';
+import { sendBare } from './packet-out.ts';
+import { Pair, type PairDrops, type PairOwner } from './pair.ts';
 import { PendingTable } from './pending.ts';
 import { STATUS_CLOSED } from './status.ts';
 import type { MemoryAddress, TaskRecord } from './task-record.ts';
 
 /** Other nodes at most. */
 const PAIRS_MAX = 4096;
+/** Memory of a packet without operations, in front of what the node's own tasks ask and get. */
+const SCRATCH_BYTES = 64;
 
 export interface MbcfNodeOptions {
   /** Number of the node among all, 1 to 2^31 - 1. */
@@ -82,9 +85,10 @@ export class MbcfNode implements PairOwner {
       naks: counters.index('mbcf-naks'),
       lost: counters.index('mbcf-lost'),
     };
-    this.scratchAt = heap.allocate(mbcf.HEADER_BYTES);
+    this.scratchAt = heap.allocate(SCRATCH_BYTES + 2 * wire.maxBytes);
     this.#executor = new Executor(this);
-    this.#local = new LocalPair(options.number, context, wire.maxBytes, (from, at, bytes) => {
+    const localAt = this.scratchAt + SCRATCH_BYTES;
+    this.#local = new LocalPair(options.number, context.arena.view, localAt, wire.maxBytes, (from, at, bytes) => {
       this.#executor.run(from, at, bytes, 1, true);
     });
     if (this.scratchAt < 0) throw new MultikernelError('ENOBUFS', 'mbcf: the heap has no room for a node');
@@ -158,11 +162,7 @@ export class MbcfNode implements PairOwner {
   /** Somebody speaks to an earlier incarnation of this node: he hears of this one, and nothing is kept of it. */
   // cold: after a restart
   #strange(source: number): void {
-    const { view } = this.context.arena;
-    const nodes = { source: this.number, destination: source };
-    mbcf.writeHeader(view, this.scratchAt, mbcf.TYPE_HELLO, 0, nodes, { source: this.epoch, destination: 0 }, 0, 0);
-    mbcf.setOperations(view, this.scratchAt, 0, 0);
-    sendPacket(this, source, this.scratchAt, mbcf.HEADER_BYTES);
+    sendBare(this, source, mbcf.TYPE_HELLO, 0, { source: this.epoch, destination: 0 }, 0, 0);
   }
 
   execute(pair: Pair, at: number, bytes: number, count: number, wide: boolean): void {

@@ -11,7 +11,8 @@ import { Callout } from '../../kern/callout.ts';
 import * as mbcf from '../../wire/mbcf.ts';
 import type { Association } from './association.ts';
 import type { AttachedGrant } from './attached-grant.ts';
-import type { MbcfContext, MbcfSettings, Wire } from './context.ts';
+import type { MbcfSettings } from './context.ts';
+import { type PacketSender, sendBare, sendPacket } from './packet-out.ts';
 import { SendWindow } from './send-window.ts';
 import { STATUS_RESTARTED, STATUS_UNREACHABLE } from './status.ts';
 
@@ -20,14 +21,9 @@ const HELLO_US = 100_000;
 const STALE_ANSWER_US = 1_000;
 
 /** The node, as its pairs see it. */
-export interface PairOwner {
-  readonly number: number;
-  readonly context: MbcfContext;
+export interface PairOwner extends PacketSender {
   readonly settings: MbcfSettings;
-  readonly wire: Wire;
   readonly drops: PairDrops;
-  /** Place of a packet without operations. */
-  readonly scratchAt: number;
   /** Execute the operations of a packet. */
   execute(pair: Pair, at: number, bytes: number, count: number, wide: boolean): void;
   /** Operations that wait for replies of this pair end with a status. */
@@ -63,7 +59,6 @@ export class Pair implements Association {
   /** Work is marked in the node's list. */
   marked = false;
   readonly #owner: PairOwner;
-  readonly #nodes: { readonly source: number; readonly destination: number };
   readonly #epochs: { source: number; destination: number };
   /** Number of the packet that is executed next. */
   #expected = 1;
@@ -90,7 +85,6 @@ export class Pair implements Association {
     const { context, settings, wire } = owner;
     this.#owner = owner;
     this.peer = peer;
-    this.#nodes = { source: owner.number, destination: peer };
     this.#epochs = { source: epoch, destination: 0 };
     this.window = new SendWindow(context, wire.maxBytes, settings.inFlight, settings.wide, () => owner.makeRoom(this));
     this.#rtoUs = settings.rtoMinUs * 4;
@@ -99,16 +93,6 @@ export class Pair implements Association {
       this.#ackNow = true;
       this.#owner.touched(this);
     });
-  }
-
-  /** Smoothed round trip, microseconds; 0 before the first. */
-  get roundTripUs(): number {
-    return this.#srttUs;
-  }
-
-  /** Epoch of the other node; 0 when it is not known. */
-  get peerEpoch(): number {
-    return this.#epochs.destination;
   }
 
   /** Number of the packet that is executed next. */
@@ -152,10 +136,6 @@ export class Pair implements Association {
   commit(): void {
     this.window.commit();
     if (!this.marked) this.#owner.touched(this);
-  }
-
-  cancel(): void {
-    this.window.cancel();
   }
 
   seal(): void {
@@ -354,8 +334,11 @@ export class Pair implements Association {
     const at = window.packetAt;
     const flags = (window.wantsAck ? mbcf.FLAG_ACK_NOW : 0) | (settings.wide ? mbcf.FLAG_ADDRESS_64 : 0);
     const { view } = context.arena;
-    mbcf.writeHeader(view, at, mbcf.TYPE_DATA, flags, this.#nodes, this.#epochs, window.toSend, this.#expected);
-    if (!this.#send(at, window.packetBytes)) return false;
+    const { source, destination } = this.#epochs;
+    const { number } = this.#owner;
+    const { toSend } = window;
+    mbcf.writeHeader(view, at, mbcf.TYPE_DATA, flags, number, this.peer, source, destination, toSend, this.#expected);
+    if (!sendPacket(this.#owner, this.peer, at, window.packetBytes)) return false;
     window.sent(nowUs);
     this.#owed = 0;
     this.#ackNow = false;
@@ -376,17 +359,7 @@ export class Pair implements Association {
 
   /** Send a packet without operations. */
   #say(type: number, flags: number = 0): boolean {
-    const { context } = this.#owner;
-    const at = this.#owner.scratchAt;
-    const { view } = context.arena;
-    mbcf.writeHeader(view, at, type, flags, this.#nodes, this.#epochs, this.window.next, this.#expected);
-    if (type === mbcf.TYPE_HELLO) view.setInt32(at + 16, 0);
-    mbcf.setOperations(view, at, 0, 0);
-    return this.#send(at, mbcf.HEADER_BYTES);
-  }
-
-  #send(at: number, byteLength: number): boolean {
-    return sendPacket(this.#owner, this.peer, at, byteLength);
+    return sendBare(this.#owner, this.peer, type, flags, this.#epochs, this.window.next, this.#expected);
   }
 
   // --- Time ---
@@ -429,20 +402,4 @@ export class Pair implements Association {
     this.#rtoUs = Math.min(settings.rtoMaxUs, this.#rtoUs * 2);
     this.#owner.touched(this);
   }
-}
-
-/** Give a packet to the wire, with its checksum where it needs one. False: the wire has no room. */
-export function sendPacket(
-  { context, wire }: { readonly context: MbcfContext; readonly wire: Wire },
-  node: number,
-  at: number,
-  byteLength: number,
-): boolean {
-  if (wire.needsChecksum) {
-    mbcf.setChecksum(context.arena.view, at, 0);
-    const sum = ~context.bulk.sum(at, byteLength) & 0xffff;
-    // 0 would say that there is none.
-    mbcf.setChecksum(context.arena.view, at, sum === 0 ? 0xffff : sum);
-  }
-  return wire.send(node, at, byteLength);
 }

@@ -133,12 +133,6 @@ export class SendWindow {
     this.#reserved = 0;
   }
 
-  /** Take back what was reserved last. */
-  cancel(): void {
-    this.#reserved = 0;
-    if (this.#openCount === 0) this.#openBytes = 0;
-  }
-
   /** No further operation joins the packet that is open. */
   seal(): void {
     if (this.#openBytes === 0) return;
